@@ -13,6 +13,7 @@ import xarray as xr
 
 from latentscale.dims import CHAIN, DRAW
 from latentscale.errors import FitError
+from latentscale.inference.density import compile_density
 from latentscale.inference.method import Method
 from latentscale.inference.progress import WorkProgress
 from latentscale.model.build import build_design
@@ -102,7 +103,7 @@ class NUTS(Method):
         import nutpie
 
         start = time.perf_counter()
-        compiled = nutpie.compile_pymc_model(model, backend="numba", var_names=_kept(model))
+        compiled = compile_density(model, _kept(model)).for_nutpie()
         compiled_at = time.perf_counter()
         total = self.chains * (self.tune + self.draws)
         with WorkProgress(total, "NUTS", "draws", enabled=progress) as shown:

@@ -8,7 +8,6 @@ import numpy as np
 import pymc as pm
 import pymc.dims as pmd
 import xarray as xr
-from pytensor.xtensor import as_xtensor
 
 from latentscale.data.scores import Scores
 from latentscale.dims import BENCHMARK, CELL, FAMILY, LINEAGE, MODEL, SKILL
@@ -20,7 +19,7 @@ from latentscale.model.benchmarks import (
 )
 from latentscale.model.design import Design, design
 from latentscale.model.family import SKILL_FACTOR, SKILL_PAIR, declare_family, effects_of_models
-from latentscale.model.maths import Named
+from latentscale.model.maths import Named, as_data
 from latentscale.model.regressors import Regressors, regressor_coords, regressors
 from latentscale.model.skills import declare_skills, latent_skill
 from latentscale.spec.spec import ModelSpec
@@ -59,7 +58,7 @@ def build_design(spec: ModelSpec, design: Design) -> pm.Model:
     with pm.Model(coords=_coords(spec, design), check_bounds=False) as model:
         parameters = declare_benchmarks(spec, design) | declare_skills(spec, design)
         family_terms = declare_family(spec, design)
-        family_of_model = as_xtensor(design.family_of_model, dims=(MODEL,))
+        family_of_model = as_data(design.family_of_model, dims=(MODEL,))
         effects = effects_of_models(family_terms, family_of_model)
         covariates = _to_xtensor(regressors(spec, design.x, design.instruct))
         skill = latent_skill(parameters, effects, covariates)
@@ -72,8 +71,8 @@ def _observe(
     spec: ModelSpec, design: Design, parameters: dict[str, Named], eta: Named, phi: Named
 ) -> None:
     cells = {
-        MODEL: as_xtensor(design.model_of_cell, dims=(CELL,)),
-        BENCHMARK: as_xtensor(design.benchmark_of_cell, dims=(CELL,)),
+        MODEL: as_data(design.model_of_cell, dims=(CELL,)),
+        BENCHMARK: as_data(design.benchmark_of_cell, dims=(CELL,)),
     }
 
     def at_cells(variable: Named) -> Named:
@@ -88,15 +87,14 @@ def _observe(
         "score",
         alpha=mean * spread,
         beta=(1 - mean) * spread,
-        observed=as_xtensor(design.score_of_cell, dims=(CELL,)),
+        observed=as_data(design.score_of_cell, dims=(CELL,)),
     )
 
 
 def _to_xtensor(named: Regressors) -> Regressors:
     def convert(array: xr.DataArray) -> Named:
-        return as_xtensor(
-            np.asarray(array.values, dtype="float64"), dims=tuple(str(dim) for dim in array.dims)
-        )
+        values = np.asarray(array.values, dtype="float64")
+        return as_data(values, tuple(str(dim) for dim in array.dims))
 
     return Regressors(
         **{field.name: convert(getattr(named, field.name)) for field in fields(named)}

@@ -12,6 +12,10 @@ import numpy as np
 import xarray as xr
 from scipy.special import expit
 
+from latentscale.dims import BENCHMARK, CELL, FAMILY, LINEAGE, MODEL
+
+_TABLE_DIMS = frozenset({MODEL, BENCHMARK, FAMILY, LINEAGE, CELL})
+
 Named = Any
 """An array with named dims: an xarray DataArray or a PyTensor xtensor variable."""
 
@@ -72,10 +76,9 @@ class _XarrayMaths:
 
 class _XtensorMaths:
     def __init__(self) -> None:
-        from pytensor.xtensor import as_xtensor, math
+        from pytensor.xtensor import math
 
         self._math: Any = math
-        self._as_xtensor = as_xtensor
 
     def exp(self, x: Named) -> Named:
         return self._math.exp(x)
@@ -99,9 +102,23 @@ class _XtensorMaths:
         return self._math.clip(x, lower, upper)
 
     def named(self, values: np.ndarray, dims: tuple[str, ...]) -> Named:
-        return self._as_xtensor(values, dims=dims)
+        return as_data(values, dims)
 
 
 def maths_of(array: Named) -> Maths:
     """Return the elementwise functions that fit the kind of `array`."""
     return _XarrayMaths() if isinstance(array, xr.DataArray) else _XtensorMaths()
+
+
+def as_data(values: np.ndarray, dims: tuple[str, ...]) -> Named:
+    """Return an array as part of a PyTensor graph.
+
+    Along dims that change from table to table it is a shared variable of unknown length: models
+    of one structure then have one graph, and what was compiled for one table serves the next.
+    """
+    from pytensor.xtensor import as_xtensor
+    from pytensor.xtensor.type import xtensor_shared
+
+    if _TABLE_DIMS.intersection(dims):
+        return xtensor_shared(np.asarray(values), dims=dims)
+    return as_xtensor(np.asarray(values), dims=dims)

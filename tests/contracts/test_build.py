@@ -64,7 +64,7 @@ def test_a_shipped_spec_has_its_terms_with_named_dims(
 
 def test_only_measured_cells_enter(known, known_spec: ModelSpec) -> None:
     model = ls.build(known_spec, known.scores)
-    data = np.asarray(model.rvs_to_values[model["score"]].data)
+    data = np.asarray(model.rvs_to_values[model["score"]].get_value())
     values = known.scores.dataset["score"].values
     assert np.isnan(values).sum() > 20
     np.testing.assert_array_equal(np.sort(data), np.sort(values[~np.isnan(values)]))

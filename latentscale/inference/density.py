@@ -1,0 +1,299 @@
+"""Density: a model's unconstrained log density and gradient, compiled once for tables of any size.
+
+Compiling a model costs far more than evaluating it. Here the table (cells, covariates, groups)
+enters the compiled functions as arguments, so a model of the same structure on another table
+reuses them within a process, and finds them in PyTensor's cache on disk in the next one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pymc as pm
+
+_MOST_PROGRAMS = 8
+_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Density:
+    """Log density of a model on the unconstrained scale, bound to one table.
+
+    Attributes
+    ----------
+    start
+        Where a sampler may start: the priors' support points, unconstrained, shape (size,).
+    shapes
+        Shape of every variable that `expand` returns.
+    dims, coords
+        Dims of those variables, and the coordinates of the model.
+    log_density
+        From a point, shape (size,), to the log density and its gradient, shape (size,).
+    expand
+        From a point to the variables on their natural scale, by name.
+    reused
+        Whether functions compiled earlier in this process serve this table too.
+    """
+
+    start: np.ndarray
+    shapes: dict[str, tuple[int, ...]]
+    dims: dict[str, tuple[str, ...]]
+    coords: dict[str, Any]
+    log_density: Callable[[np.ndarray], tuple[float, np.ndarray]]
+    expand: Callable[[np.ndarray], dict[str, np.ndarray]]
+    reused: bool
+
+    @property
+    def size(self) -> int:
+        """Number of unconstrained parameters."""
+        return len(self.start)
+
+    def for_nutpie(self) -> Any:
+        """Return the model as nutpie's sampler takes it."""
+        from nutpie.compiled_pyfunc import from_pyfunc
+
+        def start(seed: Any) -> np.ndarray:
+            return self.start + np.random.default_rng(seed).uniform(-1, 1, self.size)
+
+        return from_pyfunc(
+            self.size,
+            lambda: self.log_density,
+            lambda seed1, seed2, chain: self.expand,
+            [np.dtype("float64")] * len(self.shapes),
+            list(self.shapes.values()),
+            list(self.shapes),
+            coords=self.coords,
+            dims=self.dims,
+            make_initial_point_fn=start,
+        )
+
+
+@dataclass(frozen=True)
+class _Program:
+    """Compiled functions, and the graph that they were compiled from."""
+
+    graph: _Graph
+    log_density: Any
+    expand: Any
+    log_density_data: tuple[int, ...]
+    expand_data: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class _Graph:
+    """What decides whether two models can share compiled functions.
+
+    Attributes
+    ----------
+    signature
+        The whole computation from data to random variables and what is computed from them.
+    inputs
+        The graph's data, in the order in which it meets them; lengths of dims at the end.
+    excess
+        For each free variable and axis, how much longer its unconstrained value is than its
+        dim (a simplex is one shorter).
+    transforms
+        Names of the transforms to the unconstrained scale.
+    kept
+        Names of the variables that `expand` returns.
+    """
+
+    signature: tuple[Any, ...]
+    inputs: list[Any]
+    excess: tuple[tuple[int, ...], ...]
+    transforms: tuple[str, ...]
+    kept: tuple[str, ...]
+
+    def same_as(self, other: _Graph) -> bool:
+        """Return whether functions compiled for one model serve the other."""
+        names = ("signature", "excess", "transforms", "kept")
+        return all(getattr(self, name) == getattr(other, name) for name in names)
+
+
+_programs: list[_Program] = []
+
+
+def compile_density(model: pm.Model, kept: Sequence[str]) -> Density:
+    """Compile a model's log density, or reuse what was compiled for the same structure.
+
+    Parameters
+    ----------
+    model
+        A model from `latentscale.build`, whose table enters as shared variables.
+    kept
+        Names of the variables that draws should hold.
+    """
+    initial = model.initial_point(random_seed=0)
+    values = [model.rvs_to_values[variable] for variable in model.free_RVs]
+    graph = _graph_of(model, tuple(kept), [np.shape(initial[value.name]) for value in values])
+    with _lock:
+        program = next((p for p in _programs if p.graph.same_as(graph)), None)
+        reused = program is not None
+        if program is None:
+            program = _compile(model, graph)
+            _programs.append(program)
+            del _programs[:-_MOST_PROGRAMS]
+    data = [variable.get_value(borrow=True) for variable in graph.inputs]
+    dims = {name: tuple(map(str, model.named_vars_to_dims.get(name, ()))) for name in kept}
+    used = {dim for of_variable in dims.values() for dim in of_variable}
+    coords = {dim: pd.Index(model.coords[dim]) for dim in used}
+    shapes = {name: tuple(len(coords[dim]) for dim in dims[name]) for name in kept}
+    start = np.concatenate([np.ravel(initial[value.name]) for value in values]).astype(float)
+    for function, places in (
+        (program.log_density, program.log_density_data),
+        (program.expand, program.expand_data),
+    ):
+        function(start, *[data[i] for i in places])  # the first call compiles
+    return Density(
+        start=start,
+        shapes=shapes,
+        dims=dims,
+        coords=coords,
+        log_density=partial(
+            _log_density, program.log_density, [data[i] for i in program.log_density_data]
+        ),
+        expand=partial(_expand, program.expand, [data[i] for i in program.expand_data], shapes),
+        reused=reused,
+    )
+
+
+def _log_density(
+    function: Any, data: list[np.ndarray], point: np.ndarray
+) -> tuple[float, np.ndarray]:
+    value, gradient = function(point, *data)
+    return float(value), gradient
+
+
+def _expand(
+    function: Any, data: list[np.ndarray], shapes: dict[str, tuple[int, ...]], point: np.ndarray
+) -> dict[str, np.ndarray]:
+    (flat,) = function(point, *data)
+    found, begin = {}, 0
+    for name, shape in shapes.items():
+        end = begin + int(np.prod(shape))
+        found[name] = flat[begin:end].reshape(shape)
+        begin = end
+    return found
+
+
+def _graph_of(
+    model: pm.Model, kept: tuple[str, ...], value_shapes: Sequence[tuple[int, ...]]
+) -> _Graph:
+    from pytensor.compile.sharedvalue import SharedVariable
+    from pytensor.graph.traversal import graph_inputs
+
+    observed = [model.rvs_to_values[variable] for variable in model.observed_RVs]
+    outputs = [*model.free_RVs, *model.observed_RVs, *observed, *model.deterministics]
+    lengths = list(model.dim_lengths.values())
+    met = [v for v in graph_inputs(outputs) if isinstance(v, SharedVariable)]
+    inputs = [v for v in met if not any(v is length for length in lengths)] + lengths
+    excess = []
+    for variable, shape in zip(model.free_RVs, value_shapes, strict=True):
+        whole = [int(model.dim_lengths[dim].get_value()) for dim in variable.type.dims]
+        excess.append(tuple(a - b for a, b in zip(shape, whole, strict=True)))
+    transforms = tuple(type(model.rvs_to_transforms[v]).__name__ for v in model.free_RVs)
+    return _Graph(_signature(outputs, inputs), inputs, tuple(excess), transforms, kept)
+
+
+def _signature(outputs: Sequence[Any], inputs: Sequence[Any]) -> tuple[Any, ...]:
+    """Return a computation as a tuple that equals that of another one with the same steps.
+
+    PyTensor's own comparison takes no two reductions over named dims for equal.
+    """
+    from pytensor.graph.basic import Constant
+    from pytensor.graph.traversal import toposort
+
+    place: dict[Any, Any] = {variable: ("input", i) for i, variable in enumerate(inputs)}
+    steps: list[Any] = [variable.type for variable in inputs]
+
+    def of(variable: Any) -> Any:
+        if variable in place:
+            return place[variable]
+        if isinstance(variable, Constant):
+            data = np.asarray(variable.data) if hasattr(variable.data, "shape") else None
+            value = repr(variable.data) if data is None else (data.shape, data.tobytes())
+            return ("constant", variable.type, value)
+        return ("free", variable.type)
+
+    for number, node in enumerate(toposort(list(outputs))):
+        steps.append((_operation(node.op), tuple(of(variable) for variable in node.inputs)))
+        place.update({variable: (number, i) for i, variable in enumerate(node.outputs)})
+    return (*steps, tuple(of(variable) for variable in outputs))
+
+
+def _operation(op: Any) -> Any:
+    if any("__eq__" in vars(kind) for kind in type(op).__mro__[:-1]):  # all but object
+        return op
+    slots = [name for kind in type(op).__mro__ for name in getattr(kind, "__slots__", ())]
+    return (type(op), tuple((name, getattr(op, name, None)) for name in slots))
+
+
+def _compile(model: pm.Model, graph: _Graph) -> _Program:
+    import pytensor.tensor as pt
+    from pytensor.graph import clone_replace, rewrite_graph
+
+    values = [model.rvs_to_values[variable] for variable in model.free_RVs]
+    rewrites = ["canonicalize", "stabilize"]
+    if not model.check_bounds:
+        rewrites.append("local_remove_check_parameter")
+    log_density: Any = rewrite_graph(model.logp(), include=rewrites)
+    gradients: Any = pt.grad(log_density, values)
+    gradient = _joined(gradients)
+    by_name = {variable.name: variable for variable in model.unobserved_value_vars}
+    expanded = _joined([by_name[name] for name in graph.kept])
+    point = pt.dvector("unconstrained_point")
+    parts = _split(point, model, graph)
+    with model:
+        functions = [
+            _numba_function(point, clone_replace(outputs, parts, rebuild_strict=False))
+            for outputs in ([log_density, gradient], [expanded])
+        ]
+    place = {variable: position for position, variable in enumerate(graph.inputs)}
+    data = [tuple(place[v] for v in function.get_shared()) for function, _ in functions]
+    return _Program(graph, functions[0][1], functions[1][1], data[0], data[1])
+
+
+def _joined(variables: Sequence[Any]) -> Any:
+    import pytensor.tensor as pt
+
+    flat = [pt.as_tensor(v, allow_xtensor_conversion=True).ravel() for v in variables]
+    return pt.concatenate(flat)
+
+
+def _split(point: Any, model: pm.Model, graph: _Graph) -> dict[Any, Any]:
+    """Return each value variable's part of the point; all lengths stay symbolic."""
+    import pytensor.tensor as pt
+    from pytensor.xtensor import as_xtensor
+
+    parts: dict[Any, Any] = {}
+    begin: Any = pt.constant(0)
+    for variable, excess in zip(model.free_RVs, graph.excess, strict=True):
+        value = model.rvs_to_values[variable]
+        dims = value.type.dims
+        shape = [model.dim_lengths[d] + more for d, more in zip(dims, excess, strict=True)]
+        end = begin + (pt.prod(pt.stack(shape)) if shape else 1)
+        parts[value] = as_xtensor(point[begin:end].reshape(shape or ()), dims=dims)
+        begin = end
+    return parts
+
+
+def _numba_function(point: Any, outputs: list[Any]) -> tuple[Any, Any]:
+    """Return a compiled PyTensor function and its machine code, which takes data as arguments.
+
+    The code is compiled anew to run without Python's lock, so that chains run side by side.
+    """
+    import numba
+    from pymc.pytensorf import compile as compile_pymc
+
+    function = compile_pymc((point,), outputs, mode="NUMBA")
+    source = function.vm.jit_fn.py_func
+    try:
+        return function, numba.njit(source, nogil=True, cache=True)
+    except RuntimeError:  # PyTensor has no place on disk for this graph
+        return function, numba.njit(source, nogil=True)
