@@ -1,0 +1,182 @@
+"""Compare candidate specs on families of the bundled table, halved: the record of SELECTION.md.
+
+On each table (v1: the six benchmarks of the Open LLM Leaderboard v1; v2; and the models that have
+all twelve) the families with two members or more are dealt at random to two halves. A fold hides
+every member but the smallest of each family in one half, and forecasts them from what is left.
+It is harder than Sloth's leave-one-family-out, which hides one family at a time, and six fits
+judge a spec on every family. Sizes and tokens are the corrected ones.
+
+    python benchmarks/selection.py base no_ceiling --workers 1
+    python benchmarks/selection.py --table          # what was run so far, as Markdown
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import latentscale as ls
+from latentscale.analysis.folds import Fold
+from latentscale.spec.io import spec_from_dict
+
+FOLDER = Path(__file__).parent / "runs" / "selection"
+SEED = 20261122
+V1 = ("arc", "hellaswag", "mmlu", "truthfulqa", "winogrande", "gsm8k")
+V2 = ("ifeval", "bbh", "math_lvl5", "gpqa", "musr", "mmlu_pro")
+TABLES = {"v1": V1, "v2": V2, "v1+v2": V1 + V2}
+METHOD = ls.NUTS(draws=300, tune=300, chains=1, cores=1)
+
+# Each candidate is the base spec with some fields replaced, by path.
+CANDIDATES: dict[str, dict[str, Any]] = {
+    "base": {},
+    "ceiling at 1": {"benchmarks.ceiling": "fixed"},
+    "no family slopes": {"benchmarks.family_slopes": []},
+    "no residual": {"skills.residual": False},
+    "K=1": {"skills.count": 1, "family.correlated": False},
+    "K=3": {"skills.count": 3},
+    "benchmark slopes": {"benchmarks.slopes": ["log_flops"]},
+    "size and tokens": {
+        "covariates": ["log_params", "log_tokens"],
+        "benchmarks.family_slopes": ["log_params"],
+        "benchmarks.instruct.slopes": ["log_params"],
+    },
+    "size and tokens, benchmark slopes": {
+        "covariates": ["log_params", "log_tokens"],
+        "benchmarks.slopes": ["log_params", "log_tokens"],
+        "benchmarks.family_slopes": ["log_params"],
+        "benchmarks.instruct.slopes": ["log_params"],
+    },
+    "flops and tokens": {"covariates": ["log_flops", "log_tokens"]},
+    "logistic link": {"benchmarks.link.kind": "logistic"},
+    "lower ceilings": {"priors.ceiling": {"dist": "Beta", "alpha": 9, "beta": 1.5}},
+    "precision by size": {"benchmarks.precision_covariates": ["log_flops"]},
+    "wider family slopes": {
+        "priors.family_benchmark_slope_scale": {"dist": "HalfNormal", "sigma": 0.6}
+    },
+    "no instruct slope": {"benchmarks.instruct.slopes": []},
+    "skill family slopes": {"family.slopes": ["log_flops"]},
+}
+
+
+def candidate(name: str, base: str) -> ls.ModelSpec:
+    """Return a candidate spec by name."""
+    document = ls.load_spec(base).to_dict()
+    for path, value in CANDIDATES[name].items():
+        place = document
+        *parents, last = path.split(".")
+        for parent in parents:
+            place = place[parent]
+        place[last] = value
+    document["name"] = name
+    return spec_from_dict(document)
+
+
+def tables() -> dict[str, ls.Scores]:
+    """Return the three tables; the last holds the models that have every score."""
+    every = ls.datasets.open_llm_leaderboard()
+    made = {}
+    for name, benchmarks in TABLES.items():
+        known = every.dataset["score"].sel(benchmark=list(benchmarks)).notnull().all("benchmark")
+        known = known & every.dataset["tokens"].notnull()
+        models = [str(m) for m in every.dataset["model"].values[known.values]]
+        made[name] = every.select(models=models, benchmarks=list(benchmarks))
+    return made
+
+
+def halves(scores: ls.Scores, seed: int = SEED) -> list[Fold]:
+    """Return two folds, each hiding all but the smallest member of half of the families."""
+    frame = scores.to_frame().sort_values(["params_b", "model"], kind="stable")
+    members = {family: list(rows["model"]) for family, rows in frame.groupby("family", sort=True)}
+    several = [family for family, names in members.items() if len(names) > 1]
+    order = np.random.default_rng(seed).permutation(len(several))
+    folds = []
+    for half in (0, 1):
+        hidden = {m for i in order[half::2] for m in members[several[i]][1:]}
+        train = tuple(m for m in scores.models if m not in hidden)
+        folds.append(Fold(f"half {half}", train, tuple(m for m in scores.models if m in hidden)))
+    return folds
+
+
+def run(names: list[str], base: str, workers: int, only: list[str]) -> None:
+    for name in names:
+        spec = candidate(name, base)
+        for table, scores in tables().items():
+            if table not in only:
+                continue
+            cells = ls.backtest(
+                spec,
+                scores,
+                halves(scores),
+                method=METHOD,
+                seed=SEED,
+                workers=workers,
+                folder=FOLDER / "folds",
+                progress=False,
+            )
+            FOLDER.mkdir(parents=True, exist_ok=True)
+            cells.assign(candidate=name, base=base, digest=spec.digest, table=table).to_csv(
+                FOLDER / f"{spec.digest}-{table}.csv", index=False
+            )
+            print(name, table, line(cells), flush=True)
+
+
+def line(cells: pd.DataFrame) -> str:
+    """Return the figures of one run in one line of text."""
+    return "  ".join(f"{key} {value:.3f}" for key, value in figures(cells).items())
+
+
+def figures(cells: pd.DataFrame) -> dict[str, float]:
+    """Return errors in points (mean over families), coverage, width and proper scores."""
+    error = 100 * (cells["median"] - cells["score"]).abs()
+    by_family = error.groupby(cells["family"]).mean()
+    inside = {p: (cells["pit"] - 0.5).abs() <= p / 2 for p in (0.5, 0.9)}
+    return {
+        "mae": by_family.mean(),
+        "se": by_family.std(ddof=1) / np.sqrt(len(by_family)),
+        "cover90": inside[0.9].mean(),
+        "cover50": inside[0.5].mean(),
+        "width": 100 * (cells["upper"] - cells["lower"]).mean(),
+        "crps": 100 * cells["crps"].groupby(cells["family"]).mean().mean(),
+        "log score": cells["log_score"].mean(),
+        "max R-hat": cells["max_rhat"].max(),
+    }
+
+
+def table() -> str:
+    """Return what was run so far as a Markdown table."""
+    rows = []
+    for file in sorted(FOLDER.glob("*.csv")):
+        cells = pd.read_csv(file)
+        about = {key: cells[key].iloc[0] for key in ("base", "candidate", "table")}
+        rows.append({**about, **figures(cells)})
+    frame = pd.DataFrame(rows).sort_values(["table", "mae"])
+    head = "| " + " | ".join(frame.columns) + " |\n|" + "---|" * len(frame.columns)
+    body = [
+        "| " + " | ".join(f"{v:.3f}" if isinstance(v, float) else str(v) for v in row) + " |"
+        for row in frame.itertuples(index=False)
+    ]
+    return "\n".join([head, *body])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(CANDIDATES)}")
+    parser.add_argument("--base", default="latentscale")
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--only", nargs="*", default=list(TABLES), choices=list(TABLES))
+    parser.add_argument("--table", action="store_true")
+    options = parser.parse_args()
+    unknown = [name for name in options.names if name not in CANDIDATES]
+    if unknown:
+        parser.error(f"no candidate is called {unknown}; there are {list(CANDIDATES)}")
+    run(options.names, options.base, options.workers, options.only)
+    if options.table:
+        print(table())
+
+
+if __name__ == "__main__":
+    main()
