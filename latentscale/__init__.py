@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from latentscale.analysis.curves import Curve, scaling_curve
     from latentscale.analysis.diagnose import Diagnosis, diagnose
     from latentscale.analysis.forecast import Forecast, predict
-    from latentscale.data import datasets
+    from latentscale.data import datasets, readers
     from latentscale.data.benchmarks import Benchmark
     from latentscale.data.scores import Scores
     from latentscale.errors import (
@@ -67,6 +67,7 @@ _HOME = {
     "load": "latentscale.posterior.storage:load_fit",
     "load_spec": "latentscale.spec.io:load_spec",
     "predict": "latentscale.analysis.forecast:predict",
+    "readers": "latentscale.data.readers",
     "scaling_curve": "latentscale.analysis.curves:scaling_curve",
     "shipped_specs": "latentscale.spec.io:shipped_specs",
     "simulate": "latentscale.model.simulate:simulate",
@@ -99,6 +100,7 @@ __all__ = [
     "load",
     "load_spec",
     "predict",
+    "readers",
     "scaling_curve",
     "shipped_specs",
     "simulate",

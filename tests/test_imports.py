@@ -45,6 +45,7 @@ OPTIONAL = {
     "jax",
     "jaxlib",
     "numpyro",
+    "pyarrow",
     "pymc_extras",
     "ray",
 }

@@ -52,7 +52,9 @@ def demo(
 def data(
     csv: Annotated[
         Path | None,
-        typer.Argument(metavar="[CSV]", help="Table of scores; the bundled one if none."),
+        typer.Argument(
+            metavar="[TABLE]", help="Table of scores (CSV or Parquet); the bundled one if none."
+        ),
     ] = None,
     published: Published = False,
     out: Annotated[

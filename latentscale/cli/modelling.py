@@ -22,7 +22,7 @@ def fit(
     ] = "latentscale",
     scores: Annotated[
         Path | None,
-        typer.Option("--scores", metavar="CSV", help="Table of scores; the bundled one if none."),
+        typer.Option("--scores", metavar="TABLE", help="Table of scores; the bundled one if none."),
     ] = None,
     published: Published = False,
     out: Annotated[
@@ -37,7 +37,7 @@ def fit(
 ) -> None:
     """Fit a spec to a table of scores and save the fit.
 
-    The method is NUTS. The table is a CSV file with the columns model, family, params_b
+    The method is NUTS. The table is a CSV or Parquet file with the columns model, family, params_b
     (billions), tokens_t (trillions; empty if undisclosed), optionally lineage and instruct, and
     one column of fractions a benchmark; or one row a score with the columns benchmark and score.
     """

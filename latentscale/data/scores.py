@@ -117,8 +117,7 @@ class Scores:
         DataWarning
             As `from_frame`.
         """
-        clean, findings = checked_frame(frame, LONG_REQUIRED, _WHAT)
-        scores = _assemble(read_long(clean), benchmarks, findings)
+        scores = scores_from_long(frame, benchmarks=benchmarks)
         emit(scores.audit.findings, about=_ABOUT)
         return scores
 
@@ -259,6 +258,14 @@ def scores_from_frame(
     read = read_wide(clean, names)
     table = Table(read.models, read.scores, (*problems, *read.problems), read.findings)
     return _assemble(table, benchmarks, findings + more)
+
+
+def scores_from_long(
+    frame: pd.DataFrame, *, benchmarks: Mapping[str, Benchmark] | None = None
+) -> Scores:
+    """Do what `Scores.from_long` does, without issuing a warning."""
+    clean, findings = checked_frame(frame, LONG_REQUIRED, _WHAT)
+    return _assemble(read_long(clean), benchmarks, findings)
 
 
 def dataset_of_models(models: pd.DataFrame) -> xr.Dataset:
