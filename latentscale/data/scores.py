@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -19,6 +18,7 @@ from latentscale.data.problems import fail
 from latentscale.data.table import Table, read_wide
 from latentscale.dims import BENCHMARK, FAMILY, LINEAGE, MODEL
 from latentscale.errors import DataError, listed, nearest
+from latentscale.markup import bullets, data_table
 
 _WHAT = "This table cannot be used as scores"
 _ABOUT = "Scores were read (the whole list is in .audit)"
@@ -156,6 +156,30 @@ class Scores:
             )
         return info
 
+    def benchmark_table(self) -> pd.DataFrame:
+        """Return one row a benchmark: guessing floor, items, number and range of its scores.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns benchmark, floor, items (``"unknown"`` where they are), scores (how many were
+            measured), lowest, median, highest (fractions).
+        """
+        score = self.dataset["score"].transpose(MODEL, BENCHMARK).to_numpy()
+        wide = pd.DataFrame(score, columns=list(self.benchmarks))
+        info = self.benchmark_info
+        return pd.DataFrame(
+            {
+                "benchmark": list(self.benchmarks),
+                "floor": [info[name].floor for name in self.benchmarks],
+                "items": [info[name].n_items or "unknown" for name in self.benchmarks],
+                "scores": wide.notna().sum().to_numpy(),
+                "lowest": wide.min().to_numpy(),
+                "median": wide.median().to_numpy(),
+                "highest": wide.max().to_numpy(),
+            }
+        )
+
     def family_lineage(self) -> pd.Series:
         """Return each family's one lineage: the commonest among its models, else the first row's.
 
@@ -232,9 +256,8 @@ class Scores:
         return f"Scores({', '.join(self._facts())})"
 
     def _repr_html_(self) -> str:
-        items = "".join(f"<li>{html.escape(fact)}</li>" for fact in self._facts())
-        names = html.escape(", ".join(self.benchmarks))
-        return f"<p><b>Scores</b></p><ul>{items}<li>benchmarks: {names}</li></ul>"
+        table = data_table(self.benchmark_table(), caption=", ".join(self._facts()), limit=30)
+        return table + bullets([f"{f.where}: {f.message}" for f in self.audit.warnings])
 
     def _facts(self) -> list[str]:
         lineages = len(set(_names(self.dataset, LINEAGE)))
