@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from latentscale.model.simulate import Simulation, simulate
     from latentscale.posterior.fit import Fit
     from latentscale.posterior.storage import load_fit as load
+    from latentscale.reporting.report import report
     from latentscale.spec.io import load_spec, shipped_specs
     from latentscale.spec.prior import Prior
     from latentscale.spec.spec import ModelSpec
@@ -68,6 +69,7 @@ _HOME = {
     "load_spec": "latentscale.spec.io:load_spec",
     "predict": "latentscale.analysis.forecast:predict",
     "readers": "latentscale.data.readers",
+    "report": "latentscale.reporting.report:report",
     "scaling_curve": "latentscale.analysis.curves:scaling_curve",
     "shipped_specs": "latentscale.spec.io:shipped_specs",
     "simulate": "latentscale.model.simulate:simulate",
@@ -101,6 +103,7 @@ __all__ = [
     "load_spec",
     "predict",
     "readers",
+    "report",
     "scaling_curve",
     "shipped_specs",
     "simulate",

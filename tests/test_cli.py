@@ -16,7 +16,7 @@ from latentscale.cli import main
 from latentscale.cli.console import guarded
 from latentscale.errors import DataWarning
 
-COMMANDS = ("demo", "fit", "predict", "curve", "diagnose", "gather", "data", "specs")
+COMMANDS = ("demo", "fit", "predict", "curve", "report", "diagnose", "gather", "data", "specs")
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +94,20 @@ def test_curve_writes_a_figure_and_the_library_s_numbers(fit_file: Path, tmp_pat
     expected = ls.scaling_curve(ls.load(fit_file), family="opt", seed=2).table()
     pd.testing.assert_frame_equal(pd.read_csv(csv), expected)
     assert imread(png).std() > 0.02
+
+
+def test_report_writes_one_page(
+    fit_file: Path, planned: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "report.html"
+    words = ["report", fit_file, "-o", out, "--planned", planned, "--family", "opt"]
+    assert main([str(word) for word in words]) == 0
+    assert f"wrote {out}" in capsys.readouterr().out
+    page = out.read_text(encoding="utf-8")
+    assert "new-7b" in page
+    assert "Scaling curves of opt" in page
+    assert "Scaling curves of pythia" not in page
+    assert "NOT pass" in page
 
 
 def test_diagnose_prints_the_verdict_and_exits_with_one_if_not_passed(
@@ -222,6 +236,9 @@ def test_mistakes_give_one_message_and_exit_code_two(
         (("curve", fit_file, "--family", "pithia"), 'Did you mean "pythia"'),
         (("curve", fit_file, "--family", "opt", "--over", "flops"), "log_flops"),
         (("curve", fit_file, "--family", "opt", "--out", tmp_path / "a.xyz"), "a.xyz"),
+        (("report", fit_file, "--family", "opt1", "-o", tmp_path / "r.html"), "not in the fit"),
+        (("report", fit_file, "-o", tmp_path / "none" / "r.html"), "does not exist"),
+        (("report", fit_file, "--planned", broken, "-o", tmp_path / "r.html"), "tokens_t"),
         (("diagnose", tmp_path), "There is no file"),
         (("specs", "cai"), "neither a shipped spec nor a file"),
         (("demo", "--folder", planned, "--draws", "1"), "planned.csv"),

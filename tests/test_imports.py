@@ -28,7 +28,7 @@ RANKS = {
     "inference": 5,
     "analysis": 6,
     "plots": 7,
-    "report": 8,
+    "reporting": 8,
     PACKAGE: 9,
     "demo": 10,
     "cli": 11,
@@ -36,7 +36,7 @@ RANKS = {
 }
 ORDER = (
     "errors, dims, markup <- data | spec <- model <- posterior <- inference <- analysis"
-    " <- plots, report <- cli"
+    " <- plots, reporting <- cli"
 )
 DRAWING = {"matplotlib", "mpl_toolkits"}
 OPTIONAL = {
@@ -173,7 +173,7 @@ WRONG = [
     ("analysis/skills.py", "import latentscale as ls", "analysis may not import latentscale"),
     ("data/x.py", FOR_TYPES + "from latentscale.model import a", "data may not import model"),
     ("analysis/curves.py", IN_FUNCTION + "import matplotlib.pyplot as plt", "only plots may"),
-    ("report.py", "import importlib\nimportlib.import_module('matplotlib')", "only plots may"),
+    ("reporting.py", "import importlib\nimportlib.import_module('matplotlib')", "only plots may"),
     (
         "inference/nuts.py",
         "try:\n    import numpyro\nfinally:\n    pass",

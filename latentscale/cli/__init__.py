@@ -56,6 +56,7 @@ _COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "fit": (modelling.fit, "latentscale fit --scores scores.csv --seed 1 --out fit.nc"),
     "predict": (modelling.predict, "latentscale predict fit.nc planned.csv --out forecast.csv"),
     "curve": (modelling.curve, "latentscale curve fit.nc --family qwen2 --out curve.png"),
+    "report": (modelling.report, "latentscale report fit.nc --out report.html"),
     "diagnose": (modelling.diagnose, "latentscale diagnose fit.nc"),
     "gather": (
         gathering.gather,
