@@ -54,14 +54,14 @@ class Table:
     limit
         Rows shown at most; None for all.
     folded
-        Whether the reader opens it to see it; on paper it is open.
+        What the reader opens to see it; always in sight if empty, and on paper.
     """
 
     frame: pd.DataFrame
     caption: str
     decimals: int = 3
     limit: int | None = None
-    folded: bool = False
+    folded: str = ""
 
 
 @dataclass(frozen=True)

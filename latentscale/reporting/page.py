@@ -154,7 +154,7 @@ def _table(block: Table) -> str:
     scrolled = f'<div class="scroll" role="region" tabindex="0" aria-label="{label}">{table}</div>'
     if not block.folded:
         return scrolled
-    return f"<details><summary>{label}</summary>{scrolled}</details>"
+    return f"<details><summary>{escape(block.folded)}</summary>{scrolled}</details>"
 
 
 def _picture(block: Picture) -> str:

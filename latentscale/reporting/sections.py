@@ -81,7 +81,9 @@ def diagnostics(asked: Request) -> tuple[Block, ...]:
         "E-BFMI": f"{found.ebfmi:.2f} (at least 0.3)",
         "scores with a high Pareto k": f"{found.high_pareto_k} (above {PARETO_K_LIMIT})",
     }
-    table = found.table.sort_values("rhat", ascending=False).rename(
+    worst = found.table.sort_values("rhat", ascending=False)
+    whole = {name: worst[name].round().astype("Int64") for name in ("ess_bulk", "ess_tail")}
+    table = worst.assign(**whole).rename(
         columns={"rhat": "R-hat", "ess_bulk": "bulk ESS", "ess_tail": "tail ESS"}
     )
     return (
@@ -92,7 +94,7 @@ def diagnostics(asked: Request) -> tuple[Block, ...]:
             table,
             "Convergence by parameter, worst first: largest R-hat, smallest effective sample sizes",
             limit=_WORST,
-            folded=True,
+            folded="Convergence by parameter",
         ),
     )
 
@@ -128,7 +130,7 @@ def _curve_table(curve: Curve, prob: float) -> Table:
         kept.drop(columns=["mean", "beyond_fitted"]).rename(columns=columns),
         f"{curve.family}: ends and middle of the curve; lower and upper bound the {prob:.0%} "
         "intervals of the expected score and of a new one (fractions)",
-        folded=True,
+        folded=f"Numbers of the curves of {curve.family}",
     )
 
 
@@ -181,7 +183,9 @@ def forecasts(asked: Request) -> tuple[Block, ...]:
     return (
         *blocks,
         picture,
-        Table(table[shown], f"Forecasts (fractions); {interval}", folded=True),
+        Table(
+            table[shown], f"Forecasts (fractions); {interval}", folded="Numbers of the forecasts"
+        ),
     )
 
 
