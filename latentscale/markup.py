@@ -82,7 +82,8 @@ def shown(value: object, decimals: int = 3) -> str:
             return _ABSENT
         plain = number == 0 or 10.0**-decimals <= abs(number) < 1e5
         return f"{number:.{decimals}f}" if plain else f"{number:.3g}"
-    return str(value)
+    text = str(value)
+    return _ABSENT if text in ("<NA>", "NaT") else text
 
 
 def _row(row: Sequence[object], align: Sequence[str], decimals: int) -> str:

@@ -89,6 +89,7 @@ def test_facts_and_tables_are_well_formed_and_escaped() -> None:
         (6.02e23, "6.02e+23"),
         (float("nan"), "–"),
         (None, "–"),
+        (pd.NA, "–"),
         (True, "yes"),
         (np.bool_(False), "no"),
         ("qwen2", "qwen2"),

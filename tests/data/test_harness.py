@@ -154,6 +154,8 @@ def test_a_short_name_that_fits_two_models_fits_none(
         ({"config": {"model_args": "pretrained=org/m,dtype=auto"}}, "org/m"),
         ({"config": {"model_args": {"pretrained": "org/m", "dtype": "auto"}}}, "org/m"),
         ({"config": {"model_args": "pretrained=org/base,peft=org/lora"}}, "org/lora"),
+        ({"config": {"model_args": "pretrained=org/m,revision=step3000"}}, "org/m@step3000"),
+        ({"config": {"model_args": f"pretrained=org/m,revision={'0a' * 20}"}}, "org/m"),
         ({"config": {"model_args": "model=gpt-x,base_url=http://h/v1"}}, "gpt-x"),
         ({"config_general": {"model_name": "org/m"}}, "org/m"),
     ],
@@ -161,6 +163,13 @@ def test_a_short_name_that_fits_two_models_fits_none(
 def test_where_the_model_is_named(tmp_path: Path, changed: dict, name: str) -> None:
     document = {"results": {"arc_challenge": ARC}, **changed}
     assert harness_table(write(tmp_path, document))["model"].tolist() == [name]
+
+
+def test_files_of_another_name_are_read_if_none_is_called_results(tmp_path: Path) -> None:
+    write(tmp_path, run(arc_challenge=ARC), "mine_2025-01-01T00-00-00.json")
+    assert harness_table(tmp_path)["model"].tolist() == ["org/m-1b"]
+    write(tmp_path, run("org/other", arc_challenge=ARC))
+    assert harness_table(tmp_path)["model"].tolist() == ["org/other"]
 
 
 def test_the_latest_run_counts(tmp_path: Path) -> None:
@@ -235,7 +244,7 @@ def test_files_that_cannot_be_used_are_named(tmp_path: Path, document: object, s
 
 
 def test_folders_without_result_files(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"no file named results"):
+    with pytest.raises(DataError, match=r"no result file"):
         harness_table(tmp_path)
     with pytest.raises(DataError, match="no such folder"):
         harness_table(tmp_path / "absent")

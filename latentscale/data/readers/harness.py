@@ -37,7 +37,8 @@ def harness_table(
     Parameters
     ----------
     folder
-        Folder that holds ``results*.json`` files at any depth, or one such file. Files of
+        Folder that holds ``results*.json`` files at any depth (or other ``.json`` files, if none
+        is named so), or one such file. Files of
         lm-evaluation-harness 0.3 (metrics named ``acc``) and 0.4 (``acc,none``), and of the
         archive of the Open LLM Leaderboard v1 (tasks named ``harness|arc:challenge|25``).
     tasks
@@ -48,7 +49,8 @@ def harness_table(
     -------
     pandas.DataFrame
         One row a model and benchmark, the latest run of each: model, benchmark, score
-        (fraction), task, metric, n_shot, n_items (NaN where the file does not say) and file.
+        (fraction), task, metric, n_shot, n_items (NaN where the file does not say) and file. A
+        model's checkpoint that was named as a revision is a model of its own, ``model@revision``.
 
     Raises
     ------
@@ -163,13 +165,14 @@ def _files(folder: Path) -> list[Path]:
         return [folder]
     if not folder.is_dir():
         raise DataError(f"{folder}: there is no such folder or file. Check the path.")
-    paths = sorted(folder.rglob("results*.json"))
+    # The harness takes another name from --output_path if that ends in .json.
+    paths = list(folder.rglob("results*.json")) or list(folder.rglob("*.json"))
     if not paths:
         raise DataError(
-            f"{folder}: no file named results*.json in it or below. Give the folder that "
+            f"{folder}: no result file (results*.json) in it or below. Give the folder that "
             "lm_eval wrote with --output_path."
         )
-    return paths
+    return sorted(paths)
 
 
 def _score(

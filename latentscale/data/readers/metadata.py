@@ -169,7 +169,8 @@ def _lacking(
     hint = nearest(lacking[0], metadata["model"].tolist()) if len(metadata) else ""
     return (
         f"{len(lacking)} of {len(wide)} models have no row in the metadata: {listed(lacking, 20)}."
-        f"{hint} Add their {listed(needed)}, or leave them out with drop_unmatched=True."
+        f"{hint} Add their {listed(needed)}, or leave them out with drop_unmatched=True "
+        "(--drop-unmatched on the command line)."
     )
 
 

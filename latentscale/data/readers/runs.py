@@ -18,6 +18,7 @@ from latentscale.errors import DataError
 # An adapter is named together with the model that it adapts, and then it is what was evaluated.
 _NAME_KEYS: Final = ("peft", "delta", "pretrained", "model", "path", "engine")
 _ARCHIVE: Final = re.compile(r"^harness\|(?P<task>[^|]+)\|(?P<shots>\d+)$")
+_COMMIT: Final = re.compile(r"^[0-9a-f]{40}$")
 _STAMP: Final = re.compile(r"(\d{4}-\d{2}-\d{2})T(\d{2})[-:](\d{2})[-:](\d{2})")
 
 
@@ -166,11 +167,17 @@ def _model(document: Mapping[str, Any], config: Mapping[str, Any], path: Path) -
     )
     for name in candidates:
         if isinstance(name, str) and name.strip():
-            return name.strip()
+            return name.strip() + _checkpoint(arguments.get("revision"))
     raise DataError(
         f'{path}: names no model: neither "model_name" nor "model_args" of its "config" has one. '
         'Write it into the file as "model_name".'
     )
+
+
+def _checkpoint(revision: object) -> str:
+    """Return what tells a checkpoint from its model: "@step3000"; commits only pin the model."""
+    text = str(revision or "main").strip()
+    return "" if text in ("", "main", "None") or _COMMIT.match(text) else f"@{text}"
 
 
 def _date(document: Mapping[str, Any], path: Path) -> float:
