@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from latentscale.analysis.curves import Curve, scaling_curve
     from latentscale.analysis.diagnose import Diagnosis, diagnose
     from latentscale.analysis.forecast import Forecast, predict
-    from latentscale.data import datasets
+    from latentscale.data import datasets, readers
     from latentscale.data.benchmarks import Benchmark
     from latentscale.data.scores import Scores
     from latentscale.errors import (
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from latentscale.model.simulate import Simulation, simulate
     from latentscale.posterior.fit import Fit
     from latentscale.posterior.storage import load_fit as load
+    from latentscale.reporting.report import report
     from latentscale.spec.io import load_spec, shipped_specs
     from latentscale.spec.prior import Prior
     from latentscale.spec.spec import ModelSpec
@@ -67,6 +68,8 @@ _HOME = {
     "load": "latentscale.posterior.storage:load_fit",
     "load_spec": "latentscale.spec.io:load_spec",
     "predict": "latentscale.analysis.forecast:predict",
+    "readers": "latentscale.data.readers",
+    "report": "latentscale.reporting.report:report",
     "scaling_curve": "latentscale.analysis.curves:scaling_curve",
     "shipped_specs": "latentscale.spec.io:shipped_specs",
     "simulate": "latentscale.model.simulate:simulate",
@@ -99,6 +102,8 @@ __all__ = [
     "load",
     "load_spec",
     "predict",
+    "readers",
+    "report",
     "scaling_curve",
     "shipped_specs",
     "simulate",

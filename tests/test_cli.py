@@ -16,7 +16,7 @@ from latentscale.cli import main
 from latentscale.cli.console import guarded
 from latentscale.errors import DataWarning
 
-COMMANDS = ("demo", "fit", "predict", "curve", "diagnose", "data", "specs")
+COMMANDS = ("demo", "fit", "predict", "curve", "report", "diagnose", "gather", "data", "specs")
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +96,20 @@ def test_curve_writes_a_figure_and_the_library_s_numbers(fit_file: Path, tmp_pat
     assert imread(png).std() > 0.02
 
 
+def test_report_writes_one_page(
+    fit_file: Path, planned: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "report.html"
+    words = ["report", fit_file, "-o", out, "--planned", planned, "--family", "opt"]
+    assert main([str(word) for word in words]) == 0
+    assert f"wrote {out}" in capsys.readouterr().out
+    page = out.read_text(encoding="utf-8")
+    assert "new-7b" in page
+    assert "Scaling curves of opt" in page
+    assert "Scaling curves of pythia" not in page
+    assert "NOT pass" in page
+
+
 def test_diagnose_prints_the_verdict_and_exits_with_one_if_not_passed(
     fit_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -129,6 +143,40 @@ def test_data_takes_the_bundled_table_corrected_or_published(
     assert main(["data", "--published"]) == 0
     assert corrected.startswith("Scores(194 models")
     assert capsys.readouterr().out.startswith("Scores(194 models")
+
+
+RECORDED = Path(__file__).parent / "data" / "recorded"
+
+
+def test_gather_shows_what_a_source_holds(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["gather", str(RECORDED / "harness_0_4")]) == 0
+    said = capsys.readouterr().out
+    assert "EleutherAI/pythia-160m" in said
+    assert "2 models. To make a table" in said
+    assert main(["gather", str(RECORDED / "leaderboard_contents.csv")]) == 0
+    said = capsys.readouterr()
+    assert "6 models. To make a table" in said.out
+    assert said.err.count("contaminated-7B") == 1
+
+
+def test_gather_writes_a_table_that_data_and_fit_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models, out = tmp_path / "models.csv", tmp_path / "scores.csv"
+    names = ["pythia-160m", "pythia-1b"]
+    rows = {"model": names, "family": "pythia", "params_b": [0.16, 1.0], "tokens_t": 0.3}
+    pd.DataFrame(rows).to_csv(models, index=False)
+    words = ["gather", RECORDED / "harness_0_4", "--metadata", models]
+    assert main([str(word) for word in words]) == 0
+    assert "[names-matched]" in capsys.readouterr().out
+    assert main([str(word) for word in [*words, "--out", out]]) == 0
+    assert f"wrote {out}: 2 models" in capsys.readouterr().out
+    assert ls.Scores.from_frame(pd.read_csv(out)).n_observed == 12
+    board = RECORDED / "leaderboard_contents.csv"
+    assert "4 of 6 models" in _refused(capsys, "gather", board, "--metadata", models)
+    assert "--out needs --metadata" in _refused(capsys, "gather", board, "--out", out)
+    assert "either a SOURCE" in _refused(capsys, "gather")
+    assert "either a SOURCE" in _refused(capsys, "gather", board, "--hub")
 
 
 def test_specs_lists_and_shows(capsys: pytest.CaptureFixture[str]) -> None:
@@ -188,6 +236,9 @@ def test_mistakes_give_one_message_and_exit_code_two(
         (("curve", fit_file, "--family", "pithia"), 'Did you mean "pythia"'),
         (("curve", fit_file, "--family", "opt", "--over", "flops"), "log_flops"),
         (("curve", fit_file, "--family", "opt", "--out", tmp_path / "a.xyz"), "a.xyz"),
+        (("report", fit_file, "--family", "opt1", "-o", tmp_path / "r.html"), "not in the fit"),
+        (("report", fit_file, "-o", tmp_path / "none" / "r.html"), "does not exist"),
+        (("report", fit_file, "--planned", broken, "-o", tmp_path / "r.html"), "tokens_t"),
         (("diagnose", tmp_path), "There is no file"),
         (("specs", "cai"), "neither a shipped spec nor a file"),
         (("demo", "--folder", planned, "--draws", "1"), "planned.csv"),

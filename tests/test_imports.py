@@ -20,6 +20,7 @@ SOURCE = Path(__file__).resolve().parents[1] / PACKAGE
 RANKS = {
     "errors": 0,
     "dims": 1,
+    "markup": 1,
     "data": 2,
     "spec": 2,
     "model": 3,
@@ -27,15 +28,15 @@ RANKS = {
     "inference": 5,
     "analysis": 6,
     "plots": 7,
-    "report": 8,
+    "reporting": 8,
     PACKAGE: 9,
     "demo": 10,
     "cli": 11,
     "__main__": 12,
 }
 ORDER = (
-    "errors, dims <- data | spec <- model <- posterior <- inference <- analysis"
-    " <- plots, report <- cli"
+    "errors, dims, markup <- data | spec <- model <- posterior <- inference <- analysis"
+    " <- plots, reporting <- cli"
 )
 DRAWING = {"matplotlib", "mpl_toolkits"}
 OPTIONAL = {
@@ -45,6 +46,7 @@ OPTIONAL = {
     "jax",
     "jaxlib",
     "numpyro",
+    "pyarrow",
     "pymc_extras",
     "ray",
 }
@@ -171,7 +173,7 @@ WRONG = [
     ("analysis/skills.py", "import latentscale as ls", "analysis may not import latentscale"),
     ("data/x.py", FOR_TYPES + "from latentscale.model import a", "data may not import model"),
     ("analysis/curves.py", IN_FUNCTION + "import matplotlib.pyplot as plt", "only plots may"),
-    ("report.py", "import importlib\nimportlib.import_module('matplotlib')", "only plots may"),
+    ("reporting.py", "import importlib\nimportlib.import_module('matplotlib')", "only plots may"),
     (
         "inference/nuts.py",
         "try:\n    import numpyro\nfinally:\n    pass",

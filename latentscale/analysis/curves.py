@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ from latentscale.dims import (
     interval_quantiles,
 )
 from latentscale.errors import DataError, SpecError, listed, nearest
+from latentscale.markup import data_table
 from latentscale.posterior.fit import Fit
 
 POINT = "point"
@@ -101,6 +103,17 @@ class Curve:
         table["beyond_fitted"] = (table["at"] < first) | (table["at"] > last)
         order = ["benchmark", "at", "mean", "median", "lower", "upper"]
         return table[[*order, "score_lower", "score_upper", "beyond_fitted"]]
+
+    def __repr__(self) -> str:
+        points, first, last = self.draws.sizes[POINT], *self.draws["at"].values[[0, -1]]
+        return (
+            f"Curve of {self.family} over {UNITS[self.over]} from {first:.3g} to {last:.3g}, "
+            f"{points} points, {self.draws.sizes[BENCHMARK]} benchmarks; {self.held}; "
+            "see .table(prob=0.9), or plot it with latentscale.plots.plot_curve"
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self))}</p>" + data_table(self.table(), limit=12)
 
 
 def scaling_curve(

@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from latentscale.dims import CHAIN, DRAW, LOG_LIKELIHOOD
+from latentscale.markup import bullets, data_table
 from latentscale.posterior.convergence import Convergence
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.status import problems
@@ -59,10 +60,12 @@ class Diagnosis:
         ]
         return "\n".join(lines + [f"  - {line}" for line in self.advice])
 
+    def __repr__(self) -> str:
+        return f"<{str(self).splitlines()[0]}>"
+
     def _repr_html_(self) -> str:
-        advice = "".join(f"<li>{escape(line)}</li>" for line in self.advice)
         head = escape(str(self).splitlines()[0])
-        return f"<p>{head}</p><ul>{advice}</ul>{self.table.round(3).to_html(index=False)}"
+        return f"<p><b>{head}</b></p>{bullets(self.advice)}{data_table(self.table)}"
 
 
 def diagnose(fit: Fit) -> Diagnosis:

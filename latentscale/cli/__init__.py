@@ -8,7 +8,7 @@ from inspect import cleandoc
 
 import typer
 
-from latentscale.cli import looking, modelling
+from latentscale.cli import gathering, looking, modelling
 from latentscale.cli.console import guarded
 from latentscale.cli.options import Verbose
 
@@ -56,7 +56,12 @@ _COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "fit": (modelling.fit, "latentscale fit --scores scores.csv --seed 1 --out fit.nc"),
     "predict": (modelling.predict, "latentscale predict fit.nc planned.csv --out forecast.csv"),
     "curve": (modelling.curve, "latentscale curve fit.nc --family qwen2 --out curve.png"),
+    "report": (modelling.report, "latentscale report fit.nc --out report.html"),
     "diagnose": (modelling.diagnose, "latentscale diagnose fit.nc"),
+    "gather": (
+        gathering.gather,
+        "latentscale gather results/ --metadata models.csv --out scores.csv",
+    ),
     "data": (looking.data, "latentscale data scores.csv"),
     "specs": (looking.specs, "latentscale specs cai2025"),
 }

@@ -12,8 +12,6 @@ from latentscale.cli.options import Published, Seed, Verbose, writable
 from latentscale.errors import DataError, DataWarning
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from latentscale.data.scores import Scores
 
 
@@ -52,7 +50,9 @@ def demo(
 def data(
     csv: Annotated[
         Path | None,
-        typer.Argument(metavar="[CSV]", help="Table of scores; the bundled one if none."),
+        typer.Argument(
+            metavar="[TABLE]", help="Table of scores (CSV or Parquet); the bundled one if none."
+        ),
     ] = None,
     published: Published = False,
     out: Annotated[
@@ -66,7 +66,7 @@ def data(
     table = _scores(csv, published)
     typer.echo(repr(table))
     typer.echo("")
-    typer.echo(_benchmarks(table).to_string(index=False, float_format=lambda x: f"{x:.4g}"))
+    typer.echo(table.benchmark_table().to_string(index=False, float_format=lambda x: f"{x:.4g}"))
     typer.echo("\nAudit")
     typer.echo(str(table.audit))
     if out is not None:
@@ -111,22 +111,3 @@ def _scores(csv: Path | None, published: bool) -> Scores:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # the audit, printed below, says it all
         return read_scores(csv)
-
-
-def _benchmarks(scores: Scores) -> pd.DataFrame:
-    """Return one row a benchmark: guessing floor, items, number and range of its scores."""
-    import pandas as pd
-
-    wide = scores.to_frame()[list(scores.benchmarks)]
-    info = scores.benchmark_info
-    return pd.DataFrame(
-        {
-            "benchmark": wide.columns,
-            "floor": [info[name].floor for name in wide],
-            "items": [info[name].n_items or "unknown" for name in wide],
-            "scores": wide.notna().sum().to_numpy(),
-            "lowest": wide.min().to_numpy(),
-            "median": wide.median().to_numpy(),
-            "highest": wide.max().to_numpy(),
-        }
-    )

@@ -1,4 +1,4 @@
-"""The commands that fit a model and ask a fit: fit, predict, curve, diagnose."""
+"""The commands that fit a model and ask a fit: fit, predict, curve, report, diagnose."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def fit(
     ] = "latentscale",
     scores: Annotated[
         Path | None,
-        typer.Option("--scores", metavar="CSV", help="Table of scores; the bundled one if none."),
+        typer.Option("--scores", metavar="TABLE", help="Table of scores; the bundled one if none."),
     ] = None,
     published: Published = False,
     out: Annotated[
@@ -37,7 +37,7 @@ def fit(
 ) -> None:
     """Fit a spec to a table of scores and save the fit.
 
-    The method is NUTS. The table is a CSV file with the columns model, family, params_b
+    The method is NUTS. The table is a CSV or Parquet file with the columns model, family, params_b
     (billions), tokens_t (trillions; empty if undisclosed), optionally lineage and instruct, and
     one column of fractions a benchmark; or one row a score with the columns benchmark and score.
     """
@@ -143,6 +143,38 @@ def curve(
         except ValueError as error:  # an ending that matplotlib cannot write
             raise DataError(f"Cannot write {out}: {error}") from None
         typer.echo(f"wrote {out}")
+
+
+def report(
+    fit_file: FitFile,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="HTML", help="Page to write.")] = Path(
+        "report.html"
+    ),
+    planned: Annotated[
+        Path | None,
+        typer.Option("--planned", metavar="ROWS.csv", help="Models to forecast, one a row."),
+    ] = None,
+    family: Annotated[
+        list[str] | None,
+        typer.Option("--family", help="A family to draw; may be given several times."),
+    ] = None,
+    prob: Prob = DEFAULT_PROB,
+    seed: Seed = 0,
+    verbose: Verbose = False,
+) -> None:
+    """Write everything that a fit says to one HTML page.
+
+    The page holds the data audit, diagnostics, scaling curves, forecasts and the model itself. It
+    needs no other file and no network. Without --planned, models four times the largest of their
+    family are forecast as an example.
+    """
+    import latentscale as ls
+    from latentscale.data.readers import read_table
+
+    writable(out)
+    rows = None if planned is None else read_table(planned)
+    ls.report(_loaded(fit_file), out, planned=rows, families=family, prob=prob, seed=seed)
+    typer.echo(f"wrote {out}")
 
 
 def diagnose(fit_file: FitFile, verbose: Verbose = False) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Final, Literal
 import pandas as pd
 
 from latentscale.errors import DataWarning
+from latentscale.markup import data_table
 
 Level = Literal["info", "warning"]
 
@@ -88,14 +88,7 @@ class Audit:
     def _repr_html_(self) -> str:
         if not self.findings:
             return "<p>Nothing to report.</p>"
-        head = "".join(f"<th>{name}</th>" for name in _COLUMNS)
-        body = "".join(
-            "<tr>"
-            + "".join(f"<td>{html.escape(getattr(finding, name))}</td>" for name in _COLUMNS)
-            + "</tr>"
-            for finding in self.findings
-        )
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        return data_table(self.table)
 
 
 def emit(findings: Sequence[Finding], *, about: str, stacklevel: int = 3) -> None:

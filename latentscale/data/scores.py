@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -19,6 +18,7 @@ from latentscale.data.problems import fail
 from latentscale.data.table import Table, read_wide
 from latentscale.dims import BENCHMARK, FAMILY, LINEAGE, MODEL
 from latentscale.errors import DataError, listed, nearest
+from latentscale.markup import bullets, data_table
 
 _WHAT = "This table cannot be used as scores"
 _ABOUT = "Scores were read (the whole list is in .audit)"
@@ -117,8 +117,7 @@ class Scores:
         DataWarning
             As `from_frame`.
         """
-        clean, findings = checked_frame(frame, LONG_REQUIRED, _WHAT)
-        scores = _assemble(read_long(clean), benchmarks, findings)
+        scores = scores_from_long(frame, benchmarks=benchmarks)
         emit(scores.audit.findings, about=_ABOUT)
         return scores
 
@@ -156,6 +155,30 @@ class Scores:
                 basis=str(one["basis"].item()) if "basis" in one else "",
             )
         return info
+
+    def benchmark_table(self) -> pd.DataFrame:
+        """Return one row a benchmark: guessing floor, items, number and range of its scores.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns benchmark, floor, items (``"unknown"`` where they are), scores (how many were
+            measured), lowest, median, highest (fractions).
+        """
+        score = self.dataset["score"].transpose(MODEL, BENCHMARK).to_numpy()
+        wide = pd.DataFrame(score, columns=list(self.benchmarks))
+        info = self.benchmark_info
+        return pd.DataFrame(
+            {
+                "benchmark": list(self.benchmarks),
+                "floor": [info[name].floor for name in self.benchmarks],
+                "items": [info[name].n_items or "unknown" for name in self.benchmarks],
+                "scores": wide.notna().sum().to_numpy(),
+                "lowest": wide.min().to_numpy(),
+                "median": wide.median().to_numpy(),
+                "highest": wide.max().to_numpy(),
+            }
+        )
 
     def family_lineage(self) -> pd.Series:
         """Return each family's one lineage: the commonest among its models, else the first row's.
@@ -233,9 +256,8 @@ class Scores:
         return f"Scores({', '.join(self._facts())})"
 
     def _repr_html_(self) -> str:
-        items = "".join(f"<li>{html.escape(fact)}</li>" for fact in self._facts())
-        names = html.escape(", ".join(self.benchmarks))
-        return f"<p><b>Scores</b></p><ul>{items}<li>benchmarks: {names}</li></ul>"
+        table = data_table(self.benchmark_table(), caption=", ".join(self._facts()), limit=30)
+        return table + bullets([f"{f.where}: {f.message}" for f in self.audit.warnings])
 
     def _facts(self) -> list[str]:
         lineages = len(set(_names(self.dataset, LINEAGE)))
@@ -259,6 +281,14 @@ def scores_from_frame(
     read = read_wide(clean, names)
     table = Table(read.models, read.scores, (*problems, *read.problems), read.findings)
     return _assemble(table, benchmarks, findings + more)
+
+
+def scores_from_long(
+    frame: pd.DataFrame, *, benchmarks: Mapping[str, Benchmark] | None = None
+) -> Scores:
+    """Do what `Scores.from_long` does, without issuing a warning."""
+    clean, findings = checked_frame(frame, LONG_REQUIRED, _WHAT)
+    return _assemble(read_long(clean), benchmarks, findings)
 
 
 def dataset_of_models(models: pd.DataFrame) -> xr.Dataset:

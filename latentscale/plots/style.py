@@ -50,6 +50,13 @@ class Sheet(Figure):
         self.savefig(stream, format="png")
         return stream.getvalue()
 
+    def to_svg(self) -> bytes:
+        """Return the figure as SVG with its letters drawn, the same bytes every time."""
+        stream = BytesIO()
+        with mpl.rc_context({"svg.fonttype": "path", "svg.hashsalt": "latentscale"}):
+            self.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+        return stream.getvalue()
+
 
 def panels(
     count: int, *, columns: int, width: float, height: float, share_y: bool = True

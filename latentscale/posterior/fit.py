@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import xarray as xr
 from latentscale.data.covariates import CovariateTransform
 from latentscale.data.scores import Scores
 from latentscale.dims import CHAIN, DRAW, POSTERIOR, SAMPLE
+from latentscale.markup import bullets, facts_table
 from latentscale.model.design import Design, design
 from latentscale.posterior.convergence import Convergence, convergence
 from latentscale.posterior.status import Status
@@ -120,12 +120,8 @@ class Fit:
         return "\n".join(f"{name}: {value}" for name, value in self._facts().items())
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><th style='text-align:left'>{escape(name)}</th>"
-            f"<td style='text-align:left'>{escape(value)}</td></tr>"
-            for name, value in self._facts().items()
-        )
-        return f"<table>{rows}</table>"
+        advice = [] if self.status.converged else list(self.status.advice)
+        return facts_table("", self._facts()) + bullets(advice)
 
     def _facts(self) -> dict[str, str]:
         sizes = self.posterior.sizes

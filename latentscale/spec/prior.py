@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 from math import isfinite
 from numbers import Real
 from typing import Any, Final
@@ -124,6 +125,13 @@ class Prior:
 
     def __str__(self) -> str:
         return f"{self.dist}({', '.join(f'{k}={v:g}' for k, v in self.numbers.items())})"
+
+    def __repr__(self) -> str:
+        numbers = "".join(f", {name}={value!r}" for name, value in self.numbers.items())
+        return f"Prior({self.dist!r}{numbers})"
+
+    def _repr_html_(self) -> str:
+        return f"<code>{escape(str(self))}</code>"
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from pydantic import (
 
 from latentscale.dims import BASE_COVARIATES, TOKEN_COVARIATES
 from latentscale.errors import SpecError, listed, nearest
+from latentscale.markup import facts_table
 from latentscale.spec.prior import PRIOR_SLOTS, REAL, Prior
 
 
@@ -381,20 +382,32 @@ class ModelSpec(Record):
         return hash(self.to_json())
 
     def __str__(self) -> str:
-        parts = [
-            f"ModelSpec {self.name} ({self.digest})",
-            f"  covariates: {', '.join(self.covariates) or 'none'}",
-            f"  skills: {self.skills.count}, {self.skills.identify.kind}"
-            + (", model residuals" if self.skills.residual else ""),
-            f"  family: {self.family.level}"
-            + (", lineage" if self.family.lineage else "")
-            + (", correlated" if self.family.correlated else "")
-            + (f", slopes on {', '.join(self.family.slopes)}" if self.family.slopes else ""),
-            f"  benchmarks: {self.benchmarks.link.kind} link, {self.benchmarks.ceiling} ceiling"
-            + (", family effects" if self.benchmarks.family_effect else ""),
-        ]
+        parts = [f"ModelSpec {self.name} ({self.digest})"]
+        parts += [f"  {name}: {fact}" for name, fact in self.facts().items()]
         parts += [f"  prior {name}: {prior}" for name, prior in self.priors.items()]
         return "\n".join(parts)
+
+    def facts(self) -> dict[str, str]:
+        """Return what the model is, in a few words a part."""
+        skills, family, benchmarks = self.skills, self.family, self.benchmarks
+        return {
+            "covariates": ", ".join(self.covariates) or "none",
+            "skills": f"{skills.count}, {skills.identify.kind}"
+            + (", model residuals" if skills.residual else ""),
+            "family": family.level
+            + (", lineage" if family.lineage else "")
+            + (", correlated" if family.correlated else "")
+            + (f", slopes on {', '.join(family.slopes)}" if family.slopes else ""),
+            "benchmarks": f"{benchmarks.link.kind} link, {benchmarks.ceiling} ceiling"
+            + (", family effects" if benchmarks.family_effect else ""),
+        }
+
+    def _repr_html_(self) -> str:
+        about = {"": self.description} if self.description else {}
+        priors = {f"prior {name}": str(prior) for name, prior in self.priors.items()}
+        sources = {"sources": ", ".join(self.sources)} if self.sources else {}
+        title = f"ModelSpec {self.name} ({self.digest})"
+        return facts_table(title, {**about, **self.facts(), **priors, **sources})
 
 
 def prior_of(name: str, value: Any) -> Prior:

@@ -1,12 +1,20 @@
-"""CSV files as they come."""
+"""Tables as they come: CSV and Parquet files, and benchmarks by other spellings."""
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
-from latentscale.data import Scores
-from latentscale.data.readers import read_csv, read_scores
-from latentscale.errors import DataError
+from latentscale.data import Benchmark, Scores
+from latentscale.data.readers import (
+    match_benchmarks,
+    read_csv,
+    read_parquet,
+    read_scores,
+    same_benchmark,
+)
+from latentscale.errors import DataError, DataWarning
 
 
 def write(path, text, encoding="utf-8"):
@@ -73,3 +81,66 @@ def test_an_empty_name_is_still_missing(tmp_path):
     path = write(tmp_path / "t.csv", HEAD + "a,,7,1,0.5\nb,f,8,1,0.6\n")
     with pytest.raises(DataError, match="family name is missing"):
         read_scores(path)
+
+
+def test_parquet_reads_like_csv(tmp_path, table):
+    pytest.importorskip("pyarrow")
+    table.to_parquet(tmp_path / "t.parquet")
+    table.set_index("model").to_parquet(tmp_path / "indexed.pq")
+    expected = Scores.from_frame(table).dataset
+    assert read_scores(tmp_path / "t.parquet").dataset.identical(expected)
+    assert read_scores(tmp_path / "indexed.pq").dataset.identical(expected)
+    with pytest.raises(DataError, match="no such file"):
+        read_parquet(tmp_path / "absent.parquet")
+    (tmp_path / "bad.parquet").write_text("model,family\n")
+    with pytest.raises(DataError, match=r"bad\.parquet: not a well-formed Parquet file"):
+        read_scores(tmp_path / "bad.parquet")
+
+
+def test_parquet_without_pyarrow_names_the_extra(tmp_path, table, monkeypatch):
+    (tmp_path / "t.parquet").write_bytes(b"PAR1")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(DataError, match=r"latentscale\[hub\]"):
+        read_parquet(tmp_path / "t.parquet")
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("ARC-Challenge", "arc"),
+        ("HellaSwag", "hellaswag"),
+        ("MMLU-PRO", "mmlu_pro"),
+        ("MMLU", "mmlu"),
+        ("TruthfulQA MC2", "truthfulqa"),
+        ("leaderboard_math_hard", "math_lvl5"),
+        ("MATH", None),
+        ("hellaswga", None),
+        ("arc_easy", None),
+    ],
+)
+def test_spellings_of_known_benchmarks(name, known):
+    assert same_benchmark(name) == known
+
+
+def test_matched_names_bring_their_floors(tmp_path, table, long_table):
+    spelt = {"mmlu": "MMLU", "gsm8k": "GSM-8K"}
+    table.rename(columns=spelt).to_csv(tmp_path / "t.csv", index=False)
+    scores = read_scores(tmp_path / "t.csv")
+    assert scores.benchmarks == ("mmlu", "gsm8k")
+    assert scores.benchmark_info["mmlu"].floor == 0.25
+    assert scores.audit.codes == ("benchmark-renamed",)
+    long_table.replace({"benchmark": spelt}).to_csv(tmp_path / "l.csv", index=False)
+    assert set(read_scores(tmp_path / "l.csv").benchmarks) == {"mmlu", "gsm8k"}
+    with pytest.warns(DataWarning, match="known benchmark"):
+        assert read_scores(tmp_path / "t.csv", match_names=False).benchmarks == ("MMLU", "GSM-8K")
+    described = {"MMLU": Benchmark(floor=0.1)}
+    scores = read_scores(tmp_path / "t.csv", benchmarks=described)
+    assert scores.benchmarks == ("MMLU", "gsm8k")
+    assert scores.benchmark_info["MMLU"].floor == 0.1
+
+
+def test_two_names_of_one_benchmark_are_kept_apart(table):
+    both = table.assign(MMLU=table["mmlu"], **{"ARC-C": 0.5, "arc_challenge": 0.4})
+    matched, findings = match_benchmarks(both)
+    assert list(matched) == list(both)
+    assert findings == []

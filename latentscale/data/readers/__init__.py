@@ -1,7 +1,34 @@
-"""Reading tables from files."""
+"""Reading scores from files: tables, lm-evaluation-harness, the Open LLM Leaderboard.
+
+Result files and leaderboards know scores but not families and training tokens; their readers take
+these from a table of metadata.
+"""
 
 from __future__ import annotations
 
-from latentscale.data.readers.csv import read_csv, read_scores
+from latentscale.data.readers.csv import read_csv
+from latentscale.data.readers.harness import harness_table, read_harness
+from latentscale.data.readers.hub import download_leaderboard
+from latentscale.data.readers.leaderboard import leaderboard_table, read_leaderboard
+from latentscale.data.readers.metadata import join_metadata
+from latentscale.data.readers.names import match_benchmarks, same_benchmark
+from latentscale.data.readers.parquet import read_parquet, read_table
+from latentscale.data.readers.scores import read_scores
+from latentscale.data.readers.tasks import HARNESS_TASKS, HarnessTask
 
-__all__ = ["read_csv", "read_scores"]
+__all__ = [
+    "HARNESS_TASKS",
+    "HarnessTask",
+    "download_leaderboard",
+    "harness_table",
+    "join_metadata",
+    "leaderboard_table",
+    "match_benchmarks",
+    "read_csv",
+    "read_harness",
+    "read_leaderboard",
+    "read_parquet",
+    "read_scores",
+    "read_table",
+    "same_benchmark",
+]

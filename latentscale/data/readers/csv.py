@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
 from csv import Error as CsvError
 from csv import reader
 from pathlib import Path
@@ -11,8 +10,6 @@ from typing import Final
 
 import pandas as pd
 
-from latentscale.data.benchmarks import Benchmark
-from latentscale.data.scores import Scores
 from latentscale.errors import DataError, listed
 
 _NAME_COLUMNS: Final = ("model", "family", "lineage", "benchmark")
@@ -69,32 +66,6 @@ def read_csv(path: str | Path) -> pd.DataFrame:
             f"{path}: not a well-formed table: {error} "
             "Each row needs as many cells as there are columns; quote names that hold commas."
         ) from error
-
-
-def read_scores(path: str | Path, *, benchmarks: Mapping[str, Benchmark] | None = None) -> Scores:
-    """Read scores from a CSV file: a long table if it has ``benchmark`` and ``score`` columns.
-
-    Parameters
-    ----------
-    path
-        As for `read_csv`.
-    benchmarks
-        As for `Scores.from_frame`.
-
-    Returns
-    -------
-    Scores
-        As `Scores.from_frame` or `Scores.from_long` returns them.
-
-    Raises
-    ------
-    DataError
-        As `read_csv` and `Scores.from_frame`.
-    """
-    frame = read_csv(path)
-    if {"benchmark", "score"} <= set(frame.columns):
-        return Scores.from_long(frame, benchmarks=benchmarks)
-    return Scores.from_frame(frame, benchmarks=benchmarks)
 
 
 def _header(path: Path, separator: str) -> list[str]:

@@ -1,0 +1,100 @@
+"""The command that makes a table of scores from result files or from a leaderboard: gather."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from latentscale.cli.options import Verbose, writable
+from latentscale.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from latentscale.data.scores import Scores
+
+
+def gather(
+    source: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[SOURCE]",
+            help="Folder of lm-evaluation-harness results, or the leaderboard's contents table.",
+        ),
+    ] = None,
+    hub: Annotated[
+        bool, typer.Option("--hub", help="Fetch the leaderboard's table from the Hugging Face hub.")
+    ] = False,
+    metadata: Annotated[
+        Path | None,
+        typer.Option("--metadata", metavar="TABLE", help="Family, size and tokens of the models."),
+    ] = None,
+    drop_unmatched: Annotated[
+        bool, typer.Option("--drop-unmatched", help="Leave out models without metadata.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="CSV", help="Table of scores to write.")
+    ] = None,
+    verbose: Verbose = False,
+) -> None:
+    """Make a table of scores from lm-evaluation-harness results or the Open LLM Leaderboard.
+
+    The source knows scores but not families and training tokens. --metadata is a CSV or Parquet
+    file with the columns model, family, params_b (billions) and tokens_t (trillions; empty if
+    undisclosed), optionally lineage, instruct and released. Without it, what the source holds is
+    shown.
+    """
+    writable(out)
+    if (source is None) == (not hub):
+        raise DataError("Give either a SOURCE (a folder or a table) or --hub.")
+    if metadata is None:
+        if out is not None:
+            raise DataError("--out needs --metadata: a table of scores names families and tokens.")
+        _show(_found(source))
+        return
+    from latentscale.data.readers import read_table
+
+    scores = _scores(source, read_table(metadata), drop_unmatched)
+    typer.echo(repr(scores))
+    if out is None:
+        typer.echo(str(scores.audit))
+        return
+    scores.to_frame().to_csv(out, index=False)
+    typer.echo(f"wrote {out}: {len(scores.models)} models")
+
+
+def _is_results(source: Path) -> bool:
+    return source.is_dir() or source.suffix.lower() == ".json"
+
+
+def _scores(source: Path | None, metadata: pd.DataFrame, drop_unmatched: bool) -> Scores:
+    from latentscale.data.readers import download_leaderboard, read_harness, read_leaderboard
+
+    if source is not None and _is_results(source):
+        return read_harness(source, metadata, drop_unmatched=drop_unmatched)
+    table = download_leaderboard() if source is None else source
+    return read_leaderboard(table, metadata, drop_unmatched=drop_unmatched)
+
+
+def _found(source: Path | None) -> pd.DataFrame:
+    """Return one row a model: what is known of it, and its scores."""
+    from latentscale.data.readers import download_leaderboard, harness_table, leaderboard_table
+
+    if source is None or not _is_results(source):
+        return leaderboard_table(download_leaderboard() if source is None else source)
+    table = harness_table(source)
+    return table.pivot(index="model", columns="benchmark", values="score").reset_index()
+
+
+def _show(found: pd.DataFrame) -> None:
+    from latentscale.data.benchmarks import KNOWN_BENCHMARKS
+
+    names = [name for name in KNOWN_BENCHMARKS if name in found]
+    shown = found[["model", *names]]
+    typer.echo(shown.to_string(index=False, na_rep="", float_format=lambda x: f"{x:.4g}"))
+    typer.echo(
+        f"\n{len(found)} models. To make a table of scores, say their family, params_b and "
+        "tokens_t in a file for --metadata."
+    )

@@ -1,0 +1,216 @@
+"""Joining scores of models with what the caller knows of the models."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from latentscale.data.audit import Audit, Finding, emit
+from latentscale.data.benchmarks import Benchmark
+from latentscale.data.columns import as_number, is_missing
+from latentscale.data.layout import METADATA, OPTIONAL, REQUIRED, checked_frame
+from latentscale.data.scores import Scores, scores_from_frame
+from latentscale.errors import DataError, listed, nearest
+
+_WHAT: Final = "This table of metadata cannot be used"
+_DISAGREE: Final = 1.25
+"""Ratio of two sizes of one model from which they are taken to contradict each other."""
+
+
+def scores_with_metadata(
+    wide: pd.DataFrame,
+    metadata: pd.DataFrame | None,
+    findings: list[Finding],
+    *,
+    drop_unmatched: bool,
+    benchmarks: Mapping[str, Benchmark] | None,
+) -> Scores:
+    """Join scores with metadata, check them as `Scores.from_frame` does, and warn once.
+
+    Parameters
+    ----------
+    wide
+        Column ``model``, one column a benchmark, and what the source itself says of the models.
+    metadata
+        As for `join_metadata`; None where the source says everything.
+    findings
+        What was found while reading the source; they come first in the audit.
+    drop_unmatched
+        As for `join_metadata`.
+    benchmarks
+        As for `Scores.from_frame`; benchmarks that the source does not hold are passed over.
+    """
+    joined, more = join_metadata(wide, metadata, drop_unmatched=drop_unmatched)
+    given = {name: info for name, info in (benchmarks or {}).items() if name in joined}
+    scores = scores_from_frame(joined, benchmarks=given)
+    audit = Audit((*findings, *more, *scores.audit.findings))
+    emit(audit.findings, about="Scores were read (the whole list is in .audit)", stacklevel=4)
+    return Scores(scores.dataset, audit)
+
+
+def join_metadata(
+    wide: pd.DataFrame, metadata: pd.DataFrame | None, *, drop_unmatched: bool = False
+) -> tuple[pd.DataFrame, list[Finding]]:
+    """Add family, size, tokens and the like to a table of scores.
+
+    A model is looked up by its name, and failing that by the part after the last slash, whatever
+    the case, if only one row on each side has it. Where both say something of a model, the
+    metadata's value is taken; sizes that differ by more than a quarter are reported.
+
+    Parameters
+    ----------
+    wide
+        Column ``model``, benchmark columns, and possibly columns of metadata. Not changed.
+    metadata
+        Columns ``model``, ``family``, ``params_b`` (billions) and ``tokens_t`` (trillions, empty
+        if undisclosed), optionally ``lineage``, ``instruct`` and ``released``; those that `wide`
+        gives may be left out. Other columns are not used. Not changed.
+    drop_unmatched
+        Leave out models that the metadata lacks; they are counted in a finding.
+
+    Returns
+    -------
+    tuple
+        A table for `Scores.from_frame`, and findings.
+
+    Raises
+    ------
+    DataError
+        If models lack metadata, the metadata names a model twice, or no model is left.
+    """
+    if metadata is None:
+        metadata = pd.DataFrame({"model": []}, dtype=object)
+    else:
+        metadata, _ = checked_frame(metadata, ("model",), _WHAT)
+        _refuse_repeated(metadata)
+    _refuse_without_columns(wide, metadata)
+    row_of, by_short = _matches(wide["model"].tolist(), metadata["model"].tolist())
+    needed = [name for name in REQUIRED if name not in wide]
+    lacking = [name for name in wide["model"] if name not in row_of] if needed else []
+    findings = _match_findings(by_short, row_of, metadata)
+    if lacking and not drop_unmatched:
+        raise DataError(_lacking(lacking, wide, metadata, needed))
+    if lacking:
+        wide = wide[wide["model"].isin(row_of)]
+        message = f"{len(lacking)} models without metadata were left out: {listed(lacking)}."
+        findings.append(Finding("info", "metadata-missing", "rows", message))
+    if wide.empty:
+        raise DataError(
+            "No model of the source is in the metadata, so no row is left. Check the "
+            f"names: the source has {listed(lacking)}, the metadata "
+            f"{listed(metadata['model'])}."
+        )
+    return _joined(wide, metadata, row_of, findings), findings
+
+
+def _refuse_repeated(metadata: pd.DataFrame) -> None:
+    counts = Counter(metadata["model"].tolist())
+    repeated = [name for name, count in counts.items() if count > 1]
+    if repeated:
+        raise DataError(f"{_WHAT}: models with several rows: {listed(repeated)}. Keep one each.")
+
+
+def _refuse_without_columns(wide: pd.DataFrame, metadata: pd.DataFrame) -> None:
+    known = {*wide.columns, *metadata.columns}
+    lacking = [name for name in REQUIRED if name not in known]
+    if lacking:
+        raise DataError(
+            f"The source does not say {listed(lacking)} of its models. Give metadata= with the "
+            f"columns {listed(['model', *lacking])}, one row a model (tokens_t may be empty); the "
+            f"source's models are {listed(wide['model'])}."
+        )
+
+
+def _short(name: object) -> str:
+    return str(name).rpartition("/")[2].casefold()
+
+
+def _matches(models: list[str], known: list[str]) -> tuple[dict[str, int], dict[str, str]]:
+    """Return the metadata row of each model, and the models that were matched by short name."""
+    exact = {name: row for row, name in enumerate(known)}
+    row_of = {name: exact[name] for name in models if name in exact}
+    open_models = Counter(_short(name) for name in models if name not in row_of)
+    open_rows: dict[str, list[int]] = {}
+    for row, name in enumerate(known):
+        if name not in row_of:
+            open_rows.setdefault(_short(name), []).append(row)
+    by_short = {}
+    for name in models:
+        rows = open_rows.get(_short(name), [])
+        if name not in row_of and len(rows) == 1 and open_models[_short(name)] == 1:
+            by_short[name] = str(known[rows[0]])
+            row_of[name] = rows[0]
+    return row_of, by_short
+
+
+def _match_findings(
+    by_short: Mapping[str, str], row_of: Mapping[str, int], metadata: pd.DataFrame
+) -> list[Finding]:
+    findings = []
+    if by_short:
+        pairs = listed([f"{name} as {known}" for name, known in by_short.items()])
+        message = f"{len(by_short)} models were found in the metadata by their short name: {pairs}."
+        findings.append(Finding("info", "names-matched", "model", message))
+    used = set(row_of.values())
+    unused = [name for row, name in enumerate(metadata["model"]) if row not in used]
+    if unused:
+        message = f"{len(unused)} models of the metadata have no scores here: {listed(unused)}."
+        findings.append(Finding("info", "metadata-unused", "model", message))
+    return findings
+
+
+def _lacking(
+    lacking: list[str], wide: pd.DataFrame, metadata: pd.DataFrame, needed: list[str]
+) -> str:
+    hint = nearest(lacking[0], metadata["model"].tolist()) if len(metadata) else ""
+    return (
+        f"{len(lacking)} of {len(wide)} models have no row in the metadata: {listed(lacking, 20)}."
+        f"{hint} Add their {listed(needed)}, or leave them out with drop_unmatched=True "
+        "(--drop-unmatched on the command line)."
+    )
+
+
+def _joined(
+    wide: pd.DataFrame, metadata: pd.DataFrame, row_of: Mapping[str, int], findings: list[Finding]
+) -> pd.DataFrame:
+    rows = [row_of.get(name, -1) for name in wide["model"]]
+    columns: dict[str, object] = {"model": wide["model"].tolist()}
+    for name in (*REQUIRED[1:], *OPTIONAL):
+        own = wide[name].tolist() if name in wide else [None] * len(wide)
+        told = metadata[name].tolist() if name in metadata else []
+        values = [told[row] if told and row >= 0 else None for row in rows]
+        if name == "params_b" and name in wide:
+            findings += _disagreeing(wide["model"].tolist(), own, values)
+        if name in wide or name in metadata:
+            columns[name] = [
+                mine if is_missing(value) else value
+                for mine, value in zip(own, values, strict=True)
+            ]
+    scores = wide[[name for name in wide if name not in METADATA]]
+    about = pd.DataFrame(columns, index=wide.index)
+    for name in ("params_b", "tokens_t", "instruct"):
+        if name in about and all(_numeric(cell) for cell in about[name]):
+            about[name] = about[name].astype(float)
+    return pd.concat([about, scores], axis="columns").reset_index(drop=True)
+
+
+def _numeric(cell: object) -> bool:
+    return is_missing(cell) or as_number(cell) is not None
+
+
+def _disagreeing(models: list[str], own: list[object], told: list[object]) -> list[Finding]:
+    odd = []
+    for model, mine, value in zip(models, own, told, strict=True):
+        first, second = as_number(mine), as_number(value)
+        if first and second and first > 0 and second > 0:
+            ratio = float(np.exp(abs(np.log(first / second))))
+            if ratio > _DISAGREE:
+                odd.append(f"{model}: {first:g} in the source, {second:g} in the metadata")
+    if not odd:
+        return []
+    message = f"sizes differ ({listed(odd)}); the metadata's are used. Check them."
+    return [Finding("warning", "sizes-differ", "params_b", message)]

@@ -1,0 +1,97 @@
+"""Benchmark names as other sources spell them, turned into the names known here."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final
+
+import pandas as pd
+
+from latentscale.data.audit import Finding
+from latentscale.data.benchmarks import KNOWN_BENCHMARKS
+from latentscale.data.layout import METADATA
+
+# Spellings that mean one thing only. "MATH" is not here: it may be the whole set or its level 5.
+_SPELLINGS: Final[Mapping[str, tuple[str, ...]]] = {
+    "arc": ("arcc", "arcchallenge", "ai2arcchallenge", "arc25shot", "arcchallenge25shot"),
+    "hellaswag": ("hellaswag10shot",),
+    "mmlu": ("mmlu5shot", "hendryckstest"),
+    "truthfulqa": ("truthfulqamc2", "truthfulqa0shot"),
+    "winogrande": ("winogrande5shot",),
+    "gsm8k": ("gsm8k5shot",),
+    "ifeval": ("leaderboardifeval", "ifevalraw"),
+    "bbh": ("bigbenchhard", "leaderboardbbh", "bbhraw"),
+    "math_lvl5": ("mathlevel5", "mathhard", "leaderboardmathhard", "mathlvl5raw"),
+    "gpqa": ("leaderboardgpqa", "gpqaraw"),
+    "musr": ("leaderboardmusr", "musrraw"),
+    "mmlu_pro": ("leaderboardmmlupro", "mmluproraw"),
+}
+
+
+def same_benchmark(name: str) -> str | None:
+    """Return the known benchmark that a name spells differently, or None.
+
+    Case, spaces and punctuation are looked past. A misspelling is not: the audit of the scores
+    names what it is near to.
+
+    Examples
+    --------
+    >>> same_benchmark("ARC-Challenge"), same_benchmark("MMLU-PRO"), same_benchmark("hellaswga")
+    ('arc', 'mmlu_pro', None)
+    """
+    squeezed = re.sub(r"[\W_]+", "", name.casefold())
+    for known in KNOWN_BENCHMARKS:
+        if squeezed == known.replace("_", "") or squeezed in _SPELLINGS.get(known, ()):
+            return known
+    return None
+
+
+def match_benchmarks(
+    frame: pd.DataFrame, *, keep: Collection[str] = ()
+) -> tuple[pd.DataFrame, list[Finding]]:
+    """Rename the benchmarks of a wide or long table to the names known here.
+
+    A name is kept where it is known as it is, where it means no known benchmark, or where two
+    names of the table mean the same one.
+
+    Parameters
+    ----------
+    frame
+        As for `Scores.from_frame` or `Scores.from_long`. It is not changed.
+    keep
+        Names to leave as they are.
+
+    Returns
+    -------
+    tuple
+        The table with its new names, and one finding a changed name.
+    """
+    if {"benchmark", "score"} <= set(frame.columns):
+        names = [name for name in frame["benchmark"].unique() if isinstance(name, str)]
+        found = _matched(names, keep)
+        return frame.assign(benchmark=frame["benchmark"].replace(found)), _renamed(found)
+    found = _matched([name for name in frame.columns if isinstance(name, str)], keep)
+    return frame.rename(columns=found), _renamed(found)
+
+
+def _matched(names: Iterable[str], keep: Collection[str]) -> dict[str, str]:
+    """Return new names by old, of names that alone mean a known benchmark."""
+    meaning: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        known = None if name.strip() in METADATA or name in keep else same_benchmark(name)
+        if known is not None:
+            meaning[known].append(name)
+    return {
+        spelt[0]: known
+        for known, spelt in meaning.items()
+        if len(spelt) == 1 and spelt[0].strip() != known
+    }
+
+
+def _renamed(found: Mapping[str, str]) -> list[Finding]:
+    return [
+        Finding("info", "benchmark-renamed", known, f'read from "{name}".')
+        for name, known in found.items()
+    ]

@@ -1,0 +1,58 @@
+"""Tables of scores, wide or long, from CSV, TSV or Parquet files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from latentscale.data.audit import Audit, Finding, emit
+from latentscale.data.benchmarks import Benchmark
+from latentscale.data.readers.names import match_benchmarks
+from latentscale.data.readers.parquet import read_table
+from latentscale.data.scores import Scores, scores_from_frame, scores_from_long
+
+
+def read_scores(
+    path: str | Path,
+    *,
+    benchmarks: Mapping[str, Benchmark] | None = None,
+    match_names: bool = True,
+) -> Scores:
+    """Read scores from a file: a long table if it has ``benchmark`` and ``score`` columns.
+
+    Parameters
+    ----------
+    path
+        A CSV or TSV file in UTF-8, or a Parquet file (by its ending).
+    benchmarks
+        As for `Scores.from_frame`. A benchmark described here keeps its name.
+    match_names
+        Whether a benchmark whose name only spells a known one differently (``"ARC-Challenge"``,
+        ``"MMLU-PRO"``) takes the known name, and so its floor and item count. Each is reported
+        in the audit.
+
+    Returns
+    -------
+    Scores
+        As `Scores.from_frame` or `Scores.from_long` returns them.
+
+    Raises
+    ------
+    DataError
+        As `read_csv`, `read_parquet` and `Scores.from_frame`.
+
+    Warns
+    -----
+    DataWarning
+        As `Scores.from_frame`.
+    """
+    frame = read_table(path)
+    findings: list[Finding] = []
+    if match_names:
+        frame, findings = match_benchmarks(frame, keep=list(benchmarks or {}))
+    long = {"benchmark", "score"} <= set(frame.columns)
+    read = scores_from_long if long else scores_from_frame
+    scores = read(frame, benchmarks=benchmarks)
+    audit = Audit((*findings, *scores.audit.findings))
+    emit(audit.findings, about="Scores were read (the whole list is in .audit)")
+    return Scores(scores.dataset, audit)

@@ -1,0 +1,106 @@
+"""Small pieces of HTML, every text in them escaped: for notebooks and for the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from math import isnan
+from numbers import Integral, Real
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_ABSENT = "–"
+
+
+def facts_table(title: str, facts: Mapping[str, str]) -> str:
+    """Return a table of two columns, one row a fact.
+
+    Parameters
+    ----------
+    title
+        Caption of the table; none if empty.
+    facts
+        What is said, by its name.
+    """
+    rows = "".join(
+        f'<tr><th scope="row" style="text-align:left">{escape(name)}</th>'
+        f'<td style="text-align:left">{escape(value)}</td></tr>'
+        for name, value in facts.items()
+    )
+    return f"<table>{_caption(title)}<tbody>{rows}</tbody></table>"
+
+
+def data_table(
+    frame: pd.DataFrame, *, caption: str = "", decimals: int = 3, limit: int | None = None
+) -> str:
+    """Return a table whose first column names its rows.
+
+    Parameters
+    ----------
+    frame
+        What is shown; its index is not.
+    caption
+        Caption of the table; none if empty.
+    decimals
+        Decimals of numbers that are not whole.
+    limit
+        Rows to show at most; how many were left out is said in a last row.
+    """
+    shown = frame if limit is None else frame.iloc[:limit]
+    numeric = [_is_numeric(frame[name].tolist()) for name in frame.columns]
+    align = ["right" if number else "left" for number in numeric]
+    head = "".join(
+        f'<th scope="col" style="text-align:{side}">{escape(str(name))}</th>'
+        for name, side in zip(frame.columns, align, strict=True)
+    )
+    body = "".join(_row(row, align, decimals) for row in shown.itertuples(index=False, name=None))
+    left = len(frame) - len(shown)
+    if left:
+        body += f'<tr><td colspan="{len(frame.columns)}">and {left} more rows</td></tr>'
+    return f"<table>{_caption(caption)}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def bullets(lines: Sequence[str]) -> str:
+    """Return a list, or nothing if there are no lines."""
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f"<ul>{items}</ul>" if items else ""
+
+
+def shown(value: object, decimals: int = 3) -> str:
+    """Return a cell as text: whole numbers whole, absent ones as a dash, truth as yes or no."""
+    if isinstance(value, bool) or getattr(getattr(value, "dtype", None), "kind", "") == "b":
+        return "yes" if value else "no"
+    if value is None:
+        return _ABSENT
+    if isinstance(value, Integral):
+        return f"{int(value)}"
+    if isinstance(value, Real):
+        number = float(value)
+        if isnan(number):
+            return _ABSENT
+        plain = number == 0 or 10.0**-decimals <= abs(number) < 1e5
+        return f"{number:.{decimals}f}" if plain else f"{number:.3g}"
+    text = str(value)
+    return _ABSENT if text in ("<NA>", "NaT") else text
+
+
+def _row(row: Sequence[object], align: Sequence[str], decimals: int) -> str:
+    cells = []
+    for place, (value, side) in enumerate(zip(row, align, strict=True)):
+        tag, scope = ("th", ' scope="row"') if place == 0 else ("td", "")
+        text = escape(shown(value, decimals))
+        cells.append(f'<{tag}{scope} style="text-align:{side}">{text}</{tag}>')
+    return f"<tr>{''.join(cells)}</tr>"
+
+
+def _is_numeric(values: Sequence[object]) -> bool:
+    known = [value for value in values if value is not None]
+    return bool(known) and all(
+        isinstance(value, Real) and not isinstance(value, bool) for value in known
+    )
+
+
+def _caption(text: str) -> str:
+    return f'<caption style="text-align:left">{escape(text)}</caption>' if text else ""

@@ -1,0 +1,112 @@
+"""What a section of the report is made of: paragraphs, facts, tables, pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from latentscale.errors import FitError
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """A paragraph of plain text; a strong one is a verdict."""
+
+    text: str
+    strong: bool = False
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading inside a section."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Bullets:
+    """A list of lines."""
+
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Names and what is said of them."""
+
+    facts: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table whose first column names its rows.
+
+    Attributes
+    ----------
+    frame
+        What is shown; the index is not.
+    caption
+        What it is, with the units.
+    decimals
+        Decimals of numbers that are not whole.
+    limit
+        Rows shown at most; None for all.
+    folded
+        What the reader opens to see it; always in sight if empty, and on paper.
+    """
+
+    frame: pd.DataFrame
+    caption: str
+    decimals: int = 3
+    limit: int | None = None
+    folded: str = ""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure, with the words that stand in for it.
+
+    Attributes
+    ----------
+    svg
+        The drawing.
+    alt
+        What it shows, for those who do not see it.
+    caption
+        What stands below it.
+    """
+
+    svg: bytes
+    alt: str
+    caption: str
+
+    def __post_init__(self) -> None:
+        if not self.alt.strip():
+            raise FitError("A picture of the report needs words that stand in for it.")
+
+
+Block = Paragraph | Heading | Bullets | Facts | Table | Picture
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the report.
+
+    Attributes
+    ----------
+    key
+        Its address on the page.
+    title
+        Its heading.
+    blocks
+        What it holds; empty where `absent` says why.
+    absent
+        Why it holds nothing, for example that the spec cannot answer its question.
+    """
+
+    key: str
+    title: str
+    blocks: tuple[Block, ...] = ()
+    absent: str = ""

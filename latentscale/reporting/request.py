@@ -1,0 +1,120 @@
+"""What a report is asked for, and the choices it makes where it is not told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from latentscale.dims import DEFAULT_PROB, FAMILY, MODEL, checked_seed, interval_quantiles
+from latentscale.errors import DataError, listed, nearest
+from latentscale.posterior.fit import Fit
+
+_FAMILIES = 3
+_LARGER = 4.0
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a report is about.
+
+    Attributes
+    ----------
+    fit
+        The fit.
+    families
+        Families whose curves are drawn.
+    planned
+        Models to forecast, with the columns of `latentscale.predict`.
+    is_example
+        Whether `planned` was chosen here and not by the caller.
+    prob
+        Probability of the intervals.
+    seed
+        Seed of the random numbers.
+    """
+
+    fit: Fit
+    families: tuple[str, ...]
+    planned: pd.DataFrame
+    is_example: bool
+    prob: float = DEFAULT_PROB
+    seed: int = 0
+
+
+def request(
+    fit: Fit,
+    *,
+    families: Sequence[str] | None,
+    planned: pd.DataFrame | None,
+    prob: float,
+    seed: int,
+) -> Request:
+    """Check what is asked for, and choose the rest.
+
+    Raises
+    ------
+    DataError
+        If a family is not in the fit.
+    LatentscaleError
+        If `prob` or `seed` is out of range.
+    """
+    interval_quantiles(prob)
+    checked_seed(seed)
+    chosen = _largest(fit) if families is None else _checked(fit, families)
+    rows = _example(fit, chosen) if planned is None else planned
+    return Request(fit, chosen, rows, planned is None, prob, seed)
+
+
+def _checked(fit: Fit, families: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(families, str) or not len(families):
+        raise DataError(f"families must be a list of at least one name; got {families!r}.")
+    known = fit.scores.families
+    for name in families:
+        if name not in known:
+            raise DataError(
+                f'Family "{name}" is not in the fit.{nearest(name, known)} It has {listed(known)}.'
+            )
+    return tuple(dict.fromkeys(families))
+
+
+def _largest(fit: Fit) -> tuple[str, ...]:
+    """Return the families with the widest range of sizes among those with most models."""
+    models = _models(fit)
+    if fit.spec.needs_tokens:
+        models = models.dropna(subset=["tokens"])
+    by_family = models.groupby(FAMILY)["params"]
+    spread = np.log(by_family.max() / by_family.min())
+    order = pd.DataFrame({"count": by_family.count(), "spread": spread}).sort_values(
+        ["count", "spread"], ascending=False, kind="stable"
+    )
+    return tuple(str(name) for name in order.index[:_FAMILIES])
+
+
+def _example(fit: Fit, families: Sequence[str]) -> pd.DataFrame:
+    """Return a model of each family, four times its largest in size, with as many tokens."""
+    rows = []
+    taken = set(fit.scores.models)
+    for family in families:
+        models = _models(fit)
+        largest = models[models[FAMILY] == family].sort_values("params").iloc[-1]
+        size = _LARGER * float(largest["params"])
+        name = f"{family}, {size:.3g}B"
+        rows.append(
+            {
+                "model": name if name not in taken else f"{name} (planned)",
+                "family": family,
+                "lineage": str(largest["lineage"]),
+                "instruct": int(largest["instruct"]),
+                "params_b": size,
+                "tokens_t": float(largest["tokens"]),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _models(fit: Fit) -> pd.DataFrame:
+    names = [FAMILY, "lineage", "instruct", "params", "tokens"]
+    return fit.scores.dataset[names].to_dataframe().rename_axis(MODEL)

@@ -1,0 +1,255 @@
+"""The sections of the report: each is a function of what was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import pandas as pd
+
+from latentscale.analysis.curves import UNITS, Curve, scaling_curve
+from latentscale.analysis.diagnose import PARETO_K_LIMIT, diagnose
+from latentscale.analysis.forecast import predict
+from latentscale.errors import LatentscaleError, listed
+from latentscale.plots import plot_curve, plot_forecast
+from latentscale.reporting.blocks import (
+    Block,
+    Bullets,
+    Facts,
+    Heading,
+    Paragraph,
+    Picture,
+    Section,
+    Table,
+)
+from latentscale.reporting.request import Request
+
+_WORST = 15
+
+
+def data_audit(asked: Request) -> tuple[Block, ...]:
+    """Return what was fitted, and what is odd in it."""
+    scores = asked.fit.scores
+    cells = len(scores.models) * len(scores.benchmarks)
+    facts = {
+        "models": f"{len(scores.models)} in {len(scores.families)} families",
+        "scores": f"{scores.n_observed} of {cells} cells ({scores.n_observed / cells:.0%})",
+        "sizes": _range(scores.dataset["params"].to_series(), "billion parameters"),
+        "training tokens": _range(scores.dataset["tokens"].to_series(), "trillion"),
+    }
+    found = scores.audit.table
+    blocks: list[Block] = [
+        Facts(facts),
+        Table(
+            scores.benchmark_table(),
+            "Benchmarks: guessing floor, number of items, and the scores (fractions)",
+        ),
+    ]
+    if found.empty:
+        return (*blocks, Paragraph("The audit found nothing odd in the table."))
+    warned = len(scores.audit.warnings)
+    verdict = f"{warned} finding{'' if warned == 1 else 's'} to check." if warned else ""
+    findings = found[["where", "level", "message"]]
+    return (
+        *blocks,
+        *([Paragraph(verdict, strong=True)] if verdict else []),
+        Table(findings, "What the audit of the table found"),
+    )
+
+
+def diagnostics(asked: Request) -> tuple[Block, ...]:
+    """Return whether the draws can be believed."""
+    fit = asked.fit
+    if not fit.is_posterior:
+        return (
+            Paragraph(
+                "A point estimate: there are no draws to diagnose, and intervals leave out the "
+                "uncertainty of the parameters.",
+                strong=True,
+            ),
+            Paragraph(fit.status.message),
+            Bullets(fit.status.advice),
+        )
+    found = diagnose(fit)
+    verdict = (
+        "The draws passed." if found.passed else "The draws did NOT pass: do not rely on them yet."
+    )
+    facts = {
+        "largest R-hat": f"{found.max_rhat:.3f} (at most 1.01)",
+        "smallest ESS": f"{found.min_ess:.0f} (at least 400)",
+        "divergent transitions": f"{found.divergences} (none)",
+        "E-BFMI": f"{found.ebfmi:.2f} (at least 0.3)",
+        "scores with a high Pareto k": f"{found.high_pareto_k} (above {PARETO_K_LIMIT})",
+    }
+    worst = found.table.sort_values("rhat", ascending=False)
+    whole = {name: worst[name].round().astype("Int64") for name in ("ess_bulk", "ess_tail")}
+    table = worst.assign(**whole).rename(
+        columns={"rhat": "R-hat", "ess_bulk": "bulk ESS", "ess_tail": "tail ESS"}
+    )
+    return (
+        Paragraph(verdict, strong=True),
+        Facts(facts),
+        Bullets(found.advice),
+        Table(
+            table,
+            "Convergence by parameter, worst first: largest R-hat, smallest effective sample sizes",
+            limit=_WORST,
+            folded="Convergence by parameter",
+        ),
+    )
+
+
+def curves(asked: Request) -> tuple[Block, ...]:
+    """Return the scaling curves of some families."""
+    blocks: list[Block] = []
+    floors = {name: info.floor for name, info in asked.fit.scores.benchmark_info.items()}
+    for family in asked.families:
+        curve = scaling_curve(asked.fit, over=_over(asked), family=family, seed=asked.seed)
+        sheet = plot_curve(curve, floors=floors)
+        caption = (
+            f"{family}: expected and new scores along {UNITS[curve.over]}; {curve.held}. Dots are "
+            "the fitted models."
+        )
+        blocks.append(Heading(family))
+        blocks.append(Picture(sheet.to_svg(), _curve_in_words(curve, asked.prob), caption))
+        blocks.append(_curve_table(curve, asked.prob))
+    return tuple(blocks)
+
+
+def _over(asked: Request) -> str:
+    return "log_flops" if asked.fit.spec.needs_tokens else "log_params"
+
+
+def _curve_table(curve: Curve, prob: float) -> Table:
+    table = curve.table(prob)
+    shown = sorted(table["at"].unique())
+    kept = table[table["at"].isin([shown[0], shown[len(shown) // 2], shown[-1]])]
+    unit = UNITS[curve.over]
+    columns = {"at": unit, "score_lower": "new score lower", "score_upper": "new score upper"}
+    return Table(
+        kept.drop(columns=["mean", "beyond_fitted"]).rename(columns=columns),
+        f"{curve.family}: ends and middle of the curve; lower and upper bound the {prob:.0%} "
+        "intervals of the expected score and of a new one (fractions)",
+        folded=f"Numbers of the curves of {curve.family}",
+    )
+
+
+def _curve_in_words(curve: Curve, prob: float) -> str:
+    table = curve.table(prob)
+    first, last = table["at"].min(), table["at"].max()
+    parts = []
+    for name, rows in table.groupby("benchmark", sort=False):
+        low, high = rows.iloc[0], rows.iloc[-1]
+        parts.append(
+            f"{name} from {low['median']:.0%} to {high['median']:.0%} "
+            f"({high['lower']:.0%} to {high['upper']:.0%})"
+        )
+    return (
+        f"Scaling curves of {curve.family}. Median expected score from {first:.3g} to {last:.3g} "
+        f"of {UNITS[curve.over]}, with the {prob:.0%} interval at the end: {'; '.join(parts)}."
+    )
+
+
+def forecasts(asked: Request) -> tuple[Block, ...]:
+    """Return the forecasts of planned models."""
+    forecast = predict(asked.fit, asked.planned, seed=asked.seed)
+    table = forecast.table(asked.prob)
+    lead = (
+        "No models were named, so each family above is taken further as an example: a model four "
+        "times its largest in parameters, trained on as many tokens."
+        if asked.is_example
+        else "The models that were asked for."
+    )
+    beyond = sorted({str(m) for m in table.loc[table["extrapolates"] != "", "model"]})
+    blocks: list[Block] = [Paragraph(lead)]
+    if beyond:
+        blocks.append(
+            Paragraph(
+                f"Outside the range of the fitted models: {listed(beyond)}. These forecasts "
+                "extrapolate, and rest on the shape of the model."
+            )
+        )
+    interval = f"{asked.prob:.0%} interval of a new score"
+    in_words = "; ".join(
+        f"{row.model} on {row.benchmark}: {row.median:.0%} ({row.lower:.0%} to {row.upper:.0%})"
+        for row in table.itertuples()
+    )
+    picture = Picture(
+        plot_forecast(forecast, prob=asked.prob).to_svg(),
+        f"Forecast medians and the {interval}. {in_words}.",
+        f"Forecast scores: medians, and the {interval}.",
+    )
+    shown = ["model", "benchmark", "median", "lower", "upper", "sd", "basis", "extrapolates"]
+    return (
+        *blocks,
+        picture,
+        Table(
+            table[shown], f"Forecasts (fractions); {interval}", folded="Numbers of the forecasts"
+        ),
+    )
+
+
+def declaration(asked: Request) -> tuple[Block, ...]:
+    """Return the spec, and how the fit was made."""
+    fit, spec = asked.fit, asked.fit.spec
+    made = fit.provenance
+    versions = ", ".join(f"{name} {version}" for name, version in made.versions.items())
+    settings = ", ".join(f"{name} {value}" for name, value in made.settings.items())
+    priors = pd.DataFrame(
+        {"parameter": list(spec.priors), "prior": [str(prior) for prior in spec.priors.values()]}
+    )
+    blocks: list[Block] = [
+        Facts(
+            {
+                "spec": f"{spec.name} ({spec.digest})",
+                **({"about": spec.description} if spec.description else {}),
+                **spec.facts(),
+                **({"sources": ", ".join(spec.sources)} if spec.sources else {}),
+                "method": f"{made.method} ({settings})" if settings else made.method,
+                "seed": f"{made.seed} for the fit, {asked.seed} for this report",
+                **({"versions": versions} if versions else {}),
+            }
+        )
+    ]
+    if len(priors):
+        blocks.append(Table(priors, "Priors that the spec gives; all others are the defaults"))
+    return tuple(blocks)
+
+
+def _range(values: pd.Series, unit: str) -> str:
+    known = values.dropna()
+    if known.empty:
+        return "undisclosed"
+    unknown = len(values) - len(known)
+    rest = f", undisclosed for {unknown}" if unknown else ""
+    return f"{known.min():.3g} to {known.max():.3g} {unit}{rest}"
+
+
+SECTIONS: Final[tuple[tuple[str, str, Callable[[Request], tuple[Block, ...]]], ...]] = (
+    ("data", "Data audit", data_audit),
+    ("diagnostics", "Diagnostics", diagnostics),
+    ("curves", "Scaling curves", curves),
+    ("forecasts", "Forecasts", forecasts),
+    ("model", "Model and method", declaration),
+)
+"""Address, heading and function of each section, in the order of the page."""
+
+
+def sections_of(asked: Request) -> tuple[Section, ...]:
+    """Make every section; one that the fit cannot answer says why.
+
+    Raises
+    ------
+    LatentscaleError
+        If the models that the caller wants forecast are described badly.
+    """
+    made = {}
+    # The forecasts first: a fault in the caller's own table is then found before the long work.
+    for key, title, function in sorted(SECTIONS, key=lambda one: one[0] != "forecasts"):
+        try:
+            made[key] = Section(key, title, function(asked))
+        except LatentscaleError as error:
+            if key == "forecasts" and not asked.is_example:
+                raise
+            made[key] = Section(key, title, absent=f"Not shown: {error}")
+    return tuple(made[key] for key, _, _ in SECTIONS)

@@ -1,0 +1,147 @@
+"""The Open LLM Leaderboard's contents table, and fetching it."""
+
+from __future__ import annotations
+
+import sys
+import time
+import types
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from latentscale.data.readers import download_leaderboard, leaderboard_table, read_leaderboard
+from latentscale.errors import DataError, DataWarning
+
+CONTENTS = Path(__file__).parent / "recorded" / "leaderboard_contents.csv"
+MERGE = "someone/Qwen2-7B-Merge-<b>"
+
+
+@pytest.fixture
+def contents() -> pd.DataFrame:
+    return pd.read_csv(CONTENTS)
+
+
+@pytest.fixture
+def metadata() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "model": ["pythia-160m", "pythia-410m", "pythia-1b", "Qwen2-7B", "qwen2-7b-instruct"],
+            "family": ["pythia", "pythia", "pythia", "qwen2", "qwen2-instruct"],
+            "lineage": ["pythia", "pythia", "pythia", "qwen2", "qwen2"],
+            "params_b": [0.16, np.nan, np.nan, np.nan, 7.6],
+            "tokens_t": [0.3, 0.3, 0.3, 7.0, 7.0],
+        }
+    )
+
+
+def test_raw_scores_and_what_is_known_of_the_models(contents: pd.DataFrame) -> None:
+    before = contents.copy()
+    with pytest.warns(DataWarning, match="contaminated-7B"):
+        table = leaderboard_table(contents)
+    pd.testing.assert_frame_equal(contents, before)
+    wanted = ["ifeval", "bbh", "math_lvl5", "gpqa", "musr", "mmlu_pro"]
+    raw = contents.set_index("fullname").loc["EleutherAI/pythia-1b"]
+    row = table.set_index("model").loc["EleutherAI/pythia-1b"]
+    columns = ["IFEval Raw", "BBH Raw", "MATH Lvl 5 Raw", "GPQA Raw", "MUSR Raw", "MMLU-PRO Raw"]
+    assert row[wanted].tolist() == raw[columns].tolist()
+    assert row["params_b"] == 1.079
+    assert row["instruct"] == 0
+    assert str(row["released"].date()) == "2023-02-10"
+    by_model = table.set_index("model")
+    assert by_model.loc["Qwen/Qwen2-7B-Instruct", "instruct"] == 1
+    assert np.isnan(by_model.loc[MERGE, ["params_b", "instruct"]].astype(float)).all()
+
+
+@pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
+def test_of_several_rows_one_is_kept(contents: pd.DataFrame) -> None:
+    table = leaderboard_table(contents).set_index("model")
+    assert table.index.is_unique
+    assert table.loc["Qwen/Qwen2-7B", "precision"] == "bfloat16"  # and not 4bit
+    assert table.loc["Qwen/Qwen2-7B-Instruct", "ifeval"] == 0.5681  # the later of two
+
+
+def test_parquet_gives_what_csv_does(contents: pd.DataFrame, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    contents.to_parquet(tmp_path / "train-00000-of-00001.parquet")
+    with pytest.warns(DataWarning):
+        first = leaderboard_table(tmp_path / "train-00000-of-00001.parquet")
+    with pytest.warns(DataWarning):
+        pd.testing.assert_frame_equal(first, leaderboard_table(CONTENTS))
+
+
+def test_without_fullname_the_link_s_text_is_the_name(contents: pd.DataFrame) -> None:
+    with pytest.warns(DataWarning):
+        table = leaderboard_table(contents.drop(columns="fullname"))
+    assert "Qwen/Qwen2-7B-Instruct" in set(table["model"])
+
+
+def test_scores_with_metadata(metadata: pd.DataFrame) -> None:
+    with pytest.raises(DataError, match="1 of 6 models") as error:
+        read_leaderboard(CONTENTS, metadata)
+    assert MERGE in str(error.value)
+    with pytest.warns(DataWarning, match=r"0.213 in the source, 0.16 in the metadata"):
+        scores = read_leaderboard(CONTENTS, metadata, drop_unmatched=True)
+    data = scores.dataset.to_dataframe().reset_index().drop_duplicates("model").set_index("model")
+    assert data.loc["EleutherAI/pythia-160m", "params"] == 0.16  # the metadata's
+    assert data.loc["EleutherAI/pythia-410m", "params"] == 0.506  # the leaderboard's
+    assert data.loc["Qwen/Qwen2-7B-Instruct", "instruct"] == 1
+    assert data.loc["Qwen/Qwen2-7B-Instruct", "lineage"] == "qwen2"
+    assert scores.n_observed == 30
+    assert {"flagged-model", "repeated-model", "metadata-missing"} <= set(scores.audit.codes)
+
+
+def test_normalised_scores_are_never_taken(contents: pd.DataFrame) -> None:
+    raw = [name for name in contents if name.endswith("Raw")]
+    with pytest.raises(DataError, match="normalised so that guessing is zero"):
+        leaderboard_table(contents.drop(columns=raw))
+    with pytest.warns(DataWarning, match=r'the table has no "BBH Raw"'):
+        table = leaderboard_table(contents.drop(columns="BBH Raw"))
+    assert "bbh" not in table
+
+
+def test_tables_that_are_no_contents(contents: pd.DataFrame) -> None:
+    with pytest.raises(DataError, match='no column "fullname"'):
+        leaderboard_table(contents.drop(columns=["fullname", "Model"]))
+    with pytest.raises(DataError, match='"fullname" is empty in row "2"'):
+        leaderboard_table(contents.assign(fullname=["a", "b", None, *"cdefgh"]))
+    with pytest.raises(DataError, match="no row that can be used"):
+        leaderboard_table(contents.iloc[8:])
+
+
+def test_offline_the_hub_gives_a_clear_error_soon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("huggingface_hub")
+    monkeypatch.setattr("latentscale.data.readers.hub.getproxies", dict)
+    start = time.monotonic()
+    with pytest.raises(DataError, match=r"could not be fetched.*give its path to read_leaderboard"):
+        download_leaderboard(folder=tmp_path, endpoint="http://127.0.0.1:9", timeout=2)
+    assert time.monotonic() - start < 5
+
+
+def test_the_hub_s_file_is_read(
+    contents: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pyarrow")
+    contents.to_parquet(tmp_path / "t.parquet")
+    asked = {}
+
+    def download(repository: str, name: str, **settings: object) -> str:
+        asked.update(settings, repository=repository, name=name)
+        return str(tmp_path / "t.parquet")
+
+    fake = types.ModuleType("huggingface_hub")
+    fake.hf_hub_download = download  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "huggingface_hub", fake)
+    pd.testing.assert_frame_equal(download_leaderboard(revision="abc"), contents)
+    assert asked["repository"] == "open-llm-leaderboard/contents"
+    assert asked["repo_type"] == "dataset"
+    assert asked["revision"] == "abc"
+
+
+def test_without_the_hub_s_client_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(DataError, match=r"pip install 'latentscale\[hub\]'"):
+        download_leaderboard()
