@@ -13,11 +13,13 @@ from latentscale.dims import VERSION
 
 if TYPE_CHECKING:
     from latentscale.analysis import folds
+    from latentscale.analysis.allocate import Allocation, optimal_allocation
     from latentscale.analysis.backtest import backtest
     from latentscale.analysis.calibrate import summarise
     from latentscale.analysis.curves import Curve, scaling_curve
     from latentscale.analysis.diagnose import Diagnosis, diagnose
     from latentscale.analysis.forecast import Forecast, predict
+    from latentscale.analysis.target import Target
     from latentscale.data import datasets
     from latentscale.data.benchmarks import Benchmark
     from latentscale.data.scores import Scores
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 __version__ = VERSION
 
 _HOME = {
+    "Allocation": "latentscale.analysis.allocate:Allocation",
     "Benchmark": "latentscale.data.benchmarks:Benchmark",
     "Curve": "latentscale.analysis.curves:Curve",
     "DataError": "latentscale.errors:DataError",
@@ -58,6 +61,7 @@ _HOME = {
     "Scores": "latentscale.data.scores:Scores",
     "Simulation": "latentscale.model.simulate:Simulation",
     "SpecError": "latentscale.errors:SpecError",
+    "Target": "latentscale.analysis.target:Target",
     "backtest": "latentscale.analysis.backtest:backtest",
     "build": "latentscale.model.build:build",
     "datasets": "latentscale.data.datasets",
@@ -66,6 +70,7 @@ _HOME = {
     "folds": "latentscale.analysis.folds",
     "load": "latentscale.posterior.storage:load_fit",
     "load_spec": "latentscale.spec.io:load_spec",
+    "optimal_allocation": "latentscale.analysis.allocate:optimal_allocation",
     "predict": "latentscale.analysis.forecast:predict",
     "scaling_curve": "latentscale.analysis.curves:scaling_curve",
     "shipped_specs": "latentscale.spec.io:shipped_specs",
@@ -75,6 +80,7 @@ _HOME = {
 
 __all__ = [
     "NUTS",
+    "Allocation",
     "Benchmark",
     "Curve",
     "DataError",
@@ -90,6 +96,7 @@ __all__ = [
     "Scores",
     "Simulation",
     "SpecError",
+    "Target",
     "backtest",
     "build",
     "datasets",
@@ -98,6 +105,7 @@ __all__ = [
     "folds",
     "load",
     "load_spec",
+    "optimal_allocation",
     "predict",
     "scaling_curve",
     "shipped_specs",
