@@ -39,6 +39,7 @@ PUBLISHED = pd.DataFrame(
     }
 )
 """Published optima (billions, trillions); like many there, both lie on a bound of the range."""
+_PUBLISHED_ROUNDING = 0.02
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,8 @@ class Allocation:
         Returns
         -------
         Columns target, flops, published_params, published_tokens, then ours as in `table`,
-        params_agrees (whether the published size lies in our interval) and source.
+        params_agrees (whether the published size lies in our interval, to its rounding) and
+        source.
 
         Raises
         ------
@@ -163,7 +165,8 @@ class Allocation:
             )
         joined = same.drop(columns="flops_told").merge(ours, on=["target", "flops"])
         inside = joined["published_params"].between(
-            joined["params_lower"] * (1 - 5e-3), joined["params_upper"] * (1 + 5e-3)
+            joined["params_lower"] * (1 - _PUBLISHED_ROUNDING),
+            joined["params_upper"] * (1 + _PUBLISHED_ROUNDING),
         )
         joined["params_agrees"] = inside
         last = joined.pop("source")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from latentscale.plots.allocate import plot_allocation
 from latentscale.plots.curve import plot_curve
 from latentscale.plots.forecast import plot_forecast
 
-__all__ = ["plot_curve", "plot_forecast"]
+__all__ = ["plot_allocation", "plot_curve", "plot_forecast"]
