@@ -13,12 +13,20 @@ from latentscale.dims import VERSION
 
 if TYPE_CHECKING:
     from latentscale.analysis import folds
+    from latentscale.analysis.align import Alignment, align
     from latentscale.analysis.allocate import Allocation, optimal_allocation
     from latentscale.analysis.backtest import backtest
     from latentscale.analysis.calibrate import summarise
     from latentscale.analysis.curves import Curve, scaling_curve
     from latentscale.analysis.diagnose import Diagnosis, diagnose
     from latentscale.analysis.forecast import Forecast, predict
+    from latentscale.analysis.rotations import (
+        Geomin,
+        Oblimin,
+        PrincipalAxes,
+        Quartimax,
+        Varimax,
+    )
     from latentscale.analysis.target import Target
     from latentscale.data import datasets
     from latentscale.data.benchmarks import Benchmark
@@ -44,6 +52,7 @@ if TYPE_CHECKING:
 __version__ = VERSION
 
 _HOME = {
+    "Alignment": "latentscale.analysis.align:Alignment",
     "Allocation": "latentscale.analysis.allocate:Allocation",
     "Benchmark": "latentscale.data.benchmarks:Benchmark",
     "Curve": "latentscale.analysis.curves:Curve",
@@ -54,14 +63,20 @@ _HOME = {
     "FitError": "latentscale.errors:FitError",
     "FitWarning": "latentscale.errors:FitWarning",
     "Forecast": "latentscale.analysis.forecast:Forecast",
+    "Geomin": "latentscale.analysis.rotations:Geomin",
     "LatentscaleError": "latentscale.errors:LatentscaleError",
     "ModelSpec": "latentscale.spec.spec:ModelSpec",
     "NUTS": "latentscale.inference.nuts:NUTS",
+    "Oblimin": "latentscale.analysis.rotations:Oblimin",
+    "PrincipalAxes": "latentscale.analysis.rotations:PrincipalAxes",
     "Prior": "latentscale.spec.prior:Prior",
+    "Quartimax": "latentscale.analysis.rotations:Quartimax",
     "Scores": "latentscale.data.scores:Scores",
     "Simulation": "latentscale.model.simulate:Simulation",
     "SpecError": "latentscale.errors:SpecError",
     "Target": "latentscale.analysis.target:Target",
+    "Varimax": "latentscale.analysis.rotations:Varimax",
+    "align": "latentscale.analysis.align:align",
     "backtest": "latentscale.analysis.backtest:backtest",
     "build": "latentscale.model.build:build",
     "datasets": "latentscale.data.datasets",
@@ -80,6 +95,7 @@ _HOME = {
 
 __all__ = [
     "NUTS",
+    "Alignment",
     "Allocation",
     "Benchmark",
     "Curve",
@@ -90,13 +106,19 @@ __all__ = [
     "FitError",
     "FitWarning",
     "Forecast",
+    "Geomin",
     "LatentscaleError",
     "ModelSpec",
+    "Oblimin",
+    "PrincipalAxes",
     "Prior",
+    "Quartimax",
     "Scores",
     "Simulation",
     "SpecError",
     "Target",
+    "Varimax",
+    "align",
     "backtest",
     "build",
     "datasets",

@@ -47,6 +47,7 @@ OPTIONAL = {
     "numpyro",
     "pymc_extras",
     "ray",
+    "statsmodels",
 }
 HEAVY = {"arviz", "matplotlib", "nutpie", "pymc"}
 
