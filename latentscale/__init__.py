@@ -13,6 +13,7 @@ from latentscale.dims import VERSION
 
 if TYPE_CHECKING:
     from latentscale.analysis import folds
+    from latentscale.analysis.agreement import SkillAgreement, skill_agreement
     from latentscale.analysis.align import Alignment, align
     from latentscale.analysis.allocate import Allocation, optimal_allocation
     from latentscale.analysis.backtest import backtest
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
         Quartimax,
         Varimax,
     )
+    from latentscale.analysis.skills import Skills, skills
     from latentscale.analysis.target import Target
+    from latentscale.analysis.variance import VarianceShares, variance_shares
     from latentscale.data import datasets
     from latentscale.data.benchmarks import Benchmark
     from latentscale.data.scores import Scores
@@ -73,8 +76,11 @@ _HOME = {
     "Quartimax": "latentscale.analysis.rotations:Quartimax",
     "Scores": "latentscale.data.scores:Scores",
     "Simulation": "latentscale.model.simulate:Simulation",
+    "SkillAgreement": "latentscale.analysis.agreement:SkillAgreement",
+    "Skills": "latentscale.analysis.skills:Skills",
     "SpecError": "latentscale.errors:SpecError",
     "Target": "latentscale.analysis.target:Target",
+    "VarianceShares": "latentscale.analysis.variance:VarianceShares",
     "Varimax": "latentscale.analysis.rotations:Varimax",
     "align": "latentscale.analysis.align:align",
     "backtest": "latentscale.analysis.backtest:backtest",
@@ -90,7 +96,10 @@ _HOME = {
     "scaling_curve": "latentscale.analysis.curves:scaling_curve",
     "shipped_specs": "latentscale.spec.io:shipped_specs",
     "simulate": "latentscale.model.simulate:simulate",
+    "skill_agreement": "latentscale.analysis.agreement:skill_agreement",
+    "skills": "latentscale.analysis.skills:skills",
     "summarise": "latentscale.analysis.calibrate:summarise",
+    "variance_shares": "latentscale.analysis.variance:variance_shares",
 }
 
 __all__ = [
@@ -115,8 +124,11 @@ __all__ = [
     "Quartimax",
     "Scores",
     "Simulation",
+    "SkillAgreement",
+    "Skills",
     "SpecError",
     "Target",
+    "VarianceShares",
     "Varimax",
     "align",
     "backtest",
@@ -132,7 +144,10 @@ __all__ = [
     "scaling_curve",
     "shipped_specs",
     "simulate",
+    "skill_agreement",
+    "skills",
     "summarise",
+    "variance_shares",
 ]
 
 

@@ -49,7 +49,7 @@ _SKILL_VECTORS = (
     "model_skill",
 )
 _SCALES = {"residual_scale": "residual_factor", "family_slope_scale": "family_slope_factor"}
-_DISAGREE = 1.05
+_DISAGREE = 1.1
 _FEW = 1e-8
 
 
