@@ -278,6 +278,8 @@ def test_a_free_fit_converges_once_aligned(known) -> None:
     method = ls.NUTS(draws=300, tune=400, chains=2, cores=2)
     fit = ls.fit(spec_from_dict(document), known.scores, method=method, seed=4, progress=False)
     found = ls.align(fit, rotation=ls.Varimax())
-    assert found.convergence["rhat_before"].max() > 1.1
-    assert found.convergence["rhat"].max() < 1.05
+    table = found.convergence
+    # Unaligned chains wander over every rotation, so they mix badly and tell nothing.
+    assert table["rhat_before"].max() > 1.05 > table["rhat"].max()
+    assert table["ess"].min() > 3 * table["ess_before"].min()
     assert found.unimodal
