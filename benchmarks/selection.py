@@ -7,12 +7,15 @@ It is harder than Sloth's leave-one-family-out, which hides one family at a time
 judge a spec on every family. Sizes and tokens are the corrected ones.
 
     python benchmarks/selection.py base no_ceiling --workers 1
-    python benchmarks/selection.py --table          # what was run so far, as Markdown
+    python benchmarks/selection.py                  # write SELECTION.md of what was run so far
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import platform
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -162,20 +165,34 @@ def table() -> str:
     return "\n".join([head, *body])
 
 
+def write() -> None:
+    """Write SELECTION.md: how, the table of what was run, and what was concluded."""
+    here = Path(__file__).parent
+    made = (
+        f"`python benchmarks/selection.py <candidates>`, seed {SEED}; {METHOD.chains} chain of "
+        f"{METHOD.tune} + {METHOD.draws} draws a fit; latentscale {version('latentscale')}, pymc "
+        f"{version('pymc')}, nutpie {version('nutpie')}, Python {platform.python_version()}, "
+        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores. Errors in points, mean "
+        "over families; coverage over cells."
+    )
+    about = __doc__.split("\n\n")[1]
+    notes = (here / "selection_notes.md").read_text().strip()
+    text = "\n\n".join(["# How the recommended spec was chosen", about, made, table(), notes])
+    (here / "SELECTION.md").write_text(text + "\n")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help=f"of {', '.join(CANDIDATES)}")
     parser.add_argument("--base", default="latentscale")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--only", nargs="*", default=list(TABLES), choices=list(TABLES))
-    parser.add_argument("--table", action="store_true")
     options = parser.parse_args()
     unknown = [name for name in options.names if name not in CANDIDATES]
     if unknown:
         parser.error(f"no candidate is called {unknown}; there are {list(CANDIDATES)}")
     run(options.names, options.base, options.workers, options.only)
-    if options.table:
-        print(table())
+    write()
 
 
 if __name__ == "__main__":

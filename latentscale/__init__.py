@@ -13,11 +13,24 @@ from latentscale.dims import VERSION
 
 if TYPE_CHECKING:
     from latentscale.analysis import folds
+    from latentscale.analysis.agreement import SkillAgreement, skill_agreement
+    from latentscale.analysis.align import Alignment, align
+    from latentscale.analysis.allocate import Allocation, optimal_allocation
     from latentscale.analysis.backtest import backtest
     from latentscale.analysis.calibrate import summarise
     from latentscale.analysis.curves import Curve, scaling_curve
     from latentscale.analysis.diagnose import Diagnosis, diagnose
     from latentscale.analysis.forecast import Forecast, predict
+    from latentscale.analysis.rotations import (
+        Geomin,
+        Oblimin,
+        PrincipalAxes,
+        Quartimax,
+        Varimax,
+    )
+    from latentscale.analysis.skills import Skills, skills
+    from latentscale.analysis.target import Target
+    from latentscale.analysis.variance import VarianceShares, variance_shares
     from latentscale.data import datasets, readers
     from latentscale.data.benchmarks import Benchmark
     from latentscale.data.scores import Scores
@@ -43,6 +56,8 @@ if TYPE_CHECKING:
 __version__ = VERSION
 
 _HOME = {
+    "Alignment": "latentscale.analysis.align:Alignment",
+    "Allocation": "latentscale.analysis.allocate:Allocation",
     "Benchmark": "latentscale.data.benchmarks:Benchmark",
     "Curve": "latentscale.analysis.curves:Curve",
     "DataError": "latentscale.errors:DataError",
@@ -52,13 +67,23 @@ _HOME = {
     "FitError": "latentscale.errors:FitError",
     "FitWarning": "latentscale.errors:FitWarning",
     "Forecast": "latentscale.analysis.forecast:Forecast",
+    "Geomin": "latentscale.analysis.rotations:Geomin",
     "LatentscaleError": "latentscale.errors:LatentscaleError",
     "ModelSpec": "latentscale.spec.spec:ModelSpec",
     "NUTS": "latentscale.inference.nuts:NUTS",
+    "Oblimin": "latentscale.analysis.rotations:Oblimin",
+    "PrincipalAxes": "latentscale.analysis.rotations:PrincipalAxes",
     "Prior": "latentscale.spec.prior:Prior",
+    "Quartimax": "latentscale.analysis.rotations:Quartimax",
     "Scores": "latentscale.data.scores:Scores",
     "Simulation": "latentscale.model.simulate:Simulation",
+    "SkillAgreement": "latentscale.analysis.agreement:SkillAgreement",
+    "Skills": "latentscale.analysis.skills:Skills",
     "SpecError": "latentscale.errors:SpecError",
+    "Target": "latentscale.analysis.target:Target",
+    "VarianceShares": "latentscale.analysis.variance:VarianceShares",
+    "Varimax": "latentscale.analysis.rotations:Varimax",
+    "align": "latentscale.analysis.align:align",
     "backtest": "latentscale.analysis.backtest:backtest",
     "build": "latentscale.model.build:build",
     "datasets": "latentscale.data.datasets",
@@ -67,17 +92,23 @@ _HOME = {
     "folds": "latentscale.analysis.folds",
     "load": "latentscale.posterior.storage:load_fit",
     "load_spec": "latentscale.spec.io:load_spec",
+    "optimal_allocation": "latentscale.analysis.allocate:optimal_allocation",
     "predict": "latentscale.analysis.forecast:predict",
     "readers": "latentscale.data.readers",
     "report": "latentscale.reporting.report:report",
     "scaling_curve": "latentscale.analysis.curves:scaling_curve",
     "shipped_specs": "latentscale.spec.io:shipped_specs",
     "simulate": "latentscale.model.simulate:simulate",
+    "skill_agreement": "latentscale.analysis.agreement:skill_agreement",
+    "skills": "latentscale.analysis.skills:skills",
     "summarise": "latentscale.analysis.calibrate:summarise",
+    "variance_shares": "latentscale.analysis.variance:variance_shares",
 }
 
 __all__ = [
     "NUTS",
+    "Alignment",
+    "Allocation",
     "Benchmark",
     "Curve",
     "DataError",
@@ -87,12 +118,22 @@ __all__ = [
     "FitError",
     "FitWarning",
     "Forecast",
+    "Geomin",
     "LatentscaleError",
     "ModelSpec",
+    "Oblimin",
+    "PrincipalAxes",
     "Prior",
+    "Quartimax",
     "Scores",
     "Simulation",
+    "SkillAgreement",
+    "Skills",
     "SpecError",
+    "Target",
+    "VarianceShares",
+    "Varimax",
+    "align",
     "backtest",
     "build",
     "datasets",
@@ -101,13 +142,17 @@ __all__ = [
     "folds",
     "load",
     "load_spec",
+    "optimal_allocation",
     "predict",
     "readers",
     "report",
     "scaling_curve",
     "shipped_specs",
     "simulate",
+    "skill_agreement",
+    "skills",
     "summarise",
+    "variance_shares",
 ]
 
 

@@ -20,7 +20,15 @@ from latentscale.analysis.diagnose import Diagnosis, diagnose
 from latentscale.analysis.forecast import Forecast, predict
 from latentscale.data.datasets import open_llm_leaderboard
 from latentscale.data.scores import Scores
-from latentscale.dims import BENCHMARK, CHAIN, DEFAULT_PROB, DRAW, MODEL, SAMPLE
+from latentscale.dims import (
+    BENCHMARK,
+    CHAIN,
+    DEFAULT_PROB,
+    DRAW,
+    FLOPS_PER_BILLION_TRILLION,
+    MODEL,
+    SAMPLE,
+)
 from latentscale.errors import DataError
 from latentscale.inference.nuts import NUTS
 from latentscale.inference.run import fit
@@ -37,7 +45,6 @@ SPEC, BASELINE = "latentscale", "pooled_flops"
 MIN_MEMBERS = 4
 RESAMPLES = 4000
 
-_FLOPS = 6e21
 _POINTS = 100
 _NARROW = 0.5
 _METADATA = ["model", "family", "lineage", "instruct", "params_b", "tokens_t"]
@@ -327,7 +334,8 @@ def _curve_figure(result: Fit, measured: Scores) -> Sheet:
     """Draw the family whose hidden model has the most scores, then the most compute."""
     truth = measured.to_frame()
     known = truth[list(measured.benchmarks)].notna().sum(axis=1)
-    truth = truth.assign(at=_FLOPS * truth["params_b"] * truth["tokens_t"], known=known)
+    flops = FLOPS_PER_BILLION_TRILLION * truth["params_b"] * truth["tokens_t"]
+    truth = truth.assign(at=flops, known=known)
     shown = truth.sort_values(["known", "at"]).iloc[[-1]]
     family, at = str(shown["family"].iloc[0]), float(shown["at"].iloc[0])
     start = scaling_curve(result, family=family, points=2).family_range

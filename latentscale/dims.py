@@ -34,6 +34,12 @@ BASE_COVARIATES: Final = ("log_params", "log_tokens", "log_flops", "instruct")
 TOKEN_COVARIATES: Final = ("log_tokens", "log_flops")
 """Base covariates that need a known number of training tokens."""
 
+FLOPS_PER_BILLION_TRILLION: Final = 6e21
+"""Training FLOPs of one billion parameters on one trillion tokens: 6 x parameters x tokens.
+
+Kaplan et al. 2020 (arXiv:2001.08361), section 2.1.
+"""
+
 DEFAULT_PROB: Final = 0.9
 """Probability of the equal-tailed interval that tables and plots show."""
 

@@ -49,6 +49,7 @@ OPTIONAL = {
     "pyarrow",
     "pymc_extras",
     "ray",
+    "statsmodels",
 }
 HEAVY = {"arviz", "matplotlib", "nutpie", "pymc"}
 

@@ -15,6 +15,7 @@ from latentscale.dims import (
     BENCHMARK,
     DEFAULT_PROB,
     FAMILY,
+    FLOPS_PER_BILLION_TRILLION,
     LINEAGE,
     MODEL,
     SAMPLE,
@@ -31,7 +32,6 @@ UNITS = {
     "log_params": "parameters (billions)",
     "log_tokens": "training tokens (trillions)",
 }
-_FLOPS = 6e21
 _REACH = 3.0
 
 
@@ -213,7 +213,7 @@ def _check_points(points: int) -> None:
 
 def _natural(table: xr.Dataset, over: str) -> np.ndarray:
     values = {
-        "log_flops": _FLOPS * table["params"] * table["tokens"],
+        "log_flops": FLOPS_PER_BILLION_TRILLION * table["params"] * table["tokens"],
         "log_params": table["params"],
         "log_tokens": table["tokens"],
     }
@@ -247,7 +247,7 @@ def _grid(members: xr.Dataset, over: str, at: np.ndarray, family: str) -> xr.Dat
             'over="log_params".'
         )
     else:
-        grow = np.sqrt(at / (_FLOPS * params * tokens))
+        grow = np.sqrt(at / (FLOPS_PER_BILLION_TRILLION * params * tokens))
         params, tokens = params * grow, tokens * grow
     # Names no fitted model can have, so that a point never takes a model's own residual.
     names = [f"{family} \N{INFORMATION SEPARATOR ONE} {index}" for index in range(len(at))]

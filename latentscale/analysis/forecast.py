@@ -31,7 +31,12 @@ from latentscale.model.benchmarks import (
     log_density,
     precision,
 )
-from latentscale.model.family import FAMILY_VARIABLES, draw_new_families, effects_of_models
+from latentscale.model.family import (
+    FAMILY_VARIABLES,
+    draw_new_families,
+    effects_of_models,
+    scaled,
+)
 from latentscale.model.regressors import regressors
 from latentscale.model.skills import latent_skill
 from latentscale.posterior.convert import parameters_of, with_floor
@@ -239,7 +244,7 @@ def _residuals(draws: xr.Dataset, planned: xr.Dataset, rng: np.random.Generator)
         dims=(SAMPLE, MODEL, SKILL),
         coords={MODEL: names, SKILL: draws[SKILL]},
     )
-    residual = (noise * draws["residual_scale"]).transpose(SAMPLE, MODEL, SKILL)
+    residual = scaled(draws, "residual", noise).transpose(SAMPLE, MODEL, SKILL)
     fitted = [name for name in names if name in set(draws[MODEL].values)]
     if fitted:
         residual.loc[{MODEL: fitted}] = draws["residual"].sel({MODEL: fitted}).values

@@ -11,12 +11,15 @@ import pandas as pd
 import xarray as xr
 
 from latentscale.data.scores import Scores
-from latentscale.dims import BASE_COVARIATES, COVARIATE, MODEL, TOKEN_COVARIATES
+from latentscale.dims import (
+    BASE_COVARIATES,
+    COVARIATE,
+    FLOPS_PER_BILLION_TRILLION,
+    MODEL,
+    TOKEN_COVARIATES,
+)
 from latentscale.errors import DataError, SpecError, listed, nearest
 
-_BILLION = 1e9
-_TRILLION = 1e12
-_FLOPS_PER_PARAM_TOKEN = 6.0
 _FIELDS = ("names", "mean", "scale", "lower", "upper")
 
 
@@ -189,8 +192,7 @@ def raw_covariate(table: xr.Dataset, base: str) -> npt.NDArray[np.float64]:
     tokens: npt.NDArray[np.float64] = table["tokens"].to_numpy().astype(float)
     if base == "log_tokens":
         return np.log(tokens)
-    flops = _FLOPS_PER_PARAM_TOKEN * (params * _BILLION) * (tokens * _TRILLION)
-    return np.asarray(np.log(flops), dtype=float)
+    return np.asarray(np.log(FLOPS_PER_BILLION_TRILLION * params * tokens), dtype=float)
 
 
 def _centre(values: npt.NDArray[np.float64]) -> tuple[float, float]:

@@ -249,7 +249,7 @@ def draw_new_families(
             spec, draws, normal(draws["family_skill"]), lineages, rng
         )
     if "family_slope" in draws:
-        drawn["family_slope"] = normal(draws["family_slope"]) * draws["family_slope_scale"]
+        drawn["family_slope"] = scaled(draws, "family_slope", normal(draws["family_slope"]))
     if "family_benchmark" in draws:
         noise = normal(draws["family_benchmark"])
         if spec.family.level == "fixed":
@@ -270,7 +270,9 @@ def _new_skill(
     rng: np.random.Generator,
 ) -> xr.DataArray:
     if spec.family.level == "fixed":
-        return _from_prior(spec.prior("fixed_family"), noise, rng)
+        return through_factor(
+            draws, "family_skill", _from_prior(spec.prior("fixed_family"), noise, rng)
+        )
     if "lineage_skill" not in draws:
         return _to_skills(draws, noise)
     fitted = draws["lineage_skill"]
@@ -288,6 +290,32 @@ def _new_skill(
     wanted = xr.DataArray(list(lineages), dims=(FAMILY,), coords={FAMILY: noise[FAMILY]})
     own = _to_skills(draws, np.sqrt(1 - share) * noise / np.sqrt(1 + 1 / draws.sizes[FAMILY]))
     return own + every.sel({LINEAGE: wanted}).drop_vars(LINEAGE)
+
+
+def scaled(draws: xr.Dataset, effect: str, noise: xr.DataArray) -> xr.DataArray:
+    """Return an effect on skills drawn from its population.
+
+    Parameters
+    ----------
+    draws
+        Posterior draws with the effect's ``_scale``; and its ``_factor``, dims with skill and
+        skill_factor, where skills were rotated after the fit and are no longer independent.
+    effect
+        Its name, such as ``"residual"``.
+    noise
+        Values of unit variance, dims with skill.
+    """
+    if f"{effect}_factor" in draws:
+        return through_factor(draws, effect, noise)
+    return noise * draws[f"{effect}_scale"]
+
+
+def through_factor(draws: xr.Dataset, effect: str, noise: xr.DataArray) -> xr.DataArray:
+    """Return independent values carried through an effect's factor, if skills were rotated."""
+    if f"{effect}_factor" not in draws:
+        return noise
+    independent = noise.rename({SKILL: SKILL_FACTOR}).drop_vars(SKILL_FACTOR, errors="ignore")
+    return (draws[f"{effect}_factor"] * independent).sum(SKILL_FACTOR)
 
 
 def _to_skills(draws: xr.Dataset, raw: xr.DataArray) -> xr.DataArray:

@@ -1,0 +1,45 @@
+"""Whether a fit's skills may be read one by one."""
+
+from __future__ import annotations
+
+from latentscale.errors import SpecError
+from latentscale.posterior.fit import Fit
+
+ALIGNMENT = "alignment"
+"""Group of an aligned fit's tree: the rotation that each draw was given."""
+
+
+def is_identified(fit: Fit) -> bool:
+    """Return whether skill k is the same skill in every draw: anchored, or aligned."""
+    if not fit.spec.skills.count:
+        return False
+    return fit.spec.skills.identify.kind != "free" or ALIGNMENT in fit.tree
+
+
+def require_identified(fit: Fit, what: str) -> None:
+    """Refuse a fit whose skills have no meaning of their own.
+
+    Parameters
+    ----------
+    fit
+        A fit.
+    what
+        What was asked for, for the message.
+
+    Raises
+    ------
+    SpecError
+        If the spec has no skills, or leaves them free and the draws are not aligned.
+    """
+    if not fit.spec.skills.count:
+        raise SpecError(
+            f'The spec "{fit.spec.name}" has no skills (skills.count is 0), so there is no '
+            f'{what}. Use a spec with skills, such as load_spec("cai2025").'
+        )
+    if not is_identified(fit):
+        raise SpecError(
+            f'The spec "{fit.spec.name}" leaves its skills free to rotate, so {what} has no '
+            "meaning: skill 1 of one draw is not skill 1 of the next. Align the draws first, "
+            "latentscale.align(fit).fit, or use anchored skills (skills.identify.kind = "
+            '"anchored").'
+        )

@@ -1,0 +1,74 @@
+"""Maximise: the highest point of a curve on [-1, 1], in closed form or by search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import xarray as xr
+
+PLACE = "place"
+_GRID = 65
+_ZOOM = 17
+_FINE = 1e-9
+
+
+def quadratic(values: xr.DataArray) -> xr.Dataset:
+    """Return the parabola through a curve's values at -1, 0 and 1.
+
+    Parameters
+    ----------
+    values
+        The curve, with dim ``place`` of size 3: at -1, 0 and 1.
+
+    Returns
+    -------
+    Variables level, slope and bend (level + slope u + bend u^2), without the dim ``place``.
+    """
+    low, middle, high = (values.isel({PLACE: index}, drop=True) for index in range(3))
+    return xr.Dataset(
+        {"level": middle, "slope": (high - low) / 2, "bend": (high + low) / 2 - middle}
+    )
+
+
+def value_at(curve: xr.Dataset, u: xr.DataArray | float) -> xr.DataArray:
+    """Return level + slope u + bend u^2."""
+    return curve["level"] + (curve["slope"] + curve["bend"] * u) * u
+
+
+def highest_of_quadratic(curve: xr.Dataset) -> xr.DataArray:
+    """Return where a parabola is highest on [-1, 1]: -slope / (2 bend), or else an end.
+
+    Parameters
+    ----------
+    curve
+        From `quadratic`.
+    """
+    slope, bend = curve["slope"], curve["bend"]
+    end = xr.where(slope >= 0, 1.0, -1.0)
+    inside = bend < 0
+    vertex = -slope / (2 * bend.where(inside, -1.0))
+    return xr.where(inside, vertex.clip(-1.0, 1.0), end).transpose(*curve["level"].dims)
+
+
+def highest_by_search(curve: Callable[[xr.DataArray], xr.DataArray]) -> xr.DataArray:
+    """Return where a curve is highest on [-1, 1]: the best of a grid, searched ever more finely.
+
+    The first grid finds the right hill where there are several, if they are at least 1/32
+    apart. An end of [-1, 1] is returned exactly.
+
+    Parameters
+    ----------
+    curve
+        Takes places, of dim ``place`` and perhaps of the curve's own dims, and returns values
+        with ``place`` and the curve's own dims.
+    """
+    places = xr.DataArray(np.linspace(-1.0, 1.0, _GRID), dims=(PLACE,))
+    step = 2 / (_GRID - 1)
+    zoom = xr.DataArray(np.linspace(-1.0, 1.0, _ZOOM), dims=(PLACE,))
+    best = places.isel({PLACE: curve(places).argmax(PLACE)})
+    while step > _FINE:
+        places = (best + step * zoom).clip(-1.0, 1.0)
+        best = places.isel({PLACE: curve(places).argmax(PLACE)})
+        step *= 2 / (_ZOOM - 1)
+    return best

@@ -1,0 +1,81 @@
+"""Modes: whether draws hang together or fall into separate groups."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from scipy.cluster.vq import kmeans2
+
+from latentscale.dims import CHAIN, DRAW
+
+APART = 5.0
+"""Distance of two groups' means, in standard deviations within groups, that calls them apart.
+
+Halves of one Gaussian lie 2.6 apart, halves of a uniform 3.5.
+"""
+_LEAST = 0.02
+_FEWEST_DRAWS = 20
+_TRIES = 5
+_MOST = 6
+
+
+def find_modes(values: xr.DataArray) -> pd.DataFrame:
+    """Split draws into separate groups, if they fall into any.
+
+    Values are scaled by their spread within chains and split in two by k-means; the split is
+    kept where the two lie at least `APART` standard deviations apart along the line between
+    their means and the smaller holds 2% of the draws. Each part is then tried again.
+
+    Parameters
+    ----------
+    values
+        Draws, dims (chain, draw, ...).
+
+    Returns
+    -------
+    One row a group, largest first: mode (from 1), share of all draws, and a column
+    ``chain <k>`` for each chain with the share of its draws.
+    """
+    ordered = values.transpose(CHAIN, DRAW, ...)
+    spread = ordered.std(DRAW).mean(CHAIN)
+    scaled = ordered / spread.where(spread > 0, 1.0)
+    chains, draws = ordered.sizes[CHAIN], ordered.sizes[DRAW]
+    points = scaled.values.reshape(chains * draws, -1)
+    label = np.zeros(len(points), dtype=int)
+    pending = [0]
+    while pending and label.max() + 1 < _MOST:
+        here = np.nonzero(label == pending.pop())[0]
+        part = _split(points[here], max(_LEAST * len(points), 2))
+        if part is not None:
+            new = int(label.max()) + 1
+            pending += [int(label[here[0]]), new]
+            label[here[part]] = new
+    by_chain = label.reshape(chains, draws)
+    rows = []
+    for mode in np.argsort(-np.bincount(label), kind="stable"):
+        own = (by_chain == mode).mean(axis=1)
+        columns = {f"chain {k + 1}": float(share) for k, share in enumerate(own)}
+        rows.append({"share": float((label == mode).mean()), **columns})
+    table = pd.DataFrame(rows)
+    table.insert(0, "mode", np.arange(1, len(table) + 1))
+    return table
+
+
+def _split(points: np.ndarray, least: float) -> np.ndarray | None:
+    """Return which points form a second group, or None if they hang together."""
+    if len(points) < _FEWEST_DRAWS or points.std(axis=0).max() == 0:
+        return None
+    tries = []
+    for seed in range(_TRIES):
+        centres, label = kmeans2(points, 2, minit="++", seed=seed)
+        tries.append((float(np.square(points - centres[label]).sum()), label))
+    label = min(tries, key=lambda one: one[0])[1]
+    second = label == 1
+    if min(second.sum(), (~second).sum()) < least:
+        return None
+    axis = points[second].mean(axis=0) - points[~second].mean(axis=0)
+    along = points @ (axis / np.linalg.norm(axis))
+    between = along[second].mean() - along[~second].mean()
+    within = np.sqrt((along[second].var() + along[~second].var()) / 2)
+    return second if between > APART * within else None

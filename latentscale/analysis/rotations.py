@@ -1,0 +1,209 @@
+"""Rotations: criteria that turn loadings towards a simple pattern.
+
+With loadings A (benchmark, skill) of uncorrelated skills of unit variance, a rotation is a
+matrix M: loadings become A M, skills inverse(M) theta. Oblique ones let skills correlate and
+keep their unit variance.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize
+
+from latentscale.errors import SpecError
+
+_STARTS = 12
+_SEED = 20512
+_SINGULAR = 1e-6
+_OFF_LIMITS = 1e6
+
+
+@dataclass(frozen=True)
+class Rotation(ABC):
+    """A way to rotate loadings; its fields are its settings."""
+
+    @abstractmethod
+    def matrix(self, loading: np.ndarray) -> np.ndarray:
+        """Return M, shape (skill, skill), for loadings A of shape (benchmark, skill)."""
+
+
+@dataclass(frozen=True)
+class PrincipalAxes(Rotation):
+    """Orthogonal: skill 1 explains as much as one skill can, skill 2 of the rest, and so on."""
+
+    def matrix(self, loading: np.ndarray) -> np.ndarray:
+        """Return the right singular vectors of the loadings."""
+        return np.linalg.svd(loading, full_matrices=False)[2].T
+
+
+@dataclass(frozen=True)
+class Varimax(Rotation):
+    """Orthogonal, with the variance of squared loadings within skills as large as can be.
+
+    Kaiser 1958. `kaiser` weighs every benchmark alike, whatever its loadings' length.
+    """
+
+    kaiser: bool = True
+
+    def matrix(self, loading: np.ndarray) -> np.ndarray:
+        """Return the best of several starts (statsmodels' gradient projection)."""
+        return _orthomax(_weighted(loading, self.kaiser), 1.0)
+
+
+@dataclass(frozen=True)
+class Quartimax(Rotation):
+    """Orthogonal, with benchmarks as simple as can be: large fourth powers of loadings.
+
+    Neuhaus and Wrigley 1954. It favours one general skill.
+    """
+
+    kaiser: bool = True
+
+    def matrix(self, loading: np.ndarray) -> np.ndarray:
+        """Return the best of several starts (statsmodels' gradient projection)."""
+        return _orthomax(_weighted(loading, self.kaiser), 0.0)
+
+
+@dataclass(frozen=True)
+class Oblimin(Rotation):
+    """Oblique, with small products of squared loadings on different skills.
+
+    Jennrich and Sampson 1966. `gamma` 0 is quartimin; larger lets skills correlate more.
+    """
+
+    gamma: float = 0.0
+    kaiser: bool = True
+
+    def __post_init__(self) -> None:
+        if not _is_number(self.gamma) or self.gamma > 0.8:
+            raise SpecError(
+                f"gamma of Oblimin must be a number of at most 0.8; got {self.gamma!r}. 0 is usual."
+            )
+
+    def matrix(self, loading: np.ndarray) -> np.ndarray:
+        """Return the best of several starts (statsmodels' gradient projection)."""
+        weighted = _weighted(loading, self.kaiser)
+        rotate = _rotate_factors()
+
+        def turn(start: np.ndarray) -> np.ndarray:
+            _, normal = rotate(weighted @ start, "oblimin", self.gamma, "oblique")
+            return start @ np.linalg.inv(normal.T)
+
+        return _best(turn, lambda m: self.criterion(weighted @ m), loading.shape[1])
+
+    def criterion(self, rotated: np.ndarray) -> float:
+        """Return what is made small: products of squared loadings, summed over skill pairs."""
+        squares = rotated**2
+        centred = squares - self.gamma * squares.mean(axis=0)
+        products = squares.T @ centred
+        return float(products.sum() - np.trace(products))
+
+
+@dataclass(frozen=True)
+class Geomin(Rotation):
+    """Oblique, with at least one small loading a benchmark: small geometric means.
+
+    Yates 1987; `epsilon` keeps zero loadings from hiding the others (0.01 is usual).
+    """
+
+    epsilon: float = 0.01
+    kaiser: bool = True
+
+    def __post_init__(self) -> None:
+        if not _is_number(self.epsilon) or self.epsilon <= 0:
+            raise SpecError(
+                f"epsilon of Geomin must be a number above 0; got {self.epsilon!r}. 0.01 is usual."
+            )
+
+    def matrix(self, loading: np.ndarray) -> np.ndarray:
+        """Return the best of several starts (SciPy's BFGS over normal matrices)."""
+        weighted = _weighted(loading, self.kaiser)
+        count = loading.shape[1]
+
+        def unit(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            columns = flat.reshape(count, count)
+            length = np.linalg.norm(columns, axis=0)
+            return columns / length, length
+
+        def height(flat: np.ndarray) -> tuple[float, np.ndarray]:
+            """Return the criterion at normal T = X / |X|, L = A inverse(T'), and its slope in X.
+
+            Jennrich 2002, for the slope in T.
+            """
+            normal, length = unit(flat)
+            if abs(np.linalg.det(normal)) < _SINGULAR:
+                return _OFF_LIMITS, np.zeros(flat.size)
+            inverse = np.linalg.inv(normal)
+            rotated = weighted @ inverse.T
+            means = self._means(rotated)
+            slope = 2 * rotated / (rotated**2 + self.epsilon) * means[:, None] / count
+            by_normal = -(rotated.T @ slope @ inverse).T
+            along = (normal * by_normal).sum(axis=0)
+            return float(means.sum()), ((by_normal - normal * along) / length).ravel()
+
+        def turn(start: np.ndarray) -> np.ndarray:
+            found = minimize(height, start.ravel(), method="BFGS", jac=True, options={"gtol": 1e-7})
+            return np.linalg.inv(unit(found.x)[0].T)
+
+        return _best(turn, lambda m: self.criterion(weighted @ m), count)
+
+    def criterion(self, rotated: np.ndarray) -> float:
+        """Return what is made small: the geometric mean of squared loadings, over benchmarks."""
+        return float(self._means(rotated).sum())
+
+    def _means(self, rotated: np.ndarray) -> np.ndarray:
+        return np.asarray(np.exp(np.log(rotated**2 + self.epsilon).mean(axis=1)))
+
+
+def _orthomax(weighted: np.ndarray, gamma: float) -> np.ndarray:
+    rotate = _rotate_factors()
+
+    def turn(start: np.ndarray) -> np.ndarray:
+        _, rotation = rotate(weighted @ start, "orthomax", gamma)
+        return start @ rotation
+
+    def cost(matrix: np.ndarray) -> float:
+        squares = (weighted @ matrix) ** 2
+        return -float((squares**2).sum() - gamma * (squares.sum(axis=0) ** 2).mean() * _ratio)
+
+    _ratio = weighted.shape[1] / weighted.shape[0]
+    return _best(turn, cost, weighted.shape[1])
+
+
+def _best(turn: Any, cost: Any, count: int) -> np.ndarray:
+    """Return the rotation of least cost over a fixed set of starts; one skill has nothing."""
+    if count == 1:
+        return np.ones((1, 1))
+    rng = np.random.default_rng(_SEED)
+    starts = [np.eye(count)]
+    starts += [np.linalg.qr(rng.standard_normal((count, count)))[0] for _ in range(_STARTS)]
+    found = [turn(start) for start in starts]
+    return np.asarray(min(found, key=cost))
+
+
+def _weighted(loading: np.ndarray, kaiser: bool) -> np.ndarray:
+    """Return loadings with rows of unit length if asked (Kaiser's normalisation)."""
+    if not kaiser:
+        return loading
+    length = np.linalg.norm(loading, axis=1, keepdims=True)
+    return loading / np.where(length > 0, length, 1.0)
+
+
+def _rotate_factors() -> Any:
+    try:
+        from statsmodels.multivariate.factor_rotation import rotate_factors
+    except ImportError:
+        raise SpecError(
+            "This rotation needs statsmodels: install it with "
+            '`pip install "latentscale[rotation]"`, or use PrincipalAxes() or Geomin().'
+        ) from None
+    return rotate_factors
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)

@@ -1,0 +1,177 @@
+"""The plot of an allocation: the optimal size against the budget, one panel a target."""
+
+from __future__ import annotations
+
+from math import log10
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from latentscale.analysis.allocate import PUBLISHED, Allocation
+from latentscale.dims import FLOPS_PER_BILLION_TRILLION
+from latentscale.plots.style import (
+    BLACK,
+    BLUE,
+    GREY,
+    VERMILLION,
+    Sheet,
+    across_label,
+    heading,
+    legend,
+    panels,
+    title,
+)
+
+_WIDE, _NARROW = 0.9, 0.5
+_COLUMNS = 4
+_RULE = 20.0
+_MARGIN = 1.6
+_OFTEN = 0.005
+
+
+def plot_allocation(allocation: Allocation, *, published: bool = True) -> Sheet:
+    """Draw the optimal number of parameters for each budget, with 50% and 90% intervals.
+
+    Grey is what the limits of sizes and token counts leave of each budget; the
+    percentage is the posterior probability that the optimum sits on a bound of it. The dashed
+    line is 20 tokens a parameter (Hoffmann et al. 2022, arXiv:2203.15556). Tokens follow from
+    the budget: tokens = FLOPs / (6 x parameters).
+
+    Parameters
+    ----------
+    allocation
+        From `latentscale.optimal_allocation`.
+    published
+        Whether optima of Cai et al. 2025, Table 2, are drawn where they are known.
+
+    Returns
+    -------
+    Sheet
+        A matplotlib figure, not registered with pyplot: save it with ``.savefig``, or let a
+        notebook show it.
+    """
+    wide, narrow = allocation.table(_WIDE), allocation.table(_NARROW)
+    names = [target.label for target in allocation.targets]
+    columns = min(len(names), _COLUMNS)
+    height = 2.1 if columns > 2 else 2.9
+    figure, axes = panels(len(names), columns=columns, width=2.5, height=height)
+    budgets = np.array([part.flops for part in allocation.segments])
+    lows = np.exp([part.low for part in allocation.segments])
+    highs = np.exp([part.high for part in allocation.segments])
+    for name, panel in zip(names, axes, strict=True):
+        heading(panel, name)
+        _range(panel, budgets, lows, highs)
+        mine, inner = wide[wide["target"] == name], narrow[narrow["target"] == name]
+        _rule(panel, budgets)
+        _intervals(panel, mine, inner, highs, allocation.is_posterior)
+        if published:
+            _published(panel, name)
+        _axes(panel, budgets, lows.min(), highs.max())
+    for panel in axes[::columns]:
+        panel.set_ylabel("parameters (billions)")
+    across_label(axes, columns, "training compute (FLOPs)")
+    bands = f"Bars: {_NARROW:.0%} and {_WIDE:.0%} intervals; " if allocation.is_posterior else ""
+    title(
+        figure,
+        f"Compute-optimal size for the {allocation.basis}",
+        f"{bands}numbers: probability that the optimum sits on a bound\n"
+        "of the allowed range. Tokens follow from the budget, FLOPs / (6 x parameters).",
+    )
+    legend(figure, axes)
+    return figure
+
+
+def _range(panel: Axes, budgets: np.ndarray, lows: np.ndarray, highs: np.ndarray) -> None:
+    for budget, low, high in zip(budgets, lows, highs, strict=True):
+        panel.plot(
+            [budget, budget],
+            [low, high],
+            color=GREY,
+            alpha=0.28,
+            lw=9,
+            solid_capstyle="butt",
+            zorder=1,
+            label="allowed sizes",
+        )
+
+
+def _rule(panel: Axes, budgets: np.ndarray) -> None:
+    ends = np.array([budgets.min() / _MARGIN**2, budgets.max() * _MARGIN**2])
+    size = np.sqrt(ends / FLOPS_PER_BILLION_TRILLION * 1000 / _RULE)
+    panel.plot(ends, size, color=BLACK, lw=0.9, ls="--", zorder=2, label="20 tokens a parameter")
+
+
+def _intervals(
+    panel: Axes, wide: pd.DataFrame, narrow: pd.DataFrame, highs: np.ndarray, bands: bool
+) -> None:
+    if bands:
+        for table, prob, width in ((wide, _WIDE, 1.3), (narrow, _NARROW, 3.4)):
+            panel.vlines(
+                table["flops"],
+                table["params_lower"],
+                table["params_upper"],
+                color=BLUE,
+                lw=width,
+                zorder=3,
+                label=f"{prob:.0%} interval",
+            )
+    panel.scatter(
+        wide["flops"],
+        wide["params"],
+        s=26,
+        color=BLUE,
+        edgecolors="white",
+        linewidths=0.7,
+        zorder=4,
+        label="median optimum",
+    )
+    for budget, share, top in zip(wide["flops"], wide["on_bound"], highs, strict=True):
+        if bands and share >= _OFTEN:
+            panel.annotate(
+                f"{share:.0%}",
+                (budget, top),
+                xytext=(0, 5),
+                textcoords="offset points",
+                ha="center",
+                va="bottom",
+                fontsize=7,
+                color=BLACK,
+                path_effects=[withStroke(linewidth=2, foreground="white")],
+                zorder=6,
+            )
+
+
+def _published(panel: Axes, name: str) -> None:
+    told = PUBLISHED[PUBLISHED["target"] == name]
+    if told.empty:
+        return
+    panel.scatter(
+        told["flops"],
+        told["published_params"],
+        s=38,
+        marker="D",
+        facecolors="none",
+        edgecolors=VERMILLION,
+        linewidths=1.3,
+        zorder=5,
+        label="Cai et al. 2025, Table 2",
+    )
+
+
+def _axes(panel: Axes, budgets: np.ndarray, low: float, high: float) -> None:
+    panel.set_xscale("log")
+    panel.set_yscale("log")
+    panel.set_xlim(budgets.min() / _MARGIN**2, budgets.max() * _MARGIN**2)
+    panel.set_ylim(low / _MARGIN, high * _MARGIN**2)
+    panel.xaxis.set_major_locator(LogLocator(numticks=6))
+    panel.xaxis.set_major_formatter(FuncFormatter(_power))
+    panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    panel.xaxis.set_minor_formatter(NullFormatter())
+    panel.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _power(value: float, _position: int | None = None) -> str:
+    return f"$10^{{{round(log10(value))}}}$" if value > 0 else ""

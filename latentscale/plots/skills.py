@@ -1,0 +1,257 @@
+"""Plots of skills: loadings, families side by side, and what makes scores vary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from latentscale.analysis.skills import Skills
+from latentscale.analysis.variance import (
+    BENCHMARK_SLOPE,
+    FAMILY_BENCHMARK,
+    INSTRUCT,
+    NOISE,
+    OTHER,
+    SKILL_COVARIATES,
+    SKILL_FAMILY,
+    SKILL_RESIDUAL,
+    VarianceShares,
+)
+from latentscale.dims import FAMILY, SKILL
+from latentscale.errors import DataError, listed, nearest
+from latentscale.plots.style import (
+    BLACK,
+    BLUE,
+    GREY,
+    VERMILLION,
+    Sheet,
+    heading,
+    legend,
+    panels,
+    percent_axis,
+    title,
+)
+
+_WIDE, _NARROW = 0.9, 0.5
+_COLUMNS = 4
+_MOST_FAMILIES = 12
+# Okabe and Ito 2008, with lightness apart as well: skills dark to light, then what is beyond.
+_COLOURS = {
+    SKILL_COVARIATES: "#0072B2",
+    SKILL_FAMILY: "#56B4E9",
+    SKILL_RESIDUAL: "#B5DCF5",
+    FAMILY_BENCHMARK: "#D55E00",
+    BENCHMARK_SLOPE: "#E69F00",
+    INSTRUCT: "#F0E442",
+    OTHER: "#009E73",
+    NOISE: "#BDBDBD",
+}
+_HATCHES = {FAMILY_BENCHMARK: "//", BENCHMARK_SLOPE: "\\\\", INSTRUCT: "..", OTHER: "xx"}
+
+
+def plot_loadings(skills: Skills) -> Sheet:
+    """Draw every benchmark's loading on each skill, with 50% and 90% intervals.
+
+    Parameters
+    ----------
+    skills
+        From `latentscale.skills`.
+
+    Returns
+    -------
+    Sheet
+        A matplotlib figure, not registered with pyplot: save it with ``.savefig``, or let a
+        notebook show it.
+    """
+    wide, narrow = skills.loadings(_WIDE), skills.loadings(_NARROW)
+    names = [str(name) for name in skills.loading[SKILL].values]
+    rows = list(dict.fromkeys(wide["benchmark"]))
+    figure, axes = _rows_of(names, len(rows))
+    for name, panel in zip(names, axes, strict=True):
+        heading(panel, _of_skill(name))
+        outer, inner = (part[part["skill"] == name] for part in (wide, narrow))
+        _intervals(panel, outer, inner, skills.is_posterior)
+        panel.axvline(0, color=GREY, lw=0.9, zorder=1)
+        _names(panel, rows)
+        panel.set_xlabel("loading (link scale per unit of skill)", fontsize=8.5)
+    _caption(figure, "What each skill moves", "loadings", skills.is_posterior)
+    legend(figure, axes)
+    return figure
+
+
+def plot_family_skills(skills: Skills, families: Sequence[str]) -> Sheet:
+    """Draw the skills of some families side by side, with 50% and 90% intervals.
+
+    What a family adds to the skills of its members beyond size, tokens and other covariates.
+
+    Parameters
+    ----------
+    skills
+        From `latentscale.skills`.
+    families
+        Fitted families, at most 12.
+
+    Returns
+    -------
+    Sheet
+        A matplotlib figure, not registered with pyplot.
+
+    Raises
+    ------
+    DataError
+        If a family is not in the fit, or there are none or too many.
+    SpecError
+        If the spec gives families no level.
+    """
+    wide, narrow = skills.families(_WIDE), skills.families(_NARROW)
+    chosen = _checked(families, list(dict.fromkeys(wide[FAMILY])))
+    names = [str(name) for name in skills.loading[SKILL].values]
+    figure, axes = _rows_of(names, len(chosen))
+    for name, panel in zip(names, axes, strict=True):
+        heading(panel, _of_skill(name))
+        outer, inner = (
+            part[part["skill"] == name].set_index(FAMILY).loc[chosen].reset_index()
+            for part in (wide, narrow)
+        )
+        _intervals(panel, outer, inner, skills.is_posterior)
+        panel.axvline(0, color=GREY, lw=0.9, zorder=1)
+        _names(panel, chosen)
+        panel.set_xlabel("family's skill, average of families = 0", fontsize=8.5)
+    _caption(
+        figure,
+        "Skills of families at equal size, tokens and other covariates",
+        "family skills",
+        skills.is_posterior,
+    )
+    legend(figure, axes)
+    return figure
+
+
+def plot_variance_shares(shares: VarianceShares) -> Sheet:
+    """Draw what makes scores vary over models: stacked posterior means, one bar a benchmark.
+
+    A share below 0 (a term that goes against the others) is drawn left of 0.
+
+    Parameters
+    ----------
+    shares
+        From `latentscale.variance_shares`.
+
+    Returns
+    -------
+    Sheet
+        A matplotlib figure, not registered with pyplot.
+    """
+    table = shares.table(_WIDE).pivot(index="benchmark", columns="component", values="mean")
+    rows = [str(name) for name in shares.draws["benchmark"].values]
+    table = table.loc[rows, [str(name) for name in shares.draws["component"].values]]
+    figure, axes = panels(1, columns=1, width=6.6, height=max(1.6, 0.28 * len(rows) + 0.5))
+    panel = axes[0]
+    place = np.arange(len(rows))
+    right, left = np.zeros(len(rows)), np.zeros(len(rows))
+    for component in table.columns:
+        share = table[component].to_numpy(dtype=float)
+        start = np.where(share >= 0, right, left)
+        panel.barh(
+            place,
+            share,
+            left=start,
+            height=0.74,
+            color=_COLOURS[component],
+            hatch=_HATCHES.get(component),
+            edgecolor="white",
+            linewidth=0.5,
+            label=component,
+        )
+        right, left = right + np.clip(share, 0, None), left + np.clip(share, None, 0)
+    _names(panel, rows)
+    panel.grid(axis="y", visible=False)
+    percent_axis(panel.xaxis)
+    panel.set_xlim(min(0.0, float(left.min()) * 1.05), float(right.max()))
+    panel.set_xlabel("share of the variance of scores over models (%)", fontsize=8.5)
+    title(
+        figure,
+        "What makes models differ",
+        "Posterior means; each bar sums to 100%.\n"
+        "Noise: its share on the scale of scores; the rest is split on the link's scale.",
+    )
+    legend(figure, axes)
+    return figure
+
+
+def _rows_of(names: Sequence[str], rows: int) -> tuple[Sheet, list[Axes]]:
+    columns = min(len(names), _COLUMNS)
+    height = max(1.4, 0.22 * rows + 0.7)
+    return panels(len(names), columns=columns, width=2.6, height=height)
+
+
+def _intervals(panel: Axes, wide: pd.DataFrame, narrow: pd.DataFrame, bands: bool) -> None:
+    place = np.arange(len(wide))
+    fixed = (wide[["lower", "median", "upper"]].fillna(0.0) == 0).all(axis="columns").to_numpy()
+    if fixed.any():
+        panel.scatter(
+            np.zeros(fixed.sum()),
+            place[fixed],
+            s=18,
+            marker="x",
+            color=GREY,
+            linewidths=1.0,
+            zorder=3,
+            label="fixed at 0",
+        )
+    if bands:
+        for table, prob, width in ((wide, _WIDE, 1.3), (narrow, _NARROW, 3.6)):
+            panel.hlines(
+                place,
+                table["lower"],
+                table["upper"],
+                color=BLUE,
+                lw=width,
+                zorder=3,
+                label=f"{prob:.0%} interval",
+            )
+    sure = (wide["lower"] > 0) | (wide["upper"] < 0) if bands else wide["median"].notna()
+    for apart, fill, label in (
+        (True, VERMILLION, "median; 90% interval away from 0" if bands else "estimate"),
+        (False, "white", "median; 90% interval covers 0"),
+    ):
+        here = (sure == apart).to_numpy() & ~fixed
+        if here.any():
+            panel.scatter(
+                wide["median"][here],
+                place[here],
+                s=24,
+                color=fill,
+                edgecolors=VERMILLION if not apart else BLACK,
+                linewidths=0.9,
+                zorder=4,
+                label=label,
+            )
+
+
+def _names(panel: Axes, names: Sequence[str]) -> None:
+    panel.set_yticks(np.arange(len(names)), list(names), parse_math=False)
+    panel.set_ylim(len(names) - 0.4, -0.6)
+
+
+def _of_skill(name: str) -> str:
+    return name if name.startswith("skill") else f"skill {name}"
+
+
+def _caption(figure: Sheet, headline: str, what: str, bands: bool) -> None:
+    caption = f"Bars: {_NARROW:.0%} and {_WIDE:.0%} intervals of {what}." if bands else ""
+    title(figure, headline, caption)
+
+
+def _checked(families: Sequence[str], known: list[str]) -> list[str]:
+    if isinstance(families, str) or not 1 <= len(families) <= _MOST_FAMILIES:
+        raise DataError(
+            f"families must be a list of 1 to {_MOST_FAMILIES} names; got {families!r}."
+        )
+    unknown = [name for name in families if name not in known]
+    if unknown:
+        raise DataError(f"Families not in the fit: {listed(unknown)}." + nearest(unknown[0], known))
+    return list(families)

@@ -1,0 +1,285 @@
+"""Alignment of free skills: what it must recover, and what it must leave as it is."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+import latentscale as ls
+from latentscale.analysis.modes import find_modes
+from latentscale.errors import FitWarning, SpecError
+from latentscale.posterior.fit import Fit
+from latentscale.spec import ModelSpec, spec_from_dict
+
+VECTORS = ("slope", "family_skill", "lineage_skill", "model_skill")
+
+
+def free_document(**changes: object) -> dict[str, object]:
+    return {
+        "name": "free",
+        "covariates": ["log_params", "log_tokens"],
+        "skills": {"count": 2, "identify": {"kind": "free"}},
+        "family": {"level": "partial"},
+        "priors": {"loading": {"dist": "Normal", "mu": 0, "sigma": 1}},
+        **changes,
+    }
+
+
+@pytest.fixture(scope="module")
+def rich_spec() -> ModelSpec:
+    """Free skills with everything else that has a skill dim."""
+    return spec_from_dict(
+        free_document(
+            skills={"count": 2, "identify": {"kind": "free"}, "residual": True},
+            family={
+                "level": "partial",
+                "lineage": True,
+                "correlated": True,
+                "slopes": ["log_params"],
+            },
+        )
+    )
+
+
+@pytest.fixture(scope="module")
+def rich(rich_spec, small_scores, prior_fit) -> Fit:
+    return prior_fit(rich_spec, small_scores, draws=60)
+
+
+@pytest.fixture(scope="module")
+def one_truth(known, prior_fit) -> Fit:
+    """One draw from the prior, on six benchmarks."""
+    scores = known.scores.select(models=[f"fam{f:02d}-m{i}" for f in range(8) for i in (0, 1)])
+    spec = spec_from_dict(free_document(skills={"count": 3, "identify": {"kind": "free"}}))
+    return prior_fit(spec, scores, draws=2)
+
+
+def scrambled(fit: Fit, kind: str, *, noise: float = 0.02, draws: int = 80, seed: int = 1) -> Fit:
+    """Return two chains of the same truth, each draw given a rotation of its own."""
+    rng = np.random.default_rng(seed)
+    posterior = fit.posterior.isel(chain=0, draw=0, drop=True)
+    count = posterior.sizes["skill"]
+    turn = np.zeros((2, draws, count, count))
+    for index in np.ndindex(2, draws):
+        if kind == "rotation":
+            turn[index] = np.linalg.qr(rng.standard_normal((count, count)))[0]
+        else:
+            turn[index][np.arange(count), rng.permutation(count)] = rng.choice([-1, 1], count)
+    changed = {}
+    for name, values in posterior.data_vars.items():
+        wide = values.expand_dims(chain=2, draw=draws)
+        shaken = wide + noise * rng.standard_normal(wide.shape)
+        if "skill" in values.dims:
+            turned = np.einsum(
+                "cd...k,cdkl->cd...l", shaken.transpose("chain", "draw", ..., "skill"), turn
+            )
+            rest = [dim for dim in values.dims if dim != "skill"]
+            shaken = xr.DataArray(turned, dims=("chain", "draw", *rest, "skill"))
+        changed[name] = shaken
+    tree = fit.tree.copy()
+    tree["posterior"] = xr.DataTree(xr.Dataset(changed, coords=posterior.coords))
+    return replace(fit, tree=tree)
+
+
+def means(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
+    loading = fit.posterior["loading"].transpose("chain", "draw", "benchmark", "skill")
+    return loading.mean(("chain", "draw")).values, loading.std(("chain", "draw")).values
+
+
+@pytest.mark.parametrize("kind", ["rotation", "permutation"])
+def test_scrambled_draws_are_brought_together(one_truth: Fit, kind: str) -> None:
+    mixed = scrambled(one_truth, kind)
+    found = ls.align(mixed, match=kind)
+    before, after = means(mixed)[1], means(found.fit)[1]
+    assert before.max() > 0.3
+    assert after.max() < 0.035  # the noise that was put in is 0.02
+    mean, truth = means(found.fit)[0], one_truth.posterior["loading"].values[0, 0]
+    # One orthogonal matrix for all draws carries the truth to what was found.
+    left, _, right = np.linalg.svd(truth.T @ mean)
+    common = left @ right
+    np.testing.assert_allclose(mean, truth @ common, atol=0.02)
+    for name in ("slope", "family_skill", "model_skill"):
+        wanted = one_truth.posterior[name].isel(chain=0, draw=0).transpose(..., "skill").values
+        got = found.fit.posterior[name].mean(("chain", "draw")).transpose(..., "skill").values
+        np.testing.assert_allclose(got, wanted @ common, atol=0.02)
+    if kind == "permutation":
+        np.testing.assert_allclose(np.abs(common).max(axis=0), 1, atol=1e-3)
+    assert found.unimodal and len(found.modes) == 1
+
+
+def test_rhat_means_something_after_but_not_before(one_truth: Fit) -> None:
+    mixed = scrambled(one_truth, "rotation")
+    posterior = mixed.posterior
+    # Chains that sit in different rotations: the first all alike, the second all alike.
+    stuck = posterior["loading"].copy()
+    for chain in (0, 1):
+        own = scrambled(one_truth, "rotation", noise=0, draws=1, seed=chain).posterior["loading"]
+        noise = 0.02 * np.random.default_rng(chain).standard_normal(stuck[chain].shape)
+        stuck[chain] = own.isel(chain=0, draw=0).values + noise
+    tree = mixed.tree.copy()
+    tree["posterior"] = xr.DataTree(posterior.assign(loading=stuck))
+    found = ls.align(replace(mixed, tree=tree))
+    assert found.convergence["rhat_before"].max() > 1.5
+    assert found.convergence["rhat"].max() < 1.05
+    assert len(found.convergence) == 18
+    assert set(found.table().columns) >= {"benchmark", "skill", "median", "lower", "upper", "rhat"}
+
+
+@pytest.mark.parametrize("rotation", [None, ls.Varimax(), ls.Oblimin(), ls.Geomin()])
+def test_every_forecast_stays_as_it_was(rich: Fit, known, rotation) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FitWarning)  # prior draws do not agree on a pattern
+        found = ls.align(rich, rotation=rotation)
+    fitted = [str(name) for name in rich.scores.models]
+    rows = known.frame[known.frame["model"].isin(fitted)]
+    rows = rows[["model", "family", "lineage", "instruct", "params_b", "tokens_t"]]
+    before, after = ls.predict(rich, rows), ls.predict(found.fit, rows)
+    np.testing.assert_allclose(after.mean_draws, before.mean_draws, rtol=1e-7)
+    old, new = rich.posterior, found.fit.posterior
+    loading, turned = (
+        p["loading"].transpose("chain", "draw", "benchmark", "skill").values for p in (old, new)
+    )
+    order = ("chain", "draw", "skill", "skill_factor")
+    # What a new family, a new model and a new family's slope add to eta: the same covariance.
+    scale = old["residual_scale"].values[..., None] * np.eye(2)
+    slope = old["family_slope_scale"].values[:, :, 0, :, None] * np.eye(2)
+    pairs = [
+        (old["skill_cholesky"].transpose(*order).values, new["skill_cholesky"]),
+        (scale, new["residual_factor"]),
+        (slope, new["family_slope_factor"].isel(family_slope_covariate=0)),
+    ]
+    for was, now in pairs:
+        first, second = loading @ was, turned @ now.transpose(*order).values
+        np.testing.assert_allclose(
+            second @ np.swapaxes(second, -1, -2), first @ np.swapaxes(first, -1, -2), atol=1e-9
+        )
+    spread = np.sqrt((new["residual_factor"] ** 2).sum("skill_factor"))
+    np.testing.assert_allclose(new["residual_scale"], spread)
+
+
+def test_new_families_are_drawn_from_the_rotated_population(rich: Fit) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FitWarning)
+        found = ls.align(rich, rotation=ls.Oblimin())
+    rows = pd.DataFrame(
+        {"model": [f"n{i}" for i in range(150)], "params_b": 7.0, "tokens_t": 2.0}
+    ).assign(family=lambda t: "new-" + t["model"])
+    before, after = ls.predict(rich, rows).mean_draws, ls.predict(found.fit, rows).mean_draws
+    logit = [np.log(p / (1 - p)).clip(-10, 10) for p in (before, after)]
+    # 60 draws x 150 families: means and spreads agree to Monte Carlo error.
+    for benchmark in rich.scores.benchmarks:
+        a, b = (x.sel(benchmark=benchmark) for x in logit)
+        np.testing.assert_allclose(a.mean(), b.mean(), atol=0.15)
+        np.testing.assert_allclose(a.std(), b.std(), rtol=0.08)
+
+
+def test_the_rotation_is_kept_and_explains_the_loadings(one_truth: Fit, tmp_path) -> None:
+    mixed = scrambled(one_truth, "rotation", draws=60)
+    found = ls.align(mixed, rotation=ls.Varimax())
+    order = ("chain", "draw", "benchmark", "skill")
+    turned = mixed.posterior["loading"].transpose(*order).values @ found.rotation.values
+    np.testing.assert_allclose(found.fit.posterior["loading"].transpose(*order), turned)
+    read = ls.load(found.fit.save(tmp_path / "aligned.nc"))
+    np.testing.assert_allclose(read.tree["alignment"]["rotation"], found.rotation)
+    assert read.tree["alignment"].attrs["rotation"] == "Varimax"
+    assert "Varimax" in found.message
+
+
+def test_skills_are_ordered_and_point_upwards(one_truth: Fit) -> None:
+    mean = means(ls.align(scrambled(one_truth, "rotation"), rotation=ls.Varimax()).fit)[0]
+    squares = (mean**2).sum(axis=0)
+    assert (np.diff(squares) <= 0).all() and (mean.sum(axis=0) >= 0).all()
+
+
+def test_two_patterns_are_told_and_not_averaged(one_truth: Fit) -> None:
+    mixed = scrambled(one_truth, "rotation")
+    other = mixed.posterior["loading"].copy()
+    shift = np.zeros(other.shape)
+    shift[1, 40:] = 1.5 * np.random.default_rng(3).standard_normal(other.shape[2:])
+    tree = mixed.tree.copy()
+    tree["posterior"] = xr.DataTree(mixed.posterior.assign(loading=other + shift))
+    with pytest.warns(FitWarning, match="separate groups"):
+        found = ls.align(replace(mixed, tree=tree))
+    assert not found.unimodal
+    np.testing.assert_allclose(found.modes["share"], [0.75, 0.25], atol=0.01)
+    np.testing.assert_allclose(found.modes["chain 2"], [0.5, 0.5], atol=0.02)
+
+
+def test_one_group_of_any_shape_is_one_mode() -> None:
+    rng = np.random.default_rng(0)
+    dims = ("chain", "draw", "x")
+    for values in (
+        rng.standard_normal((2, 200, 6)),
+        rng.uniform(size=(2, 200, 1)),
+        rng.gamma(1.5, size=(2, 200, 3)),
+        rng.standard_normal((4, 25, 40)) * np.linspace(0.01, 100, 40),
+        np.ones((2, 50, 3)),
+    ):
+        assert len(find_modes(xr.DataArray(values, dims=dims))) == 1
+
+
+def test_three_groups_are_three_modes() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.standard_normal((2, 120, 2))
+    values[:, 40:80] += 12
+    values[:, 80:, 0] -= 12
+    found = find_modes(xr.DataArray(values, dims=("chain", "draw", "x")))
+    np.testing.assert_allclose(found["share"], 1 / 3)
+
+
+def test_a_wide_prior_of_fixed_families_is_rotated_too(small_scores, prior_fit) -> None:
+    spec = spec_from_dict(free_document(family={"level": "fixed"}))
+    fit = prior_fit(spec, small_scores, draws=30)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FitWarning)
+        found = ls.align(fit)
+    skill = found.fit.posterior["model_skill"].transpose("chain", "draw", "model", "skill").values
+    centred = skill - skill.mean(axis=2, keepdims=True)
+    covariance = np.swapaxes(centred, -1, -2) @ centred / skill.shape[2]
+    np.testing.assert_allclose(covariance, np.broadcast_to(np.eye(2), covariance.shape), atol=1e-8)
+    order = ("chain", "draw", "benchmark", "skill")
+    first = fit.posterior["loading"].transpose(*order).values
+    factor = found.fit.posterior["family_skill_factor"].transpose(..., "skill", "skill_factor")
+    second = found.fit.posterior["loading"].transpose(*order).values @ factor.values
+    np.testing.assert_allclose(
+        second @ np.swapaxes(second, -1, -2), first @ np.swapaxes(first, -1, -2), atol=1e-8
+    )
+
+
+def test_skills_along_one_direction_are_refused(small_scores, prior_fit) -> None:
+    document = free_document(covariates=["log_flops"], family={"level": "none"})
+    fit = prior_fit(spec_from_dict(document), small_scores, draws=5)
+    with pytest.raises(SpecError, match="fewer than 2 directions"):
+        ls.align(fit)
+
+
+def test_misuse_is_told(rich: Fit, small_scores, prior_fit, quick_spec, known_spec) -> None:
+    with pytest.raises(SpecError, match="anchored"):
+        ls.align(prior_fit(known_spec, small_scores, draws=3))
+    with pytest.raises(SpecError, match="no skills"):
+        ls.align(prior_fit(quick_spec, small_scores, draws=3))
+    with pytest.raises(SpecError, match="match must be"):
+        ls.align(rich, match="sign")  # type: ignore[arg-type]
+    with pytest.raises(SpecError, match="Varimax"):
+        ls.align(rich, rotation="varimax")  # type: ignore[arg-type]
+    with pytest.raises(SpecError, match="takes no rotation"):
+        ls.align(rich, match="permutation", rotation=ls.Varimax())
+
+
+@pytest.mark.slow
+def test_a_free_fit_converges_once_aligned(known) -> None:
+    """Two chains of NUTS on free loadings: R-hat of loadings before and after."""
+    document = free_document(covariates=["log_flops"], benchmarks={"instruct": {"shift": True}})
+    method = ls.NUTS(draws=300, tune=400, chains=2, cores=2)
+    fit = ls.fit(spec_from_dict(document), known.scores, method=method, seed=4, progress=False)
+    found = ls.align(fit, rotation=ls.Varimax())
+    table = found.convergence
+    # Unaligned chains wander over every rotation, so they mix badly and tell nothing.
+    assert table["rhat_before"].max() > 1.05 > table["rhat"].max()
+    assert table["ess"].min() > 3 * table["ess_before"].min()
+    assert found.unimodal

@@ -1,0 +1,105 @@
+"""Plots of skills show what their tables hold."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from matplotlib.axes import Axes
+
+from latentscale.analysis.skills import Skills
+from latentscale.analysis.variance import VarianceShares
+from latentscale.errors import DataError
+from latentscale.plots import plot_family_skills, plot_loadings, plot_variance_shares
+
+BENCHMARKS = ["arc", "a $ and an _", "mmlu"]
+FAMILIES = ["yi", "b $ x_1", "qwen", "opt"]
+
+
+@pytest.fixture
+def skills() -> Skills:
+    rng = np.random.default_rng(1)
+    own = {"skill": ["mmlu", "skill 2"]}
+    loading = xr.DataArray(
+        rng.normal(0.5, 0.4, (200, 3, 2)),
+        dims=("sample", "benchmark", "skill"),
+        coords={"benchmark": BENCHMARKS, **own},
+    )
+    loading[:, 2, 1] = 0.0
+    family = xr.DataArray(
+        rng.normal(0, 1, (200, 4, 2)) + np.arange(4)[:, None],
+        dims=("sample", "family", "skill"),
+        coords={"family": FAMILIES, **own},
+    )
+    model = family.rename(family="model")
+    names = xr.DataArray(FAMILIES, dims=("model",), coords={"model": FAMILIES})
+    return Skills(loading, loading, model, family, None, names)
+
+
+@pytest.fixture
+def shares() -> VarianceShares:
+    names = ["skills: covariates", "skills: families", "family x benchmark", "noise"]
+    mean = np.array([[0.5, 0.3, 0.1, 0.1], [0.7, -0.1, 0.2, 0.2], [0.2, 0.2, 0.2, 0.4]])
+    draws = np.stack([mean - 0.01, mean + 0.01])
+    coords = {"benchmark": BENCHMARKS, "component": names}
+    return VarianceShares(xr.DataArray(draws, dims=("sample", *coords), coords=coords))
+
+
+def _labelled(panel: Axes, label: str) -> Any:
+    handles, labels = panel.get_legend_handles_labels()
+    return handles[labels.index(label)]
+
+
+def test_bars_and_points_are_the_loadings(skills: Skills) -> None:
+    figure = plot_loadings(skills)
+    table = skills.loadings(0.9)
+    titles = [panel.get_title(loc="left") for panel in figure.axes]
+    assert titles == ["skill mmlu", "skill 2"]
+    for name, panel in zip(("mmlu", "skill 2"), figure.axes, strict=True):
+        mine = table[table["skill"] == name]
+        bars = np.array(_labelled(panel, "90% interval").get_segments())
+        np.testing.assert_allclose(bars[:, :, 0], mine[["lower", "upper"]])
+        assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == BENCHMARKS
+    cross = _labelled(figure.axes[1], "fixed at 0")
+    np.testing.assert_allclose(cross.get_offsets(), [[0, 2]])
+
+
+def test_a_median_is_full_where_its_interval_leaves_zero(skills: Skills) -> None:
+    panel = plot_loadings(skills).axes[0]
+    mine = skills.loadings(0.9).query("skill == 'mmlu'").reset_index()
+    covers = (mine["lower"] <= 0) & (mine["upper"] >= 0)
+    found = _labelled(panel, "median; 90% interval covers 0").get_offsets()
+    np.testing.assert_allclose(found[:, 0], mine["median"][covers])
+
+
+def test_families_stand_in_the_order_asked(skills: Skills) -> None:
+    figure = plot_family_skills(skills, ["opt", "yi"])
+    assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["opt", "yi"]
+    table = skills.families(0.5).set_index(["family", "skill"])
+    bars = np.array(_labelled(figure.axes[1], "50% interval").get_segments())
+    np.testing.assert_allclose(bars[0, :, 0], table.loc[("opt", "skill 2")][["lower", "upper"]])
+    for wrong in (["yo"], [], "yi", ["yi"] * 13):
+        with pytest.raises(DataError):
+            plot_family_skills(skills, wrong)
+
+
+def test_a_point_estimate_has_no_bars(skills: Skills) -> None:
+    panel = plot_loadings(replace(skills, is_posterior=False)).axes[0]
+    labels = panel.get_legend_handles_labels()[1]
+    assert "estimate" in labels and not any("interval" in label for label in labels)
+
+
+def test_shares_are_stacked_and_negative_ones_lie_left_of_zero(shares: VarianceShares) -> None:
+    panel = plot_variance_shares(shares).axes[0]
+    mean = shares.draws.mean("sample")
+    for component in shares.draws["component"].values:
+        bars = _labelled(panel, component)
+        widths = [bar.get_width() for bar in bars]
+        np.testing.assert_allclose(widths, mean.sel(component=component))
+    families = _labelled(panel, "skills: families")
+    assert families[1].get_x() == 0 and families[0].get_x() == pytest.approx(0.5)
+    assert panel.get_xlim()[0] < -0.1
+    assert panel.get_xlim()[1] == pytest.approx(1.1)
