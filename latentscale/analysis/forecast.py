@@ -11,6 +11,7 @@ import xarray as xr
 from scipy.special import logsumexp
 
 from latentscale.data.planned import planned_models
+from latentscale.data.recorded import as_recorded, recorded_step
 from latentscale.data.scores import Scores
 from latentscale.dims import (
     BENCHMARK,
@@ -56,7 +57,8 @@ class Forecast:
     Attributes
     ----------
     draws
-        New scores, noise included, fractions; dims (sample, model, benchmark).
+        New scores, noise included, fractions; dims (sample, model, benchmark). Rounded where
+        the fitted table records a benchmark's scores to two to four decimals.
     mean_draws
         Expected scores, without the noise of a single measurement; same dims.
     precision_draws
@@ -201,7 +203,8 @@ def forecast_rows(fit: Fit, planned: xr.Dataset, *, seed: int) -> Forecast:
     mean = expected_score(fit.spec, parameters, eta)
     mean = mean.drop_vars(FAMILY, errors="ignore").transpose(SAMPLE, MODEL, BENCHMARK)
     phi = precision(parameters, parts)
-    scores = draw_scores(mean, phi, rng)
+    step = recorded_step(fit.scores.dataset["score"])
+    scores = as_recorded(draw_scores(mean, phi, rng), step)
     return Forecast(
         draws=scores.rename("score"),
         mean_draws=mean.rename("expected_score"),
