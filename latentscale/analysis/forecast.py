@@ -24,14 +24,9 @@ from latentscale.dims import (
     interval_quantiles,
 )
 from latentscale.errors import DataError, listed
-from latentscale.model.benchmarks import (
-    draw_scores,
-    expected_score,
-    linear_predictor,
-    log_density,
-    precision,
-)
+from latentscale.model.benchmarks import expected_score, linear_predictor, precision
 from latentscale.model.family import FAMILY_VARIABLES, draw_new_families, effects_of_models
+from latentscale.model.noise import BetaNoise, Noise, noise_of
 from latentscale.model.regressors import regressors
 from latentscale.model.skills import latent_skill
 from latentscale.posterior.convert import parameters_of, with_floor
@@ -41,6 +36,7 @@ FITTED = "fitted model"
 KNOWN_FAMILY = "known family"
 KNOWN_LINEAGE = "new family, known lineage"
 NEW_FAMILY = "new family"
+_BETA = BetaNoise()
 _IDENTITY = {FAMILY: "family", "params": "params_b", "tokens": "tokens_t", "instruct": "instruct"}
 
 
@@ -53,7 +49,8 @@ class Forecast:
     draws
         New scores, noise included, fractions; dims (sample, model, benchmark).
     mean_draws
-        Expected scores, without the noise of a single measurement; same dims.
+        Expected scores mu, without the noise of a single measurement; same dims. Under a
+        likelihood on the logit scale (logit-normal, Student-t) mu is the median score.
     precision_draws
         Precision phi of the noise of a score; dims (sample, benchmark), and model where it
         depends on covariates.
@@ -64,6 +61,8 @@ class Forecast:
     is_posterior
         False if the fit is a point estimate: the draws then leave out the parameters'
         uncertainty.
+    noise
+        The likelihood, with what it needs beside mu and phi.
     """
 
     draws: xr.DataArray
@@ -71,6 +70,7 @@ class Forecast:
     precision_draws: xr.DataArray
     models: xr.Dataset
     is_posterior: bool = True
+    noise: Noise = _BETA
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
         """Return one row a model and benchmark.
@@ -112,7 +112,7 @@ class Forecast:
         score
             Fractions strictly inside (0, 1), dims (model, benchmark); NaN gives NaN.
         """
-        density = log_density(score, self.mean_draws, self.precision_draws)
+        density = self.noise.log_density(score, self.mean_draws, self.precision_draws)
         count = self.mean_draws.sizes[SAMPLE]
         return density.reduce(logsumexp, SAMPLE) - np.log(count)
 
@@ -196,7 +196,8 @@ def forecast_rows(fit: Fit, planned: xr.Dataset, *, seed: int) -> Forecast:
     mean = expected_score(fit.spec, parameters, eta)
     mean = mean.drop_vars(FAMILY, errors="ignore").transpose(SAMPLE, MODEL, BENCHMARK)
     phi = precision(parameters, parts)
-    scores = draw_scores(mean, phi, rng)
+    noise = noise_of(fit.spec, parameters, fit.scores.dataset["n_items"])
+    scores = noise.draw(mean, phi, rng)
     return Forecast(
         draws=scores.rename("score"),
         mean_draws=mean.rename("expected_score"),
@@ -206,6 +207,7 @@ def forecast_rows(fit: Fit, planned: xr.Dataset, *, seed: int) -> Forecast:
             extrapolates=(MODEL, fit.transform.extrapolates(planned).to_numpy(dtype=str)),
         ),
         is_posterior=fit.is_posterior,
+        noise=noise,
     )
 
 
