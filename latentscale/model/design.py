@@ -183,16 +183,16 @@ def _usable(spec: ModelSpec, scores: Scores) -> tuple[Scores, tuple[str, ...]]:
 
 
 def _refuse_unknown_items(spec: ModelSpec, n_items: xr.DataArray) -> None:
-    """Raise SpecError if the likelihood counts items and some benchmark's count is unknown."""
-    unknown = n_items.isnull().values
+    """Raise SpecError if the likelihood counts items and some count is unknown or below 2."""
+    unknown = ~(n_items >= 2).values
     if spec.benchmarks.likelihood.kind != "beta-binomial" or not unknown.any():
         return
     names = list(dict.fromkeys(str(name) for name in n_items[BENCHMARK].values[unknown]))
     raise SpecError(
         'benchmarks.likelihood is "beta-binomial", which needs the number of items of every '
-        f"benchmark, but n_items is unknown for {listed(names)}. Give it when the table is read, "
-        f'as in benchmarks={{"{names[0]}": Benchmark(floor=..., n_items=...)}}, leave the '
-        'benchmark out, or take the likelihood "beta".'
+        f"benchmark (2 or more), but n_items is unknown or 1 for {listed(names)}. Give it when "
+        f'the table is read, as in benchmarks={{"{names[0]}": Benchmark(floor=..., n_items=...)}}, '
+        'leave the benchmark out, or take the likelihood "beta".'
     )
 
 

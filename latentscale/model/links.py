@@ -17,6 +17,7 @@ from latentscale.spec.spec import ModelSpec
 
 LINK_PIECE: str = "link_piece"
 _SOFTNESS = 0.5
+_FAR = 100.0  # where exp(eta) is far from overflow, and cloglog has long reached 0 or 1
 _LOG_2 = float(np.log(2))
 
 
@@ -76,7 +77,7 @@ def _power_logistic(link: object, parameters: Mapping[str, Named], eta: Named) -
 
 def _complementary_log_log(link: object, parameters: Mapping[str, Named], eta: Named) -> Named:
     maths = maths_of(eta)
-    return -maths.expm1(-maths.exp(eta))
+    return -maths.expm1(-maths.exp(maths.clip(eta, -_FAR, _FAR)))
 
 
 def _monotone(link: Monotone, parameters: Mapping[str, Named], eta: Named) -> Named:
