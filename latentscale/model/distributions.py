@@ -17,6 +17,11 @@ from pytensor.xtensor.random import as_xrv
 from scipy.special import expit
 
 
+def _whole(size: Any, *parameters: Any) -> tuple[int, ...]:
+    """Return the shape to draw: where none is asked for, one draw an element, none shared."""
+    return np.broadcast_shapes(*map(np.shape, parameters)) if size is None else tuple(size)
+
+
 class _CountShareRV(RandomVariable):
     name = "count_share"
     signature = "(),(),()->()"
@@ -25,7 +30,8 @@ class _CountShareRV(RandomVariable):
 
     @classmethod
     def rng_fn(cls, rng: np.random.Generator, n: Any, alpha: Any, beta: Any, size: Any) -> Any:
-        return rng.binomial(np.asarray(n).astype("int64"), rng.beta(alpha, beta, size), size) / n
+        size = _whole(size, n, alpha, beta)
+        return rng.binomial(np.asarray(n).astype("int64"), rng.beta(alpha, beta, size)) / n
 
 
 class _LogitNormalRV(RandomVariable):
@@ -36,7 +42,7 @@ class _LogitNormalRV(RandomVariable):
 
     @classmethod
     def rng_fn(cls, rng: np.random.Generator, mu: Any, sigma: Any, size: Any) -> Any:
-        return expit(rng.normal(mu, sigma, size))
+        return expit(rng.normal(mu, sigma, _whole(size, mu, sigma)))
 
 
 class _LogitStudentTRV(RandomVariable):
@@ -47,7 +53,7 @@ class _LogitStudentTRV(RandomVariable):
 
     @classmethod
     def rng_fn(cls, rng: np.random.Generator, mu: Any, sigma: Any, nu: Any, size: Any) -> Any:
-        return expit(mu + sigma * rng.standard_t(nu, size))
+        return expit(mu + sigma * rng.standard_t(nu, _whole(size, mu, sigma, nu)))
 
 
 _count_share = _CountShareRV()

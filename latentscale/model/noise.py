@@ -110,22 +110,6 @@ class BetaBinomialNoise(Noise):
             observed=as_data(_counts(score, items) / items, (CELL,)),
         )
 
-    def log_density(value: Any, alpha: Any, beta: Any, n: Any) -> Any:
-            count = pm.math.round(value * n)
-            mass = pm.logp(pm.BetaBinomial.dist(n=n, alpha=alpha, beta=beta), count)
-            return mass + pm.math.log(n)
-
-        pm.CustomDist(
-            "score",
-            (mean * phi).values,
-            ((1 - mean) * phi).values,
-            items,
-            dist=draw,
-            logp=log_density,
-            observed=counts / items,
-            dims=(CELL,),
-        )
-
     def log_density(self, score: xr.DataArray, mean: xr.DataArray, phi: xr.DataArray) -> Named:
         """Return the beta-binomial log mass of the nearest count, plus log n."""
         n = self.n_items
