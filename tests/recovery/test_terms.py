@@ -179,7 +179,7 @@ def test_free_loadings_of_fixed_families_forecast(known) -> None:
         "skills": {**shipped["skills"], "count": 2},
         "benchmarks": {**shipped["benchmarks"], "instruct": {"shift": True}},
     }
-    method = ls.NUTS(draws=300, tune=500, chains=2, cores=2)
+    method = ls.NUTS(draws=300, tune=400, chains=2, cores=2)
     fit = ls.fit(spec_from_dict(document), known.scores, method=method, seed=4, progress=False)
     rows = fit.scores.to_frame().drop(columns=list(fit.scores.benchmarks))
     mean = ls.predict(fit, rows).mean_draws
