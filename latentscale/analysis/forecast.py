@@ -25,19 +25,14 @@ from latentscale.dims import (
     interval_quantiles,
 )
 from latentscale.errors import DataError, listed
-from latentscale.model.benchmarks import (
-    draw_scores,
-    expected_score,
-    linear_predictor,
-    log_density,
-    precision,
-)
+from latentscale.model.benchmarks import expected_score, linear_predictor, precision
 from latentscale.model.family import (
     FAMILY_VARIABLES,
     draw_new_families,
     effects_of_models,
     scaled,
 )
+from latentscale.model.noise import BetaNoise, Noise, noise_of
 from latentscale.model.regressors import regressors
 from latentscale.model.skills import latent_skill
 from latentscale.posterior.convert import parameters_of, with_floor
@@ -47,6 +42,7 @@ FITTED = "fitted model"
 KNOWN_FAMILY = "known family"
 KNOWN_LINEAGE = "new family, known lineage"
 NEW_FAMILY = "new family"
+_BETA = BetaNoise()
 _IDENTITY = {FAMILY: "family", "params": "params_b", "tokens": "tokens_t", "instruct": "instruct"}
 
 
@@ -60,7 +56,8 @@ class Forecast:
         New scores, noise included, fractions; dims (sample, model, benchmark). Rounded where
         the fitted table records a benchmark's scores to two to four decimals.
     mean_draws
-        Expected scores, without the noise of a single measurement; same dims.
+        Expected scores mu, without the noise of a single measurement; same dims. Under a
+        likelihood on the logit scale (logit-normal, Student-t) mu is the median score.
     precision_draws
         Precision phi of the noise of a score; dims (sample, benchmark), and model where it
         depends on covariates.
@@ -71,6 +68,8 @@ class Forecast:
     is_posterior
         False if the fit is a point estimate: the draws then leave out the parameters'
         uncertainty.
+    noise
+        The likelihood, with what it needs beside mu and phi.
     """
 
     draws: xr.DataArray
@@ -78,6 +77,7 @@ class Forecast:
     precision_draws: xr.DataArray
     models: xr.Dataset
     is_posterior: bool = True
+    noise: Noise = _BETA
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
         """Return one row a model and benchmark.
@@ -119,7 +119,7 @@ class Forecast:
         score
             Fractions strictly inside (0, 1), dims (model, benchmark); NaN gives NaN.
         """
-        density = log_density(score, self.mean_draws, self.precision_draws)
+        density = self.noise.log_density(score, self.mean_draws, self.precision_draws)
         count = self.mean_draws.sizes[SAMPLE]
         return density.reduce(logsumexp, SAMPLE) - np.log(count)
 
@@ -203,8 +203,9 @@ def forecast_rows(fit: Fit, planned: xr.Dataset, *, seed: int) -> Forecast:
     mean = expected_score(fit.spec, parameters, eta)
     mean = mean.drop_vars(FAMILY, errors="ignore").transpose(SAMPLE, MODEL, BENCHMARK)
     phi = precision(parameters, parts)
+    noise = noise_of(fit.spec, parameters, fit.scores.dataset["n_items"])
     step = recorded_step(fit.scores.dataset["score"])
-    scores = as_recorded(draw_scores(mean, phi, rng), step)
+    scores = as_recorded(noise.draw(mean, phi, rng), step)
     return Forecast(
         draws=scores.rename("score"),
         mean_draws=mean.rename("expected_score"),
@@ -214,6 +215,7 @@ def forecast_rows(fit: Fit, planned: xr.Dataset, *, seed: int) -> Forecast:
             extrapolates=(MODEL, fit.transform.extrapolates(planned).to_numpy(dtype=str)),
         ),
         is_posterior=fit.is_posterior,
+        noise=noise,
     )
 
 

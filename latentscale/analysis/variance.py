@@ -14,12 +14,12 @@ from latentscale.analysis.summaries import summary
 from latentscale.dims import BENCHMARK, DEFAULT_PROB, MODEL, SAMPLE, checked_seed
 from latentscale.errors import DataError
 from latentscale.model.benchmarks import (
-    draw_scores,
     expected_score,
     linear_predictor,
     precision,
 )
 from latentscale.model.family import FamilyEffects
+from latentscale.model.noise import noise_of
 from latentscale.model.regressors import Regressors, regressors
 from latentscale.model.skills import latent_skill
 from latentscale.posterior.convert import fitted_effects, parameters_of, with_floor
@@ -180,10 +180,11 @@ def _signal_and_noise(
     """Return the variance of expected scores over models, and the mean variance of noise."""
     mean = expected_score(fit.spec, parameters, eta).transpose(SAMPLE, MODEL, BENCHMARK)
     phi = precision(parameters, parts)
-    noise = xr.zeros_like(mean)
+    noise = noise_of(fit.spec, parameters, fit.scores.dataset["n_items"])
+    spread = xr.zeros_like(mean)
     for _ in range(_REPLICATES):
-        noise = noise + (draw_scores(mean, phi, rng) - mean) ** 2 / _REPLICATES
-    return _covariance(mean, mean, measured), noise.where(measured).mean(MODEL)
+        spread = spread + (noise.draw(mean, phi, rng) - mean) ** 2 / _REPLICATES
+    return _covariance(mean, mean, measured), spread.where(measured).mean(MODEL)
 
 
 def _covariance(a: xr.DataArray, b: xr.DataArray, measured: xr.DataArray) -> xr.DataArray:

@@ -1,18 +1,19 @@
-"""Benchmarks: from skills to expected scores, and the noise of scores round them."""
+"""Benchmarks: from skills to expected scores, and the precision of scores round them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import pymc.dims as pmd
-import xarray as xr
-from scipy.special import betaln
+from scipy.special import logit
 
 from latentscale.dims import BENCHMARK, SKILL
 from latentscale.model.design import Design
 from latentscale.model.family import FamilyEffects
+from latentscale.model.links import declare_link, link_share
 from latentscale.model.maths import Named, maths_of
+from latentscale.model.noise import declare_noise
 from latentscale.model.priors import declare
 from latentscale.model.regressors import (
     BENCHMARK_SLOPE,
@@ -24,7 +25,6 @@ from latentscale.model.regressors import (
 from latentscale.spec.spec import ModelSpec
 
 _EDGE = 1e-6
-_LOG_2 = float(np.log(2))
 
 
 def declare_benchmarks(spec: ModelSpec, design: Design) -> dict[str, Named]:
@@ -46,17 +46,32 @@ def declare_benchmarks(spec: ModelSpec, design: Design) -> dict[str, Named]:
         add("instruct_shift", (BENCHMARK,))
     if part.instruct.slopes:
         add("instruct_slope", (BENCHMARK, INSTRUCT_SLOPE))
-    if part.link.kind == "power-logistic":
-        add("link_power", (BENCHMARK,))
+    terms |= declare_link(spec)
     add("precision", (BENCHMARK,))
     if part.precision_covariates:
         add("precision_slope", (BENCHMARK, PRECISION))
-    floor = maths_of(terms["precision"]).named(design.floor.values, (BENCHMARK,))
-    terms["floor"] = floor
+    terms |= declare_noise(spec)
+    terms["floor"] = floor = _floor(spec, design)
     if part.ceiling == "estimated":
         share = declare("ceiling_share", spec.prior("ceiling"), (BENCHMARK,))
         terms["ceiling"] = pmd.Deterministic("ceiling", floor + (1 - floor) * share)
     return terms
+
+
+def _floor(spec: ModelSpec, design: Design) -> Named:
+    """Return the floors: as known, or logit c_j = logit of the known floor + a shift.
+
+    Where nothing can be guessed the floor stays 0, and the shift keeps its prior.
+    """
+    known = design.floor.values.astype("float64")
+    if spec.benchmarks.floor == "fixed":
+        return maths_of(None).named(known, (BENCHMARK,))
+    shift = declare("floor_shift", spec.prior("floor_shift"), (BENCHMARK,))
+    maths = maths_of(shift)
+    guessed = known > 0
+    centre = maths.named(logit(np.where(guessed, known, 0.5)), (BENCHMARK,))
+    mask = maths.named(guessed.astype("float64"), (BENCHMARK,))
+    return pmd.Deterministic("floor", mask * maths.sigmoid(centre + shift))
 
 
 def linear_predictor(
@@ -94,37 +109,11 @@ def linear_predictor(
     return eta
 
 
-def _logistic(eta: Named, parameters: Mapping[str, Named]) -> Named:
-    return maths_of(eta).sigmoid(eta)
-
-
-def _power_logistic(eta: Named, parameters: Mapping[str, Named]) -> Named:
-    """Logistic curve to the power p, shifted and stretched so that h(0) = 1/2 and h'(0) = 1/4.
-
-    The power then changes the asymmetry alone: without this it trades off against the
-    intercept and the slopes, and the sampler crawls along that ridge.
-    """
-    maths = maths_of(eta)
-    power = parameters["link_power"]
-    shift = -maths.log(maths.expm1(_LOG_2 / power))
-    stretch = -0.5 / (power * maths.expm1(-_LOG_2 / power))
-    return maths.exp(-power * maths.softplus(-(shift + stretch * eta)))
-
-
-def _complementary_log_log(eta: Named, parameters: Mapping[str, Named]) -> Named:
-    maths = maths_of(eta)
-    return -maths.expm1(-maths.exp(eta))
-
-
-_LINKS: dict[str, Callable[[Named, Mapping[str, Named]], Named]] = {
-    "logistic": _logistic,
-    "power-logistic": _power_logistic,
-    "cloglog": _complementary_log_log,
-}
-
-
 def expected_score(spec: ModelSpec, parameters: Mapping[str, Named], eta: Named) -> Named:
     """Return mu = c + (d - c) h(eta), a fraction strictly inside (0, 1), with eta's dims.
+
+    mu is the expected score under a Beta or beta-binomial likelihood, and the median score
+    under those on the logit scale (logit-normal, Student-t).
 
     Parameters
     ----------
@@ -136,7 +125,7 @@ def expected_score(spec: ModelSpec, parameters: Mapping[str, Named], eta: Named)
     eta
         Linear predictor.
     """
-    share = _LINKS[spec.benchmarks.link.kind](eta, parameters)
+    share = link_share(spec, parameters, eta)
     floor = parameters["floor"]
     top = parameters.get("ceiling", 1.0)
     mean = floor + (top - floor) * share
@@ -144,28 +133,13 @@ def expected_score(spec: ModelSpec, parameters: Mapping[str, Named], eta: Named)
 
 
 def precision(parameters: Mapping[str, Named], regressors: Regressors) -> Named:
-    """Return phi: dims (benchmark,), and model where it depends on covariates."""
+    """Return phi: dims (benchmark,), and model where it depends on covariates.
+
+    log phi is linear in the covariates. What phi means is said by the classes of
+    `latentscale.model.noise`: the larger, the closer scores lie to mu.
+    """
     level = parameters["precision"]
     if "precision_slope" not in parameters:
         return level
     change = (regressors.precision * parameters["precision_slope"]).sum(PRECISION)
     return level * maths_of(change).exp(change)
-
-
-def log_density(score: xr.DataArray, mean: xr.DataArray, phi: xr.DataArray) -> xr.DataArray:
-    """Return the Beta log density of scores given their expectation and precision.
-
-    Density of Beta(mu phi, (1 - mu) phi), by broadcasting over dims.
-    """
-    alpha, beta = mean * phi, (1 - mean) * phi
-    normaliser = xr.apply_ufunc(betaln, alpha, beta)
-    return (alpha - 1) * np.log(score) + (beta - 1) * np.log1p(-score) - normaliser
-
-
-def draw_scores(mean: xr.DataArray, phi: xr.DataArray, rng: np.random.Generator) -> xr.DataArray:
-    """Draw new scores from Beta(mu phi, (1 - mu) phi), with the dims of `mean`."""
-    wide, narrow = xr.broadcast(mean, phi)
-    alpha = wide.transpose(*mean.dims)
-    spread = narrow.transpose(*mean.dims)
-    drawn = rng.beta((alpha * spread).values, ((1 - alpha) * spread).values)
-    return mean.copy(data=drawn)

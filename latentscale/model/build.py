@@ -6,7 +6,6 @@ from dataclasses import fields
 
 import numpy as np
 import pymc as pm
-import pymc.dims as pmd
 import xarray as xr
 
 from latentscale.data.scores import Scores
@@ -19,7 +18,9 @@ from latentscale.model.benchmarks import (
 )
 from latentscale.model.design import Design, design
 from latentscale.model.family import SKILL_FACTOR, SKILL_PAIR, declare_family, effects_of_models
+from latentscale.model.links import link_coords
 from latentscale.model.maths import Named, as_data
+from latentscale.model.noise import noise_of
 from latentscale.model.regressors import Regressors, regressor_coords, regressors
 from latentscale.model.skills import declare_skills, latent_skill
 from latentscale.spec.spec import ModelSpec
@@ -78,17 +79,11 @@ def _observe(
     def at_cells(variable: Named) -> Named:
         return variable.isel({dim: cells[dim] for dim in cells if dim in variable.dims})
 
-    by_benchmark = {
-        name: at_cells(value) for name, value in parameters.items() if value.dims == (BENCHMARK,)
-    }
-    mean = expected_score(spec, by_benchmark, at_cells(eta))
-    spread = at_cells(phi)
-    pmd.Beta(
-        "score",
-        alpha=mean * spread,
-        beta=(1 - mean) * spread,
-        observed=as_data(design.score_of_cell, dims=(CELL,)),
-    )
+    by_cell = {name: at_cells(value) for name, value in parameters.items()}
+    mean = expected_score(spec, by_cell, at_cells(eta))
+    benchmark = xr.DataArray(design.benchmark_of_cell, dims=(CELL,))
+    items = design.scores.dataset["n_items"].isel({BENCHMARK: benchmark})
+    noise_of(spec, by_cell, items).observe(design.score_of_cell, mean, at_cells(phi))
 
 
 def _to_xtensor(named: Regressors) -> Regressors:
@@ -111,6 +106,7 @@ def _coords(spec: ModelSpec, design: Design) -> dict[str, object]:
         LINEAGE: list(design.lineages),
         CELL: np.arange(len(design.score_of_cell)),
         **{dim: names for dim, names in regressor_coords(spec).items() if names},
+        **link_coords(spec),
     }
     if count:
         coords[SKILL] = skills

@@ -90,10 +90,12 @@ def design(
     DataError
         If no row can be used.
     SpecError
-        If the spec asks for more skills than there are benchmarks.
+        If the spec asks for more skills than there are benchmarks, or its likelihood needs
+        item counts that the table lacks.
     """
     used, left_out = _usable(spec, scores)
     data = used.dataset
+    _refuse_unknown_items(spec, data["n_items"])
     inside, pulled = pull_inside(data["score"], data["n_items"])
     lineage_by_family = used.family_lineage()
     families = tuple(str(name) for name in sorted(lineage_by_family.index))
@@ -178,6 +180,20 @@ def _usable(spec: ModelSpec, scores: Scores) -> tuple[Scores, tuple[str, ...]]:
             benchmarks=[str(b) for b in kept.dataset[BENCHMARK].values[~empty.values]]
         )
     return kept, left_out
+
+
+def _refuse_unknown_items(spec: ModelSpec, n_items: xr.DataArray) -> None:
+    """Raise SpecError if the likelihood counts items and some count is unknown or below 2."""
+    unknown = ~(n_items >= 2).values
+    if spec.benchmarks.likelihood.kind != "beta-binomial" or not unknown.any():
+        return
+    names = list(dict.fromkeys(str(name) for name in n_items[BENCHMARK].values[unknown]))
+    raise SpecError(
+        'benchmarks.likelihood is "beta-binomial", which needs the number of items of every '
+        f"benchmark (2 or more), but n_items is unknown or 1 for {listed(names)}. Give it when "
+        f'the table is read, as in benchmarks={{"{names[0]}": Benchmark(floor=..., n_items=...)}}, '
+        'leave the benchmark out, or take the likelihood "beta".'
+    )
 
 
 def _positions(values: object, names: tuple[str, ...]) -> np.ndarray:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pymc.dims as pmd
 
 from latentscale.model.maths import Named
 from latentscale.spec.prior import Prior
 
 
-def declare(name: str, prior: Prior, dims: tuple[str, ...]) -> Named:
+def declare(
+    name: str, prior: Prior, dims: tuple[str, ...], start: np.ndarray | None = None
+) -> Named:
     """Add a free variable to the open PyMC model.
 
     Parameters
@@ -19,8 +22,11 @@ def declare(name: str, prior: Prior, dims: tuple[str, ...]) -> Named:
         Its prior.
     dims
         Its dims, which must be coordinates of the open model.
+    start
+        Where optimisers and samplers begin, shaped by `dims`, for a prior on the real line;
+        PyMC's choice by default.
     """
-    return getattr(pmd, prior.dist)(name, dims=dims, **prior.numbers)
+    return getattr(pmd, prior.dist)(name, dims=dims, initval=start, **prior.numbers)
 
 
 def standard_normal(name: str, dims: tuple[str, ...]) -> Named:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pymc.dims as pmd
 
 from latentscale.dims import BENCHMARK, COVARIATE, MODEL, SKILL
@@ -13,6 +14,7 @@ from latentscale.model.identify import loading_masks
 from latentscale.model.maths import Named, maths_of
 from latentscale.model.priors import declare, standard_normal
 from latentscale.model.regressors import FAMILY_SLOPE, Regressors
+from latentscale.spec.prior import REAL
 from latentscale.spec.spec import ModelSpec
 
 
@@ -32,10 +34,10 @@ def declare_skills(spec: ModelSpec, design: Design) -> dict[str, Named]:
 
 
 def _loading(spec: ModelSpec, design: Design) -> Named:
-    raw = declare("loading_raw", spec.prior("loading"), (BENCHMARK, SKILL))
-    identify = spec.skills.identify
+    prior, identify = spec.prior("loading"), spec.skills.identify
     if identify.kind != "anchored":
-        return raw
+        return declare("loading_raw", prior, (BENCHMARK, SKILL), _apart(spec, design))
+    raw = declare("loading_raw", prior, (BENCHMARK, SKILL))
     mask = loading_masks(design.anchors, design.scores.benchmarks, spec.skills.count)
     maths = maths_of(raw)
     free = maths.named((mask == 1).astype(float), (BENCHMARK, SKILL))
@@ -44,6 +46,20 @@ def _loading(spec: ModelSpec, design: Design) -> Named:
         return raw * free + anchor
     own = declare("anchor_loading", spec.prior("anchor_loading"), (SKILL,))
     return raw * free + own * anchor
+
+
+def _apart(spec: ModelSpec, design: Design) -> np.ndarray | None:
+    """Return signed loadings to start from that tell skills apart, shape (benchmark, skill).
+
+    Where loadings and skills are all 0 the gradient of both is 0, and it cannot part skills
+    that are alike: an optimiser that starts there stays there. Positive loadings start at
+    PyMC's choice, since it takes no start for transformed variables with named dims.
+    """
+    if spec.prior("loading").support != REAL:
+        return None
+    count = len(design.scores.benchmarks)
+    place = (np.arange(count) + 0.5)[:, None] * np.arange(spec.skills.count) / count
+    return 0.5 * np.cos(np.pi * place)
 
 
 def latent_skill(

@@ -27,11 +27,11 @@ from latentscale.dims import (
 from latentscale.model.benchmarks import (
     expected_score,
     linear_predictor,
-    log_density,
     precision,
 )
 from latentscale.model.design import Design
 from latentscale.model.family import FAMILY_VARIABLES, FamilyEffects, effects_of_models
+from latentscale.model.noise import noise_of
 from latentscale.model.regressors import Regressors, regressors
 from latentscale.model.skills import latent_skill
 from latentscale.posterior.draws import Draws
@@ -67,7 +67,7 @@ def to_tree(spec: ModelSpec, design: Design, draws: Draws) -> xr.DataTree:
     if skill is not None:
         posterior = posterior.assign(model_skill=skill.transpose(CHAIN, DRAW, MODEL, SKILL))
     tree = {
-        POSTERIOR: posterior.drop_vars("floor"),
+        POSTERIOR: posterior if "floor" in draws.posterior else posterior.drop_vars("floor"),
         LOG_LIKELIHOOD: xr.Dataset(
             {"score": _log_likelihood(spec, design, posterior, effects, parts)}
         ),
@@ -81,7 +81,12 @@ def to_tree(spec: ModelSpec, design: Design, draws: Draws) -> xr.DataTree:
 
 
 def with_floor(posterior: xr.Dataset, floor: xr.DataArray) -> xr.Dataset:
-    """Return draws that also hold the fixed floors, dims (benchmark,)."""
+    """Return draws that also hold the floors: the known ones, unless they were estimated.
+
+    Known floors have dims (benchmark,).
+    """
+    if "floor" in posterior:
+        return posterior
     constant = xr.DataArray(
         floor.values, dims=(BENCHMARK,), coords={BENCHMARK: floor[BENCHMARK].values}
     )
@@ -124,7 +129,8 @@ def _log_likelihood(
     benchmark = xr.DataArray(design.benchmark_of_cell, dims=(CELL,))
     phi = precision(parameters, parts)
     at_cells = {MODEL: model, BENCHMARK: benchmark}
-    density = log_density(
+    noise = noise_of(spec, parameters, design.scores.dataset["n_items"])
+    density = noise.at(at_cells).log_density(
         xr.DataArray(design.score_of_cell, dims=(CELL,)),
         mean.isel(at_cells),
         phi.isel({dim: at_cells[dim] for dim in phi.dims if dim in at_cells}),

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 from latentscale.errors import SpecError, listed, nearest
-from latentscale.spec.spec import ModelSpec, Record, prior_of
+from latentscale.spec.record import Record
+from latentscale.spec.spec import ModelSpec, prior_of
 
 
 def _spec_folder() -> Path:

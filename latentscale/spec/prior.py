@@ -188,15 +188,25 @@ PRIOR_SLOTS: Final[dict[str, PriorSlot]] = {
     "link_power": PriorSlot(
         Prior("LogNormal", mu=0, sigma=0.5), "power of the power-logistic link"
     ),
+    "link_slope": PriorSlot(
+        Prior("LogNormal", mu=0, sigma=0.5),
+        "slope of a piece of the monotone link, relative to the middle piece",
+    ),
+    "floor_shift": PriorSlot(
+        Prior("Normal", mu=0, sigma=0.2), "logit c_j less the logit of the known floor"
+    ),
     "ceiling": PriorSlot(
         Prior("Beta", alpha=18, beta=2),
         "(d_j - c_j) / (1 - c_j), share of the range above the floor",
     ),
     "precision": PriorSlot(
-        Prior("LogNormal", mu=4.5, sigma=1), "phi_j, precision of the Beta noise"
+        Prior("LogNormal", mu=4.5, sigma=1), "phi_j, precision of scores round mu"
     ),
     "precision_slope": PriorSlot(
         Prior("Normal", mu=0, sigma=0.5), "change of log phi with a covariate"
+    ),
+    "tail": PriorSlot(
+        Prior("Gamma", alpha=2, beta=0.1), "degrees of freedom of the Student-t likelihood"
     ),
 }
 """Every parameter that takes a prior, by the name used under ``[priors]`` in a spec file."""

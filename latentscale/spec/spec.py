@@ -1,4 +1,4 @@
-"""Frozen records that declare a model: covariates, skills, families, benchmarks, priors."""
+"""Frozen records that declare a model: covariates, skills, families, priors."""
 
 from __future__ import annotations
 
@@ -8,41 +8,14 @@ from collections.abc import Mapping
 from dataclasses import fields as dataclass_fields
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, field_validator, model_validator
 
 from latentscale.dims import BASE_COVARIATES, TOKEN_COVARIATES
 from latentscale.errors import SpecError, listed, nearest
 from latentscale.markup import facts_table
+from latentscale.spec.benchmarks import BenchmarkSpec
 from latentscale.spec.prior import PRIOR_SLOTS, REAL, Prior
-
-
-class Record(BaseModel):
-    """A frozen record that refuses unknown fields and values of another type."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
-
-    def __init__(self, **fields: Any) -> None:
-        try:
-            super().__init__(**fields)
-        except ValidationError as error:
-            raise SpecError(explain(error)) from None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _tuples(cls, fields: Any) -> Any:
-        """Take a list (as TOML and JSON give) for a tuple, which strict types would refuse."""
-        if not isinstance(fields, Mapping):
-            return fields
-        return {
-            key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()
-        }
+from latentscale.spec.record import Record
 
 
 class Priors(dict[str, Prior]):
@@ -56,21 +29,6 @@ class Priors(dict[str, Prior]):
 
     def __reduce__(self) -> tuple[type[Priors], tuple[dict[str, Prior]]]:
         return Priors, (dict(self),)
-
-
-def explain(error: ValidationError) -> str:
-    """Return what pydantic found wrong, one line a problem: where, what, and the value."""
-    lines = []
-    for problem in error.errors():
-        where = ".".join(str(part) for part in problem["loc"])
-        cause = problem.get("ctx", {}).get("error")
-        if isinstance(cause, SpecError):
-            named = not where or str(cause).startswith(where)
-            lines.append(str(cause) if named else f"{where}.{cause}")
-        else:
-            before = f"{where}: " if where else ""
-            lines.append(f"{before}{problem['msg']}; got {problem['input']!r}")
-    return "\n".join(lines)
 
 
 class Anchored(Record):
@@ -137,74 +95,6 @@ class FamilySpec(Record):
     lineage: bool = False
     correlated: bool = False
     slopes: tuple[str, ...] = ()
-
-
-class Logistic(Record):
-    """The symmetric link 1 / (1 + exp(-eta))."""
-
-    kind: Literal["logistic"] = "logistic"
-
-
-class PowerLogistic(Record):
-    """The logistic curve to a learned positive power by benchmark: an asymmetric link."""
-
-    kind: Literal["power-logistic"] = "power-logistic"
-
-
-class ComplementaryLogLog(Record):
-    """The asymmetric link 1 - exp(-exp(eta))."""
-
-    kind: Literal["cloglog"] = "cloglog"
-
-
-class BetaLikelihood(Record):
-    """Scores are Beta with mean mu and precision phi: alpha = mu phi, beta = (1 - mu) phi."""
-
-    kind: Literal["beta"] = "beta"
-
-
-class Instruct(Record):
-    """Effect of instruction tuning on each benchmark: a shift, and a change of slopes."""
-
-    shift: bool = False
-    slopes: tuple[str, ...] = ()
-
-
-class BenchmarkSpec(Record):
-    """From skills to scores.
-
-    Attributes
-    ----------
-    link
-        The increasing curve from the linear predictor to (0, 1).
-    ceiling
-        ``"fixed"`` at 1, or ``"estimated"`` by benchmark.
-    likelihood
-        The noise of a score round its expectation.
-    precision_covariates
-        Covariates that change the log precision (the heteroscedastic variant).
-    family_effect
-        A family x benchmark effect beyond the skills: partially pooled, or fixed where
-        families are fixed.
-    family_slopes
-        Covariates whose slopes on each benchmark differ between families beyond the skills,
-        partially pooled by benchmark.
-    slopes
-        Covariates for which every benchmark has a slope of its own beyond its skills.
-    instruct
-        Effect of instruction tuning.
-    """
-
-    link: Annotated[Logistic | PowerLogistic | ComplementaryLogLog, Field(discriminator="kind")] = (
-        Logistic()
-    )
-    ceiling: Literal["fixed", "estimated"] = "fixed"
-    likelihood: BetaLikelihood = BetaLikelihood()
-    precision_covariates: tuple[str, ...] = ()
-    family_effect: bool = False
-    family_slopes: tuple[str, ...] = ()
-    slopes: tuple[str, ...] = ()
-    instruct: Instruct = Instruct()
 
 
 class ModelSpec(Record):
@@ -398,7 +288,8 @@ class ModelSpec(Record):
             + (", lineage" if family.lineage else "")
             + (", correlated" if family.correlated else "")
             + (f", slopes on {', '.join(family.slopes)}" if family.slopes else ""),
-            "benchmarks": f"{benchmarks.link.kind} link, {benchmarks.ceiling} ceiling"
+            "benchmarks": f"{benchmarks.link.kind} link, {benchmarks.floor} floor, "
+            f"{benchmarks.ceiling} ceiling, {benchmarks.likelihood.kind} noise"
             + (", family effects" if benchmarks.family_effect else ""),
         }
 

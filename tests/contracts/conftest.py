@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pymc as pm
+import pytensor.xtensor.math as xtm
 import pytest
 import xarray as xr
 
@@ -51,20 +52,28 @@ class Evaluated:
         )
 
 
+def location_and_precision(spec: ModelSpec, score) -> list:
+    """Return mu and phi of the cells, from the parameters of PyMC's own distribution."""
+    kind = spec.benchmarks.likelihood.kind
+    first, second = score.owner.inputs[-3:-1] if kind == "student-t" else score.owner.inputs[-2:]
+    if kind in ("beta", "beta-binomial"):
+        return [first / (first + second), first + second]
+    return [xtm.sigmoid(first), 4 / second**2]
+
+
 def evaluate(spec: ModelSpec, scores: Scores, *, gradient: bool) -> Evaluated:
     """Evaluate log density, gradient, parameters and the likelihood's own mean."""
     prepared = design(spec, scores)
     model = build_design(spec, prepared)
     score = model["score"]
-    alpha, beta = score.owner.inputs[-2:]
-    alpha, beta = model.replace_rvs_by_values([alpha, beta])
+    mean, phi = model.replace_rvs_by_values(location_and_precision(spec, score))
     natural = list(model.unobserved_value_vars)
     outputs = [
         model.logp(),
-        model.dlogp() if gradient else alpha,
+        model.dlogp() if gradient else phi,
         model.logp(vars=[score], sum=False, jacobian=False)[0],
-        alpha,
-        beta,
+        mean,
+        phi,
         *natural,
     ]
     function = model.compile_fn(outputs, mode="FAST_COMPILE", on_unused_input="ignore")
@@ -82,8 +91,6 @@ def evaluate(spec: ModelSpec, scores: Scores, *, gradient: bool) -> Evaluated:
             found[variable.name] = (("draw", *dims[variable.name]), stacked)
     used = {dim for d, _ in found.values() for dim in d}
     coords = {k: list(v) for k, v in model.coords.items() if v is not None and k in used}
-    a = np.stack([np.asarray(row[3]) for row in rows])
-    b = np.stack([np.asarray(row[4]) for row in rows])
     return Evaluated(
         model=model,
         design=prepared,
@@ -91,8 +98,8 @@ def evaluate(spec: ModelSpec, scores: Scores, *, gradient: bool) -> Evaluated:
         gradient=np.stack([np.asarray(row[1]) for row in rows]),
         natural=xr.Dataset(found, coords=coords),
         score_logp=np.stack([np.asarray(row[2]) for row in rows]),
-        mean=a / (a + b),
-        phi=a + b,
+        mean=np.stack([np.asarray(row[3]) for row in rows]),
+        phi=np.stack([np.asarray(row[4]) for row in rows]),
     )
 
 

@@ -14,6 +14,7 @@ from latentscale.spec import ModelSpec, shipped_specs
 
 WANTED = {
     "cai2025": {"intercept", "slope", "loading", "anchor_loading", "family_skill", "precision"},
+    "cai2025_heteroscedastic": {"loading", "anchor_loading", "precision", "precision_slope"},
     "family_flops": {"family_benchmark", "benchmark_slope", "precision"},
     "family_size_tokens": {"family_benchmark", "benchmark_slope", "precision"},
     "latentscale": {
@@ -33,6 +34,7 @@ WANTED = {
     },
     "pooled_flops": {"intercept", "benchmark_slope", "precision"},
     "pooled_size_tokens": {"intercept", "benchmark_slope", "precision"},
+    "sloth": {"intercept", "slope", "loading", "family_skill", "link_slope", "precision"},
 }
 
 

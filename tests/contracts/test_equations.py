@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.special import logit
 
 import latentscale as ls
 from latentscale.data.scores import Scores
@@ -32,11 +33,60 @@ VARIANTS: dict[str, dict] = {
         "covariates": ["log_flops", "instruct"],
         "benchmarks": {"precision_covariates": ["log_flops", "instruct"]},
     },
+    "beta-binomial": {
+        "covariates": ["log_flops"],
+        "benchmarks": {
+            "likelihood": {"kind": "beta-binomial"},
+            "precision_covariates": ["log_flops"],
+        },
+    },
+    "logit-normal": {
+        "benchmarks": {
+            "likelihood": {"kind": "logit-normal"},
+            "precision_covariates": ["log_flops"],
+        },
+    },
+    "student-t, one tail": {
+        "benchmarks": {"likelihood": {"kind": "student-t"}, "precision_covariates": ["log_flops"]},
+    },
+    "student-t, a tail a benchmark": {
+        "benchmarks": {"likelihood": {"kind": "student-t", "shared": False}},
+    },
+    "monotone": {
+        "benchmarks": {
+            "link": {"kind": "monotone"},
+            "floor": "estimated",
+            "ceiling": "estimated",
+        },
+    },
+    "shared monotone": {"benchmarks": {"link": {"kind": "monotone", "knots": [0], "shared": True}}},
     "only benchmark curves, pooled families": {
         "skills": {"count": 0},
         "benchmarks": {"slopes": ["log_flops"], "family_effect": True},
     },
 }
+
+
+def by_scipy(spec: ModelSpec, found, score: np.ndarray) -> np.ndarray:
+    """Return log densities of the cells' scores as scipy gives them, per unit of score."""
+    mean, phi = found.mean, found.phi
+    kind = spec.benchmarks.likelihood.kind
+    if kind == "beta":
+        return stats.beta(mean * phi, (1 - mean) * phi).logpdf(score)
+    if kind == "beta-binomial":
+        items = found.design.scores.dataset["n_items"].values[found.design.benchmark_of_cell]
+        raw = found.design.scores.dataset["score"].values
+        at = raw[found.design.model_of_cell, found.design.benchmark_of_cell]
+        count = np.rint(at * items)
+        counts = stats.betabinom(items.astype(int), mean * phi, (1 - mean) * phi)
+        return counts.logpmf(count) + np.log(items)
+    z = (logit(score) - logit(mean)) * np.sqrt(phi) / 2
+    scale = np.log(np.sqrt(phi) / 2) - np.log(score * (1 - score))
+    if kind == "logit-normal":
+        return stats.norm.logpdf(z) + scale
+    tail = found.natural["tail"].values
+    tail = tail[:, None] if tail.ndim == 1 else tail[:, found.design.benchmark_of_cell]
+    return stats.t.logpdf(z, tail) + scale
 
 
 def check(spec: ModelSpec, found) -> None:
@@ -47,8 +97,7 @@ def check(spec: ModelSpec, found) -> None:
     assert ours.shape == theirs.shape == (len(theirs), fit.scores.n_observed)
     np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-4)
     score = found.design.score_of_cell
-    scipys = stats.beta(found.mean * found.phi, (1 - found.mean) * found.phi).logpdf(score)
-    np.testing.assert_allclose(theirs, scipys, rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(theirs, by_scipy(spec, found, score), rtol=1e-5, atol=1e-4)
     rows = fit.scores.to_frame().drop(columns=list(fit.scores.benchmarks))
     forecast = ls.predict(fit, rows)
     at = forecast.mean_draws.transpose("sample", "model", "benchmark").values

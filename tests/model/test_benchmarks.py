@@ -1,92 +1,27 @@
-"""From the linear predictor to scores: links, floors, ceilings, noise, against scipy."""
+"""From covariates to the linear predictor, and on to expected scores and precisions."""
 
 from __future__ import annotations
 
 import numpy as np
-import pytest
+import pandas as pd
 import xarray as xr
 from scipy import stats
+from scipy.special import expit, logit
 
-from latentscale.model.benchmarks import (
-    draw_scores,
-    expected_score,
-    linear_predictor,
-    log_density,
-    precision,
-)
+import latentscale as ls
+from latentscale.model.benchmarks import expected_score, linear_predictor, precision
 from latentscale.model.family import FamilyEffects
 from latentscale.model.regressors import Regressors
-from latentscale.spec import ModelSpec, spec_from_dict
-
-ETA = xr.DataArray(np.linspace(-8, 8, 81), dims="model")
-POWER = 0.4
+from latentscale.posterior.fit import Fit
+from latentscale.spec import ModelSpec, Prior, spec_from_dict
 
 
-def centred_power(eta: np.ndarray, power: float) -> np.ndarray:
-    """Logistic curve to a power, moved so that its middle has value 1/2 and slope 1/4."""
-    half = 0.5 ** (1 / power)
-    middle = np.log(half / (1 - half))
-    stretch = 0.25 / (power * 0.5 * (1 - half))
-    return (1 / (1 + np.exp(-(middle + stretch * eta)))) ** power
-
-
-BY_FORMULA = {
-    "logistic": lambda eta: 1 / (1 + np.exp(-eta)),
-    "power-logistic": lambda eta: centred_power(eta, POWER),
-    "cloglog": lambda eta: 1 - np.exp(-np.exp(eta)),
-}
-
-
-def spec_with(link: str = "logistic", **benchmarks: object) -> ModelSpec:
-    return spec_from_dict({"name": "x", "benchmarks": {"link": {"kind": link}, **benchmarks}})
+def spec_with(link: str = "logistic") -> ModelSpec:
+    return spec_from_dict({"name": "x", "benchmarks": {"link": {"kind": link}}})
 
 
 def one(value: float) -> xr.DataArray:
     return xr.DataArray(value)
-
-
-@pytest.mark.parametrize("link", BY_FORMULA)
-def test_a_link_follows_its_formula_and_rises(link: str) -> None:
-    parameters = {"floor": one(0.0), "link_power": one(POWER)}
-    mean = expected_score(spec_with(link), parameters, ETA)
-    wanted = np.clip(BY_FORMULA[link](ETA.values), 1e-6, 1 - 1e-6)
-    np.testing.assert_allclose(mean.values, wanted, rtol=1e-9)
-    inner = mean.where((mean > 2e-6) & (mean < 1 - 2e-6)).dropna("model")
-    assert len(inner) > 40
-    assert (np.diff(inner.values) > 0).all()
-
-
-def test_links_differ_from_each_other() -> None:
-    parameters = {"floor": one(0.0), "link_power": one(POWER)}
-    curves = [expected_score(spec_with(link), parameters, ETA).values for link in BY_FORMULA]
-    for first, second in ((0, 1), (0, 2), (1, 2)):
-        assert np.abs(curves[first] - curves[second]).max() > 0.02
-
-
-@pytest.mark.parametrize("power", [0.2, 0.7, 1.0, 3.0, 20.0])
-def test_the_power_changes_the_asymmetry_alone(power: float) -> None:
-    parameters = {"floor": one(0.0), "link_power": one(power)}
-    near = xr.DataArray([-1e-4, 0.0, 1e-4], dims="model")
-    curve = expected_score(spec_with("power-logistic"), parameters, near).values
-    assert curve[1] == pytest.approx(0.5, abs=1e-9)
-    assert (curve[2] - curve[0]) / 2e-4 == pytest.approx(0.25, rel=1e-4)
-    far = xr.DataArray([-4.0, 4.0], dims="model")
-    below, above = expected_score(spec_with("power-logistic"), parameters, far).values
-    tilt = below - (1 - above)
-    assert abs(tilt) < 1e-9 if power == 1 else np.sign(tilt) == np.sign(power_tilt(power))
-
-
-def power_tilt(power: float) -> float:
-    low, high = centred_power(np.array([-4.0, 4.0]), power)
-    return float(low - (1 - high))
-
-
-def test_power_one_is_the_logistic() -> None:
-    plain = expected_score(spec_with("logistic"), {"floor": one(0.1)}, ETA)
-    powered = expected_score(
-        spec_with("power-logistic"), {"floor": one(0.1), "link_power": one(1.0)}, ETA
-    )
-    np.testing.assert_allclose(powered.values, plain.values, rtol=1e-12)
 
 
 def test_floor_and_ceiling_bound_the_expected_score() -> None:
@@ -108,34 +43,48 @@ def test_without_a_ceiling_the_top_is_one() -> None:
     np.testing.assert_allclose(mean.values, [0.625, 1 - 1e-6], rtol=1e-9)
 
 
-def test_log_density_is_scipys_beta() -> None:
-    rng = np.random.default_rng(0)
-    score = xr.DataArray(rng.uniform(0.001, 0.999, (4, 5)), dims=("model", "benchmark"))
-    mean = xr.DataArray(rng.uniform(0.01, 0.99, (3, 4, 5)), dims=("sample", "model", "benchmark"))
-    phi = xr.DataArray(rng.lognormal(4, 1, (3, 5)), dims=("sample", "benchmark"))
-    found = log_density(score, mean, phi).transpose("sample", "model", "benchmark")
-    a = mean.values * phi.values[:, None]
-    b = (1 - mean.values) * phi.values[:, None]
-    np.testing.assert_allclose(found.values, stats.beta(a, b).logpdf(score.values), rtol=1e-8)
+def floor_spec(**benchmarks: object) -> ModelSpec:
+    return spec_from_dict(
+        {
+            "name": "floors",
+            "skills": {"count": 0},
+            "family": {"level": "none"},
+            "benchmarks": {"slopes": ["log_flops"], "floor": "estimated", **benchmarks},
+        }
+    )
 
 
-def test_drawn_scores_have_the_betas_moments() -> None:
-    mean = xr.DataArray([0.05, 0.5, 0.9], dims="benchmark").expand_dims(sample=200_000)
-    phi = xr.DataArray([20.0, 5.0, 200.0], dims="benchmark")
-    drawn = draw_scores(mean, phi, np.random.default_rng(1))
-    assert drawn.dims == mean.dims and drawn.shape == mean.shape
-    target = mean.isel(sample=0)
-    sd = np.sqrt(target * (1 - target) / (1 + phi))
-    error = np.abs(drawn.mean("sample") - target) / (sd / np.sqrt(200_000))
-    assert float(error.max()) < 4
-    np.testing.assert_allclose(drawn.std("sample").values, sd.values, rtol=0.02)
+def test_estimated_floors_lie_round_the_known_ones(known, prior_fit) -> None:
+    fit: Fit = prior_fit(floor_spec(ceiling="estimated"), known.scores, draws=400)
+    s = fit.samples
+    known_floor = known.scores.dataset["floor"]
+    guessed = (known_floor > 0).values
+    assert guessed.any() and not guessed.all()
+    found, shift = (
+        s[name].transpose("sample", "benchmark").values for name in ("floor", "floor_shift")
+    )
+    wanted = expit(logit(known_floor.values[guessed]) + shift[:, guessed])
+    np.testing.assert_allclose(found[:, guessed], wanted, rtol=1e-9)
+    assert (found[:, ~guessed] == 0).all()
+    off = np.abs(np.median(found, axis=0) - known_floor.values)
+    assert off.max() < 0.02 and found[:, guessed].std(axis=0).min() > 0.01
+    share = s["ceiling_share"].transpose("sample", "benchmark").values
+    ceiling = s["ceiling"].transpose("sample", "benchmark").values
+    np.testing.assert_allclose(ceiling, found + (1 - found) * share, rtol=1e-9)
+    prior = fit.tree["log_prior"]["floor_shift"].transpose("chain", "draw", "benchmark")
+    np.testing.assert_allclose(prior.values[0], stats.norm(0, 0.2).logpdf(shift), rtol=1e-9)
 
 
-def test_drawn_scores_follow_dims_by_name_not_by_place() -> None:
-    mean = xr.DataArray(np.full((3, 2), 0.5), dims=("model", "benchmark")).expand_dims(sample=4000)
-    phi = xr.DataArray([[2.0, 2000.0]] * 3, dims=("model", "benchmark")).transpose()
-    spread = draw_scores(mean, phi, np.random.default_rng(2)).std("sample")
-    assert (spread.isel(benchmark=0) > 5 * spread.isel(benchmark=1)).all()
+def test_forecasts_use_the_drawn_floors(known, prior_fit, tmp_path) -> None:
+    steep = floor_spec().with_priors({"benchmark_slope": Prior("Normal", mu=2, sigma=0.1)})
+    fit: Fit = prior_fit(steep, known.scores)
+    row = {"model": ["tiny"], "family": ["new"], "params_b": [0.001], "tokens_t": [0.001]}
+    for used in (fit, ls.load(fit.save(tmp_path / "fit.nc"))):
+        mean = ls.predict(used, pd.DataFrame(row)).mean_draws.isel(model=0)
+        assert float(np.abs(mean - fit.samples["floor"]).max()) < 1e-3
+    assert float(fit.samples["floor"].std("sample").max()) > 0.02
+    plain: Fit = prior_fit(spec_from_dict({"name": "plain"}), known.scores, draws=4)
+    assert "floor" not in plain.posterior and "floor" in fit.posterior
 
 
 def some_regressors(models: int, names: int) -> Regressors:
