@@ -55,7 +55,7 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     },
     "flops and tokens": {"covariates": ["log_flops", "log_tokens"]},
     "logistic link": {"benchmarks.link.kind": "logistic"},
-    "lower ceilings": {"priors.ceiling": {"dist": "Beta", "alpha": 9, "beta": 1.5}},
+    "higher ceilings": {"priors.ceiling": {"dist": "Beta", "alpha": 18, "beta": 2}},
     "precision by size": {"benchmarks.precision_covariates": ["log_flops"]},
     "wider family slopes": {
         "priors.family_benchmark_slope_scale": {"dist": "HalfNormal", "sigma": 0.6}
