@@ -14,6 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from latentscale import __version__
+from latentscale.analysis.calibrate import bootstrap_errors, cell_figures
 from latentscale.analysis.curves import scaling_curve
 from latentscale.analysis.diagnose import Diagnosis, diagnose
 from latentscale.analysis.forecast import Forecast, predict
@@ -201,15 +202,22 @@ def built_on(scores: Scores, models: tuple[str, ...]) -> tuple[str, ...]:
 
 def summarise(forecasts: pd.DataFrame) -> pd.DataFrame:
     """Return error and coverage by spec (see `DemoResult.summary`), without the seconds."""
-    parts = forecasts.assign(
-        error=_POINTS * (forecasts["score"] - forecasts["median"]).abs(),
-        inside_90=forecasts["score"].between(forecasts["lower"], forecasts["upper"]),
-        inside_50=forecasts["score"].between(forecasts["lower_50"], forecasts["upper_50"]),
-        width=_POINTS * (forecasts["upper"] - forecasts["lower"]),
+    wide = cell_figures(forecasts.assign(prob=DEFAULT_PROB))
+    inner = forecasts[["score", "median"]].assign(
+        lower=forecasts["lower_50"], upper=forecasts["upper_50"], prob=_NARROW
+    )
+    parts = pd.DataFrame(
+        {
+            "spec": forecasts["spec"],
+            "error": _POINTS * wide["mae"],
+            "width": _POINTS * wide["width"],
+            "inside_90": wide["cover"],
+            "inside_50": cell_figures(inner)["cover"],
+        }
     )
     by_spec = parts.groupby("spec", sort=False)
     return by_spec.agg(
-        scores=("score", "size"),
+        scores=("error", "size"),
         mean_absolute_error=("error", "mean"),
         coverage_90=("inside_90", "mean"),
         coverage_50=("inside_50", "mean"),
@@ -235,13 +243,13 @@ def paired_difference(
     error = (forecasts["score"] - forecasts["median"]).abs()
     cell = ["family", "model", "benchmark"]
     wide = forecasts.assign(error=_POINTS * error).pivot(index=cell, columns="spec", values="error")
-    gap = (wide[first] - wide[second]).groupby("family").agg(["sum", "size"]).to_numpy()
-    drawn = np.random.default_rng(seed).integers(len(gap), size=(resamples, len(gap)))
-    total = gap[drawn].sum(axis=1)
+    gap = (wide[first] - wide[second]).rename("gap").reset_index()
+    rng = np.random.default_rng(seed)
+    errors = bootstrap_errors(gap[["gap"]], gap["family"], resamples, rng)
     return Difference(
-        points=float(gap[:, 0].sum() / gap[:, 1].sum()),
-        standard_error=float((total[:, 0] / total[:, 1]).std(ddof=1)),
-        families=len(gap),
+        points=float(gap["gap"].mean()),
+        standard_error=float(errors[0]),
+        families=gap["family"].nunique(),
         resamples=resamples,
     )
 

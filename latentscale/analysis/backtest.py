@@ -6,10 +6,8 @@ import hashlib
 import json
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import joblib
 import pandas as pd
@@ -38,12 +36,14 @@ COLUMNS = (
     "median",
     "lower",
     "upper",
+    "prob",
     "log_score",
     "crps",
     "pit",
     "max_rhat",
 )
 _DEFAULT_METHOD = NUTS(draws=500, tune=500)
+_CONNECT_SECONDS = 15
 
 
 @dataclass(frozen=True)
@@ -93,29 +93,31 @@ def backtest(
         Where finished folds are kept; a run that was stopped goes on from there. It holds
         runs of any spec, method, seed and table side by side.
     cluster
-        Address of a dask.distributed scheduler that runs the folds instead (needs the extra
-        ``cluster``).
+        Address of a dask.distributed scheduler, such as ``"tcp://10.0.0.1:8786"``, whose workers
+        run the folds instead (needs the extra ``cluster``, and latentscale on every worker).
+        `workers` is then not used, and `folder` must be one that the workers see.
     progress
         Whether to show how many folds are done.
 
     Returns
     -------
     One row a hidden score: fold, model, family, benchmark, score, mean, median, lower, upper
-    (fractions), log_score (log predictive density), crps, pit (share of draws below the
-    score) and max_rhat of its fit. Folds that failed are named in a `FitWarning`, with the
-    reason, and in ``attrs["failed"]``.
+    (fractions), prob (of the interval lower to upper), log_score (log predictive density),
+    crps, pit (share of draws below the score) and max_rhat of its fit. Folds that failed are
+    named in a `FitWarning`, with the reason, and in ``attrs["failed"]``.
 
     Raises
     ------
     DataError
         If a fold names an unknown model or is malformed.
     FitError
-        If every fold failed.
+        If every fold failed, or the cluster cannot be reached.
     """
     made = as_folds(folds)
     for fold in made:
         scores.select(models=[*fold.train, *fold.test])
-    if workers > 1 and isinstance(method, NUTS) and method.cores is None:
+    many = workers > 1 or cluster is not None
+    if many and isinstance(method, NUTS) and method.cores is None:
         method = replace(method, cores=1)
     key = _run_key(spec, scores, method, checked_seed(seed), prob)
     jobs = [_Job(spec, scores, fold, method, seed, prob, _file(folder, key, fold)) for fold in made]
@@ -181,28 +183,44 @@ def score_forecast(
 def _run_all(
     jobs: list[_Job], workers: int, cluster: str | None
 ) -> Iterator[tuple[str, pd.DataFrame | None, str | None]]:
-    with _on_cluster(cluster):
-        parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")
-        yield from parallel(joblib.delayed(_run_fold)(job) for job in jobs)
+    if cluster is not None:
+        yield from _run_on_cluster(jobs, cluster)
+        return
+    parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")
+    yield from parallel(joblib.delayed(_run_fold)(job) for job in jobs)
 
 
-def _on_cluster(address: str | None) -> AbstractContextManager[Any]:
-    if address is None:
-        return nullcontext()
+def _run_on_cluster(
+    jobs: list[_Job], address: str
+) -> Iterator[tuple[str, pd.DataFrame | None, str | None]]:
+    """Run folds on the workers of a dask scheduler; a lost worker fails its fold alone."""
     try:
-        from distributed import Client
+        from distributed import Client, as_completed
     except ImportError:
         raise FitError(
             "cluster needs dask.distributed: pip install 'latentscale[cluster]'."
         ) from None
-    client = Client(address)
-    return joblib.parallel_config(backend="dask", client=client)
+    try:
+        client = Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
+    except (OSError, TypeError, ValueError) as error:
+        raise FitError(
+            f"No dask scheduler answers at {address!r}: {error}. Start one with `dask scheduler`, "
+            "and give the address that it prints."
+        ) from None
+    with client:
+        names = {client.submit(_run_fold, job, pure=False): job.fold.name for job in jobs}
+        for future in as_completed(list(names), loop=client.loop):
+            error = future.exception()
+            if error is None:
+                yield future.result()
+            else:
+                yield names[future], None, f"{type(error).__name__}: {error}"
 
 
 def _run_fold(job: _Job) -> tuple[str, pd.DataFrame | None, str | None]:
     """Run one fold, or read it back; a failure is returned, so that other folds go on."""
     if job.file is not None and job.file.is_file():
-        return job.fold.name, pd.read_csv(job.file, keep_default_na=False, na_values=[""]), None
+        return job.fold.name, _read_fold(job, job.file), None
     try:
         table = _fold_table(job)
     except Exception as error:  # whatever goes wrong in one fold must not stop the others
@@ -212,6 +230,12 @@ def _run_fold(job: _Job) -> tuple[str, pd.DataFrame | None, str | None]:
         table.to_csv(partial, index=False, float_format="%.17g")
         partial.replace(job.file)
     return job.fold.name, table, None
+
+
+def _read_fold(job: _Job, file: Path) -> pd.DataFrame:
+    table = pd.read_csv(file, keep_default_na=False, na_values=[""])
+    # Folds of earlier versions have no column prob; the probability is part of the run's key.
+    return table.assign(prob=job.prob)[[*COLUMNS]]
 
 
 def _fold_table(job: _Job) -> pd.DataFrame:
@@ -232,6 +256,7 @@ def _fold_table(job: _Job) -> pd.DataFrame:
     table = table.assign(
         fold=job.fold.name,
         family=table["model"].map(families),
+        prob=job.prob,
         max_rhat=result.convergence().max_rhat,
     )
     return table[list(COLUMNS)]

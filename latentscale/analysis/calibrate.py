@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
-from latentscale.dims import checked_seed
+from latentscale.dims import DEFAULT_PROB, checked_seed, interval_quantiles
 from latentscale.errors import DataError, listed
 
 COVERAGES = (0.5, 0.8, 0.9, 0.95)
 _NEEDED = ("family", "benchmark", "score", "median", "lower", "upper", "crps", "log_score", "pit")
+_LEVELS = tuple(np.round(np.arange(0.05, 1.0, 0.05), 2))
 
 
 def summarise(
@@ -22,7 +24,8 @@ def summarise(
     Parameters
     ----------
     table
-        From `latentscale.backtest`.
+        From `latentscale.backtest`. Its column ``prob`` is the probability of the interval
+        lower to upper; a table without that column is read as 0.9, the backtest's default.
     by
         Columns to group by, such as ``["benchmark"]``; empty for one row over all cells.
     resamples, seed
@@ -32,55 +35,208 @@ def summarise(
     Returns
     -------
     One row a group: cells, families, and the mean over cells of mae (absolute error of the
-    median), crps, width and interval_score (of the table's interval; Gneiting and Raftery 2007,
-    eq. 43, at probability 0.9) as fractions, log_score, and cover_50, cover_80, cover_90,
-    cover_95; each with its bootstrap standard error in ``<name>_se`` (NaN with one family).
+    median), crps, width, interval_score (of the table's own interval; Gneiting and Raftery
+    2007, eq. 43) as fractions, log_score, cover (share inside the table's own interval), and
+    cover_50, cover_80, cover_90, cover_95 (of central intervals, by the pit); each with its
+    bootstrap standard error in ``<name>_se`` (NaN with one family).
 
     Raises
     ------
     DataError
-        If a column is lacking.
+        If a column is lacking or the table is empty.
     """
-    lacking = [name for name in (*_NEEDED, *by) if name not in table]
-    if lacking:
-        raise DataError(f"The table lacks {listed(lacking)}; give one from latentscale.backtest.")
-    figures = _cell_figures(table)
+    _check(table, _NEEDED, by)
+    figures = cell_figures(table)
     rng = np.random.default_rng(checked_seed(seed))
-    groups = table.groupby(list(by), sort=False).indices if by else {(): np.arange(len(table))}
     rows = []
-    for key, places in groups.items():
-        labels = key if isinstance(key, tuple) else (key,)
+    for key, places in _groups(table, by).items():
         part, families = figures.iloc[places], table["family"].iloc[places]
-        rows.append(dict(zip(by, labels, strict=True)) | _row(part, families, resamples, rng))
+        rows.append(dict(zip(by, key, strict=True)) | _row(part, families, resamples, rng))
     return pd.DataFrame(rows)
 
 
-def _cell_figures(table: pd.DataFrame) -> pd.DataFrame:
+def cell_figures(table: pd.DataFrame) -> pd.DataFrame:
+    """Return every cell's own error, width, coverage and scores, as `summarise` averages them.
+
+    Columns of scores that the table does not have (crps, log_score, pit) are left out.
+    """
     score, low, high = table["score"], table["lower"], table["upper"]
     outside = (low - score).clip(lower=0) + (score - high).clip(lower=0)
+    tail = 1 - table.get("prob", DEFAULT_PROB)
     figures = {
         "mae": (score - table["median"]).abs(),
-        "crps": table["crps"],
-        "log_score": table["log_score"],
+        **{name: table[name] for name in ("crps", "log_score") if name in table},
         "width": high - low,
-        "interval_score": high - low + (2 / 0.1) * outside,
+        "interval_score": high - low + (2 / tail) * outside,
+        "cover": score.between(low, high).astype(float),
     }
-    central = 2 * (table["pit"] - 0.5).abs()
-    for prob in COVERAGES:
-        figures[f"cover_{round(100 * prob)}"] = (central <= prob).astype(float)
+    if "pit" in table:
+        central = _centrality(table)
+        for prob in COVERAGES:
+            figures[f"cover_{round(100 * prob)}"] = (central <= prob).astype(float)
     return pd.DataFrame(figures)
+
+
+def bootstrap_means(
+    values: pd.DataFrame, families: pd.Series, resamples: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Return means over cells of data resampled family by family.
+
+    Parameters
+    ----------
+    values
+        One row a cell, one column a figure.
+    families
+        Family of each row; the cells of a family are drawn together.
+    resamples, rng
+        Number of resamples, and the source of random numbers.
+
+    Returns
+    -------
+    Array of shape (resamples, figures).
+    """
+    grouped = values.groupby(families.to_numpy())
+    sums, sizes = grouped.sum().to_numpy(), grouped.size().to_numpy()
+    drawn = rng.integers(len(sums), size=(resamples, len(sums)))
+    return sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1, keepdims=True)
+
+
+def bootstrap_errors(
+    values: pd.DataFrame, families: pd.Series, resamples: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Return the standard error of each column's mean over cells; NaN with one family."""
+    if families.nunique() < 2:
+        return np.full(values.shape[1], np.nan)
+    return bootstrap_means(values, families, resamples, rng).std(axis=0, ddof=1)
+
+
+def reliability(
+    table: pd.DataFrame,
+    levels: Sequence[float] = _LEVELS,
+    *,
+    by: Sequence[str] = (),
+    prob: float = DEFAULT_PROB,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Compare nominal with actual coverage of central intervals, at any probability.
+
+    A central interval of probability p holds the score where abs(2 pit - 1) <= p.
+
+    Parameters
+    ----------
+    table
+        From `latentscale.backtest`, or any table with the columns family and pit.
+    levels
+        Nominal probabilities, strictly between 0 and 1.
+    by
+        Columns to group by, such as ``["benchmark"]``.
+    prob
+        Probability of the bootstrap band.
+    resamples, seed
+        Of the bootstrap over families.
+
+    Returns
+    -------
+    One row a group and level: nominal, actual, lower, upper, cells, families. The band lower
+    to upper is that of actual; NaN with one family.
+
+    Raises
+    ------
+    DataError
+        If a column is lacking, the table is empty, or a level is out of range.
+    """
+    _check(table, ("family", "pit"), by)
+    bad = [level for level in levels if not 0 < level < 1]
+    if bad or not len(levels):
+        raise DataError(
+            f"levels must lie strictly between 0 and 1; got {bad or list(levels)}."
+        )
+    ends = interval_quantiles(prob)
+    inside = pd.DataFrame({level: _centrality(table) <= level for level in levels}).astype(float)
+    rng = np.random.default_rng(checked_seed(seed))
+    parts = []
+    for key, places in _groups(table, by).items():
+        part, families = inside.iloc[places], table["family"].iloc[places]
+        band = np.full((2, len(levels)), np.nan)
+        if families.nunique() > 1:
+            band = np.quantile(bootstrap_means(part, families, resamples, rng), ends, axis=0)
+        about = dict(zip(by, key, strict=True))
+        rows = {"nominal": list(levels), "actual": part.mean().to_numpy()}
+        rows |= {"lower": band[0], "upper": band[1]}
+        rows |= {"cells": len(part), "families": families.nunique()}
+        parts.append(pd.DataFrame({**about, **rows}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def pit_histogram(
+    table: pd.DataFrame, bins: int = 10, *, prob: float = DEFAULT_PROB
+) -> pd.DataFrame:
+    """Count probability integral transforms in equal bins, beside what uniform ones give.
+
+    Gneiting, Balabdaoui and Raftery 2007, section 3.1: calibrated forecasts have uniform pit.
+
+    Parameters
+    ----------
+    table
+        From `latentscale.backtest`, or any table with the column pit.
+    bins
+        Number of bins over [0, 1].
+    prob
+        Probability of the binomial band, bin by bin, for independent cells.
+
+    Returns
+    -------
+    One row a bin: left, right, count, expected, lower, upper.
+
+    Raises
+    ------
+    DataError
+        If there is no column pit, the table is empty, or `bins` is below 2.
+    """
+    _check(table, ("pit",))
+    if isinstance(bins, bool) or not isinstance(bins, int) or bins < 2:
+        raise DataError(f"bins must be a whole number of at least 2; got {bins!r}.")
+    counts, edges = np.histogram(table["pit"], bins=bins, range=(0, 1))
+    low, high = stats.binom(len(table), 1 / bins).ppf(interval_quantiles(prob))
+    return pd.DataFrame(
+        {
+            "left": edges[:-1],
+            "right": edges[1:],
+            "count": counts,
+            "expected": len(table) / bins,
+            "lower": low,
+            "upper": high,
+        }
+    )
+
+
+def _centrality(table: pd.DataFrame) -> pd.Series:
+    return (2 * (table["pit"] - 0.5)).abs()
+
+
+def _check(table: pd.DataFrame, columns: Sequence[str], by: Sequence[str] = ()) -> None:
+    if isinstance(by, str):
+        raise DataError(f'by must be a list of columns, such as ["{by}"]; got one string.')
+    lacking = [name for name in (*columns, *by) if name not in table]
+    if lacking:
+        raise DataError(f"The table lacks {listed(lacking)}; give one from latentscale.backtest.")
+    if table.empty:
+        raise DataError("The table is empty; give one from latentscale.backtest.")
+
+
+def _groups(table: pd.DataFrame, by: Sequence[str]) -> dict[tuple[object, ...], np.ndarray]:
+    if not by:
+        return {(): np.arange(len(table))}
+    found = table.groupby(list(by), sort=False).indices
+    return {key if isinstance(key, tuple) else (key,): place for key, place in found.items()}
 
 
 def _row(
     figures: pd.DataFrame, families: pd.Series, resamples: int, rng: np.random.Generator
 ) -> dict[str, float]:
-    sums = figures.groupby(families.to_numpy()).sum()
-    sizes = figures.groupby(families.to_numpy()).size().to_numpy()
-    count = len(sums)
-    row: dict[str, float] = {"cells": len(figures), "families": count}
-    drawn = rng.integers(count, size=(resamples, count))
-    totals = sums.to_numpy()[drawn].sum(axis=1) / sizes[drawn].sum(axis=1, keepdims=True)
-    errors = totals.std(axis=0, ddof=1) if count > 1 else np.full(figures.shape[1], np.nan)
+    row: dict[str, float] = {"cells": len(figures), "families": families.nunique()}
+    errors = bootstrap_errors(figures, families, resamples, rng)
     for name, mean, error in zip(figures, figures.mean(), errors, strict=True):
         row[str(name)], row[f"{name}_se"] = float(mean), float(error)
     return row

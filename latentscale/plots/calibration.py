@@ -1,0 +1,205 @@
+"""Plots of calibration: PIT histogram, reliability curve and coverage by benchmark."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from latentscale.analysis.calibrate import pit_histogram, reliability
+from latentscale.dims import DEFAULT_PROB
+from latentscale.errors import DataError, listed
+from latentscale.plots.style import (
+    BLACK,
+    BLUE,
+    GREY,
+    VERMILLION,
+    Sheet,
+    heading,
+    legend,
+    panels,
+    percent_axis,
+    title,
+)
+
+_ROW_INCHES = 0.28
+_FINE = tuple(np.round(np.arange(0.02, 1.0, 0.02), 2))
+
+
+def plot_pit(
+    table: pd.DataFrame, *, bins: int = 10, prob: float = DEFAULT_PROB, source: str = "held-out"
+) -> Sheet:
+    """Draw the histogram of probability integral transforms with its binomial band.
+
+    Calibrated forecasts give a flat histogram; intervals that are too narrow a U, too wide a
+    hump, and medians that are too low a slope up.
+
+    Parameters
+    ----------
+    table
+        From `latentscale.backtest`, or any table with the column pit.
+    bins
+        Number of bins.
+    prob
+        Probability of the band.
+    source
+        What the scores are, for the headline: ``"held-out"`` or ``"leave-one-out"``.
+
+    Returns
+    -------
+    Sheet
+        A matplotlib figure, not registered with pyplot.
+
+    Raises
+    ------
+    DataError
+        If the column is lacking or the table is empty.
+    """
+    counted = pit_histogram(table, bins, prob=prob)
+    figure, (panel,) = panels(1, columns=1, width=5.0, height=2.8)
+    edges = np.append(counted["left"], 1.0)
+    panel.stairs(
+        counted["upper"],
+        edges,
+        baseline=counted["lower"],
+        fill=True,
+        color=GREY,
+        alpha=0.5,
+        lw=0,
+        zorder=3,
+        label=f"{prob:.0%} band if calibrated and independent",
+    )
+    panel.stairs(counted["count"], edges, color=BLUE, fill=True, alpha=0.35)
+    panel.stairs(counted["count"], edges, color=BLUE, lw=1.4, label=f"{source} scores")
+    panel.axhline(counted["expected"].iloc[0], color=BLACK, lw=1, ls="--", label="uniform")
+    panel.set_xlim(0, 1)
+    panel.set_ylim(bottom=0)
+    panel.set_xlabel("probability integral transform (share of the forecast below the score)")
+    panel.set_ylabel("scores")
+    title(
+        figure,
+        f"Calibration of {len(table)} {source} scores",
+        "Flat: calibrated. U: intervals too narrow. Hump: too wide. Slope: medians off.",
+    )
+    legend(figure, [panel])
+    return figure
+
+
+def plot_reliability(
+    table: pd.DataFrame, *, prob: float = DEFAULT_PROB, resamples: int = 2000, seed: int = 0
+) -> Sheet:
+    """Draw actual against nominal coverage of central intervals, with a band over families.
+
+    Parameters
+    ----------
+    table
+        From `latentscale.backtest`.
+    prob
+        Probability of the bootstrap band.
+    resamples, seed
+        Of the bootstrap, which keeps the cells of a family together.
+
+    Returns
+    -------
+    Sheet
+        A matplotlib figure, not registered with pyplot.
+
+    Raises
+    ------
+    DataError
+        If a column is lacking or the table is empty.
+    """
+    curve = reliability(table, _FINE, prob=prob, resamples=resamples, seed=seed)
+    figure, (panel,) = panels(1, columns=1, width=4.6, height=4.2)
+    panel.plot([0, 1], [0, 1], color=BLACK, lw=1, ls="--", label="calibrated")
+    if curve["lower"].notna().all():
+        panel.fill_between(
+            curve["nominal"],
+            curve["lower"],
+            curve["upper"],
+            color=BLUE,
+            alpha=0.22,
+            lw=0,
+            label=f"{prob:.0%} bootstrap band over {curve['families'].iloc[0]} families",
+        )
+    panel.plot(curve["nominal"], curve["actual"], color=BLUE, lw=1.8, label="actual coverage")
+    panel.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
+    percent_axis(panel.xaxis)
+    percent_axis(panel.yaxis)
+    panel.set_xlabel("probability that the interval claims (%)")
+    panel.set_ylabel("scores inside it (%)")
+    title(
+        figure,
+        f"Coverage of {len(table)} held-out scores",
+        "Below the diagonal: intervals too narrow. Above: too wide.",
+    )
+    legend(figure, [panel])
+    return figure
+
+
+def plot_coverage(
+    table: pd.DataFrame,
+    *,
+    levels: tuple[float, ...] = (0.5, 0.9),
+    prob: float = DEFAULT_PROB,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Sheet:
+    """Draw actual coverage of each benchmark, one panel a nominal level.
+
+    Parameters
+    ----------
+    table
+        From `latentscale.backtest`.
+    levels
+        Nominal levels, at most 4.
+    prob
+        Probability of the bootstrap interval over families.
+    resamples, seed
+        Of the bootstrap.
+
+    Returns
+    -------
+    Sheet
+        A matplotlib figure, not registered with pyplot.
+
+    Raises
+    ------
+    DataError
+        If a column is lacking, the table is empty, or a level is out of range.
+    """
+    if len(levels) > 4:
+        raise DataError(f"levels holds {len(levels)} levels ({listed(levels)}); give at most 4.")
+    curve = reliability(table, levels, by=["benchmark"], prob=prob, resamples=resamples, seed=seed)
+    names = list(dict.fromkeys(curve["benchmark"]))
+    height = 0.5 + _ROW_INCHES * len(names)
+    figure, axes = panels(len(levels), columns=len(levels), width=3.0, height=height)
+    for level, panel in zip(levels, axes, strict=True):
+        heading(panel, f"{level:.0%} intervals")
+        _coverage_rows(panel, curve[curve["nominal"] == level], names, prob)
+        panel.axvline(level, color=BLACK, lw=1, ls="--", label="nominal")
+        panel.set_xlim(0, 1.02)
+        percent_axis(panel.xaxis)
+        panel.set_xlabel("scores inside (%)")
+    cells = curve.groupby("benchmark", sort=False)["cells"].first()
+    axes[0].set_yticks(range(len(names)), [f"{name} ({cells[name]})" for name in names])
+    for text in axes[0].get_yticklabels():
+        text.set_parse_math(False)
+    axes[0].set_ylim(len(names) - 0.5, -0.5)
+    title(figure, "Coverage by benchmark", "In brackets: held-out scores of the benchmark.")
+    legend(figure, axes)
+    return figure
+
+
+def _coverage_rows(panel: Axes, part: pd.DataFrame, names: list[str], prob: float) -> None:
+    rows = np.array([names.index(name) for name in part["benchmark"]])
+    known = part["lower"].notna().to_numpy()
+    panel.hlines(
+        rows[known],
+        part["lower"][known],
+        part["upper"][known],
+        color=BLUE,
+        lw=2,
+        label=f"{prob:.0%} bootstrap interval over families",
+    )
+    panel.scatter(part["actual"], rows, s=26, color=VERMILLION, zorder=3, label="actual coverage")

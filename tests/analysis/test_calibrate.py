@@ -1,0 +1,132 @@
+"""Calibration figures against closed forms and a bootstrap enumerated by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import latentscale as ls
+from latentscale.analysis.calibrate import (
+    bootstrap_errors,
+    cell_figures,
+    pit_histogram,
+    reliability,
+)
+from latentscale.errors import DataError
+
+
+def claimed(spread: float, *, prob: float = 0.9, size: int = 4000) -> pd.DataFrame:
+    """Return scores with spread 0.1 that a forecast expects with another spread."""
+    rng = np.random.default_rng(8)
+    score = 0.5 + rng.normal(0, 0.1, size)
+    law = stats.norm(0.5, spread)
+    return pd.DataFrame(
+        {
+            "family": rng.integers(40, size=size).astype(str),
+            "benchmark": rng.choice(["x", "y"], size),
+            "score": score,
+            "median": 0.5,
+            "lower": law.ppf(0.5 - prob / 2),
+            "upper": law.ppf(0.5 + prob / 2),
+            "prob": prob,
+            "crps": 0.0,
+            "log_score": law.logpdf(score),
+            "pit": law.cdf(score),
+        }
+    )
+
+
+@pytest.mark.parametrize("prob", [0.5, 0.9])
+def test_the_interval_score_takes_the_table_s_own_probability(prob: float) -> None:
+    table = claimed(0.1, prob=prob, size=20_000)
+    row = ls.summarise(table).iloc[0]
+    low, high = table[["lower", "upper"]].iloc[0]
+    law = stats.norm(0.5, 0.1)
+    # By Gneiting and Raftery 2007, eq. 43: width + 2 / tail times the expected overshoot.
+    over = law.expect(lambda y: y - high, lb=high)
+    assert row["interval_score"] == pytest.approx(high - low + 2 / (1 - prob) * 2 * over, rel=0.02)
+    assert row["cover"] == pytest.approx(prob, abs=0.01)
+    assert row["width"] == pytest.approx(2 * law.std() * stats.norm.ppf(0.5 + prob / 2))
+
+
+def test_coverage_by_interval_and_by_pit_agree() -> None:
+    row = ls.summarise(claimed(0.06)).iloc[0]
+    assert row["cover"] == row["cover_90"]
+    honest = stats.norm(0, 0.1).cdf(0.06 * stats.norm.ppf(0.75))
+    assert row["cover_50"] == pytest.approx(2 * honest - 1, abs=0.02)
+
+
+def test_groups_have_their_own_rows() -> None:
+    table = claimed(0.1)
+    by = ls.summarise(table, ["benchmark"]).set_index("benchmark")
+    for name, part in table.groupby("benchmark"):
+        assert by.loc[name, "mae"] == pytest.approx((part["score"] - 0.5).abs().mean())
+        assert by.loc[name, "cells"] == len(part)
+    one = ls.summarise(table, ["family"])
+    assert len(one) == 40 and one["mae_se"].isna().all()
+
+
+def test_bootstrap_error_is_that_of_all_resamples() -> None:
+    values = pd.DataFrame({"gap": [1.0, 3.0, 5.0, 2.0]})
+    families = pd.Series(["a", "a", "b", "c"])
+    found = bootstrap_errors(values, families, 20_000, np.random.default_rng(0))[0]
+    total, size = np.array([4.0, 5.0, 2.0]), np.array([2.0, 1.0, 1.0])
+    drawn = np.array(np.meshgrid([0, 1, 2], [0, 1, 2], [0, 1, 2])).reshape(3, -1)
+    exact = (total[drawn].sum(axis=0) / size[drawn].sum(axis=0)).std()
+    assert found == pytest.approx(exact, rel=0.03)
+
+
+def test_reliability_follows_the_normal_law() -> None:
+    found = reliability(claimed(0.05, size=20_000), [0.2, 0.5, 0.9]).set_index("nominal")
+    for level, row in found.iterrows():
+        exact = 2 * stats.norm(0, 0.1).cdf(0.05 * stats.norm.ppf(0.5 + level / 2)) - 1
+        assert row["actual"] == pytest.approx(exact, abs=0.015)
+        assert row["lower"] < row["actual"] < row["upper"]
+        assert row["upper"] - row["lower"] < 0.06
+
+
+def test_the_band_is_wider_where_cells_of_a_family_go_together() -> None:
+    table = claimed(0.1)
+    together = table.assign(
+        pit=np.random.default_rng(1).uniform(size=40)[table["family"].astype(int)]
+    )
+    apart, clustered = (reliability(t, [0.5]).iloc[0] for t in (table, together))
+    assert clustered["upper"] - clustered["lower"] > 4 * (apart["upper"] - apart["lower"])
+
+
+def test_pit_histogram_counts_and_its_band() -> None:
+    table = claimed(0.1)
+    found = pit_histogram(table, 10)
+    assert found["count"].sum() == len(table)
+    assert found["count"].iloc[0] == (table["pit"] < 0.1).sum()
+    law = stats.binom(len(table), 0.1)
+    assert found["lower"].iloc[0] == law.ppf(0.05) and found["upper"].iloc[0] == law.ppf(0.95)
+    inside = found["count"].between(found["lower"], found["upper"])
+    assert inside.mean() >= 0.7
+    bold = pit_histogram(claimed(0.05), 10)
+    assert bold["count"].iloc[0] > 2 * bold["upper"].iloc[0]
+
+
+def test_scores_that_a_table_lacks_are_left_out() -> None:
+    table = claimed(0.1).drop(columns=["crps", "pit", "log_score"])
+    assert list(cell_figures(table)) == ["mae", "width", "interval_score", "cover"]
+
+
+def test_misuse_is_refused() -> None:
+    table = claimed(0.1, size=50)
+    with pytest.raises(DataError, match='"pit"'):
+        ls.summarise(table.drop(columns="pit"))
+    with pytest.raises(DataError, match='"planet"'):
+        ls.summarise(table, ["planet"])
+    with pytest.raises(DataError, match=r'by must be a list of columns, such as \["family"\]'):
+        ls.summarise(table, "family")
+    with pytest.raises(DataError, match="empty"):
+        ls.summarise(table.iloc[:0])
+    with pytest.raises(DataError, match="levels"):
+        reliability(table, [0.5, 1.0])
+    with pytest.raises(DataError, match="levels"):
+        reliability(table, [])
+    with pytest.raises(DataError, match="bins"):
+        pit_histogram(table, 1)
