@@ -14,10 +14,13 @@ from latentscale.dims import VERSION
 if TYPE_CHECKING:
     from latentscale.analysis import folds
     from latentscale.analysis.backtest import backtest
-    from latentscale.analysis.calibrate import summarise
+    from latentscale.analysis.calibrate import pit_histogram, reliability, summarise
+    from latentscale.analysis.compare import Comparison, compare, compare_backtests
     from latentscale.analysis.curves import Curve, scaling_curve
     from latentscale.analysis.diagnose import Diagnosis, diagnose
     from latentscale.analysis.forecast import Forecast, predict
+    from latentscale.analysis.leave_one_out import LeaveOneOut, leave_one_out
+    from latentscale.analysis.stack import stack
     from latentscale.data import datasets
     from latentscale.data.benchmarks import Benchmark
     from latentscale.data.scores import Scores
@@ -43,6 +46,7 @@ __version__ = VERSION
 
 _HOME = {
     "Benchmark": "latentscale.data.benchmarks:Benchmark",
+    "Comparison": "latentscale.analysis.compare:Comparison",
     "Curve": "latentscale.analysis.curves:Curve",
     "DataError": "latentscale.errors:DataError",
     "DataWarning": "latentscale.errors:DataWarning",
@@ -52,6 +56,7 @@ _HOME = {
     "FitWarning": "latentscale.errors:FitWarning",
     "Forecast": "latentscale.analysis.forecast:Forecast",
     "LatentscaleError": "latentscale.errors:LatentscaleError",
+    "LeaveOneOut": "latentscale.analysis.leave_one_out:LeaveOneOut",
     "ModelSpec": "latentscale.spec.spec:ModelSpec",
     "NUTS": "latentscale.inference.nuts:NUTS",
     "Prior": "latentscale.spec.prior:Prior",
@@ -60,22 +65,29 @@ _HOME = {
     "SpecError": "latentscale.errors:SpecError",
     "backtest": "latentscale.analysis.backtest:backtest",
     "build": "latentscale.model.build:build",
+    "compare": "latentscale.analysis.compare:compare",
+    "compare_backtests": "latentscale.analysis.compare:compare_backtests",
     "datasets": "latentscale.data.datasets",
     "diagnose": "latentscale.analysis.diagnose:diagnose",
     "fit": "latentscale.inference.run:fit",
     "folds": "latentscale.analysis.folds",
+    "leave_one_out": "latentscale.analysis.leave_one_out:leave_one_out",
     "load": "latentscale.posterior.storage:load_fit",
     "load_spec": "latentscale.spec.io:load_spec",
+    "pit_histogram": "latentscale.analysis.calibrate:pit_histogram",
     "predict": "latentscale.analysis.forecast:predict",
+    "reliability": "latentscale.analysis.calibrate:reliability",
     "scaling_curve": "latentscale.analysis.curves:scaling_curve",
     "shipped_specs": "latentscale.spec.io:shipped_specs",
     "simulate": "latentscale.model.simulate:simulate",
+    "stack": "latentscale.analysis.stack:stack",
     "summarise": "latentscale.analysis.calibrate:summarise",
 }
 
 __all__ = [
     "NUTS",
     "Benchmark",
+    "Comparison",
     "Curve",
     "DataError",
     "DataWarning",
@@ -85,6 +97,7 @@ __all__ = [
     "FitWarning",
     "Forecast",
     "LatentscaleError",
+    "LeaveOneOut",
     "ModelSpec",
     "Prior",
     "Scores",
@@ -92,16 +105,22 @@ __all__ = [
     "SpecError",
     "backtest",
     "build",
+    "compare",
+    "compare_backtests",
     "datasets",
     "diagnose",
     "fit",
     "folds",
+    "leave_one_out",
     "load",
     "load_spec",
+    "pit_histogram",
     "predict",
+    "reliability",
     "scaling_curve",
     "shipped_specs",
     "simulate",
+    "stack",
     "summarise",
 ]
 

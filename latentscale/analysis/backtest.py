@@ -210,11 +210,11 @@ def _run_on_cluster(
     with client:
         names = {client.submit(_run_fold, job, pure=False): job.fold.name for job in jobs}
         for future in as_completed(list(names), loop=client.loop):
-            error = future.exception()
-            if error is None:
+            lost = future.exception()
+            if lost is None:
                 yield future.result()
             else:
-                yield names[future], None, f"{type(error).__name__}: {error}"
+                yield names[future], None, f"{type(lost).__name__}: {lost}"
 
 
 def _run_fold(job: _Job) -> tuple[str, pd.DataFrame | None, str | None]:

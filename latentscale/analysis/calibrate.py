@@ -149,9 +149,7 @@ def reliability(
     _check(table, ("family", "pit"), by)
     bad = [level for level in levels if not 0 < level < 1]
     if bad or not len(levels):
-        raise DataError(
-            f"levels must lie strictly between 0 and 1; got {bad or list(levels)}."
-        )
+        raise DataError(f"levels must lie strictly between 0 and 1; got {bad or list(levels)}.")
     ends = interval_quantiles(prob)
     inside = pd.DataFrame({level: _centrality(table) <= level for level in levels}).astype(float)
     rng = np.random.default_rng(checked_seed(seed))
