@@ -15,11 +15,17 @@ if TYPE_CHECKING:
     from latentscale.analysis import folds
     from latentscale.analysis.backtest import backtest
     from latentscale.analysis.calibrate import pit_histogram, reliability, summarise
+    from latentscale.analysis.check import FitCheck, check
     from latentscale.analysis.compare import Comparison, compare, compare_backtests
     from latentscale.analysis.curves import Curve, scaling_curve
     from latentscale.analysis.diagnose import Diagnosis, diagnose
     from latentscale.analysis.forecast import Forecast, predict
     from latentscale.analysis.leave_one_out import LeaveOneOut, leave_one_out
+    from latentscale.analysis.predictive import (
+        PredictiveCheck,
+        posterior_predictive,
+        prior_predictive,
+    )
     from latentscale.analysis.stack import stack
     from latentscale.data import datasets
     from latentscale.data.benchmarks import Benchmark
@@ -52,6 +58,7 @@ _HOME = {
     "DataWarning": "latentscale.errors:DataWarning",
     "Diagnosis": "latentscale.analysis.diagnose:Diagnosis",
     "Fit": "latentscale.posterior.fit:Fit",
+    "FitCheck": "latentscale.analysis.check:FitCheck",
     "FitError": "latentscale.errors:FitError",
     "FitWarning": "latentscale.errors:FitWarning",
     "Forecast": "latentscale.analysis.forecast:Forecast",
@@ -59,12 +66,14 @@ _HOME = {
     "LeaveOneOut": "latentscale.analysis.leave_one_out:LeaveOneOut",
     "ModelSpec": "latentscale.spec.spec:ModelSpec",
     "NUTS": "latentscale.inference.nuts:NUTS",
+    "PredictiveCheck": "latentscale.analysis.predictive:PredictiveCheck",
     "Prior": "latentscale.spec.prior:Prior",
     "Scores": "latentscale.data.scores:Scores",
     "Simulation": "latentscale.model.simulate:Simulation",
     "SpecError": "latentscale.errors:SpecError",
     "backtest": "latentscale.analysis.backtest:backtest",
     "build": "latentscale.model.build:build",
+    "check": "latentscale.analysis.check:check",
     "compare": "latentscale.analysis.compare:compare",
     "compare_backtests": "latentscale.analysis.compare:compare_backtests",
     "datasets": "latentscale.data.datasets",
@@ -75,7 +84,9 @@ _HOME = {
     "load": "latentscale.posterior.storage:load_fit",
     "load_spec": "latentscale.spec.io:load_spec",
     "pit_histogram": "latentscale.analysis.calibrate:pit_histogram",
+    "posterior_predictive": "latentscale.analysis.predictive:posterior_predictive",
     "predict": "latentscale.analysis.forecast:predict",
+    "prior_predictive": "latentscale.analysis.predictive:prior_predictive",
     "reliability": "latentscale.analysis.calibrate:reliability",
     "scaling_curve": "latentscale.analysis.curves:scaling_curve",
     "shipped_specs": "latentscale.spec.io:shipped_specs",
@@ -93,18 +104,21 @@ __all__ = [
     "DataWarning",
     "Diagnosis",
     "Fit",
+    "FitCheck",
     "FitError",
     "FitWarning",
     "Forecast",
     "LatentscaleError",
     "LeaveOneOut",
     "ModelSpec",
+    "PredictiveCheck",
     "Prior",
     "Scores",
     "Simulation",
     "SpecError",
     "backtest",
     "build",
+    "check",
     "compare",
     "compare_backtests",
     "datasets",
@@ -115,7 +129,9 @@ __all__ = [
     "load",
     "load_spec",
     "pit_histogram",
+    "posterior_predictive",
     "predict",
+    "prior_predictive",
     "reliability",
     "scaling_curve",
     "shipped_specs",

@@ -109,8 +109,8 @@ def leave_one_out(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0) -> Lea
     low, high = interval_quantiles(prob)
     found = psis(fit)
     weights = _weights(found)
-    drawn = _at_cells(fit, forecast_rows(fit, fit.scores.dataset, seed=seed).draws)
     score = observed_cells(fit)
+    drawn = at_cells(forecast_rows(fit, fit.scores.dataset, seed=seed).draws, score)
     ends = weighted_quantiles(drawn, weights, (low, 0.5, high))
     below = (drawn < score) + 0.5 * (drawn == score)
     data = fit.scores.dataset
@@ -129,7 +129,7 @@ def leave_one_out(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0) -> Lea
             "lower": ends.isel(quantile=0).values,
             "upper": ends.isel(quantile=2).values,
             "pit": (below * weights).sum(SAMPLE).clip(0, 1).values,
-            "z": _distance(fit, score, drawn, weights).values,
+            "z": logit_residual(fit, score, drawn, weights).values,
         }
     )
     return LeaveOneOut(
@@ -229,22 +229,41 @@ def _weights(found: azs.utils.ELPDDataLOO) -> xr.DataArray:
     """Return leave-one-out weights that sum to 1 over draws, dims (sample, cell)."""
     stacked = found.log_weights.stack({SAMPLE: (CHAIN, DRAW)}, create_index=False)
     bare = stacked.drop_vars([name for name in stacked.coords], errors="ignore")
-    mass: xr.DataArray = np.exp(bare - bare.max(SAMPLE))
+    mass = xr.apply_ufunc(np.exp, bare - bare.max(SAMPLE))
     return (mass / mass.sum(SAMPLE)).transpose(SAMPLE, CELL)
 
 
-def _at_cells(fit: Fit, draws: xr.DataArray) -> xr.DataArray:
-    """Return draws of the measured cells alone, dims (sample, cell)."""
-    score = observed_cells(fit)
+def at_cells(draws: xr.DataArray, score: xr.DataArray) -> xr.DataArray:
+    """Return draws of some cells alone, dims (sample, cell).
+
+    Parameters
+    ----------
+    draws
+        Dims (sample, model, benchmark).
+    score
+        Scores of the cells, dims (cell,), with the coordinates cell_model and cell_benchmark.
+    """
     at = {MODEL: score["cell_model"], BENCHMARK: score["cell_benchmark"]}
     picked = draws.sel(at).drop_vars([MODEL, BENCHMARK, SAMPLE], errors="ignore")
     return picked.transpose(SAMPLE, CELL)
 
 
-def _distance(
+def logit_residual(
     fit: Fit, score: xr.DataArray, drawn: xr.DataArray, weights: xr.DataArray
 ) -> xr.DataArray:
-    """Return how many predictive standard deviations a score is off, on the logit scale."""
+    """Return how many predictive standard deviations scores are off, on the logit scale.
+
+    Parameters
+    ----------
+    fit
+        Gives item counts: scores at 0 or 1 are pulled inside by half an item.
+    score
+        Scores of cells, dims (cell,), with the coordinate cell_benchmark.
+    drawn
+        Predicted new scores, dims (sample, cell).
+    weights
+        Weights of the draws, which sum to 1 over sample.
+    """
     items = fit.scores.dataset["n_items"].fillna(_ITEMS_UNKNOWN)
     half = 0.5 / items.sel({BENCHMARK: score["cell_benchmark"]}).drop_vars(BENCHMARK)
 

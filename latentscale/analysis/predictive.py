@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -177,66 +176,51 @@ def posterior_predictive(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0)
 
 
 def _check(kind: str, draws: xr.DataArray, scores: Scores, prob: float) -> PredictiveCheck:
-    interval_quantiles(prob)
-    data = scores.dataset
-    observed = data["score"].drop_vars(
-        [name for name in data["score"].coords if name not in (MODEL, BENCHMARK)]
-    )
-    draws = draws.assign_coords({SAMPLE: np.arange(draws.sizes[SAMPLE])})
-    draws = draws.drop_vars([name for name in draws.coords if name not in draws.dims])
-    floor = data["floor"].drop_vars([n for n in data["floor"].coords if n != BENCHMARK])
-    rows = []
-    for name, statistic in STATISTICS.items():
-        for by, group, model_names, dims in _spans(scores):
-            seen = observed if model_names is None else observed.sel({MODEL: model_names})
-            made = draws if model_names is None else draws.sel({MODEL: model_names})
-            rows.append(
-                _rows(by, group, name, statistic(seen, floor, dims), statistic(made, floor, dims))
-            )
-    parts = [part for part in rows if not part.empty]
-    table = pd.concat(parts, ignore_index=True)
     ends = interval_quantiles(prob)
-    drawn = np.stack(table.pop("replicates").to_numpy())
-    low, middle, high = np.quantile(drawn, (ends[0], 0.5, ends[1]), axis=-1)
-    seen_values = table["observed"].to_numpy()[:, None]
-    above = (drawn > seen_values).mean(-1) + 0.5 * (drawn == seen_values).mean(-1)
-    table = table.assign(
-        median=middle, lower=low, upper=high, p_value=2 * np.minimum(above, 1 - above)
+    data = scores.dataset[["score", "floor"]].drop_vars(
+        [name for name in scores.dataset.coords if name not in (MODEL, BENCHMARK)]
     )
-    order = {"all": 0, "benchmark": 1, "family": 2}
-    table = table.sort_values("by", key=lambda by: by.map(order), kind="stable", ignore_index=True)
-    return PredictiveCheck(kind, draws, observed, table, prob)
+    observed = data["score"]
+    draws = draws.drop_vars([name for name in draws.coords if name not in (MODEL, BENCHMARK)])
+    rows = []
+    for by, group, models, dims in _spans(scores):
+        seen, made = observed.sel({MODEL: models}), draws.sel({MODEL: models})
+        for name, statistic in STATISTICS.items():
+            parts = (statistic(part, data["floor"], dims) for part in (seen, made))
+            rows.append(_rows(*parts, ends).assign(by=by, group=group, statistic=name))
+    table = pd.concat(rows, ignore_index=True)
+    if BENCHMARK in table:
+        table["group"] = table[BENCHMARK].where(table["by"] == "benchmark", table["group"])
+    columns = ["by", "group", "statistic", "observed", "median", "lower", "upper", "p_value"]
+    return PredictiveCheck(kind, draws, observed, table[columns], prob)
 
 
-def _spans(scores: Scores) -> list[tuple[str, str | None, list[str] | None, list[str]]]:
+def _spans(scores: Scores) -> list[tuple[str, str, list[str], list[str]]]:
     """Return the groups: all scores, each benchmark, each family with enough scores."""
-    spans: list[tuple[str, str | None, list[str] | None, list[str]]] = [
-        ("all", "all", None, [MODEL, BENCHMARK]),
-        ("benchmark", None, None, [MODEL]),
-    ]
-    data = scores.dataset
-    counts = data["score"].notnull().sum(BENCHMARK)
+    everyone, both = list(scores.models), [MODEL, BENCHMARK]
+    spans = [("all", "all", everyone, both), ("benchmark", "", everyone, [MODEL])]
+    counts = scores.dataset["score"].notnull().sum(BENCHMARK)
     for family in scores.families:
-        of_family = (data[FAMILY] == family).values
-        if int(counts.values[of_family].sum()) >= _MIN_FAMILY:
-            names = [str(name) for name in data[MODEL].values[of_family]]
-            spans.append(("family", str(family), names, [MODEL, BENCHMARK]))
+        mine = counts[(scores.dataset[FAMILY] == family).values]
+        if int(mine.sum()) >= _MIN_FAMILY:
+            names = [str(name) for name in mine[MODEL].values]
+            spans.append(("family", str(family), names, both))
     return spans
 
 
-def _rows(
-    by: str, group: str | None, statistic: str, seen: xr.DataArray, made: xr.DataArray
-) -> pd.DataFrame:
-    """Return one row a group with its replicated values, without the undefined ones."""
-    if group is not None:
-        seen, made = seen.expand_dims({BENCHMARK: [group]}), made.expand_dims({BENCHMARK: [group]})
-    made = made.transpose(BENCHMARK, SAMPLE)
-    columns: dict[str, Any] = {
-        "by": by,
-        "group": seen[BENCHMARK].values.astype(str),
-        "statistic": statistic,
-        "observed": seen.values,
-        "replicates": list(made.values),
-    }
-    known = seen.notnull().values & made.notnull().all(SAMPLE).values
-    return pd.DataFrame(columns)[known]
+def _rows(seen: xr.DataArray, made: xr.DataArray, ends: tuple[float, float]) -> pd.DataFrame:
+    """Return one row a benchmark, or one in all, of the observed statistic and its replicates."""
+    ranks = made.quantile([ends[0], 0.5, ends[1]], dim=SAMPLE)
+    above = (made > seen).mean(SAMPLE) + 0.5 * (made == seen).mean(SAMPLE)
+    found = xr.Dataset(
+        {
+            "observed": seen,
+            "median": ranks.isel(quantile=1, drop=True),
+            "lower": ranks.isel(quantile=0, drop=True),
+            "upper": ranks.isel(quantile=2, drop=True),
+            "p_value": 2 * np.minimum(above, 1 - above),
+        }
+    )
+    if not found.sizes:
+        return pd.DataFrame({name: [float(value)] for name, value in found.items()})
+    return found.to_dataframe().reset_index()
