@@ -20,11 +20,19 @@ if TYPE_CHECKING:
     from latentscale.analysis.curves import Curve, scaling_curve
     from latentscale.analysis.diagnose import Diagnosis, diagnose
     from latentscale.analysis.forecast import Forecast, predict
+    from latentscale.analysis.influence import FamilyInfluence, family_influence
     from latentscale.analysis.leave_one_out import LeaveOneOut, leave_one_out
     from latentscale.analysis.predictive import (
         PredictiveCheck,
         posterior_predictive,
         prior_predictive,
+    )
+    from latentscale.analysis.sensitivity import Sensitivity, sensitivity
+    from latentscale.analysis.sensitivity_grid import (
+        SensitivityGrid,
+        anchor_variants,
+        leave_families_out,
+        sensitivity_grid,
     )
     from latentscale.analysis.stack import stack
     from latentscale.data import datasets
@@ -57,6 +65,7 @@ _HOME = {
     "DataError": "latentscale.errors:DataError",
     "DataWarning": "latentscale.errors:DataWarning",
     "Diagnosis": "latentscale.analysis.diagnose:Diagnosis",
+    "FamilyInfluence": "latentscale.analysis.influence:FamilyInfluence",
     "Fit": "latentscale.posterior.fit:Fit",
     "FitCheck": "latentscale.analysis.check:FitCheck",
     "FitError": "latentscale.errors:FitError",
@@ -69,8 +78,11 @@ _HOME = {
     "PredictiveCheck": "latentscale.analysis.predictive:PredictiveCheck",
     "Prior": "latentscale.spec.prior:Prior",
     "Scores": "latentscale.data.scores:Scores",
+    "Sensitivity": "latentscale.analysis.sensitivity:Sensitivity",
+    "SensitivityGrid": "latentscale.analysis.sensitivity_grid:SensitivityGrid",
     "Simulation": "latentscale.model.simulate:Simulation",
     "SpecError": "latentscale.errors:SpecError",
+    "anchor_variants": "latentscale.analysis.sensitivity_grid:anchor_variants",
     "backtest": "latentscale.analysis.backtest:backtest",
     "build": "latentscale.model.build:build",
     "check": "latentscale.analysis.check:check",
@@ -78,8 +90,10 @@ _HOME = {
     "compare_backtests": "latentscale.analysis.compare:compare_backtests",
     "datasets": "latentscale.data.datasets",
     "diagnose": "latentscale.analysis.diagnose:diagnose",
+    "family_influence": "latentscale.analysis.influence:family_influence",
     "fit": "latentscale.inference.run:fit",
     "folds": "latentscale.analysis.folds",
+    "leave_families_out": "latentscale.analysis.sensitivity_grid:leave_families_out",
     "leave_one_out": "latentscale.analysis.leave_one_out:leave_one_out",
     "load": "latentscale.posterior.storage:load_fit",
     "load_spec": "latentscale.spec.io:load_spec",
@@ -89,6 +103,8 @@ _HOME = {
     "prior_predictive": "latentscale.analysis.predictive:prior_predictive",
     "reliability": "latentscale.analysis.calibrate:reliability",
     "scaling_curve": "latentscale.analysis.curves:scaling_curve",
+    "sensitivity": "latentscale.analysis.sensitivity:sensitivity",
+    "sensitivity_grid": "latentscale.analysis.sensitivity_grid:sensitivity_grid",
     "shipped_specs": "latentscale.spec.io:shipped_specs",
     "simulate": "latentscale.model.simulate:simulate",
     "stack": "latentscale.analysis.stack:stack",
@@ -103,6 +119,7 @@ __all__ = [
     "DataError",
     "DataWarning",
     "Diagnosis",
+    "FamilyInfluence",
     "Fit",
     "FitCheck",
     "FitError",
@@ -114,8 +131,11 @@ __all__ = [
     "PredictiveCheck",
     "Prior",
     "Scores",
+    "Sensitivity",
+    "SensitivityGrid",
     "Simulation",
     "SpecError",
+    "anchor_variants",
     "backtest",
     "build",
     "check",
@@ -123,8 +143,10 @@ __all__ = [
     "compare_backtests",
     "datasets",
     "diagnose",
+    "family_influence",
     "fit",
     "folds",
+    "leave_families_out",
     "leave_one_out",
     "load",
     "load_spec",
@@ -134,6 +156,8 @@ __all__ = [
     "prior_predictive",
     "reliability",
     "scaling_curve",
+    "sensitivity",
+    "sensitivity_grid",
     "shipped_specs",
     "simulate",
     "stack",

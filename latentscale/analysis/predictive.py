@@ -186,8 +186,10 @@ def _check(kind: str, draws: xr.DataArray, scores: Scores, prob: float) -> Predi
     for by, group, models, dims in _spans(scores):
         seen, made = observed.sel({MODEL: models}), draws.sel({MODEL: models})
         for name, statistic in STATISTICS.items():
-            parts = (statistic(part, data["floor"], dims) for part in (seen, made))
-            rows.append(_rows(*parts, ends).assign(by=by, group=group, statistic=name))
+            found = _rows(
+                statistic(seen, data["floor"], dims), statistic(made, data["floor"], dims), ends
+            )
+            rows.append(found.assign(by=by, group=group, statistic=name))
     table = pd.concat(rows, ignore_index=True)
     if BENCHMARK in table:
         table["group"] = table[BENCHMARK].where(table["by"] == "benchmark", table["group"])
