@@ -13,7 +13,7 @@ import xarray as xr
 
 from latentscale.analysis.leave_one_out import refuse_few_draws, weighted_quantiles
 from latentscale.analysis.sensitivity import flat, quantities_of
-from latentscale.analysis.sensitivity_grid import BASE, leave_families_out
+from latentscale.analysis.sensitivity_grid import leave_families_out
 from latentscale.dims import CELL, CHAIN, DRAW, FAMILY, LOG_LIKELIHOOD, LOG_PRIOR, MODEL, SAMPLE
 from latentscale.errors import DataError, FitError, listed, nearest
 from latentscale.inference.method import Method
@@ -86,8 +86,8 @@ def family_influence(
     fit
         A fit with posterior draws.
     frame
-        Planned models, as for `latentscale.predict`, whose expected scores are quantities too;
-        best of families that are not themselves left out.
+        Planned models, as for `latentscale.predict`, whose expected scores are quantities too.
+        What belongs to a family itself does not count when that family is left out.
     families
         Families to leave out; by default all.
     variables
@@ -106,35 +106,29 @@ def family_influence(
     FitError
         If the fit is a point estimate, has fewer than 25 draws, or has one family.
     DataError
-        If a family is not in the fit, or `frame` is malformed.
+        If a family is not in the fit, `frame` is malformed, or nothing but the family's own
+        quantities is left.
     """
     refuse_few_draws(fit, "Family influence")
     if refit is not None and not isinstance(refit, Method):
         raise FitError(f"refit must be a method such as latentscale.NUTS(); got {refit!r}.")
     names = _families(fit, families)
     tops = [str(name) for name in fit.tree[LOG_PRIOR].data_vars]
-    draws = flat(quantities_of(fit, tops if variables is None else list(variables), frame, seed))
-    samples = draws.stack({SAMPLE: (CHAIN, DRAW)}, create_index=False)
-    samples = samples.drop_vars([CHAIN, DRAW], errors="ignore")
+    shown = tops if variables is None else list(variables)
+    quantities = quantities_of(fit, shown, frame, seed)
     weights, khat, limit = _weights(fit, names)
-    table = pd.concat([_moved(samples, weights[name], name) for name in names], ignore_index=True)
     heavy = [name for name in names if not khat[name] <= limit]  # NaN is heavy too
-    if refit is not None and heavy:
-        grid = leave_families_out(
-            fit.spec,
-            fit.scores,
-            heavy,
-            frame=frame,
-            variables=variables,
-            method=refit,
-            seed=seed,
-            workers=workers,
-            progress=progress,
-        )
-        done = grid.table[grid.table["variant"] != BASE].assign(basis=REFIT)
-        done["family"] = done["variant"].str.removeprefix("without ")
-        table = table[~table["family"].isin(done["family"])]
-        table = pd.concat([table, done[list(table.columns)]], ignore_index=True)
+    refitted = _refitted(fit, heavy, frame, shown, refit, workers, seed, progress)
+    parts = []
+    for name in names:
+        samples = _of_others(fit, quantities, frame, name)
+        part = _moved(samples, weights[name], name)
+        if name in refitted:
+            exact = refitted[name].set_index(["variable", "where"])
+            both = part.set_index(["variable", "where"])[["family"]].join(exact, how="inner")
+            part = both.assign(basis=REFIT).reset_index()[list(part.columns)]
+        parts.append(part)
+    table = pd.concat(parts, ignore_index=True)
     return FamilyInfluence(_by_family(fit, table, names, khat, limit), table, limit)
 
 
@@ -153,6 +147,59 @@ def _families(fit: Fit, families: Sequence[str] | None) -> list[str]:
                 + nearest(str(name), known)
             )
     return list(dict.fromkeys(families))
+
+
+def _refitted(
+    fit: Fit,
+    families: list[str],
+    frame: pd.DataFrame | None,
+    variables: Sequence[str],
+    refit: Method | None,
+    workers: int,
+    seed: int,
+    progress: bool,
+) -> dict[str, pd.DataFrame]:
+    """Return what exact refits without these families give; nothing without a method."""
+    if refit is None or not families:
+        return {}
+    grid = leave_families_out(
+        fit.spec,
+        fit.scores,
+        families,
+        frame=frame,
+        variables=variables,
+        method=refit,
+        seed=seed,
+        workers=workers,
+        progress=progress,
+    )
+    columns = ["variable", "where", "median", "change", "change_in_sd"]
+    done = grid.table.set_index("variant")[columns]
+    found = {name: f"without {name}" for name in families}
+    return {name: done.loc[variant] for name, variant in found.items() if variant in done.index}
+
+
+def _of_others(
+    fit: Fit, quantities: xr.Dataset, frame: pd.DataFrame | None, family: str
+) -> xr.DataArray:
+    """Return quantities that are not the family's own, dims (sample, quantity)."""
+    owner = dict(fit.scores.dataset[FAMILY].to_series())
+    if frame is not None:
+        owner |= dict(zip(frame["model"], frame["family"], strict=True))
+    kept = quantities
+    if FAMILY in quantities.dims:
+        kept = kept.sel({FAMILY: kept[FAMILY] != family})
+    if MODEL in quantities.dims:
+        others = [str(owner.get(str(name))) != family for name in kept[MODEL].values]
+        kept = kept.isel({MODEL: np.nonzero(others)[0]})
+    kept = kept[[name for name, values in kept.data_vars.items() if values.size]]
+    if not kept.data_vars:
+        raise DataError(
+            f'Nothing is left to look at without "{family}": all quantities are its own. Name '
+            "other variables, or give a frame with models of other families."
+        )
+    samples = flat(kept).stack({SAMPLE: (CHAIN, DRAW)}, create_index=False)
+    return samples.drop_vars([CHAIN, DRAW], errors="ignore")
 
 
 def _weights(fit: Fit, names: list[str]) -> tuple[dict[str, xr.DataArray], dict[str, float], float]:

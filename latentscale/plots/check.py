@@ -6,6 +6,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
 
 from latentscale.analysis.check import FitCheck
 from latentscale.analysis.predictive import PredictiveCheck
@@ -50,7 +51,7 @@ def plot_residuals(check: FitCheck, *, rows: int = _MAX_ROWS) -> Sheet:
     if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
         raise DataError(f"rows must be a whole number of at least 1; got {rows!r}.")
     grid = check.residuals.transpose(MODEL, BENCHMARK)
-    worst = np.abs(grid).max(BENCHMARK).to_series().sort_values(ascending=False)
+    worst = abs(grid).max(BENCHMARK).to_series().sort_values(ascending=False)
     kept = set(worst.head(rows).index)
     order = sorted(kept, key=lambda name: (str(grid["family"].sel(model=name).item()), name))
     shown = grid.sel({MODEL: order})
@@ -67,8 +68,10 @@ def plot_residuals(check: FitCheck, *, rows: int = _MAX_ROWS) -> Sheet:
     panel.scatter(
         doubtful[:, 1] + 0.5,
         doubtful[:, 0] + 0.5,
-        s=5,
+        s=9,
         color=BLACK,
+        edgecolors="white",
+        linewidths=0.5,
         label="Pareto k too high: residual too small",
     )
     found = set(zip(check.outliers["model"], check.outliers["benchmark"], strict=True))
@@ -81,6 +84,7 @@ def plot_residuals(check: FitCheck, *, rows: int = _MAX_ROWS) -> Sheet:
         facecolors="none",
         edgecolors=BLACK,
         linewidths=1.3,
+        path_effects=[withStroke(linewidth=3.2, foreground="white")],
         label="outlier",
     )
     panel.set_xticks(np.arange(len(names)) + 0.5, names, rotation=45, ha="right")

@@ -231,6 +231,12 @@ def test_families_that_weights_cannot_drop_are_refitted(
     for _, scores in by_prior_draws[1:]:  # type: ignore[misc]
         assert len(scores.families) == 5
     assert set(rough.table["family"]) == set(small.scores.families)
+    # The forecast is of a model of fam00: it does not count when fam00 is left out.
+    for found in (rough, exact):
+        of_forecast = found.table[found.table["variable"] == FORECAST]
+        assert set(of_forecast["family"]) == set(small.scores.families) - {"fam00"}
+    with pytest.raises(ls.DataError, match="all quantities are its own"):
+        ls.family_influence(small, FRAME, variables=[], families=["fam00"])
 
 
 def test_influence_misused(small: Fit, small_scores: ls.Scores, quick_spec: ls.ModelSpec) -> None:
