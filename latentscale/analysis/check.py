@@ -34,7 +34,7 @@ from latentscale.inference.method import Method
 from latentscale.inference.run import fit as run_fit
 from latentscale.posterior.fit import Fit
 
-_FALSE_ALARMS = 0.5
+_FALSE_ALARMS = 0.1
 _SUSPECT_Z = 2.0
 _NEAR_FLOOR = 0.03
 _WHOLE_MODEL = 0.5
@@ -163,7 +163,8 @@ def check(
     threshold = float(norm.isf(false_alarms / count / 2))
     table = loo.table
     large = table["z"].abs() > threshold
-    odd = ~table["reliable"] & (table["z"].abs() > _SUSPECT_Z) & ~large
+    doubtful = (table["z"].abs() > _SUSPECT_Z) | table["z"].isna()
+    odd = ~table["reliable"] & doubtful & ~large
     outliers, unsettled = table[large].assign(basis=WEIGHTS), table[odd].assign(basis=WEIGHTS)
     if refit is not None and (large | odd).any():
         outliers = _settle(fit, table[large | odd], refit, threshold, prob, seed)

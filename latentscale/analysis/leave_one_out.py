@@ -10,7 +10,7 @@ import arviz_stats as azs
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy.special import logit
+from scipy.special import logit, logsumexp
 
 from latentscale.analysis.forecast import forecast_rows
 from latentscale.dims import (
@@ -30,6 +30,7 @@ from latentscale.posterior.fit import Fit
 
 MIN_DRAWS = 25
 _ITEMS_UNKNOWN = 1000
+_NO_SPREAD = 1e-6
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ class LeaveOneOut:
         One row a score: model, family, benchmark, score, elpd (log predictive density of the
         score given all others), pareto_k, reliable (k at most `k_limit`), mean, median, lower,
         upper (fractions, of a new score), pit (predictive probability below the score) and z
-        (distance from the predictive mean in its standard deviations, on the logit scale).
+        (distance from the predictive mean in its standard deviations, on the logit scale; NaN
+        where one draw alone has all the weight).
     elpd, se
         Sum of elpd, and its standard error.
     p_loo
@@ -108,7 +110,8 @@ def leave_one_out(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0) -> Lea
     """
     low, high = interval_quantiles(prob)
     found = psis(fit)
-    weights = _weights(found)
+    logs = _stacked(fit.tree[LOG_LIKELIHOOD].to_dataset()["score"])
+    weights, elpd, khat = _weights(found, logs)
     score = observed_cells(fit)
     drawn = at_cells(forecast_rows(fit, fit.scores.dataset, seed=seed).draws, score)
     ends = weighted_quantiles(drawn, weights, (low, 0.5, high))
@@ -121,9 +124,9 @@ def leave_one_out(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0) -> Lea
             "family": families.values.astype(str),
             "benchmark": score["cell_benchmark"].values.astype(str),
             "score": score.values,
-            "elpd": found.elpd_i.values,
-            "pareto_k": found.pareto_k.values,
-            "reliable": found.pareto_k.values <= found.good_k,
+            "elpd": elpd.values,
+            "pareto_k": khat.values,
+            "reliable": khat.values <= found.good_k,
             "mean": (drawn * weights).sum(SAMPLE).values,
             "median": ends.isel(quantile=1).values,
             "lower": ends.isel(quantile=0).values,
@@ -134,9 +137,9 @@ def leave_one_out(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0) -> Lea
     )
     return LeaveOneOut(
         table=table,
-        elpd=float(found.elpd),
-        se=float(found.se),
-        p_loo=float(found.p),
+        elpd=float(elpd.sum()),
+        se=float(np.sqrt(elpd.sizes[CELL]) * elpd.std()),
+        p_loo=float((_log_mean(logs) - elpd).sum()),
         k_limit=float(found.good_k),
         prob=prob,
     )
@@ -225,12 +228,37 @@ def weighted_quantiles(
     )
 
 
-def _weights(found: azs.utils.ELPDDataLOO) -> xr.DataArray:
-    """Return leave-one-out weights that sum to 1 over draws, dims (sample, cell)."""
-    stacked = found.log_weights.stack({SAMPLE: (CHAIN, DRAW)}, create_index=False)
-    bare = stacked.drop_vars([name for name in stacked.coords], errors="ignore")
-    mass = xr.apply_ufunc(np.exp, bare - bare.max(SAMPLE))
-    return (mass / mass.sum(SAMPLE)).transpose(SAMPLE, CELL)
+def _weights(
+    found: azs.utils.ELPDDataLOO, logs: xr.DataArray
+) -> tuple[xr.DataArray, xr.DataArray, xr.DataArray]:
+    """Return weights that sum to 1 over draws, log predictive densities, and Pareto k.
+
+    Where the smoothing breaks down (one draw outweighs all others by far) the plain weights
+    take its place, and k is infinite.
+    """
+    smooth = _stacked(found.log_weights)
+    plain = -logs - (-logs).max(SAMPLE)
+    broken = smooth.isnull().any(SAMPLE)
+    chosen = xr.where(broken, plain, smooth)
+    mass = xr.apply_ufunc(np.exp, chosen - chosen.max(SAMPLE))
+    bare = {
+        name: getattr(found, name).drop_vars(list(found.elpd_i.coords), errors="ignore")
+        for name in ("elpd_i", "pareto_k")
+    }
+    elpd = xr.where(broken | bare["elpd_i"].isnull(), -_log_mean(-logs), bare["elpd_i"])
+    khat = xr.where(broken | bare["pareto_k"].isnull(), np.inf, bare["pareto_k"])
+    return (mass / mass.sum(SAMPLE)).transpose(SAMPLE, CELL), elpd, khat
+
+
+def _stacked(logs: xr.DataArray) -> xr.DataArray:
+    """Return an array over chains and draws with bare dims (sample, cell)."""
+    stacked = logs.stack({SAMPLE: (CHAIN, DRAW)}, create_index=False)
+    return stacked.drop_vars(list(stacked.coords)).transpose(SAMPLE, CELL)
+
+
+def _log_mean(logs: xr.DataArray) -> xr.DataArray:
+    """Return the log of the mean over draws of what has these logs."""
+    return logs.reduce(logsumexp, SAMPLE) - np.log(logs.sizes[SAMPLE])
 
 
 def at_cells(draws: xr.DataArray, score: xr.DataArray) -> xr.DataArray:
@@ -273,4 +301,4 @@ def logit_residual(
     new = on_logit(drawn)
     mean = (new * weights).sum(SAMPLE)
     spread = np.sqrt(((new - mean) ** 2 * weights).sum(SAMPLE))
-    return (on_logit(score) - mean) / spread
+    return (on_logit(score) - mean) / spread.where(spread > _NO_SPREAD)

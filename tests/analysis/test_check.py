@@ -19,7 +19,7 @@ Spoiled = tuple[ls.Scores, tuple[str, str]]
 
 @pytest.fixture(scope="module")
 def checked(pooled_fit: Fit) -> ls.FitCheck:
-    return ls.check(pooled_fit, seed=4)
+    return ls.check(pooled_fit, false_alarms=0.01, seed=4)
 
 
 def test_only_the_spoiled_score_is_an_outlier(checked: ls.FitCheck, spoiled: Spoiled) -> None:
@@ -84,11 +84,12 @@ def test_suspects_are_settled_by_a_refit_without_them(
 
     monkeypatch.setattr(module, "run_fit", run_fit)
     monkeypatch.setattr(module, "leave_one_out", doubtful)
-    before = ls.check(pooled_fit, seed=4)
+    before = ls.check(pooled_fit, false_alarms=0.01, seed=4)
     assert len(before.unsettled) == 2 and len(before.outliers) == 1
     assert any("settles them" in line for line in before.advice)
     with pytest.warns(ls.FitWarning, match="The refit"):
-        after = ls.check(pooled_fit, refit=ls.NUTS(draws=10, tune=10, chains=2), seed=4)
+        method = ls.NUTS(draws=10, tune=10, chains=2)
+        after = ls.check(pooled_fit, refit=method, false_alarms=0.01, seed=4)
     hidden = pooled_fit.scores.n_observed - asked[0].n_observed
     assert hidden == 3
     assert after.unsettled.empty

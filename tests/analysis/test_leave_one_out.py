@@ -94,6 +94,11 @@ def test_cells_that_alone_hold_an_effect_are_named(
     constant = with_likelihood(base, np.zeros_like(values))
     with pytest.raises(ls.FitError, match="They hardly vary"):
         ls.leave_one_out(constant)
+    extreme = values.copy()
+    extreme[0, 0, 7] = -1e6  # one draw outweighs all others
+    lost = ls.leave_one_out(with_likelihood(base, extreme)).table.iloc[7]
+    assert lost["elpd"] == pytest.approx(-1e6 + np.log(400)) and not lost["reliable"]
+    assert np.isnan(lost["z"])
     assert found.unreliable["model"].tolist() == [cell["cell_model"].item()]
     assert found.unreliable["benchmark"].tolist() == [cell["cell_benchmark"].item()]
     assert "1 of them have Pareto k above" in str(found)
