@@ -300,5 +300,5 @@ def logit_residual(
 
     new = on_logit(drawn)
     mean = (new * weights).sum(SAMPLE)
-    spread = np.sqrt(((new - mean) ** 2 * weights).sum(SAMPLE))
+    spread = xr.apply_ufunc(np.sqrt, ((new - mean) ** 2 * weights).sum(SAMPLE))
     return (on_logit(score) - mean) / spread.where(spread > _NO_SPREAD)
