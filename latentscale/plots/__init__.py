@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from latentscale.plots.allocate import plot_allocation
 from latentscale.plots.calibration import plot_coverage, plot_pit, plot_reliability
+from latentscale.plots.check import plot_outliers, plot_predictive, plot_residuals
+from latentscale.plots.comparison import plot_compare
 from latentscale.plots.curve import plot_curve
 from latentscale.plots.forecast import plot_forecast
+from latentscale.plots.sensitivity import plot_influence, plot_sensitivity, plot_tornado
 from latentscale.plots.skills import plot_family_skills, plot_loadings, plot_variance_shares
 
 __all__ = [
     "plot_allocation",
+    "plot_compare",
     "plot_coverage",
     "plot_curve",
     "plot_family_skills",
     "plot_forecast",
+    "plot_influence",
     "plot_loadings",
+    "plot_outliers",
     "plot_pit",
+    "plot_predictive",
     "plot_reliability",
+    "plot_residuals",
+    "plot_sensitivity",
+    "plot_tornado",
     "plot_variance_shares",
 ]

@@ -60,5 +60,5 @@ def test_nobody_at_the_address(
 ) -> None:
     monkeypatch.setattr(module, "_CONNECT_SECONDS", 1)
     folds = ls.folds.leave_one_family_out(small_scores)[:1]
-    with pytest.raises(ls.FitError, match=r"No dask scheduler answers at 'tcp://127\.0\.0\.1:9'"):
+    with pytest.raises(ls.FitError, match="No dask scheduler answers"):
         ls.backtest(quick_spec, small_scores, folds, cluster="tcp://127.0.0.1:9", progress=False)

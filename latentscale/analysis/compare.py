@@ -1,0 +1,279 @@
+"""Compare: fits of several specs on the same scores, and backtests on the same folds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import minimize
+
+from latentscale.analysis.calibrate import bootstrap_errors, cell_figures
+from latentscale.analysis.leave_one_out import leave_one_out
+from latentscale.errors import DataError, FitError, listed
+from latentscale.posterior.fit import Fit
+
+_RESAMPLES = 2000
+_CELL = ["model", "benchmark"]
+_HELD_OUT = ["fold", *_CELL]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Predictive accuracy of several models on the same scores.
+
+    Attributes
+    ----------
+    table
+        One row a model, best first: name, elpd (sum of log predictive densities; higher is
+        better), difference (elpd less that of the best) with its difference_se, weight (in the
+        stacked forecast), cells; and p_loo and high_k (scores whose Pareto k is too high) for
+        leave-one-out, or mae, mae_difference, mae_difference_se and crps for backtests.
+        Standard errors are of a bootstrap over families.
+    cells
+        One row a model and score: name, model, family, benchmark, elpd, and pareto_k for
+        leave-one-out or fold for backtests.
+    held_out
+        True for backtests (exact); False for importance sampling.
+    advice
+        What to be careful of, one step an entry.
+    """
+
+    table: pd.DataFrame
+    cells: pd.DataFrame
+    held_out: bool
+    advice: tuple[str, ...]
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Stacking weight of each model; they sum to 1."""
+        return {str(row.name): float(row["weight"]) for _, row in self._by_name().iterrows()}
+
+    def _by_name(self) -> pd.DataFrame:
+        return self.table.set_index("name")
+
+    def __str__(self) -> str:
+        shown = self.table.round(3).to_string(index=False)
+        return "\n".join([shown, *(f"  - {line}" for line in self.advice)])
+
+    def _repr_html_(self) -> str:
+        advice = "".join(f"<li>{escape(line)}</li>" for line in self.advice)
+        return f"{self.table.round(3).to_html(index=False)}<ul>{advice}</ul>"
+
+
+def compare(fits: Mapping[str, Fit], *, seed: int = 0) -> Comparison:
+    """Compare fits by PSIS leave-one-out on each score.
+
+    Parameters
+    ----------
+    fits
+        Fits by name, such as ``{"K = 1": fit1, "K = 2": fit2}``; all on the same scores.
+    seed
+        Of the bootstrap over families.
+
+    Returns
+    -------
+    The comparison. Where ``high_k`` is more than a few scores, leave-one-out flatters that
+    model: compare `latentscale.backtest` runs by `compare_backtests` instead, which is exact.
+
+    Raises
+    ------
+    FitError
+        If there are fewer than two fits, they hold different scores, or one is a point
+        estimate.
+
+    References
+    ----------
+    Vehtari, Gelman and Gabry 2017 (PSIS-LOO); Yao et al. 2018, eq. 5 (stacking).
+    """
+    _check_fits(fits)
+    found = {name: leave_one_out(fit, seed=seed) for name, fit in fits.items()}
+    parts = []
+    for name, result in found.items():
+        parts.append(result.table.assign(name=name))
+    cells = pd.concat(parts, ignore_index=True)
+    wide = _wide(cells, _CELL, "elpd", list(fits))
+    table = _ranking(wide, seed)
+    table["p_loo"] = [found[name].p_loo for name in table["name"]]
+    table["high_k"] = [len(found[name].unreliable) for name in table["name"]]
+    columns = ["name", "model", "family", "benchmark", "elpd", "pareto_k"]
+    return Comparison(table, cells[columns], False, _advice(table, heavy=True))
+
+
+def compare_backtests(tables: Mapping[str, pd.DataFrame], *, seed: int = 0) -> Comparison:
+    """Compare backtests of several specs on the same folds: exact, whatever was held out.
+
+    With `latentscale.folds.leave_one_family_out` and 0 members seen this is exact
+    leave-one-family-out cross-validation.
+
+    Parameters
+    ----------
+    tables
+        Tables of `latentscale.backtest` by name.
+    seed
+        Of the bootstrap over families.
+
+    Raises
+    ------
+    DataError
+        If there are fewer than two tables, a column is lacking, or they forecast different
+        scores (a fold that failed for one spec, for instance).
+    """
+    _check_tables(tables)
+    parts = []
+    for name, table in tables.items():
+        parts.append(
+            table.assign(name=name, elpd=table["log_score"], mae=cell_figures(table)["mae"])
+        )
+    cells = pd.concat(parts, ignore_index=True)
+    names = list(tables)
+    table = _ranking(_wide(cells, _HELD_OUT, "elpd", names), seed)
+    errors = _wide(cells, _HELD_OUT, "mae", names)
+    gaps = errors[names].sub(errors[table["name"].iloc[0]], axis=0)
+    rng = np.random.default_rng(seed)
+    spread = bootstrap_errors(gaps, errors["family"], _RESAMPLES, rng)
+    by_name = pd.DataFrame({"mean": errors[names].mean(), "gap": gaps.mean(), "se": spread})
+    order = list(table["name"])
+    table["mae"] = by_name["mean"].loc[order].to_numpy()
+    table["mae_difference"] = by_name["gap"].loc[order].to_numpy()
+    table["mae_difference_se"] = by_name["se"].loc[order].to_numpy()
+    table["crps"] = cells.groupby("name")["crps"].mean().loc[order].to_numpy()
+    columns = ["name", "fold", "model", "family", "benchmark", "elpd"]
+    return Comparison(table, cells[columns], True, _advice(table, heavy=False))
+
+
+def stacking_weights(elpd: pd.DataFrame) -> np.ndarray:
+    """Return the weights of the mixture with the highest summed log predictive density.
+
+    Yao et al. 2018 (doi:10.1214/17-BA1091), eq. 5: the log of a mixture is concave in its
+    weights, so the optimum is unique up to ties.
+
+    Parameters
+    ----------
+    elpd
+        Log predictive densities, one row a score, one column a model.
+    """
+    values = elpd.to_numpy()
+    density = np.exp(values - values.max(1, keepdims=True))
+    count = density.shape[1]
+
+    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        mixed = density @ weights
+        return -float(np.log(mixed).mean()), -(density / mixed[:, None]).mean(0)
+
+    found = minimize(
+        loss,
+        np.full(count, 1 / count),
+        jac=True,
+        method="SLSQP",
+        bounds=[(1e-12, 1.0)] * count,
+        constraints={"type": "eq", "fun": lambda w: w.sum() - 1, "jac": np.ones_like},
+        options={"ftol": 1e-12, "maxiter": 500},
+    )
+    weights = np.clip(found.x, 0, None)
+    weights[weights < 1e-9] = 0.0
+    return weights / weights.sum()
+
+
+def _ranking(wide: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Return models from best to worst with differences from the best and stacking weights."""
+    names = [name for name in wide if name != "family"]
+    values = wide[names]
+    total = values.sum()
+    gaps = values.sub(values[total.idxmax()], axis=0)
+    rng = np.random.default_rng(seed)
+    table = pd.DataFrame(
+        {
+            "name": names,
+            "elpd": total.to_numpy(),
+            "difference": gaps.sum().to_numpy(),
+            "difference_se": len(wide) * bootstrap_errors(gaps, wide["family"], _RESAMPLES, rng),
+            "weight": stacking_weights(values),
+            "cells": len(wide),
+        }
+    )
+    return table.sort_values("elpd", ascending=False, ignore_index=True)
+
+
+def _wide(cells: pd.DataFrame, key: list[str], value: str, names: list[str]) -> pd.DataFrame:
+    """Return one row a score with the family and one column a model."""
+    wide = cells.pivot(index=[*key, "family"], columns="name", values=value)[names]
+    return wide.rename_axis(columns=None).reset_index("family").reset_index(drop=True)
+
+
+def _advice(table: pd.DataFrame, *, heavy: bool) -> tuple[str, ...]:
+    lines = []
+    if heavy and (table["high_k"] > 0).any():
+        counts = ", ".join(f'"{r["name"]}" {r["high_k"]}' for _, r in table.iterrows())
+        lines.append(
+            f"Scores with too high a Pareto k: {counts}. Their leave-one-out densities are too "
+            "favourable, most of all for models with many local effects. Run latentscale.backtest "
+            "on the same folds for each spec and use compare_backtests."
+        )
+    for row in table.iloc[1:].itertuples():
+        if abs(row.difference) < 2 * row.difference_se:
+            lines.append(
+                f'"{row.name}" is within two standard errors of "{table["name"].iloc[0]}": these '
+                "scores do not tell them apart."
+            )
+    return tuple(lines)
+
+
+def _check_fits(fits: Mapping[str, Fit]) -> None:
+    if not isinstance(fits, Mapping) or len(fits) < 2:
+        raise FitError('Give at least two fits by name, such as {"K = 1": fit1, "K = 2": fit2}.')
+    for name, fit in fits.items():
+        if not isinstance(fit, Fit):
+            raise FitError(f'"{name}" is not a fit from latentscale.fit; got {type(fit).__name__}.')
+    (first, reference), *others = fits.items()
+    cells = _long(reference)
+    for name, fit in others:
+        mine = _long(fit)
+        apart = cells.index.symmetric_difference(mine.index)
+        if len(apart):
+            examples = listed([f"{model} on {benchmark}" for model, benchmark in apart[:3]])
+            raise FitError(
+                f'"{first}" and "{name}" are not fits of the same scores: {len(apart)} are in one '
+                f"of them only, such as {examples}. Fit both to the same table; rows without "
+                "tokens are left out by specs that need tokens."
+            )
+        shift = (cells - mine.loc[cells.index]).abs()
+        if shift.max() > 1e-9:
+            model, benchmark = shift.idxmax()
+            raise FitError(
+                f'"{first}" and "{name}" hold different scores of the same cells: {model} on '
+                f"{benchmark} is {cells[shift.idxmax()]:g} and {mine[shift.idxmax()]:g}."
+            )
+
+
+def _long(fit: Fit) -> pd.Series:
+    frame = fit.scores.to_frame().set_index("model")[list(fit.scores.benchmarks)]
+    return frame.rename_axis(columns="benchmark").stack().dropna().sort_index()
+
+
+def _check_tables(tables: Mapping[str, pd.DataFrame]) -> None:
+    if not isinstance(tables, Mapping) or len(tables) < 2:
+        raise DataError("Give at least two backtest tables by name.")
+    (first, reference), *others = tables.items()
+    for name, table in tables.items():
+        needed = (*_HELD_OUT, "family", "score", "median", "lower", "upper", "crps", "log_score")
+        lacking = [column for column in needed if column not in table]
+        if lacking:
+            raise DataError(
+                f'"{name}" lacks {listed(lacking)}; give tables from latentscale.backtest.'
+            )
+    key = reference.set_index(_HELD_OUT)["score"].sort_index()
+    for name, table in others:
+        mine = table.set_index(_HELD_OUT)["score"].sort_index()
+        apart = key.index.symmetric_difference(mine.index)
+        if len(apart):
+            fold, model, benchmark = apart[0]
+            raise DataError(
+                f'"{first}" and "{name}" forecast different scores: {len(apart)} are in one of '
+                f'them only, such as {model} on {benchmark} in the fold "{fold}". Use the same '
+                "folds, and look at failed ones."
+            )
+        if not np.allclose(key.to_numpy(), mine.loc[key.index].to_numpy()):
+            raise DataError(f'"{first}" and "{name}" were measured against different scores.')

@@ -1,0 +1,228 @@
+"""Predictive checks: what a spec expects of scores before and after it saw them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+import pandas as pd
+import pymc as pm
+import xarray as xr
+
+from latentscale.analysis.forecast import forecast_rows
+from latentscale.analysis.leave_one_out import refuse_few_draws
+from latentscale.data.scores import Scores
+from latentscale.dims import (
+    BENCHMARK,
+    DEFAULT_PROB,
+    FAMILY,
+    MODEL,
+    SAMPLE,
+    checked_seed,
+    interval_quantiles,
+)
+from latentscale.errors import DataError, SpecError
+from latentscale.model.build import build_design
+from latentscale.model.design import design
+from latentscale.posterior.fit import Fit
+from latentscale.spec.spec import ModelSpec
+
+PRIOR = "prior"
+POSTERIOR_KIND = "posterior"
+_MIN_FAMILY = 4
+
+
+def _by_floor(scores: xr.DataArray, floor: xr.DataArray, dims: list[str]) -> xr.DataArray:
+    return (scores < floor).where(scores.notnull()).mean(dims)
+
+
+STATISTICS: dict[str, Callable[[xr.DataArray, xr.DataArray, list[str]], xr.DataArray]] = {
+    "mean": lambda scores, floor, dims: scores.mean(dims),
+    "sd": lambda scores, floor, dims: scores.std(dims),
+    "smallest": lambda scores, floor, dims: scores.min(dims),
+    "largest": lambda scores, floor, dims: scores.max(dims),
+    "share below floor": _by_floor,
+}
+"""Test statistics of a group of scores, reduced over the dims that the group spans."""
+
+
+@dataclass(frozen=True)
+class PredictiveCheck:
+    """Replicated scores beside the measured ones.
+
+    Attributes
+    ----------
+    kind
+        ``"prior"`` or ``"posterior"``.
+    draws
+        Replicated scores, noise included, fractions; dims (sample, model, benchmark), NaN where
+        nothing was measured.
+    observed
+        Measured scores, dims (model, benchmark).
+    table
+        One row a group and test statistic: by (``all``, ``benchmark`` or ``family``), group,
+        statistic, observed, median, lower, upper (of the replicates) and p_value, the
+        two-sided tail probability of the observed statistic among the replicates.
+    prob
+        Probability of the interval lower to upper.
+    """
+
+    kind: str
+    draws: xr.DataArray
+    observed: xr.DataArray
+    table: pd.DataFrame
+    prob: float
+
+    @property
+    def surprising(self) -> pd.DataFrame:
+        """Rows whose observed statistic lies outside the interval of the replicates."""
+        table = self.table
+        outside = (table["observed"] < table["lower"]) | (table["observed"] > table["upper"])
+        return table[outside].sort_values("p_value", ignore_index=True)
+
+    def __str__(self) -> str:
+        share = len(self.surprising) / len(self.table)
+        return (
+            f"{self.kind.capitalize()} predictive check, {self.draws.sizes[SAMPLE]} replicates: "
+            f"{len(self.surprising)} of {len(self.table)} statistics ({share:.0%}) outside their "
+            f"{self.prob:.0%} interval"
+        )
+
+    def _repr_html_(self) -> str:
+        shown = self.surprising.round(3).to_html(index=False, max_rows=24)
+        return f"<p>{escape(str(self))}</p>{shown}"
+
+
+def prior_predictive(
+    spec: ModelSpec,
+    scores: Scores,
+    *,
+    draws: int = 300,
+    prob: float = DEFAULT_PROB,
+    seed: int = 0,
+) -> PredictiveCheck:
+    """Draw tables from the prior and compare them with the measured one.
+
+    Nothing is fitted: parameters come from their priors, then scores from the parameters, in
+    the cells that were measured (Gelman et al. 2020, "Bayesian workflow", section 2.4). Wide
+    agreement is what a prior should give; scores outside what it allows are a warning.
+
+    Parameters
+    ----------
+    spec, scores
+        The model and the table, as for `latentscale.fit`.
+    draws
+        Number of replicated tables, at least 20.
+    prob
+        Probability of the intervals of the statistics.
+    seed
+        Seed of the random numbers.
+
+    Raises
+    ------
+    DataError, SpecError
+        If the spec cannot be built on the table, or `draws` is too small.
+    """
+    if not isinstance(spec, ModelSpec):
+        raise SpecError(
+            f"spec must be a ModelSpec from latentscale.load_spec; got {type(spec).__name__}."
+        )
+    if not isinstance(scores, Scores):
+        raise DataError(f"scores must be a Scores; got {type(scores).__name__}.")
+    if isinstance(draws, bool) or not isinstance(draws, int) or draws < 20:
+        raise DataError(f"draws must be a whole number of at least 20; got {draws!r}.")
+    prepared = design(spec, scores)
+    model = build_design(spec, prepared)
+    # Each replicate is computed once, so that optimising the graph would cost more than it saves.
+    values = pm.draw(model["score"], draws, random_seed=checked_seed(seed), mode="FAST_COMPILE")
+    observed = prepared.scores.dataset["score"].transpose(MODEL, BENCHMARK)
+    table = np.full((draws, *observed.shape), np.nan)
+    table[:, prepared.model_of_cell, prepared.benchmark_of_cell] = values
+    replicated = xr.DataArray(
+        table,
+        dims=(SAMPLE, MODEL, BENCHMARK),
+        coords={SAMPLE: np.arange(draws), MODEL: observed[MODEL], BENCHMARK: observed[BENCHMARK]},
+    )
+    return _check(PRIOR, replicated, prepared.scores, prob)
+
+
+def posterior_predictive(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0) -> PredictiveCheck:
+    """Replicate the fitted scores from the posterior and compare them with the measured ones.
+
+    Gelman, Meng and Stern 1996. The same scores are used twice, so p-values are conservative:
+    0.5 is what a flexible spec gives everywhere, and only gross misfit shows. For single scores
+    use `latentscale.check`, which leaves each one out.
+
+    Parameters
+    ----------
+    fit
+        A fit with posterior draws.
+    prob
+        Probability of the intervals of the statistics.
+    seed
+        Seed of the noise of new scores.
+
+    Raises
+    ------
+    FitError
+        If the fit is a point estimate or has fewer than 25 draws.
+    """
+    refuse_few_draws(fit, "A posterior predictive check")
+    observed = fit.scores.dataset["score"]
+    drawn = forecast_rows(fit, fit.scores.dataset, seed=seed).draws
+    return _check(POSTERIOR_KIND, drawn.where(observed.notnull()), fit.scores, prob)
+
+
+def _check(kind: str, draws: xr.DataArray, scores: Scores, prob: float) -> PredictiveCheck:
+    ends = interval_quantiles(prob)
+    data = scores.dataset[["score", "floor"]].drop_vars(
+        [name for name in scores.dataset.coords if name not in (MODEL, BENCHMARK)]
+    )
+    observed = data["score"]
+    draws = draws.drop_vars([name for name in draws.coords if name not in (MODEL, BENCHMARK)])
+    rows = []
+    for by, group, models, dims in _spans(scores):
+        seen, made = observed.sel({MODEL: models}), draws.sel({MODEL: models})
+        for name, statistic in STATISTICS.items():
+            found = _rows(
+                statistic(seen, data["floor"], dims), statistic(made, data["floor"], dims), ends
+            )
+            rows.append(found.assign(by=by, group=group, statistic=name))
+    table = pd.concat(rows, ignore_index=True)
+    if BENCHMARK in table:
+        table["group"] = table[BENCHMARK].where(table["by"] == "benchmark", table["group"])
+    columns = ["by", "group", "statistic", "observed", "median", "lower", "upper", "p_value"]
+    return PredictiveCheck(kind, draws, observed, table[columns], prob)
+
+
+def _spans(scores: Scores) -> list[tuple[str, str, list[str], list[str]]]:
+    """Return the groups: all scores, each benchmark, each family with enough scores."""
+    everyone, both = list(scores.models), [MODEL, BENCHMARK]
+    spans = [("all", "all", everyone, both), ("benchmark", "", everyone, [MODEL])]
+    counts = scores.dataset["score"].notnull().sum(BENCHMARK)
+    for family in scores.families:
+        mine = counts[(scores.dataset[FAMILY] == family).values]
+        if int(mine.sum()) >= _MIN_FAMILY:
+            names = [str(name) for name in mine[MODEL].values]
+            spans.append(("family", str(family), names, both))
+    return spans
+
+
+def _rows(seen: xr.DataArray, made: xr.DataArray, ends: tuple[float, float]) -> pd.DataFrame:
+    """Return one row a benchmark, or one in all, of the observed statistic and its replicates."""
+    ranks = made.quantile([ends[0], 0.5, ends[1]], dim=SAMPLE)
+    above = (made > seen).mean(SAMPLE) + 0.5 * (made == seen).mean(SAMPLE)
+    found = xr.Dataset(
+        {
+            "observed": seen,
+            "median": ranks.isel(quantile=1, drop=True),
+            "lower": ranks.isel(quantile=0, drop=True),
+            "upper": ranks.isel(quantile=2, drop=True),
+            "p_value": 2 * np.minimum(above, 1 - above),
+        }
+    )
+    if not found.sizes:
+        return pd.DataFrame({name: [float(value)] for name, value in found.items()})
+    return found.to_dataframe().reset_index()

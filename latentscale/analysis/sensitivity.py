@@ -1,0 +1,311 @@
+"""Sensitivity: how much priors and scores each drive the parameters and the forecasts."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import arviz_stats as azs
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from latentscale.analysis.forecast import predict
+from latentscale.analysis.leave_one_out import refuse_few_draws
+from latentscale.dims import CELL, CHAIN, DRAW, LOG_LIKELIHOOD, LOG_PRIOR, POSTERIOR, SAMPLE
+from latentscale.errors import FitError, LatentscaleError, SpecError, listed, nearest
+from latentscale.posterior.fit import Fit
+
+FORECAST = "expected score"
+CONFLICT = "prior-data conflict"
+STRONG_PRIOR = "strong prior or weak data"
+LIMIT = 0.05
+_CONSTANT = 1e-12
+_ALPHAS = (0.99, 1.01)
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """Power-scaling sensitivity of parameters and forecasts.
+
+    Attributes
+    ----------
+    table
+        One row a quantity: variable, where, prior and likelihood (sensitivity: distance that
+        the posterior moves per doubling of the component's strength, 0 for none), prior_shift
+        and likelihood_shift (change of the mean per doubling, in posterior standard
+        deviations), diagnosis (empty where both are fine) and driver (the prior that moves it
+        most; empty unless the prior moves it by more than `limit`).
+    by_prior
+        One row a prior: prior, largest (sensitivity over all quantities), variable and where of
+        that quantity, moved (number of quantities moved by more than `limit`).
+    limit
+        Sensitivity from which a component counts (Kallioinen et al. 2024: 0.05).
+    advice
+        What to do, one step an entry.
+    """
+
+    table: pd.DataFrame
+    by_prior: pd.DataFrame
+    limit: float
+    advice: tuple[str, ...]
+
+    @property
+    def flagged(self) -> pd.DataFrame:
+        """Rows with a diagnosis, the most sensitive to the prior first."""
+        rows = self.table[self.table["diagnosis"] != ""]
+        return rows.sort_values("prior", ascending=False, ignore_index=True)
+
+    def __str__(self) -> str:
+        counts = self.table["diagnosis"].value_counts()
+        head = (
+            f"Power-scaling sensitivity of {len(self.table)} quantities: "
+            f"{counts.get(CONFLICT, 0)} with a {CONFLICT}, "
+            f"{counts.get(STRONG_PRIOR, 0)} with a {STRONG_PRIOR}"
+        )
+        return "\n".join([head, *(f"  - {line}" for line in self.advice)])
+
+    def _repr_html_(self) -> str:
+        advice = "".join(f"<li>{escape(line)}</li>" for line in self.advice)
+        head = escape(str(self).splitlines()[0])
+        shown = self.flagged if len(self.flagged) else self.table
+        return f"<p>{head}</p><ul>{advice}</ul>{shown.round(3).to_html(index=False, max_rows=24)}"
+
+
+def sensitivity(
+    fit: Fit,
+    frame: pd.DataFrame | None = None,
+    *,
+    variables: Sequence[str] | None = None,
+    priors: Sequence[str] | None = None,
+    limit: float = LIMIT,
+    seed: int = 0,
+) -> Sensitivity:
+    """Measure how the posterior moves when priors or the likelihood get stronger or weaker.
+
+    The prior (of the top-level parameters) or the likelihood is raised to a power near 1 by
+    importance weights, without refitting; the sensitivity is the derivative of the cumulative
+    Jensen-Shannon distance to the posterior with respect to log2 of the power (Kallioinen et al.
+    2024, "Detecting and diagnosing prior and likelihood sensitivity with power-scaling", eq. 9
+    to 12). Priors of the levels below (families, models) belong to the model and stay.
+
+    Parameters
+    ----------
+    fit
+        A fit with posterior draws.
+    frame
+        Planned models, as for `latentscale.predict`: their expected scores are quantities too.
+    variables
+        Parameters to look at; by default all top-level ones. Empty for forecasts alone.
+    priors
+        Top-level parameters whose priors are scaled together; by default all.
+    limit
+        Sensitivity from which a component counts.
+    seed
+        Seed of the forecasts.
+
+    Returns
+    -------
+    The sensitivity; print it, or read ``.table``, ``.flagged``, ``.by_prior`` and ``.advice``.
+
+    Raises
+    ------
+    FitError
+        If the fit is a point estimate or has fewer than 25 draws.
+    SpecError
+        If a name is not a top-level parameter, or there is nothing to look at.
+    DataError
+        If `frame` is malformed.
+    """
+    refuse_few_draws(fit, "Sensitivity")
+    if isinstance(limit, bool) or not isinstance(limit, int | float) or limit <= 0:
+        raise LatentscaleError(f"limit must be a number above 0, such as 0.05; got {limit!r}.")
+    log_priors = _log_priors(fit)
+    scaled = _named(priors, list(log_priors), "priors")
+    shown = _named(variables, list(log_priors), "variables")
+    quantities = quantities_of(fit, shown, frame, seed)
+    components: dict[str, xr.DataArray] = {
+        "prior": sum((log_priors[name] for name in scaled[1:]), log_priors[scaled[0]]),
+        "likelihood": fit.tree[LOG_LIKELIHOOD].to_dataset()["score"].sum(CELL),
+    }
+    table = _frame_of(quantities)
+    for name, logs in components.items():
+        table[name] = _sensitivities(quantities, logs)
+        table[f"{name}_shift"] = _shifts(quantities, logs)
+    singles = pd.DataFrame({name: _sensitivities(quantities, log_priors[name]) for name in scaled})
+    moved = table["prior"] >= limit
+    weak = table["likelihood"] < limit
+    table["diagnosis"] = np.select([moved & ~weak, moved & weak], [CONFLICT, STRONG_PRIOR], "")
+    table["driver"] = singles.idxmax(axis="columns").where(moved, "")
+    columns = ["variable", "where", "prior", "likelihood", "prior_shift", "likelihood_shift"]
+    table = table[[*columns, "diagnosis", "driver"]]
+    by_prior = _by_prior(singles, table, limit)
+    return Sensitivity(table, by_prior, float(limit), _advice(table, by_prior, limit))
+
+
+def quantities_of(
+    fit: Fit, variables: Sequence[str], frame: pd.DataFrame | None, seed: int
+) -> xr.Dataset:
+    """Return draws of parameters and of the expected scores of planned models.
+
+    Returns
+    -------
+    Dims (chain, draw, ...); expected scores are the variable ``expected score``, dims (chain,
+    draw, model, benchmark).
+
+    Raises
+    ------
+    SpecError
+        If there is neither a parameter nor a frame.
+    """
+    posterior = fit.posterior
+    found = posterior[list(variables)]
+    if frame is not None:
+        mean = predict(fit, frame, seed=seed).mean_draws
+        names = [CHAIN, DRAW]
+        index = pd.MultiIndex.from_product([posterior[name].values for name in names], names=names)
+        labels = xr.Coordinates.from_pandas_multiindex(index, SAMPLE)
+        apart = mean.drop_vars(SAMPLE, errors="ignore").assign_coords(labels).unstack(SAMPLE)
+        found = found.assign({FORECAST: apart.transpose(CHAIN, DRAW, ...)})
+    if not found.data_vars:
+        raise SpecError("There is nothing to look at: name variables, or give a frame.")
+    return found
+
+
+def flat(quantities: xr.Dataset) -> xr.DataArray:
+    """Return all quantities that vary as one array, dims (chain, draw, quantity).
+
+    The coordinates ``variable`` and ``where`` name each.
+    """
+    parts = []
+    for name, draws in quantities.data_vars.items():
+        rest = [dim for dim in draws.dims if dim not in (CHAIN, DRAW)]
+        stacked = draws.stack(quantity=rest, create_index=False) if rest else draws
+        labels = _labels(draws, [str(dim) for dim in rest])
+        bare = stacked.drop_vars([c for c in stacked.coords if c not in (CHAIN, DRAW)])
+        bare = bare if rest else bare.expand_dims("quantity")
+        named = bare.assign_coords(
+            variable=("quantity", [str(name)] * len(labels)), where=("quantity", labels)
+        )
+        parts.append(named.rename(None).transpose(CHAIN, DRAW, "quantity"))
+    joined = xr.concat(parts, dim="quantity")
+    return joined[{"quantity": (joined.std((CHAIN, DRAW)) > _CONSTANT).values}]
+
+
+def _labels(draws: xr.DataArray, dims: list[str]) -> list[str]:
+    if not dims:
+        return [""]
+    index = pd.MultiIndex.from_product([draws[dim].values for dim in dims])
+    return [", ".join(str(part) for part in place) for place in index]
+
+
+def _frame_of(quantities: xr.Dataset) -> pd.DataFrame:
+    found = flat(quantities)
+    return pd.DataFrame({name: found[name].values for name in ("variable", "where")})
+
+
+def _log_priors(fit: Fit) -> dict[str, xr.DataArray]:
+    """Return log prior densities of top-level parameters, summed over what varies."""
+    group = fit.tree[LOG_PRIOR].to_dataset()
+    found = {}
+    for name, density in group.data_vars.items():
+        # What is constant by construction (an anchor's loading) has no say in the weights.
+        varies = density.std((CHAIN, DRAW)) > _CONSTANT
+        inside = density.where(np.isfinite(density) & varies, 0.0)
+        found[str(name)] = inside.sum([dim for dim in density.dims if dim not in (CHAIN, DRAW)])
+    if not found:
+        raise FitError("The fit holds no log prior densities; fit again with this version.")
+    return found
+
+
+def _named(names: Sequence[str] | None, allowed: list[str], what: str) -> list[str]:
+    if names is None:
+        return allowed
+    if isinstance(names, str):
+        raise SpecError(f'{what} must be a list of names, such as ["{names}"]; got one string.')
+    for name in names:
+        if name not in allowed:
+            raise SpecError(
+                f'{what}: "{name}" is not a top-level parameter of this fit; allowed are '
+                f"{listed(allowed, 30)}." + nearest(str(name), allowed)
+            )
+    if what == "priors" and not names:
+        raise SpecError(f"{what} is empty; name at least one of {listed(allowed, 30)}.")
+    return list(names)
+
+
+def _sensitivities(quantities: xr.Dataset, logs: xr.DataArray) -> np.ndarray:
+    """Return the power-scaling sensitivity of each quantity to one component."""
+    draws = flat(quantities).drop_vars(["variable", "where"])
+    group: dict[str, Any] = {
+        POSTERIOR: xr.Dataset({"q": draws}),
+        LOG_LIKELIHOOD: xr.Dataset({"component": logs.transpose(CHAIN, DRAW)}),
+    }
+    if float(logs.std()) < _CONSTANT:
+        return np.zeros(draws.sizes["quantity"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = azs.psense(
+            xr.DataTree.from_dict(group), group="likelihood", alphas=_ALPHAS, sample_dims=None
+        )
+    return found["q"].values
+
+
+def _shifts(quantities: xr.Dataset, logs: xr.DataArray) -> np.ndarray:
+    """Return the change of each mean per doubling of a component, in standard deviations.
+
+    The derivative of a mean with respect to the power is its covariance with the log density.
+    """
+    draws = flat(quantities)
+    covariance = xr.cov(draws, logs, dim=(CHAIN, DRAW))
+    return (np.log(2) * covariance / draws.std((CHAIN, DRAW))).values
+
+
+def _by_prior(singles: pd.DataFrame, table: pd.DataFrame, limit: float) -> pd.DataFrame:
+    rows = []
+    for name in singles:
+        worst = int(singles[name].to_numpy().argmax())
+        rows.append(
+            {
+                "prior": str(name),
+                "largest": float(singles[name].iloc[worst]),
+                "variable": table["variable"].iloc[worst],
+                "where": table["where"].iloc[worst],
+                "moved": int((singles[name] >= limit).sum()),
+            }
+        )
+    found = pd.DataFrame(rows)
+    return found.sort_values("largest", ascending=False, ignore_index=True)
+
+
+def _advice(table: pd.DataFrame, by_prior: pd.DataFrame, limit: float) -> tuple[str, ...]:
+    lines = []
+    for diagnosis, step in (
+        (CONFLICT, "prior and scores pull apart: check that the prior says what you mean"),
+        (STRONG_PRIOR, "the scores tell little, so the prior decides: state it as an assumption"),
+    ):
+        rows = table[table["diagnosis"] == diagnosis].sort_values("prior", ascending=False)
+        if len(rows):
+            names = [
+                f"{r.variable} [{r.where}]" if r.where else str(r.variable)
+                for r in rows.itertuples()
+            ]
+            lines.append(f"{len(rows)} quantities with a {diagnosis} ({listed(names, 4)}): {step}.")
+    forecasts = table[table["variable"] == FORECAST]
+    moved = int((forecasts["prior"] >= limit).sum())
+    if len(forecasts):
+        lines.append(
+            f"{moved} of {len(forecasts)} forecasts move with the priors"
+            + (
+                "; refit with other priors to see how far (latentscale.sensitivity_grid)."
+                if moved
+                else "."
+            )
+        )
+    if len(lines) and (by_prior["moved"] > 0).any():
+        top = by_prior.iloc[0]
+        lines.append(f'The prior of "{top["prior"]}" moves the most.')
+    return tuple(lines)

@@ -1,0 +1,262 @@
+"""Plots of checks: residual map, predictive statistics, outliers."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
+
+from latentscale.analysis.check import FitCheck
+from latentscale.analysis.predictive import PredictiveCheck
+from latentscale.dims import BENCHMARK, MODEL
+from latentscale.errors import DataError, listed, nearest
+from latentscale.plots.style import (
+    BLACK,
+    BLUE,
+    GREY,
+    SCORE_LABEL,
+    VERMILLION,
+    Sheet,
+    heading,
+    legend,
+    panels,
+    percent_axis,
+    title,
+)
+
+_ROW_INCHES = 0.17
+_GROUP_INCHES = 0.24
+_MAX_ROWS = 40
+_MAX_NAME = 30
+_REACH = 4.0
+
+
+def plot_residuals(check: FitCheck, *, rows: int = _MAX_ROWS) -> Sheet:
+    """Draw leave-one-out residuals as a map of models and benchmarks.
+
+    Parameters
+    ----------
+    check
+        From `latentscale.check`.
+    rows
+        Largest number of models; those with the largest residuals are shown, family by family.
+
+    Returns
+    -------
+    Sheet
+        A matplotlib figure, not registered with pyplot.
+    """
+    if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
+        raise DataError(f"rows must be a whole number of at least 1; got {rows!r}.")
+    grid = check.residuals.transpose(MODEL, BENCHMARK)
+    worst = abs(grid).max(BENCHMARK).to_series().sort_values(ascending=False)
+    kept = set(worst.head(rows).index)
+    order = sorted(kept, key=lambda name: (str(grid["family"].sel(model=name).item()), name))
+    shown = grid.sel({MODEL: order})
+    names = [str(name) for name in grid[BENCHMARK].values]
+    width, height = 1.6 + 0.5 * len(names), 0.9 + _ROW_INCHES * len(order)
+    figure, (panel,) = panels(1, columns=1, width=width, height=height)
+    colours = mpl.colormaps["PuOr_r"].copy()
+    colours.set_bad("white")
+    image = panel.pcolormesh(
+        np.ma.masked_invalid(shown.values), cmap=colours, vmin=-_REACH, vmax=_REACH
+    )
+    panel.grid(False)
+    doubtful = np.argwhere(shown.notnull().values & ~shown["reliable"].values)
+    panel.scatter(
+        doubtful[:, 1] + 0.5,
+        doubtful[:, 0] + 0.5,
+        s=9,
+        color=BLACK,
+        edgecolors="white",
+        linewidths=0.5,
+        label="Pareto k too high: residual too small",
+    )
+    found = set(zip(check.outliers["model"], check.outliers["benchmark"], strict=True))
+    at = [(names.index(b) + 0.5, order.index(m) + 0.5) for m, b in found if m in kept]
+    panel.scatter(
+        [x for x, _ in at],
+        [y for _, y in at],
+        s=60,
+        marker="s",
+        facecolors="none",
+        edgecolors=BLACK,
+        linewidths=1.3,
+        path_effects=[withStroke(linewidth=3.2, foreground="white")],
+        label="outlier",
+    )
+    panel.set_xticks(np.arange(len(names)) + 0.5, names, rotation=45, ha="right")
+    panel.set_yticks(np.arange(len(order)) + 0.5, [_cut(str(name)) for name in order], fontsize=7)
+    for text in [*panel.get_xticklabels(), *panel.get_yticklabels()]:
+        text.set_parse_math(False)
+    panel.set_ylim(len(order), 0)
+    bar = figure.colorbar(image, ax=panel, extend="both", shrink=0.6, aspect=30)
+    bar.set_label("residual (predictive sd, logit scale)", fontsize=8.5)
+    cut = f", {len(order)} of {grid.sizes[MODEL]} models" if len(order) < grid.sizes[MODEL] else ""
+    title(
+        figure,
+        f"Leave-one-out residuals{cut}",
+        "Orange: higher than the other scores say. Purple: lower. White: not measured.",
+    )
+    legend(figure, [panel])
+    return figure
+
+
+def plot_predictive(
+    check: PredictiveCheck,
+    *,
+    by: str = "benchmark",
+    statistics: tuple[str, ...] = ("mean", "sd", "smallest", "largest"),
+    rows: int = _MAX_ROWS,
+) -> Sheet:
+    """Draw observed statistics of groups of scores beside those of replicated tables.
+
+    Parameters
+    ----------
+    check
+        From `latentscale.prior_predictive` or `latentscale.posterior_predictive`.
+    by
+        ``"benchmark"``, ``"family"`` or ``"all"``.
+    statistics
+        Names of statistics, one panel each.
+    rows
+        Largest number of groups; those with the smallest p-values are shown.
+
+    Returns
+    -------
+    Sheet
+        A matplotlib figure, not registered with pyplot.
+
+    Raises
+    ------
+    DataError
+        If `by` or a statistic is unknown.
+    """
+    table = check.table[check.table["by"] == by]
+    if table.empty:
+        allowed = list(dict.fromkeys(check.table["by"]))
+        raise DataError(f'by is "{by}"; allowed are {listed(allowed)}.' + nearest(by, allowed))
+    known = list(dict.fromkeys(table["statistic"]))
+    for name in statistics:
+        if name not in known:
+            raise DataError(
+                f'There is no statistic "{name}"; known are {listed(known)}.' + nearest(name, known)
+            )
+    if not statistics:
+        raise DataError(f"Name at least one statistic; known are {listed(known)}.")
+    lowest = (
+        table[table["statistic"].isin(statistics)].groupby("group", sort=False)["p_value"].min()
+    )
+    kept = set(lowest.sort_values().head(rows).index)
+    groups = [group for group in lowest.index if group in kept]
+    columns = min(len(statistics), 4)
+    figure, axes = panels(
+        len(statistics), columns=columns, width=2.3, height=0.6 + _GROUP_INCHES * len(groups)
+    )
+    for name, panel in zip(statistics, axes, strict=True):
+        heading(panel, name)
+        part = table[table["statistic"] == name].set_index("group")
+        _statistic(panel, part.loc[[g for g in groups if g in part.index]], groups, check)
+        percent_axis(panel.xaxis)
+    for panel in axes[-columns:]:
+        panel.set_xlabel(SCORE_LABEL, fontsize=8.5)
+    for panel in axes[::columns]:
+        panel.set_yticks(range(len(groups)), [_cut(str(group)) for group in groups])
+        for text in panel.get_yticklabels():
+            text.set_parse_math(False)
+    axes[0].set_ylim(len(groups) - 0.4, -0.6)
+    title(
+        figure,
+        f"{check.kind.capitalize()} predictive check by {by}",
+        f"Lines: {check.prob:.0%} interval over {check.draws.sizes['sample']} replicated tables.",
+    )
+    legend(figure, axes)
+    return figure
+
+
+def plot_outliers(check: FitCheck, *, rows: int = 20) -> Sheet:
+    """Draw the outliers, and what looks odd but is unsettled, with their expected intervals.
+
+    Parameters
+    ----------
+    check
+        From `latentscale.check`.
+    rows
+        Largest number of scores shown, the worst first.
+
+    Returns
+    -------
+    Sheet
+        A matplotlib figure, not registered with pyplot.
+
+    Raises
+    ------
+    DataError
+        If there is nothing to show.
+    """
+    settled = check.outliers.assign(kind="outlier")
+    both = pd.concat([settled, check.unsettled.assign(kind="unsettled")], ignore_index=True)
+    both = both.head(rows)
+    if both.empty:
+        raise DataError("No score is an outlier or unsettled; there is nothing to draw.")
+    figure, (panel,) = panels(1, columns=1, width=5.4, height=0.6 + 0.28 * len(both))
+    places = np.arange(len(both))
+    panel.hlines(
+        places,
+        both["lower"],
+        both["upper"],
+        color=BLUE,
+        lw=2.4,
+        label=f"{check.loo.prob:.0%} interval from the other scores",
+    )
+    for kind, color in (("outlier", VERMILLION), ("unsettled", GREY)):
+        mine = (both["kind"] == kind).to_numpy()
+        panel.scatter(
+            both["score"][mine],
+            places[mine],
+            s=36,
+            marker="D",
+            color=color,
+            zorder=3,
+            label=f"measured score, {kind}" if mine.any() else "",
+        )
+    labels = [f"{_cut(m)}: {b}" for m, b in zip(both["model"], both["benchmark"], strict=True)]
+    panel.set_yticks(places, labels)
+    for text in panel.get_yticklabels():
+        text.set_parse_math(False)
+    panel.set_ylim(len(both) - 0.4, -0.6)
+    percent_axis(panel.xaxis)
+    panel.set_xlabel(SCORE_LABEL)
+    title(
+        figure,
+        "Scores far from what the others say",
+        f"Outliers: residual beyond {check.threshold:.1f} predictive standard deviations.",
+    )
+    legend(figure, [panel])
+    return figure
+
+
+def _statistic(panel: Axes, part: pd.DataFrame, groups: list[str], check: PredictiveCheck) -> None:
+    places = np.array([groups.index(group) for group in part.index])
+    panel.hlines(places, part["lower"], part["upper"], color=BLUE, lw=2, label="replicated tables")
+    outside = ((part["observed"] < part["lower"]) | (part["observed"] > part["upper"])).to_numpy()
+    for chosen, color, label in (
+        (~outside, BLACK, "measured"),
+        (outside, VERMILLION, "measured, outside the interval"),
+    ):
+        if chosen.any():
+            panel.scatter(
+                part["observed"][chosen],
+                places[chosen],
+                s=26,
+                marker="D",
+                color=color,
+                zorder=3,
+                label=label,
+            )
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= _MAX_NAME else name[: _MAX_NAME - 1] + "…"

@@ -1,0 +1,58 @@
+"""The plot of a comparison: differences in predictive density and stacking weights."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from latentscale.analysis.compare import Comparison
+from latentscale.plots.style import BLACK, BLUE, VERMILLION, Sheet, heading, legend, panels, title
+
+_ROW_INCHES = 0.34
+
+
+def plot_compare(comparison: Comparison) -> Sheet:
+    """Draw each model's difference from the best with two standard errors, and its weight.
+
+    Parameters
+    ----------
+    comparison
+        From `latentscale.compare` or `latentscale.compare_backtests`.
+
+    Returns
+    -------
+    Sheet
+        A matplotlib figure, not registered with pyplot.
+    """
+    table = comparison.table
+    places = np.arange(len(table))
+    height = 0.7 + _ROW_INCHES * len(table)
+    figure, (gap, weight) = panels(2, columns=2, width=3.4, height=height)
+    heading(gap, "log predictive density")
+    gap.hlines(
+        places,
+        table["difference"] - 2 * table["difference_se"],
+        table["difference"] + 2 * table["difference_se"],
+        color=BLUE,
+        lw=2,
+        label="two standard errors (bootstrap over families)",
+    )
+    gap.scatter(table["difference"], places, s=30, color=BLUE, zorder=3, label="difference")
+    gap.axvline(0, color=BLACK, lw=1, ls="--", label="the best")
+    gap.set_xlabel("difference from the best (right is better)", fontsize=8.5)
+    heading(weight, "stacking weight")
+    weight.barh(places, table["weight"], height=0.5, color=VERMILLION)
+    weight.set_xlim(0, 1)
+    weight.set_xlabel("weight in the stacked forecast", fontsize=8.5)
+    gap.set_yticks(places, [str(name) for name in table["name"]])
+    for text in gap.get_yticklabels():
+        text.set_parse_math(False)
+    gap.set_ylim(len(table) - 0.5, -0.5)
+    cells = int(table["cells"].iloc[0])
+    if comparison.held_out:
+        caption = f"{cells} held-out scores, exact."
+    else:
+        heavy = ", ".join(str(count) for count in table["high_k"])
+        caption = f"{cells} scores, leave-one-out by weights; scores with high Pareto k: {heavy}."
+    title(figure, "Predictive accuracy", caption)
+    legend(figure, [gap, weight])
+    return figure

@@ -1,0 +1,200 @@
+"""Plots of sensitivity: power-scaling, tornado of refits, influence of families."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from latentscale.analysis.influence import FamilyInfluence
+from latentscale.analysis.sensitivity import CONFLICT, STRONG_PRIOR, Sensitivity
+from latentscale.analysis.sensitivity_grid import BASE, SensitivityGrid
+from latentscale.errors import DataError, listed, nearest
+from latentscale.plots.style import (
+    BLACK,
+    BLUE,
+    GREY,
+    VERMILLION,
+    Sheet,
+    heading,
+    legend,
+    panels,
+    title,
+)
+
+_ROW_INCHES = 0.24
+_MAX_NAME = 40
+_SHOWN = 20
+
+
+def plot_sensitivity(found: Sensitivity, *, rows: int = _SHOWN) -> Sheet:
+    """Draw how far priors and scores move each quantity, the most prior-sensitive first.
+
+    Parameters
+    ----------
+    found
+        From `latentscale.sensitivity`.
+    rows
+        Largest number of quantities shown.
+
+    Returns
+    -------
+    Sheet
+        A matplotlib figure, not registered with pyplot.
+    """
+    _check_rows(rows)
+    table = found.table.sort_values("prior", ascending=False).head(rows)
+    figure, (panel,) = panels(1, columns=1, width=5.6, height=0.5 + _ROW_INCHES * len(table))
+    places = np.arange(len(table))
+    panel.hlines(places, table["prior"], table["likelihood"], color=GREY, lw=1)
+    for name, color, marker in (("prior", VERMILLION, "o"), ("likelihood", BLUE, "D")):
+        panel.scatter(table[name], places, s=28, color=color, marker=marker, zorder=3, label=name)
+    panel.axvline(found.limit, color=BLACK, lw=1, ls="--", label=f"limit {found.limit:g}")
+    panel.set_xlim(left=0)
+    panel.set_xlabel("sensitivity (distance per doubling of strength)")
+    _names(panel, list(_quantities(table)))
+    counts = found.table["diagnosis"].value_counts()
+    cut = f", {len(table)} of {len(found.table)} shown" if len(table) < len(found.table) else ""
+    title(
+        figure,
+        f"Sensitivity to the priors and to the scores{cut}",
+        f"{counts.get(CONFLICT, 0)} with a {CONFLICT} (both past the limit), "
+        f"{counts.get(STRONG_PRIOR, 0)} with a {STRONG_PRIOR}.",
+    )
+    legend(figure, [panel])
+    return figure
+
+
+def plot_tornado(
+    grid: SensitivityGrid, *, variable: str | None = None, rows: int = _SHOWN
+) -> Sheet:
+    """Draw how far each quantity's median moves between variants, the widest first.
+
+    Parameters
+    ----------
+    grid
+        From `latentscale.sensitivity_grid` or `latentscale.leave_families_out`.
+    variable
+        One variable alone, such as ``"expected score"``, in its own units (a score in
+        fractions); by default all, in posterior standard deviations of the base.
+    rows
+        Largest number of quantities shown.
+
+    Returns
+    -------
+    Sheet
+        A matplotlib figure, not registered with pyplot.
+
+    Raises
+    ------
+    DataError
+        If the grid does not hold `variable`.
+    """
+    _check_rows(rows)
+    moved = grid.table[grid.table["variant"] != BASE]
+    known = list(dict.fromkeys(moved["variable"]))
+    if variable is not None and variable not in known:
+        raise DataError(
+            f'The grid holds no variable "{variable}"; it has {listed(known, 20)}.'
+            + nearest(variable, known)
+        )
+    value = "change_in_sd" if variable is None else "change"
+    moved = moved if variable is None else moved[moved["variable"] == variable]
+    ends = moved.groupby(["variable", "where"], sort=False)[value].agg(["min", "max"])
+    size = ends.abs().max(axis="columns").sort_values(ascending=False).head(rows)
+    figure, (panel,) = panels(1, columns=1, width=5.6, height=0.6 + _ROW_INCHES * len(size))
+    for place, key in enumerate(size.index):
+        part = moved[(moved["variable"] == key[0]) & (moved["where"] == key[1])]
+        low, high = min(ends.loc[key, "min"], 0.0), max(ends.loc[key, "max"], 0.0)
+        panel.barh(place, -low, left=low, height=0.62, color=VERMILLION, label="lower than base")
+        panel.barh(place, high, height=0.62, color=BLUE, label="higher than base")
+        panel.scatter(
+            part[value], [place] * len(part), s=9, color=BLACK, zorder=3, label="one variant"
+        )
+    panel.axvline(0, color=BLACK, lw=1)
+    panel.set_xlabel(
+        "change of the median (posterior standard deviations of the base)"
+        if variable is None
+        else f"change of the median of {variable}"
+    )
+    _names(panel, [_name(*key) if variable is None else key[1] or key[0] for key in size.index])
+    cut = f", {len(size)} of {len(ends)} quantities shown" if len(size) < len(ends) else ""
+    title(
+        figure,
+        f"What {len(grid.variants)} variants change{cut}",
+        f"Variants: {_cut(', '.join(grid.variants), 80)}.",
+    )
+    legend(figure, [panel])
+    return figure
+
+
+def plot_influence(found: FamilyInfluence, *, rows: int = _SHOWN) -> Sheet:
+    """Draw the largest change that leaving each family out makes, and Pareto k.
+
+    Parameters
+    ----------
+    found
+        From `latentscale.family_influence`.
+    rows
+        Largest number of families shown, the most influential first.
+
+    Returns
+    -------
+    Sheet
+        A matplotlib figure, not registered with pyplot.
+    """
+    _check_rows(rows)
+    table = found.families.head(rows)
+    height = 0.6 + _ROW_INCHES * len(table)
+    figure, (change, weight) = panels(2, columns=2, width=3.3, height=height)
+    places = np.arange(len(table))
+    known = table["reliable"].to_numpy(dtype=bool)
+    heading(change, "largest change")
+    for chosen, color, label in (
+        (known, BLUE, "reliable"),
+        (~known, GREY, "rough: Pareto k too high"),
+    ):
+        change.barh(
+            places[chosen], table["largest_in_sd"][chosen], height=0.62, color=color, label=label
+        )
+    change.set_xlabel("posterior standard deviations")
+    heading(weight, "Pareto k of its weights")
+    weight.scatter(table["pareto_k"], places, s=24, color=VERMILLION)
+    weight.axvline(found.k_limit, color=BLACK, lw=1, ls="--", label=f"limit {found.k_limit:.2f}")
+    weight.set_xlabel("Pareto k")
+    _names(change, [str(name) for name in table["family"]])
+    cut = (
+        f", {len(table)} of {len(found.families)} shown" if len(table) < len(found.families) else ""
+    )
+    title(
+        figure,
+        f"Influence of single families{cut}",
+        "Largest change of any quantity's median when the family is left out.",
+    )
+    legend(figure, [change, weight])
+    return figure
+
+
+def _check_rows(rows: int) -> None:
+    if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
+        raise DataError(f"rows must be a whole number of at least 1; got {rows!r}.")
+
+
+def _quantities(table: pd.DataFrame) -> list[str]:
+    return [_name(str(v), str(w)) for v, w in zip(table["variable"], table["where"], strict=True)]
+
+
+def _name(variable: str, where: str) -> str:
+    return f"{variable} [{where}]" if where else variable
+
+
+def _names(panel: Axes, names: list[str]) -> None:
+    """Label rows from the top down."""
+    panel.set_yticks(range(len(names)), [_cut(name, _MAX_NAME) for name in names])
+    for text in panel.get_yticklabels():
+        text.set_parse_math(False)
+    panel.set_ylim(len(names) - 0.4, -0.6)
+
+
+def _cut(name: str, limit: int) -> str:
+    return name if len(name) <= limit else name[: limit - 1] + "…"

@@ -1,0 +1,172 @@
+"""Checks: a spoiled score is found and named, a sound table raises no alarm, p-values by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import latentscale as ls
+from latentscale.analysis import check as module
+from latentscale.analysis.check import uniform_p_value
+from latentscale.posterior.fit import Fit
+
+Spoiled = tuple[ls.Scores, tuple[str, str]]
+
+
+@pytest.fixture(scope="module")
+def checked(pooled_fit: Fit) -> ls.FitCheck:
+    return ls.check(pooled_fit, false_alarms=0.01, seed=4)
+
+
+def test_only_the_spoiled_score_is_an_outlier(checked: ls.FitCheck, spoiled: Spoiled) -> None:
+    assert list(zip(checked.outliers["model"], checked.outliers["benchmark"], strict=True)) == [
+        spoiled[1]
+    ]
+    row = checked.outliers.iloc[0]
+    assert abs(row["z"]) > checked.threshold > 3
+    assert row["basis"] == "importance weights"
+    assert spoiled[1][0] in str(checked) and "Look at each outlier" in str(checked)
+    said = "no better than guessing" if row["score"] < 0.5 else "contamination"
+    assert said in row["advice"]
+
+
+def test_residuals_are_a_map_of_the_table(checked: ls.FitCheck, pooled_fit: Fit) -> None:
+    table = checked.loo.table.set_index(["model", "benchmark"])["z"]
+    grid = checked.residuals
+    assert int(grid.notnull().sum()) == len(table) == pooled_fit.scores.n_observed
+    for model, benchmark in table.index[::50]:
+        assert float(grid.sel(model=model, benchmark=benchmark)) == table[(model, benchmark)]
+    clean = checked.by_benchmark.set_index("benchmark").drop(index="alpha")
+    assert ((clean["rms_z"] > 0.8) & (clean["rms_z"] < 1.25)).all()
+    assert checked.by_family["scores"].sum() == len(table)
+
+
+def test_pit_of_a_right_spec_are_uniform_and_of_a_wrong_one_not(checked: ls.FitCheck) -> None:
+    assert checked.pit_p_value > 0.01
+    rng = np.random.default_rng(1)
+    assert uniform_p_value(pd.Series(rng.beta(0.6, 0.6, 500))) < 0.001
+    flat = [uniform_p_value(pd.Series(rng.uniform(size=200))) for _ in range(200)]
+    assert np.mean(np.array(flat) < 0.05) < 0.12
+    assert np.isnan(uniform_p_value(pd.Series([0.5] * 5)))
+
+
+def test_a_model_that_is_off_on_everything_points_to_its_metadata(
+    checked: ls.FitCheck, pooled_fit: Fit
+) -> None:
+    table = checked.loo.table.copy()
+    model = pooled_fit.scores.models[2]
+    table.loc[table["model"] == model, "z"] = -6.0
+    rows = table[table["model"] == model]
+    assert all("check its size" in line for line in module._advice_for(pooled_fit, rows, table))
+
+
+def test_suspects_are_settled_by_a_refit_without_them(
+    pooled_fit: Fit, spoiled: Spoiled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The refit is replaced by the same fit: what counts is what it is asked and how it is used."""
+    asked = []
+
+    def run_fit(spec, scores, *, method, seed, progress):  # type: ignore[no-untyped-def]
+        asked.append(scores)
+        return pooled_fit
+
+    real = module.leave_one_out
+
+    def doubtful(fit: Fit, **settings: object) -> ls.LeaveOneOut:
+        found = real(fit, **settings)  # type: ignore[arg-type]
+        table = found.table.copy()
+        table.loc[[0, 1], ["reliable", "z"]] = [False, 2.5]
+        return replace(found, table=table)
+
+    monkeypatch.setattr(module, "run_fit", run_fit)
+    monkeypatch.setattr(module, "leave_one_out", doubtful)
+    before = ls.check(pooled_fit, false_alarms=0.01, seed=4)
+    assert len(before.unsettled) == 2 and len(before.outliers) == 1
+    assert any("settles them" in line for line in before.advice)
+    with pytest.warns(ls.FitWarning, match="The refit"):
+        method = ls.NUTS(draws=10, tune=10, chains=2)
+        after = ls.check(pooled_fit, refit=method, false_alarms=0.01, seed=4)
+    hidden = pooled_fit.scores.n_observed - asked[0].n_observed
+    assert hidden == 3
+    assert after.unsettled.empty
+    assert list(after.outliers["model"]) == [spoiled[1][0]]
+    assert list(after.outliers["basis"]) == ["refit"]
+
+
+def test_misuse_is_refused(
+    pooled_fit: Fit, prior_fit: Callable[..., Fit], quick_spec: ls.ModelSpec
+) -> None:
+    with pytest.raises(ls.FitError, match="false_alarms"):
+        ls.check(pooled_fit, false_alarms=0)
+    with pytest.raises(ls.FitError, match=r"refit must be a method"):
+        ls.check(pooled_fit, refit="nuts")  # type: ignore[arg-type]
+    with pytest.raises(ls.FitError, match="at least 25"):
+        ls.check(prior_fit(quick_spec, pooled_fit.scores, draws=5))
+
+
+def test_posterior_predictive_statistics_by_hand(pooled_fit: Fit) -> None:
+    found = ls.posterior_predictive(pooled_fit, prob=0.8, seed=2)
+    table = found.table.set_index(["by", "group", "statistic"])
+    observed = pooled_fit.scores.dataset["score"]
+    beta = table.loc[("benchmark", "beta", "mean")]
+    assert beta["observed"] == pytest.approx(float(observed.sel(benchmark="beta").mean()))
+    replicated = found.draws.sel(benchmark="beta").where(observed.sel(benchmark="beta").notnull())
+    means = replicated.mean("model")
+    assert beta["lower"] == pytest.approx(float(means.quantile(0.1)))
+    above = float((means > beta["observed"]).mean())
+    assert beta["p_value"] == pytest.approx(2 * min(above, 1 - above), abs=0.01)
+    family = table.loc[("family", "fam03", "largest")]
+    mine = observed.sel(model=[m for m in pooled_fit.scores.models if m.startswith("fam03")])
+    assert family["observed"] == pytest.approx(float(mine.max()))
+    share = table.loc[("benchmark", "beta", "share below floor"), "observed"]
+    known = observed.sel(benchmark="beta").dropna("model")
+    assert share == pytest.approx(float((known < 0.25).mean()))
+    assert table.loc[("all", "all", "mean"), "p_value"] > 0.05
+    assert "Posterior predictive check" in str(found)
+
+
+def test_a_wrong_noise_shows_in_the_posterior_predictive_check(pooled_fit: Fit) -> None:
+    posterior = pooled_fit.posterior
+    narrow = posterior.assign(precision=posterior["precision"] * 100)
+    groups = {name: pooled_fit.tree[name].to_dataset() for name in pooled_fit.tree.children}
+    from xarray import DataTree
+
+    wrong = replace(pooled_fit, tree=DataTree.from_dict({**groups, "posterior": narrow}))
+    right, off = (ls.posterior_predictive(f, seed=2) for f in (pooled_fit, wrong))
+    assert len(off.surprising) > 3 * len(right.surprising)
+
+
+def test_prior_predictive_covers_tables_of_its_own_prior(
+    quick_spec: ls.ModelSpec, small_scores: ls.Scores
+) -> None:
+    found = ls.prior_predictive(quick_spec, small_scores, draws=60, seed=1)
+    assert found.draws.sizes == {"sample": 60, "model": 12, "benchmark": 4}
+    measured = small_scores.dataset["score"].notnull()
+    assert bool((found.draws.notnull() == measured).all())
+    p_values = []
+    for seed in range(5):
+        table = ls.simulate(quick_spec, small_scores, seed=100 + seed).scores
+        again = ls.prior_predictive(quick_spec, table, draws=30, seed=seed).table
+        p_values.append(again.query("by == 'all' and statistic == 'mean'")["p_value"].item())
+    assert 0.15 < np.mean(p_values) < 0.85
+    again = ls.prior_predictive(quick_spec, small_scores, draws=60, seed=1)
+    np.testing.assert_array_equal(found.draws, again.draws)
+
+
+def test_a_prior_that_rules_the_scores_out_is_seen(
+    quick_spec: ls.ModelSpec, small_scores: ls.Scores
+) -> None:
+    sure = quick_spec.with_priors({"intercept": {"dist": "Normal", "mu": -6, "sigma": 0.1}})
+    found = ls.prior_predictive(sure, small_scores, draws=40)
+    means = found.surprising.query("by == 'benchmark' and statistic == 'mean'")
+    assert len(means) == 4 and (means["p_value"] < 0.05).all()
+    with pytest.raises(ls.DataError, match="at least 20"):
+        ls.prior_predictive(quick_spec, small_scores, draws=3)
+    with pytest.raises(ls.SpecError, match="ModelSpec"):
+        ls.prior_predictive("latentscale", small_scores)  # type: ignore[arg-type]
+    with pytest.raises(ls.DataError, match="Scores"):
+        ls.prior_predictive(quick_spec, small_scores.to_frame())  # type: ignore[arg-type]

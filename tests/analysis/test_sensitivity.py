@@ -1,0 +1,250 @@
+"""Sensitivity against a conjugate normal in closed form, and what refits and weights say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from scipy import stats
+
+import latentscale as ls
+from latentscale.analysis import sensitivity_grid as grids
+from latentscale.analysis.sensitivity import CONFLICT, FORECAST, STRONG_PRIOR
+from latentscale.posterior.fit import Fit
+
+FRAME = pd.DataFrame({"model": ["new"], "family": ["fam00"], "params_b": [30.0], "tokens_t": [5.0]})
+
+
+def conjugate(fit: Fit, prior_mean: float, prior_sd: float, data_sd: float) -> Fit:
+    """Return the fit with posterior draws of theta ~ N(prior), one y = 0 ~ N(theta, data_sd)."""
+    rng = np.random.default_rng(1)
+    precision = prior_sd**-2 + data_sd**-2
+    mean = prior_mean * prior_sd**-2 / precision
+    theta = rng.normal(mean, precision**-0.5, (4, 2500))
+    dims = ("chain", "draw")
+
+    def dataset(**values: np.ndarray) -> xr.Dataset:
+        return xr.Dataset({name: (dims, value) for name, value in values.items()})
+
+    likelihood = stats.norm(theta, data_sd).logpdf(0.0)[..., None]
+    groups = {
+        "posterior": dataset(theta=theta, other=rng.normal(size=theta.shape)),
+        "log_prior": dataset(
+            theta=stats.norm(prior_mean, prior_sd).logpdf(theta), other=np.zeros(theta.shape)
+        ),
+        "log_likelihood": xr.Dataset({"score": ((*dims, "cell"), likelihood)}),
+    }
+    return replace(fit, tree=xr.DataTree.from_dict(groups))
+
+
+@pytest.fixture(scope="module")
+def small(prior_fit: Callable[..., Fit], quick_spec: ls.ModelSpec, small_scores: ls.Scores) -> Fit:
+    return prior_fit(quick_spec, small_scores, draws=200)
+
+
+def shift(prior_mean: float, prior_sd: float, data_sd: float) -> float:
+    """Return d mean / d log2 power of the prior over the sd, by the conjugate formulas."""
+
+    def mean(power: float) -> float:
+        return power * prior_mean * prior_sd**-2 / (power * prior_sd**-2 + data_sd**-2)
+
+    step = 1e-4
+    slope = (mean(2**step) - mean(2**-step)) / (2 * step)
+    return slope * np.sqrt(prior_sd**-2 + data_sd**-2)
+
+
+@pytest.mark.parametrize(
+    ("prior", "data_sd", "diagnosis"),
+    [((0.0, 20.0), 1.0, ""), ((4.0, 1.0), 1.0, CONFLICT), ((0.5, 1.0), 40.0, STRONG_PRIOR)],
+)
+def test_a_conjugate_normal(
+    small: Fit, prior: tuple[float, float], data_sd: float, diagnosis: str
+) -> None:
+    found = ls.sensitivity(conjugate(small, *prior, data_sd))
+    rows = found.table.set_index("variable")
+    assert rows.loc["theta", "diagnosis"] == diagnosis
+    assert rows.loc["theta", "prior_shift"] == pytest.approx(shift(*prior, data_sd), abs=0.03)
+    assert rows.loc["other", "prior"] < 0.05
+    if diagnosis:
+        assert rows.loc["theta", "driver"] == "theta"
+        assert found.flagged["variable"].tolist() == ["theta"]
+        assert diagnosis in str(found) and found.by_prior["moved"].iloc[0] == 1
+    else:
+        assert found.flagged.empty and found.advice == ()
+
+
+def test_prior_and_likelihood_pull_against_each_other(small: Fit) -> None:
+    row = ls.sensitivity(conjugate(small, 4.0, 1.0, 1.0), variables=["theta"]).table.iloc[0]
+    # Both hold the mean in place: what one would move it, the other moves back.
+    assert row["prior_shift"] == pytest.approx(-row["likelihood_shift"], abs=0.1)
+
+
+def test_a_real_fit_with_forecasts(pooled_fit: Fit) -> None:
+    frame = FRAME.copy()
+    found = ls.sensitivity(pooled_fit, frame, seed=1)
+    pd.testing.assert_frame_equal(frame, FRAME)
+    forecasts = found.table[found.table["variable"] == FORECAST]
+    assert list(forecasts["where"]) == [f"new, {b}" for b in pooled_fit.scores.benchmarks]
+    assert (forecasts["prior"] < 0.05).all()  # 104 models tell a pooled curve well
+    assert (found.table["likelihood"] > 0).all() and found.table["prior"].notna().all()
+    only = ls.sensitivity(pooled_fit, FRAME, variables=[], priors=["intercept"], seed=1)
+    assert set(only.table["variable"]) == {FORECAST}
+    assert list(only.by_prior["prior"]) == ["intercept"]
+    assert "forecasts move with the priors" in str(only)
+
+
+def test_sensitivity_misused(small: Fit) -> None:
+    with pytest.raises(ls.SpecError, match=r'"intercpt".*Did you mean "intercept"'):
+        ls.sensitivity(small, variables=["intercpt"])
+    with pytest.raises(ls.SpecError, match="nothing to look at"):
+        ls.sensitivity(small, variables=[])
+    with pytest.raises(ls.SpecError, match="priors is empty"):
+        ls.sensitivity(small, priors=[])
+    with pytest.raises(ls.SpecError, match="one string"):
+        ls.sensitivity(small, priors="intercept")
+    with pytest.raises(ls.LatentscaleError, match="limit"):
+        ls.sensitivity(small, limit=0)
+    point = replace(small, status=replace(small.status, is_posterior=False))
+    with pytest.raises(ls.FitError, match="point estimate"):
+        ls.sensitivity(point)
+
+
+@pytest.fixture
+def by_prior_draws(prior_fit: Callable[..., Fit], monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Fits inside the grid are draws of the prior: what the grid makes of fits is what counts."""
+    asked: list[object] = []
+
+    def fit(spec, scores, *, method, seed, progress):  # type: ignore[no-untyped-def]
+        asked.append((spec, scores))
+        if spec.name == "broken":
+            raise ls.FitError("the sampler broke")
+        return prior_fit(spec, scores, draws=200, seed=seed)
+
+    monkeypatch.setattr(grids, "fit", fit)
+    return asked
+
+
+def test_a_grid_of_priors(
+    by_prior_draws: list[object], quick_spec: ls.ModelSpec, small_scores: ls.Scores
+) -> None:
+    higher = {"intercept": {"dist": "Normal", "mu": 3, "sigma": 1}}
+    broken = quick_spec.model_copy(update={"name": "broken"})
+    with pytest.warns(ls.FitWarning, match="the sampler broke"):
+        found = ls.sensitivity_grid(
+            quick_spec, small_scores, {"higher": higher, "odd": broken}, frame=FRAME, progress=False
+        )
+    assert len(by_prior_draws) == 3 and set(found.failed) == {"odd"}
+    rows = found.table.set_index(["variant", "variable", "where"])
+    base = rows.loc[("base", "intercept", "alpha")]
+    moved = rows.loc[("higher", "intercept", "alpha")]
+    assert base["change"] == 0 and base["width_ratio"] == 1
+    assert moved["median"] == pytest.approx(3, abs=0.3)
+    assert moved["change"] == pytest.approx(moved["median"] - base["median"])
+    assert moved["width_ratio"] == pytest.approx(0.5, abs=0.15)  # from sd 2 to sd 1
+    sd = 2.0
+    assert moved["change_in_sd"] == pytest.approx(moved["change"] / sd, rel=0.15)
+    assert rows.loc[("higher", FORECAST, "new, alpha"), "change"] > 0.1
+    assert found.largest["highest_variant"].iloc[0] == "higher"
+    assert found.variants["higher"] == "intercept ~ Normal(mu=3, sigma=1) for Normal(mu=0, sigma=2)"
+    assert "higher" not in str(found) and "standard deviations" in str(found)
+
+
+def test_a_grid_misused(
+    by_prior_draws: list[object], quick_spec: ls.ModelSpec, small_scores: ls.Scores
+) -> None:
+    def grid(variants: object) -> ls.SensitivityGrid:
+        return ls.sensitivity_grid(quick_spec, small_scores, variants, progress=False)  # type: ignore[arg-type]
+
+    with pytest.raises(ls.SpecError, match="at least one variant"):
+        grid({})
+    with pytest.raises(ls.SpecError, match='"base" is the name'):
+        grid({"base": {}})
+    with pytest.raises(ls.SpecError, match=r'variant "x": .*"slop"'):
+        grid({"x": {"slop": {"dist": "Normal", "mu": 0, "sigma": 1}}})
+    with pytest.raises(ls.SpecError, match='variant "x"'):
+        grid({"x": 3})
+    with pytest.raises(ls.FitError, match="Every refit failed"):
+        grid({"x": quick_spec.model_copy(update={"name": "broken"})})
+    broken = quick_spec.model_copy(update={"name": "broken"})
+    with pytest.raises(ls.FitError, match="The base spec failed"):
+        ls.sensitivity_grid(broken, small_scores, {"x": quick_spec}, progress=False)
+
+
+def test_other_anchors_compare_forecasts_alone(
+    by_prior_draws: list[object], known_spec: ls.ModelSpec, small_scores: ls.Scores
+) -> None:
+    variants = ls.anchor_variants(known_spec, [["beta", "gamma"]])
+    (spec,) = variants.values()
+    assert spec.skills.identify.anchors == ("beta", "gamma")
+    assert spec.skills.identify.unit == known_spec.skills.identify.unit
+    found = ls.sensitivity_grid(known_spec, small_scores, variants, frame=FRAME, progress=False)
+    other = found.table[found.table["variant"] == "beta + gamma"]
+    assert not (other["variable"] == "slope").any()
+    assert (other["variable"] == FORECAST).sum() == 4
+    assert found.variants["beta + gamma"] == 'anchors "beta", "gamma"'
+    with pytest.raises(ls.SpecError, match="needs 2 benchmarks"):
+        ls.anchor_variants(known_spec, [["beta"]])
+    with pytest.raises(ls.SpecError, match="no anchors"):
+        ls.anchor_variants(ls.load_spec("pooled_flops"), [["beta"]])
+
+
+def test_influence_of_a_family_by_weights(
+    prior_fit: Callable[..., Fit], quick_spec: ls.ModelSpec, small_scores: ls.Scores
+) -> None:
+    """Two families of one score each, N(theta, 1), under a wide prior: closed form."""
+    base = prior_fit(quick_spec, small_scores, draws=20_000)
+    logs = base.tree["log_likelihood"]["score"]
+    owner = base.scores.dataset["family"].to_series()
+    first = owner.loc[logs["cell_model"].values].to_numpy() == "fam00"
+    rng = np.random.default_rng(0)
+    # y = 2 of fam00 with sd 1 and y = 0 of all others with sd 0.5: posterior N(0.4, 0.2).
+    theta = rng.normal(0.4, np.sqrt(0.2), (1, 20_000))
+    values = np.zeros(logs.shape)
+    values[..., np.nonzero(first)[0][0]] = stats.norm(theta, 1).logpdf(2)
+    values[..., np.nonzero(~first)[0][0]] = stats.norm(theta, 0.5).logpdf(0)
+    groups = {name: base.tree[name].to_dataset() for name in base.tree.children}
+    groups["posterior"] = groups["posterior"].assign(theta=(("chain", "draw"), theta))
+    groups["log_likelihood"] = xr.Dataset({"score": logs.copy(data=values)})
+    fit = replace(base, tree=xr.DataTree.from_dict(groups))
+    found = ls.family_influence(fit, families=["fam00"], variables=["theta"])
+    row = found.table.iloc[0]
+    assert row["median"] == pytest.approx(0.0, abs=0.02)
+    assert row["change_in_sd"] == pytest.approx(-0.4 / np.sqrt(0.2), abs=0.05)
+    family = found.families.iloc[0]
+    assert family["reliable"] and family["pareto_k"] < 0.7 and family["variable"] == "theta"
+
+
+def test_families_that_weights_cannot_drop_are_refitted(
+    by_prior_draws: list[object], small: Fit
+) -> None:
+    rough = ls.family_influence(small, FRAME, progress=False)
+    assert len(rough.families) == 6 and not rough.families["reliable"].all()
+    assert "give refit" in str(rough)
+    exact = ls.family_influence(small, FRAME, refit=ls.NUTS(draws=10), progress=False)
+    assert exact.families["reliable"].all() and "give refit" not in str(exact)
+    heavy = set(rough.families.loc[~rough.families["reliable"], "family"])
+    assert set(exact.table.query("basis == 'refit'")["family"]) == heavy
+    for _, scores in by_prior_draws[1:]:  # type: ignore[misc]
+        assert len(scores.families) == 5
+    assert set(rough.table["family"]) == set(small.scores.families)
+    # The forecast is of a model of fam00: it does not count when fam00 is left out.
+    for found in (rough, exact):
+        of_forecast = found.table[found.table["variable"] == FORECAST]
+        assert set(of_forecast["family"]) == set(small.scores.families) - {"fam00"}
+    with pytest.raises(ls.DataError, match="all quantities are its own"):
+        ls.family_influence(small, FRAME, variables=[], families=["fam00"])
+
+
+def test_influence_misused(small: Fit, small_scores: ls.Scores, quick_spec: ls.ModelSpec) -> None:
+    with pytest.raises(ls.DataError, match='"fam0" is not a family'):
+        ls.family_influence(small, families=["fam0"])
+    with pytest.raises(ls.DataError, match="must be a list"):
+        ls.family_influence(small, families="fam00")
+    with pytest.raises(ls.FitError, match="refit must be a method"):
+        ls.family_influence(small, refit=3)  # type: ignore[arg-type]
+    with pytest.raises(ls.DataError, match='unknown are "x"'):
+        ls.leave_families_out(quick_spec, small_scores, ["x"])

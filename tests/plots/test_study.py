@@ -1,0 +1,226 @@
+"""Plots of comparison, checks and sensitivity show the numbers of their results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.image import imread
+
+from latentscale.analysis.check import FitCheck
+from latentscale.analysis.compare import Comparison
+from latentscale.analysis.influence import FamilyInfluence
+from latentscale.analysis.leave_one_out import LeaveOneOut
+from latentscale.analysis.predictive import PredictiveCheck
+from latentscale.analysis.sensitivity import CONFLICT, Sensitivity
+from latentscale.analysis.sensitivity_grid import SensitivityGrid
+from latentscale.errors import DataError
+from latentscale.plots import (
+    plot_compare,
+    plot_influence,
+    plot_outliers,
+    plot_predictive,
+    plot_residuals,
+    plot_sensitivity,
+    plot_tornado,
+)
+from latentscale.plots.style import Sheet
+
+MODELS = ["f-1b", "f $ 7b", "g-2b"]
+BENCHMARKS = ["arc", "a_b"]
+
+
+def _labelled(panel: Axes, label: str) -> Any:
+    handles, labels = panel.get_legend_handles_labels()
+    return handles[labels.index(label)]
+
+
+def _saved(figure: Sheet, folder: Path) -> None:
+    figure.savefig(folder / "figure.png")
+    assert imread(folder / "figure.png").std() > 0.02
+
+
+@pytest.fixture
+def predictive() -> PredictiveCheck:
+    rng = np.random.default_rng(0)
+    draws = xr.DataArray(
+        rng.uniform(size=(50, 3, 2)),
+        dims=("sample", "model", "benchmark"),
+        coords={"model": MODELS, "benchmark": BENCHMARKS},
+    )
+    table = pd.DataFrame(
+        {
+            "by": "benchmark",
+            "group": ["arc", "a_b"] * 2,
+            "statistic": ["mean", "mean", "sd", "sd"],
+            "observed": [0.5, 0.9, 0.2, 0.1],
+            "median": [0.5, 0.5, 0.2, 0.2],
+            "lower": [0.4, 0.4, 0.1, 0.15],
+            "upper": [0.6, 0.6, 0.3, 0.3],
+            "p_value": [0.9, 0.01, 0.8, 0.02],
+        }
+    )
+    return PredictiveCheck("posterior", draws, draws[0], table, 0.9)
+
+
+@pytest.fixture
+def check(predictive: PredictiveCheck) -> FitCheck:
+    residuals = xr.DataArray(
+        [[0.5, -4.2], [np.nan, 1.0], [2.5, 0.1]],
+        dims=("model", "benchmark"),
+        coords={
+            "model": MODELS,
+            "benchmark": BENCHMARKS,
+            "family": ("model", ["f", "f", "g"]),
+            "reliable": (("model", "benchmark"), [[True, True], [False, True], [False, True]]),
+        },
+    )
+    row = {
+        "model": "f-1b",
+        "family": "f",
+        "benchmark": "a_b",
+        "score": 0.1,
+        "median": 0.5,
+        "lower": 0.4,
+        "upper": 0.6,
+        "z": -4.2,
+        "pareto_k": 0.2,
+        "basis": "importance weights",
+        "advice": "look",
+    }
+    odd = {**row, "model": "g-2b", "benchmark": "arc", "score": 0.7, "z": 2.5, "pareto_k": 0.9}
+    loo = LeaveOneOut(pd.DataFrame(), 0.0, 0.0, 0.0, 0.7, 0.9)
+    none = pd.DataFrame()
+    tables = (pd.DataFrame([row]), pd.DataFrame([odd]))
+    return FitCheck(loo, predictive, 0.4, residuals, none, none, *tables, 3.0, ())
+
+
+def test_the_residual_map(check: FitCheck, tmp_path: Path) -> None:
+    figure = plot_residuals(check)
+    panel = figure.axes[0]
+    drawn = panel.collections[0].get_array()
+    np.testing.assert_allclose(
+        drawn.filled(np.nan), check.residuals.sel(model=["f $ 7b", "f-1b", "g-2b"])
+    )
+    np.testing.assert_allclose(_labelled(panel, "outlier").get_offsets(), [[1.5, 1.5]])
+    doubtful = _labelled(panel, "Pareto k too high: residual too small")
+    np.testing.assert_allclose(doubtful.get_offsets(), [[0.5, 2.5]])  # not the unmeasured cell
+    assert len(plot_residuals(check, rows=1).axes[0].get_yticks()) == 1
+    with pytest.raises(DataError, match="rows"):
+        plot_residuals(check, rows=0)
+    _saved(figure, tmp_path)
+
+
+def test_outliers_and_what_is_unsettled(check: FitCheck, tmp_path: Path) -> None:
+    figure = plot_outliers(check)
+    panel = figure.axes[0]
+    at = _labelled(panel, "measured score, outlier").get_offsets()
+    np.testing.assert_allclose(at, [[0.1, 0]])
+    at = _labelled(panel, "measured score, unsettled").get_offsets()
+    np.testing.assert_allclose(at, [[0.7, 1]])
+    _saved(figure, tmp_path)
+    empty = check.outliers.iloc[:0]
+    clean = FitCheck(**{**vars(check), "outliers": empty, "unsettled": empty})
+    with pytest.raises(DataError, match="nothing to draw"):
+        plot_outliers(clean)
+
+
+def test_predictive_statistics(predictive: PredictiveCheck, tmp_path: Path) -> None:
+    figure = plot_predictive(predictive, statistics=("mean", "sd"))
+    mean = figure.axes[0]
+    np.testing.assert_allclose(_labelled(mean, "measured").get_offsets(), [[0.5, 0]])
+    outside = _labelled(mean, "measured, outside the interval").get_offsets()
+    np.testing.assert_allclose(outside, [[0.9, 1]])
+    _saved(figure, tmp_path)
+    with pytest.raises(DataError, match='by is "family"'):
+        plot_predictive(predictive, by="family")
+    with pytest.raises(DataError, match=r'no statistic "meen".*"mean"'):
+        plot_predictive(predictive, statistics=("meen",))
+
+
+def test_a_comparison(tmp_path: Path) -> None:
+    table = pd.DataFrame(
+        {
+            "name": ["K $ 2", "K = 1"],
+            "elpd": [10.0, 4.0],
+            "difference": [0.0, -6.0],
+            "difference_se": [0.0, 2.0],
+            "weight": [0.8, 0.2],
+            "cells": 40,
+            "p_loo": 3.0,
+            "high_k": [2, 0],
+        }
+    )
+    figure = plot_compare(Comparison(table, pd.DataFrame(), False, ()))
+    gap, weight = figure.axes
+    np.testing.assert_allclose(_labelled(gap, "difference").get_offsets()[:, 0], [0, -6])
+    line = _labelled(gap, "two standard errors (bootstrap over families)").get_segments()[1]
+    np.testing.assert_allclose(line[:, 0], [-10, -2])
+    np.testing.assert_allclose([bar.get_width() for bar in weight.patches], [0.8, 0.2])
+    assert "high Pareto k: 2, 0" in figure.get_suptitle()
+    _saved(figure, tmp_path)
+
+
+def test_sensitivity(tmp_path: Path) -> None:
+    table = pd.DataFrame(
+        {
+            "variable": ["slope", "precision", "intercept"],
+            "where": ["log_flops, arc", "a $ b", ""],
+            "prior": [0.01, 0.2, 0.03],
+            "likelihood": [0.2, 0.1, 0.3],
+            "diagnosis": ["", CONFLICT, ""],
+        }
+    )
+    found = Sensitivity(table, pd.DataFrame(), 0.05, ())
+    figure = plot_sensitivity(found, rows=2)
+    panel = figure.axes[0]
+    np.testing.assert_allclose(_labelled(panel, "prior").get_offsets()[:, 0], [0.2, 0.03])
+    names = [text.get_text() for text in panel.get_yticklabels()]
+    assert names == ["precision [a $ b]", "intercept"]
+    assert "2 of 3 shown" in figure.get_suptitle()
+    _saved(figure, tmp_path)
+
+
+def test_a_tornado(tmp_path: Path) -> None:
+    rows = [
+        ("base", "slope", "x", 0.0, 0.0),
+        ("base", "score", "m, arc", 0.0, 0.0),
+        ("wide", "slope", "x", -0.2, -1.0),
+        ("wide", "score", "m, arc", 0.01, 0.1),
+        ("tight", "slope", "x", 0.3, 1.5),
+        ("tight", "score", "m, arc", 0.02, 0.2),
+    ]
+    table = pd.DataFrame(rows, columns=["variant", "variable", "where", "change", "change_in_sd"])
+    grid = SensitivityGrid(table, {"wide": "w", "tight": "t"}, {}, 0.9)
+    figure = plot_tornado(grid)
+    panel = figure.axes[0]
+    bars = [(round(b.get_x(), 9), round(b.get_width(), 9)) for b in panel.patches]
+    assert bars == [(-1.0, 1.0), (0.0, 1.5), (0.0, 0.0), (0.0, 0.2)]
+    assert [t.get_text() for t in panel.get_yticklabels()] == ["slope [x]", "score [m, arc]"]
+    scores = plot_tornado(grid, variable="score").axes[0]
+    assert scores.patches[1].get_width() == 0.02
+    with pytest.raises(DataError, match=r'no variable "slop".*Did you mean "slope"'):
+        plot_tornado(grid, variable="slop")
+    _saved(figure, tmp_path)
+
+
+def test_influence(tmp_path: Path) -> None:
+    families = pd.DataFrame(
+        {
+            "family": ["opt", "g $"],
+            "scores": [9, 4],
+            "pareto_k": [1.2, 0.3],
+            "reliable": [False, True],
+            "largest_in_sd": [2.0, 0.4],
+        }
+    )
+    figure = plot_influence(FamilyInfluence(families, pd.DataFrame(), 0.7))
+    change, weight = figure.axes
+    assert [bar.get_width() for bar in change.patches] == [0.4, 2.0]
+    np.testing.assert_allclose(weight.collections[0].get_offsets()[:, 0], [1.2, 0.3])
+    _saved(figure, tmp_path)
