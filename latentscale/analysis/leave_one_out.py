@@ -116,6 +116,7 @@ def leave_one_out(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0) -> Lea
     drawn = at_cells(forecast_rows(fit, fit.scores.dataset, seed=seed).draws, score)
     ends = weighted_quantiles(drawn, weights, (low, 0.5, high))
     below = (drawn < score) + 0.5 * (drawn == score)
+    finest = 0.5 / drawn.sizes[SAMPLE]  # so many draws tell no smaller probability
     data = fit.scores.dataset
     families = data[FAMILY].sel({MODEL: score["cell_model"]})
     table = pd.DataFrame(
@@ -131,7 +132,7 @@ def leave_one_out(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0) -> Lea
             "median": ends.isel(quantile=1).values,
             "lower": ends.isel(quantile=0).values,
             "upper": ends.isel(quantile=2).values,
-            "pit": (below * weights).sum(SAMPLE).clip(0, 1).values,
+            "pit": (below * weights).sum(SAMPLE).clip(finest, 1 - finest).values,
             "z": logit_residual(fit, score, drawn, weights).values,
         }
     )
