@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from latentscale.analysis import folds
     from latentscale.analysis.backtest import backtest
     from latentscale.analysis.calibrate import summarise
+    from latentscale.analysis.condition import Conditioning, FewShot
     from latentscale.analysis.curves import Curve, scaling_curve
     from latentscale.analysis.diagnose import Diagnosis, diagnose
     from latentscale.analysis.forecast import Forecast, predict
@@ -43,10 +44,12 @@ __version__ = VERSION
 
 _HOME = {
     "Benchmark": "latentscale.data.benchmarks:Benchmark",
+    "Conditioning": "latentscale.analysis.condition:Conditioning",
     "Curve": "latentscale.analysis.curves:Curve",
     "DataError": "latentscale.errors:DataError",
     "DataWarning": "latentscale.errors:DataWarning",
     "Diagnosis": "latentscale.analysis.diagnose:Diagnosis",
+    "FewShot": "latentscale.analysis.condition:FewShot",
     "Fit": "latentscale.posterior.fit:Fit",
     "FitError": "latentscale.errors:FitError",
     "FitWarning": "latentscale.errors:FitWarning",
@@ -76,10 +79,12 @@ _HOME = {
 __all__ = [
     "NUTS",
     "Benchmark",
+    "Conditioning",
     "Curve",
     "DataError",
     "DataWarning",
     "Diagnosis",
+    "FewShot",
     "Fit",
     "FitError",
     "FitWarning",
