@@ -19,6 +19,19 @@ if TYPE_CHECKING:
     from latentscale.analysis.curves import Curve, scaling_curve
     from latentscale.analysis.diagnose import Diagnosis, diagnose
     from latentscale.analysis.forecast import Forecast, predict
+    from latentscale.analysis.next_benchmark import NextBenchmark, next_benchmark
+    from latentscale.analysis.regression import (
+        OutcomeForecast,
+        RegressionPrior,
+        SkillRegression,
+        regress_on_skills,
+    )
+    from latentscale.analysis.targets import (
+        ComputeNeeded,
+        Passing,
+        flops_for_target,
+        probability_above,
+    )
     from latentscale.data import datasets
     from latentscale.data.benchmarks import Benchmark
     from latentscale.data.scores import Scores
@@ -44,6 +57,7 @@ __version__ = VERSION
 
 _HOME = {
     "Benchmark": "latentscale.data.benchmarks:Benchmark",
+    "ComputeNeeded": "latentscale.analysis.targets:ComputeNeeded",
     "Conditioning": "latentscale.analysis.condition:Conditioning",
     "Curve": "latentscale.analysis.curves:Curve",
     "DataError": "latentscale.errors:DataError",
@@ -57,19 +71,28 @@ _HOME = {
     "LatentscaleError": "latentscale.errors:LatentscaleError",
     "ModelSpec": "latentscale.spec.spec:ModelSpec",
     "NUTS": "latentscale.inference.nuts:NUTS",
+    "NextBenchmark": "latentscale.analysis.next_benchmark:NextBenchmark",
+    "OutcomeForecast": "latentscale.analysis.regression:OutcomeForecast",
+    "Passing": "latentscale.analysis.targets:Passing",
     "Prior": "latentscale.spec.prior:Prior",
+    "RegressionPrior": "latentscale.analysis.regression:RegressionPrior",
     "Scores": "latentscale.data.scores:Scores",
     "Simulation": "latentscale.model.simulate:Simulation",
+    "SkillRegression": "latentscale.analysis.regression:SkillRegression",
     "SpecError": "latentscale.errors:SpecError",
     "backtest": "latentscale.analysis.backtest:backtest",
     "build": "latentscale.model.build:build",
     "datasets": "latentscale.data.datasets",
     "diagnose": "latentscale.analysis.diagnose:diagnose",
     "fit": "latentscale.inference.run:fit",
+    "flops_for_target": "latentscale.analysis.targets:flops_for_target",
     "folds": "latentscale.analysis.folds",
     "load": "latentscale.posterior.storage:load_fit",
     "load_spec": "latentscale.spec.io:load_spec",
+    "next_benchmark": "latentscale.analysis.next_benchmark:next_benchmark",
     "predict": "latentscale.analysis.forecast:predict",
+    "probability_above": "latentscale.analysis.targets:probability_above",
+    "regress_on_skills": "latentscale.analysis.regression:regress_on_skills",
     "scaling_curve": "latentscale.analysis.curves:scaling_curve",
     "shipped_specs": "latentscale.spec.io:shipped_specs",
     "simulate": "latentscale.model.simulate:simulate",
@@ -79,6 +102,7 @@ _HOME = {
 __all__ = [
     "NUTS",
     "Benchmark",
+    "ComputeNeeded",
     "Conditioning",
     "Curve",
     "DataError",
@@ -91,19 +115,28 @@ __all__ = [
     "Forecast",
     "LatentscaleError",
     "ModelSpec",
+    "NextBenchmark",
+    "OutcomeForecast",
+    "Passing",
     "Prior",
+    "RegressionPrior",
     "Scores",
     "Simulation",
+    "SkillRegression",
     "SpecError",
     "backtest",
     "build",
     "datasets",
     "diagnose",
     "fit",
+    "flops_for_target",
     "folds",
     "load",
     "load_spec",
+    "next_benchmark",
     "predict",
+    "probability_above",
+    "regress_on_skills",
     "scaling_curve",
     "shipped_specs",
     "simulate",

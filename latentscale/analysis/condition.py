@@ -220,7 +220,8 @@ def condition(
         found = _judged([_from_mode(p, few_shot, rng) for p in problems], SAMPLER)
     _warn_of_few(found, len(kept))
     chosen = _systematic(found.weight, rng)
-    terms, residuals = [], []
+    terms: list[xr.Dataset] = []
+    residuals: list[xr.DataArray] = []
     for one in found.groups:
         z = _latents(one, chosen, few_shot.steps, rng)
         mine, own = one.problem.terms(chosen, z)

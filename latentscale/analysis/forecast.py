@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -197,7 +198,12 @@ def predict(
 
 
 def forecast_rows(
-    fit: Fit, planned: xr.Dataset, *, seed: int, few_shot: FewShot | None = None
+    fit: Fit,
+    planned: xr.Dataset,
+    *,
+    seed: int,
+    few_shot: FewShot | None = None,
+    one_model: Sequence[str] = (),
 ) -> Forecast:
     """Forecast checked rows (see `predict`).
 
@@ -212,6 +218,8 @@ def forecast_rows(
         Seed of the random numbers.
     few_shot
         How the rows' scores condition the forecast; by default they are not looked at.
+    one_model
+        Rows that stand for one model at several sizes, and so share one residual.
 
     Raises
     ------
@@ -232,6 +240,7 @@ def forecast_rows(
     parameters = dict(parameters_of(draws))
     if "residual" in draws:
         parameters["residual"] = _residuals(draws, planned, rng, given)
+        parameters["residual"] = _shared(parameters["residual"], one_model)
     skill = latent_skill(parameters, effects, parts)
     eta = linear_predictor(parameters, effects, parts, skill)
     mean = expected_score(fit.spec, parameters, eta)
@@ -311,6 +320,13 @@ def _residuals(
         mine = [name for name in names if name in set(moved[MODEL].values)]
         residual.loc[{MODEL: mine}] = moved.sel({MODEL: mine}).transpose(*residual.dims).values
     return residual
+
+
+def _shared(residual: xr.DataArray, one_model: Sequence[str]) -> xr.DataArray:
+    if not len(one_model):
+        return residual
+    first = residual.sel({MODEL: one_model[0]}, drop=True)
+    return residual.where(~residual[MODEL].isin(list(one_model)), first)
 
 
 def _basis(fit: Fit, planned: xr.Dataset) -> list[str]:

@@ -152,12 +152,15 @@ def groups_of(fit: Fit, planned: xr.Dataset, is_new: xr.DataArray) -> list[Group
     lineage_of = {
         str(f): str(g) for f, g in zip(planned[FAMILY].values, planned[LINEAGE].values, strict=True)
     }
-    lineages = set(map(str, fit.posterior[LINEAGE].values)) if _has_lineages(fit) else None
+    tied = "lineage_skill" in fit.posterior
+    told = {str(lineage) for lineage in fit.scores.family_lineage()}
+    shared = {
+        family: f"lineage {lineage}"
+        if tied and family not in fit.scores.families and lineage not in told
+        else family
+        for family, lineage in lineage_of.items()
+    }
     scored = planned.isel({MODEL: is_new.any(BENCHMARK).values})
-    shared: dict[str, str] = {}
-    for family, lineage in lineage_of.items():
-        tied = lineages is not None and family not in fit.scores.families
-        shared[family] = f"lineage {lineage}" if tied and lineage not in lineages else family
     keys = dict.fromkeys(shared[str(family)] for family in scored[FAMILY].values)
     return [
         _group(fit, planned, is_new, {f: g for f, g in lineage_of.items() if shared[f] == key})
@@ -225,10 +228,6 @@ def slope_and_curvature(problem: LocalProblem, eta: Floats) -> tuple[Floats, Flo
     middle = problem.log_likelihood(eta)
     up, down = problem.log_likelihood(eta + _STEP), problem.log_likelihood(eta - _STEP)
     return (up - down) / (2 * _STEP), -(up - 2 * middle + down) / _STEP**2
-
-
-def _has_lineages(fit: Fit) -> bool:
-    return "lineage_skill" in fit.posterior
 
 
 def _group(

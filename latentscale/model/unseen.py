@@ -127,7 +127,7 @@ def terms_of_raw(
         elif name != "family_skill":
             terms[name] = wider * raw[name] * draws[_SCALES[name]]
         elif "lineage_skill" in draws:
-            own = _to_skills(draws, np.sqrt(1 - draws["lineage_share"]) * raw[name])
+            own = _to_skills(draws, raw[name] * np.sqrt(1 - draws["lineage_share"]))
             wanted = xr.DataArray(list(lineages), dims=(FAMILY,), coords={FAMILY: raw[FAMILY]})
             levels = lineage_levels(draws, raw).sel({LINEAGE: wanted})
             terms[name] = own + levels.drop_vars(LINEAGE)
