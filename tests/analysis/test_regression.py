@@ -33,10 +33,13 @@ def test_draws_have_the_moments_of_the_conjugate_posterior() -> None:
 
 
 @pytest.fixture(scope="module")
-def skilled(known, known_spec, prior_fit, repeated) -> Fit:
-    """Two skills that are known exactly."""
+def skilled(known, known_spec, prior_fit, repeated, with_posterior) -> Fit:
+    """Two skills that are known exactly: the draw of 40 in which they vary most."""
     rows = list(known.scores.models)[:40]
-    return repeated(prior_fit(known_spec, known.scores.select(models=rows), draws=2), 600)
+    fit = prior_fit(known_spec, known.scores.select(models=rows), draws=40)
+    skills = fit.posterior["model_skill"].isel(chain=0).transpose("draw", "skill", "model").values
+    best = int(np.argmax([np.linalg.det(np.cov(one)) for one in skills]))
+    return repeated(with_posterior(fit, fit.posterior.isel(draw=[best])), 600)
 
 
 def outcome_of(fit: Fit, noise: float = 0.0) -> pd.Series:
@@ -159,3 +162,19 @@ def test_the_callers_series_is_kept(skilled: Fit) -> None:
     assert len(ls.regress_on_skills(skilled, values).outcome) == 39
     pd.testing.assert_series_equal(values, before)
     assert isinstance(ls.regress_on_skills(skilled, values).sigma, xr.DataArray)
+
+
+def test_a_further_benchmark_on_few_models_joins_as_one_more_column(
+    known, known_spec, prior_fit
+) -> None:
+    """The way for an outcome that is a fraction: one warning, and forecasts for every model."""
+    frame = known.frame.iloc[:48].assign(agent=np.nan)
+    frame.loc[frame.index[:6], "agent"] = [0.1, 0.3, 0.2, 0.4, 0.15, 0.35]
+    info = {**known.scores.benchmark_info, "agent": ls.Benchmark(n_items=300)}
+    with pytest.warns(DataWarning, match="only 6 of 48 models"):
+        scores = ls.Scores.from_frame(frame, benchmarks=info)
+    fit = prior_fit(known_spec, scores, draws=30)
+    assert "agent" in fit.samples["loading"]["benchmark"].values
+    rows = frame[["model", "family", "lineage", "instruct", "params_b", "tokens_t"]].iloc[40:44]
+    draws = ls.predict(fit, rows).draws.sel(benchmark="agent")
+    assert draws.sizes["model"] == 4 and np.isfinite(draws.values).all()
