@@ -22,14 +22,14 @@ import latentscale as ls
 
 HERE = Path(__file__).resolve().parent
 TARGETS = 4
-SETTINGS = ls.NUTS(draws=300, tune=400, chains=2, cores=1)
+SETTINGS = ls.NUTS(draws=250, tune=300, chains=2, cores=1)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--families", type=int, default=26, help="families that are fitted")
-    parser.add_argument("--held-out", type=int, default=12, help="families that are not")
-    parser.add_argument("--repeats", type=int, default=3, help="random splits of a model's columns")
+    parser.add_argument("--families", type=int, default=16, help="families that are fitted")
+    parser.add_argument("--held-out", type=int, default=8, help="families that are not")
+    parser.add_argument("--repeats", type=int, default=2, help="random splits of a model's columns")
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
     start = time.perf_counter()

@@ -226,11 +226,12 @@ def test_the_callers_frame_is_kept(known_fit: Fit, mixed) -> None:
 
 
 def test_scores_of_fitted_models_change_nothing_and_of_new_ones_are_not_ignored(
-    known_fit: Fit, known, mixed
+    known_fit: Fit, known, mixed, forecast
 ) -> None:
-    forecast = ls.predict(known_fit, known.frame.iloc[:3].dropna())
-    assert forecast.conditioning is None
-    given = ls.predict(known_fit, mixed.assign(alpha=[np.nan, 0.5, *[np.nan] * 5]))
+    fitted = ls.predict(known_fit, known.frame.iloc[:3].dropna())
+    assert fitted.conditioning is None
+    likely = float(forecast.mean_draws.sel(model="fam00-big", benchmark="alpha").mean())
+    given = ls.predict(known_fit, mixed.assign(alpha=[np.nan, likely, *[np.nan] * 5]))
     assert given.conditioning is not None and given.conditioning.n_scores == 1
 
 
