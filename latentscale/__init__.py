@@ -20,15 +20,23 @@ if TYPE_CHECKING:
     from latentscale.analysis.calibrate import pit_histogram, reliability, summarise
     from latentscale.analysis.check import FitCheck, check
     from latentscale.analysis.compare import Comparison, compare, compare_backtests
+    from latentscale.analysis.condition import Conditioning, FewShot
     from latentscale.analysis.curves import Curve, scaling_curve
     from latentscale.analysis.diagnose import Diagnosis, diagnose
     from latentscale.analysis.forecast import Forecast, predict
     from latentscale.analysis.influence import FamilyInfluence, family_influence
     from latentscale.analysis.leave_one_out import LeaveOneOut, leave_one_out
+    from latentscale.analysis.next_benchmark import NextBenchmark, next_benchmark
     from latentscale.analysis.predictive import (
         PredictiveCheck,
         posterior_predictive,
         prior_predictive,
+    )
+    from latentscale.analysis.regression import (
+        OutcomeForecast,
+        RegressionPrior,
+        SkillRegression,
+        regress_on_skills,
     )
     from latentscale.analysis.rotations import Geomin, Oblimin, PrincipalAxes, Quartimax, Varimax
     from latentscale.analysis.sensitivity import Sensitivity, sensitivity
@@ -41,6 +49,12 @@ if TYPE_CHECKING:
     from latentscale.analysis.skills import Skills, skills
     from latentscale.analysis.stack import stack
     from latentscale.analysis.target import Target
+    from latentscale.analysis.targets import (
+        ComputeNeeded,
+        Passing,
+        flops_for_target,
+        probability_above,
+    )
     from latentscale.analysis.variance import VarianceShares, variance_shares
     from latentscale.data import datasets, readers
     from latentscale.data.benchmarks import Benchmark
@@ -71,11 +85,14 @@ _HOME = {
     "Allocation": "latentscale.analysis.allocate:Allocation",
     "Benchmark": "latentscale.data.benchmarks:Benchmark",
     "Comparison": "latentscale.analysis.compare:Comparison",
+    "ComputeNeeded": "latentscale.analysis.targets:ComputeNeeded",
+    "Conditioning": "latentscale.analysis.condition:Conditioning",
     "Curve": "latentscale.analysis.curves:Curve",
     "DataError": "latentscale.errors:DataError",
     "DataWarning": "latentscale.errors:DataWarning",
     "Diagnosis": "latentscale.analysis.diagnose:Diagnosis",
     "FamilyInfluence": "latentscale.analysis.influence:FamilyInfluence",
+    "FewShot": "latentscale.analysis.condition:FewShot",
     "Fit": "latentscale.posterior.fit:Fit",
     "FitCheck": "latentscale.analysis.check:FitCheck",
     "FitError": "latentscale.errors:FitError",
@@ -86,16 +103,21 @@ _HOME = {
     "LeaveOneOut": "latentscale.analysis.leave_one_out:LeaveOneOut",
     "ModelSpec": "latentscale.spec.spec:ModelSpec",
     "NUTS": "latentscale.inference.nuts:NUTS",
+    "NextBenchmark": "latentscale.analysis.next_benchmark:NextBenchmark",
     "Oblimin": "latentscale.analysis.rotations:Oblimin",
+    "OutcomeForecast": "latentscale.analysis.regression:OutcomeForecast",
+    "Passing": "latentscale.analysis.targets:Passing",
     "PredictiveCheck": "latentscale.analysis.predictive:PredictiveCheck",
     "PrincipalAxes": "latentscale.analysis.rotations:PrincipalAxes",
     "Prior": "latentscale.spec.prior:Prior",
     "Quartimax": "latentscale.analysis.rotations:Quartimax",
+    "RegressionPrior": "latentscale.analysis.regression:RegressionPrior",
     "Scores": "latentscale.data.scores:Scores",
     "Sensitivity": "latentscale.analysis.sensitivity:Sensitivity",
     "SensitivityGrid": "latentscale.analysis.sensitivity_grid:SensitivityGrid",
     "Simulation": "latentscale.model.simulate:Simulation",
     "SkillAgreement": "latentscale.analysis.agreement:SkillAgreement",
+    "SkillRegression": "latentscale.analysis.regression:SkillRegression",
     "Skills": "latentscale.analysis.skills:Skills",
     "SpecError": "latentscale.errors:SpecError",
     "Target": "latentscale.analysis.target:Target",
@@ -112,17 +134,21 @@ _HOME = {
     "diagnose": "latentscale.analysis.diagnose:diagnose",
     "family_influence": "latentscale.analysis.influence:family_influence",
     "fit": "latentscale.inference.run:fit",
+    "flops_for_target": "latentscale.analysis.targets:flops_for_target",
     "folds": "latentscale.analysis.folds",
     "leave_families_out": "latentscale.analysis.sensitivity_grid:leave_families_out",
     "leave_one_out": "latentscale.analysis.leave_one_out:leave_one_out",
     "load": "latentscale.posterior.storage:load_fit",
     "load_spec": "latentscale.spec.io:load_spec",
+    "next_benchmark": "latentscale.analysis.next_benchmark:next_benchmark",
     "optimal_allocation": "latentscale.analysis.allocate:optimal_allocation",
     "pit_histogram": "latentscale.analysis.calibrate:pit_histogram",
     "posterior_predictive": "latentscale.analysis.predictive:posterior_predictive",
     "predict": "latentscale.analysis.forecast:predict",
     "prior_predictive": "latentscale.analysis.predictive:prior_predictive",
+    "probability_above": "latentscale.analysis.targets:probability_above",
     "readers": "latentscale.data.readers",
+    "regress_on_skills": "latentscale.analysis.regression:regress_on_skills",
     "reliability": "latentscale.analysis.calibrate:reliability",
     "report": "latentscale.reporting.report:report",
     "scaling_curve": "latentscale.analysis.curves:scaling_curve",
@@ -143,11 +169,14 @@ __all__ = [
     "Allocation",
     "Benchmark",
     "Comparison",
+    "ComputeNeeded",
+    "Conditioning",
     "Curve",
     "DataError",
     "DataWarning",
     "Diagnosis",
     "FamilyInfluence",
+    "FewShot",
     "Fit",
     "FitCheck",
     "FitError",
@@ -157,16 +186,21 @@ __all__ = [
     "LatentscaleError",
     "LeaveOneOut",
     "ModelSpec",
+    "NextBenchmark",
     "Oblimin",
+    "OutcomeForecast",
+    "Passing",
     "PredictiveCheck",
     "PrincipalAxes",
     "Prior",
     "Quartimax",
+    "RegressionPrior",
     "Scores",
     "Sensitivity",
     "SensitivityGrid",
     "Simulation",
     "SkillAgreement",
+    "SkillRegression",
     "Skills",
     "SpecError",
     "Target",
@@ -183,17 +217,21 @@ __all__ = [
     "diagnose",
     "family_influence",
     "fit",
+    "flops_for_target",
     "folds",
     "leave_families_out",
     "leave_one_out",
     "load",
     "load_spec",
+    "next_benchmark",
     "optimal_allocation",
     "pit_histogram",
     "posterior_predictive",
     "predict",
     "prior_predictive",
+    "probability_above",
     "readers",
+    "regress_on_skills",
     "reliability",
     "report",
     "scaling_curve",

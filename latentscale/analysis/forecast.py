@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -10,6 +11,7 @@ import pandas as pd
 import xarray as xr
 from scipy.special import logsumexp
 
+from latentscale.analysis.condition import Conditioned, Conditioning, FewShot, condition
 from latentscale.data.planned import planned_models
 from latentscale.data.recorded import as_recorded, recorded_step
 from latentscale.data.scores import Scores
@@ -26,15 +28,11 @@ from latentscale.dims import (
 )
 from latentscale.errors import DataError, listed
 from latentscale.model.benchmarks import expected_score, linear_predictor, precision
-from latentscale.model.family import (
-    FAMILY_VARIABLES,
-    draw_new_families,
-    effects_of_models,
-    scaled,
-)
+from latentscale.model.family import FAMILY_VARIABLES, effects_of_models
 from latentscale.model.noise import BetaNoise, Noise, noise_of
 from latentscale.model.regressors import regressors
 from latentscale.model.skills import latent_skill
+from latentscale.model.unseen import draw_new_families, scaled
 from latentscale.posterior.convert import parameters_of, with_floor
 from latentscale.posterior.fit import Fit
 
@@ -43,6 +41,7 @@ KNOWN_FAMILY = "known family"
 KNOWN_LINEAGE = "new family, known lineage"
 NEW_FAMILY = "new family"
 _BETA = BetaNoise()
+_FEW_SHOT = FewShot()
 _IDENTITY = {FAMILY: "family", "params": "params_b", "tokens": "tokens_t", "instruct": "instruct"}
 
 
@@ -70,6 +69,12 @@ class Forecast:
         uncertainty.
     noise
         The likelihood, with what it needs beside mu and phi.
+    skill_draws
+        Latent skills of the models, dims (sample, model, skill); None for a spec without
+        skills.
+    conditioning
+        How scores given for the rows were used, and the effective sample size that left; None
+        where none was given that the fit has not seen.
     """
 
     draws: xr.DataArray
@@ -78,6 +83,8 @@ class Forecast:
     models: xr.Dataset
     is_posterior: bool = True
     noise: Noise = _BETA
+    skill_draws: xr.DataArray | None = None
+    conditioning: Conditioning | None = None
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
         """Return one row a model and benchmark.
@@ -125,8 +132,14 @@ class Forecast:
 
     def __repr__(self) -> str:
         sizes = self.draws.sizes
+        given = self.conditioning
+        told = (
+            ""
+            if given is None
+            else f" given {given.n_scores} scores ({given.method}, ESS {given.ess:.0f})"
+        )
         return (
-            f"Forecast of {sizes[MODEL]} models on {sizes[BENCHMARK]} benchmarks, "
+            f"Forecast of {sizes[MODEL]} models on {sizes[BENCHMARK]} benchmarks{told}, "
             f"{sizes[SAMPLE]} draws; see .table(prob=0.9), .draws, .mean_draws"
         )
 
@@ -136,13 +149,22 @@ class Forecast:
         )
 
 
-def predict(fit: Fit, frame: pd.DataFrame, *, seed: int = 0) -> Forecast:
-    """Forecast the scores of models.
+def predict(
+    fit: Fit, frame: pd.DataFrame, *, seed: int = 0, few_shot: FewShot = _FEW_SHOT
+) -> Forecast:
+    """Forecast the scores of models, given scores that they have already, if any.
 
     A row of a fitted model uses that model's own latents. Another member of a fitted family
     uses the family's. A new family is drawn round its lineage if that was fitted, else from
     the population; rows of one new family share the draw, and new families of one new
     lineage share the lineage's.
+
+    Scores in the table that the fit has not seen condition the forecast without a refit
+    (few-shot): scores of new models, and further benchmarks of fitted ones. They move the
+    latents of their families and models, and weigh the posterior draws; they do not move
+    other fitted families except through those weights. The forecast of a benchmark whose
+    score is given is that of a second measurement. Exact 0 and 1 are pulled inside by half an
+    item, as in a fit.
 
     Parameters
     ----------
@@ -150,15 +172,23 @@ def predict(fit: Fit, frame: pd.DataFrame, *, seed: int = 0) -> Forecast:
         A fit.
     frame
         Columns model, family, params_b (billions), tokens_t (trillions); optionally lineage
-        and instruct. It is not changed.
+        and instruct, and fitted benchmarks with scores (fractions, empty where there is none).
+        It is not changed.
     seed
         Seed of the random numbers; the same seed gives the same forecast.
+    few_shot
+        How scores condition the forecast.
 
     Raises
     ------
     DataError
-        If the table is malformed, a row lacks tokens that the spec needs, or scores are given
-        for models that are not in the fit.
+        If the table is malformed, has a column that is no fitted benchmark, a row lacks tokens
+        that the spec needs, or the score of a fitted model is not the one that was fitted.
+
+    Warns
+    -----
+    FitWarning
+        If the scores given leave the weight on few posterior draws.
 
     References
     ----------
@@ -166,11 +196,17 @@ def predict(fit: Fit, frame: pd.DataFrame, *, seed: int = 0) -> Forecast:
     """
     lineages = {str(f): str(g) for f, g in fit.scores.family_lineage().items()}
     planned = planned_models(frame, fit.scores.benchmarks, lineages)
-    _refuse_scores(fit, planned)
-    return forecast_rows(fit, planned, seed=seed)
+    return forecast_rows(fit, planned, seed=seed, few_shot=few_shot)
 
 
-def forecast_rows(fit: Fit, planned: xr.Dataset, *, seed: int) -> Forecast:
+def forecast_rows(
+    fit: Fit,
+    planned: xr.Dataset,
+    *,
+    seed: int,
+    few_shot: FewShot | None = None,
+    one_model: Sequence[str] = (),
+) -> Forecast:
     """Forecast checked rows (see `predict`).
 
     Parameters
@@ -178,9 +214,14 @@ def forecast_rows(fit: Fit, planned: xr.Dataset, *, seed: int) -> Forecast:
     fit
         A fit.
     planned
-        Variables params, tokens, instruct, family and lineage, dims (model,).
+        Variables params, tokens, instruct, family and lineage, dims (model,); with `few_shot`
+        also score (model, benchmark).
     seed
         Seed of the random numbers.
+    few_shot
+        How the rows' scores condition the forecast; by default they are not looked at.
+    one_model
+        Rows that stand for one model at several sizes, and so share one residual.
 
     Raises
     ------
@@ -191,13 +232,17 @@ def forecast_rows(fit: Fit, planned: xr.Dataset, *, seed: int) -> Forecast:
     _refuse_unknown_tokens(fit, planned)
     _refuse_altered(fit.scores, planned)
     draws = with_floor(fit.samples, fit.scores.dataset["floor"])
+    given = None if few_shot is None else condition(fit, draws, planned, few_shot, rng)
+    if given is not None:
+        draws = draws.isel({SAMPLE: given.report.index}).drop_vars(SAMPLE, errors="ignore")
     parts = regressors(fit.spec, fit.transform.apply(planned), planned["instruct"])
-    terms = _family_terms(fit, draws, planned, rng)
+    terms = _family_terms(fit, draws, planned, rng, given)
     index = _positions(terms, planned)
     effects = effects_of_models(parameters_of(terms), index)
     parameters = dict(parameters_of(draws))
     if "residual" in draws:
-        parameters["residual"] = _residuals(draws, planned, rng)
+        parameters["residual"] = _residuals(draws, planned, rng, given)
+        parameters["residual"] = _shared(parameters["residual"], one_model)
     skill = latent_skill(parameters, effects, parts)
     eta = linear_predictor(parameters, effects, parts, skill)
     mean = expected_score(fit.spec, parameters, eta)
@@ -210,28 +255,46 @@ def forecast_rows(fit: Fit, planned: xr.Dataset, *, seed: int) -> Forecast:
         draws=scores.rename("score"),
         mean_draws=mean.rename("expected_score"),
         precision_draws=phi.rename("precision"),
-        models=planned.assign(
-            basis=(MODEL, _basis(fit, planned)),
-            extrapolates=(MODEL, fit.transform.extrapolates(planned).to_numpy(dtype=str)),
-        ),
+        models=_about(fit, planned),
         is_posterior=fit.is_posterior,
         noise=noise,
+        skill_draws=None if skill is None else _named_skill(skill),
+        conditioning=None if given is None else given.report,
     )
 
 
+def _about(fit: Fit, planned: xr.Dataset) -> xr.Dataset:
+    return planned.assign(
+        basis=(MODEL, _basis(fit, planned)),
+        extrapolates=(MODEL, fit.transform.extrapolates(planned).to_numpy(dtype=str)),
+    )
+
+
+def _named_skill(skill: xr.DataArray) -> xr.DataArray:
+    bare = skill.drop_vars(FAMILY, errors="ignore").rename("model_skill")
+    return bare.transpose(SAMPLE, MODEL, SKILL)
+
+
 def _family_terms(
-    fit: Fit, draws: xr.Dataset, planned: xr.Dataset, rng: np.random.Generator
+    fit: Fit,
+    draws: xr.Dataset,
+    planned: xr.Dataset,
+    rng: np.random.Generator,
+    given: Conditioned | None,
 ) -> xr.Dataset:
     """Return family terms of fitted and new families together, dims (sample, family, ...)."""
     fitted = draws[[name for name in FAMILY_VARIABLES if name in draws]]
-    known = set(fit.scores.families)
-    pairs = dict(zip(planned["family"].values, planned["lineage"].values, strict=True))
-    new = [str(family) for family in pairs if family not in known]
-    lineages = [str(pairs[family]) for family in new]
-    drawn = draw_new_families(fit.spec, draws, new, lineages, rng)
     if not fitted.data_vars:
         return fitted
-    return xr.concat([fitted, drawn], dim=FAMILY) if new else fitted
+    moved = [] if given is None else [terms for terms in given.terms if terms.data_vars]
+    told = {str(family) for terms in moved for family in terms[FAMILY].values}
+    known = set(fit.scores.families) | told
+    pairs = dict(zip(planned["family"].values, planned["lineage"].values, strict=True))
+    new = [str(family) for family in pairs if str(family) not in known]
+    lineages = [str(pairs[family]) for family in new]
+    drawn = [draw_new_families(fit.spec, draws, new, lineages, rng)] if new else []
+    kept = fitted.sel({FAMILY: [str(f) not in told for f in fitted[FAMILY].values]})
+    return xr.concat([kept, *moved, *drawn], dim=FAMILY) if moved or drawn else fitted
 
 
 def _positions(terms: xr.Dataset, planned: xr.Dataset) -> xr.DataArray:
@@ -241,7 +304,12 @@ def _positions(terms: xr.Dataset, planned: xr.Dataset) -> xr.DataArray:
     return xr.DataArray(index, dims=(MODEL,), coords={MODEL: planned[MODEL].values})
 
 
-def _residuals(draws: xr.Dataset, planned: xr.Dataset, rng: np.random.Generator) -> xr.DataArray:
+def _residuals(
+    draws: xr.Dataset,
+    planned: xr.Dataset,
+    rng: np.random.Generator,
+    given: Conditioned | None,
+) -> xr.DataArray:
     names = [str(name) for name in planned[MODEL].values]
     shape = (draws.sizes[SAMPLE], len(names), draws.sizes[SKILL])
     noise = xr.DataArray(
@@ -253,7 +321,17 @@ def _residuals(draws: xr.Dataset, planned: xr.Dataset, rng: np.random.Generator)
     fitted = [name for name in names if name in set(draws[MODEL].values)]
     if fitted:
         residual.loc[{MODEL: fitted}] = draws["residual"].sel({MODEL: fitted}).values
+    for moved in () if given is None else given.residuals:
+        mine = [name for name in names if name in set(moved[MODEL].values)]
+        residual.loc[{MODEL: mine}] = moved.sel({MODEL: mine}).transpose(*residual.dims).values
     return residual
+
+
+def _shared(residual: xr.DataArray, one_model: Sequence[str]) -> xr.DataArray:
+    if not len(one_model):
+        return residual
+    first = residual.sel({MODEL: one_model[0]}, drop=True)
+    return residual.where(~residual[MODEL].isin(list(one_model)), first)
 
 
 def _basis(fit: Fit, planned: xr.Dataset) -> list[str]:
@@ -300,16 +378,3 @@ def _refuse_altered(scores: Scores, planned: xr.Dataset) -> None:
                     f'Model "{model}", column "{column}": the fit has {was.item()}, this row '
                     f"{now.item()}. Give the fitted value, or another name to the model."
                 )
-
-
-def _refuse_scores(fit: Fit, planned: xr.Dataset) -> None:
-    if "score" not in planned:
-        return
-    scored = planned["score"].notnull().any(BENCHMARK).values
-    new = [str(m) for m in planned[MODEL].values[scored] if str(m) not in set(fit.scores.models)]
-    if new:
-        raise DataError(
-            f"Scores are given for models that are not in the fit: {listed(new)}. predict does "
-            "not condition on them: drop the score columns to forecast without them, or add the "
-            "rows to the table and fit again."
-        )

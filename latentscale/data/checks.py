@@ -21,6 +21,8 @@ PLAUSIBLE_TOKENS_T: Final = (1e-3, 50.0)
 """Token counts outside this range, in trillions, are probably in another unit."""
 PLAUSIBLE_RATIO: Final = (0.5, 1e5)
 """Training tokens per parameter; known recipes lie between about 2 and 60,000."""
+_RARE: Final = 8
+_RARE_SHARE: Final = 0.25
 
 
 def dataset_findings(dataset: xr.Dataset) -> list[Finding]:
@@ -41,6 +43,7 @@ def dataset_findings(dataset: xr.Dataset) -> list[Finding]:
         *_unknown_tokens(dataset),
         *_models_without_score(dataset),
         *_constant_benchmarks(dataset),
+        *_rarely_measured(dataset),
         *_exact_bounds(dataset),
         *floor_findings(dataset),
     ]
@@ -156,6 +159,24 @@ def _constant_benchmarks(dataset: xr.Dataset) -> list[Finding]:
                 "apart by nothing. Check the column, or drop it."
             )
             findings.append(Finding("warning", "constant-benchmark", name, text))
+    return findings
+
+
+def _rarely_measured(dataset: xr.Dataset) -> list[Finding]:
+    """Find benchmarks that few models have: they join the fit, but on their priors mostly."""
+    scored = dataset["score"].notnull()
+    models = int(scored.any(BENCHMARK).sum())
+    findings = []
+    for name, count in zip(
+        dataset[BENCHMARK].values.tolist(), scored.sum(MODEL).values.tolist(), strict=True
+    ):
+        if 1 < count < min(_RARE, _RARE_SHARE * models):
+            text = (
+                f"only {count} of {models} models have a score. It joins the fit through its "
+                "skills, but its level, loadings and spread rest largely on their priors: look at "
+                "its forecast intervals, and measure more models if they are too wide."
+            )
+            findings.append(Finding("warning", "rarely-measured", name, text))
     return findings
 
 

@@ -1,20 +1,18 @@
-"""Families: latent level, own slopes and benchmark effects, and families not seen yet."""
+"""Families: latent level, own slopes and benchmark effects."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 
 import numpy as np
 import pymc.dims as pmd
-import xarray as xr
 
-from latentscale.dims import BENCHMARK, FAMILY, LINEAGE, MODEL, SAMPLE, SKILL
+from latentscale.dims import BENCHMARK, FAMILY, LINEAGE, SKILL
 from latentscale.model.design import Design
 from latentscale.model.maths import Named, maths_of
 from latentscale.model.priors import declare, standard_normal
 from latentscale.model.regressors import FAMILY_BENCHMARK_SLOPE, FAMILY_SLOPE
-from latentscale.spec.prior import Prior
 from latentscale.spec.spec import ModelSpec
 
 SKILL_FACTOR: str = "skill_factor"
@@ -202,135 +200,3 @@ def effects_of_models(terms: Mapping[str, Named], family_of_model: Named) -> Fam
 
     names = [field.name for field in fields(FamilyEffects)]
     return FamilyEffects(**{name: gather(f"family_{name}") for name in names})
-
-
-def draw_new_families(
-    spec: ModelSpec,
-    draws: xr.Dataset,
-    families: Sequence[str],
-    lineages: Sequence[str],
-    rng: np.random.Generator,
-) -> xr.Dataset:
-    """Draw the terms of families that were not fitted, one draw a posterior sample.
-
-    A family of a fitted lineage is drawn round that lineage; one of a new lineage, round a
-    lineage drawn from the population. New families of one new lineage share its draw.
-
-    Parameters
-    ----------
-    spec
-        The fitted spec.
-    draws
-        Posterior draws, dims (sample, ...).
-    families, lineages
-        Names of the new families and the lineage of each.
-    rng
-        Source of random numbers.
-
-    Returns
-    -------
-    Variables of `FAMILY_VARIABLES` that the spec has, dims (sample, family, ...).
-    """
-    drawn: dict[str, xr.DataArray] = {}
-    if spec.family.level == "none" or not len(families):
-        return xr.Dataset()
-
-    def normal(like: xr.DataArray) -> xr.DataArray:
-        """Return standard normals, widened since fitted effects are taken from their mean."""
-        shape = {SAMPLE: draws.sizes[SAMPLE], FAMILY: len(families), **_rest(like)}
-        coords = {dim: like[dim] for dim in _rest(like) if dim in like.coords}
-        values = rng.standard_normal(tuple(shape.values()))
-        if spec.family.level == "partial":
-            values *= np.sqrt(1 + 1 / like.sizes[FAMILY])
-        return xr.DataArray(values, dims=tuple(shape), coords={FAMILY: list(families), **coords})
-
-    if "family_skill" in draws:
-        drawn["family_skill"] = _new_skill(
-            spec, draws, normal(draws["family_skill"]), lineages, rng
-        )
-    if "family_slope" in draws:
-        drawn["family_slope"] = scaled(draws, "family_slope", normal(draws["family_slope"]))
-    if "family_benchmark" in draws:
-        noise = normal(draws["family_benchmark"])
-        if spec.family.level == "fixed":
-            drawn["family_benchmark"] = _from_prior(spec.prior("fixed_family"), noise, rng)
-        else:
-            drawn["family_benchmark"] = noise * draws["family_benchmark_scale"]
-    if "family_benchmark_slope" in draws:
-        noise = normal(draws["family_benchmark_slope"])
-        drawn["family_benchmark_slope"] = noise * draws["family_benchmark_slope_scale"]
-    return xr.Dataset(drawn)
-
-
-def _new_skill(
-    spec: ModelSpec,
-    draws: xr.Dataset,
-    noise: xr.DataArray,
-    lineages: Sequence[str],
-    rng: np.random.Generator,
-) -> xr.DataArray:
-    if spec.family.level == "fixed":
-        return through_factor(
-            draws, "family_skill", _from_prior(spec.prior("fixed_family"), noise, rng)
-        )
-    if "lineage_skill" not in draws:
-        return _to_skills(draws, noise)
-    fitted = draws["lineage_skill"]
-    new_names = sorted(set(lineages) - set(fitted[LINEAGE].values))
-    shape = (draws.sizes[SAMPLE], len(new_names), draws.sizes[SKILL])
-    raw = xr.DataArray(
-        rng.standard_normal(shape) * np.sqrt(1 + 1 / fitted.sizes[LINEAGE]),
-        dims=(SAMPLE, LINEAGE, SKILL),
-        coords={LINEAGE: new_names, SKILL: draws[SKILL]},
-    )
-    share = draws["lineage_share"]
-    drawn: xr.DataArray = raw * np.sqrt(share)
-    parts = [part.to_dataset(name="level") for part in (fitted, _to_skills(draws, drawn))]
-    every = xr.concat(parts, dim=LINEAGE)["level"]
-    wanted = xr.DataArray(list(lineages), dims=(FAMILY,), coords={FAMILY: noise[FAMILY]})
-    own = _to_skills(draws, np.sqrt(1 - share) * noise / np.sqrt(1 + 1 / draws.sizes[FAMILY]))
-    return own + every.sel({LINEAGE: wanted}).drop_vars(LINEAGE)
-
-
-def scaled(draws: xr.Dataset, effect: str, noise: xr.DataArray) -> xr.DataArray:
-    """Return an effect on skills drawn from its population.
-
-    Parameters
-    ----------
-    draws
-        Posterior draws with the effect's ``_scale``; and its ``_factor``, dims with skill and
-        skill_factor, where skills were rotated after the fit and are no longer independent.
-    effect
-        Its name, such as ``"residual"``.
-    noise
-        Values of unit variance, dims with skill.
-    """
-    if f"{effect}_factor" in draws:
-        return through_factor(draws, effect, noise)
-    return noise * draws[f"{effect}_scale"]
-
-
-def through_factor(draws: xr.Dataset, effect: str, noise: xr.DataArray) -> xr.DataArray:
-    """Return independent values carried through an effect's factor, if skills were rotated."""
-    if f"{effect}_factor" not in draws:
-        return noise
-    independent = noise.rename({SKILL: SKILL_FACTOR}).drop_vars(SKILL_FACTOR, errors="ignore")
-    return (draws[f"{effect}_factor"] * independent).sum(SKILL_FACTOR)
-
-
-def _to_skills(draws: xr.Dataset, raw: xr.DataArray) -> xr.DataArray:
-    """Carry raw effects of unit variance to skills, by the drawn correlation and scales."""
-    if "skill_cholesky" in draws:
-        factor = raw.rename({SKILL: SKILL_FACTOR}).drop_vars(SKILL_FACTOR, errors="ignore")
-        raw = (draws["skill_cholesky"] * factor).sum(SKILL_FACTOR)
-    return raw * draws["family_scale"] if "family_scale" in draws else raw
-
-
-def _rest(like: xr.DataArray) -> dict[str, int]:
-    return {
-        str(dim): size for dim, size in like.sizes.items() if dim not in (SAMPLE, FAMILY, MODEL)
-    }
-
-
-def _from_prior(prior: Prior, like: xr.DataArray, rng: np.random.Generator) -> xr.DataArray:
-    return like.copy(data=prior.draw(like.shape, rng))

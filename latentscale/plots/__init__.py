@@ -5,6 +5,13 @@ from __future__ import annotations
 from latentscale.plots.allocate import plot_allocation
 from latentscale.plots.calibration import plot_coverage, plot_pit, plot_reliability
 from latentscale.plots.check import plot_outliers, plot_predictive, plot_residuals
+from latentscale.plots.choice import (
+    plot_compute_needed,
+    plot_few_shot,
+    plot_next_benchmark,
+    plot_passing,
+    plot_regression,
+)
 from latentscale.plots.comparison import plot_compare
 from latentscale.plots.curve import plot_curve
 from latentscale.plots.forecast import plot_forecast
@@ -14,15 +21,20 @@ from latentscale.plots.skills import plot_family_skills, plot_loadings, plot_var
 __all__ = [
     "plot_allocation",
     "plot_compare",
+    "plot_compute_needed",
     "plot_coverage",
     "plot_curve",
     "plot_family_skills",
+    "plot_few_shot",
     "plot_forecast",
     "plot_influence",
     "plot_loadings",
+    "plot_next_benchmark",
     "plot_outliers",
+    "plot_passing",
     "plot_pit",
     "plot_predictive",
+    "plot_regression",
     "plot_reliability",
     "plot_residuals",
     "plot_sensitivity",

@@ -1,15 +1,21 @@
-"""A fit that is easy enough to converge fully in seconds."""
+"""A fit that is easy enough to converge fully in seconds, and one with constant parameters."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
+import xarray as xr
 
 import latentscale as ls
 from latentscale.data.scores import Scores
 from latentscale.posterior.fit import Fit
-from latentscale.spec import ModelSpec
+from latentscale.spec import ModelSpec, spec_from_dict
+
+DRAWS = 1500
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +42,54 @@ def pooled_fit(quick_spec: ModelSpec, spoiled: tuple[Scores, tuple[str, str]]) -
     """A fit of the right spec to the table with one spoiled score."""
     method = ls.NUTS(draws=400, tune=400, chains=2, cores=1)
     return ls.fit(quick_spec, spoiled[0], method=method, seed=1, progress=False)
+
+
+@pytest.fixture(scope="session")
+def with_posterior() -> Callable[[Fit, xr.Dataset], Fit]:
+    """Return a function that puts other draws in a fit."""
+
+    def change(fit: Fit, posterior: xr.Dataset) -> Fit:
+        tree = {name: fit.tree[name].to_dataset() for name in fit.tree.children}
+        return replace(fit, tree=xr.DataTree.from_dict(tree | {"posterior": posterior}))
+
+    return change
+
+
+@pytest.fixture(scope="session")
+def repeated(with_posterior) -> Callable[..., Fit]:
+    """Return a maker of fits whose draws are all the first one: only latents are uncertain."""
+
+    def make(fit: Fit, count: int = DRAWS) -> Fit:
+        first = fit.posterior.isel(draw=np.zeros(count, int))
+        return with_posterior(fit, first.assign_coords(draw=np.arange(count)))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def one_skill() -> ModelSpec:
+    """One skill of families with unit variance, and nothing else that varies between them."""
+    return spec_from_dict(
+        {
+            "name": "one skill",
+            "covariates": ["log_flops"],
+            "skills": {"count": 1, "identify": {"kind": "anchored", "anchors": ["alpha"]}},
+            "family": {"level": "partial"},
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def held_fit(small_scores, prior_fit, one_skill, with_posterior, repeated) -> Fit:
+    """Twelve models, one skill, parameters held at one typical set of values.
+
+    alpha, beta, gamma, delta: intercepts 0.2, -0.3, 0.1, -0.6; loadings 1.1, slope 0.6,
+    precision 40.
+    """
+    fit = prior_fit(one_skill, small_scores, draws=2)
+    calm = fit.posterior.copy(deep=True)
+    for name, value in {"precision": 40.0, "loading": 1.1, "slope": 0.6}.items():
+        calm[name] = xr.full_like(calm[name], value)
+    levels = xr.DataArray([0.2, -0.3, 0.1, -0.6], dims="benchmark")
+    calm["intercept"] = (calm["intercept"] * 0 + levels).transpose(*calm["intercept"].dims)
+    return repeated(with_posterior(fit, calm))

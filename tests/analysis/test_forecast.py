@@ -225,13 +225,14 @@ def test_the_callers_frame_is_kept(known_fit: Fit, mixed) -> None:
     pd.testing.assert_frame_equal(mixed, before)
 
 
-def test_scores_of_fitted_models_are_allowed_and_of_new_ones_not_ignored(
-    known_fit: Fit, known, mixed
+def test_scores_of_fitted_models_change_nothing_and_of_new_ones_are_not_ignored(
+    known_fit: Fit, known, mixed, forecast
 ) -> None:
-    forecast = ls.predict(known_fit, known.frame.iloc[:3])
-    assert forecast.draws.sizes["model"] == 3
-    with pytest.raises(DataError, match="fam00-big"):
-        ls.predict(known_fit, mixed.assign(alpha=[np.nan, 0.5, *[np.nan] * 5]))
+    fitted = ls.predict(known_fit, known.frame.iloc[:3].dropna())
+    assert fitted.conditioning is None
+    likely = float(forecast.mean_draws.sel(model="fam00-big", benchmark="alpha").mean())
+    given = ls.predict(known_fit, mixed.assign(alpha=[np.nan, likely, *[np.nan] * 5]))
+    assert given.conditioning is not None and given.conditioning.n_scores == 1
 
 
 GOOD = {"model": "x", "family": "fam00", "params_b": 7.0, "tokens_t": 2.0}

@@ -114,3 +114,15 @@ def test_empty_record():
     assert str(Audit()) == "Nothing to report."
     assert list(Audit().table.columns) == ["level", "code", "where", "message"]
     assert "Nothing" in Audit()._repr_html_()
+
+
+def test_a_benchmark_that_few_models_have_is_warned_of(raw):
+    rare = raw.assign(humaneval=np.nan)
+    rare.loc[rare.index[:5], "humaneval"] = [0.2, 0.3, 0.25, 0.4, 0.1]
+    (finding,) = audited(rare).filter("rarely-measured").findings
+    assert finding.where == "humaneval" and "only 5 of 194" in finding.message
+    rare.loc[rare.index[:8], "humaneval"] = 0.1 + rare.index[:8] / 50
+    assert not audited(rare).filter("rarely-measured").findings
+    assert (
+        not audited(rare.iloc[:12].assign(humaneval=raw["arc"])).filter("rarely-measured").findings
+    )

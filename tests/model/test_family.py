@@ -12,7 +12,8 @@ from scipy import stats
 from latentscale.data.scores import Scores
 from latentscale.model.build import build
 from latentscale.model.design import design
-from latentscale.model.family import draw_new_families, effects_of_models
+from latentscale.model.family import effects_of_models
+from latentscale.model.unseen import draw_new_families
 from latentscale.spec import Prior, load_spec, spec_from_dict
 
 N = 20_000

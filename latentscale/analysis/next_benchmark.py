@@ -1,0 +1,350 @@
+"""Next benchmark: which measurement would teach most about a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import comb
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from scipy.special import logit
+
+from latentscale.analysis.condition import FewShot
+from latentscale.analysis.forecast import Forecast, predict
+from latentscale.analysis.latents import Floats
+from latentscale.dims import BENCHMARK, MODEL, SAMPLE
+from latentscale.errors import DataError, FitError, listed, nearest
+from latentscale.posterior.fit import Fit
+
+_MOST_SETS = 3000
+_EDGE = 1e-6
+_NO_VARIANCE = 1e-9
+_FEWEST_DRAWS = 50
+_FEW_SHOT = FewShot()
+_RANKINGS = ("variance", "information")
+_COLUMNS = (
+    "benchmarks",
+    "cost",
+    "sd_before",
+    "sd_after",
+    "variance_removed",
+    "information",
+    "gain",
+)
+
+
+@dataclass(frozen=True)
+class NextBenchmark:
+    """Candidate measurements of one model, the most telling first.
+
+    Attributes
+    ----------
+    model
+        The model.
+    table
+        One row a set of benchmarks: benchmarks (names joined by " + "), cost, sd_before and
+        sd_after (root mean variance of the targets' expected scores, fractions),
+        variance_removed (expected share of the targets' summed variance that goes),
+        information (nats about the targets), and gain (of the kind ranked by, per unit cost).
+    sets
+        The sets of benchmarks, in the table's order.
+    targets, measured
+        What is to be learnt of, and what is measured already.
+    ranked_by
+        ``"variance"`` or ``"information"``.
+    search
+        ``"exact"`` (every set was compared) or ``"greedy"`` (one benchmark at a time; the
+        table holds the last step).
+    """
+
+    model: str
+    table: pd.DataFrame
+    sets: tuple[tuple[str, ...], ...]
+    targets: tuple[str, ...]
+    measured: tuple[str, ...]
+    ranked_by: str
+    search: str
+
+    @property
+    def best(self) -> tuple[str, ...]:
+        """The set that teaches most per unit cost."""
+        return self.sets[0]
+
+    def __repr__(self) -> str:
+        first = self.table.iloc[0]
+        return (
+            f"Next for {self.model}: {first['benchmarks']}, which is expected to remove "
+            f"{first['variance_removed']:.0%} of the variance of {listed(self.targets)}; see .table"
+        )
+
+
+def next_benchmark(
+    fit: Fit,
+    frame: pd.DataFrame,
+    *,
+    model: str | None = None,
+    targets: Sequence[str] | None = None,
+    candidates: Sequence[str] | None = None,
+    costs: Mapping[str, float] | None = None,
+    n: int = 1,
+    rank_by: Literal["variance", "information"] = "variance",
+    seed: int = 0,
+    few_shot: FewShot = _FEW_SHOT,
+) -> NextBenchmark:
+    """Say which benchmark, or which n of them, to run next on a model.
+
+    The forecast given the scores so far holds joint draws of the targets' expected scores t
+    and of the candidates' new scores y (noise included). Measuring the set A is expected to
+    leave the covariance S_tt - S_tA S_AA^-1 S_At, with y on the logit scale: exact where t and
+    logit y are jointly normal, else the error of the best linear prediction of t from logit y,
+    which is an upper bound of the expected conditional variance.
+
+    Parameters
+    ----------
+    fit
+        A fit.
+    frame
+        Rows as for `latentscale.predict`, with the scores measured so far. It is not changed.
+    model
+        Which row is asked about; may be left out where there is one row.
+    targets
+        Benchmarks to learn about. By default all that are not measured yet: then a candidate
+        also teaches about itself.
+    candidates
+        Benchmarks that could be run; by default all that are neither measured nor targets, and
+        without `targets` all that are not measured.
+    costs
+        Cost of each candidate, in any unit; 1 each by default. Gains are divided by a set's
+        summed cost.
+    n
+        How many benchmarks to run together. All sets are compared where there are at most
+        3,000, else one benchmark is added at a time.
+    rank_by
+        ``"variance"``: expected share of the targets' summed variance removed;
+        ``"information"``: mutual information 1/2 log det S_tt - 1/2 log det S_tt|A in nats,
+        on the logit scale of the targets.
+    seed
+        Seed of the random numbers.
+    few_shot
+        How the scores so far condition the forecast.
+
+    Raises
+    ------
+    DataError
+        If the table is malformed, the row is not clear, a name or a cost is unknown, or no
+        candidate is left.
+    FitError
+        If the fit is a point estimate or has fewer than 50 draws.
+
+    References
+    ----------
+    Lindley 1956, "On a measure of the information provided by an experiment"; for the
+    Gaussian case Krause, Singh and Guestrin 2008, section 3.
+    """
+    if rank_by not in _RANKINGS:
+        raise DataError(f'rank_by must be "variance" or "information"; got {rank_by!r}.')
+    if not fit.is_posterior or fit.samples.sizes[SAMPLE] < _FEWEST_DRAWS:
+        raise FitError(
+            f"next_benchmark needs at least {_FEWEST_DRAWS} posterior draws; fit with NUTS."
+        )
+    forecast = predict(fit, frame, seed=seed, few_shot=few_shot)
+    name = _the_model(forecast, model)
+    measured = _measured(fit, forecast, name)
+    open_ones = [b for b in fit.scores.benchmarks if b not in measured]
+    wanted = _checked(targets, fit.scores.benchmarks, "targets") or open_ones
+    offered = _checked(candidates, fit.scores.benchmarks, "candidates")
+    if offered is None:
+        offered = [b for b in open_ones if targets is None or b not in wanted]
+    again = [b for b in offered if b in measured]
+    if again or not offered:
+        raise DataError(
+            f'Model "{name}" has a score on {listed(again) or "every benchmark that could be run"}'
+            " already; name candidates that are not measured."
+        )
+    count = _checked_count(n, offered)
+    price = _checked_costs(costs, offered)
+    draws = _joint(forecast, name, wanted, offered)
+    sets, search = _sets(draws, offered, count, price, rank_by)
+    return _ranked(draws, sets, price, rank_by, search, name, (tuple(wanted), tuple(measured)))
+
+
+@dataclass(frozen=True)
+class Joint:
+    """Covariances between what is wanted and what could be measured, of one model.
+
+    Attributes
+    ----------
+    plain, on_logit
+        Covariance of the targets' expected scores, as fractions or logits, and the candidates'
+        logit new scores; the targets come first.
+    targets
+        How many targets there are.
+    candidates
+        Names of the candidates.
+    """
+
+    plain: Floats
+    on_logit: Floats
+    targets: int
+    candidates: tuple[str, ...]
+
+    def after(self, names: Sequence[str], *, on_logit: bool = False) -> Floats:
+        """Return the targets' covariance expected after measuring these candidates."""
+        whole = self.on_logit if on_logit else self.plain
+        places = [self.targets + self.candidates.index(name) for name in names]
+        return covariance_after(whole, list(range(self.targets)), places)
+
+
+def covariance_after(covariance: Floats, targets: Sequence[int], measured: Sequence[int]) -> Floats:
+    """Return S_tt - S_tm S_mm^-1 S_mt, the covariance left when some variables are measured.
+
+    Parameters
+    ----------
+    covariance
+        Shape (variable, variable).
+    targets, measured
+        Places of variables t and m; m may be empty.
+    """
+    cross = covariance[np.ix_(targets, measured)]
+    own = covariance[np.ix_(measured, measured)]
+    left = covariance[np.ix_(targets, targets)] - cross @ np.linalg.pinv(own) @ cross.T
+    return np.asarray(left, dtype=float)
+
+
+def _the_model(forecast: Forecast, model: str | None) -> str:
+    names = [str(m) for m in forecast.draws[MODEL].values]
+    if model is None:
+        if len(names) > 1:
+            raise DataError(f"The table has {len(names)} rows: say which with model=.")
+        return names[0]
+    if model not in names:
+        raise DataError(f'Model "{model}" is not a row of the table.' + nearest(model, names))
+    return model
+
+
+def _measured(fit: Fit, forecast: Forecast, model: str) -> list[str]:
+    tables = [forecast.models] if "score" in forecast.models else []
+    if model in fit.scores.models:
+        tables.append(fit.scores.dataset)
+    found: set[str] = set()
+    for table in tables:
+        score = table["score"].sel({MODEL: model})
+        found |= {str(b) for b in score[BENCHMARK].values[score.notnull().values]}
+    return [b for b in fit.scores.benchmarks if b in found]
+
+
+def _checked(names: Sequence[str] | None, known: Sequence[str], what: str) -> list[str] | None:
+    if names is None:
+        return None
+    if isinstance(names, str) or not len(names):
+        raise DataError(f"{what} must be a list of at least one benchmark; got {names!r}.")
+    for name in names:
+        if name not in known:
+            raise DataError(
+                f'{what}: "{name}" is no fitted benchmark.{nearest(name, known)} '
+                f"Allowed: {listed(known, 20)}."
+            )
+    return list(dict.fromkeys(names))
+
+
+def _checked_count(n: int, offered: Sequence[str]) -> int:
+    if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= len(offered):
+        raise DataError(
+            f"n must be a whole number from 1 to the {len(offered)} candidates; got {n!r}."
+        )
+    return n
+
+
+def _checked_costs(costs: Mapping[str, float] | None, offered: Sequence[str]) -> dict[str, float]:
+    if costs is None:
+        return dict.fromkeys(offered, 1.0)
+    lacking = [name for name in offered if name not in costs]
+    if lacking:
+        raise DataError(f"costs lacks {listed(lacking)}; give the cost of every candidate.")
+    for name in offered:
+        cost = costs[name]
+        if isinstance(cost, bool) or not isinstance(cost, int | float) or not 0 < cost < np.inf:
+            raise DataError(f'The cost of "{name}" must be a number above 0; got {cost!r}.')
+    return {name: float(costs[name]) for name in offered}
+
+
+def _joint(
+    forecast: Forecast, model: str, targets: Sequence[str], candidates: Sequence[str]
+) -> Joint:
+    expected = forecast.mean_draws.sel({MODEL: model, BENCHMARK: list(targets)})
+    scores = forecast.draws.sel({MODEL: model, BENCHMARK: list(candidates)})
+    known = logit(scores.clip(_EDGE, 1 - _EDGE)).transpose(SAMPLE, BENCHMARK).values
+    wanted = expected.transpose(SAMPLE, BENCHMARK).values
+    return Joint(
+        plain=np.cov(np.hstack([wanted, known]), rowvar=False),
+        on_logit=np.cov(np.hstack([logit(wanted), known]), rowvar=False),
+        targets=len(targets),
+        candidates=tuple(candidates),
+    )
+
+
+def _sets(
+    joint: Joint, offered: Sequence[str], n: int, price: Mapping[str, float], rank_by: str
+) -> tuple[list[tuple[str, ...]], str]:
+    """Return the sets to compare: all of them, or those of the last greedy step."""
+    if comb(len(offered), n) <= _MOST_SETS:
+        return list(combinations(offered, n)), "exact"
+    chosen: tuple[str, ...] = ()
+    for _ in range(n - 1):
+        longer = [(*chosen, name) for name in offered if name not in chosen]
+        table = _figures(joint, longer, price, rank_by)
+        chosen = longer[int(table["gain"].argmax())]
+    return [(*chosen, name) for name in offered if name not in chosen], "greedy"
+
+
+def _figures(
+    joint: Joint, sets: Sequence[tuple[str, ...]], price: Mapping[str, float], rank_by: str
+) -> pd.DataFrame:
+    was = np.trace(joint.after(()))
+    basis = _varying(joint.after((), on_logit=True))
+    volume = _log_volume(joint.after((), on_logit=True), basis)
+    rows = []
+    for names in sets:
+        left = max(float(np.trace(joint.after(names))), 0.0)
+        removed = 1 - left / was if was > 0 else 0.0
+        told = 0.5 * (volume - _log_volume(joint.after(names, on_logit=True), basis))
+        cost = sum(price[name] for name in names)
+        gain = (removed if rank_by == "variance" else told) / cost
+        spread = np.sqrt(np.array([was, left]) / joint.targets)
+        rows.append((" + ".join(names), cost, *spread, removed, told, gain))
+    return pd.DataFrame(rows, columns=list(_COLUMNS))
+
+
+def _varying(covariance: Floats) -> Floats:
+    """Return the directions in which targets vary: fewer than targets where they move as one."""
+    size, direction = np.linalg.eigh(covariance)
+    return np.asarray(direction[:, size > _NO_VARIANCE * size.max()], dtype=float)
+
+
+def _log_volume(covariance: Floats, basis: Floats) -> float:
+    return float(np.linalg.slogdet(basis.T @ covariance @ basis)[1])
+
+
+def _ranked(
+    joint: Joint,
+    sets: Sequence[tuple[str, ...]],
+    price: Mapping[str, float],
+    rank_by: str,
+    search: str,
+    model: str,
+    names: tuple[tuple[str, ...], tuple[str, ...]],
+) -> NextBenchmark:
+    table = _figures(joint, sets, price, rank_by)
+    order = np.argsort(-table["gain"].to_numpy(), kind="stable")
+    return NextBenchmark(
+        model=model,
+        table=table.iloc[order].reset_index(drop=True),
+        sets=tuple(sets[int(place)] for place in order),
+        targets=names[0],
+        measured=names[1],
+        ranked_by=rank_by,
+        search=search,
+    )

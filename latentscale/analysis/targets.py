@@ -1,0 +1,436 @@
+"""Targets: the chance that a planned model passes a threshold, and the compute that it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from latentscale.analysis.condition import Conditioning, FewShot
+from latentscale.analysis.forecast import forecast_rows, predict
+from latentscale.data.planned import planned_models
+from latentscale.dims import (
+    BENCHMARK,
+    DEFAULT_PROB,
+    FAMILY,
+    FLOPS_PER_BILLION_TRILLION,
+    LINEAGE,
+    MODEL,
+    SAMPLE,
+    interval_quantiles,
+)
+from latentscale.errors import DataError, FitError, SpecError, listed, nearest
+from latentscale.posterior.fit import Fit
+
+POINT = "point"
+_BELOW, _ABOVE = 10.0, 1e4
+_FEW_SHOT = FewShot()
+_SIZES = ("log_flops", "log_params", "log_tokens")
+
+
+@dataclass(frozen=True)
+class Passing:
+    """Chances that models pass thresholds.
+
+    Attributes
+    ----------
+    table
+        One row a model and benchmark: model, benchmark, threshold (fraction), probability
+        (that a new score, noise included, is at least the threshold), probability_expected
+        (that the expected score is) and basis.
+    joint
+        Chance that a model's new scores pass every threshold at once, by model.
+    """
+
+    table: pd.DataFrame
+    joint: pd.Series
+
+
+def probability_above(
+    fit: Fit,
+    frame: pd.DataFrame,
+    threshold: float | Mapping[str, float],
+    *,
+    seed: int = 0,
+    few_shot: FewShot = _FEW_SHOT,
+) -> Passing:
+    """Return the chance that models reach thresholds: the share of forecast draws that do.
+
+    Parameters
+    ----------
+    fit
+        A fit.
+    frame
+        Rows as for `latentscale.predict`; scores in it condition the forecast.
+    threshold
+        A fraction for every benchmark, or fractions by benchmark.
+    seed
+        Seed of the random numbers.
+    few_shot
+        How scores in the table condition the forecast.
+
+    Raises
+    ------
+    DataError
+        If the table is malformed, a benchmark is unknown, or a threshold is not a fraction
+        strictly between 0 and 1.
+    FitError
+        If the fit is a point estimate, which has no probabilities to give.
+    """
+    _need_posterior(fit)
+    names = fit.scores.benchmarks
+    wanted = dict(threshold) if isinstance(threshold, Mapping) else dict.fromkeys(names, threshold)
+    if not wanted:
+        raise DataError("threshold names no benchmark; give at least one.")
+    for name, value in wanted.items():
+        _check_benchmark(fit, name)
+        _check_fraction(f'The threshold of "{name}"', value)
+    forecast = predict(fit, frame, seed=seed, few_shot=few_shot)
+    limit = xr.DataArray(list(wanted.values()), {BENCHMARK: list(wanted)}, (BENCHMARK,))
+    passed = forecast.draws.sel({BENCHMARK: list(wanted)}) >= limit
+    expected = forecast.mean_draws.sel({BENCHMARK: list(wanted)}) >= limit
+    shares = xr.Dataset(
+        {
+            "threshold": limit,
+            "probability": passed.mean(SAMPLE),
+            "probability_expected": expected.mean(SAMPLE),
+        }
+    )
+    table = shares.to_dataframe(dim_order=[MODEL, BENCHMARK])[list(shares.data_vars)].reset_index()
+    table = table.join(forecast.models[["basis"]].to_dataframe()[["basis"]], on=MODEL)
+    joint = passed.all(BENCHMARK).mean(SAMPLE).to_series().rename("probability")
+    return Passing(table, joint)
+
+
+@dataclass(frozen=True)
+class ComputeNeeded:
+    """Training compute that a target score takes, as a posterior distribution.
+
+    Attributes
+    ----------
+    benchmark, target, family
+        The question; target is a fraction.
+    draws
+        FLOPs by posterior draw, dims (sample,): infinite where the target is not reached below
+        the upper limit, and the lower limit where that is enough already.
+    limits
+        Ends of the range that was searched, FLOPs.
+    fitted_range
+        Smallest and largest FLOPs among all fitted models.
+    tokens_per_parameter
+        Held fixed: size and tokens grow together.
+    probability_unreachable
+        Chance that the target is not reached below the upper limit.
+    probability_above_ceiling
+        Chance that it is not reached at any compute, since the benchmark's ceiling is lower.
+    probability_already
+        Chance that the lower limit is enough.
+    reached
+        Chance that a model reaches the target, by compute: dims (point,), coordinate ``at``
+        (FLOPs).
+    conditioning
+        How given scores were used; None where there were none.
+    """
+
+    benchmark: str
+    target: float
+    family: str
+    draws: xr.DataArray
+    limits: tuple[float, float]
+    fitted_range: tuple[float, float]
+    tokens_per_parameter: float
+    probability_unreachable: float
+    probability_above_ceiling: float
+    probability_already: float
+    reached: xr.DataArray = field(repr=False)
+    conditioning: Conditioning | None = None
+
+    def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
+        """Return median and ends of the equal-tailed interval.
+
+        Returns
+        -------
+        Rows lower, median, upper; columns flops, params_b (billions), tokens_t (trillions) and
+        beyond_fitted (bool). Infinite where the quantile is beyond the upper limit.
+        """
+        low, high = interval_quantiles(prob)
+        # A quantile between a finite and an infinite draw must be a draw, not their mean.
+        flops = np.quantile(self.draws.values, [low, 0.5, high], method="inverted_cdf")
+        params = np.sqrt(flops / (FLOPS_PER_BILLION_TRILLION * self.tokens_per_parameter / 1000))
+        first, last = self.fitted_range
+        return pd.DataFrame(
+            {
+                "flops": flops,
+                "params_b": params,
+                "tokens_t": params * self.tokens_per_parameter / 1000,
+                "beyond_fitted": (flops < first) | (flops > last),
+            },
+            index=pd.Index(["lower", "median", "upper"], name="quantile"),
+        )
+
+    def __repr__(self) -> str:
+        found = self.table()["flops"]
+        return (
+            f"{self.family} reaches {self.target:.0%} on {self.benchmark} at "
+            f"{found['median']:.2g} FLOPs (90% interval {found['lower']:.2g} to "
+            f"{found['upper']:.2g}); not below {self.limits[1]:.2g} with probability "
+            f"{self.probability_unreachable:.2f}"
+        )
+
+
+def flops_for_target(
+    fit: Fit,
+    benchmark: str,
+    target: float,
+    *,
+    family: str,
+    given: pd.DataFrame | None = None,
+    tokens_per_parameter: float | None = None,
+    instruct: bool = False,
+    limits: tuple[float, float] | None = None,
+    points: int = 161,
+    seed: int = 0,
+    few_shot: FewShot = _FEW_SHOT,
+) -> ComputeNeeded:
+    """Return the training FLOPs at which a family's expected score reaches a target.
+
+    On every posterior draw the expected score of one new model of the family (with one
+    residual, where the spec has them) is followed along compute at a fixed ratio of tokens to
+    parameters; the answer is where it first reaches the target, interpolated between points
+    that are evenly spaced in log FLOPs.
+
+    Parameters
+    ----------
+    fit
+        A fit.
+    benchmark
+        A fitted benchmark.
+    target
+        Expected score wanted, a fraction.
+    family
+        A fitted family, a family of `given`, or any new name: then a family of its own lineage
+        is drawn from the population.
+    given
+        Rows as for `latentscale.predict` whose scores condition the answer.
+    tokens_per_parameter
+        Ratio held along the curve; by default the geometric mean of the family's models, in
+        the fit or in `given`, else that of all fitted models.
+    instruct
+        Whether the model is instruction-tuned.
+    limits
+        FLOPs between which to look; by default a tenth of the least to 10,000 times the most
+        compute among the fitted models.
+    points
+        Points along the curve.
+    seed
+        Seed of the random numbers.
+    few_shot
+        How the scores in `given` condition the answer.
+
+    Raises
+    ------
+    DataError
+        If the benchmark is unknown, the target lies at or below the guessing floor or above
+        every draw of the ceiling, or another argument makes no sense.
+    SpecError
+        If the spec uses neither size, tokens nor compute.
+    FitError
+        If the fit is a point estimate.
+    """
+    _need_posterior(fit)
+    _check_benchmark(fit, benchmark)
+    _check_target(fit, benchmark, target)
+    _check_moves(fit)
+    if isinstance(points, bool) or not isinstance(points, int) or points < 2:
+        raise DataError(f"points must be a whole number of at least 2; got {points!r}.")
+    rows = None if given is None else _context(fit, given)
+    ratio = _ratio(fit, family, rows, tokens_per_parameter)
+    fitted = _fitted_range(fit)
+    ends = _limits(limits, fitted)
+    at = np.geomspace(*ends, points)
+    grid = _grid(fit, family, rows, at, ratio, instruct)
+    names = [str(name) for name in grid[MODEL].values]
+    planned = grid if rows is None else xr.concat([rows, grid], dim=MODEL)
+    forecast = forecast_rows(fit, planned, seed=seed, few_shot=few_shot, one_model=names)
+    expected = forecast.mean_draws.sel({MODEL: names, BENCHMARK: benchmark})
+    curve = expected.transpose(SAMPLE, MODEL).values
+    flops = _first_reach(curve, at, target)
+    return ComputeNeeded(
+        benchmark=benchmark,
+        target=float(target),
+        family=family,
+        draws=xr.DataArray(flops, dims=(SAMPLE,)),
+        limits=ends,
+        fitted_range=fitted,
+        tokens_per_parameter=ratio,
+        probability_unreachable=float(np.isinf(flops).mean()),
+        probability_above_ceiling=_above_ceiling(fit, benchmark, target, forecast.conditioning),
+        probability_already=float((curve[:, 0] >= target).mean()),
+        reached=xr.DataArray((curve >= target).mean(0), {"at": (POINT, at)}, (POINT,)),
+        conditioning=forecast.conditioning,
+    )
+
+
+def _first_reach(curve: np.ndarray, at: np.ndarray, target: float) -> np.ndarray:
+    """Return where each row of `curve` first reaches the target; infinite where it never does."""
+    reached = curve >= target
+    first = reached.argmax(axis=1)
+    found = np.full(len(curve), np.inf)
+    found[reached[:, 0]] = at[0]
+    log_at = np.log(at)
+    rows = np.nonzero(reached.any(axis=1) & ~reached[:, 0])[0]
+    after = first[rows]
+    low, high = curve[rows, after - 1], curve[rows, after]
+    share = (target - low) / (high - low)
+    found[rows] = np.exp(log_at[after - 1] + share * (log_at[after] - log_at[after - 1]))
+    return found
+
+
+def _need_posterior(fit: Fit) -> None:
+    if not fit.is_posterior:
+        raise FitError(
+            "This fit is a point estimate and says nothing of uncertainty; fit with NUTS to get "
+            "probabilities and intervals."
+        )
+
+
+def _check_benchmark(fit: Fit, benchmark: str) -> None:
+    names = fit.scores.benchmarks
+    if benchmark not in names:
+        raise DataError(
+            f'Benchmark "{benchmark}" is not in the fit, which has {listed(names, 20)}.'
+            + nearest(str(benchmark), names)
+        )
+
+
+def _check_fraction(what: str, value: object) -> None:
+    number = isinstance(value, int | float | np.floating) and not isinstance(value, bool)
+    if not number or not 0 < float(value) < 1:  # type: ignore[arg-type]
+        raise DataError(f"{what} must be a fraction strictly between 0 and 1; got {value!r}.")
+
+
+def _check_target(fit: Fit, benchmark: str, target: float) -> None:
+    _check_fraction("target", target)
+    floor = float(fit.scores.dataset["floor"].sel({BENCHMARK: benchmark}))
+    if target <= floor:
+        raise DataError(
+            f"target {target:g} is not above the guessing floor {floor:g} of {benchmark}: any "
+            "model is expected to reach it. Ask for more."
+        )
+    if "ceiling" in fit.samples:
+        top = float(fit.samples["ceiling"].sel({BENCHMARK: benchmark}).max())
+        if target >= top:
+            raise DataError(
+                f"target {target:g} is above every draw of the ceiling of {benchmark} (at most "
+                f"{top:.3f}): no compute reaches it under this fit. Ask for less."
+            )
+
+
+def _check_moves(fit: Fit) -> None:
+    parts = {part for name in fit.spec.covariates for part in name.split(":")}
+    if not parts & set(_SIZES):
+        raise SpecError(
+            f'The spec "{fit.spec.name}" uses none of {listed(_SIZES)} (its covariates are '
+            f"{listed(fit.spec.covariates) or 'none'}), so its scores do not change with compute."
+        )
+
+
+def _context(fit: Fit, frame: pd.DataFrame) -> xr.Dataset:
+    lineages = {str(f): str(g) for f, g in fit.scores.family_lineage().items()}
+    return planned_models(frame, fit.scores.benchmarks, lineages)
+
+
+def _ratio(
+    fit: Fit, family: str, rows: xr.Dataset | None, tokens_per_parameter: float | None
+) -> float:
+    if tokens_per_parameter is not None:
+        ratio = tokens_per_parameter
+        if isinstance(ratio, bool) or not isinstance(ratio, int | float) or not 0 < ratio < np.inf:
+            raise DataError(f"tokens_per_parameter must be a number above 0; got {ratio!r}.")
+        return float(ratio)
+    tables = [fit.scores.dataset] if rows is None else [fit.scores.dataset, rows]
+    mine, every = (
+        np.concatenate([_log_ratio(table, name) for table in tables]) for name in (family, None)
+    )
+    chosen = mine[np.isfinite(mine)] if np.isfinite(mine).any() else every[np.isfinite(every)]
+    if not len(chosen):
+        raise DataError("No model discloses its tokens: give tokens_per_parameter.")
+    return float(np.exp(chosen.mean()))
+
+
+def _log_ratio(table: xr.Dataset, family: str | None) -> np.ndarray:
+    ratio = np.log(1000 * table["tokens"].values / table["params"].values)
+    return ratio if family is None else ratio[table[FAMILY].values == family]
+
+
+def _fitted_range(fit: Fit) -> tuple[float, float]:
+    data = fit.scores.dataset
+    flops = (FLOPS_PER_BILLION_TRILLION * data["params"] * data["tokens"]).values
+    if not np.isfinite(flops).any():
+        return float("nan"), float("nan")
+    return float(np.nanmin(flops)), float(np.nanmax(flops))
+
+
+def _limits(limits: tuple[float, float] | None, fitted: tuple[float, float]) -> tuple[float, float]:
+    if limits is None:
+        if np.isnan(fitted[0]):
+            raise DataError("No fitted model discloses its tokens: give limits in FLOPs.")
+        return fitted[0] / _BELOW, fitted[1] * _ABOVE
+    try:
+        low, high = (float(end) for end in limits)
+    except (TypeError, ValueError):
+        low, high = np.nan, np.nan
+    if not 0 < low < high < np.inf:
+        raise DataError(f"limits must be two increasing positive FLOPs; got {limits!r}.")
+    return low, high
+
+
+def _grid(
+    fit: Fit,
+    family: str,
+    rows: xr.Dataset | None,
+    at: np.ndarray,
+    ratio: float,
+    instruct: bool,
+) -> xr.Dataset:
+    if not isinstance(family, str) or not family.strip():
+        raise DataError(f"family must be a name; got {family!r}.")
+    known = {str(f): str(g) for f, g in fit.scores.family_lineage().items()}
+    if rows is not None:
+        pairs = zip(rows[FAMILY].values, rows[LINEAGE].values, strict=True)
+        known = {str(f): str(g) for f, g in pairs} | known
+    params = np.sqrt(at / (FLOPS_PER_BILLION_TRILLION * ratio / 1000))
+    # Names no model of the caller's can have, so that a point is never a fitted model.
+    names = [f"{family} \N{INFORMATION SEPARATOR ONE} {index}" for index in range(len(at))]
+    grid = xr.Dataset(
+        {
+            "params": (MODEL, params),
+            "tokens": (MODEL, params * ratio / 1000),
+            "instruct": (MODEL, np.full(len(at), float(instruct))),
+            FAMILY: (MODEL, np.full(len(at), family)),
+            LINEAGE: (MODEL, np.full(len(at), known.get(family, family))),
+        },
+        coords={MODEL: names},
+    )
+    if rows is None:
+        return grid
+    lacking = {name: rows[name] for name in rows.data_vars if name not in grid}
+    empty = {name: value.isel({MODEL: [0] * len(at)}) for name, value in lacking.items()}
+    return grid.assign(
+        {
+            name: (value.dims, np.full(value.shape, np.nan).astype(value.dtype))
+            for name, value in empty.items()
+        }
+    ).assign_coords({dim: rows[dim] for dim in (BENCHMARK,) if dim in rows.coords})
+
+
+def _above_ceiling(fit: Fit, benchmark: str, target: float, given: Conditioning | None) -> float:
+    if "ceiling" not in fit.samples:
+        return 0.0
+    ceiling = fit.samples["ceiling"].sel({BENCHMARK: benchmark})
+    if given is not None:
+        ceiling = ceiling.isel({SAMPLE: given.index})
+    return float((ceiling <= target).mean())

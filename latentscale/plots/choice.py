@@ -1,0 +1,289 @@
+"""Plots for choosing what to measure and what to train."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
+
+from latentscale.analysis.forecast import Forecast
+from latentscale.analysis.next_benchmark import NextBenchmark
+from latentscale.analysis.regression import SkillRegression
+from latentscale.analysis.targets import ComputeNeeded, Passing
+from latentscale.dims import BENCHMARK, DEFAULT_PROB, MODEL, SAMPLE, interval_quantiles
+from latentscale.errors import DataError, listed
+from latentscale.plots.style import (
+    BLACK,
+    BLUE,
+    GREY,
+    SCORE_LABEL,
+    VERMILLION,
+    Sheet,
+    heading,
+    legend,
+    panels,
+    percent_axis,
+    title,
+)
+
+_BARS = 15
+_ROW_INCHES = 0.24
+_SIDE = 0.17
+
+
+def plot_next_benchmark(choice: NextBenchmark) -> Sheet:
+    """Draw what each candidate measurement is expected to teach; the best at the top.
+
+    Parameters
+    ----------
+    choice
+        From `latentscale.next_benchmark`; its first 15 rows are drawn.
+    """
+    table = choice.table.iloc[:_BARS]
+    figure, (panel,) = panels(1, columns=1, width=6.6, height=0.6 + _ROW_INCHES * len(table))
+    rows = np.arange(len(table))
+    by_variance = choice.ranked_by == "variance"
+    values = table["variance_removed" if by_variance else "information"]
+    panel.barh(rows, values, color=BLUE, height=0.62)
+    labels = list(table["benchmarks"])
+    if table["cost"].nunique() > 1:
+        labels = [f"{n} (cost {c:g})" for n, c in zip(labels, table["cost"], strict=True)]
+    panel.set_yticks(rows, labels)
+    for text in panel.get_yticklabels():
+        text.set_parse_math(False)
+    panel.invert_yaxis()
+    panel.grid(visible=False, axis="y")
+    panel.set_xlim(left=0)
+    if by_variance:
+        panel.xaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
+        panel.set_xlabel("expected share of the variance removed")
+    else:
+        panel.set_xlabel("expected information (nats)")
+    known = f"Measured so far: {_cut(choice.measured)}." if choice.measured else "Nothing measured."
+    order = "gain per unit cost" if table["cost"].nunique() > 1 else "gain"
+    title(
+        figure,
+        f"{choice.model}: what to measure next",
+        f"To learn about {_cut(choice.targets)}.\n{known} In order of {order}.",
+    )
+    return figure
+
+
+def plot_compute_needed(needed: ComputeNeeded, *, prob: float = DEFAULT_PROB) -> Sheet:
+    """Draw the chance that the target is reached by training compute, with the interval.
+
+    Parameters
+    ----------
+    needed
+        From `latentscale.flops_for_target`.
+    prob
+        Probability of the interval that is drawn.
+    """
+    table = needed.table(prob)["flops"]
+    figure, (panel,) = panels(1, columns=1, width=6.6, height=2.9)
+    at = needed.reached["at"].values
+    panel.plot(at, needed.reached.values, color=BLUE, lw=1.8, label="chance that it is reached")
+    for end in needed.fitted_range:
+        if at[0] < end < at[-1]:
+            panel.axvline(end, color=BLACK, lw=1, ls="--", label="range of all fitted models")
+    low, high = max(table["lower"], at[0]), min(table["upper"], at[-1])
+    if low < high:
+        label = f"{prob:.0%} interval" + (", open above" if np.isinf(table["upper"]) else "")
+        panel.axvspan(low, high, color=BLUE, alpha=0.14, lw=0, label=label)
+    if np.isfinite(table["median"]):
+        panel.scatter([table["median"]], [0.5], color=VERMILLION, s=34, zorder=4, label="median")
+    if needed.probability_above_ceiling > 0:
+        panel.axhline(
+            1 - needed.probability_above_ceiling,
+            color=GREY,
+            ls=":",
+            lw=1.2,
+            label="chance that the ceiling allows it",
+        )
+    panel.set_xscale("log")
+    panel.set_xlim(at[0], at[-1])
+    panel.set_ylim(0, 1.02)
+    panel.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
+    panel.set_xlabel(
+        f"training compute (FLOPs), at {needed.tokens_per_parameter:,.0f} tokens per parameter"
+    )
+    panel.set_ylabel("probability")
+    title(
+        figure,
+        f"{needed.family}: compute for {needed.target:.0%} on {needed.benchmark}",
+        f"Not reached below {at[-1]:.1g} FLOPs with probability "
+        f"{needed.probability_unreachable:.0%}.",
+    )
+    legend(figure, [panel])
+    return figure
+
+
+def plot_passing(passing: Passing) -> Sheet:
+    """Draw the chance that each model passes each threshold, one panel a benchmark.
+
+    Parameters
+    ----------
+    passing
+        From `latentscale.probability_above`.
+    """
+    table = passing.table
+    names, models = list(dict.fromkeys(table["benchmark"])), list(passing.joint.index)
+    columns = min(len(names), 4)
+    height = 0.7 + _ROW_INCHES * len(models)
+    figure, axes = panels(len(names), columns=columns, width=2.4, height=height)
+    for name, panel in zip(names, axes, strict=True):
+        mine = table[table["benchmark"] == name].set_index("model").loc[models]
+        heading(panel, f"{name} ≥ {100 * mine['threshold'].iloc[0]:g}")
+        rows = np.arange(len(models))
+        panel.hlines(rows, 0, mine["probability"], color=BLUE, lw=2)
+        panel.scatter(mine["probability"], rows, color=BLUE, s=24, zorder=3, label="a new score")
+        panel.scatter(
+            mine["probability_expected"],
+            rows,
+            facecolors="none",
+            edgecolors=VERMILLION,
+            marker="D",
+            s=26,
+            zorder=4,
+            label="the expected score, without noise",
+        )
+        _name_rows(panel, models)
+        panel.set_xlim(-0.03, 1.03)
+        percent_axis(panel.xaxis)
+    for panel in axes[-columns:]:
+        panel.set_xlabel("probability (%)", fontsize=8.5)
+    title(figure, "Chance of passing each threshold", "Thresholds in points, over each panel.")
+    legend(figure, axes)
+    return figure
+
+
+def plot_few_shot(before: Forecast, after: Forecast, *, prob: float = DEFAULT_PROB) -> Sheet:
+    """Draw forecasts without and with the scores given, one panel a benchmark.
+
+    Parameters
+    ----------
+    before, after
+        From `latentscale.predict`, of the same models: without and with scores in the table.
+    prob
+        Probability of the equal-tailed interval of a new score.
+
+    Raises
+    ------
+    DataError
+        If `after` was given no scores, or lacks a model of `before`.
+    """
+    if after.conditioning is None:
+        raise DataError("after was forecast without new scores; give scores in predict's table.")
+    models = [str(name) for name in before.draws[MODEL].values]
+    lacking = [name for name in models if name not in after.draws[MODEL].values]
+    if lacking:
+        raise DataError(f"after lacks {listed(lacking)}; forecast the same models in both.")
+    names = [str(name) for name in before.draws[BENCHMARK].values]
+    columns = min(len(names), 4)
+    height = 0.7 + 1.5 * _ROW_INCHES * len(models)
+    figure, axes = panels(len(names), columns=columns, width=2.4, height=height)
+    for name, panel in zip(names, axes, strict=True):
+        heading(panel, name)
+        for forecast, color, side, label in (
+            (before, GREY, -_SIDE, "without scores"),
+            (after, BLUE, _SIDE, "given the scores"),
+        ):
+            _interval_rows(panel, forecast, name, models, prob, (color, side, label))
+        _given_scores(panel, after, name, models)
+        _name_rows(panel, models)
+        percent_axis(panel.xaxis)
+    for panel in axes[-columns:]:
+        panel.set_xlabel(SCORE_LABEL, fontsize=8.5)
+    given = after.conditioning
+    title(
+        figure,
+        f"Forecasts without and with {given.n_scores} scores",
+        f"Dots: median. Lines: {prob:.0%} interval of a new score. By {given.method}, effective "
+        f"sample size {given.ess:.0f}.",
+    )
+    legend(figure, axes)
+    return figure
+
+
+def plot_regression(regression: SkillRegression, *, prob: float = DEFAULT_PROB) -> Sheet:
+    """Draw the coefficients of the skills, with intervals.
+
+    Parameters
+    ----------
+    regression
+        From `latentscale.regress_on_skills`.
+    prob
+        Probability of the equal-tailed interval.
+
+    Raises
+    ------
+    SpecError
+        If skills are free to rotate.
+    """
+    table = regression.table(prob).set_index("term")
+    skills = [term for term in table.index if term not in ("intercept", "sigma", "r_squared")]
+    part, rows = table.loc[skills], np.arange(len(skills))
+    figure, (panel,) = panels(1, columns=1, width=6.6, height=0.9 + _ROW_INCHES * len(skills))
+    panel.axvline(0, color=BLACK, lw=0.8)
+    panel.hlines(rows, part["lower"], part["upper"], color=BLUE, lw=2, label=f"{prob:.0%} interval")
+    panel.scatter(part["median"], rows, color=BLUE, s=26, zorder=3, label="median")
+    _name_rows(panel, skills)
+    panel.set_xlabel(f"change of {regression.name} with one unit of the skill", parse_math=False)
+    told = table.loc["r_squared"]
+    title(
+        figure,
+        f"{regression.name} on latent skills",
+        f"{len(regression.outcome)} models. Share of variance explained: {told['median']:.0%} "
+        f"({told['lower']:.0%} to {told['upper']:.0%}).",
+    )
+    legend(figure, [panel])
+    return figure
+
+
+def _interval_rows(
+    panel: Axes,
+    forecast: Forecast,
+    benchmark: str,
+    models: list[str],
+    prob: float,
+    look: tuple[str, float, str],
+) -> None:
+    color, side, label = look
+    low, high = interval_quantiles(prob)
+    draws = forecast.draws.sel({MODEL: models, BENCHMARK: benchmark})
+    ends = draws.quantile([low, 0.5, high], dim=SAMPLE).transpose("quantile", MODEL).values
+    rows = np.arange(len(models)) + side
+    panel.hlines(rows, ends[0], ends[2], color=color, lw=2, label=label)
+    panel.scatter(ends[1], rows, color=color, s=16, zorder=3)
+
+
+def _given_scores(panel: Axes, after: Forecast, benchmark: str, models: list[str]) -> None:
+    if "score" not in after.models or benchmark not in after.models[BENCHMARK].values:
+        return
+    score = after.models["score"].sel({MODEL: models, BENCHMARK: benchmark}).values
+    known = np.isfinite(score)
+    if known.any():
+        panel.scatter(
+            score[known],
+            np.nonzero(known)[0],
+            marker="D",
+            s=26,
+            facecolors="none",
+            edgecolors=VERMILLION,
+            linewidths=1.4,
+            zorder=4,
+            label="score given",
+        )
+
+
+def _name_rows(panel: Axes, names: list[str]) -> None:
+    panel.set_yticks(range(len(names)), names)
+    for text in panel.get_yticklabels():
+        text.set_parse_math(False)
+    panel.set_ylim(len(names) - 0.4, -0.6)
+
+
+def _cut(names: tuple[str, ...], limit: int = 5) -> str:
+    if len(names) <= limit:
+        return ", ".join(names)
+    return ", ".join(names[:limit]) + f" and {len(names) - limit} more"

@@ -1,0 +1,353 @@
+"""Few-shot forecasts: against quadrature, one method against the other, and against a refit."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from scipy import stats
+from scipy.special import expit, logsumexp
+
+import latentscale as ls
+from latentscale.analysis.condition import IMPORTANCE, SAMPLER
+from latentscale.errors import DataError, FitError, FitWarning
+from latentscale.posterior.fit import Fit
+
+Put = Callable[[Fit, xr.Dataset], Fit]
+GRID = np.linspace(-7, 7, 4001)
+BOTH = [ls.FewShot(min_ess=1.0), ls.FewShot(sampler_only=True)]
+NAMES = ["importance", "sampler"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A fit with constant parameters, and numpy's own account of its likelihood."""
+
+    fit: Fit
+
+    def value(self, name: str) -> np.ndarray:
+        return self.fit.samples[name].isel(sample=0).values
+
+    def log_density(
+        self, skill: np.ndarray, rows: pd.DataFrame, benchmarks: list[str], shift: float = 0.0
+    ) -> np.ndarray:
+        """Return the log density of rows' scores at family levels `skill`, by hand."""
+        total = np.zeros_like(skill)
+        data = self.fit.scores.dataset
+        flops = np.log(6e21 * data["params"].values * data["tokens"].values)
+        names = list(self.fit.scores.benchmarks)
+        for row in rows.itertuples():
+            x = (np.log(6e21 * row.params_b * row.tokens_t) - flops.mean()) / flops.std()
+            for name in benchmarks:
+                score, j = getattr(row, name), names.index(name)
+                if np.isnan(score):
+                    continue
+                theta = skill + x * self.value("slope")[0, 0]
+                eta = self.value("intercept")[j] + shift + self.value("loading")[j, 0] * theta
+                floor = data["floor"].values[j]
+                mean = floor + (1 - floor) * expit(eta)
+                phi = self.value("precision")[j]
+                total += stats.beta.logpdf(score, mean * phi, (1 - mean) * phi)
+        return total
+
+
+@pytest.fixture(scope="module")
+def case(held_fit) -> Case:
+    return Case(held_fit)
+
+
+def count_of(case: Case) -> int:
+    return int(case.fit.posterior.sizes["draw"])
+
+
+def rows_of(*cells: tuple, family: str = "fresh") -> pd.DataFrame:
+    columns = ["model", "params_b", "tokens_t", "alpha", "beta", "gamma", "delta"]
+    return pd.DataFrame(list(cells), columns=columns).assign(family=family)
+
+
+NONE = np.nan
+SHOT = rows_of(
+    ("fresh-1", 3.0, 1.0, 0.72, NONE, 0.66, NONE),
+    ("fresh-2", 9.0, 1.0, NONE, 0.80, NONE, NONE),
+    ("fresh-3", 40.0, 1.0, NONE, NONE, NONE, NONE),
+)
+BENCHMARKS = ["alpha", "beta", "gamma", "delta"]
+
+
+def moments(log_weight: np.ndarray, at: np.ndarray) -> tuple[float, float]:
+    weight = np.exp(log_weight - log_weight.max())
+    mean = np.average(at, weights=weight)
+    return float(mean), float(np.sqrt(np.average((at - mean) ** 2, weights=weight)))
+
+
+@pytest.mark.parametrize("few_shot", BOTH, ids=NAMES)
+def test_a_new_familys_level_is_that_of_quadrature(case: Case, few_shot: ls.FewShot) -> None:
+    found = ls.predict(case.fit, SHOT, seed=1, few_shot=few_shot)
+    assert found.conditioning is not None
+    assert found.conditioning.method == (SAMPLER if few_shot.sampler_only else IMPORTANCE)
+    assert found.conditioning.n_scores == 3
+    families = case.fit.samples.sizes["family"]
+    prior = stats.norm.logpdf(GRID, scale=np.sqrt(1 + 1 / families))
+    mean, sd = moments(prior + case.log_density(GRID, SHOT, BENCHMARKS), GRID)
+    level = found.skill_draws.isel(model=0, skill=0) - found.skill_draws.isel(model=2, skill=0)
+    assert float(level.std()) < 1e-9  # rows of one family share its level
+    flops = np.log(6e21 * 3.0 * 1.0)
+    data = case.fit.scores.dataset
+    fitted = np.log(6e21 * data["params"].values * data["tokens"].values)
+    alpha = found.skill_draws.isel(model=0, skill=0) - 0.6 * (flops - fitted.mean()) / fitted.std()
+    error = 4 * sd / np.sqrt(found.conditioning.ess)
+    assert abs(float(alpha.mean()) - mean) < error
+    assert abs(float(alpha.std()) / sd - 1) < 4 / np.sqrt(found.conditioning.ess)
+
+
+def settled(case: Case, family: str, with_posterior: Put, seed: int = 3) -> tuple[Case, np.ndarray]:
+    """Return the case with exact draws of one fitted family's level given its own scores.
+
+    The other families' level is held fixed; moving one family moves the mean of all, and with
+    it the intercepts.
+    """
+    frame = case.fit.scores.to_frame()
+    own = frame[frame["family"] == family]
+    count = case.fit.samples.sizes["family"]
+    prior = stats.norm.logpdf(GRID, scale=np.sqrt(count / (count - 1)))
+    log_weight = prior + case.log_density(GRID, own, BENCHMARKS)
+    weight = np.exp(log_weight - log_weight.max())
+    away = np.random.default_rng(seed).choice(GRID, count_of(case), p=weight / weight.sum())
+    posterior = case.fit.posterior.copy(deep=True)
+    posterior["family_skill"] = xr.zeros_like(posterior["family_skill"])
+    posterior["family_skill"].loc[{"family": family}] = (away * (count - 1) / count)[None, :, None]
+    shift = xr.DataArray(away / count, dims="draw") * posterior["loading"].isel(skill=0, drop=True)
+    posterior["intercept"] = posterior["intercept"] + shift.transpose("chain", "draw", "benchmark")
+    return Case(with_posterior(case.fit, posterior)), log_weight
+
+
+@pytest.mark.parametrize("few_shot", BOTH, ids=NAMES)
+def test_a_fitted_familys_level_moves_to_that_of_quadrature(
+    case: Case, few_shot: ls.FewShot, with_posterior: Put
+) -> None:
+    now, old = settled(case, "fam02", with_posterior)
+    shot = SHOT.assign(family="fam02", model=["a", "b", "c"])
+    found = ls.predict(now.fit, shot, seed=1, few_shot=few_shot)
+    mean, sd = moments(old + case.log_density(GRID, shot, BENCHMARKS), GRID)
+    given = found.conditioning
+    assert given is not None and given.ess > 200
+    logit = np.log(found.mean_draws / (1 - found.mean_draws))
+    data = case.fit.scores.dataset
+    fitted = np.log(6e21 * data["params"].values * data["tokens"].values)
+    x = (np.log(6e21 * 40.0) - fitted.mean()) / fitted.std()
+    eta = logit.sel(model="c", benchmark="alpha").values  # its floor is 0
+    level = (eta - case.value("intercept")[0]) / 1.1 - 0.6 * x
+    assert abs(level.mean() - mean) < 4 * sd / np.sqrt(given.ess)
+    assert abs(level.std() / sd - 1) < 4 / np.sqrt(given.ess)
+    before, _ = moments(old, GRID)
+    assert abs(before - mean) > 0.1  # the scores did say something
+
+
+@pytest.mark.parametrize("few_shot", BOTH, ids=NAMES)
+@pytest.mark.parametrize("fitted", [False, True])
+def test_posterior_draws_are_weighted_by_the_marginal_likelihood(
+    case: Case, few_shot: ls.FewShot, fitted: bool, with_posterior: Put
+) -> None:
+    """Half of the draws have an intercept that is 1.5 higher; they keep the weight due."""
+    now = settled(case, "fam02", with_posterior)[0] if fitted else case
+    posterior = now.fit.posterior.copy(deep=True)
+    high = np.arange(count_of(case)) % 2 == 1
+    shift = xr.DataArray(1.5 * high, dims="draw")
+    posterior["intercept"] = posterior["intercept"] + shift
+    frame = case.fit.scores.to_frame()
+    own = frame[frame["family"] == "fam02"]
+    count = case.fit.samples.sizes["family"]
+    scale = np.sqrt(count / (count - 1) if fitted else 1 + 1 / count)
+    prior = stats.norm.logpdf(GRID, scale=scale)
+    shot = SHOT.assign(family="fam02", model=["a", "b", "c"]) if fitted else SHOT
+
+    def level(part: float) -> float:
+        """Return the log likelihood of the new scores given the old, at a shift."""
+        before = prior + (case.log_density(GRID, own, BENCHMARKS, part) if fitted else 0.0)
+        return float(
+            logsumexp(before + case.log_density(GRID, shot, BENCHMARKS, part)) - logsumexp(before)
+        )
+
+    if fitted:  # the high draws need their own exact levels
+        before = prior + case.log_density(GRID, own, BENCHMARKS, 1.5)
+        weight = np.exp(before - before.max())
+        away = np.random.default_rng(8).choice(GRID, count_of(case), p=weight / weight.sum())
+        old_away = (
+            posterior["family_skill"].sel(family="fam02").values[0, :, 0] * count / (count - 1)
+        )
+        mixed = np.where(high, away, old_away)
+        posterior["family_skill"].loc[{"family": "fam02"}] = (mixed * (count - 1) / count)[
+            None, :, None
+        ]
+        base = xr.DataArray(case.value("intercept"), dims="benchmark")
+        loading = posterior["loading"].isel(skill=0, drop=True)
+        moved = base + shift + xr.DataArray(mixed / count, dims="draw") * loading
+        posterior["intercept"] = moved.transpose("chain", "draw", "benchmark")
+    found = ls.predict(with_posterior(now.fit, posterior), shot, seed=4, few_shot=few_shot)
+    assert found.conditioning is not None
+    share = float((found.conditioning.index % 2 == 1).mean())
+    wanted = float(expit(level(1.5) - level(0.0)))
+    assert abs(share - wanted) < 4 * np.sqrt(wanted * (1 - wanted) / found.conditioning.ess)
+    assert abs(wanted - 0.5) > 0.1
+
+
+@pytest.mark.filterwarnings("ignore::latentscale.errors.FitWarning")
+def test_both_methods_agree_where_every_term_is_there(
+    small_scores, prior_fit, everything_spec, repeated
+) -> None:
+    """All terms of a new family at once: many plain candidates against the sampler."""
+    fit = repeated(prior_fit(everything_spec, small_scores, draws=2), 1000)
+    before = ls.predict(fit, SHOT.drop(columns=BENCHMARKS), seed=1)
+    # Scores that one draw of the prior gives, so that plain candidates have a chance.
+    likely = before.draws.isel(sample=7).clip(0.01, 0.99).to_pandas().reset_index(drop=True)
+    shot = SHOT.assign(**{name: likely[name].where(SHOT[name].notna()) for name in BENCHMARKS})
+    plain = ls.predict(fit, shot, seed=1, few_shot=ls.FewShot(latents=40, min_ess=1.0))
+    sampler = ls.predict(fit, shot, seed=2, few_shot=ls.FewShot(sampler_only=True))
+    assert plain.conditioning is not None and plain.conditioning.method == IMPORTANCE
+    assert sampler.conditioning is not None and sampler.conditioning.method == SAMPLER
+    one, two = (np.log(f.mean_draws / (1 - f.mean_draws)) for f in (plain, sampler))
+    sd = two.std("sample")
+    error = 4 * sd * np.sqrt(1 / plain.conditioning.ess + 1 / sampler.conditioning.ess)
+    assert bool((abs(one.mean("sample") - two.mean("sample")) < error).all())
+    assert bool((abs(one.std("sample") / sd - 1) < 0.25).all())
+    was = np.log(before.mean_draws / (1 - before.mean_draws)).std("sample")
+    assert float((sd / was).min()) < 0.7
+
+
+@pytest.mark.filterwarnings("ignore::latentscale.errors.FitWarning")
+@pytest.mark.parametrize("name", ls.shipped_specs())
+def test_every_shipped_spec_takes_scores(name: str, small_scores, prior_fit) -> None:
+    spec = ls.load_spec(name)
+    count = min(spec.skills.count, 3)
+    spec = spec.model_copy(update={"skills": spec.skills.model_copy(update={"count": count})})
+    fit = prior_fit(spec, small_scores, draws=60)
+    table = pd.concat(
+        [SHOT, SHOT.assign(family="fam01", model=["x", "y", "z"], lineage="lin00")]
+    ).fillna({"lineage": "lin00"})
+    for few_shot in BOTH:
+        found = ls.predict(fit, table, few_shot=few_shot)
+        assert np.isfinite(found.mean_draws.values).all() and found.conditioning is not None
+        assert found.conditioning.n_scores == 6 and 1 <= found.conditioning.ess <= 60 * 8
+        # Of a new measurement, only a pooled curve can stay far off the score itself.
+        if spec.family.level == "partial" and few_shot.sampler_only:
+            told = found.mean_draws.sel(model="fresh-1", benchmark="alpha")
+            before = ls.predict(fit, table.drop(columns=BENCHMARKS)).mean_draws
+            was = before.sel(model="fresh-1", benchmark="alpha")
+            assert float(abs(told - 0.72).mean()) < float(abs(was - 0.72).mean())
+
+
+def test_intervals_shrink_as_scores_arrive(case: Case) -> None:
+    widths = []
+    for count in range(3):
+        table = rows_of(
+            ("f-1", 3.0, 1.0, *[0.72 if j < count else NONE for j in range(4)]),
+            ("f-2", 9.0, 1.0, *[NONE] * 4),
+        )
+        mean = ls.predict(case.fit, table, seed=1).mean_draws.sel(model="f-2", benchmark="gamma")
+        widths.append(float(mean.quantile(0.95) - mean.quantile(0.05)))
+    assert widths[1] < 0.7 * widths[0] and widths[2] < 0.9 * widths[1]
+
+
+def test_another_family_is_left_alone(case: Case) -> None:
+    other = rows_of(("fam03-x", 3.0, 1.0, *[NONE] * 4), family="fam03")
+    alone = ls.predict(case.fit, other, seed=1)
+    assert alone.conditioning is None
+    beside = ls.predict(case.fit, pd.concat([SHOT, other]), seed=1)
+    wanted = alone.mean_draws.sel(model="fam03-x").values
+    np.testing.assert_allclose(beside.mean_draws.sel(model="fam03-x").values, wanted, rtol=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore::latentscale.errors.FitWarning")
+def test_a_further_benchmark_of_a_fitted_model_counts(small_scores, prior_fit, one_skill) -> None:
+    """The cell is empty in the fit, so it is new; the cells that were fitted are not."""
+    data = small_scores.dataset.copy(deep=True)
+    model = str(data["model"].values[3])
+    data["score"].loc[{"model": model, "benchmark": "gamma"}] = np.nan
+    fit = prior_fit(one_skill, ls.Scores(data), draws=150)
+    row = ls.Scores(data).select(models=[model]).to_frame()
+    same = ls.predict(fit, row, seed=1)
+    assert same.conditioning is None
+    found = ls.predict(fit, row.assign(gamma=0.97), seed=1)
+    assert found.conditioning is not None and found.conditioning.n_scores == 1
+    assert str(found.models["basis"].values[0]) == "fitted model"
+    low = ls.predict(fit, row.assign(gamma=0.03), seed=1)
+    gap = found.mean_draws.mean("sample") - low.mean_draws.mean("sample")
+    assert bool((gap > 0.005).all())
+
+
+def test_exact_zero_and_one_are_pulled_inside(case: Case) -> None:
+    items = float(case.fit.scores.dataset["n_items"].sel(benchmark="beta"))
+    edge = ls.predict(case.fit, SHOT.assign(beta=[NONE, 1.0, NONE]), seed=1)
+    inside = ls.predict(case.fit, SHOT.assign(beta=[NONE, 1 - 0.5 / items, NONE]), seed=1)
+    np.testing.assert_array_equal(edge.mean_draws.values, inside.mean_draws.values)
+
+
+def test_the_seed_decides_and_the_frame_is_kept(case: Case) -> None:
+    before = SHOT.copy(deep=True)
+    one, same, other = (ls.predict(case.fit, SHOT, seed=s).draws.values for s in (1, 1, 2))
+    np.testing.assert_array_equal(one, same)
+    assert not np.array_equal(one, other)
+    pd.testing.assert_frame_equal(SHOT, before)
+    assert "given 3 scores" in repr(ls.predict(case.fit, SHOT))
+
+
+def test_misuse_is_refused(case: Case) -> None:
+    with pytest.raises(DataError, match="humaneval"):
+        ls.predict(case.fit, SHOT.assign(humaneval=0.4))
+    with pytest.raises(DataError, match=r"fresh-2.*beta"):
+        ls.predict(case.fit, SHOT.assign(beta=[NONE, 1.4, NONE]))
+    row = case.fit.scores.to_frame().iloc[[0]]
+    with pytest.raises(DataError, match=r"alpha.*the fit has"):
+        ls.predict(case.fit, row.assign(alpha=0.123))
+    for wrong in ({"draws": 0}, {"latents": 2.5}, {"steps": True}, {"min_ess": 0}):
+        with pytest.raises(FitError, match=next(iter(wrong))):
+            ls.FewShot(**wrong)  # type: ignore[arg-type]
+
+
+def test_scores_that_no_draw_expects_are_warned_of(small_scores, prior_fit) -> None:
+    """Draws from a wide prior, and a pooled law: hardly any draw explains precise scores."""
+    fit = prior_fit(ls.load_spec("pooled_flops"), small_scores, draws=400)
+    with pytest.warns(FitWarning, match="effective sample size"):
+        ls.predict(fit, SHOT)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ls.predict(fit, SHOT.drop(columns=BENCHMARKS))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fitted", [False, True])
+def test_a_refit_gives_the_same_forecast(known, known_spec, fitted: bool) -> None:
+    """The conditioned forecast of one fit against a second fit that saw the new scores."""
+    skills = known_spec.skills.model_copy(update={"residual": True})
+    part = known_spec.benchmarks.model_copy(update={"family_effect": True})
+    spec = known_spec.model_copy(update={"skills": skills, "benchmarks": part})
+    frame = known.frame[known.frame["family"] < "fam16"]
+    first = 1 if fitted else 0
+    gone = [f"fam15-m{i}" for i in range(first, 4)]
+    shot = frame[frame["model"].isin(gone)].copy()
+    names = list(known.scores.benchmarks)
+    shot.loc[shot["model"] == gone[0], names[3:]] = np.nan
+    shot.loc[shot["model"] == gone[1], names[:4]] = np.nan
+    shot.loc[shot["model"].isin(gone[2:]), names] = np.nan
+    info = known.scores.benchmark_info
+    method = ls.NUTS(draws=700, tune=500, chains=2, cores=2)
+    fits = []
+    for table in (
+        frame[~frame["model"].isin(gone)],
+        pd.concat([frame[~frame["model"].isin(gone)], shot[shot["model"].isin(gone[:2])]]),
+    ):
+        scores = ls.Scores.from_frame(table, benchmarks=info)
+        fits.append(ls.fit(spec, scores, method=method, seed=2, progress=False))
+    conditioned = ls.predict(fits[0], shot, seed=1)
+    refitted = ls.predict(fits[1], shot.drop(columns=names), seed=1)
+    assert conditioned.conditioning is not None
+    one, two = (np.log(f.mean_draws / (1 - f.mean_draws)) for f in (conditioned, refitted))
+    # Chains have fewer effective draws than draws: 200 of each is what these runs give.
+    error = 4 * two.std("sample") * np.sqrt(1 / min(conditioned.conditioning.ess, 200) + 1 / 200)
+    assert bool((abs(one.mean("sample") - two.mean("sample")) < error).all())
+    np.testing.assert_allclose(one.std("sample"), two.std("sample"), rtol=0.3)
