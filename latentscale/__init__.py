@@ -53,8 +53,12 @@ if TYPE_CHECKING:
         LatentscaleError,
         SpecError,
     )
+    from latentscale.inference.laplace import Laplace
     from latentscale.inference.nuts import NUTS
+    from latentscale.inference.pathfinder import Pathfinder
+    from latentscale.inference.resume import resume
     from latentscale.inference.run import fit
+    from latentscale.inference.variational import ADVI
     from latentscale.model.build import build
     from latentscale.model.simulate import Simulation, simulate
     from latentscale.posterior.fit import Fit
@@ -67,6 +71,7 @@ if TYPE_CHECKING:
 __version__ = VERSION
 
 _HOME = {
+    "ADVI": "latentscale.inference.variational:ADVI",
     "Alignment": "latentscale.analysis.align:Alignment",
     "Allocation": "latentscale.analysis.allocate:Allocation",
     "Benchmark": "latentscale.data.benchmarks:Benchmark",
@@ -82,11 +87,13 @@ _HOME = {
     "FitWarning": "latentscale.errors:FitWarning",
     "Forecast": "latentscale.analysis.forecast:Forecast",
     "Geomin": "latentscale.analysis.rotations:Geomin",
+    "Laplace": "latentscale.inference.laplace:Laplace",
     "LatentscaleError": "latentscale.errors:LatentscaleError",
     "LeaveOneOut": "latentscale.analysis.leave_one_out:LeaveOneOut",
     "ModelSpec": "latentscale.spec.spec:ModelSpec",
     "NUTS": "latentscale.inference.nuts:NUTS",
     "Oblimin": "latentscale.analysis.rotations:Oblimin",
+    "Pathfinder": "latentscale.inference.pathfinder:Pathfinder",
     "PredictiveCheck": "latentscale.analysis.predictive:PredictiveCheck",
     "PrincipalAxes": "latentscale.analysis.rotations:PrincipalAxes",
     "Prior": "latentscale.spec.prior:Prior",
@@ -125,6 +132,7 @@ _HOME = {
     "readers": "latentscale.data.readers",
     "reliability": "latentscale.analysis.calibrate:reliability",
     "report": "latentscale.reporting.report:report",
+    "resume": "latentscale.inference.resume:resume",
     "scaling_curve": "latentscale.analysis.curves:scaling_curve",
     "sensitivity": "latentscale.analysis.sensitivity:sensitivity",
     "sensitivity_grid": "latentscale.analysis.sensitivity_grid:sensitivity_grid",
@@ -138,6 +146,7 @@ _HOME = {
 }
 
 __all__ = [
+    "ADVI",
     "NUTS",
     "Alignment",
     "Allocation",
@@ -154,10 +163,12 @@ __all__ = [
     "FitWarning",
     "Forecast",
     "Geomin",
+    "Laplace",
     "LatentscaleError",
     "LeaveOneOut",
     "ModelSpec",
     "Oblimin",
+    "Pathfinder",
     "PredictiveCheck",
     "PrincipalAxes",
     "Prior",
@@ -196,6 +207,7 @@ __all__ = [
     "readers",
     "reliability",
     "report",
+    "resume",
     "scaling_curve",
     "sensitivity",
     "sensitivity_grid",
