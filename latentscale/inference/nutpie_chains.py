@@ -33,7 +33,14 @@ def compiled(model: pm.Model, names: Sequence[str], backend: str) -> Any:
     if backend != "nutpie-jax":
         return compile_density(model, names).for_nutpie()
     import nutpie
+    from pytensor.compile.sharedvalue import SharedVariable
+    from pytensor.graph.traversal import graph_inputs
 
+    observed = [model.rvs_to_values[variable] for variable in model.observed_RVs]
+    met = graph_inputs([*model.basic_RVs, *observed, *model.deterministics])
+    for number, variable in enumerate(met):  # nutpie tells the table's arrays apart by name
+        if isinstance(variable, SharedVariable) and variable.name is None:
+            variable.name = f"table_{number}"
     return nutpie.compile_pymc_model(model, backend="jax", var_names=list(names))
 
 
