@@ -67,8 +67,12 @@ if TYPE_CHECKING:
         LatentscaleError,
         SpecError,
     )
+    from latentscale.inference.laplace import Laplace
     from latentscale.inference.nuts import NUTS
+    from latentscale.inference.pathfinder import Pathfinder
+    from latentscale.inference.resume import resume
     from latentscale.inference.run import fit
+    from latentscale.inference.variational import ADVI
     from latentscale.model.build import build
     from latentscale.model.simulate import Simulation, simulate
     from latentscale.posterior.fit import Fit
@@ -81,6 +85,7 @@ if TYPE_CHECKING:
 __version__ = VERSION
 
 _HOME = {
+    "ADVI": "latentscale.inference.variational:ADVI",
     "Alignment": "latentscale.analysis.align:Alignment",
     "Allocation": "latentscale.analysis.allocate:Allocation",
     "Benchmark": "latentscale.data.benchmarks:Benchmark",
@@ -99,6 +104,7 @@ _HOME = {
     "FitWarning": "latentscale.errors:FitWarning",
     "Forecast": "latentscale.analysis.forecast:Forecast",
     "Geomin": "latentscale.analysis.rotations:Geomin",
+    "Laplace": "latentscale.inference.laplace:Laplace",
     "LatentscaleError": "latentscale.errors:LatentscaleError",
     "LeaveOneOut": "latentscale.analysis.leave_one_out:LeaveOneOut",
     "ModelSpec": "latentscale.spec.spec:ModelSpec",
@@ -107,6 +113,7 @@ _HOME = {
     "Oblimin": "latentscale.analysis.rotations:Oblimin",
     "OutcomeForecast": "latentscale.analysis.regression:OutcomeForecast",
     "Passing": "latentscale.analysis.targets:Passing",
+    "Pathfinder": "latentscale.inference.pathfinder:Pathfinder",
     "PredictiveCheck": "latentscale.analysis.predictive:PredictiveCheck",
     "PrincipalAxes": "latentscale.analysis.rotations:PrincipalAxes",
     "Prior": "latentscale.spec.prior:Prior",
@@ -151,6 +158,7 @@ _HOME = {
     "regress_on_skills": "latentscale.analysis.regression:regress_on_skills",
     "reliability": "latentscale.analysis.calibrate:reliability",
     "report": "latentscale.reporting.report:report",
+    "resume": "latentscale.inference.resume:resume",
     "scaling_curve": "latentscale.analysis.curves:scaling_curve",
     "sensitivity": "latentscale.analysis.sensitivity:sensitivity",
     "sensitivity_grid": "latentscale.analysis.sensitivity_grid:sensitivity_grid",
@@ -164,6 +172,7 @@ _HOME = {
 }
 
 __all__ = [
+    "ADVI",
     "NUTS",
     "Alignment",
     "Allocation",
@@ -183,6 +192,7 @@ __all__ = [
     "FitWarning",
     "Forecast",
     "Geomin",
+    "Laplace",
     "LatentscaleError",
     "LeaveOneOut",
     "ModelSpec",
@@ -190,6 +200,7 @@ __all__ = [
     "Oblimin",
     "OutcomeForecast",
     "Passing",
+    "Pathfinder",
     "PredictiveCheck",
     "PrincipalAxes",
     "Prior",
@@ -234,6 +245,7 @@ __all__ = [
     "regress_on_skills",
     "reliability",
     "report",
+    "resume",
     "scaling_curve",
     "sensitivity",
     "sensitivity_grid",

@@ -72,7 +72,9 @@ def diagnose(fit: Fit) -> Diagnosis:
     """Check R-hat, effective sample size, divergences, energy and Pareto k.
 
     R-hat must be at most 1.01 and bulk and tail ESS at least 400 for every parameter
-    (Vehtari et al. 2021), with no divergence and E-BFMI of at least 0.3.
+    (Vehtari et al. 2021), with no divergence and E-BFMI of at least 0.3. An approximation,
+    such as ADVI's, is judged by its own status: whether its optimiser ended, and Pareto k of
+    its importance weights.
 
     Parameters
     ----------
@@ -85,9 +87,11 @@ def diagnose(fit: Fit) -> Diagnosis:
     """
     found = fit.convergence()
     heavy = _high_pareto_k(fit, found)
-    advice = list(dict.fromkeys([*problems(found), *fit.status.advice]))
+    chains = fit.status.pareto_k is None  # an approximation has independent draws, no chains
+    wrong = problems(found) if chains else ()
+    advice = list(dict.fromkeys([*wrong, *fit.status.advice]))
     return Diagnosis(
-        passed=not problems(found) and fit.status.converged is not False,
+        passed=not wrong and fit.status.converged is not False,
         table=_by_variable(found),
         divergences=found.divergences,
         ebfmi=found.ebfmi,

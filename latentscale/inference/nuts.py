@@ -1,11 +1,13 @@
-"""NUTS: the No-U-Turn sampler, through nutpie or PyMC's own implementation."""
+"""NUTS: the No-U-Turn sampler, through nutpie, NumPyro or PyMC's own implementation."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+import warnings
 from dataclasses import dataclass
-from typing import Any, Literal
+from importlib.util import find_spec
+from pathlib import Path
+from typing import ClassVar, Literal
 
 import numpy as np
 import pymc as pm
@@ -13,25 +15,23 @@ import xarray as xr
 
 from latentscale.dims import CHAIN, DRAW
 from latentscale.errors import FitError
-from latentscale.inference.density import compile_density
+from latentscale.inference import nutpie_chains
 from latentscale.inference.method import Method
-from latentscale.inference.progress import WorkProgress
+from latentscale.inference.target import kept_names
+from latentscale.inference.versions import library_versions
 from latentscale.model.build import build_design
 from latentscale.model.design import Design
 from latentscale.posterior.convergence import convergence
-from latentscale.posterior.draws import Draws
-from latentscale.posterior.status import status_of_chains
+from latentscale.posterior.draws import NOTHING_KEPT, Draws, kept_chains, sampler_statistics
+from latentscale.posterior.fit import Provenance
+from latentscale.posterior.status import FOR_ANYTHING, status_of_chains
+from latentscale.posterior.stream import refuse_used, start_folder
 from latentscale.spec.spec import ModelSpec
 
-_NOTHING_KEPT = "Sampling was stopped before the first kept draw; there is nothing to keep."
-_STATISTICS = {
-    "diverging": ("diverging",),
-    "energy": ("energy",),
-    "tree_depth": ("depth", "tree_depth"),
-    "n_steps": ("n_steps",),
-    "step_size": ("step_size",),
-    "acceptance_rate": ("mean_tree_accept", "acceptance_rate"),
-}
+Sampled = tuple[xr.Dataset, xr.Dataset, bool, dict[str, float]]
+
+_BACKENDS = ("nutpie", "nutpie-jax", "numpyro", "pymc")
+_NEEDS = {"nutpie-jax": ("jax",), "numpyro": ("jax", "numpyro")}
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,19 @@ class NUTS(Method):
     max_depth
         Largest tree depth; a draw takes at most 2**max_depth gradient evaluations.
     cores
-        Chains run at once; None for as many as the machine has.
+        Chains run at once; None for as many as the machine has. NumPyro takes its chains in
+        turn.
     backend
-        ``"nutpie"`` (compiled by numba) or ``"pymc"`` (PyMC's own sampler).
+        ``"nutpie"`` (compiled by numba: the fastest draws), ``"nutpie-jax"`` (compiles in
+        seconds, slower draws), ``"numpyro"`` (on JAX), or ``"pymc"`` (PyMC's own sampler). Those
+        on JAX need ``pip install "latentscale[jax]"``.
     adaptation
         nutpie's mass matrix: ``"diag"``, or ``"low_rank"``, which also follows the
         strongest correlations.
+    store
+        A new folder to which nutpie writes its draws as they come, or None to keep them in
+        memory. Whatever ends the process, `latentscale.load` opens the draws in the folder and
+        `latentscale.resume` goes on with them.
 
     Raises
     ------
@@ -60,96 +67,95 @@ class NUTS(Method):
         If a field is out of range.
     """
 
+    good_for: ClassVar[str] = FOR_ANYTHING
+
     draws: int = 1000
     tune: int = 1000
     chains: int = 4
     target_accept: float = 0.8
     max_depth: int = 10
     cores: int | None = None
-    backend: Literal["nutpie", "pymc"] = "nutpie"
+    backend: Literal["nutpie", "nutpie-jax", "numpyro", "pymc"] = "nutpie"
     adaptation: Literal["diag", "low_rank"] = "diag"
+    store: str | Path | None = None
 
     def __post_init__(self) -> None:
-        counts = ("draws", "tune", "chains", "max_depth")
-        for name in counts if self.cores is None else (*counts, "cores"):
-            count = getattr(self, name)
-            if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-                raise FitError(f"NUTS.{name} must be a whole number of at least 1; got {count!r}.")
-        target = self.target_accept
-        if isinstance(target, bool) or not isinstance(target, int | float) or not 0 < target < 1:
-            raise FitError(f"NUTS.target_accept must lie strictly in (0, 1); got {target!r}.")
-        if self.backend not in ("nutpie", "pymc"):
-            raise FitError(f'NUTS.backend must be "nutpie" or "pymc"; got "{self.backend}".')
-        if self.adaptation not in ("diag", "low_rank"):
+        self._check_counts("draws", "tune", "chains", "max_depth")
+        if self.cores is not None:
+            self._check_counts("cores")
+        self._check_between("target_accept", 0, 1)
+        self._check_choice("backend", _BACKENDS)
+        self._check_choice("adaptation", ("diag", "low_rank"))
+        if self.store is None:
+            return
+        if not isinstance(self.store, str | Path):
+            raise FitError(f"NUTS.store must be the path of a folder; got {self.store!r}.")
+        if not self.backend.startswith("nutpie"):
             raise FitError(
-                f'NUTS.adaptation must be "diag" or "low_rank"; got "{self.adaptation}".'
+                f'NUTS.store works with the backends "nutpie" and "nutpie-jax"; '
+                f'got "{self.backend}".'
             )
+        object.__setattr__(self, "store", str(self.store))  # as JSON holds it
 
     def draw(self, spec: ModelSpec, design: Design, *, seed: int, progress: bool) -> Draws:
         """Sample the posterior; Ctrl-C keeps the draws so far and marks the fit.
 
         PyMC's own sampler on one core takes its chains in turn: Ctrl-C ends the chain that
-        runs, and the next one starts.
+        runs, and the next one starts. Of NumPyro's draws Ctrl-C keeps none.
         """
+        require_engine(self.backend)
+        if self.store is not None:
+            refuse_used(Path(self.store))
         model = build_design(spec, design)
-        sample = self._with_nutpie if self.backend == "nutpie" else self._with_pymc
-        posterior, stats, interrupted, seconds = sample(model, seed, progress)
-        posterior = posterior[[name for name in posterior.data_vars if not name.endswith("_raw")]]
+        posterior, stats, interrupted, seconds = self._sample(model, spec, design, seed, progress)
+        posterior = posterior[
+            [name for name in posterior.data_vars if not str(name).endswith("_raw")]
+        ]
         found = convergence(posterior, stats)
-        status = status_of_chains(found, interrupted=interrupted)
+        status = status_of_chains(found, interrupted=interrupted, good_for=self.good_for)
         return Draws(posterior, stats, status, seconds)
 
-    def _with_nutpie(self, model: pm.Model, seed: int, progress: bool) -> Any:
-        import nutpie
-
+    def _sample(
+        self, model: pm.Model, spec: ModelSpec, design: Design, seed: int, progress: bool
+    ) -> Sampled:
+        if not self.backend.startswith("nutpie"):
+            return self._with_pymc(model, seed, progress)
         start = time.perf_counter()
-        compiled = compile_density(model, _kept(model)).for_nutpie()
-        compiled_at = time.perf_counter()
-        total = self.chains * (self.tune + self.draws)
-        with WorkProgress(total, "NUTS", "draws", enabled=progress) as shown:
-
-            def report(chains: Sequence[Any]) -> None:
-                done = sum(chain.finished_draws for chain in chains)
-                shown.update(done, _note(sum(chain.divergences for chain in chains)))
-
-            trace = nutpie.sample(
-                compiled,
-                draws=self.draws,
-                tune=self.tune,
-                chains=self.chains,
-                cores=self.cores,
-                seed=seed,
-                save_warmup=False,
-                progress_bar=False,
-                adaptation=self.adaptation,
-                target_accept=self.target_accept,
-                maxdepth=self.max_depth,
-                progress_callback=report,
-            )
-            posterior, stats, interrupted = self._finished(trace)
-            if not interrupted:
-                shown.update(total, _note(int(stats["diverging"].sum())))
-        seconds = {"compile": compiled_at - start, "sample": time.perf_counter() - compiled_at}
-        return posterior, stats, interrupted, seconds
-
-    def _with_pymc(self, model: pm.Model, seed: int, progress: bool) -> Any:
+        names = kept_names(model)
+        compiled = nutpie_chains.compiled(model, names, self.backend)
+        seconds = {"compile": time.perf_counter() - start}
         start = time.perf_counter()
-        with model:
+        if self.store is None:
+            trace = nutpie_chains.sample(compiled, self, seed, progress)
+            found = self._finished(trace)
+        else:
+            path = Path(self.store)
+            made = Provenance("NUTS", self.settings, seed, seconds, library_versions())
+            start_folder(path, spec, design, made, names)
+            found = nutpie_chains.sample_to_folder(compiled, self, path, names, seed, progress)
+        return *found, seconds | {"sample": time.perf_counter() - start}
+
+    def _with_pymc(self, model: pm.Model, seed: int, progress: bool) -> Sampled:
+        start = time.perf_counter()
+        numpyro = self.backend == "numpyro"
+        depth = {"max_tree_depth" if numpyro else "max_treedepth": self.max_depth}
+        with model, warnings.catch_warnings():
+            if numpyro:  # that chains run in turn on one device is said in `cores`
+                warnings.filterwarnings("ignore", message="There are not enough devices")
             trace = pm.sample(
                 draws=self.draws,
                 tune=self.tune,
                 chains=self.chains,
                 cores=self.cores,
                 random_seed=seed,
-                target_accept=self.target_accept,
-                nuts={"max_treedepth": self.max_depth},
-                var_names=_kept(model),
+                nuts={"target_accept": self.target_accept, **depth},
+                var_names=kept_names(model),
                 progressbar=progress,
-                nuts_sampler="pymc",
+                nuts_sampler="numpyro" if numpyro else "pymc",
                 compute_convergence_checks=False,
+                quiet=True,
             )
-        seconds = {"compile and sample": time.perf_counter() - start}
-        return *self._finished(trace), seconds
+        return *self._finished(trace), {"compile and sample": time.perf_counter() - start}
 
     def _finished(self, trace: xr.DataTree) -> tuple[xr.Dataset, xr.Dataset, bool]:
         """Return kept draws, statistics and whether the run was cut short.
@@ -157,37 +163,31 @@ class NUTS(Method):
         Of a run that was cut short, keep what the chains that got far have in common.
         """
         if "posterior" not in trace or not trace["posterior"].sizes.get(DRAW):
-            raise FitError(_NOTHING_KEPT)
+            raise FitError(NOTHING_KEPT)
         posterior = trace["posterior"].to_dataset()
-        stats = _statistics(trace["sample_stats"].to_dataset())
+        stats = sampler_statistics(trace["sample_stats"].to_dataset())
         done = np.isfinite(stats["energy"].transpose(CHAIN, DRAW).values).cumprod(axis=1)
         lengths = done.sum(axis=1)
         interrupted = bool(lengths.min() < self.draws or len(lengths) < self.chains)
         if interrupted:
-            far = np.nonzero(lengths >= max(int(lengths.max()) // 2, 1))[0]
-            if not len(far):
-                raise FitError(_NOTHING_KEPT)
-            common = slice(int(lengths[far].min()))
-            posterior = posterior.isel({CHAIN: far, DRAW: common})
-            stats = stats.isel({CHAIN: far, DRAW: common})
+            far, common = kept_chains(lengths.tolist())
+            posterior = posterior.isel({CHAIN: far, DRAW: slice(common)})
+            stats = stats.isel({CHAIN: far, DRAW: slice(common)})
         return posterior.drop_attrs(), stats.drop_attrs(), interrupted
 
 
-def _note(divergences: int) -> str:
-    return f"{divergences} divergences" if divergences else ""
+def require_engine(backend: str) -> None:
+    """Refuse a backend whose libraries are not installed.
 
-
-def _kept(model: pm.Model) -> list[str]:
-    variables = [*model.free_RVs, *model.deterministics]
-    return [v.name for v in variables if not v.name.endswith("_raw")]
-
-
-def _statistics(raw: xr.Dataset) -> xr.Dataset:
-    return xr.Dataset(
-        {
-            name: raw[source]
-            for name, sources in _STATISTICS.items()
-            for source in sources
-            if source in raw
-        }
-    )
+    Raises
+    ------
+    FitError
+        With the command that installs them.
+    """
+    missing = [name for name in _NEEDS.get(backend, ()) if find_spec(name) is None]
+    if missing:
+        raise FitError(
+            f'NUTS(backend="{backend}") needs {" and ".join(missing)}, which '
+            f"{'is' if len(missing) == 1 else 'are'} not installed: "
+            'pip install "latentscale[jax]", or use backend="nutpie".'
+        )

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import platform
-from importlib.metadata import PackageNotFoundError, version
-
 from latentscale.data.scores import Scores
-from latentscale.dims import VERSION, checked_seed
+from latentscale.dims import checked_seed
 from latentscale.errors import DataError, FitError, SpecError
 from latentscale.inference.method import Method
 from latentscale.inference.nuts import NUTS
+from latentscale.inference.versions import library_versions
 from latentscale.model.design import design
 from latentscale.posterior.convert import to_tree
 from latentscale.posterior.fit import Fit, Provenance
 from latentscale.spec.spec import ModelSpec
 
-_LIBRARIES = ("pymc", "pytensor", "nutpie", "numba", "numpy", "xarray", "arviz")
 _DEFAULT_METHOD = NUTS()
 
 
@@ -82,16 +79,6 @@ def fit(
             settings=method.settings,
             seed=seed,
             seconds=draws.seconds,
-            versions=_versions(),
+            versions=library_versions(),
         ),
     )
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version(), "latentscale": VERSION}
-    for library in _LIBRARIES:
-        try:
-            found[library] = version(library)
-        except PackageNotFoundError:
-            found[library] = "not installed"
-    return found

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import xarray as xr
 
+from latentscale.errors import FitError
 from latentscale.posterior.status import Status
+
+NOTHING_KEPT = "Sampling was stopped before the first kept draw; there is nothing to keep."
+_STATISTICS = {
+    "diverging": ("diverging",),
+    "energy": ("energy",),
+    "tree_depth": ("depth", "tree_depth"),
+    "n_steps": ("n_steps",),
+    "step_size": ("step_size",),
+    "acceptance_rate": ("mean_tree_accept", "acceptance_rate"),
+}
 
 
 @dataclass(frozen=True)
@@ -29,3 +42,32 @@ class Draws:
     sample_stats: xr.Dataset | None
     status: Status
     seconds: dict[str, float]
+
+
+def sampler_statistics(raw: xr.Dataset) -> xr.Dataset:
+    """Return a sampler's statistics under ArviZ's names."""
+    return xr.Dataset(
+        {
+            name: raw[source]
+            for name, sources in _STATISTICS.items()
+            for source in sources
+            if source in raw
+        }
+    )
+
+
+def kept_chains(lengths: Sequence[int]) -> tuple[list[int], int]:
+    """Return which chains got far enough to keep, and the length that these have in common.
+
+    A chain is kept if it has at least half as many draws as the longest.
+
+    Raises
+    ------
+    FitError
+        If no chain has a draw.
+    """
+    counts = np.asarray(lengths, dtype=int)
+    if not counts.size or not counts.max():
+        raise FitError(NOTHING_KEPT)
+    far = np.nonzero(counts >= max(int(counts.max()) // 2, 1))[0]
+    return [int(index) for index in far], int(counts[far].min())

@@ -133,4 +133,5 @@ class Fit:
             "method": f"{self.provenance.method}, seed {self.provenance.seed}, {seconds}",
             "draws": f"{sizes.get(CHAIN, 0)} chains x {sizes.get(DRAW, 0)} draws",
             "status": self.status.message,
+            **({"good for": self.status.good_for} if self.status.good_for else {}),
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import isnan
 from typing import Any
 
@@ -12,6 +12,9 @@ from latentscale.posterior.convergence import (
     RHAT_LIMIT,
     Convergence,
 )
+
+PARETO_K_LIMIT = 0.7
+FOR_ANYTHING = "estimates, intervals and forecasts, once converged"
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,12 @@ class Status:
         One line for people.
     advice
         What to do, one step a line; empty where all is well.
+    good_for
+        What draws of this method can be used for.
+    pareto_k
+        Shape of the tail of the importance weights p / q of an approximation q, or None for
+        a method without one. Up to 0.7 the approximation can be trusted (Vehtari et al. 2024);
+        NaN where it cannot be computed.
     """
 
     is_posterior: bool
@@ -38,6 +47,8 @@ class Status:
     interrupted: bool
     message: str
     advice: tuple[str, ...] = ()
+    good_for: str = ""
+    pareto_k: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types."""
@@ -49,7 +60,9 @@ class Status:
         return cls(**{**document, "advice": tuple(document["advice"])})
 
 
-def status_of_chains(found: Convergence, *, interrupted: bool) -> Status:
+def status_of_chains(
+    found: Convergence, *, interrupted: bool, good_for: str = FOR_ANYTHING
+) -> Status:
     """Judge Markov chains by R-hat, effective sample size, divergences and energy."""
     advice = list(problems(found))
     if interrupted:
@@ -61,7 +74,63 @@ def status_of_chains(found: Convergence, *, interrupted: bool) -> Status:
     converged = not problems(found)
     word = "converged" if converged else "not converged"
     message = f"{word} ({figures})" + (", interrupted" if interrupted else "")
-    return Status(True, converged, interrupted, message, tuple(advice))
+    return Status(True, converged, interrupted, message, tuple(advice), good_for)
+
+
+def status_of_partial(status: Status, held: str, how: str) -> Status:
+    """Return the status of chains that are not at their end, with how to go on."""
+    advice = (
+        *status.advice[:-1],
+        f"These draws are partial ({held}): go on with {how}.",
+    )
+    return replace(status, message=f"partial ({held}), {status.message}", advice=advice)
+
+
+def status_of_approximation(
+    pareto_k: float,
+    faults: tuple[str, ...],
+    *,
+    figures: str,
+    good_for: str,
+    interrupted: bool = False,
+) -> Status:
+    """Judge draws of an approximation q by its optimisation and by Pareto k of p / q.
+
+    Parameters
+    ----------
+    pareto_k
+        Shape of the tail of the importance weights; NaN with too few draws.
+    faults
+        What went wrong in the optimisation and what to do; empty where it ended well.
+    figures
+        What the optimisation reached, for people.
+    good_for
+        What draws of this method can be used for.
+    interrupted
+        Whether the optimisation was stopped by the user.
+    """
+    advice = list(faults)
+    if interrupted:
+        advice.append("Optimisation was stopped early: run it again to its end.")
+    if isnan(pareto_k):
+        advice.append(
+            "Pareto k cannot be computed, so nothing tells how close the approximation is: "
+            "ask for at least 100 draws."
+        )
+    elif pareto_k > PARETO_K_LIMIT:
+        advice.append(
+            f"Pareto k is {pareto_k:.2f}, above {PARETO_K_LIMIT}: the approximation differs from "
+            "the posterior (with hundreds of parameters that is the rule), and intervals may be "
+            "too narrow or off centre. Use NUTS for numbers that matter."
+        )
+    word = "not converged"
+    if not faults and not interrupted:
+        close = pareto_k <= PARETO_K_LIMIT
+        word = "converged" if close else "optimum found, but not confirmed as close"
+    message = f"approximation, {word} (Pareto k {pareto_k:.2f}, {figures})"
+    message += ", interrupted" if interrupted else ""
+    converged = word == "converged"
+    return Status(True, converged, interrupted, message, tuple(advice), good_for, pareto_k)
 
 
 def problems(found: Convergence) -> tuple[str, ...]:

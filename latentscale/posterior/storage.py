@@ -1,25 +1,28 @@
-"""Storage: a fit to and from one NetCDF file, without pickle."""
+"""Storage: a fit to and from one NetCDF file, or from a folder of draws; without pickle."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from latentscale.data.covariates import CovariateTransform
 from latentscale.data.scores import Scores
+from latentscale.dims import CHAIN, DRAW
 from latentscale.errors import FitError
+from latentscale.model.design import Design, design
+from latentscale.posterior.convergence import convergence
+from latentscale.posterior.convert import to_tree
+from latentscale.posterior.draws import Draws
 from latentscale.posterior.fit import Fit, Provenance
-from latentscale.posterior.status import Status
+from latentscale.posterior.integrity import content_hash
+from latentscale.posterior.status import Status, status_of_chains, status_of_partial
+from latentscale.posterior.stream import common_draws, read_chains, read_header, wanted_draws
 from latentscale.spec.io import spec_from_json
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from latentscale.spec.spec import ModelSpec
 
 FORMAT = 1
 _SCORES = "scores"
@@ -48,7 +51,7 @@ def save_fit(fit: Fit, path: Path) -> Path:
         "status": fit.status.to_dict(),
         "provenance": asdict(fit.provenance),
     }
-    header["hash"] = _content_hash(tree, header)
+    header["hash"] = content_hash(tree, header)
     tree.attrs[_ATTRIBUTE] = json.dumps(header, sort_keys=True)
     encoding = {
         f"/{name}": {
@@ -63,20 +66,25 @@ def save_fit(fit: Fit, path: Path) -> Path:
 
 
 def load_fit(path: str | Path) -> Fit:
-    """Read a fit that `Fit.save` wrote.
+    """Read a fit that `Fit.save` wrote, or the draws that ``NUTS(store=...)`` writes.
 
     Parameters
     ----------
     path
-        The NetCDF file.
+        The NetCDF file, or the folder of draws. A folder can be read while its sampler runs
+        and after a crash: the fit then holds what the chains that got far have in common, and
+        its status says that it is partial.
 
     Raises
     ------
     FitError
         If there is no such file, it was not written by latentscale, its format is newer
-        than this version reads, or its content does not match its hash.
+        than this version reads, its content does not match its hash, or a folder holds no
+        draw yet.
     """
     path = Path(path)
+    if path.is_dir():
+        return read_folder(path).fit()
     if not path.is_file():
         raise FitError(f"There is no file {path}.")
     try:
@@ -85,12 +93,7 @@ def load_fit(path: str | Path) -> Fit:
     except (OSError, ValueError, KeyError) as error:
         raise FitError(f"{path} cannot be read as NetCDF: {error}") from None
     header = _header(tree, path)
-    spec = spec_from_json(header["spec"])
-    if spec.digest != header["digest"]:
-        raise FitError(
-            f"{path} holds the spec {header['digest']}, which this version reads as "
-            f"{spec.digest}; fit the model again."
-        )
+    spec = _spec(header, path)
     groups = {name: tree[name].to_dataset() for name in tree.children}
     scores = Scores(groups.pop(_SCORES)).select()  # which audits it anew
     return Fit(
@@ -101,6 +104,86 @@ def load_fit(path: str | Path) -> Fit:
         transform=CovariateTransform.from_dict(header["transform"]),
         provenance=Provenance(**header["provenance"]),
     )
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """What a folder of draws holds beside the draws.
+
+    Attributes
+    ----------
+    path
+        The folder.
+    spec, scores, transform, provenance
+        As in a fit.
+    variables
+        Names of the parameters that are stored.
+    """
+
+    path: Path
+    spec: ModelSpec
+    scores: Scores
+    transform: CovariateTransform
+    provenance: Provenance
+    variables: tuple[str, ...]
+
+    @property
+    def design(self) -> Design:
+        """The constants of the model."""
+        return design(self.spec, self.scores, transform=self.transform)
+
+    def fit(self) -> Fit:
+        """Return the draws in the folder as a fit."""
+        chains = read_chains(self.path, self.variables)
+        posterior, stats = common_draws(chains)
+        wanted, asked = wanted_draws(self.path), self.provenance.settings["chains"]
+        partial = posterior.sizes[CHAIN] < asked or posterior.sizes[DRAW] < wanted
+        status = status_of_chains(convergence(posterior, stats), interrupted=partial)
+        if partial:
+            status = status_of_partial(
+                status,
+                f"{posterior.sizes[CHAIN]} of {asked} chains, "
+                f"{posterior.sizes[DRAW]} of {wanted} draws a chain",
+                f'latentscale.resume("{self.path}")',
+            )
+        draws = Draws(posterior, stats, status, {})
+        return Fit(
+            spec=self.spec,
+            scores=self.scores,
+            tree=to_tree(self.spec, self.design, draws),
+            status=status,
+            transform=self.transform,
+            provenance=self.provenance,
+        )
+
+
+def read_folder(path: Path) -> StoredRun:
+    """Read what a folder of draws holds beside the draws.
+
+    Raises
+    ------
+    FitError
+        If it is not such a folder, or was changed after it was made.
+    """
+    header, scores = read_header(path)
+    return StoredRun(
+        path=path,
+        spec=_spec(header, path),
+        scores=Scores(scores).select(),
+        transform=CovariateTransform.from_dict(header["transform"]),
+        provenance=Provenance(**header["provenance"]),
+        variables=tuple(header["variables"]),
+    )
+
+
+def _spec(header: dict[str, Any], path: Path) -> ModelSpec:
+    spec = spec_from_json(header["spec"])
+    if spec.digest != header["digest"]:
+        raise FitError(
+            f"{path} holds the spec {header['digest']}, which this version reads as "
+            f"{spec.digest}; fit the model again."
+        )
+    return spec
 
 
 def _header(tree: xr.DataTree, path: Path) -> dict[str, Any]:
@@ -116,27 +199,6 @@ def _header(tree: xr.DataTree, path: Path) -> dict[str, Any]:
             "use the version of latentscale that wrote it, or fit again."
         )
     claimed = header.pop("hash", None)
-    if claimed != _content_hash(tree, header):
+    if claimed != content_hash(tree, header):
         raise FitError(f"{path} does not match its own hash: it was changed after it was saved.")
     return header
-
-
-def _content_hash(tree: xr.DataTree, header: dict[str, Any]) -> str:
-    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
-    for piece in _pieces(tree):
-        digest.update(piece)
-    return digest.hexdigest()
-
-
-def _pieces(tree: xr.DataTree) -> Iterator[bytes]:
-    for group in sorted(tree.children):
-        dataset = tree[group].to_dataset()
-        for name in sorted(str(variable) for variable in dataset.variables):
-            values = np.asarray(dataset[name].values)
-            text = values.dtype.kind not in "fiub"
-            yield f"{group}/{name}{dataset[name].dims}".encode()
-            yield (
-                json.dumps(values.astype(str).tolist()).encode()
-                if text
-                else np.ascontiguousarray(values).tobytes()
-            )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 import latentscale as ls
 from latentscale.data.scores import Scores
+from latentscale.inference.target import Target
 from latentscale.posterior.fit import Fit
 from latentscale.spec import ModelSpec
 
@@ -24,5 +26,51 @@ def quick_fits(quick_spec: ModelSpec, small_scores: Scores) -> Callable[..., Fit
                 quick_spec, small_scores, method=method, seed=seed, progress=False
             )
         return done[seed, backend, again]
+
+    return fit
+
+
+@pytest.fixture(scope="session")
+def normal_density() -> Callable[[np.ndarray, np.ndarray], Target]:
+    """Return a maker of normal log densities, unnormalised, by mean and covariance."""
+
+    def make(mean: np.ndarray, covariance: np.ndarray) -> Target:
+        inverse = np.linalg.inv(covariance)
+
+        def evaluate(point: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            slope = -inverse @ (point - mean)
+            return np.asarray(0.5 * (point - mean) @ slope), slope
+
+        return Target(
+            start=np.zeros(len(mean)),
+            evaluate=evaluate,
+            expand=lambda point: {"x": point},
+            dims={"x": ("place",)},
+            coords={"place": list(range(len(mean)))},
+        )
+
+    return make
+
+
+APPROXIMATIONS = {
+    "Laplace": ls.Laplace(draws=100),
+    "Pathfinder": ls.Pathfinder(draws=100),
+    "ADVI": ls.ADVI(draws=100, steps=4000),
+    "ADVI full-rank": ls.ADVI(draws=100, steps=6000, approximation="full_rank"),
+}
+
+
+@pytest.fixture(scope="session")
+def approximate(quick_spec: ModelSpec, small_scores: Scores) -> Callable[..., Fit]:
+    """Return a fitter by an approximate method that remembers."""
+    done: dict[tuple[str, int, int], Fit] = {}
+
+    def fit(name: str, seed: int = 1, again: int = 0) -> Fit:
+        if (name, seed, again) not in done:
+            method = APPROXIMATIONS[name]
+            done[name, seed, again] = ls.fit(
+                quick_spec, small_scores, method=method, seed=seed, progress=False
+            )
+        return done[name, seed, again]
 
     return fit

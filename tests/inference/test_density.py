@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from latentscale.inference.density import compile_density
-from latentscale.inference.nuts import _kept
+from latentscale.inference.target import kept_names
 from latentscale.model.build import build
 
 
@@ -15,7 +15,7 @@ from latentscale.model.build import build
 def pair(known, known_spec, small_scores):
     """Densities of one spec on two tables, the second after the first, with their models."""
     models = [build(known_spec, scores) for scores in (small_scores, known.scores)]
-    return [(model, compile_density(model, _kept(model))) for model in models]
+    return [(model, compile_density(model, kept_names(model))) for model in models]
 
 
 def test_a_table_of_another_size_reuses_what_was_compiled(pair):
@@ -65,4 +65,4 @@ def test_expand_returns_the_natural_scale(pair):
 def test_other_priors_are_compiled_anew(known_spec, small_scores, pair):
     other = known_spec.with_priors({"precision": {"dist": "LogNormal", "mu": 3.0, "sigma": 1.0}})
     model = build(other, small_scores)
-    assert not compile_density(model, _kept(model)).reused
+    assert not compile_density(model, kept_names(model)).reused

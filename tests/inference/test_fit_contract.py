@@ -169,6 +169,106 @@ def test_pymcs_sampler_gives_the_same_kind_of_fit(quick_fits) -> None:
     assert float(gap) < 3 * float(ours.posterior["intercept"].std())
 
 
+METHODS = ["Laplace", "Pathfinder", "ADVI", "ADVI full-rank"]
+
+
+def same_kind(found: Fit, ours: Fit) -> None:
+    """Every method gives the same groups, parameters, dims, names and cells."""
+    assert set(found.tree.children) == GROUPS
+    assert set(found.posterior.data_vars) == set(ours.posterior.data_vars)
+    for name in ours.posterior.data_vars:
+        assert found.posterior[name].dims == ours.posterior[name].dims
+        assert np.isfinite(found.posterior[name].values).all()
+    for name in ("benchmark", "benchmark_slope_covariate"):
+        assert list(found.posterior[name].values) == list(ours.posterior[name].values)
+    theirs = found.tree["log_likelihood"]["score"]
+    assert theirs.sizes["cell"] == ours.scores.n_observed and np.isfinite(theirs).all()
+    assert set(found.tree["log_prior"].data_vars) == set(ours.tree["log_prior"].data_vars)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_an_approximation_gives_the_same_kind_of_fit(name, approximate, quick_fits) -> None:
+    fit = approximate(name)
+    same_kind(fit, quick_fits())
+    assert fit.posterior.sizes["chain"] == 1 and fit.posterior.sizes["draw"] == 100
+    stats = fit.tree["sample_stats"].to_dataset()
+    assert set(stats.data_vars) == {"lp", "log_q", "log_weight"}
+    assert float(np.exp(stats["log_weight"]).sum()) == pytest.approx(1.0)
+    wanted = fit.tree["log_likelihood"]["score"].sum("cell")
+    wanted = wanted + sum(
+        v.sum([d for d in v.dims if d not in ("chain", "draw")])
+        for v in fit.tree["log_prior"].to_dataset().values()
+    )
+    jacobian = np.log(fit.posterior["precision"]).sum("benchmark")
+    np.testing.assert_allclose(stats["lp"], wanted + jacobian, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_an_approximation_says_what_it_is_worth(name, approximate) -> None:
+    status = approximate(name).status
+    assert status.is_posterior and not status.interrupted and status.good_for
+    assert status.pareto_k is not None and np.isfinite(status.pareto_k)
+    assert f"Pareto k {status.pareto_k:.2f}" in status.message
+    assert bool(status.advice) is not status.converged
+    assert (status.pareto_k <= 0.7) or not status.converged
+    assert "good for" in repr(approximate(name))
+    if name.startswith("ADVI"):
+        assert "ELBO" in status.message and "learning rate" in status.message
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_an_approximation_is_near_the_posterior(name, approximate, quick_fits) -> None:
+    ours, theirs = quick_fits().posterior, approximate(name).posterior
+    for variable in ("intercept", "benchmark_slope"):
+        spread = ours[variable].std(("chain", "draw"))
+        gap = theirs[variable].mean(("chain", "draw")) - ours[variable].mean(("chain", "draw"))
+        assert float(abs(gap / spread).max()) < 1.5
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_an_approximation_is_saved_used_and_diagnosed(name, approximate, tmp_path) -> None:
+    fit = approximate(name)
+    back = ls.load(fit.save(tmp_path / "fit.nc"))
+    assert back.status == fit.status and back.provenance == fit.provenance
+    xr.testing.assert_equal(back.posterior, fit.posterior)
+    rows = fit.scores.to_frame().drop(columns=list(fit.scores.benchmarks))
+    table = ls.predict(back, rows, seed=2).table()
+    assert np.isfinite(table[["mean", "lower", "upper"]]).all().all()
+    found = ls.diagnose(back)
+    assert found.passed is bool(fit.status.converged)
+    assert not any("chains" in line for line in found.advice)
+
+
+@pytest.mark.parametrize("name", ["Pathfinder", "ADVI"])
+def test_the_same_seed_gives_the_same_approximation(name, approximate) -> None:
+    xr.testing.assert_identical(approximate(name).posterior, approximate(name, again=1).posterior)
+    other = approximate(name, seed=2).posterior
+    assert not np.array_equal(approximate(name).posterior["intercept"], other["intercept"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["nutpie-jax", "numpyro"])
+def test_nuts_on_jax_gives_the_same_kind_of_fit(backend, quick_fits) -> None:
+    for needed in ("jax", "numpyro"):
+        pytest.importorskip(needed)
+    fit, ours = quick_fits(backend=backend), quick_fits()
+    same_kind(fit, ours)
+    assert set(fit.tree["sample_stats"].data_vars) == set(ours.tree["sample_stats"].data_vars)
+    gap = abs(fit.posterior["intercept"].mean() - ours.posterior["intercept"].mean())
+    assert float(gap) < 3 * float(ours.posterior["intercept"].std())
+
+
+@pytest.mark.parametrize(("backend", "said"), [("nutpie-jax", "jax"), ("numpyro", "numpyro")])
+def test_a_missing_engine_comes_with_its_install(
+    backend, said, quick_spec, small_scores, monkeypatch
+) -> None:
+    from latentscale.inference import nuts
+
+    monkeypatch.setattr(nuts, "find_spec", lambda name: None)
+    with pytest.raises(ls.FitError, match=rf"{said}.*not installed.*latentscale\[jax\]"):
+        ls.fit(quick_spec, small_scores, method=ls.NUTS(backend=backend), progress=False)
+
+
 def test_one_chain_is_not_said_to_disagree_with_itself(quick_fits) -> None:
     from latentscale.posterior.convergence import convergence
     from latentscale.posterior.status import status_of_chains

@@ -13,7 +13,7 @@ SCRIPT = """
 import json, os, signal, sys
 import numpy as np
 import latentscale as ls
-from latentscale.inference import nuts
+from latentscale.inference import nuts, nutpie_chains
 
 backend, folder = sys.argv[1:]
 sent = set()
@@ -25,12 +25,12 @@ def interrupt(chain=0):
 
 if backend == "nutpie":
     draws = 2_000_000
-    class Watched(nuts.WorkProgress):
+    class Watched(nutpie_chains.WorkProgress):
         def update(self, done, note=""):
             super().update(done, note)
             if done > 2 * (50 + 60):
                 interrupt()
-    nuts.WorkProgress = Watched
+    nutpie_chains.WorkProgress = Watched
 else:
     draws = 20_000
     plain = nuts.pm.sample

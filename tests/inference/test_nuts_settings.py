@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,8 @@ REFUSED = [
     ({"target_accept": 1.0}, ["NUTS.target_accept", "(0, 1)"]),
     ({"backend": "stan"}, ["NUTS.backend", "nutpie", "pymc", "stan"]),
     ({"adaptation": "dense"}, ["NUTS.adaptation", "diag", "low_rank", "dense"]),
+    ({"store": 3}, ["NUTS.store", "folder", "3"]),
+    ({"store": "draws", "backend": "pymc"}, ["NUTS.store", "nutpie", "pymc"]),
     ({"draws": 1.5}, ["NUTS.draws", "1.5"]),
     ({"draws": "10"}, ["NUTS.draws", "10"]),
     ({"draws": None}, ["NUTS.draws"]),
@@ -49,6 +52,7 @@ def test_settings_are_frozen_and_plain() -> None:
         method.draws = 6  # type: ignore[misc]
     assert json.loads(json.dumps(method.settings)) == method.settings
     assert method.settings["draws"] == 5 and method.settings["backend"] == "nutpie"
+    assert ls.NUTS(store=Path("a") / "b").settings["store"] == str(Path("a") / "b")
     assert ls.NUTS() == ls.NUTS(draws=1000, tune=1000, chains=4)
 
 

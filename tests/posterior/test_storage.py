@@ -29,10 +29,12 @@ ROWS = pd.DataFrame(
 )
 
 SCRIPT = """
-import hashlib, pickle, sys
+import contextlib, hashlib, pickle, sys
 import pandas as pd
 import latentscale as ls
 ls.load, ls.predict
+with contextlib.suppress(ImportError):
+    import dask.base  # xarray imports it where it is installed; what it imports runs pickle once
 def refuse(*arguments, **named):
     raise RuntimeError("pickle was read")  # writing is harmless: jinja2 does when dask loads it
 for name in ("load", "loads", "Unpickler"):

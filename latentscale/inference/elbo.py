@@ -1,0 +1,185 @@
+"""Stochastic ascent of the evidence lower bound: learning rates, and when to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
+
+import numpy as np
+
+from latentscale.inference.target import Target
+
+_TRIAL_RATES = (0.1, 0.03, 0.01)
+_TRIAL_STEPS = 100
+_FALL = 3.0
+_STAGES = 4
+_PATIENCE = 2
+_DECAY = (0.9, 0.999)
+_SMALL = 1e-8
+
+
+class Approximation(Protocol):
+    """A distribution whose draws are smooth functions of its parameters and of noise."""
+
+    @property
+    def parameters(self) -> np.ndarray:
+        """Free parameters, one vector."""
+
+    @property
+    def size(self) -> int:
+        """Dimension of a draw."""
+
+    @property
+    def entropy(self) -> float:
+        """Entropy in nats."""
+
+    def point(self, noise: np.ndarray) -> np.ndarray:
+        """Return the draw that standard normal noise stands for."""
+
+    def gradient(self, noise: np.ndarray, slope: np.ndarray) -> np.ndarray:
+        """Return the ELBO's gradient in the parameters."""
+
+    def with_parameters(self, parameters: np.ndarray) -> Self:
+        """Return the same kind of approximation elsewhere."""
+
+
+@dataclass(frozen=True)
+class Ascent[Normal: Approximation]:
+    """What a stochastic ascent reached.
+
+    Attributes
+    ----------
+    normal
+        The approximation, averaged over the last stage.
+    elbo, error
+        Mean of the ELBO over the last window, and its standard error, in nats.
+    steps
+        Steps taken, trials of learning rates included.
+    learning_rate
+        The first learning rate.
+    converged
+        Whether the ELBO stopped rising at the smallest rate.
+    interrupted
+        Whether the user stopped it.
+    """
+
+    normal: Normal
+    elbo: float
+    error: float
+    steps: int
+    learning_rate: float
+    converged: bool
+    interrupted: bool
+
+    def after(self, steps: int) -> Ascent[Normal]:
+        """Return the same with the steps of an earlier ascent counted in."""
+        return replace(self, steps=self.steps + steps)
+
+
+class _Climber[Normal: Approximation]:
+    """Adam (Kingma and Ba 2015) on one-draw gradients of the ELBO."""
+
+    def __init__(self, density: Target, start: Normal, rng: np.random.Generator) -> None:
+        self.normal = start
+        self._density = density
+        self._rng = rng
+        self._first = np.zeros_like(start.parameters)
+        self._second = np.zeros_like(start.parameters)
+        self._count = 0
+
+    def step(self, rate: float) -> float:
+        """Take a step and return the ELBO's one-draw estimate before it."""
+        normal = self.normal
+        noise = self._rng.standard_normal(normal.size)
+        value, slope = self._density.value_and_gradient(normal.point(noise))
+        if not np.isfinite(value):
+            return -np.inf
+        gradient = normal.gradient(noise, slope)
+        self._count += 1
+        self._first += (1 - _DECAY[0]) * (gradient - self._first)
+        self._second += (1 - _DECAY[1]) * (gradient**2 - self._second)
+        mean = self._first / (1 - _DECAY[0] ** self._count)
+        spread = np.sqrt(self._second / (1 - _DECAY[1] ** self._count))
+        self.normal = normal.with_parameters(normal.parameters + rate * mean / (spread + _SMALL))
+        return value + normal.entropy
+
+
+def climb[Normal: Approximation](
+    density: Target,
+    start: Normal,
+    rng: np.random.Generator,
+    *,
+    steps: int,
+    window: int,
+    learning_rate: float | None,
+    report: Callable[[int, float], None],
+) -> Ascent[Normal]:
+    """Climb the ELBO until it stops rising, or for a number of steps.
+
+    Parameters
+    ----------
+    density
+        The log density to approximate.
+    start
+        The approximation to begin with.
+    rng
+        Source of random numbers.
+    steps, window, learning_rate
+        See `ADVI`.
+    report
+        Called after each window with the steps so far and the ELBO's mean.
+    """
+    done = 0
+    rate = learning_rate
+    if rate is None:
+        rate = _best_rate(density, start, rng)
+        done = _TRIAL_STEPS * len(_TRIAL_RATES)
+    climber = _Climber(density, start, rng)
+    first, stage, stale, best = rate, 1, 0, -np.inf
+    mean, error, average = -np.inf, np.inf, start.parameters
+    converged = interrupted = False
+    try:
+        while done < steps and not converged:
+            mean, error, average = _window(climber, rate, min(window, steps - done))
+            done += min(window, steps - done)
+            report(done, mean)
+            stale = 0 if mean > best + error else stale + 1
+            best = max(best, mean)
+            if stale >= _PATIENCE and stage < _STAGES:
+                rate, stage, stale, best = rate / _FALL, stage + 1, 0, mean
+            elif stale >= _PATIENCE:
+                converged = True
+    except KeyboardInterrupt:
+        interrupted = True
+    return Ascent(
+        climber.normal.with_parameters(average), mean, error, done, first, converged, interrupted
+    )
+
+
+def _window[Normal: Approximation](
+    climber: _Climber[Normal], rate: float, steps: int
+) -> tuple[float, float, np.ndarray]:
+    """Take some steps; return the ELBO's mean, its standard error and the mean parameters."""
+    values = np.empty(steps)
+    total = np.zeros_like(climber.normal.parameters)
+    for index in range(steps):
+        values[index] = climber.step(rate)
+        total += climber.normal.parameters
+    finite = values[np.isfinite(values)]
+    if len(finite) < max(2, steps // 2):
+        return -np.inf, np.inf, climber.normal.parameters
+    return float(finite.mean()), float(finite.std(ddof=1) / np.sqrt(len(finite))), total / steps
+
+
+def _best_rate[Normal: Approximation](
+    density: Target, start: Normal, rng: np.random.Generator
+) -> float:
+    """Return the rate that climbs highest in a short trial (Kucukelbir et al. 2017, sec. 2.6)."""
+    reached = []
+    for rate in _TRIAL_RATES:
+        climber = _Climber(density, start, rng)
+        values = [climber.step(rate) for _ in range(_TRIAL_STEPS)]
+        tail = np.array(values[_TRIAL_STEPS // 2 :])
+        reached.append(tail.mean() if np.isfinite(tail).all() else -np.inf)
+    return _TRIAL_RATES[int(np.argmax(reached))]

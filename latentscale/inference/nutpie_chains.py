@@ -1,0 +1,232 @@
+"""Chains of nutpie: compiled once, sampled to memory or to disk, continued where they stood."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pymc as pm
+import xarray as xr
+
+from latentscale.inference.density import compile_density
+from latentscale.inference.progress import WorkProgress
+from latentscale.posterior.stream import (
+    common_draws,
+    finish_run,
+    read_chains,
+    start_run,
+    zarr_folder,
+)
+
+if TYPE_CHECKING:
+    from latentscale.inference.nuts import NUTS
+
+_POLL_SECONDS = 0.1
+
+
+def compiled(model: pm.Model, names: Sequence[str], backend: str) -> Any:
+    """Compile a model for nutpie, by numba or (``"nutpie-jax"``) by JAX."""
+    if backend != "nutpie-jax":
+        return compile_density(model, names).for_nutpie()
+    import nutpie
+    from pytensor.compile.sharedvalue import SharedVariable
+    from pytensor.graph.traversal import graph_inputs
+
+    observed = [model.rvs_to_values[variable] for variable in model.observed_RVs]
+    met = graph_inputs([*model.basic_RVs, *observed, *model.deterministics])
+    for number, variable in enumerate(met):  # nutpie tells the table's arrays apart by name
+        if isinstance(variable, SharedVariable) and variable.name is None:
+            variable.name = f"table_{number}"
+    return nutpie.compile_pymc_model(model, backend="jax", var_names=list(names))
+
+
+def sample(compiled: Any, method: NUTS, seed: int, progress: bool) -> xr.DataTree:
+    """Sample all chains, draws in memory; Ctrl-C returns those so far."""
+    import nutpie
+
+    total = method.chains * (method.tune + method.draws)
+    with WorkProgress(total, "NUTS", "draws", enabled=progress) as shown:
+        trace: xr.DataTree = nutpie.sample(
+            compiled,
+            draws=method.draws,
+            tune=method.tune,
+            chains=method.chains,
+            cores=method.cores,
+            seed=seed,
+            progress_callback=_Reporter(shown).of(0),
+            **_settings(method),
+        )
+        stats = trace["sample_stats"]
+        if "energy" in stats and int(np.isfinite(stats["energy"]).sum()) == _kept(method):
+            shown.update(total, _note(int(stats["diverging"].sum())))
+    return trace
+
+
+def sample_to_folder(
+    compiled: Any, method: NUTS, path: Path, names: Sequence[str], seed: int, progress: bool
+) -> tuple[xr.Dataset, xr.Dataset, bool]:
+    """Sample all chains, draws on disk as they come.
+
+    Returns
+    -------
+    Kept draws, their statistics, and whether the run was cut short.
+    """
+    import nutpie
+
+    chains = range(method.chains)
+    run = start_run(path, chains, method.draws, method.tune, seed)
+    total = method.chains * (method.tune + method.draws)
+    with WorkProgress(total, "NUTS", "draws", enabled=progress) as shown:
+        nutpie.sample(
+            compiled,
+            draws=method.draws,
+            tune=method.tune,
+            chains=method.chains,
+            cores=method.cores,
+            seed=seed,
+            progress_callback=_Reporter(shown).of(0),
+            zarr_store=nutpie.zarr_store.LocalStore(str(zarr_folder(run))),
+            store_unconstrained=True,
+            **_settings(method),
+        )
+    finish_run(run, names)
+    found = read_chains(path, names)
+    posterior, stats = common_draws(found)
+    short = len(found) < method.chains or any(c.length < method.draws for c in found.values())
+    return posterior, stats, short
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """One chain to go on with.
+
+    Attributes
+    ----------
+    chain
+        Its number.
+    position
+        Where it stood, shape (n,) on the unconstrained scale, or None to start it anew.
+    draws, tune
+        Draws to add, and warm-up before them.
+    seed
+        Seed of its random numbers.
+    """
+
+    chain: int
+    position: np.ndarray | None
+    draws: int
+    tune: int
+    seed: int
+
+
+def continue_chains(
+    compiled: Any,
+    method: NUTS,
+    path: Path,
+    names: Sequence[str],
+    work: Sequence[Continuation],
+    *,
+    wanted: int,
+    progress: bool,
+) -> None:
+    """Run each chain on from its own position, draws on disk as they come.
+
+    Ctrl-C stops every chain; what they have drawn stays in the folder.
+    """
+    total = sum(part.tune + part.draws for part in work)
+    at_once = method.cores or max(len(work), 1)
+    waiting = list(work)
+    running: list[Any] = []
+    started: list[Path] = []
+    with WorkProgress(total, "NUTS", "draws", enabled=progress) as shown:
+        reporter = _Reporter(shown)
+        try:
+            while waiting or running:
+                while waiting and len(running) < at_once:
+                    part = waiting.pop(0)
+                    run = start_run(path, [part.chain], wanted, part.tune, part.seed)
+                    started.append(run)
+                    running.append(_started(compiled, method, run, part, reporter))
+                time.sleep(_POLL_SECONDS)
+                ended = [sampler for sampler in running if _has_ended(sampler)]
+                running = [sampler for sampler in running if sampler not in ended]
+                for sampler in ended:
+                    sampler.wait()  # closes the store, and raises what went wrong
+        except KeyboardInterrupt:
+            for sampler in running:
+                sampler.abort()
+    for run in started:
+        finish_run(run, names)
+
+
+def _has_ended(sampler: Any) -> bool:
+    try:
+        return bool(sampler.is_finished)
+    except TimeoutError:  # nutpie's answer while a sampler is busy
+        return False
+
+
+def _started(
+    compiled: Any, method: NUTS, run: Path, part: Continuation, reporter: _Reporter
+) -> Any:
+    import nutpie
+
+    return nutpie.sample(
+        compiled if part.position is None else _starting_at(compiled, part.position),
+        draws=part.draws,
+        tune=part.tune,
+        chains=1,
+        cores=1,
+        seed=part.seed,
+        blocking=False,
+        progress_callback=reporter.of(part.chain),
+        zarr_store=nutpie.zarr_store.LocalStore(str(zarr_folder(run))),
+        store_unconstrained=True,
+        **_settings(method),
+    )
+
+
+def _kept(method: NUTS) -> int:
+    return method.chains * method.draws
+
+
+def _note(divergences: int) -> str:
+    return f"{divergences} divergences" if divergences else ""
+
+
+def _settings(method: NUTS) -> dict[str, Any]:
+    return {
+        "save_warmup": False,
+        "progress_bar": False,
+        "adaptation": method.adaptation,
+        "target_accept": method.target_accept,
+        "maxdepth": method.max_depth,
+    }
+
+
+def _starting_at(compiled: Any, position: np.ndarray) -> Any:
+    """Return the compiled model with chains that start at a position, without scatter."""
+    return replace(compiled, _make_initial_points=lambda seed: position.astype("float64"))
+
+
+class _Reporter:
+    """Adds up the progress of several samplers."""
+
+    def __init__(self, shown: WorkProgress) -> None:
+        self._shown = shown
+        self._done: dict[int, tuple[int, int]] = {}
+
+    def of(self, sampler: int) -> Any:
+        """Return the callback of one sampler."""
+
+        def report(chains: Sequence[Any]) -> None:
+            draws = sum(chain.finished_draws for chain in chains)
+            self._done[sampler] = (draws, sum(chain.divergences for chain in chains))
+            divergences = sum(each[1] for each in self._done.values())
+            self._shown.update(sum(each[0] for each in self._done.values()), _note(divergences))
+
+        return report

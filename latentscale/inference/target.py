@@ -1,0 +1,85 @@
+"""What approximate methods aim at: a log density on R^n, and the way back to named parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import xarray as xr
+
+from latentscale.dims import CHAIN, DRAW
+from latentscale.inference.density import compile_density
+
+
+@dataclass(frozen=True)
+class Target:
+    """An unnormalised log posterior density on R^n, with its gradient.
+
+    Scales and shares are on the log and logit scale, with the Jacobian in the density.
+
+    Attributes
+    ----------
+    start
+        The priors' support points, shape (n,).
+    evaluate
+        From a point, shape (n,), to the log density and its gradient, shape (n,).
+    expand
+        From a point to named parameters on their natural scale.
+    dims, coords
+        Dims of those parameters, and their coordinates.
+    """
+
+    start: np.ndarray
+    evaluate: Callable[[np.ndarray], tuple[float, np.ndarray]]
+    expand: Callable[[np.ndarray], dict[str, np.ndarray]]
+    dims: dict[str, tuple[str, ...]]
+    coords: dict[str, Any]
+
+    @property
+    def size(self) -> int:
+        """Number of scalar parameters n."""
+        return len(self.start)
+
+    def value_and_gradient(self, point: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return the log density at a point of shape (n,) and its gradient.
+
+        Where the density is zero or not a number: -inf, and a gradient of zeros.
+        """
+        value, gradient = self.evaluate(point)
+        if not (np.isfinite(value) and np.isfinite(gradient).all()):
+            return -np.inf, np.zeros(self.size)
+        return float(value), np.asarray(gradient)
+
+    def values(self, points: np.ndarray) -> np.ndarray:
+        """Return the log density at points of shape (m, n): shape (m,)."""
+        return np.array([self.value_and_gradient(point)[0] for point in points])
+
+    def to_posterior(self, points: np.ndarray) -> xr.Dataset:
+        """Return points of shape (m, n) as named parameters: one chain of m draws."""
+        expanded = [self.expand(point) for point in points]
+        held = {name: np.stack([np.array(draw[name]) for draw in expanded]) for name in self.dims}
+        return xr.Dataset(
+            {name: ((CHAIN, DRAW, *dims), held[name][None]) for name, dims in self.dims.items()},
+            coords={**self.coords, CHAIN: np.arange(1), DRAW: np.arange(len(points))},
+        )
+
+
+def kept_names(model: pm.Model) -> list[str]:
+    """Return the names of the variables that a posterior holds: all but raw parts of effects."""
+    variables = [*model.free_RVs, *model.deterministics]
+    return [v.name for v in variables if not v.name.endswith("_raw")]
+
+
+def target_of(model: pm.Model) -> Target:
+    """Compile a model's log posterior density, its gradient and its named parameters."""
+    density = compile_density(model, kept_names(model))
+    return Target(
+        start=density.start,
+        evaluate=density.log_density,
+        expand=density.expand,
+        dims=density.dims,
+        coords=density.coords,
+    )

@@ -1,0 +1,22 @@
+"""Versions of what made a fit's numbers."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+from latentscale.dims import VERSION
+
+_LIBRARIES = ("pymc", "pytensor", "nutpie", "numba", "numpy", "xarray", "arviz")
+_OPTIONAL = ("jax", "numpyro")
+
+
+def library_versions() -> dict[str, str]:
+    """Return versions of Python, of latentscale and of the libraries that it computes with."""
+    found = {"python": platform.python_version(), "latentscale": VERSION}
+    for library in (*_LIBRARIES, *_OPTIONAL):
+        try:
+            found[library] = version(library)
+        except PackageNotFoundError:
+            found[library] = "not installed"
+    return found

@@ -1,0 +1,205 @@
+"""ADVI, Pathfinder and Laplace against normal targets, where the answers are known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import latentscale as ls
+from latentscale.errors import FitError
+from latentscale.inference import laplace, mode, variational
+from latentscale.inference.elbo import climb
+from latentscale.inference.pathfinder import normals_along
+from latentscale.inference.variational_family import FullRank, MeanField
+
+MEAN = np.array([1.0, -2.0, 0.5, 3.0])
+SPREAD = np.diag([1.0, 0.3, 2.0, 0.7])
+CORRELATION = np.array(
+    [[1.0, 0.6, 0.0, 0.3], [0.6, 1.0, 0.2, 0.0], [0.0, 0.2, 1.0, -0.5], [0.3, 0.0, -0.5, 1.0]]
+)
+COVARIANCE = SPREAD @ CORRELATION @ SPREAD
+
+
+@pytest.fixture
+def target(normal_density):
+    """A correlated normal in four dimensions."""
+    return normal_density(MEAN, COVARIANCE)
+
+
+def run(density, start, seed: int = 0, steps: int = 20_000):
+    rng = np.random.default_rng(seed)
+    quiet = {"window": 250, "learning_rate": None, "report": lambda done, elbo: None}
+    return climb(density, start, rng, steps=steps, **quiet)
+
+
+def test_mean_field_advi_finds_the_nearest_independent_normal(target) -> None:
+    found = run(target, MeanField.at(target.start))
+    assert found.converged and not found.interrupted
+    np.testing.assert_allclose(found.normal.parameters[:4], MEAN, atol=0.08)
+    wanted = np.diag(np.linalg.inv(COVARIANCE)) ** -0.5  # Bishop 2006, eq. (10.12)
+    np.testing.assert_allclose(np.exp(found.normal.parameters[4:]), wanted, rtol=0.06)
+    bound = 0.5 * np.log(2 * np.pi) * 4 + np.log(wanted).sum()
+    assert found.elbo == pytest.approx(bound, abs=4 * found.error + 0.02)
+
+
+def test_full_rank_advi_finds_the_target_itself(target) -> None:
+    start = FullRank.from_mean_field(MeanField.at(target.start))
+    found = run(target, start)
+    np.testing.assert_allclose(found.normal.parameters[:4], MEAN, atol=0.1)
+    factor = found.normal.factor
+    assert (np.triu(factor, 1) == 0).all()
+    np.testing.assert_allclose(factor @ factor.T, COVARIANCE, atol=0.15)
+    evidence = 0.5 * np.linalg.slogdet(2 * np.pi * COVARIANCE)[1]
+    assert found.elbo == pytest.approx(evidence, abs=4 * found.error + 0.03)
+
+
+def test_too_few_steps_are_not_called_converged(target) -> None:
+    found = run(target, MeanField.at(target.start), steps=700)
+    assert not found.converged and found.steps == 700
+
+
+def test_ctrl_c_keeps_the_approximation_so_far(target) -> None:
+    calls = iter(range(10**6))
+
+    def evaluate(point: np.ndarray):
+        if next(calls) == 3000:
+            raise KeyboardInterrupt
+        return target.evaluate(point)
+
+    found = run(replace(target, evaluate=evaluate), MeanField.at(target.start))
+    assert found.interrupted and not found.converged
+    np.testing.assert_allclose(found.normal.parameters[:4], MEAN, atol=1.0)
+
+
+@pytest.mark.parametrize("kind", [MeanField, FullRank])
+def test_draws_of_an_approximation_have_its_density(kind, target) -> None:
+    rng = np.random.default_rng(1)
+    normal = MeanField(np.concatenate([MEAN, np.log([0.5, 2.0, 1.0, 0.1])]))
+    covariance = np.diag([0.25, 4.0, 1.0, 0.01])
+    if kind is FullRank:
+        matrix = np.tril(rng.normal(size=(4, 4)))
+        normal = FullRank(np.concatenate([MEAN, matrix.ravel()]))
+        np.fill_diagonal(matrix, np.exp(np.diag(matrix)))
+        covariance = matrix @ matrix.T
+    points, log_q = normal.draw(6, rng)
+    wanted = stats.multivariate_normal(MEAN, covariance)
+    np.testing.assert_allclose(log_q, wanted.logpdf(points))
+    assert normal.entropy == pytest.approx(wanted.entropy())
+
+
+@pytest.mark.parametrize("kind", [MeanField, FullRank])
+def test_the_elbos_gradient_is_that_of_its_one_draw_estimate(kind, target) -> None:
+    rng = np.random.default_rng(5)
+    normal = MeanField(rng.normal(size=8))
+    if kind is FullRank:
+        matrix = np.tril(rng.normal(size=(4, 4)))
+        normal = FullRank(np.concatenate([rng.normal(size=4), matrix.ravel()]))
+    noise = rng.standard_normal(4)
+
+    def estimate(parameters: np.ndarray) -> float:
+        moved = normal.with_parameters(parameters)
+        return target.value_and_gradient(moved.point(noise))[0] + moved.entropy
+
+    slope = target.value_and_gradient(normal.point(noise))[1]
+    found = normal.gradient(noise, slope)
+    for index in np.nonzero(found)[0]:
+        step = np.zeros_like(found)
+        step[index] = 1e-6
+        rise = estimate(normal.parameters + step) - estimate(normal.parameters - step)
+        assert found[index] == pytest.approx(rise / 2e-6, rel=1e-5, abs=1e-6)
+
+
+def dense_inverse(alpha: np.ndarray, steps: list, changes: list) -> np.ndarray:
+    """The BFGS inverse Hessian by its recursion (Nocedal and Wright 2006, eq. (6.17))."""
+    inverse = np.diag(alpha)
+    for step, change in zip(steps, changes, strict=True):
+        rho = 1 / (step @ change)
+        left = np.eye(len(step)) - rho * np.outer(step, change)
+        inverse = left @ inverse @ left.T + rho * np.outer(step, step)
+    return inverse
+
+
+def test_pathfinders_normals_are_those_of_the_bfgs_matrix(target) -> None:
+    path = mode.ascend(target, np.full(4, 2.0), history=5, max_iterations=50)
+    assert path.converged
+    np.testing.assert_allclose(path.mode, MEAN, atol=1e-2)
+    normals = normals_along(path, 3)
+    steps = np.diff(path.points, axis=0)
+    changes = -np.diff(path.gradients, axis=0)
+    assert len(normals) == len(steps)
+    rng = np.random.default_rng(0)
+    for index in (1, 2, len(steps) - 1):
+        normal = normals[index]
+        recent = slice(max(index - 2, 0), index + 1)
+        inverse = dense_inverse(normal.alpha, list(steps[recent]), list(changes[recent]))
+        points, log_q = normal.draw(5, rng)
+        mean = path.points[index + 1] + inverse @ path.gradients[index + 1]
+        np.testing.assert_allclose(normal.mean, mean, rtol=1e-6, atol=1e-8)
+        wanted = stats.multivariate_normal(mean, (inverse + inverse.T) / 2)
+        np.testing.assert_allclose(log_q, wanted.logpdf(points), rtol=1e-6)
+
+
+def test_laplace_is_exact_for_a_normal(target) -> None:
+    found, factor, floored, gradient = laplace._at_mode(target, np.zeros(4))
+    np.testing.assert_allclose(found, MEAN, atol=1e-6)
+    np.testing.assert_allclose(factor @ factor.T, COVARIANCE, rtol=1e-6, atol=1e-12)
+    assert floored == 0 and gradient < 1e-6
+
+
+def test_the_hessian_of_a_curved_density(normal_density) -> None:
+    def evaluate(point: np.ndarray):
+        value = -np.cosh(point[0]) - point[0] ** 2 * point[1] ** 2
+        slope = np.array(
+            [-np.sinh(point[0]) - 2 * point[0] * point[1] ** 2, -2 * point[0] ** 2 * point[1]]
+        )
+        return np.asarray(value), slope
+
+    density = replace(normal_density(np.zeros(2), np.eye(2)), evaluate=evaluate)
+    x, y = 0.7, -1.1
+    wanted = [[-np.cosh(x) - 2 * y**2, -4 * x * y], [-4 * x * y, -2 * x**2]]
+    np.testing.assert_allclose(laplace.hessian(density, np.array([x, y])), wanted, rtol=1e-6)
+
+
+def test_a_saddle_is_told(normal_density) -> None:
+    def evaluate(point: np.ndarray):
+        return np.asarray(-(point[0] ** 2) + point[1] ** 2), np.array([-2.0, 2.0]) * point
+
+    density = replace(normal_density(np.zeros(2), np.eye(2)), evaluate=evaluate)
+    _, factor, floored, gradient = laplace._at_mode(density, np.zeros(2))
+    assert floored == 1 and np.isfinite(factor).all()
+    assert "wrong way in 1 directions" in laplace._faults(floored, gradient)[0]
+
+
+REFUSED = [
+    (ls.ADVI, {"draws": 0}, ["ADVI.draws", "0"]),
+    (ls.ADVI, {"approximation": "diagonal"}, ["mean_field", "full_rank", "diagonal"]),
+    (ls.ADVI, {"learning_rate": -0.1}, ["ADVI.learning_rate", "-0.1"]),
+    (ls.ADVI, {"window": 3}, ["ADVI.window", "10"]),
+    (ls.ADVI, {"steps": 2.5}, ["ADVI.steps", "2.5"]),
+    (ls.Pathfinder, {"paths": 0}, ["Pathfinder.paths", "0"]),
+    (ls.Pathfinder, {"jitter": 0}, ["Pathfinder.jitter", "0"]),
+    (ls.Laplace, {"draws": True}, ["Laplace.draws", "True"]),
+]
+
+
+@pytest.mark.parametrize(("method", "settings", "said"), REFUSED)
+def test_a_setting_out_of_range_is_refused(method, settings: dict, said: list[str]) -> None:
+    with pytest.raises(FitError) as caught:
+        method(**settings)
+    for part in said:
+        assert part in str(caught.value)
+
+
+def test_large_models_are_refused_where_a_matrix_would_not_fit(
+    monkeypatch, quick_spec, small_scores
+) -> None:
+    monkeypatch.setattr(laplace, "MAX_PARAMETERS", 5)
+    with pytest.raises(FitError, match=r"12 x 12.*ADVI"):
+        ls.fit(quick_spec, small_scores, method=ls.Laplace(), progress=False)
+    monkeypatch.setattr(variational, "MAX_FULL_RANK", 5)
+    method = ls.ADVI(approximation="full_rank")
+    with pytest.raises(FitError, match=r"12 parameters.*mean_field"):
+        ls.fit(quick_spec, small_scores, method=method, progress=False)

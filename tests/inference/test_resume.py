@@ -1,0 +1,113 @@
+"""Draws on disk: the same as in memory, still there after SIGKILL, and continued."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import latentscale as ls
+from latentscale.posterior import stream
+
+SCRIPT = """
+import json, sys, time
+import latentscale as ls
+from latentscale.inference import nutpie_chains
+
+folder, log = sys.argv[1:]
+
+class Logged(nutpie_chains.WorkProgress):
+    def update(self, done, note=""):
+        super().update(done, note)
+        with open(log, "a") as file:
+            file.write(json.dumps([time.time(), done]) + chr(10))
+
+nutpie_chains.WorkProgress = Logged
+table = ls.datasets.open_llm_leaderboard()
+scores = table.select(models=table.models[:12], benchmarks=["mmlu", "arc"])
+method = ls.NUTS(draws=1_000_000, tune=60, chains=2, cores=2, store=folder)
+ls.fit(ls.load_spec("pooled_flops"), scores, method=method, seed=1, progress=False)
+"""
+
+
+def kill_at_random(folder: Path, log: Path) -> list[list[float]]:
+    """Start a sampler in a process of its own, and kill it; return what it had reported."""
+    command = [sys.executable, "-W", "ignore", "-c", SCRIPT, str(folder), str(log)]
+    child = subprocess.Popen(command, stderr=subprocess.PIPE)
+    try:
+        until = time.time() + 240
+        while not any(done > 300 for _, done in reports_in(log)):
+            assert child.poll() is None and time.time() < until, child.stderr
+            time.sleep(0.05)
+        time.sleep(random.uniform(0.0, 1.5))
+    finally:
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+    return [*reports_in(log), [time.time(), -1]]
+
+
+def reports_in(log: Path) -> list[list[float]]:
+    """Return the times and counts that the sampler wrote, but a line cut short."""
+    lines = log.read_text().splitlines() if log.is_file() else []
+    return [json.loads(line) for line in lines if line.endswith("]")]
+
+
+def test_a_killed_sampler_loses_only_its_last_seconds(tmp_path: Path) -> None:
+    folder = tmp_path / "draws"
+    *reports, (killed, _) = kill_at_random(folder, tmp_path / "log")
+    fit = ls.load(folder)
+    assert fit.status.interrupted and fit.status.message.startswith("partial")
+    assert "latentscale.resume" in fit.status.advice[-1]
+    posterior = fit.posterior
+    assert np.isfinite(posterior.to_array().values).all()
+    assert fit.tree["sample_stats"].sizes["draw"] == posterior.sizes["draw"] > 20
+    assert float(posterior["intercept"].std()) > 0
+    rows = fit.scores.to_frame().drop(columns=list(fit.scores.benchmarks))
+    assert np.isfinite(ls.predict(fit, rows).draws).all()
+    settled = [done for when, done in reports if when < killed - 3]
+    on_disk = sum(chain.length for chain in stream.read_chains(folder, list(posterior)).values())
+    assert on_disk + 2 * 60 >= (settled[-1] if settled else 0)
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory, quick_spec, small_scores) -> tuple[Path, object]:
+    """A folder that a short run wrote, and its fit."""
+    folder = tmp_path_factory.mktemp("stored") / "draws"
+    method = ls.NUTS(draws=40, tune=60, chains=2, cores=1, store=folder)
+    fit = ls.fit(quick_spec, small_scores, method=method, seed=1, progress=False)
+    return folder, fit
+
+
+def test_draws_on_disk_are_those_in_memory(stored, quick_fits) -> None:
+    folder, fit = stored
+    xr.testing.assert_identical(fit.posterior, quick_fits(seed=1).posterior)
+    for name in ("sample_stats", "log_likelihood"):
+        ours, theirs = fit.tree[name].to_dataset(), quick_fits(seed=1).tree[name].to_dataset()
+        xr.testing.assert_identical(ours, theirs)
+    loaded = ls.load(folder)
+    xr.testing.assert_identical(loaded.posterior, fit.posterior)
+    assert loaded.status == fit.status and not loaded.status.interrupted
+    assert loaded.provenance.settings == fit.provenance.settings
+
+
+def test_resume_adds_draws_where_the_chains_stood(stored) -> None:
+    folder, fit = stored
+    before = stream.read_chains(folder, list(fit.posterior.data_vars))
+    more = ls.resume(folder, draws=90, progress=False)
+    assert more.posterior.sizes["draw"] == 90 and more.posterior.sizes["chain"] == 2
+    xr.testing.assert_identical(more.posterior.isel(draw=slice(40)), fit.posterior)
+    added = more.posterior.isel(draw=slice(40, None))
+    assert not np.array_equal(added["intercept"][0], added["intercept"][1])
+    gap = abs(added["intercept"].mean() - fit.posterior["intercept"].mean())
+    assert float(gap) < float(fit.posterior["intercept"].std())
+    assert all(chain.position is not None for chain in before.values())
+    assert not more.status.interrupted
+    xr.testing.assert_identical(ls.load(folder).posterior, more.posterior)

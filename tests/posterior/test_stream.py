@@ -1,0 +1,217 @@
+"""Folders of draws: what can be read after a crash, from stores that a test wrote itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import latentscale as ls
+from latentscale.data.scores import Scores
+from latentscale.errors import FitError
+from latentscale.model.design import Design, design
+from latentscale.posterior import stream
+from latentscale.posterior.fit import Provenance
+from latentscale.spec import ModelSpec
+
+NAMES = ("intercept", "benchmark_slope", "precision")
+CHAINS, DRAWS = 3, 40
+
+
+def store(run: Path, benchmarks: tuple[str, ...], lengths: dict[int, int], warm_up: int = 20):
+    """Write a store as the sampler leaves it: full size, and empty from some draw on."""
+    rng = np.random.default_rng(len(run.name))
+    shape = (len(lengths), DRAWS, len(benchmarks))
+    dims = ("chain", "draw", "benchmark")
+    coords = {"benchmark": list(benchmarks), "benchmark_slope_covariate": ["log_flops"]}
+    posterior = xr.Dataset(
+        {
+            "intercept": (dims, rng.normal(size=shape)),
+            "benchmark_slope": (
+                (*dims, "benchmark_slope_covariate"),
+                rng.normal(size=(*shape, 1)),
+            ),
+            "precision": (dims, rng.gamma(20, 5, size=shape)),
+        },
+        coords=coords,
+    )
+
+    def statistics(draws: int) -> xr.Dataset:
+        size = (len(lengths), draws)
+        numbers = {name: rng.normal(size=size) for name in ("energy", "step_size")}
+        named = {name: (("chain", "draw"), values) for name, values in numbers.items()}
+        named["mean_tree_accept"] = (("chain", "draw"), rng.uniform(0.5, 1, size))
+        named["n_steps"] = (("chain", "draw"), np.full(size, 7))
+        named["depth"] = (("chain", "draw"), np.full(size, 3))
+        named["diverging"] = (("chain", "draw"), np.zeros(size, dtype=bool))
+        position = rng.normal(size=(*size, 5))
+        named["unconstrained_draw"] = (("chain", "draw", "unconstrained_parameter"), position)
+        return xr.Dataset(named)
+
+    def cut(dataset: xr.Dataset, ends: list[int]) -> xr.Dataset:
+        end = xr.DataArray(ends, dims="chain")
+        held = xr.DataArray(np.arange(dataset.sizes["draw"]), dims="draw") < end
+        return xr.Dataset(
+            {
+                name: v.where(held, 0 if v.dtype.kind in "iub" else np.nan).astype(v.dtype)
+                for name, v in dataset.data_vars.items()
+            },
+            coords=dataset.coords,
+        )
+
+    ends = list(lengths.values())
+    groups = {
+        "posterior": cut(posterior, ends),
+        "sample_stats": cut(statistics(DRAWS), ends),
+        "warmup_sample_stats": cut(statistics(20), [warm_up] * len(ends)),
+    }
+    tree = xr.DataTree.from_dict(groups)
+    tree.to_zarr(stream.zarr_folder(run), mode="w", consolidated=False, write_inherited_coords=True)
+    return groups
+
+
+@pytest.fixture(scope="module")
+def prepared(quick_spec: ModelSpec, small_scores: Scores) -> Design:
+    """The constants of pooled curves."""
+    return design(quick_spec, small_scores)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, quick_spec: ModelSpec, prepared: Design) -> Path:
+    """A folder of draws without a run."""
+    path = tmp_path / "draws"
+    method = ls.NUTS(draws=DRAWS, tune=20, chains=CHAINS, store=path)
+    made = Provenance("NUTS", method.settings, 4, {}, {"python": "3"})
+    stream.start_folder(path, quick_spec, prepared, made, NAMES)
+    return path
+
+
+def begin(folder: Path, chains=range(CHAINS), draws: int = DRAWS) -> Path:
+    return stream.start_run(folder, chains, draws, 20, 4)
+
+
+def test_a_finished_run_is_a_full_fit(folder, prepared) -> None:
+    run = begin(folder)
+    groups = store(run, prepared.scores.benchmarks, {0: 40, 1: 40, 2: 40})
+    for _ in range(2):  # as the sampler leaves it, then as one file
+        fit = ls.load(folder)
+        assert not fit.status.interrupted and "partial" not in fit.status.message
+        assert dict(fit.posterior.sizes) | {"chain": 3, "draw": 40} == dict(fit.posterior.sizes)
+        for name in NAMES:
+            np.testing.assert_array_equal(fit.posterior[name], groups["posterior"][name])
+        stats = fit.tree["sample_stats"].to_dataset()
+        np.testing.assert_array_equal(stats["energy"], groups["sample_stats"]["energy"])
+        assert fit.spec.name == "pooled_flops" and fit.provenance.seed == 4
+        assert fit.scores.models == prepared.scores.models
+        if stream.zarr_folder(run).exists():
+            stream.finish_run(run, NAMES)
+    assert not stream.zarr_folder(run).exists()
+
+
+def test_a_killed_run_is_partial_and_says_so(folder, prepared) -> None:
+    groups = store(begin(folder), prepared.scores.benchmarks, {0: 31, 1: 25, 2: 0})
+    fit = ls.load(folder)
+    assert fit.status.interrupted and fit.status.message.startswith("partial")
+    assert "2 of 3 chains, 25 of 40 draws" in fit.status.message
+    assert "latentscale.resume" in fit.status.advice[-1]
+    np.testing.assert_array_equal(
+        fit.posterior["precision"], groups["posterior"]["precision"][:2, :25]
+    )
+    back = ls.load(fit.save(folder.parent / "fit.nc"))
+    assert back.status == fit.status
+
+
+def test_a_draw_that_is_not_whole_is_left_out(folder, prepared) -> None:
+    run = begin(folder)
+    groups = store(run, prepared.scores.benchmarks, {0: 30, 1: 30, 2: 30})
+    held = groups["posterior"]["precision"].copy()
+    held[1, 24:] = np.nan  # its last chunks were not written yet
+    spoiled = {**groups, "posterior": groups["posterior"].assign(precision=held)}
+    tree = xr.DataTree.from_dict(spoiled)
+    tree.to_zarr(stream.zarr_folder(run), mode="w", consolidated=False, write_inherited_coords=True)
+    chains = stream.read_chains(folder, NAMES)
+    assert [chain.length for chain in chains.values()] == [30, 24, 30]
+    position = groups["sample_stats"]["unconstrained_draw"]
+    np.testing.assert_array_equal(chains[1].position, position[1, 23])
+    np.testing.assert_array_equal(chains[0].position, position[0, 29])
+
+
+def test_runs_of_a_chain_are_joined_in_order(folder, prepared) -> None:
+    first = store(begin(folder), prepared.scores.benchmarks, {0: 30, 1: 25, 2: 0})
+    more = {}
+    for chain, length in ((0, 10), (1, 15), (2, 40)):
+        run = begin(folder, [chain])
+        more[chain] = store(run, prepared.scores.benchmarks, {chain: length})
+        stream.finish_run(run, NAMES)
+    fit = ls.load(folder)
+    assert not fit.status.interrupted and fit.posterior.sizes["draw"] == 40
+    found = fit.posterior["intercept"]
+    np.testing.assert_array_equal(found[1, :25], first["posterior"]["intercept"][1, :25])
+    np.testing.assert_array_equal(found[1, 25:], more[1]["posterior"]["intercept"][0, :15])
+    np.testing.assert_array_equal(found[2], more[2]["posterior"]["intercept"][0])
+
+
+def test_a_chain_in_warm_up_is_known_by_its_position(folder, prepared) -> None:
+    groups = store(begin(folder), prepared.scores.benchmarks, {0: 0, 1: 0, 2: 0}, warm_up=12)
+    chains = stream.read_chains(folder, NAMES)
+    position = groups["warmup_sample_stats"]["unconstrained_draw"]
+    np.testing.assert_array_equal(chains[2].position, position[2, 11])
+    with pytest.raises(FitError, match="before the first kept draw"):
+        ls.load(folder)
+
+
+def test_a_folder_without_a_draw_is_refused(folder) -> None:
+    with pytest.raises(FitError, match="before the first kept draw"):
+        ls.load(folder)
+    begin(folder)  # killed before the sampler had described its store
+    with pytest.raises(FitError, match="before the first kept draw"):
+        ls.load(folder)
+    assert stream.read_chains(folder, NAMES) == {}
+
+
+def test_a_folder_of_others_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "note.txt").write_text("mine")
+    for call in (ls.load, ls.resume):
+        with pytest.raises(FitError, match="not a folder of draws"):
+            call(tmp_path)
+
+
+def test_a_changed_header_or_table_is_refused(folder) -> None:
+    path = folder / stream.HEADER
+    kept = path.read_text()
+    header = json.loads(kept)
+    header["provenance"]["seed"] = 5
+    path.write_text(json.dumps(header))
+    with pytest.raises(FitError, match="changed"):
+        ls.load(folder)
+    path.write_text(kept)
+    scores = xr.load_dataset(folder / "scores.nc", engine="h5netcdf")
+    scores["params"][0] *= 1.01
+    scores.to_netcdf(folder / "scores.nc", engine="h5netcdf")
+    with pytest.raises(FitError, match="changed"):
+        ls.resume(folder)
+
+
+def test_a_folder_in_use_is_refused(folder, quick_spec, small_scores) -> None:
+    method = ls.NUTS(store=folder)
+    with pytest.raises(FitError, match=r"already in use.*resume"):
+        ls.fit(quick_spec, small_scores, method=method, progress=False)
+
+
+@pytest.mark.parametrize("draws", [0, 2.5, True, "10"])
+def test_a_wrong_number_of_draws_is_refused(folder, prepared, draws) -> None:
+    store(begin(folder), prepared.scores.benchmarks, {0: 40, 1: 40, 2: 40})
+    with pytest.raises(FitError, match="draws must be"):
+        ls.resume(folder, draws=draws)
+
+
+def test_nothing_is_sampled_where_nothing_is_missing(folder, prepared, monkeypatch) -> None:
+    from latentscale.inference import nutpie_chains
+
+    store(begin(folder), prepared.scores.benchmarks, {0: 40, 1: 40, 2: 40})
+    monkeypatch.setattr(nutpie_chains, "compiled", None)
+    assert ls.resume(folder, draws=30).posterior.sizes["draw"] == 40
+    assert len(stream.runs(folder)) == 1
