@@ -22,14 +22,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import xarray as xr
-from refit import Refit, Sampler, as_fit, compile_once, with_scores
+from refit import as_fit, with_scores
 from scipy.special import expit
 
 import latentscale as ls
 from latentscale.data.scores import Scores, scores_from_frame
 from latentscale.dims import BENCHMARK, COVARIATE, MODEL, SAMPLE
 from latentscale.model.benchmarks import expected_score, linear_predictor
-from latentscale.model.design import design
+from latentscale.model.design import Design, design
 from latentscale.model.family import FamilyEffects
 from latentscale.model.regressors import regressors
 from latentscale.model.skills import latent_skill
@@ -52,6 +52,7 @@ SCALE = np.array([0.7, 0.8])
 CORRELATION = 0.4
 PRECISION = np.array([100.0, 60.0, 120.0, 40.0, 90.0, 80.0])
 GRID = np.array([-1.0, 0.0, 1.0])
+CHECKED = ("loading", "slope", "family_scale", "precision")
 SHRINKING = (
     "loadings",
     "slopes",
@@ -112,10 +113,9 @@ def template(fitted: pd.DataFrame) -> Scores:
     return scores_from_frame(fitted.join(pd.DataFrame(score, columns=list(BENCHMARKS))))
 
 
-def simulate(refit: Refit, planned: pd.DataFrame, seed: int) -> Table:
+def simulate(made: Design, planned: pd.DataFrame, seed: int) -> Table:
     """Draw fresh families and scores round the fixed truth, by numpy alone."""
     rng = np.random.default_rng([SEED, seed])
-    made = refit.design
     families = len(made.families)
     mix = np.array([[1.0, 0.0], [CORRELATION, np.sqrt(1 - CORRELATION**2)]])
     level = SCALE * (rng.standard_normal((families + NEW, 2)) @ mix.T)
@@ -212,17 +212,18 @@ def compare(quantity: str, truth: np.ndarray, draws: np.ndarray) -> dict[str, ob
 
 
 def replicate(
-    spec: ModelSpec, refit: Refit, planned: pd.DataFrame, sampler: Sampler, number: int
+    spec: ModelSpec, made: Design, planned: pd.DataFrame, method: ls.NUTS, number: int
 ) -> pd.DataFrame:
     """Simulate, fit and compare once; one row a quantity."""
-    families = len(refit.design.families)
+    families = len(made.families)
     seed = int(np.random.SeedSequence([SEED, families, number]).generate_state(1)[0]) % 2**31
-    table = simulate(refit, planned, seed)
+    table = simulate(made, planned, seed)
+    told = with_scores(made, table.score_of_cell)
     start = time.perf_counter()
-    posterior, stats = refit.draw(table.score_of_cell, sampler, seed)
+    drawn = method.draw(spec, told, seed=seed, progress=False)
     seconds = time.perf_counter() - start
-    fit = as_fit(spec, with_scores(refit.design, table.score_of_cell), posterior, seed)
-    checked = convergence(posterior[["loading", "slope", "family_scale", "precision"]], stats)
+    fit = as_fit(spec, told, drawn.posterior, seed)
+    checked = convergence(drawn.posterior[list(CHECKED)], drawn.sample_stats)
     compared = [compare(name, table.truth[name], draws) for name, draws in found(spec, fit).items()]
     forecast = ls.predict(fit, planned, seed=seed)
     order = {MODEL: list(planned["model"])}
@@ -239,7 +240,7 @@ def replicate(
     return pd.DataFrame([{**about, **row} for row in compared])
 
 
-def run(families: int, replications: int, sampler: Sampler, path: Path) -> None:
+def run(families: int, replications: int, method: ls.NUTS, path: Path) -> None:
     """Run replications of one size that are not in the file yet."""
     done: set[int] = set()
     if path.is_file():
@@ -250,9 +251,9 @@ def run(families: int, replications: int, sampler: Sampler, path: Path) -> None:
         return
     spec = consistency_spec()
     fitted, planned = rows(families)
-    refit = compile_once(spec, design(spec, template(fitted)))
+    made = design(spec, template(fitted))
     for number in missing:
-        table = replicate(spec, refit, planned, sampler, number)
+        table = replicate(spec, made, planned, method, number)
         table.to_csv(path, mode="a", header=not path.is_file(), index=False, float_format="%.8g")
         first = table.iloc[0]
         print(
@@ -277,10 +278,10 @@ def main() -> None:
     warnings.simplefilter("ignore", ls.DataWarning)
     sizes = given.families or ([20, 40] if given.quick else list(REPLICATIONS))
     if not given.report:
-        sampler = Sampler(draws=given.draws, tune=given.draws)
+        method = ls.NUTS(draws=given.draws, tune=given.draws, chains=2, cores=1)
         for families in sizes:
             count = 2 if given.quick else given.replications or REPLICATIONS[families]
-            run(families, count, sampler, path)
+            run(families, count, method, path)
     from consistency_report import write_report
 
     write_report(path, SEED)

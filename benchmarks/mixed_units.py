@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import xarray as xr
-from refit import Refit, Sampler, as_fit, compile_once, with_scores
+from refit import as_fit, with_scores
 
 import latentscale as ls
 from latentscale.analysis.backtest import score_forecast
@@ -25,7 +25,7 @@ from latentscale.analysis.forecast import forecast_rows
 from latentscale.data.floors import floor_findings
 from latentscale.data.scores import Scores
 from latentscale.dims import BENCHMARK, MODEL, SAMPLE
-from latentscale.model.design import design, pull_inside
+from latentscale.model.design import Design, design, pull_inside
 from latentscale.posterior.convergence import convergence
 from latentscale.spec import ModelSpec, spec_from_dict
 
@@ -142,7 +142,7 @@ def held_out(scores: Scores) -> list[str]:
 
 
 def fit_mixture(
-    refit: Refit, whole: Scores, asked: list[str], share: float, kind: str, sampler: Sampler
+    made: Design, whole: Scores, share: float, kind: str, method: ls.NUTS
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Fit a mixture and forecast raw scores of the held-out models.
 
@@ -150,18 +150,19 @@ def fit_mixture(
     -------
     Scores of the forecast, one row a cell; and loadings, one row each.
     """
-    clean = refit.design.scores.dataset
+    spec, clean = light_spec(), made.scores.dataset
+    asked = held_out(whole)
     rng = np.random.default_rng([SEED, KINDS.index(kind), round(1000 * share)])
     models = chosen_models(clean, kind, share, rng) if share else []
     mixed = rescale(clean, models)
     inside, _ = pull_inside(mixed["score"], mixed["n_items"])
     cells = inside.transpose(MODEL, BENCHMARK).values
-    cells = cells[refit.design.model_of_cell, refit.design.benchmark_of_cell]
-    posterior, _ = refit.draw(cells, sampler, SEED)
-    fit = as_fit(refit.spec, with_scores(refit.design, cells), posterior, SEED)
+    told = with_scores(made, cells[made.model_of_cell, made.benchmark_of_cell])
+    drawn = method.draw(spec, told, seed=SEED, progress=False)
+    fit = as_fit(spec, told, drawn.posterior, SEED)
     about = {"kind": kind if share else "none", "share": share}
     about |= {"rescaled": len(models), "warned": len(flagged(mixed))}
-    about["max_rhat"] = round(convergence(posterior[["loading", "slope"]], None).max_rhat, 3)
+    about["max_rhat"] = round(convergence(drawn.posterior[["loading", "slope"]], None).max_rhat, 3)
     rows = whole.dataset.sel({MODEL: asked})
     forecast = forecast_rows(fit, rows, seed=SEED)
     errors = score_forecast(forecast, rows["score"], rows["n_items"]).assign(**about)
@@ -178,7 +179,7 @@ def fit_mixture(
     return errors, table.to_dataframe().reset_index().assign(**about)
 
 
-def run_fits(scores: Scores, mixtures: list[tuple[str, float]], sampler: Sampler, folder: Path):
+def run_fits(scores: Scores, mixtures: list[tuple[str, float]], method: ls.NUTS, folder: Path):
     """Fit every mixture that is not in the result files yet; all share one compilation."""
     paths = [folder / "mixed_units_errors.csv", folder / "mixed_units_loadings.csv"]
     done = set()
@@ -188,11 +189,9 @@ def run_fits(scores: Scores, mixtures: list[tuple[str, float]], sampler: Sampler
     missing = [(k, s) for k, s in mixtures if ((k if s else "none"), s) not in done]
     if not missing:
         return
-    asked = held_out(scores)
-    spec = light_spec()
-    refit = compile_once(spec, design(spec, scores.without(asked)))
+    made = design(light_spec(), scores.without(held_out(scores)))
     for kind, share in missing:
-        tables = fit_mixture(refit, scores, asked, share, kind, sampler)
+        tables = fit_mixture(made, scores, share, kind, method)
         for path, table in zip(paths, tables, strict=True):
             table.to_csv(
                 path, mode="a", header=not path.is_file(), index=False, float_format="%.6g"
@@ -219,7 +218,8 @@ def main() -> None:
         shares = (0.0, 0.25) if given.quick else FITTED_SHARES
         mixtures = [("models", share) for share in shares]
         mixtures += [] if given.quick else [("strongest", 0.25)]
-        run_fits(scores, mixtures, Sampler(draws=given.draws, tune=given.draws), folder)
+        method = ls.NUTS(draws=given.draws, tune=given.draws, chains=2, cores=1)
+        run_fits(scores, mixtures, method, folder)
     from mixed_units_report import write_report
 
     write_report(folder, SEED)

@@ -26,7 +26,7 @@ import pandas as pd
 import pymc as pm
 import xarray as xr
 from pytensor.graph.replace import clone_replace
-from refit import Refit, Sampler, as_fit, compile_once, thin, with_scores
+from refit import as_fit, thin, with_scores
 
 import latentscale as ls
 from latentscale.data.scores import Scores, scores_from_frame
@@ -62,7 +62,7 @@ def specs() -> dict[str, ModelSpec]:
 
 @dataclass(frozen=True)
 class Study:
-    """One case with its fault: a simulator and a compiled fit.
+    """One case with its fault: a simulator, and what is fitted.
 
     Attributes
     ----------
@@ -72,8 +72,8 @@ class Study:
         Design of all rows, and of the rows that are fitted; they share a covariate transform.
     simulator
         The model of `whole`.
-    fitted
-        The compiled fit of `train`, wrong on purpose where there is a fault.
+    fit_spec, fit_design
+        Spec and design of the fit, wrong on purpose where there is a fault.
     """
 
     spec: ModelSpec
@@ -81,7 +81,8 @@ class Study:
     whole: Design
     train: Design
     simulator: pm.Model
-    fitted: Refit
+    fit_spec: ModelSpec
+    fit_design: Design
 
 
 @dataclass(frozen=True)
@@ -134,11 +135,11 @@ def _row(
 
 
 def prepare(spec: ModelSpec, fault: str) -> Study:
-    """Build the simulator and compile the fit."""
+    """Build the simulator and decide what is fitted."""
     whole, train = designs(spec)
-    simulator = build_design(spec, whole)
-    fit_spec, fit_design = faulty_fit(spec, train, fault)
-    return Study(spec, fault, whole, train, simulator, compile_once(fit_spec, fit_design))
+    return Study(
+        spec, fault, whole, train, build_design(spec, whole), *faulty_fit(spec, train, fault)
+    )
 
 
 def designs(spec: ModelSpec) -> tuple[Design, Design]:
@@ -217,30 +218,44 @@ def simulate(study: Study, number: int) -> Simulated:
 
 
 def sample(
-    study: Study, simulated: Simulated, sampler: Sampler, seed: int
+    study: Study, simulated: Simulated, method: ls.NUTS, seed: int
 ) -> tuple[xr.Dataset, dict[str, float]]:
     """Sample; where chains disagree, run four longer ones and drop those in a negligible mode."""
+    made = with_scores(study.fit_design, simulated.score_of_cell)
     start = time.perf_counter()
-    posterior, stats = study.fitted.draw(simulated.score_of_cell, sampler, seed)
-    first = convergence(posterior, None).max_rhat
+    drawn = method.draw(study.fit_spec, made, seed=seed, progress=False)
+    first = convergence(drawn.posterior, None).max_rhat
     dropped = 0
     if not first < DISAGREE:
-        longer = replace(sampler, draws=2 * sampler.draws, tune=2 * sampler.tune, chains=4)
-        posterior, stats = study.fitted.draw(simulated.score_of_cell, longer, seed + 1)
-        level = stats["logp"].mean(DRAW)
-        keep = np.flatnonzero((level > level.max() - STUCK).values)
+        longer = replace(method, draws=2 * method.draws, tune=2 * method.tune, chains=4)
+        drawn = longer.draw(study.fit_spec, made, seed=seed + 1, progress=False)
+        keep = leading_chains(drawn.sample_stats["energy"])
         dropped = longer.chains - len(keep)
-        posterior, stats = posterior.isel({CHAIN: keep}), stats.isel({CHAIN: keep})
-    found = convergence(posterior, None)
-    return posterior, {
+        drawn = replace(
+            drawn,
+            posterior=drawn.posterior.isel({CHAIN: keep}),
+            sample_stats=drawn.sample_stats.isel({CHAIN: keep}),
+        )
+    found = convergence(drawn.posterior, None)
+    return drawn.posterior, {
         "seconds": round(time.perf_counter() - start, 1),
         "first_rhat": round(first, 3),
         "max_rhat": round(found.max_rhat, 3),
         "min_ess": round(found.min_ess, 1),
         "dropped_chains": dropped,
-        "divergences": int(stats["diverging"].sum()),
+        "divergences": int(drawn.sample_stats["diverging"].sum()),
         "tried": simulated.tried,
     }
+
+
+def leading_chains(energy: xr.DataArray) -> np.ndarray:
+    """Return the chains whose mean energy lies at most `STUCK` above the lowest.
+
+    Energy is minus the log density plus a kinetic part that is the same on average in every
+    chain, so chains differ in it as they differ in log density.
+    """
+    level = energy.mean(DRAW)
+    return np.flatnonzero((level < level.min() + STUCK).values)
 
 
 def ranks_of(
@@ -251,8 +266,8 @@ def ranks_of(
 
     rng = np.random.default_rng(seed)
     right = with_scores(study.train, simulated.score_of_cell)
-    believed = with_scores(study.fitted.design, simulated.score_of_cell)
-    fit = as_fit(study.fitted.spec, believed, thin(posterior, KEPT), seed)
+    believed = with_scores(study.fit_design, simulated.score_of_cell)
+    fit = as_fit(study.fit_spec, believed, thin(posterior, KEPT), seed)
     known = simulated.truth.expand_dims({CHAIN: 1, DRAW: 1})
     truth = as_fit(study.spec, right, known, seed)
     pairs = [*_parameters(truth, fit), *_likelihood(truth, fit), *_forecasts(truth, fit, seed)]
@@ -317,7 +332,7 @@ def _forecasts(truth: ls.Fit, fit: ls.Fit, seed: int) -> Iterator[Pair]:
         yield f"curve of {name}", true.sel(one).values.item(), draws.sel(one).values
 
 
-def run(case: str, fault: str, simulations: int, sampler: Sampler, folder: Path) -> None:
+def run(case: str, fault: str, simulations: int, method: ls.NUTS, folder: Path) -> None:
     """Run simulations that are not in the case's file yet, appending each as it ends."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"sbc_{case}_{fault}_{specs()[case].digest[:8]}.csv"
@@ -325,13 +340,11 @@ def run(case: str, fault: str, simulations: int, sampler: Sampler, folder: Path)
     missing = [number for number in range(simulations) if number not in done]
     if not missing:
         return
-    start = time.perf_counter()
     study = prepare(specs()[case], fault)
-    print(f"{path.name}: compiled in {time.perf_counter() - start:.0f} s", flush=True)
     for number in missing:
         seed = int(np.random.SeedSequence([SEED, number]).generate_state(1)[0]) % 2**31
         simulated = simulate(study, number)
-        posterior, about = sample(study, simulated, sampler, seed)
+        posterior, about = sample(study, simulated, method, seed)
         row = {"simulation": number, **about, **ranks_of(study, simulated, posterior, seed)}
         pd.DataFrame([row]).to_csv(path, mode="a", header=not path.is_file(), index=False)
         print(f"{path.name}: {number}: {about}", flush=True)
@@ -350,9 +363,9 @@ def main() -> None:
     folder = HERE / "results" / "quick" if given.quick else HERE / "results"
     warnings.simplefilter("ignore", ls.DataWarning)
     if not given.report:
-        sampler = Sampler(draws=given.draws, tune=given.draws)
+        method = ls.NUTS(draws=given.draws, tune=given.draws, chains=2, cores=1)
         for case in given.case or list(specs()):
-            run(case, given.fault, 3 if given.quick else given.simulations, sampler, folder)
+            run(case, given.fault, 3 if given.quick else given.simulations, method, folder)
     from sbc_report import write_report
 
     write_report(folder, KEPT, SEED)

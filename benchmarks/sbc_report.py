@@ -50,9 +50,9 @@ mode that has next to no mass. That is part of what is tested; `chains disagreed
 is left out, converged or not.
 
 **Own code, not simuk.** simuk 0.3 takes a PyMC model and calls `pm.sample` on every table, which
-compiles the model each time (40 to 150 s here, against about 10 s of sampling), ranks free
-variables one by one and can rank neither a log likelihood nor a forecast, and accepts every table.
-`refit.py` compiles once and changes the scores.
+compiles the model each time (40 s on an idle core, against about 10 s of sampling), ranks free
+variables one by one and can rank neither a log likelihood nor a forecast, and takes every table as
+it comes. `sbc.py` fits with `ls.NUTS`, which compiles once.
 
 **Tests.** Kolmogorov-Smirnov and chi-square (8 bins) of every quantity, both corrected together by
 Holm's method for their number; uniformity is rejected where a corrected p-value is below {level}.

@@ -8,30 +8,30 @@ import pandas as pd
 import pytest
 import xarray as xr
 from consistency_report import coverage, normality, rate
-from refit import Refit, as_fit, with_scores
+from refit import as_fit, with_scores
 from scipy.special import expit
 
 import latentscale as ls
-from latentscale.model.design import design
+from latentscale.model.design import Design, design
 
 FAMILIES = 20
 
 
 @pytest.fixture(scope="module")
-def made() -> tuple[Refit, pd.DataFrame]:
-    """The smallest design, not compiled, and its rows to forecast."""
+def made() -> tuple[Design, pd.DataFrame]:
+    """The smallest design, and its rows to forecast."""
     spec = consistency.consistency_spec()
     fitted, planned = consistency.rows(FAMILIES)
-    return Refit(spec, design(spec, consistency.template(fitted)), None), planned
+    return design(spec, consistency.template(fitted)), planned
 
 
-def truth_as_posterior(refit: Refit, draws: int = 4) -> xr.Dataset:
+def truth_as_posterior(table: Design, draws: int = 4) -> xr.Dataset:
     """Return the truth as if every posterior draw were it, with families at level 0."""
     coords = {
         "benchmark": list(consistency.BENCHMARKS),
         "skill": list(consistency.ANCHORS),
         "covariate": list(consistency.COVARIATES),
-        "family": list(refit.design.families),
+        "family": list(table.families),
     }
     other = consistency.CORRELATION
     values = {
@@ -51,11 +51,11 @@ def truth_as_posterior(refit: Refit, draws: int = 4) -> xr.Dataset:
 
 def test_the_package_finds_the_truth_in_the_truth(made) -> None:
     """What `found` reads off draws equal to the truth is the truth, curve included."""
-    refit, _ = made
-    half = np.full(len(refit.design.score_of_cell), 0.5)
-    posterior = truth_as_posterior(refit)
-    fit = as_fit(refit.spec, with_scores(refit.design, half), posterior, seed=1)
-    found = consistency.found(refit.spec, fit)
+    table, _ = made
+    half = np.full(len(table.score_of_cell), 0.5)
+    posterior = truth_as_posterior(table)
+    fit = as_fit(consistency.consistency_spec(), with_scores(table, half), posterior, seed=1)
+    found = consistency.found(consistency.consistency_spec(), fit)
     eta = (
         consistency.INTERCEPT
         + (consistency.GRID[:, None] * consistency.SLOPE.sum(axis=0)) @ consistency.LOADING.T
@@ -75,8 +75,8 @@ def test_the_package_finds_the_truth_in_the_truth(made) -> None:
 
 
 def test_simulated_scores_have_the_moments_of_the_truth(made) -> None:
-    refit, planned = made
-    tables = [consistency.simulate(refit, planned, seed) for seed in range(150)]
+    table, planned = made
+    tables = [consistency.simulate(table, planned, seed) for seed in range(150)]
     new = np.array([t.new_scores - t.new_means for t in tables])
     spread = np.array([t.new_means * (1 - t.new_means) for t in tables]) / (
         1 + consistency.PRECISION
@@ -84,22 +84,22 @@ def test_simulated_scores_have_the_moments_of_the_truth(made) -> None:
     assert new.mean(axis=(0, 1)) == pytest.approx(0, abs=0.003)
     assert new.var(axis=(0, 1)) == pytest.approx(spread.mean(axis=(0, 1)), rel=0.08)
     assert not np.array_equal(tables[0].score_of_cell, tables[1].score_of_cell)
-    again = consistency.simulate(refit, planned, 0)
+    again = consistency.simulate(table, planned, 0)
     assert np.array_equal(tables[0].score_of_cell, again.score_of_cell)
 
 
 def test_the_forecast_of_the_truth_covers_new_members(made) -> None:
     """The package, given the truth's parameters, forecasts new families at their true spread."""
-    refit, planned = made
-    half = np.full(len(refit.design.score_of_cell), 0.5)
-    posterior = truth_as_posterior(refit, draws=300)
-    fit = as_fit(refit.spec, with_scores(refit.design, half), posterior, seed=1)
+    table, planned = made
+    half = np.full(len(table.score_of_cell), 0.5)
+    posterior = truth_as_posterior(table, draws=300)
+    fit = as_fit(consistency.consistency_spec(), with_scores(table, half), posterior, seed=1)
     fresh = planned.iloc[consistency.NEW :]
     draws = ls.predict(fit, fresh, seed=2).draws.sel(model=list(fresh["model"]))
     draws = draws.transpose("sample", "model", "benchmark").values
     inside = []
     for seed in range(20):
-        truth = consistency.simulate(refit, planned, seed).new_scores[consistency.NEW :]
+        truth = consistency.simulate(table, planned, seed).new_scores[consistency.NEW :]
         inside.append(consistency.compare("new", truth, draws)["covered_90"] / truth.size)
     assert np.mean(inside) == pytest.approx(0.9, abs=0.035)
 

@@ -28,7 +28,8 @@ def test_rescaling_is_undone_by_its_inverse(bundled) -> None:
     part, floor = mixed["score"].sel(model=models), bundled["floor"]
     back = floor + (1 - floor) * part
     raw = bundled["score"].sel(model=models)
-    xr.testing.assert_allclose(back.transpose(*raw.dims), raw.where(raw.isnull() | (raw > floor), floor))
+    lifted = raw.where(raw.isnull() | (raw > floor), floor)
+    xr.testing.assert_allclose(back.transpose(*raw.dims), lifted)
     assert float(part.min()) >= 0 and mixed["score"].notnull().equals(bundled["score"].notnull())
 
 

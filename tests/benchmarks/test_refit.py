@@ -1,36 +1,14 @@
-"""A model with shared scores is the model that `build` makes of those scores."""
+"""Designs with other scores, draws wrapped as fits, and thinned draws."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import xarray as xr
-from refit import OBSERVED, as_fit, share_scores, thin, with_scores
+from refit import as_fit, thin, with_scores
 
 import latentscale as ls
-from latentscale.model.build import build_design
 from latentscale.model.design import design
-
-
-def shared(model):
-    """Return the model's one shared array."""
-    value = model.rvs_to_values[model.observed_RVs[0]]
-    return next(v for v in value.owner.inputs if v.name == OBSERVED)
-
-
-def test_new_scores_give_the_density_of_a_model_built_on_them(
-    known_spec, small_scores, light_compilation
-) -> None:
-    made = design(known_spec, small_scores)
-    other = np.random.default_rng(2).uniform(0.3, 0.7, len(made.score_of_cell))
-    model = share_scores(build_design(known_spec, made))
-    density = model.compile_logp()
-    point = model.initial_point()
-    before = float(density(point))
-    shared(model).set_value(other)
-    built = build_design(known_spec, with_scores(made, other))
-    assert float(density(point)) == pytest.approx(float(built.compile_logp()(point)), rel=1e-10)
-    assert abs(float(density(point)) - before) > 1
 
 
 def test_with_scores_puts_every_score_in_its_cell(known_spec, small_scores) -> None:

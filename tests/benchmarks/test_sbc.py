@@ -9,19 +9,16 @@ import pandas as pd
 import pytest
 import sbc
 import xarray as xr
-from refit import Refit
 
 from latentscale.model.build import build_design
 
 
 @pytest.fixture(scope="module")
 def study() -> sbc.Study:
-    """The study of the shipped cai2025, without a compiled fit."""
+    """The study of the shipped cai2025, with no fault."""
     spec = sbc.specs()["cai2025"]
     whole, train = sbc.designs(spec)
-    return sbc.Study(
-        spec, "none", whole, train, build_design(spec, whole), Refit(spec, train, None)
-    )
+    return sbc.Study(spec, "none", whole, train, build_design(spec, whole), spec, train)
 
 
 def test_held_out_models_share_the_fitted_covariate_scale(study) -> None:
@@ -121,3 +118,10 @@ def test_prior_draws_as_posterior_give_uniform_ranks_of_parameters(study) -> Non
     ranks = pd.DataFrame(rows)
     centre = ranks[[c for c in ranks if c.startswith(("intercept [", "slope ["))]].mean().mean()
     assert centre / sbc.KEPT == pytest.approx(0.5, abs=0.1)
+
+
+def test_a_chain_in_a_negligible_mode_is_dropped() -> None:
+    rng = np.random.default_rng(1)
+    level = np.array([[300.0], [305.0], [340.0]])
+    energy = xr.DataArray(level + rng.normal(0, 8, (3, 400)), dims=("chain", "draw"))
+    assert sbc.leading_chains(energy).tolist() == [0, 1]
