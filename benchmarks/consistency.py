@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import xarray as xr
-from refit import as_fit, with_scores
+from refit import as_fit, sample, with_scores
 from scipy.special import expit
 
 import latentscale as ls
@@ -220,7 +220,8 @@ def replicate(
     table = simulate(made, planned, seed)
     told = with_scores(made, table.score_of_cell)
     start = time.perf_counter()
-    drawn = method.draw(spec, told, seed=seed, progress=False)
+    sampled = sample(spec, told, method, seed)
+    drawn = sampled.draws
     seconds = time.perf_counter() - start
     fit = as_fit(spec, told, drawn.posterior, seed)
     checked = convergence(drawn.posterior[list(CHECKED)], drawn.sample_stats)
@@ -236,7 +237,8 @@ def replicate(
         compared.append(compare(f"new score, {kind}", table.new_scores[part], scores[:, part]))
     about = {"families": families, "replication": number, "seconds": round(seconds, 1)}
     about |= {"max_rhat": round(checked.max_rhat, 3), "min_ess": round(checked.min_ess)}
-    about["divergences"] = checked.divergences
+    about |= {"divergences": checked.divergences, "first_rhat": round(sampled.first_rhat, 3)}
+    about["dropped_chains"] = sampled.dropped_chains
     return pd.DataFrame([{**about, **row} for row in compared])
 
 

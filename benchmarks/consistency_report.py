@@ -21,6 +21,10 @@ Cai et al. 2025 (arXiv:2512.06553) show consistency and asymptotic normality in 
 families for such a model, so errors should fall as families^(-1/2), z scores (error of the
 posterior mean over posterior sd) should have sd 1, and intervals should cover.
 
+Loadings are real-valued, so a chain can start in a mode of negligible mass with a skill's sign
+turned: where R-hat of all parameters is 1.1 or more, four longer chains are run and those in such a
+mode are dropped by their energy (`refit.sample`).
+
 Errors are root mean squares over elements and replications. The rate is the slope of the log root
 mean square error of single replications on log families, by least squares with its standard error
 from the residuals; -0.5 is expected. What rests on one family's own scores (its members, new
@@ -66,6 +70,8 @@ def fits(table: pd.DataFrame) -> pd.DataFrame:
                 "median s a fit": f"{part['seconds'].median():.0f}",
                 "median R-hat": f"{part['max_rhat'].median():.3f}",
                 "largest R-hat": f"{part['max_rhat'].max():.3f}",
+                "chains disagreed": int((part["first_rhat"] >= 1.1).sum()),
+                "stuck chains dropped": int(part["dropped_chains"].sum()),
                 "R-hat > 1.05": int((part["max_rhat"] > 1.05).sum()),
                 "with divergences": int((part["divergences"] > 0).sum()),
             }

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import xarray as xr
-from refit import as_fit, with_scores
+from refit import as_fit, sample, with_scores
 
 import latentscale as ls
 from latentscale.analysis.backtest import score_forecast
@@ -158,7 +158,7 @@ def fit_mixture(
     inside, _ = pull_inside(mixed["score"], mixed["n_items"])
     cells = inside.transpose(MODEL, BENCHMARK).values
     told = with_scores(made, cells[made.model_of_cell, made.benchmark_of_cell])
-    drawn = method.draw(spec, told, seed=SEED, progress=False)
+    drawn = sample(spec, told, method, SEED).draws
     fit = as_fit(spec, told, drawn.posterior, SEED)
     about = {"kind": kind if share else "none", "share": share}
     about |= {"rescaled": len(models), "warned": len(flagged(mixed))}

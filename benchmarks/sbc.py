@@ -26,7 +26,7 @@ import pandas as pd
 import pymc as pm
 import xarray as xr
 from pytensor.graph.replace import clone_replace
-from refit import as_fit, thin, with_scores
+from refit import as_fit, sample, thin, with_scores
 
 import latentscale as ls
 from latentscale.data.scores import Scores, scores_from_frame
@@ -44,8 +44,6 @@ KEPT = 63  # draws that a truth is ranked among: 64 equally likely ranks
 EDGE = 5e-4  # half an item of 1,000
 BLOCK = 200
 MAX_BLOCKS = 100
-DISAGREE = 1.1  # R-hat above which more chains are run
-STUCK = 20.0  # mean log density that far below the best chain: another, negligible mode
 FAULTS = ("none", "family", "floor", "prior")
 
 
@@ -217,47 +215,6 @@ def simulate(study: Study, number: int) -> Simulated:
     raise RuntimeError(f"Simulation {number}: no table accepted in {MAX_BLOCKS * BLOCK} draws.")
 
 
-def sample(
-    study: Study, simulated: Simulated, method: ls.NUTS, seed: int
-) -> tuple[xr.Dataset, dict[str, float]]:
-    """Sample; where chains disagree, run four longer ones and drop those in a negligible mode."""
-    made = with_scores(study.fit_design, simulated.score_of_cell)
-    start = time.perf_counter()
-    drawn = method.draw(study.fit_spec, made, seed=seed, progress=False)
-    first = convergence(drawn.posterior, None).max_rhat
-    dropped = 0
-    if not first < DISAGREE:
-        longer = replace(method, draws=2 * method.draws, tune=2 * method.tune, chains=4)
-        drawn = longer.draw(study.fit_spec, made, seed=seed + 1, progress=False)
-        keep = leading_chains(drawn.sample_stats["energy"])
-        dropped = longer.chains - len(keep)
-        drawn = replace(
-            drawn,
-            posterior=drawn.posterior.isel({CHAIN: keep}),
-            sample_stats=drawn.sample_stats.isel({CHAIN: keep}),
-        )
-    found = convergence(drawn.posterior, None)
-    return drawn.posterior, {
-        "seconds": round(time.perf_counter() - start, 1),
-        "first_rhat": round(first, 3),
-        "max_rhat": round(found.max_rhat, 3),
-        "min_ess": round(found.min_ess, 1),
-        "dropped_chains": dropped,
-        "divergences": int(drawn.sample_stats["diverging"].sum()),
-        "tried": simulated.tried,
-    }
-
-
-def leading_chains(energy: xr.DataArray) -> np.ndarray:
-    """Return the chains whose mean energy lies at most `STUCK` above the lowest.
-
-    Energy is minus the log density plus a kinetic part that is the same on average in every
-    chain, so chains differ in it as they differ in log density.
-    """
-    level = energy.mean(DRAW)
-    return np.flatnonzero((level < level.min() + STUCK).values)
-
-
 def ranks_of(
     study: Study, simulated: Simulated, posterior: xr.Dataset, seed: int
 ) -> dict[str, int]:
@@ -344,8 +301,21 @@ def run(case: str, fault: str, simulations: int, method: ls.NUTS, folder: Path) 
     for number in missing:
         seed = int(np.random.SeedSequence([SEED, number]).generate_state(1)[0]) % 2**31
         simulated = simulate(study, number)
-        posterior, about = sample(study, simulated, method, seed)
-        row = {"simulation": number, **about, **ranks_of(study, simulated, posterior, seed)}
+        start = time.perf_counter()
+        told = with_scores(study.fit_design, simulated.score_of_cell)
+        sampled = sample(study.fit_spec, told, method, seed)
+        found = convergence(sampled.draws.posterior, None)
+        about = {
+            "seconds": round(time.perf_counter() - start, 1),
+            "first_rhat": round(sampled.first_rhat, 3),
+            "max_rhat": round(found.max_rhat, 3),
+            "min_ess": round(found.min_ess, 1),
+            "dropped_chains": sampled.dropped_chains,
+            "divergences": sampled.divergences,
+            "tried": simulated.tried,
+        }
+        ranks = ranks_of(study, simulated, sampled.draws.posterior, seed)
+        row = {"simulation": number, **about, **ranks}
         pd.DataFrame([row]).to_csv(path, mode="a", header=not path.is_file(), index=False)
         print(f"{path.name}: {number}: {about}", flush=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-from refit import as_fit, thin, with_scores
+from refit import as_fit, leading_chains, thin, with_scores
 
 import latentscale as ls
 from latentscale.model.design import design
@@ -38,3 +38,10 @@ def test_thinning_spreads_over_chains() -> None:
     assert kept["a"].values[0].tolist() == [2.0, 7.0, 12.0, 17.0]
     with pytest.raises(ValueError, match="21 draws asked for"):
         thin(table, 21)
+
+
+def test_a_chain_in_a_negligible_mode_is_dropped() -> None:
+    rng = np.random.default_rng(1)
+    level = np.array([[300.0], [305.0], [340.0]])
+    energy = xr.DataArray(level + rng.normal(0, 8, (3, 400)), dims=("chain", "draw"))
+    assert leading_chains(energy).tolist() == [0, 1]

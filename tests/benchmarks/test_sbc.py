@@ -118,10 +118,3 @@ def test_prior_draws_as_posterior_give_uniform_ranks_of_parameters(study) -> Non
     ranks = pd.DataFrame(rows)
     centre = ranks[[c for c in ranks if c.startswith(("intercept [", "slope ["))]].mean().mean()
     assert centre / sbc.KEPT == pytest.approx(0.5, abs=0.1)
-
-
-def test_a_chain_in_a_negligible_mode_is_dropped() -> None:
-    rng = np.random.default_rng(1)
-    level = np.array([[300.0], [305.0], [340.0]])
-    energy = xr.DataArray(level + rng.normal(0, 8, (3, 400)), dims=("chain", "draw"))
-    assert sbc.leading_chains(energy).tolist() == [0, 1]
