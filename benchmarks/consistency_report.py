@@ -137,6 +137,8 @@ def normality(table: pd.DataFrame) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame, path: Path) -> None:
     """Plot error against families on log axes, one panel a quantity, with the expected slope."""
+    from matplotlib.ticker import FuncFormatter, LogLocator
+
     from latentscale.plots.style import BLUE, GREY, VERMILLION, legend, panels, title
 
     names = [name for name in SHRINKING if name in set(table["quantity"])]
@@ -154,6 +156,8 @@ def draw(table: pd.DataFrame, path: Path) -> None:
         axis.set_yscale("log")
         axis.set_xticks(list(level.index), [str(size) for size in level.index])
         axis.minorticks_off()
+        axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         text = name
         if part["families"].nunique() > 1:
             slope, error = rate(part["families"].to_numpy(), own.to_numpy())

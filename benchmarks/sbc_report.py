@@ -139,7 +139,7 @@ def draw(
         colour = VERMILLION if rejected else BLUE
         axis.step(one.at, one.ecdf - one.at, where="post", color=colour, linewidth=1.3)
         axis.axhline(0, color=GREY, linewidth=0.6)
-        label = name.replace("_", " ") + ("  ✕" if rejected else "")
+        label = name.removesuffix(", mean").replace("_", " ") + ("  ✕" if rejected else "")
         axis.set_title(label, loc="left", fontsize=7.5, parse_math=False)
         axis.set_xticks([0, 0.5, 1])
     for axis in axes[::5]:
@@ -147,8 +147,8 @@ def draw(
     for axis in axes[-5:]:
         axis.set_xlabel("scaled rank")
     caption = (
-        "Grey: 95% simultaneous band. Orange with ✕: uniformity rejected "
-        "(Holm over all quantities). Parameters with several elements: their mean."
+        "Grey: 95% simultaneous band. Orange with ✕: uniformity rejected (Holm over all).\n"
+        "Of parameters with several elements, the mean is shown."
     )
     title(figure, headline, caption)
     figure.savefig(path, dpi=90)
