@@ -1,0 +1,120 @@
+"""The simulator of the calibration study, its rule for extreme tables and its faults."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import sbc
+import xarray as xr
+
+from latentscale.model.build import build_design
+
+
+@pytest.fixture(scope="module")
+def study() -> sbc.Study:
+    """The study of the shipped cai2025, with no fault."""
+    spec = sbc.specs()["cai2025"]
+    whole, train = sbc.designs(spec)
+    return sbc.Study(spec, "none", whole, train, build_design(spec, whole), spec, train)
+
+
+def test_held_out_models_share_the_fitted_covariate_scale(study) -> None:
+    names = list(study.train.scores.models)
+    xr.testing.assert_allclose(study.whole.x.sel(model=names), study.train.x)
+    assert set(study.whole.scores.models) - set(names) == set(sbc.HELD)
+    assert study.whole.families == study.train.families
+    assert study.whole.anchors == study.train.anchors
+    fitted = study.whole.model_of_cell < len(names)
+    assert np.array_equal(study.whole.model_of_cell[fitted], study.train.model_of_cell)
+    assert np.array_equal(study.whole.benchmark_of_cell[fitted], study.train.benchmark_of_cell)
+
+
+def test_accepted_tables_are_inside_and_repeatable(study) -> None:
+    one, again = (sbc.simulate(study, 3) for _ in range(2))
+    assert len(one.score_of_cell) == len(study.train.score_of_cell)
+    assert np.all((one.score_of_cell > sbc.EDGE) & (one.score_of_cell < 1 - sbc.EDGE))
+    assert np.array_equal(one.score_of_cell, again.score_of_cell)
+    xr.testing.assert_equal(one.truth, again.truth)
+    assert one.held.sizes == {"model": 2, "benchmark": 6} and one.tried >= 1
+    assert not np.array_equal(one.score_of_cell, sbc.simulate(study, 4).score_of_cell)
+
+
+def test_the_rule_looks_at_every_cell() -> None:
+    tables = np.full((3, 4), 0.5)
+    tables[1, 2], tables[2, 0] = 1 - 1e-6, 0.0
+    assert sbc.inside(tables).tolist() == [True, False, False]
+
+
+def test_the_family_fault_doubles_levels_in_the_data_alone(study) -> None:
+    truth, scores = sbc.draw_block(study.simulator, "none", 40, seed=9)
+    same, faulty = sbc.draw_block(study.simulator, "family", 40, seed=9)
+    xr.testing.assert_equal(truth, same)
+    assert np.mean(scores != faulty) > 0.9
+
+
+def test_the_other_faults_change_the_fit_alone(study) -> None:
+    spec, train = sbc.faulty_fit(study.spec, study.train, "floor")
+    assert spec == study.spec
+    assert train.floor.sel(benchmark="arc") == 0 and study.train.floor.sel(benchmark="arc") == 0.25
+    spec, train = sbc.faulty_fit(study.spec, study.train, "prior")
+    assert spec.prior("intercept").sigma == 0.5 and train is study.train
+    assert sbc.faulty_fit(study.spec, study.train, "none") == (study.spec, study.train)
+
+
+def prior_draws(study: sbc.Study, seed: int) -> xr.Dataset:
+    """Return prior draws in the shape of a posterior of the fitted rows."""
+    drawn, _ = sbc.draw_block(study.simulator, "none", 80, seed)
+    return drawn.expand_dims("chain")
+
+
+def test_ranks_name_every_quantity_and_ignore_what_is_fixed(study) -> None:
+    simulated = sbc.simulate(study, 5)
+    found = sbc.ranks_of(study, simulated, prior_draws(study, 21), seed=1)
+    assert all(0 <= value <= sbc.KEPT for value in found.values())
+    for name in (
+        "log likelihood",
+        "loading [arc, mmlu]",
+        "loading, mean",
+        "anchor_loading [ifeval]",
+        "skill correlation [2, 1]",
+        "curve of new family",
+        "score of held tuned: math_lvl5",
+    ):
+        assert name in found
+    assert "loading [mmlu, hellaswag]" not in found  # fixed at zero
+    assert found == sbc.ranks_of(study, simulated, prior_draws(study, 21), seed=1)
+
+
+def test_a_truth_above_every_draw_ranks_highest(study) -> None:
+    simulated = sbc.simulate(study, 5)
+    high = simulated.truth["slope"] + 100
+    moved = replace(simulated, truth=simulated.truth.assign(slope=high))
+    found = sbc.ranks_of(study, moved, prior_draws(study, 21), seed=1)
+    assert found["slope, mean"] == sbc.KEPT
+
+
+def test_prior_draws_as_posterior_give_uniform_ranks_of_parameters(study) -> None:
+    """Draws that do not look at the data are calibrated for parameters, if nothing is rejected."""
+    drawn, scores = sbc.draw_block(study.simulator, "none", 10, seed=33)
+    names = list(study.train.scores.models)
+    posterior = prior_draws(study, 44)
+    rows = []
+    fitted = study.whole.model_of_cell < len(names)
+    for place in range(10):
+        table = sbc.Simulated(
+            drawn.isel(draw=place),
+            np.clip(scores[place, fitted], 1e-3, 1 - 1e-3),
+            xr.DataArray(
+                np.full((2, 6), 0.5),
+                dims=("model", "benchmark"),
+                coords={"model": list(sbc.HELD), "benchmark": list(sbc.BENCHMARKS)},
+            ),
+            1,
+        )
+        rows.append(sbc.ranks_of(study, table, posterior, seed=place))
+    ranks = pd.DataFrame(rows)
+    centre = ranks[[c for c in ranks if c.startswith(("intercept [", "slope ["))]].mean().mean()
+    assert centre / sbc.KEPT == pytest.approx(0.5, abs=0.1)
