@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from latentscale.analysis import folds
     from latentscale.analysis.backtest import backtest
     from latentscale.analysis.calibrate import summarise
+    from latentscale.analysis.criteria import Criteria, information_criteria
     from latentscale.analysis.curves import Curve, scaling_curve
     from latentscale.analysis.diagnose import Diagnosis, diagnose
     from latentscale.analysis.forecast import Forecast, predict
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
         LatentscaleError,
         SpecError,
     )
+    from latentscale.inference.marginal.estimate import MarginalEstimate
+    from latentscale.inference.marginal.method import MarginalML, marginal_estimate
     from latentscale.inference.nuts import NUTS
     from latentscale.inference.run import fit
     from latentscale.model.build import build
@@ -43,6 +46,7 @@ __version__ = VERSION
 
 _HOME = {
     "Benchmark": "latentscale.data.benchmarks:Benchmark",
+    "Criteria": "latentscale.analysis.criteria:Criteria",
     "Curve": "latentscale.analysis.curves:Curve",
     "DataError": "latentscale.errors:DataError",
     "DataWarning": "latentscale.errors:DataWarning",
@@ -52,6 +56,8 @@ _HOME = {
     "FitWarning": "latentscale.errors:FitWarning",
     "Forecast": "latentscale.analysis.forecast:Forecast",
     "LatentscaleError": "latentscale.errors:LatentscaleError",
+    "MarginalEstimate": "latentscale.inference.marginal.estimate:MarginalEstimate",
+    "MarginalML": "latentscale.inference.marginal.method:MarginalML",
     "ModelSpec": "latentscale.spec.spec:ModelSpec",
     "NUTS": "latentscale.inference.nuts:NUTS",
     "Prior": "latentscale.spec.prior:Prior",
@@ -64,8 +70,10 @@ _HOME = {
     "diagnose": "latentscale.analysis.diagnose:diagnose",
     "fit": "latentscale.inference.run:fit",
     "folds": "latentscale.analysis.folds",
+    "information_criteria": "latentscale.analysis.criteria:information_criteria",
     "load": "latentscale.posterior.storage:load_fit",
     "load_spec": "latentscale.spec.io:load_spec",
+    "marginal_estimate": "latentscale.inference.marginal.method:marginal_estimate",
     "predict": "latentscale.analysis.forecast:predict",
     "scaling_curve": "latentscale.analysis.curves:scaling_curve",
     "shipped_specs": "latentscale.spec.io:shipped_specs",
@@ -76,6 +84,7 @@ _HOME = {
 __all__ = [
     "NUTS",
     "Benchmark",
+    "Criteria",
     "Curve",
     "DataError",
     "DataWarning",
@@ -85,6 +94,8 @@ __all__ = [
     "FitWarning",
     "Forecast",
     "LatentscaleError",
+    "MarginalEstimate",
+    "MarginalML",
     "ModelSpec",
     "Prior",
     "Scores",
@@ -96,8 +107,10 @@ __all__ = [
     "diagnose",
     "fit",
     "folds",
+    "information_criteria",
     "load",
     "load_spec",
+    "marginal_estimate",
     "predict",
     "scaling_curve",
     "shipped_specs",
