@@ -7,6 +7,7 @@ log integral p(Y_f | alpha) Normal(alpha; 0, Sigma) d alpha, Cai et al. 2025 (ar
 from __future__ import annotations
 
 from dataclasses import dataclass
+
 import numpy as np
 from scipy.special import digamma, gammaln
 
