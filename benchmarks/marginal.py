@@ -15,6 +15,7 @@ import time
 import warnings
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -161,22 +162,17 @@ def _cell(value: object) -> str:
     return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--replications", type=int, default=100)
-    parser.add_argument("--draws", type=int, default=1_000_000)
-    parser.add_argument("--seed", type=int, default=1)
-    given = parser.parse_args()
-    warnings.simplefilter("ignore")
-    scores, spec = ls.datasets.open_llm_leaderboard(), ls.load_spec("cai2025")
+def timed_fit(spec: ls.ModelSpec, scores: ls.Scores, seed: int) -> tuple[tuple[float, float], Any]:
+    """Return wall-clock and processor seconds of a whole fit, and the fit."""
     clock, cpu = time.perf_counter(), time.process_time()
-    ls.fit(spec, scores, method=ls.MarginalML(), seed=given.seed, progress=False)
-    cold = time.perf_counter() - clock, time.process_time() - cpu
-    clock, cpu = time.perf_counter(), time.process_time()
-    fit = ls.fit(spec, scores, method=ls.MarginalML(), seed=given.seed, progress=False)
-    warm = time.perf_counter() - clock, time.process_time() - cpu
-    found = fit.tree["estimate"].to_dataset()
-    estimate = ls.marginal_estimate(spec, scores, seed=given.seed, progress=False)
+    fit = ls.fit(spec, scores, method=ls.MarginalML(), seed=seed, progress=False)
+    return (time.perf_counter() - clock, time.process_time() - cpu), fit
+
+
+def log_likelihoods(
+    spec: ls.ModelSpec, scores: ls.Scores, estimate: ls.MarginalEstimate, draws: int
+) -> pd.DataFrame:
+    """Return the total log likelihood at the estimate by several routes."""
     likelihood = marginal_likelihood(spec, design(spec, scores))
     laplace = float(likelihood.place(estimate.vector).laplace.sum())
     lines = [("adaptive Gauss-Hermite, 7 nodes a skill", estimate.log_likelihood, 0.0)]
@@ -186,9 +182,24 @@ def main() -> None:
     lines.append(("Laplace", laplace, 0.0))
     near = monte_carlo(likelihood, estimate.vector, 100_000, 3, prior=False)
     lines.append(("Monte Carlo round each mode, 1e5 draws a family", *near))
-    brute = monte_carlo(likelihood, estimate.vector, given.draws, 2, prior=True)
-    lines.append((f"Monte Carlo from the population, {given.draws:.0e} draws a family", *brute))
-    total = pd.DataFrame(lines, columns=["by", "total log likelihood", "standard error"])
+    brute = monte_carlo(likelihood, estimate.vector, draws, 2, prior=True)
+    lines.append((f"Monte Carlo from the population, {draws:.0e} draws a family", *brute))
+    return pd.DataFrame(lines, columns=["by", "total log likelihood", "standard error"])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--replications", type=int, default=100)
+    parser.add_argument("--draws", type=int, default=1_000_000)
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    warnings.simplefilter("ignore")
+    scores, spec = ls.datasets.open_llm_leaderboard(), ls.load_spec("cai2025")
+    cold, _ = timed_fit(spec, scores, given.seed)
+    warm, fit = timed_fit(spec, scores, given.seed)
+    found = fit.tree["estimate"].to_dataset()
+    estimate = ls.marginal_estimate(spec, scores, seed=given.seed, progress=False)
+    total = log_likelihoods(spec, scores, estimate, given.draws)
     began = time.process_time()
     covered = coverage(given.replications, 1000 * given.seed)
     spent = time.process_time() - began

@@ -48,7 +48,7 @@ def plot_criteria(criteria: Criteria) -> Sheet:
         )
     panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     panel.set_xlabel("number of skills")
-    panel.set_ylabel("above the smallest")
+    panel.set_ylabel("criterion above its smallest")
     panel.margins(y=0.14)
     title(
         figure,

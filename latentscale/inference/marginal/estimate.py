@@ -187,24 +187,7 @@ def maximise(
     size = likelihood.layout.skills
     began = time.perf_counter()
     search = gauss_hermite(size, _SEARCH_NODES, drop=0 if size <= _FEW_SKILLS else _SEARCH_DROP)
-    first = first_start(likelihood)
-    every = [first, *other_starts(first, settings.starts - 1, rng)]
-    values: list[float] = []
-    with WorkProgress(settings.starts, "MarginalML", "starts", enabled=progress) as shown:
-
-        def work(start: np.ndarray) -> tuple[np.ndarray, float]:
-            found = climb(likelihood, start, search, settings.iterations)
-            values.append(found[1])
-            shown.update(len(values), f"best log likelihood {max(values):.2f}")
-            return found
-
-        ended = in_threads(work, every, settings.cores)
-    reached, values = [vector for vector, _ in ended], [value for _, value in ended]
-    if not np.isfinite(max(values)):
-        raise FitError(
-            "The marginal likelihood is not finite at any start; look at fit.scores.audit() for "
-            "scores far from the others, or use NUTS."
-        )
+    reached, values = _from_every_start(likelihood, search, settings, rng, progress)
     searched = time.perf_counter()
     nodes = gauss_hermite(size, settings.nodes, drop=settings.drop)
     vector = reached[int(np.argmax(values))]
@@ -229,6 +212,35 @@ def maximise(
         seconds={"search": searched - began, "polish": polished - searched},
     )
     return estimate, placement
+
+
+def _from_every_start(
+    likelihood: MarginalLikelihood,
+    nodes: Nodes,
+    settings: Search,
+    rng: np.random.Generator,
+    progress: bool,
+) -> tuple[list[np.ndarray], list[float]]:
+    """Return the maximum that each start reached, and its log likelihood."""
+    first = first_start(likelihood)
+    starts = [first, *other_starts(first, settings.starts - 1, rng)]
+    done: list[float] = []
+    with WorkProgress(settings.starts, "MarginalML", "starts", enabled=progress) as shown:
+
+        def work(start: np.ndarray) -> tuple[np.ndarray, float]:
+            found = climb(likelihood, start, nodes, settings.iterations)
+            done.append(found[1])
+            shown.update(len(done), f"best log likelihood {max(done):.2f}")
+            return found
+
+        ended = in_threads(work, starts, settings.cores)
+    values = [value for _, value in ended]
+    if not np.isfinite(max(values)):
+        raise FitError(
+            "The marginal likelihood is not finite at any start; look at scores.audit for scores "
+            "far from the others, or use NUTS."
+        )
+    return [vector for vector, _ in ended], values
 
 
 def climb(
