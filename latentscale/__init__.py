@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from latentscale.analysis.check import FitCheck, check
     from latentscale.analysis.compare import Comparison, compare, compare_backtests
     from latentscale.analysis.condition import Conditioning, FewShot
+    from latentscale.analysis.criteria import Criteria, information_criteria
     from latentscale.analysis.curves import Curve, scaling_curve
     from latentscale.analysis.diagnose import Diagnosis, diagnose
     from latentscale.analysis.forecast import Forecast, predict
@@ -68,6 +69,8 @@ if TYPE_CHECKING:
         SpecError,
     )
     from latentscale.inference.laplace import Laplace
+    from latentscale.inference.marginal.estimate import MarginalEstimate
+    from latentscale.inference.marginal.method import MarginalML, marginal_estimate
     from latentscale.inference.nuts import NUTS
     from latentscale.inference.pathfinder import Pathfinder
     from latentscale.inference.resume import resume
@@ -92,6 +95,7 @@ _HOME = {
     "Comparison": "latentscale.analysis.compare:Comparison",
     "ComputeNeeded": "latentscale.analysis.targets:ComputeNeeded",
     "Conditioning": "latentscale.analysis.condition:Conditioning",
+    "Criteria": "latentscale.analysis.criteria:Criteria",
     "Curve": "latentscale.analysis.curves:Curve",
     "DataError": "latentscale.errors:DataError",
     "DataWarning": "latentscale.errors:DataWarning",
@@ -107,6 +111,8 @@ _HOME = {
     "Laplace": "latentscale.inference.laplace:Laplace",
     "LatentscaleError": "latentscale.errors:LatentscaleError",
     "LeaveOneOut": "latentscale.analysis.leave_one_out:LeaveOneOut",
+    "MarginalEstimate": "latentscale.inference.marginal.estimate:MarginalEstimate",
+    "MarginalML": "latentscale.inference.marginal.method:MarginalML",
     "ModelSpec": "latentscale.spec.spec:ModelSpec",
     "NUTS": "latentscale.inference.nuts:NUTS",
     "NextBenchmark": "latentscale.analysis.next_benchmark:NextBenchmark",
@@ -143,10 +149,12 @@ _HOME = {
     "fit": "latentscale.inference.run:fit",
     "flops_for_target": "latentscale.analysis.targets:flops_for_target",
     "folds": "latentscale.analysis.folds",
+    "information_criteria": "latentscale.analysis.criteria:information_criteria",
     "leave_families_out": "latentscale.analysis.sensitivity_grid:leave_families_out",
     "leave_one_out": "latentscale.analysis.leave_one_out:leave_one_out",
     "load": "latentscale.posterior.storage:load_fit",
     "load_spec": "latentscale.spec.io:load_spec",
+    "marginal_estimate": "latentscale.inference.marginal.method:marginal_estimate",
     "next_benchmark": "latentscale.analysis.next_benchmark:next_benchmark",
     "optimal_allocation": "latentscale.analysis.allocate:optimal_allocation",
     "pit_histogram": "latentscale.analysis.calibrate:pit_histogram",
@@ -180,6 +188,7 @@ __all__ = [
     "Comparison",
     "ComputeNeeded",
     "Conditioning",
+    "Criteria",
     "Curve",
     "DataError",
     "DataWarning",
@@ -195,6 +204,8 @@ __all__ = [
     "Laplace",
     "LatentscaleError",
     "LeaveOneOut",
+    "MarginalEstimate",
+    "MarginalML",
     "ModelSpec",
     "NextBenchmark",
     "Oblimin",
@@ -230,10 +241,12 @@ __all__ = [
     "fit",
     "flops_for_target",
     "folds",
+    "information_criteria",
     "leave_families_out",
     "leave_one_out",
     "load",
     "load_spec",
+    "marginal_estimate",
     "next_benchmark",
     "optimal_allocation",
     "pit_histogram",

@@ -27,6 +27,7 @@ LOG_LIKELIHOOD: Final = "log_likelihood"
 LOG_PRIOR: Final = "log_prior"
 OBSERVED_DATA: Final = "observed_data"
 CONSTANT_DATA: Final = "constant_data"
+ESTIMATE: Final = "estimate"
 
 BASE_COVARIATES: Final = ("log_params", "log_tokens", "log_flops", "instruct")
 """Covariates that a table of models gives; a product is written ``"log_params:log_tokens"``."""

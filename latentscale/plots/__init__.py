@@ -13,6 +13,7 @@ from latentscale.plots.choice import (
     plot_regression,
 )
 from latentscale.plots.comparison import plot_compare
+from latentscale.plots.criteria import plot_criteria
 from latentscale.plots.curve import plot_curve
 from latentscale.plots.forecast import plot_forecast
 from latentscale.plots.sensitivity import plot_influence, plot_sensitivity, plot_tornado
@@ -23,6 +24,7 @@ __all__ = [
     "plot_compare",
     "plot_compute_needed",
     "plot_coverage",
+    "plot_criteria",
     "plot_curve",
     "plot_family_skills",
     "plot_few_shot",

@@ -14,6 +14,7 @@ from latentscale.dims import (
     CHAIN,
     CONSTANT_DATA,
     DRAW,
+    ESTIMATE,
     FAMILY,
     LINEAGE,
     LOG_LIKELIHOOD,
@@ -58,7 +59,8 @@ def to_tree(spec: ModelSpec, design: Design, draws: Draws) -> xr.DataTree:
     -------
     A tree with groups posterior, sample_stats, log_likelihood (dim cell, with the model and
     benchmark of each cell as coordinates), log_prior (top-level parameters), observed_data
-    and constant_data. The posterior also holds ``model_skill`` (chain, draw, model, skill).
+    and constant_data, and ``estimate`` from an estimator. The posterior also holds
+    ``model_skill`` (chain, draw, model, skill).
     """
     posterior = with_floor(draws.posterior, design.floor)
     parts = regressors(spec, design.x, design.instruct)
@@ -77,6 +79,8 @@ def to_tree(spec: ModelSpec, design: Design, draws: Draws) -> xr.DataTree:
     }
     if draws.sample_stats is not None:
         tree[SAMPLE_STATS] = draws.sample_stats
+    if draws.estimate is not None:
+        tree[ESTIMATE] = draws.estimate
     return xr.DataTree.from_dict(tree)
 
 

@@ -36,12 +36,15 @@ class Draws:
         What the draws are worth.
     seconds
         Wall-clock seconds by stage, such as ``compile`` and ``sample``.
+    estimate
+        What an estimator found besides its draws (standard errors, criteria), or None.
     """
 
     posterior: xr.Dataset
     sample_stats: xr.Dataset | None
     status: Status
     seconds: dict[str, float]
+    estimate: xr.Dataset | None = None
 
 
 def sampler_statistics(raw: xr.Dataset) -> xr.Dataset:

@@ -1,0 +1,1 @@
+"""Maximum marginal likelihood: families' latents integrated out by quadrature."""

@@ -1,0 +1,367 @@
+"""Estimate: the maximum of the marginal likelihood, with standard errors."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from scipy.optimize import minimize
+
+from latentscale.dims import SKILL
+from latentscale.errors import FitError
+from latentscale.inference.marginal.information import (
+    COVARIANCES,
+    CovarianceKind,
+    Information,
+    information,
+)
+from latentscale.inference.marginal.likelihood import MarginalLikelihood, Placement
+from latentscale.inference.marginal.quadrature import Nodes, gauss_hermite
+from latentscale.inference.marginal.starts import first_start, other_starts
+from latentscale.inference.marginal.threads import in_threads
+from latentscale.inference.progress import WorkProgress
+from latentscale.model.family import SKILL_FACTOR
+
+_SEARCH_NODES = 3
+_SEARCH_DROP = 0.1
+_FEW_SKILLS = 4
+_MEMORY = 30
+_PENALTY = 1e10
+_ROUNDS = 10
+_SMALL_STEP = 1e-7
+_SAME = 1e-3
+_UNTOLD = 1e-2
+_DELTA = 1e-5
+
+
+@dataclass(frozen=True)
+class Search:
+    """How to maximise.
+
+    Attributes
+    ----------
+    starts
+        Starting points.
+    nodes
+        Quadrature nodes a skill.
+    drop
+        Share of the quadrature's weight left out with its lightest nodes.
+    iterations
+        Most steps from one start.
+    cores
+        Threads; None for as many as the machine has.
+    """
+
+    starts: int
+    nodes: int
+    drop: float
+    iterations: int
+    cores: int | None
+
+
+@dataclass(frozen=True)
+class MarginalEstimate:
+    """The maximum marginal likelihood estimate of a spec on a table.
+
+    Attributes
+    ----------
+    spec_name
+        Name of the spec.
+    vector, labels
+        The estimate on the unconstrained scale, and the name of each entry.
+    parameters
+        The estimate on the natural scale, named dims. ``intercept`` is that of families with
+        mean zero, as in Cai et al.; the draws of a fit take families from their own mean.
+    table
+        One row a natural parameter: estimate, and standard errors ``se_observed``,
+        ``se_outer_product`` and ``se_sandwich`` by the delta method; NaN where it is not told.
+    information
+        Observed information and families' scores, on the unconstrained scale.
+    log_likelihood
+        At the maximum, by the finest rule.
+    quadrature_error
+        How far the rule that was maximised lies from that finest one, in log likelihood.
+    starts
+        Log likelihood that each start reached, by the coarse rule of the search; the first
+        start is that of the regressions.
+    decrement
+        Newton decrement g' J^-1 g / 2 at the maximum: what log likelihood is left to gain.
+    families, scores
+        Number of independent units, and of measured scores.
+    seconds
+        Wall-clock seconds by stage.
+    """
+
+    spec_name: str
+    vector: np.ndarray
+    labels: tuple[str, ...]
+    parameters: xr.Dataset
+    table: pd.DataFrame
+    information: Information
+    log_likelihood: float
+    quadrature_error: float
+    starts: tuple[float, ...]
+    decrement: float
+    families: int
+    scores: int
+    seconds: dict[str, float]
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of free parameters P."""
+        return len(self.labels)
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion, 2 P - 2 log likelihood."""
+        return 2 * self.n_parameters - 2 * self.log_likelihood
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion, P log F - 2 log likelihood.
+
+        The independent units are the F families, not the scores, whose number
+        `bic_of_scores` uses.
+        """
+        return float(self.n_parameters * np.log(self.families) - 2 * self.log_likelihood)
+
+    @property
+    def bic_of_scores(self) -> float:
+        """P log(number of scores) - 2 log likelihood."""
+        return float(self.n_parameters * np.log(self.scores) - 2 * self.log_likelihood)
+
+    @property
+    def converged(self) -> bool:
+        """Whether the gradient vanishes at a proper maximum."""
+        return self.decrement < _SAME and not self.information.flat.shape[1]
+
+    @property
+    def flat_parameters(self) -> tuple[str, ...]:
+        """Names of the parameters that the likelihood does not tell."""
+        return tuple(np.asarray(self.labels)[_untold(self.information)].tolist())
+
+    def to_dataset(self) -> xr.Dataset:
+        """Return what a fit's tree keeps: table, criteria, starts; dims (parameter, start)."""
+        columns = {str(name): ("parameter", self.table[name].to_numpy()) for name in self.table}
+        return xr.Dataset(
+            {
+                **columns,
+                "start_log_likelihood": ("start", np.array(self.starts)),
+                "log_likelihood": self.log_likelihood,
+                "quadrature_error": self.quadrature_error,
+                "n_parameters": self.n_parameters,
+                "n_families": self.families,
+                "n_scores": self.scores,
+                "aic": self.aic,
+                "bic": self.bic,
+                "bic_of_scores": self.bic_of_scores,
+            },
+            coords={
+                "parameter": [str(name) for name in self.table.index],
+                "start": np.arange(len(self.starts)),
+            },
+        )
+
+
+def maximise(
+    likelihood: MarginalLikelihood,
+    *,
+    spec_name: str,
+    settings: Search,
+    rng: np.random.Generator,
+    progress: bool,
+) -> tuple[MarginalEstimate, Placement]:
+    """Maximise a marginal likelihood from several starts; return also where latents lie there.
+
+    Each start is carried to its maximum by a rule of 3 nodes a skill, the best one on by the
+    settings' nodes; the log likelihood is told by two nodes more.
+
+    Raises
+    ------
+    FitError
+        If the likelihood is not finite at any start.
+    """
+    size = likelihood.layout.skills
+    began = time.perf_counter()
+    search = gauss_hermite(size, _SEARCH_NODES, drop=0 if size <= _FEW_SKILLS else _SEARCH_DROP)
+    reached, values = _from_every_start(likelihood, search, settings, rng, progress)
+    searched = time.perf_counter()
+    nodes = gauss_hermite(size, settings.nodes, drop=settings.drop)
+    vector = reached[int(np.argmax(values))]
+    vector, found, placement = newton(likelihood, vector, nodes, search, settings.cores)
+    polished = time.perf_counter()
+    finest = gauss_hermite(size, settings.nodes + 2, drop=settings.drop / 10)
+    best = float(likelihood.by_family(vector, placement, finest).sum())
+    gradient = found.scores.sum(axis=0)
+    estimate = MarginalEstimate(
+        spec_name=spec_name,
+        vector=vector,
+        labels=tuple(likelihood.layout.labels()),
+        parameters=natural_dataset(likelihood, vector),
+        table=natural_table(likelihood, vector, found),
+        information=found,
+        log_likelihood=best,
+        quadrature_error=best - float(likelihood.by_family(vector, placement, nodes).sum()),
+        starts=tuple(values),
+        decrement=float(gradient @ found.covariance("observed") @ gradient / 2),
+        families=likelihood.families,
+        scores=likelihood.bench.size,
+        seconds={"search": searched - began, "polish": polished - searched},
+    )
+    return estimate, placement
+
+
+def _from_every_start(
+    likelihood: MarginalLikelihood,
+    nodes: Nodes,
+    settings: Search,
+    rng: np.random.Generator,
+    progress: bool,
+) -> tuple[list[np.ndarray], list[float]]:
+    """Return the maximum that each start reached, and its log likelihood."""
+    first = first_start(likelihood)
+    starts = [first, *other_starts(first, settings.starts - 1, rng)]
+    done: list[float] = []
+    with WorkProgress(settings.starts, "MarginalML", "starts", enabled=progress) as shown:
+
+        def work(start: np.ndarray) -> tuple[np.ndarray, float]:
+            found = climb(likelihood, start, nodes, settings.iterations)
+            done.append(found[1])
+            shown.update(len(done), f"best log likelihood {max(done):.2f}")
+            return found
+
+        ended = in_threads(work, starts, settings.cores)
+    values = [value for _, value in ended]
+    if not np.isfinite(max(values)):
+        raise FitError(
+            "The marginal likelihood is not finite at any start; look at scores.audit for scores "
+            "far from the others, or use NUTS."
+        )
+    return [vector for vector, _ in ended], values
+
+
+def climb(
+    likelihood: MarginalLikelihood, start: np.ndarray, nodes: Nodes, iterations: int
+) -> tuple[np.ndarray, float]:
+    """Maximise by L-BFGS from one start, placing the nodes anew at every step."""
+    latest: list[np.ndarray | None] = [None]
+
+    def loss(vector: np.ndarray) -> tuple[float, np.ndarray]:
+        with np.errstate(over="ignore", invalid="ignore"):
+            placement = likelihood.place(vector, latest[0])
+            values, scores = likelihood.with_scores(vector, placement, nodes)
+        total, gradient = -values.sum(), -scores.sum(axis=0)
+        if not (np.isfinite(total) and np.isfinite(gradient).all()):
+            latest[0] = None
+            return _PENALTY, np.zeros_like(vector)
+        latest[0] = placement.modes
+        return float(total), gradient
+
+    options = {"maxiter": iterations, "maxfun": 2 * iterations, "maxcor": _MEMORY, "ftol": 1e-10}
+    solved = minimize(loss, start, jac=True, method="L-BFGS-B", options=options)
+    value = -float(solved.fun)
+    return np.asarray(solved.x), value if value > -_PENALTY else -np.inf
+
+
+def newton(
+    likelihood: MarginalLikelihood,
+    vector: np.ndarray,
+    nodes: Nodes,
+    coarse: Nodes,
+    cores: int | None,
+) -> tuple[np.ndarray, Information, Placement]:
+    """Go from the maximum of a coarse rule to that of a finer one, by Newton's method.
+
+    The curvature is the coarse rule's, where it started; a step is kept only where it gains.
+    """
+    placement = likelihood.place(vector)
+    found = information(likelihood, vector, placement, coarse, cores)
+    bread = found.covariance("observed")
+    values, scores = likelihood.with_scores(vector, placement, nodes)
+    for _ in range(_ROUNDS):
+        gradient = scores.sum(axis=0)
+        step = bread @ gradient
+        if gradient @ step < _SMALL_STEP:
+            break
+        there = likelihood.place(vector + step, placement.modes)
+        reached, steeper = likelihood.with_scores(vector + step, there, nodes)
+        if not reached.sum() > values.sum():
+            break
+        vector, placement, values, scores = vector + step, there, reached, steeper
+    return vector, Information(found.observed, scores), placement
+
+
+def natural_dataset(likelihood: MarginalLikelihood, vector: np.ndarray) -> xr.Dataset:
+    """Return one vector as natural parameters with named dims, and ``skill_correlation``."""
+    found = likelihood.layout.dataset(vector, ())
+    if "skill_cholesky" in found:
+        factor = found["skill_cholesky"]
+        other = factor.rename({SKILL: "other_skill"})
+        found = found.assign(skill_correlation=(factor * other).sum(SKILL_FACTOR))
+    return found
+
+
+def natural_table(
+    likelihood: MarginalLikelihood, vector: np.ndarray, found: Information
+) -> pd.DataFrame:
+    """Return natural parameters with standard errors by the delta method."""
+    names, estimate, jacobian = _natural_jacobian(likelihood, vector)
+    columns: dict[str, np.ndarray] = {"estimate": estimate}
+    untold = np.abs(jacobian[:, _untold(found)]).sum(axis=1) > 0
+    for kind in COVARIANCES:
+        column = "se_" + kind.replace("-", "_")
+        columns[column] = np.full(len(names), np.nan)
+        if kind == "outer-product" and found.scores.shape[0] <= found.scores.shape[1]:
+            continue
+        covariance = found.covariance(_kind(kind))
+        errors = np.sqrt(np.maximum(np.einsum("np,pq,nq->n", jacobian, covariance, jacobian), 0))
+        columns[column] = np.where(untold, np.nan, errors)
+    return pd.DataFrame(columns, index=pd.Index(names, name="parameter"))
+
+
+def _kind(kind: str) -> CovarianceKind:
+    return kind  # type: ignore[return-value]
+
+
+def _untold(found: Information) -> np.ndarray:
+    """Return which entries of the vector lie along flat directions."""
+    return np.asarray(np.square(found.flat).sum(axis=1) > _UNTOLD)
+
+
+def _natural_jacobian(
+    likelihood: MarginalLikelihood, vector: np.ndarray
+) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Return names, values (n,) and derivatives (n, P) of the natural parameters that vary."""
+    layout = likelihood.layout
+    labels = layout.labels()
+    steps = _DELTA * np.eye(vector.size)
+    names: list[str] = []
+    values, slopes = [], []
+    for block in layout.blocks:
+        place = layout.places[block.name]
+        if block.name == "skill_partial_correlation":
+            continue
+        names += labels[place]
+        values.append(block.natural(vector[place]))
+        above = block.natural((vector + steps)[:, place])
+        below = block.natural((vector - steps)[:, place])
+        slopes.append(((above - below) / (2 * _DELTA)).T)
+    if "skill_partial_correlation" in layout.places:
+        rows, columns = np.tril_indices(layout.skills, -1)
+        skills = layout.coords[SKILL]
+        names += [
+            f"skill_correlation[{skills[i]}, {skills[j]}]"
+            for i, j in zip(rows.tolist(), columns.tolist(), strict=True)
+        ]
+
+        def correlation(vectors: np.ndarray) -> np.ndarray:
+            factor = layout.natural(vectors)["skill_cholesky"]
+            product = factor @ np.swapaxes(factor, -1, -2)
+            return np.asarray(product[..., rows, columns])
+
+        values.append(correlation(vector))
+        slopes.append((correlation(vector + steps) - correlation(vector - steps)).T / (2 * _DELTA))
+    return names, np.concatenate(values), np.concatenate(slopes)

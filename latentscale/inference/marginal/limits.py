@@ -1,0 +1,68 @@
+"""Which specs a family's latents can be integrated out of by quadrature."""
+
+from __future__ import annotations
+
+from latentscale.errors import SpecError
+from latentscale.model.design import Design
+from latentscale.spec.spec import ModelSpec
+
+MAX_SKILLS = 6
+_INSTEAD = "use NUTS, or leave it out of the spec."
+
+
+def refuse_other_latents(spec: ModelSpec, design: Design, method: str) -> None:
+    """Refuse a spec whose latents are not one standard normal vector of K skills a family.
+
+    Raises
+    ------
+    SpecError
+        Naming the field in the way, and what to do.
+    """
+    part = spec.benchmarks
+    if not 1 <= spec.skills.count <= MAX_SKILLS:
+        raise SpecError(
+            f"{method} integrates over 1 to {MAX_SKILLS} skills; skills.count is "
+            f"{spec.skills.count}. Use NUTS for this spec."
+        )
+    if spec.skills.identify.kind != "anchored":
+        raise SpecError(
+            f'{method} needs skills.identify of kind "anchored"; it is '
+            f'"{spec.skills.identify.kind}", and then the likelihood has no single maximum '
+            "(skills can be rotated). Name anchors, or use NUTS."
+        )
+    if spec.family.level != "partial":
+        raise SpecError(
+            f'{method} integrates out family latents, but family.level is "{spec.family.level}"; '
+            'set it to "partial", or use NUTS.'
+        )
+    fields = {
+        "family.lineage": design.use_lineage,
+        "family.slopes": bool(spec.family.slopes),
+        "skills.residual": spec.skills.residual,
+        "benchmarks.family_effect": part.family_effect,
+        "benchmarks.family_slopes": bool(part.family_slopes),
+    }
+    for field, present in fields.items():
+        if present:
+            raise SpecError(
+                f"{method} cannot integrate out {field}: it adds latents beyond a family's "
+                f"{spec.skills.count} skills, too many dimensions for quadrature; {_INSTEAD}"
+            )
+    if part.likelihood.kind != "beta":
+        raise SpecError(
+            f'{method} knows benchmarks.likelihood "beta" alone; this spec has '
+            f'"{part.likelihood.kind}". Change it, or use NUTS.'
+        )
+    if part.floor != "fixed":
+        raise SpecError(
+            f'{method} takes benchmarks.floor "fixed" alone; it is "{part.floor}". Change it, or '
+            "use NUTS."
+        )
+    if part.link.kind not in LINK_KINDS:
+        raise SpecError(
+            f"{method} knows the links {', '.join(LINK_KINDS)}; benchmarks.link is "
+            f'"{part.link.kind}". Change it, or use NUTS.'
+        )
+
+
+LINK_KINDS = ("logistic", "power-logistic", "cloglog")

@@ -1,0 +1,256 @@
+"""MarginalML: maximum likelihood with the families' latents integrated out."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+from latentscale.data.scores import Scores
+from latentscale.dims import CHAIN, DRAW, FAMILY, SKILL, checked_seed
+from latentscale.errors import FitError, listed
+from latentscale.inference.marginal.information import COVARIANCES, CovarianceKind
+from latentscale.inference.marginal.latents import LatentDraws, draw_latents
+from latentscale.inference.marginal.limits import refuse_other_latents
+from latentscale.inference.method import Method
+from latentscale.model.design import Design, design
+from latentscale.posterior.draws import Draws
+from latentscale.posterior.status import Status
+from latentscale.spec.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from latentscale.inference.marginal.estimate import MarginalEstimate, Search
+
+_ERROR_LIMIT = 0.1
+_EFFECTIVE_LIMIT = 0.1
+_SAME_MAXIMUM = 0.1
+
+
+@dataclass(frozen=True)
+class MarginalML(Method):
+    """The estimator of Cai et al. 2025: maximum marginal likelihood, with normal draws round it.
+
+    A family's latents are integrated out by adaptive Gauss-Hermite quadrature (Liu and Pierce
+    1994), and the likelihood is maximised under the anchors and the unit diagonal of the skills'
+    correlation. The spec's priors play no part. Draws of the parameters are normal on the
+    unconstrained scale, with the covariance chosen; each draw's family latents come from their
+    distribution given those parameters, so that forecasts hold both uncertainties.
+
+    Attributes
+    ----------
+    starts
+        Starting points: the first from regressions, the others scattered round it.
+    nodes
+        Quadrature nodes a skill, at least 3; a rule of two more tells the error.
+    drop
+        Share of the quadrature's weight that is left out with its lightest nodes.
+    draws
+        Draws of the parameters.
+    candidates
+        Candidates for each draw of a family's latents.
+    covariance
+        ``"observed"`` (inverse of the observed information), ``"outer-product"`` (inverse of
+        the outer product of families' scores; needs more families than parameters) or
+        ``"sandwich"`` (of both; right where the model is not, but it needs many more families
+        than parameters).
+    iterations
+        Most steps of the maximiser from one start.
+    cores
+        Threads; None for as many as the machine has. The result does not depend on it.
+
+    Raises
+    ------
+    FitError
+        If a field is out of range.
+
+    References
+    ----------
+    Cai et al. 2025 (arXiv:2512.06553), estimation by maximum marginal likelihood.
+    """
+
+    starts: int = 6
+    nodes: int = 5
+    drop: float = 1e-4
+    draws: int = 1000
+    candidates: int = 32
+    covariance: CovarianceKind = "observed"
+    iterations: int = 500
+    cores: int | None = None
+
+    def __post_init__(self) -> None:
+        least = {"starts": 1, "nodes": 3, "draws": 1, "candidates": 2, "iterations": 1}
+        if self.cores is not None:
+            least["cores"] = 1
+        for name, minimum in least.items():
+            count = getattr(self, name)
+            if isinstance(count, bool) or not isinstance(count, int) or count < minimum:
+                raise FitError(
+                    f"MarginalML.{name} must be a whole number of at least {minimum}; "
+                    f"got {count!r}."
+                )
+        if isinstance(self.drop, bool) or not isinstance(self.drop, int | float):
+            raise FitError(f"MarginalML.drop must be a number; got {self.drop!r}.")
+        if not 0 <= self.drop <= 0.01:
+            raise FitError(f"MarginalML.drop must lie in [0, 0.01]; got {self.drop!r}.")
+        if self.covariance not in COVARIANCES:
+            raise FitError(
+                f"MarginalML.covariance must be one of {listed(COVARIANCES)}; "
+                f'got "{self.covariance}".'
+            )
+
+    def draw(self, spec: ModelSpec, design: Design, *, seed: int, progress: bool) -> Draws:
+        """Maximise, then draw parameters and latents (see the class).
+
+        Raises
+        ------
+        SpecError
+            If the spec has latents that quadrature cannot integrate out.
+        FitError
+            If the likelihood is not finite, or the covariance asked for does not exist.
+        """
+        from latentscale.inference.marginal.estimate import maximise
+        from latentscale.inference.marginal.likelihood import marginal_likelihood
+
+        refuse_other_latents(spec, design, type(self).__name__)
+        rng = np.random.default_rng(seed)
+        began = time.perf_counter()
+        likelihood = marginal_likelihood(spec, design)
+        estimate, placement = maximise(
+            likelihood,
+            spec_name=spec.name,
+            settings=_search(self),
+            rng=rng,
+            progress=progress,
+        )
+        drawing = time.perf_counter()
+        covariance = estimate.information.covariance(self.covariance)
+        vectors = _normal_draws(estimate.vector, covariance, self.draws, rng)
+        latents = draw_latents(likelihood, vectors, placement, self.candidates, rng, self.cores)
+        posterior = likelihood.layout.dataset(vectors[None], (CHAIN, DRAW))
+        posterior = _with_families(posterior, latents, list(design.families))
+        seconds = {
+            **estimate.seconds,
+            "draw": time.perf_counter() - drawing,
+            "all": time.perf_counter() - began,
+        }
+        status = _status(estimate, latents, self.covariance)
+        return Draws(posterior, None, status, seconds, estimate.to_dataset())
+
+
+def _search(method: MarginalML) -> Search:
+    from latentscale.inference.marginal.estimate import Search
+
+    return Search(method.starts, method.nodes, method.drop, method.iterations, method.cores)
+
+
+def _normal_draws(
+    centre: np.ndarray, covariance: np.ndarray, draws: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Draw from a normal distribution whose covariance may be singular."""
+    values, vectors = np.linalg.eigh(covariance)
+    root = vectors * np.sqrt(np.maximum(values, 0))
+    return np.asarray(centre + rng.standard_normal((draws, centre.size)) @ root.T)
+
+
+def _with_families(posterior: xr.Dataset, latents: LatentDraws, families: list[str]) -> xr.Dataset:
+    """Add family latents, taken from their mean as the model declares them.
+
+    The intercepts take up loading times that mean: the same scores, coded as in the other
+    methods' draws, so that a new family is drawn in the same way.
+    """
+    skill = xr.DataArray(
+        latents.skill[None],
+        dims=(CHAIN, DRAW, FAMILY, SKILL),
+        coords={FAMILY: families, SKILL: posterior[SKILL].values},
+    )
+    mean = skill.mean(FAMILY)
+    intercept = posterior["intercept"] + (posterior["loading"] * mean).sum(SKILL)
+    return posterior.assign(family_skill=skill - mean, intercept=intercept)
+
+
+def _status(estimate: MarginalEstimate, latents: LatentDraws, covariance: str) -> Status:
+    advice = []
+    if estimate.flat_parameters:
+        advice.append(
+            f"The likelihood does not tell {listed(estimate.flat_parameters)}: draws hold them "
+            "at the estimate, so intervals are too narrow. Use fewer skills or other anchors, or "
+            "NUTS with priors."
+        )
+    elif not estimate.converged:
+        advice.append(
+            f"The maximum was not reached (Newton decrement {estimate.decrement:.2g}): raise "
+            "iterations or starts."
+        )
+    same = sum(value > max(estimate.starts) - _SAME_MAXIMUM for value in estimate.starts)
+    if len(estimate.starts) > 1 and same == 1:
+        advice.append(
+            f"Only 1 of {len(estimate.starts)} starts reached the best maximum: raise starts."
+        )
+    if abs(estimate.quadrature_error) > _ERROR_LIMIT:
+        advice.append(
+            f"The quadrature is off by {abs(estimate.quadrature_error):.2g} in log likelihood: "
+            "raise nodes."
+        )
+    if latents.effective.min() < _EFFECTIVE_LIMIT:
+        advice.append("Some family's latents are drawn from few candidates: raise candidates.")
+    if covariance != "observed" and estimate.families < 5 * estimate.n_parameters:
+        advice.append(
+            f"{estimate.families} families are few for {estimate.n_parameters} parameters: the "
+            f'{covariance} covariance is unreliable; prefer covariance = "observed".'
+        )
+    word = "maximum found" if estimate.converged else "maximum NOT found"
+    message = (
+        f"{word}: log likelihood {estimate.log_likelihood:.2f}, {estimate.n_parameters} "
+        f"parameters, {same} of {len(estimate.starts)} starts agree; draws approximate by a "
+        f"normal distribution ({covariance} covariance), priors not used"
+    )
+    return Status(True, estimate.converged, False, message, tuple(advice))
+
+
+def marginal_estimate(
+    spec: ModelSpec,
+    scores: Scores,
+    *,
+    method: MarginalML | None = None,
+    seed: int = 0,
+    progress: bool = True,
+) -> MarginalEstimate:
+    """Maximise the marginal likelihood without drawing: estimates, standard errors, AIC, BIC.
+
+    Parameters
+    ----------
+    spec, scores
+        The model and the table.
+    method
+        Settings; `MarginalML()` by default. Its ``draws`` and ``covariance`` play no part.
+    seed
+        Seed of the starts.
+    progress
+        Whether to show progress on standard error.
+
+    Raises
+    ------
+    DataError, SpecError
+        If the table or the spec cannot be used by this method.
+    FitError
+        If the method fails.
+    """
+    from latentscale.inference.marginal.estimate import maximise
+    from latentscale.inference.marginal.likelihood import marginal_likelihood
+
+    method = MarginalML() if method is None else method
+    if not isinstance(method, MarginalML):
+        raise FitError(f"method must be a MarginalML; got {method!r}.")
+    prepared = design(spec, scores)
+    refuse_other_latents(spec, prepared, "MarginalML")
+    found, _ = maximise(
+        marginal_likelihood(spec, prepared),
+        spec_name=spec.name,
+        settings=_search(method),
+        rng=np.random.default_rng(checked_seed(seed)),
+        progress=progress,
+    )
+    return found

@@ -1,0 +1,271 @@
+"""Parameters of the marginal likelihood: one unconstrained vector, and what it stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+from scipy.special import expit, logit
+
+from latentscale.dims import BENCHMARK, COVARIATE, SKILL
+from latentscale.model.design import Design
+from latentscale.model.family import SKILL_FACTOR
+from latentscale.model.identify import loading_masks
+from latentscale.model.regressors import (
+    BENCHMARK_SLOPE,
+    INSTRUCT_SLOPE,
+    PRECISION,
+    regressor_coords,
+)
+from latentscale.spec.spec import Anchored, ModelSpec
+
+CORRELATION = "skill_partial_correlation"
+FREE_LOADING = "free_loading"
+OTHER_SKILL = "other_skill"
+
+Arrays = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some parameters that share a name.
+
+    Attributes
+    ----------
+    name, dims, shape
+        Name and named dims of the natural parameter, and its shape.
+    scale
+        How an unconstrained number becomes natural: itself, exp, tanh or the logistic curve.
+    """
+
+    name: str
+    dims: tuple[str, ...]
+    shape: tuple[int, ...]
+    scale: Literal["real", "log", "atanh", "logit"] = "real"
+
+    @property
+    def size(self) -> int:
+        """Number of parameters."""
+        return int(np.prod(self.shape))
+
+    def natural(self, free: np.ndarray) -> np.ndarray:
+        """Return natural values of unconstrained ones."""
+        if self.scale == "log":
+            return np.exp(free)
+        if self.scale == "atanh":
+            return np.tanh(free)
+        return expit(free) if self.scale == "logit" else free
+
+    def free(self, natural: np.ndarray) -> np.ndarray:
+        """Return unconstrained values of natural ones."""
+        if self.scale == "log":
+            return np.log(natural)
+        if self.scale == "atanh":
+            return np.arctanh(natural)
+        return logit(natural) if self.scale == "logit" else natural
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where each parameter stands in the unconstrained vector.
+
+    The vector holds intercepts, slopes and free loadings as they are; anchor loadings, scales
+    of families, precisions and link powers by their logs; the skills' correlation by atanh of
+    canonical partial correlations (Lewandowski, Kurowicka and Joe 2009), so that every vector
+    is a valid correlation with unit diagonal.
+
+    Attributes
+    ----------
+    blocks
+        The parameters in order.
+    loading_mask
+        Shape (benchmark, K): 1 a free loading, 2 an anchor's own, 0 an anchor's other.
+    floor
+        Shape (benchmark,).
+    coords
+        Names along each dim.
+    """
+
+    blocks: tuple[Block, ...]
+    loading_mask: np.ndarray
+    floor: np.ndarray
+    coords: Mapping[str, list[str]]
+
+    @property
+    def size(self) -> int:
+        """Number of parameters."""
+        return sum(block.size for block in self.blocks)
+
+    @property
+    def skills(self) -> int:
+        """Number of skills K."""
+        return self.loading_mask.shape[1]
+
+    @property
+    def places(self) -> dict[str, slice]:
+        """Slice of each block in the vector."""
+        ends = np.cumsum([block.size for block in self.blocks])
+        return {
+            block.name: slice(end - block.size, end)
+            for block, end in zip(self.blocks, ends, strict=True)
+        }
+
+    def block(self, name: str) -> Block | None:
+        """Return a block by name, or None where the spec has no such parameter."""
+        return next((block for block in self.blocks if block.name == name), None)
+
+    def natural(self, vector: np.ndarray) -> Arrays:
+        """Return natural parameters of one vector (P,) or several (..., P), by name.
+
+        Besides the blocks: ``loading`` (benchmark, skill) with the anchors in place,
+        ``factor`` A (skill, skill), with family latents alpha = A y for standard normal y,
+        and where the spec has them ``skill_cholesky`` and ``ceiling``.
+        """
+        lead = vector.shape[:-1]
+        places = self.places
+        values = {
+            block.name: block.natural(vector[..., places[block.name]]).reshape(*lead, *block.shape)
+            for block in self.blocks
+        }
+        loading = np.zeros((*lead, *self.loading_mask.shape))
+        loading[..., self.loading_mask == 1] = values.pop(FREE_LOADING)
+        own = values.get("anchor_loading", np.ones((*lead, self.skills)))
+        loading[..., self.loading_mask == 2] = own[..., self._anchor_order()]
+        values["loading"] = loading
+        factor = np.broadcast_to(np.eye(self.skills), (*lead, self.skills, self.skills))
+        if CORRELATION in values:
+            factor = cholesky_of_partials(values.pop(CORRELATION), self.skills)
+            values["skill_cholesky"] = factor
+        if "family_scale" in values:
+            factor = values["family_scale"][..., :, None] * factor
+        values["factor"] = factor
+        if "ceiling_share" in values:
+            values["ceiling"] = self.floor + (1 - self.floor) * values["ceiling_share"]
+        return values
+
+    def _anchor_order(self) -> np.ndarray:
+        """Return the skill of each anchor in the order of the benchmarks."""
+        return np.nonzero(self.loading_mask == 2)[1]
+
+    def vector(self, natural: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return the unconstrained vector of natural parameters (blocks, ``loading``)."""
+        parts = []
+        for block in self.blocks:
+            if block.name == FREE_LOADING:
+                value = natural["loading"][self.loading_mask == 1]
+            else:
+                value = natural[block.name]
+            parts.append(block.free(np.asarray(value, dtype=float).ravel()))
+        return np.concatenate(parts)
+
+    def labels(self) -> list[str]:
+        """Return a name for each place of the vector, such as ``slope[log_flops, mmlu]``."""
+        names: list[str] = []
+        for block in self.blocks:
+            if block.name == FREE_LOADING:
+                rows = [self.coords[BENCHMARK][j] for j in np.nonzero(self.loading_mask == 1)[0]]
+                columns = [self.coords[SKILL][k] for k in np.nonzero(self.loading_mask == 1)[1]]
+                pairs = zip(rows, columns, strict=True)
+                names += [f"loading[{row}, {column}]" for row, column in pairs]
+            elif block.name == CORRELATION:
+                rows, columns = (index.tolist() for index in np.tril_indices(self.skills, -1))
+                names += [
+                    f"{block.name}[{self.coords[SKILL][i]}, {self.coords[SKILL][j]}]"
+                    for i, j in zip(rows, columns, strict=True)
+                ]
+            else:
+                axes = [self.coords[dim] for dim in block.dims]
+                index = np.ndindex(*block.shape)
+                names += [
+                    f"{block.name}[{', '.join(a[i] for a, i in zip(axes, at, strict=True))}]"
+                    for at in index
+                ]
+        return names
+
+    def dataset(self, vectors: np.ndarray, lead: tuple[str, ...]) -> xr.Dataset:
+        """Return natural parameters of vectors (..., P) with named dims.
+
+        Parameters
+        ----------
+        vectors
+            Unconstrained vectors.
+        lead
+            Names of their leading dims, such as (chain, draw).
+        """
+        values = self.natural(vectors)
+        del values["factor"]
+        dims = {block.name: block.dims for block in self.blocks} | {
+            "loading": (BENCHMARK, SKILL),
+            "skill_cholesky": (SKILL, SKILL_FACTOR),
+            "ceiling": (BENCHMARK,),
+        }
+        found = xr.Dataset({name: ((*lead, *dims[name]), value) for name, value in values.items()})
+        used = {name: labels for name, labels in self.coords.items() if name in found.dims}
+        if SKILL_FACTOR in found.dims:
+            used[SKILL_FACTOR] = list(range(self.skills))  # type: ignore[arg-type]
+        return found.assign_coords(used)
+
+
+def layout(spec: ModelSpec, design: Design) -> Layout:
+    """Lay out the parameters of a spec that quadrature can fit on a table."""
+    benchmarks = list(design.scores.benchmarks)
+    covariates = regressor_coords(spec)
+    skills, part = list(design.anchors), spec.benchmarks
+    mask = loading_masks(design.anchors, benchmarks, len(skills))
+    count, j = len(skills), len(benchmarks)
+    anchored = isinstance(spec.skills.identify, Anchored)
+    family_unit = anchored and spec.skills.identify.unit == "family"  # type: ignore[union-attr]
+    blocks = [Block("intercept", (BENCHMARK,), (j,))]
+    if part.slopes:
+        blocks.append(Block("benchmark_slope", (BENCHMARK, BENCHMARK_SLOPE), (j, len(part.slopes))))
+    if part.instruct.shift:
+        blocks.append(Block("instruct_shift", (BENCHMARK,), (j,)))
+    if part.instruct.slopes:
+        blocks.append(
+            Block("instruct_slope", (BENCHMARK, INSTRUCT_SLOPE), (j, len(part.instruct.slopes)))
+        )
+    blocks.append(Block(FREE_LOADING, (FREE_LOADING,), (int((mask == 1).sum()),)))
+    unit = "anchor_loading" if family_unit else "family_scale"
+    blocks.append(Block(unit, (SKILL,), (count,), "log"))
+    if spec.covariates:
+        blocks.append(Block("slope", (COVARIATE, SKILL), (len(spec.covariates), count)))
+    if spec.family.correlated and count > 1:
+        blocks.append(Block(CORRELATION, (CORRELATION,), (count * (count - 1) // 2,), "atanh"))
+    blocks.append(Block("precision", (BENCHMARK,), (j,), "log"))
+    if part.precision_covariates:
+        shape = (j, len(part.precision_covariates))
+        blocks.append(Block("precision_slope", (BENCHMARK, PRECISION), shape))
+    if part.link.kind == "power-logistic":
+        blocks.append(Block("link_power", (BENCHMARK,), (j,), "log"))
+    if part.ceiling == "estimated":
+        blocks.append(Block("ceiling_share", (BENCHMARK,), (j,), "logit"))
+    coords = {BENCHMARK: benchmarks, SKILL: skills, **covariates}
+    return Layout(tuple(blocks), mask, design.floor.values.astype(float), coords)
+
+
+def cholesky_of_partials(partial: np.ndarray, count: int) -> np.ndarray:
+    """Return Cholesky factors (..., K, K) of correlations from partial correlations (..., pairs).
+
+    Lewandowski, Kurowicka and Joe (2009), with pairs in the order of the lower triangle's
+    rows; every row has unit length, so the correlation has unit diagonal.
+    """
+    factor = np.zeros((*partial.shape[:-1], count, count), dtype=partial.dtype)
+    left = np.ones((*partial.shape[:-1], count), dtype=partial.dtype)
+    rows, columns = np.tril_indices(count, -1)
+    for column in range(count):
+        factor[..., column, column] = left[..., column]
+        below = rows[columns == column]
+        entry = partial[..., np.nonzero(columns == column)[0]]
+        factor[..., below, column] = left[..., below] * entry
+        left[..., below] = left[..., below] * np.sqrt(1 - entry**2)
+    return factor
+
+
+def partials_of_cholesky(factor: np.ndarray) -> np.ndarray:
+    """Return the partial correlations (pairs,) of a Cholesky factor (K, K); see the inverse."""
+    rows, columns = np.tril_indices(factor.shape[0], -1)
+    before = np.cumsum(np.square(factor), axis=1)[rows, columns] - factor[rows, columns] ** 2
+    return np.asarray(factor[rows, columns] / np.sqrt(np.maximum(1 - before, 1e-30)))

@@ -1,0 +1,60 @@
+"""The plot of AIC and BIC along the number of skills."""
+
+from __future__ import annotations
+
+from matplotlib.ticker import MaxNLocator
+
+from latentscale.analysis.criteria import Criteria
+from latentscale.plots.style import BLUE, VERMILLION, Sheet, legend, panels, title
+
+_LINES = {"aic": ("AIC", BLUE, "o"), "bic": ("BIC", VERMILLION, "s")}
+
+
+def plot_criteria(criteria: Criteria) -> Sheet:
+    """Draw AIC and BIC above their smallest value; smaller is better.
+
+    Fits that did not converge are drawn hollow.
+
+    Parameters
+    ----------
+    criteria
+        From `latentscale.information_criteria`.
+    """
+    table = criteria.table.sort_index()
+    figure, (panel,) = panels(1, columns=1, width=4.6, height=3.0)
+    for column, (name, colour, marker) in _LINES.items():
+        above = table[column] - table[column].min()
+        best = int(table[column].idxmin())
+        panel.plot(above.index, above, color=colour, lw=1.6, marker=marker, ms=6, label=name)
+        unsure = ~table["converged"].astype(bool)
+        panel.plot(
+            above.index[unsure],
+            above[unsure],
+            color=colour,
+            ls="none",
+            marker=marker,
+            ms=6,
+            mfc="white",
+            zorder=3,
+        )
+        panel.annotate(
+            f"{name}: {best}",
+            (best, 0),
+            xytext=(0, -14 if column == "aic" else 9),
+            textcoords="offset points",
+            ha="center",
+            fontsize=8.5,
+            color=colour,
+        )
+    panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+    panel.set_xlabel("number of skills")
+    panel.set_ylabel("criterion above its smallest")
+    panel.margins(y=0.14)
+    title(
+        figure,
+        "Number of skills by information criteria",
+        f"Smaller is better. BIC counts {criteria.families} families as units. "
+        "Hollow: maximum not found.",
+    )
+    legend(figure, [panel])
+    return figure
