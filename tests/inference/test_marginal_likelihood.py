@@ -14,14 +14,10 @@ from latentscale.inference.marginal.likelihood import MarginalLikelihood, margin
 from latentscale.inference.marginal.parameters import cholesky_of_partials, partials_of_cholesky
 from latentscale.inference.marginal.quadrature import gauss_hermite
 from latentscale.inference.marginal.starts import first_start
-from latentscale.model.benchmarks import (
-    expected_score,
-    linear_predictor,
-    log_density,
-    precision,
-)
+from latentscale.model.benchmarks import expected_score, linear_predictor, precision
 from latentscale.model.design import Design, design
 from latentscale.model.family import FamilyEffects
+from latentscale.model.noise import BetaNoise
 from latentscale.model.regressors import regressors
 from latentscale.model.skills import latent_skill
 from latentscale.posterior.convert import parameters_of, with_floor
@@ -110,7 +106,8 @@ def test_the_loops_say_what_the_packages_equations_say(name: str, known) -> None
     score = xr.DataArray(np.nan, coords=eta.isel(sample=0).coords, dims=("model", "benchmark"))
     score = score.copy()
     score.values[table.model_of_cell, table.benchmark_of_cell] = table.score_of_cell
-    cells = log_density(score, expected_score(spec, parameters, eta), precision(parameters, parts))
+    mean, phi = expected_score(spec, parameters, eta), precision(parameters, parts)
+    cells = BetaNoise().log_density(score, mean, phi)
     by_model = cells.transpose("model", "benchmark", "sample").sum("benchmark").values
     wanted = np.zeros((likelihood.families, 3))
     np.add.at(wanted, table.family_of_model, by_model)
