@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         flops_for_target,
         probability_above,
     )
+    from latentscale.analysis.undisclosed import Undisclosed, undisclosed
     from latentscale.analysis.variance import VarianceShares, variance_shares
     from latentscale.data import datasets, readers
     from latentscale.data.benchmarks import Benchmark
@@ -134,6 +135,7 @@ _HOME = {
     "Skills": "latentscale.analysis.skills:Skills",
     "SpecError": "latentscale.errors:SpecError",
     "Target": "latentscale.analysis.target:Target",
+    "Undisclosed": "latentscale.analysis.undisclosed:Undisclosed",
     "VarianceShares": "latentscale.analysis.variance:VarianceShares",
     "Varimax": "latentscale.analysis.rotations:Varimax",
     "align": "latentscale.analysis.align:align",
@@ -176,6 +178,7 @@ _HOME = {
     "skills": "latentscale.analysis.skills:skills",
     "stack": "latentscale.analysis.stack:stack",
     "summarise": "latentscale.analysis.calibrate:summarise",
+    "undisclosed": "latentscale.analysis.undisclosed:undisclosed",
     "variance_shares": "latentscale.analysis.variance:variance_shares",
 }
 
@@ -226,6 +229,7 @@ __all__ = [
     "Skills",
     "SpecError",
     "Target",
+    "Undisclosed",
     "VarianceShares",
     "Varimax",
     "align",
@@ -268,6 +272,7 @@ __all__ = [
     "skills",
     "stack",
     "summarise",
+    "undisclosed",
     "variance_shares",
 ]
 

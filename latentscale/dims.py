@@ -20,6 +20,7 @@ CELL: Final = "cell"
 CHAIN: Final = "chain"
 DRAW: Final = "draw"
 SAMPLE: Final = "sample"
+UNDISCLOSED: Final = "undisclosed_model"
 
 POSTERIOR: Final = "posterior"
 SAMPLE_STATS: Final = "sample_stats"

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -15,8 +16,21 @@ from latentscale import cli
 from latentscale.cli import main
 from latentscale.cli.console import guarded
 from latentscale.errors import DataWarning
+from latentscale.spec import spec_from_dict
 
-COMMANDS = ("demo", "fit", "predict", "curve", "report", "diagnose", "gather", "data", "specs")
+COMMANDS = (
+    "demo",
+    "fit",
+    "predict",
+    "curve",
+    "skills",
+    "allocate",
+    "report",
+    "diagnose",
+    "gather",
+    "data",
+    "specs",
+)
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +122,53 @@ def test_report_writes_one_page(
     assert "Scaling curves of opt" in page
     assert "Scaling curves of pythia" not in page
     assert "NOT pass" in page
+
+
+@pytest.fixture(scope="module")
+def skill_fit(
+    small_scores: ls.Scores,
+    prior_fit: Callable[..., ls.Fit],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """Write prior draws of a spec with skills, and with size and tokens apart."""
+    document = {
+        "name": "small",
+        "covariates": ["log_params", "log_tokens"],
+        "skills": {"count": 1, "identify": {"kind": "anchored", "anchors": ["alpha"]}},
+    }
+    fit = prior_fit(spec_from_dict(document), small_scores, draws=30)
+    return fit.save(tmp_path_factory.mktemp("skills") / "fit.nc")
+
+
+def test_skills_prints_and_writes_the_library_s_numbers(
+    skill_fit: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    png, csv = tmp_path / "skills.png", tmp_path / "skills.csv"
+    assert main(["skills", str(skill_fit), "--prob", "0.8"]) == 0
+    said = capsys.readouterr().out
+    assert "prob_top" in said
+    assert "Loadings; lower, upper: 0.8 interval" in said
+    assert main(["skills", str(skill_fit), "--csv", str(csv), "--out", str(png)]) == 0
+    pd.testing.assert_frame_equal(pd.read_csv(csv), ls.skills(ls.load(skill_fit)).loadings())
+    assert imread(png).std() > 0.02
+
+
+def test_allocate_prints_and_writes_the_library_s_numbers(
+    skill_fit: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    png, csv = tmp_path / "split.png", tmp_path / "split.csv"
+    words = ["allocate", str(skill_fit), "--flops", "1e23", "--flops", "5e23", "--target", "beta"]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("For the base model of the average family; lower, upper: 0.9 interval")
+    assert len(said.splitlines()) == 4
+    assert main([*words, "--family", "fam01", "--csv", str(csv), "--out", str(png)]) == 0
+    expected = ls.optimal_allocation(
+        ls.load(skill_fit), flops=[1e23, 5e23], target=["beta"], family="fam01"
+    ).table()
+    read = pd.read_csv(csv, keep_default_na=False)
+    pd.testing.assert_frame_equal(read, expected)
+    assert imread(png).std() > 0.02
 
 
 def test_diagnose_prints_the_verdict_and_exits_with_one_if_not_passed(
@@ -236,6 +297,9 @@ def test_mistakes_give_one_message_and_exit_code_two(
         (("curve", fit_file, "--family", "pithia"), 'Did you mean "pythia"'),
         (("curve", fit_file, "--family", "opt", "--over", "flops"), "log_flops"),
         (("curve", fit_file, "--family", "opt", "--out", tmp_path / "a.xyz"), "a.xyz"),
+        (("skills", fit_file), "has no skills"),
+        (("allocate", fit_file), "--flops"),
+        (("allocate", fit_file, "--flops", "1e22"), "no separate terms for size and tokens"),
         (("report", fit_file, "--family", "opt1", "-o", tmp_path / "r.html"), "not in the fit"),
         (("report", fit_file, "-o", tmp_path / "none" / "r.html"), "does not exist"),
         (("report", fit_file, "--planned", broken, "-o", tmp_path / "r.html"), "tokens_t"),

@@ -23,6 +23,7 @@ from latentscale.dims import (
     MODEL,
     SAMPLE,
     SKILL,
+    UNDISCLOSED,
     checked_seed,
     interval_quantiles,
 )
@@ -30,8 +31,8 @@ from latentscale.errors import DataError, listed
 from latentscale.model.benchmarks import expected_score, linear_predictor, precision
 from latentscale.model.family import FAMILY_VARIABLES, effects_of_models
 from latentscale.model.noise import BetaNoise, Noise, noise_of
-from latentscale.model.regressors import regressors
 from latentscale.model.skills import latent_skill
+from latentscale.model.undisclosed import LOG_TOKENS, regressors_of_rows
 from latentscale.model.unseen import draw_new_families, scaled
 from latentscale.posterior.convert import parameters_of, with_floor
 from latentscale.posterior.fit import Fit
@@ -235,7 +236,7 @@ def forecast_rows(
     given = None if few_shot is None else condition(fit, draws, planned, few_shot, rng)
     if given is not None:
         draws = draws.isel({SAMPLE: given.report.index}).drop_vars(SAMPLE, errors="ignore")
-    parts = regressors(fit.spec, fit.transform.apply(planned), planned["instruct"])
+    parts = regressors_of_rows(fit.spec, fit.transform, planned, draws)
     terms = _family_terms(fit, draws, planned, rng, given)
     index = _positions(terms, planned)
     effects = effects_of_models(parameters_of(terms), index)
@@ -353,6 +354,8 @@ def _basis(fit: Fit, planned: xr.Dataset) -> list[str]:
 
 def _refuse_unknown_tokens(fit: Fit, planned: xr.Dataset) -> None:
     unknown = planned["tokens"].isnull()
+    if LOG_TOKENS in fit.posterior:  # fitted models whose tokens were estimated
+        unknown = unknown & ~planned[MODEL].isin(fit.posterior[UNDISCLOSED].values)
     if fit.spec.needs_tokens and bool(unknown.any()):
         names = planned[MODEL].values[unknown.values]
         raise DataError(

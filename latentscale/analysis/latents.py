@@ -21,8 +21,9 @@ from latentscale.model.benchmarks import expected_score, linear_predictor, preci
 from latentscale.model.design import pull_inside
 from latentscale.model.family import FAMILY_VARIABLES, effects_of_models
 from latentscale.model.noise import Noise, noise_of
-from latentscale.model.regressors import Regressors, regressors
+from latentscale.model.regressors import Regressors
 from latentscale.model.skills import latent_skill
+from latentscale.model.undisclosed import regressors_of_rows
 from latentscale.model.unseen import raw_of_terms, raw_template, terms_of_raw
 from latentscale.posterior.convert import parameters_of
 from latentscale.posterior.fit import Fit
@@ -185,7 +186,7 @@ def local_problem(fit: Fit, draws: xr.Dataset, group: Group) -> LocalProblem:
     template, known = _template(fit, draws, group)
     count = draws.sizes[SAMPLE]
     start = _start(fit, draws, group, template)
-    parts = regressors(fit.spec, fit.transform.apply(group.rows), group.rows["instruct"])
+    parts = regressors_of_rows(fit.spec, fit.transform, group.rows, draws)
     begin = _unpack(template, start)
 
     def at(raw: xr.Dataset) -> Floats:

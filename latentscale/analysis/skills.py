@@ -15,7 +15,7 @@ from latentscale.dims import BENCHMARK, DEFAULT_PROB, FAMILY, MODEL, SAMPLE, SKI
 from latentscale.errors import DataError, SpecError, nearest
 from latentscale.model.benchmarks import linear_predictor
 from latentscale.model.family import SKILL_FACTOR
-from latentscale.model.regressors import regressors
+from latentscale.model.undisclosed import regressors_of_rows
 from latentscale.posterior.convert import fitted_effects, parameters_of
 from latentscale.posterior.fit import Fit
 
@@ -246,7 +246,7 @@ def skills(fit: Fit) -> Skills:
     require_identified(fit, "the meaning of a single skill")
     draws = fit.samples
     design = fit.design
-    parts = regressors(fit.spec, design.x, design.instruct)
+    parts = regressors_of_rows(fit.spec, fit.transform, design.scores.dataset, draws)
     effects = fitted_effects(draws, design)
     eta = linear_predictor(parameters_of(draws), effects, parts, draws["model_skill"])
     spread = draws["model_skill"].std(MODEL) / eta.std(MODEL)

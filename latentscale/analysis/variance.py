@@ -20,8 +20,9 @@ from latentscale.model.benchmarks import (
 )
 from latentscale.model.family import FamilyEffects
 from latentscale.model.noise import noise_of
-from latentscale.model.regressors import Regressors, regressors
+from latentscale.model.regressors import Regressors
 from latentscale.model.skills import latent_skill
+from latentscale.model.undisclosed import regressors_of_rows
 from latentscale.posterior.convert import fitted_effects, parameters_of, with_floor
 from latentscale.posterior.fit import Fit
 
@@ -114,7 +115,7 @@ def variance_shares(fit: Fit, *, draws: int = 400, seed: int = 0) -> VarianceSha
     chosen = np.unique(np.linspace(0, count - 1, min(draws, count)).round().astype(int))
     some = every.isel({SAMPLE: chosen})
     parameters = parameters_of(some)
-    parts = regressors(fit.spec, design.x, design.instruct)
+    parts = regressors_of_rows(fit.spec, fit.transform, design.scores.dataset, some)
     effects = fitted_effects(some, design)
     theta = latent_skill(parameters, effects, parts)
     eta = linear_predictor(parameters, effects, parts, theta)

@@ -8,7 +8,7 @@ from inspect import cleandoc
 
 import typer
 
-from latentscale.cli import gathering, looking, modelling
+from latentscale.cli import explaining, gathering, looking, modelling
 from latentscale.cli.console import guarded
 from latentscale.cli.options import Verbose
 
@@ -56,6 +56,11 @@ _COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "fit": (modelling.fit, "latentscale fit --scores scores.csv --seed 1 --out fit.nc"),
     "predict": (modelling.predict, "latentscale predict fit.nc planned.csv --out forecast.csv"),
     "curve": (modelling.curve, "latentscale curve fit.nc --family qwen2 --out curve.png"),
+    "skills": (explaining.skills, "latentscale skills fit.nc --out skills.png"),
+    "allocate": (
+        explaining.allocate,
+        "latentscale allocate fit.nc --flops 1e22 --flops 1e24 --out allocation.png",
+    ),
     "report": (modelling.report, "latentscale report fit.nc --out report.html"),
     "diagnose": (modelling.diagnose, "latentscale diagnose fit.nc"),
     "gather": (

@@ -13,6 +13,7 @@ from latentscale.dims import DEFAULT_PROB
 from latentscale.errors import DataError
 
 if TYPE_CHECKING:
+    from latentscale.plots.style import Sheet
     from latentscale.posterior.fit import Fit
 
 
@@ -86,7 +87,7 @@ def predict(
 
     writable(out)
     frame = read_csv(rows)
-    table = ls.predict(_loaded(fit_file), frame, seed=seed).table(prob)
+    table = ls.predict(loaded(fit_file), frame, seed=seed).table(prob)
     if out is not None:
         table.to_csv(out, index=False)
         typer.echo(f"wrote {out}: {len(table)} rows")
@@ -127,7 +128,7 @@ def curve(
         out = Path("curve.png")
     writable(out)
     writable(csv)
-    fitted = _loaded(fit_file)
+    fitted = loaded(fit_file)
     result = ls.scaling_curve(fitted, over=over, family=family, seed=seed)
     if csv is not None:
         table = result.table(prob)
@@ -138,11 +139,7 @@ def curve(
 
         floors = {name: info.floor for name, info in fitted.scores.benchmark_info.items()}
         figure = plot_curve(result, noise=not expected, floors=floors)
-        try:
-            figure.savefig(out)
-        except ValueError as error:  # an ending that matplotlib cannot write
-            raise DataError(f"Cannot write {out}: {error}") from None
-        typer.echo(f"wrote {out}")
+        save_figure(figure, out)
 
 
 def report(
@@ -173,7 +170,7 @@ def report(
 
     writable(out)
     rows = None if planned is None else read_table(planned)
-    ls.report(_loaded(fit_file), out, planned=rows, families=family, prob=prob, seed=seed)
+    ls.report(loaded(fit_file), out, planned=rows, families=family, prob=prob, seed=seed)
     typer.echo(f"wrote {out}")
 
 
@@ -193,10 +190,26 @@ def diagnose(fit_file: FitFile, verbose: Verbose = False) -> None:
         raise typer.Exit(1)
 
 
-def _loaded(path: Path) -> Fit:
+def loaded(path: Path) -> Fit:
+    """Read a fit, and warn if its draws did not converge."""
     import latentscale as ls
 
     fitted = ls.load(path)
     if fitted.status.converged is False:
         warn(f"{path} has {fitted.status.message}; see `latentscale diagnose {path}`.")
     return fitted
+
+
+def save_figure(figure: Sheet, path: Path) -> None:
+    """Write a figure and say so.
+
+    Raises
+    ------
+    DataError
+        If the path has an ending that matplotlib cannot write.
+    """
+    try:
+        figure.savefig(path)
+    except ValueError as error:
+        raise DataError(f"Cannot write {path}: {error}") from None
+    typer.echo(f"wrote {path}")

@@ -9,7 +9,7 @@ import pymc as pm
 import xarray as xr
 
 from latentscale.data.scores import Scores
-from latentscale.dims import BENCHMARK, CELL, FAMILY, LINEAGE, MODEL, SKILL
+from latentscale.dims import BENCHMARK, CELL, FAMILY, LINEAGE, MODEL, SKILL, UNDISCLOSED
 from latentscale.model.benchmarks import (
     declare_benchmarks,
     expected_score,
@@ -21,8 +21,9 @@ from latentscale.model.family import SKILL_FACTOR, SKILL_PAIR, declare_family, e
 from latentscale.model.links import link_coords
 from latentscale.model.maths import Named, as_data
 from latentscale.model.noise import noise_of
-from latentscale.model.regressors import Regressors, regressor_coords, regressors
+from latentscale.model.regressors import Regressors, regressor_coords
 from latentscale.model.skills import declare_skills, latent_skill
+from latentscale.model.undisclosed import regressors_in_graph
 from latentscale.spec.spec import ModelSpec
 
 
@@ -61,7 +62,7 @@ def build_design(spec: ModelSpec, design: Design) -> pm.Model:
         family_terms = declare_family(spec, design)
         family_of_model = as_data(design.family_of_model, dims=(MODEL,))
         effects = effects_of_models(family_terms, family_of_model)
-        covariates = _to_xtensor(regressors(spec, design.x, design.instruct))
+        covariates = regressors_in_graph(spec, design, _to_xtensor)
         skill = latent_skill(parameters, effects, covariates)
         eta = linear_predictor(parameters, effects, covariates, skill)
         _observe(spec, design, parameters, eta, precision(parameters, covariates))
@@ -108,6 +109,8 @@ def _coords(spec: ModelSpec, design: Design) -> dict[str, object]:
         **{dim: names for dim, names in regressor_coords(spec).items() if names},
         **link_coords(spec),
     }
+    if design.undisclosed:
+        coords[UNDISCLOSED] = list(design.undisclosed)
     if count:
         coords[SKILL] = skills
         coords[SKILL_FACTOR] = np.arange(count)

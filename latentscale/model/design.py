@@ -10,7 +10,7 @@ import xarray as xr
 
 from latentscale.data.covariates import CovariateTransform
 from latentscale.data.scores import Scores
-from latentscale.dims import BENCHMARK, MODEL
+from latentscale.dims import BENCHMARK, COVARIATE, MODEL
 from latentscale.errors import DataError, DataWarning, SpecError, listed
 from latentscale.model.identify import choose_anchors
 from latentscale.spec.spec import ModelSpec
@@ -30,7 +30,7 @@ class Design:
     transform
         Covariate transform, fitted on these rows.
     x
-        Standardised covariates, dims (model, covariate).
+        Standardised covariates, dims (model, covariate); NaN where tokens are undisclosed.
     families, lineages
         Names in index order.
     family_of_model, lineage_of_family
@@ -65,6 +65,12 @@ class Design:
     def instruct(self) -> xr.DataArray:
         """The instruct flag, 0 or 1, dims (model,)."""
         return self.scores.dataset["instruct"]
+
+    @property
+    def undisclosed(self) -> tuple[str, ...]:
+        """Models whose training tokens are needed and undisclosed, and so are parameters."""
+        unknown = self.x.isnull().any(COVARIATE).values
+        return tuple(str(name) for name in self.x[MODEL].values[unknown])
 
     @property
     def floor(self) -> xr.DataArray:
@@ -155,21 +161,23 @@ def pull_inside(
 def _usable(spec: ModelSpec, scores: Scores) -> tuple[Scores, tuple[str, ...]]:
     data = scores.dataset
     scored = data["score"].notnull().any(BENCHMARK)
-    known = data["tokens"].notnull() if spec.needs_tokens else xr.ones_like(scored)
+    choosy = spec.needs_tokens and spec.undisclosed.kind == "leave-out"
+    known = data["tokens"].notnull() if choosy else xr.ones_like(scored)
     keep = (scored & known).values
     names = np.asarray(scores.models)
     left_out = tuple(str(name) for name in names[~keep])
     if not keep.any():
         raise DataError(
             f'No row can be used by the spec "{spec.name}": every model lacks '
-            f"{'a score or its training tokens' if spec.needs_tokens else 'a score'}."
+            f"{'a score or its training tokens' if choosy else 'a score'}."
         )
     untold = names[~known.values.astype(bool) & scored.values]
     if len(untold):
         warnings.warn(
             f'The spec "{spec.name}" needs training tokens, so it leaves out '
             f"{len(untold)} models that do not disclose them: {listed(untold)}. "
-            "Give tokens_t, or use a spec on log_params alone.",
+            "Give tokens_t, use a spec on log_params alone, or have them estimated: "
+            'undisclosed = {kind = "estimated"}.',
             DataWarning,
             stacklevel=4,
         )

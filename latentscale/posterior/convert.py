@@ -33,8 +33,9 @@ from latentscale.model.benchmarks import (
 from latentscale.model.design import Design
 from latentscale.model.family import FAMILY_VARIABLES, FamilyEffects, effects_of_models
 from latentscale.model.noise import noise_of
-from latentscale.model.regressors import Regressors, regressors
+from latentscale.model.regressors import Regressors
 from latentscale.model.skills import latent_skill
+from latentscale.model.undisclosed import regressors_of_rows
 from latentscale.posterior.draws import Draws
 from latentscale.spec.prior import PRIOR_SLOTS
 from latentscale.spec.spec import ModelSpec
@@ -63,7 +64,8 @@ def to_tree(spec: ModelSpec, design: Design, draws: Draws) -> xr.DataTree:
     ``model_skill`` (chain, draw, model, skill).
     """
     posterior = with_floor(draws.posterior, design.floor)
-    parts = regressors(spec, design.x, design.instruct)
+    table = design.scores.dataset
+    parts = regressors_of_rows(spec, design.transform, table, draws.posterior)
     effects = fitted_effects(posterior, design)
     skill = latent_skill(parameters_of(posterior), effects, parts)
     if skill is not None:

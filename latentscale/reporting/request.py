@@ -99,7 +99,10 @@ def _example(fit: Fit, families: Sequence[str]) -> pd.DataFrame:
     taken = set(fit.scores.models)
     for family in families:
         models = _models(fit)
-        largest = models[models[FAMILY] == family].sort_values("params").iloc[-1]
+        members = models[models[FAMILY] == family]
+        if fit.spec.needs_tokens and members["tokens"].notna().any():
+            members = members.dropna(subset=["tokens"])
+        largest = members.sort_values("params").iloc[-1]
         size = _LARGER * float(largest["params"])
         name = f"{family}, {size:.3g}B"
         rows.append(

@@ -22,7 +22,9 @@ from latentscale.reporting.blocks import (
     Section,
     Table,
 )
+from latentscale.reporting.checks import checks, prior_sensitivity
 from latentscale.reporting.request import Request
+from latentscale.reporting.skills import allocation, latent_skills, variance
 
 _WORST = 15
 
@@ -228,8 +230,13 @@ def _range(values: pd.Series, unit: str) -> str:
 SECTIONS: Final[tuple[tuple[str, str, Callable[[Request], tuple[Block, ...]]], ...]] = (
     ("data", "Data audit", data_audit),
     ("diagnostics", "Diagnostics", diagnostics),
+    ("checks", "Checks and outliers", checks),
     ("curves", "Scaling curves", curves),
     ("forecasts", "Forecasts", forecasts),
+    ("skills", "Skills", latent_skills),
+    ("variance", "What makes models differ", variance),
+    ("allocation", "Compute-optimal allocation", allocation),
+    ("sensitivity", "Sensitivity to priors", prior_sensitivity),
     ("model", "Model and method", declaration),
 )
 """Address, heading and function of each section, in the order of the page."""

@@ -208,5 +208,9 @@ PRIOR_SLOTS: Final[dict[str, PriorSlot]] = {
     "tail": PriorSlot(
         Prior("Gamma", alpha=2, beta=0.1), "degrees of freedom of the Student-t likelihood"
     ),
+    "log_tokens": PriorSlot(
+        Prior("Normal", mu=0.7, sigma=1),
+        "undisclosed training tokens, natural log of trillions (median 2 trillion)",
+    ),
 }
 """Every parameter that takes a prior, by the name used under ``[priors]`` in a spec file."""

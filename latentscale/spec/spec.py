@@ -16,6 +16,7 @@ from latentscale.markup import facts_table
 from latentscale.spec.benchmarks import BenchmarkSpec
 from latentscale.spec.prior import PRIOR_SLOTS, REAL, Prior
 from latentscale.spec.record import Record
+from latentscale.spec.undisclosed import Estimated, LeaveOut
 
 
 class Priors(dict[str, Prior]):
@@ -109,6 +110,9 @@ class ModelSpec(Record):
         ``instruct``, or products such as ``log_params:log_tokens``.
     skills, family, benchmarks
         The three parts of the model.
+    undisclosed
+        What becomes of models whose training tokens are needed and undisclosed: left out, or
+        fitted with their tokens as parameters.
     priors
         Priors that replace the defaults of `PRIOR_SLOTS`, by parameter name.
 
@@ -125,6 +129,7 @@ class ModelSpec(Record):
     skills: SkillSpec = SkillSpec()
     family: FamilySpec = FamilySpec()
     benchmarks: BenchmarkSpec = BenchmarkSpec()
+    undisclosed: Annotated[LeaveOut | Estimated, Field(discriminator="kind")] = LeaveOut()
     priors: Annotated[dict[str, Prior], Field(strict=False)] = Priors()
 
     @field_validator("covariates")
@@ -206,11 +211,16 @@ class ModelSpec(Record):
                 'benchmarks.family_effect is true but family.level is "none"; set it to '
                 '"partial" or "fixed".'
             )
+        if self.undisclosed.kind == "estimated" and not self.needs_tokens:
+            raise SpecError(
+                'undisclosed is "estimated", but no covariate uses training tokens, so nothing '
+                "tells of them; leave it out, or name log_tokens or log_flops in covariates."
+            )
         return self
 
     @property
     def needs_tokens(self) -> bool:
-        """Whether a model whose training tokens are not disclosed must be left out."""
+        """Whether some covariate needs the training tokens of a model."""
         return any(part in TOKEN_COVARIATES for name in self.covariates for part in name.split(":"))
 
     @property
@@ -265,7 +275,12 @@ class ModelSpec(Record):
         document = self.model_dump(
             mode="json", exclude={"name", "description", "sources", "priors"}
         )
-        document["priors"] = {name: self.prior(name).to_dict() for name in PRIOR_SLOTS}
+        names = set(PRIOR_SLOTS)
+        if self.undisclosed.kind == "leave-out":
+            # Left out as if the option did not exist: digests of earlier versions stay.
+            del document["undisclosed"]
+            names.remove("log_tokens")
+        document["priors"] = {name: self.prior(name).to_dict() for name in sorted(names)}
         return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]
 
     def __hash__(self) -> int:
@@ -291,6 +306,7 @@ class ModelSpec(Record):
             "benchmarks": f"{benchmarks.link.kind} link, {benchmarks.floor} floor, "
             f"{benchmarks.ceiling} ceiling, {benchmarks.likelihood.kind} noise"
             + (", family effects" if benchmarks.family_effect else ""),
+            **({"undisclosed tokens": "estimated"} if self.undisclosed.kind == "estimated" else {}),
         }
 
     def _repr_html_(self) -> str:

@@ -91,7 +91,7 @@ def test_it_stands_alone(page: Page) -> None:
         svg = base64.b64decode(image["src"].partition(",")[2])
         for element in ElementTree.fromstring(svg).iter():
             links = [v for k, v in element.attrib.items() if k.endswith("href")]
-            assert all(link.startswith("#") for link in links)
+            assert all(link.startswith(("#", "data:image/png;base64,")) for link in links)
 
 
 def test_it_can_be_read_by_everyone(page: Page) -> None:
@@ -104,7 +104,11 @@ def test_it_can_be_read_by_everyone(page: Page) -> None:
     assert len(page.all("h2")) == len(SECTIONS)
     levels = [int(tag[1]) for tag, _ in page.elements if tag in ("h1", "h2", "h3")]
     assert all(after <= before + 1 for before, after in pairwise(levels))
-    assert len(page.all("img")) == 4
+    drawn = ["Measured mean", "Map of residuals", *["Scaling curves"] * 3, "Forecast", "What makes"]
+    alts = [i["alt"] for i in page.all("img") if not i["alt"].startswith("Scores outside")]
+    assert len(alts) == len(drawn) + 1
+    assert all(alt.startswith(start) for alt, start in zip(alts, drawn, strict=False))
+    assert alts[-1].startswith("Sensitivity of the quantities")
     assert all(len(image["alt"]) > 40 for image in page.all("img"))
     assert all(cell.get("scope") in ("col", "row") for cell in page.all("th"))
     assert len(page.all("caption")) == len(page.all("table"))
@@ -204,7 +208,9 @@ def test_what_a_spec_cannot_answer_is_said(
     found = Page(ls.report(fit, tmp_path / "r.html"))
     assert 'Not shown: The spec "tuned or not" does not use log_params' in found.text
     assert len(found.all("h2")) == len(SECTIONS)
-    assert len(found.all("img")) == 1  # the forecasts
+    assert not [i for i in found.all("img") if i["alt"].startswith("Scaling curves")]
+    assert 'Not shown: The spec "tuned or not" has no skills' in found.text
+    assert 'Not shown: The spec "tuned or not" has no separate terms' in found.text
 
 
 def test_point_estimates_are_named_as_such(fit: Fit, tmp_path: Path) -> None:
@@ -214,6 +220,7 @@ def test_point_estimates_are_named_as_such(fit: Fit, tmp_path: Path) -> None:
     found = Page(ls.report(replace(fit, status=status), tmp_path / "r.html", families=["bee"]))
     assert "A point estimate" in found.text
     assert "Use NUTS." in found.text
+    assert found.text.count("Not shown:") == 4  # checks, skills, allocation, sensitivity
 
 
 def test_misuse_is_refused(fit: Fit, tmp_path: Path) -> None:

@@ -48,6 +48,11 @@ def refuse_other_latents(spec: ModelSpec, design: Design, method: str) -> None:
                 f"{method} cannot integrate out {field}: it adds latents beyond a family's "
                 f"{spec.skills.count} skills, too many dimensions for quadrature; {_INSTEAD}"
             )
+    if design.undisclosed:
+        raise SpecError(
+            f"{method} cannot integrate out the training tokens of {len(design.undisclosed)} "
+            'models that do not disclose them; set undisclosed = {kind = "leave-out"}, or use NUTS.'
+        )
     if part.likelihood.kind != "beta":
         raise SpecError(
             f'{method} knows benchmarks.likelihood "beta" alone; this spec has '

@@ -1,0 +1,112 @@
+"""Undisclosed training tokens: a parameter of every model that does not tell them.
+
+A base covariate is linear in t, the log of the tokens, and a covariate is one of them or a product
+of two. So every covariate of a model is c + b t + a t^2, where b and a are 0 if tokens are told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+
+import numpy as np
+import xarray as xr
+
+from latentscale.data.covariates import CovariateTransform
+from latentscale.dims import MODEL, UNDISCLOSED
+from latentscale.model.design import Design
+from latentscale.model.maths import Named, as_data
+from latentscale.model.priors import declare
+from latentscale.model.regressors import Regressors, regressors
+from latentscale.spec.spec import ModelSpec
+
+LOG_TOKENS = "log_tokens"
+
+
+def regressors_in_graph(
+    spec: ModelSpec, design: Design, to_graph: Callable[[Regressors], Regressors]
+) -> Regressors:
+    """Return the covariates of a design for the open PyMC model.
+
+    Adds ``log_tokens``, dims (undisclosed_model,), natural log of trillions, where some model's
+    tokens are undisclosed.
+
+    Parameters
+    ----------
+    spec, design
+        The model.
+    to_graph
+        What turns xarray's arrays into parts of the graph.
+    """
+    table = design.scores.dataset
+    if not design.undisclosed:
+        return to_graph(regressors(spec, design.x, design.instruct))
+    tokens = declare(LOG_TOKENS, spec.prior(LOG_TOKENS), (UNDISCLOSED,))
+    index = as_data(_places(table, design.undisclosed), (MODEL,))
+    parts = [to_graph(part) for part in _coefficients(spec, design.transform, table)]
+    return _at(parts, tokens.isel({UNDISCLOSED: index}))
+
+
+def regressors_of_rows(
+    spec: ModelSpec, transform: CovariateTransform, table: xr.Dataset, draws: xr.Dataset
+) -> Regressors:
+    """Return the covariates of some models, with the draws of the tokens that are undisclosed.
+
+    Parameters
+    ----------
+    spec
+        The fitted spec.
+    transform
+        The fitted covariate transform.
+    table
+        Variables params (billions), tokens (trillions) and instruct over model.
+    draws
+        Draws, with ``log_tokens`` of the fitted models whose tokens are undisclosed.
+
+    Returns
+    -------
+    Dims as in `Regressors`, and those of the draws if tokens of some row are drawn. NaN where
+    tokens are needed, unknown and not drawn.
+    """
+    if LOG_TOKENS not in draws or not bool(table["tokens"].isnull().any()):
+        return regressors(spec, transform.apply(table), table["instruct"])
+    names = [str(name) for name in draws[UNDISCLOSED].values]
+    drawn = table[MODEL].isin(names) & table["tokens"].isnull()
+    coords = {MODEL: table[MODEL].values}
+    index = xr.DataArray(_places(table, names), dims=(MODEL,), coords=coords)
+    tokens = draws[LOG_TOKENS].isel({UNDISCLOSED: index}).drop_vars(UNDISCLOSED)
+    known = drawn | table["tokens"].notnull()
+    return _at(_coefficients(spec, transform, table), tokens.where(known.drop_vars(_rest(known))))
+
+
+def _rest(array: xr.DataArray) -> list[str]:
+    return [str(name) for name in array.coords if name != MODEL]
+
+
+def _places(table: xr.Dataset, names: Sequence[str]) -> np.ndarray:
+    """Return where each model stands among the undisclosed ones, 0 for the others."""
+    place = {name: index for index, name in enumerate(names)}
+    return np.array([place.get(str(name), 0) for name in table[MODEL].values], dtype="int64")
+
+
+def _coefficients(
+    spec: ModelSpec, transform: CovariateTransform, table: xr.Dataset
+) -> tuple[Regressors, Regressors, Regressors]:
+    """Return c, b and a of every covariate, from its values at t = -1, 0 and 1."""
+    low, middle, high = (
+        transform.apply(table.assign(tokens=table["tokens"].fillna(np.exp(t)))) for t in (-1, 0, 1)
+    )
+    parts = middle, (high - low) / 2, (high + low) / 2 - middle
+    first, second, third = (regressors(spec, part, table["instruct"]) for part in parts)
+    return first, second, third
+
+
+def _at(coefficients: Sequence[Regressors], tokens: Named) -> Regressors:
+    """Return c + b t + a t^2 for log tokens t, dims with model."""
+    constant, linear, square = coefficients
+
+    def value(name: str) -> Named:
+        c, b, a = (getattr(part, name) for part in (constant, linear, square))
+        return c if name == "instruct" else c + b * tokens + a * tokens**2
+
+    return Regressors(**{field.name: value(field.name) for field in fields(Regressors)})

@@ -1,0 +1,182 @@
+"""Sections on trust: whether the model describes the scores, and how much priors decide."""
+
+from __future__ import annotations
+
+from latentscale.analysis.check import FitCheck, check
+from latentscale.analysis.sensitivity import Sensitivity, sensitivity
+from latentscale.plots import plot_outliers, plot_predictive, plot_residuals, plot_sensitivity
+from latentscale.reporting.blocks import Block, Bullets, Facts, Paragraph, Picture, Table
+from latentscale.reporting.request import Request
+
+_ROWS = 20
+_P_LIMIT = 0.05
+
+
+def checks(asked: Request) -> tuple[Block, ...]:
+    """Return whether the model describes the scores, and which scores do not belong."""
+    found = check(asked.fit, prob=asked.prob, seed=asked.seed)
+    scores, surprising = len(found.loo.table), found.predictive.surprising
+    heavy = len(found.loo.unreliable)
+    facts = {
+        "outliers": f"{len(found.outliers)} of {scores} scores, beyond {found.threshold:.1f} "
+        "predictive standard deviations",
+        "odd, but unsettled": f"{len(found.unsettled)}",
+        "leave-one-out ranks": ranks_in_words(found.pit_p_value),
+        "replicated tables": f"{len(surprising)} of {len(found.predictive.table)} statistics of "
+        f"the scores lie outside their {asked.prob:.0%} interval",
+        "leave-one-out density": f"{found.loo.elpd:.1f} (standard error {found.loo.se:.1f})",
+        "high Pareto k": f"{heavy} of {scores} scores, above {found.loo.k_limit:.2f}",
+    }
+    return (
+        Facts(facts),
+        Bullets(found.advice),
+        Picture(
+            plot_predictive(found.predictive).to_svg(),
+            _predictive_in_words(found),
+            "Posterior predictive check: what the fitted model would have measured in as many "
+            "replicated tables, and what was measured.",
+        ),
+        Picture(
+            plot_residuals(found).to_svg(),
+            _residuals_in_words(found),
+            "Leave-one-out residuals, in predictive standard deviations on the logit scale.",
+        ),
+        *outliers(found),
+        Table(
+            found.by_family.sort_values("rms_z", ascending=False).rename(columns=_SIZES),
+            "Leave-one-out residuals by family, the largest first (1: as large as expected)",
+            limit=_ROWS,
+            folded="Residuals by family",
+        ),
+        Table(
+            found.by_benchmark.sort_values("rms_z", ascending=False).rename(columns=_SIZES),
+            "Leave-one-out residuals by benchmark, the largest first (1: as large as expected)",
+            folded="Residuals by benchmark",
+        ),
+    )
+
+
+_SIZES = {"mean_z": "mean residual", "rms_z": "root mean square residual"}
+
+
+def ranks_in_words(p_value: float) -> str:
+    """Return what the test of uniform leave-one-out ranks says."""
+    if p_value != p_value:
+        return "too few scores to tell"
+    verdict = (
+        "not uniform: intervals are off" if p_value < _P_LIMIT else "uniform, as they should be"
+    )
+    return f"{verdict} (p = {p_value:.3f})"
+
+
+def outliers(found: FitCheck) -> tuple[Block, ...]:
+    """Return the scores that do not belong, and those that only look odd."""
+    if found.outliers.empty and found.unsettled.empty:
+        return (Paragraph("No score lies far outside what the others say of it."),)
+    shown = ["model", "benchmark", "score", "median", "lower", "upper", "z", "pareto_k"]
+    names = {"pareto_k": "Pareto k", "z": "residual"}
+    blocks: list[Block] = [
+        Picture(
+            plot_outliers(found, rows=_ROWS).to_svg(),
+            _outliers_in_words(found),
+            "Scores far outside what the others say, and what was expected.",
+        )
+    ]
+    if len(found.outliers):
+        blocks.append(
+            Table(
+                found.outliers[[*shown, "advice"]].rename(columns=names),
+                "Outliers, worst first (fractions; residual in predictive standard deviations)",
+                limit=_ROWS,
+            )
+        )
+    if len(found.unsettled):
+        blocks.append(
+            Table(
+                found.unsettled[shown].rename(columns=names),
+                "Scores that look odd, but whose Pareto k is too high to judge them without a "
+                "refit (fractions)",
+                limit=_ROWS,
+                folded="Scores that look odd",
+            )
+        )
+    return tuple(blocks)
+
+
+def _predictive_in_words(found: FitCheck) -> str:
+    table = found.predictive.table
+    rows = table[(table["by"] == "benchmark") & (table["statistic"] == "mean")]
+    parts = [
+        f"{row.group}: {row.observed:.0%} ({row.lower:.0%} to {row.upper:.0%})"
+        for row in rows.itertuples()
+    ]
+    return f"Measured mean of each benchmark, and its replicated interval. {'; '.join(parts)}."
+
+
+def _residuals_in_words(found: FitCheck) -> str:
+    parts = [f"{row.benchmark} {row.rms_z:.2f}" for row in found.by_benchmark.itertuples()]
+    return (
+        "Map of residuals, models by benchmarks. Root mean square by benchmark, 1 where noise is "
+        f"as expected: {', '.join(parts)}."
+    )
+
+
+def _outliers_in_words(found: FitCheck) -> str:
+    rows = found.outliers if len(found.outliers) else found.unsettled
+    parts = [
+        f"{row.model} on {row.benchmark} {row.score:.0%}, expected {row.lower:.0%} to "
+        f"{row.upper:.0%}"
+        for row in rows.head(_ROWS).itertuples()
+    ]
+    return f"Scores outside their expected interval: {'; '.join(parts)}."
+
+
+def prior_sensitivity(asked: Request) -> tuple[Block, ...]:
+    """Return how much the priors decide, of parameters and of forecasts."""
+    found = sensitivity(asked.fit, asked.planned, seed=asked.seed)
+    table = found.table.sort_values("prior", ascending=False)
+    flagged = len(found.flagged)
+    verdict = (
+        f"{flagged} of {len(table)} quantities have a diagnosis."
+        if flagged
+        else "The scores decide every quantity, not the priors."
+    )
+    names = {
+        "prior_shift": "shift with the prior",
+        "likelihood_shift": "shift with the scores",
+    }
+    return (
+        Paragraph(
+            "How far the posterior moves when the priors, or the scores, are made to count a "
+            "little more or less; forecasts are of the models forecast above."
+        ),
+        Paragraph(verdict, strong=True),
+        Bullets(found.advice),
+        Picture(
+            plot_sensitivity(found).to_svg(),
+            _sensitivity_in_words(found),
+            f"Sensitivity to priors and scores; from {found.limit:g} on it counts.",
+        ),
+        Table(
+            table.rename(columns=names),
+            "Sensitivity, the most to the priors first; shifts: of the mean per doubling, in "
+            "posterior standard deviations",
+            limit=_ROWS,
+            folded="Numbers of the sensitivity",
+        ),
+        Table(
+            found.by_prior,
+            "Sensitivity by prior: the largest of any quantity, and the number of quantities moved",
+            folded="Sensitivity by prior",
+        ),
+    )
+
+
+def _sensitivity_in_words(found: Sensitivity) -> str:
+    rows = found.table.sort_values("prior", ascending=False).head(_ROWS)
+    parts = [
+        f"{row.variable}{f' of {row.where}' if row.where else ''}: {row.prior:.2f} to priors, "
+        f"{row.likelihood:.2f} to scores"
+        for row in rows.itertuples()
+    ]
+    return f"Sensitivity of the quantities that priors move most. {'; '.join(parts)}."

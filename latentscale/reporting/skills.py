@@ -1,0 +1,179 @@
+"""Sections on skills: what they are, what makes models differ, and how to spend a budget."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from latentscale.analysis.allocate import Allocation, optimal_allocation
+from latentscale.analysis.skills import Skills, skills
+from latentscale.analysis.variance import NOISE, VarianceShares, variance_shares
+from latentscale.dims import FLOPS_PER_BILLION_TRILLION, SKILL
+from latentscale.plots import plot_allocation, plot_loadings, plot_variance_shares
+from latentscale.posterior.fit import Fit
+from latentscale.reporting.blocks import Block, Bullets, Paragraph, Picture, Table
+from latentscale.reporting.request import Request
+
+_TOP = 3
+_BUDGETS = 3
+_NO_BOUND: Final = "–"
+
+
+def latent_skills(asked: Request) -> tuple[Block, ...]:
+    """Return what the skills are, and how families differ in them."""
+    found = skills(asked.fit)
+    top = found.top_benchmarks(_TOP)
+    lines = tuple(
+        f"{name}: moves {', '.join(rows['benchmark'])} most"
+        for name, rows in top.groupby("skill", sort=False)
+    )
+    blocks: list[Block] = [
+        Paragraph("A skill is known by the benchmarks that it moves, for each skill the most:"),
+        Bullets(lines),
+        Picture(
+            plot_loadings(found).to_svg(),
+            _loadings_in_words(found, asked.prob),
+            "Loadings: the change of a benchmark, on the scale of the link, with each skill.",
+        ),
+        Table(
+            found.loadings(asked.prob),
+            f"Loadings, with the {asked.prob:.0%} interval; standardised: in standard deviations "
+            "of the benchmark per standard deviation of the skill, over the fitted models",
+            folded="Numbers of the loadings",
+        ),
+    ]
+    correlations = found.correlations(asked.prob)
+    if len(correlations):
+        blocks.append(
+            Table(
+                correlations.rename(columns={"other_skill": "other skill"}),
+                "Correlation of skills, between families (at equal covariates) and over the "
+                f"fitted models (covariates included), with the {asked.prob:.0%} interval",
+                folded="Correlations of the skills",
+            )
+        )
+    if found.family is not None:
+        blocks.append(
+            Table(
+                found.families(asked.prob),
+                "What a family adds to the skills of its members at equal size, tokens and other "
+                f"covariates, with the {asked.prob:.0%} interval",
+                folded="Skills of the families",
+            )
+        )
+    return tuple(blocks)
+
+
+def _loadings_in_words(found: Skills, prob: float) -> str:
+    table = found.loadings(prob)
+    parts = []
+    for name, rows in table.groupby(SKILL, sort=False):
+        largest = rows.sort_values("standardised", key=abs, ascending=False).head(_TOP)
+        each = "; ".join(
+            f"{row.benchmark} {row.median:.2f}{_between(row.lower, row.upper)}"
+            for row in largest.itertuples()
+        )
+        parts.append(f"skill {name}: {each}")
+    return f"Loadings of benchmarks on skills, the largest of each. {'. '.join(parts)}."
+
+
+def variance(asked: Request) -> tuple[Block, ...]:
+    """Return what makes models differ on each benchmark."""
+    found = variance_shares(asked.fit, seed=asked.seed)
+    return (
+        Picture(
+            plot_variance_shares(found).to_svg(),
+            _shares_in_words(found),
+            "Shares of the variance of scores over the fitted models, posterior means. Noise is "
+            "what would change in a new measurement; the rest is split on the scale of the link.",
+        ),
+        Table(
+            found.table(asked.prob),
+            f"Shares of variance (fractions), with the {asked.prob:.0%} interval; those of one "
+            "benchmark sum to 1",
+            folded="Numbers of the shares",
+        ),
+    )
+
+
+def _shares_in_words(found: VarianceShares) -> str:
+    parts = []
+    for name, rows in found.table().groupby("benchmark", sort=False):
+        largest = rows[rows["component"] != NOISE].sort_values("mean", ascending=False).iloc[0]
+        noise = rows.loc[rows["component"] == NOISE, "mean"].sum()
+        parts.append(f"{name}: {largest['component']} {largest['mean']:.0%}, {NOISE} {noise:.0%}")
+    return (
+        "What makes models differ: of each benchmark the largest share of variance, and that of "
+        f"noise. {'; '.join(parts)}."
+    )
+
+
+def allocation(asked: Request) -> tuple[Block, ...]:
+    """Return how to spend a few training budgets."""
+    found = optimal_allocation(asked.fit, flops=budgets(asked.fit))
+    table = found.table(asked.prob).drop(columns=["kind", "choice_params", "choice_tokens"])
+    table["bound"] = table["bound"].replace("", _NO_BOUND)
+    units = {
+        "params": "parameters (billion)",
+        "tokens": "tokens (trillion)",
+        "tokens_per_param": "tokens a parameter",
+        "value": "score or skill",
+    }
+    names = {
+        f"{name}{end}": unit + end.replace("_", " ")
+        for name, unit in units.items()
+        for end in ("", "_lower", "_upper")
+    }
+    names |= {"on_bound": "probability on a bound", "beyond_fitted": "beyond fitted models"}
+    return (
+        Paragraph(
+            f"For the {found.basis}, inside the sizes and token counts of the fitted models. Where "
+            "the optimum mostly sits on a bound of that range, the scores do not tell where it is."
+        ),
+        Picture(
+            plot_allocation(found).to_svg(),
+            _allocation_in_words(found, asked.prob),
+            "Compute-optimal size by budget: median optimum and its intervals, in the range of the "
+            "fitted models.",
+        ),
+        Table(
+            table.rename(columns=names),
+            f"Optimal split of a budget of FLOPs (6 x parameters x tokens): medians and the "
+            f"{asked.prob:.0%} interval",
+            folded="Numbers of the allocations",
+        ),
+    )
+
+
+def _allocation_in_words(found: Allocation, prob: float) -> str:
+    parts = [
+        f"{row.target} at {row.flops:.1g} FLOPs: {row.params:.3g} billion parameters"
+        f"{_between(row.params_lower, row.params_upper, '.3g')}, on a bound with probability "
+        f"{row.on_bound:.0%}"
+        for row in found.table(prob).itertuples()
+    ]
+    return f"Median optimal number of parameters. {'; '.join(parts)}."
+
+
+def budgets(fit: Fit) -> list[float]:
+    """Return up to three budgets, whole powers of ten if there are such, that fitted models cost.
+
+    Returns
+    -------
+    FLOPs, increasing; the geometric middle of the fitted models if no power of ten lies inside.
+    """
+    table = fit.scores.dataset
+    flops = (FLOPS_PER_BILLION_TRILLION * table["params"] * table["tokens"]).dropna("model")
+    if not flops.size:
+        return [1e22]
+    low, high = float(np.log10(flops.min())), float(np.log10(flops.max()))
+    powers = np.arange(np.ceil(low), np.floor(high) + 1)
+    if not powers.size:
+        return [float(10 ** ((low + high) / 2))]
+    places = np.linspace(0, powers.size - 1, min(_BUDGETS, powers.size)).round().astype(int)
+    return [float(f"1e{int(power)}") for power in powers[places]]
+
+
+def _between(low: float, high: float, form: str = ".2f") -> str:
+    return "" if np.isnan(low) else f" ({low:{form}} to {high:{form}})"

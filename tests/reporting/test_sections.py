@@ -1,0 +1,170 @@
+"""Sections on skills, allocation, checks and sensitivity say what the analyses say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import latentscale as ls
+from latentscale.posterior.fit import Fit
+from latentscale.reporting.blocks import Block, Bullets, Facts, Paragraph, Picture, Table
+from latentscale.reporting.checks import (
+    checks,
+    outliers,
+    prior_sensitivity,
+    ranks_in_words,
+)
+from latentscale.reporting.page import render
+from latentscale.reporting.request import Request, request
+from latentscale.reporting.sections import Section, sections_of
+from latentscale.reporting.skills import allocation, budgets, latent_skills, variance
+from latentscale.spec import spec_from_dict
+
+EVIL = "<img src=x onerror=alert(1)>"
+
+
+@pytest.fixture(scope="module")
+def fit(small_scores: ls.Scores, prior_fit: Callable[..., Fit]) -> Fit:
+    frame = small_scores.to_frame().rename(columns={"alpha": EVIL})
+    document = {
+        "name": "two skills",
+        "covariates": ["log_params", "log_tokens"],
+        "skills": {"count": 2, "identify": {"kind": "anchored", "anchors": [EVIL, "delta"]}},
+    }
+    return prior_fit(spec_from_dict(document), ls.Scores.from_frame(frame), draws=60)
+
+
+@pytest.fixture(scope="module")
+def asked(fit: Fit) -> Request:
+    return request(fit, families=None, planned=None, prob=0.8, seed=2)
+
+
+def _of(blocks: tuple[Block, ...], kind: type) -> list:
+    return [block for block in blocks if isinstance(block, kind)]
+
+
+def test_skills_are_those_of_the_analysis(asked: Request, fit: Fit) -> None:
+    blocks = latent_skills(asked)
+    found = ls.skills(fit)
+    tables = _of(blocks, Table)
+    pd.testing.assert_frame_equal(tables[0].frame, found.loadings(0.8))
+    pd.testing.assert_frame_equal(tables[2].frame, found.families(0.8))
+    (lines,) = _of(blocks, Bullets)
+    top = found.top_benchmarks(3).query("skill == 'delta'")["benchmark"]
+    assert lines.lines[1] == f"delta: moves {', '.join(top)} most"
+    (picture,) = _of(blocks, Picture)
+    assert EVIL in picture.alt
+
+
+def test_variance_shares_are_those_of_the_analysis(asked: Request, fit: Fit) -> None:
+    blocks = variance(asked)
+    expected = ls.variance_shares(fit, seed=2).table(0.8)
+    pd.testing.assert_frame_equal(_of(blocks, Table)[0].frame, expected)
+    noise = expected.query("benchmark == 'delta' and component == 'noise'")["mean"].item()
+    assert f"noise {noise:.0%}" in _of(blocks, Picture)[0].alt.partition("delta:")[2]
+
+
+def test_budgets_are_powers_of_ten_that_fitted_models_cost(fit: Fit) -> None:
+    table = fit.scores.dataset
+    flops = 6e21 * table["params"] * table["tokens"]
+    found = budgets(fit)
+    assert 1 <= len(found) <= 3
+    assert all(float(flops.min()) <= budget <= float(flops.max()) for budget in found)
+    np.testing.assert_allclose(np.log10(found), np.round(np.log10(found)), atol=1e-9)
+    assert found == sorted(set(found))
+    few = replace(fit, scores=fit.scores.select(models=[fit.scores.models[0]]))
+    np.testing.assert_allclose(budgets(few), [float(flops[0])])
+
+
+def test_allocations_are_those_of_the_analysis(asked: Request, fit: Fit) -> None:
+    blocks = allocation(asked)
+    expected = ls.optimal_allocation(fit, flops=budgets(fit)).table(0.8)
+    shown = _of(blocks, Table)[0].frame
+    np.testing.assert_allclose(shown["parameters (billion)"], expected["params"])
+    np.testing.assert_allclose(shown["tokens (trillion) upper"], expected["tokens_upper"])
+    assert list(shown["target"].unique()) == list(expected["target"].unique())
+    first = expected.iloc[0]
+    assert f"{first['params']:.3g} billion" in _of(blocks, Picture)[0].alt
+
+
+def test_checks_are_those_of_the_analysis(asked: Request, fit: Fit) -> None:
+    blocks = checks(asked)
+    found = ls.check(fit, prob=0.8, seed=2)
+    facts = _of(blocks, Facts)[0].facts
+    assert facts["outliers"].startswith(f"{len(found.outliers)} of {len(found.loo.table)} scores")
+    assert facts["leave-one-out ranks"] == "too few scores to tell"  # prior draws: k is high
+    captions = [table.caption for table in _of(blocks, Table)]
+    assert any(c.startswith("Outliers") for c in captions) == bool(len(found.outliers))
+    by_family = next(t for t in _of(blocks, Table) if "by family" in t.caption).frame
+    assert by_family["root mean square residual"].dropna().is_monotonic_decreasing
+
+
+def test_ranks_are_put_in_words() -> None:
+    assert ranks_in_words(float("nan")) == "too few scores to tell"
+    assert ranks_in_words(0.01) == "not uniform: intervals are off (p = 0.010)"
+    assert ranks_in_words(0.4) == "uniform, as they should be (p = 0.400)"
+
+
+def test_outliers_are_named_with_advice(fit: Fit) -> None:
+    bare = ls.check(fit)
+    row = bare.loo.table.iloc[[0]].assign(basis="refit", advice=f"look at {EVIL}", z=9.0)
+    none = bare.outliers.iloc[:0]
+    (said,) = outliers(replace(bare, outliers=none, unsettled=none))
+    assert said == Paragraph("No score lies far outside what the others say of it.")
+    columns = list(bare.outliers)
+    picture, table = outliers(replace(bare, outliers=row[columns], unsettled=none))
+    assert list(table.frame["advice"]) == [f"look at {EVIL}"]
+    first = row.iloc[0]
+    assert f"{first['model']} on {first['benchmark']} {first['score']:.0%}, exp" in picture.alt
+    picture, table = outliers(replace(bare, outliers=none, unsettled=row[columns]))
+    assert "advice" not in table.frame
+    assert table.folded == "Scores that look odd"
+
+
+def test_sensitivity_is_that_of_the_analysis(asked: Request, fit: Fit) -> None:
+    blocks = prior_sensitivity(asked)
+    found = ls.sensitivity(fit, asked.planned, seed=2)
+    verdict = next(p.text for p in _of(blocks, Paragraph) if p.strong)
+    assert verdict.startswith(f"{len(found.flagged)} of {len(found.table)}") or not len(
+        found.flagged
+    )
+    table, by_prior = (block.frame for block in _of(blocks, Table))
+    assert table["prior"].is_monotonic_decreasing
+    assert len(table) == len(found.table)
+    pd.testing.assert_frame_equal(by_prior, found.by_prior)
+    assert "expected score of" in _of(blocks, Picture)[0].alt or len(found.table) > 20
+
+
+def test_every_name_is_escaped_and_every_section_is_there(asked: Request) -> None:
+    made = sections_of(asked)
+    keys = [section.key for section in made]
+    assert keys == [
+        "data",
+        "diagnostics",
+        "checks",
+        "curves",
+        "forecasts",
+        "skills",
+        "variance",
+        "allocation",
+        "sensitivity",
+        "model",
+    ]
+    assert not [section.absent for section in made if section.absent]
+    page = render("title", "about", made, "foot")
+    assert EVIL not in page
+    assert "&lt;img src=x onerror=alert(1)&gt;" in page
+
+
+def test_a_point_estimate_says_what_it_cannot_answer(asked: Request, fit: Fit) -> None:
+    status = replace(fit.status, is_posterior=False, message="a maximum")
+    made = sections_of(replace(asked, fit=replace(fit, status=status)))
+    absent: dict[str, Section] = {one.key: one for one in made if one.absent}
+    assert set(absent) == {"checks", "sensitivity"}
+    assert all("point estimate" in one.absent for one in absent.values())
+    captions = [b.frame for one in made if one.key == "skills" for b in _of(one.blocks, Table)]
+    assert captions[0][["lower", "upper"]].isna().all().all()
