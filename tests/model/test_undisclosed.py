@@ -12,6 +12,7 @@ from scipy.stats import beta, norm
 
 import latentscale as ls
 from latentscale.data.covariates import CovariateTransform
+from latentscale.inference.marginal.limits import refuse_other_latents
 from latentscale.model.build import build_design
 from latentscale.model.design import design
 from latentscale.model.undisclosed import regressors_of_rows
@@ -246,3 +247,19 @@ def test_a_fit_recovers_simulated_tokens(known_scores_partly_told: ls.Scores) ->
     assert np.corrcoef(np.log(table["median"]), np.log(truth.values))[0, 1] > 0.8
     width = np.log(table["upper"] / table["lower"]).median()
     assert width < 0.7 * 2 * norm.ppf(0.95)  # of the prior's own interval
+
+
+def test_scores_of_a_relative_are_refused_beside_undisclosed_models(
+    scores: ls.Scores, prior_fit: Callable[..., Fit]
+) -> None:
+    fit = prior_fit(spec_from_dict(_document(family={"level": "partial"})), scores, draws=40)
+    row = scores.to_frame().query("model == 'fam03-m1'").assign(model="new", alpha=0.9)
+    columns = ["model", "family", "lineage", "instruct", "params_b", "tokens_t", "alpha"]
+    with pytest.raises(ls.DataError, match='do not disclose their training tokens: "fam03-m0"'):
+        ls.predict(fit, row[columns], seed=1)
+
+
+def test_quadrature_refuses_undisclosed_tokens(scores: ls.Scores) -> None:
+    spec = spec_from_dict(_document(family={"level": "partial"}))
+    with pytest.raises(ls.SpecError, match="cannot integrate out the training tokens of 3 models"):
+        refuse_other_latents(spec, design(spec, scores), "MarginalML")
