@@ -284,7 +284,10 @@ def test_mistakes_give_one_message_and_exit_code_two(
         (("predit",), "predict"),
         (("fit", "--draws", "many"), "--draws"),
         (("fit", "--draws", "0"), "NUTS.draws must be"),
-        (("fit", "--backend", "stan"), 'NUTS.backend must be "nutpie" or "pymc"'),
+        (
+            ("fit", "--backend", "stan"),
+            'NUTS.backend must be one of "nutpie", "nutpie-jax", "numpyro", "pymc"',
+        ),
         (("fit", "--scores", tmp_path / "none.csv"), "none.csv"),
         (("fit", "--scores", broken, "--spec", bad_spec), 'Did you mean "covariates"'),
         (("fit", "--scores", broken, "--published"), "--published is for the bundled table"),
@@ -303,7 +306,7 @@ def test_mistakes_give_one_message_and_exit_code_two(
         (("report", fit_file, "--family", "opt1", "-o", tmp_path / "r.html"), "not in the fit"),
         (("report", fit_file, "-o", tmp_path / "none" / "r.html"), "does not exist"),
         (("report", fit_file, "--planned", broken, "-o", tmp_path / "r.html"), "tokens_t"),
-        (("diagnose", tmp_path), "There is no file"),
+        (("diagnose", tmp_path), "holds no draws by latentscale"),
         (("specs", "cai"), "neither a shipped spec nor a file"),
         (("demo", "--folder", planned, "--draws", "1"), "planned.csv"),
     ]

@@ -123,8 +123,8 @@ def _unknown_tokens(dataset: xr.Dataset) -> list[Finding]:
         return []
     message = (
         f"{len(unknown)} rows have no token count: {listed(unknown)}. Specs whose covariates use "
-        "tokens (log_tokens, log_flops and their products) leave these rows out; specs on "
-        "log_params and instruct alone use them."
+        "tokens (log_tokens, log_flops and their products) leave these rows out unless they say "
+        "undisclosed = {kind = \"estimated\"}; specs on log_params and instruct alone use them."
     )
     return [Finding("warning", "unknown-tokens", "tokens_t", message)]
 

@@ -103,6 +103,11 @@ def read_header(path: Path) -> tuple[dict[str, Any], xr.Dataset]:
     FitError
         If it is not a folder of draws, or was changed after it was made.
     """
+    if not (path / HEADER).is_file():
+        raise FitError(
+            f'{path} is a folder and holds no draws by latentscale: there is no "{HEADER}" in it. '
+            "Give the file that fit.save wrote, or the folder of NUTS(store=...)."
+        )
     try:
         header: dict[str, Any] = json.loads((path / HEADER).read_text(encoding="utf-8"))
         scores = xr.load_dataset(path / _SCORES, engine="h5netcdf")
