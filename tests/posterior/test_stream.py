@@ -175,7 +175,7 @@ def test_a_folder_without_a_draw_is_refused(folder) -> None:
 def test_a_folder_of_others_is_refused(tmp_path: Path) -> None:
     (tmp_path / "note.txt").write_text("mine")
     for call in (ls.load, ls.resume):
-        with pytest.raises(FitError, match="not a folder of draws"):
+        with pytest.raises(FitError, match="holds no draws by latentscale"):
             call(tmp_path)
 
 
