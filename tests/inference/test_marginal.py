@@ -10,6 +10,7 @@ import xarray as xr
 
 import latentscale as ls
 from latentscale.errors import FitError, SpecError
+from latentscale.inference.marginal.estimate import newton
 from latentscale.inference.marginal.information import Information
 from latentscale.inference.marginal.likelihood import marginal_likelihood
 from latentscale.inference.marginal.quadrature import gauss_hermite
@@ -75,6 +76,19 @@ def test_the_gradient_vanishes_at_the_estimate(known, marginal_spec: ModelSpec) 
     assert len(found.starts) == 2 and max(found.starts) == pytest.approx(
         found.log_likelihood, abs=1
     )
+
+
+def test_newton_reaches_the_maximum_from_a_search_that_stopped_short(known, marginal_spec) -> None:
+    found = ls.marginal_estimate(marginal_spec, known.scores, method=METHOD, seed=4, progress=False)
+    likelihood = marginal_likelihood(marginal_spec, design(marginal_spec, known.scores))
+    nodes = gauss_hermite(2, 5)
+    spread = np.sqrt(np.diag(found.information.covariance("observed")))
+    noise = np.random.default_rng(1).standard_normal(spread.size)
+    short = found.vector + 2 * spread * noise
+    vector, there, _ = newton(likelihood, short, nodes, gauss_hermite(2, 3), 1)
+    np.testing.assert_allclose(vector, found.vector, atol=0.01 * spread.max())
+    again = np.diag(there.covariance("observed"))
+    np.testing.assert_allclose(np.sqrt(again), spread, rtol=0.03)
 
 
 def test_it_gives_a_fit_like_the_samplers(marginal_fit: Fit, known, marginal_spec) -> None:

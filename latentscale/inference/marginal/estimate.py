@@ -26,12 +26,15 @@ from latentscale.inference.progress import WorkProgress
 from latentscale.model.family import SKILL_FACTOR
 
 _SEARCH_NODES = 3
-_SEARCH_DROP = 0.1
+_SEARCH_DROP = 0.02
 _FEW_SKILLS = 4
 _MEMORY = 30
 _PENALTY = 1e10
 _ROUNDS = 10
 _SMALL_STEP = 1e-7
+_LENGTHS = tuple(0.5**k for k in range(7))
+_REFRESHES = 8
+_NEAR = 0.01
 _SAME = 1e-3
 _UNTOLD = 1e-2
 _DELTA = 1e-5
@@ -275,23 +278,55 @@ def newton(
 ) -> tuple[np.ndarray, Information, Placement]:
     """Go from the maximum of a coarse rule to that of a finer one, by Newton's method.
 
-    The curvature is the coarse rule's, where it started; a step is kept only where it gains.
+    The search may have stopped short, so the coarse rule's own maximum comes first, where a step
+    is cheap. The curvature is the coarse rule's; it is computed anew until it was computed close
+    to where the climb ends, so that the standard errors belong to the maximum.
     """
     placement = likelihood.place(vector)
-    found = information(likelihood, vector, placement, coarse, cores)
-    bread = found.covariance("observed")
+    searching = True
+    for _ in range(_REFRESHES):
+        found = information(likelihood, vector, placement, coarse, cores)
+        if searching:
+            vector, placement, _, gained = _ascend(likelihood, vector, placement, coarse, found)
+            searching = gained >= _NEAR
+        if not searching:
+            vector, placement, scores, gained = _ascend(likelihood, vector, placement, nodes, found)
+            if gained < _NEAR:
+                break
+    else:
+        scores = likelihood.with_scores(vector, placement, nodes)[1]
+    return vector, Information(found.observed, scores), placement
+
+
+def _ascend(
+    likelihood: MarginalLikelihood,
+    vector: np.ndarray,
+    placement: Placement,
+    nodes: Nodes,
+    found: Information,
+) -> tuple[np.ndarray, Placement, np.ndarray, float]:
+    """Climb with one curvature, halving a step that does not gain.
+
+    Return the vector, its placement and scores, and the log likelihood gained.
+    """
+    bread = found.ascent
     values, scores = likelihood.with_scores(vector, placement, nodes)
+    before = values.sum()
     for _ in range(_ROUNDS):
         gradient = scores.sum(axis=0)
         step = bread @ gradient
         if gradient @ step < _SMALL_STEP:
             break
-        there = likelihood.place(vector + step, placement.modes)
-        reached, steeper = likelihood.with_scores(vector + step, there, nodes)
-        if not reached.sum() > values.sum():
+        for length in _LENGTHS:
+            tried = vector + length * step
+            there = likelihood.place(tried, placement.modes)
+            reached, steeper = likelihood.with_scores(tried, there, nodes)
+            if reached.sum() > values.sum():
+                break
+        else:
             break
-        vector, placement, values, scores = vector + step, there, reached, steeper
-    return vector, Information(found.observed, scores), placement
+        vector, placement, values, scores = tried, there, reached, steeper
+    return vector, placement, scores, float(values.sum() - before)
 
 
 def natural_dataset(likelihood: MarginalLikelihood, vector: np.ndarray) -> xr.Dataset:

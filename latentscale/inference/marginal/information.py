@@ -54,6 +54,12 @@ class Information:
         values, vectors = np.linalg.eigh(self.observed)
         return np.asarray(vectors[:, values < _FLAT])
 
+    @property
+    def ascent(self) -> np.ndarray:
+        """Inverse (P, P) of J with its eigenvalues made positive: a step with it climbs."""
+        values, vectors = np.linalg.eigh(self.observed)
+        return np.asarray((vectors / np.maximum(np.abs(values), 10 * _FLAT)) @ vectors.T)
+
     def covariance(self, kind: CovarianceKind) -> np.ndarray:
         """Return the covariance (P, P) of the estimates; zero along flat directions.
 
