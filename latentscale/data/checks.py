@@ -124,7 +124,7 @@ def _unknown_tokens(dataset: xr.Dataset) -> list[Finding]:
     message = (
         f"{len(unknown)} rows have no token count: {listed(unknown)}. Specs whose covariates use "
         "tokens (log_tokens, log_flops and their products) leave these rows out unless they say "
-        "undisclosed = {kind = \"estimated\"}; specs on log_params and instruct alone use them."
+        'undisclosed = {kind = "estimated"}; specs on log_params and instruct alone use them.'
     )
     return [Finding("warning", "unknown-tokens", "tokens_t", message)]
 
