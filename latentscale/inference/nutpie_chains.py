@@ -14,6 +14,7 @@ import xarray as xr
 
 from latentscale.inference.density import compile_density
 from latentscale.inference.progress import WorkProgress
+from latentscale.model.beta_density import register_for_jax
 from latentscale.posterior.stream import (
     common_draws,
     finish_run,
@@ -36,6 +37,7 @@ def compiled(model: pm.Model, names: Sequence[str], backend: str) -> Any:
     from pytensor.compile.sharedvalue import SharedVariable
     from pytensor.graph.traversal import graph_inputs
 
+    register_for_jax()
     observed = [model.rvs_to_values[variable] for variable in model.observed_RVs]
     met = graph_inputs([*model.basic_RVs, *observed, *model.deterministics])
     for number, variable in enumerate(met):  # nutpie tells the table's arrays apart by name

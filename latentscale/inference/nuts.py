@@ -19,6 +19,7 @@ from latentscale.inference import nutpie_chains
 from latentscale.inference.method import Method
 from latentscale.inference.target import kept_names
 from latentscale.inference.versions import library_versions
+from latentscale.model.beta_density import register_for_jax
 from latentscale.model.build import build_design
 from latentscale.model.design import Design
 from latentscale.posterior.convergence import convergence
@@ -139,6 +140,8 @@ class NUTS(Method):
         start = time.perf_counter()
         numpyro = self.backend == "numpyro"
         depth = {"max_tree_depth" if numpyro else "max_treedepth": self.max_depth}
+        if numpyro:
+            register_for_jax()
         with model, warnings.catch_warnings():
             if numpyro:  # that chains run in turn on one device is said in `cores`
                 warnings.filterwarnings("ignore", message="There are not enough devices")

@@ -18,7 +18,7 @@ from latentscale.model.benchmarks import (
 )
 from latentscale.model.design import Design, design
 from latentscale.model.family import SKILL_FACTOR, SKILL_PAIR, declare_family, effects_of_models
-from latentscale.model.links import link_coords
+from latentscale.model.links import link_coords, with_link_constants
 from latentscale.model.maths import Named, as_data
 from latentscale.model.noise import noise_of
 from latentscale.model.regressors import Regressors, regressor_coords
@@ -80,7 +80,8 @@ def _observe(
     def at_cells(variable: Named) -> Named:
         return variable.isel({dim: cells[dim] for dim in cells if dim in variable.dims})
 
-    by_cell = {name: at_cells(value) for name, value in parameters.items()}
+    ready = with_link_constants(parameters)
+    by_cell = {name: at_cells(value) for name, value in ready.items()}
     mean = expected_score(spec, by_cell, at_cells(eta))
     benchmark = xr.DataArray(design.benchmark_of_cell, dims=(CELL,))
     items = design.scores.dataset["n_items"].isel({BENCHMARK: benchmark})

@@ -39,7 +39,7 @@ class Design:
         Whether some lineage holds more than one family; without that, a lineage level
         would only repeat the family level.
     model_of_cell, benchmark_of_cell, score_of_cell
-        The observed cells: indices and scores strictly inside (0, 1).
+        The observed cells, benchmark by benchmark: indices and scores strictly inside (0, 1).
     pulled_inside
         Cells that stood at exactly 0 or 1, as (model, benchmark).
     anchors
@@ -113,7 +113,7 @@ def design(
             f"but the spec uses {listed(spec.covariates)}."
         )
     values = inside.transpose(MODEL, BENCHMARK).to_numpy()
-    model_of_cell, benchmark_of_cell = np.nonzero(~np.isnan(values))
+    benchmark_of_cell, model_of_cell = np.nonzero(~np.isnan(values.T))
     return Design(
         scores=used,
         transform=transform,

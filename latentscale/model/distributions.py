@@ -16,10 +16,23 @@ from pytensor.tensor.random.op import RandomVariable
 from pytensor.xtensor.random import as_xrv
 from scipy.special import expit
 
+from latentscale.model.beta_density import beta_log_density
+
 
 def _whole(size: Any, *parameters: Any) -> tuple[int, ...]:
     """Return the shape to draw: where none is asked for, one draw an element, none shared."""
     return np.broadcast_shapes(*map(np.shape, parameters)) if size is None else tuple(size)
+
+
+class _MeanBetaRV(RandomVariable):
+    name = "mean_beta"
+    signature = "(),()->()"
+    dtype = "floatX"
+    _print_name = ("MeanBeta", "\\operatorname{MeanBeta}")
+
+    @classmethod
+    def rng_fn(cls, rng: np.random.Generator, mean: Any, phi: Any, size: Any) -> Any:
+        return rng.beta(mean * phi, (1 - mean) * phi, _whole(size, mean, phi))
 
 
 class _CountShareRV(RandomVariable):
@@ -56,9 +69,21 @@ class _LogitStudentTRV(RandomVariable):
         return expit(mu + sigma * rng.standard_t(nu, _whole(size, mu, sigma, nu)))
 
 
+_mean_beta = _MeanBetaRV()
 _count_share = _CountShareRV()
 _logit_normal = _LogitNormalRV()
 _logit_student_t = _LogitStudentTRV()
+
+
+class _MeanBeta(pm.Continuous):
+    rv_op = _mean_beta
+
+    @staticmethod
+    def logp(value: Any, mean: Any, phi: Any) -> Any:
+        value, mean, phi = (pt.as_tensor_variable(part) for part in (value, mean, phi))
+        if value.type.ndim == mean.type.ndim == phi.type.ndim == 1:
+            return beta_log_density(value, mean, phi)[0]
+        return pm.Beta.logp(value, mean * phi, (1 - mean) * phi)
 
 
 class _CountShare(pm.Continuous):
@@ -87,6 +112,17 @@ class _LogitStudentT(pm.Continuous):
 
 def _logit(value: Any) -> Any:
     return pt.log(value) - pt.log1p(-value)
+
+
+class MeanBeta(DimDistribution):
+    """A Beta by its mean and its precision phi = alpha + beta."""
+
+    xrv_op = as_xrv(_mean_beta)
+
+    @classmethod
+    def dist(cls, mean: Any, phi: Any, **kwargs: Any) -> Any:
+        """Return the distribution outside a model."""
+        return super().dist([mean, phi], **kwargs)
 
 
 class CountShare(DimDistribution):

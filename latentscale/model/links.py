@@ -58,6 +58,20 @@ def link_share(spec: ModelSpec, parameters: Mapping[str, Named], eta: Named) -> 
     return _LINKS[link.kind](link, parameters, eta)
 
 
+def with_link_constants(parameters: Mapping[str, Named]) -> dict[str, Named]:
+    """Return parameters with what a power link computes from its power alone.
+
+    A model computes this once for each benchmark, before parameters are spread over cells.
+    """
+    found = dict(parameters)
+    if "link_power" in found:
+        power = found["link_power"]
+        maths = maths_of(power)
+        found["link_shift"] = -maths.log(maths.expm1(_LOG_2 / power))
+        found["link_stretch"] = -0.5 / (power * maths.expm1(-_LOG_2 / power))
+    return found
+
+
 def _logistic(link: object, parameters: Mapping[str, Named], eta: Named) -> Named:
     return maths_of(eta).sigmoid(eta)
 
@@ -69,10 +83,10 @@ def _power_logistic(link: object, parameters: Mapping[str, Named], eta: Named) -
     intercept and the slopes, and the sampler crawls along that ridge.
     """
     maths = maths_of(eta)
-    power = parameters["link_power"]
-    shift = -maths.log(maths.expm1(_LOG_2 / power))
-    stretch = -0.5 / (power * maths.expm1(-_LOG_2 / power))
-    return maths.exp(-power * maths.softplus(-(shift + stretch * eta)))
+    if "link_shift" not in parameters:
+        parameters = with_link_constants(parameters)
+    line = parameters["link_shift"] + parameters["link_stretch"] * eta
+    return maths.exp(-parameters["link_power"] * maths.softplus(-line))
 
 
 def _complementary_log_log(link: object, parameters: Mapping[str, Named], eta: Named) -> Named:

@@ -8,14 +8,13 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 import numpy as np
-import pymc.dims as pmd
 import xarray as xr
 from scipy.special import betaln, gammaln
 from scipy.special import expit as expit_of
 from scipy.special import logit as logit_of
 
 from latentscale.dims import BENCHMARK, CELL
-from latentscale.model.distributions import CountShare, LogitNormal, LogitStudentT
+from latentscale.model.distributions import CountShare, LogitNormal, LogitStudentT, MeanBeta
 from latentscale.model.maths import Named, as_data, maths_of
 from latentscale.model.priors import declare
 from latentscale.spec.spec import ModelSpec
@@ -69,8 +68,7 @@ class BetaNoise(Noise):
 
     def observe(self, score: np.ndarray, mean: Named, phi: Named) -> None:
         """Add the Beta likelihood."""
-        observed = as_data(score, (CELL,))
-        pmd.Beta("score", alpha=mean * phi, beta=(1 - mean) * phi, observed=observed)
+        MeanBeta("score", mean=mean, phi=phi, observed=as_data(score, (CELL,)))
 
     def log_density(self, score: xr.DataArray, mean: xr.DataArray, phi: xr.DataArray) -> Named:
         """Return the Beta log density."""

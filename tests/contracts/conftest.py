@@ -56,7 +56,9 @@ def location_and_precision(spec: ModelSpec, score) -> list:
     """Return mu and phi of the cells, from the parameters of PyMC's own distribution."""
     kind = spec.benchmarks.likelihood.kind
     first, second = score.owner.inputs[-3:-1] if kind == "student-t" else score.owner.inputs[-2:]
-    if kind in ("beta", "beta-binomial"):
+    if kind == "beta":
+        return [first, second]
+    if kind == "beta-binomial":
         return [first / (first + second), first + second]
     return [xtm.sigmoid(first), 4 / second**2]
 
