@@ -30,8 +30,8 @@ from latentscale.analysis.folds import Fold
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 SPECS = ("latentscale", "family_flops", "pooled_flops", "family_size_tokens", "pooled_size_tokens")
-METHOD = ls.NUTS(draws=150, tune=300, chains=2, cores=1)
-QUICK = replace(METHOD, draws=100, tune=200)
+METHOD = ls.NUTS(draws=250, tune=300, chains=2, cores=1)
+QUICK = replace(METHOD, draws=150, tune=200)
 
 
 def splits(quick: bool) -> list[dict]:

@@ -36,6 +36,13 @@ METHOD = ls.NUTS(draws=300, tune=300, chains=1, cores=1)
 # What the candidates start from: the shipped spec as it was before this comparison.
 BASE: dict[str, Any] = {"priors.ceiling": {"dist": "Beta", "alpha": 18, "beta": 2}}
 
+LOWER_CEILINGS: dict[str, Any] = {"priors.ceiling": {"dist": "Beta", "alpha": 9, "beta": 1.5}}
+SIZE_AND_TOKENS: dict[str, Any] = {
+    "covariates": ["log_params", "log_tokens"],
+    "benchmarks.family_slopes": ["log_params"],
+    "benchmarks.instruct.slopes": ["log_params"],
+}
+
 # Each candidate is the base with some fields replaced, by path.
 CANDIDATES: dict[str, dict[str, Any]] = {
     "base": {},
@@ -45,20 +52,28 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     "K=1": {"skills.count": 1, "family.correlated": False},
     "K=3": {"skills.count": 3},
     "benchmark slopes": {"benchmarks.slopes": ["log_flops"]},
-    "size and tokens": {
-        "covariates": ["log_params", "log_tokens"],
-        "benchmarks.family_slopes": ["log_params"],
-        "benchmarks.instruct.slopes": ["log_params"],
-    },
+    "size and tokens": SIZE_AND_TOKENS,
     "size and tokens, benchmark slopes": {
         "covariates": ["log_params", "log_tokens"],
         "benchmarks.slopes": ["log_params", "log_tokens"],
         "benchmarks.family_slopes": ["log_params"],
         "benchmarks.instruct.slopes": ["log_params"],
     },
+    "size and tokens, lower ceilings": SIZE_AND_TOKENS | LOWER_CEILINGS,  # shipped
+    "size and tokens, lower ceilings, Student-t": SIZE_AND_TOKENS
+    | LOWER_CEILINGS
+    | {"benchmarks.likelihood": {"kind": "student-t", "shared": False}},
+    "size and tokens, lower ceilings, precision by size": SIZE_AND_TOKENS
+    | LOWER_CEILINGS
+    | {"benchmarks.precision_covariates": ["log_params"]},
+    "size and tokens, lower ceilings, skill family slopes": SIZE_AND_TOKENS
+    | LOWER_CEILINGS
+    | {"family.slopes": ["log_params"]},
+    "lower ceilings, Student-t": LOWER_CEILINGS
+    | {"benchmarks.likelihood": {"kind": "student-t", "shared": False}},
     "flops and tokens": {"covariates": ["log_flops", "log_tokens"]},
     "logistic link": {"benchmarks.link.kind": "logistic"},
-    "lower ceilings": {"priors.ceiling": {"dist": "Beta", "alpha": 9, "beta": 1.5}},  # shipped
+    "lower ceilings": LOWER_CEILINGS,
     "precision by size": {"benchmarks.precision_covariates": ["log_flops"]},
     "wider family slopes": {
         "priors.family_benchmark_slope_scale": {"dist": "HalfNormal", "sigma": 0.6}
