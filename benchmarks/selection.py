@@ -26,7 +26,9 @@ import latentscale as ls
 from latentscale.analysis.folds import Fold
 from latentscale.spec.io import spec_from_dict
 
-FOLDER = Path(__file__).parent / "runs" / "selection"
+HERE = Path(__file__).parent
+FOLDER = HERE / "runs" / "selection"
+RECORD = HERE / "results" / "selection.csv"  # what SELECTION.md shows
 SEED = 20261122
 V1 = ("arc", "hellaswag", "mmlu", "truthfulqa", "winogrande", "gsm8k")
 V2 = ("ifeval", "bbh", "math_lvl5", "gpqa", "musr", "mmlu_pro")
@@ -138,10 +140,7 @@ def run(names: list[str], base: str, workers: int, only: list[str]) -> None:
                 folder=FOLDER / "folds",
                 progress=False,
             )
-            FOLDER.mkdir(parents=True, exist_ok=True)
-            cells.assign(candidate=name, base=base, digest=spec.digest, table=table).to_csv(
-                FOLDER / f"{spec.digest}-{table}.csv", index=False
-            )
+            record(cells, {"base": base, "candidate": name, "table": table})
             print(name, table, line(cells), flush=True)
 
 
@@ -163,18 +162,23 @@ def figures(cells: pd.DataFrame) -> dict[str, float]:
         "width": 100 * (cells["upper"] - cells["lower"]).mean(),
         "crps": 100 * cells["crps"].groupby(cells["family"]).mean().mean(),
         "log score": cells["log_score"].mean(),
-        "max R-hat": cells["max_rhat"].max(),
     }
+
+
+def record(cells: pd.DataFrame, about: dict[str, str]) -> None:
+    """Keep the figures of one run, in place of those of an earlier run of the same."""
+    row = pd.DataFrame([about | figures(cells)])
+    if RECORD.is_file():
+        kept = pd.read_csv(RECORD)
+        again = (kept[list(about)] == pd.Series(about)).all(axis=1)
+        row = pd.concat([kept[~again], row])
+    RECORD.parent.mkdir(exist_ok=True)
+    row.sort_values(["table", "mae"]).round(4).to_csv(RECORD, index=False)
 
 
 def table() -> str:
     """Return what was run so far as a Markdown table."""
-    rows = []
-    for file in sorted(FOLDER.glob("*.csv")):
-        cells = pd.read_csv(file)
-        about = {key: cells[key].iloc[0] for key in ("base", "candidate", "table")}
-        rows.append({**about, **figures(cells)})
-    frame = pd.DataFrame(rows).sort_values(["table", "mae"])
+    frame = pd.read_csv(RECORD).sort_values(["table", "mae"])
     head = "| " + " | ".join(frame.columns) + " |\n|" + "---|" * len(frame.columns)
     body = [
         "| " + " | ".join(f"{v:.3f}" if isinstance(v, float) else str(v) for v in row) + " |"
@@ -185,7 +189,6 @@ def table() -> str:
 
 def write() -> None:
     """Write SELECTION.md: how, the table of what was run, and what was concluded."""
-    here = Path(__file__).parent
     made = (
         f"`python benchmarks/selection.py <candidates>`, seed {SEED}; {METHOD.chains} chain of "
         f"{METHOD.tune} + {METHOD.draws} draws a fit; latentscale {version('latentscale')}, pymc "
@@ -194,9 +197,9 @@ def write() -> None:
         "over families; coverage over cells."
     )
     about = __doc__.split("\n\n")[1]
-    notes = (here / "selection_notes.md").read_text().strip()
+    notes = (HERE / "selection_notes.md").read_text().strip()
     text = "\n\n".join(["# How the recommended spec was chosen", about, made, table(), notes])
-    (here / "SELECTION.md").write_text(text + "\n")
+    (HERE / "SELECTION.md").write_text(text + "\n")
 
 
 def main() -> None:

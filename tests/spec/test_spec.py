@@ -182,7 +182,7 @@ def test_a_spec_is_a_key_and_prints() -> None:
     spec = load_spec("latentscale")
     assert {spec: 1}[load_spec("latentscale")] == 1
     shown = str(spec)
-    for part in ("log_flops", "anchored", "partial", "lineage", "power-logistic", spec.digest):
+    for part in ("log_tokens", "anchored", "partial", "lineage", "power-logistic", spec.digest):
         assert part in shown
 
 
