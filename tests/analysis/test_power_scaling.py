@@ -77,9 +77,9 @@ def conjugate(
 ) -> Callable[..., Fit]:
     """Return a maker of fits with exact draws of a posterior in closed form.
 
-    Twenty-five theta_i ~ N(4, 1), each with one y = 0 ~ N(theta_i, 1): prior and data conflict. Forty
-    phi_i ~ N(0, 30), each with one y = 0 ~ N(phi_i, 1): their priors say nothing. All are
-    independent, so the other priors and likelihoods are noise to each.
+    Twenty-five theta_i ~ N(4, 1), each with one y = 0 ~ N(theta_i, 1): prior and data conflict.
+    Twenty-five phi_i ~ N(0, 30), each with one y = 0 ~ N(phi_i, 1): their priors say nothing.
+    All are independent, so the other priors and likelihoods are noise to each.
     """
     base = prior_fit(quick_spec, small_scores, draws=30)
 
