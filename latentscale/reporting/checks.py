@@ -66,7 +66,8 @@ def ranks_in_words(p_value: float) -> str:
     verdict = (
         "not uniform: intervals are off" if p_value < _P_LIMIT else "uniform, as they should be"
     )
-    return f"{verdict} (p = {p_value:.3f})"
+    shown = "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
+    return f"{verdict} ({shown})"
 
 
 def outliers(found: FitCheck) -> tuple[Block, ...]:
