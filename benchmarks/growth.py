@@ -65,12 +65,12 @@ def peak_megabytes() -> float:
 def measure(models: int, benchmarks: int, seed: int) -> dict[str, float]:
     """Compile the density of one table and time its gradient."""
     import latentscale as ls
-    from latentscale.inference.target import target_of
+    from latentscale.inference.posterior_density import posterior_density
 
     scores = ls.Scores.from_frame(made_up(models, benchmarks, seed))
     before = peak_megabytes()
     start = time.process_time()
-    density = target_of(ls.build(ls.load_spec(SPEC), scores))
+    density = posterior_density(ls.build(ls.load_spec(SPEC), scores))
     rng = np.random.default_rng(seed)
     points = density.start + 0.1 * rng.standard_normal((4, density.size))
     density.value_and_gradient(points[0])

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _ABSENT = "–"
+_SENTENCE = 60  # letters from which a cell holds a sentence
+_SENTENCE_WIDTH = "16rem"
 
 
 def facts_table(title: str, facts: Mapping[str, str]) -> str:
@@ -90,8 +92,10 @@ def _row(row: Sequence[object], align: Sequence[str], decimals: int) -> str:
     cells = []
     for place, (value, side) in enumerate(zip(row, align, strict=True)):
         tag, scope = ("th", ' scope="row"') if place == 0 else ("td", "")
-        text = escape(shown(value, decimals))
-        cells.append(f'<{tag}{scope} style="text-align:{side}">{text}</{tag}>')
+        text = shown(value, decimals)
+        # On a narrow screen a sentence would be squeezed to one word a line.
+        room = f";min-width:{_SENTENCE_WIDTH}" if len(text) > _SENTENCE else ""
+        cells.append(f'<{tag}{scope} style="text-align:{side}{room}">{escape(text)}</{tag}>')
     return f"<tr>{''.join(cells)}</tr>"
 
 

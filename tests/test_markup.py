@@ -143,3 +143,12 @@ def test_specs_show_what_they_are() -> None:
     assert "cai2025" in text
     assert "4, anchored" in text
     assert "logistic link" in text
+
+
+def test_a_sentence_in_a_cell_has_room() -> None:
+    table = pd.DataFrame(
+        {"name": ["a"], "advice": ["check the prompt and how answers were read. " * 2]}
+    )
+    made = data_table(table)
+    assert made.count("min-width") == 1
+    assert "min-width" not in data_table(table.assign(advice="short"))

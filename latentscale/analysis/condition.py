@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -92,7 +93,7 @@ class Conditioning:
         weights and over each family's candidates.
     pareto_k
         Shape of the tail of the posterior draws' weights (PSIS); above 0.7 they are not to be
-        trusted. NaN where there are too few draws to tell.
+        trusted. NaN where there are too few draws to tell, or no tail.
     index
         Posterior draw that each sample of the forecast rests on.
     """
@@ -370,8 +371,10 @@ def _smoothed(level: Floats) -> tuple[Floats, float]:
     if len(level) >= _FEWEST_TO_SMOOTH and np.ptp(level) > 0:
         import arviz_stats  # noqa: F401  (registers the accessor)
 
-        smoothed, shape = xr.DataArray(-level, dims=(SAMPLE,)).azstats.psislw(dim=SAMPLE)
-        level, pareto_k = np.asarray(smoothed.values, dtype=float), float(shape)
+        # Where the largest weights are all alike there is no tail to smooth: ValueError.
+        with suppress(ValueError):
+            smoothed, shape = xr.DataArray(-level, dims=(SAMPLE,)).azstats.psislw(dim=SAMPLE)
+            level, pareto_k = np.asarray(smoothed.values, dtype=float), float(shape)
     weight = np.exp(level - level.max())
     return weight / weight.sum(), pareto_k
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from html import escape
 
 import arviz_stats as azs
+import numpy as np
 import pandas as pd
 import xarray as xr
 
-from latentscale.dims import CHAIN, DRAW, LOG_LIKELIHOOD
+from latentscale.dims import CELL, CHAIN, DRAW, LOG_LIKELIHOOD
 from latentscale.markup import bullets, data_table
 from latentscale.posterior.convergence import Convergence
 from latentscale.posterior.fit import Fit
@@ -36,8 +37,8 @@ class Diagnosis:
     max_rhat, min_ess
         Worst figures over all parameters.
     high_pareto_k
-        Scores whose leave-one-out weight is too heavy-tailed (Pareto k above 0.7): each
-        one alone moves the posterior. They do not make a fit fail.
+        Scores whose leave-one-out weight is too heavy-tailed (Pareto k above 0.7, or not a
+        number): each one alone moves the posterior. They do not make a fit fail.
     advice
         What to do, one step an entry; empty where all is well.
     """
@@ -120,14 +121,35 @@ def _by_variable(found: Convergence) -> pd.DataFrame:
 
 
 def _high_pareto_k(fit: Fit, found: Convergence) -> int:
-    """Count scores whose PSIS leave-one-out weights are unreliable (Vehtari et al. 2024)."""
-    group = fit.tree[LOG_LIKELIHOOD].to_dataset()
-    draws = group.sizes[CHAIN] * group.sizes[DRAW]
+    """Count scores whose PSIS leave-one-out weights are unreliable (Vehtari et al. 2024).
+
+    One whose k is not a number (a density that is 0 at some draw, a tail too short) counts as
+    unreliable; one whose density is the same at every draw has equal weights, which are fine.
+    """
+    logs = fit.tree[LOG_LIKELIHOOD].to_dataset()["score"]
+    draws = logs.sizes[CHAIN] * logs.sizes[DRAW]
     if not fit.is_posterior or draws < _MIN_DRAWS:
         return 0
-    efficiency = min(float(found.table["ess_bulk"].mean()) / draws, 1.0)
-    tree = xr.DataTree.from_dict({LOG_LIKELIHOOD: group})
+    efficiency = float(found.table["ess_bulk"].mean()) / draws
+    efficiency = min(efficiency, 1.0) if np.isfinite(efficiency) else 1.0
+    varies = (logs.max((CHAIN, DRAW), skipna=False) != logs.min((CHAIN, DRAW), skipna=False)).values
+    pareto_k = _pareto_k(logs[{CELL: varies}], efficiency)
+    return int(np.sum(~(pareto_k <= PARETO_K_LIMIT)))
+
+
+def _pareto_k(logs: xr.DataArray, efficiency: float) -> np.ndarray:
+    """Return Pareto k of each cell's leave-one-out weights; NaN where it cannot be fitted."""
+    if not logs.sizes[CELL]:
+        return np.zeros(0)
+    tree = xr.DataTree.from_dict({LOG_LIKELIHOOD: xr.Dataset({"score": logs})})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the warning is the count that this returns
-        result = azs.loo(tree, pointwise=True, var_name="score", reff=efficiency)
-    return int((result.pareto_k > PARETO_K_LIMIT).sum())
+        try:
+            found = azs.loo(tree, pointwise=True, var_name="score", reff=efficiency)
+        except ValueError:  # of one cell whose tail is all one value; the others have their k
+            count = logs.sizes[CELL]
+            if count == 1:
+                return np.array([np.nan])
+            halves = (slice(None, count // 2), slice(count // 2, None))
+            return np.concatenate([_pareto_k(logs[{CELL: h}], efficiency) for h in halves])
+    return np.asarray(found.pareto_k.values, dtype=float)

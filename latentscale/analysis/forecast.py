@@ -32,7 +32,7 @@ from latentscale.model.benchmarks import expected_score, linear_predictor, preci
 from latentscale.model.family import FAMILY_VARIABLES, effects_of_models
 from latentscale.model.noise import BetaNoise, Noise, noise_of
 from latentscale.model.skills import latent_skill
-from latentscale.model.undisclosed import LOG_TOKENS, regressors_of_rows
+from latentscale.model.undisclosed import LOG_TOKENS, regressors_of_rows, with_drawn_tokens
 from latentscale.model.unseen import draw_new_families, scaled
 from latentscale.posterior.convert import parameters_of, with_floor
 from latentscale.posterior.fit import Fit
@@ -76,6 +76,9 @@ class Forecast:
     conditioning
         How scores given for the rows were used, and the effective sample size that left; None
         where none was given that the fit has not seen.
+    token_draws
+        Trillions of training tokens of the rows that do not tell them, as drawn from the prior
+        or the posterior, dims (sample, model); None where all tell them.
     """
 
     draws: xr.DataArray
@@ -86,6 +89,7 @@ class Forecast:
     noise: Noise = _BETA
     skill_draws: xr.DataArray | None = None
     conditioning: Conditioning | None = None
+    token_draws: xr.DataArray | None = None
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
         """Return one row a model and benchmark.
@@ -139,8 +143,10 @@ class Forecast:
             if given is None
             else f" given {given.n_scores} scores ({given.method}, ESS {given.ess:.0f})"
         )
+        drawn = self.token_draws
+        untold = "" if drawn is None else f", tokens of {drawn.sizes[MODEL]} drawn,"
         return (
-            f"Forecast of {sizes[MODEL]} models on {sizes[BENCHMARK]} benchmarks{told}, "
+            f"Forecast of {sizes[MODEL]} models on {sizes[BENCHMARK]} benchmarks{told},{untold} "
             f"{sizes[SAMPLE]} draws; see .table(prob=0.9), .draws, .mean_draws"
         )
 
@@ -158,11 +164,13 @@ def predict(
     A row of a fitted model uses that model's own latents. Another member of a fitted family
     uses the family's. A new family is drawn round its lineage if that was fitted, else from
     the population; rows of one new family share the draw, and new families of one new
-    lineage share the lineage's.
+    lineage share the lineage's. Where the spec estimates undisclosed tokens, a row may leave
+    tokens_t empty: its tokens are then drawn from the prior ``log_tokens``.
 
     Scores in the table that the fit has not seen condition the forecast without a refit
     (few-shot): scores of new models, and further benchmarks of fitted ones. They move the
-    latents of their families and models, and weigh the posterior draws; they do not move
+    latents of their families and models, and weigh the posterior draws (with the tokens of
+    models that do not tell them, so that scores speak of those as well); they do not move
     other fitted families except through those weights. The forecast of a benchmark whose
     score is given is that of a second measurement. Exact 0 and 1 are pulled inside by half an
     item, as in a fit.
@@ -233,6 +241,7 @@ def forecast_rows(
     _refuse_unknown_tokens(fit, planned)
     _refuse_altered(fit.scores, planned)
     draws = with_floor(fit.samples, fit.scores.dataset["floor"])
+    draws = with_drawn_tokens(fit.spec, draws, planned, rng)
     given = None if few_shot is None else condition(fit, draws, planned, few_shot, rng)
     if given is not None:
         draws = draws.isel({SAMPLE: given.report.index}).drop_vars(SAMPLE, errors="ignore")
@@ -261,6 +270,7 @@ def forecast_rows(
         noise=noise,
         skill_draws=None if skill is None else _named_skill(skill),
         conditioning=None if given is None else given.report,
+        token_draws=_drawn_tokens(draws, planned),
     )
 
 
@@ -352,15 +362,24 @@ def _basis(fit: Fit, planned: xr.Dataset) -> list[str]:
     return [basis(str(m), str(f), str(g)) for m, f, g in rows]
 
 
+def _drawn_tokens(draws: xr.Dataset, planned: xr.Dataset) -> xr.DataArray | None:
+    untold = [str(name) for name in planned[MODEL].values[planned["tokens"].isnull().values]]
+    if LOG_TOKENS not in draws or not untold:
+        return None
+    logs = draws[LOG_TOKENS].sel({UNDISCLOSED: untold}).rename({UNDISCLOSED: MODEL})
+    tokens = xr.apply_ufunc(np.exp, logs).transpose(SAMPLE, MODEL)
+    return tokens.reset_coords(drop=True).rename("tokens")
+
+
 def _refuse_unknown_tokens(fit: Fit, planned: xr.Dataset) -> None:
     unknown = planned["tokens"].isnull()
-    if LOG_TOKENS in fit.posterior:  # fitted models whose tokens were estimated
-        unknown = unknown & ~planned[MODEL].isin(fit.posterior[UNDISCLOSED].values)
-    if fit.spec.needs_tokens and bool(unknown.any()):
+    told = not fit.spec.needs_tokens or fit.spec.undisclosed.kind == "estimated"
+    if not told and bool(unknown.any()):
         names = planned[MODEL].values[unknown.values]
         raise DataError(
             f'The spec "{fit.spec.name}" needs training tokens, but tokens_t is empty for '
-            f"{listed(names)}. Give tokens in trillions, or fit a spec on log_params alone."
+            f"{listed(names)}. Give tokens in trillions, fit a spec on log_params alone, or one "
+            'with undisclosed = {kind = "estimated"}, which draws them from a prior.'
         )
 
 

@@ -17,13 +17,13 @@ import xarray as xr
 
 from latentscale.data.scores import Scores
 from latentscale.dims import BENCHMARK, CELL, FAMILY, LINEAGE, MODEL, SAMPLE, SKILL
-from latentscale.errors import DataError, listed
 from latentscale.model.benchmarks import expected_score, linear_predictor, precision
 from latentscale.model.design import pull_inside
 from latentscale.model.family import FAMILY_VARIABLES, effects_of_models
 from latentscale.model.noise import Noise, noise_of
-from latentscale.model.regressors import Regressors, regressors
+from latentscale.model.regressors import Regressors
 from latentscale.model.skills import latent_skill
+from latentscale.model.undisclosed import regressors_of_rows
 from latentscale.model.unseen import raw_of_terms, raw_template, terms_of_raw
 from latentscale.posterior.convert import parameters_of
 from latentscale.posterior.fit import Fit
@@ -183,17 +183,11 @@ def local_problem(fit: Fit, draws: xr.Dataset, group: Group) -> LocalProblem:
     group
         From `groups_of`.
     """
-    unknown = group.rows["tokens"].isnull().values
-    if fit.spec.needs_tokens and unknown.any():
-        raise DataError(
-            "Scores cannot condition a family some of whose fitted models do not disclose their "
-            f"training tokens: {listed(group.rows[MODEL].values[unknown])}. Leave the scores out "
-            'of this table, or fit with undisclosed = {kind = "leave-out"}.'
-        )
     template, known = _template(fit, draws, group)
     count = draws.sizes[SAMPLE]
     start = _start(fit, draws, group, template)
-    parts = regressors(fit.spec, fit.transform.apply(group.rows), group.rows["instruct"])
+    # A posterior draw holds the tokens that models do not tell; given those it is as any other.
+    parts = regressors_of_rows(fit.spec, fit.transform, group.rows, draws)
     begin = _unpack(template, start)
 
     def at(raw: xr.Dataset) -> Floats:

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any
 
-import arviz_stats as azs
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from latentscale.analysis.forecast import predict
 from latentscale.analysis.leave_one_out import refuse_few_draws
-from latentscale.dims import CELL, CHAIN, DRAW, LOG_LIKELIHOOD, LOG_PRIOR, POSTERIOR, SAMPLE
+from latentscale.analysis.power_scaling import (
+    CONSTANT,
+    QUANTITY,
+    index_noise,
+    sensitivity_index,
+)
+from latentscale.dims import CELL, CHAIN, DRAW, LOG_LIKELIHOOD, LOG_PRIOR, SAMPLE, checked_seed
 from latentscale.errors import FitError, LatentscaleError, SpecError, listed, nearest
 from latentscale.posterior.fit import Fit
 
 FORECAST = "expected score"
 CONFLICT = "prior-data conflict"
 STRONG_PRIOR = "strong prior or weak data"
+UNTOLD = "prior counts, scores' part within noise"
 LIMIT = 0.05
-_CONSTANT = 1e-12
-_ALPHAS = (0.99, 1.01)
 
 
 @dataclass(frozen=True)
@@ -34,16 +36,17 @@ class Sensitivity:
     Attributes
     ----------
     table
-        One row a quantity: variable, where, prior and likelihood (sensitivity: distance that
-        the posterior moves per doubling of the component's strength, 0 for none), prior_shift
-        and likelihood_shift (change of the mean per doubling, in posterior standard
-        deviations), diagnosis (empty where both are fine) and driver (the prior that moves it
-        most; empty unless the prior moves it by more than `limit`).
+        One row a quantity: variable, where; prior and likelihood (sensitivity: distance that
+        the posterior moves per doubling of the component's strength), each with _noise (what
+        Monte Carlo error alone would reach, 99% quantile) and _shift (change of the mean per
+        doubling, in posterior standard deviations); diagnosis (empty unless the prior counts)
+        and driver (the prior that moves it most; empty unless the prior counts).
     by_prior
-        One row a prior: prior, largest (sensitivity over all quantities), variable and where of
-        that quantity, moved (number of quantities moved by more than `limit`).
+        One row a prior: prior, largest (sensitivity over all quantities) and its noise,
+        variable and where of that quantity, moved (number of quantities for which it counts).
     limit
-        Sensitivity from which a component counts (Kallioinen et al. 2024: 0.05).
+        A component counts for a quantity where its sensitivity exceeds the limit by more than
+        the noise (the limit of Kallioinen et al. 2024: 0.05).
     advice
         What to do, one step an entry.
     """
@@ -61,10 +64,12 @@ class Sensitivity:
 
     def __str__(self) -> str:
         counts = self.table["diagnosis"].value_counts()
+        untold = counts.get(UNTOLD, 0)
         head = (
             f"Power-scaling sensitivity of {len(self.table)} quantities: "
             f"{counts.get(CONFLICT, 0)} with a {CONFLICT}, "
             f"{counts.get(STRONG_PRIOR, 0)} with a {STRONG_PRIOR}"
+            + (f", {untold} of which only the prior's part is clear" if untold else "")
         )
         return "\n".join([head, *(f"  - {line}" for line in self.advice)])
 
@@ -105,7 +110,7 @@ def sensitivity(
     limit
         Sensitivity from which a component counts.
     seed
-        Seed of the forecasts.
+        Seed of the forecasts and of the noise estimate.
 
     Returns
     -------
@@ -131,19 +136,44 @@ def sensitivity(
         "prior": sum((log_priors[name] for name in scaled[1:]), log_priors[scaled[0]]),
         "likelihood": fit.tree[LOG_LIKELIHOOD].to_dataset()["score"].sum(CELL),
     }
-    table = _frame_of(quantities)
+    found = flat(quantities)
+    rng = np.random.default_rng(checked_seed(seed))
+    table = pd.DataFrame({name: found[name].values for name in ("variable", "where")})
     for name, logs in components.items():
-        table[name] = _sensitivities(quantities, logs)
-        table[f"{name}_shift"] = _shifts(quantities, logs)
-    singles = pd.DataFrame({name: _sensitivities(quantities, log_priors[name]) for name in scaled})
-    moved = table["prior"] >= limit
-    weak = table["likelihood"] < limit
-    table["diagnosis"] = np.select([moved & ~weak, moved & weak], [CONFLICT, STRONG_PRIOR], "")
-    table["driver"] = singles.idxmax(axis="columns").where(moved, "")
-    columns = ["variable", "where", "prior", "likelihood", "prior_shift", "likelihood_shift"]
-    table = table[[*columns, "diagnosis", "driver"]]
-    by_prior = _by_prior(singles, table, limit)
+        table[name] = sensitivity_index(found, logs)
+        table[f"{name}_noise"] = index_noise(found, logs, rng)
+        table[f"{name}_shift"] = _shifts(found, logs)
+    singles = pd.DataFrame({name: sensitivity_index(found, log_priors[name]) for name in scaled})
+    noises = _noises(found, singles, log_priors, limit, rng)
+    table["diagnosis"] = _diagnoses(table, limit)
+    table["driver"] = singles.idxmax(axis="columns").where(table["diagnosis"] != "", "")
+    by_prior = _by_prior(singles, noises, table, limit)
     return Sensitivity(table, by_prior, float(limit), _advice(table, by_prior, limit))
+
+
+def _noises(
+    quantities: xr.DataArray,
+    singles: pd.DataFrame,
+    log_priors: dict[str, xr.DataArray],
+    limit: float,
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """Return the noise of each prior's index, where it can matter: NaN below the limit."""
+    found = pd.DataFrame(np.nan, index=singles.index, columns=singles.columns)
+    for name in singles:
+        index = singles[name].to_numpy()
+        asked = (index >= limit) | (index == index.max())
+        noise = index_noise(quantities[{QUANTITY: asked}], log_priors[str(name)], rng)
+        found.loc[asked, name] = noise
+    return found
+
+
+def _diagnoses(table: pd.DataFrame, limit: float) -> np.ndarray:
+    """Return the diagnosis of each quantity, empty unless the prior counts beyond its noise."""
+    counts = table["prior"] - table["prior_noise"] >= limit
+    told = table["likelihood"] - table["likelihood_noise"] >= limit
+    weak = table["likelihood"] < limit
+    return np.select([counts & told, counts & weak, counts], [CONFLICT, STRONG_PRIOR, UNTOLD], "")
 
 
 def quantities_of(
@@ -186,13 +216,13 @@ def flat(quantities: xr.Dataset) -> xr.DataArray:
         stacked = draws.stack(quantity=rest, create_index=False) if rest else draws
         labels = _labels(draws, [str(dim) for dim in rest])
         bare = stacked.drop_vars([c for c in stacked.coords if c not in (CHAIN, DRAW)])
-        bare = bare if rest else bare.expand_dims("quantity")
+        bare = bare if rest else bare.expand_dims(QUANTITY)
         named = bare.assign_coords(
-            variable=("quantity", [str(name)] * len(labels)), where=("quantity", labels)
+            variable=(QUANTITY, [str(name)] * len(labels)), where=(QUANTITY, labels)
         )
-        parts.append(named.rename(None).transpose(CHAIN, DRAW, "quantity"))
-    joined = xr.concat(parts, dim="quantity")
-    return joined[{"quantity": (joined.std((CHAIN, DRAW)) > _CONSTANT).values}]
+        parts.append(named.rename(None).transpose(CHAIN, DRAW, QUANTITY))
+    joined = xr.concat(parts, dim=QUANTITY)
+    return joined[{QUANTITY: (joined.std((CHAIN, DRAW)) > CONSTANT).values}]
 
 
 def _labels(draws: xr.DataArray, dims: list[str]) -> list[str]:
@@ -202,18 +232,13 @@ def _labels(draws: xr.DataArray, dims: list[str]) -> list[str]:
     return [", ".join(str(part) for part in place) for place in index]
 
 
-def _frame_of(quantities: xr.Dataset) -> pd.DataFrame:
-    found = flat(quantities)
-    return pd.DataFrame({name: found[name].values for name in ("variable", "where")})
-
-
 def _log_priors(fit: Fit) -> dict[str, xr.DataArray]:
     """Return log prior densities of top-level parameters, summed over what varies."""
     group = fit.tree[LOG_PRIOR].to_dataset()
     found = {}
     for name, density in group.data_vars.items():
         # What is constant by construction (an anchor's loading) has no say in the weights.
-        varies = density.std((CHAIN, DRAW)) > _CONSTANT
+        varies = density.std((CHAIN, DRAW)) > CONSTANT
         inside = density.where(np.isfinite(density) & varies, 0.0)
         found[str(name)] = inside.sum([dim for dim in density.dims if dim not in (CHAIN, DRAW)])
     if not found:
@@ -237,34 +262,18 @@ def _named(names: Sequence[str] | None, allowed: list[str], what: str) -> list[s
     return list(names)
 
 
-def _sensitivities(quantities: xr.Dataset, logs: xr.DataArray) -> np.ndarray:
-    """Return the power-scaling sensitivity of each quantity to one component."""
-    draws = flat(quantities).drop_vars(["variable", "where"])
-    group: dict[str, Any] = {
-        POSTERIOR: xr.Dataset({"q": draws}),
-        LOG_LIKELIHOOD: xr.Dataset({"component": logs.transpose(CHAIN, DRAW)}),
-    }
-    if float(logs.std()) < _CONSTANT:
-        return np.zeros(draws.sizes["quantity"])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        found = azs.psense(
-            xr.DataTree.from_dict(group), group="likelihood", alphas=_ALPHAS, sample_dims=None
-        )
-    return found["q"].values
-
-
-def _shifts(quantities: xr.Dataset, logs: xr.DataArray) -> np.ndarray:
+def _shifts(draws: xr.DataArray, logs: xr.DataArray) -> np.ndarray:
     """Return the change of each mean per doubling of a component, in standard deviations.
 
     The derivative of a mean with respect to the power is its covariance with the log density.
     """
-    draws = flat(quantities)
     covariance = xr.cov(draws, logs, dim=(CHAIN, DRAW))
     return (np.log(2) * covariance / draws.std((CHAIN, DRAW))).values
 
 
-def _by_prior(singles: pd.DataFrame, table: pd.DataFrame, limit: float) -> pd.DataFrame:
+def _by_prior(
+    singles: pd.DataFrame, noises: pd.DataFrame, table: pd.DataFrame, limit: float
+) -> pd.DataFrame:
     rows = []
     for name in singles:
         worst = int(singles[name].to_numpy().argmax())
@@ -272,9 +281,10 @@ def _by_prior(singles: pd.DataFrame, table: pd.DataFrame, limit: float) -> pd.Da
             {
                 "prior": str(name),
                 "largest": float(singles[name].iloc[worst]),
+                "noise": float(noises[name].iloc[worst]),
                 "variable": table["variable"].iloc[worst],
                 "where": table["where"].iloc[worst],
-                "moved": int((singles[name] >= limit).sum()),
+                "moved": int((singles[name] - noises[name] >= limit).sum()),
             }
         )
     found = pd.DataFrame(rows)
@@ -283,9 +293,22 @@ def _by_prior(singles: pd.DataFrame, table: pd.DataFrame, limit: float) -> pd.Da
 
 def _advice(table: pd.DataFrame, by_prior: pd.DataFrame, limit: float) -> tuple[str, ...]:
     lines = []
-    for diagnosis, step in (
-        (CONFLICT, "prior and scores pull apart: check that the prior says what you mean"),
-        (STRONG_PRIOR, "the scores tell little, so the prior decides: state it as an assumption"),
+    for diagnosis, what, step in (
+        (
+            CONFLICT,
+            f"with a {CONFLICT}",
+            "prior and scores pull apart: check that the prior says what you mean",
+        ),
+        (
+            STRONG_PRIOR,
+            f"with a {STRONG_PRIOR}",
+            "the scores tell little, so the prior decides: state it as an assumption",
+        ),
+        (
+            UNTOLD,
+            "that the prior moves, the scores' part within noise",
+            "sample more draws to tell whether the scores say much as well",
+        ),
     ):
         rows = table[table["diagnosis"] == diagnosis].sort_values("prior", ascending=False)
         if len(rows):
@@ -293,9 +316,9 @@ def _advice(table: pd.DataFrame, by_prior: pd.DataFrame, limit: float) -> tuple[
                 f"{r.variable} [{r.where}]" if r.where else str(r.variable)
                 for r in rows.itertuples()
             ]
-            lines.append(f"{len(rows)} quantities with a {diagnosis} ({listed(names, 4)}): {step}.")
+            lines.append(f"{_counted(len(rows))} {what} ({listed(names, 4)}): {step}.")
     forecasts = table[table["variable"] == FORECAST]
-    moved = int((forecasts["prior"] >= limit).sum())
+    moved = int((forecasts["diagnosis"] != "").sum())
     if len(forecasts):
         lines.append(
             f"{moved} of {len(forecasts)} forecasts move with the priors"
@@ -306,6 +329,17 @@ def _advice(table: pd.DataFrame, by_prior: pd.DataFrame, limit: float) -> tuple[
             )
         )
     if len(lines) and (by_prior["moved"] > 0).any():
-        top = by_prior.iloc[0]
+        top = by_prior[by_prior["moved"] > 0].iloc[0]
         lines.append(f'The prior of "{top["prior"]}" moves the most.')
+    unclear = int(((table["prior"] >= limit) & (table["diagnosis"] == "")).sum())
+    if unclear:
+        lines.append(
+            f"{_counted(unclear)} above the limit of {limit:g} by less than the Monte "
+            f"Carlo noise (up to {table['prior_noise'].max():.2f}), of which nothing is said; "
+            "four times the draws halve the noise."
+        )
     return tuple(lines)
+
+
+def _counted(count: int) -> str:
+    return f"{count} quantity" if count == 1 else f"{count} quantities"

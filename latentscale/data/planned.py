@@ -69,7 +69,9 @@ def planned_models(
         dataset = dataset.assign_coords({BENCHMARK: np.array(given, np.str_)})
         dataset["score"] = ((MODEL, BENCHMARK), table.scores.to_numpy(dtype=float))
     # Checked before each family gets its one lineage, so that a disagreement is still seen.
-    odd = model_findings(dataset_of_models(stated_rows))
+    stated = model_findings(dataset_of_models(stated_rows))
+    # What is said there of rows without tokens is about fits; a forecast draws them or refuses.
+    odd = [finding for finding in stated if finding.code != "unknown-tokens"]
     contradicted = _contradictions(table.models, lineages)
     found: list[Finding] = [*findings, *table.findings, *contradicted, *odd]
     emit(found, about="Rows to forecast were read")

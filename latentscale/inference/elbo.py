@@ -8,7 +8,7 @@ from typing import Protocol, Self
 
 import numpy as np
 
-from latentscale.inference.target import Target
+from latentscale.inference.posterior_density import PosteriorDensity
 
 _TRIAL_RATES = (0.1, 0.03, 0.01)
 _TRIAL_STEPS = 100
@@ -80,7 +80,7 @@ class Ascent[Normal: Approximation]:
 class _Climber[Normal: Approximation]:
     """Adam (Kingma and Ba 2015) on one-draw gradients of the ELBO."""
 
-    def __init__(self, density: Target, start: Normal, rng: np.random.Generator) -> None:
+    def __init__(self, density: PosteriorDensity, start: Normal, rng: np.random.Generator) -> None:
         self.normal = start
         self._density = density
         self._rng = rng
@@ -106,7 +106,7 @@ class _Climber[Normal: Approximation]:
 
 
 def climb[Normal: Approximation](
-    density: Target,
+    density: PosteriorDensity,
     start: Normal,
     rng: np.random.Generator,
     *,
@@ -173,7 +173,7 @@ def _window[Normal: Approximation](
 
 
 def _best_rate[Normal: Approximation](
-    density: Target, start: Normal, rng: np.random.Generator
+    density: PosteriorDensity, start: Normal, rng: np.random.Generator
 ) -> float:
     """Return the rate that climbs highest in a short trial (Kucukelbir et al. 2017, sec. 2.6)."""
     reached = []

@@ -13,8 +13,8 @@ from latentscale.errors import FitError
 from latentscale.inference.importance import importance_weights, weight_stats
 from latentscale.inference.method import Method
 from latentscale.inference.mode import ascend
+from latentscale.inference.posterior_density import PosteriorDensity, posterior_density
 from latentscale.inference.progress import WorkProgress
-from latentscale.inference.target import Target, target_of
 from latentscale.model.build import build_design
 from latentscale.model.design import Design
 from latentscale.posterior.draws import Draws
@@ -65,7 +65,7 @@ class Laplace(Method):
     def draw(self, spec: ModelSpec, design: Design, *, seed: int, progress: bool) -> Draws:
         """Find the mode, and draw from the normal round it."""
         start = time.perf_counter()
-        density = target_of(build_design(spec, design))
+        density = posterior_density(build_design(spec, design))
         _refuse_large(density)
         compiled = time.perf_counter()
         with WorkProgress(3, "Laplace", "stages", enabled=progress) as shown:
@@ -104,7 +104,7 @@ def _faults(floored: int, gradient: float) -> tuple[str, ...]:
     return ()
 
 
-def _refuse_large(density: Target) -> None:
+def _refuse_large(density: PosteriorDensity) -> None:
     if density.size > MAX_PARAMETERS:
         raise FitError(
             f"Laplace needs the full {density.size} x {density.size} Hessian of this model; it "
@@ -112,7 +112,9 @@ def _refuse_large(density: Target) -> None:
         )
 
 
-def _at_mode(density: Target, point: np.ndarray) -> tuple[np.ndarray, np.ndarray, int, float]:
+def _at_mode(
+    density: PosteriorDensity, point: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, int, float]:
     """Polish a mode by Newton steps.
 
     Returns
@@ -134,7 +136,7 @@ def _at_mode(density: Target, point: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return point, factor, floored, float(np.abs(gradient).max())
 
 
-def hessian(density: Target, point: np.ndarray) -> np.ndarray:
+def hessian(density: PosteriorDensity, point: np.ndarray) -> np.ndarray:
     """Return the Hessian of the log density by central differences of its gradient."""
     columns = np.empty((density.size, density.size))
     for index in range(density.size):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize
 
-from latentscale.inference.target import Target
+from latentscale.inference.posterior_density import PosteriorDensity
 
 _WORSE_THAN_ANY = 1e300
 _GRADIENT_TOLERANCE = 1e-3
@@ -38,7 +38,9 @@ class Trajectory:
         return self.points[-1]
 
 
-def ascend(density: Target, start: np.ndarray, *, history: int, max_iterations: int) -> Trajectory:
+def ascend(
+    density: PosteriorDensity, start: np.ndarray, *, history: int, max_iterations: int
+) -> Trajectory:
     """Climb the log density from `start` by L-BFGS (Liu and Nocedal 1989).
 
     Parameters

@@ -17,7 +17,7 @@ from latentscale.dims import CHAIN, DRAW
 from latentscale.errors import FitError
 from latentscale.inference import nutpie_chains
 from latentscale.inference.method import Method
-from latentscale.inference.target import kept_names
+from latentscale.inference.posterior_density import kept_names
 from latentscale.inference.versions import library_versions
 from latentscale.model.beta_density import register_for_jax
 from latentscale.model.build import build_design

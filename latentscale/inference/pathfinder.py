@@ -14,8 +14,8 @@ from latentscale.errors import FitError
 from latentscale.inference.importance import importance_weights, weight_stats
 from latentscale.inference.method import Method
 from latentscale.inference.mode import Trajectory, ascend
+from latentscale.inference.posterior_density import PosteriorDensity, posterior_density
 from latentscale.inference.progress import WorkProgress
-from latentscale.inference.target import Target, target_of
 from latentscale.model.build import build_design
 from latentscale.model.design import Design
 from latentscale.posterior.draws import Draws
@@ -77,7 +77,7 @@ class Pathfinder(Method):
     def draw(self, spec: ModelSpec, design: Design, *, seed: int, progress: bool) -> Draws:
         """Run the paths, check them against the posterior and draw."""
         start = time.perf_counter()
-        density = target_of(build_design(spec, design))
+        density = posterior_density(build_design(spec, design))
         compiled = time.perf_counter()
         found = []
         with WorkProgress(self.paths, "Pathfinder", "paths", enabled=progress) as shown:
@@ -95,7 +95,7 @@ class Pathfinder(Method):
         seconds = {"compile": compiled - start, "approximate": approximated - compiled}
         return Draws(density.to_posterior(drawn.points), drawn.stats, drawn.status, seconds)
 
-    def _path(self, density: Target, rng: np.random.Generator) -> _Path | None:
+    def _path(self, density: PosteriorDensity, rng: np.random.Generator) -> _Path | None:
         scatter = rng.uniform(-self.jitter, self.jitter, density.size)
         trajectory = ascend(
             density,
@@ -114,7 +114,9 @@ class Pathfinder(Method):
         points, log_q = best.draw(self.draws, rng)
         return _Path(points, density.values(points), log_q, highest, trajectory.converged)
 
-    def _combine(self, density: Target, paths: list[_Path], rng: np.random.Generator) -> _Drawn:
+    def _combine(
+        self, density: PosteriorDensity, paths: list[_Path], rng: np.random.Generator
+    ) -> _Drawn:
         log_p = np.concatenate([path.log_p for path in paths])
         log_q = np.concatenate([path.log_q for path in paths])
         points = np.concatenate([path.points for path in paths])

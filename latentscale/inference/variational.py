@@ -12,8 +12,8 @@ from latentscale.errors import FitError
 from latentscale.inference.elbo import Ascent, climb
 from latentscale.inference.importance import importance_weights, weight_stats
 from latentscale.inference.method import Method
+from latentscale.inference.posterior_density import PosteriorDensity, posterior_density
 from latentscale.inference.progress import WorkProgress
-from latentscale.inference.target import Target, target_of
 from latentscale.inference.variational_family import FullRank, MeanField
 from latentscale.model.build import build_design
 from latentscale.model.design import Design
@@ -77,7 +77,7 @@ class ADVI(Method):
     def draw(self, spec: ModelSpec, design: Design, *, seed: int, progress: bool) -> Draws:
         """Fit the approximation and draw from it; Ctrl-C keeps the approximation so far."""
         start = time.perf_counter()
-        density = target_of(build_design(spec, design))
+        density = posterior_density(build_design(spec, design))
         if self.approximation == "full_rank" and density.size > MAX_FULL_RANK:
             raise FitError(
                 f"A full-rank approximation of {density.size} parameters needs a matrix of "
@@ -103,7 +103,7 @@ class ADVI(Method):
         return Draws(posterior, weight_stats(log_p, log_q, weights), status, seconds)
 
     def _fit(
-        self, density: Target, rng: np.random.Generator, shown: WorkProgress
+        self, density: PosteriorDensity, rng: np.random.Generator, shown: WorkProgress
     ) -> tuple[MeanField | FullRank, Ascent]:
         def run(start: MeanField | FullRank, done: int) -> Ascent:
             return climb(

@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 
 from latentscale.data.covariates import CovariateTransform
-from latentscale.dims import MODEL, UNDISCLOSED
+from latentscale.dims import MODEL, SAMPLE, UNDISCLOSED
 from latentscale.model.design import Design
 from latentscale.model.maths import Named, as_data
 from latentscale.model.priors import declare
@@ -61,7 +61,7 @@ def regressors_of_rows(
     table
         Variables params (billions), tokens (trillions) and instruct over model.
     draws
-        Draws, with ``log_tokens`` of the fitted models whose tokens are undisclosed.
+        Draws, with ``log_tokens`` of the models whose tokens are undisclosed.
 
     Returns
     -------
@@ -77,6 +77,41 @@ def regressors_of_rows(
     tokens = draws[LOG_TOKENS].isel({UNDISCLOSED: index}).drop_vars(UNDISCLOSED)
     known = drawn | table["tokens"].notnull()
     return _at(_coefficients(spec, transform, table), tokens.where(known.drop_vars(_rest(known))))
+
+
+def with_drawn_tokens(
+    spec: ModelSpec, draws: xr.Dataset, table: xr.Dataset, rng: np.random.Generator
+) -> xr.Dataset:
+    """Return draws that also hold ``log_tokens`` of further models that do not tell their tokens.
+
+    Each is drawn from the stated prior, one a posterior sample: nothing that was fitted speaks
+    of the tokens of a model that was not.
+
+    Parameters
+    ----------
+    spec
+        The fitted spec; unless it estimates undisclosed tokens, the draws stay as they are.
+    draws
+        Posterior draws, dims (sample, ...).
+    table
+        Variable tokens (trillions) over model; models whose log_tokens were fitted are passed by.
+    rng
+        Source of random numbers.
+    """
+    if spec.undisclosed.kind != "estimated":
+        return draws
+    fitted = [str(n) for n in draws[UNDISCLOSED].values] if LOG_TOKENS in draws else []
+    untold = table[MODEL].values[table["tokens"].isnull().values]
+    new = [str(name) for name in untold if str(name) not in fitted]
+    if not new:
+        return draws
+    values = spec.prior(LOG_TOKENS).draw((draws.sizes[SAMPLE], len(new)), rng)
+    if fitted:
+        had = draws[LOG_TOKENS].transpose(SAMPLE, UNDISCLOSED).values
+        values = np.concatenate([had, values], axis=1)
+    rest = draws.drop_vars([LOG_TOKENS, UNDISCLOSED], errors="ignore")
+    coords = {UNDISCLOSED: [*fitted, *new]}
+    return rest.assign_coords(coords).assign({LOG_TOKENS: ((SAMPLE, UNDISCLOSED), values)})
 
 
 def _rest(array: xr.DataArray) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 
 from latentscale.analysis.forecast import Forecast
 from latentscale.analysis.next_benchmark import NextBenchmark
@@ -55,8 +54,8 @@ def plot_next_benchmark(choice: NextBenchmark) -> Sheet:
     panel.grid(visible=False, axis="y")
     panel.set_xlim(left=0)
     if by_variance:
-        panel.xaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
-        panel.set_xlabel("expected share of the variance removed")
+        percent_axis(panel.xaxis)
+        panel.set_xlabel("expected share of the variance removed (%)")
     else:
         panel.set_xlabel("expected information (nats)")
     known = f"Measured so far: {_cut(choice.measured)}." if choice.measured else "Nothing measured."
@@ -103,11 +102,11 @@ def plot_compute_needed(needed: ComputeNeeded, *, prob: float = DEFAULT_PROB) ->
     panel.set_xscale("log")
     panel.set_xlim(at[0], at[-1])
     panel.set_ylim(0, 1.02)
-    panel.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
+    percent_axis(panel.yaxis)
     panel.set_xlabel(
         f"training compute (FLOPs), at {needed.tokens_per_parameter:,.0f} tokens per parameter"
     )
-    panel.set_ylabel("probability")
+    panel.set_ylabel("probability (%)")
     title(
         figure,
         f"{needed.family}: compute for {needed.target:.0%} on {needed.benchmark}",

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from latentscale.analysis.influence import FamilyInfluence
-from latentscale.analysis.sensitivity import CONFLICT, STRONG_PRIOR, Sensitivity
+from latentscale.analysis.sensitivity import CONFLICT, STRONG_PRIOR, UNTOLD, Sensitivity
 from latentscale.analysis.sensitivity_grid import BASE, SensitivityGrid
 from latentscale.errors import DataError, listed, nearest
 from latentscale.plots.style import (
@@ -25,10 +25,15 @@ from latentscale.plots.style import (
 _ROW_INCHES = 0.24
 _MAX_NAME = 40
 _SHOWN = 20
+_APART = 0.16
+_LEAST = 0.005  # left end of the axis; a line that meets it goes on to 0
 
 
 def plot_sensitivity(found: Sensitivity, *, rows: int = _SHOWN) -> Sheet:
-    """Draw how far priors and scores move each quantity, the most prior-sensitive first.
+    """Draw how far priors and scores move each quantity, the surest prior-sensitive first.
+
+    Each sensitivity comes with a line down to itself less its Monte Carlo noise, a bound on the
+    true one from below; it counts, and is filled, where that bound passes the limit.
 
     Parameters
     ----------
@@ -43,23 +48,49 @@ def plot_sensitivity(found: Sensitivity, *, rows: int = _SHOWN) -> Sheet:
         A matplotlib figure, not registered with pyplot.
     """
     _check_rows(rows)
-    table = found.table.sort_values("prior", ascending=False).head(rows)
+    clear = (found.table["prior"] - found.table["prior_noise"]).sort_values(ascending=False)
+    table = found.table.loc[clear.index].head(rows)
     figure, (panel,) = panels(1, columns=1, width=5.6, height=0.5 + _ROW_INCHES * len(table))
     places = np.arange(len(table))
-    panel.hlines(places, table["prior"], table["likelihood"], color=GREY, lw=1)
-    for name, color, marker in (("prior", VERMILLION, "o"), ("likelihood", BLUE, "D")):
-        panel.scatter(table[name], places, s=28, color=color, marker=marker, zorder=3, label=name)
+    for name, color, marker, off in (
+        ("prior", VERMILLION, "o", -_APART),
+        ("likelihood", BLUE, "D", _APART),
+    ):
+        low = (table[name] - table[f"{name}_noise"]).clip(lower=_LEAST)
+        panel.hlines(places + off, low, table[name].clip(lower=_LEAST), color=color, lw=1.6)
+        counts = (table[name] - table[f"{name}_noise"] >= found.limit).to_numpy()
+        for chosen, fill, label in (
+            (counts, color, name),
+            (~counts, "white", f"{name}, not past limit"),
+        ):
+            if chosen.any():
+                panel.scatter(
+                    table[name][chosen].clip(lower=_LEAST),
+                    places[chosen] + off,
+                    s=26,
+                    color=fill,
+                    edgecolors=color,
+                    linewidths=1.1,
+                    marker=marker,
+                    zorder=3,
+                    label=label,
+                )
     panel.axvline(found.limit, color=BLACK, lw=1, ls="--", label=f"limit {found.limit:g}")
-    panel.set_xlim(left=0)
-    panel.set_xlabel("sensitivity (distance per doubling of strength)")
+    panel.set_xscale("log")
+    panel.set_xlim(left=_LEAST)
+    panel.xaxis.set_major_formatter("{x:g}")
+    panel.set_xlabel("sensitivity, log scale (distance per doubling of strength)")
     _names(panel, list(_quantities(table)))
     counts = found.table["diagnosis"].value_counts()
     cut = f", {len(table)} of {len(found.table)} shown" if len(table) < len(found.table) else ""
     title(
         figure,
         f"Sensitivity to the priors and to the scores{cut}",
-        f"{counts.get(CONFLICT, 0)} with a {CONFLICT} (both past the limit), "
-        f"{counts.get(STRONG_PRIOR, 0)} with a {STRONG_PRIOR}.",
+        f"{counts.get(CONFLICT, 0)} with a {CONFLICT}, "
+        f"{counts.get(STRONG_PRIOR, 0)} with a {STRONG_PRIOR}, "
+        f"{counts.get(UNTOLD, 0)} with the scores' part unclear.\n"
+        "Lines: from the sensitivity down by its Monte Carlo noise; what ends past the limit "
+        "counts.",
     )
     legend(figure, [panel])
     return figure

@@ -10,7 +10,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import FuncFormatter
 
 # Okabe and Ito 2008, "Color universal design": told apart with every kind of colour vision.
 BLACK: Final = "#000000"
@@ -108,7 +108,8 @@ def across_label(axes: list[Axes], columns: int, text: str) -> None:
 
 def percent_axis(axis: Any) -> None:
     """Show fractions as percentages on one axis of a panel, ``panel.xaxis`` or ``panel.yaxis``."""
-    axis.set_major_formatter(PercentFormatter(xmax=1, decimals=0, symbol=""))
+    # As many decimals as a tick needs: 2.5 must not be written as 2, nor 5 as 5.0.
+    axis.set_major_formatter(FuncFormatter(lambda share, _: f"{round(100 * share, 6):g}"))
 
 
 def legend(figure: Figure, axes: list[Axes]) -> None:

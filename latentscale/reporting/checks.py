@@ -66,7 +66,8 @@ def ranks_in_words(p_value: float) -> str:
     verdict = (
         "not uniform: intervals are off" if p_value < _P_LIMIT else "uniform, as they should be"
     )
-    return f"{verdict} (p = {p_value:.3f})"
+    shown = "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
+    return f"{verdict} ({shown})"
 
 
 def outliers(found: FitCheck) -> tuple[Block, ...]:
@@ -139,9 +140,11 @@ def prior_sensitivity(asked: Request) -> tuple[Block, ...]:
     verdict = (
         f"{flagged} of {len(table)} quantities have a diagnosis."
         if flagged
-        else "The scores decide every quantity, not the priors."
+        else "No quantity moves with the priors beyond the limit and the Monte Carlo noise."
     )
     names = {
+        "prior_noise": "noise of prior",
+        "likelihood_noise": "noise of likelihood",
         "prior_shift": "shift with the prior",
         "likelihood_shift": "shift with the scores",
     }
@@ -155,12 +158,13 @@ def prior_sensitivity(asked: Request) -> tuple[Block, ...]:
         Picture(
             plot_sensitivity(found).to_svg(),
             _sensitivity_in_words(found),
-            f"Sensitivity to priors and scores; from {found.limit:g} on it counts.",
+            f"Sensitivity to priors and scores; it counts where it exceeds {found.limit:g} by "
+            "more than the Monte Carlo noise.",
         ),
         Table(
             table.rename(columns=names),
-            "Sensitivity, the most to the priors first; shifts: of the mean per doubling, in "
-            "posterior standard deviations",
+            "Sensitivity, the most to the priors first; noise: what Monte Carlo error alone would "
+            "reach; shifts: of the mean per doubling, in posterior standard deviations",
             limit=_ROWS,
             folded="Numbers of the sensitivity",
         ),

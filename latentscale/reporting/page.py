@@ -60,6 +60,8 @@ footer { padding-top: 2rem; padding-bottom: 2rem; font-size: .875rem; }
   h1 { font-size: 1.4rem; }
   dl { grid-template-columns: 1fr; gap: 0; }
   dd { margin-bottom: .5rem; }
+  figure img { min-width: 40rem; }
+  figcaption::after { content: " The figure is wider than the screen: scroll it sideways."; }
 }
 @media print {
   @page { margin: 16mm; }
@@ -71,6 +73,7 @@ footer { padding-top: 2rem; padding-bottom: 2rem; font-size: .875rem; }
   thead { display: table-header-group; }
   .scroll { overflow: visible; }
   figure img { min-width: 0; }
+  figcaption::after { content: none; }
   table { font-size: 8pt; }
   details::details-content { content-visibility: visible; display: block; height: auto; }
 }

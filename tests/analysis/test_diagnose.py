@@ -69,6 +69,31 @@ def test_an_outlier_is_counted_by_pareto_k(known_fit: Fit) -> None:
     assert after.high_pareto_k == before.high_pareto_k + 1
 
 
+def test_odd_densities_are_counted_and_do_not_stop_a_diagnosis(known_fit: Fit) -> None:
+    """A density of 0, one that is no number, a tail of one value; and one that is constant."""
+    from dataclasses import replace
+
+    before = ls.diagnose(known_fit).high_pareto_k
+
+    def count(**cells: np.ndarray) -> int:
+        tree = known_fit.tree.copy(deep=True)
+        density = tree["log_likelihood"]["score"].copy(deep=True)
+        for place, values in cells.items():
+            density[..., int(place[1:])] = values
+        tree["log_likelihood"] = density.to_dataset(name="score")
+        return ls.diagnose(replace(known_fit, tree=tree)).high_pareto_k
+
+    shape = known_fit.tree["log_likelihood"]["score"].shape[:2]
+    some = np.zeros(shape)
+    for odd in (-np.inf, np.nan):
+        some[0, 3] = odd
+        assert count(c5=some) == before + 1
+    two = (np.arange(np.prod(shape)).reshape(shape) % 2).astype(float)
+    assert count(c5=two) == before + 1
+    assert count(c5=two, c9=two, c20=np.zeros(shape)) == before + 2
+    assert count(c5=np.zeros(shape)) == before
+
+
 def test_a_diagnosis_prints(known_fit: Fit) -> None:
     found = ls.diagnose(known_fit)
     assert "R-hat" in str(found) and "<table" in found._repr_html_()

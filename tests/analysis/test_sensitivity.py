@@ -89,7 +89,9 @@ def test_a_real_fit_with_forecasts(pooled_fit: Fit) -> None:
     pd.testing.assert_frame_equal(frame, FRAME)
     forecasts = found.table[found.table["variable"] == FORECAST]
     assert list(forecasts["where"]) == [f"new, {b}" for b in pooled_fit.scores.benchmarks]
-    assert (forecasts["prior"] < 0.05).all()  # 104 models tell a pooled curve well
+    assert (forecasts["diagnosis"] == "").all()  # 104 models tell a pooled curve well
+    assert (found.table["prior_noise"] > 0).all()
+    assert (found.table["likelihood_noise"] > 0).all()
     assert (found.table["likelihood"] > 0).all() and found.table["prior"].notna().all()
     only = ls.sensitivity(pooled_fit, FRAME, variables=[], priors=["intercept"], seed=1)
     assert set(only.table["variable"]) == {FORECAST}

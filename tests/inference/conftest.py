@@ -9,7 +9,7 @@ import pytest
 
 import latentscale as ls
 from latentscale.data.scores import Scores
-from latentscale.inference.target import Target
+from latentscale.inference.posterior_density import PosteriorDensity
 from latentscale.posterior.fit import Fit
 from latentscale.spec import ModelSpec
 
@@ -31,17 +31,17 @@ def quick_fits(quick_spec: ModelSpec, small_scores: Scores) -> Callable[..., Fit
 
 
 @pytest.fixture(scope="session")
-def normal_density() -> Callable[[np.ndarray, np.ndarray], Target]:
+def normal_density() -> Callable[[np.ndarray, np.ndarray], PosteriorDensity]:
     """Return a maker of normal log densities, unnormalised, by mean and covariance."""
 
-    def make(mean: np.ndarray, covariance: np.ndarray) -> Target:
+    def make(mean: np.ndarray, covariance: np.ndarray) -> PosteriorDensity:
         inverse = np.linalg.inv(covariance)
 
         def evaluate(point: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             slope = -inverse @ (point - mean)
             return np.asarray(0.5 * (point - mean) @ slope), slope
 
-        return Target(
+        return PosteriorDensity(
             start=np.zeros(len(mean)),
             evaluate=evaluate,
             expand=lambda point: {"x": point},

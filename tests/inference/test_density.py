@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from latentscale.inference.density import compile_density
-from latentscale.inference.target import kept_names
+from latentscale.inference.posterior_density import kept_names
 from latentscale.model.build import build
 
 

@@ -12,7 +12,7 @@ from nbclient import NotebookClient
 FOLDER = Path(__file__).parents[2] / "notebooks"
 DRAWS = "60"  # enough for every function to work, far too few to conclude anything
 QUICK = ("1_first_posterior", "3_unseen_members")
-LONG = ("2_prior_sensitivity", "4_compute_planning")
+LONG = ("2_prior_sensitivity", "4_compute_planning", "5_published_analyses")
 SECONDS_A_CELL = 900
 
 

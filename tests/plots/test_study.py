@@ -171,15 +171,21 @@ def test_sensitivity(tmp_path: Path) -> None:
         {
             "variable": ["slope", "precision", "intercept"],
             "where": ["log_flops, arc", "a $ b", ""],
-            "prior": [0.01, 0.2, 0.03],
+            "prior": [0.01, 0.2, 0.08],
+            "prior_noise": [0.01, 0.05, 0.06],
             "likelihood": [0.2, 0.1, 0.3],
+            "likelihood_noise": [0.01, 0.01, 0.02],
             "diagnosis": ["", CONFLICT, ""],
         }
     )
     found = Sensitivity(table, pd.DataFrame(), 0.05, ())
     figure = plot_sensitivity(found, rows=2)
     panel = figure.axes[0]
-    np.testing.assert_allclose(_labelled(panel, "prior").get_offsets()[:, 0], [0.2, 0.03])
+    np.testing.assert_allclose(_labelled(panel, "prior").get_offsets()[:, 0], [0.2])
+    unsure = _labelled(panel, "prior, not past limit")
+    np.testing.assert_allclose(unsure.get_offsets()[:, 0], [0.08])
+    ends = [line[:, 0] for line in panel.collections[0].get_segments()]
+    np.testing.assert_allclose(ends, [[0.15, 0.2], [0.02, 0.08]])
     names = [text.get_text() for text in panel.get_yticklabels()]
     assert names == ["precision [a $ b]", "intercept"]
     assert "2 of 3 shown" in figure.get_suptitle()

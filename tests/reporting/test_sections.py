@@ -107,6 +107,7 @@ def test_ranks_are_put_in_words() -> None:
     assert ranks_in_words(float("nan")) == "too few scores to tell"
     assert ranks_in_words(0.01) == "not uniform: intervals are off (p = 0.010)"
     assert ranks_in_words(0.4) == "uniform, as they should be (p = 0.400)"
+    assert ranks_in_words(2e-5).endswith("(p < 0.001)")
 
 
 def test_outliers_are_named_with_advice(fit: Fit) -> None:

@@ -8,17 +8,17 @@ from scipy import stats
 from scipy.special import expit
 
 from latentscale.data.scores import Scores
-from latentscale.inference.target import Target, kept_names, target_of
+from latentscale.inference.posterior_density import PosteriorDensity, kept_names, posterior_density
 from latentscale.model.build import build_design
 from latentscale.model.design import Design, design
 from latentscale.spec import ModelSpec
 
 
 @pytest.fixture(scope="module")
-def pooled(quick_spec: ModelSpec, small_scores: Scores) -> tuple[Target, Design]:
+def pooled(quick_spec: ModelSpec, small_scores: Scores) -> tuple[PosteriorDensity, Design]:
     """The density of pooled curves: intercepts, slopes and log precisions."""
     prepared = design(quick_spec, small_scores)
-    return target_of(build_design(quick_spec, prepared)), prepared
+    return posterior_density(build_design(quick_spec, prepared)), prepared
 
 
 def by_hand(spec: ModelSpec, prepared: Design, point: np.ndarray) -> float:

@@ -15,7 +15,7 @@ from latentscale.inference.density import compile_density
 
 
 @dataclass(frozen=True)
-class Target:
+class PosteriorDensity:
     """An unnormalised log posterior density on R^n, with its gradient.
 
     Scales and shares are on the log and logit scale, with the Jacobian in the density.
@@ -73,10 +73,10 @@ def kept_names(model: pm.Model) -> list[str]:
     return [v.name for v in variables if not v.name.endswith("_raw")]
 
 
-def target_of(model: pm.Model) -> Target:
+def posterior_density(model: pm.Model) -> PosteriorDensity:
     """Compile a model's log posterior density, its gradient and its named parameters."""
     density = compile_density(model, kept_names(model))
-    return Target(
+    return PosteriorDensity(
         start=density.start,
         evaluate=density.log_density,
         expand=density.expand,
