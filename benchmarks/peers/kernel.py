@@ -1,0 +1,197 @@
+"""The recommended law's log density and gradient by hand, in one numba function: the floor.
+
+It takes the package's own unconstrained point, so value and gradient compare entry by entry. The
+cells are passed once: curve, Beta density and their derivatives together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import exp, log, log1p
+from typing import NamedTuple
+
+import numpy as np
+import pymc as pm
+from numba import njit
+
+from peers.kernel_terms import (
+    benchmark_effects,
+    benchmark_effects_back,
+    cells,
+    family_skill,
+    family_skill_back,
+    levels,
+    levels_back,
+)
+from peers.law_data import LawData
+from peers.natural import places
+
+_REAL, _SCALE, _SHARE, _LOG_NORMAL = 0, 1, 2, 3  # Normal, HalfNormal, Beta, LogNormal
+_KINDS = {
+    "link_power": _LOG_NORMAL,
+    "precision": _LOG_NORMAL,
+    "loading_raw": _SCALE,
+    "residual_scale": _SCALE,
+    "family_scale": _SCALE,
+    "family_benchmark_scale_raw": _SCALE,
+    "family_benchmark_slope_scale": _SCALE,
+    "ceiling_share": _SHARE,
+    "skill_partial_correlation_raw": _SHARE,
+    "lineage_share": _SHARE,
+}
+
+
+class Table(NamedTuple):
+    """Arrays of a law as the kernel takes them; `apart` is 0 at anchors and 1 elsewhere."""
+
+    x: np.ndarray
+    x_family: np.ndarray
+    x_instruct: np.ndarray
+    instruct: np.ndarray
+    family: np.ndarray
+    lineage: np.ndarray
+    members: np.ndarray
+    model: np.ndarray
+    benchmark: np.ndarray
+    log_score: np.ndarray
+    log_rest: np.ndarray
+    floor: np.ndarray
+    anchors: np.ndarray
+    apart: np.ndarray
+
+
+class Parameters(NamedTuple):
+    """The parameters on their natural scale, or the gradient with respect to them."""
+
+    intercept: np.ndarray
+    instruct_shift: np.ndarray
+    instruct_slope: np.ndarray
+    link_power: np.ndarray
+    precision: np.ndarray
+    ceiling_share: np.ndarray
+    loading_raw: np.ndarray
+    slope: np.ndarray
+    residual_scale: np.ndarray
+    residual_raw: np.ndarray
+    skill_partial_correlation_raw: np.ndarray
+    family_scale: np.ndarray
+    lineage_skill_raw: np.ndarray
+    family_skill_raw: np.ndarray
+    lineage_share: np.ndarray
+    family_benchmark_scale_raw: np.ndarray
+    family_benchmark_raw: np.ndarray
+    family_benchmark_slope_scale: np.ndarray
+    family_benchmark_slope_raw: np.ndarray
+
+
+def kernel(model: pm.Model, data: LawData) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
+    """Return the hand-written log density and gradient of the recommended law with two skills.
+
+    Raises
+    ------
+    ValueError
+        If the law is another, or its skills are not two.
+    """
+    if data.law != "recommended" or data.sizes["skills"] != 2:
+        raise ValueError("The kernel is written for the recommended law with two skills.")
+    table, where = _table(data), places(model)
+    ranges = np.array([(where[n][0].start, where[n][0].stop) for n in Parameters._fields])
+    kinds = np.array([_KINDS.get(name, _REAL) for name in Parameters._fields])
+    numbers = _prior_numbers(data)
+    shapes = {name: where[name][1] for name in Parameters._fields}
+
+    def views(flat: np.ndarray) -> Parameters:
+        return Parameters(**{n: flat[where[n][0]].reshape(shapes[n] or (1,)) for n in shapes})
+
+    scratch, gradient = np.empty(ranges.max()), np.empty(ranges.max())
+    natural, adjoint = views(scratch), views(gradient)
+
+    def evaluate(point: np.ndarray) -> tuple[float, np.ndarray]:
+        value = _evaluate(point, scratch, gradient, ranges, kinds, numbers, natural, adjoint, table)
+        return value, gradient
+
+    return evaluate
+
+
+def _table(data: LawData) -> Table:
+    apart = np.ones(data.sizes["benchmarks"])
+    apart[data.anchors] = 0.0
+    return Table(
+        x=data.x,
+        x_family=data.x_family,
+        x_instruct=data.x_instruct,
+        instruct=data.instruct,
+        family=data.family_of_model.astype("uint64"),
+        lineage=data.lineage_of_family.astype("uint64"),
+        members=np.bincount(data.lineage_of_family).astype(float),
+        model=data.model_of_cell.astype("uint64"),
+        benchmark=data.benchmark_of_cell.astype("uint64"),
+        log_score=np.log(data.score_of_cell),
+        log_rest=np.log1p(-data.score_of_cell),
+        floor=data.floor,
+        anchors=data.anchors.astype("uint64"),
+        apart=apart,
+    )
+
+
+def _prior_numbers(data: LawData) -> np.ndarray:
+    """Return the two numbers of each parameter's prior: 0 and sigma of one centred at 0."""
+    slots = {
+        "ceiling_share": "ceiling",
+        "loading_raw": "loading",
+        "family_benchmark_scale_raw": "family_benchmark_scale",
+    }
+    correlation = (2.0, 2.0)  # LKJ with concentration 2, for two skills
+    rows = []
+    for name in Parameters._fields:
+        found = data.priors.get(slots.get(name, name), (1.0,))
+        found = correlation if name == "skill_partial_correlation_raw" else found
+        rows.append(found if len(found) == 2 else (0.0, *found))
+    return np.array(rows)
+
+
+@njit(error_model="numpy")
+def _evaluate(point, natural_flat, gradient_flat, ranges, kinds, numbers, p, g, table):
+    """Fill the gradient and return the log density, but for the priors' constants."""
+    for which in range(len(kinds)):
+        for i in range(ranges[which, 0], ranges[which, 1]):
+            value = point[i]
+            if kinds[which] == _SHARE:
+                value = 1 / (1 + exp(-value))
+            elif kinds[which] != _REAL:
+                value = exp(value)
+            natural_flat[i] = value
+    gradient_flat[:] = 0.0
+    spread, along, within, level = levels(p, table)
+    skill = family_skill(p, level)
+    effect, slopes = benchmark_effects(p, table)
+    adjoint_skill = np.zeros_like(skill)
+    value = cells(p, g, table, skill, effect, slopes, adjoint_skill)
+    benchmark_effects_back(p, g, table)
+    adjoint_level = family_skill_back(p, g, level, adjoint_skill)
+    levels_back(p, g, table, spread, along, within, adjoint_level)
+    for which in range(len(kinds)):
+        value += _prior(
+            point, natural_flat, gradient_flat, ranges[which], kinds[which], numbers[which]
+        )
+    return value
+
+
+@njit(error_model="numpy")
+def _prior(point, natural, gradient, place, kind, numbers):
+    """Add a prior with its change of variables; carry the gradient to the unconstrained scale."""
+    value, first, second = 0.0, numbers[0], numbers[1]
+    for i in range(place[0], place[1]):
+        u, v = point[i], natural[i]
+        if kind == _SHARE:
+            value += first * log(v) + second * log1p(-v)
+            gradient[i] = gradient[i] * v * (1 - v) + first * (1 - v) - second * v
+        elif kind == _SCALE:
+            z = v / second
+            value += u - 0.5 * z * z
+            gradient[i] = gradient[i] * v + 1 - z * z
+        else:
+            z = (u - first) / second
+            value -= 0.5 * z * z
+            gradient[i] = gradient[i] * (v if kind == _LOG_NORMAL else 1.0) - z / second
+    return value

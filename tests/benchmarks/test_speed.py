@@ -1,0 +1,166 @@
+"""The hand-written laws code the package's posterior, and the table says what was measured."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from peers.contender import Law
+from peers.law_data import law_data, law_of
+from peers.natural import UNUSED, natural_parameters, places, random_points
+from peers.special import log_gamma_and_digamma
+from scipy.special import digamma, gammaln
+from speed import AGREEMENT_LIMIT, _law, _refuse_another_posterior
+from speed_report import write
+
+import latentscale as ls
+
+
+def _spec(name: str) -> ls.ModelSpec:
+    spec = ls.load_spec(name)
+    return spec.model_copy(update={"skills": spec.skills.model_copy(update={"count": 2})})
+
+
+@pytest.fixture(scope="module", params=["latentscale", "cai2025"])
+def law(request, small_scores) -> Law:
+    return Law.of(_spec(request.param), small_scores)
+
+
+def _spread_of_difference(law: Law, theirs) -> float:
+    points = random_points(law.model, law.data, law.target.start, 5, seed=3)
+    return float(np.ptp(law.target.values(points) - [theirs(law.natural(p)) for p in points]))
+
+
+def _numpyro_density(law: Law, data):
+    pytest.importorskip("numpyro", reason="the extra peers is not installed")
+    import jax
+    from numpyro.infer.util import potential_energy, unconstrain_fn
+    from peers.numpyro_laws import numpyro_law
+
+    model = numpyro_law(data)
+
+    def value(named) -> float:
+        with jax.enable_x64(True):
+            return -float(potential_energy(model, (), {}, unconstrain_fn(model, (), {}, named)))
+
+    return value
+
+
+def test_numpyro_codes_the_same_posterior(law) -> None:
+    assert _spread_of_difference(law, _numpyro_density(law, law.data)) < 1e-7
+
+
+@pytest.mark.parametrize("prior", ["intercept", "precision"])
+def test_another_prior_is_noticed(law, prior) -> None:
+    mu, sigma = law.data.priors[prior]
+    other = replace(law.data, priors=law.data.priors | {prior: (mu, 1.01 * sigma)})
+    assert _spread_of_difference(law, _numpyro_density(law, other)) > 10 * AGREEMENT_LIMIT
+
+
+@pytest.mark.slow  # Stan compiles for minutes
+def test_stan_codes_the_same_posterior(law, tmp_path) -> None:
+    pytest.importorskip("stan", reason="the extra peers is not installed")
+    from peers.natural import for_stan
+    from peers.stan_laws import load_pystan, stan_data, stan_program
+
+    stan = load_pystan(tmp_path)
+    model = stan.build(stan_program(law.data), data=stan_data(law.data), random_seed=1)
+
+    def value(named) -> float:
+        return float(model.log_prob(model.unconstrain_pars(for_stan(named))))
+
+    assert _spread_of_difference(law, value) < 1e-6
+
+
+@pytest.mark.slow  # numba compiles for half a minute
+def test_the_kernel_has_the_packages_density_and_gradient(small_scores) -> None:
+    from peers.kernel import kernel
+
+    spec = _spec("latentscale")
+    found = Law.of(spec, small_scores)
+    evaluate = kernel(found.model, found.data)
+    rng = np.random.default_rng(5)
+    differences = []
+    for _ in range(4):
+        point = found.target.start + 0.4 * rng.standard_normal(found.target.size)
+        value, gradient = found.target.evaluate(point)
+        by_hand, slope = evaluate(point)
+        differences.append(value - by_hand)
+        assert np.allclose(slope, gradient, rtol=1e-8, atol=1e-8 * np.abs(gradient).max())
+    assert np.ptp(differences) < 1e-7
+
+
+def test_entries_that_peers_leave_out_are_held(law) -> None:
+    points = random_points(law.model, law.data, law.target.start, 3, seed=1)
+    where = places(law.model)
+    assert sum(np.prod(shape) for _, shape in where.values()) == law.target.size
+    moved = (points != law.target.start).any(0)
+    held = {name: np.count_nonzero(~moved[part]) for name, (part, _) in where.items()}
+    assert all(held[name] > 0 for name in UNUSED if name in held)
+    assert not any(count for name, count in held.items() if name not in UNUSED)
+
+
+def test_natural_scales_lie_where_they_must(law) -> None:
+    point = law.target.start + 0.3 * np.random.default_rng(2).standard_normal(law.target.size)
+    named = natural_parameters(law.model, law.data, point)
+    assert np.allclose(np.square(named["skill_cholesky"]).sum(1), 1)
+    assert (named["precision"] > 0).all()
+
+
+def test_a_spec_with_other_terms_is_refused(small_scores) -> None:
+    assert law_of(ls.load_spec("latentscale")) == "recommended"
+    assert law_of(ls.load_spec("cai2025")) == "framework"
+    with pytest.raises(ValueError, match=r"differs in .*family\.level"):
+        law_data(ls.load_spec("sloth"), small_scores)
+    spec = ls.load_spec("cai2025")
+    wide = ls.Prior("StudentT", nu=3, mu=0, sigma=1)
+    changed = spec.model_copy(update={"priors": {**spec.priors, "intercept": wide}})
+    with pytest.raises(ValueError, match="Normal prior of intercept"):
+        law_data(changed, small_scores)
+
+
+def test_gamma_functions_agree_with_scipys() -> None:
+    x = np.concatenate([np.geomspace(1e-4, 1e5, 300), [1.0, 2.0, 7.0]])
+    found = np.array([log_gamma_and_digamma(value) for value in x])
+    assert np.allclose(found[:, 0], gammaln(x), rtol=1e-12, atol=1e-12)
+    assert np.allclose(found[:, 1], digamma(x), rtol=1e-12, atol=1e-11)
+
+
+def test_skills_of_the_framework_can_be_chosen() -> None:
+    assert _law("cai2025", 3)[0].skills.count == 3
+    assert _law("cai2025", None)[0].skills.count == 4
+    assert _law("latentscale", 3)[0].skills.count == 2
+
+
+def test_timings_of_another_posterior_are_refused(capsys) -> None:
+    _refuse_another_posterior({"difference": 1e-9}, "cai2025", "stan")
+    assert "1.0e-09" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="stan does not code the posterior of cai2025"):
+        _refuse_another_posterior({"difference": 0.02}, "cai2025", "stan")
+    with pytest.raises(SystemExit, match="differs"):
+        _refuse_another_posterior({"difference": np.nan}, "cai2025", "stan")
+
+
+def test_the_table_has_ratios_and_goals(tmp_path) -> None:
+    common = {"spec": "latentscale", "seed": 1, "python": "3", "skills": 2}
+    common["settings"] = {"draws": 1000, "tune": 1000, "chains": 4, "gradients": 5}
+    run = {"steps_a_draw": 9.0, "least_ess_of": "slope", "max_rhat": 1.0, "divergences": 0}
+    run |= {"peak_megabytes": 400.0, "worker_megabytes": 0.0}
+    rows = [
+        {"contender": "latentscale", "task": "cold", "seconds": 80.0},
+        {"contender": "latentscale", "task": "gradient", "seconds": 3e-4},
+        {"contender": "latentscale", "task": "sample", "seconds": 100, "least_ess": 400, **run},
+        {"contender": "stan", "task": "sample", "seconds": 400, "least_ess": 800, **run},
+        {"contender": "kernel", "task": "gradient", "seconds": 2e-4, "difference": 1e-10},
+    ]
+    for number, row in enumerate(rows):
+        (tmp_path / f"{number}.json").write_text(json.dumps(common | row))
+    write(tmp_path, tmp_path / "SPEED.md")
+    text = (tmp_path / "SPEED.md").read_text()
+    assert "least ESS a second, over the best of the others: 2, goal at least 1.5: met" in text
+    assert "gradient over the kernel's: 1.5, goal at most 2: met" in text
+    assert "first draw, cold, seconds: 80, goal at most 60: missed" in text
+    stan = next(line for line in text.splitlines() if line.startswith("| Stan") and "0" not in line)
+    assert stan.split("|")[6].strip() == "2"
