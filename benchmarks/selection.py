@@ -61,7 +61,7 @@ CANDIDATES: dict[str, dict[str, Any]] = {
         "benchmarks.family_slopes": ["log_params"],
         "benchmarks.instruct.slopes": ["log_params"],
     },
-    "size and tokens, lower ceilings": SIZE_AND_TOKENS | LOWER_CEILINGS,  # shipped
+    "size and tokens, lower ceilings": SIZE_AND_TOKENS | LOWER_CEILINGS,
     "size and tokens, lower ceilings, Student-t": SIZE_AND_TOKENS
     | LOWER_CEILINGS
     | {"benchmarks.likelihood": {"kind": "student-t", "shared": False}},
@@ -70,7 +70,7 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     | {"benchmarks.precision_covariates": ["log_params"]},
     "size and tokens, lower ceilings, skill family slopes": SIZE_AND_TOKENS
     | LOWER_CEILINGS
-    | {"family.slopes": ["log_params"]},
+    | {"family.slopes": ["log_params"]},  # shipped
     "lower ceilings, Student-t": LOWER_CEILINGS
     | {"benchmarks.likelihood": {"kind": "student-t", "shared": False}},
     "flops and tokens": {"covariates": ["log_flops", "log_tokens"]},

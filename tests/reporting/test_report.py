@@ -185,7 +185,7 @@ def test_forecasts_are_those_of_the_models_asked_for(fit: Fit, tmp_path: Path) -
         assert f"{value:.3f}" in text
     assert "50% interval" in text
     assert f"Scaling curves of {EVIL}" not in path.read_text()
-    assert "four times" not in text
+    assert "times its largest in parameters" not in text
 
 
 def test_the_same_seed_gives_the_same_page(fit: Fit, tmp_path: Path) -> None:
