@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from latentscale.inference.pathfinder import Pathfinder
     from latentscale.inference.resume import resume
     from latentscale.inference.run import fit
+    from latentscale.inference.start import ModeStart, PriorStart
     from latentscale.inference.variational import ADVI
     from latentscale.model.build import build
     from latentscale.model.simulate import Simulation, simulate
@@ -114,6 +115,7 @@ _HOME = {
     "LeaveOneOut": "latentscale.analysis.leave_one_out:LeaveOneOut",
     "MarginalEstimate": "latentscale.inference.marginal.estimate:MarginalEstimate",
     "MarginalML": "latentscale.inference.marginal.method:MarginalML",
+    "ModeStart": "latentscale.inference.start:ModeStart",
     "ModelSpec": "latentscale.spec.spec:ModelSpec",
     "NUTS": "latentscale.inference.nuts:NUTS",
     "NextBenchmark": "latentscale.analysis.next_benchmark:NextBenchmark",
@@ -124,6 +126,7 @@ _HOME = {
     "PredictiveCheck": "latentscale.analysis.predictive:PredictiveCheck",
     "PrincipalAxes": "latentscale.analysis.rotations:PrincipalAxes",
     "Prior": "latentscale.spec.prior:Prior",
+    "PriorStart": "latentscale.inference.start:PriorStart",
     "Quartimax": "latentscale.analysis.rotations:Quartimax",
     "RegressionPrior": "latentscale.analysis.regression:RegressionPrior",
     "Scores": "latentscale.data.scores:Scores",
@@ -209,6 +212,7 @@ __all__ = [
     "LeaveOneOut",
     "MarginalEstimate",
     "MarginalML",
+    "ModeStart",
     "ModelSpec",
     "NextBenchmark",
     "Oblimin",
@@ -218,6 +222,7 @@ __all__ = [
     "PredictiveCheck",
     "PrincipalAxes",
     "Prior",
+    "PriorStart",
     "Quartimax",
     "RegressionPrior",
     "Scores",
