@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from latentscale.inference.laplace import Laplace
     from latentscale.inference.marginal.estimate import MarginalEstimate
     from latentscale.inference.marginal.method import MarginalML, marginal_estimate
+    from latentscale.inference.marginal.stochastic import StochasticMarginalML
     from latentscale.inference.nuts import NUTS
     from latentscale.inference.pathfinder import Pathfinder
     from latentscale.inference.resume import resume
@@ -137,6 +138,7 @@ _HOME = {
     "SkillRegression": "latentscale.analysis.regression:SkillRegression",
     "Skills": "latentscale.analysis.skills:Skills",
     "SpecError": "latentscale.errors:SpecError",
+    "StochasticMarginalML": "latentscale.inference.marginal.stochastic:StochasticMarginalML",
     "Target": "latentscale.analysis.target:Target",
     "Undisclosed": "latentscale.analysis.undisclosed:Undisclosed",
     "VarianceShares": "latentscale.analysis.variance:VarianceShares",
@@ -233,6 +235,7 @@ __all__ = [
     "SkillRegression",
     "Skills",
     "SpecError",
+    "StochasticMarginalML",
     "Target",
     "Undisclosed",
     "VarianceShares",

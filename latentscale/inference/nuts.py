@@ -152,7 +152,9 @@ class NUTS(Method):
         else:
             path = Path(self.store)
             made = Provenance("NUTS", self.settings, seed, seconds, library_versions())
-            start_folder(path, spec, design, made, names)
+            start_folder(
+                path, spec, design, made, names, message=placed.message, advice=placed.advice
+            )
             found = nutpie_chains.sample_to_folder(
                 placed.compiled, self, path, names, seed, progress
             )

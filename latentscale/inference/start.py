@@ -21,7 +21,7 @@ from latentscale.inference.marginal.threads import in_threads
 from latentscale.inference.mode import Trajectory
 from latentscale.inference.pathfinder import PathNormal, normals_along
 from latentscale.inference.progress import WorkProgress
-from latentscale.posterior.status import Status
+from latentscale.posterior.status import Status, status_with_start
 
 _HISTORY = 20
 _KEPT = 7
@@ -54,10 +54,7 @@ class Placed:
 
     def told(self, status: Status) -> Status:
         """Return a status of chains that also tells where they began."""
-        if not self.message:
-            return status
-        advice = (*status.advice, *self.advice)
-        return replace(status, message=f"{status.message}; {self.message}", advice=advice)
+        return status_with_start(status, self.message, self.advice)
 
 
 @dataclass(frozen=True)
