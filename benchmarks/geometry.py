@@ -48,6 +48,16 @@ CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         f"K={count}, cai2025": ("cai2025", {"skills.count": count}, SHORT | {"tune": 600})
         for count in range(1, 7)
     },
+    "K=4, cai2025, chains begin round the priors": (
+        "cai2025",
+        {},
+        SHORT | {"tune": 600, "chains": 4, "start": ls.PriorStart()},
+    ),
+    "K=3, cai2025, chains begin at modes within 30": (
+        "cai2025",
+        {"skills.count": 3},
+        SHORT | {"chains": 4, "start": ls.ModeStart(margin=30)},
+    ),
 }
 
 

@@ -72,10 +72,12 @@ if TYPE_CHECKING:
     from latentscale.inference.laplace import Laplace
     from latentscale.inference.marginal.estimate import MarginalEstimate
     from latentscale.inference.marginal.method import MarginalML, marginal_estimate
+    from latentscale.inference.marginal.stochastic import StochasticMarginalML
     from latentscale.inference.nuts import NUTS
     from latentscale.inference.pathfinder import Pathfinder
     from latentscale.inference.resume import resume
     from latentscale.inference.run import fit
+    from latentscale.inference.start import ModeStart, PriorStart
     from latentscale.inference.variational import ADVI
     from latentscale.model.build import build
     from latentscale.model.simulate import Simulation, simulate
@@ -114,6 +116,7 @@ _HOME = {
     "LeaveOneOut": "latentscale.analysis.leave_one_out:LeaveOneOut",
     "MarginalEstimate": "latentscale.inference.marginal.estimate:MarginalEstimate",
     "MarginalML": "latentscale.inference.marginal.method:MarginalML",
+    "ModeStart": "latentscale.inference.start:ModeStart",
     "ModelSpec": "latentscale.spec.spec:ModelSpec",
     "NUTS": "latentscale.inference.nuts:NUTS",
     "NextBenchmark": "latentscale.analysis.next_benchmark:NextBenchmark",
@@ -124,6 +127,7 @@ _HOME = {
     "PredictiveCheck": "latentscale.analysis.predictive:PredictiveCheck",
     "PrincipalAxes": "latentscale.analysis.rotations:PrincipalAxes",
     "Prior": "latentscale.spec.prior:Prior",
+    "PriorStart": "latentscale.inference.start:PriorStart",
     "Quartimax": "latentscale.analysis.rotations:Quartimax",
     "RegressionPrior": "latentscale.analysis.regression:RegressionPrior",
     "Scores": "latentscale.data.scores:Scores",
@@ -134,6 +138,7 @@ _HOME = {
     "SkillRegression": "latentscale.analysis.regression:SkillRegression",
     "Skills": "latentscale.analysis.skills:Skills",
     "SpecError": "latentscale.errors:SpecError",
+    "StochasticMarginalML": "latentscale.inference.marginal.stochastic:StochasticMarginalML",
     "Target": "latentscale.analysis.target:Target",
     "Undisclosed": "latentscale.analysis.undisclosed:Undisclosed",
     "VarianceShares": "latentscale.analysis.variance:VarianceShares",
@@ -209,6 +214,7 @@ __all__ = [
     "LeaveOneOut",
     "MarginalEstimate",
     "MarginalML",
+    "ModeStart",
     "ModelSpec",
     "NextBenchmark",
     "Oblimin",
@@ -218,6 +224,7 @@ __all__ = [
     "PredictiveCheck",
     "PrincipalAxes",
     "Prior",
+    "PriorStart",
     "Quartimax",
     "RegressionPrior",
     "Scores",
@@ -228,6 +235,7 @@ __all__ = [
     "SkillRegression",
     "Skills",
     "SpecError",
+    "StochasticMarginalML",
     "Target",
     "Undisclosed",
     "VarianceShares",

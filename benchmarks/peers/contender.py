@@ -12,7 +12,7 @@ import pymc as pm
 import xarray as xr
 
 import latentscale as ls
-from latentscale.inference.target import Target, target_of
+from latentscale.inference.posterior_density import PosteriorDensity, posterior_density
 from peers.law_data import LawData, law_data
 from peers.natural import natural_parameters, random_points
 
@@ -107,14 +107,14 @@ class Law:
     """The package's own model of a law, its density, and the law's data."""
 
     model: pm.Model
-    target: Target
+    target: PosteriorDensity
     data: LawData
 
     @classmethod
     def of(cls, spec: ls.ModelSpec, scores: ls.Scores) -> Law:
         """Build and compile the package's model."""
         model = ls.build(spec, scores)
-        return cls(model, target_of(model), law_data(spec, scores))
+        return cls(model, posterior_density(model), law_data(spec, scores))
 
     def natural(self, point: np.ndarray) -> dict[str, np.ndarray]:
         """Return a point as the parameters of the hand-written models."""

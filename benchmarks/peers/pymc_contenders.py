@@ -10,7 +10,7 @@ import numpy as np
 import pymc as pm
 
 import latentscale as ls
-from latentscale.inference.target import kept_names
+from latentscale.inference.posterior_density import kept_names
 from peers.contender import Contender, Law, Sampled, shared_draws
 
 

@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from latentscale.analysis.identified import is_identified
+from latentscale.analysis.modes import find_modes
 from latentscale.dims import CELL, CHAIN, DRAW, LOG_LIKELIHOOD
 from latentscale.markup import bullets, data_table
 from latentscale.posterior.convergence import Convergence
@@ -19,6 +21,8 @@ from latentscale.posterior.status import problems
 
 PARETO_K_LIMIT = 0.7
 _MIN_DRAWS = 25
+_DISAGREE = 1.1
+_MOST_OF_CHAIN = 0.5
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,8 @@ def diagnose(fit: Fit) -> Diagnosis:
     heavy = _high_pareto_k(fit, found)
     chains = fit.status.pareto_k is None  # an approximation has independent draws, no chains
     wrong = problems(found) if chains else ()
-    advice = list(dict.fromkeys([*wrong, *fit.status.advice]))
+    apart = _separate_modes(fit) if chains and found.max_rhat > _DISAGREE else ()
+    advice = list(dict.fromkeys([*wrong, *apart, *fit.status.advice]))
     return Diagnosis(
         passed=not wrong and fit.status.converged is not False,
         table=_by_variable(found),
@@ -100,6 +105,29 @@ def diagnose(fit: Fit) -> Diagnosis:
         min_ess=found.min_ess,
         high_pareto_k=heavy,
         advice=tuple(advice),
+    )
+
+
+def _separate_modes(fit: Fit) -> tuple[str, ...]:
+    """Say whether chains that disagree sit in separate modes of the anchored loadings."""
+    if "loading" not in fit.posterior or not is_identified(fit):
+        return ()
+    modes = find_modes(fit.posterior["loading"])
+    if len(modes) < 2:
+        return ()
+    by_chain = fit.tree[LOG_LIKELIHOOD]["score"].sum("cell").mean(DRAW)
+    chains = [str(name) for name in modes.columns if str(name).startswith(CHAIN)]
+    groups = []
+    for _, mode in modes.iterrows():
+        most = [name for name in chains if mode[name] > _MOST_OF_CHAIN]
+        level = [float(by_chain.isel({CHAIN: chains.index(name)})) for name in most]
+        where = f" ({', '.join(most)}; mean log likelihood {max(level):.0f})" if most else ""
+        groups.append(f"{mode['share']:.0%}{where}")
+    return (
+        f"The draws of the loadings fall into {len(modes)} separate groups: "
+        f"{'; '.join(groups)}. They are different modes, shares of chains are not their masses, "
+        "and averages over them describe none: raise ModeStart.climbs, so that chains begin at "
+        "the highest, or use other anchors or fewer skills.",
     )
 
 

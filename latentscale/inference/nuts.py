@@ -7,7 +7,7 @@ import warnings
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pymc as pm
@@ -18,6 +18,7 @@ from latentscale.errors import FitError
 from latentscale.inference import nutpie_chains
 from latentscale.inference.method import Method
 from latentscale.inference.posterior_density import kept_names
+from latentscale.inference.start import ModeStart, Placed, Start, start_from
 from latentscale.inference.versions import library_versions
 from latentscale.model.beta_density import register_for_jax
 from latentscale.model.build import build_design
@@ -57,6 +58,10 @@ class NUTS(Method):
     adaptation
         nutpie's mass matrix: ``"diag"``, or ``"low_rank"``, which also follows the
         strongest correlations.
+    start
+        Where chains begin: `ModeStart`, round the highest modes that climbs reach, or
+        `PriorStart`, scattered over the priors' middle. None is ``ModeStart()`` with nutpie's
+        backends; the others begin where PyMC lets them, and take None alone.
     store
         A new folder to which nutpie writes its draws as they come, or None to keep them in
         memory. Whatever ends the process, `latentscale.load` opens the draws in the folder and
@@ -78,6 +83,7 @@ class NUTS(Method):
     cores: int | None = None
     backend: Literal["nutpie", "nutpie-jax", "numpyro", "pymc"] = "nutpie"
     adaptation: Literal["diag", "low_rank"] = "diag"
+    start: Start | None = None
     store: str | Path | None = None
 
     def __post_init__(self) -> None:
@@ -87,6 +93,12 @@ class NUTS(Method):
         self._check_between("target_accept", 0, 1)
         self._check_choice("backend", _BACKENDS)
         self._check_choice("adaptation", ("diag", "low_rank"))
+        object.__setattr__(self, "start", start_from(self.start))
+        if self.start is not None and not self.backend.startswith("nutpie"):
+            raise FitError(
+                'NUTS.start works with the backends "nutpie" and "nutpie-jax"; leave it out for '
+                f'"{self.backend}".'
+            )
         if self.store is None:
             return
         if not isinstance(self.store, str | Path):
@@ -108,33 +120,46 @@ class NUTS(Method):
         if self.store is not None:
             refuse_used(Path(self.store))
         model = build_design(spec, design)
-        posterior, stats, interrupted, seconds = self._sample(model, spec, design, seed, progress)
+        if self.backend.startswith("nutpie"):
+            sampled, placed = self._with_nutpie(model, spec, design, seed, progress)
+        else:
+            sampled, placed = self._with_pymc(model, seed, progress), Placed(None)
+        posterior, stats, interrupted, seconds = sampled
         posterior = posterior[
             [name for name in posterior.data_vars if not str(name).endswith("_raw")]
         ]
         found = convergence(posterior, stats)
         status = status_of_chains(found, interrupted=interrupted, good_for=self.good_for)
-        return Draws(posterior, stats, status, seconds)
+        return Draws(posterior, stats, placed.told(status), seconds)
 
-    def _sample(
+    def place(self, compiled: Any, seed: int, progress: bool) -> Placed:
+        """Give nutpie's compiled model this method's starting points."""
+        start = ModeStart() if self.start is None else self.start
+        return start.place(compiled, seed=seed, cores=self.cores, progress=progress)
+
+    def _with_nutpie(
         self, model: pm.Model, spec: ModelSpec, design: Design, seed: int, progress: bool
-    ) -> Sampled:
-        if not self.backend.startswith("nutpie"):
-            return self._with_pymc(model, seed, progress)
-        start = time.perf_counter()
+    ) -> tuple[Sampled, Placed]:
         names = kept_names(model)
+        began = time.perf_counter()
         compiled = nutpie_chains.compiled(model, names, self.backend)
-        seconds = {"compile": time.perf_counter() - start}
-        start = time.perf_counter()
+        ready = time.perf_counter()
+        placed = self.place(compiled, seed, progress)
+        seconds = {"compile": ready - began, "start": time.perf_counter() - ready}
+        began = time.perf_counter()
         if self.store is None:
-            trace = nutpie_chains.sample(compiled, self, seed, progress)
+            trace = nutpie_chains.sample(placed.compiled, self, seed, progress)
             found = self._finished(trace)
         else:
             path = Path(self.store)
             made = Provenance("NUTS", self.settings, seed, seconds, library_versions())
-            start_folder(path, spec, design, made, names)
-            found = nutpie_chains.sample_to_folder(compiled, self, path, names, seed, progress)
-        return *found, seconds | {"sample": time.perf_counter() - start}
+            start_folder(
+                path, spec, design, made, names, message=placed.message, advice=placed.advice
+            )
+            found = nutpie_chains.sample_to_folder(
+                placed.compiled, self, path, names, seed, progress
+            )
+        return (*found, seconds | {"sample": time.perf_counter() - began}), placed
 
     def _with_pymc(self, model: pm.Model, seed: int, progress: bool) -> Sampled:
         start = time.perf_counter()

@@ -7,6 +7,7 @@ share are computed once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,9 @@ class BetaLogDensity(Op):
         output_storage[1][0] = phi * (up - down)
         output_storage[2][0] = digamma(phi) + mean * up + (1 - mean) * down
 
-    def pullback(self, inputs: list[Any], outputs: list[Any], output_grads: list[Any]) -> list[Any]:
+    def pullback(
+        self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]
+    ) -> list[Any]:
         """Return the derivatives of the log densities, times what comes from above."""
         above = output_grads[0]
         if any(not isinstance(grad.type, DisconnectedType) for grad in output_grads[1:]):

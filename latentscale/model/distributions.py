@@ -82,7 +82,7 @@ class _MeanBeta(pm.Continuous):
     def logp(value: Any, mean: Any, phi: Any) -> Any:
         value, mean, phi = (pt.as_tensor_variable(part) for part in (value, mean, phi))
         if value.type.ndim == mean.type.ndim == phi.type.ndim == 1:
-            return beta_log_density(value, mean, phi)[0]
+            return beta_log_density.make_node(value, mean, phi).outputs[0]
         return pm.Beta.logp(value, mean * phi, (1 - mean) * phi)
 
 

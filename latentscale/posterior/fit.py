@@ -120,7 +120,7 @@ class Fit:
         return "\n".join(f"{name}: {value}" for name, value in self._facts().items())
 
     def _repr_html_(self) -> str:
-        advice = [] if self.status.converged else list(self.status.advice)
+        advice = list(self.status.advice)
         return facts_table("", self._facts()) + bullets(advice)
 
     def _facts(self) -> dict[str, str]:

@@ -77,6 +77,14 @@ def status_of_chains(
     return Status(True, converged, interrupted, message, tuple(advice), good_for)
 
 
+def status_with_start(status: Status, message: str, advice: tuple[str, ...]) -> Status:
+    """Return a status of chains that also tells where they began, and what to do about it."""
+    if not message:
+        return status
+    told = f"{status.message}; {message}"
+    return replace(status, message=told, advice=(*status.advice, *advice))
+
+
 def status_of_partial(status: Status, held: str, how: str) -> Status:
     """Return the status of chains that are not at their end, with how to go on."""
     advice = (

@@ -19,7 +19,12 @@ from latentscale.posterior.convert import to_tree
 from latentscale.posterior.draws import Draws
 from latentscale.posterior.fit import Fit, Provenance
 from latentscale.posterior.integrity import content_hash
-from latentscale.posterior.status import Status, status_of_chains, status_of_partial
+from latentscale.posterior.status import (
+    Status,
+    status_of_chains,
+    status_of_partial,
+    status_with_start,
+)
 from latentscale.posterior.stream import common_draws, read_chains, read_header, wanted_draws
 from latentscale.spec.io import spec_from_json
 from latentscale.spec.spec import ModelSpec
@@ -118,6 +123,8 @@ class StoredRun:
         As in a fit.
     variables
         Names of the parameters that are stored.
+    start_message, start_advice
+        Where the chains began, and what to do about it; empty where nothing was looked for.
     """
 
     path: Path
@@ -126,6 +133,8 @@ class StoredRun:
     transform: CovariateTransform
     provenance: Provenance
     variables: tuple[str, ...]
+    start_message: str = ""
+    start_advice: tuple[str, ...] = ()
 
     @property
     def design(self) -> Design:
@@ -146,6 +155,7 @@ class StoredRun:
                 f"{posterior.sizes[DRAW]} of {wanted} draws a chain",
                 f'latentscale.resume("{self.path}")',
             )
+        status = status_with_start(status, self.start_message, self.start_advice)
         draws = Draws(posterior, stats, status, {})
         return Fit(
             spec=self.spec,
@@ -173,6 +183,8 @@ def read_folder(path: Path) -> StoredRun:
         transform=CovariateTransform.from_dict(header["transform"]),
         provenance=Provenance(**header["provenance"]),
         variables=tuple(header["variables"]),
+        start_message=header.get("start", {}).get("message", ""),
+        start_advice=tuple(header.get("start", {}).get("advice", ())),
     )
 
 

@@ -56,9 +56,27 @@ class ChainDraws:
 
 
 def start_folder(
-    path: Path, spec: ModelSpec, design: Design, provenance: Provenance, variables: Sequence[str]
+    path: Path,
+    spec: ModelSpec,
+    design: Design,
+    provenance: Provenance,
+    variables: Sequence[str],
+    *,
+    message: str = "",
+    advice: Sequence[str] = (),
 ) -> None:
     """Make a folder for draws, with all that is needed to read them.
+
+    Parameters
+    ----------
+    path
+        The folder to make.
+    spec, design, provenance
+        What is fitted, and how.
+    variables
+        Names of the parameters that are stored.
+    message, advice
+        Where the chains begin, and what to do about it, for the status.
 
     Raises
     ------
@@ -75,6 +93,7 @@ def start_folder(
         "transform": design.transform.to_dict(),
         "provenance": asdict(provenance),
         "variables": list(variables),
+        "start": {"message": message, "advice": list(advice)},
     }
     header["hash"] = content_hash(_tree_of(design.scores.dataset), header)
     _write_json(path / HEADER, header)

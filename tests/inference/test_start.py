@@ -1,0 +1,157 @@
+"""Where chains begin: climbs find modes, chains get the high ones, and the rest is told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+
+import latentscale as ls
+from latentscale.errors import FitError
+from latentscale.inference.start import Placed, climb, distinct_modes
+from latentscale.posterior.fit import Fit
+
+HIGH, LOW = np.array([3.0, 0.0, 0.0]), np.array([-3.0, 1.0, 0.0])
+SPREAD = np.array([0.5, 0.2, 1.0])
+
+
+def two_modes(gap: float) -> Callable[..., tuple[float, np.ndarray]]:
+    """Return the log density of two normals; the second is `gap` lower at its mode."""
+
+    def density(point: np.ndarray) -> tuple[float, np.ndarray]:
+        apart = [(point - centre) / SPREAD for centre in (HIGH, LOW)]
+        values = np.array([-0.5 * apart[0] @ apart[0], -gap - 0.5 * apart[1] @ apart[1]])
+        total = float(np.logaddexp(*values))
+        slopes = np.array([-z / SPREAD for z in apart])
+        return total, np.exp(values - total) @ slopes
+
+    return density
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What the start uses of nutpie's compiled model."""
+
+    gap: float
+    _shared_data: dict[str, Any] = field(default_factory=dict)
+    _make_initial_points: Any = lambda seed: np.random.default_rng(seed).uniform(-4, 4, 3)
+
+    def _make_logp_func(self) -> Callable[..., tuple[float, np.ndarray]]:
+        return two_modes(self.gap)
+
+
+def placed(gap: float, seed: int = 1, **settings: Any) -> Placed:
+    start = ls.ModeStart(**settings)
+    return start.place(Compiled(gap), seed=seed, cores=1, progress=False)
+
+
+def points(found: Placed, count: int = 400) -> np.ndarray:
+    return np.array([found.compiled._make_initial_points(seed) for seed in range(count)])
+
+
+@pytest.mark.parametrize("mode", [HIGH, LOW])
+def test_a_climb_ends_at_the_mode_of_its_hill(mode: np.ndarray) -> None:
+    found = climb(two_modes(5.0), mode + np.array([0.4, -0.3, 0.5]), 200)
+    np.testing.assert_allclose(found.mode, mode, atol=1e-3)
+    assert found.value == pytest.approx(0.0 if mode is HIGH else -5.0, abs=1e-3)
+    assert found.converged
+
+
+def test_climbs_of_one_height_are_one_mode() -> None:
+    ends = [climb(two_modes(5.0), at + 0.1, 200) for at in (LOW, HIGH, HIGH, LOW)]
+    assert [round(one.value) for one in distinct_modes(ends)] == [0, -5]
+
+
+def test_chains_begin_round_the_highest_mode_alone() -> None:
+    found = placed(gap=50.0)
+    where = points(found)
+    assert (where[:, 0] > 0).all()
+    np.testing.assert_allclose(where.mean(axis=0), HIGH, atol=0.1)
+    ratio = where.std(axis=0) / SPREAD
+    assert (ratio > 0.2).all() and (ratio < 1.0).all()
+    assert "50 or more below" in found.message and not found.advice
+
+
+def test_modes_within_the_margin_share_the_chains() -> None:
+    found = placed(gap=8.0)
+    share = (points(found)[:, 0] > 0).mean()
+    assert 0.4 < share < 0.6
+    assert "16 of 16 climbs ended" in found.message
+
+
+def test_a_mode_left_out_that_may_matter_is_told_with_what_to_do() -> None:
+    found = placed(gap=18.0)
+    assert (points(found)[:, 0] > 0).all()
+    assert any("18.0 below" in line and "ModeStart(margin=18)" in line for line in found.advice)
+    wider = placed(gap=18.0, margin=18.5)
+    assert (points(wider)[:, 0] < 0).any() and not wider.advice
+
+
+def test_a_single_climb_to_the_highest_mode_is_told() -> None:
+    begin = iter([HIGH, LOW, LOW, LOW])
+    compiled = Compiled(50.0, _make_initial_points=lambda seed: next(begin) + 0.1)
+    found = ls.ModeStart(climbs=4).place(compiled, seed=1, cores=1, progress=False)
+    assert any("Only 1 of 4" in line for line in found.advice)
+
+
+def test_the_same_seed_gives_the_same_starts() -> None:
+    np.testing.assert_array_equal(points(placed(8.0, seed=3), 9), points(placed(8.0, seed=3), 9))
+
+
+def test_a_density_that_is_nowhere_finite_is_refused() -> None:
+    @dataclass(frozen=True)
+    class Nowhere(Compiled):
+        def _make_logp_func(self) -> Callable[..., tuple[float, np.ndarray]]:
+            return lambda point: (np.nan, np.zeros(3))
+
+    with pytest.raises(FitError, match="not finite at any start"):
+        ls.ModeStart().place(Nowhere(1.0), seed=1, cores=1, progress=False)
+
+
+def test_the_priors_own_starts_are_left_alone() -> None:
+    compiled = Compiled(1.0)
+    found = ls.PriorStart().place(compiled, seed=1, cores=1, progress=False)
+    assert found.compiled is compiled and not found.message
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"climbs": 0}, "climbs"),
+        ({"climbs": True}, "climbs"),
+        ({"margin": -1}, "margin"),
+        ({"margin": float("nan")}, "margin"),
+        ({"margin": "wide"}, "margin"),
+        ({"iterations": 2.5}, "iterations"),
+    ],
+)
+def test_a_setting_out_of_range_is_refused(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(FitError, match=f"ModeStart.{said}"):
+        ls.ModeStart(**settings)
+
+
+@pytest.mark.parametrize("start", [ls.ModeStart(climbs=3, margin=2.5), ls.PriorStart(), None])
+def test_a_start_comes_back_from_json(start: Any) -> None:
+    method = ls.NUTS(start=start)
+    again = ls.NUTS(**json.loads(json.dumps(method.settings)))
+    assert again == method and again.start == start
+
+
+@pytest.mark.parametrize("start", ["modes", 3, {"climbs": 2}, ls.ModeStart])
+def test_what_is_no_start_is_refused(start: Any) -> None:
+    with pytest.raises(FitError, match=r"NUTS.start.*ModeStart"):
+        ls.NUTS(start=start)
+
+
+def test_other_backends_take_no_start() -> None:
+    with pytest.raises(FitError, match=r"NUTS.start.*pymc"):
+        ls.NUTS(backend="pymc", start=ls.PriorStart())
+
+
+def test_the_status_tells_where_chains_began(known_fit: Fit) -> None:
+    assert "chains begin within 10" in known_fit.status.message
+    assert known_fit.provenance.seconds["start"] > 0
