@@ -18,7 +18,7 @@ from latentscale.errors import FitError
 from latentscale.inference import nutpie_chains
 from latentscale.inference.method import Method
 from latentscale.inference.posterior_density import kept_names
-from latentscale.inference.start import ModeStart, Placed, Start, start_from
+from latentscale.inference.start import Placed, Start, start_from, usual_start
 from latentscale.inference.versions import library_versions
 from latentscale.model.beta_density import register_for_jax
 from latentscale.model.build import build_design
@@ -60,8 +60,10 @@ class NUTS(Method):
         strongest correlations.
     start
         Where chains begin: `ModeStart`, round the highest modes that climbs reach, or
-        `PriorStart`, scattered over the priors' middle. None is ``ModeStart()`` with nutpie's
-        backends; the others begin where PyMC lets them, and take None alone.
+        `PriorStart`, scattered over the priors' middle. None is ``ModeStart()`` where skills can
+        turn round (anchored skills with loadings of their own at the anchors) and
+        ``PriorStart()`` elsewhere. Only nutpie's backends take one; the others begin where
+        PyMC lets them.
     store
         A new folder to which nutpie writes its draws as they come, or None to keep them in
         memory. Whatever ends the process, `latentscale.load` opens the draws in the folder and
@@ -132,9 +134,9 @@ class NUTS(Method):
         status = status_of_chains(found, interrupted=interrupted, good_for=self.good_for)
         return Draws(posterior, stats, placed.told(status), seconds)
 
-    def place(self, compiled: Any, seed: int, progress: bool) -> Placed:
+    def place(self, compiled: Any, spec: ModelSpec, seed: int, progress: bool) -> Placed:
         """Give nutpie's compiled model this method's starting points."""
-        start = ModeStart() if self.start is None else self.start
+        start = usual_start(spec) if self.start is None else self.start
         return start.place(compiled, seed=seed, cores=self.cores, progress=progress)
 
     def _with_nutpie(
@@ -144,7 +146,7 @@ class NUTS(Method):
         began = time.perf_counter()
         compiled = nutpie_chains.compiled(model, names, self.backend)
         ready = time.perf_counter()
-        placed = self.place(compiled, seed, progress)
+        placed = self.place(compiled, spec, seed, progress)
         seconds = {"compile": ready - began, "start": time.perf_counter() - ready}
         began = time.perf_counter()
         if self.store is None:

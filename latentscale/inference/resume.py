@@ -69,7 +69,8 @@ def resume(path: str | Path, *, draws: int | None = None, progress: bool = True)
         model = build_design(stored.spec, stored.design)
         compiled = nutpie_chains.compiled(model, stored.variables, method.backend)
         if any(part.position is None for part in work):
-            compiled = method.place(compiled, stored.provenance.seed, progress).compiled
+            placed = method.place(compiled, stored.spec, stored.provenance.seed, progress)
+            compiled = placed.compiled
         nutpie_chains.continue_chains(
             compiled, method, path, stored.variables, work, wanted=wanted, progress=progress
         )

@@ -22,6 +22,7 @@ from latentscale.inference.mode import Trajectory
 from latentscale.inference.pathfinder import PathNormal, normals_along
 from latentscale.inference.progress import WorkProgress
 from latentscale.posterior.status import Status, status_with_start
+from latentscale.spec.spec import ModelSpec
 
 _HISTORY = 20
 _KEPT = 7
@@ -187,6 +188,18 @@ class ModeStart(Start):
                 "there may be a higher one."
             )
         return message, tuple(advice)
+
+
+def usual_start(spec: ModelSpec) -> Start:
+    """Return where chains begin unless told otherwise.
+
+    Anchored skills in units of their families have loadings of their own at the anchors. Near
+    zero such a skill can turn round, and climbs are worth their time. Skills in units of their
+    anchors cannot turn; free loadings have turned modes of equal height, which `align` undoes.
+    """
+    identify = spec.skills.identify
+    turns = spec.skills.count and identify.kind == "anchored" and identify.unit != "anchor"
+    return ModeStart() if turns else PriorStart()
 
 
 def start_from(settings: Start | dict[str, Any] | None) -> Start | None:

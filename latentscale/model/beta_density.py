@@ -33,18 +33,20 @@ class BetaLogDensity(Op):
 
     __props__ = ()
 
-    def make_node(self, score: Any, mean: Any, phi: Any) -> Apply:
-        """Check the inputs and name the outputs."""
-        inputs = [pt.as_tensor_variable(part) for part in (score, mean, phi)]
-        if any(part.type.ndim != 1 or part.type.dtype != "float64" for part in inputs):
+    def make_node(self, *inputs: Any) -> Apply:
+        """Check the inputs, score, mean and phi, and name the outputs."""
+        inputs = tuple(pt.as_tensor_variable(part) for part in inputs)
+        if len(inputs) != 3 or any(
+            part.type.ndim != 1 or part.type.dtype != "float64" for part in inputs
+        ):
             raise TypeError("BetaLogDensity takes three vectors of float64.")
-        return Apply(self, inputs, [pt.dvector() for _ in range(3)])
+        return Apply(self, list(inputs), [pt.dvector() for _ in range(3)])
 
     def infer_shape(self, fgraph: Any, node: Apply, shapes: list[Any]) -> list[Any]:
         """Return the outputs' shapes, those of the scores."""
         return [shapes[0]] * 3
 
-    def perform(self, node: Apply, inputs: list[Any], output_storage: list[list[Any]]) -> None:
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: list[list[Any]]) -> None:
         """Compute the outputs with SciPy."""
         score, mean, phi = inputs
         alpha, beta = mean * phi, (1 - mean) * phi
