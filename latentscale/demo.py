@@ -15,7 +15,7 @@ import xarray as xr
 
 from latentscale import __version__
 from latentscale.analysis.calibrate import bootstrap_errors, cell_figures
-from latentscale.analysis.curves import scaling_curve
+from latentscale.analysis.curves import scaling_curve, usual_covariate
 from latentscale.analysis.diagnose import Diagnosis, diagnose
 from latentscale.analysis.forecast import Forecast, predict
 from latentscale.data.datasets import open_llm_leaderboard
@@ -335,8 +335,10 @@ def _curve_figure(result: Fit, measured: Scores) -> Sheet:
     truth = measured.to_frame()
     known = truth[list(measured.benchmarks)].notna().sum(axis=1)
     flops = FLOPS_PER_BILLION_TRILLION * truth["params_b"] * truth["tokens_t"]
-    truth = truth.assign(at=flops, known=known)
-    shown = truth.sort_values(["known", "at"]).iloc[[-1]]
+    over = usual_covariate(result.spec)
+    place = {"log_flops": flops, "log_params": truth["params_b"], "log_tokens": truth["tokens_t"]}
+    truth = truth.assign(flops=flops, known=known, at=place[over])
+    shown = truth.sort_values(["known", "flops"]).iloc[[-1]]
     family, at = str(shown["family"].iloc[0]), float(shown["at"].iloc[0])
     start = scaling_curve(result, family=family, points=2).family_range
     low = min(start[0], at) if start is not None else at / 10

@@ -24,6 +24,7 @@ from latentscale.dims import (
 from latentscale.errors import DataError, SpecError, listed, nearest
 from latentscale.markup import data_table
 from latentscale.posterior.fit import Fit
+from latentscale.spec.spec import ModelSpec
 
 POINT = "point"
 OVER = ("log_flops", "log_params", "log_tokens")
@@ -119,7 +120,7 @@ class Curve:
 def scaling_curve(
     fit: Fit,
     *,
-    over: str = "log_flops",
+    over: str | None = None,
     family: str,
     benchmarks: Sequence[str] | None = None,
     limits: tuple[float, float] | None = None,
@@ -138,7 +139,8 @@ def scaling_curve(
     fit
         A fit.
     over
-        ``log_flops``, ``log_params`` or ``log_tokens``.
+        ``log_flops``, ``log_params`` or ``log_tokens``; by default ``log_flops`` where the spec
+        uses compute, and ``log_params`` where it has size without it.
     family
         A fitted family.
     benchmarks
@@ -158,6 +160,7 @@ def scaling_curve(
     DataError
         If the family or a benchmark is not in the fit, or `limits` or `points` make no sense.
     """
+    over = usual_covariate(fit.spec) if over is None else over
     _check(fit, over, family, benchmarks)
     _check_points(points)
     members = fit.scores.dataset.isel(
@@ -178,6 +181,12 @@ def scaling_curve(
         fitted_range=_range(_natural(fit.scores.dataset, over)),
         held=_held(members, over),
     )
+
+
+def usual_covariate(spec: ModelSpec) -> str:
+    """Return what curves run along unless told otherwise: compute, size or tokens."""
+    parts = [part for name in spec.covariates for part in name.split(":")]
+    return next((name for name in OVER if name in parts), OVER[0])
 
 
 def _check(fit: Fit, over: str, family: str, benchmarks: Sequence[str] | None) -> None:

@@ -101,8 +101,9 @@ def curve(
     fit_file: FitFile,
     family: Annotated[str, typer.Option("--family", help="A fitted family.")],
     over: Annotated[
-        str, typer.Option("--over", help="log_flops, log_params or log_tokens.")
-    ] = "log_flops",
+        str | None,
+        typer.Option("--over", help="log_flops, log_params or log_tokens; what the spec uses."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="PNG", help="Figure to write.")
     ] = None,

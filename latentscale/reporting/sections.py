@@ -106,7 +106,7 @@ def curves(asked: Request) -> tuple[Block, ...]:
     blocks: list[Block] = []
     floors = {name: info.floor for name, info in asked.fit.scores.benchmark_info.items()}
     for family in asked.families:
-        curve = scaling_curve(asked.fit, over=_over(asked), family=family, seed=asked.seed)
+        curve = scaling_curve(asked.fit, family=family, seed=asked.seed)
         sheet = plot_curve(curve, floors=floors)
         caption = (
             f"{family}: expected and new scores along {UNITS[curve.over]}; {curve.held}. Dots are "
@@ -116,10 +116,6 @@ def curves(asked: Request) -> tuple[Block, ...]:
         blocks.append(Picture(sheet.to_svg(), _curve_in_words(curve, asked.prob), caption))
         blocks.append(_curve_table(curve, asked.prob))
     return tuple(blocks)
-
-
-def _over(asked: Request) -> str:
-    return "log_flops" if asked.fit.spec.needs_tokens else "log_params"
 
 
 def _curve_table(curve: Curve, prob: float) -> Table:

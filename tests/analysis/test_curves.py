@@ -9,6 +9,7 @@ import pytest
 import latentscale as ls
 from latentscale.errors import DataError, SpecError
 from latentscale.posterior.fit import Fit
+from latentscale.spec import spec_from_dict
 
 FAMILY = "fam03"
 
@@ -185,3 +186,14 @@ def test_a_family_of_one_model(known, prior_fit, known_spec) -> None:
     curve = ls.scaling_curve(fit, family="fam00", points=3)
     at = curve.draws["at"].values
     assert at[2] / at[0] == pytest.approx(9) and set(curve.observed["model"]) == {"fam00-m0"}
+
+
+def test_without_a_covariate_a_curve_runs_along_what_the_spec_uses(small_scores, prior_fit) -> None:
+    family = small_scores.families[0]
+    sizes = {"covariates": ["log_params", "log_tokens"], "name": "sizes"}
+    products = {"covariates": ["log_tokens", "log_tokens:log_params"], "name": "products"}
+    for document, wanted in [({"name": "flops"}, "log_flops"), (sizes, "log_params")]:
+        fit = prior_fit(spec_from_dict(document), small_scores, draws=4)
+        assert ls.scaling_curve(fit, family=family).over == wanted
+    fit = prior_fit(spec_from_dict(products), small_scores, draws=4)
+    assert ls.scaling_curve(fit, family=family).over == "log_params"
