@@ -59,7 +59,7 @@ def test_a_curve_is_the_forecast_along_its_line(
 def test_over_compute_the_ratio_of_tokens_to_size_is_held(small_scores, prior_fit) -> None:
     spec = ls.ModelSpec(name="both", covariates=("log_params", "log_tokens"))
     fit = prior_fit(spec, small_scores)
-    curve = ls.scaling_curve(fit, family="fam00", points=5)
+    curve = ls.scaling_curve(fit, over="log_flops", family="fam00", points=5)
     own = small_scores.to_frame().query("family == 'fam00'")
     ratio = np.exp(np.log(own["tokens_t"] / own["params_b"]).mean())
     size = np.sqrt(curve.draws["at"].values / 6e21 / ratio)
