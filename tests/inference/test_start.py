@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 import latentscale as ls
+from latentscale.data.scores import Scores
 from latentscale.errors import FitError
-from latentscale.inference.start import Placed, climb, distinct_modes
-from latentscale.posterior.fit import Fit
+from latentscale.inference.start import Placed, climb, distinct_modes, usual_start
+from latentscale.spec import ModelSpec
 
 HIGH, LOW = np.array([3.0, 0.0, 0.0]), np.array([-3.0, 1.0, 0.0])
 SPREAD = np.array([0.5, 0.2, 1.0])
@@ -152,6 +153,15 @@ def test_other_backends_take_no_start() -> None:
         ls.NUTS(backend="pymc", start=ls.PriorStart())
 
 
-def test_the_status_tells_where_chains_began(known_fit: Fit) -> None:
-    assert "chains begin within 10" in known_fit.status.message
-    assert known_fit.provenance.seconds["start"] > 0
+def test_the_status_tells_where_chains_began(quick_spec: ModelSpec, small_scores: Scores) -> None:
+    start = ls.ModeStart(climbs=3)
+    method = ls.NUTS(draws=20, tune=50, chains=2, cores=1, start=start)
+    fit = ls.fit(quick_spec, small_scores, method=method, seed=2, progress=False)
+    assert "chains begin within 10" in fit.status.message
+    assert fit.provenance.seconds["start"] > 0
+
+
+def test_climbs_are_for_skills_that_can_turn_round() -> None:
+    assert usual_start(ls.load_spec("cai2025")) == ls.ModeStart()
+    for name in ("latentscale", "sloth", "pooled_flops"):
+        assert usual_start(ls.load_spec(name)) == ls.PriorStart()
