@@ -100,14 +100,14 @@ def test_a_diagnosis_prints(known_fit: Fit) -> None:
     assert (found.table["elements"] > 0).all()
 
 
-def test_separate_modes_of_anchored_loadings_are_told(good_fit: Fit) -> None:
+def test_separate_modes_of_anchored_loadings_are_told(known_fit: Fit) -> None:
     from dataclasses import replace
 
-    tree = good_fit.tree.copy(deep=True)
+    tree = known_fit.tree.copy(deep=True)
     turned = tree["posterior"]["loading"].copy(deep=True)
     turned[0] = -turned[0]
     tree["posterior"] = tree["posterior"].to_dataset().assign(loading=turned)
-    found = ls.diagnose(replace(good_fit, tree=tree))
+    found = ls.diagnose(replace(known_fit, tree=tree))
     told = [line for line in found.advice if "separate groups" in line]
     assert len(told) == 1 and "2 separate groups" in told[0] and "chain 1" in told[0]
-    assert not any("separate groups" in line for line in ls.diagnose(good_fit).advice)
+    assert not any("separate groups" in line for line in ls.diagnose(known_fit).advice)
