@@ -29,7 +29,7 @@ HERE = Path(__file__).resolve().parent
 RUNS = HERE / "runs" / "geometry"
 SEED = 1
 SHORT = {"draws": 300, "tune": 400, "chains": 2}
-FULL = {"draws": 600, "tune": 400, "chains": 4}
+FULL = {"draws": 1000, "tune": 400, "chains": 4}
 
 # name: (shipped spec, fields replaced, settings of NUTS)
 CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
