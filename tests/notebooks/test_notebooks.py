@@ -11,8 +11,13 @@ from nbclient import NotebookClient
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 DRAWS = "60"  # enough for every function to work, far too few to conclude anything
-QUICK = ("1_first_posterior", "3_unseen_members")
-LONG = ("2_prior_sensitivity", "4_compute_planning", "5_published_analyses")
+NAMES = (
+    "1_first_posterior",
+    "2_prior_sensitivity",
+    "3_unseen_members",
+    "4_compute_planning",
+    "5_published_analyses",
+)
 SECONDS_A_CELL = 900
 
 
@@ -21,10 +26,10 @@ def read(name: str) -> nbformat.NotebookNode:
 
 
 def test_every_notebook_is_executed_by_a_test() -> None:
-    assert sorted(path.stem for path in FOLDER.glob("*.ipynb")) == sorted(QUICK + LONG)
+    assert sorted(path.stem for path in FOLDER.glob("*.ipynb")) == list(NAMES)
 
 
-@pytest.mark.parametrize("name", QUICK + LONG)
+@pytest.mark.parametrize("name", NAMES)
 def test_notebook_is_valid_stripped_and_small(name: str) -> None:
     notebook = read(name)
     nbformat.validate(notebook)
@@ -35,9 +40,7 @@ def test_notebook_is_valid_stripped_and_small(name: str) -> None:
     assert (FOLDER / f"{name}.ipynb").stat().st_size < 300_000
 
 
-@pytest.mark.parametrize(
-    "name", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in LONG)]
-)
+@pytest.mark.parametrize("name", NAMES)
 def test_notebook_runs(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LATENTSCALE_NOTEBOOK_DRAWS", DRAWS)
     source = str(FOLDER.parent)
