@@ -23,6 +23,7 @@ SHARED = (
     "slope",
     "family_scale",
     "lineage_share",
+    "family_slope_scale",
     "skill_cholesky",
     "residual_scale",
     "family_benchmark_scale",

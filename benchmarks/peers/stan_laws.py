@@ -22,7 +22,17 @@ _INDICES = (
     "anchors",
     "others",
 )
-_ONLY_RECOMMENDED = ("x_family", "x_instruct", "instruct", "lineage_of_family")
+_ONLY_RECOMMENDED = (
+    "x_family",
+    "x_family_benchmark",
+    "x_instruct",
+    "instruct",
+    "lineage_of_family",
+    "lineages",
+    "family_slopes",
+    "family_benchmark_slopes",
+    "instruct_slopes",
+)
 
 
 def stan_program(data: LawData) -> str:
@@ -33,13 +43,14 @@ def stan_program(data: LawData) -> str:
 def stan_data(data: LawData) -> dict[str, Any]:
     """Return a law's data as its Stan program declares them, indices from 1."""
     arrays: dict[str, Any] = {name: getattr(data, name) + 1 for name in _INDICES}
-    for name in ("x", "x_family", "x_instruct", "instruct", "score_of_cell"):
+    for name in ("x", "x_family", "x_family_benchmark", "x_instruct", "instruct"):
         arrays[name] = getattr(data, name)
+    arrays["score_of_cell"] = data.score_of_cell
     arrays |= data.sizes | {"floor_of": data.floor}
     for name, numbers in data.priors.items():
         arrays[f"prior_{name}"] = numbers[0] if len(numbers) == 1 else np.array(numbers)
     if data.law == "framework":
-        for name in (*_ONLY_RECOMMENDED, "lineages", "family_slopes", "instruct_slopes"):
+        for name in _ONLY_RECOMMENDED:
             del arrays[name]
     return arrays
 
