@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sysconfig
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def load_pystan(folder: Path) -> Any:
     # PyStan gives its compiling server five minutes, and slow machines need more.
     aiohttp.client.DEFAULT_TIMEOUT = aiohttp.ClientTimeout(total=None)
 
-    shadow = folder / f"httpstan-{sysconfig.get_config_var('SOABI')}"
+    shadow = folder / f"httpstan-{version('httpstan')}-{sysconfig.get_config_var('SOABI')}"
     services = shadow / "stan_services.o"
     if not services.exists():
         shadow.mkdir(parents=True, exist_ok=True)
