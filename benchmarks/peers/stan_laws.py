@@ -6,6 +6,7 @@ import subprocess
 import sysconfig
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -64,11 +65,14 @@ def load_pystan(folder: Path) -> Any:
     left as it is.
     """
     import aiohttp.client
+    import httpstan.compile
     import httpstan.models
     import stan
 
-    # PyStan gives its compiling server five minutes, and slow machines need more.
+    # PyStan gives its compiling server five minutes, and that the translation to C++ one second.
+    # Slow or busy machines need more.
     aiohttp.client.DEFAULT_TIMEOUT = aiohttp.ClientTimeout(total=None)
+    httpstan.compile.subprocess = SimpleNamespace(run=_run_to_its_end)
 
     shadow = folder / f"httpstan-{version('httpstan')}-{sysconfig.get_config_var('SOABI')}"
     services = shadow / "stan_services.o"
@@ -82,6 +86,12 @@ def load_pystan(folder: Path) -> Any:
         _compile_services(installed, services)
     httpstan.models.PACKAGE_DIR = shadow
     return stan
+
+
+def _run_to_its_end(
+    command: list[Any], capture_output: bool, timeout: float
+) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(command, capture_output=capture_output, check=False)
 
 
 def _compile_services(installed: Path, services: Path) -> None:
