@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 from markdown import markdown
+from speed_settings import Settings, command
 
 OURS = "latentscale"
 GOALS = {"ess": 1.5, "kernel": 2.0, "cold": 60.0, "warm": 10.0}
@@ -44,16 +45,20 @@ _NOTES = """Every contender ran in a process of its own, one after the other, on
   through PyStan's server."""
 
 
-def write(folder: Path, out: Path) -> None:
-    """Write the tables of all results in a folder; what is missing shows as an en dash."""
+def write(folder: Path, out: Path) -> bool:
+    """Write the tables of all results in a folder; what is missing shows as an en dash.
+
+    False if there are none, and then nothing is written.
+    """
     found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
     if not found:
-        return
-    parts = ["# Speed", _provenance(found), _NOTES]
+        return False
+    parts = ["# Speed", _provenance(found, out), _NOTES]
     for spec in sorted({row["spec"] for row in found}, key=lambda name: name != OURS):
         parts += _of_spec(spec, [row for row in found if row["spec"] == spec])
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    return True
 
 
 def _of_spec(spec: str, found: list[dict[str, Any]]) -> list[str]:
@@ -173,19 +178,22 @@ def _goal(label: str, value: float, goal: float, *, at_most: bool = False) -> st
     return f"- {label}: {value:.3g}, goal {bound} {goal:g}: {'met' if met else 'missed'}."
 
 
-def _provenance(found: list[dict[str, Any]]) -> str:
+def _provenance(found: list[dict[str, Any]], out: Path) -> str:
     versions: dict[str, str] = {}
     for row in found:
         versions |= row.get("versions", {})
-    settings, seed = found[0]["settings"], found[0]["seed"]
-    quick = " --quick" if settings["draws"] < 100 else ""
+    settings = Settings(**found[0]["settings"])
+    specs, contenders = ({row[name] for row in found} for name in ("spec", "contender"))
+    asked = command(settings, specs, contenders, out)
+    warning = " **A quick run, to see that it works: its figures mean nothing.**"
     listed = ", ".join(f"{name} {number}" for name, number in versions.items())
     return (
-        f"Last written by `python benchmarks/speed.py{quick} --seed {seed}`; bundled leaderboard; "
-        f"{settings['chains']} chains of {settings['tune']} warm-up draws and "
-        f"{settings['draws']} draws; seed {seed}; Python {found[0]['python']}, {listed}; "
+        f"Last written by `{asked}`; bundled leaderboard; {settings.chains} chains of "
+        f"{settings.tune} warm-up draws and {settings.draws} draws; seed {settings.seed}; "
+        f"Python {found[0]['python']}, {listed}; "
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores."
-        + (" **A quick run, to see that it works: its figures mean nothing.**" if quick else "")
+        + warning
+        * settings.quick
     )
 
 

@@ -23,6 +23,7 @@ SHARED = (
     "slope",
     "family_scale",
     "lineage_share",
+    "family_slope_scale",
     "skill_cholesky",
     "residual_scale",
     "family_benchmark_scale",
@@ -95,9 +96,10 @@ class Contender(ABC):
         theirs = np.array([log_density(point) for point in points])
         return float(np.ptp(ours - theirs))
 
-    def points(self, count: int = 4) -> np.ndarray:
+    def points(self, model: pm.Model, count: int = 4) -> np.ndarray:
         """Return points near the priors' support points, shape (count, n), for timing."""
-        start = Law.of(self.spec, self.scores).target.start
+        initial = model.initial_point(random_seed=0)
+        start = np.concatenate([np.ravel(initial[value.name]) for value in model.value_vars])
         rng = np.random.default_rng(self.seed)
         return start + 0.1 * rng.standard_normal((count, len(start)))
 

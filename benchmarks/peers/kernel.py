@@ -14,14 +14,16 @@ import numpy as np
 import pymc as pm
 from numba import njit
 
-from peers.kernel_terms import (
+from peers.kernel_cells import cells
+from peers.kernel_families import (
     benchmark_effects,
     benchmark_effects_back,
-    cells,
     family_skill,
     family_skill_back,
     levels,
     levels_back,
+    skill_slopes,
+    skill_slopes_back,
 )
 from peers.law_data import LawData
 from peers.natural import places
@@ -33,6 +35,7 @@ _KINDS = {
     "loading_raw": _SCALE,
     "residual_scale": _SCALE,
     "family_scale": _SCALE,
+    "family_slope_scale": _SCALE,
     "family_benchmark_scale_raw": _SCALE,
     "family_benchmark_slope_scale": _SCALE,
     "ceiling_share": _SHARE,
@@ -46,6 +49,7 @@ class Table(NamedTuple):
 
     x: np.ndarray
     x_family: np.ndarray
+    x_family_benchmark: np.ndarray
     x_instruct: np.ndarray
     instruct: np.ndarray
     family: np.ndarray
@@ -78,6 +82,8 @@ class Parameters(NamedTuple):
     lineage_skill_raw: np.ndarray
     family_skill_raw: np.ndarray
     lineage_share: np.ndarray
+    family_slope_scale: np.ndarray
+    family_slope_raw: np.ndarray
     family_benchmark_scale_raw: np.ndarray
     family_benchmark_raw: np.ndarray
     family_benchmark_slope_scale: np.ndarray
@@ -119,6 +125,7 @@ def _table(data: LawData) -> Table:
     return Table(
         x=data.x,
         x_family=data.x_family,
+        x_family_benchmark=data.x_family_benchmark,
         x_instruct=data.x_instruct,
         instruct=data.instruct,
         family=data.family_of_model.astype("uint64"),
@@ -164,10 +171,12 @@ def _evaluate(point, natural_flat, gradient_flat, ranges, kinds, numbers, p, g, 
     gradient_flat[:] = 0.0
     spread, along, within, level = levels(p, table)
     skill = family_skill(p, level)
+    own = skill_slopes(p)
     effect, slopes = benchmark_effects(p, table)
     adjoint_skill = np.zeros_like(skill)
-    value = cells(p, g, table, skill, effect, slopes, adjoint_skill)
+    value = cells(p, g, table, skill, own, effect, slopes, adjoint_skill)
     benchmark_effects_back(p, g, table)
+    skill_slopes_back(p, g)
     adjoint_level = family_skill_back(p, g, level, adjoint_skill)
     levels_back(p, g, table, spread, along, within, adjoint_level)
     for which in range(len(kinds)):

@@ -20,6 +20,7 @@ _DISTRIBUTIONS = {
     "loading": "HalfNormal",
     "family_scale": "HalfNormal",
     "lineage_share": "Beta",
+    "family_slope_scale": "HalfNormal",
     "residual_scale": "HalfNormal",
     "family_benchmark_scale": "HalfNormal",
     "family_benchmark_slope_scale": "HalfNormal",
@@ -39,7 +40,6 @@ _COMMON = {
     "skills.identify.kind": "anchored",
     "family.level": "partial",
     "family.correlated": True,
-    "family.slopes": (),
     "benchmarks.likelihood.kind": "beta",
     "benchmarks.floor": "fixed",
     "benchmarks.slopes": (),
@@ -62,6 +62,7 @@ _TERMS = {
         "skills.identify.unit": "family",
         "skills.residual": False,
         "family.lineage": False,
+        "family.slopes": (),
         "benchmarks.link.kind": "logistic",
         "benchmarks.ceiling": "fixed",
         "benchmarks.family_effect": False,
@@ -83,10 +84,10 @@ class LawData:
         ``"framework"`` (the spec cai2025, Cai et al. 2025).
     sizes
         Counts: models, benchmarks, families, lineages, cells, skills, covariates,
-        family_slopes, instruct_slopes.
-    x, x_family, x_instruct
-        Standardised covariates of skills, of family x benchmark slopes and of slopes with
-        instruction tuning, shape (model, covariate).
+        family_slopes, family_benchmark_slopes, instruct_slopes.
+    x, x_family, x_family_benchmark, x_instruct
+        Standardised covariates of skills, of the families' own slopes on skills and on
+        benchmarks, and of slopes with instruction tuning, shape (model, covariate).
     instruct
         0 or 1, shape (model,).
     family_of_model, lineage_of_family, model_of_cell, benchmark_of_cell
@@ -105,6 +106,7 @@ class LawData:
     sizes: dict[str, int]
     x: np.ndarray
     x_family: np.ndarray
+    x_family_benchmark: np.ndarray
     x_instruct: np.ndarray
     instruct: np.ndarray
     family_of_model: np.ndarray
@@ -127,6 +129,11 @@ def law_data(spec: ModelSpec, scores: Scores) -> LawData:
         If the spec has a term, or a kind of prior, that no hand-written model has.
     """
     law = law_of(spec)
+    if law == "recommended" and not (spec.family.slopes and spec.benchmarks.family_slopes):
+        raise ValueError(
+            "The hand-written recommended law needs family.slopes and benchmarks.family_slopes: "
+            f"got {spec.family.slopes} and {spec.benchmarks.family_slopes}."
+        )
     made = design(spec, scores)
     if law == "recommended" and not made.use_lineage:
         raise ValueError("The hand-written recommended law needs a lineage of several families.")
@@ -142,7 +149,8 @@ def law_data(spec: ModelSpec, scores: Scores) -> LawData:
         "cells": len(made.score_of_cell),
         "skills": spec.skills.count,
         "covariates": len(spec.covariates),
-        "family_slopes": len(spec.benchmarks.family_slopes),
+        "family_slopes": len(spec.family.slopes),
+        "family_benchmark_slopes": len(spec.benchmarks.family_slopes),
         "instruct_slopes": len(spec.benchmarks.instruct.slopes),
     }
     sizes["families"], sizes["lineages"] = sizes.pop(FAMILY), sizes.pop(LINEAGE)
@@ -150,7 +158,8 @@ def law_data(spec: ModelSpec, scores: Scores) -> LawData:
         law=law,
         sizes=sizes,
         x=_values(used.x),
-        x_family=_values(used.family_benchmark_slope),
+        x_family=_values(used.family_slope),
+        x_family_benchmark=_values(used.family_benchmark_slope),
         x_instruct=_values(used.instruct_slope),
         instruct=_values(made.instruct),
         family_of_model=made.family_of_model,

@@ -10,6 +10,7 @@ from scipy.special import expit
 
 from peers.law_data import LawData
 
+_SLOPE_AXIS = {"family_slope_raw": 1, "family_benchmark_slope_raw": 2}  # Stan puts it first
 UNUSED = ("loading_raw", "family_benchmark_scale_raw", "family_benchmark_raw")
 
 
@@ -67,14 +68,18 @@ def natural_parameters(model: pm.Model, data: LawData, point: np.ndarray) -> dic
     named["residual_raw"] = raw["residual_raw"]
     named["family_benchmark_scale"] = raw["family_benchmark_scale_raw"][others]
     named["family_benchmark_raw"] = raw["family_benchmark_raw"][:, others]
-    named["family_benchmark_slope_raw"] = raw["family_benchmark_slope_raw"]
+    for name in _SLOPE_AXIS:
+        named[name] = raw[name]
     return named
 
 
 def for_stan(named: dict[str, np.ndarray]) -> dict[str, Any]:
     """Return parameters laid out as in the Stan programs."""
-    name = "family_benchmark_slope_raw"
-    moved = {name: np.moveaxis(named[name], -1, 0)} if name in named else {}
+    moved = {
+        name: np.moveaxis(named[name], axis, 0)
+        for name, axis in _SLOPE_AXIS.items()
+        if name in named
+    }
     return {name: np.asarray(value).tolist() for name, value in (named | moved).items()}
 
 

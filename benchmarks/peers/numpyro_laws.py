@@ -30,7 +30,7 @@ def _recommended(data: LawData) -> None:
     slope = _normal("slope", priors["slope"], (sizes["covariates"], skills))
     residual_scale = _halfnormal("residual_scale", priors["residual_scale"], (skills,))
     residual = residual_scale * _standard("residual_raw", (sizes["models"], skills))
-    theta = data.x @ slope + _lineage_skill(data)[family] + residual
+    theta = data.x @ slope + _lineage_skill(data)[family] + _family_slope(data) + residual
     loadings = jnp.zeros((benchmarks, skills)).at[data.others].set(loading)
     loadings = loadings.at[data.anchors, jnp.arange(skills)].set(1.0)
     iota = _normal("instruct_shift", priors["instruct_shift"], (benchmarks,))
@@ -69,6 +69,16 @@ def _lineage_skill(data: LawData) -> Array:
     return numpyro.deterministic("family_skill", _correlated(data, level) * scale)
 
 
+def _family_slope(data: LawData) -> Array:
+    """Return what families' own slopes add to the skills, shape (model, skill)."""
+    sizes = data.sizes
+    shape = (sizes["family_slopes"], sizes["skills"])
+    scale = _halfnormal("family_slope_scale", data.priors["family_slope_scale"], shape)
+    raw = _standard("family_slope_raw", (sizes["families"], *shape))
+    own = scale * (raw - raw.mean(0))
+    return jnp.einsum("is,isk->ik", data.x_family, own[data.family_of_model])
+
+
 def _correlated(data: LawData, level: Array) -> Array:
     skills = data.sizes["skills"]
     if skills == 1:
@@ -86,9 +96,9 @@ def _family_benchmark(data: LawData) -> Array:
     effect = jnp.zeros((families, benchmarks)).at[:, data.others].set(scale * (raw - raw.mean(0)))
     name = "family_benchmark_slope"
     scale = _halfnormal(f"{name}_scale", data.priors[f"{name}_scale"], (benchmarks,))
-    raw = _standard(f"{name}_raw", (families, benchmarks, sizes["family_slopes"]))
+    raw = _standard(f"{name}_raw", (families, benchmarks, sizes["family_benchmark_slopes"]))
     slopes = scale[:, None] * (raw - raw.mean(0))
-    return effect[family] + jnp.einsum("is,ijs->ij", data.x_family, slopes[family])
+    return effect[family] + jnp.einsum("is,ijs->ij", data.x_family_benchmark, slopes[family])
 
 
 def _framework(data: LawData) -> None:

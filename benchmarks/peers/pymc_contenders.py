@@ -49,8 +49,8 @@ class Latentscale(Contender):
 
     def gradient_seconds(self, repeats: int) -> float:
         """Time the density that the sampler uses."""
-        target = Law.of(self.spec, self.scores).target
-        return median_seconds(target.evaluate, self.points(), repeats)
+        law = Law.of(self.spec, self.scores)
+        return median_seconds(law.target.evaluate, self.points(law.model), repeats)
 
     def log_density_of(self, law: Law) -> Callable[[np.ndarray], float]:
         """Return PyMC's log density of the model, compiled by PyMC."""
@@ -99,7 +99,7 @@ class PyMC(Contender):
         model = ls.build(self.spec, self.scores)
         function = model.logp_dlogp_function(ravel_inputs=True)
         function.set_extra_values({})
-        return median_seconds(function._pytensor_function, self.points(), repeats)
+        return median_seconds(function._pytensor_function, self.points(model), repeats)
 
     def log_density_of(self, law: Law) -> Callable[[np.ndarray], float]:
         """Return PyMC's log density of the model, compiled by PyMC."""

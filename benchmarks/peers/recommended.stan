@@ -1,10 +1,11 @@
-// The recommended law: two or more anchored skills, families within lineages, family x benchmark
-// levels and slopes, model residuals, power-logistic link, estimated ceilings, Beta noise.
+// The recommended law: two or more anchored skills, families within lineages with slopes of their
+// own, family x benchmark levels and slopes, model residuals, power-logistic link, estimated ceilings, Beta noise.
 data {
   int<lower=1> models, benchmarks, families, lineages, cells, skills, covariates;
-  int<lower=0> family_slopes, instruct_slopes;
+  int<lower=0> family_slopes, family_benchmark_slopes, instruct_slopes;
   matrix[models, covariates] x;
   matrix[models, family_slopes] x_family;
+  matrix[models, family_benchmark_slopes] x_family_benchmark;
   matrix[models, instruct_slopes] x_instruct;
   vector[models] instruct;
   array[models] int family_of_model;
@@ -16,7 +17,7 @@ data {
   array[benchmarks - skills] int others;
   vector[2] prior_intercept, prior_slope, prior_precision, prior_lineage_share;
   vector[2] prior_instruct_shift, prior_instruct_slope, prior_link_power, prior_ceiling;
-  real prior_loading, prior_family_scale, prior_residual_scale;
+  real prior_loading, prior_family_scale, prior_family_slope_scale, prior_residual_scale;
   real prior_family_benchmark_scale, prior_family_benchmark_slope_scale;
 }
 transformed data {
@@ -37,12 +38,14 @@ parameters {
   cholesky_factor_corr[skills] skill_cholesky;
   matrix[lineages, skills] lineage_raw;
   matrix[families, skills] family_raw;
+  matrix<lower=0>[family_slopes, skills] family_slope_scale;
+  array[family_slopes] matrix[families, skills] family_slope_raw;
   vector<lower=0>[skills] residual_scale;
   matrix[models, skills] residual_raw;
   vector<lower=0>[free] family_benchmark_scale;
   matrix[families, free] family_benchmark_raw;
   vector<lower=0>[benchmarks] family_benchmark_slope_scale;
-  array[family_slopes] matrix[families, benchmarks] family_benchmark_slope_raw;
+  array[family_benchmark_slopes] matrix[families, benchmarks] family_benchmark_slope_raw;
   vector[benchmarks] instruct_shift;
   matrix[benchmarks, instruct_slopes] instruct_slope;
   vector<lower=0>[benchmarks] link_power;
@@ -72,6 +75,12 @@ model {
   vector[benchmarks] stretch = -0.5 ./ (link_power .* expm1(-log2() ./ link_power));
   vector[cells] mu;
 
+  for (s in 1:family_slopes)
+    for (k in 1:skills) {
+      vector[families] raw = family_slope_raw[s][, k];
+      vector[families] own = family_slope_scale[s, k] * (raw - mean(raw));
+      theta[, k] += x_family[, s] .* own[family_of_model];
+    }
   loadings[others] = loading;
   for (k in 1:skills) loadings[anchors[k], k] = 1;
   eta = theta * loadings' + rep_matrix(intercept', models)
@@ -82,11 +91,11 @@ model {
         * (family_benchmark_raw[, j] - mean(family_benchmark_raw[, j]));
     eta[, others[j]] += effect[family_of_model];
   }
-  for (s in 1:family_slopes)
+  for (s in 1:family_benchmark_slopes)
     for (j in 1:benchmarks) {
       vector[families] raw = family_benchmark_slope_raw[s][, j];
       vector[families] own = family_benchmark_slope_scale[j] * (raw - mean(raw));
-      eta[, j] += x_family[, s] .* own[family_of_model];
+      eta[, j] += x_family_benchmark[, s] .* own[family_of_model];
     }
   mu = floor_of[benchmark_of_cell] + (top - floor_of)[benchmark_of_cell]
        .* exp(-link_power[benchmark_of_cell]
@@ -102,12 +111,15 @@ model {
   skill_cholesky ~ lkj_corr_cholesky(2);
   to_vector(lineage_raw) ~ std_normal();
   to_vector(family_raw) ~ std_normal();
+  to_vector(family_slope_scale) ~ normal(0, prior_family_slope_scale);
+  for (s in 1:family_slopes) to_vector(family_slope_raw[s]) ~ std_normal();
   residual_scale ~ normal(0, prior_residual_scale);
   to_vector(residual_raw) ~ std_normal();
   family_benchmark_scale ~ normal(0, prior_family_benchmark_scale);
   to_vector(family_benchmark_raw) ~ std_normal();
   family_benchmark_slope_scale ~ normal(0, prior_family_benchmark_slope_scale);
-  for (s in 1:family_slopes) to_vector(family_benchmark_slope_raw[s]) ~ std_normal();
+  for (s in 1:family_benchmark_slopes)
+    to_vector(family_benchmark_slope_raw[s]) ~ std_normal();
   instruct_shift ~ normal(prior_instruct_shift[1], prior_instruct_shift[2]);
   to_vector(instruct_slope) ~ normal(prior_instruct_slope[1], prior_instruct_slope[2]);
   link_power ~ lognormal(prior_link_power[1], prior_link_power[2]);

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sysconfig
+from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,7 +24,17 @@ _INDICES = (
     "anchors",
     "others",
 )
-_ONLY_RECOMMENDED = ("x_family", "x_instruct", "instruct", "lineage_of_family")
+_ONLY_RECOMMENDED = (
+    "x_family",
+    "x_family_benchmark",
+    "x_instruct",
+    "instruct",
+    "lineage_of_family",
+    "lineages",
+    "family_slopes",
+    "family_benchmark_slopes",
+    "instruct_slopes",
+)
 
 
 def stan_program(data: LawData) -> str:
@@ -33,13 +45,14 @@ def stan_program(data: LawData) -> str:
 def stan_data(data: LawData) -> dict[str, Any]:
     """Return a law's data as its Stan program declares them, indices from 1."""
     arrays: dict[str, Any] = {name: getattr(data, name) + 1 for name in _INDICES}
-    for name in ("x", "x_family", "x_instruct", "instruct", "score_of_cell"):
+    for name in ("x", "x_family", "x_family_benchmark", "x_instruct", "instruct"):
         arrays[name] = getattr(data, name)
+    arrays["score_of_cell"] = data.score_of_cell
     arrays |= data.sizes | {"floor_of": data.floor}
     for name, numbers in data.priors.items():
         arrays[f"prior_{name}"] = numbers[0] if len(numbers) == 1 else np.array(numbers)
     if data.law == "framework":
-        for name in (*_ONLY_RECOMMENDED, "lineages", "family_slopes", "instruct_slopes"):
+        for name in _ONLY_RECOMMENDED:
             del arrays[name]
     return arrays
 
@@ -52,13 +65,16 @@ def load_pystan(folder: Path) -> Any:
     left as it is.
     """
     import aiohttp.client
+    import httpstan.compile
     import httpstan.models
     import stan
 
-    # PyStan gives its compiling server five minutes, and slow machines need more.
+    # PyStan gives its compiling server five minutes, and that the translation to C++ one second.
+    # Slow or busy machines need more.
     aiohttp.client.DEFAULT_TIMEOUT = aiohttp.ClientTimeout(total=None)
+    httpstan.compile.subprocess = SimpleNamespace(run=_run_to_its_end)
 
-    shadow = folder / f"httpstan-{sysconfig.get_config_var('SOABI')}"
+    shadow = folder / f"httpstan-{version('httpstan')}-{sysconfig.get_config_var('SOABI')}"
     services = shadow / "stan_services.o"
     if not services.exists():
         shadow.mkdir(parents=True, exist_ok=True)
@@ -70,6 +86,12 @@ def load_pystan(folder: Path) -> Any:
         _compile_services(installed, services)
     httpstan.models.PACKAGE_DIR = shadow
     return stan
+
+
+def _run_to_its_end(
+    command: list[Any], capture_output: bool, timeout: float
+) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(command, capture_output=capture_output, check=False)
 
 
 def _compile_services(installed: Path, services: Path) -> None:

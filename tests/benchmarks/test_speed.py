@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -12,8 +12,10 @@ from peers.law_data import law_data, law_of
 from peers.natural import UNUSED, natural_parameters, places, random_points
 from peers.special import log_gamma_and_digamma
 from scipy.special import digamma, gammaln
-from speed import AGREEMENT_LIMIT, _law, _refuse_another_posterior
+from speed import AGREEMENT_LIMIT, TaskError, _options, _settings, refuse_another_posterior
 from speed_report import write
+from speed_settings import FULL, HERE, QUICK, command, folder_of, table_of
+from speed_task import law as law_named
 
 import latentscale as ls
 
@@ -114,6 +116,10 @@ def test_a_spec_with_other_terms_is_refused(small_scores) -> None:
     assert law_of(ls.load_spec("cai2025")) == "framework"
     with pytest.raises(ValueError, match=r"differs in .*family\.level"):
         law_data(ls.load_spec("sloth"), small_scores)
+    spec = ls.load_spec("latentscale")
+    without = spec.model_copy(update={"family": spec.family.model_copy(update={"slopes": ()})})
+    with pytest.raises(ValueError, match=r"needs family\.slopes"):
+        law_data(without, small_scores)
     spec = ls.load_spec("cai2025")
     wide = ls.Prior("StudentT", nu=3, mu=0, sigma=1)
     changed = spec.model_copy(update={"priors": {**spec.priors, "intercept": wide}})
@@ -129,23 +135,55 @@ def test_gamma_functions_agree_with_scipys() -> None:
 
 
 def test_skills_of_the_framework_can_be_chosen() -> None:
-    assert _law("cai2025", 3)[0].skills.count == 3
-    assert _law("cai2025", None)[0].skills.count == 4
-    assert _law("latentscale", 3)[0].skills.count == 2
+    assert law_named("cai2025", 3)[0].skills.count == 3
+    assert law_named("cai2025", None)[0].skills.count == 4
+    assert law_named("latentscale", 3)[0].skills.count == 2
 
 
 def test_timings_of_another_posterior_are_refused(capsys) -> None:
-    _refuse_another_posterior({"difference": 1e-9}, "cai2025", "stan")
+    found = {"spec": "cai2025", "contender": "stan"}
+    refuse_another_posterior({**found, "difference": 1e-9})
     assert "1.0e-09" in capsys.readouterr().out
-    with pytest.raises(SystemExit, match="stan does not code the posterior of cai2025"):
-        _refuse_another_posterior({"difference": 0.02}, "cai2025", "stan")
-    with pytest.raises(SystemExit, match="differs"):
-        _refuse_another_posterior({"difference": np.nan}, "cai2025", "stan")
+    with pytest.raises(TaskError, match="stan does not code the posterior of cai2025"):
+        refuse_another_posterior({**found, "difference": 0.02})
+    with pytest.raises(TaskError, match="differs"):
+        refuse_another_posterior({**found, "difference": np.nan})
+
+
+def _asked(monkeypatch: pytest.MonkeyPatch, *words: str):
+    monkeypatch.setattr("sys.argv", ["speed.py", *words])
+    return _options()
+
+
+def test_the_stated_command_asks_for_the_same_run(monkeypatch) -> None:
+    words = ["--draws", "300", "--tune", "200", "--chains", "2", "--skills", "3", "--seed", "4"]
+    words += ["--specs", "cai2025", "--contenders", "latentscale", "stan"]
+    options = _asked(monkeypatch, *words)
+    settings = _settings(options)
+    assert (settings.draws, settings.tune, settings.chains) == (300, 200, 2)
+    found = command(settings, options.specs, [*options.contenders, "kernel"], table_of(settings))
+    again = _asked(monkeypatch, *found.split()[2:])
+    assert (again.specs, again.contenders) == (options.specs, options.contenders)
+    assert _settings(again) == settings
+    plain = command(FULL, ["cai2025", "latentscale"], _asked(monkeypatch).contenders, HERE / "a.md")
+    assert plain == "python benchmarks/speed.py --seed 1 --out benchmarks/a.md"
+
+
+def test_runs_of_other_settings_keep_apart(monkeypatch, capsys) -> None:
+    runs = [(), ("--quick",), ("--draws", "10"), ("--tune", "9"), ("--chains", "2")]
+    runs += [("--seed", "2"), ("--skills", "3"), ("--quick", "--draws", "1000")]
+    settings = [_settings(_asked(monkeypatch, *words)) for words in runs]
+    assert settings[:2] == [FULL, QUICK]
+    assert len({folder_of(each) for each in settings}) == len(runs)
+    assert [each for each in settings if table_of(each).parent == HERE] == [FULL, settings[5]]
+    with pytest.raises(SystemExit):
+        _asked(monkeypatch, "--chains", "1")
+    assert "--chains must be at least 2; got 1." in capsys.readouterr().err
 
 
 def test_the_table_has_ratios_and_goals(tmp_path) -> None:
-    common = {"spec": "latentscale", "seed": 1, "python": "3", "skills": 2}
-    common["settings"] = {"draws": 1000, "tune": 1000, "chains": 4, "gradients": 5}
+    common = {"spec": "latentscale", "python": "3", "skills": 2}
+    common["settings"] = asdict(replace(FULL, draws=300))
     run = {"steps_a_draw": 9.0, "least_ess_of": "slope", "max_rhat": 1.0, "divergences": 0}
     run |= {"peak_megabytes": 400.0, "worker_megabytes": 0.0}
     rows = [
@@ -160,6 +198,7 @@ def test_the_table_has_ratios_and_goals(tmp_path) -> None:
     write(tmp_path, tmp_path / "SPEED.md")
     text = (tmp_path / "SPEED.md").read_text()
     assert "least ESS a second, over the best of the others: 2, goal at least 1.5: met" in text
+    assert "`python benchmarks/speed.py --draws 300 --seed 1 --specs latentscale " in text
     assert "gradient over the kernel's: 1.5, goal at most 2: met" in text
     assert "first draw, cold, seconds: 80, goal at most 60: missed" in text
     stan = next(line for line in text.splitlines() if line.startswith("| Stan") and "0" not in line)
