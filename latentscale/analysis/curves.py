@@ -186,7 +186,7 @@ def scaling_curve(
 def usual_covariate(spec: ModelSpec) -> str:
     """Return what curves run along unless told otherwise: compute, size or tokens."""
     parts = [part for name in spec.covariates for part in name.split(":")]
-    return next((name for name in OVER if name in parts), OVER[0])
+    return next((name for name in OVER if name in parts), "log_params")
 
 
 def _check(fit: Fit, over: str, family: str, benchmarks: Sequence[str] | None) -> None:
