@@ -28,7 +28,7 @@ if backend == "nutpie":
     class Watched(nutpie_chains.WorkProgress):
         def update(self, done, note=""):
             super().update(done, note)
-            if done > 2 * (50 + 60):
+            if done > 2 * (50 + 2000):  # by then the main thread waits for the chains
                 interrupt()
     nutpie_chains.WorkProgress = Watched
 else:
