@@ -204,10 +204,14 @@ def simulate(study: Study, number: int) -> Simulated:
         if len(good):
             first = int(good[0])
             truth = drawn.isel({DRAW: first})
+            table = np.full(
+                [study.whole.scores.dataset.sizes[d] for d in (MODEL, BENCHMARK)], np.nan
+            )
+            table[study.whole.model_of_cell, study.whole.benchmark_of_cell] = scores[first]
             held = xr.DataArray(
-                scores[first, ~fitted].reshape(len(HELD), len(BENCHMARKS)),
+                table[-len(HELD) :],
                 dims=(MODEL, BENCHMARK),
-                coords={MODEL: list(HELD), BENCHMARK: list(BENCHMARKS)},
+                coords={MODEL: list(HELD), BENCHMARK: list(study.whole.scores.benchmarks)},
             )
             if MODEL in truth.dims:
                 truth = truth.sel({MODEL: list(study.train.scores.models)})

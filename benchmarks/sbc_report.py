@@ -105,9 +105,11 @@ def _section(case: str, fault: str, digest: str, found: pd.DataFrame, figure: st
     numbers = shown.round({"mean_rank": 2, "cover_50": 2, "cover_90": 2})
     for name in ("p_ks", "p_chi2", "p_holm"):
         numbers[name] = [f"{value:.2g}" for value in shown[name]]
+    held = found["quantity"].str.startswith("score of").any()
     return [
         f"## {case}, fault: {fault} (spec {digest})",
         "",
+        *([] if held else ["New scores of held-out models were not ranked in this run.", ""]),
         "The eight quantities that look least uniform:",
         "",
         markdown(numbers),

@@ -42,6 +42,20 @@ def test_accepted_tables_are_inside_and_repeatable(study) -> None:
     assert not np.array_equal(one.score_of_cell, sbc.simulate(study, 4).score_of_cell)
 
 
+def test_held_scores_are_those_of_their_own_cells(study, monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = zip(study.whole.model_of_cell, study.whole.benchmark_of_cell, strict=True)
+    own = np.array([0.1 + (model + 0.1 * benchmark) / 100 for model, benchmark in cells])
+    monkeypatch.setattr(
+        sbc, "draw_block", lambda *given: (xr.Dataset({"a": ("draw", [0.0])}), own[None])
+    )
+    held = sbc.simulate(study, 3).held
+    names, benchmarks = list(study.whole.scores.models), list(study.whole.scores.benchmarks)
+    for name in sbc.HELD:
+        for benchmark in benchmarks:
+            wanted = 0.1 + (names.index(name) + 0.1 * benchmarks.index(benchmark)) / 100
+            assert float(held.sel(model=name, benchmark=benchmark)) == pytest.approx(wanted)
+
+
 def test_the_rule_looks_at_every_cell() -> None:
     tables = np.full((3, 4), 0.5)
     tables[1, 2], tables[2, 0] = 1 - 1e-6, 0.0
