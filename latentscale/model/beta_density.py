@@ -18,17 +18,16 @@ from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_default_op_cache_key
 from scipy.special import digamma, gammaln
 
-_VERSION = 1  # of the machine code on disk: raise it with any change below
-_LARGE = 7.0  # where the asymptotic series has all digits of a double
-_HALF_LOG_TWO_PI = 0.5 * float(np.log(2 * np.pi))
+from latentscale.model.gammas import log_gamma_and_digamma
+
+_VERSION = 2  # of the machine code on disk: raise it with any change below or in gammas.py
 
 
 class BetaLogDensity(Op):
     """Beta log density by mean mu and precision phi, and its derivatives.
 
     With alpha = mu phi and beta = (1 - mu) phi. Inputs: scores, mu and phi, vectors of one
-    length. Outputs: log densities, and their derivatives by mu and by phi. Only the first
-    output can be differentiated.
+    length. Outputs: log densities, and their derivatives by mu and by phi.
     """
 
     __props__ = ()
@@ -60,63 +59,39 @@ class BetaLogDensity(Op):
     def pullback(
         self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]
     ) -> list[Any]:
-        """Return the derivatives of the log densities, times what comes from above."""
-        above = output_grads[0]
-        if any(not isinstance(grad.type, DisconnectedType) for grad in output_grads[1:]):
-            raise NotImplementedError("BetaLogDensity has no second derivatives.")
-        score, mean, phi = inputs
-        slope = (mean * phi - 1) / score - ((1 - mean) * phi - 1) / (1 - score)
-        return [above * slope, above * outputs[1], above * outputs[2]]
+        """Return derivatives by scores, mu and phi, times what comes from above."""
+        found: list[Any] = [pt.zeros_like(part) for part in inputs]
+        for which, above in enumerate(output_grads):
+            if not isinstance(above.type, DisconnectedType):
+                slopes = _first(inputs, outputs) if which == 0 else _second(inputs, which)
+                found = [one + above * slope for one, slope in zip(found, slopes, strict=True)]
+        return found
 
 
-@numba_njit
-def _gamma(x: float) -> tuple[float, float]:
-    """Return log Gamma(x) and its derivative: Stirling's series, after steps up to x >= 7.
+def _first(inputs: Sequence[Any], outputs: Sequence[Any]) -> list[Any]:
+    """Return the derivatives of the log density by score, mu and phi."""
+    score, mean, phi = inputs
+    by_score = (mean * phi - 1) / score - ((1 - mean) * phi - 1) / (1 - score)
+    return [by_score, outputs[1], outputs[2]]
 
-    Abramowitz and Stegun (1964), 6.1.40, 6.3.18 (the series) and 6.1.15, 6.3.5 (the steps).
-    """
-    product, total = 1.0, 0.0
-    while x < _LARGE:
-        total += 1.0 / x
-        product *= x
-        x += 1.0
-    inverse = 1.0 / x
-    square = inverse * inverse
-    series = inverse * (
-        1 / 12
-        + square
-        * (
-            -1 / 360
-            + square
-            * (
-                1 / 1260
-                + square
-                * (-1 / 1680 + square * (1 / 1188 + square * (-691 / 360360 + square / 156)))
-            )
-        )
-    )
-    slope = square * (
-        1 / 12
-        + square
-        * (
-            -1 / 120
-            + square
-            * (
-                1 / 252
-                + square * (-1 / 240 + square * (1 / 132 + square * (-691 / 32760 + square / 12)))
-            )
-        )
-    )
-    log = np.log(x)
-    value = (x - 0.5) * log - x + _HALF_LOG_TWO_PI + series
-    if product != 1.0:
-        value -= np.log(product)
-    return value, log - 0.5 * inverse - slope - total
+
+def _second(inputs: Sequence[Any], which: int) -> list[Any]:
+    """Return the derivatives of output 1 (by mu) or 2 (by phi) by score, mu and phi."""
+    score, mean, phi = inputs
+    alpha, beta = mean * phi, (1 - mean) * phi
+    bend_alpha, bend_beta = pt.polygamma(1, alpha), pt.polygamma(1, beta)
+    up, down = pt.log(score) - pt.psi(alpha), pt.log1p(-score) - pt.psi(beta)
+    mixed = up - down - phi * (mean * bend_alpha - (1 - mean) * bend_beta)
+    if which == 1:
+        by_mean = -(phi**2) * (bend_alpha + bend_beta)
+        return [phi * (1 / score + 1 / (1 - score)), by_mean, mixed]
+    by_phi = pt.polygamma(1, phi) - mean**2 * bend_alpha - (1 - mean) ** 2 * bend_beta
+    return [mean / score - (1 - mean) / (1 - score), mixed, by_phi]
 
 
 @register_funcify_default_op_cache_key(BetaLogDensity)
 def _beta_log_density_in_numba(op: BetaLogDensity, node: Apply, **rest: Any) -> Any:
-    gamma = _gamma
+    gamma = log_gamma_and_digamma
 
     @numba_njit
     def beta_log_density(score: Any, mean: Any, phi: Any) -> Any:

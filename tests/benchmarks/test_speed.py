@@ -10,8 +10,6 @@ import pytest
 from peers.contender import Law
 from peers.law_data import law_data, law_of
 from peers.natural import UNUSED, natural_parameters, places, random_points
-from peers.special import log_gamma_and_digamma
-from scipy.special import digamma, gammaln
 from speed import AGREEMENT_LIMIT, TaskError, _options, _settings, refuse_another_posterior
 from speed_report import write
 from speed_settings import FULL, HERE, QUICK, command, folder_of, table_of
@@ -125,13 +123,6 @@ def test_a_spec_with_other_terms_is_refused(small_scores) -> None:
     changed = spec.model_copy(update={"priors": {**spec.priors, "intercept": wide}})
     with pytest.raises(ValueError, match="Normal prior of intercept"):
         law_data(changed, small_scores)
-
-
-def test_gamma_functions_agree_with_scipys() -> None:
-    x = np.concatenate([np.geomspace(1e-4, 1e5, 300), [1.0, 2.0, 7.0]])
-    found = np.array([log_gamma_and_digamma(value) for value in x])
-    assert np.allclose(found[:, 0], gammaln(x), rtol=1e-12, atol=1e-12)
-    assert np.allclose(found[:, 1], digamma(x), rtol=1e-12, atol=1e-11)
 
 
 def test_skills_of_the_framework_can_be_chosen() -> None:

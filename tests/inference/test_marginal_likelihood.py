@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-from scipy import integrate, special, stats
+from scipy import integrate, stats
 
 from latentscale.data.scores import Scores
-from latentscale.inference.marginal import gammas, kernel
+from latentscale.inference.marginal import kernel
 from latentscale.inference.marginal.latents import draw_latents
 from latentscale.inference.marginal.likelihood import MarginalLikelihood, marginal_likelihood
 from latentscale.inference.marginal.parameters import cholesky_of_partials, partials_of_cholesky
@@ -59,15 +59,6 @@ def prepared(name: str, scores: Scores) -> tuple[ModelSpec, Design, MarginalLike
     rng = np.random.default_rng(4)
     start = first_start(likelihood)
     return spec, table, likelihood, start + 0.15 * rng.standard_normal(start.size)
-
-
-@pytest.mark.parametrize("x", [1e-5, 0.03, 0.9, 2.5, 7.99, 8.0, 40.0, 3e4])
-def test_gamma_functions_are_scipys(x: float) -> None:
-    value, slope = gammas.log_gamma_and_digamma(x)
-    np.testing.assert_allclose(value, special.gammaln(x), rtol=1e-11, atol=1e-11)
-    assert gammas.log_gamma(x) == value
-    np.testing.assert_allclose(slope, special.digamma(x), rtol=1e-11, atol=1e-11)
-    np.testing.assert_allclose(gammas.trigamma(x), special.polygamma(1, x), rtol=1e-9)
 
 
 @pytest.mark.parametrize("link", kernel.LINKS.values())
