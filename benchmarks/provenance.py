@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +14,7 @@ LIBRARIES = ("latentscale", "pymc", "pytensor", "nutpie", "numba", "numpy", "sci
 
 def provenance(seed: int) -> str:
     """Return one Markdown paragraph that says how to get the same numbers."""
-    command = " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
+    command = shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
     versions = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
     return (

@@ -297,8 +297,8 @@ def run(case: str, fault: str, simulations: int, method: ls.NUTS, folder: Path) 
     """Run simulations that are not in the case's file yet, appending each as it ends."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"sbc_{case}_{fault}_{specs()[case].digest[:8]}.csv"
-    done = set(pd.read_csv(path)["simulation"]) if path.is_file() else set()
-    missing = [number for number in range(simulations) if number not in done]
+    table = pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=["simulation"])
+    missing = [number for number in range(simulations) if number not in set(table["simulation"])]
     if not missing:
         return
     study = prepare(specs()[case], fault)
@@ -320,8 +320,17 @@ def run(case: str, fault: str, simulations: int, method: ls.NUTS, folder: Path) 
         }
         ranks = ranks_of(study, simulated, sampled.draws.posterior, seed)
         row = {"simulation": number, **about, **ranks}
-        pd.DataFrame([row]).to_csv(path, mode="a", header=not path.is_file(), index=False)
+        table = with_row(table, row)
+        table.to_csv(path, index=False)
         print(f"{path.name}: {number}: {about}", flush=True)
+
+
+def with_row(table: pd.DataFrame, row: dict[str, object]) -> pd.DataFrame:
+    """Return a table with one row more; a quantity new to it is empty in the rows before."""
+    if table.empty:
+        return pd.DataFrame([row])
+    whole = pd.concat([table, pd.DataFrame([row])], ignore_index=True)
+    return whole.convert_dtypes()  # ranks stay whole numbers beside empty cells
 
 
 def main() -> None:

@@ -105,11 +105,12 @@ def _section(case: str, fault: str, digest: str, found: pd.DataFrame, figure: st
     numbers = shown.round({"mean_rank": 2, "cover_50": 2, "cover_90": 2})
     for name in ("p_ks", "p_chi2", "p_holm"):
         numbers[name] = [f"{value:.2g}" for value in shown[name]]
-    held = found["quantity"].str.startswith("score of").any()
+    held = found["quantity"].str.startswith("score of")
+    fewer = found.loc[held, "simulations"].max() if held.any() else 0
     return [
         f"## {case}, fault: {fault} (spec {digest})",
         "",
-        *([] if held else ["New scores of held-out models were not ranked in this run.", ""]),
+        *([] if fewer == found["simulations"].max() else [_fewer(fewer), ""]),
         "The eight quantities that look least uniform:",
         "",
         markdown(numbers),
@@ -117,6 +118,12 @@ def _section(case: str, fault: str, digest: str, found: pd.DataFrame, figure: st
         f"![Rank ECDFs of {case}, fault {fault}]({figure})",
         "",
     ]
+
+
+def _fewer(simulations: int) -> str:
+    if not simulations:
+        return "New scores of held-out models were not ranked in this run."
+    return f"New scores of held-out models were ranked in the last {simulations} of them."
 
 
 def draw(
@@ -133,7 +140,7 @@ def draw(
     figure, axes = panels(len(names), columns=5, width=1.9, height=1.4)
     verdict = found.set_index("quantity")["p_holm"]
     for axis, name in zip(axes, names, strict=True):
-        one = band(scaled(ranks[name].to_numpy(), kept, rng))
+        one = band(scaled(ranks[name].dropna().to_numpy(int), kept, rng))
         rejected = verdict[name] < LEVEL
         axis.fill_between(
             one.at, one.lower - one.at, one.upper - one.at, color=GREY, alpha=0.35, linewidth=0

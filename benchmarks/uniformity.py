@@ -64,7 +64,8 @@ def uniformity(ranks: pd.DataFrame, draws: int, seed: int = 0) -> pd.DataFrame:
     Parameters
     ----------
     ranks
-        One row a simulation, one column a test quantity, whole numbers from 0 to `draws`.
+        One row a simulation, one column a test quantity, whole numbers from 0 to `draws`;
+        empty where a simulation did not rank a quantity.
     draws
         Posterior draws that each truth was ranked among.
     seed
@@ -72,19 +73,20 @@ def uniformity(ranks: pd.DataFrame, draws: int, seed: int = 0) -> pd.DataFrame:
 
     Returns
     -------
-    One row a quantity: mean_rank (scaled; 0.5 expected), cover_50 and cover_90 (share of central
+    One row a quantity: simulations that rank it, mean_rank (scaled; 0.5 expected), cover_50 and cover_90 (share of central
     intervals that hold the truth), p_ks (Kolmogorov-Smirnov), p_chi2 (8 bins), in_band, and p_holm:
     the smaller of the two p-values after Holm's correction over both tests of all quantities.
     """
     rng = np.random.default_rng(seed)
     rows = []
     for name in ranks:
-        unit = scaled(ranks[name].to_numpy(), draws, rng)
+        unit = scaled(ranks[name].dropna().to_numpy(int), draws, rng)
         counts = np.histogram(unit, bins=BINS, range=(0, 1))[0]
         central = 2 * np.abs(unit - 0.5)
         rows.append(
             {
                 "quantity": name,
+                "simulations": len(unit),
                 "mean_rank": unit.mean(),
                 "cover_50": (central <= 0.5).mean(),
                 "cover_90": (central <= 0.9).mean(),

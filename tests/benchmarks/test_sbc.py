@@ -132,3 +132,15 @@ def test_prior_draws_as_posterior_give_uniform_ranks_of_parameters(study) -> Non
     ranks = pd.DataFrame(rows)
     centre = ranks[[c for c in ranks if c.startswith(("intercept [", "slope ["))]].mean().mean()
     assert centre / sbc.KEPT == pytest.approx(0.5, abs=0.1)
+
+
+def test_a_result_file_takes_quantities_that_it_did_not_have(tmp_path) -> None:
+    path = tmp_path / "sbc.csv"
+    sbc.with_row(pd.DataFrame(), {"simulation": 0, "slope": 12}).to_csv(path, index=False)
+    row = {"simulation": 1, "slope": 40, "score of held base: arc": 7}
+    sbc.with_row(pd.read_csv(path), row).to_csv(path, index=False)
+    table = sbc.with_row(pd.read_csv(path), {**row, "simulation": 2})
+    assert list(table["slope"]) == [12, 40, 40]
+    assert list(table["score of held base: arc"].isna()) == [True, False, False]
+    table.to_csv(path, index=False)
+    assert path.read_text().splitlines()[1:3] == ["0,12,", "1,40,7"]

@@ -69,6 +69,14 @@ def test_coverage_columns() -> None:
     assert table["cover_90"][0] == pytest.approx(inside, abs=0.08)
 
 
+def test_empty_ranks_are_left_out_of_their_column() -> None:
+    whole = ranks(count=80)
+    late = pd.Series(whole, dtype="Int64").mask(np.arange(80) < 30)
+    table = uniformity(pd.DataFrame({"all": whole, "late": late}), DRAWS)
+    assert list(table["simulations"]) == [80, 50]
+    assert table["mean_rank"][1] == pytest.approx(np.mean(whole[30:]) / DRAWS, abs=0.05)
+
+
 def test_holm_by_hand() -> None:
     given = np.array([0.01, 0.04, 0.03, 0.5])
     assert holm(given) == pytest.approx([0.04, 0.09, 0.09, 0.5])
