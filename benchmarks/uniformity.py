@@ -73,8 +73,9 @@ def uniformity(ranks: pd.DataFrame, draws: int, seed: int = 0) -> pd.DataFrame:
 
     Returns
     -------
-    One row a quantity: simulations that rank it, mean_rank (scaled; 0.5 expected), cover_50 and cover_90 (share of central
-    intervals that hold the truth), p_ks (Kolmogorov-Smirnov), p_chi2 (8 bins), in_band, and p_holm:
+    One row a quantity: simulations that rank it, mean_rank (scaled; 0.5 expected), cover_50 and
+    cover_90 (share of central intervals that hold the truth), p_ks (Kolmogorov-Smirnov), p_chi2 (8
+    bins), in_band, and p_holm:
     the smaller of the two p-values after Holm's correction over both tests of all quantities.
     """
     rng = np.random.default_rng(seed)
