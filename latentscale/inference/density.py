@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pymc as pm
+
+from latentscale.model.coordinates import Coordinate
+
+LogDensity = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
 _MOST_PROGRAMS = 8
 _lock = threading.Lock()
@@ -45,7 +49,7 @@ class Density:
     shapes: dict[str, tuple[int, ...]]
     dims: dict[str, tuple[str, ...]]
     coords: dict[str, Any]
-    log_density: Callable[[np.ndarray], tuple[float, np.ndarray]]
+    log_density: LogDensity
     expand: Callable[[np.ndarray], dict[str, np.ndarray]]
     reused: bool
 
@@ -53,6 +57,32 @@ class Density:
     def size(self) -> int:
         """Number of unconstrained parameters."""
         return len(self.start)
+
+    def mapped(self, places: np.ndarray, origin: np.ndarray, spread: np.ndarray) -> Density:
+        """Return the density with some places x of the point replaced by w, x = origin + spread w.
+
+        The constant log determinant of the map is left out.
+        """
+
+        def back(point: np.ndarray) -> np.ndarray:
+            moved = point.copy()
+            moved[places] = origin + spread @ point[places]
+            return moved
+
+        def log_density(point: np.ndarray) -> tuple[float, np.ndarray]:
+            value, gradient = self.log_density(back(point))
+            gradient = np.array(gradient)
+            gradient[places] = gradient[places] @ spread
+            return value, gradient
+
+        start = self.start.copy()
+        start[places] = np.linalg.solve(spread, start[places] - origin)
+        return replace(
+            self,
+            start=start,
+            log_density=log_density,
+            expand=lambda point: self.expand(back(point)),
+        )
 
     def for_nutpie(self) -> Any:
         """Return the model as nutpie's sampler takes it."""
@@ -119,7 +149,9 @@ class _Graph:
 _programs: list[_Program] = []
 
 
-def compile_density(model: pm.Model, kept: Sequence[str]) -> Density:
+def compile_density(
+    model: pm.Model, kept: Sequence[str], coordinates: Sequence[Coordinate] = ()
+) -> Density:
     """Compile a model's log density, or reuse what was compiled for the same structure.
 
     Parameters
@@ -128,15 +160,18 @@ def compile_density(model: pm.Model, kept: Sequence[str]) -> Density:
         A model from `latentscale.build`, whose table enters as shared variables.
     kept
         Names of the variables that draws should hold.
+    coordinates
+        What to move in place of some of the model's variables.
     """
     initial = model.initial_point(random_seed=0)
     values = [model.rvs_to_values[variable] for variable in model.free_RVs]
-    graph = _graph_of(model, tuple(kept), [np.shape(initial[value.name]) for value in values])
+    shapes_of_values = [np.shape(initial[value.name]) for value in values]
+    graph = _graph_of(model, tuple(kept), shapes_of_values, coordinates)
     with _lock:
         program = next((p for p in _programs if p.graph.same_as(graph)), None)
         reused = program is not None
         if program is None:
-            program = _compile(model, graph)
+            program = _compile(model, graph, coordinates)
             _programs.append(program)
             del _programs[:-_MOST_PROGRAMS]
     data = [variable.get_value(borrow=True) for variable in graph.inputs]
@@ -183,13 +218,17 @@ def _expand(
 
 
 def _graph_of(
-    model: pm.Model, kept: tuple[str, ...], value_shapes: Sequence[tuple[int, ...]]
+    model: pm.Model,
+    kept: tuple[str, ...],
+    value_shapes: Sequence[tuple[int, ...]],
+    coordinates: Sequence[Coordinate],
 ) -> _Graph:
     from pytensor.compile.sharedvalue import SharedVariable
     from pytensor.graph.traversal import graph_inputs
 
     observed = [model.rvs_to_values[variable] for variable in model.observed_RVs]
     outputs = [*model.free_RVs, *model.observed_RVs, *observed, *model.deterministics]
+    outputs += [part for c in coordinates for part in (c.value, c.log_jacobian)]
     lengths = list(model.dim_lengths.values())
     met = [v for v in graph_inputs(outputs) if isinstance(v, SharedVariable)]
     inputs = [v for v in met if not any(v is length for length in lengths)] + lengths
@@ -234,21 +273,29 @@ def _operation(op: Any) -> Any:
     return (type(op), tuple((name, getattr(op, name, None)) for name in slots))
 
 
-def _compile(model: pm.Model, graph: _Graph) -> _Program:
+def _compile(model: pm.Model, graph: _Graph, coordinates: Sequence[Coordinate]) -> _Program:
     import pytensor.tensor as pt
     from pytensor.graph import clone_replace, rewrite_graph
 
-    values = [model.rvs_to_values[variable] for variable in model.free_RVs]
     rewrites = ["canonicalize", "stabilize"]
     if not model.check_bounds:
         rewrites.append("local_remove_check_parameter")
     log_density: Any = rewrite_graph(model.logp(), include=rewrites)
-    gradients: Any = pt.grad(log_density, values)
-    gradient = _joined(gradients)
     by_name = {variable.name: variable for variable in model.unobserved_value_vars}
-    expanded = _joined([by_name[name] for name in graph.kept])
+    expanded: Any = _joined([by_name[name] for name in graph.kept])
+    moved, log_jacobian = _moved(model, coordinates)
+    if moved:
+        log_density, expanded = clone_replace([log_density, expanded], moved)
+        log_density = rewrite_graph(
+            log_density + log_jacobian, include=["lower_xtensor", *rewrites]
+        )
+    at = {c.variable: c.point for c in coordinates}
+    points = [at.get(v.name, model.rvs_to_values[v]) for v in model.free_RVs]
+    gradients: Any = pt.grad(log_density, points)
+    gradient = _joined(gradients)
     point = pt.dvector("unconstrained_point")
     parts = _split(point, model, graph)
+    parts |= {at[name]: parts[model.rvs_to_values[model[name]]] for name in at}
     with model:
         functions = [
             _numba_function(point, clone_replace(outputs, parts, rebuild_strict=False))
@@ -257,6 +304,16 @@ def _compile(model: pm.Model, graph: _Graph) -> _Program:
     place = {variable: position for position, variable in enumerate(graph.inputs)}
     data = [tuple(place[v] for v in function.get_shared()) for function, _ in functions]
     return _Program(graph, functions[0][1], functions[1][1], data[0], data[1])
+
+
+def _moved(model: pm.Model, coordinates: Sequence[Coordinate]) -> tuple[dict[Any, Any], Any]:
+    """Return value variables as functions of what is moved, and the log Jacobian."""
+    if not coordinates:
+        return {}, 0.0
+    wanted = [part for c in coordinates for part in (c.value, c.log_jacobian)]
+    found = model.replace_rvs_by_values(wanted)
+    values = [model.rvs_to_values[model[c.variable]] for c in coordinates]
+    return dict(zip(values, found[::2], strict=True)), sum(found[1::2])
 
 
 def _joined(variables: Sequence[Any]) -> Any:

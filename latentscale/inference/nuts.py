@@ -7,7 +7,7 @@ import warnings
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import pymc as pm
@@ -16,12 +16,14 @@ import xarray as xr
 from latentscale.dims import CHAIN, DRAW
 from latentscale.errors import FitError
 from latentscale.inference import nutpie_chains
+from latentscale.inference.chart import Charted, placed_in_chart
 from latentscale.inference.method import Method
 from latentscale.inference.posterior_density import kept_names
 from latentscale.inference.start import Placed, Start, start_from, usual_start
 from latentscale.inference.versions import library_versions
 from latentscale.model.beta_density import register_for_jax
 from latentscale.model.build import build_design
+from latentscale.model.coordinates import can_be_centred
 from latentscale.model.design import Design
 from latentscale.posterior.convergence import convergence
 from latentscale.posterior.draws import NOTHING_KEPT, Draws, kept_chains, sampler_statistics
@@ -134,19 +136,21 @@ class NUTS(Method):
         status = status_of_chains(found, interrupted=interrupted, good_for=self.good_for)
         return Draws(posterior, stats, placed.told(status), seconds)
 
-    def place(self, compiled: Any, spec: ModelSpec, seed: int, progress: bool) -> Placed:
-        """Give nutpie's compiled model this method's starting points."""
-        start = usual_start(spec) if self.start is None else self.start
-        return start.place(compiled, seed=seed, cores=self.cores, progress=progress)
-
     def _with_nutpie(
         self, model: pm.Model, spec: ModelSpec, design: Design, seed: int, progress: bool
     ) -> tuple[Sampled, Placed]:
         names = kept_names(model)
         began = time.perf_counter()
-        compiled = nutpie_chains.compiled(model, names, self.backend)
-        ready = time.perf_counter()
-        placed = self.place(compiled, spec, seed, progress)
+        start, chart = self.start or usual_start(spec), None
+        if self.backend == "nutpie" and can_be_centred(spec, design):
+            charted = Charted(spec, design, model, names)
+            first = charted.first()
+            ready = time.perf_counter()
+            placed, chart = placed_in_chart(charted, first, start, seed=seed, progress=progress)
+        else:
+            compiled = nutpie_chains.compiled(model, names, self.backend)
+            ready = time.perf_counter()
+            placed = start.place(compiled, seed=seed, cores=self.cores, progress=progress)
         seconds = {"compile": ready - began, "start": time.perf_counter() - ready}
         began = time.perf_counter()
         if self.store is None:
@@ -156,7 +160,14 @@ class NUTS(Method):
             path = Path(self.store)
             made = Provenance("NUTS", self.settings, seed, seconds, library_versions())
             start_folder(
-                path, spec, design, made, names, message=placed.message, advice=placed.advice
+                path,
+                spec,
+                design,
+                made,
+                names,
+                message=placed.message,
+                advice=placed.advice,
+                chart=None if chart is None else chart.to_dict(),
             )
             found = nutpie_chains.sample_to_folder(
                 placed.compiled, self, path, names, seed, progress

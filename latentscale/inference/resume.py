@@ -8,7 +8,9 @@ import numpy as np
 
 from latentscale.errors import FitError
 from latentscale.inference import nutpie_chains
+from latentscale.inference.chart import Chart, Charted
 from latentscale.inference.nuts import NUTS, require_engine
+from latentscale.inference.start import usual_start
 from latentscale.model.build import build_design
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.storage import read_folder
@@ -67,9 +69,14 @@ def resume(path: str | Path, *, draws: int | None = None, progress: bool = True)
         work.append(part)
     if work:
         model = build_design(stored.spec, stored.design)
-        compiled = nutpie_chains.compiled(model, stored.variables, method.backend)
+        if stored.chart is None:
+            compiled = nutpie_chains.compiled(model, stored.variables, method.backend)
+        else:
+            charted = Charted(stored.spec, stored.design, model, stored.variables)
+            compiled = charted.density(Chart.from_dict(stored.chart)).for_nutpie()
         if any(part.position is None for part in work):
-            placed = method.place(compiled, stored.spec, stored.provenance.seed, progress)
+            start, seed = method.start or usual_start(stored.spec), stored.provenance.seed
+            placed = start.place(compiled, seed=seed, cores=method.cores, progress=progress)
             compiled = placed.compiled
         nutpie_chains.continue_chains(
             compiled, method, path, stored.variables, work, wanted=wanted, progress=progress

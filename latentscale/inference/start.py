@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ import numpy as np
 from scipy import optimize
 
 from latentscale.errors import FitError
+from latentscale.inference.density import LogDensity
 from latentscale.inference.marginal.threads import in_threads
 from latentscale.inference.mode import Trajectory
 from latentscale.inference.pathfinder import PathNormal, normals_along
@@ -32,8 +33,6 @@ _NEAR = 30.0
 _NARROW = 0.5
 _WORSE_THAN_ANY = 1e300
 
-LogDensity = Callable[[np.ndarray], tuple[float, np.ndarray]]
-
 
 @dataclass(frozen=True)
 class Placed:
@@ -47,11 +46,14 @@ class Placed:
         What was found, in one line; empty where nothing was looked for.
     advice
         What to do about it; empty where all is well.
+    modes
+        All modes that climbs found, highest first; empty where nothing was looked for.
     """
 
     compiled: Any
     message: str = ""
     advice: tuple[str, ...] = ()
+    modes: tuple[Trajectory, ...] = ()
 
     def told(self, status: Status) -> Status:
         """Return a status of chains that also tells where they began."""
@@ -94,6 +96,11 @@ class ModeStart(Start):
     too. Differences of hundreds settle the matter, those of ten or twenty do not; a larger
     margin puts chains into such modes, so that R-hat tells whether they mix.
 
+    Where families' skills are the only latents (cai2025) and nutpie runs on numba, chains move in
+    coordinates in which latents and parameters are nearly independent. Two climbs in three
+    then begin round simple regressions, modes are weighed by Laplace's approximation of their
+    mass, and chains begin at each in proportion to it; `margin` is not used.
+
     Attributes
     ----------
     climbs
@@ -114,7 +121,7 @@ class ModeStart(Start):
     inference", section 3, for chains that begin at draws of L-BFGS's normals.
     """
 
-    climbs: int = 16
+    climbs: int = 32
     margin: float = 10.0
     iterations: int = 1500
     kind: Literal["modes"] = "modes"
@@ -160,7 +167,7 @@ class ModeStart(Start):
         distinct = distinct_modes(found)
         high = [mode for mode in distinct if mode.value >= distinct[0].value - self.margin]
         message, advice = self._told(found, distinct, high)
-        return Placed(replace(compiled, _make_initial_points=_Scatter(high)), message, advice)
+        return Placed(scattered(compiled, high), message, advice, tuple(distinct))
 
     def _told(
         self, found: list[Trajectory], distinct: list[Trajectory], high: list[Trajectory]
@@ -193,13 +200,14 @@ class ModeStart(Start):
 def usual_start(spec: ModelSpec) -> Start:
     """Return where chains begin unless told otherwise.
 
-    Anchored skills in units of their families have loadings of their own at the anchors. Near
-    zero such a skill can turn round, and climbs are worth their time. Skills in units of their
-    anchors cannot turn; free loadings have turned modes of equal height, which `align` undoes.
+    Anchored skills can turn round, and climbs are worth their time. Not so where skills are in
+    units of their anchors and models have residuals, which make the way back passable; free
+    loadings have turned modes of equal height, which `align` undoes.
     """
     identify = spec.skills.identify
-    turns = spec.skills.count and identify.kind == "anchored" and identify.unit != "anchor"
-    return ModeStart() if turns else PriorStart()
+    anchored = spec.skills.count and identify.kind == "anchored"
+    passable = identify.kind == "anchored" and identify.unit == "anchor" and spec.skills.residual
+    return ModeStart() if anchored and not passable else PriorStart()
 
 
 def start_from(settings: Start | dict[str, Any] | None) -> Start | None:
@@ -276,15 +284,23 @@ def distinct_modes(found: list[Trajectory]) -> list[Trajectory]:
     return kept
 
 
+def scattered(compiled: Any, modes: Sequence[Trajectory], share: np.ndarray | None = None) -> Any:
+    """Return nutpie's compiled model with chains that begin round modes, by shares or alike."""
+    return replace(compiled, _make_initial_points=_Scatter(modes, share))
+
+
 class _Scatter:
     """Starting points round modes: a seed gives the mode and the place."""
 
-    def __init__(self, modes: list[Trajectory]) -> None:
+    def __init__(self, modes: Sequence[Trajectory], share: np.ndarray | None) -> None:
         self._modes = [(mode.mode, _normal(mode)) for mode in modes]
+        even = np.ones(len(modes)) if share is None else share
+        self._ends = np.cumsum(even / even.sum())
 
     def __call__(self, seed: int) -> np.ndarray:
         rng = np.random.default_rng(seed)
-        mode, normal = self._modes[int(rng.integers(len(self._modes)))]
+        chosen = int(np.searchsorted(self._ends[:-1], rng.random(), side="right"))
+        mode, normal = self._modes[chosen]
         if normal is None:
             return np.asarray(mode + 0.1 * rng.uniform(-1, 1, mode.size))
         point = normal.draw(1, rng)[0][0]

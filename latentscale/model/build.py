@@ -62,7 +62,7 @@ def build_design(spec: ModelSpec, design: Design) -> pm.Model:
         family_terms = declare_family(spec, design)
         family_of_model = as_data(design.family_of_model, dims=(MODEL,))
         effects = effects_of_models(family_terms, family_of_model)
-        covariates = regressors_in_graph(spec, design, _to_xtensor)
+        covariates = regressors_in_graph(spec, design, in_graph)
         skill = latent_skill(parameters, effects, covariates)
         eta = linear_predictor(parameters, effects, covariates, skill)
         _observe(spec, design, parameters, eta, precision(parameters, covariates))
@@ -88,7 +88,9 @@ def _observe(
     noise_of(spec, by_cell, items).observe(design.score_of_cell, mean, at_cells(phi))
 
 
-def _to_xtensor(named: Regressors) -> Regressors:
+def in_graph(named: Regressors) -> Regressors:
+    """Return covariates as parts of a PyTensor graph."""
+
     def convert(array: xr.DataArray) -> Named:
         values = np.asarray(array.values, dtype="float64")
         return as_data(values, tuple(str(dim) for dim in array.dims))

@@ -125,6 +125,8 @@ class StoredRun:
         Names of the parameters that are stored.
     start_message, start_advice
         Where the chains began, and what to do about it; empty where nothing was looked for.
+    chart
+        The coordinates of the chains' positions; None for the model's own.
     """
 
     path: Path
@@ -135,6 +137,7 @@ class StoredRun:
     variables: tuple[str, ...]
     start_message: str = ""
     start_advice: tuple[str, ...] = ()
+    chart: dict[str, Any] | None = None
 
     @property
     def design(self) -> Design:
@@ -185,6 +188,7 @@ def read_folder(path: Path) -> StoredRun:
         variables=tuple(header["variables"]),
         start_message=header.get("start", {}).get("message", ""),
         start_advice=tuple(header.get("start", {}).get("advice", ())),
+        chart=header.get("chart"),
     )
 
 

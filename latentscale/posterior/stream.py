@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,7 @@ def start_folder(
     *,
     message: str = "",
     advice: Sequence[str] = (),
+    chart: Mapping[str, Any] | None = None,
 ) -> None:
     """Make a folder for draws, with all that is needed to read them.
 
@@ -77,6 +78,8 @@ def start_folder(
         Names of the parameters that are stored.
     message, advice
         Where the chains begin, and what to do about it, for the status.
+    chart
+        The coordinates of the chains' positions, as JSON holds them; None for the model's own.
 
     Raises
     ------
@@ -94,6 +97,7 @@ def start_folder(
         "provenance": asdict(provenance),
         "variables": list(variables),
         "start": {"message": message, "advice": list(advice)},
+        "chart": chart,
     }
     header["hash"] = content_hash(_tree_of(design.scores.dataset), header)
     _write_json(path / HEADER, header)

@@ -14,7 +14,7 @@ import latentscale as ls
 from latentscale.data.scores import Scores
 from latentscale.errors import FitError
 from latentscale.inference.start import Placed, climb, distinct_modes, usual_start
-from latentscale.spec import ModelSpec
+from latentscale.spec import ModelSpec, spec_from_dict
 
 HIGH, LOW = np.array([3.0, 0.0, 0.0]), np.array([-3.0, 1.0, 0.0])
 SPREAD = np.array([0.5, 0.2, 1.0])
@@ -81,7 +81,7 @@ def test_modes_within_the_margin_share_the_chains() -> None:
     found = placed(gap=8.0)
     share = (points(found)[:, 0] > 0).mean()
     assert 0.4 < share < 0.6
-    assert "16 of 16 climbs ended" in found.message
+    assert "32 of 32 climbs ended" in found.message
 
 
 def test_a_mode_left_out_that_may_matter_is_told_with_what_to_do() -> None:
@@ -162,6 +162,10 @@ def test_the_status_tells_where_chains_began(quick_spec: ModelSpec, small_scores
 
 
 def test_climbs_are_for_skills_that_can_turn_round() -> None:
-    assert usual_start(ls.load_spec("cai2025")) == ls.ModeStart()
+    spec = ls.load_spec("latentscale")
+    document = spec.to_dict()
+    document["skills"]["residual"] = False
+    for climbing in (ls.load_spec("cai2025"), spec_from_dict(document)):
+        assert usual_start(climbing) == ls.ModeStart()
     for name in ("latentscale", "sloth", "pooled_flops"):
         assert usual_start(ls.load_spec(name)) == ls.PriorStart()

@@ -246,6 +246,17 @@ def layout(spec: ModelSpec, design: Design) -> Layout:
     return Layout(tuple(blocks), mask, design.floor.values.astype(float), coords)
 
 
+def values_of_variables(layout: Layout, vector: np.ndarray) -> Arrays:
+    """Return what a vector means for the free variables of the PyMC model, by their names."""
+    natural = layout.natural(vector)
+    values = {block.name: natural[block.name] for block in layout.blocks if block.name in natural}
+    values["loading_raw"] = np.where(layout.loading_mask == 1, natural["loading"], 0.0)
+    place = layout.places.get(CORRELATION)
+    if place is not None:
+        values["skill_partial_correlation_raw"] = (np.tanh(vector[place]) + 1) / 2
+    return values
+
+
 def cholesky_of_partials(partial: np.ndarray, count: int) -> np.ndarray:
     """Return Cholesky factors (..., K, K) of correlations from partial correlations (..., pairs).
 

@@ -1,0 +1,164 @@
+"""Coordinates: in what a sampler moves, where the model's own variables make narrow ridges.
+
+Where a family has its skills alone (no effects by benchmark, no residuals of models), its scores
+pin the skills down given loadings, slopes and intercepts. Coded by standard normals, every
+change of a loading's scale must then take all families along, and chains crawl. Here they move
+in the distance of a family's latents from where its scores put them (`latentscale.model.centring`).
+The density is that of the same model: a change of variables with its Jacobian.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pymc as pm
+from scipy.special import logit
+
+from latentscale.dims import BENCHMARK, CELL, FAMILY, MODEL, SKILL
+from latentscale.model.benchmarks import linear_predictor, precision
+from latentscale.model.build import in_graph
+from latentscale.model.centring import centring
+from latentscale.model.design import Design
+from latentscale.model.family import SKILL_FACTOR, FamilyEffects
+from latentscale.model.maths import Named, as_data
+from latentscale.model.skills import latent_skill
+from latentscale.model.undisclosed import regressors_in_graph
+from latentscale.spec.spec import ModelSpec
+
+LATENT = "family_skill_raw"
+"""Name of the variable that is replaced."""
+
+_EDGE = 0.03
+_STRETCH = 5.0
+_NO_EFFECTS = FamilyEffects(None, None, None, None)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What each score tells of its cell's linear predictor, to first order.
+
+    Attributes
+    ----------
+    eta
+        The linear predictor at which the model expects the score, shape (cell,).
+    weight
+        Fisher information on it for a precision of 1, shape (cell,).
+    """
+
+    eta: np.ndarray
+    weight: np.ndarray
+
+
+@dataclass(frozen=True)
+class Coordinate:
+    """A free variable of the model as a function of what a sampler moves in its place.
+
+    Attributes
+    ----------
+    variable
+        Name of the free variable.
+    point
+        What takes its place, of the same type.
+    value
+        The variable, computed from `point` and from other variables of the model.
+    log_jacobian
+        Log of |det d value / d point|.
+    """
+
+    variable: str
+    point: Named
+    value: Named
+    log_jacobian: Named
+
+
+def can_be_centred(spec: ModelSpec, design: Design) -> bool:
+    """Return whether families' anchored skills are the only latents, so that scores tell them."""
+    part = spec.benchmarks
+    others = (
+        design.use_lineage,
+        spec.family.slopes,
+        spec.skills.residual,
+        part.family_effect,
+        part.family_slopes,
+        design.undisclosed,
+        part.floor != "fixed",
+        part.likelihood.kind not in ("beta", "beta-binomial"),
+    )
+    anchored = spec.skills.count > 0 and spec.skills.identify.kind == "anchored"
+    return anchored and spec.family.level == "partial" and not any(others)
+
+
+def told_by_scores(design: Design) -> Told:
+    """Return what scores tell by themselves, by the logistic link from floor to 1.
+
+    Shares near 0 and 1 are taken for a little less extreme.
+    """
+    floor = design.floor.values.astype(float)[design.benchmark_of_cell]
+    share = np.clip((design.score_of_cell - floor) / (1 - floor), _EDGE, 1 - _EDGE)
+    mean = floor + (1 - floor) * share
+    rise = (1 - floor) * share * (1 - share)
+    return Told(logit(share), rise**2 / (mean * (1 - mean)))
+
+
+def families_centred(spec: ModelSpec, design: Design, model: pm.Model, told: Told) -> Coordinate:
+    """Return the families' standard latents y, moved by z round where scores put them.
+
+    The model takes y from its mean over families, which the scores say nothing of: that mean is
+    the mean of L'^-1 z alone, stretched to the width of its prior, about 1 / sqrt(families).
+
+    Parameters
+    ----------
+    spec, design
+        A model that `can_be_centred`, and its table.
+    model
+        What `build_design` made of them.
+    told
+        What scores tell; nearer the truth, z is nearer to standard normal.
+    """
+    import pytensor.tensor as pt
+    from pytensor.xtensor import as_xtensor
+
+    known: Mapping[str, Named] = model.named_vars
+    covariates = regressors_in_graph(spec, design, in_graph)
+    skill = latent_skill(known, _NO_EFFECTS, covariates) if "slope" in known else None
+    rest = linear_predictor(known, _NO_EFFECTS, covariates, skill)
+    cells = {
+        MODEL: as_data(design.model_of_cell, (CELL,)),
+        BENCHMARK: as_data(design.benchmark_of_cell, (CELL,)),
+    }
+
+    def at_cells(variable: Named) -> Named:
+        return variable.isel({dim: cells[dim] for dim in cells if dim in variable.dims})
+
+    def plain(variable: Named, *dims: str) -> Named:
+        return pt.as_tensor(variable.transpose(*dims), allow_xtensor_conversion=True)
+
+    raw = model[LATENT]
+    point = raw.type(name="family_skill_point")
+    weight = as_data(told.weight, (CELL,)) * at_cells(precision(known, covariates))
+    family = as_data(design.family_of_model[design.model_of_cell], (CELL,))
+    found: Any = centring(
+        plain(weight, CELL),
+        plain(as_data(told.eta, (CELL,)) - at_cells(rest), CELL),
+        plain(_mix(known), BENCHMARK, SKILL),
+        plain(point, FAMILY, SKILL),
+        plain(family, CELL),
+        plain(cells[BENCHMARK], CELL),
+    )
+    centre, stray, volume, _ = found
+    value = centre - centre.mean(axis=0) + stray + (_STRETCH - 1) * stray.mean(axis=0)
+    named = as_xtensor(value, dims=(FAMILY, SKILL)).transpose(*raw.dims)
+    return Coordinate(LATENT, point, named, volume.sum() + spec.skills.count * np.log(_STRETCH))
+
+
+def _mix(known: Mapping[str, Named]) -> Named:
+    """Return what standard latents do to eta: loadings times scales and correlation."""
+    loading = known["loading"]
+    if "family_scale" in known:
+        loading = loading * known["family_scale"]
+    if "skill_cholesky" not in known:
+        return loading
+    return (loading * known["skill_cholesky"]).sum(SKILL).rename({SKILL_FACTOR: SKILL})

@@ -1,0 +1,167 @@
+"""Charts: other coordinates, the same posterior."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import latentscale as ls
+from latentscale.inference import nuts
+from latentscale.inference.chart import Chart, Charted, settle
+from latentscale.inference.density import compile_density
+from latentscale.inference.posterior_density import kept_names
+from latentscale.model.build import build_design
+from latentscale.model.coordinates import LATENT, can_be_centred
+from latentscale.model.design import design
+from latentscale.spec import ModelSpec, spec_from_dict
+
+
+def spec_with(**changes: Any) -> ModelSpec:
+    """Return cai2025 with two skills, and with parts of it replaced."""
+    document = ls.load_spec("cai2025").to_dict()
+    document["skills"]["count"] = 2
+    document["skills"]["identify"]["anchors"] = ["alpha", "delta"]
+    for path, value in changes.items():
+        part, field = path.split("__")
+        document[part][field] = value
+    return spec_from_dict(document)
+
+
+@pytest.fixture(scope="module")
+def charted(known) -> Charted:
+    """A model of 26 families, latents among what its draws hold."""
+    spec = spec_with(benchmarks__link={"kind": "power-logistic"})
+    table = design(spec, known.scores)
+    model = build_design(spec, table)
+    return Charted(spec, table, model, [*kept_names(model), LATENT])
+
+
+@pytest.fixture(scope="module")
+def settled(charted) -> tuple[Any, Chart]:
+    first = charted.first()
+    start = ls.ModeStart(climbs=6)
+    compiled = charted.compiled_for_climbs(first)
+    return settle(charted, first, start.place(compiled, seed=1, cores=1, progress=False))
+
+
+def test_the_density_changes_by_the_jacobian_alone(charted, settled) -> None:
+    density = charted.density(settled[1])
+    reference = charted.model.compile_logp()
+    names = [str(v.name) for v in charted.model.free_RVs]
+    latents = np.concatenate(
+        [np.full(np.size(v), n == LATENT) for n, v in zip(names, charted._initial, strict=True)]
+    )
+    rng = np.random.default_rng(3)
+    left = []
+    for _ in range(3):
+        point = 0.3 * rng.standard_normal(density.size)
+
+        def latent_at(moved: np.ndarray, point: np.ndarray = point) -> np.ndarray:
+            return density.expand(np.where(latents, moved, point))[LATENT].ravel()
+
+        steps = 1e-5 * np.eye(density.size)[latents]
+        columns = [(latent_at(point + s) - latent_at(point - s)) / 2e-5 for s in steps]
+        volume = np.linalg.slogdet(np.array(columns))[1]
+        natural = settled[1].origin + settled[1].spread @ point[~latents]
+        values, begin = {}, 0
+        for name, initial in zip(names, charted._initial, strict=True):
+            value = str(charted.model.rvs_to_values[charted.model[name]].name)
+            if name == LATENT:
+                values[value] = density.expand(point)[LATENT]
+                continue
+            values[value] = natural[begin : begin + np.size(initial)].reshape(np.shape(initial))
+            begin += np.size(initial)
+        left.append(density.log_density(point)[0] - float(reference(values)) - volume)
+    np.testing.assert_allclose(left, left[0], atol=1e-5)
+
+
+def test_the_gradient_is_the_density_s_own(charted, settled) -> None:
+    density = charted.density(settled[1])
+    rng = np.random.default_rng(4)
+    point, direction = (0.3 * rng.standard_normal(density.size) for _ in range(2))
+    ends = [density.log_density(point + s * direction)[0] for s in (1e-5, -1e-5)]
+    slope = density.log_density(point)[1] @ direction
+    assert slope == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-5)
+
+
+def test_the_posterior_is_nearly_standard_normal_at_the_mode(charted, settled) -> None:
+    density = charted.density(settled[1])
+    point = np.zeros(density.size)
+    step = 1e-4 * np.eye(density.size)
+    hessian = np.array(
+        [
+            (density.log_density(point - s)[1] - density.log_density(point + s)[1]) / 2e-4
+            for s in step
+        ]
+    )
+    values = np.linalg.eigvalsh((hessian + hessian.T) / 2)
+    assert values.min() > 0.2 and values.max() < 5
+    plain = compile_density(charted.model, charted.names)
+    assert density.size == plain.size
+
+
+def test_a_chart_comes_back_from_json(settled) -> None:
+    chart = settled[1]
+    again = Chart.from_dict(json.loads(json.dumps(chart.to_dict())))
+    for one, other in ((chart.told.eta, again.told.eta), (chart.spread, again.spread)):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_message_tells_what_the_modes_hold(settled) -> None:
+    assert "of the posterior by Laplace's approximation" in settled[0].message
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"skills__residual": True},
+        {"benchmarks__family_effect": True},
+        {"family__slopes": ["log_params"]},
+        {"family__lineage": True},
+        {"benchmarks__likelihood": {"kind": "student-t"}},
+        {"skills__identify": {"kind": "free"}},
+    ],
+)
+def test_specs_with_other_latents_keep_their_own_variables(known, changes) -> None:
+    spec = spec_with(**changes)
+    assert not can_be_centred(spec, design(spec, known.scores))
+    assert can_be_centred(spec_with(), design(spec_with(), known.scores))
+
+
+def test_both_coordinates_give_one_posterior(known, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = spec_with()
+    method = ls.NUTS(draws=500, tune=300, chains=2, cores=1, start=ls.ModeStart(climbs=4))
+    fits = [ls.fit(spec, known.scores, method=method, seed=5, progress=False)]
+    monkeypatch.setattr(nuts, "can_be_centred", lambda *given: False)
+    longer = replace(method, draws=3000, tune=1000)
+    fits.append(ls.fit(spec, known.scores, method=longer, seed=6, progress=False))
+    ess = [fit.convergence().min_ess for fit in fits]
+    assert min(ess) > 200 and ess[0] / 500 > 1.5 * ess[1] / 3000
+    for name in ("loading", "slope", "intercept", "family_skill", "precision"):
+        one, other = (fit.posterior[name] for fit in fits)
+        dims = ("chain", "draw")
+        spread = one.std(dims)
+        apart = np.abs(one.mean(dims) - other.mean(dims)) / spread.where(spread > 1e-9)
+        assert float(apart.max()) < 0.25
+        ratio = spread / other.std(dims).where(spread > 1e-9)
+        assert float(ratio.min()) > 0.8 and float(ratio.max()) < 1.25
+
+
+def test_resume_goes_on_in_the_same_chart(tmp_path, known) -> None:
+    method = ls.NUTS(
+        draws=40, tune=150, chains=2, cores=1, store=tmp_path / "run", start=ls.ModeStart(climbs=4)
+    )
+    first = ls.fit(spec_with(), known.scores, method=method, seed=2, progress=False)
+    more = ls.resume(tmp_path / "run", draws=80, progress=False)
+    assert more.posterior.sizes["draw"] == 80
+
+    def level(fit: ls.Fit, part: slice) -> xr.DataArray:
+        return fit.tree["log_likelihood"]["score"].sum("cell").isel(draw=part)
+
+    early, late = level(first, slice(20, 40)), level(more, slice(40, 80))
+    assert np.abs(late - early.mean()).max() < 8 * float(early.std())
