@@ -44,19 +44,13 @@ CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "no lineage": ("latentscale", {"family.lineage": False}, SHORT),
     "no residual": ("latentscale", {"skills.residual": False}, SHORT),
     "logistic link": ("latentscale", {"benchmarks.link.kind": "logistic"}, SHORT),
-    **{
-        f"K={count}, cai2025": ("cai2025", {"skills.count": count}, SHORT | {"tune": 600})
-        for count in range(1, 7)
-    },
+    **{f"K={count}, cai2025": ("cai2025", {"skills.count": count}, FULL) for count in range(1, 6)},
+    "K=6, cai2025": ("cai2025", {"skills.count": 6}, FULL | {"draws": 3000, "target_accept": 0.9}),
+    "K=4, cai2025, heteroscedastic": ("cai2025_heteroscedastic", {}, FULL),
     "K=4, cai2025, chains begin round the priors": (
         "cai2025",
         {},
-        SHORT | {"tune": 600, "chains": 4, "start": ls.PriorStart()},
-    ),
-    "K=3, cai2025, chains begin at modes within 30": (
-        "cai2025",
-        {"skills.count": 3},
-        SHORT | {"chains": 4, "start": ls.ModeStart(margin=30)},
+        FULL | {"start": ls.PriorStart()},
     ),
 }
 

@@ -10,7 +10,10 @@ import numpy as np
 import pymc as pm
 
 import latentscale as ls
+from latentscale.inference.chart import Charted
 from latentscale.inference.posterior_density import kept_names
+from latentscale.model.coordinates import can_be_centred
+from latentscale.model.design import design
 from peers.contender import Contender, Law, Sampled, shared_draws
 
 
@@ -48,9 +51,15 @@ class Latentscale(Contender):
         )
 
     def gradient_seconds(self, repeats: int) -> float:
-        """Time the density that the sampler uses."""
-        law = Law.of(self.spec, self.scores)
-        return median_seconds(law.target.evaluate, self.points(law.model), repeats)
+        """Time the density that the sampler uses, in its own coordinates."""
+        law, table = Law.of(self.spec, self.scores), design(self.spec, self.scores)
+        points = self.points(law.model)
+        if not can_be_centred(self.spec, table):
+            return median_seconds(law.target.evaluate, points, repeats)
+        charted = Charted(self.spec, table, law.model, kept_names(law.model))
+        density = charted.density(charted.first())
+        near = 0.1 * np.random.default_rng(self.seed).standard_normal(points.shape)
+        return median_seconds(density.log_density, near, repeats)
 
     def log_density_of(self, law: Law) -> Callable[[np.ndarray], float]:
         """Return PyMC's log density of the model, compiled by PyMC."""

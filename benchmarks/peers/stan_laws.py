@@ -78,7 +78,7 @@ def load_pystan(folder: Path) -> Any:
     services = shadow / "stan_services.o"
     if not services.exists():
         shadow.mkdir(parents=True, exist_ok=True)
-        installed = httpstan.models.PACKAGE_DIR
+        installed = Path(httpstan.__file__).parent  # PACKAGE_DIR may be an earlier shadow
         for name in ("include", "lib"):
             link = shadow / name
             if not link.exists():

@@ -39,6 +39,7 @@ _ITERATIONS = 1500
 _JITTER = 0.8
 _MOST_MODES = 6
 _LEAST_SHARE = 0.02
+_SAME = 0.05
 
 
 @dataclass(frozen=True)
@@ -243,8 +244,10 @@ class Charted:
         above = at_cells(expected_score(self.spec, known, eta + _STEP))
         below = at_cells(expected_score(self.spec, known, eta - _STEP))
         rise = np.maximum((above - below) / (2 * _STEP), 1e-9)
+        told = at_cells(eta) + (self.design.score_of_cell - mean) / rise
         weight = rise**2 / (mean * (1 - mean))
-        return Told(at_cells(eta) + (self.design.score_of_cell - mean) / rise, weight)
+        usable = np.isfinite(told).all() and np.isfinite(weight).all()
+        return Told(told, weight) if usable else told_by_scores(self.design)
 
 
 def placed_in_chart(
@@ -266,7 +269,7 @@ def settle(charted: Charted, first: Chart, placed: Placed) -> tuple[Placed, Char
     Chains begin at modes in proportion to their mass by Laplace's approximation, which also
     counts how wide a mode is: the highest need not be the heaviest.
     """
-    weighed = [charted.at_mode(first, mode.mode) for mode in placed.modes[:_MOST_MODES]]
+    weighed = _distinct([charted.at_mode(first, one.mode) for one in placed.modes[:_MOST_MODES]])
     mass = np.array([one.log_mass for one in weighed])
     share = np.exp(mass - mass.max()) / np.exp(mass - mass.max()).sum()
     heaviest = int(np.argmax(share))
@@ -281,13 +284,23 @@ def settle(charted: Charted, first: Chart, placed: Placed) -> tuple[Placed, Char
     return replace(placed, compiled=compiled, message=_told_masses(share), advice=()), chart
 
 
+def _distinct(weighed: list[Weighed]) -> list[Weighed]:
+    """Return one of those whose masses agree: climbs of different height can end at one mode."""
+    kept: list[Weighed] = []
+    for one in weighed:
+        if all(abs(one.log_mass - other.log_mass) > _SAME for other in kept):
+            kept.append(one)
+    return kept
+
+
 def _told_masses(share: np.ndarray) -> str:
     kept = np.sort(share[share >= _LEAST_SHARE])[::-1]
     percent = " and ".join(f"{100 * one:.0f}%" for one in kept)
     whole = "the whole" if len(share) == 1 else percent
+    modes = "the one mode" if len(share) == 1 else f"the heaviest of {len(share)} modes"
     return (
-        f"chains begin at the heaviest of {len(share)} modes that climbs found, holding {whole} "
-        "of the posterior by Laplace's approximation"
+        f"chains begin at {modes} that climbs found, holding {whole} of the posterior by "
+        "Laplace's approximation"
     )
 
 
@@ -297,6 +310,8 @@ def _whitener(density: LogDensity, mode: np.ndarray, places: np.ndarray) -> np.n
     By central differences of the gradient; directions that are next to flat, or curve upward,
     are taken for a little curved.
     """
+    if not np.isfinite(density(mode)[0]):
+        return np.eye(len(places))
     columns = []
     for place in places:
         step = np.zeros(len(mode))

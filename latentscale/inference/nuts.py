@@ -54,18 +54,19 @@ class NUTS(Method):
         Chains run at once; None for as many as the machine has. NumPyro takes its chains in
         turn.
     backend
-        ``"nutpie"`` (compiled by numba: the fastest draws), ``"nutpie-jax"`` (compiles in
-        seconds, slower draws), ``"numpyro"`` (on JAX), or ``"pymc"`` (PyMC's own sampler). Those
-        on JAX need ``pip install "latentscale[jax]"``.
+        ``"nutpie"`` (compiled by numba: the fastest draws; where families' skills are the only
+        latents its chains move in coordinates in which the posterior is nearly normal),
+        ``"nutpie-jax"`` (compiles in seconds, slower draws), ``"numpyro"`` (on JAX), or ``"pymc"``
+        (PyMC's own sampler). Those on JAX need ``pip install "latentscale[jax]"``.
     adaptation
         nutpie's mass matrix: ``"diag"``, or ``"low_rank"``, which also follows the
         strongest correlations.
     start
         Where chains begin: `ModeStart`, round the highest modes that climbs reach, or
-        `PriorStart`, scattered over the priors' middle. None is ``ModeStart()`` where skills can
-        turn round (anchored skills with loadings of their own at the anchors) and
-        ``PriorStart()`` elsewhere. Only nutpie's backends take one; the others begin where
-        PyMC lets them.
+        `PriorStart`, scattered over the priors' middle. None is ``ModeStart()`` for anchored
+        skills, which can turn round, but ``PriorStart()`` where they are in units of their
+        anchors and models have residuals, and for all other specs. Only nutpie's backends take
+        one; the others begin where PyMC lets them.
     store
         A new folder to which nutpie writes its draws as they come, or None to keep them in
         memory. Whatever ends the process, `latentscale.load` opens the draws in the folder and
