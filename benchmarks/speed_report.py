@@ -29,10 +29,11 @@ _NOTES = """Every contender ran in a process of its own, one after the other, on
   with imports, the table and compilation. Cold: every cache empty. Warm: what the cold one left.
 - **Gradient**: log density with gradient, one thread, median processor time. Of Stan, whose
   interface gives no bare gradient: one chain's time on the clock over its leapfrog steps.
-- **NUTS**: warm-up and draws of all chains on the clock, without compilation; least ESS, bulk or
-  tail, and largest R-hat over the parameters that all codings have (those at the top, and the
-  families' skills). Each engine keeps its defaults: target acceptance 0.8, tree depth 10, diagonal
-  metric.
+- **NUTS**: warm-up and draws of all chains on the clock, without compilation, and without the
+  package's search for places to begin at (about 10 s for cai2025; it is in the first draw); least
+  ESS, bulk or tail, and largest R-hat over the parameters that all codings have (those at the top,
+  and the families' skills). Each engine keeps its defaults: target acceptance 0.8, tree depth 10,
+  diagonal metric.
 - **Memory**: largest resident memory of the process that samples, and of its largest worker where
   chains have processes of their own.
 - **Difference**: largest less smallest difference of log densities, ours less theirs, over six
