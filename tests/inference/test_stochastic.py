@@ -17,7 +17,7 @@ from latentscale.model.design import design
 from latentscale.posterior.fit import Fit
 from latentscale.spec import ModelSpec
 
-METHOD = ls.StochasticMarginalML(starts=3, steps=240, rounds=2, moves=300, draws=100, cores=1)
+METHOD = ls.StochasticMarginalML(starts=3, steps=240, rounds=4, moves=300, draws=100, cores=1)
 
 
 @pytest.fixture(scope="module")
