@@ -116,8 +116,8 @@ class Charted:
         if regressed is None:
             return plain
         density = self.density(plain)
-        mode = climb(density.log_density, self._place(plain, regressed), _ITERATIONS).mode
-        return self.at_mode(plain, mode).chart
+        found = climb(density.log_density, self._place(plain, regressed), _ITERATIONS)
+        return self.at_mode(plain, found.mode).chart if np.isfinite(found.value) else plain
 
     def compiled(self, chart: Chart) -> Any:
         """Compile for nutpie, to begin at points scattered as by `PriorStart`."""
@@ -164,7 +164,9 @@ class Charted:
             transform = self.model.rvs_to_transforms[variable]
             given = as_xtensor(values[str(variable.name)], dims=value.type.dims)
             free = given if transform is None else transform.forward(given, *variable.owner.inputs)
-            parts.append(np.ravel(free.eval()))
+            with np.errstate(all="ignore"):  # a regression may leave a prior's support
+                point = np.ravel(free.eval())
+            parts.append(np.where(np.isfinite(point), point, np.ravel(initial)))
         return np.concatenate(parts)[self._others]
 
     def at_mode(self, first: Chart, mode: np.ndarray) -> Weighed:

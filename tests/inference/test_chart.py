@@ -116,6 +116,17 @@ def test_the_message_tells_what_the_modes_hold(settled) -> None:
     assert "of the posterior by Laplace's approximation" in settled[0].message
 
 
+def test_regressions_outside_a_prior_s_support_do_no_harm(known) -> None:
+    spec = spec_with().with_priors({"loading": {"dist": "HalfNormal", "sigma": 1.0}})
+    table = design(spec, known.scores)
+    model = build_design(spec, table)
+    charted = Charted(spec, table, model, kept_names(model))
+    chart = charted.first()
+    assert np.isfinite(chart.origin).all() and not np.allclose(chart.origin, 0)
+    compiled = charted.compiled_for_climbs(chart)
+    assert all(np.isfinite(compiled._make_initial_points(seed)).all() for seed in range(9))
+
+
 @pytest.mark.parametrize(
     "changes",
     [
