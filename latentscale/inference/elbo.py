@@ -10,13 +10,14 @@ import numpy as np
 
 from latentscale.inference.posterior_density import PosteriorDensity
 
+ADAM_DECAY = (0.9, 0.999)
+ADAM_SMALL = 1e-8
 _TRIAL_RATES = (0.1, 0.03, 0.01)
 _TRIAL_STEPS = 100
+_FEWEST = 2
 _FALL = 3.0
 _STAGES = 4
 _PATIENCE = 2
-_DECAY = (0.9, 0.999)
-_SMALL = 1e-8
 
 
 class Approximation(Protocol):
@@ -77,8 +78,25 @@ class Ascent[Normal: Approximation]:
         return replace(self, steps=self.steps + steps)
 
 
-class _Climber[Normal: Approximation]:
+class Climber[Normal: Approximation](Protocol):
+    """What moves an approximation uphill."""
+
+    @property
+    def normal(self) -> Normal:
+        """The approximation now."""
+
+    @property
+    def gradients(self) -> int:
+        """How many gradients a step takes."""
+
+    def step(self, rate: float) -> float:
+        """Take a step and return an estimate of the ELBO round it."""
+
+
+class WholeClimber[Normal: Approximation]:
     """Adam (Kingma and Ba 2015) on one-draw gradients of the ELBO."""
+
+    gradients = 1
 
     def __init__(self, density: PosteriorDensity, start: Normal, rng: np.random.Generator) -> None:
         self.normal = start
@@ -97,18 +115,18 @@ class _Climber[Normal: Approximation]:
             return -np.inf
         gradient = normal.gradient(noise, slope)
         self._count += 1
-        self._first += (1 - _DECAY[0]) * (gradient - self._first)
-        self._second += (1 - _DECAY[1]) * (gradient**2 - self._second)
-        mean = self._first / (1 - _DECAY[0] ** self._count)
-        spread = np.sqrt(self._second / (1 - _DECAY[1] ** self._count))
-        self.normal = normal.with_parameters(normal.parameters + rate * mean / (spread + _SMALL))
+        self._first += (1 - ADAM_DECAY[0]) * (gradient - self._first)
+        self._second += (1 - ADAM_DECAY[1]) * (gradient**2 - self._second)
+        mean = self._first / (1 - ADAM_DECAY[0] ** self._count)
+        spread = np.sqrt(self._second / (1 - ADAM_DECAY[1] ** self._count))
+        self.normal = normal.with_parameters(
+            normal.parameters + rate * mean / (spread + ADAM_SMALL)
+        )
         return value + normal.entropy
 
 
 def climb[Normal: Approximation](
-    density: PosteriorDensity,
-    start: Normal,
-    rng: np.random.Generator,
+    begin: Callable[[], Climber[Normal]],
     *,
     steps: int,
     window: int,
@@ -119,30 +137,26 @@ def climb[Normal: Approximation](
 
     Parameters
     ----------
-    density
-        The log density to approximate.
-    start
-        The approximation to begin with.
-    rng
-        Source of random numbers.
+    begin
+        Makes a climber at the approximation to begin with.
     steps, window, learning_rate
-        See `ADVI`.
+        See `ADVI`; steps and the window in gradients.
     report
         Called after each window with the steps so far and the ELBO's mean.
     """
     done = 0
     rate = learning_rate
     if rate is None:
-        rate = _best_rate(density, start, rng)
-        done = _TRIAL_STEPS * len(_TRIAL_RATES)
-    climber = _Climber(density, start, rng)
+        rate, done = _best_rate(begin)
+    climber = begin()
     first, stage, stale, best = rate, 1, 0, -np.inf
-    mean, error, average = -np.inf, np.inf, start.parameters
+    mean, error, average = -np.inf, np.inf, climber.normal.parameters
     converged = interrupted = False
     try:
         while done < steps and not converged:
-            mean, error, average = _window(climber, rate, min(window, steps - done))
-            done += min(window, steps - done)
+            count = _steps_of(min(window, steps - done), climber)
+            mean, error, average = _window(climber, rate, count)
+            done += count * climber.gradients
             report(done, mean)
             stale = 0 if mean > best + error else stale + 1
             best = max(best, mean)
@@ -157,8 +171,13 @@ def climb[Normal: Approximation](
     )
 
 
+def _steps_of[Normal: Approximation](gradients: int, climber: Climber[Normal]) -> int:
+    """Return how many steps take about so many gradients."""
+    return max(_FEWEST, round(gradients / climber.gradients))
+
+
 def _window[Normal: Approximation](
-    climber: _Climber[Normal], rate: float, steps: int
+    climber: Climber[Normal], rate: float, steps: int
 ) -> tuple[float, float, np.ndarray]:
     """Take some steps; return the ELBO's mean, its standard error and the mean parameters."""
     values = np.empty(steps)
@@ -173,13 +192,18 @@ def _window[Normal: Approximation](
 
 
 def _best_rate[Normal: Approximation](
-    density: PosteriorDensity, start: Normal, rng: np.random.Generator
-) -> float:
-    """Return the rate that climbs highest in a short trial (Kucukelbir et al. 2017, sec. 2.6)."""
-    reached = []
+    begin: Callable[[], Climber[Normal]],
+) -> tuple[float, int]:
+    """Return the rate that climbs highest in a short trial, and the gradients that trials took.
+
+    Kucukelbir et al. 2017, section 2.6.
+    """
+    reached, done = [], 0
     for rate in _TRIAL_RATES:
-        climber = _Climber(density, start, rng)
-        values = [climber.step(rate) for _ in range(_TRIAL_STEPS)]
-        tail = np.array(values[_TRIAL_STEPS // 2 :])
+        climber = begin()
+        count = _steps_of(_TRIAL_STEPS, climber)
+        values = [climber.step(rate) for _ in range(count)]
+        done += count * climber.gradients
+        tail = np.array(values[count // 2 :])
         reached.append(tail.mean() if np.isfinite(tail).all() else -np.inf)
-    return _TRIAL_RATES[int(np.argmax(reached))]
+    return _TRIAL_RATES[int(np.argmax(reached))], done

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import ClassVar, Literal
 
 import numpy as np
 
 from latentscale.errors import FitError
-from latentscale.inference.elbo import Ascent, climb
+from latentscale.inference.batched import BatchClimber, BatchedDensity
+from latentscale.inference.elbo import Ascent, Climber, WholeClimber, climb
 from latentscale.inference.importance import importance_weights, weight_stats
 from latentscale.inference.method import Method
 from latentscale.inference.posterior_density import PosteriorDensity, posterior_density
@@ -48,12 +51,21 @@ class ADVI(Method):
         Adam's first step size, or None to find one.
     window
         Steps over which the ELBO is averaged before it is compared.
+    batch
+        Models that a step looks at, or None for all. For tables of thousands of models: families
+        are dealt into batches, lineage by lineage, and a step moves what all share and what
+        belongs to its own families. Families' effects are then not taken from their mean over the
+        table, which a batch cannot know; the intercepts are those of the population of families.
 
     Raises
     ------
     FitError
-        If a field is out of range, or the model has more than 5,000 parameters and the
-        approximation is full-rank.
+        If a field is out of range, batches are asked of a full-rank approximation, or it has
+        more than 5,000 parameters.
+
+    References
+    ----------
+    Batches: Hoffman, Blei, Wang and Paisley 2013, "Stochastic variational inference".
     """
 
     good_for: ClassVar[str] = (
@@ -66,6 +78,7 @@ class ADVI(Method):
     steps: int = 50_000
     learning_rate: float | None = None
     window: int = 250
+    batch: int | None = None
 
     def __post_init__(self) -> None:
         self._check_counts("draws", "steps")
@@ -73,20 +86,31 @@ class ADVI(Method):
         self._check_choice("approximation", ("mean_field", "full_rank"))
         if self.learning_rate is not None:
             self._check_between("learning_rate", 0, 10)
+        if self.batch is not None:
+            self._check_counts("batch")
+            if self.approximation == "full_rank":
+                raise FitError(
+                    'ADVI.batch works with approximation="mean_field"; leave one of them out.'
+                )
 
     def draw(self, spec: ModelSpec, design: Design, *, seed: int, progress: bool) -> Draws:
         """Fit the approximation and draw from it; Ctrl-C keeps the approximation so far."""
         start = time.perf_counter()
-        density = posterior_density(build_design(spec, design))
+        rng = np.random.default_rng(seed)
+        batched = None
+        if self.batch is None or self.batch >= len(design.scores.models):
+            density = posterior_density(build_design(spec, design))
+        else:
+            batched = BatchedDensity.of(spec, replace(design, centred=False), self.batch, rng)
+            density = batched.whole
         if self.approximation == "full_rank" and density.size > MAX_FULL_RANK:
             raise FitError(
                 f"A full-rank approximation of {density.size} parameters needs a matrix of "
                 f'{density.size} x {density.size}; use ADVI(approximation="mean_field").'
             )
         compiled = time.perf_counter()
-        rng = np.random.default_rng(seed)
         with WorkProgress(self.steps, "ADVI", "steps", enabled=progress) as shown:
-            normal, ascent = self._fit(density, rng, shown)
+            normal, ascent = self._fit(density, batched, rng, shown)
         points, log_q = normal.draw(self.draws, rng)
         log_p = density.values(points)
         weights = importance_weights(log_p, log_q)
@@ -103,13 +127,17 @@ class ADVI(Method):
         return Draws(posterior, weight_stats(log_p, log_q, weights), status, seconds)
 
     def _fit(
-        self, density: PosteriorDensity, rng: np.random.Generator, shown: WorkProgress
+        self,
+        density: PosteriorDensity,
+        batched: BatchedDensity | None,
+        rng: np.random.Generator,
+        shown: WorkProgress,
     ) -> tuple[MeanField | FullRank, Ascent]:
-        def run(start: MeanField | FullRank, done: int) -> Ascent:
+        def run[Normal: MeanField | FullRank](
+            begin: Callable[[], Climber[Normal]], done: int
+        ) -> Ascent[Normal]:
             return climb(
-                density,
-                start,
-                rng,
+                begin,
                 steps=self.steps - done,
                 window=self.window,
                 learning_rate=self.learning_rate,
@@ -117,8 +145,12 @@ class ADVI(Method):
             )
 
         diagonal = MeanField.at(density.start)
-        ascent = run(diagonal, 0)
+        if batched is not None:
+            ascent = run(partial(BatchClimber, batched, diagonal, rng), 0)
+        else:
+            ascent = run(partial(WholeClimber, density, diagonal, rng), 0)
         if self.approximation == "mean_field" or ascent.interrupted:
             return ascent.normal, ascent
-        full = run(FullRank.from_mean_field(ascent.normal), ascent.steps)
+        dense = FullRank.from_mean_field(ascent.normal)
+        full = run(partial(WholeClimber, density, dense, rng), ascent.steps)
         return full.normal, full.after(ascent.steps)

@@ -44,6 +44,11 @@ class Design:
         Cells that stood at exactly 0 or 1, as (model, benchmark).
     anchors
         Anchor benchmark of each skill; empty where skills are free or absent.
+    left_out
+        Models that the spec cannot use.
+    centred
+        Whether families' effects are taken from their mean over what was fitted. A part of a
+        table cannot know that mean (see `latentscale.model.batches`).
     """
 
     scores: Scores
@@ -60,6 +65,7 @@ class Design:
     pulled_inside: tuple[tuple[str, str], ...]
     anchors: tuple[str, ...]
     left_out: tuple[str, ...]
+    centred: bool = True
 
     @property
     def instruct(self) -> xr.DataArray:

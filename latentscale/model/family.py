@@ -66,7 +66,7 @@ def declare_family(spec: ModelSpec, design: Design) -> dict[str, Named]:
     if spec.family.slopes:
         prior = spec.prior("family_slope_scale")
         scale = declare("family_slope_scale", prior, (FAMILY_SLOPE, SKILL))
-        raw = _centred(standard_normal("family_slope", (FAMILY, FAMILY_SLOPE, SKILL)), FAMILY)
+        raw = _effects("family_slope", (FAMILY, FAMILY_SLOPE, SKILL), design)
         terms["family_slope"] = pmd.Deterministic("family_slope", raw * scale)
     if spec.benchmarks.family_effect:
         terms["family_benchmark"] = _family_benchmark(spec, design)
@@ -74,13 +74,15 @@ def declare_family(spec: ModelSpec, design: Design) -> dict[str, Named]:
         prior = spec.prior("family_benchmark_slope_scale")
         scale = declare("family_benchmark_slope_scale", prior, (BENCHMARK,))
         dims = (FAMILY, BENCHMARK, FAMILY_BENCHMARK_SLOPE)
-        raw = _centred(standard_normal("family_benchmark_slope", dims), FAMILY)
+        raw = _effects("family_benchmark_slope", dims, design)
         terms["family_benchmark_slope"] = pmd.Deterministic("family_benchmark_slope", raw * scale)
     return terms
 
 
-def _centred(raw: Named, dim: str) -> Named:
-    return raw - raw.mean(dim)
+def _effects(name: str, dims: tuple[str, ...], design: Design) -> Named:
+    """Return standard normal effects, from their mean over the first dim if the design says so."""
+    raw = standard_normal(name, dims)
+    return raw - raw.mean(dims[0]) if design.centred else raw
 
 
 def _family_skill(spec: ModelSpec, design: Design) -> Named:
@@ -89,7 +91,7 @@ def _family_skill(spec: ModelSpec, design: Design) -> Named:
         return pmd.Deterministic("family_skill", level)
     finish = _skill_space(spec)
     if not design.use_lineage:
-        raw = _centred(standard_normal("family_skill", (FAMILY, SKILL)), FAMILY)
+        raw = _effects("family_skill", (FAMILY, SKILL), design)
         return pmd.Deterministic("family_skill", finish(raw))
     lineage, family = _lineage_levels(spec, design)
     pmd.Deterministic("lineage_skill", finish(lineage))
@@ -124,17 +126,17 @@ def _lineage_levels(spec: ModelSpec, design: Design) -> tuple[Named, Named]:
     normal, so this changes the geometry and not the model.
     """
     count = np.bincount(design.lineage_of_family, minlength=len(design.lineages)).astype(float)
-    member = np.equal.outer(np.arange(len(count)), design.lineage_of_family).astype(float)
-    along = _centred(standard_normal("lineage_skill", (LINEAGE, SKILL)), LINEAGE)
+    along = _effects("lineage_skill", (LINEAGE, SKILL), design)
     within = standard_normal("family_skill", (FAMILY, SKILL))
     maths = maths_of(along)
     share = declare("lineage_share", spec.prior("lineage_share"), ())
     families = maths.named(count, (LINEAGE,))
-    mean = (maths.named(member, (LINEAGE, FAMILY)) * within).sum(FAMILY) / families
+    index = maths.named(design.lineage_of_family, (FAMILY,))
+    none = maths.named(np.zeros((len(count), spec.skills.count)), (LINEAGE, SKILL))
+    mean = none.isel({LINEAGE: index}).inc(within) / families
     spread = maths.sqrt(share + (1 - share) / families)
     across = maths.sqrt(families) * mean
     lineage = (share * along - maths.sqrt(share * (1 - share) / families) * across) / spread
-    index = maths.named(design.lineage_of_family, (FAMILY,))
     deviation = maths.sqrt(1 - share) * (within - mean.isel({LINEAGE: index}))
     return lineage, (spread * along).isel({LINEAGE: index}) + deviation
 
@@ -180,7 +182,7 @@ def _family_benchmark(spec: ModelSpec, design: Design) -> Named:
     apart = [float(name not in design.anchors) for name in design.scores.benchmarks]
     mask = maths_of(free).named(np.array(apart), (BENCHMARK,))
     scale = pmd.Deterministic("family_benchmark_scale", free * mask)
-    raw = _centred(standard_normal("family_benchmark", (FAMILY, BENCHMARK)), FAMILY)
+    raw = _effects("family_benchmark", (FAMILY, BENCHMARK), design)
     return pmd.Deterministic("family_benchmark", raw * scale)
 
 

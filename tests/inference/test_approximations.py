@@ -11,7 +11,7 @@ from scipy import stats
 import latentscale as ls
 from latentscale.errors import FitError
 from latentscale.inference import laplace, mode, variational
-from latentscale.inference.elbo import climb
+from latentscale.inference.elbo import WholeClimber, climb
 from latentscale.inference.pathfinder import normals_along
 from latentscale.inference.variational_family import FullRank, MeanField
 
@@ -32,7 +32,7 @@ def target(normal_density):
 def run(density, start, seed: int = 0, steps: int = 20_000):
     rng = np.random.default_rng(seed)
     quiet = {"window": 250, "learning_rate": None, "report": lambda done, elbo: None}
-    return climb(density, start, rng, steps=steps, **quiet)
+    return climb(lambda: WholeClimber(density, start, rng), steps=steps, **quiet)
 
 
 def test_mean_field_advi_finds_the_nearest_independent_normal(target) -> None:
@@ -179,6 +179,8 @@ REFUSED = [
     (ls.ADVI, {"learning_rate": -0.1}, ["ADVI.learning_rate", "-0.1"]),
     (ls.ADVI, {"window": 3}, ["ADVI.window", "10"]),
     (ls.ADVI, {"steps": 2.5}, ["ADVI.steps", "2.5"]),
+    (ls.ADVI, {"batch": 0}, ["ADVI.batch", "0"]),
+    (ls.ADVI, {"batch": 9, "approximation": "full_rank"}, ["ADVI.batch", "mean_field"]),
     (ls.Pathfinder, {"paths": 0}, ["Pathfinder.paths", "0"]),
     (ls.Pathfinder, {"jitter": 0}, ["Pathfinder.jitter", "0"]),
     (ls.Laplace, {"draws": True}, ["Laplace.draws", "True"]),

@@ -1,0 +1,144 @@
+"""Batched: stochastic variational inference, a part of the table at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from latentscale.inference.density import LogDensity, compile_prior
+from latentscale.inference.elbo import ADAM_DECAY, ADAM_SMALL
+from latentscale.inference.posterior_density import PosteriorDensity, posterior_density
+from latentscale.inference.variational_family import MeanField
+from latentscale.model.batches import Layout, build_part, deal
+from latentscale.model.build import build_design
+from latentscale.model.design import Design
+from latentscale.spec.spec import ModelSpec
+
+
+@dataclass(frozen=True)
+class PartDensity:
+    """The log density of a part of a table, with all shared parameters and its own.
+
+    Attributes
+    ----------
+    value_and_gradient
+        From the part's point, shape (n,), to the log density and its gradient.
+    places
+        Where the part's parameters stand in the whole point, shape (n,).
+    shared
+        Which of them all parts have in common, shape (n,).
+    """
+
+    value_and_gradient: Callable[[np.ndarray], tuple[float, np.ndarray]]
+    places: np.ndarray
+    shared: np.ndarray
+
+
+@dataclass(frozen=True)
+class BatchedDensity:
+    """A log posterior density as the sum of its parts' and of the prior of what they share.
+
+    log p = sum over parts of log p_part - (number of parts - 1) log prior(shared).
+
+    Attributes
+    ----------
+    whole
+        The density of the whole table, without centring (see `Design.centred`).
+    parts
+        Those of its parts.
+    prior
+        From the shared parameters to their log prior density and its gradient.
+    """
+
+    whole: PosteriorDensity
+    parts: tuple[PartDensity, ...]
+    prior: LogDensity
+
+    @classmethod
+    def of(
+        cls, spec: ModelSpec, whole: Design, size: int, rng: np.random.Generator
+    ) -> BatchedDensity:
+        """Deal a table (without centring) into parts of about `size` models, and compile them."""
+        model = build_design(spec, whole)
+        layout = Layout.of(model)
+        parts = []
+        for part in deal(whole, size, rng):
+            own = build_part(spec, part)
+            density = posterior_density(own)
+            places, shared = layout.places(part, Layout.of(own))
+            parts.append(PartDensity(density.value_and_gradient, places, shared))
+        return cls(posterior_density(model), tuple(parts), compile_prior(model, layout.shared))
+
+    def one_part(self, part: PartDensity, point: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return what one part tells of the whole density: its value and its gradient.
+
+        Parameters
+        ----------
+        part
+            Of `parts`.
+        point
+            The part's parameters, shape (n,).
+
+        Returns
+        -------
+        An estimate of the whole log density, and its gradient: of shared parameters an estimate,
+        of the part's own exactly. The mean over all parts is the whole one.
+        """
+        value, slope = part.value_and_gradient(point)
+        if not np.isfinite(value):
+            return -np.inf, slope
+        prior, prior_slope = self.prior(point[part.shared])
+        number = len(self.parts)
+        slope = slope.copy()
+        slope[part.shared] = number * slope[part.shared] - (number - 1) * prior_slope
+        return number * value - (number - 1) * prior, slope
+
+
+class BatchClimber:
+    """Adam on one-draw gradients of one part at a time; a step is a pass over all parts.
+
+    Parameters of a part's own families, and Adam's moments of them, move only when the part is
+    looked at (Hoffman, Blei, Wang and Paisley 2013, "Stochastic variational inference").
+    """
+
+    def __init__(self, density: BatchedDensity, start: MeanField, rng: np.random.Generator) -> None:
+        self._density = density
+        self._rng = rng
+        self._parameters = start.parameters.copy()
+        self._first = np.zeros_like(self._parameters)
+        self._second = np.zeros_like(self._parameters)
+        self._count = np.zeros(len(self._parameters))
+        self.gradients = len(density.parts)
+
+    @property
+    def normal(self) -> MeanField:
+        """The approximation now."""
+        return MeanField(self._parameters.copy())
+
+    def step(self, rate: float) -> float:
+        """Look at every part once, in random order; return an estimate of the ELBO on the way."""
+        order = self._rng.permutation(len(self._density.parts))
+        value = float(np.mean([self._look(self._density.parts[k], rate) for k in order]))
+        return value + MeanField(self._parameters).entropy
+
+    def _look(self, part: PartDensity, rate: float) -> float:
+        size = len(self._parameters) // 2
+        noise = self._rng.standard_normal(len(part.places))
+        normal = MeanField(np.concatenate(self._at(part.places, size)))
+        value, slope = self._density.one_part(part, normal.point(noise))
+        if not np.isfinite(value):
+            return -np.inf
+        gradient = normal.gradient(noise, slope)
+        at = np.concatenate([part.places, part.places + size])
+        self._count[at] += 1
+        self._first[at] += (1 - ADAM_DECAY[0]) * (gradient - self._first[at])
+        self._second[at] += (1 - ADAM_DECAY[1]) * (gradient**2 - self._second[at])
+        mean = self._first[at] / (1 - ADAM_DECAY[0] ** self._count[at])
+        spread = np.sqrt(self._second[at] / (1 - ADAM_DECAY[1] ** self._count[at]))
+        self._parameters[at] += rate * mean / (spread + ADAM_SMALL)
+        return value
+
+    def _at(self, places: np.ndarray, size: int) -> Sequence[np.ndarray]:
+        return self._parameters[places], self._parameters[places + size]

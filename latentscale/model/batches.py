@@ -1,0 +1,149 @@
+"""Batches: a table dealt into parts that share no family and no lineage, and their models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pymc as pm
+
+from latentscale.dims import FAMILY, LINEAGE, MODEL, UNDISCLOSED
+from latentscale.model.build import build_design
+from latentscale.model.design import Design
+from latentscale.spec.spec import ModelSpec
+
+LOCAL_DIMS = (MODEL, FAMILY, LINEAGE, UNDISCLOSED)
+"""Dims of parameters that belong to some models of the table alone."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some families of a table, with their lineages, models and cells.
+
+    Attributes
+    ----------
+    design
+        The part as a design of its own, with the whole table's covariate transform.
+    positions
+        For each dim of `LOCAL_DIMS`, where the part's entries stand in the whole table.
+    """
+
+    design: Design
+    positions: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the free variables of a model stand in its unconstrained point.
+
+    Attributes
+    ----------
+    shapes, dims
+        Shape and dims of each variable's unconstrained value, in the point's order.
+    """
+
+    shapes: dict[str, tuple[int, ...]]
+    dims: dict[str, tuple[str, ...]]
+
+    @classmethod
+    def of(cls, model: pm.Model) -> Layout:
+        """Return the layout of a model that `build_design` made."""
+        initial = model.initial_point(random_seed=0)
+        named = {v.name: model.rvs_to_values[v].name for v in model.free_RVs}
+        return cls(
+            shapes={name: np.shape(initial[value]) for name, value in named.items()},
+            dims={
+                name: tuple(str(dim) for dim in model.named_vars_to_dims.get(name, ()))
+                for name in named
+            },
+        )
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """Variables that all parts of a table have in common."""
+        return tuple(name for name, dims in self.dims.items() if not set(dims) & set(LOCAL_DIMS))
+
+    def places(self, part: Part, own: Layout) -> tuple[np.ndarray, np.ndarray]:
+        """Return where a part's parameters stand in the whole point.
+
+        Parameters
+        ----------
+        part, own
+            The part, and the layout of its model.
+
+        Returns
+        -------
+        Positions in this layout's point of all of the part's, shape (n,), and which of them are
+        shared by all parts, shape (n,).
+        """
+        begin, ends = 0, {}
+        for name, shape in self.shapes.items():
+            ends[name] = begin
+            begin += int(np.prod(shape))
+        where, shared = [], []
+        for name, shape in own.shapes.items():
+            along = [
+                part.positions.get(dim, np.arange(length))
+                for dim, length in zip(own.dims[name], shape, strict=True)
+            ]
+            inside = np.arange(int(np.prod(self.shapes[name]))).reshape(self.shapes[name])
+            where.append(ends[name] + np.ravel(inside[np.ix_(*along)] if shape else inside))
+            shared.append(np.full(where[-1].size, name in self.shared))
+        return np.concatenate(where), np.concatenate(shared)
+
+
+def deal(design: Design, size: int, rng: np.random.Generator) -> tuple[Part, ...]:
+    """Deal a table's families, lineage by lineage, into parts of about so many models each.
+
+    Parameters
+    ----------
+    design
+        The whole table.
+    size
+        Models in a part; a lineage is never split, so parts can be larger.
+    rng
+        Source of the order.
+
+    Returns
+    -------
+    Parts without centring (see `Design.centred`), each model in one of them.
+    """
+    of_family = design.lineage_of_family if design.use_lineage else np.arange(len(design.families))
+    of_model = of_family[design.family_of_model]
+    counts = np.bincount(of_model, minlength=of_family.max() + 1)
+    order = rng.permutation(len(counts))
+    number = max(1, round(len(of_model) / size))
+    part_of_group = np.empty(len(counts), int)
+    reached = np.cumsum(counts[order]) - counts[order] / 2
+    part_of_group[order] = np.minimum(number * reached / len(of_model), number - 1).astype(int)
+    part_of_model = part_of_group[of_model]
+    return tuple(_part(design, np.nonzero(part_of_model == k)[0]) for k in np.unique(part_of_model))
+
+
+def build_part(spec: ModelSpec, part: Part) -> pm.Model:
+    """Turn a part of a table into a PyMC model of its own."""
+    return build_design(spec, part.design)
+
+
+def _part(design: Design, models: np.ndarray) -> Part:
+    names = [design.scores.models[i] for i in models]
+    families = np.unique(design.family_of_model[models])
+    lineages = np.unique(design.lineage_of_family[families])
+    cells = np.isin(design.model_of_cell, models)
+    own = replace(
+        design,
+        scores=design.scores.select(models=names),
+        x=design.x.isel({MODEL: models}),
+        families=tuple(design.families[f] for f in families),
+        lineages=tuple(design.lineages[g] for g in lineages),
+        family_of_model=np.searchsorted(families, design.family_of_model[models]),
+        lineage_of_family=np.searchsorted(lineages, design.lineage_of_family[families]),
+        model_of_cell=np.searchsorted(models, design.model_of_cell[cells]),
+        benchmark_of_cell=design.benchmark_of_cell[cells],
+        score_of_cell=design.score_of_cell[cells],
+        centred=False,
+    )
+    place = {name: index for index, name in enumerate(design.undisclosed)}
+    undisclosed = np.array([place[name] for name in own.undisclosed], dtype=int)
+    positions = {MODEL: models, FAMILY: families, LINEAGE: lineages, UNDISCLOSED: undisclosed}
+    return Part(own, positions)

@@ -1,0 +1,109 @@
+"""Batches: parts of a table that together are the whole, and ADVI that looks at one at a time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import latentscale as ls
+from latentscale.inference.batched import BatchedDensity
+from latentscale.model.batches import Layout, build_part, deal
+from latentscale.model.build import build_design
+from latentscale.model.design import Design, design
+
+
+@pytest.fixture(scope="module")
+def whole(known, known_spec) -> Design:
+    """The simulated table without centring."""
+    return replace(design(known_spec, known.scores), centred=False)
+
+
+@pytest.fixture(scope="module")
+def batched(known_spec, whole) -> BatchedDensity:
+    """Its density in parts of about 30 of the 104 models."""
+    return BatchedDensity.of(known_spec, whole, 30, np.random.default_rng(4))
+
+
+def test_parts_share_no_lineage_and_hold_every_model_once(whole) -> None:
+    parts = deal(whole, 30, np.random.default_rng(0))
+    assert len(parts) == 3
+    models = [name for part in parts for name in part.design.scores.models]
+    assert sorted(models) == sorted(whole.scores.models)
+    lineages = [name for part in parts for name in part.design.lineages]
+    assert sorted(lineages) == sorted(whole.lineages)
+    assert sum(len(part.design.score_of_cell) for part in parts) == len(whole.score_of_cell)
+
+
+def test_a_part_has_the_tables_own_cells_families_and_covariates(whole) -> None:
+    for part in deal(whole, 30, np.random.default_rng(1)):
+        own = part.design
+        table = own.scores.dataset
+        told = table["score"].values[own.model_of_cell, own.benchmark_of_cell]
+        np.testing.assert_allclose(own.score_of_cell, told)
+        families = np.array(own.families)[own.family_of_model]
+        assert (families == table["family"].values).all()
+        lineages = np.array(own.lineages)[own.lineage_of_family]
+        of_family = own.scores.family_lineage()
+        assert list(lineages) == [of_family[name] for name in own.families]
+        np.testing.assert_array_equal(own.x.values, whole.x.sel(model=own.x["model"]).values)
+
+
+def test_every_parameter_belongs_to_one_part_or_to_all(known_spec, whole) -> None:
+    layout = Layout.of(build_design(known_spec, whole))
+    seen = np.zeros(sum(int(np.prod(shape)) for shape in layout.shapes.values()), int)
+    parts = deal(whole, 30, np.random.default_rng(2))
+    for part in parts:
+        places, shared = layout.places(part, Layout.of(build_part(known_spec, part)))
+        assert len(np.unique(places)) == len(places)
+        seen[places] += np.where(shared, len(parts) + 1, 1)
+    assert set(seen) == {1, len(parts) * (len(parts) + 1)}
+
+
+def test_parts_add_up_to_the_whole_density_and_gradient(batched) -> None:
+    rng = np.random.default_rng(3)
+    point = batched.whole.start + 0.3 * rng.standard_normal(batched.whole.size)
+    value, gradient = batched.whole.value_and_gradient(point)
+    found, values = np.zeros_like(gradient), []
+    for part in batched.parts:
+        told, slope = batched.one_part(part, point[part.places])
+        values.append(told)
+        found[part.places] += np.where(part.shared, slope / len(batched.parts), slope)
+    assert len(batched.parts) == 3
+    assert np.mean(values) == pytest.approx(value, rel=1e-12)
+    np.testing.assert_allclose(found, gradient, rtol=1e-9, atol=1e-9 * np.abs(gradient).max())
+    assert np.ptp(values) > 1  # one part alone does not give the answer
+
+
+def test_batches_reach_what_all_models_at_once_reach(known, known_spec) -> None:
+    def fitted(batch: int | None):
+        method = ls.ADVI(draws=300, batch=batch)
+        return ls.fit(known_spec, known.scores, method=method, seed=5, progress=False)
+
+    parts, whole = fitted(30), fitted(None)
+    for fit in (parts, whole):
+        assert "still rising" not in " ".join(fit.status.advice)
+    rows = known.frame[["model", "family", "lineage", "instruct", "params_b", "tokens_t"]]
+    rows = rows.assign(model="new-" + rows["model"], params_b=rows["params_b"] * 1.1)
+    one, other = (ls.predict(fit, rows, seed=1).table() for fit in (parts, whole))
+    assert np.abs(one["median"] - other["median"]).mean() < 0.01
+    ratio = (one["upper"] - one["lower"]).mean() / (other["upper"] - other["lower"]).mean()
+    assert 0.9 < ratio < 1.1
+    for name in ("loading", "precision", "slope"):
+        a, b = (fit.posterior[name].mean(("chain", "draw")) for fit in (parts, whole))
+        assert float(np.abs(a - b).max()) < 0.15 * float(np.abs(b).max())
+
+
+def test_a_batch_of_all_models_is_the_whole_table(known_spec, small_scores) -> None:
+    one, other = (
+        ls.fit(
+            known_spec.model_copy(),
+            small_scores,
+            method=ls.ADVI(draws=20, steps=400, batch=batch),
+            seed=1,
+            progress=False,
+        ).posterior["intercept"]
+        for batch in (None, 12)
+    )
+    np.testing.assert_array_equal(one, other)
