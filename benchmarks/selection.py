@@ -35,8 +35,15 @@ V2 = ("ifeval", "bbh", "math_lvl5", "gpqa", "musr", "mmlu_pro")
 TABLES = {"v1": V1, "v2": V2, "v1+v2": V1 + V2}
 METHOD = ls.NUTS(draws=300, tune=300, chains=1, cores=1)
 
-# What the candidates start from: the shipped spec as it was before this comparison.
-BASE: dict[str, Any] = {"priors.ceiling": {"dist": "Beta", "alpha": 18, "beta": 2}}
+# What the candidates start from: the shipped spec as it was before these comparisons.
+BASE: dict[str, Any] = {
+    "covariates": ["log_flops"],
+    "family.slopes": [],
+    "benchmarks.family_slopes": ["log_flops"],
+    "benchmarks.instruct.slopes": ["log_flops"],
+    "priors.slope": {"dist": "Normal", "mu": 1, "sigma": 1},
+    "priors.ceiling": {"dist": "Beta", "alpha": 18, "beta": 2},
+}
 
 LOWER_CEILINGS: dict[str, Any] = {"priors.ceiling": {"dist": "Beta", "alpha": 9, "beta": 1.5}}
 SIZE_AND_TOKENS: dict[str, Any] = {
@@ -44,6 +51,9 @@ SIZE_AND_TOKENS: dict[str, Any] = {
     "benchmarks.family_slopes": ["log_params"],
     "benchmarks.instruct.slopes": ["log_params"],
 }
+FAMILY_SLOPES = SIZE_AND_TOKENS | LOWER_CEILINGS | {"family.slopes": ["log_params"]}
+PRODUCT = FAMILY_SLOPES | {"covariates": ["log_params", "log_tokens", "log_params:log_tokens"]}
+NARROWER: dict[str, Any] = {"priors.slope": {"dist": "Normal", "mu": 0.5, "sigma": 0.5}}
 
 # Each candidate is the base with some fields replaced, by path.
 CANDIDATES: dict[str, dict[str, Any]] = {
@@ -68,9 +78,14 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     "size and tokens, lower ceilings, precision by size": SIZE_AND_TOKENS
     | LOWER_CEILINGS
     | {"benchmarks.precision_covariates": ["log_params"]},
-    "size and tokens, lower ceilings, skill family slopes": SIZE_AND_TOKENS
-    | LOWER_CEILINGS
-    | {"family.slopes": ["log_params"]},  # shipped
+    "size and tokens, lower ceilings, skill family slopes": FAMILY_SLOPES,
+    "product": PRODUCT,
+    "product, K=3": PRODUCT | {"skills.count": 3},
+    "product, no skill family slopes": PRODUCT | {"family.slopes": []},
+    "product, slopes 0.5 and 1": PRODUCT
+    | {"priors.slope": {"dist": "Normal", "mu": 0.5, "sigma": 1}},
+    "product, narrower slopes": PRODUCT | NARROWER,  # shipped
+    "product, narrower slopes, no skill family slopes": PRODUCT | NARROWER | {"family.slopes": []},
     "lower ceilings, Student-t": LOWER_CEILINGS
     | {"benchmarks.likelihood": {"kind": "student-t", "shared": False}},
     "flops and tokens": {"covariates": ["log_flops", "log_tokens"]},
