@@ -11,7 +11,7 @@ from latentscale.inference.density import LogDensity, compile_prior
 from latentscale.inference.elbo import ADAM_DECAY, ADAM_SMALL
 from latentscale.inference.posterior_density import PosteriorDensity, posterior_density
 from latentscale.inference.variational_family import MeanField
-from latentscale.model.batches import Layout, build_part, deal
+from latentscale.model.batches import Layout, deal
 from latentscale.model.build import build_design
 from latentscale.model.design import Design
 from latentscale.spec.spec import ModelSpec
@@ -65,7 +65,7 @@ class BatchedDensity:
         layout = Layout.of(model)
         parts = []
         for part in deal(whole, size, rng):
-            own = build_part(spec, part)
+            own = build_design(spec, part.design)
             density = posterior_density(own)
             places, shared = layout.places(part, Layout.of(own))
             parts.append(PartDensity(density.value_and_gradient, places, shared))

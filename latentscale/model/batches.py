@@ -1,4 +1,4 @@
-"""Batches: a table dealt into parts that share no family and no lineage, and their models."""
+"""Batches: a table dealt into parts that share no family, and where their parameters stand."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ import numpy as np
 import pymc as pm
 
 from latentscale.dims import FAMILY, LINEAGE, MODEL, UNDISCLOSED
-from latentscale.model.build import build_design
 from latentscale.model.design import Design
-from latentscale.spec.spec import ModelSpec
 
 LOCAL_DIMS = (MODEL, FAMILY, LINEAGE, UNDISCLOSED)
 """Dims of parameters that belong to some models of the table alone."""
@@ -118,11 +116,6 @@ def deal(design: Design, size: int, rng: np.random.Generator) -> tuple[Part, ...
     part_of_group[order] = np.minimum(number * reached / len(of_model), number - 1).astype(int)
     part_of_model = part_of_group[of_model]
     return tuple(_part(design, np.nonzero(part_of_model == k)[0]) for k in np.unique(part_of_model))
-
-
-def build_part(spec: ModelSpec, part: Part) -> pm.Model:
-    """Turn a part of a table into a PyMC model of its own."""
-    return build_design(spec, part.design)
 
 
 def _part(design: Design, models: np.ndarray) -> Part:

@@ -9,7 +9,7 @@ import pytest
 
 import latentscale as ls
 from latentscale.inference.batched import BatchedDensity
-from latentscale.model.batches import Layout, build_part, deal
+from latentscale.model.batches import Layout, deal
 from latentscale.model.build import build_design
 from latentscale.model.design import Design, design
 
@@ -55,7 +55,7 @@ def test_every_parameter_belongs_to_one_part_or_to_all(known_spec, whole) -> Non
     seen = np.zeros(sum(int(np.prod(shape)) for shape in layout.shapes.values()), int)
     parts = deal(whole, 30, np.random.default_rng(2))
     for part in parts:
-        places, shared = layout.places(part, Layout.of(build_part(known_spec, part)))
+        places, shared = layout.places(part, Layout.of(build_design(known_spec, part.design)))
         assert len(np.unique(places)) == len(places)
         seen[places] += np.where(shared, len(parts) + 1, 1)
     assert set(seen) == {1, len(parts) * (len(parts) + 1)}
