@@ -67,11 +67,25 @@ def spec_of(name: str, changes: Mapping[str, Any]) -> ls.ModelSpec:
     return spec_from_dict(document)
 
 
+def case(name: str) -> tuple[ls.ModelSpec, ls.NUTS]:
+    """Return the spec and the method of a case."""
+    base, changes, settings = CASES[name]
+    return spec_of(base, changes), ls.NUTS(**settings, cores=2)
+
+
+def is_done(name: str, file: Path) -> bool:
+    """Return whether a file holds this case, of the spec and with the settings of today."""
+    if not file.is_file():
+        return False
+    kept = json.loads(file.read_text())
+    spec, method = case(name)
+    same = kept["digest"] == spec.digest and kept["settings"] == method.settings
+    return bool(same and kept["case"] == name)
+
+
 def measure(name: str) -> dict[str, Any]:
     """Fit one case and return its figures."""
-    base, changes, settings = CASES[name]
-    spec = spec_of(base, changes)
-    method = ls.NUTS(**settings, cores=2)
+    spec, method = case(name)
     fit = ls.fit(spec, ls.datasets.open_llm_leaderboard(), method=method, seed=SEED)
     diagnosis = fit.convergence()
     steps = float(fit.tree["sample_stats"]["n_steps"].sum())
@@ -80,6 +94,7 @@ def measure(name: str) -> dict[str, Any]:
     return {
         "case": name,
         "digest": spec.digest,
+        "settings": method.settings,
         "chains x draws": f"{method.chains} x ({method.tune} + {method.draws})",
         "max R-hat": round(diagnosis.max_rhat, 3),
         "min ESS": round(least),
@@ -93,7 +108,7 @@ def measure(name: str) -> dict[str, Any]:
 
 def write(rows: list[dict[str, Any]]) -> None:
     """Write GEOMETRY.md: the table between what was tried and how it was run."""
-    frame = pd.DataFrame(rows)
+    frame = pd.DataFrame(rows).drop(columns="settings")
     head = "| " + " | ".join(frame.columns) + " |\n" + "|---" * len(frame.columns) + "|"
     body = ["| " + " | ".join(map(str, row)) + " |" for row in frame.itertuples(index=False)]
     libraries = ", ".join(f"{n} {version(n)}" for n in ("pymc", "nutpie", "numba", "arviz"))
@@ -115,7 +130,7 @@ def main() -> None:
     RUNS.mkdir(parents=True, exist_ok=True)
     for name in names:
         file = RUNS / f"{list(CASES).index(name):02d}.json"
-        if not file.is_file() or json.loads(file.read_text())["case"] != name:
+        if not is_done(name, file):
             file.write_text(json.dumps(measure(name)))
         print(file.read_text(), flush=True)
     write([json.loads(file.read_text()) for file in sorted(RUNS.glob("*.json"))])

@@ -65,9 +65,8 @@ class BatchedDensity:
         layout = Layout.of(model)
         parts = []
         for part in deal(whole, size, rng):
-            own = build_design(spec, part.design)
-            density = posterior_density(own)
-            places, shared = layout.places(part, Layout.of(own))
+            density = posterior_density(build_design(spec, part.design))
+            places, shared = layout.places(part)
             parts.append(PartDensity(density.value_and_gradient, places, shared))
         return cls(posterior_density(model), tuple(parts), compile_prior(model, layout.shared))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize
 
+from latentscale.inference.marginal.threads import one_blas_thread
 from latentscale.inference.posterior_density import PosteriorDensity
 
 _WORSE_THAN_ANY = 1e300
@@ -38,6 +39,7 @@ class Trajectory:
         return self.points[-1]
 
 
+@one_blas_thread()
 def ascend(
     density: PosteriorDensity, start: np.ndarray, *, history: int, max_iterations: int
 ) -> Trajectory:

@@ -17,6 +17,7 @@ from latentscale.dims import CHAIN, DRAW
 from latentscale.errors import FitError
 from latentscale.inference import nutpie_chains
 from latentscale.inference.chart import Charted, placed_in_chart
+from latentscale.inference.marginal.threads import one_blas_thread
 from latentscale.inference.method import Method
 from latentscale.inference.posterior_density import kept_names
 from latentscale.inference.start import Placed, Start, start_from, usual_start
@@ -137,6 +138,7 @@ class NUTS(Method):
         status = status_of_chains(found, interrupted=interrupted, good_for=self.good_for)
         return Draws(posterior, stats, placed.told(status), seconds)
 
+    @one_blas_thread()
     def _with_nutpie(
         self, model: pm.Model, spec: ModelSpec, design: Design, seed: int, progress: bool
     ) -> tuple[Sampled, Placed]:

@@ -61,32 +61,24 @@ class Layout:
         """Variables that all parts of a table have in common."""
         return tuple(name for name, dims in self.dims.items() if not set(dims) & set(LOCAL_DIMS))
 
-    def places(self, part: Part, own: Layout) -> tuple[np.ndarray, np.ndarray]:
-        """Return where a part's parameters stand in the whole point.
-
-        Parameters
-        ----------
-        part, own
-            The part, and the layout of its model.
+    def places(self, part: Part) -> tuple[np.ndarray, np.ndarray]:
+        """Return where the parameters of a part's model stand in the whole point.
 
         Returns
         -------
-        Positions in this layout's point of all of the part's, shape (n,), and which of them are
-        shared by all parts, shape (n,).
+        Positions in this layout's point of all of the part's, in its own order, shape (n,), and
+        which of them all parts share, shape (n,).
         """
-        begin, ends = 0, {}
+        begin, where, shared = 0, [], []
         for name, shape in self.shapes.items():
-            ends[name] = begin
-            begin += int(np.prod(shape))
-        where, shared = [], []
-        for name, shape in own.shapes.items():
             along = [
                 part.positions.get(dim, np.arange(length))
-                for dim, length in zip(own.dims[name], shape, strict=True)
+                for dim, length in zip(self.dims[name], shape, strict=True)
             ]
-            inside = np.arange(int(np.prod(self.shapes[name]))).reshape(self.shapes[name])
-            where.append(ends[name] + np.ravel(inside[np.ix_(*along)] if shape else inside))
+            inside = begin + np.arange(int(np.prod(shape))).reshape(shape)
+            where.append(np.ravel(inside[np.ix_(*along)] if shape else inside))
             shared.append(np.full(where[-1].size, name in self.shared))
+            begin += inside.size
         return np.concatenate(where), np.concatenate(shared)
 
 
@@ -119,13 +111,12 @@ def deal(design: Design, size: int, rng: np.random.Generator) -> tuple[Part, ...
 
 
 def _part(design: Design, models: np.ndarray) -> Part:
-    names = [design.scores.models[i] for i in models]
     families = np.unique(design.family_of_model[models])
     lineages = np.unique(design.lineage_of_family[families])
     cells = np.isin(design.model_of_cell, models)
     own = replace(
         design,
-        scores=design.scores.select(models=names),
+        scores=design.scores.select(models=list(np.array(design.scores.models)[models])),
         x=design.x.isel({MODEL: models}),
         families=tuple(design.families[f] for f in families),
         lineages=tuple(design.lineages[g] for g in lineages),

@@ -15,6 +15,7 @@ from latentscale.errors import FitError, listed
 from latentscale.inference.marginal.information import COVARIANCES, CovarianceKind
 from latentscale.inference.marginal.latents import LatentDraws, draw_latents
 from latentscale.inference.marginal.limits import refuse_other_latents
+from latentscale.inference.marginal.threads import one_blas_thread
 from latentscale.inference.method import Method
 from latentscale.model.design import Design, design
 from latentscale.posterior.draws import Draws
@@ -101,6 +102,7 @@ class MarginalML(Method):
                 f'got "{self.covariance}".'
             )
 
+    @one_blas_thread()
     def draw(self, spec: ModelSpec, design: Design, *, seed: int, progress: bool) -> Draws:
         """Maximise, then draw parameters and latents (see the class).
 

@@ -13,7 +13,7 @@ from latentscale.errors import SpecError
 from latentscale.inference.marginal.ascent import Ascent, ascend
 from latentscale.inference.marginal.complete import CompleteData, complete_data
 from latentscale.inference.marginal.latent_chain import LatentChain
-from latentscale.inference.marginal.threads import in_threads
+from latentscale.inference.marginal.threads import in_threads, one_blas_thread
 from latentscale.inference.method import Method
 from latentscale.inference.progress import WorkProgress
 from latentscale.inference.start import climb
@@ -88,6 +88,7 @@ class StochasticMarginalML(Method):
         if self.cores is not None:
             self._check_counts("cores")
 
+    @one_blas_thread()
     def draw(self, spec: ModelSpec, design: Design, *, seed: int, progress: bool) -> Draws:
         """Climb, then draw parameters and latents (see the class).
 
