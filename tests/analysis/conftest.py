@@ -22,7 +22,7 @@ DRAWS = 1500
 def good_fit(quick_spec: ModelSpec, small_scores: Scores) -> Fit:
     """Pooled curves, simulated from themselves, with plenty of draws."""
     simulated = ls.simulate(quick_spec, small_scores, seed=5).scores
-    method = ls.NUTS(draws=700, tune=500, chains=2, cores=2)
+    method = ls.NUTS(draws=2000, tune=500, chains=2, cores=2)
     return ls.fit(quick_spec, simulated, method=method, seed=1, progress=False)
 
 
