@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from latentscale.inference.density import LogDensity, compile_prior
-from latentscale.inference.elbo import ADAM_DECAY, ADAM_SMALL
+from latentscale.inference.elbo import Adam
 from latentscale.inference.posterior_density import PosteriorDensity, posterior_density
 from latentscale.inference.variational_family import MeanField
 from latentscale.model.batches import Layout, deal
@@ -106,9 +106,7 @@ class BatchClimber:
         self._density = density
         self._rng = rng
         self._parameters = start.parameters.copy()
-        self._first = np.zeros_like(self._parameters)
-        self._second = np.zeros_like(self._parameters)
-        self._count = np.zeros(len(self._parameters))
+        self._adam = Adam(len(self._parameters))
         self.gradients = len(density.parts)
 
     @property
@@ -123,21 +121,11 @@ class BatchClimber:
         return value + MeanField(self._parameters).entropy
 
     def _look(self, part: PartDensity, rate: float) -> float:
-        size = len(self._parameters) // 2
         noise = self._rng.standard_normal(len(part.places))
-        normal = MeanField(np.concatenate(self._at(part.places, size)))
+        at = np.concatenate([part.places, part.places + len(self._parameters) // 2])
+        normal = MeanField(self._parameters[at])
         value, slope = self._density.one_part(part, normal.point(noise))
         if not np.isfinite(value):
             return -np.inf
-        gradient = normal.gradient(noise, slope)
-        at = np.concatenate([part.places, part.places + size])
-        self._count[at] += 1
-        self._first[at] += (1 - ADAM_DECAY[0]) * (gradient - self._first[at])
-        self._second[at] += (1 - ADAM_DECAY[1]) * (gradient**2 - self._second[at])
-        mean = self._first[at] / (1 - ADAM_DECAY[0] ** self._count[at])
-        spread = np.sqrt(self._second[at] / (1 - ADAM_DECAY[1] ** self._count[at]))
-        self._parameters[at] += rate * mean / (spread + ADAM_SMALL)
+        self._parameters[at] += rate * self._adam.direction(normal.gradient(noise, slope), at)
         return value
-
-    def _at(self, places: np.ndarray, size: int) -> Sequence[np.ndarray]:
-        return self._parameters[places], self._parameters[places + size]

@@ -10,8 +10,9 @@ import numpy as np
 
 from latentscale.inference.posterior_density import PosteriorDensity
 
-ADAM_DECAY = (0.9, 0.999)
-ADAM_SMALL = 1e-8
+_DECAY = (0.9, 0.999)
+_SMALL = 1e-8
+_EVERYWHERE = slice(None)
 _TRIAL_RATES = (0.1, 0.03, 0.01)
 _TRIAL_STEPS = 100
 _FEWEST = 2
@@ -93,8 +94,41 @@ class Climber[Normal: Approximation](Protocol):
         """Take a step and return an estimate of the ELBO round it."""
 
 
+class Adam:
+    """Directions of ascent from noisy gradients (Kingma and Ba 2015, algorithm 1).
+
+    Parameters
+    ----------
+    size
+        Number of parameters n.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._first, self._second = np.zeros(size), np.zeros(size)
+        self._bias = tuple(np.ones(size) for _ in _DECAY)  # left of the start at zero
+
+    def direction(self, gradient: np.ndarray, at: np.ndarray | slice = _EVERYWHERE) -> np.ndarray:
+        """Take in a gradient and return the direction to move in, shape as the gradient.
+
+        Parameters
+        ----------
+        gradient
+            Of the parameters that are moved, shape (m,).
+        at
+            Which these are; the moments of the others stay.
+        """
+        for left, decay in zip(self._bias, _DECAY, strict=True):
+            left[at] *= decay
+        first = self._first[at] + (1 - _DECAY[0]) * (gradient - self._first[at])
+        second = self._second[at] + (1 - _DECAY[1]) * (gradient**2 - self._second[at])
+        self._first[at], self._second[at] = first, second
+        mean = first / (1 - self._bias[0][at])
+        spread = np.sqrt(second / (1 - self._bias[1][at]))
+        return np.asarray(mean / (spread + _SMALL))
+
+
 class WholeClimber[Normal: Approximation]:
-    """Adam (Kingma and Ba 2015) on one-draw gradients of the ELBO."""
+    """Adam on one-draw gradients of the ELBO."""
 
     gradients = 1
 
@@ -102,9 +136,7 @@ class WholeClimber[Normal: Approximation]:
         self.normal = start
         self._density = density
         self._rng = rng
-        self._first = np.zeros_like(start.parameters)
-        self._second = np.zeros_like(start.parameters)
-        self._count = 0
+        self._adam = Adam(len(start.parameters))
 
     def step(self, rate: float) -> float:
         """Take a step and return the ELBO's one-draw estimate before it."""
@@ -114,14 +146,8 @@ class WholeClimber[Normal: Approximation]:
         if not np.isfinite(value):
             return -np.inf
         gradient = normal.gradient(noise, slope)
-        self._count += 1
-        self._first += (1 - ADAM_DECAY[0]) * (gradient - self._first)
-        self._second += (1 - ADAM_DECAY[1]) * (gradient**2 - self._second)
-        mean = self._first / (1 - ADAM_DECAY[0] ** self._count)
-        spread = np.sqrt(self._second / (1 - ADAM_DECAY[1] ** self._count))
-        self.normal = normal.with_parameters(
-            normal.parameters + rate * mean / (spread + ADAM_SMALL)
-        )
+        change = rate * self._adam.direction(gradient)
+        self.normal = normal.with_parameters(normal.parameters + change)
         return value + normal.entropy
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize
 
-from latentscale.inference.marginal.threads import one_blas_thread
 from latentscale.inference.posterior_density import PosteriorDensity
+from latentscale.inference.threads import one_blas_thread
 
 _WORSE_THAN_ANY = 1e300
 _GRADIENT_TOLERANCE = 1e-3

@@ -17,10 +17,10 @@ from latentscale.dims import CHAIN, DRAW
 from latentscale.errors import FitError
 from latentscale.inference import nutpie_chains
 from latentscale.inference.chart import Charted, placed_in_chart
-from latentscale.inference.marginal.threads import one_blas_thread
 from latentscale.inference.method import Method
 from latentscale.inference.posterior_density import kept_names
 from latentscale.inference.start import Placed, Start, start_from, usual_start
+from latentscale.inference.threads import one_blas_thread
 from latentscale.inference.versions import library_versions
 from latentscale.model.beta_density import register_for_jax
 from latentscale.model.build import build_design

@@ -18,10 +18,10 @@ from scipy import optimize
 
 from latentscale.errors import FitError
 from latentscale.inference.density import LogDensity
-from latentscale.inference.marginal.threads import in_threads
 from latentscale.inference.mode import Trajectory
 from latentscale.inference.pathfinder import PathNormal, normals_along
 from latentscale.inference.progress import WorkProgress
+from latentscale.inference.threads import in_threads
 from latentscale.posterior.status import Status, status_with_start
 from latentscale.spec.spec import ModelSpec
 

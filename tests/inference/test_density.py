@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -66,3 +68,17 @@ def test_other_priors_are_compiled_anew(known_spec, small_scores, pair):
     other = known_spec.with_priors({"precision": {"dist": "LogNormal", "mu": 3.0, "sigma": 1.0}})
     model = build(other, small_scores)
     assert not compile_density(model, kept_names(model)).reused
+
+
+def test_the_garbage_collector_is_left_as_it_was(pair):
+    (model, _), _ = pair
+    assert gc.isenabled()
+    with pytest.raises(KeyError):
+        compile_density(model, ["no such variable"])
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        compile_density(model, kept_names(model))
+        assert not gc.isenabled()
+    finally:
+        gc.enable()

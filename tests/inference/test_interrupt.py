@@ -17,6 +17,7 @@ from latentscale.inference import nuts, nutpie_chains
 
 backend, folder = sys.argv[1:]
 sent = set()
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 
 def interrupt(chain=0):
     if chain not in sent:

@@ -17,8 +17,8 @@ import numpy as np
 import pymc as pm
 
 from latentscale.dims import MODEL, SKILL
-from latentscale.inference.marginal.threads import in_threads
 from latentscale.inference.posterior_density import PosteriorDensity, posterior_density
+from latentscale.inference.threads import in_threads
 from latentscale.model.build import build_design
 from latentscale.model.design import Design
 from latentscale.spec.spec import ModelSpec

@@ -21,8 +21,8 @@ from latentscale.inference.marginal.information import (
 from latentscale.inference.marginal.likelihood import MarginalLikelihood, Placement
 from latentscale.inference.marginal.quadrature import Nodes, gauss_hermite
 from latentscale.inference.marginal.starts import first_start, other_starts
-from latentscale.inference.marginal.threads import in_threads
 from latentscale.inference.progress import WorkProgress
+from latentscale.inference.threads import in_threads
 from latentscale.model.family import SKILL_FACTOR
 
 _SEARCH_NODES = 3

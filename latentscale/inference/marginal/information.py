@@ -15,7 +15,7 @@ import numpy as np
 from latentscale.errors import FitError
 from latentscale.inference.marginal.likelihood import MarginalLikelihood, Placement
 from latentscale.inference.marginal.quadrature import Nodes
-from latentscale.inference.marginal.threads import in_threads
+from latentscale.inference.threads import in_threads
 
 CovarianceKind = Literal["observed", "outer-product", "sandwich"]
 COVARIANCES: tuple[str, ...] = get_args(CovarianceKind)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from latentscale.inference.marginal.likelihood import MarginalLikelihood, Placement
-from latentscale.inference.marginal.threads import in_threads
+from latentscale.inference.threads import in_threads
 
 _FREEDOM = 7.0
 

@@ -15,8 +15,8 @@ from latentscale.errors import FitError, listed
 from latentscale.inference.marginal.information import COVARIANCES, CovarianceKind
 from latentscale.inference.marginal.latents import LatentDraws, draw_latents
 from latentscale.inference.marginal.limits import refuse_other_latents
-from latentscale.inference.marginal.threads import one_blas_thread
 from latentscale.inference.method import Method
+from latentscale.inference.threads import one_blas_thread
 from latentscale.model.design import Design, design
 from latentscale.posterior.draws import Draws
 from latentscale.posterior.status import Status

@@ -13,10 +13,10 @@ from latentscale.errors import SpecError
 from latentscale.inference.marginal.ascent import Ascent, ascend
 from latentscale.inference.marginal.complete import CompleteData, complete_data
 from latentscale.inference.marginal.latent_chain import LatentChain
-from latentscale.inference.marginal.threads import in_threads, one_blas_thread
 from latentscale.inference.method import Method
 from latentscale.inference.progress import WorkProgress
 from latentscale.inference.start import climb
+from latentscale.inference.threads import in_threads, one_blas_thread
 from latentscale.model.design import Design
 from latentscale.posterior.draws import Draws
 from latentscale.posterior.status import Status
