@@ -24,6 +24,8 @@ from latentscale.inference.marginal.likelihood import marginal_likelihood
 from latentscale.inference.marginal.limits import LINK_KINDS
 from latentscale.inference.marginal.parameters import values_of_variables
 from latentscale.inference.marginal.starts import first_start
+from latentscale.inference.native import Affine
+from latentscale.inference.nutpie_model import beginning, begins_of
 from latentscale.inference.start import ModeStart, Placed, Start, climb, scattered
 from latentscale.model.benchmarks import expected_score, linear_predictor
 from latentscale.model.coordinates import LATENT, Told, families_centred, told_by_scores
@@ -106,7 +108,7 @@ class Charted:
     def density(self, chart: Chart) -> Density:
         """Compile the log density in a chart's coordinates."""
         others = self._others
-        return self._centred(chart.told).mapped(others, chart.origin, chart.spread)
+        return self._centred(chart.told).mapped(Affine(others, chart.origin, chart.spread))
 
     def first(self) -> Chart:
         """Return a chart at the mode next to what regressions give, or by the scores alone."""
@@ -130,14 +132,14 @@ class Charted:
             place[self._is_latent] = moved[self._is_latent]
             return place
 
-        return replace(density.for_nutpie(), _make_initial_points=point)
+        return beginning(density.for_nutpie(), point)
 
     def compiled_for_climbs(self, chart: Chart) -> Any:
         """Compile for nutpie, to begin by the prior or, twice as often, round regressions."""
         compiled, regressed = self.compiled(chart), self._regressed
         if regressed is None:
             return compiled
-        by_prior = compiled._make_initial_points
+        by_prior = begins_of(compiled)
 
         def point(seed: Any) -> np.ndarray:
             rng = np.random.default_rng(seed)
@@ -146,7 +148,7 @@ class Charted:
             jitter = _JITTER * rng.standard_normal(len(regressed))
             return self._place(chart, regressed + jitter)
 
-        return replace(compiled, _make_initial_points=point)
+        return beginning(compiled, point)
 
     @cached_property
     def _regressed(self) -> np.ndarray | None:
@@ -253,15 +255,12 @@ class Charted:
 
 
 def placed_in_chart(
-    charted: Charted, first: Chart, start: Start, *, seed: int, progress: bool
+    charted: Charted, first: Chart, start: Start, *, seed: int, cores: int | None, progress: bool
 ) -> tuple[Placed, Chart]:
-    """Give chains their starting points, and the coordinates in which to move.
-
-    Climbs go one after the other: they are short, and Python's lock makes two threads slower.
-    """
+    """Give chains their starting points, and the coordinates in which to move."""
     climbs = isinstance(start, ModeStart)
     compiled = charted.compiled_for_climbs(first) if climbs else charted.compiled(first)
-    placed = start.place(compiled, seed=seed, cores=1, progress=progress)
+    placed = start.place(compiled, seed=seed, cores=cores, progress=progress)
     return settle(charted, first, placed) if placed.modes else (placed, first)
 
 

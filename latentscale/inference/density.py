@@ -19,6 +19,8 @@ import numpy as np
 import pandas as pd
 import pymc as pm
 
+from latentscale.inference.native import Affine, NativeCalls, native_calls
+from latentscale.inference.nutpie_model import nutpie_model
 from latentscale.model.coordinates import Coordinate
 
 LogDensity = Callable[[np.ndarray], tuple[float, np.ndarray]]
@@ -45,6 +47,8 @@ class Density:
         From a point to the variables on their natural scale, by name.
     reused
         Whether functions compiled earlier in this process serve this table too.
+    calls
+        From an affine map of the point, or None, to both functions for C.
     """
 
     start: np.ndarray
@@ -54,55 +58,55 @@ class Density:
     log_density: LogDensity
     expand: Callable[[np.ndarray], dict[str, np.ndarray]]
     reused: bool
+    calls: Callable[[Affine | None], NativeCalls]
 
     @property
     def size(self) -> int:
         """Number of unconstrained parameters."""
         return len(self.start)
 
-    def mapped(self, places: np.ndarray, origin: np.ndarray, spread: np.ndarray) -> Density:
-        """Return the density with some places x of the point replaced by w, x = origin + spread w.
+    def mapped(self, affine: Affine) -> Density:
+        """Return the density in coordinates that an affine map turns into these.
 
         The constant log determinant of the map is left out.
         """
+        places = affine.places
 
         def back(point: np.ndarray) -> np.ndarray:
             moved = point.copy()
-            moved[places] = origin + spread @ point[places]
+            moved[places] = affine.origin + affine.spread @ point[places]
             return moved
 
         def log_density(point: np.ndarray) -> tuple[float, np.ndarray]:
             value, gradient = self.log_density(back(point))
             gradient = np.array(gradient)
-            gradient[places] = gradient[places] @ spread
+            gradient[places] = gradient[places] @ affine.spread
             return value, gradient
 
         start = self.start.copy()
-        start[places] = np.linalg.solve(spread, start[places] - origin)
+        start[places] = np.linalg.solve(affine.spread, start[places] - affine.origin)
         return replace(
             self,
             start=start,
             log_density=log_density,
             expand=lambda point: self.expand(back(point)),
+            calls=lambda _: self.calls(affine),
         )
 
     def for_nutpie(self) -> Any:
         """Return the model as nutpie's sampler takes it."""
-        from nutpie.compiled_pyfunc import from_pyfunc
 
-        def start(seed: Any) -> np.ndarray:
+        def begin(seed: Any) -> np.ndarray:
             return self.start + np.random.default_rng(seed).uniform(-1, 1, self.size)
 
-        return from_pyfunc(
-            self.size,
-            lambda: self.log_density,
-            lambda seed1, seed2, chain: self.expand,
-            [np.dtype("float64")] * len(self.shapes),
-            list(self.shapes.values()),
-            list(self.shapes),
-            coords=self.coords,
+        return nutpie_model(
+            self.calls(None),
+            self.log_density,
+            begin,
+            size=self.size,
+            shapes=self.shapes,
             dims=self.dims,
-            make_initial_point_fn=start,
+            coords=self.coords,
         )
 
 
@@ -199,21 +203,23 @@ def compile_density(
     coords = {dim: pd.Index(model.coords[dim]) for dim in used}
     shapes = {name: tuple(len(coords[dim]) for dim in dims[name]) for name in kept}
     start = np.concatenate([np.ravel(initial[value.name]) for value in values]).astype(float)
-    for function, places in (
-        (program.log_density, program.log_density_data),
-        (program.expand, program.expand_data),
-    ):
-        function(start, *[data[i] for i in places])  # the first call compiles
+    begins = np.cumsum([0, *(int(np.prod(shape)) for shape in shapes_of_values)])
+    log_density_data = [begins, *(data[i] for i in program.log_density_data)]
+    expand_data = [begins, *(data[i] for i in program.expand_data)]
+    program.log_density(start, *log_density_data)  # the first call compiles
+    program.expand(start, *expand_data)
     return Density(
         start=start,
         shapes=shapes,
         dims=dims,
         coords=coords,
-        log_density=partial(
-            _log_density, program.log_density, [data[i] for i in program.log_density_data]
-        ),
-        expand=partial(_expand, program.expand, [data[i] for i in program.expand_data], shapes),
+        log_density=partial(_log_density, program.log_density, log_density_data),
+        expand=partial(_expand, program.expand, expand_data, shapes),
         reused=reused,
+        calls=partial(
+            native_calls,
+            *(program.log_density, program.expand, log_density_data, expand_data, start),
+        ),
     )
 
 
@@ -247,7 +253,7 @@ def compile_prior(model: pm.Model, names: Sequence[str]) -> LogDensity:
         begin = end
     with model:
         outputs = clone_replace([density, gradient], parts, rebuild_strict=False)
-        function, program = _numba_function(point, outputs)
+        function, program = _numba_function((point,), outputs)
     data = [variable.get_value(borrow=True) for variable in function.get_shared()]
     return partial(_log_density, program, data)
 
@@ -347,12 +353,12 @@ def _compile(model: pm.Model, graph: _Graph, coordinates: Sequence[Coordinate]) 
     points = [at.get(v.name, model.rvs_to_values[v]) for v in model.free_RVs]
     gradients: Any = pt.grad(log_density, points)
     gradient = _joined(gradients)
-    point = pt.dvector("unconstrained_point")
-    parts = _split(point, model, graph)
+    point, begins = pt.dvector("unconstrained_point"), pt.lvector("begins")
+    parts = _split(point, begins, model, graph)
     parts |= {at[name]: parts[model.rvs_to_values[model[name]]] for name in at}
     with model:
         functions = [
-            _numba_function(point, clone_replace(outputs, parts, rebuild_strict=False))
+            _numba_function((point, begins), clone_replace(outputs, parts, rebuild_strict=False))
             for outputs in ([log_density, gradient], [expanded])
         ]
     place = {variable: position for position, variable in enumerate(graph.inputs)}
@@ -377,37 +383,61 @@ def _joined(variables: Sequence[Any]) -> Any:
     return pt.concatenate(flat)
 
 
-def _split(point: Any, model: pm.Model, graph: _Graph) -> dict[Any, Any]:
+def _split(point: Any, begins: Any, model: pm.Model, graph: _Graph) -> dict[Any, Any]:
     """Return each value variable's part of the point; all lengths stay symbolic."""
-    import pytensor.tensor as pt
     from pytensor.xtensor import as_xtensor
 
     parts: dict[Any, Any] = {}
-    begin: Any = pt.constant(0)
-    for variable, excess in zip(model.free_RVs, graph.excess, strict=True):
+    for place, (variable, excess) in enumerate(zip(model.free_RVs, graph.excess, strict=True)):
         value = model.rvs_to_values[variable]
         dims = value.type.dims
-        shape = [model.dim_lengths[d] + more for d, more in zip(dims, excess, strict=True)]
-        end = begin + (pt.prod(pt.stack(shape)) if shape else 1)
-        parts[value] = as_xtensor(point[begin:end].reshape(shape or ()), dims=dims)
-        begin = end
+        part = point[begins[place] : begins[place + 1]] if dims else point[begins[place]]
+        if len(dims) > 1:
+            lengths = zip(dims, excess, strict=True)
+            part = part.reshape([model.dim_lengths[dim] + more for dim, more in lengths])
+        parts[value] = as_xtensor(part, dims=dims)
     return parts
 
 
-def _numba_function(point: Any, outputs: list[Any]) -> tuple[Any, Any]:
-    """Return a compiled PyTensor function and its machine code, which takes data as arguments.
-
-    The code is compiled anew to run without Python's lock, so that chains run side by side.
-    """
-    import numba
+def _numba_function(inputs: Sequence[Any], outputs: list[Any]) -> tuple[Any, Any]:
+    """Return a compiled PyTensor function and its machine code, which takes data as arguments."""
     from pymc.pytensorf import compile as compile_pymc
-    from pytensor.compile.mode import get_mode
+    from pytensor.compile.mode import Mode, get_mode
 
     # Operations in place take a third of PyTensor's time here, and gain none in the loops.
-    mode = get_mode("NUMBA").excluding("inplace_elemwise")
-    function = compile_pymc((point,), outputs, mode=mode)
-    source = function.vm.jit_fn.py_func
-    try:
-        return function, numba.njit(source, nogil=True, cache=True)
-    except RuntimeError:  # PyTensor has no place on disk for this graph
-        return function, numba.njit(source, nogil=True)
+    optimizer = (
+        get_mode("NUMBA")
+        .including("local_remove_all_assert")
+        .excluding("inplace_elemwise")
+        .provided_optimizer
+    )
+    function = compile_pymc(inputs, outputs, mode=Mode(_linker(), optimizer))
+    return function, function.vm.jit_fn
+
+
+def _linker() -> Any:
+    """Return PyTensor's numba linker, changed to make code that runs without Python's lock.
+
+    Chains then run side by side. PyTensor's own linker also wraps the whole graph's function in
+    another one, and LLVM optimises it twice.
+    """
+    import numba
+    from pytensor.link.numba.cache import CACHED_SRC_FUNCTIONS
+    from pytensor.link.numba.dispatch.basic import numba_funcify_and_cache_key
+    from pytensor.link.numba.linker import NumbaLinker
+
+    class UnlockedLinker(NumbaLinker):
+        def fgraph_convert(self, fgraph: Any, *rest: Any, **settings: Any) -> Any:
+            return numba_funcify_and_cache_key(fgraph, *rest, **settings)
+
+        def jit_compile(self, fn_and_cache: Any) -> Any:
+            function, key = fn_and_cache
+            source = function.py_func
+            if key is None:  # PyTensor has no place on disk for this graph
+                return numba.njit(source, nogil=True)
+            # The cache goes by the file's name, and PyTensor's is a new one each time.
+            source.__code__ = source.__code__.replace(co_filename="unlocked")
+            CACHED_SRC_FUNCTIONS[source] = key
+            return numba.njit(source, nogil=True, cache=True)
+
+    return UnlockedLinker()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ import pymc as pm
 import xarray as xr
 
 from latentscale.inference.density import compile_density
+from latentscale.inference.nutpie_model import beginning
 from latentscale.inference.progress import WorkProgress
 from latentscale.model.beta_density import register_for_jax
 from latentscale.posterior.stream import (
@@ -212,7 +213,7 @@ def _settings(method: NUTS) -> dict[str, Any]:
 
 def _starting_at(compiled: Any, position: np.ndarray) -> Any:
     """Return the compiled model with chains that start at a position, without scatter."""
-    return replace(compiled, _make_initial_points=lambda seed: position.astype("float64"))
+    return beginning(compiled, lambda seed: position.astype("float64"))
 
 
 class _Reporter:

@@ -149,7 +149,9 @@ class NUTS(Method):
             charted = Charted(spec, design, model, names)
             first = charted.first()
             ready = time.perf_counter()
-            placed, chart = placed_in_chart(charted, first, start, seed=seed, progress=progress)
+            placed, chart = placed_in_chart(
+                charted, first, start, seed=seed, cores=self.cores, progress=progress
+            )
         else:
             compiled = nutpie_chains.compiled(model, names, self.backend)
             ready = time.perf_counter()

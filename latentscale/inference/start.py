@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -19,6 +19,7 @@ from scipy import optimize
 from latentscale.errors import FitError
 from latentscale.inference.density import LogDensity
 from latentscale.inference.mode import Trajectory
+from latentscale.inference.nutpie_model import beginning, begins_of, density_of
 from latentscale.inference.pathfinder import PathNormal, normals_along
 from latentscale.inference.progress import WorkProgress
 from latentscale.inference.threads import in_threads
@@ -151,8 +152,8 @@ class ModeStart(Start):
         with WorkProgress(self.climbs, "Start", "climbs", enabled=progress) as shown:
 
             def work(own: int) -> Trajectory:
-                begin = np.asarray(compiled._make_initial_points(own), dtype=float)
-                reached = climb(_log_density(compiled), begin, self.iterations)
+                begin = np.asarray(begins_of(compiled)(own), dtype=float)
+                reached = climb(density_of(compiled), begin, self.iterations)
                 done.append(reached.value)
                 shown.update(len(done), f"highest log density {max(done):.1f}")
                 return reached
@@ -286,7 +287,7 @@ def distinct_modes(found: list[Trajectory]) -> list[Trajectory]:
 
 def scattered(compiled: Any, modes: Sequence[Trajectory], share: np.ndarray | None = None) -> Any:
     """Return nutpie's compiled model with chains that begin round modes, by shares or alike."""
-    return replace(compiled, _make_initial_points=_Scatter(modes, share))
+    return beginning(compiled, _Scatter(modes, share))
 
 
 class _Scatter:
@@ -310,13 +311,3 @@ class _Scatter:
 def _normal(mode: Trajectory) -> PathNormal | None:
     normals = normals_along(mode, _KEPT)
     return normals[-1] if normals else None
-
-
-def _log_density(compiled: Any) -> LogDensity:
-    density, data = compiled._make_logp_func(), compiled._shared_data
-
-    def evaluate(point: np.ndarray) -> tuple[float, np.ndarray]:
-        value, gradient = density(point, **data)
-        return float(value), np.asarray(gradient)
-
-    return evaluate

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import pytest
 import latentscale as ls
 from latentscale.data.scores import Scores
 from latentscale.errors import FitError
+from latentscale.inference.density import LogDensity
 from latentscale.inference.start import Placed, climb, distinct_modes, usual_start
 from latentscale.spec import ModelSpec, spec_from_dict
 
@@ -20,7 +20,7 @@ HIGH, LOW = np.array([3.0, 0.0, 0.0]), np.array([-3.0, 1.0, 0.0])
 SPREAD = np.array([0.5, 0.2, 1.0])
 
 
-def two_modes(gap: float) -> Callable[..., tuple[float, np.ndarray]]:
+def two_modes(gap: float) -> LogDensity:
     """Return the log density of two normals; the second is `gap` lower at its mode."""
 
     def density(point: np.ndarray) -> tuple[float, np.ndarray]:
@@ -38,10 +38,10 @@ class Compiled:
     """What the start uses of nutpie's compiled model."""
 
     gap: float
-    _shared_data: dict[str, Any] = field(default_factory=dict)
-    _make_initial_points: Any = lambda seed: np.random.default_rng(seed).uniform(-4, 4, 3)
+    initial_point_func: Any = lambda seed: np.random.default_rng(seed).uniform(-4, 4, 3)
 
-    def _make_logp_func(self) -> Callable[..., tuple[float, np.ndarray]]:
+    @property
+    def logp_func(self) -> LogDensity:
         return two_modes(self.gap)
 
 
@@ -51,7 +51,7 @@ def placed(gap: float, seed: int = 1, **settings: Any) -> Placed:
 
 
 def points(found: Placed, count: int = 400) -> np.ndarray:
-    return np.array([found.compiled._make_initial_points(seed) for seed in range(count)])
+    return np.array([found.compiled.initial_point_func(seed) for seed in range(count)])
 
 
 @pytest.mark.parametrize("mode", [HIGH, LOW])
@@ -94,7 +94,7 @@ def test_a_mode_left_out_that_may_matter_is_told_with_what_to_do() -> None:
 
 def test_a_single_climb_to_the_highest_mode_is_told() -> None:
     begin = iter([HIGH, LOW, LOW, LOW])
-    compiled = Compiled(50.0, _make_initial_points=lambda seed: next(begin) + 0.1)
+    compiled = Compiled(50.0, initial_point_func=lambda seed: next(begin) + 0.1)
     found = ls.ModeStart(climbs=4).place(compiled, seed=1, cores=1, progress=False)
     assert any("Only 1 of 4" in line for line in found.advice)
 
@@ -106,7 +106,8 @@ def test_the_same_seed_gives_the_same_starts() -> None:
 def test_a_density_that_is_nowhere_finite_is_refused() -> None:
     @dataclass(frozen=True)
     class Nowhere(Compiled):
-        def _make_logp_func(self) -> Callable[..., tuple[float, np.ndarray]]:
+        @property
+        def logp_func(self) -> LogDensity:
             return lambda point: (np.nan, np.zeros(3))
 
     with pytest.raises(FitError, match="not finite at any start"):
