@@ -19,7 +19,7 @@ import xarray as xr
 from pytensor.xtensor import as_xtensor
 
 from latentscale.dims import BENCHMARK, CHAIN, DRAW, MODEL
-from latentscale.inference.density import Density, LogDensity, compile_density
+from latentscale.inference.density import Density, LogDensity, compile_density, initial_point
 from latentscale.inference.marginal.likelihood import marginal_likelihood
 from latentscale.inference.marginal.limits import LINK_KINDS
 from latentscale.inference.marginal.parameters import values_of_variables
@@ -220,7 +220,7 @@ class Charted:
     @cached_property
     def _initial(self) -> list[np.ndarray]:
         """Where PyMC would begin, by free variable, unconstrained."""
-        initial = self.model.initial_point(random_seed=0)
+        initial = initial_point(self.model)
         return [initial[str(self.model.rvs_to_values[v].name)] for v in self.model.free_RVs]
 
     def _told_at(self, values: dict[str, np.ndarray]) -> Told:

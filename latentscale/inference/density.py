@@ -14,11 +14,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
 import pymc as pm
 
+from latentscale.inference.linker import numba_function
 from latentscale.inference.native import Affine, NativeCalls, native_calls
 from latentscale.inference.nutpie_model import nutpie_model
 from latentscale.model.coordinates import Coordinate
@@ -153,6 +155,17 @@ class _Graph:
 
 
 _programs: list[_Program] = []
+_initial_points: WeakKeyDictionary[pm.Model, dict[str, np.ndarray]] = WeakKeyDictionary()
+
+
+def initial_point(model: pm.Model) -> dict[str, np.ndarray]:
+    """Return where PyMC would begin, unconstrained, by value variable.
+
+    PyMC compiles a function for it each time; charts ask a dozen times for one model.
+    """
+    if model not in _initial_points:
+        _initial_points[model] = model.initial_point(random_seed=0)
+    return _initial_points[model]
 
 
 @contextmanager
@@ -186,7 +199,7 @@ def compile_density(
     coordinates
         What to move in place of some of the model's variables.
     """
-    initial = model.initial_point(random_seed=0)
+    initial = initial_point(model)
     values = [model.rvs_to_values[variable] for variable in model.free_RVs]
     shapes_of_values = [np.shape(initial[value.name]) for value in values]
     graph = _graph_of(model, tuple(kept), shapes_of_values, coordinates)
@@ -240,7 +253,7 @@ def compile_prior(model: pm.Model, names: Sequence[str]) -> LogDensity:
     from pytensor.xtensor import as_xtensor
 
     variables = [v for v in model.free_RVs if v.name in names]
-    initial = model.initial_point(random_seed=0)
+    initial = initial_point(model)
     values = [model.rvs_to_values[v] for v in variables]
     density: Any = rewrite_graph(model.logp(vars=variables), include=["canonicalize", "stabilize"])
     gradients: Any = pt.grad(density, values)
@@ -253,7 +266,7 @@ def compile_prior(model: pm.Model, names: Sequence[str]) -> LogDensity:
         begin = end
     with model:
         outputs = clone_replace([density, gradient], parts, rebuild_strict=False)
-        function, program = _numba_function((point,), outputs)
+        function, program = numba_function((point,), outputs)
     data = [variable.get_value(borrow=True) for variable in function.get_shared()]
     return partial(_log_density, program, data)
 
@@ -358,7 +371,7 @@ def _compile(model: pm.Model, graph: _Graph, coordinates: Sequence[Coordinate]) 
     parts |= {at[name]: parts[model.rvs_to_values[model[name]]] for name in at}
     with model:
         functions = [
-            _numba_function((point, begins), clone_replace(outputs, parts, rebuild_strict=False))
+            numba_function((point, begins), clone_replace(outputs, parts, rebuild_strict=False))
             for outputs in ([log_density, gradient], [expanded])
         ]
     place = {variable: position for position, variable in enumerate(graph.inputs)}
@@ -397,47 +410,3 @@ def _split(point: Any, begins: Any, model: pm.Model, graph: _Graph) -> dict[Any,
             part = part.reshape([model.dim_lengths[dim] + more for dim, more in lengths])
         parts[value] = as_xtensor(part, dims=dims)
     return parts
-
-
-def _numba_function(inputs: Sequence[Any], outputs: list[Any]) -> tuple[Any, Any]:
-    """Return a compiled PyTensor function and its machine code, which takes data as arguments."""
-    from pymc.pytensorf import compile as compile_pymc
-    from pytensor.compile.mode import Mode, get_mode
-
-    # Operations in place take a third of PyTensor's time here, and gain none in the loops.
-    optimizer = (
-        get_mode("NUMBA")
-        .including("local_remove_all_assert")
-        .excluding("inplace_elemwise")
-        .provided_optimizer
-    )
-    function = compile_pymc(inputs, outputs, mode=Mode(_linker(), optimizer))
-    return function, function.vm.jit_fn
-
-
-def _linker() -> Any:
-    """Return PyTensor's numba linker, changed to make code that runs without Python's lock.
-
-    Chains then run side by side. PyTensor's own linker also wraps the whole graph's function in
-    another one, and LLVM optimises it twice.
-    """
-    import numba
-    from pytensor.link.numba.cache import CACHED_SRC_FUNCTIONS
-    from pytensor.link.numba.dispatch.basic import numba_funcify_and_cache_key
-    from pytensor.link.numba.linker import NumbaLinker
-
-    class UnlockedLinker(NumbaLinker):
-        def fgraph_convert(self, fgraph: Any, *rest: Any, **settings: Any) -> Any:
-            return numba_funcify_and_cache_key(fgraph, *rest, **settings)
-
-        def jit_compile(self, fn_and_cache: Any) -> Any:
-            function, key = fn_and_cache
-            source = function.py_func
-            if key is None:  # PyTensor has no place on disk for this graph
-                return numba.njit(source, nogil=True)
-            # The cache goes by the file's name, and PyTensor's is a new one each time.
-            source.__code__ = source.__code__.replace(co_filename="unlocked")
-            CACHED_SRC_FUNCTIONS[source] = key
-            return numba.njit(source, nogil=True, cache=True)
-
-    return UnlockedLinker()
