@@ -7,8 +7,8 @@ PyStan and NumPyro come with: pip install -c constraints.txt -e ".[peers]"
 Contenders code the same posterior: the package, `pymc.sample` on its model, and the law written by
 hand in NumPyro and in Stan. Each task runs in a process of its own, one after the other: the first
 draw with empty caches, again with what the first left, the check that the log density is the
-package's, and the run of NUTS. A hand-written numba kernel of the recommended law is the floor of
-gradients. Results are kept in benchmarks/runs/speed as they come, in a folder for each length of
+package's, and the run of NUTS. A hand-written numba kernel of each law is the floor of gradients.
+Results are kept in benchmarks/runs/speed as they come, in a folder for each length of
 run, seed and count of skills; --resume takes up where an earlier run stopped, --report only writes
 the table. The table of the full length goes to benchmarks/SPEED.md, others beside their results.
 """
@@ -121,8 +121,7 @@ def _plan(options: argparse.Namespace, settings: Settings) -> list[Task]:
         for contender in options.contenders:
             if contender not in missing:
                 plan += [Task(spec, contender, task, settings) for task in TASKS]
-        if spec == "latentscale":
-            plan.append(Task(spec, KERNEL, "gradient", settings))
+        plan.append(Task(spec, KERNEL, "gradient", settings))
     return plan
 
 

@@ -100,6 +100,7 @@ def _kernel(spec: Any, scores: Any, settings: Settings) -> dict[str, Any]:
         "difference": float(np.ptp(values)),
         "gradient_difference": float(max(gradients)),
         "seconds": median_seconds(evaluate, near, settings.gradients),
+        "package_seconds": median_seconds(density, near, settings.gradients),
     }
 
 

@@ -7,7 +7,6 @@ cells are passed once: curve, Beta density and their derivatives together.
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import exp, log, log1p
 from typing import NamedTuple
 
 import numpy as np
@@ -25,22 +24,23 @@ from peers.kernel_families import (
     skill_slopes,
     skill_slopes_back,
 )
+from peers.kernel_framework import framework_kernel
+from peers.kernel_priors import LOG_NORMAL, REAL, SCALE, SHARE, log_priors, to_natural
 from peers.law_data import LawData
 from peers.natural import places
 
-_REAL, _SCALE, _SHARE, _LOG_NORMAL = 0, 1, 2, 3  # Normal, HalfNormal, Beta, LogNormal
 _KINDS = {
-    "link_power": _LOG_NORMAL,
-    "precision": _LOG_NORMAL,
-    "loading_raw": _SCALE,
-    "residual_scale": _SCALE,
-    "family_scale": _SCALE,
-    "family_slope_scale": _SCALE,
-    "family_benchmark_scale_raw": _SCALE,
-    "family_benchmark_slope_scale": _SCALE,
-    "ceiling_share": _SHARE,
-    "skill_partial_correlation_raw": _SHARE,
-    "lineage_share": _SHARE,
+    "link_power": LOG_NORMAL,
+    "precision": LOG_NORMAL,
+    "loading_raw": SCALE,
+    "residual_scale": SCALE,
+    "family_scale": SCALE,
+    "family_slope_scale": SCALE,
+    "family_benchmark_scale_raw": SCALE,
+    "family_benchmark_slope_scale": SCALE,
+    "ceiling_share": SHARE,
+    "skill_partial_correlation_raw": SHARE,
+    "lineage_share": SHARE,
 }
 
 
@@ -91,18 +91,20 @@ class Parameters(NamedTuple):
 
 
 def kernel(model: pm.Model, data: LawData) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
-    """Return the hand-written log density and gradient of the recommended law with two skills.
+    """Return the hand-written log density and gradient of a law.
 
     Raises
     ------
     ValueError
-        If the law is another, or its skills are not two.
+        If it is the recommended law, and its skills are not two.
     """
-    if data.law != "recommended" or data.sizes["skills"] != 2:
-        raise ValueError("The kernel is written for the recommended law with two skills.")
+    if data.law == "framework":
+        return framework_kernel(model, data)
+    if data.sizes["skills"] != 2:
+        raise ValueError("The recommended law's kernel is written for two skills.")
     table, where = _table(data), places(model)
     ranges = np.array([(where[n][0].start, where[n][0].stop) for n in Parameters._fields])
-    kinds = np.array([_KINDS.get(name, _REAL) for name in Parameters._fields])
+    kinds = np.array([_KINDS.get(name, REAL) for name in Parameters._fields])
     numbers = _prior_numbers(data)
     shapes = {name: where[name][1] for name in Parameters._fields}
 
@@ -160,14 +162,7 @@ def _prior_numbers(data: LawData) -> np.ndarray:
 @njit(error_model="numpy")
 def _evaluate(point, natural_flat, gradient_flat, ranges, kinds, numbers, p, g, table):
     """Fill the gradient and return the log density, but for the priors' constants."""
-    for which in range(len(kinds)):
-        for i in range(ranges[which, 0], ranges[which, 1]):
-            value = point[i]
-            if kinds[which] == _SHARE:
-                value = 1 / (1 + exp(-value))
-            elif kinds[which] != _REAL:
-                value = exp(value)
-            natural_flat[i] = value
+    to_natural(point, natural_flat, ranges, kinds)
     gradient_flat[:] = 0.0
     spread, along, within, level = levels(p, table)
     skill = family_skill(p, level)
@@ -179,28 +174,4 @@ def _evaluate(point, natural_flat, gradient_flat, ranges, kinds, numbers, p, g, 
     skill_slopes_back(p, g)
     adjoint_level = family_skill_back(p, g, level, adjoint_skill)
     levels_back(p, g, table, spread, along, within, adjoint_level)
-    for which in range(len(kinds)):
-        value += _prior(
-            point, natural_flat, gradient_flat, ranges[which], kinds[which], numbers[which]
-        )
-    return value
-
-
-@njit(error_model="numpy")
-def _prior(point, natural, gradient, place, kind, numbers):
-    """Add a prior with its change of variables; carry the gradient to the unconstrained scale."""
-    value, first, second = 0.0, numbers[0], numbers[1]
-    for i in range(place[0], place[1]):
-        u, v = point[i], natural[i]
-        if kind == _SHARE:
-            value += first * log(v) + second * log1p(-v)
-            gradient[i] = gradient[i] * v * (1 - v) + first * (1 - v) - second * v
-        elif kind == _SCALE:
-            z = v / second
-            value += u - 0.5 * z * z
-            gradient[i] = gradient[i] * v + 1 - z * z
-        else:
-            z = (u - first) / second
-            value -= 0.5 * z * z
-            gradient[i] = gradient[i] * (v if kind == _LOG_NORMAL else 1.0) - z / second
-    return value
+    return value + log_priors(point, natural_flat, gradient_flat, ranges, kinds, numbers)
