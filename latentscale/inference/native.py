@@ -15,9 +15,15 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import cfunc, njit, typeof, types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
-_OK, _NOT_FINITE_GRADIENT, _NOT_FINITE_VALUE = 0, 3, 4  # as nutpie's own densities answer
+_OK, _RAISED, _NOT_FINITE_GRADIENT, _NOT_FINITE_VALUE = (
+    0,
+    1,
+    3,
+    4,
+)  # as nutpie's own densities answer
 _WORD = 8
 _REAL = types.CPointer(types.float64)
 _WORDS = types.CPointer(types.int64)
@@ -49,10 +55,10 @@ class NativeCalls:
     Attributes
     ----------
     log_density
-        C function (size, point, gradient out, value out, memory) -> 0, or 3 or 4 where gradient
-        or value are not finite.
+        C function (size, point, gradient out, value out, memory) -> 0, or 1 where the program
+        raised, 3 or 4 where gradient or value are not finite.
     expand
-        C function (size, length, point, values out, memory) -> 0.
+        C function (size, length, point, values out, memory) -> 0, or 1.
     memory
         Words that both read: addresses of code and of arrays, and the arrays' shapes.
     kept
@@ -100,7 +106,7 @@ def native_calls(
     ):
         kinds = tuple(typeof(argument) for argument in (point, *data))
         compiled = program.overloads[kinds]
-        entry = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
+        entry = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
         words = [entry, *(word for array in data for word in _words(array))]
         blocks.append(np.array(words, dtype=np.int64))
         functions.append(make(kinds, compiled.signature.return_type))
@@ -118,25 +124,37 @@ def _words(array: np.ndarray) -> list[int]:
 
 
 def _caller(kinds: tuple[Any, ...], answer: Any) -> Any:
-    """Return an intrinsic that calls a program through a block of words, on another point."""
+    """Return a function that calls a program through a block of words, on another point.
 
-    @intrinsic
-    def call(typing: Any, block: Any, array: Any) -> tuple[Any, Any]:
+    The call is one of numba's own, so what the program raises goes on to the caller.
+    """
+
+    def typed(typing: Any, block: Any, array: Any) -> tuple[Any, Any]:
         def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-            of_arguments = [context.get_value_type(kind) for kind in kinds]
-            of_program = ir.FunctionType(context.get_value_type(answer), of_arguments)
+            convention = context.call_conv
+            of_program = convention.get_function_type(answer, kinds)
             words, point = values
             entry = builder.inttoptr(builder.load(words), of_program.as_pointer())
             arguments, begin = [point], 1
-            for of_argument in of_arguments[1:]:
+            for kind in kinds[1:]:
+                of_argument = context.get_value_type(kind)
                 at = builder.gep(words, [ir.Constant(ir.IntType(64), begin)])
                 arguments.append(builder.load(builder.bitcast(at, of_argument.as_pointer())))
                 begin += context.get_abi_sizeof(of_argument) // _WORD
-            return builder.call(entry, arguments)
+            status, found = convention.call_function(builder, entry, answer, kinds, arguments)
+            with cgutils.if_unlikely(builder, status.is_error):
+                convention.return_status_propagate(builder, status)
+            return found
 
         return answer(block, array), codegen
 
-    return call
+    call: Any = intrinsic(typed)
+
+    @njit
+    def program(block, array):  # type: ignore[no-untyped-def]
+        return call(block, array)
+
+    return program
 
 
 def _pointer_to(kind: Any) -> Any:
@@ -196,9 +214,13 @@ def _density_of(kinds: tuple[Any, ...], answer: Any) -> Any:
 
     @cfunc(_DENSITY)
     def log_density(size, point, gradient, value, memory):  # type: ignore[no-untyped-def]
-        found = call(_words_at(memory[0]), _ahead(memory, size, point))
-        value[0] = found[0].item()
-        if not _back(memory, size, found[1], gradient):
+        try:
+            found = call(_words_at(memory[0]), _ahead(memory, size, point))
+            value[0] = found[0].item()
+            finite = _back(memory, size, found[1], gradient)
+        except Exception:  # such as a division by zero
+            return _RAISED
+        if not finite:
             return _NOT_FINITE_GRADIENT
         return _OK if np.isfinite(value[0]) else _NOT_FINITE_VALUE
 
@@ -211,9 +233,12 @@ def _expansion_of(kinds: tuple[Any, ...], answer: Any) -> Any:
 
     @cfunc(_EXPANSION)
     def expand(size, length, point, values, memory):  # type: ignore[no-untyped-def]
-        found = call(_words_at(memory[1]), _ahead(memory, size, point))
-        for i in range(length):
-            values[i] = found[0][i]
+        try:
+            found = call(_words_at(memory[1]), _ahead(memory, size, point))
+            for i in range(length):
+                values[i] = found[0][i]
+        except Exception:
+            return _RAISED
         return _OK
 
     return expand

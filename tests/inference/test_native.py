@@ -5,11 +5,12 @@ from __future__ import annotations
 import ctypes
 from concurrent.futures import ThreadPoolExecutor
 
+import numba
 import numpy as np
 import pytest
 
 from latentscale.inference.density import Density, compile_density
-from latentscale.inference.native import Affine, NativeCalls
+from latentscale.inference.native import Affine, NativeCalls, native_calls
 from latentscale.inference.posterior_density import kept_names
 from latentscale.model.build import build
 
@@ -81,6 +82,26 @@ def test_a_gradient_through_the_map_is_the_slope(density: Density) -> None:
 def test_what_is_not_finite_is_told_by_the_code(density: Density) -> None:
     code, _, _ = value_and_gradient(density.calls(None), np.full(density.size, np.nan))
     assert code in (3, 4)
+
+
+def test_what_a_program_raises_is_told_by_the_code() -> None:
+    @numba.njit
+    def law(point, data):  # type: ignore[no-untyped-def]
+        return np.asarray(data[0] / point[0]), point.copy()
+
+    @numba.njit
+    def values(point, data):  # type: ignore[no-untyped-def]
+        return (data / point[0] if point[0] > 0 else np.zeros(1 // int(point[0])),)
+
+    data, point = [np.ones(2)], np.ones(3)
+    law(point, *data), values(point, *data)
+    calls = native_calls(law, values, data, data, point)
+    code, value, gradient = value_and_gradient(calls, np.array([4.0, 1.0, 2.0]))
+    assert (code, value, gradient.tolist()) == (0, 0.25, [4.0, 1.0, 2.0])
+    with pytest.raises(ZeroDivisionError):
+        law(np.zeros(3), *data)
+    assert value_and_gradient(calls, np.zeros(3))[0] == 1
+    assert expanded(calls, np.full(3, 2.0), 2).tolist() == [0.5, 0.5]
 
 
 def test_threads_side_by_side_find_the_same(density: Density) -> None:
