@@ -30,7 +30,7 @@ def fit(
         Path, typer.Option("--out", metavar="FIT.nc", help="File to write; replaced if it exists.")
     ] = Path("fit.nc"),
     draws: Annotated[int, typer.Option("--draws", help="Kept draws of each chain.")] = 1000,
-    tune: Annotated[int, typer.Option("--tune", help="Warm-up draws of each chain.")] = 1000,
+    tune: Annotated[int, typer.Option("--tune", help="Warm-up draws of each chain.")] = 400,
     chains: Annotated[int, typer.Option("--chains", help="Chains.")] = 4,
     seed: Seed = 0,
     backend: Annotated[str, typer.Option("--backend", help="nutpie or pymc.")] = "nutpie",

@@ -46,7 +46,8 @@ class NUTS(Method):
     Attributes
     ----------
     draws, tune, chains
-        Kept draws and warm-up draws of each chain, and the number of chains.
+        Kept draws and warm-up draws of each chain, and the number of chains. nutpie adapts in
+        some 400 draws; give PyMC's and NumPyro's samplers 1,000.
     target_accept
         Mean acceptance that the step size is tuned to, in (0, 1).
     max_depth
@@ -82,7 +83,7 @@ class NUTS(Method):
     good_for: ClassVar[str] = FOR_ANYTHING
 
     draws: int = 1000
-    tune: int = 1000
+    tune: int = 400
     chains: int = 4
     target_accept: float = 0.8
     max_depth: int = 10

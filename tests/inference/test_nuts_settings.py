@@ -53,7 +53,7 @@ def test_settings_are_frozen_and_plain() -> None:
     assert json.loads(json.dumps(method.settings)) == method.settings
     assert method.settings["draws"] == 5 and method.settings["backend"] == "nutpie"
     assert ls.NUTS(store=Path("a") / "b").settings["store"] == str(Path("a") / "b")
-    assert ls.NUTS() == ls.NUTS(draws=1000, tune=1000, chains=4)
+    assert ls.NUTS() == ls.NUTS(draws=1000, tune=400, chains=4)
 
 
 def test_the_wrong_spec_is_refused(small_scores: Scores) -> None:
