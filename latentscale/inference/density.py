@@ -49,8 +49,10 @@ class Density:
         From a point to the variables on their natural scale, by name.
     reused
         Whether functions compiled earlier in this process serve this table too.
-    calls
-        From an affine map of the point, or None, to both functions for C.
+    native
+        From an affine map of the point, or None, to both compiled functions for C.
+    affine
+        The map by which this density's point is that of the compiled functions, if any.
     """
 
     start: np.ndarray
@@ -60,7 +62,13 @@ class Density:
     log_density: LogDensity
     expand: Callable[[np.ndarray], dict[str, np.ndarray]]
     reused: bool
-    calls: Callable[[Affine | None], NativeCalls]
+    native: Callable[[Affine | None], NativeCalls]
+    affine: Affine | None = None
+
+    @property
+    def calls(self) -> NativeCalls:
+        """Both functions for C."""
+        return self.native(self.affine)
 
     @property
     def size(self) -> int:
@@ -70,8 +78,9 @@ class Density:
     def mapped(self, affine: Affine) -> Density:
         """Return the density in coordinates that an affine map turns into these.
 
-        The constant log determinant of the map is left out.
+        The constant log determinant of the map is left out. One map at most.
         """
+        assert self.affine is None
         places = affine.places
 
         def back(point: np.ndarray) -> np.ndarray:
@@ -92,7 +101,7 @@ class Density:
             start=start,
             log_density=log_density,
             expand=lambda point: self.expand(back(point)),
-            calls=lambda _: self.calls(affine),
+            affine=affine,
         )
 
     def for_nutpie(self) -> Any:
@@ -102,7 +111,7 @@ class Density:
             return self.start + np.random.default_rng(seed).uniform(-1, 1, self.size)
 
         return nutpie_model(
-            self.calls(None),
+            self.calls,
             self.log_density,
             begin,
             size=self.size,
@@ -229,7 +238,7 @@ def compile_density(
         log_density=partial(_log_density, program.log_density, log_density_data),
         expand=partial(_expand, program.expand, expand_data, shapes),
         reused=reused,
-        calls=partial(
+        native=partial(
             native_calls,
             *(program.log_density, program.expand, log_density_data, expand_data, start),
         ),

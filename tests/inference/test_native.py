@@ -54,7 +54,7 @@ def maps(size: int) -> list[Affine | None]:
 def test_c_and_python_agree(density: Density, mapped: bool) -> None:
     affine = maps(density.size)[mapped]
     moved = density if affine is None else density.mapped(affine)
-    calls = moved.calls(None)
+    calls = moved.calls
     rng = np.random.default_rng(3)
     for _ in range(3):
         point = density.start + 0.2 * rng.standard_normal(density.size)
@@ -70,7 +70,7 @@ def test_c_and_python_agree(density: Density, mapped: bool) -> None:
 def test_a_gradient_through_the_map_is_the_slope(density: Density) -> None:
     affine = maps(density.size)[1]
     assert affine is not None
-    calls = density.mapped(affine).calls(None)
+    calls = density.mapped(affine).calls
     rng = np.random.default_rng(4)
     point = density.start + 0.1 * rng.standard_normal(density.size)
     direction = rng.standard_normal(density.size)
@@ -80,7 +80,7 @@ def test_a_gradient_through_the_map_is_the_slope(density: Density) -> None:
 
 
 def test_what_is_not_finite_is_told_by_the_code(density: Density) -> None:
-    code, _, _ = value_and_gradient(density.calls(None), np.full(density.size, np.nan))
+    code, _, _ = value_and_gradient(density.calls, np.full(density.size, np.nan))
     assert code in (3, 4)
 
 
@@ -105,7 +105,7 @@ def test_what_a_program_raises_is_told_by_the_code() -> None:
 
 
 def test_threads_side_by_side_find_the_same(density: Density) -> None:
-    calls = density.calls(None)
+    calls = density.calls
     points = density.start + 0.1 * np.random.default_rng(5).standard_normal((40, density.size))
     alone = [value_and_gradient(calls, point)[1] for point in points]
     with ThreadPoolExecutor(4) as pool:
