@@ -36,6 +36,9 @@ _NOTES = """Every contender ran in a process of its own, one after the other, on
   tail, and largest R-hat over the parameters that all codings have (those at the top, and the
   families' skills). Each engine keeps its defaults: target acceptance 0.8, tree depth 10, diagonal
   metric.
+- PyMC's default sampler is nutpie where that is installed, and it is given the package's own model:
+  for the recommended spec both run the same algorithm on the same variables, and differ by the
+  noise of the least ESS. For cai2025 the package moves in coordinates of its own.
 - **Memory**: largest resident memory of the process that samples, and of its largest worker where
   chains have processes of their own.
 - **Difference**: largest less smallest difference of log densities, ours less theirs, over six
