@@ -18,11 +18,14 @@ def numba_function(inputs: Sequence[Any], outputs: list[Any]) -> tuple[Any, Any]
     from pymc.pytensorf import compile as compile_pymc
     from pytensor.compile.mode import Mode, get_mode
 
+    from latentscale.inference.rewrites import BEFORE_FUSION, in_loops, trust_shapes
+
     # One design made all arrays, so their lengths agree: checks would only take compilation.
     # Operations in place take a third of PyTensor's time here, and gain none in the loops.
     numba_mode: Any = get_mode("NUMBA")
     mode = numba_mode.including("local_remove_all_assert").excluding("inplace_elemwise")
     mode = Mode(_linker(), mode.provided_optimizer)
+    mode = mode.register(*((rewrite, BEFORE_FUSION) for rewrite in (trust_shapes, in_loops)))
     function = compile_pymc(inputs, outputs, mode=mode)
     return function, function.vm.jit_fn
 

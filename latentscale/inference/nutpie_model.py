@@ -12,6 +12,8 @@ from latentscale.inference.native import NativeCalls
 
 Begin = Callable[[Any], np.ndarray]
 
+_NATIVE = "initial_point_func"
+
 
 def nutpie_model(
     calls: NativeCalls,
@@ -64,24 +66,18 @@ def nutpie_model(
 
 def begins_of(compiled: Any) -> Begin:
     """Return where chains of a model for nutpie begin, by seed."""
-    begin: Begin = (
-        compiled.initial_point_func
-        if hasattr(compiled, "initial_point_func")
-        else compiled._make_initial_points
-    )
+    begin: Begin = getattr(compiled, _begins_in(compiled))
     return begin
 
 
 def beginning(compiled: Any, begin: Begin) -> Any:
     """Return the model with chains that begin elsewhere."""
-    if hasattr(compiled, "initial_point_func"):
-        return replace(compiled, initial_point_func=begin)
-    return replace(compiled, _make_initial_points=begin)
+    return replace(compiled, **{_begins_in(compiled): begin})
 
 
 def density_of(compiled: Any) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
     """Return the log density and gradient on which chains move, for Python."""
-    if hasattr(compiled, "initial_point_func"):
+    if _begins_in(compiled) == _NATIVE:
         found: Callable[[np.ndarray], tuple[float, np.ndarray]] = compiled.logp_func
         return found
     density, data = compiled._make_logp_func(), compiled._shared_data
@@ -91,3 +87,8 @@ def density_of(compiled: Any) -> Callable[[np.ndarray], tuple[float, np.ndarray]
         return float(value), np.asarray(gradient)
 
     return evaluate
+
+
+def _begins_in(compiled: Any) -> str:
+    """Return the field of nutpie's model for starts: models made for JAX have another one."""
+    return _NATIVE if hasattr(compiled, _NATIVE) else "_make_initial_points"

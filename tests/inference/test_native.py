@@ -7,10 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numba
 import numpy as np
+import nutpie
 import pytest
+from nutpie.compiled_pyfunc import from_pyfunc
 
 from latentscale.inference.density import Density, compile_density
 from latentscale.inference.native import Affine, NativeCalls, native_calls
+from latentscale.inference.nutpie_model import begins_of
 from latentscale.inference.posterior_density import kept_names
 from latentscale.model.build import build
 
@@ -102,6 +105,27 @@ def test_what_a_program_raises_is_told_by_the_code() -> None:
         law(np.zeros(3), *data)
     assert value_and_gradient(calls, np.zeros(3))[0] == 1
     assert expanded(calls, np.full(3, 2.0), 2).tolist() == [0.5, 0.5]
+
+
+def test_chains_draw_what_they_draw_through_python(density: Density) -> None:
+    compiled = density.for_nutpie()
+    names = list(density.shapes)
+    by_python = from_pyfunc(
+        *(density.size, lambda: density.log_density, lambda *seeds: density.expand),
+        *([np.dtype("float64")] * len(names), list(density.shapes.values()), names),
+        **{"coords": density.coords, "dims": density.dims},
+        make_initial_point_fn=begins_of(compiled),
+    )
+    settings = {"draws": 20, "tune": 60, "chains": 2, "cores": 2, "seed": 3, "progress_bar": False}
+    ours, theirs = (
+        nutpie.sample(model, **settings)["posterior"].to_dataset()
+        for model in (compiled, by_python)
+    )
+    assert set(ours.data_vars) == set(theirs.data_vars) == set(names)
+    for name in names:
+        assert ours[name].dims == theirs[name].dims
+        np.testing.assert_allclose(ours[name].values, theirs[name].values, rtol=1e-9)
+    assert float(ours["intercept"].std("draw").min()) > 0
 
 
 def test_threads_side_by_side_find_the_same(density: Density) -> None:

@@ -1,0 +1,93 @@
+"""Rewrites: PyTensor's graphs in a form that takes numba and LLVM less time to compile.
+
+Both act just before PyTensor fuses loops, and change no number. Neither lengths nor indices are
+checked in what they leave: one design made all arrays.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pytensor.graph.basic import Apply
+from pytensor.graph.op import Op
+from pytensor.graph.rewriting.basic import dfs_rewriter, node_rewriter
+from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_default_op_cache_key
+from pytensor.scalar import identity
+from pytensor.tensor.elemwise import Elemwise
+from pytensor.tensor.math import Sum
+from pytensor.tensor.shape import SpecifyShape
+from pytensor.tensor.subtensor import AdvancedIncSubtensor, AdvancedSubtensor
+
+BEFORE_FUSION = 99.0  # PyTensor fuses loops at 100
+
+_copy = Elemwise(identity)
+
+
+class GuaranteedShape(Op):
+    """An array as it is, said to have a static shape; nothing is checked.
+
+    Parameters
+    ----------
+    shape
+        The length of each axis, or None where it is not static.
+    """
+
+    __props__ = ("shape",)
+
+    def __init__(self, shape: tuple[int | None, ...]) -> None:
+        self.shape = shape
+        self.view_map = {0: [0]}
+
+    def make_node(self, *inputs: Any) -> Apply[Any]:
+        """Return the node, its output of the static shape."""
+        (array,) = inputs
+        return Apply(self, [array], [array.type.clone(shape=self.shape)()])
+
+    def perform(self, node: Apply[Any], inputs: Any, outputs: Any) -> None:
+        """Return the array."""
+        outputs[0][0] = inputs[0]
+
+
+@register_funcify_default_op_cache_key(GuaranteedShape)
+def _guaranteed_shape_in_numba(op: GuaranteedShape, **rest: Any) -> Any:
+    @numba_njit
+    def guaranteed_shape(array: Any) -> Any:
+        return array
+
+    return guaranteed_shape
+
+
+@node_rewriter([SpecifyShape])
+def _trust_shape(fgraph: Any, node: Apply[Any]) -> list[Any]:
+    """Leave a check of a shape out: for its message numba would compile formatting of text."""
+    return [GuaranteedShape(node.outputs[0].type.shape)(node.inputs[0])]
+
+
+@node_rewriter([Sum, AdvancedSubtensor, AdvancedIncSubtensor])
+def _in_loop(fgraph: Any, node: Apply[Any]) -> list[Any] | None:
+    """Put a copy next to a sum along an axis, a gather or a scatter.
+
+    PyTensor writes them as plain loops where they are next to elementwise operations, and the
+    copy goes into the loop. Elsewhere it calls code for arrays of all layouts, which takes
+    three to five times as long to compile.
+    """
+    if isinstance(node.op, AdvancedSubtensor):
+        (gathered,) = node.outputs
+        alone = not all(_elementwise(client) for client, _ in fgraph.clients[gathered])
+        return [_copy(gathered)] if alone else None
+    if isinstance(node.op, Sum) and node.op.axis is None:
+        return None
+    place = 0 if isinstance(node.op, Sum) else 1  # a scatter's values follow its target
+    if _elementwise(node.inputs[place].owner):
+        return None
+    inputs: list[Any] = list(node.inputs)
+    inputs[place] = _copy(inputs[place])
+    return [node.op(*inputs)]
+
+
+def _elementwise(node: Any) -> bool:
+    return isinstance(getattr(node, "op", None), Elemwise)
+
+
+trust_shapes = dfs_rewriter(_trust_shape)
+in_loops = dfs_rewriter(_in_loop, ignore_newtrees=True)
