@@ -40,8 +40,8 @@ _LEAST_CURVATURE = 1e-2
 _ITERATIONS = 1500
 _JITTER = 0.8
 _MOST_MODES = 6
-_LEAST_SHARE = 0.02
-_SAME = 0.05
+_WORTH_TELLING = 0.02
+_APART = 0.25
 
 
 @dataclass(frozen=True)
@@ -258,51 +258,83 @@ def placed_in_chart(
     charted: Charted, first: Chart, start: Start, *, seed: int, cores: int | None, progress: bool
 ) -> tuple[Placed, Chart]:
     """Give chains their starting points, and the coordinates in which to move."""
-    climbs = isinstance(start, ModeStart)
-    compiled = charted.compiled_for_climbs(first) if climbs else charted.compiled(first)
+    if not isinstance(start, ModeStart):
+        return start.place(
+            charted.compiled(first), seed=seed, cores=cores, progress=progress
+        ), first
+    compiled = charted.compiled_for_climbs(first)
     placed = start.place(compiled, seed=seed, cores=cores, progress=progress)
-    return settle(charted, first, placed) if placed.modes else (placed, first)
+    return settle(charted, first, placed, start.least_share)
 
 
-def settle(charted: Charted, first: Chart, placed: Placed) -> tuple[Placed, Chart]:
+def settle(
+    charted: Charted, first: Chart, placed: Placed, least_share: float
+) -> tuple[Placed, Chart]:
     """Move starting points and their coordinates to a chart at the mode with the largest mass.
 
     Chains begin at modes in proportion to their mass by Laplace's approximation, which also
-    counts how wide a mode is: the highest need not be the heaviest.
+    counts how wide a mode is: the highest need not be the heaviest. Modes with less than
+    `least_share` of the whole get no chain.
     """
     weighed = _distinct([charted.at_mode(first, one.mode) for one in placed.modes[:_MOST_MODES]])
     mass = np.array([one.log_mass for one in weighed])
     share = np.exp(mass - mass.max()) / np.exp(mass - mass.max()).sum()
-    heaviest = int(np.argmax(share))
-    chart = weighed[heaviest].chart
+    chart = weighed[int(np.argmax(share))].chart
     density = charted.density(chart)
-    kept = np.flatnonzero(share >= _LEAST_SHARE)
+    kept = np.flatnonzero((share >= least_share) | (share == share.max()))
     modes = [
         climb(density.log_density, charted.place_of(chart, weighed[k].chart), _ITERATIONS)
         for k in kept
     ]
     compiled = scattered(density.for_nutpie(), modes, share[kept])
-    return replace(placed, compiled=compiled, message=_told_masses(share), advice=()), chart
+    left = share[np.setdiff1d(np.arange(len(share)), kept)]
+    message, advice = _told_masses(share[kept], left)
+    return replace(placed, compiled=compiled, message=message, advice=advice), chart
 
 
 def _distinct(weighed: list[Weighed]) -> list[Weighed]:
-    """Return one of those whose masses agree: climbs of different height can end at one mode."""
+    """Return one of those that lie at one place, the first.
+
+    Climbs that stop short of a mode, at other heights, go on to the same one in a chart of
+    their own; counted twice it would seem heavier than it is.
+    """
     kept: list[Weighed] = []
     for one in weighed:
-        if all(abs(one.log_mass - other.log_mass) > _SAME for other in kept):
+        if all(_distance(other.chart, one.chart) > _APART for other in kept):
             kept.append(one)
     return kept
 
 
-def _told_masses(share: np.ndarray) -> str:
-    kept = np.sort(share[share >= _LEAST_SHARE])[::-1]
-    percent = " and ".join(f"{100 * one:.0f}%" for one in kept)
-    whole = "the whole" if len(share) == 1 else percent
-    modes = "the one mode" if len(share) == 1 else f"the heaviest of {len(share)} modes"
-    return (
+def _distance(chart: Chart, other: Chart) -> float:
+    """Return how far apart two charts' origins are: root mean square, in standard deviations."""
+    apart = np.linalg.solve(chart.spread, other.origin - chart.origin)
+    return float(np.sqrt(np.mean(apart**2)))
+
+
+def _told_masses(share: np.ndarray, left: np.ndarray) -> tuple[str, tuple[str, ...]]:
+    """Return a message on the modes at which chains begin, and advice on those left out."""
+    count = len(share) + len(left)
+    whole = "the whole" if count == 1 else _percent(share)
+    modes = "the one mode" if count == 1 else f"the heaviest of {count} modes"
+    message = (
         f"chains begin at {modes} that climbs found, holding {whole} of the posterior by "
         "Laplace's approximation"
     )
+    told = left[left >= _WORTH_TELLING]
+    if not len(told):
+        return message, ()
+    lowest = np.floor(100 * told.min()) / 100
+    return message, (
+        f"No chain begins at {'a mode' if len(told) == 1 else 'modes'} holding {_percent(told)} "
+        "of the posterior: draws and intervals leave that part out. "
+        f"ModeStart(least_share={lowest:g}) puts chains there too; they will not mix with the "
+        "others.",
+    )
+
+
+def _percent(share: np.ndarray) -> str:
+    largest_first = np.sort(share[share >= _WORTH_TELLING])[::-1]
+    return " and ".join(f"{100 * one:.0f}%" for one in largest_first)
 
 
 def _whitener(density: LogDensity, mode: np.ndarray, places: np.ndarray) -> np.ndarray:

@@ -99,8 +99,10 @@ class ModeStart(Start):
 
     Where families' skills are the only latents (cai2025) and nutpie runs on numba, chains move in
     coordinates in which latents and parameters are nearly independent. Two climbs in three
-    then begin round simple regressions, modes are weighed by Laplace's approximation of their
-    mass, and chains begin at each in proportion to it; `margin` is not used.
+    then begin round simple regressions, and modes are weighed by Laplace's approximation of their
+    mass. Chains begin in proportion to it at modes that hold `least_share` or more: one chain of
+    four in a mode of a twentieth would count it five times. The status tells of the others.
+    `margin` is not used.
 
     Attributes
     ----------
@@ -110,6 +112,8 @@ class ModeStart(Start):
         How far below the highest log density a mode may lie and still get chains.
     iterations
         Most steps of one climb.
+    least_share
+        Where modes are weighed, the least part of the posterior that a mode with chains holds.
 
     Raises
     ------
@@ -125,6 +129,7 @@ class ModeStart(Start):
     climbs: int = 32
     margin: float = 10.0
     iterations: int = 1500
+    least_share: float = 0.1
     kind: Literal["modes"] = "modes"
 
     def __post_init__(self) -> None:
@@ -137,6 +142,12 @@ class ModeStart(Start):
         number = isinstance(self.margin, int | float) and not isinstance(self.margin, bool)
         if not number or not 0 <= self.margin < np.inf:
             raise FitError(f"ModeStart.margin must be a number of at least 0; got {self.margin!r}.")
+        share = self.least_share
+        number = isinstance(share, int | float) and not isinstance(share, bool)
+        if not number or not 0 <= share < 1:
+            raise FitError(
+                f"ModeStart.least_share must be at least 0 and less than 1; got {share!r}."
+            )
 
     def place(self, compiled: Any, *, seed: int, cores: int | None, progress: bool) -> Placed:
         """Climb, and put chains round the highest modes.

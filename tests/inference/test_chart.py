@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,13 @@ import xarray as xr
 
 import latentscale as ls
 from latentscale.inference import nuts
-from latentscale.inference.chart import Chart, Charted, settle
+from latentscale.inference.chart import Chart, Charted, Weighed, settle
 from latentscale.inference.density import compile_density
+from latentscale.inference.mode import Trajectory
 from latentscale.inference.posterior_density import kept_names
+from latentscale.inference.start import Placed
 from latentscale.model.build import build_design
-from latentscale.model.coordinates import LATENT, can_be_centred
+from latentscale.model.coordinates import LATENT, Told, can_be_centred
 from latentscale.model.design import design
 from latentscale.spec import ModelSpec, spec_from_dict
 
@@ -46,7 +49,8 @@ def settled(charted) -> tuple[Any, Chart]:
     first = charted.first()
     start = ls.ModeStart(climbs=6)
     compiled = charted.compiled_for_climbs(first)
-    return settle(charted, first, start.place(compiled, seed=1, cores=1, progress=False))
+    placed = start.place(compiled, seed=1, cores=1, progress=False)
+    return settle(charted, first, placed, 0.1)
 
 
 def test_the_density_changes_by_the_jacobian_alone(charted, settled) -> None:
@@ -114,6 +118,65 @@ def test_a_chart_comes_back_from_json(settled) -> None:
 
 def test_the_message_tells_what_the_modes_hold(settled) -> None:
     assert "of the posterior by Laplace's approximation" in settled[0].message
+
+
+class _TwoHills(Charted):
+    """A stand-in whose modes weigh what a test says: two places, 30 deviations apart."""
+
+    def __init__(self, log_masses: list[tuple[float, float]]) -> None:
+        self.__dict__["weighed"] = [
+            Weighed(Chart(Told(np.zeros(1), np.ones(1)), np.array([at, 0.0]), np.eye(2)), mass)
+            for at, mass in log_masses
+        ]
+
+    def at_mode(self, first: Chart, mode: np.ndarray) -> Weighed:
+        return self.weighed[int(mode[0])]
+
+    def place_of(self, chart: Chart, other: Chart) -> np.ndarray:
+        return other.origin - chart.origin
+
+    def density(self, chart: Chart) -> Any:
+        def log_density(point: np.ndarray) -> tuple[float, np.ndarray]:
+            away = point - 30 * np.round(point / 30)
+            return -float(away @ away) / 2, -away
+
+        return SimpleNamespace(log_density=log_density, for_nutpie=lambda: _Compiled())
+
+
+@dataclass(frozen=True)
+class _Compiled:
+    initial_point_func: Any = None
+
+
+def begun(log_masses: list[tuple[float, float]], least_share: float) -> tuple[Placed, set[int]]:
+    """Return what is told of modes at (place, log mass), and the places where chains begin."""
+    climbed = tuple(
+        Trajectory(np.array([[float(k)]]), np.zeros((1, 1)), 0.0, True)
+        for k in range(len(log_masses))
+    )
+    charted = _TwoHills(log_masses)
+    placed, chart = settle(charted, None, Placed(None, modes=climbed), least_share)
+    points = [placed.compiled.initial_point_func(seed) + chart.origin for seed in range(200)]
+    return placed, {int(30 * np.round(point[0] / 30)) for point in points}
+
+
+def test_climbs_that_end_at_one_place_count_once() -> None:
+    placed, places = begun([(0.0, 5.0), (0.1, 4.6), (30.0, 4.0), (-0.2, 5.1)], 0.1)
+    assert "the heaviest of 2 modes" in placed.message
+    assert "73% and 27%" in placed.message
+    assert places == {0, 30}
+    assert not placed.advice
+
+
+def test_no_chain_begins_in_a_light_mode_and_the_status_tells_of_it() -> None:
+    masses = [(0.0, np.log(0.92)), (30.0, np.log(0.08))]
+    placed, places = begun(masses, 0.1)
+    assert places == {0}
+    assert "holding 92%" in placed.message
+    (advice,) = placed.advice
+    assert "a mode holding 8% of the posterior" in advice and "least_share=0.07" in advice
+    placed, places = begun(masses, 0.07)
+    assert places == {0, 30} and "92% and 8%" in placed.message and not placed.advice
 
 
 def test_regressions_outside_a_prior_s_support_do_no_harm(known) -> None:

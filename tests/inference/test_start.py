@@ -129,6 +129,9 @@ def test_the_priors_own_starts_are_left_alone() -> None:
         ({"margin": float("nan")}, "margin"),
         ({"margin": "wide"}, "margin"),
         ({"iterations": 2.5}, "iterations"),
+        ({"least_share": 1.0}, "least_share"),
+        ({"least_share": -0.1}, "least_share"),
+        ({"least_share": True}, "least_share"),
     ],
 )
 def test_a_setting_out_of_range_is_refused(settings: dict[str, Any], said: str) -> None:
