@@ -40,6 +40,7 @@ _LEAST_CURVATURE = 1e-2
 _ITERATIONS = 1500
 _JITTER = 0.8
 _MOST_MODES = 6
+_TOO_LOW = 40.0  # heights and log masses differ by up to 12 on the bundled table
 _WORTH_TELLING = 0.02
 _APART = 0.25
 
@@ -274,9 +275,12 @@ def settle(
 
     Chains begin at modes in proportion to their mass by Laplace's approximation, which also
     counts how wide a mode is: the highest need not be the heaviest. Modes with less than
-    `least_share` of the whole get no chain.
+    `least_share` of the whole get no chain; what is far lower than the highest is not weighed.
     """
-    weighed = _distinct([charted.at_mode(first, one.mode) for one in placed.modes[:_MOST_MODES]])
+    below = [placed.modes[0].value - one.value for one in placed.modes]
+    high = [one for one, gap in zip(placed.modes, below, strict=True) if gap < _TOO_LOW]
+    low = min((gap for gap in below if gap >= _TOO_LOW), default=None)
+    weighed = _distinct([charted.at_mode(first, one.mode) for one in high[:_MOST_MODES]])
     mass = np.array([one.log_mass for one in weighed])
     share = np.exp(mass - mass.max()) / np.exp(mass - mass.max()).sum()
     chart = weighed[int(np.argmax(share))].chart
@@ -289,6 +293,8 @@ def settle(
     compiled = scattered(density.for_nutpie(), modes, share[kept])
     left = share[np.setdiff1d(np.arange(len(share)), kept)]
     message, advice = _told_masses(share[kept], left)
+    if low is not None:
+        message += f" (other climbs ended {low:.0f} or more lower in log density)"
     return replace(placed, compiled=compiled, message=message, advice=advice), chart
 
 
@@ -315,7 +321,7 @@ def _told_masses(share: np.ndarray, left: np.ndarray) -> tuple[str, tuple[str, .
     """Return a message on the modes at which chains begin, and advice on those left out."""
     count = len(share) + len(left)
     whole = "the whole" if count == 1 else _percent(share)
-    modes = "the one mode" if count == 1 else f"the heaviest of {count} modes"
+    modes = "the highest mode" if count == 1 else f"the heaviest of {count} modes"
     message = (
         f"chains begin at {modes} that climbs found, holding {whole} of the posterior by "
         "Laplace's approximation"
