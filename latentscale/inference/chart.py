@@ -42,7 +42,7 @@ _JITTER = 0.8
 _MOST_MODES = 6
 _TOO_LOW = 40.0  # heights and log masses differ by up to 12 on the bundled table
 _WORTH_TELLING = 0.02
-_APART = 0.25
+_APART = 0.25  # at K = 6 climbs to one mode end within 0.05 of each other, modes lie 2.5 apart
 
 
 @dataclass(frozen=True)
