@@ -1,7 +1,7 @@
 """Rewrites: PyTensor's graphs in a form that takes numba and LLVM less time to compile.
 
-Both act just before PyTensor fuses loops, and change no number but by rounding. Neither lengths nor indices are
-checked in what they leave: one design made all arrays.
+Both act just before PyTensor fuses loops, and change no number but by rounding. Neither lengths
+nor indices are checked in what they leave: one design made all arrays.
 """
 
 from __future__ import annotations
