@@ -260,9 +260,8 @@ def placed_in_chart(
 ) -> tuple[Placed, Chart]:
     """Give chains their starting points, and the coordinates in which to move."""
     if not isinstance(start, ModeStart):
-        return start.place(
-            charted.compiled(first), seed=seed, cores=cores, progress=progress
-        ), first
+        plain = charted.compiled(first)
+        return start.place(plain, seed=seed, cores=cores, progress=progress), first
     compiled = charted.compiled_for_climbs(first)
     placed = start.place(compiled, seed=seed, cores=cores, progress=progress)
     return settle(charted, first, placed, start.least_share)

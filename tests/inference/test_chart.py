@@ -148,10 +148,12 @@ class _Compiled:
     initial_point_func: Any = None
 
 
-def begun(log_masses: list[tuple[float, float]], least_share: float) -> tuple[Placed, set[int]]:
+def begun(
+    log_masses: list[tuple[float, float]], least_share: float, falls: float = 0.0
+) -> tuple[Placed, set[int]]:
     """Return what is told of modes at (place, log mass), and the places where chains begin."""
     climbed = tuple(
-        Trajectory(np.array([[float(k)]]), np.zeros((1, 1)), 0.0, True)
+        Trajectory(np.array([[float(k)]]), np.zeros((1, 1)), -falls * k, True)
         for k in range(len(log_masses))
     )
     charted = _TwoHills(log_masses)
@@ -166,6 +168,15 @@ def test_climbs_that_end_at_one_place_count_once() -> None:
     assert "73% and 27%" in placed.message
     assert places == {0, 30}
     assert not placed.advice
+
+
+def test_what_climbs_reach_far_below_is_told_and_not_weighed() -> None:
+    masses = [(0.0, 5.0), (30.0, 5.0)]
+    placed, places = begun(masses, 0.1, falls=45.0)
+    assert places == {0}
+    assert "holding the whole" in placed.message
+    assert "45 or more lower in log density" in placed.message
+    assert begun(masses, 0.1, falls=35.0)[1] == {0, 30}
 
 
 def test_no_chain_begins_in_a_light_mode_and_the_status_tells_of_it() -> None:
