@@ -20,6 +20,7 @@ SOURCE = Path(__file__).resolve().parents[1] / PACKAGE
 RANKS = {
     "errors": 0,
     "dims": 1,
+    "files": 1,
     "markup": 1,
     "data": 2,
     "spec": 2,
@@ -35,7 +36,7 @@ RANKS = {
     "__main__": 12,
 }
 ORDER = (
-    "errors, dims, markup <- data | spec <- model <- posterior <- inference <- analysis"
+    "errors, dims, files, markup <- data | spec <- model <- posterior <- inference <- analysis"
     " <- plots, reporting <- cli"
 )
 DRAWING = {"matplotlib", "mpl_toolkits"}

@@ -1,0 +1,136 @@
+"""Writing files so that a stop, a full disk or a second writer never leaves half a file.
+
+For whole files only; draws that grow while a sampler runs are `latentscale.posterior.stream`'s.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from latentscale.errors import LatentscaleError
+
+# What the user can do about the causes that an operating system names by number.
+_ADVICE = {
+    errno.ENOSPC: "the disk is full; free some space, or write to another disk",
+    errno.EDQUOT: "the disk quota is used up; free some space, or write to another disk",
+    errno.EROFS: "the file system is read-only; write to another folder",
+    errno.EACCES: "permission denied; write to a folder that is yours",
+    errno.EPERM: "permission denied; write to a folder that is yours",
+    errno.ENAMETOOLONG: "the file name is too long; choose a shorter one",
+}
+# Characters kept of the file's own name in that of its temporary file: most file systems allow 255
+# bytes a name, and a character takes up to 4.
+_KEPT_OF_NAME = 40
+
+
+def writable_path(path: str | os.PathLike[str], error: type[LatentscaleError]) -> Path:
+    """Return the path with ``~`` expanded, once it is clear that a file can be written there.
+
+    Raises
+    ------
+    LatentscaleError
+        Of the type `error`, if the path is a folder, or its folder does not exist.
+    """
+    path = Path(path).expanduser()
+    if path.is_dir():
+        raise error(f"Cannot write {path}: it is a folder; give the name of a file in it.")
+    if not path.parent.is_dir():
+        raise error(f"Cannot write {path}: the folder {path.parent} does not exist.")
+    return path
+
+
+def reason(failure: OSError) -> str:
+    """Return what went wrong in writing, and what to do about it."""
+    if failure.errno in _ADVICE:
+        return _ADVICE[failure.errno]
+    return failure.strerror or str(failure)
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str], error: type[LatentscaleError]) -> Iterator[Path]:
+    """Give a temporary path to write to, and put that file in the place of `path` afterwards.
+
+    The temporary file lies in the same folder and has the same ending. It is flushed to the disk
+    and renamed if the block ends well, and removed otherwise, so `path` holds either its old
+    content or all of the new one. A pipe or a device (``/dev/stdout``, a shell's process
+    substitution) cannot be renamed onto, so it is written to directly.
+
+    Parameters
+    ----------
+    path
+        Where the file goes; ``~`` is expanded.
+    error
+        Type of the error that names a path or disk that cannot be written to.
+
+    Yields
+    ------
+    The path to write to.
+
+    Raises
+    ------
+    LatentscaleError
+        Of the type `error`, if the path cannot be written to or the disk is full. A broken pipe
+        is raised as it is: nobody reads what is written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from latentscale.errors import DataError
+    >>> path = Path(tempfile.mkdtemp()) / "table.csv"
+    >>> with replacing(path, DataError) as unfinished:
+    ...     _ = unfinished.write_text("a,b")
+    >>> path.read_text()
+    'a,b'
+    """
+    path = writable_path(path, error)
+    if path.exists() and not path.is_file():
+        with _named(path, error):
+            yield path
+        return
+    path = path.resolve()  # a link keeps pointing to the file that is replaced
+    unfinished = path.with_name(
+        f".{path.stem[:_KEPT_OF_NAME]}.{os.getpid()}-{secrets.token_hex(4)}{path.suffix}"
+    )
+    try:
+        with _named(path, error):
+            yield unfinished
+            _flush(unfinished)
+            if path.exists():
+                os.chmod(unfinished, path.stat().st_mode & 0o777)
+            os.replace(unfinished, path)
+            _flush_folder(path.parent)
+    finally:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+
+
+@contextmanager
+def _named(path: Path, error: type[LatentscaleError]) -> Iterator[None]:
+    """Raise an operating system's error as one that names the file and what to do."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as failure:
+        raise error(f"Cannot write {path}: {reason(failure)}.") from failure
+
+
+def _flush(path: Path) -> None:
+    """Have the operating system put a file's content on the disk."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    """Have the new name put on the disk too, where the operating system can (not Windows)."""
+    with suppress(OSError):
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
