@@ -213,7 +213,7 @@ def local_problem(fit: Fit, draws: xr.Dataset, group: Group) -> LocalProblem:
     )
     phi = precision(parameters_of(draws), parts)
     columns = [list(fit.scores.benchmarks).index(name) for name in group.benchmark_of_cell]
-    noise = noise_of(fit.spec, parameters_of(draws), fit.scores.dataset["n_items"])
+    noise = noise_of(fit.spec, parameters_of(draws), _items(fit.scores, group))
     return LocalProblem(
         fit=fit,
         draws=draws,
@@ -256,8 +256,8 @@ def _group(
     variables = list(_ROW_VARIABLES)
     parts = [part[variables].reset_coords(drop=True) for part in (seen, fresh)]
     new_scores = planned["score"].where(is_new).isel({MODEL: mine})
-    old = _observed(fit.scores, seen["score"].transpose(MODEL, BENCHMARK))
-    new = _observed(fit.scores, new_scores.transpose(MODEL, BENCHMARK))
+    old = _observed(seen["score"].transpose(MODEL, BENCHMARK), fit.scores.item_counts)
+    new = _observed(new_scores.transpose(MODEL, BENCHMARK), data["n_items"])
     known = set(fit.scores.families)
     return Group(
         rows=xr.concat([part for part in parts if part.sizes[MODEL]], dim=MODEL),
@@ -270,9 +270,22 @@ def _group(
     )
 
 
-def _observed(scores: Scores, table: xr.DataArray) -> tuple[list[str], list[str], list[float]]:
-    n_items = scores.dataset["n_items"].sel({BENCHMARK: table[BENCHMARK]})
-    inside, _ = pull_inside(table, n_items)
+def _items(scores: Scores, group: Group) -> xr.DataArray:
+    """Return the items of each cell, dims (cell,): a new score has those of its benchmark."""
+    by_benchmark, by_cell = scores.dataset["n_items"], scores.item_counts
+    counts = [
+        float(by_benchmark.sel({BENCHMARK: b}) if new else by_cell.sel({MODEL: m, BENCHMARK: b}))
+        for m, b, new in zip(
+            group.model_of_cell, group.benchmark_of_cell, group.is_new, strict=True
+        )
+    ]
+    return xr.DataArray(counts, dims=(CELL,))
+
+
+def _observed(
+    table: xr.DataArray, n_items: xr.DataArray
+) -> tuple[list[str], list[str], list[float]]:
+    inside, _ = pull_inside(table, n_items.sel({dim: table[dim] for dim in n_items.dims}))
     rows, columns = np.nonzero(inside.notnull().values)
     return (
         [str(inside[MODEL].values[i]) for i in rows],

@@ -181,7 +181,7 @@ def _signal_and_noise(
     """Return the variance of expected scores over models, and the mean variance of noise."""
     mean = expected_score(fit.spec, parameters, eta).transpose(SAMPLE, MODEL, BENCHMARK)
     phi = precision(parameters, parts)
-    noise = noise_of(fit.spec, parameters, fit.scores.dataset["n_items"])
+    noise = noise_of(fit.spec, parameters, fit.scores.item_counts)
     spread = xr.zeros_like(mean)
     for _ in range(_REPLICATES):
         spread = spread + (noise.draw(mean, phi, rng) - mean) ** 2 / _REPLICATES

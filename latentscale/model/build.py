@@ -83,8 +83,11 @@ def _observe(
     ready = with_link_constants(parameters)
     by_cell = {name: at_cells(value) for name, value in ready.items()}
     mean = expected_score(spec, by_cell, at_cells(eta))
-    benchmark = xr.DataArray(design.benchmark_of_cell, dims=(CELL,))
-    items = design.scores.dataset["n_items"].isel({BENCHMARK: benchmark})
+    at = {
+        MODEL: xr.DataArray(design.model_of_cell, dims=(CELL,)),
+        BENCHMARK: xr.DataArray(design.benchmark_of_cell, dims=(CELL,)),
+    }
+    items = design.scores.item_counts.isel(at)
     noise_of(spec, by_cell, items).observe(design.score_of_cell, mean, at_cells(phi))
 
 

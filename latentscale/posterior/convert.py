@@ -135,7 +135,7 @@ def _log_likelihood(
     benchmark = xr.DataArray(design.benchmark_of_cell, dims=(CELL,))
     phi = precision(parameters, parts)
     at_cells = {MODEL: model, BENCHMARK: benchmark}
-    noise = noise_of(spec, parameters, design.scores.dataset["n_items"])
+    noise = noise_of(spec, parameters, design.scores.item_counts)
     density = noise.at(at_cells).log_density(
         xr.DataArray(design.score_of_cell, dims=(CELL,)),
         mean.isel(at_cells),

@@ -15,9 +15,7 @@ _EMPTY = frozenset(("", "?", "-", "na", "n/a", "nan", "none", "null"))
 def plain(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a table whose categorical columns hold their values; others are as they were."""
     kinds = {
-        name: object
-        for name, kind in frame.dtypes.items()
-        if isinstance(kind, pd.CategoricalDtype)
+        name: object for name, kind in frame.dtypes.items() if isinstance(kind, pd.CategoricalDtype)
     }
     return frame.astype(kinds) if kinds else frame.copy(deep=False)
 

@@ -69,7 +69,9 @@ def without_flagged(
         )
     if marked.isna().any():
         count = int(marked.isna().sum())
-        message = f"empty in {count} rows, which were kept: {listed(frame['model'][marked.isna()])}."
+        message = (
+            f"empty in {count} rows, which were kept: {listed(frame['model'][marked.isna()])}."
+        )
         findings.append(Finding("warning", "flag-missing", "Flagged", message))
     return frame[~flagged].reset_index(drop=True), findings
 
@@ -77,8 +79,10 @@ def without_flagged(
 def _findings(
     frame: pd.DataFrame, flagged: pd.Series, known: pd.Series, taken: str, why: str
 ) -> list[Finding]:
-    meaning = '"Flagged" was read as named' if taken == "as-named" else (
-        '"Flagged" was read inverted, True for not flagged'
+    meaning = (
+        '"Flagged" was read as named'
+        if taken == "as-named"
+        else ('"Flagged" was read inverted, True for not flagged')
     )
     if flagged.any():
         message = (
