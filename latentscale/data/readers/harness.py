@@ -156,6 +156,8 @@ def _collected(
     others, left_out = unknown_tasks(runs, known)
     pooled = pool(runs, {**known, **others})
     rows, more = chosen(pooled)
+    order = {name: place for place, name in enumerate([*known, *sorted(others)])}
+    rows.sort(key=lambda row: (row.model, order[row.benchmark]))
     scored = {(row.model, row.benchmark) for row in rows}
     for (model, benchmark), message in pooled.unfit.items():
         if benchmark in known and not any(
@@ -173,8 +175,7 @@ def _collected(
             f"{said or 'None of them has a figure.'} Say which figure is a benchmark with "
             'tasks={"name": HarnessTask(("task",), ("metric",))}.'
         )
-    order = {name: place for place, name in enumerate([*known, *sorted(others)])}
-    return sorted(rows, key=lambda row: (row.model, order[row.benchmark])), findings
+    return rows, findings
 
 
 def _table(rows: list[Candidate]) -> pd.DataFrame:

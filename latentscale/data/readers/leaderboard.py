@@ -245,7 +245,7 @@ def _one_row_a_model(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
     kept = sorted(best.index)
     repeated = ranked["model"][ranked["model"].duplicated()].unique().tolist()
     if repeated:
-        findings.append(_several(frame, repeated))
+        findings.append(_several(frame, repeated, _tied(ranked)))
     low = [row for row in kept if rank[row] == _OTHER_PRECISION and not _unknown(frame, row)]
     if low:
         named = listed([f"{frame['model'][row]} ({frame['Precision'][row]})" for row in low])
@@ -257,11 +257,21 @@ def _one_row_a_model(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
     return frame.loc[kept].reset_index(drop=True), findings
 
 
-def _several(frame: pd.DataFrame, repeated: list[str]) -> Finding:
+def _tied(ranked: pd.DataFrame) -> list[str]:
+    """Return the models whose best rows no date sets apart."""
+    best = ranked["rank"] == ranked.groupby("model")["rank"].transform("max")
+    last = ranked[best].groupby("model")["when"].transform("max")
+    tops = ranked[best][ranked[best]["when"] == last]
+    return tops["model"][tops["model"].duplicated()].unique().tolist()
+
+
+def _several(frame: pd.DataFrame, repeated: list[str], tied: list[str]) -> Finding:
     message = (
         f"{len(repeated)} models have several rows, of which the 16-bit one that was submitted "
         f"last was kept: {listed(repeated)}."
     )
+    if tied:
+        message += f" Of {len(tied)} no date says which is the last, so the lowest: {listed(tied)}."
     if "Chat Template" in frame:
         rows = frame[frame["model"].isin(repeated)]
         kinds = rows["Chat Template"].astype(str).groupby(rows["model"], sort=False).nunique()
