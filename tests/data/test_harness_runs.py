@@ -10,11 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pymc as pm
 import pytest
 
-from latentscale.data import Benchmark
+from latentscale.data import Benchmark, Scores
 from latentscale.data.readers import HarnessTask, harness_table, join_metadata, read_harness
-from latentscale.errors import DataError, DataWarning
+from latentscale.errors import DataError, DataWarning, SpecError
+from latentscale.model.build import build
+from latentscale.model.design import design
+from latentscale.spec import ModelSpec, load_spec, spec_from_dict
 
 MUSR = [f"leaderboard_musr_{p}" for p in ("murder_mysteries", "object_placements")]
 MUSR = [*MUSR, "leaderboard_musr_team_allocation"]
@@ -260,17 +264,35 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
             harness_table(asked)
 
 
-def test_counted_items_reach_the_likelihood(tmp_path: Path) -> None:
-    from latentscale.model.design import design, pull_inside
-    from latentscale.spec import load_spec
-
+@pytest.fixture
+def cut_scores(tmp_path: Path) -> Scores:
+    """Two models on ARC, the first of them on 10 items alone."""
     cut = {"n-samples": counts(arc_challenge=(10, 1172))}
     put(tmp_path / "a", 1, "acme/a", tasks=arc(0.0), **cut)
     put(tmp_path / "b", 1, "acme/b", tasks=arc(1.0))
     with pytest.warns(DataWarning, match="noisier"):
-        scores = read_harness(tmp_path, about("a", "b"))
-    cells = design(load_spec("pooled_flops"), scores)
+        return read_harness(tmp_path, about("a", "b"))
+
+
+def test_exact_scores_are_pulled_inside_by_half_an_item_of_their_own(cut_scores: Scores) -> None:
+    cells = design(load_spec("pooled_flops"), cut_scores)
     assert cells.score_of_cell.tolist() == [0.05, 1 - 0.5 / 1172]
-    inside, touched = pull_inside(scores.dataset["score"], scores.item_counts)
-    assert np.allclose(inside.values.ravel(), cells.score_of_cell)
-    assert len(touched) == 2
+
+
+def counting() -> ModelSpec:
+    slopes = {"slopes": ["log_flops"], "likelihood": {"kind": "beta-binomial"}}
+    pieces = {"skills": {"count": 0}, "family": {"level": "none"}, "benchmarks": slopes}
+    return spec_from_dict({"name": "counting", **pieces})
+
+
+def test_counts_of_a_cut_run_reach_the_likelihood(cut_scores: Scores) -> None:
+    drawn = pm.draw(build(counting(), cut_scores)["score"], 50, random_seed=1, mode="FAST_COMPILE")
+    right = drawn * [10, 1172]
+    assert np.allclose(right, np.round(right))
+    assert not np.allclose(drawn[:, 1] * 10, np.round(drawn[:, 1] * 10))
+
+
+def test_a_score_of_one_item_counts_nothing(cut_scores: Scores) -> None:
+    one = cut_scores.dataset.assign(cell_items=cut_scores.dataset["cell_items"] / 10)
+    with pytest.raises(SpecError, match='unknown or 1 for "arc"'):
+        build(counting(), Scores(one))

@@ -126,10 +126,15 @@ def run_of(document: Mapping[str, Any], path: Path) -> Run:
             shots[task] = float(archived["shots"])
         if isinstance(entry, Mapping) and task != "all":
             figures[task] = figures_of(entry, filtered=filtered)
+            for metric in figures[task]:
+                checked_name(metric, path, "metric")
     config = _mapping(document, "config")
     arguments = _arguments(config)
     shots |= _shots(document, config, list(figures))
     limit = _number(config.get("limit"))
+    groups = _groups(document)
+    for name in {*groups, *(part for parts in groups.values() for part in parts)}:
+        checked_name(name, path, "task")
     return Run(
         path=path,
         model=checked_name(_model(document, arguments, path), path, "model"),
@@ -139,7 +144,7 @@ def run_of(document: Mapping[str, Any], path: Path) -> Run:
         lower=_lower(document),
         items=_items(document),
         shots=shots,
-        groups=_groups(document),
+        groups=groups,
         limit=limit if limit is not None and limit > 0 else None,
     )
 
