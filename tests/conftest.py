@@ -6,10 +6,15 @@ not its own judge. Compiling a model for the sampler takes seconds, so one fit s
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import wraps
+from numbers import Integral
+from typing import Any
 
 import numpy as np
+import nutpie
 import pandas as pd
 import pymc as pm
 import pytensor
@@ -30,6 +35,53 @@ from latentscale.spec import ModelSpec, spec_from_dict
 
 FLOORS = {"alpha": 0.0, "beta": 0.25, "gamma": 0.0, "delta": 0.1, "epsilon": 0.0, "zeta": 0.2}
 ANCHORS = ("alpha", "delta")
+
+SEED_SHIFT = int(os.environ.get("LATENTSCALE_TEST_SEED_SHIFT", "0"))
+"""Added to every seed, the tests' and the package's: no test may hold for one seed only."""
+
+
+def shifted(seed: Any) -> Any:
+    """Return a seed with the shift; of several numbers the first is shifted."""
+    if isinstance(seed, Integral):
+        return int(seed) + SEED_SHIFT
+    if isinstance(seed, list | tuple) and seed and isinstance(seed[0], Integral):
+        return [int(seed[0]) + SEED_SHIFT, *seed[1:]]
+    return seed
+
+
+def _shift_seeds() -> None:
+    """Shift the seeds of all that makes random numbers here: no test has to ask for it."""
+
+    def shifting(function: Callable[..., Any], name: str, place: int) -> Callable[..., Any]:
+        @wraps(function)
+        def shift(*arguments: Any, **settings: Any) -> Any:
+            if len(arguments) > place:
+                arguments = (
+                    *arguments[:place],
+                    shifted(arguments[place]),
+                    *arguments[place + 1 :],
+                )
+            elif name in settings:
+                settings[name] = shifted(settings[name])
+            return function(*arguments, **settings)
+
+        return shift
+
+    by_name_only = 99  # more arguments than any of them takes by position
+    np.random.default_rng = shifting(np.random.default_rng, "seed", 0)
+    pm.draw = shifting(pm.draw, "random_seed", by_name_only)
+    pm.sample = shifting(pm.sample, "random_seed", by_name_only)
+    nutpie.sample = shifting(nutpie.sample, "seed", by_name_only)
+
+
+if SEED_SHIFT:
+    _shift_seeds()
+
+
+def pytest_report_header() -> str:
+    """Say what the random numbers hang on beside the versions."""
+    names = ("LATENTSCALE_TEST_SEED_SHIFT", "NPY_DISABLE_CPU_FEATURES", "NUMBA_CPU_NAME")
+    return ", ".join(f"{name}={os.environ.get(name, '')}" for name in names)
 
 
 @dataclass(frozen=True)
@@ -123,6 +175,12 @@ def simulate_by_hand(seed: int = 11, lineages: int = 13, members: int = 4) -> Kn
         },
     )
     return Known(frame, Scores.from_frame(frame, benchmarks=info), truth)
+
+
+@pytest.fixture(scope="session")
+def seed_shift() -> int:
+    """What is added to every seed here, for a process of its own, where it is not."""
+    return SEED_SHIFT
 
 
 @pytest.fixture(scope="session")
