@@ -28,6 +28,22 @@ _ADVICE = {
 _KEPT_OF_NAME = 40
 
 
+def expanded(path: object, error: type[LatentscaleError]) -> Path:
+    """Return a path with ``~`` expanded.
+
+    Raises
+    ------
+    LatentscaleError
+        Of the type `error`, if it is no path, or names the home folder of an unknown user.
+    """
+    if not isinstance(path, str | os.PathLike) or "\0" in str(path) or not str(path):
+        raise error(f"A path must be text or a pathlib.Path without NUL characters; got {path!r}.")
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as failure:
+        raise error(f"{path} cannot be used: {failure}") from None
+
+
 def writable_path(path: str | os.PathLike[str], error: type[LatentscaleError]) -> Path:
     """Return the path with ``~`` expanded, once it is clear that a file can be written there.
 
@@ -36,7 +52,7 @@ def writable_path(path: str | os.PathLike[str], error: type[LatentscaleError]) -
     LatentscaleError
         Of the type `error`, if the path is a folder, or its folder does not exist.
     """
-    path = Path(path).expanduser()
+    path = expanded(path, error)
     if path.is_dir():
         raise error(f"Cannot write {path}: it is a folder; give the name of a file in it.")
     if not path.parent.is_dir():

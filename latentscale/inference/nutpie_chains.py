@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +14,7 @@ import numpy as np
 import pymc as pm
 import xarray as xr
 
+from latentscale.errors import FitError, FitWarning
 from latentscale.inference.density import compile_density
 from latentscale.inference.nutpie_model import beginning
 from latentscale.inference.progress import WorkProgress
@@ -27,7 +30,9 @@ from latentscale.posterior.stream import (
 if TYPE_CHECKING:
     from latentscale.inference.nuts import NUTS
 
-_POLL_SECONDS = 0.1
+_POLL_SECONDS = 0.1  # between looks at chains that run: each takes microseconds
+# How operating systems and the sampler's Rust libraries say that a disk or quota is used up.
+_FULL = ("os error 28", "os error 122", "os error 112", "No space left", "quota exceeded")
 
 
 def compiled(model: pm.Model, names: Sequence[str], backend: str) -> Any:
@@ -81,9 +86,11 @@ def sample_to_folder(
     import nutpie
 
     chains = range(method.chains)
-    run = start_run(path, chains, method.draws, method.tune, seed)
+    before = dict.fromkeys(chains, 0)
+    run = start_run(path, chains, method.draws, method.tune, seed, before)
     total = method.chains * (method.tune + method.draws)
-    with WorkProgress(total, "NUTS", "draws", enabled=progress) as shown:
+    shown = WorkProgress(total, "NUTS", "draws", enabled=progress)
+    with shown, _how_to_go_on(path):
         nutpie.sample(
             compiled,
             draws=method.draws,
@@ -96,7 +103,7 @@ def sample_to_folder(
             store_unconstrained=True,
             **_settings(method),
         )
-    finish_run(run, names)
+    _finish([run], names)
     found = read_chains(path, names)
     posterior, stats = common_draws(found)
     short = len(found) < method.chains or any(c.length < method.draws for c in found.values())
@@ -113,6 +120,8 @@ class Continuation:
         Its number.
     position
         Where it stood, shape (n,) on the unconstrained scale, or None to start it anew.
+    before
+        Draws that it has.
     draws, tune
         Draws to add, and warm-up before them.
     seed
@@ -121,6 +130,7 @@ class Continuation:
 
     chain: int
     position: np.ndarray | None
+    before: int
     draws: int
     tune: int
     seed: int
@@ -145,13 +155,15 @@ def continue_chains(
     waiting = list(work)
     running: list[Any] = []
     started: list[Path] = []
-    with WorkProgress(total, "NUTS", "draws", enabled=progress) as shown:
+    shown = WorkProgress(total, "NUTS", "draws", enabled=progress)
+    with shown, _how_to_go_on(path):
         reporter = _Reporter(shown)
         try:
             while waiting or running:
                 while waiting and len(running) < at_once:
                     part = waiting.pop(0)
-                    run = start_run(path, [part.chain], wanted, part.tune, part.seed)
+                    before = {part.chain: part.before}
+                    run = start_run(path, [part.chain], wanted, part.tune, part.seed, before)
                     started.append(run)
                     running.append(_started(compiled, method, run, part, reporter))
                 time.sleep(_POLL_SECONDS)
@@ -160,10 +172,38 @@ def continue_chains(
                 for sampler in ended:
                     sampler.wait()  # closes the store, and raises what went wrong
         except KeyboardInterrupt:
-            for sampler in running:
-                sampler.abort()
-    for run in started:
-        finish_run(run, names)
+            pass
+        finally:
+            for sampler in running:  # none, unless one was stopped or failed
+                with suppress(RuntimeError):
+                    sampler.abort()
+    _finish(started, names)
+
+
+@contextmanager
+def _how_to_go_on(path: Path) -> Iterator[None]:
+    """Raise what ends a sampler that writes to a folder as an error that says how to go on."""
+    try:
+        yield
+    except (RuntimeError, OSError) as failure:
+        cause = str(failure).split("Stack backtrace")[0].strip()
+        full = any(word in cause for word in _FULL)
+        said = "the disk is full" if full else f"{type(failure).__name__}: {cause}"
+        free = "free some space, then go on by" if full else "go on by"
+        raise FitError(
+            f"Sampling to {path} was stopped: {said}. The draws before it are kept: {free} "
+            f'latentscale.resume("{path}").'
+        ) from failure
+
+
+def _finish(runs: Sequence[Path], names: Sequence[str]) -> None:
+    """Gather each run's draws in one file; where the disk is full they stay as they were."""
+    for run in runs:
+        try:
+            finish_run(run, names)
+        except FitError as failure:
+            message = f"{failure} The draws of {run} stay in many small files; nothing is lost."
+            warnings.warn(message, FitWarning, stacklevel=2)
 
 
 def _has_ended(sampler: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,6 +16,7 @@ import xarray as xr
 
 from latentscale.dims import CHAIN, DRAW
 from latentscale.errors import FitError
+from latentscale.files import expanded
 from latentscale.inference import nutpie_chains
 from latentscale.inference.chart import Charted, placed_in_chart
 from latentscale.inference.linker import numba_mode
@@ -29,9 +31,9 @@ from latentscale.model.coordinates import can_be_centred
 from latentscale.model.design import Design
 from latentscale.posterior.convergence import convergence
 from latentscale.posterior.draws import NOTHING_KEPT, Draws, kept_chains, sampler_statistics
-from latentscale.posterior.fit import Provenance
+from latentscale.posterior.folder import claimed, start_folder
+from latentscale.posterior.provenance import Provenance
 from latentscale.posterior.status import FOR_ANYTHING, status_of_chains
-from latentscale.posterior.stream import refuse_used, start_folder
 from latentscale.spec.spec import ModelSpec
 
 Sampled = tuple[xr.Dataset, xr.Dataset, bool, dict[str, float]]
@@ -71,9 +73,10 @@ class NUTS(Method):
         anchors and models have residuals, and for all other specs. Only nutpie's backends take
         one; the others begin where PyMC lets them.
     store
-        A new folder to which nutpie writes its draws as they come, or None to keep them in
-        memory. Whatever ends the process, `latentscale.load` opens the draws in the folder and
-        `latentscale.resume` goes on with them.
+        A new folder to which nutpie writes its draws as they come, ``~`` expanded, or None to
+        keep them in memory. Whatever ends the process, `latentscale.load` opens the draws in the
+        folder and `latentscale.resume` goes on with them. One process writes to a folder at a
+        time; it is made before the model is compiled, so one that cannot be used is refused then.
 
     Raises
     ------
@@ -109,14 +112,15 @@ class NUTS(Method):
             )
         if self.store is None:
             return
-        if not isinstance(self.store, str | Path):
+        if not isinstance(self.store, str | Path) or not str(self.store):
             raise FitError(f"NUTS.store must be the path of a folder; got {self.store!r}.")
         if not self.backend.startswith("nutpie"):
             raise FitError(
                 f'NUTS.store works with the backends "nutpie" and "nutpie-jax"; '
                 f'got "{self.backend}".'
             )
-        object.__setattr__(self, "store", str(self.store))  # as JSON holds it
+        path = expanded(self.store, FitError)
+        object.__setattr__(self, "store", str(path))  # as JSON holds it
 
     def draw(self, spec: ModelSpec, design: Design, *, seed: int, progress: bool) -> Draws:
         """Sample the posterior; Ctrl-C keeps the draws so far and marks the fit.
@@ -125,8 +129,11 @@ class NUTS(Method):
         runs, and the next one starts. Of NumPyro's draws Ctrl-C keeps none.
         """
         require_engine(self.backend)
-        if self.store is not None:
-            refuse_used(Path(self.store))
+        folder = nullcontext() if self.store is None else claimed(Path(self.store))
+        with folder:
+            return self._draw(spec, design, seed, progress)
+
+    def _draw(self, spec: ModelSpec, design: Design, seed: int, progress: bool) -> Draws:
         model = build_design(spec, design)
         if self.backend.startswith("nutpie"):
             sampled, placed = self._with_nutpie(model, spec, design, seed, progress)

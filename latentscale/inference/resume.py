@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from latentscale.errors import FitError
+from latentscale.files import expanded
 from latentscale.inference import nutpie_chains
 from latentscale.inference.chart import Chart, Charted
 from latentscale.inference.nuts import NUTS, require_engine
 from latentscale.inference.start import usual_start
 from latentscale.model.build import build_design
 from latentscale.posterior.fit import Fit
-from latentscale.posterior.storage import read_folder
+from latentscale.posterior.folder import read_document
+from latentscale.posterior.lock import locked
+from latentscale.posterior.storage import StoredRun, read_folder
 from latentscale.posterior.stream import read_chains, runs, wanted_draws
 
+# A chain that moved before needs its step size and mass matrix again, not its way to the bulk.
 _RETUNE_SHARE = 4
-_LEAST_RETUNE = 50
+_LEAST_RETUNE = 50  # nutpie's adaptation makes no use of fewer
 
 
 def resume(path: str | Path, *, draws: int | None = None, progress: bool = True) -> Fit:
@@ -32,7 +38,7 @@ def resume(path: str | Path, *, draws: int | None = None, progress: bool = True)
     Parameters
     ----------
     path
-        The folder.
+        The folder; ``~`` is expanded.
     draws
         Kept draws that each chain should have in the end, those in the folder included; by
         default as many as were asked for last. Chains that have so many are left alone.
@@ -46,39 +52,76 @@ def resume(path: str | Path, *, draws: int | None = None, progress: bool = True)
     Raises
     ------
     FitError
-        If `path` is not such a folder, or was changed.
+        If `path` is not such a folder, was damaged or changed, or another sampler writes to it.
     """
-    path = Path(path)
-    stored = read_folder(path)
-    method = NUTS(**stored.provenance.settings)
-    require_engine(method.backend)
-    wanted = wanted_draws(path) or method.draws if draws is None else draws
-    if isinstance(wanted, bool) or not isinstance(wanted, int) or wanted < 1:
-        raise FitError(f"draws must be a whole number of at least 1; got {draws!r}.")
-    found = read_chains(path, stored.variables)
-    seeds = np.random.SeedSequence([stored.provenance.seed, len(runs(path))])
+    path = expanded(path, FitError)
+    read_document(path)  # so that no lock is left where there is no folder of draws
+    with locked(path):
+        stored = read_folder(path)
+        method = _method(stored)
+        require_engine(method.backend)
+        wanted = wanted_draws(path) or method.draws if draws is None else draws
+        if isinstance(wanted, bool) or not isinstance(wanted, int) or wanted < 1:
+            raise FitError(f"draws must be a whole number of at least 1; got {draws!r}.")
+        work = _continuations(stored, method, wanted)
+        if work:
+            compiled = _compiled(stored, method, work, progress)
+            names = stored.header.variables
+            nutpie_chains.continue_chains(
+                compiled, method, path, names, work, wanted=wanted, progress=progress
+            )
+    return stored.fit()
+
+
+def _method(stored: StoredRun) -> NUTS:
+    """Return the method that began a folder."""
+    try:
+        return NUTS(**stored.header.provenance.settings)
+    except TypeError as error:
+        raise FitError(
+            f"{stored.path} cannot be resumed: this version of NUTS does not take its settings "
+            f"({error})."
+        ) from None
+
+
+def _continuations(
+    stored: StoredRun, method: NUTS, wanted: int
+) -> list[nutpie_chains.Continuation]:
+    """Return the chains that have fewer draws than wanted, each from where it is."""
+    held = read_chains(stored.path, stored.header.variables)
+    seeds = np.random.SeedSequence([stored.header.provenance.seed, len(runs(stored.path))])
     states = seeds.generate_state(method.chains)
     work = []
     for chain in range(method.chains):
-        have = found[chain].length if chain in found else 0
+        have = held[chain].length if chain in held else 0
         if have >= wanted:
             continue
         tune = max(method.tune // _RETUNE_SHARE, _LEAST_RETUNE) if have else method.tune
-        position = found[chain].position if chain in found else None
-        part = nutpie_chains.Continuation(chain, position, wanted - have, tune, int(states[chain]))
-        work.append(part)
-    if work:
-        model = build_design(stored.spec, stored.design)
-        if stored.chart is None:
-            compiled = nutpie_chains.compiled(model, stored.variables, method.backend)
-        else:
-            charted = Charted(stored.spec, stored.design, model, stored.variables)
-            compiled = charted.density(Chart.from_dict(stored.chart)).for_nutpie()
-        if any(part.position is None for part in work):
-            start, seed = method.start or usual_start(stored.spec), stored.provenance.seed
-            placed = start.place(compiled, seed=seed, cores=method.cores, progress=progress)
-            compiled = placed.compiled
-        nutpie_chains.continue_chains(
-            compiled, method, path, stored.variables, work, wanted=wanted, progress=progress
+        position = held[chain].position if chain in held else None
+        work.append(
+            nutpie_chains.Continuation(
+                chain, position, have, wanted - have, tune, int(states[chain])
+            )
         )
-    return stored.fit()
+    return work
+
+
+def _compiled(
+    stored: StoredRun,
+    method: NUTS,
+    work: Sequence[nutpie_chains.Continuation],
+    progress: bool,
+) -> Any:
+    """Return the model compiled for nutpie, in the coordinates of the chains' positions."""
+    header, prepared = stored.header, stored.design
+    model = build_design(header.spec, prepared)
+    if header.chart is None:
+        compiled = nutpie_chains.compiled(model, header.variables, method.backend)
+    else:
+        charted = Charted(header.spec, prepared, model, header.variables)
+        compiled = charted.density(Chart.from_dict(header.chart)).for_nutpie()
+    if any(part.position is None for part in work):
+        start, seed = method.start or usual_start(header.spec), header.provenance.seed
+        placed = start.place(compiled, seed=seed, cores=method.cores, progress=progress)
+        compiled = placed.compiled
+    return compiled

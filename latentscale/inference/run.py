@@ -10,7 +10,8 @@ from latentscale.inference.nuts import NUTS
 from latentscale.inference.versions import library_versions
 from latentscale.model.design import design
 from latentscale.posterior.convert import to_tree
-from latentscale.posterior.fit import Fit, Provenance
+from latentscale.posterior.fit import Fit
+from latentscale.posterior.provenance import Provenance
 from latentscale.spec.spec import ModelSpec
 
 _DEFAULT_METHOD = NUTS()

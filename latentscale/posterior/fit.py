@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import xarray as xr
 
@@ -14,31 +13,10 @@ from latentscale.dims import CHAIN, DRAW, POSTERIOR, SAMPLE
 from latentscale.markup import bullets, facts_table
 from latentscale.model.design import Design, design
 from latentscale.posterior.convergence import Convergence, convergence
+from latentscale.posterior.provenance import Provenance
+from latentscale.posterior.saving import save_fit
 from latentscale.posterior.status import Status
 from latentscale.spec.spec import ModelSpec
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """How a fit was made.
-
-    Attributes
-    ----------
-    method, settings
-        Name and fields of the inference method.
-    seed
-        Seed of the random numbers.
-    seconds
-        Wall-clock seconds by stage.
-    versions
-        Versions of latentscale, of Python and of the libraries that made the numbers.
-    """
-
-    method: str
-    settings: dict[str, Any]
-    seed: int
-    seconds: dict[str, float]
-    versions: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -101,20 +79,26 @@ class Fit:
         """Write the fit to one NetCDF file; `latentscale.load` reads it back.
 
         The file holds the draws, the spec, the scores, the covariate transform, versions
-        and a hash of it all. Nothing in it is pickled.
+        and a hash of it all. Nothing in it is pickled. Attributes of the tree are kept as JSON
+        holds them: numbers, texts, lists and tables as they are, all else as text.
 
         Parameters
         ----------
         path
-            The file to write; its folder must exist.
+            The file to write, ``~`` expanded; its folder must exist. An older file is replaced
+            once the new one is whole: a stop or a full disk leaves the older one.
 
         Returns
         -------
         The path written.
-        """
-        from latentscale.posterior.storage import save_fit
 
-        return save_fit(self, Path(path))
+        Raises
+        ------
+        FitError
+            If the path cannot be written to, the disk is full, or the tree holds what a NetCDF
+            file cannot hold. The fit in memory is as it was.
+        """
+        return save_fit(self, path)
 
     def __repr__(self) -> str:
         return "\n".join(f"{name}: {value}" for name, value in self._facts().items())

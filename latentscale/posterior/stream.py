@@ -1,17 +1,14 @@
-"""Draws on disk as they come: a folder that can be read at any moment, also after a crash.
+"""Draws on disk as they come: runs of a sampler that can be read at any moment, after a crash too.
 
-A folder holds the spec, the scores and the settings (``fit.json``, ``scores.nc``) and one
-sub-folder a run of the sampler. While a run goes on its draws are chunks of a Zarr store, each
-written whole; when it ends they become one NetCDF file.
+For the runs in a folder; `latentscale.posterior.folder` says what the folder is. While a run goes
+on its draws are chunks of a Zarr store, each written whole; when it ends they become one NetCDF
+file. ``run.json`` says which chains run and how many draws each had before.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,133 +17,34 @@ import xarray as xr
 
 from latentscale.dims import CHAIN, DRAW
 from latentscale.errors import FitError
-from latentscale.model.design import Design
-from latentscale.posterior.draws import kept_chains, sampler_statistics
-from latentscale.posterior.fit import Provenance
-from latentscale.posterior.integrity import content_hash
-from latentscale.spec.spec import ModelSpec
+from latentscale.files import reason, replacing
+from latentscale.posterior import netcdf
+from latentscale.posterior.draws import kept_chains
+from latentscale.posterior.folder import read_document
+from latentscale.posterior.header import (
+    SCHEMA,
+    file_text,
+    json_table,
+    parsed,
+    readable,
+    sealed,
+    verified,
+)
+from latentscale.posterior.zarr_store import ChainDraws, read_store
 
-FORMAT = 1
-HEADER = "fit.json"
-_SCORES, _RUN, _ZARR, _DONE = "scores.nc", "run.json", "draws.zarr", "draws.nc"
+_RUN, _ZARR, _DONE = "run.json", "draws.zarr", "draws.nc"
 _POSITION = "position"
+_MOST_RUNS = 1_000_000  # resuming a thousand times a day takes three years to get there
 
 
-@dataclass(frozen=True)
-class ChainDraws:
-    """Draws of one chain.
-
-    Attributes
-    ----------
-    posterior, stats
-        Parameters and statistics, dims (draw, ...).
-    position
-        Where the chain stood last on the unconstrained scale, shape (n,); None if it had not
-        moved.
-    """
-
-    posterior: xr.Dataset
-    stats: xr.Dataset
-    position: np.ndarray | None
-
-    @property
-    def length(self) -> int:
-        """Number of kept draws."""
-        return int(self.posterior.sizes.get(DRAW, 0))
-
-
-def start_folder(
+def start_run(
     path: Path,
-    spec: ModelSpec,
-    design: Design,
-    provenance: Provenance,
-    variables: Sequence[str],
-    *,
-    message: str = "",
-    advice: Sequence[str] = (),
-    chart: Mapping[str, Any] | None = None,
-) -> None:
-    """Make a folder for draws, with all that is needed to read them.
-
-    Parameters
-    ----------
-    path
-        The folder to make.
-    spec, design, provenance
-        What is fitted, and how.
-    variables
-        Names of the parameters that are stored.
-    message, advice
-        Where the chains begin, and what to do about it, for the status.
-    chart
-        The coordinates of the chains' positions, as JSON holds them; None for the model's own.
-
-    Raises
-    ------
-    FitError
-        If there is already something at `path`.
-    """
-    refuse_used(path)
-    path.mkdir(parents=True, exist_ok=True)
-    design.scores.dataset.to_netcdf(path / _SCORES, engine="h5netcdf")
-    header = {
-        "format": FORMAT,
-        "spec": spec.to_json(),
-        "digest": spec.digest,
-        "transform": design.transform.to_dict(),
-        "provenance": asdict(provenance),
-        "variables": list(variables),
-        "start": {"message": message, "advice": list(advice)},
-        "chart": chart,
-    }
-    header["hash"] = content_hash(_tree_of(design.scores.dataset), header)
-    _write_json(path / HEADER, header)
-
-
-def refuse_used(path: Path) -> None:
-    """Refuse a path at which something stands already.
-
-    Raises
-    ------
-    FitError
-        If it is a file, or a folder that is not empty.
-    """
-    if path.is_file() or (path.is_dir() and any(path.iterdir())):
-        raise FitError(
-            f"{path} is already in use: name a new folder, or go on with the draws in it by "
-            f'latentscale.resume("{path}").'
-        )
-
-
-def read_header(path: Path) -> tuple[dict[str, Any], xr.Dataset]:
-    """Return the header and the scores of a folder.
-
-    Raises
-    ------
-    FitError
-        If it is not a folder of draws, or was changed after it was made.
-    """
-    if not (path / HEADER).is_file():
-        raise FitError(
-            f'{path} is a folder and holds no draws by latentscale: there is no "{HEADER}" in it. '
-            "Give the file that fit.save wrote, or the folder of NUTS(store=...)."
-        )
-    try:
-        header: dict[str, Any] = json.loads((path / HEADER).read_text(encoding="utf-8"))
-        scores = xr.load_dataset(path / _SCORES, engine="h5netcdf")
-    except (OSError, ValueError) as error:
-        raise FitError(f"{path} is not a folder of draws by latentscale: {error}") from None
-    if header.get("format") != FORMAT:
-        raise FitError(
-            f"{path} has format {header.get('format')}, but this version reads format {FORMAT}."
-        )
-    claimed = header.pop("hash", None)
-    if claimed != content_hash(_tree_of(scores), header):
-        raise FitError(f"{path} does not match its own hash: it was changed after it was made.")
-    return header, scores
-
-
-def start_run(path: Path, chains: Sequence[int], draws: int, tune: int, seed: int) -> Path:
+    chains: Sequence[int],
+    draws: int,
+    tune: int,
+    seed: int,
+    before: Mapping[int, int] | None = None,
+) -> Path:
     """Make the sub-folder of one run and return it; its Zarr store is `zarr_folder`.
 
     Parameters
@@ -159,23 +57,42 @@ def start_run(path: Path, chains: Sequence[int], draws: int, tune: int, seed: in
         Draws that each chain has after this run, earlier runs included.
     tune, seed
         Warm-up and seed of this run.
+    before
+        Draws that each chain has before this run; None where that is not known.
+
+    Raises
+    ------
+    FitError
+        If nothing can be written there.
     """
-    for number in range(len(runs(path)), 1_000_000):
+    record = {
+        "schema": SCHEMA,
+        "fit": read_document(path).get("hash"),
+        "chains": list(chains),
+        "before": None if before is None else {str(c): before.get(c, 0) for c in chains},
+        "draws": draws,
+        "tune": tune,
+        "seed": seed,
+    }
+    for number in range(len(runs(path)), _MOST_RUNS):
         run = path / f"run-{number:03d}"
         try:
             run.mkdir()
+            zarr_folder(run).mkdir()
         except FileExistsError:
             continue
-        zarr_folder(run).mkdir()
-        record = {"chains": list(chains), "draws": draws, "tune": tune, "seed": seed}
-        _write_json(run / _RUN, record)
+        except OSError as failure:
+            raise FitError(f"Cannot write to {path}: {reason(failure)}.") from failure
+        with replacing(run / _RUN, FitError) as unfinished:
+            unfinished.write_text(sealed(record, xr.DataTree()), encoding="utf-8")
         return run
     raise FitError(f"{path} holds too many runs.")
 
 
 def runs(path: Path) -> list[Path]:
     """Return the runs of a folder in order."""
-    return sorted(run for run in path.glob("run-*") if (run / _RUN).is_file())
+    begun = [run for run in path.glob("run-*") if (run / _RUN).is_file()]
+    return sorted(begun, key=lambda run: (len(run.name), run.name))
 
 
 def zarr_folder(run: Path) -> Path:
@@ -185,34 +102,50 @@ def zarr_folder(run: Path) -> Path:
 
 def wanted_draws(path: Path) -> int:
     """Return how many draws a chain should have when all runs are done."""
-    return max((_record(run)["draws"] for run in runs(path)), default=0)
+    return max((record["draws"] for _, record in _records(path)), default=0)
 
 
 def finish_run(run: Path, variables: Sequence[str]) -> None:
-    """Turn a run's Zarr store into one NetCDF file."""
-    chains = _read_zarr(run, variables)
-    groups: dict[str, xr.Dataset] = {}
-    for number, chain in chains.items():
-        groups[f"chain-{number}/posterior"] = chain.posterior
-        stats = chain.stats
-        if chain.position is not None:
-            stats = stats.assign({_POSITION: ("unconstrained", chain.position)})
-        groups[f"chain-{number}/sample_stats"] = stats
-    unfinished = run / "unfinished.nc"
-    xr.DataTree.from_dict(groups).to_netcdf(unfinished, engine="h5netcdf")
-    os.replace(unfinished, run / _DONE)
-    shutil.rmtree(zarr_folder(run))
+    """Turn a run's Zarr store into one NetCDF file; a run without a draw stays as it is.
+
+    Raises
+    ------
+    FitError
+        If the disk is full; the draws are then still in the Zarr store.
+    """
+    if not (run / _DONE).is_file():
+        record = _record(run, read_document(run.parent))
+        chains = read_store(zarr_folder(run), record["chains"], variables)
+        if not chains:
+            return
+        groups: dict[str, xr.Dataset] = {}
+        for number, chain in chains.items():
+            groups[f"chain-{number}/posterior"] = chain.posterior
+            stats = chain.stats
+            if chain.position is not None:
+                stats = stats.assign({_POSITION: ("unconstrained", chain.position)})
+            groups[f"chain-{number}/sample_stats"] = stats
+        tree = xr.DataTree.from_dict(groups)
+        header = sealed({"schema": SCHEMA, "run": record.get("hash")}, tree)
+        netcdf.write(run / _DONE, netcdf.image(tree, header, run / _DONE))
+    shutil.rmtree(zarr_folder(run), ignore_errors=True)
 
 
 def read_chains(path: Path, variables: Sequence[str]) -> dict[int, ChainDraws]:
-    """Return all draws in a folder, chain by chain, runs joined in order."""
-    found: dict[int, ChainDraws] = {}
-    for run in runs(path):
-        done = (run / _DONE).is_file()
-        chains = _read_done(run) if done else _read_zarr(run, variables)
-        for number, chain in chains.items():
-            found[number] = _joined(found[number], chain) if number in found else chain
-    return dict(sorted(found.items()))
+    """Return all draws in a folder, chain by chain, runs joined in order.
+
+    Raises
+    ------
+    FitError
+        If a run is damaged or was changed, or two runs hold the same draws of a chain.
+    """
+    held: dict[int, ChainDraws] = {}
+    for run, record in _records(path):
+        for number, chain in _read_run(run, record, variables).items():
+            earlier = held[number].length if number in held else 0
+            _refuse_overlap(run, record, number, earlier, chain.length)
+            held[number] = _joined(held[number], chain) if number in held else chain
+    return dict(sorted(held.items()))
 
 
 def common_draws(chains: dict[int, ChainDraws]) -> tuple[xr.Dataset, xr.Dataset]:
@@ -246,90 +179,87 @@ def _joined(first: ChainDraws, second: ChainDraws) -> ChainDraws:
     return ChainDraws(posterior, xr.concat([p.stats for p in parts], dim=DRAW), position)
 
 
-def _read_done(run: Path) -> dict[int, ChainDraws]:
-    with xr.open_datatree(run / _DONE, engine="h5netcdf") as opened:
-        tree = opened.load()
-    found = {}
-    for number in _record(run)["chains"]:
-        stats = tree[f"chain-{number}/sample_stats"].to_dataset()
-        position = stats[_POSITION].values if _POSITION in stats else None
-        posterior = tree[f"chain-{number}/posterior"].to_dataset()
-        found[number] = ChainDraws(posterior, stats.drop_vars(_POSITION, errors="ignore"), position)
-    return found
-
-
-def _read_zarr(run: Path, variables: Sequence[str]) -> dict[int, ChainDraws]:
-    try:
-        tree = xr.open_datatree(zarr_folder(run), engine="zarr", consolidated=False)
-        groups = [tree[name] for name in ("posterior", "sample_stats", "warmup_sample_stats")]
-    except (OSError, ValueError, KeyError):
-        return {}  # stopped before the sampler had described its store
-    posterior, stats, warm_up = (group.to_dataset() for group in groups)
-    found = {}
-    for place, number in enumerate(_record(run)["chains"]):
-        at = {CHAIN: place}
-        found[number] = _read_chain(
-            posterior[list(variables)].isel(at), stats.isel(at), warm_up.isel(at)
+def _refuse_overlap(
+    run: Path, record: Mapping[str, Any], chain: int, earlier: int, length: int
+) -> None:
+    """Refuse draws that two samplers added in the same place, and gaps where a run was removed."""
+    before = (record.get("before") or {}).get(str(chain))
+    if length and before is not None and before > earlier:
+        raise FitError(
+            f"{run} goes on from draw {before} of chain {chain}, but the runs before it hold "
+            f"{earlier}: a run is missing from the folder, or damaged."
         )
-    return found
+    # Runs of schema 1 do not say where they began, but none goes beyond what it was asked for.
+    twice = earlier + length > record["draws"] if before is None else before < earlier
+    if length and twice:
+        raise FitError(
+            f"{run} and a run before it hold the same draws of chain {chain}: two samplers went on "
+            f"at once. Move {run} out of the folder, then load or resume it."
+        )
 
 
-def _read_chain(posterior: xr.Dataset, stats: xr.Dataset, warm_up: xr.Dataset) -> ChainDraws:
-    """Read the draws that are whole: chunks of other variables may not have been written."""
-    until = slice(_drawn(stats["energy"]))
-    position = stats["unconstrained_draw"].isel({DRAW: until}).values
-    posterior = _plain(posterior.isel({DRAW: until}).load())
-    named = sampler_statistics(stats).isel({DRAW: until}).load().drop_attrs()
-    whole = np.isfinite(position).all(axis=1) & (named["n_steps"].values > 0)
-    for dataset in (posterior, named):
-        for variable in dataset.data_vars.values():
-            finite = np.isfinite(variable.transpose(DRAW, ...).values)
-            whole &= finite.all(axis=tuple(range(1, finite.ndim)))
-    length = int(whole.cumprod().sum())
-    keep = {DRAW: slice(length)}
-    if length:
-        return ChainDraws(posterior.isel(keep), named.isel(keep), position[length - 1])
-    moved = _drawn(warm_up["energy"])
-    last = warm_up["unconstrained_draw"].isel({DRAW: slice(max(moved - 1, 0), moved)}).values
-    there = last[0] if len(last) and np.isfinite(last).all() else None
-    return ChainDraws(posterior.isel(keep), named.isel(keep), there)
+def _read_run(
+    run: Path, record: Mapping[str, Any], variables: Sequence[str]
+) -> dict[int, ChainDraws]:
+    if (run / _DONE).is_file():
+        return _read_done(run, record)
+    try:
+        chains = read_store(zarr_folder(run), record["chains"], variables)
+    except FitError:
+        chains = {}
+        if not (run / _DONE).is_file():
+            raise
+    # Its sampler may have ended while its store was read, and removed it.
+    return _read_done(run, record) if (run / _DONE).is_file() else chains
 
 
-def _drawn(energy: xr.DataArray) -> int:
-    """Return the number of draws written, by bisection: the store is as long as it will be."""
-    low, high = 0, int(energy.sizes[DRAW])
-    while low < high:
-        middle = (low + high) // 2
-        if np.isfinite(float(energy.isel({DRAW: middle}))):
-            low = middle + 1
-        else:
-            high = middle
-    return low
+def _read_done(run: Path, record: Mapping[str, Any]) -> dict[int, ChainDraws]:
+    path = run / _DONE
+    with readable(path):
+        with netcdf.opened(path) as file:
+            text = netcdf.header_text(file, path)
+            tree = netcdf.read_tree(file, path)
+        if "schema" in record:
+            content = verified(parsed(text, path), tree, path)
+            if content.get("run") != record["hash"]:
+                raise FitError(f"{path} belongs to another run: it was moved or changed.")
+        return {
+            number: _chain(tree.children[f"chain-{number}"])
+            for number in record["chains"]
+            if f"chain-{number}" in tree.children
+        }
 
 
-def _plain(posterior: xr.Dataset) -> xr.Dataset:
-    """Return draws with plain text labels, and only the coordinates that they use."""
-    used = {dim for variable in posterior.data_vars.values() for dim in variable.dims}
-    dropped = [name for name in posterior.coords if name not in used or name in (CHAIN, DRAW)]
-    plain = posterior.drop_vars(dropped).drop_attrs()
-    texts = {
-        name: np.array([str(text) for text in label.values])
-        for name, label in plain.coords.items()
-        if label.dtype.kind not in "iufb"
-    }
-    return plain.assign_coords(texts)
+def _chain(group: xr.DataTree) -> ChainDraws:
+    stats = group["sample_stats"].to_dataset()
+    position = stats[_POSITION].values if _POSITION in stats else None
+    posterior = group["posterior"].to_dataset()
+    return ChainDraws(posterior, stats.drop_vars(_POSITION, errors="ignore"), position)
 
 
-def _record(run: Path) -> dict[str, Any]:
-    record: dict[str, Any] = json.loads((run / _RUN).read_text(encoding="utf-8"))
-    return record
+def _records(path: Path) -> list[tuple[Path, dict[str, Any]]]:
+    fit = read_document(path)
+    return [(run, _record(run, fit)) for run in runs(path)]
 
 
-def _tree_of(scores: xr.Dataset) -> xr.DataTree:
-    return xr.DataTree.from_dict({"scores": scores})
+def _record(run: Path, fit: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a run says of itself: verified, but for runs of schema 1, which had no hash.
 
-
-def _write_json(path: Path, document: dict[str, Any]) -> None:
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.write_text(json.dumps(document, sort_keys=True), encoding="utf-8")
-    os.replace(unfinished, path)
+    A folder of schema 1 may hold runs of both; `fit` is its header.
+    """
+    path = run / _RUN
+    text = file_text(path)
+    document = json_table(text, path)
+    is_sealed = "schema" in document or "schema" in fit
+    if is_sealed:
+        verified(parsed(text, path), xr.DataTree(), path)
+        if document.get("fit") != fit.get("hash"):
+            raise FitError(f"{run} belongs to another folder of draws: take it out of this one.")
+    kinds: dict[str, Any] = {"chains": list, "draws": int, "tune": int, "seed": int}
+    kinds |= {"before": dict | None} if is_sealed else {}
+    for key, kind in kinds.items():
+        if not isinstance(document.get(key), kind):
+            raise FitError(f'{path} cannot be read: its "{key}" is missing or of the wrong type.')
+    if not all(isinstance(chain, int) for chain in document["chains"]):
+        raise FitError(f'{path} cannot be read: its "chains" are not numbers.')
+    return document

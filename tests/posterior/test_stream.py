@@ -13,8 +13,9 @@ import latentscale as ls
 from latentscale.data.scores import Scores
 from latentscale.errors import FitError
 from latentscale.model.design import Design, design
+from latentscale.posterior import folder as folders
 from latentscale.posterior import stream
-from latentscale.posterior.fit import Provenance
+from latentscale.posterior.provenance import Provenance
 from latentscale.spec import ModelSpec
 
 NAMES = ("intercept", "benchmark_slope", "precision")
@@ -85,7 +86,7 @@ def folder(tmp_path: Path, quick_spec: ModelSpec, prepared: Design) -> Path:
     path = tmp_path / "draws"
     method = ls.NUTS(draws=DRAWS, tune=20, chains=CHAINS, store=path)
     made = Provenance("NUTS", method.settings, 4, {}, {"python": "3"})
-    stream.start_folder(path, quick_spec, prepared, made, NAMES)
+    folders.start_folder(path, quick_spec, prepared, made, NAMES)
     return path
 
 
@@ -180,7 +181,7 @@ def test_a_folder_of_others_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_changed_header_or_table_is_refused(folder) -> None:
-    path = folder / stream.HEADER
+    path = folder / folders.HEADER
     kept = path.read_text()
     header = json.loads(kept)
     header["provenance"]["seed"] = 5

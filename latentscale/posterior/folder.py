@@ -1,0 +1,209 @@
+"""A folder of draws: who may write to it, and what it says of itself.
+
+For the folder as a whole; its runs and their draws are `latentscale.posterior.stream`'s. A folder
+holds the spec, the scores and the settings (``fit.json``, ``scores.nc``), the file that locks it,
+and one sub-folder a run of the sampler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import xarray as xr
+
+from latentscale.errors import FitError, listed
+from latentscale.files import reason, replacing
+from latentscale.model.design import Design
+from latentscale.posterior import netcdf
+from latentscale.posterior.header import (
+    FolderHeader,
+    file_text,
+    parsed,
+    readable,
+    sealed,
+    verified,
+)
+from latentscale.posterior.lock import LOCK, locked
+from latentscale.posterior.provenance import Provenance
+from latentscale.spec.spec import ModelSpec
+
+HEADER = "fit.json"
+SCORES = "scores.nc"
+_GROUP = "scores"
+# What a stop leaves before the header is there: files that are renamed once they are whole. Those
+# with "unfinished" are commit 590bc21's.
+_LEFT_OVER = (LOCK, SCORES, ".scores.*", ".fit.*", "fit.unfinished")
+
+
+@contextmanager
+def claimed(path: Path) -> Iterator[None]:
+    """Make a folder for draws and hold its lock.
+
+    Raises
+    ------
+    FitError
+        If the folder is in use, or cannot be made or written to.
+    """
+    refuse_used(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as failure:
+        raise FitError(f"Cannot make the folder {path}: {reason(failure)}.") from failure
+    with locked(path):
+        refuse_used(path)  # another sampler may have come first
+        yield
+
+
+def refuse_used(path: Path) -> None:
+    """Refuse a path that holds draws, or anything of others.
+
+    What a sampler leaves that was stopped before it had described its folder is no obstacle.
+
+    Raises
+    ------
+    FitError
+        If it is a file, or a folder that is not empty.
+    """
+    with readable(path):
+        if not path.is_dir():
+            if path.exists() or path.is_symlink():
+                raise FitError(f"{path} is already in use: it is a file; name a new folder.")
+            return
+        if (path / HEADER).exists():
+            raise FitError(
+                f"{path} is already in use: name a new folder, or go on with the draws in it "
+                f'by latentscale.resume("{path}").'
+            )
+        others = _others(path)
+    if others:
+        raise FitError(
+            f"{path} is already in use: it holds {listed(others, 3)}, which latentscale did not "
+            "write; name a new folder."
+        )
+
+
+def start_folder(
+    path: Path,
+    spec: ModelSpec,
+    design: Design,
+    provenance: Provenance,
+    variables: Sequence[str],
+    *,
+    message: str = "",
+    advice: Sequence[str] = (),
+    chart: Mapping[str, Any] | None = None,
+) -> None:
+    """Make a folder for draws, with all that is needed to read them.
+
+    Parameters
+    ----------
+    path
+        The folder to make.
+    spec, design, provenance
+        What is fitted, and how.
+    variables
+        Names of the parameters that are stored.
+    message, advice
+        Where the chains begin, and what to do about it, for the status.
+    chart
+        The coordinates of the chains' positions, as JSON holds them; None for the model's own.
+
+    Raises
+    ------
+    FitError
+        If there is already something at `path`, or the disk is full.
+    """
+    refuse_used(path)
+    path.mkdir(parents=True, exist_ok=True)
+    header = FolderHeader(
+        spec=spec,
+        transform=design.transform,
+        provenance=provenance,
+        variables=tuple(variables),
+        start_message=message,
+        start_advice=tuple(advice),
+        chart=None if chart is None else dict(chart),
+    )
+    document = header.to_dict()
+    text = sealed(document, _hashed(design.scores.dataset))
+    # The table lies at the root of its file, as in schema 1.
+    root = xr.DataTree(design.scores.dataset)
+    netcdf.write(path / SCORES, netcdf.image(root, None, path / SCORES))
+    with replacing(path / HEADER, FitError) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
+
+
+def read_header(path: Path) -> tuple[FolderHeader, xr.Dataset]:
+    """Return the header and the scores of a folder.
+
+    Raises
+    ------
+    FitError
+        If it is not a folder of draws, or was damaged or changed after it was made.
+    """
+    document = read_document(path)
+    table = path / SCORES
+    with readable(table), netcdf.opened(table) as file:
+        scores = netcdf.read_tree(file, table).to_dataset()
+    with readable(path):
+        content = verified(document, _hashed(scores), path)
+        return FolderHeader.from_dict(content, path), scores
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """Return the header of a folder as it is written, before anything in it was verified.
+
+    Raises
+    ------
+    FitError
+        If it is not a folder of draws, holds no draws yet, or a newer version wrote it.
+    """
+    if path.is_file():
+        raise FitError(
+            f"{path} is a file, not a folder of draws by NUTS(store=...); read a file that "
+            f'fit.save wrote by latentscale.load("{path}").'
+        )
+    if not path.is_dir():
+        raise FitError(f"There is no folder {path}.")
+    with readable(path):
+        if (path / HEADER).is_file():
+            return parsed(file_text(path / HEADER), path / HEADER)
+        if _others(path):
+            raise FitError(
+                f'{path} is a folder and holds no draws by latentscale: there is no "{HEADER}" in '
+                "it. Give the file that fit.save wrote, or the folder of NUTS(store=...)."
+            )
+    raise FitError(
+        f"{path} holds no draws by latentscale yet: it is empty, or its sampler was stopped before "
+        f'it began. Begin it by latentscale.fit(..., method=latentscale.NUTS(store="{path}")).'
+    )
+
+
+def _others(path: Path) -> list[str]:
+    """Return what a folder without a header holds that no sampler left there."""
+    names = [
+        child.name
+        for child in sorted(path.iterdir())
+        if not any(child.match(pattern) for pattern in _LEFT_OVER) or child.is_dir()
+    ]
+    table = path / SCORES
+    if table.is_file() and not (path / LOCK).is_file() and not _is_ours(table):
+        names.append(SCORES)
+    return names
+
+
+def _is_ours(table: Path) -> bool:
+    """Return whether a table is one of scores, or was cut short when it was written."""
+    try:
+        with h5py.File(table, "r") as file:
+            return {"score", "params", "tokens"} <= set(file)
+    except OSError:
+        return True
+
+
+def _hashed(scores: xr.Dataset) -> xr.DataTree:
+    return xr.DataTree.from_dict({_GROUP: scores})

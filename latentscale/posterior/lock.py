@@ -1,0 +1,123 @@
+"""A lock on a folder of draws: one process writes to it at a time.
+
+The operating system holds the lock and gives it up when the process ends, however it ends. Where a
+file system has no such locks, the process and machine named in the file decide.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from latentscale.errors import FitError
+from latentscale.files import reason
+
+LOCK = "lock"
+"""Name of the file in a folder of draws."""
+
+# Where another process holds the lock: POSIX says EAGAIN or EACCES, Windows EACCES or EDEADLK.
+_HELD = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK}
+_LONGEST = 1000  # characters of the file: a process and the name of a machine
+# Windows locks bytes, and locked ones cannot be read: one far behind the text.
+_LOCKED_BYTE = 2**20
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder.
+
+    Parameters
+    ----------
+    folder
+        An existing folder.
+
+    Raises
+    ------
+    FitError
+        If another sampler writes to the folder, or nothing can be written there.
+    """
+    try:
+        file = open(folder / LOCK, "a+", encoding="utf-8")  # noqa: SIM115 - held until the end
+    except OSError as failure:
+        raise FitError(f"Cannot write to {folder}: {reason(failure)}.") from failure
+    with file:
+        _take(file, folder)
+        try:
+            with contextlib.suppress(OSError):  # on a full disk the lock holds without its text
+                _write(file, json.dumps({"process": os.getpid(), "machine": socket.gethostname()}))
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                _write(file, "")
+
+
+def _take(file: IO[str], folder: Path) -> None:
+    try:
+        _lock(file)
+    except OSError as failure:
+        holder = _holder(file)
+        if failure.errno in _HELD or _may_run(holder):
+            gone = "" if failure.errno in _HELD else f" If it has ended, delete {folder / LOCK}."
+            raise FitError(
+                f"Another sampler writes to {folder} ({_named(holder)}): wait until it has ended, "
+                f"or stop it.{gone}"
+            ) from None
+
+
+def _lock(file: IO[str]) -> None:
+    """Have the operating system lock a file for this process, without waiting."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        import msvcrt
+
+        windows: Any = msvcrt
+        file.seek(_LOCKED_BYTE)
+        windows.locking(file.fileno(), windows.LK_NBLCK, 1)
+        return
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _write(file: IO[str], text: str) -> None:
+    file.seek(0)
+    file.truncate()
+    file.write(text)
+    file.flush()
+
+
+def _holder(file: IO[str]) -> dict[str, Any]:
+    """Return the process and the machine that a lock names, or nothing."""
+    try:
+        file.seek(0)
+        holder = json.loads(file.read(_LONGEST))
+    except (OSError, ValueError):
+        return {}
+    known = isinstance(holder, dict) and isinstance(holder.get("process"), int)
+    return holder if known else {}
+
+
+def _may_run(holder: dict[str, Any]) -> bool:
+    """Return whether a lock's process may still run; on another machine nothing can be known."""
+    if not holder:
+        return False
+    if holder.get("machine") != socket.gethostname() or os.name != "posix":
+        return True
+    try:
+        os.kill(holder["process"], 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _named(holder: dict[str, Any]) -> str:
+    if not holder:
+        return "process unknown"
+    return f"process {holder['process']} on {holder.get('machine')}"

@@ -1,0 +1,224 @@
+"""NetCDF files of latentscale: built in memory, and read only after their sizes were checked.
+
+For the bytes of a file; `latentscale.posterior.header` says what they mean.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import h5py
+import numpy as np
+import xarray as xr
+
+from latentscale.errors import FitError
+from latentscale.files import replacing
+
+ATTRIBUTE = "latentscale"
+"""Attribute of the root group that holds the header."""
+
+_LEVEL = 3  # of deflate: higher ones take longer and save some 1%, as draws are noise
+# What deflate can shrink most: a match of 258 bytes takes at least 2 bits (RFC 1951).
+_BEST_RATIO = 1032
+# Declared without question: a chunk of an array without rows is not stored at all.
+_SMALL = 2**16
+# Attributes name dimensions and fill values; 16 bytes for each variable on a dimension.
+_LARGEST_ATTRIBUTE = 2**19
+_FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
+_NUMBERS = "fiu"
+# Texts are measured a few at a time, so that no more than 256 MB of crafted ones is ever read.
+_MOST_TEXTS = 4096
+_MOST_TEXT_BYTES = 2**28
+# How netCDF names a dimension without labels, which holds no data.
+_ONLY_LENGTH = b"This is a netCDF dimension but not a netCDF variable"
+
+
+def image(tree: xr.DataTree, header: str | None, path: Path) -> io.BytesIO:
+    """Return the bytes of a NetCDF file, without attributes but the header.
+
+    It is built in memory: HDF5 ends the process where it cannot write its file to the end.
+
+    Parameters
+    ----------
+    tree
+        The variables.
+    header
+        What the file says of itself; None where another file says it.
+    path
+        Where the file goes, for messages.
+
+    Raises
+    ------
+    FitError
+        If the tree holds what NetCDF cannot hold.
+    """
+    plain = xr.DataTree.from_dict(
+        {node.path: node.to_dataset().drop_encoding().drop_attrs() for node in tree.subtree}
+    )
+    if header is not None:
+        plain.attrs[ATTRIBUTE] = header
+    encoding = {
+        node.path: {
+            str(name): {"zlib": True, "complevel": _LEVEL}
+            for name, values in node.data_vars.items()
+            if values.dtype.kind == "f" and values.ndim
+        }
+        for node in plain.subtree
+    }
+    buffer = io.BytesIO()
+    try:
+        plain.to_netcdf(buffer, engine="h5netcdf", encoding=encoding)
+    except MemoryError:
+        raise FitError(f"Cannot write {path}: there is not enough memory to build it.") from None
+    except Exception as error:  # of nearly every type, by what a user has put in the tree
+        raise FitError(f"Cannot write {path}: NetCDF cannot hold its tree ({error}).") from error
+    return buffer
+
+
+def write(path: Path, content: io.BytesIO) -> None:
+    """Put the bytes of a file in the place of `path`.
+
+    Raises
+    ------
+    FitError
+        If the disk is full, or the folder cannot be written to.
+    """
+    with replacing(path, FitError) as unfinished:
+        unfinished.write_bytes(content.getbuffer())
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a regular file: all that is read of it is then of one file, whoever replaces it."""
+    if not path.is_file():
+        raise FitError(f"There is no file {path}.")
+    with path.open("rb") as file:
+        yield file
+
+
+def header_text(file: BinaryIO, path: Path) -> str | None:
+    """Return the header of a file, or None if it has none; nothing else is read.
+
+    Raises
+    ------
+    FitError
+        If it is not a text.
+    """
+    with _hdf5(file) as root:
+        if ATTRIBUTE not in root.attrs:
+            return None
+        kind = h5py.h5a.open(root.id, ATTRIBUTE.encode())
+        text = h5py.check_string_dtype(kind.dtype)
+        if text is None or kind.shape != ():
+            raise FitError(f"{path} cannot be read: its header is not a text.")
+        found = root.attrs[ATTRIBUTE]
+        return found.decode() if isinstance(found, bytes) else str(found)
+
+
+def read_tree(file: BinaryIO, path: Path) -> xr.DataTree:
+    """Return all variables of a file, once it is clear that they fit its size and the memory.
+
+    Raises
+    ------
+    FitError
+        If it declares more than it can hold, or holds what latentscale does not write.
+    """
+    size = file.seek(0, os.SEEK_END)
+    with _hdf5(file) as root:
+        declared = sum(_declared(data, size, path) for data in _datasets(root, path, set()))
+    memory = _memory()
+    if memory is not None and declared > memory:
+        raise FitError(
+            f"{path} declares {declared / 1e9:,.1f} GB of data; this machine has "
+            f"{memory / 1e9:,.1f} GB of memory. Read it on a larger machine."
+        )
+    file.seek(0)
+    with xr.open_datatree(file, engine="h5netcdf") as tree:
+        loaded = tree.load()
+    loaded.attrs.pop(ATTRIBUTE, None)
+    return loaded
+
+
+@contextmanager
+def _hdf5(file: BinaryIO) -> Iterator[h5py.File]:
+    file.seek(0)
+    with h5py.File(file, "r") as root:
+        yield root
+
+
+def _datasets(group: h5py.Group, path: Path, seen: set[int]) -> Iterator[h5py.Dataset]:
+    """Yield the datasets of a file; a link to elsewhere and a circle of groups are refused."""
+    address = h5py.h5o.get_info(group.id).addr
+    if address in seen:
+        raise FitError(f'{path} cannot be read: its group "{group.name}" is linked twice.')
+    seen.add(address)
+    _check_attributes(group, path)
+    for name in group:
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            raise FitError(f'{path} cannot be read: "{group.name}/{name}" links to elsewhere.')
+        child = group[name]
+        if isinstance(child, h5py.Dataset):
+            _check_attributes(child, path)
+            yield child
+        elif isinstance(child, h5py.Group):
+            yield from _datasets(child, path, seen)
+        else:
+            raise FitError(f'{path} cannot be read: "{child.name}" is neither group nor data.')
+
+
+def _check_attributes(owner: h5py.Group | h5py.Dataset, path: Path) -> None:
+    for name in owner.attrs:
+        attribute = h5py.h5a.open(owner.id, name.encode())
+        if _cells(attribute.shape) * attribute.dtype.itemsize > _LARGEST_ATTRIBUTE:
+            raise FitError(f'{path} cannot be read: the attribute "{name}" is too large.')
+
+
+def _declared(data: h5py.Dataset, size: int, path: Path) -> int:
+    """Return the bytes that a dataset takes in memory, once it is clear that it can hold them."""
+    if bytes(np.bytes_(data.attrs.get("NAME", b""))).startswith(_ONLY_LENGTH):
+        return 0
+    is_text = h5py.check_string_dtype(data.dtype) is not None
+    settings = data.id.get_create_plist()
+    filters = [settings.get_filter(number)[0] for number in range(settings.get_nfilters())]
+    usual = len(set(filters)) == len(filters) and set(filters) <= _FILTERS
+    if data.is_virtual or data.external or not (is_text or data.dtype.kind in _NUMBERS):
+        usual = False
+    if not usual:
+        raise FitError(f'{path} cannot be read: latentscale writes no data such as "{data.name}".')
+    ratio = _BEST_RATIO if h5py.h5z.FILTER_DEFLATE in filters else 1
+    needed = max(_cells(data.shape), _cells(data.chunks or (0,))) * data.dtype.itemsize
+    if needed > ratio * min(data.id.get_storage_size(), size) + _SMALL:
+        raise FitError(
+            f'{path} cannot be read: "{data.name}" declares {needed / 1e6:,.1f} MB of data, more '
+            f"than {size / 1e6:,.3f} MB of file can hold. It is damaged."
+        )
+    return needed + (_text_bytes(data, size, path) if is_text and data.ndim else 0)
+
+
+def _text_bytes(data: h5py.Dataset, size: int, path: Path) -> int:
+    """Return the bytes of all texts: many cells may refer to one text of the file."""
+    at_once = max(1, min(_MOST_TEXTS, _MOST_TEXT_BYTES // size) // max(1, _cells(data.shape[1:])))
+    total = 0
+    for start in range(0, data.shape[0], at_once):
+        total += sum(len(text) for text in np.ravel(data[start : start + at_once]))
+        if total > size:
+            raise FitError(f'{path} cannot be read: the texts of "{data.name}" exceed its size.')
+    return total
+
+
+def _cells(shape: tuple[int, ...]) -> int:
+    return math.prod(shape)
+
+
+def _memory() -> int | None:
+    """Return the bytes of memory of this machine, or None where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None

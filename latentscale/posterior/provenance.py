@@ -1,0 +1,29 @@
+"""Provenance: how a fit was made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """How a fit was made.
+
+    Attributes
+    ----------
+    method, settings
+        Name and fields of the inference method.
+    seed
+        Seed of the random numbers.
+    seconds
+        Wall-clock seconds by stage.
+    versions
+        Versions of latentscale, of Python and of the libraries that made the numbers.
+    """
+
+    method: str
+    settings: dict[str, Any]
+    seed: int
+    seconds: dict[str, float]
+    versions: dict[str, str]

@@ -1,0 +1,114 @@
+"""Saving: a fit to one NetCDF file, whole or not at all.
+
+For files; draws that go to a folder as they come are `latentscale.posterior.folder`'s.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from latentscale.errors import FitError
+from latentscale.files import writable_path
+from latentscale.posterior import netcdf
+from latentscale.posterior.header import FitHeader, parsed, readable, sealed, verified
+
+if TYPE_CHECKING:
+    from latentscale.posterior.fit import Fit
+
+SCORES = "scores"
+"""Group of the table; the other groups are those of the fit's tree."""
+
+
+def save_fit(fit: Fit, path: str | Path) -> Path:
+    """Write a fit to one NetCDF file (see `Fit.save`).
+
+    Raises
+    ------
+    FitError
+        If the path cannot be written to, or the tree holds what the file cannot hold.
+    """
+    path = writable_path(path, FitError)
+    if SCORES in fit.tree.children:
+        raise FitError(
+            f'Cannot write {path}: the tree has a group "{SCORES}", under which the file keeps the '
+            "fitted table; give the group another name."
+        )
+    groups = {node.path: node.to_dataset() for node in fit.tree.subtree}
+    tree = xr.DataTree.from_dict({**groups, f"/{SCORES}": fit.scores.dataset})
+    try:
+        header = FitHeader(
+            spec=fit.spec,
+            transform=fit.transform,
+            provenance=fit.provenance,
+            status=fit.status,
+            attributes=attributes_of(tree),
+        )
+        text = sealed(header.to_dict(), tree)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise FitError(
+            f"Cannot write {path}: its settings, or the attributes of its tree, cannot be written "
+            f"as JSON ({error})."
+        ) from None
+    content = netcdf.image(tree, text, path)
+    _check(content, path)
+    netcdf.write(path, content)
+    return path
+
+
+def attributes_of(tree: xr.DataTree) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return the attributes of a tree's groups and variables as JSON holds them.
+
+    Returns
+    -------
+    By the group's path, then by the variable's name (``""`` for the group itself); groups without
+    any are left out.
+    """
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for node in tree.subtree:
+        owners = {"": node.attrs} | {str(k): v.attrs for k, v in node.variables.items()}
+        held = {name: _as_json(attributes) for name, attributes in owners.items() if attributes}
+        if held:
+            found[node.path] = held
+    return found
+
+
+def with_attributes(
+    tree: xr.DataTree, attributes: Mapping[str, Mapping[str, Mapping[str, Any]]]
+) -> xr.DataTree:
+    """Return a tree with the attributes that `attributes_of` gave, and no other."""
+    groups = {node.path: node.to_dataset(inherit=False).drop_attrs() for node in tree.subtree}
+    for path, owners in attributes.items():
+        for name, held in owners.items():
+            owner = groups[path].variables[name] if name else groups[path]
+            owner.attrs.update(held)
+    return xr.DataTree.from_dict(groups)
+
+
+def _check(content: io.BytesIO, path: Path) -> None:
+    """Refuse to write what would not come back, such as a text with a NUL character in it."""
+    try:
+        with readable(path):
+            text = netcdf.header_text(content, path)
+            document = verified(parsed(text, path), netcdf.read_tree(content, path), path)
+            FitHeader.from_dict(document, path)
+    except FitError as error:
+        raise FitError(f"Cannot write {path}: it would not come back as it is ({error})") from None
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _as_json(held) for key, held in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_as_json(held) for held in value]
+    if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "fiubUO":
+        return _as_json(value.tolist())
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    return value.isoformat() if isinstance(value, date) else str(value)

@@ -1,0 +1,153 @@
+"""The Zarr store to which nutpie writes its draws, read at any moment of its life.
+
+For stores that may have been stopped anywhere: before they were described, in the middle of a
+draw, or while they are still written to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from latentscale.dims import CHAIN, DRAW
+from latentscale.errors import FitError
+from latentscale.posterior.draws import sampler_statistics
+
+_GROUPS = ("posterior", "sample_stats", "warmup_sample_stats")
+# What Zarr and its decoders raise on a chunk that is not whole.
+_UNREADABLE = (RuntimeError, ValueError, OSError)
+
+
+@dataclass(frozen=True)
+class ChainDraws:
+    """Draws of one chain.
+
+    Attributes
+    ----------
+    posterior, stats
+        Parameters and statistics, dims (draw, ...).
+    position
+        Where the chain stood last on the unconstrained scale, shape (n,); None if it had not
+        moved.
+    """
+
+    posterior: xr.Dataset
+    stats: xr.Dataset
+    position: np.ndarray | None
+
+    @property
+    def length(self) -> int:
+        """Number of kept draws."""
+        return int(self.posterior.sizes.get(DRAW, 0))
+
+
+def read_store(
+    store: Path, chains: Sequence[int], variables: Sequence[str]
+) -> dict[int, ChainDraws]:
+    """Return the draws in a store by chain; nothing where it was stopped before it had any.
+
+    Parameters
+    ----------
+    store
+        The folder.
+    chains
+        Numbers of the chains, in the sampler's order.
+    variables
+        Names of the parameters.
+
+    Raises
+    ------
+    FitError
+        If the store holds draws and cannot be read.
+    """
+    try:
+        with xr.open_datatree(store, engine="zarr", consolidated=False) as tree:
+            posterior, stats, warm_up = (tree[name].to_dataset() for name in _GROUPS)
+            kept = posterior[list(variables)]
+            return {
+                chain: _read_chain(
+                    *(group.isel({CHAIN: place}) for group in (kept, stats, warm_up))
+                )
+                for place, chain in enumerate(chains)
+            }
+    except Exception as error:  # of nearly every type, by where the sampler was stopped
+        if not _holds_draws(store, variables):
+            return {}
+        said = f"{type(error).__name__}: {error}"
+        raise FitError(f"{store} cannot be read: it is damaged ({said}).") from error
+
+
+def _holds_draws(store: Path, variables: Sequence[str]) -> bool:
+    """Return whether a chunk of a parameter was written; warm-up writes none."""
+    chunks = [store / "posterior" / name / "c" for name in variables]
+    return any(child.is_file() for chunk in chunks for child in chunk.rglob("*"))
+
+
+def _read_chain(posterior: xr.Dataset, stats: xr.Dataset, warm_up: xr.Dataset) -> ChainDraws:
+    until = _drawn(stats["energy"])
+    try:
+        chain = _read_draws(posterior, stats, until)
+    except _UNREADABLE:
+        # A power cut can leave the last chunk empty; one before it that is so is damage.
+        chunk = int(stats["energy"].encoding["preferred_chunks"][DRAW])
+        chain = _read_draws(posterior, stats, max(until - 1, 0) // chunk * chunk)
+    if chain.length:
+        return chain
+    moved = _drawn(warm_up["energy"])
+    last = warm_up["unconstrained_draw"].isel({DRAW: slice(max(moved - 1, 0), moved)}).values
+    there = last[0] if len(last) and np.isfinite(last).all() else None
+    return ChainDraws(chain.posterior, chain.stats, there)
+
+
+def _read_draws(posterior: xr.Dataset, stats: xr.Dataset, until: int) -> ChainDraws:
+    """Read the draws that are whole: chunks of other variables may not have been written."""
+    position = stats["unconstrained_draw"].isel({DRAW: slice(until)}).values
+    posterior = _plain(posterior.isel({DRAW: slice(until)}).load())
+    named = sampler_statistics(stats).isel({DRAW: slice(until)}).load().drop_attrs()
+    whole = np.isfinite(position).all(axis=1) & (named["n_steps"].values > 0)
+    for dataset in (posterior, named):
+        for variable in dataset.data_vars.values():
+            finite = np.isfinite(variable.transpose(DRAW, ...).values)
+            whole &= finite.all(axis=tuple(range(1, finite.ndim)))
+    length = int(whole.cumprod().sum())
+    keep = {DRAW: slice(length)}
+    at = position[length - 1] if length else None
+    return ChainDraws(posterior.isel(keep), named.isel(keep), at)
+
+
+def _drawn(energy: xr.DataArray) -> int:
+    """Return the number of draws written, by bisection: the store is as long as it will be."""
+    low, high = 0, int(energy.sizes[DRAW])
+    while low < high:
+        middle = (low + high) // 2
+        if _is_written(energy.isel({DRAW: middle})):
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def _is_written(energy: xr.DataArray) -> bool:
+    try:
+        return bool(np.isfinite(float(energy)))
+    except _UNREADABLE:
+        return False
+
+
+def _plain(posterior: xr.Dataset) -> xr.Dataset:
+    """Return draws with plain text labels, and only the coordinates that they use."""
+    used = {dim for variable in posterior.data_vars.values() for dim in variable.dims}
+    dropped = [name for name in posterior.coords if name not in used or name in (CHAIN, DRAW)]
+    plain = posterior.drop_vars(dropped).drop_attrs()
+    texts = {
+        name: np.array([str(text) for text in label.values])
+        for name, label in plain.coords.items()
+        if label.dtype.kind not in "iufb"
+    }
+    if any((labels == "").any() for labels in texts.values()):
+        raise ValueError("its labels are missing")
+    return plain.assign_coords(texts)
