@@ -104,8 +104,7 @@ def information_criteria(
         raise SpecError(f"counts must name each number of skills once; got {wanted!r}.")
     estimates = {}
     for count in wanted:
-        skills = spec.skills.model_copy(update={"count": count})
-        one = spec.model_copy(update={"skills": skills})
+        one = spec.with_({"skills.count": count})
         estimates[count] = marginal_estimate(
             one, scores, method=method, seed=seed, progress=progress
         )

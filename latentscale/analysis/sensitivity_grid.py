@@ -21,7 +21,7 @@ from latentscale.inference.progress import WorkProgress
 from latentscale.inference.run import fit
 from latentscale.posterior.fit import Fit
 from latentscale.spec.prior import Prior
-from latentscale.spec.spec import Anchored, ModelSpec, Priors
+from latentscale.spec.spec import Anchored, ModelSpec
 
 BASE = "base"
 _DEFAULT_METHOD = NUTS(draws=500, tune=500)
@@ -185,11 +185,7 @@ def anchor_variants(spec: ModelSpec, anchors: Sequence[Sequence[str]]) -> dict[s
                 f"Each set of anchors needs {spec.skills.count} benchmarks, one a skill; got "
                 f"{listed(names)}."
             )
-        fields = {name: getattr(identify, name) for name in type(identify).model_fields}
-        skills = spec.skills.model_copy(
-            update={"identify": Anchored(**{**fields, "anchors": names})}
-        )
-        found[" + ".join(names)] = spec.model_copy(update={"skills": skills})
+        found[" + ".join(names)] = spec.with_({"skills.identify.anchors": names})
     if not found:
         raise SpecError("Give at least one set of anchors.")
     return found
@@ -375,7 +371,7 @@ def _words(base: ModelSpec, other: ModelSpec) -> str:
         for name in sorted(names)
         if base.prior(name) != other.prior(name)
     ]
-    bare = [spec.model_copy(update={"priors": Priors()}) for spec in (base, other)]
+    bare = [spec.with_({"priors": {}}) for spec in (base, other)]
     if bare[0].digest != bare[1].digest:
         was, now = base.skills.identify, other.skills.identify
         if isinstance(was, Anchored) and isinstance(now, Anchored) and was != now:
