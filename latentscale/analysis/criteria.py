@@ -9,6 +9,7 @@ import pandas as pd
 
 from latentscale.data.scores import Scores
 from latentscale.errors import SpecError
+from latentscale.expect import expect
 from latentscale.inference.marginal.estimate import MarginalEstimate
 from latentscale.inference.marginal.limits import MAX_SKILLS
 from latentscale.inference.marginal.method import MarginalML, marginal_estimate
@@ -95,6 +96,9 @@ def information_criteria(
     ----------
     Cai et al. 2025 (arXiv:2512.06553), choice of the number of skills; Schwarz 1978.
     """
+    expect(spec, ModelSpec, "spec")
+    expect(scores, Scores, "scores")
+    expect(method, MarginalML, "method")
     wanted = list(counts)
     for count in wanted:
         whole = isinstance(count, int) and not isinstance(count, bool)

@@ -22,6 +22,7 @@ from latentscale.dims import (
     interval_quantiles,
 )
 from latentscale.errors import DataError, SpecError, listed, nearest
+from latentscale.expect import expect
 from latentscale.markup import data_table
 from latentscale.posterior.fit import Fit
 from latentscale.spec.spec import ModelSpec
@@ -160,6 +161,7 @@ def scaling_curve(
     DataError
         If the family or a benchmark is not in the fit, or `limits` or `points` make no sense.
     """
+    expect(fit, Fit, "fit")
     over = usual_covariate(fit.spec) if over is None else over
     _check(fit, over, family, benchmarks)
     _check_points(points)

@@ -16,6 +16,7 @@ from latentscale.analysis.sensitivity import flat, quantities_of
 from latentscale.analysis.sensitivity_grid import leave_families_out
 from latentscale.dims import CELL, CHAIN, DRAW, FAMILY, LOG_LIKELIHOOD, LOG_PRIOR, MODEL, SAMPLE
 from latentscale.errors import DataError, FitError, listed, nearest
+from latentscale.expect import checked_workers, expect
 from latentscale.inference.method import Method
 from latentscale.posterior.fit import Fit
 
@@ -109,9 +110,11 @@ def family_influence(
         If a family is not in the fit, `frame` is malformed, or nothing but the family's own
         quantities is left.
     """
+    expect(fit, Fit, "fit")
     refuse_few_draws(fit, "Family influence")
-    if refit is not None and not isinstance(refit, Method):
-        raise FitError(f"refit must be a method such as latentscale.NUTS(); got {refit!r}.")
+    if refit is not None:
+        expect(refit, Method, "refit")
+    workers = checked_workers(workers)
     names = _families(fit, families)
     tops = [str(name) for name in fit.tree[LOG_PRIOR].data_vars]
     shown = tops if variables is None else list(variables)

@@ -17,6 +17,7 @@ from latentscale.analysis.forecast import Forecast, predict
 from latentscale.analysis.latents import Floats
 from latentscale.dims import BENCHMARK, MODEL, SAMPLE
 from latentscale.errors import DataError, FitError, listed, nearest
+from latentscale.expect import expect
 from latentscale.posterior.fit import Fit
 
 _MOST_SETS = 3000
@@ -144,6 +145,8 @@ def next_benchmark(
     Lindley 1956, "On a measure of the information provided by an experiment"; for the
     Gaussian case Krause, Singh and Guestrin 2008, section 3.
     """
+    expect(fit, Fit, "fit")
+    expect(few_shot, FewShot, "few_shot")
     if rank_by not in _RANKINGS:
         raise DataError(f'rank_by must be "variance" or "information"; got {rank_by!r}.')
     if not fit.is_posterior or fit.samples.sizes[SAMPLE] < _FEWEST_DRAWS:

@@ -20,6 +20,7 @@ from latentscale.analysis.power_scaling import (
 )
 from latentscale.dims import CELL, CHAIN, DRAW, LOG_LIKELIHOOD, LOG_PRIOR, SAMPLE, checked_seed
 from latentscale.errors import FitError, LatentscaleError, SpecError, listed, nearest
+from latentscale.expect import expect
 from latentscale.posterior.fit import Fit
 
 FORECAST = "expected score"
@@ -125,6 +126,7 @@ def sensitivity(
     DataError
         If `frame` is malformed.
     """
+    expect(fit, Fit, "fit")
     refuse_few_draws(fit, "Sensitivity")
     if isinstance(limit, bool) or not isinstance(limit, int | float) or limit <= 0:
         raise LatentscaleError(f"limit must be a number above 0, such as 0.05; got {limit!r}.")

@@ -15,6 +15,7 @@ from latentscale.analysis.sensitivity import flat, quantities_of
 from latentscale.data.scores import Scores
 from latentscale.dims import CHAIN, DEFAULT_PROB, DRAW, LOG_PRIOR, checked_seed, interval_quantiles
 from latentscale.errors import DataError, FitError, FitWarning, SpecError, listed
+from latentscale.expect import checked_workers, expect, expect_names
 from latentscale.inference.method import Method
 from latentscale.inference.nuts import NUTS
 from latentscale.inference.progress import WorkProgress
@@ -147,6 +148,9 @@ def sensitivity_grid(
     FitError
         If the base or every variant fails.
     """
+    expect(spec, ModelSpec, "spec")
+    expect(scores, Scores, "scores")
+    workers = _checked_work(method, workers)
     specs = _specs(spec, variants)
     jobs = _jobs(specs, {name: scores for name in specs}, frame, variables, method, prob, seed)
     tables, failed = _run(_with_cores(jobs, workers), workers, progress, "variants")
@@ -174,6 +178,7 @@ def anchor_variants(spec: ModelSpec, anchors: Sequence[Sequence[str]]) -> dict[s
     SpecError
         If the skills are not anchored, or a set has the wrong size.
     """
+    expect(spec, ModelSpec, "spec")
     identify = spec.skills.identify
     if not isinstance(identify, Anchored) or not spec.skills.count:
         raise SpecError(f'The skills of "{spec.name}" have no anchors to vary.')
@@ -216,6 +221,9 @@ def leave_families_out(
     FitError
         If the fit with all families fails.
     """
+    expect(spec, ModelSpec, "spec")
+    expect(scores, Scores, "scores")
+    workers = _checked_work(method, workers)
     unknown = [name for name in families if name not in scores.families]
     if unknown or isinstance(families, str) or not len(families):
         raise DataError(
@@ -264,6 +272,16 @@ def summary_of(
     )
 
 
+def _checked_work(method: Method, workers: int) -> int:
+    expect(method, Method, "method")
+    if getattr(method, "store", None) is not None:
+        raise FitError(
+            "method.store is one folder for one fit, but every variant is a fit of its own; leave "
+            "it out."
+        )
+    return checked_workers(workers)
+
+
 def _specs(spec: ModelSpec, variants: Mapping[str, Variant]) -> dict[str, ModelSpec]:
     if not isinstance(variants, Mapping) or not variants:
         raise SpecError('Give at least one variant, such as {"wide": {"slope": {...}}}.')
@@ -289,7 +307,7 @@ def _jobs(
     seed: int,
 ) -> list[_Refit]:
     interval_quantiles(prob)
-    names = None if variables is None else tuple(variables)
+    names = None if variables is None else expect_names(variables, "variables", '["slope"]')
     return [
         _Refit(name, spec, tables[name], frame, names, method, checked_seed(seed), prob)
         for name, spec in specs.items()

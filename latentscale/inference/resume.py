@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from latentscale.errors import FitError
+from latentscale.expect import expect_path
 from latentscale.inference import nutpie_chains
 from latentscale.inference.chart import Chart, Charted
 from latentscale.inference.nuts import NUTS, require_engine
@@ -48,6 +49,7 @@ def resume(path: str | Path, *, draws: int | None = None, progress: bool = True)
     FitError
         If `path` is not such a folder, or was changed.
     """
+    expect_path(path, "path")
     path = Path(path)
     stored = read_folder(path)
     method = NUTS(**stored.provenance.settings)

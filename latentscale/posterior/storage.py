@@ -13,6 +13,7 @@ from latentscale.data.covariates import CovariateTransform
 from latentscale.data.scores import Scores
 from latentscale.dims import CHAIN, DRAW
 from latentscale.errors import FitError
+from latentscale.expect import expect_path
 from latentscale.model.design import Design, design
 from latentscale.posterior.convergence import convergence
 from latentscale.posterior.convert import to_tree
@@ -87,6 +88,7 @@ def load_fit(path: str | Path) -> Fit:
         than this version reads, its content does not match its hash, or a folder holds no
         draw yet.
     """
+    expect_path(path, "path")
     path = Path(path)
     if path.is_dir():
         return read_folder(path).fit()

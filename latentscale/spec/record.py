@@ -95,7 +95,9 @@ class Record(BaseModel):
         return self.model_copy(update=update, deep=deep)
 
     @classmethod
-    def model_construct(cls, _fields_set: set[str] | None = None, **values: Any) -> Self:
+    def model_construct(  # type: ignore[override]  # pydantic's plug-in makes fields of **values
+        cls, _fields_set: set[str] | None = None, **values: Any
+    ) -> Self:
         """Make a record as the constructor does: its fields are checked, unlike pydantic's own."""
         return cls(**values)
 
