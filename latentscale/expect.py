@@ -85,6 +85,9 @@ for a saved one; got 'fit.nc'.
         return
     error, source = _SOURCES.get(kind.__name__, (FitError, ""))
     source = hint or source
+    if kind is str:
+        source = hint or "one name"
+        raise DataError(f"{name} must be text, {source}; got {shown(value)}.")
     article = "an" if kind.__name__[0] in "AEIOU" else "a"
     wanted = source if source == _FRAME else f"{article} {kind.__name__}"
     if source and source != _FRAME:
@@ -103,7 +106,7 @@ def shown(value: object) -> str:
     return f"a {type(value).__module__.partition('.')[0]} {type(value).__name__}"
 
 
-def expect_each(values: object, kind: type, name: str, example: str) -> None:
+def expect_each(values: object, kind: type, name: str, example: str, hint: str = "") -> None:
     """Refuse what is not a mapping from names to objects of one type, or is empty.
 
     Raises
@@ -116,9 +119,9 @@ def expect_each(values: object, kind: type, name: str, example: str) -> None:
         got = "an empty one" if isinstance(values, Mapping) else shown(values)
         raise error(f"{name} must be a mapping from names, such as {example}; got {got}.")
     for key, value in values.items():
-        if not isinstance(key, str):
-            raise error(f"{name} must have text as names, such as {example}; got {key!r}.")
-        expect(value, kind, f'{name}["{key}"]')
+        if not isinstance(key, str) or not key.strip():
+            raise error(f"{name}: Names must be text, as in {example}; got {key!r}.")
+        expect(value, kind, f'{name}["{key}"]', hint)
 
 
 def expect_names(values: object, name: str, example: str) -> tuple[str, ...]:
@@ -129,7 +132,8 @@ def expect_names(values: object, name: str, example: str) -> tuple[str, ...]:
     DataError
         If it is not a sequence of text; it shows the `example`.
     """
-    if isinstance(values, Iterable) and not isinstance(values, str | bytes | Mapping):
+    flat = not isinstance(values, str | bytes | Mapping) and getattr(values, "ndim", 1) == 1
+    if flat and isinstance(values, Iterable):
         names: tuple[object, ...] = tuple(values)
         if all(isinstance(one, str) for one in names):
             return tuple(str(one) for one in names)

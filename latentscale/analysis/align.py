@@ -165,6 +165,7 @@ def align(
     2022, "On the identifiability of Bayesian factor analytic models".
     """
     expect(fit, Fit, "fit")
+    expect(match, str, "match", '"rotation" or "permutation"')
     _check(fit, match, rotation)
     posterior = fit.posterior
     loading = _batch(posterior["loading"], BENCHMARK, SKILL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from html import escape
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -156,7 +157,8 @@ def check(
     expect(fit, Fit, "fit")
     loo = leave_one_out(fit, prob=prob, seed=seed)
     count = len(loo.table)
-    if not 0 < false_alarms < count:
+    number = isinstance(false_alarms, Real) and not isinstance(false_alarms, bool)
+    if not number or not 0 < false_alarms < count:
         raise FitError(
             f"false_alarms must be above 0 and below the {count} scores; got {false_alarms!r}."
         )

@@ -258,7 +258,7 @@ def _long(fit: Fit) -> pd.Series:
 
 def _check_tables(tables: Mapping[str, pd.DataFrame]) -> None:
     example = '{"K = 1": table1, "K = 2": table2}'
-    expect_each(tables, pd.DataFrame, "tables", example)
+    expect_each(tables, pd.DataFrame, "tables", example, "a table from latentscale.backtest")
     if len(tables) < 2:
         raise DataError(f"Give at least two backtest tables by name, such as {example}.")
     (first, reference), *others = tables.items()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 
 from latentscale.data.scores import Scores
 from latentscale.errors import SpecError
-from latentscale.expect import expect
+from latentscale.expect import expect, shown
 from latentscale.inference.marginal.estimate import MarginalEstimate
 from latentscale.inference.marginal.limits import MAX_SKILLS
 from latentscale.inference.marginal.method import MarginalML, marginal_estimate
@@ -99,6 +99,8 @@ def information_criteria(
     expect(spec, ModelSpec, "spec")
     expect(scores, Scores, "scores")
     expect(method, MarginalML, "method")
+    if not isinstance(counts, Iterable) or isinstance(counts, str | Mapping):
+        raise SpecError(f"counts must be a list of whole numbers; got {shown(counts)}.")
     wanted = list(counts)
     for count in wanted:
         whole = isinstance(count, int) and not isinstance(count, bool)

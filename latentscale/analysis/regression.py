@@ -226,6 +226,8 @@ def regress_on_skills(
     Bayesian graphical models".
     """
     expect(fit, Fit, "fit")
+    if name is not None:
+        expect(name, str, "name", "what the outcome is called")
     if prior is not None:
         expect(prior, RegressionPrior, "prior")
     if not fit.spec.skills.count:

@@ -12,10 +12,11 @@ import joblib
 import pandas as pd
 
 from latentscale.analysis.sensitivity import flat, quantities_of
+from latentscale.data.planned import planned_models
 from latentscale.data.scores import Scores
 from latentscale.dims import CHAIN, DEFAULT_PROB, DRAW, LOG_PRIOR, checked_seed, interval_quantiles
-from latentscale.errors import DataError, FitError, FitWarning, SpecError, listed
-from latentscale.expect import checked_workers, expect, expect_names
+from latentscale.errors import DataError, FitError, FitWarning, SpecError, listed, nearest
+from latentscale.expect import checked_workers, expect, expect_names, shown
 from latentscale.inference.method import Method
 from latentscale.inference.nuts import NUTS
 from latentscale.inference.progress import WorkProgress
@@ -182,9 +183,14 @@ def anchor_variants(spec: ModelSpec, anchors: Sequence[Sequence[str]]) -> dict[s
     identify = spec.skills.identify
     if not isinstance(identify, Anchored) or not spec.skills.count:
         raise SpecError(f'The skills of "{spec.name}" have no anchors to vary.')
+    example = '[["mmlu"], ["bbh"]]'
+    if isinstance(anchors, str | Mapping) or not isinstance(anchors, Sequence):
+        raise SpecError(
+            f"anchors must be a list of sets of anchors, such as {example}; got {shown(anchors)}."
+        )
     found = {}
     for chosen in anchors:
-        names = (chosen,) if isinstance(chosen, str) else tuple(chosen)
+        names = (chosen,) if isinstance(chosen, str) else expect_names(chosen, "anchors", example)
         if len(names) != spec.skills.count:
             raise SpecError(
                 f"Each set of anchors needs {spec.skills.count} benchmarks, one a skill; got "
@@ -224,12 +230,13 @@ def leave_families_out(
     expect(spec, ModelSpec, "spec")
     expect(scores, Scores, "scores")
     workers = _checked_work(method, workers)
+    families = expect_names(families, "families", f'["{scores.families[0]}"]')
     unknown = [name for name in families if name not in scores.families]
-    if unknown or isinstance(families, str) or not len(families):
+    if unknown or not families:
         raise DataError(
             f"families must be a list of families of the table; unknown are "
-            f"{listed(unknown) if not isinstance(families, str) else repr(families)}. Known are "
-            f"{listed(scores.families)}."
+            f"{listed(unknown) or 'none'}. Known are {listed(scores.families)}."
+            + (nearest(unknown[0], scores.families) if unknown else "")
         )
     if len(scores.families) < 2:
         raise DataError("The table has one family; there is nothing left without it.")
@@ -307,6 +314,9 @@ def _jobs(
     seed: int,
 ) -> list[_Refit]:
     interval_quantiles(prob)
+    for table in () if frame is None else tables.values():
+        lineages = {str(f): str(g) for f, g in table.family_lineage().items()}
+        planned_models(frame, table.benchmarks, lineages)  # refused before the first fit
     names = None if variables is None else expect_names(variables, "variables", '["slope"]')
     return [
         _Refit(name, spec, tables[name], frame, names, method, checked_seed(seed), prob)

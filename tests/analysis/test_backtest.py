@@ -262,7 +262,7 @@ def test_a_folder_that_cannot_be_written_to_is_named_before_the_first_fit(
     folds = ls.folds.leave_one_family_out(small_scores)[:1]
     done = ls.backtest(quick_spec, small_scores, folds, folder=tmp_path, progress=False)
     monkeypatch.setattr(fold_files.tempfile, "TemporaryFile", refuse)
-    with pytest.raises(ls.FitError, match="Cannot write to the folder .*permission denied"):
+    with pytest.raises(ls.FitError, match=r"Cannot write to the folder .*permission denied"):
         ls.backtest(quick_spec, small_scores, folds, seed=1, folder=tmp_path, progress=False)
     # What is finished can be read where nothing can be written.
     read = ls.backtest(quick_spec, small_scores, folds, folder=tmp_path, progress=False)
