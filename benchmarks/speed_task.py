@@ -56,8 +56,7 @@ def law(name: str, skills: int | None) -> tuple[Any, Any]:
 
     spec = ls.load_spec(name)
     if skills and name != "latentscale":
-        record = spec.skills.model_copy(update={"count": skills})
-        spec = spec.model_copy(update={"skills": record})
+        spec = spec.with_({"skills.count": skills})
     return spec, ls.datasets.open_llm_leaderboard()
 
 

@@ -20,6 +20,7 @@ SOURCE = Path(__file__).resolve().parents[1] / PACKAGE
 RANKS = {
     "errors": 0,
     "dims": 1,
+    "expect": 1,
     "files": 1,
     "markup": 1,
     "data": 2,
@@ -36,8 +37,8 @@ RANKS = {
     "__main__": 12,
 }
 ORDER = (
-    "errors, dims, files, markup <- data | spec <- model <- posterior <- inference <- analysis"
-    " <- plots, reporting <- cli"
+    "errors, dims, expect, files, markup <- data | spec <- model <- posterior <- inference"
+    " <- analysis <- plots, reporting <- cli"
 )
 DRAWING = {"matplotlib", "mpl_toolkits"}
 OPTIONAL = {

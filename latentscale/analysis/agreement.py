@@ -11,6 +11,7 @@ import xarray as xr
 from latentscale.analysis.summaries import summary
 from latentscale.dims import DEFAULT_PROB, MODEL, SAMPLE, SKILL, checked_seed
 from latentscale.errors import DataError, SpecError
+from latentscale.expect import expect
 from latentscale.posterior.fit import Fit
 
 DIRECTION = "direction"
@@ -76,6 +77,8 @@ def skill_agreement(first: Fit, second: Fit, *, pairs: int = 400, seed: int = 0)
     DataError
         If the fits share too few models, or `pairs` is not a whole number of at least 1.
     """
+    expect(first, Fit, "first")
+    expect(second, Fit, "second")
     for fit in (first, second):
         if not fit.spec.skills.count:
             raise SpecError(f'The spec "{fit.spec.name}" has no skills to compare.')

@@ -33,6 +33,7 @@ from latentscale.dims import (
     interval_quantiles,
 )
 from latentscale.errors import FitError, FitWarning, SpecError
+from latentscale.expect import expect
 from latentscale.model.family import SKILL_FACTOR
 from latentscale.posterior.convergence import convergence
 from latentscale.posterior.fit import Fit
@@ -163,6 +164,8 @@ def align(
     models: an ex-post approach towards the rotation problem"; Papastamoulis and Ntzoufras
     2022, "On the identifiability of Bayesian factor analytic models".
     """
+    expect(fit, Fit, "fit")
+    expect(match, str, "match", '"rotation" or "permutation"')
     _check(fit, match, rotation)
     posterior = fit.posterior
     loading = _batch(posterior["loading"], BENCHMARK, SKILL)

@@ -24,6 +24,7 @@ from latentscale.dims import (
     interval_quantiles,
 )
 from latentscale.errors import DataError, SpecError, listed, nearest
+from latentscale.expect import expect
 from latentscale.posterior.fit import Fit
 
 TARGET = "target"
@@ -241,6 +242,7 @@ def optimal_allocation(
     Cai et al. 2025 (arXiv:2512.06553), Table 2. The cost model: Kaplan et al.
     2020 (arXiv:2001.08361), section 2.1.
     """
+    expect(fit, Fit, "fit")
     _require_size_and_tokens(fit)
     targets = checked_targets(fit, target)
     for one in targets:

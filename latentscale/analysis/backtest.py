@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import joblib
@@ -14,11 +13,28 @@ import pandas as pd
 import scoringrules
 import xarray as xr
 
-from latentscale.analysis.folds import Fold, as_folds
+from latentscale.analysis.fold_files import (
+    checked_folder,
+    claimed,
+    fold_file,
+    read_fold,
+    refuse_unwritable,
+    run_key,
+    write_fold,
+)
+from latentscale.analysis.folds import Fold, folds_of
 from latentscale.analysis.forecast import Forecast, forecast_rows
 from latentscale.data.scores import Scores
-from latentscale.dims import BENCHMARK, DEFAULT_PROB, MODEL, SAMPLE, checked_seed
-from latentscale.errors import FitError, FitWarning
+from latentscale.dims import (
+    BENCHMARK,
+    DEFAULT_PROB,
+    MODEL,
+    SAMPLE,
+    checked_seed,
+    interval_quantiles,
+)
+from latentscale.errors import FitError, FitWarning, listed
+from latentscale.expect import checked_workers, expect
 from latentscale.inference.method import Method
 from latentscale.inference.nuts import NUTS
 from latentscale.inference.progress import WorkProgress
@@ -59,6 +75,20 @@ class _Job:
     file: Path | None
 
 
+@dataclass(frozen=True)
+class _Outcome:
+    """What became of one fold: its table, or why it failed, or that another process fits it.
+
+    `unkept` is why its table could not be written to the folder.
+    """
+
+    name: str
+    table: pd.DataFrame | None = None
+    failed: str = ""
+    busy: bool = False
+    unkept: str = ""
+
+
 def backtest(
     spec: ModelSpec,
     scores: Scores,
@@ -90,8 +120,11 @@ def backtest(
     workers
         Folds that run at once, each in its own process.
     folder
-        Where finished folds are kept; a run that was stopped goes on from there. It holds
-        runs of any spec, method, seed and table side by side.
+        Where finished folds are kept; a run that was stopped goes on from there, with any number
+        of workers or cores. It holds runs of any spec, method, seed, interval and table side by
+        side, and several processes may share it: each fold is fitted by one of them. A file that
+        was cut or changed is recognised, and its fold fitted again with a warning. Files from
+        before they held a hash are not read.
     cluster
         Address of a dask.distributed scheduler, such as ``"tcp://10.0.0.1:8786"``, whose workers
         run the folds instead (needs the extra ``cluster``, and latentscale on every worker).
@@ -110,35 +143,53 @@ def backtest(
     ------
     DataError
         If a fold names an unknown model or is malformed.
+    LatentscaleError
+        If another argument is of the wrong type or out of range; before any fit.
     FitError
-        If every fold failed, or the cluster cannot be reached.
+        If the folder cannot be used, every fold failed, or the cluster cannot be reached.
     """
-    made = as_folds(folds)
-    for fold in made:
-        scores.select(models=[*fold.train, *fold.test])
-    many = workers > 1 or cluster is not None
-    if many and isinstance(method, NUTS) and method.cores is None:
+    expect(spec, ModelSpec, "spec")
+    expect(scores, Scores, "scores")
+    expect(method, Method, "method")
+    made = folds_of(folds, scores)
+    seed, workers = checked_seed(seed), checked_workers(workers)
+    interval_quantiles(prob)
+    _check_place(method, cluster)
+    place = None if folder is None else checked_folder(folder)
+    key = run_key(spec, scores, method, seed, prob)
+    if (workers > 1 or cluster is not None) and isinstance(method, NUTS) and method.cores is None:
         method = replace(method, cores=1)
-    key = _run_key(spec, scores, method, checked_seed(seed), prob)
-    jobs = [_Job(spec, scores, fold, method, seed, prob, _file(folder, key, fold)) for fold in made]
-    tables, failed = [], {}
+    jobs = [
+        _Job(spec, scores, fold, method, seed, prob, place and fold_file(place, key, fold))
+        for fold in made
+    ]
+    tables, failed, unkept = {}, {}, []
+    kept, todo = _kept(jobs)
+    if place is not None and todo:
+        refuse_unwritable(place / key)
     with WorkProgress(len(jobs), "backtest", "folds", enabled=progress) as shown:
-        for done, (name, table, reason) in enumerate(_run_all(jobs, workers, cluster), start=1):
-            if table is None:
-                failed[name] = str(reason)
+        outcomes = chain(kept, _run_all(todo, workers, cluster))
+        for done, outcome in enumerate(outcomes, start=1):
+            if outcome.table is None:
+                failed[outcome.name] = outcome.failed
             else:
-                tables.append(table)
+                tables[outcome.name] = outcome.table
+            if outcome.unkept:
+                unkept.append(outcome.unkept)
             shown.update(done, f"{len(failed)} failed" if failed else "")
     if not tables:
         raise FitError(f"Every fold failed; the first: {next(iter(failed.values()))}")
     if failed:
         reasons = "; ".join(f'"{name}": {reason}' for name, reason in failed.items())
         warnings.warn(f"{len(failed)} folds failed. {reasons}", FitWarning, stacklevel=2)
-    order = {fold.name: place for place, fold in enumerate(made)}
-    result = pd.concat(tables, ignore_index=True)
-    result = result.sort_values("fold", key=lambda names: names.map(order), kind="stable")
+    if unkept:
+        warnings.warn(
+            f"{len(unkept)} finished folds were not kept. {unkept[0]}", FitWarning, stacklevel=2
+        )
+    parts = [tables[fold.name] for fold in made if fold.name in tables]
+    result = pd.concat(parts, ignore_index=True)
     result.attrs["failed"] = failed
-    return result.reset_index(drop=True)
+    return result
 
 
 def score_forecast(
@@ -182,19 +233,70 @@ def score_forecast(
     return merged.dropna(subset="score").reset_index(drop=True)
 
 
-def _run_all(
-    jobs: list[_Job], workers: int, cluster: str | None
-) -> Iterator[tuple[str, pd.DataFrame | None, str | None]]:
-    if cluster is not None:
-        yield from _run_on_cluster(jobs, cluster)
+def _check_place(method: Method, cluster: str | None) -> None:
+    if getattr(method, "store", None) is not None:
+        raise FitError(
+            "method.store is one folder for one fit, but every fold is a fit of its own; leave it "
+            "out, and give `folder` to keep finished folds."
+        )
+    if cluster is not None and not isinstance(cluster, str):
+        raise FitError(
+            f'cluster must be an address, such as "tcp://10.0.0.1:8786"; got {cluster!r}.'
+        )
+
+
+def _kept(jobs: list[_Job]) -> tuple[list[_Outcome], list[_Job]]:
+    """Return the folds that the folder holds, and those that are to be fitted."""
+    kept, todo, spoiled = [], [], []
+    for job in jobs:
+        if job.file is None or not job.file.is_file():
+            todo.append(job)
+            continue
+        table = _read(job, job.file)
+        if table is None:
+            spoiled.append(job.file)
+            todo.append(job)
+        else:
+            kept.append(_Outcome(job.fold.name, table))
+    if spoiled:
+        warnings.warn(
+            f"{len(spoiled)} files of finished folds were cut or changed since they were written, "
+            f"and their folds are fitted again: {listed(spoiled)}.",
+            FitWarning,
+            stacklevel=3,
+        )
+    return kept, todo
+
+
+def _read(job: _Job, file: Path) -> pd.DataFrame | None:
+    table = read_fold(file, COLUMNS)
+    return None if table is None else table.assign(fold=job.fold.name)
+
+
+def _run_all(jobs: list[_Job], workers: int, cluster: str | None) -> Iterator[_Outcome]:
+    """Run folds; those that another process fits come last, when they are to be read."""
+    busy = set()
+    for outcome in _run_some(jobs, workers, cluster, wait=False):
+        if outcome.busy:
+            busy.add(outcome.name)
+        else:
+            yield outcome
+    if busy:
+        rest = [job for job in jobs if job.fold.name in busy]
+        yield from _run_some(rest, workers, cluster, wait=True)
+
+
+def _run_some(
+    jobs: list[_Job], workers: int, cluster: str | None, *, wait: bool
+) -> Iterator[_Outcome]:
+    if cluster is not None and jobs:
+        yield from _run_on_cluster(jobs, cluster, wait)
         return
     parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")
-    yield from parallel(joblib.delayed(_run_fold)(job) for job in jobs)
+    yield from parallel(joblib.delayed(_run_fold)(job, wait) for job in jobs)
 
 
-def _run_on_cluster(
-    jobs: list[_Job], address: str
-) -> Iterator[tuple[str, pd.DataFrame | None, str | None]]:
+def _run_on_cluster(jobs: list[_Job], address: str, wait: bool) -> Iterator[_Outcome]:
     """Run folds on the workers of a dask scheduler; a lost worker fails its fold alone."""
     try:
         from distributed import Client, as_completed
@@ -210,34 +312,40 @@ def _run_on_cluster(
             "and give the address that it prints."
         ) from None
     with client:
-        names = {client.submit(_run_fold, job, pure=False): job.fold.name for job in jobs}
-        for future in as_completed(list(names), loop=client.loop):
+        asked = {client.submit(_run_fold, job, wait, pure=False): job for job in jobs}
+        for future in as_completed(list(asked), loop=client.loop):
             lost = future.exception()
             if lost is None:
                 yield future.result()
             else:
-                yield names[future], None, f"{type(lost).__name__}: {lost}"
+                yield _Outcome(asked[future].fold.name, failed=f"{type(lost).__name__}: {lost}")
 
 
-def _run_fold(job: _Job) -> tuple[str, pd.DataFrame | None, str | None]:
-    """Run one fold, or read it back; a failure is returned, so that other folds go on."""
-    if job.file is not None and job.file.is_file():
-        return job.fold.name, _read_fold(job, job.file), None
+def _run_fold(job: _Job, wait: bool) -> _Outcome:
+    """Run one fold; a failure is returned, so that other folds go on."""
+    if job.file is None:
+        return _fitted(job)
+    try:
+        with claimed(job.file, wait=wait) as mine:
+            if not mine:
+                return _Outcome(job.fold.name, busy=True)
+            table = _read(job, job.file) if job.file.is_file() else None
+            return _fitted(job) if table is None else _Outcome(job.fold.name, table)
+    except OSError as error:
+        return _Outcome(job.fold.name, failed=f"The folder cannot be used: {error}")
+
+
+def _fitted(job: _Job) -> _Outcome:
     try:
         table = _fold_table(job)
     except Exception as error:  # whatever goes wrong in one fold must not stop the others
-        return job.fold.name, None, f"{type(error).__name__}: {error}"
+        return _Outcome(job.fold.name, failed=f"{type(error).__name__}: {error}")
     if job.file is not None:
-        partial = job.file.with_suffix(".part")
-        table.to_csv(partial, index=False, float_format="%.17g")
-        partial.replace(job.file)
-    return job.fold.name, table, None
-
-
-def _read_fold(job: _Job, file: Path) -> pd.DataFrame:
-    table = pd.read_csv(file, keep_default_na=False, na_values=[""])
-    # Folds of earlier versions have no column prob; the probability is part of the run's key.
-    return table.assign(prob=job.prob)[[*COLUMNS]]
+        try:
+            write_fold(table, job.file)
+        except FitError as error:
+            return _Outcome(job.fold.name, table, unkept=str(error))
+    return _Outcome(job.fold.name, table)
 
 
 def _fold_table(job: _Job) -> pd.DataFrame:
@@ -262,20 +370,3 @@ def _fold_table(job: _Job) -> pd.DataFrame:
         max_rhat=result.convergence().max_rhat,
     )
     return table[list(COLUMNS)]
-
-
-def _run_key(spec: ModelSpec, scores: Scores, method: Method, seed: int, prob: float) -> str:
-    digest = hashlib.sha256()
-    about = [spec.digest, type(method).__name__, method.settings, seed, prob]
-    digest.update(json.dumps(about, sort_keys=True).encode())
-    digest.update(scores.to_frame().to_csv(index=False).encode())
-    return digest.hexdigest()[:16]
-
-
-def _file(folder: str | Path | None, key: str, fold: Fold) -> Path | None:
-    if folder is None:
-        return None
-    place = Path(folder) / key
-    place.mkdir(parents=True, exist_ok=True)
-    about = json.dumps([fold.name, fold.train, fold.test, fold.cells])
-    return place / f"{hashlib.sha256(about.encode()).hexdigest()[:16]}.csv"

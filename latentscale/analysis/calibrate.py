@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
@@ -10,9 +11,12 @@ from scipy import stats
 
 from latentscale.dims import DEFAULT_PROB, checked_seed, interval_quantiles
 from latentscale.errors import DataError, listed
+from latentscale.expect import expect, expect_names, shown
 
 COVERAGES = (0.5, 0.8, 0.9, 0.95)
 _NEEDED = ("family", "benchmark", "score", "median", "lower", "upper", "crps", "log_score", "pit")
+_TEXT = ("family", "benchmark")
+_SOURCE = "from latentscale.backtest"
 _LEVELS = tuple(np.round(np.arange(0.05, 1.0, 0.05), 2))
 
 
@@ -43,9 +47,10 @@ def summarise(
     Raises
     ------
     DataError
-        If a column is lacking or the table is empty.
+        If a column is missing or holds something else than it should, or the table is empty.
     """
-    _check(table, _NEEDED, by)
+    by = _check(table, _NEEDED, by)
+    _check_resamples(resamples)
     figures = cell_figures(table)
     rng = np.random.default_rng(checked_seed(seed))
     rows = []
@@ -144,12 +149,12 @@ def reliability(
     Raises
     ------
     DataError
-        If a column is lacking, the table is empty, or a level is out of range.
+        If a column is missing or holds something else than it should, the table is empty, or a
+        level is out of range.
     """
-    _check(table, ("family", "pit"), by)
-    bad = [level for level in levels if not 0 < level < 1]
-    if bad or not len(levels):
-        raise DataError(f"levels must lie strictly between 0 and 1; got {bad or list(levels)}.")
+    by = _check(table, ("family", "pit"), by)
+    _check_resamples(resamples)
+    _check_levels(levels)
     ends = interval_quantiles(prob)
     inside = pd.DataFrame({level: _centrality(table) <= level for level in levels}).astype(float)
     rng = np.random.default_rng(checked_seed(seed))
@@ -193,7 +198,7 @@ def pit_histogram(
         If there is no column pit, the table is empty, or `bins` is below 2.
     """
     _check(table, ("pit",))
-    if isinstance(bins, bool) or not isinstance(bins, int) or bins < 2:
+    if isinstance(bins, bool) or not isinstance(bins, Integral) or int(bins) < 2:
         raise DataError(f"bins must be a whole number of at least 2; got {bins!r}.")
     counts, edges = np.histogram(table["pit"], bins=bins, range=(0, 1))
     low, high = stats.binom(len(table), 1 / bins).ppf(interval_quantiles(prob))
@@ -213,20 +218,74 @@ def _centrality(table: pd.DataFrame) -> pd.Series:
     return (2 * (table["pit"] - 0.5)).abs()
 
 
-def _check(table: pd.DataFrame, columns: Sequence[str], by: Sequence[str] = ()) -> None:
+def _check_levels(levels: object) -> None:
+    wanted = "levels must be a list of numbers strictly between 0 and 1, such as [0.5, 0.9]"
+    if isinstance(levels, str | Mapping) or not isinstance(levels, Iterable):
+        raise DataError(f"{wanted}; got {levels!r:.200}.")
+    given = list(levels)
+    bad = [
+        level
+        for level in given
+        if isinstance(level, bool) or not isinstance(level, Real) or not 0 < float(level) < 1
+    ]
+    if bad or not given or len(set(given)) < len(given):
+        raise DataError(f"{wanted}, each once; got {bad or given}.")
+
+
+def _check_resamples(resamples: object) -> None:
+    # A standard deviation needs two.
+    if isinstance(resamples, bool) or not isinstance(resamples, Integral) or int(resamples) < 2:
+        raise DataError(f"resamples must be a whole number of at least 2; got {resamples!r}.")
+
+
+def _check(table: pd.DataFrame, columns: Sequence[str], by: Sequence[str] = ()) -> tuple[str, ...]:
+    """Refuse a table that is not a backtest's; return the names to group by."""
+    expect(table, pd.DataFrame, "table", f"a table {_SOURCE}")
     if isinstance(by, str):
         raise DataError(f'by must be a list of columns, such as ["{by}"]; got one string.')
-    lacking = [name for name in (*columns, *by) if name not in table]
-    if lacking:
-        raise DataError(f"The table lacks {listed(lacking)}; give one from latentscale.backtest.")
+    names = expect_names(by, "by", '["benchmark"]')
+    missing = [name for name in (*columns, *names) if name not in table]
+    if missing:
+        raise DataError(f"The table has no {listed(missing)}; give one {_SOURCE}.")
     if table.empty:
-        raise DataError("The table is empty; give one from latentscale.backtest.")
+        raise DataError(f"The table is empty; give one {_SOURCE}.")
+    if not table.columns.is_unique:
+        twice = table.columns[table.columns.duplicated()]
+        raise DataError(f"The table has more than one column {listed(dict.fromkeys(twice))}.")
+    for name in columns:
+        _check_column(table[name])
+    if "prob" in table and "lower" in columns:
+        _check_column(table["prob"])
+    return names
+
+
+def _check_column(column: pd.Series) -> None:
+    """Refuse missing values, text for numbers, and probabilities that are none."""
+    name = str(column.name)
+    if name in _TEXT:
+        bad, wanted = column.isna(), "a name"
+    else:
+        numbers = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+        values = column.astype(float) if numbers else pd.Series(np.nan, column.index)
+        bad, wanted = values.isna(), "a number"
+        if name == "pit":
+            bad, wanted = ~values.between(0, 1), "a number from 0 to 1"
+        if name == "prob":
+            bad = ~values.between(0, 1, inclusive="neither")
+            wanted = "a number strictly between 0 and 1"
+    if bad.any():
+        row = int(bad.to_numpy().argmax())
+        raise DataError(
+            f'The column "{name}" of the table must hold {wanted} in every row; row {row} has '
+            f"{shown(column.iloc[row])} ({int(bad.sum())} such rows). Leave those rows out, or "
+            f"give a table {_SOURCE}."
+        )
 
 
 def _groups(table: pd.DataFrame, by: Sequence[str]) -> dict[tuple[object, ...], np.ndarray]:
     if not by:
         return {(): np.arange(len(table))}
-    found = table.groupby(list(by), sort=False).indices
+    found = table.groupby(list(by), sort=False, dropna=False).indices
     return {key if isinstance(key, tuple) else (key,): place for key, place in found.items()}
 
 

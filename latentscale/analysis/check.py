@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from html import escape
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -30,6 +31,7 @@ from latentscale.dims import (
     interval_quantiles,
 )
 from latentscale.errors import FitError, FitWarning, listed
+from latentscale.expect import expect
 from latentscale.inference.method import Method
 from latentscale.inference.run import fit as run_fit
 from latentscale.posterior.fit import Fit
@@ -152,14 +154,16 @@ def check(
     ----------
     Vehtari, Gelman and Gabry 2017, section 2 (leave-one-out residuals and pit).
     """
+    expect(fit, Fit, "fit")
     loo = leave_one_out(fit, prob=prob, seed=seed)
     count = len(loo.table)
-    if not 0 < false_alarms < count:
+    number = isinstance(false_alarms, Real) and not isinstance(false_alarms, bool)
+    if not number or not 0 < false_alarms < count:
         raise FitError(
             f"false_alarms must be above 0 and below the {count} scores; got {false_alarms!r}."
         )
-    if refit is not None and not isinstance(refit, Method):
-        raise FitError(f"refit must be a method such as latentscale.NUTS(); got {refit!r}.")
+    if refit is not None:
+        expect(refit, Method, "refit")
     threshold = float(norm.isf(false_alarms / count / 2))
     table = loo.table
     large = table["z"].abs() > threshold

@@ -12,7 +12,9 @@ from scipy.optimize import minimize
 
 from latentscale.analysis.calibrate import bootstrap_errors, cell_figures
 from latentscale.analysis.leave_one_out import leave_one_out
+from latentscale.dims import checked_seed
 from latentscale.errors import DataError, FitError, listed
+from latentscale.expect import expect_each
 from latentscale.posterior.fit import Fit
 
 _RESAMPLES = 2000
@@ -89,13 +91,13 @@ def compare(fits: Mapping[str, Fit], *, seed: int = 0) -> Comparison:
     Vehtari, Gelman and Gabry 2017 (PSIS-LOO); Yao et al. 2018, eq. 5 (stacking).
     """
     _check_fits(fits)
+    seed = checked_seed(seed)
     found = {name: leave_one_out(fit, seed=seed) for name, fit in fits.items()}
     parts = []
     for name, result in found.items():
         parts.append(result.table.assign(name=name))
     cells = pd.concat(parts, ignore_index=True)
-    wide = _wide(cells, _CELL, "elpd", list(fits))
-    table = _ranking(wide, seed)
+    table = _ranking(*_wide(cells, _CELL, "elpd", list(fits)), seed)
     table["p_loo"] = [found[name].p_loo for name in table["name"]]
     table["high_k"] = [len(found[name].unreliable) for name in table["name"]]
     columns = ["name", "model", "family", "benchmark", "elpd", "pareto_k"]
@@ -122,6 +124,7 @@ def compare_backtests(tables: Mapping[str, pd.DataFrame], *, seed: int = 0) -> C
         scores (a fold that failed for one spec, for instance).
     """
     _check_tables(tables)
+    seed = checked_seed(seed)
     parts = []
     for name, table in tables.items():
         parts.append(
@@ -129,12 +132,12 @@ def compare_backtests(tables: Mapping[str, pd.DataFrame], *, seed: int = 0) -> C
         )
     cells = pd.concat(parts, ignore_index=True)
     names = list(tables)
-    table = _ranking(_wide(cells, _HELD_OUT, "elpd", names), seed)
-    errors = _wide(cells, _HELD_OUT, "mae", names)
-    gaps = errors[names].sub(errors[table["name"].iloc[0]], axis=0)
+    table = _ranking(*_wide(cells, _HELD_OUT, "elpd", names), seed)
+    errors, families = _wide(cells, _HELD_OUT, "mae", names)
+    gaps = errors.sub(errors[table["name"].iloc[0]], axis=0)
     rng = np.random.default_rng(seed)
-    spread = bootstrap_errors(gaps, errors["family"], _RESAMPLES, rng)
-    by_name = pd.DataFrame({"mean": errors[names].mean(), "gap": gaps.mean(), "se": spread})
+    spread = bootstrap_errors(gaps, families, _RESAMPLES, rng)
+    by_name = pd.DataFrame({"mean": errors.mean(), "gap": gaps.mean(), "se": spread})
     order = list(table["name"])
     table["mae"] = by_name["mean"].loc[order].to_numpy()
     table["mae_difference"] = by_name["gap"].loc[order].to_numpy()
@@ -177,30 +180,31 @@ def stacking_weights(elpd: pd.DataFrame) -> np.ndarray:
     return weights / weights.sum()
 
 
-def _ranking(wide: pd.DataFrame, seed: int) -> pd.DataFrame:
+def _ranking(values: pd.DataFrame, families: pd.Series, seed: int) -> pd.DataFrame:
     """Return models from best to worst with differences from the best and stacking weights."""
-    names = [name for name in wide if name != "family"]
-    values = wide[names]
     total = values.sum()
     gaps = values.sub(values[total.idxmax()], axis=0)
     rng = np.random.default_rng(seed)
     table = pd.DataFrame(
         {
-            "name": names,
+            "name": list(values),
             "elpd": total.to_numpy(),
             "difference": gaps.sum().to_numpy(),
-            "difference_se": len(wide) * bootstrap_errors(gaps, wide["family"], _RESAMPLES, rng),
+            "difference_se": len(values) * bootstrap_errors(gaps, families, _RESAMPLES, rng),
             "weight": stacking_weights(values),
-            "cells": len(wide),
+            "cells": len(values),
         }
     )
     return table.sort_values("elpd", ascending=False, ignore_index=True)
 
 
-def _wide(cells: pd.DataFrame, key: list[str], value: str, names: list[str]) -> pd.DataFrame:
-    """Return one row a score with the family and one column a model."""
+def _wide(
+    cells: pd.DataFrame, key: list[str], value: str, names: list[str]
+) -> tuple[pd.DataFrame, pd.Series]:
+    """Return one row a score and one column a model, and the families of the rows."""
     wide = cells.pivot(index=[*key, "family"], columns="name", values=value)[names]
-    return wide.rename_axis(columns=None).reset_index("family").reset_index(drop=True)
+    families = pd.Series(wide.index.get_level_values("family"))
+    return wide.rename_axis(columns=None).reset_index(drop=True), families
 
 
 def _advice(table: pd.DataFrame, *, heavy: bool) -> tuple[str, ...]:
@@ -222,11 +226,10 @@ def _advice(table: pd.DataFrame, *, heavy: bool) -> tuple[str, ...]:
 
 
 def _check_fits(fits: Mapping[str, Fit]) -> None:
-    if not isinstance(fits, Mapping) or len(fits) < 2:
-        raise FitError('Give at least two fits by name, such as {"K = 1": fit1, "K = 2": fit2}.')
-    for name, fit in fits.items():
-        if not isinstance(fit, Fit):
-            raise FitError(f'"{name}" is not a fit from latentscale.fit; got {type(fit).__name__}.')
+    example = '{"K = 1": fit1, "K = 2": fit2}'
+    expect_each(fits, Fit, "fits", example)
+    if len(fits) < 2:
+        raise FitError(f"Give at least two fits by name, such as {example}.")
     (first, reference), *others = fits.items()
     cells = _long(reference)
     for name, fit in others:
@@ -254,15 +257,22 @@ def _long(fit: Fit) -> pd.Series:
 
 
 def _check_tables(tables: Mapping[str, pd.DataFrame]) -> None:
-    if not isinstance(tables, Mapping) or len(tables) < 2:
-        raise DataError("Give at least two backtest tables by name.")
+    example = '{"K = 1": table1, "K = 2": table2}'
+    expect_each(tables, pd.DataFrame, "tables", example, "a table from latentscale.backtest")
+    if len(tables) < 2:
+        raise DataError(f"Give at least two backtest tables by name, such as {example}.")
     (first, reference), *others = tables.items()
     for name, table in tables.items():
         needed = (*_HELD_OUT, "family", "score", "median", "lower", "upper", "crps", "log_score")
-        lacking = [column for column in needed if column not in table]
-        if lacking:
+        missing = [column for column in needed if column not in table]
+        if missing or table.empty:
+            lost = f"has no {listed(missing)}" if missing else "is empty"
+            raise DataError(f'"{name}" {lost}; give tables from latentscale.backtest.')
+        twice = table[table.duplicated(_HELD_OUT)]
+        if len(twice):
+            fold, model, benchmark = twice[_HELD_OUT].iloc[0]
             raise DataError(
-                f'"{name}" lacks {listed(lacking)}; give tables from latentscale.backtest.'
+                f'"{name}" has {model} on {benchmark} in the fold "{fold}" in more than one row.'
             )
     key = reference.set_index(_HELD_OUT)["score"].sort_index()
     for name, table in others:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 
 from latentscale.data.scores import Scores
 from latentscale.errors import SpecError
+from latentscale.expect import expect, shown
 from latentscale.inference.marginal.estimate import MarginalEstimate
 from latentscale.inference.marginal.limits import MAX_SKILLS
 from latentscale.inference.marginal.method import MarginalML, marginal_estimate
@@ -95,6 +96,11 @@ def information_criteria(
     ----------
     Cai et al. 2025 (arXiv:2512.06553), choice of the number of skills; Schwarz 1978.
     """
+    expect(spec, ModelSpec, "spec")
+    expect(scores, Scores, "scores")
+    expect(method, MarginalML, "method")
+    if not isinstance(counts, Iterable) or isinstance(counts, str | Mapping):
+        raise SpecError(f"counts must be a list of whole numbers; got {shown(counts)}.")
     wanted = list(counts)
     for count in wanted:
         whole = isinstance(count, int) and not isinstance(count, bool)
@@ -104,8 +110,7 @@ def information_criteria(
         raise SpecError(f"counts must name each number of skills once; got {wanted!r}.")
     estimates = {}
     for count in wanted:
-        skills = spec.skills.model_copy(update={"count": count})
-        one = spec.model_copy(update={"skills": skills})
+        one = spec.with_({"skills.count": count})
         estimates[count] = marginal_estimate(
             one, scores, method=method, seed=seed, progress=progress
         )

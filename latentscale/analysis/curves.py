@@ -22,6 +22,7 @@ from latentscale.dims import (
     interval_quantiles,
 )
 from latentscale.errors import DataError, SpecError, listed, nearest
+from latentscale.expect import expect, expect_names
 from latentscale.markup import data_table
 from latentscale.posterior.fit import Fit
 from latentscale.spec.spec import ModelSpec
@@ -160,6 +161,12 @@ def scaling_curve(
     DataError
         If the family or a benchmark is not in the fit, or `limits` or `points` make no sense.
     """
+    expect(fit, Fit, "fit")
+    expect(family, str, "family", f'such as "{fit.scores.families[0]}"')
+    if over is not None:
+        expect(over, str, "over", 'a covariate such as "log_params"')
+    if benchmarks is not None:
+        benchmarks = expect_names(benchmarks, "benchmarks", f'["{fit.scores.benchmarks[0]}"]')
     over = usual_covariate(fit.spec) if over is None else over
     _check(fit, over, family, benchmarks)
     _check_points(points)
@@ -205,8 +212,8 @@ def _check(fit: Fit, over: str, family: str, benchmarks: Sequence[str] | None) -
             + nearest(family, fit.scores.families)
             + " See fit.scores.families."
         )
-    if benchmarks is not None and (isinstance(benchmarks, str) or not len(benchmarks)):
-        raise DataError(f"benchmarks must be a list of at least one name; got {benchmarks!r}.")
+    if benchmarks is not None and not benchmarks:
+        raise DataError("benchmarks must be a list of at least one name; got none.")
     for name in benchmarks or ():
         if name not in fit.scores.benchmarks:
             raise DataError(

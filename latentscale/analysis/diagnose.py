@@ -14,6 +14,7 @@ import xarray as xr
 from latentscale.analysis.identified import is_identified
 from latentscale.analysis.modes import find_modes
 from latentscale.dims import CELL, CHAIN, DRAW, LOG_LIKELIHOOD
+from latentscale.expect import expect
 from latentscale.markup import bullets, data_table
 from latentscale.posterior.convergence import Convergence
 from latentscale.posterior.fit import Fit
@@ -90,6 +91,7 @@ def diagnose(fit: Fit) -> Diagnosis:
     -------
     The diagnosis; print it, or read ``.passed``, ``.table`` and ``.advice``.
     """
+    expect(fit, Fit, "fit")
     found = fit.convergence()
     heavy = _high_pareto_k(fit, found)
     chains = fit.status.pareto_k is None  # an approximation has independent draws, no chains

@@ -28,6 +28,7 @@ from latentscale.dims import (
     interval_quantiles,
 )
 from latentscale.errors import DataError, listed
+from latentscale.expect import expect
 from latentscale.model.benchmarks import expected_score, linear_predictor, precision
 from latentscale.model.family import FAMILY_VARIABLES, effects_of_models
 from latentscale.model.noise import BetaNoise, Noise, noise_of
@@ -203,6 +204,8 @@ def predict(
     ----------
     Cai et al. 2025 (arXiv:2512.06553), section 4, prediction for unevaluated models.
     """
+    expect(fit, Fit, "fit")
+    expect(few_shot, FewShot, "few_shot")
     lineages = {str(f): str(g) for f, g in fit.scores.family_lineage().items()}
     planned = planned_models(frame, fit.scores.benchmarks, lineages)
     return forecast_rows(fit, planned, seed=seed, few_shot=few_shot)

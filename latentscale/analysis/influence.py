@@ -15,7 +15,8 @@ from latentscale.analysis.leave_one_out import refuse_few_draws, weighted_quanti
 from latentscale.analysis.sensitivity import flat, quantities_of
 from latentscale.analysis.sensitivity_grid import leave_families_out
 from latentscale.dims import CELL, CHAIN, DRAW, FAMILY, LOG_LIKELIHOOD, LOG_PRIOR, MODEL, SAMPLE
-from latentscale.errors import DataError, FitError, listed, nearest
+from latentscale.errors import DataError, FitError, SpecError, listed, nearest
+from latentscale.expect import checked_workers, expect, expect_names
 from latentscale.inference.method import Method
 from latentscale.posterior.fit import Fit
 
@@ -105,16 +106,20 @@ def family_influence(
     ------
     FitError
         If the fit is a point estimate, has fewer than 25 draws, or has one family.
+    SpecError
+        If a variable is not a parameter of the fit.
     DataError
         If a family is not in the fit, `frame` is malformed, or nothing but the family's own
         quantities is left.
     """
+    expect(fit, Fit, "fit")
     refuse_few_draws(fit, "Family influence")
-    if refit is not None and not isinstance(refit, Method):
-        raise FitError(f"refit must be a method such as latentscale.NUTS(); got {refit!r}.")
+    if refit is not None:
+        expect(refit, Method, "refit")
+    workers = checked_workers(workers)
     names = _families(fit, families)
     tops = [str(name) for name in fit.tree[LOG_PRIOR].data_vars]
-    shown = tops if variables is None else list(variables)
+    shown = tops if variables is None else _variables(fit, variables)
     quantities = quantities_of(fit, shown, frame, seed)
     weights, khat, limit = _weights(fit, names)
     heavy = [name for name in names if not khat[name] <= limit]  # NaN is heavy too
@@ -132,14 +137,27 @@ def family_influence(
     return FamilyInfluence(_by_family(fit, table, names, khat, limit), table, limit)
 
 
+def _variables(fit: Fit, variables: Sequence[str]) -> list[str]:
+    names = expect_names(variables, "variables", '["slope"]')
+    known = [str(name) for name in fit.posterior.data_vars]
+    for name in names:
+        if name not in known:
+            raise SpecError(
+                f'variables: "{name}" is not a parameter of this fit; known are '
+                f"{listed(known, 30)}." + nearest(name, known)
+            )
+    return list(names)
+
+
 def _families(fit: Fit, families: Sequence[str] | None) -> list[str]:
     known = fit.scores.families
     if len(known) < 2:
         raise FitError("The fit has one family; without it nothing is left.")
     if families is None:
         return list(known)
-    if isinstance(families, str) or not len(families):
-        raise DataError(f'families must be a list such as ["{known[0]}"]; got {families!r}.')
+    families = expect_names(families, "families", f'["{known[0]}"]')
+    if not families:
+        raise DataError(f'families must name at least one, such as ["{known[0]}"].')
     for name in families:
         if name not in known:
             raise DataError(

@@ -26,6 +26,7 @@ from latentscale.dims import (
     interval_quantiles,
 )
 from latentscale.errors import FitError
+from latentscale.expect import expect
 from latentscale.posterior.fit import Fit
 
 MIN_DRAWS = 25
@@ -108,6 +109,7 @@ def leave_one_out(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0) -> Lea
     FitError
         If the fit is a point estimate or has fewer than 25 draws.
     """
+    expect(fit, Fit, "fit")
     low, high = interval_quantiles(prob)
     found = psis(fit)
     logs = _stacked(fit.tree[LOG_LIKELIHOOD].to_dataset()["score"])

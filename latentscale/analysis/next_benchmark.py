@@ -17,6 +17,7 @@ from latentscale.analysis.forecast import Forecast, predict
 from latentscale.analysis.latents import Floats
 from latentscale.dims import BENCHMARK, MODEL, SAMPLE
 from latentscale.errors import DataError, FitError, listed, nearest
+from latentscale.expect import expect, expect_names, shown
 from latentscale.posterior.fit import Fit
 
 _MOST_SETS = 3000
@@ -144,6 +145,16 @@ def next_benchmark(
     Lindley 1956, "On a measure of the information provided by an experiment"; for the
     Gaussian case Krause, Singh and Guestrin 2008, section 3.
     """
+    expect(fit, Fit, "fit")
+    expect(few_shot, FewShot, "few_shot")
+    example = f'["{fit.scores.benchmarks[0]}"]'
+    if model is not None:
+        expect(model, str, "model", "a name in frame")
+    expect(rank_by, str, "rank_by", '"variance" or "information"')
+    if targets is not None:
+        targets = expect_names(targets, "targets", example)
+    if candidates is not None:
+        candidates = expect_names(candidates, "candidates", example)
     if rank_by not in _RANKINGS:
         raise DataError(f'rank_by must be "variance" or "information"; got {rank_by!r}.')
     if not fit.is_posterior or fit.samples.sizes[SAMPLE] < _FEWEST_DRAWS:
@@ -261,6 +272,11 @@ def _checked_count(n: int, offered: Sequence[str]) -> int:
 def _checked_costs(costs: Mapping[str, float] | None, offered: Sequence[str]) -> dict[str, float]:
     if costs is None:
         return dict.fromkeys(offered, 1.0)
+    if not isinstance(costs, Mapping):
+        raise DataError(
+            f'costs must be a mapping from benchmarks to numbers, such as {{"{offered[0]}": 2.5}}; '
+            f"got {shown(costs)}."
+        )
     lacking = [name for name in offered if name not in costs]
     if lacking:
         raise DataError(f"costs lacks {listed(lacking)}; give the cost of every candidate.")

@@ -23,7 +23,8 @@ from latentscale.dims import (
     checked_seed,
     interval_quantiles,
 )
-from latentscale.errors import DataError, SpecError
+from latentscale.errors import DataError
+from latentscale.expect import expect
 from latentscale.model.build import build_design
 from latentscale.model.design import design
 from latentscale.posterior.fit import Fit
@@ -125,12 +126,8 @@ def prior_predictive(
     DataError, SpecError
         If the spec cannot be built on the table, or `draws` is too small.
     """
-    if not isinstance(spec, ModelSpec):
-        raise SpecError(
-            f"spec must be a ModelSpec from latentscale.load_spec; got {type(spec).__name__}."
-        )
-    if not isinstance(scores, Scores):
-        raise DataError(f"scores must be a Scores; got {type(scores).__name__}.")
+    expect(spec, ModelSpec, "spec")
+    expect(scores, Scores, "scores")
     if isinstance(draws, bool) or not isinstance(draws, int) or draws < 20:
         raise DataError(f"draws must be a whole number of at least 20; got {draws!r}.")
     prepared = design(spec, scores)
@@ -169,6 +166,7 @@ def posterior_predictive(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0)
     FitError
         If the fit is a point estimate or has fewer than 25 draws.
     """
+    expect(fit, Fit, "fit")
     refuse_few_draws(fit, "A posterior predictive check")
     observed = fit.scores.dataset["score"]
     drawn = forecast_rows(fit, fit.scores.dataset, seed=seed).draws

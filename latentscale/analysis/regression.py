@@ -15,6 +15,7 @@ from latentscale.analysis.forecast import predict
 from latentscale.analysis.latents import Floats
 from latentscale.dims import DEFAULT_PROB, MODEL, SAMPLE, SKILL, checked_seed, interval_quantiles
 from latentscale.errors import DataError, DataWarning, FitError, SpecError, listed, nearest
+from latentscale.expect import expect
 from latentscale.posterior.fit import Fit
 
 TERM = "term"
@@ -224,6 +225,11 @@ def regress_on_skills(
     Gelman et al. 2013, "Bayesian Data Analysis", section 14.2 and 14.8; Plummer 2015, "Cuts in
     Bayesian graphical models".
     """
+    expect(fit, Fit, "fit")
+    if name is not None:
+        expect(name, str, "name", "what the outcome is called")
+    if prior is not None:
+        expect(prior, RegressionPrior, "prior")
     if not fit.spec.skills.count:
         raise SpecError(f'The spec "{fit.spec.name}" has no skills to regress on.')
     if not fit.is_posterior:

@@ -20,6 +20,7 @@ from latentscale.analysis.power_scaling import (
 )
 from latentscale.dims import CELL, CHAIN, DRAW, LOG_LIKELIHOOD, LOG_PRIOR, SAMPLE, checked_seed
 from latentscale.errors import FitError, LatentscaleError, SpecError, listed, nearest
+from latentscale.expect import expect, expect_names
 from latentscale.posterior.fit import Fit
 
 FORECAST = "expected score"
@@ -125,8 +126,9 @@ def sensitivity(
     DataError
         If `frame` is malformed.
     """
+    expect(fit, Fit, "fit")
     refuse_few_draws(fit, "Sensitivity")
-    if isinstance(limit, bool) or not isinstance(limit, int | float) or limit <= 0:
+    if isinstance(limit, bool) or not isinstance(limit, int | float) or not 0 < limit < np.inf:
         raise LatentscaleError(f"limit must be a number above 0, such as 0.05; got {limit!r}.")
     log_priors = _log_priors(fit)
     scaled = _named(priors, list(log_priors), "priors")
@@ -251,6 +253,7 @@ def _named(names: Sequence[str] | None, allowed: list[str], what: str) -> list[s
         return allowed
     if isinstance(names, str):
         raise SpecError(f'{what} must be a list of names, such as ["{names}"]; got one string.')
+    names = expect_names(names, what, '["slope"]')
     for name in names:
         if name not in allowed:
             raise SpecError(

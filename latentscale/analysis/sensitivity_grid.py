@@ -12,16 +12,18 @@ import joblib
 import pandas as pd
 
 from latentscale.analysis.sensitivity import flat, quantities_of
+from latentscale.data.planned import planned_models
 from latentscale.data.scores import Scores
 from latentscale.dims import CHAIN, DEFAULT_PROB, DRAW, LOG_PRIOR, checked_seed, interval_quantiles
-from latentscale.errors import DataError, FitError, FitWarning, SpecError, listed
+from latentscale.errors import DataError, FitError, FitWarning, SpecError, listed, nearest
+from latentscale.expect import checked_workers, expect, expect_names, shown
 from latentscale.inference.method import Method
 from latentscale.inference.nuts import NUTS
 from latentscale.inference.progress import WorkProgress
 from latentscale.inference.run import fit
 from latentscale.posterior.fit import Fit
 from latentscale.spec.prior import Prior
-from latentscale.spec.spec import Anchored, ModelSpec, Priors
+from latentscale.spec.spec import Anchored, ModelSpec
 
 BASE = "base"
 _DEFAULT_METHOD = NUTS(draws=500, tune=500)
@@ -147,6 +149,9 @@ def sensitivity_grid(
     FitError
         If the base or every variant fails.
     """
+    expect(spec, ModelSpec, "spec")
+    expect(scores, Scores, "scores")
+    workers = _checked_work(method, workers)
     specs = _specs(spec, variants)
     jobs = _jobs(specs, {name: scores for name in specs}, frame, variables, method, prob, seed)
     tables, failed = _run(_with_cores(jobs, workers), workers, progress, "variants")
@@ -174,22 +179,24 @@ def anchor_variants(spec: ModelSpec, anchors: Sequence[Sequence[str]]) -> dict[s
     SpecError
         If the skills are not anchored, or a set has the wrong size.
     """
+    expect(spec, ModelSpec, "spec")
     identify = spec.skills.identify
     if not isinstance(identify, Anchored) or not spec.skills.count:
         raise SpecError(f'The skills of "{spec.name}" have no anchors to vary.')
+    example = '[["mmlu"], ["bbh"]]'
+    if isinstance(anchors, str | Mapping) or not isinstance(anchors, Sequence):
+        raise SpecError(
+            f"anchors must be a list of sets of anchors, such as {example}; got {shown(anchors)}."
+        )
     found = {}
     for chosen in anchors:
-        names = (chosen,) if isinstance(chosen, str) else tuple(chosen)
+        names = (chosen,) if isinstance(chosen, str) else expect_names(chosen, "anchors", example)
         if len(names) != spec.skills.count:
             raise SpecError(
                 f"Each set of anchors needs {spec.skills.count} benchmarks, one a skill; got "
                 f"{listed(names)}."
             )
-        fields = {name: getattr(identify, name) for name in type(identify).model_fields}
-        skills = spec.skills.model_copy(
-            update={"identify": Anchored(**{**fields, "anchors": names})}
-        )
-        found[" + ".join(names)] = spec.model_copy(update={"skills": skills})
+        found[" + ".join(names)] = spec.with_({"skills.identify.anchors": names})
     if not found:
         raise SpecError("Give at least one set of anchors.")
     return found
@@ -220,12 +227,16 @@ def leave_families_out(
     FitError
         If the fit with all families fails.
     """
+    expect(spec, ModelSpec, "spec")
+    expect(scores, Scores, "scores")
+    workers = _checked_work(method, workers)
+    families = expect_names(families, "families", f'["{scores.families[0]}"]')
     unknown = [name for name in families if name not in scores.families]
-    if unknown or isinstance(families, str) or not len(families):
+    if unknown or not families:
         raise DataError(
             f"families must be a list of families of the table; unknown are "
-            f"{listed(unknown) if not isinstance(families, str) else repr(families)}. Known are "
-            f"{listed(scores.families)}."
+            f"{listed(unknown) or 'none'}. Known are {listed(scores.families)}."
+            + (nearest(unknown[0], scores.families) if unknown else "")
         )
     if len(scores.families) < 2:
         raise DataError("The table has one family; there is nothing left without it.")
@@ -268,6 +279,16 @@ def summary_of(
     )
 
 
+def _checked_work(method: Method, workers: int) -> int:
+    expect(method, Method, "method")
+    if getattr(method, "store", None) is not None:
+        raise FitError(
+            "method.store is one folder for one fit, but every variant is a fit of its own; leave "
+            "it out."
+        )
+    return checked_workers(workers)
+
+
 def _specs(spec: ModelSpec, variants: Mapping[str, Variant]) -> dict[str, ModelSpec]:
     if not isinstance(variants, Mapping) or not variants:
         raise SpecError('Give at least one variant, such as {"wide": {"slope": {...}}}.')
@@ -293,7 +314,10 @@ def _jobs(
     seed: int,
 ) -> list[_Refit]:
     interval_quantiles(prob)
-    names = None if variables is None else tuple(variables)
+    for table in () if frame is None else tables.values():
+        lineages = {str(f): str(g) for f, g in table.family_lineage().items()}
+        planned_models(frame, table.benchmarks, lineages)  # refused before the first fit
+    names = None if variables is None else expect_names(variables, "variables", '["slope"]')
     return [
         _Refit(name, spec, tables[name], frame, names, method, checked_seed(seed), prob)
         for name, spec in specs.items()
@@ -375,7 +399,7 @@ def _words(base: ModelSpec, other: ModelSpec) -> str:
         for name in sorted(names)
         if base.prior(name) != other.prior(name)
     ]
-    bare = [spec.model_copy(update={"priors": Priors()}) for spec in (base, other)]
+    bare = [spec.with_({"priors": {}}) for spec in (base, other)]
     if bare[0].digest != bare[1].digest:
         was, now = base.skills.identify, other.skills.identify
         if isinstance(was, Anchored) and isinstance(now, Anchored) and was != now:

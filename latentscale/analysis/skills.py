@@ -13,6 +13,7 @@ from latentscale.analysis.identified import require_identified
 from latentscale.analysis.summaries import summary
 from latentscale.dims import BENCHMARK, DEFAULT_PROB, FAMILY, MODEL, SAMPLE, SKILL
 from latentscale.errors import DataError, SpecError, nearest
+from latentscale.expect import expect
 from latentscale.model.benchmarks import linear_predictor
 from latentscale.model.family import SKILL_FACTOR
 from latentscale.model.undisclosed import regressors_of_rows
@@ -243,6 +244,7 @@ def skills(fit: Fit) -> Skills:
     Cai et al. 2025 (arXiv:2512.06553), section 2 for the notation; anchors give the skills
     their meaning.
     """
+    expect(fit, Fit, "fit")
     require_identified(fit, "the meaning of a single skill")
     draws = fit.samples
     design = fit.design

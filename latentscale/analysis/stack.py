@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from latentscale.analysis.compare import Comparison
 from latentscale.analysis.forecast import Forecast, predict
 from latentscale.dims import BENCHMARK, MODEL, SAMPLE, checked_seed
 from latentscale.errors import DataError, FitError, SpecError, listed
+from latentscale.expect import expect_each, shown
 from latentscale.posterior.fit import Fit
 
 
@@ -50,6 +52,7 @@ def stack(
     FitError, SpecError
         If the fits have different benchmarks or likelihoods.
     """
+    expect_each(fits, Fit, "fits", '{"K = 1": fit1, "K = 2": fit2}')
     shares = _shares(fits, weights)
     _check_alike(fits)
     rng = np.random.default_rng(checked_seed(seed))
@@ -73,6 +76,11 @@ def stack(
 
 
 def _shares(fits: Mapping[str, Fit], weights: Mapping[str, float] | Comparison) -> dict[str, float]:
+    if not isinstance(weights, Comparison | Mapping):
+        raise DataError(
+            "weights must be a Comparison, from latentscale.compare, or a mapping from the names "
+            f"of the fits to numbers; got {shown(weights)}."
+        )
     given = weights.weights if isinstance(weights, Comparison) else dict(weights)
     lacking = [name for name in fits if name not in given]
     extra = [name for name in given if name not in fits]
@@ -82,8 +90,11 @@ def _shares(fits: Mapping[str, Fit], weights: Mapping[str, float] | Comparison) 
             f"missing {listed(lacking) or 'none'}, unknown {listed(extra) or 'none'}."
         )
     for name, weight in given.items():
-        if not np.isfinite(weight) or weight < 0:
-            raise DataError(f'The weight of "{name}" must be a number of at least 0; got {weight}.')
+        number = isinstance(weight, Real) and not isinstance(weight, bool)
+        if not number or not np.isfinite(weight) or weight < 0:
+            raise DataError(
+                f'The weight of "{name}" must be a number of at least 0; got {weight!r}.'
+            )
     total = sum(given.values())
     if total <= 0:
         raise DataError("All weights are 0; at least one must be above 0.")

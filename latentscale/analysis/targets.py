@@ -23,6 +23,7 @@ from latentscale.dims import (
     interval_quantiles,
 )
 from latentscale.errors import DataError, FitError, SpecError, listed, nearest
+from latentscale.expect import expect, shown
 from latentscale.posterior.fit import Fit
 
 POINT = "point"
@@ -80,6 +81,8 @@ def probability_above(
     FitError
         If the fit is a point estimate, which has no probabilities to give.
     """
+    expect(fit, Fit, "fit")
+    expect(few_shot, FewShot, "few_shot")
     _need_posterior(fit)
     names = fit.scores.benchmarks
     wanted = dict(threshold) if isinstance(threshold, Mapping) else dict.fromkeys(names, threshold)
@@ -240,6 +243,12 @@ def flops_for_target(
     FitError
         If the fit is a point estimate.
     """
+    expect(fit, Fit, "fit")
+    expect(benchmark, str, "benchmark", f'such as "{fit.scores.benchmarks[0]}"')
+    expect(family, str, "family", f'such as "{fit.scores.families[0]}"')
+    if not isinstance(instruct, bool | np.bool_) and instruct not in (0, 1):
+        raise DataError(f"instruct must be True or False; got {shown(instruct)}.")
+    expect(few_shot, FewShot, "few_shot")
     _need_posterior(fit)
     _check_benchmark(fit, benchmark)
     _check_target(fit, benchmark, target)

@@ -12,6 +12,7 @@ import xarray as xr
 from latentscale.analysis.summaries import summary
 from latentscale.dims import DEFAULT_PROB, FAMILY, MODEL, UNDISCLOSED
 from latentscale.errors import SpecError
+from latentscale.expect import expect
 from latentscale.markup import data_table
 from latentscale.model.undisclosed import LOG_TOKENS
 from latentscale.posterior.fit import Fit
@@ -83,6 +84,7 @@ def undisclosed(fit: Fit) -> Undisclosed:
     SpecError
         If the spec leaves such models out, or there are none.
     """
+    expect(fit, Fit, "fit")
     if fit.spec.undisclosed.kind != "estimated":
         raise SpecError(
             f'The spec "{fit.spec.name}" estimates no training tokens. Set undisclosed = '

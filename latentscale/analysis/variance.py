@@ -13,6 +13,7 @@ import xarray as xr
 from latentscale.analysis.summaries import summary
 from latentscale.dims import BENCHMARK, DEFAULT_PROB, MODEL, SAMPLE, checked_seed
 from latentscale.errors import DataError
+from latentscale.expect import expect
 from latentscale.model.benchmarks import (
     expected_score,
     linear_predictor,
@@ -106,6 +107,7 @@ def variance_shares(fit: Fit, *, draws: int = 400, seed: int = 0) -> VarianceSha
     DataError
         If `draws` is not a whole number of at least 1.
     """
+    expect(fit, Fit, "fit")
     if isinstance(draws, bool) or not isinstance(draws, int) or draws < 1:
         raise DataError(f"draws must be a whole number of at least 1; got {draws!r}.")
     rng = np.random.default_rng(checked_seed(seed))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from latentscale.errors import FitError
+from latentscale.expect import expect_path
 from latentscale.files import expanded
 from latentscale.inference import nutpie_chains
 from latentscale.inference.chart import Chart, Charted
@@ -54,6 +55,7 @@ def resume(path: str | Path, *, draws: int | None = None, progress: bool = True)
     FitError
         If `path` is not such a folder, was damaged or changed, or another sampler writes to it.
     """
+    expect_path(path, "path")
     path = expanded(path, FitError)
     read_document(path)  # so that no lock is left where there is no folder of draws
     with locked(path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from latentscale.data.scores import Scores
 from latentscale.dims import checked_seed
-from latentscale.errors import DataError, FitError, SpecError
+from latentscale.expect import expect
 from latentscale.inference.method import Method
 from latentscale.inference.nuts import NUTS
 from latentscale.inference.versions import library_versions
@@ -55,19 +55,9 @@ def fit(
     FitError
         If the method fails.
     """
-    if not isinstance(spec, ModelSpec):
-        raise SpecError(
-            f"spec must be a ModelSpec from latentscale.load_spec; got {type(spec).__name__}."
-        )
-    if not isinstance(scores, Scores):
-        raise DataError(
-            f"scores must be a Scores, such as Scores.from_frame(frame); "
-            f"got {type(scores).__name__}."
-        )
-    if not isinstance(method, Method):
-        raise FitError(
-            f"method must be an object such as latentscale.NUTS(draws=1000); got {method!r}."
-        )
+    expect(spec, ModelSpec, "spec")
+    expect(scores, Scores, "scores")
+    expect(method, Method, "method")
     seed = checked_seed(seed)
     prepared = design(spec, scores)
     draws = method.draw(spec, prepared, seed=seed, progress=progress)

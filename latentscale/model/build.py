@@ -10,6 +10,7 @@ import xarray as xr
 
 from latentscale.data.scores import Scores
 from latentscale.dims import BENCHMARK, CELL, FAMILY, LINEAGE, MODEL, SKILL, UNDISCLOSED
+from latentscale.expect import expect
 from latentscale.model.benchmarks import (
     declare_benchmarks,
     expected_score,
@@ -52,6 +53,8 @@ def build(spec: ModelSpec, scores: Scores) -> pm.Model:
     ----------
     Cai et al. 2025 (arXiv:2512.06553), section 2, and the design's optional terms.
     """
+    expect(spec, ModelSpec, "spec")
+    expect(scores, Scores, "scores")
     return build_design(spec, design(spec, scores))
 
 

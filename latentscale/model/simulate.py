@@ -10,6 +10,7 @@ import xarray as xr
 
 from latentscale.data.scores import Scores
 from latentscale.dims import BENCHMARK, MODEL, checked_seed
+from latentscale.expect import expect
 from latentscale.model.build import build_design
 from latentscale.model.design import design
 from latentscale.spec.spec import ModelSpec
@@ -50,6 +51,8 @@ def simulate(spec: ModelSpec, template: Scores, *, seed: int = 0) -> Simulation:
     DataError, SpecError
         If the spec cannot be built on the template.
     """
+    expect(spec, ModelSpec, "spec")
+    expect(template, Scores, "template")
     seed = checked_seed(seed)
     prepared = design(spec, template)
     model = build_design(spec, prepared)

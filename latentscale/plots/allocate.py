@@ -12,6 +12,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from latentscale.analysis.allocate import PUBLISHED, Allocation
 from latentscale.dims import FLOPS_PER_BILLION_TRILLION
+from latentscale.expect import expect
 from latentscale.plots.style import (
     BLACK,
     BLUE,
@@ -53,6 +54,7 @@ def plot_allocation(allocation: Allocation, *, published: bool = True) -> Sheet:
         A matplotlib figure, not registered with pyplot: save it with ``.savefig``, or let a
         notebook show it.
     """
+    expect(allocation, Allocation, "allocation")
     wide, narrow = allocation.table(_WIDE), allocation.table(_NARROW)
     names = [target.label for target in allocation.targets]
     columns = min(len(names), _COLUMNS)

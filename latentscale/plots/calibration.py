@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -168,7 +170,7 @@ def plot_coverage(
     DataError
         If a column is lacking, the table is empty, or a level is out of range.
     """
-    if len(levels) > 4:
+    if isinstance(levels, Sequence) and len(levels) > 4:
         raise DataError(f"levels holds {len(levels)} levels ({listed(levels)}); give at most 4.")
     curve = reliability(table, levels, by=["benchmark"], prob=prob, resamples=resamples, seed=seed)
     names = list(dict.fromkeys(curve["benchmark"]))

@@ -12,6 +12,7 @@ from latentscale.analysis.check import FitCheck
 from latentscale.analysis.predictive import PredictiveCheck
 from latentscale.dims import BENCHMARK, MODEL
 from latentscale.errors import DataError, listed, nearest
+from latentscale.expect import expect
 from latentscale.plots.style import (
     BLACK,
     BLUE,
@@ -48,6 +49,7 @@ def plot_residuals(check: FitCheck, *, rows: int = _MAX_ROWS) -> Sheet:
     Sheet
         A matplotlib figure, not registered with pyplot.
     """
+    expect(check, FitCheck, "check")
     if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
         raise DataError(f"rows must be a whole number of at least 1; got {rows!r}.")
     grid = check.residuals.transpose(MODEL, BENCHMARK)
@@ -134,6 +136,7 @@ def plot_predictive(
     DataError
         If `by` or a statistic is unknown.
     """
+    expect(check, PredictiveCheck, "check")
     table = check.table[check.table["by"] == by]
     if table.empty:
         allowed = list(dict.fromkeys(check.table["by"]))
@@ -196,6 +199,7 @@ def plot_outliers(check: FitCheck, *, rows: int = 20) -> Sheet:
     DataError
         If there is nothing to show.
     """
+    expect(check, FitCheck, "check")
     settled = check.outliers.assign(kind="outlier")
     both = pd.concat([settled, check.unsettled.assign(kind="unsettled")], ignore_index=True)
     both = both.head(rows)

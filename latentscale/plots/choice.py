@@ -11,6 +11,7 @@ from latentscale.analysis.regression import SkillRegression
 from latentscale.analysis.targets import ComputeNeeded, Passing
 from latentscale.dims import BENCHMARK, DEFAULT_PROB, MODEL, SAMPLE, interval_quantiles
 from latentscale.errors import DataError, listed
+from latentscale.expect import expect
 from latentscale.plots.style import (
     BLACK,
     BLUE,
@@ -38,6 +39,7 @@ def plot_next_benchmark(choice: NextBenchmark) -> Sheet:
     choice
         From `latentscale.next_benchmark`; its first 15 rows are drawn.
     """
+    expect(choice, NextBenchmark, "choice")
     table = choice.table.iloc[:_BARS]
     figure, (panel,) = panels(1, columns=1, width=6.6, height=0.6 + _ROW_INCHES * len(table))
     rows = np.arange(len(table))
@@ -78,6 +80,7 @@ def plot_compute_needed(needed: ComputeNeeded, *, prob: float = DEFAULT_PROB) ->
     prob
         Probability of the interval that is drawn.
     """
+    expect(needed, ComputeNeeded, "needed")
     table = needed.table(prob)["flops"]
     figure, (panel,) = panels(1, columns=1, width=6.6, height=2.9)
     at = needed.reached["at"].values
@@ -125,6 +128,7 @@ def plot_passing(passing: Passing) -> Sheet:
     passing
         From `latentscale.probability_above`.
     """
+    expect(passing, Passing, "passing")
     table = passing.table
     names, models = list(dict.fromkeys(table["benchmark"])), list(passing.joint.index)
     columns = min(len(names), 4)
@@ -171,6 +175,8 @@ def plot_few_shot(before: Forecast, after: Forecast, *, prob: float = DEFAULT_PR
     DataError
         If `after` was given no scores, or lacks a model of `before`.
     """
+    expect(before, Forecast, "before")
+    expect(after, Forecast, "after")
     if after.conditioning is None:
         raise DataError("after was forecast without new scores; give scores in predict's table.")
     models = [str(name) for name in before.draws[MODEL].values]
@@ -219,6 +225,7 @@ def plot_regression(regression: SkillRegression, *, prob: float = DEFAULT_PROB) 
     SpecError
         If skills are free to rotate.
     """
+    expect(regression, SkillRegression, "regression")
     table = regression.table(prob).set_index("term")
     skills = [term for term in table.index if term not in ("intercept", "sigma", "r_squared")]
     part, rows = table.loc[skills], np.arange(len(skills))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from latentscale.analysis.compare import Comparison
+from latentscale.expect import expect
 from latentscale.plots.style import BLACK, BLUE, VERMILLION, Sheet, heading, legend, panels, title
 
 _ROW_INCHES = 0.34
@@ -23,6 +24,7 @@ def plot_compare(comparison: Comparison) -> Sheet:
     Sheet
         A matplotlib figure, not registered with pyplot.
     """
+    expect(comparison, Comparison, "comparison")
     table = comparison.table
     places = np.arange(len(table))
     height = 0.7 + _ROW_INCHES * len(table)

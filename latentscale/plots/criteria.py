@@ -5,6 +5,7 @@ from __future__ import annotations
 from matplotlib.ticker import MaxNLocator
 
 from latentscale.analysis.criteria import Criteria
+from latentscale.expect import expect
 from latentscale.plots.style import BLUE, VERMILLION, Sheet, legend, panels, title
 
 _LINES = {"aic": ("AIC", BLUE, "o"), "bic": ("BIC", VERMILLION, "s")}
@@ -20,6 +21,7 @@ def plot_criteria(criteria: Criteria) -> Sheet:
     criteria
         From `latentscale.information_criteria`.
     """
+    expect(criteria, Criteria, "criteria")
     table = criteria.table.sort_index()
     figure, (panel,) = panels(1, columns=1, width=4.6, height=3.0)
     for column, (name, colour, marker) in _LINES.items():

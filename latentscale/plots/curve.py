@@ -13,6 +13,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from latentscale.analysis.curves import UNITS, Curve
 from latentscale.errors import DataError, listed
+from latentscale.expect import expect
 from latentscale.plots.style import (
     BLACK,
     BLUE,
@@ -69,6 +70,9 @@ def plot_curve(
     DataError
         If `hidden` lacks a column.
     """
+    expect(curve, Curve, "curve")
+    if hidden is not None:
+        expect(hidden, pd.DataFrame, "hidden")
     wide, narrow = curve.table(_WIDE), curve.table(_NARROW)
     names = list(dict.fromkeys(wide["benchmark"]))
     points = _checked(hidden)

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from latentscale.analysis.forecast import Forecast
 from latentscale.dims import BENCHMARK, DEFAULT_PROB, MODEL
 from latentscale.errors import DataError, listed
+from latentscale.expect import expect
 from latentscale.plots.style import (
     BLUE,
     SCORE_LABEL,
@@ -57,6 +58,9 @@ def plot_forecast(
     LatentscaleError
         If `prob` is not strictly between 0 and 1.
     """
+    expect(forecast, Forecast, "forecast")
+    if observed is not None:
+        expect(observed, pd.DataFrame, "observed")
     table = forecast.table(prob)
     models = [str(name) for name in forecast.draws[MODEL].values]
     benchmarks = [str(name) for name in forecast.draws[BENCHMARK].values]

@@ -10,6 +10,7 @@ from latentscale.analysis.influence import FamilyInfluence
 from latentscale.analysis.sensitivity import CONFLICT, STRONG_PRIOR, UNTOLD, Sensitivity
 from latentscale.analysis.sensitivity_grid import BASE, SensitivityGrid
 from latentscale.errors import DataError, listed, nearest
+from latentscale.expect import expect
 from latentscale.plots.style import (
     BLACK,
     BLUE,
@@ -47,6 +48,7 @@ def plot_sensitivity(found: Sensitivity, *, rows: int = _SHOWN) -> Sheet:
     Sheet
         A matplotlib figure, not registered with pyplot.
     """
+    expect(found, Sensitivity, "found")
     _check_rows(rows)
     clear = (found.table["prior"] - found.table["prior_noise"]).sort_values(ascending=False)
     table = found.table.loc[clear.index].head(rows)
@@ -121,6 +123,7 @@ def plot_tornado(
     DataError
         If the grid does not hold `variable`.
     """
+    expect(grid, SensitivityGrid, "grid")
     _check_rows(rows)
     moved = grid.table[grid.table["variant"] != BASE]
     known = list(dict.fromkeys(moved["variable"]))
@@ -174,6 +177,7 @@ def plot_influence(found: FamilyInfluence, *, rows: int = _SHOWN) -> Sheet:
     Sheet
         A matplotlib figure, not registered with pyplot.
     """
+    expect(found, FamilyInfluence, "found")
     _check_rows(rows)
     table = found.families.head(rows)
     height = 0.6 + _ROW_INCHES * len(table)

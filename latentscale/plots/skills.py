@@ -22,6 +22,7 @@ from latentscale.analysis.variance import (
 )
 from latentscale.dims import FAMILY, SKILL
 from latentscale.errors import DataError, listed, nearest
+from latentscale.expect import expect
 from latentscale.plots.style import (
     BLACK,
     BLUE,
@@ -66,6 +67,7 @@ def plot_loadings(skills: Skills) -> Sheet:
         A matplotlib figure, not registered with pyplot: save it with ``.savefig``, or let a
         notebook show it.
     """
+    expect(skills, Skills, "skills")
     wide, narrow = skills.loadings(_WIDE), skills.loadings(_NARROW)
     names = [str(name) for name in skills.loading[SKILL].values]
     rows = list(dict.fromkeys(wide["benchmark"]))
@@ -106,6 +108,7 @@ def plot_family_skills(skills: Skills, families: Sequence[str]) -> Sheet:
     SpecError
         If the spec gives families no level.
     """
+    expect(skills, Skills, "skills")
     wide, narrow = skills.families(_WIDE), skills.families(_NARROW)
     chosen = _checked(families, list(dict.fromkeys(wide[FAMILY])))
     names = [str(name) for name in skills.loading[SKILL].values]
@@ -145,6 +148,7 @@ def plot_variance_shares(shares: VarianceShares) -> Sheet:
     Sheet
         A matplotlib figure, not registered with pyplot.
     """
+    expect(shares, VarianceShares, "shares")
     table = shares.table(_WIDE).pivot(index="benchmark", columns="component", values="mean")
     rows = [str(name) for name in shares.draws["benchmark"].values]
     table = table.loc[rows, [str(name) for name in shares.draws["component"].values]]

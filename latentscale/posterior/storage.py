@@ -8,6 +8,7 @@ from pathlib import Path
 from latentscale.data.scores import Scores
 from latentscale.dims import CHAIN, DRAW
 from latentscale.errors import FitError
+from latentscale.expect import expect_path
 from latentscale.files import expanded
 from latentscale.model.design import Design, design
 from latentscale.posterior import netcdf
@@ -44,6 +45,7 @@ def load_fit(path: str | Path) -> Fit:
         If there is no such file, it was not written by latentscale or by a newer version of it,
         it is damaged or was changed, or a folder holds no draw yet.
     """
+    expect_path(path, "path")
     path = expanded(path, FitError)
     with readable(path):
         if path.is_dir():

@@ -9,6 +9,7 @@ import pandas as pd
 
 from latentscale.dims import DEFAULT_PROB, VERSION
 from latentscale.errors import FitError
+from latentscale.expect import expect, expect_path
 from latentscale.posterior.fit import Fit
 from latentscale.reporting.page import render
 from latentscale.reporting.request import request
@@ -58,6 +59,8 @@ def report(
     LatentscaleError
         If `prob` or `seed` is out of range.
     """
+    expect(fit, Fit, "fit")
+    expect_path(path, "path")
     path = Path(path)
     if path.is_dir() or not path.parent.is_dir():
         raise FitError(

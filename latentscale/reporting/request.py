@@ -10,6 +10,7 @@ import pandas as pd
 
 from latentscale.dims import DEFAULT_PROB, FAMILY, MODEL, checked_seed, interval_quantiles
 from latentscale.errors import DataError, listed, nearest
+from latentscale.expect import expect_names
 from latentscale.posterior.fit import Fit
 
 _FAMILIES = 3
@@ -69,8 +70,9 @@ def request(
 
 
 def _checked(fit: Fit, families: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(families, str) or not len(families):
-        raise DataError(f"families must be a list of at least one name; got {families!r}.")
+    families = expect_names(families, "families", f'["{fit.scores.families[0]}"]')
+    if not families:
+        raise DataError("families must be a list of at least one name; got none.")
     known = fit.scores.families
     for name in families:
         if name not in known:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from latentscale.errors import SpecError, listed, nearest
-from latentscale.spec.record import Record
-from latentscale.spec.spec import ModelSpec, prior_of
+from latentscale.spec.spec import ModelSpec
 
 
 def _spec_folder() -> Path:
@@ -69,14 +68,8 @@ def spec_from_dict(document: Mapping[str, Any]) -> ModelSpec:
     if not isinstance(document, Mapping):
         raise SpecError(f"A spec must be a table of keys and values; got {document!r}.")
     content = dict(document)
-    priors = content.pop("priors", {})
-    if not isinstance(priors, Mapping):
-        raise SpecError(
-            "priors must be a table, such as priors.slope = "
-            f'{{dist = "Normal", mu = 0, sigma = 1}}; got {priors!r}.'
-        )
-    _refuse_unknown_keys(ModelSpec, content, "")
-    content["priors"] = {name: prior_of(name, value) for name, value in priors.items()}
+    if not all(isinstance(key, str) for key in content):
+        raise SpecError(f"The keys of a spec must be text; got {listed(content)}.")
     return ModelSpec(**content)
 
 
@@ -92,44 +85,3 @@ def spec_from_json(text: str) -> ModelSpec:
         return spec_from_dict(json.loads(text))
     except json.JSONDecodeError as error:
         raise SpecError(f"A spec's JSON cannot be read: {error}") from None
-
-
-def _refuse_unknown_keys(record: type[Record], section: Mapping[str, Any], where: str) -> None:
-    allowed = tuple(record.model_fields)
-    for key, value in section.items():
-        if key not in allowed:
-            raise SpecError(
-                f'{where + ": " if where else ""}unknown key "{key}"; allowed are '
-                f"{listed(allowed, 20)}." + nearest(str(key), allowed)
-            )
-        choices = _records_of(record, key)
-        if choices and not isinstance(value, Record):
-            _refuse_in_record(choices, value, f"{where}.{key}" if where else key)
-
-
-def _refuse_in_record(choices: Sequence[type[Record]], value: Any, where: str) -> None:
-    kinds = {str(c.model_fields["kind"].default): c for c in choices if "kind" in c.model_fields}
-    if not isinstance(value, Mapping):
-        example = f'{{ kind = "{next(iter(kinds))}" }}' if kinds else f"[{where}]"
-        raise SpecError(f"{where} must be a table, such as {example}; got {value!r}.")
-    if not kinds:
-        return _refuse_unknown_keys(choices[0], value, where)
-    if "kind" not in value:
-        every = sorted({name for choice in choices for name in choice.model_fields})
-        odd = [str(key) for key in value if key not in every]
-        named = f'unknown key "{odd[0]}"' + nearest(odd[0], every) + " " if odd else ""
-        raise SpecError(f'{where}: {named}"kind" is lacking; it is one of {listed(kinds)}.')
-    kind = value["kind"]
-    if kind not in kinds:
-        raise SpecError(
-            f'{where}.kind must be one of {listed(kinds)}; got "{kind}".'
-            + nearest(str(kind), kinds)
-        )
-    return _refuse_unknown_keys(kinds[str(kind)], value, where)
-
-
-def _records_of(record: type[Record], key: str) -> list[type[Record]]:
-    """Return the record types that a field takes: none, one, or the choices of a union."""
-    annotation = record.model_fields[key].annotation
-    found = get_args(annotation) or (annotation,)
-    return [kind for kind in found if isinstance(kind, type) and issubclass(kind, Record)]

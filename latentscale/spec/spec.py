@@ -22,11 +22,11 @@ from latentscale.spec.undisclosed import Estimated, LeaveOut
 class Priors(dict[str, Prior]):
     """Priors by parameter name; a dict that cannot be changed."""
 
-    def __setitem__(self, name: str, prior: Prior) -> None:
+    def _refuse(self, *_: Any, **__: Any) -> Any:
         raise TypeError("A spec's priors cannot be changed; use spec.with_priors({...}).")
 
-    def __delitem__(self, name: str) -> None:
-        raise TypeError("A spec's priors cannot be changed; use spec.with_priors({...}).")
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    update = pop = popitem = setdefault = clear = _refuse
 
     def __reduce__(self) -> tuple[type[Priors], tuple[dict[str, Prior]]]:
         return Priors, (dict(self),)
@@ -101,6 +101,8 @@ class FamilySpec(Record):
 class ModelSpec(Record):
     """A complete, frozen declaration of a model; it holds no data.
 
+    `with_` and `with_priors` return changed copies.
+
     Attributes
     ----------
     name, description, sources
@@ -149,6 +151,16 @@ class ModelSpec(Record):
         if len(set(names)) < len(names):
             raise SpecError(f"covariates: a name stands twice in {listed(names)}.")
         return names
+
+    @field_validator("priors", mode="before")
+    @classmethod
+    def _read_priors(cls, priors: Any) -> Any:
+        if not isinstance(priors, Mapping):
+            raise SpecError(
+                "priors must be a table, such as priors.slope = "
+                f'{{dist = "Normal", mu = 0, sigma = 1}}; got {priors!r}.'
+            )
+        return {name: prior_of(str(name), prior) for name, prior in priors.items()}
 
     @field_validator("priors")
     @classmethod
@@ -247,14 +259,19 @@ class ModelSpec(Record):
     def with_priors(self, priors: Mapping[str, Prior | Mapping[str, Any]]) -> ModelSpec:
         """Return a copy in which these priors replace the spec's own (user > spec > default).
 
+        `with_` changes other fields.
+
         Raises
         ------
         SpecError
             If a parameter or a distribution is unknown, or has the wrong support.
         """
-        changed = {name: prior_of(name, prior) for name, prior in priors.items()}
-        fields = {name: getattr(self, name) for name in type(self).model_fields}
-        return ModelSpec(**{**fields, "priors": {**self.priors, **changed}})
+        if not isinstance(priors, Mapping):
+            raise SpecError(
+                'Priors must be given by parameter name, such as {"slope": {"dist": "Normal", '
+                f'"mu": 0, "sigma": 1}}}}; got {priors!r}.'
+            )
+        return self.model_copy(update={"priors": {**self.priors, **priors}})
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types; `latentscale.spec.io.spec_from_dict` reads them back."""

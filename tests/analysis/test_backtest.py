@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +17,10 @@ from scipy import stats
 
 import latentscale as ls
 from latentscale.analysis import backtest as module
+from latentscale.analysis import fold_files
 from latentscale.analysis.backtest import COLUMNS, score_forecast
+from latentscale.analysis.fold_files import claimed, fold_file, read_fold, run_key, write_fold
+from latentscale.analysis.folds import Fold
 from latentscale.analysis.forecast import Forecast
 
 METHOD = ls.NUTS(draws=60, tune=150, chains=2)
@@ -95,6 +103,235 @@ def test_a_backtest_reports_failures_and_resumes(
 def test_an_unknown_model_in_a_fold(scores: ls.Scores) -> None:
     with pytest.raises(ls.DataError, match="opt-66c"):
         ls.backtest(ls.load_spec("pooled_flops"), scores, [(scores.models, ["opt-66c"])])
+
+
+@pytest.fixture
+def by_prior_draws(
+    prior_fit: Callable[..., ls.Fit], monkeypatch: pytest.MonkeyPatch
+) -> list[ls.Scores]:
+    """Have folds fitted by prior draws, and return the tables that were fitted."""
+    fitted: list[ls.Scores] = []
+
+    def fit(spec, train, *, method, seed, progress):  # type: ignore[no-untyped-def]
+        fitted.append(train)
+        return prior_fit(spec, train, draws=20, seed=seed)
+
+    monkeypatch.setattr(module, "fit", fit)
+    return fitted
+
+
+ODD_NAMES = ["011", "1e5", "nan", "NA", "True", "a\nb", 'say "x", y', "# rows 3 sha256 0", "é", ""]
+
+
+def odd_table(names: list[str]) -> pd.DataFrame:
+    numbers = {name: np.linspace(0.1, 0.9, len(names)) / 3 for name in COLUMNS}
+    texts = dict.fromkeys(("fold", "model", "family", "benchmark"), names)
+    return pd.DataFrame({**numbers, **texts}).assign(max_rhat=np.nan, log_score=-np.inf)
+
+
+def test_names_and_numbers_of_any_kind_survive_a_fold_file(tmp_path: Path) -> None:
+    table = odd_table(ODD_NAMES)
+    write_fold(table, tmp_path / "x.csv")
+    back = read_fold(tmp_path / "x.csv", COLUMNS)
+    assert back is not None
+    pd.testing.assert_frame_equal(back, table, check_exact=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["x.csv"]
+
+
+def test_a_fold_file_cut_or_changed_anywhere_is_recognised(tmp_path: Path) -> None:
+    file = tmp_path / "x.csv"
+    write_fold(odd_table(ODD_NAMES), file)
+    content = file.read_bytes()
+    for end in range(0, len(content), 7):
+        file.write_bytes(content[:end])
+        assert read_fold(file, COLUMNS) is None, end
+    for place in range(0, len(content), 11):
+        file.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        assert read_fold(file, COLUMNS) is None, place
+    lines = content.splitlines(keepends=True)
+    for changed in (lines[:3] + lines[4:], lines[:2] + lines, lines + lines[-1:]):
+        file.write_bytes(b"".join(changed))
+        assert read_fold(file, COLUMNS) is None
+    file.write_bytes(content)
+    assert read_fold(file, COLUMNS) is not None
+    file.rename(tmp_path / "y.csv")  # another fold's file in the place of this one
+    assert read_fold(tmp_path / "y.csv", COLUMNS) is None
+
+
+def test_a_spoiled_fold_is_fitted_again_and_the_others_are_not(
+    by_prior_draws: list[ls.Scores],
+    small_scores: ls.Scores,
+    quick_spec: ls.ModelSpec,
+    tmp_path: Path,
+) -> None:
+    frame = small_scores.to_frame()
+    frame["family"] = frame["family"].str.replace("fam0", "01")  # read as numbers by some
+    scores = ls.Scores.from_frame(frame, benchmarks=small_scores.benchmark_info)
+    folds = ls.folds.leave_one_family_out(scores)[:3]
+    whole = ls.backtest(quick_spec, scores, folds, folder=tmp_path, progress=False)
+    assert len(by_prior_draws) == 3 and whole["family"].tolist()[0] == "010"
+    again = ls.backtest(quick_spec, scores, folds, folder=tmp_path, progress=False)
+    assert len(by_prior_draws) == 3
+    pd.testing.assert_frame_equal(again, whole, check_exact=True)
+    file = sorted(tmp_path.glob("*/*.csv"))[1]
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(b"".join(lines[:-2]))
+    with pytest.warns(ls.FitWarning, match=f"1 files .* cut or changed .*{file.name}"):
+        mended = ls.backtest(quick_spec, scores, folds, folder=tmp_path, progress=False)
+    assert len(by_prior_draws) == 4
+    pd.testing.assert_frame_equal(mended, whole, check_exact=True)
+
+
+def test_the_key_holds_what_changes_the_numbers_alone(
+    small_scores: ls.Scores, quick_spec: ls.ModelSpec
+) -> None:
+    def key(spec=quick_spec, scores=small_scores, method=METHOD, seed=0, prob=0.9):  # type: ignore[no-untyped-def]
+        return run_key(spec, scores, method, seed, prob)
+
+    assert key() == key(method=replace(METHOD, cores=1)) == key(method=replace(METHOD, cores=2))
+    assert key() == key(spec=quick_spec.with_({"name": "other", "description": "words"}))
+    other_floor = small_scores.dataset.assign(floor=small_scores.dataset["floor"] + 0.01)
+    nudged = small_scores.dataset.assign(score=small_scores.dataset["score"] + 1e-12)
+    changed = [
+        key(spec=quick_spec.with_priors({"slope": {"dist": "Normal", "mu": 0, "sigma": 9}})),
+        key(scores=ls.Scores(other_floor)),
+        key(scores=ls.Scores(nudged)),
+        key(method=replace(METHOD, draws=61)),
+        key(method=replace(METHOD, start=ls.ModeStart())),
+        key(method=replace(METHOD, start=ls.PriorStart())),
+        key(method=ls.Laplace()),
+        key(seed=1),
+        key(prob=0.5),
+    ]
+    assert len({key(), *changed}) == len(changed) + 1
+
+
+def test_a_fold_s_file_goes_by_what_it_hides_and_not_by_its_name(tmp_path: Path) -> None:
+    one, other = Fold("1", ("a",), ("b",)), Fold("01", ("a",), ("b",))
+    assert fold_file(tmp_path, "k", one) == fold_file(tmp_path, "k", other)
+    assert fold_file(tmp_path, "k", one) != fold_file(tmp_path, "k", Fold("1", ("b",), ("a",)))
+
+
+def test_everything_is_checked_before_the_first_fit(
+    by_prior_draws: list[ls.Scores],
+    small_scores: ls.Scores,
+    quick_spec: ls.ModelSpec,
+    tmp_path: Path,
+) -> None:
+    folds = ls.folds.leave_one_family_out(small_scores)
+    (tmp_path / "file").write_text("")
+    wrong: list[tuple[dict, str]] = [
+        ({"prob": 90}, "prob must lie strictly between 0 and 1"),
+        ({"prob": "0.9"}, "prob must lie"),
+        ({"workers": 0}, "workers must be a whole number of at least 1; got 0"),
+        ({"workers": "2"}, "workers must be"),
+        ({"workers": -1}, "workers must be"),
+        ({"workers": True}, "workers must be"),
+        ({"seed": -1}, "seed must be"),
+        ({"method": "NUTS"}, r"method must be a Method, such as latentscale.NUTS\(draws=1000\)"),
+        ({"method": ls.NUTS}, "got the class NUTS itself"),
+        ({"method": replace(METHOD, store=tmp_path / "draws")}, "method.store"),
+        ({"cluster": 8786}, "cluster must be an address"),
+        ({"folder": tmp_path / "file"}, "is a file"),
+        ({"folder": tmp_path / "file" / "below"}, "Cannot make the folder"),
+        ({"folder": 3}, "folder must be a path"),
+        ({"folder": ""}, "folder must be a path"),
+        ({"folds": []}, "no fold"),
+        ({"folds": 3}, "list of folds"),
+        ({"scores": small_scores.to_frame()}, "scores must be a Scores, from latentscale.Scores"),
+        ({"spec": "pooled_flops"}, "spec must be a ModelSpec, from latentscale.load_spec"),
+    ]
+    for changes, said in wrong:
+        given = {"spec": quick_spec, "scores": small_scores, "folds": folds, **changes}
+        positional = [given.pop(name) for name in ("spec", "scores", "folds")]
+        with pytest.raises(ls.LatentscaleError, match=said):
+            ls.backtest(*positional, progress=False, **given)
+    assert not by_prior_draws
+
+
+def test_a_folder_that_cannot_be_written_to_is_named_before_the_first_fit(
+    by_prior_draws: list[ls.Scores],
+    small_scores: ls.Scores,
+    quick_spec: ls.ModelSpec,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(dir: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    folds = ls.folds.leave_one_family_out(small_scores)[:1]
+    done = ls.backtest(quick_spec, small_scores, folds, folder=tmp_path, progress=False)
+    monkeypatch.setattr(fold_files.tempfile, "TemporaryFile", refuse)
+    with pytest.raises(ls.FitError, match=r"Cannot write to the folder .*permission denied"):
+        ls.backtest(quick_spec, small_scores, folds, seed=1, folder=tmp_path, progress=False)
+    # What is finished can be read where nothing can be written.
+    read = ls.backtest(quick_spec, small_scores, folds, folder=tmp_path, progress=False)
+    pd.testing.assert_frame_equal(read, done)
+    assert len(by_prior_draws) == 1
+
+
+def test_a_folder_may_be_in_the_home_folder(
+    by_prior_draws: list[ls.Scores],
+    small_scores: ls.Scores,
+    quick_spec: ls.ModelSpec,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    folds = ls.folds.leave_one_family_out(small_scores)[:1]
+    ls.backtest(quick_spec, small_scores, folds, folder="~/kept", progress=False)
+    assert len(list((tmp_path / "kept").glob("*/*.csv"))) == 1 and not (tmp_path / "~").exists()
+
+
+def test_a_full_disk_loses_no_fold(
+    by_prior_draws: list[ls.Scores],
+    small_scores: ls.Scores,
+    quick_spec: ls.ModelSpec,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(table: pd.DataFrame, file: Path) -> None:
+        raise ls.FitError(f"Cannot write {file}: the disk is full.")
+
+    monkeypatch.setattr(module, "write_fold", full)
+    folds = ls.folds.leave_one_family_out(small_scores)[:2]
+    with pytest.warns(ls.FitWarning, match=r"2 finished folds were not kept.*disk is full"):
+        table = ls.backtest(quick_spec, small_scores, folds, folder=tmp_path, progress=False)
+    assert set(table["fold"]) == {fold.name for fold in folds}
+
+
+def test_a_fold_that_another_process_fits_is_waited_for_and_read(
+    by_prior_draws: list[ls.Scores],
+    small_scores: ls.Scores,
+    quick_spec: ls.ModelSpec,
+    tmp_path: Path,
+) -> None:
+    folds = ls.folds.leave_one_family_out(small_scores)[:3]
+    ls.backtest(quick_spec, small_scores, folds, folder=tmp_path, progress=False)
+    (key,) = [path.name for path in tmp_path.iterdir()]
+    first, second, _ = (fold_file(tmp_path, key, fold) for fold in folds)
+    content = first.read_bytes()
+    first.unlink()
+    second.unlink()
+    with claimed(first, wait=False) as mine, claimed(first, wait=False) as also:
+        assert mine and not also
+        before, outcome = len(by_prior_draws), []
+        again = threading.Thread(
+            target=lambda: outcome.append(
+                ls.backtest(quick_spec, small_scores, folds, folder=tmp_path, progress=False)
+            )
+        )
+        again.start()
+        for _ in range(600):  # up to a minute; the second fold takes a second
+            if second.is_file():
+                break
+            time.sleep(0.1)
+        first.write_bytes(content)
+    again.join(60)
+    assert len(by_prior_draws) == before + 1  # the second fold alone
+    assert list(dict.fromkeys(outcome[0]["fold"])) == [fold.name for fold in folds]
+    assert not list(tmp_path.rglob("*.lock"))
 
 
 def test_summary_of_a_calibrated_and_of_an_overconfident_table() -> None:

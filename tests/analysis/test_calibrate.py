@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -130,3 +132,62 @@ def test_misuse_is_refused() -> None:
         reliability(table, [])
     with pytest.raises(DataError, match="bins"):
         pit_histogram(table, 1)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("pit", np.nan, "row 3 has nan"),
+        ("pit", 1.5, "from 0 to 1"),
+        ("score", np.nan, '"score"'),
+        ("log_score", np.nan, '"log_score"'),
+        ("family", None, "a name"),
+        ("prob", 90.0, "strictly between 0 and 1"),
+    ],
+)
+def test_a_row_that_cannot_be_counted_is_named(column: str, value: object, said: str) -> None:
+    table = claimed(0.1, size=50)
+    table.loc[3, column] = value
+    with pytest.raises(DataError, match=said):
+        ls.summarise(table)
+    if column == "pit":
+        with pytest.raises(DataError, match=said):
+            pit_histogram(table)
+        with pytest.raises(DataError, match=said):
+            reliability(table)
+
+
+def test_text_for_numbers_is_refused() -> None:
+    table = claimed(0.1, size=50)
+    with pytest.raises(DataError, match=r'"pit".*a number'):
+        pit_histogram(table.assign(pit=table["pit"].astype(str)))
+
+
+@pytest.mark.parametrize("verb", [ls.summarise, reliability, pit_histogram])
+@pytest.mark.parametrize("table", [3, None, "table.csv", {"pit": [0.5]}, ls.Benchmark()])
+def test_what_is_no_table_is_refused(verb: Callable, table: object) -> None:
+    with pytest.raises(
+        DataError, match=r"table must be a DataFrame, a table from latentscale.back"
+    ):
+        verb(table)
+
+
+def test_settings_of_other_types_are_refused() -> None:
+    table = claimed(0.1, size=50)
+    for levels in (0.5, "0.5", [0.5, 0.5], ["a"], None):
+        with pytest.raises(DataError, match="levels"):
+            reliability(table, levels)  # type: ignore[arg-type]
+    for resamples in (1, 2.5, "many"):
+        with pytest.raises(DataError, match="resamples"):
+            ls.summarise(table, resamples=resamples)  # type: ignore[arg-type]
+    for by in (3, {"family": 1}, [3]):
+        with pytest.raises(DataError, match="by must be a list"):
+            ls.summarise(table, by)  # type: ignore[arg-type]
+    for prob in (90, "0.9", True):
+        with pytest.raises(ls.LatentscaleError, match="prob"):
+            pit_histogram(table, prob=prob)  # type: ignore[arg-type]
+
+
+def test_groups_without_a_name_are_kept() -> None:
+    table = claimed(0.1, size=50).assign(size=[None, "large"] * 25)
+    assert ls.summarise(table, ["size"])["cells"].tolist() == [25, 25]

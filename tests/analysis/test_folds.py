@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import latentscale as ls
-from latentscale.analysis.folds import Fold, as_folds
+from latentscale.analysis.folds import Fold, _spare, as_folds, folds_of
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +73,103 @@ def test_chronological(scores: ls.Scores) -> None:
     assert fold.train == dated.models[:2] and fold.test == dated.models[2:]
     with pytest.raises(ls.DataError, match="one side"):
         ls.folds.chronological(dated, ["2020-01-01"])
+
+
+def dated(scores: ls.Scores, released: list[str | None]) -> ls.Scores:
+    frame = scores.to_frame().iloc[: len(released)].assign(released=released)
+    return ls.Scores.from_frame(frame[frame.columns[frame.notna().any()]])
+
+
+def test_undated_models_are_left_out_with_a_warning_or_put_on_a_side(scores: ls.Scores) -> None:
+    table = dated(scores, ["2023-01-01", None, "2024-06-01", "2024-06-02", None])
+    first, unknown, second, third, also = table.models
+    with pytest.warns(ls.DataWarning, match=f'2 of 5 models.*"{unknown}", "{also}"'):
+        (fold,) = ls.folds.chronological(table, ["2024-01-01"])
+    assert fold.train == (first,) and fold.test == (second, third)
+    (fold,) = ls.folds.chronological(table, ["2024-01-01"], undated="train")
+    assert fold.train == (first, unknown, also) and fold.test == (second, third)
+    (fold,) = ls.folds.chronological(table, ["2024-01-01"], undated="test")
+    assert fold.train == (first,) and fold.test == (second, third, unknown, also)
+
+
+@pytest.mark.parametrize(
+    ("cutoffs", "said"),
+    [
+        ("2024-01-01", "list of dates"),
+        (20240101, "list of dates"),
+        ([20240101], "20240101 is not a date"),
+        (["soon"], "'soon' is not a date"),
+        ([None], "not a date"),
+        ([], "got none"),
+        (["2024-01-01", "2024-01-01T00:00"], "given twice"),
+    ],
+)
+def test_cutoffs_that_are_no_dates(scores: ls.Scores, cutoffs: object, said: str) -> None:
+    table = dated(scores, ["2023-01-01", "2024-06-01"])
+    with pytest.raises(ls.DataError, match=said):
+        ls.folds.chronological(table, cutoffs)  # type: ignore[arg-type]
+    with pytest.raises(ls.DataError, match='undated must be one of "leave-out", "train", "test"'):
+        ls.folds.chronological(table, ["2024-01-01"], undated="drop")  # type: ignore[arg-type]
+
+
+def test_cutoffs_with_a_time_or_a_zone(scores: ls.Scores) -> None:
+    table = dated(scores, ["2023-01-01", "2024-06-01"])
+    early, late = ls.folds.chronological(table, ["2024-01-01", "2024-01-01T13:00+01:00"])
+    assert (early.name, late.name) == ("before 2024-01-01", "before 2024-01-01T12:00:00")
+
+
+def test_benchmarks_and_models_of_any_name_can_be_hidden(small_scores: ls.Scores) -> None:
+    names = dict(zip(small_scores.benchmarks, ["value", "variable", "score", "index"], strict=True))
+    frame = small_scores.to_frame().rename(columns=names)
+    frame["model"] = frame["model"].where(frame.index > 0, "value")  # a model called so too
+    table = ls.Scores.from_frame(frame)
+    (fold,) = ls.folds.random_cells_out(table, share=0.3, n_folds=1)
+    measured = set(frame.set_index("model")[list(names.values())].stack().dropna().index)
+    assert set(fold.cells) <= measured and len(fold.cells) == -(-3 * len(measured) // 10)
+    (block,) = ls.folds.benchmark_block_out(table, ["value"], n_folds=1)
+    assert {benchmark for _, benchmark in block.cells} == {"value"}
+
+
+def test_a_name_that_a_model_and_a_benchmark_share_counts_for_each_alone() -> None:
+    cells = [("x", "x"), ("y", "x"), ("x", "z"), ("y", "z")]
+    taken = _spare(cells, np.arange(4), 0.9)
+    left = set(cells) - set(taken)
+    assert {model for model, _ in left} == {"x", "y"} and {b for _, b in left} == {"x", "z"}
+
+
+@pytest.mark.parametrize(
+    ("folds", "said"),
+    [
+        (3, "list of folds"),
+        (Fold("x", ("alpha",), ("beta",)), "list of folds"),
+        ({"x": 1}, "list of folds"),
+        (["ab"], "entry 0 is 'ab'"),
+        ([("a", "b", "c")], "entry 0"),
+        ([("ab", ["c"])], 'train of the fold "fold 0"'),
+        ([(["a"], "bc")], 'test of the fold "fold 0"'),
+        ([([1], ["b"])], "list of names"),
+        ([Fold(3, ("a",), ("b",))], "name of a fold must be text"),  # type: ignore[arg-type]
+        ([Fold("x", ("a",), (), ("ab",))], "pairs"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_is_no_list_of_folds(folds: object, said: str) -> None:
+    with pytest.raises(ls.DataError, match=said):
+        as_folds(folds)  # type: ignore[arg-type]
+
+
+def test_folds_that_do_not_fit_the_table(small_scores: ls.Scores) -> None:
+    one, two, *_ = small_scores.models
+
+    def refused(fold: Fold, said: str) -> None:
+        with pytest.raises(ls.DataError, match=said):
+            folds_of([fold], small_scores)
+
+    refused(Fold("x", (one,)), 'The fold "x" hides nothing')
+    refused(Fold("x", (), (one,)), "fits no model")
+    refused(Fold("x", (one, one), (two,)), "repeated")
+    refused(Fold("x", (one,), ("fam00-m9",)), "Unknown model")
+    refused(Fold("x", (one,), (), ((two, "alpha"),)), "does not fit that model")
+    refused(Fold("x", (one,), (), ((one, "alpa"),)), 'Did you mean "alpha"')
 
 
 def test_malformed_folds() -> None:

@@ -12,6 +12,7 @@ import xarray as xr
 from latentscale.data.scores import Scores
 from latentscale.dims import CHAIN, DRAW, FAMILY, SKILL, checked_seed
 from latentscale.errors import FitError, listed
+from latentscale.expect import expect
 from latentscale.inference.marginal.information import COVARIANCES, CovarianceKind
 from latentscale.inference.marginal.latents import LatentDraws, draw_latents
 from latentscale.inference.marginal.limits import refuse_other_latents
@@ -240,6 +241,10 @@ def marginal_estimate(
     FitError
         If the method fails.
     """
+    expect(spec, ModelSpec, "spec")
+    expect(scores, Scores, "scores")
+    if method is not None:
+        expect(method, MarginalML, "method")
     from latentscale.inference.marginal.estimate import maximise
     from latentscale.inference.marginal.likelihood import marginal_likelihood
 

@@ -1,0 +1,165 @@
+"""Arguments of the wrong type: one error that says what was expected and how to get it.
+
+For objects (fits, tables of scores, specs, results). Numbers are checked where they are used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from numbers import Integral
+from os import PathLike
+from typing import Final
+
+import numpy as np
+
+from latentscale.errors import DataError, FitError, LatentscaleError, SpecError
+
+_FIT: Final = "from latentscale.fit, or from latentscale.load for a saved one"
+_FRAME: Final = "a pandas DataFrame"
+
+# By name of the type, so that this module imports none of them: the error, and where one comes
+# from. A type that is not here is refused with a FitError that names it.
+_SOURCES: Final[Mapping[str, tuple[type[LatentscaleError], str]]] = {
+    "Fit": (FitError, _FIT),
+    "Scores": (DataError, "from latentscale.Scores.from_frame, latentscale.datasets or a reader"),
+    "ModelSpec": (SpecError, "from latentscale.load_spec"),
+    "Method": (FitError, "such as latentscale.NUTS(draws=1000)"),
+    "MarginalML": (FitError, "such as latentscale.MarginalML()"),
+    "FewShot": (FitError, "such as latentscale.FewShot()"),
+    "RegressionPrior": (FitError, "such as latentscale.RegressionPrior()"),
+    "DataFrame": (DataError, _FRAME),
+    "Allocation": (FitError, "from latentscale.optimal_allocation"),
+    "Comparison": (FitError, "from latentscale.compare or latentscale.compare_backtests"),
+    "ComputeNeeded": (FitError, "from latentscale.flops_for_target"),
+    "Criteria": (FitError, "from latentscale.information_criteria"),
+    "Curve": (FitError, "from latentscale.scaling_curve"),
+    "FamilyInfluence": (FitError, "from latentscale.family_influence"),
+    "FitCheck": (FitError, "from latentscale.check"),
+    "Forecast": (FitError, "from latentscale.predict"),
+    "NextBenchmark": (FitError, "from latentscale.next_benchmark"),
+    "Passing": (FitError, "from latentscale.probability_above"),
+    "PredictiveCheck": (
+        FitError,
+        "from latentscale.prior_predictive or latentscale.posterior_predictive",
+    ),
+    "Sensitivity": (FitError, "from latentscale.sensitivity"),
+    "SensitivityGrid": (
+        FitError,
+        "from latentscale.sensitivity_grid or latentscale.leave_families_out",
+    ),
+    "SkillRegression": (FitError, "from latentscale.regress_on_skills"),
+    "Skills": (FitError, "from latentscale.skills"),
+    "VarianceShares": (FitError, "from latentscale.variance_shares"),
+}
+
+
+def expect(value: object, kind: type, name: str, hint: str = "") -> None:
+    """Refuse an argument that is not of the type that it must be.
+
+    Parameters
+    ----------
+    value
+        What was given.
+    kind
+        The type that it must be an instance of.
+    name
+        Name of the argument.
+    hint
+        Where such an object comes from, in place of the usual words for its type.
+
+    Raises
+    ------
+    LatentscaleError
+        A `FitError`, `DataError` or `SpecError` by the type that was expected.
+
+    Examples
+    --------
+    >>> from latentscale.posterior.fit import Fit
+    >>> expect("fit.nc", Fit, "fit")
+    Traceback (most recent call last):
+        ...
+    latentscale.errors.FitError: fit must be a Fit, from latentscale.fit, or from latentscale.load \
+for a saved one; got 'fit.nc'.
+    """
+    if isinstance(value, kind):
+        return
+    error, source = _SOURCES.get(kind.__name__, (FitError, ""))
+    source = hint or source
+    if kind is str:
+        source = hint or "one name"
+        raise DataError(f"{name} must be text, {source}; got {shown(value)}.")
+    article = "an" if kind.__name__[0] in "AEIOU" else "a"
+    wanted = source if source == _FRAME else f"{article} {kind.__name__}"
+    if source and source != _FRAME:
+        wanted += f", {source}"
+    raise error(f"{name} must be {wanted}; got {shown(value)}.")
+
+
+def shown(value: object) -> str:
+    """Return what was given, for a message: plain values as they are, others by their type."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, str | int | float | bool):
+        return repr(value)
+    if isinstance(value, type):
+        return f"the class {value.__name__} itself"
+    return f"a {type(value).__module__.partition('.')[0]} {type(value).__name__}"
+
+
+def expect_each(values: object, kind: type, name: str, example: str, hint: str = "") -> None:
+    """Refuse what is not a mapping from names to objects of one type, or is empty.
+
+    Raises
+    ------
+    LatentscaleError
+        As `expect`, also where a name is not text; it shows the `example`.
+    """
+    error, _ = _SOURCES.get(kind.__name__, (FitError, ""))
+    if not isinstance(values, Mapping) or not values:
+        got = "an empty one" if isinstance(values, Mapping) else shown(values)
+        raise error(f"{name} must be a mapping from names, such as {example}; got {got}.")
+    for key, value in values.items():
+        if not isinstance(key, str) or not key.strip():
+            raise error(f"{name}: Names must be text, as in {example}; got {key!r}.")
+        expect(value, kind, f'{name}["{key}"]', hint)
+
+
+def expect_names(values: object, name: str, example: str) -> tuple[str, ...]:
+    """Return names as a tuple, refusing one string, which would be read letter by letter.
+
+    Raises
+    ------
+    DataError
+        If it is not a sequence of text; it shows the `example`.
+    """
+    flat = not isinstance(values, str | bytes | Mapping) and getattr(values, "ndim", 1) == 1
+    if flat and isinstance(values, Iterable):
+        names: tuple[object, ...] = tuple(values)
+        if all(isinstance(one, str) for one in names):
+            return tuple(str(one) for one in names)
+    raise DataError(f"{name} must be a list of names, such as {example}; got {values!r:.200}.")
+
+
+def expect_path(path: object, name: str) -> None:
+    """Refuse what is not a path.
+
+    Raises
+    ------
+    FitError
+        If it is neither text nor a `pathlib.Path`.
+    """
+    if not isinstance(path, str | PathLike) or not str(path):
+        raise FitError(f"{name} must be a path, text or a pathlib.Path; got {shown(path)}.")
+
+
+def checked_workers(workers: object) -> int:
+    """Return a number of processes, a whole number of at least 1.
+
+    Raises
+    ------
+    FitError
+        If it is anything else.
+    """
+    if isinstance(workers, bool) or not isinstance(workers, Integral) or int(workers) < 1:
+        raise FitError(f"workers must be a whole number of at least 1; got {workers!r}.")
+    return int(workers)
