@@ -57,6 +57,14 @@ def is_number(value: object) -> bool:
         return False
 
 
+def is_whole(value: object, *, least: int | None = None, most: int | None = None) -> bool:
+    """Return whether a value is a whole number, from `least` to `most` where they are given."""
+    value = plain(value)
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        return False
+    return (least is None or int(value) >= least) and (most is None or int(value) <= most)
+
+
 def whole_number(
     value: object,
     what: str,
@@ -84,10 +92,8 @@ def whole_number(
         If it is anything else; of the class `error`.
     """
     bare = plain(value)
-    if isinstance(bare, Integral) and not isinstance(bare, bool):
-        number = int(bare)
-        if (least is None or number >= least) and (most is None or number <= most):
-            return number
+    if is_whole(bare, least=least, most=most):
+        return int(bare)
     span = f" of at least {least}" if least is not None else ""
     if most is not None:
         span = f" of at most {most}" if least is None else f" from {least} to {most}"
@@ -218,4 +224,3 @@ def prob(value: object) -> float:
     raise LatentscaleError(
         f"prob must lie strictly between 0 and 1, for example 0.9; got {plain(value)!r}."
     )
-

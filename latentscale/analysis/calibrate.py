@@ -10,6 +10,7 @@ from scipy import stats
 
 from latentscale.dims import DEFAULT_PROB, checked_seed, interval_quantiles
 from latentscale.errors import DataError, listed
+from latentscale.validate import whole_number
 
 COVERAGES = (0.5, 0.8, 0.9, 0.95)
 _NEEDED = ("family", "benchmark", "score", "median", "lower", "upper", "crps", "log_score", "pit")
@@ -193,8 +194,7 @@ def pit_histogram(
         If there is no column pit, the table is empty, or `bins` is below 2.
     """
     _check(table, ("pit",))
-    if isinstance(bins, bool) or not isinstance(bins, int) or bins < 2:
-        raise DataError(f"bins must be a whole number of at least 2; got {bins!r}.")
+    bins = whole_number(bins, "bins", least=2, error=DataError)
     counts, edges = np.histogram(table["pit"], bins=bins, range=(0, 1))
     low, high = stats.binom(len(table), 1 / bins).ppf(interval_quantiles(prob))
     return pd.DataFrame(

@@ -79,11 +79,10 @@ def _odd_sizes(dataset: xr.Dataset) -> list[Finding]:
 
 
 def _two_lineages(dataset: xr.Dataset) -> list[Finding]:
-    said: dict[str, list[str]] = defaultdict(list)
+    said: dict[str, dict[str, None]] = defaultdict(dict)
     families = dataset[FAMILY].to_numpy().tolist()
     for family, lineage in zip(families, dataset[LINEAGE].to_numpy().tolist(), strict=True):
-        if lineage not in said[family]:
-            said[family].append(lineage)
+        said[family][lineage] = None
     return [
         Finding(
             "warning",

@@ -11,7 +11,7 @@ import pandas as pd
 from latentscale.data.audit import Finding
 from latentscale.data.columns import judge_scores, read_names, read_numbers
 from latentscale.data.layout import METADATA, REQUIRED
-from latentscale.data.problems import Problem, at_cells, at_column, shown
+from latentscale.data.problems import Problem, at_cells, at_column, numbered, shown
 from latentscale.data.table import Table, judge_models, read_models, row_labels
 from latentscale.errors import listed, nearest
 
@@ -90,8 +90,9 @@ def _conflicts(
     models: pd.DataFrame, distinct: pd.Series, key: pd.Series, column: str
 ) -> list[Problem]:
     problems = []
-    for model in distinct.index[distinct > 1]:
-        values = models.loc[key == model, column].dropna().drop_duplicates()
+    torn = models[column][key.isin(distinct.index[distinct > 1])].dropna()
+    for model, given in torn.groupby(key, sort=False):
+        values = given.drop_duplicates()
         said = ", ".join(f"{shown(value)} (row {row})" for row, value in values.items())
         text = f'model "{model}" has different values: {said}. One model has one value: keep it.'
         problems.append(at_column(column, text))
@@ -119,12 +120,14 @@ def _range_problems(cells: pd.DataFrame) -> list[Problem]:
 
 def _repeated(cells: pd.DataFrame) -> list[Problem]:
     named = cells[(cells["model"] != "") & (cells["benchmark"] != "")]
+    named = named[named.duplicated(["model", "benchmark"], keep=False)]
     problems = []
     for (model, name), rows in named.groupby(["model", "benchmark"], sort=False).groups.items():
-        if len(rows) > 1:
-            places = ", ".join(str(row) for row in rows)
-            text = f'model "{model}", benchmark "{name}" has {len(rows)} rows ({places}). Keep one.'
-            problems.append(at_column("score", text))
+        text = (
+            f'model "{model}", benchmark "{name}" has {len(rows)} rows ({numbered(rows)}). '
+            "Keep one."
+        )
+        problems.append(at_column("score", text))
     return problems
 
 
@@ -139,9 +142,9 @@ def _ignored(frame: pd.DataFrame) -> list[Finding]:
 
 def _wide(cells: pd.DataFrame, models: pd.DataFrame) -> pd.DataFrame:
     """Pivot scores to one row a model; repeated cells keep the first, being errors anyway."""
-    column_of = {name: i for i, name in enumerate(dict.fromkeys(cells["benchmark"]))}
-    row_of = {name: i for i, name in enumerate(models["model"])}
-    scores = np.full((len(models), len(column_of)), np.nan)
-    for model, name, score in cells.itertuples(index=False):
-        scores[row_of[model], column_of[name]] = score
-    return pd.DataFrame(scores, index=models.index, columns=list(column_of))
+    cells = cells[~cells.duplicated(["model", "benchmark"])]
+    columns, names = pd.factorize(cells["benchmark"])
+    rows = pd.Series(range(len(models)), index=models["model"]).groupby(level=0).last()
+    scores = np.full((len(models), len(names)), np.nan)
+    scores[rows.loc[cells["model"]].to_numpy(), columns] = cells["score"].to_numpy()
+    return pd.DataFrame(scores, index=models.index, columns=list(names))

@@ -112,7 +112,7 @@ def _fill_lineages(models: pd.DataFrame, lineages: Mapping[str, str]) -> pd.Data
     """Give a fitted family its lineage, and a row that states none the lineage of its family."""
     pairs = zip(models[FAMILY], models[LINEAGE], strict=True)
     kept = models.assign(lineage=[lineages.get(family, lineage) for family, lineage in pairs])
-    chosen = commonest_lineage(kept[kept[LINEAGE] != ""])
+    chosen = commonest_lineage(kept[kept[LINEAGE] != ""]).to_dict()
     filled = [
         lineage or str(chosen.get(family, family))
         for family, lineage in zip(kept[FAMILY], kept[LINEAGE], strict=True)

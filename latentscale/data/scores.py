@@ -308,11 +308,10 @@ def dataset_of_models(models: pd.DataFrame) -> xr.Dataset:
 
 def commonest_lineage(table: pd.DataFrame) -> pd.Series:
     """Return one lineage a family from rows of family and lineage; the first row breaks ties."""
-    chosen = {}
-    for family, lineages in table.groupby(FAMILY, sort=True)[LINEAGE]:
-        counts = lineages.value_counts(sort=False)
-        chosen[family] = next(name for name in lineages if counts[name] == counts.max())
-    return pd.Series(chosen, name=LINEAGE, dtype=object).rename_axis(FAMILY)
+    counts = table.groupby([FAMILY, LINEAGE], sort=False).size().rename("count").reset_index()
+    ranked = counts.sort_values("count", ascending=False, kind="stable")
+    chosen = ranked.drop_duplicates(FAMILY).set_index(FAMILY)[LINEAGE].sort_index()
+    return chosen.astype(object).rename_axis(FAMILY)
 
 
 def _assemble(
@@ -361,7 +360,8 @@ def _checked_names(
         return tuple(allowed)
     if isinstance(names, str):
         raise DataError(f'Give a list of {what} names, such as ["{names}"], not one string.')
-    unknown = [name for name in names if name not in set(allowed)]
+    known = set(allowed)
+    unknown = [name for name in names if name not in known]
     if unknown:
         raise DataError(
             f"Unknown {what}: {listed(unknown)}.{nearest(unknown[0], allowed)} "

@@ -15,6 +15,7 @@ from latentscale.model.build import build_design
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.storage import read_folder
 from latentscale.posterior.stream import read_chains, runs, wanted_draws
+from latentscale.validate import whole_number
 
 _RETUNE_SHARE = 4
 _LEAST_RETUNE = 50
@@ -53,8 +54,7 @@ def resume(path: str | Path, *, draws: int | None = None, progress: bool = True)
     method = NUTS(**stored.provenance.settings)
     require_engine(method.backend)
     wanted = wanted_draws(path) or method.draws if draws is None else draws
-    if isinstance(wanted, bool) or not isinstance(wanted, int) or wanted < 1:
-        raise FitError(f"draws must be a whole number of at least 1; got {draws!r}.")
+    wanted = whole_number(wanted, "draws", least=1, error=FitError)
     found = read_chains(path, stored.variables)
     seeds = np.random.SeedSequence([stored.provenance.seed, len(runs(path))])
     states = seeds.generate_state(method.chains)

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from latentscale.errors import SpecError
+from latentscale.validate import plain
 
 
 class Record(BaseModel):
@@ -23,12 +24,16 @@ class Record(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _tuples(cls, fields: Any) -> Any:
-        """Take a list (as TOML and JSON give) for a tuple, which strict types would refuse."""
+    def _plain(cls, fields: Any) -> Any:
+        """Take a list (as TOML and JSON give) for a tuple, and NumPy's scalars for Python's.
+
+        Strict types would refuse both.
+        """
         if not isinstance(fields, Mapping):
             return fields
         return {
-            key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in plain(dict(fields)).items()
         }
 
 
