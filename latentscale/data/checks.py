@@ -110,9 +110,16 @@ def _similar_names(dataset: xr.Dataset) -> list[Finding]:
 
 
 def _alike(names: Iterable[str]) -> list[list[str]]:
+    once = list(dict.fromkeys(names))
+    folded = [
+        (name if name.isascii() else unicodedata.normalize("NFKC", name)).casefold()
+        for name in once
+    ]
+    if len(set(folded)) == len(once):
+        return []
     groups: dict[str, list[str]] = defaultdict(list)
-    for name in dict.fromkeys(names):
-        groups[unicodedata.normalize("NFKC", name).casefold()].append(name)
+    for name, key in zip(once, folded, strict=True):
+        groups[key].append(name)
     return [group for group in groups.values() if len(group) > 1]
 
 

@@ -47,7 +47,12 @@ def cells_of(column: pd.Series) -> npt.NDArray[np.object_]:
     if isinstance(values, pd.Categorical):
         labels = cells_of(pd.Series(values.categories))
         return np.append(labels, [None])[values.codes]  # the code of an empty cell is -1
-    return np.fromiter(values, dtype=object, count=len(column))
+    return column.to_numpy(dtype=object)
+
+
+def as_objects(names: Sequence[str], index: pd.Index | None = None) -> pd.Series:
+    """Return names as a column of Python's strings; pandas' own text is slow cell by cell."""
+    return pd.Series(names, index=index, dtype=object)
 
 
 def missing(cells: npt.NDArray[np.object_]) -> npt.NDArray[np.bool_]:

@@ -16,6 +16,7 @@ import pandas as pd
 from latentscale.data.audit import Finding
 from latentscale.data.columns import (
     Floats,
+    as_objects,
     cells_of,
     read_dates,
     read_names,
@@ -80,9 +81,10 @@ def read_models(frame: pd.DataFrame) -> Table:
     cut: list[str] = []
     for name in ("model", "family", "lineage"):
         if name not in frame.columns:
-            columns[name] = [""] * len(frame)
+            columns[name] = as_objects([""] * len(frame))
             continue
-        columns[name], found, cut_here = read_names(frame[name], labels, name)
+        names, found, cut_here = read_names(frame[name], labels, name)
+        columns[name] = as_objects(names)
         problems += found
         cut += cut_here
     for name in ("instruct", "params_b", "tokens_t", "released"):
