@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import fields
 from math import isfinite
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Literal
 
 from latentscale.errors import LatentscaleError, listed, nearest
 
@@ -190,7 +190,7 @@ def seed(value: object) -> int:
     return whole_number(value, "seed", least=0)
 
 
-def seed_word(value: int, bits: int) -> int:
+def seed_word(value: int, bits: Literal[32, 64]) -> int:
     """Return a seed that fits an unsigned word, for a library that takes no larger one.
 
     A seed that fits stays as it is, so that its random numbers do too; a larger one is mixed into
@@ -207,8 +207,8 @@ def seed_word(value: int, bits: int) -> int:
         return value
     import numpy as np
 
-    kind = {32: np.uint32, 64: np.uint64}[bits]
-    return int(np.random.SeedSequence(value).generate_state(1, kind)[0])
+    mixed = np.random.SeedSequence(value)
+    return int(mixed.generate_state(1, np.uint32 if bits == 32 else np.uint64)[0])
 
 
 def prob(value: object) -> float:

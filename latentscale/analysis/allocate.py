@@ -377,7 +377,7 @@ def _checked_budgets(flops: object) -> list[float]:
         raise DataError(f"flops must be a number of FLOPs or a list of them; got {flops!r}.")
     budgets = []
     for budget in given:
-        if not is_number(budget) or not budget > 0:
+        if not is_number(budget) or not float(budget) > 0:
             raise DataError(f"flops must be finite and above 0, such as 1e22; got {budget!r}.")
         budgets.append(float(budget))
     if not budgets or len(set(budgets)) < len(budgets):

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
+from latentscale.data.frames import as_pandas
 from latentscale.dims import DEFAULT_PROB, checked_seed, interval_quantiles
 from latentscale.errors import DataError, listed
 from latentscale.validate import whole_number
+
+HELD_OUT: Final = "This table of held-out forecasts cannot be used"
 
 COVERAGES = (0.5, 0.8, 0.9, 0.95)
 _NEEDED = ("family", "benchmark", "score", "median", "lower", "upper", "crps", "log_score", "pit")
@@ -46,7 +50,7 @@ def summarise(
     DataError
         If a column is lacking or the table is empty.
     """
-    _check(table, _NEEDED, by)
+    table = _checked(table, _NEEDED, by)
     figures = cell_figures(table)
     rng = np.random.default_rng(checked_seed(seed))
     rows = []
@@ -147,7 +151,7 @@ def reliability(
     DataError
         If a column is lacking, the table is empty, or a level is out of range.
     """
-    _check(table, ("family", "pit"), by)
+    table = _checked(table, ("family", "pit"), by)
     bad = [level for level in levels if not 0 < level < 1]
     if bad or not len(levels):
         raise DataError(f"levels must lie strictly between 0 and 1; got {bad or list(levels)}.")
@@ -193,7 +197,7 @@ def pit_histogram(
     DataError
         If there is no column pit, the table is empty, or `bins` is below 2.
     """
-    _check(table, ("pit",))
+    table = _checked(table, ("pit",))
     bins = whole_number(bins, "bins", least=2, error=DataError)
     counts, edges = np.histogram(table["pit"], bins=bins, range=(0, 1))
     low, high = stats.binom(len(table), 1 / bins).ppf(interval_quantiles(prob))
@@ -213,7 +217,8 @@ def _centrality(table: pd.DataFrame) -> pd.Series:
     return (2 * (table["pit"] - 0.5)).abs()
 
 
-def _check(table: pd.DataFrame, columns: Sequence[str], by: Sequence[str] = ()) -> None:
+def _checked(table: Any, columns: Sequence[str], by: Sequence[str] = ()) -> pd.DataFrame:
+    table = as_pandas(table, HELD_OUT)
     if isinstance(by, str):
         raise DataError(f'by must be a list of columns, such as ["{by}"]; got one string.')
     lacking = [name for name in (*columns, *by) if name not in table]
@@ -221,6 +226,7 @@ def _check(table: pd.DataFrame, columns: Sequence[str], by: Sequence[str] = ()) 
         raise DataError(f"The table lacks {listed(lacking)}; give one from latentscale.backtest.")
     if table.empty:
         raise DataError("The table is empty; give one from latentscale.backtest.")
+    return table
 
 
 def _groups(table: pd.DataFrame, by: Sequence[str]) -> dict[tuple[object, ...], np.ndarray]:

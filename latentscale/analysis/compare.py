@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from scipy.optimize import minimize
 
 from latentscale.analysis.calibrate import bootstrap_errors, cell_figures
 from latentscale.analysis.leave_one_out import leave_one_out
+from latentscale.data.frames import as_pandas
 from latentscale.errors import DataError, FitError, listed
 from latentscale.posterior.fit import Fit
 
@@ -121,7 +123,7 @@ def compare_backtests(tables: Mapping[str, pd.DataFrame], *, seed: int = 0) -> C
         If there are fewer than two tables, a column is lacking, or they forecast different
         scores (a fold that failed for one spec, for instance).
     """
-    _check_tables(tables)
+    tables = _checked_tables(tables)
     parts = []
     for name, table in tables.items():
         parts.append(
@@ -253,9 +255,10 @@ def _long(fit: Fit) -> pd.Series:
     return frame.rename_axis(columns="benchmark").stack().dropna().sort_index()
 
 
-def _check_tables(tables: Mapping[str, pd.DataFrame]) -> None:
-    if not isinstance(tables, Mapping) or len(tables) < 2:
+def _checked_tables(given: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
+    if not isinstance(given, Mapping) or len(given) < 2:
         raise DataError("Give at least two backtest tables by name.")
+    tables = {name: as_pandas(table, f'"{name}" cannot be used') for name, table in given.items()}
     (first, reference), *others = tables.items()
     for name, table in tables.items():
         needed = (*_HELD_OUT, "family", "score", "median", "lower", "upper", "crps", "log_score")
@@ -277,3 +280,4 @@ def _check_tables(tables: Mapping[str, pd.DataFrame]) -> None:
             )
         if not np.allclose(key.to_numpy(), mine.loc[key.index].to_numpy()):
             raise DataError(f'"{first}" and "{name}" were measured against different scores.')
+    return tables

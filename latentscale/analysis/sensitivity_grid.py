@@ -12,6 +12,8 @@ import joblib
 import pandas as pd
 
 from latentscale.analysis.sensitivity import flat, quantities_of
+from latentscale.data.frames import as_pandas
+from latentscale.data.planned import NOT_FORECAST
 from latentscale.data.scores import Scores
 from latentscale.dims import CHAIN, DEFAULT_PROB, DRAW, LOG_PRIOR, checked_seed, interval_quantiles
 from latentscale.errors import DataError, FitError, FitWarning, SpecError, listed
@@ -294,6 +296,7 @@ def _jobs(
 ) -> list[_Refit]:
     interval_quantiles(prob)
     names = None if variables is None else tuple(variables)
+    frame = None if frame is None else as_pandas(frame, NOT_FORECAST)  # refused before the fits
     return [
         _Refit(name, spec, tables[name], frame, names, method, checked_seed(seed), prob)
         for name, spec in specs.items()

@@ -178,6 +178,7 @@ def read_switch(
 ) -> tuple[Floats, list[Problem]]:
     """Read a column of 0 and 1 (or False and True); NaN where the cell is empty or bad."""
     values = _plain_numbers(column)
+    cells: npt.NDArray[Any]
     if values is not None:
         cells, empty = values, np.isnan(values)
     else:

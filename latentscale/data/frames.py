@@ -10,8 +10,12 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
+from narwhals.stable.v2.typing import IntoFrame
 
 from latentscale.errors import DataError, listed
+
+AnyFrame = pd.DataFrame | IntoFrame
+"""A table of pandas, or of another library that narwhals knows."""
 
 
 def as_pandas(frame: Any, what: str) -> pd.DataFrame:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from latentscale.data.audit import Finding
 from latentscale.data.benchmarks import KNOWN_BENCHMARKS
-from latentscale.data.frames import as_pandas
+from latentscale.data.frames import AnyFrame, as_pandas
 from latentscale.data.problems import Problem, at_column, fail
 from latentscale.data.text import UNSTORABLE_RULE, unstorable
 from latentscale.errors import DataError, listed
@@ -42,7 +42,7 @@ _ALIASES: Final = {
 
 
 def checked_frame(
-    frame: Any, required: Sequence[str], what: str
+    frame: AnyFrame, required: Sequence[str], what: str
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """Check a table's shape and column names, before any cell is read.
 

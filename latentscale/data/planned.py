@@ -11,6 +11,7 @@ import xarray as xr
 from latentscale.data.audit import Finding, emit
 from latentscale.data.checks import model_findings
 from latentscale.data.columns import as_objects
+from latentscale.data.frames import AnyFrame
 from latentscale.data.layout import METADATA, REQUIRED, checked_frame
 from latentscale.data.problems import Problem, at_column, fail
 from latentscale.data.scores import commonest_lineage, dataset_of_models
@@ -18,11 +19,11 @@ from latentscale.data.table import read_wide
 from latentscale.dims import BENCHMARK, FAMILY, LINEAGE, MODEL
 from latentscale.errors import listed, nearest
 
-_WHAT = "These rows cannot be forecast"
+NOT_FORECAST = "These rows cannot be forecast"
 
 
 def planned_models(
-    frame: pd.DataFrame,
+    frame: AnyFrame,
     known_benchmarks: Sequence[str],
     lineages: Mapping[str, str] | None = None,
 ) -> xr.Dataset:
@@ -57,12 +58,12 @@ def planned_models(
         Once, when sizes, tokens, names or lineages look wrong.
     """
     lineages = {} if lineages is None else lineages
-    clean, findings = checked_frame(frame, REQUIRED, _WHAT)
+    clean, findings = checked_frame(frame, REQUIRED, NOT_FORECAST)
     given = [name for name in clean.columns if name in known_benchmarks]
     table = read_wide(clean, given)
     fail(
         [*_unknown_columns(clean, known_benchmarks), *table.problems],
-        _WHAT,
+        NOT_FORECAST,
     )
     stated_rows = _fill_lineages(table.models, lineages)
     dataset = dataset_of_models(_one_lineage_a_family(stated_rows))

@@ -12,6 +12,7 @@ import xarray as xr
 from latentscale.data.audit import Audit, Finding, emit
 from latentscale.data.benchmarks import Benchmark, resolve
 from latentscale.data.checks import dataset_findings
+from latentscale.data.frames import AnyFrame
 from latentscale.data.layout import REQUIRED, benchmark_columns, checked_frame
 from latentscale.data.long import LONG_REQUIRED, read_long
 from latentscale.data.problems import fail
@@ -54,7 +55,7 @@ class Scores:
 
     @classmethod
     def from_frame(
-        cls, frame: pd.DataFrame, *, benchmarks: Mapping[str, Benchmark] | None = None
+        cls, frame: AnyFrame, *, benchmarks: Mapping[str, Benchmark] | None = None
     ) -> Scores:
         """Check a wide table, one row a model, and keep it as scores.
 
@@ -64,7 +65,8 @@ class Scores:
             Columns ``model``, ``family``, ``params_b`` (billions) and ``tokens_t`` (trillions,
             empty where undisclosed); optionally ``lineage`` (default: the family), ``instruct``
             (0 or 1, default 0) and ``released``. Every other column is a benchmark: fractions
-            in [0, 1], empty where not measured. It is not changed.
+            in [0, 1], empty where not measured. It is not changed. Of pandas, or of another
+            library that narwhals knows, such as polars and pyarrow.
         benchmarks
             Floor and item count of benchmarks by column name; they win over the known ones.
 
@@ -89,7 +91,7 @@ class Scores:
 
     @classmethod
     def from_long(
-        cls, frame: pd.DataFrame, *, benchmarks: Mapping[str, Benchmark] | None = None
+        cls, frame: AnyFrame, *, benchmarks: Mapping[str, Benchmark] | None = None
     ) -> Scores:
         """Check a long table, one row a score, and keep it as scores.
 
@@ -273,7 +275,7 @@ class Scores:
 
 
 def scores_from_frame(
-    frame: pd.DataFrame, *, benchmarks: Mapping[str, Benchmark] | None = None
+    frame: AnyFrame, *, benchmarks: Mapping[str, Benchmark] | None = None
 ) -> Scores:
     """Do what `Scores.from_frame` does, without issuing a warning."""
     clean, findings = checked_frame(frame, REQUIRED, _WHAT)
@@ -284,7 +286,7 @@ def scores_from_frame(
 
 
 def scores_from_long(
-    frame: pd.DataFrame, *, benchmarks: Mapping[str, Benchmark] | None = None
+    frame: AnyFrame, *, benchmarks: Mapping[str, Benchmark] | None = None
 ) -> Scores:
     """Do what `Scores.from_long` does, without issuing a warning."""
     clean, findings = checked_frame(frame, LONG_REQUIRED, _WHAT)

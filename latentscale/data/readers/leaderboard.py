@@ -13,6 +13,7 @@ import pandas as pd
 from latentscale.data.audit import Finding, emit
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.columns import as_number
+from latentscale.data.frames import as_pandas
 from latentscale.data.readers.metadata import scores_with_metadata
 from latentscale.data.readers.parquet import read_table
 from latentscale.data.scores import Scores
@@ -114,8 +115,9 @@ def read_leaderboard(
 
 
 def _collected(source: str | Path | pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
-    what = "This table" if isinstance(source, pd.DataFrame) else str(source)
-    frame = source if isinstance(source, pd.DataFrame) else read_table(source)
+    named = isinstance(source, str | Path)
+    what = str(source) if named else "This table"
+    frame = read_table(source) if named else as_pandas(source, what)
     raw = [name for name in RAW_COLUMNS if name in frame]
     if not raw:
         raise DataError(
