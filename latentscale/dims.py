@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
 from typing import Final
 
-from latentscale.errors import LatentscaleError
+from latentscale import validate
 
 VERSION: Final = "0.1.0"
 """Version of the package, as in pyproject.toml."""
@@ -46,23 +45,10 @@ DEFAULT_PROB: Final = 0.9
 """Probability of the equal-tailed interval that tables and plots show."""
 
 
-def checked_seed(seed: object) -> int:
-    """Return a seed of random numbers, a whole number of at least 0.
-
-    Raises
-    ------
-    LatentscaleError
-        If it is anything else.
-    """
-    if isinstance(seed, bool) or not isinstance(seed, Integral) or int(seed) < 0:
-        raise LatentscaleError(f"seed must be a whole number of at least 0; got {seed!r}.")
-    return int(seed)
+checked_seed = validate.seed
 
 
 def interval_quantiles(prob: float) -> tuple[float, float]:
     """Return the two tail probabilities of the equal-tailed interval of probability `prob`."""
-    if isinstance(prob, bool) or not isinstance(prob, Real) or not 0 < prob < 1:
-        raise LatentscaleError(
-            f"prob must lie strictly between 0 and 1, for example 0.9; got {prob!r}."
-        )
+    prob = validate.prob(prob)
     return (1 - prob) / 2, (1 + prob) / 2

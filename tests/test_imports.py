@@ -19,26 +19,27 @@ SOURCE = Path(__file__).resolve().parents[1] / PACKAGE
 # other. PACKAGE stands for the public names: whoever imports those depends on all of the library.
 RANKS = {
     "errors": 0,
-    "dims": 1,
-    "expect": 1,
-    "files": 1,
-    "markup": 1,
-    "data": 2,
-    "spec": 2,
-    "model": 3,
-    "posterior": 4,
-    "inference": 5,
-    "analysis": 6,
-    "plots": 7,
-    "reporting": 8,
-    PACKAGE: 9,
-    "demo": 10,
-    "cli": 11,
-    "__main__": 12,
+    "validate": 1,
+    "dims": 2,
+    "expect": 2,
+    "files": 2,
+    "markup": 2,
+    "data": 3,
+    "spec": 3,
+    "model": 4,
+    "posterior": 5,
+    "inference": 6,
+    "analysis": 7,
+    "plots": 8,
+    "reporting": 9,
+    PACKAGE: 10,
+    "demo": 11,
+    "cli": 12,
+    "__main__": 13,
 }
 ORDER = (
-    "errors, dims, expect, files, markup <- data | spec <- model <- posterior <- inference"
-    " <- analysis <- plots, reporting <- cli"
+    "errors <- validate <- dims, expect, files, markup <- data | spec <- model <- posterior"
+    " <- inference <- analysis <- plots, reporting <- cli"
 )
 DRAWING = {"matplotlib", "mpl_toolkits"}
 OPTIONAL = {
@@ -48,6 +49,7 @@ OPTIONAL = {
     "jax",
     "jaxlib",
     "numpyro",
+    "polars",
     "pyarrow",
     "pymc_extras",
     "ray",

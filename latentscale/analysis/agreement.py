@@ -13,6 +13,7 @@ from latentscale.dims import DEFAULT_PROB, MODEL, SAMPLE, SKILL, checked_seed
 from latentscale.errors import DataError, SpecError
 from latentscale.expect import expect
 from latentscale.posterior.fit import Fit
+from latentscale.validate import whole_number
 
 DIRECTION = "direction"
 _RANK = 1e-8
@@ -82,8 +83,7 @@ def skill_agreement(first: Fit, second: Fit, *, pairs: int = 400, seed: int = 0)
     for fit in (first, second):
         if not fit.spec.skills.count:
             raise SpecError(f'The spec "{fit.spec.name}" has no skills to compare.')
-    if isinstance(pairs, bool) or not isinstance(pairs, int) or pairs < 1:
-        raise DataError(f"pairs must be a whole number of at least 1; got {pairs!r}.")
+    pairs = whole_number(pairs, "pairs", least=1, error=DataError)
     shared = [name for name in first.scores.models if name in set(second.scores.models)]
     largest = max(first.spec.skills.count, second.spec.skills.count)
     if len(shared) < max(_MIN_MODELS, largest + 2):

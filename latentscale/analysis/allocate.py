@@ -26,6 +26,7 @@ from latentscale.dims import (
 from latentscale.errors import DataError, SpecError, listed, nearest
 from latentscale.expect import expect
 from latentscale.posterior.fit import Fit
+from latentscale.validate import is_number, plain
 
 TARGET = "target"
 FLOPS = "flops"
@@ -372,13 +373,13 @@ def _require_size_and_tokens(fit: Fit) -> None:
 
 
 def _checked_budgets(flops: object) -> list[float]:
-    given = [flops] if isinstance(flops, Real) else flops
-    if isinstance(given, str | Mapping) or not isinstance(given, Sequence | np.ndarray):
+    bare = plain(flops)
+    given = [bare] if isinstance(bare, Real) else bare
+    if isinstance(given, str | Mapping) or not isinstance(given, Sequence):
         raise DataError(f"flops must be a number of FLOPs or a list of them; got {flops!r}.")
     budgets = []
     for budget in given:
-        number = isinstance(budget, Real) and not isinstance(budget, bool)
-        if not number or not 0 < float(budget) < np.inf:
+        if not is_number(budget) or not float(budget) > 0:
             raise DataError(f"flops must be finite and above 0, such as 1e22; got {budget!r}.")
         budgets.append(float(budget))
     if not budgets or len(set(budgets)) < len(budgets):

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from numbers import Integral, Real
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
+from latentscale.data.frames import as_pandas
 from latentscale.dims import DEFAULT_PROB, checked_seed, interval_quantiles
 from latentscale.errors import DataError, listed
-from latentscale.expect import expect, expect_names, shown
+from latentscale.expect import expect, expect_names
+from latentscale.validate import is_number, whole_number
+
+HELD_OUT: Final = "This table of held-out forecasts cannot be used"
 
 COVERAGES = (0.5, 0.8, 0.9, 0.95)
 _NEEDED = ("family", "benchmark", "score", "median", "lower", "upper", "crps", "log_score", "pit")
@@ -49,7 +53,7 @@ def summarise(
     DataError
         If a column is missing or holds something else than it should, or the table is empty.
     """
-    by = _check(table, _NEEDED, by)
+    table, by = _checked(table, _NEEDED, by)
     _check_resamples(resamples)
     figures = cell_figures(table)
     rng = np.random.default_rng(checked_seed(seed))
@@ -152,7 +156,7 @@ def reliability(
         If a column is missing or holds something else than it should, the table is empty, or a
         level is out of range.
     """
-    by = _check(table, ("family", "pit"), by)
+    table, by = _checked(table, ("family", "pit"), by)
     _check_resamples(resamples)
     _check_levels(levels)
     ends = interval_quantiles(prob)
@@ -197,9 +201,8 @@ def pit_histogram(
     DataError
         If there is no column pit, the table is empty, or `bins` is below 2.
     """
-    _check(table, ("pit",))
-    if isinstance(bins, bool) or not isinstance(bins, Integral) or int(bins) < 2:
-        raise DataError(f"bins must be a whole number of at least 2; got {bins!r}.")
+    table, _ = _checked(table, ("pit",))
+    bins = whole_number(bins, "bins", least=2, error=DataError)
     counts, edges = np.histogram(table["pit"], bins=bins, range=(0, 1))
     low, high = stats.binom(len(table), 1 / bins).ppf(interval_quantiles(prob))
     return pd.DataFrame(
@@ -223,23 +226,21 @@ def _check_levels(levels: object) -> None:
     if isinstance(levels, str | Mapping) or not isinstance(levels, Iterable):
         raise DataError(f"{wanted}; got {levels!r:.200}.")
     given = list(levels)
-    bad = [
-        level
-        for level in given
-        if isinstance(level, bool) or not isinstance(level, Real) or not 0 < float(level) < 1
-    ]
+    bad = [level for level in given if not is_number(level) or not 0 < float(level) < 1]
     if bad or not given or len(set(given)) < len(given):
         raise DataError(f"{wanted}, each once; got {bad or given}.")
 
 
 def _check_resamples(resamples: object) -> None:
     # A standard deviation needs two.
-    if isinstance(resamples, bool) or not isinstance(resamples, Integral) or int(resamples) < 2:
-        raise DataError(f"resamples must be a whole number of at least 2; got {resamples!r}.")
+    whole_number(resamples, "resamples", least=2, error=DataError)
 
 
-def _check(table: pd.DataFrame, columns: Sequence[str], by: Sequence[str] = ()) -> tuple[str, ...]:
-    """Refuse a table that is not a backtest's; return the names to group by."""
+def _checked(
+    table: Any, columns: Sequence[str], by: Sequence[str] = ()
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Refuse a table that is not a backtest's; return it, and the names to group by."""
+    table = as_pandas(table, HELD_OUT)
     expect(table, pd.DataFrame, "table", f"a table {_SOURCE}")
     if isinstance(by, str):
         raise DataError(f'by must be a list of columns, such as ["{by}"]; got one string.')
@@ -256,7 +257,7 @@ def _check(table: pd.DataFrame, columns: Sequence[str], by: Sequence[str] = ()) 
         _check_column(table[name])
     if "prob" in table and "lower" in columns:
         _check_column(table["prob"])
-    return names
+    return table, names
 
 
 def _check_column(column: pd.Series) -> None:

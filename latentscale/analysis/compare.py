@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from scipy.optimize import minimize
 
 from latentscale.analysis.calibrate import bootstrap_errors, cell_figures
 from latentscale.analysis.leave_one_out import leave_one_out
+from latentscale.data.frames import as_pandas
 from latentscale.dims import checked_seed
 from latentscale.errors import DataError, FitError, listed
 from latentscale.expect import expect_each
@@ -123,7 +125,7 @@ def compare_backtests(tables: Mapping[str, pd.DataFrame], *, seed: int = 0) -> C
         If there are fewer than two tables, a column is lacking, or they forecast different
         scores (a fold that failed for one spec, for instance).
     """
-    _check_tables(tables)
+    tables = _checked_tables(tables)
     seed = checked_seed(seed)
     parts = []
     for name, table in tables.items():
@@ -256,11 +258,14 @@ def _long(fit: Fit) -> pd.Series:
     return frame.rename_axis(columns="benchmark").stack().dropna().sort_index()
 
 
-def _check_tables(tables: Mapping[str, pd.DataFrame]) -> None:
+def _checked_tables(given: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
     example = '{"K = 1": table1, "K = 2": table2}'
-    expect_each(tables, pd.DataFrame, "tables", example, "a table from latentscale.backtest")
-    if len(tables) < 2:
+    if isinstance(given, Mapping):
+        given = {name: as_pandas(t, f'"{name}" cannot be used') for name, t in given.items()}
+    expect_each(given, pd.DataFrame, "tables", example, "a table from latentscale.backtest")
+    if len(given) < 2:
         raise DataError(f"Give at least two backtest tables by name, such as {example}.")
+    tables: dict[str, pd.DataFrame] = dict(given)
     (first, reference), *others = tables.items()
     for name, table in tables.items():
         needed = (*_HELD_OUT, "family", "score", "median", "lower", "upper", "crps", "log_score")
@@ -287,3 +292,4 @@ def _check_tables(tables: Mapping[str, pd.DataFrame]) -> None:
             )
         if not np.allclose(key.to_numpy(), mine.loc[key.index].to_numpy()):
             raise DataError(f'"{first}" and "{name}" were measured against different scores.')
+    return tables

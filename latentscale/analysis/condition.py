@@ -27,6 +27,7 @@ from latentscale.analysis.proposal import (
 from latentscale.dims import BENCHMARK, MODEL, SAMPLE
 from latentscale.errors import DataError, FitError, FitWarning
 from latentscale.posterior.fit import Fit
+from latentscale.validate import plain_fields, real_number, whole_number
 
 IMPORTANCE = "importance resampling"
 SAMPLER = "conditional sampler"
@@ -68,14 +69,10 @@ class FewShot:
     sampler_only: bool = False
 
     def __post_init__(self) -> None:
+        plain_fields(self)
         for name in ("draws", "latents", "steps"):
-            count = getattr(self, name)
-            if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-                raise FitError(
-                    f"FewShot.{name} must be a whole number of at least 1; got {count!r}."
-                )
-        if not self.min_ess > 0:
-            raise FitError(f"FewShot.min_ess must be a number above 0; got {self.min_ess!r}.")
+            whole_number(getattr(self, name), f"FewShot.{name}", least=1, error=FitError)
+        real_number(self.min_ess, "FewShot.min_ess", above=0, error=FitError)
 
 
 @dataclass(frozen=True)

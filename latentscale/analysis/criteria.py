@@ -14,6 +14,7 @@ from latentscale.inference.marginal.estimate import MarginalEstimate
 from latentscale.inference.marginal.limits import MAX_SKILLS
 from latentscale.inference.marginal.method import MarginalML, marginal_estimate
 from latentscale.spec.spec import ModelSpec
+from latentscale.validate import is_whole, plain
 
 _AGREE = 0.1
 _DEFAULT_METHOD = MarginalML()
@@ -101,10 +102,9 @@ def information_criteria(
     expect(method, MarginalML, "method")
     if not isinstance(counts, Iterable) or isinstance(counts, str | Mapping):
         raise SpecError(f"counts must be a list of whole numbers; got {shown(counts)}.")
-    wanted = list(counts)
+    wanted = [plain(count) for count in counts]
     for count in wanted:
-        whole = isinstance(count, int) and not isinstance(count, bool)
-        if not whole or not 1 <= count <= MAX_SKILLS:
+        if not is_whole(count, least=1, most=MAX_SKILLS):
             raise SpecError(f"counts must be whole numbers from 1 to {MAX_SKILLS}; got {count!r}.")
     if not wanted or len(set(wanted)) < len(wanted):
         raise SpecError(f"counts must name each number of skills once; got {wanted!r}.")

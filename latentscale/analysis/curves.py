@@ -26,6 +26,7 @@ from latentscale.expect import expect, expect_names
 from latentscale.markup import data_table
 from latentscale.posterior.fit import Fit
 from latentscale.spec.spec import ModelSpec
+from latentscale.validate import whole_number
 
 POINT = "point"
 OVER = ("log_flops", "log_params", "log_tokens")
@@ -223,8 +224,7 @@ def _check(fit: Fit, over: str, family: str, benchmarks: Sequence[str] | None) -
 
 
 def _check_points(points: int) -> None:
-    if isinstance(points, bool) or not isinstance(points, int) or points < 2:
-        raise DataError(f"points must be a whole number of at least 2; got {points!r}.")
+    whole_number(points, "points", least=2, error=DataError)
 
 
 def _natural(table: xr.Dataset, over: str) -> np.ndarray:

@@ -19,6 +19,7 @@ from latentscale.dims import BENCHMARK, MODEL, SAMPLE
 from latentscale.errors import DataError, FitError, listed, nearest
 from latentscale.expect import expect, expect_names, shown
 from latentscale.posterior.fit import Fit
+from latentscale.validate import is_number, is_whole
 
 _MOST_SETS = 3000
 _EDGE = 1e-6
@@ -262,11 +263,11 @@ def _checked(names: Sequence[str] | None, known: Sequence[str], what: str) -> li
 
 
 def _checked_count(n: int, offered: Sequence[str]) -> int:
-    if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= len(offered):
+    if not is_whole(n, least=1, most=len(offered)):
         raise DataError(
             f"n must be a whole number from 1 to the {len(offered)} candidates; got {n!r}."
         )
-    return n
+    return int(n)
 
 
 def _checked_costs(costs: Mapping[str, float] | None, offered: Sequence[str]) -> dict[str, float]:
@@ -282,7 +283,7 @@ def _checked_costs(costs: Mapping[str, float] | None, offered: Sequence[str]) ->
         raise DataError(f"costs lacks {listed(lacking)}; give the cost of every candidate.")
     for name in offered:
         cost = costs[name]
-        if isinstance(cost, bool) or not isinstance(cost, int | float) or not 0 < cost < np.inf:
+        if not is_number(cost) or not cost > 0:
             raise DataError(f'The cost of "{name}" must be a number above 0; got {cost!r}.')
     return {name: float(costs[name]) for name in offered}
 

@@ -29,6 +29,7 @@ from latentscale.model.build import build_design
 from latentscale.model.design import design
 from latentscale.posterior.fit import Fit
 from latentscale.spec.spec import ModelSpec
+from latentscale.validate import whole_number
 
 PRIOR = "prior"
 POSTERIOR_KIND = "posterior"
@@ -128,8 +129,7 @@ def prior_predictive(
     """
     expect(spec, ModelSpec, "spec")
     expect(scores, Scores, "scores")
-    if isinstance(draws, bool) or not isinstance(draws, int) or draws < 20:
-        raise DataError(f"draws must be a whole number of at least 20; got {draws!r}.")
+    draws = whole_number(draws, "draws", least=20, error=DataError)
     prepared = design(spec, scores)
     model = build_design(spec, prepared)
     # Each replicate is computed once, so that optimising the graph would cost more than it saves.

@@ -17,6 +17,7 @@ from latentscale.dims import DEFAULT_PROB, MODEL, SAMPLE, SKILL, checked_seed, i
 from latentscale.errors import DataError, DataWarning, FitError, SpecError, listed, nearest
 from latentscale.expect import expect
 from latentscale.posterior.fit import Fit
+from latentscale.validate import plain_fields, real_number
 
 TERM = "term"
 INTERCEPT = "intercept"
@@ -49,10 +50,9 @@ class RegressionPrior:
     scale: float = 0.02
 
     def __post_init__(self) -> None:
+        plain_fields(self)
         for name in ("intercept_sd", "coefficient_sd", "shape", "scale"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-                raise DataError(f"RegressionPrior.{name} must be a number above 0; got {value!r}.")
+            real_number(getattr(self, name), f"RegressionPrior.{name}", above=0, error=DataError)
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize
 
 from latentscale.errors import SpecError
+from latentscale.validate import is_number, plain_fields
 
 _STARTS = 12
 _SEED = 20512
@@ -80,7 +80,8 @@ class Oblimin(Rotation):
     kaiser: bool = True
 
     def __post_init__(self) -> None:
-        if not _is_number(self.gamma) or self.gamma > 0.8:
+        plain_fields(self)
+        if not is_number(self.gamma) or self.gamma > 0.8:
             raise SpecError(
                 f"gamma of Oblimin must be a number of at most 0.8; got {self.gamma!r}. 0 is usual."
             )
@@ -115,7 +116,8 @@ class Geomin(Rotation):
     kaiser: bool = True
 
     def __post_init__(self) -> None:
-        if not _is_number(self.epsilon) or self.epsilon <= 0:
+        plain_fields(self)
+        if not is_number(self.epsilon) or self.epsilon <= 0:
             raise SpecError(
                 f"epsilon of Geomin must be a number above 0; got {self.epsilon!r}. 0.01 is usual."
             )
@@ -203,7 +205,3 @@ def _rotate_factors() -> Any:
             '`pip install "latentscale[rotation]"`, or use PrincipalAxes() or Geomin().'
         ) from None
     return rotate_factors
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)

@@ -19,9 +19,10 @@ from latentscale.analysis.power_scaling import (
     sensitivity_index,
 )
 from latentscale.dims import CELL, CHAIN, DRAW, LOG_LIKELIHOOD, LOG_PRIOR, SAMPLE, checked_seed
-from latentscale.errors import FitError, LatentscaleError, SpecError, listed, nearest
+from latentscale.errors import FitError, SpecError, listed, nearest
 from latentscale.expect import expect, expect_names
 from latentscale.posterior.fit import Fit
+from latentscale.validate import real_number
 
 FORECAST = "expected score"
 CONFLICT = "prior-data conflict"
@@ -128,8 +129,7 @@ def sensitivity(
     """
     expect(fit, Fit, "fit")
     refuse_few_draws(fit, "Sensitivity")
-    if isinstance(limit, bool) or not isinstance(limit, int | float) or not 0 < limit < np.inf:
-        raise LatentscaleError(f"limit must be a number above 0, such as 0.05; got {limit!r}.")
+    limit = real_number(limit, "limit", above=0)
     log_priors = _log_priors(fit)
     scaled = _named(priors, list(log_priors), "priors")
     shown = _named(variables, list(log_priors), "variables")

@@ -12,7 +12,8 @@ import joblib
 import pandas as pd
 
 from latentscale.analysis.sensitivity import flat, quantities_of
-from latentscale.data.planned import planned_models
+from latentscale.data.frames import as_pandas
+from latentscale.data.planned import NOT_FORECAST, planned_models
 from latentscale.data.scores import Scores
 from latentscale.dims import CHAIN, DEFAULT_PROB, DRAW, LOG_PRIOR, checked_seed, interval_quantiles
 from latentscale.errors import DataError, FitError, FitWarning, SpecError, listed, nearest
@@ -314,6 +315,7 @@ def _jobs(
     seed: int,
 ) -> list[_Refit]:
     interval_quantiles(prob)
+    frame = None if frame is None else as_pandas(frame, NOT_FORECAST)  # refused before the fits
     for table in () if frame is None else tables.values():
         lineages = {str(f): str(g) for f, g in table.family_lineage().items()}
         planned_models(frame, table.benchmarks, lineages)  # refused before the first fit

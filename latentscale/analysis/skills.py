@@ -19,6 +19,7 @@ from latentscale.model.family import SKILL_FACTOR
 from latentscale.model.undisclosed import regressors_of_rows
 from latentscale.posterior.convert import fitted_effects, parameters_of
 from latentscale.posterior.fit import Fit
+from latentscale.validate import whole_number
 
 OTHER_SKILL = "other_skill"
 BETWEEN_FAMILIES = "families"
@@ -174,8 +175,7 @@ class Skills:
         DataError
             If `n` is not a whole number of at least 1.
         """
-        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-            raise DataError(f"n must be a whole number of at least 1; got {n!r}.")
+        n = whole_number(n, "n", least=1, error=DataError)
         size = abs(self.share)
         ahead = (size.rename({BENCHMARK: "rival"}) > size).sum("rival")
         among = (ahead < n).mean(SAMPLE)

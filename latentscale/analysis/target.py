@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Real
 from typing import Self
-
-import numpy as np
 
 from latentscale.analysis.identified import is_identified
 from latentscale.dims import SKILL
 from latentscale.errors import DataError, SpecError, listed, nearest
 from latentscale.posterior.fit import Fit
+from latentscale.validate import is_number
 
 SKILL_KIND = "skill"
 SCORE_KIND = "score"
@@ -49,8 +47,7 @@ class Target:
         if not self.weights:
             raise DataError("A Target needs at least one name with a weight.")
         for name, weight in self.weights:
-            number = isinstance(weight, Real) and not isinstance(weight, bool)
-            if not number or not 0 < float(weight) < np.inf:
+            if not is_number(weight) or not weight > 0:
                 raise DataError(
                     f'The weight of "{name}" in a Target must be a number above 0; got {weight!r}.'
                 )

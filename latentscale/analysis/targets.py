@@ -25,6 +25,7 @@ from latentscale.dims import (
 from latentscale.errors import DataError, FitError, SpecError, listed, nearest
 from latentscale.expect import expect, shown
 from latentscale.posterior.fit import Fit
+from latentscale.validate import is_number, real_number, whole_number
 
 POINT = "point"
 _BELOW, _ABOVE = 10.0, 1e4
@@ -253,8 +254,7 @@ def flops_for_target(
     _check_benchmark(fit, benchmark)
     _check_target(fit, benchmark, target)
     _check_moves(fit)
-    if isinstance(points, bool) or not isinstance(points, int) or points < 2:
-        raise DataError(f"points must be a whole number of at least 2; got {points!r}.")
+    points = whole_number(points, "points", least=2, error=DataError)
     rows = None if given is None else _context(fit, given)
     ratio = _ratio(fit, family, rows, tokens_per_parameter)
     fitted = _fitted_range(fit)
@@ -316,8 +316,7 @@ def _check_benchmark(fit: Fit, benchmark: str) -> None:
 
 
 def _check_fraction(what: str, value: object) -> None:
-    number = isinstance(value, int | float | np.floating) and not isinstance(value, bool)
-    if not number or not 0 < float(value) < 1:  # type: ignore[arg-type]
+    if not is_number(value) or not 0 < float(value) < 1:  # type: ignore[arg-type]
         raise DataError(f"{what} must be a fraction strictly between 0 and 1; got {value!r}.")
 
 
@@ -356,10 +355,7 @@ def _ratio(
     fit: Fit, family: str, rows: xr.Dataset | None, tokens_per_parameter: float | None
 ) -> float:
     if tokens_per_parameter is not None:
-        ratio = tokens_per_parameter
-        if isinstance(ratio, bool) or not isinstance(ratio, int | float) or not 0 < ratio < np.inf:
-            raise DataError(f"tokens_per_parameter must be a number above 0; got {ratio!r}.")
-        return float(ratio)
+        return real_number(tokens_per_parameter, "tokens_per_parameter", above=0, error=DataError)
     tables = [fit.scores.dataset] if rows is None else [fit.scores.dataset, rows]
     mine, every = (
         np.concatenate([_log_ratio(table, name) for table in tables]) for name in (family, None)

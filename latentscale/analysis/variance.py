@@ -26,6 +26,7 @@ from latentscale.model.skills import latent_skill
 from latentscale.model.undisclosed import regressors_of_rows
 from latentscale.posterior.convert import fitted_effects, parameters_of, with_floor
 from latentscale.posterior.fit import Fit
+from latentscale.validate import whole_number
 
 COMPONENT = "component"
 SKILL_COVARIATES = "skills: covariates"
@@ -108,8 +109,7 @@ def variance_shares(fit: Fit, *, draws: int = 400, seed: int = 0) -> VarianceSha
         If `draws` is not a whole number of at least 1.
     """
     expect(fit, Fit, "fit")
-    if isinstance(draws, bool) or not isinstance(draws, int) or draws < 1:
-        raise DataError(f"draws must be a whole number of at least 1; got {draws!r}.")
+    draws = whole_number(draws, "draws", least=1, error=DataError)
     rng = np.random.default_rng(checked_seed(seed))
     design = fit.design
     every = with_floor(fit.samples, fit.scores.dataset["floor"])

@@ -14,6 +14,9 @@ from latentscale.markup import data_table
 
 Level = Literal["info", "warning"]
 
+MAX_LINES: Final = 40
+"""Findings that one warning spells out: a table of a million rows can have half a million."""
+
 _COLUMNS: Final = ("level", "code", "where", "message")
 
 
@@ -107,5 +110,7 @@ def emit(findings: Sequence[Finding], *, about: str, stacklevel: int = 3) -> Non
     if not serious:
         return
     count = f"{len(serious)} thing{'s' if len(serious) > 1 else ''} to check"
-    lines = [f"  - {finding.where}: {finding.message}" for finding in serious]
+    lines = [f"  - {finding.where}: {finding.message}" for finding in serious[:MAX_LINES]]
+    if len(serious) > MAX_LINES:
+        lines.append(f"  - and {len(serious) - MAX_LINES} more")
     warnings.warn("\n".join([f"{about}: {count}.", *lines]), DataWarning, stacklevel=stacklevel)

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from numbers import Integral
 from typing import Final
 
 from latentscale.data.audit import Finding
+from latentscale.data.text import unstorable
 from latentscale.errors import DataError, listed, nearest
+from latentscale.validate import is_number, is_whole, plain_fields
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class Benchmark:
     Raises
     ------
     DataError
-        If the floor lies outside [0, 1) or the item count is not a positive whole number.
+        If the floor lies outside [0, 1), the item count is not a positive whole number, or a
+        text cannot be written to a file.
     """
 
     floor: float = 0.0
@@ -40,21 +42,24 @@ class Benchmark:
     basis: str = ""
 
     def __post_init__(self) -> None:
-        if isinstance(self.floor, bool) or not isinstance(self.floor, int | float):
-            raise DataError(f"Benchmark floor must be a number from 0 to below 1: {self.floor!r}.")
-        if not 0 <= self.floor < 1:
+        plain_fields(self)
+        if not is_number(self.floor) or not 0 <= self.floor < 1:
             raise DataError(
                 f"Benchmark floor {self.floor!r} must be a fraction from 0 to below 1, "
                 "for example 0.25 for four choices."
             )
-        if self.n_items is None:
-            return
-        whole = isinstance(self.n_items, Integral) and not isinstance(self.n_items, bool)
-        if not whole or self.n_items < 1:
+        if self.n_items is not None and not is_whole(self.n_items, least=1):
             raise DataError(
                 f"Benchmark n_items {self.n_items!r} must be a positive whole number, "
                 "or None when it is unknown."
             )
+        for name in ("suite", "basis"):
+            text = getattr(self, name)
+            if not isinstance(text, str) or unstorable(text):
+                raise DataError(
+                    f"Benchmark {name} {text!r} must be text, without NUL characters and halves "
+                    "of surrogate pairs."
+                )
 
 
 _V1: Final = "Open LLM Leaderboard v1"

@@ -79,11 +79,10 @@ def _odd_sizes(dataset: xr.Dataset) -> list[Finding]:
 
 
 def _two_lineages(dataset: xr.Dataset) -> list[Finding]:
-    said: dict[str, list[str]] = defaultdict(list)
+    said: dict[str, dict[str, None]] = defaultdict(dict)
     families = dataset[FAMILY].to_numpy().tolist()
     for family, lineage in zip(families, dataset[LINEAGE].to_numpy().tolist(), strict=True):
-        if lineage not in said[family]:
-            said[family].append(lineage)
+        said[family][lineage] = None
     return [
         Finding(
             "warning",
@@ -111,9 +110,16 @@ def _similar_names(dataset: xr.Dataset) -> list[Finding]:
 
 
 def _alike(names: Iterable[str]) -> list[list[str]]:
+    once = list(dict.fromkeys(names))
+    folded = [
+        (name if name.isascii() else unicodedata.normalize("NFKC", name)).casefold()
+        for name in once
+    ]
+    if len(set(folded)) == len(once):
+        return []
     groups: dict[str, list[str]] = defaultdict(list)
-    for name in dict.fromkeys(names):
-        groups[unicodedata.normalize("NFKC", name).casefold()].append(name)
+    for name, key in zip(once, folded, strict=True):
+        groups[key].append(name)
     return [group for group in groups.values() if len(group) > 1]
 
 

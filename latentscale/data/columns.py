@@ -10,8 +10,15 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pandas.api.types import (
+    is_bool_dtype,
+    is_complex_dtype,
+    is_datetime64_any_dtype,
+    is_numeric_dtype,
+)
 
 from latentscale.data.problems import Problem, at_cell, at_cells, at_column, shown
+from latentscale.data.text import UNSTORABLE_RULE, unstorable
 
 Floats = npt.NDArray[np.float64]
 
@@ -31,7 +38,59 @@ def as_number(value: object) -> float | None:
     """Return a cell as a float, or None when it is not a number; truth values are not numbers."""
     if isinstance(value, bool | np.bool_):
         return None
-    return float(value) if isinstance(value, Real | Decimal) else None
+    return _float(value) if isinstance(value, Real | Decimal) else None
+
+
+def cells_of(column: pd.Series) -> npt.NDArray[np.object_]:
+    """Return a column's cells as they are; a category's are its labels."""
+    values = column.array
+    if isinstance(values, pd.Categorical):
+        labels = cells_of(pd.Series(values.categories))
+        return np.append(labels, [None])[values.codes]  # the code of an empty cell is -1
+    return column.to_numpy(dtype=object)
+
+
+def as_objects(names: Sequence[str], index: pd.Index | None = None) -> pd.Series:
+    """Return names as a column of Python's strings; pandas' own text is slow cell by cell."""
+    return pd.Series(names, index=index, dtype=object)
+
+
+def missing(cells: npt.NDArray[np.object_]) -> npt.NDArray[np.bool_]:
+    """Return which cells are empty, as `is_missing` says of one."""
+    return np.asarray(pd.isna(cells), dtype=bool)
+
+
+def _of_kind(cells: npt.NDArray[np.object_], *kinds: type) -> npt.NDArray[np.bool_]:
+    """Return which cells are instances of some classes, asking each type that occurs once."""
+    types = list(map(type, cells))
+    wanted = {kind: issubclass(kind, kinds) for kind in set(types)}
+    return np.fromiter(map(wanted.__getitem__, types), dtype=bool, count=len(types))
+
+
+def _plain_numbers(column: pd.Series) -> Floats | None:
+    """Return a column of a numeric type as floats, NaN where empty; None for any other type."""
+    if is_bool_dtype(column.dtype) or not is_numeric_dtype(column.dtype):
+        return None
+    if is_complex_dtype(column.dtype):
+        return None
+    return column.to_numpy(dtype=float, na_value=np.nan)
+
+
+def _floats(cells: npt.NDArray[np.object_]) -> Floats:
+    """Return cells that are numbers as floats; one too large for a float is infinite."""
+    try:
+        return np.array(cells, dtype=float)
+    except (OverflowError, TypeError, ValueError):  # TypeError: Decimals among NumPy's numbers
+        return np.array([_float(cell) for cell in cells], dtype=float)
+
+
+def _float(cell: Any) -> float:
+    try:
+        return float(cell)
+    except OverflowError:
+        return float("inf") if cell > 0 else float("-inf")
+    except ValueError:  # a signalling NaN of the decimal module
+        return float("nan")
 
 
 def read_numbers(
@@ -53,19 +112,22 @@ def read_numbers(
     tuple
         Values with NaN where the cell is empty or bad, and a problem for each bad cell.
     """
-    values = np.full(len(column), np.nan)
+    values = _plain_numbers(column)
+    bad = np.zeros(len(column), dtype=bool)
+    if values is None:
+        cells = cells_of(column)
+        number = _of_kind(cells, Real, Decimal) & ~_of_kind(cells, bool, np.bool_)
+        values = np.full(len(column), np.nan)
+        values[number] = _floats(cells[number])
+        bad = ~number & ~missing(cells)
+    infinite = np.isinf(values)
     problems = []
-    for row, cell in enumerate(column.array):
-        if is_missing(cell):
-            continue
-        number = as_number(cell)
-        if number is None:
-            problems.append(at_cell(row, labels[row], name, cell, _hint(cell)))
-        elif np.isinf(number):
-            problems.append(at_cell(row, labels[row], name, number, _FINITE))
+    for row in np.flatnonzero(bad | infinite).tolist():
+        if bad[row]:
+            problems.append(at_cell(row, labels[row], name, cells[row], _hint(cells[row])))
         else:
-            values[row] = number
-    return values, problems
+            problems.append(at_cell(row, labels[row], name, float(values[row]), _FINITE))
+    return np.where(infinite, np.nan, values), problems
 
 
 def _hint(cell: object) -> str:
@@ -93,18 +155,21 @@ def read_names(
     tuple
         Names (empty where the cell is empty or bad), problems, and the names that were cut.
     """
-    names: list[str] = []
+    cells = cells_of(column)
+    text = _of_kind(cells, str)
+    wrong = ~text & ~missing(cells)
     problems = []
-    cut = []
-    for row, cell in enumerate(column.array):
-        text = "" if is_missing(cell) else cell
-        if not isinstance(text, str):
-            rule = "Names are text: write it as a string."
-            problems.append(at_cell(row, labels[row], name, cell, rule))
-            text = ""
-        if text != text.strip():
-            cut.append(text)
-        names.append(str(text).strip())
+    for row in np.flatnonzero(wrong).tolist():
+        rule = "Names are text: write it as a string."
+        problems.append(at_cell(row, labels[row], name, cells[row], rule))
+    given = [str(cell) for cell in np.where(text, cells, "")]
+    names = list(map(str.strip, given))
+    cut = [whole for whole, name in zip(given, names, strict=True) if whole != name]
+    if unstorable("\n".join(names)):
+        rows = [row for row, one in enumerate(names) if unstorable(one)]
+        for row in rows:
+            problems.append(at_cell(row, "", name, names[row], UNSTORABLE_RULE))
+            names[row] = ""
     return names, problems, cut
 
 
@@ -112,41 +177,68 @@ def read_switch(
     column: pd.Series, labels: Sequence[str], name: str
 ) -> tuple[Floats, list[Problem]]:
     """Read a column of 0 and 1 (or False and True); NaN where the cell is empty or bad."""
-    values = np.full(len(column), np.nan)
-    problems = []
-    for row, cell in enumerate(column.array):
-        if is_missing(cell):
-            continue
-        number = float(cell) if isinstance(cell, bool | np.bool_) else as_number(cell)
-        if number is not None and number in (0.0, 1.0):
-            values[row] = number
-        else:
-            rule = "Allowed: 1 for an instruction-tuned model, 0 for a base model."
-            problems.append(at_cell(row, labels[row], name, cell, rule))
-    return values, problems
+    values = _plain_numbers(column)
+    cells: npt.NDArray[Any]
+    if values is not None:
+        cells, empty = values, np.isnan(values)
+    else:
+        cells = cells_of(column)
+        empty = missing(cells)
+        number = _of_kind(cells, Real, Decimal, np.bool_) & ~empty
+        values = np.full(len(column), np.nan)
+        values[number] = _floats(cells[number])
+    good = (values == 0) | (values == 1)
+    rule = "Allowed: 1 for an instruction-tuned model, 0 for a base model."
+    rows = np.flatnonzero(~good & ~empty).tolist()
+    problems = [at_cell(row, labels[row], name, cells[row], rule) for row in rows]
+    return np.where(good, values, np.nan), problems
 
 
 def read_dates(
     column: pd.Series, labels: Sequence[str], name: str
 ) -> tuple[npt.NDArray[np.datetime64], list[Problem]]:
-    """Read a column of dates: text such as 2024-07-23, or date objects; NaT where empty."""
+    """Read a column of dates: text such as 2024-07-23, or date objects; NaT where empty.
+
+    A moment in a time zone is turned into that of UTC.
+    """
+    if is_datetime64_any_dtype(column.dtype):
+        try:
+            moments = pd.to_datetime(column, utc=True).dt.tz_localize(None)
+            return moments.to_numpy(dtype="datetime64[ns]"), []
+        except (ValueError, OverflowError):  # a year that nanoseconds do not reach: find its row
+            pass
+    cells = cells_of(column)
+    empty = missing(cells)
+    # Few dates occur in a table, so that each is read once. Equal keys of different types (1 and
+    # True) are numbers, which are refused alike.
+    known: dict[Any, np.datetime64 | None] = {}
     values = np.full(len(column), np.datetime64("NaT", "ns"))
     problems = []
-    for row, cell in enumerate(column.array):
-        if is_missing(cell):
-            continue
-        moment = _as_date(cell)
+    rule = "Expected a date such as 2024-07-23, or an empty cell."
+    for row in np.flatnonzero(~empty).tolist():
+        moment = _remembered(cells[row], known)
         if moment is None:
-            rule = "Expected a date such as 2024-07-23, or an empty cell."
-            problems.append(at_cell(row, labels[row], name, cell, rule))
+            problems.append(at_cell(row, labels[row], name, cells[row], rule))
         else:
             values[row] = moment
     return values, problems
 
 
+def _remembered(cell: Any, known: dict[Any, np.datetime64 | None]) -> np.datetime64 | None:
+    try:
+        if cell not in known:
+            known[cell] = _as_date(cell)
+        return known[cell]
+    except TypeError:  # a list or another cell that cannot be a key
+        return _as_date(cell)
+
+
 def _as_date(cell: Any) -> np.datetime64 | None:
-    # A bare number would be read as nanoseconds since 1970, which nobody means.
+    # A bare number would be read as nanoseconds since 1970, which nobody means; and "today" or
+    # "now" as another date with every reading.
     if isinstance(cell, Real | Decimal):
+        return None
+    if isinstance(cell, str) and not any(map(str.isdigit, cell)):
         return None
     try:
         stamp = pd.Timestamp(cell)
@@ -166,15 +258,17 @@ def read_scores(
 
     A column without a single number is reported once, as a column that is no benchmark.
     """
-    filled = sum(not is_missing(cell) for cell in column.array)
+    if _plain_numbers(column) is None:
+        cells = cells_of(column)
+        filled = cells[~missing(cells)]
+        if len(filled) > 1 and _of_kind(filled, str).all():
+            text = (
+                f"holds text in all {len(filled)} filled rows (first: {shown(filled[0])}), but "
+                "every column beside the model's own is read as a benchmark. Drop it, or turn it "
+                "into numbers."
+            )
+            return np.full(len(column), np.nan), [at_column(name, text)]
     values, problems = read_numbers(column, labels, name)
-    if filled > 1 and len(problems) == filled and all(isinstance(c, str) for c in column.dropna()):
-        first = next(cell for cell in column.array if not is_missing(cell))
-        text = (
-            f"holds text in all {filled} filled rows (first: {shown(first)}), but every column "
-            "beside the model's own is read as a benchmark. Drop it, or turn it into numbers."
-        )
-        return values, [at_column(name, text)]
     return values, problems + judge_scores(values, range(len(values)), labels, name)
 
 

@@ -134,11 +134,13 @@ class CovariateTransform:
             lower, upper = self.lower[base], self.upper[base]
             # A row that was fitted lies on the edge exactly; allow for rounding in the logs.
             slack = 1e-9 * max(1.0, abs(lower), abs(upper))
-            for text, value in zip(texts, raw_covariate(table, base), strict=True):
-                if value > upper + slack:
-                    text.append(f"{base} above the fitted range ({value:.4g} > {upper:.4g})")
-                elif value < lower - slack:
-                    text.append(f"{base} below the fitted range ({value:.4g} < {lower:.4g})")
+            values = raw_covariate(table, base)
+            for row in np.flatnonzero(values > upper + slack).tolist():
+                said = f"{base} above the fitted range ({values[row]:.4g} > {upper:.4g})"
+                texts[row].append(said)
+            for row in np.flatnonzero(values < lower - slack).tolist():
+                said = f"{base} below the fitted range ({values[row]:.4g} < {lower:.4g})"
+                texts[row].append(said)
         index = pd.Index([str(model) for model in table[MODEL].to_numpy()], name=MODEL)
         return pd.Series(["; ".join(text) for text in texts], index=index, dtype=object)
 

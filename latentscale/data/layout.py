@@ -11,7 +11,9 @@ from pandas.api.types import is_numeric_dtype
 
 from latentscale.data.audit import Finding
 from latentscale.data.benchmarks import KNOWN_BENCHMARKS
+from latentscale.data.frames import AnyFrame, as_pandas
 from latentscale.data.problems import Problem, at_column, fail
+from latentscale.data.text import UNSTORABLE_RULE, unstorable
 from latentscale.errors import DataError, listed
 
 REQUIRED: Final = ("model", "family", "params_b", "tokens_t")
@@ -40,14 +42,14 @@ _ALIASES: Final = {
 
 
 def checked_frame(
-    frame: pd.DataFrame, required: Sequence[str], what: str
+    frame: AnyFrame, required: Sequence[str], what: str
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """Check a table's shape and column names, before any cell is read.
 
     Parameters
     ----------
     frame
-        What the caller passed; never changed.
+        What the caller passed, a pandas DataFrame or one of another library; never changed.
     required
         Columns that must be there.
     what
@@ -63,8 +65,7 @@ def checked_frame(
     DataError
         If it is no table, is empty, lacks a required column, or names columns badly.
     """
-    if not isinstance(frame, pd.DataFrame):
-        raise DataError(f"{what}: give a pandas DataFrame, not {type(frame).__name__}.")
+    frame = as_pandas(frame, what)
     if isinstance(frame.columns, pd.MultiIndex):
         raise DataError(f"{what}: the columns have several levels; give each column one name.")
     unnamed = [name for name in frame.columns if not isinstance(name, str) or not name.strip()]
@@ -89,6 +90,8 @@ def _name_problems(frame: pd.DataFrame, required: Sequence[str]) -> list[Problem
         if len(places) > 1:
             text = f"this name occurs {len(places)} times (columns {', '.join(places)}). Keep one."
             problems.append(at_column(name, text))
+        if unstorable(name):
+            problems.append(at_column(repr(name)[1:-1], f"this name is damaged. {UNSTORABLE_RULE}"))
     spare = [n for n in names if n not in METADATA and n not in KNOWN_BENCHMARKS]
     spare = [name for name in spare if name not in required]
     for name in required:

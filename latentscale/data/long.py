@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from latentscale.data.audit import Finding
-from latentscale.data.columns import judge_scores, read_names, read_numbers
+from latentscale.data.columns import as_objects, judge_scores, read_names, read_numbers
 from latentscale.data.layout import METADATA, REQUIRED
-from latentscale.data.problems import Problem, at_cells, at_column, shown
+from latentscale.data.problems import Problem, at_cells, at_column, numbered, shown
 from latentscale.data.table import Table, judge_models, read_models, row_labels
 from latentscale.errors import listed, nearest
+
+Codes = npt.NDArray[np.int64]
 
 LONG_REQUIRED: Final = (*REQUIRED, "benchmark", "score")
 
@@ -39,7 +42,8 @@ def read_long(frame: pd.DataFrame) -> Table:
     values, value_problems = read_numbers(frame["score"], labels, "score")
     merged, conflicts = _one_row_a_model(read)
     judged = judge_models(merged, _owners(read, merged))
-    cells = pd.DataFrame({"model": read.models["model"], "benchmark": benchmarks, "score": values})
+    columns = {"model": read.models["model"], "benchmark": as_objects(benchmarks), "score": values}
+    cells = pd.DataFrame(columns)
     problems = [
         *judged.problems,
         *conflicts,
@@ -62,18 +66,27 @@ def _one_row_a_model(read: Table) -> tuple[Table, list[Problem]]:
     for name in ("family", "lineage"):
         models = models.assign(**{name: models[name].where(models[name] != "")})
     # Rows without a model name cannot be merged; each stays, to be reported.
-    unnamed = pd.Series([f"\0{row}" for row in models.index], index=models.index)
-    key = models["model"].where(models["model"] != "", unnamed).rename("key")
-    grouped = models.groupby(key, sort=False)
+    unnamed = as_objects([f"\0{row}" for row in models.index], models.index)
+    owner, _ = pd.factorize(models["model"].where(models["model"] != "", unnamed))
     conflicts = [
         problem
         for column in models.columns.drop("model")
-        for problem in _conflicts(models, grouped[column].nunique(), key, column)
+        for problem in _conflicts(models, owner, column)
     ]
-    first = grouped.first()
-    first.index = pd.Index(models.index[~key.duplicated()])
-    first = first.fillna({"family": "", "lineage": ""})[list(models.columns)]
+    begins = np.flatnonzero(~pd.Series(owner).duplicated())
+    first = models.iloc[begins].assign(
+        **{name: _first_given(models[name], owner, begins) for name in models.columns}
+    )
+    first = first.fillna({"family": "", "lineage": ""})
     return Table(first, pd.DataFrame(index=first.index), read.problems, read.findings), conflicts
+
+
+def _first_given(column: pd.Series, owner: Codes, begins: Codes) -> pd.Series:
+    """Return each model's first value that is not empty, at its first row."""
+    places = begins.copy()
+    given = np.flatnonzero(column.notna())[::-1]
+    places[owner[given]] = given  # of several rows of a model the last one written is the first
+    return column.iloc[places].set_axis(column.index[begins])
 
 
 def _owners(read: Table, merged: Table) -> set[tuple[int, str]]:
@@ -86,14 +99,25 @@ def _owners(read: Table, merged: Table) -> set[tuple[int, str]]:
     }
 
 
-def _conflicts(
-    models: pd.DataFrame, distinct: pd.Series, key: pd.Series, column: str
-) -> list[Problem]:
+def _conflicts(models: pd.DataFrame, owner: Codes, column: str) -> list[Problem]:
+    """Name the models whose rows give several values in one column."""
+    value, _ = pd.factorize(models[column])
+    given = np.flatnonzero(value >= 0)
+    first = np.full(len(models), -1)
+    first[owner[given[::-1]]] = value[given[::-1]]  # the last one written is the first row's
+    disagrees = np.zeros(len(models), dtype=bool)
+    disagrees[owner[given[value[given] != first[owner[given]]]]] = True
+    torn = models.iloc[given[disagrees[owner[given]]]]
+    said: dict[str, dict[object, int]] = {}
+    for row, model, cell in zip(torn.index, torn["model"].tolist(), torn[column], strict=True):
+        said.setdefault(model, {}).setdefault(cell, row)
     problems = []
-    for model in distinct.index[distinct > 1]:
-        values = models.loc[key == model, column].dropna().drop_duplicates()
-        said = ", ".join(f"{shown(value)} (row {row})" for row, value in values.items())
-        text = f'model "{model}" has different values: {said}. One model has one value: keep it.'
+    for model, rows in said.items():
+        listed_values = ", ".join(f"{shown(cell)} (row {row})" for cell, row in rows.items())
+        text = (
+            f'model "{model}" has different values: {listed_values}. '
+            "One model has one value: keep it."
+        )
         problems.append(at_column(column, text))
     return problems
 
@@ -119,12 +143,14 @@ def _range_problems(cells: pd.DataFrame) -> list[Problem]:
 
 def _repeated(cells: pd.DataFrame) -> list[Problem]:
     named = cells[(cells["model"] != "") & (cells["benchmark"] != "")]
+    named = named[named.duplicated(["model", "benchmark"], keep=False)]
     problems = []
     for (model, name), rows in named.groupby(["model", "benchmark"], sort=False).groups.items():
-        if len(rows) > 1:
-            places = ", ".join(str(row) for row in rows)
-            text = f'model "{model}", benchmark "{name}" has {len(rows)} rows ({places}). Keep one.'
-            problems.append(at_column("score", text))
+        text = (
+            f'model "{model}", benchmark "{name}" has {len(rows)} rows ({numbered(rows)}). '
+            "Keep one."
+        )
+        problems.append(at_column("score", text))
     return problems
 
 
@@ -139,9 +165,10 @@ def _ignored(frame: pd.DataFrame) -> list[Finding]:
 
 def _wide(cells: pd.DataFrame, models: pd.DataFrame) -> pd.DataFrame:
     """Pivot scores to one row a model; repeated cells keep the first, being errors anyway."""
-    column_of = {name: i for i, name in enumerate(dict.fromkeys(cells["benchmark"]))}
-    row_of = {name: i for i, name in enumerate(models["model"])}
-    scores = np.full((len(models), len(column_of)), np.nan)
-    for model, name, score in cells.itertuples(index=False):
-        scores[row_of[model], column_of[name]] = score
-    return pd.DataFrame(scores, index=models.index, columns=list(column_of))
+    cells = cells[~cells.duplicated(["model", "benchmark"])]
+    columns, names = pd.factorize(cells["benchmark"])
+    row_of = {name: row for row, name in enumerate(models["model"].tolist())}
+    scores = np.full((len(models), len(names)), np.nan)
+    rows = [row_of[name] for name in cells["model"].tolist()]
+    scores[rows, columns] = cells["score"].to_numpy()
+    return pd.DataFrame(scores, index=models.index, columns=list(names))

@@ -10,6 +10,8 @@ import xarray as xr
 
 from latentscale.data.audit import Finding, emit
 from latentscale.data.checks import model_findings
+from latentscale.data.columns import as_objects
+from latentscale.data.frames import AnyFrame
 from latentscale.data.layout import METADATA, REQUIRED, checked_frame
 from latentscale.data.problems import Problem, at_column, fail
 from latentscale.data.scores import commonest_lineage, dataset_of_models
@@ -17,11 +19,11 @@ from latentscale.data.table import read_wide
 from latentscale.dims import BENCHMARK, FAMILY, LINEAGE, MODEL
 from latentscale.errors import listed, nearest
 
-_WHAT = "These rows cannot be forecast"
+NOT_FORECAST = "These rows cannot be forecast"
 
 
 def planned_models(
-    frame: pd.DataFrame,
+    frame: AnyFrame,
     known_benchmarks: Sequence[str],
     lineages: Mapping[str, str] | None = None,
 ) -> xr.Dataset:
@@ -56,12 +58,12 @@ def planned_models(
         Once, when sizes, tokens, names or lineages look wrong.
     """
     lineages = {} if lineages is None else lineages
-    clean, findings = checked_frame(frame, REQUIRED, _WHAT)
+    clean, findings = checked_frame(frame, REQUIRED, NOT_FORECAST)
     given = [name for name in clean.columns if name in known_benchmarks]
     table = read_wide(clean, given)
     fail(
         [*_unknown_columns(clean, known_benchmarks), *table.problems],
-        _WHAT,
+        NOT_FORECAST,
     )
     stated_rows = _fill_lineages(table.models, lineages)
     dataset = dataset_of_models(_one_lineage_a_family(stated_rows))
@@ -95,7 +97,8 @@ def _unknown_columns(frame: pd.DataFrame, benchmarks: Sequence[str]) -> list[Pro
 def _contradictions(models: pd.DataFrame, lineages: Mapping[str, str]) -> list[Finding]:
     """Find rows of a fitted family that state another lineage than the fitted one."""
     findings = []
-    for model, family, lineage in zip(models[MODEL], models[FAMILY], models[LINEAGE], strict=True):
+    columns = (models[name].tolist() for name in (MODEL, FAMILY, LINEAGE))
+    for model, family, lineage in zip(*columns, strict=True):
         fitted = lineages.get(family)
         if fitted is None or lineage in ("", fitted):
             continue
@@ -110,14 +113,15 @@ def _contradictions(models: pd.DataFrame, lineages: Mapping[str, str]) -> list[F
 
 def _fill_lineages(models: pd.DataFrame, lineages: Mapping[str, str]) -> pd.DataFrame:
     """Give a fitted family its lineage, and a row that states none the lineage of its family."""
-    pairs = zip(models[FAMILY], models[LINEAGE], strict=True)
-    kept = models.assign(lineage=[lineages.get(family, lineage) for family, lineage in pairs])
-    chosen = commonest_lineage(kept[kept[LINEAGE] != ""])
+    pairs = zip(models[FAMILY].tolist(), models[LINEAGE].tolist(), strict=True)
+    kept = [lineages.get(family, lineage) for family, lineage in pairs]
+    models = models.assign(lineage=as_objects(kept, models.index))
+    chosen = commonest_lineage(models[models[LINEAGE] != ""]).to_dict()
     filled = [
         lineage or str(chosen.get(family, family))
-        for family, lineage in zip(kept[FAMILY], kept[LINEAGE], strict=True)
+        for family, lineage in zip(models[FAMILY].tolist(), kept, strict=True)
     ]
-    return kept.assign(lineage=filled)
+    return models.assign(lineage=as_objects(filled, models.index))
 
 
 def _one_lineage_a_family(models: pd.DataFrame) -> pd.DataFrame:

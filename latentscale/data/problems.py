@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +13,9 @@ from latentscale.errors import DataError
 
 MAX_LINES: Final = 20
 """Problems that one error message spells out; the rest are counted by column."""
+
+_MAX_ROWS: Final = 20
+"""Rows that one problem lists: a table pasted twice should be plain without a page of numbers."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,13 @@ def at_cell(row: int, model: str, column: str, value: object, rule: str) -> Prob
     """Return the problem of one cell: its row, model, column and value, then the rule."""
     named = f' (model "{model}")' if model else ""
     return Problem(f'row {row}{named}, column "{column}": {shown(value)}. {rule}', column, row)
+
+
+def numbered(rows: Iterable[object]) -> str:
+    """Join row numbers for a message, cutting a long list."""
+    places = [str(row) for row in rows]
+    more = len(places) - _MAX_ROWS
+    return ", ".join(places) if more <= 0 else f"{', '.join(places[:_MAX_ROWS])} and {more} more"
 
 
 def at_column(column: str, text: str) -> Problem:

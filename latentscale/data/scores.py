@@ -12,6 +12,7 @@ import xarray as xr
 from latentscale.data.audit import Audit, Finding, emit
 from latentscale.data.benchmarks import Benchmark, resolve
 from latentscale.data.checks import dataset_findings
+from latentscale.data.frames import AnyFrame
 from latentscale.data.layout import REQUIRED, benchmark_columns, checked_frame
 from latentscale.data.long import LONG_REQUIRED, read_long
 from latentscale.data.problems import fail
@@ -56,7 +57,7 @@ class Scores:
 
     @classmethod
     def from_frame(
-        cls, frame: pd.DataFrame, *, benchmarks: Mapping[str, Benchmark] | None = None
+        cls, frame: AnyFrame, *, benchmarks: Mapping[str, Benchmark] | None = None
     ) -> Scores:
         """Check a wide table, one row a model, and keep it as scores.
 
@@ -66,7 +67,8 @@ class Scores:
             Columns ``model``, ``family``, ``params_b`` (billions) and ``tokens_t`` (trillions,
             empty where undisclosed); optionally ``lineage`` (default: the family), ``instruct``
             (0 or 1, default 0) and ``released``. Every other column is a benchmark: fractions
-            in [0, 1], empty where not measured. It is not changed.
+            in [0, 1], empty where not measured. It is not changed. Of pandas, or of another
+            library that narwhals knows, such as polars and pyarrow.
         benchmarks
             Floor and item count of benchmarks by column name; they win over the known ones.
 
@@ -91,7 +93,7 @@ class Scores:
 
     @classmethod
     def from_long(
-        cls, frame: pd.DataFrame, *, benchmarks: Mapping[str, Benchmark] | None = None
+        cls, frame: AnyFrame, *, benchmarks: Mapping[str, Benchmark] | None = None
     ) -> Scores:
         """Check a long table, one row a score, and keep it as scores.
 
@@ -289,7 +291,7 @@ def item_counts(dataset: xr.Dataset) -> xr.DataArray:
 
 
 def scores_from_frame(
-    frame: pd.DataFrame,
+    frame: AnyFrame,
     *,
     benchmarks: Mapping[str, Benchmark] | None = None,
     n_items: pd.DataFrame | None = None,
@@ -307,7 +309,7 @@ def scores_from_frame(
 
 
 def scores_from_long(
-    frame: pd.DataFrame, *, benchmarks: Mapping[str, Benchmark] | None = None
+    frame: AnyFrame, *, benchmarks: Mapping[str, Benchmark] | None = None
 ) -> Scores:
     """Do what `Scores.from_long` does, without issuing a warning."""
     clean, findings = checked_frame(frame, LONG_REQUIRED, _WHAT)
@@ -331,11 +333,10 @@ def dataset_of_models(models: pd.DataFrame) -> xr.Dataset:
 
 def commonest_lineage(table: pd.DataFrame) -> pd.Series:
     """Return one lineage a family from rows of family and lineage; the first row breaks ties."""
-    chosen = {}
-    for family, lineages in table.groupby(FAMILY, sort=True)[LINEAGE]:
-        counts = lineages.value_counts(sort=False)
-        chosen[family] = next(name for name in lineages if counts[name] == counts.max())
-    return pd.Series(chosen, name=LINEAGE, dtype=object).rename_axis(FAMILY)
+    counts = table.groupby([FAMILY, LINEAGE], sort=False).size().rename("count").reset_index()
+    ranked = counts.sort_values("count", ascending=False, kind="stable")
+    chosen = ranked.drop_duplicates(FAMILY).set_index(FAMILY)[LINEAGE].sort_index()
+    return chosen.astype(object).rename_axis(FAMILY)
 
 
 def _assemble(
@@ -390,7 +391,8 @@ def _checked_names(
         return tuple(allowed)
     if isinstance(names, str):
         raise DataError(f'Give a list of {what} names, such as ["{names}"], not one string.')
-    unknown = [name for name in names if name not in set(allowed)]
+    known = set(allowed)
+    unknown = [name for name in names if name not in known]
     if unknown:
         raise DataError(
             f"Unknown {what}: {listed(unknown)}.{nearest(unknown[0], allowed)} "

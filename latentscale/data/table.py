@@ -16,13 +16,15 @@ import pandas as pd
 from latentscale.data.audit import Finding
 from latentscale.data.columns import (
     Floats,
+    as_objects,
+    cells_of,
     read_dates,
     read_names,
     read_numbers,
     read_scores,
     read_switch,
 )
-from latentscale.data.problems import Problem, at_cell, at_cells, at_column
+from latentscale.data.problems import Problem, at_cells, at_column, numbered
 from latentscale.errors import listed
 
 MAX_PARAMS_B: Final = 1e5
@@ -57,7 +59,7 @@ class Table:
 
 def row_labels(frame: pd.DataFrame) -> list[str]:
     """Return the model name of each row for messages, an empty string where there is none."""
-    return [cell.strip() if isinstance(cell, str) else "" for cell in frame["model"].array]
+    return [cell.strip() if isinstance(cell, str) else "" for cell in cells_of(frame["model"])]
 
 
 def read_models(frame: pd.DataFrame) -> Table:
@@ -79,9 +81,10 @@ def read_models(frame: pd.DataFrame) -> Table:
     cut: list[str] = []
     for name in ("model", "family", "lineage"):
         if name not in frame.columns:
-            columns[name] = [""] * len(frame)
+            columns[name] = as_objects([""] * len(frame))
             continue
-        columns[name], found, cut_here = read_names(frame[name], labels, name)
+        names, found, cut_here = read_names(frame[name], labels, name)
+        columns[name] = as_objects(names)
         problems += found
         cut += cut_here
     for name in ("instruct", "params_b", "tokens_t", "released"):
@@ -141,15 +144,14 @@ def read_wide(frame: pd.DataFrame, benchmarks: Sequence[str]) -> Table:
 def repeated_models(models: pd.DataFrame) -> list[Problem]:
     """Return a problem for each model that has several rows."""
     named = models[models["model"] != ""]
+    named = named[named["model"].duplicated(keep=False)]
     problems = []
     for model, rows in named.groupby("model", sort=False).groups.items():
-        if len(rows) > 1:
-            places = ", ".join(str(row) for row in rows)
-            text = (
-                f'"{model}" has {len(rows)} rows ({places}). Each model has one row: '
-                "merge them, or give them different names."
-            )
-            problems.append(at_column("model", text))
+        text = (
+            f'"{model}" has {len(rows)} rows ({numbered(rows)}). Each model has one row: '
+            "merge them, or give them different names."
+        )
+        problems.append(at_column("model", text))
     return problems
 
 
@@ -184,7 +186,8 @@ def _size_problems(models: pd.DataFrame, reported: set[tuple[int, str]]) -> list
     sizes = models["params_b"]
     rows = [row for row in models.index[sizes.isna()] if (row, "params_b") not in reported]
     rule = "The number of parameters is needed, in billions (7 for a 7B model)."
-    problems = [at_cell(r, models.at[r, "model"], "params_b", "empty", rule) for r in rows]
+    named = models["model"].loc[rows].tolist()
+    problems = at_cells("params_b", rows, named, ["empty"] * len(rows), rule)
     return (
         problems
         + _broken(models, "params_b", sizes <= 0, "Parameters are above 0, in billions.")

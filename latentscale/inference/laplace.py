@@ -60,6 +60,7 @@ class Laplace(Method):
     max_iterations: int = 5000
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self._check_counts("draws", "max_iterations")
 
     def draw(self, spec: ModelSpec, design: Design, *, seed: int, progress: bool) -> Draws:

@@ -6,10 +6,11 @@ from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from latentscale.errors import FitError, listed
+from latentscale.errors import FitError
 from latentscale.model.design import Design
 from latentscale.posterior.draws import Draws
 from latentscale.spec.spec import ModelSpec
+from latentscale.validate import choice, plain_fields, real_number, whole_number
 
 
 @dataclass(frozen=True)
@@ -35,30 +36,22 @@ class Method(ABC):
         """The method's fields as plain JSON types."""
         return asdict(self)
 
+    def __post_init__(self) -> None:
+        plain_fields(self)
+
     def _check_counts(self, *names: str, least: int = 1) -> None:
         """Refuse fields that are not whole numbers of at least `least`."""
         for name in names:
-            count = getattr(self, name)
-            if isinstance(count, bool) or not isinstance(count, int) or count < least:
-                raise FitError(
-                    f"{type(self).__name__}.{name} must be a whole number of at least {least}; "
-                    f"got {count!r}."
-                )
+            whole_number(getattr(self, name), self._named(name), least=least, error=FitError)
 
     def _check_between(self, name: str, lower: float, upper: float) -> None:
         """Refuse a field that is not a number strictly between two bounds."""
         value = getattr(self, name)
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not lower < value < upper:
-            raise FitError(
-                f"{type(self).__name__}.{name} must lie strictly in ({lower:g}, {upper:g}); "
-                f"got {value!r}."
-            )
+        real_number(value, self._named(name), above=lower, below=upper, error=FitError)
 
     def _check_choice(self, name: str, allowed: tuple[str, ...]) -> None:
         """Refuse a field that is not one of some words."""
-        value = getattr(self, name)
-        if value not in allowed:
-            raise FitError(
-                f"{type(self).__name__}.{name} must be one of {listed(allowed)}; got {value!r}."
-            )
+        choice(getattr(self, name), self._named(name), allowed, error=FitError)
+
+    def _named(self, name: str) -> str:
+        return f"{type(self).__name__}.{name}"

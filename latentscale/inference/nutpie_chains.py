@@ -26,6 +26,7 @@ from latentscale.posterior.stream import (
     start_run,
     zarr_folder,
 )
+from latentscale.validate import seed_word
 
 if TYPE_CHECKING:
     from latentscale.inference.nuts import NUTS
@@ -64,7 +65,7 @@ def sample(compiled: Any, method: NUTS, seed: int, progress: bool) -> xr.DataTre
             tune=method.tune,
             chains=method.chains,
             cores=method.cores,
-            seed=seed,
+            seed=seed_word(seed, 64),
             progress_callback=_Reporter(shown).of(0),
             **_settings(method),
         )
@@ -97,7 +98,7 @@ def sample_to_folder(
             tune=method.tune,
             chains=method.chains,
             cores=method.cores,
-            seed=seed,
+            seed=seed_word(seed, 64),
             progress_callback=_Reporter(shown).of(0),
             zarr_store=nutpie.zarr_store.LocalStore(str(zarr_folder(run))),
             store_unconstrained=True,

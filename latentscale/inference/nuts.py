@@ -35,6 +35,7 @@ from latentscale.posterior.folder import claimed, start_folder
 from latentscale.posterior.provenance import Provenance
 from latentscale.posterior.status import FOR_ANYTHING, status_of_chains
 from latentscale.spec.spec import ModelSpec
+from latentscale.validate import seed_word
 
 Sampled = tuple[xr.Dataset, xr.Dataset, bool, dict[str, float]]
 
@@ -98,6 +99,7 @@ class NUTS(Method):
     store: str | Path | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self._check_counts("draws", "tune", "chains", "max_depth")
         if self.cores is not None:
             self._check_counts("cores")
@@ -202,7 +204,7 @@ class NUTS(Method):
                 tune=self.tune,
                 chains=self.chains,
                 cores=self.cores,
-                random_seed=seed,
+                random_seed=seed_word(seed, 32),  # what PyMC's samplers and JAX's keys take
                 nuts={"target_accept": self.target_accept, **depth},
                 var_names=kept_names(model),
                 progressbar=progress,

@@ -71,6 +71,7 @@ class Pathfinder(Method):
     jitter: float = 1.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self._check_counts("draws", "paths", "history", "elbo_draws", "max_iterations")
         self._check_between("jitter", 0, 100)
 

@@ -21,6 +21,7 @@ from latentscale.posterior.folder import read_document
 from latentscale.posterior.lock import locked
 from latentscale.posterior.storage import StoredRun, read_folder
 from latentscale.posterior.stream import read_chains, runs, wanted_draws
+from latentscale.validate import whole_number
 
 # A chain that moved before needs its step size and mass matrix again, not its way to the bulk.
 _RETUNE_SHARE = 4
@@ -63,8 +64,7 @@ def resume(path: str | Path, *, draws: int | None = None, progress: bool = True)
         method = _method(stored)
         require_engine(method.backend)
         wanted = wanted_draws(path) or method.draws if draws is None else draws
-        if isinstance(wanted, bool) or not isinstance(wanted, int) or wanted < 1:
-            raise FitError(f"draws must be a whole number of at least 1; got {draws!r}.")
+        wanted = whole_number(wanted, "draws", least=1, error=FitError)
         work = _continuations(stored, method, wanted)
         if work:
             compiled = _compiled(stored, method, work, progress)

@@ -25,6 +25,7 @@ from latentscale.inference.progress import WorkProgress
 from latentscale.inference.threads import in_threads
 from latentscale.posterior.status import Status, status_with_start
 from latentscale.spec.spec import ModelSpec
+from latentscale.validate import plain_fields, real_number, whole_number
 
 _HISTORY = 20
 _KEPT = 7
@@ -133,21 +134,11 @@ class ModeStart(Start):
     kind: Literal["modes"] = "modes"
 
     def __post_init__(self) -> None:
+        plain_fields(self)
         for name in ("climbs", "iterations"):
-            count = getattr(self, name)
-            if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-                raise FitError(
-                    f"ModeStart.{name} must be a whole number of at least 1; got {count!r}."
-                )
-        number = isinstance(self.margin, int | float) and not isinstance(self.margin, bool)
-        if not number or not 0 <= self.margin < np.inf:
-            raise FitError(f"ModeStart.margin must be a number of at least 0; got {self.margin!r}.")
-        share = self.least_share
-        number = isinstance(share, int | float) and not isinstance(share, bool)
-        if not number or not 0 <= share < 1:
-            raise FitError(
-                f"ModeStart.least_share must be at least 0 and less than 1; got {share!r}."
-            )
+            whole_number(getattr(self, name), f"ModeStart.{name}", least=1, error=FitError)
+        real_number(self.margin, "ModeStart.margin", least=0, error=FitError)
+        real_number(self.least_share, "ModeStart.least_share", least=0, below=1, error=FitError)
 
     def place(self, compiled: Any, *, seed: int, cores: int | None, progress: bool) -> Placed:
         """Climb, and put chains round the highest modes.

@@ -81,6 +81,7 @@ class ADVI(Method):
     batch: int | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self._check_counts("draws", "steps")
         self._check_counts("window", least=10)
         self._check_choice("approximation", ("mean_field", "full_rank"))

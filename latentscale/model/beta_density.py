@@ -41,7 +41,7 @@ class BetaLogDensity(Op):
             raise TypeError("BetaLogDensity takes three vectors of float64.")
         return Apply(self, list(inputs), [pt.dvector() for _ in range(3)])
 
-    def infer_shape(self, fgraph: Any, node: Apply, shapes: list[Any]) -> list[Any]:
+    def infer_shape(self, node: Apply, shapes: list[Any]) -> list[Any]:
         """Return the outputs' shapes, those of the scores."""
         return [shapes[0]] * 3
 

@@ -44,7 +44,7 @@ class Centring(Op):
             raise TypeError("Centring takes two vectors, two matrices and two vectors of int64.")
         return Apply(self, list(inputs), [pt.dmatrix(), pt.dmatrix(), pt.dvector(), pt.dtensor3()])
 
-    def infer_shape(self, fgraph: Any, node: Apply, shapes: list[Any]) -> list[Any]:
+    def infer_shape(self, node: Apply, shapes: list[Any]) -> list[Any]:
         """Return the outputs' shapes, from those of z."""
         return [shapes[3], shapes[3], shapes[3][:1], (*shapes[3], shapes[3][1])]
 
@@ -79,7 +79,7 @@ class _CentringPullback(Op):
         inputs = tuple(pt.as_tensor_variable(part) for part in inputs)
         return Apply(self, list(inputs), [part.type() for part in inputs[:4]])
 
-    def infer_shape(self, fgraph: Any, node: Apply, shapes: list[Any]) -> list[Any]:
+    def infer_shape(self, node: Apply, shapes: list[Any]) -> list[Any]:
         return shapes[:4]
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: list[list[Any]]) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from latentscale.analysis.calibrate import pit_histogram, reliability
+from latentscale.analysis.calibrate import HELD_OUT, pit_histogram, reliability
+from latentscale.data.frames import as_pandas
 from latentscale.dims import DEFAULT_PROB
 from latentscale.errors import DataError, listed
 from latentscale.plots.style import (
@@ -57,6 +58,7 @@ def plot_pit(
     DataError
         If the column is lacking or the table is empty.
     """
+    table = as_pandas(table, HELD_OUT)
     counted = pit_histogram(table, bins, prob=prob)
     figure, (panel,) = panels(1, columns=1, width=5.0, height=2.8)
     edges = np.append(counted["left"], 1.0)
@@ -111,6 +113,7 @@ def plot_reliability(
     DataError
         If a column is lacking or the table is empty.
     """
+    table = as_pandas(table, HELD_OUT)
     curve = reliability(table, _FINE, prob=prob, resamples=resamples, seed=seed)
     figure, (panel,) = panels(1, columns=1, width=4.6, height=4.2)
     panel.plot([0, 1], [0, 1], color=BLACK, lw=1, ls="--", label="calibrated")
@@ -172,6 +175,7 @@ def plot_coverage(
     """
     if isinstance(levels, Sequence) and len(levels) > 4:
         raise DataError(f"levels holds {len(levels)} levels ({listed(levels)}); give at most 4.")
+    table = as_pandas(table, HELD_OUT)
     curve = reliability(table, levels, by=["benchmark"], prob=prob, resamples=resamples, seed=seed)
     names = list(dict.fromkeys(curve["benchmark"]))
     height = 0.5 + _ROW_INCHES * len(names)

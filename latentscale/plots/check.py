@@ -26,6 +26,7 @@ from latentscale.plots.style import (
     percent_axis,
     title,
 )
+from latentscale.validate import whole_number
 
 _ROW_INCHES = 0.17
 _GROUP_INCHES = 0.24
@@ -50,8 +51,7 @@ def plot_residuals(check: FitCheck, *, rows: int = _MAX_ROWS) -> Sheet:
         A matplotlib figure, not registered with pyplot.
     """
     expect(check, FitCheck, "check")
-    if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
-        raise DataError(f"rows must be a whole number of at least 1; got {rows!r}.")
+    rows = whole_number(rows, "rows", least=1, error=DataError)
     grid = check.residuals.transpose(MODEL, BENCHMARK)
     worst = abs(grid).max(BENCHMARK).to_series().sort_values(ascending=False)
     kept = set(worst.head(rows).index)

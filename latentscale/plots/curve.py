@@ -12,6 +12,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from latentscale.analysis.curves import UNITS, Curve
+from latentscale.data.frames import as_pandas
 from latentscale.errors import DataError, listed
 from latentscale.expect import expect
 from latentscale.plots.style import (
@@ -108,6 +109,7 @@ def plot_curve(
 def _checked(hidden: pd.DataFrame | None) -> pd.DataFrame:
     if hidden is None:
         return pd.DataFrame({name: [] for name in _POINT_COLUMNS})
+    hidden = as_pandas(hidden, "These hidden scores cannot be drawn")
     lacking = [name for name in _POINT_COLUMNS if name not in hidden]
     if lacking:
         raise DataError(

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from latentscale.analysis.forecast import Forecast
+from latentscale.data.frames import as_pandas
 from latentscale.dims import BENCHMARK, DEFAULT_PROB, MODEL
 from latentscale.errors import DataError, listed
 from latentscale.expect import expect
@@ -94,6 +95,7 @@ def plot_forecast(
 
 def _measured(observed: pd.DataFrame, models: list[str], benchmarks: list[str]) -> pd.DataFrame:
     """Return measured scores as columns model, benchmark, score, of what is forecast."""
+    observed = as_pandas(observed, "These measured scores cannot be drawn")
     if "model" not in observed:
         raise DataError(
             f'observed needs a column "model"; it has {listed(observed.columns)}. Give model and '

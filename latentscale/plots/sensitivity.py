@@ -22,6 +22,7 @@ from latentscale.plots.style import (
     panels,
     title,
 )
+from latentscale.validate import whole_number
 
 _ROW_INCHES = 0.24
 _MAX_NAME = 40
@@ -211,8 +212,7 @@ def plot_influence(found: FamilyInfluence, *, rows: int = _SHOWN) -> Sheet:
 
 
 def _check_rows(rows: int) -> None:
-    if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
-        raise DataError(f"rows must be a whole number of at least 1; got {rows!r}.")
+    whole_number(rows, "rows", least=1, error=DataError)
 
 
 def _quantities(table: pd.DataFrame) -> list[str]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from latentscale.data.frames import as_pandas
+from latentscale.data.planned import NOT_FORECAST
 from latentscale.dims import DEFAULT_PROB, FAMILY, MODEL, checked_seed, interval_quantiles
 from latentscale.errors import DataError, listed, nearest
 from latentscale.expect import expect_names
@@ -65,7 +67,7 @@ def request(
     interval_quantiles(prob)
     checked_seed(seed)
     chosen = _largest(fit) if families is None else _checked(fit, families)
-    rows = _example(fit, chosen) if planned is None else planned
+    rows = _example(fit, chosen) if planned is None else as_pandas(planned, NOT_FORECAST)
     return Request(fit, chosen, rows, planned is None, prob, seed)
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
-from math import isfinite
-from numbers import Real
 from typing import Any, Final
 
 import numpy as np
 from scipy import stats
 
 from latentscale.errors import SpecError, listed, nearest
+from latentscale.validate import is_number, plain_fields
 
 REAL: Final = "real"
 POSITIVE: Final = "positive"
@@ -61,6 +60,7 @@ class Prior:
     lam: float | None = None
 
     def __post_init__(self) -> None:
+        plain_fields(self)
         if self.dist not in _DISTRIBUTIONS:
             raise SpecError(
                 f'Unknown prior distribution "{self.dist}"; allowed are '
@@ -75,8 +75,7 @@ class Prior:
             )
         for name in given:
             value = getattr(self, name)
-            number = isinstance(value, Real) and not isinstance(value, bool)
-            if not number or not isfinite(value) or (name not in _LOCATIONS and value <= 0):
+            if not is_number(value) or (name not in _LOCATIONS and value <= 0):
                 raise SpecError(
                     f"{name} of a {self.dist} prior must be a finite number"
                     f"{'' if name in _LOCATIONS else ' above 0'}; got {value!r}."

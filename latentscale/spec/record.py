@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Self, get_args
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from latentscale.errors import SpecError, listed, nearest
+from latentscale.validate import plain
 
 
 class Record(BaseModel):
@@ -149,7 +149,7 @@ def explain(error: ValidationError) -> str:
 def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(_plain(item) for item in value)
-    return value.item() if isinstance(value, np.generic) else value
+    return plain(value)
 
 
 def _fields(record: Record) -> dict[str, Any]:

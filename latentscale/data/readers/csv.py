@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import pandas as pd
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from latentscale.errors import DataError, listed
 
@@ -52,7 +53,7 @@ def read_csv(path: str | Path) -> pd.DataFrame:
         with warnings.catch_warnings():
             # Rows with too many cells would otherwise be cut, with no more than a warning.
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            return pd.read_csv(
+            frame = pd.read_csv(
                 path,
                 sep=separator,
                 encoding="utf-8-sig",
@@ -60,12 +61,35 @@ def read_csv(path: str | Path) -> pd.DataFrame:
                 keep_default_na=False,
                 na_values=empty,
                 dtype=text,
+                low_memory=False,  # else one word makes text of a part of its column, by chunks
             )
     except (pd.errors.ParserWarning, ValueError) as error:
         raise DataError(
             f"{path}: not a well-formed table: {error} "
             "Each row needs as many cells as there are columns; quote names that hold commas."
         ) from error
+    return frame.assign(**{name: _numbers_among(frame[name]) for name in _mixed(frame)})
+
+
+def _mixed(frame: pd.DataFrame) -> list[str]:
+    """Return columns that came as text and hold neither names nor dates."""
+    kept = (*_NAME_COLUMNS, "released")
+    return [name for name in frame if name.strip() not in kept and not _is_typed(frame[name])]
+
+
+def _is_typed(column: pd.Series) -> bool:
+    return is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype)
+
+
+def _numbers_among(column: pd.Series) -> pd.Series:
+    """Return a column of text with the cells that are numbers turned into numbers.
+
+    One slip makes text of a whole column, and its row could not be named.
+    """
+    numbers = pd.to_numeric(column, errors="coerce")
+    if not numbers.notna().any():
+        return column
+    return column.astype(object).where(numbers.isna(), numbers.astype(object))
 
 
 def _header(path: Path, separator: str) -> list[str]:

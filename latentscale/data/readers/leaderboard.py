@@ -13,6 +13,7 @@ import pandas as pd
 from latentscale.data.audit import Finding, emit
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.columns import is_missing, read_dates
+from latentscale.data.frames import as_pandas
 from latentscale.data.readers.cells import plain, to_numbers
 from latentscale.data.readers.flags import FlaggedReading, without_flagged
 from latentscale.data.readers.metadata import scores_with_metadata
@@ -136,8 +137,9 @@ def read_leaderboard(
 def _collected(
     source: str | Path | pd.DataFrame, reading: FlaggedReading
 ) -> tuple[pd.DataFrame, list[Finding]]:
-    what = "This table" if isinstance(source, pd.DataFrame) else str(source)
-    frame = source if isinstance(source, pd.DataFrame) else read_table(source)
+    named = isinstance(source, str | Path)
+    what = str(source) if named else "This table"
+    frame = read_table(source) if named else as_pandas(source, what)
     repeated = frame.columns[frame.columns.duplicated()].tolist()
     if repeated:
         raise DataError(f"{what}: columns named more than once: {listed(repeated)}. Keep one each.")

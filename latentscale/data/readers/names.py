@@ -11,6 +11,7 @@ import pandas as pd
 
 from latentscale.data.audit import Finding
 from latentscale.data.benchmarks import KNOWN_BENCHMARKS
+from latentscale.data.columns import cells_of
 from latentscale.data.layout import METADATA
 
 # Spellings that mean one thing only. "MATH" is not here: it may be the whole set or its level 5.
@@ -69,9 +70,11 @@ def match_benchmarks(
         The table with its new names, and one finding a changed name.
     """
     if {"benchmark", "score"} <= set(frame.columns):
-        names = [name for name in frame["benchmark"].unique() if isinstance(name, str)]
-        found = _matched(names, keep)
-        return frame.assign(benchmark=frame["benchmark"].replace(found)), _renamed(found)
+        cells = cells_of(frame["benchmark"])
+        found = _matched(dict.fromkeys(cell for cell in cells if isinstance(cell, str)), keep)
+        renamed = [found.get(cell, cell) if isinstance(cell, str) else cell for cell in cells]
+        column = pd.Series(renamed, index=frame.index, dtype=object)
+        return frame.assign(benchmark=column), _renamed(found)
     found = _matched([name for name in frame.columns if isinstance(name, str)], keep)
     return frame.rename(columns=found), _renamed(found)
 

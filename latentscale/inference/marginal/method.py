@@ -22,6 +22,7 @@ from latentscale.model.design import Design, design
 from latentscale.posterior.draws import Draws
 from latentscale.posterior.status import Status
 from latentscale.spec.spec import ModelSpec
+from latentscale.validate import real_number
 
 if TYPE_CHECKING:
     from latentscale.inference.marginal.estimate import MarginalEstimate, Search
@@ -83,25 +84,14 @@ class MarginalML(Method):
     cores: int | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         least = {"starts": 1, "nodes": 3, "draws": 1, "candidates": 2, "iterations": 1}
         if self.cores is not None:
             least["cores"] = 1
         for name, minimum in least.items():
-            count = getattr(self, name)
-            if isinstance(count, bool) or not isinstance(count, int) or count < minimum:
-                raise FitError(
-                    f"MarginalML.{name} must be a whole number of at least {minimum}; "
-                    f"got {count!r}."
-                )
-        if isinstance(self.drop, bool) or not isinstance(self.drop, int | float):
-            raise FitError(f"MarginalML.drop must be a number; got {self.drop!r}.")
-        if not 0 <= self.drop <= 0.01:
-            raise FitError(f"MarginalML.drop must lie in [0, 0.01]; got {self.drop!r}.")
-        if self.covariance not in COVARIANCES:
-            raise FitError(
-                f"MarginalML.covariance must be one of {listed(COVARIANCES)}; "
-                f'got "{self.covariance}".'
-            )
+            self._check_counts(name, least=minimum)
+        real_number(self.drop, "MarginalML.drop", least=0, most=0.01, error=FitError)
+        self._check_choice("covariance", COVARIANCES)
 
     @one_blas_thread()
     def draw(self, spec: ModelSpec, design: Design, *, seed: int, progress: bool) -> Draws:

@@ -83,6 +83,7 @@ class StochasticMarginalML(Method):
     cores: int | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self._check_counts("starts", "rounds", "leaps", "draws")
         self._check_counts("steps", "moves", least=60)
         if self.cores is not None:

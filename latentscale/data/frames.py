@@ -1,0 +1,103 @@
+"""Tables of other libraries (polars, pyarrow, dask, duckdb, ...) as pandas ones.
+
+The only place that knows which tables are taken. What a table holds is checked elsewhere.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import narwhals.stable.v2 as nw
+import numpy as np
+import pandas as pd
+from narwhals.stable.v2.typing import IntoFrame
+
+from latentscale.errors import DataError, listed
+
+AnyFrame = pd.DataFrame | IntoFrame
+"""A table of pandas, or of another library that narwhals knows."""
+
+
+def as_pandas(frame: Any, what: str) -> pd.DataFrame:
+    """Return a table as a pandas one; a pandas one is returned as it is.
+
+    Parameters
+    ----------
+    frame
+        A pandas DataFrame, any eager or lazy frame that narwhals knows (polars, pyarrow, dask,
+        duckdb, modin, cuDF, Ibis, PySpark, ...), or an object that exports itself as an Arrow
+        table.
+    what
+        What the table is, for the message.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Numbers as NumPy's, where a null is NaN; everything else as Python's objects, where a
+        null is None.
+
+    Raises
+    ------
+    DataError
+        If it is no table, or its library cannot hand it over.
+    """
+    if isinstance(frame, pd.DataFrame):
+        return frame
+    if isinstance(frame, type | str | bytes | dict | list | tuple):
+        raise DataError(_refusal(frame, what))
+    try:
+        native = nw.from_native(_arrow(frame, what))
+        eager = native.collect() if isinstance(native, nw.LazyFrame) else native
+    except DataError:
+        raise
+    except TypeError:
+        raise DataError(_refusal(frame, what)) from None
+    except Exception as error:  # whatever the other library raises while it computes
+        raise DataError(f"{what}: {_kind(frame)} could not be read ({error}).") from error
+    names = list(eager.columns)
+    repeated = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    if repeated:
+        raise DataError(f"{what}: columns named more than once: {listed(repeated)}. Keep one each.")
+    columns = {name: _column(eager[name]) for name in names}
+    return pd.DataFrame(columns, index=pd.RangeIndex(len(eager)))
+
+
+def _column(column: nw.Series[Any]) -> pd.Series:
+    """Return one column: numbers by NumPy, the rest cell by cell, so that no type is guessed."""
+    whole = column.dtype.is_integer() or column.dtype == nw.Boolean
+    if column.dtype.is_integer() and column.null_count():
+        column, whole = column.cast(nw.Float64), False  # NumPy's integers have no null
+    if column.dtype.is_float() or (whole and not column.null_count()):
+        return pd.Series(np.asarray(column.to_numpy()))
+    return pd.Series(column.to_list(), dtype=object)
+
+
+def _arrow(frame: Any, what: str) -> Any:
+    """Turn what exports itself as Arrow but is not known to narwhals into a pyarrow table."""
+    known = nw.from_native(frame, pass_through=True) is not frame
+    if known or not (hasattr(frame, "__arrow_c_stream__") or hasattr(frame, "__arrow_c_array__")):
+        return frame
+    try:
+        import pyarrow
+
+        return pyarrow.table(frame)
+    except (ImportError, ValueError):  # a single column exports itself so, too
+        raise DataError(_refusal(frame, what)) from None
+
+
+def _refusal(given: object, what: str) -> str:
+    """Say what was given instead of a table, and what to do."""
+    text = f"{what}: give a pandas DataFrame, not {_kind(given)}"
+    if isinstance(given, dict | list | tuple) or hasattr(given, "__array__"):
+        return f"{text}. pandas.DataFrame(...) makes one."
+    if isinstance(given, str) or hasattr(given, "__fspath__"):
+        return f"{text}. latentscale.readers.read_csv(path) reads one from a file."
+    return f"{text}. Frames of polars, pyarrow and other libraries are taken too."
+
+
+def _kind(given: object) -> str:
+    """Return a type's name with its library, since other libraries have a DataFrame too."""
+    kind = given if isinstance(given, type) else type(given)
+    library = kind.__module__.partition(".")[0]
+    name = kind.__name__ if library == "builtins" else f"{library}.{kind.__name__}"
+    return f"the class {name}" if isinstance(given, type) else name
