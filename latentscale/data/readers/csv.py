@@ -58,7 +58,7 @@ def content(path: str | Path) -> bytes:
     try:
         return home_expanded(path, DataError).read_bytes()
     except FileNotFoundError:
-        raise DataError(f"{path}: there is no such file. Check the path.") from None
+        raise DataError(f"{path}: cannot be read: there is no such file. Check the path.") from None
     except OSError as error:
         reason = error.strerror or error
         raise DataError(f"{path}: cannot be read ({reason}). Check the path.") from error
