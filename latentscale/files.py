@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
 from latentscale.errors import LatentscaleError
 
@@ -23,6 +24,13 @@ _ADVICE = {
     errno.EPERM: "permission denied; write to a folder that is yours",
     errno.ENAMETOOLONG: "the file name is too long; choose a shorter one",
 }
+FIGURE_ENDINGS: Final = (
+    *(".png", ".svg", ".pdf", ".eps", ".ps"),
+    *(".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".gif", ".avif", ".svgz"),
+)
+"""How a figure can be written: what matplotlib writes without LaTeX."""
+PAGE_ENDINGS: Final = (".html", ".htm", "")
+
 # Characters kept of the file's own name in that of its temporary file: most file systems allow 255
 # bytes a name, and a character takes up to 4.
 _KEPT_OF_NAME = 40

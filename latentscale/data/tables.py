@@ -23,7 +23,7 @@ TABLE_ENDINGS: Final = (".csv", *TAB_ENDINGS, *PARQUET_ENDINGS, "")
 
 # What a spreadsheet takes for the beginning of a formula (OWASP, "CSV Injection"), with the
 # full-width forms that some of them read in the same way.
-_STARTS_FORMULA: Final = "=+\\-@\t\r\n＝＋－＠"
+_STARTS_FORMULA: Final = "=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20"
 _TO_QUOTE: Final = re.compile(f"'*[{_STARTS_FORMULA}]")
 _QUOTED: Final = re.compile(f"'+[{_STARTS_FORMULA}]")
 
