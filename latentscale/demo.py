@@ -20,6 +20,7 @@ from latentscale.analysis.diagnose import Diagnosis, diagnose
 from latentscale.analysis.forecast import Forecast, predict
 from latentscale.data.datasets import open_llm_leaderboard
 from latentscale.data.scores import Scores
+from latentscale.data.tables import write_table
 from latentscale.dims import (
     BENCHMARK,
     CHAIN,
@@ -30,6 +31,7 @@ from latentscale.dims import (
     SAMPLE,
 )
 from latentscale.errors import DataError
+from latentscale.files import expanded, reason, writable_path
 from latentscale.inference.nuts import NUTS
 from latentscale.inference.run import fit
 from latentscale.plots import plot_curve, plot_forecast
@@ -44,6 +46,11 @@ METHOD = NUTS(draws=250, tune=300, chains=4)
 SPEC, BASELINE = "latentscale", "pooled_flops"
 MIN_MEMBERS = 4
 RESAMPLES = 4000
+
+_TABLES = ("forecasts.csv", "summary.csv", "diagnostics.csv")
+_FIGURES = ("curve.png", "forecasts.png")
+FILES = (f"{SPEC}.nc", f"{BASELINE}.nc", *_TABLES, *_FIGURES)
+"""What the demo writes to its folder."""
 
 _POINTS = 100
 _NARROW = 0.5
@@ -132,7 +139,8 @@ def run_demo(
     Parameters
     ----------
     folder
-        Where the results are written; it is made if it does not exist.
+        Where the results are written; it is made if it does not exist. ``~`` is expanded, and
+        files of an earlier demo are replaced.
     method
         How both specs are fitted.
     seed
@@ -141,9 +149,14 @@ def run_demo(
         Whether to show the samplers' progress on standard error.
     echo
         Called with each piece of the output.
+
+    Raises
+    ------
+    DataError
+        If the folder cannot be made or written to.
     """
     start = time.perf_counter()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = results_folder(folder)
     scores = open_llm_leaderboard()
     hidden = hidden_models(scores)
     aside = built_on(scores, hidden)
@@ -176,6 +189,26 @@ def run_demo(
         diagnoses={name: run.diagnosis for name, run in runs.items()},
         max_rhat_reported=max(run.reported.max_rhat for run in runs.values()),
     )
+
+
+def results_folder(folder: str | Path) -> Path:
+    """Make the folder of the results, if it is not there, and check that files can be written.
+
+    Raises
+    ------
+    DataError
+        If it cannot be made or written to.
+    """
+    folder = expanded(folder, DataError)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise DataError(f"{folder} is a file, not a folder. Give another folder.") from None
+    except OSError as failure:
+        raise DataError(f"The folder {folder} cannot be made: {reason(failure)}.") from failure
+    for name in FILES:
+        writable_path(folder / name, DataError)
+    return folder
 
 
 def hidden_models(scores: Scores, min_members: int = MIN_MEMBERS) -> tuple[str, ...]:
@@ -311,20 +344,12 @@ def _write(
 ) -> tuple[Path, ...]:
     paths = [run.fit.save(folder / f"{name}.nc") for name, run in runs.items()]
     checks = pd.concat([run.diagnosis.table.assign(spec=name) for name, run in runs.items()])
-    tables = {
-        "forecasts.csv": forecasts,
-        "summary.csv": summary,
-        "diagnostics.csv": checks[["spec", *checks.columns.drop("spec")]],
-    }
-    for name, table in tables.items():
-        paths.append(folder / name)
-        table.to_csv(paths[-1], index=False)
+    tables = (forecasts, summary, checks[["spec", *checks.columns.drop("spec")]])
+    for name, table in zip(_TABLES, tables, strict=True):
+        paths.append(write_table(table, folder / name))
     run = runs[SPEC]
-    figures = {
-        "curve.png": _curve_figure(run.fit, measured),
-        "forecasts.png": plot_forecast(run.forecast, run.table),
-    }
-    for name, figure in figures.items():
+    figures = (_curve_figure(run.fit, measured), plot_forecast(run.forecast, run.table))
+    for name, figure in zip(_FIGURES, figures, strict=True):
         paths.append(folder / name)
         figure.savefig(paths[-1])
     return tuple(paths)

@@ -8,9 +8,10 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
 from latentscale.errors import LatentscaleError
 
@@ -23,6 +24,13 @@ _ADVICE = {
     errno.EPERM: "permission denied; write to a folder that is yours",
     errno.ENAMETOOLONG: "the file name is too long; choose a shorter one",
 }
+FIGURE_ENDINGS: Final = (
+    *(".png", ".svg", ".pdf", ".eps", ".ps"),
+    *(".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".gif", ".avif", ".svgz"),
+)
+"""How a figure can be written: what matplotlib writes without LaTeX."""
+PAGE_ENDINGS: Final = (".html", ".htm", "")
+
 # Characters kept of the file's own name in that of its temporary file: most file systems allow 255
 # bytes a name, and a character takes up to 4.
 _KEPT_OF_NAME = 40
@@ -50,14 +58,59 @@ def writable_path(path: str | os.PathLike[str], error: type[LatentscaleError]) -
     Raises
     ------
     LatentscaleError
-        Of the type `error`, if the path is a folder, or its folder does not exist.
+        Of the type `error`, if the path is a folder, its folder does not exist or cannot be
+        written to, or the file is there and write-protected.
     """
     path = expanded(path, error)
     if path.is_dir():
         raise error(f"Cannot write {path}: it is a folder; give the name of a file in it.")
+    if path.parent.exists() and not path.parent.is_dir():
+        raise error(f"Cannot write {path}: {path.parent} is a file, not a folder.")
     if not path.parent.is_dir():
         raise error(f"Cannot write {path}: the folder {path.parent} does not exist.")
+    if path.exists() and not os.access(path, os.W_OK):
+        raise error(f"Cannot write {path}: it is write-protected; choose another name.")
+    if not (is_stream(path) or os.access(path.resolve().parent, os.W_OK)):
+        raise error(
+            f"Cannot write {path}: the folder {path.parent} cannot be written to; choose one that "
+            "is yours, on a disk that is not read-only."
+        )
     return path
+
+
+def is_stream(path: Path) -> bool:
+    """Return whether a path is there and is neither file nor folder: a pipe or a device."""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
+def checked_ending(
+    path: Path, allowed: Sequence[str], what: str, error: type[LatentscaleError]
+) -> Path:
+    """Return the path if its ending, in upper or lower case, is an allowed one.
+
+    Parameters
+    ----------
+    path
+        Name of a file to write.
+    allowed
+        Endings with their dots. The empty one allows a name without an ending.
+    what
+        What the file is, for the message: "a figure".
+    error
+        Type of the error.
+
+    Raises
+    ------
+    LatentscaleError
+        Of the type `error`, if the ending is another one.
+    """
+    if path.suffix.lower() in allowed:
+        return path
+    had = f'its ending "{path.suffix}" is unknown' if path.suffix else "its name has no ending"
+    endings = ", ".join(ending for ending in allowed if ending)
+    raise error(
+        f"Cannot write {path}: {had}. The ending says how {what} is written; allowed: {endings}."
+    )
 
 
 def reason(failure: OSError) -> str:
@@ -104,7 +157,7 @@ def replacing(path: str | os.PathLike[str], error: type[LatentscaleError]) -> It
     'a,b'
     """
     path = writable_path(path, error)
-    if path.exists() and not path.is_file():
+    if is_stream(path):
         with _named(path, error):
             yield path
         return

@@ -67,7 +67,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(unpacked: Path) -> None:
     assert not list(unpacked.rglob("__pycache__"))
     assert list(unpacked.glob("*.dist-info/licenses/LICENSE"))
     entry = next(unpacked.glob("*.dist-info/entry_points.txt")).read_text()
-    assert "latentscale = latentscale.cli:main" in entry
+    assert "latentscale = latentscale.__main__:run" in entry
 
 
 def test_an_installed_copy_reads_its_own_specs_and_figures(unpacked: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from scipy import stats
 from latentscale.data.frames import as_pandas
 from latentscale.dims import DEFAULT_PROB, checked_seed, interval_quantiles
 from latentscale.errors import DataError, listed
-from latentscale.expect import expect, expect_names
+from latentscale.expect import expect, expect_names, shown
 from latentscale.validate import is_number, whole_number
 
 HELD_OUT: Final = "This table of held-out forecasts cannot be used"

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from inspect import cleandoc
 
 import typer
+from typer.main import get_command
 
 from latentscale.cli import explaining, gathering, looking, modelling
-from latentscale.cli.console import guarded
+from latentscale.cli.console import guarded, say
 from latentscale.cli.options import Verbose
 
 _ABOUT = """Forecast benchmark scores of language models, with their uncertainty.
@@ -20,7 +21,19 @@ Example, from a table to a forecast:
   latentscale diagnose fit.nc
   latentscale predict fit.nc planned.csv
 
-Exit codes: 0 done, 1 diagnostics not passed, 2 something to put right, 130 stopped.
+Files: an output that exists is replaced, as a whole and once all is done; standard error says so
+beforehand. What a command reads is never written to. Tables are CSV, TSV or Parquet, by their
+ending. In CSV, names that begin with = + - or @ have an apostrophe before them, so that no
+spreadsheet computes them; latentscale reads them back without it.
+
+\b
+Exit codes:
+  0    done
+  1    diagnostics not passed
+  2    something to put right; the message says what
+  70   a fault of latentscale itself
+  130  stopped by Ctrl-C (143 and 129: by SIGTERM and SIGHUP)
+  141  the reader of the output closed it, as in `latentscale data | head -1`
 """
 
 # Plain help text keeps the examples' line breaks, and rich out of a quick --help.
@@ -37,7 +50,7 @@ def _version(asked: bool) -> None:
     if asked:
         from latentscale import __version__
 
-        typer.echo(f"latentscale {__version__}")
+        say(f"latentscale {__version__}")
         raise typer.Exit
 
 
@@ -86,13 +99,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     0 if it worked, 1 if ``diagnose`` did not pass, 2 if an argument, a file or a table has to be
-    put right (one message on standard error says how), 130 if it was stopped.
+    put right (one message on standard error says how), 70 for a fault of latentscale itself, 130
+    if it was stopped by Ctrl-C, 141 if the reader of its output closed it.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
 
     def run() -> int:
-        result = app(args=words or ["--help"], prog_name="latentscale", standalone_mode=False)
-        return int(result or 0)
+        # Not `app(...)`, which turns a closed pipe into exit code 1: that means "not passed".
+        command = get_command(app)
+        try:
+            with command.make_context("latentscale", words or ["--help"]) as context:
+                command.invoke(context)
+        except typer.Exit as end:
+            return end.exit_code
+        return 0
 
     # Read here, not by typer, so that it also holds for errors made while parsing.
     return guarded(run, verbose="--verbose" in words)

@@ -1,20 +1,39 @@
-"""What the command line says when something is wrong, and to which exit code that leads."""
+"""What the command line says, on which stream, and to which exit code a fault leads."""
 
 from __future__ import annotations
 
+import io
 import logging
+import os
 import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TextIO
+from contextlib import contextmanager, nullcontext, suppress
+from typing import Final, TextIO
 
 import typer
 
+from latentscale.cli.stops import Stops, catching
 from latentscale.errors import DataWarning, FitWarning, LatentscaleError
 
-FAULT, STOPPED, BROKEN = 2, 130, 70
+FAULT: Final = 2
+BROKEN: Final = 70
+"""An internal error: EX_SOFTWARE of BSD's sysexits.h."""
+PIPE_CLOSED: Final = 141
+"""What a shell reports of a program that SIGPIPE ended: 128 + 13."""
+
+# typer does not export the base of its errors in a command's words; it is the most general class
+# above this one that can explain itself.
+_USAGE: Final = next(
+    kind for kind in reversed(typer.BadParameter.__mro__) if hasattr(kind, "format_message")
+)
+# Control characters of a name must not steer a terminal; line breaks and tabs are ours.
+_CONTROL: Final = {
+    number: f"\\x{number:02x}"
+    for number in (*range(0x20), *range(0x7F, 0xA0))
+    if chr(number) not in "\n\t"
+}
 
 
 def guarded(run: Callable[[], int], *, verbose: bool) -> int:
@@ -29,48 +48,118 @@ def guarded(run: Callable[[], int], *, verbose: bool) -> int:
 
     Returns
     -------
-    The command's code; 2 for a fault of the user's to put right; 130 if stopped; 70 for a fault
-    of latentscale itself.
+    The command's code; 2 for a fault of the user's to put right; 128 and the signal's number if
+    stopped (130 for Ctrl-C); 141 if the reader of the output closed it; 70 for a fault of
+    latentscale itself.
     """
-    try:
-        with _quiet(verbose):
-            return run()
-    except KeyboardInterrupt:
-        return _say("stopped", STOPPED)
-    except typer.Abort:
-        return _say("stopped", STOPPED)
-    except LatentscaleError as error:
-        return _fail(str(error), verbose)
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        return _fail(f"{where}{error.strerror or error}", verbose)
-    except Exception as error:
-        # typer's own errors share no public base; all of them, and only they, have this method.
-        explain = getattr(error, "format_message", None)
-        if explain is not None:
-            return _fail(f"{explain().rstrip('.')}. See `latentscale --help`.", verbose)
-        return _fail(
-            f"latentscale failed in a way that it should not: {type(error).__name__}: {error}\n"
-            "Run it again with --verbose and report the traceback.",
-            verbose,
-            BROKEN,
-        )
+    with _encodable(), catching() as stops:
+        try:
+            with _quiet(verbose):
+                return _outcome(run, stops, verbose)
+        except KeyboardInterrupt:  # while a message was being written
+            return _stopped(stops)
+        finally:
+            for stream in (sys.stdout, sys.stderr):
+                _settle(stream)
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print a line on standard output, or on standard error.
+
+    A standard error that is closed or full does not stop the work.
+    """
+    stream = sys.stderr if err else sys.stdout
+    if stream is None:
+        return
+    with suppress(OSError) if err else nullcontext():
+        print(text.translate(_CONTROL), file=stream, flush=True)
 
 
 def warn(message: str) -> None:
     """Print a warning on standard error."""
-    typer.echo(f"warning: {message}", err=True)
+    say(f"warning: {message}", err=True)
+
+
+def _outcome(run: Callable[[], int], stops: Stops, verbose: bool) -> int:
+    try:
+        code = run()
+        if sys.stdout is not None:
+            sys.stdout.flush()  # so that a full disk or a closed pipe is noticed here
+    except (KeyboardInterrupt, typer.Abort):
+        return _stopped(stops)
+    except LatentscaleError as error:
+        failed = _fail(str(error), verbose)
+        return failed if stops.received is None else stops.code
+    except BrokenPipeError:
+        return PIPE_CLOSED
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{where}{error.strerror or error}", verbose)
+    except Exception as error:
+        if stops.received is not None:  # some libraries turn a stop into an error of their own
+            return _stopped(stops)
+        return _unforeseen(error, verbose)
+    # A sampler that was stopped returns what it has, and that was written.
+    return code if stops.received is None else _stopped(stops)
+
+
+def _unforeseen(error: Exception, verbose: bool) -> int:
+    if isinstance(error, _USAGE):
+        words = str(error.format_message())  # type: ignore[attr-defined]
+        return _fail(f"{words.rstrip('.')}. See `latentscale --help`.", verbose)
+    if isinstance(error, MemoryError):
+        return _fail("There is not enough memory for this. Give fewer rows or draws.", verbose)
+    return _fail(
+        f"latentscale failed in a way that it should not: {type(error).__name__}: {error}\n"
+        "Run it again with --verbose and report the traceback.",
+        verbose,
+        BROKEN,
+    )
 
 
 def _fail(message: str, verbose: bool, code: int = FAULT) -> int:
     if verbose:
-        traceback.print_exc()
-    return _say(f"error: {message}", code)
-
-
-def _say(message: str, code: int) -> int:
-    typer.echo(message, err=True)
+        say(traceback.format_exc(), err=True)
+    say(f"error: {message}", err=True)
     return code
+
+
+def _stopped(stops: Stops) -> int:
+    say("stopped", err=True)
+    return stops.code
+
+
+@contextmanager
+def _encodable() -> Iterator[None]:
+    r"""Write characters that an output's encoding does not have as ``\u6a21``, not as an error."""
+    changed: list[tuple[io.TextIOWrapper, str]] = []
+    for stream in (sys.stdout, sys.stderr):
+        errors = getattr(stream, "errors", None)
+        if isinstance(stream, io.TextIOWrapper) and errors in ("strict", "surrogateescape"):
+            changed.append((stream, errors))
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        yield
+    finally:
+        for stream, errors in changed:
+            with suppress(OSError, ValueError):
+                stream.reconfigure(errors=errors)
+
+
+def _settle(stream: TextIO | None) -> None:
+    """Flush a stream; send what it still holds nowhere if nobody reads it.
+
+    Python would otherwise complain, and change the exit code, when it ends.
+    """
+    if stream is None:
+        return
+    try:
+        stream.flush()
+    except (OSError, ValueError):
+        with suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
 
 
 @contextmanager
@@ -100,4 +189,4 @@ def _show(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    print(f"warning: {message}", file=sys.stderr, flush=True)
+    warn(str(message))

@@ -7,21 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from latentscale.cli.modelling import loaded, save_figure
-from latentscale.cli.options import FitFile, Prob, Verbose, writable
+from latentscale.cli.console import say
+from latentscale.cli.modelling import loaded
+from latentscale.cli.options import FigureOut, FitFile, Prob, SecondTableOut, Verbose
+from latentscale.cli.output import announce, print_table, save_figure, save_table
 from latentscale.dims import DEFAULT_PROB
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_Figure = Annotated[Path | None, typer.Option("--out", metavar="PNG", help="Figure to write.")]
-_Table = Annotated[Path | None, typer.Option("--csv", metavar="CSV", help="Table to write.")]
-
 
 def skills(
     fit_file: FitFile,
-    out: _Figure = None,
-    csv: _Table = None,
+    out: FigureOut = None,
+    csv: SecondTableOut = None,
     prob: Prob = DEFAULT_PROB,
     verbose: Verbose = False,
 ) -> None:
@@ -32,10 +31,9 @@ def skills(
     """
     import latentscale as ls
 
-    writable(out)
-    writable(csv)
+    announce([out, csv], inputs=[fit_file])
     found = ls.skills(loaded(fit_file))
-    typer.echo(found.top_benchmarks().to_string(index=False, float_format=_short))
+    print_table(found.top_benchmarks(), "{:.3g}".format)
     _table(found.loadings(prob), csv, f"\nLoadings; lower, upper: {prob:.4g} interval")
     if out is not None:
         from latentscale.plots import plot_loadings
@@ -59,8 +57,8 @@ def allocate(
     instruct: Annotated[
         bool, typer.Option("--instruct", help="For an instruction-tuned model.")
     ] = False,
-    out: _Figure = None,
-    csv: _Table = None,
+    out: FigureOut = None,
+    csv: SecondTableOut = None,
     prob: Prob = DEFAULT_PROB,
     verbose: Verbose = False,
 ) -> None:
@@ -72,8 +70,7 @@ def allocate(
     """
     import latentscale as ls
 
-    writable(out)
-    writable(csv)
+    announce([out, csv], inputs=[fit_file])
     fitted = loaded(fit_file)
     found = ls.optimal_allocation(
         fitted, flops=flops, target=target, family=family, instruct=instruct
@@ -93,12 +90,7 @@ def _table(
 ) -> None:
     """Write a table, or print some of its columns."""
     if csv is not None:
-        table.to_csv(csv, index=False)
-        typer.echo(f"wrote {csv}: {len(table)} rows")
+        save_table(table, csv)
         return
-    typer.echo(title)
-    typer.echo(table[columns or list(table)].to_string(index=False, float_format=_short))
-
-
-def _short(value: float) -> str:
-    return f"{value:.3g}"
+    say(title)
+    print_table(table[columns or list(table)], "{:.3g}".format)

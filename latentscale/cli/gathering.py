@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
-from latentscale.cli.options import Verbose, writable
+from latentscale.cli.console import say
+from latentscale.cli.options import Metadata, Source, TableOut, Verbose
+from latentscale.cli.output import announce, print_table, save_table
 from latentscale.errors import DataError, listed
 
 if TYPE_CHECKING:
@@ -18,20 +20,11 @@ if TYPE_CHECKING:
 
 
 def gather(
-    source: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="[SOURCE]",
-            help="Folder of lm-evaluation-harness results, or the leaderboard's contents table.",
-        ),
-    ] = None,
+    source: Source = None,
     hub: Annotated[
         bool, typer.Option("--hub", help="Fetch the leaderboard's table from the Hugging Face hub.")
     ] = False,
-    metadata: Annotated[
-        Path | None,
-        typer.Option("--metadata", metavar="TABLE", help="Family, size and tokens of the models."),
-    ] = None,
+    metadata: Metadata = None,
     drop_unmatched: Annotated[
         bool, typer.Option("--drop-unmatched", help="Leave out models without metadata.")
     ] = False,
@@ -42,9 +35,7 @@ def gather(
             help='What the leaderboard\'s column "Flagged" means: auto, as-named, inverted, keep.',
         ),
     ] = "auto",
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="CSV", help="Table of scores to write.")
-    ] = None,
+    out: TableOut = None,
     verbose: Verbose = False,
 ) -> None:
     """Make a table of scores from lm-evaluation-harness results or the Open LLM Leaderboard.
@@ -54,7 +45,7 @@ def gather(
     undisclosed), optionally lineage, instruct and released. Without it, what the source holds is
     shown.
     """
-    writable(out)
+    announce([out], inputs=[source, metadata])
     if (source is None) == (not hub):
         raise DataError("Give either a SOURCE (a folder or a table) or --hub.")
     if metadata is None:
@@ -65,12 +56,11 @@ def gather(
     from latentscale.data.readers import read_table
 
     scores = _scores(source, read_table(metadata), drop_unmatched, _reading(flagged))
-    typer.echo(repr(scores))
+    say(repr(scores))
     if out is None:
-        typer.echo(str(scores.audit))
+        say(str(scores.audit))
         return
-    scores.to_frame().to_csv(out, index=False)
-    typer.echo(f"wrote {out}: {len(scores.models)} models")
+    save_table(scores.to_frame(), out, "models")
 
 
 def _is_results(source: Path) -> bool:
@@ -115,8 +105,8 @@ def _found(source: Path | None, flagged: FlaggedReading) -> pd.DataFrame:
 
 
 def _show(found: pd.DataFrame) -> None:
-    typer.echo(found.to_string(index=False, na_rep="", float_format=lambda x: f"{x:.4g}"))
-    typer.echo(
+    print_table(found, "{:.4g}".format, empty="")
+    say(
         f"\n{len(found)} models. To make a table of scores, say their family, params_b and "
         "tokens_t in a file for --metadata."
     )

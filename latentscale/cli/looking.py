@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from latentscale.cli.options import Published, Seed, Verbose, writable
+from latentscale.cli.console import say
+from latentscale.cli.options import Published, ScoresArgument, Seed, TableOut, Verbose
+from latentscale.cli.output import announce, print_table, save_table
 from latentscale.errors import DataError, DataWarning
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ def demo(
     """
     from dataclasses import replace
 
-    from latentscale.demo import METHOD, run_demo
+    from latentscale.demo import FILES, METHOD, results_folder, run_demo
 
     method = replace(
         METHOD,
@@ -44,34 +46,30 @@ def demo(
         tune=METHOD.tune if tune is None else tune,
         chains=METHOD.chains if chains is None else chains,
     )
-    run_demo(folder, method=method, seed=seed, echo=typer.echo)
+    folder = results_folder(folder)
+    announce([folder / name for name in FILES])
+    run_demo(folder, method=method, seed=seed, echo=say)
 
 
 def data(
-    csv: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="[TABLE]", help="Table of scores (CSV or Parquet); the bundled one if none."
-        ),
-    ] = None,
+    csv: ScoresArgument = None,
     published: Published = False,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="CSV", help="Also write the table as it was understood."),
-    ] = None,
+    out: TableOut = None,
     verbose: Verbose = False,
 ) -> None:
-    """Check a table of scores and show what it holds."""
-    writable(out)
+    """Check a table of scores and show what it holds.
+
+    --out also writes the table as it was understood.
+    """
+    announce([out], inputs=[csv])
     table = _scores(csv, published)
-    typer.echo(repr(table))
-    typer.echo("")
-    typer.echo(table.benchmark_table().to_string(index=False, float_format=lambda x: f"{x:.4g}"))
-    typer.echo("\nAudit")
-    typer.echo(str(table.audit))
+    say(f"{table!r}\n")
+    print_table(table.benchmark_table(), "{:.4g}".format)
+    say("\nAudit")
+    say(str(table.audit))
     if out is not None:
-        table.to_frame().to_csv(out, index=False)
-        typer.echo(f"\nwrote {out}")
+        say("")
+        save_table(table.to_frame(), out, "models")
 
 
 def specs(
@@ -87,16 +85,16 @@ def specs(
     if name is None:
         width = max(len(known) for known in shipped_specs())
         for known in shipped_specs():
-            typer.echo(f"{known:<{width}}  {load_spec(known).description}")
+            say(f"{known:<{width}}  {load_spec(known).description}")
         return
     spec = load_spec(name)
     if as_json:
         import json
 
-        typer.echo(json.dumps(spec.to_dict(), indent=2))
+        say(json.dumps(spec.to_dict(), indent=2))
         return
     for line in (str(spec), "", spec.description, *spec.sources):
-        typer.echo(line)
+        say(line)
 
 
 def _scores(csv: Path | None, published: bool) -> Scores:

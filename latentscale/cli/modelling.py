@@ -7,13 +7,29 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from latentscale.cli.console import warn
-from latentscale.cli.options import FitFile, Prob, Published, Seed, Verbose, writable
+from latentscale.cli.console import say, warn
+from latentscale.cli.options import (
+    FigureOut,
+    FitFile,
+    FitOut,
+    PageOut,
+    PlannedRows,
+    Prob,
+    Published,
+    Rows,
+    ScoresFile,
+    SecondTableOut,
+    Seed,
+    TableOut,
+    Verbose,
+    figure_output,
+)
+from latentscale.cli.output import announce, print_table, save_figure, save_table
+from latentscale.cli.stops import saving
 from latentscale.dims import DEFAULT_PROB
 from latentscale.errors import DataError
 
 if TYPE_CHECKING:
-    from latentscale.plots.style import Sheet
     from latentscale.posterior.fit import Fit
 
 
@@ -21,14 +37,9 @@ def fit(
     spec: Annotated[
         str, typer.Option("--spec", help="A shipped spec, or the path of a TOML file.")
     ] = "latentscale",
-    scores: Annotated[
-        Path | None,
-        typer.Option("--scores", metavar="TABLE", help="Table of scores; the bundled one if none."),
-    ] = None,
+    scores: ScoresFile = None,
     published: Published = False,
-    out: Annotated[
-        Path, typer.Option("--out", metavar="FIT.nc", help="File to write; replaced if it exists.")
-    ] = Path("fit.nc"),
+    out: FitOut = Path("fit.nc"),
     draws: Annotated[int, typer.Option("--draws", help="Kept draws of each chain.")] = 1000,
     tune: Annotated[int, typer.Option("--tune", help="Warm-up draws of each chain.")] = 400,
     chains: Annotated[int, typer.Option("--chains", help="Chains.")] = 4,
@@ -41,10 +52,11 @@ def fit(
     The method is NUTS. The table is a CSV or Parquet file with the columns model, family, params_b
     (billions), tokens_t (trillions; empty if undisclosed), optionally lineage and instruct, and
     one column of fractions a benchmark; or one row a score with the columns benchmark and score.
+    Ctrl-C while chains are sampled saves the draws so far.
     """
     import latentscale as ls
 
-    writable(out)
+    announce([out], inputs=[scores])
     if scores is not None and published:
         raise DataError("--published is for the bundled table; leave it out with --scores.")
     method = ls.NUTS(draws=draws, tune=tune, chains=chains, backend=backend)  # type: ignore[arg-type]
@@ -56,23 +68,19 @@ def fit(
 
         table = read_scores(scores)
     result = ls.fit(model, table, method=method, seed=seed)
-    result.save(out)
-    typer.echo(repr(result))
-    for line in result.status.advice:
-        warn(line)
-    typer.echo(f"wrote {out}")
+    with saving():
+        result.save(out)
+        say(f"{result!r}")
+        for line in result.status.advice:
+            warn(line)
+        say(f"wrote {out}")
 
 
 def predict(
     fit_file: FitFile,
-    rows: Annotated[
-        Path, typer.Argument(metavar="ROWS.csv", help="Models to forecast, one a row.")
-    ],
+    rows: Rows,
     prob: Prob = DEFAULT_PROB,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="CSV", help="Write the table here, not to the screen."),
-    ] = None,
+    out: TableOut = None,
     seed: Seed = 0,
     verbose: Verbose = False,
 ) -> None:
@@ -83,18 +91,17 @@ def predict(
     and instruct. Its families may be fitted ones or new.
     """
     import latentscale as ls
-    from latentscale.data.readers import read_csv
+    from latentscale.data.readers import read_table
 
-    writable(out)
-    frame = read_csv(rows)
+    announce([out], inputs=[fit_file, rows])
+    frame = read_table(rows)
     table = ls.predict(loaded(fit_file), frame, seed=seed).table(prob)
     if out is not None:
-        table.to_csv(out, index=False)
-        typer.echo(f"wrote {out}: {len(table)} rows")
+        save_table(table, out)
         return
-    typer.echo(f"lower, upper: {prob:.4g} interval of a new score")
+    say(f"lower, upper: {prob:.4g} interval of a new score")
     shown = table if table["extrapolates"].any() else table.drop(columns="extrapolates")
-    typer.echo(shown.to_string(index=False, float_format=lambda value: f"{value:.3f}"))
+    print_table(shown, "{:.3f}".format)
 
 
 def curve(
@@ -104,12 +111,8 @@ def curve(
         str | None,
         typer.Option("--over", help="log_flops, log_params or log_tokens; what the spec uses."),
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="PNG", help="Figure to write.")
-    ] = None,
-    csv: Annotated[
-        Path | None, typer.Option("--csv", metavar="CSV", help="Table to write.")
-    ] = None,
+    out: FigureOut = None,
+    csv: SecondTableOut = None,
     prob: Prob = DEFAULT_PROB,
     expected: Annotated[
         bool,
@@ -126,15 +129,12 @@ def curve(
     import latentscale as ls
 
     if out is None and csv is None:
-        out = Path("curve.png")
-    writable(out)
-    writable(csv)
+        out = figure_output(Path("curve.png"))
+    announce([out, csv], inputs=[fit_file])
     fitted = loaded(fit_file)
     result = ls.scaling_curve(fitted, over=over, family=family, seed=seed)
     if csv is not None:
-        table = result.table(prob)
-        table.to_csv(csv, index=False)
-        typer.echo(f"wrote {csv}: {len(table)} rows")
+        save_table(result.table(prob), csv)
     if out is not None:
         from latentscale.plots import plot_curve
 
@@ -145,13 +145,8 @@ def curve(
 
 def report(
     fit_file: FitFile,
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="HTML", help="Page to write.")] = Path(
-        "report.html"
-    ),
-    planned: Annotated[
-        Path | None,
-        typer.Option("--planned", metavar="ROWS.csv", help="Models to forecast, one a row."),
-    ] = None,
+    out: PageOut = Path("report.html"),
+    planned: PlannedRows = None,
     family: Annotated[
         list[str] | None,
         typer.Option("--family", help="A family to draw; may be given several times."),
@@ -169,10 +164,10 @@ def report(
     import latentscale as ls
     from latentscale.data.readers import read_table
 
-    writable(out)
+    announce([out], inputs=[fit_file, planned])
     rows = None if planned is None else read_table(planned)
     ls.report(loaded(fit_file), out, planned=rows, families=family, prob=prob, seed=seed)
-    typer.echo(f"wrote {out}")
+    say(f"wrote {out}")
 
 
 def diagnose(fit_file: FitFile, verbose: Verbose = False) -> None:
@@ -184,9 +179,8 @@ def diagnose(fit_file: FitFile, verbose: Verbose = False) -> None:
     import latentscale as ls
 
     diagnosis = ls.diagnose(ls.load(fit_file))
-    typer.echo(str(diagnosis))
-    typer.echo("")
-    typer.echo(diagnosis.table.to_string(index=False, float_format=lambda value: f"{value:.3f}"))
+    say(f"{diagnosis}\n")
+    print_table(diagnosis.table, "{:.3f}".format)
     if not diagnosis.passed:
         raise typer.Exit(1)
 
@@ -199,18 +193,3 @@ def loaded(path: Path) -> Fit:
     if fitted.status.converged is False:
         warn(f"{path} has {fitted.status.message}; see `latentscale diagnose {path}`.")
     return fitted
-
-
-def save_figure(figure: Sheet, path: Path) -> None:
-    """Write a figure and say so.
-
-    Raises
-    ------
-    DataError
-        If the path has an ending that matplotlib cannot write.
-    """
-    try:
-        figure.savefig(path)
-    except ValueError as error:
-        raise DataError(f"Cannot write {path}: {error}") from None
-    typer.echo(f"wrote {path}")

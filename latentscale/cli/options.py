@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Options that several commands share, with checks of paths before any work starts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ from typing import Annotated
 import typer
 
 from latentscale.dims import interval_quantiles
-from latentscale.errors import FitError
+from latentscale.errors import DataError, FitError, LatentscaleError
+from latentscale.files import (
+    FIGURE_ENDINGS,
+    PAGE_ENDINGS,
+    checked_ending,
+    expanded,
+    is_stream,
+    writable_path,
+)
 
 
 def _probability(prob: float) -> float:
@@ -19,21 +27,51 @@ def _probability(prob: float) -> float:
     return prob
 
 
-def writable(path: Path | None) -> Path | None:
-    """Return the path, refusing one that cannot be written before any long work starts.
+def _input(path: Path | None) -> Path | None:
+    return None if path is None else expanded(path, DataError)
+
+
+def _fit_input(path: Path) -> Path:
+    path = expanded(path, FitError)
+    if is_stream(path):
+        raise FitError(f"{path}: a pipe or device; a fit is read from a file. Give its path.")
+    return path
+
+
+def _fit_output(path: Path) -> Path:
+    path = writable_path(path, FitError)
+    if is_stream(path):
+        raise FitError(f"Cannot write {path}: a pipe or device; a fit is written to a file.")
+    return path
+
+
+def _table_output(path: Path | None) -> Path | None:
+    if path is None:
+        return None
+    from latentscale.data.tables import checked_table_path
+
+    return checked_table_path(writable_path(path, DataError))
+
+
+def figure_output(path: Path | None) -> Path | None:
+    """Return the path of a figure to write, once it is clear that it can be written.
 
     Raises
     ------
-    FitError
-        If the path is a folder, or its folder does not exist.
+    LatentscaleError
+        If the ending is not a figure's, or the path cannot be written to.
     """
     if path is None:
         return None
-    if path.is_dir():
-        raise FitError(f"Cannot write {path}: it is a folder. Give the name of a file in it.")
-    if not path.parent.is_dir():
-        raise FitError(f"Cannot write {path}: the folder {path.parent} does not exist.")
-    return path
+    path = writable_path(path, LatentscaleError)
+    if is_stream(path) and not path.suffix:  # such as >(command): PNG
+        return path
+    return checked_ending(path, FIGURE_ENDINGS, "a figure", LatentscaleError)
+
+
+def _page_output(path: Path) -> Path:
+    path = writable_path(path, FitError)
+    return checked_ending(path, PAGE_ENDINGS, "a page", FitError)
 
 
 Verbose = Annotated[
@@ -43,7 +81,93 @@ Verbose = Annotated[
     ),
 ]
 FitFile = Annotated[
-    Path, typer.Argument(metavar="FIT.nc", help="A fit that `latentscale fit` wrote.")
+    Path,
+    typer.Argument(
+        metavar="FIT.nc", help="A fit that `latentscale fit` wrote.", callback=_fit_input
+    ),
+]
+FitOut = Annotated[
+    Path, typer.Option("--out", metavar="FIT.nc", help="File to write.", callback=_fit_output)
+]
+Rows = Annotated[
+    Path,
+    typer.Argument(
+        metavar="ROWS.csv", help="Models to forecast, one a row (CSV or Parquet).", callback=_input
+    ),
+]
+PlannedRows = Annotated[
+    Path | None,
+    typer.Option(
+        "--planned",
+        metavar="ROWS.csv",
+        help="Models to forecast, one a row (CSV or Parquet).",
+        callback=_input,
+    ),
+]
+ScoresFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--scores",
+        metavar="TABLE",
+        help="Table of scores (CSV or Parquet); the bundled one if none.",
+        callback=_input,
+    ),
+]
+ScoresArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[TABLE]",
+        help="Table of scores (CSV or Parquet); the bundled one if none.",
+        callback=_input,
+    ),
+]
+Source = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[SOURCE]",
+        help="Folder of lm-evaluation-harness results, or the leaderboard's contents table.",
+        callback=_input,
+    ),
+]
+Metadata = Annotated[
+    Path | None,
+    typer.Option(
+        "--metadata",
+        metavar="TABLE",
+        help="Family, size and tokens of the models (CSV or Parquet).",
+        callback=_input,
+    ),
+]
+TableOut = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        metavar="TABLE",
+        help="Table to write: .csv, .tsv or .parquet.",
+        callback=_table_output,
+    ),
+]
+SecondTableOut = Annotated[
+    Path | None,
+    typer.Option(
+        "--csv",
+        metavar="TABLE",
+        help="Table to write: .csv, .tsv or .parquet.",
+        callback=_table_output,
+    ),
+]
+FigureOut = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        metavar="FIGURE",
+        help="Figure to write: .png, .svg, .pdf and others.",
+        callback=figure_output,
+    ),
+]
+PageOut = Annotated[
+    Path,
+    typer.Option("--out", "-o", metavar="HTML", help="Page to write.", callback=_page_output),
 ]
 Prob = Annotated[
     float,

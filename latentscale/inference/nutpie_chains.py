@@ -17,7 +17,7 @@ import xarray as xr
 from latentscale.errors import FitError, FitWarning
 from latentscale.inference.density import compile_density
 from latentscale.inference.nutpie_model import beginning
-from latentscale.inference.progress import WorkProgress
+from latentscale.inference.progress import WorkProgress, divergence_note
 from latentscale.model.beta_density import register_for_jax
 from latentscale.posterior.stream import (
     common_draws,
@@ -71,7 +71,7 @@ def sample(compiled: Any, method: NUTS, seed: int, progress: bool) -> xr.DataTre
         )
         stats = trace["sample_stats"]
         if "energy" in stats and int(np.isfinite(stats["energy"]).sum()) == _kept(method):
-            shown.update(total, _note(int(stats["diverging"].sum())))
+            shown.update(total, divergence_note(int(stats["diverging"].sum())))
     return trace
 
 
@@ -238,10 +238,6 @@ def _kept(method: NUTS) -> int:
     return method.chains * method.draws
 
 
-def _note(divergences: int) -> str:
-    return f"{divergences} divergences" if divergences else ""
-
-
 def _settings(method: NUTS) -> dict[str, Any]:
     return {
         "save_warmup": False,
@@ -271,6 +267,8 @@ class _Reporter:
             draws = sum(chain.finished_draws for chain in chains)
             self._done[sampler] = (draws, sum(chain.divergences for chain in chains))
             divergences = sum(each[1] for each in self._done.values())
-            self._shown.update(sum(each[0] for each in self._done.values()), _note(divergences))
+            self._shown.update(
+                sum(each[0] for each in self._done.values()), divergence_note(divergences)
+            )
 
         return report

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pymc as pm
@@ -22,6 +23,7 @@ from latentscale.inference.chart import Charted, placed_in_chart
 from latentscale.inference.linker import numba_mode
 from latentscale.inference.method import Method
 from latentscale.inference.posterior_density import kept_names
+from latentscale.inference.progress import WorkProgress, divergence_note
 from latentscale.inference.start import Placed, Start, start_from, usual_start
 from latentscale.inference.threads import one_blas_thread
 from latentscale.inference.versions import library_versions
@@ -196,7 +198,13 @@ class NUTS(Method):
         depth = {"max_tree_depth" if numpyro else "max_treedepth": self.max_depth}
         if numpyro:
             register_for_jax()
-        with model, warnings.catch_warnings():
+        total = self.chains * (self.tune + self.draws)
+        ours = progress and not numpyro  # NumPyro has no callback, and so shows its own bar
+        with (
+            model,
+            warnings.catch_warnings(),
+            WorkProgress(total, "NUTS", "draws", enabled=ours) as shown,
+        ):
             if numpyro:  # that chains run in turn on one device is said in `cores`
                 warnings.filterwarnings("ignore", message="There are not enough devices")
             trace = pm.sample(
@@ -207,11 +215,12 @@ class NUTS(Method):
                 random_seed=seed_word(seed, 32),  # what PyMC's samplers and JAX's keys take
                 nuts={"target_accept": self.target_accept, **depth},
                 var_names=kept_names(model),
-                progressbar=progress,
+                progressbar=progress and numpyro,
                 nuts_sampler="numpyro" if numpyro else "pymc",
                 compile_kwargs={} if numpyro else {"mode": numba_mode()},
                 compute_convergence_checks=False,
                 quiet=True,
+                **({"callback": _counted(shown)} if ours else {}),
             )
         return *self._finished(trace), {"compile and sample": time.perf_counter() - start}
 
@@ -232,6 +241,20 @@ class NUTS(Method):
             posterior = posterior.isel({CHAIN: far, DRAW: slice(common)})
             stats = stats.isel({CHAIN: far, DRAW: slice(common)})
         return posterior.drop_attrs(), stats.drop_attrs(), interrupted
+
+
+def _counted(shown: WorkProgress) -> Callable[[Any, Any], None]:
+    """Return a callback of PyMC's sampler that shows how many draws all chains have."""
+    done = divergences = 0
+
+    def report(trace: Any, draw: Any) -> None:
+        nonlocal done, divergences
+        done += 1
+        if not draw.tuning:
+            divergences += sum(bool(stats.get("diverging")) for stats in draw.stats)
+        shown.update(done, divergence_note(divergences))
+
+    return report
 
 
 def require_engine(backend: str) -> None:

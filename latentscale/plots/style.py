@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from io import BytesIO
 from math import ceil
-from typing import Any, Final
+from os import PathLike
+from pathlib import Path
+from typing import IO, Any, Final
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
+
+from latentscale.errors import LatentscaleError
+from latentscale.files import FIGURE_ENDINGS, checked_ending, is_stream, replacing, writable_path
 
 # Okabe and Ito 2008, "Color universal design": told apart with every kind of colour vision.
 BLACK: Final = "#000000"
@@ -49,6 +54,39 @@ class Sheet(Figure):
         stream = BytesIO()
         self.savefig(stream, format="png")
         return stream.getvalue()
+
+    def savefig(self, fname: str | PathLike[str] | IO[bytes], **settings: Any) -> None:
+        """Save the figure as matplotlib does; a file is replaced as a whole or not at all.
+
+        Parameters
+        ----------
+        fname
+            A path or an open file. The path's ending says how the figure is written; without
+            one it is PNG, and ``.png`` is added. ``~`` is expanded.
+        settings
+            Settings of `matplotlib.figure.Figure.savefig`.
+
+        Raises
+        ------
+        LatentscaleError
+            If the ending is not one of a figure, or the file cannot be written.
+        """
+        if not isinstance(fname, str | PathLike):
+            super().savefig(fname, **settings)
+            return
+        form = settings.pop("format", None)
+        path = Path(fname)
+        if form is None:
+            if not path.suffix and not is_stream(path):
+                path = path.with_name(f"{path.name}.png")
+            path = writable_path(path, LatentscaleError)
+            if path.suffix:
+                checked_ending(path, FIGURE_ENDINGS, "a figure", LatentscaleError)
+            form = path.suffix.lower().lstrip(".") or "png"
+        drawn = BytesIO()  # a pipe or a full disk then sees finished bytes alone
+        super().savefig(drawn, format=form, **settings)
+        with replacing(path, LatentscaleError) as unfinished:
+            unfinished.write_bytes(drawn.getvalue())
 
     def to_svg(self) -> bytes:
         """Return the figure as SVG with its letters drawn, the same bytes every time."""

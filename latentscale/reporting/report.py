@@ -10,6 +10,7 @@ import pandas as pd
 from latentscale.dims import DEFAULT_PROB, VERSION
 from latentscale.errors import FitError
 from latentscale.expect import expect, expect_path
+from latentscale.files import replacing, writable_path
 from latentscale.posterior.fit import Fit
 from latentscale.reporting.page import render
 from latentscale.reporting.request import request
@@ -34,7 +35,7 @@ def report(
     fit
         A fit.
     path
-        File to write, replaced if it exists; its folder must exist.
+        File to write, replaced as a whole if it exists; its folder must exist. ``~`` is expanded.
     planned
         Models to forecast, as for `latentscale.predict`; by default, for each family drawn, a
         model four times its largest.
@@ -61,12 +62,7 @@ def report(
     """
     expect(fit, Fit, "fit")
     expect_path(path, "path")
-    path = Path(path)
-    if path.is_dir() or not path.parent.is_dir():
-        raise FitError(
-            f"Cannot write {path}: it is a folder, or its folder does not exist. Give the path of "
-            "a file, such as report.html, in a folder that is there."
-        )
+    path = writable_path(path, FitError)
     asked = request(fit, families=families, planned=planned, prob=prob, seed=seed)
     scores = fit.scores
     page = render(
@@ -77,8 +73,7 @@ def report(
         f"Written by latentscale {VERSION}. Intervals are equal-tailed, {prob:.0%} unless they "
         "say otherwise.",
     )
-    try:
-        path.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise FitError(f"Cannot write {path}: {error.strerror or error}.") from error
+    with replacing(path, FitError) as unfinished:
+        # Halves of characters, which names read from JSON may hold, cannot be written.
+        unfinished.write_text(page, encoding="utf-8", errors="replace")
     return path

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from latentscale.errors import SpecError, listed, nearest
+from latentscale.files import expanded, is_stream
 from latentscale.spec.spec import ModelSpec
 
 
@@ -40,10 +41,10 @@ def load_spec(source: str | Path) -> ModelSpec:
     """
     if not isinstance(source, str | Path):
         raise SpecError(f"A spec is loaded by name or path; got {source!r}.")
-    path = Path(source)
+    path = expanded(source, SpecError)
     if str(source) in shipped_specs():
         path = _spec_folder() / f"{source}.toml"
-    elif not path.is_file():
+    elif not (path.is_file() or is_stream(path)):
         known = shipped_specs()
         raise SpecError(
             f'"{source}" is neither a shipped spec nor a file. Shipped are {listed(known, 20)}.'

@@ -5,13 +5,16 @@ from __future__ import annotations
 import warnings
 from csv import Error as CsvError
 from csv import reader
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Final
 
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
+from latentscale.data.tables import TAB_ENDINGS, unquoted
 from latentscale.errors import DataError, listed
+from latentscale.files import expanded
 
 _NAME_COLUMNS: Final = ("model", "family", "lineage", "benchmark")
 _EMPTY: Final = ("", "NA", "N/A", "NaN", "nan")
@@ -22,12 +25,15 @@ def read_csv(path: str | Path) -> pd.DataFrame:
 
     Unlike a bare `pandas.read_csv`, a name such as ``None`` or ``NA`` stays a name, and a repeated
     column or a row with too many cells is refused. In every column that holds no names, an empty
-    cell, ``NA``, ``N/A`` and ``NaN`` mean: not given.
+    cell, ``NA``, ``N/A`` and ``NaN`` mean: not given. An apostrophe before ``=``, ``+``, ``-`` or
+    ``@`` at the beginning of a text, which keeps spreadsheets from computing it and is written
+    so by the command line, is taken away.
 
     Parameters
     ----------
     path
-        A UTF-8 file whose first line names the columns.
+        A UTF-8 file whose first line names the columns; ``~`` is expanded. A pipe is read once,
+        to its end.
 
     Returns
     -------
@@ -39,9 +45,38 @@ def read_csv(path: str | Path) -> pd.DataFrame:
     DataError
         If there is no such file, or it is not a well-formed table.
     """
-    path = Path(path)
-    separator = "\t" if path.suffix.lower() in (".tsv", ".tab") else ","
-    header = _header(path, separator)
+    return csv_of(content(path), Path(path))
+
+
+def content(path: str | Path) -> bytes:
+    """Return the bytes of a file or pipe, which is opened once.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read.
+    """
+    try:
+        return expanded(path, DataError).read_bytes()
+    except FileNotFoundError:
+        raise DataError(f"{path}: cannot be read: there is no such file. Check the path.") from None
+    except OSError as error:
+        reason = error.strerror or error
+        raise DataError(f"{path}: cannot be read ({reason}). Check the path.") from error
+
+
+def csv_of(data: bytes, path: Path) -> pd.DataFrame:
+    """Read a CSV file (or TSV, by its ending) from its bytes; see `read_csv`.
+
+    Parameters
+    ----------
+    data
+        The file's bytes.
+    path
+        Where they come from.
+    """
+    separator = "\t" if path.suffix.lower() in TAB_ENDINGS else ","
+    header = _header(data, path, separator)
     repeated = [name for name in dict.fromkeys(header) if header.count(name) > 1]
     if repeated:
         raise DataError(f"{path}: columns named more than once: {listed(repeated)}. Keep one each.")
@@ -54,7 +89,7 @@ def read_csv(path: str | Path) -> pd.DataFrame:
             # Rows with too many cells would otherwise be cut, with no more than a warning.
             warnings.simplefilter("error", pd.errors.ParserWarning)
             frame = pd.read_csv(
-                path,
+                BytesIO(data),
                 sep=separator,
                 encoding="utf-8-sig",
                 index_col=False,
@@ -68,7 +103,8 @@ def read_csv(path: str | Path) -> pd.DataFrame:
             f"{path}: not a well-formed table: {error} "
             "Each row needs as many cells as there are columns; quote names that hold commas."
         ) from error
-    return frame.assign(**{name: _numbers_among(frame[name]) for name in _mixed(frame)})
+    frame = frame.assign(**{name: _numbers_among(frame[name]) for name in _mixed(frame)})
+    return unquoted(frame)
 
 
 def _mixed(frame: pd.DataFrame) -> list[str]:
@@ -92,13 +128,10 @@ def _numbers_among(column: pd.Series) -> pd.Series:
     return column.astype(object).where(numbers.isna(), numbers.astype(object))
 
 
-def _header(path: Path, separator: str) -> list[str]:
+def _header(data: bytes, path: Path, separator: str) -> list[str]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            header = next(reader(stream, delimiter=separator), [])
-    except OSError as error:
-        reason = error.strerror or error
-        raise DataError(f"{path}: cannot be read ({reason}). Check the path.") from error
+        stream = TextIOWrapper(BytesIO(data), encoding="utf-8-sig", newline="")
+        header = next(reader(stream, delimiter=separator), [])
     except (UnicodeDecodeError, CsvError) as error:
         raise DataError(f"{path}: not a text table in UTF-8 ({error}). Save it so.") from error
     if not any(name.strip() for name in header):

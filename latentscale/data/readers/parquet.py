@@ -1,16 +1,19 @@
-"""Parquet files, and tables whose format is told by the file's ending."""
+"""Parquet files, and tables that are Parquet or text as their ending or first bytes say."""
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import Final
 
 import pandas as pd
 
-from latentscale.data.readers.csv import read_csv
+from latentscale.data.readers.csv import content, csv_of
+from latentscale.data.tables import PARQUET_ENDINGS, require_pyarrow
 from latentscale.errors import DataError, listed
 
-_ENDINGS: Final = (".parquet", ".pq")
+_MAGIC: Final = b"PAR1"
+"""The first four bytes of every Parquet file (Apache Parquet, "File format")."""
 
 
 def read_parquet(path: str | Path) -> pd.DataFrame:
@@ -19,25 +22,20 @@ def read_parquet(path: str | Path) -> pd.DataFrame:
     Parameters
     ----------
     path
-        The file. Reading it needs pyarrow, which the extra ``hub`` installs.
+        The file; ``~`` is expanded. Reading it needs pyarrow, which the extra ``hub`` installs.
 
     Raises
     ------
     DataError
         If there is no such file, it is no Parquet file, or pyarrow is not installed.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise DataError(f"{path}: there is no such file. Check the path.")
+    return _parquet_of(content(path), Path(path))
+
+
+def _parquet_of(data: bytes, path: Path) -> pd.DataFrame:
+    require_pyarrow(path, "reading")
     try:
-        import pyarrow  # noqa: F401
-    except ImportError:
-        raise DataError(
-            f"{path}: reading Parquet needs pyarrow: pip install 'latentscale[hub]'. Or save the "
-            "table as CSV."
-        ) from None
-    try:
-        frame = pd.read_parquet(path, engine="pyarrow")
+        frame = pd.read_parquet(BytesIO(data), engine="pyarrow")
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: not a well-formed Parquet file ({error}).") from error
     if frame.index.name is not None or not isinstance(frame.index, pd.RangeIndex):
@@ -49,11 +47,19 @@ def read_parquet(path: str | Path) -> pd.DataFrame:
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
-    """Read a table by the file's ending: ``.parquet`` or ``.pq``, otherwise text.
+    """Read a table: Parquet by its ending or its first bytes, otherwise text.
+
+    Parameters
+    ----------
+    path
+        A file, or a pipe, which is read once.
 
     Raises
     ------
     DataError
         As `read_parquet` and `read_csv`.
     """
-    return read_parquet(path) if Path(path).suffix.lower() in _ENDINGS else read_csv(path)
+    data, path = content(path), Path(path)
+    if path.suffix.lower() in PARQUET_ENDINGS or data.startswith(_MAGIC):
+        return _parquet_of(data, path)
+    return csv_of(data, path)
