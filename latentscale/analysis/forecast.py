@@ -12,7 +12,8 @@ import xarray as xr
 from scipy.special import logsumexp
 
 from latentscale.analysis.condition import Conditioned, Conditioning, FewShot, condition
-from latentscale.data.planned import planned_models
+from latentscale.analysis.rows import planned_rows
+from latentscale.data.planned import ASSUMED
 from latentscale.data.recorded import as_recorded, recorded_step
 from latentscale.data.scores import Scores
 from latentscale.dims import (
@@ -63,8 +64,9 @@ class Forecast:
         depends on covariates.
     models
         The rows asked for: params (billions), tokens (trillions), instruct, family, lineage,
-        and ``basis`` (what the forecast rests on) and ``extrapolates`` (which covariates lie
-        outside the fitted range; empty if none), dims (model,).
+        and ``basis`` (what the forecast rests on), ``extrapolates`` (which covariates lie
+        outside the fitted range; empty if none) and ``assumed`` (what the row left out and was
+        taken from the fitted models; empty if nothing), dims (model,).
     is_posterior
         False if the fit is a point estimate: the draws then leave out the parameters'
         uncertainty.
@@ -102,7 +104,7 @@ class Forecast:
         Returns
         -------
         Columns model, benchmark, mean, median, sd, lower, upper (fractions, of new scores),
-        basis and extrapolates.
+        basis, extrapolates and assumed (text, such as ``"instruct=1 (family)"``).
 
         Raises
         ------
@@ -120,8 +122,8 @@ class Forecast:
         }
         wide = xr.Dataset(columns).to_dataframe(dim_order=[MODEL, BENCHMARK])
         table = wide[list(columns)].reset_index()
-        about = self.models[["basis", "extrapolates"]].to_dataframe()
-        return table.join(about[["basis", "extrapolates"]], on=MODEL)
+        names = ["basis", "extrapolates", ASSUMED]
+        return table.join(self.models[names].to_dataframe()[names], on=MODEL)
 
     def log_score(self, score: xr.DataArray) -> xr.DataArray:
         """Return the log predictive density of measured scores.
@@ -167,6 +169,13 @@ def predict(
     lineage share the lineage's. Where the spec estimates undisclosed tokens, a row may leave
     tokens_t empty: its tokens are then drawn from the prior ``log_tokens``.
 
+    A row may leave out ``instruct`` where the fitted models settle it: a fitted model has its
+    own value; a member of a fitted family the value that all fitted models of the family share;
+    a new family the value that all fitted models share. Where they differ and the spec uses
+    ``instruct``, the row is refused. A fitted family keeps its fitted lineage, and a new one
+    that states none is a lineage of its own. The column ``assumed`` of the table says what was
+    taken so.
+
     Scores in the table that the fit has not seen condition the forecast without a refit
     (few-shot): scores of new models, and further benchmarks of fitted ones. They move the
     latents of their families and models, and weigh the posterior draws (with the tokens of
@@ -192,10 +201,14 @@ def predict(
     ------
     DataError
         If the table is malformed, has a column that is no fitted benchmark, a row lacks tokens
-        that the spec needs, or the score of a fitted model is not the one that was fitted.
+        that the spec needs or an ``instruct`` that the fitted models do not settle, or the
+        score of a fitted model is not the one that was fitted.
 
     Warns
     -----
+    DataWarning
+        If rows look wrong, or a family, lineage or model differs from a fitted one only in
+        case, spaces, dots, dashes or underscores (and so is a new one).
     FitWarning
         If the scores given leave the weight on few posterior draws.
 
@@ -203,9 +216,7 @@ def predict(
     ----------
     Cai et al. 2025 (arXiv:2512.06553), section 4, prediction for unevaluated models.
     """
-    lineages = {str(f): str(g) for f, g in fit.scores.family_lineage().items()}
-    planned = planned_models(frame, fit.scores.benchmarks, lineages)
-    return forecast_rows(fit, planned, seed=seed, few_shot=few_shot)
+    return forecast_rows(fit, planned_rows(fit, frame), seed=seed, few_shot=few_shot)
 
 
 def forecast_rows(
@@ -275,6 +286,8 @@ def forecast_rows(
 
 
 def _about(fit: Fit, planned: xr.Dataset) -> xr.Dataset:
+    if ASSUMED not in planned:
+        planned = planned.assign({ASSUMED: (MODEL, np.full(planned.sizes[MODEL], ""))})
     return planned.assign(
         basis=(MODEL, _basis(fit, planned)),
         extrapolates=(MODEL, fit.transform.extrapolates(planned).to_numpy(dtype=str)),
@@ -385,7 +398,8 @@ def _refuse_unknown_tokens(fit: Fit, planned: xr.Dataset) -> None:
 
 def _refuse_altered(scores: Scores, planned: xr.Dataset) -> None:
     """Refuse a row that carries a fitted model's name but not what was fitted of it."""
-    shared = [str(name) for name in planned[MODEL].values if str(name) in set(scores.models)]
+    known = set(scores.models)
+    shared = [str(name) for name in planned[MODEL].values if str(name) in known]
     if not shared:
         return
     fitted, asked = scores.dataset.sel({MODEL: shared}), planned.sel({MODEL: shared})

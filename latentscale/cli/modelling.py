@@ -80,7 +80,8 @@ def predict(
 
     The table holds mean, median and interval of a new score, as fractions. ROWS.csv has the
     columns model, family, params_b (billions) and tokens_t (trillions), and optionally lineage
-    and instruct. Its families may be fitted ones or new.
+    and instruct. Its families may be fitted ones or new. What rows leave out is taken from the
+    fitted models where these settle it; the column assumed says so.
     """
     import latentscale as ls
     from latentscale.data.readers import read_csv
@@ -93,7 +94,7 @@ def predict(
         typer.echo(f"wrote {out}: {len(table)} rows")
         return
     typer.echo(f"lower, upper: {prob:.4g} interval of a new score")
-    shown = table if table["extrapolates"].any() else table.drop(columns="extrapolates")
+    shown = table.drop(columns=[c for c in ("extrapolates", "assumed") if not table[c].any()])
     typer.echo(shown.to_string(index=False, float_format=lambda value: f"{value:.3f}"))
 
 
