@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
 import numpy as np
@@ -11,10 +11,13 @@ import pandas as pd
 import xarray as xr
 from scipy.special import logsumexp
 
-from latentscale.analysis.condition import Conditioned, Conditioning, FewShot, condition
+from latentscale.analysis.blocks import draw_scores, spread_draws
+from latentscale.analysis.condition import Conditioning, FewShot, condition
+from latentscale.analysis.evaluate import evaluate
+from latentscale.analysis.memory import refuse_too_large
 from latentscale.analysis.rows import planned_rows
 from latentscale.data.planned import ASSUMED
-from latentscale.data.recorded import as_recorded, recorded_step
+from latentscale.data.recorded import recorded_step
 from latentscale.data.scores import Scores
 from latentscale.dims import (
     BENCHMARK,
@@ -23,18 +26,13 @@ from latentscale.dims import (
     LINEAGE,
     MODEL,
     SAMPLE,
-    SKILL,
     UNDISCLOSED,
     checked_seed,
     interval_quantiles,
 )
 from latentscale.errors import DataError, listed
-from latentscale.model.benchmarks import expected_score, linear_predictor, precision
-from latentscale.model.family import FAMILY_VARIABLES, effects_of_models
 from latentscale.model.noise import BetaNoise, Noise, noise_of
-from latentscale.model.skills import latent_skill
-from latentscale.model.undisclosed import LOG_TOKENS, regressors_of_rows, with_drawn_tokens
-from latentscale.model.unseen import draw_new_families, scaled
+from latentscale.model.undisclosed import LOG_TOKENS, with_drawn_tokens
 from latentscale.posterior.convert import parameters_of, with_floor
 from latentscale.posterior.fit import Fit
 
@@ -159,7 +157,12 @@ class Forecast:
 
 
 def predict(
-    fit: Fit, frame: pd.DataFrame, *, seed: int = 0, few_shot: FewShot = _FEW_SHOT
+    fit: Fit,
+    frame: pd.DataFrame,
+    *,
+    seed: int = 0,
+    few_shot: FewShot = _FEW_SHOT,
+    draws: int | None = None,
 ) -> Forecast:
     """Forecast the scores of models, given scores that they have already, if any.
 
@@ -196,9 +199,17 @@ def predict(
         Seed of the random numbers; the same seed gives the same forecast.
     few_shot
         How scores condition the forecast.
+    draws
+        At most so many posterior draws are used, evenly spread; by default all. The forecast's
+        coordinate ``sample`` then holds their places among the fit's, unless scores in the table
+        condition it (see ``conditioning.index``).
 
     Raises
     ------
+    FitError
+        If the forecast would not fit in memory (it takes 8 bytes x rows x draws x (2 x benchmarks
+        + skills), and about a quarter more while it is made), or `draws` is not a whole number
+        above 0.
     DataError
         If the table is malformed, has a column that is no fitted benchmark, a row lacks tokens
         that the spec needs or an ``instruct`` that the fitted models do not settle, or the
@@ -216,7 +227,12 @@ def predict(
     ----------
     Cai et al. 2025 (arXiv:2512.06553), section 4, prediction for unevaluated models.
     """
-    return forecast_rows(fit, planned_rows(fit, frame), seed=seed, few_shot=few_shot)
+    count = len(spread_draws(fit, draws))
+    if isinstance(frame, pd.DataFrame):  # a large table takes long to read
+        scored = any(name in fit.scores.benchmarks for name in frame.columns)
+        refuse_too_large(fit, len(frame), min(count, few_shot.draws) if scored else count)
+    planned = planned_rows(fit, frame)
+    return forecast_rows(fit, planned, seed=seed, few_shot=few_shot, draws=draws)
 
 
 def forecast_rows(
@@ -226,6 +242,7 @@ def forecast_rows(
     seed: int,
     few_shot: FewShot | None = None,
     one_model: Sequence[str] = (),
+    draws: int | None = None,
 ) -> Forecast:
     """Forecast checked rows (see `predict`).
 
@@ -242,47 +259,51 @@ def forecast_rows(
         How the rows' scores condition the forecast; by default they are not looked at.
     one_model
         Rows that stand for one model at several sizes, and so share one residual.
+    draws
+        At most so many posterior draws are used; by default all.
 
     Raises
     ------
     DataError
         If a row lacks tokens that the spec needs.
+    FitError
+        If the forecast would not fit in memory, or `draws` is not a whole number above 0.
     """
     rng = np.random.default_rng(checked_seed(seed))
     _refuse_unknown_tokens(fit, planned)
     _refuse_altered(fit.scores, planned)
-    draws = with_floor(fit.samples, fit.scores.dataset["floor"])
-    draws = with_drawn_tokens(fit.spec, draws, planned, rng)
-    given = None if few_shot is None else condition(fit, draws, planned, few_shot, rng)
+    kept = spread_draws(fit, draws)
+    sampled = with_floor(_thinned(fit.samples, kept), fit.scores.dataset["floor"])
+    sampled = with_drawn_tokens(fit.spec, sampled, planned, rng)
+    given = None if few_shot is None else condition(fit, sampled, planned, few_shot, rng)
+    report = None
     if given is not None:
-        draws = draws.isel({SAMPLE: given.report.index}).drop_vars(SAMPLE, errors="ignore")
-    parts = regressors_of_rows(fit.spec, fit.transform, planned, draws)
-    terms = _family_terms(fit, draws, planned, rng, given)
-    index = _positions(terms, planned)
-    effects = effects_of_models(parameters_of(terms), index)
-    parameters = dict(parameters_of(draws))
-    if "residual" in draws:
-        parameters["residual"] = _residuals(draws, planned, rng, given)
-        parameters["residual"] = _shared(parameters["residual"], one_model)
-    skill = latent_skill(parameters, effects, parts)
-    eta = linear_predictor(parameters, effects, parts, skill)
-    mean = expected_score(fit.spec, parameters, eta)
-    mean = mean.drop_vars(FAMILY, errors="ignore").transpose(SAMPLE, MODEL, BENCHMARK)
-    phi = precision(parameters, parts)
-    noise = noise_of(fit.spec, parameters, fit.scores.dataset["n_items"])
+        sampled = sampled.isel({SAMPLE: given.report.index}).drop_vars(SAMPLE, errors="ignore")
+        report = replace(given.report, index=kept[given.report.index])
+    refuse_too_large(fit, planned.sizes[MODEL], sampled.sizes[SAMPLE])
+    found = evaluate(fit, sampled, planned, rng, given=given, one_model=one_model)
+    noise = noise_of(fit.spec, parameters_of(sampled), fit.scores.dataset["n_items"])
     step = recorded_step(fit.scores.dataset["score"])
-    scores = as_recorded(noise.draw(mean, phi, rng), step)
+    scores = draw_scores(noise, found.mean, found.phi, step, rng)
     return Forecast(
         draws=scores.rename("score"),
-        mean_draws=mean.rename("expected_score"),
-        precision_draws=phi.rename("precision"),
+        mean_draws=found.mean.rename("expected_score"),
+        precision_draws=found.phi.rename("precision"),
         models=_about(fit, planned),
         is_posterior=fit.is_posterior,
         noise=noise,
-        skill_draws=None if skill is None else _named_skill(skill),
-        conditioning=None if given is None else given.report,
-        token_draws=_drawn_tokens(draws, planned),
+        skill_draws=None if found.skill is None else found.skill.rename("model_skill"),
+        conditioning=report,
+        token_draws=_drawn_tokens(sampled, planned),
     )
+
+
+def _thinned(samples: xr.Dataset, kept: np.ndarray) -> xr.Dataset:
+    """Return some draws, with their places as the coordinate sample; all of them as they are."""
+    if len(kept) == samples.sizes[SAMPLE]:
+        return samples
+    places = {} if SAMPLE in samples.coords else {SAMPLE: np.arange(samples.sizes[SAMPLE])}
+    return samples.assign_coords(places).isel({SAMPLE: kept})
 
 
 def _about(fit: Fit, planned: xr.Dataset) -> xr.Dataset:
@@ -292,70 +313,6 @@ def _about(fit: Fit, planned: xr.Dataset) -> xr.Dataset:
         basis=(MODEL, _basis(fit, planned)),
         extrapolates=(MODEL, fit.transform.extrapolates(planned).to_numpy(dtype=str)),
     )
-
-
-def _named_skill(skill: xr.DataArray) -> xr.DataArray:
-    bare = skill.drop_vars(FAMILY, errors="ignore").rename("model_skill")
-    return bare.transpose(SAMPLE, MODEL, SKILL)
-
-
-def _family_terms(
-    fit: Fit,
-    draws: xr.Dataset,
-    planned: xr.Dataset,
-    rng: np.random.Generator,
-    given: Conditioned | None,
-) -> xr.Dataset:
-    """Return family terms of fitted and new families together, dims (sample, family, ...)."""
-    fitted = draws[[name for name in FAMILY_VARIABLES if name in draws]]
-    if not fitted.data_vars:
-        return fitted
-    moved = [] if given is None else [terms for terms in given.terms if terms.data_vars]
-    told = {str(family) for terms in moved for family in terms[FAMILY].values}
-    known = set(fit.scores.families) | told
-    pairs = dict(zip(planned["family"].values, planned["lineage"].values, strict=True))
-    new = [str(family) for family in pairs if str(family) not in known]
-    lineages = [str(pairs[family]) for family in new]
-    drawn = [draw_new_families(fit.spec, draws, new, lineages, rng)] if new else []
-    kept = fitted.sel({FAMILY: [str(f) not in told for f in fitted[FAMILY].values]})
-    return xr.concat([kept, *moved, *drawn], dim=FAMILY) if moved or drawn else fitted
-
-
-def _positions(terms: xr.Dataset, planned: xr.Dataset) -> xr.DataArray:
-    names = list(terms[FAMILY].values) if FAMILY in terms.coords else []
-    place = {str(name): position for position, name in enumerate(names)}
-    index = [place.get(str(family), 0) for family in planned["family"].values]
-    return xr.DataArray(index, dims=(MODEL,), coords={MODEL: planned[MODEL].values})
-
-
-def _residuals(
-    draws: xr.Dataset,
-    planned: xr.Dataset,
-    rng: np.random.Generator,
-    given: Conditioned | None,
-) -> xr.DataArray:
-    names = [str(name) for name in planned[MODEL].values]
-    shape = (draws.sizes[SAMPLE], len(names), draws.sizes[SKILL])
-    noise = xr.DataArray(
-        rng.standard_normal(shape),
-        dims=(SAMPLE, MODEL, SKILL),
-        coords={MODEL: names, SKILL: draws[SKILL]},
-    )
-    residual = scaled(draws, "residual", noise).transpose(SAMPLE, MODEL, SKILL)
-    fitted = [name for name in names if name in set(draws[MODEL].values)]
-    if fitted:
-        residual.loc[{MODEL: fitted}] = draws["residual"].sel({MODEL: fitted}).values
-    for moved in () if given is None else given.residuals:
-        mine = [name for name in names if name in set(moved[MODEL].values)]
-        residual.loc[{MODEL: mine}] = moved.sel({MODEL: mine}).transpose(*residual.dims).values
-    return residual
-
-
-def _shared(residual: xr.DataArray, one_model: Sequence[str]) -> xr.DataArray:
-    if not len(one_model):
-        return residual
-    first = residual.sel({MODEL: one_model[0]}, drop=True)
-    return residual.where(~residual[MODEL].isin(list(one_model)), first)
 
 
 def _basis(fit: Fit, planned: xr.Dataset) -> list[str]:
