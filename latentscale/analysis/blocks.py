@@ -22,8 +22,8 @@ from latentscale.errors import FitError
 from latentscale.model.noise import Noise
 from latentscale.posterior.fit import Fit
 
-BLOCK: Final = 2**18
-"""Numbers in a block of a small result: 2 MB an array, which a processor's cache holds."""
+BLOCK: Final = 2**17
+"""Numbers in a block of a small result: 1 MB an array, which a processor's cache holds."""
 SHARE: Final = 64
 """A block of a large result is this part of it: some 14 arrays of a block's size are then a
 fifth of one array of the result's."""

@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 from scipy.special import logsumexp
 
-from latentscale.analysis.blocks import draw_scores, spread_draws
+from latentscale.analysis.blocks import block_size, draw_scores, parts, spread_draws
 from latentscale.analysis.condition import Conditioning, FewShot, condition
 from latentscale.analysis.evaluate import evaluate
 from latentscale.analysis.memory import refuse_too_large
@@ -109,17 +109,11 @@ class Forecast:
         LatentscaleError
             If `prob` is not strictly between 0 and 1.
         """
-        low, high = interval_quantiles(prob)
-        quantiles = self.draws.quantile([low, 0.5, high], dim=SAMPLE)
-        columns = {
-            "mean": self.draws.mean(SAMPLE),
-            "median": quantiles.isel(quantile=1, drop=True),
-            "sd": self.draws.std(SAMPLE, ddof=1),
-            "lower": quantiles.isel(quantile=0, drop=True),
-            "upper": quantiles.isel(quantile=2, drop=True),
-        }
-        wide = xr.Dataset(columns).to_dataframe(dim_order=[MODEL, BENCHMARK])
-        table = wide[list(columns)].reset_index()
+        interval_quantiles(prob)
+        width = self.draws.sizes[SAMPLE] * self.draws.sizes[BENCHMARK]
+        rows = parts(self.draws.sizes[MODEL], width, block_size(self.draws.size))
+        wide = pd.concat([_summaries(self.draws.isel({MODEL: some}), prob) for some in rows])
+        table = wide.reset_index()
         names = ["basis", "extrapolates", ASSUMED]
         return table.join(self.models[names].to_dataframe()[names], on=MODEL)
 
@@ -154,6 +148,20 @@ class Forecast:
         return f"<p>{escape(repr(self))}</p>" + self.table().round(3).to_html(
             index=False, max_rows=24
         )
+
+
+def _summaries(draws: xr.DataArray, prob: float) -> pd.DataFrame:
+    """Return the numbers of `Forecast.table`, indexed by model and benchmark."""
+    low, high = interval_quantiles(prob)
+    quantiles = draws.quantile([low, 0.5, high], dim=SAMPLE)
+    columns = {
+        "mean": draws.mean(SAMPLE),
+        "median": quantiles.isel(quantile=1, drop=True),
+        "sd": draws.std(SAMPLE, ddof=1),
+        "lower": quantiles.isel(quantile=0, drop=True),
+        "upper": quantiles.isel(quantile=2, drop=True),
+    }
+    return xr.Dataset(columns).to_dataframe(dim_order=[MODEL, BENCHMARK])[list(columns)]
 
 
 def predict(

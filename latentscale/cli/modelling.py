@@ -73,6 +73,10 @@ def predict(
         Path | None,
         typer.Option("--out", metavar="CSV", help="Write the table here, not to the screen."),
     ] = None,
+    draws: Annotated[
+        int | None,
+        typer.Option("--draws", help="Use at most so many posterior draws, evenly spread."),
+    ] = None,
     seed: Seed = 0,
     verbose: Verbose = False,
 ) -> None:
@@ -88,7 +92,7 @@ def predict(
 
     writable(out)
     frame = read_csv(rows)
-    table = ls.predict(loaded(fit_file), frame, seed=seed).table(prob)
+    table = ls.predict(loaded(fit_file), frame, seed=seed, draws=draws).table(prob)
     if out is not None:
         table.to_csv(out, index=False)
         typer.echo(f"wrote {out}: {len(table)} rows")
