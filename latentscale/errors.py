@@ -5,8 +5,14 @@ Each message says what was wrong, where, what is allowed and what to do next.
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Final
+
+_SEPARATORS: Final = frozenset({"Zs", "Pd", "Pc"})
+"""Unicode's categories of spaces, dashes, and underscores and their like."""
 
 
 class LatentscaleError(ValueError):
@@ -33,9 +39,37 @@ class FitWarning(UserWarning):
     """A fit was made, but part of it should not be trusted without a look."""
 
 
+def spelling(name: str, *, keep_numbers_apart: bool = False) -> str:
+    """Return a name without case, look-alike characters, spaces, dots, dashes and underscores.
+
+    Names with the same result are probably one name that was written in two ways.
+
+    Parameters
+    ----------
+    name
+        Any name.
+    keep_numbers_apart
+        Whether a separator between two digits counts, so that "opt-1.3b" is not "opt-13b".
+    """
+    letters = [
+        " " if letter in ".\t\n" or unicodedata.category(letter) in _SEPARATORS else letter
+        for letter in unicodedata.normalize("NFKC", name).casefold()
+        if unicodedata.category(letter) != "Cf"  # marks of no width
+    ]
+    text = "".join(letters)
+    if keep_numbers_apart:
+        text = re.sub(r"(?<=\d) +(?=\d)", ".", text)
+    return text.replace(" ", "")
+
+
 def nearest(name: str, allowed: Iterable[str]) -> str:
-    """Return ``' Did you mean "x"?'`` for the closest allowed name, or an empty string."""
-    close = get_close_matches(str(name), [str(a) for a in allowed], n=1, cutoff=0.5)
+    """Return ``' Did you mean "x"?'`` for the closest allowed name, or an empty string.
+
+    A name that differs in spelling alone (see `spelling`) is the closest.
+    """
+    names = [str(a) for a in allowed]
+    same = [other for other in names if spelling(other) == spelling(str(name))]
+    close = same or get_close_matches(str(name), names, n=1, cutoff=0.5)
     return f' Did you mean "{close[0]}"?' if close else ""
 
 

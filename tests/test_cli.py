@@ -101,6 +101,18 @@ def test_predict_prints_a_table_without_out(
     assert "pythia-30b" in lines[2]
 
 
+def test_predict_warns_once_of_a_family_spelt_in_another_way(
+    fit_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = tmp_path / "rows.csv"
+    rows.write_text("model,family,params_b,tokens_t\na,Pythia,30,0.3\nb,Pythia,40,0.3\n")
+    assert main(["predict", str(fit_file), str(rows), "--draws", "9"]) == 0
+    said = capsys.readouterr()
+    assert said.err.count('"Pythia" differs from the fitted family "pythia"') == 1
+    assert "assumed" not in said.out  # the spec uses neither instruct nor lineage
+    assert 'Did you mean "pythia"' in _refused(capsys, "curve", fit_file, "--family", "PYTHIA")
+
+
 def test_curve_writes_a_figure_and_the_library_s_numbers(fit_file: Path, tmp_path: Path) -> None:
     png, csv = tmp_path / "curve.png", tmp_path / "curve.csv"
     words = ["curve", fit_file, "--family", "opt", "--out", png, "--csv", csv, "--seed", "2"]

@@ -15,6 +15,7 @@ import xarray as xr
 from latentscale.analysis.budget_line import Line, Segment, line, segment
 from latentscale.analysis.identified import require_identified
 from latentscale.analysis.maximise import highest_by_search, highest_of_quadratic, value_at
+from latentscale.analysis.rows import checked_family, usual_instruct
 from latentscale.analysis.target import SCORE_KIND, SKILL_KIND, Target, checked_targets
 from latentscale.dims import (
     BENCHMARK,
@@ -23,7 +24,7 @@ from latentscale.dims import (
     SKILL,
     interval_quantiles,
 )
-from latentscale.errors import DataError, SpecError, listed, nearest
+from latentscale.errors import DataError, SpecError, listed
 from latentscale.expect import expect
 from latentscale.posterior.fit import Fit
 from latentscale.validate import is_number, plain
@@ -196,7 +197,7 @@ def optimal_allocation(
     flops: float | Sequence[float],
     target: Target | str | Sequence[Target | str] | None = None,
     family: str | None = None,
-    instruct: bool = False,
+    instruct: bool | None = None,
     params: tuple[float, float] | None = None,
     tokens: tuple[float, float] | None = None,
 ) -> Allocation:
@@ -220,7 +221,8 @@ def optimal_allocation(
     family
         A fitted family, whose own slopes then count; by default the mean of all of them.
     instruct
-        Whether the model is to be instruction-tuned.
+        Whether the model is to be instruction-tuned; by default as all fitted models of the
+        family (or all fitted models) are, and a base model where they differ.
     params, tokens
         Limits of the search, billions and trillions; by default the ranges of the fitted
         models. Wider limits extrapolate.
@@ -249,10 +251,9 @@ def optimal_allocation(
     for one in targets:
         if one.kind == SKILL_KIND:
             require_identified(fit, "the optimum of a single skill")
-    if family is not None and family not in fit.scores.families:
-        raise DataError(
-            f'Family "{family}" is not in the fit.' + nearest(family, fit.scores.families)
-        )
+    if family is not None:
+        checked_family(fit, family)
+    tuned = usual_instruct(fit, family) if instruct is None else bool(instruct)
     table = fit.scores.dataset
     fitted = {name: _span(table[name]) for name in ("params", "tokens")}
     limits = {
@@ -262,12 +263,12 @@ def optimal_allocation(
     segments = [segment(budget, **limits) for budget in _checked_budgets(flops)]
     found, chosen = [], []
     for part in segments:
-        along = line(fit, part, family=family, instruct=instruct)
+        along = line(fit, part, family=family, instruct=tuned)
         draws, choice = _optima(along, part, targets)
         found.append(draws)
         chosen.append(choice)
     coords = {FLOPS: [part.flops for part in segments]}
-    kind = "instruction-tuned model" if instruct else "base model"
+    kind = "instruction-tuned model" if tuned else "base model"
     return Allocation(
         draws=xr.concat(found, dim=FLOPS).assign_coords(coords).transpose(SAMPLE, TARGET, FLOPS),
         choice=xr.concat(chosen, dim=FLOPS).assign_coords(coords).transpose(TARGET, FLOPS),

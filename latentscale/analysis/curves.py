@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from latentscale.analysis.forecast import forecast_rows
+from latentscale.analysis.rows import checked_family
 from latentscale.dims import (
     BENCHMARK,
     DEFAULT_PROB,
@@ -207,14 +208,9 @@ def _check(fit: Fit, over: str, family: str, benchmarks: Sequence[str] | None) -
             f'The spec "{fit.spec.name}" does not use {over}: its covariates are '
             f"{listed(fit.spec.covariates)}, so its curves over {over} are flat."
         )
-    if family not in fit.scores.families:
-        raise DataError(
-            f'Family "{family}" is not in the fit.'
-            + nearest(family, fit.scores.families)
-            + " See fit.scores.families."
-        )
-    if benchmarks is not None and not benchmarks:
-        raise DataError("benchmarks must be a list of at least one name; got none.")
+    checked_family(fit, family)
+    if benchmarks is not None and (isinstance(benchmarks, str) or not len(benchmarks)):
+        raise DataError(f"benchmarks must be a list of at least one name; got {benchmarks!r}.")
     for name in benchmarks or ():
         if name not in fit.scores.benchmarks:
             raise DataError(

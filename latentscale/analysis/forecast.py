@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
 import numpy as np
@@ -11,9 +11,14 @@ import pandas as pd
 import xarray as xr
 from scipy.special import logsumexp
 
-from latentscale.analysis.condition import Conditioned, Conditioning, FewShot, condition
-from latentscale.data.planned import planned_models
-from latentscale.data.recorded import as_recorded, recorded_step
+from latentscale.analysis.blocks import block_size, draw_scores, parts, spread_draws
+from latentscale.analysis.condition import Conditioning, FewShot, condition
+from latentscale.analysis.evaluate import evaluate
+from latentscale.analysis.memory import refuse_too_large
+from latentscale.analysis.rows import planned_rows
+from latentscale.data.frames import as_pandas
+from latentscale.data.planned import ASSUMED, NOT_FORECAST
+from latentscale.data.recorded import recorded_step
 from latentscale.data.scores import Scores
 from latentscale.dims import (
     BENCHMARK,
@@ -22,19 +27,14 @@ from latentscale.dims import (
     LINEAGE,
     MODEL,
     SAMPLE,
-    SKILL,
     UNDISCLOSED,
     checked_seed,
     interval_quantiles,
 )
 from latentscale.errors import DataError, listed
 from latentscale.expect import expect
-from latentscale.model.benchmarks import expected_score, linear_predictor, precision
-from latentscale.model.family import FAMILY_VARIABLES, effects_of_models
 from latentscale.model.noise import BetaNoise, Noise, noise_of
-from latentscale.model.skills import latent_skill
-from latentscale.model.undisclosed import LOG_TOKENS, regressors_of_rows, with_drawn_tokens
-from latentscale.model.unseen import draw_new_families, scaled
+from latentscale.model.undisclosed import LOG_TOKENS, with_drawn_tokens
 from latentscale.posterior.convert import parameters_of, with_floor
 from latentscale.posterior.fit import Fit
 
@@ -64,8 +64,9 @@ class Forecast:
         depends on covariates.
     models
         The rows asked for: params (billions), tokens (trillions), instruct, family, lineage,
-        and ``basis`` (what the forecast rests on) and ``extrapolates`` (which covariates lie
-        outside the fitted range; empty if none), dims (model,).
+        and ``basis`` (what the forecast rests on), ``extrapolates`` (which covariates lie
+        outside the fitted range; empty if none) and ``assumed`` (what the row left out and was
+        taken from the fitted models; empty if nothing), dims (model,).
     is_posterior
         False if the fit is a point estimate: the draws then leave out the parameters'
         uncertainty.
@@ -103,26 +104,20 @@ class Forecast:
         Returns
         -------
         Columns model, benchmark, mean, median, sd, lower, upper (fractions, of new scores),
-        basis and extrapolates.
+        basis, extrapolates and assumed (text, such as ``"instruct=1 (family)"``).
 
         Raises
         ------
         LatentscaleError
             If `prob` is not strictly between 0 and 1.
         """
-        low, high = interval_quantiles(prob)
-        quantiles = self.draws.quantile([low, 0.5, high], dim=SAMPLE)
-        columns = {
-            "mean": self.draws.mean(SAMPLE),
-            "median": quantiles.isel(quantile=1, drop=True),
-            "sd": self.draws.std(SAMPLE, ddof=1),
-            "lower": quantiles.isel(quantile=0, drop=True),
-            "upper": quantiles.isel(quantile=2, drop=True),
-        }
-        wide = xr.Dataset(columns).to_dataframe(dim_order=[MODEL, BENCHMARK])
-        table = wide[list(columns)].reset_index()
-        about = self.models[["basis", "extrapolates"]].to_dataframe()
-        return table.join(about[["basis", "extrapolates"]], on=MODEL)
+        interval_quantiles(prob)
+        width = self.draws.sizes[SAMPLE] * self.draws.sizes[BENCHMARK]
+        rows = parts(self.draws.sizes[MODEL], width, block_size(self.draws.size))
+        wide = pd.concat([_summaries(self.draws.isel({MODEL: some}), prob) for some in rows])
+        table = wide.reset_index()
+        names = ["basis", "extrapolates", ASSUMED]
+        return table.join(self.models[names].to_dataframe()[names], on=MODEL)
 
     def log_score(self, score: xr.DataArray) -> xr.DataArray:
         """Return the log predictive density of measured scores.
@@ -157,8 +152,27 @@ class Forecast:
         )
 
 
+def _summaries(draws: xr.DataArray, prob: float) -> pd.DataFrame:
+    """Return the numbers of `Forecast.table`, indexed by model and benchmark."""
+    low, high = interval_quantiles(prob)
+    quantiles = draws.quantile([low, 0.5, high], dim=SAMPLE)
+    columns = {
+        "mean": draws.mean(SAMPLE),
+        "median": quantiles.isel(quantile=1, drop=True),
+        "sd": draws.std(SAMPLE, ddof=1),
+        "lower": quantiles.isel(quantile=0, drop=True),
+        "upper": quantiles.isel(quantile=2, drop=True),
+    }
+    return xr.Dataset(columns).to_dataframe(dim_order=[MODEL, BENCHMARK])[list(columns)]
+
+
 def predict(
-    fit: Fit, frame: pd.DataFrame, *, seed: int = 0, few_shot: FewShot = _FEW_SHOT
+    fit: Fit,
+    frame: pd.DataFrame,
+    *,
+    seed: int = 0,
+    few_shot: FewShot = _FEW_SHOT,
+    draws: int | None = None,
 ) -> Forecast:
     """Forecast the scores of models, given scores that they have already, if any.
 
@@ -167,6 +181,13 @@ def predict(
     the population; rows of one new family share the draw, and new families of one new
     lineage share the lineage's. Where the spec estimates undisclosed tokens, a row may leave
     tokens_t empty: its tokens are then drawn from the prior ``log_tokens``.
+
+    A row may leave out ``instruct`` where the fitted models settle it: a fitted model has its
+    own value; a member of a fitted family the value that all fitted models of the family share;
+    a new family the value that all fitted models share. Where they differ and the spec uses
+    ``instruct``, the row is refused. A fitted family keeps its fitted lineage, and a new one
+    that states none is a lineage of its own. The column ``assumed`` of the table says what was
+    taken so.
 
     Scores in the table that the fit has not seen condition the forecast without a refit
     (few-shot): scores of new models, and further benchmarks of fitted ones. They move the
@@ -188,15 +209,27 @@ def predict(
         Seed of the random numbers; the same seed gives the same forecast.
     few_shot
         How scores condition the forecast.
+    draws
+        At most so many posterior draws are used, evenly spread; by default all. The forecast's
+        coordinate ``sample`` then holds their places among the fit's, unless scores in the table
+        condition it (see ``conditioning.index``).
 
     Raises
     ------
+    FitError
+        If the forecast would not fit in memory (it takes 8 bytes x rows x draws x (2 x benchmarks
+        + skills), and about a quarter more while it is made), or `draws` is not a whole number
+        above 0.
     DataError
         If the table is malformed, has a column that is no fitted benchmark, a row lacks tokens
-        that the spec needs, or the score of a fitted model is not the one that was fitted.
+        that the spec needs or an ``instruct`` that the fitted models do not settle, or the
+        score of a fitted model is not the one that was fitted.
 
     Warns
     -----
+    DataWarning
+        If rows look wrong, or a family, lineage or model differs from a fitted one only in
+        case, spaces, dots, dashes or underscores (and so is a new one).
     FitWarning
         If the scores given leave the weight on few posterior draws.
 
@@ -206,9 +239,13 @@ def predict(
     """
     expect(fit, Fit, "fit")
     expect(few_shot, FewShot, "few_shot")
-    lineages = {str(f): str(g) for f, g in fit.scores.family_lineage().items()}
-    planned = planned_models(frame, fit.scores.benchmarks, lineages)
-    return forecast_rows(fit, planned, seed=seed, few_shot=few_shot)
+    count = len(spread_draws(fit, draws))
+    frame = as_pandas(frame, NOT_FORECAST)
+    # Refused before the rows are read: a large table takes long to read.
+    scored = any(name in fit.scores.benchmarks for name in frame.columns)
+    refuse_too_large(fit, len(frame), min(count, few_shot.draws) if scored else count)
+    planned = planned_rows(fit, frame)
+    return forecast_rows(fit, planned, seed=seed, few_shot=few_shot, draws=draws)
 
 
 def forecast_rows(
@@ -218,6 +255,7 @@ def forecast_rows(
     seed: int,
     few_shot: FewShot | None = None,
     one_model: Sequence[str] = (),
+    draws: int | None = None,
 ) -> Forecast:
     """Forecast checked rows (see `predict`).
 
@@ -234,118 +272,60 @@ def forecast_rows(
         How the rows' scores condition the forecast; by default they are not looked at.
     one_model
         Rows that stand for one model at several sizes, and so share one residual.
+    draws
+        At most so many posterior draws are used; by default all.
 
     Raises
     ------
     DataError
         If a row lacks tokens that the spec needs.
+    FitError
+        If the forecast would not fit in memory, or `draws` is not a whole number above 0.
     """
     rng = np.random.default_rng(checked_seed(seed))
     _refuse_unknown_tokens(fit, planned)
     _refuse_altered(fit.scores, planned)
-    draws = with_floor(fit.samples, fit.scores.dataset["floor"])
-    draws = with_drawn_tokens(fit.spec, draws, planned, rng)
-    given = None if few_shot is None else condition(fit, draws, planned, few_shot, rng)
+    kept = spread_draws(fit, draws)
+    sampled = with_floor(_thinned(fit.samples, kept), fit.scores.dataset["floor"])
+    sampled = with_drawn_tokens(fit.spec, sampled, planned, rng)
+    given = None if few_shot is None else condition(fit, sampled, planned, few_shot, rng)
+    report = None
     if given is not None:
-        draws = draws.isel({SAMPLE: given.report.index}).drop_vars(SAMPLE, errors="ignore")
-    parts = regressors_of_rows(fit.spec, fit.transform, planned, draws)
-    terms = _family_terms(fit, draws, planned, rng, given)
-    index = _positions(terms, planned)
-    effects = effects_of_models(parameters_of(terms), index)
-    parameters = dict(parameters_of(draws))
-    if "residual" in draws:
-        parameters["residual"] = _residuals(draws, planned, rng, given)
-        parameters["residual"] = _shared(parameters["residual"], one_model)
-    skill = latent_skill(parameters, effects, parts)
-    eta = linear_predictor(parameters, effects, parts, skill)
-    mean = expected_score(fit.spec, parameters, eta)
-    mean = mean.drop_vars(FAMILY, errors="ignore").transpose(SAMPLE, MODEL, BENCHMARK)
-    phi = precision(parameters, parts)
-    noise = noise_of(fit.spec, parameters, fit.scores.dataset["n_items"])
+        sampled = sampled.isel({SAMPLE: given.report.index}).drop_vars(SAMPLE, errors="ignore")
+        report = replace(given.report, index=kept[given.report.index])
+    refuse_too_large(fit, planned.sizes[MODEL], sampled.sizes[SAMPLE])
+    found = evaluate(fit, sampled, planned, rng, given=given, one_model=one_model)
+    noise = noise_of(fit.spec, parameters_of(sampled), fit.scores.dataset["n_items"])
     step = recorded_step(fit.scores.dataset["score"])
-    scores = as_recorded(noise.draw(mean, phi, rng), step)
+    scores = draw_scores(noise, found.mean, found.phi, step, rng)
     return Forecast(
         draws=scores.rename("score"),
-        mean_draws=mean.rename("expected_score"),
-        precision_draws=phi.rename("precision"),
+        mean_draws=found.mean.rename("expected_score"),
+        precision_draws=found.phi.rename("precision"),
         models=_about(fit, planned),
         is_posterior=fit.is_posterior,
         noise=noise,
-        skill_draws=None if skill is None else _named_skill(skill),
-        conditioning=None if given is None else given.report,
-        token_draws=_drawn_tokens(draws, planned),
+        skill_draws=None if found.skill is None else found.skill.rename("model_skill"),
+        conditioning=report,
+        token_draws=_drawn_tokens(sampled, planned),
     )
 
 
+def _thinned(samples: xr.Dataset, kept: np.ndarray) -> xr.Dataset:
+    """Return some draws, with their places as the coordinate sample; all of them as they are."""
+    if len(kept) == samples.sizes[SAMPLE]:
+        return samples
+    places = {} if SAMPLE in samples.coords else {SAMPLE: np.arange(samples.sizes[SAMPLE])}
+    return samples.assign_coords(places).isel({SAMPLE: kept})
+
+
 def _about(fit: Fit, planned: xr.Dataset) -> xr.Dataset:
+    if ASSUMED not in planned:
+        planned = planned.assign({ASSUMED: (MODEL, np.full(planned.sizes[MODEL], ""))})
     return planned.assign(
         basis=(MODEL, _basis(fit, planned)),
         extrapolates=(MODEL, fit.transform.extrapolates(planned).to_numpy(dtype=str)),
     )
-
-
-def _named_skill(skill: xr.DataArray) -> xr.DataArray:
-    bare = skill.drop_vars(FAMILY, errors="ignore").rename("model_skill")
-    return bare.transpose(SAMPLE, MODEL, SKILL)
-
-
-def _family_terms(
-    fit: Fit,
-    draws: xr.Dataset,
-    planned: xr.Dataset,
-    rng: np.random.Generator,
-    given: Conditioned | None,
-) -> xr.Dataset:
-    """Return family terms of fitted and new families together, dims (sample, family, ...)."""
-    fitted = draws[[name for name in FAMILY_VARIABLES if name in draws]]
-    if not fitted.data_vars:
-        return fitted
-    moved = [] if given is None else [terms for terms in given.terms if terms.data_vars]
-    told = {str(family) for terms in moved for family in terms[FAMILY].values}
-    known = set(fit.scores.families) | told
-    pairs = dict(zip(planned["family"].values, planned["lineage"].values, strict=True))
-    new = [str(family) for family in pairs if str(family) not in known]
-    lineages = [str(pairs[family]) for family in new]
-    drawn = [draw_new_families(fit.spec, draws, new, lineages, rng)] if new else []
-    kept = fitted.sel({FAMILY: [str(f) not in told for f in fitted[FAMILY].values]})
-    return xr.concat([kept, *moved, *drawn], dim=FAMILY) if moved or drawn else fitted
-
-
-def _positions(terms: xr.Dataset, planned: xr.Dataset) -> xr.DataArray:
-    names = list(terms[FAMILY].values) if FAMILY in terms.coords else []
-    place = {str(name): position for position, name in enumerate(names)}
-    index = [place.get(str(family), 0) for family in planned["family"].values]
-    return xr.DataArray(index, dims=(MODEL,), coords={MODEL: planned[MODEL].values})
-
-
-def _residuals(
-    draws: xr.Dataset,
-    planned: xr.Dataset,
-    rng: np.random.Generator,
-    given: Conditioned | None,
-) -> xr.DataArray:
-    names = [str(name) for name in planned[MODEL].values]
-    shape = (draws.sizes[SAMPLE], len(names), draws.sizes[SKILL])
-    noise = xr.DataArray(
-        rng.standard_normal(shape),
-        dims=(SAMPLE, MODEL, SKILL),
-        coords={MODEL: names, SKILL: draws[SKILL]},
-    )
-    residual = scaled(draws, "residual", noise).transpose(SAMPLE, MODEL, SKILL)
-    fitted = [name for name in names if name in set(draws[MODEL].values)]
-    if fitted:
-        residual.loc[{MODEL: fitted}] = draws["residual"].sel({MODEL: fitted}).values
-    for moved in () if given is None else given.residuals:
-        mine = [name for name in names if name in set(moved[MODEL].values)]
-        residual.loc[{MODEL: mine}] = moved.sel({MODEL: mine}).transpose(*residual.dims).values
-    return residual
-
-
-def _shared(residual: xr.DataArray, one_model: Sequence[str]) -> xr.DataArray:
-    if not len(one_model):
-        return residual
-    first = residual.sel({MODEL: one_model[0]}, drop=True)
-    return residual.where(~residual[MODEL].isin(list(one_model)), first)
 
 
 def _basis(fit: Fit, planned: xr.Dataset) -> list[str]:
@@ -388,7 +368,8 @@ def _refuse_unknown_tokens(fit: Fit, planned: xr.Dataset) -> None:
 
 def _refuse_altered(scores: Scores, planned: xr.Dataset) -> None:
     """Refuse a row that carries a fitted model's name but not what was fitted of it."""
-    shared = [str(name) for name in planned[MODEL].values if str(name) in set(scores.models)]
+    known = set(scores.models)
+    shared = [str(name) for name in planned[MODEL].values if str(name) in known]
     if not shared:
         return
     fitted, asked = scores.dataset.sel({MODEL: shared}), planned.sel({MODEL: shared})

@@ -11,7 +11,12 @@ import xarray as xr
 
 from latentscale.analysis.condition import Conditioning, FewShot
 from latentscale.analysis.forecast import forecast_rows, predict
-from latentscale.data.planned import planned_models
+from latentscale.analysis.rows import (
+    fitted_lineages,
+    planned_rows,
+    usual_instruct,
+    warn_of_new_family,
+)
 from latentscale.dims import (
     BENCHMARK,
     DEFAULT_PROB,
@@ -42,7 +47,7 @@ class Passing:
     table
         One row a model and benchmark: model, benchmark, threshold (fraction), probability
         (that a new score, noise included, is at least the threshold), probability_expected
-        (that the expected score is) and basis.
+        (that the expected score is), basis and assumed (as in a forecast's table).
     joint
         Chance that a model's new scores pass every threshold at once, by model.
     """
@@ -104,7 +109,8 @@ def probability_above(
         }
     )
     table = shares.to_dataframe(dim_order=[MODEL, BENCHMARK])[list(shares.data_vars)].reset_index()
-    table = table.join(forecast.models[["basis"]].to_dataframe()[["basis"]], on=MODEL)
+    about = forecast.models[["basis", "assumed"]].to_dataframe()[["basis", "assumed"]]
+    table = table.join(about, on=MODEL)
     joint = passed.all(BENCHMARK).mean(SAMPLE).to_series().rename("probability")
     return Passing(table, joint)
 
@@ -137,6 +143,8 @@ class ComputeNeeded:
         (FLOPs).
     conditioning
         How given scores were used; None where there were none.
+    instruct
+        Whether the model is taken to be instruction-tuned.
     """
 
     benchmark: str
@@ -151,6 +159,7 @@ class ComputeNeeded:
     probability_already: float
     reached: xr.DataArray = field(repr=False)
     conditioning: Conditioning | None = None
+    instruct: bool = False
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
         """Return median and ends of the equal-tailed interval.
@@ -193,7 +202,7 @@ def flops_for_target(
     family: str,
     given: pd.DataFrame | None = None,
     tokens_per_parameter: float | None = None,
-    instruct: bool = False,
+    instruct: bool | None = None,
     limits: tuple[float, float] | None = None,
     points: int = 161,
     seed: int = 0,
@@ -223,7 +232,9 @@ def flops_for_target(
         Ratio held along the curve; by default the geometric mean of the family's models, in
         the fit or in `given`, else that of all fitted models.
     instruct
-        Whether the model is instruction-tuned.
+        Whether the model is instruction-tuned; by default as all models of the family are, in
+        the fit and in `given` (of a new family: as all fitted models are), and a base model
+        where they differ.
     limits
         FLOPs between which to look; by default a tenth of the least to 10,000 times the most
         compute among the fitted models.
@@ -243,24 +254,32 @@ def flops_for_target(
         If the spec uses neither size, tokens nor compute.
     FitError
         If the fit is a point estimate.
+
+    Warns
+    -----
+    DataWarning
+        If a new family's name differs from a known one only in case, spaces, dots, dashes or
+        underscores.
     """
     expect(fit, Fit, "fit")
     expect(benchmark, str, "benchmark", f'such as "{fit.scores.benchmarks[0]}"')
     expect(family, str, "family", f'such as "{fit.scores.families[0]}"')
-    if not isinstance(instruct, bool | np.bool_) and instruct not in (0, 1):
-        raise DataError(f"instruct must be True or False; got {shown(instruct)}.")
+    if not (instruct is None or isinstance(instruct, bool | np.bool_) or instruct in (0, 1)):
+        raise DataError(f"instruct must be True, False or None; got {shown(instruct)}.")
     expect(few_shot, FewShot, "few_shot")
     _need_posterior(fit)
     _check_benchmark(fit, benchmark)
     _check_target(fit, benchmark, target)
     _check_moves(fit)
     points = whole_number(points, "points", least=2, error=DataError)
-    rows = None if given is None else _context(fit, given)
+    rows = None if given is None else planned_rows(fit, given)
+    warn_of_new_family(fit, family, rows, stacklevel=3)
+    tuned = usual_instruct(fit, family, rows) if instruct is None else bool(instruct)
     ratio = _ratio(fit, family, rows, tokens_per_parameter)
     fitted = _fitted_range(fit)
     ends = _limits(limits, fitted)
     at = np.geomspace(*ends, points)
-    grid = _grid(fit, family, rows, at, ratio, instruct)
+    grid = _grid(fit, family, rows, at, ratio, tuned)
     names = [str(name) for name in grid[MODEL].values]
     planned = grid if rows is None else xr.concat([rows, grid], dim=MODEL)
     forecast = forecast_rows(fit, planned, seed=seed, few_shot=few_shot, one_model=names)
@@ -280,6 +299,7 @@ def flops_for_target(
         probability_already=float((curve[:, 0] >= target).mean()),
         reached=xr.DataArray((curve >= target).mean(0), {"at": (POINT, at)}, (POINT,)),
         conditioning=forecast.conditioning,
+        instruct=tuned,
     )
 
 
@@ -346,9 +366,9 @@ def _check_moves(fit: Fit) -> None:
         )
 
 
-def _context(fit: Fit, frame: pd.DataFrame) -> xr.Dataset:
-    lineages = {str(f): str(g) for f, g in fit.scores.family_lineage().items()}
-    return planned_models(frame, fit.scores.benchmarks, lineages)
+def _check_family(family: object) -> None:
+    if not isinstance(family, str) or not family.strip():
+        raise DataError(f"family must be a name; got {family!r}.")
 
 
 def _ratio(
@@ -401,9 +421,7 @@ def _grid(
     ratio: float,
     instruct: bool,
 ) -> xr.Dataset:
-    if not isinstance(family, str) or not family.strip():
-        raise DataError(f"family must be a name; got {family!r}.")
-    known = {str(f): str(g) for f, g in fit.scores.family_lineage().items()}
+    known = fitted_lineages(fit)
     if rows is not None:
         pairs = zip(rows[FAMILY].values, rows[LINEAGE].values, strict=True)
         known = {str(f): str(g) for f, g in pairs} | known
@@ -425,11 +443,14 @@ def _grid(
     lacking = {name: rows[name] for name in rows.data_vars if name not in grid}
     empty = {name: value.isel({MODEL: [0] * len(at)}) for name, value in lacking.items()}
     return grid.assign(
-        {
-            name: (value.dims, np.full(value.shape, np.nan).astype(value.dtype))
-            for name, value in empty.items()
-        }
+        {name: (value.dims, _empty(value)) for name, value in empty.items()}
     ).assign_coords({dim: rows[dim] for dim in (BENCHMARK,) if dim in rows.coords})
+
+
+def _empty(like: xr.DataArray) -> np.ndarray:
+    """Return empty cells (NaN, NaT or empty text) of an array's shape and kind."""
+    nothing = "" if like.dtype.kind == "U" else np.nan
+    return np.full(like.shape, nothing).astype(like.dtype)
 
 
 def _above_ceiling(fit: Fit, benchmark: str, target: float, given: Conditioning | None) -> float:

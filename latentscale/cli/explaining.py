@@ -55,8 +55,12 @@ def allocate(
         str | None, typer.Option("--family", help="A fitted family; the average one if none.")
     ] = None,
     instruct: Annotated[
-        bool, typer.Option("--instruct", help="For an instruction-tuned model.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--instruct/--base",
+            help="For an instruction-tuned or a base model; as the family's models are if neither.",
+        ),
+    ] = None,
     out: FigureOut = None,
     csv: SecondTableOut = None,
     prob: Prob = DEFAULT_PROB,

@@ -81,6 +81,10 @@ def predict(
     rows: Rows,
     prob: Prob = DEFAULT_PROB,
     out: TableOut = None,
+    draws: Annotated[
+        int | None,
+        typer.Option("--draws", help="Use at most so many posterior draws, evenly spread."),
+    ] = None,
     seed: Seed = 0,
     verbose: Verbose = False,
 ) -> None:
@@ -88,19 +92,20 @@ def predict(
 
     The table holds mean, median and interval of a new score, as fractions. ROWS.csv has the
     columns model, family, params_b (billions) and tokens_t (trillions), and optionally lineage
-    and instruct. Its families may be fitted ones or new.
+    and instruct. Its families may be fitted ones or new. What rows leave out is taken from the
+    fitted models where these settle it; the column assumed says so.
     """
     import latentscale as ls
     from latentscale.data.readers import read_table
 
     announce([out], inputs=[fit_file, rows])
     frame = read_table(rows)
-    table = ls.predict(loaded(fit_file), frame, seed=seed).table(prob)
+    table = ls.predict(loaded(fit_file), frame, seed=seed, draws=draws).table(prob)
     if out is not None:
         save_table(table, out)
         return
     say(f"lower, upper: {prob:.4g} interval of a new score")
-    shown = table if table["extrapolates"].any() else table.drop(columns="extrapolates")
+    shown = table.drop(columns=[c for c in ("extrapolates", "assumed") if not table[c].any()])
     print_table(shown, "{:.3f}".format)
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import numpy as np
@@ -12,6 +11,7 @@ import xarray as xr
 
 from latentscale.data.audit import Finding
 from latentscale.data.floors import floor_findings
+from latentscale.data.names import similar_names
 from latentscale.dims import BENCHMARK, FAMILY, LINEAGE, MODEL
 from latentscale.errors import listed
 
@@ -49,9 +49,23 @@ def dataset_findings(dataset: xr.Dataset) -> list[Finding]:
     ]
 
 
-def model_findings(dataset: xr.Dataset) -> list[Finding]:
-    """Run the checks that need no score, so that models to forecast get them too."""
-    return [*_odd_sizes(dataset), *_two_lineages(dataset), *_similar_names(dataset)]
+def model_findings(
+    dataset: xr.Dataset, fitted: Mapping[str, Collection[str]] | None = None
+) -> list[Finding]:
+    """Run the checks that need no score, so that models to forecast get them too.
+
+    Parameters
+    ----------
+    dataset
+        The variables of models, dims (model,).
+    fitted
+        Names that a fit knows already, by variable (model, family, lineage).
+    """
+    names = {
+        variable: [str(name) for name in dataset[variable].to_numpy()]
+        for variable in (MODEL, FAMILY, LINEAGE)
+    }
+    return [*_odd_sizes(dataset), *_two_lineages(dataset), *similar_names(names, fitted or {})]
 
 
 def _odd_sizes(dataset: xr.Dataset) -> list[Finding]:
@@ -95,32 +109,6 @@ def _two_lineages(dataset: xr.Dataset) -> list[Finding]:
         for family, lineages in said.items()
         if len(lineages) > 1
     ]
-
-
-def _similar_names(dataset: xr.Dataset) -> list[Finding]:
-    findings = []
-    for variable in (MODEL, FAMILY, LINEAGE):
-        for names in _alike(dataset[variable].to_numpy().tolist()):
-            message = (
-                f"{listed(names)} differ only in case or in look-alike characters; "
-                "they are kept apart. If they are the same, spell them the same way."
-            )
-            findings.append(Finding("warning", "similar-names", variable, message))
-    return findings
-
-
-def _alike(names: Iterable[str]) -> list[list[str]]:
-    once = list(dict.fromkeys(names))
-    folded = [
-        (name if name.isascii() else unicodedata.normalize("NFKC", name)).casefold()
-        for name in once
-    ]
-    if len(set(folded)) == len(once):
-        return []
-    groups: dict[str, list[str]] = defaultdict(list)
-    for name, key in zip(once, folded, strict=True):
-        groups[key].append(name)
-    return [group for group in groups.values() if len(group) > 1]
 
 
 def _unknown_tokens(dataset: xr.Dataset) -> list[Finding]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from latentscale.data.assumed import INSTRUCT, assumed_instruct, assumed_lineages, left_out
 from latentscale.data.audit import Finding, emit
 from latentscale.data.checks import model_findings
 from latentscale.data.columns import as_objects
@@ -20,14 +21,26 @@ from latentscale.dims import BENCHMARK, FAMILY, LINEAGE, MODEL
 from latentscale.errors import listed, nearest
 
 NOT_FORECAST = "These rows cannot be forecast"
+ASSUMED = "assumed"
+"""What a row left out and was taken from the fit, in words; a variable over model."""
 
 
 def planned_models(
     frame: AnyFrame,
     known_benchmarks: Sequence[str],
     lineages: Mapping[str, str] | None = None,
+    *,
+    fitted: xr.Dataset | None = None,
+    uses: Collection[str] = (),
 ) -> xr.Dataset:
     """Check rows to forecast and return them as a dataset.
+
+    A row may leave out `instruct` (no such column, or an empty cell) where the fitted models
+    settle it: a row that is a fitted model has that model's value; one of a fitted family the
+    value that all models of the family share; one of a new family the value that all fitted
+    models share. Where they do not share one, and the forecast depends on it, that is an error.
+    A row may leave out its lineage: a fitted family keeps the fitted one, and a new family is a
+    lineage of its own unless another row of it states one.
 
     Parameters
     ----------
@@ -39,45 +52,70 @@ def planned_models(
     lineages
         Lineage of each family that is fitted already. Such a family keeps its lineage: a row
         need not state it, and one that states another is warned of.
+    fitted
+        The fitted models (a dataset as in `Scores`); without them an empty `instruct` is 0.
+    uses
+        Which of instruct and lineage the forecast depends on.
 
     Returns
     -------
     xarray.Dataset
         Over ``model``: params (billions), tokens (trillions, NaN where unknown), instruct,
-        family, lineage, and released if given; ``score`` (model, benchmark) if the table has a
-        benchmark column.
+        family, lineage, assumed (what was left out and taken from the fit, such as
+        ``"instruct=1 (family)"``), and released if given; ``score`` (model, benchmark) if the
+        table has a benchmark column.
 
     Raises
     ------
     DataError
-        Naming every bad cell, unknown column and repeated model.
+        Naming every bad cell, unknown column and repeated model, and every row that leaves out
+        what the fitted models do not settle.
 
     Warns
     -----
     DataWarning
-        Once, when sizes, tokens, names or lineages look wrong.
+        Once, when sizes, tokens, names or lineages look wrong, or a name differs from a fitted
+        one only in case, spaces, dots, dashes or underscores.
     """
     lineages = {} if lineages is None else lineages
     clean, findings = checked_frame(frame, REQUIRED, NOT_FORECAST)
     given = [name for name in clean.columns if name in known_benchmarks]
     table = read_wide(clean, given)
-    fail(
-        [*_unknown_columns(clean, known_benchmarks), *table.problems],
-        NOT_FORECAST,
-    )
-    stated_rows = _fill_lineages(table.models, lineages)
-    dataset = dataset_of_models(_one_lineage_a_family(stated_rows))
+    problems = [*_unknown_columns(clean, known_benchmarks), *table.problems]
+    models, texts = table.models, [""] * len(clean)
+    if fitted is not None and not problems:
+        empty = left_out(clean, INSTRUCT)
+        assumed = assumed_instruct(models, empty, fitted, needed=INSTRUCT in uses)
+        models, texts = models.assign(instruct=assumed.values), assumed.texts
+        problems += assumed.problems
+    fail(problems, NOT_FORECAST)
+    stated_rows = _fill_lineages(models, lineages)
+    used_rows = _one_lineage_a_family(stated_rows)
+    if LINEAGE in uses:
+        more = assumed_lineages(models, used_rows, lineages)
+        texts = ["; ".join(filter(None, pair)) for pair in zip(texts, more, strict=True)]
+    dataset = dataset_of_models(used_rows)
+    dataset[ASSUMED] = (MODEL, np.array(texts, dtype=np.str_))
     if given:
         dataset = dataset.assign_coords({BENCHMARK: np.array(given, np.str_)})
         dataset["score"] = ((MODEL, BENCHMARK), table.scores.to_numpy(dtype=float))
     # Checked before each family gets its one lineage, so that a disagreement is still seen.
-    stated = model_findings(dataset_of_models(stated_rows))
+    stated = model_findings(dataset_of_models(stated_rows), _fitted_names(fitted, lineages))
     # What is said there of rows without tokens is about fits; a forecast draws them or refuses.
     odd = [finding for finding in stated if finding.code != "unknown-tokens"]
-    contradicted = _contradictions(table.models, lineages)
-    found: list[Finding] = [*findings, *table.findings, *contradicted, *odd]
+    # Where the fit is known, an empty instruct was settled above, and not taken as 0.
+    read = [f for f in table.findings if fitted is None or f.code != "instruct-missing"]
+    found: list[Finding] = [*findings, *read, *_contradictions(models, lineages), *odd]
     emit(found, about="Rows to forecast were read")
     return dataset
+
+
+def _fitted_names(
+    fitted: xr.Dataset | None, lineages: Mapping[str, str]
+) -> dict[str, Collection[str]]:
+    """Return the names that a fit knows, by variable."""
+    models = [] if fitted is None else [str(name) for name in fitted[MODEL].to_numpy()]
+    return {MODEL: models, FAMILY: list(lineages), LINEAGE: list(dict.fromkeys(lineages.values()))}
 
 
 def _unknown_columns(frame: pd.DataFrame, benchmarks: Sequence[str]) -> list[Problem]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
@@ -20,6 +20,9 @@ from latentscale.model.priors import declare
 from latentscale.spec.spec import ModelSpec
 
 _TIE = 1e-6
+
+Step = Callable[[xr.DataArray, xr.DataArray, xr.DataArray, np.random.Generator], xr.DataArray]
+"""A pass of `Noise.steps`: from (what was drawn before, mean, phi, rng) to new values."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,14 @@ class Noise(ABC):
     @abstractmethod
     def draw(self, mean: xr.DataArray, phi: xr.DataArray, rng: np.random.Generator) -> xr.DataArray:
         """Draw a new score for every element of `mean`, with its dims."""
+
+    def steps(self) -> tuple[Step, ...]:
+        """Return what `draw` does, as passes over all scores that follow one another.
+
+        Each takes what the one before gave, mean, phi and a source of random numbers. Taking one
+        over consecutive parts of the scores, then the next, gives the numbers of `draw`.
+        """
+        return (lambda _, mean, phi, rng: self.draw(mean, phi, rng),)
 
     def at(self, indexers: Mapping[str, Any]) -> Self:
         """Return the noise of some cells, picked by index along dims."""
@@ -80,6 +91,9 @@ class BetaNoise(Noise):
         """Draw from the Beta."""
         mu, spread = _aligned(mean, phi)
         return mean.copy(data=rng.beta(mu * spread, (1 - mu) * spread))
+
+
+_BETA = BetaNoise()
 
 
 @dataclass(frozen=True)
@@ -119,10 +133,17 @@ class BetaBinomialNoise(Noise):
 
     def draw(self, mean: xr.DataArray, phi: xr.DataArray, rng: np.random.Generator) -> xr.DataArray:
         """Draw counts, as fractions of the items."""
-        mu, spread = _aligned(mean, phi)
+        return self._shares(_BETA.draw(mean, phi, rng), mean, phi, rng)
+
+    def steps(self) -> tuple[Step, ...]:
+        """Return two: all rates come before all counts."""
+        return (lambda _, mean, phi, rng: _BETA.draw(mean, phi, rng), self._shares)
+
+    def _shares(
+        self, rate: xr.DataArray, mean: xr.DataArray, phi: xr.DataArray, rng: np.random.Generator
+    ) -> xr.DataArray:
         items = _aligned(mean, self.n_items)[1].astype("int64")
-        rate = rng.beta(mu * spread, (1 - mu) * spread)
-        return mean.copy(data=rng.binomial(items, rate) / items)
+        return mean.copy(data=rng.binomial(items, rate.values) / items)
 
 
 @dataclass(frozen=True)

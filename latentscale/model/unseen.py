@@ -7,7 +7,7 @@ and also moved to where new scores want them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import xarray as xr
@@ -28,7 +28,7 @@ def draw_new_families(
     draws: xr.Dataset,
     families: Sequence[str],
     lineages: Sequence[str],
-    rng: np.random.Generator,
+    effects: Callable[[str, tuple[int, ...]], np.ndarray],
 ) -> xr.Dataset:
     """Draw the terms of families that were not fitted, one draw a posterior sample.
 
@@ -43,8 +43,9 @@ def draw_new_families(
         Posterior draws, dims (sample, ...).
     families, lineages
         Names of the new families and the lineage of each.
-    rng
-        Source of random numbers.
+    effects
+        Returns raw effects drawn from their prior (see `draw_raw`), by variable and shape; asked
+        for each variable of `raw_template` once, in order.
 
     Returns
     -------
@@ -53,9 +54,12 @@ def draw_new_families(
     empty = raw_template(spec, draws, families, lineages)
     if not empty.data_vars:
         return xr.Dataset()
-    shape = {SAMPLE: draws.sizes[SAMPLE]}
-    raw = empty.map(lambda variable: variable.expand_dims(shape))
-    raw = raw.map(lambda variable: variable.copy(data=draw_raw(spec, variable, rng)))
+    count = draws.sizes[SAMPLE]
+    values = {
+        str(name): ((SAMPLE, *variable.dims), effects(str(name), (count, *variable.shape)))
+        for name, variable in empty.data_vars.items()
+    }
+    raw = xr.Dataset(values, coords=empty.coords)
     return terms_of_raw(spec, draws, raw, lineages, others=_fitted_families(draws))
 
 
@@ -90,11 +94,11 @@ def raw_template(
     return xr.Dataset(found)
 
 
-def draw_raw(spec: ModelSpec, like: xr.DataArray, rng: np.random.Generator) -> np.ndarray:
-    """Draw raw effects from their prior, with the shape of `like`."""
+def draw_raw(spec: ModelSpec, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Draw raw effects of a shape from their prior."""
     if spec.family.level == "fixed":
-        return spec.prior("fixed_family").draw(like.shape, rng)
-    return rng.standard_normal(like.shape)
+        return spec.prior("fixed_family").draw(shape, rng)
+    return rng.standard_normal(shape)
 
 
 def terms_of_raw(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
+
 from latentscale.analysis.check import FitCheck, check
 from latentscale.analysis.sensitivity import Sensitivity, sensitivity
+from latentscale.errors import DataWarning
 from latentscale.plots import plot_outliers, plot_predictive, plot_residuals, plot_sensitivity
 from latentscale.reporting.blocks import Block, Bullets, Facts, Paragraph, Picture, Table
 from latentscale.reporting.request import Request
@@ -134,7 +137,10 @@ def _outliers_in_words(found: FitCheck) -> str:
 
 def prior_sensitivity(asked: Request) -> tuple[Block, ...]:
     """Return how much the priors decide, of parameters and of forecasts."""
-    found = sensitivity(asked.fit, asked.planned, seed=asked.seed)
+    with warnings.catch_warnings():
+        # What is odd about the rows was said when they were forecast.
+        warnings.simplefilter("ignore", DataWarning)
+        found = sensitivity(asked.fit, asked.planned, seed=asked.seed)
     table = found.table.sort_values("prior", ascending=False)
     flagged = len(found.flagged)
     verdict = (

@@ -9,9 +9,12 @@ import pandas as pd
 
 from latentscale.analysis.curves import UNITS, Curve, scaling_curve
 from latentscale.analysis.diagnose import PARETO_K_LIMIT, diagnose
-from latentscale.analysis.forecast import predict
+from latentscale.analysis.forecast import Forecast, predict
+from latentscale.data.names import fitted_spelling
+from latentscale.dims import FAMILY
 from latentscale.errors import LatentscaleError, listed
 from latentscale.plots import plot_curve, plot_forecast
+from latentscale.posterior.fit import Fit
 from latentscale.reporting.blocks import (
     Block,
     Bullets,
@@ -167,6 +170,7 @@ def forecasts(asked: Request) -> tuple[Block, ...]:
                 "extrapolate, and rest on the shape of the model."
             )
         )
+    blocks += _misspelt(asked.fit, forecast)
     interval = f"{asked.prob:.0%} interval of a new score"
     in_words = "; ".join(
         f"{row.model} on {row.benchmark}: {row.median:.0%} ({row.lower:.0%} to {row.upper:.0%})"
@@ -178,6 +182,7 @@ def forecasts(asked: Request) -> tuple[Block, ...]:
         f"Forecast scores: medians, and the {interval}.",
     )
     shown = ["model", "benchmark", "median", "lower", "upper", "sd", "basis", "extrapolates"]
+    shown += ["assumed"] if table["assumed"].any() else []
     return (
         *blocks,
         picture,
@@ -185,6 +190,22 @@ def forecasts(asked: Request) -> tuple[Block, ...]:
             table[shown], f"Forecasts (fractions); {interval}", folded="Numbers of the forecasts"
         ),
     )
+
+
+def _misspelt(fit: Fit, forecast: Forecast) -> list[Block]:
+    """Return a paragraph on new families whose names differ from fitted ones in spelling alone."""
+    families = dict.fromkeys(str(name) for name in forecast.models[FAMILY].values)
+    pairs = [(name, fitted_spelling(FAMILY, name, fit.scores.families)) for name in families]
+    alike = [f'"{name}" (fitted is "{other}")' for name, other in pairs if other is not None]
+    if not alike:
+        return []
+    return [
+        Paragraph(
+            f"Forecast as new families, though a fitted name differs in spelling alone: "
+            f"{', '.join(alike)}. If they are the same, write the fitted names.",
+            strong=True,
+        )
+    ]
 
 
 def declaration(asked: Request) -> tuple[Block, ...]:

@@ -168,7 +168,8 @@ def test_the_table_holds_numpys_quantiles(forecast, mixed) -> None:
     table = forecast.table(prob=0.8)
     wanted = ["model", "benchmark", "mean", "median", "sd", "lower", "upper"]
     assert list(table.columns[:7]) == wanted
-    assert {"basis", "extrapolates"} <= set(table.columns)
+    assert list(table.columns[7:]) == ["basis", "extrapolates", "assumed"]
+    assert (table["assumed"] == "").all()  # every row states everything
     assert len(table) == len(mixed) * 6
     assert list(table["model"].unique()) == list(mixed["model"])
     for row in table.iloc[::7].itertuples():
@@ -211,12 +212,106 @@ def test_any_index_and_column_order(known_fit: Fit, mixed) -> None:
     )
 
 
-def test_lineage_and_instruct_may_be_left_out(known_fit: Fit) -> None:
-    short = rows(("x", "fam04", 7.0, 2.0), columns="model family params_b tokens_t")
+def test_lineage_may_be_left_out(known_fit: Fit) -> None:
+    short = rows(("x", "fam04", 0, 7.0, 2.0), columns="model family instruct params_b tokens_t")
     full = rows(("x", "fam04", "lin02", 0, 7.0, 2.0))
     one, two = (ls.predict(known_fit, table) for table in (short, full))
     np.testing.assert_array_equal(one.mean_draws.values, two.mean_draws.values)
     assert str(one.models["lineage"].values[0]) == "lin02"
+    assert set(one.table()["assumed"]) == {"lineage=lin02 (family)"}
+    assert set(two.table()["assumed"]) == {""}
+    own = ls.predict(known_fit, short.assign(family="stranger")).models["assumed"]
+    assert str(own.item()) == "lineage=stranger (the family's own)"
+
+
+SHORT = rows(("x", "fam00", 7.0, 2.0), columns="model family params_b tokens_t")
+
+
+@pytest.fixture(scope="module")
+def by_kind(known, known_spec, prior_fit) -> Fit:
+    """A fit where all models of fam00 are tuned, all of fam01 base, and fam02 has both kinds."""
+    frame = known.frame[known.frame["family"].isin(["fam00", "fam01", "fam02"])]
+    tuned = np.where(frame["family"] == "fam00", 1, frame["instruct"])
+    kinds = np.where(frame["family"] == "fam01", 0, tuned)
+    info = known.scores.benchmark_info
+    scores = ls.Scores.from_frame(frame.assign(instruct=kinds), benchmarks=info)
+    return prior_fit(known_spec, scores, draws=40)
+
+
+@pytest.mark.parametrize("empty", ["no column", "an empty cell"])
+@pytest.mark.parametrize(
+    ("model", "family", "value", "source"),
+    [
+        ("x", "fam00", 1, "family"),
+        ("x", "fam01", 0, "family"),
+        ("fam02-m1", "fam02", 1, "fitted model"),
+    ],
+)
+def test_an_omitted_instruct_is_what_the_fit_knows(
+    by_kind, known, empty, model, family, value, source
+) -> None:
+    row = SHORT.assign(model=model, family=family)
+    if source == "fitted model":
+        mine = known.frame.set_index("model").loc[model]
+        row = row.assign(params_b=mine["params_b"], tokens_t=mine["tokens_t"])
+    left = row if empty == "no column" else row.assign(instruct=np.nan)
+    found = ls.predict(by_kind, left)
+    stated = ls.predict(by_kind, row.assign(instruct=value))
+    np.testing.assert_array_equal(found.draws.values, stated.draws.values)
+    assert found.table()["assumed"].str.contains(f"instruct={value} ({source})", regex=False).all()
+    assert float(found.models["instruct"].item()) == value
+
+
+@pytest.mark.parametrize(("family", "why"), [("fam02", "of both kinds"), ("new", "is new")])
+def test_an_omitted_instruct_that_nothing_settles_is_refused(by_kind, family, why) -> None:
+    table = pd.concat([SHORT.assign(instruct=1), SHORT.assign(model="y", family=family)])
+    with pytest.raises(DataError) as caught:
+        ls.predict(by_kind, table)
+    for part in ("row 1", '"y"', '"instruct"', family, why, "Write 1"):
+        assert part in str(caught.value)
+    with pytest.raises(DataError, match='"y"'):
+        ls.probability_above(by_kind, table, 0.5)
+
+
+def test_a_new_family_takes_the_kind_that_all_fitted_models_have(
+    known, known_spec, prior_fit
+) -> None:
+    base = known.frame[known.frame["instruct"] == 0].head(8)
+    scores = ls.Scores.from_frame(base, benchmarks=known.scores.benchmark_info)
+    table = ls.predict(prior_fit(known_spec, scores, draws=20), SHORT.assign(family="new")).table()
+    assert table["assumed"].str.startswith("instruct=0 (all fitted models)").all()
+
+
+def test_an_omitted_instruct_is_of_no_matter_to_a_spec_without_it(by_kind, prior_fit) -> None:
+    fit = prior_fit(ls.load_spec("pooled_flops"), by_kind.scores, draws=20)
+    assert (ls.predict(fit, SHORT.assign(family="fam02")).table()["assumed"] == "").all()
+
+
+def test_targets_and_allocations_take_the_kind_of_the_family(by_kind) -> None:
+    options = {"limits": (1e20, 1e26), "points": 5}
+    found = ls.flops_for_target(by_kind, "alpha", 0.6, family="fam00", **options)
+    stated = ls.flops_for_target(by_kind, "alpha", 0.6, family="fam00", instruct=True, **options)
+    np.testing.assert_array_equal(found.draws.values, stated.draws.values)
+    assert found.instruct and not np.array_equal(
+        found.draws.values,
+        ls.flops_for_target(
+            by_kind, "alpha", 0.6, family="fam00", instruct=False, **options
+        ).draws.values,
+    )
+
+
+@pytest.mark.parametrize("family", ["Fam00", "fam 00", "fam-00", "FAM_00", "fam.00", "\uff46am00"])
+def test_a_family_spelt_in_another_way_is_warned_of(by_kind, family) -> None:
+    row = SHORT.assign(family=family, instruct=1)
+    with pytest.warns(DataWarning, match='"fam00"') as caught:
+        ls.predict(by_kind, pd.concat([row, row.assign(model="y")]))
+    (said,) = (str(w.message) for w in caught if w.category is DataWarning)
+    assert said.count(f'"{family}" differs') == 1  # once a name
+    with pytest.warns(DataWarning, match='"fam00"') as caught:
+        ls.flops_for_target(by_kind, "alpha", 0.6, family=family, limits=(1e22, 1e24), points=3)
+    assert caught[0].filename == __file__
+    with pytest.raises(DataError, match='Did you mean "fam00"'):
+        ls.scaling_curve(by_kind, family=family)
 
 
 def test_the_callers_frame_is_kept(known_fit: Fit, mixed) -> None:
@@ -235,7 +330,7 @@ def test_scores_of_fitted_models_change_nothing_and_of_new_ones_are_not_ignored(
     assert given.conditioning is not None and given.conditioning.n_scores == 1
 
 
-GOOD = {"model": "x", "family": "fam00", "params_b": 7.0, "tokens_t": 2.0}
+GOOD = {"model": "x", "family": "fam00", "instruct": 0, "params_b": 7.0, "tokens_t": 2.0}
 MALFORMED = [
     ({"drop": "family"}, ["family"]),
     ({"drop": "tokens_t"}, ["tokens_t"]),

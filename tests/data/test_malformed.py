@@ -309,6 +309,12 @@ def test_names_that_look_alike(table):
     assert '"ant", "Ant"' in warned(table, "similar-names")
 
 
+@pytest.mark.parametrize("other", ["a nt", "an-t", "a.n.t", "a_nt"])
+def test_names_that_differ_in_spaces_dots_or_dashes_look_alike(table, other):
+    table.loc[1, ["family", "lineage"]] = [other, "ant"]
+    assert f'"ant", "{other}"' in warned(table, "similar-names")
+
+
 def test_unknown_tokens_are_allowed_and_explained(table):
     table.loc[[1, 3], "tokens_t"] = np.nan
     message = warned(table, "unknown-tokens")

@@ -133,6 +133,51 @@ def test_missing_columns_and_no_rows(rows):
     assert "DataFrame" in refused(None)
 
 
+def warned(frame, fitted=None, lineages=None) -> str:
+    with pytest.warns(DataWarning) as caught:
+        planned_models(frame, BENCHMARKS, lineages, fitted=fitted)
+    assert len(caught) == 1
+    return str(caught[0].message)
+
+
+@pytest.mark.parametrize("family", ["Bee", "b e e", "be-e", "b.ee", "b_ee"])
+def test_a_family_that_differs_from_a_fitted_one_in_spelling_is_warned_of(rows, family):
+    rows.loc[0, "family"] = family
+    message = warned(rows, lineages={"bee": "bee"})
+    assert f'"{family}" differs from the fitted family "bee"' in message
+    assert message.count(f'"{family}"') == 1  # not once more for the lineage named after it
+
+
+def test_a_lineage_that_differs_from_a_fitted_one_in_spelling_is_warned_of(rows):
+    rows["lineage"] = [None, "Bee"]
+    assert 'differs from the fitted lineage "bee"' in warned(rows, lineages={"bee": "bee"})
+
+
+def test_a_model_that_differs_from_a_fitted_one_in_spelling_is_warned_of(rows, table):
+    fitted = Scores.from_frame(table).dataset
+    name = str(fitted["model"].values[0])
+    rows.loc[1, "model"] = name.upper()
+    rows["instruct"] = 0
+    assert f'differs from the fitted model "{name}"' in warned(rows, fitted)
+
+
+def test_sizes_are_no_spelling(rows):
+    rows["model"] = ["opt-1.3b", "opt-13b"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        planned_models(rows, BENCHMARKS)
+
+
+def test_two_spellings_within_the_rows_are_warned_of(rows):
+    rows["family"] = ["dog-2", "Dog 2"]
+    assert '"dog-2", "Dog 2" differ only in case' in warned(rows)
+
+
+def test_a_benchmark_spelt_in_another_way_is_named(rows):
+    assert 'Did you mean "mmlu"' in refused(rows.assign(MMLU=0.5))
+    assert 'Did you mean "gsm8k"' in refused(rows.assign(**{"GSM-8K": 0.5}))
+
+
 def test_odd_units_are_warned_of(rows):
     rows.loc[0, "params_b"] = 7000
     with pytest.warns(DataWarning, match="implausible") as caught:

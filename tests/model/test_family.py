@@ -13,8 +13,8 @@ from latentscale.data.scores import Scores
 from latentscale.model.build import build
 from latentscale.model.design import design
 from latentscale.model.family import effects_of_models
-from latentscale.model.unseen import draw_new_families
-from latentscale.spec import Prior, load_spec, spec_from_dict
+from latentscale.model.unseen import draw_new_families, draw_raw
+from latentscale.spec import ModelSpec, Prior, load_spec, spec_from_dict
 
 N = 20_000
 
@@ -90,9 +90,17 @@ def draws() -> xr.Dataset:
     )
 
 
+def new_families(
+    spec: ModelSpec, draws: xr.Dataset, families: list[str], lineages: list[str], seed: int
+) -> xr.Dataset:
+    rng = np.random.default_rng(seed)
+    return draw_new_families(
+        spec, draws, families, lineages, lambda _, shape: draw_raw(spec, shape, rng)
+    )
+
+
 def drawn(draws: xr.Dataset, families: list[str], lineages: list[str]) -> xr.Dataset:
-    rng = np.random.default_rng(1)
-    return draw_new_families(spec_of(lineage=True, correlated=True), draws, families, lineages, rng)
+    return new_families(spec_of(lineage=True, correlated=True), draws, families, lineages, 1)
 
 
 def skills_of(found: xr.Dataset, family: str) -> np.ndarray:
@@ -147,7 +155,7 @@ def test_new_slopes_have_their_own_spread(draws: xr.Dataset) -> None:
 
 def test_without_lineage_or_correlation_only_the_scale_counts(draws: xr.Dataset) -> None:
     part = draws.drop_vars(["lineage_skill", "lineage_share", "skill_cholesky"])
-    found = draw_new_families(spec_of(), part, ["n"], ["L1"], np.random.default_rng(2))
+    found = new_families(spec_of(), part, ["n"], ["L1"], 2)
     wanted = WIDER * np.diag(SCALE**2)
     np.testing.assert_allclose(np.cov(skills_of(found, "n").T), wanted, rtol=0.05, atol=0.1)
 
@@ -165,7 +173,7 @@ def test_a_new_family_of_unpooled_families_follows_their_prior(
 ) -> None:
     spec = load_spec("family_flops").with_priors({"fixed_family": prior})
     part = draws[["family_benchmark"]]
-    found = draw_new_families(spec, part, ["n"], ["n"], np.random.default_rng(3))
+    found = new_families(spec, part, ["n"], ["n"], 3)
     values = found["family_benchmark"].values.ravel()
     assert stats.kstest(values, theirs.cdf).pvalue > 1e-3
 
@@ -176,7 +184,7 @@ def test_the_models_prior_and_new_families_have_one_distribution(
     """Apart from the centring: fitted effects lie round their own mean, new ones do not."""
     family = known_spec.family.model_copy(update={"lineage": False})
     fit = prior_fit(known_spec.model_copy(update={"family": family}), small_scores, draws=2500)
-    found = draw_new_families(fit.spec, fit.samples, ["n"], ["n"], np.random.default_rng(4))
+    found = new_families(fit.spec, fit.samples, ["n"], ["n"], 4)
     fitted_skill = fit.samples["family_skill"]
     assert float(abs(fitted_skill.mean("family")).max()) < 1e-9
     families = fitted_skill.sizes["family"]
@@ -277,9 +285,7 @@ def test_models_gather_the_terms_of_their_own_family() -> None:
 
 
 def test_a_pooled_spec_draws_nothing() -> None:
-    found = draw_new_families(
-        load_spec("pooled_flops"), xr.Dataset(), ["n"], ["n"], np.random.default_rng(0)
-    )
+    found = new_families(load_spec("pooled_flops"), xr.Dataset(), ["n"], ["n"], 0)
     assert not found.data_vars
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import latentscale as ls
+from latentscale.errors import DataWarning
 from latentscale.posterior.fit import Fit
 from latentscale.reporting.blocks import Block, Bullets, Facts, Paragraph, Picture, Table
 from latentscale.reporting.checks import (
@@ -20,7 +21,7 @@ from latentscale.reporting.checks import (
 )
 from latentscale.reporting.page import render
 from latentscale.reporting.request import Request, request
-from latentscale.reporting.sections import Section, sections_of
+from latentscale.reporting.sections import Section, forecasts, sections_of
 from latentscale.reporting.skills import allocation, budgets, latent_skills, variance
 from latentscale.spec import spec_from_dict
 
@@ -45,6 +46,26 @@ def asked(fit: Fit) -> Request:
 
 def _of(blocks: tuple[Block, ...], kind: type) -> list:
     return [block for block in blocks if isinstance(block, kind)]
+
+
+def test_a_planned_family_spelt_in_another_way_is_warned_of_once_and_named(fit: Fit) -> None:
+    row = {"model": "n", "family": "Fam-00", "instruct": 0, "params_b": 20.0, "tokens_t": 2.0}
+    planned = request(fit, families=None, planned=pd.DataFrame([row]), prob=0.8, seed=2)
+    with pytest.warns(DataWarning, match='"Fam-00" differs from the fitted family "fam00"') as said:
+        blocks = forecasts(planned)
+        prior_sensitivity(planned)
+    assert len([w for w in said if w.category is DataWarning]) == 1
+    texts = [block.text for block in _of(blocks, Paragraph)]
+    assert any('"Fam-00" (fitted is "fam00")' in text for text in texts)
+
+
+def test_the_forecasts_say_what_rows_left_out(prior_fit, known, known_spec) -> None:
+    tuned = known.frame[known.frame["instruct"] == 1].head(8)
+    fit = prior_fit(known_spec, ls.Scores.from_frame(tuned), draws=20)
+    row = {"model": "n", "family": "fam00", "params_b": 20.0, "tokens_t": 2.0}
+    asked = request(fit, families=None, planned=pd.DataFrame([row]), prob=0.8, seed=2)
+    (table,) = _of(forecasts(asked), Table)
+    assert table.frame["assumed"].str.startswith("instruct=1 (family)").all()
 
 
 def test_skills_are_those_of_the_analysis(asked: Request, fit: Fit) -> None:

@@ -1,0 +1,99 @@
+"""Rows to forecast, read against what a fit knows of models, families and lineages."""
+
+from __future__ import annotations
+
+import pandas as pd
+import xarray as xr
+
+from latentscale.data.names import warn_of_spelling
+from latentscale.data.planned import planned_models
+from latentscale.dims import FAMILY, LINEAGE
+from latentscale.errors import DataError, nearest
+from latentscale.posterior.fit import Fit
+
+
+def planned_rows(fit: Fit, frame: pd.DataFrame) -> xr.Dataset:
+    """Check rows to forecast by a fit (see `latentscale.data.planned_models`).
+
+    Parameters
+    ----------
+    fit
+        A fit; what rows leave out is taken from its models.
+    frame
+        Rows as for `latentscale.predict`.
+
+    Raises
+    ------
+    DataError
+        If the table is malformed, or a row leaves out what the forecast needs and the fitted
+        models do not settle.
+    """
+    uses = {
+        "instruct": fit.spec.needs_instruct,
+        LINEAGE: "lineage_skill" in fit.posterior,
+    }
+    return planned_models(
+        frame,
+        fit.scores.benchmarks,
+        fitted_lineages(fit),
+        fitted=fit.scores.dataset,
+        uses=[name for name, used in uses.items() if used],
+    )
+
+
+def fitted_lineages(fit: Fit) -> dict[str, str]:
+    """Return the lineage of each fitted family."""
+    return {str(f): str(g) for f, g in fit.scores.family_lineage().items()}
+
+
+def checked_family(fit: Fit, family: str) -> None:
+    """Refuse a name that is not a fitted family.
+
+    Raises
+    ------
+    DataError
+        Naming the fitted family that was probably meant.
+    """
+    if family not in fit.scores.families:
+        raise DataError(
+            f'Family "{family}" is not in the fit.'
+            + nearest(family, fit.scores.families)
+            + " See fit.scores.families."
+        )
+
+
+def usual_instruct(fit: Fit, family: str | None, rows: xr.Dataset | None = None) -> bool:
+    """Return whether a family's models are instruction-tuned: its one value, else False.
+
+    Parameters
+    ----------
+    fit
+        A fit.
+    family
+        A fitted family, a family of `rows`, or a new one: then the one value of all models
+        counts. None is for the average family.
+    rows
+        Checked rows that were given beside the fit.
+    """
+    tables = [fit.scores.dataset] if rows is None else [fit.scores.dataset, rows]
+    every: set[float] = set()
+    mine: set[float] = set()
+    for table in tables:
+        for name, value in zip(table[FAMILY].values, table["instruct"].values, strict=True):
+            every.add(float(value))
+            if str(name) == family:
+                mine.add(float(value))
+    return (mine or every) == {1.0}
+
+
+def warn_of_new_family(
+    fit: Fit, family: str, rows: xr.Dataset | None = None, *, stacklevel: int
+) -> None:
+    """Warn of a name that differs from a fitted family, or one of `rows`, only in spelling.
+
+    `stacklevel` is as for `warnings.warn`; 2 points at the caller of this function.
+    """
+    given = [] if rows is None else [str(name) for name in rows[FAMILY].values]
+    if family not in given:  # a family of rows was warned of when they were read
+        known = [*fit.scores.families, *given]
+        warn_of_spelling(FAMILY, family, known, stacklevel=stacklevel + 1)

@@ -1,0 +1,125 @@
+"""What a row to forecast leaves out, and may be taken from the models that were fitted.
+
+An empty `tokens_t` is not among it: that says that the tokens are undisclosed.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+
+from latentscale.data.columns import is_missing
+from latentscale.data.problems import Problem, at_cell
+from latentscale.dims import FAMILY, LINEAGE, MODEL
+
+INSTRUCT: Final = "instruct"
+_RULE: Final = "Write 1 for an instruction-tuned model, 0 for a base model."
+
+
+@dataclass(frozen=True)
+class Assumed:
+    """Values taken for what rows leave out.
+
+    Parameters
+    ----------
+    values
+        One a row, stated or assumed.
+    texts
+        What was assumed and from where, such as ``"instruct=1 (family)"``; empty where nothing.
+    problems
+        Rows for which nothing can be assumed.
+    """
+
+    values: list[float]
+    texts: list[str]
+    problems: list[Problem]
+
+
+def left_out(frame: pd.DataFrame, name: str) -> npt.NDArray[np.bool_]:
+    """Return which rows of a table have no such column or an empty cell in it."""
+    if name not in frame.columns:
+        return np.ones(len(frame), dtype=bool)
+    return np.array([bool(is_missing(cell)) for cell in frame[name].array], dtype=bool)
+
+
+def assumed_instruct(
+    models: pd.DataFrame, empty: npt.NDArray[np.bool_], fitted: xr.Dataset, *, needed: bool
+) -> Assumed:
+    """Take `instruct` from the fitted models where it is left out.
+
+    A row that is a fitted model takes that model's value; a row of a fitted family the one
+    value of the family's models; a row of a new family the one value of all fitted models.
+
+    Parameters
+    ----------
+    models
+        The rows: model, family, instruct, indexed by row position.
+    empty
+        Rows that leave it out.
+    fitted
+        Variables instruct and family of the fitted models, dims (model,).
+    needed
+        Whether the forecast depends on it. If not, a row without any such value is taken as 0,
+        and no text is written.
+    """
+    instruct = [float(value) for value in fitted[INSTRUCT].to_numpy()]
+    own = dict(zip(map(str, fitted[MODEL].to_numpy()), instruct, strict=True))
+    by_family: dict[str, set[float]] = defaultdict(set)
+    for family, value in zip(map(str, fitted[FAMILY].to_numpy()), instruct, strict=True):
+        by_family[family].add(value)
+    values = models[INSTRUCT].astype(float).tolist()
+    texts, problems = [""] * len(values), []
+    for row in np.flatnonzero(empty):
+        model, family = str(models[MODEL].iloc[row]), str(models[FAMILY].iloc[row])
+        if model in own:
+            choices, source = {own[model]}, "fitted model"
+        elif family in by_family:
+            choices, source = by_family[family], "family"
+        else:
+            choices, source = set(instruct), "all fitted models"
+        values[row] = next(iter(choices)) if len(choices) == 1 else 0.0
+        if needed and len(choices) == 1:
+            texts[row] = f"{INSTRUCT}={values[row]:g} ({source})"
+        elif needed:
+            why = (
+                f'Family "{family}" has fitted models of both kinds'
+                if family in by_family
+                else f'Family "{family}" is new, and the fitted models are of both kinds'
+            )
+            rule = f"{why}, so none can be assumed. {_RULE}"
+            problems.append(at_cell(int(row), model, INSTRUCT, "empty", rule))
+    return Assumed(values, texts, problems)
+
+
+def assumed_lineages(
+    stated: pd.DataFrame, used: pd.DataFrame, known: Mapping[str, str]
+) -> list[str]:
+    """Return a text for each row that leaves out its lineage: which is used, and from where.
+
+    Parameters
+    ----------
+    stated, used
+        The rows as stated (an empty string where not), and as used: family and lineage.
+    known
+        Lineage of each fitted family.
+    """
+    named = set(stated.loc[stated[LINEAGE] != "", FAMILY])
+    texts = []
+    rows = zip(stated[LINEAGE], used[FAMILY], used[LINEAGE], strict=True)
+    for was, family, lineage in rows:
+        if was != "":
+            texts.append("")
+        elif family in known:
+            texts.append(f"{LINEAGE}={lineage} (family)")
+        elif family in named:
+            texts.append(f"{LINEAGE}={lineage} (other rows of the family)")
+        else:
+            texts.append(f"{LINEAGE}={lineage} (the family's own)")
+    return texts
