@@ -22,6 +22,7 @@ RANKS = {
     "dims": 1,
     "files": 1,
     "markup": 1,
+    "numerics": 1,
     "data": 2,
     "spec": 2,
     "model": 3,
@@ -36,8 +37,8 @@ RANKS = {
     "__main__": 12,
 }
 ORDER = (
-    "errors, dims, files, markup <- data | spec <- model <- posterior <- inference <- analysis"
-    " <- plots, reporting <- cli"
+    "errors, dims, files, markup, numerics <- data | spec <- model <- posterior <- inference"
+    " <- analysis <- plots, reporting <- cli"
 )
 DRAWING = {"matplotlib", "mpl_toolkits"}
 OPTIONAL = {

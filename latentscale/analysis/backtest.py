@@ -16,6 +16,7 @@ import xarray as xr
 
 from latentscale.analysis.folds import Fold, as_folds
 from latentscale.analysis.forecast import Forecast, forecast_rows
+from latentscale.data.recorded import pull_inside
 from latentscale.data.scores import Scores
 from latentscale.dims import BENCHMARK, DEFAULT_PROB, MODEL, SAMPLE, checked_seed
 from latentscale.errors import FitError, FitWarning
@@ -23,7 +24,6 @@ from latentscale.inference.method import Method
 from latentscale.inference.nuts import NUTS
 from latentscale.inference.progress import WorkProgress
 from latentscale.inference.run import fit
-from latentscale.model.design import pull_inside
 from latentscale.spec.spec import ModelSpec
 
 COLUMNS = (

@@ -94,8 +94,7 @@ def compare(fits: Mapping[str, Fit], *, seed: int = 0) -> Comparison:
     for name, result in found.items():
         parts.append(result.table.assign(name=name))
     cells = pd.concat(parts, ignore_index=True)
-    wide = _wide(cells, _CELL, "elpd", list(fits))
-    table = _ranking(wide, seed)
+    table = _ranking(*_wide(cells, _CELL, "elpd", list(fits)), seed)
     table["p_loo"] = [found[name].p_loo for name in table["name"]]
     table["high_k"] = [len(found[name].unreliable) for name in table["name"]]
     columns = ["name", "model", "family", "benchmark", "elpd", "pareto_k"]
@@ -129,12 +128,12 @@ def compare_backtests(tables: Mapping[str, pd.DataFrame], *, seed: int = 0) -> C
         )
     cells = pd.concat(parts, ignore_index=True)
     names = list(tables)
-    table = _ranking(_wide(cells, _HELD_OUT, "elpd", names), seed)
-    errors = _wide(cells, _HELD_OUT, "mae", names)
-    gaps = errors[names].sub(errors[table["name"].iloc[0]], axis=0)
+    table = _ranking(*_wide(cells, _HELD_OUT, "elpd", names), seed)
+    errors, families = _wide(cells, _HELD_OUT, "mae", names)
+    gaps = errors.sub(errors[table["name"].iloc[0]], axis=0)
     rng = np.random.default_rng(seed)
-    spread = bootstrap_errors(gaps, errors["family"], _RESAMPLES, rng)
-    by_name = pd.DataFrame({"mean": errors[names].mean(), "gap": gaps.mean(), "se": spread})
+    spread = bootstrap_errors(gaps, families, _RESAMPLES, rng)
+    by_name = pd.DataFrame({"mean": errors.mean(), "gap": gaps.mean(), "se": spread})
     order = list(table["name"])
     table["mae"] = by_name["mean"].loc[order].to_numpy()
     table["mae_difference"] = by_name["gap"].loc[order].to_numpy()
@@ -177,30 +176,48 @@ def stacking_weights(elpd: pd.DataFrame) -> np.ndarray:
     return weights / weights.sum()
 
 
-def _ranking(wide: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Return models from best to worst with differences from the best and stacking weights."""
-    names = [name for name in wide if name != "family"]
-    values = wide[names]
+def _ranking(values: pd.DataFrame, families: pd.Series, seed: int) -> pd.DataFrame:
+    """Return models from best to worst with differences from the best and stacking weights.
+
+    Parameters
+    ----------
+    values
+        Log predictive densities, one row a score, one column a model.
+    families
+        The family of each row.
+    seed
+        Of the bootstrap over families.
+    """
     total = values.sum()
     gaps = values.sub(values[total.idxmax()], axis=0)
     rng = np.random.default_rng(seed)
     table = pd.DataFrame(
         {
-            "name": names,
+            "name": list(values),
             "elpd": total.to_numpy(),
             "difference": gaps.sum().to_numpy(),
-            "difference_se": len(wide) * bootstrap_errors(gaps, wide["family"], _RESAMPLES, rng),
+            "difference_se": len(values) * bootstrap_errors(gaps, families, _RESAMPLES, rng),
             "weight": stacking_weights(values),
-            "cells": len(wide),
+            "cells": len(values),
         }
     )
     return table.sort_values("elpd", ascending=False, ignore_index=True)
 
 
-def _wide(cells: pd.DataFrame, key: list[str], value: str, names: list[str]) -> pd.DataFrame:
-    """Return one row a score with the family and one column a model."""
-    wide = cells.pivot(index=[*key, "family"], columns="name", values=value)[names]
-    return wide.rename_axis(columns=None).reset_index("family").reset_index(drop=True)
+def _wide(
+    cells: pd.DataFrame, key: list[str], value: str, names: list[str]
+) -> tuple[pd.DataFrame, pd.Series]:
+    """Return one row a score and one column a model, and the family of each row."""
+    index = [*key, "family"]
+    wide = cells.pivot(index=index, columns="name", values=value)[names].rename_axis(columns=None)
+    families = pd.Series(wide.index.get_level_values("family"), name="family")
+    return wide.reset_index(drop=True), families
+
+
+def _check_names(names: Mapping[str, object], error: type[DataError] | type[FitError]) -> None:
+    for name in names:
+        if not isinstance(name, str) or not name.strip():
+            raise error(f'Names must be text, such as "K = 1"; got {name!r}.')
 
 
 def _advice(table: pd.DataFrame, *, heavy: bool) -> tuple[str, ...]:
@@ -224,6 +241,7 @@ def _advice(table: pd.DataFrame, *, heavy: bool) -> tuple[str, ...]:
 def _check_fits(fits: Mapping[str, Fit]) -> None:
     if not isinstance(fits, Mapping) or len(fits) < 2:
         raise FitError('Give at least two fits by name, such as {"K = 1": fit1, "K = 2": fit2}.')
+    _check_names(fits, FitError)
     for name, fit in fits.items():
         if not isinstance(fit, Fit):
             raise FitError(f'"{name}" is not a fit from latentscale.fit; got {type(fit).__name__}.')
@@ -256,6 +274,7 @@ def _long(fit: Fit) -> pd.Series:
 def _check_tables(tables: Mapping[str, pd.DataFrame]) -> None:
     if not isinstance(tables, Mapping) or len(tables) < 2:
         raise DataError("Give at least two backtest tables by name.")
+    _check_names(tables, DataError)
     (first, reference), *others = tables.items()
     for name, table in tables.items():
         needed = (*_HELD_OUT, "family", "score", "median", "lower", "upper", "crps", "log_score")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
 import numpy as np
@@ -11,9 +12,17 @@ import pandas as pd
 import xarray as xr
 from scipy.special import logsumexp
 
-from latentscale.analysis.condition import Conditioned, Conditioning, FewShot, condition
+from latentscale.analysis.condition import (
+    REFIT,
+    Conditioned,
+    Conditioning,
+    Degenerate,
+    FewShot,
+    condition,
+    with_rows,
+)
 from latentscale.data.planned import planned_models
-from latentscale.data.recorded import as_recorded, recorded_step
+from latentscale.data.recorded import recording_of
 from latentscale.data.scores import Scores
 from latentscale.dims import (
     BENCHMARK,
@@ -27,7 +36,9 @@ from latentscale.dims import (
     checked_seed,
     interval_quantiles,
 )
-from latentscale.errors import DataError, listed
+from latentscale.errors import DataError, FitError, FitWarning, listed
+from latentscale.inference.method import Method
+from latentscale.inference.run import fit as run_fit
 from latentscale.model.benchmarks import expected_score, linear_predictor, precision
 from latentscale.model.family import FAMILY_VARIABLES, effects_of_models
 from latentscale.model.noise import BetaNoise, Noise, noise_of
@@ -36,6 +47,7 @@ from latentscale.model.undisclosed import LOG_TOKENS, regressors_of_rows, with_d
 from latentscale.model.unseen import draw_new_families, scaled
 from latentscale.posterior.convert import parameters_of, with_floor
 from latentscale.posterior.fit import Fit
+from latentscale.posterior.pairing import ORIGIN, with_origin
 
 FITTED = "fitted model"
 KNOWN_FAMILY = "known family"
@@ -50,11 +62,17 @@ _IDENTITY = {FAMILY: "family", "params": "params_b", "tokens": "tokens_t", "inst
 class Forecast:
     """Forecast scores of some models.
 
+    Every array of draws has the coordinates sample, chain and draw: which posterior draw of
+    ``fit.samples`` a row comes from. Where scores condition the forecast, posterior draws repeat
+    and their order is another; so pair a forecast with anything else by ``sample``, not by
+    position (xarray's arithmetic does, and refuses where it cannot).
+
     Attributes
     ----------
     draws
-        New scores, noise included, fractions; dims (sample, model, benchmark). Rounded where
-        the fitted table records a benchmark's scores to two to four decimals.
+        New scores, noise included, fractions; dims (sample, model, benchmark). As the fitted
+        table records a benchmark's scores: rounded where it rounds to two to four decimals,
+        exactly 0 or 1 within half an item of them.
     mean_draws
         Expected scores mu, without the noise of a single measurement; same dims. Under a
         likelihood on the logit scale (logit-normal, Student-t) mu is the median score.
@@ -79,6 +97,13 @@ class Forecast:
     token_draws
         Trillions of training tokens of the rows that do not tell them, as drawn from the prior
         or the posterior, dims (sample, model); None where all tell them.
+    no_skills
+        Why a mixture of fits has no `skill_draws`; empty otherwise.
+
+    Raises
+    ------
+    FitError
+        If the arrays have different samples.
     """
 
     draws: xr.DataArray
@@ -90,6 +115,19 @@ class Forecast:
     skill_draws: xr.DataArray | None = None
     conditioning: Conditioning | None = None
     token_draws: xr.DataArray | None = None
+    no_skills: str = ""
+
+    def __post_init__(self) -> None:
+        arrays = (self.mean_draws, self.precision_draws, self.skill_draws, self.token_draws)
+        wanted = self.draws[SAMPLE].values
+        for array in (*arrays, *vars(self.noise).values()):
+            if array is None or SAMPLE not in array.dims:
+                continue
+            if not np.array_equal(array[SAMPLE].values, wanted):
+                raise FitError(
+                    f'The samples of "{array.name}" are not those of the scores: all arrays of a '
+                    "forecast need the same samples in the same order."
+                )
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
         """Return one row a model and benchmark.
@@ -145,9 +183,10 @@ class Forecast:
         )
         drawn = self.token_draws
         untold = "" if drawn is None else f", tokens of {drawn.sizes[MODEL]} drawn,"
+        without = f"; no skills: {self.no_skills}" if self.no_skills else ""
         return (
             f"Forecast of {sizes[MODEL]} models on {sizes[BENCHMARK]} benchmarks{told},{untold} "
-            f"{sizes[SAMPLE]} draws; see .table(prob=0.9), .draws, .mean_draws"
+            f"{sizes[SAMPLE]} draws; see .table(prob=0.9), .draws, .mean_draws{without}"
         )
 
     def _repr_html_(self) -> str:
@@ -171,7 +210,9 @@ def predict(
     (few-shot): scores of new models, and further benchmarks of fitted ones. They move the
     latents of their families and models, and weigh the posterior draws (with the tokens of
     models that do not tell them, so that scores speak of those as well); they do not move
-    other fitted families except through those weights. The forecast of a benchmark whose
+    other fitted families except through those weights. Where that leaves the weight on too few
+    posterior draws the answer would be wrong, and it is refused unless ``few_shot.refit`` has
+    the scores fitted instead. The forecast of a benchmark whose
     score is given is that of a second measurement. Exact 0 and 1 are pulled inside by half an
     item, as in a fit.
 
@@ -193,6 +234,8 @@ def predict(
     DataError
         If the table is malformed, has a column that is no fitted benchmark, a row lacks tokens
         that the spec needs, or the score of a fitted model is not the one that was fitted.
+    FitError
+        If the importance weights of the scores given are degenerate (see `FewShot`).
 
     Warns
     -----
@@ -242,9 +285,16 @@ def forecast_rows(
     _refuse_altered(fit.scores, planned)
     draws = with_floor(fit.samples, fit.scores.dataset["floor"])
     draws = with_drawn_tokens(fit.spec, draws, planned, rng)
-    given = None if few_shot is None else condition(fit, draws, planned, few_shot, rng)
+    try:
+        given = None if few_shot is None else condition(fit, draws, planned, few_shot, rng)
+    except Degenerate as found:
+        if few_shot is None or few_shot.refit is None:
+            raise
+        return _refitted(fit, planned, found, few_shot.refit, seed, one_model)
     if given is not None:
-        draws = draws.isel({SAMPLE: given.report.index}).drop_vars(SAMPLE, errors="ignore")
+        draws = draws.isel({SAMPLE: given.report.index})
+    # All below is row by row of these draws, and each result takes their labels at the end.
+    labels, draws = draws, draws.drop_vars(list(ORIGIN), errors="ignore")
     parts = regressors_of_rows(fit.spec, fit.transform, planned, draws)
     terms = _family_terms(fit, draws, planned, rng, given)
     index = _positions(terms, planned)
@@ -259,18 +309,53 @@ def forecast_rows(
     mean = mean.drop_vars(FAMILY, errors="ignore").transpose(SAMPLE, MODEL, BENCHMARK)
     phi = precision(parameters, parts)
     noise = noise_of(fit.spec, parameters, fit.scores.dataset["n_items"])
-    step = recorded_step(fit.scores.dataset["score"])
-    scores = as_recorded(noise.draw(mean, phi, rng), step)
+    tokens = _drawn_tokens(draws, planned)
+    scores = recording_of(fit.scores.dataset).record(noise.draw(mean, phi, rng))
+
+    def origin(array: xr.DataArray) -> xr.DataArray:
+        return with_origin(array, labels)
+
     return Forecast(
-        draws=scores.rename("score"),
-        mean_draws=mean.rename("expected_score"),
-        precision_draws=phi.rename("precision"),
+        draws=origin(scores).rename("score"),
+        mean_draws=origin(mean).rename("expected_score"),
+        precision_draws=origin(phi).rename("precision"),
         models=_about(fit, planned),
         is_posterior=fit.is_posterior,
-        noise=noise,
-        skill_draws=None if skill is None else _named_skill(skill),
+        noise=noise.mapped(origin),
+        skill_draws=None if skill is None else origin(_named_skill(skill)),
         conditioning=None if given is None else given.report,
-        token_draws=_drawn_tokens(draws, planned),
+        token_draws=None if tokens is None else origin(tokens),
+    )
+
+
+def _refitted(
+    fit: Fit,
+    planned: xr.Dataset,
+    found: Degenerate,
+    method: Method,
+    seed: int,
+    one_model: Sequence[str],
+) -> Forecast:
+    """Forecast from a fit of the table with the planned rows' scores added: exact."""
+    again = run_fit(
+        fit.spec, with_rows(fit, planned), method=method, seed=checked_seed(seed), progress=False
+    )
+    if again.status.converged is False:
+        warnings.warn(
+            f"The refit with the given scores: {again.status.message}", FitWarning, stacklevel=4
+        )
+    forecast = forecast_rows(again, planned, seed=seed, one_model=one_model)
+    return replace(
+        forecast,
+        models=_about(fit, planned),
+        conditioning=Conditioning(
+            method=REFIT,
+            n_scores=found.n_scores,
+            ess=again.convergence().min_ess,
+            pareto_k=found.pareto_k,
+            index=np.arange(forecast.draws.sizes[SAMPLE]),
+            fit=again,
+        ),
     )
 
 
@@ -331,7 +416,8 @@ def _residuals(
     residual = scaled(draws, "residual", noise).transpose(SAMPLE, MODEL, SKILL)
     fitted = [name for name in names if name in set(draws[MODEL].values)]
     if fitted:
-        residual.loc[{MODEL: fitted}] = draws["residual"].sel({MODEL: fitted}).values
+        own = draws["residual"].sel({MODEL: fitted}).transpose(*residual.dims)
+        residual.loc[{MODEL: fitted}] = own.values
     for moved in () if given is None else given.residuals:
         mine = [name for name in names if name in set(moved[MODEL].values)]
         residual.loc[{MODEL: mine}] = moved.sel({MODEL: mine}).transpose(*residual.dims).values
