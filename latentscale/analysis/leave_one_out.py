@@ -11,7 +11,7 @@ import xarray as xr
 from scipy.special import logit, logsumexp
 
 from latentscale.analysis.forecast import forecast_rows
-from latentscale.data.recorded import half_item
+from latentscale.data.recorded import half_step
 from latentscale.dims import (
     BENCHMARK,
     CELL,
@@ -277,7 +277,8 @@ def logit_residual(
     Parameters
     ----------
     fit
-        Gives item counts: scores at 0 or 1 are pulled inside by half an item.
+        Its table says how finely scores are recorded: measured and drawn ones are both kept half
+        a step from 0 and 1, so that a rounded 0 is not taken for a far smaller number.
     score
         Scores of cells, dims (cell,), with the coordinate cell_benchmark.
     drawn
@@ -285,7 +286,7 @@ def logit_residual(
     weights
         Weights of the draws, which sum to 1 over sample.
     """
-    half = half_item(fit.scores.dataset["n_items"])
+    half = half_step(fit.scores.dataset)
     half = half.sel({BENCHMARK: score["cell_benchmark"]}).drop_vars(BENCHMARK)
 
     def on_logit(values: xr.DataArray) -> xr.DataArray:

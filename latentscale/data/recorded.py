@@ -92,6 +92,23 @@ def recording_of(table: xr.Dataset) -> Recording:
     return Recording(*(part.drop_vars(kept, errors="ignore") for part in (parts, edge)))
 
 
+def half_step(table: xr.Dataset) -> xr.DataArray:
+    """Return half of the smallest difference that each benchmark's scores show, (benchmark,).
+
+    Half an item, or half of the rounding where that is coarser: on a logit scale a 0 of a table
+    with two decimals is not known to be below 0.005.
+
+    Parameters
+    ----------
+    table
+        As for `recording_of`.
+    """
+    parts = recording_of(table).parts
+    rounding = xr.where(parts > 0, 0.5 / xr.where(parts > 0, parts, 1.0), 0.0)
+    half: xr.DataArray = np.maximum(half_item(table["n_items"]), rounding)
+    return half
+
+
 def half_item(n_items: xr.DataArray) -> xr.DataArray:
     """Return half an item of each benchmark, as a fraction: 1 / (2 n_items).
 

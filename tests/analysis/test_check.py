@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ import latentscale as ls
 from latentscale.analysis import check as module
 from latentscale.analysis.check import uniform_p_value
 from latentscale.analysis.forecast import forecast_rows
+from latentscale.analysis.leave_one_out import logit_residual
 from latentscale.analysis.predictive import posterior_predictive
 from latentscale.posterior.convert import to_tree
 from latentscale.posterior.draws import Draws
@@ -167,6 +169,17 @@ def test_exact_zeros_that_a_benchmark_records_are_expected(
     left_out = ls.leave_one_out(_with_own_densities(fit)).table
     exact = left_out[(left_out["benchmark"] == "gamma") & (left_out["score"] == 0)]
     assert len(exact) == zeros and exact["pit"].between(0.1, 0.5).all()
+
+
+def test_a_rounded_zero_is_no_further_off_than_its_rank(known: Any, prior_fit: Any) -> None:
+    """Two decimals: 0.00 among new scores of 0.00 to 0.03 is low, not five sds low."""
+    two = known.scores.dataset.assign(score=known.scores.dataset["score"].round(2))
+    fit = prior_fit(ls.load_spec("pooled_flops"), ls.Scores(two), draws=30)
+    values = np.repeat([0.0, 0.01, 0.02, 0.03], [2, 28, 40, 30])
+    drawn = xr.DataArray(values[:, None], dims=("sample", "cell"))
+    zero = xr.DataArray([0.0], dims="cell").assign_coords(cell_benchmark=("cell", ["alpha"]))
+    found = float(logit_residual(fit, zero, drawn, xr.full_like(drawn, 0.01))[0])
+    assert -3.5 < found < -2
 
 
 def _with_own_densities(fit: Fit) -> Fit:

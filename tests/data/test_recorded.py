@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from latentscale.data.recorded import Recording, inside, recording_of, underflow_as_recorded
+from latentscale.data.recorded import (
+    Recording,
+    half_step,
+    inside,
+    recording_of,
+    underflow_as_recorded,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -64,3 +70,8 @@ def test_draws_that_underflow_are_inside(value: float) -> None:
     assert 0 < found[0] < 1 and np.isfinite([np.log(found[0]), np.log1p(-found[0])]).all()
     assert found[1] == 0.3
     np.testing.assert_array_equal(underflow_as_recorded(found), [round(value), 0.3])
+
+
+def test_half_a_step_is_the_coarser_of_items_and_rounding() -> None:
+    scores = table(np.round(RAW, 2), np.round(RAW, 4), RAW, items=(1324.0, 250.0, np.nan))
+    np.testing.assert_allclose(half_step(scores), [0.005, 0.002, 0.0005])
