@@ -24,6 +24,7 @@ RANKS = {
     "expect": 2,
     "files": 2,
     "markup": 2,
+    "numerics": 2,
     "data": 3,
     "spec": 3,
     "model": 4,
@@ -38,8 +39,8 @@ RANKS = {
     "__main__": 13,
 }
 ORDER = (
-    "errors <- validate <- dims, expect, files, markup <- data | spec <- model <- posterior"
-    " <- inference <- analysis <- plots, reporting <- cli"
+    "errors <- validate <- dims, expect, files, markup, numerics <- data | spec <- model"
+    " <- posterior <- inference <- analysis <- plots, reporting <- cli"
 )
 DRAWING = {"matplotlib", "mpl_toolkits"}
 OPTIONAL = {

@@ -24,6 +24,7 @@ from latentscale.analysis.fold_files import (
 )
 from latentscale.analysis.folds import Fold, folds_of
 from latentscale.analysis.forecast import Forecast, forecast_rows
+from latentscale.data.recorded import pull_inside
 from latentscale.data.scores import Scores
 from latentscale.dims import (
     BENCHMARK,
@@ -39,7 +40,6 @@ from latentscale.inference.method import Method
 from latentscale.inference.nuts import NUTS
 from latentscale.inference.progress import WorkProgress
 from latentscale.inference.run import fit
-from latentscale.model.design import pull_inside
 from latentscale.spec.spec import ModelSpec
 
 COLUMNS = (

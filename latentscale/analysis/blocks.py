@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from latentscale.data.recorded import as_recorded
+from latentscale.data.recorded import Recording
 from latentscale.dims import BENCHMARK, CHAIN, DRAW, MODEL, SAMPLE
 from latentscale.errors import FitError
 from latentscale.model.noise import Noise
@@ -154,7 +154,7 @@ def draw_scores(
     noise: Noise,
     mean: xr.DataArray,
     phi: xr.DataArray,
-    step: xr.DataArray,
+    recording: Recording,
     rng: np.random.Generator,
 ) -> xr.DataArray:
     """Draw a new score for every expected one, as the table would record it.
@@ -167,15 +167,15 @@ def draw_scores(
         Expected scores, dims (sample, model, benchmark).
     phi
         Precision, dims (sample, benchmark), and model where it depends on covariates.
-    step
-        From `latentscale.data.recorded.recorded_step`.
+    recording
+        How the table records scores.
     rng
         Source of random numbers.
     """
     samples, models, benchmarks = (mean.sizes[dim] for dim in (SAMPLE, MODEL, BENCHMARK))
     most = block_size(mean.size)
     if mean.size <= most:
-        return as_recorded(noise.draw(mean, phi, rng), step)
+        return recording.record(noise.draw(mean, phi, rng))
     scores = mean.copy(data=np.empty(mean.shape))
     last = len(noise.steps()) - 1
     for number in range(last + 1):
@@ -185,6 +185,6 @@ def draw_scores(
                 at = {dim: here[str(dim)] for dim in phi.dims if dim in here}
                 draw = noise.at(here).steps()[number]
                 part = draw(scores.isel(here), mean.isel(here), phi.isel(at), rng)
-                part = as_recorded(part, step) if number == last else part
+                part = recording.record(part) if number == last else part
                 scores.values[some, rows] = part.values
     return scores

@@ -183,7 +183,17 @@ def stacking_weights(elpd: pd.DataFrame) -> np.ndarray:
 
 
 def _ranking(values: pd.DataFrame, families: pd.Series, seed: int) -> pd.DataFrame:
-    """Return models from best to worst with differences from the best and stacking weights."""
+    """Return models from best to worst with differences from the best and stacking weights.
+
+    Parameters
+    ----------
+    values
+        Log predictive densities, one row a score, one column a model.
+    families
+        The family of each row.
+    seed
+        Of the bootstrap over families.
+    """
     total = values.sum()
     gaps = values.sub(values[total.idxmax()], axis=0)
     rng = np.random.default_rng(seed)
@@ -203,10 +213,17 @@ def _ranking(values: pd.DataFrame, families: pd.Series, seed: int) -> pd.DataFra
 def _wide(
     cells: pd.DataFrame, key: list[str], value: str, names: list[str]
 ) -> tuple[pd.DataFrame, pd.Series]:
-    """Return one row a score and one column a model, and the families of the rows."""
-    wide = cells.pivot(index=[*key, "family"], columns="name", values=value)[names]
-    families = pd.Series(wide.index.get_level_values("family"))
-    return wide.rename_axis(columns=None).reset_index(drop=True), families
+    """Return one row a score and one column a model, and the family of each row."""
+    index = [*key, "family"]
+    wide = cells.pivot(index=index, columns="name", values=value)[names].rename_axis(columns=None)
+    families = pd.Series(wide.index.get_level_values("family"), name="family")
+    return wide.reset_index(drop=True), families
+
+
+def _check_names(names: Mapping[str, object], error: type[DataError] | type[FitError]) -> None:
+    for name in names:
+        if not isinstance(name, str) or not name.strip():
+            raise error(f'Names must be text, such as "K = 1"; got {name!r}.')
 
 
 def _advice(table: pd.DataFrame, *, heavy: bool) -> tuple[str, ...]:
@@ -232,6 +249,7 @@ def _check_fits(fits: Mapping[str, Fit]) -> None:
     expect_each(fits, Fit, "fits", example)
     if len(fits) < 2:
         raise FitError(f"Give at least two fits by name, such as {example}.")
+    _check_names(fits, FitError)
     (first, reference), *others = fits.items()
     cells = _long(reference)
     for name, fit in others:
@@ -265,6 +283,7 @@ def _checked_tables(given: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
     expect_each(given, pd.DataFrame, "tables", example, "a table from latentscale.backtest")
     if len(given) < 2:
         raise DataError(f"Give at least two backtest tables by name, such as {example}.")
+    _check_names(given, DataError)
     tables: dict[str, pd.DataFrame] = dict(given)
     (first, reference), *others = tables.items()
     for name, table in tables.items():

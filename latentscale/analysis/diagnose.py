@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from html import escape
 
-import arviz_stats as azs
 import numpy as np
 import pandas as pd
-import xarray as xr
 
 from latentscale.analysis.identified import is_identified
 from latentscale.analysis.modes import find_modes
-from latentscale.dims import CELL, CHAIN, DRAW, LOG_LIKELIHOOD
+from latentscale.dims import CHAIN, DRAW, LOG_LIKELIHOOD, SAMPLE
 from latentscale.expect import expect
 from latentscale.markup import bullets, data_table
+from latentscale.numerics.psis import MIN_DRAWS, k_limit, pareto_smoothed
 from latentscale.posterior.convergence import Convergence
 from latentscale.posterior.fit import Fit
+from latentscale.posterior.pairing import by_sample
 from latentscale.posterior.status import problems
 
-PARETO_K_LIMIT = 0.7
-_MIN_DRAWS = 25
 _DISAGREE = 1.1
 _MOST_OF_CHAIN = 0.5
 
@@ -42,8 +39,11 @@ class Diagnosis:
     max_rhat, min_ess
         Worst figures over all parameters.
     high_pareto_k
-        Scores whose leave-one-out weight is too heavy-tailed (Pareto k above 0.7, or not a
-        number): each one alone moves the posterior. They do not make a fit fail.
+        Scores whose leave-one-out weight is too heavy-tailed (Pareto k above `k_limit`, or not
+        a number), the same as in `latentscale.leave_one_out`: each one alone moves the
+        posterior. They do not make a fit fail.
+    k_limit
+        Largest Pareto k that these weights bear: min(1 - 1 / log10(draws), 0.7).
     advice
         What to do, one step an entry; empty where all is well.
     """
@@ -55,6 +55,7 @@ class Diagnosis:
     max_rhat: float
     min_ess: float
     high_pareto_k: int
+    k_limit: float
     advice: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -62,7 +63,7 @@ class Diagnosis:
         lines = [
             f"Diagnostics {head}: max R-hat {self.max_rhat:.3f}, min ESS {self.min_ess:.0f}, "
             f"{self.divergences} divergences, E-BFMI {self.ebfmi:.2f}, "
-            f"{self.high_pareto_k} scores with Pareto k above {PARETO_K_LIMIT}"
+            f"{self.high_pareto_k} scores with Pareto k above {self.k_limit:.2f}"
         ]
         return "\n".join(lines + [f"  - {line}" for line in self.advice])
 
@@ -106,6 +107,7 @@ def diagnose(fit: Fit) -> Diagnosis:
         max_rhat=found.max_rhat,
         min_ess=found.min_ess,
         high_pareto_k=heavy,
+        k_limit=k_limit(fit.samples.sizes[SAMPLE]),
         advice=tuple(advice),
     )
 
@@ -156,30 +158,10 @@ def _high_pareto_k(fit: Fit, found: Convergence) -> int:
     One whose k is not a number (a density that is 0 at some draw, a tail too short) counts as
     unreliable; one whose density is the same at every draw has equal weights, which are fine.
     """
-    logs = fit.tree[LOG_LIKELIHOOD].to_dataset()["score"]
-    draws = logs.sizes[CHAIN] * logs.sizes[DRAW]
-    if not fit.is_posterior or draws < _MIN_DRAWS:
+    draws = fit.samples.sizes[SAMPLE]
+    if not fit.is_posterior or draws < MIN_DRAWS:
         return 0
-    efficiency = float(found.table["ess_bulk"].mean()) / draws
-    efficiency = min(efficiency, 1.0) if np.isfinite(efficiency) else 1.0
-    varies = (logs.max((CHAIN, DRAW), skipna=False) != logs.min((CHAIN, DRAW), skipna=False)).values
-    pareto_k = _pareto_k(logs[{CELL: varies}], efficiency)
-    return int(np.sum(~(pareto_k <= PARETO_K_LIMIT)))
-
-
-def _pareto_k(logs: xr.DataArray, efficiency: float) -> np.ndarray:
-    """Return Pareto k of each cell's leave-one-out weights; NaN where it cannot be fitted."""
-    if not logs.sizes[CELL]:
-        return np.zeros(0)
-    tree = xr.DataTree.from_dict({LOG_LIKELIHOOD: xr.Dataset({"score": logs})})
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the warning is the count that this returns
-        try:
-            found = azs.loo(tree, pointwise=True, var_name="score", reff=efficiency)
-        except ValueError:  # of one cell whose tail is all one value; the others have their k
-            count = logs.sizes[CELL]
-            if count == 1:
-                return np.array([np.nan])
-            halves = (slice(None, count // 2), slice(count // 2, None))
-            return np.concatenate([_pareto_k(logs[{CELL: h}], efficiency) for h in halves])
-    return np.asarray(found.pareto_k.values, dtype=float)
+    logs = by_sample(fit, fit.tree[LOG_LIKELIHOOD].to_dataset()["score"])
+    ratio = -logs.transpose(..., SAMPLE).values
+    pareto_k = pareto_smoothed(ratio, efficiency=found.efficiency(draws)).pareto_k
+    return int(np.sum(~(pareto_k <= k_limit(draws))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from html import escape
@@ -12,13 +13,20 @@ import xarray as xr
 from scipy.special import logsumexp
 
 from latentscale.analysis.blocks import block_size, draw_scores, parts, spread_draws
-from latentscale.analysis.condition import Conditioning, FewShot, condition
+from latentscale.analysis.condition import (
+    REFIT,
+    Conditioning,
+    Degenerate,
+    FewShot,
+    condition,
+    with_rows,
+)
 from latentscale.analysis.evaluate import evaluate
 from latentscale.analysis.memory import refuse_too_large
 from latentscale.analysis.rows import planned_rows
 from latentscale.data.frames import as_pandas
 from latentscale.data.planned import ASSUMED, NOT_FORECAST
-from latentscale.data.recorded import recorded_step
+from latentscale.data.recorded import recording_of
 from latentscale.data.scores import Scores
 from latentscale.dims import (
     BENCHMARK,
@@ -31,12 +39,15 @@ from latentscale.dims import (
     checked_seed,
     interval_quantiles,
 )
-from latentscale.errors import DataError, listed
+from latentscale.errors import DataError, FitError, FitWarning, listed
 from latentscale.expect import expect
+from latentscale.inference.method import Method
+from latentscale.inference.run import fit as run_fit
 from latentscale.model.noise import BetaNoise, Noise, noise_of
 from latentscale.model.undisclosed import LOG_TOKENS, with_drawn_tokens
 from latentscale.posterior.convert import parameters_of, with_floor
 from latentscale.posterior.fit import Fit
+from latentscale.posterior.pairing import ORIGIN, with_origin
 
 FITTED = "fitted model"
 KNOWN_FAMILY = "known family"
@@ -51,11 +62,17 @@ _IDENTITY = {FAMILY: "family", "params": "params_b", "tokens": "tokens_t", "inst
 class Forecast:
     """Forecast scores of some models.
 
+    Every array of draws has the coordinates sample, chain and draw: which posterior draw of
+    ``fit.samples`` a row comes from. Where scores condition the forecast, posterior draws repeat
+    and their order is another; so pair a forecast with anything else by ``sample``, not by
+    position (xarray's arithmetic does, and refuses where it cannot).
+
     Attributes
     ----------
     draws
-        New scores, noise included, fractions; dims (sample, model, benchmark). Rounded where
-        the fitted table records a benchmark's scores to two to four decimals.
+        New scores, noise included, fractions; dims (sample, model, benchmark). As the fitted
+        table records a benchmark's scores: rounded where it rounds to two to four decimals,
+        exactly 0 or 1 within half an item of them.
     mean_draws
         Expected scores mu, without the noise of a single measurement; same dims. Under a
         likelihood on the logit scale (logit-normal, Student-t) mu is the median score.
@@ -81,6 +98,13 @@ class Forecast:
     token_draws
         Trillions of training tokens of the rows that do not tell them, as drawn from the prior
         or the posterior, dims (sample, model); None where all tell them.
+    no_skills
+        Why a mixture of fits has no `skill_draws`; empty otherwise.
+
+    Raises
+    ------
+    FitError
+        If the arrays have different samples.
     """
 
     draws: xr.DataArray
@@ -92,6 +116,19 @@ class Forecast:
     skill_draws: xr.DataArray | None = None
     conditioning: Conditioning | None = None
     token_draws: xr.DataArray | None = None
+    no_skills: str = ""
+
+    def __post_init__(self) -> None:
+        arrays = (self.mean_draws, self.precision_draws, self.skill_draws, self.token_draws)
+        wanted = self.draws[SAMPLE].values
+        for array in (*arrays, *vars(self.noise).values()):
+            if array is None or SAMPLE not in array.dims:
+                continue
+            if not np.array_equal(array[SAMPLE].values, wanted):
+                raise FitError(
+                    f'The samples of "{array.name}" are not those of the scores: all arrays of a '
+                    "forecast need the same samples in the same order."
+                )
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
         """Return one row a model and benchmark.
@@ -141,9 +178,10 @@ class Forecast:
         )
         drawn = self.token_draws
         untold = "" if drawn is None else f", tokens of {drawn.sizes[MODEL]} drawn,"
+        without = f"; no skills: {self.no_skills}" if self.no_skills else ""
         return (
             f"Forecast of {sizes[MODEL]} models on {sizes[BENCHMARK]} benchmarks{told},{untold} "
-            f"{sizes[SAMPLE]} draws; see .table(prob=0.9), .draws, .mean_draws"
+            f"{sizes[SAMPLE]} draws; see .table(prob=0.9), .draws, .mean_draws{without}"
         )
 
     def _repr_html_(self) -> str:
@@ -193,7 +231,9 @@ def predict(
     (few-shot): scores of new models, and further benchmarks of fitted ones. They move the
     latents of their families and models, and weigh the posterior draws (with the tokens of
     models that do not tell them, so that scores speak of those as well); they do not move
-    other fitted families except through those weights. The forecast of a benchmark whose
+    other fitted families except through those weights. Where that leaves the weight on too few
+    posterior draws the answer would be wrong, and it is refused unless ``few_shot.refit`` has
+    the scores fitted instead. The forecast of a benchmark whose
     score is given is that of a second measurement. Exact 0 and 1 are pulled inside by half an
     item, as in a fit.
 
@@ -286,37 +326,71 @@ def forecast_rows(
     _refuse_unknown_tokens(fit, planned)
     _refuse_altered(fit.scores, planned)
     kept = spread_draws(fit, draws)
-    sampled = with_floor(_thinned(fit.samples, kept), fit.scores.dataset["floor"])
+    sampled = with_floor(fit.samples.isel({SAMPLE: kept}), fit.scores.dataset["floor"])
     sampled = with_drawn_tokens(fit.spec, sampled, planned, rng)
-    given = None if few_shot is None else condition(fit, sampled, planned, few_shot, rng)
+    try:
+        given = None if few_shot is None else condition(fit, sampled, planned, few_shot, rng)
+    except Degenerate as failure:
+        if few_shot is None or few_shot.refit is None:
+            raise
+        return _refitted(fit, planned, failure, few_shot.refit, seed, one_model)
     report = None
     if given is not None:
-        sampled = sampled.isel({SAMPLE: given.report.index}).drop_vars(SAMPLE, errors="ignore")
+        sampled = sampled.isel({SAMPLE: given.report.index})
         report = replace(given.report, index=kept[given.report.index])
     refuse_too_large(fit, planned.sizes[MODEL], sampled.sizes[SAMPLE])
+    # All below is row by row of these draws, and each result takes their labels at the end.
+    labels, sampled = sampled, sampled.drop_vars(list(ORIGIN), errors="ignore")
     found = evaluate(fit, sampled, planned, rng, given=given, one_model=one_model)
     noise = noise_of(fit.spec, parameters_of(sampled), fit.scores.dataset["n_items"])
-    step = recorded_step(fit.scores.dataset["score"])
-    scores = draw_scores(noise, found.mean, found.phi, step, rng)
+    tokens = _drawn_tokens(sampled, planned)
+    scores = draw_scores(noise, found.mean, found.phi, recording_of(fit.scores.dataset), rng)
+
+    def origin(array: xr.DataArray) -> xr.DataArray:
+        return with_origin(array, labels)
+
     return Forecast(
-        draws=scores.rename("score"),
-        mean_draws=found.mean.rename("expected_score"),
-        precision_draws=found.phi.rename("precision"),
+        draws=origin(scores).rename("score"),
+        mean_draws=origin(found.mean).rename("expected_score"),
+        precision_draws=origin(found.phi).rename("precision"),
         models=_about(fit, planned),
         is_posterior=fit.is_posterior,
-        noise=noise,
-        skill_draws=None if found.skill is None else found.skill.rename("model_skill"),
+        noise=noise.mapped(origin),
+        skill_draws=None if found.skill is None else origin(found.skill).rename("model_skill"),
         conditioning=report,
-        token_draws=_drawn_tokens(sampled, planned),
+        token_draws=None if tokens is None else origin(tokens),
     )
 
 
-def _thinned(samples: xr.Dataset, kept: np.ndarray) -> xr.Dataset:
-    """Return some draws, with their places as the coordinate sample; all of them as they are."""
-    if len(kept) == samples.sizes[SAMPLE]:
-        return samples
-    places = {} if SAMPLE in samples.coords else {SAMPLE: np.arange(samples.sizes[SAMPLE])}
-    return samples.assign_coords(places).isel({SAMPLE: kept})
+def _refitted(
+    fit: Fit,
+    planned: xr.Dataset,
+    found: Degenerate,
+    method: Method,
+    seed: int,
+    one_model: Sequence[str],
+) -> Forecast:
+    """Forecast from a fit of the table with the planned rows' scores added: exact."""
+    again = run_fit(
+        fit.spec, with_rows(fit, planned), method=method, seed=checked_seed(seed), progress=False
+    )
+    if again.status.converged is False:
+        warnings.warn(
+            f"The refit with the given scores: {again.status.message}", FitWarning, stacklevel=4
+        )
+    forecast = forecast_rows(again, planned, seed=seed, one_model=one_model)
+    return replace(
+        forecast,
+        models=_about(fit, planned),
+        conditioning=Conditioning(
+            method=REFIT,
+            n_scores=found.n_scores,
+            ess=again.convergence().min_ess,
+            pareto_k=found.pareto_k,
+            index=np.arange(forecast.draws.sizes[SAMPLE]),
+            fit=again,
+        ),
+    )
 
 
 def _about(fit: Fit, planned: xr.Dataset) -> xr.Dataset:

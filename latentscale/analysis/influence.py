@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -14,11 +13,13 @@ import xarray as xr
 from latentscale.analysis.leave_one_out import refuse_few_draws, weighted_quantiles
 from latentscale.analysis.sensitivity import flat, quantities_of
 from latentscale.analysis.sensitivity_grid import leave_families_out
-from latentscale.dims import CELL, CHAIN, DRAW, FAMILY, LOG_LIKELIHOOD, LOG_PRIOR, MODEL, SAMPLE
+from latentscale.dims import CELL, FAMILY, LOG_LIKELIHOOD, LOG_PRIOR, MODEL, SAMPLE
 from latentscale.errors import DataError, FitError, SpecError, listed, nearest
 from latentscale.expect import checked_workers, expect, expect_names
 from latentscale.inference.method import Method
+from latentscale.numerics.psis import k_limit, pareto_smoothed
 from latentscale.posterior.fit import Fit
+from latentscale.posterior.pairing import at_samples, by_sample
 
 WEIGHTS = "importance weights"
 REFIT = "refit"
@@ -126,8 +127,14 @@ def family_influence(
     refitted = _refitted(fit, heavy, frame, shown, refit, workers, seed, progress)
     parts = []
     for name in names:
-        samples = _of_others(fit, quantities, frame, name)
-        part = _moved(samples, weights[name], name)
+        others = [_of_others(fit, group, frame, name) for group in quantities]
+        kept = [samples for samples in others if samples is not None]
+        if not kept:
+            raise DataError(
+                f'Nothing is left to look at without "{name}": all quantities are its own. Name '
+                "other variables, or give a frame with models of other families."
+            )
+        part = pd.concat([_moved(s, weights[name], name) for s in kept], ignore_index=True)
         if name in refitted:
             exact = refitted[name].set_index(["variable", "where"])
             both = part.set_index(["variable", "where"])[["family"]].join(exact, how="inner")
@@ -198,49 +205,41 @@ def _refitted(
 
 
 def _of_others(
-    fit: Fit, quantities: xr.Dataset, frame: pd.DataFrame | None, family: str
-) -> xr.DataArray:
-    """Return quantities that are not the family's own, dims (sample, quantity)."""
+    fit: Fit, part: xr.Dataset, frame: pd.DataFrame | None, family: str
+) -> xr.DataArray | None:
+    """Return quantities that are not the family's own, dims (sample, quantity), if any are."""
     owner = dict(fit.scores.dataset[FAMILY].to_series())
     if frame is not None:
         owner |= dict(zip(frame["model"], frame["family"], strict=True))
-    kept = quantities
-    if FAMILY in quantities.dims:
+    kept = part
+    if FAMILY in part.dims:
         kept = kept.sel({FAMILY: kept[FAMILY] != family})
-    if MODEL in quantities.dims:
+    if MODEL in part.dims:
         others = [str(owner.get(str(name))) != family for name in kept[MODEL].values]
         kept = kept.isel({MODEL: np.nonzero(others)[0]})
     kept = kept[[name for name, values in kept.data_vars.items() if values.size]]
-    if not kept.data_vars:
-        raise DataError(
-            f'Nothing is left to look at without "{family}": all quantities are its own. Name '
-            "other variables, or give a frame with models of other families."
-        )
-    samples = flat(kept).stack({SAMPLE: (CHAIN, DRAW)}, create_index=False)
-    return samples.drop_vars([CHAIN, DRAW], errors="ignore")
+    return None if not kept.data_vars else flat(kept)
 
 
 def _weights(fit: Fit, names: list[str]) -> tuple[dict[str, xr.DataArray], dict[str, float], float]:
     """Return weights that sum to 1 over sample and Pareto k of each family, and the limit."""
-    logs = fit.tree[LOG_LIKELIHOOD].to_dataset()["score"]
+    logs = by_sample(fit, fit.tree[LOG_LIKELIHOOD].to_dataset()["score"])
     owner = fit.scores.dataset[FAMILY].to_series()
     of_cell = owner.loc[logs["cell_model"].values].to_numpy()
-    count = logs.sizes[CHAIN] * logs.sizes[DRAW]
+    count = logs.sizes[SAMPLE]
+    efficiency = fit.convergence().efficiency(count)
     weights, khat = {}, {}
     for name in names:
         mine = logs[{CELL: np.nonzero(of_cell == name)[0]}].sum(CELL)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of high k, which the result names
-            smooth, k = mine.azstats.psislw(dim=[CHAIN, DRAW])
-        flat_logs = smooth.stack({SAMPLE: (CHAIN, DRAW)}, create_index=False)
-        bare = flat_logs.drop_vars(list(flat_logs.coords))
-        mass = xr.apply_ufunc(np.exp, bare - bare.max())
-        weights[name], khat[name] = mass / mass.sum(), float(k)
-    return weights, khat, min(1 - 1 / np.log10(count), 0.7)
+        smooth = pareto_smoothed(-mine.values, efficiency=efficiency)
+        weights[name] = mine.copy(data=np.exp(smooth.log_weights))
+        khat[name] = float(smooth.pareto_k)
+    return weights, khat, k_limit(count)
 
 
 def _moved(samples: xr.DataArray, weights: xr.DataArray, family: str) -> pd.DataFrame:
-    median = weighted_quantiles(samples, weights, (0.5,)).isel(quantile=0)
+    mass = at_samples(weights, samples)
+    median = weighted_quantiles(samples, mass / mass.sum(SAMPLE), (0.5,)).isel(quantile=0)
     change = median - samples.median(SAMPLE)
     return pd.DataFrame(
         {

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from latentscale.data.recorded import pull_inside
 from latentscale.data.scores import Scores
 from latentscale.dims import BENCHMARK, CELL, FAMILY, LINEAGE, MODEL, SAMPLE, SKILL
 from latentscale.model.benchmarks import expected_score, linear_predictor, precision
-from latentscale.model.design import pull_inside
 from latentscale.model.family import FAMILY_VARIABLES, effects_of_models
 from latentscale.model.noise import Noise, noise_of
 from latentscale.model.regressors import Regressors

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from html import escape
 
-import arviz_stats as azs
 import numpy as np
 import pandas as pd
 import xarray as xr
 from scipy.special import logit, logsumexp
 
 from latentscale.analysis.forecast import forecast_rows
+from latentscale.data.recorded import half_step
 from latentscale.dims import (
     BENCHMARK,
     CELL,
@@ -27,10 +26,11 @@ from latentscale.dims import (
 )
 from latentscale.errors import FitError
 from latentscale.expect import expect
+from latentscale.numerics.psis import MIN_DRAWS, k_limit, pareto_smoothed
 from latentscale.posterior.fit import Fit
+from latentscale.posterior.pairing import at_samples, by_sample
 
-MIN_DRAWS = 25
-_ITEMS_UNKNOWN = 1000
+# Smaller predictive standard deviations on the logit scale are rounding: one draw has all weight.
 _NO_SPREAD = 1e-6
 
 
@@ -112,10 +112,9 @@ def leave_one_out(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0) -> Lea
     expect(fit, Fit, "fit")
     low, high = interval_quantiles(prob)
     found = psis(fit)
-    logs = _stacked(fit.tree[LOG_LIKELIHOOD].to_dataset()["score"])
-    weights, elpd, khat = _weights(found, logs)
     score = observed_cells(fit)
     drawn = at_cells(forecast_rows(fit, fit.scores.dataset, seed=seed).draws, score)
+    weights, elpd, khat = at_samples(found.weights, drawn), found.elpd, found.pareto_k
     ends = weighted_quantiles(drawn, weights, (low, 0.5, high))
     below = (drawn < score) + 0.5 * (drawn == score)
     finest = 0.5 / drawn.sizes[SAMPLE]  # so many draws tell no smaller probability
@@ -129,7 +128,7 @@ def leave_one_out(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0) -> Lea
             "score": score.values,
             "elpd": elpd.values,
             "pareto_k": khat.values,
-            "reliable": khat.values <= found.good_k,
+            "reliable": khat.values <= found.k_limit,
             "mean": (drawn * weights).sum(SAMPLE).values,
             "median": ends.isel(quantile=1).values,
             "lower": ends.isel(quantile=0).values,
@@ -142,14 +141,39 @@ def leave_one_out(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0) -> Lea
         table=table,
         elpd=float(elpd.sum()),
         se=float(np.sqrt(elpd.sizes[CELL]) * elpd.std()),
-        p_loo=float((_log_mean(logs) - elpd).sum()),
-        k_limit=float(found.good_k),
+        p_loo=found.p_loo,
+        k_limit=found.k_limit,
         prob=prob,
     )
 
 
-def psis(fit: Fit) -> azs.utils.ELPDDataLOO:
-    """Return ArviZ's pointwise PSIS-LOO of a fit, with smoothed weights and Pareto k.
+@dataclass(frozen=True)
+class CellWeights:
+    """Smoothed leave-one-out weights of the draws, for each score.
+
+    Attributes
+    ----------
+    weights
+        They sum to 1 over sample, dims (sample, cell), sample as in ``fit.samples``.
+    elpd
+        Log predictive density of each score given all others, dims (cell,).
+    pareto_k
+        Shape of the tail of the raw weights, dims (cell,); infinite where none can be fitted.
+    p_loo
+        Effective number of parameters.
+    k_limit
+        Largest Pareto k that these weights bear.
+    """
+
+    weights: xr.DataArray
+    elpd: xr.DataArray
+    pareto_k: xr.DataArray
+    p_loo: float
+    k_limit: float
+
+
+def psis(fit: Fit) -> CellWeights:
+    """Return Pareto-smoothed leave-one-out weights of each score: ratios 1 / p(score | draw).
 
     Raises
     ------
@@ -157,24 +181,25 @@ def psis(fit: Fit) -> azs.utils.ELPDDataLOO:
         If the fit is a point estimate, has fewer than 25 draws, or its draws are all alike.
     """
     refuse_few_draws(fit, "Leave-one-out")
-    group = fit.tree[LOG_LIKELIHOOD].to_dataset()
-    draws = group.sizes[CHAIN] * group.sizes[DRAW]
-    efficiency = float(fit.convergence().table["ess_bulk"].mean()) / draws
-    tree = xr.DataTree.from_dict({LOG_LIKELIHOOD: group})
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of high k, which every caller counts and names
-        try:
-            return azs.loo(
-                tree,
-                pointwise=True,
-                var_name="score",
-                reff=min(efficiency, 1.0) if np.isfinite(efficiency) else 1.0,
-            )
-        except ValueError as error:
-            raise FitError(
-                f"The draws cannot be weighted: {error}. They hardly vary; fit again with more "
-                "tuning, and look at latentscale.diagnose."
-            ) from None
+    named = by_sample(fit, fit.tree[LOG_LIKELIHOOD].to_dataset()["score"])
+    logs = named.drop_vars([n for n in named.coords if n != SAMPLE]).transpose(CELL, SAMPLE)
+    draws = logs.sizes[SAMPLE]
+    if bool((logs.max(SAMPLE) == logs.min(SAMPLE)).all()):
+        raise FitError(
+            "The draws cannot be weighted: every score has the same density at all of them. They "
+            "hardly vary; fit again with more tuning, and look at latentscale.diagnose."
+        )
+    smooth = pareto_smoothed(-logs.values, efficiency=fit.convergence().efficiency(draws))
+    mass = logs.copy(data=smooth.log_weights)
+    elpd = (mass + logs).reduce(logsumexp, SAMPLE)
+    khat = np.where(np.isnan(smooth.pareto_k), np.inf, smooth.pareto_k)
+    return CellWeights(
+        weights=xr.apply_ufunc(np.exp, mass).transpose(SAMPLE, CELL),
+        elpd=elpd,
+        pareto_k=xr.DataArray(khat, dims=(CELL,)),
+        p_loo=float((logs.reduce(logsumexp, SAMPLE) - np.log(draws) - elpd).sum()),
+        k_limit=k_limit(draws),
+    )
 
 
 def refuse_few_draws(fit: Fit, what: str) -> None:
@@ -231,41 +256,8 @@ def weighted_quantiles(
     )
 
 
-def _weights(
-    found: azs.utils.ELPDDataLOO, logs: xr.DataArray
-) -> tuple[xr.DataArray, xr.DataArray, xr.DataArray]:
-    """Return weights that sum to 1 over draws, log predictive densities, and Pareto k.
-
-    Where the smoothing breaks down (one draw outweighs all others by far) the plain weights
-    take its place, and k is infinite.
-    """
-    smooth = _stacked(found.log_weights)
-    plain = -logs - (-logs).max(SAMPLE)
-    broken = smooth.isnull().any(SAMPLE)
-    chosen = xr.where(broken, plain, smooth)
-    mass = xr.apply_ufunc(np.exp, chosen - chosen.max(SAMPLE))
-    bare = {
-        name: getattr(found, name).drop_vars(list(found.elpd_i.coords), errors="ignore")
-        for name in ("elpd_i", "pareto_k")
-    }
-    elpd = xr.where(broken | bare["elpd_i"].isnull(), -_log_mean(-logs), bare["elpd_i"])
-    khat = xr.where(broken | bare["pareto_k"].isnull(), np.inf, bare["pareto_k"])
-    return (mass / mass.sum(SAMPLE)).transpose(SAMPLE, CELL), elpd, khat
-
-
-def _stacked(logs: xr.DataArray) -> xr.DataArray:
-    """Return an array over chains and draws with bare dims (sample, cell)."""
-    stacked = logs.stack({SAMPLE: (CHAIN, DRAW)}, create_index=False)
-    return stacked.drop_vars(list(stacked.coords)).transpose(SAMPLE, CELL)
-
-
-def _log_mean(logs: xr.DataArray) -> xr.DataArray:
-    """Return the log of the mean over draws of what has these logs."""
-    return logs.reduce(logsumexp, SAMPLE) - np.log(logs.sizes[SAMPLE])
-
-
 def at_cells(draws: xr.DataArray, score: xr.DataArray) -> xr.DataArray:
-    """Return draws of some cells alone, dims (sample, cell).
+    """Return draws of some cells alone, dims (sample, cell), samples as they were.
 
     Parameters
     ----------
@@ -275,7 +267,7 @@ def at_cells(draws: xr.DataArray, score: xr.DataArray) -> xr.DataArray:
         Scores of the cells, dims (cell,), with the coordinates cell_model and cell_benchmark.
     """
     at = {MODEL: score["cell_model"], BENCHMARK: score["cell_benchmark"]}
-    picked = draws.sel(at).drop_vars([MODEL, BENCHMARK, SAMPLE], errors="ignore")
+    picked = draws.sel(at).drop_vars([MODEL, BENCHMARK], errors="ignore")
     return picked.transpose(SAMPLE, CELL)
 
 
@@ -287,7 +279,8 @@ def logit_residual(
     Parameters
     ----------
     fit
-        Gives item counts: scores at 0 or 1 are pulled inside by half an item.
+        Its table says how finely scores are recorded: measured and drawn ones are both kept half
+        a step from 0 and 1, so that a rounded 0 is not taken for a far smaller number.
     score
         Scores of cells, dims (cell,), with the coordinates cell_model and cell_benchmark.
     drawn
@@ -296,8 +289,8 @@ def logit_residual(
         Weights of the draws, which sum to 1 over sample.
     """
     at = {MODEL: score["cell_model"], BENCHMARK: score["cell_benchmark"]}
-    items = fit.scores.item_counts.fillna(_ITEMS_UNKNOWN).sel(at)
-    half = 0.5 / items.drop_vars([MODEL, BENCHMARK])
+    half = half_step(fit.scores.dataset, fit.scores.item_counts).sel(at)
+    half = half.drop_vars([MODEL, BENCHMARK])
 
     def on_logit(values: xr.DataArray) -> xr.DataArray:
         return xr.apply_ufunc(logit, values.clip(half, 1 - half))

@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from scipy.special import logit
 
 from latentscale.analysis.condition import FewShot
@@ -293,6 +294,7 @@ def _joint(
 ) -> Joint:
     expected = forecast.mean_draws.sel({MODEL: model, BENCHMARK: list(targets)})
     scores = forecast.draws.sel({MODEL: model, BENCHMARK: list(candidates)})
+    expected, scores = xr.align(expected, scores, join="exact", exclude=[BENCHMARK])
     known = logit(scores.clip(_EDGE, 1 - _EDGE)).transpose(SAMPLE, BENCHMARK).values
     wanted = expected.transpose(SAMPLE, BENCHMARK).values
     return Joint(

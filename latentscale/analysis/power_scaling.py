@@ -16,6 +16,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from latentscale.dims import CHAIN, DRAW, LOG_LIKELIHOOD, POSTERIOR
+from latentscale.posterior.pairing import paired
 
 QUANTITY = "quantity"
 Floats = npt.NDArray[np.float64]
@@ -38,6 +39,7 @@ def sensitivity_index(quantities: xr.DataArray, logs: xr.DataArray) -> Floats:
     """
     if float(logs.std()) < CONSTANT:
         return np.zeros(quantities.sizes[QUANTITY])
+    logs = paired(logs, quantities)
     bare = quantities.drop_vars(["variable", "where"], errors="ignore")
     group: dict[str, Any] = {
         POSTERIOR: xr.Dataset({"q": bare}),
@@ -74,6 +76,7 @@ def index_noise(quantities: xr.DataArray, logs: xr.DataArray, rng: np.random.Gen
     Lotwick and Silverman 1982, "Methods for analysing spatial processes of several types of
     points", for random rotations as a null; Kallioinen et al. 2024 for the index.
     """
+    logs = paired(logs, quantities)
     values = np.asarray(logs.transpose(CHAIN, DRAW).values, dtype=float)
     if values.std() < CONSTANT:
         return np.zeros(quantities.sizes[QUANTITY])

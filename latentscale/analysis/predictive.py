@@ -13,6 +13,7 @@ import xarray as xr
 
 from latentscale.analysis.forecast import forecast_rows
 from latentscale.analysis.leave_one_out import refuse_few_draws
+from latentscale.data.recorded import recording_of
 from latentscale.data.scores import Scores
 from latentscale.dims import (
     BENCHMARK,
@@ -59,8 +60,9 @@ class PredictiveCheck:
     kind
         ``"prior"`` or ``"posterior"``.
     draws
-        Replicated scores, noise included, fractions; dims (sample, model, benchmark), NaN where
-        nothing was measured.
+        Replicated scores, noise included, fractions, recorded as the table records scores
+        (rounded, and exactly 0 or 1 within half an item); dims (sample, model, benchmark), NaN
+        where nothing was measured.
     observed
         Measured scores, dims (model, benchmark).
     table
@@ -142,7 +144,8 @@ def prior_predictive(
         dims=(SAMPLE, MODEL, BENCHMARK),
         coords={SAMPLE: np.arange(draws), MODEL: observed[MODEL], BENCHMARK: observed[BENCHMARK]},
     )
-    return _check(PRIOR, replicated, prepared.scores, prob)
+    recorded = recording_of(prepared.scores.dataset).record(replicated)
+    return _check(PRIOR, recorded, prepared.scores, prob)
 
 
 def posterior_predictive(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0) -> PredictiveCheck:

@@ -17,6 +17,7 @@ from latentscale.dims import DEFAULT_PROB, MODEL, SAMPLE, SKILL, checked_seed, i
 from latentscale.errors import DataError, DataWarning, FitError, SpecError, listed, nearest
 from latentscale.expect import expect
 from latentscale.posterior.fit import Fit
+from latentscale.posterior.pairing import at_samples, with_origin
 from latentscale.validate import plain_fields, real_number
 
 TERM = "term"
@@ -160,18 +161,24 @@ class SkillRegression:
         ------
         DataError
             As `latentscale.predict`.
+        FitError
+            As `latentscale.predict`, and if the scores needed a refit.
         """
         forecast = predict(self.fit, frame, seed=seed, few_shot=few_shot)
         skill = forecast.skill_draws
         assert skill is not None  # refused when the regression was made
         given = forecast.conditioning
-        index = np.arange(skill.sizes[SAMPLE]) if given is None else given.index
-        own = self.coefficients.isel({SAMPLE: index})
+        if given is not None and given.fit is not None:
+            raise FitError(
+                "The scores given needed a refit, whose skills this regression does not know. "
+                "Add the rows to the table, fit, and call regress_on_skills with that fit."
+            )
+        own = at_samples(self.coefficients, skill)
         slopes = own.sel({TERM: skill[SKILL].values}).rename({TERM: SKILL})
         mean = own.sel({TERM: INTERCEPT}, drop=True) + (skill * slopes).sum(SKILL)
         mean = mean.transpose(SAMPLE, MODEL)
         noise = np.random.default_rng([checked_seed(seed), 1]).standard_normal(mean.shape)
-        spread = self.sigma.isel({SAMPLE: index})
+        spread = at_samples(self.sigma, skill)
         return OutcomeForecast(mean + mean.copy(data=noise) * spread, mean)
 
 
@@ -266,8 +273,8 @@ def regress_on_skills(
     both = [level.expand_dims({TERM: [INTERCEPT]}), slopes.rename({SKILL: TERM})]
     return SkillRegression(
         name=called,
-        coefficients=xr.concat(both, dim=TERM).transpose(SAMPLE, TERM),
-        sigma=noise,
+        coefficients=with_origin(xr.concat(both, dim=TERM).transpose(SAMPLE, TERM), skill),
+        sigma=with_origin(noise, skill),
         r_squared=fitted / (fitted + noise**2),
         outcome=values,
         fit=fit,

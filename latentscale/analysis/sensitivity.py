@@ -22,6 +22,7 @@ from latentscale.dims import CELL, CHAIN, DRAW, LOG_LIKELIHOOD, LOG_PRIOR, SAMPL
 from latentscale.errors import FitError, SpecError, listed, nearest
 from latentscale.expect import expect, expect_names
 from latentscale.posterior.fit import Fit
+from latentscale.posterior.pairing import at_samples, by_sample, in_chains
 from latentscale.validate import real_number
 
 FORECAST = "expected score"
@@ -105,6 +106,8 @@ def sensitivity(
         A fit with posterior draws.
     frame
         Planned models, as for `latentscale.predict`: their expected scores are quantities too.
+        Scores in it condition those forecasts; the likelihood that is scaled is that of the
+        fitted scores.
     variables
         Parameters to look at; by default all top-level ones. Empty for forecasts alone.
     priors
@@ -133,28 +136,56 @@ def sensitivity(
     log_priors = _log_priors(fit)
     scaled = _named(priors, list(log_priors), "priors")
     shown = _named(variables, list(log_priors), "variables")
-    quantities = quantities_of(fit, shown, frame, seed)
     components: dict[str, xr.DataArray] = {
         "prior": sum((log_priors[name] for name in scaled[1:]), log_priors[scaled[0]]),
-        "likelihood": fit.tree[LOG_LIKELIHOOD].to_dataset()["score"].sum(CELL),
+        "likelihood": by_sample(fit, fit.tree[LOG_LIKELIHOOD].to_dataset()["score"]).sum(CELL),
     }
-    found = flat(quantities)
+    parts = [flat(part) for part in quantities_of(fit, shown, frame, seed)]
+    parts = [part for part in parts if part.sizes[QUANTITY]]
+    if not parts:
+        raise SpecError("None of these quantities varies between draws; name other variables.")
     rng = np.random.default_rng(checked_seed(seed))
-    table = pd.DataFrame({name: found[name].values for name in ("variable", "where")})
-    for name, logs in components.items():
-        table[name] = sensitivity_index(found, logs)
-        table[f"{name}_noise"] = index_noise(found, logs, rng)
-        table[f"{name}_shift"] = _shifts(found, logs)
-    singles = pd.DataFrame({name: sensitivity_index(found, log_priors[name]) for name in scaled})
-    noises = _noises(found, singles, log_priors, limit, rng)
+    table = pd.concat([_figures(fit, part, components, rng) for part in parts], ignore_index=True)
+    chosen = {name: log_priors[name] for name in scaled}
+    singles = pd.concat([_indices(fit, part, chosen) for part in parts], ignore_index=True)
+    noises = _noises(fit, parts, singles, log_priors, limit, rng)
     table["diagnosis"] = _diagnoses(table, limit)
     table["driver"] = singles.idxmax(axis="columns").where(table["diagnosis"] != "", "")
     by_prior = _by_prior(singles, noises, table, limit)
     return Sensitivity(table, by_prior, float(limit), _advice(table, by_prior, limit))
 
 
+def _figures(
+    fit: Fit,
+    part: xr.DataArray,
+    components: dict[str, xr.DataArray],
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """Return sensitivity, noise and shift of some quantities, dims (sample, quantity)."""
+    table = pd.DataFrame({name: part[name].values for name in ("variable", "where")})
+    draws = in_chains(fit, part)
+    for name, component in components.items():
+        logs = in_chains(fit, at_samples(component, part))
+        table[name] = sensitivity_index(draws, logs)
+        table[f"{name}_noise"] = index_noise(draws, logs, rng)
+        table[f"{name}_shift"] = _shifts(draws, logs)
+    return table
+
+
+def _indices(fit: Fit, part: xr.DataArray, priors: dict[str, xr.DataArray]) -> pd.DataFrame:
+    """Return the sensitivity of some quantities to each prior, one column a prior."""
+    draws = in_chains(fit, part)
+    return pd.DataFrame(
+        {
+            name: sensitivity_index(draws, in_chains(fit, at_samples(logs, part)))
+            for name, logs in priors.items()
+        }
+    )
+
+
 def _noises(
-    quantities: xr.DataArray,
+    fit: Fit,
+    parts: list[xr.DataArray],
     singles: pd.DataFrame,
     log_priors: dict[str, xr.DataArray],
     limit: float,
@@ -165,8 +196,15 @@ def _noises(
     for name in singles:
         index = singles[name].to_numpy()
         asked = (index >= limit) | (index == index.max())
-        noise = index_noise(quantities[{QUANTITY: asked}], log_priors[str(name)], rng)
-        found.loc[asked, name] = noise
+        first = 0
+        for part in parts:
+            rows = np.arange(first, first + part.sizes[QUANTITY])
+            first += len(rows)
+            rows = rows[asked[rows]]
+            if len(rows):
+                some = part[{QUANTITY: rows - (first - part.sizes[QUANTITY])}]
+                logs = in_chains(fit, at_samples(log_priors[str(name)], part))
+                found.loc[rows, name] = index_noise(in_chains(fit, some), logs, rng)
     return found
 
 
@@ -180,51 +218,49 @@ def _diagnoses(table: pd.DataFrame, limit: float) -> np.ndarray:
 
 def quantities_of(
     fit: Fit, variables: Sequence[str], frame: pd.DataFrame | None, seed: int
-) -> xr.Dataset:
-    """Return draws of parameters and of the expected scores of planned models.
+) -> list[xr.Dataset]:
+    """Return draws of parameters, and draws of the expected scores of planned models.
 
     Returns
     -------
-    Dims (chain, draw, ...); expected scores are the variable ``expected score``, dims (chain,
-    draw, model, benchmark).
+    Up to two datasets, dims (sample, ...), whose samples say which posterior draw each row comes
+    from: the parameters', and ``expected score`` (sample, model, benchmark). Where scores in the
+    frame condition the forecast, its samples are posterior draws with repeats, and so others
+    than the parameters'.
 
     Raises
     ------
     SpecError
         If there is neither a parameter nor a frame.
     """
-    posterior = fit.posterior
-    found = posterior[list(variables)]
+    parts = [fit.samples[list(variables)]] if len(variables) else []
     if frame is not None:
         mean = predict(fit, frame, seed=seed).mean_draws
-        names = [CHAIN, DRAW]
-        index = pd.MultiIndex.from_product([posterior[name].values for name in names], names=names)
-        labels = xr.Coordinates.from_pandas_multiindex(index, SAMPLE)
-        apart = mean.drop_vars(SAMPLE, errors="ignore").assign_coords(labels).unstack(SAMPLE)
-        found = found.assign({FORECAST: apart.transpose(CHAIN, DRAW, ...)})
-    if not found.data_vars:
+        parts.append(mean.rename(FORECAST).to_dataset())
+    if not parts:
         raise SpecError("There is nothing to look at: name variables, or give a frame.")
-    return found
+    return parts
 
 
 def flat(quantities: xr.Dataset) -> xr.DataArray:
-    """Return all quantities that vary as one array, dims (chain, draw, quantity).
+    """Return all quantities that vary as one array, dims (sample, quantity).
 
     The coordinates ``variable`` and ``where`` name each.
     """
+    kept = {CHAIN, DRAW, SAMPLE}
     parts = []
     for name, draws in quantities.data_vars.items():
-        rest = [dim for dim in draws.dims if dim not in (CHAIN, DRAW)]
+        rest = [dim for dim in draws.dims if dim != SAMPLE]
         stacked = draws.stack(quantity=rest, create_index=False) if rest else draws
         labels = _labels(draws, [str(dim) for dim in rest])
-        bare = stacked.drop_vars([c for c in stacked.coords if c not in (CHAIN, DRAW)])
+        bare = stacked.drop_vars([c for c in stacked.coords if c not in kept])
         bare = bare if rest else bare.expand_dims(QUANTITY)
         named = bare.assign_coords(
             variable=(QUANTITY, [str(name)] * len(labels)), where=(QUANTITY, labels)
         )
-        parts.append(named.rename(None).transpose(CHAIN, DRAW, QUANTITY))
-    joined = xr.concat(parts, dim=QUANTITY)
-    return joined[{QUANTITY: (joined.std((CHAIN, DRAW)) > CONSTANT).values}]
+        parts.append(named.rename(None).transpose(SAMPLE, QUANTITY))
+    joined = xr.concat(parts, dim=QUANTITY, coords="minimal", join="exact")
+    return joined[{QUANTITY: (joined.std(SAMPLE) > CONSTANT).values}]
 
 
 def _labels(draws: xr.DataArray, dims: list[str]) -> list[str]:
@@ -235,14 +271,15 @@ def _labels(draws: xr.DataArray, dims: list[str]) -> list[str]:
 
 
 def _log_priors(fit: Fit) -> dict[str, xr.DataArray]:
-    """Return log prior densities of top-level parameters, summed over what varies."""
+    """Return log prior densities of top-level parameters, summed over what varies, (sample,)."""
     group = fit.tree[LOG_PRIOR].to_dataset()
     found = {}
-    for name, density in group.data_vars.items():
+    for name, values in group.data_vars.items():
+        density = by_sample(fit, values)
         # What is constant by construction (an anchor's loading) has no say in the weights.
-        varies = density.std((CHAIN, DRAW)) > CONSTANT
+        varies = density.std(SAMPLE) > CONSTANT
         inside = density.where(np.isfinite(density) & varies, 0.0)
-        found[str(name)] = inside.sum([dim for dim in density.dims if dim not in (CHAIN, DRAW)])
+        found[str(name)] = inside.sum([dim for dim in density.dims if dim != SAMPLE])
     if not found:
         raise FitError("The fit holds no log prior densities; fit again with this version.")
     return found

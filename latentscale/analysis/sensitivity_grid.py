@@ -10,12 +10,13 @@ from typing import Any
 
 import joblib
 import pandas as pd
+import xarray as xr
 
 from latentscale.analysis.sensitivity import flat, quantities_of
 from latentscale.data.frames import as_pandas
 from latentscale.data.planned import NOT_FORECAST, planned_models
 from latentscale.data.scores import Scores
-from latentscale.dims import CHAIN, DEFAULT_PROB, DRAW, LOG_PRIOR, checked_seed, interval_quantiles
+from latentscale.dims import DEFAULT_PROB, LOG_PRIOR, SAMPLE, checked_seed, interval_quantiles
 from latentscale.errors import DataError, FitError, FitWarning, SpecError, listed, nearest
 from latentscale.expect import checked_workers, expect, expect_names, shown
 from latentscale.inference.method import Method
@@ -264,18 +265,23 @@ def summary_of(
     """Return median, sd and interval of parameters and forecasts, one row a quantity."""
     known = [str(name) for name in result.tree[LOG_PRIOR].data_vars]
     names = known if variables is None else [n for n in variables if n in result.posterior]
-    draws = flat(quantities_of(result, names, frame, seed))
     low, high = interval_quantiles(prob)
-    ends = draws.quantile([low, 0.5, high], dim=(CHAIN, DRAW))
+    parts = [flat(part) for part in quantities_of(result, names, frame, seed)]
+    rhat = result.convergence().max_rhat
+    return pd.concat([_summary(part, (low, high), rhat) for part in parts], ignore_index=True)
+
+
+def _summary(draws: xr.DataArray, ends: tuple[float, float], max_rhat: float) -> pd.DataFrame:
+    found = draws.quantile([ends[0], 0.5, ends[1]], dim=SAMPLE)
     return pd.DataFrame(
         {
             "variable": draws["variable"].values,
             "where": draws["where"].values,
-            "median": ends.isel(quantile=1).values,
-            "sd": draws.std((CHAIN, DRAW), ddof=1).values,
-            "lower": ends.isel(quantile=0).values,
-            "upper": ends.isel(quantile=2).values,
-            "max_rhat": result.convergence().max_rhat,
+            "median": found.isel(quantile=1).values,
+            "sd": draws.std(SAMPLE, ddof=1).values,
+            "lower": found.isel(quantile=0).values,
+            "upper": found.isel(quantile=2).values,
+            "max_rhat": max_rhat,
         }
     )
 

@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from latentscale.analysis.condition import Conditioning, FewShot
-from latentscale.analysis.forecast import forecast_rows, predict
+from latentscale.analysis.forecast import Forecast, forecast_rows, predict
 from latentscale.analysis.rows import (
     fitted_lineages,
     planned_rows,
@@ -30,6 +30,7 @@ from latentscale.dims import (
 from latentscale.errors import DataError, FitError, SpecError, listed, nearest
 from latentscale.expect import expect, shown
 from latentscale.posterior.fit import Fit
+from latentscale.posterior.pairing import at_samples, with_origin
 from latentscale.validate import is_number, real_number, whole_number
 
 POINT = "point"
@@ -290,12 +291,12 @@ def flops_for_target(
         benchmark=benchmark,
         target=float(target),
         family=family,
-        draws=xr.DataArray(flops, dims=(SAMPLE,)),
+        draws=with_origin(xr.DataArray(flops, dims=(SAMPLE,)), forecast.mean_draws),
         limits=ends,
         fitted_range=fitted,
         tokens_per_parameter=ratio,
         probability_unreachable=float(np.isinf(flops).mean()),
-        probability_above_ceiling=_above_ceiling(fit, benchmark, target, forecast.conditioning),
+        probability_above_ceiling=_above_ceiling(fit, benchmark, target, forecast),
         probability_already=float((curve[:, 0] >= target).mean()),
         reached=xr.DataArray((curve >= target).mean(0), {"at": (POINT, at)}, (POINT,)),
         conditioning=forecast.conditioning,
@@ -453,10 +454,10 @@ def _empty(like: xr.DataArray) -> np.ndarray:
     return np.full(like.shape, nothing).astype(like.dtype)
 
 
-def _above_ceiling(fit: Fit, benchmark: str, target: float, given: Conditioning | None) -> float:
-    if "ceiling" not in fit.samples:
+def _above_ceiling(fit: Fit, benchmark: str, target: float, forecast: Forecast) -> float:
+    given = forecast.conditioning
+    samples = fit.samples if given is None or given.fit is None else given.fit.samples
+    if "ceiling" not in samples:
         return 0.0
-    ceiling = fit.samples["ceiling"].sel({BENCHMARK: benchmark})
-    if given is not None:
-        ceiling = ceiling.isel({SAMPLE: given.index})
+    ceiling = at_samples(samples["ceiling"].sel({BENCHMARK: benchmark}), forecast.mean_draws)
     return float((ceiling <= target).mean())

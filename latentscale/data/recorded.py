@@ -1,50 +1,164 @@
-"""How finely a table records its scores: leaderboards often publish two decimals alone."""
+"""How a table records scores: rounded to few decimals, and as exact 0 or 1 within half an item.
+
+What a fit makes of an exact 0 or 1, and what a drawn score becomes when it is recorded, are two
+sides of one rule, so both are here.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from latentscale.dims import BENCHMARK, MODEL
 
-_STEPS = (0.01, 0.001, 0.0001)
+# A thousand items is the size of the smaller common benchmarks; where the number is unknown an
+# exact 0 then counts as 0.0005, below what two or three decimals show.
+_ITEMS_UNKNOWN = 1000
+# Parts of 1 that tables are rounded to: two, three or four decimals.
+_DECIMALS = (100.0, 1000.0, 10000.0)
+# By chance 20 scores are not all multiples of 0.0001.
 _MIN_SCORES = 20
+# Multiples survive division by 100 and the like to this; the finest step is 100,000 times as large.
 _TOLERANCE = 1e-9
+# The least and the largest double inside (0, 1) with full precision: log s is -708, log(1 - s) -37.
+_LEAST, _LARGEST = np.finfo(float).tiny, 1 - np.finfo(float).epsneg
 
 
-def recorded_step(score: xr.DataArray) -> xr.DataArray:
-    """Return the step to which each benchmark's scores are rounded; 0 where none is seen.
+@dataclass(frozen=True)
+class Recording:
+    """How each benchmark's scores are recorded.
+
+    Attributes
+    ----------
+    parts
+        Scores are multiples of 1 / parts, dims (benchmark,): 100, 1000 or 10000 for rounded ones,
+        the number of items for exact shares of items; 0 where neither is seen.
+    edge
+        Scores nearer to 0 or 1 than this are recorded as exactly that, dims (benchmark,): half
+        an item; 0 where they are not.
+    """
+
+    parts: xr.DataArray
+    edge: xr.DataArray
+
+    def record(self, score: xr.DataArray) -> xr.DataArray:
+        """Return scores as the table would record them, with their dims.
+
+        Parameters
+        ----------
+        score
+            Fractions, dims with benchmark; NaN stays.
+        """
+        here = {BENCHMARK: score[BENCHMARK]}
+        parts, edge = self.parts.sel(here), self.edge.sel(here)
+        ended = xr.where(score < edge, 0.0, xr.where(score > 1 - edge, 1.0, score))
+        known = parts > 0
+        safe = xr.where(known, parts, 1.0)
+        found = xr.where(known, np.round(ended * safe) / safe, ended)
+        return found.transpose(*score.dims).assign_attrs(score.attrs).rename(score.name)
+
+
+def recording_of(table: xr.Dataset) -> Recording:
+    """Return how a table records its scores, as the scores themselves show it.
 
     Parameters
     ----------
-    score
-        Fractions, dims (model, benchmark), NaN where not measured.
+    table
+        Variables ``score``, fractions with dims (model, benchmark), NaN where not measured, and
+        ``n_items``, dims (benchmark,), NaN where unknown.
 
     Returns
     -------
-    0.01, 0.001, 0.0001 or 0, dims (benchmark,). A step is seen where 20 scores or more are all
-    multiples of it; by chance that does not happen.
+    Parts where 20 scores or more are all multiples of 1 / parts; by chance that does not happen.
+    An edge where the items are known, or some score is exactly 0 or 1, unless a score lies
+    within half an item of them: then it is no share of items.
     """
+    score, items = table["score"], table["n_items"]
     enough = score.notnull().sum(MODEL) >= _MIN_SCORES
-    found = xr.zeros_like(enough, dtype=float)
-    for step in reversed(_STEPS):
-        offset: xr.DataArray = abs(score / step - (score / step).round()) * step
-        rounded = (offset.fillna(0.0) < _TOLERANCE).all(MODEL) & enough
-        found = xr.where(rounded, step, found)
-    return found
+    parts = xr.zeros_like(enough, dtype=float)
+    for candidate in (items.fillna(0.0), *(xr.full_like(parts, p) for p in reversed(_DECIMALS))):
+        safe = candidate.where(candidate > 0, 1.0)
+        off = abs(score - (score * safe).round() / safe)
+        seen = (off.fillna(0.0) < _TOLERANCE).all(MODEL) & enough & (candidate > 0)
+        parts = xr.where(seen, candidate, parts)
+    half = half_item(items)
+    near = ((score > 0) & (score < half)) | ((score < 1) & (score > 1 - half))
+    exact = ((score == 0) | (score == 1)).any(MODEL)
+    edge = xr.where((items.notnull() | exact) & ~near.any(MODEL), half, 0.0)
+    kept = [name for name in score.coords if name != BENCHMARK]
+    return Recording(*(part.drop_vars(kept, errors="ignore") for part in (parts, edge)))
 
 
-def as_recorded(score: xr.DataArray, step: xr.DataArray) -> xr.DataArray:
-    """Round scores to the step of their benchmark, as the table would record them.
+def half_step(table: xr.Dataset, n_items: xr.DataArray) -> xr.DataArray:
+    """Return half of the smallest difference that scores show, with the dims of `n_items`.
+
+    Half an item, or half of the rounding where that is coarser: on a logit scale a 0 of a table
+    with two decimals is not known to be below 0.005.
+
+    Parameters
+    ----------
+    table
+        As for `recording_of`.
+    n_items
+        Items of each benchmark or score, dims (benchmark,) or (model, benchmark).
+    """
+    parts = recording_of(table).parts
+    rounding = xr.where(parts > 0, 0.5 / xr.where(parts > 0, parts, 1.0), 0.0)
+    half: xr.DataArray = np.maximum(half_item(n_items), rounding)
+    return half
+
+
+def half_item(n_items: xr.DataArray) -> xr.DataArray:
+    """Return half an item of each benchmark, as a fraction: 1 / (2 n_items).
+
+    Parameters
+    ----------
+    n_items
+        Numbers of items; 1,000 where unknown.
+    """
+    return 0.5 / n_items.fillna(_ITEMS_UNKNOWN)
+
+
+def inside(score: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Clamp drawn fractions to the open interval that doubles can hold.
+
+    For draws of a continuous score, which are 0 or 1 by underflow alone: with a clamp of half an
+    item (`pull_inside`, for what a table recorded) the parameters that gave such a draw would
+    not explain it, and simulation-based calibration would find a bias.
+    """
+    return np.clip(score, _LEAST, _LARGEST)
+
+
+def underflow_as_recorded(score: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return fractions with those that `inside` clamped as the exact 0 or 1 a table would show."""
+    return np.where(score <= _LEAST, 0.0, np.where(score >= _LARGEST, 1.0, score))
+
+
+def pull_inside(
+    score: xr.DataArray, n_items: xr.DataArray
+) -> tuple[xr.DataArray, tuple[tuple[str, str], ...]]:
+    """Clamp exact zeros and ones to the open interval, half an item from its ends.
 
     Parameters
     ----------
     score
-        Fractions, dims with benchmark.
-    step
-        From `recorded_step`, dims (benchmark,); 0 leaves scores as they are.
+        Fractions, dims (model, benchmark).
+    n_items
+        Items of each benchmark or score, dims (benchmark,) or (model, benchmark); 1,000 where
+        unknown.
+
+    Returns
+    -------
+    The scores and the cells touched, as (model, benchmark).
     """
-    step = step.sel({BENCHMARK: score[BENCHMARK]})
-    known = step > 0
-    safe = xr.where(known, step, 1.0)
-    return xr.where(known, np.round(score / safe) * safe, score).transpose(*score.dims)
+    half = half_item(n_items)
+    at_edge = ((score <= 0) | (score >= 1)).transpose(MODEL, BENCHMARK)
+    touched = tuple(
+        (str(score[MODEL].values[i]), str(score[BENCHMARK].values[j]))
+        for i, j in zip(*np.nonzero(at_edge.values), strict=True)
+    )
+    inside = xr.where(score <= 0, half, xr.where(score >= 1, 1 - half, score))
+    return inside.transpose(MODEL, BENCHMARK), touched

@@ -6,12 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
-from arviz_stats.base import array_stats
 
 from latentscale.dims import CHAIN, DRAW
-
-_MIN_DRAWS = 25
-_SAME = 1e-10
+from latentscale.numerics.psis import pareto_smoothed
 
 
 @dataclass(frozen=True)
@@ -42,18 +39,8 @@ def importance_weights(log_p: np.ndarray, log_q: np.ndarray) -> Weights:
         Unnormalised log density of the posterior, and log density of the approximation,
         at draws from the approximation; shape (draws,). -inf in `log_p` has weight 0.
     """
-    ratio = np.where(np.isfinite(log_p), log_p - log_q, -np.inf)
-    finite = np.isfinite(ratio)
-    if not finite.any():
-        return Weights(np.full(len(ratio), -np.log(len(ratio))), np.inf)
-    plain = ratio - ratio[finite].max()
-    plain = plain - np.log(np.exp(plain).sum())
-    if len(ratio) < _MIN_DRAWS:
-        return Weights(plain, float("nan"))
-    if np.ptp(ratio[finite]) < _SAME * max(1.0, float(np.abs(ratio[finite]).max())):
-        return Weights(plain, 0.0)  # q is p itself, and there is no tail to fit
-    smoothed, shape = array_stats.psislw(-np.where(finite, ratio, ratio[finite].min() - 700.0))
-    return Weights(np.asarray(smoothed), float(shape))
+    smooth = pareto_smoothed(np.where(np.isfinite(log_p), log_p - log_q, -np.inf))
+    return Weights(smooth.log_weights, float(smooth.pareto_k))
 
 
 def weight_stats(log_p: np.ndarray, log_q: np.ndarray, weights: Weights) -> xr.Dataset:

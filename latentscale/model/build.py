@@ -33,7 +33,9 @@ def build(spec: ModelSpec, scores: Scores) -> pm.Model:
 
     The model can be inspected (`pymc.model_to_graphviz`), sampled with PyMC itself, or
     extended in a ``with`` block. Only observed cells enter the likelihood, in the variable
-    ``score`` with dim ``cell``.
+    ``score`` with dim ``cell``. Prior draws of it lie inside (0, 1), as the likelihood needs, so
+    that they can be fitted in turn; under a beta-binomial likelihood they are counts over items,
+    of which 0 and 1 are two.
 
     Parameters
     ----------

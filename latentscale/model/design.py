@@ -9,13 +9,12 @@ import numpy as np
 import xarray as xr
 
 from latentscale.data.covariates import CovariateTransform
+from latentscale.data.recorded import pull_inside
 from latentscale.data.scores import Scores
 from latentscale.dims import BENCHMARK, COVARIATE, MODEL
 from latentscale.errors import DataError, DataWarning, SpecError, listed
 from latentscale.model.identify import choose_anchors
 from latentscale.spec.spec import ModelSpec
-
-_ITEMS_UNKNOWN = 1000
 
 
 @dataclass(frozen=True)
@@ -136,33 +135,6 @@ def design(
         anchors=choose_anchors(spec.skills, inside),
         left_out=left_out,
     )
-
-
-def pull_inside(
-    score: xr.DataArray, n_items: xr.DataArray
-) -> tuple[xr.DataArray, tuple[tuple[str, str], ...]]:
-    """Move exact zeros and ones inside by half an item, 1 / (2 n_items).
-
-    Parameters
-    ----------
-    score
-        Fractions, dims (model, benchmark).
-    n_items
-        Items of each benchmark or score, dims (benchmark,) or (model, benchmark); 1,000 where
-        unknown.
-
-    Returns
-    -------
-    The scores and the cells touched, as (model, benchmark).
-    """
-    half = 0.5 / n_items.fillna(_ITEMS_UNKNOWN)
-    at_edge = ((score <= 0) | (score >= 1)).transpose(MODEL, BENCHMARK)
-    touched = tuple(
-        (str(score[MODEL].values[i]), str(score[BENCHMARK].values[j]))
-        for i, j in zip(*np.nonzero(at_edge.values), strict=True)
-    )
-    inside = xr.where(score <= 0, half, xr.where(score >= 1, 1 - half, score))
-    return inside.transpose(MODEL, BENCHMARK), touched
 
 
 def _usable(spec: ModelSpec, scores: Scores) -> tuple[Scores, tuple[str, ...]]:

@@ -16,6 +16,7 @@ from pytensor.tensor.random.op import RandomVariable
 from pytensor.xtensor.random import as_xrv
 from scipy.special import expit
 
+from latentscale.data.recorded import inside
 from latentscale.model.beta_density import beta_log_density
 
 
@@ -32,7 +33,7 @@ class _MeanBetaRV(RandomVariable):
 
     @classmethod
     def rng_fn(cls, rng: np.random.Generator, mean: Any, phi: Any, size: Any) -> Any:
-        return rng.beta(mean * phi, (1 - mean) * phi, _whole(size, mean, phi))
+        return inside(rng.beta(mean * phi, (1 - mean) * phi, _whole(size, mean, phi)))
 
 
 class _CountShareRV(RandomVariable):
@@ -55,7 +56,7 @@ class _LogitNormalRV(RandomVariable):
 
     @classmethod
     def rng_fn(cls, rng: np.random.Generator, mu: Any, sigma: Any, size: Any) -> Any:
-        return expit(rng.normal(mu, sigma, _whole(size, mu, sigma)))
+        return inside(expit(rng.normal(mu, sigma, _whole(size, mu, sigma))))
 
 
 class _LogitStudentTRV(RandomVariable):
@@ -66,7 +67,7 @@ class _LogitStudentTRV(RandomVariable):
 
     @classmethod
     def rng_fn(cls, rng: np.random.Generator, mu: Any, sigma: Any, nu: Any, size: Any) -> Any:
-        return expit(mu + sigma * rng.standard_t(nu, _whole(size, mu, sigma, nu)))
+        return inside(expit(mu + sigma * rng.standard_t(nu, _whole(size, mu, sigma, nu))))
 
 
 _mean_beta = _MeanBetaRV()

@@ -63,14 +63,14 @@ class Noise(ABC):
 
     def at(self, indexers: Mapping[str, Any]) -> Self:
         """Return the noise of some cells, picked by index along dims."""
-        parts: dict[str, Named] = {f.name: getattr(self, f.name) for f in fields(self)}
-        return replace(
-            self,
-            **{
-                name: part.isel({dim: indexers[dim] for dim in part.dims if dim in indexers})
-                for name, part in parts.items()
-            },
+        return self.mapped(
+            lambda part: part.isel({dim: indexers[dim] for dim in part.dims if dim in indexers})
         )
+
+    def mapped(self, change: Callable[[Any], Any]) -> Self:
+        """Return the noise with each of its arrays changed."""
+        parts: dict[str, Named] = {f.name: getattr(self, f.name) for f in fields(self)}
+        return replace(self, **{name: change(part) for name, part in parts.items()})
 
 
 @dataclass(frozen=True)

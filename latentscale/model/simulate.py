@@ -8,6 +8,7 @@ import numpy as np
 import pymc as pm
 import xarray as xr
 
+from latentscale.data.recorded import underflow_as_recorded
 from latentscale.data.scores import Scores
 from latentscale.dims import BENCHMARK, MODEL, checked_seed
 from latentscale.expect import expect
@@ -71,7 +72,7 @@ def simulate(spec: ModelSpec, template: Scores, *, seed: int = 0) -> Simulation:
         coords={dim: list(labels) for dim, labels in model.coords.items() if labels is not None},
     )
     table = np.full((len(prepared.scores.models), len(prepared.scores.benchmarks)), np.nan)
-    table[prepared.model_of_cell, prepared.benchmark_of_cell] = values[-1]
+    table[prepared.model_of_cell, prepared.benchmark_of_cell] = underflow_as_recorded(values[-1])
     dataset = prepared.scores.dataset.assign(score=((MODEL, BENCHMARK), table))
     used = [dim for dim in truth.coords if dim in truth.dims]
     return Simulation(

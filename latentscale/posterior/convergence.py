@@ -46,6 +46,11 @@ class Convergence:
         """Smallest bulk or tail effective sample size."""
         return float(self.table[["ess_bulk", "ess_tail"]].min().min())
 
+    def efficiency(self, draws: int) -> float:
+        """Return the mean effective over the actual number of draws, at most 1; 1 if unknown."""
+        share = float(self.table["ess_bulk"].mean()) / draws
+        return min(share, 1.0) if np.isfinite(share) else 1.0
+
 
 def convergence(posterior: xr.Dataset, sample_stats: xr.Dataset | None) -> Convergence:
     """Compute rank-normalised split R-hat and ESS of every scalar parameter.

@@ -9,10 +9,11 @@ import xarray as xr
 
 from latentscale.data.covariates import CovariateTransform
 from latentscale.data.scores import Scores
-from latentscale.dims import CHAIN, DRAW, POSTERIOR, SAMPLE
+from latentscale.dims import CHAIN, DRAW, POSTERIOR
 from latentscale.markup import bullets, facts_table
 from latentscale.model.design import Design, design
 from latentscale.posterior.convergence import Convergence, convergence
+from latentscale.posterior.pairing import joined_chains
 from latentscale.posterior.provenance import Provenance
 from latentscale.posterior.saving import save_fit
 from latentscale.posterior.status import Status
@@ -60,10 +61,12 @@ class Fit:
 
     @property
     def samples(self) -> xr.Dataset:
-        """Draws with chains joined, dims (sample, ...), sample counted from 0."""
-        stacked = self.posterior.stack({SAMPLE: (CHAIN, DRAW)}, create_index=False)
-        stacked = stacked.drop_vars([CHAIN, DRAW], errors="ignore")
-        return stacked.transpose(SAMPLE, ...)
+        """Draws with chains joined, dims (sample, ...), sample counted from 0.
+
+        The coordinates sample, chain and draw say which draw a row is; they stay with it
+        through selection and resampling.
+        """
+        return joined_chains(self.posterior)
 
     @property
     def design(self) -> Design:

@@ -8,7 +8,7 @@ from typing import Final
 import pandas as pd
 
 from latentscale.analysis.curves import UNITS, Curve, scaling_curve
-from latentscale.analysis.diagnose import PARETO_K_LIMIT, diagnose
+from latentscale.analysis.diagnose import diagnose
 from latentscale.analysis.forecast import Forecast, predict
 from latentscale.data.names import fitted_spelling
 from latentscale.dims import FAMILY
@@ -84,7 +84,7 @@ def diagnostics(asked: Request) -> tuple[Block, ...]:
         "smallest ESS": f"{found.min_ess:.0f} (at least 400)",
         "divergent transitions": f"{found.divergences} (none)",
         "E-BFMI": f"{found.ebfmi:.2f} (at least 0.3)",
-        "scores with a high Pareto k": f"{found.high_pareto_k} (above {PARETO_K_LIMIT})",
+        "scores with a high Pareto k": f"{found.high_pareto_k} (above {found.k_limit:.2f})",
     }
     worst = found.table.sort_values("rhat", ascending=False)
     whole = {name: worst[name].round().astype("Int64") for name in ("ess_bulk", "ess_tail")}

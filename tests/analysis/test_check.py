@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 import latentscale as ls
 from latentscale.analysis import check as module
 from latentscale.analysis.check import uniform_p_value
+from latentscale.analysis.forecast import forecast_rows
+from latentscale.analysis.leave_one_out import logit_residual
+from latentscale.analysis.predictive import posterior_predictive
+from latentscale.posterior.convert import to_tree
+from latentscale.posterior.draws import Draws
 from latentscale.posterior.fit import Fit
 
 Spoiled = tuple[ls.Scores, tuple[str, str]]
@@ -138,6 +145,51 @@ def test_a_wrong_noise_shows_in_the_posterior_predictive_check(pooled_fit: Fit) 
     wrong = replace(pooled_fit, tree=DataTree.from_dict({**groups, "posterior": narrow}))
     right, off = (ls.posterior_predictive(f, seed=2) for f in (pooled_fit, wrong))
     assert len(off.surprising) > 3 * len(right.surprising)
+
+
+def test_exact_zeros_that_a_benchmark_records_are_expected(
+    held_fit: Fit, with_posterior: Callable[[Fit, xr.Dataset], Fit]
+) -> None:
+    """A benchmark too hard for all: half of its 500-item scores are 0, and so are replicates."""
+    hard = held_fit.posterior.copy(deep=True)
+    hard["intercept"].loc[{"benchmark": "gamma"}] = -6.0
+    fit = with_posterior(held_fit, hard)
+    mean = forecast_rows(fit, fit.scores.dataset, seed=0).mean_draws.isel(sample=0)
+    drawn = np.random.default_rng(3).beta(40 * mean, 40 * (1 - mean))
+    measured = fit.scores.dataset["score"].notnull()
+    counted = mean.copy(data=np.round(drawn * 500) / 500).where(measured).reset_coords(drop=True)
+    fit = replace(fit, scores=ls.Scores(fit.scores.dataset.assign(score=counted)))
+    zeros = float((counted.sel(benchmark="gamma") == 0).sum())
+    assert zeros >= 4
+    found = posterior_predictive(fit, prob=0.98)
+    row = found.table.query("group == 'gamma' and statistic == 'smallest'").iloc[0]
+    assert row["observed"] == row["upper"] == 0 and row["p_value"] > 0.5
+    assert not (found.surprising["group"] == "gamma").any()
+    # So is the score left out: its rank among new scores counts half of those that are 0 as well.
+    left_out = ls.leave_one_out(_with_own_densities(fit)).table
+    exact = left_out[(left_out["benchmark"] == "gamma") & (left_out["score"] == 0)]
+    assert len(exact) == zeros and exact["pit"].between(0.1, 0.5).all()
+
+
+def test_a_rounded_zero_is_no_further_off_than_its_rank(known: Any, prior_fit: Any) -> None:
+    """Two decimals: 0.00 among new scores of 0.00 to 0.03 is low, not five sds low."""
+    two = known.scores.dataset.assign(score=known.scores.dataset["score"].round(2))
+    fit = prior_fit(ls.load_spec("pooled_flops"), ls.Scores(two), draws=30)
+    values = np.repeat([0.0, 0.01, 0.02, 0.03], [2, 28, 40, 30])
+    drawn = xr.DataArray(values[:, None], dims=("sample", "cell"))
+    zero = xr.DataArray([0.0], dims="cell").assign_coords(cell_benchmark=("cell", ["alpha"]))
+    found = float(logit_residual(fit, zero, drawn, xr.full_like(drawn, 0.01))[0])
+    assert -3.5 < found < -2
+
+
+def _with_own_densities(fit: Fit) -> Fit:
+    """Return the fit with the log likelihood of its scores, a little apart from draw to draw."""
+    drawn = Draws(fit.posterior, None, fit.status, {})
+    moved = drawn.posterior.copy(deep=True)
+    noise = np.random.default_rng(0).normal(0, 0.01, moved["intercept"].shape)
+    moved["intercept"] = moved["intercept"] + noise
+    tree = to_tree(fit.spec, fit.design, replace(drawn, posterior=moved))
+    return replace(fit, tree=tree)
 
 
 def test_prior_predictive_covers_tables_of_its_own_prior(

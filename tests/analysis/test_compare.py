@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -9,14 +10,15 @@ import arviz_stats as azs
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from scipy import stats
 
 import latentscale as ls
 from latentscale.analysis.compare import stacking_weights
-from latentscale.analysis.leave_one_out import psis
 from latentscale.posterior.convert import to_tree
 from latentscale.posterior.draws import Draws
 from latentscale.posterior.fit import Fit
+from latentscale.spec import spec_from_dict
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +28,14 @@ def rival(pooled_fit: Fit) -> Fit:
     posterior = posterior.assign(precision=posterior["precision"] / 8)
     drawn = Draws(posterior, None, pooled_fit.status, {})
     return replace(pooled_fit, tree=to_tree(pooled_fit.spec, pooled_fit.design, drawn))
+
+
+def loo_of(fit: Fit) -> azs.utils.ELPDDataLOO:
+    """Return ArviZ's own leave-one-out, with the tail's length from the fit's efficiency."""
+    share = fit.convergence().table["ess_bulk"].mean() / fit.samples.sizes["sample"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return azs.loo(fit.tree, pointwise=True, var_name="score", reff=min(share, 1.0))
 
 
 def test_stacking_weights_of_a_mixture() -> None:
@@ -39,9 +49,8 @@ def test_stacking_weights_of_a_mixture() -> None:
 
 def test_a_comparison_agrees_with_arviz(pooled_fit: Fit, rival: Fit) -> None:
     found = ls.compare({"bad": rival, "good": pooled_fit})
-    theirs = azs.compare(
-        {"bad": psis(rival), "good": psis(pooled_fit)}, method="stacking", round_to="none"
-    )
+    loo = {"bad": loo_of(rival), "good": loo_of(pooled_fit)}
+    theirs = azs.compare(loo, method="stacking", round_to="none")
     assert list(found.table["name"]) == ["good", "bad"]
     by_name = found.table.set_index("name")
     for name in ("good", "bad"):
@@ -56,9 +65,27 @@ def test_a_comparison_agrees_with_arviz(pooled_fit: Fit, rival: Fit) -> None:
     assert merit(pd.Series(found.weights)) >= merit(theirs["weight"]) - 1e-9
     assert by_name.loc["bad", "difference"] == pytest.approx(theirs.loc["bad", "elpd_diff"])
     assert by_name.loc["good", "difference"] == 0 and by_name.loc["bad", "difference_se"] > 0
-    assert by_name.loc["bad", "high_k"] == (psis(rival).pareto_k > psis(rival).good_k).sum()
+    assert by_name.loc["bad", "high_k"] == (loo["bad"].pareto_k > loo["bad"].good_k).sum()
     assert len(found.cells) == 2 * pooled_fit.scores.n_observed
     assert "<table" in found._repr_html_() and "good" in str(found)
+
+
+def test_any_text_is_a_name(pooled_fit: Fit, rival: Fit) -> None:
+    """Names of the table's own columns too; what is no text is refused in our words."""
+    wanted = ls.compare({"good": pooled_fit, "bad": rival}).table["elpd"]
+    for good, bad in (("family", "name"), ("model", "benchmark"), ("elpd", "0"), ("index", "fold")):
+        found = ls.compare({good: pooled_fit, bad: rival})
+        assert list(found.table["name"]) == [good, bad]
+        np.testing.assert_array_equal(found.table["elpd"], wanted)
+        assert found.weights.keys() == {good, bad}
+        tables = {good: backtested(1, 0.03), bad: backtested(2, 0.15)}
+        held_out = ls.compare_backtests(tables)
+        assert list(held_out.table["name"]) == [good, bad] and held_out.table["mae"].notna().all()
+    for odd in (3, None, "", ("a", "b")):
+        with pytest.raises(ls.FitError, match="Names must be text"):
+            ls.compare({odd: pooled_fit, "b": rival})  # type: ignore[dict-item]
+        with pytest.raises(ls.DataError, match="Names must be text"):
+            ls.compare_backtests({odd: backtested(1, 0.1), "b": backtested(1, 0.1)})  # type: ignore[dict-item]
 
 
 def test_different_scores_are_refused(
@@ -172,3 +199,94 @@ def test_stacking_misused(pooled_fit: Fit, rival: Fit) -> None:
     ):
         with pytest.raises(ls.DataError, match=said):
             ls.stack(fits, frame, weights)
+
+
+@pytest.fixture(scope="session")
+def with_skills(prior_fit: Callable[..., Fit], known_spec: ls.ModelSpec, small_scores) -> Fit:
+    """A fit of two anchored skills."""
+    return prior_fit(known_spec, small_scores, draws=400)
+
+
+def reordered(fit: Fit, seed: int) -> Fit:
+    """Return the fit with its draws in another order: the same posterior."""
+    order = np.random.default_rng(seed).permutation(fit.posterior.sizes["draw"])
+    groups = {name: fit.tree[name].to_dataset() for name in fit.tree.children}
+    groups = {n: g.isel(draw=order) if "draw" in g.dims else g for n, g in groups.items()}
+    groups = {n: g.drop_vars("draw", errors="ignore") for n, g in groups.items()}
+    return replace(fit, tree=xr.DataTree.from_dict(groups))
+
+
+def test_every_row_of_a_mixture_is_one_draw_of_one_fit(with_skills: Fit) -> None:
+    """The correlation of a skill and what it drives is the same alone and mixed."""
+    frame = frame_of(with_skills)
+    fits = {"a": with_skills, "b": reordered(with_skills, 1)}
+    found = ls.stack(fits, frame, {"a": 1.0, "b": 1.0}, seed=2)
+    alone = ls.predict(with_skills, frame, seed=2)
+
+    def correlation(forecast: ls.Forecast) -> float:
+        skill = forecast.skill_draws.isel(model=0, skill=0)
+        score = forecast.mean_draws.isel(model=0).sel(benchmark="alpha")
+        return stats.spearmanr(skill, score).statistic
+
+    assert correlation(alone) > 0.4
+    assert correlation(found) == pytest.approx(correlation(alone), abs=0.1)
+    parts = {name: ls.predict(fit, frame, seed=2) for name, fit in fits.items()}
+    for row in range(0, 400, 29):
+        mixed = found.draws.isel(sample=row)
+        own = {"sample": int(mixed["fit_sample"])}
+        part = parts[str(mixed["fit"].item())]
+        for name in ("draws", "mean_draws", "skill_draws"):
+            mine = getattr(found, name).isel(sample=row)
+            np.testing.assert_array_equal(mine, getattr(part, name).sel(own))
+        np.testing.assert_array_equal(
+            found.precision_draws.isel(sample=row, model=0, missing_dims="ignore"),
+            part.precision_draws.sel(own),
+        )
+
+
+def test_the_tail_of_the_noise_stays_with_its_draw(
+    prior_fit: Callable[..., Fit], quick_spec: ls.ModelSpec, small_scores: ls.Scores
+) -> None:
+    likelihoods = ({"kind": "student-t"}, {"kind": "student-t"})
+    fits = {}
+    for place, likelihood in enumerate(likelihoods):
+        document = {"name": f"t{place}", "covariates": ["log_flops"]}
+        document["benchmarks"] = {"likelihood": likelihood, "slopes": ["log_flops"]}
+        fits[f"t{place}"] = prior_fit(spec_from_dict(document), small_scores, seed=place)
+    frame = frame_of(fits["t0"])
+    found = ls.stack(fits, frame, {"t0": 0.5, "t1": 0.5}, seed=1)
+    parts = {name: ls.predict(fit, frame, seed=1) for name, fit in fits.items()}
+    tail, phi = found.noise.tail, found.precision_draws
+    for row in range(0, 60, 7):
+        at = found.draws.isel(sample=row)
+        part, own = parts[str(at["fit"].item())], {"sample": int(at["fit_sample"])}
+        np.testing.assert_array_equal(tail.isel(sample=row), part.noise.tail.sel(own))
+        np.testing.assert_array_equal(phi.isel(sample=row), part.precision_draws.sel(own))
+    truth = parts["t0"].draws.isel(sample=0, drop=True).clip(0.01, 0.99)
+    assert np.isfinite(found.log_score(truth)).all()
+
+
+def test_skills_that_mean_different_things_are_left_out_with_a_reason(
+    with_skills: Fit, prior_fit: Callable[..., Fit], known_spec: ls.ModelSpec, small_scores
+) -> None:
+    frame = frame_of(with_skills)
+    other = ls.anchor_variants(known_spec, [["beta", "gamma"]])["beta + gamma"]
+    free = ls.load_spec("pooled_flops")
+    for spec, said in ((other, "anchors"), (free, "number")):
+        fits = {"a": with_skills, "b": prior_fit(spec, small_scores, draws=100)}
+        found = ls.stack(fits, frame, {"a": 1.0, "b": 1.0})
+        assert found.skill_draws is None and said in found.no_skills and said in repr(found)
+    fewer = small_scores.without([small_scores.models[0]])
+    fits = {"a": with_skills, "b": prior_fit(known_spec, fewer, draws=100)}
+    assert "fitted models" in ls.stack(fits, frame, {"a": 1.0, "b": 1.0}).no_skills
+
+
+def test_a_mixture_tells_how_its_parts_were_conditioned(with_skills: Fit) -> None:
+    frame = frame_of(with_skills).assign(alpha=[0.5, np.nan])
+    fits = {"a": with_skills, "b": reordered(with_skills, 1)}
+    found = ls.stack(fits, frame, {"a": 1.0, "b": 1.0}, seed=2)
+    given = found.conditioning
+    parts = [ls.predict(fit, frame, seed=2).conditioning for fit in fits.values()]
+    assert given is not None and given.n_scores == 1
+    assert given.ess == pytest.approx(1 / sum(0.25 / min(part.ess, 200) for part in parts))
+    np.testing.assert_array_equal(given.index, found.draws["fit_sample"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from scipy import stats
 from scipy.special import expit, logsumexp
 
 import latentscale as ls
+from latentscale.analysis import condition, forecast
 from latentscale.analysis.condition import IMPORTANCE, SAMPLER
 from latentscale.errors import DataError, FitError, FitWarning
 from latentscale.posterior.fit import Fit
@@ -229,7 +230,7 @@ def test_every_shipped_spec_takes_scores(name: str, small_scores, prior_fit) -> 
     table = pd.concat(
         [SHOT, SHOT.assign(family="fam01", model=["x", "y", "z"], lineage="lin00")]
     ).fillna({"lineage": "lin00"})
-    for few_shot in BOTH:
+    for few_shot in (replace(one, degenerate="warn") for one in BOTH):
         found = ls.predict(fit, table, few_shot=few_shot)
         assert np.isfinite(found.mean_draws.values).all() and found.conditioning is not None
         assert found.conditioning.n_scores == 6 and 1 <= found.conditioning.ess <= 60 * 8
@@ -272,10 +273,11 @@ def test_a_further_benchmark_of_a_fitted_model_counts(small_scores, prior_fit, o
     row = ls.Scores(data).select(models=[model]).to_frame()
     same = ls.predict(fit, row, seed=1)
     assert same.conditioning is None
-    found = ls.predict(fit, row.assign(gamma=0.97), seed=1)
+    rough = ls.FewShot(degenerate="warn")  # the prior's draws have hardly seen such a score
+    found = ls.predict(fit, row.assign(gamma=0.97), seed=1, few_shot=rough)
     assert found.conditioning is not None and found.conditioning.n_scores == 1
     assert str(found.models["basis"].values[0]) == "fitted model"
-    low = ls.predict(fit, row.assign(gamma=0.03), seed=1)
+    low = ls.predict(fit, row.assign(gamma=0.03), seed=1, few_shot=rough)
     gap = found.mean_draws.mean("sample") - low.mean_draws.mean("sample")
     assert bool((gap > 0.005).all())
 
@@ -309,14 +311,111 @@ def test_misuse_is_refused(case: Case) -> None:
             ls.FewShot(**wrong)  # type: ignore[arg-type]
 
 
-def test_scores_that_no_draw_expects_are_warned_of(small_scores, prior_fit) -> None:
+def test_scores_that_no_draw_expects_are_refused(small_scores, prior_fit) -> None:
     """Draws from a wide prior, and a pooled law: hardly any draw explains precise scores."""
     fit = prior_fit(ls.load_spec("pooled_flops"), small_scores, draws=400)
-    with pytest.warns(FitWarning, match="effective sample size"):
+    with pytest.raises(FitError, match=r"effective sample size \d of 400 .*FewShot\(refit="):
         ls.predict(fit, SHOT)
+    with pytest.warns(FitWarning, match="effective sample size .* not to be trusted"):
+        ls.predict(fit, SHOT, few_shot=ls.FewShot(degenerate="warn"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         ls.predict(fit, SHOT.drop(columns=BENCHMARKS))
+
+
+@pytest.mark.parametrize(
+    ("ess", "pareto_k", "count", "outcome"),
+    [
+        (400, 0.3, 2000, None),
+        (80, 0.3, 2000, "rough"),
+        (49, 0.3, 2000, "at least 50"),
+        (400, 0.71, 4000, "at most 0.70"),
+        (400, 0.68, 1000, "at most 0.67"),  # fewer draws bear a smaller k
+        (12, np.nan, 60, "rough"),
+        (7, np.nan, 60, "at least 8"),
+        (1, np.nan, 1, None),  # a point estimate has nothing to weigh
+    ],
+)
+def test_weights_are_judged_by_both_figures(
+    ess: float, pareto_k: float, count: int, outcome: str | None
+) -> None:
+    found = condition._Judged((), SAMPLER, np.ones(1), ess, pareto_k)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        if outcome is None:
+            condition._judge(found, 3, count, ls.FewShot())
+        else:
+            error = FitWarning if outcome == "rough" else FitError
+            with pytest.raises(error, match=outcome) as raised:
+                condition._judge(found, 3, count, ls.FewShot())
+            assert "nan" not in str(raised.value)
+
+
+def test_a_refit_takes_over_where_weights_are_degenerate(
+    small_scores, prior_fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fit that is asked for sees the new scores; its draws are the forecast's."""
+    fit = prior_fit(ls.load_spec("pooled_flops"), small_scores, draws=400)
+    asked = []
+
+    def run_fit(spec, scores, *, method, seed, progress):  # type: ignore[no-untyped-def]
+        asked.append((scores, method))
+        return prior_fit(spec, scores, draws=90, seed=seed)
+
+    monkeypatch.setattr(forecast, "run_fit", run_fit)
+    method = ls.NUTS(draws=77)
+    found = ls.predict(fit, SHOT, seed=3, few_shot=ls.FewShot(refit=method))
+    ((scores, used),) = asked
+    assert used is method and scores.models[-2:] == ("fresh-1", "fresh-2")
+    assert scores.n_observed == fit.scores.n_observed + 3
+    added = scores.dataset["score"].sel(model="fresh-2")
+    assert float(added.sel(benchmark="beta")) == 0.80 and int(added.notnull().sum()) == 1
+    assert list(scores.dataset["family"].values[-2:]) == ["fresh", "fresh"]
+    assert scores.families == (*fit.scores.families, "fresh")
+    given = found.conditioning
+    assert given is not None and given.method == "refit" and given.fit is not None
+    assert (
+        found.draws.sizes["sample"] == 90
+        and list(found.models["basis"].values) == ["new family"] * 3
+    )
+    np.testing.assert_array_equal(
+        found.precision_draws.transpose("sample", ...).values,
+        given.fit.samples["precision"].transpose("sample", ...).values,
+    )
+    with pytest.raises(FitError, match="refit must be a method"):
+        ls.FewShot(refit=3)  # type: ignore[arg-type]
+    with pytest.raises(FitError, match="degenerate must be"):
+        ls.FewShot(degenerate="refit")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("few_shot", BOTH, ids=NAMES)
+def test_every_row_of_a_conditioned_forecast_names_its_posterior_draw(
+    small_scores, prior_fit, one_skill, few_shot: ls.FewShot
+) -> None:
+    fit = prior_fit(one_skill, small_scores, draws=300)
+    found = ls.predict(fit, SHOT, few_shot=replace(few_shot, degenerate="warn", draws=200))
+    assert found.conditioning is not None
+    np.testing.assert_array_equal(found.draws["sample"], found.conditioning.index)
+    assert found.conditioning.index.max() > 200  # the draws are spread over the whole fit
+    own = fit.samples["precision"].sel(sample=found.draws["sample"].values)
+    np.testing.assert_array_equal(
+        found.precision_draws.transpose("sample", "benchmark").values,
+        own.transpose("sample", "benchmark").values,
+    )
+    for array in (found.draws, found.mean_draws, found.skill_draws, found.precision_draws):
+        np.testing.assert_array_equal(array["sample"], found.conditioning.index)
+        np.testing.assert_array_equal(
+            array["draw"], fit.samples["draw"].sel(sample=array["sample"])
+        )
+    plain = ls.predict(fit, SHOT.drop(columns=BENCHMARKS))
+    np.testing.assert_array_equal(plain.draws["sample"], np.arange(300))
+
+
+def test_a_forecast_with_arrays_of_other_samples_is_refused(case: Case) -> None:
+    found = ls.predict(case.fit, SHOT.drop(columns=BENCHMARKS))
+    turned = found.mean_draws.isel(sample=slice(None, None, -1))
+    with pytest.raises(FitError, match="same samples in the same order"):
+        replace(found, mean_draws=turned)
 
 
 @pytest.mark.slow
@@ -351,3 +450,33 @@ def test_a_refit_gives_the_same_forecast(known, known_spec, fitted: bool) -> Non
     error = 4 * two.std("sample") * np.sqrt(1 / min(conditioned.conditioning.ess, 200) + 1 / 200)
     assert bool((abs(one.mean("sample") - two.mean("sample")) < error).all())
     np.testing.assert_allclose(one.std("sample"), two.std("sample"), rtol=0.3)
+
+
+@pytest.mark.slow
+def test_scores_that_the_fit_did_not_expect_are_refused_or_fitted(known, known_spec) -> None:
+    """Half of a new family's benchmarks are far from what the others foretell."""
+    names = list(known.scores.benchmarks)
+    shot = known.frame[known.frame["family"] == "fam10"].copy()
+    values = shot[names].to_numpy()
+    odd = np.where(np.arange(len(names)) % 2, 0.4 * values, 1 - 0.5 * (1 - values))
+    shot[names] = np.clip(odd, 0.01, 0.99)
+    rest = known.frame[known.frame["family"] != "fam10"]
+    info = known.scores.benchmark_info
+    method = ls.NUTS(draws=500, tune=400, chains=2, cores=2)
+    fits = [
+        ls.fit(
+            known_spec,
+            ls.Scores.from_frame(table, benchmarks=info),
+            method=method,
+            seed=2,
+            progress=False,
+        )
+        for table in (rest, pd.concat([rest, shot]))
+    ]
+    with pytest.raises(FitError, match="too few posterior draws"):
+        ls.predict(fits[0], shot)
+    found = ls.predict(fits[0], shot, few_shot=ls.FewShot(refit=method), seed=1)
+    exact = ls.predict(fits[1], shot.drop(columns=names), seed=1)
+    one, two = (np.log(f.mean_draws / (1 - f.mean_draws)) for f in (found, exact))
+    error = 4 * two.std("sample") * np.sqrt(2 / 200)  # chains have fewer effective draws than draws
+    assert bool((abs(one.mean("sample") - two.mean("sample")) < error).all())

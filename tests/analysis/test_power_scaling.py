@@ -145,3 +145,15 @@ def test_the_bound_holds_for_the_true_index(conjugate: Callable[..., Fit]) -> No
         assert np.mean(np.array(lower) < truth) >= 0.9
         gaps.append(1 - np.mean(lower) / truth)
     assert 0 < gaps[1] < gaps[0] / 2  # noise falls as the square root: to a quarter
+
+
+def test_a_component_is_paired_with_draws_by_their_labels() -> None:
+    rng = np.random.default_rng(3)
+    theta = rng.normal(size=(CHAINS, DRAWS, 2))
+    labels = {"chain": np.arange(CHAINS), "draw": np.arange(DRAWS)}
+    draws = _named(theta, "quantity").assign_coords(labels)
+    logs = _named(-(theta[..., 0] ** 2) + theta[..., 1]).assign_coords(labels)
+    mixed = logs.isel(draw=rng.permutation(DRAWS), chain=[1, 0])
+    np.testing.assert_array_equal(sensitivity_index(draws, mixed), sensitivity_index(draws, logs))
+    one, two = (index_noise(draws, x, np.random.default_rng(0)) for x in (logs, mixed))
+    np.testing.assert_array_equal(one, two)

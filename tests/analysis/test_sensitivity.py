@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -12,8 +13,14 @@ import xarray as xr
 from scipy import stats
 
 import latentscale as ls
+from latentscale.analysis import leave_one_out as leave_one_out_module
+from latentscale.analysis import regression as regression_module
+from latentscale.analysis import sensitivity as sensitivity_module
 from latentscale.analysis import sensitivity_grid as grids
+from latentscale.analysis import targets as targets_module
 from latentscale.analysis.sensitivity import CONFLICT, FORECAST, STRONG_PRIOR
+from latentscale.posterior.convert import to_tree
+from latentscale.posterior.draws import Draws
 from latentscale.posterior.fit import Fit
 
 FRAME = pd.DataFrame({"model": ["new"], "family": ["fam00"], "params_b": [30.0], "tokens_t": [5.0]})
@@ -250,3 +257,119 @@ def test_influence_misused(small: Fit, small_scores: ls.Scores, quick_spec: ls.M
         ls.family_influence(small, refit=3)  # type: ignore[arg-type]
     with pytest.raises(ls.DataError, match='unknown are "x"'):
         ls.leave_families_out(quick_spec, small_scores, ["x"])
+
+
+def shuffled(forecast: ls.Forecast, seed: int = 4) -> ls.Forecast:
+    """Return a forecast with its rows in another order: the same forecast."""
+    order = np.random.default_rng(seed).permutation(forecast.draws.sizes["sample"])
+
+    def turned(array: xr.DataArray | None) -> xr.DataArray | None:
+        return array if array is None or "sample" not in array.dims else array.isel(sample=order)
+
+    names = ("draws", "mean_draws", "precision_draws", "skill_draws", "token_draws")
+    arrays = {name: turned(getattr(forecast, name)) for name in names}
+    return replace(forecast, **arrays, noise=forecast.noise.mapped(turned))
+
+
+@pytest.fixture
+def in_any_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every forecast comes with its rows in another order."""
+    for module, name in (
+        (sensitivity_module, "predict"),
+        (leave_one_out_module, "forecast_rows"),
+        (regression_module, "predict"),
+        (targets_module, "forecast_rows"),
+    ):
+        own = getattr(module, name)
+
+        def turned(*args, own=own, **kwargs):  # type: ignore[no-untyped-def]
+            return shuffled(own(*args, **kwargs))
+
+        monkeypatch.setattr(module, name, turned)
+
+
+SCORED = FRAME.assign(alpha=[0.6])
+
+
+@pytest.fixture(scope="module")
+def mild(held_fit: Fit, with_posterior: Callable[..., Fit], small_scores) -> Fit:  # type: ignore[no-untyped-def]
+    """2,400 draws of which only intercepts differ, mildly, and with them the densities."""
+    rng = np.random.default_rng(7)
+    posterior = held_fit.posterior.isel(draw=np.zeros(2400, int))
+    posterior = posterior.assign_coords(draw=np.arange(2400))
+    moved = rng.normal(0, 0.3, (1, 2400, 4))
+    posterior["intercept"] = posterior["intercept"].transpose("chain", "draw", "benchmark") + moved
+    drawn = Draws(posterior, None, held_fit.status, {})
+    return replace(held_fit, tree=to_tree(held_fit.spec, held_fit.design, drawn))
+
+
+def test_a_conditioned_forecast_is_paired_with_its_own_draws(mild: Fit) -> None:
+    """More draws than the forecast keeps, and each kept one beside its own densities."""
+    found = ls.sensitivity(mild, SCORED, priors=["intercept"], seed=1).table
+    forecasts = found[found["variable"] == FORECAST].set_index("where")
+    forecast = ls.predict(mild, SCORED, seed=1)
+    index = forecast.draws["sample"].values
+    assert len(index) == 2000 and len(set(index)) < 2000 and index.max() > 2300
+    groups = {
+        "prior": mild.tree["log_prior"]["intercept"].sum("benchmark"),
+        "likelihood": mild.tree["log_likelihood"]["score"].sum("cell"),
+    }
+    shifts = []
+    for name, logs in groups.items():
+        own = logs.values.ravel()[index]
+        for benchmark in ("alpha", "gamma"):
+            draws = forecast.mean_draws.sel(model="new", benchmark=benchmark).values
+            shift = np.log(2) * np.cov(draws, own)[0, 1] / draws.std(ddof=0)
+            shown = forecasts.loc[f"new, {benchmark}", f"{name}_shift"]
+            assert shown == pytest.approx(shift, rel=2e-3)
+            shifts.append(abs(shift))
+    assert max(shifts) > 0.1  # pairs of other draws give 0.02
+    parameters = found[found["variable"] == "intercept"]
+    plain = ls.sensitivity(mild, priors=["intercept"], seed=1).table
+    plain = plain[plain["variable"] == "intercept"]
+    np.testing.assert_allclose(parameters["prior"], plain["prior"])
+
+
+def answers(fit: Fit, frame: pd.DataFrame) -> list[np.ndarray]:
+    """Return what the verbs that pair forecasts with draws say."""
+    columns = ["prior", "likelihood", "prior_shift", "likelihood_shift"]
+    outcome = dict(zip(fit.scores.models, np.arange(12.0) + 1, strict=True))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        regression = ls.regress_on_skills(fit, outcome, seed=1)
+    mean = regression.predict(frame, seed=1).mean_draws
+    left_out = ls.leave_one_out(fit, seed=1).table
+    return [
+        ls.sensitivity(fit, frame, priors=["intercept"], seed=1).table[columns].to_numpy(),
+        ls.family_influence(fit, frame, families=["fam01"], variables=[], seed=1)
+        .table["median"]
+        .to_numpy(),
+        left_out[["elpd", "pareto_k", "mean", "median", "lower", "upper", "pit", "z"]].to_numpy(),
+        np.sort(mean.values, axis=0),
+    ]
+
+
+@pytest.mark.parametrize("frame", [FRAME, SCORED], ids=["plain", "conditioned"])
+def test_the_order_of_a_forecasts_rows_does_not_matter(
+    mild: Fit, frame: pd.DataFrame, request: pytest.FixtureRequest
+) -> None:
+    wanted = answers(mild, frame)
+    request.getfixturevalue("in_any_order")
+    for one, other in zip(answers(mild, frame), wanted, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
+
+
+def test_densities_in_another_order_are_paired_by_their_labels(mild: Fit) -> None:
+    order = np.random.default_rng(5).permutation(2400)
+    groups = {name: mild.tree[name].to_dataset() for name in mild.tree.children}
+    groups = {
+        name: group.assign_coords(draw=np.arange(2400)) if "draw" in group.dims else group
+        for name, group in groups.items()
+    }
+    for name in ("log_likelihood", "log_prior"):
+        groups[name] = groups[name].isel(draw=order)
+    mixed = replace(mild, tree=xr.DataTree.from_dict({"posterior": groups["posterior"]}))
+    for name, group in groups.items():  # a tree of its own group each, so that none is aligned
+        mixed.tree[name] = xr.DataTree(group)
+    for one, other in zip(answers(mixed, SCORED), answers(mild, SCORED), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-9)

@@ -6,11 +6,13 @@ import warnings
 
 import numpy as np
 import pymc as pm
+import pytensor
 import pytest
 
 import latentscale as ls
 from latentscale.data.scores import Scores
-from latentscale.spec import ModelSpec, shipped_specs
+from latentscale.model.design import design
+from latentscale.spec import ModelSpec, shipped_specs, spec_from_dict
 
 WANTED = {
     "cai2025": {"intercept", "slope", "loading", "anchor_loading", "family_skill", "precision"},
@@ -111,3 +113,43 @@ def test_pymcs_own_sampler_runs_on_it(
     assert posterior["benchmark_slope"].sizes["benchmark"] == 4
     assert np.isfinite(posterior["intercept"].values).all()
     assert float(posterior["intercept"].std()) > 0
+
+
+@pytest.mark.parametrize("kind", ["beta", "logit-normal", "student-t"])
+def test_prior_draws_can_be_fitted_in_turn(kind: str, small_scores: Scores) -> None:
+    """Precisions so low that every likelihood's draws underflow: inside all the same."""
+    spec = spec_from_dict(
+        {
+            "name": "extreme",
+            "covariates": ["log_flops"],
+            "benchmarks": {"likelihood": {"kind": kind}, "slopes": ["log_flops"]},
+            "priors": {
+                "intercept": {"dist": "Normal", "mu": 0, "sigma": 30},
+                "precision": {"dist": "LogNormal", "mu": -9, "sigma": 1},
+            },
+        }
+    )
+    model = ls.build(spec, small_scores)
+    drawn = pm.draw(model["score"], 60, random_seed=1, mode="FAST_COMPILE")
+    assert (drawn > 0).all() and (drawn < 1).all()
+    assert drawn.min() < 1e-300 and drawn.max() == 1 - np.finfo(float).epsneg  # they were clamped
+    worst = drawn[np.argmin(drawn.min(axis=1))]
+    prepared = design(spec, small_scores)
+    table = np.full((len(prepared.scores.models), len(prepared.scores.benchmarks)), np.nan)
+    table[prepared.model_of_cell, prepared.benchmark_of_cell] = worst
+    scores = Scores(prepared.scores.dataset.assign(score=(("model", "benchmark"), table)))
+    again = ls.build(spec, scores)
+    with pytensor.config.change_flags(mode="FAST_COMPILE"):
+        logp = again.compile_fn(again.logp())
+        slope = again.compile_fn(again.dlogp())
+    start = again.initial_point()
+    assert np.isfinite(logp(start)) and np.isfinite(slope(start)).all()
+
+
+def test_tables_of_the_prior_keep_exact_ends(small_scores: Scores) -> None:
+    """A simulated table shows what underflows as the 0 or 1 that a benchmark would."""
+    wide = {"intercept": {"dist": "Normal", "mu": 0, "sigma": 60}}
+    found = ls.simulate(ls.load_spec("pooled_flops").with_priors(wide), small_scores, seed=1)
+    values = found.scores.dataset["score"].values
+    assert ((values == 0) | (values == 1)).any()
+    assert (values[values > 0] > 1e-300).all()

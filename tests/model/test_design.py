@@ -10,9 +10,10 @@ import pytest
 import xarray as xr
 
 from latentscale.data.covariates import CovariateTransform
+from latentscale.data.recorded import pull_inside
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError, DataWarning, SpecError
-from latentscale.model.design import design, pull_inside
+from latentscale.model.design import design
 from latentscale.spec import load_spec, spec_from_dict
 
 FLOPS = spec_from_dict({"name": "flops", "covariates": ["log_flops"]})
