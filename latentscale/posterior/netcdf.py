@@ -89,8 +89,8 @@ def write(path: Path, content: io.BytesIO) -> None:
     FitError
         If the disk is full, or the folder cannot be written to.
     """
-    with replacing(path, FitError) as unfinished:
-        unfinished.write_bytes(content.getbuffer())
+    with replacing(path, FitError) as unfinished, content.getbuffer() as view:
+        unfinished.write_bytes(view)
 
 
 @contextmanager

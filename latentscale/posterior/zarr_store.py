@@ -6,7 +6,9 @@ draw, or while they are still written to.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +67,7 @@ def read_store(
         If the store holds draws and cannot be read.
     """
     try:
-        with xr.open_datatree(store, engine="zarr", consolidated=False) as tree:
+        with _without_notices(), xr.open_datatree(store, engine="zarr", consolidated=False) as tree:
             posterior, stats, warm_up = (tree[name].to_dataset() for name in _GROUPS)
             kept = posterior[list(variables)]
             return {
@@ -79,6 +81,14 @@ def read_store(
             return {}
         said = f"{type(error).__name__}: {error}"
         raise FitError(f"{store} cannot be read: it is damaged ({said}).") from error
+
+
+@contextmanager
+def _without_notices() -> Iterator[None]:
+    """Be silent on folders that hold no array yet: the sampler makes them first."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Object at .* is not recognized")
+        yield
 
 
 def _holds_draws(store: Path, variables: Sequence[str]) -> bool:

@@ -169,8 +169,8 @@ def test_a_removed_group_is_refused(copied: Path) -> None:
 
 
 def test_a_newer_format_is_refused_with_what_to_do(copied: Path) -> None:
-    edit(copied, lambda header: header.update(format=header["format"] + 1))
-    with pytest.raises(FitError, match=r"format 2.*format 1"):
+    edit(copied, lambda header: header.update(schema=header["schema"] + 1))
+    with pytest.raises(FitError, match=r"newer version of latentscale.*update"):
         ls.load(copied)
 
 

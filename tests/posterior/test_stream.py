@@ -10,109 +10,30 @@ import pytest
 import xarray as xr
 
 import latentscale as ls
-from latentscale.data.scores import Scores
 from latentscale.errors import FitError
-from latentscale.model.design import Design, design
 from latentscale.posterior import folder as folders
 from latentscale.posterior import stream
-from latentscale.posterior.provenance import Provenance
-from latentscale.spec import ModelSpec
-
-NAMES = ("intercept", "benchmark_slope", "precision")
-CHAINS, DRAWS = 3, 40
 
 
-def store(run: Path, benchmarks: tuple[str, ...], lengths: dict[int, int], warm_up: int = 20):
-    """Write a store as the sampler leaves it: full size, and empty from some draw on."""
-    rng = np.random.default_rng(len(run.name))
-    shape = (len(lengths), DRAWS, len(benchmarks))
-    dims = ("chain", "draw", "benchmark")
-    coords = {"benchmark": list(benchmarks), "benchmark_slope_covariate": ["log_flops"]}
-    posterior = xr.Dataset(
-        {
-            "intercept": (dims, rng.normal(size=shape)),
-            "benchmark_slope": (
-                (*dims, "benchmark_slope_covariate"),
-                rng.normal(size=(*shape, 1)),
-            ),
-            "precision": (dims, rng.gamma(20, 5, size=shape)),
-        },
-        coords=coords,
-    )
-
-    def statistics(draws: int) -> xr.Dataset:
-        size = (len(lengths), draws)
-        numbers = {name: rng.normal(size=size) for name in ("energy", "step_size")}
-        named = {name: (("chain", "draw"), values) for name, values in numbers.items()}
-        named["mean_tree_accept"] = (("chain", "draw"), rng.uniform(0.5, 1, size))
-        named["n_steps"] = (("chain", "draw"), np.full(size, 7))
-        named["depth"] = (("chain", "draw"), np.full(size, 3))
-        named["diverging"] = (("chain", "draw"), np.zeros(size, dtype=bool))
-        position = rng.normal(size=(*size, 5))
-        named["unconstrained_draw"] = (("chain", "draw", "unconstrained_parameter"), position)
-        return xr.Dataset(named)
-
-    def cut(dataset: xr.Dataset, ends: list[int]) -> xr.Dataset:
-        end = xr.DataArray(ends, dims="chain")
-        held = xr.DataArray(np.arange(dataset.sizes["draw"]), dims="draw") < end
-        return xr.Dataset(
-            {
-                name: v.where(held, 0 if v.dtype.kind in "iub" else np.nan).astype(v.dtype)
-                for name, v in dataset.data_vars.items()
-            },
-            coords=dataset.coords,
-        )
-
-    ends = list(lengths.values())
-    groups = {
-        "posterior": cut(posterior, ends),
-        "sample_stats": cut(statistics(DRAWS), ends),
-        "warmup_sample_stats": cut(statistics(20), [warm_up] * len(ends)),
-    }
-    tree = xr.DataTree.from_dict(groups)
-    tree.to_zarr(stream.zarr_folder(run), mode="w", consolidated=False, write_inherited_coords=True)
-    return groups
-
-
-@pytest.fixture(scope="module")
-def prepared(quick_spec: ModelSpec, small_scores: Scores) -> Design:
-    """The constants of pooled curves."""
-    return design(quick_spec, small_scores)
-
-
-@pytest.fixture
-def folder(tmp_path: Path, quick_spec: ModelSpec, prepared: Design) -> Path:
-    """A folder of draws without a run."""
-    path = tmp_path / "draws"
-    method = ls.NUTS(draws=DRAWS, tune=20, chains=CHAINS, store=path)
-    made = Provenance("NUTS", method.settings, 4, {}, {"python": "3"})
-    folders.start_folder(path, quick_spec, prepared, made, NAMES)
-    return path
-
-
-def begin(folder: Path, chains=range(CHAINS), draws: int = DRAWS) -> Path:
-    return stream.start_run(folder, chains, draws, 20, 4)
-
-
-def test_a_finished_run_is_a_full_fit(folder, prepared) -> None:
+def test_a_finished_run_is_a_full_fit(folder, prepared, store, begin, names) -> None:
     run = begin(folder)
     groups = store(run, prepared.scores.benchmarks, {0: 40, 1: 40, 2: 40})
     for _ in range(2):  # as the sampler leaves it, then as one file
         fit = ls.load(folder)
         assert not fit.status.interrupted and "partial" not in fit.status.message
         assert dict(fit.posterior.sizes) | {"chain": 3, "draw": 40} == dict(fit.posterior.sizes)
-        for name in NAMES:
+        for name in names:
             np.testing.assert_array_equal(fit.posterior[name], groups["posterior"][name])
         stats = fit.tree["sample_stats"].to_dataset()
         np.testing.assert_array_equal(stats["energy"], groups["sample_stats"]["energy"])
         assert fit.spec.name == "pooled_flops" and fit.provenance.seed == 4
         assert fit.scores.models == prepared.scores.models
         if stream.zarr_folder(run).exists():
-            stream.finish_run(run, NAMES)
+            stream.finish_run(run, names)
     assert not stream.zarr_folder(run).exists()
 
 
-def test_a_killed_run_is_partial_and_says_so(folder, prepared) -> None:
+def test_a_killed_run_is_partial_and_says_so(folder, prepared, store, begin) -> None:
     groups = store(begin(folder), prepared.scores.benchmarks, {0: 31, 1: 25, 2: 0})
     fit = ls.load(folder)
     assert fit.status.interrupted and fit.status.message.startswith("partial")
@@ -125,7 +46,7 @@ def test_a_killed_run_is_partial_and_says_so(folder, prepared) -> None:
     assert back.status == fit.status
 
 
-def test_a_draw_that_is_not_whole_is_left_out(folder, prepared) -> None:
+def test_a_draw_that_is_not_whole_is_left_out(folder, prepared, store, begin, names) -> None:
     run = begin(folder)
     groups = store(run, prepared.scores.benchmarks, {0: 30, 1: 30, 2: 30})
     held = groups["posterior"]["precision"].copy()
@@ -133,20 +54,20 @@ def test_a_draw_that_is_not_whole_is_left_out(folder, prepared) -> None:
     spoiled = {**groups, "posterior": groups["posterior"].assign(precision=held)}
     tree = xr.DataTree.from_dict(spoiled)
     tree.to_zarr(stream.zarr_folder(run), mode="w", consolidated=False, write_inherited_coords=True)
-    chains = stream.read_chains(folder, NAMES)
+    chains = stream.read_chains(folder, names)
     assert [chain.length for chain in chains.values()] == [30, 24, 30]
     position = groups["sample_stats"]["unconstrained_draw"]
     np.testing.assert_array_equal(chains[1].position, position[1, 23])
     np.testing.assert_array_equal(chains[0].position, position[0, 29])
 
 
-def test_runs_of_a_chain_are_joined_in_order(folder, prepared) -> None:
+def test_runs_of_a_chain_are_joined_in_order(folder, prepared, store, begin, names) -> None:
     first = store(begin(folder), prepared.scores.benchmarks, {0: 30, 1: 25, 2: 0})
     more = {}
     for chain, length in ((0, 10), (1, 15), (2, 40)):
         run = begin(folder, [chain])
         more[chain] = store(run, prepared.scores.benchmarks, {chain: length})
-        stream.finish_run(run, NAMES)
+        stream.finish_run(run, names)
     fit = ls.load(folder)
     assert not fit.status.interrupted and fit.posterior.sizes["draw"] == 40
     found = fit.posterior["intercept"]
@@ -155,22 +76,22 @@ def test_runs_of_a_chain_are_joined_in_order(folder, prepared) -> None:
     np.testing.assert_array_equal(found[2], more[2]["posterior"]["intercept"][0])
 
 
-def test_a_chain_in_warm_up_is_known_by_its_position(folder, prepared) -> None:
+def test_a_chain_in_warm_up_is_known_by_its_position(folder, prepared, store, begin, names) -> None:
     groups = store(begin(folder), prepared.scores.benchmarks, {0: 0, 1: 0, 2: 0}, warm_up=12)
-    chains = stream.read_chains(folder, NAMES)
+    chains = stream.read_chains(folder, names)
     position = groups["warmup_sample_stats"]["unconstrained_draw"]
     np.testing.assert_array_equal(chains[2].position, position[2, 11])
     with pytest.raises(FitError, match="before the first kept draw"):
         ls.load(folder)
 
 
-def test_a_folder_without_a_draw_is_refused(folder) -> None:
+def test_a_folder_without_a_draw_is_refused(folder, begin, names) -> None:
     with pytest.raises(FitError, match="before the first kept draw"):
         ls.load(folder)
     begin(folder)  # killed before the sampler had described its store
     with pytest.raises(FitError, match="before the first kept draw"):
         ls.load(folder)
-    assert stream.read_chains(folder, NAMES) == {}
+    assert stream.read_chains(folder, names) == {}
 
 
 def test_a_folder_of_others_is_refused(tmp_path: Path) -> None:
@@ -203,13 +124,15 @@ def test_a_folder_in_use_is_refused(folder, quick_spec, small_scores) -> None:
 
 
 @pytest.mark.parametrize("draws", [0, 2.5, True, "10"])
-def test_a_wrong_number_of_draws_is_refused(folder, prepared, draws) -> None:
+def test_a_wrong_number_of_draws_is_refused(folder, prepared, draws, store, begin) -> None:
     store(begin(folder), prepared.scores.benchmarks, {0: 40, 1: 40, 2: 40})
     with pytest.raises(FitError, match="draws must be"):
         ls.resume(folder, draws=draws)
 
 
-def test_nothing_is_sampled_where_nothing_is_missing(folder, prepared, monkeypatch) -> None:
+def test_nothing_is_sampled_where_nothing_is_missing(
+    folder, prepared, monkeypatch, store, begin
+) -> None:
     from latentscale.inference import nutpie_chains
 
     store(begin(folder), prepared.scores.benchmarks, {0: 40, 1: 40, 2: 40})
