@@ -28,14 +28,14 @@ from latentscale.dims import (
     interval_quantiles,
 )
 from latentscale.errors import DataError, listed
-from latentscale.model.benchmarks import expected_score, linear_predictor, precision
-from latentscale.model.family import FAMILY_VARIABLES, effects_of_models
-from latentscale.model.noise import BetaNoise, Noise, noise_of
-from latentscale.model.skills import latent_skill
-from latentscale.model.undisclosed import LOG_TOKENS, regressors_of_rows, with_drawn_tokens
-from latentscale.model.unseen import draw_new_families, scaled
-from latentscale.posterior.convert import parameters_of, with_floor
+from latentscale.model.evaluate import NO_RESIDUALS, Residuals
+from latentscale.model.likelihoods.beta import BetaNoise
+from latentscale.model.terms.base import scaled
+from latentscale.model.terms.undisclosed_tokens import LOG_TOKENS
+from latentscale.model.undisclosed import with_drawn_tokens
+from latentscale.model.unseen import draw_new_families, family_effects
 from latentscale.posterior.fit import Fit
+from latentscale.spec.likelihood import Noise
 
 FITTED = "fitted model"
 KNOWN_FAMILY = "known family"
@@ -240,35 +240,26 @@ def forecast_rows(
     rng = np.random.default_rng(checked_seed(seed))
     _refuse_unknown_tokens(fit, planned)
     _refuse_altered(fit.scores, planned)
-    draws = with_floor(fit.samples, fit.scores.dataset["floor"])
-    draws = with_drawn_tokens(fit.spec, draws, planned, rng)
+    draws = with_drawn_tokens(fit.spec, fit.samples, planned, rng)
     given = None if few_shot is None else condition(fit, draws, planned, few_shot, rng)
     if given is not None:
         draws = draws.isel({SAMPLE: given.report.index}).drop_vars(SAMPLE, errors="ignore")
-    parts = regressors_of_rows(fit.spec, fit.transform, planned, draws)
-    terms = _family_terms(fit, draws, planned, rng, given)
-    index = _positions(terms, planned)
-    effects = effects_of_models(parameters_of(terms), index)
-    parameters = dict(parameters_of(draws))
+    effects = _family_terms(fit, draws, planned, rng, given)
+    residuals: Residuals = NO_RESIDUALS
     if "residual" in draws:
-        parameters["residual"] = _residuals(draws, planned, rng, given)
-        parameters["residual"] = _shared(parameters["residual"], one_model)
-    skill = latent_skill(parameters, effects, parts)
-    eta = linear_predictor(parameters, effects, parts, skill)
-    mean = expected_score(fit.spec, parameters, eta)
-    mean = mean.drop_vars(FAMILY, errors="ignore").transpose(SAMPLE, MODEL, BENCHMARK)
-    phi = precision(parameters, parts)
-    noise = noise_of(fit.spec, parameters, fit.scores.dataset["n_items"])
+        residuals = _shared(_residuals(draws, planned, rng, given), one_model)
+    at = fit.evaluator.at(draws, planned, residuals=residuals, effects=effects)
+    mean = at.mean.transpose(SAMPLE, MODEL, BENCHMARK)
     step = recorded_step(fit.scores.dataset["score"])
-    scores = as_recorded(noise.draw(mean, phi, rng), step)
+    scores = as_recorded(at.noise.draw(mean, at.precision, rng), step)
     return Forecast(
         draws=scores.rename("score"),
         mean_draws=mean.rename("expected_score"),
-        precision_draws=phi.rename("precision"),
+        precision_draws=at.precision.rename("precision"),
         models=_about(fit, planned),
         is_posterior=fit.is_posterior,
-        noise=noise,
-        skill_draws=None if skill is None else _named_skill(skill),
+        noise=at.noise,
+        skill_draws=None if at.skill is None else _named_skill(at.skill),
         conditioning=None if given is None else given.report,
         token_draws=_drawn_tokens(draws, planned),
     )
@@ -282,8 +273,7 @@ def _about(fit: Fit, planned: xr.Dataset) -> xr.Dataset:
 
 
 def _named_skill(skill: xr.DataArray) -> xr.DataArray:
-    bare = skill.drop_vars(FAMILY, errors="ignore").rename("model_skill")
-    return bare.transpose(SAMPLE, MODEL, SKILL)
+    return skill.rename("model_skill").transpose(SAMPLE, MODEL, SKILL)
 
 
 def _family_terms(
@@ -294,7 +284,7 @@ def _family_terms(
     given: Conditioned | None,
 ) -> xr.Dataset:
     """Return family terms of fitted and new families together, dims (sample, family, ...)."""
-    fitted = draws[[name for name in FAMILY_VARIABLES if name in draws]]
+    fitted = family_effects(fit.spec, draws)
     if not fitted.data_vars:
         return fitted
     moved = [] if given is None else [terms for terms in given.terms if terms.data_vars]
@@ -306,13 +296,6 @@ def _family_terms(
     drawn = [draw_new_families(fit.spec, draws, new, lineages, rng)] if new else []
     kept = fitted.sel({FAMILY: [str(f) not in told for f in fitted[FAMILY].values]})
     return xr.concat([kept, *moved, *drawn], dim=FAMILY) if moved or drawn else fitted
-
-
-def _positions(terms: xr.Dataset, planned: xr.Dataset) -> xr.DataArray:
-    names = list(terms[FAMILY].values) if FAMILY in terms.coords else []
-    place = {str(name): position for position, name in enumerate(names)}
-    index = [place.get(str(family), 0) for family in planned["family"].values]
-    return xr.DataArray(index, dims=(MODEL,), coords={MODEL: planned[MODEL].values})
 
 
 def _residuals(

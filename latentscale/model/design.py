@@ -199,11 +199,12 @@ def _usable(spec: ModelSpec, scores: Scores) -> tuple[Scores, tuple[str, ...]]:
 def _refuse_unknown_items(spec: ModelSpec, n_items: xr.DataArray) -> None:
     """Raise SpecError if the likelihood counts items and some count is unknown or below 2."""
     unknown = ~(n_items >= 2).values
-    if spec.benchmarks.likelihood.kind != "beta-binomial" or not unknown.any():
+    likelihood = spec.benchmarks.likelihood
+    if not likelihood.needs_items or not unknown.any():
         return
     names = list(dict.fromkeys(str(name) for name in n_items[BENCHMARK].values[unknown]))
     raise SpecError(
-        'benchmarks.likelihood is "beta-binomial", which needs the number of items of every '
+        f'benchmarks.likelihood is "{likelihood.kind}", which needs the number of items of every '
         f"benchmark (2 or more), but n_items is unknown or 1 for {listed(names)}. Give it when "
         f'the table is read, as in benchmarks={{"{names[0]}": Benchmark(floor=..., n_items=...)}}, '
         'leave the benchmark out, or take the likelihood "beta".'

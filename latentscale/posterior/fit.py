@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from latentscale.data.scores import Scores
 from latentscale.dims import CHAIN, DRAW, POSTERIOR, SAMPLE
 from latentscale.markup import bullets, facts_table
 from latentscale.model.design import Design, design
+from latentscale.model.evaluate import Evaluator
 from latentscale.posterior.convergence import Convergence, convergence
 from latentscale.posterior.status import Status
 from latentscale.spec.spec import ModelSpec
@@ -80,17 +82,23 @@ class Fit:
         """Draws of the parameters, dims (chain, draw, ...)."""
         return self.tree[POSTERIOR].to_dataset()
 
-    @property
+    @cached_property
     def samples(self) -> xr.Dataset:
         """Draws with chains joined, dims (sample, ...), sample counted from 0."""
         stacked = self.posterior.stack({SAMPLE: (CHAIN, DRAW)}, create_index=False)
         stacked = stacked.drop_vars([CHAIN, DRAW], errors="ignore")
         return stacked.transpose(SAMPLE, ...)
 
-    @property
+    @cached_property
     def design(self) -> Design:
-        """The constants of the fitted model, computed anew from `scores`."""
+        """The constants of the fitted model, computed once from `scores`."""
         return design(self.spec, self.scores, transform=self.transform)
+
+    @cached_property
+    def evaluator(self) -> Evaluator:
+        """What turns draws and rows into skills, linear predictors, expected scores, precisions."""
+        table = self.scores.dataset
+        return Evaluator(self.spec, self.transform, table["floor"], table["n_items"])
 
     def convergence(self) -> Convergence:
         """Return R-hat, ESS, divergences and energy of the draws."""

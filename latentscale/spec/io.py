@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from latentscale.errors import SpecError, listed, nearest
+from latentscale.spec.kinds import Choice
 from latentscale.spec.record import Record
 from latentscale.spec.spec import ModelSpec, prior_of
 
@@ -118,7 +119,7 @@ def _refuse_in_record(choices: Sequence[type[Record]], value: Any, where: str) -
         every = sorted({name for choice in choices for name in choice.model_fields})
         odd = [str(key) for key in value if key not in every]
         named = f'unknown key "{odd[0]}"' + nearest(odd[0], every) + " " if odd else ""
-        raise SpecError(f'{where}: {named}"kind" is lacking; it is one of {listed(kinds)}.')
+        raise SpecError(f'{where}: {named}missing key "kind"; it is one of {listed(kinds)}.')
     kind = value["kind"]
     if kind not in kinds:
         raise SpecError(
@@ -129,7 +130,10 @@ def _refuse_in_record(choices: Sequence[type[Record]], value: Any, where: str) -
 
 
 def _records_of(record: type[Record], key: str) -> list[type[Record]]:
-    """Return the record types that a field takes: none, one, or the choices of a union."""
-    annotation = record.model_fields[key].annotation
-    found = get_args(annotation) or (annotation,)
+    """Return the record types that a field takes: none, one, or the kinds that it chooses from."""
+    field = record.model_fields[key]
+    for mark in field.metadata:
+        if isinstance(mark, Choice):
+            return list(mark.kinds.values())
+    found = get_args(field.annotation) or (field.annotation,)
     return [kind for kind in found if isinstance(kind, type) and issubclass(kind, Record)]
