@@ -153,7 +153,8 @@ def score_forecast(
     truth
         Measured scores, dims (model, benchmark), NaN where there is none to compare.
     n_items
-        Items of each benchmark, dims (benchmark,), for scores of exactly 0 or 1.
+        Items of each benchmark or score, dims (benchmark,) or (model, benchmark), for scores of
+        exactly 0 or 1.
     prob
         Probability of the interval.
 
@@ -163,6 +164,7 @@ def score_forecast(
     predictive density, Gneiting and Raftery 2007), crps (the same, eq. 21) and pit.
     """
     truth = truth.sel({MODEL: forecast.draws[MODEL], BENCHMARK: forecast.draws[BENCHMARK]})
+    n_items = n_items.sel({dim: truth[dim] for dim in n_items.dims})
     table = forecast.table(prob)[["model", "benchmark", "mean", "median", "lower", "upper"]]
     below = (forecast.draws < truth) + 0.5 * (forecast.draws == truth)
     draws = forecast.draws.transpose(MODEL, BENCHMARK, SAMPLE)
@@ -251,7 +253,7 @@ def _fold_table(job: _Job) -> pd.DataFrame:
     rows = job.scores.dataset.sel({MODEL: asked})
     forecast = forecast_rows(result, rows, seed=job.seed)
     truth = hidden.where(~keep).sel({MODEL: asked})
-    table = score_forecast(forecast, truth, job.scores.dataset["n_items"], job.prob)
+    table = score_forecast(forecast, truth, job.scores.item_counts, job.prob)
     families = dict(zip(asked, rows["family"].values, strict=True))
     table = table.assign(
         fold=job.fold.name,

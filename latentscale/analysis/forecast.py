@@ -251,14 +251,15 @@ def forecast_rows(
     at = fit.evaluator.at(draws, planned, residuals=residuals, effects=effects)
     mean = at.mean.transpose(SAMPLE, MODEL, BENCHMARK)
     step = recorded_step(fit.scores.dataset["score"])
-    scores = as_recorded(at.noise.draw(mean, at.precision, rng), step)
+    noise = at.noise(fit.scores.dataset["n_items"])
+    scores = as_recorded(noise.draw(mean, at.precision, rng), step)
     return Forecast(
         draws=scores.rename("score"),
         mean_draws=mean.rename("expected_score"),
         precision_draws=at.precision.rename("precision"),
         models=_about(fit, planned),
         is_posterior=fit.is_posterior,
-        noise=at.noise,
+        noise=noise,
         skill_draws=None if at.skill is None else _named_skill(at.skill),
         conditioning=None if given is None else given.report,
         token_draws=_drawn_tokens(draws, planned),

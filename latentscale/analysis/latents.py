@@ -19,7 +19,7 @@ from latentscale.data.scores import Scores
 from latentscale.dims import BENCHMARK, CELL, FAMILY, LINEAGE, MODEL, SAMPLE, SKILL
 from latentscale.model.design import pull_inside
 from latentscale.model.equations import expected_score
-from latentscale.model.evaluate import NO_RESIDUALS, Evaluation
+from latentscale.model.evaluate import NO_RESIDUALS, Evaluation, Residuals
 from latentscale.model.unseen import family_effects, raw_of_terms, raw_template, terms_of_raw
 from latentscale.posterior.fit import Fit
 from latentscale.spec.likelihood import Noise
@@ -207,7 +207,6 @@ def local_problem(fit: Fit, draws: xr.Dataset, group: Group) -> LocalProblem:
         or [np.zeros(0, bool)]
     )
     phi = evaluation.precision
-    columns = [list(fit.scores.benchmarks).index(name) for name in group.benchmark_of_cell]
     return LocalProblem(
         fit=fit,
         draws=draws,
@@ -220,7 +219,7 @@ def local_problem(fit: Fit, draws: xr.Dataset, group: Group) -> LocalProblem:
         unpooled=unpooled,
         at_cells=at_cells,
         phi=phi.sel(_where(group, phi)).drop_vars([MODEL, BENCHMARK], errors="ignore"),
-        noise=evaluation.noise.at({BENCHMARK: xr.DataArray(columns, dims=(CELL,))}),
+        noise=_noise(fit, group, evaluation),
     )
 
 
@@ -250,8 +249,8 @@ def _group(
     variables = list(_ROW_VARIABLES)
     parts = [part[variables].reset_coords(drop=True) for part in (seen, fresh)]
     new_scores = planned["score"].where(is_new).isel({MODEL: mine})
-    old = _observed(fit.scores, seen["score"].transpose(MODEL, BENCHMARK))
-    new = _observed(fit.scores, new_scores.transpose(MODEL, BENCHMARK))
+    old = _observed(seen["score"].transpose(MODEL, BENCHMARK), fit.scores.item_counts)
+    new = _observed(new_scores.transpose(MODEL, BENCHMARK), data["n_items"])
     known = set(fit.scores.families)
     return Group(
         rows=xr.concat([part for part in parts if part.sizes[MODEL]], dim=MODEL),
@@ -264,9 +263,29 @@ def _group(
     )
 
 
-def _observed(scores: Scores, table: xr.DataArray) -> tuple[list[str], list[str], list[float]]:
-    n_items = scores.dataset["n_items"].sel({BENCHMARK: table[BENCHMARK]})
-    inside, _ = pull_inside(table, n_items)
+def _noise(fit: Fit, group: Group, evaluation: Evaluation) -> Noise:
+    """Return the noise of the group's cells."""
+    columns = [list(fit.scores.benchmarks).index(name) for name in group.benchmark_of_cell]
+    at = {BENCHMARK: xr.DataArray(columns, dims=(CELL,))}
+    return evaluation.noise(_items(fit.scores, group)).at(at)
+
+
+def _items(scores: Scores, group: Group) -> xr.DataArray:
+    """Return the items of each cell, dims (cell,): a new score has those of its benchmark."""
+    by_benchmark, by_cell = scores.dataset["n_items"], scores.item_counts
+    counts = [
+        float(by_benchmark.sel({BENCHMARK: b}) if new else by_cell.sel({MODEL: m, BENCHMARK: b}))
+        for m, b, new in zip(
+            group.model_of_cell, group.benchmark_of_cell, group.is_new, strict=True
+        )
+    ]
+    return xr.DataArray(counts, dims=(CELL,))
+
+
+def _observed(
+    table: xr.DataArray, n_items: xr.DataArray
+) -> tuple[list[str], list[str], list[float]]:
+    inside, _ = pull_inside(table, n_items.sel({dim: table[dim] for dim in n_items.dims}))
     rows, columns = np.nonzero(inside.notnull().values)
     return (
         [str(inside[MODEL].values[i]) for i in rows],
@@ -360,7 +379,7 @@ def _evaluated(
     A posterior draw holds the tokens that models do not disclose; given those it is as any other.
     """
     deviations = _residuals(draws, raw)
-    residuals = deviations[_RESIDUAL] if _RESIDUAL in deviations else NO_RESIDUALS
+    residuals: Residuals = deviations.get(_RESIDUAL, NO_RESIDUALS)
     effects = _terms(fit, draws, group, raw, start)
     return fit.evaluator.at(draws, group.rows, residuals=residuals, effects=effects)
 

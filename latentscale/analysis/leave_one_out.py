@@ -287,14 +287,15 @@ def logit_residual(
     fit
         Gives item counts: scores at 0 or 1 are pulled inside by half an item.
     score
-        Scores of cells, dims (cell,), with the coordinate cell_benchmark.
+        Scores of cells, dims (cell,), with the coordinates cell_model and cell_benchmark.
     drawn
         Predicted new scores, dims (sample, cell).
     weights
         Weights of the draws, which sum to 1 over sample.
     """
-    items = fit.scores.dataset["n_items"].fillna(_ITEMS_UNKNOWN)
-    half = 0.5 / items.sel({BENCHMARK: score["cell_benchmark"]}).drop_vars(BENCHMARK)
+    at = {MODEL: score["cell_model"], BENCHMARK: score["cell_benchmark"]}
+    items = fit.scores.item_counts.fillna(_ITEMS_UNKNOWN).sel(at)
+    half = 0.5 / items.drop_vars([MODEL, BENCHMARK])
 
     def on_logit(values: xr.DataArray) -> xr.DataArray:
         return xr.apply_ufunc(logit, values.clip(half, 1 - half))

@@ -17,6 +17,7 @@ from latentscale.model.evaluate import FITTED_RESIDUALS, Evaluation
 from latentscale.model.terms.base import Term, terms_of
 from latentscale.model.terms.loading import Loadings
 from latentscale.posterior.fit import Fit
+from latentscale.spec.likelihood import Noise
 
 COMPONENT = "component"
 OTHER = "other terms"
@@ -102,7 +103,7 @@ def variance_shares(fit: Fit, *, draws: int = 400, seed: int = 0) -> VarianceSha
     )
     eta = at.eta
     measured = fit.scores.dataset["score"].notnull()
-    signal, noise = _signal_and_noise(at, measured, rng)
+    signal, noise = _signal_and_noise(at, at.noise(fit.scores.item_counts), measured, rng)
     found = _components(at)
     rest = eta - at.values.get("intercept", 0.0)
     for part in found.values():
@@ -141,13 +142,13 @@ def _components(at: Evaluation) -> dict[str, xr.DataArray]:
 
 
 def _signal_and_noise(
-    at: Evaluation, measured: xr.DataArray, rng: np.random.Generator
+    at: Evaluation, noise: Noise, measured: xr.DataArray, rng: np.random.Generator
 ) -> tuple[xr.DataArray, xr.DataArray]:
     """Return the variance of expected scores over models, and the mean variance of noise."""
     mean = at.mean.transpose(SAMPLE, MODEL, BENCHMARK)
     spread = xr.zeros_like(mean)
     for _ in range(_REPLICATES):
-        spread = spread + (at.noise.draw(mean, at.precision, rng) - mean) ** 2 / _REPLICATES
+        spread = spread + (noise.draw(mean, at.precision, rng) - mean) ** 2 / _REPLICATES
     return _covariance(mean, mean, measured), spread.where(measured).mean(MODEL)
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
 from latentscale.cli.options import Verbose, writable
-from latentscale.errors import DataError
+from latentscale.errors import DataError, listed
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from latentscale.data.readers import FlaggedReading
     from latentscale.data.scores import Scores
 
 
@@ -34,6 +35,13 @@ def gather(
     drop_unmatched: Annotated[
         bool, typer.Option("--drop-unmatched", help="Leave out models without metadata.")
     ] = False,
+    flagged: Annotated[
+        str,
+        typer.Option(
+            "--flagged",
+            help='What the leaderboard\'s column "Flagged" means: auto, as-named, inverted, keep.',
+        ),
+    ] = "auto",
     out: Annotated[
         Path | None, typer.Option("--out", metavar="CSV", help="Table of scores to write.")
     ] = None,
@@ -52,11 +60,11 @@ def gather(
     if metadata is None:
         if out is not None:
             raise DataError("--out needs --metadata: a table of scores names families and tokens.")
-        _show(_found(source))
+        _show(_found(source, _reading(flagged)))
         return
     from latentscale.data.readers import read_table
 
-    scores = _scores(source, read_table(metadata), drop_unmatched)
+    scores = _scores(source, read_table(metadata), drop_unmatched, _reading(flagged))
     typer.echo(repr(scores))
     if out is None:
         typer.echo(str(scores.audit))
@@ -69,31 +77,45 @@ def _is_results(source: Path) -> bool:
     return source.is_dir() or source.suffix.lower() == ".json"
 
 
-def _scores(source: Path | None, metadata: pd.DataFrame, drop_unmatched: bool) -> Scores:
+def _reading(text: str) -> FlaggedReading:
+    from latentscale.data.readers import FlaggedReading
+
+    allowed: tuple[FlaggedReading, ...] = get_args(FlaggedReading)
+    for reading in allowed:
+        if text == reading:
+            return reading
+    raise DataError(f"--flagged {text} is not known; allowed are {listed(allowed)}.")
+
+
+def _scores(
+    source: Path | None, metadata: pd.DataFrame, drop_unmatched: bool, flagged: FlaggedReading
+) -> Scores:
     from latentscale.data.readers import download_leaderboard, read_harness, read_leaderboard
 
     if source is not None and _is_results(source):
         return read_harness(source, metadata, drop_unmatched=drop_unmatched)
     table = download_leaderboard() if source is None else source
-    return read_leaderboard(table, metadata, drop_unmatched=drop_unmatched)
+    return read_leaderboard(table, metadata, flagged=flagged, drop_unmatched=drop_unmatched)
 
 
-def _found(source: Path | None) -> pd.DataFrame:
-    """Return one row a model: what is known of it, and its scores."""
+def _found(source: Path | None, flagged: FlaggedReading) -> pd.DataFrame:
+    """Return one row a model: its name and its scores, known benchmarks first."""
+    from latentscale.data.benchmarks import KNOWN_BENCHMARKS
     from latentscale.data.readers import download_leaderboard, harness_table, leaderboard_table
 
     if source is None or not _is_results(source):
-        return leaderboard_table(download_leaderboard() if source is None else source)
+        contents = download_leaderboard() if source is None else source
+        table = leaderboard_table(contents, flagged=flagged)
+        return table[["model", *(name for name in KNOWN_BENCHMARKS if name in table)]]
     table = harness_table(source)
-    return table.pivot(index="model", columns="benchmark", values="score").reset_index()
+    wide = table.pivot(index="model", columns="benchmark", values="score").reset_index()
+    known = [name for name in KNOWN_BENCHMARKS if name in wide]
+    others = [name for name in wide if name != "model" and name not in known]
+    return wide[["model", *known, *others]]
 
 
 def _show(found: pd.DataFrame) -> None:
-    from latentscale.data.benchmarks import KNOWN_BENCHMARKS
-
-    names = [name for name in KNOWN_BENCHMARKS if name in found]
-    shown = found[["model", *names]]
-    typer.echo(shown.to_string(index=False, na_rep="", float_format=lambda x: f"{x:.4g}"))
+    typer.echo(found.to_string(index=False, na_rep="", float_format=lambda x: f"{x:.4g}"))
     typer.echo(
         f"\n{len(found)} models. To make a table of scores, say their family, params_b and "
         "tokens_t in a file for --metadata."

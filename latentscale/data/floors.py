@@ -53,7 +53,8 @@ def floor_findings(dataset: xr.Dataset) -> list[Finding]:
     Parameters
     ----------
     dataset
-        Variables score (model, benchmark), floor and n_items (benchmark).
+        Variables score (model, benchmark), floor and n_items (benchmark), and cell_items
+        (model, benchmark) if there are.
 
     Returns
     -------
@@ -70,7 +71,7 @@ def floor_findings(dataset: xr.Dataset) -> list[Finding]:
             continue
         scores = column["score"].to_numpy()
         limit = implausibly_low(floor, float(column["n_items"]))
-        low = np.flatnonzero(scores < limit)
+        low = np.flatnonzero(scores < _limits(column, floor, limit))
         known = int(np.count_nonzero(~np.isnan(scores)))
         if not len(low):
             continue
@@ -85,6 +86,16 @@ def floor_findings(dataset: xr.Dataset) -> list[Finding]:
             text = " Guessing reaches the floor: check the figure, its unit and its answer format."
             findings.append(Finding("warning", "below-floor", name, seen + text))
     return findings
+
+
+def _limits(column: xr.Dataset, floor: float, limit: float) -> np.ndarray:
+    """Return the limit of each model: its own where its score was measured on fewer items."""
+    limits = np.full(column.sizes[MODEL], limit)
+    if "cell_items" in column:
+        own = column["cell_items"].to_numpy()
+        for row in np.flatnonzero(~np.isnan(own)):
+            limits[row] = implausibly_low(floor, float(own[row]))
+    return limits
 
 
 def _rescaled(low: int, known: int) -> str:

@@ -37,7 +37,9 @@ class Scores:
         Variable ``score`` (model, benchmark): fractions in [0, 1], NaN where not measured.
         Over ``model``: ``family``, ``lineage``, ``instruct`` (0 or 1), ``params`` (billions),
         ``tokens`` (trillions, NaN where undisclosed) and, if given, ``released``. Over
-        ``benchmark``: ``floor``, ``n_items`` (NaN where unknown), ``suite``, ``basis``.
+        ``benchmark``: ``floor``, ``n_items`` (NaN where unknown), ``suite``, ``basis``. Where
+        some scores were measured on other items than their benchmark has (a run cut short), also
+        ``cell_items`` (model, benchmark): their own counts, NaN elsewhere.
     audit
         What was found in the table that did not stop it from being used.
     """
@@ -156,6 +158,11 @@ class Scores:
             )
         return info
 
+    @property
+    def item_counts(self) -> xr.DataArray:
+        """Items that each score was measured on, dims (model, benchmark), NaN where unknown."""
+        return item_counts(self.dataset)
+
     def benchmark_table(self) -> pd.DataFrame:
         """Return one row a benchmark: guessing floor, items, number and range of its scores.
 
@@ -194,7 +201,10 @@ class Scores:
         return commonest_lineage(table)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a wide table with the columns of `from_frame`, which reads it back."""
+        """Return a wide table with the columns of `from_frame`, which reads it back.
+
+        Item counts and floors are not in it.
+        """
         data = self.dataset
         columns: dict[str, object] = {
             "model": list(self.models),
@@ -272,15 +282,28 @@ class Scores:
         return facts if not warned else [*facts, f"{warned} to check in .audit"]
 
 
+def item_counts(dataset: xr.Dataset) -> xr.DataArray:
+    """Return the items of each score, dims (model, benchmark): its own, else its benchmark's."""
+    items = dataset["n_items"].broadcast_like(dataset["score"]).transpose(MODEL, BENCHMARK)
+    return dataset["cell_items"].fillna(items) if "cell_items" in dataset else items
+
+
 def scores_from_frame(
-    frame: pd.DataFrame, *, benchmarks: Mapping[str, Benchmark] | None = None
+    frame: pd.DataFrame,
+    *,
+    benchmarks: Mapping[str, Benchmark] | None = None,
+    n_items: pd.DataFrame | None = None,
 ) -> Scores:
-    """Do what `Scores.from_frame` does, without issuing a warning."""
+    """Do what `Scores.from_frame` does, without issuing a warning.
+
+    `n_items` has the item counts of scores that do not have those of their benchmark, index
+    model and columns benchmark; NaN, or no row or column, where they have.
+    """
     clean, findings = checked_frame(frame, REQUIRED, _WHAT)
     names, problems, more = benchmark_columns(clean)
     read = read_wide(clean, names)
     table = Table(read.models, read.scores, (*problems, *read.problems), read.findings)
-    return _assemble(table, benchmarks, findings + more)
+    return _assemble(table, benchmarks, findings + more, n_items)
 
 
 def scores_from_long(
@@ -316,7 +339,10 @@ def commonest_lineage(table: pd.DataFrame) -> pd.Series:
 
 
 def _assemble(
-    table: Table, given: Mapping[str, Benchmark] | None, findings: Sequence[Finding]
+    table: Table,
+    given: Mapping[str, Benchmark] | None,
+    findings: Sequence[Finding],
+    n_items: pd.DataFrame | None = None,
 ) -> Scores:
     """Raise what is wrong with a table, or join it into scores with its audit."""
     fail(table.problems, _WHAT)
@@ -341,6 +367,9 @@ def _assemble(
         suite=(BENCHMARK, np.array([info[name].suite for name in kept], np.str_)),
         basis=(BENCHMARK, np.array([info[name].basis for name in kept], np.str_)),
     )
+    if n_items is not None and n_items.size:
+        own = n_items.reindex(index=table.models["model"].tolist(), columns=kept)
+        dataset = dataset.assign(cell_items=((MODEL, BENCHMARK), own.to_numpy(dtype=float)))
     unknown = [finding for finding in unknown if finding.where in kept]
     found = [*findings, *table.findings, *unknown, *dropped, *dataset_findings(dataset)]
     return Scores(dataset, Audit(tuple(found)))

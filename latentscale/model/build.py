@@ -76,8 +76,11 @@ def _observe(
     ready = values | spec.benchmarks.link.constants(values)
     by_cell = {name: at_cells(value) for name, value in ready.items()}
     mean = expected_score(spec, by_cell, at_cells(eta))
-    benchmark = xr.DataArray(design.benchmark_of_cell, dims=(CELL,))
-    items = design.scores.dataset["n_items"].isel({BENCHMARK: benchmark})
+    at = {
+        MODEL: xr.DataArray(design.model_of_cell, dims=(CELL,)),
+        BENCHMARK: xr.DataArray(design.benchmark_of_cell, dims=(CELL,)),
+    }
+    items = design.scores.item_counts.isel(at)
     noise = spec.benchmarks.likelihood.noise(by_cell, items)
     noise.observe(design.score_of_cell, mean, at_cells(phi))
 

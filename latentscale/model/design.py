@@ -107,8 +107,8 @@ def design(
     """
     used, left_out = _usable(spec, scores)
     data = used.dataset
-    _refuse_unknown_items(spec, data["n_items"])
-    inside, pulled = pull_inside(data["score"], data["n_items"])
+    _refuse_unknown_items(spec, used)
+    inside, pulled = pull_inside(data["score"], used.item_counts)
     lineage_by_family = used.family_lineage()
     families = tuple(str(name) for name in sorted(lineage_by_family.index))
     lineages = tuple(sorted({str(lineage_by_family[name]) for name in families}))
@@ -148,7 +148,8 @@ def pull_inside(
     score
         Fractions, dims (model, benchmark).
     n_items
-        Items of each benchmark, dims (benchmark,); 1,000 where unknown.
+        Items of each benchmark or score, dims (benchmark,) or (model, benchmark); 1,000 where
+        unknown.
 
     Returns
     -------
@@ -196,9 +197,11 @@ def _usable(spec: ModelSpec, scores: Scores) -> tuple[Scores, tuple[str, ...]]:
     return kept, left_out
 
 
-def _refuse_unknown_items(spec: ModelSpec, n_items: xr.DataArray) -> None:
+def _refuse_unknown_items(spec: ModelSpec, scores: Scores) -> None:
     """Raise SpecError if the likelihood counts items and some count is unknown or below 2."""
-    unknown = ~(n_items >= 2).values
+    n_items = scores.dataset["n_items"]
+    few = (scores.item_counts < 2) & scores.dataset["score"].notnull()
+    unknown = (~(n_items >= 2) | few.any(MODEL)).values
     likelihood = spec.benchmarks.likelihood
     if not likelihood.needs_items or not unknown.any():
         return

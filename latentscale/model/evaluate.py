@@ -1,4 +1,4 @@
-"""Evaluate: models and draws go in; skills, linear predictors, expected scores, precisions come out.
+"""Evaluate: models and draws go in; skills, predictors, expected scores, precisions come out.
 
 The one evaluation of the model outside its PyTensor graph: forecasts, curves, few-shot
 conditioning, variance shares, allocation and the sampler's starting points all use it. How models
@@ -49,14 +49,11 @@ class Evaluation:
         Draws by name, with floors, effects by family and residuals as they were used.
     rows
         The rows' covariates and families.
-    n_items
-        Item counts, dims (benchmark,).
     """
 
     spec: ModelSpec
     values: Mapping[str, Named]
     rows: Rows
-    n_items: xr.DataArray
 
     @cached_property
     def skill(self) -> xr.DataArray | None:
@@ -78,10 +75,15 @@ class Evaluation:
         """Precisions phi, dims of the draws and benchmark, and model where covariates move it."""
         return precision(self.values, self.rows)
 
-    @cached_property
-    def noise(self) -> Noise:
-        """The distribution of scores around mu."""
-        return self.spec.benchmarks.likelihood.noise(self.values, self.n_items)
+    def noise(self, n_items: xr.DataArray) -> Noise:
+        """Return the distribution of scores around mu.
+
+        Parameters
+        ----------
+        n_items
+            Item counts, dims (benchmark,), (model, benchmark) or (cell,).
+        """
+        return self.spec.benchmarks.likelihood.noise(self.values, n_items)
 
 
 @dataclass(frozen=True)
@@ -94,20 +96,18 @@ class Evaluator:
         The model.
     transform
         Covariate transform, as fitted.
-    floor, n_items
-        Known floors (fractions) and item counts, dims (benchmark,).
+    floor
+        Known floors, fractions, dims (benchmark,).
     """
 
     spec: ModelSpec
     transform: CovariateTransform
     floor: xr.DataArray
-    n_items: xr.DataArray
 
     @classmethod
     def of(cls, spec: ModelSpec, design: Design) -> Evaluator:
         """Return the evaluator of a spec on a prepared table."""
-        table = design.scores.dataset
-        return cls(spec, design.transform, design.floor, table["n_items"])
+        return cls(spec, design.transform, design.floor)
 
     def values(self, draws: xr.Dataset) -> dict[str, xr.DataArray]:
         """Return draws by name, with the known floors unless floors were estimated."""
@@ -153,5 +153,4 @@ class Evaluator:
             spec=self.spec,
             values=values,
             rows=with_families(rows, families, families_of(effects)),
-            n_items=self.n_items,
         )

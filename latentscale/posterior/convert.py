@@ -73,7 +73,8 @@ def _log_likelihood(design: Design, evaluation: Evaluation) -> xr.DataArray:
     benchmark = xr.DataArray(design.benchmark_of_cell, dims=(CELL,))
     at_cells = {MODEL: model, BENCHMARK: benchmark}
     phi = evaluation.precision
-    density = evaluation.noise.at(at_cells).log_density(
+    noise = evaluation.noise(design.scores.item_counts)
+    density = noise.at(at_cells).log_density(
         xr.DataArray(design.score_of_cell, dims=(CELL,)),
         evaluation.mean.isel(at_cells),
         phi.isel({dim: at_cells[dim] for dim in phi.dims if dim in at_cells}),

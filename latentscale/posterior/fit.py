@@ -97,8 +97,7 @@ class Fit:
     @cached_property
     def evaluator(self) -> Evaluator:
         """What turns draws and rows into skills, linear predictors, expected scores, precisions."""
-        table = self.scores.dataset
-        return Evaluator(self.spec, self.transform, table["floor"], table["n_items"])
+        return Evaluator(self.spec, self.transform, self.scores.dataset["floor"])
 
     def convergence(self) -> Convergence:
         """Return R-hat, ESS, divergences and energy of the draws."""

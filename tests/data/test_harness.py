@@ -41,6 +41,11 @@ def run(model: str = "org/m-1b", **tasks: object) -> dict:
 ARC = {"acc,none": 0.3, "acc_norm,none": 0.35, "acc_norm_stderr,none": 0.01, "alias": "arc"}
 
 
+def about(*models: str) -> pd.DataFrame:
+    """Return the least metadata of some models."""
+    return pd.DataFrame({"model": models, "family": "m", "params_b": 1.0, "tokens_t": 1.0})
+
+
 @pytest.fixture
 def metadata() -> pd.DataFrame:
     names = ["pythia-160m", "EleutherAI/pythia-1b", "pythia-410m", "Pythia-1.4B"]
@@ -85,9 +90,10 @@ def test_groups_without_a_figure_are_averaged_over_items() -> None:
 
 
 def test_version_0_3_and_the_archive_of_the_leaderboard() -> None:
-    old = scores_of(harness_table(RECORDED / "harness_0_3"), "EleutherAI/pythia-410m")
+    with pytest.warns(DataWarning, match='taken with floor 0: "boolq"'):
+        old = scores_of(harness_table(RECORDED / "harness_0_3"), "EleutherAI/pythia-410m")
     raw = results("harness_0_3")
-    assert old.index.tolist() == V1
+    assert old.index.tolist() == [*V1, "boolq"]
     assert old["arc"] == raw["arc_challenge"]["acc_norm"]
     assert old["truthfulqa"] == raw["truthfulqa_mc"]["mc2"]
     subjects = [v["acc"] for k, v in raw.items() if k.startswith("hendrycksTest-")]
@@ -108,15 +114,15 @@ def test_scores_with_metadata(metadata: pd.DataFrame) -> None:
     assert scores.models == tuple(
         f"EleutherAI/pythia-{size}" for size in ("1.4b", "160m", "1b", "410m")
     )
-    assert set(scores.benchmarks) == {*V1, *V2}
-    assert scores.n_observed == 24
+    assert set(scores.benchmarks) == {*V1, *V2, "boolq"}
+    assert scores.n_observed == 25
     params = scores.dataset["params"].sel(model="EleutherAI/pythia-1.4b")
     assert float(params) == 1.4
     assert scores.benchmark_info["arc"].floor == 0.25
     codes = scores.audit.codes
-    assert {"names-matched", "unread-tasks", "mixed-shots"} <= set(codes)
-    assert "boolq" in scores.audit.filter("unread-tasks").table["message"][0]
-    assert "leaderboard" not in scores.audit.filter("unread-tasks").table["message"][0]
+    assert {"names-matched", "unknown-tasks", "mixed-shots", "floor-assumed"} <= set(codes)
+    assert '"boolq (acc)"' in scores.audit.filter("unknown-tasks").table["message"][0]
+    assert "leaderboard" not in scores.audit.filter("unknown-tasks").table["message"][0]
 
 
 def test_models_without_metadata_are_named_or_left_out(metadata: pd.DataFrame) -> None:
@@ -165,11 +171,15 @@ def test_where_the_model_is_named(tmp_path: Path, changed: dict, name: str) -> N
     assert harness_table(write(tmp_path, document))["model"].tolist() == [name]
 
 
-def test_files_of_another_name_are_read_if_none_is_called_results(tmp_path: Path) -> None:
+def test_files_of_another_name_are_read_beside_those_called_results(tmp_path: Path) -> None:
     write(tmp_path, run(arc_challenge=ARC), "mine_2025-01-01T00-00-00.json")
     assert harness_table(tmp_path)["model"].tolist() == ["org/m-1b"]
-    write(tmp_path, run("org/other", arc_challenge=ARC))
-    assert harness_table(tmp_path)["model"].tolist() == ["org/other"]
+    other = {**ARC, "acc_norm,none": 0.4}
+    write(tmp_path / "deep", run("org/other", arc_challenge=other))
+    write(tmp_path, {"tokenizer": 1}, "config.json")
+    write(tmp_path / ".ipynb_checkpoints", run("org/copy", arc_challenge=ARC))
+    assert harness_table(tmp_path)["model"].tolist() == ["org/m-1b", "org/other"]
+    assert "config.json" in str(read_harness(tmp_path, about("m-1b", "other")).audit)
 
 
 def test_the_latest_run_counts(tmp_path: Path) -> None:
@@ -190,7 +200,8 @@ def test_other_figures_are_read_when_asked_for(tmp_path: Path) -> None:
     gsm8k = {"exact_match,strict-match": 0.5, "exact_match,flexible-extract": 0.6}
     human = {"pass@1,create_test": 0.3, "pass@1_stderr,create_test": 0.03}
     write(tmp_path, run(gsm8k=gsm8k, humaneval=human))
-    assert harness_table(tmp_path)["score"].tolist() == [0.5]
+    with pytest.warns(DataWarning, match="humaneval"):
+        assert harness_table(tmp_path)["score"].tolist() == [0.5, 0.3]
     tasks = {
         "gsm8k": HarnessTask(("gsm8k",), ("exact_match,flexible-extract",)),
         "humaneval": HarnessTask(("humaneval",), ("pass@1,create_test",)),
@@ -233,7 +244,11 @@ def test_cut_and_partial_runs_are_warned_of(tmp_path: Path) -> None:
         ({"results": {"arc_challenge": ARC}}, "names no model"),
         (run(arc_challenge={"acc,none": 0.3}), r'no figure "acc_norm"; it has "acc,none"'),
         (run(ifeval={"prompt_level_strict_acc,none": 0.3}), "no complete figure"),
-        (run(arc_chalenge=ARC), 'Did you mean "arc_challenge"'),
+        (run(wikitext={"word_perplexity,none": 20.1}), r"wikitext \(word_perplexity\)"),
+        (run(**{"a\ud800b": ARC}), "half a surrogate pair"),
+        (run("org/m\x00", arc_challenge=ARC), "control character"),
+        ('{"results":' + "[" * 200_000, "nested too deeply"),
+        ('{"results": {"arc_challenge": {"acc": ' + "9" * 400, "not JSON"),
     ],
 )
 def test_files_that_cannot_be_used_are_named(tmp_path: Path, document: object, said: str) -> None:

@@ -92,6 +92,122 @@ def test_scores_with_metadata(metadata: pd.DataFrame) -> None:
     assert {"flagged-model", "repeated-model", "metadata-missing"} <= set(scores.audit.codes)
 
 
+def rows(*changes: dict) -> pd.DataFrame:
+    """Return rows of a contents table that differ from one another as is said."""
+    raw = ["IFEval Raw", "BBH Raw", "MATH Lvl 5 Raw", "GPQA Raw", "MUSR Raw", "MMLU-PRO Raw"]
+    first = {"fullname": "acme/a", "Type": "chat", "Precision": "bfloat16"}
+    return pd.DataFrame([first | dict.fromkeys(raw, 0.4) | change for change in changes])
+
+
+def named(flags: dict[str, object], **more: object) -> pd.DataFrame:
+    return rows(*({"fullname": name, "Flagged": flag, **more} for name, flag in flags.items()))
+
+
+GOOD_INVERTED = {"acme/a": True, "acme/b": True, "acme/c": True, "cheat/d": False}
+
+
+@pytest.mark.parametrize("more", [{"Not_Merged": True, "MoE": True}, {}])
+def test_an_inverted_flag_keeps_the_good_models(more: dict) -> None:
+    with pytest.warns(DataWarning, match=r'"cheat/d".*read inverted.*flagged="as-named"'):
+        table = leaderboard_table(named(GOOD_INVERTED, **more))
+    assert table["model"].tolist() == ["acme/a", "acme/b", "acme/c"]
+
+
+def test_a_flag_as_named_drops_the_few() -> None:
+    flags = {name: not flag for name, flag in GOOD_INVERTED.items()}
+    with pytest.warns(DataWarning, match=r'"cheat/d".*read as named.*flagged="inverted"'):
+        table = leaderboard_table(named(flags, MoE=False))
+    assert table["model"].tolist() == ["acme/a", "acme/b", "acme/c"]
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_a_large_export_with_one_value_alone_flags_nobody(value: bool) -> None:
+    table = named({f"acme/{i}": value for i in range(30)}, MoE=False)
+    assert len(leaderboard_table(table)) == 30
+
+
+def test_the_caller_says_what_a_flag_means() -> None:
+    table = named(GOOD_INVERTED)
+    for reading, count in (("inverted", 3), ("as-named", 1)):
+        with pytest.warns(DataWarning, match="as asked for"):
+            assert len(leaderboard_table(table, flagged=reading)) == count
+    assert len(leaderboard_table(table, flagged="keep")) == 4
+    with pytest.raises(DataError, match='"auto", "as-named", "inverted", "keep"'):
+        leaderboard_table(table, flagged="yes")  # type: ignore[arg-type]
+
+
+def test_evidence_for_both_readings_is_refused_with_the_remedy() -> None:
+    with pytest.raises(DataError, match=r'cannot be decided.*"Not_Merged".*flagged="as-named"'):
+        leaderboard_table(named({"acme/a": False, "acme/b": False}, Not_Merged=True))
+
+
+@pytest.mark.parametrize(
+    ("cells", "kept"),
+    [
+        (["true", "TRUE ", 1, "0"], 3),
+        ([1.0, 1.0, 1.0, 0.0], 3),
+        ([True, True, None, False], 3),
+        ([np.nan] * 4, 4),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
+def test_flags_of_any_type_are_read(cells: list, kept: int) -> None:
+    assert len(leaderboard_table(named(dict(zip("abcd", cells, strict=True))))) == kept
+    with pytest.raises(DataError, match=r'"Flagged" must hold True or False.*"row 3: maybe"'):
+        leaderboard_table(named(dict(zip("abcd", [*cells[:3], "maybe"], strict=True))))
+
+
+@pytest.mark.filterwarnings("error::latentscale.errors.DataWarning")
+@pytest.mark.parametrize("precisions", [("bfloat16", "float16"), ("float16", "bfloat16")])
+@pytest.mark.parametrize(
+    "dates", [("2024-06-12", "2024-07-12T01:02:03"), (None, "2024-06-01T00:00:00Z")]
+)
+def test_the_newest_16_bit_row_counts(precisions: tuple, dates: tuple) -> None:
+    table = rows(
+        *(
+            {"Precision": precision, "Submission Date": date, "IFEval Raw": value}
+            for precision, date, value in zip(precisions, dates, (0.1, 0.9), strict=True)
+        ),
+        {"Precision": "4bit", "Submission Date": "2024-12-01", "IFEval Raw": 0.5},
+    )
+    for frame in (table, table.iloc[::-1], table.astype({"Precision": "category"})):
+        assert leaderboard_table(frame)["ifeval"].tolist() == [0.9]
+
+
+def test_rows_that_no_date_sets_apart_are_named() -> None:
+    about = pd.DataFrame({"model": ["a"], "family": ["a"], "tokens_t": [1.0], "params_b": [1.0]})
+    table = rows({"IFEval Raw": 0.1, "Chat Template": True}, {"Chat Template": False})
+    audit = read_leaderboard(table, about).audit
+    (message,) = audit.filter("repeated-model").table["message"]
+    assert 'no date says which is the last, so the lowest: "acme/a"' in message
+    assert 'with and without a chat template: "acme/a"' in message
+
+
+def test_a_quantised_row_alone_is_warned_of() -> None:
+    with pytest.warns(DataWarning, match=r'only quantised rows: "acme/a \(4bit\)"'):
+        leaderboard_table(rows({"Precision": "4bit"}))
+
+
+def test_dates_in_several_spellings_are_read_and_ambiguous_ones_named() -> None:
+    spelt = ["2024-06-12", "2024-06-12T01:02:03Z", "12 Jun 2024", "07/12/2024", "soon", None]
+    table = rows(*({"fullname": str(i), "Upload To Hub Date": d} for i, d in enumerate(spelt)))
+    with pytest.warns(DataWarning, match=r'2 dates cannot be read.*"3: 07/12/2024", "4: soon"'):
+        released = leaderboard_table(table)["released"]
+    assert [str(day)[:10] for day in released] == ["2024-06-12"] * 3 + ["NaT"] * 3
+
+
+def test_numbers_that_came_as_text_are_read_and_others_named() -> None:
+    table = rows(
+        {"fullname": "a", "#Params (B)": "7.2", "BBH Raw": "0.5"},
+        {"fullname": "b", "#Params (B)": "seven", "BBH Raw": "N/A"},
+    )
+    with pytest.warns(DataWarning, match='1 sizes cannot be read.*"b: seven"'):
+        read = leaderboard_table(table)
+    assert read["params_b"].tolist()[0] == 7.2
+    assert read["bbh"].tolist()[0] == 0.5
+    assert read[["params_b", "bbh"]].iloc[1].isna().all()
+
+
 def test_normalised_scores_are_never_taken(contents: pd.DataFrame) -> None:
     raw = [name for name in contents if name.endswith("Raw")]
     with pytest.raises(DataError, match="normalised so that guessing is zero"):
@@ -106,7 +222,7 @@ def test_tables_that_are_no_contents(contents: pd.DataFrame) -> None:
         leaderboard_table(contents.drop(columns=["fullname", "Model"]))
     with pytest.raises(DataError, match='"fullname" is empty in row "2"'):
         leaderboard_table(contents.assign(fullname=["a", "b", None, *"cdefgh"]))
-    with pytest.raises(DataError, match="no row that can be used"):
+    with pytest.raises(DataError, match=r"\"Flagged\" .*no row that can be used"):
         leaderboard_table(contents.iloc[8:])
 
 

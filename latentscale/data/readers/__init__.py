@@ -7,6 +7,7 @@ these from a table of metadata.
 from __future__ import annotations
 
 from latentscale.data.readers.csv import read_csv
+from latentscale.data.readers.flags import FlaggedReading
 from latentscale.data.readers.harness import harness_table, read_harness
 from latentscale.data.readers.hub import download_leaderboard
 from latentscale.data.readers.leaderboard import leaderboard_table, read_leaderboard
@@ -18,6 +19,7 @@ from latentscale.data.readers.tasks import HARNESS_TASKS, HarnessTask
 
 __all__ = [
     "HARNESS_TASKS",
+    "FlaggedReading",
     "HarnessTask",
     "download_leaderboard",
     "harness_table",

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 import pandas as pd
 
-from latentscale.data.audit import Finding, emit
+from latentscale.data.audit import Finding, Level, emit
 from latentscale.data.benchmarks import KNOWN_BENCHMARKS, Benchmark
+from latentscale.data.readers.candidates import Candidate, pool
+from latentscale.data.readers.choice import chosen
+from latentscale.data.readers.documents import read_document
 from latentscale.data.readers.metadata import scores_with_metadata
-from latentscale.data.readers.runs import Run, read_run
+from latentscale.data.readers.runs import Run, holds_results, read_run, run_of
+from latentscale.data.readers.settings import named
 from latentscale.data.readers.tasks import HARNESS_TASKS, HarnessTask
+from latentscale.data.readers.unknown import unknown_tasks
 from latentscale.data.scores import Scores
-from latentscale.errors import DataError, listed, nearest
+from latentscale.errors import DataError, listed
 
 _COLUMNS: Final = (
     "model",
@@ -26,6 +30,7 @@ _COLUMNS: Final = (
     "n_shot",
     "n_items",
     "file",
+    "settings",
 )
 
 
@@ -37,20 +42,26 @@ def harness_table(
     Parameters
     ----------
     folder
-        Folder that holds ``results*.json`` files at any depth (or other ``.json`` files, if none
-        is named so), or one such file. Files of
+        Folder that holds result files at any depth (``results*.json``, or other ``.json`` files
+        of the same layout), or one such file. Files of
         lm-evaluation-harness 0.3 (metrics named ``acc``) and 0.4 (``acc,none``), and of the
         archive of the Open LLM Leaderboard v1 (tasks named ``harness|arc:challenge|25``).
     tasks
-        Where further benchmarks stand in the files, or where known ones do instead of as in
-        `HARNESS_TASKS`; by benchmark.
+        Which figures are benchmarks beside those of `HARNESS_TASKS`, or instead of them; by
+        benchmark. Any other task whose metrics hold an accuracy or another fraction is a
+        benchmark by its own name, scored by ``acc_norm`` where most runs have it, else by ``acc``,
+        ``exact_match`` and the like.
 
     Returns
     -------
     pandas.DataFrame
-        One row a model and benchmark, the latest run of each: model, benchmark, score
-        (fraction), task, metric, n_shot, n_items (NaN where the file does not say) and file. A
+        One row a model and benchmark: model, benchmark, score
+        (fraction), task, metric, n_shot, n_items (NaN where the file does not say), file (several
+        are split by ``"; "``) and settings (such as ``"chat template"``). A
         model's checkpoint that was named as a revision is a model of its own, ``model@revision``.
+        Of several runs of a model, those not quantised count before quantised ones, then those
+        under the settings (chat template, system instruction) of most of its benchmarks; under
+        the same settings whole runs count before those cut short by ``--limit``, then the latest.
 
     Raises
     ------
@@ -61,11 +72,12 @@ def harness_table(
     Warns
     -----
     DataWarning
-        Once, about runs cut short, mixed numbers of examples, and groups that lack subtasks.
+        Once, about what was assumed of tasks unknown to the package, and about runs cut short,
+        under different settings, with different numbers of examples, undated or incomplete.
     """
-    table, findings = _collected(Path(folder), _wanted(tasks))
+    rows, findings = _collected(Path(folder), tasks, ())
     emit(findings, about="Result files were read")
-    return table
+    return _table(rows)
 
 
 def read_harness(
@@ -95,7 +107,8 @@ def read_harness(
     -------
     Scores
         Its audit also says what was found in the files. A benchmark unknown to the package has
-        floor 0 and the item count of the files, unless `benchmarks` says otherwise.
+        floor 0 and the item count of the files, unless `benchmarks` says otherwise. Scores of
+        runs cut short by ``--limit`` keep their own item counts.
 
     Raises
     ------
@@ -107,17 +120,20 @@ def read_harness(
     DataWarning
         As `Scores.from_frame`.
     """
-    table, findings = _collected(Path(folder), _wanted(tasks))
+    rows, findings = _collected(Path(folder), tasks, benchmarks or {})
+    table = _table(rows)
     wide = table.pivot(index="model", columns="benchmark", values="score")
     order = list(dict.fromkeys(table["benchmark"]))
     wide = wide.loc[list(dict.fromkeys(table["model"])), order].reset_index()
     wide.columns.name = None
+    described = {**_described(rows), **(benchmarks or {})}
     return scores_with_metadata(
         wide,
         metadata,
         findings,
         drop_unmatched=drop_unmatched,
-        benchmarks={**_counted(table), **(benchmarks or {})},
+        benchmarks=described,
+        n_items=_own_items(rows, described, benchmarks or {}),
     )
 
 
@@ -132,164 +148,180 @@ def _wanted(tasks: Mapping[str, HarnessTask] | None) -> dict[str, HarnessTask]:
 
 
 def _collected(
-    folder: Path, tasks: Mapping[str, HarnessTask]
-) -> tuple[pd.DataFrame, list[Finding]]:
-    """Return the latest score of each model and benchmark, and findings on all runs."""
-    runs = sorted((read_run(path) for path in _files(folder)), key=lambda run: run.date)
-    rows, findings = [], []
-    for run in runs:
-        for benchmark, task in tasks.items():
-            found, finding = _score(run, benchmark, task)
-            rows += [found] if found is not None else []
-            findings += [finding] if finding is not None else []
+    folder: Path, tasks: Mapping[str, HarnessTask] | None, described: Collection[str]
+) -> tuple[list[Candidate], list[Finding]]:
+    """Return the score of each model and benchmark that counts, and findings on all runs."""
+    known = _wanted(tasks)
+    runs, findings = _runs(folder)
+    others, left_out = unknown_tasks(runs, known)
+    pooled = pool(runs, {**known, **others})
+    rows, more = chosen(pooled)
+    order = {name: place for place, name in enumerate([*known, *sorted(others)])}
+    rows.sort(key=lambda row: (row.model, order[row.benchmark]))
+    scored = {(row.model, row.benchmark) for row in rows}
+    for (model, benchmark), message in pooled.unfit.items():
+        if benchmark in known and not any(
+            (c.model, c.benchmark) == (model, benchmark) for c in pooled.candidates
+        ):
+            raise DataError(message)
+    unfit = {cell: said for cell, said in pooled.unfit.items() if cell not in scored}
+    findings += [*more, *left_out, *_assumed(rows, others, described)]
+    findings += [*_mixed_shots(_table(rows)), *_other_metrics(unfit, others)]
     if not rows:
         seen = sorted({name for run in runs for name in run.figures})
-        hint = nearest(seen[0], [t for task in tasks.values() for t in task.tasks]) if seen else ""
+        said = " ".join(f.message for f in findings if f.level == "warning")
         raise DataError(
-            f"{folder}: no task there is a benchmark known here. The files hold {listed(seen)}."
-            f"{hint} Say which figure is a benchmark with "
+            f"{folder}: no task there can be read as a benchmark. The files hold {listed(seen)}. "
+            f"{said or 'None of them has a figure.'} Say which figure is a benchmark with "
             'tasks={"name": HarnessTask(("task",), ("metric",))}.'
         )
-    table = pd.DataFrame(rows, columns=list(_COLUMNS))
-    latest = table.drop_duplicates(["model", "benchmark"], keep="last")
-    findings += _superseded(table, latest) + _mixed_shots(latest) + _unread(runs, tasks)
-    order = {name: place for place, name in enumerate(tasks)}
-    latest = latest.sort_values(
-        ["model", "benchmark"], key=lambda c: c.map(order) if c.name == "benchmark" else c
-    )
-    return latest.reset_index(drop=True), findings
+    return rows, findings
 
 
-def _files(folder: Path) -> list[Path]:
-    if folder.is_file():
-        return [folder]
+def _table(rows: list[Candidate]) -> pd.DataFrame:
+    cells = [
+        (
+            row.model,
+            row.benchmark,
+            row.score,
+            row.task,
+            row.metric,
+            row.n_shot,
+            row.done,
+            "; ".join(row.files),
+            named(row.settings),
+        )
+        for row in rows
+    ]
+    return pd.DataFrame(cells, columns=list(_COLUMNS))
+
+
+def _runs(folder: Path) -> tuple[list[Run], list[Finding]]:
+    """Read every result file below a folder, whatever its name; earlier runs first."""
     if not folder.is_dir():
-        raise DataError(f"{folder}: there is no such folder or file. Check the path.")
-    # The harness takes another name from --output_path if that ends in .json.
-    paths = list(folder.rglob("results*.json")) or list(folder.rglob("*.json"))
-    if not paths:
+        if not folder.exists():
+            raise DataError(f"{folder}: there is no such folder or file. Check the path.")
+        return [read_run(folder)], []
+    runs, others = [], []
+    for path in sorted(folder.rglob("*.json")):
+        if any(part.startswith(".") for part in path.relative_to(folder).parts) or path.is_dir():
+            continue  # copies that editors and file systems keep
+        if path.name.startswith("results"):
+            runs.append(read_run(path))
+            continue
+        # The harness takes another name from --output_path if that ends in .json.
+        try:
+            document = read_document(path)
+        except DataError as error:
+            others.append(f"{path.name} ({str(error).removeprefix(f'{path}: ').partition('.')[0]})")
+            continue
+        if holds_results(document):
+            runs.append(run_of(document, path))
+        else:
+            others.append(path.name)
+    if not runs:
         raise DataError(
             f"{folder}: no result file (results*.json) in it or below. Give the folder that "
             "lm_eval wrote with --output_path."
         )
-    return sorted(paths)
+    runs.sort(key=lambda run: run.date)
+    if not others:
+        return runs, []
+    message = f"{len(others)} other .json files hold no results: {listed(others)}."
+    return runs, [Finding("info", "other-files", "files", message)]
 
 
-def _score(
-    run: Run, benchmark: str, task: HarnessTask
-) -> tuple[dict[str, object] | None, Finding | None]:
-    """Return one run's row of a benchmark, None if the run does not have it."""
-    for name in task.tasks:
-        figures = run.figures.get(name)
-        if figures:
-            value, metric = _figure(run, name, task)
-            return _row(run, benchmark, value, name, metric, run.groups.get(name) or (name,))
-    for parts in task.parts:
-        there = [part for part in parts if run.figures.get(part)]
-        if len(there) == len(parts):
-            found = [_figure(run, part, task) for part in parts]
-            weights = [run.items.get(part, (np.nan, np.nan))[0] for part in parts]
-            weights = [1.0] * len(parts) if np.isnan(weights).any() else weights
-            value = float(np.average([value for value, _ in found], weights=weights))
-            name = f"mean of {len(parts)} subtasks"
-            return _row(run, benchmark, value, name, found[0][1], parts)
-        if there:
-            lacking = [part for part in parts if part not in there]
-            message = (
-                f"{run.model}: {len(there)} of {len(parts)} subtasks are there, so no score was "
-                f"made of them; lacking are {listed(lacking, 4)} ({run.path})."
-            )
-            return None, Finding("warning", "partial-benchmark", benchmark, message)
-    return None, None
-
-
-def _figure(run: Run, name: str, task: HarnessTask) -> tuple[float, str]:
-    """Return the figure of a task that is wanted, and the name of its metric."""
-    figures = run.figures[name]
-    wanted = [metric if "," in metric else f"{metric},none" for metric in task.metrics]
-    if task.average and all(metric in figures for metric in wanted):
-        value = float(np.mean([figures[metric] for metric in wanted]))
-        return value, "mean of " + " and ".join(task.metrics)
-    for metric, key in zip(task.metrics, wanted, strict=True):
-        if key in figures and not task.average:
-            return figures[key], metric
-    raise DataError(
-        f'{run.path}: task "{name}" has no {"complete " if task.average else ""}figure '
-        f"{listed(task.metrics)}; it has {listed(figures)}. Say which one to take with "
-        'tasks={"benchmark": HarnessTask(("task",), ("metric",))}.'
+def _assumed(
+    rows: list[Candidate],
+    others: Mapping[str, HarnessTask],
+    described: Collection[str],
+) -> list[Finding]:
+    """Say what was taken for granted of benchmarks that nobody described."""
+    bare = dict.fromkeys(
+        row.benchmark
+        for row in rows
+        if row.benchmark not in KNOWN_BENCHMARKS and row.benchmark not in described
     )
-
-
-def _row(
-    run: Run, benchmark: str, value: float, name: str, metric: str, parts: tuple[str, ...]
-) -> tuple[dict[str, object], Finding | None]:
-    counted = [run.items[part] for part in parts if part in run.items]
-    whole = len(counted) == len(parts)
-    shots = {run.shots[part] for part in parts if part in run.shots}
-    row = {
-        "model": run.model,
-        "benchmark": benchmark,
-        "score": value,
-        "task": name,
-        "metric": metric,
-        "n_shot": float(shots.pop()) if len(shots) == 1 else np.nan,
-        "n_items": float(sum(done for done, _ in counted)) if whole else np.nan,
-        "file": str(run.path),
-    }
-    done, there = (sum(pair[k] for pair in counted) for k in (0, 1))
-    if done < there or run.limited:
-        size = f" ({done:g} of {there:g} items)" if done < there else ""
+    taken = dict.fromkeys(
+        f"{row.benchmark} ({row.metric.removesuffix(',none')})"
+        for row in rows
+        if row.benchmark in others
+    )
+    findings = []
+    if bare:
         message = (
-            f"{run.model}: the run was cut short by --limit{size}, so its score is noisier than "
-            f"the others' ({run.path})."
+            f"{len(bare)} benchmarks are taken with floor 0: {listed(bare)}. Where guessing among "
+            "k choices reaches 1/k, say so with "
+            f'benchmarks={{"{next(iter(bare))}": Benchmark(floor=...)}}.'
         )
-        return row, Finding("warning", "limited-run", benchmark, message)
-    return row, None
+        # The caller named the benchmarks of tasks=, but has not seen the others yet.
+        level: Level = "warning" if any(name in others for name in bare) else "info"
+        findings.append(Finding(level, "floor-assumed", "benchmarks", message))
+    if taken:
+        message = (
+            f"{len(taken)} tasks unknown to the package were read by these metrics: "
+            f"{listed(taken)}. To take another one, say so with "
+            'tasks={"name": HarnessTask(("task",), ("metric",))}.'
+        )
+        findings.append(Finding("info", "unknown-tasks", "tasks", message))
+    return findings
 
 
-def _superseded(table: pd.DataFrame, latest: pd.DataFrame) -> list[Finding]:
-    older = table.drop(latest.index)
-    if older.empty:
+def _other_metrics(
+    unfit: Mapping[tuple[str, str], str], others: Mapping[str, HarnessTask]
+) -> list[Finding]:
+    """Say which models have a task without the metric that the others have."""
+    cells = [
+        f"{model} on {benchmark} ({others[benchmark].metrics[0].removesuffix(',none')})"
+        for model, benchmark in unfit
+        if benchmark in others
+    ]
+    if not cells:
         return []
-    named = listed(
-        [f"{m} on {b}" for m, b in older[["model", "benchmark"]].drop_duplicates().values]
+    message = (
+        f"{len(cells)} scores are missing, since the runs have another metric: {listed(cells)}."
     )
-    message = f"{len(older)} scores of earlier runs were passed over for later ones: {named}."
-    return [Finding("info", "superseded-run", "rows", message)]
+    return [Finding("warning", "other-metric", "scores", message)]
 
 
 def _mixed_shots(table: pd.DataFrame) -> list[Finding]:
-    findings = []
+    mixed = []
     for name, rows in table.groupby("benchmark", sort=False):
         counts = rows["n_shot"].dropna().value_counts()
         if len(counts) > 1:
             said = ", ".join(f"{shots:g} ({count} models)" for shots, count in counts.items())
-            message = (
-                f"models were given different numbers of examples: {said}. Such scores do not "
-                "compare; run them alike, or drop some."
-            )
-            findings.append(Finding("warning", "mixed-shots", str(name), message))
-    return findings
-
-
-def _unread(runs: list[Run], tasks: Mapping[str, HarnessTask]) -> list[Finding]:
-    used = {name for task in tasks.values() for name in (*task.tasks, *sum(task.parts, ()))}
-    groups = {group for run in runs for group in run.groups}
-    unread = sorted({name for run in runs for name in run.figures} - used - groups)
-    if not unread:
+            mixed.append(f"{name}: {said}")
+    if not mixed:
         return []
     message = (
-        f"{len(unread)} tasks were not read: {listed(unread)}. To read one, say which figure is "
-        'its score with tasks={"name": HarnessTask(("task",), ("metric",))}.'
+        f"models were given different numbers of examples on {len(mixed)} benchmarks: "
+        f"{listed(mixed)}. Such scores do not compare; run them alike, or drop some."
     )
-    return [Finding("info", "unread-tasks", "tasks", message)]
+    return [Finding("warning", "mixed-shots", "benchmarks", message)]
 
 
-def _counted(table: pd.DataFrame) -> dict[str, Benchmark]:
-    """Return item counts of the benchmarks that only the files describe."""
-    counts = table.groupby("benchmark")["n_items"].agg(["min", "max"])
-    return {
-        str(name): Benchmark(n_items=int(low), basis="items counted by lm-evaluation-harness")
-        for name, (low, high) in counts.iterrows()
-        if name not in KNOWN_BENCHMARKS and low == high and low >= 1
-    }
+def _described(rows: list[Candidate]) -> dict[str, Benchmark]:
+    """Return item counts of the benchmarks that only the files describe: those of a whole run."""
+    found = {}
+    for name in dict.fromkeys(row.benchmark for row in rows):
+        counts = [row.there for row in rows if row.benchmark == name and row.there >= 1]
+        if name not in KNOWN_BENCHMARKS:
+            items = int(max(counts)) if counts else None
+            basis = "items counted by lm-evaluation-harness" if counts else ""
+            found[name] = Benchmark(n_items=items, basis=basis)
+    return found
+
+
+def _own_items(
+    rows: list[Candidate], described: Mapping[str, Benchmark], given: Collection[str]
+) -> pd.DataFrame:
+    """Return the item counts of scores that differ from their benchmark's, by model.
+
+    Where the caller said how many items a benchmark has, only runs that were cut have their own.
+    """
+    items: dict[str, dict[str, float]] = {}
+    for row in rows:
+        of_all = {**KNOWN_BENCHMARKS, **described}[row.benchmark].n_items
+        if row.done >= 1 and row.done != of_all and (row.cut or row.benchmark not in given):
+            items.setdefault(row.benchmark, {})[row.model] = row.done
+    return pd.DataFrame(items, dtype=float)

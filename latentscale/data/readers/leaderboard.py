@@ -12,7 +12,9 @@ import pandas as pd
 
 from latentscale.data.audit import Finding, emit
 from latentscale.data.benchmarks import Benchmark
-from latentscale.data.columns import as_number
+from latentscale.data.columns import is_missing, read_dates
+from latentscale.data.readers.cells import plain, to_numbers
+from latentscale.data.readers.flags import FlaggedReading, without_flagged
 from latentscale.data.readers.metadata import scores_with_metadata
 from latentscale.data.readers.parquet import read_table
 from latentscale.data.scores import Scores
@@ -30,11 +32,18 @@ RAW_COLUMNS: Final[Mapping[str, str]] = {
 
 _SIZE: Final = ("#Params (B)", "Params (B)")
 _TEXT: Final = {"Base Model": "base_model", "Type": "type", "Architecture": "architecture"}
-_PRECISIONS: Final = ("bfloat16", "float16")
+_RANK: Final = {"bfloat16": 0, "float16": 0, "bf16": 0, "fp16": 0, "float32": 1, "fp32": 1}
+"""Which row of a model counts: 16 bits, as the leaderboard runs by default, before 32."""
+_OTHER_PRECISION: Final = 2
+"""Rank of quantised rows and of those whose precision is unknown: the last."""
 _LINK: Final = re.compile(r"<[^>]*>")
+_AMBIGUOUS_DATE: Final = re.compile(r"\s*\d{1,2}[/.]\d{1,2}[/.]\d{2,4}\b")
+"""07/12/2024 is July 12 or December 7: it is not guessed."""
 
 
-def leaderboard_table(source: str | Path | pd.DataFrame) -> pd.DataFrame:
+def leaderboard_table(
+    source: str | Path | pd.DataFrame, *, flagged: FlaggedReading = "auto"
+) -> pd.DataFrame:
     """Read the contents table of the Open LLM Leaderboard v2.
 
     Parameters
@@ -42,6 +51,11 @@ def leaderboard_table(source: str | Path | pd.DataFrame) -> pd.DataFrame:
     source
         The table ``open-llm-leaderboard/contents``: a Parquet or CSV file, or a frame (which is
         not changed). `download_leaderboard` fetches it.
+    flagged
+        How the column ``Flagged`` is read. Exports of 2024 hold it inverted: True means not
+        flagged. ``"auto"`` decides by the table: the leaderboard flagged few models, so where
+        most rows are True, or a column ``Not_Merged`` shows that the columns are filters, it is
+        inverted. ``"as-named"`` and ``"inverted"`` say which it is; ``"keep"`` keeps all rows.
 
     Returns
     -------
@@ -50,20 +64,23 @@ def leaderboard_table(source: str | Path | pd.DataFrame) -> pd.DataFrame:
         instruct (0 where the type says pretrained, 1 where it says chat, else NaN), released (the
         day of upload), base_model, type, architecture, precision, and one column of raw scores
         (fractions) a benchmark. Models that the leaderboard flagged are left out; of a model with
-        several rows the one of 16-bit precision is kept, the latest submitted if there are more.
+        several rows the one of 16-bit precision is kept (bfloat16 and float16 alike), the latest
+        submitted if there are more, and the lowest in the table if the dates are the same.
 
     Raises
     ------
     DataError
-        If the table has no model names or no raw scores. The normalised scores (IFEval, BBH,
-        ...) are never taken: they are rescaled, in some benchmarks subtask by subtask.
+        If the table has no model names or no raw scores, or the meaning of ``Flagged`` cannot be
+        decided. The normalised scores (IFEval, BBH, ...) are never taken: they are rescaled, in
+        some benchmarks subtask by subtask.
 
     Warns
     -----
     DataWarning
-        If models were left out as flagged.
+        If models were left out as flagged (with the reading of the column), only a quantised
+        row of a model is there, or sizes or dates cannot be read.
     """
-    table, findings = _collected(source)
+    table, findings = _collected(source, flagged)
     emit(findings, about="The leaderboard's table was read")
     return table
 
@@ -72,6 +89,7 @@ def read_leaderboard(
     source: str | Path | pd.DataFrame,
     metadata: pd.DataFrame,
     *,
+    flagged: FlaggedReading = "auto",
     drop_unmatched: bool = False,
     benchmarks: Mapping[str, Benchmark] | None = None,
 ) -> Scores:
@@ -86,6 +104,8 @@ def read_leaderboard(
         the leaderboard does not know; ``params_b``, ``instruct``, ``released`` and ``lineage``
         where they are to replace or complete the leaderboard's. Models are named as there
         (``fullname``), or by the part after the last slash.
+    flagged
+        As for `leaderboard_table`.
     drop_unmatched
         Leave out models that the metadata lacks instead of refusing.
     benchmarks
@@ -106,16 +126,21 @@ def read_leaderboard(
     DataWarning
         As `Scores.from_frame`.
     """
-    table, findings = _collected(source)
+    table, findings = _collected(source, flagged)
     wide = table.drop(columns=[*_TEXT.values(), "precision"], errors="ignore")
     return scores_with_metadata(
         wide, metadata, findings, drop_unmatched=drop_unmatched, benchmarks=benchmarks
     )
 
 
-def _collected(source: str | Path | pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
+def _collected(
+    source: str | Path | pd.DataFrame, reading: FlaggedReading
+) -> tuple[pd.DataFrame, list[Finding]]:
     what = "This table" if isinstance(source, pd.DataFrame) else str(source)
     frame = source if isinstance(source, pd.DataFrame) else read_table(source)
+    repeated = frame.columns[frame.columns.duplicated()].tolist()
+    if repeated:
+        raise DataError(f"{what}: columns named more than once: {listed(repeated)}. Keep one each.")
     raw = [name for name in RAW_COLUMNS if name in frame]
     if not raw:
         raise DataError(
@@ -124,25 +149,63 @@ def _collected(source: str | Path | pd.DataFrame) -> tuple[pd.DataFrame, list[Fi
             '"Raw" are normalised so that guessing is zero and cannot be used; take the table '
             "open-llm-leaderboard/contents, which has both."
         )
-    frame = frame.assign(model=_names(frame, what)).reset_index(drop=True)
-    frame, findings = _kept(frame)
-    columns: dict[str, object] = {"model": frame["model"]}
-    size = next((name for name in _SIZE if name in frame), None)
-    if size is not None:
-        columns["params_b"] = _sizes(frame[size])
-    if "Type" in frame:
-        columns["instruct"] = [_instruct(kind) for kind in frame["Type"]]
-    if "Upload To Hub Date" in frame:
-        columns["released"] = pd.to_datetime(frame["Upload To Hub Date"], errors="coerce")
-    columns |= {new: frame[old] for old, new in _TEXT.items() if old in frame}
-    if "Precision" in frame:
-        columns["precision"] = frame["Precision"]
-    columns |= {RAW_COLUMNS[name]: frame[name] for name in raw}
+    frame = plain(frame).assign(model=_names(frame, what)).reset_index(drop=True)
+    frame, findings = without_flagged(frame, reading, what)
+    frame, more = _one_row_a_model(frame)
+    table, unread = _columns(frame, raw)
     lacking = [name for name in RAW_COLUMNS if name not in frame]
     if lacking:
         message = f"the table has no {listed(lacking)}."
-        findings.append(Finding("warning", "benchmark-without-score", "columns", message))
+        unread.append(Finding("warning", "benchmark-without-score", "columns", message))
+    return table, [*findings, *more, *unread]
+
+
+def _columns(frame: pd.DataFrame, raw: list[str]) -> tuple[pd.DataFrame, list[Finding]]:
+    """Return the columns that the readers give, and findings on cells that cannot be read."""
+    models = frame["model"].tolist()
+    findings: list[Finding] = []
+    columns: dict[str, object] = {"model": frame["model"]}
+    size = next((name for name in _SIZE if name in frame), None)
+    if size is not None:
+        numbers, unread = to_numbers(frame[size])
+        findings += _unread(models, size, frame[size], unread, "sizes", "a number of billions")
+        # The leaderboard writes -1 or 0 where it has no size.
+        columns["params_b"] = np.where(numbers > 0, numbers, np.nan)
+    if "Type" in frame:
+        columns["instruct"] = [_instruct(kind) for kind in frame["Type"]]
+    if "Upload To Hub Date" in frame:
+        columns["released"], more = _dates(frame, "Upload To Hub Date")
+        findings += more
+    columns |= {new: frame[old] for old, new in _TEXT.items() if old in frame}
+    if "Precision" in frame:
+        columns["precision"] = frame["Precision"]
+    for name in raw:
+        numbers, unread = to_numbers(frame[name])
+        findings += _unread(models, name, frame[name], unread, "scores", "a fraction")
+        columns[RAW_COLUMNS[name]] = numbers
     return pd.DataFrame(columns), findings
+
+
+def _unread(
+    models: list[str], name: str, column: pd.Series, rows: list[int], what: str, wanted: str
+) -> list[Finding]:
+    """Return one finding on the cells of a column that hold something else than is wanted."""
+    if not rows:
+        return []
+    cells = listed([f"{models[row]}: {column.iloc[row]}" for row in rows])
+    message = f"{len(rows)} {what} cannot be read and are left empty ({cells}); write {wanted}."
+    return [Finding("warning", "cell-unread", name, message)]
+
+
+def _dates(frame: pd.DataFrame, name: str) -> tuple[np.ndarray, list[Finding]]:
+    """Return a column of dates cell by cell, whatever the spelling, in UTC; NaT where unread."""
+    unclear = [isinstance(c, str) and bool(_AMBIGUOUS_DATE.match(c)) for c in frame[name]]
+    blank = [isinstance(c, str) and not c.strip() for c in frame[name]]
+    cells = frame[name].astype(object).where(~(np.array(unclear) | np.array(blank)), None)
+    models = frame["model"].tolist()
+    values, problems = read_dates(cells, models, name)
+    rows = sorted({*np.flatnonzero(unclear).tolist(), *(problem.row for problem in problems)})
+    return values, _unread(models, name, frame[name], rows, "dates", "them as 2024-07-23")
 
 
 def _names(frame: pd.DataFrame, what: str) -> list[str]:
@@ -165,38 +228,72 @@ def _names(frame: pd.DataFrame, what: str) -> list[str]:
     return names
 
 
-def _kept(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
-    """Leave out flagged models, and all rows of a model but one."""
-    findings = []
-    if "Flagged" in frame:
-        flagged = frame["Flagged"].map(lambda cell: str(cell).strip().casefold() == "true")
-        if flagged.any():
-            named = listed(frame.loc[flagged, "model"])
-            message = f"{int(flagged.sum())} rows that it flags were left out: {named}."
-            findings.append(Finding("warning", "flagged-model", "rows", message))
-            frame = frame[~flagged]
-    precision = frame["Precision"] if "Precision" in frame else pd.Series("", frame.index)
-    rank = precision.map(lambda name: _PRECISIONS.index(name) if name in _PRECISIONS else 9)
-    sent = frame["Submission Date"] if "Submission Date" in frame else pd.Series("", frame.index)
-    when = pd.to_datetime(sent, errors="coerce").fillna(pd.Timestamp(0))
-    ranked = pd.DataFrame({"model": frame["model"], "rank": rank, "when": -when.astype("int64")})
-    best = ranked.sort_values(["rank", "when"], kind="stable").drop_duplicates("model").index
-    repeated = frame["model"][frame["model"].duplicated()].unique()
-    if len(repeated):
+def _one_row_a_model(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
+    """Keep one row of each model: of 16 bits if there is one, then the latest submitted."""
+    findings: list[Finding] = []
+    rank = np.zeros(len(frame))
+    if "Precision" in frame:
+        rank = np.array([_rank(cell) for cell in frame["Precision"]])
+    # An unknown date sorts before every known one.
+    when = np.full(len(frame), np.iinfo(np.int64).min)
+    if "Submission Date" in frame:
+        sent, findings = _dates(frame, "Submission Date")
+        when = sent.astype("datetime64[ns]").astype("int64")
+    ranked = pd.DataFrame({"model": frame["model"], "rank": -rank, "when": when})
+    # Stable, so that the last of a model's sorted rows is also the lowest where dates are equal.
+    best = ranked.sort_values(["rank", "when"], kind="stable").drop_duplicates("model", keep="last")
+    kept = sorted(best.index)
+    repeated = ranked["model"][ranked["model"].duplicated()].unique().tolist()
+    if repeated:
+        findings.append(_several(frame, repeated, _tied(ranked)))
+    low = [row for row in kept if rank[row] == _OTHER_PRECISION and not _unknown(frame, row)]
+    if low:
+        named = listed([f"{frame['model'][row]} ({frame['Precision'][row]})" for row in low])
         message = (
-            f"{len(repeated)} models have several rows, of which the 16-bit one that was submitted "
-            f"last was kept: {listed(repeated)}."
+            f"{len(low)} models have only quantised rows: {named}. Quantisation lowers scores; "
+            "leave them out if the others are of 16 bits."
         )
-        findings.append(Finding("info", "repeated-model", "rows", message))
-    if not len(best):
-        raise DataError("The leaderboard's table has no row that can be used.")
-    return frame.loc[sorted(best)].reset_index(drop=True), findings
+        findings.append(Finding("warning", "quantised-model", "Precision", message))
+    return frame.loc[kept].reset_index(drop=True), findings
 
 
-def _sizes(column: pd.Series) -> list[float]:
-    """Return sizes in billions; the leaderboard writes -1 or 0 where it has none."""
-    numbers = [as_number(cell) for cell in column]
-    return [np.nan if number is None or number <= 0 else number for number in numbers]
+def _tied(ranked: pd.DataFrame) -> list[str]:
+    """Return the models whose best rows no date sets apart."""
+    best = ranked["rank"] == ranked.groupby("model")["rank"].transform("max")
+    last = ranked[best].groupby("model")["when"].transform("max")
+    tops = ranked[best][ranked[best]["when"] == last]
+    return tops["model"][tops["model"].duplicated()].unique().tolist()
+
+
+def _several(frame: pd.DataFrame, repeated: list[str], tied: list[str]) -> Finding:
+    message = (
+        f"{len(repeated)} models have several rows, of which the 16-bit one that was submitted "
+        f"last was kept: {listed(repeated)}."
+    )
+    if tied:
+        message += f" Of {len(tied)} no date says which is the last, so the lowest: {listed(tied)}."
+    if "Chat Template" in frame:
+        rows = frame[frame["model"].isin(repeated)]
+        kinds = rows["Chat Template"].astype(str).groupby(rows["model"], sort=False).nunique()
+        both = kinds.index[kinds > 1].tolist()
+        if both:
+            message += (
+                f" {len(both)} of them have rows with and without a chat template: {listed(both)}."
+            )
+    return Finding("info", "repeated-model", "rows", message)
+
+
+def _precision(cell: object) -> str:
+    return "" if is_missing(cell) else str(cell).strip().casefold().removeprefix("torch.")
+
+
+def _rank(cell: object) -> int:
+    return _RANK.get(_precision(cell), _OTHER_PRECISION)
+
+
+def _unknown(frame: pd.DataFrame, row: int) -> bool:
+    """Return whether the table does not say a row's precision; the leaderboard writes "?"."""
+    return _precision(frame["Precision"][row]) in ("", "?", "unknown", "auto", "nan")
 
 
 def _instruct(kind: object) -> float:

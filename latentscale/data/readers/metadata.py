@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import Final
@@ -17,6 +18,12 @@ from latentscale.data.scores import Scores, scores_from_frame
 from latentscale.errors import DataError, listed, nearest
 
 _WHAT: Final = "This table of metadata cannot be used"
+_GENERIC: Final = re.compile(
+    r"\.*|((checkpoint|ckpt|step|epoch|iter|global_step|run|v)[-_.]?)?[0-9]+(k|b|m|-hf|_hf)?"
+    r"|checkpoints?|ckpts?|final|last|latest|best|main|model|models|hf|huggingface|outputs?"
+    r"|merged|weights|export|snapshot|[0-9a-f]{40}"
+)
+"""Folder names that say nothing of the model in them, as in "/ckpt/zeta/final"."""
 _DISAGREE: Final = 1.25
 """Ratio of two sizes of one model from which they are taken to contradict each other."""
 
@@ -28,6 +35,7 @@ def scores_with_metadata(
     *,
     drop_unmatched: bool,
     benchmarks: Mapping[str, Benchmark] | None,
+    n_items: pd.DataFrame | None = None,
 ) -> Scores:
     """Join scores with metadata, check them as `Scores.from_frame` does, and warn once.
 
@@ -43,10 +51,13 @@ def scores_with_metadata(
         As for `join_metadata`.
     benchmarks
         As for `Scores.from_frame`; benchmarks that the source does not hold are passed over.
+    n_items
+        Item counts of single scores, index model and columns benchmark, NaN where a score has
+        those of its benchmark; None where all have.
     """
     joined, more = join_metadata(wide, metadata, drop_unmatched=drop_unmatched)
     given = {name: info for name, info in (benchmarks or {}).items() if name in joined}
-    scores = scores_from_frame(joined, benchmarks=given)
+    scores = scores_from_frame(joined, benchmarks=given, n_items=n_items)
     audit = Audit((*findings, *more, *scores.audit.findings))
     emit(audit.findings, about="Scores were read (the whole list is in .audit)", stacklevel=4)
     return Scores(scores.dataset, audit)
@@ -58,7 +69,9 @@ def join_metadata(
     """Add family, size, tokens and the like to a table of scores.
 
     A model is looked up by its name, and failing that by the part after the last slash, whatever
-    the case, if only one row on each side has it. Where both say something of a model, the
+    the case, if only one row on each side has it; a slash at the end is passed over. Folder names
+    such as ``final`` or ``checkpoint-1000`` say nothing of the model, so two paths that share no
+    more than one are kept apart. Where both say something of a model, the
     metadata's value is taken; sizes that differ by more than a quarter are reported.
 
     Parameters
@@ -125,23 +138,36 @@ def _refuse_without_columns(wide: pd.DataFrame, metadata: pd.DataFrame) -> None:
         )
 
 
-def _short(name: object) -> str:
-    return str(name).rpartition("/")[2].casefold()
+def _path(name: object) -> tuple[str, ...]:
+    """Return the parts of a name or path, whatever the case and slashes at its end."""
+    parts = re.split(r"[\\/]+", str(name).strip().casefold())
+    return tuple(part for part in parts if part)
+
+
+def _alike(model: object, known: object) -> bool:
+    """Return whether two names that end alike may be one model."""
+    first, second = _path(model), _path(known)
+    if not _GENERIC.fullmatch(first[-1]):
+        return True
+    # One of them, as it is written, is the end of the other: "omega/final" of "/ckpt/omega/final".
+    size = min(len(first), len(second))
+    return first[-size:] == second[-size:]
 
 
 def _matches(models: list[str], known: list[str]) -> tuple[dict[str, int], dict[str, str]]:
     """Return the metadata row of each model, and the models that were matched by short name."""
     exact = {name: row for row, name in enumerate(known)}
     row_of = {name: exact[name] for name in models if name in exact}
-    open_models = Counter(_short(name) for name in models if name not in row_of)
-    open_rows: dict[str, list[int]] = {}
+    open_models = Counter(_path(name)[-1:] for name in models if name not in row_of)
+    open_rows: dict[tuple[str, ...], list[int]] = {}
     for row, name in enumerate(known):
         if name not in row_of:
-            open_rows.setdefault(_short(name), []).append(row)
+            open_rows.setdefault(_path(name)[-1:], []).append(row)
     by_short = {}
-    for name in models:
-        rows = open_rows.get(_short(name), [])
-        if name not in row_of and len(rows) == 1 and open_models[_short(name)] == 1:
+    for name in (name for name in models if name not in row_of):
+        short = _path(name)[-1:]
+        rows = open_rows.get(short, [])
+        if short and len(rows) == 1 and open_models[short] == 1 and _alike(name, known[rows[0]]):
             by_short[name] = str(known[rows[0]])
             row_of[name] = rows[0]
     return row_of, by_short

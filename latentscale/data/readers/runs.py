@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,13 +12,20 @@ from typing import Any, Final
 import pandas as pd
 
 from latentscale.data.columns import as_number
+from latentscale.data.readers.documents import checked_name, read_document
+from latentscale.data.readers.metrics import figures_of
+from latentscale.data.readers.settings import settings_of
 from latentscale.errors import DataError
 
 # An adapter is named together with the model that it adapts, and then it is what was evaluated.
 _NAME_KEYS: Final = ("peft", "delta", "pretrained", "model", "path", "engine")
 _ARCHIVE: Final = re.compile(r"^harness\|(?P<task>[^|]+)\|(?P<shots>\d+)$")
 _COMMIT: Final = re.compile(r"^[0-9a-f]{40}$")
-_STAMP: Final = re.compile(r"(\d{4}-\d{2}-\d{2})T(\d{2})[-:](\d{2})[-:](\d{2})")
+_STAMP: Final = re.compile(r"(\d{4}-\d{2}-\d{2})T(\d{2})[-:](\d{2})[-:](\d{2}(?:\.\d+)?)")
+_INDENT: Final = re.compile(r"^( *)- ")
+"""How the harness prints a task of a group: one space and a dash, one space more a level."""
+_FILTERED: Final = ("configs", "group_subtasks", "n-samples", "n-shot", "higher_is_better")
+"""Parts of a file of version 0.4, which names the filter of every metric."""
 
 
 @dataclass(frozen=True)
@@ -34,26 +40,50 @@ class Run:
         Name of the model that was evaluated.
     date
         When it was run, seconds since 1970; 0 if the file does not say.
+    settings
+        What else changes scores: quantisation, a chat template, a system instruction; sorted.
     figures
-        By task, the figures by ``metric,filter``; standard errors are left out.
+        By task, the figures by ``metric,filter``, NaN where they are not finite; standard errors
+        are left out.
+    lower
+        Pairs of task and metric of which the file says that lower is better.
     items
         By task, the number of items that were scored and that there are.
     shots
         By task, the number of examples in the prompt.
     groups
         By task that is a group, the tasks in it; empty if the file does not list them.
-    limited
-        Whether the run was limited to some items of each task.
+    limit
+        Items of each task that the run was limited to, or their share if below 1; None if it
+        was not.
     """
 
     path: Path
     model: str
     date: float
+    settings: tuple[str, ...]
     figures: Mapping[str, Mapping[str, float]]
+    lower: frozenset[tuple[str, str]]
     items: Mapping[str, tuple[float, float]]
     shots: Mapping[str, float]
     groups: Mapping[str, tuple[str, ...]]
-    limited: bool
+    limit: float | None
+
+    def leaves(self, task: str) -> tuple[str, ...]:
+        """Return the tasks below a group, whatever the levels between; a task is its own."""
+        found: dict[str, None] = {}
+        seen: set[str] = set()
+        ahead = [task]
+        while ahead:
+            name = ahead.pop(0)
+            if name in seen:
+                continue
+            seen.add(name)
+            parts = self.groups.get(name, ())
+            ahead = [*parts, *ahead]
+            if not parts:
+                found[name] = None
+        return tuple(found)
 
 
 def read_run(path: Path) -> Run:
@@ -64,49 +94,66 @@ def read_run(path: Path) -> Run:
     DataError
         If it is not JSON, holds no ``results``, or names no model.
     """
-    document = _document(path)
-    shots: dict[str, float] = {}
-    figures: dict[str, dict[str, float]] = {}
-    for name, entry in document["results"].items():
-        archived = _ARCHIVE.match(str(name))
-        task = archived["task"] if archived else str(name)
-        if archived:
-            shots[task] = float(archived["shots"])
-        if isinstance(entry, Mapping) and task != "all":
-            figures[task] = _figures(entry)
-    config = _mapping(document, "config")
-    shots |= _shots(document, config, list(figures))
-    listed = _mapping(document, "group_subtasks")
-    groups: dict[str, tuple[str, ...]] = {str(name): () for name in _mapping(document, "groups")}
-    groups |= {str(name): tuple(parts) for name, parts in listed.items() if parts}
-    return Run(
-        path=path,
-        model=_model(document, config, path),
-        date=_date(document, path),
-        figures=figures,
-        items=_items(document),
-        shots=shots,
-        groups=groups,
-        limited=config.get("limit") is not None,
-    )
-
-
-def _document(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error
-    except ValueError as error:
-        raise DataError(
-            f"{path}: not JSON ({error}). The run may have been cut off: run it again, or take "
-            "the file out of the folder."
-        ) from error
-    if not isinstance(document, dict) or not isinstance(document.get("results"), dict):
+    document = read_document(path)
+    if not holds_results(document):
         raise DataError(
             f'{path}: no "results" in it, so it is no result file of lm-evaluation-harness. Take '
             "it out of the folder, or give it another name than results*.json."
         )
-    return document
+    return run_of(document, path)
+
+
+def holds_results(document: object) -> bool:
+    """Return whether a JSON document has the layout of a result file."""
+    return isinstance(document, dict) and isinstance(document.get("results"), dict)
+
+
+def run_of(document: Mapping[str, Any], path: Path) -> Run:
+    """Return what the document of a result file says.
+
+    Raises
+    ------
+    DataError
+        If it names no model.
+    """
+    shots: dict[str, float] = {}
+    figures: dict[str, dict[str, float]] = {}
+    filtered = _names_filters(document)
+    for name, entry in document["results"].items():
+        archived = _ARCHIVE.match(str(name))
+        task = checked_name(archived["task"] if archived else str(name), path, "task")
+        if archived:
+            shots[task] = float(archived["shots"])
+        if isinstance(entry, Mapping) and task != "all":
+            figures[task] = figures_of(entry, filtered=filtered)
+            for metric in figures[task]:
+                checked_name(metric, path, "metric")
+    config = _mapping(document, "config")
+    arguments = _arguments(config)
+    shots |= _shots(document, config, list(figures))
+    limit = _number(config.get("limit"))
+    groups = _groups(document)
+    for name in {*groups, *(part for parts in groups.values() for part in parts)}:
+        checked_name(name, path, "task")
+    return Run(
+        path=path,
+        model=checked_name(_model(document, arguments, path), path, "model"),
+        date=_date(document, path),
+        settings=settings_of(document, arguments),
+        figures=figures,
+        lower=_lower(document),
+        items=_items(document),
+        shots=shots,
+        groups=groups,
+        limit=limit if limit is not None and limit > 0 else None,
+    )
+
+
+def _names_filters(document: Mapping[str, Any]) -> bool:
+    entries = [entry for entry in document["results"].values() if isinstance(entry, Mapping)]
+    return any("," in str(key) for entry in entries for key in entry) or any(
+        name in document for name in _FILTERED
+    )
 
 
 def _mapping(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -114,51 +161,80 @@ def _mapping(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def _figures(entry: Mapping[str, Any]) -> dict[str, float]:
-    """Return numbers by ``metric,filter``; version 0.3 names no filter."""
-    found = {}
-    for key, value in entry.items():
-        metric, _, kind = str(key).partition(",")
-        number = as_number(value)
-        if number is None or not isfinite(number) or metric.endswith("_stderr"):
-            continue
-        found[f"{metric},{kind or 'none'}"] = number
-    return found
+def _number(value: object) -> float | None:
+    """Return a finite number, also from a text that holds one; else None."""
+    try:
+        number = float(value) if isinstance(value, str) else as_number(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if number is not None and isfinite(number) else None
+
+
+def _groups(document: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Return the tasks of each group; early versions of 0.4 show them by indentation alone."""
+    groups: dict[str, tuple[str, ...]] = {str(name): () for name in _mapping(document, "groups")}
+    for name, parts in _mapping(document, "group_subtasks").items():
+        if isinstance(parts, list) and parts:
+            groups[str(name)] = tuple(str(part) for part in parts)
+    if any(groups.values()):
+        return groups
+    above: list[str] = []
+    for name, entry in document["results"].items():
+        alias = str(entry.get("alias", "")) if isinstance(entry, Mapping) else ""
+        indent = _INDENT.match(alias)
+        depth = len(indent[1]) if indent else 0
+        above = [*above[:depth], str(name)]
+        if 0 < depth < len(above):
+            groups[above[-2]] = (*groups.get(above[-2], ()), str(name))
+    return groups
+
+
+def _lower(document: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
+    return frozenset(
+        (str(task), str(metric))
+        for task, metrics in _mapping(document, "higher_is_better").items()
+        if isinstance(metrics, Mapping)
+        for metric, higher in metrics.items()
+        if higher is False
+    )
 
 
 def _items(document: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
     found = {}
     for task, counts in _mapping(document, "n-samples").items():
         if isinstance(counts, Mapping):
-            done = as_number(counts.get("effective"))
-            there = as_number(counts.get("original"))
+            done = _number(counts.get("effective"))
+            there = _number(counts.get("original"))
             if done is not None and done > 0:
-                found[str(task)] = (done, done if there is None else there)
+                found[str(task)] = (done, done if there is None else max(done, there))
     return found
 
 
 def _shots(
     document: Mapping[str, Any], config: Mapping[str, Any], tasks: list[str]
 ) -> dict[str, float]:
-    told = _mapping(document, "n-shot")
-    of_all = as_number(config.get("num_fewshot"))
+    by_task = _mapping(document, "n-shot")
+    of_all = _number(config.get("num_fewshot"))
     found = {}
     for task in tasks:
         own = _mapping(_mapping(document, "configs"), task).get("num_fewshot")
-        first = as_number(told.get(task))
-        number = first if first is not None else as_number(own)
+        first = _number(by_task.get(task))
+        number = first if first is not None else _number(own)
         number = number if number is not None else of_all
         if number is not None:
             found[task] = number
     return found
 
 
-def _model(document: Mapping[str, Any], config: Mapping[str, Any], path: Path) -> str:
+def _arguments(config: Mapping[str, Any]) -> Mapping[str, Any]:
     arguments = config.get("model_args")
     if isinstance(arguments, str):
         pairs = (pair.partition("=") for pair in arguments.split(","))
-        arguments = {key.strip(): value.strip() for key, _, value in pairs}
-    arguments = arguments if isinstance(arguments, Mapping) else {}
+        return {key.strip(): value.strip() for key, _, value in pairs}
+    return arguments if isinstance(arguments, Mapping) else {}
+
+
+def _model(document: Mapping[str, Any], arguments: Mapping[str, Any], path: Path) -> str:
     general = _mapping(document, "config_general")
     candidates = (
         document.get("model_name"),
@@ -166,8 +242,9 @@ def _model(document: Mapping[str, Any], config: Mapping[str, Any], path: Path) -
         *(arguments.get(key) for key in _NAME_KEYS),
     )
     for name in candidates:
-        if isinstance(name, str) and name.strip():
-            return name.strip() + _checkpoint(arguments.get("revision"))
+        # A folder is the same folder with a slash at its end.
+        if isinstance(name, str) and name.strip().rstrip("/\\"):
+            return name.strip().rstrip("/\\") + _checkpoint(arguments.get("revision"))
     raise DataError(
         f'{path}: names no model: neither "model_name" nor "model_args" of its "config" has one. '
         'Write it into the file as "model_name".'
@@ -188,4 +265,5 @@ def _date(document: Mapping[str, Any], path: Path) -> float:
             return pd.Timestamp(f"{day}T{':'.join(clock)}").timestamp()
         except ValueError:
             pass
-    return as_number(document.get("date")) or 0.0
+    date = _number(document.get("date"))
+    return date if date is not None and date > 0 else 0.0

@@ -218,7 +218,7 @@ def _prior_gradient(model: pm.Model, names: np.ndarray, latents: Sequence[str]) 
     start = model.initial_point(random_seed=0)
     shapes = [np.shape(start[value.name]) for value in values]
     ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
-    parameter = ~np.isin(names, LATENTS)
+    parameter = ~np.isin(names, list(latents))
 
     def gradient(point: np.ndarray) -> np.ndarray:
         parts = np.split(point[parameter], ends)

@@ -21,7 +21,6 @@ def refuse_other_latents(spec: ModelSpec, design: Design, method: str) -> None:
     SpecError
         Naming the field in the way, and what to do.
     """
-    part = spec.benchmarks
     if not 1 <= spec.skills.count <= MAX_SKILLS:
         raise SpecError(
             f"{method} integrates over 1 to {MAX_SKILLS} skills; skills.count is "
@@ -38,6 +37,17 @@ def refuse_other_latents(spec: ModelSpec, design: Design, method: str) -> None:
             f'{method} integrates out family latents, but family.level is "{spec.family.level}"; '
             'set it to "partial", or use NUTS.'
         )
+    _refuse_latents(spec, design, method)
+    if design.undisclosed:
+        raise SpecError(
+            f"{method} cannot integrate out the training tokens of {len(design.undisclosed)} "
+            'models that do not disclose them; set undisclosed = {kind = "leave-out"}, or use NUTS.'
+        )
+    _refuse_scores(spec, method)
+
+
+def _refuse_latents(spec: ModelSpec, design: Design, method: str) -> None:
+    """Refuse latents beyond a family's skills."""
     for term in terms_of(spec):
         for latent in term.latent_variables(design):
             if latent != FAMILY_LATENT:
@@ -46,11 +56,11 @@ def refuse_other_latents(spec: ModelSpec, design: Design, method: str) -> None:
                     f"a family's {spec.skills.count} skills, too many dimensions for quadrature; "
                     f"{_INSTEAD}"
                 )
-    if design.undisclosed:
-        raise SpecError(
-            f"{method} cannot integrate out the training tokens of {len(design.undisclosed)} "
-            'models that do not disclose them; set undisclosed = {kind = "leave-out"}, or use NUTS.'
-        )
+
+
+def _refuse_scores(spec: ModelSpec, method: str) -> None:
+    """Refuse likelihoods, floors, links and terms that the compiled loops do not have."""
+    part = spec.benchmarks
     if not part.likelihood.scalar:
         known = listed(name for name, kind in LIKELIHOODS.items() if kind.scalar)
         raise SpecError(

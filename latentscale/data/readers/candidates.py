@@ -1,0 +1,260 @@
+"""Scores of each run: what every result file gives for a benchmark, before one is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import ceil, isnan, nan
+
+import numpy as np
+
+from latentscale.data.benchmarks import KNOWN_BENCHMARKS
+from latentscale.data.readers.runs import Run
+from latentscale.data.readers.tasks import HarnessTask
+from latentscale.errors import listed
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A score that one run, or several runs of subtasks together, give a model on a benchmark.
+
+    Parameters
+    ----------
+    model, benchmark, settings
+        What was measured, and under which settings of the run.
+    score
+        Fraction, NaN where the file holds NaN.
+    task, metric
+        Where it comes from in the file.
+    n_shot
+        Examples in the prompt, NaN where unknown or mixed.
+    done, there
+        Items scored and items that there are; NaN where unknown.
+    cut
+        Whether the run was limited to some of the items.
+    date
+        When it was run, seconds since 1970; 0 where unknown.
+    files
+        The files that it is made of.
+    """
+
+    model: str
+    benchmark: str
+    settings: tuple[str, ...]
+    score: float
+    task: str
+    metric: str
+    n_shot: float
+    done: float
+    there: float
+    cut: bool
+    date: float
+    files: tuple[str, ...]
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a score at all."""
+        return not isnan(self.score)
+
+    @property
+    def order(self) -> tuple[bool, bool, float, tuple[str, ...]]:
+        """What makes one candidate count before another: the greatest does."""
+        return self.known, not self.cut, self.date, self.files
+
+
+@dataclass
+class Pool:
+    """All candidates, and what could not be made one.
+
+    Parameters
+    ----------
+    candidates
+        In the order of the runs.
+    partial
+        By model and benchmark, what subtasks are there and which are missing.
+    unfit
+        By model and benchmark, the figures of a task that has none of those wanted.
+    """
+
+    candidates: list[Candidate] = field(default_factory=list)
+    partial: dict[tuple[str, str], str] = field(default_factory=dict)
+    unfit: dict[tuple[str, str], str] = field(default_factory=dict)
+
+
+def pool(runs: Sequence[Run], tasks: Mapping[str, HarnessTask]) -> Pool:
+    """Return what runs give for benchmarks.
+
+    Runs of one model under the same settings complete each other: where none of them has a
+    benchmark, its subtasks are taken from all of them.
+    """
+    found = Pool()
+    alike: dict[tuple[str, tuple[str, ...]], list[Run]] = {}
+    for run in runs:
+        alike.setdefault((run.model, run.settings), []).append(run)
+    for together in alike.values():
+        for benchmark, task in tasks.items():
+            whole = list(_whole(together, benchmark, task, found))
+            if not any(candidate.known and not candidate.cut for candidate in whole):
+                whole += _joined(together, benchmark, task, found)
+            found.candidates += whole
+    return found
+
+
+def _whole(
+    runs: Sequence[Run], benchmark: str, task: HarnessTask, found: Pool
+) -> Iterator[Candidate]:
+    """Yield the scores of a benchmark that single runs have."""
+    for run in runs:
+        name = next((name for name in task.tasks if run.figures.get(name)), None)
+        if name is not None:
+            read = _figure(run, name, task)
+            if read is None:
+                found.unfit[run.model, benchmark] = _unfit(run, name, task)
+            else:
+                parts = _counted_parts(run, name, task)
+                yield _candidate([run], benchmark, *read, name, [(run, part) for part in parts])
+            continue
+        for parts in task.parts:
+            if all(run.figures.get(part) for part in parts):
+                mean = _mean([run] * len(parts), benchmark, task, parts, found)
+                if mean is not None:
+                    yield mean
+                break
+
+
+def _joined(
+    runs: Sequence[Run], benchmark: str, task: HarnessTask, found: Pool
+) -> Iterator[Candidate]:
+    """Yield the score of a benchmark whose subtasks were run one by one."""
+    best: tuple[list[str], tuple[str, ...]] = ([], ())
+    for parts in task.parts:
+        source = {part: _latest(runs, part, task) for part in parts}
+        have = [run for run in source.values() if run is not None]
+        if len(have) == len(parts):
+            if len(set(map(id, have))) == 1:
+                return  # one run has them all, and its score already
+            mean = _mean(have, benchmark, task, parts, found)
+            if mean is not None:
+                yield mean
+            return
+        there = [part for part in parts if source[part] is not None]
+        if len(there) > len(best[0]):
+            best = there, parts
+    there, parts = best
+    if there:
+        lacking = [part for part in parts if part not in there]
+        found.partial[runs[0].model, benchmark] = (
+            f"{len(there)} of {len(parts)} subtasks are there, missing are {listed(lacking, 4)}"
+        )
+
+
+def _latest(runs: Sequence[Run], part: str, task: HarnessTask) -> Run | None:
+    """Return the run that counts for a subtask: with a figure, whole, the latest."""
+
+    def order(run: Run) -> tuple[bool, bool, float, str]:
+        read = _figure(run, part, task)
+        cut = _count(run, part, "")[2]
+        return read is not None and not isnan(read[0]), not cut, run.date, str(run.path)
+
+    having = [run for run in runs if run.figures.get(part)]
+    return max(having, key=order) if having else None
+
+
+def _mean(
+    runs: Sequence[Run], benchmark: str, task: HarnessTask, parts: tuple[str, ...], found: Pool
+) -> Candidate | None:
+    """Return the mean of subtasks, each from the run at its place."""
+    read = []
+    for run, part in zip(runs, parts, strict=True):
+        figure = _figure(run, part, task)
+        if figure is None:
+            found.unfit[run.model, benchmark] = _unfit(run, part, task)
+            return None
+        read.append(figure)
+    at = list(zip(runs, parts, strict=True))
+    # Whole subtasks weigh by the items that there are, also where a run was cut short.
+    weights = [_count(run, part, "")[1] for run, part in at]
+    weights = [1.0] * len(parts) if np.isnan(weights).any() else weights
+    value = float(np.average([value for value, _ in read], weights=weights))
+    sources = list({id(run): run for run in runs}.values())
+    return _candidate(sources, benchmark, value, read[0][1], f"mean of {len(parts)} subtasks", at)
+
+
+def _figure(run: Run, name: str, task: HarnessTask) -> tuple[float, str] | None:
+    """Return the figure of a task that is wanted and the name of its metric, None if absent."""
+    figures = run.figures[name]
+    wanted = [metric if "," in metric else f"{metric},none" for metric in task.metrics]
+    if task.average:
+        if not all(metric in figures for metric in wanted):
+            return None
+        value = float(np.mean([figures[metric] for metric in wanted]))
+        return value, "mean of " + " and ".join(task.metrics)
+    there = [
+        (figures[key], m) for m, key in zip(task.metrics, wanted, strict=True) if key in figures
+    ]
+    return next((pair for pair in there if not isnan(pair[0])), there[0] if there else None)
+
+
+def _unfit(run: Run, name: str, task: HarnessTask) -> str:
+    return (
+        f'{run.path}: task "{name}" has no {"complete " if task.average else ""}figure '
+        f"{listed(task.metrics)}; it has {listed(run.figures[name])}. Say which one to take with "
+        'tasks={"benchmark": HarnessTask(("task",), ("metric",))}.'
+    )
+
+
+def _candidate(
+    runs: Sequence[Run],
+    benchmark: str,
+    value: float,
+    metric: str,
+    name: str,
+    parts: Sequence[tuple[Run, str]],
+) -> Candidate:
+    counts = [_count(run, part, benchmark if len(parts) == 1 else "") for run, part in parts]
+    shots = {run.shots[part] for run, part in parts if part in run.shots}
+    return Candidate(
+        model=runs[0].model,
+        benchmark=benchmark,
+        settings=runs[0].settings,
+        score=value,
+        task=name,
+        metric=metric,
+        n_shot=float(shots.pop()) if len(shots) == 1 else nan,
+        done=sum(done for done, _, _ in counts),
+        there=sum(there for _, there, _ in counts),
+        cut=any(cut for _, _, cut in counts),
+        date=min(run.date for run in runs),
+        files=tuple(str(run.path) for run in runs),
+    )
+
+
+def _counted_parts(run: Run, name: str, task: HarnessTask) -> tuple[str, ...]:
+    """Return the tasks whose items a figure counts."""
+    leaves = run.leaves(name)
+    if leaves == (name,) and name in run.groups:
+        # An early file lists no tasks of a group: those known, if they are there.
+        parts = [parts for parts in task.parts if all(p in run.figures for p in parts)]
+        return parts[0] if parts else leaves
+    return leaves
+
+
+def _count(run: Run, part: str, benchmark: str) -> tuple[float, float, bool]:
+    """Return how many items of a task were scored, how many there are, and whether it was cut.
+
+    Where the file counts no items, they follow from the limit and, for a benchmark that is one
+    task, from its known number of items.
+    """
+    if part in run.items:
+        done, there = run.items[part]
+        return done, there, done < there
+    if run.limit is None:
+        return nan, nan, False
+    known = KNOWN_BENCHMARKS.get(benchmark)
+    there = float(known.n_items) if known is not None and known.n_items else nan
+    # As the harness does: a share of the items below 1, else their number.
+    done = float(ceil(there * run.limit)) if run.limit < 1 and there > 0 else run.limit
+    if run.limit < 1 and isnan(there):
+        return nan, nan, True
+    done = done if isnan(there) else min(done, there)
+    return done, there, isnan(there) or done < there

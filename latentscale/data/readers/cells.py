@@ -1,0 +1,51 @@
+"""Columns of tables by other programs: categories, and numbers that were written as text."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from latentscale.data.columns import as_number, is_missing
+
+_EMPTY = frozenset(("", "?", "-", "na", "n/a", "nan", "none", "null"))
+"""Texts that exports write where they have no figure."""
+
+
+def plain(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose categorical columns hold their values; others are as they were."""
+    kinds = {
+        name: object for name, kind in frame.dtypes.items() if isinstance(kind, pd.CategoricalDtype)
+    }
+    return frame.astype(kinds) if kinds else frame.copy(deep=False)
+
+
+def to_numbers(column: pd.Series) -> tuple[npt.NDArray[np.float64], list[int]]:
+    """Read a column of numbers, some of which may be text (as in a CSV of joined exports).
+
+    Returns
+    -------
+    tuple
+        Numbers, NaN where empty or unread, and the positions of the cells that are neither
+        empty nor a number.
+    """
+    values = np.full(len(column), np.nan)
+    unread = []
+    for row, cell in enumerate(column):
+        if is_missing(cell) or (isinstance(cell, str) and cell.strip().casefold() in _EMPTY):
+            continue
+        number = _number(cell)
+        if number is None:
+            unread.append(row)
+        else:
+            values[row] = number
+    return values, unread
+
+
+def _number(cell: object) -> float | None:
+    if not isinstance(cell, str):
+        return as_number(cell)
+    try:
+        return float(cell)
+    except ValueError:
+        return None

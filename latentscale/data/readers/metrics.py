@@ -1,0 +1,86 @@
+"""Which entries of a result file are figures, and which figures can be a benchmark's score."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from math import isfinite, nan
+from typing import Any, Final
+
+from latentscale.data.columns import as_number, is_missing
+
+_COUNTS: Final = ("sample_len", "sample_count", "samples", "n_samples", "num_samples")
+_BOOKKEEPING: Final = frozenset(
+    (*_COUNTS, "alias", "name", "num_fewshot", "n_shot", "version", "hash", "seed", "limit")
+)
+"""What versions of the harness write beside the figures of a task."""
+_FRACTIONS: Final = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"acc_norm",
+        r"acc",
+        r"accuracy",
+        r"exact_match",
+        r"em",
+        r"mc2",
+        r"pass(@|_at_)1",
+        r"acc_(bytes|mutual_info|all|norm_.*)",
+        r"(acc|accuracy)_.*|.*_(acc|accuracy)",
+        r".*exact_match.*|.*_em",
+        r"pass(@|_at_)\d+",
+        r"mc1",
+        r"f1|.*_f1|f1_.*",
+    )
+)
+"""Metrics that are fractions of items or of credit, the preferred one first.
+
+Length-normalised accuracy comes first, as the Open LLM Leaderboard takes it wherever a task has
+it. Perplexities, bits per byte, BLEU, ROUGE, correlations and times are not here.
+"""
+_FILTERS: Final = ("none", "strict-match", "get-answer")
+"""Filters of an answer, the preferred one first; others follow in the order of the file."""
+
+
+def figures_of(entry: Mapping[str, Any], *, filtered: bool) -> dict[str, float]:
+    """Return the figures of one task by ``metric,filter``, without standard errors.
+
+    Parameters
+    ----------
+    entry
+        What a result file holds for one task.
+    filtered
+        Whether the file names filters (version 0.4), so that only keys with a comma are figures.
+
+    Returns
+    -------
+    dict
+        NaN where a figure is NaN, infinite or empty.
+    """
+    found = {}
+    for key, value in entry.items():
+        metric, comma, kind = str(key).partition(",")
+        if metric.endswith("_stderr") or metric in _BOOKKEEPING or (filtered and not comma):
+            continue
+        number = _figure(value)
+        if number is not None:
+            found[f"{metric},{kind or 'none'}"] = number
+    return found
+
+
+def rank_of(key: str) -> tuple[int, int] | None:
+    """Return how much a ``metric,filter`` is preferred as a score (lowest first), None if never."""
+    metric, _, kind = key.partition(",")
+    place = next((i for i, name in enumerate(_FRACTIONS) if name.fullmatch(metric)), None)
+    if place is None:
+        return None
+    return place, _FILTERS.index(kind) if kind in _FILTERS else len(_FILTERS)
+
+
+def _figure(value: object) -> float | None:
+    if is_missing(value) or (isinstance(value, str) and value.strip().casefold() == "nan"):
+        return nan
+    try:
+        number = as_number(value)
+    except OverflowError:  # an integer beyond float64
+        return nan
+    return number if number is None or isfinite(number) else nan

@@ -1,0 +1,74 @@
+"""What a run of the harness was made under that changes scores: quantisation, chat template."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+QUANTISED: Final = "quantised"
+"""How a setting begins that says of a run that the model was quantised."""
+PLAIN: Final = "no chat template"
+"""Name of the settings that hold nothing."""
+
+_SWITCHES: Final = {"load_in_4bit": "4-bit", "load_in_8bit": "8-bit"}
+_METHODS: Final = ("autogptq", "gptqmodel", "quantization", "quantization_config", "gguf_file")
+_LOW_DTYPE: Final = re.compile(r"(4|8)-?bit|u?int(4|8)|fp(4|8)|float8|nf4|gptq|awq", re.IGNORECASE)
+_OFF: Final = ("", "false", "none", "null", "0", "auto")
+
+
+def settings_of(document: Mapping[str, Any], arguments: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the settings of a run, sorted; empty for a plain one.
+
+    Parameters
+    ----------
+    document
+        The whole result file.
+    arguments
+        Its ``model_args``.
+    """
+    found = []
+    if _on(document.get("chat_template")) or _on(document.get("chat_template_sha")):
+        found.append("chat template")
+        if _on(document.get("fewshot_as_multiturn")):
+            found.append("examples as turns")
+    if _on(document.get("system_instruction")):
+        found.append("system instruction")
+    quantised = _quantisation(document, arguments)
+    if quantised:
+        found.append(f"{QUANTISED} ({quantised})")
+    return tuple(sorted(found))
+
+
+def named(settings: Sequence[str]) -> str:
+    """Return settings as text."""
+    return " + ".join(settings) or PLAIN
+
+
+def is_quantised(settings: Sequence[str]) -> bool:
+    """Return whether the model was quantised."""
+    return any(setting.startswith(QUANTISED) for setting in settings)
+
+
+def _quantisation(document: Mapping[str, Any], arguments: Mapping[str, Any]) -> str:
+    """Return how a model was quantised, an empty text if it was not."""
+    for key, kind in _SWITCHES.items():
+        if _on(arguments.get(key)):
+            return kind
+    for key in _METHODS:
+        value = arguments.get(key)
+        if _on(value):
+            return key if not isinstance(value, str) or value.casefold() == "true" else value
+    config, general = document.get("config"), document.get("config_general")
+    types = (
+        arguments.get("dtype"),
+        *(part.get("model_dtype") for part in (config, general) if isinstance(part, Mapping)),
+    )
+    low = [str(kind) for kind in types if _LOW_DTYPE.search(str(kind))]
+    return low[0].removeprefix("torch.") if low else ""
+
+
+def _on(value: object) -> bool:
+    if isinstance(value, str):
+        return value.strip().casefold() not in _OFF
+    return bool(value)
