@@ -14,7 +14,7 @@ from latentscale.dims import BENCHMARK, DEFAULT_PROB, MODEL, SAMPLE, checked_see
 from latentscale.errors import DataError
 from latentscale.model.equations import latent_skill, linear_predictor
 from latentscale.model.evaluate import FITTED_RESIDUALS, Evaluation
-from latentscale.model.terms.base import Term, terms_of
+from latentscale.model.terms.base import Term, components, terms_of
 from latentscale.model.terms.loading import Loadings
 from latentscale.posterior.fit import Fit
 from latentscale.spec.likelihood import Noise
@@ -126,9 +126,8 @@ def _components(at: Evaluation) -> dict[str, xr.DataArray]:
 
     What terms add to skills reaches the linear predictor through the loadings.
     """
-    names = dict.fromkeys(t.component for t in terms_of(at.spec) if t.component is not None)
     found: dict[str, xr.DataArray] = {}
-    for name in names:
+    for name in components(terms_of(at.spec)):
 
         def own(term: Term, name: str = name) -> bool:
             return term.component == name

@@ -148,7 +148,7 @@ class Evaluator:
         elif residuals == NO_RESIDUALS:
             values.pop("residual", None)
         rows = rows_of_table(self.spec, self.transform, table, draws)
-        families = table[FAMILY].values if FAMILY in table else [""] * table.sizes[MODEL]
+        families = list(table[FAMILY].values) if FAMILY in table else [""] * table.sizes[MODEL]
         return Evaluation(
             spec=self.spec,
             values=values,

@@ -8,7 +8,7 @@ and keeps no list of its own.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -109,6 +109,9 @@ class Term(ABC):
     component: ClassVar[str | None] = None
     """What it is called among the shares of variance; None for what is not a share."""
 
+    component_place: ClassVar[int] = 100
+    """Shares of variance are listed and coloured in this order, then by name."""
+
     latents: ClassVar[Mapping[str, str]] = {}
     """Its standardised variables by family, lineage or model, each with the spec's field for it."""
 
@@ -186,6 +189,12 @@ def terms_of(spec: ModelSpec) -> tuple[Term, ...]:
     """Return the terms that a spec switches on, in the order of their declaration."""
     kinds = sorted(TERMS.values(), key=lambda kind: (kind.order, kind.name))
     return tuple(term for term in (kind.of(spec) for kind in kinds) if term is not None)
+
+
+def components(terms: Iterable[Term | type[Term]]) -> tuple[str, ...]:
+    """Return the components of variance of some terms, each once, in the order of listing."""
+    named = [(t.component_place, t.component) for t in terms if t.component is not None]
+    return tuple(dict.fromkeys(name for _, name in sorted(named)))
 
 
 def scaled(draws: xr.Dataset, effect: str, noise: xr.DataArray) -> xr.DataArray:

@@ -27,6 +27,7 @@ class BenchmarkSlopes(Term):
     order: ClassVar[int] = 20
     quadrature: ClassVar[bool] = True
     component: ClassVar[str | None] = "benchmark's own slopes"
+    component_place: ClassVar[int] = 40
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         "benchmark_slope": PriorSlot(
             Prior("Normal", mu=0, sigma=0.3), "delta_j, benchmark's own slope beyond its skills"

@@ -28,6 +28,7 @@ class FamilyBenchmark(Term):
     name: ClassVar[str] = "family_benchmark"
     order: ClassVar[int] = 92
     component: ClassVar[str | None] = "family x benchmark"
+    component_place: ClassVar[int] = 30
     effect: ClassVar[str | None] = "family_benchmark"
     latents: ClassVar[Mapping[str, str]] = {"family_benchmark_raw": "benchmarks.family_effect"}
     slots: ClassVar[Mapping[str, PriorSlot]] = {

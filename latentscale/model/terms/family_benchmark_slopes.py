@@ -29,6 +29,7 @@ class FamilyBenchmarkSlopes(Term):
     name: ClassVar[str] = "family_benchmark_slopes"
     order: ClassVar[int] = 93
     component: ClassVar[str | None] = "family x benchmark"
+    component_place: ClassVar[int] = 30
     effect: ClassVar[str | None] = "family_benchmark_slope"
     latents: ClassVar[Mapping[str, str]] = {
         "family_benchmark_slope_raw": "benchmarks.family_slopes"

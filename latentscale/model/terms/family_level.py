@@ -48,6 +48,7 @@ class FamilyLevel(Term):
     name: ClassVar[str] = "family_level"
     order: ClassVar[int] = 90
     component: ClassVar[str | None] = "skills: families"
+    component_place: ClassVar[int] = 10
     effect: ClassVar[str | None] = "family_skill"
     latents: ClassVar[Mapping[str, str]] = {
         "lineage_skill_raw": "family.lineage",

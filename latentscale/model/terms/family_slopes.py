@@ -29,6 +29,7 @@ class FamilySlopes(Term):
     name: ClassVar[str] = "family_slopes"
     order: ClassVar[int] = 91
     component: ClassVar[str | None] = "skills: families"
+    component_place: ClassVar[int] = 10
     effect: ClassVar[str | None] = "family_slope"
     latents: ClassVar[Mapping[str, str]] = {"family_slope_raw": "family.slopes"}
     skill_vectors: ClassVar[tuple[str, ...]] = ("family_slope",)

@@ -28,6 +28,7 @@ class InstructionTuning(Term):
     order: ClassVar[int] = 30
     quadrature: ClassVar[bool] = True
     component: ClassVar[str | None] = "instruction tuning"
+    component_place: ClassVar[int] = 50
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         "instruct_shift": PriorSlot(
             Prior("Normal", mu=0, sigma=0.5), "iota_j, effect of instruction tuning"

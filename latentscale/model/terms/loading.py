@@ -16,7 +16,7 @@ from latentscale.model.priors import declare, deterministic
 from latentscale.model.terms.base import Rows, Term
 from latentscale.spec.kinds import TERMS
 from latentscale.spec.prior import REAL, Parameter, Prior, PriorSlot
-from latentscale.spec.spec import ModelSpec
+from latentscale.spec.spec import Anchored, ModelSpec
 
 
 @TERMS.add
@@ -44,8 +44,8 @@ class Loadings(Term):
         if not spec.skills.count:
             return None
         identify = spec.skills.identify
-        anchored = identify.kind == "anchored"
-        return cls(anchored, anchored and identify.unit == "family")
+        family_unit = isinstance(identify, Anchored) and identify.unit == "family"
+        return cls(isinstance(identify, Anchored), family_unit)
 
     def used_slots(self, spec: ModelSpec) -> tuple[str, ...]:
         """Return the slot of loadings, and of the anchors' where those are not 1."""

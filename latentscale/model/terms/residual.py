@@ -24,6 +24,7 @@ class Residual(Term):
     name: ClassVar[str] = "residual"
     order: ClassVar[int] = 80
     component: ClassVar[str | None] = "skills: single models"
+    component_place: ClassVar[int] = 20
     latents: ClassVar[Mapping[str, str]] = {"residual_raw": "skills.residual"}
     skill_vectors: ClassVar[tuple[str, ...]] = ("residual",)
     skill_scales: ClassVar[tuple[str, ...]] = ("residual_scale",)

@@ -24,6 +24,7 @@ class SkillSlopes(Term):
     order: ClassVar[int] = 70
     quadrature: ClassVar[bool] = True
     component: ClassVar[str | None] = "skills: covariates"
+    component_place: ClassVar[int] = 0
     skill_vectors: ClassVar[tuple[str, ...]] = ("slope",)
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         "slope": PriorSlot(
