@@ -165,7 +165,7 @@ class Charted:
             given = as_xtensor(values[str(variable.name)], dims=value.type.dims)
             free = given if transform is None else transform.forward(given, *variable.owner.inputs)
             with np.errstate(all="ignore"):  # a regression may leave a prior's support
-                point = np.ravel(free.eval())
+                point = np.ravel(free.eval(mode="FAST_COMPILE"))  # once: not worth compiling
             parts.append(np.where(np.isfinite(point), point, np.ravel(initial)))
         return np.concatenate(parts)[self._others]
 

@@ -25,7 +25,7 @@ class Method(ABC):
         spec, design
             What to fit.
         seed
-            Seed of the random numbers; the same seed gives the same draws.
+            Seed of the random numbers; the same seed gives the same draws, as `fit` says.
         progress
             Whether to show progress.
         """

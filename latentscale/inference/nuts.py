@@ -17,6 +17,7 @@ from latentscale.dims import CHAIN, DRAW
 from latentscale.errors import FitError
 from latentscale.inference import nutpie_chains
 from latentscale.inference.chart import Charted, placed_in_chart
+from latentscale.inference.linker import numba_mode
 from latentscale.inference.method import Method
 from latentscale.inference.posterior_density import kept_names
 from latentscale.inference.start import Placed, Start, start_from, usual_start
@@ -199,6 +200,7 @@ class NUTS(Method):
                 var_names=kept_names(model),
                 progressbar=progress,
                 nuts_sampler="numpyro" if numpyro else "pymc",
+                compile_kwargs={} if numpyro else {"mode": numba_mode()},
                 compute_convergence_checks=False,
                 quiet=True,
             )

@@ -81,8 +81,8 @@ class Pathfinder(Method):
         compiled = time.perf_counter()
         found = []
         with WorkProgress(self.paths, "Pathfinder", "paths", enabled=progress) as shown:
-            for path, stream in enumerate(np.random.SeedSequence(seed).spawn(self.paths)):
-                found.append(self._path(density, np.random.default_rng(stream)))
+            for path, stream in enumerate(np.random.default_rng(seed).spawn(self.paths)):
+                found.append(self._path(density, stream))
                 shown.update(path + 1)
         paths = [path for path in found if path is not None]
         if not paths:

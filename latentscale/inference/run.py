@@ -37,7 +37,9 @@ def fit(
     method
         How to fit; NUTS with 4 chains of 1,000 draws by default.
     seed
-        Seed of the random numbers; the same seed gives the same draws.
+        Seed of the random numbers; the same seed gives the same draws with the same versions of
+        the libraries on the same kind of processor, whether the model's code is compiled now or
+        read from disk. Other processors round the last digit differently, and chains then part.
     progress
         Whether to show a progress bar on standard error.
 
