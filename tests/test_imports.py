@@ -24,20 +24,21 @@ RANKS = {
     "markup": 1,
     "data": 2,
     "spec": 2,
-    "model": 3,
-    "posterior": 4,
-    "inference": 5,
-    "analysis": 6,
-    "plots": 7,
-    "reporting": 8,
-    PACKAGE: 9,
-    "demo": 10,
-    "cli": 11,
-    "__main__": 12,
+    "engine": 3,
+    "model": 4,
+    "posterior": 5,
+    "inference": 6,
+    "analysis": 7,
+    "plots": 8,
+    "reporting": 9,
+    PACKAGE: 10,
+    "demo": 11,
+    "cli": 12,
+    "__main__": 13,
 }
 ORDER = (
-    "errors, dims, files, markup <- data | spec <- model <- posterior <- inference <- analysis"
-    " <- plots, reporting <- cli"
+    "errors, dims, files, markup <- data | spec <- engine <- model <- posterior <- inference"
+    " <- analysis <- plots, reporting <- cli"
 )
 DRAWING = {"matplotlib", "mpl_toolkits"}
 OPTIONAL = {

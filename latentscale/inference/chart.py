@@ -19,12 +19,12 @@ import xarray as xr
 from pytensor.xtensor import as_xtensor
 
 from latentscale.dims import BENCHMARK, CHAIN, DRAW, MODEL
-from latentscale.inference.density import Density, LogDensity, compile_density, initial_point
+from latentscale.engine.compile import compile_density
+from latentscale.engine.density import Affine, ChainModel, Density, LogDensity
+from latentscale.engine.graphs import initial_point
 from latentscale.inference.marginal.likelihood import marginal_likelihood
 from latentscale.inference.marginal.parameters import values_of_variables
 from latentscale.inference.marginal.starts import first_start
-from latentscale.inference.native import Affine
-from latentscale.inference.nutpie_model import beginning, begins_of
 from latentscale.inference.start import ModeStart, Placed, Start, climb, scattered
 from latentscale.model.coordinates import LATENT, Told, families_centred, told_by_scores
 from latentscale.model.design import Design
@@ -119,7 +119,7 @@ class Charted:
         found = climb(density.log_density, self._place(plain, regressed), _ITERATIONS)
         return self.at_mode(plain, found.mode).chart if np.isfinite(found.value) else plain
 
-    def compiled(self, chart: Chart) -> Any:
+    def compiled(self, chart: Chart) -> ChainModel:
         """Compile for nutpie, to begin at points scattered as by `PriorStart`."""
         middle = np.concatenate([np.ravel(value) for value in self._initial])[self._others]
         density = self.density(chart)
@@ -130,14 +130,14 @@ class Charted:
             place[self._is_latent] = moved[self._is_latent]
             return place
 
-        return beginning(density.for_nutpie(), point)
+        return density.for_nutpie().beginning(point)
 
-    def compiled_for_climbs(self, chart: Chart) -> Any:
+    def compiled_for_climbs(self, chart: Chart) -> ChainModel:
         """Compile for nutpie, to begin by the prior or, twice as often, round regressions."""
         compiled, regressed = self.compiled(chart), self._regressed
         if regressed is None:
             return compiled
-        by_prior = begins_of(compiled)
+        by_prior = compiled.begin
 
         def point(seed: Any) -> np.ndarray:
             rng = np.random.default_rng(seed)
@@ -146,7 +146,7 @@ class Charted:
             jitter = _JITTER * rng.standard_normal(len(regressed))
             return self._place(chart, regressed + jitter)
 
-        return beginning(compiled, point)
+        return compiled.beginning(point)
 
     @cached_property
     def _regressed(self) -> np.ndarray | None:

@@ -77,7 +77,7 @@ def resume(path: str | Path, *, draws: int | None = None, progress: bool = True)
         if any(part.position is None for part in work):
             start, seed = method.start or usual_start(stored.spec), stored.provenance.seed
             placed = start.place(compiled, seed=seed, cores=method.cores, progress=progress)
-            compiled = placed.compiled
+            compiled = placed.compiled or compiled
         nutpie_chains.continue_chains(
             compiled, method, path, stored.variables, work, wanted=wanted, progress=progress
         )

@@ -3,7 +3,8 @@
 Where a family has its skills alone (no effects by benchmark, no residuals of models), its scores
 pin the skills down given loadings, slopes and intercepts. Coded by standard normals, every
 change of a loading's scale must then take all families along, and chains crawl. Here they move
-in the distance of a family's latents from where its scores put them (`latentscale.model.centring`).
+in the distance of a family's latents from where its scores put them
+(`latentscale.engine.ops.centring`).
 The density is that of the same model: a change of variables with its Jacobian.
 """
 
@@ -18,8 +19,8 @@ import pymc as pm
 from scipy.special import logit
 
 from latentscale.dims import BENCHMARK, CELL, FAMILY, MODEL, SKILL
+from latentscale.engine.coordinate import Coordinate
 from latentscale.maths import Named, as_data
-from latentscale.model.centring import centring
 from latentscale.model.design import Design
 from latentscale.model.equations import latent_skill, linear_predictor
 from latentscale.model.terms.base import Term, terms_of
@@ -49,28 +50,6 @@ class Told:
 
     eta: np.ndarray
     weight: np.ndarray
-
-
-@dataclass(frozen=True)
-class Coordinate:
-    """A free variable of the model as a function of what a sampler moves in its place.
-
-    Attributes
-    ----------
-    variable
-        Name of the free variable.
-    point
-        What takes its place, of the same type.
-    value
-        The variable, computed from `point` and from other variables of the model.
-    log_jacobian
-        Log of |det d value / d point|.
-    """
-
-    variable: str
-    point: Named
-    value: Named
-    log_jacobian: Named
 
 
 def can_be_centred(spec: ModelSpec, design: Design) -> bool:
@@ -114,6 +93,8 @@ def families_centred(spec: ModelSpec, design: Design, model: pm.Model, told: Tol
     """
     import pytensor.tensor as pt
     from pytensor.xtensor import as_xtensor
+
+    from latentscale.engine.ops.centring import centring
 
     known: Mapping[str, Named] = model.named_vars
     rows = rows_in_graph(spec, design, known)

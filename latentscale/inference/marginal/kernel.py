@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numba import njit
 
-from latentscale.model.gammas import log_gamma, log_gamma_and_digamma, trigamma
+from latentscale.engine.ops.gammas import log_gamma, log_gamma_and_digamma, trigamma
 
 LINKS: Final = {"logistic": 0, "power-logistic": 1, "cloglog": 2}
 """Numbers by which the loops know the links."""

@@ -18,7 +18,7 @@ from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_default_op_cache_key
 from scipy.special import digamma, gammaln
 
-from latentscale.model.gammas import log_gamma_and_digamma
+from latentscale.engine.ops.gammas import log_gamma_and_digamma
 
 _VERSION = 2  # of the machine code on disk: raise it with any change below or in gammas.py
 

@@ -11,7 +11,7 @@ from pytensor.tensor.math import Sum
 from pytensor.tensor.shape import SpecifyShape, specify_shape
 from pytensor.tensor.subtensor import AdvancedIncSubtensor, AdvancedSubtensor
 
-from latentscale.inference.linker import numba_function
+from latentscale.engine.linker import numba_function
 
 TABLE = np.random.default_rng(3).standard_normal((5, 4))
 CUBE = np.random.default_rng(4).standard_normal((3, 5, 4))

@@ -18,6 +18,8 @@ from numba import cfunc, njit, typeof, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from latentscale.engine.density import Affine
+
 _OK, _RAISED, _NOT_FINITE_GRADIENT, _NOT_FINITE_VALUE = (
     0,
     1,
@@ -29,23 +31,6 @@ _REAL = types.CPointer(types.float64)
 _WORDS = types.CPointer(types.int64)
 _DENSITY = types.int64(types.uint64, _REAL, _REAL, _REAL, _WORDS)
 _EXPANSION = types.int64(types.uint64, types.uint64, _REAL, _REAL, _WORDS)
-
-
-@dataclass(frozen=True)
-class Affine:
-    """Some places x of a point as an affine map of what stands there, x = origin + spread w.
-
-    Attributes
-    ----------
-    places
-        Which places, shape (n,).
-    origin, spread
-        Shapes (n,) and (n, n).
-    """
-
-    places: np.ndarray
-    origin: np.ndarray
-    spread: np.ndarray
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
-from latentscale.model.centring import centring
+from latentscale.engine.ops.centring import centring
 
 FAMILIES, SKILLS, BENCHMARKS, CELLS = 5, 3, 6, 40
 RNG = np.random.default_rng(8)

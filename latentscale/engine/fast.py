@@ -9,116 +9,23 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
 import pymc as pm
 
-from latentscale.inference.linker import numba_function
-from latentscale.inference.native import Affine, NativeCalls, native_calls
-from latentscale.inference.nutpie_model import nutpie_model
-from latentscale.model.coordinates import Coordinate
-
-LogDensity = Callable[[np.ndarray], tuple[float, np.ndarray]]
+from latentscale.engine.coordinate import Coordinate
+from latentscale.engine.density import Affine, Density, LogDensity
+from latentscale.engine.graphs import flat_graph, initial_point, moved_by
+from latentscale.engine.linker import numba_function
 
 _MOST_PROGRAMS = 8
 _lock = threading.Lock()
-
-
-@dataclass(frozen=True)
-class Density:
-    """Log density of a model on the unconstrained scale, bound to one table.
-
-    Attributes
-    ----------
-    start
-        Where a sampler may start: the priors' support points, unconstrained, shape (size,).
-    shapes
-        Shape of every variable that `expand` returns.
-    dims, coords
-        Dims of those variables, and the coordinates of the model.
-    log_density
-        From a point, shape (size,), to the log density and its gradient, shape (size,).
-    expand
-        From a point to the variables on their natural scale, by name.
-    reused
-        Whether functions compiled earlier in this process serve this table too.
-    native
-        From an affine map of the point, or None, to both compiled functions for C.
-    affine
-        The map by which this density's point is that of the compiled functions, if any.
-    """
-
-    start: np.ndarray
-    shapes: dict[str, tuple[int, ...]]
-    dims: dict[str, tuple[str, ...]]
-    coords: dict[str, Any]
-    log_density: LogDensity
-    expand: Callable[[np.ndarray], dict[str, np.ndarray]]
-    reused: bool
-    native: Callable[[Affine | None], NativeCalls]
-    affine: Affine | None = None
-
-    @property
-    def calls(self) -> NativeCalls:
-        """Both functions for C."""
-        return self.native(self.affine)
-
-    @property
-    def size(self) -> int:
-        """Number of unconstrained parameters."""
-        return len(self.start)
-
-    def mapped(self, affine: Affine) -> Density:
-        """Return the density in coordinates that an affine map turns into these.
-
-        The constant log determinant of the map is left out. One map at most.
-        """
-        assert self.affine is None
-        places = affine.places
-
-        def back(point: np.ndarray) -> np.ndarray:
-            moved = point.copy()
-            moved[places] = affine.origin + affine.spread @ point[places]
-            return moved
-
-        def log_density(point: np.ndarray) -> tuple[float, np.ndarray]:
-            value, gradient = self.log_density(back(point))
-            gradient = np.array(gradient)
-            gradient[places] = gradient[places] @ affine.spread
-            return value, gradient
-
-        start = self.start.copy()
-        start[places] = np.linalg.solve(affine.spread, start[places] - affine.origin)
-        return replace(
-            self,
-            start=start,
-            log_density=log_density,
-            expand=lambda point: self.expand(back(point)),
-            affine=affine,
-        )
-
-    def for_nutpie(self) -> Any:
-        """Return the model as nutpie's sampler takes it."""
-
-        def begin(seed: Any) -> np.ndarray:
-            return self.start + np.random.default_rng(seed).uniform(-1, 1, self.size)
-
-        return nutpie_model(
-            self.calls,
-            self.log_density,
-            begin,
-            size=self.size,
-            shapes=self.shapes,
-            dims=self.dims,
-            coords=self.coords,
-        )
 
 
 @dataclass(frozen=True)
@@ -164,17 +71,6 @@ class _Graph:
 
 
 _programs: list[_Program] = []
-_initial_points: WeakKeyDictionary[pm.Model, dict[str, np.ndarray]] = WeakKeyDictionary()
-
-
-def initial_point(model: pm.Model) -> dict[str, np.ndarray]:
-    """Return where PyMC would begin, unconstrained, by value variable.
-
-    PyMC compiles a function for it each time; charts ask a dozen times for one model.
-    """
-    if model not in _initial_points:
-        _initial_points[model] = model.initial_point(random_seed=0)
-    return _initial_points[model]
 
 
 @contextmanager
@@ -238,10 +134,8 @@ def compile_density(
         log_density=partial(_log_density, program.log_density, log_density_data),
         expand=partial(_expand, program.expand, expand_data, shapes),
         reused=reused,
-        native=partial(
-            native_calls,
-            *(program.log_density, program.expand, log_density_data, expand_data, start),
-        ),
+        engine="fast",
+        native=partial(_native, program, log_density_data, expand_data, start),
     )
 
 
@@ -266,7 +160,7 @@ def compile_prior(model: pm.Model, names: Sequence[str]) -> LogDensity:
     values = [model.rvs_to_values[v] for v in variables]
     density: Any = rewrite_graph(model.logp(vars=variables), include=["canonicalize", "stabilize"])
     gradients: Any = pt.grad(density, values)
-    gradient = _joined(gradients)
+    gradient = flat_graph(gradients)
     point, begin, parts = pt.dvector("unconstrained_point"), 0, {}
     for value in values:
         shape = np.shape(initial[value.name])
@@ -278,6 +172,21 @@ def compile_prior(model: pm.Model, names: Sequence[str]) -> LogDensity:
         function, program = numba_function((point,), outputs)
     data = [variable.get_value(borrow=True) for variable in function.get_shared()]
     return partial(_log_density, program, data)
+
+
+def _native(
+    program: _Program,
+    log_density_data: list[np.ndarray],
+    expand_data: list[np.ndarray],
+    start: np.ndarray,
+    affine: Affine | None,
+) -> Any:
+    """Return both compiled functions for C (see `latentscale.engine.native`)."""
+    from latentscale.engine.native import native_calls
+
+    return native_calls(
+        program.log_density, program.expand, log_density_data, expand_data, start, affine
+    )
 
 
 def _log_density(
@@ -364,8 +273,8 @@ def _compile(model: pm.Model, graph: _Graph, coordinates: Sequence[Coordinate]) 
         rewrites.append("local_remove_check_parameter")
     log_density: Any = rewrite_graph(model.logp(), include=rewrites)
     by_name = {variable.name: variable for variable in model.unobserved_value_vars}
-    expanded: Any = _joined([by_name[name] for name in graph.kept])
-    moved, log_jacobian = _moved(model, coordinates)
+    expanded: Any = flat_graph([by_name[name] for name in graph.kept])
+    moved, log_jacobian = moved_by(model, coordinates)
     if moved:
         log_density, expanded = clone_replace([log_density, expanded], moved)
         log_density = rewrite_graph(
@@ -374,7 +283,7 @@ def _compile(model: pm.Model, graph: _Graph, coordinates: Sequence[Coordinate]) 
     at = {c.variable: c.point for c in coordinates}
     points = [at.get(v.name, model.rvs_to_values[v]) for v in model.free_RVs]
     gradients: Any = pt.grad(log_density, points)
-    gradient = _joined(gradients)
+    gradient = flat_graph(gradients)
     point, begins = pt.dvector("unconstrained_point"), pt.lvector("begins")
     parts = _split(point, begins, model, graph)
     parts |= {at[name]: parts[model.rvs_to_values[model[name]]] for name in at}
@@ -386,23 +295,6 @@ def _compile(model: pm.Model, graph: _Graph, coordinates: Sequence[Coordinate]) 
     place = {variable: position for position, variable in enumerate(graph.inputs)}
     data = [tuple(place[v] for v in function.get_shared()) for function, _ in functions]
     return _Program(graph, functions[0][1], functions[1][1], data[0], data[1])
-
-
-def _moved(model: pm.Model, coordinates: Sequence[Coordinate]) -> tuple[dict[Any, Any], Any]:
-    """Return value variables as functions of what is moved, and the log Jacobian."""
-    if not coordinates:
-        return {}, 0.0
-    wanted = [part for c in coordinates for part in (c.value, c.log_jacobian)]
-    found = model.replace_rvs_by_values(wanted)
-    values = [model.rvs_to_values[model[c.variable]] for c in coordinates]
-    return dict(zip(values, found[::2], strict=True)), sum(found[1::2])
-
-
-def _joined(variables: Sequence[Any]) -> Any:
-    import pytensor.tensor as pt
-
-    flat = [pt.as_tensor(v, allow_xtensor_conversion=True).ravel() for v in variables]
-    return pt.concatenate(flat)
 
 
 def _split(point: Any, begins: Any, model: pm.Model, graph: _Graph) -> dict[Any, Any]:

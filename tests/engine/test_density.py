@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from latentscale.inference.density import compile_density
+from latentscale.engine.fast import compile_density
 from latentscale.inference.posterior_density import kept_names
 from latentscale.model.build import build
 

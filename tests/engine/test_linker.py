@@ -11,7 +11,7 @@ import numba
 import numpy as np
 import pytest
 
-from latentscale.inference.linker import self_contained
+from latentscale.engine.linker import self_contained
 
 DIGEST = """
 import hashlib, sys

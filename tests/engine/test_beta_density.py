@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 from scipy.special import digamma
 
-from latentscale.model.beta_density import beta_log_density
+from latentscale.engine.ops.beta_density import beta_log_density
 
 RNG = np.random.default_rng(4)
 COUNT = 400
@@ -57,7 +57,7 @@ def test_gradient_is_the_density_s_own(mode: str) -> None:
 
 def test_jax_gives_the_same() -> None:
     pytest.importorskip("jax")
-    from latentscale.model.beta_density import register_for_jax
+    from latentscale.engine.ops.beta_density import register_for_jax
 
     register_for_jax()
     given = inputs()

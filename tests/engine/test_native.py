@@ -11,9 +11,9 @@ import nutpie
 import pytest
 from nutpie.compiled_pyfunc import from_pyfunc
 
-from latentscale.inference.density import Density, compile_density
-from latentscale.inference.native import Affine, NativeCalls, native_calls
-from latentscale.inference.nutpie_model import begins_of
+from latentscale.engine.density import Affine, Density
+from latentscale.engine.fast import compile_density
+from latentscale.engine.native import NativeCalls, native_calls
 from latentscale.inference.posterior_density import kept_names
 from latentscale.model.build import build
 
@@ -57,7 +57,7 @@ def maps(size: int) -> list[Affine | None]:
 def test_c_and_python_agree(density: Density, mapped: bool) -> None:
     affine = maps(density.size)[mapped]
     moved = density if affine is None else density.mapped(affine)
-    calls = moved.calls
+    calls = moved.native(moved.affine)
     rng = np.random.default_rng(3)
     for _ in range(3):
         point = density.start + 0.2 * rng.standard_normal(density.size)
@@ -73,7 +73,7 @@ def test_c_and_python_agree(density: Density, mapped: bool) -> None:
 def test_a_gradient_through_the_map_is_the_slope(density: Density) -> None:
     affine = maps(density.size)[1]
     assert affine is not None
-    calls = density.mapped(affine).calls
+    calls = density.native(affine)
     rng = np.random.default_rng(4)
     point = density.start + 0.1 * rng.standard_normal(density.size)
     direction = rng.standard_normal(density.size)
@@ -83,7 +83,7 @@ def test_a_gradient_through_the_map_is_the_slope(density: Density) -> None:
 
 
 def test_what_is_not_finite_is_told_by_the_code(density: Density) -> None:
-    code, _, _ = value_and_gradient(density.calls, np.full(density.size, np.nan))
+    code, _, _ = value_and_gradient(density.native(None), np.full(density.size, np.nan))
     assert code in (3, 4)
 
 
@@ -114,12 +114,12 @@ def test_chains_draw_what_they_draw_through_python(density: Density) -> None:
         *(density.size, lambda: density.log_density, lambda *seeds: density.expand),
         *([np.dtype("float64")] * len(names), list(density.shapes.values()), names),
         **{"coords": density.coords, "dims": density.dims},
-        make_initial_point_fn=begins_of(compiled),
+        make_initial_point_fn=compiled.begin,
     )
     settings = {"draws": 20, "tune": 60, "chains": 2, "cores": 2, "seed": 3, "progress_bar": False}
     ours, theirs = (
         nutpie.sample(model, **settings)["posterior"].to_dataset()
-        for model in (compiled, by_python)
+        for model in (compiled.compiled(), by_python)
     )
     assert set(ours.data_vars) == set(theirs.data_vars) == set(names)
     for name in names:
@@ -129,7 +129,7 @@ def test_chains_draw_what_they_draw_through_python(density: Density) -> None:
 
 
 def test_threads_side_by_side_find_the_same(density: Density) -> None:
-    calls = density.calls
+    calls = density.native(None)
     points = density.start + 0.1 * np.random.default_rng(5).standard_normal((40, density.size))
     alone = [value_and_gradient(calls, point)[1] for point in points]
     with ThreadPoolExecutor(4) as pool:

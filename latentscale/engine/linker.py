@@ -20,7 +20,7 @@ def numba_function(inputs: Sequence[Any], outputs: list[Any]) -> tuple[Any, Any]
     """
     from pymc.pytensorf import compile as compile_pymc
 
-    from latentscale.inference.rewrites import BEFORE_FUSION, in_loops, trust_shapes
+    from latentscale.engine.rewrites import BEFORE_FUSION, in_loops, trust_shapes
 
     # One design made all arrays, so their lengths agree: checks would only take compilation.
     # Operations in place take a third of PyTensor's time here, and gain none in the loops.
