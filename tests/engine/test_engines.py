@@ -77,7 +77,6 @@ def test_every_method_runs_on_the_stock_engine(
         ("numba.core.cgutils", "if_unlikely"),
         ("numba.core.codegen", "JITCodeLibrary"),
         ("nutpie.compile_pymc", "CompiledPyMCModel"),
-        ("pytensor.link.numba.cache", "CACHED_SRC_FUNCTIONS"),
         ("pytensor.link.numba.dispatch.basic", "numba_funcify_and_cache_key"),
     ],
 )
