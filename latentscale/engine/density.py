@@ -144,7 +144,9 @@ class Density:
             from latentscale.engine.nutpie_model import native_model
 
             assert self.native is not None
-            return partial(native_model, self.native(self.affine), self)
+            make = partial(native_model, self.native(self.affine), self)
+            make(begin)  # so that what is broken is known before sampling
+            return make
 
         def by_python() -> Make:
             from latentscale.engine.stock import python_model
