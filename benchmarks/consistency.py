@@ -22,17 +22,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import xarray as xr
+from latentscale.model.benchmarks import expected_score, linear_predictor
+from latentscale.model.family import FamilyEffects
+from latentscale.model.regressors import regressors
+from latentscale.model.skills import latent_skill
 from refit import as_fit, sample, with_scores
 from scipy.special import expit
 
 import latentscale as ls
 from latentscale.data.scores import Scores, scores_from_frame
 from latentscale.dims import BENCHMARK, COVARIATE, MODEL, SAMPLE
-from latentscale.model.benchmarks import expected_score, linear_predictor
 from latentscale.model.design import Design, design
-from latentscale.model.family import FamilyEffects
-from latentscale.model.regressors import regressors
-from latentscale.model.skills import latent_skill
 from latentscale.posterior.convergence import convergence
 from latentscale.posterior.convert import parameters_of, with_floor
 from latentscale.spec import ModelSpec, spec_from_dict

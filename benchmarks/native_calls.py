@@ -19,8 +19,8 @@ from markdown import markdown
 from nutpie.compiled_pyfunc import from_pyfunc
 
 import latentscale as ls
-from latentscale.inference.density import Density, compile_density
-from latentscale.inference.nutpie_model import begins_of
+from latentscale.engine.density import Density
+from latentscale.engine.fast import compile_density
 from latentscale.inference.posterior_density import kept_names
 
 REPEATS = 3
@@ -38,7 +38,7 @@ def through_python(density: Density) -> Any:
         list(shapes),
         coords=density.coords,
         dims=density.dims,
-        make_initial_point_fn=begins_of(density.for_nutpie()),
+        make_initial_point_fn=density.for_nutpie().begin,
     )
 
 
@@ -68,7 +68,10 @@ def main() -> None:
     seed = parser.parse_args().seed
     model = ls.build(ls.load_spec("latentscale"), ls.datasets.open_llm_leaderboard())
     density = compile_density(model, kept_names(model))
-    ways = {"through Python": through_python(density), "as a C function": density.for_nutpie()}
+    ways = {
+        "through Python": through_python(density),
+        "as a C function": density.for_nutpie().compiled(),
+    }
     rows = []
     for chains in (1, 2):
         times: dict[str, list[float]] = {way: [] for way in ways}

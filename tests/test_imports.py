@@ -19,28 +19,32 @@ SOURCE = Path(__file__).resolve().parents[1] / PACKAGE
 # other. PACKAGE stands for the public names: whoever imports those depends on all of the library.
 RANKS = {
     "errors": 0,
+    "registry": 1,
     "validate": 1,
     "dims": 2,
     "expect": 2,
     "files": 2,
     "markup": 2,
     "numerics": 2,
-    "data": 3,
-    "spec": 3,
-    "model": 4,
-    "posterior": 5,
-    "inference": 6,
-    "analysis": 7,
-    "plots": 8,
-    "reporting": 9,
-    PACKAGE: 10,
-    "demo": 11,
-    "cli": 12,
-    "__main__": 13,
+    "maths": 3,
+    "data": 4,
+    "spec": 4,
+    "engine": 5,
+    "model": 6,
+    "posterior": 7,
+    "inference": 8,
+    "analysis": 9,
+    "plots": 10,
+    "reporting": 11,
+    PACKAGE: 12,
+    "demo": 13,
+    "cli": 14,
+    "__main__": 15,
 }
 ORDER = (
-    "errors <- validate <- dims, expect, files, markup, numerics <- data | spec <- model"
-    " <- posterior <- inference <- analysis <- plots, reporting <- cli"
+    "errors <- registry, validate <- dims, expect, files, markup, numerics <- maths"
+    " <- data | spec <- engine <- model <- posterior <- inference <- analysis <- plots, reporting"
+    " <- cli"
 )
 DRAWING = {"matplotlib", "mpl_toolkits"}
 OPTIONAL = {

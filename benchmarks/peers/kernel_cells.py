@@ -11,7 +11,7 @@ from math import exp, expm1, log, log1p
 import numpy as np
 from numba import njit
 
-from latentscale.model.gammas import log_gamma_and_digamma
+from latentscale.engine.ops.gammas import log_gamma_and_digamma
 
 _LOG_2 = log(2.0)
 _EDGE = 1e-6

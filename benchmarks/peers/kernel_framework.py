@@ -10,7 +10,7 @@ import numpy as np
 import pymc as pm
 from numba import njit
 
-from latentscale.model.gammas import log_gamma_and_digamma
+from latentscale.engine.ops.gammas import log_gamma_and_digamma
 from peers.kernel_priors import LOG_NORMAL, REAL, SCALE, SHARE, log_priors, to_natural
 from peers.law_data import LawData
 from peers.natural import places

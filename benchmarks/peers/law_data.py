@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from latentscale.model.regressors import regressors
 
 from latentscale.data.scores import Scores
 from latentscale.dims import FAMILY, LINEAGE
 from latentscale.model.design import design
-from latentscale.model.regressors import regressors
 from latentscale.spec.spec import ModelSpec
 
 _DISTRIBUTIONS = {

@@ -30,26 +30,17 @@ from latentscale.dims import (
     POSTERIOR,
     SAMPLE_STATS,
     SKILL,
+    SKILL_FACTOR,
     interval_quantiles,
 )
 from latentscale.errors import FitError, FitWarning, SpecError
 from latentscale.expect import expect
-from latentscale.model.family import SKILL_FACTOR
+from latentscale.model.terms.base import terms_of
 from latentscale.posterior.convergence import convergence
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.status import status_of_chains
 
 SAMPLED = "sampled_skill"
-_SKILL_VECTORS = (
-    "slope",
-    "family_skill",
-    "family_skill_fixed",
-    "lineage_skill",
-    "family_slope",
-    "residual",
-    "model_skill",
-)
-_SCALES = {"residual_scale": "residual_factor", "family_slope_scale": "family_slope_factor"}
 _DISAGREE = 1.1
 _FEW = 1e-8
 
@@ -233,6 +224,9 @@ def _rotate(fit: Fit, matrix: xr.DataArray) -> xr.Dataset:
     posterior = fit.posterior
     inverse = matrix.copy(data=np.swapaxes(np.linalg.inv(matrix.values), -1, -2))
     changed: dict[str, xr.DataArray] = {}
+    terms = terms_of(fit.spec)
+    vectors = {"model_skill"} | {name for term in terms for name in term.skill_vectors}
+    scales = {name for term in terms for name in term.skill_scales}
     for name, values in posterior.data_vars.items():
         if SKILL not in values.dims:
             continue
@@ -240,12 +234,12 @@ def _rotate(fit: Fit, matrix: xr.DataArray) -> xr.Dataset:
         sampled = values.rename({SKILL: SAMPLED}).drop_vars(SAMPLED, errors="ignore")
         if name == "loading":
             changed[name] = (sampled * matrix).sum(SAMPLED).transpose(*dims)
-        elif name in _SKILL_VECTORS:
+        elif name in vectors:
             changed[name] = (sampled * inverse).sum(SAMPLED).transpose(*dims)
-        elif name in _SCALES:
+        elif name in scales:
             factor = _lower(_factor(inverse) * sampled.rename({SAMPLED: SKILL_FACTOR}))
             changed[name] = ((factor**2).sum(SKILL_FACTOR) ** 0.5).transpose(*dims)
-            changed[_SCALES[name]] = factor
+            changed[f"{str(name).removesuffix('_scale')}_factor"] = factor
         elif name != "skill_cholesky":
             raise FitError(f'align does not know how to rotate "{name}".')
     if fit.spec.family.level == "partial":

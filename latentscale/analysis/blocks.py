@@ -19,8 +19,8 @@ import xarray as xr
 from latentscale.data.recorded import Recording
 from latentscale.dims import BENCHMARK, CHAIN, DRAW, MODEL, SAMPLE
 from latentscale.errors import FitError
-from latentscale.model.noise import Noise
 from latentscale.posterior.fit import Fit
+from latentscale.spec.likelihood import Noise
 
 BLOCK: Final = 2**17
 """Numbers in a block of a small result: 1 MB an array, which a processor's cache holds."""

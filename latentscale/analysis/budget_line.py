@@ -11,11 +11,9 @@ import xarray as xr
 from latentscale.analysis.maximise import PLACE, quadratic, value_at
 from latentscale.dims import FAMILY, FLOPS_PER_BILLION_TRILLION, MODEL, SAMPLE
 from latentscale.errors import DataError, FitError
-from latentscale.model.benchmarks import expected_score, linear_predictor
-from latentscale.model.family import FAMILY_VARIABLES, effects_of_models
-from latentscale.model.regressors import regressors
-from latentscale.model.skills import latent_skill
-from latentscale.posterior.convert import parameters_of, with_floor
+from latentscale.model.equations import expected_score
+from latentscale.model.evaluate import NO_RESIDUALS
+from latentscale.model.unseen import family_effects
 from latentscale.posterior.fit import Fit
 
 FEWEST_PARAMS, MOST_TOKENS = "fewest parameters", "most tokens"
@@ -23,6 +21,7 @@ MOST_PARAMS, FEWEST_TOKENS = "most parameters", "fewest tokens"
 _NODES = (-1.0, 0.0, 1.0)
 _PROBES = (-0.5, 0.5)
 _ROUNDING = 1e-6
+_MEAN_FAMILY = "mean of the fitted families"
 
 
 @dataclass(frozen=True)
@@ -141,37 +140,26 @@ def line(fit: Fit, part: Segment, *, family: str | None, instruct: bool) -> Line
         If a curve is not the parabola that these covariates give.
     """
     u = xr.DataArray(np.array([*_NODES, *_PROBES]), dims=(MODEL,))
+    name = _MEAN_FAMILY if family is None else family
     rows = xr.Dataset(
         {
             "params": part.params(u),
             "tokens": part.tokens(u),
             "instruct": xr.full_like(u, float(instruct)),
+            FAMILY: (MODEL, np.full(u.size, name)),
         }
     ).assign_coords({MODEL: np.arange(u.size)})
-    draws = with_floor(fit.samples, fit.scores.dataset["floor"])
-    parts = regressors(fit.spec, fit.transform.apply(rows), rows["instruct"])
-    effects = effects_of_models(
-        _one_family(draws, family),
-        xr.DataArray(np.zeros(u.size, dtype=int), dims=(MODEL,), coords={MODEL: rows[MODEL]}),
-    )
-    # A model on its family's curve: the residual of a single model is left at its mean, 0.
-    parameters = {k: v for k, v in parameters_of(draws).items() if k != "residual"}
-    theta = latent_skill(parameters, effects, parts)
-    eta = linear_predictor(parameters, effects, parts, theta)
+    draws = fit.samples
+    effects = family_effects(fit.spec, draws)
+    if family is None:
+        effects = effects.mean(FAMILY).expand_dims({FAMILY: [name]}) if effects else effects
+    at = fit.evaluator.at(draws, rows, residuals=NO_RESIDUALS, effects=effects)
     return Line(
         fit=fit,
-        skill=None if theta is None else _parabola(theta, u),
-        eta=_parabola(eta, u),
-        parameters=parameters,
+        skill=None if at.skill is None else _parabola(at.skill, u),
+        eta=_parabola(at.eta, u),
+        parameters=at.values,
     )
-
-
-def _one_family(draws: xr.Dataset, family: str | None) -> dict[str, xr.DataArray]:
-    """Return the terms of one family, or their mean over families, with a family dim of one."""
-    terms = {name: draws[name] for name in FAMILY_VARIABLES if name in draws}
-    if family is None:
-        return {name: term.mean(FAMILY).expand_dims(FAMILY) for name, term in terms.items()}
-    return {name: term.sel({FAMILY: [family]}).drop_vars(FAMILY) for name, term in terms.items()}
 
 
 def _parabola(values: xr.DataArray, u: xr.DataArray) -> xr.Dataset:

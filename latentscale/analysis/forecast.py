@@ -21,7 +21,7 @@ from latentscale.analysis.condition import (
     condition,
     with_rows,
 )
-from latentscale.analysis.evaluate import evaluate
+from latentscale.analysis.in_blocks import evaluate_in_blocks
 from latentscale.analysis.memory import refuse_too_large
 from latentscale.analysis.rows import planned_rows
 from latentscale.data.frames import as_pandas
@@ -43,11 +43,12 @@ from latentscale.errors import DataError, FitError, FitWarning, listed
 from latentscale.expect import expect
 from latentscale.inference.method import Method
 from latentscale.inference.run import fit as run_fit
-from latentscale.model.noise import BetaNoise, Noise, noise_of
-from latentscale.model.undisclosed import LOG_TOKENS, with_drawn_tokens
-from latentscale.posterior.convert import parameters_of, with_floor
+from latentscale.model.likelihoods.beta import BetaNoise
+from latentscale.model.terms.undisclosed_tokens import LOG_TOKENS
+from latentscale.model.undisclosed import with_drawn_tokens
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.pairing import ORIGIN, with_origin
+from latentscale.spec.likelihood import Noise
 
 FITTED = "fitted model"
 KNOWN_FAMILY = "known family"
@@ -326,8 +327,7 @@ def forecast_rows(
     _refuse_unknown_tokens(fit, planned)
     _refuse_altered(fit.scores, planned)
     kept = spread_draws(fit, draws)
-    sampled = with_floor(fit.samples.isel({SAMPLE: kept}), fit.scores.dataset["floor"])
-    sampled = with_drawn_tokens(fit.spec, sampled, planned, rng)
+    sampled = with_drawn_tokens(fit.spec, fit.samples.isel({SAMPLE: kept}), planned, rng)
     try:
         given = None if few_shot is None else condition(fit, sampled, planned, few_shot, rng)
     except Degenerate as failure:
@@ -341,8 +341,9 @@ def forecast_rows(
     refuse_too_large(fit, planned.sizes[MODEL], sampled.sizes[SAMPLE])
     # All below is row by row of these draws, and each result takes their labels at the end.
     labels, sampled = sampled, sampled.drop_vars(list(ORIGIN), errors="ignore")
-    found = evaluate(fit, sampled, planned, rng, given=given, one_model=one_model)
-    noise = noise_of(fit.spec, parameters_of(sampled), fit.scores.dataset["n_items"])
+    found = evaluate_in_blocks(fit, sampled, planned, rng, given=given, one_model=one_model)
+    values = fit.evaluator.values(sampled)
+    noise = fit.spec.benchmarks.likelihood.noise(values, fit.scores.dataset["n_items"])
     tokens = _drawn_tokens(sampled, planned)
     scores = draw_scores(noise, found.mean, found.phi, recording_of(fit.scores.dataset), rng)
 

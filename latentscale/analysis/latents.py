@@ -18,15 +18,11 @@ import xarray as xr
 from latentscale.data.recorded import pull_inside
 from latentscale.data.scores import Scores
 from latentscale.dims import BENCHMARK, CELL, FAMILY, LINEAGE, MODEL, SAMPLE, SKILL
-from latentscale.model.benchmarks import expected_score, linear_predictor, precision
-from latentscale.model.family import FAMILY_VARIABLES, effects_of_models
-from latentscale.model.noise import Noise, noise_of
-from latentscale.model.regressors import Regressors
-from latentscale.model.skills import latent_skill
-from latentscale.model.undisclosed import regressors_of_rows
-from latentscale.model.unseen import raw_of_terms, raw_template, terms_of_raw
-from latentscale.posterior.convert import parameters_of
+from latentscale.model.equations import expected_score
+from latentscale.model.evaluate import NO_RESIDUALS, Evaluation, Residuals
+from latentscale.model.unseen import family_effects, raw_of_terms, raw_template, terms_of_raw
 from latentscale.posterior.fit import Fit
+from latentscale.spec.likelihood import Noise
 
 Floats = npt.NDArray[np.float64]
 _RESIDUAL = "residual"
@@ -186,14 +182,13 @@ def local_problem(fit: Fit, draws: xr.Dataset, group: Group) -> LocalProblem:
     template, known = _template(fit, draws, group)
     count = draws.sizes[SAMPLE]
     start = _start(fit, draws, group, template)
-    # A posterior draw holds the tokens that models do not tell; given those it is as any other.
-    parts = regressors_of_rows(fit.spec, fit.transform, group.rows, draws)
     begin = _unpack(template, start)
 
     def at(raw: xr.Dataset) -> Floats:
-        return _cell_eta(fit, draws, group, parts, raw, begin)
+        return _cell_eta(_evaluated(fit, draws, group, raw, begin), group)
 
-    offset = at(template)
+    evaluation = _evaluated(fit, draws, group, template, begin)
+    offset = _cell_eta(evaluation, group)
     matrix = np.empty((count, len(group.score), _size(template)))
     for column, unit in enumerate(np.eye(_size(template))):
         raw = _unpack(template, unit[None]).isel({SAMPLE: 0}, drop=True)
@@ -203,7 +198,7 @@ def local_problem(fit: Fit, draws: xr.Dataset, group: Group) -> LocalProblem:
         name: value.sel({BENCHMARK: here}).drop_vars(BENCHMARK)
         if BENCHMARK in value.dims
         else value
-        for name, value in parameters_of(draws).items()
+        for name, value in evaluation.values.items()
         if not {MODEL, FAMILY, LINEAGE, SKILL}.intersection(map(str, value.dims))
     }
     fixed = fit.spec.family.level == "fixed"
@@ -211,9 +206,7 @@ def local_problem(fit: Fit, draws: xr.Dataset, group: Group) -> LocalProblem:
         [np.full(v.size, fixed and name != _RESIDUAL) for name, v in template.data_vars.items()]
         or [np.zeros(0, bool)]
     )
-    phi = precision(parameters_of(draws), parts)
-    columns = [list(fit.scores.benchmarks).index(name) for name in group.benchmark_of_cell]
-    noise = noise_of(fit.spec, parameters_of(draws), _items(fit.scores, group))
+    phi = evaluation.precision
     return LocalProblem(
         fit=fit,
         draws=draws,
@@ -226,7 +219,7 @@ def local_problem(fit: Fit, draws: xr.Dataset, group: Group) -> LocalProblem:
         unpooled=unpooled,
         at_cells=at_cells,
         phi=phi.sel(_where(group, phi)).drop_vars([MODEL, BENCHMARK], errors="ignore"),
-        noise=noise.at({BENCHMARK: xr.DataArray(columns, dims=(CELL,))}),
+        noise=_noise(fit, group, evaluation),
     )
 
 
@@ -268,6 +261,13 @@ def _group(
         score=np.array(old[2] + new[2], dtype=float),
         is_new=np.repeat([False, True], [len(old[0]), len(new[0])]),
     )
+
+
+def _noise(fit: Fit, group: Group, evaluation: Evaluation) -> Noise:
+    """Return the noise of the group's cells."""
+    columns = [list(fit.scores.benchmarks).index(name) for name in group.benchmark_of_cell]
+    at = {BENCHMARK: xr.DataArray(columns, dims=(CELL,))}
+    return evaluation.noise(_items(fit.scores, group)).at(at)
 
 
 def _items(scores: Scores, group: Group) -> xr.DataArray:
@@ -336,7 +336,7 @@ def _terms(
     A fitted family moves by the change of its deviation from the other families, which stay
     where they are.
     """
-    if not any(name in draws for name in FAMILY_VARIABLES):
+    if not family_effects(fit.spec, draws).data_vars:
         return xr.Dataset()
     parts = []
     if group.new:
@@ -371,31 +371,25 @@ def _residuals(draws: xr.Dataset, raw: xr.Dataset) -> xr.Dataset:
     return xr.Dataset({_RESIDUAL: raw[_RESIDUAL] * draws["residual_scale"]})
 
 
-def _cell_eta(
-    fit: Fit,
-    draws: xr.Dataset,
-    group: Group,
-    parts: Regressors,
-    raw: xr.Dataset,
-    start: xr.Dataset,
-) -> Floats:
-    terms = _terms(fit, draws, group, raw, start)
-    place = {name: at for at, name in enumerate({**group.fitted, **group.new})}
-    if FAMILY in terms.coords:
-        place = {str(name): at for at, name in enumerate(terms[FAMILY].values)}
-    models = group.rows[MODEL].values
-    index = [place[str(family)] for family in group.rows[FAMILY].values]
-    effects = effects_of_models(
-        {name: terms[name] for name in FAMILY_VARIABLES if name in terms},
-        xr.DataArray(index, dims=(MODEL,), coords={MODEL: models}),
-    )
-    parameters = dict(parameters_of(draws)) | dict(parameters_of(_residuals(draws, raw)))
-    eta = linear_predictor(parameters, effects, parts, latent_skill(parameters, effects, parts))
-    picked = eta.sel(_where(group, eta))
-    shape = {SAMPLE: draws.sizes[SAMPLE], CELL: len(group.score)}
-    picked = picked.reset_coords(drop=True)
-    lacking = {dim: size for dim, size in shape.items() if dim not in picked.dims}
-    return np.asarray(picked.expand_dims(lacking).transpose(SAMPLE, CELL).values, dtype=float)
+def _evaluated(
+    fit: Fit, draws: xr.Dataset, group: Group, raw: xr.Dataset, start: xr.Dataset
+) -> Evaluation:
+    """Evaluate the model at the group's rows, for given raw latents.
+
+    A posterior draw holds the tokens that models do not disclose; given those it is as any other.
+    """
+    deviations = _residuals(draws, raw)
+    residuals: Residuals = deviations.get(_RESIDUAL, NO_RESIDUALS)
+    effects = _terms(fit, draws, group, raw, start)
+    return fit.evaluator.at(draws, group.rows, residuals=residuals, effects=effects)
+
+
+def _cell_eta(evaluation: Evaluation, group: Group) -> Floats:
+    """Return the linear predictor at the group's cells, shape (sample, cell)."""
+    picked = evaluation.eta.sel(_where(group, evaluation.eta)).reset_coords(drop=True)
+    shape = {SAMPLE: evaluation.values["precision"].sizes[SAMPLE], CELL: len(group.score)}
+    absent = {dim: size for dim, size in shape.items() if dim not in picked.dims}
+    return np.asarray(picked.expand_dims(absent).transpose(SAMPLE, CELL).values, dtype=float)
 
 
 def _where(group: Group, array: xr.DataArray) -> dict[str, xr.DataArray]:

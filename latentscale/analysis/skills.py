@@ -14,10 +14,8 @@ from latentscale.analysis.summaries import summary
 from latentscale.dims import BENCHMARK, DEFAULT_PROB, FAMILY, MODEL, SAMPLE, SKILL
 from latentscale.errors import DataError, SpecError, nearest
 from latentscale.expect import expect
-from latentscale.model.benchmarks import linear_predictor
-from latentscale.model.family import SKILL_FACTOR
-from latentscale.model.undisclosed import regressors_of_rows
-from latentscale.posterior.convert import fitted_effects, parameters_of
+from latentscale.model.evaluate import FITTED_RESIDUALS
+from latentscale.model.terms.family_level import SKILL_FACTOR
 from latentscale.posterior.fit import Fit
 from latentscale.validate import whole_number
 
@@ -248,9 +246,7 @@ def skills(fit: Fit) -> Skills:
     require_identified(fit, "the meaning of a single skill")
     draws = fit.samples
     design = fit.design
-    parts = regressors_of_rows(fit.spec, fit.transform, design.scores.dataset, draws)
-    effects = fitted_effects(draws, design)
-    eta = linear_predictor(parameters_of(draws), effects, parts, draws["model_skill"])
+    eta = fit.evaluator.at(draws, fit.scores.dataset, residuals=FITTED_RESIDUALS).eta
     spread = draws["model_skill"].std(MODEL) / eta.std(MODEL)
     order = (SAMPLE, BENCHMARK, SKILL)
     families = np.asarray(design.families)[design.family_of_model]

@@ -18,9 +18,9 @@ from latentscale.analysis.forecast import Forecast, predict
 from latentscale.dims import CHAIN, DRAW, SAMPLE, SKILL, checked_seed
 from latentscale.errors import DataError, FitError, SpecError, listed
 from latentscale.expect import expect_each, shown
-from latentscale.model.noise import Noise
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.pairing import with_origin
+from latentscale.spec.likelihood import Noise
 
 
 def stack(

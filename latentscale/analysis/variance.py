@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from html import escape
 
 import numpy as np
@@ -14,30 +13,17 @@ from latentscale.analysis.summaries import summary
 from latentscale.dims import BENCHMARK, DEFAULT_PROB, MODEL, SAMPLE, checked_seed
 from latentscale.errors import DataError
 from latentscale.expect import expect
-from latentscale.model.benchmarks import (
-    expected_score,
-    linear_predictor,
-    precision,
-)
-from latentscale.model.family import FamilyEffects
-from latentscale.model.noise import noise_of
-from latentscale.model.regressors import Regressors
-from latentscale.model.skills import latent_skill
-from latentscale.model.undisclosed import regressors_of_rows
-from latentscale.posterior.convert import fitted_effects, parameters_of, with_floor
+from latentscale.model.equations import latent_skill, linear_predictor
+from latentscale.model.evaluate import FITTED_RESIDUALS, Evaluation
+from latentscale.model.terms.base import Term, components, terms_of
+from latentscale.model.terms.loading import Loadings
 from latentscale.posterior.fit import Fit
+from latentscale.spec.likelihood import Noise
 from latentscale.validate import whole_number
 
 COMPONENT = "component"
-SKILL_COVARIATES = "skills: covariates"
-SKILL_FAMILY = "skills: families"
-SKILL_RESIDUAL = "skills: single models"
-FAMILY_BENCHMARK = "family x benchmark"
-BENCHMARK_SLOPE = "benchmark's own slopes"
-INSTRUCT = "instruction tuning"
 OTHER = "other terms"
 NOISE = "noise"
-_NONE = FamilyEffects(**{field.name: None for field in fields(FamilyEffects)})
 _REPLICATES = 4
 _NOTHING = 1e-10
 
@@ -111,20 +97,17 @@ def variance_shares(fit: Fit, *, draws: int = 400, seed: int = 0) -> VarianceSha
     expect(fit, Fit, "fit")
     draws = whole_number(draws, "draws", least=1, error=DataError)
     rng = np.random.default_rng(checked_seed(seed))
-    design = fit.design
-    every = with_floor(fit.samples, fit.scores.dataset["floor"])
+    every = fit.samples
     count = every.sizes[SAMPLE]
     chosen = np.unique(np.linspace(0, count - 1, min(draws, count)).round().astype(int))
-    some = every.isel({SAMPLE: chosen})
-    parameters = parameters_of(some)
-    parts = regressors_of_rows(fit.spec, fit.transform, design.scores.dataset, some)
-    effects = fitted_effects(some, design)
-    theta = latent_skill(parameters, effects, parts)
-    eta = linear_predictor(parameters, effects, parts, theta)
-    measured = design.scores.dataset["score"].notnull()
-    signal, noise = _signal_and_noise(fit, parameters, parts, eta, measured, rng)
-    found = _components(parameters, effects, parts)
-    rest = eta - parameters.get("intercept", 0.0)
+    at = fit.evaluator.at(
+        every.isel({SAMPLE: chosen}), fit.scores.dataset, residuals=FITTED_RESIDUALS
+    )
+    eta = at.eta
+    measured = fit.scores.dataset["score"].notnull()
+    signal, noise = _signal_and_noise(at, at.noise(fit.scores.item_counts), measured, rng)
+    found = _components(at)
+    rest = eta - at.values.get("intercept", 0.0)
     for part in found.values():
         rest = rest - part
     if float(abs(rest).max()) > _NOTHING * max(1.0, float(abs(eta).max())):
@@ -140,53 +123,33 @@ def variance_shares(fit: Fit, *, draws: int = 400, seed: int = 0) -> VarianceSha
     return VarianceShares(joined.transpose(SAMPLE, BENCHMARK, COMPONENT), fit.is_posterior)
 
 
-def _components(
-    parameters: Mapping[str, xr.DataArray], effects: FamilyEffects, parts: Regressors
-) -> dict[str, xr.DataArray]:
-    """Return the terms of the linear predictor that the spec has, each by the model's equation."""
+def _components(at: Evaluation) -> dict[str, xr.DataArray]:
+    """Return the components of the linear predictor that the spec has, by the terms' own names.
+
+    What terms add to skills reaches the linear predictor through the loadings.
+    """
     found: dict[str, xr.DataArray] = {}
+    for name in components(terms_of(at.spec)):
 
-    def through_skills(name: str, needs: tuple[str, ...], family: FamilyEffects) -> None:
-        own = {key: parameters[key] for key in ("loading", *needs)}
-        theta = latent_skill(own, family, parts)
-        found[name] = linear_predictor({"loading": own["loading"]}, _NONE, parts, theta)
+        def own(term: Term, name: str = name) -> bool:
+            return term.component == name
 
-    def outside(name: str, terms: tuple[str, ...]) -> None:
-        own = {key: parameters[key] for key in terms if key in parameters}
-        if own:
-            found[name] = linear_predictor(own, _NONE, parts, None)
+        def own_or_loadings(term: Term, name: str = name) -> bool:
+            return term.component == name or isinstance(term, Loadings)
 
-    if "loading" in parameters:
-        if "slope" in parameters:
-            through_skills(SKILL_COVARIATES, ("slope",), _NONE)
-        if effects.skill is not None or effects.slope is not None:
-            own = replace(_NONE, skill=effects.skill, slope=effects.slope)
-            through_skills(SKILL_FAMILY, (), own)
-        if "residual" in parameters:
-            through_skills(SKILL_RESIDUAL, ("residual",), _NONE)
-    if effects.benchmark is not None or effects.benchmark_slope is not None:
-        own = replace(_NONE, benchmark=effects.benchmark, benchmark_slope=effects.benchmark_slope)
-        found[FAMILY_BENCHMARK] = linear_predictor({}, own, parts, None)
-    outside(BENCHMARK_SLOPE, ("benchmark_slope",))
-    outside(INSTRUCT, ("instruct_shift", "instruct_slope"))
+        skill = latent_skill(at.spec, at.values, at.rows, own)
+        found[name] = linear_predictor(at.spec, at.values, at.rows, skill, own_or_loadings)
     return found
 
 
 def _signal_and_noise(
-    fit: Fit,
-    parameters: Mapping[str, xr.DataArray],
-    parts: Regressors,
-    eta: xr.DataArray,
-    measured: xr.DataArray,
-    rng: np.random.Generator,
+    at: Evaluation, noise: Noise, measured: xr.DataArray, rng: np.random.Generator
 ) -> tuple[xr.DataArray, xr.DataArray]:
     """Return the variance of expected scores over models, and the mean variance of noise."""
-    mean = expected_score(fit.spec, parameters, eta).transpose(SAMPLE, MODEL, BENCHMARK)
-    phi = precision(parameters, parts)
-    noise = noise_of(fit.spec, parameters, fit.scores.item_counts)
+    mean = at.mean.transpose(SAMPLE, MODEL, BENCHMARK)
     spread = xr.zeros_like(mean)
     for _ in range(_REPLICATES):
-        spread = spread + (noise.draw(mean, phi, rng) - mean) ** 2 / _REPLICATES
+        spread = spread + (noise.draw(mean, at.precision, rng) - mean) ** 2 / _REPLICATES
     return _covariance(mean, mean, measured), spread.where(measured).mean(MODEL)
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from latentscale.inference.density import LogDensity, compile_prior
+from latentscale.engine.compile import compile_prior
+from latentscale.engine.density import LogDensity
 from latentscale.inference.elbo import Adam
 from latentscale.inference.posterior_density import PosteriorDensity, posterior_density
 from latentscale.inference.variational_family import MeanField

@@ -19,20 +19,17 @@ import xarray as xr
 from pytensor.xtensor import as_xtensor
 
 from latentscale.dims import BENCHMARK, CHAIN, DRAW, MODEL
-from latentscale.inference.density import Density, LogDensity, compile_density, initial_point
+from latentscale.engine.compile import compile_density
+from latentscale.engine.density import Affine, ChainModel, Density, LogDensity
+from latentscale.engine.graphs import initial_point
 from latentscale.inference.marginal.likelihood import marginal_likelihood
-from latentscale.inference.marginal.limits import LINK_KINDS
 from latentscale.inference.marginal.parameters import values_of_variables
 from latentscale.inference.marginal.starts import first_start
-from latentscale.inference.native import Affine
-from latentscale.inference.nutpie_model import beginning, begins_of
 from latentscale.inference.start import ModeStart, Placed, Start, climb, scattered
-from latentscale.model.benchmarks import expected_score, linear_predictor
 from latentscale.model.coordinates import LATENT, Told, families_centred, told_by_scores
 from latentscale.model.design import Design
-from latentscale.model.skills import latent_skill
-from latentscale.model.undisclosed import regressors_of_rows
-from latentscale.posterior.convert import fitted_effects, parameters_of, with_floor
+from latentscale.model.equations import expected_score
+from latentscale.model.evaluate import NO_RESIDUALS, Evaluator
 from latentscale.spec.spec import ModelSpec
 
 _STEP = 1e-4
@@ -122,7 +119,7 @@ class Charted:
         found = climb(density.log_density, self._place(plain, regressed), _ITERATIONS)
         return self.at_mode(plain, found.mode).chart if np.isfinite(found.value) else plain
 
-    def compiled(self, chart: Chart) -> Any:
+    def compiled(self, chart: Chart) -> ChainModel:
         """Compile for nutpie, to begin at points scattered as by `PriorStart`."""
         middle = np.concatenate([np.ravel(value) for value in self._initial])[self._others]
         density = self.density(chart)
@@ -133,14 +130,14 @@ class Charted:
             place[self._is_latent] = moved[self._is_latent]
             return place
 
-        return beginning(density.for_nutpie(), point)
+        return density.for_nutpie().beginning(point)
 
-    def compiled_for_climbs(self, chart: Chart) -> Any:
+    def compiled_for_climbs(self, chart: Chart) -> ChainModel:
         """Compile for nutpie, to begin by the prior or, twice as often, round regressions."""
         compiled, regressed = self.compiled(chart), self._regressed
         if regressed is None:
             return compiled
-        by_prior = begins_of(compiled)
+        by_prior = compiled.begin
 
         def point(seed: Any) -> np.ndarray:
             rng = np.random.default_rng(seed)
@@ -149,12 +146,12 @@ class Charted:
             jitter = _JITTER * rng.standard_normal(len(regressed))
             return self._place(chart, regressed + jitter)
 
-        return beginning(compiled, point)
+        return compiled.beginning(point)
 
     @cached_property
     def _regressed(self) -> np.ndarray | None:
         """Return unconstrained parameters by regressions, or None for a link they do not know."""
-        if self.spec.benchmarks.link.kind not in LINK_KINDS:
+        if self.spec.benchmarks.link.scalar is None:
             return None
         likelihood = marginal_likelihood(self.spec, self.design)
         values = values_of_variables(likelihood.layout, first_start(likelihood))
@@ -234,18 +231,16 @@ class Charted:
         coords = {dim: list(found) for dim, found in self.model.coords.items() if found is not None}
         used = {dim for held, _ in named.values() for dim in held}
         point = xr.Dataset(named, {dim: found for dim, found in coords.items() if dim in used})
-        point = with_floor(point, self.design.floor)
-        known = parameters_of(point)
-        table = self.design.scores.dataset
-        parts = regressors_of_rows(self.spec, self.design.transform, table, point)
-        effects = fitted_effects(point, self.design)
-        eta = linear_predictor(known, effects, parts, latent_skill(known, effects, parts))
+        here = Evaluator.of(self.spec, self.design).at(
+            point, self.design.scores.dataset, residuals=NO_RESIDUALS
+        )
+        known, eta = here.values, here.eta
 
         def at_cells(array: xr.DataArray) -> np.ndarray:
             plain = array.squeeze((CHAIN, DRAW)).transpose(MODEL, BENCHMARK).values
             return np.asarray(plain[self.design.model_of_cell, self.design.benchmark_of_cell])
 
-        mean = at_cells(expected_score(self.spec, known, eta))
+        mean = at_cells(here.mean)
         above = at_cells(expected_score(self.spec, known, eta + _STEP))
         below = at_cells(expected_score(self.spec, known, eta - _STEP))
         rise = np.maximum((above - below) / (2 * _STEP), 1e-9)

@@ -14,11 +14,11 @@ import numpy as np
 import pymc as pm
 import xarray as xr
 
+from latentscale.engine.compile import compile_density
+from latentscale.engine.density import ChainModel
+from latentscale.engine.jax import jax_model
 from latentscale.errors import FitError, FitWarning
-from latentscale.inference.density import compile_density
-from latentscale.inference.nutpie_model import beginning
 from latentscale.inference.progress import WorkProgress, divergence_note
-from latentscale.model.beta_density import register_for_jax
 from latentscale.posterior.stream import (
     common_draws,
     finish_run,
@@ -36,31 +36,21 @@ _POLL_SECONDS = 0.1  # between looks at chains that run: each takes microseconds
 _FULL = ("os error 28", "os error 122", "os error 112", "No space left", "quota exceeded")
 
 
-def compiled(model: pm.Model, names: Sequence[str], backend: str) -> Any:
+def compiled(model: pm.Model, names: Sequence[str], backend: str) -> ChainModel:
     """Compile a model for nutpie, by numba or (``"nutpie-jax"``) by JAX."""
-    if backend != "nutpie-jax":
-        return compile_density(model, names).for_nutpie()
-    import nutpie
-    from pytensor.compile.sharedvalue import SharedVariable
-    from pytensor.graph.traversal import graph_inputs
-
-    register_for_jax()
-    observed = [model.rvs_to_values[variable] for variable in model.observed_RVs]
-    met = graph_inputs([*model.basic_RVs, *observed, *model.deterministics])
-    for number, variable in enumerate(met):  # nutpie tells the table's arrays apart by name
-        if isinstance(variable, SharedVariable) and variable.name is None:
-            variable.name = f"table_{number}"
-    return nutpie.compile_pymc_model(model, backend="jax", var_names=list(names))
+    if backend == "nutpie-jax":
+        return jax_model(model, names)
+    return compile_density(model, names).for_nutpie()
 
 
-def sample(compiled: Any, method: NUTS, seed: int, progress: bool) -> xr.DataTree:
+def sample(model: ChainModel, method: NUTS, seed: int, progress: bool) -> xr.DataTree:
     """Sample all chains, draws in memory; Ctrl-C returns those so far."""
     import nutpie
 
     total = method.chains * (method.tune + method.draws)
     with WorkProgress(total, "NUTS", "draws", enabled=progress) as shown:
         trace: xr.DataTree = nutpie.sample(
-            compiled,
+            model.compiled(),
             draws=method.draws,
             tune=method.tune,
             chains=method.chains,
@@ -76,7 +66,7 @@ def sample(compiled: Any, method: NUTS, seed: int, progress: bool) -> xr.DataTre
 
 
 def sample_to_folder(
-    compiled: Any, method: NUTS, path: Path, names: Sequence[str], seed: int, progress: bool
+    model: ChainModel, method: NUTS, path: Path, names: Sequence[str], seed: int, progress: bool
 ) -> tuple[xr.Dataset, xr.Dataset, bool]:
     """Sample all chains, draws on disk as they come.
 
@@ -93,7 +83,7 @@ def sample_to_folder(
     shown = WorkProgress(total, "NUTS", "draws", enabled=progress)
     with shown, _how_to_go_on(path):
         nutpie.sample(
-            compiled,
+            model.compiled(),
             draws=method.draws,
             tune=method.tune,
             chains=method.chains,
@@ -138,7 +128,7 @@ class Continuation:
 
 
 def continue_chains(
-    compiled: Any,
+    model: ChainModel,
     method: NUTS,
     path: Path,
     names: Sequence[str],
@@ -166,7 +156,7 @@ def continue_chains(
                     before = {part.chain: part.before}
                     run = start_run(path, [part.chain], wanted, part.tune, part.seed, before)
                     started.append(run)
-                    running.append(_started(compiled, method, run, part, reporter))
+                    running.append(_started(model, method, run, part, reporter))
                 time.sleep(_POLL_SECONDS)
                 ended = [sampler for sampler in running if _has_ended(sampler)]
                 running = [sampler for sampler in running if sampler not in ended]
@@ -215,12 +205,12 @@ def _has_ended(sampler: Any) -> bool:
 
 
 def _started(
-    compiled: Any, method: NUTS, run: Path, part: Continuation, reporter: _Reporter
+    model: ChainModel, method: NUTS, run: Path, part: Continuation, reporter: _Reporter
 ) -> Any:
     import nutpie
 
     return nutpie.sample(
-        compiled if part.position is None else _starting_at(compiled, part.position),
+        (model if part.position is None else _starting_at(model, part.position)).compiled(),
         draws=part.draws,
         tune=part.tune,
         chains=1,
@@ -248,9 +238,9 @@ def _settings(method: NUTS) -> dict[str, Any]:
     }
 
 
-def _starting_at(compiled: Any, position: np.ndarray) -> Any:
-    """Return the compiled model with chains that start at a position, without scatter."""
-    return beginning(compiled, lambda seed: position.astype("float64"))
+def _starting_at(model: ChainModel, position: np.ndarray) -> ChainModel:
+    """Return the model with chains that start at a position, without scatter."""
+    return model.beginning(lambda seed: position.astype("float64"))
 
 
 class _Reporter:

@@ -16,18 +16,18 @@ import pymc as pm
 import xarray as xr
 
 from latentscale.dims import CHAIN, DRAW
+from latentscale.engine.choice import fast_or_stock
+from latentscale.engine.jax import register_for_jax
 from latentscale.errors import FitError
 from latentscale.files import expanded
 from latentscale.inference import nutpie_chains
-from latentscale.inference.chart import Charted, placed_in_chart
-from latentscale.inference.linker import numba_mode
+from latentscale.inference.chart import Chart, Charted, placed_in_chart
 from latentscale.inference.method import Method
 from latentscale.inference.posterior_density import kept_names
 from latentscale.inference.progress import WorkProgress, divergence_note
 from latentscale.inference.start import Placed, Start, start_from, usual_start
 from latentscale.inference.threads import one_blas_thread
 from latentscale.inference.versions import library_versions
-from latentscale.model.beta_density import register_for_jax
 from latentscale.model.build import build_design
 from latentscale.model.coordinates import can_be_centred
 from latentscale.model.design import Design
@@ -157,18 +157,28 @@ class NUTS(Method):
     ) -> tuple[Sampled, Placed]:
         names = kept_names(model)
         began = time.perf_counter()
-        start, chart = self.start or usual_start(spec), None
-        if self.backend == "nutpie" and can_be_centred(spec, design):
+        start = self.start or usual_start(spec)
+
+        def in_charts() -> tuple[float, Placed, Chart | None]:
             charted = Charted(spec, design, model, names)
             first = charted.first()
             ready = time.perf_counter()
             placed, chart = placed_in_chart(
                 charted, first, start, seed=seed, cores=self.cores, progress=progress
             )
-        else:
+            return ready, placed, chart
+
+        def in_own_coordinates() -> tuple[float, Placed, Chart | None]:
             compiled = nutpie_chains.compiled(model, names, self.backend)
             ready = time.perf_counter()
             placed = start.place(compiled, seed=seed, cores=self.cores, progress=progress)
+            return ready, placed, None
+
+        if self.backend == "nutpie" and can_be_centred(spec, design):
+            ready, placed, chart = fast_or_stock(in_charts, in_own_coordinates)
+        else:
+            ready, placed, chart = in_own_coordinates()
+        assert placed.compiled is not None  # both ways place a compiled model
         seconds = {"compile": ready - began, "start": time.perf_counter() - ready}
         began = time.perf_counter()
         if self.store is None:
@@ -217,7 +227,7 @@ class NUTS(Method):
                 var_names=kept_names(model),
                 progressbar=progress and numpyro,
                 nuts_sampler="numpyro" if numpyro else "pymc",
-                compile_kwargs={} if numpyro else {"mode": numba_mode()},
+                compile_kwargs={} if numpyro else fast_or_stock(_fast_mode, dict),
                 compute_convergence_checks=False,
                 quiet=True,
                 **({"callback": _counted(shown)} if ours else {}),
@@ -255,6 +265,12 @@ def _counted(shown: WorkProgress) -> Callable[[Any, Any], None]:
         shown.update(done, divergence_note(divergences))
 
     return report
+
+
+def _fast_mode() -> dict[str, Any]:
+    from latentscale.engine.linker import numba_mode
+
+    return {"mode": numba_mode()}
 
 
 def require_engine(backend: str) -> None:

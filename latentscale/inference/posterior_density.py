@@ -11,7 +11,7 @@ import pymc as pm
 import xarray as xr
 
 from latentscale.dims import CHAIN, DRAW
-from latentscale.inference.density import compile_density
+from latentscale.engine.compile import compile_density
 
 
 @dataclass(frozen=True)

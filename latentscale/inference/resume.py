@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from latentscale.engine.density import ChainModel
 from latentscale.errors import FitError
 from latentscale.expect import expect_path
 from latentscale.files import expanded
@@ -113,7 +113,7 @@ def _compiled(
     method: NUTS,
     work: Sequence[nutpie_chains.Continuation],
     progress: bool,
-) -> Any:
+) -> ChainModel:
     """Return the model compiled for nutpie, in the coordinates of the chains' positions."""
     header, prepared = stored.header, stored.design
     model = build_design(header.spec, prepared)
@@ -125,5 +125,5 @@ def _compiled(
     if any(part.position is None for part in work):
         start, seed = method.start or usual_start(header.spec), header.provenance.seed
         placed = start.place(compiled, seed=seed, cores=method.cores, progress=progress)
-        compiled = placed.compiled
+        compiled = placed.compiled or compiled
     return compiled

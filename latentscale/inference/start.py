@@ -16,10 +16,9 @@ from typing import Any, Literal
 import numpy as np
 from scipy import optimize
 
+from latentscale.engine.density import ChainModel, LogDensity
 from latentscale.errors import FitError
-from latentscale.inference.density import LogDensity
 from latentscale.inference.mode import Trajectory
-from latentscale.inference.nutpie_model import beginning, begins_of, density_of
 from latentscale.inference.pathfinder import PathNormal, normals_along
 from latentscale.inference.progress import WorkProgress
 from latentscale.inference.threads import in_threads
@@ -43,7 +42,7 @@ class Placed:
     Attributes
     ----------
     compiled
-        nutpie's compiled model.
+        the compiled model.
     message
         What was found, in one line; empty where nothing was looked for.
     advice
@@ -52,7 +51,7 @@ class Placed:
         All modes that climbs found, highest first; empty where nothing was looked for.
     """
 
-    compiled: Any
+    compiled: ChainModel | None
     message: str = ""
     advice: tuple[str, ...] = ()
     modes: tuple[Trajectory, ...] = ()
@@ -67,8 +66,10 @@ class Start(ABC):
     """Where chains begin; its fields are its settings."""
 
     @abstractmethod
-    def place(self, compiled: Any, *, seed: int, cores: int | None, progress: bool) -> Placed:
-        """Give nutpie's compiled model its starting points."""
+    def place(
+        self, compiled: ChainModel, *, seed: int, cores: int | None, progress: bool
+    ) -> Placed:
+        """Give the compiled model its starting points."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,9 @@ class PriorStart(Start):
 
     kind: Literal["prior"] = "prior"
 
-    def place(self, compiled: Any, *, seed: int, cores: int | None, progress: bool) -> Placed:
+    def place(
+        self, compiled: ChainModel, *, seed: int, cores: int | None, progress: bool
+    ) -> Placed:
         """Leave the model's own starting points."""
         return Placed(compiled)
 
@@ -140,7 +143,9 @@ class ModeStart(Start):
         real_number(self.margin, "ModeStart.margin", least=0, error=FitError)
         real_number(self.least_share, "ModeStart.least_share", least=0, below=1, error=FitError)
 
-    def place(self, compiled: Any, *, seed: int, cores: int | None, progress: bool) -> Placed:
+    def place(
+        self, compiled: ChainModel, *, seed: int, cores: int | None, progress: bool
+    ) -> Placed:
         """Climb, and put chains round the highest modes.
 
         Raises
@@ -154,8 +159,8 @@ class ModeStart(Start):
         with WorkProgress(self.climbs, "Start", "climbs", enabled=progress) as shown:
 
             def work(own: int) -> Trajectory:
-                begin = np.asarray(begins_of(compiled)(own), dtype=float)
-                reached = climb(density_of(compiled), begin, self.iterations)
+                begin = np.asarray(compiled.begin(own), dtype=float)
+                reached = climb(compiled.log_density, begin, self.iterations)
                 done.append(reached.value)
                 shown.update(len(done), f"highest log density {max(done):.1f}")
                 return reached
@@ -287,9 +292,11 @@ def distinct_modes(found: list[Trajectory]) -> list[Trajectory]:
     return kept
 
 
-def scattered(compiled: Any, modes: Sequence[Trajectory], share: np.ndarray | None = None) -> Any:
-    """Return nutpie's compiled model with chains that begin round modes, by shares or alike."""
-    return beginning(compiled, _Scatter(modes, share))
+def scattered(
+    compiled: ChainModel, modes: Sequence[Trajectory], share: np.ndarray | None = None
+) -> ChainModel:
+    """Return the compiled model with chains that begin round modes, by shares or alike."""
+    return compiled.beginning(_Scatter(modes, share))
 
 
 class _Scatter:

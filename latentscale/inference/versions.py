@@ -6,17 +6,21 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 
 from latentscale.dims import VERSION
+from latentscale.engine.choice import engine_in_use
 
 _LIBRARIES = ("pymc", "pytensor", "nutpie", "numba", "numpy", "xarray", "arviz")
 _OPTIONAL = ("jax", "numpyro")
 
 
 def library_versions() -> dict[str, str]:
-    """Return versions of Python, of latentscale and of the libraries that it computes with."""
+    """Return versions of Python, of latentscale and of the libraries that it computes with.
+
+    Under ``"engine"``: which engine compiled the model (`latentscale.engine.choice`).
+    """
     found = {"python": platform.python_version(), "latentscale": VERSION}
     for library in (*_LIBRARIES, *_OPTIONAL):
         try:
             found[library] = version(library)
         except PackageNotFoundError:
             found[library] = "not installed"
-    return found
+    return found | {"engine": engine_in_use()}

@@ -3,7 +3,8 @@
 Where a family has its skills alone (no effects by benchmark, no residuals of models), its scores
 pin the skills down given loadings, slopes and intercepts. Coded by standard normals, every
 change of a loading's scale must then take all families along, and chains crawl. Here they move
-in the distance of a family's latents from where its scores put them (`latentscale.model.centring`).
+in the distance of a family's latents from where its scores put them
+(`latentscale.engine.ops.centring`).
 The density is that of the same model: a change of variables with its Jacobian.
 """
 
@@ -18,22 +19,21 @@ import pymc as pm
 from scipy.special import logit
 
 from latentscale.dims import BENCHMARK, CELL, FAMILY, MODEL, SKILL
-from latentscale.model.benchmarks import linear_predictor, precision
-from latentscale.model.build import in_graph
-from latentscale.model.centring import centring
+from latentscale.engine.coordinate import Coordinate
+from latentscale.maths import Named, as_data
 from latentscale.model.design import Design
-from latentscale.model.family import SKILL_FACTOR, FamilyEffects
-from latentscale.model.maths import Named, as_data
-from latentscale.model.skills import latent_skill
-from latentscale.model.undisclosed import regressors_in_graph
+from latentscale.model.equations import latent_skill, linear_predictor
+from latentscale.model.terms.base import Term, terms_of
+from latentscale.model.terms.family_level import FAMILY_LATENT, SKILL_FACTOR
+from latentscale.model.terms.precision import precision
+from latentscale.model.undisclosed import rows_in_graph
 from latentscale.spec.spec import ModelSpec
 
-LATENT = "family_skill_raw"
+LATENT = FAMILY_LATENT
 """Name of the variable that is replaced."""
 
 _EDGE = 0.03
 _STRETCH = 5.0
-_NO_EFFECTS = FamilyEffects(None, None, None, None)
 
 
 @dataclass(frozen=True)
@@ -52,43 +52,16 @@ class Told:
     weight: np.ndarray
 
 
-@dataclass(frozen=True)
-class Coordinate:
-    """A free variable of the model as a function of what a sampler moves in its place.
-
-    Attributes
-    ----------
-    variable
-        Name of the free variable.
-    point
-        What takes its place, of the same type.
-    value
-        The variable, computed from `point` and from other variables of the model.
-    log_jacobian
-        Log of |det d value / d point|.
-    """
-
-    variable: str
-    point: Named
-    value: Named
-    log_jacobian: Named
-
-
 def can_be_centred(spec: ModelSpec, design: Design) -> bool:
-    """Return whether families' anchored skills are the only latents, so that scores tell them."""
-    part = spec.benchmarks
-    others = (
-        design.use_lineage,
-        spec.family.slopes,
-        spec.skills.residual,
-        part.family_effect,
-        part.family_slopes,
-        design.undisclosed,
-        part.floor != "fixed",
-        part.likelihood.kind not in ("beta", "beta-binomial"),
+    """Return whether families' anchored skills are the only latents, identified by scores."""
+    latents = {name for term in terms_of(spec) for name in term.latent_variables(design)}
+    return (
+        latents == {LATENT}
+        and spec.skills.identify.kind == "anchored"
+        and spec.benchmarks.floor == "fixed"
+        and spec.benchmarks.likelihood.linearised
+        and not design.undisclosed
     )
-    anchored = spec.skills.count > 0 and spec.skills.identify.kind == "anchored"
-    return anchored and spec.family.level == "partial" and not any(others)
 
 
 def told_by_scores(design: Design) -> Told:
@@ -121,10 +94,12 @@ def families_centred(spec: ModelSpec, design: Design, model: pm.Model, told: Tol
     import pytensor.tensor as pt
     from pytensor.xtensor import as_xtensor
 
+    from latentscale.engine.ops.centring import centring
+
     known: Mapping[str, Named] = model.named_vars
-    covariates = regressors_in_graph(spec, design, in_graph)
-    skill = latent_skill(known, _NO_EFFECTS, covariates) if "slope" in known else None
-    rest = linear_predictor(known, _NO_EFFECTS, covariates, skill)
+    rows = rows_in_graph(spec, design, known)
+    skill = latent_skill(spec, known, rows, _without_latents)
+    rest = linear_predictor(spec, known, rows, skill, _without_latents)
     cells = {
         MODEL: as_data(design.model_of_cell, (CELL,)),
         BENCHMARK: as_data(design.benchmark_of_cell, (CELL,)),
@@ -138,7 +113,7 @@ def families_centred(spec: ModelSpec, design: Design, model: pm.Model, told: Tol
 
     raw = model[LATENT]
     point = raw.type(name="family_skill_point")
-    weight = as_data(told.weight, (CELL,)) * at_cells(precision(known, covariates))
+    weight = as_data(told.weight, (CELL,)) * at_cells(precision(known, rows))
     family = as_data(design.family_of_model[design.model_of_cell], (CELL,))
     found: Any = centring(
         plain(weight, CELL),
@@ -152,6 +127,10 @@ def families_centred(spec: ModelSpec, design: Design, model: pm.Model, told: Tol
     value = centre - centre.mean(axis=0) + stray + (_STRETCH - 1) * stray.mean(axis=0)
     named = as_xtensor(value, dims=(FAMILY, SKILL)).transpose(*raw.dims)
     return Coordinate(LATENT, point, named, volume.sum() + spec.skills.count * np.log(_STRETCH))
+
+
+def _without_latents(term: Term) -> bool:
+    return not term.latents
 
 
 def _mix(known: Mapping[str, Named]) -> Named:

@@ -174,11 +174,12 @@ def _refuse_unknown_items(spec: ModelSpec, scores: Scores) -> None:
     n_items = scores.dataset["n_items"]
     few = (scores.item_counts < 2) & scores.dataset["score"].notnull()
     unknown = (~(n_items >= 2) | few.any(MODEL)).values
-    if spec.benchmarks.likelihood.kind != "beta-binomial" or not unknown.any():
+    likelihood = spec.benchmarks.likelihood
+    if not likelihood.needs_items or not unknown.any():
         return
     names = list(dict.fromkeys(str(name) for name in n_items[BENCHMARK].values[unknown]))
     raise SpecError(
-        'benchmarks.likelihood is "beta-binomial", which needs the number of items of every '
+        f'benchmarks.likelihood is "{likelihood.kind}", which needs the number of items of every '
         f"benchmark (2 or more), but n_items is unknown or 1 for {listed(names)}. Give it when "
         f'the table is read, as in benchmarks={{"{names[0]}": Benchmark(floor=..., n_items=...)}}, '
         'leave the benchmark out, or take the likelihood "beta".'

@@ -17,7 +17,7 @@ from pytensor.xtensor.random import as_xrv
 from scipy.special import expit
 
 from latentscale.data.recorded import inside
-from latentscale.model.beta_density import beta_log_density
+from latentscale.engine.choice import fast_or_stock
 
 
 def _whole(size: Any, *parameters: Any) -> tuple[int, ...]:
@@ -82,9 +82,17 @@ class _MeanBeta(pm.Continuous):
     @staticmethod
     def logp(value: Any, mean: Any, phi: Any) -> Any:
         value, mean, phi = (pt.as_tensor_variable(part) for part in (value, mean, phi))
-        if value.type.ndim == mean.type.ndim == phi.type.ndim == 1:
+
+        def fused() -> Any:
+            from latentscale.engine.ops.beta_density import beta_log_density
+
             return beta_log_density.make_node(value, mean, phi).outputs[0]
-        return pm.Beta.logp(value, mean * phi, (1 - mean) * phi)
+
+        def plain() -> Any:
+            return pm.Beta.logp(value, mean * phi, (1 - mean) * phi)
+
+        vectors = value.type.ndim == mean.type.ndim == phi.type.ndim == 1
+        return fast_or_stock(fused, plain) if vectors else plain()
 
 
 class _CountShare(pm.Continuous):

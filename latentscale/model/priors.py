@@ -1,12 +1,17 @@
-"""From a spec's prior to a PyMC variable with named dims."""
+"""From a spec's priors to PyMC variables with named dims.
+
+PyMC is imported where it is used: reading a spec needs the terms, and does not need PyMC.
+"""
 
 from __future__ import annotations
 
-import numpy as np
-import pymc.dims as pmd
+from collections.abc import Mapping
 
-from latentscale.model.maths import Named
-from latentscale.spec.prior import Prior
+import numpy as np
+
+from latentscale.maths import Named
+from latentscale.spec.prior import Parameter, Prior
+from latentscale.spec.spec import ModelSpec
 
 
 def declare(
@@ -26,9 +31,34 @@ def declare(
         Where optimisers and samplers begin, shaped by `dims`, for a prior on the real line;
         PyMC's choice by default.
     """
+    import pymc.dims as pmd
+
     return getattr(pmd, prior.dist)(name, dims=dims, initval=start, **prior.numbers)
+
+
+def declare_parameters(spec: ModelSpec, parameters: Mapping[str, Parameter]) -> dict[str, Named]:
+    """Add free variables to the open PyMC model, each under the prior of its slot."""
+    return {
+        name: declare(name, spec.prior(parameter.slot), parameter.dims)
+        for name, parameter in parameters.items()
+    }
 
 
 def standard_normal(name: str, dims: tuple[str, ...]) -> Named:
     """Add a standard normal variable, the raw part of a non-centred effect."""
+    import pymc.dims as pmd
+
     return pmd.Normal(f"{name}_raw", mu=0.0, sigma=1.0, dims=dims)
+
+
+def deterministic(name: str, value: Named) -> Named:
+    """Name a value in the open PyMC model, so that draws hold it."""
+    import pymc.dims as pmd
+
+    return pmd.Deterministic(name, value)
+
+
+def deviations(name: str, dims: tuple[str, ...], *, centred: bool) -> Named:
+    """Add standard normal effects, taken from their mean over the first dim if `centred`."""
+    raw = standard_normal(name, dims)
+    return raw - raw.mean(dims[0]) if centred else raw

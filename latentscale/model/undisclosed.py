@@ -6,50 +6,43 @@ of two. So every covariate of a model is c + b t + a t^2, where b and a are 0 if
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import fields
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import xarray as xr
 
 from latentscale.data.covariates import CovariateTransform
 from latentscale.dims import MODEL, SAMPLE, UNDISCLOSED
+from latentscale.maths import Named, as_data
 from latentscale.model.design import Design
-from latentscale.model.maths import Named, as_data
-from latentscale.model.priors import declare
-from latentscale.model.regressors import Regressors, regressors
+from latentscale.model.rows import in_graph, rows_of
+from latentscale.model.terms.base import Rows
+from latentscale.model.terms.undisclosed_tokens import LOG_TOKENS
 from latentscale.spec.spec import ModelSpec
 
-LOG_TOKENS = "log_tokens"
 
-
-def regressors_in_graph(
-    spec: ModelSpec, design: Design, to_graph: Callable[[Regressors], Regressors]
-) -> Regressors:
-    """Return the covariates of a design for the open PyMC model.
-
-    Adds ``log_tokens``, dims (undisclosed_model,), natural log of trillions, where some model's
-    tokens are undisclosed.
+def rows_in_graph(spec: ModelSpec, design: Design, values: Mapping[str, Named]) -> Rows:
+    """Return the models of a design for the open PyMC model, without their families.
 
     Parameters
     ----------
     spec, design
         The model.
-    to_graph
-        What turns xarray's arrays into parts of the graph.
+    values
+        What its terms declared: ``log_tokens``, dims (undisclosed_model,), natural log of
+        trillions, where some model's tokens are undisclosed.
     """
     table = design.scores.dataset
-    if not design.undisclosed:
-        return to_graph(regressors(spec, design.x, design.instruct))
-    tokens = declare(LOG_TOKENS, spec.prior(LOG_TOKENS), (UNDISCLOSED,))
+    if LOG_TOKENS not in values:
+        return in_graph(rows_of(spec, design.x, design.instruct))
     index = as_data(_places(table, design.undisclosed), (MODEL,))
-    parts = [to_graph(part) for part in _coefficients(spec, design.transform, table)]
-    return _at(parts, tokens.isel({UNDISCLOSED: index}))
+    parts = [in_graph(part) for part in _coefficients(spec, design.transform, table)]
+    return _at(parts, values[LOG_TOKENS].isel({UNDISCLOSED: index}))
 
 
-def regressors_of_rows(
+def rows_of_table(
     spec: ModelSpec, transform: CovariateTransform, table: xr.Dataset, draws: xr.Dataset
-) -> Regressors:
+) -> Rows:
     """Return the covariates of some models, with the draws of the tokens that are undisclosed.
 
     Parameters
@@ -65,11 +58,11 @@ def regressors_of_rows(
 
     Returns
     -------
-    Dims as in `Regressors`, and those of the draws if tokens of some row are drawn. NaN where
+    Dims as in `Rows`, and those of the draws if tokens of some row are drawn. NaN where
     tokens are needed, unknown and not drawn.
     """
     if LOG_TOKENS not in draws or not bool(table["tokens"].isnull().any()):
-        return regressors(spec, transform.apply(table), table["instruct"])
+        return rows_of(spec, transform.apply(table), table["instruct"])
     names = [str(name) for name in draws[UNDISCLOSED].values]
     drawn = table[MODEL].isin(names) & table["tokens"].isnull()
     coords = {MODEL: table[MODEL].values}
@@ -126,22 +119,20 @@ def _places(table: xr.Dataset, names: Sequence[str]) -> np.ndarray:
 
 def _coefficients(
     spec: ModelSpec, transform: CovariateTransform, table: xr.Dataset
-) -> tuple[Regressors, Regressors, Regressors]:
+) -> tuple[Rows, Rows, Rows]:
     """Return c, b and a of every covariate, from its values at t = -1, 0 and 1."""
     low, middle, high = (
         transform.apply(table.assign(tokens=table["tokens"].fillna(np.exp(t)))) for t in (-1, 0, 1)
     )
     parts = middle, (high - low) / 2, (high + low) / 2 - middle
-    first, second, third = (regressors(spec, part, table["instruct"]) for part in parts)
+    first, second, third = (rows_of(spec, part, table["instruct"]) for part in parts)
     return first, second, third
 
 
-def _at(coefficients: Sequence[Regressors], tokens: Named) -> Regressors:
-    """Return c + b t + a t^2 for log tokens t, dims with model."""
-    constant, linear, square = coefficients
-
-    def value(name: str) -> Named:
-        c, b, a = (getattr(part, name) for part in (constant, linear, square))
-        return c if name == "instruct" else c + b * tokens + a * tokens**2
-
-    return Regressors(**{field.name: value(field.name) for field in fields(Regressors)})
+def _at(coefficients: Sequence[Rows], tokens: Named) -> Rows:
+    """Return rows whose covariates are c + b t + a t^2 for log tokens t, dims with model."""
+    constant, linear, square = (part.covariates for part in coefficients)
+    covariates = {
+        dim: c + linear[dim] * tokens + square[dim] * tokens**2 for dim, c in constant.items()
+    }
+    return Rows(covariates, coefficients[0].instruct)

@@ -9,23 +9,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from latentscale.analysis.skills import Skills
-from latentscale.analysis.variance import (
-    BENCHMARK_SLOPE,
-    FAMILY_BENCHMARK,
-    INSTRUCT,
-    NOISE,
-    OTHER,
-    SKILL_COVARIATES,
-    SKILL_FAMILY,
-    SKILL_RESIDUAL,
-    VarianceShares,
-)
+from latentscale.analysis.variance import NOISE, OTHER, VarianceShares
 from latentscale.dims import FAMILY, SKILL
 from latentscale.errors import DataError, listed, nearest
 from latentscale.expect import expect
+from latentscale.model.terms.base import components
 from latentscale.plots.style import (
     BLACK,
     BLUE,
+    FILLS,
     GREY,
     VERMILLION,
     Sheet,
@@ -35,22 +27,16 @@ from latentscale.plots.style import (
     percent_axis,
     title,
 )
+from latentscale.spec.kinds import TERMS
 
 _WIDE, _NARROW = 0.9, 0.5
 _COLUMNS = 4
 _MOST_FAMILIES = 12
-# Okabe and Ito 2008, with lightness apart as well: skills dark to light, then what is beyond.
-_COLOURS = {
-    SKILL_COVARIATES: "#0072B2",
-    SKILL_FAMILY: "#56B4E9",
-    SKILL_RESIDUAL: "#B5DCF5",
-    FAMILY_BENCHMARK: "#D55E00",
-    BENCHMARK_SLOPE: "#E69F00",
-    INSTRUCT: "#F0E442",
-    OTHER: "#009E73",
-    NOISE: "#BDBDBD",
+# What is no term's: apart from every colour and hatch of the terms.
+_FILLS_OF_RESTS: dict[str, tuple[str, str | None]] = {
+    OTHER: ("#009E73", "xx"),
+    NOISE: ("#BDBDBD", None),
 }
-_HATCHES = {FAMILY_BENCHMARK: "//", BENCHMARK_SLOPE: "\\\\", INSTRUCT: "..", OTHER: "xx"}
 
 
 def plot_loadings(skills: Skills) -> Sheet:
@@ -156,7 +142,9 @@ def plot_variance_shares(shares: VarianceShares) -> Sheet:
     panel = axes[0]
     place = np.arange(len(rows))
     right, left = np.zeros(len(rows)), np.zeros(len(rows))
+    fills = _fills([str(name) for name in table.columns])
     for component in table.columns:
+        colour, hatch = fills[component]
         share = table[component].to_numpy(dtype=float)
         start = np.where(share >= 0, right, left)
         panel.barh(
@@ -164,8 +152,8 @@ def plot_variance_shares(shares: VarianceShares) -> Sheet:
             share,
             left=start,
             height=0.74,
-            color=_COLOURS[component],
-            hatch=_HATCHES.get(component),
+            color=colour,
+            hatch=hatch,
             edgecolor="white",
             linewidth=0.5,
             label=component,
@@ -184,6 +172,14 @@ def plot_variance_shares(shares: VarianceShares) -> Sheet:
     )
     legend(figure, axes)
     return figure
+
+
+def _fills(names: Sequence[str]) -> dict[str, tuple[str, str | None]]:
+    """Return colour and hatch of each component: the same in every figure, whatever its spec."""
+    known = [*components(TERMS.values()), *_FILLS_OF_RESTS]
+    terms = [*known[: -len(_FILLS_OF_RESTS)], *(name for name in names if name not in known)]
+    by_term = {name: FILLS[place % len(FILLS)] for place, name in enumerate(terms)}
+    return by_term | _FILLS_OF_RESTS
 
 
 def _rows_of(names: Sequence[str], rows: int) -> tuple[Sheet, list[Axes]]:

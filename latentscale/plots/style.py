@@ -23,6 +23,20 @@ BLUE: Final = "#0072B2"
 VERMILLION: Final = "#D55E00"
 GREY: Final = "#8C8C8C"
 
+# The same colours with lightness apart as well. Beyond the first three, of one hue for what acts
+# through skills, each has a hatch of its own too.
+FILLS: Final[tuple[tuple[str, str | None], ...]] = (
+    (BLUE, None),
+    ("#56B4E9", None),
+    ("#B5DCF5", None),
+    (VERMILLION, "//"),
+    ("#E69F00", "\\\\"),
+    ("#F0E442", ".."),
+    ("#CC79A7", "++"),
+    (BLACK, "oo"),
+)
+"""Colours and hatches of stacked bars, in the order in which they are given out."""
+
 SCORE_LABEL: Final = "score (%)"
 
 # Any: matplotlib types the keys of its settings as a list of literals.

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import fields
-
 import numpy as np
 import xarray as xr
 
@@ -25,25 +22,11 @@ from latentscale.dims import (
     SAMPLE_STATS,
     SKILL,
 )
-from latentscale.model.benchmarks import (
-    expected_score,
-    linear_predictor,
-    precision,
-)
 from latentscale.model.design import Design
-from latentscale.model.family import FAMILY_VARIABLES, FamilyEffects, effects_of_models
-from latentscale.model.noise import noise_of
-from latentscale.model.regressors import Regressors
-from latentscale.model.skills import latent_skill
-from latentscale.model.undisclosed import regressors_of_rows
+from latentscale.model.evaluate import FITTED_RESIDUALS, Evaluation, Evaluator
+from latentscale.model.terms.base import terms_of
 from latentscale.posterior.draws import Draws
-from latentscale.spec.prior import PRIOR_SLOTS
 from latentscale.spec.spec import ModelSpec
-
-_VARIABLES_OF_SLOT = {
-    "ceiling": ("ceiling_share",),
-    "fixed_family": ("family_skill_fixed", "family_benchmark"),
-}
 
 
 def to_tree(spec: ModelSpec, design: Design, draws: Draws) -> xr.DataTree:
@@ -63,18 +46,17 @@ def to_tree(spec: ModelSpec, design: Design, draws: Draws) -> xr.DataTree:
     and constant_data, and ``estimate`` from an estimator. The posterior also holds
     ``model_skill`` (chain, draw, model, skill).
     """
-    posterior = with_floor(draws.posterior, design.floor)
-    table = design.scores.dataset
-    parts = regressors_of_rows(spec, design.transform, table, draws.posterior)
-    effects = fitted_effects(posterior, design)
-    skill = latent_skill(parameters_of(posterior), effects, parts)
-    if skill is not None:
-        posterior = posterior.assign(model_skill=skill.transpose(CHAIN, DRAW, MODEL, SKILL))
+    posterior = draws.posterior
+    evaluation = Evaluator.of(spec, design).at(
+        posterior, design.scores.dataset, residuals=FITTED_RESIDUALS
+    )
+    if evaluation.skill is not None:
+        posterior = posterior.assign(
+            model_skill=evaluation.skill.transpose(CHAIN, DRAW, MODEL, SKILL)
+        )
     tree = {
-        POSTERIOR: posterior if "floor" in draws.posterior else posterior.drop_vars("floor"),
-        LOG_LIKELIHOOD: xr.Dataset(
-            {"score": _log_likelihood(spec, design, posterior, effects, parts)}
-        ),
+        POSTERIOR: posterior,
+        LOG_LIKELIHOOD: xr.Dataset({"score": _log_likelihood(design, evaluation)}),
         LOG_PRIOR: _log_prior(spec, design, posterior),
         OBSERVED_DATA: design.scores.dataset[["score"]].drop_vars(_loose_coords(design)),
         CONSTANT_DATA: _constants(design),
@@ -86,59 +68,15 @@ def to_tree(spec: ModelSpec, design: Design, draws: Draws) -> xr.DataTree:
     return xr.DataTree.from_dict(tree)
 
 
-def with_floor(posterior: xr.Dataset, floor: xr.DataArray) -> xr.Dataset:
-    """Return draws that also hold the floors: the known ones, unless they were estimated.
-
-    Known floors have dims (benchmark,).
-    """
-    if "floor" in posterior:
-        return posterior
-    constant = xr.DataArray(
-        floor.values, dims=(BENCHMARK,), coords={BENCHMARK: floor[BENCHMARK].values}
-    )
-    return posterior.assign(floor=constant)
-
-
-def parameters_of(draws: xr.Dataset) -> Mapping[str, xr.DataArray]:
-    """Return a dataset's variables by name, as the model's equations take them."""
-    return {str(name): draws[name] for name in draws.data_vars}
-
-
-def fitted_effects(posterior: xr.Dataset, design: Design) -> FamilyEffects:
-    """Return what each fitted model inherits from its family, dims with model."""
-    index = xr.DataArray(
-        design.family_of_model, dims=(MODEL,), coords={MODEL: list(design.scores.models)}
-    )
-    terms = {name: posterior[name] for name in FAMILY_VARIABLES if name in posterior}
-    found = effects_of_models(terms, index)
-
-    parts = {field.name: getattr(found, field.name) for field in fields(found)}
-    return FamilyEffects(
-        **{
-            name: None if part is None else part.drop_vars(FAMILY, errors="ignore")
-            for name, part in parts.items()
-        }
-    )
-
-
-def _log_likelihood(
-    spec: ModelSpec,
-    design: Design,
-    posterior: xr.Dataset,
-    effects: FamilyEffects,
-    parts: Regressors,
-) -> xr.DataArray:
-    parameters = parameters_of(posterior)
-    eta = linear_predictor(parameters, effects, parts, posterior.get("model_skill"))
-    mean = expected_score(spec, parameters, eta)
+def _log_likelihood(design: Design, evaluation: Evaluation) -> xr.DataArray:
     model = xr.DataArray(design.model_of_cell, dims=(CELL,))
     benchmark = xr.DataArray(design.benchmark_of_cell, dims=(CELL,))
-    phi = precision(parameters, parts)
     at_cells = {MODEL: model, BENCHMARK: benchmark}
-    noise = noise_of(spec, parameters, design.scores.item_counts)
+    phi = evaluation.precision
+    noise = evaluation.noise(design.scores.item_counts)
     density = noise.at(at_cells).log_density(
         xr.DataArray(design.score_of_cell, dims=(CELL,)),
-        mean.isel(at_cells),
+        evaluation.mean.isel(at_cells),
         phi.isel({dim: at_cells[dim] for dim in phi.dims if dim in at_cells}),
     )
     named = density.assign_coords(
@@ -156,12 +94,11 @@ def _log_likelihood(
 def _log_prior(spec: ModelSpec, design: Design, posterior: xr.Dataset) -> xr.Dataset:
     """Return log prior densities of the top-level parameters, by variable."""
     densities: dict[str, xr.DataArray] = {}
-    for slot in PRIOR_SLOTS:
-        for name in _VARIABLES_OF_SLOT.get(slot, (slot,)):
-            hierarchical = name == "family_benchmark" and spec.family.level != "fixed"
-            if name not in posterior or hierarchical:
+    for term in terms_of(spec):
+        for name, parameter in term.parameters(spec, design).items():
+            if name not in posterior:
                 continue
-            prior = spec.prior(slot)
+            prior = spec.prior(parameter.slot)
             density = xr.apply_ufunc(prior.log_density, posterior[name])
             if name == "loading" and design.anchors:
                 anchored = posterior[BENCHMARK].isin(list(design.anchors))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import xarray as xr
@@ -12,6 +13,7 @@ from latentscale.data.scores import Scores
 from latentscale.dims import CHAIN, DRAW, POSTERIOR
 from latentscale.markup import bullets, facts_table
 from latentscale.model.design import Design, design
+from latentscale.model.evaluate import Evaluator
 from latentscale.posterior.convergence import Convergence, convergence
 from latentscale.posterior.pairing import joined_chains
 from latentscale.posterior.provenance import Provenance
@@ -59,7 +61,7 @@ class Fit:
         """Draws of the parameters, dims (chain, draw, ...)."""
         return self.tree[POSTERIOR].to_dataset()
 
-    @property
+    @cached_property
     def samples(self) -> xr.Dataset:
         """Draws with chains joined, dims (sample, ...), sample counted from 0.
 
@@ -68,10 +70,15 @@ class Fit:
         """
         return joined_chains(self.posterior)
 
-    @property
+    @cached_property
     def design(self) -> Design:
-        """The constants of the fitted model, computed anew from `scores`."""
+        """The constants of the fitted model, computed once from `scores`."""
         return design(self.spec, self.scores, transform=self.transform)
+
+    @cached_property
+    def evaluator(self) -> Evaluator:
+        """What turns draws and rows into skills, linear predictors, expected scores, precisions."""
+        return Evaluator(self.spec, self.transform, self.scores.dataset["floor"])
 
     def convergence(self) -> Convergence:
         """Return R-hat, ESS, divergences and energy of the draws."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 from typing import Any, Final
@@ -141,75 +142,34 @@ class PriorSlot:
     meaning: str
 
 
-PRIOR_SLOTS: Final[dict[str, PriorSlot]] = {
-    "intercept": PriorSlot(
-        Prior("Normal", mu=0, sigma=2), "b_j, benchmark level on the link's scale"
-    ),
-    "loading": PriorSlot(
-        Prior("HalfNormal", sigma=1), "lambda_jk, benchmark j on skill k, away from the anchors"
-    ),
-    "anchor_loading": PriorSlot(
-        Prior("HalfNormal", sigma=1), "lambda_kk, an anchor benchmark on its own skill"
-    ),
-    "slope": PriorSlot(
-        Prior("Normal", mu=0, sigma=1), "B, skill per standard deviation of a covariate"
-    ),
-    "family_scale": PriorSlot(
-        Prior("HalfNormal", sigma=1), "spread of families, by skill, in units of the anchor's link"
-    ),
-    "lineage_share": PriorSlot(
-        Prior("Beta", alpha=2, beta=2), "share of the families' variance that is between lineages"
-    ),
-    "fixed_family": PriorSlot(
-        Prior("Normal", mu=0, sigma=5), "family level when families are not pooled"
-    ),
-    "family_slope_scale": PriorSlot(
-        Prior("HalfNormal", sigma=0.3), "spread of the families' own slopes, by skill"
-    ),
-    "residual_scale": PriorSlot(
-        Prior("HalfNormal", sigma=0.3), "spread of models round their family's curve, by skill"
-    ),
-    "family_benchmark_scale": PriorSlot(
-        Prior("HalfNormal", sigma=0.5), "spread of family x benchmark effects u_fj, by benchmark"
-    ),
-    "family_benchmark_slope_scale": PriorSlot(
-        Prior("HalfNormal", sigma=0.3), "spread of the families' own slopes on each benchmark"
-    ),
-    "benchmark_slope": PriorSlot(
-        Prior("Normal", mu=0, sigma=0.3), "delta_j, benchmark's own slope beyond its skills"
-    ),
-    "instruct_shift": PriorSlot(
-        Prior("Normal", mu=0, sigma=0.5), "iota_j, effect of instruction tuning"
-    ),
-    "instruct_slope": PriorSlot(
-        Prior("Normal", mu=0, sigma=0.3), "kappa_j, change of a slope with instruction tuning"
-    ),
-    "link_power": PriorSlot(
-        Prior("LogNormal", mu=0, sigma=0.5), "power of the power-logistic link"
-    ),
-    "link_slope": PriorSlot(
-        Prior("LogNormal", mu=0, sigma=0.5),
-        "slope of a piece of the monotone link, relative to the middle piece",
-    ),
-    "floor_shift": PriorSlot(
-        Prior("Normal", mu=0, sigma=0.2), "logit c_j less the logit of the known floor"
-    ),
-    "ceiling": PriorSlot(
-        Prior("Beta", alpha=18, beta=2),
-        "(d_j - c_j) / (1 - c_j), share of the range above the floor",
-    ),
-    "precision": PriorSlot(
-        Prior("LogNormal", mu=4.5, sigma=1), "phi_j, precision of scores round mu"
-    ),
-    "precision_slope": PriorSlot(
-        Prior("Normal", mu=0, sigma=0.5), "change of log phi with a covariate"
-    ),
-    "tail": PriorSlot(
-        Prior("Gamma", alpha=2, beta=0.1), "degrees of freedom of the Student-t likelihood"
-    ),
-    "log_tokens": PriorSlot(
-        Prior("Normal", mu=0.7, sigma=1),
-        "undisclosed training tokens, natural log of trillions (median 2 trillion)",
-    ),
-}
-"""Every parameter that takes a prior, by the name used under ``[priors]`` in a spec file."""
+@dataclass(frozen=True)
+class Parameter:
+    """A top-level parameter of the model: the slot of its prior, and its dims."""
+
+    slot: str
+    dims: tuple[str, ...]
+
+
+class PriorSlots(Mapping[str, PriorSlot]):
+    """Every parameter that takes a prior, by the name used under ``[priors]`` in a spec file.
+
+    Gathered from the registered terms, links and likelihoods, each of which states its own.
+    """
+
+    def __getitem__(self, name: str) -> PriorSlot:
+        return self._slots()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._slots())
+
+    def __len__(self) -> int:
+        return len(self._slots())
+
+    def _slots(self) -> dict[str, PriorSlot]:
+        from latentscale.spec.kinds import LIKELIHOODS, LINKS, TERMS
+
+        kinds = [*TERMS.values(), *LINKS.values(), *LIKELIHOODS.values()]
+        return {name: slot for kind in kinds for name, slot in kind.slots.items()}
+
+
+PRIOR_SLOTS: Final = PriorSlots()

@@ -7,6 +7,7 @@ fields are checked. Reading of files is `latentscale.spec.io`'s.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -100,6 +101,59 @@ class Record(BaseModel):
     ) -> Self:
         """Make a record as the constructor does: its fields are checked, unlike pydantic's own."""
         return cls(**values)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Marks a field of a record that takes one of several kinds, each a record of its own.
+
+    Attributes
+    ----------
+    kinds
+        The records by the name of their kind.
+    """
+
+    kinds: Mapping[str, type[Any]]
+
+    def __call__(self, value: Any) -> Any:
+        """Return a record from one, or from a table such as TOML gives.
+
+        Raises
+        ------
+        SpecError
+            If the kind is missing or unknown, or a key or value is not allowed.
+        """
+        if isinstance(value, Record):
+            if type(value) not in self.kinds.values():
+                raise SpecError(
+                    f"{type(value).__name__} is not one of {listed(self.kinds)}; register it first."
+                )
+            return value
+        if not isinstance(value, Mapping):
+            example = f'{{ kind = "{next(iter(self.kinds))}" }}'
+            raise SpecError(f"must be a table, such as {example}; got {value!r}.")
+        return self.record_of(value)(**value)
+
+    def record_of(self, value: Mapping[str, Any]) -> type[Any]:
+        """Return the record that a table names.
+
+        Raises
+        ------
+        SpecError
+            If the kind is missing or unknown.
+        """
+        kind = value.get("kind")
+        if kind is None:
+            every = sorted({name for record in self.kinds.values() for name in record.model_fields})
+            odd = [str(key) for key in value if key not in every]
+            unknown = f'unknown key "{odd[0]}"' + nearest(odd[0], every) + " " if odd else ""
+            raise SpecError(f'{unknown}missing key "kind"; it is one of {listed(self.kinds)}.')
+        if not isinstance(kind, str) or kind not in self.kinds:
+            raise SpecError(
+                f'kind must be one of {listed(self.kinds)}; got "{kind}".'
+                + nearest(str(kind), self.kinds)
+            )
+        return self.kinds[kind]
 
 
 def refuse_unknown_keys(record: type[Record], section: Mapping[str, Any], where: str = "") -> None:
@@ -210,7 +264,7 @@ def _refuse_in_record(choices: Sequence[type[Record]], value: Any, where: str) -
         every = sorted({name for choice in choices for name in choice.model_fields})
         odd = [str(key) for key in value if key not in every]
         named = f'unknown key "{odd[0]}"' + nearest(odd[0], every) + " " if odd else ""
-        raise SpecError(f'{where}: {named}"kind" is lacking; it is one of {listed(kinds)}.')
+        raise SpecError(f'{where}: {named}missing key "kind"; it is one of {listed(kinds)}.')
     kind = value["kind"]
     if kind not in kinds:
         raise SpecError(
@@ -221,7 +275,10 @@ def _refuse_in_record(choices: Sequence[type[Record]], value: Any, where: str) -
 
 
 def _records_of(record: type[Record], key: str) -> list[type[Record]]:
-    """Return the record types that a field takes: none, one, or the choices of a union."""
-    annotation = record.model_fields[key].annotation
-    found = get_args(annotation) or (annotation,)
+    """Return the record types that a field takes: none, one, or the kinds that it chooses from."""
+    field = record.model_fields[key]
+    for mark in field.metadata:
+        if isinstance(mark, Choice):
+            return list(mark.kinds.values())
+    found = get_args(field.annotation) or (field.annotation,)
     return [kind for kind in found if isinstance(kind, type) and issubclass(kind, Record)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields as dataclass_fields
 from typing import Annotated, Any, Literal, Self
 
@@ -14,6 +14,7 @@ from latentscale.dims import BASE_COVARIATES, TOKEN_COVARIATES
 from latentscale.errors import SpecError, listed, nearest
 from latentscale.markup import facts_table
 from latentscale.spec.benchmarks import BenchmarkSpec
+from latentscale.spec.kinds import TERMS
 from latentscale.spec.prior import PRIOR_SLOTS, REAL, Prior
 from latentscale.spec.record import Record
 from latentscale.spec.undisclosed import Estimated, LeaveOut
@@ -287,18 +288,19 @@ class ModelSpec(Record):
     def digest(self) -> str:
         """First 16 hexadecimal digits of the SHA-256 of what the model is, not of its name.
 
-        Defaults count as if they were written out.
+        It covers what the spec sets away from the defaults and the priors that it uses, so a later
+        version that adds an option or a prior slot gives the same digest.
         """
-        document = self.model_dump(
-            mode="json", exclude={"name", "description", "sources", "priors"}
-        )
-        names = set(PRIOR_SLOTS)
-        if self.undisclosed.kind == "leave-out":
-            # Left out as if the option did not exist: digests of earlier versions stay.
-            del document["undisclosed"]
-            names.remove("log_tokens")
-        document["priors"] = {name: self.prior(name).to_dict() for name in sorted(names)}
+        document = _away_from_defaults(self, leave_out=("name", "description", "sources", "priors"))
+        document["priors"] = {name: self.prior(name).to_dict() for name in self.used_priors()}
         return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]
+
+    def used_priors(self) -> tuple[str, ...]:
+        """Return the prior slots that the model uses, sorted."""
+        terms = (kind.of(self) for kind in TERMS.values())
+        return tuple(
+            sorted({name for term in terms if term is not None for name in term.used_slots(self)})
+        )
 
     def __hash__(self) -> int:
         return hash(self.to_json())
@@ -332,6 +334,18 @@ class ModelSpec(Record):
         sources = {"sources": ", ".join(self.sources)} if self.sources else {}
         title = f"ModelSpec {self.name} ({self.digest})"
         return facts_table(title, {**about, **self.facts(), **priors, **sources})
+
+
+def _away_from_defaults(record: Record, leave_out: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the fields of a record that differ from their defaults, and always its kind."""
+    found: dict[str, Any] = {}
+    for name, field in type(record).model_fields.items():
+        value = getattr(record, name)
+        default = field.get_default(call_default_factory=True)
+        if name in leave_out or (name != "kind" and value == default):
+            continue
+        found[name] = _away_from_defaults(value) if isinstance(value, Record) else value
+    return found
 
 
 def prior_of(name: str, value: Any) -> Prior:

@@ -12,9 +12,9 @@ import pytest
 import xarray as xr
 
 import latentscale as ls
+from latentscale.engine.fast import compile_density
 from latentscale.inference import nuts
 from latentscale.inference.chart import Chart, Charted, Weighed, settle
-from latentscale.inference.density import compile_density
 from latentscale.inference.mode import Trajectory
 from latentscale.inference.posterior_density import kept_names
 from latentscale.inference.start import Placed
@@ -158,7 +158,7 @@ def begun(
     )
     charted = _TwoHills(log_masses)
     placed, chart = settle(charted, None, Placed(None, modes=climbed), least_share)
-    points = [placed.compiled.initial_point_func(seed) + chart.origin for seed in range(200)]
+    points = [placed.compiled.begin(seed) + chart.origin for seed in range(200)]
     return placed, {int(30 * np.round(point[0] / 30)) for point in points}
 
 
@@ -198,7 +198,7 @@ def test_regressions_outside_a_prior_s_support_do_no_harm(known) -> None:
     chart = charted.first()
     assert np.isfinite(chart.origin).all() and not np.allclose(chart.origin, 0)
     compiled = charted.compiled_for_climbs(chart)
-    assert all(np.isfinite(compiled.initial_point_func(seed)).all() for seed in range(9))
+    assert all(np.isfinite(compiled.begin(seed)).all() for seed in range(9))
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
+from latentscale.model.benchmarks import expected_score, linear_predictor, precision
+from latentscale.model.family import FamilyEffects
+from latentscale.model.noise import BetaNoise
+from latentscale.model.regressors import regressors
+from latentscale.model.skills import latent_skill
 from scipy import integrate, stats
 
 from latentscale.data.scores import Scores
@@ -14,12 +19,7 @@ from latentscale.inference.marginal.likelihood import MarginalLikelihood, margin
 from latentscale.inference.marginal.parameters import cholesky_of_partials, partials_of_cholesky
 from latentscale.inference.marginal.quadrature import gauss_hermite
 from latentscale.inference.marginal.starts import first_start
-from latentscale.model.benchmarks import expected_score, linear_predictor, precision
 from latentscale.model.design import Design, design
-from latentscale.model.family import FamilyEffects
-from latentscale.model.noise import BetaNoise
-from latentscale.model.regressors import regressors
-from latentscale.model.skills import latent_skill
 from latentscale.posterior.convert import parameters_of, with_floor
 from latentscale.spec import ModelSpec, spec_from_dict
 

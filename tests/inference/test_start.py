@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,8 @@ import pytest
 
 import latentscale as ls
 from latentscale.data.scores import Scores
+from latentscale.engine.density import ChainModel, LogDensity
 from latentscale.errors import FitError
-from latentscale.inference.density import LogDensity
 from latentscale.inference.start import Placed, climb, distinct_modes, usual_start
 from latentscale.spec import ModelSpec, spec_from_dict
 
@@ -33,25 +33,22 @@ def two_modes(gap: float) -> LogDensity:
     return density
 
 
-@dataclass(frozen=True)
-class Compiled:
-    """What the start uses of nutpie's compiled model."""
-
-    gap: float
-    initial_point_func: Any = lambda seed: np.random.default_rng(seed).uniform(-4, 4, 3)
-
-    @property
-    def logp_func(self) -> LogDensity:
-        return two_modes(self.gap)
+def compiled(gap: float) -> ChainModel:
+    """Return what the start needs of a compiled model."""
+    return ChainModel(
+        log_density=two_modes(gap),
+        begin=lambda seed: np.random.default_rng(seed).uniform(-4, 4, 3),
+        make=lambda begin: None,
+    )
 
 
 def placed(gap: float, seed: int = 1, **settings: Any) -> Placed:
     start = ls.ModeStart(**settings)
-    return start.place(Compiled(gap), seed=seed, cores=1, progress=False)
+    return start.place(compiled(gap), seed=seed, cores=1, progress=False)
 
 
 def points(found: Placed, count: int = 400) -> np.ndarray:
-    return np.array([found.compiled.initial_point_func(seed) for seed in range(count)])
+    return np.array([found.compiled.begin(seed) for seed in range(count)])
 
 
 @pytest.mark.parametrize("mode", [HIGH, LOW])
@@ -94,8 +91,8 @@ def test_a_mode_left_out_that_may_matter_is_told_with_what_to_do() -> None:
 
 def test_a_single_climb_to_the_highest_mode_is_told() -> None:
     begin = iter([HIGH, LOW, LOW, LOW])
-    compiled = Compiled(50.0, initial_point_func=lambda seed: next(begin) + 0.1)
-    found = ls.ModeStart(climbs=4).place(compiled, seed=1, cores=1, progress=False)
+    model = compiled(50.0).beginning(lambda seed: next(begin) + 0.1)
+    found = ls.ModeStart(climbs=4).place(model, seed=1, cores=1, progress=False)
     assert any("Only 1 of 4" in line for line in found.advice)
 
 
@@ -104,20 +101,15 @@ def test_the_same_seed_gives_the_same_starts() -> None:
 
 
 def test_a_density_that_is_nowhere_finite_is_refused() -> None:
-    @dataclass(frozen=True)
-    class Nowhere(Compiled):
-        @property
-        def logp_func(self) -> LogDensity:
-            return lambda point: (np.nan, np.zeros(3))
-
+    nowhere = replace(compiled(1.0), log_density=lambda point: (np.nan, np.zeros(3)))
     with pytest.raises(FitError, match="not finite at any start"):
-        ls.ModeStart().place(Nowhere(1.0), seed=1, cores=1, progress=False)
+        ls.ModeStart().place(nowhere, seed=1, cores=1, progress=False)
 
 
 def test_the_priors_own_starts_are_left_alone() -> None:
-    compiled = Compiled(1.0)
-    found = ls.PriorStart().place(compiled, seed=1, cores=1, progress=False)
-    assert found.compiled is compiled and not found.message
+    model = compiled(1.0)
+    found = ls.PriorStart().place(model, seed=1, cores=1, progress=False)
+    assert found.compiled is model and not found.message
 
 
 @pytest.mark.parametrize(

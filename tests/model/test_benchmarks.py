@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import xarray as xr
+from latentscale.model.benchmarks import expected_score, linear_predictor, precision
+from latentscale.model.family import FamilyEffects
+from latentscale.model.regressors import Regressors
 from scipy import stats
 from scipy.special import expit, logit
 
 import latentscale as ls
-from latentscale.model.benchmarks import expected_score, linear_predictor, precision
-from latentscale.model.family import FamilyEffects
-from latentscale.model.regressors import Regressors
 from latentscale.posterior.fit import Fit
 from latentscale.spec import ModelSpec, Prior, spec_from_dict
 

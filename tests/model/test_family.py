@@ -7,12 +7,12 @@ import pandas as pd
 import pymc as pm
 import pytest
 import xarray as xr
+from latentscale.model.family import effects_of_models
 from scipy import stats
 
 from latentscale.data.scores import Scores
 from latentscale.model.build import build
 from latentscale.model.design import design
-from latentscale.model.family import effects_of_models
 from latentscale.model.unseen import draw_new_families, draw_raw
 from latentscale.spec import ModelSpec, Prior, load_spec, spec_from_dict
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
+from latentscale.model.benchmarks import expected_score
 from pytensor import function, grad
 from pytensor.graph.rewriting.utils import rewrite_graph
 from pytensor.xtensor import as_xtensor, xtensor
@@ -12,7 +13,6 @@ from scipy.integrate import quad
 from scipy.special import expit
 
 from latentscale.errors import SpecError
-from latentscale.model.benchmarks import expected_score
 from latentscale.model.links import link_coords, link_share
 from latentscale.spec import ModelSpec, spec_from_dict, spec_from_json
 

@@ -8,7 +8,7 @@ import xarray as xr
 from pytensor.xtensor import as_xtensor
 from scipy.special import expit
 
-from latentscale.model.maths import maths_of
+from latentscale.maths import maths_of
 
 POINTS = np.array([-700.0, -40.0, -3.0, -1e-9, 0.0, 1e-9, 0.5, 3.0, 40.0, 700.0])
 CASES = {

@@ -6,12 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from scipy import stats
-from scipy.integrate import quad
-from scipy.special import expit, logit
-
-import latentscale as ls
-from latentscale.errors import SpecError
 from latentscale.model.noise import (
     BetaBinomialNoise,
     BetaNoise,
@@ -19,6 +13,12 @@ from latentscale.model.noise import (
     Noise,
     StudentTNoise,
 )
+from scipy import stats
+from scipy.integrate import quad
+from scipy.special import expit, logit
+
+import latentscale as ls
+from latentscale.errors import SpecError
 from latentscale.spec import ModelSpec, spec_from_dict, spec_from_json
 
 KINDS = ("beta", "beta-binomial", "logit-normal", "student-t")

@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 
 from latentscale.analysis.skills import Skills
 from latentscale.analysis.variance import VarianceShares
 from latentscale.errors import DataError
+from latentscale.model.terms.base import components
 from latentscale.plots import plot_family_skills, plot_loadings, plot_variance_shares
+from latentscale.spec.kinds import TERMS
 
 BENCHMARKS = ["arc", "a $ and an _", "mmlu"]
 FAMILIES = ["yi", "b $ x_1", "qwen", "opt"]
@@ -103,3 +106,22 @@ def test_shares_are_stacked_and_negative_ones_lie_left_of_zero(shares: VarianceS
     assert families[1].get_x() == 0 and families[0].get_x() == pytest.approx(0.5)
     assert panel.get_xlim()[0] < -0.1
     assert panel.get_xlim()[1] == pytest.approx(1.1)
+
+
+def _colours(names: list[str]) -> list[str]:
+    coords = {"benchmark": BENCHMARKS, "component": names}
+    draws = np.full((2, len(BENCHMARKS), len(names)), 1 / len(names))
+    shares = VarianceShares(xr.DataArray(draws, dims=("sample", *coords), coords=coords))
+    panel = plot_variance_shares(shares).axes[0]
+    return [to_hex(_labelled(panel, name)[0].get_facecolor()) for name in names]
+
+
+def test_a_component_has_one_colour_whatever_else_is_drawn() -> None:
+    names = ["skills: families", "instruction tuning", "noise"]
+    assert _colours(names) == ["#56b4e9", "#f0e442", "#bdbdbd"]
+    assert _colours(names[1:]) == _colours(names)[1:]
+
+
+def test_a_component_that_no_term_of_the_package_has_gets_a_colour_of_its_own() -> None:
+    every = [*components(TERMS.values()), "something new", "other terms", "noise"]
+    assert len(set(_colours(every))) == len(every)

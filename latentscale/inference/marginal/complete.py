@@ -9,7 +9,7 @@ motions are the control variates (Mira, Solgi and Imparato 2013).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,16 +21,9 @@ from latentscale.inference.posterior_density import PosteriorDensity, posterior_
 from latentscale.inference.threads import in_threads
 from latentscale.model.build import build_design
 from latentscale.model.design import Design
+from latentscale.model.terms.base import terms_of
 from latentscale.spec.spec import ModelSpec
 
-LATENTS = (
-    "lineage_skill_raw",
-    "family_skill_raw",
-    "family_slope_raw",
-    "family_benchmark_raw",
-    "family_benchmark_slope_raw",
-    "residual_raw",
-)
 _STEP = 1e-4
 
 
@@ -157,8 +150,9 @@ def complete_data(spec: ModelSpec, design: Design, rng: np.random.Generator) -> 
     model = build_design(spec, design)
     target = posterior_density(model)
     names, labels = _places(model)
-    latent = np.isin(names, LATENTS)
-    prior = _prior_gradient(model, names)
+    latents = [name for term in terms_of(spec) for name in term.latent_variables(design)]
+    latent = np.isin(names, latents)
+    prior = _prior_gradient(model, names, latents)
     touched = np.zeros(len(names), bool)
     for _ in range(2):
         point = target.start + 0.3 * rng.standard_normal(target.size)
@@ -171,18 +165,20 @@ def complete_data(spec: ModelSpec, design: Design, rng: np.random.Generator) -> 
         parameters=kept,
         latents=np.nonzero(latent)[0],
         labels=tuple(np.asarray(labels)[kept].tolist()),
-        motions=_motions(model, design, names),
+        motions=_motions(model, design, names, latents),
     )
 
 
-def _motions(model: pm.Model, design: Design, names: np.ndarray) -> tuple[Motion, ...]:
+def _motions(
+    model: pm.Model, design: Design, names: np.ndarray, latents: Sequence[str]
+) -> tuple[Motion, ...]:
     by_model = np.nan_to_num(np.asarray(design.x.transpose(MODEL, ...).values, dtype=float))
     member = np.equal.outer(np.arange(len(design.families)), design.family_of_model)
     by_family = member @ by_model / member.sum(axis=1, keepdims=True)
     covariates = {"family_skill_raw": by_family, "residual_raw": by_model}
     found = []
     for variable in model.free_RVs:
-        if variable.name not in LATENTS:
+        if variable.name not in latents:
             continue
         shape = [int(model.dim_lengths[dim].get_value()) for dim in variable.type.dims]
         places = np.nonzero(names == variable.name)[0].reshape(shape[0], -1)
@@ -205,7 +201,7 @@ def _places(model: pm.Model) -> tuple[np.ndarray, list[str]]:
     return np.asarray(names), labels
 
 
-def _prior_gradient(model: pm.Model, names: np.ndarray) -> Any:
+def _prior_gradient(model: pm.Model, names: np.ndarray, latents: Sequence[str]) -> Any:
     """Return the gradient of the parameters' log prior by the point.
 
     The graph is small and without data: it runs uncompiled, which starts at once.
@@ -213,7 +209,7 @@ def _prior_gradient(model: pm.Model, names: np.ndarray) -> Any:
     import pytensor
     import pytensor.tensor as pt
 
-    own = [variable for variable in model.free_RVs if variable.name not in LATENTS]
+    own = [variable for variable in model.free_RVs if variable.name not in latents]
     values = [model.rvs_to_values[variable] for variable in own]
     total: Any = model.logp(vars=own)
     gradients: Any = pt.grad(total, values)
@@ -222,7 +218,7 @@ def _prior_gradient(model: pm.Model, names: np.ndarray) -> Any:
     start = model.initial_point(random_seed=0)
     shapes = [np.shape(start[value.name]) for value in values]
     ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
-    parameter = ~np.isin(names, LATENTS)
+    parameter = ~np.isin(names, list(latents))
 
     def gradient(point: np.ndarray) -> np.ndarray:
         parts = np.split(point[parameter], ends)

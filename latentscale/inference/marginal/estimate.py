@@ -23,7 +23,7 @@ from latentscale.inference.marginal.quadrature import Nodes, gauss_hermite
 from latentscale.inference.marginal.starts import first_start, other_starts
 from latentscale.inference.progress import WorkProgress
 from latentscale.inference.threads import in_threads
-from latentscale.model.family import SKILL_FACTOR
+from latentscale.model.terms.family_level import SKILL_FACTOR
 
 _SEARCH_NODES = 3
 _SEARCH_DROP = 0.02

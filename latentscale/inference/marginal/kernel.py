@@ -1,6 +1,6 @@
 """Compiled loops: the likelihood of a family given its latents, its mode, and its integral.
 
-These repeat in scalar form what `latentscale.model.benchmarks` says in named arrays (the Beta
+These repeat in scalar form what `latentscale.model.equations` says in named arrays (the Beta
 density, the links, the floor and the ceiling), with first and second derivatives; the tests hold
 the two against each other. A family's latents are alpha = A y with y standard normal.
 
@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numba import njit
 
-from latentscale.model.gammas import log_gamma, log_gamma_and_digamma, trigamma
+from latentscale.engine.ops.gammas import log_gamma, log_gamma_and_digamma, trigamma
 
 LINKS: Final = {"logistic": 0, "power-logistic": 1, "cloglog": 2}
 """Numbers by which the loops know the links."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import digamma, gammaln
 
+from latentscale.dims import MODEL
 from latentscale.inference.marginal import kernel
 from latentscale.inference.marginal.parameters import (
     CORRELATION,
@@ -23,7 +24,11 @@ from latentscale.inference.marginal.parameters import (
 )
 from latentscale.inference.marginal.quadrature import Nodes
 from latentscale.model.design import Design
-from latentscale.model.regressors import regressors
+from latentscale.model.rows import rows_of
+from latentscale.model.terms.base import Rows
+from latentscale.model.terms.benchmark_slopes import BENCHMARK_SLOPE
+from latentscale.model.terms.instruct import INSTRUCT_SLOPE
+from latentscale.model.terms.precision import PRECISION
 from latentscale.spec.spec import ModelSpec
 
 _LOG_2 = float(np.log(2))
@@ -245,15 +250,15 @@ def marginal_likelihood(spec: ModelSpec, design: Design) -> MarginalLikelihood:
     The spec must be one that quadrature can fit; see
     `latentscale.inference.marginal.limits.refuse_other_latents`.
     """
-    parts = regressors(spec, design.x, design.instruct)
-    instruct = parts.instruct.values.astype(float)[:, None]
+    rows = rows_of(spec, design.x, design.instruct)
+    instruct = rows.instruct.values.astype(float)[:, None]
     columns = [np.ones_like(instruct)]
     if spec.benchmarks.slopes:
-        columns.append(parts.benchmark_slope.values)
+        columns.append(rows.covariates[BENCHMARK_SLOPE].values)
     if spec.benchmarks.instruct.shift:
         columns.append(instruct)
     if spec.benchmarks.instruct.slopes:
-        columns.append(instruct * parts.instruct_slope.values)
+        columns.append(instruct * rows.covariates[INSTRUCT_SLOPE].values)
     family = design.family_of_model[design.model_of_cell]
     order = np.argsort(family, kind="stable")
     families = len(design.families)
@@ -268,7 +273,14 @@ def marginal_likelihood(spec: ModelSpec, design: Design) -> MarginalLikelihood:
         log_score=np.log(score),
         log_rest=np.log1p(-score),
         regression=np.concatenate(columns, axis=1).astype(float),
-        x=np.asarray(parts.x.values, dtype=float),
-        precision_x=np.asarray(parts.precision.values, dtype=float),
-        link=kernel.LINKS[spec.benchmarks.link.kind],
+        x=np.asarray(design.x.values, dtype=float),
+        precision_x=_precision_covariates(rows),
+        link=kernel.LINKS[str(spec.benchmarks.link.scalar)],
     )
+
+
+def _precision_covariates(rows: Rows) -> np.ndarray:
+    """Return the covariates of precision, shape (model, P); without columns where it has none."""
+    if PRECISION not in rows.covariates:
+        return np.zeros((rows.instruct.sizes[MODEL], 0))
+    return np.asarray(rows.covariates[PRECISION].values, dtype=float)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from latentscale.errors import SpecError
+from latentscale.errors import SpecError, listed
 from latentscale.model.design import Design
+from latentscale.model.terms.base import terms_of
+from latentscale.model.terms.family_level import FAMILY_LATENT
+from latentscale.spec.kinds import LIKELIHOODS, LINKS
 from latentscale.spec.spec import ModelSpec
 
 MAX_SKILLS = 6
@@ -18,7 +21,6 @@ def refuse_other_latents(spec: ModelSpec, design: Design, method: str) -> None:
     SpecError
         Naming the field in the way, and what to do.
     """
-    part = spec.benchmarks
     if not 1 <= spec.skills.count <= MAX_SKILLS:
         raise SpecError(
             f"{method} integrates over 1 to {MAX_SKILLS} skills; skills.count is "
@@ -35,27 +37,34 @@ def refuse_other_latents(spec: ModelSpec, design: Design, method: str) -> None:
             f'{method} integrates out family latents, but family.level is "{spec.family.level}"; '
             'set it to "partial", or use NUTS.'
         )
-    fields = {
-        "family.lineage": design.use_lineage,
-        "family.slopes": bool(spec.family.slopes),
-        "skills.residual": spec.skills.residual,
-        "benchmarks.family_effect": part.family_effect,
-        "benchmarks.family_slopes": bool(part.family_slopes),
-    }
-    for field, present in fields.items():
-        if present:
-            raise SpecError(
-                f"{method} cannot integrate out {field}: it adds latents beyond a family's "
-                f"{spec.skills.count} skills, too many dimensions for quadrature; {_INSTEAD}"
-            )
+    _refuse_latents(spec, design, method)
     if design.undisclosed:
         raise SpecError(
             f"{method} cannot integrate out the training tokens of {len(design.undisclosed)} "
             'models that do not disclose them; set undisclosed = {kind = "leave-out"}, or use NUTS.'
         )
-    if part.likelihood.kind != "beta":
+    _refuse_scores(spec, method)
+
+
+def _refuse_latents(spec: ModelSpec, design: Design, method: str) -> None:
+    """Refuse latents beyond a family's skills."""
+    for term in terms_of(spec):
+        for latent in term.latent_variables(design):
+            if latent != FAMILY_LATENT:
+                raise SpecError(
+                    f"{method} cannot integrate out {term.latents[latent]}: it adds latents beyond "
+                    f"a family's {spec.skills.count} skills, too many dimensions for quadrature; "
+                    f"{_INSTEAD}"
+                )
+
+
+def _refuse_scores(spec: ModelSpec, method: str) -> None:
+    """Refuse likelihoods, floors, links and terms that the compiled loops do not have."""
+    part = spec.benchmarks
+    if not part.likelihood.scalar:
+        known = listed(name for name, kind in LIKELIHOODS.items() if kind.scalar)
         raise SpecError(
-            f'{method} knows benchmarks.likelihood "beta" alone; this spec has '
+            f"{method} knows benchmarks.likelihood {known} alone; this spec has "
             f'"{part.likelihood.kind}". Change it, or use NUTS.'
         )
     if part.floor != "fixed":
@@ -63,11 +72,12 @@ def refuse_other_latents(spec: ModelSpec, design: Design, method: str) -> None:
             f'{method} takes benchmarks.floor "fixed" alone; it is "{part.floor}". Change it, or '
             "use NUTS."
         )
-    if part.link.kind not in LINK_KINDS:
+    if part.link.scalar is None:
+        known = ", ".join(name for name, kind in LINKS.items() if kind.scalar)
         raise SpecError(
-            f"{method} knows the links {', '.join(LINK_KINDS)}; benchmarks.link is "
+            f"{method} knows the links {known}; benchmarks.link is "
             f'"{part.link.kind}". Change it, or use NUTS.'
         )
-
-
-LINK_KINDS = ("logistic", "power-logistic", "cloglog")
+    for term in terms_of(spec):
+        if not term.quadrature:
+            raise SpecError(f'{method} does not know the term "{term.name}"; {_INSTEAD}')

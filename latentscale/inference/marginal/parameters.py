@@ -12,14 +12,13 @@ from scipy.special import expit, logit
 
 from latentscale.dims import BENCHMARK, COVARIATE, SKILL
 from latentscale.model.design import Design
-from latentscale.model.family import SKILL_FACTOR
 from latentscale.model.identify import loading_masks
-from latentscale.model.regressors import (
-    BENCHMARK_SLOPE,
-    INSTRUCT_SLOPE,
-    PRECISION,
-    regressor_coords,
-)
+from latentscale.model.links.power_logistic import POWER
+from latentscale.model.rows import covariate_coords
+from latentscale.model.terms.benchmark_slopes import BENCHMARK_SLOPE
+from latentscale.model.terms.family_level import SKILL_FACTOR
+from latentscale.model.terms.instruct import INSTRUCT_SLOPE
+from latentscale.model.terms.precision import PRECISION
 from latentscale.spec.spec import Anchored, ModelSpec
 
 CORRELATION = "skill_partial_correlation"
@@ -212,7 +211,7 @@ class Layout:
 def layout(spec: ModelSpec, design: Design) -> Layout:
     """Lay out the parameters of a spec that quadrature can fit on a table."""
     benchmarks = list(design.scores.benchmarks)
-    covariates = regressor_coords(spec)
+    covariates = covariate_coords(spec)
     skills, part = list(design.anchors), spec.benchmarks
     mask = loading_masks(design.anchors, benchmarks, len(skills))
     count, j = len(skills), len(benchmarks)
@@ -238,8 +237,8 @@ def layout(spec: ModelSpec, design: Design) -> Layout:
     if part.precision_covariates:
         shape = (j, len(part.precision_covariates))
         blocks.append(Block("precision_slope", (BENCHMARK, PRECISION), shape))
-    if part.link.kind == "power-logistic":
-        blocks.append(Block("link_power", (BENCHMARK,), (j,), "log"))
+    if POWER in part.link.parameters():
+        blocks.append(Block(POWER, (BENCHMARK,), (j,), "log"))
     if part.ceiling == "estimated":
         blocks.append(Block("ceiling_share", (BENCHMARK,), (j,), "logit"))
     coords = {BENCHMARK: benchmarks, SKILL: skills, **covariates}

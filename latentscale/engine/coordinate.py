@@ -1,0 +1,29 @@
+"""Coordinate: what a sampler moves in place of a model's variable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from latentscale.maths import Named
+
+
+@dataclass(frozen=True)
+class Coordinate:
+    """A free variable of the model as a function of what a sampler moves in its place.
+
+    Attributes
+    ----------
+    variable
+        Name of the free variable.
+    point
+        What takes its place, of the same type.
+    value
+        The variable, computed from `point` and from other variables of the model.
+    log_jacobian
+        Log of |det d value / d point|.
+    """
+
+    variable: str
+    point: Named
+    value: Named
+    log_jacobian: Named

@@ -1,0 +1,158 @@
+"""The stock engine: densities through public functions of PyMC, PyTensor and nutpie alone.
+
+Each table is compiled anew, its arrays constants of the graph, and chains call Python at every
+step; nothing here depends on how those libraries work inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pymc as pm
+
+from latentscale.engine.coordinate import Coordinate
+from latentscale.engine.density import Begin, Density, LogDensity
+from latentscale.engine.graphs import flat_graph, initial_point, moved_by
+
+# PyTensor's mode that runs a graph in Python, some 30 times slower, and needs neither numba nor C.
+_INTERPRETED = "FAST_COMPILE"
+
+
+def compile_density(
+    model: pm.Model, kept: Sequence[str], coordinates: Sequence[Coordinate] = ()
+) -> Density:
+    """Compile a model's log density (see `latentscale.engine.compile.compile_density`)."""
+    import pytensor.tensor as pt
+    from pytensor.graph import clone_replace
+
+    density: Any = model.logp()
+    by_name = {variable.name: variable for variable in model.unobserved_value_vars}
+    expanded: Any = flat_graph([by_name[name] for name in kept])
+    moved, log_jacobian = moved_by(model, coordinates)
+    if moved:
+        density, expanded = clone_replace([density, expanded], moved)
+        density = density + log_jacobian
+    at = {c.variable: c.point for c in coordinates}
+    points = [at.get(v.name, model.rvs_to_values[v]) for v in model.free_RVs]
+    gradients: Any = pt.grad(density, points)
+    initial = initial_point(model)
+    starts = [np.asarray(initial[str(model.rvs_to_values[v].name)]) for v in model.free_RVs]
+    log_density = _function(model, points, starts, [density, flat_graph(gradients)])
+    expand = _function(model, points, starts, [expanded])
+    dims = {name: tuple(map(str, model.named_vars_to_dims.get(name, ()))) for name in kept}
+    coords = {dim: pd.Index(model.coords[dim]) for own in dims.values() for dim in own}
+    shapes = {name: tuple(len(coords[dim]) for dim in own) for name, own in dims.items()}
+    return Density(
+        start=np.concatenate([np.ravel(start) for start in starts]).astype(float),
+        shapes=shapes,
+        dims=dims,
+        coords=coords,
+        log_density=partial(_value_and_gradient, log_density),
+        expand=partial(_named, expand, shapes),
+        reused=False,
+        engine="stock",
+    )
+
+
+def compile_prior(model: pm.Model, names: Sequence[str]) -> LogDensity:
+    """Compile a log prior density (see `latentscale.engine.compile.compile_prior`)."""
+    import pytensor.tensor as pt
+
+    variables = [v for v in model.free_RVs if v.name in names]
+    initial = initial_point(model)
+    values = [model.rvs_to_values[v] for v in variables]
+    density: Any = model.logp(vars=variables)
+    gradients: Any = pt.grad(density, values)
+    starts = [np.asarray(initial[str(value.name)]) for value in values]
+    function = _function(model, values, starts, [density, flat_graph(gradients)])
+    return partial(_value_and_gradient, function)
+
+
+def python_model(density: Density, begin: Begin) -> Any:
+    """Return a density as nutpie takes models written in Python."""
+    from nutpie.compiled_pyfunc import from_pyfunc
+
+    def make_log_density() -> Callable[..., tuple[float, np.ndarray]]:
+        def evaluate(point: np.ndarray) -> tuple[float, np.ndarray]:
+            value, gradient = density.log_density(point)
+            return value, np.asarray(gradient, dtype=float)
+
+        return evaluate
+
+    def make_expand(*seeds: int) -> Callable[..., dict[str, np.ndarray]]:
+        def expand(point: np.ndarray) -> dict[str, np.ndarray]:
+            return {name: np.asarray(v, dtype=float) for name, v in density.expand(point).items()}
+
+        return expand
+
+    return from_pyfunc(
+        density.size,
+        make_log_density,
+        make_expand,
+        [np.dtype(float) for _ in density.shapes],
+        list(density.shapes.values()),
+        list(density.shapes),
+        coords=dict(density.coords),
+        dims=dict(density.dims),
+        make_initial_point_fn=begin,
+    )
+
+
+def _function(
+    model: pm.Model, points: Sequence[Any], starts: Sequence[np.ndarray], outputs: list[Any]
+) -> Callable[[np.ndarray], list[Any]]:
+    """Compile outputs as functions of one vector, which is split into `points`."""
+    import pytensor.tensor as pt
+    from pytensor.graph import clone_replace
+    from pytensor.xtensor import as_xtensor
+
+    vector, begin, parts = pt.dvector("unconstrained_point"), 0, {}
+    for point, start in zip(points, starts, strict=True):
+        end = begin + start.size
+        parts[point] = as_xtensor(vector[begin:end].reshape(start.shape), dims=point.type.dims)
+        begin = end
+    with model:
+        replaced = clone_replace(outputs, parts, rebuild_strict=False)
+        return _compiled(vector, replaced, np.concatenate([np.ravel(s) for s in starts]))
+
+
+def _compiled(vector: Any, outputs: list[Any], start: np.ndarray) -> Callable[..., list[Any]]:
+    """Compile in PyTensor's own mode, or run the graph in Python where that mode is broken.
+
+    PyTensor's own mode compiles by numba, at the first call, so a start is tried.
+    """
+    for mode in (None, _INTERPRETED):
+        try:
+            function: Any = pm.compile([vector], outputs, mode=mode)
+            function(start.astype(float))
+        except Exception:
+            if mode == _INTERPRETED:
+                raise
+            continue
+        return lambda point: function(np.asarray(point, dtype=float))
+    raise AssertionError("unreachable: the last mode returns or raises")
+
+
+def _value_and_gradient(
+    function: Callable[[np.ndarray], list[Any]], point: np.ndarray
+) -> tuple[float, np.ndarray]:
+    value, gradient = function(point)
+    return float(value), np.asarray(gradient)
+
+
+def _named(
+    function: Callable[[np.ndarray], list[Any]],
+    shapes: Mapping[str, tuple[int, ...]],
+    point: np.ndarray,
+) -> dict[str, np.ndarray]:
+    (flat,) = function(point)
+    values, begin = {}, 0
+    for name, shape in shapes.items():
+        end = begin + int(np.prod(shape))
+        values[name] = np.asarray(flat[begin:end]).reshape(shape)
+        begin = end
+    return values

@@ -1,0 +1,97 @@
+"""The model's equations: from the values of terms to skills, predictors and expected scores.
+
+Written once, for a PyTensor graph and for draws. Cai et al. 2025 (arXiv:2512.06553), eqs. (1) and
+(2), with the optional terms of ``latentscale/model/terms``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from latentscale.maths import Named, maths_of
+from latentscale.model.terms.base import Rows, Term, terms_of
+from latentscale.spec.spec import ModelSpec
+
+# Expected scores are kept this far inside (0, 1): a Beta with mean 0 or 1 has no density, and no
+# table records scores to more than five decimals.
+_EDGE = 1e-6
+
+
+def latent_skill(
+    spec: ModelSpec,
+    values: Mapping[str, Named],
+    rows: Rows,
+    only: Callable[[Term], bool] = lambda term: True,
+) -> Named | None:
+    """Return theta_i, the sum of what terms add to skills; None without skills.
+
+    Dims (model, skill), and sample on draws.
+
+    Parameters
+    ----------
+    spec
+        Names the terms.
+    values
+        The terms' variables by name.
+    rows
+        The models.
+    only
+        Which terms to add up; all by default.
+    """
+    parts = [term.skill(values, rows) for term in terms_of(spec) if only(term)]
+    return _sum([part for part in parts if part is not None])
+
+
+def linear_predictor(
+    spec: ModelSpec,
+    values: Mapping[str, Named],
+    rows: Rows,
+    skill: Named | None,
+    only: Callable[[Term], bool] = lambda term: True,
+) -> Named:
+    """Return eta_ij, the sum of what terms add to it, on the link's scale.
+
+    Dims (model, benchmark), and sample on draws; 0 where no term adds anything.
+
+    Parameters
+    ----------
+    spec, values, rows, only
+        As for `latent_skill`.
+    skill
+        Skills of the models.
+    """
+    parts = [term.predictor(values, rows, skill) for term in terms_of(spec) if only(term)]
+    total = _sum([part for part in parts if part is not None])
+    return 0.0 if total is None else total
+
+
+def expected_score(spec: ModelSpec, values: Mapping[str, Named], eta: Named) -> Named:
+    """Return mu = c + (d - c) h(eta), a fraction strictly inside (0, 1), with eta's dims.
+
+    mu is the expected score under a Beta or beta-binomial likelihood, and the median score
+    under those on the logit scale (logit-normal, Student-t).
+
+    Parameters
+    ----------
+    spec
+        Names the link h.
+    values
+        ``floor`` c, ``ceiling`` d (1 where absent) and the link's own parameters, with dims
+        that line up with those of `eta`.
+    eta
+        Linear predictor.
+    """
+    share = spec.benchmarks.link.share(values, eta)
+    floor = values["floor"]
+    top = values.get("ceiling", 1.0)
+    mean = floor + (top - floor) * share
+    return maths_of(mean).clip(mean, _EDGE, 1 - _EDGE)
+
+
+def _sum(parts: Sequence[Named]) -> Named | None:
+    if not parts:
+        return None
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    return total

@@ -1,0 +1,156 @@
+"""Evaluate: models and draws go in; skills, predictors, expected scores, precisions come out.
+
+The one evaluation of the model outside its PyTensor graph: forecasts, curves, few-shot
+conditioning, variance shares, allocation and the sampler's starting points all use it. How models
+deviate from their families' curves is said at every call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import xarray as xr
+
+from latentscale.data.covariates import CovariateTransform
+from latentscale.dims import BENCHMARK, FAMILY, MODEL
+from latentscale.maths import Named
+from latentscale.model.design import Design
+from latentscale.model.equations import expected_score, latent_skill, linear_predictor
+from latentscale.model.rows import families_of, with_families
+from latentscale.model.terms.base import Rows
+from latentscale.model.terms.precision import precision
+from latentscale.model.undisclosed import rows_of_table
+from latentscale.model.unseen import family_effects
+from latentscale.spec.likelihood import Noise
+from latentscale.spec.spec import ModelSpec
+
+FITTED_RESIDUALS: Literal["fitted"] = "fitted"
+"""Each row is a fitted model and has the deviation that was estimated for it."""
+
+NO_RESIDUALS: Literal["none"] = "none"
+"""Rows lie on their family's curve."""
+
+Residuals = Literal["fitted", "none"] | xr.DataArray
+"""Or deviations of the rows' skills, dims (sample, model, skill), drawn or shared as wanted."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The model at some rows, on some draws; each quantity is computed once, when asked for.
+
+    Attributes
+    ----------
+    spec
+        The model.
+    values
+        Draws by name, with floors, effects by family and residuals as they were used.
+    rows
+        The rows' covariates and families.
+    """
+
+    spec: ModelSpec
+    values: Mapping[str, Named]
+    rows: Rows
+
+    @cached_property
+    def skill(self) -> xr.DataArray | None:
+        """Latent skills theta, dims of the draws, model and skill; None without skills."""
+        return latent_skill(self.spec, self.values, self.rows)
+
+    @cached_property
+    def eta(self) -> xr.DataArray:
+        """Linear predictors, dims of the draws, model and benchmark."""
+        return linear_predictor(self.spec, self.values, self.rows, self.skill)
+
+    @cached_property
+    def mean(self) -> xr.DataArray:
+        """Expected scores mu, with the dims of `eta`."""
+        return expected_score(self.spec, self.values, self.eta)
+
+    @cached_property
+    def precision(self) -> xr.DataArray:
+        """Precisions phi, dims of the draws and benchmark, and model where covariates move it."""
+        return precision(self.values, self.rows)
+
+    def noise(self, n_items: xr.DataArray) -> Noise:
+        """Return the distribution of scores around mu.
+
+        Parameters
+        ----------
+        n_items
+            Item counts, dims (benchmark,), (model, benchmark) or (cell,).
+        """
+        return self.spec.benchmarks.likelihood.noise(self.values, n_items)
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """What evaluating a fitted model needs beside draws and rows.
+
+    Attributes
+    ----------
+    spec
+        The model.
+    transform
+        Covariate transform, as fitted.
+    floor
+        Known floors, fractions, dims (benchmark,).
+    """
+
+    spec: ModelSpec
+    transform: CovariateTransform
+    floor: xr.DataArray
+
+    @classmethod
+    def of(cls, spec: ModelSpec, design: Design) -> Evaluator:
+        """Return the evaluator of a spec on a prepared table."""
+        return cls(spec, design.transform, design.floor)
+
+    def values(self, draws: xr.Dataset) -> dict[str, xr.DataArray]:
+        """Return draws by name, with the known floors unless floors were estimated."""
+        values = {str(name): draws[name] for name in draws.data_vars}
+        if "floor" not in values:
+            coords = {BENCHMARK: self.floor[BENCHMARK].values}
+            values["floor"] = xr.DataArray(self.floor.values, dims=(BENCHMARK,), coords=coords)
+        return values
+
+    def at(
+        self,
+        draws: xr.Dataset,
+        table: xr.Dataset,
+        *,
+        residuals: Residuals,
+        effects: xr.Dataset | None = None,
+    ) -> Evaluation:
+        """Evaluate the model at some rows.
+
+        Parameters
+        ----------
+        draws
+            Draws of the parameters, dims (sample, ...) or (chain, draw, ...).
+        table
+            The rows: params (billions), tokens (trillions), instruct and family, dims (model,).
+        residuals
+            Deviations of the rows from their families' curves, if the spec has any:
+            `FITTED_RESIDUALS`, `NO_RESIDUALS`, or the deviations themselves.
+        effects
+            Effects by family, dims (..., family, ...), that hold every family of the rows; by
+            default those of the fitted families among `draws`.
+        """
+        if effects is None:
+            effects = family_effects(self.spec, draws)
+        values = self.values(draws) | {str(name): effects[name] for name in effects.data_vars}
+        if isinstance(residuals, xr.DataArray):
+            values["residual"] = residuals
+        elif residuals == NO_RESIDUALS:
+            values.pop("residual", None)
+        rows = rows_of_table(self.spec, self.transform, table, draws)
+        families = list(table[FAMILY].values) if FAMILY in table else [""] * table.sizes[MODEL]
+        return Evaluation(
+            spec=self.spec,
+            values=values,
+            rows=with_families(rows, families, families_of(effects)),
+        )

@@ -1,0 +1,84 @@
+"""The Student-t likelihood on the logit scale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+import xarray as xr
+from scipy.special import expit, gammaln
+from scipy.special import logit as logit_of
+
+from latentscale.dims import BENCHMARK, CELL
+from latentscale.maths import Named, as_data
+from latentscale.model.likelihoods.logit_normal import logit, logit_scale
+from latentscale.spec.kinds import LIKELIHOODS
+from latentscale.spec.likelihood import Likelihood, Noise, aligned
+from latentscale.spec.prior import Parameter, Prior, PriorSlot
+
+_TAIL = "tail"
+
+
+@LIKELIHOODS.add
+class StudentTLikelihood(Likelihood):
+    """logit of the score ~ Student-t(tail, logit mu, 2 / sqrt(phi)); mu is the median score.
+
+    The degrees of freedom ``tail`` are learned: `shared` by all benchmarks, or one each.
+    """
+
+    kind: Literal["student-t"] = "student-t"
+    shared: bool = True
+    slots: ClassVar[Mapping[str, PriorSlot]] = {
+        _TAIL: PriorSlot(
+            Prior("Gamma", alpha=2, beta=0.1), "degrees of freedom of the Student-t likelihood"
+        )
+    }
+
+    def parameters(self) -> dict[str, Parameter]:
+        """Return the degrees of freedom."""
+        return {_TAIL: Parameter(_TAIL, () if self.shared else (BENCHMARK,))}
+
+    def noise(self, parameters: Mapping[str, Named], n_items: xr.DataArray) -> Noise:
+        """Return Student-t noise with these degrees of freedom."""
+        return StudentTNoise(parameters[_TAIL])
+
+
+@dataclass(frozen=True)
+class StudentTNoise(Noise):
+    """logit of the score ~ Student-t(tail, logit mu, 2 / sqrt(phi)): mu is the median.
+
+    phi as in `LogitNormalNoise`, which is the limit of a large tail.
+
+    Attributes
+    ----------
+    tail
+        Degrees of freedom, dims () or (benchmark,) or (cell,), and sample on draws.
+    """
+
+    tail: Named
+
+    def observe(self, score: np.ndarray, mean: Named, phi: Named) -> None:
+        """Add the likelihood of a Student-t on the logit."""
+        from latentscale.model.distributions import LogitStudentT
+
+        mu, sigma = logit_scale(mean, phi)
+        LogitStudentT("score", mu=mu, sigma=sigma, nu=self.tail, observed=as_data(score, (CELL,)))
+
+    def log_density(self, score: Named, mean: Named, phi: Named) -> Named:
+        """Return the log density of a Student-t on the logit, per unit of score."""
+        nu = self.tail
+        z2 = (logit(score) - logit(mean)) ** 2 * phi / 4
+        scale = _gammaln((nu + 1) / 2) - _gammaln(nu / 2) + 0.5 * np.log(phi / (4 * np.pi * nu))
+        return scale - (nu + 1) / 2 * np.log1p(z2 / nu) - np.log(score) - np.log1p(-score)
+
+    def draw(self, mean: xr.DataArray, phi: xr.DataArray, rng: np.random.Generator) -> xr.DataArray:
+        """Draw a Student-t on the logit scale, and carry it to scores."""
+        mu, spread = aligned(mean, phi)
+        noise = rng.standard_t(aligned(mean, self.tail)[1])
+        return mean.copy(data=expit(logit_of(mu) + 2 * noise / np.sqrt(spread)))
+
+
+def _gammaln(x: xr.DataArray) -> xr.DataArray:
+    return xr.apply_ufunc(gammaln, x)

@@ -1,0 +1,22 @@
+"""The logistic link."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+from latentscale.maths import Named, maths_of
+from latentscale.spec.kinds import LINKS
+from latentscale.spec.link import Link
+
+
+@LINKS.add
+class Logistic(Link):
+    """The symmetric link 1 / (1 + exp(-eta))."""
+
+    kind: Literal["logistic"] = "logistic"
+    scalar: ClassVar[str | None] = "logistic"
+
+    def share(self, parameters: Mapping[str, Named], eta: Named) -> Named:
+        """Return the logistic function of eta."""
+        return maths_of(eta).sigmoid(eta)

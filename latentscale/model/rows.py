@@ -1,0 +1,78 @@
+"""Rows: models with the covariates that each term uses, and their family's index."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from latentscale.dims import COVARIATE, FAMILY, MODEL
+from latentscale.maths import as_data
+from latentscale.model.terms.base import Rows, terms_of
+from latentscale.spec.spec import ModelSpec
+
+
+def rows_of(spec: ModelSpec, x: xr.DataArray, instruct: xr.DataArray) -> Rows:
+    """Split standardised covariates by the term that uses them.
+
+    Parameters
+    ----------
+    spec
+        Names the covariates of each term.
+    x
+        Standardised covariates, dims (model, covariate).
+    instruct
+        The instruct flag, dims (model,).
+    """
+    subsets = {
+        dim: x.sel({COVARIATE: list(names)}).rename({COVARIATE: dim})
+        for term in terms_of(spec)
+        for dim, names in term.covariates().items()
+    }
+    return Rows({COVARIATE: x, **subsets}, instruct)
+
+
+def covariate_coords(spec: ModelSpec) -> dict[str, list[Any]]:
+    """Return the coordinates of the covariates' dims and of the terms' other own dims."""
+    coords: dict[str, list[Any]] = {COVARIATE: list(spec.covariates)}
+    for term in terms_of(spec):
+        coords |= term.coords(spec)
+    return coords
+
+
+def in_graph(rows: Rows) -> Rows:
+    """Return covariates as parts of a PyTensor graph."""
+
+    def convert(array: xr.DataArray) -> Any:
+        values = np.asarray(array.values, dtype="float64")
+        return as_data(values, tuple(str(dim) for dim in array.dims))
+
+    covariates = {dim: convert(array) for dim, array in rows.covariates.items()}
+    return Rows(covariates, convert(rows.instruct))
+
+
+def with_families(rows: Rows, families: Sequence[object], known: Sequence[object]) -> Rows:
+    """Return rows that know where their family is among others.
+
+    Parameters
+    ----------
+    rows
+        Rows on draws.
+    families
+        The family of each row.
+    known
+        Families in the order of the terms' family dim. A row of another family takes the first
+        one's place, for terms that have no families.
+    """
+    place = {str(name): position for position, name in enumerate(known)}
+    index = [place.get(str(family), 0) for family in families]
+    coords = {MODEL: rows.instruct[MODEL].values} if MODEL in rows.instruct.coords else {}
+    return replace(rows, family=xr.DataArray(index, dims=(MODEL,), coords=coords))
+
+
+def families_of(terms: xr.Dataset) -> list[object]:
+    """Return the families of some terms' draws, in the order of their dim."""
+    return list(terms[FAMILY].values) if FAMILY in terms.coords else []

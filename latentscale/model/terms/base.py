@@ -1,0 +1,233 @@
+"""Term: a part of the model's equations, and what a kind of it says of itself.
+
+The classes are in ``latentscale/model/terms``, one a file. Whoever walks over a model's terms
+(building, forecasts, few-shot conditioning, variance shares, rotation of skills) asks each of them,
+and keeps no list of its own.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import xarray as xr
+
+from latentscale.dims import FAMILY, SKILL, SKILL_FACTOR
+from latentscale.errors import SpecError
+from latentscale.maths import Named
+from latentscale.model.design import Design
+from latentscale.model.priors import declare_parameters
+from latentscale.spec.kinds import TERMS
+from latentscale.spec.prior import Parameter, PriorSlot
+from latentscale.spec.spec import ModelSpec
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Models as the equations see them.
+
+    Attributes
+    ----------
+    covariates
+        Standardised covariates by dim: ``covariate`` for those of skills, and the own dim of every
+        term that uses a subset; dims (model, that dim), and sample where tokens are drawn.
+    instruct
+        The instruct flag, 0 or 1, dims (model,).
+    family
+        Index of each model's family into the family dim of the terms, dims (model,); None where
+        nothing differs between families.
+    """
+
+    covariates: Mapping[str, Named]
+    instruct: Named
+    family: Named | None = None
+
+    def of_family(self, value: Named) -> Named:
+        """Return values by family (family, ...) for each model, dims (model, ...)."""
+        gathered = value.isel({FAMILY: self.family})
+        if isinstance(gathered, xr.DataArray):
+            return gathered.drop_vars(FAMILY, errors="ignore")
+        return gathered
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Families whose effects are drawn or moved, and what they are drawn around.
+
+    Attributes
+    ----------
+    lineages
+        The lineage of each family.
+    others
+        How many fitted families the effects are deviations from the mean of: that mean is not
+        known, so a deviation from it has 1 + 1 / others times the variance of an effect.
+    lineage_levels
+        Levels of the lineages, dims with (lineage, skill); None without a lineage level.
+    """
+
+    lineages: Sequence[str]
+    others: int
+    lineage_levels: xr.DataArray | None = None
+
+    @property
+    def widening(self) -> float:
+        """How much wider a deviation from the fitted families' mean is than an effect."""
+        return float((1 + 1 / self.others) ** 0.5)
+
+    @property
+    def from_others(self) -> float:
+        """Deviation of a fitted family from the mean of the others, per unit from that of all.
+
+        Fitted effects are taken from the mean of all F families, so the deviation of one from
+        the mean of the other F - 1 is F / (F - 1) times as large.
+        """
+        return (self.others + 1) / self.others
+
+
+@dataclass(frozen=True)
+class Term(ABC):
+    """A part of the equations that a spec switches on; its fields are its settings.
+
+    A kind is registered by ``@TERMS.add``. Values of a term are the variables that it declares, by
+    name, with named dims; methods work alike on a PyTensor graph and on draws.
+    """
+
+    name: ClassVar[str]
+    """Name of the kind; also that of the spec field or table that sets it."""
+
+    slots: ClassVar[Mapping[str, PriorSlot]] = {}
+    """Priors of its parameters, by the name used under ``[priors]``."""
+
+    order: ClassVar[int] = 100
+    """Terms are declared and drawn in this order, then by name.
+
+    It fixes which random numbers each term gets, so a seed gives what earlier versions gave.
+    """
+
+    component: ClassVar[str | None] = None
+    """What it is called among the shares of variance; None for what is not a share."""
+
+    component_place: ClassVar[int] = 100
+    """Shares of variance are listed and coloured in this order, then by name."""
+
+    latents: ClassVar[Mapping[str, str]] = {}
+    """Its standardised variables by family, lineage or model, each with the spec's field for it."""
+
+    quadrature: ClassVar[bool] = False
+    """Whether the compiled loops of `latentscale.inference.marginal` have the term."""
+
+    effect: ClassVar[str | None] = None
+    """Variable of the effects by family, if it has any."""
+
+    skill_vectors: ClassVar[tuple[str, ...]] = ()
+    """Its variables that change with skills when skills are rotated, dims with skill."""
+
+    skill_scales: ClassVar[tuple[str, ...]] = ()
+    """Its scales of independent effects by skill, which a rotation makes dependent."""
+
+    @classmethod
+    @abstractmethod
+    def of(cls, spec: ModelSpec) -> Self | None:
+        """Return the term as a spec sets it, or None if the spec has no such term."""
+
+    def used_slots(self, spec: ModelSpec) -> tuple[str, ...]:
+        """Return the prior slots that the term uses under a spec."""
+        return tuple(self.slots)
+
+    def latent_variables(self, design: Design) -> tuple[str, ...]:
+        """Return which of its `latents` a model of this table has."""
+        return tuple(self.latents)
+
+    def coords(self, spec: ModelSpec) -> dict[str, list[Any]]:
+        """Return the coordinates of dims that are the term's own."""
+        return {}
+
+    def covariates(self) -> dict[str, tuple[str, ...]]:
+        """Return the covariates that the term uses, by the dim that they have in it."""
+        return {}
+
+    def parameters(self, spec: ModelSpec, design: Design) -> dict[str, Parameter]:
+        """Return its top-level parameters by variable name: each with its slot and its dims."""
+        return {}
+
+    def declare(self, spec: ModelSpec, design: Design) -> dict[str, Named]:
+        """Add the term to the open PyMC model; return its values by name.
+
+        By default the parameters alone.
+        """
+        return declare_parameters(spec, self.parameters(spec, design))
+
+    def skill(self, values: Mapping[str, Named], rows: Rows) -> Named | None:
+        """Return what it adds to the skills of models, dims (model, skill); None for nothing."""
+        return None
+
+    def predictor(
+        self, values: Mapping[str, Named], rows: Rows, skill: Named | None
+    ) -> Named | None:
+        """Return what it adds to the linear predictor, dims with benchmark; None for nothing."""
+        return None
+
+    def effects_of_raw(
+        self, spec: ModelSpec, draws: xr.Dataset, raw: xr.DataArray, groups: Groups
+    ) -> xr.DataArray:
+        """Return effects by family from raw ones: standard normal, or under an unpooled prior.
+
+        Linear in `raw`, so that new scores can also move the raw effects.
+        """
+        raise SpecError(f'The term "{self.name}" has no effects by family.')
+
+    def raw_of_effects(
+        self, spec: ModelSpec, draws: xr.Dataset, effect: xr.DataArray, groups: Groups
+    ) -> xr.DataArray:
+        """Undo `effects_of_raw`; an effect whose scale is 0 has raw value 0."""
+        raise SpecError(f'The term "{self.name}" has no effects by family.')
+
+
+def terms_of(spec: ModelSpec) -> tuple[Term, ...]:
+    """Return the terms that a spec switches on, in the order of their declaration."""
+    kinds = sorted(TERMS.values(), key=lambda kind: (kind.order, kind.name))
+    return tuple(term for term in (kind.of(spec) for kind in kinds) if term is not None)
+
+
+def components(terms: Iterable[Term | type[Term]]) -> tuple[str, ...]:
+    """Return the components of variance of some terms, each once, in the order of listing."""
+    named = [(t.component_place, t.component) for t in terms if t.component is not None]
+    return tuple(dict.fromkeys(name for _, name in sorted(named)))
+
+
+def scaled(draws: xr.Dataset, effect: str, noise: xr.DataArray) -> xr.DataArray:
+    """Return an effect on skills drawn from its population.
+
+    Parameters
+    ----------
+    draws
+        Posterior draws with the effect's ``_scale``; and its ``_factor``, dims with skill and
+        skill_factor, where skills were rotated after the fit and are no longer independent.
+    effect
+        Its name, such as ``"residual"``.
+    noise
+        Values of unit variance, dims with skill.
+    """
+    if f"{effect}_factor" in draws:
+        return through_factor(draws, effect, noise)
+    return noise * draws[f"{effect}_scale"]
+
+
+def through_factor(draws: xr.Dataset, effect: str, noise: xr.DataArray) -> xr.DataArray:
+    """Return independent values carried through an effect's factor, if skills were rotated."""
+    if f"{effect}_factor" not in draws:
+        return noise
+    independent = noise.rename({SKILL: SKILL_FACTOR}).drop_vars(SKILL_FACTOR, errors="ignore")
+    return (draws[f"{effect}_factor"] * independent).sum(SKILL_FACTOR)
+
+
+def standardised(effect: xr.DataArray, scale: xr.DataArray, groups: Groups) -> xr.DataArray:
+    """Return fitted effects as standardised deviations from the other families.
+
+    An effect whose scale is 0 has the standardised value 0.
+    """
+    away = effect * groups.from_others
+    safe = scale.where(scale > 0, 1.0)
+    return xr.where(scale > 0, away / (groups.widening * safe), 0.0)

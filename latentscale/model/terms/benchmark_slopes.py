@@ -1,0 +1,58 @@
+"""delta_j: slopes of each benchmark beyond its skills."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from latentscale.dims import BENCHMARK
+from latentscale.maths import Named
+from latentscale.model.design import Design
+from latentscale.model.terms.base import Rows, Term
+from latentscale.spec.kinds import TERMS
+from latentscale.spec.prior import Parameter, Prior, PriorSlot
+from latentscale.spec.spec import ModelSpec
+
+BENCHMARK_SLOPE: str = "benchmark_slope_covariate"
+
+
+@TERMS.add
+@dataclass(frozen=True)
+class BenchmarkSlopes(Term):
+    """Covariates for which every benchmark has a slope of its own beyond its skills."""
+
+    names: tuple[str, ...]
+    name: ClassVar[str] = "benchmark_slopes"
+    order: ClassVar[int] = 20
+    quadrature: ClassVar[bool] = True
+    component: ClassVar[str | None] = "benchmark's own slopes"
+    component_place: ClassVar[int] = 40
+    slots: ClassVar[Mapping[str, PriorSlot]] = {
+        "benchmark_slope": PriorSlot(
+            Prior("Normal", mu=0, sigma=0.3), "delta_j, benchmark's own slope beyond its skills"
+        )
+    }
+
+    @classmethod
+    def of(cls, spec: ModelSpec) -> Self | None:
+        """Return the term if benchmarks.slopes names covariates."""
+        return cls(spec.benchmarks.slopes) if spec.benchmarks.slopes else None
+
+    def coords(self, spec: ModelSpec) -> dict[str, list[Any]]:
+        """Return the covariates of the slopes."""
+        return {BENCHMARK_SLOPE: list(self.names)}
+
+    def covariates(self) -> dict[str, tuple[str, ...]]:
+        """Return the covariates of the slopes."""
+        return {BENCHMARK_SLOPE: self.names}
+
+    def parameters(self, spec: ModelSpec, design: Design) -> dict[str, Parameter]:
+        """Return the slopes."""
+        return {"benchmark_slope": Parameter("benchmark_slope", (BENCHMARK, BENCHMARK_SLOPE))}
+
+    def predictor(
+        self, values: Mapping[str, Named], rows: Rows, skill: Named | None
+    ) -> Named | None:
+        """Return delta_j' x_i."""
+        return (rows.covariates[BENCHMARK_SLOPE] * values["benchmark_slope"]).sum(BENCHMARK_SLOPE)

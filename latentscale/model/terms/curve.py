@@ -1,0 +1,90 @@
+"""c_j, d_j and the link's own parameters: the curve from linear predictor to expected score."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from scipy.special import logit
+
+from latentscale.dims import BENCHMARK
+from latentscale.maths import Named, maths_of
+from latentscale.model.design import Design
+from latentscale.model.priors import declare_parameters, deterministic
+from latentscale.model.terms.base import Term
+from latentscale.spec.kinds import TERMS
+from latentscale.spec.link import Link
+from latentscale.spec.prior import Parameter, Prior, PriorSlot
+from latentscale.spec.spec import ModelSpec
+
+
+@TERMS.add
+@dataclass(frozen=True)
+class Curve(Term):
+    """Floors, ceilings and the link of every benchmark."""
+
+    link: Link
+    floor: Literal["fixed", "estimated"]
+    ceiling: Literal["fixed", "estimated"]
+    name: ClassVar[str] = "curve"
+    order: ClassVar[int] = 40
+    quadrature: ClassVar[bool] = True
+    slots: ClassVar[Mapping[str, PriorSlot]] = {
+        "floor_shift": PriorSlot(
+            Prior("Normal", mu=0, sigma=0.2), "logit c_j less the logit of the known floor"
+        ),
+        "ceiling": PriorSlot(
+            Prior("Beta", alpha=18, beta=2),
+            "(d_j - c_j) / (1 - c_j), share of the range above the floor",
+        ),
+    }
+
+    @classmethod
+    def of(cls, spec: ModelSpec) -> Self | None:
+        """Return the term, which every spec has."""
+        part = spec.benchmarks
+        return cls(part.link, part.floor, part.ceiling)
+
+    def used_slots(self, spec: ModelSpec) -> tuple[str, ...]:
+        """Return the link's slots, and those of bounds that are estimated."""
+        bounds = {"floor_shift": self.floor, "ceiling": self.ceiling}
+        estimated = [slot for slot, how in bounds.items() if how == "estimated"]
+        return (*self.link.slots, *estimated)
+
+    def coords(self, spec: ModelSpec) -> dict[str, list[Any]]:
+        """Return the coordinates of the link's dims."""
+        return dict(self.link.coords())
+
+    def parameters(self, spec: ModelSpec, design: Design) -> dict[str, Parameter]:
+        """Return the link's parameters, shifts of floors and shares of ceilings."""
+        found = self.link.parameters()
+        if self.floor == "estimated":
+            found["floor_shift"] = Parameter("floor_shift", (BENCHMARK,))
+        if self.ceiling == "estimated":
+            found["ceiling_share"] = Parameter("ceiling", (BENCHMARK,))
+        return found
+
+    def declare(self, spec: ModelSpec, design: Design) -> dict[str, Named]:
+        """Add floors (known, or estimated around the known), ceilings and the link's parameters.
+
+        logit c_j is the logit of the known floor plus a shift. Where nothing can be guessed the
+        floor stays 0, and the shift keeps its prior.
+        """
+        values = declare_parameters(spec, self.parameters(spec, design))
+        known = design.floor.values.astype("float64")
+        if "floor_shift" in values:
+            shift = values["floor_shift"]
+            maths = maths_of(shift)
+            guessed = known > 0
+            centre = maths.named(logit(np.where(guessed, known, 0.5)), (BENCHMARK,))
+            mask = maths.named(guessed.astype("float64"), (BENCHMARK,))
+            values["floor"] = deterministic("floor", mask * maths.sigmoid(centre + shift))
+        else:
+            values["floor"] = maths_of(None).named(known, (BENCHMARK,))
+        if "ceiling_share" in values:
+            floor = values["floor"]
+            ceiling = floor + (1 - floor) * values["ceiling_share"]
+            values["ceiling"] = deterministic("ceiling", ceiling)
+        return values

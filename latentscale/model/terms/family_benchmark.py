@@ -1,0 +1,93 @@
+"""u_fj: effects of families on single benchmarks beyond the skills."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+import xarray as xr
+
+from latentscale.dims import BENCHMARK, FAMILY
+from latentscale.maths import Named, maths_of
+from latentscale.model.design import Design
+from latentscale.model.priors import declare, declare_parameters, deterministic, deviations
+from latentscale.model.terms.base import Groups, Rows, Term, standardised
+from latentscale.spec.kinds import TERMS
+from latentscale.spec.prior import Parameter, Prior, PriorSlot
+from latentscale.spec.spec import ModelSpec
+
+
+@TERMS.add
+@dataclass(frozen=True)
+class FamilyBenchmark(Term):
+    """A family x benchmark effect: partially pooled, or unpooled where families are."""
+
+    pooled: bool
+    name: ClassVar[str] = "family_benchmark"
+    order: ClassVar[int] = 92
+    component: ClassVar[str | None] = "family x benchmark"
+    component_place: ClassVar[int] = 30
+    effect: ClassVar[str | None] = "family_benchmark"
+    latents: ClassVar[Mapping[str, str]] = {"family_benchmark_raw": "benchmarks.family_effect"}
+    slots: ClassVar[Mapping[str, PriorSlot]] = {
+        "family_benchmark_scale": PriorSlot(
+            Prior("HalfNormal", sigma=0.5),
+            "spread of family x benchmark effects u_fj, by benchmark",
+        )
+    }
+
+    @classmethod
+    def of(cls, spec: ModelSpec) -> Self | None:
+        """Return the term if benchmarks.family_effect is true."""
+        return cls(spec.family.level == "partial") if spec.benchmarks.family_effect else None
+
+    def used_slots(self, spec: ModelSpec) -> tuple[str, ...]:
+        """Return the slot of the spread, or that of unpooled families."""
+        return ("family_benchmark_scale",) if self.pooled else ("fixed_family",)
+
+    def latent_variables(self, design: Design) -> tuple[str, ...]:
+        """Return the standardised effects of pooled families; unpooled ones are parameters."""
+        return tuple(self.latents) if self.pooled else ()
+
+    def parameters(self, spec: ModelSpec, design: Design) -> dict[str, Parameter]:
+        """Return unpooled effects; the spread of pooled ones is masked, so declared by itself."""
+        if self.pooled:
+            return {"family_benchmark_scale": Parameter("family_benchmark_scale", (BENCHMARK,))}
+        return {"family_benchmark": Parameter("fixed_family", (FAMILY, BENCHMARK))}
+
+    def declare(self, spec: ModelSpec, design: Design) -> dict[str, Named]:
+        """Add u_fj; at an anchor the skill is the family's level, which u would only repeat."""
+        if not self.pooled:
+            return declare_parameters(spec, self.parameters(spec, design))
+        prior = spec.prior("family_benchmark_scale")
+        free = declare("family_benchmark_scale_raw", prior, (BENCHMARK,))
+        apart = [float(name not in design.anchors) for name in design.scores.benchmarks]
+        mask = maths_of(free).named(np.array(apart), (BENCHMARK,))
+        scale = deterministic("family_benchmark_scale", free * mask)
+        raw = deviations("family_benchmark", (FAMILY, BENCHMARK), centred=design.centred)
+        return {
+            "family_benchmark_scale": scale,
+            "family_benchmark": deterministic("family_benchmark", raw * scale),
+        }
+
+    def predictor(
+        self, values: Mapping[str, Named], rows: Rows, skill: Named | None
+    ) -> Named | None:
+        """Return u_f(i)j."""
+        return rows.of_family(values["family_benchmark"])
+
+    def effects_of_raw(
+        self, spec: ModelSpec, draws: xr.Dataset, raw: xr.DataArray, groups: Groups
+    ) -> xr.DataArray:
+        """Return effects drawn from their population; unpooled ones as they are."""
+        return groups.widening * raw * draws["family_benchmark_scale"] if self.pooled else raw
+
+    def raw_of_effects(
+        self, spec: ModelSpec, draws: xr.Dataset, effect: xr.DataArray, groups: Groups
+    ) -> xr.DataArray:
+        """Return standardised deviations from the other families; unpooled ones as they are."""
+        if not self.pooled:
+            return effect
+        return standardised(effect, draws["family_benchmark_scale"], groups)

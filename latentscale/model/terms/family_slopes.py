@@ -1,0 +1,82 @@
+"""Slopes of the skills that differ between families."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import xarray as xr
+
+from latentscale.dims import FAMILY, SKILL
+from latentscale.maths import Named
+from latentscale.model.design import Design
+from latentscale.model.priors import declare_parameters, deterministic, deviations
+from latentscale.model.terms.base import Groups, Rows, Term, scaled, standardised
+from latentscale.spec.kinds import TERMS
+from latentscale.spec.prior import Parameter, Prior, PriorSlot
+from latentscale.spec.spec import ModelSpec
+
+FAMILY_SLOPE: str = "family_slope_covariate"
+
+
+@TERMS.add
+@dataclass(frozen=True)
+class FamilySlopes(Term):
+    """Each family's own change of the skills' slopes, partially pooled."""
+
+    names: tuple[str, ...]
+    name: ClassVar[str] = "family_slopes"
+    order: ClassVar[int] = 91
+    component: ClassVar[str | None] = "skills: families"
+    component_place: ClassVar[int] = 10
+    effect: ClassVar[str | None] = "family_slope"
+    latents: ClassVar[Mapping[str, str]] = {"family_slope_raw": "family.slopes"}
+    skill_vectors: ClassVar[tuple[str, ...]] = ("family_slope",)
+    skill_scales: ClassVar[tuple[str, ...]] = ("family_slope_scale",)
+    slots: ClassVar[Mapping[str, PriorSlot]] = {
+        "family_slope_scale": PriorSlot(
+            Prior("HalfNormal", sigma=0.3), "spread of the families' own slopes, by skill"
+        )
+    }
+
+    @classmethod
+    def of(cls, spec: ModelSpec) -> Self | None:
+        """Return the term if family.slopes names covariates."""
+        return cls(spec.family.slopes) if spec.family.slopes else None
+
+    def coords(self, spec: ModelSpec) -> dict[str, list[Any]]:
+        """Return the covariates of the slopes."""
+        return {FAMILY_SLOPE: list(self.names)}
+
+    def covariates(self) -> dict[str, tuple[str, ...]]:
+        """Return the covariates of the slopes."""
+        return {FAMILY_SLOPE: self.names}
+
+    def parameters(self, spec: ModelSpec, design: Design) -> dict[str, Parameter]:
+        """Return the spread of the slopes."""
+        return {"family_slope_scale": Parameter("family_slope_scale", (FAMILY_SLOPE, SKILL))}
+
+    def declare(self, spec: ModelSpec, design: Design) -> dict[str, Named]:
+        """Add the families' slopes, dims (family, family_slope_covariate, skill)."""
+        values = declare_parameters(spec, self.parameters(spec, design))
+        raw = deviations("family_slope", (FAMILY, FAMILY_SLOPE, SKILL), centred=design.centred)
+        slope = deterministic("family_slope", raw * values["family_slope_scale"])
+        return values | {"family_slope": slope}
+
+    def skill(self, values: Mapping[str, Named], rows: Rows) -> Named | None:
+        """Return the family's slopes times x_i."""
+        own = rows.of_family(values["family_slope"])
+        return (rows.covariates[FAMILY_SLOPE] * own).sum(FAMILY_SLOPE)
+
+    def effects_of_raw(
+        self, spec: ModelSpec, draws: xr.Dataset, raw: xr.DataArray, groups: Groups
+    ) -> xr.DataArray:
+        """Return slopes drawn from their population."""
+        return groups.widening * scaled(draws, "family_slope", raw)
+
+    def raw_of_effects(
+        self, spec: ModelSpec, draws: xr.Dataset, effect: xr.DataArray, groups: Groups
+    ) -> xr.DataArray:
+        """Return standardised deviations from the other families."""
+        return standardised(effect, draws["family_slope_scale"], groups)

@@ -1,0 +1,100 @@
+"""lambda_jk: how strongly each skill drives each benchmark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+
+from latentscale.dims import BENCHMARK, SKILL
+from latentscale.maths import Named, maths_of
+from latentscale.model.design import Design
+from latentscale.model.identify import loading_masks
+from latentscale.model.priors import declare, deterministic
+from latentscale.model.terms.base import Rows, Term
+from latentscale.spec.kinds import TERMS
+from latentscale.spec.prior import REAL, Parameter, Prior, PriorSlot
+from latentscale.spec.spec import Anchored, ModelSpec
+
+
+@TERMS.add
+@dataclass(frozen=True)
+class Loadings(Term):
+    """Loadings of benchmarks on skills: of anchors on their own skill alone, of others on all."""
+
+    anchored: bool
+    family_unit: bool
+    name: ClassVar[str] = "loading"
+    order: ClassVar[int] = 60
+    quadrature: ClassVar[bool] = True
+    slots: ClassVar[Mapping[str, PriorSlot]] = {
+        "loading": PriorSlot(
+            Prior("HalfNormal", sigma=1), "lambda_jk, benchmark j on skill k, away from the anchors"
+        ),
+        "anchor_loading": PriorSlot(
+            Prior("HalfNormal", sigma=1), "lambda_kk, an anchor benchmark on its own skill"
+        ),
+    }
+
+    @classmethod
+    def of(cls, spec: ModelSpec) -> Self | None:
+        """Return the term if there are skills."""
+        if not spec.skills.count:
+            return None
+        identify = spec.skills.identify
+        family_unit = isinstance(identify, Anchored) and identify.unit == "family"
+        return cls(isinstance(identify, Anchored), family_unit)
+
+    def used_slots(self, spec: ModelSpec) -> tuple[str, ...]:
+        """Return the slot of loadings, and of the anchors' where those are not 1."""
+        return ("loading", "anchor_loading") if self.family_unit else ("loading",)
+
+    def parameters(self, spec: ModelSpec, design: Design) -> dict[str, Parameter]:
+        """Return the free loadings' own variables.
+
+        ``loading`` stands for its free entries; anchors' entries have no density of their own.
+        """
+        found = {"loading": Parameter("loading", (BENCHMARK, SKILL))}
+        if self.family_unit:
+            found["anchor_loading"] = Parameter("anchor_loading", (SKILL,))
+        return found
+
+    def declare(self, spec: ModelSpec, design: Design) -> dict[str, Named]:
+        """Add the loadings, dims (benchmark, skill)."""
+        return {"loading": deterministic("loading", self._loading(spec, design))}
+
+    def _loading(self, spec: ModelSpec, design: Design) -> Named:
+        dims = (BENCHMARK, SKILL)
+        if not self.anchored:
+            return declare("loading_raw", spec.prior("loading"), dims, _apart(spec, design))
+        raw = declare("loading_raw", spec.prior("loading"), dims)
+        mask = loading_masks(design.anchors, design.scores.benchmarks, spec.skills.count)
+        maths = maths_of(raw)
+        free = maths.named((mask == 1).astype(float), dims)
+        anchor = maths.named((mask == 2).astype(float), dims)
+        if not self.family_unit:
+            return raw * free + anchor
+        own = declare("anchor_loading", spec.prior("anchor_loading"), (SKILL,))
+        return raw * free + own * anchor
+
+    def predictor(
+        self, values: Mapping[str, Named], rows: Rows, skill: Named | None
+    ) -> Named | None:
+        """Return lambda_j' theta_i; None where no term moves the skills."""
+        return None if skill is None else (skill * values["loading"]).sum(SKILL)
+
+
+def _apart(spec: ModelSpec, design: Design) -> np.ndarray | None:
+    """Return signed loadings to start from that separate skills, shape (benchmark, skill).
+
+    Where loadings and skills are all 0 the gradient of both is 0, and it cannot separate skills
+    that are alike: an optimiser that starts there stays there. Positive loadings start at
+    PyMC's choice, since it takes no start for transformed variables with named dims.
+    """
+    if spec.prior("loading").support != REAL:
+        return None
+    count = len(design.scores.benchmarks)
+    place = (np.arange(count) + 0.5)[:, None] * np.arange(spec.skills.count) / count
+    return 0.5 * np.cos(np.pi * place)

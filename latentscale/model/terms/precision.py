@@ -1,0 +1,76 @@
+"""phi_ij: the precision of scores around mu, and the likelihood's own parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from latentscale.dims import BENCHMARK
+from latentscale.maths import Named, maths_of
+from latentscale.model.design import Design
+from latentscale.model.terms.base import Rows, Term
+from latentscale.spec.kinds import TERMS
+from latentscale.spec.likelihood import Likelihood
+from latentscale.spec.prior import Parameter, Prior, PriorSlot
+from latentscale.spec.spec import ModelSpec
+
+PRECISION: str = "precision_covariate"
+
+
+@TERMS.add
+@dataclass(frozen=True)
+class Precision(Term):
+    """The precision of every benchmark's scores, whose log may be linear in covariates."""
+
+    likelihood: Likelihood
+    names: tuple[str, ...]
+    name: ClassVar[str] = "precision"
+    order: ClassVar[int] = 50
+    quadrature: ClassVar[bool] = True
+    slots: ClassVar[Mapping[str, PriorSlot]] = {
+        "precision": PriorSlot(
+            Prior("LogNormal", mu=4.5, sigma=1), "phi_j, precision of scores around mu"
+        ),
+        "precision_slope": PriorSlot(
+            Prior("Normal", mu=0, sigma=0.5), "change of log phi with a covariate"
+        ),
+    }
+
+    @classmethod
+    def of(cls, spec: ModelSpec) -> Self | None:
+        """Return the term, which every spec has."""
+        return cls(spec.benchmarks.likelihood, spec.benchmarks.precision_covariates)
+
+    def used_slots(self, spec: ModelSpec) -> tuple[str, ...]:
+        """Return the slots of precision and its slopes, and the likelihood's."""
+        slopes = ("precision_slope",) if self.names else ()
+        return ("precision", *slopes, *self.likelihood.slots)
+
+    def coords(self, spec: ModelSpec) -> dict[str, list[Any]]:
+        """Return the covariates of the slopes."""
+        return {PRECISION: list(self.names)} if self.names else {}
+
+    def covariates(self) -> dict[str, tuple[str, ...]]:
+        """Return the covariates of the slopes."""
+        return {PRECISION: self.names} if self.names else {}
+
+    def parameters(self, spec: ModelSpec, design: Design) -> dict[str, Parameter]:
+        """Return precisions, their slopes, and the likelihood's own parameters."""
+        found = {"precision": Parameter("precision", (BENCHMARK,))}
+        if self.names:
+            found["precision_slope"] = Parameter("precision_slope", (BENCHMARK, PRECISION))
+        return found | self.likelihood.parameters()
+
+
+def precision(values: Mapping[str, Named], rows: Rows) -> Named:
+    """Return phi: dims (benchmark,), and model where it depends on covariates.
+
+    What phi means is said by the classes of ``latentscale/model/likelihoods``: the larger, the
+    closer scores lie to mu.
+    """
+    level = values["precision"]
+    if "precision_slope" not in values:
+        return level
+    change = (rows.covariates[PRECISION] * values["precision_slope"]).sum(PRECISION)
+    return level * maths_of(change).exp(change)

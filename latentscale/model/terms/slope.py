@@ -1,0 +1,46 @@
+"""B: slopes of the skills in the covariates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from latentscale.dims import COVARIATE, SKILL
+from latentscale.maths import Named
+from latentscale.model.design import Design
+from latentscale.model.terms.base import Rows, Term
+from latentscale.spec.kinds import TERMS
+from latentscale.spec.prior import Parameter, Prior, PriorSlot
+from latentscale.spec.spec import ModelSpec
+
+
+@TERMS.add
+@dataclass(frozen=True)
+class SkillSlopes(Term):
+    """Slopes of every skill in the covariates, shared by all families."""
+
+    name: ClassVar[str] = "slope"
+    order: ClassVar[int] = 70
+    quadrature: ClassVar[bool] = True
+    component: ClassVar[str | None] = "skills: covariates"
+    component_place: ClassVar[int] = 0
+    skill_vectors: ClassVar[tuple[str, ...]] = ("slope",)
+    slots: ClassVar[Mapping[str, PriorSlot]] = {
+        "slope": PriorSlot(
+            Prior("Normal", mu=0, sigma=1), "B, skill per standard deviation of a covariate"
+        )
+    }
+
+    @classmethod
+    def of(cls, spec: ModelSpec) -> Self | None:
+        """Return the term if there are skills and covariates."""
+        return cls() if spec.skills.count and spec.covariates else None
+
+    def parameters(self, spec: ModelSpec, design: Design) -> dict[str, Parameter]:
+        """Return the slopes."""
+        return {"slope": Parameter("slope", (COVARIATE, SKILL))}
+
+    def skill(self, values: Mapping[str, Named], rows: Rows) -> Named | None:
+        """Return B' x_i."""
+        return (rows.covariates[COVARIATE] * values["slope"]).sum(COVARIATE)

@@ -1,0 +1,124 @@
+"""Registries: the kinds of one concept by name, those of the package and those of others.
+
+Nothing else keeps a list of kinds. Each kind is a class in a module of its own in the concept's
+folder, and every module of that folder is imported at the first look-up, so adding a file there
+registers a kind. Other packages register theirs with the same decorator, and name the modules that
+do so as entry points of the group ``latentscale.kinds``, so that a spec file, a saved fit and the
+command line find them in any process.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from importlib.metadata import entry_points
+
+from latentscale.errors import SpecError, listed, nearest
+
+ENTRY_POINTS = "latentscale.kinds"
+PLUGINS = "LATENTSCALE_PLUGINS"
+"""Environment variable: names of further modules to import, separated by commas."""
+
+
+class Registry[Kind](Mapping[str, type[Kind]]):
+    """Classes of one concept by the name of their kind; read as a mapping.
+
+    Parameters
+    ----------
+    concept
+        What they are, for messages, such as ``"link"``.
+    folder
+        Dotted name of the package whose modules hold the built-in kinds.
+    name_of
+        Returns the name under which a class is registered.
+
+    Examples
+    --------
+    >>> from latentscale.spec.kinds import LINKS
+    >>> "logistic" in LINKS
+    True
+    """
+
+    def __init__(self, concept: str, folder: str, name_of: Callable[[type[Kind]], str]) -> None:
+        self.concept = concept
+        self._folder = folder
+        self._name_of = name_of
+        self._kinds: dict[str, type[Kind]] = {}
+        self._complete = False
+
+    def add(self, kind: type[Kind]) -> type[Kind]:
+        """Register a class; for use as a decorator.
+
+        Raises
+        ------
+        SpecError
+            If another class has that name.
+        """
+        name = self._name_of(kind)
+        had = self._kinds.get(name)
+        # A module that is run again (a notebook's cell, a reload) replaces its own class.
+        if had is not None and had.__qualname__ != kind.__qualname__:
+            raise SpecError(
+                f'A {self.concept} called "{name}" is registered already, by '
+                f"{had.__module__}.{had.__qualname__}; choose another name."
+            )
+        self._kinds[name] = kind
+        return kind
+
+    def remove(self, name: str) -> None:
+        """Forget a kind, for tests that register one."""
+        self._kinds.pop(name, None)
+
+    def __getitem__(self, name: str) -> type[Kind]:
+        self._load()
+        if name not in self._kinds:
+            raise SpecError(
+                f'No {self.concept} is called "{name}"; allowed are {listed(self._kinds, 30)}.'
+                + nearest(str(name), self._kinds)
+            )
+        return self._kinds[name]
+
+    def __contains__(self, name: object) -> bool:
+        self._load()
+        return name in self._kinds
+
+    def __iter__(self) -> Iterator[str]:
+        self._load()
+        return iter(self._kinds)
+
+    def __len__(self) -> int:
+        self._load()
+        return len(self._kinds)
+
+    def _load(self) -> None:
+        if self._complete:
+            return
+        self._complete = True  # before importing: modules of the folder may look kinds up
+        package = importlib.import_module(self._folder)
+        for module in sorted(m.name for m in pkgutil.iter_modules(package.__path__)):
+            importlib.import_module(f"{self._folder}.{module}")
+        load_plugins()
+
+
+@cache
+def load_plugins() -> None:
+    """Import the modules in which other packages register kinds.
+
+    Raises
+    ------
+    SpecError
+        If one cannot be imported.
+    """
+    named = [name.strip() for name in os.environ.get(PLUGINS, "").split(",") if name.strip()]
+    named += [point.value for point in entry_points(group=ENTRY_POINTS)]
+    for name in named:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            raise SpecError(
+                f'The module "{name}", named by {PLUGINS} or by an entry point of '
+                f"{ENTRY_POINTS}, cannot be imported: {error}"
+            ) from error

@@ -1,0 +1,118 @@
+"""Likelihood: how a measured score scatters around mu, and what a kind of it declares."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import xarray as xr
+
+from latentscale.maths import Named
+from latentscale.spec.prior import Parameter, PriorSlot
+from latentscale.spec.record import Record
+
+Step = Callable[[xr.DataArray, xr.DataArray, xr.DataArray, np.random.Generator], xr.DataArray]
+"""A pass of `Noise.steps`: from (what was drawn before, mean, phi, rng) to new values."""
+
+
+class Likelihood(Record):
+    """The distribution of a score; its fields are its settings in a spec.
+
+    A kind is a subclass with a field ``kind``, registered by ``@LIKELIHOODS.add``. See
+    ``latentscale/model/likelihoods`` for the kinds of the package.
+    """
+
+    kind: str
+    slots: ClassVar[Mapping[str, PriorSlot]] = {}
+    """Priors of the likelihood's own parameters, by the name used under ``[priors]``."""
+
+    needs_items: ClassVar[bool] = False
+    """Whether every benchmark must state its number of items, 2 or more."""
+
+    linearised: ClassVar[bool] = False
+    """Whether mu (1 - mu) / phi is about the variance of a score, so that scores linearise.
+
+    Sampling in coordinates centred by linearised scores needs it.
+    """
+
+    scalar: ClassVar[bool] = False
+    """Whether `latentscale.inference.marginal.kernel` has its compiled scalar form."""
+
+    def parameters(self) -> dict[str, Parameter]:
+        """Return the likelihood's own parameters by name: each with its slot and its dims."""
+        return {}
+
+    @abstractmethod
+    def noise(self, parameters: Mapping[str, Named], n_items: xr.DataArray) -> Noise:
+        """Return the noise of scores.
+
+        Parameters
+        ----------
+        parameters
+            The likelihood's own parameters.
+        n_items
+            Item counts, dims (benchmark,) or (cell,).
+        """
+
+
+@dataclass(frozen=True)
+class Noise(ABC):
+    """Distribution of a score given mu and the precision phi; the larger phi, the closer to mu.
+
+    Fields are what a density needs beside the two, as arrays with named dims. `observe` adds the
+    distribution to a PyMC model; `log_density` and `draw` are the same distribution on draws. Log
+    densities are per unit of score for every likelihood, so that they compare.
+    """
+
+    def observe(self, score: np.ndarray, mean: Named, phi: Named) -> None:
+        """Add the observed variable ``score`` to the open PyMC model.
+
+        By default the density is `log_density` and the random draw is `draw`; a kind overrides
+        this where PyMC has the distribution, or a faster density exists.
+
+        Parameters
+        ----------
+        score
+            Observed cells, fractions inside (0, 1), shape (cell,).
+        mean, phi
+            mu and phi of the cells, dims (cell,).
+        """
+        from latentscale.model.distributions import observe_noise
+
+        observe_noise(self, score, mean, phi)
+
+    @abstractmethod
+    def log_density(self, score: Named, mean: Named, phi: Named) -> Named:
+        """Return the log density of scores inside (0, 1), by broadcasting over dims."""
+
+    @abstractmethod
+    def draw(self, mean: xr.DataArray, phi: xr.DataArray, rng: np.random.Generator) -> xr.DataArray:
+        """Draw a new score for every element of `mean`, with its dims."""
+
+    def steps(self) -> tuple[Step, ...]:
+        """Return what `draw` does, as passes over all scores that follow one another.
+
+        Each takes what the one before gave, mean, phi and a source of random numbers. Taking one
+        over consecutive parts of the scores, then the next, gives the numbers of `draw`.
+        """
+        return (lambda _, mean, phi, rng: self.draw(mean, phi, rng),)
+
+    def at(self, indexers: Mapping[str, Any]) -> Self:
+        """Return the noise of some cells, picked by index along dims."""
+        return self.mapped(
+            lambda array: array.isel({dim: indexers[dim] for dim in array.dims if dim in indexers})
+        )
+
+    def mapped(self, change: Callable[[Any], Any]) -> Self:
+        """Return the noise with each of its arrays changed."""
+        arrays: dict[str, Named] = {f.name: getattr(self, f.name) for f in fields(self)}
+        return replace(self, **{name: change(array) for name, array in arrays.items()})
+
+
+def aligned(mean: xr.DataArray, other: xr.DataArray) -> tuple[np.ndarray, np.ndarray]:
+    """Return both arrays with the dims of `mean`, in its order."""
+    wide, narrow = xr.broadcast(mean, other)
+    return wide.transpose(*mean.dims).values, narrow.transpose(*mean.dims).values

@@ -1,0 +1,149 @@
+"""Both engines give one density; the stock one takes over where the fast one's insides break."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import latentscale as ls
+from latentscale.data.scores import Scores
+from latentscale.engine import choice, fast, stock
+from latentscale.errors import FitError, FitWarning
+from latentscale.inference.posterior_density import kept_names
+from latentscale.model.build import build
+from latentscale.spec import ModelSpec
+
+SMALL = {"draws": 30, "tune": 30, "chains": 2, "cores": 1}
+
+
+@pytest.fixture(autouse=True)
+def unbroken() -> Iterator[None]:
+    """Let no test leave the fast engine switched off."""
+    choice.forget_faults()
+    yield
+    choice.forget_faults()
+
+
+def test_both_engines_give_one_density(quick_spec: ModelSpec, small_scores: Scores) -> None:
+    model = build(quick_spec, small_scores)
+    names = kept_names(model)
+    ours, theirs = (e.compile_density(model, names) for e in (fast, stock))
+    np.testing.assert_array_equal(ours.start, theirs.start)
+    assert (ours.shapes, ours.dims) == (theirs.shapes, theirs.dims)
+    assert (ours.engine, theirs.engine) == ("fast", "stock")
+    point = ours.start + 0.3 * np.random.default_rng(3).standard_normal(ours.size)
+    value, gradient = ours.log_density(point)
+    other, slope = theirs.log_density(point)
+    assert value == pytest.approx(other, rel=1e-11)
+    np.testing.assert_allclose(gradient, slope, rtol=1e-9, atol=1e-9)
+    for name, expanded in theirs.expand(point).items():
+        np.testing.assert_allclose(ours.expand(point)[name], expanded, rtol=1e-11)
+
+
+def methods() -> list[ls.inference.method.Method]:
+    return [
+        ls.NUTS(**SMALL),
+        ls.NUTS(**SMALL, backend="pymc"),
+        ls.NUTS(**SMALL, start=ls.ModeStart(climbs=2)),
+        ls.ADVI(steps=100, draws=20, window=10),
+        ls.Laplace(draws=20),
+        ls.Pathfinder(paths=2, draws=20),
+    ]
+
+
+@pytest.mark.parametrize("method", methods(), ids=lambda m: f"{type(m).__name__}")
+@pytest.mark.filterwarnings("ignore")
+def test_every_method_runs_on_the_stock_engine(
+    method: ls.inference.method.Method,
+    quick_spec: ModelSpec,
+    small_scores: Scores,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(choice.ENGINE, "stock")
+    fit = ls.fit(quick_spec, small_scores, method=method, seed=1, progress=False)
+    assert np.isfinite(fit.tree["log_likelihood"]["score"]).all()
+    assert fit.provenance.versions["engine"] == "stock"
+
+
+@pytest.mark.parametrize(
+    ("library", "internal"),
+    [
+        ("numba.core.cgutils", "if_unlikely"),
+        ("numba.core.codegen", "JITCodeLibrary"),
+        ("nutpie.compile_pymc", "CompiledPyMCModel"),
+        ("pytensor.link.numba.dispatch.basic", "numba_funcify_and_cache_key"),
+    ],
+)
+def test_a_renamed_internal_gives_one_warning_and_a_fit(
+    library: str, internal: str, quick_spec: ModelSpec, small_scores: Scores, tmp_path: Path
+) -> None:
+    """In a process of its own, since engines are imported once."""
+    table = tmp_path / "scores.csv"
+    small_scores.to_frame().to_csv(table, index=False)
+    code = f"""
+import importlib, sys, warnings
+import numba, nutpie, pymc
+import pytensor.link.numba.linker
+module = importlib.import_module({library!r})
+delattr(module, {internal!r})
+import pandas as pd
+import latentscale as ls
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    scores = ls.Scores.from_frame(pd.read_csv({str(table)!r}))
+    method = ls.NUTS(draws=20, tune=20, chains=2, cores=1)
+    fit = ls.fit(ls.load_spec("pooled_flops"), scores, method=method, seed=1, progress=False)
+said = [str(w.message) for w in caught if "stock engine" in str(w.message)]
+print(len(said), fit.provenance.versions["engine"], fit.posterior.sizes["draw"])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    warned, engine, draws = done.stdout.split()
+    assert (int(warned), engine, int(draws)) == (1, "stock", 20)
+
+
+def test_an_engine_that_fails_is_not_tried_again() -> None:
+    tried: list[int] = []
+
+    def broken() -> str:
+        tried.append(1)
+        raise AttributeError("renamed")
+
+    with pytest.warns(FitWarning, match="renamed"):
+        assert choice.fast_or_stock(broken, lambda: "stock") == "stock"
+    assert choice.fast_or_stock(broken, lambda: "stock") == "stock"
+    assert len(tried) == 1 and choice.engine_in_use() == "stock"
+
+
+def test_users_errors_are_not_taken_for_a_broken_engine() -> None:
+    def refused() -> str:
+        raise FitError("no draws")
+
+    with pytest.raises(FitError, match="no draws"):
+        choice.fast_or_stock(refused, lambda: "stock")
+
+
+def test_an_unknown_engine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(choice.ENGINE, "quick")
+    with pytest.raises(FitError, match='"auto", "fast", "stock"; got "quick"'):
+        choice.chosen_engine()
+
+
+INTERNALS = re.compile(
+    r"^\s*(?:from|import)\s+(pytensor\.link|numba\.core|numba\.extending|llvmlite|"
+    r"nutpie\.compile_pymc|nutpie\.compiled_pyfunc|nutpie\._lib)",
+    re.MULTILINE,
+)
+
+
+def test_only_the_engine_reaches_into_libraries() -> None:
+    package = Path(ls.__file__).parent
+    outside = [p for p in package.rglob("*.py") if "engine" not in p.relative_to(package).parts]
+    assert [str(p) for p in outside if INTERNALS.search(p.read_text(encoding="utf-8"))] == []
+    assert any(INTERNALS.search(p.read_text()) for p in (package / "engine").rglob("*.py"))
