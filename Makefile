@@ -39,12 +39,13 @@ FIND_PYTHON = \
 	  return 1; \
 	}
 
-.PHONY: help demo test test-all lint format clean
+.PHONY: help demo test test-all lowest lint format clean
 
 help:
 	@echo "make demo      forecast held-out models of the bundled leaderboard (a few minutes)"
 	@echo "make test      run the tests, all but the slow ones"
 	@echo "make test-all  run every test"
+	@echo "make lowest    try the lowest versions of the dependencies that are allowed, on Python 3.12"
 	@echo "make lint      check style and types"
 	@echo "make format    put the sources in the project's style"
 	@echo "make clean     remove .venv and what building and testing leave behind"
@@ -54,10 +55,13 @@ demo: $(STAMP)
 	@$(BIN)/latentscale demo
 
 test: $(STAMP)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --durations=15
 
 test-all: $(STAMP)
-	@$(BIN)/python -m pytest -m ""
+	@$(BIN)/python -m pytest -m "" --durations=15
+
+lowest:
+	@.ci/lowest $(PYTHON)
 
 lint: $(STAMP)
 	@echo "ruff"

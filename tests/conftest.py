@@ -7,7 +7,8 @@ not its own judge. Compiling a model for the sampler takes seconds, so one fit s
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import wraps
 from numbers import Integral
@@ -37,11 +38,18 @@ FLOORS = {"alpha": 0.0, "beta": 0.25, "gamma": 0.0, "delta": 0.1, "epsilon": 0.0
 ANCHORS = ("alpha", "delta")
 
 SEED_SHIFT = int(os.environ.get("LATENTSCALE_TEST_SEED_SHIFT", "0"))
-"""Added to every seed, the tests' and the package's: no test may hold for one seed only."""
+"""Added to every seed, the tests' and the package's: no test may hold for one seed only.
+
+The tables that tests analyse are data and stay as they are: see `fixed_seeds`.
+"""
+
+_fixed = False
 
 
 def shifted(seed: Any) -> Any:
     """Return a seed with the shift; of several numbers the first is shifted."""
+    if _fixed:
+        return seed
     if isinstance(seed, Integral):
         return int(seed) + SEED_SHIFT
     if isinstance(seed, list | tuple) and seed and isinstance(seed[0], Integral):
@@ -76,6 +84,17 @@ def _shift_seeds() -> None:
 
 if SEED_SHIFT:
     _shift_seeds()
+
+
+@contextmanager
+def fixed_seeds() -> Iterator[None]:
+    """Leave seeds as they are: what is made inside is a table that tests take as measured."""
+    global _fixed
+    _fixed = True
+    try:
+        yield
+    finally:
+        _fixed = False
 
 
 def pytest_report_header() -> str:
@@ -186,7 +205,25 @@ def seed_shift() -> int:
 @pytest.fixture(scope="session")
 def known() -> Known:
     """The simulated table with its truth."""
-    return simulate_by_hand()
+    with fixed_seeds():
+        return simulate_by_hand()
+
+
+@pytest.fixture(scope="session")
+def fixed() -> Callable[[], AbstractContextManager[None]]:
+    """Return a context in which seeds are not shifted."""
+    return fixed_seeds
+
+
+@pytest.fixture(scope="session")
+def simulated() -> Callable[[ModelSpec, Scores, int], Scores]:
+    """Return a maker of tables from a spec's prior, the same ones whatever the seed shift."""
+
+    def make(spec: ModelSpec, template: Scores, seed: int) -> Scores:
+        with fixed_seeds():
+            return ls.simulate(spec, template, seed=seed).scores
+
+    return make
 
 
 @pytest.fixture(scope="session")

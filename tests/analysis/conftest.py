@@ -17,24 +17,28 @@ from latentscale.spec import ModelSpec, spec_from_dict
 
 DRAWS = 1500
 
+Simulated = Callable[[ModelSpec, Scores, int], Scores]
+
 
 @pytest.fixture(scope="session")
-def good_fit(quick_spec: ModelSpec, small_scores: Scores) -> Fit:
+def good_fit(quick_spec: ModelSpec, small_scores: Scores, simulated: Simulated) -> Fit:
     """Pooled curves, simulated from themselves, with plenty of draws."""
-    simulated = ls.simulate(quick_spec, small_scores, seed=5).scores
+    scores = simulated(quick_spec, small_scores, 5)
     method = ls.NUTS(draws=2000, tune=500, chains=2, cores=2)
-    return ls.fit(quick_spec, simulated, method=method, seed=1, progress=False)
+    return ls.fit(quick_spec, scores, method=method, seed=1, progress=False)
 
 
 @pytest.fixture(scope="session")
-def spoiled(quick_spec: ModelSpec, known: Any) -> tuple[Scores, tuple[str, str]]:
+def spoiled(
+    quick_spec: ModelSpec, known: Any, simulated: Simulated
+) -> tuple[Scores, tuple[str, str]]:
     """Pooled curves simulated from themselves, with one score that cannot be, and its place."""
-    simulated = ls.simulate(quick_spec, known.scores, seed=5).scores
-    score = simulated.dataset["score"].copy()
+    scores = simulated(quick_spec, known.scores, 5)
+    score = scores.dataset["score"].copy()
     model = str(score["model"].values[17])
     expected = float(score.sel(benchmark="alpha").max())
     score.loc[{"model": model, "benchmark": "alpha"}] = 0.01 if expected > 0.5 else 0.99
-    return Scores(simulated.dataset.assign(score=score)), (model, "alpha")
+    return Scores(scores.dataset.assign(score=score)), (model, "alpha")
 
 
 @pytest.fixture(scope="session")
@@ -80,13 +84,14 @@ def one_skill() -> ModelSpec:
 
 
 @pytest.fixture(scope="session")
-def held_fit(small_scores, prior_fit, one_skill, with_posterior, repeated) -> Fit:
+def held_fit(small_scores, prior_fit, one_skill, with_posterior, repeated, fixed) -> Fit:
     """Twelve models, one skill, parameters held at one typical set of values.
 
     alpha, beta, gamma, delta: intercepts 0.2, -0.3, 0.1, -0.6; loadings 1.1, slope 0.6,
     precision 40.
     """
-    fit = prior_fit(one_skill, small_scores, draws=2)
+    with fixed():
+        fit = prior_fit(one_skill, small_scores, draws=2)
     calm = fit.posterior.copy(deep=True)
     for name, value in {"precision": 40.0, "loading": 1.1, "slope": 0.6}.items():
         calm[name] = xr.full_like(calm[name], value)

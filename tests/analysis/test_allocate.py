@@ -133,7 +133,7 @@ def test_a_weighted_set_is_maximised_draw_by_draw(translog: Fit) -> None:
         x = xr.DataArray([n, d, n * d], dims="covariate", coords={"covariate": list(TRANSLOG)})
         theta = (one["slope"] * x).sum("covariate") + one["family_skill"].mean("family")
         eta = one["intercept"] + (one["loading"] * theta).sum("skill")
-        score = floor + (1 - floor) / (1 + np.exp(-eta))
+        score = (floor + (1 - floor) / (1 + np.exp(-eta))).clip(1e-6, 1 - 1e-6)  # as the model
         return sum(w * float(score.sel(benchmark=b)) for b, w in weights.items()) / 3.5
 
     for sample in range(12):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -75,11 +76,11 @@ def test_suspects_are_settled_by_a_refit_without_them(
     pooled_fit: Fit, spoiled: Spoiled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The refit is replaced by the same fit: what counts is what it is asked and how it is used."""
-    asked = []
+    asked, converged = [], [False, True]
 
     def run_fit(spec, scores, *, method, seed, progress):  # type: ignore[no-untyped-def]
         asked.append(scores)
-        return pooled_fit
+        return replace(pooled_fit, status=replace(pooled_fit.status, converged=converged.pop(0)))
 
     real = module.leave_one_out
 
@@ -102,6 +103,10 @@ def test_suspects_are_settled_by_a_refit_without_them(
     assert after.unsettled.empty
     assert list(after.outliers["model"]) == [spoiled[1][0]]
     assert list(after.outliers["basis"]) == ["refit"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ls.FitWarning)
+        again = ls.check(pooled_fit, refit=method, false_alarms=0.01, seed=4)
+    pd.testing.assert_frame_equal(again.outliers, after.outliers)
 
 
 def test_misuse_is_refused(

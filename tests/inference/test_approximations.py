@@ -22,6 +22,9 @@ CORRELATION = np.array(
 )
 COVARIANCE = SPREAD @ CORRELATION @ SPREAD
 
+RUNS = 6
+"""A single run's mean is off by some 0.07: the last steps of a noisy climb. Together: 0.03."""
+
 
 @pytest.fixture
 def target(normal_density):
@@ -36,24 +39,29 @@ def run(density, start, seed: int = 0, steps: int = 20_000):
 
 
 def test_mean_field_advi_finds_the_nearest_independent_normal(target) -> None:
-    found = run(target, MeanField.at(target.start))
-    assert found.converged and not found.interrupted
-    np.testing.assert_allclose(found.normal.parameters[:4], MEAN, atol=0.08)
+    runs = [run(target, MeanField.at(target.start), seed) for seed in range(RUNS)]
+    assert all(found.converged and not found.interrupted for found in runs)
+    parameters = np.mean([found.normal.parameters for found in runs], axis=0)
+    np.testing.assert_allclose(parameters[:4], MEAN, atol=0.08)
     wanted = np.diag(np.linalg.inv(COVARIANCE)) ** -0.5  # Bishop 2006, eq. (10.12)
-    np.testing.assert_allclose(np.exp(found.normal.parameters[4:]), wanted, rtol=0.06)
+    np.testing.assert_allclose(np.exp(parameters[4:]), wanted, rtol=0.06)
     bound = 0.5 * np.log(2 * np.pi) * 4 + np.log(wanted).sum()
-    assert found.elbo == pytest.approx(bound, abs=4 * found.error + 0.02)
+    for found in runs:
+        assert found.elbo == pytest.approx(bound, abs=4 * found.error + 0.02)
 
 
 def test_full_rank_advi_finds_the_target_itself(target) -> None:
     start = FullRank.from_mean_field(MeanField.at(target.start))
-    found = run(target, start)
-    np.testing.assert_allclose(found.normal.parameters[:4], MEAN, atol=0.1)
-    factor = found.normal.factor
-    assert (np.triu(factor, 1) == 0).all()
-    np.testing.assert_allclose(factor @ factor.T, COVARIANCE, atol=0.15)
+    runs = [run(target, start, seed) for seed in range(RUNS)]
+    means = np.mean([found.normal.parameters[:4] for found in runs], axis=0)
+    np.testing.assert_allclose(means, MEAN, atol=0.1)
+    factors = [found.normal.factor for found in runs]
+    assert all((np.triu(factor, 1) == 0).all() for factor in factors)
+    covariance = np.mean([factor @ factor.T for factor in factors], axis=0)
+    np.testing.assert_allclose(covariance, COVARIANCE, atol=0.15)
     evidence = 0.5 * np.linalg.slogdet(2 * np.pi * COVARIANCE)[1]
-    assert found.elbo == pytest.approx(evidence, abs=4 * found.error + 0.03)
+    for found in runs:
+        assert found.elbo == pytest.approx(evidence, abs=4 * found.error + 0.03)
 
 
 def test_too_few_steps_are_not_called_converged(target) -> None:
