@@ -15,7 +15,12 @@ import numpy as np
 from latentscale.errors import DataError, FitError, LatentscaleError, SpecError
 
 _FIT: Final = "from latentscale.fit, or from latentscale.load for a saved one"
-_FRAME: Final = "a pandas DataFrame"
+# What a user calls a type, where that is not its name.
+_CALLED: Final[Mapping[str, str]] = {
+    "str": "text",
+    "Method": "a method",
+    "DataFrame": "a pandas DataFrame",
+}
 
 # By name of the type, so that this module imports none of them: the error, and where one comes
 # from. A type that is not here is refused with a FitError that names it.
@@ -27,7 +32,7 @@ _SOURCES: Final[Mapping[str, tuple[type[LatentscaleError], str]]] = {
     "MarginalML": (FitError, "such as latentscale.MarginalML()"),
     "FewShot": (FitError, "such as latentscale.FewShot()"),
     "RegressionPrior": (FitError, "such as latentscale.RegressionPrior()"),
-    "DataFrame": (DataError, _FRAME),
+    "DataFrame": (DataError, ""),
     "Allocation": (FitError, "from latentscale.optimal_allocation"),
     "Comparison": (FitError, "from latentscale.compare or latentscale.compare_backtests"),
     "ComputeNeeded": (FitError, "from latentscale.flops_for_target"),
@@ -84,15 +89,11 @@ for a saved one; got 'fit.nc'.
     if isinstance(value, kind):
         return
     error, source = _SOURCES.get(kind.__name__, (FitError, ""))
-    source = hint or source
     if kind is str:
-        source = hint or "one name"
-        raise DataError(f"{name} must be text, {source}; got {shown(value)}.")
-    article = "an" if kind.__name__[0] in "AEIOU" else "a"
-    wanted = source if source == _FRAME else f"{article} {kind.__name__}"
-    if source and source != _FRAME:
-        wanted += f", {source}"
-    raise error(f"{name} must be {wanted}; got {shown(value)}.")
+        error = DataError
+    called = _CALLED.get(kind.__name__) or f"a{'n' * (kind.__name__[0] in 'AEIOU')} {kind.__name__}"
+    source = f", {hint or source}" if hint or source else ""
+    raise error(f"{name} must be {called}{source}; got {shown(value)}.")
 
 
 def shown(value: object) -> str:

@@ -63,7 +63,7 @@ class Record(BaseModel):
         >>> spec = load_spec("latentscale")
         >>> free = {"skills.count": 3, "skills.identify": {"kind": "free"}}
         >>> spec.with_(free).skills
-        SkillSpec(count=3, identify=Free(kind='free'), residual=False)
+        SkillSpec(count=3, identify=Free(kind='free'), residual=True)
         """
         _check_changes(changes)
         return type(self)(**_changed(self, changes, ""))

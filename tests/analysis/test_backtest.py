@@ -228,7 +228,7 @@ def test_everything_is_checked_before_the_first_fit(
         ({"workers": -1}, "workers must be"),
         ({"workers": True}, "workers must be"),
         ({"seed": -1}, "seed must be"),
-        ({"method": "NUTS"}, r"method must be a Method, such as latentscale.NUTS\(draws=1000\)"),
+        ({"method": "NUTS"}, r"method must be a method, such as latentscale.NUTS\(draws=1000\)"),
         ({"method": ls.NUTS}, "got the class NUTS itself"),
         ({"method": replace(METHOD, store=tmp_path / "draws")}, "method.store"),
         ({"cluster": 8786}, "cluster must be an address"),

@@ -167,7 +167,7 @@ def test_text_for_numbers_is_refused() -> None:
 @pytest.mark.parametrize("table", [3, None, "table.csv", {"pit": [0.5]}, ls.Benchmark()])
 def test_what_is_no_table_is_refused(verb: Callable, table: object) -> None:
     with pytest.raises(
-        DataError, match=r"table must be a DataFrame, a table from latentscale.back"
+        DataError, match=r"table must be a pandas DataFrame, a table from latentscale.back"
     ):
         verb(table)
 
