@@ -14,6 +14,7 @@ from scipy.optimize import minimize
 from latentscale.analysis.calibrate import bootstrap_errors, cell_figures
 from latentscale.analysis.leave_one_out import leave_one_out
 from latentscale.data.frames import as_pandas
+from latentscale.dims import checked_seed
 from latentscale.errors import DataError, FitError, listed
 from latentscale.posterior.fit import Fit
 
@@ -123,6 +124,7 @@ def compare_backtests(tables: Mapping[str, pd.DataFrame], *, seed: int = 0) -> C
         If there are fewer than two tables, a column is lacking, or they forecast different
         scores (a fold that failed for one spec, for instance).
     """
+    seed = checked_seed(seed)
     tables = _checked_tables(tables)
     parts = []
     for name, table in tables.items():

@@ -12,6 +12,7 @@ from latentscale.inference.chart import Chart, Charted
 from latentscale.inference.nuts import NUTS, require_engine
 from latentscale.inference.start import usual_start
 from latentscale.model.build import build_design
+from latentscale.model.double import double_precision
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.storage import read_folder
 from latentscale.posterior.stream import read_chains, runs, wanted_draws
@@ -21,6 +22,7 @@ _RETUNE_SHARE = 4
 _LEAST_RETUNE = 50
 
 
+@double_precision()
 def resume(path: str | Path, *, draws: int | None = None, progress: bool = True) -> Fit:
     """Go on sampling in a folder that ``NUTS(store=...)`` made.
 

@@ -17,6 +17,7 @@ from latentscale.model.benchmarks import (
     precision,
 )
 from latentscale.model.design import Design, design
+from latentscale.model.double import double_precision
 from latentscale.model.family import SKILL_FACTOR, SKILL_PAIR, declare_family, effects_of_models
 from latentscale.model.links import link_coords, with_link_constants
 from latentscale.model.maths import Named, as_data
@@ -55,6 +56,7 @@ def build(spec: ModelSpec, scores: Scores) -> pm.Model:
     return build_design(spec, design(spec, scores))
 
 
+@double_precision()
 def build_design(spec: ModelSpec, design: Design) -> pm.Model:
     """Turn a spec and a prepared design into a PyMC model (see `build`)."""
     with pm.Model(coords=_coords(spec, design), check_bounds=False) as model:

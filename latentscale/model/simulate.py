@@ -12,6 +12,7 @@ from latentscale.data.scores import Scores
 from latentscale.dims import BENCHMARK, MODEL, checked_seed
 from latentscale.model.build import build_design
 from latentscale.model.design import design
+from latentscale.model.double import double_precision
 from latentscale.spec.spec import ModelSpec
 
 
@@ -59,7 +60,8 @@ def simulate(spec: ModelSpec, template: Scores, *, seed: int = 0) -> Simulation:
         if not variable.name.endswith("_raw")
     ]
     variables = [model[name] for name in [*names, "score"]]
-    values = pm.draw(variables, random_seed=seed, mode="FAST_COMPILE")
+    with double_precision():
+        values = pm.draw(variables, random_seed=seed, mode="FAST_COMPILE")
     truth = xr.Dataset(
         {
             name: (variable.dims, np.asarray(value))
