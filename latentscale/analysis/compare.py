@@ -125,6 +125,7 @@ def compare_backtests(tables: Mapping[str, pd.DataFrame], *, seed: int = 0) -> C
         If there are fewer than two tables, a column is lacking, or they forecast different
         scores (a fold that failed for one spec, for instance).
     """
+    seed = checked_seed(seed)
     tables = _checked_tables(tables)
     seed = checked_seed(seed)
     parts = []

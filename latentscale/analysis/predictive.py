@@ -28,6 +28,7 @@ from latentscale.errors import DataError
 from latentscale.expect import expect
 from latentscale.model.build import build_design
 from latentscale.model.design import design
+from latentscale.model.double import double_precision
 from latentscale.posterior.fit import Fit
 from latentscale.spec.spec import ModelSpec
 from latentscale.validate import whole_number
@@ -132,10 +133,12 @@ def prior_predictive(
     expect(spec, ModelSpec, "spec")
     expect(scores, Scores, "scores")
     draws = whole_number(draws, "draws", least=20, error=DataError)
+    seed = checked_seed(seed)
     prepared = design(spec, scores)
     model = build_design(spec, prepared)
     # Each replicate is computed once, so that optimising the graph would cost more than it saves.
-    values = pm.draw(model["score"], draws, random_seed=checked_seed(seed), mode="FAST_COMPILE")
+    with double_precision():
+        values = pm.draw(model["score"], draws, random_seed=seed, mode="FAST_COMPILE")
     observed = prepared.scores.dataset["score"].transpose(MODEL, BENCHMARK)
     table = np.full((draws, *observed.shape), np.nan)
     table[:, prepared.model_of_cell, prepared.benchmark_of_cell] = values

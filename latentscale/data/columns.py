@@ -208,29 +208,24 @@ def read_dates(
         except (ValueError, OverflowError):  # a year that nanoseconds do not reach: find its row
             pass
     cells = cells_of(column)
-    empty = missing(cells)
-    # Few dates occur in a table, so that each is read once. Equal keys of different types (1 and
-    # True) are numbers, which are refused alike.
-    known: dict[Any, np.datetime64 | None] = {}
+    rows = np.flatnonzero(~missing(cells))
+    found = _as_dates(cells[rows].tolist())
     values = np.full(len(column), np.datetime64("NaT", "ns"))
-    problems = []
+    read = np.array([moment is not None for moment in found], dtype=bool)
+    values[rows[read]] = [moment for moment in found if moment is not None]
     rule = "Expected a date such as 2024-07-23, or an empty cell."
-    for row in np.flatnonzero(~empty).tolist():
-        moment = _remembered(cells[row], known)
-        if moment is None:
-            problems.append(at_cell(row, labels[row], name, cells[row], rule))
-        else:
-            values[row] = moment
-    return values, problems
+    bad = rows[~read].tolist()
+    return values, [at_cell(row, labels[row], name, cells[row], rule) for row in bad]
 
 
-def _remembered(cell: Any, known: dict[Any, np.datetime64 | None]) -> np.datetime64 | None:
+def _as_dates(cells: Sequence[Any]) -> list[np.datetime64 | None]:
+    """Read cells as dates, each of the few that occur once; None for what is no date."""
     try:
-        if cell not in known:
-            known[cell] = _as_date(cell)
-        return known[cell]
+        # Equal keys of different types, such as 1 and True, are numbers: refused alike.
+        known = {cell: _as_date(cell) for cell in dict.fromkeys(cells)}
     except TypeError:  # a list or another cell that cannot be a key
-        return _as_date(cell)
+        return [_as_date(cell) for cell in cells]
+    return [known[cell] for cell in cells]
 
 
 def _as_date(cell: Any) -> np.datetime64 | None:

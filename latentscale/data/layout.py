@@ -72,7 +72,8 @@ def checked_frame(
     if unnamed:
         raise DataError(f"{what}: column names must be text; got {unnamed[:8]!r}. Name each one.")
     cut = [name for name in frame.columns if name != name.strip()]
-    clean = frame.set_axis([name.strip() for name in frame.columns], axis="columns")
+    stripped = pd.Index([name.strip() for name in frame.columns], dtype=object)
+    clean = frame.set_axis(stripped, axis="columns")
     fail(_name_problems(clean, required), what)
     if not len(clean):
         raise DataError(f"{what}: the table has no rows; give at least one row, one model each.")

@@ -16,6 +16,7 @@ from latentscale.inference.chart import Chart, Charted
 from latentscale.inference.nuts import NUTS, require_engine
 from latentscale.inference.start import usual_start
 from latentscale.model.build import build_design
+from latentscale.model.double import double_precision
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.folder import read_document
 from latentscale.posterior.lock import locked
@@ -28,6 +29,7 @@ _RETUNE_SHARE = 4
 _LEAST_RETUNE = 50  # nutpie's adaptation makes no use of fewer
 
 
+@double_precision()
 def resume(path: str | Path, *, draws: int | None = None, progress: bool = True) -> Fit:
     """Go on sampling in a folder that ``NUTS(store=...)`` made.
 

@@ -9,6 +9,7 @@ from latentscale.inference.method import Method
 from latentscale.inference.nuts import NUTS
 from latentscale.inference.versions import library_versions
 from latentscale.model.design import design
+from latentscale.model.double import double_precision
 from latentscale.posterior.convert import to_tree
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.provenance import Provenance
@@ -60,11 +61,13 @@ def fit(
     expect(method, Method, "method")
     seed = checked_seed(seed)
     prepared = design(spec, scores)
-    draws = method.draw(spec, prepared, seed=seed, progress=progress)
+    with double_precision():
+        draws = method.draw(spec, prepared, seed=seed, progress=progress)
+        tree = to_tree(spec, prepared, draws)
     return Fit(
         spec=spec,
         scores=prepared.scores,
-        tree=to_tree(spec, prepared, draws),
+        tree=tree,
         status=draws.status,
         transform=prepared.transform,
         provenance=Provenance(

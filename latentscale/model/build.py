@@ -13,6 +13,7 @@ from latentscale.dims import BENCHMARK, CELL, FAMILY, LINEAGE, MODEL, SKILL, UND
 from latentscale.expect import expect
 from latentscale.maths import Named, as_data
 from latentscale.model.design import Design, design
+from latentscale.model.double import double_precision
 from latentscale.model.equations import expected_score, latent_skill, linear_predictor
 from latentscale.model.rows import covariate_coords
 from latentscale.model.terms.base import terms_of
@@ -53,6 +54,7 @@ def build(spec: ModelSpec, scores: Scores) -> pm.Model:
     return build_design(spec, design(spec, scores))
 
 
+@double_precision()
 def build_design(spec: ModelSpec, design: Design) -> pm.Model:
     """Turn a spec and a prepared design into a PyMC model (see `build`)."""
     with pm.Model(coords=_coords(spec, design), check_bounds=False) as model:

@@ -14,6 +14,7 @@ from latentscale.dims import BENCHMARK, MODEL, checked_seed
 from latentscale.expect import expect
 from latentscale.model.build import build_design
 from latentscale.model.design import design
+from latentscale.model.double import double_precision
 from latentscale.spec.spec import ModelSpec
 
 
@@ -63,7 +64,8 @@ def simulate(spec: ModelSpec, template: Scores, *, seed: int = 0) -> Simulation:
         if not variable.name.endswith("_raw")
     ]
     variables = [model[name] for name in [*names, "score"]]
-    values = pm.draw(variables, random_seed=seed, mode="FAST_COMPILE")
+    with double_precision():
+        values = pm.draw(variables, random_seed=seed, mode="FAST_COMPILE")
     truth = xr.Dataset(
         {
             name: (variable.dims, np.asarray(value))

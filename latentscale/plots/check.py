@@ -60,8 +60,7 @@ def plot_residuals(check: FitCheck, *, rows: int = _MAX_ROWS) -> Sheet:
     names = [str(name) for name in grid[BENCHMARK].values]
     width, height = 1.6 + 0.5 * len(names), 0.9 + _ROW_INCHES * len(order)
     figure, (panel,) = panels(1, columns=1, width=width, height=height)
-    colours = mpl.colormaps["PuOr_r"].copy()
-    colours.set_bad("white")
+    colours = mpl.colormaps["PuOr_r"].with_extremes(bad="white")
     image = panel.pcolormesh(
         np.ma.masked_invalid(shown.values), cmap=colours, vmin=-_REACH, vmax=_REACH
     )

@@ -19,6 +19,7 @@ from latentscale.inference.marginal.limits import refuse_other_latents
 from latentscale.inference.method import Method
 from latentscale.inference.threads import one_blas_thread
 from latentscale.model.design import Design, design
+from latentscale.model.double import double_precision
 from latentscale.posterior.draws import Draws
 from latentscale.posterior.status import Status
 from latentscale.spec.spec import ModelSpec
@@ -241,13 +242,15 @@ def marginal_estimate(
     method = MarginalML() if method is None else method
     if not isinstance(method, MarginalML):
         raise FitError(f"method must be a MarginalML; got {method!r}.")
+    rng = np.random.default_rng(checked_seed(seed))
     prepared = design(spec, scores)
     refuse_other_latents(spec, prepared, "MarginalML")
-    found, _ = maximise(
-        marginal_likelihood(spec, prepared),
-        spec_name=spec.name,
-        settings=_search(method),
-        rng=np.random.default_rng(checked_seed(seed)),
-        progress=progress,
-    )
+    with double_precision():
+        found, _ = maximise(
+            marginal_likelihood(spec, prepared),
+            spec_name=spec.name,
+            settings=_search(method),
+            rng=rng,
+            progress=progress,
+        )
     return found

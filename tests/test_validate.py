@@ -1,0 +1,119 @@
+"""Single settings: NumPy's numbers are numbers, and what is refused says why."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import latentscale as ls
+from latentscale import validate
+from latentscale.dims import interval_quantiles
+from latentscale.errors import FitError, LatentscaleError
+from latentscale.spec import spec_from_dict
+
+WHOLE = (np.int64, np.int32, np.uint8, np.array)
+REAL = (np.float64, np.float32, np.float16, np.array)
+SOURCE = Path(ls.__file__).parent
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+def test_whole_numbers_of_numpy_are_whole_numbers(kind):
+    taken = validate.whole_number(kind(7), "n", least=1)
+    assert taken == 7 and type(taken) is int
+
+
+@pytest.mark.parametrize("kind", REAL)
+def test_numbers_of_numpy_are_numbers(kind):
+    taken = validate.real_number(kind(0.25), "n", above=0, below=1)
+    assert taken == 0.25 and type(taken) is float
+
+
+@pytest.mark.parametrize("wrong", [True, np.True_, 3.0, np.float64(3), "3", None, [3], 0, 10])
+def test_what_is_no_whole_number_in_range_is_refused(wrong):
+    with pytest.raises(FitError, match="n must be a whole number from 1 to 9; got"):
+        validate.whole_number(wrong, "n", least=1, most=9, error=FitError)
+
+
+@pytest.mark.parametrize("wrong", [True, np.nan, np.inf, "1", None, 1j, -1, 10**400])
+def test_what_is_no_finite_number_in_range_is_refused(wrong):
+    with pytest.raises(LatentscaleError, match="n must be a finite number of at least 0; got"):
+        validate.real_number(wrong, "n", least=0)
+
+
+def test_a_word_that_is_not_allowed_names_the_nearest():
+    with pytest.raises(LatentscaleError, match='Did you mean "nutpie"'):
+        ls.NUTS(backend="nutpi")
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+@pytest.mark.parametrize("method", [ls.NUTS, ls.ADVI, ls.Laplace, ls.Pathfinder, ls.MarginalML])
+def test_methods_take_numpys_whole_numbers_and_keep_pythons(method, kind):
+    made = method(draws=kind(100))
+    assert made == method(draws=100)
+    assert json.loads(json.dumps(made.settings))["draws"] == 100
+
+
+def test_methods_take_numpys_floats_and_truth_values():
+    assert ls.NUTS(target_accept=np.float64(0.9)) == ls.NUTS(target_accept=0.9)
+    assert json.dumps(ls.Pathfinder(jitter=np.float32(0.5)).settings)
+    assert json.dumps(ls.NUTS(start=ls.ModeStart(margin=np.float32(2), climbs=np.int8(4))).settings)
+    assert type(ls.FewShot(sampler_only=np.True_, min_ess=np.int64(9)).sampler_only) is bool
+
+
+def test_benchmarks_and_priors_take_numpys_numbers():
+    assert ls.Benchmark(floor=np.float32(0.25), n_items=np.int64(9)) == ls.Benchmark(0.25, 9)
+    assert ls.Prior("Normal", mu=np.int64(0), sigma=np.float64(2)) == ls.Prior(
+        "Normal", mu=0, sigma=2
+    )
+
+
+def test_specs_take_numpys_numbers_and_stay_the_same():
+    def document(count, share):
+        return {
+            "name": "x",
+            "covariates": np.array(["log_flops"]) if count is not int else ["log_flops"],
+            "skills": {"count": count(1)},
+            "priors": {"slope": {"dist": "Normal", "mu": share(0.5), "sigma": share(0.5)}},
+        }
+
+    assert spec_from_dict(document(np.int64, np.float32)) == spec_from_dict(document(int, float))
+
+
+def test_probabilities_may_be_numpys():
+    assert interval_quantiles(np.float32(0.5)) == (0.25, 0.75)
+    with pytest.raises(LatentscaleError, match=r"prob must lie strictly between 0 and 1.*got 90"):
+        interval_quantiles(np.int64(90))
+
+
+@pytest.mark.parametrize("seed", [0, np.uint64(2**64 - 1), 2**64, 2**200])
+def test_any_seed_from_0_up_is_a_seed(seed):
+    assert validate.seed(seed) == int(seed)
+    for bits in (32, 64):
+        word = validate.seed_word(int(seed), bits)
+        assert 0 <= word < 2**bits
+        assert word == validate.seed_word(int(seed), bits)
+    assert validate.seed_word(5, 32) == 5  # seeds that fit give the numbers they always gave
+
+
+def test_large_seeds_give_numbers_of_their_own():
+    assert validate.seed_word(2**64, 64) != validate.seed_word(2**64 + 1, 64)
+
+
+@pytest.mark.parametrize("seed", [-1, 1.0, True, "1", None])
+def test_what_is_no_seed_is_refused_before_any_work(seed, small_scores):
+    with pytest.raises(LatentscaleError, match="seed must be a whole number of at least 0; got"):
+        ls.fit(ls.load_spec("pooled_flops"), small_scores, seed=seed)
+
+
+def test_no_module_writes_its_own_check_of_numbers():
+    written = re.compile(r"isinstance\([^)]*bool\) or not isinstance|not isinstance\([^)]*, bool\)")
+    own = [
+        str(path.relative_to(SOURCE))
+        for path in SOURCE.rglob("*.py")
+        if written.search(path.read_text(encoding="utf-8"))
+    ]
+    assert sorted(own) == ["markup.py", "validate.py"]
