@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
+from typing import Final
 
-_STOPPED = 130  # what a shell reports of a program that Ctrl-C ended: 128 + 2
+_STOPPED: Final = 130
+"""What a shell reports of a program that Ctrl-C ended: 128 and the signal's number."""
+_SIGNALS: Final = range(129, 160)
+"""Exit codes of programs that a signal ended."""
 
 
 def run() -> int:
     """Run a command and return its exit code; see `latentscale.cli.main`.
 
-    Ctrl-C before the command line is there, or after it has ended, is handled here.
+    A command that was stopped ends here: it does not wait for threads, and Python does not
+    replace its exit code.
     """
     try:
         from latentscale.cli import main
 
-        return main()
-    except KeyboardInterrupt:
-        return _STOPPED
+        code = main()
+    except KeyboardInterrupt:  # while the command line was imported
+        code = _STOPPED
+    if code in _SIGNALS:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError, AttributeError):
+                stream.flush()
+        os._exit(code)
+    return code
 
 
 if __name__ == "__main__":

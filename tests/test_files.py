@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from latentscale.errors import DataError, FitError
-from latentscale.files import replacing, writable_path
+from latentscale.files import checked_ending, replacing, writable_path
 
 
 def test_a_block_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
@@ -62,3 +62,31 @@ def test_a_path_without_room_for_a_file_is_refused(tmp_path: Path, name: str, sa
 def test_home_is_expanded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     assert writable_path("~/fit.nc", FitError) == tmp_path / "fit.nc"
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="is a file, not a folder"):
+        writable_path(tmp_path / "file" / "table.csv", DataError)
+
+
+@pytest.mark.parametrize(
+    ("closed", "said"), [("t.csv", "it is write-protected"), ("", "cannot be written to")]
+)
+def test_what_is_read_only_is_refused_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, closed: str, said: str
+) -> None:
+    (tmp_path / "t.csv").write_text("old")
+    # Permissions do not bind the administrator, who may run these tests.
+    allowed = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: Path(path) != tmp_path / closed and allowed(path, mode)
+    )
+    with pytest.raises(DataError, match=said):
+        writable_path(tmp_path / "t.csv", DataError)
+
+
+def test_an_ending_is_compared_without_case_and_those_allowed_are_named() -> None:
+    assert checked_ending(Path("a.PNG"), (".png",), "a figure", FitError) == Path("a.PNG")
+    with pytest.raises(FitError, match=r"no ending.*how a figure is written; allowed: \.png\."):
+        checked_ending(Path("a"), (".png",), "a figure", FitError)

@@ -37,7 +37,7 @@ def announce(outputs: Sequence[Path | None], inputs: Sequence[Path | None] = ())
         if any(_same(path, other) for other in written[:place]):
             raise LatentscaleError(f"Cannot write {path} twice. Give two names.")
     for path in written:
-        if path.is_file():
+        if path.is_file() and path != _SCREEN:
             say(f"{path} exists and will be replaced", err=True)
 
 

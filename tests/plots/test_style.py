@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from io import BytesIO
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from latentscale.plots.style import panels, percent_axis
+from latentscale.errors import LatentscaleError
+from latentscale.plots.style import Sheet, panels, percent_axis
 
 
 @pytest.mark.parametrize("high", [0.01, 0.025, 0.03, 0.1, 0.25, 0.5, 1.0, 1.2])
@@ -18,3 +23,70 @@ def test_percent_ticks_say_where_they_are(high: float) -> None:
     np.testing.assert_allclose([float(text) / 100 for text in texts], panel.get_yticks(), atol=1e-9)
     assert max(len(text) for text in texts) <= 5
     assert not any(text.endswith((".0", ".00")) for text in texts)
+
+
+BEGINS = {
+    "a.png": b"\x89PNG",
+    "a.PNG": b"\x89PNG",
+    "a.pdf": b"%PDF",
+    "a.svg": b"<?xml",
+    "a.eps": b"%!PS",
+    "a.jpg": b"\xff\xd8",
+    "a.gif": b"GIF8",
+}
+
+
+@pytest.fixture
+def sheet() -> Sheet:
+    return panels(1, columns=1, width=3, height=2)[0]
+
+
+@pytest.mark.parametrize("name", BEGINS)
+def test_a_figure_is_written_as_its_ending_says(sheet: Sheet, tmp_path: Path, name: str) -> None:
+    sheet.savefig(tmp_path / name)
+    assert (tmp_path / name).read_bytes().startswith(BEGINS[name])
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_figure_without_ending_becomes_png_and_home_is_expanded(
+    sheet: Sheet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    sheet.savefig("~/qwen2")
+    sheet.savefig(str(tmp_path / "named"), format="svg")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["named", "qwen2.png"]
+    assert (tmp_path / "named").read_bytes().startswith(b"<?xml")
+
+
+def test_a_figure_is_refused_with_what_is_allowed(sheet: Sheet, tmp_path: Path) -> None:
+    with pytest.raises(LatentscaleError, match=r'"\.xyz" is unknown.*allowed: \.png, \.svg'):
+        sheet.savefig(tmp_path / "a.xyz")
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(LatentscaleError, match="it is a folder"):
+        sheet.savefig(tmp_path / "folder.png")
+    with pytest.raises(LatentscaleError, match="does not exist"):
+        sheet.savefig(tmp_path / "none" / "a.png")
+    assert list(tmp_path.iterdir()) == [tmp_path / "folder.png"]
+
+
+def test_a_figure_that_cannot_be_drawn_leaves_the_old_one(
+    sheet: Sheet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.png"
+    path.write_text("old")
+
+    def stop(self: Path, data: bytes) -> int:
+        os.open(self, os.O_CREAT)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "write_bytes", stop)
+    with pytest.raises(KeyboardInterrupt):
+        sheet.savefig(path)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_open_file_takes_a_figure_as_from_matplotlib(sheet: Sheet) -> None:
+    stream = BytesIO()
+    sheet.savefig(stream, format="pdf")
+    assert stream.getvalue().startswith(b"%PDF")
