@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from latentscale.errors import SpecError, listed, nearest
-from latentscale.spec.kinds import Choice
-from latentscale.spec.record import Record
+from latentscale.spec.kinds import Choice, kind_of
+from latentscale.spec.record import Record, placed
 from latentscale.spec.spec import ModelSpec, prior_of
 
 
@@ -103,37 +103,34 @@ def _refuse_unknown_keys(record: type[Record], section: Mapping[str, Any], where
                 f'{where + ": " if where else ""}unknown key "{key}"; allowed are '
                 f"{listed(allowed, 20)}." + nearest(str(key), allowed)
             )
-        choices = _records_of(record, key)
-        if choices and not isinstance(value, Record):
-            _refuse_in_record(choices, value, f"{where}.{key}" if where else key)
+        taken = _records_of(record, key)
+        place = f"{where}.{key}" if where else key
+        several = get_origin(record.model_fields[key].annotation) is tuple
+        for number, item in enumerate(value if several and isinstance(value, list) else [value]):
+            if taken is not None and not isinstance(item, Record | tuple):
+                _refuse_in_record(taken, item, f"{place}[{number}]" if several else place)
 
 
-def _refuse_in_record(choices: Sequence[type[Record]], value: Any, where: str) -> None:
-    kinds = {str(c.model_fields["kind"].default): c for c in choices if "kind" in c.model_fields}
+def _refuse_in_record(taken: Choice | type[Record], value: Any, where: str) -> None:
+    if isinstance(taken, Choice):
+        try:
+            record = taken.record_of(value)
+        except SpecError as error:
+            raise SpecError(placed(where, str(error))) from None
+        return _refuse_unknown_keys(record, value, where)
     if not isinstance(value, Mapping):
-        example = f'{{ kind = "{next(iter(kinds))}" }}' if kinds else f"[{where}]"
-        raise SpecError(f"{where} must be a table, such as {example}; got {value!r}.")
-    if not kinds:
-        return _refuse_unknown_keys(choices[0], value, where)
-    if "kind" not in value:
-        every = sorted({name for choice in choices for name in choice.model_fields})
-        odd = [str(key) for key in value if key not in every]
-        named = f'unknown key "{odd[0]}"' + nearest(odd[0], every) + " " if odd else ""
-        raise SpecError(f'{where}: {named}missing key "kind"; it is one of {listed(kinds)}.')
-    kind = value["kind"]
-    if kind not in kinds:
-        raise SpecError(
-            f'{where}.kind must be one of {listed(kinds)}; got "{kind}".'
-            + nearest(str(kind), kinds)
-        )
-    return _refuse_unknown_keys(kinds[str(kind)], value, where)
+        raise SpecError(f"{where} must be a table, such as [{where}]; got {value!r}.")
+    return _refuse_unknown_keys(taken, value, where)
 
 
-def _records_of(record: type[Record], key: str) -> list[type[Record]]:
-    """Return the record types that a field takes: none, one, or the kinds that it chooses from."""
+def _records_of(record: type[Record], key: str) -> Choice | type[Record] | None:
+    """Return the record that a field takes, or the kinds that it chooses from."""
     field = record.model_fields[key]
     for mark in field.metadata:
         if isinstance(mark, Choice):
-            return list(mark.kinds.values())
-    found = get_args(field.annotation) or (field.annotation,)
-    return [kind for kind in found if isinstance(kind, type) and issubclass(kind, Record)]
+            return mark
+    held = get_args(field.annotation) or (field.annotation,)
+    records = [kind for kind in held if isinstance(kind, type) and issubclass(kind, Record)]
+    if len(records) > 1:
+        return Choice({kind_of(kind): kind for kind in records}, registered=False)
+    return records[0] if records else None

@@ -5,17 +5,23 @@ The classes are in ``latentscale/model/links``, ``likelihoods`` and ``terms``, o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from latentscale.errors import SpecError, listed, nearest
-from latentscale.registry import Registry
-from latentscale.spec.record import Record
+from latentscale.registry import PLUGINS, Registry
+from latentscale.spec.record import Record, placed
 
 if TYPE_CHECKING:
     from latentscale.spec.likelihood import Likelihood
     from latentscale.spec.link import Link
+
+
+_ELSEWHERE = (
+    " A kind of another package is known once the module that registers it is imported, or "
+    f"named by the environment variable {PLUGINS}."
+)
 
 
 def kind_of(record: type[Record]) -> str:
@@ -31,7 +37,23 @@ def kind_of(record: type[Record]) -> str:
 
 LINKS: Registry[Link] = Registry("link", "latentscale.model.links", kind_of)
 LIKELIHOODS: Registry[Likelihood] = Registry("likelihood", "latentscale.model.likelihoods", kind_of)
-TERMS: Registry[Any] = Registry("term", "latentscale.model.terms", lambda term: str(term.name))
+TERMS: Registry[Any] = Registry("term", "latentscale.model.terms", kind_of)
+
+
+class SetByTables(Mapping[str, type[Any]]):
+    """The terms that a spec switches on by tables ``[[terms]]``, not by fields of their own."""
+
+    def __getitem__(self, name: str) -> type[Any]:
+        return self._kinds()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._kinds())
+
+    def __len__(self) -> int:
+        return len(self._kinds())
+
+    def _kinds(self) -> dict[str, type[Any]]:
+        return {name: kind for name, kind in TERMS.items() if kind.is_set_by_table()}
 
 
 @dataclass(frozen=True)
@@ -42,9 +64,12 @@ class Choice:
     ----------
     kinds
         The records by the name of their kind.
+    registered
+        Whether other packages can add to them.
     """
 
     kinds: Mapping[str, type[Any]]
+    registered: bool = True
 
     def __call__(self, value: Any) -> Any:
         """Return a record from one, or from a table such as TOML gives.
@@ -60,31 +85,57 @@ class Choice:
                     f"{type(value).__name__} is not one of {listed(self.kinds)}; register it first."
                 )
             return value
-        if not isinstance(value, Mapping):
-            example = f'{{ kind = "{next(iter(self.kinds))}" }}'
-            raise SpecError(f"must be a table, such as {example}; got {value!r}.")
         return self.record_of(value)(**value)
 
-    def record_of(self, value: Mapping[str, Any]) -> type[Any]:
+    def each(self, values: Any) -> Any:
+        """Return records from a sequence of them or of tables, each of another kind.
+
+        Raises
+        ------
+        SpecError
+            If one is not allowed, naming its place, or a kind comes twice.
+        """
+        if not isinstance(values, list | tuple):
+            raise SpecError(f"must be a list of tables; got {values!r}.")
+        records: list[Any] = []
+        for place, value in enumerate(values):
+            try:
+                record = self(value)
+            except SpecError as error:
+                raise SpecError(placed(f"[{place}]", str(error))) from None
+            if any(record.kind == other.kind for other in records):
+                raise SpecError(f'[{place}].kind "{record.kind}" comes twice; give it once.')
+            records.append(record)
+        return tuple(records)
+
+    def record_of(self, value: Any) -> type[Any]:
         """Return the record that a table names.
 
         Raises
         ------
         SpecError
-            If the kind is missing or unknown.
+            If it is not a table, or its kind is missing or unknown.
         """
+        if not isinstance(value, Mapping):
+            example = f'{{ kind = "{next(iter(self.kinds), "...")}" }}'
+            raise SpecError(f"must be a table, such as {example}; got {value!r}.")
         kind = value.get("kind")
         if kind is None:
             every = sorted({name for record in self.kinds.values() for name in record.model_fields})
             odd = [str(key) for key in value if key not in every]
             unknown = f'unknown key "{odd[0]}"' + nearest(odd[0], every) + " " if odd else ""
-            raise SpecError(f'{unknown}missing key "kind"; it is one of {listed(self.kinds)}.')
+            raise SpecError(f': {unknown}missing key "kind"; it is {self._allowed}.')
         if not isinstance(kind, str) or kind not in self.kinds:
             raise SpecError(
-                f'kind must be one of {listed(self.kinds)}; got "{kind}".'
+                f'kind must be {self._allowed}; got "{kind}".'
                 + nearest(str(kind), self.kinds)
+                + (_ELSEWHERE if self.registered else "")
             )
         return self.kinds[kind]
+
+    @property
+    def _allowed(self) -> str:
+        return f"one of {listed(self.kinds, 30)}" if self.kinds else "registered (none is)"
 
 
 def default_of(kinds: Mapping[str, type[Any]], name: str) -> Callable[[], Any]:

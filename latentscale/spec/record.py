@@ -32,6 +32,12 @@ class Record(BaseModel):
         }
 
 
+def placed(where: str, message: str) -> str:
+    """Return a message on a field, preceded by the field's place."""
+    joint = "" if message.startswith(("[", ":")) else " " if message.startswith("must ") else "."
+    return f"{where}{joint}{message}"
+
+
 def explain(error: ValidationError) -> str:
     """Return what pydantic found wrong, one line a problem: where, what, and the value."""
     lines = []
@@ -40,7 +46,7 @@ def explain(error: ValidationError) -> str:
         cause = problem.get("ctx", {}).get("error")
         if isinstance(cause, SpecError):
             named = not where or str(cause).startswith(where)
-            lines.append(str(cause) if named else f"{where}.{cause}")
+            lines.append(str(cause) if named else placed(where, str(cause)))
         else:
             before = f"{where}: " if where else ""
             lines.append(f"{before}{problem['msg']}; got {problem['input']!r}")
