@@ -22,10 +22,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import xarray as xr
-from latentscale.model.benchmarks import expected_score, linear_predictor
-from latentscale.model.family import FamilyEffects
-from latentscale.model.regressors import regressors
-from latentscale.model.skills import latent_skill
 from refit import as_fit, sample, with_scores
 from scipy.special import expit
 
@@ -33,8 +29,10 @@ import latentscale as ls
 from latentscale.data.scores import Scores, scores_from_frame
 from latentscale.dims import BENCHMARK, COVARIATE, MODEL, SAMPLE
 from latentscale.model.design import Design, design
+from latentscale.model.equations import expected_score, latent_skill, linear_predictor
+from latentscale.model.rows import rows_of
+from latentscale.model.terms.base import Term
 from latentscale.posterior.convergence import convergence
-from latentscale.posterior.convert import parameters_of, with_floor
 from latentscale.spec import ModelSpec, spec_from_dict
 
 HERE = Path(__file__).resolve().parent
@@ -182,12 +180,16 @@ def average_family(spec: ModelSpec, fit: ls.Fit) -> xr.DataArray:
         dims=(MODEL, COVARIATE),
         coords={MODEL: names, COVARIATE: list(COVARIATES)},
     )
-    parts = regressors(spec, x, xr.zeros_like(x.isel({COVARIATE: 0}, drop=True)))
-    effects = FamilyEffects(None, None, None, None)
-    parameters = parameters_of(with_floor(fit.samples, fit.scores.dataset["floor"]))
-    skill = latent_skill(parameters, effects, parts)
-    eta = linear_predictor(parameters, effects, parts, skill)
-    return expected_score(spec, parameters, eta).transpose(SAMPLE, MODEL, BENCHMARK)
+    untuned = xr.zeros_like(x.isel({COVARIATE: 0}, drop=True))
+    rows = rows_of(spec, x, xr.Dataset({"instruct": untuned}))
+    values = fit.evaluator.values(fit.samples)
+
+    def of_all_families(term: Term) -> bool:
+        return term.effect is None
+
+    skill = latent_skill(spec, values, rows, of_all_families)
+    eta = linear_predictor(spec, values, rows, skill, of_all_families)
+    return expected_score(spec, values, eta).transpose(SAMPLE, MODEL, BENCHMARK)
 
 
 def compare(quantity: str, truth: np.ndarray, draws: np.ndarray) -> dict[str, object]:

@@ -6,11 +6,14 @@ model is built and on xarray's DataArrays when its draws are used.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import partial
+from typing import Any, ClassVar
 
 import numpy as np
 import xarray as xr
-from scipy.special import expit
+from scipy import special
 
 from latentscale.dims import BENCHMARK, CELL, FAMILY, LINEAGE, MODEL
 
@@ -20,86 +23,121 @@ Named = Any
 """An array with named dims: an xarray DataArray or a PyTensor xtensor variable."""
 
 
-class Maths(Protocol):
-    """The elementwise functions that the model's equations need."""
+class Maths(ABC):
+    """Elementwise functions for the model's equations, for links and for likelihoods."""
 
-    def exp(self, x: Named) -> Named:
-        """Return e to the x."""
+    @abstractmethod
+    def _apply(self, function: str, *arguments: Named) -> Named:
+        """Return a function of this name on arrays, by broadcasting over dims."""
 
-    def log(self, x: Named) -> Named:
-        """Return the natural logarithm."""
-
-    def sqrt(self, x: Named) -> Named:
-        """Return the square root."""
-
-    def sigmoid(self, x: Named) -> Named:
-        """Return 1 / (1 + exp(-x))."""
-
-    def softplus(self, x: Named) -> Named:
-        """Return log(1 + exp(x)) without overflow."""
-
-    def expm1(self, x: Named) -> Named:
-        """Return exp(x) - 1 without cancellation."""
-
-    def clip(self, x: Named, lower: float, upper: float) -> Named:
-        """Return x held inside [lower, upper]."""
-
+    @abstractmethod
     def named(self, values: np.ndarray, dims: tuple[str, ...]) -> Named:
         """Return a constant with these dims."""
 
-
-class _XarrayMaths:
     def exp(self, x: Named) -> Named:
-        return np.exp(x)
-
-    def log(self, x: Named) -> Named:
-        return np.log(x)
-
-    def sqrt(self, x: Named) -> Named:
-        return np.sqrt(x)
-
-    def sigmoid(self, x: Named) -> Named:
-        return xr.apply_ufunc(expit, x)
-
-    def softplus(self, x: Named) -> Named:
-        return xr.apply_ufunc(lambda v: np.logaddexp(0.0, v), x)
+        """Return e to the x."""
+        return self._apply("exp", x)
 
     def expm1(self, x: Named) -> Named:
-        return np.expm1(x)
+        """Return exp(x) - 1 without cancellation."""
+        return self._apply("expm1", x)
+
+    def log(self, x: Named) -> Named:
+        """Return the natural logarithm."""
+        return self._apply("log", x)
+
+    def log1p(self, x: Named) -> Named:
+        """Return log(1 + x) without cancellation."""
+        return self._apply("log1p", x)
+
+    def sqrt(self, x: Named) -> Named:
+        """Return the square root."""
+        return self._apply("sqrt", x)
+
+    def abs(self, x: Named) -> Named:
+        """Return the absolute value."""
+        return self._apply("abs", x)
+
+    def sigmoid(self, x: Named) -> Named:
+        """Return 1 / (1 + exp(-x))."""
+        return self._apply("sigmoid", x)
+
+    def logit(self, x: Named) -> Named:
+        """Return log(x / (1 - x)), the inverse of `sigmoid`."""
+        return self.log(x) - self.log1p(-x)
+
+    def softplus(self, x: Named) -> Named:
+        """Return log(1 + exp(x)) without overflow."""
+        return self._apply("softplus", x)
+
+    def tanh(self, x: Named) -> Named:
+        """Return the hyperbolic tangent."""
+        return self._apply("tanh", x)
+
+    def arctan(self, x: Named) -> Named:
+        """Return the angle whose tangent is x."""
+        return self._apply("arctan", x)
+
+    def erf(self, x: Named) -> Named:
+        """Return the error function."""
+        return self._apply("erf", x)
+
+    def erfc(self, x: Named) -> Named:
+        """Return 1 - erf(x) without cancellation."""
+        return self._apply("erfc", x)
+
+    def gammaln(self, x: Named) -> Named:
+        """Return the log of the gamma function."""
+        return self._apply("gammaln", x)
+
+    def betaln(self, a: Named, b: Named) -> Named:
+        """Return the log of the beta function."""
+        return self.gammaln(a) + self.gammaln(b) - self.gammaln(a + b)
+
+    def maximum(self, x: Named, y: Named) -> Named:
+        """Return the larger of two."""
+        return self._apply("maximum", x, y)
+
+    def minimum(self, x: Named, y: Named) -> Named:
+        """Return the smaller of two."""
+        return self._apply("minimum", x, y)
 
     def clip(self, x: Named, lower: float, upper: float) -> Named:
-        return x.clip(lower, upper)
+        """Return x held inside [lower, upper]."""
+        return self._apply("clip", x, lower, upper)
+
+    def where(self, condition: Named, x: Named, y: Named) -> Named:
+        """Return x where the condition holds, y elsewhere."""
+        return self._apply("where", condition, x, y)
+
+
+class _XarrayMaths(Maths):
+    """On xarray DataArrays."""
+
+    _OTHERS: ClassVar[dict[str, Callable[..., np.ndarray]]] = {
+        "sigmoid": special.expit,
+        "softplus": partial(np.logaddexp, 0.0),
+        "erf": special.erf,
+        "erfc": special.erfc,
+        "gammaln": special.gammaln,
+    }
+    """Functions that numpy does not have by the name used here."""
+
+    def _apply(self, function: str, *arguments: Named) -> Named:
+        call = self._OTHERS.get(function) or getattr(np, function)
+        return xr.apply_ufunc(call, *arguments)
 
     def named(self, values: np.ndarray, dims: tuple[str, ...]) -> xr.DataArray:
         return xr.DataArray(values, dims=dims)
 
 
-class _XtensorMaths:
-    def __init__(self) -> None:
+class _XtensorMaths(Maths):
+    """On PyTensor's xtensor variables."""
+
+    def _apply(self, function: str, *arguments: Named) -> Named:
         from pytensor.xtensor import math
 
-        self._math: Any = math
-
-    def exp(self, x: Named) -> Named:
-        return self._math.exp(x)
-
-    def log(self, x: Named) -> Named:
-        return self._math.log(x)
-
-    def sqrt(self, x: Named) -> Named:
-        return self._math.sqrt(x)
-
-    def sigmoid(self, x: Named) -> Named:
-        return self._math.sigmoid(x)
-
-    def softplus(self, x: Named) -> Named:
-        return self._math.softplus(x)
-
-    def expm1(self, x: Named) -> Named:
-        return self._math.expm1(x)
-
-    def clip(self, x: Named, lower: float, upper: float) -> Named:
-        return self._math.clip(x, lower, upper)
+        return getattr(math, function)(*arguments)
 
     def named(self, values: np.ndarray, dims: tuple[str, ...]) -> Named:
         return as_data(values, dims)

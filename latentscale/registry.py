@@ -97,10 +97,14 @@ class Registry[Kind](Mapping[str, type[Kind]]):
         if self._complete:
             return
         self._complete = True  # before importing: modules of the folder may look kinds up
-        package = importlib.import_module(self._folder)
-        for module in sorted(m.name for m in pkgutil.iter_modules(package.__path__)):
-            importlib.import_module(f"{self._folder}.{module}")
-        load_plugins()
+        try:
+            package = importlib.import_module(self._folder)
+            for module in sorted(m.name for m in pkgutil.iter_modules(package.__path__)):
+                importlib.import_module(f"{self._folder}.{module}")
+            load_plugins()
+        except BaseException:
+            self._complete = False  # so that the next look-up says what is wrong again
+            raise
 
 
 @cache

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from latentscale.model.regressors import regressors
 
 from latentscale.data.scores import Scores
-from latentscale.dims import FAMILY, LINEAGE
+from latentscale.dims import COVARIATE, FAMILY, LINEAGE
 from latentscale.model.design import design
+from latentscale.model.rows import rows_of
+from latentscale.model.terms.family_benchmark_slopes import FAMILY_BENCHMARK_SLOPE
+from latentscale.model.terms.family_slopes import FAMILY_SLOPE
+from latentscale.model.terms.instruct import INSTRUCT_SLOPE
 from latentscale.spec.spec import ModelSpec
 
 _DISTRIBUTIONS = {
@@ -137,7 +140,11 @@ def law_data(spec: ModelSpec, scores: Scores) -> LawData:
     made = design(spec, scores)
     if law == "recommended" and not made.use_lineage:
         raise ValueError("The hand-written recommended law needs a lineage of several families.")
-    used = regressors(spec, made.x, made.instruct)
+    covariates = rows_of(spec, made.x, made.scores.dataset).covariates
+
+    def of_term(dim: str) -> np.ndarray:
+        return _values(covariates[dim]) if dim in covariates else np.zeros((len(made.x), 0))
+
     benchmarks = list(made.scores.benchmarks)
     anchors = [benchmarks.index(name) for name in made.anchors]
     others = [j for j in range(len(benchmarks)) if j not in anchors]
@@ -157,10 +164,10 @@ def law_data(spec: ModelSpec, scores: Scores) -> LawData:
     return LawData(
         law=law,
         sizes=sizes,
-        x=_values(used.x),
-        x_family=_values(used.family_slope),
-        x_family_benchmark=_values(used.family_benchmark_slope),
-        x_instruct=_values(used.instruct_slope),
+        x=of_term(COVARIATE),
+        x_family=of_term(FAMILY_SLOPE),
+        x_family_benchmark=of_term(FAMILY_BENCHMARK_SLOPE),
+        x_instruct=of_term(INSTRUCT_SLOPE),
         instruct=_values(made.instruct),
         family_of_model=made.family_of_model,
         lineage_of_family=made.lineage_of_family,

@@ -157,11 +157,11 @@ class Charted:
         values = values_of_variables(likelihood.layout, first_start(likelihood))
         parts = []
         for variable, initial in zip(self.model.free_RVs, self._initial, strict=True):
-            if variable.name == LATENT:
-                parts.append(np.ravel(initial))
-                continue
             value = self.model.rvs_to_values[variable]
             transform = self.model.rvs_to_transforms[variable]
+            if str(variable.name) not in values:  # regressions do not know every term
+                parts.append(np.ravel(initial))
+                continue
             given = as_xtensor(values[str(variable.name)], dims=value.type.dims)
             free = given if transform is None else transform.forward(given, *variable.owner.inputs)
             with np.errstate(all="ignore"):  # a regression may leave a prior's support

@@ -1,4 +1,4 @@
-"""Distributions of scores in (0, 1) that PyMC lacks, with named dims.
+"""Distributions of scores in (0, 1) that PyMC does not have, with named dims.
 
 Each has an operation of its own at module level, so that models of one structure compare equal
 and share compiled functions.
@@ -6,18 +6,28 @@ and share compiled functions.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
+import xarray as xr
 from pymc.dims.distributions.core import DimDistribution
+from pymc.logprob.abstract import _logprob
 from pytensor.tensor.random.op import RandomVariable
+from pytensor.xtensor import as_xtensor
 from pytensor.xtensor.random import as_xrv
+from pytensor.xtensor.type import XTensorVariable
 from scipy.special import expit
 
 from latentscale.data.recorded import inside
+from latentscale.dims import CELL
 from latentscale.engine.choice import fast_or_stock
+from latentscale.errors import SpecError
+from latentscale.maths import Named, as_data
+from latentscale.spec.likelihood import Noise
 
 
 def _whole(size: Any, *parameters: Any) -> tuple[int, ...]:
@@ -165,3 +175,117 @@ class LogitStudentT(DimDistribution):
     def dist(cls, mu: Any, sigma: Any, nu: Any, **kwargs: Any) -> Any:
         """Return the distribution outside a model."""
         return super().dist([mu, sigma, nu], **kwargs)
+
+
+def observe_noise(noise: Noise, score: np.ndarray, mean: Named, phi: Named) -> None:
+    """Add scores under a noise to the open PyMC model, as the variable ``score``.
+
+    The log density is the noise's own, on xtensor variables; the random draw is its own, on
+    xarray. Its fields with named dims become further parameters of the variable.
+
+    Parameters
+    ----------
+    noise
+        The distribution of scores around mu.
+    score
+        Observed cells, fractions inside (0, 1), shape (cell,).
+    mean, phi
+        mu and phi of the cells, dims (cell,).
+
+    Raises
+    ------
+    SpecError
+        If a field of the noise is neither an array over cells nor a plain setting.
+    """
+    parameters: dict[str, Named] = {}
+    settings: list[tuple[str, Any]] = []
+    for field in fields(noise):
+        value = getattr(noise, field.name)
+        if isinstance(value, xr.DataArray):
+            value = as_data(value.values.astype("float64"), tuple(map(str, value.dims)))
+        if isinstance(value, XTensorVariable) and set(value.type.dims) <= {CELL}:
+            parameters[field.name] = value
+        elif isinstance(value, str | bool | int | float | None):
+            settings.append((field.name, value))
+        else:
+            raise SpecError(
+                f"{type(noise).__name__}.{field.name} must be an array with dims () or (cell,), a "
+                f"number, a text or None; got {value!r}."
+            )
+    op = _NoiseRV(type(noise), tuple(parameters), tuple(settings))
+    kind = type("ObservedNoise", (_OfNoise,), {"xrv_op": staticmethod(as_xrv(op))})
+    kind("score", mean, phi, *parameters.values(), observed=as_data(score, (CELL,)))
+
+
+class _NoiseRV(RandomVariable):
+    """Scores under a noise, by its own density and draw.
+
+    Two are equal if their kinds and settings are, so that models of one structure share compiled
+    functions.
+    """
+
+    __props__: Any = (*RandomVariable.__props__, "kind", "names", "settings")
+
+    def __init__(
+        self,
+        kind: type[Noise],
+        names: tuple[str, ...],
+        settings: tuple[tuple[str, Any], ...],
+        dtype: str = "floatX",
+        inplace: bool = False,
+        name: str = "noise",
+        signature: str | None = None,
+    ) -> None:
+        self.kind, self.names, self.settings = kind, names, settings
+        signature = ",".join(["()"] * (2 + len(names))) + "->()"
+        super().__init__(name=name, dtype=dtype, inplace=inplace, signature=signature)
+
+    def noise(self, parameters: Sequence[Named]) -> Noise:
+        """Return the noise with these values of its array fields."""
+        return self.kind(**dict(zip(self.names, parameters, strict=True)), **dict(self.settings))
+
+    def rng_fn(self, rng: np.random.Generator, *arguments: Any, **kwargs: Any) -> Any:
+        *parameters, size = arguments
+        shape = _whole(size, *parameters)
+        dims = _dims_of(len(shape))
+        mean, phi, *rest = (
+            xr.DataArray(np.broadcast_to(part, shape), dims=dims) for part in parameters
+        )
+        drawn = self.noise(rest).draw(mean, phi, rng)
+        return np.asarray(drawn.transpose(*dims).values, dtype="float64")
+
+
+@_logprob.register(_NoiseRV)
+def _noise_log_density(
+    op: _NoiseRV, values: Sequence[Any], rng: Any, size: Any, *parameters: Any, **kwargs: Any
+) -> Any:
+    """Return the log density of a tensor of scores, by the noise on variables with named dims."""
+    ndim = max(variable.type.ndim for variable in (*values, *parameters))
+    dims = _dims_of(ndim)
+    score, mean, phi, *rest = (_with_dims(part, dims) for part in (*values, *parameters))
+    density = as_xtensor(op.noise(rest).log_density(score, mean, phi))
+    ordered = density.transpose(*(dim for dim in dims if dim in density.type.dims))
+    absent = [place for place, dim in enumerate(dims) if dim not in density.type.dims]
+    return pt.expand_dims(ordered.values, absent)
+
+
+class _OfNoise(DimDistribution):
+    """A distribution whose parameters are mu, phi and the array fields of a noise."""
+
+    @classmethod
+    def dist(cls, *parameters: Any, **kwargs: Any) -> Any:
+        """Return the distribution outside a model."""
+        return super().dist(list(parameters), **kwargs)
+
+
+def _dims_of(ndim: int) -> tuple[str, ...]:
+    """Return names of dims, of which the last is cell."""
+    return (*(f"batch_{place}" for place in range(ndim - 1)), CELL)[:ndim]
+
+
+def _with_dims(variable: Any, dims: tuple[str, ...]) -> Named:
+    """Return a tensor with names of its last dims; those along which it is one value are left."""
+    own = dims[len(dims) - variable.type.ndim :]
+    single = [place for place, one in enumerate(variable.type.broadcastable) if one]
+    kept = tuple(dim for place, dim in enumerate(own) if place not in single)
+    return as_xtensor(variable.squeeze(single) if single else variable, dims=kept)

@@ -15,8 +15,8 @@ from latentscale.model.terms.base import Rows, terms_of
 from latentscale.spec.spec import ModelSpec
 
 
-def rows_of(spec: ModelSpec, x: xr.DataArray, instruct: xr.DataArray) -> Rows:
-    """Split standardised covariates by the term that uses them.
+def rows_of(spec: ModelSpec, x: xr.DataArray, table: xr.Dataset) -> Rows:
+    """Return models with standardised covariates split by the term that uses them.
 
     Parameters
     ----------
@@ -24,15 +24,16 @@ def rows_of(spec: ModelSpec, x: xr.DataArray, instruct: xr.DataArray) -> Rows:
         Names the covariates of each term.
     x
         Standardised covariates, dims (model, covariate).
-    instruct
-        The instruct flag, dims (model,).
+    table
+        The models: the instruct flag, and what terms take by `Term.data`, dims (model,).
     """
     subsets = {
         dim: x.sel({COVARIATE: list(names)}).rename({COVARIATE: dim})
         for term in terms_of(spec)
         for dim, names in term.covariates().items()
     }
-    return Rows({COVARIATE: x, **subsets}, instruct)
+    data = {name: a for term in terms_of(spec) for name, a in term.data(table).items()}
+    return Rows({COVARIATE: x, **subsets}, table["instruct"], data)
 
 
 def covariate_coords(spec: ModelSpec) -> dict[str, list[Any]]:
@@ -51,7 +52,8 @@ def in_graph(rows: Rows) -> Rows:
         return as_data(values, tuple(str(dim) for dim in array.dims))
 
     covariates = {dim: convert(array) for dim, array in rows.covariates.items()}
-    return Rows(covariates, convert(rows.instruct))
+    data = {name: convert(array) for name, array in rows.data.items()}
+    return Rows(covariates, convert(rows.instruct), data)
 
 
 def with_families(rows: Rows, families: Sequence[object], known: Sequence[object]) -> Rows:

@@ -7,6 +7,7 @@ of two. So every covariate of a model is c + b t + a t^2, where b and a are 0 if
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import xarray as xr
@@ -34,7 +35,7 @@ def rows_in_graph(spec: ModelSpec, design: Design, values: Mapping[str, Named]) 
     """
     table = design.scores.dataset
     if LOG_TOKENS not in values:
-        return in_graph(rows_of(spec, design.x, design.instruct))
+        return in_graph(rows_of(spec, design.x, table))
     index = as_data(_places(table, design.undisclosed), (MODEL,))
     parts = [in_graph(part) for part in _coefficients(spec, design.transform, table)]
     return _at(parts, values[LOG_TOKENS].isel({UNDISCLOSED: index}))
@@ -62,7 +63,7 @@ def rows_of_table(
     tokens are needed, unknown and not drawn.
     """
     if LOG_TOKENS not in draws or not bool(table["tokens"].isnull().any()):
-        return rows_of(spec, transform.apply(table), table["instruct"])
+        return rows_of(spec, transform.apply(table), table)
     names = [str(name) for name in draws[UNDISCLOSED].values]
     drawn = table[MODEL].isin(names) & table["tokens"].isnull()
     coords = {MODEL: table[MODEL].values}
@@ -125,7 +126,7 @@ def _coefficients(
         transform.apply(table.assign(tokens=table["tokens"].fillna(np.exp(t)))) for t in (-1, 0, 1)
     )
     parts = middle, (high - low) / 2, (high + low) / 2 - middle
-    first, second, third = (rows_of(spec, part, table["instruct"]) for part in parts)
+    first, second, third = (rows_of(spec, part, table) for part in parts)
     return first, second, third
 
 
@@ -135,4 +136,4 @@ def _at(coefficients: Sequence[Rows], tokens: Named) -> Rows:
     covariates = {
         dim: c + linear[dim] * tokens + square[dim] * tokens**2 for dim, c in constant.items()
     }
-    return Rows(covariates, coefficients[0].instruct)
+    return replace(coefficients[0], covariates=covariates)

@@ -6,10 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, SerializeAsAny
 
+from latentscale.spec.choice import Choice
 from latentscale.spec.kinds import LIKELIHOODS, LINKS, default_of
 from latentscale.spec.likelihood import Likelihood
 from latentscale.spec.link import Link
-from latentscale.spec.record import Choice, Record
+from latentscale.spec.record import Record
 
 _A_LINK, _A_LIKELIHOOD = Choice(LINKS), Choice(LIKELIHOODS)
 

@@ -5,32 +5,36 @@ The classes are in ``latentscale/model/links``, ``likelihoods`` and ``terms``, o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from latentscale.errors import SpecError
 from latentscale.registry import Registry
-from latentscale.spec.record import Record
+from latentscale.spec.choice import kind_of
 
 if TYPE_CHECKING:
     from latentscale.spec.likelihood import Likelihood
     from latentscale.spec.link import Link
 
 
-def kind_of(record: type[Record]) -> str:
-    """Return the name of a record's kind: the default of its field ``kind``."""
-    field = record.model_fields.get("kind")
-    if field is None or not isinstance(field.default, str):
-        raise SpecError(
-            f"{record.__name__} needs a field that names its kind, such as "
-            '`kind: Literal["gompertz"] = "gompertz"`.'
-        )
-    return field.default
-
-
 LINKS: Registry[Link] = Registry("link", "latentscale.model.links", kind_of)
 LIKELIHOODS: Registry[Likelihood] = Registry("likelihood", "latentscale.model.likelihoods", kind_of)
-TERMS: Registry[Any] = Registry("term", "latentscale.model.terms", lambda term: str(term.name))
+TERMS: Registry[Any] = Registry("term", "latentscale.model.terms", kind_of)
+
+
+class SetByTables(Mapping[str, type[Any]]):
+    """The terms that a spec switches on by tables ``[[terms]]``, not by fields of their own."""
+
+    def __getitem__(self, name: str) -> type[Any]:
+        return self._kinds()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._kinds())
+
+    def __len__(self) -> int:
+        return len(self._kinds())
+
+    def _kinds(self) -> dict[str, type[Any]]:
+        return {name: kind for name, kind in TERMS.items() if kind.is_set_by_table()}
 
 
 def default_of(kinds: Mapping[str, type[Any]], name: str) -> Callable[[], Any]:

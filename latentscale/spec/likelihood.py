@@ -62,9 +62,10 @@ class Likelihood(Record):
 class Noise(ABC):
     """Distribution of a score given mu and the precision phi; the larger phi, the closer to mu.
 
-    Fields are what a density needs beside the two, as arrays with named dims. `observe` adds the
-    distribution to a PyMC model; `log_density` and `draw` are the same distribution on draws. Log
-    densities are per unit of score for every likelihood, so that they compare.
+    A kind is a frozen dataclass; its fields are what a density needs beside the two: arrays with
+    named dims, or plain settings. `observe` adds the distribution to a PyMC model; `log_density`
+    and `draw` are the same distribution on draws. Log densities are per unit of score for every
+    likelihood, so that they compare.
     """
 
     def observe(self, score: np.ndarray, mean: Named, phi: Named) -> None:
@@ -86,7 +87,11 @@ class Noise(ABC):
 
     @abstractmethod
     def log_density(self, score: Named, mean: Named, phi: Named) -> Named:
-        """Return the log density of scores inside (0, 1), by broadcasting over dims."""
+        """Return the log density of scores inside (0, 1), by broadcasting over dims.
+
+        Written with the functions of `latentscale.maths.maths_of`, it serves draws and the
+        PyMC model; a kind that overrides `observe` needs it on draws alone.
+        """
 
     @abstractmethod
     def draw(self, mean: xr.DataArray, phi: xr.DataArray, rng: np.random.Generator) -> xr.DataArray:
@@ -107,8 +112,12 @@ class Noise(ABC):
         )
 
     def mapped(self, change: Callable[[Any], Any]) -> Self:
-        """Return the noise with each of its arrays changed."""
-        arrays: dict[str, Named] = {f.name: getattr(self, f.name) for f in fields(self)}
+        """Return the noise with each of its arrays changed; other fields stay."""
+        arrays: dict[str, Named] = {
+            field.name: value
+            for field in fields(self)
+            if hasattr(value := getattr(self, field.name), "dims")
+        }
         return replace(self, **{name: change(array) for name, array in arrays.items()})
 
 

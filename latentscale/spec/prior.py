@@ -168,8 +168,15 @@ class PriorSlots(Mapping[str, PriorSlot]):
     def _slots(self) -> dict[str, PriorSlot]:
         from latentscale.spec.kinds import LIKELIHOODS, LINKS, TERMS
 
-        kinds = [*TERMS.values(), *LINKS.values(), *LIKELIHOODS.values()]
-        return {name: slot for kind in kinds for name, slot in kind.slots.items()}
+        slots: dict[str, PriorSlot] = {}
+        for kind in (*TERMS.values(), *LINKS.values(), *LIKELIHOODS.values()):
+            for name, slot in kind.slots.items():
+                if slots.setdefault(name, slot) != slot:
+                    raise SpecError(
+                        f'{kind.__name__} has a prior slot "{name}", and so has another kind, '
+                        "with another default or meaning; choose another name."
+                    )
+        return slots
 
 
 PRIOR_SLOTS: Final = PriorSlots()

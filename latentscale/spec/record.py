@@ -6,13 +6,13 @@ fields are checked. Reading of files is `latentscale.spec.io`'s.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Self, get_args
+from collections.abc import Mapping
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from latentscale.errors import SpecError, listed, nearest
+from latentscale.errors import SpecError
+from latentscale.spec.choice import placed, refuse_unknown_keys
 from latentscale.validate import plain
 
 
@@ -103,88 +103,6 @@ class Record(BaseModel):
         return cls(**values)
 
 
-@dataclass(frozen=True)
-class Choice:
-    """Marks a field of a record that takes one of several kinds, each a record of its own.
-
-    Attributes
-    ----------
-    kinds
-        The records by the name of their kind.
-    """
-
-    kinds: Mapping[str, type[Any]]
-
-    def __call__(self, value: Any) -> Any:
-        """Return a record from one, or from a table such as TOML gives.
-
-        Raises
-        ------
-        SpecError
-            If the kind is missing or unknown, or a key or value is not allowed.
-        """
-        if isinstance(value, Record):
-            if type(value) not in self.kinds.values():
-                raise SpecError(
-                    f"{type(value).__name__} is not one of {listed(self.kinds)}; register it first."
-                )
-            return value
-        if not isinstance(value, Mapping):
-            example = f'{{ kind = "{next(iter(self.kinds))}" }}'
-            raise SpecError(f"must be a table, such as {example}; got {value!r}.")
-        return self.record_of(value)(**value)
-
-    def record_of(self, value: Mapping[str, Any]) -> type[Any]:
-        """Return the record that a table names.
-
-        Raises
-        ------
-        SpecError
-            If the kind is missing or unknown.
-        """
-        kind = value.get("kind")
-        if kind is None:
-            every = sorted({name for record in self.kinds.values() for name in record.model_fields})
-            odd = [str(key) for key in value if key not in every]
-            unknown = f'unknown key "{odd[0]}"' + nearest(odd[0], every) + " " if odd else ""
-            raise SpecError(f'{unknown}missing key "kind"; it is one of {listed(self.kinds)}.')
-        if not isinstance(kind, str) or kind not in self.kinds:
-            raise SpecError(
-                f'kind must be one of {listed(self.kinds)}; got "{kind}".'
-                + nearest(str(kind), self.kinds)
-            )
-        return self.kinds[kind]
-
-
-def refuse_unknown_keys(record: type[Record], section: Mapping[str, Any], where: str = "") -> None:
-    """Refuse keys that a record, or a part given as a mapping, does not have.
-
-    Parameters
-    ----------
-    record
-        The type of the record.
-    section
-        Its fields, parts as records or as plain mappings.
-    where
-        Path of the section in the spec, such as ``"benchmarks.link"``.
-
-    Raises
-    ------
-    SpecError
-        Naming the key, what is allowed, and the nearest allowed name.
-    """
-    allowed = tuple(record.model_fields)
-    for key, value in section.items():
-        if key not in allowed:
-            raise SpecError(
-                f'{where + ": " if where else ""}unknown key "{key}"; allowed are '
-                f"{listed(allowed, 20)}." + nearest(str(key), allowed)
-            )
-        choices = _records_of(record, key)
-        if choices and not isinstance(value, Record):
-            _refuse_in_record(choices, value, f"{where}.{key}" if where else key)
-
-
 def explain(error: ValidationError) -> str:
     """Return what pydantic found wrong, one line a problem: where, what, and the value."""
     lines = []
@@ -193,7 +111,7 @@ def explain(error: ValidationError) -> str:
         cause = problem.get("ctx", {}).get("error")
         if isinstance(cause, SpecError):
             named = not where or str(cause).startswith(where)
-            lines.append(str(cause) if named else f"{where}.{cause}")
+            lines.append(str(cause) if named else placed(where, str(cause)))
         else:
             before = f"{where}: " if where else ""
             lines.append(f"{before}{problem['msg']}; got {problem['input']!r}")
@@ -251,34 +169,3 @@ def _changed_part(part: Any, changes: Mapping[str, Any], where: str) -> dict[str
             raise SpecError(f'"{where}.{deep[0]}" is not a field; give the whole of "{whole}".')
         return {**part, **changes}
     raise SpecError(f'"{where}" has no parts, so "{where}.{next(iter(changes))}" is not a field.')
-
-
-def _refuse_in_record(choices: Sequence[type[Record]], value: Any, where: str) -> None:
-    kinds = {str(c.model_fields["kind"].default): c for c in choices if "kind" in c.model_fields}
-    if not isinstance(value, Mapping):
-        example = f'{{ kind = "{next(iter(kinds))}" }}' if kinds else f"[{where}]"
-        raise SpecError(f"{where} must be a table, such as {example}; got {value!r}.")
-    if not kinds:
-        return refuse_unknown_keys(choices[0], value, where)
-    if "kind" not in value:
-        every = sorted({name for choice in choices for name in choice.model_fields})
-        odd = [str(key) for key in value if key not in every]
-        named = f'unknown key "{odd[0]}"' + nearest(odd[0], every) + " " if odd else ""
-        raise SpecError(f'{where}: {named}missing key "kind"; it is one of {listed(kinds)}.')
-    kind = value["kind"]
-    if kind not in kinds:
-        raise SpecError(
-            f'{where}.kind must be one of {listed(kinds)}; got "{kind}".'
-            + nearest(str(kind), kinds)
-        )
-    return refuse_unknown_keys(kinds[str(kind)], value, where)
-
-
-def _records_of(record: type[Record], key: str) -> list[type[Record]]:
-    """Return the record types that a field takes: none, one, or the kinds that it chooses from."""
-    field = record.model_fields[key]
-    for mark in field.metadata:
-        if isinstance(mark, Choice):
-            return list(mark.kinds.values())
-    found = get_args(field.annotation) or (field.annotation,)
-    return [kind for kind in found if isinstance(kind, type) and issubclass(kind, Record)]

@@ -8,16 +8,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields as dataclass_fields
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator, model_validator
 
 from latentscale.dims import BASE_COVARIATES, TOKEN_COVARIATES
 from latentscale.errors import SpecError, listed, nearest
 from latentscale.markup import facts_table
 from latentscale.spec.benchmarks import BenchmarkSpec
-from latentscale.spec.kinds import TERMS
+from latentscale.spec.choice import Choice
+from latentscale.spec.kinds import TERMS, SetByTables
 from latentscale.spec.prior import PRIOR_SLOTS, REAL, Prior
 from latentscale.spec.record import Record
 from latentscale.spec.undisclosed import Estimated, LeaveOut
+
+_A_TERM = Choice(SetByTables())
 
 
 class Priors(dict[str, Prior]):
@@ -116,6 +119,8 @@ class ModelSpec(Record):
     undisclosed
         What becomes of models whose training tokens are needed and undisclosed: left out, or
         fitted with their tokens as parameters.
+    terms
+        Further terms of the equations, each of a kind that another package registered.
     priors
         Priors that replace the defaults of `PRIOR_SLOTS`, by parameter name.
 
@@ -133,6 +138,9 @@ class ModelSpec(Record):
     family: FamilySpec = FamilySpec()
     benchmarks: BenchmarkSpec = BenchmarkSpec()
     undisclosed: Annotated[LeaveOut | Estimated, Field(discriminator="kind")] = LeaveOut()
+    terms: Annotated[
+        tuple[SerializeAsAny[Record], ...], BeforeValidator(_A_TERM.each), _A_TERM
+    ] = ()
     priors: Annotated[dict[str, Prior], Field(strict=False)] = Priors()
 
     @field_validator("covariates")
@@ -326,6 +334,7 @@ class ModelSpec(Record):
             f"{benchmarks.ceiling} ceiling, {benchmarks.likelihood.kind} noise"
             + (", family effects" if benchmarks.family_effect else ""),
             **({"undisclosed tokens": "estimated"} if self.undisclosed.kind == "estimated" else {}),
+            **({"terms": ", ".join(str(term) for term in self.terms)} if self.terms else {}),
         }
 
     def _repr_html_(self) -> str:
@@ -344,6 +353,8 @@ def _away_from_defaults(record: Record, leave_out: Sequence[str] = ()) -> dict[s
         default = field.get_default(call_default_factory=True)
         if name in leave_out or (name != "kind" and value == default):
             continue
+        if isinstance(value, tuple):
+            value = [_away_from_defaults(v) if isinstance(v, Record) else v for v in value]
         found[name] = _away_from_defaults(value) if isinstance(value, Record) else value
     return found
 

@@ -5,11 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-from latentscale.model.benchmarks import expected_score, linear_predictor, precision
-from latentscale.model.family import FamilyEffects
-from latentscale.model.noise import BetaNoise
-from latentscale.model.regressors import regressors
-from latentscale.model.skills import latent_skill
 from scipy import integrate, stats
 
 from latentscale.data.scores import Scores
@@ -20,7 +15,8 @@ from latentscale.inference.marginal.parameters import cholesky_of_partials, part
 from latentscale.inference.marginal.quadrature import gauss_hermite
 from latentscale.inference.marginal.starts import first_start
 from latentscale.model.design import Design, design
-from latentscale.posterior.convert import parameters_of, with_floor
+from latentscale.model.evaluate import NO_RESIDUALS, Evaluator
+from latentscale.model.likelihoods.beta import BetaNoise
 from latentscale.spec import ModelSpec, spec_from_dict
 
 ANCHORED = {"kind": "anchored", "anchors": ["alpha", "delta"], "unit": "family"}
@@ -85,20 +81,20 @@ def test_the_loops_say_what_the_packages_equations_say(name: str, known) -> None
     rng = np.random.default_rng(0)
     y = rng.standard_normal((likelihood.families, 3, likelihood.layout.skills))
     found = likelihood.joint_at(vector, y) + 0.5 * np.square(y).sum(axis=2)
-    draws = with_floor(likelihood.layout.dataset(vector, ()), table.floor)
+    draws = likelihood.layout.dataset(vector, ())
     alpha = y @ likelihood.layout.natural(vector)["factor"].T
-    skill = xr.DataArray(
-        alpha[table.family_of_model], dims=("model", "sample", "skill")
-    ).assign_coords(model=list(table.scores.models), skill=draws["skill"].values)
-    parts = regressors(spec, table.x, table.instruct)
-    effects = FamilyEffects(skill, None, None, None)
-    parameters = parameters_of(draws)
-    eta = linear_predictor(parameters, effects, parts, latent_skill(parameters, effects, parts))
+    effects = xr.Dataset(
+        {"family_skill": (("family", "sample", "skill"), alpha)},
+        coords={"family": list(table.families), "skill": draws["skill"].values},
+    )
+    at = Evaluator.of(spec, table).at(
+        draws, table.scores.dataset, residuals=NO_RESIDUALS, effects=effects
+    )
+    eta = at.eta
     score = xr.DataArray(np.nan, coords=eta.isel(sample=0).coords, dims=("model", "benchmark"))
     score = score.copy()
     score.values[table.model_of_cell, table.benchmark_of_cell] = table.score_of_cell
-    mean, phi = expected_score(spec, parameters, eta), precision(parameters, parts)
-    cells = BetaNoise().log_density(score, mean, phi)
+    cells = BetaNoise().log_density(score, at.mean, at.precision)
     by_model = cells.transpose("model", "benchmark", "sample").sum("benchmark").values
     wanted = np.zeros((likelihood.families, 3))
     np.add.at(wanted, table.family_of_model, by_model)

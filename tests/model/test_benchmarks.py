@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import xarray as xr
-from latentscale.model.benchmarks import expected_score, linear_predictor, precision
-from latentscale.model.family import FamilyEffects
-from latentscale.model.regressors import Regressors
 from scipy import stats
 from scipy.special import expit, logit
 
 import latentscale as ls
+from latentscale.model.equations import expected_score, linear_predictor
+from latentscale.model.terms.base import Rows
+from latentscale.model.terms.precision import precision
 from latentscale.posterior.fit import Fit
 from latentscale.spec import ModelSpec, Prior, spec_from_dict
 
@@ -87,27 +87,28 @@ def test_forecasts_use_the_drawn_floors(known, prior_fit, tmp_path) -> None:
     assert "floor" not in plain.posterior and "floor" in fit.posterior
 
 
-def some_regressors(models: int, names: int) -> Regressors:
+OWN_SLOPES = "family_benchmark_slope_covariate"
+
+
+def some_rows(models: int, names: int) -> Rows:
+    """Return models, each the only one of its family, with other covariates for every term."""
     rng = np.random.default_rng(3)
-
-    def part(dim: str) -> xr.DataArray:
-        return xr.DataArray(rng.standard_normal((models, names)), dims=("model", dim))
-
-    return Regressors(
-        x=part("covariate"),
-        family_slope=part("family_slope_covariate"),
-        family_benchmark_slope=part("family_benchmark_slope_covariate"),
-        benchmark_slope=part("benchmark_slope_covariate"),
-        instruct_slope=part("instruct_slope_covariate"),
-        precision=part("precision_covariate"),
+    dims = ("covariate", "family_slope_covariate", OWN_SLOPES, "benchmark_slope_covariate")
+    return Rows(
+        covariates={
+            dim: xr.DataArray(rng.standard_normal((models, names)), dims=("model", dim))
+            for dim in (*dims, "instruct_slope_covariate", "precision_covariate")
+        },
         instruct=xr.DataArray((np.arange(models) % 2).astype(float), dims="model"),
+        data={},
+        family=xr.DataArray(np.arange(models)[::-1], dims="model"),
     )
 
 
 def test_the_linear_predictor_is_the_sum_of_its_terms() -> None:
     rng = np.random.default_rng(4)
     models, benchmarks, skills, names = 5, 3, 2, 2
-    parts = some_regressors(models, names)
+    rows = some_rows(models, names)
     b, lam = rng.standard_normal(benchmarks), rng.standard_normal((benchmarks, skills))
     theta, u = rng.standard_normal((models, skills)), rng.standard_normal((models, benchmarks))
     delta, kappa = rng.standard_normal((2, benchmarks, names))
@@ -120,33 +121,41 @@ def test_the_linear_predictor_is_the_sum_of_its_terms() -> None:
         "instruct_slope": xr.DataArray(kappa, dims=("benchmark", "instruct_slope_covariate")),
     }
     own = rng.standard_normal((models, benchmarks, names))
-    named = xr.DataArray(own, dims=("model", "benchmark", "family_benchmark_slope_covariate"))
-    effects = FamilyEffects(
-        skill=None,
-        slope=None,
-        benchmark=xr.DataArray(u, dims=("model", "benchmark")),
-        benchmark_slope=named,
+    parameters |= {
+        "family_benchmark": xr.DataArray(u[::-1], dims=("family", "benchmark")),
+        "family_benchmark_slope": xr.DataArray(own[::-1], dims=("family", "benchmark", OWN_SLOPES)),
+    }
+    spec = spec_from_dict(
+        {
+            "name": "every term beside skills",
+            "benchmarks": {
+                "family_effect": True,
+                "family_slopes": ["log_flops"],
+                "slopes": ["log_flops"],
+                "instruct": {"shift": True, "slopes": ["log_flops"]},
+            },
+        }
     )
     skill = xr.DataArray(theta, dims=("model", "skill"))
-    eta = linear_predictor(parameters, effects, parts, skill).transpose("model", "benchmark")
-    tuned = parts.instruct.values[:, None]
+    eta = linear_predictor(spec, parameters, rows, skill).transpose("model", "benchmark")
+    tuned = rows.instruct.values[:, None]
     wanted = (
         b
         + theta @ lam.T
         + u
-        + np.einsum("mc,mbc->mb", parts.family_benchmark_slope.values, own)
-        + parts.benchmark_slope.values @ delta.T
-        + tuned * (iota + parts.instruct_slope.values @ kappa.T)
+        + np.einsum("mc,mbc->mb", rows.covariates[OWN_SLOPES].values, own)
+        + rows.covariates["benchmark_slope_covariate"].values @ delta.T
+        + tuned * (iota + rows.covariates["instruct_slope_covariate"].values @ kappa.T)
     )
     np.testing.assert_allclose(eta.values, wanted, rtol=1e-12)
 
 
 def test_precision_is_log_linear_in_its_covariates() -> None:
-    parts = some_regressors(4, 2)
+    rows = some_rows(4, 2)
     level = xr.DataArray([50.0, 80.0, 20.0], dims="benchmark")
     slope = np.array([[0.2, -0.5], [0.0, 0.0], [1.0, 0.3]])
     named = xr.DataArray(slope, dims=("benchmark", "precision_covariate"))
-    phi = precision({"precision": level, "precision_slope": named}, parts)
-    wanted = level.values * np.exp(parts.precision.values @ slope.T)
+    phi = precision({"precision": level, "precision_slope": named}, rows)
+    wanted = level.values * np.exp(rows.covariates["precision_covariate"].values @ slope.T)
     np.testing.assert_allclose(phi.transpose("model", "benchmark").values, wanted, rtol=1e-12)
-    assert precision({"precision": level}, parts).dims == ("benchmark",)
+    assert precision({"precision": level}, rows).dims == ("benchmark",)

@@ -7,20 +7,26 @@ import pandas as pd
 import pymc as pm
 import pytest
 import xarray as xr
-from latentscale.model.family import effects_of_models
 from scipy import stats
 
 from latentscale.data.scores import Scores
 from latentscale.model.build import build
 from latentscale.model.design import design
-from latentscale.model.unseen import draw_new_families, draw_raw
+from latentscale.model.terms.base import Rows
+from latentscale.model.unseen import draw_new_families, draw_raw, family_effects
 from latentscale.spec import ModelSpec, Prior, load_spec, spec_from_dict
 
 N = 20_000
 
 
-def spec_of(**family: object):
-    return spec_from_dict({"name": "x", "family": {"level": "partial", **family}})
+def spec_of(benchmarks: dict[str, object] | None = None, **family: object) -> ModelSpec:
+    return spec_from_dict(
+        {
+            "name": "x",
+            "family": {"level": "partial", **family},
+            "benchmarks": benchmarks or {"family_effect": True},
+        }
+    )
 
 
 @pytest.mark.parametrize("count", [2, 3, 4])
@@ -139,14 +145,19 @@ def test_new_benchmark_effects_have_their_own_spread(draws: xr.Dataset) -> None:
 def test_new_slopes_have_their_own_spread(draws: xr.Dataset) -> None:
     skill = ("family", "family_slope_covariate", "skill")
     benchmark = ("family", "benchmark", "family_benchmark_slope_covariate")
-    names = {"family_slope_covariate": ["x"], "family_benchmark_slope_covariate": ["x"]}
+    names = {
+        "family_slope_covariate": ["log_flops"],
+        "family_benchmark_slope_covariate": ["log_flops"],
+    }
     more = draws.assign(
         family_slope=constant(np.zeros((2, 1, 2)), skill),
         family_slope_scale=constant([[0.2, 0.5]], skill[1:], {"skill": SKILLS}),
         family_benchmark_slope=constant(np.zeros((2, 2, 1)), benchmark),
         family_benchmark_slope_scale=constant([1.5, 0.4], ("benchmark",)),
     ).assign_coords(names)
-    found = drawn(more, ["new"], ["L1"])
+    own = ["log_flops"]
+    spec = spec_of({"family_slopes": own}, lineage=True, correlated=True, slopes=own)
+    found = draw_new_families(spec, more, ["new"], ["L1"], np.random.default_rng(1))
     spread = found["family_slope"].std("sample").squeeze(drop=True)
     np.testing.assert_allclose(spread.values, np.sqrt(WIDER) * np.array([0.2, 0.5]), rtol=0.04)
     spread = found["family_benchmark_slope"].std("sample").squeeze(drop=True)
@@ -279,9 +290,15 @@ def test_models_gather_the_terms_of_their_own_family() -> None:
     names = {"family": ["a", "b", "c"]}
     skill = xr.DataArray(np.arange(6.0).reshape(3, 2), dims=("family", "skill"), coords=names)
     index = xr.DataArray([2, 0, 0, 1], dims="model")
-    found = effects_of_models({"family_skill": skill}, index)
-    np.testing.assert_array_equal(found.skill.values, skill.values[[2, 0, 0, 1]])
-    assert found.slope is None and found.benchmark is None and found.benchmark_slope is None
+    rows = Rows({}, xr.zeros_like(index), {}, index)
+    found = rows.of_family(skill)
+    assert found.dims == ("model", "skill") and "family" not in found.coords
+    np.testing.assert_array_equal(found.values, skill.values[[2, 0, 0, 1]])
+
+
+def test_effects_by_family_are_those_that_the_spec_has(draws: xr.Dataset) -> None:
+    assert set(family_effects(spec_of(), draws)) == {"family_skill", "family_benchmark"}
+    assert set(family_effects(spec_of({"ceiling": "fixed"}), draws)) == {"family_skill"}
 
 
 def test_a_pooled_spec_draws_nothing() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-from latentscale.model.benchmarks import expected_score
 from pytensor import function, grad
 from pytensor.graph.rewriting.utils import rewrite_graph
 from pytensor.xtensor import as_xtensor, xtensor
@@ -13,7 +12,7 @@ from scipy.integrate import quad
 from scipy.special import expit
 
 from latentscale.errors import SpecError
-from latentscale.model.links import link_coords, link_share
+from latentscale.model.equations import expected_score
 from latentscale.spec import ModelSpec, spec_from_dict, spec_from_json
 
 ETA = xr.DataArray(np.linspace(-8, 8, 81), dims="model")
@@ -37,6 +36,16 @@ BY_FORMULA = {
 
 def spec_with(link: str = "logistic", **options: object) -> ModelSpec:
     return spec_from_dict({"name": "x", "benchmarks": {"link": {"kind": link, **options}}})
+
+
+def link_share(
+    spec: ModelSpec, parameters: dict[str, xr.DataArray], eta: xr.DataArray
+) -> xr.DataArray:
+    return spec.benchmarks.link.share(parameters, eta)
+
+
+def link_coords(spec: ModelSpec) -> dict[str, list[str]]:
+    return spec.benchmarks.link.coords()
 
 
 def one(value: float) -> xr.DataArray:

@@ -15,7 +15,7 @@ from latentscale.data.covariates import CovariateTransform
 from latentscale.inference.marginal.limits import refuse_other_latents
 from latentscale.model.build import build_design
 from latentscale.model.design import design
-from latentscale.model.undisclosed import regressors_of_rows
+from latentscale.model.undisclosed import rows_of_table
 from latentscale.posterior.fit import Fit
 from latentscale.spec import ModelSpec, spec_from_dict
 
@@ -92,7 +92,7 @@ def test_covariates_are_those_of_the_drawn_tokens(scores: ls.Scores) -> None:
     log_tokens = xr.DataArray(
         rng.normal(0.5, 1.5, (7, 3)), dims=("sample", "undisclosed_model")
     ).assign_coords(undisclosed_model=names)
-    parts = regressors_of_rows(
+    rows = rows_of_table(
         spec, prepared.transform, prepared.scores.dataset, xr.Dataset({"log_tokens": log_tokens})
     )
     for name in names:
@@ -103,10 +103,10 @@ def test_covariates_are_those_of_the_drawn_tokens(scores: ls.Scores) -> None:
             expected = 1.0
             for part in covariate.split(":"):
                 expected = expected * by_hand[part]
-            got = parts.x.sel(model=name, covariate=covariate)
+            got = rows.covariates["covariate"].sel(model=name, covariate=covariate)
             np.testing.assert_allclose(*np.broadcast_arrays(got.values, expected), atol=1e-12)
     known = [name for name in scores.models if name not in HIDDEN]
-    told = parts.x.sel(model=known).isel(sample=3)
+    told = rows.covariates["covariate"].sel(model=known).isel(sample=3)
     plain = prepared.x.sel(model=known).transpose(*told.dims)
     np.testing.assert_array_equal(told.values, plain.values)
 

@@ -250,7 +250,7 @@ def marginal_likelihood(spec: ModelSpec, design: Design) -> MarginalLikelihood:
     The spec must be one that quadrature can fit; see
     `latentscale.inference.marginal.limits.refuse_other_latents`.
     """
-    rows = rows_of(spec, design.x, design.instruct)
+    rows = rows_of(spec, design.x, design.scores.dataset)
     instruct = rows.instruct.values.astype(float)[:, None]
     columns = [np.ones_like(instruct)]
     if spec.benchmarks.slopes:

@@ -80,4 +80,4 @@ def _refuse_scores(spec: ModelSpec, method: str) -> None:
         )
     for term in terms_of(spec):
         if not term.quadrature:
-            raise SpecError(f'{method} does not know the term "{term.name}"; {_INSTEAD}')
+            raise SpecError(f'{method} does not know the term "{term.kind}"; {_INSTEAD}')

@@ -7,7 +7,6 @@ and keeps no list of its own.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -21,6 +20,7 @@ from latentscale.model.design import Design
 from latentscale.model.priors import declare_parameters
 from latentscale.spec.kinds import TERMS
 from latentscale.spec.prior import Parameter, PriorSlot
+from latentscale.spec.record import Record
 from latentscale.spec.spec import ModelSpec
 
 
@@ -35,6 +35,8 @@ class Rows:
         term that uses a subset; dims (model, that dim), and sample where tokens are drawn.
     instruct
         The instruct flag, 0 or 1, dims (model,).
+    data
+        What terms take of the models beside these, by the names that they give.
     family
         Index of each model's family into the family dim of the terms, dims (model,); None where
         nothing differs between families.
@@ -42,6 +44,7 @@ class Rows:
 
     covariates: Mapping[str, Named]
     instruct: Named
+    data: Mapping[str, Named]
     family: Named | None = None
 
     def of_family(self, value: Named) -> Named:
@@ -86,17 +89,16 @@ class Groups:
         return (self.others + 1) / self.others
 
 
-@dataclass(frozen=True)
-class Term(ABC):
+class Term(Record):
     """A part of the equations that a spec switches on; its fields are its settings.
 
-    A kind is registered by ``@TERMS.add``. Values of a term are the variables that it declares, by
-    name, with named dims; methods work alike on a PyTensor graph and on draws.
+    A kind is a subclass with a field ``kind``, registered by ``@TERMS.add``. A spec switches it on
+    by a table ``[[terms]]`` with that kind and its settings, unless the kind says by `of` which
+    specs have it. Values of a term are the variables that it declares, by name, with named dims;
+    methods work alike on a PyTensor graph and on draws.
     """
 
-    name: ClassVar[str]
-    """Name of the kind; also that of the spec field or table that sets it."""
-
+    kind: str
     slots: ClassVar[Mapping[str, PriorSlot]] = {}
     """Priors of its parameters, by the name used under ``[priors]``."""
 
@@ -128,9 +130,17 @@ class Term(ABC):
     """Its scales of independent effects by skill, which a rotation makes dependent."""
 
     @classmethod
-    @abstractmethod
     def of(cls, spec: ModelSpec) -> Self | None:
-        """Return the term as a spec sets it, or None if the spec has no such term."""
+        """Return the term as a spec sets it, or None if the spec has no such term.
+
+        By default the one among ``spec.terms``.
+        """
+        return next((term for term in spec.terms if type(term) is cls), None)
+
+    @classmethod
+    def is_set_by_table(cls) -> bool:
+        """Return whether a spec switches the kind on by a table ``[[terms]]``."""
+        return cls.of.__func__ is Term.of.__func__  # type: ignore[attr-defined]
 
     def used_slots(self, spec: ModelSpec) -> tuple[str, ...]:
         """Return the prior slots that the term uses under a spec."""
@@ -146,6 +156,19 @@ class Term(ABC):
 
     def covariates(self) -> dict[str, tuple[str, ...]]:
         """Return the covariates that the term uses, by the dim that they have in it."""
+        return {}
+
+    def data(self, table: xr.Dataset) -> dict[str, xr.DataArray]:
+        """Return what the term takes of models beside covariates, by a name of its own.
+
+        It is found again under that name in `Rows.data`. A numeric array each, dims with model.
+
+        Parameters
+        ----------
+        table
+            The models, of a fitted table or planned: params (billions), tokens (trillions),
+            instruct, family and lineage, dims (model,), and their names as coordinate.
+        """
         return {}
 
     def parameters(self, spec: ModelSpec, design: Design) -> dict[str, Parameter]:
@@ -176,19 +199,19 @@ class Term(ABC):
 
         Linear in `raw`, so that new scores can also move the raw effects.
         """
-        raise SpecError(f'The term "{self.name}" has no effects by family.')
+        raise SpecError(f'The term "{self.kind}" has no effects by family.')
 
     def raw_of_effects(
         self, spec: ModelSpec, draws: xr.Dataset, effect: xr.DataArray, groups: Groups
     ) -> xr.DataArray:
         """Undo `effects_of_raw`; an effect whose scale is 0 has raw value 0."""
-        raise SpecError(f'The term "{self.name}" has no effects by family.')
+        raise SpecError(f'The term "{self.kind}" has no effects by family.')
 
 
 def terms_of(spec: ModelSpec) -> tuple[Term, ...]:
     """Return the terms that a spec switches on, in the order of their declaration."""
-    kinds = sorted(TERMS.values(), key=lambda kind: (kind.order, kind.name))
-    return tuple(term for term in (kind.of(spec) for kind in kinds) if term is not None)
+    kinds = sorted(TERMS.items(), key=lambda item: (item[1].order, item[0]))
+    return tuple(term for term in (kind.of(spec) for _, kind in kinds) if term is not None)
 
 
 def components(terms: Iterable[Term | type[Term]]) -> tuple[str, ...]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 from latentscale.dims import BENCHMARK
 from latentscale.maths import Named
@@ -18,12 +17,11 @@ BENCHMARK_SLOPE: str = "benchmark_slope_covariate"
 
 
 @TERMS.add
-@dataclass(frozen=True)
 class BenchmarkSlopes(Term):
     """Covariates for which every benchmark has a slope of its own beyond its skills."""
 
     names: tuple[str, ...]
-    name: ClassVar[str] = "benchmark_slopes"
+    kind: Literal["benchmark_slopes"] = "benchmark_slopes"
     order: ClassVar[int] = 20
     quadrature: ClassVar[bool] = True
     component: ClassVar[str | None] = "benchmark's own slopes"
@@ -37,7 +35,7 @@ class BenchmarkSlopes(Term):
     @classmethod
     def of(cls, spec: ModelSpec) -> Self | None:
         """Return the term if benchmarks.slopes names covariates."""
-        return cls(spec.benchmarks.slopes) if spec.benchmarks.slopes else None
+        return cls(names=spec.benchmarks.slopes) if spec.benchmarks.slopes else None
 
     def coords(self, spec: ModelSpec) -> dict[str, list[Any]]:
         """Return the covariates of the slopes."""

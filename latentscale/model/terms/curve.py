@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -21,14 +20,13 @@ from latentscale.spec.spec import ModelSpec
 
 
 @TERMS.add
-@dataclass(frozen=True)
 class Curve(Term):
     """Floors, ceilings and the link of every benchmark."""
 
     link: Link
     floor: Literal["fixed", "estimated"]
     ceiling: Literal["fixed", "estimated"]
-    name: ClassVar[str] = "curve"
+    kind: Literal["curve"] = "curve"
     order: ClassVar[int] = 40
     quadrature: ClassVar[bool] = True
     slots: ClassVar[Mapping[str, PriorSlot]] = {
@@ -45,7 +43,7 @@ class Curve(Term):
     def of(cls, spec: ModelSpec) -> Self | None:
         """Return the term, which every spec has."""
         part = spec.benchmarks
-        return cls(part.link, part.floor, part.ceiling)
+        return cls(link=part.link, floor=part.floor, ceiling=part.ceiling)
 
     def used_slots(self, spec: ModelSpec) -> tuple[str, ...]:
         """Return the link's slots, and those of bounds that are estimated."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import xarray as xr
@@ -20,12 +19,11 @@ from latentscale.spec.spec import ModelSpec
 
 
 @TERMS.add
-@dataclass(frozen=True)
 class FamilyBenchmark(Term):
     """A family x benchmark effect: partially pooled, or unpooled where families are."""
 
     pooled: bool
-    name: ClassVar[str] = "family_benchmark"
+    kind: Literal["family_benchmark"] = "family_benchmark"
     order: ClassVar[int] = 92
     component: ClassVar[str | None] = "family x benchmark"
     component_place: ClassVar[int] = 30
@@ -41,7 +39,8 @@ class FamilyBenchmark(Term):
     @classmethod
     def of(cls, spec: ModelSpec) -> Self | None:
         """Return the term if benchmarks.family_effect is true."""
-        return cls(spec.family.level == "partial") if spec.benchmarks.family_effect else None
+        pooled = spec.family.level == "partial"
+        return cls(pooled=pooled) if spec.benchmarks.family_effect else None
 
     def used_slots(self, spec: ModelSpec) -> tuple[str, ...]:
         """Return the slot of the spread, or that of unpooled families."""

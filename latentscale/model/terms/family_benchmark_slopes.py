@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import xarray as xr
 
@@ -21,12 +20,11 @@ FAMILY_BENCHMARK_SLOPE: str = "family_benchmark_slope_covariate"
 
 
 @TERMS.add
-@dataclass(frozen=True)
 class FamilyBenchmarkSlopes(Term):
     """Each family's own change of a benchmark's slopes, partially pooled by benchmark."""
 
     names: tuple[str, ...]
-    name: ClassVar[str] = "family_benchmark_slopes"
+    kind: Literal["family_benchmark_slopes"] = "family_benchmark_slopes"
     order: ClassVar[int] = 93
     component: ClassVar[str | None] = "family x benchmark"
     component_place: ClassVar[int] = 30
@@ -43,7 +41,8 @@ class FamilyBenchmarkSlopes(Term):
     @classmethod
     def of(cls, spec: ModelSpec) -> Self | None:
         """Return the term if benchmarks.family_slopes names covariates."""
-        return cls(spec.benchmarks.family_slopes) if spec.benchmarks.family_slopes else None
+        names = spec.benchmarks.family_slopes
+        return cls(names=names) if names else None
 
     def coords(self, spec: ModelSpec) -> dict[str, list[Any]]:
         """Return the covariates of the slopes."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -32,7 +31,6 @@ FAMILY_LATENT = "family_skill_raw"
 
 
 @TERMS.add
-@dataclass(frozen=True)
 class FamilyLevel(Term):
     """alpha_f = D L y_f, with D the scales and L the Cholesky factor of the correlation.
 
@@ -45,7 +43,7 @@ class FamilyLevel(Term):
     scaled: bool
     correlated: bool
     lineage: bool
-    name: ClassVar[str] = "family_level"
+    kind: Literal["family_level"] = "family_level"
     order: ClassVar[int] = 90
     component: ClassVar[str | None] = "skills: families"
     component_place: ClassVar[int] = 10

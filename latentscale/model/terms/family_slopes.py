@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import xarray as xr
 
@@ -21,12 +20,11 @@ FAMILY_SLOPE: str = "family_slope_covariate"
 
 
 @TERMS.add
-@dataclass(frozen=True)
 class FamilySlopes(Term):
     """Each family's own change of the skills' slopes, partially pooled."""
 
     names: tuple[str, ...]
-    name: ClassVar[str] = "family_slopes"
+    kind: Literal["family_slopes"] = "family_slopes"
     order: ClassVar[int] = 91
     component: ClassVar[str | None] = "skills: families"
     component_place: ClassVar[int] = 10
@@ -43,7 +41,7 @@ class FamilySlopes(Term):
     @classmethod
     def of(cls, spec: ModelSpec) -> Self | None:
         """Return the term if family.slopes names covariates."""
-        return cls(spec.family.slopes) if spec.family.slopes else None
+        return cls(names=spec.family.slopes) if spec.family.slopes else None
 
     def coords(self, spec: ModelSpec) -> dict[str, list[Any]]:
         """Return the covariates of the slopes."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 from latentscale.dims import BENCHMARK
 from latentscale.maths import Named
@@ -18,13 +17,12 @@ INSTRUCT_SLOPE: str = "instruct_slope_covariate"
 
 
 @TERMS.add
-@dataclass(frozen=True)
 class InstructionTuning(Term):
     """A shift of each benchmark under instruction tuning, and a change of its slopes."""
 
     shift: bool
     slopes: tuple[str, ...]
-    name: ClassVar[str] = "instruct"
+    kind: Literal["instruct"] = "instruct"
     order: ClassVar[int] = 30
     quadrature: ClassVar[bool] = True
     component: ClassVar[str | None] = "instruction tuning"
@@ -42,7 +40,7 @@ class InstructionTuning(Term):
     def of(cls, spec: ModelSpec) -> Self | None:
         """Return the term if benchmarks.instruct has a shift or slopes."""
         part = spec.benchmarks.instruct
-        return cls(part.shift, part.slopes) if part.shift or part.slopes else None
+        return cls(shift=part.shift, slopes=part.slopes) if part.shift or part.slopes else None
 
     def used_slots(self, spec: ModelSpec) -> tuple[str, ...]:
         """Return the slots of what is switched on."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 from latentscale.dims import BENCHMARK
 from latentscale.maths import Named
@@ -16,11 +15,10 @@ from latentscale.spec.spec import ModelSpec
 
 
 @TERMS.add
-@dataclass(frozen=True)
 class Intercept(Term):
     """The intercept of every benchmark, left out where unpooled families would only repeat it."""
 
-    name: ClassVar[str] = "intercept"
+    kind: Literal["intercept"] = "intercept"
     order: ClassVar[int] = 10
     quadrature: ClassVar[bool] = True
     slots: ClassVar[Mapping[str, PriorSlot]] = {

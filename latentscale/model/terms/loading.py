@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 
@@ -20,13 +19,12 @@ from latentscale.spec.spec import Anchored, ModelSpec
 
 
 @TERMS.add
-@dataclass(frozen=True)
 class Loadings(Term):
     """Loadings of benchmarks on skills: of anchors on their own skill alone, of others on all."""
 
     anchored: bool
     family_unit: bool
-    name: ClassVar[str] = "loading"
+    kind: Literal["loading"] = "loading"
     order: ClassVar[int] = 60
     quadrature: ClassVar[bool] = True
     slots: ClassVar[Mapping[str, PriorSlot]] = {
@@ -45,7 +43,7 @@ class Loadings(Term):
             return None
         identify = spec.skills.identify
         family_unit = isinstance(identify, Anchored) and identify.unit == "family"
-        return cls(isinstance(identify, Anchored), family_unit)
+        return cls(anchored=isinstance(identify, Anchored), family_unit=family_unit)
 
     def used_slots(self, spec: ModelSpec) -> tuple[str, ...]:
         """Return the slot of loadings, and of the anchors' where those are not 1."""

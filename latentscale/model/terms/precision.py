@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 from latentscale.dims import BENCHMARK
 from latentscale.maths import Named, maths_of
@@ -19,13 +18,12 @@ PRECISION: str = "precision_covariate"
 
 
 @TERMS.add
-@dataclass(frozen=True)
 class Precision(Term):
     """The precision of every benchmark's scores, whose log may be linear in covariates."""
 
     likelihood: Likelihood
     names: tuple[str, ...]
-    name: ClassVar[str] = "precision"
+    kind: Literal["precision"] = "precision"
     order: ClassVar[int] = 50
     quadrature: ClassVar[bool] = True
     slots: ClassVar[Mapping[str, PriorSlot]] = {
@@ -40,7 +38,8 @@ class Precision(Term):
     @classmethod
     def of(cls, spec: ModelSpec) -> Self | None:
         """Return the term, which every spec has."""
-        return cls(spec.benchmarks.likelihood, spec.benchmarks.precision_covariates)
+        part = spec.benchmarks
+        return cls(likelihood=part.likelihood, names=part.precision_covariates)
 
     def used_slots(self, spec: ModelSpec) -> tuple[str, ...]:
         """Return the slots of precision and its slopes, and the likelihood's."""

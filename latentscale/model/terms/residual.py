@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 from latentscale.dims import MODEL, SKILL
 from latentscale.maths import Named
@@ -17,11 +16,10 @@ from latentscale.spec.spec import ModelSpec
 
 
 @TERMS.add
-@dataclass(frozen=True)
 class Residual(Term):
     """A deviation of every model's skills, independent between models and skills."""
 
-    name: ClassVar[str] = "residual"
+    kind: Literal["residual"] = "residual"
     order: ClassVar[int] = 80
     component: ClassVar[str | None] = "skills: single models"
     component_place: ClassVar[int] = 20

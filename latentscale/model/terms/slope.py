@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 from latentscale.dims import COVARIATE, SKILL
 from latentscale.maths import Named
@@ -16,11 +15,10 @@ from latentscale.spec.spec import ModelSpec
 
 
 @TERMS.add
-@dataclass(frozen=True)
 class SkillSlopes(Term):
     """Slopes of every skill in the covariates, shared by all families."""
 
-    name: ClassVar[str] = "slope"
+    kind: Literal["slope"] = "slope"
     order: ClassVar[int] = 70
     quadrature: ClassVar[bool] = True
     component: ClassVar[str | None] = "skills: covariates"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 from latentscale.dims import UNDISCLOSED
 from latentscale.model.design import Design
@@ -17,14 +16,13 @@ LOG_TOKENS = "log_tokens"
 
 
 @TERMS.add
-@dataclass(frozen=True)
 class UndisclosedTokens(Term):
     """The log of undisclosed training tokens, which covariates then depend on.
 
     How is `latentscale.model.undisclosed`'s: the term adds to no equation by itself.
     """
 
-    name: ClassVar[str] = "undisclosed_tokens"
+    kind: Literal["undisclosed_tokens"] = "undisclosed_tokens"
     order: ClassVar[int] = 95
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         LOG_TOKENS: PriorSlot(
