@@ -14,7 +14,7 @@ import latentscale as ls
 from latentscale.analysis import blocks, memory
 from latentscale.analysis.blocks import Stream, parts
 from latentscale.analysis.condition import Conditioned, Conditioning
-from latentscale.analysis.evaluate import evaluate
+from latentscale.analysis.in_blocks import evaluate_in_blocks
 from latentscale.analysis.rows import planned_rows
 from latentscale.errors import FitError
 from latentscale.model.unseen import draw_new_families
@@ -98,10 +98,10 @@ def test_latents_given_scores_are_the_same_whatever_the_blocks(
     given = Conditioned(report, (terms,), (residual,))
 
     def mean() -> xr.DataArray:
-        return evaluate(fit, draws, planned, np.random.default_rng(2), given=given).mean
+        return evaluate_in_blocks(fit, draws, planned, np.random.default_rng(2), given=given).mean
 
     wanted = mean()
-    plain = evaluate(fit, draws, planned, np.random.default_rng(2)).mean
+    plain = evaluate_in_blocks(fit, draws, planned, np.random.default_rng(2)).mean
     moved = (wanted != plain).any(["sample", "benchmark"])
     assert bool(moved.sel(model=["x0", "x3"]).all())  # of fam00 and of strange
     monkeypatch.setattr(blocks, "SHARE", 10**9)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from latentscale.model import gammas
+from latentscale.engine.ops import gammas
 
 
 @pytest.mark.parametrize("x", [1e-5, 0.03, 0.9, 2.5, 7.99, 8.0, 40.0, 3e4])
