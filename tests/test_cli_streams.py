@@ -197,10 +197,15 @@ def test_a_sampler_s_process_ends_as_it_would_without_our_handlers() -> None:
     ends = []
 
     def run() -> int:
+        reader, writer = os.pipe()
         child = os.fork()
         if child == 0:
+            os.write(writer, b"ready")  # Python forgets signals that arrive while it forks
             time.sleep(10)
             os._exit(3)
+        os.read(reader, 5)
+        os.close(reader)
+        os.close(writer)
         os.kill(child, signal.SIGTERM)
         ends.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
         return 0
