@@ -87,7 +87,10 @@ FitFile = Annotated[
     ),
 ]
 FitOut = Annotated[
-    Path, typer.Option("--out", metavar="FIT.nc", help="File to write.", callback=_fit_output)
+    Path,
+    typer.Option(
+        "--out", metavar="FIT.nc", help="File to write.", callback=_fit_output, readable=False
+    ),
 ]
 Rows = Annotated[
     Path,
@@ -145,6 +148,7 @@ TableOut = Annotated[
         metavar="TABLE",
         help="Table to write: .csv, .tsv or .parquet.",
         callback=_table_output,
+        readable=False,
     ),
 ]
 SecondTableOut = Annotated[
@@ -154,6 +158,7 @@ SecondTableOut = Annotated[
         metavar="TABLE",
         help="Table to write: .csv, .tsv or .parquet.",
         callback=_table_output,
+        readable=False,
     ),
 ]
 FigureOut = Annotated[
@@ -163,11 +168,14 @@ FigureOut = Annotated[
         metavar="FIGURE",
         help="Figure to write: .png, .svg, .pdf and others.",
         callback=figure_output,
+        readable=False,
     ),
 ]
 PageOut = Annotated[
     Path,
-    typer.Option("--out", "-o", metavar="HTML", help="Page to write.", callback=_page_output),
+    typer.Option(
+        "--out", "-o", metavar="HTML", help="Page to write.", callback=_page_output, readable=False
+    ),
 ]
 Prob = Annotated[
     float,
