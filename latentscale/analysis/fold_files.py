@@ -80,7 +80,7 @@ def checked_folder(folder: str | Path) -> Path:
         If it is a file, or cannot be made.
     """
     expect_path(folder, "folder")
-    place = Path(folder).expanduser()
+    place = Path(folder).expanduser().absolute()  # workers may have another working folder
     if place.exists() and not place.is_dir():
         raise FitError(f"folder must be a folder; {place} is a file. Give another name.")
     try:

@@ -100,7 +100,7 @@ def test_different_scores_are_refused(
         ls.compare({"a": pooled_fit, "b": prior_fit(quick_spec, ls.Scores(other))})
     with pytest.raises(ls.FitError, match="at least two fits"):
         ls.compare({"a": pooled_fit})
-    with pytest.raises(ls.FitError, match="not a fit"):
+    with pytest.raises(ls.FitError, match=r"fits\[.b.\] must be a Fit"):
         ls.compare({"a": pooled_fit, "b": scores})  # type: ignore[dict-item]
 
 
