@@ -18,7 +18,6 @@ from latentscale.analysis.in_blocks import evaluate_in_blocks
 from latentscale.analysis.rows import planned_rows
 from latentscale.errors import FitError
 from latentscale.model.unseen import draw_new_families
-from latentscale.posterior.convert import with_floor
 from latentscale.posterior.fit import Fit
 from latentscale.spec import spec_from_dict
 from tests.conftest import known_document
@@ -84,7 +83,7 @@ def test_latents_given_scores_are_the_same_whatever_the_blocks(
 ) -> None:
     fit = prior_fit(SPECS["residuals, Student-t"], small_scores, draws=8)
     planned = planned_rows(fit, rows_of(6))
-    draws = with_floor(fit.samples, small_scores.dataset["floor"])
+    draws = fit.samples
     rng = np.random.default_rng(1)
     families = ["fam00", "strange"]
     terms = draw_new_families(
