@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +62,9 @@ def resume(path: str | Path, *, draws: int | None = None, progress: bool = True)
         method = _method(stored)
         require_engine(method.backend)
         wanted = wanted_draws(path) or method.draws if draws is None else draws
-        if isinstance(wanted, bool) or not isinstance(wanted, int) or wanted < 1:
+        if isinstance(wanted, bool) or not isinstance(wanted, Integral) or wanted < 1:
             raise FitError(f"draws must be a whole number of at least 1; got {draws!r}.")
+        wanted = int(wanted)
         work = _continuations(stored, method, wanted)
         if work:
             compiled = _compiled(stored, method, work, progress)
