@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +17,10 @@ import pytest
 import xarray as xr
 
 import latentscale as ls
+from latentscale.inference import nutpie_chains
 from latentscale.posterior import stream
+
+resume_module = importlib.import_module("latentscale.inference.resume")
 
 SCRIPT = """
 import json, sys, time
@@ -36,6 +41,107 @@ scores = table.select(models=table.models[:12], benchmarks=["mmlu", "arc"])
 method = ls.NUTS(draws=1_000_000, tune=60, chains=2, cores=2, store=folder)
 ls.fit(ls.load_spec("pooled_flops"), scores, method=method, seed=1, progress=False)
 """
+
+
+MOMENTS = """
+import os, signal, sys
+import latentscale as ls
+from latentscale.inference import nutpie_chains
+from latentscale.posterior import folder as folders, netcdf, stream
+
+path, moment = sys.argv[1:]
+
+def kill(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+place = {
+    "scores.nc": (folders.netcdf, "write"),
+    "fit.json": (folders, "replacing"),
+    "run": (nutpie_chains, "start_run"),
+    "run.json": (stream, "replacing"),
+    "gathering": (nutpie_chains, "_finish"),
+    "removal": (stream.shutil, "rmtree"),
+}
+if moment in place:
+    setattr(*place[moment], kill)
+else:  # while the store is described, and in warm-up
+    import threading
+    whole = nutpie_chains.start_run
+    def started(*arguments, **named):
+        run = whole(*arguments, **named)
+        threading.Timer(float(moment), kill).start()
+        return run
+    nutpie_chains.start_run = started
+table = ls.datasets.open_llm_leaderboard()
+scores = table.select(models=table.models[:12], benchmarks=["mmlu", "arc"])
+tune, draws = (40, 40) if moment in place else (2000, 1_000_000)
+method = ls.NUTS(draws=draws, tune=tune, chains=2, cores=2, store=path)
+ls.fit(ls.load_spec("pooled_flops"), scores, method=method, seed=1, progress=False)
+"""
+
+KILLED = ["scores.nc", "fit.json", "run", "run.json", "gathering", "removal"]
+KILLED += ["0.001", "0.005", "0.01", "0.02", "0.05", "0.2", "1.0"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", KILLED)
+def test_a_kill_at_any_moment_leaves_what_loads_or_can_be_begun_again(tmp_path, moment) -> None:
+    folder = tmp_path / "draws"
+    command = [sys.executable, "-W", "ignore", "-c", MOMENTS, str(folder), moment]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=400)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    try:
+        assert ls.load(folder).posterior.sizes["draw"] > 0
+        said = "resume"
+    except ls.FitError as error:
+        said = str(error)
+    table = ls.datasets.open_llm_leaderboard()
+    scores = table.select(models=table.models[:12], benchmarks=["mmlu", "arc"])
+    method = ls.NUTS(draws=40, tune=40, chains=2, cores=2, store=folder)
+    if "resume" in said:
+        with pytest.raises(ls.FitError, match="resume"):
+            ls.fit(ls.load_spec("pooled_flops"), scores, method=method, progress=False)
+        held = [c.length for c in stream.read_chains(folder, ["intercept"]).values()]
+        more = max([*held, 0]) + 40
+        fit = ls.resume(folder, draws=more, progress=False)
+    else:
+        assert "Begin it" in said
+        with pytest.raises(ls.FitError, match="Begin it"):
+            ls.resume(folder)
+        more, fit = 40, ls.fit(ls.load_spec("pooled_flops"), scores, method=method, progress=False)
+    assert fit.posterior.sizes["draw"] == more and not fit.status.interrupted
+
+
+SMALL_DISK = """
+import resource, signal, sys
+import latentscale as ls
+table = ls.datasets.open_llm_leaderboard()
+scores = table.select(models=table.models[:12], benchmarks=["mmlu", "arc"])
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+from latentscale.inference import nutpie_chains
+whole = nutpie_chains.start_run
+def limited(*arguments, **named):
+    run = whole(*arguments, **named)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+    return run
+nutpie_chains.start_run = limited
+method = ls.NUTS(draws=200, tune=60, chains=2, cores=2, store=sys.argv[1])
+try:
+    ls.fit(ls.load_spec("pooled_flops"), scores, method=method, seed=1, progress=False)
+except ls.FitError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of file sizes are Linux's")
+def test_a_disk_that_takes_no_more_draws_says_how_to_go_on(tmp_path) -> None:
+    folder = tmp_path / "draws"
+    command = [sys.executable, "-W", "ignore", "-c", SMALL_DISK, str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=400)
+    assert done.returncode == 0, done.stderr
+    assert f"Sampling to {folder} was stopped" in done.stdout
+    assert f'latentscale.resume("{folder}")' in done.stdout
+    assert ls.resume(folder, draws=20, progress=False).posterior.sizes["draw"] >= 20
 
 
 def kill_at_random(folder: Path, log: Path) -> list[list[float]]:
@@ -96,6 +202,25 @@ def test_draws_on_disk_are_those_in_memory(stored, quick_fits) -> None:
     xr.testing.assert_identical(loaded.posterior, fit.posterior)
     assert loaded.status == fit.status and not loaded.status.interrupted
     assert loaded.provenance.settings == fit.provenance.settings
+
+
+def test_two_resumes_do_not_add_the_same_draws(stored, tmp_path, monkeypatch) -> None:
+    folder = tmp_path / "draws"
+    shutil.copytree(stored[0], folder)
+
+    def second(*_: object, **__: object) -> None:
+        ls.resume(folder, draws=60, progress=False)
+
+    monkeypatch.setattr(nutpie_chains, "continue_chains", second)
+    monkeypatch.setattr(resume_module, "_compiled", lambda *_: None)
+    with pytest.raises(ls.FitError, match="Another sampler writes to"):
+        ls.resume(folder, draws=60, progress=False)
+    assert len(stream.runs(folder)) == 1
+
+
+def test_a_run_that_was_resumed_says_where_it_began(stored) -> None:
+    record = json.loads((stored[0] / "run-000" / "run.json").read_text())
+    assert record["before"] == {"0": 0, "1": 0}
 
 
 def test_resume_adds_draws_where_the_chains_stood(stored) -> None:
