@@ -170,6 +170,25 @@ def test_importing_the_package_is_light() -> None:
     assert done.stdout.split() == []
 
 
+def test_no_warning_of_ours_stops_a_session_that_makes_errors_of_them() -> None:
+    code = f"""
+import importlib, pkgutil, {PACKAGE}
+for module in pkgutil.walk_packages({PACKAGE}.__path__, "{PACKAGE}."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+"""
+    libraries = "import arviz, joblib, matplotlib.pyplot, nutpie, pymc, scoringrules, typer"
+
+    def run(text: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-W", "error", "-c", text]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    if run(libraries).returncode:
+        pytest.skip("a library warns by itself when it is imported")
+    done = run(code)
+    assert done.returncode == 0, done.stderr
+
+
 FOR_TYPES = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    "
 IN_FUNCTION = "def f():\n    "
 

@@ -13,6 +13,7 @@ import xarray as xr
 from latentscale.analysis.condition import FewShot
 from latentscale.analysis.forecast import predict
 from latentscale.analysis.latents import Floats
+from latentscale.data.frames import kind_of
 from latentscale.dims import DEFAULT_PROB, MODEL, SAMPLE, SKILL, checked_seed, interval_quantiles
 from latentscale.errors import DataError, DataWarning, FitError, SpecError, listed, nearest
 from latentscale.expect import expect
@@ -324,7 +325,7 @@ def _checked_outcome(fit: Fit, outcome: pd.Series | Mapping[str, float]) -> pd.S
     if not isinstance(outcome, pd.Series | Mapping):
         raise DataError(
             f"outcome must be a pandas Series indexed by model, or a mapping from model to number; "
-            f"got {type(outcome).__name__}."
+            f"got {kind_of(outcome)}."
         )
     given = outcome if isinstance(outcome, pd.Series) else pd.Series(dict(outcome), dtype=object)
     twice = list(given.index[given.index.duplicated()])
