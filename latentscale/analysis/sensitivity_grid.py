@@ -11,6 +11,7 @@ from typing import Any
 import joblib
 import pandas as pd
 
+from latentscale.analysis.rows import stated_rows
 from latentscale.analysis.sensitivity import flat, quantities_of
 from latentscale.data.scores import Scores
 from latentscale.dims import CHAIN, DEFAULT_PROB, DRAW, LOG_PRIOR, checked_seed, interval_quantiles
@@ -234,6 +235,9 @@ def leave_families_out(
     for family in families:
         tables[f"without {family}"] = scores.without([m for m, f in owner.items() if f == family])
     specs = {name: spec for name in tables}
+    # A family that is left out is new to the refit, which could not settle what its rows omit.
+    if frame is not None:
+        frame = stated_rows(frame, scores, needs_instruct=spec.needs_instruct)
     jobs = _jobs(specs, tables, frame, variables, method, prob, seed)
     found, failed = _run(_with_cores(jobs, workers), workers, progress, "families")
     if BASE in failed:
