@@ -155,7 +155,7 @@ class Forecast:
         wide = pd.concat([_summaries(self.draws.isel({MODEL: some}), prob) for some in rows])
         table = wide.reset_index()
         names = ["basis", "extrapolates", ASSUMED]
-        return table.join(self.models[names].to_dataframe()[names], on=MODEL)
+        return table.join(_with_assumed(self.models)[names].to_dataframe()[names], on=MODEL)
 
     def log_score(self, score: xr.DataArray) -> xr.DataArray:
         """Return the log predictive density of measured scores.
@@ -394,10 +394,17 @@ def _refitted(
     )
 
 
+def _with_assumed(models: xr.Dataset) -> xr.Dataset:
+    """Return models with the variable ``assumed``; rows that were not read from a table left out
+    nothing.
+    """
+    if ASSUMED in models:
+        return models
+    return models.assign({ASSUMED: (MODEL, np.full(models.sizes[MODEL], ""))})
+
+
 def _about(fit: Fit, planned: xr.Dataset) -> xr.Dataset:
-    if ASSUMED not in planned:
-        planned = planned.assign({ASSUMED: (MODEL, np.full(planned.sizes[MODEL], ""))})
-    return planned.assign(
+    return _with_assumed(planned).assign(
         basis=(MODEL, _basis(fit, planned)),
         extrapolates=(MODEL, fit.transform.extrapolates(planned).to_numpy(dtype=str)),
     )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pandas as pd
 import xarray as xr
 
 from latentscale.data.names import warn_of_spelling
 from latentscale.data.planned import planned_models
+from latentscale.data.scores import Scores
 from latentscale.dims import FAMILY, LINEAGE
-from latentscale.errors import DataError, nearest
+from latentscale.errors import DataError, DataWarning, nearest
 from latentscale.posterior.fit import Fit
 
 
@@ -39,6 +42,34 @@ def planned_rows(fit: Fit, frame: pd.DataFrame) -> xr.Dataset:
         fitted=fit.scores.dataset,
         uses=[name for name, used in uses.items() if used],
     )
+
+
+def stated_rows(frame: pd.DataFrame, scores: Scores, *, needs_instruct: bool) -> pd.DataFrame:
+    """Return rows that also state the instruct and lineage that a whole table settles.
+
+    For forecasts by fits of a part of the table, to which some of these families are new.
+
+    Parameters
+    ----------
+    frame
+        Rows as for `latentscale.predict`.
+    scores
+        The whole table.
+    needs_instruct
+        Whether forecasts depend on instruct.
+
+    Raises
+    ------
+    DataError
+        As `planned_rows`.
+    """
+    lineages = {str(f): str(g) for f, g in scores.family_lineage().items()}
+    uses = ["instruct"] if needs_instruct else []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # the forecasts will say it
+        rows = planned_models(frame, scores.benchmarks, lineages, fitted=scores.dataset, uses=uses)
+    named = frame.rename(columns=str.strip)
+    return named.assign(instruct=rows["instruct"].values, lineage=rows[LINEAGE].values)
 
 
 def fitted_lineages(fit: Fit) -> dict[str, str]:

@@ -12,6 +12,7 @@ import joblib
 import pandas as pd
 import xarray as xr
 
+from latentscale.analysis.rows import stated_rows
 from latentscale.analysis.sensitivity import flat, quantities_of
 from latentscale.data.frames import as_pandas
 from latentscale.data.planned import NOT_FORECAST, planned_models
@@ -247,6 +248,9 @@ def leave_families_out(
     for family in families:
         tables[f"without {family}"] = scores.without([m for m, f in owner.items() if f == family])
     specs = {name: spec for name in tables}
+    # A family that is left out is new to the refit, which could not settle what its rows omit.
+    if frame is not None:
+        frame = stated_rows(frame, scores, needs_instruct=spec.needs_instruct)
     jobs = _jobs(specs, tables, frame, variables, method, prob, seed)
     found, failed = _run(_with_cores(jobs, workers), workers, progress, "families")
     if BASE in failed:

@@ -68,7 +68,7 @@ def count_of(case: Case) -> int:
 
 def rows_of(*cells: tuple, family: str = "fresh") -> pd.DataFrame:
     columns = ["model", "params_b", "tokens_t", "alpha", "beta", "gamma", "delta"]
-    return pd.DataFrame(list(cells), columns=columns).assign(family=family)
+    return pd.DataFrame(list(cells), columns=columns).assign(family=family, instruct=0)
 
 
 NONE = np.nan

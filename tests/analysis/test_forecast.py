@@ -11,6 +11,7 @@ from scipy.special import expit
 
 import latentscale as ls
 from latentscale.analysis.forecast import FITTED, KNOWN_FAMILY, KNOWN_LINEAGE, NEW_FAMILY
+from latentscale.analysis.rows import stated_rows
 from latentscale.errors import DataError, DataWarning
 from latentscale.posterior.fit import Fit
 
@@ -407,3 +408,12 @@ def test_every_shipped_spec_forecasts_every_kind_of_row(name, small_scores, prio
 def test_a_forecast_prints(forecast) -> None:
     assert "7 models" in repr(forecast) and "6 benchmarks" in repr(forecast)
     assert "<table" in forecast._repr_html_()
+
+
+def test_what_a_whole_table_settles_is_stated_for_fits_of_a_part_of_it(by_kind) -> None:
+    found = stated_rows(SHORT, by_kind.scores, needs_instruct=True)
+    assert found["instruct"].tolist() == [1] and found["lineage"].tolist() == ["lin00"]
+    assert "instruct" not in SHORT
+    with pytest.raises(DataError, match="fam02"):
+        stated_rows(SHORT.assign(family="fam02"), by_kind.scores, needs_instruct=True)
+    stated_rows(SHORT.assign(family="fam02"), by_kind.scores, needs_instruct=False)

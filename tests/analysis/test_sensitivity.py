@@ -23,7 +23,15 @@ from latentscale.posterior.convert import to_tree
 from latentscale.posterior.draws import Draws
 from latentscale.posterior.fit import Fit
 
-FRAME = pd.DataFrame({"model": ["new"], "family": ["fam00"], "params_b": [30.0], "tokens_t": [5.0]})
+FRAME = pd.DataFrame(
+    {
+        "model": ["new"],
+        "family": ["fam00"],
+        "instruct": [0],
+        "params_b": [30.0],
+        "tokens_t": [5.0],
+    }
+)
 
 
 def conjugate(fit: Fit, prior_mean: float, prior_sd: float, data_sd: float) -> Fit:
