@@ -17,6 +17,7 @@ from latentscale.inference.posterior_density import PosteriorDensity, posterior_
 from latentscale.inference.progress import WorkProgress
 from latentscale.model.build import build_design
 from latentscale.model.design import Design
+from latentscale.numerics.psis import k_limit
 from latentscale.posterior.draws import Draws
 from latentscale.posterior.status import status_of_approximation
 from latentscale.spec.spec import ModelSpec
@@ -87,6 +88,7 @@ class Laplace(Method):
             figures=f"log density {density.value_and_gradient(mode)[0]:.1f} at the mode, "
             f"largest gradient {gradient:.1g}",
             good_for=self.good_for,
+            limit=k_limit(self.draws),
         )
         seconds = {"compile": compiled - start, "approximate": time.perf_counter() - compiled}
         posterior = density.to_posterior(points)

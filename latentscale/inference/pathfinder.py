@@ -18,8 +18,9 @@ from latentscale.inference.posterior_density import PosteriorDensity, posterior_
 from latentscale.inference.progress import WorkProgress
 from latentscale.model.build import build_design
 from latentscale.model.design import Design
+from latentscale.numerics.psis import k_limit
 from latentscale.posterior.draws import Draws
-from latentscale.posterior.status import PARETO_K_LIMIT, Status, status_of_approximation
+from latentscale.posterior.status import Status, status_of_approximation
 from latentscale.spec.spec import ModelSpec
 
 _LOG_2PI = float(np.log(2 * np.pi))
@@ -123,8 +124,9 @@ class Pathfinder(Method):
         points = np.concatenate([path.points for path in paths])
         weights = importance_weights(log_p, log_q)
         best = max(paths, key=lambda path: path.elbo)
+        limit = k_limit(len(points))
         elbo = f"ELBO {best.elbo:.1f} on the best of {len(paths)} paths"
-        if weights.pareto_k <= PARETO_K_LIMIT:
+        if weights.pareto_k <= limit:
             shares = np.exp(weights.log_weights - weights.log_weights.max())
             chosen = rng.choice(len(points), self.draws, p=shares / shares.sum())
             even = importance_weights(np.zeros(self.draws), np.zeros(self.draws))
@@ -132,10 +134,13 @@ class Pathfinder(Method):
             figures, shape, points = f"{elbo}, resampled", weights.pareto_k, points[chosen]
         else:
             own = importance_weights(best.log_p, best.log_q)
+            limit = k_limit(len(best.points))
             stats = weight_stats(best.log_p, best.log_q, own)
             figures, shape, points = f"{elbo}, not resampled", own.pareto_k, best.points
         faults = () if best.converged else (_UNFINISHED,)
-        status = status_of_approximation(shape, faults, figures=figures, good_for=self.good_for)
+        status = status_of_approximation(
+            shape, faults, figures=figures, good_for=self.good_for, limit=limit
+        )
         return _Drawn(points, stats, status)
 
 

@@ -20,6 +20,7 @@ from latentscale.inference.progress import WorkProgress
 from latentscale.inference.variational_family import FullRank, MeanField
 from latentscale.model.build import build_design
 from latentscale.model.design import Design
+from latentscale.numerics.psis import k_limit
 from latentscale.posterior.draws import Draws
 from latentscale.posterior.status import status_of_approximation
 from latentscale.spec.spec import ModelSpec
@@ -121,6 +122,7 @@ class ADVI(Method):
             figures=f"ELBO {ascent.elbo:.1f} +/- {ascent.error:.1f} after {ascent.steps} steps, "
             f"first learning rate {ascent.learning_rate:g}",
             good_for=self.good_for,
+            limit=k_limit(self.draws),
             interrupted=ascent.interrupted,
         )
         seconds = {"compile": compiled - start, "approximate": time.perf_counter() - compiled}

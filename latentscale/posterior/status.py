@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from math import isnan
 from typing import Any
 
+from latentscale.numerics.psis import MOST_K
 from latentscale.posterior.convergence import (
     EBFMI_LIMIT,
     ESS_LIMIT,
@@ -13,7 +14,6 @@ from latentscale.posterior.convergence import (
     Convergence,
 )
 
-PARETO_K_LIMIT = 0.7
 FOR_ANYTHING = "estimates, intervals and forecasts, once converged"
 
 
@@ -38,8 +38,8 @@ class Status:
         What draws of this method can be used for.
     pareto_k
         Shape of the tail of the importance weights p / q of an approximation q, or None for
-        a method without one. Up to 0.7 the approximation can be trusted (Vehtari et al. 2024);
-        NaN where it cannot be computed.
+        a method without one. Up to min(1 - 1 / log10(draws), 0.7) the approximation can be
+        trusted (Vehtari et al. 2024); NaN where it cannot be computed.
     """
 
     is_posterior: bool
@@ -101,6 +101,7 @@ def status_of_approximation(
     figures: str,
     good_for: str,
     interrupted: bool = False,
+    limit: float = MOST_K,
 ) -> Status:
     """Judge draws of an approximation q by its optimisation and by Pareto k of p / q.
 
@@ -116,6 +117,8 @@ def status_of_approximation(
         What draws of this method can be used for.
     interrupted
         Whether the optimisation was stopped by the user.
+    limit
+        Largest Pareto k that the number of draws bears, from `numerics.psis.k_limit`.
     """
     advice = list(faults)
     if interrupted:
@@ -125,15 +128,15 @@ def status_of_approximation(
             "Pareto k cannot be computed, so nothing tells how close the approximation is: "
             "ask for at least 100 draws."
         )
-    elif pareto_k > PARETO_K_LIMIT:
+    elif pareto_k > limit:
         advice.append(
-            f"Pareto k is {pareto_k:.2f}, above {PARETO_K_LIMIT}: the approximation differs from "
+            f"Pareto k is {pareto_k:.2f}, above {limit:.2f}: the approximation differs from "
             "the posterior (with hundreds of parameters that is the rule), and intervals may be "
             "too narrow or off centre. Use NUTS for numbers that matter."
         )
     word = "not converged"
     if not faults and not interrupted:
-        close = pareto_k <= PARETO_K_LIMIT
+        close = pareto_k <= limit
         word = "converged" if close else "optimum found, but not confirmed as close"
     message = f"approximation, {word} (Pareto k {pareto_k:.2f}, {figures})"
     message += ", interrupted" if interrupted else ""

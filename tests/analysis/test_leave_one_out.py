@@ -114,3 +114,22 @@ def test_point_estimates_and_few_draws_are_refused(
     point = replace(fit, status=replace(fit.status, is_posterior=False))
     with pytest.raises(ls.FitError, match="point estimate"):
         ls.leave_one_out(point)
+
+
+def test_a_diagnosis_and_leave_one_out_count_the_same_scores(
+    prior_fit: Callable[..., Fit], quick_spec: ls.ModelSpec, small_scores: ls.Scores
+) -> None:
+    """Tails of many shapes, and with 400 draws the limit is 0.62: one count for both."""
+    base = prior_fit(quick_spec, small_scores, draws=400)
+    cells = base.tree["log_likelihood"].sizes["cell"]
+    rng = np.random.default_rng(6)
+    shapes = np.linspace(0.2, 1.2, cells)
+    values = np.log(rng.random((1, 400, cells))) * shapes
+    values[..., 3] = np.arange(400) % 2  # no tail
+    values[0, 9, 4] = -np.inf
+    fit = with_likelihood(base, values)
+    found, diagnosis = ls.leave_one_out(fit), ls.diagnose(fit)
+    assert found.k_limit == diagnosis.k_limit == pytest.approx(1 - 1 / np.log10(400))
+    assert 5 < len(found.unreliable) == diagnosis.high_pareto_k < cells - 5
+    between = found.table["pareto_k"].between(found.k_limit, 0.7)
+    assert between.any()  # what a limit of 0.7 would not count

@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from latentscale.inference.importance import importance_weights, weight_stats
+from latentscale.numerics.psis import k_limit
 from latentscale.posterior.status import status_of_approximation
 
 
@@ -78,3 +79,13 @@ def test_the_status_of_an_approximation(pareto_k, faults, interrupted, converged
     assert status.converged is converged and said in status.message and "ELBO 1" in status.message
     assert bool(status.advice) is not converged
     assert status.pareto_k == pareto_k and status.good_for == "a look" and status.is_posterior
+
+
+def test_few_draws_bear_a_smaller_pareto_k() -> None:
+    for draws, converged in ((200, False), (100_000, True)):
+        status = status_of_approximation(0.6, (), figures="", good_for="", limit=k_limit(draws))
+        assert status.converged is converged
+    assert (
+        "above 0.57"
+        in status_of_approximation(0.6, (), figures="", good_for="", limit=k_limit(200)).advice[0]
+    )
