@@ -136,7 +136,7 @@ class ModelSpec(Record):
     covariates: tuple[str, ...] = ("log_flops",)
     skills: SkillSpec = SkillSpec()
     family: FamilySpec = FamilySpec()
-    benchmarks: BenchmarkSpec = BenchmarkSpec()
+    benchmarks: BenchmarkSpec = Field(default_factory=BenchmarkSpec)
     undisclosed: Annotated[LeaveOut | Estimated, Field(discriminator="kind")] = LeaveOut()
     terms: Annotated[
         tuple[SerializeAsAny[Record], ...], BeforeValidator(_A_TERM.each), _A_TERM

@@ -1,0 +1,79 @@
+"""What a module needs that adds a link, a likelihood or a term of its own.
+
+    from latentscale.extend import LINKS, Link, maths_of
+
+    @LINKS.add
+    class Gompertz(Link):
+        ...
+
+A kind is a class with a field ``kind``, registered by ``LINKS.add``, ``LIKELIHOODS.add`` or
+``TERMS.add``. Specs then name it as they name the package's own. A package names the modules that
+register its kinds as entry points of the group ``latentscale.kinds``; for a single module, the
+environment variable ``LATENTSCALE_PLUGINS`` holds its name. Either way, saved fits and the command
+line find the kinds in any process.
+"""
+
+from latentscale.dims import (
+    BENCHMARK,
+    CELL,
+    COVARIATE,
+    FAMILY,
+    LINEAGE,
+    MODEL,
+    SAMPLE,
+    SKILL,
+)
+from latentscale.errors import SpecError
+from latentscale.maths import Maths, Named, as_data, maths_of
+from latentscale.model.design import Design
+from latentscale.model.priors import (
+    declare_parameters,
+    deterministic,
+    deviations,
+    standard_normal,
+)
+from latentscale.model.terms.base import Groups, Rows, Term, scaled, standardised
+from latentscale.spec.kinds import LIKELIHOODS, LINKS, TERMS
+from latentscale.spec.likelihood import Likelihood, Noise, aligned
+from latentscale.spec.link import Link
+from latentscale.spec.prior import Parameter, Prior, PriorSlot
+from latentscale.spec.record import Record
+from latentscale.spec.spec import ModelSpec
+
+__all__ = [
+    "BENCHMARK",
+    "CELL",
+    "COVARIATE",
+    "FAMILY",
+    "LIKELIHOODS",
+    "LINEAGE",
+    "LINKS",
+    "MODEL",
+    "SAMPLE",
+    "SKILL",
+    "TERMS",
+    "Design",
+    "Groups",
+    "Likelihood",
+    "Link",
+    "Maths",
+    "ModelSpec",
+    "Named",
+    "Noise",
+    "Parameter",
+    "Prior",
+    "PriorSlot",
+    "Record",
+    "Rows",
+    "SpecError",
+    "Term",
+    "aligned",
+    "as_data",
+    "declare_parameters",
+    "deterministic",
+    "deviations",
+    "maths_of",
+    "scaled",
+    "standard_normal",
+    "standardised",
+]
