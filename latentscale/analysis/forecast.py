@@ -395,9 +395,7 @@ def _refitted(
 
 
 def _with_assumed(models: xr.Dataset) -> xr.Dataset:
-    """Return models with the variable ``assumed``; rows that were not read from a table left out
-    nothing.
-    """
+    """Return models with the variable ``assumed``, empty for rows not read from a table."""
     if ASSUMED in models:
         return models
     return models.assign({ASSUMED: (MODEL, np.full(models.sizes[MODEL], ""))})
