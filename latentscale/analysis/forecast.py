@@ -315,9 +315,7 @@ def _thinned(samples: xr.Dataset, kept: np.ndarray) -> xr.Dataset:
 
 
 def _with_assumed(models: xr.Dataset) -> xr.Dataset:
-    """Return models with the variable ``assumed``; rows that were not read from a table left out
-    nothing.
-    """
+    """Return models with the variable ``assumed``, empty for rows not read from a table."""
     if ASSUMED in models:
         return models
     return models.assign({ASSUMED: (MODEL, np.full(models.sizes[MODEL], ""))})
