@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from latentscale.data.recorded import as_recorded
 from latentscale.dims import BENCHMARK, CHAIN, DRAW, MODEL, SAMPLE
 from latentscale.errors import FitError
 from latentscale.model.noise import Noise
@@ -154,7 +153,7 @@ def draw_scores(
     noise: Noise,
     mean: xr.DataArray,
     phi: xr.DataArray,
-    step: xr.DataArray,
+    record: Callable[[xr.DataArray], xr.DataArray],
     rng: np.random.Generator,
 ) -> xr.DataArray:
     """Draw a new score for every expected one, as the table would record it.
@@ -167,15 +166,15 @@ def draw_scores(
         Expected scores, dims (sample, model, benchmark).
     phi
         Precision, dims (sample, benchmark), and model where it depends on covariates.
-    step
-        From `latentscale.data.recorded.recorded_step`.
+    record
+        Returns scores, dims (sample, model, benchmark), as the table would record them.
     rng
         Source of random numbers.
     """
     samples, models, benchmarks = (mean.sizes[dim] for dim in (SAMPLE, MODEL, BENCHMARK))
     most = block_size(mean.size)
     if mean.size <= most:
-        return as_recorded(noise.draw(mean, phi, rng), step)
+        return record(noise.draw(mean, phi, rng))
     scores = mean.copy(data=np.empty(mean.shape))
     last = len(noise.steps()) - 1
     for number in range(last + 1):
@@ -185,6 +184,5 @@ def draw_scores(
                 at = {dim: here[str(dim)] for dim in phi.dims if dim in here}
                 draw = noise.at(here).steps()[number]
                 part = draw(scores.isel(here), mean.isel(here), phi.isel(at), rng)
-                part = as_recorded(part, step) if number == last else part
-                scores.values[some, rows] = part.values
+                scores.values[some, rows] = (record(part) if number == last else part).values
     return scores

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from html import escape
 
 import numpy as np
@@ -17,7 +18,7 @@ from latentscale.analysis.evaluate import evaluate
 from latentscale.analysis.memory import refuse_too_large
 from latentscale.analysis.rows import planned_rows
 from latentscale.data.planned import ASSUMED
-from latentscale.data.recorded import recorded_step
+from latentscale.data.recorded import as_recorded, recorded_step
 from latentscale.data.scores import Scores
 from latentscale.dims import (
     BENCHMARK,
@@ -292,7 +293,7 @@ def forecast_rows(
     found = evaluate(fit, sampled, planned, rng, given=given, one_model=one_model)
     noise = noise_of(fit.spec, parameters_of(sampled), fit.scores.dataset["n_items"])
     step = recorded_step(fit.scores.dataset["score"])
-    scores = draw_scores(noise, found.mean, found.phi, step, rng)
+    scores = draw_scores(noise, found.mean, found.phi, partial(as_recorded, step=step), rng)
     return Forecast(
         draws=scores.rename("score"),
         mean_draws=found.mean.rename("expected_score"),
