@@ -12,6 +12,7 @@ from latentscale.data.scores import Scores
 from latentscale.dims import BENCHMARK, CELL, FAMILY, LINEAGE, MODEL, SKILL, UNDISCLOSED
 from latentscale.maths import Named, as_data
 from latentscale.model.design import Design, design
+from latentscale.model.distributions import observe_scores
 from latentscale.model.equations import expected_score, latent_skill, linear_predictor
 from latentscale.model.rows import covariate_coords
 from latentscale.model.terms.base import terms_of
@@ -82,7 +83,7 @@ def _observe(
     }
     items = design.scores.item_counts.isel(at)
     noise = spec.benchmarks.likelihood.noise(by_cell, items)
-    noise.observe(design.score_of_cell, mean, at_cells(phi))
+    observe_scores(noise, design.score_of_cell, mean, at_cells(phi))
 
 
 def _coords(spec: ModelSpec, design: Design) -> dict[str, object]:
