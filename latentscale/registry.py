@@ -15,6 +15,7 @@ import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import entry_points
+from typing import Any
 
 from latentscale.errors import SpecError, listed, nearest
 
@@ -60,10 +61,10 @@ class Registry[Kind](Mapping[str, type[Kind]]):
         name = self._name_of(kind)
         had = self._kinds.get(name)
         # A module that is run again (a notebook's cell, a reload) replaces its own class.
-        if had is not None and had.__qualname__ != kind.__qualname__:
+        if had is not None and _path_of(had) != _path_of(kind):
             raise SpecError(
                 f'A {self.concept} called "{name}" is registered already, by '
-                f"{had.__module__}.{had.__qualname__}; choose another name."
+                f"{_path_of(had)}; choose another name."
             )
         self._kinds[name] = kind
         return kind
@@ -105,6 +106,10 @@ class Registry[Kind](Mapping[str, type[Kind]]):
         except BaseException:
             self._complete = False  # so that the next look-up says what is wrong again
             raise
+
+
+def _path_of(kind: type[Any]) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 @cache

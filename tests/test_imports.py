@@ -17,6 +17,9 @@ SOURCE = Path(__file__).resolve().parents[1] / PACKAGE
 
 # A part imports only from parts of a lower rank; data and spec share theirs, so neither knows the
 # other. PACKAGE stands for the public names: whoever imports those depends on all of the library.
+# One inversion is on purpose, as with entry points: at the first look-up of a kind `registry`
+# imports by name the folders of the built-in kinds, which are in `model`, and other packages'
+# modules. Nothing in `spec` names a class of `model`.
 RANKS = {
     "errors": 0,
     "registry": 1,
@@ -32,6 +35,7 @@ RANKS = {
     "engine": 5,
     "model": 6,
     "posterior": 7,
+    "extend": 7,
     "inference": 8,
     "analysis": 9,
     "plots": 10,
@@ -43,8 +47,8 @@ RANKS = {
 }
 ORDER = (
     "errors <- registry, validate <- dims, expect, files, markup, numerics <- maths"
-    " <- data | spec <- engine <- model <- posterior <- inference <- analysis <- plots, reporting"
-    " <- cli"
+    " <- data | spec <- engine <- model <- posterior, extend <- inference <- analysis <- plots,"
+    " reporting <- cli"
 )
 DRAWING = {"matplotlib", "mpl_toolkits"}
 OPTIONAL = {

@@ -13,6 +13,7 @@ from latentscale.dims import BENCHMARK, CELL, FAMILY, LINEAGE, MODEL, SKILL, UND
 from latentscale.expect import expect
 from latentscale.maths import Named, as_data
 from latentscale.model.design import Design, design
+from latentscale.model.distributions import observe_scores
 from latentscale.model.double import double_precision
 from latentscale.model.equations import expected_score, latent_skill, linear_predictor
 from latentscale.model.rows import covariate_coords
@@ -89,7 +90,7 @@ def _observe(
     }
     items = design.scores.item_counts.isel(at)
     noise = spec.benchmarks.likelihood.noise(by_cell, items)
-    noise.observe(design.score_of_cell, mean, at_cells(phi))
+    observe_scores(noise, design.score_of_cell, mean, at_cells(phi))
 
 
 def _coords(spec: ModelSpec, design: Design) -> dict[str, object]:

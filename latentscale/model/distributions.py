@@ -177,6 +177,20 @@ class LogitStudentT(DimDistribution):
         return super().dist([mu, sigma, nu], **kwargs)
 
 
+def observe_scores(noise: Noise, score: np.ndarray, mean: Named, phi: Named) -> None:
+    """Add scores to the open PyMC model: in the noise's own way, or by `observe_noise`.
+
+    Parameters
+    ----------
+    noise, score, mean, phi
+        As for `observe_noise`.
+    """
+    if type(noise).observe is Noise.observe:
+        observe_noise(noise, score, mean, phi)
+    else:
+        noise.observe(score, mean, phi)
+
+
 def observe_noise(noise: Noise, score: np.ndarray, mean: Named, phi: Named) -> None:
     """Add scores under a noise to the open PyMC model, as the variable ``score``.
 

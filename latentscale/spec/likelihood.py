@@ -71,8 +71,9 @@ class Noise(ABC):
     def observe(self, score: np.ndarray, mean: Named, phi: Named) -> None:
         """Add the observed variable ``score`` to the open PyMC model.
 
-        By default the density is `log_density` and the random draw is `draw`; a kind overrides
-        this where PyMC has the distribution, or a faster density exists.
+        A kind overrides this where PyMC has the distribution, or a faster density exists. Without
+        it the variable's density is `log_density` and its random draw is `draw` (see
+        `latentscale.model.distributions.observe_scores`).
 
         Parameters
         ----------
@@ -81,9 +82,7 @@ class Noise(ABC):
         mean, phi
             mu and phi of the cells, dims (cell,).
         """
-        from latentscale.model.distributions import observe_noise
-
-        observe_noise(self, score, mean, phi)
+        raise NotImplementedError
 
     @abstractmethod
     def log_density(self, score: Named, mean: Named, phi: Named) -> Named:

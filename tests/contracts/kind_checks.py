@@ -17,6 +17,7 @@ from scipy import stats
 
 from latentscale.dims import BENCHMARK, CELL
 from latentscale.maths import as_data, maths_of
+from latentscale.model.distributions import observe_scores
 from latentscale.model.terms.base import terms_of
 from latentscale.spec import ModelSpec
 from latentscale.spec.likelihood import Likelihood
@@ -75,7 +76,7 @@ def check_density(likelihood: Likelihood) -> None:
     with pm.Model(coords={CELL: np.arange(CELLS)}) as model:
         eta, log_phi = (pmd.Normal(name, 0.0, 1.0, dims=CELL) for name in ("eta", "log_phi"))
         maths = maths_of(eta)
-        graph.observe(score, maths.sigmoid(eta), maths.exp(log_phi))
+        observe_scores(graph, score, maths.sigmoid(eta), maths.exp(log_phi))
     outputs = [model.logp(vars=[model["score"]], sum=False)[0], model.dlogp()]
     found, slopes = model.compile_fn(outputs, mode="FAST_COMPILE")({"eta": place, "log_phi": level})
 
@@ -109,7 +110,7 @@ def check_draws(likelihood: Likelihood) -> None:
     many = xr.DataArray(np.broadcast_to(mean, (DRAWS, 1)).copy(), dims=("sample", CELL))
     drawn = arrays.draw(many, at[1], np.random.default_rng(2)).transpose("sample", CELL)
     with pm.Model(coords={CELL: [0]}) as model:
-        graph.observe(np.array([0.5]), as_data(mean, (CELL,)), as_data(phi, (CELL,)))
+        observe_scores(graph, np.array([0.5]), as_data(mean, (CELL,)), as_data(phi, (CELL,)))
     by_model = pm.draw(model["score"], DRAWS, random_seed=1, mode="FAST_COMPILE")
     for values in (drawn.values[:, 0], by_model[:, 0]):
         assert len(values) == DRAWS and values.min() >= 0 and values.max() <= 1

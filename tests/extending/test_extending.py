@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,7 @@ from scipy.special import logit
 import latentscale as ls
 from latentscale.data.scores import Scores
 from latentscale.errors import SpecError
+from latentscale.extend import Prior, PriorSlot, Term
 from latentscale.posterior.fit import Fit
 from latentscale.registry import PLUGINS, Registry
 from latentscale.spec import ModelSpec, spec_from_dict, spec_from_json
@@ -287,8 +288,19 @@ def test_two_kinds_cannot_have_one_name_or_one_slot() -> None:
     with pytest.raises(SpecError, match='"gompertz" is registered already'):
 
         @LINKS.add
-        class Other(type(LINKS["gompertz"]())):  # type: ignore[misc]
+        class Gompertz(LINKS["gompertz"]):  # type: ignore[misc]
             pass
+
+    class Steep(Term):
+        kind: Literal["steep"] = "steep"
+        slots: ClassVar = {"slope": PriorSlot(Prior("Normal", mu=5, sigma=1), "another slope")}
+
+    TERMS.add(Steep)
+    try:
+        with pytest.raises(SpecError, match='"slope"'):
+            ls.load_spec("pooled_flops").prior("intercept")
+    finally:
+        TERMS.remove("steep")
 
 
 def test_the_quadrature_refuses_a_term_that_it_does_not_know(small_scores: Scores) -> None:

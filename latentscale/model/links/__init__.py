@@ -1,4 +1,4 @@
 """Links from the linear predictor to (0, 1), one kind a file.
 
-Not for floors and ceilings, which bound what a link maps to (`latentscale.model.benchmarks`).
+Not for floors and ceilings, which bound what a link maps to (`latentscale.model.terms.curve`).
 """
