@@ -149,7 +149,7 @@ def _range(
     above: float | None, below: float | None, least: float | None, most: float | None
 ) -> str:
     if above is not None and below is not None:
-        return f"lie strictly between {above:g} and {below:g}"
+        return f"lie strictly in ({above:g}, {below:g})"
     if least is not None and most is not None:
         return f"lie in [{least:g}, {most:g}]"
     if least is not None and below is not None:

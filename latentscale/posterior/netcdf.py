@@ -89,8 +89,12 @@ def write(path: Path, content: io.BytesIO) -> None:
     FitError
         If the disk is full, or the folder cannot be written to.
     """
-    with replacing(path, FitError) as unfinished, content.getbuffer() as view:
-        unfinished.write_bytes(view)
+    with (
+        replacing(path, FitError) as unfinished,
+        unfinished.open("wb") as file,
+        content.getbuffer() as view,
+    ):
+        file.write(view)
 
 
 @contextmanager

@@ -72,6 +72,8 @@ def request(
 
 
 def _checked(fit: Fit, families: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(families, str):
+        raise DataError(f"families must be a list of at least one name; got {families!r}.")
     families = expect_names(families, "families", f'["{fit.scores.families[0]}"]')
     if not families:
         raise DataError("families must be a list of at least one name; got none.")

@@ -67,7 +67,7 @@ def flips(path: Path, fit: Fit, same: Callable[[Fit, Fit], bool], count: int, at
 
 
 def test_a_flipped_bit_gives_the_same_fit_or_an_error(saved, tiny_fit, same, tmp_path) -> None:
-    met = flips(saved, tiny_fit, same, 100, tmp_path / "flipped.nc")
+    met = flips(saved, tiny_fit, same, 200, tmp_path / "flipped.nc")
     assert met == {"same", "refused"}
 
 
