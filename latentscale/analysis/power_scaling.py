@@ -60,7 +60,9 @@ def index_noise(quantities: xr.DataArray, logs: xr.DataArray, rng: np.random.Gen
     random number of draws. That breaks any dependence on the quantity and keeps the
     autocorrelation of both. The index is a norm of the estimated movement, which is the true
     movement plus error; so, by the triangle inequality, index minus noise bounds the true index
-    from below, with 99% confidence for each quantity.
+    from below where the error is no larger than this noise: in 99% of cases for a quantity that
+    the component does not move, and in some 90% where it moves it most, for dependence makes
+    the error larger.
 
     Parameters
     ----------

