@@ -135,9 +135,12 @@ class _XtensorMaths(Maths):
     """On PyTensor's xtensor variables."""
 
     def _apply(self, function: str, *arguments: Named) -> Named:
-        from pytensor.xtensor import math
+        from pytensor.xtensor import as_xtensor, math
 
-        return getattr(math, function)(*arguments)
+        # PyTensor would hold a plain number in single precision, and compute with that.
+        return getattr(math, function)(
+            *(as_xtensor(np.float64(x)) if isinstance(x, int | float) else x for x in arguments)
+        )
 
     def named(self, values: np.ndarray, dims: tuple[str, ...]) -> Named:
         return as_data(values, dims)
