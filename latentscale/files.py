@@ -48,8 +48,8 @@ def expanded(path: object, error: type[LatentscaleError]) -> Path:
         raise error(f"A path must be text or a pathlib.Path without NUL characters; got {path!r}.")
     try:
         return Path(path).expanduser()
-    except RuntimeError as failure:
-        raise error(f"{path} cannot be used: {failure}") from None
+    except RuntimeError:
+        raise error(f"{path}: there is no such home folder; give the whole path.") from None
 
 
 def writable_path(path: str | os.PathLike[str], error: type[LatentscaleError]) -> Path:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from latentscale.data.audit import Finding
 from latentscale.dims import FAMILY, LINEAGE, MODEL
-from latentscale.errors import DataWarning, listed, spelling
+from latentscale.errors import DataWarning, listed, spellings
 
 _HOW: Final = "only in case, look-alike characters, spaces, dots, dashes or underscores"
 _TAKEN_AS: Final = {
@@ -72,7 +72,7 @@ def fitted_spelling(variable: str, name: str, fitted: Iterable[str]) -> str | No
         Names that a fit knows.
     """
     known = _by_spelling(variable, fitted)
-    alike = known.get(_key(variable, name), [])
+    alike = known.get(_keys(variable, [name])[0], [])
     return alike[0] if alike and name not in alike else None
 
 
@@ -101,11 +101,12 @@ def _unlike_fitted(variable: str, name: str, other: str) -> str:
 
 def _by_spelling(variable: str, names: Iterable[str]) -> dict[str, list[str]]:
     groups: dict[str, list[str]] = defaultdict(list)
-    for name in dict.fromkeys(names):
-        groups[_key(variable, name)].append(name)
+    once = list(dict.fromkeys(names))
+    for name, key in zip(once, _keys(variable, once), strict=True):
+        groups[key].append(name)
     return dict(groups)
 
 
-def _key(variable: str, name: str) -> str:
+def _keys(variable: str, names: Sequence[str]) -> list[str]:
     # Sizes make models of one family differ in a dot alone: opt-1.3b and opt-13b.
-    return spelling(name, keep_numbers_apart=variable == MODEL)
+    return spellings(names, keep_numbers_apart=variable == MODEL)
