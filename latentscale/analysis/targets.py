@@ -273,6 +273,7 @@ def flops_for_target(
     _check_target(fit, benchmark, target)
     _check_moves(fit)
     points = whole_number(points, "points", least=2, error=DataError)
+    _check_family(family)
     rows = None if given is None else planned_rows(fit, given)
     warn_of_new_family(fit, family, rows, stacklevel=3)
     tuned = usual_instruct(fit, family, rows) if instruct is None else bool(instruct)

@@ -193,7 +193,7 @@ def test_the_key_holds_what_changes_the_numbers_alone(
     other_floor = small_scores.dataset.assign(floor=small_scores.dataset["floor"] + 0.01)
     nudged = small_scores.dataset.assign(score=small_scores.dataset["score"] + 1e-12)
     changed = [
-        key(spec=quick_spec.with_priors({"slope": {"dist": "Normal", "mu": 0, "sigma": 9}})),
+        key(spec=quick_spec.with_priors({"intercept": {"dist": "Normal", "mu": 0, "sigma": 9}})),
         key(scores=ls.Scores(other_floor)),
         key(scores=ls.Scores(nudged)),
         key(method=replace(METHOD, draws=61)),

@@ -155,7 +155,7 @@ def test_backtests_of_different_folds_are_refused() -> None:
 def frame_of(fit: Fit) -> pd.DataFrame:
     return pd.DataFrame(
         {"model": ["new", "other"], "family": ["n", "o"], "params_b": [7, 70], "tokens_t": [2, 9]}
-    )
+    ).assign(instruct=0)
 
 
 def test_a_stacked_forecast_is_the_mixture(pooled_fit: Fit, rival: Fit) -> None:

@@ -104,6 +104,7 @@ def test_fitted_models_are_predicted_on_the_line(skilled: Fit) -> None:
 def test_a_new_model_is_predicted_from_its_scores(skilled: Fit) -> None:
     found = ls.regress_on_skills(skilled, outcome_of(skilled, 5.0), seed=1)
     row = pd.DataFrame([{"model": "x", "family": "fx", "params_b": 7.0, "tokens_t": 2.0}])
+    row["instruct"] = 0
     wide = found.predict(row, seed=1).table().iloc[0]
     high = found.predict(row.assign(alpha=0.93), seed=1).table().iloc[0]
     low = found.predict(row.assign(alpha=0.1), seed=1).table().iloc[0]

@@ -66,7 +66,13 @@ def given(
     fit = prior_fit(quick_spec, small_scores, draws=100)
     skilled = prior_fit(known_spec, small_scores, draws=100)
     frame = pd.DataFrame(
-        {"model": ["new"], "family": ["fam00"], "params_b": [3.0], "tokens_t": [1.0]}
+        {
+            "model": ["new"],
+            "family": ["fam00"],
+            "params_b": [3.0],
+            "tokens_t": [1.0],
+            "instruct": [0],
+        }
     )
     both = {"spec": quick_spec, "scores": small_scores}
     outcome = {model: float(i) for i, model in enumerate(small_scores.models)}
@@ -109,7 +115,7 @@ SPOILED = [
     ("fit", "method", [None, "NUTS", ls.NUTS, 3]),
     ("flops_for_target", "benchmark", [3, None, WRONG[-1]]),
     ("flops_for_target", "family", [3, None, WRONG[-1]]),
-    ("flops_for_target", "instruct", [3, None, "x", ["x"], object(), float("nan")]),
+    ("flops_for_target", "instruct", [3, "x", ["x"], object(), float("nan")]),
     ("flops_for_target", "few_shot", [None, 3, ls.FewShot]),
     ("information_criteria", "counts", [3, None, object(), "12"]),
     ("information_criteria", "method", [None, ls.NUTS(), ls.MarginalML]),
