@@ -15,7 +15,7 @@ from latentscale.errors import DataError, listed
 from latentscale.expect import expect, expect_names, shown
 from latentscale.validate import is_number, whole_number
 
-HELD_OUT: Final = "table must be one from latentscale.backtest"
+HELD_OUT: Final = "table must be a table from latentscale.backtest"
 
 COVERAGES = (0.5, 0.8, 0.9, 0.95)
 _NEEDED = ("family", "benchmark", "score", "median", "lower", "upper", "crps", "log_score", "pit")
