@@ -37,8 +37,9 @@ def _autoregressive(shape: tuple[int, ...], rho: float, rng: np.random.Generator
 
 def test_to_first_order_it_is_the_index_of_arviz() -> None:
     rng = np.random.default_rng(3)
-    theta = rng.gamma(3.0, size=(CHAINS, DRAWS, 3))
-    noise = rng.normal(size=(CHAINS, DRAWS))
+    draws = 10 * DRAWS  # the two treat a single draw's weight differently
+    theta = rng.gamma(3.0, size=(CHAINS, draws, 3))
+    noise = rng.normal(size=(CHAINS, draws))
     # Small, for first order to do; each quantity has its part, for an index of nothing is noise.
     logs = _named(0.1 * (theta[..., 2] - theta[..., 1] - (theta[..., 0] - 2) ** 2 + noise))
     exact = sensitivity_index(_named(theta, "quantity"), logs)
