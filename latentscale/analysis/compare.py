@@ -280,10 +280,8 @@ def _long(fit: Fit) -> pd.Series:
 def _checked_tables(given: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
     example = '{"K = 1": table1, "K = 2": table2}'
     if isinstance(given, Mapping):
-        given = {
-            name: as_pandas(t, f'tables["{name}"] must be one from latentscale.backtest')
-            for name, t in given.items()
-        }
+        must = "must be a table from latentscale.backtest"
+        given = {name: as_pandas(t, f'tables["{name}"] {must}') for name, t in given.items()}
     expect_each(given, pd.DataFrame, "tables", example, "a table from latentscale.backtest")
     if len(given) < 2:
         raise DataError(f"Give at least two backtest tables by name, such as {example}.")

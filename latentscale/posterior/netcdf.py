@@ -144,7 +144,9 @@ def read_tree(file: BinaryIO, path: Path) -> xr.DataTree:
         )
     file.seek(0)
     with xr.open_datatree(file, engine="h5netcdf") as tree:
-        loaded = tree.load()
+        # Group by group: loading the tree leaves index coordinates of groups without data unread.
+        groups = {node.path: node.to_dataset(inherit=False).load() for node in tree.subtree}
+    loaded = xr.DataTree.from_dict(groups)
     loaded.attrs.pop(ATTRIBUTE, None)
     return loaded
 

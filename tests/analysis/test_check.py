@@ -183,7 +183,7 @@ def test_a_rounded_zero_is_no_further_off_than_its_rank(known: Any, prior_fit: A
     values = np.repeat([0.0, 0.01, 0.02, 0.03], [2, 28, 40, 30])
     drawn = xr.DataArray(values[:, None], dims=("sample", "cell"))
     zero = xr.DataArray([0.0], dims="cell").assign_coords(
-        cell_model=("cell", fit.scores.models[:1]), cell_benchmark=("cell", ["alpha"])
+        cell_model=("cell", list(fit.scores.models[:1])), cell_benchmark=("cell", ["alpha"])
     )
     found = float(logit_residual(fit, zero, drawn, xr.full_like(drawn, 0.01))[0])
     assert -3.5 < found < -2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 import xarray as xr
 
 import latentscale as ls
+from latentscale.engine.density import ChainModel
 from latentscale.engine.fast import compile_density
 from latentscale.inference import nuts
 from latentscale.inference.chart import Chart, Charted, Weighed, settle
@@ -140,12 +141,12 @@ class _TwoHills(Charted):
             away = point - 30 * np.round(point / 30)
             return -float(away @ away) / 2, -away
 
-        return SimpleNamespace(log_density=log_density, for_nutpie=lambda: _Compiled())
-
-
-@dataclass(frozen=True)
-class _Compiled:
-    initial_point_func: Any = None
+        return SimpleNamespace(
+            log_density=log_density,
+            for_nutpie=lambda: ChainModel(
+                log_density, lambda seed: np.zeros(1), lambda begin: None
+            ),
+        )
 
 
 def begun(
