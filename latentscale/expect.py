@@ -6,13 +6,13 @@ For objects (fits, tables of scores, specs, results). Numbers are checked where 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from numbers import Integral
 from os import PathLike
 from typing import Final
 
 import numpy as np
 
 from latentscale.errors import DataError, FitError, LatentscaleError, SpecError
+from latentscale.validate import whole_number
 
 _FIT: Final = "from latentscale.fit, or from latentscale.load for a saved one"
 # What a user calls a type, where that is not its name.
@@ -161,6 +161,4 @@ def checked_workers(workers: object) -> int:
     FitError
         If it is anything else.
     """
-    if isinstance(workers, bool) or not isinstance(workers, Integral) or int(workers) < 1:
-        raise FitError(f"workers must be a whole number of at least 1; got {workers!r}.")
-    return int(workers)
+    return whole_number(workers, "workers", least=1, error=FitError)

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -23,6 +23,14 @@ SOURCE = str(Path(__file__).resolve().parents[1])
 ROWS = "model,family,params_b,tokens_t\n模型-1,fam00,30,2\n=1+1,new,30,2\n"
 
 posix = pytest.mark.skipif(os.name != "posix", reason="pipes and signals of POSIX")
+
+
+@pytest.fixture(autouse=True)
+def python_hears_interrupts() -> Iterator[None]:
+    """A job in a shell's background inherits an ignored SIGINT, which nothing would then hear."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from math import prod
-from numbers import Integral
 from typing import Final
 
 import numpy as np
@@ -21,6 +20,7 @@ from latentscale.dims import BENCHMARK, CHAIN, DRAW, MODEL, SAMPLE
 from latentscale.errors import FitError
 from latentscale.posterior.fit import Fit
 from latentscale.spec.likelihood import Noise
+from latentscale.validate import whole_number
 
 BLOCK: Final = 2**17
 """Numbers in a block of a small result: 1 MB an array, which a processor's cache holds."""
@@ -62,9 +62,8 @@ def spread_draws(fit: Fit, count: int | None) -> npt.NDArray[np.int64]:
     total = fit.posterior.sizes[CHAIN] * fit.posterior.sizes[DRAW]
     if count is None:
         return np.arange(total)
-    if isinstance(count, bool) or not isinstance(count, Integral) or count < 1:
-        raise FitError(f"draws must be a whole number of at least 1; got {count!r}.")
-    return np.linspace(0, total - 1, min(int(count), total)).round().astype(np.int64)
+    count = whole_number(count, "draws", least=1, error=FitError)
+    return np.linspace(0, total - 1, min(count, total)).round().astype(np.int64)
 
 
 class Stream:

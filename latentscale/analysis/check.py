@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from html import escape
-from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -35,6 +34,7 @@ from latentscale.expect import expect
 from latentscale.inference.method import Method
 from latentscale.inference.run import fit as run_fit
 from latentscale.posterior.fit import Fit
+from latentscale.validate import is_number
 
 _FALSE_ALARMS = 0.1
 _SUSPECT_Z = 2.0
@@ -157,8 +157,7 @@ def check(
     expect(fit, Fit, "fit")
     loo = leave_one_out(fit, prob=prob, seed=seed)
     count = len(loo.table)
-    number = isinstance(false_alarms, Real) and not isinstance(false_alarms, bool)
-    if not number or not 0 < false_alarms < count:
+    if not is_number(false_alarms) or not 0 < false_alarms < count:
         raise FitError(
             f"false_alarms must be above 0 and below the {count} scores; got {false_alarms!r}."
         )

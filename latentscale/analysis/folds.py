@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
 from typing import Literal, get_args
 
 import numpy as np
@@ -17,6 +17,7 @@ from latentscale.data.scores import Scores
 from latentscale.dims import BENCHMARK, MODEL, checked_seed
 from latentscale.errors import DataError, DataWarning, listed
 from latentscale.expect import expect, expect_names, shown
+from latentscale.validate import is_number, whole_number
 
 Cell = tuple[str, str]
 
@@ -345,13 +346,12 @@ def _cells(scores: Scores) -> list[Cell]:
 
 
 def _check_share(share: float) -> None:
-    if isinstance(share, bool) or not isinstance(share, Real) or not 0 < share < 1:
+    if not is_number(share) or not 0 < share < 1:
         raise DataError(f"share must lie strictly between 0 and 1; got {share!r}.")
 
 
 def _check_count(count: object, name: str, least: int) -> None:
-    if isinstance(count, bool) or not isinstance(count, Integral) or int(count) < least:
-        raise DataError(f"{name} must be a whole number of at least {least}; got {count!r}.")
+    whole_number(count, name, least=least, error=DataError)
 
 
 def _spare(cells: list[Cell], order: np.ndarray, share: float) -> tuple[Cell, ...]:

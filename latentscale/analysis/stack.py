@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import partial
-from numbers import Real
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +20,7 @@ from latentscale.expect import expect_each, shown
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.pairing import with_origin
 from latentscale.spec.likelihood import Noise
+from latentscale.validate import is_number
 
 
 def stack(
@@ -226,8 +226,7 @@ def _shares(fits: Mapping[str, Fit], weights: Mapping[str, float] | Comparison) 
             f"missing {listed(lacking) or 'none'}, unknown {listed(extra) or 'none'}."
         )
     for name, weight in given.items():
-        number = isinstance(weight, Real) and not isinstance(weight, bool)
-        if not number or not np.isfinite(weight) or weight < 0:
+        if not is_number(weight) or not np.isfinite(weight) or weight < 0:
             raise DataError(
                 f'The weight of "{name}" must be a number of at least 0; got {weight!r}.'
             )

@@ -24,6 +24,7 @@ from latentscale.posterior.status import Status
 from latentscale.spec.io import spec_from_json
 from latentscale.spec.prior import PRIOR_SLOTS
 from latentscale.spec.spec import ModelSpec
+from latentscale.validate import is_whole
 
 SCHEMA: Final = 2
 """Version of what this version writes; `MIGRATIONS` reads all earlier ones."""
@@ -282,7 +283,7 @@ def _schema(document: Mapping[str, Any]) -> int | None:
 
 
 def _counts(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    return is_whole(value, least=1)
 
 
 def _common(document: Mapping[str, Any], path: Path) -> dict[str, Any]:

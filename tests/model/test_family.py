@@ -157,7 +157,7 @@ def test_new_slopes_have_their_own_spread(draws: xr.Dataset) -> None:
     ).assign_coords(names)
     own = ["log_flops"]
     spec = spec_of({"family_slopes": own}, lineage=True, correlated=True, slopes=own)
-    found = draw_new_families(spec, more, ["new"], ["L1"], np.random.default_rng(1))
+    found = new_families(spec, more, ["new"], ["L1"], 1)
     spread = found["family_slope"].std("sample").squeeze(drop=True)
     np.testing.assert_allclose(spread.values, np.sqrt(WIDER) * np.array([0.2, 0.5]), rtol=0.04)
     spread = found["family_benchmark_slope"].std("sample").squeeze(drop=True)
