@@ -27,10 +27,13 @@ posix = pytest.mark.skipif(os.name != "posix", reason="pipes and signals of POSI
 
 @pytest.fixture(autouse=True)
 def python_hears_interrupts() -> Iterator[None]:
-    """A job in a shell's background inherits an ignored SIGINT, which nothing would then hear."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    """A job in the background inherits ignored signals, which nothing would then hear."""
+    usual = {"SIGINT": signal.default_int_handler, "SIGHUP": signal.SIG_DFL}
+    numbers = {getattr(signal, name): way for name, way in usual.items() if hasattr(signal, name)}
+    before = {number: signal.signal(number, way) for number, way in numbers.items()}
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, way in before.items():
+        signal.signal(number, way)
 
 
 @pytest.fixture(scope="module")

@@ -45,7 +45,7 @@ def test_too_few_draws_do_not_pass(good_fit: Fit, thinned) -> None:
 def test_chains_that_disagree_do_not_pass(good_fit: Fit) -> None:
     tree = good_fit.tree.copy(deep=True)
     moved = tree["posterior"]["intercept"].copy(deep=True)
-    moved[0] += 1.0
+    moved[0] += 10.0  # five standard deviations of the prior that the draws are of
     tree["posterior"] = tree["posterior"].to_dataset().assign(intercept=moved)
     found = ls.diagnose(replace(good_fit, tree=tree))
     assert not found.passed and found.max_rhat > 1.1
@@ -58,7 +58,9 @@ def test_chains_that_disagree_do_not_pass(good_fit: Fit) -> None:
 def quiet(known_fit: Fit) -> Fit:
     """The fit with log densities that hardly vary: no cell has a high Pareto k."""
     shape = known_fit.tree["log_likelihood"]["score"].shape
-    place = np.random.default_rng(5).permuted(np.broadcast_to(np.arange(shape[1]), shape), axis=1)
+    place = np.random.default_rng(5).permuted(
+        np.broadcast_to(np.arange(shape[1])[:, None], shape), axis=1
+    )
     values = (place / shape[1] - 0.5) * 0.2  # bounded weights, so the tail's shape is negative
     tree = known_fit.tree.copy(deep=True)
     density = tree["log_likelihood"]["score"].copy(data=values)
