@@ -45,8 +45,10 @@ def test_two_targets_are_left_what_a_regression_leaves() -> None:
     np.testing.assert_allclose(left, rest.T @ rest / 59, rtol=1e-9)
 
 
-def test_the_variance_left_is_what_simulated_measurements_leave(held_fit: Fit, found) -> None:
+def test_the_variance_left_is_what_simulated_measurements_leave(held_fit: Fit, fixed) -> None:
     """Quadrature over the one unknown level, for each of many simulated scores."""
+    with fixed():  # a few hundred draws have a Monte Carlo error of several percent
+        found = ls.next_benchmark(held_fit, ROW, targets=["gamma"], seed=1)
     families = held_fit.samples.sizes["family"]
     level = np.linspace(-4.5, 4.5, 901)
     prior = stats.norm.pdf(level, scale=np.sqrt(1 + 1 / families))
