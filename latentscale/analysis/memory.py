@@ -104,7 +104,7 @@ def _of_the_group() -> float | None:
 
 def _left_in(folder: Path, limit: str, used: str) -> float | None:
     with suppress(OSError, ValueError):
-        most = float((folder / limit).read_text())  # "max", no limit, is no number
+        most = float((folder / limit).read_text())  # "max" (unlimited) is not a number
         if most >= _NO_LIMIT:
             return None
         counts = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())

@@ -30,7 +30,7 @@ spreadsheet computes them; latentscale reads them back without it.
 Exit codes:
   0    done
   1    diagnostics not passed
-  2    something to put right; the message says what
+  2    usage or input error; the message says what to change
   70   a fault of latentscale itself
   130  stopped by Ctrl-C (143 and 129: by SIGTERM and SIGHUP)
   141  the reader of the output closed it, as in `latentscale data | head -1`

@@ -48,7 +48,7 @@ def guarded(run: Callable[[], int], *, verbose: bool) -> int:
 
     Returns
     -------
-    The command's code; 2 for a fault of the user's to put right; 128 and the signal's number if
+    The command's code; 2 for a usage or input error; 128 and the signal's number if
     stopped (130 for Ctrl-C); 141 if the reader of the output closed it; 70 for a fault of
     latentscale itself.
     """

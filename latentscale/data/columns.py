@@ -219,7 +219,7 @@ def read_dates(
 
 
 def _as_dates(cells: Sequence[Any]) -> list[np.datetime64 | None]:
-    """Read cells as dates, each of the few that occur once; None for what is no date."""
+    """Read cells as dates, each of the few that occur once; None where a cell is not a date."""
     try:
         # Equal keys of different types, such as 1 and True, are numbers: refused alike.
         known = {cell: _as_date(cell) for cell in dict.fromkeys(cells)}
