@@ -51,8 +51,8 @@ def test_a_comparison_agrees_with_arviz(pooled_fit: Fit, rival: Fit) -> None:
     found = ls.compare({"bad": rival, "good": pooled_fit})
     loo = {"bad": loo_of(rival), "good": loo_of(pooled_fit)}
     theirs = azs.compare(loo, method="stacking", round_to="none")
-    assert list(found.table["name"]) == ["good", "bad"]
-    by_name = found.table.set_index("name")
+    assert list(found.table()["name"]) == ["good", "bad"]
+    by_name = found.table().set_index("name")
     for name in ("good", "bad"):
         assert by_name.loc[name, "elpd"] == pytest.approx(theirs.loc[name, "elpd"])
         assert by_name.loc[name, "p_loo"] == pytest.approx(theirs.loc[name, "p"])
@@ -72,15 +72,17 @@ def test_a_comparison_agrees_with_arviz(pooled_fit: Fit, rival: Fit) -> None:
 
 def test_any_text_is_a_name(pooled_fit: Fit, rival: Fit) -> None:
     """Names of the table's own columns too; what is no text is refused in our words."""
-    wanted = ls.compare({"good": pooled_fit, "bad": rival}).table["elpd"]
+    wanted = ls.compare({"good": pooled_fit, "bad": rival}).table()["elpd"]
     for good, bad in (("family", "name"), ("model", "benchmark"), ("elpd", "0"), ("index", "fold")):
         found = ls.compare({good: pooled_fit, bad: rival})
-        assert list(found.table["name"]) == [good, bad]
-        np.testing.assert_array_equal(found.table["elpd"], wanted)
+        assert list(found.table()["name"]) == [good, bad]
+        np.testing.assert_array_equal(found.table()["elpd"], wanted)
         assert found.weights.keys() == {good, bad}
         tables = {good: backtested(1, 0.03), bad: backtested(2, 0.15)}
         held_out = ls.compare_backtests(tables)
-        assert list(held_out.table["name"]) == [good, bad] and held_out.table["mae"].notna().all()
+        assert (
+            list(held_out.table()["name"]) == [good, bad] and held_out.table()["mae"].notna().all()
+        )
     for odd in (3, None, "", ("a", "b")):
         with pytest.raises(ls.FitError, match="Names must be text"):
             ls.compare({odd: pooled_fit, "b": rival})  # type: ignore[dict-item]
@@ -128,7 +130,7 @@ def backtested(seed: int, error: float) -> pd.DataFrame:
 def test_backtests_by_hand() -> None:
     good, bad = backtested(1, 0.03), backtested(2, 0.15)
     found = ls.compare_backtests({"bad": bad.sample(frac=1, random_state=1), "good": good})
-    row = found.table.set_index("name").loc["bad"]
+    row = found.table().set_index("name").loc["bad"]
     assert row["elpd"] == pytest.approx(bad["log_score"].sum())
     assert row["difference"] == pytest.approx((bad["log_score"] - good["log_score"]).sum())
     errors = (bad["score"] - bad["median"]).abs() - (good["score"] - good["median"]).abs()
