@@ -101,7 +101,7 @@ def test_cells_that_alone_hold_an_effect_are_named(
     assert np.isnan(lost["z"])
     assert found.unreliable["model"].tolist() == [cell["cell_model"].item()]
     assert found.unreliable["benchmark"].tolist() == [cell["cell_benchmark"].item()]
-    assert "1 of them have Pareto k above" in str(found)
+    assert "1 of them have Pareto k above" in found.headline
     assert "<table" in found._repr_html_()
 
 

@@ -167,7 +167,7 @@ def test_a_grid_of_priors(
     assert rows.loc[("higher", FORECAST, "new, alpha"), "change"] > 0.1
     assert found.largest["highest_variant"].iloc[0] == "higher"
     assert found.variants["higher"] == "intercept ~ Normal(mu=3, sigma=1) for Normal(mu=0, sigma=2)"
-    assert "higher" not in str(found) and "standard deviations" in str(found)
+    assert "higher" not in found.headline and "standard deviations" in found.headline
 
 
 def test_a_grid_misused(
@@ -196,7 +196,7 @@ def test_a_variable_that_no_variant_has_is_refused_before_the_first_fit(
 ) -> None:
     with pytest.raises(ls.SpecError, match=r'no variant has "intercpt".*"intercept"'):
         ls.sensitivity_grid(
-            quick_spec, small_scores, {"x": {}}, variables=["slope", "intercpt"], progress=False
+            quick_spec, small_scores, {"x": {}}, variables=["precision", "intercpt"], progress=False
         )
     assert not by_prior_draws
     found = ls.sensitivity_grid(
