@@ -1,4 +1,4 @@
-"""SBC.md: what `sbc.py` found, with rank figures."""
+"""SBC.md: what `run.py` found, with rank figures."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ is left out, converged or not.
 **Own code, not simuk.** simuk 0.3 takes a PyMC model and calls `pm.sample` on every table, which
 compiles the model each time (40 s on an idle core, against about 10 s of sampling), ranks free
 variables one by one and can rank neither a log likelihood nor a forecast, and takes every table as
-it comes. `sbc.py` fits with `ls.NUTS`, which compiles once.
+it comes. `run.py` fits with `ls.NUTS`, which compiles once.
 
 **Tests.** Kolmogorov-Smirnov and chi-square (8 bins) of every quantity, both corrected together by
 Holm's method for their number; uniformity is rejected where a corrected p-value is below {level}.

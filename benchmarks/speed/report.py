@@ -1,4 +1,4 @@
-"""SPEED.md from the results of speed.py."""
+"""SPEED.md from the results of run.py."""
 
 from __future__ import annotations
 

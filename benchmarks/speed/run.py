@@ -8,7 +8,7 @@ Contenders code the same posterior: the package, `pymc.sample` on its model, and
 hand in NumPyro and in Stan. Each task runs in a process of its own, one after the other: the first
 draw with empty caches, again with what the first left, the check that the log density is the
 package's, and the run of NUTS. A hand-written numba kernel of each law is the floor of gradients.
-Results are kept in its folder runs as they come, in a folder for each length of
+Results are kept in the folder runs as they come, in one of its own for each length of
 run, seed and count of skills; --resume takes up where an earlier run stopped, --report only writes
 the table. The table of the full length goes to SPEED.md, others beside their results.
 """

@@ -1,4 +1,4 @@
-"""What speed.py can be asked for, where results go, and the command that asks for them again."""
+"""What run.py can be asked for, where results go, and the command that asks for them again."""
 
 from __future__ import annotations
 

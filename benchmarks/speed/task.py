@@ -1,4 +1,4 @@
-"""One task of speed.py, in a process of its own: prints what it found as one line of JSON."""
+"""One task of run.py, in a process of its own: prints what it found as one line of JSON."""
 
 from __future__ import annotations
 

@@ -150,7 +150,7 @@ def test_timings_of_another_posterior_are_refused(capsys) -> None:
 
 
 def _asked(monkeypatch: pytest.MonkeyPatch, *words: str):
-    monkeypatch.setattr("sys.argv", ["speed.py", *words])
+    monkeypatch.setattr("sys.argv", ["run.py", *words])
     return _options()
 
 
@@ -165,7 +165,7 @@ def test_the_stated_command_asks_for_the_same_run(monkeypatch) -> None:
     assert (again.specs, again.contenders) == (options.specs, options.contenders)
     assert _settings(again) == settings
     plain = command(FULL, ["cai2025", "latentscale"], _asked(monkeypatch).contenders, HERE / "a.md")
-    assert plain == "python benchmarks/speed.py --seed 1 --out benchmarks/a.md"
+    assert plain == "python -m benchmarks.speed.run --seed 1 --out benchmarks/a.md"
 
 
 def test_runs_of_other_settings_keep_apart(monkeypatch, capsys) -> None:
@@ -197,7 +197,7 @@ def test_the_table_has_ratios_and_goals(tmp_path) -> None:
     write(tmp_path, tmp_path / "SPEED.md")
     text = (tmp_path / "SPEED.md").read_text()
     assert "least ESS a second, over the best of the others: 2, goal at least 1.5: met" in text
-    assert "`python benchmarks/speed.py --draws 300 --seed 1 --specs latentscale " in text
+    assert "`python -m benchmarks.speed.run --draws 300 --seed 1 --specs latentscale " in text
     assert "gradient over the kernel's: 1.5, goal at most 2: met" in text
     assert "first draw, cold, seconds: 80, goal at most 60: missed" in text
     stan = next(line for line in text.splitlines() if line.startswith("| Stan") and "0" not in line)
