@@ -161,7 +161,7 @@ def test_the_stated_command_asks_for_the_same_run(monkeypatch) -> None:
     settings = _settings(options)
     assert (settings.draws, settings.tune, settings.chains) == (300, 200, 2)
     found = command(settings, options.specs, [*options.contenders, "kernel"], table_of(settings))
-    again = _asked(monkeypatch, *found.split()[2:])
+    again = _asked(monkeypatch, *found.split()[3:])
     assert (again.specs, again.contenders) == (options.specs, options.contenders)
     assert _settings(again) == settings
     plain = command(FULL, ["cai2025", "latentscale"], _asked(monkeypatch).contenders, HERE / "a.md")
