@@ -165,7 +165,7 @@ def test_the_stated_command_asks_for_the_same_run(monkeypatch) -> None:
     assert (again.specs, again.contenders) == (options.specs, options.contenders)
     assert _settings(again) == settings
     plain = command(FULL, ["cai2025", "latentscale"], _asked(monkeypatch).contenders, HERE / "a.md")
-    assert plain == "python -m benchmarks.speed.run --seed 1 --out benchmarks/a.md"
+    assert plain == "python -m benchmarks.speed.run --seed 1 --out benchmarks/speed/a.md"
 
 
 def test_runs_of_other_settings_keep_apart(monkeypatch, capsys) -> None:
