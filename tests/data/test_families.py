@@ -13,7 +13,8 @@ from latentscale.data.readers.families import base_families
 from latentscale.errors import DataWarning
 
 CONTENTS = Path(__file__).parent / "recorded" / "leaderboard_contents.csv"
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "tables" / "open_llm_leaderboard_v2/contents.csv"
+TABLES = Path(__file__).resolve().parents[3] / "shared" / "tables"
+SHARED = TABLES / "open_llm_leaderboard_v2" / "contents.csv"
 
 
 def family_of(name: str, size: float = np.nan, **about: str) -> tuple[str, str, str]:
