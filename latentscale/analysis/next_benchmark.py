@@ -11,7 +11,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy.special import logit
+from scipy.special import ndtri
+from scipy.stats import rankdata
 
 from latentscale.analysis.condition import FewShot
 from latentscale.analysis.forecast import Forecast, predict
@@ -24,7 +25,6 @@ from latentscale.result import FixedTable, Picture
 from latentscale.validate import is_number, is_whole
 
 _MOST_SETS = 3000
-_EDGE = 1e-6
 _NO_VARIANCE = 1e-9
 _FEWEST_DRAWS = 50
 _FEW_SHOT = FewShot()
@@ -106,9 +106,10 @@ def next_benchmark(
 
     The forecast given the scores so far holds joint draws of the targets' expected scores t
     and of the candidates' new scores y (noise included). Measuring the set A is expected to
-    leave the covariance S_tt - S_tA S_AA^-1 S_At, with y on the logit scale: exact where t and
-    logit y are jointly normal, else the error of the best linear prediction of t from logit y,
-    which is an upper bound of the expected conditional variance.
+    leave the covariance S_tt - S_tA S_AA^-1 S_At, with normal scores of y (the normal quantiles
+    of its ranks among the draws): exact where t and some increasing function of y are jointly
+    normal, else the error of the best linear prediction of t from the normal scores, which is
+    an upper bound of the expected conditional variance.
 
     Parameters
     ----------
@@ -133,7 +134,7 @@ def next_benchmark(
     rank_by
         ``"variance"``: expected share of the targets' summed variance removed;
         ``"information"``: mutual information 1/2 log det S_tt - 1/2 log det S_tt|A in nats,
-        on the logit scale of the targets.
+        of the targets' normal scores (Gaussian copula).
     seed
         Seed of the random numbers.
     few_shot
@@ -150,7 +151,9 @@ def next_benchmark(
     References
     ----------
     Lindley 1956, "On a measure of the information provided by an experiment"; for the
-    Gaussian case Krause, Singh and Guestrin 2008, section 3.
+    Gaussian case Krause, Singh and Guestrin 2008, section 3; for mutual information of normal
+    scores Ince et al. 2017, "A statistical framework for neuroimaging data analysis based on
+    mutual information estimated via a Gaussian copula".
     """
     expect(fit, Fit, "fit")
     expect(few_shot, FewShot, "few_shot")
@@ -195,9 +198,9 @@ class Joint:
 
     Attributes
     ----------
-    plain, on_logit
-        Covariance of the targets' expected scores, as fractions or logits, and the candidates'
-        logit new scores; the targets come first.
+    plain, of_ranks
+        Covariance of the targets' expected scores, as they are or as normal scores, and the
+        normal scores of the candidates' new scores; the targets come first.
     targets
         How many targets there are.
     candidates
@@ -205,13 +208,13 @@ class Joint:
     """
 
     plain: Floats
-    on_logit: Floats
+    of_ranks: Floats
     targets: int
     candidates: tuple[str, ...]
 
-    def after(self, names: Sequence[str], *, on_logit: bool = False) -> Floats:
+    def after(self, names: Sequence[str], *, of_ranks: bool = False) -> Floats:
         """Return the targets' covariance expected after measuring these candidates."""
-        whole = self.on_logit if on_logit else self.plain
+        whole = self.of_ranks if of_ranks else self.plain
         places = [self.targets + self.candidates.index(name) for name in names]
         return covariance_after(whole, list(range(self.targets)), places)
 
@@ -230,6 +233,23 @@ def covariance_after(covariance: Floats, targets: Sequence[int], measured: Seque
     own = covariance[np.ix_(measured, measured)]
     left = covariance[np.ix_(targets, targets)] - cross @ np.linalg.pinv(own) @ cross.T
     return np.asarray(left, dtype=float)
+
+
+def normal_scores(values: Floats) -> Floats:
+    """Return normal quantiles of each column's ranks, ties sharing their mean rank.
+
+    A score near its floor has no bounded logit: on that scale a few draws would set the variance.
+
+    Parameters
+    ----------
+    values
+        Draws, shape (sample, variable).
+
+    References
+    ----------
+    Van der Waerden 1952: quantiles at rank / (draws + 1).
+    """
+    return np.asarray(ndtri(rankdata(values, axis=0) / (len(values) + 1)), dtype=float)
 
 
 def _the_model(forecast: Forecast, model: str | None) -> str:
@@ -302,11 +322,11 @@ def _joint(
     expected = forecast.mean_draws.sel({MODEL: model, BENCHMARK: list(targets)})
     scores = forecast.draws.sel({MODEL: model, BENCHMARK: list(candidates)})
     expected, scores = xr.align(expected, scores, join="exact", exclude=[BENCHMARK])
-    known = logit(scores.clip(_EDGE, 1 - _EDGE)).transpose(SAMPLE, BENCHMARK).values
+    known = normal_scores(scores.transpose(SAMPLE, BENCHMARK).values)
     wanted = expected.transpose(SAMPLE, BENCHMARK).values
     return Joint(
         plain=np.cov(np.hstack([wanted, known]), rowvar=False),
-        on_logit=np.cov(np.hstack([logit(wanted), known]), rowvar=False),
+        of_ranks=np.cov(np.hstack([normal_scores(wanted), known]), rowvar=False),
         targets=len(targets),
         candidates=tuple(candidates),
     )
@@ -330,13 +350,13 @@ def _figures(
     joint: Joint, sets: Sequence[tuple[str, ...]], price: Mapping[str, float], rank_by: str
 ) -> pd.DataFrame:
     was = np.trace(joint.after(()))
-    basis = _varying(joint.after((), on_logit=True))
-    volume = _log_volume(joint.after((), on_logit=True), basis)
+    basis = _varying(joint.after((), of_ranks=True))
+    volume = _log_volume(joint.after((), of_ranks=True), basis)
     rows = []
     for names in sets:
         left = max(float(np.trace(joint.after(names))), 0.0)
         removed = 1 - left / was if was > 0 else 0.0
-        nats = 0.5 * (volume - _log_volume(joint.after(names, on_logit=True), basis))
+        nats = 0.5 * (volume - _log_volume(joint.after(names, of_ranks=True), basis))
         cost = sum(price[name] for name in names)
         gain = (removed if rank_by == "variance" else nats) / cost
         spread = np.sqrt(np.array([was, left]) / joint.targets)
