@@ -133,7 +133,7 @@ SPOILED = [
     ("predict", "few_shot", [None, 3, ls.FewShot]),
     ("probability_above", "few_shot", [None, 3]),
     ("regress_on_skills", "name", [3, object(), WRONG[-1]]),
-    ("regress_on_skills", "prior", [3, ls.RegressionPrior]),
+    ("regress_on_skills", "prior", [3, ls.studies.RegressionPrior]),
     ("report", "families", [3, "fam00", object()]),
     ("report", "path", [3, None, object(), ""]),
     ("scaling_curve", "family", [3, None, WRONG[-1]]),
@@ -191,7 +191,7 @@ def test_a_planned_table_is_checked_before_the_first_refit(
     given: dict[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ls.NUTS, "draw", lambda *_, **__: pytest.fail("fitted"))
-    for verb in (ls.sensitivity_grid, ls.leave_families_out):
+    for verb in (ls.studies.sensitivity_grid, ls.studies.leave_families_out):
         with pytest.raises(ls.DataError, match="cannot be forecast"):
             verb(**given[verb.__name__], frame=WRONG[-1], progress=False)
 
