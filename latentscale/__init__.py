@@ -2,9 +2,9 @@
 
 Declare (`load_spec`), fit (`fit`), analyse (`diagnose`, `predict`, `scaling_curve`): three
 separate steps. The names are listed in ``__init__.pyi`` and imported when first used, so that
-``import latentscale`` is quick. Classes of results are in `latentscale.results`, rotations of skills
-in `latentscale.rotations`, further methods and settings in `latentscale.methods`, and questions
-that are asked less often in `latentscale.studies`.
+``import latentscale`` is quick. Classes of results are in `latentscale.results`, rotations of
+skills in `latentscale.rotations`, further methods and settings in `latentscale.methods`, and
+questions that are asked less often in `latentscale.studies`.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _lazy, _, __all__ = attach_stub(__name__, __file__)
 _MOVED = {
     "methods": "ModeStart PriorStart StochasticMarginalML marginal_estimate",
     "results": "Alignment Allocation Comparison ComputeNeeded Conditioning Criteria Curve "
-    "Diagnosis FamilyInfluence FitCheck Forecast LeaveOneOut MarginalEstimate NextBenchmark OutcomeForecast "
-    "Passing PredictiveCheck Sensitivity SensitivityGrid Simulation SkillAgreement SkillRegression "
+    "Diagnosis FamilyInfluence FitCheck Forecast LeaveOneOut MarginalEstimate NextBenchmark "
+    "OutcomeForecast Passing PredictiveCheck Sensitivity SensitivityGrid Simulation SkillAgreement SkillRegression "
     "Skills Undisclosed VarianceShares",
     "rotations": "Geomin Oblimin PrincipalAxes Quartimax Varimax",
     "spec": "shipped_specs",

@@ -25,10 +25,11 @@ SOURCES = {
 
 def verbs() -> list[Any]:
     """Public functions whose first argument is a fit, a table, a spec or a result."""
-    found = [getattr(ls, name) for name in ls.__all__] + [getattr(plots, n) for n in plots.__all__]
+    rooms = (ls, ls.methods, ls.studies, plots)
+    public = {name: getattr(room, name) for room in rooms for name in room.__all__}
     return [
         verb
-        for verb in found
+        for verb in public.values()
         if inspect.isfunction(verb) and verb not in (ls.load, ls.load_spec, ls.resume)
         if inspect.signature(verb).parameters
     ]
