@@ -123,6 +123,9 @@ class Term(Record):
     effect: ClassVar[str | None] = None
     """Variable of the effects by family, if it has any."""
 
+    model_effect: ClassVar[str | None] = None
+    """Variable of the effects by model, if it has any: independent between models."""
+
     skill_vectors: ClassVar[tuple[str, ...]] = ()
     """Its variables that change with skills when skills are rotated, dims with skill."""
 
@@ -206,6 +209,18 @@ class Term(Record):
     ) -> xr.DataArray:
         """Undo `effects_of_raw`; an effect whose scale is 0 has raw value 0."""
         raise SpecError(f'The term "{self.kind}" has no effects by family.')
+
+    def model_effect_of_raw(self, draws: xr.Dataset, raw: xr.DataArray) -> xr.DataArray:
+        """Return effects by model from standard normal ones, dims (..., model, ...); linear.
+
+        By default they have the standard deviation in the variable ``<model_effect>_scale``.
+        """
+        return scaled(draws, str(self.model_effect), raw)
+
+    def raw_of_model_effect(self, draws: xr.Dataset, effect: xr.DataArray) -> xr.DataArray:
+        """Undo `model_effect_of_raw`; an effect whose scale is 0 has raw value 0."""
+        scale = draws[f"{self.model_effect}_scale"]
+        return xr.where(scale > 0, effect / scale.where(scale > 0, 1.0), 0.0)
 
 
 def terms_of(spec: ModelSpec) -> tuple[Term, ...]:
