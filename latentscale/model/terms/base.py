@@ -115,7 +115,7 @@ class Term(Record):
     """Shares of variance are listed and coloured in this order, then by name."""
 
     latents: ClassVar[Mapping[str, str]] = {}
-    """Its standardised variables by family, lineage or model, each with the spec's field for it."""
+    """Its standard normal variables, by family, model or knot, with the spec's field for each."""
 
     quadrature: ClassVar[bool] = False
     """Whether the compiled loops of `latentscale.inference.marginal` have the term."""
@@ -144,6 +144,9 @@ class Term(Record):
     def is_set_by_table(cls) -> bool:
         """Return whether a spec switches the kind on by a table ``[[terms]]``."""
         return cls.of.__func__ is Term.of.__func__  # type: ignore[attr-defined]
+
+    def check(self, spec: ModelSpec) -> None:
+        """Raise SpecError where the spec contradicts the term."""
 
     def used_slots(self, spec: ModelSpec) -> tuple[str, ...]:
         """Return the prior slots that the term uses under a spec."""
