@@ -25,8 +25,8 @@ _MOVED = {
     "methods": "ModeStart PriorStart StochasticMarginalML marginal_estimate",
     "results": "Alignment Allocation Comparison ComputeNeeded Conditioning Criteria Curve "
     "Diagnosis FamilyInfluence FitCheck Forecast LeaveOneOut MarginalEstimate NextBenchmark "
-    "OutcomeForecast Passing PredictiveCheck Sensitivity SensitivityGrid Simulation SkillAgreement SkillRegression "
-    "Skills Undisclosed VarianceShares",
+    "OutcomeForecast Passing PredictiveCheck Sensitivity SensitivityGrid Simulation SkillAgreement "
+    "SkillRegression Skills Undisclosed VarianceShares",
     "rotations": "Geomin Oblimin PrincipalAxes Quartimax Varimax",
     "spec": "shipped_specs",
     "studies": "RegressionPrior Target anchor_variants compare_backtests family_influence "
