@@ -31,6 +31,8 @@ RANKS = {
     "numerics": 2,
     "maths": 3,
     "result": 3,
+    "verb": 3,
+    "verbs": 4,
     "data": 4,
     "spec": 4,
     "engine": 5,
