@@ -38,7 +38,7 @@ RANKS = {
     "engine": 5,
     "model": 6,
     "posterior": 7,
-    "extend": 7,
+    "extend": 8,
     "inference": 8,
     "analysis": 9,
     "plots": 10,
@@ -53,8 +53,8 @@ RANKS = {
     "__main__": 15,
 }
 ORDER = (
-    "errors <- registry, validate <- dims, expect, files, markup, numerics <- maths"
-    " <- data | spec <- engine <- model <- posterior, extend <- inference <- analysis <- plots,"
+    "errors <- registry, validate <- dims, expect, files, markup, numerics <- maths, result, verb"
+    " <- data | spec <- engine <- model <- posterior <- extend, inference <- analysis <- plots,"
     " reporting <- cli"
 )
 DRAWING = {"matplotlib", "mpl_toolkits"}
