@@ -21,7 +21,7 @@ from nutpie.compiled_pyfunc import from_pyfunc
 import latentscale as ls
 from latentscale.engine.density import Density
 from latentscale.engine.fast import compile_density
-from latentscale.inference.posterior_density import kept_names
+from latentscale.inference.tools.posterior_density import kept_names
 
 REPEATS = 3
 

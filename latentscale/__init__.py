@@ -69,16 +69,16 @@ if TYPE_CHECKING:
         LatentscaleError,
         SpecError,
     )
-    from latentscale.inference.laplace import Laplace
+    from latentscale.inference.approximations.advi import ADVI
+    from latentscale.inference.approximations.laplace import Laplace
+    from latentscale.inference.approximations.pathfinder import Pathfinder
     from latentscale.inference.marginal.estimate import MarginalEstimate
     from latentscale.inference.marginal.method import MarginalML, marginal_estimate
-    from latentscale.inference.marginal.stochastic import StochasticMarginalML
-    from latentscale.inference.nuts import NUTS
-    from latentscale.inference.pathfinder import Pathfinder
-    from latentscale.inference.resume import resume
+    from latentscale.inference.nuts.method import NUTS
+    from latentscale.inference.nuts.resume import resume
+    from latentscale.inference.nuts.start import ModeStart, PriorStart
     from latentscale.inference.run import fit
-    from latentscale.inference.start import ModeStart, PriorStart
-    from latentscale.inference.variational import ADVI
+    from latentscale.inference.stochastic.method import StochasticMarginalML
     from latentscale.model.build import build
     from latentscale.model.simulate import Simulation, simulate
     from latentscale.posterior.fit import Fit
@@ -91,7 +91,7 @@ if TYPE_CHECKING:
 __version__ = VERSION
 
 _HOME = {
-    "ADVI": "latentscale.inference.variational:ADVI",
+    "ADVI": "latentscale.inference.approximations.advi:ADVI",
     "Alignment": "latentscale.analysis.align:Alignment",
     "Allocation": "latentscale.analysis.allocate:Allocation",
     "Benchmark": "latentscale.data.benchmarks:Benchmark",
@@ -111,23 +111,23 @@ _HOME = {
     "FitWarning": "latentscale.errors:FitWarning",
     "Forecast": "latentscale.analysis.forecast:Forecast",
     "Geomin": "latentscale.analysis.rotations:Geomin",
-    "Laplace": "latentscale.inference.laplace:Laplace",
+    "Laplace": "latentscale.inference.approximations.laplace:Laplace",
     "LatentscaleError": "latentscale.errors:LatentscaleError",
     "LeaveOneOut": "latentscale.analysis.leave_one_out:LeaveOneOut",
     "MarginalEstimate": "latentscale.inference.marginal.estimate:MarginalEstimate",
     "MarginalML": "latentscale.inference.marginal.method:MarginalML",
-    "ModeStart": "latentscale.inference.start:ModeStart",
+    "ModeStart": "latentscale.inference.nuts.start:ModeStart",
     "ModelSpec": "latentscale.spec.spec:ModelSpec",
-    "NUTS": "latentscale.inference.nuts:NUTS",
+    "NUTS": "latentscale.inference.nuts.method:NUTS",
     "NextBenchmark": "latentscale.analysis.next_benchmark:NextBenchmark",
     "Oblimin": "latentscale.analysis.rotations:Oblimin",
     "OutcomeForecast": "latentscale.analysis.regression:OutcomeForecast",
     "Passing": "latentscale.analysis.targets:Passing",
-    "Pathfinder": "latentscale.inference.pathfinder:Pathfinder",
+    "Pathfinder": "latentscale.inference.approximations.pathfinder:Pathfinder",
     "PredictiveCheck": "latentscale.analysis.predictive:PredictiveCheck",
     "PrincipalAxes": "latentscale.analysis.rotations:PrincipalAxes",
     "Prior": "latentscale.spec.prior:Prior",
-    "PriorStart": "latentscale.inference.start:PriorStart",
+    "PriorStart": "latentscale.inference.nuts.start:PriorStart",
     "Quartimax": "latentscale.analysis.rotations:Quartimax",
     "RegressionPrior": "latentscale.analysis.regression:RegressionPrior",
     "Scores": "latentscale.data.scores:Scores",
@@ -138,7 +138,7 @@ _HOME = {
     "SkillRegression": "latentscale.analysis.regression:SkillRegression",
     "Skills": "latentscale.analysis.skills:Skills",
     "SpecError": "latentscale.errors:SpecError",
-    "StochasticMarginalML": "latentscale.inference.marginal.stochastic:StochasticMarginalML",
+    "StochasticMarginalML": "latentscale.inference.stochastic.method:StochasticMarginalML",
     "Target": "latentscale.analysis.target:Target",
     "Undisclosed": "latentscale.analysis.undisclosed:Undisclosed",
     "VarianceShares": "latentscale.analysis.variance:VarianceShares",
@@ -173,7 +173,7 @@ _HOME = {
     "regress_on_skills": "latentscale.analysis.regression:regress_on_skills",
     "reliability": "latentscale.analysis.calibrate:reliability",
     "report": "latentscale.reporting.report:report",
-    "resume": "latentscale.inference.resume:resume",
+    "resume": "latentscale.inference.nuts.resume:resume",
     "scaling_curve": "latentscale.analysis.curves:scaling_curve",
     "sensitivity": "latentscale.analysis.sensitivity:sensitivity",
     "sensitivity_grid": "latentscale.analysis.sensitivity_grid:sensitivity_grid",

@@ -12,7 +12,7 @@ import pymc as pm
 import xarray as xr
 
 import latentscale as ls
-from latentscale.inference.posterior_density import PosteriorDensity, posterior_density
+from latentscale.inference.tools.posterior_density import PosteriorDensity, posterior_density
 from peers.law_data import LawData, law_data
 from peers.natural import natural_parameters, random_points
 

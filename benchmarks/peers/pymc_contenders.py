@@ -10,8 +10,8 @@ import numpy as np
 import pymc as pm
 
 import latentscale as ls
-from latentscale.inference.chart import Charted
-from latentscale.inference.posterior_density import kept_names
+from latentscale.inference.nuts.whitening import Charted
+from latentscale.inference.tools.posterior_density import kept_names
 from latentscale.model.coordinates import can_be_centred
 from latentscale.model.design import design
 from peers.contender import Contender, Law, Sampled, shared_draws

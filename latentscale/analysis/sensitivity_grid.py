@@ -21,9 +21,9 @@ from latentscale.dims import DEFAULT_PROB, LOG_PRIOR, SAMPLE, checked_seed, inte
 from latentscale.errors import DataError, FitError, FitWarning, SpecError, listed, nearest
 from latentscale.expect import checked_workers, expect, expect_names, shown
 from latentscale.inference.method import Method
-from latentscale.inference.nuts import NUTS
-from latentscale.inference.progress import WorkProgress
+from latentscale.inference.nuts.method import NUTS
 from latentscale.inference.run import fit
+from latentscale.inference.tools.progress import WorkProgress
 from latentscale.posterior.fit import Fit
 from latentscale.spec.prior import Prior
 from latentscale.spec.spec import Anchored, ModelSpec

@@ -18,7 +18,7 @@ from latentscale.engine.compile import compile_density
 from latentscale.engine.density import ChainModel
 from latentscale.engine.jax import jax_model
 from latentscale.errors import FitError, FitWarning
-from latentscale.inference.progress import WorkProgress, divergence_note
+from latentscale.inference.tools.progress import WorkProgress, divergence_note
 from latentscale.posterior.stream import (
     common_draws,
     finish_run,
@@ -29,7 +29,7 @@ from latentscale.posterior.stream import (
 from latentscale.validate import seed_word
 
 if TYPE_CHECKING:
-    from latentscale.inference.nuts import NUTS
+    from latentscale.inference.nuts.method import NUTS
 
 _POLL_SECONDS = 0.1  # between looks at chains that run: each takes microseconds
 # How operating systems and the sampler's Rust libraries say that a disk or quota is used up.

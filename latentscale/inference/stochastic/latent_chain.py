@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from latentscale.inference.posterior_density import PosteriorDensity
+from latentscale.inference.tools.posterior_density import PosteriorDensity
 
 _WANTED = 0.8
 _RATE = 0.05
