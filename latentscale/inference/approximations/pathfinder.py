@@ -123,7 +123,7 @@ class Pathfinder(Method):
 
     def _combine(
         self, density: PosteriorDensity, paths: list[_Path], rng: np.random.Generator
-    ) -> _Drawn:
+    ) -> _Combination:
         log_p = np.concatenate([path.log_p for path in paths])
         log_q = np.concatenate([path.log_q for path in paths])
         points = np.concatenate([path.points for path in paths])
@@ -146,7 +146,7 @@ class Pathfinder(Method):
         status = status_of_approximation(
             shape, faults, figures=figures, good_for=self.good_for, limit=limit
         )
-        return _Drawn(points, stats, status)
+        return _Combination(points, stats, status)
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ class _Path:
 
 
 @dataclass(frozen=True)
-class _Drawn:
+class _Combination:
     points: np.ndarray
     stats: xr.Dataset
     status: Status

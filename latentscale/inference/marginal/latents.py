@@ -9,6 +9,8 @@ import numpy as np
 from latentscale.inference.marginal.likelihood import MarginalLikelihood, Placement
 from latentscale.numerics.threads import in_threads
 
+# Degrees of freedom of the candidates: tails heavier than those of any posterior with a normal
+# prior, and hardly fewer effective candidates than of a normal one.
 _FREEDOM = 7.0
 
 
