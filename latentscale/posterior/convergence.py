@@ -116,4 +116,4 @@ def _places(draws: xr.DataArray, rest: list[str], varies: np.ndarray) -> list[st
 def _ebfmi(energy: xr.DataArray) -> float:
     if energy.sizes[DRAW] < _FEWEST:
         return float("nan")
-    return float(azs.bfmi(energy.to_dataset(name="energy")).min())
+    return float(azs.bfmi(energy.to_dataset(name="energy"))["energy"].min())
