@@ -42,6 +42,7 @@ from latentscale.errors import DataError, FitError, FitWarning, listed
 from latentscale.expect import expect
 from latentscale.inference.method import Method
 from latentscale.inference.run import fit as run_fit
+from latentscale.maths import on_draws
 from latentscale.model.likelihoods.beta import BetaNoise
 from latentscale.model.terms.undisclosed_tokens import LOG_TOKENS
 from latentscale.model.undisclosed import with_drawn_tokens
@@ -168,7 +169,7 @@ class Forecast(Result):
         """
         density = self.noise.log_density(score, self.mean_draws, self.precision_draws)
         count = self.mean_draws.sizes[SAMPLE]
-        return density.reduce(logsumexp, SAMPLE) - np.log(count)
+        return on_draws(density).reduce(logsumexp, SAMPLE) - np.log(count)
 
     plot = Picture("plot_forecast")
 

@@ -113,8 +113,9 @@ def families_centred(
     def at_cells(variable: Named) -> Named:
         return variable.isel({dim: cells[dim] for dim in cells if dim in variable.dims})
 
-    def plain(variable: Named, *dims: str) -> Named:
-        return pt.as_tensor(variable.transpose(*dims), allow_xtensor_conversion=True)
+    def plain(variable: Named, *dims: str) -> Any:
+        named: Any = variable
+        return pt.as_tensor(named.transpose(*dims), allow_xtensor_conversion=True)
 
     raw = model[LATENT]
     point = raw.type(name="family_skill_point")

@@ -12,7 +12,7 @@ from scipy.special import expit as expit_of
 from scipy.special import logit as logit_of
 
 from latentscale.dims import CELL
-from latentscale.maths import Named, as_data, maths_of
+from latentscale.maths import Named, as_data, maths_of, on_draws
 from latentscale.spec.kinds import LIKELIHOODS
 from latentscale.spec.likelihood import Likelihood, Noise, aligned
 
@@ -48,9 +48,10 @@ class LogitNormalNoise(Noise):
 
     def log_density(self, score: Named, mean: Named, phi: Named) -> Named:
         """Return the logit-normal log density."""
+        maths = maths_of(score)
         z2 = (logit(score) - logit(mean)) ** 2 * phi / 4
-        scale = 0.5 * np.log(phi / (8 * np.pi))
-        return scale - z2 / 2 - np.log(score) - np.log1p(-score)
+        scale = 0.5 * maths.log(phi / (8 * np.pi))
+        return scale - z2 / 2 - maths.log(score) - maths.log1p(-score)
 
     def draw(self, mean: xr.DataArray, phi: xr.DataArray, rng: np.random.Generator) -> xr.DataArray:
         """Draw from the logit-normal."""
@@ -65,6 +66,6 @@ def logit_scale(mean: Named, phi: Named) -> tuple[Named, Named]:
     return maths.log(mean) - maths.log(1 - mean), 2 / maths.sqrt(phi)
 
 
-def logit(x: xr.DataArray) -> xr.DataArray:
-    """Return the logit of an array with named dims."""
-    return xr.apply_ufunc(logit_of, x)
+def logit(x: Named) -> xr.DataArray:
+    """Return the logit of an array of draws."""
+    return xr.apply_ufunc(logit_of, on_draws(x))

@@ -12,7 +12,7 @@ from scipy.special import expit, gammaln
 from scipy.special import logit as logit_of
 
 from latentscale.dims import BENCHMARK, CELL
-from latentscale.maths import Named, as_data
+from latentscale.maths import Named, as_data, maths_of, on_draws
 from latentscale.model.likelihoods.logit_normal import logit, logit_scale
 from latentscale.spec.kinds import LIKELIHOODS
 from latentscale.spec.likelihood import Likelihood, Noise, aligned
@@ -68,17 +68,18 @@ class StudentTNoise(Noise):
 
     def log_density(self, score: Named, mean: Named, phi: Named) -> Named:
         """Return the log density of a Student-t on the logit, per unit of score."""
-        nu = self.tail
+        nu, maths = self.tail, maths_of(score)
         z2 = (logit(score) - logit(mean)) ** 2 * phi / 4
-        scale = _gammaln((nu + 1) / 2) - _gammaln(nu / 2) + 0.5 * np.log(phi / (4 * np.pi * nu))
-        return scale - (nu + 1) / 2 * np.log1p(z2 / nu) - np.log(score) - np.log1p(-score)
+        scale = _gammaln((nu + 1) / 2) - _gammaln(nu / 2) + 0.5 * maths.log(phi / (4 * np.pi * nu))
+        spread = (nu + 1) / 2 * maths.log1p(z2 / nu)
+        return scale - spread - maths.log(score) - maths.log1p(-score)
 
     def draw(self, mean: xr.DataArray, phi: xr.DataArray, rng: np.random.Generator) -> xr.DataArray:
         """Draw a Student-t on the logit scale, and carry it to scores."""
         mu, spread = aligned(mean, phi)
-        noise = rng.standard_t(aligned(mean, self.tail)[1])
+        noise = rng.standard_t(aligned(mean, on_draws(self.tail))[1])
         return mean.copy(data=expit(logit_of(mu) + 2 * noise / np.sqrt(spread)))
 
 
-def _gammaln(x: xr.DataArray) -> xr.DataArray:
-    return xr.apply_ufunc(gammaln, x)
+def _gammaln(x: Named) -> xr.DataArray:
+    return xr.apply_ufunc(gammaln, on_draws(x))
