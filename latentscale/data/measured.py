@@ -153,7 +153,7 @@ def merged_sources(cells: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
     known = cells[cells["score"].notna()]
     several = known.duplicated(_CELL, keep=False)
     if "source" not in cells or not several.any():
-        return cells.drop_duplicates(_CELL), []
+        return _first_scored(cells), []
     counts = {"inverse variance": 0, "items": 0, "plain": 0}
     rows = []
     for _, group in known[several].groupby(_CELL, sort=False):
@@ -162,16 +162,19 @@ def merged_sources(cells: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
         rows.append(row)
     merged = pd.DataFrame(rows, index=[row.name for row in rows])
     rest = cells.drop(index=known.index[several])
-    joined = pd.concat([rest, merged]).sort_index(kind="stable")
-    # An empty row of another source gives way to the score; of empty rows alone the first stays.
-    ordered = joined.iloc[np.argsort(joined["score"].isna().to_numpy(), kind="stable")]
-    kept = ordered.drop_duplicates(_CELL).sort_index(kind="stable")
+    kept = _first_scored(pd.concat([rest, merged]).sort_index(kind="stable"))
     message = (
         f"{len(rows)} scores are means over several sources: {counts['inverse variance']} weighted "
         f"by inverse variance (all sources state stderr), {counts['items']} by items, "
         f"{counts['plain']} plain means. Filter the sources if they are not one measurement."
     )
     return kept, [Finding("warning", "merged-sources", "source", message)]
+
+
+def _first_scored(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a cell: an empty one gives way to a score, and of several the first stays."""
+    ordered = cells.iloc[np.argsort(cells["score"].isna().to_numpy(), kind="stable")]
+    return ordered.drop_duplicates(_CELL).sort_index(kind="stable")
 
 
 def _merged(group: pd.DataFrame) -> tuple[pd.Series, str]:
