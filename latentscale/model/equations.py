@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 from latentscale.maths import Named, maths_of
+from latentscale.model.scaled import on_own_scale
 from latentscale.model.terms.base import Rows, Term, terms_of
 from latentscale.spec.spec import ModelSpec
 
@@ -70,15 +71,17 @@ def expected_score[Array: Named](spec: ModelSpec, values: Mapping[str, Array], e
     """Return mu = c + (d - c) h(eta), a fraction strictly inside (0, 1), with eta's dims.
 
     mu is the expected score under a Beta or beta-binomial likelihood, and the median score
-    under those on the logit scale (logit-normal, Student-t).
+    under those on the logit scale (logit-normal, Student-t). Where scores are not fractions, eta
+    is the standardised score and mu the median score in the benchmark's own units.
 
     Parameters
     ----------
     spec
         Names the link h.
     values
-        ``floor`` c, ``ceiling`` d (1 where absent) and the link's own parameters, with dims
-        that line up with those of `eta`.
+        ``floor`` c, ``ceiling`` d (1 where absent), the link's own parameters, and where scores
+        are not fractions what `latentscale.model.scaled.known_curve` returns, with dims that
+        line up with those of `eta`.
     eta
         Linear predictor.
     """
@@ -86,7 +89,8 @@ def expected_score[Array: Named](spec: ModelSpec, values: Mapping[str, Array], e
     floor = values["floor"]
     top = values.get("ceiling", 1.0)
     mean = floor + (top - floor) * share
-    return cast("Array", maths_of(mean).clip(mean, _EDGE, 1 - _EDGE))
+    inside = maths_of(mean).clip(mean, _EDGE, 1 - _EDGE)
+    return cast("Array", on_own_scale(values, inside, eta))
 
 
 def _sum(parts: Sequence[Named | None]) -> Named | None:

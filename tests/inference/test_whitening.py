@@ -47,7 +47,7 @@ def whitened(known) -> WhitenedModel:
 
 @pytest.fixture(scope="module")
 def settled(whitened) -> tuple[Any, Whitening]:
-    start = ls.ModeStart(climbs=6)
+    start = ls.methods.ModeStart(climbs=6)
     quiet = {"seed": 1, "cores": 1, "progress": False}
     return start_whitened(whitened, whitened.first(), start, **quiet)
 
@@ -159,7 +159,7 @@ def begun(
         for k in range(len(log_masses))
     )
     whitened = _TwoHills(log_masses)
-    placed, whitening = weigh(whitened, None, climbed, ls.ModeStart(**settings))
+    placed, whitening = weigh(whitened, None, climbed, ls.methods.ModeStart(**settings))
     points = [placed.compiled.begin(seed) + whitening.origin for seed in range(200)]
     return placed, {int(30 * np.round(point[0] / 30)) for point in points}
 
@@ -229,7 +229,7 @@ def test_specs_with_other_latents_keep_their_own_variables(known, changes) -> No
 
 def test_both_coordinates_give_one_posterior(known) -> None:
     spec = spec_with()
-    method = ls.NUTS(draws=1000, tune=300, chains=2, cores=1, start=ls.ModeStart(climbs=4))
+    method = ls.NUTS(draws=1000, tune=300, chains=2, cores=1, start=ls.methods.ModeStart(climbs=4))
     fits = [ls.fit(spec, known.scores, method=method, seed=5, progress=False)]
     longer = replace(method, draws=3000, tune=1000, coordinates="model")
     fits.append(ls.fit(spec, known.scores, method=longer, seed=6, progress=False))
@@ -248,7 +248,12 @@ def test_both_coordinates_give_one_posterior(known) -> None:
 
 def test_resume_goes_on_in_the_same_whitening(tmp_path, known) -> None:
     method = ls.NUTS(
-        draws=40, tune=150, chains=2, cores=1, store=tmp_path / "run", start=ls.ModeStart(climbs=4)
+        draws=40,
+        tune=150,
+        chains=2,
+        cores=1,
+        store=tmp_path / "run",
+        start=ls.methods.ModeStart(climbs=4),
     )
     first = ls.fit(spec_with(), known.scores, method=method, seed=2, progress=False)
     more = ls.resume(tmp_path / "run", draws=80, progress=False)

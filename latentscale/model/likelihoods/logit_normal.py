@@ -12,7 +12,7 @@ from scipy.special import expit as expit_of
 from scipy.special import logit as logit_of
 
 from latentscale.dims import CELL
-from latentscale.maths import Named, as_data, maths_of, on_draws
+from latentscale.maths import Named, as_data, maths_of
 from latentscale.spec.kinds import LIKELIHOODS
 from latentscale.spec.likelihood import Likelihood, Noise, aligned
 
@@ -48,8 +48,8 @@ class LogitNormalNoise(Noise):
 
     def log_density(self, score: Named, mean: Named, phi: Named) -> Named:
         """Return the logit-normal log density."""
-        maths = maths_of(score)
-        z2 = (logit(score) - logit(mean)) ** 2 * phi / 4
+        maths = maths_of(mean)
+        z2 = (maths.logit(score) - maths.logit(mean)) ** 2 * phi / 4
         scale = 0.5 * maths.log(phi / (8 * np.pi))
         return scale - z2 / 2 - maths.log(score) - maths.log1p(-score)
 
@@ -59,13 +59,29 @@ class LogitNormalNoise(Noise):
         noise = rng.standard_normal(mu.shape)
         return mean.copy(data=expit_of(logit_of(mu) + 2 * noise / np.sqrt(spread)))
 
+    def sampled(self, phi: Named, mean: Named, sampling: Named) -> Named:
+        """Return the precision with sampling of items, on the logit scale."""
+        return sampled_on_logit(phi, mean, sampling)
+
+
+def sampled_on_logit(phi: Named, mean: Named, sampling: Named) -> Named:
+    """Return the precision where sampling of items adds 1 / (n mu (1 - mu)) to 4 / phi.
+
+    By the delta method; within half an item of 0 and 1 the derivative is that at half an item.
+
+    Parameters
+    ----------
+    phi, mean
+        Precision of the noise itself, and median scores mu.
+    sampling
+        1 / n, 0 for none.
+    """
+    half = sampling / 2
+    rise = maths_of(mean).maximum(mean * (1 - mean), half * (1 - half))
+    return phi / (1 + phi * sampling / (4 * rise))
+
 
 def logit_scale(mean: Named, phi: Named) -> tuple[Named, Named]:
     """Return location and scale on the logit scale, in a PyTensor graph."""
     maths = maths_of(mean)
     return maths.log(mean) - maths.log(1 - mean), 2 / maths.sqrt(phi)
-
-
-def logit(x: Named) -> xr.DataArray:
-    """Return the logit of an array of draws."""
-    return xr.apply_ufunc(logit_of, on_draws(x))
