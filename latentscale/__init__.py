@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from latentscale.analysis.variance import VarianceShares, variance_shares
     from latentscale.data import datasets, readers
     from latentscale.data.benchmarks import Benchmark
+    from latentscale.data.features.base import Feature
     from latentscale.data.scores import Scores
     from latentscale.errors import (
         DataError,
@@ -104,6 +105,7 @@ _HOME = {
     "DataWarning": "latentscale.errors:DataWarning",
     "Diagnosis": "latentscale.analysis.diagnose:Diagnosis",
     "FamilyInfluence": "latentscale.analysis.influence:FamilyInfluence",
+    "Feature": "latentscale.data.features.base:Feature",
     "FewShot": "latentscale.analysis.condition:FewShot",
     "Fit": "latentscale.posterior.fit:Fit",
     "FitCheck": "latentscale.analysis.check:FitCheck",
@@ -202,6 +204,7 @@ __all__ = [
     "DataWarning",
     "Diagnosis",
     "FamilyInfluence",
+    "Feature",
     "FewShot",
     "Fit",
     "FitCheck",

@@ -27,9 +27,9 @@ from latentscale.analysis.rows import planned_rows
 from latentscale.data.frames import as_pandas
 from latentscale.data.planned import ASSUMED, NOT_FORECAST
 from latentscale.data.recorded import recording_of
-from latentscale.data.scores import Scores
 from latentscale.dims import (
     BENCHMARK,
+    COVARIATE,
     DEFAULT_PROB,
     FAMILY,
     LINEAGE,
@@ -44,6 +44,7 @@ from latentscale.expect import expect
 from latentscale.inference.method import Method
 from latentscale.inference.run import fit as run_fit
 from latentscale.model.likelihoods.beta import BetaNoise
+from latentscale.model.terms.categories import with_drawn_levels
 from latentscale.model.terms.undisclosed_tokens import LOG_TOKENS
 from latentscale.model.undisclosed import with_drawn_tokens
 from latentscale.posterior.fit import Fit
@@ -324,10 +325,11 @@ def forecast_rows(
         If the forecast would not fit in memory, or `draws` is not a whole number above 0.
     """
     rng = np.random.default_rng(checked_seed(seed))
-    _refuse_unknown_tokens(fit, planned)
-    _refuse_altered(fit.scores, planned)
+    _refuse_unknown(fit, planned)
+    _refuse_altered(fit, planned)
     kept = spread_draws(fit, draws)
     sampled = with_drawn_tokens(fit.spec, fit.samples.isel({SAMPLE: kept}), planned, rng)
+    sampled = with_drawn_levels(fit.transform, sampled, planned, rng)
     try:
         given = None if few_shot is None else condition(fit, sampled, planned, few_shot, rng)
     except Degenerate as failure:
@@ -434,30 +436,53 @@ def _drawn_tokens(draws: xr.Dataset, planned: xr.Dataset) -> xr.DataArray | None
     return tokens.reset_coords(drop=True).rename("tokens")
 
 
-def _refuse_unknown_tokens(fit: Fit, planned: xr.Dataset) -> None:
-    unknown = planned["tokens"].isnull()
-    told = not fit.spec.needs_tokens or fit.spec.undisclosed.kind == "estimated"
-    if not told and bool(unknown.any()):
-        names = planned[MODEL].values[unknown.values]
+def _refuse_unknown(fit: Fit, planned: xr.Dataset) -> None:
+    """Refuse rows that leave out a feature of the covariates, unless it is drawn."""
+    missing = fit.transform.missing(planned)
+    if fit.spec.undisclosed.kind == "estimated":
+        missing.pop("tokens_t", None)
+    for column, rows in missing.items():
+        names = planned[MODEL].values[rows]
+        if column == "tokens_t":
+            raise DataError(
+                f'The spec "{fit.spec.name}" needs training tokens, but tokens_t is empty for '
+                f"{listed(names)}. Give tokens in trillions, fit a spec on log_params alone, or "
+                'one with undisclosed = {kind = "estimated"}, which draws them from a prior.'
+            )
         raise DataError(
-            f'The spec "{fit.spec.name}" needs training tokens, but tokens_t is empty for '
-            f"{listed(names)}. Give tokens in trillions, fit a spec on log_params alone, or one "
-            'with undisclosed = {kind = "estimated"}, which draws them from a prior.'
+            f'The spec "{fit.spec.name}" needs {column} (its covariates are '
+            f"{listed(fit.spec.covariates)}), but {column} is empty for {listed(names)}, and the "
+            "fitted models do not settle it. Fill it, or fit a spec with other covariates."
+        )
+    unknown = fit.transform.apply(planned).isnull()
+    if fit.spec.undisclosed.kind == "estimated":
+        unknown = unknown & planned["tokens"].notnull()
+    if bool(unknown.any()):
+        row = planned[MODEL].values[unknown.any(COVARIATE).values][0]
+        column = str(unknown[COVARIATE].values[unknown.any(MODEL).values][0]).partition("=")[0]
+        raise DataError(
+            f'Model "{row}", column "{column}": no fitted model has this level, and the feature '
+            'is coded by a reference, so its effect is not known. Declare it with coding="pooled" '
+            "to have it drawn from the population of levels."
         )
 
 
-def _refuse_altered(scores: Scores, planned: xr.Dataset) -> None:
+def _refuse_altered(fit: Fit, planned: xr.Dataset) -> None:
     """Refuse a row that carries a fitted model's name but not what was fitted of it."""
+    scores = fit.scores
     known = set(scores.models)
     shared = [str(name) for name in planned[MODEL].values if str(name) in known]
     if not shared:
         return
     fitted, asked = scores.dataset.sel({MODEL: shared}), planned.sel({MODEL: shared})
-    for variable, column in _IDENTITY.items():
+    used = {kind.variable: kind.name for kind in fit.transform.kinds if kind.variable in planned}
+    for variable, column in (_IDENTITY | used).items():
+        if variable not in fitted:
+            continue
         for model in shared:
             was, now = fitted[variable].sel({MODEL: model}), asked[variable].sel({MODEL: model})
             same = str(was.item()) == str(now.item())
-            if not same and variable != FAMILY:
+            if not same and was.dtype.kind == "f":
                 same = bool(np.isclose(float(was), float(now), rtol=1e-6, equal_nan=True))
             if not same:
                 raise DataError(

@@ -174,9 +174,12 @@ def read_names(
 
 
 def read_switch(
-    column: pd.Series, labels: Sequence[str], name: str
+    column: pd.Series, labels: Sequence[str], name: str, rule: str
 ) -> tuple[Floats, list[Problem]]:
-    """Read a column of 0 and 1 (or False and True); NaN where the cell is empty or bad."""
+    """Read a column of 0 and 1 (or False and True); NaN where the cell is empty or bad.
+
+    `rule` says what is allowed.
+    """
     values = _plain_numbers(column)
     cells: npt.NDArray[Any]
     if values is not None:
@@ -188,7 +191,6 @@ def read_switch(
         values = np.full(len(column), np.nan)
         values[number] = _floats(cells[number])
     good = (values == 0) | (values == 1)
-    rule = "Allowed: 1 for an instruction-tuned model, 0 for a base model."
     rows = np.flatnonzero(~good & ~empty).tolist()
     problems = [at_cell(row, labels[row], name, cells[row], rule) for row in rows]
     return np.where(good, values, np.nan), problems
@@ -259,8 +261,8 @@ def read_scores(
         if len(filled) > 1 and _of_kind(filled, str).all():
             text = (
                 f"holds text in all {len(filled)} filled rows (first: {shown(filled[0])}), but "
-                "every column beside the model's own is read as a benchmark. Drop it, or turn it "
-                "into numbers."
+                "every column beside the model's own is read as a benchmark. Declare it as a "
+                f'feature, features=["{name}"], drop it, or turn it into numbers.'
             )
             return np.full(len(column), np.nan), [at_column(name, text)]
     values, problems = read_numbers(column, labels, name)
@@ -281,8 +283,8 @@ def judge_scores(
             "these look like percentages. Scores are fractions from 0 to 1: "
             "divide the column by 100."
             if typical <= _PERCENT_TOP
-            else "these are no fractions from 0 to 1. Rescale the column, or drop it if it is no "
-            "benchmark."
+            else "these are no fractions from 0 to 1. Rescale the column; if it is no benchmark, "
+            f'declare it as a feature, features=["{name}"], or drop it.'
         )
         text = f"{count} of {known} scores lie above 1 (such as {typical:g}): {fix}"
         problems.append(at_column(name, text))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import numpy as np
@@ -11,7 +11,9 @@ import pandas as pd
 
 from latentscale.data.audit import Finding
 from latentscale.data.columns import as_objects, judge_scores, read_names, read_numbers
-from latentscale.data.layout import METADATA, REQUIRED
+from latentscale.data.features.base import Feature
+from latentscale.data.known import known_features
+from latentscale.data.layout import METADATA, REQUIRED, own_columns
 from latentscale.data.problems import Problem, at_cells, at_column, numbered, shown
 from latentscale.data.table import Table, judge_models, read_models, row_labels
 from latentscale.errors import listed, nearest
@@ -21,15 +23,17 @@ Codes = npt.NDArray[np.int64]
 LONG_REQUIRED: Final = (*REQUIRED, "benchmark", "score")
 
 
-def read_long(frame: pd.DataFrame) -> Table:
+def read_long(frame: pd.DataFrame, features: Sequence[Feature] = ()) -> Table:
     """Read and judge a long table, and turn it into one row a model.
 
     Parameters
     ----------
     frame
-        Columns model, family, params_b, tokens_t, benchmark, score; lineage, instruct and
-        released as in a wide table. Rows of one model may leave its own columns empty as long
-        as one row gives them, and must not disagree.
+        Columns model, family, benchmark and score; features and lineage as in a wide table. Rows
+        of one model may leave its own columns empty as long as one row gives them, and must not
+        disagree.
+    features
+        Declared features.
 
     Returns
     -------
@@ -37,7 +41,7 @@ def read_long(frame: pd.DataFrame) -> Table:
         Models and benchmarks in the order in which they first appear.
     """
     labels = row_labels(frame)
-    read = read_models(frame)
+    read = read_models(frame, features)
     benchmarks, name_problems, cut = read_names(frame["benchmark"], labels, "benchmark")
     values, value_problems = read_numbers(frame["score"], labels, "score")
     merged, conflicts = _one_row_a_model(read)
@@ -48,16 +52,22 @@ def read_long(frame: pd.DataFrame) -> Table:
         *judged.problems,
         *conflicts,
         *name_problems,
-        *_bad_names(cells, {problem.row for problem in name_problems}),
+        *_bad_names(cells, {problem.row for problem in name_problems}, read.models.columns),
         *value_problems,
         *_range_problems(cells),
         *_repeated(cells),
     ]
-    findings = [*judged.findings, *_ignored(frame)]
+    findings = [*judged.findings, *_ignored(frame, own_columns(frame, features))]
     if cut:
         message = f"spaces at the ends of these names were cut: {listed(dict.fromkeys(cut))}."
         findings.append(Finding("warning", "names-stripped", "benchmark", message))
-    return Table(judged.models, _wide(cells, judged.models), tuple(problems), tuple(findings))
+    return Table(
+        judged.models,
+        _wide(cells, judged.models),
+        tuple(problems),
+        tuple(findings),
+        judged.features,
+    )
 
 
 def _one_row_a_model(read: Table) -> tuple[Table, list[Problem]]:
@@ -78,7 +88,8 @@ def _one_row_a_model(read: Table) -> tuple[Table, list[Problem]]:
         **{name: _first_given(models[name], owner, begins) for name in models.columns}
     )
     first = first.fillna({"family": "", "lineage": ""})
-    return Table(first, pd.DataFrame(index=first.index), read.problems, read.findings), conflicts
+    scores = pd.DataFrame(index=first.index)
+    return Table(first, scores, read.problems, read.findings, read.features), conflicts
 
 
 def _first_given(column: pd.Series, owner: Codes, begins: Codes) -> pd.Series:
@@ -122,12 +133,13 @@ def _conflicts(models: pd.DataFrame, owner: Codes, column: str) -> list[Problem]
     return problems
 
 
-def _bad_names(cells: pd.DataFrame, reported: set[int]) -> list[Problem]:
+def _bad_names(cells: pd.DataFrame, reported: set[int], own: Collection[str]) -> list[Problem]:
     rows = [row for row in cells.index[cells["benchmark"] == ""] if row not in reported]
     labels = cells["model"].loc[rows].tolist()
     rule = "The benchmark name is missing; every row of a long table needs one."
     problems = at_cells("benchmark", rows, labels, [""] * len(rows), rule)
-    taken = [name for name in dict.fromkeys(cells["benchmark"]) if name in METADATA]
+    used = {*METADATA, *own}
+    taken = [name for name in dict.fromkeys(cells["benchmark"]) if name in used]
     text = "is the name of one of the model's own columns; give the benchmark another name."
     return problems + [at_column("benchmark", f'"{name}" {text}') for name in taken]
 
@@ -154,11 +166,17 @@ def _repeated(cells: pd.DataFrame) -> list[Problem]:
     return problems
 
 
-def _ignored(frame: pd.DataFrame) -> list[Finding]:
-    extra = [name for name in frame.columns if name not in (*METADATA, *LONG_REQUIRED)]
-    unused = [name for name in METADATA if name not in frame.columns]
+def _ignored(frame: pd.DataFrame, own: Collection[str]) -> list[Finding]:
+    extra = [name for name in frame.columns if name not in (*own, *LONG_REQUIRED)]
+    unused = [name for name in (*METADATA, *known_features()) if name not in frame.columns]
     return [
-        Finding("warning", "ignored-column", name, f"not used.{nearest(name, unused)}")
+        Finding(
+            "warning",
+            "ignored-column",
+            name,
+            f"not used.{nearest(name, unused)} If it describes models, declare it: "
+            f'features=["{name}"].',
+        )
         for name in extra
     ]
 
