@@ -50,6 +50,16 @@ def cells_of(column: pd.Series) -> npt.NDArray[np.object_]:
     return column.to_numpy(dtype=object)
 
 
+def distinct(column: pd.Series) -> list[Any]:
+    """Return the different cells of a column that are filled; the first of equal ones."""
+    cells = cells_of(column)
+    filled = cells[~missing(cells)].tolist()
+    try:
+        return list(dict.fromkeys(filled))
+    except TypeError:  # a list or another cell that cannot be a key
+        return filled
+
+
 def as_objects(names: Sequence[str], index: pd.Index | None = None) -> pd.Series:
     """Return names as a column of Python's strings; pandas' own text is slow cell by cell."""
     return pd.Series(names, index=index, dtype=object)
@@ -60,7 +70,7 @@ def missing(cells: npt.NDArray[np.object_]) -> npt.NDArray[np.bool_]:
     return np.asarray(pd.isna(cells), dtype=bool)
 
 
-def _of_kind(cells: npt.NDArray[np.object_], *kinds: type) -> npt.NDArray[np.bool_]:
+def of_kind(cells: npt.NDArray[np.object_], *kinds: type) -> npt.NDArray[np.bool_]:
     """Return which cells are instances of some classes, asking each type that occurs once."""
     types = list(map(type, cells))
     wanted = {kind: issubclass(kind, kinds) for kind in set(types)}
@@ -116,7 +126,7 @@ def read_numbers(
     bad = np.zeros(len(column), dtype=bool)
     if values is None:
         cells = cells_of(column)
-        number = _of_kind(cells, Real, Decimal) & ~_of_kind(cells, bool, np.bool_)
+        number = of_kind(cells, Real, Decimal) & ~of_kind(cells, bool, np.bool_)
         values = np.full(len(column), np.nan)
         values[number] = _floats(cells[number])
         bad = ~number & ~missing(cells)
@@ -156,7 +166,7 @@ def read_names(
         Names (empty where the cell is empty or bad), problems, and the names that were cut.
     """
     cells = cells_of(column)
-    text = _of_kind(cells, str)
+    text = of_kind(cells, str)
     wrong = ~text & ~missing(cells)
     problems = []
     for row in np.flatnonzero(wrong).tolist():
@@ -187,7 +197,7 @@ def read_switch(
     else:
         cells = cells_of(column)
         empty = missing(cells)
-        number = _of_kind(cells, Real, Decimal, np.bool_) & ~empty
+        number = of_kind(cells, Real, Decimal, np.bool_) & ~empty
         values = np.full(len(column), np.nan)
         values[number] = _floats(cells[number])
     good = (values == 0) | (values == 1)
@@ -258,7 +268,7 @@ def read_scores(
     if _plain_numbers(column) is None:
         cells = cells_of(column)
         filled = cells[~missing(cells)]
-        if len(filled) > 1 and _of_kind(filled, str).all():
+        if len(filled) > 1 and of_kind(filled, str).all():
             text = (
                 f"holds text in all {len(filled)} filled rows (first: {shown(filled[0])}), but "
                 "every column beside the model's own is read as a benchmark. Declare it as a "

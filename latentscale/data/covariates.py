@@ -79,8 +79,8 @@ class CovariateTransform:
             used = used & kind.given(table)
         if not used.any():
             raise DataError(
-                "No model is left to scale the covariates on: every row lacks scores, or lacks "
-                f"what {listed(names)} need ({listed(kind.name for kind in kinds)}). Fill these "
+                "No model is left to scale the covariates on: every row lacks scores, or what "
+                f"{listed(names)} need ({listed(_missing(table, kinds)) or 'scores'}). Fill these "
                 "columns, or name other covariates."
             )
         fitted = table.isel({MODEL: np.flatnonzero(used)})

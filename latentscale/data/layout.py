@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
 from typing import Final
 
-import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
@@ -139,12 +138,15 @@ def own_columns(frame: pd.DataFrame, features: Sequence[Feature]) -> list[str]:
 
 def _fractions(column: pd.Series) -> bool:
     """Return whether a column holds numbers in [0, 1], not all of them 0 or 1."""
+    return _between_bounds(column) and not column.dropna().isin([0, 1]).all()
+
+
+def _between_bounds(column: pd.Series) -> bool:
+    """Return whether a column holds numbers, all of them in [0, 1]."""
     if not is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype):
         return False
-    values = column.to_numpy(dtype=float, na_value=np.nan)
-    values = values[~np.isnan(values)]
-    inside = bool(len(values)) and bool(((values >= 0) & (values <= 1)).all())
-    return inside and not np.isin(values, (0, 1)).all()
+    given = column.dropna()
+    return bool(len(given)) and bool(given.between(0, 1).all())
 
 
 def benchmark_columns(
@@ -173,7 +175,7 @@ def benchmark_columns(
             problems.append(at_column(name, text))
             continue
         meant = _meant(name, frame.columns)
-        if meant and (name.casefold() == meant or not _fractions(frame[name])):
+        if meant and (name.casefold() == meant or not _between_bounds(frame[name])):
             text = (
                 f'not a column known here. Did you mean "{meant}"? Rename it and mind its unit, '
                 f'or drop it. If it is a feature of its own, declare it: features=["{name}"].'

@@ -27,7 +27,7 @@ AS_LEVEL: Final = "level"
 _RESERVED: Final = (
     *("model", "family", "lineage", "benchmark", "score", "feature", "params", "tokens"),
     *("floor", "ceiling", "n_items", "suite", "basis", "cell_items", "stderr", "source", "scale"),
-    *("assumed", "extrapolates", "covariate", "skill", "sample", "chain", "draw", "cell", "x"),
+    *("assumed", "extrapolates", "covariate", "skill", "sample", "chain", "draw", "cell"),
 )
 """Names with another meaning in a table, a forecast or a fit."""
 

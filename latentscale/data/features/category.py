@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from latentscale.data.columns import cells_of, is_missing, read_names
+from latentscale.data.columns import cells_of, distinct, missing, of_kind, read_names
 from latentscale.data.features.base import (
     AS_LEVEL,
     FEATURES,
@@ -51,13 +51,16 @@ def read_levels(
     column: pd.Series, labels: Sequence[str], name: str, allowed: Sequence[str]
 ) -> tuple[pd.Series, list[Problem]]:
     """Read a column of level names; whole numbers and truth values are names as well."""
-    cells = [c if is_missing(c) or isinstance(c, str) else _as_text(c) for c in cells_of(column)]
+    cells = cells_of(column).copy()
+    others = ~(of_kind(cells, str) | missing(cells))
+    cells[others] = [_as_text(cell) for cell in cells[others]]
     names, problems, _ = read_names(pd.Series(cells, dtype=object), labels, name)
-    for row, level in enumerate(names):
-        if level and allowed and level not in allowed:
-            rule = f"Allowed levels: {listed(allowed, 20)}.{nearest(level, allowed)}"
-            problems.append(at_cell(row, labels[row], name, level, rule))
-    return pd.Series([level or None for level in names], dtype=object), problems
+    levels = pd.Series(names, dtype=object).replace("", None)
+    if allowed:
+        for row in np.flatnonzero(levels.notna() & ~levels.isin(allowed)).tolist():
+            rule = f"Allowed levels: {listed(allowed, 20)}.{nearest(names[row], allowed)}"
+            problems.append(at_cell(row, labels[row], name, names[row], rule))
+    return levels, problems
 
 
 @FEATURES.add
@@ -91,7 +94,7 @@ class Category(FeatureKind):
     @classmethod
     def occurs_in(cls, column: pd.Series) -> bool:
         """Return whether every cell that is filled is text."""
-        cells = [cell for cell in cells_of(column) if not is_missing(cell)]
+        cells = distinct(column)
         return bool(cells) and all(isinstance(cell, str) for cell in cells)
 
     @property
@@ -112,7 +115,7 @@ class Category(FeatureKind):
         """Return levels, empty texts where not given."""
         if values is None:
             return np.full(rows, "", dtype=np.str_)
-        return np.array(["" if is_missing(v) else str(v) for v in values], dtype=np.str_)
+        return values.astype(object).fillna("").to_numpy(dtype=np.str_)
 
     def cells(self, kept: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return names of levels, None where not given."""

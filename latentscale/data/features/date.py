@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.api.types import is_datetime64_any_dtype
 
-from latentscale.data.columns import cells_of, is_missing, read_dates
+from latentscale.data.columns import distinct, read_dates
 from latentscale.data.features.base import FEATURES, FeatureKind, Floats
 from latentscale.data.problems import Problem
 
@@ -35,9 +35,9 @@ class Date(FeatureKind):
         """Return whether every cell that is filled is a date."""
         if is_datetime64_any_dtype(column.dtype):
             return True
-        filled = [not is_missing(cell) for cell in cells_of(column)]
-        _, problems = read_dates(column, [""] * len(column), "")
-        return any(filled) and not problems
+        cells = distinct(column)
+        _, problems = read_dates(pd.Series(cells, dtype=object), [""] * len(cells), "")
+        return bool(cells) and not problems
 
     def read(
         self, column: pd.Series, labels: Sequence[str]

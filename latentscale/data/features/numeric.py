@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from latentscale.data.columns import as_number, cells_of, is_missing, read_numbers
+from latentscale.data.columns import as_number, distinct, read_numbers
 from latentscale.data.features.base import FEATURES, Feature, FeatureKind, Floats
 from latentscale.data.problems import Problem, at_cell
 from latentscale.errors import SpecError, listed, nearest
@@ -40,7 +40,7 @@ class Numeric(FeatureKind):
     @classmethod
     def occurs_in(cls, column: pd.Series) -> bool:
         """Return whether every cell that is filled is a number."""
-        cells = [cell for cell in cells_of(column) if not is_missing(cell)]
+        cells = distinct(column)
         return bool(cells) and all(as_number(cell) is not None for cell in cells)
 
     @property
