@@ -1,13 +1,8 @@
-"""The benchmark scripts are no package: their folder is put on the path while these tests run."""
+"""Tests of the studies in `benchmarks/`, which a source distribution may come without."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
-
-if FOLDER.is_dir():
-    sys.path.insert(0, str(FOLDER))
-else:  # a source distribution has no benchmarks
+if not (Path(__file__).resolve().parents[2] / "benchmarks").is_dir():
     collect_ignore_glob = ["test_*.py"]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import consistency
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from consistency_report import coverage, normality, rate
-from refit import as_fit, with_scores
 from scipy.special import expit
 
 import latentscale as ls
+from benchmarks.common.refit import as_fit, with_scores
+from benchmarks.consistency import run as consistency
+from benchmarks.consistency.report import coverage, normality, rate
 from latentscale.model.design import Design, design
 
 FAMILIES = 20

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import mixed_units
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from mixed_units_report import detection, errors
 
 import latentscale as ls
+from benchmarks.mixed_units import run as mixed_units
+from benchmarks.mixed_units.report import detection, errors
 
 
 @pytest.fixture(scope="module")

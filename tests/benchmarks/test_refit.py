@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-from refit import as_fit, leading_chains, thin, with_scores
 
 import latentscale as ls
+from benchmarks.common.refit import as_fit, leading_chains, thin, with_scores
 from latentscale.model.design import design
 
 

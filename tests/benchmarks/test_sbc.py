@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-import sbc
 import xarray as xr
 
+from benchmarks.sbc import run as sbc
 from latentscale.model.build import build_design
 
 

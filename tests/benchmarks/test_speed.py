@@ -7,15 +7,21 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
-from peers.contender import Law
-from peers.law_data import law_data, law_of
-from peers.natural import UNUSED, natural_parameters, places, random_points
-from speed import AGREEMENT_LIMIT, TaskError, _options, _settings, refuse_another_posterior
-from speed_report import write
-from speed_settings import FULL, HERE, QUICK, command, folder_of, table_of
-from speed_task import law as law_named
 
 import latentscale as ls
+from benchmarks.speed.peers.contender import Law
+from benchmarks.speed.peers.law_data import law_data, law_of
+from benchmarks.speed.peers.natural import UNUSED, natural_parameters, places, random_points
+from benchmarks.speed.report import write
+from benchmarks.speed.run import (
+    AGREEMENT_LIMIT,
+    TaskError,
+    _options,
+    _settings,
+    refuse_another_posterior,
+)
+from benchmarks.speed.settings import FULL, HERE, QUICK, command, folder_of, table_of
+from benchmarks.speed.task import law as law_named
 
 
 def _spec(name: str) -> ls.ModelSpec:
@@ -37,7 +43,8 @@ def _numpyro_density(law: Law, data):
     pytest.importorskip("numpyro", reason="the extra peers is not installed")
     import jax
     from numpyro.infer.util import potential_energy, unconstrain_fn
-    from peers.numpyro_laws import numpyro_law
+
+    from benchmarks.speed.peers.numpyro_laws import numpyro_law
 
     model = numpyro_law(data)
 
@@ -62,8 +69,8 @@ def test_another_prior_is_noticed(law, prior) -> None:
 @pytest.mark.slow  # Stan compiles for minutes
 def test_stan_codes_the_same_posterior(law, tmp_path) -> None:
     pytest.importorskip("stan", reason="the extra peers is not installed")
-    from peers.natural import for_stan
-    from peers.stan_laws import load_pystan, stan_data, stan_program
+    from benchmarks.speed.peers.natural import for_stan
+    from benchmarks.speed.peers.stan_laws import load_pystan, stan_data, stan_program
 
     stan = load_pystan(tmp_path)
     model = stan.build(stan_program(law.data), data=stan_data(law.data), random_seed=1)
@@ -77,7 +84,7 @@ def test_stan_codes_the_same_posterior(law, tmp_path) -> None:
 @pytest.mark.slow  # numba compiles for half a minute
 @pytest.mark.parametrize("name", ["latentscale", "cai2025"])
 def test_the_kernel_has_the_packages_density_and_gradient(small_scores, name: str) -> None:
-    from peers.kernel import kernel
+    from benchmarks.speed.peers.kernel import kernel
 
     spec = _spec(name)
     found = Law.of(spec, small_scores)
@@ -143,7 +150,7 @@ def test_timings_of_another_posterior_are_refused(capsys) -> None:
 
 
 def _asked(monkeypatch: pytest.MonkeyPatch, *words: str):
-    monkeypatch.setattr("sys.argv", ["speed.py", *words])
+    monkeypatch.setattr("sys.argv", ["run.py", *words])
     return _options()
 
 
@@ -154,11 +161,11 @@ def test_the_stated_command_asks_for_the_same_run(monkeypatch) -> None:
     settings = _settings(options)
     assert (settings.draws, settings.tune, settings.chains) == (300, 200, 2)
     found = command(settings, options.specs, [*options.contenders, "kernel"], table_of(settings))
-    again = _asked(monkeypatch, *found.split()[2:])
+    again = _asked(monkeypatch, *found.split()[3:])
     assert (again.specs, again.contenders) == (options.specs, options.contenders)
     assert _settings(again) == settings
     plain = command(FULL, ["cai2025", "latentscale"], _asked(monkeypatch).contenders, HERE / "a.md")
-    assert plain == "python benchmarks/speed.py --seed 1 --out benchmarks/a.md"
+    assert plain == "python -m benchmarks.speed.run --seed 1 --out benchmarks/speed/a.md"
 
 
 def test_runs_of_other_settings_keep_apart(monkeypatch, capsys) -> None:
@@ -190,7 +197,7 @@ def test_the_table_has_ratios_and_goals(tmp_path) -> None:
     write(tmp_path, tmp_path / "SPEED.md")
     text = (tmp_path / "SPEED.md").read_text()
     assert "least ESS a second, over the best of the others: 2, goal at least 1.5: met" in text
-    assert "`python benchmarks/speed.py --draws 300 --seed 1 --specs latentscale " in text
+    assert "`python -m benchmarks.speed.run --draws 300 --seed 1 --specs latentscale " in text
     assert "gradient over the kernel's: 1.5, goal at most 2: met" in text
     assert "first draw, cold, seconds: 80, goal at most 60: missed" in text
     stan = next(line for line in text.splitlines() if line.startswith("| Stan") and "0" not in line)

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from uniformity import band, holm, rank, scaled, uniformity
+
+from benchmarks.sbc.uniformity import band, holm, rank, scaled, uniformity
 
 DRAWS = 63
 

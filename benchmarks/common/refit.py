@@ -1,0 +1,109 @@
+"""Refit: one design, many tables that differ in their scores alone.
+
+The package's own sampler is used; it compiles a model once in a process and passes it the table.
+Real-valued loadings leave a second mode of next to no mass, where an anchor is taken for noise and
+its skill's sign is turned; a chain that starts there stays. `sample` tells such chains by their
+energy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import xarray as xr
+
+import latentscale as ls
+from latentscale.data.scores import Scores
+from latentscale.dims import BENCHMARK, CHAIN, DRAW, MODEL
+from latentscale.model.design import Design
+from latentscale.posterior.convergence import convergence
+from latentscale.posterior.convert import to_tree
+from latentscale.posterior.draws import Draws
+from latentscale.posterior.fit import Fit, Provenance
+from latentscale.posterior.status import Status
+from latentscale.spec import ModelSpec
+
+DISAGREE = 1.1  # R-hat above which more chains are run
+STUCK = 20.0  # mean energy that far above the lowest chain: another, negligible mode
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """Draws, and what it took to get them.
+
+    Attributes
+    ----------
+    draws
+        The draws that are kept.
+    first_rhat
+        Largest R-hat of the first run.
+    dropped_chains
+        Chains of the second run that were left out.
+    """
+
+    draws: Draws
+    first_rhat: float
+    dropped_chains: int
+
+    @property
+    def divergences(self) -> int:
+        """Divergent transitions among the kept draws."""
+        return int(self.draws.sample_stats["diverging"].sum())
+
+
+def sample(spec: ModelSpec, design: Design, method: ls.NUTS, seed: int) -> Sampled:
+    """Sample; where chains disagree, run four longer ones and drop those in a negligible mode."""
+    drawn = method.draw(spec, design, seed=seed, progress=False)
+    first = convergence(drawn.posterior, None).max_rhat
+    if first < DISAGREE:
+        return Sampled(drawn, first, 0)
+    longer = replace(method, draws=2 * method.draws, tune=2 * method.tune, chains=4)
+    drawn = longer.draw(spec, design, seed=seed + 1, progress=False)
+    keep = {CHAIN: leading_chains(drawn.sample_stats["energy"])}
+    kept = replace(
+        drawn, posterior=drawn.posterior.isel(keep), sample_stats=drawn.sample_stats.isel(keep)
+    )
+    return Sampled(kept, first, longer.chains - len(keep[CHAIN]))
+
+
+def leading_chains(energy: xr.DataArray) -> np.ndarray:
+    """Return the chains whose mean energy lies at most `STUCK` above the lowest.
+
+    Energy is minus the log density plus a kinetic part that is the same on average in every
+    chain, so chains differ in it as they differ in log density.
+    """
+    level = energy.mean(DRAW)
+    return np.flatnonzero((level < level.min() + STUCK).values)
+
+
+def with_scores(design: Design, score_of_cell: np.ndarray) -> Design:
+    """Return the design with other scores in its cells."""
+    table = np.full((len(design.scores.models), len(design.scores.benchmarks)), np.nan)
+    table[design.model_of_cell, design.benchmark_of_cell] = score_of_cell
+    dataset = design.scores.dataset.assign(score=((MODEL, BENCHMARK), table))
+    return replace(design, scores=Scores(dataset), score_of_cell=score_of_cell)
+
+
+def as_fit(spec: ModelSpec, design: Design, posterior: xr.Dataset, seed: int) -> Fit:
+    """Wrap draws, dims (chain, draw, ...), as the package's own kind of fit."""
+    status = Status(True, None, False, "made by benchmarks.common.refit")
+    return Fit(
+        spec=spec,
+        scores=design.scores,
+        tree=to_tree(spec, design, Draws(posterior, None, status, {})),
+        status=status,
+        transform=design.transform,
+        provenance=Provenance("NUTS", {}, seed, {}, {}),
+    )
+
+
+def thin(posterior: xr.Dataset, count: int) -> xr.Dataset:
+    """Return `count` draws spread evenly over all chains, as one chain."""
+    stacked = posterior.stack({"place": (CHAIN, DRAW)}, create_index=False)
+    total = stacked.sizes["place"]
+    if count > total:
+        raise ValueError(f"{count} draws asked for, but there are {total}.")
+    chosen = np.floor((np.arange(count) + 0.5) * total / count).astype(int)
+    kept = stacked.isel(place=chosen).drop_vars([CHAIN, DRAW], errors="ignore")
+    return kept.rename(place=DRAW).expand_dims(CHAIN).transpose(CHAIN, DRAW, ...)
