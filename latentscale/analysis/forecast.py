@@ -23,12 +23,13 @@ from latentscale.analysis.condition import (
 from latentscale.analysis.in_blocks import evaluate_in_blocks
 from latentscale.analysis.memory import refuse_too_large
 from latentscale.analysis.rows import planned_rows
+from latentscale.data.features.base import FeatureKind
+from latentscale.data.features.category import Category
 from latentscale.data.frames import as_pandas
 from latentscale.data.planned import ASSUMED, NOT_FORECAST
 from latentscale.data.recorded import recording_of
 from latentscale.dims import (
     BENCHMARK,
-    COVARIATE,
     DEFAULT_PROB,
     FAMILY,
     LINEAGE,
@@ -462,16 +463,22 @@ def _refuse_unknown(fit: Fit, planned: xr.Dataset) -> None:
             f"{listed(fit.spec.covariates)}), but {column} is empty for {listed(names)}, and the "
             "fitted models do not settle it. Fill it, or fit a spec with other covariates."
         )
-    unknown = fit.transform.apply(planned).isnull()
-    if fit.spec.undisclosed.kind == "estimated":
-        unknown = unknown & planned["tokens"].notnull()
-    if bool(unknown.any()):
-        row = planned[MODEL].values[unknown.any(COVARIATE).values][0]
-        column = str(unknown[COVARIATE].values[unknown.any(MODEL).values][0]).partition("=")[0]
+    for kind in fit.transform.kinds:
+        _refuse_level(kind, planned)
+
+
+def _refuse_level(kind: FeatureKind, planned: xr.Dataset) -> None:
+    """Refuse rows with a level of a reference-coded category that no fitted model has."""
+    unknown = np.zeros(planned.sizes[MODEL], dtype=bool)
+    for base in kind.bases() if isinstance(kind, Category) else ():
+        unknown |= np.isnan(kind.raw(planned, base))
+    if unknown.any():
+        row = int(np.flatnonzero(unknown)[0])
         raise DataError(
-            f'Model "{row}", column "{column}": no fitted model has this level, and the feature '
-            'is coded by a reference, so its effect is not known. Declare it with coding="pooled" '
-            "to have it drawn from the population of levels."
+            f'row {row} (model "{planned[MODEL].values[row]}"), column "{kind.name}": no fitted '
+            f"model has this level; they have {listed(kind.feature.levels, 20)}. With "
+            'coding="reference" the effect of another is not known; with coding="pooled" it is '
+            "drawn from the population of levels."
         )
 
 

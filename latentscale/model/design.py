@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -196,6 +197,8 @@ def _refuse_levels(spec: ModelSpec, transform: CovariateTransform) -> None:
         "benchmarks.instruct.slopes": spec.benchmarks.instruct.slopes,
         "benchmarks.precision_covariates": spec.benchmarks.precision_covariates,
     }
+    terms: tuple[Any, ...] = spec.terms  # records of `latentscale.model.terms.base.Term`
+    subsets |= {f"terms, {t.kind}": sum(t.covariates().values(), ()) for t in terms}
     for where, names in subsets.items():
         for name in names:
             if name not in transform.columns:
