@@ -58,9 +58,7 @@ def to_tree(spec: ModelSpec, design: Design, draws: Draws) -> xr.DataTree:
         POSTERIOR: posterior,
         LOG_LIKELIHOOD: xr.Dataset({"score": _log_likelihood(design, evaluation)}),
         LOG_PRIOR: _log_prior(spec, design, posterior),
-        OBSERVED_DATA: design.scores.dataset[["score"]].drop_vars(
-            _loose_coords(design), errors="ignore"
-        ),
+        OBSERVED_DATA: _without_loose_coords(design.scores.dataset[["score"]]),
         CONSTANT_DATA: _constants(design),
     }
     if draws.sample_stats is not None:
