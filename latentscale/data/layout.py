@@ -150,12 +150,13 @@ def _between_bounds(column: pd.Series) -> bool:
 
 
 def benchmark_columns(
-    frame: pd.DataFrame, own: Collection[str]
+    frame: pd.DataFrame, own: Collection[str], measured: Collection[str] = ()
 ) -> tuple[list[str], list[Problem], list[Finding]]:
     """Return the benchmark columns of a wide table: every column that is not the model's own.
 
     Columns that are surely no benchmark are problems; a column of fractions that only looks like
-    a misspelt column of the model's own is a finding. `own` names the columns of the model's own.
+    a misspelt column of the model's own is a finding. `own` names the columns of the model's own,
+    `measured` those that the caller describes as benchmarks.
     """
     names = [name for name in frame.columns if name not in own]
     if not names:
@@ -174,7 +175,7 @@ def benchmark_columns(
             text = "this looks like a saved row index, not a benchmark. Drop it."
             problems.append(at_column(name, text))
             continue
-        meant = _meant(name, frame.columns)
+        meant = None if name in measured else _meant(name, frame.columns)
         if meant and (name.casefold() == meant or not _between_bounds(frame[name])):
             text = (
                 f'not a column known here. Did you mean "{meant}"? Rename it and mind its unit, '

@@ -5,7 +5,7 @@ The same reading serves wide tables of scores, long ones, and models to forecast
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +18,8 @@ from latentscale.data.features.base import Feature
 from latentscale.data.known import kinds_among
 from latentscale.data.layout import own_columns
 from latentscale.data.problems import Problem, at_cells, at_column, numbered
+from latentscale.data.scales.base import Scale
+from latentscale.data.scales.fraction import FRACTION
 from latentscale.errors import listed
 
 MAX_PARAMS_B: Final = 1e5
@@ -47,6 +49,9 @@ class Table:
         What does not.
     features
         Declared features, with the kind of each.
+    stderr, n_items
+        Standard errors and item counts of single scores, shaped as `scores`; None where the
+        table gives none.
     """
 
     models: pd.DataFrame
@@ -54,6 +59,8 @@ class Table:
     problems: tuple[Problem, ...] = ()
     findings: tuple[Finding, ...] = ()
     features: tuple[Feature, ...] = ()
+    stderr: pd.DataFrame | None = None
+    n_items: pd.DataFrame | None = None
 
 
 def row_labels(frame: pd.DataFrame) -> list[str]:
@@ -104,7 +111,10 @@ def read_models(frame: pd.DataFrame, features: Sequence[Feature] = ()) -> Table:
 
 
 def read_wide(
-    frame: pd.DataFrame, benchmarks: Sequence[str], features: Sequence[Feature] = ()
+    frame: pd.DataFrame,
+    benchmarks: Sequence[str],
+    scales: Mapping[str, Scale] | None = None,
+    features: Sequence[Feature] = (),
 ) -> Table:
     """Read and judge a wide table: one row a model, one column a benchmark.
 
@@ -114,6 +124,8 @@ def read_wide(
         A table whose columns have been checked.
     benchmarks
         Columns to read as scores.
+    scales
+        Their scales by name; fractions where none is stated.
     features
         Declared features.
 
@@ -122,13 +134,14 @@ def read_wide(
     Table
         Everything that was read, with the problems of every cell.
     """
-    read = read_models(frame, features)
+    read = read_models(frame.drop(columns=list(benchmarks)), features)
     judged = judge_models(read)
     labels = row_labels(frame)
     scores: dict[str, Floats] = {}
     problems = [*judged.problems, *repeated_models(read.models)]
     for name in benchmarks:
-        scores[name], found = read_scores(frame[name], labels, name)
+        scale = (scales or {}).get(name, FRACTION)
+        scores[name], found = read_scores(frame[name], labels, name, scale)
         problems += found
     wide = pd.DataFrame(scores, index=judged.models.index, columns=list(benchmarks), dtype=float)
     return Table(judged.models, wide, tuple(problems), judged.findings, judged.features)

@@ -256,6 +256,9 @@ def test_a_column_of_text_or_other_numbers_is_named_and_never_a_benchmark(rich):
 def test_a_benchmark_with_the_name_of_a_known_feature_stays_one(table):
     scores = ls.Scores.from_frame(table.assign(reasoning=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6]))
     assert "reasoning" in scores.benchmarks
+    percent = table.assign(reasoning=[10.0, 20, 30, 40, 50, 60])
+    stated = ls.Scores.from_frame(percent, benchmarks={"reasoning": ls.Benchmark(scale="percent")})
+    assert "reasoning" in stated.benchmarks
 
 
 @pytest.mark.parametrize(
