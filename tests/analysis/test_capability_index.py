@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 import latentscale as ls
-from latentscale.analysis.capability_index import capability_index
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError
 from latentscale.posterior.fit import Fit
@@ -29,7 +28,7 @@ def anchors(fit: Fit) -> dict[str, float]:
 
 
 def test_anchors_have_their_values_on_average(fit: Fit, anchors: dict[str, float]) -> None:
-    found = capability_index(fit, anchors=anchors)
+    found = ls.capability_index(fit, anchors=anchors)
     for name, value in anchors.items():
         np.testing.assert_allclose(found.draws.sel(model=name).mean(), value, rtol=1e-9)
 
@@ -42,7 +41,7 @@ def test_with_one_skill_the_index_orders_models_as_the_skill_does(
     skill = fit.samples["model_skill"].isel(skill=0)
     mean = skill.mean("sample")
     first, last = (str(mean["model"].values[i]) for i in (mean.argmin(), mean.argmax()))
-    found = capability_index(fit, anchors={first: 0, last: 1})
+    found = ls.capability_index(fit, anchors={first: 0, last: 1})
     for sample in range(30):
         index, theta = (a.isel(sample=sample).values for a in (found.draws, skill))
         assert abs(np.corrcoef(index, theta)[0, 1]) > 1 - 1e-9
@@ -51,7 +50,7 @@ def test_with_one_skill_the_index_orders_models_as_the_skill_does(
 def test_ranks_and_probabilities_are_those_of_the_draws(
     fit: Fit, anchors: dict[str, float]
 ) -> None:
-    found = capability_index(fit, anchors=anchors)
+    found = ls.capability_index(fit, anchors=anchors)
     table = found.table(0.8)
     assert list(table["median"]) == sorted(table["median"], reverse=True)
     assert table["probability_best"].sum() == pytest.approx(1)
@@ -65,7 +64,7 @@ def test_ranks_and_probabilities_are_those_of_the_draws(
 
 
 def test_agreement_with_another_index(fit: Fit, anchors: dict[str, float]) -> None:
-    found = capability_index(fit, anchors=anchors)
+    found = ls.capability_index(fit, anchors=anchors)
     published = dict(found.table().set_index("model")["median"]) | {"elsewhere": 3.0}
     agreed = found.agreement(published)
     assert agreed["models"] == 12 and agreed["covered_90"] == 1
@@ -85,12 +84,12 @@ def test_agreement_with_another_index(fit: Fit, anchors: dict[str, float]) -> No
 )
 def test_anchors_that_fix_no_scale_are_refused(fit: Fit, anchors: object, message: str) -> None:
     with pytest.raises(DataError, match=message):
-        capability_index(fit, anchors=anchors)
+        ls.capability_index(fit, anchors=anchors)
 
 
 def test_anchors_in_the_opposite_order_are_refused(fit: Fit, anchors: dict[str, float]) -> None:
     low, high = anchors
     with pytest.raises(DataError, match="order opposite"):
-        capability_index(fit, anchors={low: 150, high: 130})
+        ls.capability_index(fit, anchors={low: 150, high: 130})
     with pytest.raises(ls.LatentscaleError):
-        capability_index("fit", anchors=anchors)
+        ls.capability_index("fit", anchors=anchors)

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import latentscale as ls
-from latentscale.analysis.probe_set import ProbeSet, probe_set
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError, FitError
 from latentscale.posterior.fit import Fit
+from latentscale.results import ProbeSet
 from latentscale.spec import ModelSpec
 
 
@@ -27,7 +27,7 @@ def test_the_set_is_the_best_of_all_and_leaves_what_a_regression_leaves(fit: Fit
 
     rows = fit.scores.to_frame().drop(columns=list(fit.scores.benchmarks)).head(1)
     rows = rows.assign(model="coming", family="coming").drop(columns="lineage")
-    found = probe_set(fit, 2, frame=rows, seed=4)
+    found = ls.probe_set(fit, 2, frame=rows, seed=4)
     assert found.search == "exact" and len(found.best) == 2
     forecast = ls.predict(fit, rows, seed=4)
     names = list(fit.scores.benchmarks)
@@ -54,18 +54,18 @@ def test_the_set_is_the_best_of_all_and_leaves_what_a_regression_leaves(fit: Fit
 
 
 def test_more_benchmarks_leave_less_unknown(fit: Fit) -> None:
-    found = probe_set(fit, 3, seed=1)
+    found = ls.probe_set(fit, 3, seed=1)
     assert found.left["share_explained"].between(0, 1).all()
-    one = probe_set(fit, 1, seed=1)
+    one = ls.probe_set(fit, 1, seed=1)
     shared = found.left.merge(one.left, on="benchmark", suffixes=("", "_one"))
     assert (shared["sd_after"] <= shared["sd_after_one"] + 1e-12).all()
     assert "explain" in repr(found) and found.table().shape == (3, 4)
 
 
 def test_costs_change_the_choice_and_exchanges_keep_to_the_budget(fit: Fit) -> None:
-    free = probe_set(fit, 2, seed=1)
+    free = ls.probe_set(fit, 2, seed=1)
     dear = {name: 1000.0 if name in free.best else 1.0 for name in fit.scores.benchmarks}
-    found = probe_set(fit, 2, costs=dear, seed=1)
+    found = ls.probe_set(fit, 2, costs=dear, seed=1)
     assert found.search == "greedy with exchanges"
     assert not set(found.best) & set(free.best)
     assert found.steps["total_cost"].iloc[-1] == 2.0
@@ -79,9 +79,9 @@ def test_the_greedy_search_is_close_to_what_comparing_all_sets_gives(
     def explained(found: ProbeSet) -> float:
         return (found.left["share_explained"].sum() + len(found.best)) / 4
 
-    exact = probe_set(fit, 2, seed=1)
+    exact = ls.probe_set(fit, 2, seed=1)
     monkeypatch.setattr("latentscale.analysis.probe_set.MOST_SETS", 0)
-    greedy = probe_set(fit, 2, seed=1)
+    greedy = ls.probe_set(fit, 2, seed=1)
     assert greedy.search == "greedy with exchanges"
     assert explained(exact) >= explained(greedy) >= (1 - np.exp(-1)) * explained(exact)
 
@@ -98,13 +98,13 @@ def test_the_greedy_search_is_close_to_what_comparing_all_sets_gives(
 )
 def test_what_cannot_be_asked_is_refused(fit: Fit, arguments: dict, message: str) -> None:
     with pytest.raises(DataError, match=message):
-        probe_set(fit, **arguments)
+        ls.probe_set(fit, **arguments)
 
 
 def test_scores_and_short_fits_are_refused(
     fit: Fit, prior_fit: Callable[..., Fit], known_spec: ModelSpec, small_scores: Scores
 ) -> None:
     with pytest.raises(DataError, match=r'frame holds scores on "alpha"'):
-        probe_set(fit, frame=small_scores.to_frame())
+        ls.probe_set(fit, frame=small_scores.to_frame())
     with pytest.raises(FitError, match="at least 50 posterior draws"):
-        probe_set(prior_fit(known_spec, small_scores, draws=20))
+        ls.probe_set(prior_fit(known_spec, small_scores, draws=20))
