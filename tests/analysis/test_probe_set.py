@@ -105,6 +105,6 @@ def test_scores_and_short_fits_are_refused(
     fit: Fit, prior_fit: Callable[..., Fit], known_spec: ModelSpec, small_scores: Scores
 ) -> None:
     with pytest.raises(DataError, match=r'frame holds scores on "alpha"'):
-        ls.probe_set(fit, frame=small_scores.to_frame())
+        ls.probe_set(fit, 2, frame=small_scores.to_frame())
     with pytest.raises(FitError, match="at least 50 posterior draws"):
-        ls.probe_set(prior_fit(known_spec, small_scores, draws=20))
+        ls.probe_set(prior_fit(known_spec, small_scores, draws=20), 2)
