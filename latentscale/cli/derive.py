@@ -138,7 +138,7 @@ def _arguments(
         help_ = "A fit that `latentscale fit` wrote."
         kind = Annotated[Path, typer.Argument(metavar=metavar, help=help_, callback=existing_fit)]
         return (Argument(f"{name}_file", kind, ..., _of(f"{name}_file", loaded), name, True),)
-    if title == "DataFrame":
+    if title == "DataFrame" or "DataFrame" in [getattr(p, "__name__", "") for p in get_args(bare)]:
         return (_frame(name, about, required),)
     if title == "ModelSpec":
         kind = Annotated[str, typer.Option("--spec", help="A shipped spec, or a TOML file's path.")]
@@ -279,9 +279,9 @@ def _spec(name: str) -> Any:
 
 
 def _nuts(asked: bool) -> Any:
-    from latentscale.inference.nuts import NUTS
+    import latentscale as ls
 
-    return NUTS() if asked else None
+    return ls.NUTS() if asked else None
 
 
 def _read(path: Path) -> Any:

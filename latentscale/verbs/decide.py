@@ -85,3 +85,21 @@ class Regress(Verb):
     name = "regress"
     function = "latentscale.analysis.regression:regress_on_skills"
     example = "latentscale regress fit.nc --outcome arena.csv"
+
+
+@VERBS.add
+class CapabilityIndex(Verb):
+    """How capable is each model, in one number?"""
+
+    name = "capability-index"
+    function = "latentscale.analysis.capability_index:capability_index"
+    example = 'latentscale capability-index fit.nc --anchor "GPT-5=150" --out index.csv'
+
+
+@VERBS.add
+class ProbeSet(Verb):
+    """Which few benchmarks say most of models to come?"""
+
+    name = "probe-set"
+    function = "latentscale.analysis.probe_set:probe_set"
+    example = "latentscale probe-set fit.nc --n 5 --out probes.csv"
