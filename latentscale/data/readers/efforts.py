@@ -30,7 +30,7 @@ _WORD: Final = re.compile(r"\b(none|minimal|low|medium|xhigh|high|max)\b", re.IG
 _OFF: Final = ("nothinking", "non-thinking", "no")
 _REASONING_WORDS: Final = frozenset(("thinking", "reasoning", "reasoner", "think"))
 _REASONING_SERIES: Final = re.compile(
-    r"o|deepseek-r(-.*)?|qwq.*|gpt-oss.*|magistral.*|minimax-m.*|o-.*|codex-.*|.*-thinking"
+    r"openai-o(-.*)?|deepseek-r(-.*)?|qwq.*|gpt-oss.*|magistral.*|minimax-m.*|codex-.*"
 )
 """Series that reason whenever they are run: OpenAI's o1 to o4, DeepSeek-R1, QwQ, gpt-oss."""
 _REASONING_SINCE: Final = {
