@@ -146,8 +146,9 @@ def benchpress_measurements(path: str | Path) -> Measurements:
     values, unread = to_numbers(scores["score"])
     if unread:
         row = unread[0]
+        cell = shown(scores["score"].iloc[row])
         raise DataError(
-            f"{path}: scores.csv, row {row}, column score: {shown(scores['score'].iloc[row])} is no "
+            f"{path}: scores.csv, row {row}, column score: {cell} is no "
             f"number ({len(unread)} such cells). Correct it, or leave the cell empty."
         )
     cells = pd.DataFrame(

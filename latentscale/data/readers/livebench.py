@@ -161,6 +161,11 @@ def livebench_measurements(
     )
 
 
+def is_livebench(file: Path) -> bool:
+    """Return whether a file is named as LiveBench names its tables."""
+    return _TABLE.fullmatch(file.name) is not None
+
+
 def _file(path: str | Path, release: str | None) -> Path:
     """Return the table to read: the file itself, or the latest of a folder or that asked for."""
     where = expanded(path, DataError)
