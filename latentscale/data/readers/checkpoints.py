@@ -310,6 +310,7 @@ def _measurements(
         models=models,
         benchmarks={name: _declared(name) for name in names},
         audit=Audit(tuple(findings)),
+        expected=("odd-tokens", "odd-ratio"),
     )
 
 

@@ -42,6 +42,9 @@ class Measurements:
         Declarations of the columns of `models` that are features.
     audit
         What was decided while reading, with counts.
+    expected
+        Codes of findings that are as they must be for this source, and are not repeated: early
+        checkpoints have seen few tokens.
     """
 
     cells: pd.DataFrame
@@ -49,6 +52,7 @@ class Measurements:
     benchmarks: Mapping[str, Benchmark]
     features: tuple[str | Feature, ...] = ()
     audit: Audit = field(default_factory=Audit)
+    expected: tuple[str, ...] = ()
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -82,7 +86,8 @@ class Measurements:
         frame = self.frame.dropna(axis="columns", how="all")
         features = [f for f in self.features if _name_of(f) in frame]
         scores = scores_from_long(frame, features=features, benchmarks=declared)
-        return replace(scores, audit=Audit((*self.audit.findings, *scores.audit.findings)))
+        more = [one for one in scores.audit.findings if one.code not in self.expected]
+        return replace(scores, audit=Audit((*self.audit.findings, *more)))
 
 
 def read_measurements(
