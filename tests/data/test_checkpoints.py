@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from latentscale.data.readers import checkpoint_measurements, read_checkpoints
-from latentscale.data.readers.checkpoints import checkpoint_metadata, checkpoint_of
+from latentscale.data.readers.revisions import checkpoint_metadata, checkpoint_of
 from latentscale.errors import DataError
 
 TABLES = Path(__file__).resolve().parents[3] / "shared" / "tables"

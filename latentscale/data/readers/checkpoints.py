@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -25,12 +25,11 @@ from latentscale.data.readers.measurements import (
 from latentscale.data.readers.metrics import rank_of
 from latentscale.data.readers.model_names import parse_name
 from latentscale.data.readers.parquet import read_table
+from latentscale.data.readers.revisions import TokensPerStep, tokens_of_step
 from latentscale.data.readers.tasks import HARNESS_TASKS
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError, listed
 from latentscale.files import expanded
-
-TokensPerStep = float | Mapping[str, float]
 
 _LONG: Final = ("run", "step", "task", "metric", "value")
 _STEP: Final = ("step", "_step", "iteration")
@@ -38,9 +37,6 @@ _TOKENS: Final = ("throughput/total_tokens", "tokens")
 _BATCH: Final = "batch_size_in_tokens"
 _DOWNSTREAM: Final = "eval/downstream/"
 """Accuracies in exports of OLMo's training runs."""
-_NAMED_BATCH: Final = re.compile(r"(\d+(?:\.\d+)?)MtokBS")
-_MEBI: Final = 2.0**20
-"""Pythia's names give the batch in units of 1,048,576 tokens ("1MtokBS")."""
 _SHOTS: Final = re.compile(r"none|nan|(zero|one|five|few|\d+)[-_ ]?shots?|", re.IGNORECASE)
 """Settings that say how many examples were given, and not how the run was trained."""
 _FLOORS: Final[Mapping[str, float]] = {
@@ -324,7 +320,7 @@ def _with_tokens(
     cells: pd.DataFrame, tokens_per_step: TokensPerStep | None
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """Complete tokens from steps, and leave out checkpoints before the first step."""
-    batch = {run: _batch(run, tokens_per_step) for run in cells["run"].unique()}
+    batch = {run: tokens_of_step(run, tokens_per_step) for run in cells["run"].unique()}
     per_step = cells["run"].map(batch).astype(float)
     tokens = cells["tokens"].where(cells["tokens"].notna(), cells["step"] * per_step)
     bare = list(dict.fromkeys(cells.loc[tokens.isna(), "run"]))
@@ -344,16 +340,6 @@ def _with_tokens(
     return kept, findings
 
 
-def _batch(run: str, tokens_per_step: TokensPerStep | None) -> float:
-    named = _NAMED_BATCH.search(run)
-    if isinstance(tokens_per_step, Mapping):
-        if run in tokens_per_step:
-            return float(tokens_per_step[run])
-    elif tokens_per_step is not None and named is None:
-        return float(tokens_per_step)
-    return float(named[1]) * _MEBI if named else np.nan
-
-
 def _declared(name: str) -> Benchmark:
     known = KNOWN_BENCHMARKS.get(re.sub(r" \d+-shot$", "", name))
     if known is not None:
@@ -363,54 +349,3 @@ def _declared(name: str) -> Benchmark:
     if _LOGARITHM.search(name):
         return Benchmark(scale="real")
     return Benchmark(floor=_FLOORS.get(name.split("_")[0].split(" ")[0], 0.0))
-
-
-def checkpoint_of(name: str) -> tuple[str, float, float]:
-    """Return the run, step and tokens that a checkpoint's name states, NaN where it does not.
-
-    Examples
-    --------
-    >>> checkpoint_of("EleutherAI/pythia-1b@step3000")
-    ('EleutherAI/pythia-1b', 3000.0, nan)
-    >>> checkpoint_of("allenai/OLMo-1B@step1000-tokens4B")[2]
-    4000000000.0
-    """
-    run, at, revision = name.rpartition("@")
-    step = re.search(r"step_?(\d+)", revision)
-    tokens = re.search(r"tokens_?(\d+(?:\.\d+)?)([BT])", revision)
-    if not at or (step is None and tokens is None):
-        return name, float("nan"), float("nan")
-    seen = float(tokens[1]) * (1e9 if tokens[2] == "B" else 1e12) if tokens else float("nan")
-    return run, float(step[1]) if step else float("nan"), seen
-
-
-def checkpoint_metadata(
-    models: Iterable[str], metadata: pd.DataFrame, tokens_per_step: TokensPerStep | None
-) -> pd.DataFrame:
-    """Add rows of checkpoints to a table of metadata that has their runs.
-
-    A checkpoint ("pythia-1b@step3000") that has no row gets that of its run, by the full name or
-    the part after the last slash, with the tokens that it has seen.
-
-    Parameters
-    ----------
-    models
-        Names of the models that were evaluated.
-    metadata
-        Column ``model`` and others.
-    tokens_per_step
-        Tokens of one training step, one number or by run; a revision that states tokens needs
-        none.
-    """
-    known = {str(name): row for row, name in enumerate(metadata["model"])}
-    short = {name.rsplit("/", 1)[-1].casefold(): row for name, row in known.items()}
-    added = []
-    for model in models:
-        run, step, tokens = checkpoint_of(model)
-        if run == model or model in known or model.rsplit("/", 1)[-1].casefold() in short:
-            continue
-        row = known.get(run, short.get(run.rsplit("/", 1)[-1].casefold()))
-        seen = tokens if np.isfinite(tokens) else step * _batch(run, tokens_per_step)
-        if row is not None and np.isfinite(seen) and seen > 0:
-            added.append(metadata.iloc[[row]].assign(model=model, tokens_t=seen / 1e12))
-    return pd.concat([metadata, *added], ignore_index=True) if added else metadata

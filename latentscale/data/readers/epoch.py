@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from io import BytesIO
@@ -16,7 +15,15 @@ from latentscale.data.audit import Audit, Finding
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.readers.cells import to_numbers
 from latentscale.data.readers.csv import content, csv_of
-from latentscale.data.readers.epoch_benchmarks import HUB_FILES, INDEX_FILE, SUITE, HubFile
+from latentscale.data.readers.epoch_benchmarks import HUB_FILES, INDEX_FILE, HubFile
+from latentscale.data.readers.epoch_columns import (
+    DATE_COLUMN,
+    MODEL_COLUMN,
+    guessed_benchmark,
+    main_column,
+    numbers,
+    standard_errors,
+)
 from latentscale.data.readers.measurements import (
     CELLS,
     Measurements,
@@ -31,22 +38,11 @@ from latentscale.data.scores import Scores
 from latentscale.errors import DataError, listed
 from latentscale.files import expanded
 
-_MODEL: Final = "Model version"
-_DATE: Final = "Release date"
 _ABOUT: Final = {
     "Release date": "released",
     "Organization": "provider",
     "Training compute (FLOP)": "flops",
 }
-_SCORES: Final = ("mean_score", "score", "accuracy", "em", "average")
-"""Names of main scores in files whose columns are in another order."""
-_STDERR: Final = re.compile(r"std_?err|stderr|\bse\b|standard error", re.IGNORECASE)
-_PERCENT: Final = re.compile(r"^\s*(-?[\d.]+)\s*%\s*$")
-_HALF_WIDTH: Final = re.compile(r"\+\s*([\d.]+)\s*/\s*-\s*([\d.]+)")
-_NORMAL_95: Final = 1.96
-"""Half width of a normal distribution's central 95% in standard deviations."""
-_MOST_STDERR: Final = 0.5
-"""Largest standard deviation of a score of 0 to 1: a larger standard error is in points."""
 _PROVIDERS: Final[Mapping[str, str]] = {
     "Google DeepMind": "Google",
     "DeepMind": "Google",
@@ -127,11 +123,11 @@ def epoch_measurements(path: str | Path, *, repeats: str = "mean") -> Measuremen
     unnamed = 0
     for stem, table in tables.items():
         name = stem.removesuffix("_external")
-        if _MODEL not in table or name == INDEX_FILE:
+        if MODEL_COLUMN not in table or name == INDEX_FILE:
             if name != INDEX_FILE:
-                passed.append(f'{stem}.csv (no column "{_MODEL}")')
+                passed.append(f'{stem}.csv (no column "{MODEL_COLUMN}")')
             continue
-        named = table[_MODEL].map(lambda cell: isinstance(cell, str) and bool(cell.strip()))
+        named = table[MODEL_COLUMN].map(lambda cell: isinstance(cell, str) and bool(cell.strip()))
         unnamed += int((~named).sum())
         rows = table[named].reset_index(drop=True)
         read = _benchmark(rows, name)
@@ -145,7 +141,7 @@ def epoch_measurements(path: str | Path, *, repeats: str = "mean") -> Measuremen
     if not cells:
         raise DataError(
             f"{path}: no file of Epoch's hub in it: each has the columns "
-            f'"{_MODEL}" and a score. It has {listed(f"{stem}.csv" for stem in tables)}.'
+            f'"{MODEL_COLUMN}" and a score. It has {listed(f"{stem}.csv" for stem in tables)}.'
         )
     findings = [*_passed(passed, unnamed), *findings]
     spelt, more = same_names(pd.concat(cells)["model"].tolist())
@@ -182,17 +178,19 @@ def epoch_index(path: str | Path) -> pd.DataFrame:
         If there is no such folder or zip, or it has no file of the index.
     """
     table = _tables(path).get(INDEX_FILE)
-    if table is None or not {_MODEL, "ECI Score"} <= set(table.columns):
+    if table is None or not {MODEL_COLUMN, "ECI Score"} <= set(table.columns):
         raise DataError(
-            f'{path}: no {INDEX_FILE}.csv with the columns "{_MODEL}" and "ECI Score" in it.'
+            f'{path}: no {INDEX_FILE}.csv with the columns "{MODEL_COLUMN}" and "ECI Score" in it.'
         )
     index, _ = to_numbers(table["ECI Score"])
-    spelt, _ = same_names([name for name in table[_MODEL] if isinstance(name, str)])
+    spelt, _ = same_names([name for name in table[MODEL_COLUMN] if isinstance(name, str)])
     found = pd.DataFrame(
         {
-            "model": table[_MODEL].map(spelt),
+            "model": table[MODEL_COLUMN].map(spelt),
             "index": index,
-            "released": pd.to_datetime(table[_DATE], errors="coerce") if _DATE in table else None,
+            "released": pd.to_datetime(table[DATE_COLUMN], errors="coerce")
+            if DATE_COLUMN in table
+            else None,
         }
     )
     return found.dropna(subset=["model", "index"]).reset_index(drop=True)
@@ -233,15 +231,15 @@ def _benchmark(
 ) -> tuple[pd.DataFrame, Benchmark, list[Finding]] | str:
     """Return the scores of one file, its declaration and findings, or why it has none."""
     known = HUB_FILES.get(name)
-    column = known.score if known is not None and known.score in rows else _main_column(rows)
+    column = known.score if known is not None and known.score in rows else main_column(rows)
     if column is None:
         return "no column of scores"
-    values, percent, unread = _numbers(rows[column])
+    values, percent, unread = numbers(rows[column])
     findings = _unread(rows, name, column, unread)
     if np.isnan(values).all():
         return f'no number in the column "{column}"'
     if known is None:
-        benchmark = _guessed(values, percent)
+        benchmark = guessed_benchmark(values, percent)
         message = (
             f'read from the column "{column}" as {benchmark.scale} (median '
             f"{np.nanmedian(values):.4g}), floor 0. If that is wrong, say so with "
@@ -254,11 +252,11 @@ def _benchmark(
         values = values / known.most
     elif benchmark.scale == "fraction" and (percent or np.nanmax(values) > 1):
         values = values / 100  # a later export of a known file may hold percentages
-    errors = _errors(rows, known or HubFile(benchmark), column, values)
+    errors = standard_errors(rows, known or HubFile(benchmark), column, values)
     source = rows["Source"] if "Source" in rows else pd.Series("", rows.index)
     part = pd.DataFrame(
         {
-            "model": rows[_MODEL].str.strip(),
+            "model": rows[MODEL_COLUMN].str.strip(),
             "benchmark": name,
             "score": values,
             "stderr": errors,
@@ -269,72 +267,13 @@ def _benchmark(
     return part[part["score"].notna()][list(CELLS)], benchmark, findings
 
 
-def _main_column(rows: pd.DataFrame) -> str | None:
-    """Return the column of the main score: of numbers, between the model and its date."""
-    names = list(rows.columns)
-    end = names.index(_DATE) if _DATE in names else len(names)
-    for name in names[names.index(_MODEL) + 1 : end]:
-        if not np.isnan(_numbers(rows[name])[0]).all():
-            return name
-    by_fold = {name.casefold(): name for name in names}
-    return next((by_fold[name] for name in _SCORES if name in by_fold), None)
-
-
-def _numbers(column: pd.Series) -> tuple[np.ndarray, bool, list[int]]:
-    """Return numbers, NaN where empty, whether any was written with "%", and rows unread."""
-    matches = [_PERCENT.match(cell) if isinstance(cell, str) else None for cell in column]
-    cells = [m[1] if m else cell for m, cell in zip(matches, column, strict=True)]
-    values, unread = to_numbers(pd.Series(cells, dtype=object))
-    return values, any(matches), unread
-
-
-def _guessed(values: np.ndarray, percent: bool) -> Benchmark:
-    """Return the declaration of a file that is not known, by the range of its scores."""
-    low, high = float(np.nanmin(values)), float(np.nanmax(values))
-    if low < 0 or high > 100:
-        return Benchmark(scale="real", suite=SUITE)
-    if percent or high > 1:
-        return Benchmark(scale="percent", suite=SUITE)
-    return Benchmark(suite=SUITE)
-
-
-def _errors(rows: pd.DataFrame, known: HubFile, column: str, scores: np.ndarray) -> np.ndarray:
-    """Return standard errors in the units of the scores, NaN where the file has none."""
-    nothing = np.full(len(rows), np.nan)
-    if known.interval is not None and set(known.interval) <= set(rows.columns):
-        low, high = (_numbers(rows[name])[0] for name in known.interval)
-        # On a scale of logarithms, where such intervals are about symmetric.
-        with np.errstate(invalid="ignore", divide="ignore"):
-            spread = (np.log(high) - np.log(low)) / (2 * _NORMAL_95)
-        return np.where(np.isfinite(spread) & (spread > 0), scores * spread, np.nan)
-    if known.half_width in rows:
-        found = [_HALF_WIDTH.search(str(cell)) for cell in rows[known.half_width]]
-        widths = [float(m[1]) + float(m[2]) if m else np.nan for m in found]
-        return np.array(widths) / (2 * _NORMAL_95)
-    name = known.stderr if known.stderr else _error_column(rows, column)
-    if known.stderr is None or name is None or name not in rows:
-        return nothing
-    errors = _numbers(rows[name])[0]
-    if known.benchmark.scale == "fraction" and np.nanmax(errors, initial=0) > _MOST_STDERR:
-        errors = errors / 100  # in points beside a score that is a fraction
-    return np.where(errors > 0, errors, np.nan)  # 0 where all items were right, or none
-
-
-def _error_column(rows: pd.DataFrame, column: str) -> str | None:
-    """Return the column of the main score's standard errors: named like it, or alone."""
-    found = [name for name in rows.columns if _STDERR.search(name)]
-    first = re.split(r"[\s_]", column.strip())[0].casefold()
-    alike = [name for name in found if name.casefold().startswith(first)]
-    return alike[0] if alike else found[0] if len(found) == 1 else None
-
-
 def _models(
     about: Sequence[pd.DataFrame], spelt: Mapping[str, str], wanted: set[str]
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """Return one row a model with what most of its rows say, and findings."""
-    columns = [_MODEL, *_ABOUT]
+    columns = [MODEL_COLUMN, *_ABOUT]
     rows = pd.concat([part.reindex(columns=columns) for part in about], ignore_index=True)
-    rows = rows.rename(columns=_ABOUT).assign(model=rows[_MODEL].str.strip().map(spelt))
+    rows = rows.rename(columns=_ABOUT).assign(model=rows[MODEL_COLUMN].str.strip().map(spelt))
     rows = rows[rows["model"].isin(wanted)]
     rows = rows.assign(provider=rows["provider"].map(_provider), flops=to_numbers(rows["flops"])[0])
     models = pd.DataFrame({"model": list(dict.fromkeys(rows["model"]))})
@@ -367,7 +306,7 @@ def _provider(cell: object) -> str | None:
 def _unread(rows: pd.DataFrame, name: str, column: str, unread: Sequence[int]) -> list[Finding]:
     if not unread:
         return []
-    said = [f"{rows[_MODEL].iloc[row]}: {rows[column].iloc[row]}" for row in unread]
+    said = [f"{rows[MODEL_COLUMN].iloc[row]}: {rows[column].iloc[row]}" for row in unread]
     message = f'{len(unread)} cells of "{column}" are no numbers and were left out: {listed(said)}.'
     return [Finding("warning", "cell-unread", name, message)]
 
@@ -378,8 +317,6 @@ def _passed(passed: Sequence[str], unnamed: int) -> list[Finding]:
         message = f"{len(passed)} files were passed over: {listed(passed)}."
         findings.append(Finding("warning", "files-passed-over", "files", message))
     if unnamed:
-        message = (
-            f'{unnamed} rows name no version of a model in the column "{_MODEL}" and were left out.'
-        )
+        message = f'{unnamed} rows name no version of a model in the column "{MODEL_COLUMN}" and were left out.'
         findings.append(Finding("info", "unnamed-rows", "rows", message))
     return findings

@@ -12,10 +12,10 @@ from latentscale.data.audit import Finding, Level, emit
 from latentscale.data.benchmarks import KNOWN_BENCHMARKS, Benchmark
 from latentscale.data.frames import as_pandas
 from latentscale.data.readers.candidates import Candidate, pool
-from latentscale.data.readers.checkpoints import TokensPerStep, checkpoint_metadata
 from latentscale.data.readers.choice import chosen
 from latentscale.data.readers.documents import read_document
 from latentscale.data.readers.metadata import scores_with_metadata
+from latentscale.data.readers.revisions import TokensPerStep, checkpoint_metadata
 from latentscale.data.readers.runs import Run, holds_results, read_run, run_of
 from latentscale.data.readers.settings import named
 from latentscale.data.readers.tasks import HARNESS_TASKS, HarnessTask
