@@ -149,7 +149,7 @@ def test_models_have_what_most_of_their_rows_say(hub):
 
 def test_rows_without_a_version_are_counted(hub):
     (finding,) = epoch_measurements(hub).audit.filter("unnamed-rows")
-    assert finding.message.startswith("1 rows name no version")
+    assert finding.message.startswith("1 rows without a version")
 
 
 def test_a_zip_is_read_like_its_folder(hub, tmp_path):

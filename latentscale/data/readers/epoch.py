@@ -317,6 +317,9 @@ def _passed(passed: Sequence[str], unnamed: int) -> list[Finding]:
         message = f"{len(passed)} files were passed over: {listed(passed)}."
         findings.append(Finding("warning", "files-passed-over", "files", message))
     if unnamed:
-        message = f'{unnamed} rows name no version of a model in the column "{MODEL_COLUMN}" and were left out.'
+        message = (
+            f"{unnamed} rows without a version of a model, in the column {MODEL_COLUMN}, were left "
+            "out."
+        )
         findings.append(Finding("info", "unnamed-rows", "rows", message))
     return findings
