@@ -11,7 +11,12 @@ import pandas as pd
 
 from latentscale.data.audit import Audit, Finding
 from latentscale.data.readers.model_names import ModelName, parse_name
-from latentscale.data.readers.size_classes import NameReading, checked_names, name_findings
+from latentscale.data.readers.size_classes import (
+    NameReading,
+    checked_names,
+    counted,
+    name_findings,
+)
 from latentscale.errors import listed
 
 EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
@@ -124,8 +129,7 @@ def reasoning(names: Iterable[str]) -> NameReading:
     values = pd.Series([float(bool(read[name])) for name in column], index=column.index)
     basis = pd.Series([read[name] for name in column], index=column.index, dtype=object)
     yes = {name: part for name, part in read.items() if part}
-    counts = pd.Series(list(yes.values()), dtype=object).value_counts()
-    parts = ", ".join(f'"{part}" {count}' for part, count in counts.items())
+    parts = counted(pd.Series(list(yes.values()), dtype=object))
     message = f"{len(yes)} of {len(read)} names are of models that reason ({parts})."
     silent = [name for name in read if name not in yes]
     if silent:

@@ -128,7 +128,7 @@ def same_names(names: Sequence[str]) -> tuple[dict[str, str], list[Finding]]:
         group[short] = group.get(short, 0) + int(count)
     best = {key: max(group, key=lambda n: group[n]) for key, group in groups.items()}
     chosen = {name: best[key] for name, key in key_of.items()}
-    joined = {}
+    joined: dict[str, list[str]] = {}
     for name, one in chosen.items():
         if name != one:
             joined.setdefault(one, []).append(name)
