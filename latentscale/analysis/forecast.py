@@ -26,6 +26,7 @@ from latentscale.analysis.rows import planned_rows
 from latentscale.data.frames import as_pandas
 from latentscale.data.planned import ASSUMED, NOT_FORECAST
 from latentscale.data.recorded import recording_of
+from latentscale.data.scaling import usual_sampling
 from latentscale.data.scores import Scores
 from latentscale.dims import (
     BENCHMARK,
@@ -43,6 +44,7 @@ from latentscale.expect import expect
 from latentscale.inference.method import Method
 from latentscale.inference.run import fit as run_fit
 from latentscale.model.likelihoods.beta import BetaNoise
+from latentscale.model.noise import noise_of
 from latentscale.model.terms.undisclosed_tokens import LOG_TOKENS
 from latentscale.model.undisclosed import with_drawn_tokens
 from latentscale.posterior.fit import Fit
@@ -124,7 +126,7 @@ class Forecast(Result):
     def __post_init__(self) -> None:
         arrays = (self.mean_draws, self.precision_draws, self.skill_draws, self.token_draws)
         wanted = self.draws[SAMPLE].values
-        for array in (*arrays, *vars(self.noise).values()):
+        for array in (*arrays, *self.noise.arrays()):
             if array is None or SAMPLE not in array.dims:
                 continue
             if not np.array_equal(array[SAMPLE].values, wanted):
@@ -351,7 +353,8 @@ def forecast_rows(
     labels, sampled = sampled, sampled.drop_vars(list(ORIGIN), errors="ignore")
     found = evaluate_in_blocks(fit, sampled, planned, rng, given=given, one_model=one_model)
     values = fit.evaluator.values(sampled)
-    noise = fit.spec.benchmarks.likelihood.noise(values, fit.scores.dataset["n_items"])
+    data = fit.scores.dataset
+    noise = noise_of(fit.spec.benchmarks.likelihood, values, data["n_items"], usual_sampling(data))
     tokens = _drawn_tokens(sampled, planned)
     scores = draw_scores(noise, found.mean, found.phi, recording_of(fit.scores.dataset), rng)
 

@@ -12,6 +12,8 @@ import xarray as xr
 from latentscale.data.audit import Finding
 from latentscale.data.floors import floor_findings
 from latentscale.data.names import similar_names
+from latentscale.data.orientation import orientation_findings
+from latentscale.data.scaling import is_bounded
 from latentscale.dims import BENCHMARK, FAMILY, LINEAGE, MODEL
 from latentscale.errors import listed
 
@@ -46,6 +48,7 @@ def dataset_findings(dataset: xr.Dataset) -> list[Finding]:
         *_rarely_measured(dataset),
         *_exact_bounds(dataset),
         *floor_findings(dataset),
+        *orientation_findings(dataset),
     ]
 
 
@@ -176,7 +179,7 @@ def _rarely_measured(dataset: xr.Dataset) -> list[Finding]:
 
 def _exact_bounds(dataset: xr.Dataset) -> list[Finding]:
     scores = dataset["score"].to_numpy()
-    exact = (scores == 0) | (scores == 1)
+    exact = ((scores == 0) | (scores == 1)) & is_bounded(dataset).to_numpy()
     if not exact.any():
         return []
     by_name = zip(dataset[BENCHMARK].to_numpy(), exact.sum(axis=0), strict=True)

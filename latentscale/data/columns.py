@@ -17,14 +17,14 @@ from pandas.api.types import (
     is_numeric_dtype,
 )
 
-from latentscale.data.problems import Problem, at_cell, at_cells, at_column, shown
+from latentscale.data.problems import Problem, at_cell, at_column, shown
+from latentscale.data.scales.base import Scale
 from latentscale.data.text import UNSTORABLE_RULE, unstorable
 
 Floats = npt.NDArray[np.float64]
 
 _NUMBER: Final = "Expected a number; write the bare figure, or leave the cell empty."
 _FINITE: Final = "Infinite values are not allowed; give a finite number, or leave the cell empty."
-_PERCENT_TOP: Final = 100.0
 
 
 def is_missing(value: object) -> bool:
@@ -247,9 +247,9 @@ def _as_date(cell: Any) -> np.datetime64 | None:
 
 
 def read_scores(
-    column: pd.Series, labels: Sequence[str], name: str
+    column: pd.Series, labels: Sequence[str], name: str, scale: Scale
 ) -> tuple[Floats, list[Problem]]:
-    """Read one wide column of scores, and judge its values.
+    """Read one wide column of scores, judge its values, and return them as they are kept.
 
     A column without a single number is reported once, as a column that is no benchmark.
     """
@@ -264,38 +264,5 @@ def read_scores(
             )
             return np.full(len(column), np.nan), [at_column(name, text)]
     values, problems = read_numbers(column, labels, name)
-    return values, problems + judge_scores(values, range(len(values)), labels, name)
-
-
-def judge_scores(
-    values: Floats, rows: Sequence[int], labels: Sequence[str], name: str
-) -> list[Problem]:
-    """Return the problems of scores that are no fractions; percentages are named as such."""
-    known = int(np.count_nonzero(~np.isnan(values)))
-    above = values > 1
-    count = int(np.count_nonzero(above))
-    problems = []
-    if count > 1 and 2 * count >= known:
-        typical = float(np.median(values[above]))
-        fix = (
-            "these look like percentages. Scores are fractions from 0 to 1: "
-            "divide the column by 100."
-            if typical <= _PERCENT_TOP
-            else "these are no fractions from 0 to 1. Rescale the column, or drop it if it is no "
-            "benchmark."
-        )
-        text = f"{count} of {known} scores lie above 1 (such as {typical:g}): {fix}"
-        problems.append(at_column(name, text))
-        above = values > (_PERCENT_TOP if typical <= _PERCENT_TOP else np.inf)
-    rule = "Scores are fractions from 0 to 1; correct it, or leave the cell empty."
-    percent = (above & (values <= _PERCENT_TOP), " If it is a percentage, divide it by 100.")
-    for mask, hint in (percent, (above & (values > _PERCENT_TOP), ""), (values < 0, "")):
-        index = np.flatnonzero(mask).tolist()
-        problems += at_cells(
-            name,
-            [rows[i] for i in index],
-            [labels[i] for i in index],
-            values[index].tolist(),
-            rule + hint,
-        )
-    return problems
+    problems += scale.problems(values, range(len(values)), labels, name)
+    return scale.read(values), problems

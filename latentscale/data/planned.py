@@ -15,6 +15,7 @@ from latentscale.data.columns import as_objects
 from latentscale.data.frames import AnyFrame
 from latentscale.data.layout import METADATA, REQUIRED, checked_frame
 from latentscale.data.problems import Problem, at_column, fail
+from latentscale.data.scaling import scales_of
 from latentscale.data.scores import commonest_lineage, dataset_of_models
 from latentscale.data.table import read_wide
 from latentscale.dims import BENCHMARK, FAMILY, LINEAGE, MODEL
@@ -80,7 +81,8 @@ def planned_models(
     lineages = {} if lineages is None else lineages
     clean, findings = checked_frame(frame, REQUIRED, NOT_FORECAST)
     given = [name for name in clean.columns if name in known_benchmarks]
-    table = read_wide(clean, given)
+    scales = {} if fitted is None or BENCHMARK not in fitted.dims else scales_of(fitted)
+    table = read_wide(clean, given, scales)
     problems = [*_unknown_columns(clean, known_benchmarks), *table.problems]
     models, texts = table.models, [""] * len(clean)
     if fitted is not None and not problems:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,10 @@ from latentscale.data.checks import dataset_findings
 from latentscale.data.frames import AnyFrame
 from latentscale.data.layout import REQUIRED, benchmark_columns, checked_frame
 from latentscale.data.long import LONG_REQUIRED, read_long
+from latentscale.data.measured import read_stderr_frame
 from latentscale.data.problems import fail
+from latentscale.data.scales.base import Scale, scale_of
+from latentscale.data.scaling import benchmark_variables, scaling_of
 from latentscale.data.table import Table, read_wide
 from latentscale.dims import BENCHMARK, FAMILY, LINEAGE, MODEL
 from latentscale.errors import DataError, listed, nearest
@@ -35,12 +38,17 @@ class Scores:
     Parameters
     ----------
     dataset
-        Variable ``score`` (model, benchmark): fractions in [0, 1], NaN where not measured.
+        Variable ``score`` (model, benchmark): fractions in [0, 1], or numbers in the unit of a
+        benchmark on another scale; NaN where not measured.
         Over ``model``: ``family``, ``lineage``, ``instruct`` (0 or 1), ``params`` (billions),
         ``tokens`` (trillions, NaN where undisclosed) and, if given, ``released``. Over
         ``benchmark``: ``floor``, ``n_items`` (NaN where unknown), ``suite``, ``basis``. Where
         some scores were measured on other items than their benchmark has (a run cut short), also
-        ``cell_items`` (model, benchmark): their own counts, NaN elsewhere.
+        ``cell_items`` (model, benchmark): their own counts, NaN elsewhere; and where standard
+        errors are stated ``stderr`` (model, benchmark). Where some benchmark is no plain
+        fraction, also ``scale``, ``lower_is_better``, ``ceiling``, ``group`` and ``unit``, as in
+        `Benchmark`, and on the rows of a fit ``centre`` and ``step``, by which unbounded scores
+        were standardised.
     audit
         What was found in the table that did not stop it from being used.
     """
@@ -57,7 +65,11 @@ class Scores:
 
     @classmethod
     def from_frame(
-        cls, frame: AnyFrame, *, benchmarks: Mapping[str, Benchmark] | None = None
+        cls,
+        frame: AnyFrame,
+        *,
+        benchmarks: Mapping[str, Benchmark] | None = None,
+        stderr: AnyFrame | None = None,
     ) -> Scores:
         """Check a wide table, one row a model, and keep it as scores.
 
@@ -67,10 +79,15 @@ class Scores:
             Columns ``model``, ``family``, ``params_b`` (billions) and ``tokens_t`` (trillions,
             empty where undisclosed); optionally ``lineage`` (default: the family), ``instruct``
             (0 or 1, default 0) and ``released``. Every other column is a benchmark: fractions
-            in [0, 1], empty where not measured. It is not changed. Of pandas, or of another
-            library that narwhals knows, such as polars and pyarrow.
+            in [0, 1] unless `benchmarks` says otherwise, empty where not measured. It is not
+            changed. Of pandas, or of another library that narwhals knows, such as polars and
+            pyarrow.
         benchmarks
-            Floor and item count of benchmarks by column name; they win over the known ones.
+            Scale, floor, item count and more of benchmarks by column name; they win over the
+            known ones.
+        stderr
+            Standard errors of scores, in their units: a second table with the column ``model``
+            and some of the benchmarks' columns, empty where unknown. They enter the noise.
 
         Returns
         -------
@@ -87,7 +104,7 @@ class Scores:
         DataWarning
             Once, when something looks wrong but can be used; also kept in ``.audit``.
         """
-        scores = scores_from_frame(frame, benchmarks=benchmarks)
+        scores = scores_from_frame(frame, benchmarks=benchmarks, stderr=stderr)
         emit(scores.audit.findings, about=_ABOUT)
         return scores
 
@@ -101,7 +118,11 @@ class Scores:
         ----------
         frame
             Columns ``model``, ``family``, ``params_b``, ``tokens_t``, ``benchmark`` and ``score``;
-            ``lineage``, ``instruct`` and ``released`` as in `from_frame`. It is not changed.
+            ``lineage``, ``instruct`` and ``released`` as in `from_frame`. Optionally of each
+            score: ``stderr`` (its standard error, in its units) and ``n_items`` (how many items
+            it was measured on), which enter the noise; and ``source``: scores of one model and
+            benchmark from several sources are merged, weighted by inverse variance where all
+            state stderr, else by items where all state those, else alike. It is not changed.
         benchmarks
             As in `from_frame`.
 
@@ -113,8 +134,8 @@ class Scores:
         Raises
         ------
         DataError
-            As `from_frame`; also when a model and benchmark occur twice, or when the rows of one
-            model disagree about it.
+            As `from_frame`; also when a model and benchmark occur twice (with the same source),
+            or when the rows of one model disagree about it.
 
         Warns
         -----
@@ -147,7 +168,7 @@ class Scores:
 
     @property
     def benchmark_info(self) -> dict[str, Benchmark]:
-        """Floor, item count, suite and basis by benchmark: what `from_frame` takes."""
+        """What is known of each benchmark, by name: what `from_frame` takes."""
         info = {}
         for name in self.benchmarks:
             one = self.dataset.sel({BENCHMARK: name})
@@ -157,6 +178,7 @@ class Scores:
                 n_items=None if np.isnan(items) else int(items),
                 suite=str(one["suite"].item()),
                 basis=str(one["basis"].item()) if "basis" in one else "",
+                **scaling_of(one),
             )
         return info
 
@@ -295,6 +317,7 @@ def scores_from_frame(
     *,
     benchmarks: Mapping[str, Benchmark] | None = None,
     n_items: pd.DataFrame | None = None,
+    stderr: AnyFrame | None = None,
 ) -> Scores:
     """Do what `Scores.from_frame` does, without issuing a warning.
 
@@ -303,9 +326,17 @@ def scores_from_frame(
     """
     clean, findings = checked_frame(frame, REQUIRED, _WHAT)
     names, problems, more = benchmark_columns(clean)
-    read = read_wide(clean, names)
-    table = Table(read.models, read.scores, (*problems, *read.problems), read.findings)
-    return _assemble(table, benchmarks, findings + more, n_items)
+    scales = _stated_scales(benchmarks)
+    read = read_wide(clean, names, scales)
+    errors, found = read_stderr_frame(stderr, read, scales)
+    items = None
+    if n_items is not None:
+        by_model = n_items.reindex(index=read.models["model"].tolist(), columns=names)
+        items = by_model.set_axis(read.models.index)
+    table = replace(
+        read, problems=(*problems, *read.problems, *found), stderr=errors, n_items=items
+    )
+    return _assemble(table, benchmarks, findings + more)
 
 
 def scores_from_long(
@@ -313,7 +344,7 @@ def scores_from_long(
 ) -> Scores:
     """Do what `Scores.from_long` does, without issuing a warning."""
     clean, findings = checked_frame(frame, LONG_REQUIRED, _WHAT)
-    return _assemble(read_long(clean), benchmarks, findings)
+    return _assemble(read_long(clean, _stated_scales(benchmarks)), benchmarks, findings)
 
 
 def dataset_of_models(models: pd.DataFrame) -> xr.Dataset:
@@ -343,11 +374,11 @@ def _assemble(
     table: Table,
     given: Mapping[str, Benchmark] | None,
     findings: Sequence[Finding],
-    n_items: pd.DataFrame | None = None,
 ) -> Scores:
     """Raise what is wrong with a table, or join it into scores with its audit."""
     fail(table.problems, _WHAT)
-    info, unknown = resolve(table.scores.columns, given)
+    stated, unknown = resolve(table.scores.columns, given)
+    info = {name: benchmark.as_kept() for name, benchmark in stated.items()}
     filled = table.scores.notna().any()
     if not filled.any():
         raise DataError(
@@ -367,13 +398,21 @@ def _assemble(
         n_items=(BENCHMARK, np.array([np.nan if n is None else float(n) for n in items])),
         suite=(BENCHMARK, np.array([info[name].suite for name in kept], np.str_)),
         basis=(BENCHMARK, np.array([info[name].basis for name in kept], np.str_)),
+        **benchmark_variables(info, kept),
     )
-    if n_items is not None and n_items.size:
-        own = n_items.reindex(index=table.models["model"].tolist(), columns=kept)
-        dataset = dataset.assign(cell_items=((MODEL, BENCHMARK), own.to_numpy(dtype=float)))
+    for name, values in {"cell_items": table.n_items, "stderr": table.stderr}.items():
+        if values is not None and values.size and values[kept].notna().any(axis=None):
+            own = values[kept].to_numpy(dtype=float)
+            dataset = dataset.assign({name: ((MODEL, BENCHMARK), own)})
     unknown = [finding for finding in unknown if finding.where in kept]
     found = [*findings, *table.findings, *unknown, *dropped, *dataset_findings(dataset)]
     return Scores(dataset, Audit(tuple(found)))
+
+
+def _stated_scales(given: Mapping[str, Benchmark] | None) -> dict[str, Scale]:
+    """Return the scales that the caller states; what is no benchmark is refused later."""
+    benchmarks = given.items() if isinstance(given, Mapping) else ()
+    return {n: scale_of(one.scale) for n, one in benchmarks if isinstance(one, Benchmark)}
 
 
 def _counted(count: int, one: str, many: str) -> str:

@@ -5,7 +5,7 @@ The same reading serves wide tables of scores, long ones, and models to forecast
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,6 +25,8 @@ from latentscale.data.columns import (
     read_switch,
 )
 from latentscale.data.problems import Problem, at_cells, at_column, numbered
+from latentscale.data.scales.base import Scale
+from latentscale.data.scales.fraction import FRACTION
 from latentscale.errors import listed
 
 MAX_PARAMS_B: Final = 1e5
@@ -49,12 +51,17 @@ class Table:
         What stops the table from being used.
     findings
         What does not.
+    stderr, n_items
+        Standard errors and item counts of single scores, shaped as `scores`; None where the
+        table gives none.
     """
 
     models: pd.DataFrame
     scores: pd.DataFrame
     problems: tuple[Problem, ...] = ()
     findings: tuple[Finding, ...] = ()
+    stderr: pd.DataFrame | None = None
+    n_items: pd.DataFrame | None = None
 
 
 def row_labels(frame: pd.DataFrame) -> list[str]:
@@ -114,7 +121,9 @@ _READERS: Final[dict[str, _Read]] = {
 }
 
 
-def read_wide(frame: pd.DataFrame, benchmarks: Sequence[str]) -> Table:
+def read_wide(
+    frame: pd.DataFrame, benchmarks: Sequence[str], scales: Mapping[str, Scale] | None = None
+) -> Table:
     """Read and judge a wide table: one row a model, one column a benchmark.
 
     Parameters
@@ -123,6 +132,8 @@ def read_wide(frame: pd.DataFrame, benchmarks: Sequence[str]) -> Table:
         A table whose columns have been checked.
     benchmarks
         Columns to read as scores.
+    scales
+        Their scales by name; fractions where none is stated.
 
     Returns
     -------
@@ -135,7 +146,8 @@ def read_wide(frame: pd.DataFrame, benchmarks: Sequence[str]) -> Table:
     scores: dict[str, Floats] = {}
     problems = [*judged.problems, *repeated_models(read.models)]
     for name in benchmarks:
-        scores[name], found = read_scores(frame[name], labels, name)
+        scale = (scales or {}).get(name, FRACTION)
+        scores[name], found = read_scores(frame[name], labels, name, scale)
         problems += found
     wide = pd.DataFrame(scores, index=judged.models.index, columns=list(benchmarks), dtype=float)
     return Table(judged.models, wide, tuple(problems), judged.findings)

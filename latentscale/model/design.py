@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import xarray as xr
 
 from latentscale.data.covariates import CovariateTransform
 from latentscale.data.recorded import pull_inside
+from latentscale.data.scaling import is_bounded, on_one_scale, sampling_of, standardised
 from latentscale.data.scores import Scores
 from latentscale.dims import BENCHMARK, COVARIATE, MODEL
 from latentscale.errors import DataError, DataWarning, SpecError, listed
 from latentscale.model.identify import choose_anchors
+from latentscale.model.scaled import known_curve
 from latentscale.spec.spec import ModelSpec
 
 
@@ -38,7 +41,8 @@ class Design:
         Whether some lineage holds more than one family; without that, a lineage level
         would only repeat the family level.
     model_of_cell, benchmark_of_cell, score_of_cell
-        The observed cells, benchmark by benchmark: indices and scores strictly inside (0, 1).
+        The observed cells, benchmark by benchmark: indices and scores, fractions strictly inside
+        (0, 1), others in their own units.
     pulled_inside
         Cells that stood at exactly 0 or 1, as (model, benchmark).
     anchors
@@ -77,10 +81,28 @@ class Design:
         unknown = self.x.isnull().any(COVARIATE).values
         return tuple(str(name) for name in self.x[MODEL].values[unknown])
 
+    @cached_property
+    def known_curve(self) -> dict[str, xr.DataArray]:
+        """What the table fixes of its curves (see `latentscale.model.scaled.known_curve`)."""
+        return known_curve(self.scores.dataset)
+
     @property
     def floor(self) -> xr.DataArray:
         """Guessing floors as fractions, dims (benchmark,)."""
         return self.scores.dataset["floor"]
+
+    @cached_property
+    def sampling(self) -> xr.DataArray | None:
+        """Sampling error of each score, dims (model, benchmark); None where none is stated."""
+        return sampling_of(self.scores.dataset)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether scores are fractions with 1 as the best, and no sampling error is stated.
+
+        What linearises scores by themselves, or integrates over them, knows such tables alone.
+        """
+        return set(self.known_curve) == {"floor"} and self.sampling is None
 
 
 def design(
@@ -105,9 +127,10 @@ def design(
         item counts that the table lacks.
     """
     used, left_out = _usable(spec, scores)
-    data = used.dataset
+    data = standardised(used.dataset)
+    used = used if data is used.dataset else Scores(data, used.audit)
     _refuse_unknown_items(spec, used)
-    inside, pulled = pull_inside(data["score"], used.item_counts)
+    inside, pulled = pull_inside(data["score"], used.item_counts, is_bounded(data))
     lineage_by_family = used.family_lineage()
     families = tuple(str(name) for name in sorted(lineage_by_family.index))
     lineages = tuple(sorted({str(lineage_by_family[name]) for name in families}))
@@ -132,7 +155,7 @@ def design(
         benchmark_of_cell=benchmark_of_cell,
         score_of_cell=values[model_of_cell, benchmark_of_cell],
         pulled_inside=pulled,
-        anchors=choose_anchors(spec.skills, inside),
+        anchors=choose_anchors(spec.skills, on_one_scale(data.assign(score=inside))),
         left_out=left_out,
     )
 
@@ -173,7 +196,7 @@ def _refuse_unknown_items(spec: ModelSpec, scores: Scores) -> None:
     """Raise SpecError if the likelihood counts items and some count is unknown or below 2."""
     n_items = scores.dataset["n_items"]
     few = (scores.item_counts < 2) & scores.dataset["score"].notnull()
-    unknown = (~(n_items >= 2) | few.any(MODEL)).values
+    unknown = ((~(n_items >= 2) | few.any(MODEL)) & is_bounded(scores.dataset)).values
     likelihood = spec.benchmarks.likelihood
     if not likelihood.needs_items or not unknown.any():
         return

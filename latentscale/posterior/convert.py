@@ -73,7 +73,7 @@ def _log_likelihood(design: Design, evaluation: Evaluation) -> xr.DataArray:
     benchmark = xr.DataArray(design.benchmark_of_cell, dims=(CELL,))
     at_cells = {MODEL: model, BENCHMARK: benchmark}
     phi = evaluation.precision
-    noise = evaluation.noise(design.scores.item_counts)
+    noise = evaluation.noise(design.scores.item_counts, design.sampling)
     density = noise.at(at_cells).log_density(
         xr.DataArray(design.score_of_cell, dims=(CELL,)),
         evaluation.mean.isel(at_cells),
@@ -109,7 +109,8 @@ def _log_prior(spec: ModelSpec, design: Design, posterior: xr.Dataset) -> xr.Dat
 
 def _constants(design: Design) -> xr.Dataset:
     data = design.scores.dataset
-    keep = [name for name in ("params", "tokens", "instruct", "floor", "n_items") if name in data]
+    known = ("params", "tokens", "instruct", "floor", "n_items", "ceiling", "centre", "step")
+    keep = [name for name in known if name in data]
     constants = data[keep].drop_vars(_loose_coords(design))
     lineage = np.asarray(design.lineages)[design.lineage_of_family]
     return constants.assign(
