@@ -346,3 +346,15 @@ def test_checkpoints_have_the_tokens_of_their_step(tmp_path: Path) -> None:
     assert set(scores.families) == {"f"}
     with pytest.raises(DataError, match="2 of 2 models have no row in the metadata"):
         read_harness(tmp_path, metadata)
+
+
+@pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
+def test_standard_errors_reach_the_scores(tmp_path: Path) -> None:
+    for day, name in enumerate(("acme/a-1b", "acme/b-1b", "acme/c-1b"), start=1):
+        figures = {"acc_norm,none": 0.3 + day / 10, "acc_norm_stderr,none": 0.01 * day}
+        put(tmp_path, day, name, tasks={"arc_challenge": figures, "winogrande": {"acc,none": 0.6}})
+    some = about("acme/a-1b", "acme/b-1b")
+    scores = read_harness(tmp_path, some, drop_unmatched=True)
+    errors = scores.dataset["stderr"].sel(benchmark="arc").to_series()
+    assert errors.to_dict() == {"acme/a-1b": 0.01, "acme/b-1b": 0.02}
+    assert scores.dataset["stderr"].sel(benchmark="winogrande").isnull().all()

@@ -119,7 +119,8 @@ def read_harness(
     Scores
         Its audit also says what was found in the files. A benchmark unknown to the package has
         floor 0 and the item count of the files, unless `benchmarks` says otherwise. Scores of
-        runs cut short by ``--limit`` keep their own item counts.
+        runs cut short by ``--limit`` keep their own item counts, and all scores the standard
+        errors that the files give.
 
     Raises
     ------
@@ -145,6 +146,7 @@ def read_harness(
         drop_unmatched=drop_unmatched,
         benchmarks=described,
         n_items=_own_items(rows, described, benchmarks or {}),
+        stderr=_own_errors(table),
     )
 
 
@@ -156,6 +158,16 @@ def _with_checkpoints(
     if "model" not in frame:
         return metadata
     return checkpoint_metadata(models, frame, tokens_per_step)
+
+
+def _own_errors(table: pd.DataFrame) -> pd.DataFrame | None:
+    """Return the standard errors of scores, one row a model; None where the files have none."""
+    known = table[table["stderr"].notna()]
+    if known.empty:
+        return None
+    wide = known.pivot(index="model", columns="benchmark", values="stderr").reset_index()
+    wide.columns.name = None
+    return wide
 
 
 def _wanted(tasks: Mapping[str, HarnessTask] | None) -> dict[str, HarnessTask]:
