@@ -254,7 +254,8 @@ def _group(
         fitted_rows |= np.isin(data[FAMILY].values, list(lineage_of))
     seen = data.isel({MODEL: fitted_rows})
     fresh = asked.isel({MODEL: ~np.isin(names, fit.scores.models)})
-    variables = list(_ROW_VARIABLES)
+    kinds = (kind.variable for kind in fit.transform.kinds)
+    variables = [name for name in dict.fromkeys([*_ROW_VARIABLES, *kinds]) if name in fresh]
     parts = [part[variables].reset_coords(drop=True) for part in (seen, fresh)]
     new_scores = planned["score"].where(is_new).isel({MODEL: mine})
     fractions = is_bounded(data)

@@ -58,7 +58,7 @@ def to_tree(spec: ModelSpec, design: Design, draws: Draws) -> xr.DataTree:
         POSTERIOR: posterior,
         LOG_LIKELIHOOD: xr.Dataset({"score": _log_likelihood(design, evaluation)}),
         LOG_PRIOR: _log_prior(spec, design, posterior),
-        OBSERVED_DATA: design.scores.dataset[["score"]].drop_vars(_loose_coords(design)),
+        OBSERVED_DATA: _without_loose_coords(design.scores.dataset[["score"]]),
         CONSTANT_DATA: _constants(design),
     }
     if draws.sample_stats is not None:
@@ -111,7 +111,7 @@ def _constants(design: Design) -> xr.Dataset:
     data = design.scores.dataset
     known = ("params", "tokens", "instruct", "floor", "n_items", "ceiling", "centre", "step")
     keep = [name for name in known if name in data]
-    constants = data[keep].drop_vars(_loose_coords(design))
+    constants = _without_loose_coords(data[keep])
     lineage = np.asarray(design.lineages)[design.lineage_of_family]
     return constants.assign(
         x=design.x,
@@ -120,5 +120,5 @@ def _constants(design: Design) -> xr.Dataset:
     ).assign_coords({FAMILY: list(design.families), LINEAGE: list(design.lineages)})
 
 
-def _loose_coords(design: Design) -> list[str]:
-    return [str(name) for name in design.scores.dataset.coords if name not in (MODEL, BENCHMARK)]
+def _without_loose_coords(data: xr.Dataset) -> xr.Dataset:
+    return data.drop_vars([name for name in data.coords if name not in (MODEL, BENCHMARK)])
