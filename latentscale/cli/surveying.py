@@ -68,12 +68,13 @@ def fit_of_scores(
     """
     import latentscale as ls
     from latentscale.data.readers import read_scores
+    from latentscale.spec.io import shipped_specs
 
     if method not in METHODS:
         raise DataError(f"--method {method} is not known; allowed are {listed(METHODS)}.")
     scores = read_scores(path)
     say(repr(scores))
-    model = _without_tokens(ls.load_spec(spec), scores, shipped=spec in ls.shipped_specs())
+    model = _without_tokens(ls.load_spec(spec), scores, shipped=spec in shipped_specs())
     fitted = ls.fit(model, scores, method=_method(method, scores, draws), seed=seed)
     with saving():
         if keep is not None:
@@ -95,7 +96,7 @@ def _without_tokens(model: ModelSpec, scores: Scores, *, shipped: bool) -> Model
         f"no model states its training tokens: {model.name} is fitted on "
         f"{listed(kept) if kept else 'no covariate'} alone"
     )
-    return model.with_(covariates=tuple(kept))
+    return model.with_({"covariates": kept})
 
 
 def _method(name: str, scores: Scores, draws: int) -> Method:
