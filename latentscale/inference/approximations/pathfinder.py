@@ -8,23 +8,25 @@ from typing import ClassVar
 
 import numpy as np
 import xarray as xr
-from scipy import linalg
 
 from latentscale.errors import FitError
-from latentscale.inference.importance import importance_weights, weight_stats
+from latentscale.inference.approximations.importance import importance_weights, weight_stats
 from latentscale.inference.method import Method
-from latentscale.inference.mode import Trajectory, ascend
-from latentscale.inference.posterior_density import PosteriorDensity, posterior_density
-from latentscale.inference.progress import WorkProgress
+from latentscale.inference.tools.posterior_density import PosteriorDensity, posterior_density
+from latentscale.inference.tools.progress import WorkProgress
 from latentscale.model.build import build_design
 from latentscale.model.design import Design
+from latentscale.numerics.climb import climb
+from latentscale.numerics.path_normals import normals_along
 from latentscale.numerics.psis import k_limit
+from latentscale.numerics.threads import one_blas_thread
 from latentscale.posterior.draws import Draws
 from latentscale.posterior.status import Status, status_of_approximation
 from latentscale.spec.spec import ModelSpec
 
-_LOG_2PI = float(np.log(2 * np.pi))
-_CURVATURE = 1e-12
+# Tolerances of the climbs: the best normal is met on the way, long before the mode is exact.
+_TOLERANCE = 1e-12
+_FLAT = 1e-3
 _UNFINISHED = "The best path's optimiser did not reach the mode: raise max_iterations."
 
 
@@ -97,13 +99,16 @@ class Pathfinder(Method):
         seconds = {"compile": compiled - start, "approximate": approximated - compiled}
         return Draws(density.to_posterior(drawn.points), drawn.stats, drawn.status, seconds)
 
+    @one_blas_thread()
     def _path(self, density: PosteriorDensity, rng: np.random.Generator) -> _Path | None:
         scatter = rng.uniform(-self.jitter, self.jitter, density.size)
-        trajectory = ascend(
-            density,
+        trajectory = climb(
+            density.value_and_gradient,
             density.start + scatter,
+            steps=self.max_iterations,
             history=self.history,
-            max_iterations=self.max_iterations,
+            tolerance=_TOLERANCE,
+            flat=_FLAT,
         )
         best, highest = None, -np.inf
         for normal in normals_along(trajectory, self.history):
@@ -118,7 +123,7 @@ class Pathfinder(Method):
 
     def _combine(
         self, density: PosteriorDensity, paths: list[_Path], rng: np.random.Generator
-    ) -> _Drawn:
+    ) -> _Combination:
         log_p = np.concatenate([path.log_p for path in paths])
         log_q = np.concatenate([path.log_q for path in paths])
         points = np.concatenate([path.points for path in paths])
@@ -141,7 +146,7 @@ class Pathfinder(Method):
         status = status_of_approximation(
             shape, faults, figures=figures, good_for=self.good_for, limit=limit
         )
-        return _Drawn(points, stats, status)
+        return _Combination(points, stats, status)
 
 
 @dataclass(frozen=True)
@@ -154,99 +159,7 @@ class _Path:
 
 
 @dataclass(frozen=True)
-class _Drawn:
+class _Combination:
     points: np.ndarray
     stats: xr.Dataset
     status: Status
-
-
-@dataclass(frozen=True)
-class PathNormal:
-    """A normal with covariance diag(alpha) + beta gamma beta', from L-BFGS differences.
-
-    Attributes
-    ----------
-    mean
-        Shape (n,).
-    alpha
-        Diagonal of the initial inverse Hessian, shape (n,).
-    orthogonal, factor
-        Q of the thin QR of diag(alpha)^-1/2 beta, shape (n, 2m), and the Cholesky factor L of
-        I + R gamma R', shape (2m, 2m).
-    """
-
-    mean: np.ndarray
-    alpha: np.ndarray
-    orthogonal: np.ndarray
-    factor: np.ndarray
-
-    def draw(self, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Return draws, shape (count, n), and their log density (Zhang et al. 2022, alg. 4)."""
-        normal = rng.standard_normal((count, len(self.mean)))
-        along = normal @ self.orthogonal
-        moved = normal + (along @ self.factor.T - along) @ self.orthogonal.T
-        half_determinant = 0.5 * np.log(self.alpha).sum() + np.log(np.diag(self.factor)).sum()
-        log_q = -0.5 * ((normal**2).sum(axis=1) + len(self.mean) * _LOG_2PI) - half_determinant
-        return self.mean + np.sqrt(self.alpha) * moved, log_q
-
-
-def normals_along(trajectory: Trajectory, history: int) -> list[PathNormal]:
-    """Return the normal approximation at each iterate (Zhang et al. 2022, alg. 3)."""
-    alpha = np.ones(trajectory.points.shape[1])
-    steps: list[np.ndarray] = []
-    changes: list[np.ndarray] = []
-    normals = []
-    for index in range(1, len(trajectory.points)):
-        step = trajectory.points[index] - trajectory.points[index - 1]
-        change = trajectory.gradients[index - 1] - trajectory.gradients[index]
-        if step @ change > _CURVATURE * (change @ change):
-            alpha = _diagonal(alpha, step, change)
-            steps, changes = [*steps, step][-history:], [*changes, change][-history:]
-        if not steps:
-            continue
-        normal = _normal_at(
-            trajectory.points[index],
-            trajectory.gradients[index],
-            alpha,
-            np.array(steps),
-            np.array(changes),
-        )
-        if normal is not None:
-            normals.append(normal)
-    return normals
-
-
-def _diagonal(alpha: np.ndarray, step: np.ndarray, change: np.ndarray) -> np.ndarray:
-    """Update the diagonal inverse Hessian (Gilbert and Lemarechal 1989, eq. 4.9)."""
-    curvature = step @ change
-    weighted = change @ (alpha * change)
-    scaled = step @ (step / alpha)
-    inverse = weighted / (curvature * alpha) + change**2 / curvature
-    inverse -= weighted * (step / alpha) ** 2 / (curvature * scaled)
-    return np.where(inverse > 0, 1 / np.where(inverse > 0, inverse, 1.0), alpha)
-
-
-def _normal_at(
-    point: np.ndarray,
-    gradient: np.ndarray,
-    alpha: np.ndarray,
-    steps: np.ndarray,
-    changes: np.ndarray,
-) -> PathNormal | None:
-    products = steps @ changes.T
-    upper = np.triu(products)
-    beta = np.concatenate([alpha * changes, steps]).T
-    try:
-        inverse = linalg.solve_triangular(upper, np.eye(len(upper)))
-        middle = np.diag(np.diag(upper)) + changes @ (alpha * changes).T
-        gamma = np.block(
-            [[np.zeros_like(upper), -inverse], [-inverse.T, inverse.T @ middle @ inverse]]
-        )
-        orthogonal, triangle = np.linalg.qr(beta / np.sqrt(alpha)[:, None])
-        factor = np.linalg.cholesky(np.eye(triangle.shape[0]) + triangle @ gamma @ triangle.T)
-    except np.linalg.LinAlgError:
-        return None
-    mean = point + alpha * gradient + beta @ (gamma @ (beta.T @ gradient))
-    if not (np.isfinite(mean).all() and np.isfinite(factor).all()):
-        return None
-    return PathNormal(mean, alpha, orthogonal, factor)

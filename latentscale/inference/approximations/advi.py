@@ -11,13 +11,18 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from latentscale.errors import FitError
-from latentscale.inference.batched import BatchClimber, BatchedDensity
-from latentscale.inference.elbo import Ascent, Climber, WholeClimber, climb
-from latentscale.inference.importance import importance_weights, weight_stats
+from latentscale.inference.approximations.batches import BatchClimber, BatchedDensity
+from latentscale.inference.approximations.elbo import (
+    Climber,
+    ELBOMaximum,
+    WholeClimber,
+    maximise_elbo,
+)
+from latentscale.inference.approximations.importance import importance_weights, weight_stats
+from latentscale.inference.approximations.normals import FullRank, MeanField
 from latentscale.inference.method import Method
-from latentscale.inference.posterior_density import PosteriorDensity, posterior_density
-from latentscale.inference.progress import WorkProgress
-from latentscale.inference.variational_family import FullRank, MeanField
+from latentscale.inference.tools.posterior_density import PosteriorDensity, posterior_density
+from latentscale.inference.tools.progress import WorkProgress
 from latentscale.model.build import build_design
 from latentscale.model.design import Design
 from latentscale.numerics.psis import k_limit
@@ -26,6 +31,8 @@ from latentscale.posterior.status import status_of_approximation
 from latentscale.spec.spec import ModelSpec
 
 MAX_FULL_RANK = 5000
+"""Most parameters of a full covariance: its factor takes 200 MB, and every step its square."""
+
 _STILL_RISING = "The ELBO was still rising at the last step: raise steps."
 
 
@@ -112,18 +119,18 @@ class ADVI(Method):
             )
         compiled = time.perf_counter()
         with WorkProgress(self.steps, "ADVI", "steps", enabled=progress) as shown:
-            normal, ascent = self._fit(density, batched, rng, shown)
+            normal, maximum = self._fit(density, batched, rng, shown)
         points, log_q = normal.draw(self.draws, rng)
         log_p = density.values(points)
         weights = importance_weights(log_p, log_q)
         status = status_of_approximation(
             weights.pareto_k,
-            () if ascent.converged or ascent.interrupted else (_STILL_RISING,),
-            figures=f"ELBO {ascent.elbo:.1f} +/- {ascent.error:.1f} after {ascent.steps} steps, "
-            f"first learning rate {ascent.learning_rate:g}",
+            () if maximum.converged or maximum.interrupted else (_STILL_RISING,),
+            figures=f"ELBO {maximum.elbo:.1f} +/- {maximum.error:.1f} after {maximum.steps} steps, "
+            f"first learning rate {maximum.learning_rate:g}",
             good_for=self.good_for,
             limit=k_limit(self.draws),
-            interrupted=ascent.interrupted,
+            interrupted=maximum.interrupted,
         )
         seconds = {"compile": compiled - start, "approximate": time.perf_counter() - compiled}
         posterior = density.to_posterior(points)
@@ -135,11 +142,11 @@ class ADVI(Method):
         batched: BatchedDensity | None,
         rng: np.random.Generator,
         shown: WorkProgress,
-    ) -> tuple[MeanField | FullRank, Ascent]:
+    ) -> tuple[MeanField | FullRank, ELBOMaximum]:
         def run[Normal: MeanField | FullRank](
             begin: Callable[[], Climber[Normal]], done: int
-        ) -> Ascent[Normal]:
-            return climb(
+        ) -> ELBOMaximum[Normal]:
+            return maximise_elbo(
                 begin,
                 steps=self.steps - done,
                 window=self.window,
@@ -149,11 +156,11 @@ class ADVI(Method):
 
         diagonal = MeanField.at(density.start)
         if batched is not None:
-            ascent = run(partial(BatchClimber, batched, diagonal, rng), 0)
+            maximum = run(partial(BatchClimber, batched, diagonal, rng), 0)
         else:
-            ascent = run(partial(WholeClimber, density, diagonal, rng), 0)
-        if self.approximation == "mean_field" or ascent.interrupted:
-            return ascent.normal, ascent
-        dense = FullRank.from_mean_field(ascent.normal)
-        full = run(partial(WholeClimber, density, dense, rng), ascent.steps)
-        return full.normal, full.after(ascent.steps)
+            maximum = run(partial(WholeClimber, density, diagonal, rng), 0)
+        if self.approximation == "mean_field" or maximum.interrupted:
+            return maximum.normal, maximum
+        dense = FullRank.from_mean_field(maximum.normal)
+        full = run(partial(WholeClimber, density, dense, rng), maximum.steps)
+        return full.normal, full.after(maximum.steps)

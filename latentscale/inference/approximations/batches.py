@@ -9,10 +9,10 @@ import numpy as np
 
 from latentscale.engine.compile import compile_prior
 from latentscale.engine.density import LogDensity
-from latentscale.inference.elbo import Adam
-from latentscale.inference.posterior_density import PosteriorDensity, posterior_density
-from latentscale.inference.variational_family import MeanField
-from latentscale.model.batches import Layout, deal
+from latentscale.inference.approximations.elbo import Adam
+from latentscale.inference.approximations.normals import MeanField
+from latentscale.inference.tools.posterior_density import PosteriorDensity, posterior_density
+from latentscale.model.batches import VariableSlices, deal
 from latentscale.model.build import build_design
 from latentscale.model.design import Design
 from latentscale.spec.spec import ModelSpec
@@ -27,7 +27,7 @@ class PartDensity:
     value_and_gradient
         From the part's point, shape (n,), to the log density and its gradient.
     places
-        Where the part's parameters stand in the whole point, shape (n,).
+        Where the part's parameters are in the whole point, shape (n,).
     shared
         Which of them all parts have in common, shape (n,).
     """
@@ -63,16 +63,16 @@ class BatchedDensity:
     ) -> BatchedDensity:
         """Deal a table (without centring) into parts of about `size` models, and compile them."""
         model = build_design(spec, whole)
-        layout = Layout.of(model)
+        slices = VariableSlices.of(model)
         parts = []
         for part in deal(whole, size, rng):
             density = posterior_density(build_design(spec, part.design))
-            places, shared = layout.places(part)
+            places, shared = slices.places(part)
             parts.append(PartDensity(density.value_and_gradient, places, shared))
-        return cls(posterior_density(model), tuple(parts), compile_prior(model, layout.shared))
+        return cls(posterior_density(model), tuple(parts), compile_prior(model, slices.shared))
 
     def one_part(self, part: PartDensity, point: np.ndarray) -> tuple[float, np.ndarray]:
-        """Return what one part tells of the whole density: its value and its gradient.
+        """Return an estimate of the whole density by one part: its value and its gradient.
 
         Parameters
         ----------

@@ -8,17 +8,21 @@ from typing import Protocol, Self
 
 import numpy as np
 
-from latentscale.inference.posterior_density import PosteriorDensity
+from latentscale.inference.tools.posterior_density import PosteriorDensity
 
+# Adam's decay rates of the two moments, and what keeps it from dividing by 0 (Kingma and Ba 2015).
 _DECAY = (0.9, 0.999)
 _SMALL = 1e-8
 _EVERYWHERE = slice(None)
+# First rates to try, on parameters of order 1: a half order of magnitude apart, for 100 steps each,
+# in which the largest that does not diverge shows (Kucukelbir et al. 2017, section 2.6).
 _TRIAL_RATES = (0.1, 0.03, 0.01)
 _TRIAL_STEPS = 100
-_FEWEST = 2
+_FEWEST = 2  # steps a window has, so that its mean has a standard error
+# The rate falls threefold over four stages, 27-fold in all: the noise of the iterates with it.
 _FALL = 3.0
 _STAGES = 4
-_PATIENCE = 2
+_PATIENCE = 2  # windows without a rise that end a stage: one may be noise
 
 
 class Approximation(Protocol):
@@ -47,8 +51,8 @@ class Approximation(Protocol):
 
 
 @dataclass(frozen=True)
-class Ascent[Normal: Approximation]:
-    """What a stochastic ascent reached.
+class ELBOMaximum[Normal: Approximation]:
+    """What a stochastic ascent of the ELBO reached.
 
     Attributes
     ----------
@@ -74,7 +78,7 @@ class Ascent[Normal: Approximation]:
     converged: bool
     interrupted: bool
 
-    def after(self, steps: int) -> Ascent[Normal]:
+    def after(self, steps: int) -> ELBOMaximum[Normal]:
         """Return the same with the steps of an earlier ascent counted in."""
         return replace(self, steps=self.steps + steps)
 
@@ -91,7 +95,7 @@ class Climber[Normal: Approximation](Protocol):
         """How many gradients a step takes."""
 
     def step(self, rate: float) -> float:
-        """Take a step and return an estimate of the ELBO round it."""
+        """Take a step and return an estimate of the ELBO there."""
 
 
 class Adam:
@@ -151,14 +155,14 @@ class WholeClimber[Normal: Approximation]:
         return value + normal.entropy
 
 
-def climb[Normal: Approximation](
+def maximise_elbo[Normal: Approximation](
     begin: Callable[[], Climber[Normal]],
     *,
     steps: int,
     window: int,
     learning_rate: float | None,
     report: Callable[[int, float], None],
-) -> Ascent[Normal]:
+) -> ELBOMaximum[Normal]:
     """Climb the ELBO until it stops rising, or for a number of steps.
 
     Parameters
@@ -192,7 +196,7 @@ def climb[Normal: Approximation](
                 converged = True
     except KeyboardInterrupt:
         interrupted = True
-    return Ascent(
+    return ELBOMaximum(
         climber.normal.with_parameters(average), mean, error, done, first, converged, interrupted
     )
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 _LOG_STEPS: Final = 5
+"""Lines of a log for one piece of work: its start, its end and what lies between."""
 _NOTEBOOK_SECONDS: Final = 0.5
 """Least time between two changes of a notebook's line: each is a message to the browser."""
 _NOTEBOOK_BAR: Final = 30

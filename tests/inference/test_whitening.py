@@ -1,4 +1,4 @@
-"""Charts: other coordinates, the same posterior."""
+"""Whitened coordinates: others than the model's, the same posterior."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import xarray as xr
 import latentscale as ls
 from latentscale.engine.density import ChainModel
 from latentscale.engine.fast import compile_density
-from latentscale.inference import nuts
-from latentscale.inference.chart import Chart, Charted, Weighed, settle
-from latentscale.inference.mode import Trajectory
-from latentscale.inference.posterior_density import kept_names
-from latentscale.inference.start import Placed
+from latentscale.inference.nuts.masses import start_whitened, weigh
+from latentscale.inference.nuts.start import StartingPoints
+from latentscale.inference.nuts.whitening import WhitenedModel, Whitening
+from latentscale.inference.tools.posterior_density import kept_names
 from latentscale.model.build import build_design
-from latentscale.model.coordinates import LATENT, Told, can_be_centred
+from latentscale.model.coordinates import LATENT, WorkingResponse, can_be_centred
 from latentscale.model.design import design
+from latentscale.numerics.climb import Trajectory
 from latentscale.spec import ModelSpec, spec_from_dict
 
 
@@ -37,29 +37,27 @@ def spec_with(**changes: Any) -> ModelSpec:
 
 
 @pytest.fixture(scope="module")
-def charted(known) -> Charted:
+def whitened(known) -> WhitenedModel:
     """A model of 26 families, latents among what its draws hold."""
     spec = spec_with(benchmarks__link={"kind": "power-logistic"})
     table = design(spec, known.scores)
     model = build_design(spec, table)
-    return Charted(spec, table, model, [*kept_names(model), LATENT])
+    return WhitenedModel(spec, table, model, [*kept_names(model), LATENT])
 
 
 @pytest.fixture(scope="module")
-def settled(charted) -> tuple[Any, Chart]:
-    first = charted.first()
+def settled(whitened) -> tuple[Any, Whitening]:
     start = ls.methods.ModeStart(climbs=6)
-    compiled = charted.compiled_for_climbs(first)
-    placed = start.place(compiled, seed=1, cores=1, progress=False)
-    return settle(charted, first, placed, 0.1)
+    quiet = {"seed": 1, "cores": 1, "progress": False}
+    return start_whitened(whitened, whitened.first(), start, **quiet)
 
 
-def test_the_density_changes_by_the_jacobian_alone(charted, settled) -> None:
-    density = charted.density(settled[1])
-    reference = charted.model.compile_logp()
-    names = [str(v.name) for v in charted.model.free_RVs]
+def test_the_density_changes_by_the_jacobian_alone(whitened, settled) -> None:
+    density = whitened.density(settled[1])
+    reference = whitened.model.compile_logp()
+    names = [str(v.name) for v in whitened.model.free_RVs]
     latents = np.concatenate(
-        [np.full(np.size(v), n == LATENT) for n, v in zip(names, charted._initial, strict=True)]
+        [np.full(np.size(v), n == LATENT) for n, v in zip(names, whitened._initial, strict=True)]
     )
     rng = np.random.default_rng(3)
     left = []
@@ -74,8 +72,8 @@ def test_the_density_changes_by_the_jacobian_alone(charted, settled) -> None:
         volume = np.linalg.slogdet(np.array(columns))[1]
         natural = settled[1].origin + settled[1].spread @ point[~latents]
         values, begin = {}, 0
-        for name, initial in zip(names, charted._initial, strict=True):
-            value = str(charted.model.rvs_to_values[charted.model[name]].name)
+        for name, initial in zip(names, whitened._initial, strict=True):
+            value = str(whitened.model.rvs_to_values[whitened.model[name]].name)
             if name == LATENT:
                 values[value] = density.expand(point)[LATENT]
                 continue
@@ -85,8 +83,8 @@ def test_the_density_changes_by_the_jacobian_alone(charted, settled) -> None:
     np.testing.assert_allclose(left, left[0], atol=1e-5)
 
 
-def test_the_gradient_is_the_density_s_own(charted, settled) -> None:
-    density = charted.density(settled[1])
+def test_the_gradient_is_the_density_s_own(whitened, settled) -> None:
+    density = whitened.density(settled[1])
     rng = np.random.default_rng(4)
     point, direction = (0.3 * rng.standard_normal(density.size) for _ in range(2))
     ends = [density.log_density(point + s * direction)[0] for s in (1e-5, -1e-5)]
@@ -94,8 +92,8 @@ def test_the_gradient_is_the_density_s_own(charted, settled) -> None:
     assert slope == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-5)
 
 
-def test_the_posterior_is_nearly_standard_normal_at_the_mode(charted, settled) -> None:
-    density = charted.density(settled[1])
+def test_the_posterior_is_nearly_standard_normal_at_the_mode(whitened, settled) -> None:
+    density = whitened.density(settled[1])
     point = np.zeros(density.size)
     step = 1e-4 * np.eye(density.size)
     hessian = np.array(
@@ -106,14 +104,17 @@ def test_the_posterior_is_nearly_standard_normal_at_the_mode(charted, settled) -
     )
     values = np.linalg.eigvalsh((hessian + hessian.T) / 2)
     assert values.min() > 0.2 and values.max() < 5
-    plain = compile_density(charted.model, charted.names)
+    plain = compile_density(whitened.model, whitened.names)
     assert density.size == plain.size
 
 
-def test_a_chart_comes_back_from_json(settled) -> None:
-    chart = settled[1]
-    again = Chart.from_dict(json.loads(json.dumps(chart.to_dict())))
-    for one, other in ((chart.told.eta, again.told.eta), (chart.spread, again.spread)):
+def test_a_whitening_comes_back_from_json(settled) -> None:
+    whitening = settled[1]
+    again = Whitening.from_dict(json.loads(json.dumps(whitening.to_dict())))
+    for one, other in (
+        (whitening.response.eta, again.response.eta),
+        (whitening.spread, again.spread),
+    ):
         np.testing.assert_array_equal(one, other)
 
 
@@ -121,22 +122,22 @@ def test_the_message_tells_what_the_modes_hold(settled) -> None:
     assert "of the posterior by Laplace's approximation" in settled[0].message
 
 
-class _TwoHills(Charted):
+class _TwoHills(WhitenedModel):
     """A stand-in whose modes weigh what a test says: two places, 30 deviations apart."""
 
     def __init__(self, log_masses: list[tuple[float, float]]) -> None:
+        response = WorkingResponse(np.zeros(1), np.ones(1))
         self.__dict__["weighed"] = [
-            Weighed(Chart(Told(np.zeros(1), np.ones(1)), np.array([at, 0.0]), np.eye(2)), mass)
-            for at, mass in log_masses
+            (Whitening(response, np.array([at, 0.0]), np.eye(2)), mass) for at, mass in log_masses
         ]
 
-    def at_mode(self, first: Chart, mode: np.ndarray) -> Weighed:
+    def at_mode(self, first: Whitening, mode: np.ndarray) -> tuple[Whitening, float]:
         return self.weighed[int(mode[0])]
 
-    def place_of(self, chart: Chart, other: Chart) -> np.ndarray:
-        return other.origin - chart.origin
+    def place_of(self, whitening: Whitening, other: Whitening) -> np.ndarray:
+        return other.origin - whitening.origin
 
-    def density(self, chart: Chart) -> Any:
+    def density(self, whitening: Whitening) -> Any:
         def log_density(point: np.ndarray) -> tuple[float, np.ndarray]:
             away = point - 30 * np.round(point / 30)
             return -float(away @ away) / 2, -away
@@ -150,21 +151,21 @@ class _TwoHills(Charted):
 
 
 def begun(
-    log_masses: list[tuple[float, float]], least_share: float, falls: float = 0.0
-) -> tuple[Placed, set[int]]:
+    log_masses: list[tuple[float, float]], falls: float = 0.0, **settings: float
+) -> tuple[StartingPoints, set[int]]:
     """Return what is told of modes at (place, log mass), and the places where chains begin."""
     climbed = tuple(
         Trajectory(np.array([[float(k)]]), np.zeros((1, 1)), -falls * k, True)
         for k in range(len(log_masses))
     )
-    charted = _TwoHills(log_masses)
-    placed, chart = settle(charted, None, Placed(None, modes=climbed), least_share)
-    points = [placed.compiled.begin(seed) + chart.origin for seed in range(200)]
+    whitened = _TwoHills(log_masses)
+    placed, whitening = weigh(whitened, None, climbed, ls.methods.ModeStart(**settings))
+    points = [placed.compiled.begin(seed) + whitening.origin for seed in range(200)]
     return placed, {int(30 * np.round(point[0] / 30)) for point in points}
 
 
 def test_climbs_that_end_at_one_place_count_once() -> None:
-    placed, places = begun([(0.0, 5.0), (0.1, 4.6), (30.0, 4.0), (-0.2, 5.1)], 0.1)
+    placed, places = begun([(0.0, 5.0), (0.1, 4.6), (30.0, 4.0), (-0.2, 5.1)])
     assert "the heaviest of 2 modes" in placed.message
     assert "73% and 27%" in placed.message
     assert places == {0, 30}
@@ -173,21 +174,28 @@ def test_climbs_that_end_at_one_place_count_once() -> None:
 
 def test_what_climbs_reach_far_below_is_told_and_not_weighed() -> None:
     masses = [(0.0, 5.0), (30.0, 5.0)]
-    placed, places = begun(masses, 0.1, falls=45.0)
+    placed, places = begun(masses, falls=45.0)
     assert places == {0}
     assert "holding the whole" in placed.message
     assert "45 or more lower in log density" in placed.message
-    assert begun(masses, 0.1, falls=35.0)[1] == {0, 30}
+    assert begun(masses, falls=35.0)[1] == {0, 30}
+
+
+def test_the_margin_says_how_far_below_a_mode_is_weighed() -> None:
+    masses = [(0.0, 5.0), (30.0, 5.0)]
+    assert begun(masses, falls=45.0, margin=46.0)[1] == {0, 30}
+    points, places = begun(masses, falls=35.0, margin=34.0)
+    assert places == {0} and "35 or more lower" in points.message
 
 
 def test_no_chain_begins_in_a_light_mode_and_the_status_tells_of_it() -> None:
     masses = [(0.0, np.log(0.92)), (30.0, np.log(0.08))]
-    placed, places = begun(masses, 0.1)
+    placed, places = begun(masses)
     assert places == {0}
     assert "holding 92%" in placed.message
     (advice,) = placed.advice
     assert "a mode holding 8% of the posterior" in advice and "least_share=0.07" in advice
-    placed, places = begun(masses, 0.07)
+    placed, places = begun(masses, least_share=0.07)
     assert places == {0, 30} and "92% and 8%" in placed.message and not placed.advice
 
 
@@ -195,10 +203,10 @@ def test_regressions_outside_a_prior_s_support_do_no_harm(known) -> None:
     spec = spec_with().with_priors({"loading": {"dist": "HalfNormal", "sigma": 1.0}})
     table = design(spec, known.scores)
     model = build_design(spec, table)
-    charted = Charted(spec, table, model, kept_names(model))
-    chart = charted.first()
-    assert np.isfinite(chart.origin).all() and not np.allclose(chart.origin, 0)
-    compiled = charted.compiled_for_climbs(chart)
+    whitened = WhitenedModel(spec, table, model, kept_names(model))
+    whitening = whitened.first()
+    assert np.isfinite(whitening.origin).all() and not np.allclose(whitening.origin, 0)
+    compiled = whitened.compiled_for_climbs(whitening)
     assert all(np.isfinite(compiled.begin(seed)).all() for seed in range(9))
 
 
@@ -219,13 +227,13 @@ def test_specs_with_other_latents_keep_their_own_variables(known, changes) -> No
     assert can_be_centred(spec_with(), design(spec_with(), known.scores))
 
 
-def test_both_coordinates_give_one_posterior(known, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_coordinates_give_one_posterior(known) -> None:
     spec = spec_with()
     method = ls.NUTS(draws=1000, tune=300, chains=2, cores=1, start=ls.methods.ModeStart(climbs=4))
     fits = [ls.fit(spec, known.scores, method=method, seed=5, progress=False)]
-    monkeypatch.setattr(nuts, "can_be_centred", lambda *given: False)
-    longer = replace(method, draws=3000, tune=1000)
+    longer = replace(method, draws=3000, tune=1000, coordinates="model")
     fits.append(ls.fit(spec, known.scores, method=longer, seed=6, progress=False))
+    assert [fit.provenance.settings["coordinates"] for fit in fits] == ["whitened", "model"]
     ess = [fit.convergence().min_ess for fit in fits]
     assert min(ess) > 200 and ess[0] / 1000 > 1.5 * ess[1] / 3000
     for name in ("loading", "slope", "intercept", "family_skill", "precision"):
@@ -238,7 +246,7 @@ def test_both_coordinates_give_one_posterior(known, monkeypatch: pytest.MonkeyPa
         assert float(ratio.min()) > 0.8 and float(ratio.max()) < 1.25
 
 
-def test_resume_goes_on_in_the_same_chart(tmp_path, known) -> None:
+def test_resume_goes_on_in_the_same_whitening(tmp_path, known) -> None:
     method = ls.NUTS(
         draws=40,
         tune=150,

@@ -12,24 +12,33 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from latentscale.inference.marginal.complete import CompleteData
-from latentscale.inference.marginal.latent_chain import LatentChain
-from latentscale.inference.progress import WorkProgress
+from latentscale.inference.stochastic.complete import CompleteData
+from latentscale.inference.stochastic.latent_chain import LatentChain
+from latentscale.inference.tools.progress import WorkProgress
 
+# The box on which parameters are projected, on the unconstrained scale: exp(15) is 3 million.
 _BOX = 15.0
+# Longest change of a parameter in a settling step, on that scale: half as much again for a scale.
 _LONGEST = 0.4
+# Points of a run at which the complete-data information is computed; its noise averages out.
 _CURVATURES = 12
+# Moves a short run, and a settling step, takes at least; regressions on controls need some dozens.
 _SHORT = 40
+# Moves before the first step: the latents come from the posterior mode, their step size from 0.1.
 _WARM = 200
+# Least curvature of a parameter: a standard error of 4 or more is as good as not identified.
 _LEAST = 0.05
+# Batches of the Monte Carlo variance of a mean (Flegal and Jones 2010: 20 to 30 are enough).
 _BATCHES = 20
+# Lengths of the steps (t + 10)^-0.6: between 1/2 and 1, as averaging asks (Polyak and Juditsky
+# 1992), and late enough that the first one does not undo the start.
 _DECAY = 0.6
 _DELAY = 10
 
 
 @dataclass(frozen=True)
-class Ascent:
-    """Where a stochastic ascent ended.
+class StochasticMaximum:
+    """Where the stochastic ascent of the marginal likelihood ended.
 
     Attributes
     ----------
@@ -62,7 +71,7 @@ class Ascent:
         return float((self.error / self.standard_error).max())
 
 
-def ascend(
+def maximise_stochastically(
     complete: CompleteData,
     chain: LatentChain,
     *,
@@ -71,7 +80,7 @@ def ascend(
     moves: int,
     cores: int | None,
     shown: WorkProgress,
-) -> Ascent:
+) -> StochasticMaximum:
     """Climb by projected stochastic gradients, then by Newton steps from long runs.
 
     Parameters
@@ -87,32 +96,32 @@ def ascend(
     cores
         Threads.
     shown
-        Where progress is told.
+        Where progress is shown.
     """
     places = complete.parameters
     third = steps // 3
     settle(complete, chain, third, cores, shown)
-    found = held(complete, chain, max(moves // 2, 60), cores)
-    _move(complete, chain, found.mix, found.step)
-    _stochastic_steps(complete, chain, found, range(third, steps), shown)
+    run = run_at_fixed(complete, chain, max(moves // 2, 60), cores)
+    _move(complete, chain, run.mix, run.step)
+    _stochastic_steps(complete, chain, run, range(third, steps), shown)
     chain.adapt = False
     first = len(chain.accepted)
     for number in range(rounds):
-        found = held(complete, chain, moves, cores)
-        _move(complete, chain, found.mix, found.step)
+        run = run_at_fixed(complete, chain, moves, cores)
+        _move(complete, chain, run.mix, run.step)
         shown.update(steps + (number + 1) * moves, f"Newton step {number + 1}")
-    return Ascent(
+    return StochasticMaximum(
         vector=chain.point[places].copy(),
-        covariance=found.covariance,
-        error=found.error,
-        last_step=float((np.abs(found.step) / np.sqrt(np.diag(found.covariance))).max()),
+        covariance=run.covariance,
+        error=run.error,
+        last_step=float((np.abs(run.step) / np.sqrt(np.diag(run.covariance))).max()),
         acceptance=float(np.mean(chain.accepted[first:])),
     )
 
 
 @dataclass(frozen=True)
-class Held:
-    """What a run of the latents with parameters held tells.
+class FixedRun:
+    """Summaries of a run of the latents at fixed parameters.
 
     Attributes
     ----------
@@ -135,10 +144,10 @@ class Held:
     error: np.ndarray
 
 
-def held(
+def run_at_fixed(
     complete: CompleteData, chain: LatentChain, moves: int, cores: int | None, *, far: bool = False
-) -> Held:
-    """Run the latents with the parameters held; return the Newton step from there.
+) -> FixedRun:
+    """Run the latents with the parameters fixed; return the Newton step from there.
 
     Where the maximum is `far`, curvature of the marginal likelihood can point the wrong way: the
     complete-data information takes its place, as in expectation-maximisation.
@@ -157,7 +166,7 @@ def held(
     step = covariance @ reduced.mean(axis=0)
     longest = float((np.abs(step) / np.sqrt(np.diag(covariance))).max())
     error = np.sqrt(np.diag(covariance @ _covariance_of_mean(reduced) @ covariance))
-    return Held(mix, bread, covariance, step * min(1.0, 2.0 / max(longest, 1e-12)), error)
+    return FixedRun(mix, bread, covariance, step * min(1.0, 2.0 / max(longest, 1e-12)), error)
 
 
 def best_mix(scores: np.ndarray, controls: np.ndarray) -> np.ndarray:
@@ -182,14 +191,14 @@ def settle(
     shown: WorkProgress,
 ) -> None:
     """Come near the maximum by short runs, each with a step of expectation-maximisation's kind."""
-    run = max(_SHORT, 3 * sum(motion.size for motion in complete.motions))
+    length = max(_SHORT, 3 * sum(motion.size for motion in complete.motions))
     for number in range(_WARM):
         chain.move()
         if number == _WARM // 2:
             chain.learn_mass()
     for done in range(0, steps, _SHORT):
-        found = held(complete, chain, run, cores, far=True)
-        _move(complete, chain, found.mix, np.clip(found.step, -_LONGEST, _LONGEST))
+        run = run_at_fixed(complete, chain, length, cores, far=True)
+        _move(complete, chain, run.mix, np.clip(run.step, -_LONGEST, _LONGEST))
         chain.learn_mass()
         shown.update(done, "settling")
 
@@ -197,19 +206,19 @@ def settle(
 def _stochastic_steps(
     complete: CompleteData,
     chain: LatentChain,
-    found: Held,
+    run: FixedRun,
     numbers: range,
     shown: WorkProgress,
 ) -> None:
     """Move the parameters of the chain's point; leave their average over the second half."""
     places = complete.parameters
-    longest = np.sqrt(np.diag(found.covariance))
+    longest = np.sqrt(np.diag(run.covariance))
     kept = []
     for count, number in enumerate(numbers, start=1):
         score, controls = complete.score(chain.move())
         length = (count + _DELAY) ** -_DECAY
-        step = length * (found.bread @ (score - found.mix @ controls))
-        _move(complete, chain, found.mix, np.clip(step, -longest, longest))
+        step = length * (run.bread @ (score - run.mix @ controls))
+        _move(complete, chain, run.mix, np.clip(step, -longest, longest))
         if 2 * count > len(numbers):
             kept.append(chain.point[places].copy())
         shown.update(number + 1, "stochastic gradients")

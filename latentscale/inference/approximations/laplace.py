@@ -10,24 +10,38 @@ import numpy as np
 from scipy import linalg
 
 from latentscale.errors import FitError
-from latentscale.inference.importance import importance_weights, weight_stats
+from latentscale.inference.approximations.importance import importance_weights, weight_stats
 from latentscale.inference.method import Method
-from latentscale.inference.mode import ascend
-from latentscale.inference.posterior_density import PosteriorDensity, posterior_density
-from latentscale.inference.progress import WorkProgress
+from latentscale.inference.tools.posterior_density import PosteriorDensity, posterior_density
+from latentscale.inference.tools.progress import WorkProgress
 from latentscale.model.build import build_design
 from latentscale.model.design import Design
+from latentscale.numerics.climb import climb
+from latentscale.numerics.curvature import hessian, root_of_inverse
 from latentscale.numerics.psis import k_limit
+from latentscale.numerics.threads import one_blas_thread
 from latentscale.posterior.draws import Draws
 from latentscale.posterior.status import status_of_approximation
 from latentscale.spec.spec import ModelSpec
 
 MAX_PARAMETERS = 10_000
-_STEP = 1e-4
+"""Most parameters: the Hessian of as many takes 800 MB, and twice as many gradients."""
+
+# The climb ends near the mode, from where Newton's steps go on: a gradient of 1/1000 is some
+# 1/1000 of a standard deviation away in units of the parameters.
+_FLAT = 1e-3
+_TOLERANCE = 1e-12
+_HISTORY = 20  # pairs of L-BFGS, as Nocedal and Wright advise (3 to 20) for costly densities
+# Newton's method doubles the digits with each step; the gain in log density that ends it.
 _NEWTON_STEPS = 4
 _NEWTON_DONE = 1e-6
+# Least curvature, relative to the largest and absolute (a standard deviation of 10 on the
+# unconstrained scale): flatter directions are not identified, and their normal is wide already.
 _FLATTEST = 1e-6
+_LEAST_CURVATURE = 1e-2
+# Largest entry of the gradient at a mode that was reached.
 _LEVEL = 1e-2
+_ROUNDING = 1e-9  # of a log density, by which a Newton step at the mode may seem to lose
 _LOG_2PI = float(np.log(2 * np.pi))
 
 
@@ -71,7 +85,16 @@ class Laplace(Method):
         _refuse_large(density)
         compiled = time.perf_counter()
         with WorkProgress(3, "Laplace", "stages", enabled=progress) as shown:
-            top = ascend(density, density.start, history=20, max_iterations=self.max_iterations)
+            with one_blas_thread():
+                top = climb(
+                    density.value_and_gradient,
+                    density.start,
+                    steps=self.max_iterations,
+                    history=_HISTORY,
+                    tolerance=_TOLERANCE,
+                    flat=_FLAT,
+                    kept=1,
+                )
             shown.update(1, "mode")
             mode, factor, floored, gradient = _at_mode(density, top.mode)
             shown.update(2, "Hessian")
@@ -126,39 +149,28 @@ def _at_mode(
     without curvature; and the largest entry of the gradient.
     """
     value, gradient = density.value_and_gradient(point)
-    factor, floored = _covariance_factor(hessian(density, point))
+    factor, floored = _covariance_factor(density, point)
     for _ in range(_NEWTON_STEPS):
         moved = point + factor @ (factor.T @ gradient)
         new_value, new_gradient = density.value_and_gradient(moved)
-        if floored or not new_value > value - 1e-9:
+        if floored or not new_value > value - _ROUNDING:
             break
         gain, point, value, gradient = new_value - value, moved, new_value, new_gradient
-        factor, floored = _covariance_factor(hessian(density, point))
+        factor, floored = _covariance_factor(density, point)
         if gain < _NEWTON_DONE:
             break
     return point, factor, floored, float(np.abs(gradient).max())
 
 
-def hessian(density: PosteriorDensity, point: np.ndarray) -> np.ndarray:
-    """Return the Hessian of the log density by central differences of its gradient."""
-    columns = np.empty((density.size, density.size))
-    for index in range(density.size):
-        step = np.zeros(density.size)
-        step[index] = _STEP
-        ahead = density.value_and_gradient(point + step)[1]
-        behind = density.value_and_gradient(point - step)[1]
-        columns[:, index] = (ahead - behind) / (2 * _STEP)
-    return (columns + columns.T) / 2
-
-
-def _covariance_factor(curvature: np.ndarray) -> tuple[np.ndarray, int]:
+def _covariance_factor(density: PosteriorDensity, point: np.ndarray) -> tuple[np.ndarray, int]:
     """Return F with F F' = (-H)^-1, and in how many directions -H had to be lifted."""
+    curvature = -hessian(lambda there: density.value_and_gradient(there)[1], point)
     try:
-        lower = linalg.cholesky(-curvature, lower=True)
+        lower = linalg.cholesky(curvature, lower=True)
     except linalg.LinAlgError:
-        values, vectors = linalg.eigh(-curvature)
-        least = max(_FLATTEST * float(values.max()), 1e-2)
-        return vectors / np.sqrt(np.maximum(values, least)), int((values < least).sum())
+        values = linalg.eigvalsh(curvature)
+        least = max(_FLATTEST * float(values.max()), _LEAST_CURVATURE)
+        return root_of_inverse(curvature, least), int((values < least).sum())
     return linalg.solve_triangular(lower, np.eye(len(lower)), lower=True).T, 0
 
 

@@ -1,4 +1,4 @@
-"""Chains of nutpie: compiled once, sampled to memory or to disk, continued where they stood."""
+"""Chains of nutpie: compiled once, sampled to memory or to disk, continued from where they are."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from latentscale.engine.compile import compile_density
 from latentscale.engine.density import ChainModel
 from latentscale.engine.jax import jax_model
 from latentscale.errors import FitError, FitWarning
-from latentscale.inference.progress import WorkProgress, divergence_note
+from latentscale.inference.tools.progress import WorkProgress, divergence_note
 from latentscale.posterior.stream import (
     common_draws,
     finish_run,
@@ -29,7 +29,7 @@ from latentscale.posterior.stream import (
 from latentscale.validate import seed_word
 
 if TYPE_CHECKING:
-    from latentscale.inference.nuts import NUTS
+    from latentscale.inference.nuts.method import NUTS
 
 _POLL_SECONDS = 0.1  # between looks at chains that run: each takes microseconds
 # How operating systems and the sampler's Rust libraries say that a disk or quota is used up.
@@ -95,9 +95,9 @@ def sample_to_folder(
             **_settings(method),
         )
     _finish([run], names)
-    found = read_chains(path, names)
-    posterior, stats = common_draws(found)
-    short = len(found) < method.chains or any(c.length < method.draws for c in found.values())
+    drawn = read_chains(path, names)
+    posterior, stats = common_draws(drawn)
+    short = len(drawn) < method.chains or any(c.length < method.draws for c in drawn.values())
     return posterior, stats, short
 
 
@@ -110,7 +110,7 @@ class Continuation:
     chain
         Its number.
     position
-        Where it stood, shape (n,) on the unconstrained scale, or None to start it anew.
+        Where it is, shape (n,) on the unconstrained scale, or None to start it anew.
     before
         Draws that it has.
     draws, tune
@@ -141,7 +141,7 @@ def continue_chains(
 
     Ctrl-C stops every chain; what they have drawn stays in the folder.
     """
-    total = sum(part.tune + part.draws for part in work)
+    total = sum(own.tune + own.draws for own in work)
     at_once = method.cores or max(len(work), 1)
     waiting = list(work)
     running: list[Any] = []
@@ -152,11 +152,11 @@ def continue_chains(
         try:
             while waiting or running:
                 while waiting and len(running) < at_once:
-                    part = waiting.pop(0)
-                    before = {part.chain: part.before}
-                    run = start_run(path, [part.chain], wanted, part.tune, part.seed, before)
+                    own = waiting.pop(0)
+                    before = {own.chain: own.before}
+                    run = start_run(path, [own.chain], wanted, own.tune, own.seed, before)
                     started.append(run)
-                    running.append(_started(model, method, run, part, reporter))
+                    running.append(_started(model, method, run, own, reporter))
                 time.sleep(_POLL_SECONDS)
                 ended = [sampler for sampler in running if _has_ended(sampler)]
                 running = [sampler for sampler in running if sampler not in ended]
@@ -205,19 +205,19 @@ def _has_ended(sampler: Any) -> bool:
 
 
 def _started(
-    model: ChainModel, method: NUTS, run: Path, part: Continuation, reporter: _Reporter
+    model: ChainModel, method: NUTS, run: Path, own: Continuation, reporter: _Reporter
 ) -> Any:
     import nutpie
 
     return nutpie.sample(
-        (model if part.position is None else _starting_at(model, part.position)).compiled(),
-        draws=part.draws,
-        tune=part.tune,
+        (model if own.position is None else _starting_at(model, own.position)).compiled(),
+        draws=own.draws,
+        tune=own.tune,
         chains=1,
         cores=1,
-        seed=part.seed,
+        seed=own.seed,
         blocking=False,
-        progress_callback=reporter.of(part.chain),
+        progress_callback=reporter.of(own.chain),
         zarr_store=nutpie.zarr_store.LocalStore(str(zarr_folder(run))),
         store_unconstrained=True,
         **_settings(method),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,11 @@ from latentscale.engine.density import ChainModel
 from latentscale.errors import FitError
 from latentscale.expect import expect_path
 from latentscale.files import expanded
-from latentscale.inference import nutpie_chains
-from latentscale.inference.chart import Chart, Charted
-from latentscale.inference.nuts import NUTS, require_engine
-from latentscale.inference.start import usual_start
+from latentscale.inference.nuts import chains as nutpie_chains
+from latentscale.inference.nuts.backends import BACKENDS
+from latentscale.inference.nuts.method import NUTS
+from latentscale.inference.nuts.start import ModeStart, usual_start
+from latentscale.inference.nuts.whitening import WhitenedModel, Whitening
 from latentscale.model.build import build_design
 from latentscale.model.double import double_precision
 from latentscale.posterior.fit import Fit
@@ -64,7 +66,7 @@ def resume(path: str | Path, *, draws: int | None = None, progress: bool = True)
     with locked(path):
         stored = read_folder(path)
         method = _method(stored)
-        require_engine(method.backend)
+        BACKENDS[method.backend].require()
         wanted = wanted_draws(path) or method.draws if draws is None else draws
         wanted = whole_number(wanted, "draws", least=1, error=FitError)
         work = _continuations(stored, method, wanted)
@@ -122,10 +124,12 @@ def _compiled(
     if header.chart is None:
         compiled = nutpie_chains.compiled(model, header.variables, method.backend)
     else:
-        charted = Charted(header.spec, prepared, model, header.variables)
-        compiled = charted.density(Chart.from_dict(header.chart)).for_nutpie()
-    if any(part.position is None for part in work):
+        whitened = WhitenedModel(header.spec, prepared, model, header.variables)
+        compiled = whitened.density(Whitening.from_dict(header.chart)).for_nutpie()
+    if any(chain.position is None for chain in work):
         start, seed = method.start or usual_start(header.spec), header.provenance.seed
-        placed = start.place(compiled, seed=seed, cores=method.cores, progress=progress)
-        compiled = placed.compiled or compiled
+        if isinstance(start, ModeStart):  # modes were weighed when the folder was begun
+            start = replace(start, least_share=None)
+        points = start.place(compiled, seed=seed, cores=method.cores, progress=progress)
+        compiled = points.compiled or compiled
     return compiled

@@ -17,14 +17,15 @@ import numpy as np
 import pymc as pm
 
 from latentscale.dims import MODEL, SKILL
-from latentscale.inference.posterior_density import PosteriorDensity, posterior_density
-from latentscale.inference.threads import in_threads
+from latentscale.inference.tools.posterior_density import PosteriorDensity, posterior_density
 from latentscale.model.build import build_design
 from latentscale.model.design import Design
 from latentscale.model.terms.base import terms_of
+from latentscale.numerics.curvature import differences
 from latentscale.spec.spec import ModelSpec
 
-_STEP = 1e-4
+# Gradient of the scores by a parameter below which it touches no score: rounding of its sum.
+_UNTOUCHED = 1e-9
 
 
 @dataclass(frozen=True)
@@ -83,14 +84,9 @@ class CompleteData:
             score, controls = self.score(there)
             return np.asarray(score - mix @ controls)
 
-        def column(number: int) -> np.ndarray:
-            step = np.zeros(point.size)
-            step[self.parameters[number]] = 1.0
-            step += self.carried(point, mix[number])
-            ahead, behind = reduced(point + _STEP * step), reduced(point - _STEP * step)
-            return np.asarray((behind - ahead) / (2 * _STEP))
-
-        return np.stack(in_threads(column, range(self.parameters.size), cores), axis=1)
+        directions = np.eye(point.size)[self.parameters]
+        directions += np.array([self.carried(point, own) for own in mix])
+        return -differences(reduced, point, directions, cores=cores)
 
     def carried(self, point: np.ndarray, mix: np.ndarray) -> np.ndarray:
         """Return how the latents of a point (n,) go along with a step of mix (C,)."""
@@ -157,7 +153,7 @@ def complete_data(spec: ModelSpec, design: Design, rng: np.random.Generator) -> 
     for _ in range(2):
         point = target.start + 0.3 * rng.standard_normal(target.size)
         gradient = target.value_and_gradient(point)[1] - prior(point)
-        touched |= np.abs(gradient) > 1e-9
+        touched |= np.abs(gradient) > _UNTOUCHED
     kept = np.nonzero(~latent & touched)[0]
     return CompleteData(
         target=target,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 _LOG_2PI = float(np.log(2 * np.pi))
-_FIRST_LOG_SD = -2.0
+_FIRST_LOG_SD = -2.0  # narrow, so that the first steps find the mean (as in Stan and PyMC)
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class MeanField:
 
     @classmethod
     def at(cls, mean: np.ndarray) -> MeanField:
-        """Return narrow normals round a point of shape (n,)."""
+        """Return narrow normals around a point of shape (n,)."""
         return cls(np.concatenate([mean, np.full(len(mean), _FIRST_LOG_SD)]))
 
     @property

@@ -10,20 +10,26 @@ import numpy as np
 import xarray as xr
 
 from latentscale.errors import SpecError
-from latentscale.inference.marginal.ascent import Ascent, ascend
-from latentscale.inference.marginal.complete import CompleteData, complete_data
-from latentscale.inference.marginal.latent_chain import LatentChain
 from latentscale.inference.method import Method
-from latentscale.inference.progress import WorkProgress
-from latentscale.inference.start import climb
-from latentscale.inference.threads import in_threads, one_blas_thread
+from latentscale.inference.stochastic.ascent import StochasticMaximum, maximise_stochastically
+from latentscale.inference.stochastic.complete import CompleteData, complete_data
+from latentscale.inference.stochastic.latent_chain import LatentChain
+from latentscale.inference.tools.progress import WorkProgress
 from latentscale.model.design import Design
+from latentscale.numerics.climb import climb
+from latentscale.numerics.curvature import normal_draws
+from latentscale.numerics.threads import in_threads, one_blas_thread
 from latentscale.posterior.draws import Draws
 from latentscale.posterior.status import Status
 from latentscale.spec.spec import ModelSpec
 
-_CLIMB = 1000
+# The climbs only give starting points: a rough mode will do.
+_STEPS = 1000
+_HISTORY = 20
+_TOLERANCE = 1e-9
+# Trajectories of the latents after each draw of the parameters: they moved along only a little.
 _MOVES_A_DRAW = 4
+# Of a standard error: a last step, and Monte Carlo noise, that add 3% and 2% to the error.
 _STEP_LIMIT = 0.25
 _NOISE_LIMIT = 0.2
 
@@ -40,7 +46,7 @@ class StochasticMarginalML(Method):
     observed information by Louis' identity. The spec's priors play no part, but for the
     starting points. Draws are normal round the estimate, latents drawn given each.
 
-    Where `MarginalML` can go it is better: faster, without Monte Carlo error, and it tells the
+    Where `MarginalML` can go it is better: faster, without Monte Carlo error, and it gives the
     likelihood, AIC and BIC.
 
     Attributes
@@ -70,7 +76,7 @@ class StochasticMarginalML(Method):
     """
 
     good_for: ClassVar[str] = (
-        "estimates and rough standard errors of specs that MarginalML refuses; it tells no "
+        "estimates and rough standard errors of specs that MarginalML refuses; it gives no "
         "likelihood, and its standard errors carry Monte Carlo noise"
     )
 
@@ -107,7 +113,7 @@ class StochasticMarginalML(Method):
         with WorkProgress(work, "StochasticMarginalML", "moves", enabled=progress) as shown:
             start = self._highest(complete, rng)
             chain = LatentChain(complete.target, start, complete.latents, self.leaps, rng)
-            found = ascend(
+            maximum = maximise_stochastically(
                 complete,
                 chain,
                 steps=self.steps,
@@ -117,7 +123,7 @@ class StochasticMarginalML(Method):
                 shown=shown,
             )
             climbed = time.perf_counter()
-            points = self._points(complete, chain, found, rng)
+            points = self._points(complete, chain, maximum, rng)
             shown.update(work)
         seconds = {
             "compile": compiled - began,
@@ -125,7 +131,7 @@ class StochasticMarginalML(Method):
             "draw": time.perf_counter() - climbed,
         }
         posterior = complete.target.to_posterior(points)
-        return Draws(posterior, None, self._status(found), seconds, _table(complete, found))
+        return Draws(posterior, None, self._status(maximum), seconds, _table(complete, maximum))
 
     def _highest(self, complete: CompleteData, rng: np.random.Generator) -> np.ndarray:
         """Return the highest mode of the posterior density that a few climbs reach."""
@@ -133,57 +139,66 @@ class StochasticMarginalML(Method):
         begins = [target.start + rng.uniform(-1, 1, target.size) for _ in range(self.starts)]
 
         def work(begin: np.ndarray) -> tuple[float, np.ndarray]:
-            end = climb(target.value_and_gradient, begin, _CLIMB)
+            end = climb(
+                target.value_and_gradient,
+                begin,
+                steps=_STEPS,
+                history=_HISTORY,
+                tolerance=_TOLERANCE,
+                kept=1,
+            )
             return end.value, end.mode
 
         return max(in_threads(work, begins, self.cores), key=lambda end: end[0])[1]
 
     def _points(
-        self, complete: CompleteData, chain: LatentChain, found: Ascent, rng: np.random.Generator
+        self,
+        complete: CompleteData,
+        chain: LatentChain,
+        maximum: StochasticMaximum,
+        rng: np.random.Generator,
     ) -> np.ndarray:
-        values, vectors = np.linalg.eigh(found.covariance)
-        root = vectors * np.sqrt(np.maximum(values, 0))
         points = np.empty((self.draws, complete.target.size))
-        for number in range(self.draws):
-            moved = found.vector + root @ rng.standard_normal(found.vector.size)
-            chain.point[complete.parameters] = moved
+        moved = normal_draws(maximum.vector, maximum.covariance, self.draws, rng)
+        for number, parameters in enumerate(moved):
+            chain.point[complete.parameters] = parameters
             for _ in range(_MOVES_A_DRAW):
                 chain.move()
             points[number] = chain.point
         return points
 
-    def _status(self, found: Ascent) -> Status:
+    def _status(self, maximum: StochasticMaximum) -> Status:
         advice = []
-        if found.last_step > _STEP_LIMIT:
+        if maximum.last_step > _STEP_LIMIT:
             advice.append(
-                f"The last step was {found.last_step:.2f} standard errors long: raise steps or "
+                f"The last step was {maximum.last_step:.2f} standard errors long: raise steps or "
                 "rounds."
             )
-        if found.noise > _NOISE_LIMIT:
+        if maximum.noise > _NOISE_LIMIT:
             advice.append(
-                f"Monte Carlo noise is {found.noise:.2f} of a standard error: raise moves."
+                f"Monte Carlo noise is {maximum.noise:.2f} of a standard error: raise moves."
             )
-        if not found.acceptance > 0.5:
+        if not maximum.acceptance > 0.5:
             advice.append(
-                f"Trajectories of the latents are accepted at {found.acceptance:.0%} only: "
+                f"Trajectories of the latents are accepted at {maximum.acceptance:.0%} only: "
                 "raise steps, or use NUTS."
             )
         word = "maximum NOT reached" if advice else "maximum reached"
         message = (
-            f"{word}, within noise: last step {found.last_step:.2f} and Monte Carlo error "
-            f"{found.noise:.2f} standard errors; draws approximate by a normal distribution "
+            f"{word}, within noise: last step {maximum.last_step:.2f} and Monte Carlo error "
+            f"{maximum.noise:.2f} standard errors; draws approximate by a normal distribution "
             "(observed information), priors not used"
         )
         return Status(True, not advice, False, message, tuple(advice), self.good_for)
 
 
-def _table(complete: CompleteData, found: Ascent) -> xr.Dataset:
+def _table(complete: CompleteData, maximum: StochasticMaximum) -> xr.Dataset:
     """Return what a fit's tree keeps, dims (parameter,), on the unconstrained scale."""
     return xr.Dataset(
         {
-            "estimate": ("parameter", found.vector),
-            "se_observed": ("parameter", found.standard_error),
-            "monte_carlo_error": ("parameter", found.error),
+            "estimate": ("parameter", maximum.vector),
+            "se_observed": ("parameter", maximum.standard_error),
+            "monte_carlo_error": ("parameter", maximum.error),
         },
         coords={"parameter": list(complete.labels)},
         attrs={"scale": "unconstrained"},
