@@ -17,6 +17,7 @@ from latentscale.data.readers.documents import read_document
 from latentscale.data.readers.metadata import scores_with_metadata
 from latentscale.data.readers.revisions import (
     TokensPerStep,
+    checked_tokens,
     checkpoint_metadata,
     models_from_names,
 )
@@ -137,6 +138,7 @@ def read_harness(
     DataWarning
         As `Scores.from_frame`.
     """
+    checked_tokens(tokens_per_step)
     rows, findings = _collected(Path(folder), tasks, benchmarks or {})
     table = _table(rows)
     wide = table.pivot(index="model", columns="benchmark", values="score")

@@ -12,12 +12,33 @@ import pandas as pd
 from latentscale.data.audit import Finding
 from latentscale.data.readers.families import base_families
 from latentscale.data.readers.model_names import parse_name
+from latentscale.errors import DataError
+from latentscale.validate import is_number
 
 TokensPerStep = float | Mapping[str, float]
 
 _NAMED_BATCH: Final = re.compile(r"(\d+(?:\.\d+)?)MtokBS")
 _MEBI: Final = 2.0**20
 """Pythia's names give the batch in units of 1,048,576 tokens ("1MtokBS")."""
+
+
+def checked_tokens(tokens_per_step: object) -> None:
+    """Refuse tokens per step that are neither a positive number nor such numbers by run.
+
+    Raises
+    ------
+    DataError
+        Naming what was given.
+    """
+    if tokens_per_step is None:
+        return
+    by_run = tokens_per_step if isinstance(tokens_per_step, Mapping) else {"": tokens_per_step}
+    for run, number in by_run.items():
+        if not is_number(number) or not number > 0:
+            raise DataError(
+                "tokens_per_step is a positive number, such as 2_097_152, or one by run; got "
+                f"{number!r}{f' for {run}' if run else ''}."
+            )
 
 
 def checkpoint_of(name: str) -> tuple[str, float, float]:
