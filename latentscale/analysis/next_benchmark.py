@@ -21,6 +21,7 @@ from latentscale.dims import BENCHMARK, MODEL, SAMPLE
 from latentscale.errors import DataError, FitError, listed, nearest
 from latentscale.expect import expect, expect_names, shown
 from latentscale.posterior.fit import Fit
+from latentscale.result import FixedTable, Picture
 from latentscale.validate import is_number, is_whole
 
 _MOST_SETS = 3000
@@ -39,15 +40,15 @@ _COLUMNS = (
 )
 
 
-@dataclass(frozen=True)
-class NextBenchmark:
-    """Candidate measurements of one model, the most telling first.
+@dataclass(frozen=True, repr=False)
+class NextBenchmark(FixedTable):
+    """Candidate measurements of one model, the most informative first.
 
     Attributes
     ----------
     model
         The model.
-    table
+    rows
         One row a set of benchmarks: benchmarks (names joined by " + "), cost, sd_before and
         sd_after (root mean variance of the targets' expected scores, fractions),
         variance_removed (expected share of the targets' summed variance that goes),
@@ -64,7 +65,7 @@ class NextBenchmark:
     """
 
     model: str
-    table: pd.DataFrame
+    rows: pd.DataFrame
     sets: tuple[tuple[str, ...], ...]
     targets: tuple[str, ...]
     measured: tuple[str, ...]
@@ -76,11 +77,15 @@ class NextBenchmark:
         """The set that teaches most per unit cost."""
         return self.sets[0]
 
-    def __repr__(self) -> str:
-        first = self.table.iloc[0]
+    plot = Picture("plot_next_benchmark")
+
+    @property
+    def headline(self) -> str:
+        """What to measure next, and what it is expected to teach."""
+        first = self.rows.iloc[0]
         return (
             f"Next for {self.model}: {first['benchmarks']}, which is expected to remove "
-            f"{first['variance_removed']:.0%} of the variance of {listed(self.targets)}; see .table"
+            f"{first['variance_removed']:.0%} of the variance of {listed(self.targets)}"
         )
 
 
@@ -299,9 +304,11 @@ def _checked_costs(costs: Mapping[str, float] | None, offered: Sequence[str]) ->
             f'costs must be a mapping from benchmarks to numbers, such as {{"{offered[0]}": 2.5}}; '
             f"got {shown(costs)}."
         )
-    lacking = [name for name in offered if name not in costs]
-    if lacking:
-        raise DataError(f"costs lacks {listed(lacking)}; give the cost of every candidate.")
+    missing = [name for name in offered if name not in costs]
+    if missing:
+        raise DataError(
+            f"costs has no entry for {listed(missing)}; give the cost of every candidate."
+        )
     for name in offered:
         cost = costs[name]
         if not is_number(cost) or not cost > 0:
@@ -349,11 +356,11 @@ def _figures(
     for names in sets:
         left = max(float(np.trace(joint.after(names))), 0.0)
         removed = 1 - left / was if was > 0 else 0.0
-        told = 0.5 * (volume - _log_volume(joint.after(names, of_ranks=True), basis))
+        nats = 0.5 * (volume - _log_volume(joint.after(names, of_ranks=True), basis))
         cost = sum(price[name] for name in names)
-        gain = (removed if rank_by == "variance" else told) / cost
+        gain = (removed if rank_by == "variance" else nats) / cost
         spread = np.sqrt(np.array([was, left]) / joint.targets)
-        rows.append((" + ".join(names), cost, *spread, removed, told, gain))
+        rows.append((" + ".join(names), cost, *spread, removed, nats, gain))
     return pd.DataFrame(rows, columns=list(_COLUMNS))
 
 
@@ -380,7 +387,7 @@ def _ranked(
     order = np.argsort(-table["gain"].to_numpy(), kind="stable")
     return NextBenchmark(
         model=model,
-        table=table.iloc[order].reset_index(drop=True),
+        rows=table.iloc[order].reset_index(drop=True),
         sets=tuple(sets[int(place)] for place in order),
         targets=names[0],
         measured=names[1],

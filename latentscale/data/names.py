@@ -41,10 +41,10 @@ def similar_names(
     findings: list[Finding] = []
     said: set[str] = set()
     for variable, given in names.items():
-        known = _by_spelling(variable, fitted.get(variable, ()))
+        known = _by_spelling(fitted.get(variable, ()))
         unlike_fitted: list[tuple[str, str]] = []
         alike: list[list[str]] = []
-        for key, group in _by_spelling(variable, given).items():
+        for key, group in _by_spelling(given).items():
             new = [name for name in group if name not in known.get(key, ())]
             if not new or (variable == LINEAGE and said.issuperset(new)):
                 continue
@@ -98,8 +98,8 @@ def fitted_spelling(variable: str, name: str, fitted: Iterable[str]) -> str | No
     fitted
         Names that a fit knows.
     """
-    known = _by_spelling(variable, fitted)
-    alike = known.get(_keys(variable, [name])[0], [])
+    known = _by_spelling(fitted)
+    alike = known.get(_keys([name])[0], [])
     return alike[0] if alike and name not in alike else None
 
 
@@ -126,14 +126,14 @@ def _unlike_fitted(variable: str, name: str, other: str) -> str:
     )
 
 
-def _by_spelling(variable: str, names: Iterable[str]) -> dict[str, list[str]]:
+def _by_spelling(names: Iterable[str]) -> dict[str, list[str]]:
     groups: dict[str, list[str]] = defaultdict(list)
     once = list(dict.fromkeys(names))
-    for name, key in zip(once, _keys(variable, once), strict=True):
+    for name, key in zip(once, _keys(once), strict=True):
         groups[key].append(name)
     return dict(groups)
 
 
-def _keys(variable: str, names: Sequence[str]) -> list[str]:
-    # Sizes make models of one family differ in a dot alone: opt-1.3b and opt-13b.
-    return spellings(names, keep_numbers_apart=variable == MODEL)
+def _keys(names: Sequence[str]) -> list[str]:
+    # Sizes and versions differ in a dot alone: opt-1.3b and opt-13b, qwen2.5-7b and qwen2-57b.
+    return spellings(names, keep_numbers_apart=True)

@@ -23,18 +23,18 @@ from latentscale.model.rows import families_of, with_families
 from latentscale.model.terms.base import Rows
 from latentscale.model.terms.precision import precision
 from latentscale.model.undisclosed import rows_of_table
-from latentscale.model.unseen import family_effects
+from latentscale.model.unseen import family_effects, model_terms
 from latentscale.spec.likelihood import Noise
 from latentscale.spec.spec import ModelSpec
 
 FITTED_RESIDUALS: Literal["fitted"] = "fitted"
-"""Each row is a fitted model and has the deviation that was estimated for it."""
+"""Each row is a fitted model and has the effects by model that were estimated for it."""
 
 NO_RESIDUALS: Literal["none"] = "none"
 """Rows lie on their family's curve."""
 
-Residuals = Literal["fitted", "none"] | xr.DataArray
-"""Or deviations of the rows' skills, dims (sample, model, skill), drawn or shared as wanted."""
+Residuals = Literal["fitted", "none"] | xr.Dataset
+"""Or effects by model of the rows, dims (sample, model, ...), drawn or shared as wanted."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ class Evaluator:
             The rows: params (billions), tokens (trillions), instruct and family, dims (model,).
         residuals
             Deviations of the rows from their families' curves, if the spec has any:
-            `FITTED_RESIDUALS`, `NO_RESIDUALS`, or the deviations themselves.
+            `FITTED_RESIDUALS`, `NO_RESIDUALS`, or the effects by model themselves, by variable.
         effects
             Effects by family, dims (..., family, ...), that hold every family of the rows; by
             default those of the fitted families among `draws`.
@@ -143,10 +143,11 @@ class Evaluator:
         if effects is None:
             effects = family_effects(self.spec, draws)
         values = self.values(draws) | {str(name): effects[name] for name in effects.data_vars}
-        if isinstance(residuals, xr.DataArray):
-            values["residual"] = residuals
-        elif residuals == NO_RESIDUALS:
-            values.pop("residual", None)
+        if isinstance(residuals, xr.Dataset) or residuals == NO_RESIDUALS:
+            for name in model_terms(self.spec):
+                values.pop(name, None)
+        if isinstance(residuals, xr.Dataset):
+            values |= {str(name): residuals[name] for name in residuals.data_vars}
         rows = rows_of_table(self.spec, self.transform, table, draws)
         families = list(table[FAMILY].values) if FAMILY in table else [""] * table.sizes[MODEL]
         return Evaluation(

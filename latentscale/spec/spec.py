@@ -120,7 +120,8 @@ class ModelSpec(Record):
         What becomes of models whose training tokens are needed and undisclosed: left out, or
         fitted with their tokens as parameters.
     terms
-        Further terms of the equations, each of a kind that another package registered.
+        Further terms of the equations, one table each: a trend, or a kind that another package
+        registered.
     priors
         Priors that replace the defaults of `PRIOR_SLOTS`, by parameter name.
 
@@ -191,12 +192,14 @@ class ModelSpec(Record):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        terms: tuple[Any, ...] = self.terms  # records of `latentscale.model.terms.base.Term`
         used = (
             ("family.slopes", self.family.slopes),
             ("benchmarks.slopes", self.benchmarks.slopes),
             ("benchmarks.family_slopes", self.benchmarks.family_slopes),
             ("benchmarks.instruct.slopes", self.benchmarks.instruct.slopes),
             ("benchmarks.precision_covariates", self.benchmarks.precision_covariates),
+            *((f"terms, {t.kind}", names) for t in terms for names in t.covariates().values()),
         )
         for where, names in used:
             for name in names:
@@ -205,6 +208,8 @@ class ModelSpec(Record):
                         f'{where}: "{name}" must also stand in covariates, which has '
                         f"{listed(self.covariates) or 'none'}." + nearest(name, self.covariates)
                     )
+        for term in terms:
+            term.check(self)
         if self.skills.count == 0 and (self.skills.residual or self.family.slopes):
             raise SpecError(
                 "skills.count is 0, so skills.residual and family.slopes have nothing to act on; "

@@ -16,13 +16,13 @@ def criteria(known, known_spec) -> Criteria:
     family = known_spec.family.model_copy(update={"lineage": False})
     spec = known_spec.model_copy(update={"family": family})
     method = ls.MarginalML(starts=1, nodes=3, cores=1)
-    return ls.information_criteria(
+    return ls.studies.information_criteria(
         spec, known.scores, counts=[1, 2, 3], method=method, seed=2, progress=False
     )
 
 
 def test_bic_finds_the_skills_that_the_table_was_made_with(criteria: Criteria) -> None:
-    table = criteria.table
+    table = criteria.table()
     assert list(table.index) == [1, 2, 3] and criteria.best("bic") == 2
     assert (np.diff(table["log_likelihood"]) > -0.5).all()  # nested models
     # Intercept, precision and instruct by 6 benchmarks; loadings of those that are no anchors;
@@ -40,14 +40,14 @@ def test_the_plot_shows_each_criterion_above_its_smallest(criteria: Criteria) ->
     panel = figure.axes[0]
     drawn = {line.get_label(): line.get_ydata() for line in panel.get_lines()}
     for name, column in (("AIC", "aic"), ("BIC", "bic")):
-        wanted = criteria.table[column] - criteria.table[column].min()
+        wanted = criteria.table()[column] - criteria.table()[column].min()
         np.testing.assert_allclose(drawn[name], wanted)
 
 
 @pytest.mark.parametrize("counts", [[0], [7], [2, 2], [], [1.5], [True]])
 def test_counts_out_of_range_are_refused(counts, small_scores, known_spec) -> None:
     with pytest.raises(SpecError, match="counts"):
-        ls.information_criteria(known_spec, small_scores, counts=counts, progress=False)
+        ls.studies.information_criteria(known_spec, small_scores, counts=counts, progress=False)
 
 
 def test_an_unknown_criterion_is_refused(criteria: Criteria) -> None:

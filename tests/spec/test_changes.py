@@ -148,7 +148,7 @@ def test_copies_and_pickles_are_equal(spec: ModelSpec) -> None:
         (ls.Laplace(), {"draws": 0}),
         (ls.Pathfinder(), {"draws": 0}),
         (ls.MarginalML(), {"draws": 0}),
-        (ls.StochasticMarginalML(), {"draws": 0}),
+        (ls.methods.StochasticMarginalML(), {"draws": 0}),
         (Prior("Normal", mu=0, sigma=1), {"sigma": -1}),
         (ls.Benchmark(), {"floor": 2}),
     ],
