@@ -16,8 +16,9 @@ import numpy.typing as npt
 import xarray as xr
 
 from latentscale.data.recorded import pull_inside
-from latentscale.data.scores import Scores
+from latentscale.data.scaling import is_bounded, sampling_of, usual_sampling
 from latentscale.dims import BENCHMARK, CELL, FAMILY, LINEAGE, MODEL, SAMPLE, SKILL
+from latentscale.maths import on_draws
 from latentscale.model.equations import expected_score
 from latentscale.model.evaluate import Evaluation
 from latentscale.model.unseen import (
@@ -106,7 +107,7 @@ class LocalProblem:
         mean = expected_score(self.fit.spec, self.at_cells, named)
         score = xr.DataArray(self.group.score, dims=(CELL,))
         density = self.noise.log_density(score, mean, self.phi)
-        return np.asarray(density.transpose(SAMPLE, CELL).values, dtype=float)
+        return np.asarray(on_draws(density).transpose(SAMPLE, CELL).values, dtype=float)
 
     def log_prior(self, z: Floats) -> Floats:
         """Return the log prior density of each latent, shape (sample, latent)."""
@@ -254,11 +255,13 @@ def _group(
         fitted_rows |= np.isin(data[FAMILY].values, list(lineage_of))
     seen = data.isel({MODEL: fitted_rows})
     fresh = asked.isel({MODEL: ~np.isin(names, fit.scores.models)})
-    variables = list(_ROW_VARIABLES)
+    kinds = (kind.variable for kind in fit.transform.kinds)
+    variables = [name for name in dict.fromkeys([*_ROW_VARIABLES, *kinds]) if name in fresh]
     parts = [part[variables].reset_coords(drop=True) for part in (seen, fresh)]
     new_scores = planned["score"].where(is_new).isel({MODEL: mine})
-    old = _observed(seen["score"].transpose(MODEL, BENCHMARK), fit.scores.item_counts)
-    new = _observed(new_scores.transpose(MODEL, BENCHMARK), data["n_items"])
+    fractions = is_bounded(data)
+    old = _observed(seen["score"].transpose(MODEL, BENCHMARK), fit.scores.item_counts, fractions)
+    new = _observed(new_scores.transpose(MODEL, BENCHMARK), data["n_items"], fractions)
     known = set(fit.scores.families)
     return Group(
         rows=xr.concat([part for part in parts if part.sizes[MODEL]], dim=MODEL),
@@ -275,25 +278,29 @@ def _noise(fit: Fit, group: Group, evaluation: Evaluation) -> Noise:
     """Return the noise of the group's cells."""
     columns = [list(fit.scores.benchmarks).index(name) for name in group.benchmark_of_cell]
     at = {BENCHMARK: xr.DataArray(columns, dims=(CELL,))}
-    return evaluation.noise(_items(fit.scores, group)).at(at)
+    data = fit.scores.dataset
+    items = _by_cell(data["n_items"], fit.scores.item_counts, group)
+    usual, own = usual_sampling(data), sampling_of(data)
+    sampling = None if usual is None or own is None else _by_cell(usual, own, group)
+    return evaluation.noise(items, sampling).at(at)
 
 
-def _items(scores: Scores, group: Group) -> xr.DataArray:
-    """Return the items of each cell, dims (cell,): a new score has those of its benchmark."""
-    by_benchmark, by_cell = scores.dataset["n_items"], scores.item_counts
-    counts = [
-        float(by_benchmark.sel({BENCHMARK: b}) if new else by_cell.sel({MODEL: m, BENCHMARK: b}))
+def _by_cell(usual: xr.DataArray, own: xr.DataArray, group: Group) -> xr.DataArray:
+    """Return a quantity of each cell, dims (cell,): a new score has its benchmark's usual one."""
+    values = [
+        float(usual.sel({BENCHMARK: b}) if new else own.sel({MODEL: m, BENCHMARK: b}))
         for m, b, new in zip(
             group.model_of_cell, group.benchmark_of_cell, group.is_new, strict=True
         )
     ]
-    return xr.DataArray(counts, dims=(CELL,))
+    return xr.DataArray(values, dims=(CELL,))
 
 
 def _observed(
-    table: xr.DataArray, n_items: xr.DataArray
+    table: xr.DataArray, n_items: xr.DataArray, fractions: xr.DataArray
 ) -> tuple[list[str], list[str], list[float]]:
-    inside, _ = pull_inside(table, n_items.sel({dim: table[dim] for dim in n_items.dims}))
+    items = n_items.sel({dim: table[dim] for dim in n_items.dims})
+    inside, _ = pull_inside(table, items, fractions.sel({BENCHMARK: table[BENCHMARK]}))
     rows, columns = np.nonzero(inside.notnull().values)
     return (
         [str(inside[MODEL].values[i]) for i in rows],

@@ -15,10 +15,10 @@ from typing import Literal
 import xarray as xr
 
 from latentscale.data.covariates import CovariateTransform
-from latentscale.dims import BENCHMARK, FAMILY, MODEL
-from latentscale.maths import Named
+from latentscale.dims import FAMILY, MODEL
 from latentscale.model.design import Design
 from latentscale.model.equations import expected_score, latent_skill, linear_predictor
+from latentscale.model.noise import noise_of
 from latentscale.model.rows import families_of, with_families
 from latentscale.model.terms.base import Rows
 from latentscale.model.terms.precision import precision
@@ -52,8 +52,8 @@ class Evaluation:
     """
 
     spec: ModelSpec
-    values: Mapping[str, Named]
-    rows: Rows
+    values: Mapping[str, xr.DataArray]
+    rows: Rows[xr.DataArray]
 
     @cached_property
     def skill(self) -> xr.DataArray | None:
@@ -75,15 +75,16 @@ class Evaluation:
         """Precisions phi, dims of the draws and benchmark, and model where covariates move it."""
         return precision(self.values, self.rows)
 
-    def noise(self, n_items: xr.DataArray) -> Noise:
+    def noise(self, n_items: xr.DataArray, sampling: xr.DataArray | None = None) -> Noise:
         """Return the distribution of scores around mu.
 
         Parameters
         ----------
-        n_items
-            Item counts, dims (benchmark,), (model, benchmark) or (cell,).
+        n_items, sampling
+            Item counts and sampling errors, dims (benchmark,), (model, benchmark) or (cell,); no
+            sampling error by default.
         """
-        return self.spec.benchmarks.likelihood.noise(self.values, n_items)
+        return noise_of(self.spec.benchmarks.likelihood, self.values, n_items, sampling)
 
 
 @dataclass(frozen=True)
@@ -96,26 +97,23 @@ class Evaluator:
         The model.
     transform
         Covariate transform, as fitted.
-    floor
-        Known floors, fractions, dims (benchmark,).
+    known
+        What the table fixes of its curves, by name, dims (benchmark,): floors, and more where
+        scores are not plain fractions (`latentscale.model.scaled.known_curve`).
     """
 
     spec: ModelSpec
     transform: CovariateTransform
-    floor: xr.DataArray
+    known: Mapping[str, xr.DataArray]
 
     @classmethod
     def of(cls, spec: ModelSpec, design: Design) -> Evaluator:
         """Return the evaluator of a spec on a prepared table."""
-        return cls(spec, design.transform, design.floor)
+        return cls(spec, design.transform, design.known_curve)
 
     def values(self, draws: xr.Dataset) -> dict[str, xr.DataArray]:
-        """Return draws by name, with the known floors unless floors were estimated."""
-        values = {str(name): draws[name] for name in draws.data_vars}
-        if "floor" not in values:
-            coords = {BENCHMARK: self.floor[BENCHMARK].values}
-            values["floor"] = xr.DataArray(self.floor.values, dims=(BENCHMARK,), coords=coords)
-        return values
+        """Return draws by name, with what is known of curves unless it was estimated."""
+        return {**self.known, **{str(name): draws[name] for name in draws.data_vars}}
 
     def at(
         self,

@@ -22,6 +22,7 @@ from latentscale.dims import (
     SAMPLE_STATS,
     SKILL,
 )
+from latentscale.maths import on_draws
 from latentscale.model.design import Design
 from latentscale.model.evaluate import FITTED_RESIDUALS, Evaluation, Evaluator
 from latentscale.model.terms.base import terms_of
@@ -58,7 +59,7 @@ def to_tree(spec: ModelSpec, design: Design, draws: Draws) -> xr.DataTree:
         POSTERIOR: posterior,
         LOG_LIKELIHOOD: xr.Dataset({"score": _log_likelihood(design, evaluation)}),
         LOG_PRIOR: _log_prior(spec, design, posterior),
-        OBSERVED_DATA: design.scores.dataset[["score"]].drop_vars(_loose_coords(design)),
+        OBSERVED_DATA: _without_loose_coords(design.scores.dataset[["score"]]),
         CONSTANT_DATA: _constants(design),
     }
     if draws.sample_stats is not None:
@@ -73,13 +74,13 @@ def _log_likelihood(design: Design, evaluation: Evaluation) -> xr.DataArray:
     benchmark = xr.DataArray(design.benchmark_of_cell, dims=(CELL,))
     at_cells = {MODEL: model, BENCHMARK: benchmark}
     phi = evaluation.precision
-    noise = evaluation.noise(design.scores.item_counts)
+    noise = evaluation.noise(design.scores.item_counts, design.sampling)
     density = noise.at(at_cells).log_density(
         xr.DataArray(design.score_of_cell, dims=(CELL,)),
         evaluation.mean.isel(at_cells),
         phi.isel({dim: at_cells[dim] for dim in phi.dims if dim in at_cells}),
     )
-    named = density.assign_coords(
+    named = on_draws(density).assign_coords(
         {
             "cell_model": (CELL, np.asarray(design.scores.models)[design.model_of_cell]),
             "cell_benchmark": (
@@ -109,8 +110,9 @@ def _log_prior(spec: ModelSpec, design: Design, posterior: xr.Dataset) -> xr.Dat
 
 def _constants(design: Design) -> xr.Dataset:
     data = design.scores.dataset
-    keep = [name for name in ("params", "tokens", "instruct", "floor", "n_items") if name in data]
-    constants = data[keep].drop_vars(_loose_coords(design))
+    known = ("params", "tokens", "instruct", "floor", "n_items", "ceiling", "centre", "step")
+    keep = [name for name in known if name in data]
+    constants = _without_loose_coords(data[keep])
     lineage = np.asarray(design.lineages)[design.lineage_of_family]
     return constants.assign(
         x=design.x,
@@ -119,5 +121,5 @@ def _constants(design: Design) -> xr.Dataset:
     ).assign_coords({FAMILY: list(design.families), LINEAGE: list(design.lineages)})
 
 
-def _loose_coords(design: Design) -> list[str]:
-    return [str(name) for name in design.scores.dataset.coords if name not in (MODEL, BENCHMARK)]
+def _without_loose_coords(data: xr.Dataset) -> xr.Dataset:
+    return data.drop_vars([name for name in data.coords if name not in (MODEL, BENCHMARK)])
