@@ -129,8 +129,8 @@ def test_tables_of_another_kind_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"tokens_per_step": "2M"}, r"a positive number, such as 2_097_152.*got '2M'"),
-        ({"tokens_per_step": {"pythia-1b": -1}}, "got -1 for pythia-1b"),
+        ({"tokens_per_step": "2M"}, "tokens_per_step must be a finite number above 0; got '2M'"),
+        ({"tokens_per_step": {"pythia-1b": -1}}, "tokens_per_step of pythia-1b must be .* got -1"),
         ({"tokens_per_step": 1, "params_b": 1.3}, "params_b= has billions of parameters by run"),
     ],
 )

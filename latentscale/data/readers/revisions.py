@@ -13,7 +13,7 @@ from latentscale.data.audit import Finding
 from latentscale.data.readers.families import base_families
 from latentscale.data.readers.model_names import parse_name
 from latentscale.errors import DataError
-from latentscale.validate import is_number
+from latentscale.validate import real_number
 
 TokensPerStep = float | Mapping[str, float]
 
@@ -34,11 +34,8 @@ def checked_tokens(tokens_per_step: object) -> None:
         return
     by_run = tokens_per_step if isinstance(tokens_per_step, Mapping) else {"": tokens_per_step}
     for run, number in by_run.items():
-        if not is_number(number) or not number > 0:
-            raise DataError(
-                "tokens_per_step is a positive number, such as 2_097_152, or one by run; got "
-                f"{number!r}{f' for {run}' if run else ''}."
-            )
+        what = f"tokens_per_step{f' of {run}' if run else ''}"
+        real_number(number, what, above=0, error=DataError)
 
 
 def checkpoint_of(name: str) -> tuple[str, float, float]:
