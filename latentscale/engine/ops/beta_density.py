@@ -34,9 +34,9 @@ class BetaLogDensity(Op):
 
     def make_node(self, *inputs: Any) -> Apply:
         """Check the inputs, score, mean and phi, and name the outputs."""
-        inputs = tuple(pt.as_tensor_variable(part) for part in inputs)
+        inputs = tuple(pt.as_tensor_variable(variable) for variable in inputs)
         if len(inputs) != 3 or any(
-            part.type.ndim != 1 or part.type.dtype != "float64" for part in inputs
+            variable.type.ndim != 1 or variable.type.dtype != "float64" for variable in inputs
         ):
             raise TypeError("BetaLogDensity takes three vectors of float64.")
         return Apply(self, list(inputs), [pt.dvector() for _ in range(3)])
