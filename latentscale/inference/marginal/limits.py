@@ -75,8 +75,8 @@ def _refuse_scores(spec: ModelSpec, method: str) -> None:
         )
     if benchmark.floor != "fixed":
         raise SpecError(
-            f'{method} takes benchmarks.floor "fixed" alone; it is "{benchmark.floor}". Change it, or '
-            "use NUTS."
+            f'{method} takes benchmarks.floor "fixed" alone; it is "{benchmark.floor}". Change it, '
+            "or use NUTS."
         )
     if benchmark.link.scalar is None:
         known = ", ".join(name for name, kind in LINKS.items() if kind.scalar)

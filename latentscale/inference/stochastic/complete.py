@@ -17,6 +17,7 @@ import numpy as np
 import pymc as pm
 
 from latentscale.dims import MODEL, SKILL
+from latentscale.engine.graphs import flat_graph
 from latentscale.inference.tools.posterior_density import PosteriorDensity, posterior_density
 from latentscale.model.build import build_design
 from latentscale.model.design import Design
@@ -209,11 +210,7 @@ def _prior_gradient(model: pm.Model, names: np.ndarray, latents: Sequence[str]) 
     values = [model.rvs_to_values[variable] for variable in own]
     total: Any = model.logp(vars=own)
     gradients: Any = pt.grad(total, values)
-    flat = [
-        pt.as_tensor(gradient_of, allow_xtensor_conversion=True).ravel()
-        for gradient_of in gradients
-    ]
-    function = pytensor.function(values, pt.concatenate(flat), mode="FAST_COMPILE")
+    function = pytensor.function(values, flat_graph(gradients), mode="FAST_COMPILE")
     start = model.initial_point(random_seed=0)
     shapes = [np.shape(start[value.name]) for value in values]
     ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
