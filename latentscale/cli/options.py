@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from latentscale.cli.surveying import fit_or_source
 from latentscale.dims import interval_quantiles
 from latentscale.errors import DataError, FitError, LatentscaleError
 from latentscale.files import (
@@ -89,6 +90,24 @@ FitFile = Annotated[
     Path,
     typer.Argument(
         metavar="FIT.nc", help="A fit that `latentscale fit` wrote.", callback=existing_fit
+    ),
+]
+FitOrSource = Annotated[
+    Path,
+    typer.Argument(
+        metavar="SOURCE",
+        help="A fit that `latentscale fit` wrote, or scores: a table or a published source.",
+        callback=fit_or_source,
+    ),
+]
+KeptFit = Annotated[
+    Path | None,
+    typer.Option(
+        "--keep",
+        metavar="FIT.nc",
+        help="Of scores: file to write the fit to.",
+        callback=fit_output,
+        readable=False,
     ),
 ]
 FitOut = Annotated[
