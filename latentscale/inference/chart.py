@@ -231,7 +231,7 @@ class Charted:
         coords = {dim: list(found) for dim, found in self.model.coords.items() if found is not None}
         used = {dim for held, _ in named.values() for dim in held}
         point = xr.Dataset(named, {dim: found for dim, found in coords.items() if dim in used})
-        here = Evaluator.of(self.spec, self.design).at(
+        here = Evaluator.of(self.spec, self.design.transform, self.design.scores.dataset).at(
             point, self.design.scores.dataset, residuals=NO_RESIDUALS
         )
         known, eta = here.values, here.eta

@@ -18,7 +18,7 @@ from latentscale.model.double import double_precision
 from latentscale.model.equations import expected_score, latent_skill, linear_predictor
 from latentscale.model.noise import noise_of
 from latentscale.model.rows import covariate_coords
-from latentscale.model.terms.base import terms_of
+from latentscale.model.terms.base import known_of, terms_of
 from latentscale.model.terms.precision import precision
 from latentscale.model.undisclosed import rows_in_graph
 from latentscale.spec.spec import ModelSpec
@@ -60,7 +60,10 @@ def build(spec: ModelSpec, scores: Scores) -> pm.Model:
 def build_design(spec: ModelSpec, design: Design) -> pm.Model:
     """Turn a spec and a prepared design into a PyMC model (see `build`)."""
     with pm.Model(coords=_coords(spec, design), check_bounds=False) as model:
-        values: dict[str, Named] = {}
+        values: dict[str, Named] = {
+            name: as_data(array.values, dims=(BENCHMARK,))
+            for name, array in known_of(spec, design.scores.dataset).items()
+        }
         for term in terms_of(spec):
             values |= term.declare(spec, design)
         family = as_data(design.family_of_model, dims=(MODEL,))
