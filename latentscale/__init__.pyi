@@ -27,6 +27,7 @@ from .analysis.targets import probability_above as probability_above
 from .data import datasets as datasets
 from .data import readers as readers
 from .data.benchmarks import Benchmark as Benchmark
+from .data.features.base import Feature as Feature
 from .data.scores import Scores as Scores
 from .errors import DataError as DataError
 from .errors import DataWarning as DataWarning
@@ -34,13 +35,13 @@ from .errors import FitError as FitError
 from .errors import FitWarning as FitWarning
 from .errors import LatentscaleError as LatentscaleError
 from .errors import SpecError as SpecError
-from .inference.laplace import Laplace as Laplace
+from .inference.approximations.advi import ADVI as ADVI
+from .inference.approximations.laplace import Laplace as Laplace
+from .inference.approximations.pathfinder import Pathfinder as Pathfinder
 from .inference.marginal.method import MarginalML as MarginalML
-from .inference.nuts import NUTS as NUTS
-from .inference.pathfinder import Pathfinder as Pathfinder
-from .inference.resume import resume as resume
+from .inference.nuts.method import NUTS as NUTS
+from .inference.nuts.resume import resume as resume
 from .inference.run import fit as fit
-from .inference.variational import ADVI as ADVI
 from .model.build import build as build
 from .model.simulate import simulate as simulate
 from .posterior.fit import Fit as Fit
@@ -57,6 +58,7 @@ __all__ = [
     "Benchmark",
     "DataError",
     "DataWarning",
+    "Feature",
     "FewShot",
     "Fit",
     "FitError",

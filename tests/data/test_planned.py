@@ -128,7 +128,7 @@ def test_cells_are_judged_as_in_scores(rows, column, value, said):
 
 
 def test_missing_columns_and_no_rows(rows):
-    assert 'Did you mean "params"?' in refused(rows.rename(columns={"params_b": "params"}))
+    assert 'Did you mean "params_b"?' in refused(rows.rename(columns={"params_b": "params"}))
     assert "no rows" in refused(rows.iloc[:0])
     assert "DataFrame" in refused(None)
 
@@ -190,3 +190,18 @@ def test_scores_are_a_source_of_rows(table):
     data = planned_models(scores.to_frame(), scores.benchmarks)
     for name in ("params", "tokens", "instruct", "family", "lineage", "score"):
         assert data[name].equals(scores.dataset[name])
+
+
+def test_what_the_fit_s_audit_said_of_fitted_rows_is_not_repeated(table):
+    table.loc[:1, "params_b"] = [0.0002, 70000.0]
+    table.loc[3, "family"], table.loc[3, "lineage"] = "Bee", "Bee"
+    with pytest.warns(DataWarning, match="implausible"):
+        fitted = Scores.from_frame(table).dataset
+    lineages = {"ant": "ant", "bee": "bee", "Bee": "Bee", "bee-chat": "bee", "cat": "cat"}
+    rows = table.drop(columns=["mmlu", "gsm8k"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        planned_models(rows, ["mmlu"], lineages, fitted=fitted)
+    rows.loc[1, "params_b"] = 80000.0
+    with pytest.warns(DataWarning, match="1 rows have implausible billions"):
+        planned_models(rows, ["mmlu"], lineages, fitted=fitted)
