@@ -71,8 +71,14 @@ class Free(Record):
 class SkillSpec(Record):
     """Latent skills: how many, how they are identified, and whether models deviate.
 
-    With `count` 0 there are no skills and each benchmark has its own curve.
-    `residual` adds a deviation of every model from its family's curve, skill by skill.
+    Attributes
+    ----------
+    count
+        Number of skills K; with 0 there are none and each benchmark has its own curve.
+    identify
+        What identifies skills among their rotations: anchors, or nothing.
+    residual
+        Whether every model deviates from its family's curve, skill by skill.
     """
 
     count: int = Field(default=2, ge=0, le=12)
@@ -109,13 +115,21 @@ class ModelSpec(Record):
 
     Attributes
     ----------
-    name, description, sources
-        What the model is called, what it is, and the papers that it follows.
+    name
+        What the model is called.
+    description
+        What the model is, in a line.
+    sources
+        The papers that it follows.
     covariates
         Covariates of the skills: ``log_params``, ``log_tokens``, ``log_flops``,
         ``instruct``, or products such as ``log_params:log_tokens``.
-    skills, family, benchmarks
-        The three parts of the model.
+    skills
+        How many skills, and what identifies them.
+    family
+        How families differ.
+    benchmarks
+        How skills become scores.
     undisclosed
         What becomes of models whose training tokens are needed and undisclosed: left out, or
         fitted with their tokens as parameters.
