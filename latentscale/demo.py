@@ -343,7 +343,7 @@ def _write(
     measured: Scores,
 ) -> tuple[Path, ...]:
     paths = [run.fit.save(folder / f"{name}.nc") for name, run in runs.items()]
-    checks = pd.concat([run.diagnosis.table.assign(spec=name) for name, run in runs.items()])
+    checks = pd.concat([run.diagnosis.rows.assign(spec=name) for name, run in runs.items()])
     tables = (forecasts, summary, checks[["spec", *checks.columns.drop("spec")]])
     for name, table in zip(_TABLES, tables, strict=True):
         paths.append(write_table(table, folder / name))

@@ -33,6 +33,7 @@ _SOURCES: Final[Mapping[str, tuple[type[LatentscaleError], str]]] = {
     "FewShot": (FitError, "such as latentscale.FewShot()"),
     "RegressionPrior": (FitError, "such as latentscale.RegressionPrior()"),
     "DataFrame": (DataError, ""),
+    "Alignment": (FitError, "from latentscale.align"),
     "Allocation": (FitError, "from latentscale.optimal_allocation"),
     "Comparison": (FitError, "from latentscale.compare or latentscale.compare_backtests"),
     "ComputeNeeded": (FitError, "from latentscale.flops_for_target"),
@@ -41,6 +42,7 @@ _SOURCES: Final[Mapping[str, tuple[type[LatentscaleError], str]]] = {
     "FamilyInfluence": (FitError, "from latentscale.family_influence"),
     "FitCheck": (FitError, "from latentscale.check"),
     "Forecast": (FitError, "from latentscale.predict"),
+    "LeaveOneOut": (FitError, "from latentscale.leave_one_out"),
     "NextBenchmark": (FitError, "from latentscale.next_benchmark"),
     "Passing": (FitError, "from latentscale.probability_above"),
     "PredictiveCheck": (

@@ -30,6 +30,7 @@ RANKS = {
     "markup": 2,
     "numerics": 2,
     "maths": 3,
+    "result": 3,
     "data": 4,
     "spec": 4,
     "engine": 5,

@@ -13,6 +13,7 @@ from latentscale.dims import DEFAULT_PROB, MODEL, SAMPLE, SKILL, checked_seed
 from latentscale.errors import DataError, SpecError
 from latentscale.expect import expect
 from latentscale.posterior.fit import Fit
+from latentscale.result import Result
 from latentscale.validate import whole_number
 
 DIRECTION = "direction"
@@ -20,8 +21,8 @@ _RANK = 1e-8
 _MIN_MODELS = 3
 
 
-@dataclass(frozen=True)
-class SkillAgreement:
+@dataclass(frozen=True, repr=False)
+class SkillAgreement(Result):
     """Agreement of the skills of two fits over the models that both hold.
 
     Attributes
@@ -50,7 +51,9 @@ class SkillAgreement:
         """Return one row a skill of the second fit: skill, median, lower, upper R^2."""
         return summary(self.explained, prob, is_posterior=self.is_posterior)
 
-    def __repr__(self) -> str:
+    @property
+    def headline(self) -> str:
+        """The median canonical correlations."""
         middle = ", ".join(f"{value:.2f}" for value in self.canonical.median(SAMPLE).values)
         return f"Skill agreement over {len(self.models)} models: canonical correlations {middle}"
 

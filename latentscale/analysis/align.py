@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import asdict, dataclass, replace
-from html import escape
 from typing import Literal
 
 import numpy as np
@@ -39,14 +38,15 @@ from latentscale.model.terms.base import terms_of
 from latentscale.posterior.convergence import convergence
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.status import status_of_chains
+from latentscale.result import Picture, Result
 
 SAMPLED = "sampled_skill"
 _DISAGREE = 1.1
 _FEW = 1e-8
 
 
-@dataclass(frozen=True)
-class Alignment:
+@dataclass(frozen=True, repr=False)
+class Alignment(Result):
     """A free fit with its draws aligned, and what was done to them.
 
     Attributes
@@ -98,12 +98,12 @@ class Alignment:
         figures = self.convergence.set_index([BENCHMARK, SKILL])[["rhat", "ess"]]
         return wide[list(names)].join(figures).reset_index()
 
-    def __repr__(self) -> str:
-        return f"Alignment: {self.message}"
+    plot = Picture("plot_aligned")
 
-    def _repr_html_(self) -> str:
-        table = self.table().round(3).to_html(index=False, max_rows=24)
-        return f"<p>{escape(repr(self))}</p>{table}"
+    @property
+    def headline(self) -> str:
+        """How the draws were matched, and whether they are one group."""
+        return f"Alignment: {self.message}"
 
 
 def align(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from html import escape
 from numbers import Real
 
 import numpy as np
@@ -27,6 +26,7 @@ from latentscale.dims import (
 from latentscale.errors import DataError, SpecError, listed
 from latentscale.expect import expect
 from latentscale.posterior.fit import Fit
+from latentscale.result import Picture, Result
 from latentscale.validate import is_number, plain
 
 TARGET = "target"
@@ -45,8 +45,8 @@ PUBLISHED = pd.DataFrame(
 _PUBLISHED_ROUNDING = 0.02
 
 
-@dataclass(frozen=True)
-class Allocation:
+@dataclass(frozen=True, repr=False)
+class Allocation(Result):
     """Compute-optimal sizes and token counts.
 
     Attributes
@@ -158,15 +158,16 @@ class Allocation:
             If no published benchmark and budget is among those asked for.
         """
         ours = self.table(prob)
-        same = ours[["target", "flops"]].merge(PUBLISHED, on="target", suffixes=("", "_told"))
-        same = same[np.isclose(same["flops"], same["flops_told"], rtol=1e-6)]
-        if same.empty:
+        asked = ours[["target", "flops"]]
+        shared = asked.merge(PUBLISHED, on="target", suffixes=("", "_published"))
+        shared = shared[np.isclose(shared["flops"], shared["flops_published"], rtol=1e-6)]
+        if shared.empty:
             raise DataError(
                 "Published optima are known for the benchmarks "
                 f"{listed(PUBLISHED['target'])} at 1e21 FLOPs; call optimal_allocation with "
                 "flops=[1e21] and these targets to set them side by side."
             )
-        joined = same.drop(columns="flops_told").merge(ours, on=["target", "flops"])
+        joined = shared.drop(columns="flops_published").merge(ours, on=["target", "flops"])
         inside = joined["published_params"].between(
             joined["params_lower"] * (1 - _PUBLISHED_ROUNDING),
             joined["params_upper"] * (1 + _PUBLISHED_ROUNDING),
@@ -175,20 +176,21 @@ class Allocation:
         last = joined.pop("source")
         return joined.assign(source=last)
 
-    def __repr__(self) -> str:
+    plot = Picture("plot_allocation")
+
+    @property
+    def headline(self) -> str:
+        """For how many budgets and targets, and for which models."""
         return (
             f"Allocation of {self.draws.sizes[FLOPS]} budgets for "
-            f"{self.draws.sizes[TARGET]} targets, {self.basis}, {self.draws.sizes[SAMPLE]} "
-            "draws; see .table(prob=0.9), .draws, .choice"
+            f"{self.draws.sizes[TARGET]} targets, {self.basis}, {self.draws.sizes[SAMPLE]} draws"
         )
 
-    def _repr_html_(self) -> str:
-        table = self.table()
-        brief = ["target", "flops", "params", "params_lower", "params_upper"]
-        brief += ["tokens", "tokens_lower", "tokens_upper", "on_bound", "bound"]
-        return f"<p>{escape(repr(self))}</p>" + table[brief].to_html(
-            index=False, float_format="{:.3g}".format, max_rows=24
-        )
+    def brief(self) -> pd.DataFrame:
+        """Return the table without ratios, values and the single choice."""
+        columns = ["target", "flops", "params", "params_lower", "params_upper"]
+        columns += ["tokens", "tokens_lower", "tokens_upper", "on_bound", "bound"]
+        return self.table()[columns]
 
 
 def optimal_allocation(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from html import escape
 
 import numpy as np
 import pandas as pd
@@ -34,6 +33,7 @@ from latentscale.expect import expect
 from latentscale.inference.method import Method
 from latentscale.inference.run import fit as run_fit
 from latentscale.posterior.fit import Fit
+from latentscale.result import Picture, Result
 from latentscale.validate import is_number
 
 _FALSE_ALARMS = 0.1
@@ -57,8 +57,8 @@ WEIGHTS = "importance weights"
 REFIT = "refit"
 
 
-@dataclass(frozen=True)
-class FitCheck:
+@dataclass(frozen=True, repr=False)
+class FitCheck(Result):
     """How well a fit describes the scores.
 
     Attributes
@@ -98,24 +98,43 @@ class FitCheck:
     threshold: float
     advice: tuple[str, ...]
 
-    def __str__(self) -> str:
-        lines = [
-            f"{len(self.outliers)} outliers among {len(self.loo.table)} scores "
-            f"(abs z above {self.threshold:.1f}), {len(self.unsettled)} unsettled; "
-            f"leave-one-out pit uniform: p = {self.pit_p_value:.3f}",
-            str(self.predictive),
-        ]
-        for row in self.outliers.itertuples():
-            lines.append(
-                f"  {row.model} on {row.benchmark}: {row.score:.3f}, expected {row.lower:.3f} to "
-                f"{row.upper:.3f} (z {row.z:+.1f}). {row.advice}"
-            )
-        return "\n".join([*lines, *(f"  - {line}" for line in self.advice)])
+    plot = Picture("plot_residuals")
 
-    def _repr_html_(self) -> str:
-        advice = "".join(f"<li>{escape(line)}</li>" for line in self.advice)
-        head = escape(str(self).splitlines()[0])
-        return f"<p>{head}</p><ul>{advice}</ul>{self.outliers.round(3).to_html(index=False)}"
+    @property
+    def headline(self) -> str:
+        """How many scores are outliers, and what the predictive check says."""
+        return (
+            f"{len(self.outliers)} outliers among {len(self.loo.rows)} scores "
+            f"(abs z above {self.threshold:.1f}), {len(self.unsettled)} unsettled; "
+            f"leave-one-out pit uniform: p = {self.pit_p_value:.3f}. {self.predictive.headline}"
+        )
+
+    def table(self, prob: float | None = None) -> pd.DataFrame:
+        """Return one row a score: the leave-one-out table, and a verdict.
+
+        Parameters
+        ----------
+        prob
+            Probability of the equal-tailed interval of a new score; by default that of the check.
+
+        Returns
+        -------
+        Columns of `latentscale.results.LeaveOneOut.table`, and verdict: ``"outlier"``,
+        ``"unsettled"`` or empty.
+        """
+        table = self.loo.table(self.loo.prob if prob is None else prob)
+        verdicts = {"outlier": self.outliers, "unsettled": self.unsettled}
+        verdict = {
+            (row.model, row.benchmark): name
+            for name, rows in verdicts.items()
+            for row in rows.itertuples()
+        }
+        cells = zip(table["model"], table["benchmark"], strict=True)
+        return table.assign(verdict=[verdict.get(cell, "") for cell in cells])
+
+    def brief(self) -> pd.DataFrame:
+        """Return the outliers."""
+        return self.outliers[[n for n in self.outliers if n not in ("family", "basis", "advice")]]
 
 
 def check(
@@ -156,7 +175,7 @@ def check(
     """
     expect(fit, Fit, "fit")
     loo = leave_one_out(fit, prob=prob, seed=seed)
-    count = len(loo.table)
+    count = len(loo.rows)
     if not is_number(false_alarms) or not 0 < false_alarms < count:
         raise FitError(
             f"false_alarms must be above 0 and below the {count} scores; got {false_alarms!r}."
@@ -164,7 +183,7 @@ def check(
     if refit is not None:
         expect(refit, Method, "refit")
     threshold = float(norm.isf(false_alarms / count / 2))
-    table = loo.table
+    table = loo.rows
     large = table["z"].abs() > threshold
     doubtful = (table["z"].abs() > _SUSPECT_Z) | table["z"].isna()
     odd = ~table["reliable"] & doubtful & ~large
@@ -306,7 +325,7 @@ def _advice(loo: LeaveOneOut, outliers: int, unsettled: int) -> tuple[str, ...]:
     heavy = len(loo.unreliable)
     if heavy:
         lines.append(
-            f"{heavy} of {len(loo.table)} scores have a Pareto k above {loo.k_limit:.2f}: their "
+            f"{heavy} of {len(loo.rows)} scores have a Pareto k above {loo.k_limit:.2f}: their "
             "residuals are too small, since the weights do not let go of them."
         )
     if unsettled:

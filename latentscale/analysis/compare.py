@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -18,19 +17,20 @@ from latentscale.dims import checked_seed
 from latentscale.errors import DataError, FitError, listed
 from latentscale.expect import expect_each
 from latentscale.posterior.fit import Fit
+from latentscale.result import FixedTable, Picture
 
 _RESAMPLES = 2000
 _CELL = ["model", "benchmark"]
 _HELD_OUT = ["fold", *_CELL]
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(FixedTable):
     """Predictive accuracy of several models on the same scores.
 
     Attributes
     ----------
-    table
+    rows
         One row a model, best first: name, elpd (sum of log predictive densities; higher is
         better), difference (elpd less that of the best) with its difference_se, weight (in the
         stacked forecast), cells; and p_loo and high_k (scores whose Pareto k is too high) for
@@ -45,7 +45,7 @@ class Comparison:
         What to be careful of, one step an entry.
     """
 
-    table: pd.DataFrame
+    rows: pd.DataFrame
     cells: pd.DataFrame
     held_out: bool
     advice: tuple[str, ...]
@@ -56,15 +56,15 @@ class Comparison:
         return {str(row.name): float(row["weight"]) for _, row in self._by_name().iterrows()}
 
     def _by_name(self) -> pd.DataFrame:
-        return self.table.set_index("name")
+        return self.rows.set_index("name")
 
-    def __str__(self) -> str:
-        shown = self.table.round(3).to_string(index=False)
-        return "\n".join([shown, *(f"  - {line}" for line in self.advice)])
+    plot = Picture("plot_compare")
 
-    def _repr_html_(self) -> str:
-        advice = "".join(f"<li>{escape(line)}</li>" for line in self.advice)
-        return f"{self.table.round(3).to_html(index=False)}<ul>{advice}</ul>"
+    @property
+    def headline(self) -> str:
+        """Which model predicts best, and how."""
+        first, how = self.rows.iloc[0], "held-out" if self.held_out else "leave-one-out"
+        return f'{len(self.rows)} models by {how} log density: "{first["name"]}" is highest'
 
 
 def compare(fits: Mapping[str, Fit], *, seed: int = 0) -> Comparison:
@@ -97,7 +97,7 @@ def compare(fits: Mapping[str, Fit], *, seed: int = 0) -> Comparison:
     found = {name: leave_one_out(fit, seed=seed) for name, fit in fits.items()}
     parts = []
     for name, result in found.items():
-        parts.append(result.table.assign(name=name))
+        parts.append(result.rows.assign(name=name))
     cells = pd.concat(parts, ignore_index=True)
     table = _ranking(*_wide(cells, _CELL, "elpd", list(fits)), seed)
     table["p_loo"] = [found[name].p_loo for name in table["name"]]
@@ -122,7 +122,7 @@ def compare_backtests(tables: Mapping[str, pd.DataFrame], *, seed: int = 0) -> C
     Raises
     ------
     DataError
-        If there are fewer than two tables, a column is lacking, or they forecast different
+        If there are fewer than two tables, a column is missing, or they forecast different
         scores (a fold that failed for one spec, for instance).
     """
     seed = checked_seed(seed)

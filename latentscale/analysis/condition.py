@@ -15,6 +15,7 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import xarray as xr
 
 from latentscale.analysis.latents import Floats, Group, LocalProblem, groups_of, local_problem
@@ -26,12 +27,13 @@ from latentscale.analysis.proposal import (
     target_of,
 )
 from latentscale.data.scores import Scores
-from latentscale.dims import BENCHMARK, MODEL, SAMPLE
+from latentscale.dims import BENCHMARK, DEFAULT_PROB, MODEL, SAMPLE
 from latentscale.errors import DataError, FitError, FitWarning
 from latentscale.inference.method import Method
 from latentscale.numerics.psis import k_limit, pareto_smoothed
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.pairing import ORIGIN
+from latentscale.result import Result
 from latentscale.validate import plain_fields, real_number, whole_number
 
 IMPORTANCE = "importance resampling"
@@ -111,8 +113,8 @@ class FewShot:
             )
 
 
-@dataclass(frozen=True)
-class Conditioning:
+@dataclass(frozen=True, repr=False)
+class Conditioning(Result):
     """How a forecast was conditioned on scores, and what its draws are worth.
 
     Attributes
@@ -139,6 +141,22 @@ class Conditioning:
     pareto_k: float
     index: npt.NDArray[np.int64] = field(repr=False)
     fit: Fit | None = field(default=None, repr=False)
+
+    @property
+    def headline(self) -> str:
+        """How many scores were used how, and how many draws are left."""
+        return f"Given {self.n_scores} scores ({self.method}, ESS {self.ess:.0f})"
+
+    def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
+        """Return one row: method, n_scores, ess, pareto_k.
+
+        Parameters
+        ----------
+        prob
+            Checked, as in every result; the table holds no interval.
+        """
+        names = ("method", "n_scores", "ess", "pareto_k")
+        return pd.DataFrame([{name: getattr(self, name) for name in names}])
 
 
 class Degenerate(FitError):

@@ -13,6 +13,7 @@ from latentscale.expect import expect, shown
 from latentscale.inference.marginal.estimate import MarginalEstimate
 from latentscale.inference.marginal.limits import MAX_SKILLS
 from latentscale.inference.marginal.method import MarginalML, marginal_estimate
+from latentscale.result import FixedTable, Picture
 from latentscale.spec.spec import ModelSpec
 from latentscale.validate import is_whole, plain
 
@@ -20,13 +21,13 @@ _AGREE = 0.1
 _DEFAULT_METHOD = MarginalML()
 
 
-@dataclass(frozen=True)
-class Criteria:
+@dataclass(frozen=True, repr=False)
+class Criteria(FixedTable):
     """AIC and BIC of one spec at several numbers of skills.
 
     Attributes
     ----------
-    table
+    rows
         One row a number of skills, by which it is indexed (``skills``): parameters,
         log_likelihood, aic, bic (P log of the number of families), bic_of_scores (P log of the
         number of scores), agreeing_starts (within 0.1 of the best), starts, converged.
@@ -36,10 +37,24 @@ class Criteria:
         Number of families and of scores.
     """
 
-    table: pd.DataFrame
+    rows: pd.DataFrame
     estimates: dict[int, MarginalEstimate]
     families: int
     scores: int
+
+    plot = Picture("plot_criteria")
+
+    @property
+    def headline(self) -> str:
+        """Which number of skills each criterion prefers."""
+        return (
+            f"{self.best('aic')} skills by AIC, {self.best()} by BIC, of {len(self.rows)} numbers "
+            f"of skills on {self.scores} scores of {self.families} families"
+        )
+
+    def brief(self) -> pd.DataFrame:
+        """Return the table with the number of skills as a column."""
+        return self.rows.reset_index()
 
     def best(self, criterion: str = "bic") -> int:
         """Return the number of skills with the smallest criterion.
@@ -53,7 +68,7 @@ class Criteria:
             raise SpecError(
                 f'criterion must be "aic", "bic" or "bic_of_scores"; got {criterion!r}.'
             )
-        return int(self.table[criterion].idxmin())
+        return int(self.rows[criterion].idxmin())
 
 
 def information_criteria(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
 import numpy as np
 import pandas as pd
@@ -24,8 +23,8 @@ from latentscale.dims import (
 )
 from latentscale.errors import DataError, SpecError, listed, nearest
 from latentscale.expect import expect, expect_names
-from latentscale.markup import data_table
 from latentscale.posterior.fit import Fit
+from latentscale.result import Picture, Result
 from latentscale.spec.spec import ModelSpec
 from latentscale.validate import whole_number
 
@@ -39,8 +38,8 @@ UNITS = {
 _REACH = 3.0
 
 
-@dataclass(frozen=True)
-class Curve:
+@dataclass(frozen=True, repr=False)
+class Curve(Result):
     """Scores of one family along a covariate.
 
     Attributes
@@ -108,16 +107,16 @@ class Curve:
         order = ["benchmark", "at", "mean", "median", "lower", "upper"]
         return table[[*order, "score_lower", "score_upper", "beyond_fitted"]]
 
-    def __repr__(self) -> str:
+    plot = Picture("plot_curve")
+
+    @property
+    def headline(self) -> str:
+        """Of which family, over what, from where to where."""
         points, first, last = self.draws.sizes[POINT], *self.draws["at"].values[[0, -1]]
         return (
             f"Curve of {self.family} over {UNITS[self.over]} from {first:.3g} to {last:.3g}, "
-            f"{points} points, {self.draws.sizes[BENCHMARK]} benchmarks; {self.held}; "
-            "see .table(prob=0.9), or plot it with latentscale.plots.plot_curve"
+            f"{points} points, {self.draws.sizes[BENCHMARK]} benchmarks; {self.held}"
         )
-
-    def _repr_html_(self) -> str:
-        return f"<p>{escape(repr(self))}</p>" + data_table(self.table(), limit=12)
 
 
 def scaling_curve(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 
 import numpy as np
 import pandas as pd
@@ -12,26 +11,26 @@ from latentscale.analysis.identified import is_identified
 from latentscale.analysis.modes import find_modes
 from latentscale.dims import CHAIN, DRAW, LOG_LIKELIHOOD, SAMPLE
 from latentscale.expect import expect
-from latentscale.markup import bullets, data_table
 from latentscale.numerics.psis import MIN_DRAWS, k_limit, pareto_smoothed
 from latentscale.posterior.convergence import Convergence
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.pairing import by_sample
 from latentscale.posterior.status import problems
+from latentscale.result import FixedTable
 
 _DISAGREE = 1.1
 _MOST_OF_CHAIN = 0.5
 
 
-@dataclass(frozen=True)
-class Diagnosis:
+@dataclass(frozen=True, repr=False)
+class Diagnosis(FixedTable):
     """Convergence of a fit.
 
     Attributes
     ----------
     passed
         Whether R-hat, ESS, divergences and E-BFMI all pass.
-    table
+    rows
         One row a variable: its number of elements, largest R-hat, smallest bulk and tail
         ESS, and where the largest R-hat is.
     divergences, ebfmi
@@ -49,7 +48,7 @@ class Diagnosis:
     """
 
     passed: bool
-    table: pd.DataFrame
+    rows: pd.DataFrame
     divergences: int
     ebfmi: float
     max_rhat: float
@@ -58,21 +57,19 @@ class Diagnosis:
     k_limit: float
     advice: tuple[str, ...]
 
-    def __str__(self) -> str:
+    @property
+    def headline(self) -> str:
+        """Whether the draws pass, with the worst figures."""
         head = "passed" if self.passed else "NOT passed"
-        lines = [
+        return (
             f"Diagnostics {head}: max R-hat {self.max_rhat:.3f}, min ESS {self.min_ess:.0f}, "
             f"{self.divergences} divergences, E-BFMI {self.ebfmi:.2f}, "
             f"{self.high_pareto_k} scores with Pareto k above {self.k_limit:.2f}"
-        ]
-        return "\n".join(lines + [f"  - {line}" for line in self.advice])
+        )
 
-    def __repr__(self) -> str:
-        return f"<{str(self).splitlines()[0]}>"
-
-    def _repr_html_(self) -> str:
-        head = escape(str(self).splitlines()[0])
-        return f"<p><b>{head}</b></p>{bullets(self.advice)}{data_table(self.table)}"
+    def brief(self) -> pd.DataFrame:
+        """Return the table, the largest R-hat first."""
+        return self.rows.sort_values("rhat", ascending=False)
 
 
 def diagnose(fit: Fit) -> Diagnosis:
@@ -90,7 +87,7 @@ def diagnose(fit: Fit) -> Diagnosis:
 
     Returns
     -------
-    The diagnosis; print it, or read ``.passed``, ``.table`` and ``.advice``.
+    The diagnosis; print it, or read ``.passed``, ``.table()`` and ``.advice``.
     """
     expect(fit, Fit, "fit")
     found = fit.convergence()
@@ -101,7 +98,7 @@ def diagnose(fit: Fit) -> Diagnosis:
     advice = list(dict.fromkeys([*wrong, *apart, *fit.status.advice]))
     return Diagnosis(
         passed=not wrong and fit.status.converged is not False,
-        table=_by_variable(found),
+        rows=_by_variable(found),
         divergences=found.divergences,
         ebfmi=found.ebfmi,
         max_rhat=found.max_rhat,

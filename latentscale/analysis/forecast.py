@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from html import escape
 
 import numpy as np
 import pandas as pd
@@ -48,6 +47,7 @@ from latentscale.model.terms.undisclosed_tokens import LOG_TOKENS
 from latentscale.model.undisclosed import with_drawn_tokens
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.pairing import ORIGIN, with_origin
+from latentscale.result import Picture, Result
 from latentscale.spec.likelihood import Noise
 
 FITTED = "fitted model"
@@ -56,11 +56,13 @@ KNOWN_LINEAGE = "new family, known lineage"
 NEW_FAMILY = "new family"
 _BETA = BetaNoise()
 _FEW_SHOT = FewShot()
+_BRIEF_MODELS = 12
+"""Models whose rows text and notebooks show: no more rows fit there."""
 _IDENTITY = {FAMILY: "family", "params": "params_b", "tokens": "tokens_t", "instruct": "instruct"}
 
 
-@dataclass(frozen=True)
-class Forecast:
+@dataclass(frozen=True, repr=False)
+class Forecast(Result):
     """Forecast scores of some models.
 
     Every array of draws has the coordinates sample, chain and draw: which posterior draw of
@@ -149,7 +151,6 @@ class Forecast:
         LatentscaleError
             If `prob` is not strictly between 0 and 1.
         """
-        interval_quantiles(prob)
         width = self.draws.sizes[SAMPLE] * self.draws.sizes[BENCHMARK]
         rows = parts(self.draws.sizes[MODEL], width, block_size(self.draws.size))
         wide = pd.concat([_summaries(self.draws.isel({MODEL: some}), prob) for some in rows])
@@ -169,26 +170,33 @@ class Forecast:
         count = self.mean_draws.sizes[SAMPLE]
         return density.reduce(logsumexp, SAMPLE) - np.log(count)
 
-    def __repr__(self) -> str:
+    plot = Picture("plot_forecast")
+
+    @property
+    def headline(self) -> str:
+        """How many models and benchmarks, and what the draws rest on."""
         sizes = self.draws.sizes
         given = self.conditioning
-        told = (
+        scores = (
             ""
             if given is None
             else f" given {given.n_scores} scores ({given.method}, ESS {given.ess:.0f})"
         )
         drawn = self.token_draws
-        untold = "" if drawn is None else f", tokens of {drawn.sizes[MODEL]} drawn,"
+        tokens = "" if drawn is None else f", tokens of {drawn.sizes[MODEL]} drawn,"
         without = f"; no skills: {self.no_skills}" if self.no_skills else ""
         return (
-            f"Forecast of {sizes[MODEL]} models on {sizes[BENCHMARK]} benchmarks{told},{untold} "
-            f"{sizes[SAMPLE]} draws; see .table(prob=0.9), .draws, .mean_draws{without}"
+            f"Forecast of {sizes[MODEL]} models on {sizes[BENCHMARK]} benchmarks{scores},{tokens} "
+            f"{sizes[SAMPLE]} draws{without}"
         )
 
-    def _repr_html_(self) -> str:
-        return f"<p>{escape(repr(self))}</p>" + self.table().round(3).to_html(
-            index=False, max_rows=24
-        )
+    def brief(self) -> pd.DataFrame:
+        """Return the table of the first models, with what is not empty in it."""
+        wide = _summaries(self.draws.isel({MODEL: slice(_BRIEF_MODELS)}), DEFAULT_PROB)
+        names = ["basis", "extrapolates", ASSUMED]
+        words = _with_assumed(self.models)[names].to_dataframe()[names]
+        table = wide.reset_index().join(words, on=MODEL)
+        return table.drop(columns=[name for name in names[1:] if not table[name].any()])
 
 
 def _summaries(draws: xr.DataArray, prob: float) -> pd.DataFrame:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
 import numpy as np
 import pandas as pd
@@ -20,13 +19,14 @@ from latentscale.inference.method import Method
 from latentscale.numerics.psis import k_limit, pareto_smoothed
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.pairing import at_samples, by_sample
+from latentscale.result import FixedTable, Picture
 
 WEIGHTS = "importance weights"
 REFIT = "refit"
 
 
-@dataclass(frozen=True)
-class FamilyInfluence:
+@dataclass(frozen=True, repr=False)
+class FamilyInfluence(FixedTable):
     """How parameters and forecasts change without each family.
 
     Attributes
@@ -35,7 +35,7 @@ class FamilyInfluence:
         One row a family, the most influential first: family, scores, pareto_k, basis
         (importance weights, or refit), reliable, largest_in_sd (largest change of a quantity, in
         posterior standard deviations), variable and where of that quantity.
-    table
+    rows
         One row a family and quantity: family, variable, where, median (without the family),
         change (from the median with it), change_in_sd, basis.
     k_limit
@@ -43,10 +43,14 @@ class FamilyInfluence:
     """
 
     families: pd.DataFrame
-    table: pd.DataFrame
+    rows: pd.DataFrame
     k_limit: float
 
-    def __str__(self) -> str:
+    plot = Picture("plot_influence")
+
+    @property
+    def headline(self) -> str:
+        """Which family moves what most."""
         top = self.families.iloc[0]
         place = f"{top['variable']} [{top['where']}]" if top["where"] else str(top["variable"])
         bad = self.families[~self.families["reliable"]]
@@ -61,9 +65,9 @@ class FamilyInfluence:
             f"by {top['largest_in_sd']:.2f} posterior standard deviations{note}"
         )
 
-    def _repr_html_(self) -> str:
-        table = self.families.round(3).to_html(index=False, max_rows=24)
-        return f"<p>{escape(str(self))}</p>{table}"
+    def brief(self) -> pd.DataFrame:
+        """Return the families."""
+        return self.families
 
 
 def family_influence(
@@ -199,7 +203,7 @@ def _refitted(
         progress=progress,
     )
     columns = ["variable", "where", "median", "change", "change_in_sd"]
-    done = grid.table.set_index("variant")[columns]
+    done = grid.rows.set_index("variant")[columns]
     found = {name: f"without {name}" for name in families}
     return {name: done.loc[variant] for name, variant in found.items() if variant in done.index}
 

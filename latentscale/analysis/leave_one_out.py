@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from html import escape
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -29,18 +28,19 @@ from latentscale.expect import expect
 from latentscale.numerics.psis import MIN_DRAWS, k_limit, pareto_smoothed
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.pairing import at_samples, by_sample
+from latentscale.result import Picture, Result
 
 # Smaller predictive standard deviations on the logit scale are rounding: one draw has all weight.
 _NO_SPREAD = 1e-6
 
 
-@dataclass(frozen=True)
-class LeaveOneOut:
+@dataclass(frozen=True, repr=False)
+class LeaveOneOut(Result, table_was_attribute=True):
     """Leave-one-out predictions of every fitted score.
 
     Attributes
     ----------
-    table
+    rows
         One row a score: model, family, benchmark, score, elpd (log predictive density of the
         score given all others), pareto_k, reliable (k at most `k_limit`), mean, median, lower,
         upper (fractions, of a new score), pit (predictive probability below the score) and z
@@ -54,22 +54,24 @@ class LeaveOneOut:
         Largest Pareto k that these weights bear: min(1 - 1 / log10(draws), 0.7).
     prob
         Probability of the interval lower to upper.
+    fit, seed
+        What it was computed from.
     """
 
-    table: pd.DataFrame
+    rows: pd.DataFrame
     elpd: float
     se: float
     p_loo: float
     k_limit: float
     prob: float
+    fit: Fit | None = field(default=None, repr=False)
+    seed: int = 0
+
+    plot = Picture("plot_leave_one_out")
 
     @property
-    def unreliable(self) -> pd.DataFrame:
-        """Rows of the table whose weights are too heavy-tailed to be trusted, worst first."""
-        rows = self.table[~self.table["reliable"]]
-        return rows.sort_values("pareto_k", ascending=False, ignore_index=True)
-
-    def __str__(self) -> str:
+    def headline(self) -> str:
+        """The log density, and how far it can be trusted."""
         bad = len(self.unreliable)
         note = (
             f"; {bad} of them have Pareto k above {self.k_limit:.2f}: their figures, and the sum, "
@@ -79,12 +81,41 @@ class LeaveOneOut:
         )
         return (
             f"Leave-one-out log density {self.elpd:.1f} (standard error {self.se:.1f}) over "
-            f"{len(self.table)} scores{note}"
+            f"{len(self.rows)} scores{note}"
         )
 
-    def _repr_html_(self) -> str:
-        table = self.table.round(3).to_html(index=False, max_rows=24)
-        return f"<p>{escape(str(self))}</p>{table}"
+    def table(self, prob: float | None = None) -> pd.DataFrame:
+        """Return `rows`, with intervals of another probability if one is given.
+
+        Parameters
+        ----------
+        prob
+            Probability of the equal-tailed interval of a new score; by default that of the call.
+            Another one computes the intervals again from the fit.
+
+        Raises
+        ------
+        LatentscaleError
+            If `prob` is not strictly between 0 and 1.
+        """
+        if prob is None or prob == self.prob:
+            return self.rows.copy()
+        if self.fit is None:
+            raise FitError(
+                f"This result holds intervals of probability {self.prob:g} alone; call "
+                f"leave_one_out(fit, prob={prob:g})."
+            )
+        return leave_one_out(self.fit, prob=prob, seed=self.seed).rows
+
+    @property
+    def unreliable(self) -> pd.DataFrame:
+        """Rows whose weights are too heavy-tailed to be trusted, worst first."""
+        rows = self.rows[~self.rows["reliable"]]
+        return rows.sort_values("pareto_k", ascending=False, ignore_index=True)
+
+    def brief(self) -> pd.DataFrame:
+        """Return the unreliable rows, or all where every row is reliable."""
+        return self.unreliable if len(self.unreliable) else self.rows
 
 
 def leave_one_out(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0) -> LeaveOneOut:
@@ -138,12 +169,14 @@ def leave_one_out(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0) -> Lea
         }
     )
     return LeaveOneOut(
-        table=table,
+        rows=table,
         elpd=float(elpd.sum()),
         se=float(np.sqrt(elpd.sizes[CELL]) * elpd.std()),
         p_loo=found.p_loo,
         k_limit=found.k_limit,
         prob=prob,
+        fit=fit,
+        seed=seed,
     )
 
 

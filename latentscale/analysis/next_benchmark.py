@@ -11,7 +11,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy.special import logit
+from scipy.special import ndtri
+from scipy.stats import rankdata
 
 from latentscale.analysis.condition import FewShot
 from latentscale.analysis.forecast import Forecast, predict
@@ -20,10 +21,10 @@ from latentscale.dims import BENCHMARK, MODEL, SAMPLE
 from latentscale.errors import DataError, FitError, listed, nearest
 from latentscale.expect import expect, expect_names, shown
 from latentscale.posterior.fit import Fit
+from latentscale.result import FixedTable, Picture
 from latentscale.validate import is_number, is_whole
 
 _MOST_SETS = 3000
-_EDGE = 1e-6
 _NO_VARIANCE = 1e-9
 _FEWEST_DRAWS = 50
 _FEW_SHOT = FewShot()
@@ -39,15 +40,15 @@ _COLUMNS = (
 )
 
 
-@dataclass(frozen=True)
-class NextBenchmark:
-    """Candidate measurements of one model, the most telling first.
+@dataclass(frozen=True, repr=False)
+class NextBenchmark(FixedTable):
+    """Candidate measurements of one model, the most informative first.
 
     Attributes
     ----------
     model
         The model.
-    table
+    rows
         One row a set of benchmarks: benchmarks (names joined by " + "), cost, sd_before and
         sd_after (root mean variance of the targets' expected scores, fractions),
         variance_removed (expected share of the targets' summed variance that goes),
@@ -64,7 +65,7 @@ class NextBenchmark:
     """
 
     model: str
-    table: pd.DataFrame
+    rows: pd.DataFrame
     sets: tuple[tuple[str, ...], ...]
     targets: tuple[str, ...]
     measured: tuple[str, ...]
@@ -76,11 +77,15 @@ class NextBenchmark:
         """The set that teaches most per unit cost."""
         return self.sets[0]
 
-    def __repr__(self) -> str:
-        first = self.table.iloc[0]
+    plot = Picture("plot_next_benchmark")
+
+    @property
+    def headline(self) -> str:
+        """What to measure next, and what it is expected to teach."""
+        first = self.rows.iloc[0]
         return (
             f"Next for {self.model}: {first['benchmarks']}, which is expected to remove "
-            f"{first['variance_removed']:.0%} of the variance of {listed(self.targets)}; see .table"
+            f"{first['variance_removed']:.0%} of the variance of {listed(self.targets)}"
         )
 
 
@@ -101,9 +106,10 @@ def next_benchmark(
 
     The forecast given the scores so far holds joint draws of the targets' expected scores t
     and of the candidates' new scores y (noise included). Measuring the set A is expected to
-    leave the covariance S_tt - S_tA S_AA^-1 S_At, with y on the logit scale: exact where t and
-    logit y are jointly normal, else the error of the best linear prediction of t from logit y,
-    which is an upper bound of the expected conditional variance.
+    leave the covariance S_tt - S_tA S_AA^-1 S_At, with normal scores of y (the normal quantiles
+    of its ranks among the draws): exact where t and some increasing function of y are jointly
+    normal, else the error of the best linear prediction of t from the normal scores, which is
+    an upper bound of the expected conditional variance.
 
     Parameters
     ----------
@@ -128,7 +134,7 @@ def next_benchmark(
     rank_by
         ``"variance"``: expected share of the targets' summed variance removed;
         ``"information"``: mutual information 1/2 log det S_tt - 1/2 log det S_tt|A in nats,
-        on the logit scale of the targets.
+        of the targets' normal scores (Gaussian copula).
     seed
         Seed of the random numbers.
     few_shot
@@ -145,7 +151,9 @@ def next_benchmark(
     References
     ----------
     Lindley 1956, "On a measure of the information provided by an experiment"; for the
-    Gaussian case Krause, Singh and Guestrin 2008, section 3.
+    Gaussian case Krause, Singh and Guestrin 2008, section 3; for mutual information of normal
+    scores Ince et al. 2017, "A statistical framework for neuroimaging data analysis based on
+    mutual information estimated via a Gaussian copula".
     """
     expect(fit, Fit, "fit")
     expect(few_shot, FewShot, "few_shot")
@@ -190,9 +198,9 @@ class Joint:
 
     Attributes
     ----------
-    plain, on_logit
-        Covariance of the targets' expected scores, as fractions or logits, and the candidates'
-        logit new scores; the targets come first.
+    plain, of_ranks
+        Covariance of the targets' expected scores, as they are or as normal scores, and the
+        normal scores of the candidates' new scores; the targets come first.
     targets
         How many targets there are.
     candidates
@@ -200,13 +208,13 @@ class Joint:
     """
 
     plain: Floats
-    on_logit: Floats
+    of_ranks: Floats
     targets: int
     candidates: tuple[str, ...]
 
-    def after(self, names: Sequence[str], *, on_logit: bool = False) -> Floats:
+    def after(self, names: Sequence[str], *, of_ranks: bool = False) -> Floats:
         """Return the targets' covariance expected after measuring these candidates."""
-        whole = self.on_logit if on_logit else self.plain
+        whole = self.of_ranks if of_ranks else self.plain
         places = [self.targets + self.candidates.index(name) for name in names]
         return covariance_after(whole, list(range(self.targets)), places)
 
@@ -225,6 +233,23 @@ def covariance_after(covariance: Floats, targets: Sequence[int], measured: Seque
     own = covariance[np.ix_(measured, measured)]
     left = covariance[np.ix_(targets, targets)] - cross @ np.linalg.pinv(own) @ cross.T
     return np.asarray(left, dtype=float)
+
+
+def normal_scores(values: Floats) -> Floats:
+    """Return normal quantiles of each column's ranks, ties sharing their mean rank.
+
+    A score near its floor has no bounded logit: on that scale a few draws would set the variance.
+
+    Parameters
+    ----------
+    values
+        Draws, shape (sample, variable).
+
+    References
+    ----------
+    Van der Waerden 1952: quantiles at rank / (draws + 1).
+    """
+    return np.asarray(ndtri(rankdata(values, axis=0) / (len(values) + 1)), dtype=float)
 
 
 def _the_model(forecast: Forecast, model: str | None) -> str:
@@ -279,9 +304,11 @@ def _checked_costs(costs: Mapping[str, float] | None, offered: Sequence[str]) ->
             f'costs must be a mapping from benchmarks to numbers, such as {{"{offered[0]}": 2.5}}; '
             f"got {shown(costs)}."
         )
-    lacking = [name for name in offered if name not in costs]
-    if lacking:
-        raise DataError(f"costs lacks {listed(lacking)}; give the cost of every candidate.")
+    missing = [name for name in offered if name not in costs]
+    if missing:
+        raise DataError(
+            f"costs has no entry for {listed(missing)}; give the cost of every candidate."
+        )
     for name in offered:
         cost = costs[name]
         if not is_number(cost) or not cost > 0:
@@ -295,11 +322,11 @@ def _joint(
     expected = forecast.mean_draws.sel({MODEL: model, BENCHMARK: list(targets)})
     scores = forecast.draws.sel({MODEL: model, BENCHMARK: list(candidates)})
     expected, scores = xr.align(expected, scores, join="exact", exclude=[BENCHMARK])
-    known = logit(scores.clip(_EDGE, 1 - _EDGE)).transpose(SAMPLE, BENCHMARK).values
+    known = normal_scores(scores.transpose(SAMPLE, BENCHMARK).values)
     wanted = expected.transpose(SAMPLE, BENCHMARK).values
     return Joint(
         plain=np.cov(np.hstack([wanted, known]), rowvar=False),
-        on_logit=np.cov(np.hstack([logit(wanted), known]), rowvar=False),
+        of_ranks=np.cov(np.hstack([normal_scores(wanted), known]), rowvar=False),
         targets=len(targets),
         candidates=tuple(candidates),
     )
@@ -323,17 +350,17 @@ def _figures(
     joint: Joint, sets: Sequence[tuple[str, ...]], price: Mapping[str, float], rank_by: str
 ) -> pd.DataFrame:
     was = np.trace(joint.after(()))
-    basis = _varying(joint.after((), on_logit=True))
-    volume = _log_volume(joint.after((), on_logit=True), basis)
+    basis = _varying(joint.after((), of_ranks=True))
+    volume = _log_volume(joint.after((), of_ranks=True), basis)
     rows = []
     for names in sets:
         left = max(float(np.trace(joint.after(names))), 0.0)
         removed = 1 - left / was if was > 0 else 0.0
-        told = 0.5 * (volume - _log_volume(joint.after(names, on_logit=True), basis))
+        nats = 0.5 * (volume - _log_volume(joint.after(names, of_ranks=True), basis))
         cost = sum(price[name] for name in names)
-        gain = (removed if rank_by == "variance" else told) / cost
+        gain = (removed if rank_by == "variance" else nats) / cost
         spread = np.sqrt(np.array([was, left]) / joint.targets)
-        rows.append((" + ".join(names), cost, *spread, removed, told, gain))
+        rows.append((" + ".join(names), cost, *spread, removed, nats, gain))
     return pd.DataFrame(rows, columns=list(_COLUMNS))
 
 
@@ -360,7 +387,7 @@ def _ranked(
     order = np.argsort(-table["gain"].to_numpy(), kind="stable")
     return NextBenchmark(
         model=model,
-        table=table.iloc[order].reset_index(drop=True),
+        rows=table.iloc[order].reset_index(drop=True),
         sets=tuple(sets[int(place)] for place in order),
         targets=names[0],
         measured=names[1],

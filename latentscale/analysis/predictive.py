@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from html import escape
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -24,12 +23,13 @@ from latentscale.dims import (
     checked_seed,
     interval_quantiles,
 )
-from latentscale.errors import DataError
+from latentscale.errors import DataError, FitError
 from latentscale.expect import expect
 from latentscale.model.build import build_design
 from latentscale.model.design import design
 from latentscale.model.double import double_precision
 from latentscale.posterior.fit import Fit
+from latentscale.result import Picture, Result
 from latentscale.spec.spec import ModelSpec
 from latentscale.validate import whole_number
 
@@ -52,8 +52,8 @@ STATISTICS: dict[str, Callable[[xr.DataArray, xr.DataArray, list[str]], xr.DataA
 """Test statistics of a group of scores, reduced over the dims that the group spans."""
 
 
-@dataclass(frozen=True)
-class PredictiveCheck:
+@dataclass(frozen=True, repr=False)
+class PredictiveCheck(Result, table_was_attribute=True):
     """Replicated scores beside the measured ones.
 
     Attributes
@@ -66,38 +66,67 @@ class PredictiveCheck:
         where nothing was measured.
     observed
         Measured scores, dims (model, benchmark).
-    table
+    rows
         One row a group and test statistic: by (``all``, ``benchmark`` or ``family``), group,
         statistic, observed, median, lower, upper (of the replicates) and p_value, the
         two-sided tail probability of the observed statistic among the replicates.
     prob
         Probability of the interval lower to upper.
+    scores
+        The table that was measured.
     """
 
     kind: str
     draws: xr.DataArray
     observed: xr.DataArray
-    table: pd.DataFrame
+    rows: pd.DataFrame
     prob: float
+    scores: Scores | None = field(default=None, repr=False)
+
+    plot = Picture("plot_predictive")
+
+    @property
+    def headline(self) -> str:
+        """How many statistics the replicates do not reach."""
+        share = len(self.surprising) / len(self.rows)
+        return (
+            f"{self.kind.capitalize()} predictive check, {self.draws.sizes[SAMPLE]} replicates: "
+            f"{len(self.surprising)} of {len(self.rows)} statistics ({share:.0%}) outside their "
+            f"{self.prob:.0%} interval"
+        )
+
+    def table(self, prob: float | None = None) -> pd.DataFrame:
+        """Return `rows`, with intervals of another probability if one is given.
+
+        Parameters
+        ----------
+        prob
+            Probability of the interval of the replicates; by default that of the check.
+
+        Raises
+        ------
+        LatentscaleError
+            If `prob` is not strictly between 0 and 1.
+        """
+        if prob is None or prob == self.prob:
+            return self.rows.copy()
+        if self.scores is None:
+            raise FitError(
+                f"This check holds intervals of probability {self.prob:g} alone; call "
+                f"{self.kind}_predictive with prob={prob:g}."
+            )
+        return _statistics(self.draws, self.scores, prob)
 
     @property
     def surprising(self) -> pd.DataFrame:
         """Rows whose observed statistic lies outside the interval of the replicates."""
-        table = self.table
+        table = self.rows
         outside = (table["observed"] < table["lower"]) | (table["observed"] > table["upper"])
         return table[outside].sort_values("p_value", ignore_index=True)
 
-    def __str__(self) -> str:
-        share = len(self.surprising) / len(self.table)
-        return (
-            f"{self.kind.capitalize()} predictive check, {self.draws.sizes[SAMPLE]} replicates: "
-            f"{len(self.surprising)} of {len(self.table)} statistics ({share:.0%}) outside their "
-            f"{self.prob:.0%} interval"
-        )
-
-    def _repr_html_(self) -> str:
-        shown = self.surprising.round(3).to_html(index=False, max_rows=24)
-        return f"<p>{escape(str(self))}</p>{shown}"
+    def brief(self) -> pd.DataFrame:
+        """Return the surprising rows."""
+        return self.surprising
 
 
 def prior_predictive(
@@ -180,25 +209,34 @@ def posterior_predictive(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0)
 
 
 def _check(kind: str, draws: xr.DataArray, scores: Scores, prob: float) -> PredictiveCheck:
-    ends = interval_quantiles(prob)
-    data = scores.dataset[["score", "floor"]].drop_vars(
+    draws = draws.drop_vars([name for name in draws.coords if name not in (MODEL, BENCHMARK)])
+    rows = _statistics(draws, scores, prob)
+    return PredictiveCheck(kind, draws, _measured(scores)["score"], rows, prob, scores)
+
+
+def _measured(scores: Scores) -> xr.Dataset:
+    return scores.dataset[["score", "floor"]].drop_vars(
         [name for name in scores.dataset.coords if name not in (MODEL, BENCHMARK)]
     )
-    observed = data["score"]
-    draws = draws.drop_vars([name for name in draws.coords if name not in (MODEL, BENCHMARK)])
+
+
+def _statistics(draws: xr.DataArray, scores: Scores, prob: float) -> pd.DataFrame:
+    """Return one row a group and test statistic."""
+    ends = interval_quantiles(prob)
+    data = _measured(scores)
     rows = []
     for by, group, models, dims in _spans(scores):
-        seen, made = observed.sel({MODEL: models}), draws.sel({MODEL: models})
+        seen, made = data["score"].sel({MODEL: models}), draws.sel({MODEL: models})
         for name, statistic in STATISTICS.items():
-            found = _rows(
+            ranks = _rows(
                 statistic(seen, data["floor"], dims), statistic(made, data["floor"], dims), ends
             )
-            rows.append(found.assign(by=by, group=group, statistic=name))
+            rows.append(ranks.assign(by=by, group=group, statistic=name))
     table = pd.concat(rows, ignore_index=True)
     if BENCHMARK in table:
         table["group"] = table[BENCHMARK].where(table["by"] == "benchmark", table["group"])
     columns = ["by", "group", "statistic", "observed", "median", "lower", "upper", "p_value"]
-    return PredictiveCheck(kind, draws, observed, table[columns], prob)
+    return table[columns]
 
 
 def _spans(scores: Scores) -> list[tuple[str, str, list[str], list[str]]]:

@@ -19,6 +19,7 @@ from latentscale.errors import DataError, DataWarning, FitError, SpecError, list
 from latentscale.expect import expect
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.pairing import at_samples, with_origin
+from latentscale.result import Picture, Result
 from latentscale.validate import plain_fields, real_number
 
 TERM = "term"
@@ -57,8 +58,8 @@ class RegressionPrior:
             real_number(getattr(self, name), f"RegressionPrior.{name}", above=0, error=DataError)
 
 
-@dataclass(frozen=True)
-class OutcomeForecast:
+@dataclass(frozen=True, repr=False)
+class OutcomeForecast(Result):
     """Forecast outcomes, in the outcome's own unit.
 
     Attributes
@@ -71,6 +72,12 @@ class OutcomeForecast:
 
     draws: xr.DataArray
     mean_draws: xr.DataArray
+
+    @property
+    def headline(self) -> str:
+        """How many models were forecast."""
+        sizes = self.draws.sizes
+        return f"Forecast of an outcome of {sizes[MODEL]} models, {sizes[SAMPLE]} draws"
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
         """Return one row a model: model, mean, median, sd, lower, upper of a new outcome."""
@@ -86,8 +93,8 @@ class OutcomeForecast:
         return xr.Dataset(columns).to_dataframe()[list(columns)].reset_index()
 
 
-@dataclass(frozen=True)
-class SkillRegression:
+@dataclass(frozen=True, repr=False)
+class SkillRegression(Result):
     """A linear regression of an outcome on latent skills, one draw a posterior draw.
 
     Attributes
@@ -114,6 +121,20 @@ class SkillRegression:
     r_squared: xr.DataArray
     outcome: pd.Series = field(repr=False)
     fit: Fit = field(repr=False)
+
+    plot = Picture("plot_regression")
+
+    @property
+    def headline(self) -> str:
+        """The outcome, and the share of its variance that skills explain."""
+        return (
+            f"Regression of {self.name} on the skills of {len(self.outcome)} models; median share "
+            f"of variance explained {float(self.r_squared.median()):.0%}"
+        )
+
+    def brief(self) -> pd.DataFrame | None:
+        """Return the table; None where coefficients of single skills mean nothing."""
+        return None if self.fit.spec.skills.identify.kind == "free" else self.table()
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
         """Return one row a coefficient, and one for sigma and for r_squared.

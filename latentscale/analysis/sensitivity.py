@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
 import numpy as np
 import pandas as pd
@@ -23,22 +22,23 @@ from latentscale.errors import FitError, SpecError, listed, nearest
 from latentscale.expect import expect, expect_names
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.pairing import at_samples, by_sample, in_chains
+from latentscale.result import FixedTable, Picture
 from latentscale.validate import real_number
 
 FORECAST = "expected score"
 CONFLICT = "prior-data conflict"
 STRONG_PRIOR = "strong prior or weak data"
-UNTOLD = "prior counts, scores' part within noise"
+UNCLEAR = "prior counts, scores' part within noise"
 LIMIT = 0.05
 
 
-@dataclass(frozen=True)
-class Sensitivity:
+@dataclass(frozen=True, repr=False)
+class Sensitivity(FixedTable):
     """Power-scaling sensitivity of parameters and forecasts.
 
     Attributes
     ----------
-    table
+    rows
         One row a quantity: variable, where; prior and likelihood (sensitivity: distance that
         the posterior moves per doubling of the component's strength), each with _noise (what
         Monte Carlo error alone would reach, 99% quantile) and _shift (change of the mean per
@@ -54,33 +54,34 @@ class Sensitivity:
         What to do, one step an entry.
     """
 
-    table: pd.DataFrame
+    rows: pd.DataFrame
     by_prior: pd.DataFrame
     limit: float
     advice: tuple[str, ...]
 
+    plot = Picture("plot_sensitivity")
+
     @property
     def flagged(self) -> pd.DataFrame:
         """Rows with a diagnosis, the most sensitive to the prior first."""
-        rows = self.table[self.table["diagnosis"] != ""]
+        rows = self.rows[self.rows["diagnosis"] != ""]
         return rows.sort_values("prior", ascending=False, ignore_index=True)
 
-    def __str__(self) -> str:
-        counts = self.table["diagnosis"].value_counts()
-        untold = counts.get(UNTOLD, 0)
-        head = (
-            f"Power-scaling sensitivity of {len(self.table)} quantities: "
+    @property
+    def headline(self) -> str:
+        """How many quantities the priors move, and how."""
+        counts = self.rows["diagnosis"].value_counts()
+        unclear = counts.get(UNCLEAR, 0)
+        return (
+            f"Power-scaling sensitivity of {len(self.rows)} quantities: "
             f"{counts.get(CONFLICT, 0)} with a {CONFLICT}, "
             f"{counts.get(STRONG_PRIOR, 0)} with a {STRONG_PRIOR}"
-            + (f", {untold} of which only the prior's part is clear" if untold else "")
+            + (f", {unclear} of which only the prior's part is clear" if unclear else "")
         )
-        return "\n".join([head, *(f"  - {line}" for line in self.advice)])
 
-    def _repr_html_(self) -> str:
-        advice = "".join(f"<li>{escape(line)}</li>" for line in self.advice)
-        head = escape(str(self).splitlines()[0])
-        shown = self.flagged if len(self.flagged) else self.table
-        return f"<p>{head}</p><ul>{advice}</ul>{shown.round(3).to_html(index=False, max_rows=24)}"
+    def brief(self) -> pd.DataFrame:
+        """Return the rows with a diagnosis, or all if there are none."""
+        return self.flagged if len(self.flagged) else self.rows
 
 
 def sensitivity(
@@ -119,7 +120,7 @@ def sensitivity(
 
     Returns
     -------
-    The sensitivity; print it, or read ``.table``, ``.flagged``, ``.by_prior`` and ``.advice``.
+    The sensitivity; print it, or read ``.table()``, ``.flagged``, ``.by_prior`` and ``.advice``.
 
     Raises
     ------
@@ -211,9 +212,10 @@ def _noises(
 def _diagnoses(table: pd.DataFrame, limit: float) -> np.ndarray:
     """Return the diagnosis of each quantity, empty unless the prior counts beyond its noise."""
     counts = table["prior"] - table["prior_noise"] >= limit
-    told = table["likelihood"] - table["likelihood_noise"] >= limit
+    scores_count = table["likelihood"] - table["likelihood_noise"] >= limit
     weak = table["likelihood"] < limit
-    return np.select([counts & told, counts & weak, counts], [CONFLICT, STRONG_PRIOR, UNTOLD], "")
+    conditions = [counts & scores_count, counts & weak, counts]
+    return np.select(conditions, [CONFLICT, STRONG_PRIOR, UNCLEAR], "")
 
 
 def quantities_of(
@@ -345,7 +347,7 @@ def _advice(table: pd.DataFrame, by_prior: pd.DataFrame, limit: float) -> tuple[
             "the scores tell little, so the prior decides: state it as an assumption",
         ),
         (
-            UNTOLD,
+            UNCLEAR,
             "that the prior moves, the scores' part within noise",
             "sample more draws to tell whether the scores say much as well",
         ),

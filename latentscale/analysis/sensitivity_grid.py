@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from html import escape
 from typing import Any
 
 import joblib
@@ -18,13 +17,23 @@ from latentscale.data.frames import as_pandas
 from latentscale.data.planned import NOT_FORECAST, planned_models
 from latentscale.data.scores import Scores
 from latentscale.dims import DEFAULT_PROB, LOG_PRIOR, SAMPLE, checked_seed, interval_quantiles
-from latentscale.errors import DataError, FitError, FitWarning, SpecError, listed, nearest
+from latentscale.errors import (
+    DataError,
+    DataWarning,
+    FitError,
+    FitWarning,
+    SpecError,
+    listed,
+    nearest,
+)
 from latentscale.expect import checked_workers, expect, expect_names, shown
 from latentscale.inference.method import Method
 from latentscale.inference.nuts import NUTS
 from latentscale.inference.progress import WorkProgress
 from latentscale.inference.run import fit
+from latentscale.model.build import build
 from latentscale.posterior.fit import Fit
+from latentscale.result import Picture, Result
 from latentscale.spec.prior import Prior
 from latentscale.spec.spec import Anchored, ModelSpec
 
@@ -35,13 +44,13 @@ _KEY = ["variable", "where"]
 Variant = ModelSpec | Mapping[str, Prior | Mapping[str, Any]]
 
 
-@dataclass(frozen=True)
-class SensitivityGrid:
+@dataclass(frozen=True, repr=False)
+class SensitivityGrid(Result, table_was_attribute=True):
     """What refits with other priors or specs change.
 
     Attributes
     ----------
-    table
+    rows
         One row a variant and quantity: variant, variable, where, median, lower, upper, change
         (of the median from the base), change_in_sd (in posterior standard deviations of the
         base), width_ratio (of the interval to that of the base) and max_rhat of the refit.
@@ -54,15 +63,17 @@ class SensitivityGrid:
         Probability of the interval lower to upper.
     """
 
-    table: pd.DataFrame
+    rows: pd.DataFrame
     variants: Mapping[str, str]
     failed: Mapping[str, str]
     prob: float
 
+    plot = Picture("plot_tornado")
+
     @property
     def largest(self) -> pd.DataFrame:
         """One row a quantity: the variants that change its median most, down and up."""
-        moved = self.table[self.table["variant"] != BASE]
+        moved = self.rows[self.rows["variant"] != BASE]
         rows = []
         for (variable, where), part in moved.groupby(_KEY, sort=False):
             low, high = part["change"].idxmin(), part["change"].idxmax()
@@ -80,7 +91,9 @@ class SensitivityGrid:
         found = pd.DataFrame(rows)
         return found.sort_values("largest_in_sd", ascending=False, ignore_index=True)
 
-    def __str__(self) -> str:
+    @property
+    def headline(self) -> str:
+        """How many variants were fitted, and the largest change."""
         worst = self.largest.iloc[0]
         place = f"{worst['variable']} [{worst['where']}]" if worst["where"] else worst["variable"]
         failed = f"; {len(self.failed)} failed" if self.failed else ""
@@ -89,9 +102,29 @@ class SensitivityGrid:
             f"{place}, {worst['largest_in_sd']:.2f} posterior standard deviations"
         )
 
-    def _repr_html_(self) -> str:
-        table = self.largest.round(3).to_html(index=False, max_rows=24)
-        return f"<p>{escape(str(self))}</p>{table}"
+    def table(self, prob: float | None = None) -> pd.DataFrame:
+        """Return `rows`.
+
+        Parameters
+        ----------
+        prob
+            Probability of the intervals: that of the call, since draws of refits are not kept.
+
+        Raises
+        ------
+        FitError
+            If it is another.
+        """
+        if prob is not None and prob != self.prob:
+            raise FitError(
+                f"The intervals have probability {self.prob:g}, and the refits' draws are not "
+                f"kept; give prob={prob:g} to the call that refits."
+            )
+        return self.rows.copy()
+
+    def brief(self) -> pd.DataFrame:
+        """Return the largest changes."""
+        return self.largest
 
 
 @dataclass(frozen=True)
@@ -329,11 +362,35 @@ def _jobs(
     for table in () if frame is None else tables.values():
         lineages = {str(f): str(g) for f, g in table.family_lineage().items()}
         planned_models(frame, table.benchmarks, lineages)  # refused before the first fit
-    names = None if variables is None else expect_names(variables, "variables", '["slope"]')
+    names = _checked_variables(specs, tables, variables)
     return [
         _Refit(name, spec, tables[name], frame, names, method, checked_seed(seed), prob)
         for name, spec in specs.items()
     ]
+
+
+def _checked_variables(
+    specs: Mapping[str, ModelSpec], tables: Mapping[str, Scores], variables: Sequence[str] | None
+) -> tuple[str, ...] | None:
+    """Refuse a name that no variant's model has, before the first fit."""
+    if variables is None:
+        return None
+    names = expect_names(variables, "variables", '["slope"]')
+    if not names:
+        return names
+    known: dict[str, None] = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # the fits say which rows are left out
+        for name, spec in specs.items():
+            known |= dict.fromkeys(str(n) for n in build(spec, tables[name]).named_vars)
+            known |= {"model_skill": None} if spec.skills.count else {}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise SpecError(
+            f"variables: no variant has {listed(unknown)}; known are {listed(known, 30)}."
+            + nearest(unknown[0], known)
+        )
+    return names
 
 
 def _with_cores(jobs: list[_Refit], workers: int) -> list[_Refit]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 
 import numpy as np
 import pandas as pd
@@ -17,6 +16,7 @@ from latentscale.expect import expect
 from latentscale.model.evaluate import FITTED_RESIDUALS
 from latentscale.model.terms.family_level import SKILL_FACTOR
 from latentscale.posterior.fit import Fit
+from latentscale.result import Picture, Result
 from latentscale.validate import whole_number
 
 OTHER_SKILL = "other_skill"
@@ -24,8 +24,8 @@ BETWEEN_FAMILIES = "families"
 BETWEEN_MODELS = "models"
 
 
-@dataclass(frozen=True)
-class Skills:
+@dataclass(frozen=True, repr=False)
+class Skills(Result):
     """The skills of a fit, as draws.
 
     Attributes
@@ -207,17 +207,24 @@ class Skills:
         higher = (difference > 0).mean(SAMPLE).to_series().rename("prob_higher")
         return table.join(higher, on=SKILL)
 
-    def __repr__(self) -> str:
+    plot = Picture("plot_loadings")
+
+    @property
+    def headline(self) -> str:
+        """How many skills, of how many models, on how many benchmarks."""
         sizes = self.loading.sizes
         return (
             f"{sizes[SKILL]} skills of {self.model.sizes[MODEL]} models on {sizes[BENCHMARK]} "
-            f"benchmarks, {sizes[SAMPLE]} draws; see .loadings(), .models(), .families(), "
-            ".compare_families(a, b), .correlations(), .top_benchmarks()"
+            f"benchmarks, {sizes[SAMPLE]} draws; below, what each moves most"
         )
 
-    def _repr_html_(self) -> str:
-        table = self.top_benchmarks().round(3).to_html(index=False)
-        return f"<p>{escape(repr(self))}</p>{table}"
+    def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
+        """Return `loadings`."""
+        return self.loadings(prob)
+
+    def brief(self) -> pd.DataFrame:
+        """Return the benchmarks that each skill moves most."""
+        return self.top_benchmarks()
 
 
 def skills(fit: Fit) -> Skills:

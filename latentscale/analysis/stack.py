@@ -99,7 +99,7 @@ class _Mixture:
     def join(self, array_of: Callable[[Forecast], xr.DataArray]) -> xr.DataArray:
         """Return one array of all parts, each row with the fit and posterior draw it is of.
 
-        An array that has no samples, or lacks a dim that it has in another part, is repeated.
+        An array that has no samples, or is without a dim that it has in another part, is repeated.
         """
         arrays = {name: array_of(part) for name, part in self.parts.items()}
         labels: dict[str, list[str]] = {}
@@ -121,8 +121,8 @@ class _Mixture:
         if SAMPLE not in array.dims:
             whole = array.expand_dims({SAMPLE: draws.sizes[SAMPLE]})
             whole = with_origin(whole, draws)
-        lacking = {dim: known for dim, known in labels.items() if dim not in whole.dims}
-        picked = whole.expand_dims(lacking).isel({SAMPLE: self.kept[name]}).reindex(labels)
+        absent = {dim: known for dim, known in labels.items() if dim not in whole.dims}
+        picked = whole.expand_dims(absent).isel({SAMPLE: self.kept[name]}).reindex(labels)
         loose = [c for c in picked.coords if c not in (*picked.dims, CHAIN, DRAW)]
         picked = picked.drop_vars(loose).transpose(SAMPLE, ..., *labels)
         return picked.assign_coords(
@@ -218,12 +218,12 @@ def _shares(fits: Mapping[str, Fit], weights: Mapping[str, float] | Comparison) 
             f"of the fits to numbers; got {shown(weights)}."
         )
     given = weights.weights if isinstance(weights, Comparison) else dict(weights)
-    lacking = [name for name in fits if name not in given]
+    missing = [name for name in fits if name not in given]
     extra = [name for name in given if name not in fits]
-    if lacking or extra or not fits:
+    if missing or extra or not fits:
         raise DataError(
             f"weights must name exactly the fits {listed(fits)}; "
-            f"missing {listed(lacking) or 'none'}, unknown {listed(extra) or 'none'}."
+            f"missing {listed(missing) or 'none'}, unknown {listed(extra) or 'none'}."
         )
     for name, weight in given.items():
         if not is_number(weight) or not np.isfinite(weight) or weight < 0:

@@ -31,6 +31,7 @@ from latentscale.errors import DataError, FitError, SpecError, listed, nearest
 from latentscale.expect import expect, shown
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.pairing import at_samples, with_origin
+from latentscale.result import FixedTable, Picture, Result
 from latentscale.validate import is_number, real_number, whole_number
 
 POINT = "point"
@@ -39,13 +40,13 @@ _FEW_SHOT = FewShot()
 _SIZES = ("log_flops", "log_params", "log_tokens")
 
 
-@dataclass(frozen=True)
-class Passing:
+@dataclass(frozen=True, repr=False)
+class Passing(FixedTable):
     """Chances that models pass thresholds.
 
     Attributes
     ----------
-    table
+    rows
         One row a model and benchmark: model, benchmark, threshold (fraction), probability
         (that a new score, noise included, is at least the threshold), probability_expected
         (that the expected score is), basis and assumed (as in a forecast's table).
@@ -53,8 +54,17 @@ class Passing:
         Chance that a model's new scores pass every threshold at once, by model.
     """
 
-    table: pd.DataFrame
+    rows: pd.DataFrame
     joint: pd.Series
+
+    plot = Picture("plot_passing")
+
+    @property
+    def headline(self) -> str:
+        """How many models pass every threshold at once, more likely than not."""
+        likely = int((self.joint > 0.5).sum())
+        several = "its threshold" if self.rows["benchmark"].nunique() == 1 else "every threshold"
+        return f"{likely} of {len(self.joint)} models pass {several} more likely than not"
 
 
 def probability_above(
@@ -116,8 +126,8 @@ def probability_above(
     return Passing(table, joint)
 
 
-@dataclass(frozen=True)
-class ComputeNeeded:
+@dataclass(frozen=True, repr=False)
+class ComputeNeeded(Result):
     """Training compute that a target score takes, as a posterior distribution.
 
     Attributes
@@ -185,14 +195,22 @@ class ComputeNeeded:
             index=pd.Index(["lower", "median", "upper"], name="quantile"),
         )
 
-    def __repr__(self) -> str:
-        found = self.table()["flops"]
+    plot = Picture("plot_compute_needed")
+
+    @property
+    def headline(self) -> str:
+        """The compute, with its interval, and how likely none is enough."""
+        flops = self.table()["flops"]
         return (
             f"{self.family} reaches {self.target:.0%} on {self.benchmark} at "
-            f"{found['median']:.2g} FLOPs (90% interval {found['lower']:.2g} to "
-            f"{found['upper']:.2g}); not below {self.limits[1]:.2g} with probability "
+            f"{flops['median']:.2g} FLOPs ({DEFAULT_PROB:.0%} interval {flops['lower']:.2g} to "
+            f"{flops['upper']:.2g}); not below {self.limits[1]:.2g} with probability "
             f"{self.probability_unreachable:.2f}"
         )
+
+    def brief(self) -> pd.DataFrame:
+        """Return the table with the quantiles' names as a column."""
+        return self.table().reset_index()
 
 
 def flops_for_target(

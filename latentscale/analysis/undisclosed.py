@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 
 import numpy as np
 import pandas as pd
@@ -13,14 +12,14 @@ from latentscale.analysis.summaries import summary
 from latentscale.dims import DEFAULT_PROB, FAMILY, MODEL, UNDISCLOSED
 from latentscale.errors import SpecError
 from latentscale.expect import expect
-from latentscale.markup import data_table
 from latentscale.model.undisclosed import LOG_TOKENS
 from latentscale.posterior.fit import Fit
+from latentscale.result import Result
 from latentscale.spec.prior import Prior
 
 
-@dataclass(frozen=True)
-class Undisclosed:
+@dataclass(frozen=True, repr=False)
+class Undisclosed(Result):
     """Training tokens of fitted models that do not disclose them.
 
     Attributes
@@ -58,14 +57,13 @@ class Undisclosed:
         ends = ["median", "lower", "upper"]
         return tokens.join(about, on=MODEL)[[MODEL, FAMILY, "params", *ends]]
 
-    def __repr__(self) -> str:
+    @property
+    def headline(self) -> str:
+        """Of how many models, under which prior."""
         return (
             f"Undisclosed training tokens of {self.draws.sizes[MODEL]} models (trillions); prior "
-            f"of their natural log {self.prior}; see .table(prob=0.9)"
+            f"of their natural log {self.prior}"
         )
-
-    def _repr_html_(self) -> str:
-        return f"<p>{escape(repr(self))}</p>{data_table(self.table(), limit=24)}"
 
 
 def undisclosed(fit: Fit) -> Undisclosed:

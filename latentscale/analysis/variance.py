@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 
 import numpy as np
 import pandas as pd
@@ -18,6 +17,7 @@ from latentscale.model.evaluate import FITTED_RESIDUALS, Evaluation
 from latentscale.model.terms.base import Term, components, terms_of
 from latentscale.model.terms.loading import Loadings
 from latentscale.posterior.fit import Fit
+from latentscale.result import Picture, Result
 from latentscale.spec.likelihood import Noise
 from latentscale.validate import whole_number
 
@@ -28,8 +28,8 @@ _REPLICATES = 4
 _NOTHING = 1e-10
 
 
-@dataclass(frozen=True)
-class VarianceShares:
+@dataclass(frozen=True, repr=False)
+class VarianceShares(Result):
     """Shares of the variance of scores over models, by benchmark.
 
     Attributes
@@ -59,16 +59,19 @@ class VarianceShares:
         order = [BENCHMARK, COMPONENT]
         return table.join(means, on=order)[[*order, "mean", "lower", "upper"]]
 
-    def __repr__(self) -> str:
-        return (
-            f"Variance shares of {self.draws.sizes[BENCHMARK]} benchmarks: "
-            + ", ".join(str(name) for name in self.draws[COMPONENT].values)
-            + "; see .table(prob=0.9)"
+    plot = Picture("plot_variance_shares")
+
+    @property
+    def headline(self) -> str:
+        """The components."""
+        return f"Variance shares of {self.draws.sizes[BENCHMARK]} benchmarks: " + ", ".join(
+            str(name) for name in self.draws[COMPONENT].values
         )
 
-    def _repr_html_(self) -> str:
-        wide = self.draws.mean(SAMPLE).to_pandas().round(2)
-        return f"<p>{escape(repr(self))}</p>{wide.to_html()}"
+    def brief(self) -> pd.DataFrame:
+        """Return the mean shares, one row a benchmark and one column a component."""
+        wide = self.draws.mean(SAMPLE).transpose(BENCHMARK, COMPONENT).to_pandas()
+        return wide.rename_axis(columns=None).reset_index()
 
 
 def variance_shares(fit: Fit, *, draws: int = 400, seed: int = 0) -> VarianceShares:

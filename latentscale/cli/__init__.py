@@ -98,9 +98,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns
     -------
-    0 if it worked, 1 if ``diagnose`` did not pass, 2 if an argument, a file or a table has to be
-    put right (one message on standard error says how), 70 for a fault of latentscale itself, 130
-    if it was stopped by Ctrl-C, 141 if the reader of its output closed it.
+    0 if it worked, 1 if ``diagnose`` did not pass, 2 if an argument, a file or a table is wrong
+    (one message on standard error says how to correct it), 70 for a fault of latentscale itself,
+    130 if it was stopped by Ctrl-C, 141 if the reader of its output closed it.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
 

@@ -184,8 +184,9 @@ def diagnose(fit_file: FitFile, verbose: Verbose = False) -> None:
     import latentscale as ls
 
     diagnosis = ls.diagnose(ls.load(fit_file))
-    say(f"{diagnosis}\n")
-    print_table(diagnosis.table, "{:.3f}".format)
+    for line in (diagnosis.headline, *(f"  - {line}" for line in diagnosis.advice), ""):
+        say(line)
+    print_table(diagnosis.table(), "{:.3f}".format)
     if not diagnosis.passed:
         raise typer.Exit(1)
 

@@ -9,13 +9,16 @@ from typing import Final, Literal
 
 import pandas as pd
 
-from latentscale.errors import DataWarning
+from latentscale.errors import DataWarning, listed
 from latentscale.markup import data_table
 
 Level = Literal["info", "warning"]
 
 MAX_LINES: Final = 40
 """Findings that one warning spells out: a table of a million rows can have half a million."""
+
+EXAMPLES: Final = 3
+"""Findings of one kind that are written out; a table of a hundred columns can have a hundred."""
 
 _COLUMNS: Final = ("level", "code", "where", "message")
 
@@ -85,13 +88,43 @@ class Audit:
             return "Nothing to report."
         return "\n".join(
             f"{finding.level} [{finding.code}] {finding.where}: {finding.message}"
-            for finding in self.findings
+            for finding in folded(self.findings)
         )
 
     def _repr_html_(self) -> str:
         if not self.findings:
             return "<p>Nothing to report.</p>"
-        return data_table(self.table)
+        return data_table(Audit(folded(self.findings)).table)
+
+
+def folded(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Return findings with those of one kind said once: a count, and the first few in full.
+
+    Kinds with up to `EXAMPLES` findings stay as they are. A kind is a level with a code.
+
+    Parameters
+    ----------
+    findings
+        In any order; a kind takes the place of its first finding.
+    """
+    kinds: dict[tuple[Level, str], list[Finding]] = {}
+    for finding in findings:
+        kinds.setdefault((finding.level, finding.code), []).append(finding)
+    shown: list[Finding] = []
+    for finding in findings:
+        kind = kinds[finding.level, finding.code]
+        if len(kind) <= EXAMPLES:
+            shown.append(finding)
+        elif finding is kind[0]:
+            shown.append(_as_one(kind))
+    return tuple(shown)
+
+
+def _as_one(kind: Sequence[Finding]) -> Finding:
+    said = "; ".join(f"{one.where}: {one.message.rstrip('.')}" for one in kind[:EXAMPLES])
+    others = dict.fromkeys(one.where for one in kind[EXAMPLES:])
+    message = f"{said}. Likewise {listed(others)}."
+    return Finding(kind[0].level, kind[0].code, f"{len(kind)} findings", message)
 
 
 def emit(findings: Sequence[Finding], *, about: str, stacklevel: int = 3) -> None:
@@ -106,9 +139,10 @@ def emit(findings: Sequence[Finding], *, about: str, stacklevel: int = 3) -> Non
     stacklevel
         As for `warnings.warn`; 3 points at the caller of the function that calls this one.
     """
-    serious = [finding for finding in findings if finding.level == "warning"]
-    if not serious:
+    every = [finding for finding in findings if finding.level == "warning"]
+    if not every:
         return
+    serious = folded(every)
     count = f"{len(serious)} thing{'s' if len(serious) > 1 else ''} to check"
     lines = [f"  - {finding.where}: {finding.message}" for finding in serious[:MAX_LINES]]
     if len(serious) > MAX_LINES:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
-from latentscale.data.audit import Finding
+from latentscale.data.audit import EXAMPLES, Finding
 from latentscale.dims import FAMILY, LINEAGE, MODEL
 from latentscale.errors import DataWarning, listed, spellings
 
@@ -34,29 +34,56 @@ def similar_names(
     Returns
     -------
     list
-        One finding a name that is not fitted but looks like a fitted one, and one for each
-        group of other names that look alike. A lineage named after its family is not said twice.
+        One finding a variable on names that are not fitted but look like fitted ones, and one on
+        groups of other names that look alike; each counts them and shows the first. A lineage
+        named after its family is not said twice.
     """
     findings: list[Finding] = []
     said: set[str] = set()
     for variable, given in names.items():
-        known = _by_spelling(variable, fitted.get(variable, ()))
-        for key, group in _by_spelling(variable, given).items():
+        known = _by_spelling(fitted.get(variable, ()))
+        unlike_fitted: list[tuple[str, str]] = []
+        alike: list[list[str]] = []
+        for key, group in _by_spelling(given).items():
             new = [name for name in group if name not in known.get(key, ())]
             if not new or (variable == LINEAGE and said.issuperset(new)):
                 continue
             if key in known:
-                texts = [_unlike_fitted(variable, name, known[key][0]) for name in new]
+                unlike_fitted += [(name, known[key][0]) for name in new]
             elif len(group) > 1:
-                texts = [
-                    f"{listed(group)} differ {_HOW}; they are kept apart. If they are the same, "
-                    "spell them the same way."
-                ]
+                alike.append(group)
             else:
                 continue
-            findings += [Finding("warning", "similar-names", variable, text) for text in texts]
             said.update(group if variable == FAMILY else ())
+        texts = [*_all_unlike_fitted(variable, unlike_fitted), *_all_alike(variable, alike)]
+        findings += [Finding("warning", "similar-names", variable, text) for text in texts]
     return findings
+
+
+def _all_unlike_fitted(variable: str, pairs: Sequence[tuple[str, str]]) -> list[str]:
+    """Return one text on all names that look like a fitted one."""
+    if len(pairs) < 2:
+        return [_unlike_fitted(variable, *pair) for pair in pairs]
+    shown = "; ".join(f'"{name}" from "{other}"' for name, other in pairs[:EXAMPLES])
+    more = len(pairs) - EXAMPLES
+    shown += f"; and {more} more" if more > 0 else ""
+    return [
+        f"{len(pairs)} names differ from those of fitted ones {_HOW} ({shown}), and are "
+        f"{_TAKEN_AS[variable]}. If they are the same, write the fitted names."
+    ]
+
+
+def _all_alike(variable: str, groups: Sequence[Sequence[str]]) -> list[str]:
+    """Return one text on all groups of names that look alike, none of them fitted."""
+    if not groups:
+        return []
+    advice = "they are kept apart. If they are the same, spell them the same way."
+    if len(groups) == 1:
+        return [f"{listed(groups[0])} differ {_HOW}; {advice}"]
+    shown = "; ".join(listed(group) for group in groups[:EXAMPLES])
+    more = len(groups) - EXAMPLES
+    shown += f"; and {more} more" if more > 0 else ""
+    return [f"{len(groups)} groups of names differ {_HOW} ({shown}); {advice}"]
 
 
 def fitted_spelling(variable: str, name: str, fitted: Iterable[str]) -> str | None:
@@ -71,8 +98,8 @@ def fitted_spelling(variable: str, name: str, fitted: Iterable[str]) -> str | No
     fitted
         Names that a fit knows.
     """
-    known = _by_spelling(variable, fitted)
-    alike = known.get(_keys(variable, [name])[0], [])
+    known = _by_spelling(fitted)
+    alike = known.get(_keys([name])[0], [])
     return alike[0] if alike and name not in alike else None
 
 
@@ -99,14 +126,14 @@ def _unlike_fitted(variable: str, name: str, other: str) -> str:
     )
 
 
-def _by_spelling(variable: str, names: Iterable[str]) -> dict[str, list[str]]:
+def _by_spelling(names: Iterable[str]) -> dict[str, list[str]]:
     groups: dict[str, list[str]] = defaultdict(list)
     once = list(dict.fromkeys(names))
-    for name, key in zip(once, _keys(variable, once), strict=True):
+    for name, key in zip(once, _keys(once), strict=True):
         groups[key].append(name)
     return dict(groups)
 
 
-def _keys(variable: str, names: Sequence[str]) -> list[str]:
-    # Sizes make models of one family differ in a dot alone: opt-1.3b and opt-13b.
-    return spellings(names, keep_numbers_apart=variable == MODEL)
+def _keys(names: Sequence[str]) -> list[str]:
+    # Sizes and versions differ in a dot alone: opt-1.3b and opt-13b, qwen2.5-7b and qwen2-57b.
+    return spellings(names, keep_numbers_apart=True)

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from latentscale.plots.allocate import plot_allocation
-from latentscale.plots.calibration import plot_coverage, plot_pit, plot_reliability
+from latentscale.plots.calibration import (
+    plot_coverage,
+    plot_leave_one_out,
+    plot_pit,
+    plot_reliability,
+)
 from latentscale.plots.check import plot_outliers, plot_predictive, plot_residuals
 from latentscale.plots.choice import (
     plot_compute_needed,
@@ -17,9 +22,15 @@ from latentscale.plots.criteria import plot_criteria
 from latentscale.plots.curve import plot_curve
 from latentscale.plots.forecast import plot_forecast
 from latentscale.plots.sensitivity import plot_influence, plot_sensitivity, plot_tornado
-from latentscale.plots.skills import plot_family_skills, plot_loadings, plot_variance_shares
+from latentscale.plots.skills import (
+    plot_aligned,
+    plot_family_skills,
+    plot_loadings,
+    plot_variance_shares,
+)
 
 __all__ = [
+    "plot_aligned",
     "plot_allocation",
     "plot_compare",
     "plot_compute_needed",
@@ -30,6 +41,7 @@ __all__ = [
     "plot_few_shot",
     "plot_forecast",
     "plot_influence",
+    "plot_leave_one_out",
     "plot_loadings",
     "plot_next_benchmark",
     "plot_outliers",

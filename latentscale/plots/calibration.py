@@ -9,9 +9,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from latentscale.analysis.calibrate import HELD_OUT, pit_histogram, reliability
+from latentscale.analysis.leave_one_out import LeaveOneOut
 from latentscale.data.frames import as_pandas
 from latentscale.dims import DEFAULT_PROB
 from latentscale.errors import DataError, listed
+from latentscale.expect import expect
 from latentscale.plots.style import (
     BLACK,
     BLUE,
@@ -56,7 +58,7 @@ def plot_pit(
     Raises
     ------
     DataError
-        If the column is lacking or the table is empty.
+        If the column is missing or the table is empty.
     """
     table = as_pandas(table, HELD_OUT)
     counted = pit_histogram(table, bins, prob=prob)
@@ -89,6 +91,27 @@ def plot_pit(
     return figure
 
 
+def plot_leave_one_out(loo: LeaveOneOut, *, bins: int = 10, prob: float = DEFAULT_PROB) -> Sheet:
+    """Draw the histogram of leave-one-out probability integral transforms, as `plot_pit` does.
+
+    Parameters
+    ----------
+    loo
+        From `latentscale.leave_one_out`.
+    bins
+        Number of bins.
+    prob
+        Probability of the band.
+
+    Returns
+    -------
+    Sheet
+        A matplotlib figure, not registered with pyplot.
+    """
+    expect(loo, LeaveOneOut, "loo")
+    return plot_pit(loo.rows, bins=bins, prob=prob, source="leave-one-out")
+
+
 def plot_reliability(
     table: pd.DataFrame, *, prob: float = DEFAULT_PROB, resamples: int = 2000, seed: int = 0
 ) -> Sheet:
@@ -111,7 +134,7 @@ def plot_reliability(
     Raises
     ------
     DataError
-        If a column is lacking or the table is empty.
+        If a column is missing or the table is empty.
     """
     table = as_pandas(table, HELD_OUT)
     curve = reliability(table, _FINE, prob=prob, resamples=resamples, seed=seed)
@@ -171,7 +194,7 @@ def plot_coverage(
     Raises
     ------
     DataError
-        If a column is lacking, the table is empty, or a level is out of range.
+        If a column is missing, the table is empty, or a level is out of range.
     """
     if isinstance(levels, Sequence) and len(levels) > 4:
         raise DataError(f"levels holds {len(levels)} levels ({listed(levels)}); give at most 4.")

@@ -136,9 +136,9 @@ def plot_predictive(
         If `by` or a statistic is unknown.
     """
     expect(check, PredictiveCheck, "check")
-    table = check.table[check.table["by"] == by]
+    table = check.rows[check.rows["by"] == by]
     if table.empty:
-        allowed = list(dict.fromkeys(check.table["by"]))
+        allowed = list(dict.fromkeys(check.rows["by"]))
         raise DataError(f'by is "{by}"; allowed are {listed(allowed)}.' + nearest(by, allowed))
     known = list(dict.fromkeys(table["statistic"]))
     for name in statistics:

@@ -40,7 +40,7 @@ def plot_next_benchmark(choice: NextBenchmark) -> Sheet:
         From `latentscale.next_benchmark`; its first 15 rows are drawn.
     """
     expect(choice, NextBenchmark, "choice")
-    table = choice.table.iloc[:_BARS]
+    table = choice.rows.iloc[:_BARS]
     figure, (panel,) = panels(1, columns=1, width=6.6, height=0.6 + _ROW_INCHES * len(table))
     rows = np.arange(len(table))
     by_variance = choice.ranked_by == "variance"
@@ -129,7 +129,7 @@ def plot_passing(passing: Passing) -> Sheet:
         From `latentscale.probability_above`.
     """
     expect(passing, Passing, "passing")
-    table = passing.table
+    table = passing.rows
     names, models = list(dict.fromkeys(table["benchmark"])), list(passing.joint.index)
     columns = min(len(names), 4)
     height = 0.7 + _ROW_INCHES * len(models)

@@ -25,7 +25,7 @@ def plot_compare(comparison: Comparison) -> Sheet:
         A matplotlib figure, not registered with pyplot.
     """
     expect(comparison, Comparison, "comparison")
-    table = comparison.table
+    table = comparison.rows
     places = np.arange(len(table))
     height = 0.7 + _ROW_INCHES * len(table)
     figure, (gap, weight) = panels(2, columns=2, width=3.4, height=height)

@@ -22,7 +22,7 @@ def plot_criteria(criteria: Criteria) -> Sheet:
         From `latentscale.information_criteria`.
     """
     expect(criteria, Criteria, "criteria")
-    table = criteria.table.sort_index()
+    table = criteria.rows.sort_index()
     figure, (panel,) = panels(1, columns=1, width=4.6, height=3.0)
     for column, (name, colour, marker) in _LINES.items():
         above = table[column] - table[column].min()

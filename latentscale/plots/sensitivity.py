@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from latentscale.analysis.influence import FamilyInfluence
-from latentscale.analysis.sensitivity import CONFLICT, STRONG_PRIOR, UNTOLD, Sensitivity
+from latentscale.analysis.sensitivity import CONFLICT, STRONG_PRIOR, UNCLEAR, Sensitivity
 from latentscale.analysis.sensitivity_grid import BASE, SensitivityGrid
 from latentscale.errors import DataError, listed, nearest
 from latentscale.expect import expect
@@ -51,8 +51,8 @@ def plot_sensitivity(found: Sensitivity, *, rows: int = _SHOWN) -> Sheet:
     """
     expect(found, Sensitivity, "found")
     _check_rows(rows)
-    clear = (found.table["prior"] - found.table["prior_noise"]).sort_values(ascending=False)
-    table = found.table.loc[clear.index].head(rows)
+    clear = (found.rows["prior"] - found.rows["prior_noise"]).sort_values(ascending=False)
+    table = found.rows.loc[clear.index].head(rows)
     figure, (panel,) = panels(1, columns=1, width=5.6, height=0.5 + _ROW_INCHES * len(table))
     places = np.arange(len(table))
     for name, color, marker, off in (
@@ -84,14 +84,14 @@ def plot_sensitivity(found: Sensitivity, *, rows: int = _SHOWN) -> Sheet:
     panel.xaxis.set_major_formatter("{x:g}")
     panel.set_xlabel("sensitivity, log scale (distance per doubling of strength)")
     _names(panel, list(_quantities(table)))
-    counts = found.table["diagnosis"].value_counts()
-    cut = f", {len(table)} of {len(found.table)} shown" if len(table) < len(found.table) else ""
+    counts = found.rows["diagnosis"].value_counts()
+    cut = f", {len(table)} of {len(found.rows)} shown" if len(table) < len(found.rows) else ""
     title(
         figure,
         f"Sensitivity to the priors and to the scores{cut}",
         f"{counts.get(CONFLICT, 0)} with a {CONFLICT}, "
         f"{counts.get(STRONG_PRIOR, 0)} with a {STRONG_PRIOR}, "
-        f"{counts.get(UNTOLD, 0)} with the scores' part unclear.\n"
+        f"{counts.get(UNCLEAR, 0)} with the scores' part unclear.\n"
         "Lines: from the sensitivity down by its Monte Carlo noise; what ends past the limit "
         "counts.",
     )
@@ -126,7 +126,7 @@ def plot_tornado(
     """
     expect(grid, SensitivityGrid, "grid")
     _check_rows(rows)
-    moved = grid.table[grid.table["variant"] != BASE]
+    moved = grid.rows[grid.rows["variant"] != BASE]
     known = list(dict.fromkeys(moved["variable"]))
     if variable is not None and variable not in known:
         raise DataError(

@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from latentscale.analysis.align import Alignment
 from latentscale.analysis.skills import Skills
+from latentscale.analysis.skills import skills as skills_of
 from latentscale.analysis.variance import NOISE, OTHER, VarianceShares
 from latentscale.dims import FAMILY, SKILL
 from latentscale.errors import DataError, listed, nearest
@@ -68,6 +70,23 @@ def plot_loadings(skills: Skills) -> Sheet:
     _caption(figure, "What each skill moves", "loadings", skills.is_posterior)
     legend(figure, axes)
     return figure
+
+
+def plot_aligned(alignment: Alignment) -> Sheet:
+    """Draw the aligned loadings, as `plot_loadings` does.
+
+    Parameters
+    ----------
+    alignment
+        From `latentscale.align`.
+
+    Returns
+    -------
+    Sheet
+        A matplotlib figure, not registered with pyplot.
+    """
+    expect(alignment, Alignment, "alignment")
+    return plot_loadings(skills_of(alignment.fit))
 
 
 def plot_family_skills(skills: Skills, families: Sequence[str]) -> Sheet:

@@ -18,14 +18,14 @@ _P_LIMIT = 0.05
 def checks(asked: Request) -> tuple[Block, ...]:
     """Return whether the model describes the scores, and which scores do not belong."""
     found = check(asked.fit, prob=asked.prob, seed=asked.seed)
-    scores, surprising = len(found.loo.table), found.predictive.surprising
+    scores, surprising = len(found.loo.rows), found.predictive.surprising
     heavy = len(found.loo.unreliable)
     facts = {
         "outliers": f"{len(found.outliers)} of {scores} scores, beyond {found.threshold:.1f} "
         "predictive standard deviations",
         "odd, but unsettled": f"{len(found.unsettled)}",
         "leave-one-out ranks": ranks_in_words(found.pit_p_value),
-        "replicated tables": f"{len(surprising)} of {len(found.predictive.table)} statistics of "
+        "replicated tables": f"{len(surprising)} of {len(found.predictive.rows)} statistics of "
         f"the scores lie outside their {asked.prob:.0%} interval",
         "leave-one-out density": f"{found.loo.elpd:.1f} (standard error {found.loo.se:.1f})",
         "high Pareto k": f"{heavy} of {scores} scores, above {found.loo.k_limit:.2f}",
@@ -108,7 +108,7 @@ def outliers(found: FitCheck) -> tuple[Block, ...]:
 
 
 def _predictive_in_words(found: FitCheck) -> str:
-    table = found.predictive.table
+    table = found.predictive.rows
     rows = table[(table["by"] == "benchmark") & (table["statistic"] == "mean")]
     parts = [
         f"{row.group}: {row.observed:.0%} ({row.lower:.0%} to {row.upper:.0%})"
@@ -141,7 +141,7 @@ def prior_sensitivity(asked: Request) -> tuple[Block, ...]:
         # What is odd about the rows was said when they were forecast.
         warnings.simplefilter("ignore", DataWarning)
         found = sensitivity(asked.fit, asked.planned, seed=asked.seed)
-    table = found.table.sort_values("prior", ascending=False)
+    table = found.rows.sort_values("prior", ascending=False)
     flagged = len(found.flagged)
     verdict = (
         f"{flagged} of {len(table)} quantities have a diagnosis."
@@ -183,7 +183,7 @@ def prior_sensitivity(asked: Request) -> tuple[Block, ...]:
 
 
 def _sensitivity_in_words(found: Sensitivity) -> str:
-    rows = found.table.sort_values("prior", ascending=False).head(_ROWS)
+    rows = found.rows.sort_values("prior", ascending=False).head(_ROWS)
     parts = [
         f"{row.variable}{f' of {row.where}' if row.where else ''}: {row.prior:.2f} to priors, "
         f"{row.likelihood:.2f} to scores"

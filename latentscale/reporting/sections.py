@@ -86,7 +86,7 @@ def diagnostics(asked: Request) -> tuple[Block, ...]:
         "E-BFMI": f"{found.ebfmi:.2f} (at least 0.3)",
         "scores with a high Pareto k": f"{found.high_pareto_k} (above {found.k_limit:.2f})",
     }
-    worst = found.table.sort_values("rhat", ascending=False)
+    worst = found.rows.sort_values("rhat", ascending=False)
     whole = {name: worst[name].round().astype("Int64") for name in ("ess_bulk", "ess_tail")}
     table = worst.assign(**whole).rename(
         columns={"rhat": "R-hat", "ess_bulk": "bulk ESS", "ess_tail": "tail ESS"}

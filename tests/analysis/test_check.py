@@ -43,7 +43,7 @@ def test_only_the_spoiled_score_is_an_outlier(checked: ls.FitCheck, spoiled: Spo
 
 
 def test_residuals_are_a_map_of_the_table(checked: ls.FitCheck, pooled_fit: Fit) -> None:
-    table = checked.loo.table.set_index(["model", "benchmark"])["z"]
+    table = checked.loo.table().set_index(["model", "benchmark"])["z"]
     grid = checked.residuals
     assert int(grid.notnull().sum()) == len(table) == pooled_fit.scores.n_observed
     for model, benchmark in table.index[::50]:
@@ -65,7 +65,7 @@ def test_pit_of_a_right_spec_are_uniform_and_of_a_wrong_one_not(checked: ls.FitC
 def test_a_model_that_is_off_on_everything_points_to_its_metadata(
     checked: ls.FitCheck, pooled_fit: Fit
 ) -> None:
-    table = checked.loo.table.copy()
+    table = checked.loo.table().copy()
     model = pooled_fit.scores.models[2]
     table.loc[table["model"] == model, "z"] = -6.0
     rows = table[table["model"] == model]
@@ -86,9 +86,9 @@ def test_suspects_are_settled_by_a_refit_without_them(
 
     def doubtful(fit: Fit, **settings: object) -> ls.LeaveOneOut:
         found = real(fit, **settings)  # type: ignore[arg-type]
-        table = found.table.copy()
+        table = found.table().copy()
         table.loc[[0, 1], ["reliable", "z"]] = [False, 2.5]
-        return replace(found, table=table)
+        return replace(found, rows=table)
 
     monkeypatch.setattr(module, "run_fit", run_fit)
     monkeypatch.setattr(module, "leave_one_out", doubtful)
@@ -122,7 +122,7 @@ def test_misuse_is_refused(
 
 def test_posterior_predictive_statistics_by_hand(pooled_fit: Fit) -> None:
     found = ls.posterior_predictive(pooled_fit, prob=0.8, seed=2)
-    table = found.table.set_index(["by", "group", "statistic"])
+    table = found.table().set_index(["by", "group", "statistic"])
     observed = pooled_fit.scores.dataset["score"]
     beta = table.loc[("benchmark", "beta", "mean")]
     assert beta["observed"] == pytest.approx(float(observed.sel(benchmark="beta").mean()))
@@ -167,11 +167,11 @@ def test_exact_zeros_that_a_benchmark_records_are_expected(
     zeros = float((counted.sel(benchmark="gamma") == 0).sum())
     assert zeros >= 4
     found = posterior_predictive(fit, prob=0.98)
-    row = found.table.query("group == 'gamma' and statistic == 'smallest'").iloc[0]
+    row = found.table().query("group == 'gamma' and statistic == 'smallest'").iloc[0]
     assert row["observed"] == row["upper"] == 0 and row["p_value"] > 0.5
     assert not (found.surprising["group"] == "gamma").any()
     # So is the score left out: its rank among new scores counts half of those that are 0 as well.
-    left_out = ls.leave_one_out(_with_own_densities(fit)).table
+    left_out = ls.leave_one_out(_with_own_densities(fit)).table()
     exact = left_out[(left_out["benchmark"] == "gamma") & (left_out["score"] == 0)]
     assert len(exact) == zeros and exact["pit"].between(0.1, 0.5).all()
 
@@ -209,7 +209,7 @@ def test_prior_predictive_covers_tables_of_its_own_prior(
     p_values = []
     for seed in range(5):
         table = ls.simulate(quick_spec, small_scores, seed=100 + seed).scores
-        again = ls.prior_predictive(quick_spec, table, draws=30, seed=seed).table
+        again = ls.prior_predictive(quick_spec, table, draws=30, seed=seed).table()
         p_values.append(again.query("by == 'all' and statistic == 'mean'")["p_value"].item())
     assert 0.15 < np.mean(p_values) < 0.85
     again = ls.prior_predictive(quick_spec, small_scores, draws=60, seed=1)

@@ -18,7 +18,7 @@ def test_worst_figures_agree_with_arviz(known_fit: Fit) -> None:
     names = [n for n in known_fit.posterior.data_vars if n not in ("skill_cholesky", "loading")]
     rhat = az.rhat(known_fit.posterior[names])
     ess = az.ess(known_fit.posterior[names], method="bulk")
-    table = found.table.set_index("variable")
+    table = found.table().set_index("variable")
     for name in names:
         assert table.loc[name, "rhat"] == pytest.approx(float(rhat[name].max()), rel=1e-6)
         assert table.loc[name, "ess_bulk"] == pytest.approx(float(ess[name].min()), rel=1e-6)
@@ -49,7 +49,7 @@ def test_chains_that_disagree_do_not_pass(good_fit: Fit) -> None:
     tree["posterior"] = tree["posterior"].to_dataset().assign(intercept=moved)
     found = ls.diagnose(replace(good_fit, tree=tree))
     assert not found.passed and found.max_rhat > 1.1
-    worst = found.table.set_index("variable")["rhat"].idxmax()
+    worst = found.table().set_index("variable")["rhat"].idxmax()
     assert worst == "intercept"
     assert any("R-hat" in line for line in found.advice)
 
@@ -104,7 +104,7 @@ def test_odd_densities_are_counted_and_do_not_stop_a_diagnosis(quiet: Fit) -> No
 def test_a_diagnosis_prints(known_fit: Fit) -> None:
     found = ls.diagnose(known_fit)
     assert "R-hat" in str(found) and "<table" in found._repr_html_()
-    assert (found.table["elements"] > 0).all()
+    assert (found.table()["elements"] > 0).all()
 
 
 def test_separate_modes_of_anchored_loadings_are_told(known_fit: Fit) -> None:

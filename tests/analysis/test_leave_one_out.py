@@ -54,7 +54,7 @@ def test_weighted_quantiles_of_a_tilted_normal() -> None:
 
 def test_the_table_of_a_fit(pooled_fit: Fit, spoiled: tuple[ls.Scores, tuple[str, str]]) -> None:
     found = ls.leave_one_out(pooled_fit, seed=3)
-    table = found.table.set_index(["model", "benchmark"])
+    table = found.table().set_index(["model", "benchmark"])
     assert len(table) == pooled_fit.scores.n_observed
     scores = pooled_fit.scores.dataset["score"]
     for model, benchmark in table.index[::37]:
@@ -73,7 +73,7 @@ def test_the_table_of_a_fit(pooled_fit: Fit, spoiled: tuple[ls.Scores, tuple[str
 
 
 def test_leaving_out_agrees_with_unsmoothed_weights(pooled_fit: Fit) -> None:
-    table = ls.leave_one_out(pooled_fit).table
+    table = ls.leave_one_out(pooled_fit).table()
     logs = pooled_fit.tree["log_likelihood"]["score"].stack(sample=("chain", "draw"))
     plain = -np.log(np.exp(-logs).mean("sample"))
     safe = (table["pareto_k"] < 0.3).to_numpy()
@@ -96,12 +96,12 @@ def test_cells_that_alone_hold_an_effect_are_named(
         ls.leave_one_out(constant)
     extreme = values.copy()
     extreme[0, 0, 7] = -1e6  # one draw outweighs all others
-    lost = ls.leave_one_out(with_likelihood(base, extreme)).table.iloc[7]
+    lost = ls.leave_one_out(with_likelihood(base, extreme)).table().iloc[7]
     assert lost["elpd"] == pytest.approx(-1e6 + np.log(400)) and not lost["reliable"]
     assert np.isnan(lost["z"])
     assert found.unreliable["model"].tolist() == [cell["cell_model"].item()]
     assert found.unreliable["benchmark"].tolist() == [cell["cell_benchmark"].item()]
-    assert "1 of them have Pareto k above" in str(found)
+    assert "1 of them have Pareto k above" in found.headline
     assert "<table" in found._repr_html_()
 
 
@@ -131,5 +131,5 @@ def test_a_diagnosis_and_leave_one_out_count_the_same_scores(
     found, diagnosis = ls.leave_one_out(fit), ls.diagnose(fit)
     assert found.k_limit == diagnosis.k_limit == pytest.approx(1 - 1 / np.log10(400))
     assert 5 < len(found.unreliable) == diagnosis.high_pareto_k < cells - 5
-    between = found.table["pareto_k"].between(found.k_limit, 0.7)
+    between = found.table()["pareto_k"].between(found.k_limit, 0.7)
     assert between.any()  # what a limit of 0.7 would not count

@@ -115,7 +115,7 @@ def test_flags_where_the_prior_matters_and_not_elsewhere(conjugate: Callable[...
     flagged = {}
     for draws in (100, 1200):
         found = ls.sensitivity(conjugate(draws, 1), seed=1)
-        rows = found.table.assign(over=found.table["prior"] >= found.limit)
+        rows = found.table().assign(over=found.table()["prior"] >= found.limit)
         flagged[draws] = (rows["diagnosis"] == CONFLICT).groupby(rows["variable"]).sum()
         if draws == 100:
             assert rows["over"].all()  # what the limit alone would flag
@@ -144,9 +144,13 @@ def test_the_bound_holds_for_the_true_index(conjugate: Callable[..., Fit]) -> No
         truth = np.log(2) * np.sqrt(max(sides) / (8 * np.log(2)))
         lower = []
         for seed in range(SEEDS):
-            row = ls.sensitivity(
-                conjugate(draws, seed, 1), variables=["theta"], priors=["theta"], seed=seed
-            ).table.iloc[0]
+            row = (
+                ls.sensitivity(
+                    conjugate(draws, seed, 1), variables=["theta"], priors=["theta"], seed=seed
+                )
+                .table()
+                .iloc[0]
+            )
             lower.append(row["prior"] - row["prior_noise"])
         held = stats.binom(SEEDS, 0.9).ppf(1e-4)  # what seeds that hold in 90% hardly fall below
         assert np.sum(np.array(lower) < truth) >= held

@@ -80,7 +80,7 @@ def test_a_conjugate_normal(
     small: Fit, prior: tuple[float, float], data_sd: float, diagnosis: str
 ) -> None:
     found = ls.sensitivity(conjugate(small, *prior, data_sd))
-    rows = found.table.set_index("variable")
+    rows = found.table().set_index("variable")
     assert rows.loc["theta", "diagnosis"] == diagnosis
     assert rows.loc["theta", "prior_shift"] == pytest.approx(shift(*prior, data_sd), abs=0.03)
     assert rows.loc["other", "prior"] < 0.05
@@ -93,7 +93,7 @@ def test_a_conjugate_normal(
 
 
 def test_prior_and_likelihood_pull_against_each_other(small: Fit) -> None:
-    row = ls.sensitivity(conjugate(small, 4.0, 1.0, 1.0), variables=["theta"]).table.iloc[0]
+    row = ls.sensitivity(conjugate(small, 4.0, 1.0, 1.0), variables=["theta"]).table().iloc[0]
     # Both hold the mean in place: what one would move it, the other moves back.
     assert row["prior_shift"] == pytest.approx(-row["likelihood_shift"], abs=0.1)
 
@@ -102,14 +102,14 @@ def test_a_real_fit_with_forecasts(pooled_fit: Fit) -> None:
     frame = FRAME.copy()
     found = ls.sensitivity(pooled_fit, frame, seed=1)
     pd.testing.assert_frame_equal(frame, FRAME)
-    forecasts = found.table[found.table["variable"] == FORECAST]
+    forecasts = found.table()[found.table()["variable"] == FORECAST]
     assert list(forecasts["where"]) == [f"new, {b}" for b in pooled_fit.scores.benchmarks]
     assert (forecasts["diagnosis"] == "").all()  # 104 models tell a pooled curve well
-    assert (found.table["prior_noise"] > 0).all()
-    assert (found.table["likelihood_noise"] > 0).all()
-    assert (found.table["likelihood"] > 0).all() and found.table["prior"].notna().all()
+    assert (found.table()["prior_noise"] > 0).all()
+    assert (found.table()["likelihood_noise"] > 0).all()
+    assert (found.table()["likelihood"] > 0).all() and found.table()["prior"].notna().all()
     only = ls.sensitivity(pooled_fit, FRAME, variables=[], priors=["intercept"], seed=1)
-    assert set(only.table["variable"]) == {FORECAST}
+    assert set(only.table()["variable"]) == {FORECAST}
     assert list(only.by_prior["prior"]) == ["intercept"]
     assert "forecasts move with the priors" in str(only)
 
@@ -155,7 +155,7 @@ def test_a_grid_of_priors(
             quick_spec, small_scores, {"higher": higher, "odd": broken}, frame=FRAME, progress=False
         )
     assert len(by_prior_draws) == 3 and set(found.failed) == {"odd"}
-    rows = found.table.set_index(["variant", "variable", "where"])
+    rows = found.table().set_index(["variant", "variable", "where"])
     base = rows.loc[("base", "intercept", "alpha")]
     moved = rows.loc[("higher", "intercept", "alpha")]
     assert base["change"] == 0 and base["width_ratio"] == 1
@@ -167,7 +167,7 @@ def test_a_grid_of_priors(
     assert rows.loc[("higher", FORECAST, "new, alpha"), "change"] > 0.1
     assert found.largest["highest_variant"].iloc[0] == "higher"
     assert found.variants["higher"] == "intercept ~ Normal(mu=3, sigma=1) for Normal(mu=0, sigma=2)"
-    assert "higher" not in str(found) and "standard deviations" in str(found)
+    assert "higher" not in found.headline and "standard deviations" in found.headline
 
 
 def test_a_grid_misused(
@@ -191,6 +191,20 @@ def test_a_grid_misused(
         ls.sensitivity_grid(broken, small_scores, {"x": quick_spec}, progress=False)
 
 
+def test_a_variable_that_no_variant_has_is_refused_before_the_first_fit(
+    by_prior_draws: list[object], quick_spec: ls.ModelSpec, small_scores: ls.Scores
+) -> None:
+    with pytest.raises(ls.SpecError, match=r'no variant has "intercpt".*"intercept"'):
+        ls.sensitivity_grid(
+            quick_spec, small_scores, {"x": {}}, variables=["precision", "intercpt"], progress=False
+        )
+    assert not by_prior_draws
+    found = ls.sensitivity_grid(
+        quick_spec, small_scores, {"x": {}}, variables=["intercept"], progress=False
+    )
+    assert set(found.table()["variable"]) == {"intercept"}
+
+
 def test_other_anchors_compare_forecasts_alone(
     by_prior_draws: list[object], known_spec: ls.ModelSpec, small_scores: ls.Scores
 ) -> None:
@@ -199,7 +213,7 @@ def test_other_anchors_compare_forecasts_alone(
     assert spec.skills.identify.anchors == ("beta", "gamma")
     assert spec.skills.identify.unit == known_spec.skills.identify.unit
     found = ls.sensitivity_grid(known_spec, small_scores, variants, frame=FRAME, progress=False)
-    other = found.table[found.table["variant"] == "beta + gamma"]
+    other = found.table()[found.table()["variant"] == "beta + gamma"]
     assert not (other["variable"] == "slope").any()
     assert (other["variable"] == FORECAST).sum() == 4
     assert found.variants["beta + gamma"] == 'anchors "beta", "gamma"'
@@ -228,7 +242,7 @@ def test_influence_of_a_family_by_weights(
     groups["log_likelihood"] = xr.Dataset({"score": logs.copy(data=values)})
     fit = replace(base, tree=xr.DataTree.from_dict(groups))
     found = ls.family_influence(fit, families=["fam00"], variables=["theta"])
-    row = found.table.iloc[0]
+    row = found.table().iloc[0]
     assert row["median"] == pytest.approx(0.0, abs=0.02)
     assert row["change_in_sd"] == pytest.approx(-0.4 / np.sqrt(0.2), abs=0.05)
     family = found.families.iloc[0]
@@ -244,13 +258,13 @@ def test_families_that_weights_cannot_drop_are_refitted(
     exact = ls.family_influence(small, FRAME, refit=ls.NUTS(draws=10), progress=False)
     assert exact.families["reliable"].all() and "give refit" not in str(exact)
     heavy = set(rough.families.loc[~rough.families["reliable"], "family"])
-    assert set(exact.table.query("basis == 'refit'")["family"]) == heavy
+    assert set(exact.table().query("basis == 'refit'")["family"]) == heavy
     for _, scores in by_prior_draws[1:]:  # type: ignore[misc]
         assert len(scores.families) == 5
-    assert set(rough.table["family"]) == set(small.scores.families)
+    assert set(rough.table()["family"]) == set(small.scores.families)
     # The forecast is of a model of fam00: it does not count when fam00 is left out.
     for found in (rough, exact):
-        of_forecast = found.table[found.table["variable"] == FORECAST]
+        of_forecast = found.table()[found.table()["variable"] == FORECAST]
         assert set(of_forecast["family"]) == set(small.scores.families) - {"fam00"}
     with pytest.raises(ls.DataError, match="all quantities are its own"):
         ls.family_influence(small, FRAME, variables=[], families=["fam00"])
@@ -313,7 +327,7 @@ def mild(held_fit: Fit, with_posterior: Callable[..., Fit], small_scores) -> Fit
 
 def test_a_conditioned_forecast_is_paired_with_its_own_draws(mild: Fit) -> None:
     """More draws than the forecast keeps, and each kept one beside its own densities."""
-    found = ls.sensitivity(mild, SCORED, priors=["intercept"], seed=1).table
+    found = ls.sensitivity(mild, SCORED, priors=["intercept"], seed=1).table()
     forecasts = found[found["variable"] == FORECAST].set_index("where")
     forecast = ls.predict(mild, SCORED, seed=1)
     index = forecast.draws["sample"].values
@@ -333,7 +347,7 @@ def test_a_conditioned_forecast_is_paired_with_its_own_draws(mild: Fit) -> None:
             shifts.append(abs(shift))
     assert max(shifts) > 0.1  # pairs of other draws give 0.02
     parameters = found[found["variable"] == "intercept"]
-    plain = ls.sensitivity(mild, priors=["intercept"], seed=1).table
+    plain = ls.sensitivity(mild, priors=["intercept"], seed=1).table()
     plain = plain[plain["variable"] == "intercept"]
     np.testing.assert_allclose(parameters["prior"], plain["prior"])
 
@@ -346,11 +360,11 @@ def answers(fit: Fit, frame: pd.DataFrame) -> list[np.ndarray]:
         warnings.simplefilter("ignore")
         regression = ls.regress_on_skills(fit, outcome, seed=1)
     mean = regression.predict(frame, seed=1).mean_draws
-    left_out = ls.leave_one_out(fit, seed=1).table
+    left_out = ls.leave_one_out(fit, seed=1).table()
     return [
-        ls.sensitivity(fit, frame, priors=["intercept"], seed=1).table[columns].to_numpy(),
+        ls.sensitivity(fit, frame, priors=["intercept"], seed=1).table()[columns].to_numpy(),
         ls.family_influence(fit, frame, families=["fam01"], variables=[], seed=1)
-        .table["median"]
+        .table()["median"]
         .to_numpy(),
         left_out[["elpd", "pareto_k", "mean", "median", "lower", "upper", "pit", "z"]].to_numpy(),
         np.sort(mean.values, axis=0),

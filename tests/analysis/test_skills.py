@@ -227,7 +227,7 @@ def test_every_term_has_its_component(everything: Fit) -> None:
     np.testing.assert_allclose(found.draws.sum("component"), 1)
     table = found.table()
     np.testing.assert_allclose(table.groupby("benchmark")["mean"].sum(), 1)
-    assert "component" in found._repr_html_() and "noise" in repr(found)
+    assert "noise" in found._repr_html_() and "noise" in found.headline
 
 
 def test_shares_do_not_depend_on_the_rotation(free: Fit) -> None:

@@ -30,8 +30,8 @@ LIMITS = (1e20, 1e27)
 def test_probabilities_are_shares_of_draws(held_fit: Fit) -> None:
     found = ls.probability_above(held_fit, ROWS, {"alpha": 0.6, "delta": 0.5}, seed=3)
     forecast = ls.predict(held_fit, ROWS, seed=3)
-    assert list(found.table["benchmark"]) == ["alpha", "delta"] * 2
-    for row in found.table.itertuples():
+    assert list(found.table()["benchmark"]) == ["alpha", "delta"] * 2
+    for row in found.table().itertuples():
         new, mean = (
             d.sel(model=row.model, benchmark=row.benchmark).values
             for d in (forecast.draws, forecast.mean_draws)
@@ -41,11 +41,11 @@ def test_probabilities_are_shares_of_draws(held_fit: Fit) -> None:
     both = forecast.draws.sel(model="b")
     wanted = np.mean((both.sel(benchmark="alpha") >= 0.6) & (both.sel(benchmark="delta") >= 0.5))
     assert found.joint["b"] == pytest.approx(float(wanted))
-    assert 0 < found.joint["b"] < found.table["probability"].iloc[2:].min()
+    assert 0 < found.joint["b"] < found.table()["probability"].iloc[2:].min()
 
 
 def test_one_threshold_serves_all_and_higher_ones_are_harder(held_fit: Fit) -> None:
-    low, high = (ls.probability_above(held_fit, ROWS, t).table for t in (0.4, 0.8))
+    low, high = (ls.probability_above(held_fit, ROWS, t).table() for t in (0.4, 0.8))
     assert len(low) == 8 and (low["probability"] >= high["probability"]).all()
     assert low["probability"].mean() > high["probability"].mean() + 0.2
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from latentscale.data import KNOWN_BENCHMARKS, Audit, Finding, Scores
+from latentscale.data.audit import emit
 from latentscale.data.datasets import open_llm_leaderboard
 from latentscale.data.floors import implausibly_low
 from latentscale.errors import DataWarning
@@ -108,6 +109,23 @@ def test_record():
     assert str(audit).splitlines()[1] == "warning [b] <i>: look"
     assert "&lt;i&gt;" in audit._repr_html_()
     assert "<i>" not in audit._repr_html_()
+
+
+def test_findings_of_one_kind_are_printed_once_with_a_count():
+    many = [Finding("warning", "rare", f"bench{i}", "few models have it.") for i in range(29)]
+    audit = Audit((*many, Finding("info", "other", "here", "fine")))
+    first, last = str(audit).splitlines()
+    assert first.startswith("warning [rare] 29 findings: bench0: few models have it; bench1:")
+    assert '"bench3"' in first and first.endswith("more.") and "[other]" in last
+    assert len(audit.table) == 30
+    with pytest.warns(DataWarning, match="1 thing to check") as caught:
+        emit(audit.findings, about="A table was read")
+    assert str(caught[0].message).count("\n") == 1
+
+
+def test_three_findings_of_one_kind_are_all_printed():
+    audit = Audit(tuple(Finding("warning", "rare", f"bench{i}", "few.") for i in range(3)))
+    assert len(str(audit).splitlines()) == 3
 
 
 def test_empty_record():

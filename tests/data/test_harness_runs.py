@@ -296,3 +296,39 @@ def test_a_score_of_one_item_counts_nothing(cut_scores: Scores) -> None:
     one = cut_scores.dataset.assign(cell_items=cut_scores.dataset["cell_items"] / 10)
     with pytest.raises(SpecError, match='unknown or 1 for "arc"'):
         build(counting(), Scores(one))
+
+
+def test_standard_errors_are_kept_by_score(tmp_path: Path) -> None:
+    figures = {"acc_norm,none": 0.35, "acc_norm_stderr,none": 0.014, "acc_stderr,none": 0.02}
+    put(tmp_path, 1, tasks={"arc_challenge": figures, "winogrande": {"acc,none": 0.6}})
+    table = quiet(tmp_path).set_index("benchmark")
+    assert table.loc["arc", "stderr"] == 0.014
+    assert math.isnan(table.loc["winogrande", "stderr"])
+
+
+def test_the_standard_error_of_a_mean_of_subtasks_follows_from_theirs(tmp_path: Path) -> None:
+    one = {"acc_norm,none": 0.4, "acc_norm_stderr,none": 0.03}
+    samples = counts(**dict(zip(MUSR, [(100, 100), (100, 100), (200, 200)], strict=True)))
+    put(tmp_path, 1, tasks=dict.fromkeys(MUSR, one), **{"n-samples": samples})
+    (row,) = quiet(tmp_path).itertuples()
+    assert row.stderr == pytest.approx(0.03 * math.sqrt(0.25**2 + 0.25**2 + 0.5**2))
+
+
+def test_a_standard_error_of_zero_or_none_is_missing(tmp_path: Path) -> None:
+    for day, error in enumerate((0, "N/A"), start=1):
+        entry = {"acc_norm,none": 0.0, "acc_norm_stderr,none": error}
+        put(tmp_path, day, f"acme/m{day}", tasks={"arc_challenge": entry})
+    assert quiet(tmp_path)["stderr"].isna().all()
+
+
+@pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
+def test_each_number_of_attempts_is_a_benchmark(tmp_path: Path) -> None:
+    attempts = {"pass@1,create_test": 0.3, "pass@10,create_test": 0.6, "pass@100,create_test": 0.8}
+    put(tmp_path, 1, tasks={"humaneval": attempts, "mbpp": {"pass_at_1,none": 0.2}})
+    scores = harness_table(tmp_path).set_index("benchmark")["score"].to_dict()
+    assert scores == {
+        "humaneval": 0.3,
+        "humaneval pass@10": 0.6,
+        "humaneval pass@100": 0.8,
+        "mbpp": 0.2,
+    }

@@ -15,6 +15,7 @@ import pytest
 
 import latentscale
 from latentscale.data import Scores
+from latentscale.data.audit import Finding, emit
 from latentscale.data.planned import planned_models
 from latentscale.data.readers import read_csv
 from latentscale.errors import DataError, DataWarning
@@ -103,13 +104,20 @@ def test_rows_that_one_problem_lists_are_cut():
         Scores.from_frame(wide(300).assign(model="a"))
 
 
-def test_a_warning_of_many_things_is_cut():
+def test_names_that_look_alike_are_one_finding_with_a_count():
     names = [f"{'Mm'[i % 2]}{i // 2}" for i in range(300)]
-    with pytest.warns(DataWarning) as caught:
+    with pytest.warns(DataWarning, match="150 groups of names differ .* and 147 more") as caught:
         scores = Scores.from_frame(wide(300).assign(model=names))
-    assert len(scores.audit.filter("similar-names")) == 150
+    assert len(scores.audit.filter("similar-names")) == 1
+    assert "\n" in str(caught[0].message) and str(caught[0].message).count("\n") <= 3
+
+
+def test_a_warning_of_many_kinds_is_cut():
+    findings = [Finding("warning", f"kind{i}", "here", "look") for i in range(60)]
+    with pytest.warns(DataWarning) as caught:
+        emit(findings, about="A table was read")
     assert str(caught[0].message).count("\n") == 41
-    assert str(caught[0].message).endswith("more")
+    assert str(caught[0].message).endswith("and 20 more")
 
 
 def test_rows_of_many_models_that_disagree_are_all_named():

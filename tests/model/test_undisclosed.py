@@ -187,7 +187,7 @@ def test_the_table_of_tokens(fit: Fit) -> None:
 def test_other_analyses_take_the_draws(fit: Fit) -> None:
     assert np.isfinite(ls.skills(fit).model.values).all()
     assert np.isfinite(ls.variance_shares(fit).draws.values).all()
-    assert "log_tokens" in set(ls.sensitivity(fit).table["variable"])
+    assert "log_tokens" in set(ls.sensitivity(fit).table()["variable"])
 
 
 def test_a_saved_fit_comes_back(fit: Fit, tmp_path) -> None:

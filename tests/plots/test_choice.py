@@ -23,7 +23,7 @@ from latentscale.plots import (
 
 CHOICE = NextBenchmark(
     model="qwen $ 7b",
-    table=pd.DataFrame(
+    rows=pd.DataFrame(
         {
             "benchmarks": ["mmlu", "gsm8k", "prüfung <b>", "arc"],
             "cost": [1.0, 2.0, 1.0, 1.0],

@@ -116,7 +116,7 @@ def test_checks_are_those_of_the_analysis(asked: Request, fit: Fit) -> None:
     blocks = checks(asked)
     found = ls.check(fit, prob=0.8, seed=2)
     facts = _of(blocks, Facts)[0].facts
-    assert facts["outliers"].startswith(f"{len(found.outliers)} of {len(found.loo.table)} scores")
+    assert facts["outliers"].startswith(f"{len(found.outliers)} of {len(found.loo.table())} scores")
     assert facts["leave-one-out ranks"] == "too few scores to tell"  # prior draws: k is high
     captions = [table.caption for table in _of(blocks, Table)]
     assert any(c.startswith("Outliers") for c in captions) == bool(len(found.outliers))
@@ -133,7 +133,7 @@ def test_ranks_are_put_in_words() -> None:
 
 def test_outliers_are_named_with_advice(fit: Fit) -> None:
     bare = ls.check(fit)
-    row = bare.loo.table.iloc[[0]].assign(basis="refit", advice=f"look at {EVIL}", z=9.0)
+    row = bare.loo.table().iloc[[0]].assign(basis="refit", advice=f"look at {EVIL}", z=9.0)
     none = bare.outliers.iloc[:0]
     (said,) = outliers(replace(bare, outliers=none, unsettled=none))
     assert said == Paragraph("No score lies far outside what the others say of it.")
@@ -151,14 +151,14 @@ def test_sensitivity_is_that_of_the_analysis(asked: Request, fit: Fit) -> None:
     blocks = prior_sensitivity(asked)
     found = ls.sensitivity(fit, asked.planned, seed=2)
     verdict = next(p.text for p in _of(blocks, Paragraph) if p.strong)
-    assert verdict.startswith(f"{len(found.flagged)} of {len(found.table)}") or not len(
+    assert verdict.startswith(f"{len(found.flagged)} of {len(found.table())}") or not len(
         found.flagged
     )
     table, by_prior = (block.frame for block in _of(blocks, Table))
     assert table["prior"].is_monotonic_decreasing
-    assert len(table) == len(found.table)
+    assert len(table) == len(found.table())
     pd.testing.assert_frame_equal(by_prior, found.by_prior)
-    assert "expected score of" in _of(blocks, Picture)[0].alt or len(found.table) > 20
+    assert "expected score of" in _of(blocks, Picture)[0].alt or len(found.table()) > 20
 
 
 def test_every_name_is_escaped_and_every_section_is_there(asked: Request) -> None:

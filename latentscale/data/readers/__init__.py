@@ -7,6 +7,7 @@ these from a table of metadata.
 from __future__ import annotations
 
 from latentscale.data.readers.csv import read_csv
+from latentscale.data.readers.efforts import effort, reasoning
 from latentscale.data.readers.flags import FlaggedReading
 from latentscale.data.readers.harness import harness_table, read_harness
 from latentscale.data.readers.hub import download_leaderboard
@@ -15,13 +16,17 @@ from latentscale.data.readers.metadata import join_metadata
 from latentscale.data.readers.names import match_benchmarks, same_benchmark
 from latentscale.data.readers.parquet import read_parquet, read_table
 from latentscale.data.readers.scores import read_scores
+from latentscale.data.readers.size_classes import SIZE_CLASSES, NameReading, size_class
 from latentscale.data.readers.tasks import HARNESS_TASKS, HarnessTask
 
 __all__ = [
     "HARNESS_TASKS",
+    "SIZE_CLASSES",
     "FlaggedReading",
     "HarnessTask",
+    "NameReading",
     "download_leaderboard",
+    "effort",
     "harness_table",
     "join_metadata",
     "leaderboard_table",
@@ -32,5 +37,7 @@ __all__ = [
     "read_parquet",
     "read_scores",
     "read_table",
+    "reasoning",
     "same_benchmark",
+    "size_class",
 ]

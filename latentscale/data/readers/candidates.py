@@ -26,6 +26,8 @@ class Candidate:
         Fraction, NaN where the file holds NaN.
     task, metric
         Where it comes from in the file.
+    stderr
+        Standard error of the score that the files give, NaN where they do not.
     n_shot
         Examples in the prompt, NaN where unknown or mixed.
     done, there
@@ -44,6 +46,7 @@ class Candidate:
     score: float
     task: str
     metric: str
+    stderr: float
     n_shot: float
     done: float
     there: float
@@ -112,7 +115,9 @@ def _whole(
                 found.unfit[run.model, benchmark] = _unfit(run, name, task)
             else:
                 parts = _counted_parts(run, name, task)
-                yield _candidate([run], benchmark, *read, name, [(run, part) for part in parts])
+                error = _error(run, name, task)
+                at = [(run, part) for part in parts]
+                yield _candidate([run], benchmark, *read, error, name, at)
             continue
         for parts in task.parts:
             if all(run.figures.get(part) for part in parts):
@@ -176,8 +181,12 @@ def _mean(
     weights = [_count(run, part, "")[1] for run, part in at]
     weights = [1.0] * len(parts) if np.isnan(weights).any() else weights
     value = float(np.average([value for value, _ in read], weights=weights))
+    shares = np.array(weights) / np.sum(weights)
+    # Subtasks have items of their own, so that their sampling errors are independent.
+    error = float(np.sqrt(np.sum((shares * [_error(run, part, task) for run, part in at]) ** 2)))
     sources = list({id(run): run for run in runs}.values())
-    return _candidate(sources, benchmark, value, read[0][1], f"mean of {len(parts)} subtasks", at)
+    name = f"mean of {len(parts)} subtasks"
+    return _candidate(sources, benchmark, value, read[0][1], error, name, at)
 
 
 def _figure(run: Run, name: str, task: HarnessTask) -> tuple[float, str] | None:
@@ -195,6 +204,18 @@ def _figure(run: Run, name: str, task: HarnessTask) -> tuple[float, str] | None:
     return next((pair for pair in there if not isnan(pair[0])), there[0] if there else None)
 
 
+def _error(run: Run, name: str, task: HarnessTask) -> float:
+    """Return the standard error of the figure that is wanted, NaN if the file has none.
+
+    The mean of several metrics of the same items has none: how these vary together is not given.
+    """
+    figure = _figure(run, name, task)
+    if figure is None or task.average:
+        return nan
+    key = figure[1] if "," in figure[1] else f"{figure[1]},none"
+    return run.errors.get(name, {}).get(key, nan)
+
+
 def _unfit(run: Run, name: str, task: HarnessTask) -> str:
     return (
         f'{run.path}: task "{name}" has no {"complete " if task.average else ""}figure '
@@ -208,6 +229,7 @@ def _candidate(
     benchmark: str,
     value: float,
     metric: str,
+    stderr: float,
     name: str,
     parts: Sequence[tuple[Run, str]],
 ) -> Candidate:
@@ -220,6 +242,7 @@ def _candidate(
         score=value,
         task=name,
         metric=metric,
+        stderr=stderr,
         n_shot=float(shots.pop()) if len(shots) == 1 else nan,
         done=sum(done for done, _, _ in counts),
         there=sum(there for _, there, _ in counts),

@@ -27,6 +27,7 @@ _COLUMNS: Final = (
     "score",
     "task",
     "metric",
+    "stderr",
     "n_shot",
     "n_items",
     "file",
@@ -50,13 +51,15 @@ def harness_table(
         Which figures are benchmarks beside those of `HARNESS_TASKS`, or instead of them; by
         benchmark. Any other task whose metrics hold an accuracy or another fraction is a
         benchmark by its own name, scored by ``acc_norm`` where most runs have it, else by ``acc``,
-        ``exact_match`` and the like.
+        ``exact_match`` and the like. A task with ``pass@k`` of several k is a benchmark a k:
+        ``"humaneval"`` for the first attempt and ``"humaneval pass@10"`` for ten.
 
     Returns
     -------
     pandas.DataFrame
         One row a model and benchmark: model, benchmark, score
-        (fraction), task, metric, n_shot, n_items (NaN where the file does not say), file (several
+        (fraction), task, metric, stderr (of the score, NaN where the file has none, as for the
+        mean of two metrics), n_shot, n_items (NaN where the file does not say), file (several
         are split by ``"; "``) and settings (such as ``"chat template"``). A
         model's checkpoint that was named as a revision is a model of its own, ``model@revision``.
         Of several runs of a model, those not quantised count before quantised ones, then those
@@ -186,6 +189,7 @@ def _table(rows: list[Candidate]) -> pd.DataFrame:
             row.score,
             row.task,
             row.metric,
+            row.stderr,
             row.n_shot,
             row.done,
             "; ".join(row.files),

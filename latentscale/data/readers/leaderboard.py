@@ -15,6 +15,7 @@ from latentscale.data.benchmarks import Benchmark
 from latentscale.data.columns import is_missing, read_dates
 from latentscale.data.frames import as_pandas
 from latentscale.data.readers.cells import plain, to_numbers
+from latentscale.data.readers.families import base_families
 from latentscale.data.readers.flags import FlaggedReading, without_flagged
 from latentscale.data.readers.metadata import scores_with_metadata
 from latentscale.data.readers.parquet import read_table
@@ -33,6 +34,10 @@ RAW_COLUMNS: Final[Mapping[str, str]] = {
 
 _SIZE: Final = ("#Params (B)", "Params (B)")
 _TEXT: Final = {"Base Model": "base_model", "Type": "type", "Architecture": "architecture"}
+_TEMPLATE: Final = "Chat Template"
+_UNUSED: Final = ("precision", "chat_template", "family_basis")
+"""Columns of `leaderboard_table` that are none of the model's own in `Scores`."""
+_TUNED: Final = re.compile(r"(?:^|[-_.])(?:instruct|chat|it|dpo|rlhf|orpo|simpo)(?:$|[-_.\d])")
 _RANK: Final = {"bfloat16": 0, "float16": 0, "bf16": 0, "fp16": 0, "float32": 1, "fp32": 1}
 """Which row of a model counts: 16 bits, as the leaderboard runs by default, before 32."""
 _OTHER_PRECISION: Final = 2
@@ -61,9 +66,12 @@ def leaderboard_table(
     Returns
     -------
     pandas.DataFrame
-        One row a model: model (``fullname``), params_b (billions, NaN where the table has none),
+        One row a model: model (``fullname``), family, lineage and family_basis (guessed from
+        the chain of base models, else from names, else from the architecture with the size;
+        family_basis says which), params_b (billions, NaN where the table has none),
         instruct (0 where the type says pretrained, 1 where it says chat, else NaN), released (the
-        day of upload), base_model, type, architecture, precision, and one column of raw scores
+        day of upload), base_model, type, architecture, precision, chat_template (whether it was
+        run with one), and one column of raw scores
         (fractions) a benchmark. Models that the leaderboard flagged are left out; of a model with
         several rows the one of 16-bit precision is kept (bfloat16 and float16 alike), the latest
         submitted if there are more, and the lowest in the table if the dates are the same.
@@ -83,18 +91,18 @@ def leaderboard_table(
     """
     table, findings = _collected(source, flagged)
     emit(findings, about="The leaderboard's table was read")
-    return table
+    return _with_families(table)[0]  # the column family_basis says what was guessed
 
 
 def read_leaderboard(
     source: str | Path | pd.DataFrame,
-    metadata: pd.DataFrame,
+    metadata: pd.DataFrame | None = None,
     *,
     flagged: FlaggedReading = "auto",
     drop_unmatched: bool = False,
     benchmarks: Mapping[str, Benchmark] | None = None,
 ) -> Scores:
-    """Read scores from the contents table of the Open LLM Leaderboard v2, joined with metadata.
+    """Read scores from the contents table of the Open LLM Leaderboard v2.
 
     Parameters
     ----------
@@ -104,7 +112,10 @@ def read_leaderboard(
         Columns ``model``, ``family`` and ``tokens_t`` (trillions, empty if undisclosed), which
         the leaderboard does not know; ``params_b``, ``instruct``, ``released`` and ``lineage``
         where they are to replace or complete the leaderboard's. Models are named as there
-        (``fullname``), or by the part after the last slash.
+        (``fullname``), or by the part after the last slash. Without it families and lineages
+        are guessed as in `leaderboard_table`, tokens are undisclosed, and a model whose type
+        does not say so is instruction-tuned if its name says so (instruct, chat, it) or it was
+        run with a chat template. The audit counts what was guessed.
     flagged
         As for `leaderboard_table`.
     drop_unmatched
@@ -128,7 +139,13 @@ def read_leaderboard(
         As `Scores.from_frame`.
     """
     table, findings = _collected(source, flagged)
-    wide = table.drop(columns=[*_TEXT.values(), "precision"], errors="ignore")
+    if metadata is None:
+        table, more = _with_families(table)
+        findings += more
+        table, more = _completed(table)
+        findings += more
+    dropped = [*_TEXT.values(), *_UNUSED]
+    wide = table.drop(columns=dropped, errors="ignore")
     return scores_with_metadata(
         wide, metadata, findings, drop_unmatched=drop_unmatched, benchmarks=benchmarks
     )
@@ -162,6 +179,51 @@ def _collected(
     return table, [*findings, *more, *unread]
 
 
+def _with_families(table: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
+    """Return the table with guessed family, lineage and basis after the model's name."""
+    models = table["model"].tolist()
+
+    def column(name: str) -> list[object] | None:
+        return table[name].tolist() if name in table else None
+
+    guessed, findings = base_families(
+        models,
+        base_models=column("base_model"),
+        params_b=table["params_b"].tolist() if "params_b" in table else None,
+        architectures=column("architecture"),
+    )
+    own = guessed.drop(columns="model").set_axis(table.index)
+    rest = table.drop(columns="model")
+    return pd.concat([table[["model"]], own, rest], axis="columns"), findings
+
+
+def _completed(table: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
+    """Fill instruct by names and chat templates, leave tokens empty, drop models without size."""
+    findings = []
+    stated = table["instruct"] if "instruct" in table else pd.Series(np.nan, table.index)
+    by_name = [bool(_TUNED.search(name.rsplit("/", 1)[-1].casefold())) for name in table["model"]]
+    template = table.get("chat_template", False)
+    guess = (pd.Series(by_name, table.index) | template).astype(float)
+    count = int(stated.isna().sum())
+    if count:
+        tuned = int(guess[stated.isna()].sum())
+        message = (
+            f"the type of {count} models does not say whether they are instruction-tuned: {tuned} "
+            "are taken to be, by their names or since they were run with a chat template, and "
+            f"{count - tuned} not."
+        )
+        findings.append(Finding("info", "instruct-guessed", "instruct", message))
+    table = table.assign(instruct=stated.fillna(guess), tokens_t=np.nan)
+    sized = table["params_b"].notna() if "params_b" in table else pd.Series(True, table.index)
+    if not sized.all():
+        message = (
+            f"{int((~sized).sum())} models without size were left out: "
+            f"{listed(table.loc[~sized, 'model'])}."
+        )
+        findings.append(Finding("warning", "size-missing", "params_b", message))
+    return table[sized].reset_index(drop=True), findings
+
+
 def _columns(frame: pd.DataFrame, raw: list[str]) -> tuple[pd.DataFrame, list[Finding]]:
     """Return the columns that the readers give, and findings on cells that cannot be read."""
     models = frame["model"].tolist()
@@ -181,6 +243,8 @@ def _columns(frame: pd.DataFrame, raw: list[str]) -> tuple[pd.DataFrame, list[Fi
     columns |= {new: frame[old] for old, new in _TEXT.items() if old in frame}
     if "Precision" in frame:
         columns["precision"] = frame["Precision"]
+    if _TEMPLATE in frame:
+        columns["chat_template"] = [str(cell).casefold() == "true" for cell in frame[_TEMPLATE]]
     for name in raw:
         numbers, unread = to_numbers(frame[name])
         findings += _unread(models, name, frame[name], unread, "scores", "a fraction")
@@ -274,9 +338,9 @@ def _several(frame: pd.DataFrame, repeated: list[str], tied: list[str]) -> Findi
     )
     if tied:
         message += f" Of {len(tied)} no date says which is the last, so the lowest: {listed(tied)}."
-    if "Chat Template" in frame:
+    if _TEMPLATE in frame:
         rows = frame[frame["model"].isin(repeated)]
-        kinds = rows["Chat Template"].astype(str).groupby(rows["model"], sort=False).nunique()
+        kinds = rows[_TEMPLATE].astype(str).groupby(rows["model"], sort=False).nunique()
         both = kinds.index[kinds > 1].tolist()
         if both:
             message += (

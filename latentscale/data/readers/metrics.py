@@ -37,6 +37,7 @@ _FRACTIONS: Final = tuple(
 Length-normalised accuracy comes first, as the Open LLM Leaderboard takes it wherever a task has
 it. Perplexities, bits per byte, BLEU, ROUGE, correlations and times are not here.
 """
+_ATTEMPTS: Final = re.compile(r"pass(?:@|_at_)(\d+)(?:,|$)")
 _FILTERS: Final = ("none", "strict-match", "get-answer")
 """Filters of an answer, the preferred one first; others follow in the order of the file."""
 
@@ -65,6 +66,34 @@ def figures_of(entry: Mapping[str, Any], *, filtered: bool) -> dict[str, float]:
         if number is not None:
             found[f"{metric},{kind or 'none'}"] = number
     return found
+
+
+def errors_of(entry: Mapping[str, Any]) -> dict[str, float]:
+    """Return the standard errors of one task's figures by ``metric,filter``, where given.
+
+    Files write ``acc_stderr,none`` (version 0.4) or ``acc_stderr`` (0.3) beside a figure, and
+    "N/A" where there is none.
+    """
+    found = {}
+    for key, value in entry.items():
+        metric, _, kind = str(key).partition(",")
+        if metric.endswith("_stderr"):
+            number = _figure(value)
+            if number is not None and number > 0:  # 0 where all items were right, or none
+                found[f"{metric.removesuffix('_stderr')},{kind or 'none'}"] = number
+    return found
+
+
+def attempts_of(key: str) -> int | None:
+    """Return k of a metric such as ``pass@10,create_test``, None for any other metric.
+
+    Examples
+    --------
+    >>> attempts_of("pass@10,create_test"), attempts_of("acc,none")
+    (10, None)
+    """
+    match = _ATTEMPTS.match(key)
+    return int(match[1]) if match else None
 
 
 def rank_of(key: str) -> tuple[int, int] | None:

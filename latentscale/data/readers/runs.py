@@ -13,7 +13,7 @@ import pandas as pd
 
 from latentscale.data.columns import as_number
 from latentscale.data.readers.documents import checked_name, read_document
-from latentscale.data.readers.metrics import figures_of
+from latentscale.data.readers.metrics import errors_of, figures_of
 from latentscale.data.readers.settings import settings_of
 from latentscale.errors import DataError
 
@@ -43,8 +43,9 @@ class Run:
     settings
         What else changes scores: quantisation, a chat template, a system instruction; sorted.
     figures
-        By task, the figures by ``metric,filter``, NaN where they are not finite; standard errors
-        are left out.
+        By task, the figures by ``metric,filter``, NaN where they are not finite.
+    errors
+        By task, the standard errors of those figures that have one.
     lower
         Pairs of task and metric of which the file says that lower is better.
     items
@@ -63,6 +64,7 @@ class Run:
     date: float
     settings: tuple[str, ...]
     figures: Mapping[str, Mapping[str, float]]
+    errors: Mapping[str, Mapping[str, float]]
     lower: frozenset[tuple[str, str]]
     items: Mapping[str, tuple[float, float]]
     shots: Mapping[str, float]
@@ -118,6 +120,7 @@ def run_of(document: Mapping[str, Any], path: Path) -> Run:
     """
     shots: dict[str, float] = {}
     figures: dict[str, dict[str, float]] = {}
+    errors: dict[str, dict[str, float]] = {}
     filtered = _names_filters(document)
     for name, entry in document["results"].items():
         archived = _ARCHIVE.match(str(name))
@@ -126,6 +129,7 @@ def run_of(document: Mapping[str, Any], path: Path) -> Run:
             shots[task] = float(archived["shots"])
         if isinstance(entry, Mapping) and task != "all":
             figures[task] = figures_of(entry, filtered=filtered)
+            errors[task] = errors_of(entry)
             for metric in figures[task]:
                 checked_name(metric, path, "metric")
     config = _mapping(document, "config")
@@ -141,6 +145,7 @@ def run_of(document: Mapping[str, Any], path: Path) -> Run:
         date=_date(document, path),
         settings=settings_of(document, arguments),
         figures=figures,
+        errors=errors,
         lower=_lower(document),
         items=_items(document),
         shots=shots,

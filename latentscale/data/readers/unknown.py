@@ -9,7 +9,7 @@ from typing import Final
 from latentscale.data.audit import Finding
 from latentscale.data.benchmarks import KNOWN_BENCHMARKS
 from latentscale.data.layout import METADATA
-from latentscale.data.readers.metrics import rank_of
+from latentscale.data.readers.metrics import attempts_of, rank_of
 from latentscale.data.readers.runs import Run
 from latentscale.data.readers.tasks import HarnessTask
 from latentscale.errors import listed
@@ -34,7 +34,8 @@ def unknown_tasks(
     -------
     tuple
         One entry a task that has an accuracy or another fraction, with the metric that most runs
-        have (the preferred one of several), and a finding on the tasks that have none.
+        have (the preferred one of several), one more for each further k of a task with
+        ``pass@k``, and a finding on the tasks that have none.
     """
     used = {name for task in known.values() for name in (*task.tasks, *sum(task.parts, ()))}
     parts: dict[str, tuple[str, ...]] = {}
@@ -52,6 +53,9 @@ def unknown_tasks(
         if metric is not None:
             below = (parts[task],) if parts[task] else ()
             found[_free_name(task, known)] = HarnessTask((task,), (metric,), parts=below)
+            for attempts, other in _other_attempts(runs, task, metric).items():
+                name = f"{_free_name(task, known)} pass@{attempts}"
+                found[name] = HarnessTask((task,), (other,), parts=below)
         else:
             left_out.append(task)
     return found, _left_out(runs, left_out)
@@ -87,6 +91,18 @@ def _metric(runs: Sequence[Run], task: str) -> str | None:
     if not fractions:
         return None
     return min(fractions, key=lambda key: (-fractions[key], rank_of(key) or (0, 0)))
+
+
+def _other_attempts(runs: Sequence[Run], task: str, metric: str) -> dict[int, str]:
+    """Return the ``pass@k`` metrics of a task by k, but for that of its main metric."""
+    first = attempts_of(metric)
+    keys = {key: None for run in runs for key in run.figures.get(task, {})}
+    found: dict[int, str] = {}
+    for key in keys:
+        attempts = attempts_of(key)
+        if first is not None and attempts is not None and attempts != first:
+            found.setdefault(attempts, key)
+    return dict(sorted(found.items()))
 
 
 def _free_name(task: str, known: Mapping[str, HarnessTask]) -> str:

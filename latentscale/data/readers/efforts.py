@@ -1,0 +1,155 @@
+"""Reasoning effort and reasoning mode of models, from the setting that their names state."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from latentscale.data.audit import Audit, Finding
+from latentscale.data.readers.model_names import ModelName, parse_name
+from latentscale.data.readers.size_classes import NameReading, checked_names, name_findings
+from latentscale.errors import listed
+
+EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+"""Efforts, in order."""
+UNSTATED: Final = "unstated"
+"""Level of a name or text that states no effort: the default of the model, or none at all."""
+LARGEST_BUDGET_K: Final = (3.0, 14.0)
+"""Largest thinking budgets, thousands of tokens, that count as low and as medium effort.
+
+Google's interface for OpenAI's clients takes low, medium and high for 1,024, 8,192 and 24,576
+tokens; these are the geometric means between them.
+"""
+
+_BUDGET: Final = re.compile(r"(\d+(?:\.\d+)?)\s*k\b|\b(\d{4,6})\b", re.IGNORECASE)
+_WORD: Final = re.compile(r"\b(none|minimal|low|medium|xhigh|high|max)\b", re.IGNORECASE)
+_OFF: Final = ("nothinking", "non-thinking", "no")
+_REASONING_WORDS: Final = frozenset(("thinking", "reasoning", "reasoner", "think"))
+_REASONING_SERIES: Final = re.compile(
+    r"o|deepseek-r(-.*)?|qwq.*|gpt-oss.*|magistral.*|minimax-m.*|o-.*|codex-.*|.*-thinking"
+)
+"""Series that reason whenever they are run: OpenAI's o1 to o4, DeepSeek-R1, QwQ, gpt-oss."""
+_REASONING_SINCE: Final = {
+    "gpt": 5.0,
+    "gpt-mini": 5.0,
+    "gpt-nano": 5.0,
+    "gpt-codex": 5.0,
+    "gemini-pro": 2.5,
+    "grok": 4.0,
+}
+"""Version from which a series reasons by default."""
+_WITHOUT: Final = re.compile(r"chat|instruct|non")
+"""Words of models that do not reason though their series does (gpt-5-chat)."""
+
+
+def effort_of(text: str) -> str:
+    """Return the effort that a text states: a level of `EFFORTS`, or ``"unstated"``.
+
+    A level is taken as it is, a budget by `LARGEST_BUDGET_K`.
+
+    Examples
+    --------
+    >>> [effort_of(text) for text in ("high (default)", "16k", "128K thinking budget", "default")]
+    ['high', 'high', 'high', 'unstated']
+    """
+    word = _WORD.search(text)
+    if word:
+        return word[1].casefold()
+    if text.strip().casefold() in _OFF:
+        return "none"
+    budget = _BUDGET.search(text)
+    if budget is None:
+        return UNSTATED
+    thousands = float(budget[1]) if budget[1] else float(budget[2]) / 1000
+    return ("low", "medium", "high")[int(np.searchsorted(LARGEST_BUDGET_K, thousands))]
+
+
+def effort(names: Iterable[str]) -> NameReading:
+    """Read the reasoning effort that each model's name states.
+
+    Parameters
+    ----------
+    names
+        Names of models, such as ``"o3-2025-04-16_high"`` and ``"claude-opus-4-20250514_16K"``.
+
+    Returns
+    -------
+    NameReading
+        Values of `EFFORTS` and ``"unstated"``; a thinking budget counts as low, medium or high.
+
+    Raises
+    ------
+    DataError
+        If a name is no text.
+    """
+    column = checked_names(names, "effort")
+    settings = {name: parse_name(name).setting for name in dict.fromkeys(column)}
+    read = [effort_of(settings[name]) for name in column]
+    values = pd.Series(read, index=column.index, dtype=object)
+    basis = pd.Series([settings[name] for name in column], index=column.index, dtype=object)
+    basis = basis.where(values != UNSTATED, "")
+    levels = (*EFFORTS, UNSTATED)
+    return NameReading(values, basis, levels, Audit(name_findings(column, values, basis, "effort")))
+
+
+def reasoning(names: Iterable[str]) -> NameReading:
+    """Read from each model's name whether it reasons before it answers.
+
+    It does where the name says so ("thinking", "reasoning", an effort, a thinking budget), or
+    the series does (OpenAI's o1 to o4 and GPT-5, DeepSeek-R1, QwQ, gpt-oss, Magistral); it does
+    not where the effort is "none" or "minimal". Others are taken not to: a model that can do
+    both, named without a setting, is usually listed without.
+
+    Parameters
+    ----------
+    names
+        Names of models.
+
+    Returns
+    -------
+    NameReading
+        Values 0.0 and 1.0.
+
+    Raises
+    ------
+    DataError
+        If a name is no text.
+    """
+    column = checked_names(names, "reasoning")
+    read = {name: _reasons(parse_name(name)) for name in dict.fromkeys(column)}
+    values = pd.Series([float(bool(read[name])) for name in column], index=column.index)
+    basis = pd.Series([read[name] for name in column], index=column.index, dtype=object)
+    yes = {name: part for name, part in read.items() if part}
+    counts = pd.Series(list(yes.values()), dtype=object).value_counts()
+    parts = ", ".join(f'"{part}" {count}' for part, count in counts.items())
+    message = f"{len(yes)} of {len(read)} names are of models that reason ({parts})."
+    silent = [name for name in read if name not in yes]
+    if silent:
+        message += f" {len(silent)} are taken not to: {listed(silent, 5)}."
+    finding = Finding("info", "reasoning-from-names", "model", message)
+    return NameReading(values, basis, ("0", "1"), Audit((finding,)))
+
+
+def _reasons(name: ModelName) -> str:
+    """Return the part of a name from which it reasons, empty if none says so."""
+    level = effort_of(name.setting)
+    if level in ("none", "minimal"):
+        return ""
+    if level != UNSTATED or name.setting == "thinking":
+        return name.setting
+    word = next((word for word in name.words if word in _REASONING_WORDS), "")
+    if word and "non" not in name.words:
+        return word
+    if any(_WITHOUT.fullmatch(part) for part in name.words):
+        return ""
+    if _REASONING_SERIES.fullmatch(name.series):
+        return name.series
+    since = _REASONING_SINCE.get(name.series)
+    try:
+        return name.series if since is not None and float(name.number) >= since else ""
+    except ValueError:  # "4o"
+        return ""

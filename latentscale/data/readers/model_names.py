@@ -1,0 +1,165 @@
+"""What a model's name says: its series, version, size, and the setting it was run at.
+
+For names as labs and leaderboards write them ("claude-opus-4-20250514_16K", "Qwen/Qwen2.5-72B").
+Size classes and settings as features are made of it elsewhere (`size_classes`, `efforts`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import nan
+from typing import Final
+
+_LEVELS: Final = "minimal|low|medium|high|xhigh"
+_EFFORT: Final = re.compile(
+    r"_(?P<budget>\d+k)$"  # the hub's: a thinking budget, thousands of tokens
+    rf"|_(?P<hub>{_LEVELS}|max|none|unknown|thinking)$"
+    rf"|[-_ ](?P<named>{_LEVELS}|max|default|no)-?(?:effort|thinking)$"
+    r"|[-_ ]thinking-(?P<tokens>\d+k)$"
+    rf"|[-_ ](?P<level>{_LEVELS})$"
+    r"|[-_ ](?P<mode>thinking|nothinking|non-thinking)$"
+    rf"|\s*\((?P<bracketed>[^()]*\b(?:{_LEVELS}|max|thinking|\d+k)\b[^()]*)\)$",
+    re.IGNORECASE,
+)
+_BRACKETED: Final = re.compile(rf"\d+k|{_LEVELS}|max|thinking")
+_SIZED_BY_MEDIUM: Final = ("mistral", "magistral", "phi")
+"""Series in which "medium" at the end of a name is a size: mistral-medium, phi-3-medium."""
+_MAX_AS_EFFORT: Final = re.compile(r"^(?:gpt|claude|o\d)(?!.*codex).*-(max)$")
+"""In these series a name ends with "-max" for the effort; elsewhere (qwen-max) it is a model."""
+
+_SIZE: Final = re.compile(r"(?:(?P<experts>\d+)x)?(?P<number>\d+(?:\.\d+)?)(?P<unit>[bm])")
+_ACTIVE: Final = re.compile(r"[ae]\d+(?:\.\d+)?b|\d+e")
+"""Active parameters ("a22b"), effective ones ("e4b") and numbers of experts ("128e")."""
+_EXPERTS: Final = re.compile(r"\d+e")
+"""In "17b-128e" the size is that of the active parameters, and the total is not stated."""
+_NUMBER: Final = re.compile(r"v?((?:0(?=\.)|[1-9]\d?)(?:\.\d+)*)")
+"""A part of a version; months and days of dates ("05") and years are none."""
+_DIGITS: Final = re.compile(r"v?\d+(?:\.\d+)*")
+_CONTEXT: Final = re.compile(r"\d+[km]|\d+k\w*|res\d+")
+_JOINED: Final = re.compile(r"(?P<letters>[a-z]+)(?P<number>\d{1,2}(?:\.\d+)*)(?P<rest>[a-z]*)")
+_ALONE: Final = re.compile(r"(\d{1,2}(?:\.\d+)?)([a-z]+)")
+_GENERIC_WORDS: Final = """instruct chat it base hf preview exp experimental latest beta alpha
+thinking reasoning reasoner think instructions gguf awq gptq bnb dpo sft rlhf orpo merged unknown
+effort default web app turbo fast original vision vl meta c4ai open models amazon"""
+_GENERIC: Final = frozenset(_GENERIC_WORDS.split())
+"""Words of a name that say how a model was tuned, packed or served, and not of which series."""
+
+_ALIASES: Final = {"chatgpt": "gpt"}
+"""Other names of a series."""
+
+
+@dataclass(frozen=True)
+class ModelName:
+    """The parts of a model's name.
+
+    Parameters
+    ----------
+    name
+        As it was given.
+    version
+        Without an organisation before the last slash, and without `setting`.
+    setting
+        How it was run, as the name says it ("high", "16k", "thinking"), else empty.
+    series
+        What is left without version, size, date, generic words: ``"claude-opus"``, ``"qwen"``.
+    number
+        Version number of the series (``"3.5"``), else empty.
+    size_b
+        Total parameters in billions that the name states, NaN if none.
+    words
+        All parts of `version`, in lower case and in order.
+    """
+
+    name: str
+    version: str
+    setting: str
+    series: str
+    number: str
+    size_b: float
+    words: tuple[str, ...]
+
+
+def parse_name(name: str) -> ModelName:
+    """Read the parts of one model's name.
+
+    Examples
+    --------
+    >>> parsed = parse_name("claude-opus-4-1-20250805_16K")
+    >>> parsed.series, parsed.number, parsed.setting
+    ('claude-opus', '4.1', '16k')
+    >>> parse_name("Qwen/Qwen2.5-72B-Instruct").size_b
+    72.0
+    """
+    version, setting = _without_setting(name.rsplit("/", 1)[-1].strip())
+    words = tuple(_words(version))
+    series: list[str] = []
+    numbers: list[str] = []
+    sizes: list[float] = []
+    open_number, dated = True, False
+    for word in words:
+        size = _SIZE.fullmatch(word)
+        if size:
+            unit = 1.0 if size["unit"] == "b" else 1e-3
+            sizes.append(float(size["experts"] or 1) * float(size["number"]) * unit)
+        number = _NUMBER.fullmatch(word)
+        if number and not size and not dated:
+            # "3-5" is version 3.5; a number after the next word is none of the version.
+            if open_number or not numbers:
+                numbers.append(number[1])
+            open_number = True
+            continue
+        open_number = False
+        dated = dated or bool(_DIGITS.fullmatch(word))  # what follows a year or a month is a date
+        series += _of_series(word, numbers)
+    return ModelName(
+        name=name,
+        version=version,
+        setting=setting,
+        series="-".join(series) or version.casefold(),
+        number=".".join(numbers[:2]),
+        size_b=nan if any(map(_EXPERTS.fullmatch, words)) else max(sizes, default=nan),
+        words=words,
+    )
+
+
+def _of_series(word: str, numbers: list[str]) -> Iterator[str]:
+    """Yield what a word that is no number gives to the series; note a version in it."""
+    if any(kind.fullmatch(word) for kind in (_SIZE, _ACTIVE, _CONTEXT, _DIGITS)):
+        return
+    if word in _GENERIC:
+        return
+    alone = _ALONE.fullmatch(word)
+    if alone:  # "4o"
+        if not numbers:
+            numbers.append(word)
+        return
+    joined = _JOINED.fullmatch(word)
+    if joined:  # "qwen2.5", "r1"
+        if not numbers:
+            numbers.append(joined["number"])
+        word = joined["letters"]
+        if word == "v":
+            return
+    yield _ALIASES.get(word, word)
+
+
+def _words(version: str) -> list[str]:
+    text = re.sub(r"(?<=\d)_(?=\d)", ".", version.casefold())  # internlm2_5-1_8b
+    return [word for word in re.split(r"[-_\s:/(),+]+|\.(?=\D)", text) if word]
+
+
+def _without_setting(name: str) -> tuple[str, str]:
+    match = _EFFORT.search(name)
+    if match is None:
+        ending = _MAX_AS_EFFORT.match(name.casefold())
+        return (name[: ending.start(1) - 1], "max") if ending else (name, "")
+    text = next(group for group in match.groups() if group is not None).casefold()
+    if match["bracketed"]:
+        inside = _BRACKETED.search(text)
+        text = inside[0] if inside else text
+    first = re.split(r"[-_ \d]", name.casefold(), maxsplit=1)[0]
+    if match["level"] and text == "medium" and first in _SIZED_BY_MEDIUM:
+        return name, ""
+    return name[: match.start()].strip(), text

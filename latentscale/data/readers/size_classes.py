@@ -1,0 +1,197 @@
+"""Size classes of models from their names: mini, flash, opus, 8b and the like as ordered classes.
+
+Closed models have no published size, but their names say which size of their series they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from latentscale.data.audit import Audit, Finding
+from latentscale.data.readers.model_names import ModelName, parse_name
+from latentscale.errors import DataError, listed
+
+SIZE_CLASSES: Final = ("nano", "mini", "small", "medium", "large")
+"""The classes, in order."""
+UNKNOWN: Final = "unknown"
+"""Level of a name that states neither a size nor a word of `SIZE_WORDS`."""
+
+SIZE_WORDS: Final[Mapping[str, str]] = {
+    "nano": "nano",
+    "micro": "nano",
+    "tiny": "nano",
+    "mini": "mini",
+    "lite": "mini",
+    "haiku": "mini",
+    "ministral": "mini",
+    "instant": "mini",
+    "scout": "small",
+    "flash": "small",
+    "small": "small",
+    "air": "small",
+    "sonnet": "medium",
+    "maverick": "medium",
+    "opus": "large",
+    "pro": "large",
+    "large": "large",
+    "ultra": "large",
+    "heavy": "large",
+    "premier": "large",
+    "behemoth": "large",
+}
+"""Class of a word of a name, in every series.
+
+Only order within a series is claimed: haiku < sonnet < opus, nano < mini, flash < pro, lite <
+pro, scout < maverick, ministral < small < large.
+"""
+SERIES_WORDS: Final[Mapping[tuple[str, str], str]] = {
+    ("flash", "lite"): "mini",  # Gemini's flash-lite is below its flash
+    ("mistral", "medium"): "medium",
+    ("magistral", "medium"): "medium",
+    ("phi", "mini"): "nano",  # Phi-3-mini has 3.8 billion parameters
+    ("phi", "small"): "mini",  # 7 billion
+    ("phi", "medium"): "mini",  # 14 billion
+    ("qwen", "flash"): "small",
+    ("qwen", "turbo"): "small",
+    ("qwen", "plus"): "medium",
+    ("qwen", "max"): "large",
+    ("qwq", "plus"): "medium",
+    ("r", "plus"): "medium",  # Command R+ has 104 billion
+}
+"""Class of a word that is a size in a series alone, by the word before it or the first word."""
+
+LARGEST_B: Final = (4.5, 16.0, 40.0, 120.0)
+"""Largest size of each class but the last, billions of parameters.
+
+Between the sizes that are published: 1 to 4 nano, 7 to 14 mini, 20 to 34 small, 65 to 110
+medium, from 123 on large.
+"""
+
+
+@dataclass(frozen=True)
+class NameReading:
+    """What was read from models' names.
+
+    Parameters
+    ----------
+    values
+        One value a name, in the order and with the index of the names, so that it can be
+        assigned to a column of their table.
+    basis
+        The part of each name that it was read from, empty where there is none.
+    levels
+        The values that can occur, in order where they have one.
+    audit
+        What was read from which part of the names, with counts.
+    """
+
+    values: pd.Series
+    basis: pd.Series
+    levels: tuple[str, ...]
+    audit: Audit
+
+
+def size_class(names: Iterable[str]) -> NameReading:
+    """Read the size class of each model from its name.
+
+    The number of billions in a name decides (`LARGEST_B`); without one, the first word of
+    `SERIES_WORDS` or `SIZE_WORDS` does. The setting a model was run at ("_medium", "-high",
+    "-max-effort") is passed over. A name with neither is ``"unknown"``, a level of its own.
+
+    Parameters
+    ----------
+    names
+        Names of models; a column of a table keeps its index.
+
+    Returns
+    -------
+    NameReading
+        Values of `SIZE_CLASSES` and ``"unknown"``.
+
+    Raises
+    ------
+    DataError
+        If a name is no text.
+
+    Examples
+    --------
+    >>> size_class(["claude-3-5-haiku-20241022", "gpt-5", "Qwen2.5-72B"]).values.tolist()
+    ['mini', 'unknown', 'medium']
+    """
+    column = checked_names(names, "size_class")
+    read = {name: _class_of(parse_name(name)) for name in dict.fromkeys(column)}
+    values = pd.Series([read[name][0] for name in column], index=column.index, dtype=object)
+    basis = pd.Series([read[name][1] for name in column], index=column.index, dtype=object)
+    levels = (*SIZE_CLASSES, UNKNOWN)
+    return NameReading(values, basis, levels, Audit(name_findings(column, values, basis, "size")))
+
+
+def checked_names(names: Iterable[str], what: str) -> pd.Series:
+    """Return names as a column with an index.
+
+    Raises
+    ------
+    DataError
+        If they are one text, or one of them is no text; `what` names the function.
+    """
+    if isinstance(names, str):
+        raise DataError(f'{what} takes several names, such as ["{names}"], not one text.')
+    column = names if isinstance(names, pd.Series) else pd.Series(list(names), dtype=object)
+    bad = [place for place, name in enumerate(column) if not isinstance(name, str)]
+    if bad:
+        raise DataError(
+            f"{what}: names must be text; row {bad[0]} holds {column.iloc[bad[0]]!r}"
+            f"{f' (and {len(bad) - 1} more rows)' if len(bad) > 1 else ''}."
+        )
+    return column
+
+
+def name_findings(
+    names: pd.Series, values: pd.Series, basis: pd.Series, what: str
+) -> tuple[Finding, ...]:
+    """Return one finding on what was read from which part of names, and on names without any."""
+    table = pd.DataFrame({"name": names, "value": values, "basis": basis}).drop_duplicates("name")
+    read = table[table["basis"] != ""]
+    said = []
+    for value, rows in read.groupby("value", sort=False):
+        counts = rows["basis"].value_counts()
+        parts = ", ".join(f'"{part}" {count}' for part, count in counts.items())
+        said.append(f"{value} {len(rows)} ({parts})")
+    message = f"{len(read)} of {len(table)} names state the {what}: {'; '.join(said)}."
+    silent = table.loc[table["basis"] == "", "name"]
+    if len(silent):
+        message += f" {len(silent)} do not: {listed(silent, 5)}."
+    return (Finding("info", f"{what.replace(' ', '-')}-from-names", "model", message),)
+
+
+def _class_of(name: ModelName) -> tuple[str, str]:
+    """Return the class of a name and what says so."""
+    if not np.isnan(name.size_b):
+        place = int(np.searchsorted(LARGEST_B, name.size_b))
+        return SIZE_CLASSES[place], f"{_range(place)} billion"
+    series = name.series.split("-")[0]
+    before = ""
+    for word, after in zip(name.words, (*name.words[1:], ""), strict=True):
+        if (word, after) in SERIES_WORDS:
+            return SERIES_WORDS[word, after], f"{word}-{after}"
+        for first in (series, before):
+            if (first, word) in SERIES_WORDS:
+                return SERIES_WORDS[first, word], f"{first} {word}"
+        if word in SIZE_WORDS:
+            return SIZE_WORDS[word], word
+        before = word
+    return UNKNOWN, ""
+
+
+def _range(place: int) -> str:
+    """Return the sizes of a class in words."""
+    if place == 0:
+        return f"up to {LARGEST_B[0]:g}"
+    if place == len(LARGEST_B):
+        return f"above {LARGEST_B[-1]:g}"
+    return f"{LARGEST_B[place - 1]:g} to {LARGEST_B[place]:g}"

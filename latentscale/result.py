@@ -1,0 +1,266 @@
+"""What every result of an analysis has: `.table(prob)`, a short text, `.plot()` if it has one.
+
+A result computes its own numbers; nothing here does.
+"""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from functools import partial, wraps
+from html import escape
+from importlib import import_module
+from inspect import isfunction, signature
+from textwrap import wrap
+from types import MethodType
+from typing import Any, Protocol, overload
+
+import pandas as pd
+
+from latentscale import validate
+from latentscale.dims import DEFAULT_PROB
+from latentscale.markup import bullets, data_table
+
+WIDTH = 100
+"""Columns of text; terminals that are narrower wrap it."""
+_ROWS = 8
+"""Rows of a table in text, so that a result stays within some 20 lines."""
+_ADVICE_LINES = 5
+"""Lines of advice in text, for the same reason."""
+_HTML_ROWS = 12
+"""Rows of a table in a notebook: a screen."""
+_CELL = 28
+"""Letters of a cell in text; longer ones are cut."""
+# The one place where results reach for pictures, by name: `plots` imports the results.
+_PLOTS = "latentscale.plots"
+
+
+class Drawing(Protocol):
+    """A figure, as `latentscale.plots` makes them."""
+
+    def savefig(self, fname: Any, **settings: Any) -> None:
+        """Write it to a file."""
+
+    def to_svg(self) -> bytes:
+        """Return it as SVG."""
+
+
+class Result(ABC):
+    """A result: subclasses are frozen dataclasses with ``repr=False``, a headline and a table.
+
+    A subclass may hold `advice`, a tuple of text, which is shown with it. ``table_was_attribute``
+    is for classes whose table was an attribute up to version 0.1: that use still works, with a
+    DeprecationWarning.
+    """
+
+    def __init_subclass__(cls, *, table_was_attribute: bool = False) -> None:
+        super().__init_subclass__()
+        own = vars(cls).get("table")
+        if isfunction(own):
+            method = _with_checked_prob(own)
+            # Typing sees the method as it is written; the descriptor adds the old use alone.
+            type.__setattr__(cls, "table", _OldTable(method) if table_was_attribute else method)
+
+    @property
+    @abstractmethod
+    def headline(self) -> str:
+        """What it says, in a sentence."""
+
+    @abstractmethod
+    def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
+        """Return it as a table, with equal-tailed intervals of probability `prob`."""
+
+    def brief(self) -> pd.DataFrame | None:
+        """Return the rows and columns that text and notebooks show; None for no table."""
+        return self.table()
+
+    def __repr__(self) -> str:
+        lines = wrap(self.headline, WIDTH, subsequent_indent="  ")
+        lines += _advice(getattr(self, "advice", ()))
+        frame = self.brief()
+        if frame is not None and len(frame):
+            lines += _table_lines(frame)
+        return "\n".join([*lines, *wrap(self._see(), WIDTH, subsequent_indent="  ")[:2]])
+
+    def _repr_html_(self) -> str:
+        frame = self.brief()
+        table = "" if frame is None else data_table(frame, limit=_HTML_ROWS)
+        advice = bullets(getattr(self, "advice", ()))
+        return f"<p>{escape(self.headline)}</p>{advice}{table}<p>{escape(self._see())}</p>"
+
+    def _see(self) -> str:
+        """Return the names under which more is to be had."""
+        members = {
+            name: f".{name}()" if isfunction(value) else f".{name}"
+            for name, value in vars(type(self)).items()
+            if isfunction(value) or isinstance(value, property)
+        }
+        held = [f".{f.name}" for f in fields(self) if f.repr]  # type: ignore[arg-type]
+        hidden = {".rows", ".headline", ".brief()", ".table()"}
+        shown = [name for name in (*members.values(), *held) if name not in hidden]
+        picture = [".plot()"] if isinstance(vars(type(self)).get("plot"), Picture) else []
+        public = [name for name in shown if not name.startswith("._")]
+        return "See " + ", ".join([f".table(prob={DEFAULT_PROB:g})", *picture, *public])
+
+
+class Picture:
+    """The method `plot` of a result: a function of `latentscale.plots`, given the result.
+
+    It takes that function's other arguments. The function is imported when it is asked for, so
+    that no analysis imports matplotlib.
+
+    Parameters
+    ----------
+    name
+        Name of the function.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.__doc__ = f"Draw it: `latentscale.plots.{name}`, whose other arguments it takes."
+
+    @overload
+    def __get__(self, result: None, owner: type) -> Picture: ...
+
+    @overload
+    def __get__(self, result: Result, owner: type) -> Callable[..., Drawing]: ...
+
+    def __get__(self, result: Result | None, owner: type) -> Picture | Callable[..., Drawing]:
+        if result is None:
+            return self
+        return partial(getattr(import_module(_PLOTS), self.name), result)
+
+
+def _with_checked_prob(method: Callable[..., pd.DataFrame]) -> Callable[..., pd.DataFrame]:
+    default = signature(method).parameters["prob"].default
+
+    @wraps(method)
+    def table(self: Result, prob: float | None = default) -> pd.DataFrame:
+        return method(self, None if prob is None and default is None else validate.prob(prob))
+
+    return table
+
+
+class _OldTable:
+    """`table` as a method that can still be used as the data frame which it was."""
+
+    def __init__(self, method: Callable[..., pd.DataFrame]) -> None:
+        self._method = method
+        self.__doc__ = method.__doc__
+
+    def __get__(self, result: Result | None, owner: type) -> Callable[..., pd.DataFrame]:
+        if result is None:
+            return self._method
+        return TableOrMethod(MethodType(self._method, result), owner.__name__)
+
+
+class TableOrMethod:
+    """Call it for the table. Any other use is of the table itself, and deprecated."""
+
+    def __init__(self, method: Callable[..., pd.DataFrame], owner: str) -> None:
+        self._method, self._owner = method, owner
+        self.__doc__ = method.__doc__
+
+    def __call__(self, prob: float | None = None) -> pd.DataFrame:
+        """Return the table."""
+        return self._method() if prob is None else self._method(prob)
+
+    def __getattr__(self, name: str) -> Any:
+        # Python and notebooks look for optional methods of this form; data frames have none.
+        if name.startswith("__") and name not in ("__array__", "__dataframe__"):
+            raise AttributeError(name)
+        return getattr(self._frame(), name)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._frame()[key]
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        raise TypeError(f"{self._owner}.table is a method now; change a copy: .table().")
+
+    def __len__(self) -> int:
+        return len(self._frame())
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._frame())
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._frame()
+
+    def __eq__(self, other: object) -> Any:
+        return self._frame() == other
+
+    def __ne__(self, other: object) -> Any:
+        return self._frame() != other
+
+    __hash__ = None  # type: ignore[assignment]  # as of a data frame
+
+    def __repr__(self) -> str:
+        return repr(self._frame())
+
+    def _repr_html_(self) -> str:
+        return self._frame().to_html()
+
+    def _frame(self) -> pd.DataFrame:
+        warnings.warn(
+            f"{self._owner}.table is a method now: write .table(). The attribute goes with the "
+            "next release.",
+            DeprecationWarning,
+            stacklevel=3,
+        )
+        return self._method()
+
+
+class FixedTable(Result, table_was_attribute=True):
+    """A result whose table, the field `rows`, holds no interval."""
+
+    rows: pd.DataFrame
+
+    def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
+        """Return a copy of `rows`.
+
+        Parameters
+        ----------
+        prob
+            Checked, as in every result; the table holds no interval.
+        """
+        return self.rows.copy()
+
+
+def _advice(advice: tuple[str, ...]) -> list[str]:
+    lines: list[str] = []
+    for count, line in enumerate(advice):
+        wrapped = wrap(line, WIDTH - 2, initial_indent="  - ", subsequent_indent="    ")
+        if len(lines) + len(wrapped) > _ADVICE_LINES:
+            return [*lines, f"  - and {len(advice) - count} more in .advice"]
+        lines += wrapped
+    return lines
+
+
+def _table_lines(frame: pd.DataFrame) -> list[str]:
+    """Return the first rows, and as many columns as there is room for."""
+    shown = frame.head(_ROWS).copy()
+    for name in shown.columns:
+        if not pd.api.types.is_numeric_dtype(shown[name]):
+            shown[name] = [_cut(str(value)) for value in shown[name]]
+    count = len(shown.columns)
+    while True:
+        text = shown.iloc[:, :count].to_string(index=False, float_format=_figure, na_rep="-")
+        lines = text.splitlines()
+        if count == 1 or max(map(len, lines)) <= WIDTH:
+            break
+        count -= 1
+    rows, columns = len(frame) - len(shown), len(shown.columns) - count
+    left = [f"{rows} more rows"] * (rows > 0) + [f"{columns} more columns"] * (columns > 0)
+    return [*lines, *([f"and {', '.join(left)}"] if left else [])]
+
+
+def _figure(value: float) -> str:
+    # As many digits as scores and probabilities need, and powers of ten for compute.
+    small = value == 0 or 1e-3 <= abs(value) < 1e5
+    return f"{value:.3f}" if small else f"{value:.3g}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _CELL else f"{text[: _CELL - 1]}…"

@@ -1,0 +1,200 @@
+"""Every result of an analysis: one way to a table, a picture and a short text."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import latentscale as ls
+from latentscale import analysis
+from latentscale.data.scores import Scores
+from latentscale.errors import LatentscaleError
+from latentscale.posterior.fit import Fit
+from latentscale.result import FixedTable, Picture, Result
+from latentscale.spec import ModelSpec, spec_from_dict
+
+ROWS = pd.DataFrame(
+    {
+        "model": ["fam00-big", "new-1"],
+        "family": ["fam00", "new"],
+        "params_b": [70.0, 8.0],
+        "tokens_t": [15.0, 4.0],
+        "instruct": [0, 0],
+    }
+)
+
+
+def every_result() -> list[type[Result]]:
+    for module in iter_modules(analysis.__path__):
+        import_module(f"{analysis.__name__}.{module.name}")
+    found, left = [], [Result]
+    while left:
+        kind = left.pop()
+        left += kind.__subclasses__()
+        found += [kind] if kind.__module__.startswith("latentscale.analysis") else []
+    return sorted(found, key=lambda kind: kind.__name__)
+
+
+@pytest.fixture(scope="module")
+def results(
+    prior_fit: Callable[..., Fit], small_scores: Scores, known_spec: ModelSpec
+) -> dict[str, Result]:
+    """Results of fits made of prior draws, by the name of their class."""
+    small = {"skills": {"count": 0}, "benchmarks": {"slopes": ["log_flops"]}}
+    spec = spec_from_dict({"name": "small", **small})
+    fit, other = (prior_fit(spec, small_scores, draws=120, seed=s) for s in (1, 2))
+    skilled = prior_fit(known_spec, small_scores, draws=60)
+    outcome = {model: float(i) for i, model in enumerate(small_scores.models[:12])}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # draws from the prior are no good fit, and said to be
+        made: list[Result] = [
+            ls.diagnose(fit),
+            ls.predict(fit, ROWS),
+            ls.leave_one_out(fit),
+            ls.check(fit),
+            ls.posterior_predictive(fit),
+            ls.compare({"a": fit, "b": other}),
+            ls.sensitivity(fit, variables=["intercept"]),
+            ls.family_influence(fit, families=[small_scores.families[0]], variables=["intercept"]),
+            ls.scaling_curve(fit, family="fam00", points=5),
+            ls.probability_above(fit, ROWS, 0.5),
+            ls.next_benchmark(fit, ROWS.head(1), targets=["alpha"]),
+            ls.flops_for_target(fit, family="fam00", benchmark="alpha", target=0.4),
+            ls.skills(skilled),
+            ls.variance_shares(skilled, draws=20),
+            ls.skill_agreement(skilled, skilled, pairs=20),
+            ls.regress_on_skills(skilled, outcome, name="rank"),
+            ls.regress_on_skills(skilled, outcome).predict(ROWS),
+        ]
+    return {type(result).__name__: result for result in made}
+
+
+def test_every_result_has_its_text_and_html_from_the_base() -> None:
+    kinds = every_result()
+    assert len(kinds) >= 22
+    for kind in kinds:
+        assert kind.__repr__ is Result.__repr__ and kind.__str__ is object.__str__, kind
+        assert kind._repr_html_ is Result._repr_html_, kind
+
+
+def test_a_picture_is_a_function_of_plots() -> None:
+    plots = import_module("latentscale.plots")
+    pictures = [kind.__dict__["plot"] for kind in every_result() if "plot" in kind.__dict__]
+    assert len(pictures) >= 16 and all(isinstance(picture, Picture) for picture in pictures)
+    assert {picture.name for picture in pictures} <= set(plots.__all__)
+
+
+def test_text_and_html_are_short(results: dict[str, Result]) -> None:
+    for name, result in results.items():
+        lines = str(result).splitlines()
+        assert len(lines) <= 20 and max(map(len, lines)) <= 100, (name, lines)
+        assert ".table(prob=0.9)" in str(result).replace("\n  ", " "), name
+        html = result._repr_html_()
+        assert html.startswith("<p>") and html.count("<tr>") <= 14, name
+
+
+def test_every_table_is_a_method_that_checks_prob(results: dict[str, Result]) -> None:
+    for name, result in results.items():
+        assert isinstance(result.table(), pd.DataFrame), name
+        assert len(result.table(prob=0.9)) == len(result.table()), name
+        for wrong in (90, 0, 1.0, float("nan"), "0.9", True):
+            with pytest.raises(LatentscaleError, match="prob must lie strictly between 0 and 1"):
+                result.table(wrong)  # type: ignore[arg-type]
+
+
+def test_intervals_follow_prob(results: dict[str, Result]) -> None:
+    names = ["Forecast", "Skills", "PredictiveCheck", "LeaveOneOut", "FitCheck", "Curve"]
+    for name in names:
+        wide, narrow = results[name].table(0.9), results[name].table(0.5)
+        width = [(t["upper"] - t["lower"]).sum() for t in (wide, narrow)]
+        assert 0 < width[1] < width[0], name
+        pd.testing.assert_series_equal(wide["median"], narrow["median"])
+
+
+def test_intervals_of_leave_one_out_are_those_of_the_call(results: dict[str, Any]) -> None:
+    loo = results["LeaveOneOut"]
+    pd.testing.assert_frame_equal(loo.table(0.5), ls.leave_one_out(loo.fit, prob=0.5).table())
+
+
+def test_a_table_as_an_attribute_still_works_and_is_deprecated(results: dict[str, Any]) -> None:
+    olds = [name for name, result in results.items() if isinstance(result, FixedTable)]
+    assert len(olds) == 6
+    for name in [*olds, "LeaveOneOut", "PredictiveCheck"]:
+        result, table = results[name], results[name].table()
+        first = table.columns[0]
+        with pytest.warns(DeprecationWarning, match=rf"{name}\.table is a method now"):
+            assert (result.table[first] == table[first]).all()
+        with pytest.warns(DeprecationWarning):
+            assert result.table.shape == table.shape
+        with pytest.warns(DeprecationWarning):
+            assert len(result.table) == len(table) and list(result.table) == list(table)
+        with pytest.warns(DeprecationWarning):
+            joined = pd.concat([result.table, table])
+        assert len(joined) == 2 * len(table)
+        with pytest.warns(DeprecationWarning):
+            assert np.asarray(result.table).shape == table.shape
+
+
+def test_the_warning_names_the_line_that_has_to_change(results: dict[str, Any]) -> None:
+    with pytest.warns(DeprecationWarning) as caught:
+        results["Diagnosis"].table["rhat"]
+    assert caught[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        results["Diagnosis"].table(prob=0.5)
+
+
+def test_a_result_draws_itself(results: dict[str, Any]) -> None:
+    svg = results["Forecast"].plot(prob=0.5).to_svg()
+    assert svg.startswith(b"<?xml") or b"<svg" in svg
+    assert b"<svg" in results["LeaveOneOut"].plot().to_svg()
+    assert not hasattr(results["Diagnosis"], "plot")
+
+
+def test_a_check_says_its_verdict_of_every_score(results: dict[str, Any]) -> None:
+    checked = results["FitCheck"]
+    table = checked.table()
+    assert len(table) == len(checked.loo.table())
+    assert (table["verdict"] == "outlier").sum() == len(checked.outliers)
+    assert (table["verdict"] == "unsettled").sum() == len(checked.unsettled)
+
+
+def test_names_in_html_are_escaped(results: dict[str, Any]) -> None:
+    forecast = results["Forecast"]
+    evil = [f"<b>{name}</b>" for name in forecast.draws["model"].values]
+    arrays = {
+        name: getattr(forecast, name).assign_coords(model=evil) for name in ("draws", "mean_draws")
+    }
+    html = ls.Forecast(
+        precision_draws=forecast.precision_draws,
+        models=forecast.models.assign_coords(model=evil),
+        **arrays,
+    )._repr_html_()
+    assert "<b>" not in html and "&lt;b&gt;" in html
+
+
+@dataclass(frozen=True, repr=False)
+class Long(FixedTable):
+    """A result with much to say."""
+
+    rows: pd.DataFrame
+    advice: tuple[str, ...]
+
+    @property
+    def headline(self) -> str:
+        return "many words " * 25
+
+
+def test_a_long_result_says_what_its_text_leaves_out() -> None:
+    wide = pd.DataFrame({f"column {i}": np.arange(50.0) for i in range(30)})
+    text = str(Long(wide, tuple("some advice " * 20 for _ in range(9))))
+    assert len(text.splitlines()) <= 20
+    assert "more in .advice" in text and "and 42 more rows, " in text and "more columns" in text
