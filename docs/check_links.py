@@ -1,9 +1,9 @@
 """Check every link inside the built site, and list those that lead outside.
 
-``python docs/check_links.py [FOLDER]`` reads each page of ``docs/_build/html``, and exits with 1 if a
-link or picture leads to a file or to an anchor that is not there, or if a page would fetch a script,
-style sheet or picture from a network. Links to other sites are listed in ``outside_links.txt`` beside
-the site; none is fetched.
+``python docs/check_links.py [FOLDER]`` reads each page of ``docs/_build/html``, and exits with 1 if
+a link or picture leads to a file or to an anchor that is not there, or if a page would fetch a
+script, style sheet or picture from a network. Links to other sites are listed in
+``outside_links.txt`` beside the site; none is fetched.
 """
 
 from __future__ import annotations
@@ -58,6 +58,10 @@ def _pages(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*.html") if "_static" not in path.parts)
 
 
+def _has(page: Page, anchor: str) -> bool:
+    return not anchor or anchor in page.anchors
+
+
 def problems(folder: Path) -> tuple[list[str], list[str]]:
     """Return what is wrong with the links of a site, and the links that lead outside, sorted.
 
@@ -83,9 +87,8 @@ def problems(folder: Path) -> tuple[list[str], list[str]]:
             target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
             if not target.exists():
                 wrong.append(f"{here}: {link} leads to no file")
-            elif parts.fragment and target in pages:
-                if unquote(parts.fragment) not in pages[target].anchors:
-                    wrong.append(f"{here}: {link} leads to no anchor")
+            elif target in pages and not _has(pages[target], unquote(parts.fragment)):
+                wrong.append(f"{here}: {link} leads to no anchor")
     return wrong, sorted(outside)
 
 

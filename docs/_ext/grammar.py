@@ -26,10 +26,11 @@ _WORDS = {str: "text", int: "whole number", float: "number", bool: "true or fals
 _SHOWN = "Written from the package's records at every build."
 _HEAD = f"""# Grammar of specs
 
-{_SHOWN} A spec is a TOML file, or the same keys given to `ls.ModelSpec`; a key that is left out has
-its default, and an unknown one is refused with the nearest name. `spec.with_({{"skills.count": 3}})`
-returns a changed copy. How the parts fit together is in [the model's mathematics](../mathematics.md);
-which spec to use is in [which spec when](../which_spec.md).
+{_SHOWN} A spec is a TOML file, or the same keys given to `ls.ModelSpec`; a key that is left
+out has its default, and an unknown one is refused with the nearest name.
+`spec.with_({{"skills.count": 3}})` returns a changed copy. How the parts fit together is in
+[the model's mathematics](../mathematics.md); which spec to use is in
+[which spec when](../which_spec.md).
 """
 
 

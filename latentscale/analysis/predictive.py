@@ -158,6 +158,12 @@ def prior_predictive(
     ------
     DataError, SpecError
         If the spec cannot be built on the table, or `draws` is too small.
+
+    Examples
+    --------
+    >>> found = ls.prior_predictive(ls.load_spec("pooled_flops"), fit.scores, draws=50, seed=1)
+    >>> found.kind
+    'prior'
     """
     expect(spec, ModelSpec, "spec")
     expect(scores, Scores, "scores")
@@ -200,6 +206,12 @@ def posterior_predictive(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0)
     ------
     FitError
         If the fit is a point estimate or has fewer than 25 draws.
+
+    Examples
+    --------
+    >>> found = ls.posterior_predictive(fit, seed=1)
+    >>> found.kind
+    'posterior'
     """
     expect(fit, Fit, "fit")
     refuse_few_draws(fit, "A posterior predictive check")

@@ -214,6 +214,12 @@ def anchor_variants(spec: ModelSpec, anchors: Sequence[Sequence[str]]) -> dict[s
     ------
     SpecError
         If the skills are not anchored, or a set has the wrong size.
+
+    Examples
+    --------
+    >>> variants = ls.anchor_variants(ls.load_spec("cai2025"), [["mmlu", "bbh", "gsm8k", "ifeval"]])
+    >>> len(variants)
+    1
     """
     expect(spec, ModelSpec, "spec")
     identify = spec.skills.identify

@@ -34,6 +34,11 @@ class Benchmark:
     DataError
         If the floor lies outside [0, 1), the item count is not a positive whole number, or a
         text cannot be written to a file.
+
+    Examples
+    --------
+    >>> ls.Benchmark(floor=0.25, n_items=1172).floor
+    0.25
     """
 
     floor: float = 0.0

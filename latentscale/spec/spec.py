@@ -288,6 +288,12 @@ class ModelSpec(Record):
         ------
         SpecError
             If a parameter or a distribution is unknown, or has the wrong support.
+
+        Examples
+        --------
+        >>> spec = ls.load_spec("latentscale")
+        >>> spec.with_priors({"slope": ls.Prior("Normal", mu=0, sigma=2)}).prior("slope")
+        Prior('Normal', mu=0.0, sigma=2.0)
         """
         if not isinstance(priors, Mapping):
             raise SpecError(
@@ -318,7 +324,13 @@ class ModelSpec(Record):
         return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]
 
     def used_priors(self) -> tuple[str, ...]:
-        """Return the prior slots that the model uses, sorted."""
+        """Return the prior slots that the model uses, sorted.
+
+        Examples
+        --------
+        >>> ls.load_spec("pooled_flops").used_priors()
+        ('benchmark_slope', 'intercept', 'precision')
+        """
         terms = (kind.of(self) for kind in TERMS.values())
         return tuple(
             sorted({name for term in terms if term is not None for name in term.used_slots(self)})
