@@ -106,6 +106,14 @@ class Maths(ABC):
         """Return x held inside [lower, upper]."""
         return self._apply("clip", x, lower, upper)
 
+    def ceil(self, x: Named) -> Named:
+        """Return the next whole number from x upwards."""
+        return self._apply("ceil", x)
+
+    def floor(self, x: Named) -> Named:
+        """Return the next whole number from x downwards."""
+        return self._apply("floor", x)
+
     def where(self, condition: Named, x: Named, y: Named) -> Named:
         """Return x where the condition holds, y elsewhere."""
         return self._apply("where", condition, x, y)
@@ -126,6 +134,9 @@ class _XarrayMaths(Maths):
     def _apply(self, function: str, *arguments: Named) -> Named:
         call = self._OTHERS.get(function) or getattr(np, function)
         return xr.apply_ufunc(call, *arguments)
+
+    def betaln(self, a: Named, b: Named) -> Named:
+        return xr.apply_ufunc(special.betaln, a, b)
 
     def named(self, values: np.ndarray, dims: tuple[str, ...]) -> xr.DataArray:
         return xr.DataArray(values, dims=dims)

@@ -60,19 +60,21 @@ def results(
             ls.predict(fit, ROWS),
             ls.leave_one_out(fit),
             ls.check(fit),
-            ls.posterior_predictive(fit),
+            ls.studies.posterior_predictive(fit),
             ls.compare({"a": fit, "b": other}),
             ls.sensitivity(fit, variables=["intercept"]),
-            ls.family_influence(fit, families=[small_scores.families[0]], variables=["intercept"]),
+            ls.studies.family_influence(
+                fit, families=[small_scores.families[0]], variables=["intercept"]
+            ),
             ls.scaling_curve(fit, family="fam00", points=5),
             ls.probability_above(fit, ROWS, 0.5),
             ls.next_benchmark(fit, ROWS.head(1), targets=["alpha"]),
             ls.flops_for_target(fit, family="fam00", benchmark="alpha", target=0.4),
             ls.skills(skilled),
-            ls.variance_shares(skilled, draws=20),
-            ls.skill_agreement(skilled, skilled, pairs=20),
-            ls.regress_on_skills(skilled, outcome, name="rank"),
-            ls.regress_on_skills(skilled, outcome).predict(ROWS),
+            ls.studies.variance_shares(skilled, draws=20),
+            ls.studies.skill_agreement(skilled, skilled, pairs=20),
+            ls.studies.regress_on_skills(skilled, outcome, name="rank"),
+            ls.studies.regress_on_skills(skilled, outcome).predict(ROWS),
         ]
     return {type(result).__name__: result for result in made}
 
@@ -173,7 +175,7 @@ def test_names_in_html_are_escaped(results: dict[str, Any]) -> None:
     arrays = {
         name: getattr(forecast, name).assign_coords(model=evil) for name in ("draws", "mean_draws")
     }
-    html = ls.Forecast(
+    html = ls.results.Forecast(
         precision_draws=forecast.precision_draws,
         models=forecast.models.assign_coords(model=evil),
         **arrays,

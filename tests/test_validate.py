@@ -60,7 +60,9 @@ def test_methods_take_numpys_whole_numbers_and_keep_pythons(method, kind):
 def test_methods_take_numpys_floats_and_truth_values():
     assert ls.NUTS(target_accept=np.float64(0.9)) == ls.NUTS(target_accept=0.9)
     assert json.dumps(ls.Pathfinder(jitter=np.float32(0.5)).settings)
-    assert json.dumps(ls.NUTS(start=ls.ModeStart(margin=np.float32(2), climbs=np.int8(4))).settings)
+    assert json.dumps(
+        ls.NUTS(start=ls.methods.ModeStart(margin=np.float32(2), climbs=np.int8(4))).settings
+    )
     assert type(ls.FewShot(sampler_only=np.True_, min_ess=np.int64(9)).sampler_only) is bool
 
 

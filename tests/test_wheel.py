@@ -59,6 +59,12 @@ def test_every_bundled_figure_is_in_the_wheel(unpacked: Path) -> None:
         assert (shipped / figure.relative_to(DATASETS)).read_bytes() == figure.read_bytes()
 
 
+def test_the_wheel_says_that_it_is_typed(unpacked: Path) -> None:
+    assert (unpacked / "latentscale" / "py.typed").is_file()
+    ours = ROOT / "latentscale" / "__init__.pyi"
+    assert (unpacked / "latentscale" / "__init__.pyi").read_bytes() == ours.read_bytes()
+
+
 def test_the_wheel_holds_the_package_and_nothing_else(unpacked: Path) -> None:
     names = sorted(path.name for path in unpacked.iterdir())
     assert len(names) == 2

@@ -282,7 +282,9 @@ def main() -> None:
     warnings.simplefilter("ignore", ls.DataWarning)
     sizes = given.families or ([20, 40] if given.quick else list(REPLICATIONS))
     if not given.report:
-        start = ls.PriorStart()  # what the stored results were made with; ModeStart() is better
+        start = (
+            ls.methods.PriorStart()
+        )  # what the stored results were made with; ModeStart() is better
         method = ls.NUTS(draws=given.draws, tune=given.draws, chains=2, cores=1, start=start)
         for families in sizes:
             count = 2 if given.quick else given.replications or REPLICATIONS[families]

@@ -50,7 +50,7 @@ CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "K=4, cai2025, chains begin round the priors": (
         "cai2025",
         {},
-        FULL | {"start": ls.PriorStart()},
+        FULL | {"start": ls.methods.PriorStart()},
     ),
 }
 

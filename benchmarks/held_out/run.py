@@ -56,7 +56,7 @@ def run(spec: ls.ModelSpec, scheme: str, workers: int) -> pd.DataFrame:
 
 def row(cells: pd.DataFrame) -> dict[str, str]:
     """Return the figures of some cells, with bootstrap standard errors over families."""
-    found = ls.summarise(cells, seed=SEED).iloc[0]
+    found = ls.studies.summarise(cells, seed=SEED).iloc[0]
 
     def percent(name: str, digits: int = 0) -> str:
         return f"{100 * found[name]:.{digits}f} ± {100 * found[name + '_se']:.{digits}f}"

@@ -133,7 +133,7 @@ def coverage(replications: int, seed: int) -> pd.DataFrame:
     true = pd.Series(truth())
     rows = []
     for replication in range(replications):
-        found = ls.marginal_estimate(
+        found = ls.methods.marginal_estimate(
             spec, simulated(seed + replication), method=method, seed=1, progress=False
         )
         table = found.table.reindex(true.index)
@@ -172,7 +172,11 @@ def timed_fit(spec: ls.ModelSpec, scores: ls.Scores, seed: int) -> tuple[tuple[f
 
 
 def log_likelihoods(
-    spec: ls.ModelSpec, scores: ls.Scores, estimate: ls.MarginalEstimate, draws: int, near: int
+    spec: ls.ModelSpec,
+    scores: ls.Scores,
+    estimate: ls.results.MarginalEstimate,
+    draws: int,
+    near: int,
 ) -> pd.DataFrame:
     """Return the total log likelihood at the estimate by several routes."""
     likelihood = marginal_likelihood(spec, design(spec, scores))
@@ -202,7 +206,7 @@ def main() -> None:
     warm, fit = timed_fit(spec, scores, given.seed)
     found = fit.tree["estimate"].to_dataset()
     method = ls.MarginalML(starts=1)
-    estimate = ls.marginal_estimate(spec, scores, method=method, progress=False)
+    estimate = ls.methods.marginal_estimate(spec, scores, method=method, progress=False)
     total = log_likelihoods(spec, scores, estimate, given.draws, given.near)
     began = time.process_time()
     covered = coverage(given.replications, 1000 * given.seed)

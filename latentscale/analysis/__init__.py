@@ -1,7 +1,5 @@
-"""Analysis: diagnostics, forecasts and curves from a fit."""
+"""Analysis: the questions users ask a fit. The public names are those of `latentscale`."""
 
-from latentscale.analysis.curves import Curve, scaling_curve
-from latentscale.analysis.diagnose import Diagnosis, diagnose
-from latentscale.analysis.forecast import Forecast, predict
+from latentscale.analysis import folds
 
-__all__ = ["Curve", "Diagnosis", "Forecast", "diagnose", "predict", "scaling_curve"]
+__all__ = ["folds"]

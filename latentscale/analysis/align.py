@@ -182,7 +182,7 @@ def _check(fit: Fit, match: str, rotation: object) -> None:
         raise SpecError(f'match must be "rotation" or "permutation"; got {match!r}.')
     if rotation is not None and not isinstance(rotation, Rotation):
         raise SpecError(
-            f"rotation must be an object such as latentscale.Varimax(); got {rotation!r}."
+            f"rotation must be an object such as latentscale.rotations.Varimax(); got {rotation!r}."
         )
     if rotation is not None and match == "permutation":
         raise SpecError(

@@ -195,12 +195,12 @@ class Conditioned:
     terms
         Terms of the families that the scores bear on, one dataset a group of families.
     residuals
-        Residuals of the models that the scores bear on, likewise.
+        Effects by model of the models that the scores bear on, likewise.
     """
 
     report: Conditioning
     terms: tuple[xr.Dataset, ...]
-    residuals: tuple[xr.DataArray, ...]
+    residuals: tuple[xr.Dataset, ...]
 
 
 @dataclass(frozen=True)
@@ -312,12 +312,13 @@ def condition(
     _judge(found, count, len(kept), few_shot)
     chosen = _systematic(found.weight, rng)
     terms: list[xr.Dataset] = []
-    residuals: list[xr.DataArray] = []
+    residuals: list[xr.Dataset] = []
     for one in found.groups:
         z = _latents(one, chosen, few_shot.steps, rng)
         mine, own = one.problem.terms(chosen, z)
         terms.append(mine)
-        residuals.extend(own.data_vars.values())
+        if own.data_vars:
+            residuals.append(own)
     report = Conditioning(found.method, count, found.ess, found.pareto_k, kept[chosen])
     return Conditioned(report, tuple(terms), tuple(residuals))
 

@@ -15,9 +15,14 @@ import xarray as xr
 from latentscale.analysis.blocks import Gathered, Stream, block_size, parts
 from latentscale.analysis.condition import Conditioned
 from latentscale.dims import BENCHMARK, FAMILY, MODEL, SAMPLE, SKILL
-from latentscale.model.evaluate import NO_RESIDUALS, Residuals
-from latentscale.model.terms.base import scaled
-from latentscale.model.unseen import draw_new_families, draw_raw, family_effects, raw_template
+from latentscale.model.unseen import (
+    draw_new_families,
+    draw_raw,
+    family_effects,
+    model_effects_of_raw,
+    raw_model_template,
+    raw_template,
+)
 from latentscale.posterior.fit import Fit
 
 
@@ -70,16 +75,18 @@ def evaluate_in_blocks(
     width = len(fit.scores.benchmarks)
     most = block_size(samples * models * width)
     families = _Families(fit, draws, planned, rng, given, most)
-    residuals = _Residuals(draws, planned, rng, given, one_model, most)
+    residuals = _Residuals(fit, draws, planned, rng, given, one_model, most)
     found = {name: Gathered(draws, planned) for name in ("mean", "phi", "skill")}
     for some in parts(samples, models * width, most):
         here = draws.isel({SAMPLE: some})
         effects = families.effects(here, some)
-        residual = residuals.block(here, some)
+        own = residuals.block(here, some)
         for rows in parts(models, width, most):
             place = {SAMPLE: some, MODEL: rows}
-            own: Residuals = NO_RESIDUALS if residual is None else residual.isel({MODEL: rows})
-            at = fit.evaluator.at(here, planned.isel({MODEL: rows}), residuals=own, effects=effects)
+            mine = own.isel({MODEL: rows}) if own.data_vars else own
+            at = fit.evaluator.at(
+                here, planned.isel({MODEL: rows}), residuals=mine, effects=effects
+            )
             found["mean"].put(at.mean.transpose(SAMPLE, MODEL, BENCHMARK), place)
             found["phi"].put(at.precision, place)
             if at.skill is not None:
@@ -134,10 +141,11 @@ class _Families:
 
 
 class _Residuals:
-    """Residuals of rows, a block of samples at a time: the fit's own, given ones, or new draws."""
+    """Effects by model, a block of samples at a time: the fit's own, given ones, or new draws."""
 
     def __init__(
         self,
+        fit: Fit,
         draws: xr.Dataset,
         planned: xr.Dataset,
         rng: np.random.Generator,
@@ -145,39 +153,52 @@ class _Residuals:
         one_model: Sequence[str],
         most: int,
     ) -> None:
-        self._stream = None
-        if "residual" not in draws:
-            return
+        self._spec = fit.spec
         self._names = [str(name) for name in planned[MODEL].values]
-        shape = (draws.sizes[SAMPLE], len(self._names), draws.sizes[SKILL])
-        self._stream = Stream(lambda s, r: r.standard_normal(s), shape, rng, most)
-        fitted = {str(name) for name in draws[MODEL].values}
+        self._template = raw_model_template(fit.spec, draws, self._names)
+        count = draws.sizes[SAMPLE]
+        self._streams = {
+            str(name): Stream(_standard_normal, (count, *variable.shape), rng, most)
+            for name, variable in self._template.data_vars.items()
+        }
+        fitted = {str(name) for name in draws[MODEL].values} if self._streams else set()
         self._fitted = [name for name in self._names if name in fitted]
         self._moved = () if given is None else given.residuals
         self._one_model = list(one_model)
 
-    def block(self, here: xr.Dataset, some: slice) -> xr.DataArray | None:
-        """Return residuals on the samples `some`, whose draws are `here`; call in their order.
+    def block(self, here: xr.Dataset, some: slice) -> xr.Dataset:
+        """Return effects on the samples `some`, whose draws are `here`; call in their order.
 
-        Dims (sample, model, skill); None where the spec has none.
+        Dims (sample, model, ...); empty where no term has effects by model.
         """
-        if self._stream is None:
-            return None
-        noise = xr.DataArray(
-            self._stream.take(here.sizes[SAMPLE]),
-            dims=(SAMPLE, MODEL, SKILL),
-            coords={MODEL: self._names, SKILL: here[SKILL]},
+        raw = xr.Dataset(
+            {
+                name: self._template[name]
+                .expand_dims({SAMPLE: here.sizes[SAMPLE]})
+                .copy(data=stream.take(here.sizes[SAMPLE]))
+                for name, stream in self._streams.items()
+            }
         )
-        residual = scaled(here, "residual", noise).transpose(SAMPLE, MODEL, SKILL)
+        drawn = model_effects_of_raw(self._spec, here, raw)
+        return drawn.map(self._of_rows, here=here, some=some)
+
+    def _of_rows(self, drawn: xr.DataArray, *, here: xr.Dataset, some: slice) -> xr.DataArray:
+        """Return one effect of all rows: fitted, given new scores, or else as drawn."""
+        name = str(drawn.name)
+        effect = drawn.transpose(SAMPLE, MODEL, ...)
         if self._fitted:
-            own = here["residual"].sel({MODEL: self._fitted})
-            residual.loc[{MODEL: self._fitted}] = own.transpose(*residual.dims).values
+            own = here[name].sel({MODEL: self._fitted})
+            effect.loc[{MODEL: self._fitted}] = own.transpose(*effect.dims).values
         for moved in self._moved:
-            held = {str(name) for name in moved[MODEL].values}
-            mine = [name for name in self._names if name in held]
-            part = moved.isel({SAMPLE: some}).sel({MODEL: mine})
-            residual.loc[{MODEL: mine}] = part.transpose(*residual.dims).values
+            held = {str(model) for model in moved[MODEL].values}
+            mine = [model for model in self._names if model in held]
+            part = moved[name].isel({SAMPLE: some}).sel({MODEL: mine})
+            effect.loc[{MODEL: mine}] = part.transpose(*effect.dims).values
         if not self._one_model:
-            return residual
-        first = residual.sel({MODEL: self._one_model[0]}, drop=True)
-        return residual.where(~residual[MODEL].isin(self._one_model), first)
+            return effect
+        first = effect.sel({MODEL: self._one_model[0]}, drop=True)
+        return effect.where(~effect[MODEL].isin(self._one_model), first)
+
+
+def _standard_normal(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    return rng.standard_normal(shape)

@@ -1,7 +1,7 @@
 """The latents that new scores speak of, and the scores' likelihood in them.
 
-Given the parameters that all families share, a family's latents (its terms and its models'
-residuals) depend on its own scores alone, and the linear predictor is linear in them. So each
+Given the parameters that all families share, a family's latents (its terms' effects, and those of
+its models) depend on its own scores alone, and the linear predictor is linear in them. So each
 group of families makes a small problem of its own: eta = offset + matrix z, with z a priori
 independent, once a posterior draw.
 """
@@ -16,16 +16,24 @@ import numpy.typing as npt
 import xarray as xr
 
 from latentscale.data.recorded import pull_inside
-from latentscale.data.scores import Scores
+from latentscale.data.scaling import is_bounded, sampling_of, usual_sampling
 from latentscale.dims import BENCHMARK, CELL, FAMILY, LINEAGE, MODEL, SAMPLE, SKILL
 from latentscale.model.equations import expected_score
-from latentscale.model.evaluate import NO_RESIDUALS, Evaluation, Residuals
-from latentscale.model.unseen import family_effects, raw_of_terms, raw_template, terms_of_raw
+from latentscale.model.evaluate import Evaluation
+from latentscale.model.unseen import (
+    family_effects,
+    model_effects_of_raw,
+    model_terms,
+    raw_model_template,
+    raw_of_model_effects,
+    raw_of_terms,
+    raw_template,
+    terms_of_raw,
+)
 from latentscale.posterior.fit import Fit
 from latentscale.spec.likelihood import Noise
 
 Floats = npt.NDArray[np.float64]
-_RESIDUAL = "residual"
 _ROW_VARIABLES = ("params", "tokens", "instruct", FAMILY, LINEAGE)
 _STEP = 1e-3
 
@@ -117,7 +125,7 @@ class LocalProblem:
         return z
 
     def terms(self, index: npt.NDArray[np.int64], z: Floats) -> tuple[xr.Dataset, xr.Dataset]:
-        """Return family terms and residuals, dims (sample, ...), of latents on chosen draws.
+        """Return family terms and effects by model, dims (sample, ...), of latents on chosen draws.
 
         Parameters
         ----------
@@ -130,7 +138,7 @@ class LocalProblem:
         start = _unpack(self.template, self.start[index])
         raw = _unpack(self.template, z)
         terms = _terms(self.fit, draws, self.group, raw, start)
-        return terms, _residuals(draws, raw)
+        return terms, model_effects_of_raw(self.fit.spec, draws, raw)
 
 
 def groups_of(fit: Fit, planned: xr.Dataset, is_new: xr.DataArray) -> list[Group]:
@@ -201,9 +209,9 @@ def local_problem(fit: Fit, draws: xr.Dataset, group: Group) -> LocalProblem:
         for name, value in evaluation.values.items()
         if not {MODEL, FAMILY, LINEAGE, SKILL}.intersection(map(str, value.dims))
     }
-    fixed = fit.spec.family.level == "fixed"
+    fixed, by_model = fit.spec.family.level == "fixed", model_terms(fit.spec)
     unpooled = np.concatenate(
-        [np.full(v.size, fixed and name != _RESIDUAL) for name, v in template.data_vars.items()]
+        [np.full(v.size, fixed and name not in by_model) for name, v in template.data_vars.items()]
         or [np.zeros(0, bool)]
     )
     phi = evaluation.precision
@@ -246,11 +254,13 @@ def _group(
         fitted_rows |= np.isin(data[FAMILY].values, list(lineage_of))
     seen = data.isel({MODEL: fitted_rows})
     fresh = asked.isel({MODEL: ~np.isin(names, fit.scores.models)})
-    variables = list(_ROW_VARIABLES)
+    kinds = (kind.variable for kind in fit.transform.kinds)
+    variables = [name for name in dict.fromkeys([*_ROW_VARIABLES, *kinds]) if name in fresh]
     parts = [part[variables].reset_coords(drop=True) for part in (seen, fresh)]
     new_scores = planned["score"].where(is_new).isel({MODEL: mine})
-    old = _observed(seen["score"].transpose(MODEL, BENCHMARK), fit.scores.item_counts)
-    new = _observed(new_scores.transpose(MODEL, BENCHMARK), data["n_items"])
+    fractions = is_bounded(data)
+    old = _observed(seen["score"].transpose(MODEL, BENCHMARK), fit.scores.item_counts, fractions)
+    new = _observed(new_scores.transpose(MODEL, BENCHMARK), data["n_items"], fractions)
     known = set(fit.scores.families)
     return Group(
         rows=xr.concat([part for part in parts if part.sizes[MODEL]], dim=MODEL),
@@ -267,25 +277,29 @@ def _noise(fit: Fit, group: Group, evaluation: Evaluation) -> Noise:
     """Return the noise of the group's cells."""
     columns = [list(fit.scores.benchmarks).index(name) for name in group.benchmark_of_cell]
     at = {BENCHMARK: xr.DataArray(columns, dims=(CELL,))}
-    return evaluation.noise(_items(fit.scores, group)).at(at)
+    data = fit.scores.dataset
+    items = _by_cell(data["n_items"], fit.scores.item_counts, group)
+    usual, own = usual_sampling(data), sampling_of(data)
+    sampling = None if usual is None or own is None else _by_cell(usual, own, group)
+    return evaluation.noise(items, sampling).at(at)
 
 
-def _items(scores: Scores, group: Group) -> xr.DataArray:
-    """Return the items of each cell, dims (cell,): a new score has those of its benchmark."""
-    by_benchmark, by_cell = scores.dataset["n_items"], scores.item_counts
-    counts = [
-        float(by_benchmark.sel({BENCHMARK: b}) if new else by_cell.sel({MODEL: m, BENCHMARK: b}))
+def _by_cell(usual: xr.DataArray, own: xr.DataArray, group: Group) -> xr.DataArray:
+    """Return a quantity of each cell, dims (cell,): a new score has its benchmark's usual one."""
+    values = [
+        float(usual.sel({BENCHMARK: b}) if new else own.sel({MODEL: m, BENCHMARK: b}))
         for m, b, new in zip(
             group.model_of_cell, group.benchmark_of_cell, group.is_new, strict=True
         )
     ]
-    return xr.DataArray(counts, dims=(CELL,))
+    return xr.DataArray(values, dims=(CELL,))
 
 
 def _observed(
-    table: xr.DataArray, n_items: xr.DataArray
+    table: xr.DataArray, n_items: xr.DataArray, fractions: xr.DataArray
 ) -> tuple[list[str], list[str], list[float]]:
-    inside, _ = pull_inside(table, n_items.sel({dim: table[dim] for dim in n_items.dims}))
+    items = n_items.sel({dim: table[dim] for dim in n_items.dims})
+    inside, _ = pull_inside(table, items, fractions.sel({BENCHMARK: table[BENCHMARK]}))
     rows, columns = np.nonzero(inside.notnull().values)
     return (
         [str(inside[MODEL].values[i]) for i in rows],
@@ -300,10 +314,8 @@ def _template(
     """Return zeros shaped as the group's raw latents, and which of them the fit has."""
     families = {**group.fitted, **group.new}
     raw = raw_template(fit.spec, draws, list(families), list(families.values()))
-    if _RESIDUAL in draws:
-        rows, skills = group.rows[MODEL].values, draws[_RESIDUAL]["skill"].values
-        zeros = np.zeros((len(rows), len(skills)))
-        raw[_RESIDUAL] = xr.DataArray(zeros, {MODEL: rows, "skill": skills}, (MODEL, "skill"))
+    rows = [str(name) for name in group.rows[MODEL].values]
+    raw = raw.merge(raw_model_template(fit.spec, draws, rows))
     told = {FAMILY: list(group.fitted), MODEL: list(fit.scores.models), LINEAGE: []}
     known = []
     for variable in raw.data_vars.values():
@@ -321,10 +333,10 @@ def _start(fit: Fit, draws: xr.Dataset, group: Group, template: xr.Dataset) -> F
         found = raw_of_terms(fit.spec, draws, list(group.fitted), list(group.fitted.values()))
         for name in found.data_vars:
             start[name].loc[{FAMILY: list(group.fitted)}] = found[name].transpose(*start[name].dims)
-    if _RESIDUAL in template:
+    if MODEL in template.dims:
         names = [str(m) for m in template[MODEL].values if m in fit.scores.models]
-        raw = draws[_RESIDUAL].sel({MODEL: names}) / draws["residual_scale"]
-        start[_RESIDUAL].loc[{MODEL: names}] = raw.transpose(*start[_RESIDUAL].dims)
+        for name, raw in raw_of_model_effects(fit.spec, draws, names).data_vars.items():
+            start[name].loc[{MODEL: names}] = raw.transpose(*start[name].dims)
     return _pack(start, count)
 
 
@@ -365,12 +377,6 @@ def _count(draws: xr.Dataset) -> int:
     return max(int(draws.sizes.get(FAMILY, 1)), 1)
 
 
-def _residuals(draws: xr.Dataset, raw: xr.Dataset) -> xr.Dataset:
-    if _RESIDUAL not in raw:
-        return xr.Dataset()
-    return xr.Dataset({_RESIDUAL: raw[_RESIDUAL] * draws["residual_scale"]})
-
-
 def _evaluated(
     fit: Fit, draws: xr.Dataset, group: Group, raw: xr.Dataset, start: xr.Dataset
 ) -> Evaluation:
@@ -378,8 +384,7 @@ def _evaluated(
 
     A posterior draw holds the tokens that models do not disclose; given those it is as any other.
     """
-    deviations = _residuals(draws, raw)
-    residuals: Residuals = deviations.get(_RESIDUAL, NO_RESIDUALS)
+    residuals = model_effects_of_raw(fit.spec, draws, raw)
     effects = _terms(fit, draws, group, raw, start)
     return fit.evaluator.at(draws, group.rows, residuals=residuals, effects=effects)
 

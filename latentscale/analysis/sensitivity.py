@@ -371,7 +371,7 @@ def _advice(table: pd.DataFrame, by_prior: pd.DataFrame, limit: float) -> tuple[
         lines.append(
             f"{moved} of {len(forecasts)} forecasts move with the priors"
             + (
-                "; refit with other priors to see how far (latentscale.sensitivity_grid)."
+                "; refit with other priors to see how far (latentscale.studies.sensitivity_grid)."
                 if moved
                 else "."
             )

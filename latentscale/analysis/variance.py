@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from latentscale.analysis.summaries import summary
+from latentscale.data.scaling import sampling_of
 from latentscale.dims import BENCHMARK, DEFAULT_PROB, MODEL, SAMPLE, checked_seed
 from latentscale.errors import DataError
 from latentscale.expect import expect
@@ -114,7 +115,8 @@ def variance_shares(fit: Fit, *, draws: int = 400, seed: int = 0) -> VarianceSha
     )
     eta = at.eta
     measured = fit.scores.dataset["score"].notnull()
-    signal, noise = _signal_and_noise(at, at.noise(fit.scores.item_counts), measured, rng)
+    around = at.noise(fit.scores.item_counts, sampling_of(fit.scores.dataset))
+    signal, noise = _signal_and_noise(at, around, measured, rng)
     found = _components(at)
     rest = eta - at.values.get("intercept", 0.0)
     for part in found.values():

@@ -8,6 +8,8 @@ from latentscale.data.covariates import CovariateTransform
 from latentscale.data.planned import planned_models
 from latentscale.data.scores import Scores
 
+from latentscale.data import datasets, readers  # isort: skip  # they import the names above
+
 __all__ = [
     "KNOWN_BENCHMARKS",
     "Audit",
@@ -15,5 +17,7 @@ __all__ = [
     "CovariateTransform",
     "Finding",
     "Scores",
+    "datasets",
     "planned_models",
+    "readers",
 ]

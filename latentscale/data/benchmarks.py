@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Final
 
+import numpy as np
+
 from latentscale.data.audit import Finding
+from latentscale.data.scales.base import SCALES, scale_of
+from latentscale.data.scales.fraction import FractionScale
 from latentscale.data.text import unstorable
 from latentscale.errors import DataError, listed, nearest
-from latentscale.validate import is_number, is_whole, plain_fields
+from latentscale.validate import choice, is_number, is_whole, plain_fields
 
 
 @dataclass(frozen=True)
@@ -21,17 +25,33 @@ class Benchmark:
     Parameters
     ----------
     floor
-        Score that guessing alone reaches, a fraction from 0 up to but not including 1.
+        Score that guessing alone reaches, in the units of the scores: a fraction from 0 up to but
+        not including 1, or a percentage with scale ``"percent"``. Where lower is better it is
+        the worst score, 1 by default. Real and positive scores have none.
     n_items
         Number of items scored, or None when unknown.
     suite
         Leaderboard or collection that it belongs to.
     basis
         Where floor and item count come from.
+    scale
+        ``"fraction"`` (0 to 1); ``"percent"`` (0 to 100, divided by 100 as the table is read);
+        ``"real"`` for unbounded scores such as Elo ratings, which are standardised; or
+        ``"positive"`` for scores such as minutes or dollars, which are standardised as logarithms.
+    lower_is_better
+        Whether better models score lower, as for error rates and times.
+    ceiling
+        The best score that can be reached, where wrong labels keep it from 1 (or from 0 where
+        lower is better); in the units of the scores. None for no such limit.
+    group
+        Benchmarks of one group are alike; an empty text for none.
+    unit
+        Unit of the scores, for tables and axes, such as ``"Elo"`` or ``"minutes"``.
 
     Raises
     ------
     DataError
+<<<<<<< HEAD
         If the floor lies outside [0, 1), the item count is not a positive whole number, or a
         text cannot be written to a file.
 
@@ -39,32 +59,105 @@ class Benchmark:
     --------
     >>> ls.Benchmark(floor=0.25, n_items=1172).floor
     0.25
+=======
+        If floor or ceiling lies outside the scale, the item count is not a positive whole number,
+        the scale is unknown, or a text cannot be written to a file.
+>>>>>>> main
     """
 
     floor: float = 0.0
     n_items: int | None = None
     suite: str = ""
     basis: str = ""
+    scale: str = "fraction"
+    lower_is_better: bool = False
+    ceiling: float | None = None
+    group: str = ""
+    unit: str = ""
 
     def __post_init__(self) -> None:
         plain_fields(self)
-        if not is_number(self.floor) or not 0 <= self.floor < 1:
+        if self.scale != FractionScale.kind:  # the registry is not read while the package loads
+            choice(self.scale, "Benchmark scale", SCALES, error=DataError)
+        if not isinstance(self.lower_is_better, bool):
             raise DataError(
-                f"Benchmark floor {self.floor!r} must be a fraction from 0 to below 1, "
-                "for example 0.25 for four choices."
+                f"Benchmark lower_is_better must be True or False; got {self.lower_is_better!r}."
             )
+        self._check_limits()
         if self.n_items is not None and not is_whole(self.n_items, least=1):
             raise DataError(
                 f"Benchmark n_items {self.n_items!r} must be a positive whole number, "
                 "or None when it is unknown."
             )
-        for name in ("suite", "basis"):
+        for name in ("suite", "basis", "group", "unit"):
             text = getattr(self, name)
             if not isinstance(text, str) or unstorable(text):
                 raise DataError(
                     f"Benchmark {name} {text!r} must be text, without NUL characters and halves "
                     "of surrogate pairs."
                 )
+
+    @property
+    def best(self) -> float:
+        """The best score possible on a bounded scale: the ceiling, else the end of the scale."""
+        lowest, highest = self._bounds or (-np.inf, np.inf)
+        if self.ceiling is not None:
+            return self.ceiling
+        return lowest if self.lower_is_better else highest
+
+    @property
+    def _bounds(self) -> tuple[float, float] | None:
+        """Ends of the scale, in the units of the scores; None for an unbounded one."""
+        known = self.scale == FractionScale.kind
+        return FractionScale.bounded if known else scale_of(self.scale).bounded
+
+    def as_kept(self) -> Benchmark:
+        """Return the benchmark of the scores as `Scores` keeps them: percent become fractions."""
+        scale = scale_of(self.scale)
+        if scale.kept_as == scale.kind:
+            return self
+        ends = np.array([self.floor, np.nan if self.ceiling is None else self.ceiling])
+        floor, ceiling = scale.read(ends).tolist()
+        kept = None if self.ceiling is None else ceiling
+        return replace(self, scale=scale.kept_as, floor=floor, ceiling=kept)
+
+    def _check_limits(self) -> None:
+        """Check floor and ceiling; where lower is better a floor of 0 becomes the worst score."""
+        if self._bounds is None:
+            if self.floor != 0 or self.ceiling is not None:
+                raise DataError(
+                    f'Benchmark scale "{self.scale}" has neither floor nor ceiling; got floor '
+                    f"{self.floor!r} and ceiling {self.ceiling!r}. Leave them out."
+                )
+            return
+        lowest, highest = self._bounds
+        if self.lower_is_better and self.floor == 0:
+            object.__setattr__(self, "floor", highest)
+        unit = "percentage" if highest == 100 else "fraction"
+        ends = (highest, lowest) if self.lower_is_better else (lowest, highest)
+        if not is_number(self.floor) or not _between(self.floor, *ends) or self.floor == ends[1]:
+            where = (
+                f"above {lowest:g} to {highest:g}"
+                if self.lower_is_better
+                else (f"from {lowest:g} to below {highest:g}")
+            )
+            raise DataError(
+                f"Benchmark floor {self.floor!r} must be a {unit} {where}, "
+                f"for example {0.25 * highest:g} for four choices."
+            )
+        if self.ceiling is None:
+            return
+        good = is_number(self.ceiling) and _between(self.ceiling, self.floor, ends[1])
+        if not good or self.ceiling == self.floor:
+            side = "below" if self.lower_is_better else "above"
+            raise DataError(
+                f"Benchmark ceiling {self.ceiling!r} must be a {unit} {side} the floor "
+                f"{self.floor:g}, up to {ends[1]:g}: the best score that can be reached."
+            )
+
+
+def _between(value: float, one: float, other: float) -> bool:
+    return min(one, other) <= value <= max(one, other)
 
 
 _V1: Final = "Open LLM Leaderboard v1"

@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 
 from latentscale.data.audit import Finding
+from latentscale.data.scaling import lower_is_better
 from latentscale.dims import BENCHMARK, MODEL
 from latentscale.errors import listed
 
@@ -64,10 +65,11 @@ def floor_findings(dataset: xr.Dataset) -> list[Finding]:
     """
     findings = []
     models = dataset[MODEL].to_numpy()
+    lower = lower_is_better(dataset).to_series()
     for name in dataset[BENCHMARK].to_numpy().tolist():
         column = dataset.sel({BENCHMARK: name})
         floor = float(column["floor"])
-        if floor <= 0:
+        if floor <= 0 or lower[name]:
             continue
         scores = column["score"].to_numpy()
         limit = implausibly_low(floor, float(column["n_items"]))

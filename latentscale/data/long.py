@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -10,9 +10,21 @@ import numpy.typing as npt
 import pandas as pd
 
 from latentscale.data.audit import Finding
-from latentscale.data.columns import as_objects, judge_scores, read_names, read_numbers
-from latentscale.data.layout import METADATA, REQUIRED
-from latentscale.data.problems import Problem, at_cells, at_column, numbered, shown
+from latentscale.data.columns import as_objects, read_names, read_numbers
+from latentscale.data.features.base import Feature
+from latentscale.data.known import known_features
+from latentscale.data.layout import METADATA, REQUIRED, own_columns
+from latentscale.data.measured import (
+    MEASURED,
+    as_kept,
+    measured_problems,
+    merged_sources,
+    read_measured,
+    repeated_cells,
+)
+from latentscale.data.problems import Problem, at_cells, at_column, shown
+from latentscale.data.scales.base import Scale
+from latentscale.data.scales.fraction import FRACTION
 from latentscale.data.table import Table, judge_models, read_models, row_labels
 from latentscale.errors import listed, nearest
 
@@ -21,15 +33,23 @@ Codes = npt.NDArray[np.int64]
 LONG_REQUIRED: Final = (*REQUIRED, "benchmark", "score")
 
 
-def read_long(frame: pd.DataFrame) -> Table:
+def read_long(
+    frame: pd.DataFrame,
+    scales: Mapping[str, Scale] | None = None,
+    features: Sequence[Feature] = (),
+) -> Table:
     """Read and judge a long table, and turn it into one row a model.
 
     Parameters
     ----------
     frame
-        Columns model, family, params_b, tokens_t, benchmark, score; lineage, instruct and
-        released as in a wide table. Rows of one model may leave its own columns empty as long
-        as one row gives them, and must not disagree.
+        Columns model, family, benchmark and score; features and lineage as in a wide table. Rows
+        of one model may leave its own columns empty as long as one row gives them, and must not
+        disagree. Optionally stderr, n_items and source of each score.
+    scales
+        Scales of benchmarks by name; fractions where none is stated.
+    features
+        Declared features.
 
     Returns
     -------
@@ -37,27 +57,46 @@ def read_long(frame: pd.DataFrame) -> Table:
         Models and benchmarks in the order in which they first appear.
     """
     labels = row_labels(frame)
-    read = read_models(frame)
+    read = read_models(frame, features)
     benchmarks, name_problems, cut = read_names(frame["benchmark"], labels, "benchmark")
     values, value_problems = read_numbers(frame["score"], labels, "score")
     merged, conflicts = _one_row_a_model(read)
     judged = judge_models(merged, _owners(read, merged))
     columns = {"model": read.models["model"], "benchmark": as_objects(benchmarks), "score": values}
-    cells = pd.DataFrame(columns)
+    measured, measured_here = read_measured(frame, labels)
+    cells = pd.DataFrame(columns).join(measured)
+    ranges = _range_problems(cells, scales or {})
+    cells = as_kept(cells, scales or {})
     problems = [
         *judged.problems,
         *conflicts,
         *name_problems,
-        *_bad_names(cells, {problem.row for problem in name_problems}),
+        *_bad_names(cells, {problem.row for problem in name_problems}, read.models.columns),
         *value_problems,
-        *_range_problems(cells),
-        *_repeated(cells),
+        *ranges,
+        *measured_here,
+        *measured_problems(cells, scales or {}),
+        *repeated_cells(cells),
     ]
-    findings = [*judged.findings, *_ignored(frame)]
+    cells, merged_here = merged_sources(cells)
+    findings = [*judged.findings, *_ignored(frame, own_columns(frame, features)), *merged_here]
     if cut:
         message = f"spaces at the ends of these names were cut: {listed(dict.fromkeys(cut))}."
         findings.append(Finding("warning", "names-stripped", "benchmark", message))
-    return Table(judged.models, _wide(cells, judged.models), tuple(problems), tuple(findings))
+    wide = {
+        name: _wide(cells, judged.models, name)
+        for name in ("score", "stderr", "n_items")
+        if name in cells
+    }
+    return Table(
+        judged.models,
+        wide["score"],
+        tuple(problems),
+        tuple(findings),
+        features=judged.features,
+        stderr=wide.get("stderr"),
+        n_items=wide.get("n_items"),
+    )
 
 
 def _one_row_a_model(read: Table) -> tuple[Table, list[Problem]]:
@@ -78,7 +117,8 @@ def _one_row_a_model(read: Table) -> tuple[Table, list[Problem]]:
         **{name: _first_given(models[name], owner, begins) for name in models.columns}
     )
     first = first.fillna({"family": "", "lineage": ""})
-    return Table(first, pd.DataFrame(index=first.index), read.problems, read.findings), conflicts
+    scores = pd.DataFrame(index=first.index)
+    return Table(first, scores, read.problems, read.findings, read.features), conflicts
 
 
 def _first_given(column: pd.Series, owner: Codes, begins: Codes) -> pd.Series:
@@ -122,53 +162,47 @@ def _conflicts(models: pd.DataFrame, owner: Codes, column: str) -> list[Problem]
     return problems
 
 
-def _bad_names(cells: pd.DataFrame, reported: set[int]) -> list[Problem]:
+def _bad_names(cells: pd.DataFrame, reported: set[int], own: Collection[str]) -> list[Problem]:
     rows = [row for row in cells.index[cells["benchmark"] == ""] if row not in reported]
     labels = cells["model"].loc[rows].tolist()
     rule = "The benchmark name is missing; every row of a long table needs one."
     problems = at_cells("benchmark", rows, labels, [""] * len(rows), rule)
-    taken = [name for name in dict.fromkeys(cells["benchmark"]) if name in METADATA]
+    used = {*METADATA, *own}
+    taken = [name for name in dict.fromkeys(cells["benchmark"]) if name in used]
     text = "is the name of one of the model's own columns; give the benchmark another name."
     return problems + [at_column("benchmark", f'"{name}" {text}') for name in taken]
 
 
-def _range_problems(cells: pd.DataFrame) -> list[Problem]:
+def _range_problems(cells: pd.DataFrame, scales: Mapping[str, Scale]) -> list[Problem]:
     problems = []
     for name, group in cells.groupby("benchmark", sort=False):
         rows: Sequence[int] = group.index.tolist()
         labels = group["model"].tolist()
-        problems += judge_scores(group["score"].to_numpy(), rows, labels, f"score [{name}]")
+        scale = scales.get(name, FRACTION)
+        problems += scale.problems(group["score"].to_numpy(), rows, labels, f"score [{name}]")
     return problems
 
 
-def _repeated(cells: pd.DataFrame) -> list[Problem]:
-    named = cells[(cells["model"] != "") & (cells["benchmark"] != "")]
-    named = named[named.duplicated(["model", "benchmark"], keep=False)]
-    problems = []
-    for (model, name), rows in named.groupby(["model", "benchmark"], sort=False).groups.items():
-        text = (
-            f'model "{model}", benchmark "{name}" has {len(rows)} rows ({numbered(rows)}). '
-            "Keep one."
-        )
-        problems.append(at_column("score", text))
-    return problems
-
-
-def _ignored(frame: pd.DataFrame) -> list[Finding]:
-    extra = [name for name in frame.columns if name not in (*METADATA, *LONG_REQUIRED)]
-    unused = [name for name in METADATA if name not in frame.columns]
+def _ignored(frame: pd.DataFrame, own: Collection[str]) -> list[Finding]:
+    extra = [name for name in frame.columns if name not in (*own, *LONG_REQUIRED, *MEASURED)]
+    unused = [name for name in (*METADATA, *known_features()) if name not in frame.columns]
     return [
-        Finding("warning", "ignored-column", name, f"not used.{nearest(name, unused)}")
+        Finding(
+            "warning",
+            "ignored-column",
+            name,
+            f"not used.{nearest(name, unused)} If it describes models, declare it: "
+            f'features=["{name}"].',
+        )
         for name in extra
     ]
 
 
-def _wide(cells: pd.DataFrame, models: pd.DataFrame) -> pd.DataFrame:
-    """Pivot scores to one row a model; repeated cells keep the first, being errors anyway."""
-    cells = cells[~cells.duplicated(["model", "benchmark"])]
+def _wide(cells: pd.DataFrame, models: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Pivot a column of cells, each there once, to one row a model."""
     columns, names = pd.factorize(cells["benchmark"])
     row_of = {name: row for row, name in enumerate(models["model"].tolist())}
-    scores = np.full((len(models), len(names)), np.nan)
+    values = np.full((len(models), len(names)), np.nan)
     rows = [row_of[name] for name in cells["model"].tolist()]
-    scores[rows, columns] = cells["score"].to_numpy()
-    return pd.DataFrame(scores, index=models.index, columns=list(names))
+    values[rows, columns] = cells[column].to_numpy()
+    return pd.DataFrame(values, index=models.index, columns=list(names))

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from latentscale.data.scaling import is_bounded
 from latentscale.dims import BENCHMARK, MODEL
 
 # A thousand items is the size of the smaller common benchmarks; where the number is unknown an
@@ -88,6 +89,9 @@ def recording_of(table: xr.Dataset) -> Recording:
     near = ((score > 0) & (score < half)) | ((score < 1) & (score > 1 - half))
     exact = ((score == 0) | (score == 1)).any(MODEL)
     edge = xr.where((items.notnull() | exact) & ~near.any(MODEL), half, 0.0)
+    # No number is below or above NaN: scores of another scale stay as they are.
+    edge = edge.where(is_bounded(table))
+    parts = parts.where(is_bounded(table), 0.0)
     kept = [name for name in score.coords if name != BENCHMARK]
     return Recording(*(part.drop_vars(kept, errors="ignore") for part in (parts, edge)))
 
@@ -138,7 +142,7 @@ def underflow_as_recorded(score: npt.NDArray[np.float64]) -> npt.NDArray[np.floa
 
 
 def pull_inside(
-    score: xr.DataArray, n_items: xr.DataArray
+    score: xr.DataArray, n_items: xr.DataArray, bounded: xr.DataArray | None = None
 ) -> tuple[xr.DataArray, tuple[tuple[str, str], ...]]:
     """Clamp exact zeros and ones to the open interval, half an item from its ends.
 
@@ -149,16 +153,20 @@ def pull_inside(
     n_items
         Items of each benchmark or score, dims (benchmark,) or (model, benchmark); 1,000 where
         unknown.
+    bounded
+        Which benchmarks' scores are fractions, dims (benchmark,); all by default.
 
     Returns
     -------
     The scores and the cells touched, as (model, benchmark).
     """
     half = half_item(n_items)
-    at_edge = ((score <= 0) | (score >= 1)).transpose(MODEL, BENCHMARK)
+    own = True if bounded is None else bounded
+    low, high = (score <= 0) & own, (score >= 1) & own
+    at_edge = (low | high).transpose(MODEL, BENCHMARK)
     touched = tuple(
         (str(score[MODEL].values[i]), str(score[BENCHMARK].values[j]))
         for i, j in zip(*np.nonzero(at_edge.values), strict=True)
     )
-    inside = xr.where(score <= 0, half, xr.where(score >= 1, 1 - half, score))
+    inside = xr.where(low, half, xr.where(high, 1 - half, score))
     return inside.transpose(MODEL, BENCHMARK), touched

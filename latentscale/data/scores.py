@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -12,10 +12,21 @@ import xarray as xr
 from latentscale.data.audit import Audit, Finding, emit
 from latentscale.data.benchmarks import Benchmark, resolve
 from latentscale.data.checks import dataset_findings
+from latentscale.data.features.base import Feature
 from latentscale.data.frames import AnyFrame
-from latentscale.data.layout import REQUIRED, benchmark_columns, checked_frame
+from latentscale.data.known import declared, features_of, kinds_among, with_features
+from latentscale.data.layout import (
+    METADATA,
+    REQUIRED,
+    benchmark_columns,
+    checked_frame,
+    own_columns,
+)
 from latentscale.data.long import LONG_REQUIRED, read_long
+from latentscale.data.measured import read_stderr_frame
 from latentscale.data.problems import fail
+from latentscale.data.scales.base import Scale, scale_of
+from latentscale.data.scaling import benchmark_variables, scaling_of
 from latentscale.data.table import Table, read_wide
 from latentscale.dims import BENCHMARK, FAMILY, LINEAGE, MODEL
 from latentscale.errors import DataError, listed, nearest
@@ -35,12 +46,17 @@ class Scores:
     Parameters
     ----------
     dataset
-        Variable ``score`` (model, benchmark): fractions in [0, 1], NaN where not measured.
+        Variable ``score`` (model, benchmark): fractions in [0, 1], or numbers in the unit of a
+        benchmark on another scale; NaN where not measured.
         Over ``model``: ``family``, ``lineage``, ``instruct`` (0 or 1), ``params`` (billions),
-        ``tokens`` (trillions, NaN where undisclosed) and, if given, ``released``. Over
+        ``tokens`` (trillions, NaN where undisclosed) and other features by their names. Over
         ``benchmark``: ``floor``, ``n_items`` (NaN where unknown), ``suite``, ``basis``. Where
         some scores were measured on other items than their benchmark has (a run cut short), also
-        ``cell_items`` (model, benchmark): their own counts, NaN elsewhere.
+        ``cell_items`` (model, benchmark): their own counts, NaN elsewhere; and where standard
+        errors are stated ``stderr`` (model, benchmark). Where some benchmark is no plain
+        fraction, also ``scale``, ``lower_is_better``, ``ceiling``, ``group`` and ``unit``, as in
+        `Benchmark`, and on the rows of a fit ``centre`` and ``step``, by which unbounded scores
+        were standardised.
     audit
         What was found in the table that did not stop it from being used.
     """
@@ -57,20 +73,34 @@ class Scores:
 
     @classmethod
     def from_frame(
-        cls, frame: AnyFrame, *, benchmarks: Mapping[str, Benchmark] | None = None
+        cls,
+        frame: AnyFrame,
+        *,
+        features: Sequence[str | Feature] | None = None,
+        benchmarks: Mapping[str, Benchmark] | None = None,
+        stderr: AnyFrame | None = None,
     ) -> Scores:
         """Check a wide table, one row a model, and keep it as scores.
 
         Parameters
         ----------
         frame
-            Columns ``model``, ``family``, ``params_b`` (billions) and ``tokens_t`` (trillions,
-            empty where undisclosed); optionally ``lineage`` (default: the family), ``instruct``
-            (0 or 1, default 0) and ``released``. Every other column is a benchmark: fractions
-            in [0, 1], empty where not measured. It is not changed. Of pandas, or of another
+            Columns ``model`` and ``family``; optionally ``lineage`` (default: the family) and
+            known features: ``params_b`` and ``active_params_b`` (billions), ``tokens_t``
+            (trillions), ``flops``, each empty where undisclosed, ``instruct`` (0 or 1, default
+            0), ``reasoning``, ``effort``, ``released`` and ``provider``. Every other column that
+            is not declared is a benchmark: fractions in [0, 1] unless `benchmarks` says
+            otherwise, empty where not measured. It is not changed. Of pandas, or of another
             library that narwhals knows, such as polars and pyarrow.
+        features
+            Further columns that describe models: their names, or `Feature` records that say how
+            they are read. Specs name them among their covariates.
         benchmarks
-            Floor and item count of benchmarks by column name; they win over the known ones.
+            Scale, floor, item count and more of benchmarks by column name; they win over the
+            known ones.
+        stderr
+            Standard errors of scores, in their units: a second table with the column ``model``
+            and some of the benchmarks' columns, empty where unknown. They enter the noise.
 
         Returns
         -------
@@ -81,6 +111,8 @@ class Scores:
         ------
         DataError
             Naming every bad cell: row, model, column, value, what is allowed and what to do.
+        SpecError
+            If a declaration of a feature is not allowed, or has no column.
 
         Warns
         -----
@@ -101,22 +133,30 @@ class Scores:
         >>> ls.Scores.from_frame(frame, benchmarks={"quiz": ls.Benchmark(floor=0.25)}).n_observed
         2
         """
-        scores = scores_from_frame(frame, benchmarks=benchmarks)
+        scores = scores_from_frame(frame, features=features, benchmarks=benchmarks, stderr=stderr)
         emit(scores.audit.findings, about=_ABOUT)
         return scores
 
     @classmethod
     def from_long(
-        cls, frame: AnyFrame, *, benchmarks: Mapping[str, Benchmark] | None = None
+        cls,
+        frame: AnyFrame,
+        *,
+        features: Sequence[str | Feature] | None = None,
+        benchmarks: Mapping[str, Benchmark] | None = None,
     ) -> Scores:
         """Check a long table, one row a score, and keep it as scores.
 
         Parameters
         ----------
         frame
-            Columns ``model``, ``family``, ``params_b``, ``tokens_t``, ``benchmark`` and ``score``;
-            ``lineage``, ``instruct`` and ``released`` as in `from_frame`. It is not changed.
-        benchmarks
+            Columns ``model``, ``family``, ``benchmark`` and ``score``; ``lineage`` and features
+            as in `from_frame`, repeated on the rows of a model. Optionally of each score:
+            ``stderr`` (its standard error, in its units) and ``n_items`` (how many items it was
+            measured on), which enter the noise; and ``source``: scores of one model and
+            benchmark from several sources are merged, weighted by inverse variance where all
+            state stderr, else by items where all state those, else alike. It is not changed.
+        features, benchmarks
             As in `from_frame`.
 
         Returns
@@ -127,15 +167,15 @@ class Scores:
         Raises
         ------
         DataError
-            As `from_frame`; also when a model and benchmark occur twice, or when the rows of one
-            model disagree about it.
+            As `from_frame`; also when a model and benchmark occur twice (with the same source),
+            or when the rows of one model disagree about it.
 
         Warns
         -----
         DataWarning
             As `from_frame`.
         """
-        scores = scores_from_long(frame, benchmarks=benchmarks)
+        scores = scores_from_long(frame, features=features, benchmarks=benchmarks)
         emit(scores.audit.findings, about=_ABOUT)
         return scores
 
@@ -150,6 +190,15 @@ class Scores:
         return _names(self.dataset, BENCHMARK)
 
     @property
+    def features(self) -> tuple[Feature, ...]:
+        """Features that the table has: known ones with some value, and declared ones."""
+        return tuple(
+            kind.feature
+            for kind in kinds_among(features_of(self.dataset)).values()
+            if kind.variable in self.dataset and kind.given(self.dataset).any()
+        )
+
+    @property
     def families(self) -> tuple[str, ...]:
         """Family names, each once, sorted."""
         return tuple(sorted(set(_names(self.dataset, FAMILY))))
@@ -161,7 +210,7 @@ class Scores:
 
     @property
     def benchmark_info(self) -> dict[str, Benchmark]:
-        """Floor, item count, suite and basis by benchmark: what `from_frame` takes."""
+        """What is known of each benchmark, by name: what `from_frame` takes."""
         info = {}
         for name in self.benchmarks:
             one = self.dataset.sel({BENCHMARK: name})
@@ -171,6 +220,7 @@ class Scores:
                 n_items=None if np.isnan(items) else int(items),
                 suite=str(one["suite"].item()),
                 basis=str(one["basis"].item()) if "basis" in one else "",
+                **scaling_of(one),
             )
         return info
 
@@ -217,9 +267,10 @@ class Scores:
         return commonest_lineage(table)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a wide table with the columns of `from_frame`, which reads it back.
+        """Return a wide table with the columns of `from_frame`.
 
-        Item counts and floors are not in it.
+        ``Scores.from_frame(frame, features=scores.features)`` reads it back. Item counts
+        and floors are not in it.
         """
         data = self.dataset
         columns: dict[str, object] = {
@@ -227,11 +278,10 @@ class Scores:
             "family": list(_names(data, FAMILY)),
             "lineage": list(_names(data, LINEAGE)),
             "instruct": data["instruct"].to_numpy().astype(int),
-            "params_b": data["params"].to_numpy(),
-            "tokens_t": data["tokens"].to_numpy(),
         }
-        if "released" in data:
-            columns["released"] = data["released"].to_numpy()
+        for name, kind in kinds_among(features_of(data)).items():
+            if kind.variable in data and name not in columns:
+                columns[name] = kind.cells(data[kind.variable].to_numpy())
         scores = data["score"].transpose(MODEL, BENCHMARK).to_numpy()
         columns |= {name: scores[:, j] for j, name in enumerate(self.benchmarks)}
         return pd.DataFrame(columns)
@@ -318,8 +368,10 @@ def item_counts(dataset: xr.Dataset) -> xr.DataArray:
 def scores_from_frame(
     frame: AnyFrame,
     *,
+    features: Sequence[str | Feature] | None = None,
     benchmarks: Mapping[str, Benchmark] | None = None,
     n_items: pd.DataFrame | None = None,
+    stderr: AnyFrame | None = None,
 ) -> Scores:
     """Do what `Scores.from_frame` does, without issuing a warning.
 
@@ -327,32 +379,49 @@ def scores_from_frame(
     model and columns benchmark; NaN, or no row or column, where they have.
     """
     clean, findings = checked_frame(frame, REQUIRED, _WHAT)
-    names, problems, more = benchmark_columns(clean)
-    read = read_wide(clean, names)
-    table = Table(read.models, read.scores, (*problems, *read.problems), read.findings)
-    return _assemble(table, benchmarks, findings + more, n_items)
+    stated = declared(features, clean)
+    measured = set(benchmarks if isinstance(benchmarks, Mapping) else ()) - set(METADATA)
+    own = [name for name in own_columns(clean, stated) if name not in measured]
+    names, problems, more = benchmark_columns(clean, own, measured)
+    scales = _stated_scales(benchmarks)
+    read = read_wide(clean, names, scales, stated)
+    errors, found = read_stderr_frame(stderr, read, scales)
+    items = None
+    if n_items is not None:
+        by_model = n_items.reindex(index=read.models["model"].tolist(), columns=names)
+        items = by_model.set_axis(read.models.index)
+    table = replace(
+        read, problems=(*problems, *read.problems, *found), stderr=errors, n_items=items
+    )
+    return _assemble(table, benchmarks, findings + more)
 
 
 def scores_from_long(
-    frame: AnyFrame, *, benchmarks: Mapping[str, Benchmark] | None = None
+    frame: AnyFrame,
+    *,
+    features: Sequence[str | Feature] | None = None,
+    benchmarks: Mapping[str, Benchmark] | None = None,
 ) -> Scores:
     """Do what `Scores.from_long` does, without issuing a warning."""
     clean, findings = checked_frame(frame, LONG_REQUIRED, _WHAT)
-    return _assemble(read_long(clean), benchmarks, findings)
+    scales = _stated_scales(benchmarks)
+    read = read_long(clean, scales, declared(features, clean))
+    return _assemble(read, benchmarks, findings)
 
 
-def dataset_of_models(models: pd.DataFrame) -> xr.Dataset:
-    """Return the variables over ``model`` for judged rows; an unstated lineage is the family."""
+def dataset_of_models(models: pd.DataFrame, features: Sequence[Feature] = ()) -> xr.Dataset:
+    """Return the variables over ``model`` for judged rows; an unstated lineage is the family.
+
+    Size, tokens and instruct are always there, other features where the rows have a column.
+    """
     lineage = models["lineage"].where(models["lineage"] != "", models["family"])
     data: dict[str, tuple[str, object]] = {
         FAMILY: (MODEL, np.array(models["family"].tolist(), dtype=np.str_)),
         LINEAGE: (MODEL, np.array(lineage.tolist(), dtype=np.str_)),
-        "instruct": (MODEL, models["instruct"].to_numpy(dtype=float)),
-        "params": (MODEL, models["params_b"].to_numpy(dtype=float)),
-        "tokens": (MODEL, models["tokens_t"].to_numpy(dtype=float)),
     }
-    if "released" in models:
-        data["released"] = (MODEL, models["released"].to_numpy(dtype="datetime64[ns]"))
+    for name, kind in kinds_among(features).items():
+        if name in (*models.columns, "instruct", "params_b", "tokens_t"):
+            data[kind.variable] = (MODEL, kind.kept(models.get(name), len(models)))
     return xr.Dataset(data, coords={MODEL: np.array(models["model"].tolist(), dtype=np.str_)})
 
 
@@ -368,11 +437,11 @@ def _assemble(
     table: Table,
     given: Mapping[str, Benchmark] | None,
     findings: Sequence[Finding],
-    n_items: pd.DataFrame | None = None,
 ) -> Scores:
     """Raise what is wrong with a table, or join it into scores with its audit."""
     fail(table.problems, _WHAT)
-    info, unknown = resolve(table.scores.columns, given)
+    stated, unknown = resolve(table.scores.columns, given)
+    info = {name: benchmark.as_kept() for name, benchmark in stated.items()}
     filled = table.scores.notna().any()
     if not filled.any():
         raise DataError(
@@ -384,7 +453,8 @@ def _assemble(
         for name in filled.index[~filled]
     ]
     kept = [name for name in table.scores.columns if filled[name]]
-    dataset = dataset_of_models(table.models).assign_coords({BENCHMARK: np.array(kept, np.str_)})
+    dataset = with_features(dataset_of_models(table.models, table.features), table.features)
+    dataset = dataset.assign_coords({BENCHMARK: np.array(kept, np.str_)})
     items = [info[name].n_items for name in kept]
     dataset = dataset.assign(
         score=((MODEL, BENCHMARK), table.scores[kept].to_numpy(dtype=float)),
@@ -392,13 +462,21 @@ def _assemble(
         n_items=(BENCHMARK, np.array([np.nan if n is None else float(n) for n in items])),
         suite=(BENCHMARK, np.array([info[name].suite for name in kept], np.str_)),
         basis=(BENCHMARK, np.array([info[name].basis for name in kept], np.str_)),
+        **benchmark_variables(info, kept),
     )
-    if n_items is not None and n_items.size:
-        own = n_items.reindex(index=table.models["model"].tolist(), columns=kept)
-        dataset = dataset.assign(cell_items=((MODEL, BENCHMARK), own.to_numpy(dtype=float)))
+    for name, values in {"cell_items": table.n_items, "stderr": table.stderr}.items():
+        if values is not None and values.size and values[kept].notna().any(axis=None):
+            own = values[kept].to_numpy(dtype=float)
+            dataset = dataset.assign({name: ((MODEL, BENCHMARK), own)})
     unknown = [finding for finding in unknown if finding.where in kept]
     found = [*findings, *table.findings, *unknown, *dropped, *dataset_findings(dataset)]
     return Scores(dataset, Audit(tuple(found)))
+
+
+def _stated_scales(given: Mapping[str, Benchmark] | None) -> dict[str, Scale]:
+    """Return the scales that the caller states; what is no benchmark is refused later."""
+    benchmarks = given.items() if isinstance(given, Mapping) else ()
+    return {n: scale_of(one.scale) for n, one in benchmarks if isinstance(one, Benchmark)}
 
 
 def _counted(count: int, one: str, many: str) -> str:

@@ -232,8 +232,8 @@ def start_from(settings: Start | dict[str, Any] | None) -> Start | None:
     if isinstance(settings, dict) and settings.get("kind") in kinds:
         return kinds[settings["kind"]](**settings)
     raise FitError(
-        "NUTS.start must be an object such as latentscale.ModeStart(climbs=16) or "
-        f"latentscale.PriorStart(); got {settings!r}."
+        "NUTS.start must be an object such as latentscale.methods.ModeStart(climbs=16) or "
+        f"latentscale.methods.PriorStart(); got {settings!r}."
     )
 
 

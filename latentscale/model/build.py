@@ -16,6 +16,7 @@ from latentscale.model.design import Design, design
 from latentscale.model.distributions import observe_scores
 from latentscale.model.double import double_precision
 from latentscale.model.equations import expected_score, latent_skill, linear_predictor
+from latentscale.model.noise import noise_of
 from latentscale.model.rows import covariate_coords
 from latentscale.model.terms.base import terms_of
 from latentscale.model.terms.precision import precision
@@ -30,7 +31,7 @@ def build(spec: ModelSpec, scores: Scores) -> pm.Model:
     extended in a ``with`` block. Only observed cells enter the likelihood, in the variable
     ``score`` with dim ``cell``. Prior draws of it lie inside (0, 1), as the likelihood needs, so
     that they can be fitted in turn; under a beta-binomial likelihood they are counts over items,
-    of which 0 and 1 are two.
+    of which 0 and 1 are two. Scores that are not fractions are in their own units.
 
     Parameters
     ----------
@@ -95,7 +96,8 @@ def _observe(
         BENCHMARK: xr.DataArray(design.benchmark_of_cell, dims=(CELL,)),
     }
     items = design.scores.item_counts.isel(at)
-    noise = spec.benchmarks.likelihood.noise(by_cell, items)
+    sampling = None if design.sampling is None else design.sampling.isel(at)
+    noise = noise_of(spec.benchmarks.likelihood, by_cell, items, sampling)
     observe_scores(noise, design.score_of_cell, mean, at_cells(phi))
 
 
@@ -106,7 +108,7 @@ def _coords(spec: ModelSpec, design: Design) -> dict[str, object]:
         FAMILY: list(design.families),
         LINEAGE: list(design.lineages),
         CELL: np.arange(len(design.score_of_cell)),
-        **{dim: names for dim, names in covariate_coords(spec).items() if names},
+        **{dim: names for dim, names in covariate_coords(spec, design.transform).items() if names},
     }
     if design.undisclosed:
         coords[UNDISCLOSED] = list(design.undisclosed)

@@ -61,6 +61,7 @@ def can_be_centred(spec: ModelSpec, design: Design) -> bool:
         and spec.benchmarks.floor == "fixed"
         and spec.benchmarks.likelihood.linearised
         and not design.undisclosed
+        and design.is_plain
     )
 
 

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from latentscale.data.covariates import CovariateTransform
+from latentscale.data.covariates import CovariateTransform, missing_features
 from latentscale.data.recorded import pull_inside
+from latentscale.data.scaling import is_bounded, on_one_scale, sampling_of, standardised
 from latentscale.data.scores import Scores
 from latentscale.dims import BENCHMARK, COVARIATE, MODEL
 from latentscale.errors import DataError, DataWarning, SpecError, listed
 from latentscale.model.identify import choose_anchors
+from latentscale.model.scaled import known_curve
 from latentscale.spec.spec import ModelSpec
+
+_TOKENS = "tokens_t"
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,8 @@ class Design:
         Whether some lineage holds more than one family; without that, a lineage level
         would only repeat the family level.
     model_of_cell, benchmark_of_cell, score_of_cell
-        The observed cells, benchmark by benchmark: indices and scores strictly inside (0, 1).
+        The observed cells, benchmark by benchmark: indices and scores, fractions strictly inside
+        (0, 1), others in their own units.
     pulled_inside
         Cells that stood at exactly 0 or 1, as (model, benchmark).
     anchors
@@ -74,13 +81,31 @@ class Design:
     @property
     def undisclosed(self) -> tuple[str, ...]:
         """Models whose training tokens are needed and undisclosed, and so are parameters."""
-        unknown = self.x.isnull().any(COVARIATE).values
-        return tuple(str(name) for name in self.x[MODEL].values[unknown])
+        unknown = self.x.isnull().any(COVARIATE) & self.scores.dataset["tokens"].isnull()
+        return tuple(str(name) for name in self.x[MODEL].values[unknown.values])
+
+    @cached_property
+    def known_curve(self) -> dict[str, xr.DataArray]:
+        """What the table fixes of its curves (see `latentscale.model.scaled.known_curve`)."""
+        return known_curve(self.scores.dataset)
 
     @property
     def floor(self) -> xr.DataArray:
         """Guessing floors as fractions, dims (benchmark,)."""
         return self.scores.dataset["floor"]
+
+    @cached_property
+    def sampling(self) -> xr.DataArray | None:
+        """Sampling error of each score, dims (model, benchmark); None where none is stated."""
+        return sampling_of(self.scores.dataset)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether scores are fractions with 1 as the best, and no sampling error is stated.
+
+        What linearises scores by themselves, or integrates over them, knows such tables alone.
+        """
+        return set(self.known_curve) == {"floor"} and self.sampling is None
 
 
 def design(
@@ -105,9 +130,10 @@ def design(
         item counts that the table lacks.
     """
     used, left_out = _usable(spec, scores)
-    data = used.dataset
+    data = standardised(used.dataset)
+    used = used if data is used.dataset else Scores(data, used.audit)
     _refuse_unknown_items(spec, used)
-    inside, pulled = pull_inside(data["score"], used.item_counts)
+    inside, pulled = pull_inside(data["score"], used.item_counts, is_bounded(data))
     lineage_by_family = used.family_lineage()
     families = tuple(str(name) for name in sorted(lineage_by_family.index))
     lineages = tuple(sorted({str(lineage_by_family[name]) for name in families}))
@@ -117,6 +143,7 @@ def design(
             f"The covariate transform holds {listed(transform.names)}, "
             f"but the spec uses {listed(spec.covariates)}."
         )
+    _refuse_levels(spec, transform)
     values = inside.transpose(MODEL, BENCHMARK).to_numpy()
     benchmark_of_cell, model_of_cell = np.nonzero(~np.isnan(values.T))
     return Design(
@@ -132,34 +159,30 @@ def design(
         benchmark_of_cell=benchmark_of_cell,
         score_of_cell=values[model_of_cell, benchmark_of_cell],
         pulled_inside=pulled,
-        anchors=choose_anchors(spec.skills, inside),
+        anchors=choose_anchors(spec.skills, on_one_scale(data.assign(score=inside))),
         left_out=left_out,
     )
 
 
 def _usable(spec: ModelSpec, scores: Scores) -> tuple[Scores, tuple[str, ...]]:
     data = scores.dataset
-    scored = data["score"].notnull().any(BENCHMARK)
-    choosy = spec.needs_tokens and spec.undisclosed.kind == "leave-out"
-    known = data["tokens"].notnull() if choosy else xr.ones_like(scored)
-    keep = (scored & known).values
+    scored = data["score"].notnull().any(BENCHMARK).values
+    missing = missing_features(data, spec.covariates)
+    if spec.undisclosed.kind == "estimated":
+        missing.pop(_TOKENS, None)
+    known = ~np.any([np.zeros(len(scored), dtype=bool), *missing.values()], axis=0)
+    keep = scored & known
     names = np.asarray(scores.models)
     left_out = tuple(str(name) for name in names[~keep])
+    needed = "its training tokens" if set(missing) == {_TOKENS} else listed(missing)
     if not keep.any():
         raise DataError(
             f'No row can be used by the spec "{spec.name}": every model lacks '
-            f"{'a score or its training tokens' if choosy else 'a score'}."
+            f"{f'a score or {needed}' if missing else 'a score'}."
         )
-    untold = names[~known.values.astype(bool) & scored.values]
-    if len(untold):
-        warnings.warn(
-            f'The spec "{spec.name}" needs training tokens, so it leaves out '
-            f"{len(untold)} models that do not disclose them: {listed(untold)}. "
-            "Give tokens_t, use a spec on log_params alone, or have them estimated: "
-            'undisclosed = {kind = "estimated"}.',
-            DataWarning,
-            stacklevel=4,
-        )
+    without = names[~known & scored]
+    if len(without):
+        warnings.warn(_said_left_out(spec, missing, scored, without), DataWarning, stacklevel=4)
     kept = scores.select(models=[str(name) for name in names[keep]]) if left_out else scores
     empty = ~kept.dataset["score"].notnull().any(MODEL)
     if bool(empty.any()):
@@ -169,11 +192,56 @@ def _usable(spec: ModelSpec, scores: Scores) -> tuple[Scores, tuple[str, ...]]:
     return kept, left_out
 
 
+def _said_left_out(
+    spec: ModelSpec, missing: dict[str, np.ndarray], scored: np.ndarray, names: np.ndarray
+) -> str:
+    if set(missing) == {_TOKENS}:
+        return (
+            f'The spec "{spec.name}" needs training tokens, so it leaves out '
+            f"{len(names)} models that do not disclose them: {listed(names)}. "
+            "Give tokens_t, use a spec on log_params alone, or have them estimated: "
+            'undisclosed = {kind = "estimated"}.'
+        )
+    counts = {column: int((rows & scored).sum()) for column, rows in missing.items()}
+    columns = ", ".join(f"{column} of {count}" for column, count in counts.items() if count)
+    return (
+        f'The spec "{spec.name}" leaves out {len(names)} models, for want of {columns}: '
+        f"{listed(names)}. Fill these cells, or use a spec with other covariates than "
+        f"{listed(spec.covariates)}."
+    )
+
+
+def _refuse_levels(spec: ModelSpec, transform: CovariateTransform) -> None:
+    """Raise SpecError if a term takes as a number what is a category."""
+    subsets = {
+        "family.slopes": spec.family.slopes,
+        "benchmarks.slopes": spec.benchmarks.slopes,
+        "benchmarks.family_slopes": spec.benchmarks.family_slopes,
+        "benchmarks.instruct.slopes": spec.benchmarks.instruct.slopes,
+        "benchmarks.precision_covariates": spec.benchmarks.precision_covariates,
+    }
+    terms: tuple[Any, ...] = spec.terms  # records of `latentscale.model.terms.base.Term`
+    subsets |= {f"terms, {t.kind}": sum(t.covariates().values(), ()) for t in terms}
+    for where, names in subsets.items():
+        for name in names:
+            if name not in transform.columns:
+                raise SpecError(
+                    f'{where}: "{name}" is a category, which has no slope. Leave it out, or '
+                    'declare it with coding="reference" and name a level in covariates and here, '
+                    f'such as "{name}=...".'
+                )
+    if transform.categories and not spec.skills.count:
+        raise SpecError(
+            f'covariates: "{transform.categories[0].name}" is a category whose levels move '
+            'skills, but skills.count is 0; declare it with coding="reference", or leave it out.'
+        )
+
+
 def _refuse_unknown_items(spec: ModelSpec, scores: Scores) -> None:
     """Raise SpecError if the likelihood counts items and some count is unknown or below 2."""
     n_items = scores.dataset["n_items"]
     few = (scores.item_counts < 2) & scores.dataset["score"].notnull()
-    unknown = (~(n_items >= 2) | few.any(MODEL)).values
+    unknown = ((~(n_items >= 2) | few.any(MODEL)) & is_bounded(scores.dataset)).values
     likelihood = spec.benchmarks.likelihood
     if not likelihood.needs_items or not unknown.any():
         return

@@ -6,8 +6,8 @@ and share compiled functions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import fields
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -195,7 +195,8 @@ def observe_noise(noise: Noise, score: np.ndarray, mean: Named, phi: Named) -> N
     """Add scores under a noise to the open PyMC model, as the variable ``score``.
 
     The log density is the noise's own, on xtensor variables; the random draw is its own, on
-    xarray. Its fields with named dims become further parameters of the variable.
+    xarray. Its fields with named dims, and those of noises among its fields, become further
+    parameters of the variable.
 
     Parameters
     ----------
@@ -211,24 +212,70 @@ def observe_noise(noise: Noise, score: np.ndarray, mean: Named, phi: Named) -> N
     SpecError
         If a field of the noise is neither an array over cells nor a plain setting.
     """
-    parameters: dict[str, Named] = {}
+    parts, parameters = _taken_apart(noise)
+    op = _NoiseRV(parts)
+    kind = type("ObservedNoise", (_OfNoise,), {"xrv_op": staticmethod(as_xrv(op))})
+    kind("score", mean, phi, *parameters, observed=as_data(score, (CELL,)))
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """A noise without its arrays: its kind, and for each field a setting, parts, or an array.
+
+    Attributes
+    ----------
+    kind
+        Class of the noise.
+    settings
+        Fields that are neither arrays nor noises, by name.
+    arrays
+        Names of the fields that are arrays.
+    noises
+        Fields that are noises, by name.
+    """
+
+    kind: type[Noise]
+    settings: tuple[tuple[str, Any], ...]
+    arrays: tuple[str, ...]
+    noises: tuple[tuple[str, _Parts], ...]
+
+    @property
+    def count(self) -> int:
+        """How many arrays there are, those of inner noises included."""
+        return len(self.arrays) + sum(inner.count for _, inner in self.noises)
+
+    def together(self, arrays: Iterator[Named]) -> Noise:
+        """Return the noise with these arrays, taken in order."""
+        own = {name: next(arrays) for name in self.arrays}
+        inner = {name: parts.together(arrays) for name, parts in self.noises}
+        return self.kind(**own, **inner, **dict(self.settings))
+
+
+def _taken_apart(noise: Noise) -> tuple[_Parts, list[Named]]:
+    """Return a noise as parts that compare, and its arrays in a graph, in their order."""
+    own: dict[str, Named] = {}
     settings: list[tuple[str, Any]] = []
+    noises: list[tuple[str, _Parts]] = []
+    further: list[Named] = []
     for field in fields(noise):
         value = getattr(noise, field.name)
         if isinstance(value, xr.DataArray):
             value = as_data(value.values.astype("float64"), tuple(map(str, value.dims)))
         if isinstance(value, XTensorVariable) and set(value.type.dims) <= {CELL}:
-            parameters[field.name] = value
+            own[field.name] = value
+        elif isinstance(value, Noise):
+            inner, arrays = _taken_apart(value)
+            noises.append((field.name, inner))
+            further += arrays
         elif isinstance(value, str | bool | int | float | None):
             settings.append((field.name, value))
         else:
             raise SpecError(
                 f"{type(noise).__name__}.{field.name} must be an array with dims () or (cell,), a "
-                f"number, a text or None; got {value!r}."
+                f"noise, a number, a text or None; got {value!r}."
             )
-    op = _NoiseRV(type(noise), tuple(parameters), tuple(settings))
-    kind = type("ObservedNoise", (_OfNoise,), {"xrv_op": staticmethod(as_xrv(op))})
-    kind("score", mean, phi, *parameters.values(), observed=as_data(score, (CELL,)))
+    parts = _Parts(type(noise), tuple(settings), tuple(own), tuple(noises))
+    return parts, [*own.values(), *further]
 
 
 class _NoiseRV(RandomVariable):
@@ -238,25 +285,23 @@ class _NoiseRV(RandomVariable):
     functions.
     """
 
-    __props__: Any = (*RandomVariable.__props__, "kind", "names", "settings")
+    __props__: Any = (*RandomVariable.__props__, "parts")
 
     def __init__(
         self,
-        kind: type[Noise],
-        names: tuple[str, ...],
-        settings: tuple[tuple[str, Any], ...],
+        parts: _Parts,
         dtype: str = "floatX",
         inplace: bool = False,
         name: str = "noise",
         signature: str | None = None,
     ) -> None:
-        self.kind, self.names, self.settings = kind, names, settings
-        signature = ",".join(["()"] * (2 + len(names))) + "->()"
+        self.parts = parts
+        signature = ",".join(["()"] * (2 + parts.count)) + "->()"
         super().__init__(name=name, dtype=dtype, inplace=inplace, signature=signature)
 
-    def noise(self, parameters: Sequence[Named]) -> Noise:
-        """Return the noise with these values of its array fields."""
-        return self.kind(**dict(zip(self.names, parameters, strict=True)), **dict(self.settings))
+    def noise(self, arrays: Sequence[Named]) -> Noise:
+        """Return the noise with these values of its arrays."""
+        return self.parts.together(iter(arrays))
 
     def rng_fn(self, rng: np.random.Generator, *arguments: Any, **kwargs: Any) -> Any:
         *parameters, size = arguments

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from latentscale.maths import Named, maths_of
+from latentscale.model.scaled import on_own_scale
 from latentscale.model.terms.base import Rows, Term, terms_of
 from latentscale.spec.spec import ModelSpec
 
@@ -69,15 +70,17 @@ def expected_score(spec: ModelSpec, values: Mapping[str, Named], eta: Named) -> 
     """Return mu = c + (d - c) h(eta), a fraction strictly inside (0, 1), with eta's dims.
 
     mu is the expected score under a Beta or beta-binomial likelihood, and the median score
-    under those on the logit scale (logit-normal, Student-t).
+    under those on the logit scale (logit-normal, Student-t). Where scores are not fractions, eta
+    is the standardised score and mu the median score in the benchmark's own units.
 
     Parameters
     ----------
     spec
         Names the link h.
     values
-        ``floor`` c, ``ceiling`` d (1 where absent) and the link's own parameters, with dims
-        that line up with those of `eta`.
+        ``floor`` c, ``ceiling`` d (1 where absent), the link's own parameters, and where scores
+        are not fractions what `latentscale.model.scaled.known_curve` returns, with dims that
+        line up with those of `eta`.
     eta
         Linear predictor.
     """
@@ -85,7 +88,8 @@ def expected_score(spec: ModelSpec, values: Mapping[str, Named], eta: Named) -> 
     floor = values["floor"]
     top = values.get("ceiling", 1.0)
     mean = floor + (top - floor) * share
-    return maths_of(mean).clip(mean, _EDGE, 1 - _EDGE)
+    inside = maths_of(mean).clip(mean, _EDGE, 1 - _EDGE)
+    return on_own_scale(values, inside, eta)
 
 
 def _sum(parts: Sequence[Named]) -> Named | None:

@@ -15,26 +15,27 @@ from typing import Literal
 import xarray as xr
 
 from latentscale.data.covariates import CovariateTransform
-from latentscale.dims import BENCHMARK, FAMILY, MODEL
+from latentscale.dims import FAMILY, MODEL
 from latentscale.maths import Named
 from latentscale.model.design import Design
 from latentscale.model.equations import expected_score, latent_skill, linear_predictor
+from latentscale.model.noise import noise_of
 from latentscale.model.rows import families_of, with_families
 from latentscale.model.terms.base import Rows
 from latentscale.model.terms.precision import precision
 from latentscale.model.undisclosed import rows_of_table
-from latentscale.model.unseen import family_effects
+from latentscale.model.unseen import family_effects, model_terms
 from latentscale.spec.likelihood import Noise
 from latentscale.spec.spec import ModelSpec
 
 FITTED_RESIDUALS: Literal["fitted"] = "fitted"
-"""Each row is a fitted model and has the deviation that was estimated for it."""
+"""Each row is a fitted model and has the effects by model that were estimated for it."""
 
 NO_RESIDUALS: Literal["none"] = "none"
 """Rows lie on their family's curve."""
 
-Residuals = Literal["fitted", "none"] | xr.DataArray
-"""Or deviations of the rows' skills, dims (sample, model, skill), drawn or shared as wanted."""
+Residuals = Literal["fitted", "none"] | xr.Dataset
+"""Or effects by model of the rows, dims (sample, model, ...), drawn or shared as wanted."""
 
 
 @dataclass(frozen=True)
@@ -75,15 +76,16 @@ class Evaluation:
         """Precisions phi, dims of the draws and benchmark, and model where covariates move it."""
         return precision(self.values, self.rows)
 
-    def noise(self, n_items: xr.DataArray) -> Noise:
+    def noise(self, n_items: xr.DataArray, sampling: xr.DataArray | None = None) -> Noise:
         """Return the distribution of scores around mu.
 
         Parameters
         ----------
-        n_items
-            Item counts, dims (benchmark,), (model, benchmark) or (cell,).
+        n_items, sampling
+            Item counts and sampling errors, dims (benchmark,), (model, benchmark) or (cell,); no
+            sampling error by default.
         """
-        return self.spec.benchmarks.likelihood.noise(self.values, n_items)
+        return noise_of(self.spec.benchmarks.likelihood, self.values, n_items, sampling)
 
 
 @dataclass(frozen=True)
@@ -96,26 +98,23 @@ class Evaluator:
         The model.
     transform
         Covariate transform, as fitted.
-    floor
-        Known floors, fractions, dims (benchmark,).
+    known
+        What the table fixes of its curves, by name, dims (benchmark,): floors, and more where
+        scores are not plain fractions (`latentscale.model.scaled.known_curve`).
     """
 
     spec: ModelSpec
     transform: CovariateTransform
-    floor: xr.DataArray
+    known: Mapping[str, xr.DataArray]
 
     @classmethod
     def of(cls, spec: ModelSpec, design: Design) -> Evaluator:
         """Return the evaluator of a spec on a prepared table."""
-        return cls(spec, design.transform, design.floor)
+        return cls(spec, design.transform, design.known_curve)
 
     def values(self, draws: xr.Dataset) -> dict[str, xr.DataArray]:
-        """Return draws by name, with the known floors unless floors were estimated."""
-        values = {str(name): draws[name] for name in draws.data_vars}
-        if "floor" not in values:
-            coords = {BENCHMARK: self.floor[BENCHMARK].values}
-            values["floor"] = xr.DataArray(self.floor.values, dims=(BENCHMARK,), coords=coords)
-        return values
+        """Return draws by name, with what is known of curves unless it was estimated."""
+        return {**self.known, **{str(name): draws[name] for name in draws.data_vars}}
 
     def at(
         self,
@@ -135,7 +134,7 @@ class Evaluator:
             The rows: params (billions), tokens (trillions), instruct and family, dims (model,).
         residuals
             Deviations of the rows from their families' curves, if the spec has any:
-            `FITTED_RESIDUALS`, `NO_RESIDUALS`, or the deviations themselves.
+            `FITTED_RESIDUALS`, `NO_RESIDUALS`, or the effects by model themselves, by variable.
         effects
             Effects by family, dims (..., family, ...), that hold every family of the rows; by
             default those of the fitted families among `draws`.
@@ -143,10 +142,11 @@ class Evaluator:
         if effects is None:
             effects = family_effects(self.spec, draws)
         values = self.values(draws) | {str(name): effects[name] for name in effects.data_vars}
-        if isinstance(residuals, xr.DataArray):
-            values["residual"] = residuals
-        elif residuals == NO_RESIDUALS:
-            values.pop("residual", None)
+        if isinstance(residuals, xr.Dataset) or residuals == NO_RESIDUALS:
+            for name in model_terms(self.spec):
+                values.pop(name, None)
+        if isinstance(residuals, xr.Dataset):
+            values |= {str(name): residuals[name] for name in residuals.data_vars}
         rows = rows_of_table(self.spec, self.transform, table, draws)
         families = list(table[FAMILY].values) if FAMILY in table else [""] * table.sizes[MODEL]
         return Evaluation(

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
-from scipy.special import logit as logit_of
 
 from latentscale.dims import BENCHMARK, MODEL
 from latentscale.errors import SpecError
@@ -28,7 +27,8 @@ def choose_anchors(skills: SkillSpec, score: xr.DataArray) -> tuple[str, ...]:
     skills
         The spec's skills.
     score
-        Scores strictly inside (0, 1), dims (model, benchmark), NaN where not measured.
+        Scores on an unbounded scale, higher is better, such as logits of fractions
+        (`latentscale.data.scaling.on_one_scale`); dims (model, benchmark), NaN where not measured.
 
     Raises
     ------
@@ -51,9 +51,8 @@ def choose_anchors(skills: SkillSpec, score: xr.DataArray) -> tuple[str, ...]:
 
 
 def _correlation(score: xr.DataArray) -> np.ndarray:
-    ordered = score.transpose(MODEL, BENCHMARK)
-    logit = xr.apply_ufunc(logit_of, ordered).to_pandas()
-    correlation = logit.corr(min_periods=_MIN_OVERLAP).fillna(0.0).to_numpy(copy=True)
+    ordered = score.transpose(MODEL, BENCHMARK).to_pandas()
+    correlation = ordered.corr(min_periods=_MIN_OVERLAP).fillna(0.0).to_numpy(copy=True)
     correlation *= _SHRINK
     np.fill_diagonal(correlation, 1.0)
     return correlation

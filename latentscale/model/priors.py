@@ -5,7 +5,7 @@ PyMC is imported where it is used: reading a spec needs the terms, and does not 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -49,6 +49,13 @@ def standard_normal(name: str, dims: tuple[str, ...]) -> Named:
     import pymc.dims as pmd
 
     return pmd.Normal(f"{name}_raw", mu=0.0, sigma=1.0, dims=dims)
+
+
+def coordinate(dim: str, labels: Sequence[object]) -> None:
+    """Add a dim whose labels follow from the table to the open PyMC model."""
+    import pymc as pm
+
+    pm.modelcontext(None).add_coord(dim, list(labels))
 
 
 def deterministic(name: str, value: Named) -> Named:

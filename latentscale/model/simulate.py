@@ -9,6 +9,7 @@ import pymc as pm
 import xarray as xr
 
 from latentscale.data.recorded import underflow_as_recorded
+from latentscale.data.scaling import is_bounded
 from latentscale.data.scores import Scores
 from latentscale.dims import BENCHMARK, MODEL, checked_seed
 from latentscale.expect import expect
@@ -80,7 +81,9 @@ def simulate(spec: ModelSpec, template: Scores, *, seed: int = 0) -> Simulation:
         coords={dim: list(labels) for dim, labels in model.coords.items() if labels is not None},
     )
     table = np.full((len(prepared.scores.models), len(prepared.scores.benchmarks)), np.nan)
-    table[prepared.model_of_cell, prepared.benchmark_of_cell] = underflow_as_recorded(values[-1])
+    table[prepared.model_of_cell, prepared.benchmark_of_cell] = values[-1]
+    fractions = is_bounded(prepared.scores.dataset).values
+    table[:, fractions] = underflow_as_recorded(table[:, fractions])
     dataset = prepared.scores.dataset.assign(score=((MODEL, BENCHMARK), table))
     used = [dim for dim in truth.coords if dim in truth.dims]
     return Simulation(

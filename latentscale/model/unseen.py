@@ -1,4 +1,4 @@
-"""Families that are drawn or moved: from raw effects to the terms' effects, and back.
+"""Families and models that are drawn or moved: from raw effects to the terms' effects, and back.
 
 Effects are linear in raw ones: standard normals, or values under the prior of unpooled families.
 How is each term's own matter; here they are gathered. Both directions serve new scores, which move
@@ -26,6 +26,47 @@ def family_terms(spec: ModelSpec) -> dict[str, Term]:
 def family_effects(spec: ModelSpec, draws: xr.Dataset) -> xr.Dataset:
     """Return the effects by family among draws, dims (..., family, ...)."""
     return draws[[name for name in family_terms(spec) if name in draws]]
+
+
+def model_terms(spec: ModelSpec) -> dict[str, Term]:
+    """Return the terms with effects by model, by the name of their variable."""
+    return {term.model_effect: term for term in terms_of(spec) if term.model_effect is not None}
+
+
+def raw_model_template(spec: ModelSpec, draws: xr.Dataset, models: Sequence[str]) -> xr.Dataset:
+    """Return zeros with the names, dims and coordinates of the raw effects of some models.
+
+    Dims (model, ...); empty where no term has effects by model.
+    """
+    return xr.Dataset(
+        {
+            name: _zeros(draws[name], {MODEL: list(models)})
+            for name in model_terms(spec)
+            if name in draws
+        }
+    )
+
+
+def model_effects_of_raw(spec: ModelSpec, draws: xr.Dataset, raw: xr.Dataset) -> xr.Dataset:
+    """Return the effects by model among raw ones; linear in them."""
+    return xr.Dataset(
+        {
+            name: term.model_effect_of_raw(draws, raw[name])
+            for name, term in model_terms(spec).items()
+            if name in raw
+        }
+    )
+
+
+def raw_of_model_effects(spec: ModelSpec, draws: xr.Dataset, models: Sequence[str]) -> xr.Dataset:
+    """Return the raw effects of fitted models, dims (..., model, ...)."""
+    return xr.Dataset(
+        {
+            name: term.raw_of_model_effect(draws, draws[name].sel({MODEL: list(models)}))
+            for name, term in model_terms(spec).items()
+            if name in draws
+        }
+    )
 
 
 def draw_new_families(

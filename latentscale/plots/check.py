@@ -117,7 +117,7 @@ def plot_predictive(
     Parameters
     ----------
     check
-        From `latentscale.prior_predictive` or `latentscale.posterior_predictive`.
+        From `latentscale.studies.prior_predictive` or `latentscale.studies.posterior_predictive`.
     by
         ``"benchmark"``, ``"family"`` or ``"all"``.
     statistics

@@ -216,7 +216,7 @@ def plot_regression(regression: SkillRegression, *, prob: float = DEFAULT_PROB) 
     Parameters
     ----------
     regression
-        From `latentscale.regress_on_skills`.
+        From `latentscale.studies.regress_on_skills`.
     prob
         Probability of the equal-tailed interval.
 

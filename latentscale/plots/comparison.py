@@ -17,7 +17,7 @@ def plot_compare(comparison: Comparison) -> Sheet:
     Parameters
     ----------
     comparison
-        From `latentscale.compare` or `latentscale.compare_backtests`.
+        From `latentscale.compare` or `latentscale.studies.compare_backtests`.
 
     Returns
     -------

@@ -19,7 +19,7 @@ def plot_criteria(criteria: Criteria) -> Sheet:
     Parameters
     ----------
     criteria
-        From `latentscale.information_criteria`.
+        From `latentscale.studies.information_criteria`.
     """
     expect(criteria, Criteria, "criteria")
     table = criteria.rows.sort_index()

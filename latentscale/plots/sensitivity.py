@@ -107,7 +107,7 @@ def plot_tornado(
     Parameters
     ----------
     grid
-        From `latentscale.sensitivity_grid` or `latentscale.leave_families_out`.
+        From `latentscale.studies.sensitivity_grid` or `latentscale.studies.leave_families_out`.
     variable
         One variable alone, such as ``"expected score"``, in its own units (a score in
         fractions); by default all, in posterior standard deviations of the base.
@@ -169,7 +169,7 @@ def plot_influence(found: FamilyInfluence, *, rows: int = _SHOWN) -> Sheet:
     Parameters
     ----------
     found
-        From `latentscale.family_influence`.
+        From `latentscale.studies.family_influence`.
     rows
         Largest number of families shown, the most influential first.
 

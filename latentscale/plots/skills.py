@@ -146,7 +146,7 @@ def plot_variance_shares(shares: VarianceShares) -> Sheet:
     Parameters
     ----------
     shares
-        From `latentscale.variance_shares`.
+        From `latentscale.studies.variance_shares`.
 
     Returns
     -------

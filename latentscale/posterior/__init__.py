@@ -3,6 +3,6 @@
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.provenance import Provenance
 from latentscale.posterior.status import Status
-from latentscale.posterior.storage import load_fit
+from latentscale.posterior.storage import load
 
-__all__ = ["Fit", "Provenance", "Status", "load_fit"]
+__all__ = ["Fit", "Provenance", "Status", "load"]

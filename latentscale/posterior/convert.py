@@ -58,7 +58,7 @@ def to_tree(spec: ModelSpec, design: Design, draws: Draws) -> xr.DataTree:
         POSTERIOR: posterior,
         LOG_LIKELIHOOD: xr.Dataset({"score": _log_likelihood(design, evaluation)}),
         LOG_PRIOR: _log_prior(spec, design, posterior),
-        OBSERVED_DATA: design.scores.dataset[["score"]].drop_vars(_loose_coords(design)),
+        OBSERVED_DATA: _without_loose_coords(design.scores.dataset[["score"]]),
         CONSTANT_DATA: _constants(design),
     }
     if draws.sample_stats is not None:
@@ -73,7 +73,7 @@ def _log_likelihood(design: Design, evaluation: Evaluation) -> xr.DataArray:
     benchmark = xr.DataArray(design.benchmark_of_cell, dims=(CELL,))
     at_cells = {MODEL: model, BENCHMARK: benchmark}
     phi = evaluation.precision
-    noise = evaluation.noise(design.scores.item_counts)
+    noise = evaluation.noise(design.scores.item_counts, design.sampling)
     density = noise.at(at_cells).log_density(
         xr.DataArray(design.score_of_cell, dims=(CELL,)),
         evaluation.mean.isel(at_cells),
@@ -109,8 +109,9 @@ def _log_prior(spec: ModelSpec, design: Design, posterior: xr.Dataset) -> xr.Dat
 
 def _constants(design: Design) -> xr.Dataset:
     data = design.scores.dataset
-    keep = [name for name in ("params", "tokens", "instruct", "floor", "n_items") if name in data]
-    constants = data[keep].drop_vars(_loose_coords(design))
+    known = ("params", "tokens", "instruct", "floor", "n_items", "ceiling", "centre", "step")
+    keep = [name for name in known if name in data]
+    constants = _without_loose_coords(data[keep])
     lineage = np.asarray(design.lineages)[design.lineage_of_family]
     return constants.assign(
         x=design.x,
@@ -119,5 +120,5 @@ def _constants(design: Design) -> xr.Dataset:
     ).assign_coords({FAMILY: list(design.families), LINEAGE: list(design.lineages)})
 
 
-def _loose_coords(design: Design) -> list[str]:
-    return [str(name) for name in design.scores.dataset.coords if name not in (MODEL, BENCHMARK)]
+def _without_loose_coords(data: xr.Dataset) -> xr.Dataset:
+    return data.drop_vars([name for name in data.coords if name not in (MODEL, BENCHMARK)])

@@ -14,6 +14,7 @@ from latentscale.dims import CHAIN, DRAW, POSTERIOR
 from latentscale.markup import bullets, facts_table
 from latentscale.model.design import Design, design
 from latentscale.model.evaluate import Evaluator
+from latentscale.model.scaled import known_curve
 from latentscale.posterior.convergence import Convergence, convergence
 from latentscale.posterior.pairing import joined_chains
 from latentscale.posterior.provenance import Provenance
@@ -78,7 +79,7 @@ class Fit:
     @cached_property
     def evaluator(self) -> Evaluator:
         """What turns draws and rows into skills, linear predictors, expected scores, precisions."""
-        return Evaluator(self.spec, self.transform, self.scores.dataset["floor"])
+        return Evaluator(self.spec, self.transform, known_curve(self.scores.dataset))
 
     def convergence(self) -> Convergence:
         """Return R-hat, ESS, divergences and energy of the draws.

@@ -27,7 +27,7 @@ from latentscale.posterior.status import (
 from latentscale.posterior.stream import common_draws, read_chains, wanted_draws
 
 
-def load_fit(path: str | Path) -> Fit:
+def load(path: str | Path) -> Fit:
     """Read a fit that `Fit.save` wrote, or the draws that ``NUTS(store=...)`` writes.
 
     Files and folders of every earlier version can be read.

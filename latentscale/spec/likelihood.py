@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import xarray as xr
 
-from latentscale.maths import Named
+from latentscale.maths import Named, maths_of
 from latentscale.spec.prior import Parameter, PriorSlot
 from latentscale.spec.record import Record
 
@@ -60,6 +60,18 @@ class Likelihood(Record):
             Item counts, dims (benchmark,) or (cell,).
         """
 
+    def unbounded(self, parameters: Mapping[str, Named]) -> Noise:
+        """Return the noise of scores that are not fractions, on the linear predictor's scale.
+
+        Normal unless a kind says otherwise.
+
+        Parameters
+        ----------
+        parameters
+            The likelihood's own parameters.
+        """
+        return NormalNoise()
+
 
 @dataclass(frozen=True)
 class Noise(ABC):
@@ -107,6 +119,21 @@ class Noise(ABC):
         """
         return (lambda _, mean, phi, rng: self.draw(mean, phi, rng),)
 
+    def sampled(self, phi: Named, mean: Named, sampling: Named) -> Named:
+        """Return the precision of scores that have a sampling error beside this noise.
+
+        By default for a noise with variance mu (1 - mu) / (1 + phi) and a score over n items,
+        binomial given the rate: the variances add to mu (1 - mu) (n + phi) / (n (1 + phi)).
+
+        Parameters
+        ----------
+        phi, mean
+            Precision of the noise itself, and expected scores.
+        sampling
+            1 / n, 0 for none (`latentscale.data.scaling.sampling_of`).
+        """
+        return phi * (1 - sampling) / (1 + phi * sampling)
+
     def at(self, indexers: Mapping[str, Any]) -> Self:
         """Return the noise of some cells, picked by index along dims."""
         return self.mapped(
@@ -115,12 +142,46 @@ class Noise(ABC):
 
     def mapped(self, change: Callable[[Any], Any]) -> Self:
         """Return the noise with each of its arrays changed; other fields stay."""
-        arrays: dict[str, Named] = {
-            field.name: value
-            for field in fields(self)
-            if hasattr(value := getattr(self, field.name), "dims")
-        }
-        return replace(self, **{name: change(array) for name, array in arrays.items()})
+        changed: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, Noise):
+                changed[field.name] = value.mapped(change)
+            elif hasattr(value, "dims"):
+                changed[field.name] = change(value)
+        return replace(self, **changed)
+
+    def arrays(self) -> Iterator[Named]:
+        """Yield its arrays, and those of noises that it is put together from."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, Noise):
+                yield from value.arrays()
+            elif hasattr(value, "dims"):
+                yield value
+
+
+@dataclass(frozen=True)
+class NormalNoise(Noise):
+    """Normal(mean, 2 / sqrt(phi)), for values on an unbounded scale.
+
+    2 / sqrt(phi) is also the scale of logit-normal scores on the logit scale, so that one prior
+    of phi serves all.
+    """
+
+    def log_density(self, score: Named, mean: Named, phi: Named) -> Named:
+        """Return the normal log density."""
+        log = maths_of(phi).log
+        return 0.5 * log(phi / (8 * np.pi)) - (score - mean) ** 2 * phi / 8
+
+    def draw(self, mean: xr.DataArray, phi: xr.DataArray, rng: np.random.Generator) -> xr.DataArray:
+        """Draw from the normal."""
+        mu, spread = aligned(mean, phi)
+        return mean.copy(data=mu + 2 * rng.standard_normal(mu.shape) / np.sqrt(spread))
+
+    def sampled(self, phi: Named, mean: Named, sampling: Named) -> Named:
+        """Return the precision where a variance `sampling` is added to 4 / phi."""
+        return phi / (1 + phi * sampling / 4)
 
 
 def aligned(mean: xr.DataArray, other: xr.DataArray) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator, model_validator
 
-from latentscale.dims import BASE_COVARIATES, TOKEN_COVARIATES
 from latentscale.errors import SpecError, listed, nearest
 from latentscale.markup import facts_table
 from latentscale.spec.benchmarks import BenchmarkSpec
@@ -18,7 +17,7 @@ from latentscale.spec.choice import Choice
 from latentscale.spec.kinds import TERMS, SetByTables
 from latentscale.spec.prior import PRIOR_SLOTS, REAL, Prior
 from latentscale.spec.record import Record
-from latentscale.spec.undisclosed import Estimated, LeaveOut
+from latentscale.spec.undisclosed import DEPEND_ON_TOKENS, Estimated, LeaveOut
 
 _A_TERM = Choice(SetByTables())
 
@@ -122,8 +121,10 @@ class ModelSpec(Record):
     sources
         The papers that it follows.
     covariates
-        Covariates of the skills: ``log_params``, ``log_tokens``, ``log_flops``,
-        ``instruct``, or products such as ``log_params:log_tokens``.
+        Covariates of the skills: ``log_params``, ``log_tokens``, ``log_flops``, ``instruct``,
+        any other feature of the table by its name, such as ``released``, or products and squares
+        such as ``log_params:log_tokens``. Whether the table has them is checked when the spec
+        meets it.
     skills
         How many skills, and what identifies them.
     family
@@ -134,7 +135,8 @@ class ModelSpec(Record):
         What becomes of models whose training tokens are needed and undisclosed: left out, or
         fitted with their tokens as parameters.
     terms
-        Further terms of the equations, each of a kind that another package registered.
+        Further terms of the equations, one table each: a trend, or a kind that another package
+        registered.
     priors
         Priors that replace the defaults of `PRIOR_SLOTS`, by parameter name.
 
@@ -162,13 +164,11 @@ class ModelSpec(Record):
     def _known_covariates(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
             parts = name.split(":")
-            for part in parts:
-                if part not in BASE_COVARIATES:
-                    raise SpecError(
-                        f'covariates: "{part}" is not known; allowed are '
-                        f"{listed(BASE_COVARIATES)} and their products, such as "
-                        f'"log_params:log_tokens".' + nearest(part, BASE_COVARIATES)
-                    )
+            if not all(part and part == part.strip() for part in parts):
+                raise SpecError(
+                    f'covariates: "{name}" is not the name of a feature, or of a product such as '
+                    '"log_params:log_tokens"; leave out spaces, and empty names.'
+                )
             if len(parts) > 2:
                 raise SpecError(f'covariates: "{name}" multiplies more than two covariates.')
         if len(set(names)) < len(names):
@@ -205,12 +205,14 @@ class ModelSpec(Record):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        terms: tuple[Any, ...] = self.terms  # records of `latentscale.model.terms.base.Term`
         used = (
             ("family.slopes", self.family.slopes),
             ("benchmarks.slopes", self.benchmarks.slopes),
             ("benchmarks.family_slopes", self.benchmarks.family_slopes),
             ("benchmarks.instruct.slopes", self.benchmarks.instruct.slopes),
             ("benchmarks.precision_covariates", self.benchmarks.precision_covariates),
+            *((f"terms, {t.kind}", names) for t in terms for names in t.covariates().values()),
         )
         for where, names in used:
             for name in names:
@@ -219,6 +221,8 @@ class ModelSpec(Record):
                         f'{where}: "{name}" must also stand in covariates, which has '
                         f"{listed(self.covariates) or 'none'}." + nearest(name, self.covariates)
                     )
+        for term in terms:
+            term.check(self)
         if self.skills.count == 0 and (self.skills.residual or self.family.slopes):
             raise SpecError(
                 "skills.count is 0, so skills.residual and family.slopes have nothing to act on; "
@@ -256,7 +260,7 @@ class ModelSpec(Record):
     @property
     def needs_tokens(self) -> bool:
         """Whether some covariate needs the training tokens of a model."""
-        return any(part in TOKEN_COVARIATES for name in self.covariates for part in name.split(":"))
+        return any(part in DEPEND_ON_TOKENS for name in self.covariates for part in name.split(":"))
 
     @property
     def needs_instruct(self) -> bool:

@@ -131,7 +131,9 @@ def test_rhat_means_something_after_but_not_before(one_truth: Fit) -> None:
     assert set(found.table().columns) >= {"benchmark", "skill", "median", "lower", "upper", "rhat"}
 
 
-@pytest.mark.parametrize("rotation", [None, ls.Varimax(), ls.Oblimin(), ls.Geomin()])
+@pytest.mark.parametrize(
+    "rotation", [None, ls.rotations.Varimax(), ls.rotations.Oblimin(), ls.rotations.Geomin()]
+)
 def test_every_forecast_stays_as_it_was(rich: Fit, known, rotation) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FitWarning)  # prior draws do not agree on a pattern
@@ -166,7 +168,7 @@ def test_every_forecast_stays_as_it_was(rich: Fit, known, rotation) -> None:
 def test_new_families_are_drawn_from_the_rotated_population(rich: Fit) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FitWarning)
-        found = ls.align(rich, rotation=ls.Oblimin())
+        found = ls.align(rich, rotation=ls.rotations.Oblimin())
     rows = pd.DataFrame(
         {"model": [f"n{i}" for i in range(150)], "params_b": 7.0, "tokens_t": 2.0}
     ).assign(family=lambda t: "new-" + t["model"])
@@ -181,7 +183,7 @@ def test_new_families_are_drawn_from_the_rotated_population(rich: Fit) -> None:
 
 def test_the_rotation_is_kept_and_explains_the_loadings(one_truth: Fit, tmp_path) -> None:
     mixed = scrambled(one_truth, "rotation", draws=60)
-    found = ls.align(mixed, rotation=ls.Varimax())
+    found = ls.align(mixed, rotation=ls.rotations.Varimax())
     order = ("chain", "draw", "benchmark", "skill")
     turned = mixed.posterior["loading"].transpose(*order).values @ found.rotation.values
     np.testing.assert_allclose(found.fit.posterior["loading"].transpose(*order), turned)
@@ -192,7 +194,7 @@ def test_the_rotation_is_kept_and_explains_the_loadings(one_truth: Fit, tmp_path
 
 
 def test_skills_are_ordered_and_point_upwards(one_truth: Fit) -> None:
-    mean = means(ls.align(scrambled(one_truth, "rotation"), rotation=ls.Varimax()).fit)[0]
+    mean = means(ls.align(scrambled(one_truth, "rotation"), rotation=ls.rotations.Varimax()).fit)[0]
     squares = (mean**2).sum(axis=0)
     assert (np.diff(squares) <= 0).all() and (mean.sum(axis=0) >= 0).all()
 
@@ -276,7 +278,7 @@ def test_misuse_is_told(rich: Fit, small_scores, prior_fit, quick_spec, known_sp
     with pytest.raises(SpecError, match="Varimax"):
         ls.align(rich, rotation="varimax")  # type: ignore[arg-type]
     with pytest.raises(SpecError, match="takes no rotation"):
-        ls.align(rich, match="permutation", rotation=ls.Varimax())
+        ls.align(rich, match="permutation", rotation=ls.rotations.Varimax())
 
 
 @pytest.mark.slow
@@ -285,7 +287,7 @@ def test_a_free_fit_converges_once_aligned(known) -> None:
     document = free_document(covariates=["log_flops"], benchmarks={"instruct": {"shift": True}})
     method = ls.NUTS(draws=300, tune=400, chains=2, cores=2)
     fit = ls.fit(spec_from_dict(document), known.scores, method=method, seed=4, progress=False)
-    found = ls.align(fit, rotation=ls.Varimax())
+    found = ls.align(fit, rotation=ls.rotations.Varimax())
     table = found.convergence
     # Unaligned chains wander over every rotation, so they mix badly and tell nothing.
     assert table["rhat_before"].max() > 1.05 > table["rhat"].max()

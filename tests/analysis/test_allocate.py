@@ -69,7 +69,7 @@ def closed_form(fit: Fit, slopes: np.ndarray, budget: float) -> np.ndarray:
 
 
 def test_the_optimum_of_a_skill_is_the_translogs_closed_form(translog: Fit) -> None:
-    found = ls.optimal_allocation(translog, flops=BUDGETS, target=ls.Target.skill("delta"))
+    found = ls.optimal_allocation(translog, flops=BUDGETS, target=ls.studies.Target.skill("delta"))
     slopes = translog.samples["slope"].sel(skill="delta", covariate=list(TRANSLOG)).values
     for budget in BUDGETS:
         draws = found.draws.sel(flops=budget, target="skill delta")
@@ -118,7 +118,7 @@ def test_no_split_of_the_budget_forecasts_more(everything: Fit) -> None:
 
 def test_a_weighted_set_is_maximised_draw_by_draw(translog: Fit) -> None:
     weights = {"alpha": 1.0, "beta": 2.0, "gamma": 0.5}
-    target = ls.Target.benchmarks(weights, label="mix")
+    target = ls.studies.Target.benchmarks(weights, label="mix")
     found = ls.optimal_allocation(translog, flops=1e23, target=target)
     low, high = ends(translog, 1e23)
     draws, samples = found.draws.sel(target="mix", flops=1e23), translog.samples
@@ -152,7 +152,9 @@ def test_a_weighted_set_is_maximised_draw_by_draw(translog: Fit) -> None:
 
 
 def test_the_choice_maximises_the_posterior_mean(translog: Fit) -> None:
-    found = ls.optimal_allocation(translog, flops=1e23, target=["beta", ls.Target.skill("alpha")])
+    found = ls.optimal_allocation(
+        translog, flops=1e23, target=["beta", ls.studies.Target.skill("alpha")]
+    )
     slopes = translog.samples["slope"].sel(skill="alpha", covariate=list(TRANSLOG))
     wanted = closed_form(translog, slopes.mean("sample").values[None], 1e23)
     choice = found.choice.sel(flops=1e23)
@@ -234,7 +236,7 @@ def test_free_skills_are_no_target_but_scores_are(small_scores, prior_fit) -> No
     }
     fit = prior_fit(spec_from_dict(document), small_scores, draws=8)
     with pytest.raises(SpecError, match="align"):
-        ls.optimal_allocation(fit, flops=1e23, target=ls.Target.skill("skill 1"))
+        ls.optimal_allocation(fit, flops=1e23, target=ls.studies.Target.skill("skill 1"))
     found = ls.optimal_allocation(fit, flops=1e23)
     assert list(found.draws["target"].values) == ["alpha", "beta", "gamma", "delta"]
 
@@ -266,9 +268,9 @@ def test_misuse_is_told(translog: Fit, arguments, said) -> None:
 def test_a_targets_weights_are_checked() -> None:
     for wrong in ({"a": 0}, {"a": -1}, {"a": np.inf}, {"a": True}, {}):
         with pytest.raises(DataError):
-            ls.Target.benchmarks(wrong)
+            ls.studies.Target.benchmarks(wrong)
     with pytest.raises(LatentscaleError):
-        ls.Target("score", (("a", 1.0),), "a").__class__("both", (("a", 1.0),), "a")
+        ls.studies.Target("score", (("a", 1.0),), "a").__class__("both", (("a", 1.0),), "a")
 
 
 def test_published_optima_stand_beside_ours(translog: Fit) -> None:

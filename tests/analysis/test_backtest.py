@@ -197,8 +197,8 @@ def test_the_key_holds_what_changes_the_numbers_alone(
         key(scores=ls.Scores(other_floor)),
         key(scores=ls.Scores(nudged)),
         key(method=replace(METHOD, draws=61)),
-        key(method=replace(METHOD, start=ls.ModeStart())),
-        key(method=replace(METHOD, start=ls.PriorStart())),
+        key(method=replace(METHOD, start=ls.methods.ModeStart())),
+        key(method=replace(METHOD, start=ls.methods.PriorStart())),
         key(method=ls.Laplace()),
         key(seed=1),
         key(prob=0.5),
@@ -351,7 +351,7 @@ def test_summary_of_a_calibrated_and_of_an_overconfident_table() -> None:
     def claimed(spread: float) -> pd.DataFrame:
         law = stats.norm(0.5, spread)
         bounds = {"lower": law.ppf(0.05), "upper": law.ppf(0.95)}
-        return ls.summarise(table.assign(**bounds, pit=law.cdf(table["score"])))
+        return ls.studies.summarise(table.assign(**bounds, pit=law.cdf(table["score"])))
 
     honest, bold = claimed(0.1).iloc[0], claimed(0.05).iloc[0]
     for prob in (50, 80, 90, 95):

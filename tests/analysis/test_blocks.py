@@ -94,7 +94,7 @@ def test_latents_given_scores_are_the_same_whatever_the_blocks(
         rng.normal(size=(8, 1, 2)), {"model": ["x3"], "skill": skills}, ("sample", "model", "skill")
     )
     report = Conditioning("by hand", 1, 8.0, float("nan"), np.arange(8))
-    given = Conditioned(report, (terms,), (residual,))
+    given = Conditioned(report, (terms,), (xr.Dataset({"residual": residual}),))
 
     def mean() -> xr.DataArray:
         return evaluate_in_blocks(fit, draws, planned, np.random.default_rng(2), given=given).mean

@@ -43,7 +43,7 @@ def claimed(spread: float, *, prob: float = 0.9, size: int = 4000) -> pd.DataFra
 @pytest.mark.parametrize("prob", [0.5, 0.9])
 def test_the_interval_score_takes_the_table_s_own_probability(prob: float) -> None:
     table = claimed(0.1, prob=prob, size=20_000)
-    row = ls.summarise(table).iloc[0]
+    row = ls.studies.summarise(table).iloc[0]
     low, high = table[["lower", "upper"]].iloc[0]
     law = stats.norm(0.5, 0.1)
     # By Gneiting and Raftery 2007, eq. 43: width + 2 / tail times the expected overshoot.
@@ -54,7 +54,7 @@ def test_the_interval_score_takes_the_table_s_own_probability(prob: float) -> No
 
 
 def test_coverage_by_interval_and_by_pit_agree() -> None:
-    row = ls.summarise(claimed(0.06)).iloc[0]
+    row = ls.studies.summarise(claimed(0.06)).iloc[0]
     assert row["cover"] == row["cover_90"]
     honest = stats.norm(0, 0.1).cdf(0.06 * stats.norm.ppf(0.75))
     assert row["cover_50"] == pytest.approx(2 * honest - 1, abs=0.02)
@@ -62,11 +62,11 @@ def test_coverage_by_interval_and_by_pit_agree() -> None:
 
 def test_groups_have_their_own_rows() -> None:
     table = claimed(0.1)
-    by = ls.summarise(table, ["benchmark"]).set_index("benchmark")
+    by = ls.studies.summarise(table, ["benchmark"]).set_index("benchmark")
     for name, part in table.groupby("benchmark"):
         assert by.loc[name, "mae"] == pytest.approx((part["score"] - 0.5).abs().mean())
         assert by.loc[name, "cells"] == len(part)
-    one = ls.summarise(table, ["family"])
+    one = ls.studies.summarise(table, ["family"])
     assert len(one) == 40 and one["mae_se"].isna().all()
 
 
@@ -119,13 +119,13 @@ def test_scores_that_a_table_lacks_are_left_out() -> None:
 def test_misuse_is_refused() -> None:
     table = claimed(0.1, size=50)
     with pytest.raises(DataError, match='"pit"'):
-        ls.summarise(table.drop(columns="pit"))
+        ls.studies.summarise(table.drop(columns="pit"))
     with pytest.raises(DataError, match='"planet"'):
-        ls.summarise(table, ["planet"])
+        ls.studies.summarise(table, ["planet"])
     with pytest.raises(DataError, match=r'by must be a list of columns, such as \["family"\]'):
-        ls.summarise(table, "family")
+        ls.studies.summarise(table, "family")
     with pytest.raises(DataError, match="empty"):
-        ls.summarise(table.iloc[:0])
+        ls.studies.summarise(table.iloc[:0])
     with pytest.raises(DataError, match="levels"):
         reliability(table, [0.5, 1.0])
     with pytest.raises(DataError, match="levels"):
@@ -149,7 +149,7 @@ def test_a_row_that_cannot_be_counted_is_named(column: str, value: object, said:
     table = claimed(0.1, size=50)
     table.loc[3, column] = value
     with pytest.raises(DataError, match=said):
-        ls.summarise(table)
+        ls.studies.summarise(table)
     if column == "pit":
         with pytest.raises(DataError, match=said):
             pit_histogram(table)
@@ -163,7 +163,7 @@ def test_text_for_numbers_is_refused() -> None:
         pit_histogram(table.assign(pit=table["pit"].astype(str)))
 
 
-@pytest.mark.parametrize("verb", [ls.summarise, reliability, pit_histogram])
+@pytest.mark.parametrize("verb", [ls.studies.summarise, reliability, pit_histogram])
 @pytest.mark.parametrize("table", [3, None, "table.csv", {"pit": [0.5]}, ls.Benchmark()])
 def test_what_is_no_table_is_refused(verb: Callable, table: object) -> None:
     with pytest.raises(DataError, match=r"table must be a table from latentscale\.backtest: give"):
@@ -177,10 +177,10 @@ def test_settings_of_other_types_are_refused() -> None:
             reliability(table, levels)  # type: ignore[arg-type]
     for resamples in (1, 2.5, "many"):
         with pytest.raises(DataError, match="resamples"):
-            ls.summarise(table, resamples=resamples)  # type: ignore[arg-type]
+            ls.studies.summarise(table, resamples=resamples)  # type: ignore[arg-type]
     for by in (3, {"family": 1}, [3]):
         with pytest.raises(DataError, match="by must be a list"):
-            ls.summarise(table, by)  # type: ignore[arg-type]
+            ls.studies.summarise(table, by)  # type: ignore[arg-type]
     for prob in (90, "0.9", True):
         with pytest.raises(ls.LatentscaleError, match="prob"):
             pit_histogram(table, prob=prob)  # type: ignore[arg-type]
@@ -188,4 +188,4 @@ def test_settings_of_other_types_are_refused() -> None:
 
 def test_groups_without_a_name_are_kept() -> None:
     table = claimed(0.1, size=50).assign(size=[None, "large"] * 25)
-    assert ls.summarise(table, ["size"])["cells"].tolist() == [25, 25]
+    assert ls.studies.summarise(table, ["size"])["cells"].tolist() == [25, 25]

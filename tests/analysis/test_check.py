@@ -26,11 +26,13 @@ Spoiled = tuple[ls.Scores, tuple[str, str]]
 
 
 @pytest.fixture(scope="module")
-def checked(pooled_fit: Fit) -> ls.FitCheck:
+def checked(pooled_fit: Fit) -> ls.results.FitCheck:
     return ls.check(pooled_fit, false_alarms=0.01, seed=4)
 
 
-def test_only_the_spoiled_score_is_an_outlier(checked: ls.FitCheck, spoiled: Spoiled) -> None:
+def test_only_the_spoiled_score_is_an_outlier(
+    checked: ls.results.FitCheck, spoiled: Spoiled
+) -> None:
     assert list(zip(checked.outliers["model"], checked.outliers["benchmark"], strict=True)) == [
         spoiled[1]
     ]
@@ -42,7 +44,7 @@ def test_only_the_spoiled_score_is_an_outlier(checked: ls.FitCheck, spoiled: Spo
     assert said in row["advice"]
 
 
-def test_residuals_are_a_map_of_the_table(checked: ls.FitCheck, pooled_fit: Fit) -> None:
+def test_residuals_are_a_map_of_the_table(checked: ls.results.FitCheck, pooled_fit: Fit) -> None:
     table = checked.loo.table().set_index(["model", "benchmark"])["z"]
     grid = checked.residuals
     assert int(grid.notnull().sum()) == len(table) == pooled_fit.scores.n_observed
@@ -53,7 +55,9 @@ def test_residuals_are_a_map_of_the_table(checked: ls.FitCheck, pooled_fit: Fit)
     assert checked.by_family["scores"].sum() == len(table)
 
 
-def test_pit_of_a_right_spec_are_uniform_and_of_a_wrong_one_not(checked: ls.FitCheck) -> None:
+def test_pit_of_a_right_spec_are_uniform_and_of_a_wrong_one_not(
+    checked: ls.results.FitCheck,
+) -> None:
     assert checked.pit_p_value > 0.01
     rng = np.random.default_rng(1)
     assert uniform_p_value(pd.Series(rng.beta(0.6, 0.6, 500))) < 0.001
@@ -63,7 +67,7 @@ def test_pit_of_a_right_spec_are_uniform_and_of_a_wrong_one_not(checked: ls.FitC
 
 
 def test_a_model_that_is_off_on_everything_points_to_its_metadata(
-    checked: ls.FitCheck, pooled_fit: Fit
+    checked: ls.results.FitCheck, pooled_fit: Fit
 ) -> None:
     table = checked.loo.table().copy()
     model = pooled_fit.scores.models[2]
@@ -84,7 +88,7 @@ def test_suspects_are_settled_by_a_refit_without_them(
 
     real = module.leave_one_out
 
-    def doubtful(fit: Fit, **settings: object) -> ls.LeaveOneOut:
+    def doubtful(fit: Fit, **settings: object) -> ls.results.LeaveOneOut:
         found = real(fit, **settings)  # type: ignore[arg-type]
         table = found.table().copy()
         table.loc[[0, 1], ["reliable", "z"]] = [False, 2.5]
@@ -121,7 +125,7 @@ def test_misuse_is_refused(
 
 
 def test_posterior_predictive_statistics_by_hand(pooled_fit: Fit) -> None:
-    found = ls.posterior_predictive(pooled_fit, prob=0.8, seed=2)
+    found = ls.studies.posterior_predictive(pooled_fit, prob=0.8, seed=2)
     table = found.table().set_index(["by", "group", "statistic"])
     observed = pooled_fit.scores.dataset["score"]
     beta = table.loc[("benchmark", "beta", "mean")]
@@ -148,7 +152,7 @@ def test_a_wrong_noise_shows_in_the_posterior_predictive_check(pooled_fit: Fit) 
     from xarray import DataTree
 
     wrong = replace(pooled_fit, tree=DataTree.from_dict({**groups, "posterior": narrow}))
-    right, off = (ls.posterior_predictive(f, seed=2) for f in (pooled_fit, wrong))
+    right, off = (ls.studies.posterior_predictive(f, seed=2) for f in (pooled_fit, wrong))
     assert len(off.surprising) > 3 * len(right.surprising)
 
 
@@ -202,17 +206,17 @@ def _with_own_densities(fit: Fit) -> Fit:
 def test_prior_predictive_covers_tables_of_its_own_prior(
     quick_spec: ls.ModelSpec, small_scores: ls.Scores
 ) -> None:
-    found = ls.prior_predictive(quick_spec, small_scores, draws=60, seed=1)
+    found = ls.studies.prior_predictive(quick_spec, small_scores, draws=60, seed=1)
     assert found.draws.sizes == {"sample": 60, "model": 12, "benchmark": 4}
     measured = small_scores.dataset["score"].notnull()
     assert bool((found.draws.notnull() == measured).all())
     p_values = []
     for seed in range(5):
         table = ls.simulate(quick_spec, small_scores, seed=100 + seed).scores
-        again = ls.prior_predictive(quick_spec, table, draws=30, seed=seed).table()
+        again = ls.studies.prior_predictive(quick_spec, table, draws=30, seed=seed).table()
         p_values.append(again.query("by == 'all' and statistic == 'mean'")["p_value"].item())
     assert 0.15 < np.mean(p_values) < 0.85
-    again = ls.prior_predictive(quick_spec, small_scores, draws=60, seed=1)
+    again = ls.studies.prior_predictive(quick_spec, small_scores, draws=60, seed=1)
     np.testing.assert_array_equal(found.draws, again.draws)
 
 
@@ -220,12 +224,12 @@ def test_a_prior_that_rules_the_scores_out_is_seen(
     quick_spec: ls.ModelSpec, small_scores: ls.Scores
 ) -> None:
     sure = quick_spec.with_priors({"intercept": {"dist": "Normal", "mu": -6, "sigma": 0.1}})
-    found = ls.prior_predictive(sure, small_scores, draws=40)
+    found = ls.studies.prior_predictive(sure, small_scores, draws=40)
     means = found.surprising.query("by == 'benchmark' and statistic == 'mean'")
     assert len(means) == 4 and (means["p_value"] < 0.05).all()
     with pytest.raises(ls.DataError, match="at least 20"):
-        ls.prior_predictive(quick_spec, small_scores, draws=3)
+        ls.studies.prior_predictive(quick_spec, small_scores, draws=3)
     with pytest.raises(ls.SpecError, match="ModelSpec"):
-        ls.prior_predictive("latentscale", small_scores)  # type: ignore[arg-type]
+        ls.studies.prior_predictive("latentscale", small_scores)  # type: ignore[arg-type]
     with pytest.raises(ls.DataError, match="Scores"):
-        ls.prior_predictive(quick_spec, small_scores.to_frame())  # type: ignore[arg-type]
+        ls.studies.prior_predictive(quick_spec, small_scores.to_frame())  # type: ignore[arg-type]

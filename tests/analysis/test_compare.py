@@ -79,7 +79,7 @@ def test_any_text_is_a_name(pooled_fit: Fit, rival: Fit) -> None:
         np.testing.assert_array_equal(found.table()["elpd"], wanted)
         assert found.weights.keys() == {good, bad}
         tables = {good: backtested(1, 0.03), bad: backtested(2, 0.15)}
-        held_out = ls.compare_backtests(tables)
+        held_out = ls.studies.compare_backtests(tables)
         assert (
             list(held_out.table()["name"]) == [good, bad] and held_out.table()["mae"].notna().all()
         )
@@ -87,7 +87,7 @@ def test_any_text_is_a_name(pooled_fit: Fit, rival: Fit) -> None:
         with pytest.raises(ls.FitError, match="Names must be text"):
             ls.compare({odd: pooled_fit, "b": rival})  # type: ignore[dict-item]
         with pytest.raises(ls.DataError, match="Names must be text"):
-            ls.compare_backtests({odd: backtested(1, 0.1), "b": backtested(1, 0.1)})  # type: ignore[dict-item]
+            ls.studies.compare_backtests({odd: backtested(1, 0.1), "b": backtested(1, 0.1)})  # type: ignore[dict-item]
 
 
 def test_different_scores_are_refused(
@@ -129,7 +129,7 @@ def backtested(seed: int, error: float) -> pd.DataFrame:
 
 def test_backtests_by_hand() -> None:
     good, bad = backtested(1, 0.03), backtested(2, 0.15)
-    found = ls.compare_backtests({"bad": bad.sample(frac=1, random_state=1), "good": good})
+    found = ls.studies.compare_backtests({"bad": bad.sample(frac=1, random_state=1), "good": good})
     row = found.table().set_index("name").loc["bad"]
     assert row["elpd"] == pytest.approx(bad["log_score"].sum())
     assert row["difference"] == pytest.approx((bad["log_score"] - good["log_score"]).sum())
@@ -145,13 +145,13 @@ def test_backtests_by_hand() -> None:
 def test_backtests_of_different_folds_are_refused() -> None:
     table = backtested(1, 0.03)
     with pytest.raises(ls.DataError, match='such as m0 on b in the fold "f0"'):
-        ls.compare_backtests({"a": table, "b": table.iloc[1:]})
+        ls.studies.compare_backtests({"a": table, "b": table.iloc[1:]})
     with pytest.raises(ls.DataError, match='"log_score"'):
-        ls.compare_backtests({"a": table, "b": table.drop(columns="log_score")})
+        ls.studies.compare_backtests({"a": table, "b": table.drop(columns="log_score")})
     with pytest.raises(ls.DataError, match="at least two"):
-        ls.compare_backtests({"a": table})
+        ls.studies.compare_backtests({"a": table})
     with pytest.raises(ls.DataError, match="different scores"):
-        ls.compare_backtests({"a": table, "b": table.assign(score=0.5)})
+        ls.studies.compare_backtests({"a": table, "b": table.assign(score=0.5)})
 
 
 def frame_of(fit: Fit) -> pd.DataFrame:
@@ -228,7 +228,7 @@ def test_every_row_of_a_mixture_is_one_draw_of_one_fit(with_skills: Fit) -> None
     found = ls.stack(fits, frame, {"a": 1.0, "b": 1.0}, seed=2)
     alone = ls.predict(with_skills, frame, seed=2)
 
-    def correlation(forecast: ls.Forecast) -> float:
+    def correlation(forecast: ls.results.Forecast) -> float:
         skill = forecast.skill_draws.isel(model=0, skill=0)
         score = forecast.mean_draws.isel(model=0).sel(benchmark="alpha")
         return stats.spearmanr(skill, score).statistic
@@ -275,7 +275,7 @@ def test_skills_that_mean_different_things_are_left_out_with_a_reason(
     with_skills: Fit, prior_fit: Callable[..., Fit], known_spec: ls.ModelSpec, small_scores
 ) -> None:
     frame = frame_of(with_skills)
-    other = ls.anchor_variants(known_spec, [["beta", "gamma"]])["beta + gamma"]
+    other = ls.studies.anchor_variants(known_spec, [["beta", "gamma"]])["beta + gamma"]
     free = ls.load_spec("pooled_flops")
     for spec, said in ((other, "anchors"), (free, "number")):
         fits = {"a": with_skills, "b": prior_fit(spec, small_scores, draws=100)}

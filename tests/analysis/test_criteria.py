@@ -16,7 +16,7 @@ def criteria(known, known_spec) -> Criteria:
     family = known_spec.family.model_copy(update={"lineage": False})
     spec = known_spec.model_copy(update={"family": family})
     method = ls.MarginalML(starts=1, nodes=3, cores=1)
-    return ls.information_criteria(
+    return ls.studies.information_criteria(
         spec, known.scores, counts=[1, 2, 3], method=method, seed=2, progress=False
     )
 
@@ -47,7 +47,7 @@ def test_the_plot_shows_each_criterion_above_its_smallest(criteria: Criteria) ->
 @pytest.mark.parametrize("counts", [[0], [7], [2, 2], [], [1.5], [True]])
 def test_counts_out_of_range_are_refused(counts, small_scores, known_spec) -> None:
     with pytest.raises(SpecError, match="counts"):
-        ls.information_criteria(known_spec, small_scores, counts=counts, progress=False)
+        ls.studies.information_criteria(known_spec, small_scores, counts=counts, progress=False)
 
 
 def test_an_unknown_criterion_is_refused(criteria: Criteria) -> None:

@@ -95,7 +95,7 @@ def test_scores_near_the_floor_do_not_set_the_order(held_fit: Fit) -> None:
     moved[values[:, 0].argmin(), 0] = 1e-300
     np.testing.assert_array_equal(normal_scores(moved), normal_scores(values))
     sds = [
-        ls.next_benchmark(held_fit, ROW, targets=["gamma"], seed=seed).table["sd_after"].min()
+        ls.next_benchmark(held_fit, ROW, targets=["gamma"], seed=seed).table()["sd_after"].min()
         for seed in range(5)
     ]
     # 1,500 draws: 1.8% Monte Carlo error each.

@@ -19,7 +19,7 @@ def test_draws_have_the_moments_of_the_conjugate_posterior() -> None:
     """The prior as two further rows of data: least squares gives the posterior mean."""
     rng = np.random.default_rng(1)
     x, y = rng.standard_normal((12, 1)), rng.standard_normal(12)
-    prior = ls.RegressionPrior(intercept_sd=3.0, coefficient_sd=0.7, shape=2.5, scale=0.8)
+    prior = ls.studies.RegressionPrior(intercept_sd=3.0, coefficient_sd=0.7, shape=2.5, scale=0.8)
     beta, sigma = _draw_conjugate(np.repeat(x[None], 60_000, axis=0), y, prior, rng)
     rows = np.vstack([np.column_stack([np.ones(12), x]), np.diag([1 / 3.0, 1 / 0.7])])
     told = np.concatenate([y, [0, 0]])
@@ -49,7 +49,7 @@ def outcome_of(fit: Fit, noise: float = 0.0) -> pd.Series:
 
 
 def test_known_skills_give_the_line_back(skilled: Fit) -> None:
-    found = ls.regress_on_skills(skilled, outcome_of(skilled, 5.0), seed=1)
+    found = ls.studies.regress_on_skills(skilled, outcome_of(skilled, 5.0), seed=1)
     table = found.table(0.99).set_index("term")
     truth = dict(zip(["intercept", *skilled.samples["skill"].values], [1200, 80, -30], strict=True))
     for term, wanted in truth.items():
@@ -62,8 +62,8 @@ def test_known_skills_give_the_line_back(skilled: Fit) -> None:
 
 def test_units_of_the_outcome_do_not_matter(skilled: Fit) -> None:
     values = outcome_of(skilled, 5.0)
-    one = ls.regress_on_skills(skilled, values, seed=1)
-    two = ls.regress_on_skills(skilled, 7 + values / 1000, seed=1)
+    one = ls.studies.regress_on_skills(skilled, values, seed=1)
+    two = ls.studies.regress_on_skills(skilled, 7 + values / 1000, seed=1)
     slope = one.coefficients.sel(term="alpha")
     np.testing.assert_allclose(two.coefficients.sel(term="alpha"), slope / 1000, rtol=1e-8)
     np.testing.assert_allclose(two.sigma, one.sigma / 1000, rtol=1e-8)
@@ -72,7 +72,9 @@ def test_units_of_the_outcome_do_not_matter(skilled: Fit) -> None:
 
 def test_r_squared_falls_with_noise(skilled: Fit) -> None:
     values = [
-        float(ls.regress_on_skills(skilled, outcome_of(skilled, n), seed=1).r_squared.mean())
+        float(
+            ls.studies.regress_on_skills(skilled, outcome_of(skilled, n), seed=1).r_squared.mean()
+        )
         for n in (1.0, 60.0, 600.0)
     ]
     assert values[0] > 0.95 and values[0] > values[1] > values[2]
@@ -83,8 +85,8 @@ def test_uncertain_skills_widen_the_prediction(skilled: Fit, with_posterior) -> 
     posterior = skilled.posterior.copy(deep=True)
     noise = np.random.default_rng(4).standard_normal(posterior["model_skill"].shape)
     posterior["model_skill"] = posterior["model_skill"] + 0.3 * noise
-    unsure = ls.regress_on_skills(with_posterior(skilled, posterior), values, seed=1)
-    sure = ls.regress_on_skills(skilled, values, seed=1)
+    unsure = ls.studies.regress_on_skills(with_posterior(skilled, posterior), values, seed=1)
+    sure = ls.studies.regress_on_skills(skilled, values, seed=1)
     one, two = (found.table().set_index("term") for found in (unsure, sure))
     assert one.loc["alpha", "sd"] > 1.5 * two.loc["alpha", "sd"]
     assert one.loc["sigma", "median"] > 1.5 * two.loc["sigma", "median"]
@@ -92,7 +94,7 @@ def test_uncertain_skills_widen_the_prediction(skilled: Fit, with_posterior) -> 
 
 def test_fitted_models_are_predicted_on_the_line(skilled: Fit) -> None:
     values = outcome_of(skilled)
-    found = ls.regress_on_skills(skilled, values, seed=1)
+    found = ls.studies.regress_on_skills(skilled, values, seed=1)
     frame = skilled.scores.to_frame().drop(columns=list(skilled.scores.benchmarks)).iloc[:6]
     forecast = found.predict(frame, seed=1)
     table = forecast.table()
@@ -102,7 +104,7 @@ def test_fitted_models_are_predicted_on_the_line(skilled: Fit) -> None:
 
 
 def test_a_new_model_is_predicted_from_its_scores(skilled: Fit) -> None:
-    found = ls.regress_on_skills(skilled, outcome_of(skilled, 5.0), seed=1)
+    found = ls.studies.regress_on_skills(skilled, outcome_of(skilled, 5.0), seed=1)
     row = pd.DataFrame([{"model": "x", "family": "fx", "params_b": 7.0, "tokens_t": 2.0}])
     row["instruct"] = 0
     wide = found.predict(row, seed=1).table().iloc[0]
@@ -113,7 +115,7 @@ def test_a_new_model_is_predicted_from_its_scores(skilled: Fit) -> None:
 
 def test_few_models_are_warned_of(skilled: Fit) -> None:
     with pytest.warns(DataWarning, match="6 models have the outcome"):
-        ls.regress_on_skills(skilled, outcome_of(skilled).iloc[:6])
+        ls.studies.regress_on_skills(skilled, outcome_of(skilled).iloc[:6])
 
 
 def test_misuse_is_refused(skilled: Fit, small_scores, prior_fit) -> None:
@@ -130,18 +132,18 @@ def test_misuse_is_refused(skilled: Fit, small_scores, prior_fit) -> None:
     ]
     for outcome, said in bad:
         with pytest.raises(DataError, match=said):
-            ls.regress_on_skills(skilled, outcome)  # type: ignore[arg-type]
+            ls.studies.regress_on_skills(skilled, outcome)  # type: ignore[arg-type]
     with pytest.raises(SpecError, match="no skills"):
-        ls.regress_on_skills(prior_fit(ls.load_spec("pooled_flops"), small_scores), values)
+        ls.studies.regress_on_skills(prior_fit(ls.load_spec("pooled_flops"), small_scores), values)
     with pytest.raises(DataError, match="shape"):
-        ls.RegressionPrior(shape=0.0)
+        ls.studies.RegressionPrior(shape=0.0)
 
 
 def test_free_skills_have_no_table_but_predict(small_scores, prior_fit) -> None:
     spec = ls.ModelSpec(name="free", skills={"count": 1, "identify": {"kind": "free"}})
     fit = prior_fit(spec, small_scores, draws=60)
     outcome = pd.Series(np.arange(12.0), index=list(fit.scores.models))
-    found = ls.regress_on_skills(fit, outcome)
+    found = ls.studies.regress_on_skills(fit, outcome)
     with pytest.raises(SpecError, match="free to rotate"):
         found.table()
     frame = fit.scores.to_frame().drop(columns=list(fit.scores.benchmarks))
@@ -153,16 +155,16 @@ def test_a_point_estimate_is_refused(skilled: Fit) -> None:
 
     point = replace(skilled, status=replace(skilled.status, is_posterior=False))
     with pytest.raises(FitError, match="point estimate"):
-        ls.regress_on_skills(point, outcome_of(skilled))
+        ls.studies.regress_on_skills(point, outcome_of(skilled))
 
 
 def test_the_callers_series_is_kept(skilled: Fit) -> None:
     values = outcome_of(skilled)
     values.iloc[3] = np.nan
     before = values.copy()
-    assert len(ls.regress_on_skills(skilled, values).outcome) == 39
+    assert len(ls.studies.regress_on_skills(skilled, values).outcome) == 39
     pd.testing.assert_series_equal(values, before)
-    assert isinstance(ls.regress_on_skills(skilled, values).sigma, xr.DataArray)
+    assert isinstance(ls.studies.regress_on_skills(skilled, values).sigma, xr.DataArray)
 
 
 def test_a_further_benchmark_on_few_models_joins_as_one_more_column(

@@ -50,7 +50,8 @@ def kaisers_angle(loading: np.ndarray, gamma: float) -> float:
 
 
 @pytest.mark.parametrize(
-    ("rotation", "gamma"), [(ls.Varimax(kaiser=False), 1.0), (ls.Quartimax(kaiser=False), 0.0)]
+    ("rotation", "gamma"),
+    [(ls.rotations.Varimax(kaiser=False), 1.0), (ls.rotations.Quartimax(kaiser=False), 0.0)],
 )
 def test_two_skills_turn_by_kaisers_angle(messy: np.ndarray, rotation, gamma: float) -> None:
     found = messy @ rotation.matrix(messy)
@@ -59,23 +60,33 @@ def test_two_skills_turn_by_kaisers_angle(messy: np.ndarray, rotation, gamma: fl
 
 def test_kaisers_weights_make_the_angle_that_of_unit_rows(messy: np.ndarray) -> None:
     unit = messy / np.linalg.norm(messy, axis=1, keepdims=True)
-    found = messy @ ls.Varimax().matrix(messy)
+    found = messy @ ls.rotations.Varimax().matrix(messy)
     same_columns(found, messy @ turn(kaisers_angle(unit, 1.0)), atol=1e-4)
 
 
-@pytest.mark.parametrize("rotation", [ls.Varimax(), ls.Quartimax(), ls.PrincipalAxes()])
+@pytest.mark.parametrize(
+    "rotation", [ls.rotations.Varimax(), ls.rotations.Quartimax(), ls.rotations.PrincipalAxes()]
+)
 def test_orthogonal_ones_are_orthogonal(simple: np.ndarray, rotation: Rotation) -> None:
     matrix = rotation.matrix(simple + 0.1)
     np.testing.assert_allclose(matrix @ matrix.T, np.eye(3), atol=1e-9)
 
 
-@pytest.mark.parametrize("rotation", [ls.Varimax(), ls.Quartimax(), ls.Oblimin(), ls.Geomin()])
+@pytest.mark.parametrize(
+    "rotation",
+    [
+        ls.rotations.Varimax(),
+        ls.rotations.Quartimax(),
+        ls.rotations.Oblimin(),
+        ls.rotations.Geomin(),
+    ],
+)
 def test_a_simple_pattern_is_found_again(simple: np.ndarray, rotation: Rotation) -> None:
     mixed = simple @ np.linalg.qr(np.random.default_rng(1).standard_normal((3, 3)))[0]
     same_columns(mixed @ rotation.matrix(mixed), simple, atol=2e-3)
 
 
-@pytest.mark.parametrize("rotation", [ls.Oblimin(), ls.Geomin(epsilon=1e-4)])
+@pytest.mark.parametrize("rotation", [ls.rotations.Oblimin(), ls.rotations.Geomin(epsilon=1e-4)])
 def test_oblique_ones_find_correlated_skills(simple: np.ndarray, rotation: Rotation) -> None:
     correlation = np.array([[1, 0.5, 0.3], [0.5, 1, 0.2], [0.3, 0.2, 1]])
     uncorrelated = simple @ np.linalg.cholesky(correlation)
@@ -91,11 +102,13 @@ def test_oblique_ones_find_correlated_skills(simple: np.ndarray, rotation: Rotat
 
 def test_oblimin_is_that_of_statsmodels_where_one_start_is_enough(messy: np.ndarray) -> None:
     wanted, _ = rotate_factors(messy, "oblimin", 0.0, "oblique")
-    same_columns(messy @ ls.Oblimin(kaiser=False).matrix(messy), wanted, atol=1e-3)
+    same_columns(messy @ ls.rotations.Oblimin(kaiser=False).matrix(messy), wanted, atol=1e-3)
 
 
-@pytest.mark.parametrize("rotation", [ls.Oblimin(kaiser=False), ls.Geomin(kaiser=False)])
-def test_no_oblique_turn_does_better(rotation: ls.Oblimin | ls.Geomin) -> None:
+@pytest.mark.parametrize(
+    "rotation", [ls.rotations.Oblimin(kaiser=False), ls.rotations.Geomin(kaiser=False)]
+)
+def test_no_oblique_turn_does_better(rotation: ls.rotations.Oblimin | ls.rotations.Geomin) -> None:
     rng = np.random.default_rng(8)
     loading = rng.normal(0.3, 0.6, (10, 3))
     best = rotation.criterion(loading @ rotation.matrix(loading))
@@ -108,20 +121,28 @@ def test_no_oblique_turn_does_better(rotation: ls.Oblimin | ls.Geomin) -> None:
 def test_the_criteria_are_their_formulas() -> None:
     loading = np.array([[0.5, 0.2], [0.1, -0.4]])
     products = 2 * (0.25 * 0.04 + 0.01 * 0.16)
-    assert ls.Oblimin().criterion(loading) == pytest.approx(products)
+    assert ls.rotations.Oblimin().criterion(loading) == pytest.approx(products)
     shared = 2 * 0.5 * (0.26 * 0.20) / 2
-    assert ls.Oblimin(gamma=0.5).criterion(loading) == pytest.approx(products - shared)
+    assert ls.rotations.Oblimin(gamma=0.5).criterion(loading) == pytest.approx(products - shared)
     means = np.sqrt(0.26 * 0.05) + np.sqrt(0.02 * 0.17)
-    assert ls.Geomin().criterion(loading) == pytest.approx(means)
+    assert ls.rotations.Geomin().criterion(loading) == pytest.approx(means)
 
 
 def test_principal_axes_are_in_order_and_uncorrelated(messy: np.ndarray) -> None:
-    turned = messy @ ls.PrincipalAxes().matrix(messy)
+    turned = messy @ ls.rotations.PrincipalAxes().matrix(messy)
     gram = turned.T @ turned
     assert gram[0, 0] > gram[1, 1] and abs(gram[0, 1]) < 1e-9
 
 
-@pytest.mark.parametrize("rotation", [ls.Varimax(), ls.Oblimin(), ls.Geomin(), ls.Quartimax()])
+@pytest.mark.parametrize(
+    "rotation",
+    [
+        ls.rotations.Varimax(),
+        ls.rotations.Oblimin(),
+        ls.rotations.Geomin(),
+        ls.rotations.Quartimax(),
+    ],
+)
 def test_one_skill_is_left_alone(rotation: Rotation) -> None:
     np.testing.assert_array_equal(rotation.matrix(np.ones((4, 1))), [[1.0]])
 
@@ -129,16 +150,16 @@ def test_one_skill_is_left_alone(rotation: Rotation) -> None:
 @pytest.mark.parametrize("value", [0, -1, "a", np.nan, True])
 def test_epsilon_is_checked(value) -> None:
     with pytest.raises(SpecError, match="epsilon"):
-        ls.Geomin(epsilon=value)
+        ls.rotations.Geomin(epsilon=value)
 
 
 @pytest.mark.parametrize("value", [0.9, np.inf, None, True])
 def test_gamma_is_checked(value) -> None:
     with pytest.raises(SpecError, match="gamma"):
-        ls.Oblimin(gamma=value)
+        ls.rotations.Oblimin(gamma=value)
 
 
 def test_without_statsmodels_the_install_is_told(messy: np.ndarray, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "statsmodels.multivariate.factor_rotation", None)
     with pytest.raises(SpecError, match=r"latentscale\[rotation\]"):
-        ls.Varimax().matrix(messy)
+        ls.rotations.Varimax().matrix(messy)

@@ -151,7 +151,7 @@ def test_a_grid_of_priors(
     higher = {"intercept": {"dist": "Normal", "mu": 3, "sigma": 1}}
     broken = quick_spec.model_copy(update={"name": "broken"})
     with pytest.warns(ls.FitWarning, match="the sampler broke"):
-        found = ls.sensitivity_grid(
+        found = ls.studies.sensitivity_grid(
             quick_spec, small_scores, {"higher": higher, "odd": broken}, frame=FRAME, progress=False
         )
     assert len(by_prior_draws) == 3 and set(found.failed) == {"odd"}
@@ -173,8 +173,8 @@ def test_a_grid_of_priors(
 def test_a_grid_misused(
     by_prior_draws: list[object], quick_spec: ls.ModelSpec, small_scores: ls.Scores
 ) -> None:
-    def grid(variants: object) -> ls.SensitivityGrid:
-        return ls.sensitivity_grid(quick_spec, small_scores, variants, progress=False)  # type: ignore[arg-type]
+    def grid(variants: object) -> ls.results.SensitivityGrid:
+        return ls.studies.sensitivity_grid(quick_spec, small_scores, variants, progress=False)  # type: ignore[arg-type]
 
     with pytest.raises(ls.SpecError, match="at least one variant"):
         grid({})
@@ -188,18 +188,18 @@ def test_a_grid_misused(
         grid({"x": quick_spec.model_copy(update={"name": "broken"})})
     broken = quick_spec.model_copy(update={"name": "broken"})
     with pytest.raises(ls.FitError, match="The base spec failed"):
-        ls.sensitivity_grid(broken, small_scores, {"x": quick_spec}, progress=False)
+        ls.studies.sensitivity_grid(broken, small_scores, {"x": quick_spec}, progress=False)
 
 
 def test_a_variable_that_no_variant_has_is_refused_before_the_first_fit(
     by_prior_draws: list[object], quick_spec: ls.ModelSpec, small_scores: ls.Scores
 ) -> None:
     with pytest.raises(ls.SpecError, match=r'no variant has "intercpt".*"intercept"'):
-        ls.sensitivity_grid(
+        ls.studies.sensitivity_grid(
             quick_spec, small_scores, {"x": {}}, variables=["precision", "intercpt"], progress=False
         )
     assert not by_prior_draws
-    found = ls.sensitivity_grid(
+    found = ls.studies.sensitivity_grid(
         quick_spec, small_scores, {"x": {}}, variables=["intercept"], progress=False
     )
     assert set(found.table()["variable"]) == {"intercept"}
@@ -208,19 +208,21 @@ def test_a_variable_that_no_variant_has_is_refused_before_the_first_fit(
 def test_other_anchors_compare_forecasts_alone(
     by_prior_draws: list[object], known_spec: ls.ModelSpec, small_scores: ls.Scores
 ) -> None:
-    variants = ls.anchor_variants(known_spec, [["beta", "gamma"]])
+    variants = ls.studies.anchor_variants(known_spec, [["beta", "gamma"]])
     (spec,) = variants.values()
     assert spec.skills.identify.anchors == ("beta", "gamma")
     assert spec.skills.identify.unit == known_spec.skills.identify.unit
-    found = ls.sensitivity_grid(known_spec, small_scores, variants, frame=FRAME, progress=False)
+    found = ls.studies.sensitivity_grid(
+        known_spec, small_scores, variants, frame=FRAME, progress=False
+    )
     other = found.table()[found.table()["variant"] == "beta + gamma"]
     assert not (other["variable"] == "slope").any()
     assert (other["variable"] == FORECAST).sum() == 4
     assert found.variants["beta + gamma"] == 'anchors "beta", "gamma"'
     with pytest.raises(ls.SpecError, match="needs 2 benchmarks"):
-        ls.anchor_variants(known_spec, [["beta"]])
+        ls.studies.anchor_variants(known_spec, [["beta"]])
     with pytest.raises(ls.SpecError, match="no anchors"):
-        ls.anchor_variants(ls.load_spec("pooled_flops"), [["beta"]])
+        ls.studies.anchor_variants(ls.load_spec("pooled_flops"), [["beta"]])
 
 
 def test_influence_of_a_family_by_weights(
@@ -241,7 +243,7 @@ def test_influence_of_a_family_by_weights(
     groups["posterior"] = groups["posterior"].assign(theta=(("chain", "draw"), theta))
     groups["log_likelihood"] = xr.Dataset({"score": logs.copy(data=values)})
     fit = replace(base, tree=xr.DataTree.from_dict(groups))
-    found = ls.family_influence(fit, families=["fam00"], variables=["theta"])
+    found = ls.studies.family_influence(fit, families=["fam00"], variables=["theta"])
     row = found.table().iloc[0]
     assert row["median"] == pytest.approx(0.0, abs=0.02)
     assert row["change_in_sd"] == pytest.approx(-0.4 / np.sqrt(0.2), abs=0.05)
@@ -252,10 +254,10 @@ def test_influence_of_a_family_by_weights(
 def test_families_that_weights_cannot_drop_are_refitted(
     by_prior_draws: list[object], small: Fit
 ) -> None:
-    rough = ls.family_influence(small, FRAME, progress=False)
+    rough = ls.studies.family_influence(small, FRAME, progress=False)
     assert len(rough.families) == 6 and not rough.families["reliable"].all()
     assert "give refit" in str(rough)
-    exact = ls.family_influence(small, FRAME, refit=ls.NUTS(draws=10), progress=False)
+    exact = ls.studies.family_influence(small, FRAME, refit=ls.NUTS(draws=10), progress=False)
     assert exact.families["reliable"].all() and "give refit" not in str(exact)
     heavy = set(rough.families.loc[~rough.families["reliable"], "family"])
     assert set(exact.table().query("basis == 'refit'")["family"]) == heavy
@@ -267,21 +269,21 @@ def test_families_that_weights_cannot_drop_are_refitted(
         of_forecast = found.table()[found.table()["variable"] == FORECAST]
         assert set(of_forecast["family"]) == set(small.scores.families) - {"fam00"}
     with pytest.raises(ls.DataError, match="all quantities are its own"):
-        ls.family_influence(small, FRAME, variables=[], families=["fam00"])
+        ls.studies.family_influence(small, FRAME, variables=[], families=["fam00"])
 
 
 def test_influence_misused(small: Fit, small_scores: ls.Scores, quick_spec: ls.ModelSpec) -> None:
     with pytest.raises(ls.DataError, match='"fam0" is not a family'):
-        ls.family_influence(small, families=["fam0"])
+        ls.studies.family_influence(small, families=["fam0"])
     with pytest.raises(ls.DataError, match="must be a list"):
-        ls.family_influence(small, families="fam00")
+        ls.studies.family_influence(small, families="fam00")
     with pytest.raises(ls.FitError, match="refit must be a method"):
-        ls.family_influence(small, refit=3)  # type: ignore[arg-type]
+        ls.studies.family_influence(small, refit=3)  # type: ignore[arg-type]
     with pytest.raises(ls.DataError, match='unknown are "x"'):
-        ls.leave_families_out(quick_spec, small_scores, ["x"])
+        ls.studies.leave_families_out(quick_spec, small_scores, ["x"])
 
 
-def shuffled(forecast: ls.Forecast, seed: int = 4) -> ls.Forecast:
+def shuffled(forecast: ls.results.Forecast, seed: int = 4) -> ls.results.Forecast:
     """Return a forecast with its rows in another order: the same forecast."""
     order = np.random.default_rng(seed).permutation(forecast.draws.sizes["sample"])
 
@@ -358,12 +360,12 @@ def answers(fit: Fit, frame: pd.DataFrame) -> list[np.ndarray]:
     outcome = dict(zip(fit.scores.models, np.arange(12.0) + 1, strict=True))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        regression = ls.regress_on_skills(fit, outcome, seed=1)
+        regression = ls.studies.regress_on_skills(fit, outcome, seed=1)
     mean = regression.predict(frame, seed=1).mean_draws
     left_out = ls.leave_one_out(fit, seed=1).table()
     return [
         ls.sensitivity(fit, frame, priors=["intercept"], seed=1).table()[columns].to_numpy(),
-        ls.family_influence(fit, frame, families=["fam01"], variables=[], seed=1)
+        ls.studies.family_influence(fit, frame, families=["fam01"], variables=[], seed=1)
         .table()["median"]
         .to_numpy(),
         left_out[["elpd", "pareto_k", "mean", "median", "lower", "upper", "pit", "z"]].to_numpy(),

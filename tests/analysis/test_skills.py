@@ -27,7 +27,7 @@ def fit(known_spec, small_scores, prior_fit) -> Fit:
 
 
 @pytest.fixture(scope="module")
-def found(fit: Fit) -> ls.Skills:
+def found(fit: Fit) -> ls.results.Skills:
     return ls.skills(fit)
 
 
@@ -57,7 +57,7 @@ def by_hand(fit: Fit) -> tuple[np.ndarray, ...]:
     return covariate, alpha, loading, instruct
 
 
-def test_loadings_are_quantiles_of_their_draws(fit: Fit, found: ls.Skills) -> None:
+def test_loadings_are_quantiles_of_their_draws(fit: Fit, found: ls.results.Skills) -> None:
     table = found.loadings(0.8).set_index(["benchmark", "skill"])
     draws = fit.samples["loading"].sel(benchmark="beta", skill="delta").values
     row = table.loc[("beta", "delta")]
@@ -68,7 +68,9 @@ def test_loadings_are_quantiles_of_their_draws(fit: Fit, found: ls.Skills) -> No
     assert table.loc[("alpha", "alpha")][["median", "lower", "upper"]].tolist() == [1, 1, 1]
 
 
-def test_standardised_loadings_are_in_units_of_the_predictor(fit: Fit, found: ls.Skills) -> None:
+def test_standardised_loadings_are_in_units_of_the_predictor(
+    fit: Fit, found: ls.results.Skills
+) -> None:
     covariate, alpha, loading, instruct = by_hand(fit)
     theta = covariate + alpha
     eta = np.einsum("smk,sjk->smj", theta, loading) + instruct
@@ -76,7 +78,7 @@ def test_standardised_loadings_are_in_units_of_the_predictor(fit: Fit, found: ls
     np.testing.assert_allclose(found.share.values, wanted, rtol=1e-8)
 
 
-def test_profiles_of_models_and_families(fit: Fit, found: ls.Skills) -> None:
+def test_profiles_of_models_and_families(fit: Fit, found: ls.results.Skills) -> None:
     covariate, alpha, _, _ = by_hand(fit)
     models = found.models().set_index(["model", "skill"])
     wanted = np.median((covariate + alpha)[:, 3, 1])
@@ -89,7 +91,7 @@ def test_profiles_of_models_and_families(fit: Fit, found: ls.Skills) -> None:
     assert len(models) == 24 and len(families) == 12
 
 
-def test_families_are_compared_skill_by_skill(fit: Fit, found: ls.Skills) -> None:
+def test_families_are_compared_skill_by_skill(fit: Fit, found: ls.results.Skills) -> None:
     table = found.compare_families("fam01", "fam04").set_index("skill")
     alpha = fit.samples["family_skill"]
     for skill in ("alpha", "delta"):
@@ -114,7 +116,7 @@ def test_a_true_difference_between_families_is_found(known_fit: Fit, known) -> N
     assert table.loc["alpha", "lower"] < wanted < table.loc["alpha", "upper"]
 
 
-def test_correlations_in_the_population_and_over_models(fit: Fit, found: ls.Skills) -> None:
+def test_correlations_in_the_population_and_over_models(fit: Fit, found: ls.results.Skills) -> None:
     table = found.correlations().set_index("between")
     assert list(table.index) == ["families", "models"]
     factor = fit.samples["skill_cholesky"].transpose("sample", "skill", "skill_factor").values
@@ -127,7 +129,7 @@ def test_correlations_in_the_population_and_over_models(fit: Fit, found: ls.Skil
     assert table.loc["models", "median"] == pytest.approx(wanted)
 
 
-def test_top_benchmarks_are_those_a_skill_moves_most(found: ls.Skills) -> None:
+def test_top_benchmarks_are_those_a_skill_moves_most(found: ls.results.Skills) -> None:
     table = found.top_benchmarks(2)
     middle = abs(found.share.median("sample")).sel(skill="delta").to_series()
     wanted = list(middle.sort_values(ascending=False).index[:2])
@@ -157,7 +159,7 @@ def test_free_skills_are_refused_until_aligned(free: Fit) -> None:
     )
 
 
-def test_misuse_is_told(found: ls.Skills, quick_spec, small_scores, prior_fit) -> None:
+def test_misuse_is_told(found: ls.results.Skills, quick_spec, small_scores, prior_fit) -> None:
     with pytest.raises(SpecError, match="no skills"):
         ls.skills(prior_fit(quick_spec, small_scores, draws=3))
     with pytest.raises(DataError, match='Family "fam99"'):
@@ -180,7 +182,7 @@ def test_shares_divide_the_covariance_with_the_predictor(fit: Fit) -> None:
         "instruction tuning": instruct,
     }
     eta = sum(parts.values())
-    found = ls.variance_shares(fit, draws=50)
+    found = ls.studies.variance_shares(fit, draws=50)
     assert list(found.draws["component"].values) == [*parts, "noise"]
     np.testing.assert_allclose(found.draws.sum("component"), 1)
     measured = fit.scores.dataset["score"].notnull().transpose("model", "benchmark").values
@@ -197,7 +199,7 @@ def test_shares_divide_the_covariance_with_the_predictor(fit: Fit) -> None:
 
 
 def test_the_noise_is_that_of_the_beta(fit: Fit) -> None:
-    found = ls.variance_shares(fit)
+    found = ls.studies.variance_shares(fit)
     draws, data = fit.samples, fit.scores.dataset
     covariate, alpha, loading, instruct = by_hand(fit)
     eta = np.einsum("smk,sjk->smj", covariate + alpha, loading) + instruct
@@ -214,7 +216,7 @@ def test_the_noise_is_that_of_the_beta(fit: Fit) -> None:
 
 
 def test_every_term_has_its_component(everything: Fit) -> None:
-    found = ls.variance_shares(everything)
+    found = ls.studies.variance_shares(everything)
     assert list(found.draws["component"].values) == [
         "skills: covariates",
         "skills: families",
@@ -231,17 +233,17 @@ def test_every_term_has_its_component(everything: Fit) -> None:
 
 
 def test_shares_do_not_depend_on_the_rotation(free: Fit) -> None:
-    aligned = ls.align(free, rotation=ls.Oblimin()).fit
-    before, after = ls.variance_shares(free), ls.variance_shares(aligned)
+    aligned = ls.align(free, rotation=ls.rotations.Oblimin()).fit
+    before, after = ls.studies.variance_shares(free), ls.studies.variance_shares(aligned)
     np.testing.assert_allclose(before.draws, after.draws, atol=1e-6)
 
 
 def test_pooled_curves_have_covariates_and_noise_alone(quick_spec, small_scores, prior_fit) -> None:
-    found = ls.variance_shares(prior_fit(quick_spec, small_scores, draws=30))
+    found = ls.studies.variance_shares(prior_fit(quick_spec, small_scores, draws=30))
     assert list(found.draws["component"].values) == ["benchmark's own slopes", "noise"]
     assert (found.draws.sel(component="noise") > 0).all()
     with pytest.raises(DataError, match="draws must"):
-        ls.variance_shares(prior_fit(quick_spec, small_scores, draws=3), draws=0)
+        ls.studies.variance_shares(prior_fit(quick_spec, small_scores, draws=3), draws=0)
 
 
 def with_skills(fit: Fit, skill: np.ndarray) -> Fit:
@@ -261,7 +263,9 @@ def test_a_rotated_skill_space_agrees_fully(free: Fit) -> None:
     rng = np.random.default_rng(3)
     skill = rng.standard_normal((1, 12, 2)).repeat(5, axis=0)
     turned = skill @ rng.standard_normal((5, 2, 2)) + 3.0
-    found = ls.skill_agreement(with_skills(free, skill), with_skills(free, turned), pairs=30)
+    found = ls.studies.skill_agreement(
+        with_skills(free, skill), with_skills(free, turned), pairs=30
+    )
     np.testing.assert_allclose(found.canonical, 1, atol=1e-9)
     np.testing.assert_allclose(found.explained, 1, atol=1e-9)
     assert len(found.models) == 12 and "1.00" in repr(found)
@@ -270,7 +274,7 @@ def test_a_rotated_skill_space_agrees_fully(free: Fit) -> None:
 def test_one_skill_each_agrees_as_it_correlates(free: Fit) -> None:
     rng = np.random.default_rng(3)
     a, b = rng.standard_normal((2, 1, 12, 1))
-    found = ls.skill_agreement(with_skills(free, a), with_skills(free, b), pairs=4)
+    found = ls.studies.skill_agreement(with_skills(free, a), with_skills(free, b), pairs=4)
     r = np.corrcoef(a[0, :, 0], b[0, :, 0])[0, 1]
     np.testing.assert_allclose(found.canonical, abs(r))
     assert found.table()["median"].item() == pytest.approx(abs(r))
@@ -281,7 +285,7 @@ def test_a_skill_that_only_one_fit_has_is_seen(free: Fit) -> None:
     rng = np.random.default_rng(5)
     three = rng.standard_normal((1, 12, 3))
     flat = np.concatenate([three[..., :1], 2 * three[..., :1]], axis=2)  # one direction, not two
-    found = ls.skill_agreement(with_skills(free, flat), with_skills(free, three), pairs=3)
+    found = ls.studies.skill_agreement(with_skills(free, flat), with_skills(free, three), pairs=3)
     np.testing.assert_allclose(found.canonical.isel(sample=0), [1, 0], atol=1e-6)
     centred = three[0] - three[0].mean(axis=0)
     r2 = np.corrcoef(centred.T)[0] ** 2
@@ -290,9 +294,9 @@ def test_a_skill_that_only_one_fit_has_is_seen(free: Fit) -> None:
 
 def test_agreement_needs_shared_models_and_skills(free: Fit, quick_spec, small_scores, prior_fit):
     with pytest.raises(SpecError, match="no skills"):
-        ls.skill_agreement(free, prior_fit(quick_spec, small_scores, draws=3))
+        ls.studies.skill_agreement(free, prior_fit(quick_spec, small_scores, draws=3))
     few = prior_fit(free.spec, small_scores.select(models=list(free.scores.models[:3])), draws=3)
     with pytest.raises(DataError, match="share 3 models"):
-        ls.skill_agreement(free, few)
+        ls.studies.skill_agreement(free, few)
     with pytest.raises(DataError, match="pairs"):
-        ls.skill_agreement(free, free, pairs=0)
+        ls.studies.skill_agreement(free, free, pairs=0)

@@ -25,10 +25,11 @@ SOURCES = {
 
 def verbs() -> list[Any]:
     """Public functions whose first argument is a fit, a table, a spec or a result."""
-    found = [getattr(ls, name) for name in ls.__all__] + [getattr(plots, n) for n in plots.__all__]
+    rooms = (ls, ls.methods, ls.studies, plots)
+    public = {name: getattr(room, name) for room in rooms for name in room.__all__}
     return [
         verb
-        for verb in found
+        for verb in public.values()
         if inspect.isfunction(verb) and verb not in (ls.load, ls.load_spec, ls.resume)
         if inspect.signature(verb).parameters
     ]
@@ -133,7 +134,7 @@ SPOILED = [
     ("predict", "few_shot", [None, 3, ls.FewShot]),
     ("probability_above", "few_shot", [None, 3]),
     ("regress_on_skills", "name", [3, object(), WRONG[-1]]),
-    ("regress_on_skills", "prior", [3, ls.RegressionPrior]),
+    ("regress_on_skills", "prior", [3, ls.studies.RegressionPrior]),
     ("report", "families", [3, "fam00", object()]),
     ("report", "path", [3, None, object(), ""]),
     ("scaling_curve", "family", [3, None, WRONG[-1]]),
@@ -191,7 +192,7 @@ def test_a_planned_table_is_checked_before_the_first_refit(
     given: dict[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ls.NUTS, "draw", lambda *_, **__: pytest.fail("fitted"))
-    for verb in (ls.sensitivity_grid, ls.leave_families_out):
+    for verb in (ls.studies.sensitivity_grid, ls.studies.leave_families_out):
         with pytest.raises(ls.DataError, match="cannot be forecast"):
             verb(**given[verb.__name__], frame=WRONG[-1], progress=False)
 

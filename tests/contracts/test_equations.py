@@ -60,6 +60,17 @@ VARIANTS: dict[str, dict] = {
         },
     },
     "shared monotone": {"benchmarks": {"link": {"kind": "monotone", "knots": [0], "shared": True}}},
+    "trend": {
+        "covariates": ["log_params", "log_tokens"],
+        "terms": [{"kind": "trend", "covariate": "log_params", "knots": 4}],
+    },
+    "trend as a random walk": {
+        "covariates": ["log_flops"],
+        "skills": {"count": 1, "identify": {"kind": "free"}},
+        "terms": [
+            {"kind": "trend", "covariate": "log_flops", "shape": "random-walk", "beyond": 0.5}
+        ],
+    },
     "only benchmark curves, pooled families": {
         "skills": {"count": 0},
         "benchmarks": {"slopes": ["log_flops"], "family_effect": True},

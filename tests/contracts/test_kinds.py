@@ -46,9 +46,15 @@ def test_a_link_increases_inside_the_unit_interval(link: Link) -> None:
     check_link(link)
 
 
+SETTINGS: dict[str, dict[str, Any]] = {"trend": {"covariate": "log_params"}}
+"""Of the kinds of term that a spec switches on by a table and that have settings to be given."""
+
+
 def spec_using(kind: str, everything: ModelSpec) -> ModelSpec:
     """Return a spec that has a term of the kind."""
     estimated = spec_from_dict({"name": "tokens", "undisclosed": {"kind": "estimated"}})
+    if TERMS[kind].is_set_by_table():
+        return everything.with_({"terms": [{"kind": kind, **SETTINGS.get(kind, {})}]})
     specs = (everything, estimated)
     return next(s for s in specs if any(term.kind == kind for term in terms_of(s)))
 

@@ -50,7 +50,7 @@ def methods() -> list[ls.inference.method.Method]:
     return [
         ls.NUTS(**SMALL),
         ls.NUTS(**SMALL, backend="pymc"),
-        ls.NUTS(**SMALL, start=ls.ModeStart(climbs=2)),
+        ls.NUTS(**SMALL, start=ls.methods.ModeStart(climbs=2)),
         ls.ADVI(steps=100, draws=20, window=10),
         ls.Laplace(draws=20),
         ls.Pathfinder(paths=2, draws=20),

@@ -220,7 +220,7 @@ def test_variance_is_shared_out_by_the_terms_own_names(fits: Callable[[str], Fit
         ("marker_shift_term", "marker in the name"),
         ("family_tuning_term", "tuning in single families"),
     ):
-        found = ls.variance_shares(fits(module))
+        found = ls.studies.variance_shares(fits(module))
         assert name in found.draws["component"].values
         assert "other terms" not in found.draws["component"].values
 

@@ -48,7 +48,7 @@ def charted(known) -> Charted:
 @pytest.fixture(scope="module")
 def settled(charted) -> tuple[Any, Chart]:
     first = charted.first()
-    start = ls.ModeStart(climbs=6)
+    start = ls.methods.ModeStart(climbs=6)
     compiled = charted.compiled_for_climbs(first)
     placed = start.place(compiled, seed=1, cores=1, progress=False)
     return settle(charted, first, placed, 0.1)
@@ -221,7 +221,7 @@ def test_specs_with_other_latents_keep_their_own_variables(known, changes) -> No
 
 def test_both_coordinates_give_one_posterior(known, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = spec_with()
-    method = ls.NUTS(draws=1000, tune=300, chains=2, cores=1, start=ls.ModeStart(climbs=4))
+    method = ls.NUTS(draws=1000, tune=300, chains=2, cores=1, start=ls.methods.ModeStart(climbs=4))
     fits = [ls.fit(spec, known.scores, method=method, seed=5, progress=False)]
     monkeypatch.setattr(nuts, "can_be_centred", lambda *given: False)
     longer = replace(method, draws=3000, tune=1000)
@@ -240,7 +240,12 @@ def test_both_coordinates_give_one_posterior(known, monkeypatch: pytest.MonkeyPa
 
 def test_resume_goes_on_in_the_same_chart(tmp_path, known) -> None:
     method = ls.NUTS(
-        draws=40, tune=150, chains=2, cores=1, store=tmp_path / "run", start=ls.ModeStart(climbs=4)
+        draws=40,
+        tune=150,
+        chains=2,
+        cores=1,
+        store=tmp_path / "run",
+        start=ls.methods.ModeStart(climbs=4),
     )
     first = ls.fit(spec_with(), known.scores, method=method, seed=2, progress=False)
     more = ls.resume(tmp_path / "run", draws=80, progress=False)

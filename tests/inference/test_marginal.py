@@ -57,7 +57,9 @@ def test_the_truth_lies_within_the_standard_errors(marginal_fit: Fit, known) -> 
 
 
 def test_the_gradient_vanishes_at_the_estimate(known, marginal_spec: ModelSpec) -> None:
-    found = ls.marginal_estimate(marginal_spec, known.scores, method=METHOD, seed=4, progress=False)
+    found = ls.methods.marginal_estimate(
+        marginal_spec, known.scores, method=METHOD, seed=4, progress=False
+    )
     likelihood = marginal_likelihood(marginal_spec, design(marginal_spec, known.scores))
     nodes = gauss_hermite(2, 7)
     placement = likelihood.place(found.vector)
@@ -79,7 +81,9 @@ def test_the_gradient_vanishes_at_the_estimate(known, marginal_spec: ModelSpec) 
 
 
 def test_newton_reaches_the_maximum_from_a_search_that_stopped_short(known, marginal_spec) -> None:
-    found = ls.marginal_estimate(marginal_spec, known.scores, method=METHOD, seed=4, progress=False)
+    found = ls.methods.marginal_estimate(
+        marginal_spec, known.scores, method=METHOD, seed=4, progress=False
+    )
     likelihood = marginal_likelihood(marginal_spec, design(marginal_spec, known.scores))
     nodes = gauss_hermite(2, 5)
     spread = np.sqrt(np.diag(found.information.covariance("observed")))

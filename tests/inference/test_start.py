@@ -43,7 +43,7 @@ def compiled(gap: float) -> ChainModel:
 
 
 def placed(gap: float, seed: int = 1, **settings: Any) -> Placed:
-    start = ls.ModeStart(**settings)
+    start = ls.methods.ModeStart(**settings)
     return start.place(compiled(gap), seed=seed, cores=1, progress=False)
 
 
@@ -92,7 +92,7 @@ def test_a_mode_left_out_that_may_matter_is_told_with_what_to_do() -> None:
 def test_a_single_climb_to_the_highest_mode_is_told() -> None:
     begin = iter([HIGH, LOW, LOW, LOW])
     model = compiled(50.0).beginning(lambda seed: next(begin) + 0.1)
-    found = ls.ModeStart(climbs=4).place(model, seed=1, cores=1, progress=False)
+    found = ls.methods.ModeStart(climbs=4).place(model, seed=1, cores=1, progress=False)
     assert any("Only 1 of 4" in line for line in found.advice)
 
 
@@ -103,12 +103,12 @@ def test_the_same_seed_gives_the_same_starts() -> None:
 def test_a_density_that_is_nowhere_finite_is_refused() -> None:
     nowhere = replace(compiled(1.0), log_density=lambda point: (np.nan, np.zeros(3)))
     with pytest.raises(FitError, match="not finite at any start"):
-        ls.ModeStart().place(nowhere, seed=1, cores=1, progress=False)
+        ls.methods.ModeStart().place(nowhere, seed=1, cores=1, progress=False)
 
 
 def test_the_priors_own_starts_are_left_alone() -> None:
     model = compiled(1.0)
-    found = ls.PriorStart().place(model, seed=1, cores=1, progress=False)
+    found = ls.methods.PriorStart().place(model, seed=1, cores=1, progress=False)
     assert found.compiled is model and not found.message
 
 
@@ -128,17 +128,19 @@ def test_the_priors_own_starts_are_left_alone() -> None:
 )
 def test_a_setting_out_of_range_is_refused(settings: dict[str, Any], said: str) -> None:
     with pytest.raises(FitError, match=f"ModeStart.{said}"):
-        ls.ModeStart(**settings)
+        ls.methods.ModeStart(**settings)
 
 
-@pytest.mark.parametrize("start", [ls.ModeStart(climbs=3, margin=2.5), ls.PriorStart(), None])
+@pytest.mark.parametrize(
+    "start", [ls.methods.ModeStart(climbs=3, margin=2.5), ls.methods.PriorStart(), None]
+)
 def test_a_start_comes_back_from_json(start: Any) -> None:
     method = ls.NUTS(start=start)
     again = ls.NUTS(**json.loads(json.dumps(method.settings)))
     assert again == method and again.start == start
 
 
-@pytest.mark.parametrize("start", ["modes", 3, {"climbs": 2}, ls.ModeStart])
+@pytest.mark.parametrize("start", ["modes", 3, {"climbs": 2}, ls.methods.ModeStart])
 def test_what_is_no_start_is_refused(start: Any) -> None:
     with pytest.raises(FitError, match=r"NUTS.start.*ModeStart"):
         ls.NUTS(start=start)
@@ -146,11 +148,11 @@ def test_what_is_no_start_is_refused(start: Any) -> None:
 
 def test_other_backends_take_no_start() -> None:
     with pytest.raises(FitError, match=r"NUTS.start.*pymc"):
-        ls.NUTS(backend="pymc", start=ls.PriorStart())
+        ls.NUTS(backend="pymc", start=ls.methods.PriorStart())
 
 
 def test_the_status_tells_where_chains_began(quick_spec: ModelSpec, small_scores: Scores) -> None:
-    start = ls.ModeStart(climbs=3)
+    start = ls.methods.ModeStart(climbs=3)
     method = ls.NUTS(draws=20, tune=50, chains=2, cores=1, start=start)
     fit = ls.fit(quick_spec, small_scores, method=method, seed=2, progress=False)
     assert "chains begin within 10" in fit.status.message
@@ -162,6 +164,6 @@ def test_climbs_are_for_skills_that_can_turn_round() -> None:
     document = spec.to_dict()
     document["skills"]["residual"] = False
     for climbing in (ls.load_spec("cai2025"), spec_from_dict(document)):
-        assert usual_start(climbing) == ls.ModeStart()
+        assert usual_start(climbing) == ls.methods.ModeStart()
     for name in ("latentscale", "sloth", "pooled_flops"):
-        assert usual_start(ls.load_spec(name)) == ls.PriorStart()
+        assert usual_start(ls.load_spec(name)) == ls.methods.PriorStart()

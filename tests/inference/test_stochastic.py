@@ -17,7 +17,9 @@ from latentscale.model.design import design
 from latentscale.posterior.fit import Fit
 from latentscale.spec import ModelSpec
 
-METHOD = ls.StochasticMarginalML(starts=3, steps=240, rounds=4, moves=300, draws=100, cores=1)
+METHOD = ls.methods.StochasticMarginalML(
+    starts=3, steps=240, rounds=4, moves=300, draws=100, cores=1
+)
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +161,7 @@ def test_a_control_is_the_divergence_of_its_field(turns: bool) -> None:
 @pytest.mark.parametrize("settings", [{"steps": 10}, {"moves": 0}, {"leaps": 0}, {"cores": 0}])
 def test_a_setting_out_of_range_is_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(FitError, match=f"StochasticMarginalML.{next(iter(settings))}"):
-        ls.StochasticMarginalML(**settings)
+        ls.methods.StochasticMarginalML(**settings)
 
 
 def test_specs_without_a_maximum_or_latents_are_refused(known, plain_spec: ModelSpec) -> None:

@@ -24,7 +24,7 @@ def test_a_model_is_built_in_double_precision(single_precision, quick_spec, smal
 def test_single_precision_changes_no_number(quick_spec, small_scores):
     def answers():
         simulated = ls.simulate(quick_spec, small_scores, seed=2)
-        checked = ls.prior_predictive(quick_spec, small_scores, draws=20, seed=2)
+        checked = ls.studies.prior_predictive(quick_spec, small_scores, draws=20, seed=2)
         fit = ls.fit(quick_spec, small_scores, method=ls.Laplace(draws=20), seed=2, progress=False)
         return simulated.truth, checked.draws, fit.posterior
 

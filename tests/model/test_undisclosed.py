@@ -155,7 +155,7 @@ def test_draws_and_forecasts_use_the_drawn_tokens(fit: Fit, scores: ls.Scores) -
     forecast = ls.predict(fit, rows, seed=1)
     assert np.isfinite(forecast.mean_draws.values).all()
     assert set(forecast.models["basis"].values) == {"fitted model"}
-    tokens = ls.undisclosed(fit).draws
+    tokens = ls.studies.undisclosed(fit).draws
     for sample in (0, 13, 29):
         for _, row in rows.iterrows():
             told = float(tokens.sel(model=row["model"]).isel(sample=sample))
@@ -172,7 +172,7 @@ def test_draws_and_forecasts_use_the_drawn_tokens(fit: Fit, scores: ls.Scores) -
 
 
 def test_the_table_of_tokens(fit: Fit) -> None:
-    found = ls.undisclosed(fit)
+    found = ls.studies.undisclosed(fit)
     table = found.table(0.8).set_index("model")
     assert set(table.index) == set(HIDDEN)
     draws = np.exp(fit.samples["log_tokens"].sel(undisclosed_model="fam03-m0").values)
@@ -186,7 +186,7 @@ def test_the_table_of_tokens(fit: Fit) -> None:
 
 def test_other_analyses_take_the_draws(fit: Fit) -> None:
     assert np.isfinite(ls.skills(fit).model.values).all()
-    assert np.isfinite(ls.variance_shares(fit).draws.values).all()
+    assert np.isfinite(ls.studies.variance_shares(fit).draws.values).all()
     assert "log_tokens" in set(ls.sensitivity(fit).table()["variable"])
 
 
@@ -194,7 +194,9 @@ def test_a_saved_fit_comes_back(fit: Fit, tmp_path) -> None:
     again = ls.load(fit.save(tmp_path / "fit.nc"))
     assert again.spec == fit.spec
     assert again.design.undisclosed == fit.design.undisclosed
-    xr.testing.assert_allclose(ls.undisclosed(again).draws, ls.undisclosed(fit).draws)
+    xr.testing.assert_allclose(
+        ls.studies.undisclosed(again).draws, ls.studies.undisclosed(fit).draws
+    )
 
 
 def test_the_default_leaves_out_and_has_the_digest_of_old(scores: ls.Scores) -> None:
@@ -222,10 +224,10 @@ def test_misuse_is_refused(fit: Fit, scores: ls.Scores, prior_fit: Callable[...,
     with pytest.warns(ls.DataWarning, match="leaves out 3 models"):
         left = prior_fit(spec_from_dict(document), scores, draws=5)
     with pytest.raises(ls.SpecError, match="estimates no training tokens"):
-        ls.undisclosed(left)
+        ls.studies.undisclosed(left)
     told = scores.select(models=[name for name in scores.models if name not in HIDDEN])
     with pytest.raises(ls.SpecError, match="Every fitted model discloses"):
-        ls.undisclosed(prior_fit(spec_from_dict(_document()), told, draws=5))
+        ls.studies.undisclosed(prior_fit(spec_from_dict(_document()), told, draws=5))
     with pytest.raises(ls.DataError, match="No model is left to scale"):
         design(spec_from_dict(_document()), scores.select(models=list(HIDDEN)))
 
@@ -239,7 +241,7 @@ def test_a_fit_recovers_simulated_tokens(known_scores_partly_told: ls.Scores) ->
     method = ls.NUTS(draws=250, tune=250, chains=2)
     fit = ls.fit(spec, simulation.scores, method=method, seed=2, progress=False)
     truth = np.exp(simulation.truth["log_tokens"]).rename(undisclosed_model="model")
-    table = ls.undisclosed(fit).table(0.9).set_index("model").loc[truth["model"].values]
+    table = ls.studies.undisclosed(fit).table(0.9).set_index("model").loc[truth["model"].values]
     inside = (table["lower"] < truth.values) & (truth.values < table["upper"])
     assert len(inside) == 13
     assert inside.sum() >= 9  # fewer in 1 of 500 sound fits

@@ -83,7 +83,7 @@ def test_skills_are_those_of_the_analysis(asked: Request, fit: Fit) -> None:
 
 def test_variance_shares_are_those_of_the_analysis(asked: Request, fit: Fit) -> None:
     blocks = variance(asked)
-    expected = ls.variance_shares(fit, seed=2).table(0.8)
+    expected = ls.studies.variance_shares(fit, seed=2).table(0.8)
     pd.testing.assert_frame_equal(_of(blocks, Table)[0].frame, expected)
     noise = expected.query("benchmark == 'delta' and component == 'noise'")["mean"].item()
     assert f"noise {noise:.0%}" in _of(blocks, Picture)[0].alt.partition("delta:")[2]

@@ -35,7 +35,7 @@ WRONG = [
     ({"skills": {"cout": 1}}, ["skills:", '"cout"', 'Did you mean "count"']),
     ({"skills": {"count": "3"}}, ["skills.count", "'3'"]),
     ({"skills": 3}, ["skills", "3"]),
-    ({"covariates": ["log_flop"]}, ["covariates", '"log_flop"']),
+    ({"covariates": ["log_flops:"]}, ["covariates", '"log_flops:"']),
     ({"family": {"level": "none", "lineage": True}}, ['"none"', "family.lineage"]),
 ]
 
@@ -148,7 +148,7 @@ def test_copies_and_pickles_are_equal(spec: ModelSpec) -> None:
         (ls.Laplace(), {"draws": 0}),
         (ls.Pathfinder(), {"draws": 0}),
         (ls.MarginalML(), {"draws": 0}),
-        (ls.StochasticMarginalML(), {"draws": 0}),
+        (ls.methods.StochasticMarginalML(), {"draws": 0}),
         (Prior("Normal", mu=0, sigma=1), {"sigma": -1}),
         (ls.Benchmark(), {"floor": 2}),
     ],

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from latentscale.data.scaling import is_bounded, lower_is_better
 from latentscale.errors import SpecError, listed
 from latentscale.model.design import Design
 from latentscale.model.terms.base import terms_of
@@ -44,6 +47,7 @@ def refuse_other_latents(spec: ModelSpec, design: Design, method: str) -> None:
             'models that do not disclose them; set undisclosed = {kind = "leave-out"}, or use NUTS.'
         )
     _refuse_scores(spec, method)
+    _refuse_scales(design, method)
 
 
 def _refuse_latents(spec: ModelSpec, design: Design, method: str) -> None:
@@ -81,3 +85,25 @@ def _refuse_scores(spec: ModelSpec, method: str) -> None:
     for term in terms_of(spec):
         if not term.quadrature:
             raise SpecError(f'{method} does not know the term "{term.kind}"; {_INSTEAD}')
+
+
+def _refuse_scales(design: Design, method: str) -> None:
+    """Refuse tables whose scores the compiled loops do not have."""
+    data = design.scores.dataset
+    lower, names = lower_is_better(data).values, np.array(design.scores.benchmarks)
+    ceiling = data["ceiling"].notnull().values if "ceiling" in data else np.zeros_like(lower)
+    for mask, why in (
+        (~is_bounded(data).values, "whose scores are not fractions"),
+        (lower, "on which lower is better"),
+        (ceiling, "with a ceiling of their own"),
+    ):
+        if mask.any():
+            raise SpecError(
+                f"{method} cannot take benchmarks {why}: {listed(names[mask].tolist())}. Leave "
+                "them out, or use NUTS."
+            )
+    if design.sampling is not None:
+        raise SpecError(
+            f"{method} cannot take scores with standard errors or item counts of their own. Leave "
+            "the columns out, or use NUTS."
+        )

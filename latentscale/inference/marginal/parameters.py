@@ -211,7 +211,7 @@ class Layout:
 def layout(spec: ModelSpec, design: Design) -> Layout:
     """Lay out the parameters of a spec that quadrature can fit on a table."""
     benchmarks = list(design.scores.benchmarks)
-    covariates = covariate_coords(spec)
+    covariates = covariate_coords(spec, design.transform)
     skills, part = list(design.anchors), spec.benchmarks
     mask = loading_masks(design.anchors, benchmarks, len(skills))
     count, j = len(skills), len(benchmarks)
@@ -229,8 +229,9 @@ def layout(spec: ModelSpec, design: Design) -> Layout:
     blocks.append(Block(FREE_LOADING, (FREE_LOADING,), (int((mask == 1).sum()),)))
     unit = "anchor_loading" if family_unit else "family_scale"
     blocks.append(Block(unit, (SKILL,), (count,), "log"))
-    if spec.covariates:
-        blocks.append(Block("slope", (COVARIATE, SKILL), (len(spec.covariates), count)))
+    columns = design.transform.columns
+    if columns:
+        blocks.append(Block("slope", (COVARIATE, SKILL), (len(columns), count)))
     if spec.family.correlated and count > 1:
         blocks.append(Block(CORRELATION, (CORRELATION,), (count * (count - 1) // 2,), "atanh"))
     blocks.append(Block("precision", (BENCHMARK,), (j,), "log"))

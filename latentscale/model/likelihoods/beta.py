@@ -8,10 +8,9 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import xarray as xr
-from scipy.special import betaln
 
 from latentscale.dims import CELL
-from latentscale.maths import Named, as_data
+from latentscale.maths import Named, as_data, maths_of
 from latentscale.spec.kinds import LIKELIHOODS
 from latentscale.spec.likelihood import Likelihood, Noise, aligned
 
@@ -46,8 +45,9 @@ class BetaNoise(Noise):
     def log_density(self, score: Named, mean: Named, phi: Named) -> Named:
         """Return the Beta log density."""
         alpha, beta = mean * phi, (1 - mean) * phi
-        normaliser = xr.apply_ufunc(betaln, alpha, beta)
-        return (alpha - 1) * np.log(score) + (beta - 1) * np.log1p(-score) - normaliser
+        maths = maths_of(mean)
+        normaliser = maths.betaln(alpha, beta)
+        return (alpha - 1) * maths.log(score) + (beta - 1) * maths.log1p(-score) - normaliser
 
     def draw(self, mean: xr.DataArray, phi: xr.DataArray, rng: np.random.Generator) -> xr.DataArray:
         """Draw from the Beta."""

@@ -8,10 +8,9 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import xarray as xr
-from scipy.special import betaln, gammaln
 
 from latentscale.dims import CELL
-from latentscale.maths import Named, as_data
+from latentscale.maths import Named, as_data, maths_of
 from latentscale.model.likelihoods.beta import BetaNoise
 from latentscale.spec.kinds import LIKELIHOODS
 from latentscale.spec.likelihood import Likelihood, Noise, Step, aligned
@@ -72,16 +71,21 @@ class BetaBinomialNoise(Noise):
 
     def log_density(self, score: Named, mean: Named, phi: Named) -> Named:
         """Return the beta-binomial log mass of the nearest count, plus log n."""
-        n = self.n_items
-        count = xr.apply_ufunc(_counts, score, n)
+        n, maths = self.n_items, maths_of(mean)
+        x = score * n
+        count = maths.where(score < 0.5, maths.ceil(x - 0.5 - _TIE), maths.floor(x + 0.5 + _TIE))
         alpha, beta = mean * phi, (1 - mean) * phi
-        ways = _gammaln(n + 1) - _gammaln(count + 1) - _gammaln(n - count + 1)
-        with_counts = xr.apply_ufunc(betaln, count + alpha, n - count + beta)
-        return ways + with_counts - xr.apply_ufunc(betaln, alpha, beta) + np.log(n)
+        ways = maths.gammaln(n + 1) - maths.gammaln(count + 1) - maths.gammaln(n - count + 1)
+        with_counts = maths.betaln(count + alpha, n - count + beta)
+        return ways + with_counts - maths.betaln(alpha, beta) + maths.log(n)
 
     def draw(self, mean: xr.DataArray, phi: xr.DataArray, rng: np.random.Generator) -> xr.DataArray:
         """Draw counts, as fractions of the items."""
         return self._shares(_BETA.draw(mean, phi, rng), mean, phi, rng)
+
+    def sampled(self, phi: Named, mean: Named, sampling: Named) -> Named:
+        """Return phi: sampling of items is in the distribution already."""
+        return phi
 
     def steps(self) -> tuple[Step, ...]:
         """Return two: all rates come before all counts."""
@@ -98,7 +102,3 @@ def _counts(score: np.ndarray, items: np.ndarray) -> np.ndarray:
     """Return the nearest whole counts; halves go outwards, for they stand for 0 and n."""
     x = score * items
     return np.where(score < 0.5, np.ceil(x - 0.5 - _TIE), np.floor(x + 0.5 + _TIE))
-
-
-def _gammaln(x: xr.DataArray) -> xr.DataArray:
-    return xr.apply_ufunc(gammaln, x)

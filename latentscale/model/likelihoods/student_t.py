@@ -8,12 +8,12 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import xarray as xr
-from scipy.special import expit, gammaln
+from scipy.special import expit
 from scipy.special import logit as logit_of
 
 from latentscale.dims import BENCHMARK, CELL
-from latentscale.maths import Named, as_data
-from latentscale.model.likelihoods.logit_normal import logit, logit_scale
+from latentscale.maths import Named, as_data, maths_of
+from latentscale.model.likelihoods.logit_normal import logit_scale, sampled_on_logit
 from latentscale.spec.kinds import LIKELIHOODS
 from latentscale.spec.likelihood import Likelihood, Noise, aligned
 from latentscale.spec.prior import Parameter, Prior, PriorSlot
@@ -48,9 +48,44 @@ class StudentTLikelihood(Likelihood):
         """Return Student-t noise with these degrees of freedom."""
         return StudentTNoise(parameters[_TAIL])
 
+    def unbounded(self, parameters: Mapping[str, Named]) -> Noise:
+        """Return Student-t noise with the same degrees of freedom, on an unbounded scale."""
+        return RealStudentTNoise(parameters[_TAIL])
+
 
 @dataclass(frozen=True)
-class StudentTNoise(Noise):
+class RealStudentTNoise(Noise):
+    """Student-t(tail, mean, 2 / sqrt(phi)), for values on an unbounded scale.
+
+    Attributes
+    ----------
+    tail
+        Degrees of freedom, dims () or (benchmark,) or (cell,), and sample on draws.
+    """
+
+    tail: Named
+
+    def log_density(self, score: Named, mean: Named, phi: Named) -> Named:
+        """Return the log density of a Student-t."""
+        nu, maths = self.tail, maths_of(phi)
+        z2 = (score - mean) ** 2 * phi / 4
+        scale = maths.gammaln((nu + 1) / 2) - maths.gammaln(nu / 2)
+        scale = scale + 0.5 * maths.log(phi / (4 * np.pi * nu))
+        return scale - (nu + 1) / 2 * maths.log1p(z2 / nu)
+
+    def draw(self, mean: xr.DataArray, phi: xr.DataArray, rng: np.random.Generator) -> xr.DataArray:
+        """Draw from the Student-t."""
+        mu, spread = aligned(mean, phi)
+        noise = rng.standard_t(aligned(mean, self.tail)[1])
+        return mean.copy(data=mu + 2 * noise / np.sqrt(spread))
+
+    def sampled(self, phi: Named, mean: Named, sampling: Named) -> Named:
+        """Return the precision where a squared scale `sampling` is added to 4 / phi."""
+        return phi / (1 + phi * sampling / 4)
+
+
+@dataclass(frozen=True)
+class StudentTNoise(RealStudentTNoise):
     """logit of the score ~ Student-t(tail, logit mu, 2 / sqrt(phi)): mu is the median.
 
     phi as in `LogitNormalNoise`, which is the limit of a large tail.
@@ -61,8 +96,6 @@ class StudentTNoise(Noise):
         Degrees of freedom, dims () or (benchmark,) or (cell,), and sample on draws.
     """
 
-    tail: Named
-
     def observe(self, score: np.ndarray, mean: Named, phi: Named) -> None:
         """Add the likelihood of a Student-t on the logit."""
         from latentscale.model.distributions import LogitStudentT
@@ -72,10 +105,9 @@ class StudentTNoise(Noise):
 
     def log_density(self, score: Named, mean: Named, phi: Named) -> Named:
         """Return the log density of a Student-t on the logit, per unit of score."""
-        nu = self.tail
-        z2 = (logit(score) - logit(mean)) ** 2 * phi / 4
-        scale = _gammaln((nu + 1) / 2) - _gammaln(nu / 2) + 0.5 * np.log(phi / (4 * np.pi * nu))
-        return scale - (nu + 1) / 2 * np.log1p(z2 / nu) - np.log(score) - np.log1p(-score)
+        maths = maths_of(mean)
+        on_logit = super().log_density(maths.logit(score), maths.logit(mean), phi)
+        return on_logit - maths.log(score) - maths.log1p(-score)
 
     def draw(self, mean: xr.DataArray, phi: xr.DataArray, rng: np.random.Generator) -> xr.DataArray:
         """Draw a Student-t on the logit scale, and carry it to scores."""
@@ -83,6 +115,6 @@ class StudentTNoise(Noise):
         noise = rng.standard_t(aligned(mean, self.tail)[1])
         return mean.copy(data=expit(logit_of(mu) + 2 * noise / np.sqrt(spread)))
 
-
-def _gammaln(x: xr.DataArray) -> xr.DataArray:
-    return xr.apply_ufunc(gammaln, x)
+    def sampled(self, phi: Named, mean: Named, sampling: Named) -> Named:
+        """Return the precision with sampling of items, on the logit scale."""
+        return sampled_on_logit(phi, mean, sampling)

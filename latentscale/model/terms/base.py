@@ -118,13 +118,16 @@ class Term(Record):
     """Shares of variance are listed and coloured in this order, then by name."""
 
     latents: ClassVar[Mapping[str, str]] = {}
-    """Its standardised variables by family, lineage or model, each with the spec's field for it."""
+    """Its standard normal variables, by family, model or knot, with the spec's field for each."""
 
     quadrature: ClassVar[bool] = False
     """Whether the compiled loops of `latentscale.inference.marginal` have the term."""
 
     effect: ClassVar[str | None] = None
     """Variable of the effects by family, if it has any."""
+
+    model_effect: ClassVar[str | None] = None
+    """Variable of the effects by model, if it has any: independent between models."""
 
     skill_vectors: ClassVar[tuple[str, ...]] = ()
     """Its variables that change with skills when skills are rotated, dims with skill."""
@@ -144,6 +147,9 @@ class Term(Record):
     def is_set_by_table(cls) -> bool:
         """Return whether a spec switches the kind on by a table ``[[terms]]``."""
         return cls.of.__func__ is Term.of.__func__  # type: ignore[attr-defined]
+
+    def check(self, spec: ModelSpec) -> None:
+        """Raise SpecError where the spec contradicts the term."""
 
     def used_slots(self, spec: ModelSpec) -> tuple[str, ...]:
         """Return the prior slots that the term uses under a spec."""
@@ -209,6 +215,18 @@ class Term(Record):
     ) -> xr.DataArray:
         """Undo `effects_of_raw`; an effect whose scale is 0 has raw value 0."""
         raise SpecError(f'The term "{self.kind}" has no effects by family.')
+
+    def model_effect_of_raw(self, draws: xr.Dataset, raw: xr.DataArray) -> xr.DataArray:
+        """Return effects by model from standard normal ones, dims (..., model, ...); linear.
+
+        By default they have the standard deviation in the variable ``<model_effect>_scale``.
+        """
+        return scaled(draws, str(self.model_effect), raw)
+
+    def raw_of_model_effect(self, draws: xr.Dataset, effect: xr.DataArray) -> xr.DataArray:
+        """Undo `model_effect_of_raw`; an effect whose scale is 0 has raw value 0."""
+        scale = draws[f"{self.model_effect}_scale"]
+        return xr.where(scale > 0, effect / scale.where(scale > 0, 1.0), 0.0)
 
 
 def terms_of(spec: ModelSpec) -> tuple[Term, ...]:

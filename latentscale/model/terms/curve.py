@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from scipy.special import logit
 
+from latentscale.data.scaling import lower_is_better
 from latentscale.dims import BENCHMARK
 from latentscale.maths import Named, maths_of
 from latentscale.model.design import Design
@@ -69,21 +70,43 @@ class Curve(Term):
         """Add floors (known, or estimated around the known), ceilings and the link's parameters.
 
         logit c_j is the logit of the known floor plus a shift. Where nothing can be guessed the
-        floor stays 0, and the shift keeps its prior.
+        floor stays 0 (or 1, where lower is better), and the shift keeps its prior; so does the
+        share of a ceiling that the table states.
         """
         values = declare_parameters(spec, self.parameters(spec, design))
-        known = design.floor.values.astype("float64")
+        fixed = {name: array.values for name, array in design.known_curve.items()}
+        known = fixed.pop("floor")
+        values |= {n: maths_of(None).named(array, (BENCHMARK,)) for n, array in fixed.items()}
         if "floor_shift" in values:
             shift = values["floor_shift"]
             maths = maths_of(shift)
-            guessed = known > 0
+            guessed = (known > 0) & (known < 1)
             centre = maths.named(logit(np.where(guessed, known, 0.5)), (BENCHMARK,))
             mask = maths.named(guessed.astype("float64"), (BENCHMARK,))
-            values["floor"] = deterministic("floor", mask * maths.sigmoid(centre + shift))
+            floor = mask * maths.sigmoid(centre + shift)
+            if (known == 1).any():
+                floor = floor + maths.named((known == 1).astype("float64"), (BENCHMARK,))
+            values["floor"] = deterministic("floor", floor)
         else:
             values["floor"] = maths_of(None).named(known, (BENCHMARK,))
         if "ceiling_share" in values:
             floor = values["floor"]
-            ceiling = floor + (1 - floor) * values["ceiling_share"]
-            values["ceiling"] = deterministic("ceiling", ceiling)
+            share = values["ceiling_share"]
+            if "ceiling" in fixed:
+                values["ceiling"] = deterministic(
+                    "ceiling", _estimated_ceiling(design, floor, share)
+                )
+            else:
+                values["ceiling"] = deterministic("ceiling", floor + (1 - floor) * share)
         return values
+
+
+def _estimated_ceiling(design: Design, floor: Named, share: Named) -> Named:
+    """Return ceilings where some are stated by the table, or lower is better for some."""
+    data, maths = design.scores.dataset, maths_of(share)
+    lower = lower_is_better(data).values.astype("float64")
+    stated = data["ceiling"].notnull().values if "ceiling" in data else np.zeros(len(lower), bool)
+    best = maths.named(np.where(stated, design.known_curve["ceiling"].values, 0.0), (BENCHMARK,))
+    free = maths.named((~stated).astype("float64"), (BENCHMARK,))
+    end = maths.named(1 - lower, (BENCHMARK,))
+    return best + free * (floor + (end - floor) * share)

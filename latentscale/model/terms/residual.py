@@ -28,6 +28,7 @@ class Residual(Term):
     component: ClassVar[str | None] = "skills: single models"
     component_place: ClassVar[int] = 20
     latents: ClassVar[Mapping[str, str]] = {"residual_raw": "skills.residual"}
+    model_effect: ClassVar[str | None] = "residual"
     skill_vectors: ClassVar[tuple[str, ...]] = ("residual",)
     skill_scales: ClassVar[tuple[str, ...]] = ("residual_scale",)
     slots: ClassVar[Mapping[str, PriorSlot]] = {

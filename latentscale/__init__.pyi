@@ -1,0 +1,106 @@
+# The front door: what `latentscale` offers, for type checkers and for the lazy loader, which reads
+# this file. Further results, settings and studies are in the modules at the end.
+from . import methods as methods
+from . import plots as plots
+from . import results as results
+from . import rotations as rotations
+from . import studies as studies
+from .analysis import folds as folds
+from .analysis.align import align as align
+from .analysis.allocate import optimal_allocation as optimal_allocation
+from .analysis.backtest import backtest as backtest
+from .analysis.capability_index import capability_index as capability_index
+from .analysis.check import check as check
+from .analysis.compare import compare as compare
+from .analysis.condition import FewShot as FewShot
+from .analysis.curves import scaling_curve as scaling_curve
+from .analysis.diagnose import diagnose as diagnose
+from .analysis.forecast import predict as predict
+from .analysis.leave_one_out import leave_one_out as leave_one_out
+from .analysis.next_benchmark import next_benchmark as next_benchmark
+from .analysis.probe_set import probe_set as probe_set
+from .analysis.sensitivity import sensitivity as sensitivity
+from .analysis.skills import skills as skills
+from .analysis.stack import stack as stack
+from .analysis.targets import flops_for_target as flops_for_target
+from .analysis.targets import probability_above as probability_above
+from .data import datasets as datasets
+from .data import readers as readers
+from .data.benchmarks import Benchmark as Benchmark
+from .data.features.base import Feature as Feature
+from .data.scores import Scores as Scores
+from .errors import DataError as DataError
+from .errors import DataWarning as DataWarning
+from .errors import FitError as FitError
+from .errors import FitWarning as FitWarning
+from .errors import LatentscaleError as LatentscaleError
+from .errors import SpecError as SpecError
+from .inference.laplace import Laplace as Laplace
+from .inference.marginal.method import MarginalML as MarginalML
+from .inference.nuts import NUTS as NUTS
+from .inference.pathfinder import Pathfinder as Pathfinder
+from .inference.resume import resume as resume
+from .inference.run import fit as fit
+from .inference.variational import ADVI as ADVI
+from .model.build import build as build
+from .model.simulate import simulate as simulate
+from .posterior.fit import Fit as Fit
+from .posterior.storage import load as load
+from .reporting.report import report as report
+from .spec.io import load_spec as load_spec
+from .spec.prior import Prior as Prior
+from .spec.spec import ModelSpec as ModelSpec
+
+__version__: str
+__all__ = [
+    "ADVI",
+    "NUTS",
+    "Benchmark",
+    "DataError",
+    "DataWarning",
+    "Feature",
+    "FewShot",
+    "Fit",
+    "FitError",
+    "FitWarning",
+    "Laplace",
+    "LatentscaleError",
+    "MarginalML",
+    "ModelSpec",
+    "Pathfinder",
+    "Prior",
+    "Scores",
+    "SpecError",
+    "align",
+    "backtest",
+    "build",
+    "capability_index",
+    "check",
+    "compare",
+    "datasets",
+    "diagnose",
+    "fit",
+    "flops_for_target",
+    "folds",
+    "leave_one_out",
+    "load",
+    "load_spec",
+    "methods",
+    "next_benchmark",
+    "optimal_allocation",
+    "plots",
+    "predict",
+    "probability_above",
+    "probe_set",
+    "readers",
+    "report",
+    "results",
+    "resume",
+    "rotations",
+    "scaling_curve",
+    "sensitivity",
+    "simulate",
+    "skills",
+    "stack",
+    "studies",
+]

@@ -1,0 +1,204 @@
+"""What a long table states of single scores beside their value: error, items, source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from latentscale.data.audit import Finding
+from latentscale.data.columns import as_objects, read_names, read_numbers
+from latentscale.data.frames import AnyFrame, as_pandas
+from latentscale.data.problems import Problem, at_cells, at_column, numbered
+from latentscale.data.scales.base import Scale
+from latentscale.data.scales.fraction import FRACTION
+from latentscale.data.table import Table
+from latentscale.errors import listed, nearest
+
+MEASURED: Final = ("stderr", "n_items", "source")
+"""Optional columns of a long table."""
+_CELL: Final = ["model", "benchmark"]
+_LARGEST_STDERR: Final = 0.5  # of any fraction: at 1/2 with a single item
+
+
+def read_measured(frame: pd.DataFrame, labels: Sequence[str]) -> tuple[pd.DataFrame, list[Problem]]:
+    """Read the columns stderr, n_items and source of a long table, those that it has."""
+    columns: dict[str, object] = {}
+    problems: list[Problem] = []
+    for name in ("stderr", "n_items"):
+        if name in frame.columns:
+            columns[name], found = read_numbers(frame[name], labels, name)
+            problems += found
+    if "source" in frame.columns:
+        sources, found, _ = read_names(frame["source"], labels, "source")
+        columns["source"] = as_objects(sources)
+        problems += found
+    return pd.DataFrame(columns, index=pd.RangeIndex(len(frame))), problems
+
+
+def read_stderr_frame(
+    frame: AnyFrame | None, read: Table, scales: Mapping[str, Scale]
+) -> tuple[pd.DataFrame | None, list[Problem]]:
+    """Read a wide table of standard errors, one row a model, beside one of scores.
+
+    Parameters
+    ----------
+    frame
+        Columns model and some benchmarks; None for none.
+    read
+        The table of scores.
+    scales
+        Scales of benchmarks by name; fractions where none is stated.
+
+    Returns
+    -------
+    Standard errors with the rows and columns of the scores, and problems.
+    """
+    if frame is None:
+        return None, []
+    given = as_pandas(frame, "stderr= is not a table").rename(columns=str.strip)
+    if "model" not in given.columns:
+        return None, [Problem('stderr= needs the column "model", as the table of scores has it.')]
+    labels = [str(name).strip() for name in given["model"]]
+    problems = [
+        at_column(name, f"in stderr=, is no benchmark of this table.{nearest(name, read.scores)}")
+        for name in given.columns
+        if name != "model" and name not in read.scores.columns
+    ]
+    models = read.models["model"].tolist()
+    strange = [name for name in labels if name not in models]
+    if strange or len(set(labels)) < len(labels):
+        text = f"in stderr=, has models that the scores lack, or one twice: {listed(strange)}."
+        return None, [*problems, at_column("model", text)]
+    wide = read.scores * np.nan
+    for name in [name for name in given.columns if name in read.scores.columns]:
+        values, found = read_numbers(given[name], labels, f"stderr [{name}]")
+        scale = scales.get(name, FRACTION)
+        cells = pd.DataFrame({"model": labels, "benchmark": name, "stderr": scale.read(values)})
+        problems += [*found, *measured_problems(cells, scales)]
+        wide[name] = cells.set_index("model")["stderr"].reindex(models).to_numpy()
+    return wide, problems
+
+
+def measured_problems(cells: pd.DataFrame, scales: Mapping[str, Scale]) -> list[Problem]:
+    """Return what is wrong with standard errors and item counts.
+
+    Parameters
+    ----------
+    cells
+        One row a score as it is kept: model, benchmark, score, and what `read_measured` read.
+    scales
+        Scales of the benchmarks by name; fractions where none is stated.
+    """
+    problems = []
+    if "stderr" in cells:
+        stderr = cells["stderr"]
+        rule = "A standard error is 0 or more, in the units of the score."
+        problems += _broken(cells, "stderr", stderr < 0, rule)
+        bounded = cells["benchmark"].map(lambda b: scales.get(b, FRACTION).bounded is not None)
+        rule = (
+            "The standard error of a fraction is at most 0.5. If scores and errors are "
+            'percentages, pass benchmarks={name: Benchmark(scale="percent")}.'
+        )
+        problems += _broken(cells, "stderr", bounded & (stderr > _LARGEST_STDERR), rule)
+    if "n_items" in cells:
+        items = cells["n_items"]
+        rule = "The number of items is a whole number of at least 1."
+        problems += _broken(cells, "n_items", (items < 1) | (items != np.floor(items)), rule)
+    return problems
+
+
+def as_kept(cells: pd.DataFrame, scales: Mapping[str, Scale]) -> pd.DataFrame:
+    """Return cells with scores and standard errors as `Scores` keeps them."""
+    kept = cells.copy()
+    for name, rows in cells.groupby("benchmark", sort=False).groups.items():
+        scale = scales.get(str(name), FRACTION)
+        if scale.kept_as != scale.kind:
+            for column in {"score", "stderr"} & set(cells.columns):
+                kept.loc[rows, column] = scale.read(cells.loc[rows, column].to_numpy())
+    return kept
+
+
+def repeated_cells(cells: pd.DataFrame) -> list[Problem]:
+    """Return a problem for each cell with several rows of one source."""
+    given = [column for column in (*_CELL, "source") if column in cells.columns]
+    named = cells[(cells["model"] != "") & (cells["benchmark"] != "")]
+    named = named[named.duplicated(given, keep=False)]
+    remedy = (
+        "Keep one a source."
+        if "source" in given
+        else 'Keep one, or say where each comes from in a column "source": they are then merged.'
+    )
+    problems = []
+    for key, rows in named.groupby(given, sort=False).groups.items():
+        model, name, *source = key
+        of = f', source "{source[0]}"' if source else ""
+        text = (
+            f'model "{model}", benchmark "{name}"{of} has {len(rows)} rows ({numbered(rows)}). '
+            f"{remedy}"
+        )
+        problems.append(at_column("score", text))
+    return problems
+
+
+def merged_sources(cells: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
+    """Merge the scores of one cell from several sources, and say how.
+
+    Where all of them state a standard error above 0, the mean weighted by inverse variance; else
+    where all state their items, the mean weighted by items; else the plain mean, without an error
+    of its own. The sources count as independent.
+    """
+    known = cells[cells["score"].notna()]
+    several = known.duplicated(_CELL, keep=False)
+    if "source" not in cells or not several.any():
+        return _first_scored(cells), []
+    counts = {"inverse variance": 0, "items": 0, "plain": 0}
+    rows = []
+    for _, group in known[several].groupby(_CELL, sort=False):
+        row, rule = _merged(group)
+        counts[rule] += 1
+        rows.append(row)
+    merged = pd.DataFrame(rows, index=[row.name for row in rows])
+    rest = cells.drop(index=known.index[several])
+    kept = _first_scored(pd.concat([rest, merged]).sort_index(kind="stable"))
+    message = (
+        f"{len(rows)} scores are means over several sources: {counts['inverse variance']} weighted "
+        f"by inverse variance (all sources state stderr), {counts['items']} by items, "
+        f"{counts['plain']} plain means. Filter the sources if they are not one measurement."
+    )
+    return kept, [Finding("warning", "merged-sources", "source", message)]
+
+
+def _first_scored(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a cell: an empty one gives way to a score, and of several the first stays."""
+    ordered = cells.iloc[np.argsort(cells["score"].isna().to_numpy(), kind="stable")]
+    return ordered.drop_duplicates(_CELL).sort_index(kind="stable")
+
+
+def _merged(group: pd.DataFrame) -> tuple[pd.Series, str]:
+    """Return one row for the rows of a cell, and the rule by which they were merged."""
+    row = group.iloc[0].copy()
+    score = group["score"].to_numpy(dtype=float)
+    if "stderr" in group and (group["stderr"] > 0).all():
+        precision = group["stderr"].to_numpy(dtype=float) ** -2.0
+        row["score"] = np.average(score, weights=precision)
+        row["stderr"] = precision.sum() ** -0.5
+        return row, "inverse variance"
+    if "stderr" in group:
+        row["stderr"] = np.nan
+    if "n_items" in group and group["n_items"].notna().all():
+        row["score"] = np.average(score, weights=group["n_items"])
+        row["n_items"] = group["n_items"].sum()
+        return row, "items"
+    if "n_items" in group:
+        row["n_items"] = np.nan
+    row["score"] = score.mean()
+    return row, "plain"
+
+
+def _broken(cells: pd.DataFrame, column: str, mask: pd.Series, rule: str) -> list[Problem]:
+    rows = [int(row) for row in cells.index[mask & cells[column].notna()]]
+    labels = cells["model"].loc[rows].tolist()
+    return at_cells(column, rows, labels, cells[column].loc[rows].tolist(), rule)

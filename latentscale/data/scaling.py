@@ -1,0 +1,211 @@
+"""How a table's benchmarks are scaled: their ends, their centres and steps, their sampling error.
+
+What single benchmarks are is said by `latentscale.data.benchmarks.Benchmark`; here it is read
+from the dataset of `Scores`, which holds only what differs from plain fractions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+
+from latentscale.data.benchmarks import Benchmark
+from latentscale.data.scales.base import Scale, scale_of
+from latentscale.data.scales.fraction import FractionScale
+from latentscale.dims import BENCHMARK, MODEL
+
+CENTRE: Final = "centre"
+STEP: Final = "step"
+_LARGEST_SAMPLING: Final = 0.5
+"""Sampling error of two items: with a larger one a score says next to nothing of its model."""
+
+
+def benchmark_variables(info: Mapping[str, Benchmark], names: list[str]) -> dict[str, Any]:
+    """Return the variables over benchmark that say how scores are scaled.
+
+    Those in which no benchmark differs from a plain fraction are left out, so that tables of
+    fractions are what they were before there were other scales.
+    """
+    columns = {
+        "scale": (np.array([info[n].scale for n in names], np.str_), FractionScale.kind),
+        "lower_is_better": (np.array([info[n].lower_is_better for n in names]), False),
+        "group": (np.array([info[n].group for n in names], np.str_), ""),
+        "unit": (np.array([info[n].unit for n in names], np.str_), ""),
+    }
+    found: dict[str, Any] = {
+        name: (BENCHMARK, values)
+        for name, (values, plain) in columns.items()
+        if any(values != plain)
+    }
+    ceilings = [info[n].ceiling for n in names]
+    if any(ceiling is not None for ceiling in ceilings):
+        values = [np.nan if ceiling is None else ceiling for ceiling in ceilings]
+        found["ceiling"] = (BENCHMARK, np.array(values, dtype=float))
+    return found
+
+
+def scaling_of(one: xr.Dataset) -> dict[str, Any]:
+    """Return the fields of `Benchmark` that the variables of one benchmark hold."""
+    found: dict[str, Any] = {
+        name: one[name].item()
+        for name in ("scale", "lower_is_better", "group", "unit")
+        if name in one
+    }
+    if "ceiling" in one and not np.isnan(float(one["ceiling"])):
+        found["ceiling"] = float(one["ceiling"])
+    return found
+
+
+def scales_of(dataset: xr.Dataset) -> dict[str, Scale]:
+    """Return the scale of each benchmark of a table, by name."""
+    names = [str(name) for name in dataset[BENCHMARK].values]
+    if "scale" not in dataset:
+        return dict.fromkeys(names, FractionScale())
+    return {name: scale_of(str(dataset["scale"].sel({BENCHMARK: name}).item())) for name in names}
+
+
+def is_bounded(dataset: xr.Dataset) -> xr.DataArray:
+    """Return which benchmarks' scores are fractions, dims (benchmark,)."""
+    bounded = [scale.bounded is not None for scale in scales_of(dataset).values()]
+    return _over_benchmarks(dataset, np.array(bounded, dtype=bool))
+
+
+def lower_is_better(dataset: xr.Dataset) -> xr.DataArray:
+    """Return for which benchmarks a lower score is better, dims (benchmark,)."""
+    if "lower_is_better" in dataset:
+        return dataset["lower_is_better"].astype(bool)
+    return _over_benchmarks(dataset, np.zeros(dataset.sizes[BENCHMARK], dtype=bool))
+
+
+def best_of(dataset: xr.Dataset) -> xr.DataArray:
+    """Return the best fraction that each benchmark allows, dims (benchmark,): ceiling, 1 or 0."""
+    ends = xr.where(lower_is_better(dataset), 0.0, 1.0)
+    return dataset["ceiling"].fillna(ends) if "ceiling" in dataset else ends
+
+
+def units_of(dataset: xr.Dataset) -> dict[str, str]:
+    """Return the unit of each benchmark's scores, by name; an empty text where none is stated."""
+    names = [str(name) for name in dataset[BENCHMARK].values]
+    if "unit" not in dataset:
+        return dict.fromkeys(names, "")
+    return {name: str(dataset["unit"].sel({BENCHMARK: name}).item()) for name in names}
+
+
+def standardised(dataset: xr.Dataset) -> xr.Dataset:
+    """Return a table that knows the centre and step of its unbounded benchmarks.
+
+    Centre and step are mean and standard deviation of the measured scores (of their logarithms on
+    the scale ``"positive"``); the step is negative where lower is better, and 1 in size where
+    scores do not vary. They stay once they are known: a table simulated from a fitted one, and
+    scores that are added to it, are seen on the same scale. Fractions have centre 0 and step 1,
+    which nothing uses.
+    """
+    bounded = is_bounded(dataset)
+    if bool(bounded.all()) or CENTRE in dataset:
+        return dataset
+    centre, step = np.zeros(dataset.sizes[BENCHMARK]), np.ones(dataset.sizes[BENCHMARK])
+    sign = np.where(lower_is_better(dataset).values, -1.0, 1.0)
+    for place, (name, scale) in enumerate(scales_of(dataset).items()):
+        if scale.bounded is not None:
+            continue
+        values = scale.forward(dataset["score"].sel({BENCHMARK: name})).values
+        known = values[~np.isnan(values)]
+        centre[place] = known.mean() if known.size else 0.0
+        spread = float(known.std()) if known.size else 0.0
+        # Equal scores leave rounding noise, not always an exact zero.
+        varies = spread > 1e-9 * max(1.0, abs(centre[place]))
+        step[place] = sign[place] * (spread if varies else 1.0)
+    return dataset.assign({CENTRE: (BENCHMARK, centre), STEP: (BENCHMARK, step)})
+
+
+def without_standards(dataset: xr.Dataset) -> xr.Dataset:
+    """Return a table that forgets centre and step, for a fit of a part of its scores."""
+    return dataset.drop_vars([CENTRE, STEP], errors="ignore")
+
+
+def on_one_scale(dataset: xr.Dataset) -> xr.DataArray:
+    """Return scores as numbers that compare between benchmarks: higher is better, none bounded.
+
+    Logits of fractions (of 1 - score where lower is better), and standardised scores; dims
+    (model, benchmark).
+
+    Parameters
+    ----------
+    dataset
+        A table with centre and step, its fractions inside (0, 1).
+    """
+    score = dataset["score"].transpose(MODEL, BENCHMARK)
+    bounded = is_bounded(dataset)
+    inside = score.where(bounded, 0.5)
+    logit = np.log(inside) - np.log1p(-inside)
+    value = xr.where(lower_is_better(dataset), -logit, logit).where(score.notnull())
+    if CENTRE in dataset:
+        value = value.where(bounded, standard_scores(dataset))
+    return value.transpose(MODEL, BENCHMARK)
+
+
+def standard_scores(dataset: xr.Dataset) -> xr.DataArray:
+    """Return (forward(score) - centre) / step of unbounded benchmarks, NaN for fractions."""
+    score = dataset["score"].transpose(MODEL, BENCHMARK)
+    value = xr.full_like(score, np.nan)
+    for place, scale in enumerate(scales_of(dataset).values()):
+        if scale.bounded is None:
+            value[:, place] = scale.forward(score[:, place])
+    return (value - dataset[CENTRE]) / dataset[STEP]
+
+
+def sampling_of(dataset: xr.Dataset) -> xr.DataArray | None:
+    """Return the sampling error of each score, or None where the table states none.
+
+    Of a fraction it is 1 / n for a score over n items; a standard error s stands for
+    s^2 / (m (1 - m)) at the score m, and goes before a count. Of other scores it is the variance
+    on the standardised scale. 0 where nothing is stated. Items of a benchmark count only where
+    some of its scores state an error or a count of their own: elsewhere sampling of items is a
+    part of the precision that is estimated.
+
+    Parameters
+    ----------
+    dataset
+        A table with centre and step.
+
+    Returns
+    -------
+    Dims (model, benchmark).
+    """
+    if "stderr" not in dataset and "cell_items" not in dataset:
+        return None
+    score = dataset["score"].transpose(MODEL, BENCHMARK)
+    nothing = xr.full_like(score, np.nan)
+    error = dataset.get("stderr", nothing).transpose(MODEL, BENCHMARK)
+    items = dataset.get("cell_items", nothing).transpose(MODEL, BENCHMARK)
+    stated = (error.notnull() | items.notnull()).any(MODEL)
+    items = items.fillna(dataset["n_items"].where(stated))
+    # A score of 0 with a standard error s is taken for s: it is not known to be below that.
+    known = error.fillna(0.0).clip(0.0, _LARGEST_SAMPLING)
+    middle = score.clip(known, 1 - known)
+    variance = (middle * (1 - middle)).where(known > 0, 1.0)
+    share = xr.where(known > 0, known**2 / variance, xr.where(error == 0, 0.0, 1 / items))
+    found = share.clip(max=_LARGEST_SAMPLING)
+    for place, scale in enumerate(scales_of(dataset).values()):
+        if scale.bounded is None:
+            slope = scale.step_at(score[:, place].values) / dataset[STEP].values[place]
+            found[:, place] = (error[:, place] * slope) ** 2
+    return found.fillna(0.0).where(score.notnull(), 0.0).transpose(MODEL, BENCHMARK)
+
+
+def usual_sampling(dataset: xr.Dataset) -> xr.DataArray | None:
+    """Return the sampling error that a new score of each benchmark has: the median of the known.
+
+    Dims (benchmark,); 0 for a benchmark whose scores state none, None where no score does.
+    """
+    found = sampling_of(dataset)
+    if found is None:
+        return None
+    return found.where(found > 0).median(MODEL).fillna(0.0)
+
+
+def _over_benchmarks(dataset: xr.Dataset, values: np.ndarray) -> xr.DataArray:
+    return xr.DataArray(values, {BENCHMARK: dataset[BENCHMARK].values}, (BENCHMARK,))

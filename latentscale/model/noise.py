@@ -1,0 +1,164 @@
+"""The noise of a whole table: fractions and other scores side by side, and sampling error.
+
+A likelihood gives the noise of fractions and of standardised scores; here the two are put together
+by benchmark, and the sampling error of single scores is added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from latentscale.data.scaling import STEP
+from latentscale.dims import CELL
+from latentscale.maths import Named, as_data
+from latentscale.model.scaled import CODE, backwarded, forwarded, is_code
+from latentscale.spec.likelihood import Likelihood, Noise, Step
+
+_ANY_ITEMS = 2
+_HALF = 0.5  # a fraction that every likelihood allows, where the score is none
+
+
+def noise_of(
+    likelihood: Likelihood,
+    values: Mapping[str, Named],
+    n_items: xr.DataArray,
+    sampling: xr.DataArray | None = None,
+) -> Noise:
+    """Return the noise of scores around mu, each in its own units.
+
+    Parameters
+    ----------
+    likelihood
+        The likelihood of the spec.
+    values
+        Its parameters, and what `latentscale.model.scaled.known_curve` returns.
+    n_items, sampling
+        Item counts and sampling errors, dims (benchmark,), (model, benchmark) or (cell,); no
+        sampling error by default.
+    """
+    if CODE in values:
+        # Items of scores that are not fractions count nowhere, but must be numbers.
+        noise: Noise = likelihood.noise(values, n_items.fillna(_ANY_ITEMS))
+        noise = MixedNoise(noise, likelihood.unbounded(values), values[CODE], values[STEP])
+    else:
+        noise = likelihood.noise(values, n_items)
+    return noise if sampling is None else SampledNoise(noise, sampling)
+
+
+@dataclass(frozen=True)
+class MixedNoise(Noise):
+    """One noise for fractions, another for scores on other scales.
+
+    The other is that of (forward(score) - centre) / step, the standardised score.
+
+    Attributes
+    ----------
+    fraction, unbounded
+        Noise of fractions, and of standardised scores.
+    code
+        Which scale (`latentscale.model.scaled.CODE`), dims (benchmark,) or (cell,).
+    step
+        One standard deviation, in units of forward(score), dims as `code`.
+    """
+
+    fraction: Noise
+    unbounded: Noise
+    code: Named
+    step: Named
+
+    def log_density(self, score: Named, mean: Named, phi: Named) -> Named:
+        """Return the log density of each score by its own noise, per unit of its score."""
+        bounded = is_code(self.code, 0)
+        inside = self.fraction.log_density(
+            _inside(score, bounded), _inside(mean, bounded), _inside(phi, bounded)
+        )
+        value, slope = forwarded(self.code, score)
+        middle, _ = forwarded(self.code, mean)
+        other = self.unbounded.log_density(value, middle, phi / self.step**2)
+        return inside * bounded + (other + slope) * (1 - bounded)
+
+    def draw(self, mean: xr.DataArray, phi: xr.DataArray, rng: np.random.Generator) -> xr.DataArray:
+        """Draw fractions, then the other scores."""
+        return self._others(self.fraction.draw(self._safe(mean), phi, rng), mean, phi, rng)
+
+    def steps(self) -> tuple[Step, ...]:
+        """Return the steps of the fractions' noise, then one for all other scores."""
+
+        def on_fractions(step: Step) -> Step:
+            return lambda drawn, mean, phi, rng: step(drawn, self._safe(mean), phi, rng)
+
+        return (*map(on_fractions, self.fraction.steps()), self._others)
+
+    def sampled(self, phi: Named, mean: Named, sampling: Named) -> Named:
+        """Return the precision of each score with its sampling error, by its own noise."""
+        bounded = is_code(self.code, 0)
+        inside = self.fraction.sampled(phi, _inside(mean, bounded), sampling * bounded)
+        other = self.unbounded.sampled(phi, mean, sampling * (1 - bounded))
+        return inside * bounded + other * (1 - bounded)
+
+    def _safe(self, mean: xr.DataArray) -> xr.DataArray:
+        return _inside(mean, is_code(self.code, 0)).transpose(*mean.dims)
+
+    def _others(
+        self, drawn: xr.DataArray, mean: xr.DataArray, phi: xr.DataArray, rng: np.random.Generator
+    ) -> xr.DataArray:
+        bounded = is_code(self.code, 0)
+        middle = forwarded(self.code, mean)[0].transpose(*mean.dims)
+        value = self.unbounded.draw(middle, phi / self.step**2, rng)
+        found = drawn * bounded + backwarded(self.code, value) * (1 - bounded)
+        return found.transpose(*mean.dims)
+
+
+@dataclass(frozen=True)
+class SampledNoise(Noise):
+    """A noise, and on top of it the sampling error of each score.
+
+    Attributes
+    ----------
+    noise
+        What scatters scores beside sampling.
+    sampling
+        As `latentscale.data.scaling.sampling_of` returns it, dims (benchmark,),
+        (model, benchmark) or (cell,).
+    """
+
+    noise: Noise
+    sampling: Named
+
+    def observe(self, score: np.ndarray, mean: Named, phi: Named) -> None:
+        """Add the noise with the precision that sampling leaves."""
+        from latentscale.model.distributions import observe_scores
+
+        sampling = as_data(np.asarray(self.sampling.values, dtype="float64"), (CELL,))
+        observe_scores(self.noise, score, mean, self.noise.sampled(phi, mean, sampling))
+
+    def log_density(self, score: Named, mean: Named, phi: Named) -> Named:
+        """Return the noise's log density at the precision that sampling leaves."""
+        return self.noise.log_density(score, mean, self.noise.sampled(phi, mean, self.sampling))
+
+    def draw(self, mean: xr.DataArray, phi: xr.DataArray, rng: np.random.Generator) -> xr.DataArray:
+        """Draw by the noise at the precision that sampling leaves."""
+        return self.noise.draw(mean, self.noise.sampled(phi, mean, self.sampling), rng)
+
+    def steps(self) -> tuple[Step, ...]:
+        """Return the noise's steps, at the precision that sampling leaves."""
+
+        def with_sampling(step: Step) -> Step:
+            return lambda drawn, mean, phi, rng: step(
+                drawn, mean, self.noise.sampled(phi, mean, self.sampling), rng
+            )
+
+        return tuple(map(with_sampling, self.noise.steps()))
+
+    def sampled(self, phi: Named, mean: Named, sampling: Named) -> Named:
+        """Return the precision with a further sampling error."""
+        return self.noise.sampled(self.noise.sampled(phi, mean, self.sampling), mean, sampling)
+
+
+def _inside(value: Named, bounded: Named) -> Named:
+    """Return a quantity of fractions, and one half where scores are none."""
+    return value * bounded + _HALF * (1 - bounded)

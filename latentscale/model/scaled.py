@@ -1,0 +1,112 @@
+"""Scores that are not fractions in the model: their expected values, and what a table fixes.
+
+The scales themselves are in `latentscale.data.scales`; here their centre and step enter the
+equations. A table of plain fractions has none of these variables, and its model no trace of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import xarray as xr
+
+from latentscale.data.scales.base import SCALES, Scale, scale_of
+from latentscale.data.scaling import CENTRE, STEP, best_of, scales_of
+from latentscale.dims import BENCHMARK
+from latentscale.maths import Named, maths_of
+
+CODE = "scale_code"
+"""Index of each benchmark's scale, from 1, among the unbounded ones by name; 0 for a fraction."""
+CEILING = "ceiling"
+_FARTHEST = 50.0  # standard deviations from the centre: beyond any score, and exp stays finite
+
+
+def known_curve(dataset: xr.Dataset) -> dict[str, xr.DataArray]:
+    """Return what a table fixes of its curves, each with dims (benchmark,).
+
+    ``floor``; ``ceiling``, the best score, where it is not 1 for some benchmark; and where some
+    scores are not fractions ``centre``, ``step`` and ``scale_code``.
+
+    Parameters
+    ----------
+    dataset
+        Scores with centre and step (`latentscale.data.scaling.standardised`).
+    """
+    found = {"floor": dataset["floor"]}
+    best = best_of(dataset)
+    if bool((best != 1).any()):
+        found[CEILING] = best
+    scales = scales_of(dataset).values()
+    if any(scale.bounded is None for scale in scales):
+        names = ["", *(kind for kind, _ in unbounded_scales())]
+        code = [0.0 if s.bounded is not None else float(names.index(s.kind)) for s in scales]
+        found |= {CENTRE: dataset[CENTRE], STEP: dataset[STEP]}
+        found[CODE] = xr.DataArray(np.array(code), dims=(BENCHMARK,))
+    coords = {BENCHMARK: dataset[BENCHMARK].values}
+    return {
+        name: xr.DataArray(np.asarray(array.values, dtype=float), coords, (BENCHMARK,))
+        for name, array in found.items()
+    }
+
+
+def unbounded_scales() -> Iterator[tuple[str, Scale]]:
+    """Yield the registered scales that are not bounded, by name, in the order of their codes."""
+    for kind in sorted(SCALES):
+        if SCALES[kind].bounded is None:
+            yield kind, scale_of(kind)
+
+
+def on_own_scale(values: Mapping[str, Named], mean: Named, eta: Named) -> Named:
+    """Return expected scores of all benchmarks, each in its own units.
+
+    Parameters
+    ----------
+    values
+        ``centre``, ``step`` and ``scale_code``, with dims that line up with those of `eta`; without
+        them `mean` is returned.
+    mean
+        Expected fractions.
+    eta
+        Linear predictor, which is the standardised score where scores are not fractions.
+    """
+    if CODE not in values:
+        return mean
+    maths = maths_of(eta)
+    centred = maths.clip(eta, -_FARTHEST, _FARTHEST) * values[STEP] + values[CENTRE]
+    found = mean * is_code(values[CODE], 0)
+    for number, (_, scale) in enumerate(unbounded_scales(), start=1):
+        mask = is_code(values[CODE], number)
+        # Elsewhere 0, which every scale takes back to a finite number.
+        found = found + scale.backward(centred * mask) * mask
+    return found
+
+
+def is_code(code: Named, number: int) -> Named:
+    """Return 1 where a scale's code is `number`, 0 elsewhere."""
+    maths = maths_of(code)
+    return 1 - maths.minimum(maths.abs(code - number), 1.0)
+
+
+def forwarded(code: Named, score: Named) -> tuple[Named, Named]:
+    """Return scores on the scale that is standardised, and the log slope of the way there.
+
+    0 and 0 for fractions.
+    """
+    value, slope = 0.0, 0.0
+    for number, (_, scale) in enumerate(unbounded_scales(), start=1):
+        mask = is_code(code, number)
+        # 1 is a score that every scale allows.
+        safe = score * mask + (1 - mask)
+        value = value + scale.forward(safe) * mask
+        slope = slope + scale.log_slope(safe) * mask
+    return value, slope
+
+
+def backwarded(code: Named, value: Named) -> Named:
+    """Return the scores that `forwarded` takes to `value`; 0 for fractions."""
+    score = 0.0
+    for number, (_, scale) in enumerate(unbounded_scales(), start=1):
+        mask = is_code(code, number)
+        score = score + scale.backward(value * mask) * mask
+    return score

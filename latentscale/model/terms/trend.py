@@ -1,0 +1,142 @@
+"""Trends of the skills in a covariate, such as the release date, that need not be straight."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+import numpy as np
+import xarray as xr
+from pydantic import Field
+
+from latentscale.dims import SKILL
+from latentscale.errors import SpecError
+from latentscale.maths import Maths, Named, maths_of
+from latentscale.model.design import Design
+from latentscale.model.priors import (
+    coordinate,
+    declare_parameters,
+    deterministic,
+    standard_normal,
+)
+from latentscale.model.terms.base import Rows, Term
+from latentscale.spec.kinds import TERMS
+from latentscale.spec.prior import Parameter, Prior, PriorSlot
+from latentscale.spec.spec import ModelSpec
+
+KNOT: str = "trend_knot"
+_COVARIATE: str = "trend_covariate"
+
+_DECIMALS = 6
+"""Of the knots' labels, which are their places: a millionth of a standard deviation."""
+
+
+@TERMS.add
+class Trend(Term):
+    """What the straight line in a covariate leaves: a local linear trend, or a random walk.
+
+    f_k(x) = sum over knots j of change_jk times h_j(x), for the standardised covariate x. Local
+    linear: h_j(x) = max(x - x_j, 0) for knots above the mean, max(x_j - x, 0) below, so that the
+    slope of skill k changes by change_jk at each knot; the slope at the mean is the covariate's
+    own, B. Random walk: h_j rises from 0 to 1 between x_j and the next knot away from the mean,
+    so that the level changes. Either way f is 0 at the mean, and changes are independent
+    Normal(0, trend_scale_k^2 times the distance of two knots).
+
+    Knots go on beyond what was fitted, with changes that no score informs: forecasts there widen
+    as the trend may turn. Past the last knot the trend goes on as it was.
+
+    Attributes
+    ----------
+    covariate
+        The covariate, which must be one of the spec's covariates, and no product.
+    shape
+        ``"local-linear"`` (an integrated random walk) or ``"random-walk"``.
+    knots
+        Distances between knots over the range of the fitted models.
+    beyond
+        How far knots go on past that range, on either side, in standard deviations.
+
+    References
+    ----------
+    Harvey 1989, Forecasting, Structural Time Series Models and the Kalman Filter, section 2.3.
+    """
+
+    covariate: str
+    shape: Literal["local-linear", "random-walk"] = "local-linear"
+    knots: int = Field(default=12, ge=1, le=100)
+    beyond: float = Field(default=2.0, ge=0, le=10)
+    kind: Literal["trend"] = "trend"
+    order: ClassVar[int] = 75
+    component: ClassVar[str | None] = "skills: trend"
+    component_place: ClassVar[int] = 5
+    latents: ClassVar[Mapping[str, str]] = {"trend_change_raw": "terms, trend"}
+    skill_vectors: ClassVar[tuple[str, ...]] = ("trend_change",)
+    skill_scales: ClassVar[tuple[str, ...]] = ("trend_scale",)
+    slots: ClassVar[Mapping[str, PriorSlot]] = {
+        "trend_scale": PriorSlot(
+            Prior("HalfNormal", sigma=0.5),
+            "standard deviation of the change of a skill's slope (local-linear) or level "
+            "(random-walk) over one standard deviation of the trend's covariate",
+        )
+    }
+
+    def check(self, spec: ModelSpec) -> None:
+        """Raise SpecError without skills, or where the covariate is a product."""
+        if not spec.skills.count:
+            raise SpecError(
+                "terms, trend: skills.count is 0, so there are no skills that could follow a trend."
+            )
+        if ":" in self.covariate:
+            raise SpecError(
+                f'terms, trend: the covariate "{self.covariate}" is a product; name one of its '
+                "parts."
+            )
+
+    def covariates(self) -> dict[str, tuple[str, ...]]:
+        """Return the covariate."""
+        return {_COVARIATE: (self.covariate,)}
+
+    def parameters(self, spec: ModelSpec, design: Design) -> dict[str, Parameter]:
+        """Return the scale of the changes of each skill."""
+        return {"trend_scale": Parameter("trend_scale", (SKILL,))}
+
+    def declare(self, spec: ModelSpec, design: Design) -> dict[str, Named]:
+        """Add the changes at the knots, dims (trend_knot, skill)."""
+        knots, step = self._knots(design)
+        coordinate(KNOT, knots.tolist())
+        values = declare_parameters(spec, self.parameters(spec, design))
+        raw = standard_normal("trend_change", (KNOT, SKILL))
+        change = deterministic("trend_change", raw * values["trend_scale"] * step**0.5)
+        return values | {"trend_change": change, KNOT: xr.DataArray(knots, dims=(KNOT,))}
+
+    def skill(self, values: Mapping[str, Named], rows: Rows) -> Named | None:
+        """Return f(x_i)."""
+        change = values["trend_change"]
+        places = values[KNOT] if KNOT in values else change[KNOT]
+        x = rows.covariates[_COVARIATE].sum(_COVARIATE)
+        return (self._basis(x, places.values.astype(float), maths_of(change)) * change).sum(KNOT)
+
+    def _knots(self, design: Design) -> tuple[np.ndarray, float]:
+        """Return the knots in standard deviations from the mean, and their distance."""
+        transform = design.transform
+        edges = np.array([transform.lower[self.covariate], transform.upper[self.covariate]])
+        lower, upper = (edges - transform.mean[self.covariate]) / transform.scale[self.covariate]
+        if not upper > lower:
+            raise SpecError(
+                f'The trend needs values of "{self.covariate}" that differ between models; all '
+                f"are {edges[0]:g}. Leave the trend out."
+            )
+        step = (upper - lower) / self.knots
+        first, last = np.floor((lower - self.beyond) / step), np.ceil((upper + self.beyond) / step)
+        return np.round(np.arange(first, last + 1) * step, _DECIMALS), float(step)
+
+    def _basis(self, x: Named, knots: np.ndarray, maths: Maths) -> Named:
+        """Return h_j(x_i), dims (model, trend_knot)."""
+        sign = np.where(knots >= 0, 1.0, -1.0)
+        past = x * maths.named(sign, (KNOT,)) - maths.named(sign * knots, (KNOT,))
+        if self.shape == "local-linear":
+            return maths.maximum(past, 0.0)
+        step = float(np.diff(knots).mean())
+        # Below the mean a knot is the lower end of its interval, above it the upper end's.
+        entered = past + maths.named(np.where(knots >= 0, 0.0, step), (KNOT,))
+        return maths.clip(entered * (1 / step), 0.0, 1.0)

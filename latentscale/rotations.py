@@ -1,0 +1,14 @@
+"""Rotations of free skills, for `latentscale.align`."""
+
+from __future__ import annotations
+
+from latentscale.analysis.rotations import (
+    Geomin,
+    Oblimin,
+    PrincipalAxes,
+    Quartimax,
+    Rotation,
+    Varimax,
+)
+
+__all__ = ["Geomin", "Oblimin", "PrincipalAxes", "Quartimax", "Rotation", "Varimax"]

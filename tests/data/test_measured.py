@@ -1,0 +1,141 @@
+"""Standard errors, item counts and sources of single scores."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from latentscale import Benchmark, DataError, DataWarning, Scores
+from latentscale.data.scaling import sampling_of, standardised, usual_sampling
+
+
+def long_of(*cells: tuple[object, ...], columns: str = "") -> pd.DataFrame:
+    """Return a long table from (model, benchmark, score, ...) rows."""
+    names = ["model", "benchmark", "score", *columns.split()]
+    return pd.DataFrame(cells, columns=names).assign(family="f", params_b=7.0, tokens_t=2.0)
+
+
+def read(frame: pd.DataFrame, **benchmarks: Benchmark) -> Scores:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        return Scores.from_long(frame, benchmarks=benchmarks)
+
+
+def cell(scores: Scores, variable: str = "score", benchmark: str = "b") -> float:
+    return float(scores.dataset[variable].sel(model="m", benchmark=benchmark))
+
+
+def test_standard_errors_and_items_are_kept_by_score():
+    frame = long_of(
+        ("m", "b", 0.5, 0.02, 625), ("n", "b", 0.4, np.nan, np.nan), columns="stderr n_items"
+    )
+    scores = read(frame)
+    assert cell(scores, "stderr") == 0.02
+    assert cell(scores, "cell_items") == 625
+    assert np.isnan(scores.dataset["stderr"].sel(model="n", benchmark="b"))
+
+
+def test_standard_errors_of_percentages_are_divided_with_them():
+    frame = long_of(("m", "b", 50.0, 2.0), ("n", "b", 40.0, 3.0), columns="stderr")
+    scores = read(frame, b=Benchmark(scale="percent"))
+    assert cell(scores) == 0.5 and cell(scores, "stderr") == 0.02
+
+
+def test_a_wide_table_takes_a_second_one_of_standard_errors(table):
+    errors = pd.DataFrame({"model": table["model"][::-1], "mmlu": 0.01})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        data = Scores.from_frame(table, stderr=errors).dataset
+    assert (data["stderr"].sel(benchmark="mmlu") == 0.01).all()
+    assert data["stderr"].sel(benchmark="gsm8k").isnull().all()
+    with pytest.raises(DataError, match="no benchmark of this table"):
+        Scores.from_frame(table, stderr=errors.rename(columns={"mmlu": "mmlo"}))
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("stderr", -0.1, "0 or more"),
+        ("stderr", 2.0, "percentages"),
+        ("n_items", 2.5, "whole number"),
+        ("n_items", 0, "whole number"),
+    ],
+)
+def test_impossible_errors_and_items_are_named_with_their_row(column, value, said):
+    frame = long_of(("m", "b", 0.5, 0.1), ("n", "b", 0.4, value), columns=column)
+    if column == "n_items":
+        frame.loc[0, column] = 10
+    with pytest.raises(DataError, match=said) as caught:
+        read(frame)
+    assert "row 1" in str(caught.value)
+
+
+def test_sources_merge_by_inverse_variance():
+    frame = long_of(
+        ("m", "b", 0.5, 0.01, "x"),
+        ("m", "b", 0.6, 0.02, "y"),
+        ("n", "b", 0.3, 0.1, "x"),
+        columns="stderr source",
+    )
+    with pytest.warns(DataWarning, match="1 weighted by inverse variance"):
+        scores = Scores.from_long(frame)
+    assert cell(scores) == pytest.approx((0.5 / 1 + 0.6 / 4) / (1 + 1 / 4))
+    assert cell(scores, "stderr") == pytest.approx(1 / np.sqrt(1e4 + 2.5e3))
+
+
+def test_sources_merge_by_items_or_alike_where_no_errors_are_stated():
+    rows = ("m", "b", 0.5, 100, "x"), ("m", "b", 0.6, 300, "y")
+    assert cell(read(long_of(*rows, columns="n_items source"))) == pytest.approx(0.575)
+    assert cell(read(long_of(*rows, columns="n_items source").drop(columns="n_items"))) == 0.55
+
+
+def test_repeated_cells_without_a_source_are_refused():
+    frame = long_of(("m", "b", 0.5), ("m", "b", 0.6))
+    with pytest.raises(DataError, match='"source"'):
+        read(frame)
+    with pytest.raises(DataError, match='source "x" has 2 rows'):
+        read(frame.assign(source="x"))
+
+
+def test_an_empty_score_of_one_source_gives_way_to_another():
+    frame = long_of(("m", "b", np.nan, "x"), ("m", "b", 0.6, "y"), columns="source")
+    assert cell(read(frame)) == 0.6
+
+
+def test_sampling_is_one_over_the_items_that_a_standard_error_stands_for():
+    frame = long_of(
+        ("m", "b", 0.5, 0.05, np.nan),
+        ("n", "b", 0.3, np.nan, 50),
+        ("o", "b", 0.0, 0.01, np.nan),
+        ("p", "b", 0.2, np.nan, np.nan),
+        columns="stderr n_items",
+    )
+    found = sampling_of(read(frame, b=Benchmark(n_items=200)).dataset)
+    assert found is not None
+    # A score of 0 with an error of 0.01 is taken for 0.01.
+    wanted = [0.05**2 / 0.25, 1 / 50, 0.01**2 / (0.01 * 0.99), 1 / 200]
+    np.testing.assert_allclose(found.sel(benchmark="b").values, wanted)
+
+
+def test_the_sampling_error_of_a_rating_is_in_its_standard_deviations():
+    frame = long_of(
+        ("m", "b", 1000.0, 10.0),
+        ("n", "b", 1200.0, 20.0),
+        ("o", "b", 1400.0, 0.0),
+        columns="stderr",
+    )
+    data = standardised(read(frame, b=Benchmark(scale="real")).dataset)
+    sd = np.std([1000, 1200, 1400])
+    found = sampling_of(data)
+    assert found is not None
+    np.testing.assert_allclose(found.sel(benchmark="b").values, (np.array([10, 20, 0]) / sd) ** 2)
+    usual = usual_sampling(data)
+    assert usual is not None
+    assert float(usual.sel(benchmark="b")) == pytest.approx(np.median([100, 400]) / sd**2)
+
+
+def test_a_table_without_errors_has_no_sampling():
+    assert sampling_of(read(long_of(("m", "b", 0.5))).dataset) is None

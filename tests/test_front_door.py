@@ -1,0 +1,100 @@
+"""The public names: few, imported when used, typed; older names still work for one release."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import warnings
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import latentscale as ls
+
+PACKAGE = Path(ls.__file__).parent
+
+
+def test_the_front_door_has_about_35_names_and_a_few_modules() -> None:
+    values = {name: getattr(ls, name) for name in ls.__all__}
+    modules = {name for name, value in values.items() if isinstance(value, ModuleType)}
+    assert modules == {
+        "datasets", "folds", "methods", "plots", "readers", "results", "rotations", "studies"
+    }  # fmt: skip
+    assert 30 <= len(values) - len(modules) <= 45
+    assert dir(ls) == sorted([*ls.__all__, "__version__"])
+
+
+def test_every_name_has_its_use_documented() -> None:
+    for name in ls.__all__:
+        assert getattr(ls, name).__doc__, name
+
+
+def test_older_names_work_and_say_where_they_are_now() -> None:
+    assert len(ls._NEW_HOME) > 45
+    for name, home in ls._NEW_HOME.items():
+        assert name not in ls.__all__ and name not in dir(ls)
+        with pytest.warns(DeprecationWarning, match=rf"latentscale\.{home}\.{name} now") as caught:
+            value = getattr(ls, name)
+        assert value is getattr(import_module(f"latentscale.{home}"), name)
+        assert caught[0].filename == __file__
+
+
+def test_new_names_do_not_warn() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for name in ls.__all__:
+            getattr(ls, name)
+        for module in (ls.methods, ls.results, ls.rotations, ls.studies):
+            assert sorted(module.__all__) == sorted(n for n in module.__all__ if hasattr(module, n))
+
+
+def test_a_wrong_name_is_an_attribute_error_of_the_package() -> None:
+    with pytest.raises(AttributeError, match="module 'latentscale' has no attribute 'predct'"):
+        _ = ls.predct  # type: ignore[attr-defined]
+
+
+def test_every_result_is_in_results() -> None:
+    from latentscale.result import FixedTable, Result
+
+    left, kinds = [Result], []
+    while left:
+        kind = left.pop()
+        left += kind.__subclasses__()
+        kinds += [kind] if kind.__module__.startswith("latentscale.") else []
+    for kind in kinds:
+        if kind not in (Result, FixedTable):
+            assert getattr(ls.results, kind.__name__) is kind
+
+
+OUTSIDE = """
+import latentscale as ls
+
+fit = ls.load("fit.nc")
+reveal_type(fit)
+reveal_type(ls.diagnose(fit).table())
+reveal_type(ls.NUTS(draws=10))
+ls.predict(fit, 3)
+"""
+
+
+@pytest.mark.slow
+def test_mypy_sees_the_types_from_outside(tmp_path: Path) -> None:
+    assert (PACKAGE / "py.typed").is_file()
+    script = tmp_path / "script.py"
+    script.write_text(OUTSIDE, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--ignore-missing-imports", str(script)],
+        cwd=tmp_path,
+        env={**os.environ, "MYPYPATH": str(PACKAGE.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = done.stdout
+    assert 'Revealed type is "latentscale.posterior.fit.Fit"' in said, said
+    assert 'Revealed type is "latentscale.inference.nuts' in said
+    assert "DataFrame" in said or 'Revealed type is "Any"' in said
+    assert 'Argument 2 to "predict" has incompatible type "int"' in said or done.returncode == 1
