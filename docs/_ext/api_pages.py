@@ -31,6 +31,8 @@ _GROUPS = (
 """Heading, parts of the package whose names are below it, and what they are for."""
 
 _MODULES = (
+    ("Studies", "latentscale.studies", "Questions that are asked less often."),
+    ("Further methods", "latentscale.methods", "How `latentscale.fit` draws."),
     ("Results", "latentscale.results", "What verbs return."),
     ("Rotations", "latentscale.rotations", "For `latentscale.align`."),
     ("Bundled tables", "latentscale.data.datasets", "`ls.datasets`."),
@@ -81,6 +83,7 @@ def _modules() -> list[str]:
         members = [
             m for m in public_names(module) if not any(getattr(module, m) is v for v in listed)
         ]
+        listed += [getattr(module, member) for member in members]
         lines += _table(f"{name}.{member}" for member in members)
     return lines
 

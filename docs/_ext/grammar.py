@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 import latentscale as ls
+from latentscale.spec import shipped_specs
 from latentscale.spec.choice import Choice, kind_of
 from latentscale.spec.kinds import LIKELIHOODS, LINKS, TERMS
 from latentscale.spec.prior import _DISTRIBUTIONS, PRIOR_SLOTS, Prior
@@ -153,7 +154,7 @@ def _priors() -> Iterator[str]:
     for name, (support, numbers) in _DISTRIBUTIONS.items():
         yield _row(f"`{name}`", support, ", ".join(f"`{n}`" for n in numbers))
     yield "\nEvery slot, and the shipped specs that use it (in bold where they change it):\n"
-    specs = [ls.load_spec(name) for name in ls.shipped_specs()]
+    specs = [ls.load_spec(name) for name in shipped_specs()]
     used = {spec.name: spec.used_priors() for spec in specs}
     yield from _table_head("slot", "support", "default", "of", "used by")
     for name, slot in sorted(PRIOR_SLOTS.items()):
@@ -170,7 +171,7 @@ def _priors() -> Iterator[str]:
 
 def _shipped() -> Iterator[str]:
     yield "## Shipped specs\n"
-    for name in ls.shipped_specs():
+    for name in shipped_specs():
         spec = ls.load_spec(name)
         yield f"### `{name}`\n"
         yield f"{spec.description}.\n"

@@ -119,7 +119,7 @@ def family_influence(
 
     Examples
     --------
-    >>> found = ls.family_influence(fit, variables=["slope"], progress=False)
+    >>> found = ls.studies.family_influence(fit, variables=["slope"], progress=False)
     >>> len(found.families) == len(fit.scores.families)
     True
     """

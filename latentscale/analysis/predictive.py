@@ -161,7 +161,8 @@ def prior_predictive(
 
     Examples
     --------
-    >>> found = ls.prior_predictive(ls.load_spec("pooled_flops"), fit.scores, draws=50, seed=1)
+    >>> spec = ls.load_spec("pooled_flops")
+    >>> found = ls.studies.prior_predictive(spec, fit.scores, draws=50, seed=1)
     >>> found.kind
     'prior'
     """
@@ -209,7 +210,7 @@ def posterior_predictive(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0)
 
     Examples
     --------
-    >>> found = ls.posterior_predictive(fit, seed=1)
+    >>> found = ls.studies.posterior_predictive(fit, seed=1)
     >>> found.kind
     'posterior'
     """

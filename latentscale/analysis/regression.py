@@ -258,7 +258,7 @@ def regress_on_skills(
     --------
     >>> bundled = ls.datasets.open_llm_leaderboard().to_frame().set_index("model")
     >>> outcome = bundled["winogrande"].reindex(fit.scores.models).dropna()
-    >>> regression = ls.regress_on_skills(fit, outcome, name="winogrande", seed=1)
+    >>> regression = ls.studies.regress_on_skills(fit, outcome, name="winogrande", seed=1)
     >>> round(float(regression.r_squared.median()), 1)
     0.9
     """

@@ -217,7 +217,8 @@ def anchor_variants(spec: ModelSpec, anchors: Sequence[Sequence[str]]) -> dict[s
 
     Examples
     --------
-    >>> variants = ls.anchor_variants(ls.load_spec("cai2025"), [["mmlu", "bbh", "gsm8k", "ifeval"]])
+    >>> anchors = [["mmlu", "bbh", "gsm8k", "ifeval"]]
+    >>> variants = ls.studies.anchor_variants(ls.load_spec("cai2025"), anchors)
     >>> len(variants)
     1
     """

@@ -100,7 +100,7 @@ def variance_shares(fit: Fit, *, draws: int = 400, seed: int = 0) -> VarianceSha
 
     Examples
     --------
-    >>> shares = ls.variance_shares(fit, draws=100, seed=1)
+    >>> shares = ls.studies.variance_shares(fit, draws=100, seed=1)
     >>> "noise" in set(shares.table()["component"])
     True
     """

@@ -26,7 +26,8 @@ def shipped_specs() -> tuple[str, ...]:
 
     Examples
     --------
-    >>> "latentscale" in ls.shipped_specs()
+    >>> from latentscale.spec import shipped_specs
+    >>> "latentscale" in shipped_specs()
     True
     """
     return tuple(sorted(path.stem for path in _spec_folder().glob("*.toml")))

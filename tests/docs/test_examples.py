@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 import latentscale as ls
+import latentscale.spec
 
 FITS = Path(__file__).parents[2] / "docs" / "fits"
 
@@ -48,21 +49,33 @@ VERBS = (
 """Functions whose docstrings must have Examples."""
 
 
+MODULES = (
+    ls,
+    ls.studies,
+    ls.methods,
+    ls.results,
+    ls.datasets,
+    ls.folds,
+    ls.readers,
+    latentscale.spec,
+)
+"""Modules whose public names are looked at."""
+
+
 def _objects() -> Iterator[tuple[str, Any]]:
-    """Yield every public name with a docstring, and public methods of public classes."""
-    for name in ls.__all__:
-        value = getattr(ls, name)
-        yield name, value
-        if inspect.isclass(value):
-            for method, function in vars(value).items():
-                raw = getattr(function, "__func__", function)
-                if not method.startswith("_") and inspect.isfunction(raw):
-                    yield f"{name}.{method}", raw
-        if inspect.ismodule(value) and value.__name__.startswith("latentscale."):
-            own = [
-                f for f in vars(value).items() if getattr(f[1], "__module__", "") == value.__name__
-            ]
-            yield from ((f"{name}.{n}", f) for n, f in own if inspect.isfunction(f))
+    """Yield every public name, and the public methods of public classes."""
+    for module in MODULES:
+        own = (
+            n for n, v in vars(module).items() if getattr(v, "__module__", "") == module.__name__
+        )
+        for name in getattr(module, "__all__", None) or own:
+            value = getattr(module, name)
+            yield name, value
+            if inspect.isclass(value):
+                for method, function in vars(value).items():
+                    raw = getattr(function, "__func__", function)
+                    if not method.startswith("_") and inspect.isfunction(raw):
+                        yield f"{name}.{method}", raw
 
 
 EXAMPLES = {name: value for name, value in _objects() if ">>>" in (inspect.getdoc(value) or "")}

@@ -9,7 +9,7 @@ pytest.importorskip("numpydoc", reason="the docs extra is not installed (make do
 import grammar
 from pydantic import BaseModel, Field
 
-import latentscale as ls
+from latentscale.spec import shipped_specs
 from latentscale.spec.benchmarks import BenchmarkSpec, Instruct
 from latentscale.spec.kinds import LIKELIHOODS, LINKS, TERMS
 from latentscale.spec.prior import PRIOR_SLOTS
@@ -46,7 +46,7 @@ def test_every_link_and_likelihood_of_the_package_says_its_equation() -> None:
 
 
 def test_a_shipped_spec_is_shown_with_the_priors_that_it_changes(page: str) -> None:
-    for name in ls.shipped_specs():
+    for name in shipped_specs():
         assert f"model_specs/{name}.toml" in page
     assert "**sloth** `Normal(mu=0, sigma=5)`" in page
 
