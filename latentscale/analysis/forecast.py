@@ -44,6 +44,7 @@ from latentscale.errors import DataError, FitError, FitWarning, listed
 from latentscale.expect import expect
 from latentscale.inference.method import Method
 from latentscale.inference.run import fit as run_fit
+from latentscale.maths import on_draws
 from latentscale.model.likelihoods.beta import BetaNoise
 from latentscale.model.noise import noise_of
 from latentscale.model.terms.categories import with_drawn_levels
@@ -131,9 +132,10 @@ class Forecast(Result):
         for array in (*arrays, *self.noise.arrays()):
             if array is None or SAMPLE not in array.dims:
                 continue
-            if not np.array_equal(array[SAMPLE].values, wanted):
+            named = on_draws(array)
+            if not np.array_equal(named[SAMPLE].values, wanted):
                 raise FitError(
-                    f'The samples of "{array.name}" are not those of the scores: all arrays of a '
+                    f'The samples of "{named.name}" are not those of the scores: all arrays of a '
                     "forecast need the same samples in the same order."
                 )
 
@@ -172,7 +174,7 @@ class Forecast(Result):
         """
         density = self.noise.log_density(score, self.mean_draws, self.precision_draws)
         count = self.mean_draws.sizes[SAMPLE]
-        return density.reduce(logsumexp, SAMPLE) - np.log(count)
+        return on_draws(density).reduce(logsumexp, SAMPLE) - np.log(count)
 
     plot = Picture("plot_forecast")
 

@@ -51,18 +51,13 @@ class Benchmark:
     Raises
     ------
     DataError
-    <<<<<<< HEAD
-        If the floor lies outside [0, 1), the item count is not a positive whole number, or a
-        text cannot be written to a file.
+        If floor or ceiling lies outside the scale, the item count is not a positive whole number,
+        the scale is unknown, or a text cannot be written to a file.
 
     Examples
     --------
     >>> ls.Benchmark(floor=0.25, n_items=1172).floor
     0.25
-    =======
-        If floor or ceiling lies outside the scale, the item count is not a positive whole number,
-        the scale is unknown, or a text cannot be written to a file.
-    >>>>>>> main
     """
 
     floor: float = 0.0
