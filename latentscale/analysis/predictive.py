@@ -228,9 +228,8 @@ def _check(kind: str, draws: xr.DataArray, scores: Scores, prob: float) -> Predi
 
 
 def _measured(scores: Scores) -> xr.Dataset:
-    return scores.dataset[["score", "floor"]].drop_vars(
-        [name for name in scores.dataset.coords if name not in (MODEL, BENCHMARK)]
-    )
+    table = scores.dataset[["score", "floor"]]
+    return table.drop_vars([name for name in table.coords if name not in (MODEL, BENCHMARK)])
 
 
 def _statistics(draws: xr.DataArray, scores: Scores, prob: float) -> pd.DataFrame:
