@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
@@ -45,9 +46,16 @@ _MODULES = (
 
 
 def write(path: Path) -> None:
-    """Write the index page; left as it is where nothing changed, so that builds stay short."""
+    """Write the index page, and remove pages of names that are public no longer.
+
+    The index is left as it is where nothing changed, so that builds stay short.
+    """
     text = "\n".join([_HEAD, *_front_door(), *_modules()])
     path.parent.mkdir(parents=True, exist_ok=True)
+    named = set(re.findall(r"^   (latentscale\.[\w.]+)$", text, re.MULTILINE))
+    for page in (path.parent / "generated").glob("*.rst"):
+        if page.stem not in named:  # of a name that is public no longer
+            page.unlink()
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         path.write_text(text, encoding="utf-8")
 
