@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -49,7 +49,7 @@ class Curve(Result):
     family
         The family.
     draws, mean_draws
-        New scores (noise included) and expected scores, fractions; dims
+        New scores (noise included) and expected scores, fractions or in `units`; dims
         (sample, point, benchmark), with the coordinate ``at`` (point,) in natural units:
         FLOPs, billions of parameters or trillions of tokens.
     observed
@@ -59,6 +59,8 @@ class Curve(Result):
         fitted models, in natural units.
     held
         What is held fixed along the curve, in words.
+    units
+        Units of the benchmarks whose scores are not fractions, by name.
     """
 
     over: str
@@ -69,6 +71,7 @@ class Curve(Result):
     family_range: tuple[float, float] | None
     fitted_range: tuple[float, float]
     held: str
+    units: Mapping[str, str] = field(default_factory=dict)
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
         """Return one row a point and benchmark.
@@ -188,6 +191,7 @@ def scaling_curve(
         family_range=(float(np.nanmin(own)), float(np.nanmax(own))),
         fitted_range=_range(_natural(fit.scores.dataset, over)),
         held=_held(members, over),
+        units={name: unit for name, unit in forecast.units.items() if name in chosen},
     )
 
 
