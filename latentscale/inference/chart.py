@@ -18,6 +18,7 @@ import pymc as pm
 import xarray as xr
 from pytensor.xtensor import as_xtensor
 
+from latentscale.data.scaling import is_bounded
 from latentscale.dims import BENCHMARK, CHAIN, DRAW, MODEL
 from latentscale.engine.compile import compile_density
 from latentscale.engine.density import Affine, ChainModel, Density, LogDensity
@@ -26,7 +27,13 @@ from latentscale.inference.marginal.likelihood import marginal_likelihood
 from latentscale.inference.marginal.parameters import values_of_variables
 from latentscale.inference.marginal.starts import first_start
 from latentscale.inference.start import ModeStart, Placed, Start, climb, scattered
-from latentscale.model.coordinates import LATENT, Told, families_centred, told_by_scores
+from latentscale.model.coordinates import (
+    LATENT,
+    UNBOUNDED_WEIGHT,
+    Told,
+    families_centred,
+    told_by_scores,
+)
 from latentscale.model.design import Design
 from latentscale.model.equations import expected_score
 from latentscale.model.evaluate import NO_RESIDUALS, Evaluator
@@ -150,8 +157,8 @@ class Charted:
 
     @cached_property
     def _regressed(self) -> np.ndarray | None:
-        """Return unconstrained parameters by regressions, or None for a link they do not know."""
-        if self.spec.benchmarks.link.scalar is None:
+        """Return unconstrained parameters by regressions, or None for what they do not know."""
+        if self.spec.benchmarks.link.scalar is None or not self.design.is_plain:
             return None
         likelihood = marginal_likelihood(self.spec, self.design)
         values = values_of_variables(likelihood.layout, first_start(likelihood))
@@ -221,6 +228,12 @@ class Charted:
         initial = initial_point(self.model)
         return [initial[str(self.model.rvs_to_values[v].name)] for v in self.model.free_RVs]
 
+    @cached_property
+    def _is_unbounded(self) -> np.ndarray:
+        """Return which cells hold scores that are not fractions."""
+        bounded = is_bounded(self.design.scores.dataset).values
+        return ~bounded[self.design.benchmark_of_cell]
+
     def _told_at(self, values: dict[str, np.ndarray]) -> Told:
         """Return what scores tell where parameters are `values`: working responses of a GLM."""
         dims = self.model.named_vars_to_dims
@@ -243,9 +256,13 @@ class Charted:
         mean = at_cells(here.mean)
         above = at_cells(expected_score(self.spec, known, eta + _STEP))
         below = at_cells(expected_score(self.spec, known, eta - _STEP))
-        rise = np.maximum((above - below) / (2 * _STEP), 1e-9)
+        rise = (above - below) / (2 * _STEP)
+        # Expected scores fall where lower is better.
+        rise = np.where(rise < 0, -1.0, 1.0) * np.maximum(np.abs(rise), 1e-9)
         told = at_cells(eta) + (self.design.score_of_cell - mean) / rise
-        weight = rise**2 / (mean * (1 - mean))
+        other = self._is_unbounded
+        weight = rise**2 / np.where(other, 1.0, mean * (1 - mean))
+        weight = np.where(other, UNBOUNDED_WEIGHT, weight)
         usable = np.isfinite(told).all() and np.isfinite(weight).all()
         return Told(told, weight) if usable else told_by_scores(self.design)
 
