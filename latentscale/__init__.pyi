@@ -9,6 +9,7 @@ from .analysis import folds as folds
 from .analysis.align import align as align
 from .analysis.allocate import optimal_allocation as optimal_allocation
 from .analysis.backtest import backtest as backtest
+from .analysis.capability_index import capability_index as capability_index
 from .analysis.check import check as check
 from .analysis.compare import compare as compare
 from .analysis.condition import FewShot as FewShot
@@ -17,6 +18,7 @@ from .analysis.diagnose import diagnose as diagnose
 from .analysis.forecast import predict as predict
 from .analysis.leave_one_out import leave_one_out as leave_one_out
 from .analysis.next_benchmark import next_benchmark as next_benchmark
+from .analysis.probe_set import probe_set as probe_set
 from .analysis.sensitivity import sensitivity as sensitivity
 from .analysis.skills import skills as skills
 from .analysis.stack import stack as stack
@@ -25,6 +27,7 @@ from .analysis.targets import probability_above as probability_above
 from .data import datasets as datasets
 from .data import readers as readers
 from .data.benchmarks import Benchmark as Benchmark
+from .data.features.base import Feature as Feature
 from .data.scores import Scores as Scores
 from .errors import DataError as DataError
 from .errors import DataWarning as DataWarning
@@ -32,13 +35,13 @@ from .errors import FitError as FitError
 from .errors import FitWarning as FitWarning
 from .errors import LatentscaleError as LatentscaleError
 from .errors import SpecError as SpecError
-from .inference.laplace import Laplace as Laplace
+from .inference.approximations.advi import ADVI as ADVI
+from .inference.approximations.laplace import Laplace as Laplace
+from .inference.approximations.pathfinder import Pathfinder as Pathfinder
 from .inference.marginal.method import MarginalML as MarginalML
-from .inference.nuts import NUTS as NUTS
-from .inference.pathfinder import Pathfinder as Pathfinder
-from .inference.resume import resume as resume
+from .inference.nuts.method import NUTS as NUTS
+from .inference.nuts.resume import resume as resume
 from .inference.run import fit as fit
-from .inference.variational import ADVI as ADVI
 from .model.build import build as build
 from .model.simulate import simulate as simulate
 from .posterior.fit import Fit as Fit
@@ -55,6 +58,7 @@ __all__ = [
     "Benchmark",
     "DataError",
     "DataWarning",
+    "Feature",
     "FewShot",
     "Fit",
     "FitError",
@@ -70,6 +74,7 @@ __all__ = [
     "align",
     "backtest",
     "build",
+    "capability_index",
     "check",
     "compare",
     "datasets",
@@ -86,6 +91,7 @@ __all__ = [
     "plots",
     "predict",
     "probability_above",
+    "probe_set",
     "readers",
     "report",
     "results",

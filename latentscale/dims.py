@@ -1,4 +1,4 @@
-"""Names of dimensions, of tree groups and of covariates, and the default interval."""
+"""Names of dimensions and of tree groups, and the default interval."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ CELL: Final = "cell"
 CHAIN: Final = "chain"
 DRAW: Final = "draw"
 SAMPLE: Final = "sample"
+FEATURE: Final = "feature"
+CATEGORY: Final = "category"
+CATEGORY_LEVEL: Final = "category_level"
 UNDISCLOSED: Final = "undisclosed_model"
 
 POSTERIOR: Final = "posterior"
@@ -29,12 +32,6 @@ LOG_PRIOR: Final = "log_prior"
 OBSERVED_DATA: Final = "observed_data"
 CONSTANT_DATA: Final = "constant_data"
 ESTIMATE: Final = "estimate"
-
-BASE_COVARIATES: Final = ("log_params", "log_tokens", "log_flops", "instruct")
-"""Covariates that a table of models gives; a product is written ``"log_params:log_tokens"``."""
-
-TOKEN_COVARIATES: Final = ("log_tokens", "log_flops")
-"""Base covariates that need a known number of training tokens."""
 
 FLOPS_PER_BILLION_TRILLION: Final = 6e21
 """Training FLOPs of one billion parameters on one trillion tokens: 6 x parameters x tokens.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from latentscale.analysis.agreement import SkillAgreement
 from latentscale.analysis.align import Alignment
 from latentscale.analysis.allocate import Allocation
+from latentscale.analysis.capability_index import CapabilityIndex
 from latentscale.analysis.check import FitCheck
 from latentscale.analysis.compare import Comparison
 from latentscale.analysis.condition import Conditioning
@@ -16,6 +17,7 @@ from latentscale.analysis.influence import FamilyInfluence
 from latentscale.analysis.leave_one_out import LeaveOneOut
 from latentscale.analysis.next_benchmark import NextBenchmark
 from latentscale.analysis.predictive import PredictiveCheck
+from latentscale.analysis.probe_set import ProbeSet
 from latentscale.analysis.regression import OutcomeForecast, SkillRegression
 from latentscale.analysis.sensitivity import Sensitivity
 from latentscale.analysis.sensitivity_grid import SensitivityGrid
@@ -30,6 +32,7 @@ from latentscale.result import Result
 __all__ = [
     "Alignment",
     "Allocation",
+    "CapabilityIndex",
     "Comparison",
     "ComputeNeeded",
     "Conditioning",
@@ -45,6 +48,7 @@ __all__ = [
     "OutcomeForecast",
     "Passing",
     "PredictiveCheck",
+    "ProbeSet",
     "Result",
     "Sensitivity",
     "SensitivityGrid",

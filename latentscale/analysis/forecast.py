@@ -24,11 +24,12 @@ from latentscale.analysis.in_blocks import evaluate_in_blocks
 from latentscale.analysis.memory import refuse_too_large
 from latentscale.analysis.rows import planned_rows
 from latentscale.analysis.units import other_units
+from latentscale.data.features.base import FeatureKind
+from latentscale.data.features.category import Category
 from latentscale.data.frames import as_pandas
 from latentscale.data.planned import ASSUMED, NOT_FORECAST
 from latentscale.data.recorded import recording_of
 from latentscale.data.scaling import usual_sampling
-from latentscale.data.scores import Scores
 from latentscale.dims import (
     BENCHMARK,
     DEFAULT_PROB,
@@ -44,8 +45,10 @@ from latentscale.errors import DataError, FitError, FitWarning, listed
 from latentscale.expect import expect
 from latentscale.inference.method import Method
 from latentscale.inference.run import fit as run_fit
+from latentscale.maths import on_draws
 from latentscale.model.likelihoods.beta import BetaNoise
 from latentscale.model.noise import noise_of
+from latentscale.model.terms.categories import with_drawn_levels
 from latentscale.model.terms.undisclosed_tokens import LOG_TOKENS
 from latentscale.model.undisclosed import with_drawn_tokens
 from latentscale.posterior.fit import Fit
@@ -133,9 +136,10 @@ class Forecast(Result):
         for array in (*arrays, *self.noise.arrays()):
             if array is None or SAMPLE not in array.dims:
                 continue
-            if not np.array_equal(array[SAMPLE].values, wanted):
+            named = on_draws(array)
+            if not np.array_equal(named[SAMPLE].values, wanted):
                 raise FitError(
-                    f'The samples of "{array.name}" are not those of the scores: all arrays of a '
+                    f'The samples of "{named.name}" are not those of the scores: all arrays of a '
                     "forecast need the same samples in the same order."
                 )
 
@@ -176,7 +180,7 @@ class Forecast(Result):
         """
         density = self.noise.log_density(score, self.mean_draws, self.precision_draws)
         count = self.mean_draws.sizes[SAMPLE]
-        return density.reduce(logsumexp, SAMPLE) - np.log(count)
+        return on_draws(density).reduce(logsumexp, SAMPLE) - np.log(count)
 
     plot = Picture("plot_forecast")
 
@@ -340,10 +344,11 @@ def forecast_rows(
         If the forecast would not fit in memory, or `draws` is not a whole number above 0.
     """
     rng = np.random.default_rng(checked_seed(seed))
-    _refuse_unknown_tokens(fit, planned)
-    _refuse_altered(fit.scores, planned)
+    _refuse_unknown(fit, planned)
+    _refuse_altered(fit, planned)
     kept = spread_draws(fit, draws)
     sampled = with_drawn_tokens(fit.spec, fit.samples.isel({SAMPLE: kept}), planned, rng)
+    sampled = with_drawn_levels(fit.transform, sampled, planned, rng)
     try:
         given = None if few_shot is None else condition(fit, sampled, planned, few_shot, rng)
     except Degenerate as failure:
@@ -452,30 +457,59 @@ def _drawn_tokens(draws: xr.Dataset, planned: xr.Dataset) -> xr.DataArray | None
     return tokens.reset_coords(drop=True).rename("tokens")
 
 
-def _refuse_unknown_tokens(fit: Fit, planned: xr.Dataset) -> None:
-    unknown = planned["tokens"].isnull()
-    told = not fit.spec.needs_tokens or fit.spec.undisclosed.kind == "estimated"
-    if not told and bool(unknown.any()):
-        names = planned[MODEL].values[unknown.values]
+def _refuse_unknown(fit: Fit, planned: xr.Dataset) -> None:
+    """Refuse rows that leave out a feature of the covariates, unless it is drawn."""
+    missing = fit.transform.missing(planned)
+    if fit.spec.undisclosed.kind == "estimated":
+        missing.pop("tokens_t", None)
+    for column, rows in missing.items():
+        names = planned[MODEL].values[rows]
+        if column == "tokens_t":
+            raise DataError(
+                f'The spec "{fit.spec.name}" needs training tokens, but tokens_t is empty for '
+                f"{listed(names)}. Give tokens in trillions, fit a spec on log_params alone, or "
+                'one with undisclosed = {kind = "estimated"}, which draws them from a prior.'
+            )
         raise DataError(
-            f'The spec "{fit.spec.name}" needs training tokens, but tokens_t is empty for '
-            f"{listed(names)}. Give tokens in trillions, fit a spec on log_params alone, or one "
-            'with undisclosed = {kind = "estimated"}, which draws them from a prior.'
+            f'The spec "{fit.spec.name}" needs {column} (its covariates are '
+            f"{listed(fit.spec.covariates)}), but {column} is empty for {listed(names)}, and the "
+            "fitted models do not settle it. Fill it, or fit a spec with other covariates."
+        )
+    for kind in fit.transform.kinds:
+        _refuse_level(kind, planned)
+
+
+def _refuse_level(kind: FeatureKind, planned: xr.Dataset) -> None:
+    """Refuse rows with a level of a reference-coded category that no fitted model has."""
+    unknown = np.zeros(planned.sizes[MODEL], dtype=bool)
+    for base in kind.bases() if isinstance(kind, Category) else ():
+        unknown |= np.isnan(kind.raw(planned, base))
+    if unknown.any():
+        row = int(np.flatnonzero(unknown)[0])
+        raise DataError(
+            f'row {row} (model "{planned[MODEL].values[row]}"), column "{kind.name}": no fitted '
+            f"model has this level; they have {listed(kind.feature.levels, 20)}. With "
+            'coding="reference" the effect of another is not known; with coding="pooled" it is '
+            "drawn from the population of levels."
         )
 
 
-def _refuse_altered(scores: Scores, planned: xr.Dataset) -> None:
+def _refuse_altered(fit: Fit, planned: xr.Dataset) -> None:
     """Refuse a row that carries a fitted model's name but not what was fitted of it."""
+    scores = fit.scores
     known = set(scores.models)
     shared = [str(name) for name in planned[MODEL].values if str(name) in known]
     if not shared:
         return
     fitted, asked = scores.dataset.sel({MODEL: shared}), planned.sel({MODEL: shared})
-    for variable, column in _IDENTITY.items():
+    used = {kind.variable: kind.name for kind in fit.transform.kinds if kind.variable in planned}
+    for variable, column in (_IDENTITY | used).items():
+        if variable not in fitted:
+            continue
         for model in shared:
             was, now = fitted[variable].sel({MODEL: model}), asked[variable].sel({MODEL: model})
             same = str(was.item()) == str(now.item())
-            if not same and variable != FAMILY:
+            if not same and was.dtype.kind == "f":
                 same = bool(np.isclose(float(was), float(now), rtol=1e-6, equal_nan=True))
             if not same:
                 raise DataError(

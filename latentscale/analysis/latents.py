@@ -18,6 +18,7 @@ import xarray as xr
 from latentscale.data.recorded import pull_inside
 from latentscale.data.scaling import is_bounded, sampling_of, usual_sampling
 from latentscale.dims import BENCHMARK, CELL, FAMILY, LINEAGE, MODEL, SAMPLE, SKILL
+from latentscale.maths import on_draws
 from latentscale.model.equations import expected_score
 from latentscale.model.evaluate import Evaluation
 from latentscale.model.unseen import (
@@ -106,7 +107,7 @@ class LocalProblem:
         mean = expected_score(self.fit.spec, self.at_cells, named)
         score = xr.DataArray(self.group.score, dims=(CELL,))
         density = self.noise.log_density(score, mean, self.phi)
-        return np.asarray(density.transpose(SAMPLE, CELL).values, dtype=float)
+        return np.asarray(on_draws(density).transpose(SAMPLE, CELL).values, dtype=float)
 
     def log_prior(self, z: Floats) -> Floats:
         """Return the log prior density of each latent, shape (sample, latent)."""
@@ -254,7 +255,8 @@ def _group(
         fitted_rows |= np.isin(data[FAMILY].values, list(lineage_of))
     seen = data.isel({MODEL: fitted_rows})
     fresh = asked.isel({MODEL: ~np.isin(names, fit.scores.models)})
-    variables = list(_ROW_VARIABLES)
+    kinds = (kind.variable for kind in fit.transform.kinds)
+    variables = [name for name in dict.fromkeys([*_ROW_VARIABLES, *kinds]) if name in fresh]
     parts = [part[variables].reset_coords(drop=True) for part in (seen, fresh)]
     new_scores = planned["score"].where(is_new).isel({MODEL: mine})
     fractions = is_bounded(data)

@@ -26,7 +26,7 @@ from latentscale.dims import (
 )
 from latentscale.errors import FitError
 from latentscale.expect import expect
-from latentscale.model.scaled import CODE, forwarded, is_code
+from latentscale.model.scaled import CODE, without_bounds
 from latentscale.numerics.psis import MIN_DRAWS, k_limit, pareto_smoothed
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.pairing import at_samples, by_sample
@@ -336,9 +336,9 @@ def logit_residual(
     def on_logit(values: xr.DataArray) -> xr.DataArray:
         if at_cells is None:
             return xr.apply_ufunc(logit, values.clip(half, 1 - half))
-        bounded = is_code(at_cells, 0)
-        inside = (values * bounded + 0.5 * (1 - bounded)).clip(half, 1 - half)
-        return xr.apply_ufunc(logit, inside) * bounded + forwarded(at_cells, values)[0]
+        inside = values.where(at_cells == 0, 0.5).clip(half, 1 - half)
+        on_logit = xr.apply_ufunc(logit, inside)
+        return on_logit.where(at_cells == 0, without_bounds(at_cells, values))
 
     new = on_logit(drawn)
     mean = (new * weights).sum(SAMPLE)

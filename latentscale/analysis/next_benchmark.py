@@ -25,9 +25,11 @@ from latentscale.posterior.fit import Fit
 from latentscale.result import FixedTable, Picture
 from latentscale.validate import is_number, is_whole
 
-_MOST_SETS = 3000
+MOST_SETS = 3000
+"""Sets are all compared up to so many: about a second's work."""
 _NO_VARIANCE = 1e-9
-_FEWEST_DRAWS = 50
+FEWEST_DRAWS = 50
+"""A covariance of a dozen variables from fewer draws is mostly noise."""
 _FEW_SHOT = FewShot()
 _RANKINGS = ("variance", "information")
 _COLUMNS = (
@@ -172,16 +174,16 @@ def next_benchmark(
         candidates = expect_names(candidates, "candidates", example)
     if rank_by not in _RANKINGS:
         raise DataError(f'rank_by must be "variance" or "information"; got {rank_by!r}.')
-    if not fit.is_posterior or fit.samples.sizes[SAMPLE] < _FEWEST_DRAWS:
+    if not fit.is_posterior or fit.samples.sizes[SAMPLE] < FEWEST_DRAWS:
         raise FitError(
-            f"next_benchmark needs at least {_FEWEST_DRAWS} posterior draws; fit with NUTS."
+            f"next_benchmark needs at least {FEWEST_DRAWS} posterior draws; fit with NUTS."
         )
     forecast = predict(fit, frame, seed=seed, few_shot=few_shot)
     name = _the_model(forecast, model)
     measured = _measured(fit, forecast, name)
     open_ones = [b for b in fit.scores.benchmarks if b not in measured]
-    wanted = _checked(targets, fit.scores.benchmarks, "targets") or open_ones
-    offered = _checked(candidates, fit.scores.benchmarks, "candidates")
+    wanted = checked_names(targets, fit.scores.benchmarks, "targets") or open_ones
+    offered = checked_names(candidates, fit.scores.benchmarks, "candidates")
     if offered is None:
         offered = [b for b in open_ones if targets is None or b not in wanted]
     again = [b for b in offered if b in measured]
@@ -191,7 +193,7 @@ def next_benchmark(
             " already; name candidates that are not measured."
         )
     count = _checked_count(n, offered)
-    price = _checked_costs(costs, offered)
+    price = checked_costs(costs, offered)
     divisor, unit = common_unit(fit.scores, wanted)
     draws = _joint(forecast, name, wanted, offered, divisor)
     sets, search = _sets(draws, offered, count, price, rank_by)
@@ -281,7 +283,8 @@ def _measured(fit: Fit, forecast: Forecast, model: str) -> list[str]:
     return [b for b in fit.scores.benchmarks if b in found]
 
 
-def _checked(names: Sequence[str] | None, known: Sequence[str], what: str) -> list[str] | None:
+def checked_names(names: Sequence[str] | None, known: Sequence[str], what: str) -> list[str] | None:
+    """Return names of fitted benchmarks, each once; None for None. Others raise DataError."""
     if names is None:
         return None
     if isinstance(names, str) or not len(names):
@@ -303,7 +306,8 @@ def _checked_count(n: int, offered: Sequence[str]) -> int:
     return int(n)
 
 
-def _checked_costs(costs: Mapping[str, float] | None, offered: Sequence[str]) -> dict[str, float]:
+def checked_costs(costs: Mapping[str, float] | None, offered: Sequence[str]) -> dict[str, float]:
+    """Return the cost of each candidate, 1 by default. Any but positive numbers raise DataError."""
     if costs is None:
         return dict.fromkeys(offered, 1.0)
     if not isinstance(costs, Mapping):
@@ -347,7 +351,7 @@ def _sets(
     joint: Joint, offered: Sequence[str], n: int, price: Mapping[str, float], rank_by: str
 ) -> tuple[list[tuple[str, ...]], str]:
     """Return the sets to compare: all of them, or those of the last greedy step."""
-    if comb(len(offered), n) <= _MOST_SETS:
+    if comb(len(offered), n) <= MOST_SETS:
         return list(combinations(offered, n)), "exact"
     chosen: tuple[str, ...] = ()
     for _ in range(n - 1):

@@ -35,12 +35,13 @@ def planned_rows(fit: Fit, frame: pd.DataFrame) -> xr.Dataset:
         "instruct": fit.spec.needs_instruct,
         LINEAGE: "lineage_skill" in fit.posterior,
     }
+    features = [f.name for f in fit.transform.features if f.name not in uses]
     return planned_models(
         frame,
         fit.scores.benchmarks,
         fitted_lineages(fit),
         fitted=fit.scores.dataset,
-        uses=[name for name, used in uses.items() if used],
+        uses=[*(name for name, used in uses.items() if used), *features],
     )
 
 

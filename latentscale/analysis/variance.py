@@ -15,7 +15,7 @@ from latentscale.errors import DataError
 from latentscale.expect import expect
 from latentscale.model.equations import latent_skill, linear_predictor
 from latentscale.model.evaluate import FITTED_RESIDUALS, Evaluation
-from latentscale.model.scaled import CODE, forwarded, is_code
+from latentscale.model.scaled import CODE, without_bounds
 from latentscale.model.terms.base import Term, components, terms_of
 from latentscale.model.terms.loading import Loadings
 from latentscale.posterior.fit import Fit
@@ -155,15 +155,10 @@ def _signal_and_noise(
     """Return the variance of expected scores over models, and the mean variance of noise."""
     mean = at.mean.transpose(SAMPLE, MODEL, BENCHMARK)
     code = at.values.get(CODE)
-
-    def seen(score: xr.DataArray) -> xr.DataArray:
-        """Return scores on the scale on which they are standardised; fractions as they are."""
-        return score if code is None else score * is_code(code, 0) + forwarded(code, score)[0]
-
-    expected = seen(mean)
+    expected = without_bounds(code, mean)
     spread = xr.zeros_like(expected)
     for _ in range(_REPLICATES):
-        drawn = seen(noise.draw(mean, at.precision, rng))
+        drawn = without_bounds(code, noise.draw(mean, at.precision, rng))
         spread = spread + (drawn - expected) ** 2 / _REPLICATES
     return _covariance(expected, expected, measured), spread.where(measured).mean(MODEL)
 

@@ -16,6 +16,7 @@ import pandas as pd
 import xarray as xr
 
 from latentscale.data.columns import is_missing
+from latentscale.data.features.base import FeatureKind
 from latentscale.data.problems import Problem, at_cell
 from latentscale.dims import FAMILY, LINEAGE, MODEL
 
@@ -96,6 +97,64 @@ def assumed_instruct(
             rule = f"{why}, so none can be assumed. {_RULE}"
             problems.append(at_cell(int(row), model, INSTRUCT, "empty", rule))
     return Assumed(values, texts, problems)
+
+
+def assumed_feature(
+    models: pd.DataFrame, kind: FeatureKind, fitted: xr.Dataset
+) -> tuple[pd.Series, list[str]]:
+    """Take a feature from the fitted models where it is left out and they settle it.
+
+    As `assumed_instruct`, but what they do not settle stays empty.
+
+    Parameters
+    ----------
+    models
+        The rows: model, family and features, indexed by row position.
+    kind
+        The feature.
+    fitted
+        The fitted models, dims (model,).
+
+    Returns
+    -------
+    tuple
+        Cells, stated or assumed; and a text a row, such as ``"released=2024-07-23 (family)"``.
+    """
+    empty = pd.Series([None] * len(models), index=models.index, dtype=object)
+    cells = models[kind.name].astype(object) if kind.name in models else empty
+    texts = [""] * len(models)
+    if kind.variable not in fitted:
+        return cells, texts
+    own: dict[str, set[object]] = defaultdict(set)
+    by_family: dict[str, set[object]] = defaultdict(set)
+    values = pd.Series(kind.cells(fitted[kind.variable].to_numpy())).astype(object)
+    names = (fitted[name].to_numpy().astype(str) for name in (MODEL, FAMILY))
+    for model, family, value in zip(*names, values, strict=True):
+        if not is_missing(value):
+            own[model].add(value)
+            by_family[family].add(value)
+    for place, row in enumerate(models.index):
+        if not is_missing(cells[row]):
+            continue
+        model, family = str(models.at[row, MODEL]), str(models.at[row, FAMILY])
+        every = set().union(*by_family.values()) if by_family else set()
+        choices, source = (
+            (own[model], "fitted model")
+            if model in own
+            else (by_family[family], "family")
+            if family in by_family
+            else (every, "all fitted models")
+        )
+        if len(choices) == 1:
+            cells[row] = next(iter(choices))
+            texts[place] = f"{kind.name}={_as_text(cells[row])} ({source})"
+    return cells, texts
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, pd.Timestamp):
+        return str(value.date())
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def assumed_lineages(

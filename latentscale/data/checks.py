@@ -42,7 +42,7 @@ def dataset_findings(dataset: xr.Dataset) -> list[Finding]:
     """
     return [
         *model_findings(dataset),
-        *_unknown_tokens(dataset),
+        *_undisclosed(dataset),
         *_models_without_score(dataset),
         *_constant_benchmarks(dataset),
         *_rarely_measured(dataset),
@@ -114,16 +114,37 @@ def _two_lineages(dataset: xr.Dataset) -> list[Finding]:
     ]
 
 
-def _unknown_tokens(dataset: xr.Dataset) -> list[Finding]:
-    unknown = dataset[MODEL].to_numpy()[np.isnan(dataset["tokens"].to_numpy())]
-    if not len(unknown):
-        return []
-    message = (
-        f"{len(unknown)} rows have no token count: {listed(unknown)}. Specs whose covariates use "
-        "tokens (log_tokens, log_flops and their products) leave these rows out unless they say "
-        'undisclosed = {kind = "estimated"}; specs on log_params and instruct alone use them.'
-    )
-    return [Finding("warning", "unknown-tokens", "tokens_t", message)]
+_UNDISCLOSED: Final = (
+    (
+        "unknown-sizes",
+        "params_b",
+        "params",
+        "size",
+        "Specs whose covariates use size (log_params, and log_flops where flops is empty) leave "
+        "these rows out.",
+    ),
+    (
+        "unknown-tokens",
+        "tokens_t",
+        "tokens",
+        "token count",
+        "Specs whose covariates use tokens (log_tokens, log_flops and their products) leave these "
+        'rows out unless they say undisclosed = {kind = "estimated"}; specs on log_params and '
+        "instruct alone use them.",
+    ),
+)
+
+
+def _undisclosed(dataset: xr.Dataset) -> list[Finding]:
+    """Find models without a size or token count in a table that gives those of others."""
+    findings = []
+    for code, column, variable, what, use in _UNDISCLOSED:
+        empty = np.isnan(dataset[variable].to_numpy())
+        if empty.any() and not empty.all():
+            unknown = dataset[MODEL].to_numpy()[empty]
+            message = f"{len(unknown)} rows have no {what}: {listed(unknown)}. {use}"
+            findings.append(Finding("warning", code, column, message))
+    return findings
 
 
 def _models_without_score(dataset: xr.Dataset) -> list[Finding]:

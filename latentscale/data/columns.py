@@ -50,6 +50,16 @@ def cells_of(column: pd.Series) -> npt.NDArray[np.object_]:
     return column.to_numpy(dtype=object)
 
 
+def distinct(column: pd.Series) -> list[Any]:
+    """Return the different cells of a column that are filled; the first of equal ones."""
+    cells = cells_of(column)
+    filled = cells[~missing(cells)].tolist()
+    try:
+        return list(dict.fromkeys(filled))
+    except TypeError:  # a list or another cell that cannot be a key
+        return filled
+
+
 def as_objects(names: Sequence[str], index: pd.Index | None = None) -> pd.Series:
     """Return names as a column of Python's strings; pandas' own text is slow cell by cell."""
     return pd.Series(names, index=index, dtype=object)
@@ -60,7 +70,7 @@ def missing(cells: npt.NDArray[np.object_]) -> npt.NDArray[np.bool_]:
     return np.asarray(pd.isna(cells), dtype=bool)
 
 
-def _of_kind(cells: npt.NDArray[np.object_], *kinds: type) -> npt.NDArray[np.bool_]:
+def of_kind(cells: npt.NDArray[np.object_], *kinds: type) -> npt.NDArray[np.bool_]:
     """Return which cells are instances of some classes, asking each type that occurs once."""
     types = list(map(type, cells))
     wanted = {kind: issubclass(kind, kinds) for kind in set(types)}
@@ -116,7 +126,7 @@ def read_numbers(
     bad = np.zeros(len(column), dtype=bool)
     if values is None:
         cells = cells_of(column)
-        number = _of_kind(cells, Real, Decimal) & ~_of_kind(cells, bool, np.bool_)
+        number = of_kind(cells, Real, Decimal) & ~of_kind(cells, bool, np.bool_)
         values = np.full(len(column), np.nan)
         values[number] = _floats(cells[number])
         bad = ~number & ~missing(cells)
@@ -156,7 +166,7 @@ def read_names(
         Names (empty where the cell is empty or bad), problems, and the names that were cut.
     """
     cells = cells_of(column)
-    text = _of_kind(cells, str)
+    text = of_kind(cells, str)
     wrong = ~text & ~missing(cells)
     problems = []
     for row in np.flatnonzero(wrong).tolist():
@@ -174,9 +184,12 @@ def read_names(
 
 
 def read_switch(
-    column: pd.Series, labels: Sequence[str], name: str
+    column: pd.Series, labels: Sequence[str], name: str, rule: str
 ) -> tuple[Floats, list[Problem]]:
-    """Read a column of 0 and 1 (or False and True); NaN where the cell is empty or bad."""
+    """Read a column of 0 and 1 (or False and True); NaN where the cell is empty or bad.
+
+    `rule` says what is allowed.
+    """
     values = _plain_numbers(column)
     cells: npt.NDArray[Any]
     if values is not None:
@@ -184,11 +197,10 @@ def read_switch(
     else:
         cells = cells_of(column)
         empty = missing(cells)
-        number = _of_kind(cells, Real, Decimal, np.bool_) & ~empty
+        number = of_kind(cells, Real, Decimal, np.bool_) & ~empty
         values = np.full(len(column), np.nan)
         values[number] = _floats(cells[number])
     good = (values == 0) | (values == 1)
-    rule = "Allowed: 1 for an instruction-tuned model, 0 for a base model."
     rows = np.flatnonzero(~good & ~empty).tolist()
     problems = [at_cell(row, labels[row], name, cells[row], rule) for row in rows]
     return np.where(good, values, np.nan), problems
@@ -256,11 +268,11 @@ def read_scores(
     if _plain_numbers(column) is None:
         cells = cells_of(column)
         filled = cells[~missing(cells)]
-        if len(filled) > 1 and _of_kind(filled, str).all():
+        if len(filled) > 1 and of_kind(filled, str).all():
             text = (
                 f"holds text in all {len(filled)} filled rows (first: {shown(filled[0])}), but "
-                "every column beside the model's own is read as a benchmark. Drop it, or turn it "
-                "into numbers."
+                "every column beside the model's own is read as a benchmark. Declare it as a "
+                f'feature, features=["{name}"], drop it, or turn it into numbers.'
             )
             return np.full(len(column), np.nan), [at_column(name, text)]
     values, problems = read_numbers(column, labels, name)

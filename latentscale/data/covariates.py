@@ -1,42 +1,44 @@
-"""Covariates: logs of size, tokens and compute, centred and scaled once on the fitted models."""
+"""Covariates: features of models, transformed, then centred and scaled on the fitted models."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from latentscale.data.features.base import Feature, FeatureKind, Floats
+from latentscale.data.features.category import Category
+from latentscale.data.known import features_of, kind_of, kinds_among, known_features
 from latentscale.data.scores import Scores
-from latentscale.dims import (
-    BASE_COVARIATES,
-    COVARIATE,
-    FLOPS_PER_BILLION_TRILLION,
-    MODEL,
-    TOKEN_COVARIATES,
-)
+from latentscale.dims import BENCHMARK, CATEGORY_LEVEL, COVARIATE, FAMILY, LINEAGE, MODEL
 from latentscale.errors import DataError, SpecError, listed, nearest
 
-_FIELDS = ("names", "mean", "scale", "lower", "upper")
+_NUMBERS: Final = ("mean", "scale", "lower", "upper")
+_FIELDS: Final = ("names", *_NUMBERS)
 
 
 @dataclass(frozen=True)
 class CovariateTransform:
-    """How sizes and tokens become covariates; fitted once, then used for every later row.
+    """How features become covariates; fitted once, then used for every later row.
 
     Parameters
     ----------
     names
-        Covariates in order: ``log_params``, ``log_tokens``, ``log_flops``, ``instruct``, and
-        products such as ``log_params:log_tokens``.
+        Covariates in order, as a spec names them: ``log_params``, ``released`` and others that
+        features give, and products such as ``log_params:log_tokens``.
     mean, scale
-        Centre and standard deviation of each base covariate in use, on the natural-log scale of
-        billions, trillions and FLOPs (6 x parameters x tokens); 0 and 1 for ``instruct``.
+        Centre and standard deviation of each base covariate in use, on the scale of its feature:
+        natural logs of billions, trillions and FLOPs, years of dates; 0 and 1 for flags.
     lower, upper
         Range of each base covariate among the fitted models, on the same scale.
+    features
+        The features in use; of a category, with the levels of the fitted models.
     """
 
     names: tuple[str, ...]
@@ -44,6 +46,7 @@ class CovariateTransform:
     scale: Mapping[str, float] = field(hash=False)
     lower: Mapping[str, float] = field(hash=False)
     upper: Mapping[str, float] = field(hash=False)
+    features: tuple[Feature, ...] = ()
 
     @classmethod
     def fit(cls, scores: Scores, names: Sequence[str]) -> CovariateTransform:
@@ -52,8 +55,8 @@ class CovariateTransform:
         Parameters
         ----------
         scores
-            Models without any score are passed over, and so are models without a token count
-            when a covariate needs one.
+            Models without any score are passed over, and so are models that leave a feature
+            empty that a covariate needs.
         names
             Covariates in the order wanted.
 
@@ -69,27 +72,60 @@ class CovariateTransform:
         DataError
             If no model is left to centre on.
         """
-        bases = _bases(names)
         table = scores.dataset
-        used = table["score"].notnull().any("benchmark").to_numpy()
-        if set(bases) & set(TOKEN_COVARIATES):
-            used = used & table["tokens"].notnull().to_numpy()
+        kinds = _needed(names, kinds_among(features_of(table)))
+        used = table["score"].notnull().any(BENCHMARK).to_numpy()
+        for kind in kinds:
+            used = used & kind.given(table)
         if not used.any():
             raise DataError(
-                "No model is left to scale the covariates on: every row lacks scores, or lacks the "
-                f"token count that {listed(names)} need. Fill tokens_t, or use log_params alone."
+                "No model is left to scale the covariates on: every row lacks scores, or what "
+                f"{listed(names)} need ({listed(_missing(table, kinds)) or 'scores'}). Fill these "
+                "columns, or name other covariates."
             )
+        fitted = table.isel({MODEL: np.flatnonzero(used)})
+        settled = [kind.settled(fitted) for kind in kinds]
+        expanded = _expanded(names, settled)
         mean, scale, lower, upper = {}, {}, {}, {}
-        for base in bases:
-            values = raw_covariate(table, base)[used]
+        for base, kind in _bases(expanded, settled).items():
+            values = kind.raw(fitted, base)
             lower[base], upper[base] = float(values.min()), float(values.max())
-            mean[base], scale[base] = (0.0, 1.0) if base == "instruct" else _centre(values)
-        return cls(tuple(names), mean, scale, lower, upper)
+            mean[base], scale[base] = _centre(values) if kind.centred else (0.0, 1.0)
+        features = tuple(kind.feature for kind in settled)
+        return cls(tuple(names), mean, scale, lower, upper, features)
+
+    @cached_property
+    def kinds(self) -> tuple[FeatureKind, ...]:
+        """The kinds of `features`."""
+        return tuple(kind_of(feature) for feature in self.features)
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of `apply`: those of `names` but pooled categories, coded ones level by level."""
+        return _expanded(self.names, self.kinds)
+
+    @cached_property
+    def categories(self) -> tuple[Category, ...]:
+        """The partially pooled categories, in the order of `names`."""
+        by_name = {kind.name: kind for kind in self.kinds if kind.pooled}
+        chosen = [by_name[name] for name in self.names if name in by_name]
+        return tuple(kind for kind in chosen if isinstance(kind, Category))
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """Fitted levels of the partially pooled categories, such as ``"provider=Meta"``."""
+        return tuple(
+            f"{kind.name}={level}" for kind in self.categories for level in kind.feature.levels
+        )
 
     @property
     def needs_tokens(self) -> bool:
         """Whether a row without a token count has no value for some covariate."""
-        return bool(set(self.mean) & set(TOKEN_COVARIATES))
+        return self.needs("log_tokens") or self.needs("log_flops")
+
+    def needs(self, base: str) -> bool:
+        """Return whether a base covariate is in use."""
+        return base in self.mean
 
     def apply(self, table: xr.Dataset) -> xr.DataArray:
         """Return the covariates of some models.
@@ -97,23 +133,61 @@ class CovariateTransform:
         Parameters
         ----------
         table
-            Variables params (billions), tokens (trillions) and instruct over model.
+            Variables of the features in use over model: params (billions), tokens (trillions),
+            instruct and others.
 
         Returns
         -------
         xarray.DataArray
-            Dims (model, covariate), in the order of `names`. A product is the product of its
-            standardised parts. NaN where a token count is needed and unknown.
+            Dims (model, covariate), in the order of `columns`. A product is the product of its
+            standardised parts. NaN where a feature is not known.
         """
         standard = {
-            base: (raw_covariate(table, base) - self.mean[base]) / self.scale[base]
-            for base in self.mean
+            base: (kind.raw(table, base) - self.mean[base]) / self.scale[base]
+            for base, kind in self._by_base.items()
         }
-        values = np.empty((table.sizes[MODEL], len(self.names)))
-        for column, name in enumerate(self.names):
+        values = np.empty((table.sizes[MODEL], len(self.columns)))
+        for column, name in enumerate(self.columns):
             values[:, column] = np.prod([standard[part] for part in name.split(":")], axis=0)
-        coords = {MODEL: table[MODEL].to_numpy(), COVARIATE: np.array(self.names, dtype=np.str_)}
+        names = np.array(self.columns, dtype=np.str_)
+        coords = {MODEL: table[MODEL].to_numpy(), COVARIATE: names}
         return xr.DataArray(values, coords=coords, dims=(MODEL, COVARIATE), name=COVARIATE)
+
+    def indicators(self, table: xr.Dataset, levels: Sequence[str]) -> xr.DataArray:
+        """Return which models have which levels of partially pooled categories.
+
+        Parameters
+        ----------
+        table
+            As for `apply`.
+        levels
+            Such as `levels`, or also with ones that were not fitted.
+
+        Returns
+        -------
+        xarray.DataArray
+            1 or 0, dims (model, category_level).
+        """
+        own = {kind.name: kind.levels(table) for kind in self.categories}
+        values = np.empty((table.sizes[MODEL], len(levels)))
+        for column, level in enumerate(levels):
+            name, _, value = level.partition("=")
+            values[:, column] = own[name] == value
+        coords = {MODEL: table[MODEL].to_numpy(), CATEGORY_LEVEL: np.array(levels, dtype=np.str_)}
+        return xr.DataArray(values, coords=coords, dims=(MODEL, CATEGORY_LEVEL))
+
+    def unseen(self, table: xr.Dataset) -> tuple[str, ...]:
+        """Return levels of partially pooled categories that a table has and the fit does not."""
+        found = [
+            f"{kind.name}={level}"
+            for kind in self.categories
+            for level in sorted({str(v) for v in kind.levels(table)} - {"", *kind.feature.levels})
+        ]
+        return tuple(found)
+
+    def missing(self, table: xr.Dataset) -> dict[str, npt.NDArray[np.bool_]]:
+        """Return which models leave a feature empty that is in use (see `missing_features`)."""
+        return _missing(table, self.kinds)
 
     def extrapolates(self, table: xr.Dataset) -> pd.Series:
         """Say for each model which covariates lie outside the range of the fitted models.
@@ -126,28 +200,41 @@ class CovariateTransform:
         Returns
         -------
         pandas.Series
-            Text by model, such as ``"log_flops above the fitted range (60.1 > 58.3)"``; empty
-            where every covariate lies inside, or cannot be told for want of a token count.
+            Text by model, such as ``"log_flops above the fitted range (60.1 > 58.3)"`` or
+            ``"provider=Acme not fitted"``; empty where every covariate lies inside, or is not
+            known.
         """
         texts: list[list[str]] = [[] for _ in range(table.sizes[MODEL])]
-        for base in self.mean:
+        for base, kind in self._by_base.items():
             lower, upper = self.lower[base], self.upper[base]
             # A row that was fitted lies on the edge exactly; allow for rounding in the logs.
             slack = 1e-9 * max(1.0, abs(lower), abs(upper))
-            values = raw_covariate(table, base)
-            for row in np.flatnonzero(values > upper + slack).tolist():
-                said = f"{base} above the fitted range ({values[row]:.4g} > {upper:.4g})"
-                texts[row].append(said)
-            for row in np.flatnonzero(values < lower - slack).tolist():
-                said = f"{base} below the fitted range ({values[row]:.4g} < {lower:.4g})"
-                texts[row].append(said)
+            values = kind.raw(table, base)
+            for side, sign, edge, outside in (
+                ("above", ">", upper, values > upper + slack),
+                ("below", "<", lower, values < lower - slack),
+            ):
+                for row in np.flatnonzero(outside).tolist():
+                    place = f"({kind.shown(values[row])} {sign} {kind.shown(edge)})"
+                    texts[row].append(f"{base} {side} the fitted range {place}")
+        for kind in self.categories:
+            levels = kind.levels(table)
+            fitted = ["", *kind.feature.levels]
+            for row in np.flatnonzero(~np.isin(levels.astype(str), fitted)).tolist():
+                texts[row].append(f"{kind.name}={levels[row]} not fitted")
         index = pd.Index([str(model) for model in table[MODEL].to_numpy()], name=MODEL)
         return pd.Series(["; ".join(text) for text in texts], index=index, dtype=object)
 
+    @cached_property
+    def _by_base(self) -> dict[str, FeatureKind]:
+        return _bases(self.columns, self.kinds)
+
     def to_dict(self) -> dict[str, object]:
         """Return plain JSON types that `from_dict` reads back."""
-        numbers = {name: dict(getattr(self, name)) for name in _FIELDS[1:]}
-        return {"names": list(self.names), **numbers}
+        numbers = {name: dict(getattr(self, name)) for name in _NUMBERS}
+        known = {known.feature for known in known_features().values()}
+        own = [feature.to_dict() for feature in self.features if feature not in known]
+        return {"names": list(self.names), **numbers, **({"features": own} if own else {})}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, object]) -> CovariateTransform:
@@ -158,68 +245,130 @@ class CovariateTransform:
         SpecError
             If fields are missing or unknown, or do not cover the covariates.
         """
-        if set(data) != set(_FIELDS):
+        if set(data) - {"features"} != set(_FIELDS):
             raise SpecError(
                 f"A covariate transform has the fields {listed(_FIELDS)}; got {listed(data)}."
             )
-        raw_names = data["names"]
-        if not isinstance(raw_names, list | tuple):
-            raise SpecError(f"The names of a covariate transform are a list; got {raw_names!r}.")
+        raw_names, raw_features = data["names"], data.get("features", [])
+        if not isinstance(raw_names, list | tuple) or not isinstance(raw_features, list):
+            raise SpecError(
+                "The names and features of a covariate transform are lists; got "
+                f"{raw_names!r} and {raw_features!r}."
+            )
         names = tuple(str(name) for name in raw_names)
-        bases = _bases(names)
-        numbers = {name: _numbers(name, data[name], bases) for name in _FIELDS[1:]}
-        return cls(names, **numbers)
+        own = [Feature.from_dict(document) for document in raw_features]
+        kinds = _needed(names, kinds_among(own))
+        bases = tuple(_bases(_expanded(names, kinds), kinds))
+        numbers = {name: _numbers(name, data[name], bases) for name in _NUMBERS}
+        return cls(names, **numbers, features=tuple(kind.feature for kind in kinds))
 
 
-def raw_covariate(table: xr.Dataset, base: str) -> npt.NDArray[np.float64]:
-    """Return a base covariate before centring, over model.
+def missing_features(table: xr.Dataset, names: Sequence[str]) -> dict[str, npt.NDArray[np.bool_]]:
+    """Return which models of a table leave a feature empty that covariates need, by its column.
 
-    Parameters
-    ----------
-    table
-        Variables params (billions), tokens (trillions) and instruct over model.
-    base
-        One of `latentscale.dims.BASE_COVARIATES`.
+    Columns that all models fill are left out.
 
-    Returns
-    -------
-    numpy.ndarray
-        Natural logs, except ``instruct`` (0 or 1); NaN where a token count is unknown.
+    Raises
+    ------
+    SpecError
+        If a covariate is unknown or named twice.
     """
-    params: npt.NDArray[np.float64] = table["params"].to_numpy().astype(float)
-    if base == "instruct":
-        return np.asarray(table["instruct"].to_numpy(), dtype=float)
-    if base == "log_params":
-        return np.log(params)
-    tokens: npt.NDArray[np.float64] = table["tokens"].to_numpy().astype(float)
-    if base == "log_tokens":
-        return np.log(tokens)
-    return np.asarray(np.log(FLOPS_PER_BILLION_TRILLION * params * tokens), dtype=float)
+    return _missing(table, _needed(names, kinds_among(features_of(table))))
 
 
-def _centre(values: npt.NDArray[np.float64]) -> tuple[float, float]:
+def _missing(table: xr.Dataset, kinds: Sequence[FeatureKind]) -> dict[str, npt.NDArray[np.bool_]]:
+    found: dict[str, npt.NDArray[np.bool_]] = {}
+    for kind in kinds:
+        for column, rows in kind.missing(table).items():
+            found[column] = found.get(column, np.zeros(len(rows), dtype=bool)) | rows
+    return {column: rows for column, rows in found.items() if rows.any()}
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Refuse covariates that are no list of different names.
+
+    Raises
+    ------
+    SpecError
+        Naming what is wrong.
+    """
+    if isinstance(names, str):
+        raise SpecError(f'Covariates are a list of names, such as ["{names}"], not one string.')
+    if len(set(names)) < len(names):
+        raise SpecError(f"A covariate is named twice in {listed(names)}; name each once.")
+
+
+def _needed(names: Sequence[str], kinds: Mapping[str, FeatureKind]) -> tuple[FeatureKind, ...]:
+    """Check some covariates, and return the features that they use, in a fixed order."""
+    check_names(names)
+    used = []
+    for name in names:
+        parts = name.split(":")
+        for part in parts:
+            kind = _owner(part, kinds)
+            if kind is None:
+                raise SpecError(_unknown(part, name, kinds))
+            if len(parts) > 1 and part == kind.covariate and not kind.is_single:
+                raise SpecError(
+                    f'The covariate "{name}" multiplies "{part}", which is not one number; of a '
+                    f'category declared with coding="reference", name a level: "{part}=...".'
+                )
+            used.append(kind.name)
+    return tuple(kind for name, kind in kinds.items() if name in used)
+
+
+def _owner(part: str, kinds: Mapping[str, FeatureKind]) -> FeatureKind | None:
+    """Return the feature that gives a base covariate, or that has this name."""
+    for kind in kinds.values():
+        if part == kind.covariate or kind.gives(part):
+            return kind
+    return None
+
+
+def _unknown(part: str, name: str, kinds: Mapping[str, FeatureKind]) -> str:
+    allowed = [kind.covariate for kind in kinds.values()]
+    named = f'Unknown covariate "{part}" in "{name}".'
+    if part in kinds:
+        return f'{named} The covariate of the column "{part}" is "{kinds[part].covariate}".'
+    if part in (FAMILY, LINEAGE):
+        return f"{named} Families and lineages are set by family.level and family.lineage."
+    return (
+        f"{named}{nearest(part, allowed)} This table has {listed(allowed, 30)}, and products such "
+        'as "log_params:log_tokens". Another column is a covariate once the table is read with '
+        f'features=["{part}"].'
+    )
+
+
+def _expanded(names: Iterable[str], kinds: Sequence[FeatureKind]) -> tuple[str, ...]:
+    """Return columns of covariates: a category by its name is its levels', or none if pooled."""
+    whole = {kind.covariate: kind for kind in kinds if not kind.is_single}
+    columns: list[str] = []
+    for name in names:
+        columns += whole[name].bases() if name in whole else [name]
+    return tuple(columns)
+
+
+def _bases(columns: Sequence[str], kinds: Sequence[FeatureKind]) -> dict[str, FeatureKind]:
+    """Return the features of the base covariates in use, by base, in the order of features."""
+    parts = dict.fromkeys(part for column in columns for part in column.split(":"))
+    found: dict[str, FeatureKind] = {}
+    for kind in kinds:
+        found |= {part: kind for part in parts if kind.gives(part)}
+    for part in parts:
+        if part not in found:
+            name = part.partition("=")[0]
+            levels = next((kind.feature.levels for kind in kinds if kind.name == name), ())
+            raise SpecError(
+                f'Unknown covariate "{part}": the fitted models have the levels '
+                f"{listed(levels, 20)} of {name}."
+            )
+    return found
+
+
+def _centre(values: Floats) -> tuple[float, float]:
     mean, scale = float(np.mean(values)), float(np.std(values))
     # Equal sizes leave rounding noise, not always an exact zero.
     return mean, scale if scale > 1e-9 * max(1.0, abs(mean)) else 1.0
-
-
-def _bases(names: Sequence[str]) -> tuple[str, ...]:
-    """Check some names, and return the base covariates that they use in a fixed order."""
-    if isinstance(names, str):
-        raise SpecError(f'Covariates are a list of names, such as ["{names}"], not one string.')
-    parts = set()
-    for name in names:
-        for part in name.split(":"):
-            if part not in BASE_COVARIATES:
-                raise SpecError(
-                    f'Unknown covariate "{part}" in "{name}".{nearest(part, BASE_COVARIATES)} '
-                    f"Allowed: {listed(BASE_COVARIATES)}, and products such as "
-                    '"log_params:log_tokens".'
-                )
-            parts.add(part)
-    if len(set(names)) < len(names):
-        raise SpecError(f"A covariate is named twice in {listed(names)}; name each once.")
-    return tuple(base for base in BASE_COVARIATES if base in parts)
 
 
 def _numbers(name: str, values: object, bases: Sequence[str]) -> dict[str, float]:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
 from typing import Final
 
 import pandas as pd
-from pandas.api.types import is_numeric_dtype
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from latentscale.data.audit import Finding
 from latentscale.data.benchmarks import KNOWN_BENCHMARKS
+from latentscale.data.features.base import Feature
 from latentscale.data.frames import AnyFrame, as_pandas
+from latentscale.data.known import known_features
 from latentscale.data.problems import Problem, at_column, fail
 from latentscale.data.text import UNSTORABLE_RULE, unstorable
 from latentscale.errors import DataError, listed
 
-REQUIRED: Final = ("model", "family", "params_b", "tokens_t")
-OPTIONAL: Final = ("lineage", "instruct", "released")
+REQUIRED: Final = ("model", "family")
+OPTIONAL: Final = ("params_b", "tokens_t", "lineage", "instruct", "released")
 METADATA: Final = REQUIRED + OPTIONAL
 
 _MEANING: Final = {
@@ -123,18 +125,45 @@ def closest(candidates: Iterable[str], name: str, cutoff: float = 0.6) -> str | 
     return by_fold[close[0]] if close else None
 
 
-def benchmark_columns(frame: pd.DataFrame) -> tuple[list[str], list[Problem], list[Finding]]:
+def own_columns(frame: pd.DataFrame, features: Sequence[Feature]) -> list[str]:
+    """Return the columns that describe models: names, declared features and known ones.
+
+    A column with the name of a known feature that holds fractions, such as a benchmark called
+    ``reasoning``, is not one unless it is declared or in `METADATA`.
+    """
+    named = {*METADATA, *(feature.name for feature in features)}
+    known = [name for name in known_features() if name in frame and not _fractions(frame[name])]
+    return [name for name in frame.columns if name in named or name in known]
+
+
+def _fractions(column: pd.Series) -> bool:
+    """Return whether a column holds numbers in [0, 1], not all of them 0 or 1."""
+    return _between_bounds(column) and not column.dropna().isin([0, 1]).all()
+
+
+def _between_bounds(column: pd.Series) -> bool:
+    """Return whether a column holds numbers, all of them in [0, 1]."""
+    if not is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype):
+        return False
+    given = column.dropna()
+    return bool(len(given)) and bool(given.between(0, 1).all())
+
+
+def benchmark_columns(
+    frame: pd.DataFrame, own: Collection[str], measured: Collection[str] = ()
+) -> tuple[list[str], list[Problem], list[Finding]]:
     """Return the benchmark columns of a wide table: every column that is not the model's own.
 
-    Columns that are surely no benchmark are problems; a column of numbers that only looks like a
-    misspelt column of the model's own is a finding.
+    Columns that are surely no benchmark are problems; a column of fractions that only looks like
+    a misspelt column of the model's own is a finding. `own` names the columns of the model's own,
+    `measured` those that the caller describes as benchmarks.
     """
-    names = [name for name in frame.columns if name not in METADATA]
+    names = [name for name in frame.columns if name not in own]
     if not names:
         known = listed(KNOWN_BENCHMARKS, limit=20)
         text = (
             "the table has no benchmark column. Every column beside "
-            f"{listed(METADATA)} is read as a benchmark; known ones are {known}."
+            f"{listed(own, 20)} is read as a benchmark; known ones are {known}."
         )
         return [], [Problem(text)], []
     if {"benchmark", "score"} <= set(names):
@@ -146,9 +175,12 @@ def benchmark_columns(frame: pd.DataFrame) -> tuple[list[str], list[Problem], li
             text = "this looks like a saved row index, not a benchmark. Drop it."
             problems.append(at_column(name, text))
             continue
-        meant = _meant(name, frame.columns)
-        if meant and (name.casefold() == meant or not is_numeric_dtype(frame[name])):
-            text = f'not a column known here. Did you mean "{meant}"? Rename it, or drop it.'
+        meant = None if name in measured else _meant(name, frame.columns)
+        if meant and (name.casefold() == meant or not _between_bounds(frame[name])):
+            text = (
+                f'not a column known here. Did you mean "{meant}"? Rename it and mind its unit, '
+                f'or drop it. If it is a feature of its own, declare it: features=["{name}"].'
+            )
             problems.append(at_column(name, text))
         elif meant:
             findings.append(_lookalike(name, meant))
@@ -159,13 +191,14 @@ def benchmark_columns(frame: pd.DataFrame) -> tuple[list[str], list[Problem], li
 def _meant(name: str, present: Iterable[str]) -> str | None:
     if name in KNOWN_BENCHMARKS:
         return None
-    absent = [column for column in METADATA if column not in set(present)]
+    there = set(present)
+    absent = [column for column in (*METADATA, *known_features()) if column not in there]
     return next((column for column in absent if closest([name], column, cutoff=0.8)), None)
 
 
 def _lookalike(name: str, meant: str) -> Finding:
     message = (
         f'this column is read as a benchmark. If it is "{meant}", rename it; '
-        "if it is no benchmark, drop it."
+        "if it is no benchmark, drop it, or declare it as a feature."
     )
     return Finding("warning", "near-metadata-column", name, message)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -11,7 +11,9 @@ import pandas as pd
 
 from latentscale.data.audit import Finding
 from latentscale.data.columns import as_objects, read_names, read_numbers
-from latentscale.data.layout import METADATA, REQUIRED
+from latentscale.data.features.base import Feature
+from latentscale.data.known import known_features
+from latentscale.data.layout import METADATA, REQUIRED, own_columns
 from latentscale.data.measured import (
     MEASURED,
     as_kept,
@@ -31,18 +33,23 @@ Codes = npt.NDArray[np.int64]
 LONG_REQUIRED: Final = (*REQUIRED, "benchmark", "score")
 
 
-def read_long(frame: pd.DataFrame, scales: Mapping[str, Scale] | None = None) -> Table:
+def read_long(
+    frame: pd.DataFrame,
+    scales: Mapping[str, Scale] | None = None,
+    features: Sequence[Feature] = (),
+) -> Table:
     """Read and judge a long table, and turn it into one row a model.
 
     Parameters
     ----------
     frame
-        Columns model, family, params_b, tokens_t, benchmark, score; lineage, instruct and
-        released as in a wide table. Rows of one model may leave its own columns empty as long
-        as one row gives them, and must not disagree. Optionally stderr, n_items and source of
-        each score.
+        Columns model, family, benchmark and score; features and lineage as in a wide table. Rows
+        of one model may leave its own columns empty as long as one row gives them, and must not
+        disagree. Optionally stderr, n_items and source of each score.
     scales
         Scales of benchmarks by name; fractions where none is stated.
+    features
+        Declared features.
 
     Returns
     -------
@@ -50,7 +57,7 @@ def read_long(frame: pd.DataFrame, scales: Mapping[str, Scale] | None = None) ->
         Models and benchmarks in the order in which they first appear.
     """
     labels = row_labels(frame)
-    read = read_models(frame)
+    read = read_models(frame, features)
     benchmarks, name_problems, cut = read_names(frame["benchmark"], labels, "benchmark")
     values, value_problems = read_numbers(frame["score"], labels, "score")
     merged, conflicts = _one_row_a_model(read)
@@ -64,7 +71,7 @@ def read_long(frame: pd.DataFrame, scales: Mapping[str, Scale] | None = None) ->
         *judged.problems,
         *conflicts,
         *name_problems,
-        *_bad_names(cells, {problem.row for problem in name_problems}),
+        *_bad_names(cells, {problem.row for problem in name_problems}, read.models.columns),
         *value_problems,
         *ranges,
         *measured_here,
@@ -72,7 +79,7 @@ def read_long(frame: pd.DataFrame, scales: Mapping[str, Scale] | None = None) ->
         *repeated_cells(cells),
     ]
     cells, merged_here = merged_sources(cells)
-    findings = [*judged.findings, *_ignored(frame), *merged_here]
+    findings = [*judged.findings, *_ignored(frame, own_columns(frame, features)), *merged_here]
     if cut:
         message = f"spaces at the ends of these names were cut: {listed(dict.fromkeys(cut))}."
         findings.append(Finding("warning", "names-stripped", "benchmark", message))
@@ -86,6 +93,7 @@ def read_long(frame: pd.DataFrame, scales: Mapping[str, Scale] | None = None) ->
         wide["score"],
         tuple(problems),
         tuple(findings),
+        features=judged.features,
         stderr=wide.get("stderr"),
         n_items=wide.get("n_items"),
     )
@@ -109,7 +117,8 @@ def _one_row_a_model(read: Table) -> tuple[Table, list[Problem]]:
         **{name: _first_given(models[name], owner, begins) for name in models.columns}
     )
     first = first.fillna({"family": "", "lineage": ""})
-    return Table(first, pd.DataFrame(index=first.index), read.problems, read.findings), conflicts
+    scores = pd.DataFrame(index=first.index)
+    return Table(first, scores, read.problems, read.findings, read.features), conflicts
 
 
 def _first_given(column: pd.Series, owner: Codes, begins: Codes) -> pd.Series:
@@ -153,12 +162,13 @@ def _conflicts(models: pd.DataFrame, owner: Codes, column: str) -> list[Problem]
     return problems
 
 
-def _bad_names(cells: pd.DataFrame, reported: set[int]) -> list[Problem]:
+def _bad_names(cells: pd.DataFrame, reported: set[int], own: Collection[str]) -> list[Problem]:
     rows = [row for row in cells.index[cells["benchmark"] == ""] if row not in reported]
     labels = cells["model"].loc[rows].tolist()
     rule = "The benchmark name is missing; every row of a long table needs one."
     problems = at_cells("benchmark", rows, labels, [""] * len(rows), rule)
-    taken = [name for name in dict.fromkeys(cells["benchmark"]) if name in METADATA]
+    used = {*METADATA, *own}
+    taken = [name for name in dict.fromkeys(cells["benchmark"]) if name in used]
     text = "is the name of one of the model's own columns; give the benchmark another name."
     return problems + [at_column("benchmark", f'"{name}" {text}') for name in taken]
 
@@ -173,11 +183,17 @@ def _range_problems(cells: pd.DataFrame, scales: Mapping[str, Scale]) -> list[Pr
     return problems
 
 
-def _ignored(frame: pd.DataFrame) -> list[Finding]:
-    extra = [name for name in frame.columns if name not in (*METADATA, *LONG_REQUIRED, *MEASURED)]
-    unused = [name for name in METADATA if name not in frame.columns]
+def _ignored(frame: pd.DataFrame, own: Collection[str]) -> list[Finding]:
+    extra = [name for name in frame.columns if name not in (*own, *LONG_REQUIRED, *MEASURED)]
+    unused = [name for name in (*METADATA, *known_features()) if name not in frame.columns]
     return [
-        Finding("warning", "ignored-column", name, f"not used.{nearest(name, unused)}")
+        Finding(
+            "warning",
+            "ignored-column",
+            name,
+            f"not used.{nearest(name, unused)} If it describes models, declare it: "
+            f'features=["{name}"].',
+        )
         for name in extra
     ]
 

@@ -8,11 +8,19 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from latentscale.data.assumed import INSTRUCT, assumed_instruct, assumed_lineages, left_out
+from latentscale.data.assumed import (
+    INSTRUCT,
+    assumed_feature,
+    assumed_instruct,
+    assumed_lineages,
+    left_out,
+)
 from latentscale.data.audit import Finding, emit
 from latentscale.data.checks import model_findings
 from latentscale.data.columns import as_objects
+from latentscale.data.features.base import Feature
 from latentscale.data.frames import AnyFrame
+from latentscale.data.known import features_of, kinds_among
 from latentscale.data.layout import METADATA, REQUIRED, checked_frame
 from latentscale.data.problems import Problem, at_column, fail
 from latentscale.data.scaling import scales_of
@@ -22,6 +30,9 @@ from latentscale.dims import BENCHMARK, FAMILY, LINEAGE, MODEL
 from latentscale.errors import listed, nearest
 
 NOT_FORECAST = "These rows cannot be forecast"
+_NEVER_ASSUMED = ("instruct", "params_b", "active_params_b", "tokens_t", "flops")
+"""Not among `assumed_feature`'s: instruct has a rule of its own, and an empty size or token count
+says that it is undisclosed."""
 ASSUMED = "assumed"
 """What a row left out and was taken from the fit, in words; a variable over model."""
 
@@ -40,14 +51,16 @@ def planned_models(
     settle it: a row that is a fitted model has that model's value; one of a fitted family the
     value that all models of the family share; one of a new family the value that all fitted
     models share. Where they do not share one, and the forecast depends on it, that is an error.
-    A row may leave out its lineage: a fitted family keeps the fitted one, and a new family is a
-    lineage of its own unless another row of it states one.
+    So with other features that the forecast depends on, but for size, tokens and FLOPs; those
+    that the fitted models do not settle stay empty. A row may leave out its lineage: a fitted
+    family keeps the fitted one, and a new family is a lineage of its own unless another row of it
+    states one.
 
     Parameters
     ----------
     frame
-        Columns as in `Scores.from_frame`: model, family, params_b and tokens_t; optionally
-        lineage, instruct, released, and known benchmarks with scores. It is not changed.
+        Columns as in `Scores.from_frame`: model and family; optionally lineage, features, known
+        or declared with the fitted table, and known benchmarks with scores. It is not changed.
     known_benchmarks
         Benchmarks that a score can be given for.
     lineages
@@ -56,15 +69,15 @@ def planned_models(
     fitted
         The fitted models (a dataset as in `Scores`); without them an empty `instruct` is 0.
     uses
-        Which of instruct and lineage the forecast depends on.
+        Which features the forecast depends on, and whether on lineage.
 
     Returns
     -------
     xarray.Dataset
         Over ``model``: params (billions), tokens (trillions, NaN where unknown), instruct,
-        family, lineage, assumed (what was left out and taken from the fit, such as
-        ``"instruct=1 (family)"``), and released if given; ``score`` (model, benchmark) if the
-        table has a benchmark column.
+        family, lineage, other features that are given or assumed, and assumed (what was left out
+        and taken from the fit, such as ``"instruct=1 (family)"``); ``score`` (model, benchmark)
+        if the table has a benchmark column.
 
     Raises
     ------
@@ -81,22 +94,24 @@ def planned_models(
     lineages = {} if lineages is None else lineages
     clean, findings = checked_frame(frame, REQUIRED, NOT_FORECAST)
     given = [name for name in clean.columns if name in known_benchmarks]
+    features = () if fitted is None else features_of(fitted)
     scales = {} if fitted is None or BENCHMARK not in fitted.dims else scales_of(fitted)
-    table = read_wide(clean, given, scales)
-    problems = [*_unknown_columns(clean, known_benchmarks), *table.problems]
+    table = read_wide(clean, given, scales, features)
+    problems = [*_unknown_columns(clean, known_benchmarks, features), *table.problems]
     models, texts = table.models, [""] * len(clean)
     if fitted is not None and not problems:
         empty = left_out(clean, INSTRUCT)
         assumed = assumed_instruct(models, empty, fitted, needed=INSTRUCT in uses)
         models, texts = models.assign(instruct=assumed.values), assumed.texts
         problems += assumed.problems
+        models, texts = _with_assumed(models, texts, fitted, uses)
     fail(problems, NOT_FORECAST)
     stated_rows = _fill_lineages(models, lineages)
     used_rows = _one_lineage_a_family(stated_rows)
     if LINEAGE in uses:
         more = assumed_lineages(models, used_rows, lineages)
         texts = ["; ".join(filter(None, pair)) for pair in zip(texts, more, strict=True)]
-    dataset = dataset_of_models(used_rows)
+    dataset = dataset_of_models(used_rows, features)
     dataset[ASSUMED] = (MODEL, np.array(texts, dtype=np.str_))
     if given:
         dataset = dataset.assign_coords({BENCHMARK: np.array(given, np.str_)})
@@ -112,6 +127,18 @@ def planned_models(
     return dataset
 
 
+def _with_assumed(
+    models: pd.DataFrame, texts: list[str], fitted: xr.Dataset, uses: Collection[str]
+) -> tuple[pd.DataFrame, list[str]]:
+    """Take features in use from the fitted models where rows leave them out."""
+    for name, kind in kinds_among(features_of(fitted)).items():
+        if name in uses and name not in _NEVER_ASSUMED:
+            cells, more = assumed_feature(models, kind, fitted)
+            models = models.assign(**{name: cells})
+            texts = ["; ".join(filter(None, pair)) for pair in zip(texts, more, strict=True)]
+    return models, texts
+
+
 def _fitted_names(
     fitted: xr.Dataset | None, lineages: Mapping[str, str]
 ) -> dict[str, Collection[str]]:
@@ -120,12 +147,14 @@ def _fitted_names(
     return {MODEL: models, FAMILY: list(lineages), LINEAGE: list(dict.fromkeys(lineages.values()))}
 
 
-def _unknown_columns(frame: pd.DataFrame, benchmarks: Sequence[str]) -> list[Problem]:
-    allowed = [*METADATA, *benchmarks]
+def _unknown_columns(
+    frame: pd.DataFrame, benchmarks: Sequence[str], features: Sequence[Feature]
+) -> list[Problem]:
+    allowed = dict.fromkeys([*METADATA, *kinds_among(features), *benchmarks])
     return [
         at_column(
             name,
-            "neither a column of the model's own nor a fitted benchmark."
+            "neither a feature of the fitted table nor a fitted benchmark."
             f"{nearest(name, allowed)} Allowed: {listed(allowed, limit=30)}. "
             "Rename it, or drop it.",
         )

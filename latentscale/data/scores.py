@@ -12,8 +12,16 @@ import xarray as xr
 from latentscale.data.audit import Audit, Finding, emit
 from latentscale.data.benchmarks import Benchmark, resolve
 from latentscale.data.checks import dataset_findings
+from latentscale.data.features.base import Feature
 from latentscale.data.frames import AnyFrame
-from latentscale.data.layout import REQUIRED, benchmark_columns, checked_frame
+from latentscale.data.known import declared, features_of, kinds_among, with_features
+from latentscale.data.layout import (
+    METADATA,
+    REQUIRED,
+    benchmark_columns,
+    checked_frame,
+    own_columns,
+)
 from latentscale.data.long import LONG_REQUIRED, read_long
 from latentscale.data.measured import read_stderr_frame
 from latentscale.data.problems import fail
@@ -41,7 +49,7 @@ class Scores:
         Variable ``score`` (model, benchmark): fractions in [0, 1], or numbers in the unit of a
         benchmark on another scale; NaN where not measured.
         Over ``model``: ``family``, ``lineage``, ``instruct`` (0 or 1), ``params`` (billions),
-        ``tokens`` (trillions, NaN where undisclosed) and, if given, ``released``. Over
+        ``tokens`` (trillions, NaN where undisclosed) and other features by their names. Over
         ``benchmark``: ``floor``, ``n_items`` (NaN where unknown), ``suite``, ``basis``. Where
         some scores were measured on other items than their benchmark has (a run cut short), also
         ``cell_items`` (model, benchmark): their own counts, NaN elsewhere; and where standard
@@ -68,6 +76,7 @@ class Scores:
         cls,
         frame: AnyFrame,
         *,
+        features: Sequence[str | Feature] | None = None,
         benchmarks: Mapping[str, Benchmark] | None = None,
         stderr: AnyFrame | None = None,
     ) -> Scores:
@@ -76,12 +85,16 @@ class Scores:
         Parameters
         ----------
         frame
-            Columns ``model``, ``family``, ``params_b`` (billions) and ``tokens_t`` (trillions,
-            empty where undisclosed); optionally ``lineage`` (default: the family), ``instruct``
-            (0 or 1, default 0) and ``released``. Every other column is a benchmark: fractions
-            in [0, 1] unless `benchmarks` says otherwise, empty where not measured. It is not
-            changed. Of pandas, or of another library that narwhals knows, such as polars and
-            pyarrow.
+            Columns ``model`` and ``family``; optionally ``lineage`` (default: the family) and
+            known features: ``params_b`` and ``active_params_b`` (billions), ``tokens_t``
+            (trillions), ``flops``, each empty where undisclosed, ``instruct`` (0 or 1, default
+            0), ``reasoning``, ``effort``, ``released`` and ``provider``. Every other column that
+            is not declared is a benchmark: fractions in [0, 1] unless `benchmarks` says
+            otherwise, empty where not measured. It is not changed. Of pandas, or of another
+            library that narwhals knows, such as polars and pyarrow.
+        features
+            Further columns that describe models: their names, or `Feature` records that say how
+            they are read. Specs name them among their covariates.
         benchmarks
             Scale, floor, item count and more of benchmarks by column name; they win over the
             known ones.
@@ -98,32 +111,38 @@ class Scores:
         ------
         DataError
             Naming every bad cell: row, model, column, value, what is allowed and what to do.
+        SpecError
+            If a declaration of a feature is not allowed, or has no column.
 
         Warns
         -----
         DataWarning
             Once, when something looks wrong but can be used; also kept in ``.audit``.
         """
-        scores = scores_from_frame(frame, benchmarks=benchmarks, stderr=stderr)
+        scores = scores_from_frame(frame, features=features, benchmarks=benchmarks, stderr=stderr)
         emit(scores.audit.findings, about=_ABOUT)
         return scores
 
     @classmethod
     def from_long(
-        cls, frame: AnyFrame, *, benchmarks: Mapping[str, Benchmark] | None = None
+        cls,
+        frame: AnyFrame,
+        *,
+        features: Sequence[str | Feature] | None = None,
+        benchmarks: Mapping[str, Benchmark] | None = None,
     ) -> Scores:
         """Check a long table, one row a score, and keep it as scores.
 
         Parameters
         ----------
         frame
-            Columns ``model``, ``family``, ``params_b``, ``tokens_t``, ``benchmark`` and ``score``;
-            ``lineage``, ``instruct`` and ``released`` as in `from_frame`. Optionally of each
-            score: ``stderr`` (its standard error, in its units) and ``n_items`` (how many items
-            it was measured on), which enter the noise; and ``source``: scores of one model and
+            Columns ``model``, ``family``, ``benchmark`` and ``score``; ``lineage`` and features
+            as in `from_frame`, repeated on the rows of a model. Optionally of each score:
+            ``stderr`` (its standard error, in its units) and ``n_items`` (how many items it was
+            measured on), which enter the noise; and ``source``: scores of one model and
             benchmark from several sources are merged, weighted by inverse variance where all
             state stderr, else by items where all state those, else alike. It is not changed.
-        benchmarks
+        features, benchmarks
             As in `from_frame`.
 
         Returns
@@ -142,7 +161,7 @@ class Scores:
         DataWarning
             As `from_frame`.
         """
-        scores = scores_from_long(frame, benchmarks=benchmarks)
+        scores = scores_from_long(frame, features=features, benchmarks=benchmarks)
         emit(scores.audit.findings, about=_ABOUT)
         return scores
 
@@ -155,6 +174,15 @@ class Scores:
     def benchmarks(self) -> tuple[str, ...]:
         """Benchmark names, in column order."""
         return _names(self.dataset, BENCHMARK)
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        """Features that the table has: known ones with some value, and declared ones."""
+        return tuple(
+            kind.feature
+            for kind in kinds_among(features_of(self.dataset)).values()
+            if kind.variable in self.dataset and kind.given(self.dataset).any()
+        )
 
     @property
     def families(self) -> tuple[str, ...]:
@@ -228,9 +256,10 @@ class Scores:
         return commonest_lineage(table)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a wide table with the columns of `from_frame`, which reads it back.
+        """Return a wide table with the columns of `from_frame`.
 
-        Item counts and floors are not in it.
+        ``Scores.from_frame(frame, features=scores.features)`` reads it back. Item counts
+        and floors are not in it.
         """
         data = self.dataset
         columns: dict[str, object] = {
@@ -238,11 +267,10 @@ class Scores:
             "family": list(_names(data, FAMILY)),
             "lineage": list(_names(data, LINEAGE)),
             "instruct": data["instruct"].to_numpy().astype(int),
-            "params_b": data["params"].to_numpy(),
-            "tokens_t": data["tokens"].to_numpy(),
         }
-        if "released" in data:
-            columns["released"] = data["released"].to_numpy()
+        for name, kind in kinds_among(features_of(data)).items():
+            if kind.variable in data and name not in columns:
+                columns[name] = kind.cells(data[kind.variable].to_numpy())
         scores = data["score"].transpose(MODEL, BENCHMARK).to_numpy()
         columns |= {name: scores[:, j] for j, name in enumerate(self.benchmarks)}
         return pd.DataFrame(columns)
@@ -318,6 +346,7 @@ def item_counts(dataset: xr.Dataset) -> xr.DataArray:
 def scores_from_frame(
     frame: AnyFrame,
     *,
+    features: Sequence[str | Feature] | None = None,
     benchmarks: Mapping[str, Benchmark] | None = None,
     n_items: pd.DataFrame | None = None,
     stderr: AnyFrame | None = None,
@@ -328,9 +357,12 @@ def scores_from_frame(
     model and columns benchmark; NaN, or no row or column, where they have.
     """
     clean, findings = checked_frame(frame, REQUIRED, _WHAT)
-    names, problems, more = benchmark_columns(clean)
+    stated = declared(features, clean)
+    measured = set(benchmarks if isinstance(benchmarks, Mapping) else ()) - set(METADATA)
+    own = [name for name in own_columns(clean, stated) if name not in measured]
+    names, problems, more = benchmark_columns(clean, own, measured)
     scales = _stated_scales(benchmarks)
-    read = read_wide(clean, names, scales)
+    read = read_wide(clean, names, scales, stated)
     errors, found = read_stderr_frame(stderr, read, scales)
     items = None
     if n_items is not None:
@@ -343,25 +375,31 @@ def scores_from_frame(
 
 
 def scores_from_long(
-    frame: AnyFrame, *, benchmarks: Mapping[str, Benchmark] | None = None
+    frame: AnyFrame,
+    *,
+    features: Sequence[str | Feature] | None = None,
+    benchmarks: Mapping[str, Benchmark] | None = None,
 ) -> Scores:
     """Do what `Scores.from_long` does, without issuing a warning."""
     clean, findings = checked_frame(frame, LONG_REQUIRED, _WHAT)
-    return _assemble(read_long(clean, _stated_scales(benchmarks)), benchmarks, findings)
+    scales = _stated_scales(benchmarks)
+    read = read_long(clean, scales, declared(features, clean))
+    return _assemble(read, benchmarks, findings)
 
 
-def dataset_of_models(models: pd.DataFrame) -> xr.Dataset:
-    """Return the variables over ``model`` for judged rows; an unstated lineage is the family."""
+def dataset_of_models(models: pd.DataFrame, features: Sequence[Feature] = ()) -> xr.Dataset:
+    """Return the variables over ``model`` for judged rows; an unstated lineage is the family.
+
+    Size, tokens and instruct are always there, other features where the rows have a column.
+    """
     lineage = models["lineage"].where(models["lineage"] != "", models["family"])
     data: dict[str, tuple[str, object]] = {
         FAMILY: (MODEL, np.array(models["family"].tolist(), dtype=np.str_)),
         LINEAGE: (MODEL, np.array(lineage.tolist(), dtype=np.str_)),
-        "instruct": (MODEL, models["instruct"].to_numpy(dtype=float)),
-        "params": (MODEL, models["params_b"].to_numpy(dtype=float)),
-        "tokens": (MODEL, models["tokens_t"].to_numpy(dtype=float)),
     }
-    if "released" in models:
-        data["released"] = (MODEL, models["released"].to_numpy(dtype="datetime64[ns]"))
+    for name, kind in kinds_among(features).items():
+        if name in (*models.columns, "instruct", "params_b", "tokens_t"):
+            data[kind.variable] = (MODEL, kind.kept(models.get(name), len(models)))
     return xr.Dataset(data, coords={MODEL: np.array(models["model"].tolist(), dtype=np.str_)})
 
 
@@ -393,7 +431,8 @@ def _assemble(
         for name in filled.index[~filled]
     ]
     kept = [name for name in table.scores.columns if filled[name]]
-    dataset = dataset_of_models(table.models).assign_coords({BENCHMARK: np.array(kept, np.str_)})
+    dataset = with_features(dataset_of_models(table.models, table.features), table.features)
+    dataset = dataset.assign_coords({BENCHMARK: np.array(kept, np.str_)})
     items = [info[name].n_items for name in kept]
     dataset = dataset.assign(
         score=((MODEL, BENCHMARK), table.scores[kept].to_numpy(dtype=float)),

@@ -5,25 +5,18 @@ The same reading serves wide tables of scores, long ones, and models to forecast
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from latentscale.data.audit import Finding
-from latentscale.data.columns import (
-    Floats,
-    as_objects,
-    cells_of,
-    read_dates,
-    read_names,
-    read_numbers,
-    read_scores,
-    read_switch,
-)
+from latentscale.data.columns import Floats, as_objects, cells_of, read_names, read_scores
+from latentscale.data.features.base import Feature
+from latentscale.data.known import kinds_among
+from latentscale.data.layout import own_columns
 from latentscale.data.problems import Problem, at_cells, at_column, numbered
 from latentscale.data.scales.base import Scale
 from latentscale.data.scales.fraction import FRACTION
@@ -34,6 +27,9 @@ MAX_PARAMS_B: Final = 1e5
 MAX_TOKENS_T: Final = 100.0
 """Larger "trillions of tokens" are taken for billions, or for a raw count."""
 _RAW_TOKENS: Final = 1e6
+_POSITIVE_SIZE: Final = (
+    "Parameters are above 0, in billions; leave the cell empty if they are undisclosed."
+)
 
 
 @dataclass(frozen=True)
@@ -44,13 +40,15 @@ class Table:
     ----------
     models
         One row a model, indexed by row position in the caller's table: model, family, lineage
-        (empty where not stated), instruct, params_b, tokens_t, and released if it was given.
+        (empty where not stated), instruct, params_b, tokens_t, and other features in the table.
     scores
         The same rows; one column a benchmark, NaN where not measured.
     problems
         What stops the table from being used.
     findings
         What does not.
+    features
+        Declared features, with the kind of each.
     stderr, n_items
         Standard errors and item counts of single scores, shaped as `scores`; None where the
         table gives none.
@@ -60,6 +58,7 @@ class Table:
     scores: pd.DataFrame
     problems: tuple[Problem, ...] = ()
     findings: tuple[Finding, ...] = ()
+    features: tuple[Feature, ...] = ()
     stderr: pd.DataFrame | None = None
     n_items: pd.DataFrame | None = None
 
@@ -69,18 +68,20 @@ def row_labels(frame: pd.DataFrame) -> list[str]:
     return [cell.strip() if isinstance(cell, str) else "" for cell in cells_of(frame["model"])]
 
 
-def read_models(frame: pd.DataFrame) -> Table:
+def read_models(frame: pd.DataFrame, features: Sequence[Feature] = ()) -> Table:
     """Read the model's own columns, cell by cell; values are judged later.
 
     Parameters
     ----------
     frame
         A table whose required columns are known to be there.
+    features
+        Declared features; their columns are read where they are there.
 
     Returns
     -------
     Table
-        All rows, no scores; empty or bad cells are empty strings, NaN or NaT.
+        All rows, no scores; empty or bad cells are empty strings, NaN, NaT or None.
     """
     labels = row_labels(frame)
     columns: dict[str, object] = {}
@@ -94,35 +95,26 @@ def read_models(frame: pd.DataFrame) -> Table:
         columns[name] = as_objects(names)
         problems += found
         cut += cut_here
-    for name in ("instruct", "params_b", "tokens_t", "released"):
-        if name not in frame.columns:
-            if name == "instruct":
-                columns[name] = np.zeros(len(frame))
-            continue
-        columns[name], found = _READERS[name](frame[name], labels, name)
-        problems += found
+    columns |= {"instruct": np.zeros(len(frame)), "params_b": np.nan, "tokens_t": np.nan}
+    own = own_columns(frame, features)
+    for name, kind in kinds_among(features).items():
+        if name in own:
+            columns[name], found = kind.read(frame[name], labels)
+            problems += found
     findings = []
     if cut:
         message = f"spaces at the ends of these names were cut: {listed(dict.fromkeys(cut))}."
         findings.append(Finding("warning", "names-stripped", "names", message))
     models = pd.DataFrame(columns, index=pd.RangeIndex(len(frame)))
-    return Table(models, pd.DataFrame(index=models.index), tuple(problems), tuple(findings))
-
-
-_Read = Callable[
-    [pd.Series, Sequence[str], str],
-    tuple[Floats, list[Problem]] | tuple[npt.NDArray[np.datetime64], list[Problem]],
-]
-_READERS: Final[dict[str, _Read]] = {
-    "instruct": read_switch,
-    "params_b": read_numbers,
-    "tokens_t": read_numbers,
-    "released": read_dates,
-}
+    scores = pd.DataFrame(index=models.index)
+    return Table(models, scores, tuple(problems), tuple(findings), tuple(features))
 
 
 def read_wide(
-    frame: pd.DataFrame, benchmarks: Sequence[str], scales: Mapping[str, Scale] | None = None
+    frame: pd.DataFrame,
+    benchmarks: Sequence[str],
+    scales: Mapping[str, Scale] | None = None,
+    features: Sequence[Feature] = (),
 ) -> Table:
     """Read and judge a wide table: one row a model, one column a benchmark.
 
@@ -134,13 +126,15 @@ def read_wide(
         Columns to read as scores.
     scales
         Their scales by name; fractions where none is stated.
+    features
+        Declared features.
 
     Returns
     -------
     Table
         Everything that was read, with the problems of every cell.
     """
-    read = read_models(frame)
+    read = read_models(frame.drop(columns=list(benchmarks)), features)
     judged = judge_models(read)
     labels = row_labels(frame)
     scores: dict[str, Floats] = {}
@@ -150,7 +144,7 @@ def read_wide(
         scores[name], found = read_scores(frame[name], labels, name, scale)
         problems += found
     wide = pd.DataFrame(scores, index=judged.models.index, columns=list(benchmarks), dtype=float)
-    return Table(judged.models, wide, tuple(problems), judged.findings)
+    return Table(judged.models, wide, tuple(problems), judged.findings, judged.features)
 
 
 def repeated_models(models: pd.DataFrame) -> list[Problem]:
@@ -181,7 +175,7 @@ def judge_models(table: Table, passed_over: Collection[tuple[int, str]] = ()) ->
         rule = f"The {name} name is missing; every row needs one."
         labels = models["model"].loc[rows].tolist()
         problems += at_cells(name, rows, labels, [""] * len(rows), rule)
-    problems += _size_problems(models, reported) + _token_problems(models)
+    problems += _size_problems(models) + _token_problems(models)
     findings = list(table.findings)
     unstated = [
         row for row in models.index[models["instruct"].isna()] if (row, "instruct") not in reported
@@ -191,25 +185,20 @@ def judge_models(table: Table, passed_over: Collection[tuple[int, str]] = ()) ->
         message = f"empty for {named}: taken as 0, a base model. Write 1 for a tuned model."
         findings.append(Finding("warning", "instruct-missing", "instruct", message))
     models = models.assign(instruct=models["instruct"].fillna(0.0))
-    return Table(models, table.scores, tuple(problems), tuple(findings))
+    return Table(models, table.scores, tuple(problems), tuple(findings), table.features)
 
 
-def _size_problems(models: pd.DataFrame, reported: set[tuple[int, str]]) -> list[Problem]:
-    sizes = models["params_b"]
-    rows = [row for row in models.index[sizes.isna()] if (row, "params_b") not in reported]
-    rule = "The number of parameters is needed, in billions (7 for a 7B model)."
-    named = models["model"].loc[rows].tolist()
-    problems = at_cells("params_b", rows, named, ["empty"] * len(rows), rule)
-    return (
-        problems
-        + _broken(models, "params_b", sizes <= 0, "Parameters are above 0, in billions.")
-        + _broken(
-            models,
-            "params_b",
-            sizes > MAX_PARAMS_B,
-            "This looks like a raw count; parameters are given in billions: divide by 1e9.",
+def _size_problems(models: pd.DataFrame) -> list[Problem]:
+    raw = "This looks like a raw count; parameters are given in billions: divide by 1e9."
+    return [
+        problem
+        for column in ("params_b", "active_params_b")
+        if column in models
+        for problem in (
+            *_broken(models, column, models[column] <= 0, _POSITIVE_SIZE),
+            *_broken(models, column, models[column] > MAX_PARAMS_B, raw),
         )
-    )
+    ]
 
 
 def _token_problems(models: pd.DataFrame) -> list[Problem]:

@@ -24,6 +24,8 @@ from latentscale.engine.density import Affine, Density, LogDensity
 from latentscale.engine.graphs import flat_graph, initial_point, moved_by
 from latentscale.engine.linker import numba_function
 
+# Compiled programs that a process keeps: some specs in their own and in whitened coordinates; one
+# takes some 10 MB.
 _MOST_PROGRAMS = 8
 _lock = threading.Lock()
 

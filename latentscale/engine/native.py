@@ -20,13 +20,9 @@ from numba.extending import intrinsic
 
 from latentscale.engine.density import Affine
 
-_OK, _RAISED, _NOT_FINITE_GRADIENT, _NOT_FINITE_VALUE = (
-    0,
-    1,
-    3,
-    4,
-)  # as nutpie's own densities answer
-_WORD = 8
+# As nutpie's own densities answer.
+_OK, _RAISED, _NOT_FINITE_GRADIENT, _NOT_FINITE_VALUE = 0, 1, 3, 4
+_WORD = 8  # bytes of a pointer and of a length: numba runs on 64-bit machines alone
 _REAL = types.CPointer(types.float64)
 _WORDS = types.CPointer(types.int64)
 _DENSITY = types.int64(types.uint64, _REAL, _REAL, _REAL, _WORDS)

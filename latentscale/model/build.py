@@ -102,7 +102,7 @@ def _coords(spec: ModelSpec, design: Design) -> dict[str, object]:
         FAMILY: list(design.families),
         LINEAGE: list(design.lineages),
         CELL: np.arange(len(design.score_of_cell)),
-        **{dim: names for dim, names in covariate_coords(spec).items() if names},
+        **{dim: names for dim, names in covariate_coords(spec, design.transform).items() if names},
     }
     if design.undisclosed:
         coords[UNDISCLOSED] = list(design.undisclosed)

@@ -34,15 +34,18 @@ from latentscale.spec.spec import ModelSpec
 LATENT = FAMILY_LATENT
 """Name of the variable that is replaced."""
 
+# Shares nearer to 0 or 1 are taken at this share: their logits say least of the predictor.
 _EDGE = 0.03
 UNBOUNDED_WEIGHT = 0.25
 """Fisher information of a standardised score on eta for a precision of 1: its sd is 2."""
+# The mean over families of the latents' standardised distance has the prior's width there, some
+# 1 / sqrt(families), and is stretched to that of the other coordinates for about 25 families.
 _STRETCH = 5.0
 
 
 @dataclass(frozen=True)
-class Told:
-    """What each score tells of its cell's linear predictor, to first order.
+class WorkingResponse:
+    """Scores as observations of their cells' linear predictors: the linearised likelihood.
 
     Attributes
     ----------
@@ -68,8 +71,8 @@ def can_be_centred(spec: ModelSpec, design: Design) -> bool:
     )
 
 
-def told_by_scores(design: Design) -> Told:
-    """Return what scores tell by themselves, by the logistic link from floor to ceiling.
+def response_of_scores(design: Design) -> WorkingResponse:
+    """Return the working response of scores alone, by the logistic link from floor to ceiling.
 
     Shares near 0 and 1 are taken for a little less extreme. Scores that are not fractions are
     the linear predictor itself once they are standardised. Sampling error is not regarded.
@@ -81,14 +84,16 @@ def told_by_scores(design: Design) -> Told:
     rise = (top - floor) * share * (1 - share)
     eta, weight = logit(share), rise**2 / (mean * (1 - mean))
     if CODE not in known:
-        return Told(eta, weight)
+        return WorkingResponse(eta, weight)
     standard = standard_scores(design.scores.dataset).values
     own = standard[design.model_of_cell, design.benchmark_of_cell]
     other = known[CODE] > 0
-    return Told(np.where(other, own, eta), np.where(other, UNBOUNDED_WEIGHT, weight))
+    return WorkingResponse(np.where(other, own, eta), np.where(other, UNBOUNDED_WEIGHT, weight))
 
 
-def families_centred(spec: ModelSpec, design: Design, model: pm.Model, told: Told) -> Coordinate:
+def families_centred(
+    spec: ModelSpec, design: Design, model: pm.Model, response: WorkingResponse
+) -> Coordinate:
     """Return the families' standard latents y, moved by z round where scores put them.
 
     The model takes y from its mean over families, which the scores say nothing of: that mean is
@@ -100,8 +105,8 @@ def families_centred(spec: ModelSpec, design: Design, model: pm.Model, told: Tol
         A model that `can_be_centred`, and its table.
     model
         What `build_design` made of them.
-    told
-        What scores tell; nearer the truth, z is nearer to standard normal.
+    response
+        The scores' working response; nearer the truth, z is nearer to standard normal.
     """
     import pytensor.tensor as pt
     from pytensor.xtensor import as_xtensor
@@ -120,16 +125,17 @@ def families_centred(spec: ModelSpec, design: Design, model: pm.Model, told: Tol
     def at_cells(variable: Named) -> Named:
         return variable.isel({dim: cells[dim] for dim in cells if dim in variable.dims})
 
-    def plain(variable: Named, *dims: str) -> Named:
-        return pt.as_tensor(variable.transpose(*dims), allow_xtensor_conversion=True)
+    def plain(variable: Named, *dims: str) -> Any:
+        named: Any = variable
+        return pt.as_tensor(named.transpose(*dims), allow_xtensor_conversion=True)
 
     raw = model[LATENT]
     point = raw.type(name="family_skill_point")
-    weight = as_data(told.weight, (CELL,)) * at_cells(precision(known, rows))
+    weight = as_data(response.weight, (CELL,)) * at_cells(precision(known, rows))
     family = as_data(design.family_of_model[design.model_of_cell], (CELL,))
     found: Any = centring(
         plain(weight, CELL),
-        plain(as_data(told.eta, (CELL,)) - at_cells(rest), CELL),
+        plain(as_data(response.eta, (CELL,)) - at_cells(rest), CELL),
         plain(_mix(known), BENCHMARK, SKILL),
         plain(point, FAMILY, SKILL),
         plain(family, CELL),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from latentscale.data.covariates import CovariateTransform
+from latentscale.data.covariates import CovariateTransform, missing_features
 from latentscale.data.recorded import pull_inside
 from latentscale.data.scaling import is_bounded, on_one_scale, sampling_of, standardised
 from latentscale.data.scores import Scores
@@ -18,6 +19,8 @@ from latentscale.errors import DataError, DataWarning, SpecError, listed
 from latentscale.model.identify import choose_anchors
 from latentscale.model.scaled import known_curve
 from latentscale.spec.spec import ModelSpec
+
+_TOKENS = "tokens_t"
 
 
 @dataclass(frozen=True)
@@ -78,8 +81,8 @@ class Design:
     @property
     def undisclosed(self) -> tuple[str, ...]:
         """Models whose training tokens are needed and undisclosed, and so are parameters."""
-        unknown = self.x.isnull().any(COVARIATE).values
-        return tuple(str(name) for name in self.x[MODEL].values[unknown])
+        unknown = self.x.isnull().any(COVARIATE) & self.scores.dataset["tokens"].isnull()
+        return tuple(str(name) for name in self.x[MODEL].values[unknown.values])
 
     @cached_property
     def known_curve(self) -> dict[str, xr.DataArray]:
@@ -140,6 +143,7 @@ def design(
             f"The covariate transform holds {listed(transform.names)}, "
             f"but the spec uses {listed(spec.covariates)}."
         )
+    _refuse_levels(spec, transform)
     values = inside.transpose(MODEL, BENCHMARK).to_numpy()
     benchmark_of_cell, model_of_cell = np.nonzero(~np.isnan(values.T))
     return Design(
@@ -162,27 +166,23 @@ def design(
 
 def _usable(spec: ModelSpec, scores: Scores) -> tuple[Scores, tuple[str, ...]]:
     data = scores.dataset
-    scored = data["score"].notnull().any(BENCHMARK)
-    choosy = spec.needs_tokens and spec.undisclosed.kind == "leave-out"
-    known = data["tokens"].notnull() if choosy else xr.ones_like(scored)
-    keep = (scored & known).values
+    scored = data["score"].notnull().any(BENCHMARK).values
+    missing = missing_features(data, spec.covariates)
+    if spec.undisclosed.kind == "estimated":
+        missing.pop(_TOKENS, None)
+    known = ~np.any([np.zeros(len(scored), dtype=bool), *missing.values()], axis=0)
+    keep = scored & known
     names = np.asarray(scores.models)
     left_out = tuple(str(name) for name in names[~keep])
+    needed = "its training tokens" if set(missing) == {_TOKENS} else listed(missing)
     if not keep.any():
         raise DataError(
             f'No row can be used by the spec "{spec.name}": every model lacks '
-            f"{'a score or its training tokens' if choosy else 'a score'}."
+            f"{f'a score or {needed}' if missing else 'a score'}."
         )
-    untold = names[~known.values.astype(bool) & scored.values]
-    if len(untold):
-        warnings.warn(
-            f'The spec "{spec.name}" needs training tokens, so it leaves out '
-            f"{len(untold)} models that do not disclose them: {listed(untold)}. "
-            "Give tokens_t, use a spec on log_params alone, or have them estimated: "
-            'undisclosed = {kind = "estimated"}.',
-            DataWarning,
-            stacklevel=4,
-        )
+    without = names[~known & scored]
+    if len(without):
+        warnings.warn(_said_left_out(spec, missing, scored, without), DataWarning, stacklevel=4)
     kept = scores.select(models=[str(name) for name in names[keep]]) if left_out else scores
     empty = ~kept.dataset["score"].notnull().any(MODEL)
     if bool(empty.any()):
@@ -190,6 +190,51 @@ def _usable(spec: ModelSpec, scores: Scores) -> tuple[Scores, tuple[str, ...]]:
             benchmarks=[str(b) for b in kept.dataset[BENCHMARK].values[~empty.values]]
         )
     return kept, left_out
+
+
+def _said_left_out(
+    spec: ModelSpec, missing: dict[str, np.ndarray], scored: np.ndarray, names: np.ndarray
+) -> str:
+    if set(missing) == {_TOKENS}:
+        return (
+            f'The spec "{spec.name}" needs training tokens, so it leaves out '
+            f"{len(names)} models that do not disclose them: {listed(names)}. "
+            "Give tokens_t, use a spec on log_params alone, or have them estimated: "
+            'undisclosed = {kind = "estimated"}.'
+        )
+    counts = {column: int((rows & scored).sum()) for column, rows in missing.items()}
+    columns = ", ".join(f"{column} of {count}" for column, count in counts.items() if count)
+    return (
+        f'The spec "{spec.name}" leaves out {len(names)} models, for want of {columns}: '
+        f"{listed(names)}. Fill these cells, or use a spec with other covariates than "
+        f"{listed(spec.covariates)}."
+    )
+
+
+def _refuse_levels(spec: ModelSpec, transform: CovariateTransform) -> None:
+    """Raise SpecError if a term takes as a number what is a category."""
+    subsets = {
+        "family.slopes": spec.family.slopes,
+        "benchmarks.slopes": spec.benchmarks.slopes,
+        "benchmarks.family_slopes": spec.benchmarks.family_slopes,
+        "benchmarks.instruct.slopes": spec.benchmarks.instruct.slopes,
+        "benchmarks.precision_covariates": spec.benchmarks.precision_covariates,
+    }
+    terms: tuple[Any, ...] = spec.terms  # records of `latentscale.model.terms.base.Term`
+    subsets |= {f"terms, {t.kind}": sum(t.covariates().values(), ()) for t in terms}
+    for where, names in subsets.items():
+        for name in names:
+            if name not in transform.columns:
+                raise SpecError(
+                    f'{where}: "{name}" is a category, which has no slope. Leave it out, or '
+                    'declare it with coding="reference" and name a level in covariates and here, '
+                    f'such as "{name}=...".'
+                )
+    if transform.categories and not spec.skills.count:
+        raise SpecError(
+            f'covariates: "{transform.categories[0].name}" is a category whose levels move '
+            'skills, but skills.count is 0; declare it with coding="reference", or leave it out.'
+        )
 
 
 def _refuse_unknown_items(spec: ModelSpec, scores: Scores) -> None:

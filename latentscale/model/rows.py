@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from latentscale.dims import COVARIATE, FAMILY, MODEL
+from latentscale.data.covariates import CovariateTransform
+from latentscale.dims import CATEGORY, CATEGORY_LEVEL, COVARIATE, FAMILY, MODEL
 from latentscale.maths import as_data
 from latentscale.model.terms.base import Rows, terms_of
 from latentscale.spec.spec import ModelSpec
@@ -36,9 +37,35 @@ def rows_of(spec: ModelSpec, x: xr.DataArray, table: xr.Dataset) -> Rows:
     return Rows({COVARIATE: x, **subsets}, table["instruct"], data)
 
 
-def covariate_coords(spec: ModelSpec) -> dict[str, list[Any]]:
+def with_levels(
+    rows: Rows, transform: CovariateTransform, table: xr.Dataset, levels: Sequence[str]
+) -> Rows:
+    """Return rows that know which levels of partially pooled categories the models have.
+
+    Parameters
+    ----------
+    rows
+        The models of `table`.
+    transform
+        The fitted covariate transform.
+    table
+        The models, dims (model,).
+    levels
+        Levels with effects, such as ``"provider=Meta"``; rows stay as they are without any.
+    """
+    if not len(levels):
+        return rows
+    indicators = transform.indicators(table, levels)
+    return replace(rows, covariates={**rows.covariates, CATEGORY_LEVEL: indicators})
+
+
+def covariate_coords(spec: ModelSpec, transform: CovariateTransform) -> dict[str, list[Any]]:
     """Return the coordinates of the covariates' dims and of the terms' other own dims."""
-    coords: dict[str, list[Any]] = {COVARIATE: list(spec.covariates)}
+    coords: dict[str, list[Any]] = {
+        COVARIATE: list(transform.columns),
+        CATEGORY: [kind.name for kind in transform.categories],
+        CATEGORY_LEVEL: list(transform.levels),
+    }
     for term in terms_of(spec):
         coords |= term.coords(spec)
     return coords

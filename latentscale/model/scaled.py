@@ -7,6 +7,7 @@ equations. A table of plain fractions has none of these variables, and its model
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -93,7 +94,8 @@ def forwarded(code: Named, score: Named) -> tuple[Named, Named]:
 
     0 and 0 for fractions.
     """
-    value, slope = 0.0, 0.0
+    value: Any = 0.0
+    slope: Any = 0.0
     for number, (_, scale) in enumerate(unbounded_scales(), start=1):
         mask = is_code(code, number)
         # 1 is a score that every scale allows.
@@ -103,9 +105,25 @@ def forwarded(code: Named, score: Named) -> tuple[Named, Named]:
     return value, slope
 
 
+def without_bounds(code: xr.DataArray | None, score: xr.DataArray) -> xr.DataArray:
+    """Return scores of draws on the scale that is standardised, and fractions as they are.
+
+    Parameters
+    ----------
+    code
+        As for `forwarded`; None where all scores are fractions.
+    score
+        Scores, dims that include those of `code`.
+    """
+    if code is None:
+        return score
+    value, _ = forwarded(code, score)
+    return score.where(code == 0, value)
+
+
 def backwarded(code: Named, value: Named) -> Named:
     """Return the scores that `forwarded` takes to `value`; 0 for fractions."""
-    score = 0.0
+    score: Any = 0.0
     for number, (_, scale) in enumerate(unbounded_scales(), start=1):
         mask = is_code(code, number)
         score = score + scale.backward(value * mask) * mask

@@ -13,11 +13,12 @@ import numpy as np
 import xarray as xr
 
 from latentscale.data.covariates import CovariateTransform
-from latentscale.dims import MODEL, SAMPLE, UNDISCLOSED
+from latentscale.dims import CATEGORY_LEVEL, COVARIATE, MODEL, SAMPLE, UNDISCLOSED
 from latentscale.maths import Named, as_data
 from latentscale.model.design import Design
-from latentscale.model.rows import in_graph, rows_of
+from latentscale.model.rows import in_graph, rows_of, with_levels
 from latentscale.model.terms.base import Rows
+from latentscale.model.terms.categories import EFFECT
 from latentscale.model.terms.undisclosed_tokens import LOG_TOKENS
 from latentscale.spec.spec import ModelSpec
 
@@ -35,10 +36,15 @@ def rows_in_graph(spec: ModelSpec, design: Design, values: Mapping[str, Named]) 
     """
     table = design.scores.dataset
     if LOG_TOKENS not in values:
-        return in_graph(rows_of(spec, design.x, table))
+        rows = rows_of(spec, design.x, table)
+        return in_graph(with_levels(rows, design.transform, table, design.transform.levels))
     index = as_data(_places(table, design.undisclosed), (MODEL,))
     parts = [in_graph(part) for part in _coefficients(spec, design.transform, table)]
-    return _at(parts, values[LOG_TOKENS].isel({UNDISCLOSED: index}))
+    rows = _at(parts, values[LOG_TOKENS].isel({UNDISCLOSED: index}))
+    levels = with_levels(
+        Rows({}, table["instruct"], {}), design.transform, table, design.transform.levels
+    )
+    return replace(rows, covariates={**rows.covariates, **in_graph(levels).covariates})
 
 
 def rows_of_table(
@@ -62,15 +68,18 @@ def rows_of_table(
     Dims as in `Rows`, and those of the draws if tokens of some row are drawn. NaN where
     tokens are needed, unknown and not drawn.
     """
+    levels = [str(name) for name in draws[CATEGORY_LEVEL].values] if EFFECT in draws else []
+    x = transform.apply(table)
     if LOG_TOKENS not in draws or not bool(table["tokens"].isnull().any()):
-        return rows_of(spec, transform.apply(table), table)
+        return with_levels(rows_of(spec, x, table), transform, table, levels)
     names = [str(name) for name in draws[UNDISCLOSED].values]
     drawn = table[MODEL].isin(names) & table["tokens"].isnull()
     coords = {MODEL: table[MODEL].values}
     index = xr.DataArray(_places(table, names), dims=(MODEL,), coords=coords)
     tokens = draws[LOG_TOKENS].isel({UNDISCLOSED: index}).drop_vars(UNDISCLOSED)
-    known = drawn | table["tokens"].notnull()
-    return _at(_coefficients(spec, transform, table), tokens.where(known.drop_vars(_rest(known))))
+    known = drawn | x.notnull().all(COVARIATE)
+    tokens = tokens.where(known.drop_vars(_rest(known)))
+    return with_levels(_at(_coefficients(spec, transform, table), tokens), transform, table, levels)
 
 
 def with_drawn_tokens(

@@ -22,6 +22,7 @@ from latentscale.dims import (
     SAMPLE_STATS,
     SKILL,
 )
+from latentscale.maths import on_draws
 from latentscale.model.design import Design
 from latentscale.model.evaluate import FITTED_RESIDUALS, Evaluation, Evaluator
 from latentscale.model.terms.base import terms_of
@@ -58,7 +59,7 @@ def to_tree(spec: ModelSpec, design: Design, draws: Draws) -> xr.DataTree:
         POSTERIOR: posterior,
         LOG_LIKELIHOOD: xr.Dataset({"score": _log_likelihood(design, evaluation)}),
         LOG_PRIOR: _log_prior(spec, design, posterior),
-        OBSERVED_DATA: design.scores.dataset[["score"]].drop_vars(_loose_coords(design)),
+        OBSERVED_DATA: _without_loose_coords(design.scores.dataset[["score"]]),
         CONSTANT_DATA: _constants(design),
     }
     if draws.sample_stats is not None:
@@ -79,7 +80,7 @@ def _log_likelihood(design: Design, evaluation: Evaluation) -> xr.DataArray:
         evaluation.mean.isel(at_cells),
         phi.isel({dim: at_cells[dim] for dim in phi.dims if dim in at_cells}),
     )
-    named = density.assign_coords(
+    named = on_draws(density).assign_coords(
         {
             "cell_model": (CELL, np.asarray(design.scores.models)[design.model_of_cell]),
             "cell_benchmark": (
@@ -111,7 +112,7 @@ def _constants(design: Design) -> xr.Dataset:
     data = design.scores.dataset
     known = ("params", "tokens", "instruct", "floor", "n_items", "ceiling", "centre", "step")
     keep = [name for name in known if name in data]
-    constants = data[keep].drop_vars(_loose_coords(design))
+    constants = _without_loose_coords(data[keep])
     lineage = np.asarray(design.lineages)[design.lineage_of_family]
     return constants.assign(
         x=design.x,
@@ -120,5 +121,5 @@ def _constants(design: Design) -> xr.Dataset:
     ).assign_coords({FAMILY: list(design.families), LINEAGE: list(design.lineages)})
 
 
-def _loose_coords(design: Design) -> list[str]:
-    return [str(name) for name in design.scores.dataset.coords if name not in (MODEL, BENCHMARK)]
+def _without_loose_coords(data: xr.Dataset) -> xr.Dataset:
+    return data.drop_vars([name for name in data.coords if name not in (MODEL, BENCHMARK)])

@@ -31,7 +31,7 @@ _SMALL = 2**16
 # Attributes name dimensions and fill values; 16 bytes for each variable on a dimension.
 _LARGEST_ATTRIBUTE = 2**19
 _FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
-_NUMBERS = "fiu"
+_NUMBERS = "fiu"  # numpy's kinds of numbers: floating, integer, unsigned
 # Texts are measured a few at a time, so that no more than 256 MB of crafted ones is ever read.
 _MOST_TEXTS = 4096
 _MOST_TEXT_BYTES = 2**28

@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator, model_validator
 
-from latentscale.dims import BASE_COVARIATES, TOKEN_COVARIATES
 from latentscale.errors import SpecError, listed, nearest
 from latentscale.markup import facts_table
 from latentscale.spec.benchmarks import BenchmarkSpec
@@ -18,7 +17,7 @@ from latentscale.spec.choice import Choice
 from latentscale.spec.kinds import TERMS, SetByTables
 from latentscale.spec.prior import PRIOR_SLOTS, REAL, Prior
 from latentscale.spec.record import Record
-from latentscale.spec.undisclosed import Estimated, LeaveOut
+from latentscale.spec.undisclosed import DEPEND_ON_TOKENS, Estimated, LeaveOut
 
 _A_TERM = Choice(SetByTables())
 
@@ -112,8 +111,10 @@ class ModelSpec(Record):
     name, description, sources
         What the model is called, what it is, and the papers that it follows.
     covariates
-        Covariates of the skills: ``log_params``, ``log_tokens``, ``log_flops``,
-        ``instruct``, or products such as ``log_params:log_tokens``.
+        Covariates of the skills: ``log_params``, ``log_tokens``, ``log_flops``, ``instruct``,
+        any other feature of the table by its name, such as ``released``, or products and squares
+        such as ``log_params:log_tokens``. Whether the table has them is checked when the spec
+        meets it.
     skills, family, benchmarks
         The three parts of the model.
     undisclosed
@@ -149,13 +150,11 @@ class ModelSpec(Record):
     def _known_covariates(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
             parts = name.split(":")
-            for part in parts:
-                if part not in BASE_COVARIATES:
-                    raise SpecError(
-                        f'covariates: "{part}" is not known; allowed are '
-                        f"{listed(BASE_COVARIATES)} and their products, such as "
-                        f'"log_params:log_tokens".' + nearest(part, BASE_COVARIATES)
-                    )
+            if not all(part and part == part.strip() for part in parts):
+                raise SpecError(
+                    f'covariates: "{name}" is not the name of a feature, or of a product such as '
+                    '"log_params:log_tokens"; leave out spaces, and empty names.'
+                )
             if len(parts) > 2:
                 raise SpecError(f'covariates: "{name}" multiplies more than two covariates.')
         if len(set(names)) < len(names):
@@ -247,7 +246,7 @@ class ModelSpec(Record):
     @property
     def needs_tokens(self) -> bool:
         """Whether some covariate needs the training tokens of a model."""
-        return any(part in TOKEN_COVARIATES for name in self.covariates for part in name.split(":"))
+        return any(part in DEPEND_ON_TOKENS for name in self.covariates for part in name.split(":"))
 
     @property
     def needs_instruct(self) -> bool:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from latentscale.spec.record import Record
+
+DEPEND_ON_TOKENS: Final = ("log_tokens", "log_flops")
+"""Covariates whose values follow from training tokens."""
 
 
 class LeaveOut(Record):

@@ -102,9 +102,8 @@ def test_a_model_without_scores_does_not_move_the_centre(table):
 
 def test_no_row_left(table):
     table["tokens_t"] = np.nan
-    with pytest.warns(DataWarning):
-        scores = Scores.from_frame(table)
-    with pytest.raises(DataError, match="token count"):
+    scores = Scores.from_frame(table)
+    with pytest.raises(DataError, match="tokens_t"):
         CovariateTransform.fit(scores, ["log_flops"])
 
 

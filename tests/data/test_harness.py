@@ -137,8 +137,8 @@ def test_models_without_metadata_are_named_or_left_out(metadata: pd.DataFrame) -
     assert "metadata-missing" in scores.audit.codes
     with pytest.raises(DataError, match="no row is left"):
         read_harness(folder, metadata.assign(model=list("abcd")), drop_unmatched=True)
-    with pytest.raises(DataError, match=r'does not say "tokens_t"'):
-        read_harness(folder, metadata.drop(columns="tokens_t"))
+    with pytest.raises(DataError, match=r'does not say "family"'):
+        read_harness(folder, metadata.drop(columns="family"))
     doubled = pd.concat([metadata, metadata.iloc[:1]])
     with pytest.raises(DataError, match='several rows: "pythia-160m"'):
         read_harness(folder, doubled)

@@ -128,7 +128,7 @@ def test_cells_are_judged_as_in_scores(rows, column, value, said):
 
 
 def test_missing_columns_and_no_rows(rows):
-    assert 'Did you mean "params"?' in refused(rows.rename(columns={"params_b": "params"}))
+    assert 'Did you mean "params_b"?' in refused(rows.rename(columns={"params_b": "params"}))
     assert "no rows" in refused(rows.iloc[:0])
     assert "DataFrame" in refused(None)
 

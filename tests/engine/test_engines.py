@@ -15,7 +15,7 @@ import latentscale as ls
 from latentscale.data.scores import Scores
 from latentscale.engine import choice, fast, stock
 from latentscale.errors import FitError, FitWarning
-from latentscale.inference.posterior_density import kept_names
+from latentscale.inference.tools.posterior_density import kept_names
 from latentscale.model.build import build
 from latentscale.spec import ModelSpec
 

@@ -35,7 +35,7 @@ WRONG = [
     ({"skills": {"cout": 1}}, ["skills:", '"cout"', 'Did you mean "count"']),
     ({"skills": {"count": "3"}}, ["skills.count", "'3'"]),
     ({"skills": 3}, ["skills", "3"]),
-    ({"covariates": ["log_flop"]}, ["covariates", '"log_flop"']),
+    ({"covariates": ["log_flops:"]}, ["covariates", '"log_flops:"']),
     ({"family": {"level": "none", "lineage": True}}, ['"none"', "family.lineage"]),
 ]
 

@@ -144,7 +144,6 @@ TYPOS = [
     ({"priors": {"slpe": {"dist": "Normal", "mu": 0, "sigma": 1}}}, '"slpe"', "slope"),
     ({"priors": {"slope": {"dist": "Normal", "mu": 0, "sgma": 1}}}, "sgma", "sigma"),
     ({"priors": {"slope": {"dist": "Norml", "mu": 0, "sigma": 1}}}, "Norml", "Normal"),
-    ({"covariates": ["log_flop"]}, "log_flop", "log_flops"),
 ]
 
 

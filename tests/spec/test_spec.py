@@ -210,5 +210,5 @@ def test_which_specs_need_the_instruct_flag() -> None:
 
 
 def test_a_wrong_spec_made_in_python_raises_the_package_error() -> None:
-    with pytest.raises(SpecError, match="log_flop"):
-        ls.ModelSpec(name="x", covariates=("log_flop",))
+    with pytest.raises(SpecError, match="log_flops"):
+        ls.ModelSpec(name="x", covariates=("log_flops", "log_flops"))

@@ -66,8 +66,8 @@ def _conversion(name: str, percent: bool) -> str:
     return (
         "these are no fractions from 0 to 1. If they have a unit of their own, pass "
         f"{_call(name, 'real')} (a rating such as Elo) or "
-        f"{_call(name, 'positive')} (minutes, dollars); otherwise rescale the column, or drop it "
-        "if it is no benchmark."
+        f"{_call(name, 'positive')} (minutes, dollars); otherwise rescale the column. If it is no "
+        f'benchmark, declare it as a feature, features=["{name}"], or drop it.'
     )
 
 

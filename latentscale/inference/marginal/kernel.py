@@ -55,10 +55,12 @@ class Loop(NamedTuple):
 EXTRAS: Final = 4
 """Expected derivatives of each cell besides those by eta y: eta, log phi, log power, ceiling."""
 
-_EDGE = 1e-6
+_EDGE = 1e-6  # as `latentscale.model.equations` keeps expected scores inside (0, 1)
+# Newton's steps to a family's mode: some 5 are usual, and each may be halved down to rounding. It
+# ends where the decrement says that the rest of the way is rounding too.
 _MAX_STEPS = 60
-_DECREMENT = 1e-12
 _HALVINGS = 30
+_DECREMENT = 1e-12
 
 
 @njit(cache=True, error_model="numpy")

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from latentscale.inference.marginal.likelihood import MarginalLikelihood, Placement
-from latentscale.inference.threads import in_threads
+from latentscale.numerics.threads import in_threads
 
+# Degrees of freedom of the candidates: tails heavier than those of any posterior with a normal
+# prior, and hardly fewer effective candidates than of a normal one.
 _FREEDOM = 7.0
 
 
@@ -51,7 +53,7 @@ def draw_latents(
 
     streams = rng.spawn(len(vectors))
     found = in_threads(work, zip(vectors, streams, strict=True), cores)
-    factor = likelihood.layout.natural(vectors)["factor"]
+    factor = likelihood.parameters.natural(vectors)["factor"]
     kept = np.stack([latents for latents, _ in found])
     return LatentDraws(
         skill=kept @ np.swapaxes(factor, -1, -2),

@@ -13,6 +13,8 @@ from latentscale.spec.kinds import LIKELIHOODS, LINKS
 from latentscale.spec.spec import ModelSpec
 
 MAX_SKILLS = 6
+"""Most skills: 5 nodes each are 15,625 points a family, the lightest of which are left out."""
+
 _INSTEAD = "use NUTS, or leave it out of the spec."
 
 

@@ -11,6 +11,7 @@ import xarray as xr
 from scipy.special import expit, logit
 
 from latentscale.dims import BENCHMARK, COVARIATE, SKILL
+from latentscale.inference.tools.regressions import PARTIAL_CORRELATION
 from latentscale.model.design import Design
 from latentscale.model.identify import loading_masks
 from latentscale.model.links.power_logistic import POWER
@@ -21,7 +22,6 @@ from latentscale.model.terms.instruct import INSTRUCT_SLOPE
 from latentscale.model.terms.precision import PRECISION
 from latentscale.spec.spec import Anchored, ModelSpec
 
-CORRELATION = "skill_partial_correlation"
 FREE_LOADING = "free_loading"
 OTHER_SKILL = "other_skill"
 
@@ -68,8 +68,8 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Where each parameter stands in the unconstrained vector.
+class ParameterVector:
+    """The parameters as one unconstrained vector.
 
     The vector holds intercepts, slopes and free loadings as they are; anchor loadings, scales
     of families, precisions and link powers by their logs; the skills' correlation by atanh of
@@ -135,8 +135,8 @@ class Layout:
         loading[..., self.loading_mask == 2] = own[..., self._anchor_order()]
         values["loading"] = loading
         factor = np.broadcast_to(np.eye(self.skills), (*lead, self.skills, self.skills))
-        if CORRELATION in values:
-            factor = cholesky_of_partials(values.pop(CORRELATION), self.skills)
+        if PARTIAL_CORRELATION in values:
+            factor = cholesky_of_partials(values.pop(PARTIAL_CORRELATION), self.skills)
             values["skill_cholesky"] = factor
         if "family_scale" in values:
             factor = values["family_scale"][..., :, None] * factor
@@ -169,7 +169,7 @@ class Layout:
                 columns = [self.coords[SKILL][k] for k in np.nonzero(self.loading_mask == 1)[1]]
                 pairs = zip(rows, columns, strict=True)
                 names += [f"loading[{row}, {column}]" for row, column in pairs]
-            elif block.name == CORRELATION:
+            elif block.name == PARTIAL_CORRELATION:
                 rows, columns = (index.tolist() for index in np.tril_indices(self.skills, -1))
                 names += [
                     f"{block.name}[{self.coords[SKILL][i]}, {self.coords[SKILL][j]}]"
@@ -208,10 +208,10 @@ class Layout:
         return found.assign_coords(used)
 
 
-def layout(spec: ModelSpec, design: Design) -> Layout:
-    """Lay out the parameters of a spec that quadrature can fit on a table."""
+def parameter_vector(spec: ModelSpec, design: Design) -> ParameterVector:
+    """Return the parameters of a spec that quadrature can fit on a table, in their order."""
     benchmarks = list(design.scores.benchmarks)
-    covariates = covariate_coords(spec)
+    covariates = covariate_coords(spec, design.transform)
     skills, part = list(design.anchors), spec.benchmarks
     mask = loading_masks(design.anchors, benchmarks, len(skills))
     count, j = len(skills), len(benchmarks)
@@ -229,10 +229,13 @@ def layout(spec: ModelSpec, design: Design) -> Layout:
     blocks.append(Block(FREE_LOADING, (FREE_LOADING,), (int((mask == 1).sum()),)))
     unit = "anchor_loading" if family_unit else "family_scale"
     blocks.append(Block(unit, (SKILL,), (count,), "log"))
-    if spec.covariates:
-        blocks.append(Block("slope", (COVARIATE, SKILL), (len(spec.covariates), count)))
+    columns = design.transform.columns
+    if columns:
+        blocks.append(Block("slope", (COVARIATE, SKILL), (len(columns), count)))
     if spec.family.correlated and count > 1:
-        blocks.append(Block(CORRELATION, (CORRELATION,), (count * (count - 1) // 2,), "atanh"))
+        blocks.append(
+            Block(PARTIAL_CORRELATION, (PARTIAL_CORRELATION,), (count * (count - 1) // 2,), "atanh")
+        )
     blocks.append(Block("precision", (BENCHMARK,), (j,), "log"))
     if part.precision_covariates:
         shape = (j, len(part.precision_covariates))
@@ -242,18 +245,7 @@ def layout(spec: ModelSpec, design: Design) -> Layout:
     if part.ceiling == "estimated":
         blocks.append(Block("ceiling_share", (BENCHMARK,), (j,), "logit"))
     coords = {BENCHMARK: benchmarks, SKILL: skills, **covariates}
-    return Layout(tuple(blocks), mask, design.floor.values.astype(float), coords)
-
-
-def values_of_variables(layout: Layout, vector: np.ndarray) -> Arrays:
-    """Return what a vector means for the free variables of the PyMC model, by their names."""
-    natural = layout.natural(vector)
-    values = {block.name: natural[block.name] for block in layout.blocks if block.name in natural}
-    values["loading_raw"] = np.where(layout.loading_mask == 1, natural["loading"], 0.0)
-    place = layout.places.get(CORRELATION)
-    if place is not None:
-        values["skill_partial_correlation_raw"] = (np.tanh(vector[place]) + 1) / 2
-    return values
+    return ParameterVector(tuple(blocks), mask, design.floor.values.astype(float), coords)
 
 
 def cholesky_of_partials(partial: np.ndarray, count: int) -> np.ndarray:
@@ -272,10 +264,3 @@ def cholesky_of_partials(partial: np.ndarray, count: int) -> np.ndarray:
         factor[..., below, column] = left[..., below] * entry
         left[..., below] = left[..., below] * np.sqrt(1 - entry**2)
     return factor
-
-
-def partials_of_cholesky(factor: np.ndarray) -> np.ndarray:
-    """Return the partial correlations (pairs,) of a Cholesky factor (K, K); see the inverse."""
-    rows, columns = np.tril_indices(factor.shape[0], -1)
-    before = np.cumsum(np.square(factor), axis=1)[rows, columns] - factor[rows, columns] ** 2
-    return np.asarray(factor[rows, columns] / np.sqrt(np.maximum(1 - before, 1e-30)))

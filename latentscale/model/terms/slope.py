@@ -36,9 +36,13 @@ class SkillSlopes(Term):
         return cls() if spec.skills.count and spec.covariates else None
 
     def parameters(self, spec: ModelSpec, design: Design) -> dict[str, Parameter]:
-        """Return the slopes."""
+        """Return the slopes; none where all covariates are partially pooled categories."""
+        if not design.transform.columns:
+            return {}
         return {"slope": Parameter("slope", (COVARIATE, SKILL))}
 
     def skill(self, values: Mapping[str, Named], rows: Rows) -> Named | None:
         """Return B' x_i."""
+        if "slope" not in values:
+            return None
         return (rows.covariates[COVARIATE] * values["slope"]).sum(COVARIATE)

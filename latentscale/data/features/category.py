@@ -1,0 +1,172 @@
+"""Categories: levels without an order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+
+from latentscale.data.columns import cells_of, distinct, missing, of_kind, read_names
+from latentscale.data.features.base import (
+    AS_LEVEL,
+    FEATURES,
+    LEAVE_OUT,
+    Feature,
+    FeatureKind,
+    Floats,
+)
+from latentscale.data.problems import Problem, at_cell
+from latentscale.errors import SpecError, listed, nearest
+
+MISSING: Final = "(missing)"
+"""The level of models that leave the category empty, where that is a level of its own."""
+POOLED: Final = "pooled"
+REFERENCE: Final = "reference"
+
+
+def levels_of(table: xr.Dataset, variable: str, *, missing: str) -> npt.NDArray[np.object_]:
+    """Return each model's level, an empty text where it has none.
+
+    Parameters
+    ----------
+    table
+        The variables of models, dims (model,).
+    variable
+        The category's variable; a table without it has no levels.
+    missing
+        The level of models that leave it empty.
+    """
+    if variable not in table:
+        return np.full(table.sizes["model"], missing, dtype=object)
+    cells = table[variable].to_numpy().astype(object)
+    return np.where(cells == "", missing, cells)
+
+
+def read_levels(
+    column: pd.Series, labels: Sequence[str], name: str, allowed: Sequence[str]
+) -> tuple[pd.Series, list[Problem]]:
+    """Read a column of level names; whole numbers and truth values are names as well."""
+    cells = cells_of(column).copy()
+    others = ~(of_kind(cells, str) | missing(cells))
+    cells[others] = [_as_text(cell) for cell in cells[others]]
+    names, problems, _ = read_names(pd.Series(cells, dtype=object), labels, name)
+    levels = pd.Series(names, dtype=object).replace("", None)
+    if allowed:
+        for row in np.flatnonzero(levels.notna() & ~levels.isin(allowed)).tolist():
+            rule = f"Allowed levels: {listed(allowed, 20)}.{nearest(names[row], allowed)}"
+            problems.append(at_cell(row, labels[row], name, names[row], rule))
+    return levels, problems
+
+
+@FEATURES.add
+@dataclass(frozen=True)
+class Category(FeatureKind):
+    """A level's name; levels have partially pooled effects on skills, or a covariate each."""
+
+    kind: ClassVar[str] = "category"
+    settings: ClassVar[tuple[str, ...]] = ("levels", "coding")
+    if_missing: ClassVar[tuple[str, ...]] = (LEAVE_OUT, AS_LEVEL)
+    centred: ClassVar[bool] = False
+    place: ClassVar[int] = 40
+
+    @classmethod
+    def check(cls, feature: Feature) -> None:
+        """Refuse a coding that is not known."""
+        super().check(feature)
+        if feature.coding not in (None, POOLED, REFERENCE):
+            raise SpecError(
+                f'Feature "{feature.name}": coding "{feature.coding}" is not known; allowed are '
+                f"{listed((POOLED, REFERENCE))}."
+                + nearest(str(feature.coding), (POOLED, REFERENCE))
+            )
+        for level in feature.levels:
+            if ":" in level:
+                raise SpecError(
+                    f'Feature "{feature.name}": the level "{level}" holds ":", with which products '
+                    "of covariates are written; rename it."
+                )
+
+    @classmethod
+    def occurs_in(cls, column: pd.Series) -> bool:
+        """Return whether every cell that is filled is text."""
+        cells = distinct(column)
+        return bool(cells) and all(isinstance(cell, str) for cell in cells)
+
+    @property
+    def pooled(self) -> bool:
+        """Whether the levels' effects share a population."""
+        return self.feature.coding != REFERENCE
+
+    @property
+    def missing_level(self) -> str:
+        """The level of models that leave it empty; an empty text where these are left out."""
+        return MISSING if self.feature.missing == AS_LEVEL else ""
+
+    def read(self, column: pd.Series, labels: Sequence[str]) -> tuple[pd.Series, list[Problem]]:
+        """Read names of levels."""
+        return read_levels(column, labels, self.name, self.feature.levels)
+
+    def kept(self, values: pd.Series | None, rows: int) -> npt.NDArray[Any]:
+        """Return levels, empty texts where not given."""
+        if values is None:
+            return np.full(rows, "", dtype=np.str_)
+        return values.astype(object).fillna("").to_numpy(dtype=np.str_)
+
+    def cells(self, kept: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return names of levels, None where not given."""
+        return np.array([str(level) or None for level in kept], dtype=object)
+
+    def levels(self, table: xr.Dataset) -> npt.NDArray[np.object_]:
+        """Return each model's level, an empty text where it is not known."""
+        return levels_of(table, self.variable, missing=self.missing_level)
+
+    def given(self, table: xr.Dataset) -> npt.NDArray[np.bool_]:
+        """Return which models have a level."""
+        return np.asarray(self.levels(table) != "", dtype=bool)
+
+    def settled(self, table: xr.Dataset) -> FeatureKind:
+        """Return the category with the levels of the fitted models, stated ones first."""
+        seen = {str(level) for level in self.levels(table)} - {""}
+        stated = [level for level in self.feature.levels if level in seen]
+        levels = (*stated, *sorted(seen - set(stated)))
+        return replace(self, feature=replace(self.feature, levels=levels))
+
+    def bases(self) -> tuple[str, ...]:
+        """Return the covariates of a reference-coded category: one a level but the first."""
+        if self.pooled:
+            return ()
+        return tuple(f"{self.name}={level}" for level in self.feature.levels[1:])
+
+    def gives(self, base: str) -> bool:
+        """Return whether a covariate is that of a level."""
+        name, equals, level = base.partition("=")
+        levels = self.feature.levels
+        named = bool(equals) and name == self.name and not self.pooled
+        return named and (level in levels or not levels)
+
+    @property
+    def is_single(self) -> bool:
+        """Whether the name means one number; a category's means its levels."""
+        return False
+
+    def raw(self, table: xr.Dataset, base: str) -> Floats:
+        """Return 1 for models of a level, 0 for those of others, NaN where it is not known."""
+        levels = self.levels(table)
+        is_level = (levels == base.partition("=")[2]).astype(float)
+        fitted = np.isin(levels.astype(str), self.feature.levels)
+        return np.where(fitted, is_level, np.nan)
+
+
+def _as_text(cell: Any) -> Any:
+    if isinstance(cell, bool | np.bool_):
+        return "yes" if cell else "no"
+    if isinstance(cell, int | np.integer):
+        return str(int(cell))
+    if isinstance(cell, float | np.floating) and float(cell).is_integer():
+        return str(int(cell))
+    return cell

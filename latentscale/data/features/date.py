@@ -1,0 +1,66 @@
+"""Dates: days since an origin, as years."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pandas.api.types import is_datetime64_any_dtype
+
+from latentscale.data.columns import distinct, read_dates
+from latentscale.data.features.base import FEATURES, FeatureKind, Floats
+from latentscale.data.problems import Problem
+
+ORIGIN: Final = np.datetime64("2020-01-01", "ns")
+"""Years are counted from here. It only shifts the covariate before it is centred."""
+SECONDS_PER_DAY: Final = 86_400
+DAYS_PER_YEAR: Final = 365.25
+"""Of the Julian calendar, leap years included."""
+
+
+@FEATURES.add
+@dataclass(frozen=True)
+class Date(FeatureKind):
+    """A date; its covariate is the years since 2020, centred and scaled."""
+
+    kind: ClassVar[str] = "date"
+    place: ClassVar[int] = 30
+
+    @classmethod
+    def occurs_in(cls, column: pd.Series) -> bool:
+        """Return whether every cell that is filled is a date."""
+        if is_datetime64_any_dtype(column.dtype):
+            return True
+        cells = distinct(column)
+        _, problems = read_dates(pd.Series(cells, dtype=object), [""] * len(cells), "")
+        return bool(cells) and not problems
+
+    def read(
+        self, column: pd.Series, labels: Sequence[str]
+    ) -> tuple[npt.NDArray[np.datetime64], list[Problem]]:
+        """Read dates such as 2024-07-23."""
+        return read_dates(column, labels, self.name)
+
+    def kept(self, values: pd.Series | None, rows: int) -> npt.NDArray[Any]:
+        """Return dates, NaT where not given."""
+        if values is None:
+            return np.full(rows, np.datetime64("NaT", "ns"))
+        return values.to_numpy(dtype="datetime64[ns]")
+
+    def transformed(self, values: npt.NDArray[Any]) -> Floats:
+        """Return years since the origin, NaN where there is no date."""
+        days = (values.astype("datetime64[ns]") - ORIGIN) / np.timedelta64(1, "D")
+        return np.asarray(days, dtype=float) / DAYS_PER_YEAR
+
+    def stepped(self, raw: Floats) -> npt.NDArray[Any]:
+        """Return the dates of years since the origin, to the second."""
+        seconds = np.round(np.asarray(raw, dtype=float) * DAYS_PER_YEAR * SECONDS_PER_DAY)
+        return ORIGIN + seconds.astype("timedelta64[s]")
+
+    def shown(self, raw: float) -> str:
+        """Return the day."""
+        return str(self.stepped(np.array([raw])).astype("datetime64[D]")[0])

@@ -1,0 +1,166 @@
+"""Features that the package knows by the name of their column, and those that a table declares."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from latentscale.data.features.base import FEATURES, Feature, FeatureKind, kind_of_column
+from latentscale.dims import FEATURE
+from latentscale.errors import SpecError, listed, nearest
+
+RECORD: Final = "feature_record"
+"""Variable of a table, over feature: declarations as JSON, so that files keep them."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """A feature that needs no declaration.
+
+    Attributes
+    ----------
+    feature
+        What it is.
+    variable
+        Its variable in a dataset of models; empty for its own name.
+    covariate
+        Its covariate; empty for its own name.
+    """
+
+    feature: Feature
+    variable: str = ""
+    covariate: str = ""
+
+
+_EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+"""Reasoning efforts as providers name them in 2025 and 2026, from the lowest."""
+
+
+_FREE_KIND: Final = ("effort", "provider")
+"""Known features that a table may declare to be of another kind."""
+
+
+@cache
+def known_features() -> Mapping[str, Known]:
+    """Return the known features by the name of their column.
+
+    Not made when this module is imported: their kinds are then looked up, plug-ins among them.
+    """
+    log: dict[str, Any] = {"kind": "numeric", "transform": "log"}
+    return {
+        known.feature.name: known
+        for known in (
+            Known(Feature("params_b", **log, unit="billions"), "params", "log_params"),
+            Known(Feature("tokens_t", **log, unit="trillions"), "tokens", "log_tokens"),
+            Known(Feature("flops", "compute", "log", "FLOPs"), covariate="log_flops"),
+            Known(
+                Feature("active_params_b", **log, unit="billions"), covariate="log_active_params"
+            ),
+            Known(Feature("instruct", "flag")),
+            Known(Feature("reasoning", "flag")),
+            Known(Feature("released", "date")),
+            Known(Feature("effort", "ordered", levels=_EFFORTS)),
+            Known(Feature("provider", "category")),
+        )
+    }
+
+
+def can_be_category(covariate: str) -> bool:
+    """Return whether a covariate of a spec may be a category in some table."""
+    fixed = {
+        known.covariate or name
+        for name, known in known_features().items()
+        if name not in _FREE_KIND
+    }
+    return not ({":", "="} & set(covariate) or covariate in fixed)
+
+
+def kind_of(feature: Feature) -> FeatureKind:
+    """Return the kind of a feature whose declaration says it."""
+    known = known_features().get(feature.name)
+    if known is None:
+        return FEATURES[str(feature.kind)](feature)
+    return FEATURES[str(feature.kind)](feature, known.variable, known.covariate)
+
+
+def kinds_among(features: Iterable[Feature]) -> dict[str, FeatureKind]:
+    """Return the known features and some others by name; a declaration wins."""
+    kinds = {name: kind_of(known.feature) for name, known in known_features().items()}
+    return kinds | {feature.name: kind_of(feature) for feature in features}
+
+
+def declared(features: object, frame: pd.DataFrame) -> tuple[Feature, ...]:
+    """Return declarations with the kind of each, read off the column where it is not said.
+
+    Parameters
+    ----------
+    features
+        What the caller passed: names of columns and `Feature` records; None for none.
+    frame
+        The table.
+
+    Raises
+    ------
+    SpecError
+        If it is no such list, a feature is declared twice or has no column, or a known one is
+        declared to be of another kind.
+    """
+    if features is None:
+        return ()
+    if isinstance(features, str | Feature | Mapping) or not isinstance(features, Iterable):
+        raise SpecError(
+            'features is a list of names of columns and Feature records, such as ["released", '
+            f'Feature("context_k", transform="log")]; got {features!r}.'
+        )
+    found: dict[str, Feature] = {}
+    for given in features:
+        if not isinstance(given, str | Feature):
+            raise SpecError(f"features holds names and Feature records; got {given!r}.")
+        feature = Feature(given) if isinstance(given, str) else given
+        if feature.name in found:
+            raise SpecError(f'features: "{feature.name}" is declared twice; declare it once.')
+        if feature.name not in frame.columns:
+            raise SpecError(
+                f'features: the table has no column "{feature.name}".'
+                f"{nearest(feature.name, frame.columns)} It has {listed(frame.columns, 20)}."
+            )
+        found[feature.name] = _settled(feature, frame[feature.name])
+    return tuple(found.values())
+
+
+def _settled(feature: Feature, column: pd.Series) -> Feature:
+    known = known_features().get(feature.name)
+    if known is None or (feature.kind and feature.name in _FREE_KIND):
+        return feature if feature.kind else replace(feature, kind=kind_of_column(column))
+    if feature not in (Feature(feature.name), known.feature):
+        raise SpecError(
+            f'Feature "{feature.name}" is known as {known.feature.to_dict()}, which cannot be '
+            f"changed{'' if feature.name not in _FREE_KIND else ' without naming its kind'}; "
+            f'declare features=["{feature.name}"], or rename the column.'
+        )
+    return known.feature
+
+
+def features_of(table: xr.Dataset) -> tuple[Feature, ...]:
+    """Return the features that a table of models keeps with it, in the order of declaration."""
+    if FEATURE not in table.dims:
+        return ()
+    texts = table[RECORD].to_numpy().tolist()
+    return tuple(Feature.from_dict(json.loads(text)) for text in texts)
+
+
+def with_features(table: xr.Dataset, features: Sequence[Feature]) -> xr.Dataset:
+    """Return a table that keeps features with it; as it is where there are none."""
+    if not features:
+        return table
+    texts = [json.dumps(feature.to_dict(), sort_keys=True) for feature in features]
+    names = np.array([feature.name for feature in features], dtype=np.str_)
+    record = (FEATURE, np.array(texts, dtype=np.str_))
+    return table.assign_coords({FEATURE: names}).assign({RECORD: record})

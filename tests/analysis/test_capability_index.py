@@ -1,0 +1,95 @@
+"""The capability index: anchored, rotation-free, ranked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import latentscale as ls
+from latentscale.data.scores import Scores
+from latentscale.errors import DataError
+from latentscale.posterior.fit import Fit
+from latentscale.spec import ModelSpec, spec_from_dict
+
+
+@pytest.fixture(scope="module")
+def fit(prior_fit: Callable[..., Fit], known_spec: ModelSpec, small_scores: Scores) -> Fit:
+    return prior_fit(known_spec, small_scores, draws=200)
+
+
+@pytest.fixture(scope="module")
+def anchors(fit: Fit) -> dict[str, float]:
+    """Return the models that are lowest and highest on average."""
+    skill = fit.samples["model_skill"].mean(["sample", "skill"])
+    names = skill["model"].values[np.argsort(skill.values)[[0, -1]]]
+    return dict(zip(map(str, names), (130.0, 150.0), strict=True))
+
+
+def test_anchors_have_their_values_on_average(fit: Fit, anchors: dict[str, float]) -> None:
+    found = ls.capability_index(fit, anchors=anchors)
+    for name, value in anchors.items():
+        np.testing.assert_allclose(found.draws.sel(model=name).mean(), value, rtol=1e-9)
+
+
+def test_with_one_skill_the_index_orders_models_as_the_skill_does(
+    prior_fit: Callable[..., Fit], small_scores: Scores
+) -> None:
+    spec = spec_from_dict({"name": "one", "skills": {"count": 1}, "covariates": ["log_flops"]})
+    fit = prior_fit(spec, small_scores, draws=30)
+    skill = fit.samples["model_skill"].isel(skill=0)
+    mean = skill.mean("sample")
+    first, last = (str(mean["model"].values[i]) for i in (mean.argmin(), mean.argmax()))
+    found = ls.capability_index(fit, anchors={first: 0, last: 1})
+    for sample in range(30):
+        index, theta = (a.isel(sample=sample).values for a in (found.draws, skill))
+        assert abs(np.corrcoef(index, theta)[0, 1]) > 1 - 1e-9
+
+
+def test_ranks_and_probabilities_are_those_of_the_draws(
+    fit: Fit, anchors: dict[str, float]
+) -> None:
+    found = ls.capability_index(fit, anchors=anchors)
+    table = found.table(0.8)
+    assert list(table["median"]) == sorted(table["median"], reverse=True)
+    assert table["probability_best"].sum() == pytest.approx(1)
+    assert (table["rank_lower"] <= table["rank"]).all()
+    assert (table["rank"] <= table["rank_upper"]).all()
+    assert (found.ranks.sum("model") == 12 * 13 / 2).all()
+    a, b = table["model"][:2]
+    by_hand = (found.draws.sel(model=a) > found.draws.sel(model=b)).mean()
+    assert found.probability_above(a, b) == pytest.approx(float(by_hand))
+    assert "130" in repr(found) and "leads with" in found._repr_html_()
+
+
+def test_agreement_with_another_index(fit: Fit, anchors: dict[str, float]) -> None:
+    found = ls.capability_index(fit, anchors=anchors)
+    published = dict(found.table().set_index("model")["median"]) | {"elsewhere": 3.0}
+    agreed = found.agreement(published)
+    assert agreed["models"] == 12 and agreed["covered_90"] == 1
+    assert agreed["rank_correlation"] == pytest.approx(1)
+    with pytest.raises(DataError, match="Only 1 models have both"):
+        found.agreement({"elsewhere": 3.0, next(iter(anchors)): 2.0})
+
+
+@pytest.mark.parametrize(
+    ("anchors", "message"),
+    [
+        ([1, 2], "values by model"),
+        ({"nobody": 1, "fam00-m0": 2}, '"nobody" was not fitted'),
+        ({"fam00-m0": "high", "fam00-m1": 2}, "must be a number"),
+        ({"fam00-m0": 2, "fam00-m1": 2}, "different values"),
+    ],
+)
+def test_anchors_that_fix_no_scale_are_refused(fit: Fit, anchors: object, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        ls.capability_index(fit, anchors=anchors)
+
+
+def test_anchors_in_the_opposite_order_are_refused(fit: Fit, anchors: dict[str, float]) -> None:
+    low, high = anchors
+    with pytest.raises(DataError, match="order opposite"):
+        ls.capability_index(fit, anchors={low: 150, high: 130})
+    with pytest.raises(ls.LatentscaleError):
+        ls.capability_index("fit", anchors=anchors)

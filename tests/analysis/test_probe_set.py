@@ -1,0 +1,110 @@
+"""Probe sets: the set that leaves least unknown is found, and what it leaves is right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+import latentscale as ls
+from latentscale.data.scores import Scores
+from latentscale.errors import DataError, FitError
+from latentscale.posterior.fit import Fit
+from latentscale.results import ProbeSet
+from latentscale.spec import ModelSpec
+
+
+@pytest.fixture(scope="module")
+def fit(prior_fit: Callable[..., Fit], known_spec: ModelSpec, small_scores: Scores) -> Fit:
+    return prior_fit(known_spec, small_scores, draws=300)
+
+
+def test_the_set_is_the_best_of_all_and_leaves_what_a_regression_leaves(fit: Fit) -> None:
+    """With one row of a new family: the residual variance of linear regressions on the scores."""
+    from latentscale.analysis.next_benchmark import normal_scores
+
+    rows = fit.scores.to_frame().drop(columns=list(fit.scores.benchmarks)).head(1)
+    rows = rows.assign(model="coming", family="coming").drop(columns="lineage")
+    found = ls.probe_set(fit, 2, frame=rows, seed=4)
+    assert found.search == "exact" and len(found.best) == 2
+    forecast = ls.predict(fit, rows, seed=4)
+    names = list(fit.scores.benchmarks)
+    expected = forecast.mean_draws.isel(model=0).transpose("sample", "benchmark").values
+    measured = normal_scores(forecast.draws.isel(model=0).transpose("sample", "benchmark").values)
+
+    def left(some: tuple[int, ...]) -> np.ndarray:
+        x = np.column_stack([np.ones(len(measured)), measured[:, list(some)]])
+        rest = expected - x @ np.linalg.lstsq(x, expected, rcond=None)[0]
+        return (rest**2).sum(axis=0) / (len(rest) - 1)
+
+    before = expected.var(axis=0, ddof=1)
+
+    def unknown(some: tuple[int, ...]) -> float:
+        outside = [j for j in range(len(names)) if j not in some]
+        return float((left(some) / before)[outside].sum())
+
+    best = min(combinations(range(len(names)), 2), key=unknown)
+    assert set(found.best) == {names[j] for j in best}
+    for row in found.left.itertuples():
+        j = names.index(row.benchmark)
+        np.testing.assert_allclose(row.sd_before, np.sqrt(before[j]), rtol=1e-6)
+        np.testing.assert_allclose(row.sd_after, np.sqrt(left(best)[j]), rtol=1e-6)
+
+
+def test_more_benchmarks_leave_less_unknown(fit: Fit) -> None:
+    found = ls.probe_set(fit, 3, seed=1)
+    assert found.left["share_explained"].between(0, 1).all()
+    one = ls.probe_set(fit, 1, seed=1)
+    shared = found.left.merge(one.left, on="benchmark", suffixes=("", "_one"))
+    assert (shared["sd_after"] <= shared["sd_after_one"] + 1e-12).all()
+    assert "explain" in repr(found) and found.table().shape == (3, 4)
+
+
+def test_costs_change_the_choice_and_exchanges_keep_to_the_budget(fit: Fit) -> None:
+    free = ls.probe_set(fit, 2, seed=1)
+    dear = {name: 1000.0 if name in free.best else 1.0 for name in fit.scores.benchmarks}
+    found = ls.probe_set(fit, 2, costs=dear, seed=1)
+    assert found.search == "greedy with exchanges"
+    assert not set(found.best) & set(free.best)
+    assert found.steps["total_cost"].iloc[-1] == 2.0
+
+
+def test_the_greedy_search_is_close_to_what_comparing_all_sets_gives(
+    fit: Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Greedy choice of a monotone submodular gain has at least 1 - 1/e of the best."""
+
+    def explained(found: ProbeSet) -> float:
+        return (found.left["share_explained"].sum() + len(found.best)) / 4
+
+    exact = ls.probe_set(fit, 2, seed=1)
+    monkeypatch.setattr("latentscale.analysis.probe_set.MOST_SETS", 0)
+    greedy = ls.probe_set(fit, 2, seed=1)
+    assert greedy.search == "greedy with exchanges"
+    assert explained(exact) >= explained(greedy) >= (1 - np.exp(-1)) * explained(exact)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"n": 0}, "n must be a whole number"),
+        ({"n": 9}, "from 1 to the 4 candidates"),
+        ({"candidates": ["alfa"]}, '"alfa" is no fitted benchmark'),
+        ({"targets": []}, "targets"),
+        ({"n": 2, "costs": {"alpha": 1}}, "costs has no entry"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(fit: Fit, arguments: dict, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        ls.probe_set(fit, **arguments)
+
+
+def test_scores_and_short_fits_are_refused(
+    fit: Fit, prior_fit: Callable[..., Fit], known_spec: ModelSpec, small_scores: Scores
+) -> None:
+    with pytest.raises(DataError, match=r'frame holds scores on "alpha"'):
+        ls.probe_set(fit, 2, frame=small_scores.to_frame())
+    with pytest.raises(FitError, match="at least 50 posterior draws"):
+        ls.probe_set(prior_fit(known_spec, small_scores, draws=20), 2)
