@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ import xarray as xr
 
 from latentscale.analysis.forecast import forecast_rows
 from latentscale.analysis.rows import checked_family
+from latentscale.analysis.summaries import quantiles
 from latentscale.dims import (
     BENCHMARK,
     DEFAULT_PROB,
@@ -19,7 +20,6 @@ from latentscale.dims import (
     LINEAGE,
     MODEL,
     SAMPLE,
-    interval_quantiles,
 )
 from latentscale.errors import DataError, SpecError, listed, nearest
 from latentscale.expect import expect, expect_names
@@ -49,7 +49,7 @@ class Curve(Result):
     family
         The family.
     draws, mean_draws
-        New scores (noise included) and expected scores, fractions; dims
+        New scores (noise included) and expected scores, fractions or in `units`; dims
         (sample, point, benchmark), with the coordinate ``at`` (point,) in natural units:
         FLOPs, billions of parameters or trillions of tokens.
     observed
@@ -59,6 +59,8 @@ class Curve(Result):
         fitted models, in natural units.
     held
         What is held fixed along the curve, in words.
+    units
+        Units of the benchmarks whose scores are not fractions, by name.
     """
 
     over: str
@@ -69,6 +71,7 @@ class Curve(Result):
     family_range: tuple[float, float] | None
     fitted_range: tuple[float, float]
     held: str
+    units: Mapping[str, str] = field(default_factory=dict)
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
         """Return one row a point and benchmark.
@@ -88,17 +91,15 @@ class Curve(Result):
         LatentscaleError
             If `prob` is not strictly between 0 and 1.
         """
-        low, high = interval_quantiles(prob)
-        expected = self.mean_draws.quantile([low, 0.5, high], dim=SAMPLE)
-        score = self.draws.quantile([low, high], dim=SAMPLE)
+        expected, score = quantiles(self.mean_draws, prob), quantiles(self.draws, prob)
         wide = xr.Dataset(
             {
                 "mean": self.mean_draws.mean(SAMPLE),
-                "median": expected.isel(quantile=1, drop=True),
-                "lower": expected.isel(quantile=0, drop=True),
-                "upper": expected.isel(quantile=2, drop=True),
-                "score_lower": score.isel(quantile=0, drop=True),
-                "score_upper": score.isel(quantile=1, drop=True),
+                "median": expected["median"],
+                "lower": expected["lower"],
+                "upper": expected["upper"],
+                "score_lower": score["lower"],
+                "score_upper": score["upper"],
             }
         )
         table = wide.to_dataframe(dim_order=[BENCHMARK, POINT]).reset_index()
@@ -194,6 +195,7 @@ def scaling_curve(
         family_range=(float(np.nanmin(own)), float(np.nanmax(own))),
         fitted_range=_range(_natural(fit.scores.dataset, over)),
         held=_held(members, over),
+        units={name: unit for name, unit in forecast.units.items() if name in chosen},
     )
 
 
