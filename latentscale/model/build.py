@@ -50,6 +50,12 @@ def build(spec: ModelSpec, scores: Scores) -> pm.Model:
     References
     ----------
     Cai et al. 2025 (arXiv:2512.06553), section 2, and the design's optional terms.
+
+    Examples
+    --------
+    >>> model = ls.build(ls.load_spec("pooled_flops"), fit.scores)
+    >>> sorted(v.name for v in model.free_RVs)
+    ['benchmark_slope', 'intercept', 'precision']
     """
     expect(spec, ModelSpec, "spec")
     expect(scores, Scores, "scores")

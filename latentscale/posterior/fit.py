@@ -81,7 +81,13 @@ class Fit:
         return Evaluator.of(self.spec, self.transform, self.scores.dataset)
 
     def convergence(self) -> Convergence:
-        """Return R-hat, ESS, divergences and energy of the draws."""
+        """Return R-hat, ESS, divergences and energy of the draws.
+
+        Examples
+        --------
+        >>> fit.convergence().divergences
+        0
+        """
         stats = self.tree["sample_stats"].to_dataset() if "sample_stats" in self.tree else None
         return convergence(self.posterior, stats)
 
@@ -107,6 +113,11 @@ class Fit:
         FitError
             If the path cannot be written to, the disk is full, or the tree holds what a NetCDF
             file cannot hold. The fit in memory is as it was.
+
+        Examples
+        --------
+        >>> ls.load(fit.save("example.nc")).provenance.seed == fit.provenance.seed
+        True
         """
         return save_fit(self, path)
 

@@ -102,6 +102,9 @@ class Term(Record):
     slots: ClassVar[Mapping[str, PriorSlot]] = {}
     """Priors of its parameters, by the name used under ``[priors]``."""
 
+    equation: ClassVar[str] = ""
+    """What it adds to the equations, in LaTeX; for the documentation."""
+
     order: ClassVar[int] = 100
     """Terms are declared and drawn in this order, then by name.
 
