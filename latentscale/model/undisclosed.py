@@ -1,7 +1,8 @@
 """Undisclosed training tokens: a parameter of every model that does not disclose them.
 
 A base covariate is linear in t, the log of the tokens, and a covariate is one of them or a product
-of two. So every covariate of a model is c + b t + a t^2, where b and a are 0 if tokens are disclosed.
+of two. So every covariate of a model is c + b t + a t^2, where b and a are 0 if tokens are
+disclosed.
 """
 
 from __future__ import annotations
