@@ -267,7 +267,8 @@ def predict(
     draws
         At most so many posterior draws are used, evenly spread; by default all. The forecast's
         coordinate ``sample`` then holds their places among the fit's, unless scores in the table
-        condition it (see ``conditioning.index``).
+        condition it (see ``conditioning.index``). Where ``few_shot.refit`` fits the scores, at
+        most so many of the refit's draws are used.
 
     Raises
     ------
@@ -348,7 +349,7 @@ def forecast_rows(
     except Degenerate as failure:
         if few_shot is None or few_shot.refit is None:
             raise
-        return _refitted(fit, planned, failure, few_shot.refit, seed, one_model)
+        return _refitted(fit, planned, failure, few_shot.refit, (seed, draws), one_model)
     report = None
     if given is not None:
         sampled = sampled.isel({SAMPLE: given.report.index})
@@ -384,10 +385,14 @@ def _refitted(
     planned: xr.Dataset,
     found: Degenerate,
     method: Method,
-    seed: int,
+    settings: tuple[int, int | None],
     one_model: Sequence[str],
 ) -> Forecast:
-    """Forecast from a fit of the table with the planned rows' scores added: exact."""
+    """Forecast from a fit of the table with the planned rows' scores added: exact.
+
+    `settings` are the seed, and at most how many of the refit's draws are used.
+    """
+    seed, draws = settings
     again = run_fit(
         fit.spec, with_rows(fit, planned), method=method, seed=checked_seed(seed), progress=False
     )
@@ -395,7 +400,7 @@ def _refitted(
         warnings.warn(
             f"The refit with the given scores: {again.status.message}", FitWarning, stacklevel=4
         )
-    forecast = forecast_rows(again, planned, seed=seed, one_model=one_model)
+    forecast = forecast_rows(again, planned, seed=seed, one_model=one_model, draws=draws)
     return replace(
         forecast,
         models=_about(fit, planned),
@@ -404,7 +409,7 @@ def _refitted(
             n_scores=found.n_scores,
             ess=again.convergence().min_ess,
             pareto_k=found.pareto_k,
-            index=np.arange(forecast.draws.sizes[SAMPLE]),
+            index=np.asarray(forecast.draws[SAMPLE].values, dtype=np.int64),
             fit=again,
         ),
     )
