@@ -40,7 +40,7 @@ from latentscale.dims import (
     checked_seed,
     interval_quantiles,
 )
-from latentscale.errors import DataError, FitError, FitWarning, listed
+from latentscale.errors import DataError, FitError, FitWarning, listed, nearest
 from latentscale.expect import expect
 from latentscale.inference.method import Method
 from latentscale.inference.run import fit as run_fit
@@ -170,11 +170,35 @@ class Forecast(Result):
         Parameters
         ----------
         score
-            Fractions strictly inside (0, 1), dims (model, benchmark); NaN gives NaN.
+            Scores as the likelihood takes them (fractions strictly inside (0, 1) under the Beta),
+            dims (model, benchmark), of models and benchmarks of the forecast; NaN gives NaN.
+
+        Raises
+        ------
+        DataError
+            If it is no such array, names another model or benchmark, or holds a score that the
+            likelihood does not allow.
         """
-        density = self.noise.log_density(score, self.mean_draws, self.precision_draws)
-        count = self.mean_draws.sizes[SAMPLE]
-        return on_draws(density).reduce(logsumexp, SAMPLE) - np.log(count)
+        expect(score, xr.DataArray, "score", "dims (model, benchmark)")
+        for dim in (MODEL, BENCHMARK):
+            known = [str(name) for name in self.draws[dim].values]
+            for name in np.atleast_1d(score[dim].values) if dim in score.coords else ():
+                if str(name) not in known:
+                    raise DataError(
+                        f'score: {dim} "{name}" is not in the forecast.{nearest(str(name), known)}'
+                    )
+        with np.errstate(invalid="ignore", divide="ignore"):  # refused below, by name
+            density = self.noise.log_density(score, self.mean_draws, self.precision_draws)
+            found = on_draws(density).reduce(logsumexp, SAMPLE)
+        odd = ~np.isfinite(found) & score.notnull()
+        if bool(odd.any()):
+            where = odd.where(odd, drop=True).isel({dim: [0] for dim in odd.dims}).coords
+            place = ", ".join(f'{dim} "{where[dim].values.item()}"' for dim in odd.dims)
+            raise DataError(
+                f"score: {place}: {float(score.sel(where)):g} is not a score that the likelihood "
+                "allows; fractions lie strictly between 0 and 1."
+            )
+        return found - np.log(self.mean_draws.sizes[SAMPLE])
 
     plot = Picture("plot_forecast")
 

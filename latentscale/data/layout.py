@@ -15,7 +15,7 @@ from latentscale.data.features.base import Feature
 from latentscale.data.frames import AnyFrame, as_pandas
 from latentscale.data.known import known_features
 from latentscale.data.problems import Problem, at_column, fail
-from latentscale.data.text import UNSTORABLE_RULE, unstorable
+from latentscale.validate import UNSTORABLE_RULE, unstorable
 from latentscale.errors import DataError, listed
 
 REQUIRED: Final = ("model", "family")
