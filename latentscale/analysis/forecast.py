@@ -23,6 +23,7 @@ from latentscale.analysis.condition import (
 from latentscale.analysis.in_blocks import evaluate_in_blocks
 from latentscale.analysis.memory import refuse_too_large
 from latentscale.analysis.rows import planned_rows
+from latentscale.analysis.summaries import quantiles
 from latentscale.data.features.base import FeatureKind
 from latentscale.data.features.category import Category
 from latentscale.data.frames import as_pandas
@@ -38,7 +39,6 @@ from latentscale.dims import (
     SAMPLE,
     UNDISCLOSED,
     checked_seed,
-    interval_quantiles,
 )
 from latentscale.errors import DataError, FitError, FitWarning, listed, nearest
 from latentscale.expect import expect
@@ -231,14 +231,13 @@ class Forecast(Result):
 
 def _summaries(draws: xr.DataArray, prob: float) -> pd.DataFrame:
     """Return the numbers of `Forecast.table`, indexed by model and benchmark."""
-    low, high = interval_quantiles(prob)
-    quantiles = draws.quantile([low, 0.5, high], dim=SAMPLE)
+    ends = quantiles(draws, prob)
     columns = {
         "mean": draws.mean(SAMPLE),
-        "median": quantiles.isel(quantile=1, drop=True),
+        "median": ends["median"],
         "sd": draws.std(SAMPLE, ddof=1),
-        "lower": quantiles.isel(quantile=0, drop=True),
-        "upper": quantiles.isel(quantile=2, drop=True),
+        "lower": ends["lower"],
+        "upper": ends["upper"],
     }
     return xr.Dataset(columns).to_dataframe(dim_order=[MODEL, BENCHMARK])[list(columns)]
 

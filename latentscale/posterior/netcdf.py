@@ -121,8 +121,8 @@ def header_text(file: BinaryIO, path: Path) -> str | None:
         text = h5py.check_string_dtype(kind.dtype)
         if text is None or kind.shape != ():
             raise FitError(f"{path} cannot be read: its header is not a text.")
-        found = root.attrs[ATTRIBUTE]
-        return found.decode() if isinstance(found, bytes) else str(found)
+        header = root.attrs[ATTRIBUTE]
+        return header.decode() if isinstance(header, bytes) else str(header)
 
 
 def read_tree(file: BinaryIO, path: Path) -> xr.DataTree:

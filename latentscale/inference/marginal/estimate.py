@@ -209,22 +209,22 @@ def maximise(
     searched = time.perf_counter()
     nodes = gauss_hermite(size, settings.nodes, drop=settings.drop)
     vector = reached[int(np.argmax(values))]
-    vector, found, placement = newton(likelihood, vector, nodes, search, settings.cores)
+    vector, curvature, placement = newton(likelihood, vector, nodes, search, settings.cores)
     polished = time.perf_counter()
     finest = gauss_hermite(size, settings.nodes + 2, drop=settings.drop / 10)
     best = float(likelihood.by_family(vector, placement, finest).sum())
-    gradient = found.scores.sum(axis=0)
+    gradient = curvature.scores.sum(axis=0)
     estimate = MarginalEstimate(
         spec_name=spec_name,
         vector=vector,
         labels=tuple(likelihood.parameters.labels()),
         parameters=natural_dataset(likelihood, vector),
-        table=natural_table(likelihood, vector, found),
-        information=found,
+        table=natural_table(likelihood, vector, curvature),
+        information=curvature,
         log_likelihood=best,
         quadrature_error=best - float(likelihood.by_family(vector, placement, nodes).sum()),
         starts=tuple(values),
-        decrement=float(gradient @ found.covariance("observed") @ gradient / 2),
+        decrement=float(gradient @ curvature.covariance("observed") @ gradient / 2),
         families=likelihood.families,
         scores=likelihood.bench.size,
         seconds={"search": searched - began, "polish": polished - searched},
@@ -300,17 +300,19 @@ def newton(
     placement = likelihood.place(vector)
     searching = True
     for _ in range(_CURVATURES):
-        found = information(likelihood, vector, placement, coarse, cores)
+        curvature = information(likelihood, vector, placement, coarse, cores)
         if searching:
-            vector, placement, _, gained = _ascend(likelihood, vector, placement, coarse, found)
+            vector, placement, _, gained = _ascend(likelihood, vector, placement, coarse, curvature)
             searching = gained >= _NEAR
         if not searching:
-            vector, placement, scores, gained = _ascend(likelihood, vector, placement, nodes, found)
+            vector, placement, scores, gained = _ascend(
+                likelihood, vector, placement, nodes, curvature
+            )
             if gained < _NEAR:
                 break
     else:
         scores = likelihood.with_scores(vector, placement, nodes)[1]
-    return vector, Information(found.observed, scores), placement
+    return vector, Information(curvature.observed, scores), placement
 
 
 def _ascend(
@@ -318,13 +320,13 @@ def _ascend(
     vector: np.ndarray,
     placement: Placement,
     nodes: Nodes,
-    found: Information,
+    curvature: Information,
 ) -> tuple[np.ndarray, Placement, np.ndarray, float]:
     """Climb with one curvature, halving a step that does not gain.
 
     Return the vector, its placement and scores, and the log likelihood gained.
     """
-    bread = found.ascent
+    bread = curvature.ascent
     values, scores = likelihood.with_scores(vector, placement, nodes)
     before = values.sum()
     for _ in range(_STEPS_A_CURVATURE):
@@ -346,27 +348,27 @@ def _ascend(
 
 def natural_dataset(likelihood: MarginalLikelihood, vector: np.ndarray) -> xr.Dataset:
     """Return one vector as natural parameters with named dims, and ``skill_correlation``."""
-    found = likelihood.parameters.dataset(vector, ())
-    if "skill_cholesky" in found:
-        factor = found["skill_cholesky"]
+    natural = likelihood.parameters.dataset(vector, ())
+    if "skill_cholesky" in natural:
+        factor = natural["skill_cholesky"]
         other = factor.rename({SKILL: "other_skill"})
-        found = found.assign(skill_correlation=(factor * other).sum(SKILL_FACTOR))
-    return found
+        natural = natural.assign(skill_correlation=(factor * other).sum(SKILL_FACTOR))
+    return natural
 
 
 def natural_table(
-    likelihood: MarginalLikelihood, vector: np.ndarray, found: Information
+    likelihood: MarginalLikelihood, vector: np.ndarray, curvature: Information
 ) -> pd.DataFrame:
     """Return natural parameters with standard errors by the delta method."""
     names, estimate, jacobian = _natural_jacobian(likelihood, vector)
     columns: dict[str, np.ndarray] = {"estimate": estimate}
-    flat = np.abs(jacobian[:, _is_flat(found)]).sum(axis=1) > 0
+    flat = np.abs(jacobian[:, _is_flat(curvature)]).sum(axis=1) > 0
     for kind in COVARIANCES:
         column = "se_" + kind.replace("-", "_")
         columns[column] = np.full(len(names), np.nan)
-        if kind == "outer-product" and found.scores.shape[0] <= found.scores.shape[1]:
+        if kind == "outer-product" and curvature.scores.shape[0] <= curvature.scores.shape[1]:
             continue
-        covariance = found.covariance(_kind(kind))
+        covariance = curvature.covariance(_kind(kind))
         errors = np.sqrt(np.maximum(np.einsum("np,pq,nq->n", jacobian, covariance, jacobian), 0))
         columns[column] = np.where(flat, np.nan, errors)
     return pd.DataFrame(columns, index=pd.Index(names, name="parameter"))
@@ -376,9 +378,9 @@ def _kind(kind: str) -> CovarianceKind:
     return kind  # type: ignore[return-value]
 
 
-def _is_flat(found: Information) -> np.ndarray:
+def _is_flat(curvature: Information) -> np.ndarray:
     """Return which entries of the vector lie along flat directions."""
-    return np.asarray(np.square(found.flat).sum(axis=1) > _FLAT_SHARE)
+    return np.asarray(np.square(curvature.flat).sum(axis=1) > _FLAT_SHARE)
 
 
 def _natural_jacobian(

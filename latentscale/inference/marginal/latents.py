@@ -52,12 +52,12 @@ def draw_latents(
         return _resample(likelihood, vector, placement, candidates, own)
 
     streams = rng.spawn(len(vectors))
-    found = in_threads(work, zip(vectors, streams, strict=True), cores)
+    resampled = in_threads(work, zip(vectors, streams, strict=True), cores)
     factor = likelihood.parameters.natural(vectors)["factor"]
-    kept = np.stack([latents for latents, _ in found])
+    kept = np.stack([latents for latents, _ in resampled])
     return LatentDraws(
         skill=kept @ np.swapaxes(factor, -1, -2),
-        effective=np.mean([share for _, share in found], axis=0),
+        effective=np.mean([share for _, share in resampled], axis=0),
     )
 
 

@@ -111,10 +111,10 @@ class MarginalLikelihood:
     def by_family(self, vector: np.ndarray, placement: Placement, nodes: Nodes) -> np.ndarray:
         """Return each family's log marginal likelihood, shape (family,)."""
         loop = self._loop(self.parameters.natural(vector))
-        found: np.ndarray = kernel.integrate(
+        values: np.ndarray = kernel.integrate(
             loop, placement.modes, placement.spreads, nodes.points, nodes.log_weights
         )
-        return found
+        return values
 
     def with_scores(
         self, vector: np.ndarray, placement: Placement, nodes: Nodes
@@ -124,19 +124,19 @@ class MarginalLikelihood:
         The gradient is that of the quadrature's sum with its nodes held where they are.
         """
         natural = self.parameters.natural(vector)
-        found, expected = kernel.integrate_with_scores(
+        values, expected = kernel.integrate_with_scores(
             self._loop(natural),
             placement.modes,
             placement.spreads,
             nodes.points,
             nodes.log_weights,
         )
-        return found, self._scores(natural, expected)
+        return values, self._scores(natural, expected)
 
     def joint_at(self, vector: np.ndarray, latents: np.ndarray) -> np.ndarray:
         """Return log p(Y_f, y), less K/2 log 2 pi, at latents (family, point, K)."""
-        found: np.ndarray = kernel.joint_at(self._loop(self.parameters.natural(vector)), latents)
-        return found
+        values: np.ndarray = kernel.joint_at(self._loop(self.parameters.natural(vector)), latents)
+        return values
 
     def _loop(self, natural: Arrays) -> kernel.Loop:
         """Return what the compiled loops take."""
@@ -193,50 +193,50 @@ class MarginalLikelihood:
         loading, factor = natural["loading"], natural["factor"]
         latent = gather(by_latent)
         by_loading = latent @ factor.T
-        found: Arrays = {}
+        scores: Arrays = {}
         if "slope" in natural:
             along = gather(by_eta * self.x[self.model])
-            found["slope"] = np.einsum("fjc,jk->fck", along, loading)
+            scores["slope"] = np.einsum("fjc,jk->fck", along, loading)
             by_loading = by_loading + along @ natural["slope"]
         split = gather(by_eta * self.regression[self.model])
         begin = 0
         for name in ("intercept", "benchmark_slope", "instruct_shift", "instruct_slope"):
             if name in natural:
                 width = natural[name].reshape(count, -1).shape[1]
-                found[name] = split[:, :, begin : begin + width]
+                scores[name] = split[:, :, begin : begin + width]
                 begin += width
         mask = self.parameters.loading_mask
-        found[FREE_LOADING] = by_loading[:, mask == 1]
+        scores[FREE_LOADING] = by_loading[:, mask == 1]
         if "anchor_loading" in natural:
             at = np.argmax(mask == 2, axis=0)
             skills = np.arange(mask.shape[1])
-            found["anchor_loading"] = by_loading[:, at, skills] * loading[at, skills]
+            scores["anchor_loading"] = by_loading[:, at, skills] * loading[at, skills]
         by_factor = np.einsum("jk,fjl->fkl", loading, latent)
-        self._factor_scores(natural, by_factor, found)
+        self._factor_scores(natural, by_factor, scores)
         by_phi = expected[:, 1:2]
-        found["precision"] = gather(by_phi)
+        scores["precision"] = gather(by_phi)
         if "precision_slope" in natural:
-            found["precision_slope"] = gather(by_phi * self.precision_x[self.model])
+            scores["precision_slope"] = gather(by_phi * self.precision_x[self.model])
         if "link_power" in natural:
-            found["link_power"] = gather(expected[:, 2:3])
+            scores["link_power"] = gather(expected[:, 2:3])
         if "ceiling_share" in natural:
             share = natural["ceiling_share"]
             by_share = (1 - self.parameters.floor) * share * (1 - share)
-            found["ceiling_share"] = gather(expected[:, 3:4])[:, :, 0] * by_share
+            scores["ceiling_share"] = gather(expected[:, 3:4])[:, :, 0] * by_share
         return np.concatenate(
-            [found[block.name].reshape(self.families, -1) for block in self.parameters.blocks],
+            [scores[block.name].reshape(self.families, -1) for block in self.parameters.blocks],
             axis=1,
         )
 
-    def _factor_scores(self, natural: Arrays, by_factor: np.ndarray, found: Arrays) -> None:
+    def _factor_scores(self, natural: Arrays, by_factor: np.ndarray, scores: Arrays) -> None:
         """Add the scores of the families' scales and of the skills' correlation."""
         if "family_scale" in natural:
-            found["family_scale"] = (by_factor * natural["factor"]).sum(axis=2)
+            scores["family_scale"] = (by_factor * natural["factor"]).sum(axis=2)
         if "skill_cholesky" in natural:
             slopes = _factor_slopes(natural["skill_cholesky"])
             if "family_scale" in natural:
                 slopes = slopes * natural["family_scale"][:, None]
-            found[PARTIAL_CORRELATION] = np.einsum("fkl,pkl->fp", by_factor, slopes)
+            scores[PARTIAL_CORRELATION] = np.einsum("fkl,pkl->fp", by_factor, slopes)
 
 
 def _factor_slopes(factor: np.ndarray) -> np.ndarray:

@@ -201,30 +201,36 @@ class ParameterVector:
             "skill_cholesky": (SKILL, SKILL_FACTOR),
             "ceiling": (BENCHMARK,),
         }
-        found = xr.Dataset({name: ((*lead, *dims[name]), value) for name, value in values.items()})
-        used = {name: labels for name, labels in self.coords.items() if name in found.dims}
-        if SKILL_FACTOR in found.dims:
+        natural = xr.Dataset(
+            {name: ((*lead, *dims[name]), value) for name, value in values.items()}
+        )
+        used = {name: labels for name, labels in self.coords.items() if name in natural.dims}
+        if SKILL_FACTOR in natural.dims:
             used[SKILL_FACTOR] = list(range(self.skills))  # type: ignore[arg-type]
-        return found.assign_coords(used)
+        return natural.assign_coords(used)
 
 
 def parameter_vector(spec: ModelSpec, design: Design) -> ParameterVector:
     """Return the parameters of a spec that quadrature can fit on a table, in their order."""
     benchmarks = list(design.scores.benchmarks)
     covariates = covariate_coords(spec, design.transform)
-    skills, part = list(design.anchors), spec.benchmarks
+    skills, benchmark = list(design.anchors), spec.benchmarks
     mask = loading_masks(design.anchors, benchmarks, len(skills))
     count, j = len(skills), len(benchmarks)
     anchored = isinstance(spec.skills.identify, Anchored)
     family_unit = anchored and spec.skills.identify.unit == "family"  # type: ignore[union-attr]
     blocks = [Block("intercept", (BENCHMARK,), (j,))]
-    if part.slopes:
-        blocks.append(Block("benchmark_slope", (BENCHMARK, BENCHMARK_SLOPE), (j, len(part.slopes))))
-    if part.instruct.shift:
-        blocks.append(Block("instruct_shift", (BENCHMARK,), (j,)))
-    if part.instruct.slopes:
+    if benchmark.slopes:
         blocks.append(
-            Block("instruct_slope", (BENCHMARK, INSTRUCT_SLOPE), (j, len(part.instruct.slopes)))
+            Block("benchmark_slope", (BENCHMARK, BENCHMARK_SLOPE), (j, len(benchmark.slopes)))
+        )
+    if benchmark.instruct.shift:
+        blocks.append(Block("instruct_shift", (BENCHMARK,), (j,)))
+    if benchmark.instruct.slopes:
+        blocks.append(
+            Block(
+                "instruct_slope", (BENCHMARK, INSTRUCT_SLOPE), (j, len(benchmark.instruct.slopes))
+            )
         )
     blocks.append(Block(FREE_LOADING, (FREE_LOADING,), (int((mask == 1).sum()),)))
     unit = "anchor_loading" if family_unit else "family_scale"
@@ -237,12 +243,12 @@ def parameter_vector(spec: ModelSpec, design: Design) -> ParameterVector:
             Block(PARTIAL_CORRELATION, (PARTIAL_CORRELATION,), (count * (count - 1) // 2,), "atanh")
         )
     blocks.append(Block("precision", (BENCHMARK,), (j,), "log"))
-    if part.precision_covariates:
-        shape = (j, len(part.precision_covariates))
+    if benchmark.precision_covariates:
+        shape = (j, len(benchmark.precision_covariates))
         blocks.append(Block("precision_slope", (BENCHMARK, PRECISION), shape))
-    if POWER in part.link.parameters():
+    if POWER in benchmark.link.parameters():
         blocks.append(Block(POWER, (BENCHMARK,), (j,), "log"))
-    if part.ceiling == "estimated":
+    if benchmark.ceiling == "estimated":
         blocks.append(Block("ceiling_share", (BENCHMARK,), (j,), "logit"))
     coords = {BENCHMARK: benchmarks, SKILL: skills, **covariates}
     return ParameterVector(tuple(blocks), mask, design.floor.values.astype(float), coords)

@@ -157,7 +157,7 @@ def run_at_fixed(
         pairs.append(complete.score(chain.move()))
         if move % -(-moves // _CURVATURES) == 0:
             points.append(chain.point.copy())
-    scores, controls = (np.array(part) for part in zip(*pairs, strict=True))
+    scores, controls = (np.array(series) for series in zip(*pairs, strict=True))
     mix = best_mix(scores, controls)
     reduced = scores - controls @ mix.T
     curvature = np.mean([complete.information(point, mix, cores) for point in points], axis=0)
@@ -242,5 +242,5 @@ def _inverse(matrix: np.ndarray) -> np.ndarray:
 
 def _covariance_of_mean(scores: np.ndarray) -> np.ndarray:
     """Return the Monte Carlo covariance of the mean score, by means of 20 batches."""
-    batches = np.array([part.mean(axis=0) for part in np.array_split(scores, _BATCHES)])
+    batches = np.array([batch.mean(axis=0) for batch in np.array_split(scores, _BATCHES)])
     return np.atleast_2d(np.cov(batches.T)) / _BATCHES

@@ -17,6 +17,7 @@ import numpy as np
 import pymc as pm
 
 from latentscale.dims import MODEL, SKILL
+from latentscale.engine.graphs import flat_graph
 from latentscale.inference.tools.posterior_density import PosteriorDensity, posterior_density
 from latentscale.model.build import build_design
 from latentscale.model.design import Design
@@ -90,12 +91,12 @@ class CompleteData:
 
     def carried(self, point: np.ndarray, mix: np.ndarray) -> np.ndarray:
         """Return how the latents of a point (n,) go along with a step of mix (C,)."""
-        found = np.zeros(point.size)
+        velocity = np.zeros(point.size)
         begin = 0
         for motion in self.motions:
-            found[motion.places] = -motion.velocity(point, mix[begin : begin + motion.size])
+            velocity[motion.places] = -motion.velocity(point, mix[begin : begin + motion.size])
             begin += motion.size
-        return found
+        return velocity
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,7 @@ def _motions(
     member = np.equal.outer(np.arange(len(design.families)), design.family_of_model)
     by_family = member @ by_model / member.sum(axis=1, keepdims=True)
     covariates = {"family_skill_raw": by_family, "residual_raw": by_model}
-    found = []
+    motions = []
     for variable in model.free_RVs:
         if variable.name not in latents:
             continue
@@ -181,8 +182,8 @@ def _motions(
         ones = np.ones((shape[0], 1))
         weights = np.hstack([ones, covariates.get(variable.name, ones[:, :0])])
         turns = variable.type.dims[-1] == SKILL and len(shape) == 2
-        found.append(Motion(places, weights, turns))
-    return tuple(found)
+        motions.append(Motion(places, weights, turns))
+    return tuple(motions)
 
 
 def _places(model: pm.Model) -> tuple[np.ndarray, list[str]]:
@@ -209,8 +210,7 @@ def _prior_gradient(model: pm.Model, names: np.ndarray, latents: Sequence[str]) 
     values = [model.rvs_to_values[variable] for variable in own]
     total: Any = model.logp(vars=own)
     gradients: Any = pt.grad(total, values)
-    flat = [pt.as_tensor(part, allow_xtensor_conversion=True).ravel() for part in gradients]
-    function = pytensor.function(values, pt.concatenate(flat), mode="FAST_COMPILE")
+    function = pytensor.function(values, flat_graph(gradients), mode="FAST_COMPILE")
     start = model.initial_point(random_seed=0)
     shapes = [np.shape(start[value.name]) for value in values]
     ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
@@ -218,8 +218,8 @@ def _prior_gradient(model: pm.Model, names: np.ndarray, latents: Sequence[str]) 
 
     def gradient(point: np.ndarray) -> np.ndarray:
         parts = np.split(point[parameter], ends)
-        found = np.zeros(point.size)
-        found[parameter] = function(*(p.reshape(s) for p, s in zip(parts, shapes, strict=True)))
-        return found
+        whole = np.zeros(point.size)
+        whole[parameter] = function(*(p.reshape(s) for p, s in zip(parts, shapes, strict=True)))
+        return whole
 
     return gradient

@@ -218,8 +218,8 @@ def _refuse(spec: ModelSpec, design: Design) -> None:
             f"{len(design.undisclosed)} models that do not disclose them; set undisclosed = "
             '{kind = "leave-out"}, or use NUTS.'
         )
-    part = spec.benchmarks
-    effects = bool(part.family_effect or part.family_slopes)
+    benchmark = spec.benchmarks
+    effects = bool(benchmark.family_effect or benchmark.family_slopes)
     partial = spec.family.level == "partial"
     if not (partial and (spec.skills.count or effects)) and not spec.skills.residual:
         raise SpecError(

@@ -17,10 +17,10 @@ def library_versions() -> dict[str, str]:
 
     Under ``"engine"``: which engine compiled the model (`latentscale.engine.choice`).
     """
-    found = {"python": platform.python_version(), "latentscale": VERSION}
+    versions = {"python": platform.python_version(), "latentscale": VERSION}
     for library in (*_LIBRARIES, *_OPTIONAL):
         try:
-            found[library] = version(library)
+            versions[library] = version(library)
         except PackageNotFoundError:
-            found[library] = "not installed"
-    return found | {"engine": engine_in_use()}
+            versions[library] = "not installed"
+    return versions | {"engine": engine_in_use()}
