@@ -190,13 +190,15 @@ class Forecast(Result):
         with np.errstate(invalid="ignore", divide="ignore"):  # refused below, by name
             density = self.noise.log_density(score, self.mean_draws, self.precision_draws)
             found = on_draws(density).reduce(logsumexp, SAMPLE)
-        odd = ~np.isfinite(found) & score.notnull()
-        if bool(odd.any()):
-            where = odd.where(odd, drop=True).isel({dim: [0] for dim in odd.dims}).coords
-            place = ", ".join(f'{dim} "{where[dim].values.item()}"' for dim in odd.dims)
+        odd = np.argwhere((~np.isfinite(found) & score.notnull()).values)
+        if len(odd):
+            first = found.isel(dict(zip(found.dims, map(int, odd[0]), strict=True)))
+            names = {dim: first[dim].item() for dim in found.dims}
             raise DataError(
-                f"score: {place}: {float(score.sel(where)):g} is not a score that the likelihood "
-                "allows; fractions lie strictly between 0 and 1."
+                "score: "
+                + ", ".join(f'{dim} "{name}"' for dim, name in names.items())
+                + f": {float(score.broadcast_like(found).sel(names)):g} is not a score that the "
+                "likelihood allows; fractions lie strictly between 0 and 1."
             )
         return found - np.log(self.mean_draws.sizes[SAMPLE])
 
