@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -49,7 +49,7 @@ class Curve(Result):
     family
         The family.
     draws, mean_draws
-        New scores (noise included) and expected scores, fractions; dims
+        New scores (noise included) and expected scores, fractions or in `units`; dims
         (sample, point, benchmark), with the coordinate ``at`` (point,) in natural units:
         FLOPs, billions of parameters or trillions of tokens.
     observed
@@ -59,6 +59,8 @@ class Curve(Result):
         fitted models, in natural units.
     held
         What is held fixed along the curve, in words.
+    units
+        Units of the benchmarks whose scores are not fractions, by name.
     """
 
     over: str
@@ -69,6 +71,7 @@ class Curve(Result):
     family_range: tuple[float, float] | None
     fitted_range: tuple[float, float]
     held: str
+    units: Mapping[str, str] = field(default_factory=dict)
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
         """Return one row a point and benchmark.
@@ -159,6 +162,12 @@ def scaling_curve(
         If `over` is not such a covariate, or the spec does not use what it changes.
     DataError
         If the family or a benchmark is not in the fit, or `limits` or `points` make no sense.
+
+    Examples
+    --------
+    >>> curve = ls.scaling_curve(fit, over="log_params", family="qwen2", points=5, seed=1)
+    >>> len(curve.table()) == 5 * len(fit.scores.benchmarks)
+    True
     """
     expect(fit, Fit, "fit")
     expect(family, str, "family", f'such as "{fit.scores.families[0]}"')
@@ -186,6 +195,7 @@ def scaling_curve(
         family_range=(float(np.nanmin(own)), float(np.nanmax(own))),
         fitted_range=_range(_natural(fit.scores.dataset, over)),
         held=_held(members, over),
+        units={name: unit for name, unit in forecast.units.items() if name in chosen},
     )
 
 

@@ -26,7 +26,7 @@ from latentscale.data.long import LONG_REQUIRED, read_long
 from latentscale.data.measured import read_stderr_frame
 from latentscale.data.problems import fail
 from latentscale.data.scales.base import Scale, scale_of
-from latentscale.data.scaling import benchmark_variables, scaling_of
+from latentscale.data.scaling import benchmark_variables, scaling_columns, scaling_of
 from latentscale.data.table import Table, read_wide
 from latentscale.dims import BENCHMARK, FAMILY, LINEAGE, MODEL
 from latentscale.errors import DataError, listed, nearest
@@ -118,6 +118,20 @@ class Scores:
         -----
         DataWarning
             Once, when something looks wrong but can be used; also kept in ``.audit``.
+
+        Examples
+        --------
+        >>> frame = pd.DataFrame(
+        ...     {
+        ...         "model": ["a-1b", "a-7b", "b-8b"],
+        ...         "family": ["a", "a", "b"],
+        ...         "params_b": [1.1, 7.0, 8.0],
+        ...         "tokens_t": [1.0, 1.0, 4.0],
+        ...         "quiz": [0.31, 0.45, None],
+        ...     }
+        ... )
+        >>> ls.Scores.from_frame(frame, benchmarks={"quiz": ls.Benchmark(floor=0.25)}).n_observed
+        2
         """
         scores = scores_from_frame(frame, features=features, benchmarks=benchmarks, stderr=stderr)
         emit(scores.audit.findings, about=_ABOUT)
@@ -222,12 +236,14 @@ class Scores:
         -------
         pandas.DataFrame
             Columns benchmark, floor, items (``"unknown"`` where they are), scores (how many were
-            measured), lowest, median, highest (fractions).
+            measured), lowest, median, highest (fractions, or in the benchmark's unit). Where some
+            benchmark is no plain fraction also scale, better (``"higher"`` or ``"lower"``), ceiling
+            and unit.
         """
         score = self.dataset["score"].transpose(MODEL, BENCHMARK).to_numpy()
         wide = pd.DataFrame(score, columns=list(self.benchmarks))
         info = self.benchmark_info
-        return pd.DataFrame(
+        table = pd.DataFrame(
             {
                 "benchmark": list(self.benchmarks),
                 "floor": [info[name].floor for name in self.benchmarks],
@@ -238,6 +254,7 @@ class Scores:
                 "highest": wide.max().to_numpy(),
             }
         )
+        return table.assign(**scaling_columns(list(info.values())))
 
     def family_lineage(self) -> pd.Series:
         """Return each family's one lineage: the commonest among its models, else the first row's.
@@ -293,6 +310,11 @@ class Scores:
         ------
         DataError
             If a name is unknown or repeated, or nothing is left.
+
+        Examples
+        --------
+        >>> ls.datasets.open_llm_leaderboard().select(benchmarks=["mmlu", "ifeval"]).benchmarks
+        ('mmlu', 'ifeval')
         """
         wanted = {
             MODEL: _checked_names(models, self.models, MODEL),
@@ -308,6 +330,12 @@ class Scores:
         ------
         DataError
             If a name is unknown or repeated, or nothing is left.
+
+        Examples
+        --------
+        >>> table = ls.datasets.open_llm_leaderboard()
+        >>> len(table.models) - len(table.without(["llama-7b"]).models)
+        1
         """
         if not isinstance(models, str) and not len(models):
             return self.select()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 import pandas as pd
@@ -10,11 +9,13 @@ import pandas as pd
 from latentscale.analysis.curves import UNITS, Curve, scaling_curve
 from latentscale.analysis.diagnose import diagnose
 from latentscale.analysis.forecast import Forecast, predict
+from latentscale.analysis.units import in_words, other_units, shown_score
 from latentscale.data.names import fitted_spelling
 from latentscale.dims import FAMILY
 from latentscale.errors import LatentscaleError, listed
 from latentscale.plots import plot_curve, plot_forecast
 from latentscale.posterior.fit import Fit
+from latentscale.reporting.answered import answered
 from latentscale.reporting.blocks import (
     Block,
     Bullets,
@@ -25,11 +26,12 @@ from latentscale.reporting.blocks import (
     Section,
     Table,
 )
-from latentscale.reporting.checks import checks, prior_sensitivity
 from latentscale.reporting.request import Request
-from latentscale.reporting.skills import allocation, latent_skills, variance
+from latentscale.verb import named, sections
 
 _WORST = 15
+FORECASTS: Final = "forecasts"
+"""Key of the section on planned models."""
 
 
 def data_audit(asked: Request) -> tuple[Block, ...]:
@@ -47,7 +49,8 @@ def data_audit(asked: Request) -> tuple[Block, ...]:
         Facts(facts),
         Table(
             scores.benchmark_table(),
-            "Benchmarks: guessing floor, number of items, and the scores (fractions)",
+            "Benchmarks: guessing floor, number of items, and the scores "
+            f"({in_words(other_units(scores))})",
         ),
     ]
     if found.empty:
@@ -130,7 +133,7 @@ def _curve_table(curve: Curve, prob: float) -> Table:
     return Table(
         kept.drop(columns=["mean", "beyond_fitted"]).rename(columns=columns),
         f"{curve.family}: ends and middle of the curve; lower and upper bound the {prob:.0%} "
-        "intervals of the expected score and of a new one (fractions)",
+        f"intervals of the expected score and of a new one ({in_words(curve.units)})",
         folded=f"Numbers of the curves of {curve.family}",
     )
 
@@ -142,8 +145,8 @@ def _curve_in_words(curve: Curve, prob: float) -> str:
     for name, rows in table.groupby("benchmark", sort=False):
         low, high = rows.iloc[0], rows.iloc[-1]
         parts.append(
-            f"{name} from {low['median']:.0%} to {high['median']:.0%} "
-            f"({high['lower']:.0%} to {high['upper']:.0%})"
+            f"{name} from {shown_score(low['median'], curve.units.get(name))} to "
+            f"{_with_interval(high['median'], high['lower'], high['upper'], curve.units.get(name))}"
         )
     return (
         f"Scaling curves of {curve.family}. Median expected score from {first:.3g} to {last:.3g} "
@@ -172,13 +175,14 @@ def forecasts(asked: Request) -> tuple[Block, ...]:
         )
     blocks += _misspelt(asked.fit, forecast)
     interval = f"{asked.prob:.0%} interval of a new score"
-    in_words = "; ".join(
-        f"{row.model} on {row.benchmark}: {row.median:.0%} ({row.lower:.0%} to {row.upper:.0%})"
+    listed_scores = "; ".join(
+        f"{row.model} on {row.benchmark}: "
+        + _with_interval(row.median, row.lower, row.upper, forecast.units.get(row.benchmark))
         for row in table.itertuples()
     )
     picture = Picture(
         plot_forecast(forecast, prob=asked.prob).to_svg(),
-        f"Forecast medians and the {interval}. {in_words}.",
+        f"Forecast medians and the {interval}. {listed_scores}.",
         f"Forecast scores: medians, and the {interval}.",
     )
     shown = ["model", "benchmark", "median", "lower", "upper", "sd", "basis", "extrapolates"]
@@ -187,9 +191,16 @@ def forecasts(asked: Request) -> tuple[Block, ...]:
         *blocks,
         picture,
         Table(
-            table[shown], f"Forecasts (fractions); {interval}", folded="Numbers of the forecasts"
+            table[shown],
+            f"Forecasts ({in_words(forecast.units)}); {interval}",
+            folded="Numbers of the forecasts",
         ),
     )
+
+
+def _with_interval(median: float, lower: float, upper: float, unit: str | None) -> str:
+    shown = (shown_score(value, unit) for value in (median, lower, upper))
+    return "{} ({} to {})".format(*shown)
 
 
 def _misspelt(fit: Fit, forecast: Forecast) -> list[Block]:
@@ -244,23 +255,8 @@ def _range(values: pd.Series, unit: str) -> str:
     return f"{known.min():.3g} to {known.max():.3g} {unit}{rest}"
 
 
-SECTIONS: Final[tuple[tuple[str, str, Callable[[Request], tuple[Block, ...]]], ...]] = (
-    ("data", "Data audit", data_audit),
-    ("diagnostics", "Diagnostics", diagnostics),
-    ("checks", "Checks and outliers", checks),
-    ("curves", "Scaling curves", curves),
-    ("forecasts", "Forecasts", forecasts),
-    ("skills", "Skills", latent_skills),
-    ("variance", "What makes models differ", variance),
-    ("allocation", "Compute-optimal allocation", allocation),
-    ("sensitivity", "Sensitivity to priors", prior_sensitivity),
-    ("model", "Model and method", declaration),
-)
-"""Address, heading and function of each section, in the order of the page."""
-
-
 def sections_of(asked: Request) -> tuple[Section, ...]:
-    """Make every section; one that the fit cannot answer says why.
+    """Make the section of every verb that has one; one that the fit cannot answer says why.
 
     Raises
     ------
@@ -268,12 +264,14 @@ def sections_of(asked: Request) -> tuple[Section, ...]:
         If the models that the caller wants forecast are described badly.
     """
     made = {}
+    having = sections()
     # The forecasts first: a fault in the caller's own table is then found before the long work.
-    for key, title, function in sorted(SECTIONS, key=lambda one: one[0] != "forecasts"):
+    for verb, part in sorted(having, key=lambda pair: pair[1].key != FORECASTS):
         try:
-            made[key] = Section(key, title, function(asked))
+            blocks = named(part.blocks)(asked) if part.blocks else answered(verb, asked)
+            made[part.key] = Section(part.key, part.heading, blocks)
         except LatentscaleError as error:
-            if key == "forecasts" and not asked.is_example:
+            if part.key == FORECASTS and not asked.is_example:
                 raise
-            made[key] = Section(key, title, absent=f"Not shown: {error}")
-    return tuple(made[key] for key, _, _ in SECTIONS)
+            made[part.key] = Section(part.key, part.heading, absent=f"Not shown: {error}")
+    return tuple(made[part.key] for _, part in having)
