@@ -192,10 +192,9 @@ class Forecast(Result):
                     raise DataError(
                         f'score: {dim} "{name}" is not in the forecast.{nearest(str(name), known)}'
                     )
-        with np.errstate(invalid="ignore", divide="ignore"):  # refused below, by name
-            density = self.noise.log_density(score, self.mean_draws, self.precision_draws)
-            found = on_draws(density).reduce(logsumexp, SAMPLE)
-        odd = np.argwhere((~np.isfinite(found) & score.notnull()).values)
+        found = self._log_mean_density(score)
+        undefined = ~xr.apply_ufunc(np.isfinite, found) & score.notnull()
+        odd = np.argwhere(undefined.transpose(*found.dims).values)
         if len(odd):
             first = found.isel(dict(zip(found.dims, map(int, odd[0]), strict=True)))
             names = {dim: first[dim].item() for dim in found.dims}
@@ -205,7 +204,26 @@ class Forecast(Result):
                 + f": {float(score.broadcast_like(found).sel(names)):g} is not a score that the "
                 "likelihood allows; fractions lie strictly between 0 and 1."
             )
-        return found - np.log(self.mean_draws.sizes[SAMPLE])
+        return found
+
+    def _log_mean_density(self, score: xr.DataArray) -> xr.DataArray:
+        """Return the log of the draws' mean density, models block by block; NaN where undefined."""
+        mean, rows = self.mean_draws, [slice(None)]
+        if MODEL in score.dims:
+            mean = mean.sel({MODEL: score[MODEL].values})
+            width = mean.sizes[SAMPLE] * mean.sizes[BENCHMARK]
+            rows = list(parts(mean.sizes[MODEL], width, block_size(mean.size)))
+        found = []
+        for some in rows:
+            with np.errstate(invalid="ignore", divide="ignore"):
+                density = self.noise.log_density(
+                    score.isel({MODEL: some}, missing_dims="ignore"),
+                    mean.isel({MODEL: some}),
+                    self.precision_draws,
+                )
+                found.append(on_draws(density).reduce(logsumexp, SAMPLE))
+        joined = xr.concat(found, MODEL) if len(found) > 1 else found[0]
+        return joined.transpose(*found[0].dims) - np.log(mean.sizes[SAMPLE])
 
     plot = Picture("plot_forecast")
 
