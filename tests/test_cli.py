@@ -291,7 +291,7 @@ def test_mistakes_give_one_message_and_exit_code_two(
         (("fit", "--scores", tmp_path / "none.csv"), "none.csv"),
         (("fit", "--scores", broken, "--spec", bad_spec), 'Did you mean "covariates"'),
         (("fit", "--scores", broken, "--published"), "--published is for the bundled table"),
-        (("data", broken), "tokens_t"),
+        (("data", broken), "no benchmark column"),
         (("predict", fit_file), "ROWS.csv"),
         (("predict", fit_file, planned, "--prob", "90"), "strictly between 0 and 1"),
         (("predict", fit_file, broken), "tokens_t"),

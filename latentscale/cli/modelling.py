@@ -57,9 +57,9 @@ def fit(
     import latentscale as ls
 
     announce([out], inputs=[scores])
-    table = scores_of(scores, published)
     method = ls.NUTS(draws=draws, tune=tune, chains=chains, backend=backend)  # type: ignore[arg-type]
     model = ls.load_spec(spec)
+    table = scores_of(scores, published)
     result = ls.fit(model, table, method=method, seed=seed)
     with saving():
         result.save(out)
