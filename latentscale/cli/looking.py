@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from latentscale.cli.console import say
-from latentscale.cli.options import Published, ScoresArgument, Seed, TableOut, Verbose
+from latentscale.cli.options import (
+    Features,
+    FeaturesFile,
+    Published,
+    ScoresArgument,
+    Seed,
+    TableOut,
+    Verbose,
+)
 from latentscale.cli.output import announce, print_table, save_table
 from latentscale.errors import DataError, DataWarning
 
@@ -53,6 +61,8 @@ def demo(
 
 def data(
     csv: ScoresArgument = None,
+    feature: Features = None,
+    features: FeaturesFile = None,
     published: Published = False,
     out: TableOut = None,
     verbose: Verbose = False,
@@ -61,10 +71,12 @@ def data(
 
     --out also writes the table as it was understood.
     """
-    announce([out], inputs=[csv])
-    table = _scores(csv, published)
+    announce([out], inputs=[csv, features])
+    table = _scores(csv, published, feature, features)
     say(f"{table!r}\n")
     print_table(table.benchmark_table(), "{:.4g}".format)
+    say("\nFeatures of models")
+    print_table(table.feature_table(), "{:.4g}".format)
     say("\nAudit")
     say(str(table.audit))
     if out is not None:
@@ -97,15 +109,20 @@ def specs(
         say(line)
 
 
-def _scores(csv: Path | None, published: bool) -> Scores:
+def _scores(
+    csv: Path | None, published: bool, feature: list[str] | None, features: Path | None
+) -> Scores:
     if csv is None:
+        if feature or features:
+            raise DataError("--feature and --features are for a table of your own; name it.")
         from latentscale.data.datasets import open_llm_leaderboard
 
         return open_llm_leaderboard(corrected=not published)
     if published:
         raise DataError("--published is for the bundled table; leave it out with a table.")
+    from latentscale.data.declaring import stated_features
     from latentscale.data.readers import read_scores
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # the audit, printed below, says it all
-        return read_scores(csv)
+        return read_scores(csv, features=stated_features(feature, features))

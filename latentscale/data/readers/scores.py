@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from latentscale.data.audit import Audit, Finding, emit
 from latentscale.data.benchmarks import Benchmark
+from latentscale.data.features.base import Feature
 from latentscale.data.readers.names import match_benchmarks
 from latentscale.data.readers.parquet import read_table
 from latentscale.data.scores import Scores, scores_from_frame, scores_from_long
@@ -15,6 +16,7 @@ from latentscale.data.scores import Scores, scores_from_frame, scores_from_long
 def read_scores(
     path: str | Path,
     *,
+    features: Sequence[str | Feature] | None = None,
     benchmarks: Mapping[str, Benchmark] | None = None,
     match_names: bool = True,
 ) -> Scores:
@@ -24,6 +26,8 @@ def read_scores(
     ----------
     path
         A CSV or TSV file in UTF-8, or a Parquet file (by its ending).
+    features
+        As for `Scores.from_frame`.
     benchmarks
         As for `Scores.from_frame`. A benchmark described here keeps its name.
     match_names
@@ -49,10 +53,11 @@ def read_scores(
     frame = read_table(path)
     findings: list[Finding] = []
     if match_names:
-        frame, findings = match_benchmarks(frame, keep=list(benchmarks or {}))
+        own = [feature if isinstance(feature, str) else feature.name for feature in features or ()]
+        frame, findings = match_benchmarks(frame, keep=[*(benchmarks or {}), *own])
     long = {"benchmark", "score"} <= set(frame.columns)
     read = scores_from_long if long else scores_from_frame
-    scores = read(frame, benchmarks=benchmarks)
+    scores = read(frame, features=features, benchmarks=benchmarks)
     audit = Audit((*findings, *scores.audit.findings))
     emit(audit.findings, about="Scores were read (the whole list is in .audit)")
     return Scores(scores.dataset, audit)
