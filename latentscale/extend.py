@@ -1,4 +1,4 @@
-"""What a module needs that adds a link, a likelihood or a term of its own.
+"""What a module needs that adds a link, a likelihood, a term or a kind of feature of its own.
 
     from latentscale.extend import LINKS, Link, maths_of
 
@@ -6,13 +6,16 @@
     class Gompertz(Link):
         ...
 
-A kind is a class with a field ``kind``, registered by ``LINKS.add``, ``LIKELIHOODS.add`` or
-``TERMS.add``. Specs then name it as they name the package's own. A package names the modules that
-register its kinds as entry points of the group ``latentscale.kinds``; for a single module, the
-environment variable ``LATENTSCALE_PLUGINS`` holds its name. Either way, saved fits and the command
-line find the kinds in any process.
+A kind is a class with a field ``kind``, registered by ``LINKS.add``, ``LIKELIHOODS.add``,
+``TERMS.add`` or ``FEATURES.add``. Specs and tables then name it as they name the package's own. A
+package names the modules that register its kinds as entry points of the group
+``latentscale.kinds``; for a single module, the environment variable ``LATENTSCALE_PLUGINS`` holds
+its name. Either way, saved fits and the command line find the kinds in any process.
 """
 
+from latentscale.data.columns import is_missing
+from latentscale.data.features.base import FEATURES, Feature, FeatureKind
+from latentscale.data.problems import Problem, at_cell
 from latentscale.dims import (
     BENCHMARK,
     CELL,
@@ -45,6 +48,7 @@ __all__ = [
     "CELL",
     "COVARIATE",
     "FAMILY",
+    "FEATURES",
     "LIKELIHOODS",
     "LINEAGE",
     "LINKS",
@@ -53,6 +57,8 @@ __all__ = [
     "SKILL",
     "TERMS",
     "Design",
+    "Feature",
+    "FeatureKind",
     "Groups",
     "Likelihood",
     "Link",
@@ -63,15 +69,18 @@ __all__ = [
     "Parameter",
     "Prior",
     "PriorSlot",
+    "Problem",
     "Record",
     "Rows",
     "SpecError",
     "Term",
     "aligned",
     "as_data",
+    "at_cell",
     "declare_parameters",
     "deterministic",
     "deviations",
+    "is_missing",
     "maths_of",
     "scaled",
     "standard_normal",
