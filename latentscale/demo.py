@@ -33,7 +33,7 @@ from latentscale.dims import (
 )
 from latentscale.errors import DataError
 from latentscale.files import expanded, reason, writable_path
-from latentscale.inference.nuts import NUTS
+from latentscale.inference.nuts.method import NUTS
 from latentscale.inference.run import fit
 from latentscale.plots import plot_curve, plot_forecast
 from latentscale.plots.style import Sheet

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import xarray as xr
@@ -19,15 +19,76 @@ from latentscale.dims import BENCHMARK, CELL, FAMILY, LINEAGE, MODEL
 
 _TABLE_DIMS = frozenset({MODEL, BENCHMARK, FAMILY, LINEAGE, CELL})
 
-Named = Any
-"""An array with named dims: an xarray DataArray or a PyTensor xtensor variable."""
+
+class Named(Protocol):
+    """An array with named dims: an xarray DataArray or a PyTensor xtensor variable.
+
+    What the equations may do with either: arithmetic, which broadcasts over dims by name and takes
+    numbers too, and a few methods that both have. Functions are those of `maths_of`.
+    """
+
+    @property
+    def dims(self) -> tuple[Any, ...]:
+        """Names of the dims, in order."""
+
+    def __neg__(self) -> Named: ...
+
+    def __add__(self, other: Any, /) -> Named: ...
+
+    def __radd__(self, other: Any, /) -> Named: ...
+
+    def __sub__(self, other: Any, /) -> Named: ...
+
+    def __rsub__(self, other: Any, /) -> Named: ...
+
+    def __mul__(self, other: Any, /) -> Named: ...
+
+    def __rmul__(self, other: Any, /) -> Named: ...
+
+    def __truediv__(self, other: Any, /) -> Named: ...
+
+    def __rtruediv__(self, other: Any, /) -> Named: ...
+
+    def __pow__(self, other: Any, /) -> Named: ...
+
+    def __lt__(self, other: Any, /) -> Named: ...
+
+    def __gt__(self, other: Any, /) -> Named: ...
+
+    def sum(self, dim: Any = ..., /) -> Named:
+        """Return the sum over a dim."""
+
+    def mean(self, dim: Any = ..., /) -> Named:
+        """Return the mean over a dim."""
+
+    def isel(self, indexers: Any = ..., /) -> Named:
+        """Return elements by position along dims."""
+
+    def rename(self, names: Any = ..., /) -> Named:
+        """Return the array with other names of dims."""
+
+    def transpose(self, *dims: Any) -> Named:
+        """Return the array with dims in this order."""
+
+
+def on_draws(array: Named) -> xr.DataArray:
+    """Return an array as the DataArray that it is where equations run on draws.
+
+    Raises
+    ------
+    TypeError
+        If it is part of a PyTensor graph.
+    """
+    if not isinstance(array, xr.DataArray):
+        raise TypeError(f"An array of draws is an xarray.DataArray; got {type(array).__name__}.")
+    return array
 
 
 class Maths(ABC):
     """Elementwise functions for the model's equations, for links and for likelihoods."""
 
     @abstractmethod
-    def _apply(self, function: str, *arguments: Named) -> Named:
+    def _apply(self, function: str, *arguments: Named | float) -> Named:
         """Return a function of this name on arrays, by broadcasting over dims."""
 
     @abstractmethod
@@ -94,11 +155,11 @@ class Maths(ABC):
         """Return the log of the beta function."""
         return self.gammaln(a) + self.gammaln(b) - self.gammaln(a + b)
 
-    def maximum(self, x: Named, y: Named) -> Named:
+    def maximum(self, x: Named, y: Named | float) -> Named:
         """Return the larger of two."""
         return self._apply("maximum", x, y)
 
-    def minimum(self, x: Named, y: Named) -> Named:
+    def minimum(self, x: Named, y: Named | float) -> Named:
         """Return the smaller of two."""
         return self._apply("minimum", x, y)
 
@@ -114,7 +175,7 @@ class Maths(ABC):
         """Return the next whole number from x downwards."""
         return self._apply("floor", x)
 
-    def where(self, condition: Named, x: Named, y: Named) -> Named:
+    def where(self, condition: Named, x: Named | float, y: Named | float) -> Named:
         """Return x where the condition holds, y elsewhere."""
         return self._apply("where", condition, x, y)
 
@@ -131,7 +192,7 @@ class _XarrayMaths(Maths):
     }
     """Functions that numpy does not have by the name used here."""
 
-    def _apply(self, function: str, *arguments: Named) -> Named:
+    def _apply(self, function: str, *arguments: Named | float) -> Named:
         call = self._OTHERS.get(function) or getattr(np, function)
         return xr.apply_ufunc(call, *arguments)
 
@@ -145,7 +206,7 @@ class _XarrayMaths(Maths):
 class _XtensorMaths(Maths):
     """On PyTensor's xtensor variables."""
 
-    def _apply(self, function: str, *arguments: Named) -> Named:
+    def _apply(self, function: str, *arguments: Named | float) -> Named:
         from pytensor.xtensor import as_xtensor, math
 
         # PyTensor would hold a plain number in single precision, and compute with that.
@@ -157,8 +218,8 @@ class _XtensorMaths(Maths):
         return as_data(values, dims)
 
 
-def maths_of(array: Named) -> Maths:
-    """Return the elementwise functions that fit the kind of `array`."""
+def maths_of(array: Named | None) -> Maths:
+    """Return the elementwise functions that fit the kind of `array`; None for a PyTensor graph."""
     return _XarrayMaths() if isinstance(array, xr.DataArray) else _XtensorMaths()
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from latentscale.inference.laplace import Laplace
+from latentscale.inference.approximations.advi import ADVI
+from latentscale.inference.approximations.laplace import Laplace
+from latentscale.inference.approximations.pathfinder import Pathfinder
 from latentscale.inference.marginal.method import MarginalML, marginal_estimate
-from latentscale.inference.marginal.stochastic import StochasticMarginalML
-from latentscale.inference.nuts import NUTS
-from latentscale.inference.pathfinder import Pathfinder
-from latentscale.inference.start import ModeStart, PriorStart
-from latentscale.inference.variational import ADVI
+from latentscale.inference.nuts.method import NUTS
+from latentscale.inference.nuts.start import ModeStart, PriorStart
+from latentscale.inference.stochastic.method import StochasticMarginalML
 
 __all__ = [
     "ADVI",

@@ -55,6 +55,8 @@ ORDER = (
     " <- data | spec <- engine <- model <- posterior, extend <- inference <- analysis <- plots,"
     " reporting <- cli"
 )
+# Inside `inference`: methods know the tools, and no method knows another.
+METHODS = ("approximations", "marginal", "nuts", "stochastic")
 DRAWING = {"matplotlib", "mpl_toolkits"}
 OPTIONAL = {
     "dask",
@@ -170,6 +172,16 @@ def faults(root: Path) -> list[str]:
 def test_imports_follow_the_direction() -> None:
     found = faults(SOURCE)
     assert not found, "\n".join(found)
+
+
+def test_no_method_of_inference_imports_another() -> None:
+    room = SOURCE / "inference"
+    for folder in (*METHODS, "tools"):
+        others = [f"{PACKAGE}.inference.{name}" for name in METHODS if name != folder]
+        for path in (room / folder).glob("*.py"):
+            targets = [one.target for one in imports_of(path, SOURCE)]
+            assert not [t for t in targets if t.startswith(tuple(others))], path
+    assert {path.name for path in room.iterdir() if path.is_dir()} >= {*METHODS, "tools"}
 
 
 def test_importing_the_package_is_light() -> None:

@@ -68,7 +68,7 @@ def peak_megabytes() -> float:
 def measure(models: int, benchmarks: int, seed: int) -> dict[str, float]:
     """Compile the density of one table and time its gradient."""
     import latentscale as ls
-    from latentscale.inference.posterior_density import posterior_density
+    from latentscale.inference.tools.posterior_density import posterior_density
 
     scores = ls.Scores.from_frame(made_up(models, benchmarks, seed))
     before = peak_megabytes()
@@ -141,7 +141,7 @@ def in_process(kind: str, models: int, benchmarks: int, seed: int, batch: int = 
 
 def write(rows: list[dict], fits: list[dict], options: argparse.Namespace, path: Path) -> None:
     """Write the figures with the command, seed, versions and machine."""
-    from latentscale.inference.versions import library_versions
+    from latentscale.inference.tools.versions import library_versions
 
     versions = ", ".join(f"{k} {v}" for k, v in library_versions().items())
     flags = " --quick" * options.quick + " --advi" * options.advi

@@ -21,7 +21,7 @@ import latentscale as ls
 from benchmarks.common.markdown import markdown
 from latentscale.engine.density import Density
 from latentscale.engine.fast import compile_density
-from latentscale.inference.posterior_density import kept_names
+from latentscale.inference.tools.posterior_density import kept_names
 
 REPEATS = 3
 

@@ -20,6 +20,7 @@ from latentscale.analysis.procrustes import (
     order_and_sign,
 )
 from latentscale.analysis.rotations import PrincipalAxes, Rotation
+from latentscale.analysis.summaries import quantiles
 from latentscale.dims import (
     BENCHMARK,
     CHAIN,
@@ -30,7 +31,6 @@ from latentscale.dims import (
     SAMPLE_STATS,
     SKILL,
     SKILL_FACTOR,
-    interval_quantiles,
 )
 from latentscale.errors import FitError, FitWarning, SpecError
 from latentscale.expect import expect
@@ -89,14 +89,10 @@ class Alignment(Result):
         prob
             Probability of the equal-tailed interval.
         """
-        low, high = interval_quantiles(prob)
-        draws = self.fit.posterior["loading"]
-        found = draws.quantile([low, 0.5, high], dim=(CHAIN, DRAW))
-        names = {"median": 1, "lower": 0, "upper": 2}
-        columns = {name: found.isel(quantile=k, drop=True) for name, k in names.items()}
-        wide = xr.Dataset(columns).to_dataframe(dim_order=[BENCHMARK, SKILL])
+        columns = quantiles(self.fit.posterior["loading"], prob, dim=(CHAIN, DRAW))
+        wide = columns.to_dataframe(dim_order=[BENCHMARK, SKILL])
         figures = self.convergence.set_index([BENCHMARK, SKILL])[["rhat", "ess"]]
-        return wide[list(names)].join(figures).reset_index()
+        return wide[list(columns)].join(figures).reset_index()
 
     plot = Picture("plot_aligned")
 

@@ -18,6 +18,7 @@ from latentscale.analysis.leave_one_out import (
     logit_residual,
 )
 from latentscale.analysis.predictive import PredictiveCheck, posterior_predictive
+from latentscale.analysis.summaries import quantiles
 from latentscale.data.scores import Scores
 from latentscale.dims import (
     BENCHMARK,
@@ -26,7 +27,6 @@ from latentscale.dims import (
     FAMILY,
     MODEL,
     SAMPLE,
-    interval_quantiles,
 )
 from latentscale.errors import FitError, FitWarning, listed
 from latentscale.expect import expect
@@ -242,16 +242,15 @@ def _settle(
             f"The refit without the suspects: {again.status.message}", FitWarning, stacklevel=3
         )
     drawn = at_cells(forecast_rows(again, data, seed=seed).draws, score)
-    low, high = interval_quantiles(prob)
-    ends = drawn.quantile([low, 0.5, high], dim=SAMPLE)
+    ends = quantiles(drawn, prob)
     even = xr.ones_like(drawn) / drawn.sizes[SAMPLE]
     below = (drawn < score) + 0.5 * (drawn == score)
     found = suspects.assign(
         basis=REFIT,
         mean=drawn.mean(SAMPLE).values,
-        median=ends.isel(quantile=1).values,
-        lower=ends.isel(quantile=0).values,
-        upper=ends.isel(quantile=2).values,
+        median=ends["median"].values,
+        lower=ends["lower"].values,
+        upper=ends["upper"].values,
         pit=below.mean(SAMPLE).values,
         z=logit_residual(fit, score, drawn, even).values,
     )

@@ -24,6 +24,7 @@ from latentscale.analysis.along import (
 )
 from latentscale.analysis.forecast import forecast_rows
 from latentscale.analysis.rows import checked_family
+from latentscale.analysis.summaries import quantiles
 from latentscale.dims import (
     BENCHMARK,
     DEFAULT_PROB,
@@ -31,7 +32,6 @@ from latentscale.dims import (
     LINEAGE,
     MODEL,
     SAMPLE,
-    interval_quantiles,
 )
 from latentscale.errors import DataError, listed, nearest
 from latentscale.expect import expect, expect_names
@@ -98,17 +98,15 @@ class Curve(Result):
         LatentscaleError
             If `prob` is not strictly between 0 and 1.
         """
-        low, high = interval_quantiles(prob)
-        expected = self.mean_draws.quantile([low, 0.5, high], dim=SAMPLE)
-        score = self.draws.quantile([low, high], dim=SAMPLE)
+        expected, score = quantiles(self.mean_draws, prob), quantiles(self.draws, prob)
         wide = xr.Dataset(
             {
                 "mean": self.mean_draws.mean(SAMPLE),
-                "median": expected.isel(quantile=1, drop=True),
-                "lower": expected.isel(quantile=0, drop=True),
-                "upper": expected.isel(quantile=2, drop=True),
-                "score_lower": score.isel(quantile=0, drop=True),
-                "score_upper": score.isel(quantile=1, drop=True),
+                "median": expected["median"],
+                "lower": expected["lower"],
+                "upper": expected["upper"],
+                "score_lower": score["lower"],
+                "score_upper": score["upper"],
             }
         )
         table = wide.to_dataframe(dim_order=[BENCHMARK, POINT]).reset_index()

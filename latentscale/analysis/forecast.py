@@ -23,6 +23,7 @@ from latentscale.analysis.condition import (
 from latentscale.analysis.in_blocks import evaluate_in_blocks
 from latentscale.analysis.memory import refuse_too_large
 from latentscale.analysis.rows import planned_rows
+from latentscale.analysis.summaries import quantiles
 from latentscale.data.features.base import FeatureKind
 from latentscale.data.features.category import Category
 from latentscale.data.frames import as_pandas
@@ -38,12 +39,12 @@ from latentscale.dims import (
     SAMPLE,
     UNDISCLOSED,
     checked_seed,
-    interval_quantiles,
 )
 from latentscale.errors import DataError, FitError, FitWarning, listed
 from latentscale.expect import expect
 from latentscale.inference.method import Method
 from latentscale.inference.run import fit as run_fit
+from latentscale.maths import on_draws
 from latentscale.model.likelihoods.beta import BetaNoise
 from latentscale.model.noise import noise_of
 from latentscale.model.terms.categories import with_drawn_levels
@@ -131,9 +132,10 @@ class Forecast(Result):
         for array in (*arrays, *self.noise.arrays()):
             if array is None or SAMPLE not in array.dims:
                 continue
-            if not np.array_equal(array[SAMPLE].values, wanted):
+            named = on_draws(array)
+            if not np.array_equal(named[SAMPLE].values, wanted):
                 raise FitError(
-                    f'The samples of "{array.name}" are not those of the scores: all arrays of a '
+                    f'The samples of "{named.name}" are not those of the scores: all arrays of a '
                     "forecast need the same samples in the same order."
                 )
 
@@ -172,7 +174,7 @@ class Forecast(Result):
         """
         density = self.noise.log_density(score, self.mean_draws, self.precision_draws)
         count = self.mean_draws.sizes[SAMPLE]
-        return density.reduce(logsumexp, SAMPLE) - np.log(count)
+        return on_draws(density).reduce(logsumexp, SAMPLE) - np.log(count)
 
     plot = Picture("plot_forecast")
 
@@ -205,14 +207,13 @@ class Forecast(Result):
 
 def _summaries(draws: xr.DataArray, prob: float) -> pd.DataFrame:
     """Return the numbers of `Forecast.table`, indexed by model and benchmark."""
-    low, high = interval_quantiles(prob)
-    quantiles = draws.quantile([low, 0.5, high], dim=SAMPLE)
+    ends = quantiles(draws, prob)
     columns = {
         "mean": draws.mean(SAMPLE),
-        "median": quantiles.isel(quantile=1, drop=True),
+        "median": ends["median"],
         "sd": draws.std(SAMPLE, ddof=1),
-        "lower": quantiles.isel(quantile=0, drop=True),
-        "upper": quantiles.isel(quantile=2, drop=True),
+        "lower": ends["lower"],
+        "upper": ends["upper"],
     }
     return xr.Dataset(columns).to_dataframe(dim_order=[MODEL, BENCHMARK])[list(columns)]
 

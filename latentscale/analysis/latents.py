@@ -18,6 +18,7 @@ import xarray as xr
 from latentscale.data.recorded import pull_inside
 from latentscale.data.scaling import is_bounded, sampling_of, usual_sampling
 from latentscale.dims import BENCHMARK, CELL, FAMILY, LINEAGE, MODEL, SAMPLE, SKILL
+from latentscale.maths import on_draws
 from latentscale.model.equations import expected_score
 from latentscale.model.evaluate import Evaluation
 from latentscale.model.unseen import (
@@ -106,7 +107,7 @@ class LocalProblem:
         mean = expected_score(self.fit.spec, self.at_cells, named)
         score = xr.DataArray(self.group.score, dims=(CELL,))
         density = self.noise.log_density(score, mean, self.phi)
-        return np.asarray(density.transpose(SAMPLE, CELL).values, dtype=float)
+        return np.asarray(on_draws(density).transpose(SAMPLE, CELL).values, dtype=float)
 
     def log_prior(self, z: Floats) -> Floats:
         """Return the log prior density of each latent, shape (sample, latent)."""

@@ -12,6 +12,7 @@ import xarray as xr
 
 from latentscale.analysis.forecast import forecast_rows
 from latentscale.analysis.leave_one_out import refuse_few_draws
+from latentscale.analysis.summaries import quantiles
 from latentscale.data.recorded import recording_of
 from latentscale.data.scores import Scores
 from latentscale.dims import (
@@ -21,7 +22,6 @@ from latentscale.dims import (
     MODEL,
     SAMPLE,
     checked_seed,
-    interval_quantiles,
 )
 from latentscale.errors import DataError, FitError
 from latentscale.expect import expect
@@ -222,14 +222,13 @@ def _measured(scores: Scores) -> xr.Dataset:
 
 def _statistics(draws: xr.DataArray, scores: Scores, prob: float) -> pd.DataFrame:
     """Return one row a group and test statistic."""
-    ends = interval_quantiles(prob)
     data = _measured(scores)
     rows = []
     for by, group, models, dims in _spans(scores):
         seen, made = data["score"].sel({MODEL: models}), draws.sel({MODEL: models})
         for name, statistic in STATISTICS.items():
             ranks = _rows(
-                statistic(seen, data["floor"], dims), statistic(made, data["floor"], dims), ends
+                statistic(seen, data["floor"], dims), statistic(made, data["floor"], dims), prob
             )
             rows.append(ranks.assign(by=by, group=group, statistic=name))
     table = pd.concat(rows, ignore_index=True)
@@ -252,16 +251,16 @@ def _spans(scores: Scores) -> list[tuple[str, str, list[str], list[str]]]:
     return spans
 
 
-def _rows(seen: xr.DataArray, made: xr.DataArray, ends: tuple[float, float]) -> pd.DataFrame:
+def _rows(seen: xr.DataArray, made: xr.DataArray, prob: float) -> pd.DataFrame:
     """Return one row a benchmark, or one in all, of the observed statistic and its replicates."""
-    ranks = made.quantile([ends[0], 0.5, ends[1]], dim=SAMPLE)
+    ends = quantiles(made, prob)
     above = (made > seen).mean(SAMPLE) + 0.5 * (made == seen).mean(SAMPLE)
     found = xr.Dataset(
         {
             "observed": seen,
-            "median": ranks.isel(quantile=1, drop=True),
-            "lower": ranks.isel(quantile=0, drop=True),
-            "upper": ranks.isel(quantile=2, drop=True),
+            "median": ends["median"],
+            "lower": ends["lower"],
+            "upper": ends["upper"],
             "p_value": 2 * np.minimum(above, 1 - above),
         }
     )

@@ -13,8 +13,9 @@ import xarray as xr
 from latentscale.analysis.condition import FewShot
 from latentscale.analysis.forecast import predict
 from latentscale.analysis.latents import Floats
+from latentscale.analysis.summaries import quantiles
 from latentscale.data.frames import kind_of
-from latentscale.dims import DEFAULT_PROB, MODEL, SAMPLE, SKILL, checked_seed, interval_quantiles
+from latentscale.dims import DEFAULT_PROB, MODEL, SAMPLE, SKILL, checked_seed
 from latentscale.errors import DataError, DataWarning, FitError, SpecError, listed, nearest
 from latentscale.expect import expect
 from latentscale.posterior.fit import Fit
@@ -81,14 +82,13 @@ class OutcomeForecast(Result):
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
         """Return one row a model: model, mean, median, sd, lower, upper of a new outcome."""
-        low, high = interval_quantiles(prob)
-        quantiles = self.draws.quantile([low, 0.5, high], dim=SAMPLE)
+        ends = quantiles(self.draws, prob)
         columns = {
             "mean": self.draws.mean(SAMPLE),
-            "median": quantiles.isel(quantile=1, drop=True),
+            "median": ends["median"],
             "sd": self.draws.std(SAMPLE, ddof=1),
-            "lower": quantiles.isel(quantile=0, drop=True),
-            "upper": quantiles.isel(quantile=2, drop=True),
+            "lower": ends["lower"],
+            "upper": ends["upper"],
         }
         return xr.Dataset(columns).to_dataframe()[list(columns)].reset_index()
 
@@ -154,12 +154,12 @@ class SkillRegression(Result):
                 f'The skills of "{self.fit.spec.name}" are free to rotate, so coefficients of '
                 "single skills mean nothing. Use .predict, or fit a spec with anchored skills."
             )
-        low, high = interval_quantiles(prob)
         parts = {str(t): self.coefficients.sel({TERM: t}) for t in self.coefficients[TERM].values}
         parts |= {"sigma": self.sigma, "r_squared": self.r_squared}
         rows = []
         for term, draws in parts.items():
-            lower, median, upper = np.quantile(draws.values, [low, 0.5, high])
+            ends = quantiles(draws, prob)
+            lower, median, upper = (float(ends[name]) for name in ("lower", "median", "upper"))
             mean, sd = float(draws.mean()), float(draws.std(ddof=1))
             rows.append((term, mean, median, sd, lower, upper, float((draws > 0).mean())))
         columns = ["term", "mean", "median", "sd", "lower", "upper", "probability_positive"]

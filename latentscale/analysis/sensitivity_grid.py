@@ -13,6 +13,7 @@ import xarray as xr
 
 from latentscale.analysis.rows import stated_rows
 from latentscale.analysis.sensitivity import flat, quantities_of
+from latentscale.analysis.summaries import quantiles
 from latentscale.data.frames import as_pandas
 from latentscale.data.planned import NOT_FORECAST, planned_models
 from latentscale.data.scores import Scores
@@ -28,9 +29,9 @@ from latentscale.errors import (
 )
 from latentscale.expect import checked_workers, expect, expect_names, shown
 from latentscale.inference.method import Method
-from latentscale.inference.nuts import NUTS
-from latentscale.inference.progress import WorkProgress
+from latentscale.inference.nuts.method import NUTS
 from latentscale.inference.run import fit
+from latentscale.inference.tools.progress import WorkProgress
 from latentscale.model.build import build
 from latentscale.posterior.fit import Fit
 from latentscale.result import Picture, Result
@@ -302,22 +303,21 @@ def summary_of(
     """Return median, sd and interval of parameters and forecasts, one row a quantity."""
     known = [str(name) for name in result.tree[LOG_PRIOR].data_vars]
     names = known if variables is None else [n for n in variables if n in result.posterior]
-    low, high = interval_quantiles(prob)
     parts = [flat(part) for part in quantities_of(result, names, frame, seed)]
     rhat = result.convergence().max_rhat
-    return pd.concat([_summary(part, (low, high), rhat) for part in parts], ignore_index=True)
+    return pd.concat([_summary(part, prob, rhat) for part in parts], ignore_index=True)
 
 
-def _summary(draws: xr.DataArray, ends: tuple[float, float], max_rhat: float) -> pd.DataFrame:
-    found = draws.quantile([ends[0], 0.5, ends[1]], dim=SAMPLE)
+def _summary(draws: xr.DataArray, prob: float, max_rhat: float) -> pd.DataFrame:
+    ends = quantiles(draws, prob)
     return pd.DataFrame(
         {
             "variable": draws["variable"].values,
             "where": draws["where"].values,
-            "median": found.isel(quantile=1).values,
+            "median": ends["median"].values,
             "sd": draws.std(SAMPLE, ddof=1).values,
-            "lower": found.isel(quantile=0).values,
-            "upper": found.isel(quantile=2).values,
+            "lower": ends["lower"].values,
+            "upper": ends["upper"].values,
             "max_rhat": max_rhat,
         }
     )

@@ -1,11 +1,41 @@
-"""Summaries: draws to one row an element, with intervals."""
+"""Summaries: medians and equal-tailed intervals of draws, and tables of one row an element."""
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
 from latentscale.dims import SAMPLE, interval_quantiles
+
+
+def quantiles(
+    draws: xr.DataArray, prob: float, *, dim: str | tuple[str, ...] = SAMPLE
+) -> xr.Dataset:
+    """Return the median of draws and the ends of their equal-tailed interval.
+
+    Parameters
+    ----------
+    draws
+        Dims with `dim`.
+    prob
+        Probability of the interval.
+    dim
+        Over which the quantiles are taken.
+
+    Returns
+    -------
+    Variables median, lower and upper, with the other dims.
+
+    Raises
+    ------
+    LatentscaleError
+        If `prob` is not strictly between 0 and 1.
+    """
+    low, high = interval_quantiles(prob)
+    ends = draws.quantile([low, 0.5, high], dim=dim)
+    places = {"median": 1, "lower": 0, "upper": 2}
+    return xr.Dataset({name: ends.isel(quantile=k, drop=True) for name, k in places.items()})
 
 
 def summary(draws: xr.DataArray, prob: float, *, is_posterior: bool = True) -> pd.DataFrame:
@@ -25,14 +55,10 @@ def summary(draws: xr.DataArray, prob: float, *, is_posterior: bool = True) -> p
     LatentscaleError
         If `prob` is not strictly between 0 and 1.
     """
-    low, high = interval_quantiles(prob)
-    found = draws.quantile([low, 0.5, high], dim=SAMPLE)
+    columns = quantiles(draws, prob)
     if not is_posterior:
-        found = found.where(found["quantile"] == 0.5)
-    names = {"median": 1, "lower": 0, "upper": 2}
-    columns = {name: found.isel(quantile=place, drop=True) for name, place in names.items()}
+        columns = columns.assign(lower=np.nan * columns["lower"], upper=np.nan * columns["upper"])
     dims = [dim for dim in draws.dims if dim != SAMPLE]
-    wide = xr.Dataset(columns).to_dataframe(dim_order=dims) if dims else None
-    if wide is None:
-        return pd.DataFrame({name: [float(value)] for name, value in columns.items()})
-    return wide[list(names)].reset_index()
+    if not dims:
+        return pd.DataFrame({str(name): [float(columns[name])] for name in columns})
+    return columns.to_dataframe(dim_order=dims)[list(columns)].reset_index()

@@ -13,7 +13,9 @@ from latentscale.cli.options import (
     FeaturesFile,
     FigureOut,
     FitFile,
+    FitOrSource,
     FitOut,
+    KeptFit,
     PageOut,
     PlannedRows,
     Prob,
@@ -28,6 +30,7 @@ from latentscale.cli.options import (
 )
 from latentscale.cli.output import announce, print_table, save_figure, save_table
 from latentscale.cli.stops import saving
+from latentscale.cli.surveying import fit_of_scores, is_fit
 from latentscale.dims import DEFAULT_PROB
 from latentscale.errors import DataError
 
@@ -157,8 +160,19 @@ def curve(
 
 
 def report(
-    fit_file: FitFile,
+    source: FitOrSource,
     out: PageOut = Path("report.html"),
+    spec: Annotated[
+        str,
+        typer.Option("--spec", help="Of scores: a shipped spec, or the path of a TOML file."),
+    ] = "latentscale",
+    method: Annotated[
+        str, typer.Option("--method", help="Of scores: auto, nuts or advi.")
+    ] = "auto",
+    draws: Annotated[
+        int, typer.Option("--draws", help="Of scores: kept draws, of each chain of NUTS.")
+    ] = 1000,
+    keep: KeptFit = None,
     planned: PlannedRows = None,
     family: Annotated[
         list[str] | None,
@@ -168,7 +182,11 @@ def report(
     seed: Seed = 0,
     verbose: Verbose = False,
 ) -> None:
-    """Write everything that a fit says to one HTML page.
+    """Write everything that a fit says to one HTML page; of scores, fit them first.
+
+    SOURCE is a fit (a file .nc), or scores: a table as `latentscale fit` takes, the Open LLM
+    Leaderboard's contents table, Epoch's hub, BenchPress or LiveBench. Families and features that
+    such a source does not state are read from names, and the page says what was guessed.
 
     The page holds the data audit, diagnostics, scaling curves, forecasts and the model itself. It
     needs no other file and no network. Without --planned, models four times the largest of their
@@ -177,9 +195,13 @@ def report(
     import latentscale as ls
     from latentscale.data.readers import read_table
 
-    announce([out], inputs=[fit_file, planned])
+    announce([out, keep], inputs=[source, planned])
     rows = None if planned is None else read_table(planned)
-    ls.report(loaded(fit_file), out, planned=rows, families=family, prob=prob, seed=seed)
+    if is_fit(source):
+        fitted = loaded(source)
+    else:
+        fitted = fit_of_scores(source, spec=spec, method=method, draws=draws, seed=seed, keep=keep)
+    ls.report(fitted, out, planned=rows, families=family, prob=prob, seed=seed)
     say(f"wrote {out}")
 
 

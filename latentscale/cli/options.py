@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from latentscale.cli.surveying import fit_or_source
 from latentscale.dims import interval_quantiles
 from latentscale.errors import DataError, FitError, LatentscaleError
 from latentscale.files import (
@@ -43,6 +44,10 @@ def _fit_output(path: Path) -> Path:
     if is_stream(path):
         raise FitError(f"Cannot write {path}: a pipe or device; a fit is written to a file.")
     return path
+
+
+def _kept_fit(path: Path | None) -> Path | None:
+    return None if path is None else _fit_output(path)
 
 
 def _table_output(path: Path | None) -> Path | None:
@@ -84,6 +89,24 @@ FitFile = Annotated[
     Path,
     typer.Argument(
         metavar="FIT.nc", help="A fit that `latentscale fit` wrote.", callback=_fit_input
+    ),
+]
+FitOrSource = Annotated[
+    Path,
+    typer.Argument(
+        metavar="SOURCE",
+        help="A fit that `latentscale fit` wrote, or scores: a table or a published source.",
+        callback=fit_or_source,
+    ),
+]
+KeptFit = Annotated[
+    Path | None,
+    typer.Option(
+        "--keep",
+        metavar="FIT.nc",
+        help="Of scores: file to write the fit to.",
+        callback=_kept_fit,
+        readable=False,
     ),
 ]
 FitOut = Annotated[

@@ -18,7 +18,7 @@ MAX_LINES: Final = 40
 """Findings that one warning spells out: a table of a million rows can have half a million."""
 
 EXAMPLES: Final = 3
-"""Findings of one kind that are written out; a table of a hundred columns can have a hundred."""
+"""Findings of one kind, or pairs of names, that are written out; a table can have hundreds."""
 
 _COLUMNS: Final = ("level", "code", "where", "message")
 
@@ -98,7 +98,7 @@ class Audit:
 
 
 def folded(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Return findings with those of one kind said once: a count, and the first few in full.
+    """Return findings with those of one kind said once: a count, the first, where the others are.
 
     Kinds with up to `EXAMPLES` findings stay as they are. A kind is a level with a code.
 
@@ -121,10 +121,9 @@ def folded(findings: Sequence[Finding]) -> tuple[Finding, ...]:
 
 
 def _as_one(kind: Sequence[Finding]) -> Finding:
-    said = "; ".join(f"{one.where}: {one.message.rstrip('.')}" for one in kind[:EXAMPLES])
-    others = dict.fromkeys(one.where for one in kind[EXAMPLES:])
-    message = f"{said}. Likewise {listed(others)}."
-    return Finding(kind[0].level, kind[0].code, f"{len(kind)} findings", message)
+    first, others = kind[0], dict.fromkeys(one.where for one in kind[1:])
+    message = f"{first.where}: {first.message} Likewise {listed(others)}."
+    return Finding(first.level, first.code, f"{len(kind)} findings", message)
 
 
 def emit(findings: Sequence[Finding], *, about: str, stacklevel: int = 3) -> None:

@@ -16,6 +16,7 @@ from latentscale.data.benchmarks import Benchmark
 from latentscale.data.scales.base import Scale, scale_of
 from latentscale.data.scales.fraction import FractionScale
 from latentscale.dims import BENCHMARK, MODEL
+from latentscale.maths import on_draws
 
 CENTRE: Final = "centre"
 STEP: Final = "step"
@@ -111,7 +112,7 @@ def standardised(dataset: xr.Dataset) -> xr.Dataset:
     for place, (name, scale) in enumerate(scales_of(dataset).items()):
         if scale.bounded is not None:
             continue
-        values = scale.forward(dataset["score"].sel({BENCHMARK: name})).values
+        values = on_draws(scale.forward(dataset["score"].sel({BENCHMARK: name}))).values
         known = values[~np.isnan(values)]
         centre[place] = known.mean() if known.size else 0.0
         spread = float(known.std()) if known.size else 0.0

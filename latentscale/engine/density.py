@@ -87,6 +87,9 @@ class Density:
         the engine has none.
     affine
         The map by which this density's point is that of the compiled functions, if any.
+    public
+        Makes nutpie's own model of the same density, by its public function; None in coordinates
+        that the PyMC model does not have.
     """
 
     start: np.ndarray
@@ -99,6 +102,7 @@ class Density:
     engine: str
     native: Callable[[Affine | None], Any] | None = None
     affine: Affine | None = None
+    public: Callable[[], Any] | None = None
 
     @property
     def size(self) -> int:
@@ -132,6 +136,7 @@ class Density:
             log_density=log_density,
             expand=lambda point: self.expand(back(point)),
             affine=affine,
+            public=None,
         )
 
     def for_nutpie(self) -> ChainModel:
@@ -151,7 +156,7 @@ class Density:
         def by_python() -> Make:
             from latentscale.engine.stock import python_model
 
-            return partial(python_model, self)
+            return partial(python_model, self, begin)
 
         make = by_python() if self.native is None else fast_or_stock(by_native_calls, by_python)
         return ChainModel(self.log_density, begin, make)

@@ -24,6 +24,8 @@ from latentscale.engine.density import Affine, Density, LogDensity
 from latentscale.engine.graphs import flat_graph, initial_point, moved_by
 from latentscale.engine.linker import numba_function
 
+# Compiled programs that a process keeps: some specs in their own and in whitened coordinates; one
+# takes some 10 MB.
 _MOST_PROGRAMS = 8
 _lock = threading.Lock()
 
@@ -200,12 +202,12 @@ def _expand(
     function: Any, data: list[np.ndarray], shapes: dict[str, tuple[int, ...]], point: np.ndarray
 ) -> dict[str, np.ndarray]:
     (flat,) = function(point, *data)
-    found, begin = {}, 0
+    values, begin = {}, 0
     for name, shape in shapes.items():
         end = begin + int(np.prod(shape))
-        found[name] = flat[begin:end].reshape(shape)
+        values[name] = flat[begin:end].reshape(shape)
         begin = end
-    return found
+    return values
 
 
 def _graph_of(
@@ -219,7 +221,7 @@ def _graph_of(
 
     observed = [model.rvs_to_values[variable] for variable in model.observed_RVs]
     outputs = [*model.free_RVs, *model.observed_RVs, *observed, *model.deterministics]
-    outputs += [part for c in coordinates for part in (c.value, c.log_jacobian)]
+    outputs += [graph for c in coordinates for graph in (c.value, c.log_jacobian)]
     lengths = list(model.dim_lengths.values())
     met = [v for v in graph_inputs(outputs) if isinstance(v, SharedVariable)]
     inputs = [v for v in met if not any(v is length for length in lengths)] + lengths
@@ -305,9 +307,9 @@ def _split(point: Any, begins: Any, model: pm.Model, graph: _Graph) -> dict[Any,
     for place, (variable, excess) in enumerate(zip(model.free_RVs, graph.excess, strict=True)):
         value = model.rvs_to_values[variable]
         dims = value.type.dims
-        part = point[begins[place] : begins[place + 1]] if dims else point[begins[place]]
+        own = point[begins[place] : begins[place + 1]] if dims else point[begins[place]]
         if len(dims) > 1:
             lengths = zip(dims, excess, strict=True)
-            part = part.reshape([model.dim_lengths[dim] + more for dim, more in lengths])
-        parts[value] = as_xtensor(part, dims=dims)
+            own = own.reshape([model.dim_lengths[dim] + more for dim, more in lengths])
+        parts[value] = as_xtensor(own, dims=dims)
     return parts

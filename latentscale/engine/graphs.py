@@ -28,10 +28,10 @@ def moved_by(model: pm.Model, coordinates: Sequence[Coordinate]) -> tuple[dict[A
     """Return value variables as functions of what is moved, and the log Jacobian."""
     if not coordinates:
         return {}, 0.0
-    wanted = [part for c in coordinates for part in (c.value, c.log_jacobian)]
-    found = model.replace_rvs_by_values(wanted)
+    wanted = [graph for c in coordinates for graph in (c.value, c.log_jacobian)]
+    replaced = model.replace_rvs_by_values(wanted)
     values = [model.rvs_to_values[model[c.variable]] for c in coordinates]
-    return dict(zip(values, found[::2], strict=True)), sum(found[1::2])
+    return dict(zip(values, replaced[::2], strict=True)), sum(replaced[1::2])
 
 
 def flat_graph(variables: Sequence[Any]) -> Any:

@@ -20,13 +20,9 @@ from numba.extending import intrinsic
 
 from latentscale.engine.density import Affine
 
-_OK, _RAISED, _NOT_FINITE_GRADIENT, _NOT_FINITE_VALUE = (
-    0,
-    1,
-    3,
-    4,
-)  # as nutpie's own densities answer
-_WORD = 8
+# As nutpie's own densities answer.
+_OK, _RAISED, _NOT_FINITE_GRADIENT, _NOT_FINITE_VALUE = 0, 1, 3, 4
+_WORD = 8  # bytes of a pointer and of a length: numba runs on 64-bit machines alone
 _REAL = types.CPointer(types.float64)
 _WORDS = types.CPointer(types.int64)
 _DENSITY = types.int64(types.uint64, _REAL, _REAL, _REAL, _WORDS)
@@ -83,7 +79,7 @@ def native_calls(
     origin = np.ascontiguousarray(affine.origin, dtype=float)
     spread = np.ascontiguousarray(affine.spread, dtype=float)
     across = np.ascontiguousarray(spread.T)
-    moved = [len(places), *(part.ctypes.data for part in (places, origin, spread, across))]
+    moved = [len(places), *(array.ctypes.data for array in (places, origin, spread, across))]
     blocks, functions = [], []
     for program, data, make in (
         (log_density, log_density_data, _density_of),
@@ -126,10 +122,10 @@ def _caller(kinds: tuple[Any, ...], answer: Any) -> Any:
                 at = builder.gep(words, [ir.Constant(ir.IntType(64), begin)])
                 arguments.append(builder.load(builder.bitcast(at, of_argument.as_pointer())))
                 begin += context.get_abi_sizeof(of_argument) // _WORD
-            status, found = convention.call_function(builder, entry, answer, kinds, arguments)
+            status, outputs = convention.call_function(builder, entry, answer, kinds, arguments)
             with cgutils.if_unlikely(builder, status.is_error):
                 convention.return_status_propagate(builder, status)
-            return found
+            return outputs
 
         return answer(block, array), codegen
 
@@ -176,18 +172,18 @@ def _ahead(memory, size, point):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _back(memory, size, found, gradient):  # type: ignore[no-untyped-def]
+def _back(memory, size, slopes, gradient):  # type: ignore[no-untyped-def]
     """Write the gradient by the point before the map; return whether it is finite."""
     total = 0.0
     for i in range(size):
-        gradient[i] = found[i]
-        total += found[i]
+        gradient[i] = slopes[i]
+        total += slopes[i]
     count = memory[2]
     places, spread = _words_at(memory[3]), _reals_at(memory[5])
     turned = np.zeros(count)
     for i in range(count):
         for j in range(count):
-            turned[j] += spread[i * count + j] * found[places[i]]
+            turned[j] += spread[i * count + j] * slopes[places[i]]
     for j in range(count):
         gradient[places[j]] = turned[j]
     return np.isfinite(total)
@@ -200,9 +196,9 @@ def _density_of(kinds: tuple[Any, ...], answer: Any) -> Any:
     @cfunc(_DENSITY)
     def log_density(size, point, gradient, value, memory):  # type: ignore[no-untyped-def]
         try:
-            found = call(_words_at(memory[0]), _ahead(memory, size, point))
-            value[0] = found[0].item()
-            finite = _back(memory, size, found[1], gradient)
+            outputs = call(_words_at(memory[0]), _ahead(memory, size, point))
+            value[0] = outputs[0].item()
+            finite = _back(memory, size, outputs[1], gradient)
         except Exception:  # such as a division by zero
             return _RAISED
         if not finite:
@@ -219,9 +215,9 @@ def _expansion_of(kinds: tuple[Any, ...], answer: Any) -> Any:
     @cfunc(_EXPANSION)
     def expand(size, length, point, values, memory):  # type: ignore[no-untyped-def]
         try:
-            found = call(_words_at(memory[1]), _ahead(memory, size, point))
+            outputs = call(_words_at(memory[1]), _ahead(memory, size, point))
             for i in range(length):
-                values[i] = found[0][i]
+                values[i] = outputs[0][i]
         except Exception:
             return _RAISED
         return _OK

@@ -17,6 +17,7 @@ import pymc as pm
 from latentscale.engine.coordinate import Coordinate
 from latentscale.engine.density import Begin, Density, LogDensity
 from latentscale.engine.graphs import flat_graph, initial_point, moved_by
+from latentscale.errors import FitError
 
 # PyTensor's mode that runs a graph in Python, some 30 times slower, and needs neither numba nor C.
 _INTERPRETED = "FAST_COMPILE"
@@ -55,6 +56,7 @@ def compile_density(
         expand=partial(_named, expand, shapes),
         reused=False,
         engine="stock",
+        public=None if coordinates else partial(_public_model, model, list(kept)),
     )
 
 
@@ -72,9 +74,36 @@ def compile_prior(model: pm.Model, names: Sequence[str]) -> LogDensity:
     return partial(_value_and_gradient, function)
 
 
-def python_model(density: Density, begin: Begin) -> Any:
-    """Return a density as nutpie takes models written in Python."""
-    from nutpie.compiled_pyfunc import from_pyfunc
+def python_model(density: Density, usual: Begin, begin: Begin) -> Any:
+    """Return a density as nutpie takes models written in Python.
+
+    Where nutpie has no such models any more, return its own model of the density.
+
+    Parameters
+    ----------
+    density
+        The density.
+    usual
+        Where chains begin by default, as in nutpie's own models.
+    begin
+        Where they should begin.
+
+    Raises
+    ------
+    FitError
+        If nutpie has no models written in Python, and its own cannot begin or move as asked.
+    """
+    try:
+        from nutpie.compiled_pyfunc import from_pyfunc
+    except (ImportError, AttributeError):
+        if density.public is None or begin is not usual:
+            raise FitError(
+                "The installed version of nutpie takes no models written in Python, and chains of "
+                "its own models cannot begin where this run asks. Use "
+                'NUTS(start=latentscale.methods.PriorStart(), coordinates="model") or '
+                'NUTS(backend="pymc"), or install the version that latentscale asks for.'
+            ) from None
+        return density.public()
 
     def make_log_density() -> Callable[..., tuple[float, np.ndarray]]:
         def evaluate(point: np.ndarray) -> tuple[float, np.ndarray]:
@@ -100,6 +129,12 @@ def python_model(density: Density, begin: Begin) -> Any:
         dims=dict(density.dims),
         make_initial_point_fn=begin,
     )
+
+
+def _public_model(model: pm.Model, kept: list[str]) -> Any:
+    import nutpie
+
+    return nutpie.compile_pymc_model(model, var_names=kept)
 
 
 def _function(

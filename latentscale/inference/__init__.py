@@ -1,11 +1,11 @@
 """Inference: methods as objects, and the call that runs them."""
 
-from latentscale.inference.laplace import Laplace
+from latentscale.inference.approximations.advi import ADVI
+from latentscale.inference.approximations.laplace import Laplace
+from latentscale.inference.approximations.pathfinder import Pathfinder
 from latentscale.inference.method import Method
-from latentscale.inference.nuts import NUTS
-from latentscale.inference.pathfinder import Pathfinder
-from latentscale.inference.resume import resume
+from latentscale.inference.nuts.method import NUTS
+from latentscale.inference.nuts.resume import resume
 from latentscale.inference.run import fit
-from latentscale.inference.variational import ADVI
 
 __all__ = ["ADVI", "NUTS", "Laplace", "Method", "Pathfinder", "fit", "resume"]

@@ -6,8 +6,8 @@ from latentscale.data.scores import Scores
 from latentscale.dims import checked_seed
 from latentscale.expect import expect
 from latentscale.inference.method import Method
-from latentscale.inference.nuts import NUTS
-from latentscale.inference.versions import library_versions
+from latentscale.inference.nuts.method import NUTS
+from latentscale.inference.tools.versions import library_versions
 from latentscale.model.design import design
 from latentscale.model.double import double_precision
 from latentscale.posterior.convert import to_tree
@@ -72,7 +72,7 @@ def fit(
         transform=prepared.transform,
         provenance=Provenance(
             method=type(method).__name__,
-            settings=method.settings,
+            settings=method.settings | dict(draws.chosen),
             seed=seed,
             seconds=draws.seconds,
             versions=library_versions(),

@@ -1,4 +1,4 @@
-"""Batches: a table dealt into parts that share no family, and where their parameters stand."""
+"""Batches: a table dealt into parts that share no family, and where their parameters are."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Part:
     design
         The part as a design of its own, with the whole table's covariate transform.
     positions
-        For each dim of `LOCAL_DIMS`, where the part's entries stand in the whole table.
+        For each dim of `LOCAL_DIMS`, where the part's entries are in the whole table.
     """
 
     design: Design
@@ -31,8 +31,8 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Where the free variables of a model stand in its unconstrained point.
+class VariableSlices:
+    """Places of the free variables of a model in its unconstrained point.
 
     Attributes
     ----------
@@ -44,8 +44,8 @@ class Layout:
     dims: dict[str, tuple[str, ...]]
 
     @classmethod
-    def of(cls, model: pm.Model) -> Layout:
-        """Return the layout of a model that `build_design` made."""
+    def of(cls, model: pm.Model) -> VariableSlices:
+        """Return those of a model that `build_design` made."""
         initial = model.initial_point(random_seed=0)
         named = {v.name: model.rvs_to_values[v].name for v in model.free_RVs}
         return cls(
@@ -62,11 +62,11 @@ class Layout:
         return tuple(name for name, dims in self.dims.items() if not set(dims) & set(LOCAL_DIMS))
 
     def places(self, part: Part) -> tuple[np.ndarray, np.ndarray]:
-        """Return where the parameters of a part's model stand in the whole point.
+        """Return where the parameters of a part's model are in the whole point.
 
         Returns
         -------
-        Positions in this layout's point of all of the part's, in its own order, shape (n,), and
+        Positions in this model's point of all of the part's, in its own order, shape (n,), and
         which of them all parts share, shape (n,).
         """
         begin, where, shared = 0, [], []

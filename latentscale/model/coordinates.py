@@ -32,13 +32,16 @@ from latentscale.spec.spec import ModelSpec
 LATENT = FAMILY_LATENT
 """Name of the variable that is replaced."""
 
+# Shares nearer to 0 or 1 are taken at this share: their logits say least of the predictor.
 _EDGE = 0.03
+# The mean over families of the latents' standardised distance has the prior's width there, some
+# 1 / sqrt(families), and is stretched to that of the other coordinates for about 25 families.
 _STRETCH = 5.0
 
 
 @dataclass(frozen=True)
-class Told:
-    """What each score tells of its cell's linear predictor, to first order.
+class WorkingResponse:
+    """Scores as observations of their cells' linear predictors: the linearised likelihood.
 
     Attributes
     ----------
@@ -65,8 +68,8 @@ def can_be_centred(spec: ModelSpec, design: Design) -> bool:
     )
 
 
-def told_by_scores(design: Design) -> Told:
-    """Return what scores tell by themselves, by the logistic link from floor to 1.
+def response_of_scores(design: Design) -> WorkingResponse:
+    """Return the working response of scores alone, by the logistic link from floor to 1.
 
     Shares near 0 and 1 are taken for a little less extreme.
     """
@@ -74,10 +77,12 @@ def told_by_scores(design: Design) -> Told:
     share = np.clip((design.score_of_cell - floor) / (1 - floor), _EDGE, 1 - _EDGE)
     mean = floor + (1 - floor) * share
     rise = (1 - floor) * share * (1 - share)
-    return Told(logit(share), rise**2 / (mean * (1 - mean)))
+    return WorkingResponse(logit(share), rise**2 / (mean * (1 - mean)))
 
 
-def families_centred(spec: ModelSpec, design: Design, model: pm.Model, told: Told) -> Coordinate:
+def families_centred(
+    spec: ModelSpec, design: Design, model: pm.Model, response: WorkingResponse
+) -> Coordinate:
     """Return the families' standard latents y, moved by z round where scores put them.
 
     The model takes y from its mean over families, which the scores say nothing of: that mean is
@@ -89,8 +94,8 @@ def families_centred(spec: ModelSpec, design: Design, model: pm.Model, told: Tol
         A model that `can_be_centred`, and its table.
     model
         What `build_design` made of them.
-    told
-        What scores tell; nearer the truth, z is nearer to standard normal.
+    response
+        The scores' working response; nearer the truth, z is nearer to standard normal.
     """
     import pytensor.tensor as pt
     from pytensor.xtensor import as_xtensor
@@ -109,16 +114,17 @@ def families_centred(spec: ModelSpec, design: Design, model: pm.Model, told: Tol
     def at_cells(variable: Named) -> Named:
         return variable.isel({dim: cells[dim] for dim in cells if dim in variable.dims})
 
-    def plain(variable: Named, *dims: str) -> Named:
-        return pt.as_tensor(variable.transpose(*dims), allow_xtensor_conversion=True)
+    def plain(variable: Named, *dims: str) -> Any:
+        named: Any = variable
+        return pt.as_tensor(named.transpose(*dims), allow_xtensor_conversion=True)
 
     raw = model[LATENT]
     point = raw.type(name="family_skill_point")
-    weight = as_data(told.weight, (CELL,)) * at_cells(precision(known, rows))
+    weight = as_data(response.weight, (CELL,)) * at_cells(precision(known, rows))
     family = as_data(design.family_of_model[design.model_of_cell], (CELL,))
     found: Any = centring(
         plain(weight, CELL),
-        plain(as_data(told.eta, (CELL,)) - at_cells(rest), CELL),
+        plain(as_data(response.eta, (CELL,)) - at_cells(rest), CELL),
         plain(_mix(known), BENCHMARK, SKILL),
         plain(point, FAMILY, SKILL),
         plain(family, CELL),

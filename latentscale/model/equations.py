@@ -7,6 +7,7 @@ Written once, for a PyTensor graph and for draws. Cai et al. 2025 (arXiv:2512.06
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import cast
 
 from latentscale.maths import Named, maths_of
 from latentscale.model.scaled import on_own_scale
@@ -18,12 +19,12 @@ from latentscale.spec.spec import ModelSpec
 _EDGE = 1e-6
 
 
-def latent_skill(
+def latent_skill[Array: Named](
     spec: ModelSpec,
-    values: Mapping[str, Named],
-    rows: Rows,
+    values: Mapping[str, Array],
+    rows: Rows[Array],
     only: Callable[[Term], bool] = lambda term: True,
-) -> Named | None:
+) -> Array | None:
     """Return theta_i, the sum of what terms add to skills; None without skills.
 
     Dims (model, skill), and sample on draws.
@@ -40,16 +41,16 @@ def latent_skill(
         Which terms to add up; all by default.
     """
     parts = [term.skill(values, rows) for term in terms_of(spec) if only(term)]
-    return _sum([part for part in parts if part is not None])
+    return cast("Array | None", _sum(parts))
 
 
-def linear_predictor(
+def linear_predictor[Array: Named](
     spec: ModelSpec,
-    values: Mapping[str, Named],
-    rows: Rows,
-    skill: Named | None,
+    values: Mapping[str, Array],
+    rows: Rows[Array],
+    skill: Array | None,
     only: Callable[[Term], bool] = lambda term: True,
-) -> Named:
+) -> Array:
     """Return eta_ij, the sum of what terms add to it, on the link's scale.
 
     Dims (model, benchmark), and sample on draws; 0 where no term adds anything.
@@ -62,11 +63,11 @@ def linear_predictor(
         Skills of the models.
     """
     parts = [term.predictor(values, rows, skill) for term in terms_of(spec) if only(term)]
-    total = _sum([part for part in parts if part is not None])
-    return 0.0 if total is None else total
+    total = _sum(parts)
+    return cast("Array", 0.0 if total is None else total)  # a number broadcasts as arrays do
 
 
-def expected_score(spec: ModelSpec, values: Mapping[str, Named], eta: Named) -> Named:
+def expected_score[Array: Named](spec: ModelSpec, values: Mapping[str, Array], eta: Array) -> Array:
     """Return mu = c + (d - c) h(eta), a fraction strictly inside (0, 1), with eta's dims.
 
     mu is the expected score under a Beta or beta-binomial likelihood, and the median score
@@ -89,13 +90,13 @@ def expected_score(spec: ModelSpec, values: Mapping[str, Named], eta: Named) -> 
     top = values.get("ceiling", 1.0)
     mean = floor + (top - floor) * share
     inside = maths_of(mean).clip(mean, _EDGE, 1 - _EDGE)
-    return on_own_scale(values, inside, eta)
+    return cast("Array", on_own_scale(values, inside, eta))
 
 
-def _sum(parts: Sequence[Named]) -> Named | None:
-    if not parts:
-        return None
-    total = parts[0]
-    for part in parts[1:]:
-        total = total + part
+def _sum(parts: Sequence[Named | None]) -> Named | None:
+    """Return the sum of what is not None, or None; it is of the kind of the parts."""
+    total: Named | None = None
+    for part in parts:
+        if part is not None:
+            total = part if total is None else total + part
     return total

@@ -16,7 +16,6 @@ import xarray as xr
 
 from latentscale.data.covariates import CovariateTransform
 from latentscale.dims import FAMILY, MODEL
-from latentscale.maths import Named
 from latentscale.model.design import Design
 from latentscale.model.equations import expected_score, latent_skill, linear_predictor
 from latentscale.model.noise import noise_of
@@ -53,8 +52,8 @@ class Evaluation:
     """
 
     spec: ModelSpec
-    values: Mapping[str, Named]
-    rows: Rows
+    values: Mapping[str, xr.DataArray]
+    rows: Rows[xr.DataArray]
 
     @cached_property
     def skill(self) -> xr.DataArray | None:

@@ -14,7 +14,7 @@ import xarray as xr
 
 from latentscale.data.scaling import STEP
 from latentscale.dims import CELL
-from latentscale.maths import Named, as_data
+from latentscale.maths import Named, as_data, on_draws
 from latentscale.model.scaled import CODE, backwarded, forwarded, is_code
 from latentscale.spec.likelihood import Likelihood, Noise, Step
 
@@ -101,16 +101,16 @@ class MixedNoise(Noise):
         return inside * bounded + other * (1 - bounded)
 
     def _safe(self, mean: xr.DataArray) -> xr.DataArray:
-        return _inside(mean, is_code(self.code, 0)).transpose(*mean.dims)
+        return on_draws(_inside(mean, is_code(self.code, 0)).transpose(*mean.dims))
 
     def _others(
         self, drawn: xr.DataArray, mean: xr.DataArray, phi: xr.DataArray, rng: np.random.Generator
     ) -> xr.DataArray:
         bounded = is_code(self.code, 0)
-        middle = forwarded(self.code, mean)[0].transpose(*mean.dims)
-        value = self.unbounded.draw(middle, phi / self.step**2, rng)
+        middle = on_draws(forwarded(self.code, mean)[0].transpose(*mean.dims))
+        value = self.unbounded.draw(middle, on_draws(phi / self.step**2), rng)
         found = drawn * bounded + backwarded(self.code, value) * (1 - bounded)
-        return found.transpose(*mean.dims)
+        return on_draws(found.transpose(*mean.dims))
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class SampledNoise(Noise):
         """Add the noise with the precision that sampling leaves."""
         from latentscale.model.distributions import observe_scores
 
-        sampling = as_data(np.asarray(self.sampling.values, dtype="float64"), (CELL,))
+        sampling = as_data(np.asarray(on_draws(self.sampling).values, dtype="float64"), (CELL,))
         observe_scores(self.noise, score, mean, self.noise.sampled(phi, mean, sampling))
 
     def log_density(self, score: Named, mean: Named, phi: Named) -> Named:
@@ -142,14 +142,15 @@ class SampledNoise(Noise):
 
     def draw(self, mean: xr.DataArray, phi: xr.DataArray, rng: np.random.Generator) -> xr.DataArray:
         """Draw by the noise at the precision that sampling leaves."""
-        return self.noise.draw(mean, self.noise.sampled(phi, mean, self.sampling), rng)
+        left = on_draws(self.noise.sampled(phi, mean, self.sampling))
+        return self.noise.draw(mean, left, rng)
 
     def steps(self) -> tuple[Step, ...]:
         """Return the noise's steps, at the precision that sampling leaves."""
 
         def with_sampling(step: Step) -> Step:
             return lambda drawn, mean, phi, rng: step(
-                drawn, mean, self.noise.sampled(phi, mean, self.sampling), rng
+                drawn, mean, on_draws(self.noise.sampled(phi, mean, self.sampling)), rng
             )
 
         return tuple(map(with_sampling, self.noise.steps()))

@@ -7,6 +7,7 @@ equations. A table of plain fractions has none of these variables, and its model
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -93,7 +94,8 @@ def forwarded(code: Named, score: Named) -> tuple[Named, Named]:
 
     0 and 0 for fractions.
     """
-    value, slope = 0.0, 0.0
+    value: Any = 0.0
+    slope: Any = 0.0
     for number, (_, scale) in enumerate(unbounded_scales(), start=1):
         mask = is_code(code, number)
         # 1 is a score that every scale allows.
@@ -105,7 +107,7 @@ def forwarded(code: Named, score: Named) -> tuple[Named, Named]:
 
 def backwarded(code: Named, value: Named) -> Named:
     """Return the scores that `forwarded` takes to `value`; 0 for fractions."""
-    score = 0.0
+    score: Any = 0.0
     for number, (_, scale) in enumerate(unbounded_scales(), start=1):
         mask = is_code(code, number)
         score = score + scale.backward(value * mask) * mask

@@ -1,1 +1,1 @@
-"""Numerical helpers that know nothing of specs, tables or fits."""
+"""Numerics that know nothing of specs, tables or fits: climbs, curvature, PSIS, threads."""

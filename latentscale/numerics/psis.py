@@ -73,9 +73,9 @@ def pareto_smoothed(log_ratio: Floats, *, efficiency: float = 1.0) -> Smoothed:
     """
     rows = np.asarray(log_ratio, dtype=float)
     flat = rows.reshape(-1, rows.shape[-1])
-    found = [_smoothed_row(row, efficiency) for row in flat]
-    weights = np.array([row for row, _ in found]).reshape(rows.shape)
-    return Smoothed(weights, np.array([k for _, k in found]).reshape(rows.shape[:-1]))
+    smoothed = [_smoothed_row(row, efficiency) for row in flat]
+    weights = np.array([row for row, _ in smoothed]).reshape(rows.shape)
+    return Smoothed(weights, np.array([k for _, k in smoothed]).reshape(rows.shape[:-1]))
 
 
 def _smoothed_row(ratio: Floats, efficiency: float) -> tuple[Floats, float]:

@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from latentscale.analysis.forecast import Forecast
 from latentscale.analysis.next_benchmark import NextBenchmark
 from latentscale.analysis.regression import SkillRegression
+from latentscale.analysis.summaries import quantiles
 from latentscale.analysis.targets import ComputeNeeded, Passing
-from latentscale.dims import BENCHMARK, DEFAULT_PROB, MODEL, SAMPLE, interval_quantiles
+from latentscale.dims import BENCHMARK, DEFAULT_PROB, MODEL
 from latentscale.errors import DataError, listed
 from latentscale.expect import expect
 from latentscale.plots.style import (
@@ -255,12 +256,11 @@ def _interval_rows(
     look: tuple[str, float, str],
 ) -> None:
     color, side, label = look
-    low, high = interval_quantiles(prob)
     draws = forecast.draws.sel({MODEL: models, BENCHMARK: benchmark})
-    ends = draws.quantile([low, 0.5, high], dim=SAMPLE).transpose("quantile", MODEL).values
+    ends = quantiles(draws, prob)
     rows = np.arange(len(models)) + side
-    panel.hlines(rows, ends[0], ends[2], color=color, lw=2, label=label)
-    panel.scatter(ends[1], rows, color=color, s=16, zorder=3)
+    panel.hlines(rows, ends["lower"], ends["upper"], color=color, lw=2, label=label)
+    panel.scatter(ends["median"], rows, color=color, s=16, zorder=3)
 
 
 def _given_scores(panel: Axes, after: Forecast, benchmark: str, models: list[str]) -> None:

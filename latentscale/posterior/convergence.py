@@ -12,10 +12,18 @@ import xarray as xr
 from latentscale.dims import CHAIN, DRAW
 
 RHAT_LIMIT = 1.01
-ESS_LIMIT = 400.0
-EBFMI_LIMIT = 0.3
+"""Largest R-hat of chains that agree (Vehtari et al. 2021, section 4)."""
 
+ESS_LIMIT = 400.0
+"""Least effective sample size: 100 for each of four chains (Vehtari et al. 2021, section 4)."""
+
+EBFMI_LIMIT = 0.3
+"""Least E-BFMI, as Stan and PyMC warn (Betancourt 2016, arXiv:1604.00695)."""
+
+# Standard deviation below which a number is the same in all draws, such as a fixed loading.
 _CONSTANT = 1e-12
+# Fewest draws from which ArviZ computes R-hat and effective sample sizes.
+_FEWEST = 4
 
 
 @dataclass(frozen=True)
@@ -85,7 +93,7 @@ def _figures(name: str, draws: xr.DataArray) -> pd.DataFrame:
     values = flat.transpose("cell", CHAIN, DRAW).values[varies]
     where = _places(draws, rest, varies)
     sample = xr.Dataset({"x": (("cell", CHAIN, DRAW), values)})
-    if not len(values) or draws.sizes[DRAW] < 4:
+    if not len(values) or draws.sizes[DRAW] < _FEWEST:
         empty = np.full(len(values), np.nan)
         figures = {"rhat": empty, "ess_bulk": empty, "ess_tail": empty}
     else:
@@ -106,7 +114,6 @@ def _places(draws: xr.DataArray, rest: list[str], varies: np.ndarray) -> list[st
 
 
 def _ebfmi(energy: xr.DataArray) -> float:
-    values = energy.transpose(CHAIN, DRAW).values
-    if values.shape[1] < 4:
+    if energy.sizes[DRAW] < _FEWEST:
         return float("nan")
-    return float((np.square(np.diff(values)).mean(axis=1) / values.var(axis=1)).min())
+    return float(azs.bfmi(energy.to_dataset(name="energy"))["energy"].min())

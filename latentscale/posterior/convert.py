@@ -22,6 +22,7 @@ from latentscale.dims import (
     SAMPLE_STATS,
     SKILL,
 )
+from latentscale.maths import on_draws
 from latentscale.model.design import Design
 from latentscale.model.evaluate import FITTED_RESIDUALS, Evaluation, Evaluator
 from latentscale.model.terms.base import terms_of
@@ -79,7 +80,7 @@ def _log_likelihood(design: Design, evaluation: Evaluation) -> xr.DataArray:
         evaluation.mean.isel(at_cells),
         phi.isel({dim: at_cells[dim] for dim in phi.dims if dim in at_cells}),
     )
-    named = density.assign_coords(
+    named = on_draws(density).assign_coords(
         {
             "cell_model": (CELL, np.asarray(design.scores.models)[design.model_of_cell]),
             "cell_benchmark": (

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -38,6 +39,9 @@ class Draws:
         Wall-clock seconds by stage, such as ``compile`` and ``sample``.
     estimate
         What an estimator found besides its draws (standard errors, criteria), or None.
+    chosen
+        Settings that the method left open and the run settled, as JSON types: the fit's provenance
+        has them in place of the method's own.
     """
 
     posterior: xr.Dataset
@@ -45,6 +49,7 @@ class Draws:
     status: Status
     seconds: dict[str, float]
     estimate: xr.Dataset | None = None
+    chosen: Mapping[str, Any] = field(default_factory=dict)
 
 
 def sampler_statistics(raw: xr.Dataset) -> xr.Dataset:

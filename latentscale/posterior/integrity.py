@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+# numpy's kinds of arrays whose bytes are hashed: numbers and truth values; dates and durations.
 _NUMBERS = "fiub"
 _TIMES = "Mm"
 

@@ -31,7 +31,7 @@ _SMALL = 2**16
 # Attributes name dimensions and fill values; 16 bytes for each variable on a dimension.
 _LARGEST_ATTRIBUTE = 2**19
 _FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
-_NUMBERS = "fiu"
+_NUMBERS = "fiu"  # numpy's kinds of numbers: floating, integer, unsigned
 # Texts are measured a few at a time, so that no more than 256 MB of crafted ones is ever read.
 _MOST_TEXTS = 4096
 _MOST_TEXT_BYTES = 2**28
@@ -121,8 +121,8 @@ def header_text(file: BinaryIO, path: Path) -> str | None:
         text = h5py.check_string_dtype(kind.dtype)
         if text is None or kind.shape != ():
             raise FitError(f"{path} cannot be read: its header is not a text.")
-        found = root.attrs[ATTRIBUTE]
-        return found.decode() if isinstance(found, bytes) else str(found)
+        header = root.attrs[ATTRIBUTE]
+        return header.decode() if isinstance(header, bytes) else str(header)
 
 
 def read_tree(file: BinaryIO, path: Path) -> xr.DataTree:

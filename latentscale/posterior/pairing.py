@@ -92,17 +92,17 @@ def paired(values: xr.DataArray, draws: xr.DataArray | xr.Dataset) -> xr.DataArr
     FitError
         If one of them is not among the values.
     """
-    found = values
+    paired = values
     for dim in (CHAIN, DRAW):
-        labelled = dim in found.coords and dim in draws.coords
-        if labelled and not found[dim].equals(draws[dim]):
-            found = found.sel({dim: _places(found, draws, dim)})
-        elif found.sizes[dim] != draws.sizes[dim]:
+        labelled = dim in paired.coords and dim in draws.coords
+        if labelled and not paired[dim].equals(draws[dim]):
+            paired = paired.sel({dim: _places(paired, draws, dim)})
+        elif paired.sizes[dim] != draws.sizes[dim]:
             raise FitError(
-                f"These draws do not belong together: {draws.sizes[dim]} and {found.sizes[dim]} "
+                f"These draws do not belong together: {draws.sizes[dim]} and {paired.sizes[dim]} "
                 f"of the dim {dim}. Load the fit again, or fit again."
             )
-    return found
+    return paired
 
 
 def _places(values: xr.DataArray, draws: xr.DataArray | xr.Dataset, dim: str) -> xr.DataArray:

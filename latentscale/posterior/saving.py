@@ -70,13 +70,13 @@ def attributes_of(tree: xr.DataTree) -> dict[str, dict[str, dict[str, Any]]]:
     By the group's path, then by the variable's name (``""`` for the group itself); groups without
     any are left out.
     """
-    found: dict[str, dict[str, dict[str, Any]]] = {}
+    attributes: dict[str, dict[str, dict[str, Any]]] = {}
     for node in tree.subtree:
         owners = {"": node.attrs} | {str(k): v.attrs for k, v in node.variables.items()}
-        held = {name: _as_json(attributes) for name, attributes in owners.items() if attributes}
+        held = {name: _as_json(own) for name, own in owners.items() if own}
         if held:
-            found[node.path] = held
-    return found
+            attributes[node.path] = held
+    return attributes
 
 
 def with_attributes(

@@ -15,6 +15,7 @@ from latentscale.posterior.convergence import (
 )
 
 FOR_ANYTHING = "estimates, intervals and forecasts, once converged"
+"""What draws of a sampler are good for."""
 
 
 @dataclass(frozen=True)

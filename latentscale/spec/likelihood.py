@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import xarray as xr
 
-from latentscale.maths import Named, maths_of
+from latentscale.maths import Named, maths_of, on_draws
 from latentscale.spec.prior import Parameter, PriorSlot
 from latentscale.spec.record import Record
 
@@ -181,7 +181,7 @@ class NormalNoise(Noise):
         return phi / (1 + phi * sampling / 4)
 
 
-def aligned(mean: xr.DataArray, other: xr.DataArray) -> tuple[np.ndarray, np.ndarray]:
+def aligned(mean: xr.DataArray, other: Named) -> tuple[np.ndarray, np.ndarray]:
     """Return both arrays with the dims of `mean`, in its order."""
-    wide, narrow = xr.broadcast(mean, other)
+    wide, narrow = xr.broadcast(mean, on_draws(other))
     return wide.transpose(*mean.dims).values, narrow.transpose(*mean.dims).values

@@ -136,7 +136,7 @@ def test_by_information_one_target_ranks_the_same_way(held_fit: Fit, found) -> N
 def test_sets_are_all_compared_or_grown(held_fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
     exact = ls.next_benchmark(held_fit, ROW, targets=["gamma"], n=2, seed=1)
     assert set(exact.sets) == set(combinations(["alpha", "beta", "delta"], 2))
-    monkeypatch.setattr(module, "_MOST_SETS", 1)
+    monkeypatch.setattr(module, "MOST_SETS", 1)
     greedy = ls.next_benchmark(held_fit, ROW, targets=["gamma"], n=2, seed=1)
     single = ls.next_benchmark(held_fit, ROW, targets=["gamma"], seed=1)
     assert greedy.search == "greedy" and exact.search == "exact"

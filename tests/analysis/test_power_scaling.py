@@ -20,7 +20,7 @@ from latentscale.analysis.power_scaling import (
 from latentscale.analysis.sensitivity import CONFLICT
 from latentscale.posterior.fit import Fit
 
-CHAINS, DRAWS, MANY, SEEDS = 2, 200, 25, 40
+CHAINS, DRAWS, MANY = 2, 200, 25
 
 
 def _named(values: np.ndarray, *more: str) -> xr.DataArray:
@@ -37,14 +37,15 @@ def _autoregressive(shape: tuple[int, ...], rho: float, rng: np.random.Generator
 
 def test_to_first_order_it_is_the_index_of_arviz() -> None:
     rng = np.random.default_rng(3)
-    draws = 10 * DRAWS  # the two treat a single draw's weight differently
-    theta = rng.gamma(3.0, size=(CHAINS, draws, 3))
+    draws = 10 * DRAWS
+    # Bounded, for the two treat the outermost draw differently: by 0.2% at most of 40 seeds.
+    theta = rng.uniform(0, 6, size=(CHAINS, draws, 3))
     noise = rng.normal(size=(CHAINS, draws))
     # Small, for first order to do; each quantity has its part, for an index of nothing is noise.
     logs = _named(0.1 * (theta[..., 2] - theta[..., 1] - (theta[..., 0] - 2) ** 2 + noise))
     exact = sensitivity_index(_named(theta, "quantity"), logs)
     ours = [linear_index(theta[..., k].ravel(), logs.values.reshape(1, -1))[0] for k in range(3)]
-    np.testing.assert_allclose(ours, exact, rtol=0.03)
+    np.testing.assert_allclose(ours, exact, rtol=0.005)
 
 
 def test_rotations_keep_every_chain_and_leave_no_draw_near_its_place() -> None:
@@ -119,43 +120,48 @@ def test_flags_where_the_prior_matters_and_not_elsewhere(conjugate: Callable[...
         flagged[draws] = (rows["diagnosis"] == CONFLICT).groupby(rows["variable"]).sum()
         if draws == 100:
             assert rows["over"].all()  # what the limit alone would flag
-            assert "by less than the Monte Carlo noise" in str(found)
+            assert "by less than the Monte Carlo noise" in " ".join(found.advice)
         else:
             assert found.by_prior.set_index("prior")["moved"].to_dict() == {"theta": MANY, "phi": 0}
     assert flagged[100]["theta"] < flagged[1200]["theta"] == MANY
     assert max(part["phi"] for part in flagged.values()) <= 3  # 0.5 expected of 50
 
 
-def test_the_bound_holds_for_the_true_index(conjugate: Callable[..., Fit]) -> None:
-    """Index less noise lies below the index in closed form, and nears it with more draws.
+def true_index(draws: int) -> float:
+    """Return the index of theta ~ N(2, 0.5) to its prior N(4, 1), as far as draws reach."""
+    edge = stats.norm(2, np.sqrt(0.5)).isf(1 / (CHAINS * draws))
+    x = np.linspace(4 - edge, edge, 20_001)
+    density, below = (f(x) for f in (stats.norm(2, 0.5**0.5).pdf, stats.norm(2, 0.5**0.5).cdf))
+    logs = stats.norm(4, 1).logpdf(x)
+    step = x[1] - x[0]
+    centred = logs - np.sum(logs * density) * step
+    squared = (np.cumsum(centred * density) * step) ** 2
+    sides = [np.sum(squared / side) / np.sum(side) for side in (below, 1 - below)]
+    return float(np.log(2) * np.sqrt(max(sides) / (8 * np.log(2))))
 
-    Of 300 seeds each with 100, 400 and 1,600 draws, it did in 91%, 89% and 91%.
+
+def test_the_bound_holds_for_the_true_index() -> None:
+    """Index less noise lies below the index in closed form in some 90% of fits.
+
+    Each range is four Monte Carlo errors wide on either side: 1.9% for 90% of 250 fits; for the
+    mean index and the mean noise of 40 fits 0.8% and 1.2%.
     """
-    gaps = []
-    for draws in (100, 1600):
-        edge = stats.norm(2, np.sqrt(0.5)).isf(1 / (CHAINS * draws))
-        x = np.linspace(4 - edge, edge, 20_001)
-        density, below = (f(x) for f in (stats.norm(2, 0.5**0.5).pdf, stats.norm(2, 0.5**0.5).cdf))
-        logs = stats.norm(4, 1).logpdf(x)
-        step = x[1] - x[0]
-        centred = logs - np.sum(logs * density) * step
-        squared = (np.cumsum(centred * density) * step) ** 2
-        sides = [np.sum(squared / side) / np.sum(side) for side in (below, 1 - below)]
-        truth = np.log(2) * np.sqrt(max(sides) / (8 * np.log(2)))
-        lower = []
-        for seed in range(SEEDS):
-            row = (
-                ls.sensitivity(
-                    conjugate(draws, seed, 1), variables=["theta"], priors=["theta"], seed=seed
-                )
-                .table()
-                .iloc[0]
-            )
-            lower.append(row["prior"] - row["prior_noise"])
-        held = stats.binom(SEEDS, 0.9).ppf(1e-4)  # what seeds that hold in 90% hardly fall below
-        assert np.sum(np.array(lower) < truth) >= held
-        gaps.append(1 - np.mean(lower) / truth)
-    assert 0 < gaps[1] < gaps[0] / 2  # noise falls as the square root: to a quarter
+    held, index_over, noise = {}, {}, {}
+    for draws, fits in ((100, 250), (1600, 40)):
+        rows = []
+        for seed in range(fits):
+            rng = np.random.default_rng(seed)
+            theta = rng.normal(2, np.sqrt(0.5), (CHAINS, draws, 1))
+            logs = _named(stats.norm(4, 1).logpdf(theta[..., 0]))
+            named = _named(theta, "quantity")
+            rows.append((sensitivity_index(named, logs)[0], index_noise(named, logs, rng)[0]))
+        index, error = np.array(rows).T / true_index(draws)
+        held[draws] = np.mean(index - error < 1)
+        index_over[draws], noise[draws] = index.mean(), error.mean()
+    assert 0.9 - 4 * 0.019 < held[100] < 0.9 + 4 * 0.019
+    assert index_over[1600] == pytest.approx(1, abs=4 * 0.008)
+    # Noise falls as the square root of the draws: to a quarter, but for the 99% quantile's bias.
+    assert noise[1600] / noise[100] == pytest.approx(0.25, rel=4 * 0.012 + 0.03)
 
 
 def test_a_component_is_paired_with_draws_by_their_labels() -> None:

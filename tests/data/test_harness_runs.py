@@ -332,3 +332,29 @@ def test_each_number_of_attempts_is_a_benchmark(tmp_path: Path) -> None:
         "humaneval pass@100": 0.8,
         "mbpp": 0.2,
     }
+
+
+@pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
+def test_checkpoints_have_the_tokens_of_their_step(tmp_path: Path) -> None:
+    for day, step in enumerate((1000, 143000), start=1):
+        args = f"pretrained=EleutherAI/pythia-1b,revision=step{step}"
+        put(tmp_path, day, "EleutherAI/pythia-1b", tasks=arc(0.25 + day / 100), model_args=args)
+    metadata = about("pythia-1b")
+    scores = read_harness(tmp_path, metadata, tokens_per_step=2_097_152)
+    tokens = scores.dataset["tokens"].to_series()
+    assert tokens["EleutherAI/pythia-1b@step143000"] == pytest.approx(0.299892736)
+    assert set(scores.families) == {"f"}
+    with pytest.raises(DataError, match="2 of 2 models have no row in the metadata"):
+        read_harness(tmp_path, metadata)
+
+
+@pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
+def test_standard_errors_reach_the_scores(tmp_path: Path) -> None:
+    for day, name in enumerate(("acme/a-1b", "acme/b-1b", "acme/c-1b"), start=1):
+        figures = {"acc_norm,none": 0.3 + day / 10, "acc_norm_stderr,none": 0.01 * day}
+        put(tmp_path, day, name, tasks={"arc_challenge": figures, "winogrande": {"acc,none": 0.6}})
+    some = about("acme/a-1b", "acme/b-1b")
+    scores = read_harness(tmp_path, some, drop_unmatched=True)
+    errors = scores.dataset["stderr"].sel(benchmark="arc").to_series()
+    assert errors.to_dict() == {"acme/a-1b": 0.01, "acme/b-1b": 0.02}
+    assert scores.dataset["stderr"].sel(benchmark="winogrande").isnull().all()

@@ -29,7 +29,7 @@ from latentscale.errors import DataError
         ("internlm2_5-1_8b-chat", "internlm", "2.5", 1.8, ""),
         ("Llama-4-Scout-17B-16E-Instruct", "llama-scout", "4", None, ""),
         ("Qwen/Qwen3-235B-A22B-Thinking-2507", "qwen", "3", 235, ""),
-        ("o3-mini-high", "o-mini", "3", None, "high"),
+        ("o3-mini-high", "openai-o-mini", "3", None, "high"),
         ("smollm-360M", "smollm", "", 0.36, ""),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 from latentscale.engine.fast import compile_density
-from latentscale.inference.posterior_density import kept_names
+from latentscale.inference.tools.posterior_density import kept_names
 from latentscale.model.build import build
 
 

@@ -15,9 +15,9 @@ import latentscale as ls
 from latentscale.data.scores import Scores
 from latentscale.engine import choice, fast, stock
 from latentscale.errors import FitError, FitWarning
-from latentscale.inference.posterior_density import kept_names
+from latentscale.inference.tools.posterior_density import kept_names
 from latentscale.model.build import build
-from latentscale.spec import ModelSpec
+from latentscale.spec import ModelSpec, spec_from_dict
 
 SMALL = {"draws": 30, "tune": 30, "chains": 2, "cores": 1}
 
@@ -71,13 +71,78 @@ def test_every_method_runs_on_the_stock_engine(
     assert fit.provenance.versions["engine"] == "stock"
 
 
+def one_skill() -> ModelSpec:
+    """Return a small spec of what quadrature integrates out and whitened coordinates move in."""
+    identify = {"kind": "anchored", "anchors": ["mmlu"], "unit": "family"}
+    return spec_from_dict(
+        {
+            "name": "one skill",
+            "covariates": ["log_params"],
+            "skills": {"count": 1, "identify": identify},
+            "family": {"level": "partial"},
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        ls.MarginalML(starts=1, draws=20, cores=1),
+        ls.methods.StochasticMarginalML(starts=1, steps=60, rounds=1, moves=60, draws=5, cores=1),
+        ls.NUTS(**SMALL, coordinates="whitened", start=ls.methods.ModeStart(climbs=2)),
+        ls.ADVI(steps=100, draws=20, window=10, batch=6),
+    ],
+    ids=lambda m: f"{type(m).__name__}",
+)
+@pytest.mark.filterwarnings("ignore")
+def test_methods_of_anchored_skills_run_on_the_stock_engine(
+    method: ls.inference.method.Method, small_scores: Scores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(choice.ENGINE, "stock")
+    fit = ls.fit(one_skill(), small_scores, method=method, seed=1, progress=False)
+    assert np.isfinite(fit.tree["log_likelihood"]["score"]).all()
+    assert fit.provenance.versions["engine"] == "stock"
+
+
+@pytest.mark.parametrize(("before", "after"), [("stock", "stock"), ("fast", "stock")])
+def test_draws_on_disk_are_resumed_on_the_stock_engine(
+    before: str,
+    after: str,
+    quick_spec: ModelSpec,
+    small_scores: Scores,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(choice.ENGINE, before)
+    method = ls.NUTS(**SMALL, store=tmp_path / "run")
+    first = ls.fit(quick_spec, small_scores, method=method, seed=1, progress=False)
+    monkeypatch.setenv(choice.ENGINE, after)
+    more = ls.resume(tmp_path / "run", draws=50, progress=False)
+    assert more.posterior.sizes["draw"] == 50
+    assert more.posterior.isel(draw=slice(30)).identical(first.posterior)
+
+
+def test_a_nutpie_without_models_in_python_samples_its_own(
+    quick_spec: ModelSpec, small_scores: Scores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(choice.ENGINE, "stock")
+    monkeypatch.setitem(sys.modules, "nutpie.compiled_pyfunc", None)
+    fit = ls.fit(quick_spec, small_scores, method=ls.NUTS(**SMALL), seed=1, progress=False)
+    assert fit.posterior.sizes["draw"] == 30
+    method = ls.NUTS(**SMALL, start=ls.methods.ModeStart(climbs=2))
+    with pytest.raises(FitError, match=r"PriorStart.*pymc"):
+        ls.fit(quick_spec, small_scores, method=method, seed=1, progress=False)
+
+
 @pytest.mark.parametrize(
     ("library", "internal"),
     [
         ("numba.core.cgutils", "if_unlikely"),
         ("numba.core.codegen", "JITCodeLibrary"),
         ("nutpie.compile_pymc", "CompiledPyMCModel"),
+        ("numba.extending", "intrinsic"),
         ("pytensor.link.numba.dispatch.basic", "numba_funcify_and_cache_key"),
+        ("pytensor.link.numba.dispatch.basic", "register_funcify_default_op_cache_key"),
     ],
 )
 def test_a_renamed_internal_gives_one_warning_and_a_fit(

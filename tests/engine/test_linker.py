@@ -17,7 +17,7 @@ DIGEST = """
 import hashlib, sys
 import numpy as np
 import latentscale as ls
-from latentscale.inference.posterior_density import posterior_density
+from latentscale.inference.tools.posterior_density import posterior_density
 from latentscale.model.build import build
 
 table, spec, what = sys.argv[1:]

@@ -14,7 +14,7 @@ from nutpie.compiled_pyfunc import from_pyfunc
 from latentscale.engine.density import Affine, Density
 from latentscale.engine.fast import compile_density
 from latentscale.engine.native import NativeCalls, native_calls
-from latentscale.inference.posterior_density import kept_names
+from latentscale.inference.tools.posterior_density import kept_names
 from latentscale.model.build import build
 
 

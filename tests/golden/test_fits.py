@@ -24,22 +24,34 @@ def writer():
     return module
 
 
-@pytest.mark.parametrize("name", ["nuts_pooled_flops.nc", "store_pooled_flops"])
-@pytest.mark.parametrize("folder", WRITTEN, ids=lambda folder: folder.name)
-def test_a_fit_of_an_earlier_version_predicts_the_same_numbers(writer, folder, name) -> None:
-    fit = ls.load(folder / name)
-    assert fit.spec == ls.load_spec("pooled_flops")
-    versions = json.loads((folder / "fits_versions.json").read_text())
-    assert {"commit": folder.name} | fit.provenance.versions == versions
-    then = pd.read_csv((folder / name).with_suffix(".csv"))
+FITS = [
+    pytest.param(path, id=f"{folder.name}/{path.name}")
+    for folder in WRITTEN
+    for path in sorted([*folder.glob("*.nc"), *(p.parent for p in folder.glob("*/fit.json"))])
+]
+
+
+@pytest.mark.parametrize("path", FITS)
+def test_a_fit_of_an_earlier_version_predicts_the_same_numbers(writer, path) -> None:
+    fit = ls.load(path)
+    assert fit.spec == writer.cases()[path.stem][0]
+    versions = json.loads((path.parent / "fits_versions.json").read_text())
+    assert {"commit": path.parent.name} | fit.provenance.versions == versions
+    then = pd.read_csv(path.with_suffix(".csv"))
     now = writer.expected_scores(fit)
     pd.testing.assert_frame_equal(now, then, rtol=1e-9, atol=0, check_dtype=False)
 
 
 @pytest.mark.parametrize("folder", WRITTEN, ids=lambda folder: folder.name)
-def test_a_fit_of_an_earlier_version_is_saved_as_one_of_this_version(folder, tmp_path) -> None:
-    fit = ls.load(folder / "nuts_pooled_flops.nc")
+def test_every_method_of_that_time_has_a_file(writer, folder) -> None:
+    methods = {ls.load(path).provenance.method for path in folder.glob("*.nc")}
+    assert methods == {"NUTS", "ADVI", "Pathfinder", "Laplace", "MarginalML"}
+
+
+@pytest.mark.parametrize("path", [p for p in FITS if p.values[0].suffix == ".nc"])
+def test_a_fit_of_an_earlier_version_is_saved_as_one_of_this_version(path, tmp_path) -> None:
+    fit = ls.load(path)
     again = ls.load(fit.save(tmp_path / "again.nc"))
     assert again.posterior.identical(fit.posterior)
     assert (again.spec, again.status, again.provenance) == (fit.spec, fit.status, fit.provenance)
-    assert (tmp_path / "again.nc").read_bytes() != (folder / "nuts_pooled_flops.nc").read_bytes()
+    assert (tmp_path / "again.nc").read_bytes() != path.read_bytes()

@@ -2,23 +2,25 @@
 
 ``python tests/golden/write_fits.py tests/golden/COMMIT`` makes a folder with
 
-* ``nuts_pooled_flops.nc``: a fit that ``fit.save`` wrote,
+* ``METHOD_SPEC.nc``: a fit of each method that ``fit.save`` wrote,
 * ``store_pooled_flops/``: the folder of ``NUTS(store=...)``,
-* ``nuts_pooled_flops.csv`` and ``store_pooled_flops.csv``: the expected scores that each predicts
-  for `ROWS` (mean and quantiles over the draws, which are the same on every machine),
+* ``METHOD_SPEC.csv`` and ``store_pooled_flops.csv``: the expected scores that each predicts for
+  `ROWS` (mean and quantiles over the draws, which are the same on every machine),
 * ``fits_versions.json``: the versions that wrote them.
 
-Later versions load these files and predict the same numbers (``test_fits.py``). A folder is written
-once, by the commit that it is named after, and never again: run this with ``PYTHONPATH`` set to a
-checkout of that commit.
+Later versions load these files and predict the same numbers (``test_fits.py``). A file is written
+once, by the commit that its folder is named after, and never again (what is there is left alone):
+run this with ``PYTHONPATH`` set to a checkout of that commit.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import tempfile
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from scipy.special import expit
@@ -37,6 +39,36 @@ ROWS = pd.DataFrame(
         "tokens_t": [1.0, 2.0, 6.0, 6.0],
     }
 )
+
+
+# The smallest spec that MarginalML takes: it integrates out families' anchored skills.
+ONE_SKILL = """
+name = "one_skill"
+covariates = ["log_params"]
+skills = { count = 1, identify = { kind = "anchored", anchors = ["mmlu"], unit = "family" } }
+family = { level = "partial" }
+"""
+
+# A folder keeps its own path among the settings: a relative one says nothing of a machine.
+STORE = "store_pooled_flops"
+
+
+def cases() -> dict[str, tuple[ls.ModelSpec, Any]]:
+    """Return what is fitted, by the name of its file: the spec and the method, small and quick."""
+    pooled = ls.load_spec("pooled_flops")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "one_skill.toml"
+        path.write_text(ONE_SKILL)
+        one_skill = ls.load_spec(path)
+    chains = {"draws": 20, "tune": 20, "chains": 2, "cores": 1}
+    return {
+        "nuts_pooled_flops": (pooled, ls.NUTS(**chains)),
+        STORE: (pooled, ls.NUTS(**chains, store=STORE)),
+        "advi_pooled_flops": (pooled, ls.ADVI(draws=40, steps=2000)),
+        "pathfinder_pooled_flops": (pooled, ls.Pathfinder(draws=40, paths=2)),
+        "laplace_pooled_flops": (pooled, ls.Laplace(draws=40)),
+        "marginal_one_skill": (one_skill, ls.MarginalML(draws=40, starts=2, cores=1)),
+    }
 
 
 def table() -> pd.DataFrame:
@@ -69,22 +101,22 @@ def expected_scores(fit: ls.Fit) -> pd.DataFrame:
 
 
 def write(folder: Path) -> None:
-    """Fit in memory and in a folder, and write both with their predictions."""
+    """Fit by every method and in a folder, and write what is not there yet, with predictions."""
     folder.mkdir(parents=True, exist_ok=True)
     info = {name: ls.Benchmark(floor=floor, n_items=500) for name, floor in FLOORS.items()}
     scores = ls.Scores.from_frame(table(), benchmarks=info)
-    for name, store in (("nuts", None), ("store", "store_pooled_flops")):
-        # A folder keeps its own path among the settings: a relative one says nothing of a machine.
-        method = ls.NUTS(draws=20, tune=20, chains=2, cores=1, store=store)
-        fit = ls.fit(ls.load_spec("pooled_flops"), scores, method=method, seed=SEED, progress=False)
-        if store is None:
-            fit.save(folder / "nuts_pooled_flops.nc")
-        expected_scores(fit).to_csv(
-            folder / f"{name}_pooled_flops.csv", index=False, float_format="%.17g"
-        )
-    Path("store_pooled_flops").rename(folder / "store_pooled_flops")
-    versions = {"commit": folder.name} | fit.provenance.versions
-    (folder / "fits_versions.json").write_text(json.dumps(versions, indent=2) + "\n")
+    for name, (spec, method) in cases().items():
+        target = folder / (name if name == STORE else f"{name}.nc")
+        if target.exists():
+            continue
+        fit = ls.fit(spec, scores, method=method, seed=SEED, progress=False)
+        if name == STORE:
+            Path(STORE).rename(target)
+        else:
+            fit.save(target)
+        expected_scores(fit).to_csv(folder / f"{name}.csv", index=False, float_format="%.17g")
+        versions = {"commit": folder.name} | fit.provenance.versions
+        (folder / "fits_versions.json").write_text(json.dumps(versions, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import pytest
 
 import latentscale as ls
 from latentscale.data.scores import Scores
-from latentscale.inference.posterior_density import PosteriorDensity
+from latentscale.inference.tools.posterior_density import PosteriorDensity
 from latentscale.posterior.fit import Fit
 from latentscale.spec import ModelSpec
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import latentscale as ls
-from latentscale.inference.batched import BatchedDensity
-from latentscale.model.batches import Layout, deal
+from latentscale.inference.approximations.batches import BatchedDensity
+from latentscale.model.batches import VariableSlices, deal
 from latentscale.model.build import build_design
 from latentscale.model.design import Design, design
 
@@ -51,12 +51,12 @@ def test_a_part_has_the_tables_own_cells_families_and_covariates(whole) -> None:
 
 
 def test_every_parameter_belongs_to_one_part_or_to_all(known_spec, whole) -> None:
-    layout = Layout.of(build_design(known_spec, whole))
-    seen = np.zeros(sum(int(np.prod(shape)) for shape in layout.shapes.values()), int)
+    slices = VariableSlices.of(build_design(known_spec, whole))
+    seen = np.zeros(sum(int(np.prod(shape)) for shape in slices.shapes.values()), int)
     parts = deal(whole, 30, np.random.default_rng(2))
     for part in parts:
-        places, shared = layout.places(part)
-        own = Layout.of(build_design(known_spec, part.design))
+        places, shared = slices.places(part)
+        own = VariableSlices.of(build_design(known_spec, part.design))
         assert len(places) == sum(int(np.prod(shape)) for shape in own.shapes.values())
         assert len(np.unique(places)) == len(places)
         seen[places] += np.where(shared, len(parts) + 1, 1)

@@ -262,9 +262,9 @@ def test_nuts_on_jax_gives_the_same_kind_of_fit(backend, quick_fits) -> None:
 def test_a_missing_engine_comes_with_its_install(
     backend, said, quick_spec, small_scores, monkeypatch
 ) -> None:
-    from latentscale.inference import nuts
+    from latentscale.inference.nuts import backends
 
-    monkeypatch.setattr(nuts, "find_spec", lambda name: None)
+    monkeypatch.setattr(backends, "find_spec", lambda name: None)
     with pytest.raises(ls.FitError, match=rf"{said}.*not installed.*latentscale\[jax\]"):
         ls.fit(quick_spec, small_scores, method=ls.NUTS(backend=backend), progress=False)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from latentscale.inference.importance import importance_weights, weight_stats
+from latentscale.inference.approximations.importance import importance_weights, weight_stats
 from latentscale.numerics.psis import k_limit
 from latentscale.posterior.status import status_of_approximation
 

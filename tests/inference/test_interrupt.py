@@ -13,7 +13,8 @@ SCRIPT = """
 import json, os, signal, sys
 import numpy as np
 import latentscale as ls
-from latentscale.inference import nuts, nutpie_chains
+from latentscale.inference.nuts import chains as nutpie_chains
+import pymc as pm
 
 backend, folder = sys.argv[1:]
 sent = set()
@@ -34,13 +35,13 @@ if backend == "nutpie":
     nutpie_chains.WorkProgress = Watched
 else:
     draws = 20_000
-    plain = nuts.pm.sample
+    plain = pm.sample
     def watched(**named):
         def after(trace, draw):
             if not draw.tuning and draw.draw_idx > 110:
                 interrupt(draw.chain)  # one after the other, and each has to be stopped
         return plain(callback=after, **named)
-    nuts.pm.sample = watched
+    pm.sample = watched
 
 table = ls.datasets.open_llm_leaderboard()
 scores = table.select(models=table.models[:12], benchmarks=["mmlu", "arc"])

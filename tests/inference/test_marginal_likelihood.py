@@ -11,9 +11,9 @@ from latentscale.data.scores import Scores
 from latentscale.inference.marginal import kernel
 from latentscale.inference.marginal.latents import draw_latents
 from latentscale.inference.marginal.likelihood import MarginalLikelihood, marginal_likelihood
-from latentscale.inference.marginal.parameters import cholesky_of_partials, partials_of_cholesky
+from latentscale.inference.marginal.parameters import cholesky_of_partials
 from latentscale.inference.marginal.quadrature import gauss_hermite
-from latentscale.inference.marginal.starts import first_start
+from latentscale.inference.tools.regressions import partials_of_cholesky
 from latentscale.model.design import Design, design
 from latentscale.model.evaluate import NO_RESIDUALS, Evaluator
 from latentscale.model.likelihoods.beta import BetaNoise
@@ -53,7 +53,7 @@ def prepared(name: str, scores: Scores) -> tuple[ModelSpec, Design, MarginalLike
     table = design(spec, scores)
     likelihood = marginal_likelihood(spec, table)
     rng = np.random.default_rng(4)
-    start = first_start(likelihood)
+    start = likelihood.start
     return spec, table, likelihood, start + 0.15 * rng.standard_normal(start.size)
 
 
@@ -79,10 +79,10 @@ def test_links_have_the_derivatives_that_differences_give(link: int, eta: float)
 def test_the_loops_say_what_the_packages_equations_say(name: str, known) -> None:
     spec, table, likelihood, vector = prepared(name, known.scores)
     rng = np.random.default_rng(0)
-    y = rng.standard_normal((likelihood.families, 3, likelihood.layout.skills))
+    y = rng.standard_normal((likelihood.families, 3, likelihood.parameters.skills))
     found = likelihood.joint_at(vector, y) + 0.5 * np.square(y).sum(axis=2)
-    draws = likelihood.layout.dataset(vector, ())
-    alpha = y @ likelihood.layout.natural(vector)["factor"].T
+    draws = likelihood.parameters.dataset(vector, ())
+    alpha = y @ likelihood.parameters.natural(vector)["factor"].T
     effects = xr.Dataset(
         {"family_skill": (("family", "sample", "skill"), alpha)},
         coords={"family": list(table.families), "skill": draws["skill"].values},
@@ -104,7 +104,7 @@ def test_the_loops_say_what_the_packages_equations_say(name: str, known) -> None
 @pytest.mark.parametrize("name", VARIANTS)
 def test_the_gradient_is_that_of_the_sum(name: str, small_scores: Scores) -> None:
     _, _, likelihood, vector = prepared(name, small_scores)
-    nodes = gauss_hermite(likelihood.layout.skills, 3)
+    nodes = gauss_hermite(likelihood.parameters.skills, 3)
     placement = likelihood.place(vector)
     values, scores = likelihood.with_scores(vector, placement, nodes)
     np.testing.assert_allclose(values, likelihood.by_family(vector, placement, nodes), rtol=1e-10)
@@ -197,7 +197,7 @@ def test_gauss_hermite_integrates_moments(dimension: int, order: int) -> None:
 
 def test_the_start_is_no_worse_than_no_start(known) -> None:
     _, _, likelihood, _ = prepared("cai", known.scores)
-    start = first_start(likelihood)
+    start = likelihood.start
 
     def value(vector: np.ndarray) -> float:
         return float(likelihood.place(vector).laplace.sum())

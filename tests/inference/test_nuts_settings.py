@@ -24,6 +24,12 @@ REFUSED = [
     ({"adaptation": "dense"}, ["NUTS.adaptation", "diag", "low_rank", "dense"]),
     ({"store": 3}, ["NUTS.store", "folder", "3"]),
     ({"store": "draws", "backend": "pymc"}, ["NUTS.store", "nutpie", "pymc"]),
+    ({"adaptation": "low_rank", "backend": "pymc"}, ["NUTS.adaptation", "nutpie", "pymc"]),
+    ({"adaptation": "low_rank", "backend": "numpyro"}, ["NUTS.adaptation", "numpyro"]),
+    ({"cores": 4, "backend": "numpyro"}, ["NUTS.cores", "numpyro", "4"]),
+    ({"coordinates": "skewed"}, ["NUTS.coordinates", "auto", "whitened", "model", "skewed"]),
+    ({"coordinates": "whitened", "backend": "pymc"}, ["NUTS.coordinates", '"nutpie"', "pymc"]),
+    ({"coordinates": "whitened", "backend": "nutpie-jax"}, ["NUTS.coordinates", "nutpie-jax"]),
     ({"draws": 1.5}, ["NUTS.draws", "1.5"]),
     ({"draws": "10"}, ["NUTS.draws", "10"]),
     ({"draws": None}, ["NUTS.draws"]),
@@ -54,6 +60,32 @@ def test_settings_are_frozen_and_plain() -> None:
     assert method.settings["draws"] == 5 and method.settings["backend"] == "nutpie"
     assert ls.NUTS(store=Path("a") / "b").settings["store"] == str(Path("a") / "b")
     assert ls.NUTS() == ls.NUTS(draws=1000, tune=400, chains=4)
+
+
+@pytest.mark.parametrize(
+    ("backend", "tune"), [("nutpie", 400), ("nutpie-jax", 400), ("numpyro", 1000), ("pymc", 1000)]
+)
+def test_each_backend_has_its_own_warm_up(backend: str, tune: int) -> None:
+    assert ls.NUTS(backend=backend).tune == tune
+    assert ls.NUTS(backend=backend, tune=70).settings["tune"] == 70
+
+
+def test_whitened_coordinates_are_refused_where_there_are_none(
+    quick_spec: ModelSpec, small_scores: Scores
+) -> None:
+    method = ls.NUTS(coordinates="whitened")
+    with pytest.raises(FitError, match=r"NUTS.coordinates.*anchored skills"):
+        ls.fit(quick_spec, small_scores, method=method, progress=False)
+
+
+def test_what_a_run_chose_is_in_the_provenance(quick_spec: ModelSpec, small_scores: Scores) -> None:
+    method = ls.NUTS(draws=10, tune=20, chains=2, cores=1)
+    fit = ls.fit(quick_spec, small_scores, method=method, seed=2, progress=False)
+    settings = fit.provenance.settings
+    assert settings["coordinates"] == "model" and settings["start"] == {"kind": "prior"}
+    again = ls.NUTS(**settings)
+    same = ls.fit(quick_spec, small_scores, method=again, seed=2, progress=False)
+    assert same.posterior.identical(fit.posterior)
 
 
 def test_the_wrong_spec_is_refused(small_scores: Scores) -> None:

@@ -8,7 +8,11 @@ from scipy import stats
 from scipy.special import expit
 
 from latentscale.data.scores import Scores
-from latentscale.inference.posterior_density import PosteriorDensity, kept_names, posterior_density
+from latentscale.inference.tools.posterior_density import (
+    PosteriorDensity,
+    kept_names,
+    posterior_density,
+)
 from latentscale.model.build import build_design
 from latentscale.model.design import Design, design
 from latentscale.spec import ModelSpec

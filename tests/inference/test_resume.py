@@ -17,15 +17,15 @@ import pytest
 import xarray as xr
 
 import latentscale as ls
-from latentscale.inference import nutpie_chains
+from latentscale.inference.nuts import chains as nutpie_chains
 from latentscale.posterior import stream
 
-resume_module = importlib.import_module("latentscale.inference.resume")
+resume_module = importlib.import_module("latentscale.inference.nuts.resume")
 
 SCRIPT = """
 import json, sys, time
 import latentscale as ls
-from latentscale.inference import nutpie_chains
+from latentscale.inference.nuts import chains as nutpie_chains
 
 folder, log = sys.argv[1:]
 
@@ -46,7 +46,7 @@ ls.fit(ls.load_spec("pooled_flops"), scores, method=method, seed=1, progress=Fal
 MOMENTS = """
 import os, signal, sys
 import latentscale as ls
-from latentscale.inference import nutpie_chains
+from latentscale.inference.nuts import chains as nutpie_chains
 from latentscale.posterior import folder as folders, netcdf, stream
 
 path, moment = sys.argv[1:]
@@ -118,7 +118,7 @@ import latentscale as ls
 table = ls.datasets.open_llm_leaderboard()
 scores = table.select(models=table.models[:12], benchmarks=["mmlu", "arc"])
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-from latentscale.inference import nutpie_chains
+from latentscale.inference.nuts import chains as nutpie_chains
 whole = nutpie_chains.start_run
 def limited(*arguments, **named):
     run = whole(*arguments, **named)

@@ -13,7 +13,12 @@ import latentscale as ls
 from latentscale.data.scores import Scores
 from latentscale.engine.density import ChainModel, LogDensity
 from latentscale.errors import FitError
-from latentscale.inference.start import Placed, climb, distinct_modes, usual_start
+from latentscale.inference.nuts.start import (
+    StartingPoints,
+    ascent,
+    distinct_modes,
+    usual_start,
+)
 from latentscale.spec import ModelSpec, spec_from_dict
 
 HIGH, LOW = np.array([3.0, 0.0, 0.0]), np.array([-3.0, 1.0, 0.0])
@@ -42,25 +47,25 @@ def compiled(gap: float) -> ChainModel:
     )
 
 
-def placed(gap: float, seed: int = 1, **settings: Any) -> Placed:
+def placed(gap: float, seed: int = 1, **settings: Any) -> StartingPoints:
     start = ls.methods.ModeStart(**settings)
     return start.place(compiled(gap), seed=seed, cores=1, progress=False)
 
 
-def points(found: Placed, count: int = 400) -> np.ndarray:
+def points(found: StartingPoints, count: int = 400) -> np.ndarray:
     return np.array([found.compiled.begin(seed) for seed in range(count)])
 
 
 @pytest.mark.parametrize("mode", [HIGH, LOW])
 def test_a_climb_ends_at_the_mode_of_its_hill(mode: np.ndarray) -> None:
-    found = climb(two_modes(5.0), mode + np.array([0.4, -0.3, 0.5]), 200)
+    found = ascent(two_modes(5.0), mode + np.array([0.4, -0.3, 0.5]), 200)
     np.testing.assert_allclose(found.mode, mode, atol=1e-3)
     assert found.value == pytest.approx(0.0 if mode is HIGH else -5.0, abs=1e-3)
     assert found.converged
 
 
 def test_climbs_of_one_height_are_one_mode() -> None:
-    ends = [climb(two_modes(5.0), at + 0.1, 200) for at in (LOW, HIGH, HIGH, LOW)]
+    ends = [ascent(two_modes(5.0), at + 0.1, 200) for at in (LOW, HIGH, HIGH, LOW)]
     assert [round(one.value) for one in distinct_modes(ends)] == [0, -5]
 
 
@@ -146,6 +151,11 @@ def test_what_is_no_start_is_refused(start: Any) -> None:
         ls.NUTS(start=start)
 
 
+def test_the_share_of_modes_that_are_not_weighed_is_refused() -> None:
+    with pytest.raises(FitError, match=r"least_share.*whitened.*margin"):
+        placed(gap=8.0, least_share=0.2)
+
+
 def test_other_backends_take_no_start() -> None:
     with pytest.raises(FitError, match=r"NUTS.start.*pymc"):
         ls.NUTS(backend="pymc", start=ls.methods.PriorStart())
@@ -159,7 +169,7 @@ def test_the_status_tells_where_chains_began(quick_spec: ModelSpec, small_scores
     assert fit.provenance.seconds["start"] > 0
 
 
-def test_climbs_are_for_skills_that_can_turn_round() -> None:
+def test_climbs_are_for_skills_whose_signs_can_flip() -> None:
     spec = ls.load_spec("latentscale")
     document = spec.to_dict()
     document["skills"]["residual"] = False

@@ -9,10 +9,10 @@ import pytest
 
 import latentscale as ls
 from latentscale.errors import FitError, SpecError
-from latentscale.inference.marginal.ascent import best_mix
-from latentscale.inference.marginal.complete import CompleteData, Motion, complete_data
-from latentscale.inference.marginal.latent_chain import LatentChain
-from latentscale.inference.posterior_density import PosteriorDensity
+from latentscale.inference.stochastic.ascent import best_mix
+from latentscale.inference.stochastic.complete import CompleteData, Motion, complete_data
+from latentscale.inference.stochastic.latent_chain import LatentChain
+from latentscale.inference.tools.posterior_density import PosteriorDensity
 from latentscale.model.design import design
 from latentscale.posterior.fit import Fit
 from latentscale.spec import ModelSpec

@@ -17,7 +17,7 @@ import xarray as xr
 
 import latentscale as ls
 from latentscale.errors import DataError, FitError, FitWarning
-from latentscale.inference import nutpie_chains
+from latentscale.inference.nuts import chains as nutpie_chains
 from latentscale.posterior import folder as folders
 from latentscale.posterior import lock, stream
 from latentscale.posterior.folder import claimed, refuse_used, start_folder
@@ -449,7 +449,9 @@ def test_a_store_that_cannot_be_made_is_refused_before_sampling(
             real(self, *arguments, **named)
 
         monkeypatch.setattr(Path, "mkdir", refused)
-    monkeypatch.setattr("latentscale.inference.nuts.build_design", None)  # nothing is compiled
+    monkeypatch.setattr(
+        "latentscale.inference.nuts.method.build_design", None
+    )  # nothing is compiled
     with pytest.raises(FitError):
         ls.fit(quick_spec, small_scores, method=ls.NUTS(store=path), progress=False)
     assert (tmp_path / "file").read_text() == "x"

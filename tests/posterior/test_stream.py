@@ -133,7 +133,7 @@ def test_a_wrong_number_of_draws_is_refused(folder, prepared, draws, store, begi
 def test_nothing_is_sampled_where_nothing_is_missing(
     folder, prepared, monkeypatch, store, begin
 ) -> None:
-    from latentscale.inference import nutpie_chains
+    from latentscale.inference.nuts import chains as nutpie_chains
 
     store(begin(folder), prepared.scores.benchmarks, {0: 40, 1: 40, 2: 40})
     monkeypatch.setattr(nutpie_chains, "compiled", None)

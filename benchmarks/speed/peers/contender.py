@@ -14,7 +14,7 @@ import xarray as xr
 import latentscale as ls
 from benchmarks.speed.peers.law_data import LawData, law_data
 from benchmarks.speed.peers.natural import natural_parameters, random_points
-from latentscale.inference.posterior_density import PosteriorDensity, posterior_density
+from latentscale.inference.tools.posterior_density import PosteriorDensity, posterior_density
 
 SHARED = (
     "intercept",

@@ -11,8 +11,8 @@ import pymc as pm
 
 import latentscale as ls
 from benchmarks.speed.peers.contender import Contender, Law, Sampled, shared_draws
-from latentscale.inference.chart import Charted
-from latentscale.inference.posterior_density import kept_names
+from latentscale.inference.nuts.whitening import WhitenedModel
+from latentscale.inference.tools.posterior_density import kept_names
 from latentscale.model.coordinates import can_be_centred
 from latentscale.model.design import design
 
@@ -56,8 +56,8 @@ class Latentscale(Contender):
         points = self.points(law.model)
         if not can_be_centred(self.spec, table):
             return median_seconds(law.target.evaluate, points, repeats)
-        charted = Charted(self.spec, table, law.model, kept_names(law.model))
-        density = charted.density(charted.first())
+        whitened = WhitenedModel(self.spec, table, law.model, kept_names(law.model))
+        density = whitened.density(whitened.first())
         near = 0.1 * np.random.default_rng(self.seed).standard_normal(points.shape)
         return median_seconds(density.log_density, near, repeats)
 

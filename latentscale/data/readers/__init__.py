@@ -1,17 +1,26 @@
-"""Reading scores from files: tables, lm-evaluation-harness, the Open LLM Leaderboard.
+"""Reading scores from files: tables, lm-evaluation-harness, leaderboards, hubs, checkpoints.
 
 Result files and leaderboards know scores but not families and training tokens; their readers take
-these from a table of metadata.
+these from a table of metadata, or guess families from names and say so.
 """
 
 from __future__ import annotations
 
+from latentscale.data.readers.benchpress import (
+    benchpress_folds,
+    benchpress_measurements,
+    read_benchpress,
+)
+from latentscale.data.readers.checkpoints import checkpoint_measurements, read_checkpoints
 from latentscale.data.readers.csv import read_csv
 from latentscale.data.readers.efforts import effort, reasoning
+from latentscale.data.readers.epoch import epoch_index, epoch_measurements, read_epoch
 from latentscale.data.readers.flags import FlaggedReading
 from latentscale.data.readers.harness import harness_table, read_harness
 from latentscale.data.readers.hub import download_leaderboard
 from latentscale.data.readers.leaderboard import leaderboard_table, read_leaderboard
+from latentscale.data.readers.livebench import livebench_measurements, read_livebench
+from latentscale.data.readers.measurements import Measurements
 from latentscale.data.readers.metadata import join_metadata
 from latentscale.data.readers.names import match_benchmarks, same_benchmark
 from latentscale.data.readers.parquet import read_parquet, read_table
@@ -24,16 +33,27 @@ __all__ = [
     "SIZE_CLASSES",
     "FlaggedReading",
     "HarnessTask",
+    "Measurements",
     "NameReading",
+    "benchpress_folds",
+    "benchpress_measurements",
+    "checkpoint_measurements",
     "download_leaderboard",
     "effort",
+    "epoch_index",
+    "epoch_measurements",
     "harness_table",
     "join_metadata",
     "leaderboard_table",
+    "livebench_measurements",
     "match_benchmarks",
+    "read_benchpress",
+    "read_checkpoints",
     "read_csv",
+    "read_epoch",
     "read_harness",
     "read_leaderboard",
+    "read_livebench",
     "read_parquet",
     "read_scores",
     "read_table",

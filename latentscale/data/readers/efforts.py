@@ -11,7 +11,12 @@ import pandas as pd
 
 from latentscale.data.audit import Audit, Finding
 from latentscale.data.readers.model_names import ModelName, parse_name
-from latentscale.data.readers.size_classes import NameReading, checked_names, name_findings
+from latentscale.data.readers.size_classes import (
+    NameReading,
+    checked_names,
+    counted,
+    name_findings,
+)
 from latentscale.errors import listed
 
 EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
@@ -30,7 +35,7 @@ _WORD: Final = re.compile(r"\b(none|minimal|low|medium|xhigh|high|max)\b", re.IG
 _OFF: Final = ("nothinking", "non-thinking", "no")
 _REASONING_WORDS: Final = frozenset(("thinking", "reasoning", "reasoner", "think"))
 _REASONING_SERIES: Final = re.compile(
-    r"o|deepseek-r(-.*)?|qwq.*|gpt-oss.*|magistral.*|minimax-m.*|o-.*|codex-.*|.*-thinking"
+    r"openai-o(-.*)?|deepseek-r(-.*)?|qwq.*|gpt-oss.*|magistral.*|minimax-m.*|codex-.*"
 )
 """Series that reason whenever they are run: OpenAI's o1 to o4, DeepSeek-R1, QwQ, gpt-oss."""
 _REASONING_SINCE: Final = {
@@ -124,8 +129,7 @@ def reasoning(names: Iterable[str]) -> NameReading:
     values = pd.Series([float(bool(read[name])) for name in column], index=column.index)
     basis = pd.Series([read[name] for name in column], index=column.index, dtype=object)
     yes = {name: part for name, part in read.items() if part}
-    counts = pd.Series(list(yes.values()), dtype=object).value_counts()
-    parts = ", ".join(f'"{part}" {count}' for part, count in counts.items())
+    parts = counted(pd.Series(list(yes.values()), dtype=object))
     message = f"{len(yes)} of {len(read)} names are of models that reason ({parts})."
     silent = [name for name in read if name not in yes]
     if silent:

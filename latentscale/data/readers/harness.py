@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -10,10 +10,12 @@ import pandas as pd
 
 from latentscale.data.audit import Finding, Level, emit
 from latentscale.data.benchmarks import KNOWN_BENCHMARKS, Benchmark
+from latentscale.data.frames import as_pandas
 from latentscale.data.readers.candidates import Candidate, pool
 from latentscale.data.readers.choice import chosen
 from latentscale.data.readers.documents import read_document
 from latentscale.data.readers.metadata import scores_with_metadata
+from latentscale.data.readers.revisions import TokensPerStep, checkpoint_metadata
 from latentscale.data.readers.runs import Run, holds_results, read_run, run_of
 from latentscale.data.readers.settings import named
 from latentscale.data.readers.tasks import HARNESS_TASKS, HarnessTask
@@ -88,6 +90,7 @@ def read_harness(
     metadata: pd.DataFrame,
     *,
     tasks: Mapping[str, HarnessTask] | None = None,
+    tokens_per_step: TokensPerStep | None = None,
     drop_unmatched: bool = False,
     benchmarks: Mapping[str, Benchmark] | None = None,
 ) -> Scores:
@@ -100,7 +103,12 @@ def read_harness(
     metadata
         What the files do not say: columns ``model``, ``family``, ``params_b`` (billions),
         ``tokens_t`` (trillions, empty if undisclosed), optionally ``lineage``, ``instruct``,
-        ``released``. Models are named as in the files, or by the part after the last slash.
+        ``released``. Models are named as in the files, or by the part after the last slash. A
+        checkpoint (``model@step3000``) may have a row of its own; else it has that of its model,
+        and the tokens that it has seen.
+    tokens_per_step
+        Tokens of one training step, one number or by model, for checkpoints without a row;
+        revisions such as ``step1000-tokens4B`` need none.
     drop_unmatched
         Leave out models that the metadata lacks instead of refusing.
     benchmarks
@@ -111,7 +119,8 @@ def read_harness(
     Scores
         Its audit also says what was found in the files. A benchmark unknown to the package has
         floor 0 and the item count of the files, unless `benchmarks` says otherwise. Scores of
-        runs cut short by ``--limit`` keep their own item counts.
+        runs cut short by ``--limit`` keep their own item counts, and all scores the standard
+        errors that the files give.
 
     Raises
     ------
@@ -132,12 +141,33 @@ def read_harness(
     described = {**_described(rows), **(benchmarks or {})}
     return scores_with_metadata(
         wide,
-        metadata,
+        _with_checkpoints(wide["model"].tolist(), metadata, tokens_per_step),
         findings,
         drop_unmatched=drop_unmatched,
         benchmarks=described,
         n_items=_own_items(rows, described, benchmarks or {}),
+        stderr=_own_errors(table),
     )
+
+
+def _with_checkpoints(
+    models: Sequence[str], metadata: pd.DataFrame, tokens_per_step: TokensPerStep | None
+) -> pd.DataFrame:
+    """Return metadata with rows of checkpoints; as it is where it has no column of models."""
+    frame = as_pandas(metadata, "This table of metadata")
+    if "model" not in frame:
+        return metadata
+    return checkpoint_metadata(models, frame, tokens_per_step)
+
+
+def _own_errors(table: pd.DataFrame) -> pd.DataFrame | None:
+    """Return the standard errors of scores, one row a model; None where the files have none."""
+    known = table[table["stderr"].notna()]
+    if known.empty:
+        return None
+    wide = known.pivot(index="model", columns="benchmark", values="stderr").reset_index()
+    wide.columns.name = None
+    return wide
 
 
 def _wanted(tasks: Mapping[str, HarnessTask] | None) -> dict[str, HarnessTask]:

@@ -15,8 +15,8 @@ from latentscale.data.benchmarks import Benchmark
 from latentscale.data.columns import is_missing, read_dates
 from latentscale.data.frames import as_pandas
 from latentscale.data.readers.cells import plain, to_numbers
-from latentscale.data.readers.families import base_families
 from latentscale.data.readers.flags import FlaggedReading, without_flagged
+from latentscale.data.readers.leaderboard_models import completed, with_families
 from latentscale.data.readers.metadata import scores_with_metadata
 from latentscale.data.readers.parquet import read_table
 from latentscale.data.scores import Scores
@@ -37,7 +37,6 @@ _TEXT: Final = {"Base Model": "base_model", "Type": "type", "Architecture": "arc
 _TEMPLATE: Final = "Chat Template"
 _UNUSED: Final = ("precision", "chat_template", "family_basis")
 """Columns of `leaderboard_table` that are none of the model's own in `Scores`."""
-_TUNED: Final = re.compile(r"(?:^|[-_.])(?:instruct|chat|it|dpo|rlhf|orpo|simpo)(?:$|[-_.\d])")
 _RANK: Final = {"bfloat16": 0, "float16": 0, "bf16": 0, "fp16": 0, "float32": 1, "fp32": 1}
 """Which row of a model counts: 16 bits, as the leaderboard runs by default, before 32."""
 _OTHER_PRECISION: Final = 2
@@ -91,7 +90,7 @@ def leaderboard_table(
     """
     table, findings = _collected(source, flagged)
     emit(findings, about="The leaderboard's table was read")
-    return _with_families(table)[0]  # the column family_basis says what was guessed
+    return with_families(table)[0]  # the column family_basis says what was guessed
 
 
 def read_leaderboard(
@@ -140,9 +139,9 @@ def read_leaderboard(
     """
     table, findings = _collected(source, flagged)
     if metadata is None:
-        table, more = _with_families(table)
+        table, more = with_families(table)
         findings += more
-        table, more = _completed(table)
+        table, more = completed(table)
         findings += more
     dropped = [*_TEXT.values(), *_UNUSED]
     wide = table.drop(columns=dropped, errors="ignore")
@@ -177,51 +176,6 @@ def _collected(
         message = f"the table has no {listed(lacking)}."
         unread.append(Finding("warning", "benchmark-without-score", "columns", message))
     return table, [*findings, *more, *unread]
-
-
-def _with_families(table: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
-    """Return the table with guessed family, lineage and basis after the model's name."""
-    models = table["model"].tolist()
-
-    def column(name: str) -> list[object] | None:
-        return table[name].tolist() if name in table else None
-
-    guessed, findings = base_families(
-        models,
-        base_models=column("base_model"),
-        params_b=table["params_b"].tolist() if "params_b" in table else None,
-        architectures=column("architecture"),
-    )
-    own = guessed.drop(columns="model").set_axis(table.index)
-    rest = table.drop(columns="model")
-    return pd.concat([table[["model"]], own, rest], axis="columns"), findings
-
-
-def _completed(table: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
-    """Fill instruct by names and chat templates, leave tokens empty, drop models without size."""
-    findings = []
-    stated = table["instruct"] if "instruct" in table else pd.Series(np.nan, table.index)
-    by_name = [bool(_TUNED.search(name.rsplit("/", 1)[-1].casefold())) for name in table["model"]]
-    template = table.get("chat_template", False)
-    guess = (pd.Series(by_name, table.index) | template).astype(float)
-    count = int(stated.isna().sum())
-    if count:
-        tuned = int(guess[stated.isna()].sum())
-        message = (
-            f"the type of {count} models does not say whether they are instruction-tuned: {tuned} "
-            "are taken to be, by their names or since they were run with a chat template, and "
-            f"{count - tuned} not."
-        )
-        findings.append(Finding("info", "instruct-guessed", "instruct", message))
-    table = table.assign(instruct=stated.fillna(guess), tokens_t=np.nan)
-    sized = table["params_b"].notna() if "params_b" in table else pd.Series(True, table.index)
-    if not sized.all():
-        message = (
-            f"{int((~sized).sum())} models without size were left out: "
-            f"{listed(table.loc[~sized, 'model'])}."
-        )
-        findings.append(Finding("warning", "size-missing", "params_b", message))
-    return table[sized].reset_index(drop=True), findings
 
 
 def _columns(frame: pd.DataFrame, raw: list[str]) -> tuple[pd.DataFrame, list[Finding]]:

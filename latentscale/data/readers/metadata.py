@@ -36,6 +36,7 @@ def scores_with_metadata(
     drop_unmatched: bool,
     benchmarks: Mapping[str, Benchmark] | None,
     n_items: pd.DataFrame | None = None,
+    stderr: pd.DataFrame | None = None,
 ) -> Scores:
     """Join scores with metadata, check them as `Scores.from_frame` does, and warn once.
 
@@ -54,10 +55,16 @@ def scores_with_metadata(
     n_items
         Item counts of single scores, index model and columns benchmark, NaN where a score has
         those of its benchmark; None where all have.
+    stderr
+        Standard errors, column ``model`` and one a benchmark, as for `Scores.from_frame`; those of
+        models and benchmarks that are left out are passed over.
     """
     joined, more = join_metadata(wide, metadata, drop_unmatched=drop_unmatched)
     given = {name: info for name, info in (benchmarks or {}).items() if name in joined}
-    scores = scores_from_frame(joined, benchmarks=given, n_items=n_items)
+    if stderr is not None:
+        columns = [name for name in stderr if name in joined]
+        stderr = stderr.loc[stderr["model"].isin(joined["model"]), columns]
+    scores = scores_from_frame(joined, benchmarks=given, n_items=n_items, stderr=stderr)
     audit = Audit((*findings, *more, *scores.audit.findings))
     emit(audit.findings, about="Scores were read (the whole list is in .audit)", stacklevel=4)
     return Scores(scores.dataset, audit)

@@ -7,8 +7,9 @@ Size classes and settings as features are made of it elsewhere (`size_classes`, 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from math import nan
 from typing import Final
 
@@ -42,12 +43,55 @@ _JOINED: Final = re.compile(r"(?P<letters>[a-z]+)(?P<number>\d{1,2}(?:\.\d+)*)(?
 _ALONE: Final = re.compile(r"(\d{1,2}(?:\.\d+)?)([a-z]+)")
 _GENERIC_WORDS: Final = """instruct chat it base hf preview exp experimental latest beta alpha
 thinking reasoning reasoner think instructions gguf awq gptq bnb dpo sft rlhf orpo merged unknown
-effort default web app turbo fast original vision vl meta c4ai open models amazon"""
+effort default web app turbo fast original vision vl meta c4ai open models amazon non"""
 _GENERIC: Final = frozenset(_GENERIC_WORDS.split())
 """Words of a name that say how a model was tuned, packed or served, and not of which series."""
 
-_ALIASES: Final = {"chatgpt": "gpt"}
-"""Other names of a series."""
+_ALIASES: Final = {"chatgpt": "gpt", "o": "openai-o", "t": "t5"}
+"""Series by their name without a version where it is another one, or one letter: o3, T5."""
+_DAYS: Final = (
+    re.compile(r"(?<!\d)(?P<year>20\d\d)-?(?P<month>[01]\d)-?(?P<day>[0-3]\d)(?!\d)"),
+    re.compile(r"(?<!\d)(?P<month>[01]\d)-(?P<day>[0-3]\d)-(?P<year>20\d\d)(?!\d)"),
+)
+"""Days in names: 20241022, 2024-10-22 and 10-22-2024; months and days without a year are not."""
+
+PROVIDERS: Final[Mapping[str, str]] = {
+    "claude": "Anthropic",
+    "gpt": "OpenAI",
+    "openai": "OpenAI",
+    "codex": "OpenAI",
+    "gemini": "Google",
+    "gemma": "Google",
+    "learnlm": "Google",
+    "palm": "Google",
+    "llama": "Meta",
+    "llama4": "Meta",
+    "qwen": "Alibaba",
+    "qwq": "Alibaba",
+    "deepseek": "DeepSeek",
+    "grok": "xAI",
+    "mistral": "Mistral AI",
+    "mixtral": "Mistral AI",
+    "ministral": "Mistral AI",
+    "magistral": "Mistral AI",
+    "codestral": "Mistral AI",
+    "mathstral": "Mistral AI",
+    "kimi": "Moonshot",
+    "glm": "Zhipu AI",
+    "chatglm": "Zhipu AI",
+    "command": "Cohere",
+    "phi": "Microsoft",
+    "nova": "Amazon",
+    "minimax": "MiniMax",
+    "yi": "01.AI",
+    "nemotron": "NVIDIA",
+    "hunyuan": "Tencent",
+    "step": "StepFun",
+    "olmo": "Allen Institute for AI",
+    "granite": "IBM",
+    "falcon": "Technology Innovation Institute",
+}
+"""Providers of series that only they make, by the first word of the series."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +166,30 @@ def parse_name(name: str) -> ModelName:
         size_b=nan if any(map(_EXPERTS.fullmatch, words)) else max(sizes, default=nan),
         words=words,
     )
+
+
+def day_of(name: str) -> str | None:
+    """Return the day that a name states, as 2024-10-22; None if it states none.
+
+    Examples
+    --------
+    >>> day_of("claude-3-5-sonnet-20241022"), day_of("gpt-4-0613")
+    ('2024-10-22', None)
+    """
+    for pattern in _DAYS:
+        match = pattern.search(name)
+        if match:
+            try:
+                day = date(int(match["year"]), int(match["month"]), int(match["day"]))
+            except ValueError:  # the 31st of a month of 30 days
+                continue
+            return day.isoformat()
+    return None
+
+
+def provider_of(name: ModelName) -> str | None:
+    """Return the only maker of a model's series, None where the series does not say."""
+    return PROVIDERS.get(name.series.split("-")[0])
 
 
 def _of_series(word: str, numbers: list[str]) -> Iterator[str]:

@@ -10,7 +10,9 @@ from latentscale.data.benchmarks import Benchmark
 from latentscale.data.features.base import Feature
 from latentscale.data.readers.names import match_benchmarks
 from latentscale.data.readers.parquet import read_table
+from latentscale.data.readers.sources import reader_of_path, reader_of_table
 from latentscale.data.scores import Scores, scores_from_frame, scores_from_long
+from latentscale.errors import DataError
 
 
 def read_scores(
@@ -20,14 +22,19 @@ def read_scores(
     benchmarks: Mapping[str, Benchmark] | None = None,
     match_names: bool = True,
 ) -> Scores:
-    """Read scores from a file: a long table if it has ``benchmark`` and ``score`` columns.
+    """Read scores from a table, or from a published source that is known by its files.
+
+    A table is long if it has the columns ``benchmark`` and ``score``.
 
     Parameters
     ----------
     path
-        A CSV or TSV file in UTF-8, or a Parquet file (by its ending).
+        A CSV or TSV file in UTF-8, or a Parquet file (by its ending). Or the Open LLM
+        Leaderboard's contents table (as `read_leaderboard` reads it without metadata), a folder
+        or zip of Epoch's hub (`read_epoch`), a folder of BenchPress (`read_benchpress`), or
+        LiveBench's tables (`read_livebench`).
     features
-        As for `Scores.from_frame`.
+        As for `Scores.from_frame`; a hub's reader knows its own.
     benchmarks
         As for `Scores.from_frame`. A benchmark described here keeps its name.
     match_names
@@ -43,14 +50,22 @@ def read_scores(
     Raises
     ------
     DataError
-        As `read_csv`, `read_parquet` and `Scores.from_frame`.
+        As `read_csv`, `read_parquet`, `Scores.from_frame` and the reader of the source.
 
     Warns
     -----
     DataWarning
         As `Scores.from_frame`.
     """
+    read_path = reader_of_path(path)
+    if read_path is not None:
+        _refuse_features(path, features)
+        return read_path(Path(path), benchmarks)
     frame = read_table(path)
+    read_source = reader_of_table(frame)
+    if read_source is not None:
+        _refuse_features(path, features)
+        return read_source(frame, benchmarks=benchmarks)
     findings: list[Finding] = []
     if match_names:
         own = [feature if isinstance(feature, str) else feature.name for feature in features or ()]
@@ -61,3 +76,10 @@ def read_scores(
     audit = Audit((*findings, *scores.audit.findings))
     emit(audit.findings, about="Scores were read (the whole list is in .audit)")
     return Scores(scores.dataset, audit)
+
+
+def _refuse_features(path: str | Path, features: Sequence[str | Feature] | None) -> None:
+    if features:
+        raise DataError(
+            f"{path} is a hub's file, whose reader knows its features; leave features out."
+        )

@@ -71,6 +71,8 @@ LARGEST_B: Final = (4.5, 16.0, 40.0, 120.0)
 Between the sizes that are published: 1 to 4 nano, 7 to 14 mini, 20 to 34 small, 65 to 110
 medium, from 123 on large.
 """
+_PARTS: Final = 6
+"""Parts of names that a finding lists for one value."""
 
 
 @dataclass(frozen=True)
@@ -159,14 +161,20 @@ def name_findings(
     read = table[table["basis"] != ""]
     said = []
     for value, rows in read.groupby("value", sort=False):
-        counts = rows["basis"].value_counts()
-        parts = ", ".join(f'"{part}" {count}' for part, count in counts.items())
-        said.append(f"{value} {len(rows)} ({parts})")
+        said.append(f"{value} {len(rows)} ({counted(rows['basis'])})")
     message = f"{len(read)} of {len(table)} names state the {what}: {'; '.join(said)}."
     silent = table.loc[table["basis"] == "", "name"]
     if len(silent):
         message += f" {len(silent)} do not: {listed(silent, 5)}."
     return (Finding("info", f"{what.replace(' ', '-')}-from-names", "model", message),)
+
+
+def counted(parts: pd.Series) -> str:
+    """Return the commonest parts of names with their counts, and how many others there are."""
+    counts = parts.value_counts()
+    shown = ", ".join(f'"{part}" {count}' for part, count in counts.head(_PARTS).items())
+    more = len(counts) - _PARTS
+    return f"{shown} and {more} others" if more > 0 else shown
 
 
 def _class_of(name: ModelName) -> tuple[str, str]:

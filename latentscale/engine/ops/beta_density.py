@@ -34,9 +34,9 @@ class BetaLogDensity(Op):
 
     def make_node(self, *inputs: Any) -> Apply:
         """Check the inputs, score, mean and phi, and name the outputs."""
-        inputs = tuple(pt.as_tensor_variable(part) for part in inputs)
+        inputs = tuple(pt.as_tensor_variable(variable) for variable in inputs)
         if len(inputs) != 3 or any(
-            part.type.ndim != 1 or part.type.dtype != "float64" for part in inputs
+            variable.type.ndim != 1 or variable.type.dtype != "float64" for variable in inputs
         ):
             raise TypeError("BetaLogDensity takes three vectors of float64.")
         return Apply(self, list(inputs), [pt.dvector() for _ in range(3)])
@@ -60,12 +60,12 @@ class BetaLogDensity(Op):
         self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]
     ) -> list[Any]:
         """Return derivatives by scores, mu and phi, times what comes from above."""
-        found: list[Any] = [pt.zeros_like(part) for part in inputs]
+        total: list[Any] = [pt.zeros_like(variable) for variable in inputs]
         for which, above in enumerate(output_grads):
             if not isinstance(above.type, DisconnectedType):
                 slopes = _first(inputs, outputs) if which == 0 else _second(inputs, which)
-                found = [one + above * slope for one, slope in zip(found, slopes, strict=True)]
-        return found
+                total = [known + above * slope for known, slope in zip(total, slopes, strict=True)]
+        return total
 
 
 def _first(inputs: Sequence[Any], outputs: Sequence[Any]) -> list[Any]:

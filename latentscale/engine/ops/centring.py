@@ -37,8 +37,8 @@ class Centring(Op):
 
     def make_node(self, *inputs: Any) -> Apply:
         """Check the inputs and name the outputs."""
-        inputs = tuple(pt.as_tensor_variable(part) for part in inputs)
-        kinds = [(part.type.ndim, part.type.dtype) for part in inputs]
+        inputs = tuple(pt.as_tensor_variable(variable) for variable in inputs)
+        kinds = [(variable.type.ndim, variable.type.dtype) for variable in inputs]
         real, whole = "float64", "int64"
         if kinds != [(1, real), (1, real), (2, real), (2, real), (1, whole), (1, whole)]:
             raise TypeError("Centring takes two vectors, two matrices and two vectors of int64.")
@@ -66,8 +66,8 @@ class Centring(Op):
             for output, grad in zip(outputs[:3], output_grads[:3], strict=True)
         ]
         centre, stray, _, lower = outputs
-        found: Any = _CentringPullback()(*inputs, centre, stray, lower, *above, return_list=True)
-        return [*found, DisconnectedType()(), DisconnectedType()()]
+        slopes: Any = _CentringPullback()(*inputs, centre, stray, lower, *above, return_list=True)
+        return [*slopes, DisconnectedType()(), DisconnectedType()()]
 
 
 class _CentringPullback(Op):
@@ -76,8 +76,8 @@ class _CentringPullback(Op):
     __props__ = ()
 
     def make_node(self, *inputs: Any) -> Apply:
-        inputs = tuple(pt.as_tensor_variable(part) for part in inputs)
-        return Apply(self, list(inputs), [part.type() for part in inputs[:4]])
+        inputs = tuple(pt.as_tensor_variable(variable) for variable in inputs)
+        return Apply(self, list(inputs), [variable.type() for variable in inputs[:4]])
 
     def infer_shape(self, node: Apply, shapes: list[Any]) -> list[Any]:
         return shapes[:4]

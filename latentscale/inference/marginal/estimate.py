@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy.optimize import minimize
 
 from latentscale.dims import SKILL
 from latentscale.errors import FitError
@@ -20,24 +19,39 @@ from latentscale.inference.marginal.information import (
 )
 from latentscale.inference.marginal.likelihood import MarginalLikelihood, Placement
 from latentscale.inference.marginal.quadrature import Nodes, gauss_hermite
-from latentscale.inference.marginal.starts import first_start, other_starts
-from latentscale.inference.progress import WorkProgress
-from latentscale.inference.threads import in_threads
+from latentscale.inference.tools.progress import WorkProgress
+from latentscale.inference.tools.regressions import PARTIAL_CORRELATION
 from latentscale.model.terms.family_level import SKILL_FACTOR
+from latentscale.numerics.climb import climb
+from latentscale.numerics.curvature import differences
+from latentscale.numerics.threads import in_threads
 
+# The search maximises by 3 nodes a skill: its maximum is within a standard error of the finer
+# rule's, at a fraction of the cost (benchmarks/MARGINAL.md).
 _SEARCH_NODES = 3
+# Share of the weight left out in the search with more than 4 skills, where 3^K nodes are many.
 _SEARCH_DROP = 0.02
 _FEW_SKILLS = 4
-_MEMORY = 30
-_PENALTY = 1e10
-_ROUNDS = 10
+# Pairs of differences of L-BFGS: some hundred parameters, whose evaluations cost far more.
+_HISTORY = 30
+# Relative gain at which a search ends; Newton's method goes on from there.
+_TOLERANCE = 1e-10
+# Scatter of the other starts round the first, in logits and logs: a wide guess of its error.
+_JITTER = 0.4
+# Steps with one curvature; it is computed anew after them.
+_STEPS_A_CURVATURE = 10
+# Gain in log likelihood that a Newton step must promise: below it the sum's rounding rules.
 _SMALL_STEP = 1e-7
+# Lengths to which a Newton step is halved before it is given up.
 _LENGTHS = tuple(0.5**k for k in range(7))
-_REFRESHES = 8
+# Most curvatures; each is a gradient or two a parameter, and three are enough on all our tables.
+_CURVATURES = 8
+# Gain below which the curvature is taken to be that of the maximum, in log likelihood.
 _NEAR = 0.01
-_SAME = 1e-3
-_UNTOLD = 1e-2
-_DELTA = 1e-5
+# Newton decrement at which the maximum is reached: 1/1000 in log likelihood, 0.04 standard errors.
+_REACHED = 1e-3
+# Share of a parameter's squared length that lies along flat directions before it is called flat.
+_FLAT_SHARE = 1e-2
 
 
 @dataclass(frozen=True)
@@ -80,7 +94,8 @@ class MarginalEstimate:
         mean zero, as in Cai et al.; the draws of a fit take families from their own mean.
     table
         One row a natural parameter: estimate, and standard errors ``se_observed``,
-        ``se_outer_product`` and ``se_sandwich`` by the delta method; NaN where it is not told.
+        ``se_outer_product`` and ``se_sandwich`` by the delta method; NaN where it is
+        not identified.
     information
         Observed information and families' scores, on the unconstrained scale.
     log_likelihood
@@ -139,12 +154,12 @@ class MarginalEstimate:
     @property
     def converged(self) -> bool:
         """Whether the gradient vanishes at a proper maximum."""
-        return self.decrement < _SAME and not self.information.flat.shape[1]
+        return self.decrement < _REACHED and not self.information.flat.shape[1]
 
     @property
     def flat_parameters(self) -> tuple[str, ...]:
-        """Names of the parameters that the likelihood does not tell."""
-        return tuple(np.asarray(self.labels)[_untold(self.information)].tolist())
+        """Names of the parameters that the likelihood does not identify."""
+        return tuple(np.asarray(self.labels)[_is_flat(self.information)].tolist())
 
     def to_dataset(self) -> xr.Dataset:
         """Return what a fit's tree keeps: table, criteria, starts; dims (parameter, start)."""
@@ -180,36 +195,36 @@ def maximise(
     """Maximise a marginal likelihood from several starts; return also where latents lie there.
 
     Each start is carried to its maximum by a rule of 3 nodes a skill, the best one on by the
-    settings' nodes; the log likelihood is told by two nodes more.
+    settings' nodes; the log likelihood is that of two nodes more.
 
     Raises
     ------
     FitError
         If the likelihood is not finite at any start.
     """
-    size = likelihood.layout.skills
+    size = likelihood.parameters.skills
     began = time.perf_counter()
     search = gauss_hermite(size, _SEARCH_NODES, drop=0 if size <= _FEW_SKILLS else _SEARCH_DROP)
     reached, values = _from_every_start(likelihood, search, settings, rng, progress)
     searched = time.perf_counter()
     nodes = gauss_hermite(size, settings.nodes, drop=settings.drop)
     vector = reached[int(np.argmax(values))]
-    vector, found, placement = newton(likelihood, vector, nodes, search, settings.cores)
+    vector, curvature, placement = newton(likelihood, vector, nodes, search, settings.cores)
     polished = time.perf_counter()
     finest = gauss_hermite(size, settings.nodes + 2, drop=settings.drop / 10)
     best = float(likelihood.by_family(vector, placement, finest).sum())
-    gradient = found.scores.sum(axis=0)
+    gradient = curvature.scores.sum(axis=0)
     estimate = MarginalEstimate(
         spec_name=spec_name,
         vector=vector,
-        labels=tuple(likelihood.layout.labels()),
+        labels=tuple(likelihood.parameters.labels()),
         parameters=natural_dataset(likelihood, vector),
-        table=natural_table(likelihood, vector, found),
-        information=found,
+        table=natural_table(likelihood, vector, curvature),
+        information=curvature,
         log_likelihood=best,
         quadrature_error=best - float(likelihood.by_family(vector, placement, nodes).sum()),
         starts=tuple(values),
-        decrement=float(gradient @ found.covariance("observed") @ gradient / 2),
+        decrement=float(gradient @ curvature.covariance("observed") @ gradient / 2),
         families=likelihood.families,
         scores=likelihood.bench.size,
         seconds={"search": searched - began, "polish": polished - searched},
@@ -225,16 +240,17 @@ def _from_every_start(
     progress: bool,
 ) -> tuple[list[np.ndarray], list[float]]:
     """Return the maximum that each start reached, and its log likelihood."""
-    first = first_start(likelihood)
-    starts = [first, *other_starts(first, settings.starts - 1, rng)]
+    first = likelihood.start
+    scatter = (_JITTER * rng.standard_normal(first.size) for _ in range(settings.starts - 1))
+    starts = [first, *(first + step for step in scatter)]
     done: list[float] = []
     with WorkProgress(settings.starts, "MarginalML", "starts", enabled=progress) as shown:
 
         def work(start: np.ndarray) -> tuple[np.ndarray, float]:
-            found = climb(likelihood, start, nodes, settings.iterations)
-            done.append(found[1])
+            reached = maximise_from(likelihood, start, nodes, settings.iterations)
+            done.append(reached[1])
             shown.update(len(done), f"best log likelihood {max(done):.2f}")
-            return found
+            return reached
 
         ended = in_threads(work, starts, settings.cores)
     values = [value for _, value in ended]
@@ -246,27 +262,26 @@ def _from_every_start(
     return [vector for vector, _ in ended], values
 
 
-def climb(
+def maximise_from(
     likelihood: MarginalLikelihood, start: np.ndarray, nodes: Nodes, iterations: int
 ) -> tuple[np.ndarray, float]:
     """Maximise by L-BFGS from one start, placing the nodes anew at every step."""
-    latest: list[np.ndarray | None] = [None]
+    modes: np.ndarray | None = None
 
-    def loss(vector: np.ndarray) -> tuple[float, np.ndarray]:
+    def log_likelihood(vector: np.ndarray) -> tuple[float, np.ndarray]:
+        nonlocal modes
         with np.errstate(over="ignore", invalid="ignore"):
-            placement = likelihood.place(vector, latest[0])
+            placement = likelihood.place(vector, modes)
             values, scores = likelihood.with_scores(vector, placement, nodes)
-        total, gradient = -values.sum(), -scores.sum(axis=0)
-        if not (np.isfinite(total) and np.isfinite(gradient).all()):
-            latest[0] = None
-            return _PENALTY, np.zeros_like(vector)
-        latest[0] = placement.modes
-        return float(total), gradient
+        total, gradient = float(values.sum()), scores.sum(axis=0)
+        finite = np.isfinite(total) and np.isfinite(gradient).all()
+        modes = placement.modes if finite else None
+        return total, gradient
 
-    options = {"maxiter": iterations, "maxfun": 2 * iterations, "maxcor": _MEMORY, "ftol": 1e-10}
-    solved = minimize(loss, start, jac=True, method="L-BFGS-B", options=options)
-    value = -float(solved.fun)
-    return np.asarray(solved.x), value if value > -_PENALTY else -np.inf
+    end = climb(
+        log_likelihood, start, steps=iterations, history=_HISTORY, tolerance=_TOLERANCE, kept=1
+    )
+    return end.mode, end.value
 
 
 def newton(
@@ -284,18 +299,20 @@ def newton(
     """
     placement = likelihood.place(vector)
     searching = True
-    for _ in range(_REFRESHES):
-        found = information(likelihood, vector, placement, coarse, cores)
+    for _ in range(_CURVATURES):
+        curvature = information(likelihood, vector, placement, coarse, cores)
         if searching:
-            vector, placement, _, gained = _ascend(likelihood, vector, placement, coarse, found)
+            vector, placement, _, gained = _ascend(likelihood, vector, placement, coarse, curvature)
             searching = gained >= _NEAR
         if not searching:
-            vector, placement, scores, gained = _ascend(likelihood, vector, placement, nodes, found)
+            vector, placement, scores, gained = _ascend(
+                likelihood, vector, placement, nodes, curvature
+            )
             if gained < _NEAR:
                 break
     else:
         scores = likelihood.with_scores(vector, placement, nodes)[1]
-    return vector, Information(found.observed, scores), placement
+    return vector, Information(curvature.observed, scores), placement
 
 
 def _ascend(
@@ -303,16 +320,16 @@ def _ascend(
     vector: np.ndarray,
     placement: Placement,
     nodes: Nodes,
-    found: Information,
+    curvature: Information,
 ) -> tuple[np.ndarray, Placement, np.ndarray, float]:
     """Climb with one curvature, halving a step that does not gain.
 
     Return the vector, its placement and scores, and the log likelihood gained.
     """
-    bread = found.ascent
+    bread = curvature.ascent
     values, scores = likelihood.with_scores(vector, placement, nodes)
     before = values.sum()
-    for _ in range(_ROUNDS):
+    for _ in range(_STEPS_A_CURVATURE):
         gradient = scores.sum(axis=0)
         step = bread @ gradient
         if gradient @ step < _SMALL_STEP:
@@ -331,29 +348,29 @@ def _ascend(
 
 def natural_dataset(likelihood: MarginalLikelihood, vector: np.ndarray) -> xr.Dataset:
     """Return one vector as natural parameters with named dims, and ``skill_correlation``."""
-    found = likelihood.layout.dataset(vector, ())
-    if "skill_cholesky" in found:
-        factor = found["skill_cholesky"]
+    natural = likelihood.parameters.dataset(vector, ())
+    if "skill_cholesky" in natural:
+        factor = natural["skill_cholesky"]
         other = factor.rename({SKILL: "other_skill"})
-        found = found.assign(skill_correlation=(factor * other).sum(SKILL_FACTOR))
-    return found
+        natural = natural.assign(skill_correlation=(factor * other).sum(SKILL_FACTOR))
+    return natural
 
 
 def natural_table(
-    likelihood: MarginalLikelihood, vector: np.ndarray, found: Information
+    likelihood: MarginalLikelihood, vector: np.ndarray, curvature: Information
 ) -> pd.DataFrame:
     """Return natural parameters with standard errors by the delta method."""
     names, estimate, jacobian = _natural_jacobian(likelihood, vector)
     columns: dict[str, np.ndarray] = {"estimate": estimate}
-    untold = np.abs(jacobian[:, _untold(found)]).sum(axis=1) > 0
+    flat = np.abs(jacobian[:, _is_flat(curvature)]).sum(axis=1) > 0
     for kind in COVARIANCES:
         column = "se_" + kind.replace("-", "_")
         columns[column] = np.full(len(names), np.nan)
-        if kind == "outer-product" and found.scores.shape[0] <= found.scores.shape[1]:
+        if kind == "outer-product" and curvature.scores.shape[0] <= curvature.scores.shape[1]:
             continue
-        covariance = found.covariance(_kind(kind))
+        covariance = curvature.covariance(_kind(kind))
         errors = np.sqrt(np.maximum(np.einsum("np,pq,nq->n", jacobian, covariance, jacobian), 0))
-        columns[column] = np.where(untold, np.nan, errors)
+        columns[column] = np.where(flat, np.nan, errors)
     return pd.DataFrame(columns, index=pd.Index(names, name="parameter"))
 
 
@@ -361,42 +378,34 @@ def _kind(kind: str) -> CovarianceKind:
     return kind  # type: ignore[return-value]
 
 
-def _untold(found: Information) -> np.ndarray:
+def _is_flat(curvature: Information) -> np.ndarray:
     """Return which entries of the vector lie along flat directions."""
-    return np.asarray(np.square(found.flat).sum(axis=1) > _UNTOLD)
+    return np.asarray(np.square(curvature.flat).sum(axis=1) > _FLAT_SHARE)
 
 
 def _natural_jacobian(
     likelihood: MarginalLikelihood, vector: np.ndarray
 ) -> tuple[list[str], np.ndarray, np.ndarray]:
     """Return names, values (n,) and derivatives (n, P) of the natural parameters that vary."""
-    layout = likelihood.layout
-    labels = layout.labels()
-    steps = _DELTA * np.eye(vector.size)
-    names: list[str] = []
-    values, slopes = [], []
-    for block in layout.blocks:
-        place = layout.places[block.name]
-        if block.name == "skill_partial_correlation":
-            continue
-        names += labels[place]
-        values.append(block.natural(vector[place]))
-        above = block.natural((vector + steps)[:, place])
-        below = block.natural((vector - steps)[:, place])
-        slopes.append(((above - below) / (2 * _DELTA)).T)
-    if "skill_partial_correlation" in layout.places:
-        rows, columns = np.tril_indices(layout.skills, -1)
-        skills = layout.coords[SKILL]
+    parameters = likelihood.parameters
+    labels = parameters.labels()
+    places = parameters.places
+    blocks = [block for block in parameters.blocks if block.name != PARTIAL_CORRELATION]
+    names = [name for block in blocks for name in labels[places[block.name]]]
+    rows, columns = np.tril_indices(parameters.skills, -1)
+    correlated = PARTIAL_CORRELATION in places
+    if correlated:
+        skills = parameters.coords[SKILL]
         names += [
             f"skill_correlation[{skills[i]}, {skills[j]}]"
             for i, j in zip(rows.tolist(), columns.tolist(), strict=True)
         ]
 
-        def correlation(vectors: np.ndarray) -> np.ndarray:
-            factor = layout.natural(vectors)["skill_cholesky"]
-            product = factor @ np.swapaxes(factor, -1, -2)
-            return np.asarray(product[..., rows, columns])
+    def natural(there: np.ndarray) -> np.ndarray:
+        values = [block.natural(there[places[block.name]]) for block in blocks]
+        if correlated:
+            factor = parameters.natural(there)["skill_cholesky"]
+            values.append((factor @ factor.T)[rows, columns])
+        return np.concatenate(values)
 
-        values.append(correlation(vector))
-        slopes.append((correlation(vector + steps) - correlation(vector - steps)).T / (2 * _DELTA))
-    return names, np.concatenate(values), np.concatenate(slopes)
+    return names, natural(vector), differences(natural, vector, np.eye(vector.size))

@@ -15,13 +15,17 @@ import numpy as np
 from latentscale.errors import FitError
 from latentscale.inference.marginal.likelihood import MarginalLikelihood, Placement
 from latentscale.inference.marginal.quadrature import Nodes
-from latentscale.inference.threads import in_threads
+from latentscale.numerics.curvature import hessian
 
 CovarianceKind = Literal["observed", "outer-product", "sandwich"]
 COVARIANCES: tuple[str, ...] = get_args(CovarianceKind)
 
-_STEP = 1e-4
+# Curvature below which a direction is flat: a step of 10 on the unconstrained scale then changes
+# the log likelihood by less than 1/2, and goes from one end of a scale or a correlation to the
+# other.
 _FLAT = 1e-2
+# Least curvature of a step that climbs, so that none is longer than a few units.
+_LEAST_OF_ASCENT = 10 * _FLAT
 
 
 @dataclass(frozen=True)
@@ -46,11 +50,7 @@ class Information:
 
     @property
     def flat(self) -> np.ndarray:
-        """Directions (P, n) that the likelihood does not tell: curvature below 1/100.
-
-        A step of 10 on the unconstrained scale then changes the log likelihood by less
-        than 1/2; it goes from one end of a scale or a correlation to the other.
-        """
+        """Directions (P, n) that the likelihood does not identify: curvature below 1/100."""
         values, vectors = np.linalg.eigh(self.observed)
         return np.asarray(vectors[:, values < _FLAT])
 
@@ -58,7 +58,7 @@ class Information:
     def ascent(self) -> np.ndarray:
         """Inverse (P, P) of J with its eigenvalues made positive: a step with it climbs."""
         values, vectors = np.linalg.eigh(self.observed)
-        return np.asarray((vectors / np.maximum(np.abs(values), 10 * _FLAT)) @ vectors.T)
+        return np.asarray((vectors / np.maximum(np.abs(values), _LEAST_OF_ASCENT)) @ vectors.T)
 
     def covariance(self, kind: CovarianceKind) -> np.ndarray:
         """Return the covariance (P, P) of the estimates; zero along flat directions.
@@ -100,14 +100,8 @@ def information(
         moved = likelihood.place(there, placement.modes)
         return np.asarray(likelihood.with_scores(there, moved, nodes)[1].sum(axis=0))
 
-    steps = _STEP * np.eye(vector.size)
-
-    def column(step: np.ndarray) -> np.ndarray:
-        return (gradient(vector - step) - gradient(vector + step)) / (2 * _STEP)
-
-    hessian = np.stack(in_threads(column, steps, cores))
-    scores = likelihood.with_scores(vector, placement, nodes)[1]
-    return Information((hessian + hessian.T) / 2, scores)
+    observed = -hessian(gradient, vector, cores=cores)
+    return Information(observed, likelihood.with_scores(vector, placement, nodes)[1])
 
 
 def _inverse(matrix: np.ndarray) -> np.ndarray:

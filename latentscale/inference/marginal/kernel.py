@@ -55,10 +55,12 @@ class Loop(NamedTuple):
 EXTRAS: Final = 4
 """Expected derivatives of each cell besides those by eta y: eta, log phi, log power, ceiling."""
 
-_EDGE = 1e-6
+_EDGE = 1e-6  # as `latentscale.model.equations` keeps expected scores inside (0, 1)
+# Newton's steps to a family's mode: some 5 are usual, and each may be halved down to rounding. It
+# ends where the decrement says that the rest of the way is rounding too.
 _MAX_STEPS = 60
-_DECREMENT = 1e-12
 _HALVINGS = 30
+_DECREMENT = 1e-12
 
 
 @njit(cache=True, error_model="numpy")
@@ -225,13 +227,13 @@ def _newton(
         length = 1.0
         for _ in range(_HALVINGS):
             tried = y + length * step
-            found = _joint(loop, first, last, tried)
-            if found >= value:
+            reached = _joint(loop, first, last, tried)
+            if reached >= value:
                 break
             length *= 0.5
-        if not found >= value:
+        if not reached >= value:
             break
-        y, value = tried, found
+        y, value = tried, reached
     _, hessian = _newton_parts(loop, first, last, y, True)
     good, factor = _cholesky(hessian)
     if not good:  # a bend the other way at a score near its floor; the Fisher one is safe
@@ -295,7 +297,7 @@ def integrate(
     sum_q w_q exp(z_q^2 / 2) p(scores, mode + S z_q) |S|; `log_weights` are log w_q + z_q^2 / 2.
     """
     families = modes.shape[0]
-    found = np.empty(families)
+    values = np.empty(families)
     for f in range(families):
         y = np.empty(modes.shape[1])
         top, total = -np.inf, 0.0
@@ -307,8 +309,8 @@ def integrate(
                 top = value
             else:
                 total += math.exp(value - top)
-        found[f] = top + math.log(total) + _log_volume(spreads[f])
-    return found
+        values[f] = top + math.log(total) + _log_volume(spreads[f])
+    return values
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -327,7 +329,7 @@ def integrate_with_scores(
     """
     first, bench, base, phi, constant, curve, mix, link = loop
     families, size = modes.shape
-    found = np.empty(families)
+    values = np.empty(families)
     expected = np.zeros((bench.size, EXTRAS + size))
     for f in range(families):
         start, count = first[f], first[f + 1] - first[f]
@@ -368,16 +370,16 @@ def integrate_with_scores(
         for i in range(count):
             for k in range(EXTRAS + size):
                 expected[start + i, k] /= total
-        found[f] = top + math.log(total) + _log_volume(spreads[f])
-    return found, expected
+        values[f] = top + math.log(total) + _log_volume(spreads[f])
+    return values, expected
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def joint_at(loop: Loop, latents: np.ndarray) -> np.ndarray:
     """Return `_joint` at given latents, (family, point) for latents (family, point, K)."""
     families, points, _ = latents.shape
-    found = np.empty((families, points))
+    values = np.empty((families, points))
     for f in range(families):
         for q in range(points):
-            found[f, q] = _joint(loop, loop.first[f], loop.first[f + 1], latents[f, q])
-    return found
+            values[f, q] = _joint(loop, loop.first[f], loop.first[f + 1], latents[f, q])
+    return values

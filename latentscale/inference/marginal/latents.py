@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from latentscale.inference.marginal.likelihood import MarginalLikelihood, Placement
-from latentscale.inference.threads import in_threads
+from latentscale.numerics.threads import in_threads
 
+# Degrees of freedom of the candidates: tails heavier than those of any posterior with a normal
+# prior, and hardly fewer effective candidates than of a normal one.
 _FREEDOM = 7.0
 
 
@@ -50,12 +52,12 @@ def draw_latents(
         return _resample(likelihood, vector, placement, candidates, own)
 
     streams = rng.spawn(len(vectors))
-    found = in_threads(work, zip(vectors, streams, strict=True), cores)
-    factor = likelihood.layout.natural(vectors)["factor"]
-    kept = np.stack([latents for latents, _ in found])
+    resampled = in_threads(work, zip(vectors, streams, strict=True), cores)
+    factor = likelihood.parameters.natural(vectors)["factor"]
+    kept = np.stack([latents for latents, _ in resampled])
     return LatentDraws(
         skill=kept @ np.swapaxes(factor, -1, -2),
-        effective=np.mean([share for _, share in found], axis=0),
+        effective=np.mean([share for _, share in resampled], axis=0),
     )
 
 

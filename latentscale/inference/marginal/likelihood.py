@@ -14,15 +14,18 @@ from scipy.special import digamma, gammaln
 from latentscale.dims import MODEL
 from latentscale.inference.marginal import kernel
 from latentscale.inference.marginal.parameters import (
-    CORRELATION,
     FREE_LOADING,
     Arrays,
-    Layout,
+    ParameterVector,
     cholesky_of_partials,
-    layout,
-    partials_of_cholesky,
+    parameter_vector,
 )
 from latentscale.inference.marginal.quadrature import Nodes
+from latentscale.inference.tools.regressions import (
+    PARTIAL_CORRELATION,
+    partials_of_cholesky,
+    regressed,
+)
 from latentscale.model.design import Design
 from latentscale.model.rows import rows_of
 from latentscale.model.terms.base import Rows
@@ -32,7 +35,7 @@ from latentscale.model.terms.precision import PRECISION
 from latentscale.spec.spec import ModelSpec
 
 _LOG_2 = float(np.log(2))
-_TINY = 1e-30
+_TINY = 1e-30  # of a complex step: its square is 0 in double precision
 
 
 @dataclass(frozen=True)
@@ -65,8 +68,10 @@ class MarginalLikelihood:
 
     Attributes
     ----------
-    layout
-        The parameters' places in the unconstrained vector.
+    parameters
+        The parameters as one unconstrained vector.
+    start
+        Their rough values by regressions, where maximisation begins, shape (P,).
     families
         Number of families F.
     first
@@ -84,7 +89,8 @@ class MarginalLikelihood:
         The link's number in the compiled loops.
     """
 
-    layout: Layout
+    parameters: ParameterVector
+    start: np.ndarray
     families: int
     first: np.ndarray
     model: np.ndarray
@@ -99,16 +105,16 @@ class MarginalLikelihood:
 
     def place(self, vector: np.ndarray, start: np.ndarray | None = None) -> Placement:
         """Find each family's mode and spread, from `start` (family, K) or from zero."""
-        begin = np.zeros((self.families, self.layout.skills)) if start is None else start
-        return Placement(*kernel.find_modes(self._loop(self.layout.natural(vector)), begin))
+        begin = np.zeros((self.families, self.parameters.skills)) if start is None else start
+        return Placement(*kernel.find_modes(self._loop(self.parameters.natural(vector)), begin))
 
     def by_family(self, vector: np.ndarray, placement: Placement, nodes: Nodes) -> np.ndarray:
         """Return each family's log marginal likelihood, shape (family,)."""
-        loop = self._loop(self.layout.natural(vector))
-        found: np.ndarray = kernel.integrate(
+        loop = self._loop(self.parameters.natural(vector))
+        values: np.ndarray = kernel.integrate(
             loop, placement.modes, placement.spreads, nodes.points, nodes.log_weights
         )
-        return found
+        return values
 
     def with_scores(
         self, vector: np.ndarray, placement: Placement, nodes: Nodes
@@ -117,20 +123,20 @@ class MarginalLikelihood:
 
         The gradient is that of the quadrature's sum with its nodes held where they are.
         """
-        natural = self.layout.natural(vector)
-        found, expected = kernel.integrate_with_scores(
+        natural = self.parameters.natural(vector)
+        values, expected = kernel.integrate_with_scores(
             self._loop(natural),
             placement.modes,
             placement.spreads,
             nodes.points,
             nodes.log_weights,
         )
-        return found, self._scores(natural, expected)
+        return values, self._scores(natural, expected)
 
     def joint_at(self, vector: np.ndarray, latents: np.ndarray) -> np.ndarray:
         """Return log p(Y_f, y), less K/2 log 2 pi, at latents (family, point, K)."""
-        found: np.ndarray = kernel.joint_at(self._loop(self.layout.natural(vector)), latents)
-        return found
+        values: np.ndarray = kernel.joint_at(self._loop(self.parameters.natural(vector)), latents)
+        return values
 
     def _loop(self, natural: Arrays) -> kernel.Loop:
         """Return what the compiled loops take."""
@@ -158,7 +164,7 @@ class MarginalLikelihood:
         )
 
     def _curve(self, natural: Arrays) -> np.ndarray:
-        floor = self.layout.floor
+        floor = self.parameters.floor
         curve = np.ones((floor.size, 7))
         curve[:, 0] = floor
         curve[:, 1] = natural.get("ceiling", 1.0)
@@ -175,7 +181,7 @@ class MarginalLikelihood:
 
     def _scores(self, natural: Arrays, expected: np.ndarray) -> np.ndarray:
         """Carry cells' expected derivatives to families' gradients by the vector's entries."""
-        count = self.layout.loading_mask.shape[0]
+        count = self.parameters.loading_mask.shape[0]
         cells = self.family * count + self.bench
 
         def gather(columns: np.ndarray) -> np.ndarray:
@@ -187,49 +193,50 @@ class MarginalLikelihood:
         loading, factor = natural["loading"], natural["factor"]
         latent = gather(by_latent)
         by_loading = latent @ factor.T
-        found: Arrays = {}
+        scores: Arrays = {}
         if "slope" in natural:
             along = gather(by_eta * self.x[self.model])
-            found["slope"] = np.einsum("fjc,jk->fck", along, loading)
+            scores["slope"] = np.einsum("fjc,jk->fck", along, loading)
             by_loading = by_loading + along @ natural["slope"]
         split = gather(by_eta * self.regression[self.model])
         begin = 0
         for name in ("intercept", "benchmark_slope", "instruct_shift", "instruct_slope"):
             if name in natural:
                 width = natural[name].reshape(count, -1).shape[1]
-                found[name] = split[:, :, begin : begin + width]
+                scores[name] = split[:, :, begin : begin + width]
                 begin += width
-        mask = self.layout.loading_mask
-        found[FREE_LOADING] = by_loading[:, mask == 1]
+        mask = self.parameters.loading_mask
+        scores[FREE_LOADING] = by_loading[:, mask == 1]
         if "anchor_loading" in natural:
             at = np.argmax(mask == 2, axis=0)
             skills = np.arange(mask.shape[1])
-            found["anchor_loading"] = by_loading[:, at, skills] * loading[at, skills]
+            scores["anchor_loading"] = by_loading[:, at, skills] * loading[at, skills]
         by_factor = np.einsum("jk,fjl->fkl", loading, latent)
-        self._factor_scores(natural, by_factor, found)
+        self._factor_scores(natural, by_factor, scores)
         by_phi = expected[:, 1:2]
-        found["precision"] = gather(by_phi)
+        scores["precision"] = gather(by_phi)
         if "precision_slope" in natural:
-            found["precision_slope"] = gather(by_phi * self.precision_x[self.model])
+            scores["precision_slope"] = gather(by_phi * self.precision_x[self.model])
         if "link_power" in natural:
-            found["link_power"] = gather(expected[:, 2:3])
+            scores["link_power"] = gather(expected[:, 2:3])
         if "ceiling_share" in natural:
             share = natural["ceiling_share"]
-            by_share = (1 - self.layout.floor) * share * (1 - share)
-            found["ceiling_share"] = gather(expected[:, 3:4])[:, :, 0] * by_share
+            by_share = (1 - self.parameters.floor) * share * (1 - share)
+            scores["ceiling_share"] = gather(expected[:, 3:4])[:, :, 0] * by_share
         return np.concatenate(
-            [found[block.name].reshape(self.families, -1) for block in self.layout.blocks], axis=1
+            [scores[block.name].reshape(self.families, -1) for block in self.parameters.blocks],
+            axis=1,
         )
 
-    def _factor_scores(self, natural: Arrays, by_factor: np.ndarray, found: Arrays) -> None:
+    def _factor_scores(self, natural: Arrays, by_factor: np.ndarray, scores: Arrays) -> None:
         """Add the scores of the families' scales and of the skills' correlation."""
         if "family_scale" in natural:
-            found["family_scale"] = (by_factor * natural["factor"]).sum(axis=2)
+            scores["family_scale"] = (by_factor * natural["factor"]).sum(axis=2)
         if "skill_cholesky" in natural:
             slopes = _factor_slopes(natural["skill_cholesky"])
             if "family_scale" in natural:
                 slopes = slopes * natural["family_scale"][:, None]
-            found[CORRELATION] = np.einsum("fkl,pkl->fp", by_factor, slopes)
+            scores[PARTIAL_CORRELATION] = np.einsum("fkl,pkl->fp", by_factor, slopes)
 
 
 def _factor_slopes(factor: np.ndarray) -> np.ndarray:
@@ -263,8 +270,10 @@ def marginal_likelihood(spec: ModelSpec, design: Design) -> MarginalLikelihood:
     order = np.argsort(family, kind="stable")
     families = len(design.families)
     score = design.score_of_cell[order]
+    parameters = parameter_vector(spec, design)
     return MarginalLikelihood(
-        layout=layout(spec, design),
+        parameters=parameters,
+        start=_start(parameters, regressed(spec, design)),
         families=families,
         first=np.searchsorted(family[order], np.arange(families + 1)),
         model=design.model_of_cell[order],
@@ -277,6 +286,12 @@ def marginal_likelihood(spec: ModelSpec, design: Design) -> MarginalLikelihood:
         precision_x=_precision_covariates(rows),
         link=kernel.LINKS[str(spec.benchmarks.link.scalar)],
     )
+
+
+def _start(parameters: ParameterVector, rough: Arrays) -> np.ndarray:
+    """Return rough values as a vector, 0 for what regressions do not estimate."""
+    zeros = {block.name: np.zeros(block.shape) for block in parameters.blocks}
+    return parameters.vector(zeros | rough)
 
 
 def _precision_covariates(rows: Rows) -> np.ndarray:

@@ -13,6 +13,8 @@ from latentscale.spec.kinds import LIKELIHOODS, LINKS
 from latentscale.spec.spec import ModelSpec
 
 MAX_SKILLS = 6
+"""Most skills: 5 nodes each are 15,625 points a family, the lightest of which are left out."""
+
 _INSTEAD = "use NUTS, or leave it out of the spec."
 
 
@@ -64,23 +66,23 @@ def _refuse_latents(spec: ModelSpec, design: Design, method: str) -> None:
 
 def _refuse_scores(spec: ModelSpec, method: str) -> None:
     """Refuse likelihoods, floors, links and terms that the compiled loops do not have."""
-    part = spec.benchmarks
-    if not part.likelihood.scalar:
+    benchmark = spec.benchmarks
+    if not benchmark.likelihood.scalar:
         known = listed(name for name, kind in LIKELIHOODS.items() if kind.scalar)
         raise SpecError(
             f"{method} knows benchmarks.likelihood {known} alone; this spec has "
-            f'"{part.likelihood.kind}". Change it, or use NUTS.'
+            f'"{benchmark.likelihood.kind}". Change it, or use NUTS.'
         )
-    if part.floor != "fixed":
+    if benchmark.floor != "fixed":
         raise SpecError(
-            f'{method} takes benchmarks.floor "fixed" alone; it is "{part.floor}". Change it, or '
-            "use NUTS."
+            f'{method} takes benchmarks.floor "fixed" alone; it is "{benchmark.floor}". Change it, '
+            "or use NUTS."
         )
-    if part.link.scalar is None:
+    if benchmark.link.scalar is None:
         known = ", ".join(name for name, kind in LINKS.items() if kind.scalar)
         raise SpecError(
             f"{method} knows the links {known}; benchmarks.link is "
-            f'"{part.link.kind}". Change it, or use NUTS.'
+            f'"{benchmark.link.kind}". Change it, or use NUTS.'
         )
     for term in terms_of(spec):
         if not term.quadrature:

@@ -17,9 +17,10 @@ from latentscale.inference.marginal.information import COVARIANCES, CovarianceKi
 from latentscale.inference.marginal.latents import LatentDraws, draw_latents
 from latentscale.inference.marginal.limits import refuse_other_latents
 from latentscale.inference.method import Method
-from latentscale.inference.threads import one_blas_thread
 from latentscale.model.design import Design, design
 from latentscale.model.double import double_precision
+from latentscale.numerics.curvature import normal_draws
+from latentscale.numerics.threads import one_blas_thread
 from latentscale.posterior.draws import Draws
 from latentscale.posterior.status import Status
 from latentscale.spec.spec import ModelSpec
@@ -28,8 +29,11 @@ from latentscale.validate import real_number
 if TYPE_CHECKING:
     from latentscale.inference.marginal.estimate import MarginalEstimate, Search
 
+# Error of the quadrature in log likelihood, a twentieth of what AIC charges for a parameter.
 _ERROR_LIMIT = 0.1
+# Least effective share of the candidates for a family's latents: 3 of the default 32.
 _EFFECTIVE_LIMIT = 0.1
+# Log likelihoods of starts that differ by less reached one maximum; searches stop so far short.
 _SAME_MAXIMUM = 0.1
 
 
@@ -48,7 +52,7 @@ class MarginalML(Method):
     starts
         Starting points: the first from regressions, the others scattered round it.
     nodes
-        Quadrature nodes a skill, at least 3; a rule of two more tells the error.
+        Quadrature nodes a skill, at least 3; a rule of two more gives the error.
     drop
         Share of the quadrature's weight that is left out with its lightest nodes.
     draws
@@ -121,9 +125,9 @@ class MarginalML(Method):
         )
         drawing = time.perf_counter()
         covariance = estimate.information.covariance(self.covariance)
-        vectors = _normal_draws(estimate.vector, covariance, self.draws, rng)
+        vectors = normal_draws(estimate.vector, covariance, self.draws, rng)
         latents = draw_latents(likelihood, vectors, placement, self.candidates, rng, self.cores)
-        posterior = likelihood.layout.dataset(vectors[None], (CHAIN, DRAW))
+        posterior = likelihood.parameters.dataset(vectors[None], (CHAIN, DRAW))
         posterior = _with_families(posterior, latents, list(design.families))
         seconds = {
             **estimate.seconds,
@@ -138,15 +142,6 @@ def _search(method: MarginalML) -> Search:
     from latentscale.inference.marginal.estimate import Search
 
     return Search(method.starts, method.nodes, method.drop, method.iterations, method.cores)
-
-
-def _normal_draws(
-    centre: np.ndarray, covariance: np.ndarray, draws: int, rng: np.random.Generator
-) -> np.ndarray:
-    """Draw from a normal distribution whose covariance may be singular."""
-    values, vectors = np.linalg.eigh(covariance)
-    root = vectors * np.sqrt(np.maximum(values, 0))
-    return np.asarray(centre + rng.standard_normal((draws, centre.size)) @ root.T)
 
 
 def _with_families(posterior: xr.Dataset, latents: LatentDraws, families: list[str]) -> xr.Dataset:
@@ -169,7 +164,7 @@ def _status(estimate: MarginalEstimate, latents: LatentDraws, covariance: str) -
     advice = []
     if estimate.flat_parameters:
         advice.append(
-            f"The likelihood does not tell {listed(estimate.flat_parameters)}: draws hold them "
+            f"The likelihood does not identify {listed(estimate.flat_parameters)}: draws hold them "
             "at the estimate, so intervals are too narrow. Use fewer skills or other anchors, or "
             "NUTS with priors."
         )
@@ -246,11 +241,11 @@ def marginal_estimate(
     prepared = design(spec, scores)
     refuse_other_latents(spec, prepared, "MarginalML")
     with double_precision():
-        found, _ = maximise(
+        estimate, _ = maximise(
             marginal_likelihood(spec, prepared),
             spec_name=spec.name,
             settings=_search(method),
             rng=rng,
             progress=progress,
         )
-    return found
+    return estimate

@@ -11,6 +11,7 @@ import xarray as xr
 from scipy.special import expit, logit
 
 from latentscale.dims import BENCHMARK, COVARIATE, SKILL
+from latentscale.inference.tools.regressions import PARTIAL_CORRELATION
 from latentscale.model.design import Design
 from latentscale.model.identify import loading_masks
 from latentscale.model.links.power_logistic import POWER
@@ -21,7 +22,6 @@ from latentscale.model.terms.instruct import INSTRUCT_SLOPE
 from latentscale.model.terms.precision import PRECISION
 from latentscale.spec.spec import Anchored, ModelSpec
 
-CORRELATION = "skill_partial_correlation"
 FREE_LOADING = "free_loading"
 OTHER_SKILL = "other_skill"
 
@@ -68,8 +68,8 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Where each parameter stands in the unconstrained vector.
+class ParameterVector:
+    """The parameters as one unconstrained vector.
 
     The vector holds intercepts, slopes and free loadings as they are; anchor loadings, scales
     of families, precisions and link powers by their logs; the skills' correlation by atanh of
@@ -135,8 +135,8 @@ class Layout:
         loading[..., self.loading_mask == 2] = own[..., self._anchor_order()]
         values["loading"] = loading
         factor = np.broadcast_to(np.eye(self.skills), (*lead, self.skills, self.skills))
-        if CORRELATION in values:
-            factor = cholesky_of_partials(values.pop(CORRELATION), self.skills)
+        if PARTIAL_CORRELATION in values:
+            factor = cholesky_of_partials(values.pop(PARTIAL_CORRELATION), self.skills)
             values["skill_cholesky"] = factor
         if "family_scale" in values:
             factor = values["family_scale"][..., :, None] * factor
@@ -169,7 +169,7 @@ class Layout:
                 columns = [self.coords[SKILL][k] for k in np.nonzero(self.loading_mask == 1)[1]]
                 pairs = zip(rows, columns, strict=True)
                 names += [f"loading[{row}, {column}]" for row, column in pairs]
-            elif block.name == CORRELATION:
+            elif block.name == PARTIAL_CORRELATION:
                 rows, columns = (index.tolist() for index in np.tril_indices(self.skills, -1))
                 names += [
                     f"{block.name}[{self.coords[SKILL][i]}, {self.coords[SKILL][j]}]"
@@ -201,30 +201,36 @@ class Layout:
             "skill_cholesky": (SKILL, SKILL_FACTOR),
             "ceiling": (BENCHMARK,),
         }
-        found = xr.Dataset({name: ((*lead, *dims[name]), value) for name, value in values.items()})
-        used = {name: labels for name, labels in self.coords.items() if name in found.dims}
-        if SKILL_FACTOR in found.dims:
+        natural = xr.Dataset(
+            {name: ((*lead, *dims[name]), value) for name, value in values.items()}
+        )
+        used = {name: labels for name, labels in self.coords.items() if name in natural.dims}
+        if SKILL_FACTOR in natural.dims:
             used[SKILL_FACTOR] = list(range(self.skills))  # type: ignore[arg-type]
-        return found.assign_coords(used)
+        return natural.assign_coords(used)
 
 
-def layout(spec: ModelSpec, design: Design) -> Layout:
-    """Lay out the parameters of a spec that quadrature can fit on a table."""
+def parameter_vector(spec: ModelSpec, design: Design) -> ParameterVector:
+    """Return the parameters of a spec that quadrature can fit on a table, in their order."""
     benchmarks = list(design.scores.benchmarks)
     covariates = covariate_coords(spec, design.transform)
-    skills, part = list(design.anchors), spec.benchmarks
+    skills, benchmark = list(design.anchors), spec.benchmarks
     mask = loading_masks(design.anchors, benchmarks, len(skills))
     count, j = len(skills), len(benchmarks)
     anchored = isinstance(spec.skills.identify, Anchored)
     family_unit = anchored and spec.skills.identify.unit == "family"  # type: ignore[union-attr]
     blocks = [Block("intercept", (BENCHMARK,), (j,))]
-    if part.slopes:
-        blocks.append(Block("benchmark_slope", (BENCHMARK, BENCHMARK_SLOPE), (j, len(part.slopes))))
-    if part.instruct.shift:
-        blocks.append(Block("instruct_shift", (BENCHMARK,), (j,)))
-    if part.instruct.slopes:
+    if benchmark.slopes:
         blocks.append(
-            Block("instruct_slope", (BENCHMARK, INSTRUCT_SLOPE), (j, len(part.instruct.slopes)))
+            Block("benchmark_slope", (BENCHMARK, BENCHMARK_SLOPE), (j, len(benchmark.slopes)))
+        )
+    if benchmark.instruct.shift:
+        blocks.append(Block("instruct_shift", (BENCHMARK,), (j,)))
+    if benchmark.instruct.slopes:
+        blocks.append(
+            Block(
+                "instruct_slope", (BENCHMARK, INSTRUCT_SLOPE), (j, len(benchmark.instruct.slopes))
+            )
         )
     blocks.append(Block(FREE_LOADING, (FREE_LOADING,), (int((mask == 1).sum()),)))
     unit = "anchor_loading" if family_unit else "family_scale"
@@ -233,28 +239,19 @@ def layout(spec: ModelSpec, design: Design) -> Layout:
     if columns:
         blocks.append(Block("slope", (COVARIATE, SKILL), (len(columns), count)))
     if spec.family.correlated and count > 1:
-        blocks.append(Block(CORRELATION, (CORRELATION,), (count * (count - 1) // 2,), "atanh"))
+        blocks.append(
+            Block(PARTIAL_CORRELATION, (PARTIAL_CORRELATION,), (count * (count - 1) // 2,), "atanh")
+        )
     blocks.append(Block("precision", (BENCHMARK,), (j,), "log"))
-    if part.precision_covariates:
-        shape = (j, len(part.precision_covariates))
+    if benchmark.precision_covariates:
+        shape = (j, len(benchmark.precision_covariates))
         blocks.append(Block("precision_slope", (BENCHMARK, PRECISION), shape))
-    if POWER in part.link.parameters():
+    if POWER in benchmark.link.parameters():
         blocks.append(Block(POWER, (BENCHMARK,), (j,), "log"))
-    if part.ceiling == "estimated":
+    if benchmark.ceiling == "estimated":
         blocks.append(Block("ceiling_share", (BENCHMARK,), (j,), "logit"))
     coords = {BENCHMARK: benchmarks, SKILL: skills, **covariates}
-    return Layout(tuple(blocks), mask, design.floor.values.astype(float), coords)
-
-
-def values_of_variables(layout: Layout, vector: np.ndarray) -> Arrays:
-    """Return what a vector means for the free variables of the PyMC model, by their names."""
-    natural = layout.natural(vector)
-    values = {block.name: natural[block.name] for block in layout.blocks if block.name in natural}
-    values["loading_raw"] = np.where(layout.loading_mask == 1, natural["loading"], 0.0)
-    place = layout.places.get(CORRELATION)
-    if place is not None:
-        values["skill_partial_correlation_raw"] = (np.tanh(vector[place]) + 1) / 2
-    return values
+    return ParameterVector(tuple(blocks), mask, design.floor.values.astype(float), coords)
 
 
 def cholesky_of_partials(partial: np.ndarray, count: int) -> np.ndarray:
@@ -273,10 +270,3 @@ def cholesky_of_partials(partial: np.ndarray, count: int) -> np.ndarray:
         factor[..., below, column] = left[..., below] * entry
         left[..., below] = left[..., below] * np.sqrt(1 - entry**2)
     return factor
-
-
-def partials_of_cholesky(factor: np.ndarray) -> np.ndarray:
-    """Return the partial correlations (pairs,) of a Cholesky factor (K, K); see the inverse."""
-    rows, columns = np.tril_indices(factor.shape[0], -1)
-    before = np.cumsum(np.square(factor), axis=1)[rows, columns] - factor[rows, columns] ** 2
-    return np.asarray(factor[rows, columns] / np.sqrt(np.maximum(1 - before, 1e-30)))

@@ -87,7 +87,7 @@ class Monotone(Link):
         maths = maths_of(eta)
         free = parameters[_SLOPE]
 
-        def slope(piece: int) -> Named:
+        def slope(piece: int) -> Named | float:
             if piece == self._middle:
                 return 1.0
             chosen = np.zeros(len(self.knots))

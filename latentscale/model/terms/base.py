@@ -25,8 +25,8 @@ from latentscale.spec.spec import ModelSpec
 
 
 @dataclass(frozen=True)
-class Rows:
-    """Models as the equations see them.
+class Rows[Array: Named]:
+    """Models as the equations see them, on draws or in a PyTensor graph.
 
     Attributes
     ----------
@@ -42,10 +42,10 @@ class Rows:
         nothing differs between families.
     """
 
-    covariates: Mapping[str, Named]
-    instruct: Named
-    data: Mapping[str, Named]
-    family: Named | None = None
+    covariates: Mapping[str, Array]
+    instruct: Array
+    data: Mapping[str, Array]
+    family: Array | None = None
 
     def of_family(self, value: Named) -> Named:
         """Return values by family (family, ...) for each model, dims (model, ...)."""
@@ -188,12 +188,12 @@ class Term(Record):
         """
         return declare_parameters(spec, self.parameters(spec, design))
 
-    def skill(self, values: Mapping[str, Named], rows: Rows) -> Named | None:
+    def skill(self, values: Mapping[str, Named], rows: Rows[Named]) -> Named | None:
         """Return what it adds to the skills of models, dims (model, skill); None for nothing."""
         return None
 
     def predictor(
-        self, values: Mapping[str, Named], rows: Rows, skill: Named | None
+        self, values: Mapping[str, Named], rows: Rows[Named], skill: Named | None
     ) -> Named | None:
         """Return what it adds to the linear predictor, dims with benchmark; None for nothing."""
         return None

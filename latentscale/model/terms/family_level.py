@@ -241,7 +241,7 @@ def _lineage_levels(spec: ModelSpec, design: Design) -> tuple[Named, Named]:
     share = declare("lineage_share", spec.prior("lineage_share"), ())
     families = maths.named(count, (LINEAGE,))
     index = maths.named(design.lineage_of_family, (FAMILY,))
-    none = maths.named(np.zeros((len(count), spec.skills.count)), (LINEAGE, SKILL))
+    none: Any = maths.named(np.zeros((len(count), spec.skills.count)), (LINEAGE, SKILL))
     mean = none.isel({LINEAGE: index}).inc(within) / families
     spread = maths.sqrt(share + (1 - share) / families)
     across = maths.sqrt(families) * mean
@@ -272,7 +272,7 @@ def _skill_cholesky(count: int) -> Named:
     lower = np.tril(np.ones((count, count)), -1)
     eye = np.eye(count)
     left = maths.named(np.ones(count), (SKILL,))
-    factor = 0.0
+    factor: Any = 0.0
     for column in range(count):
         below = maths.named(lower[:, column], (SKILL,))
         here = maths.named(eye[:, column], (SKILL,))

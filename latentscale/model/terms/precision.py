@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, cast
 
 from latentscale.dims import BENCHMARK
 from latentscale.maths import Named, maths_of
@@ -62,7 +62,7 @@ class Precision(Term):
         return found | self.likelihood.parameters()
 
 
-def precision(values: Mapping[str, Named], rows: Rows) -> Named:
+def precision[Array: Named](values: Mapping[str, Array], rows: Rows[Array]) -> Array:
     """Return phi: dims (benchmark,), and model where it depends on covariates.
 
     What phi means is said by the classes of ``latentscale/model/likelihoods``: the larger, the
@@ -72,4 +72,4 @@ def precision(values: Mapping[str, Named], rows: Rows) -> Named:
     if "precision_slope" not in values:
         return level
     change = (rows.covariates[PRECISION] * values["precision_slope"]).sum(PRECISION)
-    return level * maths_of(change).exp(change)
+    return cast("Array", level * maths_of(change).exp(change))

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from latentscale.dims import SKILL
 from latentscale.errors import SpecError
-from latentscale.maths import Maths, Named, maths_of
+from latentscale.maths import Maths, Named, maths_of, on_draws
 from latentscale.model.design import Design
 from latentscale.model.priors import (
     coordinate,
@@ -112,7 +112,7 @@ class Trend(Term):
     def skill(self, values: Mapping[str, Named], rows: Rows) -> Named | None:
         """Return f(x_i)."""
         change = values["trend_change"]
-        places = values[KNOT] if KNOT in values else change[KNOT]
+        places = on_draws(values[KNOT] if KNOT in values else on_draws(change)[KNOT])
         x = rows.covariates[_COVARIATE].sum(_COVARIATE)
         return (self._basis(x, places.values.astype(float), maths_of(change)) * change).sum(KNOT)
 

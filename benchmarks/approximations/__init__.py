@@ -1,0 +1,1 @@
+"""Our Pathfinder and Laplace beside those of pymc-extras."""

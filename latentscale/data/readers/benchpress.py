@@ -1,0 +1,307 @@
+"""The BenchPress matrix of closed and open models: a folder of three CSV files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from latentscale.data.audit import Audit, Finding
+from latentscale.data.benchmarks import Benchmark
+from latentscale.data.problems import shown
+from latentscale.data.readers.cells import to_numbers
+from latentscale.data.readers.csv import read_csv
+from latentscale.data.readers.efforts import UNSTATED, effort_of
+from latentscale.data.readers.measurements import (
+    CELLS,
+    Measurements,
+    name_features,
+    read_measurements,
+    with_names,
+)
+from latentscale.data.scores import Scores
+from latentscale.errors import DataError, listed, nearest
+from latentscale.files import expanded
+
+SUITE: Final = "BenchPress"
+_UNBOUNDED: Final[Mapping[str, tuple[str, str]]] = {
+    "chatbot_arena_elo": ("real", "Elo"),
+    "codeforces_rating": ("real", "rating"),
+    "gdpval_aa_elo": ("real", "Elo"),
+    "swelancer_freelance_dollars": ("positive", "dollars"),
+    "vending_bench_2": ("positive", "dollars"),
+}
+"""Scale and unit of the benchmarks that are no percentages."""
+_LOWER: Final = ("factscore", "longfact_concepts", "longfact_objects")
+"""Rates of hallucination, in percent."""
+_DISTANCES: Final = ("omnidocbench",)
+"""Normalised edit distances, from 0 to 1."""
+_MIXED: Final = ("omnidocbench_1.5",)
+"""Edit distances for some models and percentages of credit for others: kept as they are."""
+_FLOORS: Final[Mapping[str, float]] = {
+    "gpqa_diamond": 25.0,
+    "gpqa_main": 25.0,
+    "mmlu_pro": 10.0,
+    "mmmlu": 25.0,
+    "video_mme": 25.0,
+    "longbench_v2": 25.0,
+    "c_eval": 25.0,
+    "global_piqa": 50.0,
+    "cluewsc": 50.0,
+}
+"""Percentages that guessing reaches, by the number of choices."""
+_GROUPS: Final[Sequence[tuple[str, str]]] = (
+    (r"aime|hmmt|math|usamo|brumo|cmimc|smt_|imo_|cnmo|apex_2025|gsm|frontiermath", "mathematics"),
+    (r"swe|codeforces|livecodebench|humaneval|aider|bigcode|ojbench|scicode|mbpp|multipl", "code"),
+    (r"nl2repo|artifactsbench|bird_sql|cybergym|repoqa", "code"),
+    (r"terminal|tau\d?_|mcp|toolathlon|bfcl|complexfunc|osworld|vending|finance_agent", "agents"),
+    (r"browsecomp|xbench|gaia|widesearch|deepsearch|finsearch|frames", "search"),
+    (r"mrcr|graphwalks|longbench|lcr", "long context"),
+    (r"mmmu|charxiv|erqa|screenspot|omnidoc|babyvision|vibe_eval|video_mm", "vision"),
+    (r"ifeval|ifbench|multi_if|if_hard|collie|multichallenge|infobench", "instructions"),
+    (r"simpleqa|factscore|longfact|facts_|popqa|truthful|bullshit", "factuality"),
+    (r"arena|alpaca|gdpval|index|livebench|safety|healthbench", "mixed"),
+    (r"arc_agi", "puzzles"),
+    (r"mgsm|mmmlu|global_piqa|c_eval|cluewsc", "languages"),
+    (r"gpqa|hle|critpt|supergpqa", "science"),
+    (r"mmlu|drop|bigbench", "knowledge"),
+)
+"""Groups of benchmarks by parts of their ids, the first that fits."""
+_FIXED_GROUPS: Final[Mapping[str, str]] = {
+    "mathvista": "vision",
+    "mathvision": "vision",
+    "mgsm": "languages",
+    "mmmlu": "languages",
+    "aa_lcr": "long context",
+    "browsecomp_long_context_128k": "long context",
+    "hle_tools": "search",
+    "chinese_simpleqa": "factuality",
+}
+"""Benchmarks whose ids hold parts of another group's."""
+
+
+def read_benchpress(
+    path: str | Path, *, benchmarks: Mapping[str, Benchmark] | None = None
+) -> Scores:
+    """Read scores from the BenchPress matrix.
+
+    Parameters
+    ----------
+    path
+        A folder with ``scores.csv`` (columns model_id, benchmark_id, score; one row a score) and
+        ``models.csv`` (model_id, and as features provider, reasoning, open_weights, release_date
+        and effort). ``folds.csv`` is read by `benchpress_folds`.
+    benchmarks
+        Declarations that win over the known ones, by benchmark.
+
+    Returns
+    -------
+    Scores
+        Models and benchmarks are named by their ids. Scores are in the units of the table:
+        percentages but for Elo and ratings (real), dollars (positive) and edit distances;
+        hallucination rates and edit distances are lower for better models. A benchmark that is
+        not known is a percentage if its scores lie in 0 to 100, else real. Features: released,
+        provider, reasoning, open_weights, effort, and size_class from names. The family is the
+        series in the name, the lineage its provider.
+
+    Raises
+    ------
+    DataError
+        If a file or column is missing, a score is of a model that ``models.csv`` does not have,
+        or is no number; and as `Scores.from_long`.
+
+    Warns
+    -----
+    DataWarning
+        Once, about what looks wrong but can be used.
+    """
+    return read_measurements(benchpress_measurements(path), benchmarks)
+
+
+def benchpress_measurements(path: str | Path) -> Measurements:
+    """Read the BenchPress matrix, and return it before it becomes `Scores`.
+
+    Parameters
+    ----------
+    path
+        As for `read_benchpress`.
+
+    Raises
+    ------
+    DataError
+        As `read_benchpress`.
+    """
+    scores = _table(path, "scores.csv", ("model_id", "benchmark_id", "score"))
+    models, findings = _models(path)
+    unknown = sorted(set(scores["model_id"]) - set(models["model"]))
+    if unknown:
+        raise DataError(
+            f"{path}: scores.csv has {len(unknown)} models that models.csv does not have: "
+            f"{listed(unknown)}.{nearest(unknown[0], models['model'])}"
+        )
+    values, unread = to_numbers(scores["score"])
+    if unread:
+        row = unread[0]
+        cell = shown(scores["score"].iloc[row])
+        raise DataError(
+            f"{path}: scores.csv, row {row}, column score: {cell} is no "
+            f"number ({len(unread)} such cells). Correct it, or leave the cell empty."
+        )
+    cells = pd.DataFrame(
+        {
+            "model": scores["model_id"].astype(str),
+            "benchmark": scores["benchmark_id"].astype(str),
+            "score": values,
+            "stderr": np.nan,
+            "n_items": np.nan,
+            "source": "",
+        }
+    ).dropna(subset="score")[list(CELLS)]
+    info, more = _declarations(cells)
+    return Measurements(
+        cells=cells.reset_index(drop=True),
+        models=models[models["model"].isin(cells["model"])].reset_index(drop=True),
+        benchmarks=info,
+        features=("released", "open_weights", *name_features()),
+        audit=Audit((*findings, *more)),
+    )
+
+
+def benchpress_folds(path: str | Path) -> pd.DataFrame:
+    """Read the published folds of hidden scores.
+
+    Parameters
+    ----------
+    path
+        The folder, as for `read_benchpress`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a hidden score: seed, fold, model, benchmark.
+
+    Raises
+    ------
+    DataError
+        If the file or one of its columns is missing.
+    """
+    folds = _table(path, "folds.csv", ("seed", "fold", "model_id", "benchmark_id"))
+    return folds.rename(columns={"model_id": "model", "benchmark_id": "benchmark"})[
+        ["seed", "fold", "model", "benchmark"]
+    ]
+
+
+def _table(path: str | Path, name: str, columns: Sequence[str]) -> pd.DataFrame:
+    folder = expanded(path, DataError)
+    if not folder.is_dir():
+        raise DataError(
+            f"{path}: there is no such folder. Give the folder of scores.csv and models.csv."
+        )
+    if not (folder / name).is_file():
+        have = listed(sorted(file.name for file in folder.iterdir()))
+        raise DataError(f"{path}: no {name} in it; it has {have or 'no file'}.")
+    table = read_csv(folder / name)
+    absent = [column for column in columns if column not in table]
+    if absent:
+        raise DataError(
+            f"{folder / name}: the columns {listed(absent)} are missing; it has "
+            f"{listed(table.columns)}."
+        )
+    return table
+
+
+def _models(path: str | Path) -> tuple[pd.DataFrame, list[Finding]]:
+    table = _table(path, "models.csv", ("model_id",))
+    repeated = table["model_id"][table["model_id"].duplicated()]
+    if len(repeated):
+        raise DataError(f"{path}: models.csv has several rows of {listed(repeated)}. Keep one.")
+    findings: list[Finding] = []
+    models = pd.DataFrame({"model": table["model_id"].astype(str)})
+    for old, new in (
+        ("release_date", "released"),
+        ("provider", "provider"),
+        ("reasoning", "reasoning"),
+        ("open_weights", "open_weights"),
+    ):
+        if old in table:
+            models[new] = table[old]
+    if "released" in models:
+        dates = models["released"]
+        models["released"] = [None if pd.isna(cell) else _date(cell) for cell in dates]
+        vague = [str(old) for old, new in zip(dates, models["released"], strict=True) if new != old]
+        vague = [text for text in vague if len(text.strip()) < len("2025-01-01") and text != "nan"]
+        if vague:
+            message = f"{len(vague)} dates name a year or a month alone: its middle was taken."
+            findings.append(Finding("info", "dates-completed", "released", message))
+    if "effort" in table:
+        texts = ["" if pd.isna(cell) else str(cell) for cell in table["effort"]]
+        levels = [effort_of(text) for text in texts]
+        models["effort"] = [None if level == UNSTATED else level for level in levels]
+        unlike = {t: lv for t, lv in zip(texts, levels, strict=True) if t and t.casefold() != lv}
+        if unlike:
+            said = listed([f"{text} as {level}" for text, level in unlike.items()], 12)
+            message = f"efforts were read as levels: {said}."
+            findings.append(Finding("info", "effort-read", "effort", message))
+    models, named = with_names(models)
+    return models, [*findings, *named]
+
+
+def _date(cell: object) -> str:
+    """Return a date as text; a year or a month alone is in its middle."""
+    text = f"{cell:g}" if isinstance(cell, float) else str(cell).strip()
+    if re.fullmatch(r"\d{4}", text):
+        return f"{text}-07-01"
+    return f"{text}-15" if re.fullmatch(r"\d{4}-\d{2}", text) else text
+
+
+def _declarations(cells: pd.DataFrame) -> tuple[dict[str, Benchmark], list[Finding]]:
+    """Return a declaration of each benchmark, and findings on those that are not percentages."""
+    info: dict[str, Benchmark] = {}
+    other: list[str] = []
+    findings = []
+    for name, scores in cells.groupby("benchmark", sort=False)["score"]:
+        info[name] = _declared(str(name), float(scores.min()), float(scores.max()))
+        if info[name].scale == "real" and name not in _UNBOUNDED:
+            other.append(f"{name} ({scores.min():g} to {scores.max():g})")
+        if name in _MIXED and scores.min() <= 1 < scores.max():
+            count = int((scores <= 1).sum())
+            message = (
+                f"mixes units: {count} scores of at most 1 are edit distances and "
+                f"{len(scores) - count} are percentages. They are kept as positive numbers; their "
+                "forecasts mean little, so drop the benchmark or convert its scores."
+            )
+            findings.append(Finding("warning", "mixed-units", str(name), message))
+    lower = [name for name, benchmark in info.items() if benchmark.lower_is_better]
+    if lower:
+        message = f"lower is better on {len(lower)} benchmarks: {listed(lower)}."
+        findings.append(Finding("info", "lower-is-better", "benchmarks", message))
+    if other:
+        message = (
+            f"{len(other)} benchmarks that are not known leave 0 to 100 and are taken as real: "
+            f"{listed(other)}. Say otherwise with benchmarks=."
+        )
+        findings.append(Finding("warning", "scale-assumed", "benchmarks", message))
+    return info, findings
+
+
+def _declared(name: str, low: float, high: float) -> Benchmark:
+    group = _FIXED_GROUPS.get(name) or next(
+        (group for pattern, group in _GROUPS if re.search(pattern, name)), ""
+    )
+    if name in _UNBOUNDED:
+        scale, unit = _UNBOUNDED[name]
+        return Benchmark(scale=scale, unit=unit, group=group, suite=SUITE)
+    if name in _MIXED and high > 1:
+        return Benchmark(scale="positive", group=group, suite=SUITE)
+    if name in _DISTANCES or name in _MIXED:
+        return Benchmark(lower_is_better=True, unit="edit distance", group=group, suite=SUITE)
+    if low < 0 or high > 100:
+        return Benchmark(scale="real", group=group, suite=SUITE)
+    if name in _LOWER:
+        return Benchmark(scale="percent", lower_is_better=True, group=group, suite=SUITE)
+    floor = _FLOORS.get(name, 0.0)
+    return Benchmark(scale="percent", floor=floor, group=group, suite=SUITE)

@@ -1,0 +1,351 @@
+"""Tables of training checkpoints: long ones, and exports of one CSV file a run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from latentscale.data.audit import Audit, Finding
+from latentscale.data.benchmarks import KNOWN_BENCHMARKS, Benchmark
+from latentscale.data.frames import as_pandas
+from latentscale.data.problems import shown
+from latentscale.data.readers.cells import to_numbers
+from latentscale.data.readers.families import base_families
+from latentscale.data.readers.measurements import (
+    CELLS,
+    Measurements,
+    one_score_a_cell,
+    read_measurements,
+)
+from latentscale.data.readers.metrics import rank_of
+from latentscale.data.readers.model_names import parse_name
+from latentscale.data.readers.parquet import read_table
+from latentscale.data.readers.revisions import TokensPerStep, tokens_of_step
+from latentscale.data.readers.tasks import HARNESS_TASKS
+from latentscale.data.scores import Scores
+from latentscale.errors import DataError, listed
+from latentscale.files import expanded
+
+_LONG: Final = ("run", "step", "task", "metric", "value")
+_STEP: Final = ("step", "_step", "iteration")
+_TOKENS: Final = ("throughput/total_tokens", "tokens")
+_BATCH: Final = "batch_size_in_tokens"
+_DOWNSTREAM: Final = "eval/downstream/"
+"""Accuracies in exports of OLMo's training runs."""
+_SHOTS: Final = re.compile(r"none|nan|(zero|one|five|few|\d+)[-_ ]?shots?|", re.IGNORECASE)
+"""Settings that say how many examples were given, and not how the run was trained."""
+_FLOORS: Final[Mapping[str, float]] = {
+    "mmlu": 0.25,
+    "hellaswag": 0.25,
+    "arc": 0.25,
+    "boolq": 0.5,
+    "csqa": 0.2,
+    "openbookqa": 0.25,
+    "piqa": 0.5,
+    "socialiqa": 1 / 3,
+    "winogrande": 0.5,
+    "sciq": 0.25,
+    "logiqa": 0.25,
+    "wsc": 0.5,
+}
+"""Guessing levels, one over the number of choices, by the first word of a task."""
+_LOSSES: Final = re.compile(r"(crossentropyloss|_bpb|perplexity|_ppl)$", re.IGNORECASE)
+_LOGARITHM: Final = re.compile(r"_log$", re.IGNORECASE)
+
+
+def read_checkpoints(
+    source: str | Path | pd.DataFrame | Sequence[str | Path],
+    *,
+    tokens_per_step: TokensPerStep | None = None,
+    params_b: Mapping[str, float] | None = None,
+    lineage: str | None = None,
+    figures: str = _DOWNSTREAM,
+    benchmarks: Mapping[str, Benchmark] | None = None,
+) -> Scores:
+    """Read scores of the checkpoints of training runs.
+
+    Parameters
+    ----------
+    source
+        A long table (a frame, or a CSV or Parquet file) with the columns run, step, task, metric
+        and value, optionally stderr, num_fewshot and setting. Or wide tables, a CSV file a run
+        named by it, or a folder or a list of such files: a column ``_step`` (or ``step``) or
+        ``throughput/total_tokens``, and a column a figure.
+    tokens_per_step
+        Tokens of one training step, one number or by run. Wide tables may say it themselves, by
+        tokens seen or by ``batch_size_in_tokens``; names such as ``"pythia-1b-0.5MtokBS"`` do.
+    params_b
+        Billions of parameters by run, where the run's name does not state them.
+    lineage
+        Lineage of all runs; by default the series that a run's name names ("pythia"), else the
+        run itself.
+    figures
+        Of wide tables, how the columns of scores begin; their benchmarks are named by the rest.
+    benchmarks
+        Declarations that win, by benchmark.
+
+    Returns
+    -------
+    Scores
+        One row a checkpoint, ``"pythia-1b@step3000"``, with params_b and tokens_t (trillions
+        seen so far). The family is the run and the lineage its series, so that the checkpoints of
+        a run share its effect. Checkpoints before the first step are left out.
+
+        Of a long table, a task is scored by the metric of `HARNESS_TASKS`, else by ``acc_norm``
+        where most rows have it, else ``acc`` and the like; the subjects of MMLU are one benchmark
+        where all are there. A task that was run with several numbers of examples is a benchmark
+        each ("arc 5-shot"). A setting that is no number of examples makes a run of its own
+        ("pythia-1b (intervention)"). Scores that occur several times are averaged.
+
+    Raises
+    ------
+    DataError
+        If a column is missing or tokens are not known; and as `Scores.from_long`.
+
+    Warns
+    -----
+    DataWarning
+        Once, about what looks wrong but can be used.
+    """
+    read = checkpoint_measurements(
+        source,
+        tokens_per_step=tokens_per_step,
+        params_b=params_b,
+        lineage=lineage,
+        figures=figures,
+    )
+    return read_measurements(read, benchmarks)
+
+
+def checkpoint_measurements(
+    source: str | Path | pd.DataFrame | Sequence[str | Path],
+    *,
+    tokens_per_step: TokensPerStep | None = None,
+    params_b: Mapping[str, float] | None = None,
+    lineage: str | None = None,
+    figures: str = _DOWNSTREAM,
+) -> Measurements:
+    """Read checkpoints of training runs, and return them before they become `Scores`.
+
+    Parameters
+    ----------
+    source, tokens_per_step, params_b, lineage, figures
+        As for `read_checkpoints`.
+
+    Raises
+    ------
+    DataError
+        As `read_checkpoints`.
+    """
+    tables = _tables(source)
+    long = [name for name, table in tables.items() if set(_LONG) <= set(table.columns)]
+    if long:
+        cells = pd.concat([_of_long(tables[name], name) for name in long], ignore_index=True)
+        if len(long) < len(tables):
+            raise DataError(
+                f"{listed(set(tables) - set(long))}: no column of {listed(_LONG)} beside long "
+                "tables. Read long and wide tables apart."
+            )
+    else:
+        parts = [_of_wide(table, name, figures) for name, table in tables.items()]
+        cells = pd.concat(parts, ignore_index=True)
+    return _measurements(cells, tokens_per_step, params_b or {}, lineage)
+
+
+def _tables(source: object) -> dict[str, pd.DataFrame]:
+    """Return tables by the name of their file without ending."""
+    if isinstance(source, str | Path):
+        where = expanded(source, DataError)
+        if where.is_dir():
+            files = sorted(where.glob("*.csv"))
+            if not files:
+                raise DataError(f"{source}: no CSV file in it. Give the folder of the tables.")
+        else:
+            files = [where]
+        return {file.stem: read_table(file) for file in files}
+    if isinstance(source, Sequence) and all(isinstance(one, str | Path) for one in source):
+        files = [expanded(one, DataError) for one in source]
+        if not files:
+            raise DataError("No file of checkpoints is given; name at least one.")
+        return {file.stem: read_table(file) for file in files}
+    return {"table": as_pandas(source, "This table of checkpoints")}
+
+
+def _of_long(table: pd.DataFrame, what: str) -> pd.DataFrame:
+    """Return one row a figure: run, step, tokens, benchmark, score, stderr."""
+    values, unread = to_numbers(table["value"])
+    steps, bad = to_numbers(table["step"])
+    for column, rows in (("value", unread), ("step", bad)):
+        if rows:
+            cell = shown(table[column].iloc[rows[0]])
+            raise DataError(f'{what}: row {rows[0]}, column "{column}": {cell} is no number.')
+    shots = to_numbers(table["num_fewshot"])[0] if "num_fewshot" in table else np.nan
+    setting = table["setting"].astype(str) if "setting" in table else pd.Series("", table.index)
+    trained = setting.where(~setting.map(lambda text: bool(_SHOTS.fullmatch(text))), "")
+    runs = table["run"].astype(str)
+    rows = pd.DataFrame(
+        {
+            "run": runs.where(trained == "", runs + " (" + trained + ")"),
+            "step": steps,
+            "tokens": np.nan,
+            "task": table["task"].astype(str),
+            "metric": table["metric"].astype(str),
+            "shots": shots,
+            "score": values,
+            "stderr": to_numbers(table["stderr"])[0] if "stderr" in table else np.nan,
+        }
+    )
+    rows = _by_benchmark(rows[rows["score"].notna()])
+    several = rows.groupby("benchmark")["shots"].transform("nunique") > 1
+    labels = rows["shots"].map(lambda n: f" {n:g}-shot")
+    return rows.assign(benchmark=rows["benchmark"].where(~several, rows["benchmark"] + labels))
+
+
+def _by_benchmark(rows: pd.DataFrame) -> pd.DataFrame:
+    """Keep each task's main metric and join the subtasks of known benchmarks."""
+    parts = []
+    used: set[str] = set()
+    tasks = set(rows["task"])
+    for name, known in HARNESS_TASKS.items():
+        task = next((task for task in known.tasks if task in tasks), None)
+        groups = [group for group in known.parts if set(group) <= tasks]
+        wanted = {task} if task is not None else set(groups[0]) if groups else set()
+        metric = known.metrics[0].partition(",")[0]
+        of_task = rows[rows["task"].isin(wanted) & (rows["metric"] == metric)]
+        if known.average or of_task.empty:
+            continue
+        used |= wanted
+        parts.append(_mean(of_task, len(wanted)).assign(benchmark=name))
+    for task, of_task in rows[~rows["task"].isin(used)].groupby("task", sort=False):
+        ranks = {metric: rank_of(f"{metric},none") for metric in of_task["metric"].unique()}
+        known_metrics = [metric for metric, rank in ranks.items() if rank is not None]
+        counts = of_task["metric"].value_counts()
+        pool = known_metrics or list(ranks)
+        best = min(pool, key=lambda m: (-counts[m], ranks[m] or (0, 0)))
+        parts.append(of_task[of_task["metric"] == best].assign(benchmark=task))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _mean(rows: pd.DataFrame, count: int) -> pd.DataFrame:
+    """Return the mean over subtasks, alike in weight, where all of them are there."""
+    if count == 1:
+        return rows
+    keys = ["run", "step", "shots"]
+    groups = rows.groupby(keys, sort=False, dropna=False)
+    squares = rows.assign(stderr=rows["stderr"] ** 2).groupby(keys, sort=False, dropna=False)
+    mean = groups.agg(score=("score", "mean"), tokens=("tokens", "first"), n=("task", "nunique"))
+    # Subtasks have items of their own, so that their sampling errors are independent.
+    mean["stderr"] = np.sqrt(squares["stderr"].sum(min_count=count)) / groups.size()
+    return mean[mean["n"] == count].reset_index()
+
+
+def _of_wide(table: pd.DataFrame, run: str, figures: str) -> pd.DataFrame:
+    """Return one row a figure of a table of one run."""
+    columns = [name for name in table.columns if name.startswith(figures)]
+    step = next((name for name in _STEP if name in table), None)
+    tokens = next((name for name in _TOKENS if name in table), None)
+    if not columns or (step is None and tokens is None):
+        raise DataError(
+            f"{run}: neither a long table of checkpoints (columns {listed(_LONG)}) nor a wide one, "
+            f'which has a column "_step" or "{_TOKENS[0]}" and scores in columns that begin with '
+            f'"{figures}" (say otherwise with figures=). It has {listed(table.columns)}.'
+        )
+    steps = to_numbers(table[step])[0] if step is not None else np.full(len(table), np.nan)
+    seen = to_numbers(table[tokens])[0] if tokens is not None else np.full(len(table), np.nan)
+    if tokens is None and _BATCH in table:
+        seen = steps * to_numbers(table[_BATCH])[0]
+    wide = pd.DataFrame({name: to_numbers(table[name])[0] for name in columns})
+    wide = wide.assign(step=steps, tokens=seen)
+    long = wide.melt(id_vars=["step", "tokens"], var_name="benchmark", value_name="score")
+    names = long["benchmark"].str.removeprefix(figures)
+    return long.dropna(subset="score").assign(run=run, benchmark=names, stderr=np.nan)
+
+
+def _measurements(
+    cells: pd.DataFrame,
+    tokens_per_step: TokensPerStep | None,
+    params_b: Mapping[str, float],
+    lineage: str | None,
+) -> Measurements:
+    cells, findings = _with_tokens(cells, tokens_per_step)
+    at = cells["step"].map(lambda n: f"@step{n:.0f}")
+    by_tokens = cells["tokens"].map(lambda n: f"@{n / 1e9:.4g}Btokens")
+    cells = cells.assign(model=cells["run"] + at.where(cells["step"].notna(), by_tokens))
+    about = cells[["model", "run", "tokens"]].drop_duplicates("model").reset_index(drop=True)
+    cells = cells.assign(n_items=np.nan, source="")
+    cells, merged = one_score_a_cell(cells[list(CELLS)].reset_index(drop=True), "mean")
+    findings += merged
+    sizes = {run: params_b.get(run, parse_name(run).size_b) for run in about["run"].unique()}
+    unsized = [run for run, size in sizes.items() if np.isnan(size)]
+    if unsized:
+        message = (
+            f"the names of {len(unsized)} runs state no size: {listed(unsized)}. Give it with "
+            "params_b={run: billions}; specs that use sizes leave their checkpoints out."
+        )
+        findings.append(Finding("warning", "size-missing", "params_b", message))
+    lineage_of = _lineages(list(sizes)) if lineage is None else dict.fromkeys(sizes, lineage)
+    models = pd.DataFrame(
+        {
+            "model": about["model"],
+            "family": about["run"],
+            "lineage": about["run"].map(lineage_of),
+            "params_b": about["run"].map(sizes),
+            "tokens_t": about["tokens"] / 1e12,
+            "instruct": 0,
+        }
+    )
+    names = dict.fromkeys(cells["benchmark"])
+    cells = cells.assign(stderr=cells["stderr"].where(cells["stderr"] > 0))
+    return Measurements(
+        cells=cells,
+        models=models,
+        benchmarks={name: _declared(name) for name in names},
+        audit=Audit(tuple(findings)),
+        expected=("odd-tokens", "odd-ratio"),
+    )
+
+
+def _lineages(runs: Sequence[str]) -> dict[str, str]:
+    """Return the series that each run's name names, else the run itself."""
+    table, _ = base_families(list(runs))
+    return dict(zip(table["model"], table["lineage"], strict=True))
+
+
+def _with_tokens(
+    cells: pd.DataFrame, tokens_per_step: TokensPerStep | None
+) -> tuple[pd.DataFrame, list[Finding]]:
+    """Complete tokens from steps, and leave out checkpoints before the first step."""
+    batch = {run: tokens_of_step(run, tokens_per_step) for run in cells["run"].unique()}
+    per_step = cells["run"].map(batch).astype(float)
+    tokens = cells["tokens"].where(cells["tokens"].notna(), cells["step"] * per_step)
+    bare = list(dict.fromkeys(cells.loc[tokens.isna(), "run"]))
+    if bare:
+        raise DataError(
+            f"the tokens of the checkpoints of {listed(bare)} are not known: give "
+            "tokens_per_step=, one number or by run."
+        )
+    kept = cells.assign(tokens=tokens)[tokens > 0]
+    start = cells.loc[tokens <= 0, ["run", "step"]].drop_duplicates()
+    findings = []
+    if len(start):
+        message = f"{len(start)} checkpoints before the first step of training were left out."
+        findings.append(Finding("info", "untrained", "rows", message))
+    if kept.empty:
+        raise DataError("No checkpoint has seen a token; nothing is left to read.")
+    return kept, findings
+
+
+def _declared(name: str) -> Benchmark:
+    known = KNOWN_BENCHMARKS.get(re.sub(r" \d+-shot$", "", name))
+    if known is not None:
+        return known
+    if _LOSSES.search(name):
+        return Benchmark(scale="positive", lower_is_better=True, unit="nats or bits")
+    if _LOGARITHM.search(name):
+        return Benchmark(scale="real")
+    return Benchmark(floor=_FLOORS.get(name.split("_")[0].split(" ")[0], 0.0))

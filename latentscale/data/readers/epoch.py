@@ -1,0 +1,325 @@
+"""Epoch AI's benchmarking hub: a folder or zip with one CSV file a benchmark."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from latentscale.data.audit import Audit, Finding
+from latentscale.data.benchmarks import Benchmark
+from latentscale.data.readers.cells import to_numbers
+from latentscale.data.readers.csv import content, csv_of
+from latentscale.data.readers.epoch_benchmarks import HUB_FILES, INDEX_FILE, HubFile
+from latentscale.data.readers.epoch_columns import (
+    DATE_COLUMN,
+    MODEL_COLUMN,
+    guessed_benchmark,
+    main_column,
+    numbers,
+    standard_errors,
+)
+from latentscale.data.readers.measurements import (
+    CELLS,
+    Measurements,
+    commonest,
+    name_features,
+    one_score_a_cell,
+    read_measurements,
+    same_names,
+    with_names,
+)
+from latentscale.data.scores import Scores
+from latentscale.errors import DataError, listed
+from latentscale.files import expanded
+
+_ABOUT: Final = {
+    "Release date": "released",
+    "Organization": "provider",
+    "Training compute (FLOP)": "flops",
+}
+_PROVIDERS: Final[Mapping[str, str]] = {
+    "Google DeepMind": "Google",
+    "DeepMind": "Google",
+    "Google Research": "Google",
+    "Google Brain": "Google",
+    "Meta AI": "Meta",
+    "Facebook AI Research": "Meta",
+    "Microsoft Research": "Microsoft",
+    "Salesforce Research": "Salesforce",
+}
+"""One name of a provider whose parts the hub names."""
+
+
+def read_epoch(
+    path: str | Path,
+    *,
+    repeats: str = "mean",
+    benchmarks: Mapping[str, Benchmark] | None = None,
+) -> Scores:
+    """Read scores from Epoch AI's benchmarking hub.
+
+    Parameters
+    ----------
+    path
+        The hub's data: its zip, or the folder that the zip holds. The format is that of April
+        2026, with 49 benchmarks and the file of the hub's index, which is no benchmark
+        (`epoch_index` reads it).
+    repeats
+        What becomes of several rows of one model on one benchmark (other numbers of shots, other
+        agents, other sources): ``"mean"`` or ``"best"``.
+    benchmarks
+        Declarations that win over the known ones, by benchmark.
+
+    Returns
+    -------
+    Scores
+        Benchmarks are named as their files, without ``_external``. The main score of a file is
+        the one known of it, else the first column of numbers between the model and its release
+        date, as in all of the hub's files. Scores are fractions; percentages are declared as
+        such; minutes are positive and Elo ratings real. Of a file that is not known, numbers up to
+        1 are fractions, up to 100 percentages, and above that real. Standard errors are those
+        of the file, where it has them or a 95% interval.
+
+        A model is a version with its setting ("o3-2025-04-16_high"); rows without one are left
+        out. Features: released, provider, flops (training compute, FLOP), and from names
+        reasoning, effort and size_class. The family is the series in the name, the lineage its
+        provider.
+
+    Raises
+    ------
+    DataError
+        If there is no such folder or zip, or no file of the hub in it; and as `Scores.from_long`.
+
+    Warns
+    -----
+    DataWarning
+        Once, about what looks wrong but can be used.
+    """
+    return read_measurements(epoch_measurements(path, repeats=repeats), benchmarks)
+
+
+def epoch_measurements(path: str | Path, *, repeats: str = "mean") -> Measurements:
+    """Read Epoch AI's benchmarking hub, and return it before it becomes `Scores`.
+
+    Parameters
+    ----------
+    path, repeats
+        As for `read_epoch`.
+
+    Raises
+    ------
+    DataError
+        As `read_epoch`.
+    """
+    tables = _tables(path)
+    findings: list[Finding] = []
+    cells, info, about, passed = [], {}, [], []
+    unnamed = 0
+    for stem, table in tables.items():
+        name = stem.removesuffix("_external")
+        if MODEL_COLUMN not in table or name == INDEX_FILE:
+            if name != INDEX_FILE:
+                passed.append(f'{stem}.csv (no column "{MODEL_COLUMN}")')
+            continue
+        named = table[MODEL_COLUMN].map(lambda cell: isinstance(cell, str) and bool(cell.strip()))
+        unnamed += int((~named).sum())
+        rows = table[named].reset_index(drop=True)
+        read = _benchmark(rows, name)
+        if isinstance(read, str):
+            passed.append(f"{stem}.csv ({read})")
+            continue
+        part, info[name], more = read
+        cells.append(part)
+        about.append(rows)
+        findings += more
+    if not cells:
+        raise DataError(
+            f"{path}: no file of Epoch's hub in it: each has the columns "
+            f'"{MODEL_COLUMN}" and a score. It has {listed(f"{stem}.csv" for stem in tables)}.'
+        )
+    findings = [*_passed(passed, unnamed), *findings]
+    spelt, more = same_names(pd.concat(cells)["model"].tolist())
+    whole = pd.concat(cells, ignore_index=True)
+    whole = whole.assign(model=whole["model"].map(spelt))
+    whole, merged = one_score_a_cell(whole, repeats)
+    models, described = _models(about, spelt, set(whole["model"]))
+    return Measurements(
+        cells=whole,
+        models=models,
+        benchmarks={name: info[name] for name in dict.fromkeys(whole["benchmark"])},
+        features=("released", "flops", *name_features()),
+        audit=Audit((*findings, *more, *merged, *described)),
+    )
+
+
+def epoch_index(path: str | Path) -> pd.DataFrame:
+    """Read the capabilities index that Epoch publishes with its hub, for comparison.
+
+    Parameters
+    ----------
+    path
+        As for `read_epoch`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a model that has an index: model, index (Claude 3.5 Sonnet is at 130 and GPT-5 at
+        150), released.
+
+    Raises
+    ------
+    DataError
+        If there is no such folder or zip, or it has no file of the index.
+    """
+    table = _tables(path).get(INDEX_FILE)
+    if table is None or not {MODEL_COLUMN, "ECI Score"} <= set(table.columns):
+        raise DataError(
+            f'{path}: no {INDEX_FILE}.csv with the columns "{MODEL_COLUMN}" and "ECI Score" in it.'
+        )
+    index, _ = to_numbers(table["ECI Score"])
+    spelt, _ = same_names([name for name in table[MODEL_COLUMN] if isinstance(name, str)])
+    found = pd.DataFrame(
+        {
+            "model": table[MODEL_COLUMN].map(spelt),
+            "index": index,
+            "released": pd.to_datetime(table[DATE_COLUMN], errors="coerce")
+            if DATE_COLUMN in table
+            else None,
+        }
+    )
+    return found.dropna(subset=["model", "index"]).reset_index(drop=True)
+
+
+def _tables(path: str | Path) -> dict[str, pd.DataFrame]:
+    """Return the CSV files of a folder or zip by name without ending, in alphabetical order."""
+    where = expanded(path, DataError)
+    if where.is_dir():
+        files = {file.stem: content(file) for file in sorted(where.rglob("*.csv"))}
+    elif not where.exists():
+        raise DataError(f"{path}: there is no such folder or zip. Check the path.")
+    elif zipfile.is_zipfile(where):
+        files = _unzipped(where)
+    else:
+        raise DataError(
+            f"{path}: neither a folder nor a zip. Give the zip of Epoch's hub, or the folder "
+            "that it holds."
+        )
+    if not files:
+        raise DataError(f"{path}: no CSV file in it. Give the zip of Epoch's hub, or its folder.")
+    return {stem: csv_of(data, Path(f"{stem}.csv")) for stem, data in files.items() if data.strip()}
+
+
+def _unzipped(where: Path) -> dict[str, bytes]:
+    try:
+        with zipfile.ZipFile(BytesIO(content(where))) as archive:
+            names = sorted(n for n in archive.namelist() if n.endswith(".csv"))
+            # Copies that macOS writes beside the files of a folder that it packs.
+            names = [n for n in names if not Path(n).name.startswith("._")]
+            return {Path(name).stem: archive.read(name) for name in names}
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+        raise DataError(f"{where}: the zip cannot be read ({error}). Fetch it again.") from error
+
+
+def _benchmark(
+    rows: pd.DataFrame, name: str
+) -> tuple[pd.DataFrame, Benchmark, list[Finding]] | str:
+    """Return the scores of one file, its declaration and findings, or why it has none."""
+    known = HUB_FILES.get(name)
+    column = known.score if known is not None and known.score in rows else main_column(rows)
+    if column is None:
+        return "no column of scores"
+    values, percent, unread = numbers(rows[column])
+    findings = _unread(rows, name, column, unread)
+    if np.isnan(values).all():
+        return f'no number in the column "{column}"'
+    if known is None:
+        benchmark = guessed_benchmark(values, percent)
+        message = (
+            f'read from the column "{column}" as {benchmark.scale} (median '
+            f"{np.nanmedian(values):.4g}), floor 0. If that is wrong, say so with "
+            f'benchmarks={{"{name}": Benchmark(...)}}.'
+        )
+        findings.append(Finding("info", "unknown-hub-file", name, message))
+    else:
+        benchmark = known.benchmark
+    if known is not None and known.most is not None:
+        values = values / known.most
+    elif benchmark.scale == "fraction" and (percent or np.nanmax(values) > 1):
+        values = values / 100  # a later export of a known file may hold percentages
+    errors = standard_errors(rows, known or HubFile(benchmark), column, values)
+    source = rows["Source"] if "Source" in rows else pd.Series("", rows.index)
+    part = pd.DataFrame(
+        {
+            "model": rows[MODEL_COLUMN].str.strip(),
+            "benchmark": name,
+            "score": values,
+            "stderr": errors,
+            "n_items": np.nan,
+            "source": [cell if isinstance(cell, str) else "" for cell in source],
+        }
+    )
+    return part[part["score"].notna()][list(CELLS)], benchmark, findings
+
+
+def _models(
+    about: Sequence[pd.DataFrame], spelt: Mapping[str, str], wanted: set[str]
+) -> tuple[pd.DataFrame, list[Finding]]:
+    """Return one row a model with what most of its rows say, and findings."""
+    columns = [MODEL_COLUMN, *_ABOUT]
+    rows = pd.concat([part.reindex(columns=columns) for part in about], ignore_index=True)
+    rows = rows.rename(columns=_ABOUT).assign(model=rows[MODEL_COLUMN].str.strip().map(spelt))
+    rows = rows[rows["model"].isin(wanted)]
+    rows = rows.assign(provider=rows["provider"].map(_provider), flops=to_numbers(rows["flops"])[0])
+    models = pd.DataFrame({"model": list(dict.fromkeys(rows["model"]))})
+    findings = []
+    for name in ("released", "provider", "flops"):
+        known = rows[["model", name]].dropna()
+        several = known.drop_duplicates().groupby("model").size()
+        models[name] = models["model"].map(commonest(rows[name], rows["model"]))
+        torn = several.index[several > 1].tolist()
+        if torn:
+            message = f"{len(torn)} models have several values; the commonest was taken: "
+            message += f"{listed(torn, 4)}."
+            findings.append(Finding("info", "values-differ", name, message))
+        empty = int(models[name].isna().sum())
+        if empty:
+            message = f"empty for {empty} of {len(models)} models."
+            findings.append(Finding("info", "feature-missing", name, message))
+    models, named = with_names(models)
+    return models, [*findings, *named]
+
+
+def _provider(cell: object) -> str | None:
+    """Return the first organisation of a cell, by one name."""
+    if not isinstance(cell, str) or not cell.strip():
+        return None
+    first = cell.split(",")[0].strip()
+    return _PROVIDERS.get(first, first)
+
+
+def _unread(rows: pd.DataFrame, name: str, column: str, unread: Sequence[int]) -> list[Finding]:
+    if not unread:
+        return []
+    said = [f"{rows[MODEL_COLUMN].iloc[row]}: {rows[column].iloc[row]}" for row in unread]
+    message = f'{len(unread)} cells of "{column}" are no numbers and were left out: {listed(said)}.'
+    return [Finding("warning", "cell-unread", name, message)]
+
+
+def _passed(passed: Sequence[str], unnamed: int) -> list[Finding]:
+    findings = []
+    if passed:
+        message = f"{len(passed)} files were passed over: {listed(passed)}."
+        findings.append(Finding("warning", "files-passed-over", "files", message))
+    if unnamed:
+        message = (
+            f"{unnamed} rows without a version of a model, in the column {MODEL_COLUMN}, were left "
+            "out."
+        )
+        findings.append(Finding("info", "unnamed-rows", "rows", message))
+    return findings

@@ -1,0 +1,86 @@
+"""Columns of a file of Epoch's hub: the main score, its standard error, its scale."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from latentscale.data.benchmarks import Benchmark
+from latentscale.data.readers.cells import to_numbers
+from latentscale.data.readers.epoch_benchmarks import SUITE, HubFile
+
+MODEL_COLUMN: Final = "Model version"
+DATE_COLUMN: Final = "Release date"
+_SCORES: Final = ("mean_score", "score", "accuracy", "em", "average")
+"""Names of main scores in files whose columns are in another order."""
+_STDERR: Final = re.compile(r"std_?err|stderr|\bse\b|standard error", re.IGNORECASE)
+_PERCENT: Final = re.compile(r"^\s*(-?[\d.]+)\s*%\s*$")
+_HALF_WIDTH: Final = re.compile(r"\+\s*([\d.]+)\s*/\s*-\s*([\d.]+)")
+_NORMAL_95: Final = 1.96
+"""Half width of a normal distribution's central 95% in standard deviations."""
+_MOST_STDERR: Final = 0.5
+"""Largest standard deviation of a score of 0 to 1: a larger standard error is in points."""
+
+
+def main_column(rows: pd.DataFrame) -> str | None:
+    """Return the column of the main score: of numbers, between the model and its date."""
+    names = list(rows.columns)
+    end = names.index(DATE_COLUMN) if DATE_COLUMN in names else len(names)
+    for name in names[names.index(MODEL_COLUMN) + 1 : end]:
+        if not np.isnan(numbers(rows[name])[0]).all():
+            return name
+    by_fold = {name.casefold(): name for name in names}
+    return next((by_fold[name] for name in _SCORES if name in by_fold), None)
+
+
+def numbers(column: pd.Series) -> tuple[np.ndarray, bool, list[int]]:
+    """Return numbers, NaN where empty, whether any was written with "%", and rows unread."""
+    matches = [_PERCENT.match(cell) if isinstance(cell, str) else None for cell in column]
+    cells = [m[1] if m else cell for m, cell in zip(matches, column, strict=True)]
+    values, unread = to_numbers(pd.Series(cells, dtype=object))
+    return values, any(matches), unread
+
+
+def guessed_benchmark(values: np.ndarray, percent: bool) -> Benchmark:
+    """Return the declaration of a file that is not known, by the range of its scores."""
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    if low < 0 or high > 100:
+        return Benchmark(scale="real", suite=SUITE)
+    if percent or high > 1:
+        return Benchmark(scale="percent", suite=SUITE)
+    return Benchmark(suite=SUITE)
+
+
+def standard_errors(
+    rows: pd.DataFrame, known: HubFile, column: str, scores: np.ndarray
+) -> np.ndarray:
+    """Return standard errors in the units of the scores, NaN where the file has none."""
+    nothing = np.full(len(rows), np.nan)
+    if known.interval is not None and set(known.interval) <= set(rows.columns):
+        low, high = (numbers(rows[name])[0] for name in known.interval)
+        # On a scale of logarithms, where such intervals are about symmetric.
+        with np.errstate(invalid="ignore", divide="ignore"):
+            spread = (np.log(high) - np.log(low)) / (2 * _NORMAL_95)
+        return np.where(np.isfinite(spread) & (spread > 0), scores * spread, np.nan)
+    if known.half_width in rows:
+        found = [_HALF_WIDTH.search(str(cell)) for cell in rows[known.half_width]]
+        widths = [float(m[1]) + float(m[2]) if m else np.nan for m in found]
+        return np.array(widths) / (2 * _NORMAL_95)
+    name = known.stderr if known.stderr else _error_column(rows, column)
+    if known.stderr is None or name is None or name not in rows:
+        return nothing
+    errors = numbers(rows[name])[0]
+    if known.benchmark.scale == "fraction" and np.nanmax(errors, initial=0) > _MOST_STDERR:
+        errors = errors / 100  # in points beside a score that is a fraction
+    return np.where(errors > 0, errors, np.nan)  # 0 where all items were right, or none
+
+
+def _error_column(rows: pd.DataFrame, column: str) -> str | None:
+    """Return the column of the main score's standard errors: named like it, or alone."""
+    found = [name for name in rows.columns if _STDERR.search(name)]
+    first = re.split(r"[\s_]", column.strip())[0].casefold()
+    alike = [name for name in found if name.casefold().startswith(first)]
+    return alike[0] if alike else found[0] if len(found) == 1 else None

@@ -1,0 +1,230 @@
+"""LiveBench's public tables: a CSV file a release, with a column a task."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+import pandas as pd
+
+from latentscale.data.audit import Audit, Finding
+from latentscale.data.benchmarks import Benchmark
+from latentscale.data.problems import shown
+from latentscale.data.readers.cells import to_numbers
+from latentscale.data.readers.csv import read_csv
+from latentscale.data.readers.documents import read_document
+from latentscale.data.readers.measurements import (
+    CELLS,
+    Measurements,
+    name_features,
+    read_measurements,
+    with_names,
+)
+from latentscale.data.readers.model_names import day_of
+from latentscale.data.scores import Scores
+from latentscale.errors import DataError, listed, nearest
+from latentscale.files import expanded
+
+SUITE: Final = "LiveBench"
+Level = Literal["task", "category"]
+
+_TABLE: Final = re.compile(r"table_(\d{4}_\d{2}_\d{2})\.csv")
+_CATEGORIES: Final[Mapping[str, str]] = {
+    "Reasoning": """theory_of_mind zebra_puzzle spatial logic_with_navigation web_of_lies_v2
+    web_of_lies_v3""",
+    "Coding": "code_generation code_completion LCB_generation coding_completion",
+    "Agentic Coding": "javascript typescript python",
+    "Mathematics": "AMPS_Hard integrals_with_game math_comp olympiad",
+    "Data Analysis": "consecutive_events tablejoin tablereformat cta",
+    "Language": "connections plot_unscrambling typos",
+    "IF": "paraphrase simplify story_generation summarize",
+}
+"""Tasks by category in the releases of 2024 to 2026, for tables without a file of categories."""
+_LARGEST: Final = 100.0
+"""Scores are percentages."""
+
+
+def read_livebench(
+    path: str | Path,
+    *,
+    release: str | None = None,
+    level: Level = "task",
+    benchmarks: Mapping[str, Benchmark] | None = None,
+) -> Scores:
+    """Read scores from one of LiveBench's public tables.
+
+    Parameters
+    ----------
+    path
+        A file ``table_2025_05_30.csv`` of LiveBench's website, or a folder with such files, of
+        which the latest is taken. Its first column is ``model``, the others are tasks; scores are
+        percentages, empty where not measured. Beside it ``categories_2025_05_30.json``, an object
+        of tasks by category, if it is there; else the categories of the known tasks.
+    release
+        The day of the release to take from a folder, as ``"2025-05-30"``.
+    level
+        ``"task"`` for a benchmark a task, in a group a category; ``"category"`` for the mean of a
+        category's tasks that a model has, as the website averages.
+    benchmarks
+        Declarations that win, by benchmark.
+
+    Returns
+    -------
+    Scores
+        Percentages. The table says nothing of models but their names: family, provider,
+        reasoning, effort, size_class and, where a name states a day, released are read from
+        these, and the audit counts them.
+
+    Raises
+    ------
+    DataError
+        If there is no such file or release, it is no table of LiveBench, or a cell is no number
+        from 0 to 100; and as `Scores.from_long`.
+
+    Warns
+    -----
+    DataWarning
+        Once, about what looks wrong but can be used.
+
+    Notes
+    -----
+    The format was looked up in the tables of 2024-06-24, 2024-11-25, 2025-05-30 and 2026-06-25 and
+    the categories of 2024-07-26 and 2025-11-25; other releases are assumed to have it. Tables of
+    costs (``cost_2026_01_08.csv``) have the same columns and are refused by their name. Scores of
+    different releases are of different questions, so one release is read at a time.
+    """
+    return read_measurements(livebench_measurements(path, release=release, level=level), benchmarks)
+
+
+def livebench_measurements(
+    path: str | Path, *, release: str | None = None, level: Level = "task"
+) -> Measurements:
+    """Read one of LiveBench's public tables, and return it before it becomes `Scores`.
+
+    Parameters
+    ----------
+    path, release, level
+        As for `read_livebench`.
+
+    Raises
+    ------
+    DataError
+        As `read_livebench`.
+    """
+    if level not in ("task", "category"):
+        raise DataError(f'level="{level}" is not known; allowed are "task" and "category".')
+    file = _file(path, release)
+    table = read_csv(file)
+    if "model" not in table or len(table.columns) < 2:
+        raise DataError(
+            f'{file}: no table of LiveBench: it has a column "model" and one a task; this has '
+            f"{listed(table.columns)}."
+        )
+    repeated = table["model"][table["model"].duplicated()]
+    if len(repeated):
+        raise DataError(f"{file}: models with several rows: {listed(repeated)}. Keep one each.")
+    tasks = [name for name in table.columns if name != "model"]
+    wide = pd.DataFrame({name: _percentages(table, name, file) for name in tasks})
+    category_of, findings = _categories(file, tasks)
+    if level == "category":
+        means = {
+            category: wide[[task for task in tasks if category_of.get(task) == category]].mean(
+                axis=1
+            )
+            for category in dict.fromkeys(category_of.values())
+        }
+        wide, category_of = pd.DataFrame(means), {}
+    wide.insert(0, "model", table["model"])
+    cells = wide.melt(id_vars="model", var_name="benchmark", value_name="score")
+    cells = cells.dropna(subset="score").assign(
+        stderr=np.nan, n_items=np.nan, source=file.stem.removeprefix("table_")
+    )
+    models = pd.DataFrame({"model": list(dict.fromkeys(cells["model"]))})
+    models["released"] = [day_of(name) for name in models["model"]]
+    dated = int(models["released"].notna().sum())
+    message = f"{dated} of {len(models)} names state a day, which is taken as the release date."
+    findings.append(Finding("info", "dates-from-names", "released", message))
+    models, named = with_names(models)
+    names = dict.fromkeys(cells["benchmark"])
+    return Measurements(
+        cells=cells[list(CELLS)].reset_index(drop=True),
+        models=models,
+        benchmarks={
+            name: Benchmark(scale="percent", group=category_of.get(name, ""), suite=SUITE)
+            for name in names
+        },
+        features=("released", *name_features()),
+        audit=Audit((*findings, *named)),
+    )
+
+
+def is_livebench(file: Path) -> bool:
+    """Return whether a file is named as LiveBench names its tables."""
+    return _TABLE.fullmatch(file.name) is not None
+
+
+def _file(path: str | Path, release: str | None) -> Path:
+    """Return the table to read: the file itself, or the latest of a folder or that asked for."""
+    where = expanded(path, DataError)
+    if not where.exists():
+        raise DataError(f"{path}: there is no such file or folder. Check the path.")
+    if where.is_file():
+        if where.name.startswith("cost_"):
+            raise DataError(f"{path}: a table of costs; give the table of scores, table_*.csv.")
+        return where
+    found = {}
+    for file in sorted(where.rglob("table_*.csv")):
+        match = _TABLE.fullmatch(file.name)
+        if match:
+            found[match[1].replace("_", "-")] = file
+    if not found:
+        raise DataError(
+            f"{path}: no table of LiveBench (table_2025_05_30.csv and the like) in it or below."
+        )
+    if release is not None and release not in found:
+        raise DataError(
+            f'{path}: no table of the release "{release}".{nearest(release, found)} It has '
+            f"{listed(found, 20)}."
+        )
+    return found[release or max(found)]
+
+
+def _percentages(table: pd.DataFrame, name: str, file: Path) -> np.ndarray:
+    values, unread = to_numbers(table[name])
+    outside = np.flatnonzero((values < 0) | (values > _LARGEST)).tolist()
+    bad = [*unread, *outside]
+    if bad:
+        row = bad[0]
+        raise DataError(
+            f'{file}: row {row} (model "{table["model"].iloc[row]}"), column "{name}": '
+            f"{shown(table[name].iloc[row])}. Scores are percentages from 0 to 100; correct it, or "
+            "leave the cell empty."
+        )
+    return values
+
+
+def _categories(file: Path, tasks: list[str]) -> tuple[dict[str, str], list[Finding]]:
+    """Return the category of each task that has one, and findings on those without."""
+    beside = file.with_name(file.name.replace("table_", "categories_")).with_suffix(".json")
+    if beside.is_file() and beside != file:
+        document = read_document(beside)
+        if not isinstance(document, dict) or not all(
+            isinstance(names, list) for names in document.values()
+        ):
+            raise DataError(f"{beside}: must be an object with a list of tasks a category.")
+        category_of = {str(task): str(c) for c, names in document.items() for task in names}
+        source = beside.name
+    else:
+        category_of = {task: c for c, names in _CATEGORIES.items() for task in names.split()}
+        source = "the known tasks"
+    bare = [task for task in tasks if task not in category_of]
+    found = {task: category_of[task] for task in tasks if task in category_of}
+    message = f"categories of {len(found)} tasks are those of {source}."
+    findings = [Finding("info", "categories", "benchmarks", message)]
+    if bare:
+        message = f"{len(bare)} tasks have no category: {listed(bare)}."
+        findings.append(Finding("warning", "task-without-category", "benchmarks", message))
+    return found, findings

@@ -1,0 +1,266 @@
+"""What a reader of published tables gives: scores, what is known of models, and declarations.
+
+The readers of single sources make it; it becomes `Scores` in one place, here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from latentscale.data.audit import Audit, Finding, emit
+from latentscale.data.benchmarks import Benchmark
+from latentscale.data.features import Feature
+from latentscale.data.readers.efforts import UNSTATED, effort, reasoning
+from latentscale.data.readers.model_names import parse_name, provider_of
+from latentscale.data.readers.size_classes import size_class
+from latentscale.data.scores import Scores, scores_from_long
+from latentscale.errors import DataError, listed, spelling
+
+CELLS: Final = ("model", "benchmark", "score", "stderr", "n_items", "source")
+"""Columns of a table of scores, in order."""
+
+
+@dataclass(frozen=True, eq=False)
+class Measurements:
+    """Scores as a source publishes them, with what it says of models and benchmarks.
+
+    Parameters
+    ----------
+    cells
+        One row a score: model, benchmark, score (in the benchmark's units), stderr and n_items
+        (NaN where not given) and source. A model and benchmark occur once for each source.
+    models
+        One row a model: model, family, lineage, and a column a feature.
+    benchmarks
+        Scale, floor, group and the like, by benchmark.
+    features
+        Declarations of the columns of `models` that are features.
+    audit
+        What was decided while reading, with counts.
+    expected
+        Codes of findings that are as they must be for this source, and are not repeated: early
+        checkpoints have seen few tokens.
+    """
+
+    cells: pd.DataFrame
+    models: pd.DataFrame
+    benchmarks: Mapping[str, Benchmark]
+    features: tuple[str | Feature, ...] = ()
+    audit: Audit = field(default_factory=Audit)
+    expected: tuple[str, ...] = ()
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One row a score with its model's columns: what `Scores.from_long` takes."""
+        return self.cells.merge(self.models, on="model", how="left", validate="many_to_one")
+
+    def to_scores(self, *, benchmarks: Mapping[str, Benchmark] | None = None) -> Scores:
+        """Return the measurements as `Scores`, whose audit begins with this one.
+
+        Parameters
+        ----------
+        benchmarks
+            Declarations that win over those of the source, by benchmark.
+
+        Raises
+        ------
+        DataError
+            As `Scores.from_long`, and if `benchmarks` names one that is not there.
+
+        Warns
+        -----
+        DataWarning
+            Once, when something looks wrong but can be used.
+        """
+        scores = self._scores(benchmarks)
+        emit(scores.audit.findings, about="Scores were read (the whole list is in .audit)")
+        return scores
+
+    def _scores(self, benchmarks: Mapping[str, Benchmark] | None) -> Scores:
+        declared = {**self.benchmarks, **(benchmarks or {})}
+        frame = self.frame.dropna(axis="columns", how="all")
+        features = [f for f in self.features if _name_of(f) in frame]
+        scores = scores_from_long(frame, features=features, benchmarks=declared)
+        more = [one for one in scores.audit.findings if one.code not in self.expected]
+        return replace(scores, audit=Audit((*self.audit.findings, *more)))
+
+
+def read_measurements(
+    measurements: Measurements, benchmarks: Mapping[str, Benchmark] | None
+) -> Scores:
+    """Do what `Measurements.to_scores` does, with warnings that point at the caller's caller."""
+    scores = measurements._scores(benchmarks)
+    about = "Scores were read (the whole list is in .audit)"
+    emit(scores.audit.findings, about=about, stacklevel=4)
+    return scores
+
+
+def _name_of(feature: str | Feature) -> str:
+    return feature if isinstance(feature, str) else feature.name
+
+
+def same_names(names: Sequence[str]) -> tuple[dict[str, str], list[Finding]]:
+    """Return one spelling of each model: without the host before a slash, the commonest one.
+
+    Parameters
+    ----------
+    names
+        Names as the source's rows write them, with repetitions.
+
+    Returns
+    -------
+    tuple
+        The spelling by name, and a finding on names that were taken for one model.
+    """
+    counts = pd.Series(list(names), dtype=object).value_counts(sort=False)
+    groups: dict[str, dict[str, int]] = {}
+    key_of = {}
+    for name, count in counts.items():
+        short = str(name).rsplit("/", 1)[-1].strip()
+        key = spelling(short, keep_numbers_apart=True)
+        key_of[str(name)] = key
+        group = groups.setdefault(key, {})
+        group[short] = group.get(short, 0) + int(count)
+    best = {key: max(group, key=lambda n: group[n]) for key, group in groups.items()}
+    chosen = {name: best[key] for name, key in key_of.items()}
+    joined: dict[str, list[str]] = {}
+    for name, one in chosen.items():
+        if name != one:
+            joined.setdefault(one, []).append(name)
+    if not joined:
+        return chosen, []
+    said = [f"{' and '.join(others)} as {one}" for one, others in joined.items()]
+    message = (
+        f"{len(joined)} models are written in several ways, which differ in case, dots, dashes or "
+        f"a host before a slash, and were taken for one each: {listed(said, 3)}."
+    )
+    return chosen, [Finding("info", "names-joined", "model", message)]
+
+
+def commonest(column: pd.Series, by: pd.Series) -> pd.Series:
+    """Return the commonest value that is not empty of each group; the first breaks ties."""
+    table = pd.DataFrame({"key": by.to_numpy(), "value": column.to_numpy()}).dropna()
+    sizes = table.groupby(["key", "value"], sort=False).size().reset_index(name="count")
+    sizes = sizes.sort_values("count", ascending=False, kind="stable")
+    return sizes.drop_duplicates("key").set_index("key")["value"]
+
+
+def with_names(models: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
+    """Add what the names of models say: family, lineage, reasoning, effort and size class.
+
+    The family is the series ("claude-opus", "qwen"), the lineage its provider: the commonest of
+    the column ``provider``, else the only maker of the series. Columns that are there already
+    are kept, and completed where they are empty.
+
+    Returns
+    -------
+    tuple
+        The table, and findings on what was read from names.
+    """
+    names = models["model"]
+    parsed = [parse_name(name) for name in names]
+    models = models.assign(family=[name.series for name in parsed])
+    findings = [_families(models)]
+    nothing = pd.Series(None, models.index, dtype=object)
+    own = models.get("provider", nothing)
+    by_series = models["family"].map(commonest(own, models["family"]))
+    makers = pd.Series([provider_of(name) for name in parsed], models.index, dtype=object)
+    guess = by_series.astype(object).where(by_series.notna(), makers)
+    filled = own.isna() & guess.notna()
+    if filled.any():
+        message = (
+            f"{int(filled.sum())} models have the provider of their series: "
+            f"{listed(models.loc[filled, 'model'], 4)}."
+        )
+        findings.append(Finding("info", "provider-by-series", "provider", message))
+    provider = own.astype(object).where(own.notna(), guess)
+    lineage = guess.where(guess.notna(), models["family"])
+    models = models.assign(provider=provider, lineage=lineage)
+    readings = {"reasoning": reasoning(names), "effort": effort(names)}
+    for name, read in readings.items():
+        values = read.values.where(read.values != UNSTATED, None)
+        if name in models and models[name].notna().all():
+            continue
+        own = models.get(name, nothing)
+        models = models.assign(**{name: own.where(own.notna(), values)})
+        findings += read.audit.findings
+    sizes = size_class(names)
+    models = models.assign(size_class=sizes.values, reasoning=models["reasoning"].astype(float))
+    return models, [*findings, *sizes.audit.findings]
+
+
+def _families(models: pd.DataFrame) -> Finding:
+    families = models["family"].value_counts()
+    largest = ", ".join(f"{name} ({count})" for name, count in families.head(5).items())
+    message = (
+        f"families of {len(models)} models are the series in their names: {len(families)} "
+        f"({int((families == 1).sum())} of one model), the largest {largest}."
+    )
+    return Finding("info", "families-from-names", "family", message)
+
+
+def name_features() -> tuple[str | Feature, ...]:
+    """Return declarations of provider and of the features that `with_names` gives.
+
+    A function, since a declaration looks up the kinds of features, plug-ins among them.
+    """
+    return (
+        "reasoning",
+        Feature("provider", kind="category", missing="level"),
+        Feature("effort", kind="category", missing="level"),
+        Feature("size_class", kind="category"),
+    )
+
+
+def one_score_a_cell(cells: pd.DataFrame, rule: str) -> tuple[pd.DataFrame, list[Finding]]:
+    """Merge the rows that a model has on one benchmark.
+
+    Parameters
+    ----------
+    cells
+        Columns `CELLS`.
+    rule
+        ``"mean"`` of the rows (settings, prompts, agents), whose standard error follows from
+        theirs as independent ones and is missing if one of theirs is; or ``"best"``, the row with
+        the highest score.
+
+    Raises
+    ------
+    DataError
+        If the rule is unknown.
+    """
+    if rule not in ("mean", "best"):
+        raise DataError(f'repeats="{rule}" is not known; allowed are "mean" and "best".')
+    keys = ["model", "benchmark"]
+    several = cells.duplicated(keys, keep=False)
+    if not several.any():
+        return cells, []
+    groups = cells[several].groupby(keys, sort=False)
+    if rule == "best":
+        merged = cells.loc[groups["score"].idxmax()]
+    else:
+        errors = cells.loc[several, "stderr"] ** 2
+        total = errors.groupby([cells["model"], cells["benchmark"]], sort=False)
+        merged = groups.agg(
+            score=("score", "mean"),
+            source=("source", lambda s: "; ".join(dict.fromkeys(filter(None, s)))),
+        )
+        merged["stderr"] = np.sqrt(total.sum(min_count=1)) / total.size()
+        merged.loc[total.count() < total.size(), "stderr"] = np.nan
+        items = groups["n_items"]
+        merged["n_items"] = items.sum(min_count=1).where(items.count() == items.size())
+        merged = merged.reset_index()
+    counts = groups.size().groupby("benchmark", sort=False).size().sort_values(ascending=False)
+    said = ", ".join(f"{name} {count}" for name, count in counts.head(5).items())
+    message = (
+        f"{len(counts)} benchmarks have several rows of one model ({int(several.sum())} rows of "
+        f"{len(merged)} scores; {said}{' and others' if len(counts) > 5 else ''}); the "
+        f"{'mean' if rule == 'mean' else 'highest'} was taken."
+    )
+    whole = pd.concat([cells[~several], merged[list(cells.columns)]], ignore_index=True)
+    return whole, [Finding("info", "repeats-merged", "scores", message)]

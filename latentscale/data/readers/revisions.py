@@ -1,0 +1,87 @@
+"""Checkpoints as revisions of models: "pythia-1b@step3000", and the tokens that they have seen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+TokensPerStep = float | Mapping[str, float]
+
+_NAMED_BATCH: Final = re.compile(r"(\d+(?:\.\d+)?)MtokBS")
+_MEBI: Final = 2.0**20
+"""Pythia's names give the batch in units of 1,048,576 tokens ("1MtokBS")."""
+
+
+def checkpoint_of(name: str) -> tuple[str, float, float]:
+    """Return the run, step and tokens that a checkpoint's name states, NaN where it does not.
+
+    Examples
+    --------
+    >>> checkpoint_of("EleutherAI/pythia-1b@step3000")
+    ('EleutherAI/pythia-1b', 3000.0, nan)
+    >>> checkpoint_of("allenai/OLMo-1B@step1000-tokens4B")[2]
+    4000000000.0
+    """
+    run, at, revision = name.rpartition("@")
+    step = re.search(r"step_?(\d+)", revision)
+    tokens = re.search(r"tokens_?(\d+(?:\.\d+)?)([BT])", revision)
+    if not at or (step is None and tokens is None):
+        return name, float("nan"), float("nan")
+    seen = float(tokens[1]) * (1e9 if tokens[2] == "B" else 1e12) if tokens else float("nan")
+    return run, float(step[1]) if step else float("nan"), seen
+
+
+def checkpoint_metadata(
+    models: Iterable[str], metadata: pd.DataFrame, tokens_per_step: TokensPerStep | None
+) -> pd.DataFrame:
+    """Add rows of checkpoints to a table of metadata that has their runs.
+
+    A checkpoint ("pythia-1b@step3000") that has no row gets that of its run, by the full name or
+    the part after the last slash, with the tokens that it has seen.
+
+    Parameters
+    ----------
+    models
+        Names of the models that were evaluated.
+    metadata
+        Column ``model`` and others.
+    tokens_per_step
+        Tokens of one training step, one number or by run; a revision that states tokens needs
+        none.
+    """
+    known = {str(name): row for row, name in enumerate(metadata["model"])}
+    short = {name.rsplit("/", 1)[-1].casefold(): row for name, row in known.items()}
+    added = []
+    for model in models:
+        run, step, tokens = checkpoint_of(model)
+        if run == model or model in known or model.rsplit("/", 1)[-1].casefold() in short:
+            continue
+        row = known.get(run, short.get(run.rsplit("/", 1)[-1].casefold()))
+        seen = tokens if np.isfinite(tokens) else step * tokens_of_step(run, tokens_per_step)
+        if row is not None and np.isfinite(seen) and seen > 0:
+            added.append(metadata.iloc[[row]].assign(model=model, tokens_t=seen / 1e12))
+    return pd.concat([metadata, *added], ignore_index=True) if added else metadata
+
+
+def tokens_of_step(run: str, tokens_per_step: TokensPerStep | None) -> float:
+    """Return the tokens of one training step of a run, NaN where nothing says them.
+
+    Parameters
+    ----------
+    run
+        The run; its name may state its batch ("pythia-1b-0.5MtokBS"), which wins over one number
+        for all runs.
+    tokens_per_step
+        One number, or by run.
+    """
+    named = _NAMED_BATCH.search(run)
+    if isinstance(tokens_per_step, Mapping):
+        if run in tokens_per_step:
+            return float(tokens_per_step[run])
+    elif tokens_per_step is not None and named is None:
+        return float(tokens_per_step)
+    return float(named[1]) * _MEBI if named else np.nan

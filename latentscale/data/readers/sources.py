@@ -1,0 +1,82 @@
+"""Which published source a path is of, so that one call and one command read any of them."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+from latentscale.data.benchmarks import Benchmark
+from latentscale.data.readers.benchpress import read_benchpress
+from latentscale.data.readers.epoch import read_epoch
+from latentscale.data.readers.leaderboard import RAW_COLUMNS, read_leaderboard
+from latentscale.data.readers.livebench import is_livebench, read_livebench
+from latentscale.data.scores import Scores
+from latentscale.errors import DataError
+from latentscale.files import expanded
+
+Read = Callable[[Path, Mapping[str, Benchmark] | None], Scores]
+
+_KNOWN: Final = (
+    "a table of scores (CSV, TSV or Parquet), the Open LLM Leaderboard's contents table, a folder "
+    "or zip of Epoch's hub, a folder of BenchPress (scores.csv and models.csv), or LiveBench's "
+    "tables (table_2025_05_30.csv)"
+)
+
+
+def reader_of_path(path: str | Path) -> Read | None:
+    """Return what reads a folder, a zip, or a table with a name of its own; None for a table.
+
+    Parameters
+    ----------
+    path
+        A path that exists, or a file to be opened later.
+
+    Raises
+    ------
+    DataError
+        If it is a folder that no reader knows, or one of result files, which needs metadata.
+    """
+    where = expanded(path, DataError)
+    if where.is_dir():
+        return _of_folder(where)
+    if where.is_file() and zipfile.is_zipfile(where):
+        return _epoch
+    return _livebench if where.is_file() and is_livebench(where) else None
+
+
+def reader_of_table(frame: pd.DataFrame) -> Callable[..., Scores] | None:
+    """Return what reads a table of a leaderboard by its columns; None for a table of scores."""
+    return read_leaderboard if any(name in frame for name in RAW_COLUMNS) else None
+
+
+def _of_folder(folder: Path) -> Read:
+    names = {file.name for file in folder.iterdir()}
+    if {"scores.csv", "models.csv"} <= names:
+        return _benchpress
+    if any(is_livebench(file) for file in folder.rglob("table_*.csv")):
+        return _livebench
+    if any(folder.rglob("results*.json")):
+        raise DataError(
+            f"{folder}: result files of lm-evaluation-harness, which do not say the family, size "
+            "and tokens of the models. Read them with read_harness(folder, metadata), or make a "
+            "table of scores with `latentscale gather FOLDER --metadata TABLE --out scores.csv`."
+        )
+    if any(folder.rglob("*.csv")):
+        return _epoch
+    raise DataError(f"{folder}: no reader knows this folder. Known are {_KNOWN}.")
+
+
+def _epoch(path: Path, benchmarks: Mapping[str, Benchmark] | None) -> Scores:
+    return read_epoch(path, benchmarks=benchmarks)
+
+
+def _benchpress(path: Path, benchmarks: Mapping[str, Benchmark] | None) -> Scores:
+    return read_benchpress(path, benchmarks=benchmarks)
+
+
+def _livebench(path: Path, benchmarks: Mapping[str, Benchmark] | None) -> Scores:
+    return read_livebench(path, benchmarks=benchmarks)

@@ -1,0 +1,1 @@
+"""Approximations of the posterior by normal distributions: ADVI, Pathfinder and Laplace."""

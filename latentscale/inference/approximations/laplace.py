@@ -1,0 +1,179 @@
+"""Laplace: a normal approximation at the posterior mode."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from scipy import linalg
+
+from latentscale.errors import FitError
+from latentscale.inference.approximations.importance import importance_weights, weight_stats
+from latentscale.inference.method import Method
+from latentscale.inference.tools.posterior_density import PosteriorDensity, posterior_density
+from latentscale.inference.tools.progress import WorkProgress
+from latentscale.model.build import build_design
+from latentscale.model.design import Design
+from latentscale.numerics.climb import climb
+from latentscale.numerics.curvature import hessian, root_of_inverse
+from latentscale.numerics.psis import k_limit
+from latentscale.numerics.threads import one_blas_thread
+from latentscale.posterior.draws import Draws
+from latentscale.posterior.status import status_of_approximation
+from latentscale.spec.spec import ModelSpec
+
+MAX_PARAMETERS = 10_000
+"""Most parameters: the Hessian of as many takes 800 MB, and twice as many gradients."""
+
+# The climb ends near the mode, from where Newton's steps go on: a gradient of 1/1000 is some
+# 1/1000 of a standard deviation away in units of the parameters.
+_FLAT = 1e-3
+_TOLERANCE = 1e-12
+_HISTORY = 20  # pairs of L-BFGS, as Nocedal and Wright advise (3 to 20) for costly densities
+# Newton's method doubles the digits with each step; the gain in log density that ends it.
+_NEWTON_STEPS = 4
+_NEWTON_DONE = 1e-6
+# Least curvature, relative to the largest and absolute (a standard deviation of 10 on the
+# unconstrained scale): flatter directions are not identified, and their normal is wide already.
+_FLATTEST = 1e-6
+_LEAST_CURVATURE = 1e-2
+# Largest entry of the gradient at a mode that was reached.
+_LEVEL = 1e-2
+_ROUNDING = 1e-9  # of a log density, by which a Newton step at the mode may seem to lose
+_LOG_2PI = float(np.log(2 * np.pi))
+
+
+@dataclass(frozen=True)
+class Laplace(Method):
+    """Normal approximation at the mode of the posterior on the unconstrained scale.
+
+    The covariance is the inverse of the negative Hessian there (Tierney and Kadane 1986;
+    Gelman et al., "Bayesian Data Analysis", section 13.3). The mode is found by L-BFGS and
+    polished by Newton steps; the Hessian comes from central differences of the gradient.
+
+    Attributes
+    ----------
+    draws
+        Independent draws from the normal.
+    max_iterations
+        Most iterations of L-BFGS.
+
+    Raises
+    ------
+    FitError
+        If a field is out of range.
+    """
+
+    good_for: ClassVar[str] = (
+        "a first look in seconds, and parameters that many scores inform; scales of effects "
+        "and shares are often off centre"
+    )
+
+    draws: int = 1000
+    max_iterations: int = 5000
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_counts("draws", "max_iterations")
+
+    def draw(self, spec: ModelSpec, design: Design, *, seed: int, progress: bool) -> Draws:
+        """Find the mode, and draw from the normal round it."""
+        start = time.perf_counter()
+        density = posterior_density(build_design(spec, design))
+        _refuse_large(density)
+        compiled = time.perf_counter()
+        with WorkProgress(3, "Laplace", "stages", enabled=progress) as shown:
+            with one_blas_thread():
+                top = climb(
+                    density.value_and_gradient,
+                    density.start,
+                    steps=self.max_iterations,
+                    history=_HISTORY,
+                    tolerance=_TOLERANCE,
+                    flat=_FLAT,
+                    kept=1,
+                )
+            shown.update(1, "mode")
+            mode, factor, floored, gradient = _at_mode(density, top.mode)
+            shown.update(2, "Hessian")
+            rng = np.random.default_rng(seed)
+            normal = rng.standard_normal((self.draws, density.size))
+            points = mode + normal @ factor.T
+            log_q = -0.5 * (normal**2).sum(axis=1) - _log_normaliser(factor)
+            log_p = density.values(points)
+            weights = importance_weights(log_p, log_q)
+            shown.update(3)
+        status = status_of_approximation(
+            weights.pareto_k,
+            _faults(floored, gradient),
+            figures=f"log density {density.value_and_gradient(mode)[0]:.1f} at the mode, "
+            f"largest gradient {gradient:.1g}",
+            good_for=self.good_for,
+            limit=k_limit(self.draws),
+        )
+        seconds = {"compile": compiled - start, "approximate": time.perf_counter() - compiled}
+        posterior = density.to_posterior(points)
+        return Draws(posterior, weight_stats(log_p, log_q, weights), status, seconds)
+
+
+def _faults(floored: int, gradient: float) -> tuple[str, ...]:
+    if floored:
+        return (
+            f"At its mode the posterior curves the wrong way in {floored} directions, which were "
+            "given a wide normal. Specs with an effect for each model or family have such modes: "
+            "use NUTS or ADVI.",
+        )
+    if gradient > _LEVEL:
+        return ("The optimiser did not reach the mode: raise max_iterations, or use NUTS.",)
+    return ()
+
+
+def _refuse_large(density: PosteriorDensity) -> None:
+    if density.size > MAX_PARAMETERS:
+        raise FitError(
+            f"Laplace needs the full {density.size} x {density.size} Hessian of this model; it "
+            f"takes up to {MAX_PARAMETERS} parameters. Use ADVI() or Pathfinder()."
+        )
+
+
+def _at_mode(
+    density: PosteriorDensity, point: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, int, float]:
+    """Polish a mode by Newton steps.
+
+    Returns
+    -------
+    The mode; F with F F' the covariance there, shape (n, n); the number of directions
+    without curvature; and the largest entry of the gradient.
+    """
+    value, gradient = density.value_and_gradient(point)
+    factor, floored = _covariance_factor(density, point)
+    for _ in range(_NEWTON_STEPS):
+        moved = point + factor @ (factor.T @ gradient)
+        new_value, new_gradient = density.value_and_gradient(moved)
+        if floored or not new_value > value - _ROUNDING:
+            break
+        gain, point, value, gradient = new_value - value, moved, new_value, new_gradient
+        factor, floored = _covariance_factor(density, point)
+        if gain < _NEWTON_DONE:
+            break
+    return point, factor, floored, float(np.abs(gradient).max())
+
+
+def _covariance_factor(density: PosteriorDensity, point: np.ndarray) -> tuple[np.ndarray, int]:
+    """Return F with F F' = (-H)^-1, and in how many directions -H had to be lifted."""
+    curvature = -hessian(lambda there: density.value_and_gradient(there)[1], point)
+    try:
+        lower = linalg.cholesky(curvature, lower=True)
+    except linalg.LinAlgError:
+        values = linalg.eigvalsh(curvature)
+        least = max(_FLATTEST * float(values.max()), _LEAST_CURVATURE)
+        return root_of_inverse(curvature, least), int((values < least).sum())
+    return linalg.solve_triangular(lower, np.eye(len(lower)), lower=True).T, 0
+
+
+def _log_normaliser(factor: np.ndarray) -> float:
+    """Return log of the normal density's constant, by the determinant of F."""
+    return float(np.linalg.slogdet(factor)[1]) + 0.5 * len(factor) * _LOG_2PI

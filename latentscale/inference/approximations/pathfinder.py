@@ -1,0 +1,165 @@
+"""Pathfinder: normal approximations along the optimiser's path to the mode."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import xarray as xr
+
+from latentscale.errors import FitError
+from latentscale.inference.approximations.importance import importance_weights, weight_stats
+from latentscale.inference.method import Method
+from latentscale.inference.tools.posterior_density import PosteriorDensity, posterior_density
+from latentscale.inference.tools.progress import WorkProgress
+from latentscale.model.build import build_design
+from latentscale.model.design import Design
+from latentscale.numerics.climb import climb
+from latentscale.numerics.path_normals import normals_along
+from latentscale.numerics.psis import k_limit
+from latentscale.numerics.threads import one_blas_thread
+from latentscale.posterior.draws import Draws
+from latentscale.posterior.status import Status, status_of_approximation
+from latentscale.spec.spec import ModelSpec
+
+# Tolerances of the climbs: the best normal is met on the way, long before the mode is exact.
+_TOLERANCE = 1e-12
+_FLAT = 1e-3
+_UNFINISHED = "The best path's optimiser did not reach the mode: raise max_iterations."
+
+
+@dataclass(frozen=True)
+class Pathfinder(Method):
+    """Multi-path Pathfinder (Zhang, Carpenter, Gelman and Vehtari 2022).
+
+    L-BFGS climbs the log density from scattered starts. At each iterate its estimate of the
+    inverse Hessian gives a normal approximation; a path keeps the one with the highest
+    evidence lower bound. Draws of all paths are resampled by Pareto-smoothed importance
+    weights where these can be trusted (Pareto k of at most 0.7); otherwise the draws of the
+    best path are given as they are.
+
+    Attributes
+    ----------
+    draws
+        Draws to return.
+    paths
+        Starts of L-BFGS, scattered uniformly by up to `jitter` round the initial point.
+    history
+        Pairs of differences that the inverse Hessian is built from.
+    elbo_draws
+        Draws that estimate the evidence lower bound at each iterate.
+    max_iterations
+        Most iterations of L-BFGS a path.
+    jitter
+        Half-width of the starts' scatter on the unconstrained scale.
+
+    Raises
+    ------
+    FitError
+        If a field is out of range, or no path gives an approximation.
+    """
+
+    good_for: ClassVar[str] = (
+        "a first look in seconds and starting points; intervals are rough, most of all those of "
+        "scales and of families with few members"
+    )
+
+    draws: int = 1000
+    paths: int = 4
+    history: int = 6
+    elbo_draws: int = 10
+    max_iterations: int = 1000
+    jitter: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_counts("draws", "paths", "history", "elbo_draws", "max_iterations")
+        self._check_between("jitter", 0, 100)
+
+    def draw(self, spec: ModelSpec, design: Design, *, seed: int, progress: bool) -> Draws:
+        """Run the paths, check them against the posterior and draw."""
+        start = time.perf_counter()
+        density = posterior_density(build_design(spec, design))
+        compiled = time.perf_counter()
+        found = []
+        with WorkProgress(self.paths, "Pathfinder", "paths", enabled=progress) as shown:
+            for path, stream in enumerate(np.random.default_rng(seed).spawn(self.paths)):
+                found.append(self._path(density, stream))
+                shown.update(path + 1)
+        paths = [path for path in found if path is not None]
+        if not paths:
+            raise FitError(
+                "No path of Pathfinder gave an approximation: the optimiser met no curvature. "
+                "Lower jitter, raise paths, or use NUTS()."
+            )
+        drawn = self._combine(density, paths, np.random.default_rng(seed))
+        approximated = time.perf_counter()
+        seconds = {"compile": compiled - start, "approximate": approximated - compiled}
+        return Draws(density.to_posterior(drawn.points), drawn.stats, drawn.status, seconds)
+
+    @one_blas_thread()
+    def _path(self, density: PosteriorDensity, rng: np.random.Generator) -> _Path | None:
+        scatter = rng.uniform(-self.jitter, self.jitter, density.size)
+        trajectory = climb(
+            density.value_and_gradient,
+            density.start + scatter,
+            steps=self.max_iterations,
+            history=self.history,
+            tolerance=_TOLERANCE,
+            flat=_FLAT,
+        )
+        best, highest = None, -np.inf
+        for normal in normals_along(trajectory, self.history):
+            points, log_q = normal.draw(self.elbo_draws, rng)
+            elbo = float((density.values(points) - log_q).mean())
+            if elbo > highest:
+                best, highest = normal, elbo
+        if best is None:
+            return None
+        points, log_q = best.draw(self.draws, rng)
+        return _Path(points, density.values(points), log_q, highest, trajectory.converged)
+
+    def _combine(
+        self, density: PosteriorDensity, paths: list[_Path], rng: np.random.Generator
+    ) -> _Combination:
+        log_p = np.concatenate([path.log_p for path in paths])
+        log_q = np.concatenate([path.log_q for path in paths])
+        points = np.concatenate([path.points for path in paths])
+        weights = importance_weights(log_p, log_q)
+        best = max(paths, key=lambda path: path.elbo)
+        limit = k_limit(len(points))
+        elbo = f"ELBO {best.elbo:.1f} on the best of {len(paths)} paths"
+        if weights.pareto_k <= limit:
+            shares = np.exp(weights.log_weights - weights.log_weights.max())
+            chosen = rng.choice(len(points), self.draws, p=shares / shares.sum())
+            even = importance_weights(np.zeros(self.draws), np.zeros(self.draws))
+            stats = weight_stats(log_p[chosen], log_q[chosen], even)
+            figures, shape, points = f"{elbo}, resampled", weights.pareto_k, points[chosen]
+        else:
+            own = importance_weights(best.log_p, best.log_q)
+            limit = k_limit(len(best.points))
+            stats = weight_stats(best.log_p, best.log_q, own)
+            figures, shape, points = f"{elbo}, not resampled", own.pareto_k, best.points
+        faults = () if best.converged else (_UNFINISHED,)
+        status = status_of_approximation(
+            shape, faults, figures=figures, good_for=self.good_for, limit=limit
+        )
+        return _Combination(points, stats, status)
+
+
+@dataclass(frozen=True)
+class _Path:
+    points: np.ndarray
+    log_p: np.ndarray
+    log_q: np.ndarray
+    elbo: float
+    converged: bool
+
+
+@dataclass(frozen=True)
+class _Combination:
+    points: np.ndarray
+    stats: xr.Dataset
+    status: Status

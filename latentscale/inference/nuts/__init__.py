@@ -1,0 +1,1 @@
+"""NUTS: its settings, starting points, coordinates, backends, and how a run is resumed."""

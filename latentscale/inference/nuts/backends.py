@@ -1,0 +1,96 @@
+"""Backends: the samplers that NUTS runs on, their defaults, and which settings act there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import Any, Literal
+
+from latentscale.errors import FitError, listed
+
+BackendName = Literal["nutpie", "nutpie-jax", "numpyro", "pymc"]
+Coordinates = Literal["auto", "whitened", "model"]
+
+# Values of a setting that a backend honours, where it does not honour all.
+_NO_START: Mapping[str, tuple[Any, ...]] = {"start": (None,), "store": (None,)}
+_MODEL: tuple[Coordinates, ...] = ("auto", "model")
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One sampler.
+
+    Attributes
+    ----------
+    name
+        As `NUTS.backend` has it.
+    tune
+        Warm-up draws by default: nutpie adapts its mass matrix from the first draws on, by
+        gradients as well, in some 400; the others by Stan's windows, whose default is 1,000.
+    needs
+        Libraries that are not installed with the package.
+    honours
+        For settings that the sampler does not honour in full: the values that it does.
+    """
+
+    name: BackendName
+    tune: int
+    needs: tuple[str, ...] = ()
+    honours: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+
+    def refuse_idle(self, settings: Mapping[str, Any]) -> None:
+        """Refuse a setting that would do nothing.
+
+        Raises
+        ------
+        FitError
+            Naming the setting, and the backends where it acts.
+        """
+        for name, values in self.honours.items():
+            if settings[name] in values:
+                continue
+            able = [other.name for other in BACKENDS.values() if other.can(name, settings[name])]
+            raise FitError(
+                f"NUTS.{name} = {settings[name]!r} works with the backend"
+                f"{'s' if len(able) > 1 else ''} {listed(able)}; leave it out for "
+                f'"{self.name}".'
+            )
+
+    def can(self, name: str, value: Any) -> bool:
+        """Return whether a value of a setting acts."""
+        return name not in self.honours or value in self.honours[name]
+
+    def require(self) -> None:
+        """Refuse a backend whose libraries are not installed.
+
+        Raises
+        ------
+        FitError
+            With the command that installs them.
+        """
+        missing = [name for name in self.needs if find_spec(name) is None]
+        if missing:
+            raise FitError(
+                f'NUTS(backend="{self.name}") needs {" and ".join(missing)}, which '
+                f"{'is' if len(missing) == 1 else 'are'} not installed: "
+                'pip install "latentscale[jax]", or use backend="nutpie".'
+            )
+
+
+BACKENDS: Mapping[str, Backend] = {
+    backend.name: backend
+    for backend in (
+        Backend("nutpie", 400),
+        Backend("nutpie-jax", 400, ("jax",), {"coordinates": _MODEL}),
+        Backend(
+            "numpyro",
+            1000,
+            ("jax", "numpyro"),
+            # NumPyro takes its chains in turn on one device, so a number of cores would be idle.
+            {**_NO_START, "adaptation": ("diag",), "coordinates": _MODEL, "cores": (None, 1)},
+        ),
+        Backend("pymc", 1000, (), {**_NO_START, "adaptation": ("diag",), "coordinates": _MODEL}),
+    )
+}
+"""All backends by name."""

@@ -1,0 +1,264 @@
+"""Chains of nutpie: compiled once, sampled to memory or to disk, continued from where they are."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pymc as pm
+import xarray as xr
+
+from latentscale.engine.compile import compile_density
+from latentscale.engine.density import ChainModel
+from latentscale.engine.jax import jax_model
+from latentscale.errors import FitError, FitWarning
+from latentscale.inference.tools.progress import WorkProgress, divergence_note
+from latentscale.posterior.stream import (
+    common_draws,
+    finish_run,
+    read_chains,
+    start_run,
+    zarr_folder,
+)
+from latentscale.validate import seed_word
+
+if TYPE_CHECKING:
+    from latentscale.inference.nuts.method import NUTS
+
+_POLL_SECONDS = 0.1  # between looks at chains that run: each takes microseconds
+# How operating systems and the sampler's Rust libraries say that a disk or quota is used up.
+_FULL = ("os error 28", "os error 122", "os error 112", "No space left", "quota exceeded")
+
+
+def compiled(model: pm.Model, names: Sequence[str], backend: str) -> ChainModel:
+    """Compile a model for nutpie, by numba or (``"nutpie-jax"``) by JAX."""
+    if backend == "nutpie-jax":
+        return jax_model(model, names)
+    return compile_density(model, names).for_nutpie()
+
+
+def sample(model: ChainModel, method: NUTS, seed: int, progress: bool) -> xr.DataTree:
+    """Sample all chains, draws in memory; Ctrl-C returns those so far."""
+    import nutpie
+
+    total = method.chains * (method.tune + method.draws)
+    with WorkProgress(total, "NUTS", "draws", enabled=progress) as shown:
+        trace: xr.DataTree = nutpie.sample(
+            model.compiled(),
+            draws=method.draws,
+            tune=method.tune,
+            chains=method.chains,
+            cores=method.cores,
+            seed=seed_word(seed, 64),
+            progress_callback=_Reporter(shown).of(0),
+            **_settings(method),
+        )
+        stats = trace["sample_stats"]
+        if "energy" in stats and int(np.isfinite(stats["energy"]).sum()) == _kept(method):
+            shown.update(total, divergence_note(int(stats["diverging"].sum())))
+    return trace
+
+
+def sample_to_folder(
+    model: ChainModel, method: NUTS, path: Path, names: Sequence[str], seed: int, progress: bool
+) -> tuple[xr.Dataset, xr.Dataset, bool]:
+    """Sample all chains, draws on disk as they come.
+
+    Returns
+    -------
+    Kept draws, their statistics, and whether the run was cut short.
+    """
+    import nutpie
+
+    chains = range(method.chains)
+    before = dict.fromkeys(chains, 0)
+    run = start_run(path, chains, method.draws, method.tune, seed, before)
+    total = method.chains * (method.tune + method.draws)
+    shown = WorkProgress(total, "NUTS", "draws", enabled=progress)
+    with shown, _how_to_go_on(path):
+        nutpie.sample(
+            model.compiled(),
+            draws=method.draws,
+            tune=method.tune,
+            chains=method.chains,
+            cores=method.cores,
+            seed=seed_word(seed, 64),
+            progress_callback=_Reporter(shown).of(0),
+            zarr_store=nutpie.zarr_store.LocalStore(str(zarr_folder(run))),
+            store_unconstrained=True,
+            **_settings(method),
+        )
+    _finish([run], names)
+    drawn = read_chains(path, names)
+    posterior, stats = common_draws(drawn)
+    short = len(drawn) < method.chains or any(c.length < method.draws for c in drawn.values())
+    return posterior, stats, short
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """One chain to go on with.
+
+    Attributes
+    ----------
+    chain
+        Its number.
+    position
+        Where it is, shape (n,) on the unconstrained scale, or None to start it anew.
+    before
+        Draws that it has.
+    draws, tune
+        Draws to add, and warm-up before them.
+    seed
+        Seed of its random numbers.
+    """
+
+    chain: int
+    position: np.ndarray | None
+    before: int
+    draws: int
+    tune: int
+    seed: int
+
+
+def continue_chains(
+    model: ChainModel,
+    method: NUTS,
+    path: Path,
+    names: Sequence[str],
+    work: Sequence[Continuation],
+    *,
+    wanted: int,
+    progress: bool,
+) -> None:
+    """Run each chain on from its own position, draws on disk as they come.
+
+    Ctrl-C stops every chain; what they have drawn stays in the folder.
+    """
+    total = sum(own.tune + own.draws for own in work)
+    at_once = method.cores or max(len(work), 1)
+    waiting = list(work)
+    running: list[Any] = []
+    started: list[Path] = []
+    shown = WorkProgress(total, "NUTS", "draws", enabled=progress)
+    with shown, _how_to_go_on(path):
+        reporter = _Reporter(shown)
+        try:
+            while waiting or running:
+                while waiting and len(running) < at_once:
+                    own = waiting.pop(0)
+                    before = {own.chain: own.before}
+                    run = start_run(path, [own.chain], wanted, own.tune, own.seed, before)
+                    started.append(run)
+                    running.append(_started(model, method, run, own, reporter))
+                time.sleep(_POLL_SECONDS)
+                ended = [sampler for sampler in running if _has_ended(sampler)]
+                running = [sampler for sampler in running if sampler not in ended]
+                for sampler in ended:
+                    sampler.wait()  # closes the store, and raises what went wrong
+        except KeyboardInterrupt:
+            pass
+        finally:
+            for sampler in running:  # none, unless one was stopped or failed
+                with suppress(RuntimeError):
+                    sampler.abort()
+    _finish(started, names)
+
+
+@contextmanager
+def _how_to_go_on(path: Path) -> Iterator[None]:
+    """Raise what ends a sampler that writes to a folder as an error that says how to go on."""
+    try:
+        yield
+    except (RuntimeError, OSError) as failure:
+        cause = str(failure).split("Stack backtrace")[0].strip()
+        full = any(word in cause for word in _FULL)
+        said = "the disk is full" if full else f"{type(failure).__name__}: {cause}"
+        free = "free some space, then go on by" if full else "go on by"
+        raise FitError(
+            f"Sampling to {path} was stopped: {said}. The draws before it are kept: {free} "
+            f'latentscale.resume("{path}").'
+        ) from failure
+
+
+def _finish(runs: Sequence[Path], names: Sequence[str]) -> None:
+    """Gather each run's draws in one file; where the disk is full they stay as they were."""
+    for run in runs:
+        try:
+            finish_run(run, names)
+        except FitError as failure:
+            message = f"{failure} The draws of {run} stay in many small files; nothing is lost."
+            warnings.warn(message, FitWarning, stacklevel=2)
+
+
+def _has_ended(sampler: Any) -> bool:
+    try:
+        return bool(sampler.is_finished)
+    except TimeoutError:  # nutpie's answer while a sampler is busy
+        return False
+
+
+def _started(
+    model: ChainModel, method: NUTS, run: Path, own: Continuation, reporter: _Reporter
+) -> Any:
+    import nutpie
+
+    return nutpie.sample(
+        (model if own.position is None else _starting_at(model, own.position)).compiled(),
+        draws=own.draws,
+        tune=own.tune,
+        chains=1,
+        cores=1,
+        seed=own.seed,
+        blocking=False,
+        progress_callback=reporter.of(own.chain),
+        zarr_store=nutpie.zarr_store.LocalStore(str(zarr_folder(run))),
+        store_unconstrained=True,
+        **_settings(method),
+    )
+
+
+def _kept(method: NUTS) -> int:
+    return method.chains * method.draws
+
+
+def _settings(method: NUTS) -> dict[str, Any]:
+    return {
+        "save_warmup": False,
+        "progress_bar": False,
+        "adaptation": method.adaptation,
+        "target_accept": method.target_accept,
+        "maxdepth": method.max_depth,
+    }
+
+
+def _starting_at(model: ChainModel, position: np.ndarray) -> ChainModel:
+    """Return the model with chains that start at a position, without scatter."""
+    return model.beginning(lambda seed: position.astype("float64"))
+
+
+class _Reporter:
+    """Adds up the progress of several samplers."""
+
+    def __init__(self, shown: WorkProgress) -> None:
+        self._shown = shown
+        self._done: dict[int, tuple[int, int]] = {}
+
+    def of(self, sampler: int) -> Any:
+        """Return the callback of one sampler."""
+
+        def report(chains: Sequence[Any]) -> None:
+            draws = sum(chain.finished_draws for chain in chains)
+            self._done[sampler] = (draws, sum(chain.divergences for chain in chains))
+            divergences = sum(each[1] for each in self._done.values())
+            self._shown.update(
+                sum(each[0] for each in self._done.values()), divergence_note(divergences)
+            )
+
+        return report

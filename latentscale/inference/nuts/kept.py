@@ -1,0 +1,67 @@
+"""Kept draws of chains in memory, and what a run of a backend hands over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from latentscale.dims import CHAIN, DRAW
+from latentscale.errors import FitError
+from latentscale.inference.nuts.start import StartingPoints
+from latentscale.posterior.draws import NOTHING_KEPT, kept_chains, sampler_statistics
+
+
+@dataclass(frozen=True)
+class ChainRun:
+    """Chains that a backend ran.
+
+    Attributes
+    ----------
+    posterior, stats
+        Kept draws and the sampler's statistics, dims (chain, draw, ...).
+    interrupted
+        Whether the run was cut short.
+    seconds
+        Wall-clock seconds by stage.
+    points
+        Where the chains began.
+    chosen
+        Settings that NUTS left open and the run settled, as JSON types.
+    """
+
+    posterior: xr.Dataset
+    stats: xr.Dataset
+    interrupted: bool
+    seconds: dict[str, float]
+    points: StartingPoints
+    chosen: Mapping[str, Any] = field(default_factory=dict)
+
+
+def kept_of(trace: xr.DataTree, draws: int, chains: int) -> tuple[xr.Dataset, xr.Dataset, bool]:
+    """Return kept draws of a trace, their statistics and whether the run was cut short.
+
+    Of a run that was cut short, keep what the chains that got far have in common.
+
+    Parameters
+    ----------
+    trace
+        Of nutpie, PyMC or NumPyro.
+    draws, chains
+        How many were asked for.
+    """
+    if "posterior" not in trace or not trace["posterior"].sizes.get(DRAW):
+        raise FitError(NOTHING_KEPT)
+    posterior = trace["posterior"].to_dataset()
+    stats = sampler_statistics(trace["sample_stats"].to_dataset())
+    done = np.isfinite(stats["energy"].transpose(CHAIN, DRAW).values).cumprod(axis=1)
+    lengths = done.sum(axis=1)
+    interrupted = bool(lengths.min() < draws or len(lengths) < chains)
+    if interrupted:
+        far, common = kept_chains(lengths.tolist())
+        posterior = posterior.isel({CHAIN: far, DRAW: slice(common)})
+        stats = stats.isel({CHAIN: far, DRAW: slice(common)})
+    return posterior.drop_attrs(), stats.drop_attrs(), interrupted

@@ -1,0 +1,132 @@
+"""NUTS: the No-U-Turn sampler, through nutpie, NumPyro or PyMC's own implementation."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from latentscale.errors import FitError
+from latentscale.files import expanded
+from latentscale.inference.method import Method
+from latentscale.inference.nuts.backends import BACKENDS, Backend, BackendName, Coordinates
+from latentscale.inference.nuts.on_nutpie import run_on_nutpie
+from latentscale.inference.nuts.on_pymc import run_on_pymc
+from latentscale.inference.nuts.start import Start, start_from
+from latentscale.model.build import build_design
+from latentscale.model.design import Design
+from latentscale.posterior.convergence import convergence
+from latentscale.posterior.draws import Draws
+from latentscale.posterior.folder import claimed
+from latentscale.posterior.status import FOR_ANYTHING, status_of_chains
+from latentscale.spec.spec import ModelSpec
+
+
+@dataclass(frozen=True)
+class NUTS(Method):
+    """Hamiltonian Monte Carlo with the No-U-Turn rule (Hoffman and Gelman 2014).
+
+    A setting that a backend or a spec cannot honour is refused.
+
+    Attributes
+    ----------
+    draws, chains
+        Kept draws of each chain, and the number of chains.
+    tune
+        Warm-up draws of each chain; None for the backend's default: 400 with nutpie, which adapts
+        in so many, and 1,000 with PyMC's and NumPyro's samplers.
+    target_accept
+        Mean acceptance that the step size is tuned to, in (0, 1).
+    max_depth
+        Largest tree depth; a draw takes at most 2**max_depth gradient evaluations.
+    cores
+        Chains run at once; None for as many as the machine has. NumPyro takes its chains in
+        turn, so it takes no more than 1.
+    backend
+        ``"nutpie"`` (compiled by numba: the fastest draws), ``"nutpie-jax"`` (compiles in seconds,
+        slower draws), ``"numpyro"`` (on JAX), or ``"pymc"`` (PyMC's own sampler). Those on JAX
+        need ``pip install "latentscale[jax]"``.
+    adaptation
+        The mass matrix: ``"diag"``, or with nutpie's backends ``"low_rank"``, which also follows
+        the strongest correlations.
+    start
+        Where chains begin: `ModeStart`, around the highest modes that climbs reach, or
+        `PriorStart`, scattered over the priors' middle. None is ``ModeStart()`` for anchored
+        skills, whose signs can flip, but ``PriorStart()`` where they are in units of their
+        anchors and models have residuals, and for all other specs. Only nutpie's backends take
+        one; the others begin where PyMC lets them.
+    store
+        A new folder to which nutpie writes its draws as they come, ``~`` expanded, or None to
+        keep them in memory. Whatever ends the process, `latentscale.load` opens the draws in the
+        folder and `latentscale.resume` goes on with them. One process writes to a folder at a
+        time; it is made before the model is compiled, so one that cannot be used is refused then.
+    coordinates
+        In what chains move. ``"model"``: the model's own variables. ``"whitened"``, where families'
+        anchored skills are the only latents, with the backend ``"nutpie"``: families' skills
+        centred where their scores put them and all other parameters whitened at the posterior
+        mode, where the posterior is nearly normal. ``"auto"``: whitened where possible. The fit's
+        provenance records which.
+
+    Raises
+    ------
+    FitError
+        If a field is out of range, or the backend cannot honour it.
+    """
+
+    good_for: ClassVar[str] = FOR_ANYTHING
+
+    draws: int = 1000
+    tune: int = None  # type: ignore[assignment]  # an int from the start on: the backend's default
+    chains: int = 4
+    target_accept: float = 0.8
+    max_depth: int = 10
+    cores: int | None = None
+    backend: BackendName = "nutpie"
+    adaptation: Literal["diag", "low_rank"] = "diag"
+    start: Start | None = None
+    store: str | Path | None = None
+    coordinates: Coordinates = "auto"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_choice("backend", tuple(BACKENDS))
+        if self.tune is None:
+            object.__setattr__(self, "tune", self._backend.tune)
+        self._check_counts("draws", "tune", "chains", "max_depth")
+        if self.cores is not None:
+            self._check_counts("cores")
+        self._check_between("target_accept", 0, 1)
+        self._check_choice("adaptation", ("diag", "low_rank"))
+        self._check_choice("coordinates", ("auto", "whitened", "model"))
+        object.__setattr__(self, "start", start_from(self.start))
+        if self.store is not None:
+            if not isinstance(self.store, str | Path) or not str(self.store):
+                raise FitError(f"NUTS.store must be the path of a folder; got {self.store!r}.")
+            object.__setattr__(self, "store", str(expanded(self.store, FitError)))  # as JSON has it
+        self._backend.refuse_idle(vars(self))
+
+    @property
+    def _backend(self) -> Backend:
+        return BACKENDS[self.backend]
+
+    def draw(self, spec: ModelSpec, design: Design, *, seed: int, progress: bool) -> Draws:
+        """Sample the posterior; Ctrl-C keeps the draws so far and marks the fit.
+
+        PyMC's own sampler on one core takes its chains in turn: Ctrl-C ends the chain that
+        runs, and the next one starts. Of NumPyro's draws Ctrl-C keeps none.
+        """
+        self._backend.require()
+        folder = nullcontext() if self.store is None else claimed(Path(self.store))
+        with folder:
+            model = build_design(spec, design)
+            if self.backend in ("nutpie", "nutpie-jax"):
+                run = run_on_nutpie(model, spec, design, self, seed, progress)
+            else:
+                run = run_on_pymc(model, self, seed, progress)
+        names = [name for name in run.posterior.data_vars if not str(name).endswith("_raw")]
+        posterior = run.posterior[names]
+        figures = convergence(posterior, run.stats)
+        status = status_of_chains(figures, interrupted=run.interrupted, good_for=self.good_for)
+        status = run.points.noted_in(status)
+        return Draws(posterior, run.stats, status, run.seconds, chosen=run.chosen)

@@ -1,0 +1,118 @@
+"""Chains of nutpie: coordinates chosen, model compiled, starting points taken, chains run."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pymc as pm
+
+from latentscale.engine.choice import fast_or_stock
+from latentscale.errors import FitError
+from latentscale.inference.nuts import chains
+from latentscale.inference.nuts.kept import ChainRun, kept_of
+from latentscale.inference.nuts.masses import start_whitened
+from latentscale.inference.nuts.start import StartingPoints, usual_start
+from latentscale.inference.nuts.whitening import WhitenedModel, Whitening
+from latentscale.inference.tools.posterior_density import kept_names
+from latentscale.inference.tools.versions import library_versions
+from latentscale.model.coordinates import can_be_centred
+from latentscale.model.design import Design
+from latentscale.numerics.threads import one_blas_thread
+from latentscale.posterior.folder import start_folder
+from latentscale.posterior.provenance import Provenance
+from latentscale.spec.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from latentscale.inference.nuts.method import NUTS
+
+Begun = tuple[float, StartingPoints, Whitening | None]
+"""When the model was compiled, where its chains begin, and in which coordinates if not its own."""
+
+
+@one_blas_thread()
+def run_on_nutpie(
+    model: pm.Model, spec: ModelSpec, design: Design, method: NUTS, seed: int, progress: bool
+) -> ChainRun:
+    """Sample all chains, to memory or to the folder that `NUTS.store` names.
+
+    Parameters
+    ----------
+    model
+        What `build_design` made of `spec` and `design`.
+    spec, design, method, seed, progress
+        As for `Method.draw`.
+    """
+    names = kept_names(model)
+    began = time.perf_counter()
+    start = method.start or usual_start(spec)
+
+    def in_whitened_coordinates() -> Begun:
+        whitened = WhitenedModel(spec, design, model, names)
+        first = whitened.first()
+        ready = time.perf_counter()
+        points, whitening = start_whitened(
+            whitened, first, start, seed=seed, cores=method.cores, progress=progress
+        )
+        return ready, points, whitening
+
+    def in_own_coordinates() -> Begun:
+        compiled = chains.compiled(model, names, method.backend)
+        ready = time.perf_counter()
+        points = start.place(compiled, seed=seed, cores=method.cores, progress=progress)
+        return ready, points, None
+
+    if not _whitens(method, spec, design):
+        ready, points, whitening = in_own_coordinates()
+    elif method.coordinates == "auto":
+        ready, points, whitening = fast_or_stock(in_whitened_coordinates, in_own_coordinates)
+    else:
+        ready, points, whitening = in_whitened_coordinates()
+    assert points.compiled is not None  # all ways compile the model
+    seconds = {"compile": ready - began, "start": time.perf_counter() - ready}
+    chosen = {
+        "start": asdict(start),
+        "coordinates": "model" if whitening is None else "whitened",
+    }
+    began = time.perf_counter()
+    if method.store is None:
+        trace = chains.sample(points.compiled, method, seed, progress)
+        kept = kept_of(trace, method.draws, method.chains)
+    else:
+        path = Path(method.store)
+        settings = method.settings | chosen
+        start_folder(
+            path,
+            spec,
+            design,
+            Provenance("NUTS", settings, seed, seconds, library_versions()),
+            names,
+            message=points.message,
+            advice=points.advice,
+            chart=None if whitening is None else whitening.to_dict(),
+        )
+        kept = chains.sample_to_folder(points.compiled, method, path, names, seed, progress)
+    seconds = seconds | {"sample": time.perf_counter() - began}
+    return ChainRun(*kept, seconds, points, chosen)
+
+
+def _whitens(method: NUTS, spec: ModelSpec, design: Design) -> bool:
+    """Return whether chains move in whitened coordinates, if the engine has them.
+
+    Raises
+    ------
+    FitError
+        If they are asked for by name where they do not exist.
+    """
+    able = method.backend == "nutpie" and can_be_centred(spec, design)
+    if method.coordinates != "whitened":
+        return able and method.coordinates == "auto"
+    if not able:
+        raise FitError(
+            'NUTS.coordinates = "whitened" needs a spec whose only latents are families\' anchored '
+            "skills (no residuals, lineages, family slopes or effects by benchmark), a fixed floor "
+            'and a likelihood that can be linearised; leave it out, or use "model".'
+        )
+    return True

@@ -1,0 +1,135 @@
+"""Resume: go on with draws that were written to disk as they came."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from latentscale.engine.density import ChainModel
+from latentscale.errors import FitError
+from latentscale.expect import expect_path
+from latentscale.files import expanded
+from latentscale.inference.nuts import chains as nutpie_chains
+from latentscale.inference.nuts.backends import BACKENDS
+from latentscale.inference.nuts.method import NUTS
+from latentscale.inference.nuts.start import ModeStart, usual_start
+from latentscale.inference.nuts.whitening import WhitenedModel, Whitening
+from latentscale.model.build import build_design
+from latentscale.model.double import double_precision
+from latentscale.posterior.fit import Fit
+from latentscale.posterior.folder import read_document
+from latentscale.posterior.lock import locked
+from latentscale.posterior.storage import StoredRun, read_folder
+from latentscale.posterior.stream import read_chains, runs, wanted_draws
+from latentscale.validate import whole_number
+
+# A chain that moved before needs its step size and mass matrix again, not its way to the bulk.
+_RETUNE_SHARE = 4
+_LEAST_RETUNE = 50  # nutpie's adaptation makes no use of fewer
+
+
+@double_precision()
+def resume(path: str | Path, *, draws: int | None = None, progress: bool = True) -> Fit:
+    """Go on sampling in a folder that ``NUTS(store=...)`` made.
+
+    Every chain goes on from its own last position. nutpie cannot take up an adapted step size
+    and mass matrix, so each chain adapts them again first, for a quarter of the method's warm-up
+    (at least 50 draws), and those draws are not kept. A chain that was stopped before its first
+    kept draw has its whole warm-up again, from where it stood. Draws already in the folder stay
+    as they are; the new ones follow them in the same chain.
+
+    Parameters
+    ----------
+    path
+        The folder; ``~`` is expanded.
+    draws
+        Kept draws that each chain should have in the end, those in the folder included; by
+        default as many as were asked for last. Chains that have so many are left alone.
+    progress
+        Whether to show a progress bar on standard error.
+
+    Returns
+    -------
+    The fit, with all the draws in the folder.
+
+    Raises
+    ------
+    FitError
+        If `path` is not such a folder, was damaged or changed, or another sampler writes to it.
+    """
+    expect_path(path, "path")
+    path = expanded(path, FitError)
+    read_document(path)  # so that no lock is left where there is no folder of draws
+    with locked(path):
+        stored = read_folder(path)
+        method = _method(stored)
+        BACKENDS[method.backend].require()
+        wanted = wanted_draws(path) or method.draws if draws is None else draws
+        wanted = whole_number(wanted, "draws", least=1, error=FitError)
+        work = _continuations(stored, method, wanted)
+        if work:
+            compiled = _compiled(stored, method, work, progress)
+            names = stored.header.variables
+            nutpie_chains.continue_chains(
+                compiled, method, path, names, work, wanted=wanted, progress=progress
+            )
+    return stored.fit()
+
+
+def _method(stored: StoredRun) -> NUTS:
+    """Return the method that began a folder."""
+    try:
+        return NUTS(**stored.header.provenance.settings)
+    except TypeError as error:
+        raise FitError(
+            f"{stored.path} cannot be resumed: this version of NUTS does not take its settings "
+            f"({error})."
+        ) from None
+
+
+def _continuations(
+    stored: StoredRun, method: NUTS, wanted: int
+) -> list[nutpie_chains.Continuation]:
+    """Return the chains that have fewer draws than wanted, each from where it is."""
+    held = read_chains(stored.path, stored.header.variables)
+    seeds = np.random.SeedSequence([stored.header.provenance.seed, len(runs(stored.path))])
+    states = seeds.generate_state(method.chains)
+    work = []
+    for chain in range(method.chains):
+        have = held[chain].length if chain in held else 0
+        if have >= wanted:
+            continue
+        tune = max(method.tune // _RETUNE_SHARE, _LEAST_RETUNE) if have else method.tune
+        position = held[chain].position if chain in held else None
+        work.append(
+            nutpie_chains.Continuation(
+                chain, position, have, wanted - have, tune, int(states[chain])
+            )
+        )
+    return work
+
+
+def _compiled(
+    stored: StoredRun,
+    method: NUTS,
+    work: Sequence[nutpie_chains.Continuation],
+    progress: bool,
+) -> ChainModel:
+    """Return the model compiled for nutpie, in the coordinates of the chains' positions."""
+    header, prepared = stored.header, stored.design
+    model = build_design(header.spec, prepared)
+    if header.chart is None:
+        compiled = nutpie_chains.compiled(model, header.variables, method.backend)
+    else:
+        whitened = WhitenedModel(header.spec, prepared, model, header.variables)
+        compiled = whitened.density(Whitening.from_dict(header.chart)).for_nutpie()
+    if any(chain.position is None for chain in work):
+        start, seed = method.start or usual_start(header.spec), header.provenance.seed
+        if isinstance(start, ModeStart):  # modes were weighed when the folder was begun
+            start = replace(start, least_share=None)
+        points = start.place(compiled, seed=seed, cores=method.cores, progress=progress)
+        compiled = points.compiled or compiled
+    return compiled

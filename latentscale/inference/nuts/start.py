@@ -1,0 +1,318 @@
+"""Start: where chains begin, scattered by the priors or at modes that climbs of the density reach.
+
+Skills have modes that a chain does not leave. Where an anchor's own loading is near zero its
+skill's sign can flip: the skill, its slopes and its loadings change sign together, and only the
+anchor's scores speak against it. A chain that begins in such a mode stays there.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from latentscale.engine.density import ChainModel, LogDensity
+from latentscale.errors import FitError
+from latentscale.inference.tools.progress import WorkProgress
+from latentscale.numerics.climb import Trajectory, climb
+from latentscale.numerics.path_normals import PathNormal, normals_along
+from latentscale.numerics.threads import in_threads
+from latentscale.posterior.status import Status, status_with_start
+from latentscale.spec.spec import ModelSpec
+from latentscale.validate import plain_fields, real_number, whole_number
+
+_STEPS = 1500  # of a climb: most take 200 to 400
+_HISTORY = 20  # pairs of L-BFGS, as many as help (Nocedal and Wright: 3 to 20)
+# Iterates whose curvature makes the normal at a mode: Pathfinder's history of 6 differences.
+_KEPT = 7
+# Gain of a step, relative to the log density, that ends a climb: a thousandth on some 1000 scores.
+_TOLERANCE = 1e-9
+# Log densities nearer than this are one mode's: climbs to one mode stop 0.1 apart at most.
+_SAME = 0.5
+# How far below the highest a mode may lie and hold a part of the posterior worth advice: widths of
+# hierarchical modes differ by that much in log volume at most.
+_NEAR = 30.0
+_MARGIN = 10.0  # of the modes that get chains, unless `ModeStart.margin` says otherwise
+# Draws round a mode are narrowed: L-BFGS's normal is often too wide, and warm-up widens in no time.
+_NARROW = 0.5
+# Half-width of the scatter where a climb left no curvature: a tenth of a standard prior's.
+_SCATTER = 0.1
+
+
+@dataclass(frozen=True)
+class StartingPoints:
+    """A compiled model with starting points for its chains.
+
+    Attributes
+    ----------
+    compiled
+        The compiled model; None where the backend chooses.
+    message
+        Where they are, in one line; empty where nothing was looked for.
+    advice
+        What to do about it; empty where all is well.
+    modes
+        All modes that climbs reached, highest first; empty where nothing was looked for.
+    """
+
+    compiled: ChainModel | None
+    message: str = ""
+    advice: tuple[str, ...] = ()
+    modes: tuple[Trajectory, ...] = ()
+
+    def noted_in(self, status: Status) -> Status:
+        """Return a status of chains that also says where they began."""
+        return status_with_start(status, self.message, self.advice)
+
+
+@dataclass(frozen=True)
+class Start(ABC):
+    """Where chains begin; its fields are its settings."""
+
+    @abstractmethod
+    def place(
+        self, compiled: ChainModel, *, seed: int, cores: int | None, progress: bool
+    ) -> StartingPoints:
+        """Give the compiled model its starting points."""
+
+
+@dataclass(frozen=True)
+class PriorStart(Start):
+    """Chains begin at the priors' support points, each coordinate moved by up to 1.
+
+    The scatter is uniform on the unconstrained scale. Nothing is spent on it, and where the
+    posterior has separate modes chains end in any of them.
+    """
+
+    kind: Literal["prior"] = "prior"
+
+    def place(
+        self, compiled: ChainModel, *, seed: int, cores: int | None, progress: bool
+    ) -> StartingPoints:
+        """Leave the model's own starting points."""
+        return StartingPoints(compiled)
+
+
+@dataclass(frozen=True)
+class ModeStart(Start):
+    """Chains begin around the highest modes that climbs from scattered points reach.
+
+    Every climb is L-BFGS from a point of `PriorStart`. A chain takes one of the modes within
+    `margin` of the highest, and begins at a draw of the normal that L-BFGS's curvature gives
+    there, narrowed by half. ``fit.status`` describes the modes left out.
+
+    Log density at a mode is not the mode's mass: modes of hierarchical models differ in width
+    too. Differences of hundreds settle the matter, those of ten or twenty do not; a larger
+    margin puts chains into such modes, so that R-hat shows whether they mix.
+
+    In whitened coordinates (``NUTS.coordinates``) two climbs in three begin around simple
+    regressions, and modes within `margin` are weighed by Laplace's approximation of their mass.
+    Chains begin in proportion to it at modes that hold `least_share` or more: one chain of
+    four in a mode of a twentieth would count it five times.
+
+    Attributes
+    ----------
+    climbs
+        Number of climbs.
+    margin
+        How far below the highest log density a mode may lie and still get chains, or be weighed;
+        None for 10, and for 40 where modes are weighed.
+    iterations
+        Most steps of one climb.
+    least_share
+        Where modes are weighed, the least part of the posterior that a mode with chains holds;
+        None for 0.1. Refused in the model's own coordinates, where modes are not weighed.
+
+    Raises
+    ------
+    FitError
+        If a field is out of range.
+
+    References
+    ----------
+    Zhang, Carpenter, Gelman and Vehtari 2022, "Pathfinder: parallel quasi-Newton variational
+    inference", section 3, for chains that begin at draws of L-BFGS's normals.
+    """
+
+    climbs: int = 32
+    margin: float | None = None
+    iterations: int = _STEPS
+    least_share: float | None = None
+    kind: Literal["modes"] = "modes"
+
+    def __post_init__(self) -> None:
+        plain_fields(self)
+        for name in ("climbs", "iterations"):
+            whole_number(getattr(self, name), f"ModeStart.{name}", least=1, error=FitError)
+        if self.margin is not None:
+            real_number(self.margin, "ModeStart.margin", least=0, error=FitError)
+        if self.least_share is not None:
+            real_number(self.least_share, "ModeStart.least_share", least=0, below=1, error=FitError)
+
+    def place(
+        self, compiled: ChainModel, *, seed: int, cores: int | None, progress: bool
+    ) -> StartingPoints:
+        """Climb, and put chains around the highest modes.
+
+        Raises
+        ------
+        FitError
+            If the density is not finite wherever a climb began, or `least_share` was given.
+        """
+        if self.least_share is not None:
+            raise FitError(
+                "ModeStart.least_share acts where modes are weighed by their mass, in whitened "
+                "coordinates (NUTS.coordinates); this run moves in the model's own. Leave it out "
+                "and use ModeStart.margin."
+            )
+        ends = self.climb(compiled, seed=seed, cores=cores, progress=progress)
+        modes = distinct_modes(ends)
+        margin = _MARGIN if self.margin is None else self.margin
+        high = [mode for mode in modes if mode.value >= modes[0].value - margin]
+        message, advice = _said_of(ends, modes, len(high), margin)
+        return StartingPoints(scattered(compiled, high), message, advice, modes)
+
+    def climb(
+        self, compiled: ChainModel, *, seed: int, cores: int | None, progress: bool
+    ) -> list[Trajectory]:
+        """Climb from scattered points; return the ends, highest first.
+
+        Raises
+        ------
+        FitError
+            If the density is not finite wherever a climb began.
+        """
+        streams = np.random.SeedSequence(seed).spawn(self.climbs)
+        seeds = [int(stream.generate_state(1)[0]) for stream in streams]
+        done: list[float] = []
+        with WorkProgress(self.climbs, "Start", "climbs", enabled=progress) as shown:
+
+            def work(own: int) -> Trajectory:
+                begin = np.asarray(compiled.begin(own), dtype=float)
+                reached = ascent(compiled.log_density, begin, self.iterations)
+                done.append(reached.value)
+                shown.update(len(done), f"highest log density {max(done):.1f}")
+                return reached
+
+            ends = in_threads(work, seeds, cores)
+        finite = [end for end in ends if np.isfinite(end.value)]
+        if not finite:
+            raise FitError(
+                "The log density is not finite at any start; look at scores.audit for scores far "
+                "from the others, or at the priors for scales that are too wide."
+            )
+        return sorted(finite, key=lambda end: -end.value)
+
+
+def ascent(log_density: LogDensity, begin: np.ndarray, steps: int = _STEPS) -> Trajectory:
+    """Climb to a mode; keep the iterates that give the normal there."""
+    return climb(
+        log_density, begin, steps=steps, history=_HISTORY, tolerance=_TOLERANCE, kept=_KEPT
+    )
+
+
+def _said_of(
+    ends: Sequence[Trajectory], modes: Sequence[Trajectory], high: int, margin: float
+) -> tuple[str, tuple[str, ...]]:
+    """Return a message on the `high` modes at which chains begin, and advice on those left out."""
+    top, floor = modes[0].value, modes[high - 1].value - _SAME
+    inside = sum(end.value >= floor for end in ends)
+    message = (
+        f"chains begin within {margin:g} of the highest log density, where {inside} of "
+        f"{len(ends)} climbs ended"
+    )
+    advice = []
+    if high < len(modes):
+        gap = top - modes[high].value
+        message += f" (the others {gap:.0f} or more below it)"
+        if gap < _NEAR:
+            advice.append(
+                f"{len(ends) - inside} of {len(ends)} climbs ended in other modes, the highest "
+                f"{gap:.1f} below in log density; no chain began there, though such a mode may "
+                f"hold part of the posterior. ModeStart(margin={np.ceil(gap):g}) puts chains there "
+                "too."
+            )
+    if len(ends) > 1 and inside == 1:
+        advice.append(
+            f"Only 1 of {len(ends)} climbs reached the highest mode: raise ModeStart.climbs, "
+            "there may be a higher one."
+        )
+    return message, tuple(advice)
+
+
+def usual_start(spec: ModelSpec) -> Start:
+    """Return where chains begin where `NUTS.start` is None.
+
+    Signs of anchored skills can flip, and climbs are worth their time. Not so where skills are in
+    units of their anchors and models have residuals, which make the way back passable; free
+    loadings have rotated modes of equal height, which `align` undoes.
+    """
+    identify = spec.skills.identify
+    anchored = spec.skills.count and identify.kind == "anchored"
+    passable = identify.kind == "anchored" and identify.unit == "anchor" and spec.skills.residual
+    return ModeStart() if anchored and not passable else PriorStart()
+
+
+def start_from(settings: Start | dict[str, Any] | None) -> Start | None:
+    """Return a start from its settings, as JSON holds them; a start as it is.
+
+    Raises
+    ------
+    FitError
+        If it is neither.
+    """
+    if settings is None or isinstance(settings, Start):
+        return settings
+    kinds: dict[str, type[Start]] = {"prior": PriorStart, "modes": ModeStart}
+    if isinstance(settings, dict) and settings.get("kind") in kinds:
+        return kinds[settings["kind"]](**settings)
+    raise FitError(
+        "NUTS.start must be an object such as latentscale.methods.ModeStart(climbs=16) or "
+        f"latentscale.methods.PriorStart(); got {settings!r}."
+    )
+
+
+def distinct_modes(ends: Sequence[Trajectory]) -> tuple[Trajectory, ...]:
+    """Return one climb for each log density reached, highest first.
+
+    Climbs of the same height are taken for one mode: mirror images are as high as each other,
+    and forecasts are the same.
+    """
+    kept: list[Trajectory] = []
+    for end in sorted(ends, key=lambda mode: -mode.value):
+        if not kept or kept[-1].value - end.value > _SAME:
+            kept.append(end)
+    return tuple(kept)
+
+
+def scattered(
+    compiled: ChainModel, modes: Sequence[Trajectory], share: np.ndarray | None = None
+) -> ChainModel:
+    """Return the compiled model with chains that begin around modes, by shares or alike."""
+    return compiled.beginning(_Scatter(modes, share))
+
+
+class _Scatter:
+    """Starting points around modes: a seed gives the mode and the place."""
+
+    def __init__(self, modes: Sequence[Trajectory], share: np.ndarray | None) -> None:
+        self._modes = [(mode.mode, _normal(mode)) for mode in modes]
+        even = np.ones(len(modes)) if share is None else share
+        self._ends = np.cumsum(even / even.sum())
+
+    def __call__(self, seed: int) -> np.ndarray:
+        rng = np.random.default_rng(seed)
+        chosen = int(np.searchsorted(self._ends[:-1], rng.random(), side="right"))
+        mode, normal = self._modes[chosen]
+        if normal is None:
+            return np.asarray(mode + _SCATTER * rng.uniform(-1, 1, mode.size))
+        point = normal.draw(1, rng)[0][0]
+        return np.asarray(mode + _NARROW * (point - normal.mean))
+
+
+def _normal(mode: Trajectory) -> PathNormal | None:
+    normals = normals_along(mode, _KEPT)
+    return normals[-1] if normals else None

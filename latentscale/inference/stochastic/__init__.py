@@ -1,0 +1,1 @@
+"""Maximum marginal likelihood by stochastic gradients: latents integrated out by sampling."""

@@ -1,0 +1,246 @@
+"""Stochastic ascent of the marginal likelihood, with posterior draws of the latents.
+
+Fisher's identity: the gradient of the log marginal likelihood is the posterior mean of the
+complete-data score. Louis (1982): the observed information is the posterior mean of the
+complete-data information less the posterior covariance of that score. Both hold for the score
+less any combination of control variates, which is far less noisy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from latentscale.inference.stochastic.complete import CompleteData
+from latentscale.inference.stochastic.latent_chain import LatentChain
+from latentscale.inference.tools.progress import WorkProgress
+
+# The box on which parameters are projected, on the unconstrained scale: exp(15) is 3 million.
+_BOX = 15.0
+# Longest change of a parameter in a settling step, on that scale: half as much again for a scale.
+_LONGEST = 0.4
+# Points of a run at which the complete-data information is computed; its noise averages out.
+_CURVATURES = 12
+# Moves a short run, and a settling step, takes at least; regressions on controls need some dozens.
+_SHORT = 40
+# Moves before the first step: the latents come from the posterior mode, their step size from 0.1.
+_WARM = 200
+# Least curvature of a parameter: a standard error of 4 or more is as good as not identified.
+_LEAST = 0.05
+# Batches of the Monte Carlo variance of a mean (Flegal and Jones 2010: 20 to 30 are enough).
+_BATCHES = 20
+# Lengths of the steps (t + 10)^-0.6: between 1/2 and 1, as averaging asks (Polyak and Juditsky
+# 1992), and late enough that the first one does not undo the start.
+_DECAY = 0.6
+_DELAY = 10
+
+
+@dataclass(frozen=True)
+class StochasticMaximum:
+    """Where the stochastic ascent of the marginal likelihood ended.
+
+    Attributes
+    ----------
+    vector
+        The estimate, shape (P,), on the unconstrained scale.
+    covariance
+        Inverse of the observed information, shape (P, P).
+    error
+        Monte Carlo standard error of the estimate, shape (P,).
+    last_step
+        The last Newton step in standard errors, the largest over parameters.
+    acceptance
+        Mean acceptance of the latents' trajectories.
+    """
+
+    vector: np.ndarray
+    covariance: np.ndarray
+    error: np.ndarray
+    last_step: float
+    acceptance: float
+
+    @property
+    def standard_error(self) -> np.ndarray:
+        """Standard errors, shape (P,)."""
+        return np.sqrt(np.diag(self.covariance))
+
+    @property
+    def noise(self) -> float:
+        """Largest Monte Carlo error, in standard errors."""
+        return float((self.error / self.standard_error).max())
+
+
+def maximise_stochastically(
+    complete: CompleteData,
+    chain: LatentChain,
+    *,
+    steps: int,
+    rounds: int,
+    moves: int,
+    cores: int | None,
+    shown: WorkProgress,
+) -> StochasticMaximum:
+    """Climb by projected stochastic gradients, then by Newton steps from long runs.
+
+    Parameters
+    ----------
+    complete, chain
+        The likelihood, and the chain of latents, which stands where to begin.
+    steps
+        Stochastic gradient steps, each after one trajectory of the latents. A third of them
+        settles; the others are preconditioned by the complete-data information, their lengths fall
+        as t^-0.6, and their second half is averaged (Polyak and Juditsky 1992).
+    rounds, moves
+        Newton steps, each from so many trajectories with the parameters held.
+    cores
+        Threads.
+    shown
+        Where progress is shown.
+    """
+    places = complete.parameters
+    third = steps // 3
+    settle(complete, chain, third, cores, shown)
+    run = run_at_fixed(complete, chain, max(moves // 2, 60), cores)
+    _move(complete, chain, run.mix, run.step)
+    _stochastic_steps(complete, chain, run, range(third, steps), shown)
+    chain.adapt = False
+    first = len(chain.accepted)
+    for number in range(rounds):
+        run = run_at_fixed(complete, chain, moves, cores)
+        _move(complete, chain, run.mix, run.step)
+        shown.update(steps + (number + 1) * moves, f"Newton step {number + 1}")
+    return StochasticMaximum(
+        vector=chain.point[places].copy(),
+        covariance=run.covariance,
+        error=run.error,
+        last_step=float((np.abs(run.step) / np.sqrt(np.diag(run.covariance))).max()),
+        acceptance=float(np.mean(chain.accepted[first:])),
+    )
+
+
+@dataclass(frozen=True)
+class FixedRun:
+    """Summaries of a run of the latents at fixed parameters.
+
+    Attributes
+    ----------
+    mix
+        Weights of the control variates that take most noise out of the score, shape (P, C).
+    bread
+        Inverse of the complete-data information, shape (P, P): steps with it are safe.
+    covariance
+        Inverse of the observed information, shape (P, P).
+    step
+        Newton step, at most two standard errors long, shape (P,).
+    error
+        Monte Carlo standard error of the step, shape (P,).
+    """
+
+    mix: np.ndarray
+    bread: np.ndarray
+    covariance: np.ndarray
+    step: np.ndarray
+    error: np.ndarray
+
+
+def run_at_fixed(
+    complete: CompleteData, chain: LatentChain, moves: int, cores: int | None, *, far: bool = False
+) -> FixedRun:
+    """Run the latents with the parameters fixed; return the Newton step from there.
+
+    Where the maximum is `far`, curvature of the marginal likelihood can point the wrong way: the
+    complete-data information takes its place, as in expectation-maximisation.
+    """
+    pairs, points = [], []
+    for move in range(moves):
+        pairs.append(complete.score(chain.move()))
+        if move % -(-moves // _CURVATURES) == 0:
+            points.append(chain.point.copy())
+    scores, controls = (np.array(series) for series in zip(*pairs, strict=True))
+    mix = best_mix(scores, controls)
+    reduced = scores - controls @ mix.T
+    curvature = np.mean([complete.information(point, mix, cores) for point in points], axis=0)
+    bread = _inverse(curvature)
+    covariance = bread if far else _inverse(curvature - np.cov(reduced.T, ddof=0))
+    step = covariance @ reduced.mean(axis=0)
+    longest = float((np.abs(step) / np.sqrt(np.diag(covariance))).max())
+    error = np.sqrt(np.diag(covariance @ _covariance_of_mean(reduced) @ covariance))
+    return FixedRun(mix, bread, covariance, step * min(1.0, 2.0 / max(longest, 1e-12)), error)
+
+
+def best_mix(scores: np.ndarray, controls: np.ndarray) -> np.ndarray:
+    """Return the weights (P, C) of control variates by regression of scores on them.
+
+    Parameters
+    ----------
+    scores, controls
+        At draws of the latents, shapes (draw, P) and (draw, C).
+    """
+    centred = controls - controls.mean(axis=0)
+    spread = np.maximum(centred.std(axis=0), 1e-12)
+    weights = np.linalg.lstsq(centred / spread, scores - scores.mean(axis=0), rcond=1e-6)[0]
+    return np.asarray((weights / spread[:, None]).T)
+
+
+def settle(
+    complete: CompleteData,
+    chain: LatentChain,
+    steps: int,
+    cores: int | None,
+    shown: WorkProgress,
+) -> None:
+    """Come near the maximum by short runs, each with a step of expectation-maximisation's kind."""
+    length = max(_SHORT, 3 * sum(motion.size for motion in complete.motions))
+    for number in range(_WARM):
+        chain.move()
+        if number == _WARM // 2:
+            chain.learn_mass()
+    for done in range(0, steps, _SHORT):
+        run = run_at_fixed(complete, chain, length, cores, far=True)
+        _move(complete, chain, run.mix, np.clip(run.step, -_LONGEST, _LONGEST))
+        chain.learn_mass()
+        shown.update(done, "settling")
+
+
+def _stochastic_steps(
+    complete: CompleteData,
+    chain: LatentChain,
+    run: FixedRun,
+    numbers: range,
+    shown: WorkProgress,
+) -> None:
+    """Move the parameters of the chain's point; leave their average over the second half."""
+    places = complete.parameters
+    longest = np.sqrt(np.diag(run.covariance))
+    kept = []
+    for count, number in enumerate(numbers, start=1):
+        score, controls = complete.score(chain.move())
+        length = (count + _DELAY) ** -_DECAY
+        step = length * (run.bread @ (score - run.mix @ controls))
+        _move(complete, chain, run.mix, np.clip(step, -longest, longest))
+        if 2 * count > len(numbers):
+            kept.append(chain.point[places].copy())
+        shown.update(number + 1, "stochastic gradients")
+    chain.point[places] = np.mean(kept, axis=0)
+
+
+def _move(complete: CompleteData, chain: LatentChain, mix: np.ndarray, step: np.ndarray) -> None:
+    """Move the parameters by a step, inside the box, and the latents along with it."""
+    places = complete.parameters
+    moved = np.clip(chain.point[places] + step, -_BOX, _BOX)
+    carried = complete.carried(chain.point, (moved - chain.point[places]) @ mix)
+    chain.point[places] = moved
+    chain.point += carried
+
+
+def _inverse(matrix: np.ndarray) -> np.ndarray:
+    """Invert a symmetric matrix, with its eigenvalues made positive."""
+    values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
+    return np.asarray((vectors / np.maximum(np.abs(values), _LEAST)) @ vectors.T)
+
+
+def _covariance_of_mean(scores: np.ndarray) -> np.ndarray:
+    """Return the Monte Carlo covariance of the mean score, by means of 20 batches."""
+    batches = np.array([batch.mean(axis=0) for batch in np.array_split(scores, _BATCHES)])
+    return np.atleast_2d(np.cov(batches.T)) / _BATCHES

@@ -1,0 +1,1 @@
+"""What several methods use: compiled densities, regressions, progress, versions."""

@@ -1,0 +1,198 @@
+"""Progress: a bar in a terminal, a line kept current in a notebook, a few plain lines in a log."""
+
+from __future__ import annotations
+
+import contextvars
+import sys
+import threading
+import time
+from types import TracebackType
+from typing import Any, Final, Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+_LOG_STEPS: Final = 5
+"""Lines of a log for one piece of work: its start, its end and what lies between."""
+_NOTEBOOK_SECONDS: Final = 0.5
+"""Least time between two changes of a notebook's line: each is a message to the browser."""
+_NOTEBOOK_BAR: Final = 30
+"""Width of a notebook's bar, characters: with its numbers it fits into 80."""
+
+
+class _Display(Protocol):
+    """A place where progress is shown."""
+
+    def show(self, done: int, note: str) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class WorkProgress:
+    """Shows how much of `total` is done; use it as a context manager.
+
+    A terminal gets a bar on standard error. A notebook gets a line with a bar of characters,
+    changed in place, whose last state stays in the saved notebook; it needs no widgets. A log
+    (neither of them) gets a line at every fifth of the work, so that saved output stays short.
+
+    Work never fails for want of a place to show its progress: after an error in showing it,
+    nothing more is shown.
+    """
+
+    def __init__(self, total: int, label: str, unit: str, *, enabled: bool) -> None:
+        self._work = _Work(max(total, 1), label, unit)
+        self._enabled = enabled
+        self._display: _Display | None = None
+        self._lock = threading.Lock()
+
+    def update(self, done: int, note: str = "") -> None:
+        """Show that `done` of the total is finished. Safe to call from a thread."""
+        with self._lock:
+            if self._display is None:
+                return
+            try:
+                self._display.show(done, note)
+            except (OSError, ValueError):  # a closed pipe, a full disk, a closed stream
+                self._display = None
+
+    def __enter__(self) -> WorkProgress:
+        if self._enabled:
+            try:
+                self._display = _display(self._work)
+            except (OSError, ValueError):
+                self._display = None
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with self._lock:
+            display, self._display = self._display, None
+        if display is not None:
+            try:
+                display.close()
+            except (OSError, ValueError):
+                return
+
+
+class _Work:
+    """What there is to do: its amount, its name and its unit."""
+
+    def __init__(self, total: int, label: str, unit: str) -> None:
+        self.total = total
+        self.label = label
+        self.unit = unit
+
+    def line(self, done: int, note: str) -> str:
+        """Return the state of the work in words."""
+        return f"{self.label}: {done} of {self.total} {self.unit} {note}".rstrip()
+
+
+def _display(work: _Work) -> _Display | None:
+    """Return a display for the place that the program runs in."""
+    if _in_notebook():
+        return _Notebook(work)
+    if sys.stderr is None:  # closed, or a program without a console
+        return None
+    console = Console(stderr=True)
+    return _Terminal(work, console) if console.is_terminal else _Log(work)
+
+
+def _in_notebook() -> bool:
+    """Return whether a Jupyter kernel (also Colab's and the like) runs this program."""
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    return getattr(shell, "kernel", None) is not None
+
+
+class _Terminal:
+    def __init__(self, work: _Work, console: Console) -> None:
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=console,
+        )
+        self._task = self._bar.add_task(work.label, total=work.total, note="")
+        self._bar.start()
+
+    def show(self, done: int, note: str) -> None:
+        self._bar.update(self._task, completed=done, note=note)
+
+    def close(self) -> None:
+        self._bar.stop()
+
+
+class _Log:
+    def __init__(self, work: _Work) -> None:
+        self._work = work
+        self._shown = 0
+
+    def show(self, done: int, note: str) -> None:
+        step = _LOG_STEPS * done // self._work.total
+        if step > self._shown:
+            self._shown = step
+            print(self._work.line(done, note), file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        return
+
+
+class _Notebook:
+    def __init__(self, work: _Work) -> None:
+        self._work = work
+        self._began = time.monotonic()
+        self._shown_at = self._began
+        self._last = (0, "")
+        self._ended = False
+        # The cell that this began in: a kernel knows it by context, which other threads lack.
+        self._context = contextvars.copy_context()
+        self._handle: Any = self._publish(None)
+
+    def show(self, done: int, note: str) -> None:
+        self._last = (done, note)
+        now = time.monotonic()
+        if done >= self._work.total or now - self._shown_at >= _NOTEBOOK_SECONDS:
+            self._shown_at = now
+            self._publish(self._handle)
+
+    def close(self) -> None:
+        self._ended = True
+        self._publish(self._handle)
+
+    def _publish(self, handle: Any) -> Any:
+        """Show the current state in a new output, or in that of a handle."""
+        from IPython.display import display, update_display
+
+        # Only plain text: it is read by browsers, by saved notebooks and by converters alike.
+        data = {"text/plain": self._text()}
+        if handle is None:
+            return self._context.run(display, data, raw=True, display_id=True)
+        return self._context.run(update_display, data, raw=True, display_id=handle.display_id)
+
+    def _text(self) -> str:
+        done, note = self._last
+        share = min(max(done / self._work.total, 0.0), 1.0)
+        full = int(_NOTEBOOK_BAR * share)
+        seconds = time.monotonic() - self._began
+        going = 0 < share < 1 and not self._ended
+        left = f", {_clock(seconds * (1 - share) / share)} left" if going else ""
+        bar = "#" * full + "-" * (_NOTEBOOK_BAR - full)
+        return f"[{bar}] {self._work.line(done, '')}, {_clock(seconds)}{left} {note}".rstrip()
+
+
+def divergence_note(count: int) -> str:
+    """Return what a sampler's progress says of divergent transitions; nothing of none."""
+    return f"{count} divergences" if count else ""
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}"

@@ -1,0 +1,119 @@
+"""The BenchPress matrix, read from small files of its format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from latentscale.data.readers import benchpress_folds, benchpress_measurements, read_benchpress
+from latentscale.errors import DataError
+
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "tables" / "benchpress"
+MODELS = """model_id,model,provider,reasoning,open_weights,release_date,effort
+gpt-5,GPT-5,OpenAI,1,0,2025-08-01,high
+claude-haiku-4.5,Claude Haiku 4.5,Anthropic,1,0,2025-10-15,128K thinking budget
+gemma-3-1b-it,Gemma 3 1B,Google,0,1,2025,n/a
+llama-3.2-1b,Llama 3.2 1B,Meta,0,1,2024-09,
+"""
+SCORES = """model_id,benchmark_id,benchmark,score
+gpt-5,gpqa_diamond,GPQA Diamond,87.3
+claude-haiku-4.5,gpqa_diamond,GPQA Diamond,73
+gemma-3-1b-it,gpqa_diamond,GPQA Diamond,19.2
+llama-3.2-1b,gpqa_diamond,GPQA Diamond,25.6
+gpt-5,chatbot_arena_elo,Elo,1442
+claude-haiku-4.5,chatbot_arena_elo,Elo,1402
+gpt-5,vending_bench_2,Vending-Bench 2,3578.9
+claude-haiku-4.5,vending_bench_2,Vending-Bench 2,549
+gpt-5,omnidocbench,edit distance,0.12
+claude-haiku-4.5,omnidocbench,edit distance,0.15
+gpt-5,factscore,hallucination rate,2.8
+gemma-3-1b-it,factscore,hallucination rate,97
+gpt-5,omnidocbench_1.5,OmniDocBench,0.143
+claude-haiku-4.5,omnidocbench_1.5,OmniDocBench,89.1
+gpt-5,a_new_rating,New,2100
+claude-haiku-4.5,a_new_rating,New,-3
+"""
+FOLDS = "seed,fold,model_id,benchmark_id\n42,0,gpt-5,gpqa_diamond\n"
+
+
+@pytest.fixture
+def matrix(tmp_path: Path) -> Path:
+    for name, text in (("models", MODELS), ("scores", SCORES), ("folds", FOLDS)):
+        (tmp_path / f"{name}.csv").write_text(text)
+    return tmp_path
+
+
+def test_scores_keep_their_units_and_benchmarks_their_scale(matrix):
+    read = benchpress_measurements(matrix)
+    cells = read.cells.set_index(["model", "benchmark"])["score"]
+    assert cells["gpt-5", "gpqa_diamond"] == 87.3 and cells["gpt-5", "vending_bench_2"] == 3578.9
+    info = {name: (b.scale, b.lower_is_better, b.unit) for name, b in read.benchmarks.items()}
+    assert info == {
+        "gpqa_diamond": ("percent", False, ""),
+        "chatbot_arena_elo": ("real", False, "Elo"),
+        "vending_bench_2": ("positive", False, "dollars"),
+        "omnidocbench": ("fraction", True, "edit distance"),
+        "factscore": ("percent", True, ""),
+        "omnidocbench_1.5": ("positive", False, ""),
+        "a_new_rating": ("real", False, ""),
+    }
+    assert read.benchmarks["gpqa_diamond"].floor == 25.0
+
+
+def test_mixed_units_and_unknown_scales_are_named(matrix):
+    audit = benchpress_measurements(matrix).audit
+    assert (
+        "1 scores of at most 1 are edit distances" in audit.filter("mixed-units").table.message[0]
+    )
+    assert '"a_new_rating (-3 to 2100)"' in audit.filter("scale-assumed").table.message[0]
+
+
+def test_efforts_and_dates_are_completed(matrix):
+    models = benchpress_measurements(matrix).models.set_index("model")
+    assert models["effort"].fillna("").tolist() == ["high", "high", "", ""]
+    assert models["released"].tolist()[2:] == ["2025-07-01", "2024-09-15"]
+    assert models["lineage"].tolist() == ["OpenAI", "Anthropic", "Google", "Meta"]
+    assert models["size_class"].tolist() == ["unknown", "mini", "nano", "nano"]
+
+
+def test_folds(matrix):
+    assert benchpress_folds(matrix).values.tolist() == [[42, 0, "gpt-5", "gpqa_diamond"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "message"),
+    [
+        ("scores", "gpt-5,factscore", "gpt-6,factscore", r"1 models .* does not have: \"gpt-6\""),
+        ("scores", ",87.3", ",many", r"row 0, column score: 'many' is no number"),
+        ("scores", "benchmark_id", "bench", r'the columns "benchmark_id" are missing'),
+        ("models", "gemma-3-1b-it", "gpt-5", r'several rows of "gpt-5"'),
+    ],
+)
+def test_files_that_do_not_fit_are_refused(matrix, name, old, new, message):
+    text = {"scores": SCORES, "models": MODELS}[name]
+    (matrix / f"{name}.csv").write_text(text.replace(old, new, 1))
+    with pytest.raises(DataError, match=message):
+        benchpress_measurements(matrix)
+
+
+def test_a_folder_without_the_files_is_refused(tmp_path):
+    with pytest.raises(DataError, match="no such folder"):
+        benchpress_measurements(tmp_path / "absent")
+    with pytest.raises(DataError, match=r"no scores\.csv in it"):
+        benchpress_measurements(tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
+def test_the_matrix_becomes_scores(matrix):
+    scores = read_benchpress(matrix)
+    assert (len(scores.models), len(scores.benchmarks), scores.n_observed) == (4, 7, 16)
+    assert scores.benchmark_info["factscore"].lower_is_better
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="the BenchPress matrix is not at hand")
+@pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
+def test_the_whole_matrix_is_read():
+    scores = read_benchpress(SHARED)
+    assert (len(scores.models), len(scores.benchmarks), scores.n_observed) == (84, 133, 2604)
+    assert len(benchpress_folds(SHARED)) == 26040

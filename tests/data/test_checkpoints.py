@@ -1,0 +1,160 @@
+"""Checkpoints of training runs: long tables, tables of one run, and revisions of models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from latentscale.data.readers import checkpoint_measurements, read_checkpoints
+from latentscale.data.readers.revisions import checkpoint_metadata, checkpoint_of
+from latentscale.errors import DataError
+
+TABLES = Path(__file__).resolve().parents[3] / "shared" / "tables"
+MTOK = 2_097_152
+
+
+def long_table() -> pd.DataFrame:
+    rows = [
+        ("pythia-1b", "zero-shot", step, 0, "arc_challenge", metric, value, 0.012)
+        for step in (0, 1000, 143000)
+        for metric, value in (("acc", 0.2), ("acc_norm", 0.25 + step / 1e6))
+    ]
+    rows.append(("pythia-1b", "five-shot", 1000, 5, "piqa", "acc", 0.6, 0.011))
+    rows.append(("pythia-1b", "intervention", 1000, 0, "piqa", "acc", 0.5, 0.011))
+    columns = ["run", "setting", "step", "num_fewshot", "task", "metric", "value", "stderr"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_checkpoints_of_a_run_share_its_family_and_have_their_tokens():
+    read = checkpoint_measurements(long_table(), tokens_per_step=MTOK)
+    models = read.models.set_index("model")
+    assert models.loc["pythia-1b@step1000", "tokens_t"] == pytest.approx(1000 * MTOK / 1e12)
+    assert models.loc["pythia-1b@step1000", ["family", "lineage", "params_b"]].tolist() == [
+        "pythia-1b",
+        "pythia",
+        1.0,
+    ]
+    assert "pythia-1b@step0" not in models.index
+    assert read.audit.filter("untrained")
+
+
+def test_the_main_metric_of_a_task_is_read_with_its_standard_error():
+    cells = checkpoint_measurements(long_table(), tokens_per_step=MTOK).cells
+    last = cells[(cells["model"] == "pythia-1b@step143000")]
+    assert last[["benchmark", "score", "stderr"]].values.tolist() == [["arc", 0.393, 0.012]]
+
+
+def test_numbers_of_examples_are_benchmarks_and_other_settings_are_runs():
+    read = checkpoint_measurements(long_table(), tokens_per_step=MTOK)
+    piqa = read.cells[read.cells["benchmark"].str.startswith("piqa")]
+    assert piqa[["model", "benchmark"]].values.tolist() == [
+        ["pythia-1b@step1000", "piqa 5-shot"],
+        ["pythia-1b (intervention)@step1000", "piqa 0-shot"],
+    ]
+    assert read.benchmarks["piqa 5-shot"].floor == 0.5
+
+
+def test_subjects_are_joined_where_all_are_there():
+    from latentscale.data.readers.tasks import HARNESS_TASKS
+
+    (_, old) = HARNESS_TASKS["mmlu"].parts
+    rows = [("a-1b", 10, task, "acc", 0.3, 0.05) for task in old]
+    rows += [("a-1b", 20, task, "acc", 0.4, 0.05) for task in old[:-1]]
+    columns = ["run", "step", "task", "metric", "value", "stderr"]
+    read = checkpoint_measurements(pd.DataFrame(rows, columns=columns), tokens_per_step=1e6)
+    (row,) = read.cells.itertuples()
+    assert (row.model, row.benchmark, row.score) == ("a-1b@step10", "mmlu", pytest.approx(0.3))
+    assert row.stderr == pytest.approx(0.05 / np.sqrt(57))
+
+
+def test_a_batch_in_the_run_s_name_wins_over_one_number_for_all():
+    table = long_table().assign(run="pythia-1b-0.5MtokBS")
+    models = checkpoint_measurements(table, tokens_per_step=MTOK).models.set_index("model")
+    seen = models.loc["pythia-1b-0.5MtokBS@step1000", "tokens_t"]
+    assert seen == pytest.approx(1000 * 2**19 / 1e12)
+
+
+def test_tokens_that_are_not_known_are_asked_for():
+    with pytest.raises(DataError, match=r'"pythia-1b".* give\s+tokens_per_step='):
+        checkpoint_measurements(long_table())
+
+
+@pytest.fixture
+def ladder(tmp_path: Path) -> Path:
+    head = "_step,eval/pile/CrossEntropyLoss,eval/downstream/piqa_val_acc,"
+    (tmp_path / "190M-1xC.csv").write_text(
+        f"{head}throughput/total_tokens,batch_size_in_tokens\n100,5.1,0.55,5.2e7,524288\n"
+        "200,4.1,0.6,1.04e8,524288\n"
+    )
+    (tmp_path / "peteish7.csv").write_text(f"{head}batch_size_in_tokens\n1000,2.4,0.75,4194304\n")
+    return tmp_path
+
+
+def test_a_file_a_run_says_its_tokens(ladder):
+    read = checkpoint_measurements(ladder, params_b={"peteish7": 7.3}, lineage="olmo")
+    models = read.models.set_index("model")
+    assert models["tokens_t"].tolist() == pytest.approx([5.2e-5, 1.04e-4, 4.194304e-3])
+    assert models["params_b"].tolist() == pytest.approx([0.19, 0.19, 7.3])
+    assert set(models["lineage"]) == {"olmo"}
+    assert list(read.benchmarks) == ["piqa_val_acc"]
+
+
+def test_losses_are_positive_and_lower_is_better(ladder):
+    read = checkpoint_measurements(ladder / "190M-1xC.csv", figures="eval/pile/")
+    (loss,) = read.benchmarks.values()
+    assert (loss.scale, loss.lower_is_better) == ("positive", True)
+
+
+def test_runs_without_a_size_are_named(ladder):
+    (finding,) = checkpoint_measurements(ladder).audit.filter("size-missing")
+    assert '"peteish7"' in finding.message
+
+
+def test_tables_of_another_kind_are_refused(tmp_path):
+    (tmp_path / "x.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(DataError, match="x: neither a long table of checkpoints"):
+        checkpoint_measurements(tmp_path / "x.csv")
+    (tmp_path / "none").mkdir()
+    with pytest.raises(DataError, match="no CSV file in it"):
+        checkpoint_measurements(tmp_path / "none")
+    with pytest.raises(DataError, match='row 1, column "value"'):
+        bad = long_table().astype(object)
+        bad.loc[1, "value"] = "many"
+        checkpoint_measurements(bad, tokens_per_step=1)
+
+
+def test_names_of_checkpoints():
+    assert checkpoint_of("a/b@step512")[:2] == ("a/b", 512.0)
+    assert checkpoint_of("allenai/OLMo-7B@step1000-tokens4B")[2] == 4e9
+    assert checkpoint_of("a/b@main")[0] == "a/b@main"
+
+
+def test_checkpoints_take_the_metadata_of_their_run():
+    metadata = pd.DataFrame({"model": ["Pythia-1B", "x@step5"], "family": ["p", "x"]})
+    models = ["EleutherAI/pythia-1b@step1000", "x@step5", "other@step3"]
+    whole = checkpoint_metadata(models, metadata, MTOK).set_index("model")
+    assert whole.index.tolist() == ["Pythia-1B", "x@step5", "EleutherAI/pythia-1b@step1000"]
+    assert whole.loc[models[0], "tokens_t"] == pytest.approx(1000 * MTOK / 1e12)
+    assert whole.loc[models[0], "family"] == "p"
+
+
+@pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
+def test_checkpoints_become_scores():
+    scores = read_checkpoints(long_table(), tokens_per_step=MTOK)
+    assert set(scores.families) == {"pythia-1b", "pythia-1b (intervention)"}
+    assert scores.n_observed == 4
+
+
+@pytest.mark.skipif(not (TABLES / "pythia").exists(), reason="Pythia's tables are not at hand")
+@pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
+def test_the_whole_tables_are_read():
+    scores = read_checkpoints(
+        TABLES / "pythia" / "checkpoint_scores_long.csv", tokens_per_step=MTOK
+    )
+    assert (len(scores.models), scores.n_observed) == (600, 7232)
+    files = [p for p in sorted((TABLES / "olmo_ladder").glob("*.csv")) if "xC" in p.stem]
+    ladder = checkpoint_measurements(files, lineage="olmo")
+    assert ladder.models["family"].nunique() == 30

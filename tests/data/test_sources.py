@@ -1,0 +1,53 @@
+"""One call reads any published source by its files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from latentscale.data.readers import read_scores
+from latentscale.errors import DataError
+
+pytestmark = pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
+CONTENTS = Path(__file__).parent / "recorded" / "leaderboard_contents.csv"
+
+
+def test_the_leaderboard_s_table_is_known_by_its_columns():
+    assert "Qwen/Qwen2-7B" in read_scores(CONTENTS).models
+
+
+def test_a_folder_of_the_hub_is_known(tmp_path):
+    about = "Release date,Organization,Training compute (FLOP)"
+    for name, score in (("mmlu_external", "EM"), ("gpqa_diamond", "mean_score")):
+        rows = f"Model version,{score},{about}\nclaude-2,0.7,2023-07-11,Anthropic,\n"
+        (tmp_path / f"{name}.csv").write_text(f"{rows}gpt-4-0314,0.8,2023-03-14,OpenAI,2e25\n")
+    assert read_scores(tmp_path).benchmarks == ("gpqa_diamond", "mmlu")
+
+
+def test_a_folder_of_benchpress_is_known(tmp_path):
+    (tmp_path / "models.csv").write_text("model_id,provider\na-1,x\na-2,x\n")
+    rows = "model_id,benchmark_id,score\na-1,gpqa_main,30\na-2,gpqa_main,40\n"
+    (tmp_path / "scores.csv").write_text(rows)
+    assert read_scores(tmp_path).models == ("a-1", "a-2")
+
+
+def test_livebench_is_known_by_the_names_of_its_files(tmp_path):
+    path = tmp_path / "table_2025_05_30.csv"
+    path.write_text("model,connections,typos\na-1,30,20\na-2,40,31.5\n")
+    assert read_scores(path).n_observed == read_scores(tmp_path).n_observed == 4
+
+
+def test_a_table_of_scores_is_read_as_before(tmp_path, table):
+    table.to_csv(tmp_path / "scores.csv", index=False)
+    assert read_scores(tmp_path / "scores.csv").benchmarks == ("mmlu", "gsm8k")
+
+
+def test_folders_that_cannot_be_read_alone_say_what_to_do(tmp_path):
+    with pytest.raises(DataError, match=r"no reader knows this folder. Known are a table"):
+        read_scores(tmp_path)
+    document = {"results": {"arc_challenge": {"acc_norm,none": 0.3}}, "model_name": "m"}
+    (tmp_path / "results_2025-01-01T00-00-00.json").write_text(json.dumps(document))
+    with pytest.raises(DataError, match="latentscale gather FOLDER --metadata TABLE"):
+        read_scores(tmp_path)

@@ -1,0 +1,59 @@
+"""Commands that take scores of published sources: from a raw table to a report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import latentscale as ls
+from latentscale.cli import main
+from latentscale.inference.method import Method
+from latentscale.spec import ModelSpec
+
+CONTENTS = Path(__file__).parent / "data" / "recorded" / "leaderboard_contents.csv"
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch, prior_fit: Callable[..., ls.Fit]) -> list[tuple]:
+    """Keep what `fit` is asked for, and answer with prior draws."""
+    calls = []
+
+    def fit(model: ModelSpec, scores: ls.Scores, *, method: Method, seed: int) -> ls.Fit:
+        calls.append((model, scores, method, seed))
+        return prior_fit(model, scores, draws=20)
+
+    monkeypatch.setattr(ls, "fit", fit, raising=False)
+    return calls
+
+
+def test_a_report_of_the_leaderboard_s_raw_table_is_one_command(
+    asked: list[tuple], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, kept = tmp_path / "report.html", tmp_path / "fit.nc"
+    words = ["report", CONTENTS, "-o", out, "--keep", kept, "--spec", "pooled_size_tokens"]
+    assert main([str(word) for word in words]) == 0
+    ((model, scores, method, _),) = asked
+    assert model.covariates == ("log_params",)
+    assert "Qwen/Qwen2-7B" in scores.models and isinstance(method, ls.NUTS)
+    said = capsys.readouterr()
+    assert "no model states its training tokens" in said.out and f"wrote {kept}" in said.out
+    assert "families of" in out.read_text(encoding="utf-8")
+    assert main(["report", str(kept), "-o", str(out)]) == 0 and len(asked) == 1
+
+
+def test_the_method_of_a_report_can_be_named(asked: list[tuple], tmp_path: Path) -> None:
+    words = ["report", CONTENTS, "-o", tmp_path / "r.html", "--spec", "pooled_size_tokens"]
+    assert main([str(word) for word in [*words, "--method", "advi"]]) == 0
+    assert isinstance(asked[0][2], ls.ADVI)
+
+
+def test_an_unknown_method_and_a_missing_file_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "r.html")
+    assert main(["report", str(CONTENTS), "-o", out, "--method", "mcmc"]) == 2
+    assert "--method mcmc is not known" in capsys.readouterr().err
+    assert main(["report", str(tmp_path / "none.csv"), "-o", out]) == 2
+    assert "there is no such file" in capsys.readouterr().err
