@@ -24,7 +24,9 @@ from latentscale.analysis.fold_files import (
 )
 from latentscale.analysis.folds import Fold, folds_of
 from latentscale.analysis.forecast import Forecast, forecast_rows
+from latentscale.analysis.units import with_scales
 from latentscale.data.recorded import pull_inside
+from latentscale.data.scaling import is_bounded, without_standards
 from latentscale.data.scores import Scores
 from latentscale.dims import (
     BENCHMARK,
@@ -135,9 +137,11 @@ def backtest(
     Returns
     -------
     One row a hidden score: fold, model, family, benchmark, score, mean, median, lower, upper
-    (fractions), prob (of the interval lower to upper), log_score (log predictive density),
-    crps, pit (share of draws below the score) and max_rhat of its fit. Folds that failed are
-    named in a `FitWarning`, with the reason, and in ``attrs["failed"]``.
+    (in the units of the scores), prob (of the interval lower to upper), log_score (log predictive
+    density per unit of score),
+    crps, pit (share of draws below the score) and max_rhat of its fit; where some scores are
+    not fractions also scale, unit and spread (standard deviation of the benchmark's scores).
+    Folds that failed are named in a `FitWarning`, with the reason, and in ``attrs["failed"]``.
 
     Raises
     ------
@@ -187,13 +191,17 @@ def backtest(
             f"{len(unkept)} finished folds were not kept. {unkept[0]}", FitWarning, stacklevel=2
         )
     parts = [tables[fold.name] for fold in made if fold.name in tables]
-    result = pd.concat(parts, ignore_index=True)
+    result = with_scales(pd.concat(parts, ignore_index=True), scores)
     result.attrs["failed"] = failed
     return result
 
 
 def score_forecast(
-    forecast: Forecast, truth: xr.DataArray, n_items: xr.DataArray, prob: float = DEFAULT_PROB
+    forecast: Forecast,
+    truth: xr.DataArray,
+    n_items: xr.DataArray,
+    prob: float = DEFAULT_PROB,
+    bounded: xr.DataArray | None = None,
 ) -> pd.DataFrame:
     """Compare forecast scores with measured ones, cell by cell.
 
@@ -208,6 +216,8 @@ def score_forecast(
         exactly 0 or 1.
     prob
         Probability of the interval.
+    bounded
+        Which benchmarks' scores are fractions, dims (benchmark,); all by default.
 
     Returns
     -------
@@ -216,6 +226,7 @@ def score_forecast(
     """
     truth = truth.sel({MODEL: forecast.draws[MODEL], BENCHMARK: forecast.draws[BENCHMARK]})
     n_items = n_items.sel({dim: truth[dim] for dim in n_items.dims})
+    fractions = None if bounded is None else bounded.sel({BENCHMARK: truth[BENCHMARK]})
     table = forecast.table(prob)[["model", "benchmark", "mean", "median", "lower", "upper"]]
     below = (forecast.draws < truth) + 0.5 * (forecast.draws == truth)
     draws = forecast.draws.transpose(MODEL, BENCHMARK, SAMPLE)
@@ -223,7 +234,7 @@ def score_forecast(
     cells = xr.Dataset(
         {
             "score": truth,
-            "log_score": forecast.log_score(pull_inside(truth, n_items)[0]),
+            "log_score": forecast.log_score(pull_inside(truth, n_items, fractions)[0]),
             "crps": truth.transpose(MODEL, BENCHMARK).copy(data=crps),
             "pit": below.mean(SAMPLE),
         }
@@ -350,7 +361,8 @@ def _fitted(job: _Job) -> _Outcome:
 
 def _fold_table(job: _Job) -> pd.DataFrame:
     hidden = job.scores.dataset["score"].copy()
-    shown = job.scores.select(models=list(job.fold.train)).dataset
+    # Centre and step of a fit must not know of hidden scores.
+    shown = without_standards(job.scores.select(models=list(job.fold.train)).dataset)
     keep = xr.ones_like(hidden, dtype=bool)
     keep.loc[{MODEL: list(job.fold.test)}] = False
     for model, benchmark in job.fold.cells:
@@ -361,7 +373,8 @@ def _fold_table(job: _Job) -> pd.DataFrame:
     rows = job.scores.dataset.sel({MODEL: asked})
     forecast = forecast_rows(result, rows, seed=job.seed)
     truth = hidden.where(~keep).sel({MODEL: asked})
-    table = score_forecast(forecast, truth, job.scores.item_counts, job.prob)
+    fractions = is_bounded(job.scores.dataset)
+    table = score_forecast(forecast, truth, job.scores.item_counts, job.prob, fractions)
     families = dict(zip(asked, rows["family"].values, strict=True))
     table = table.assign(
         fold=job.fold.name,

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from latentscale.analysis.units import SCALE_COLUMNS, in_one_unit
 from latentscale.data.frames import as_pandas
 from latentscale.dims import DEFAULT_PROB, checked_seed, interval_quantiles
 from latentscale.errors import DataError, listed
@@ -46,7 +47,10 @@ def summarise(
     median), crps, width, interval_score (of the table's own interval; Gneiting and Raftery
     2007, eq. 43) as fractions, log_score, cover (share inside the table's own interval), and
     cover_50, cover_80, cover_90, cover_95 (of central intervals, by the pit); each with its
-    bootstrap standard error in ``<name>_se`` (NaN with one family).
+    bootstrap standard error in ``<name>_se`` (NaN with one family). Where the backtest holds
+    scores that are not fractions, also unit: that of mae, crps, width and interval_score. A
+    group with several units has them divided by the standard deviation of each benchmark's
+    scores, and its log_score is that of such scores.
 
     Raises
     ------
@@ -59,8 +63,11 @@ def summarise(
     rng = np.random.default_rng(checked_seed(seed))
     rows = []
     for key, places in _groups(table, by).items():
-        part, families = figures.iloc[places], table["family"].iloc[places]
-        rows.append(dict(zip(by, key, strict=True)) | _row(part, families, resamples, rng))
+        rowwise = table.iloc[places]
+        part, unit = in_one_unit(figures.iloc[places], rowwise)
+        row = _row(part, rowwise["family"], resamples, rng)
+        named = {"unit": unit} if set(SCALE_COLUMNS) <= set(table.columns) else {}
+        rows.append(dict(zip(by, key, strict=True)) | named | row)
     return pd.DataFrame(rows)
 
 

@@ -19,6 +19,7 @@ from latentscale.analysis.leave_one_out import (
 )
 from latentscale.analysis.predictive import PredictiveCheck, posterior_predictive
 from latentscale.analysis.summaries import quantiles
+from latentscale.data.scaling import is_bounded, lower_is_better
 from latentscale.data.scores import Scores
 from latentscale.dims import (
     BENCHMARK,
@@ -72,7 +73,8 @@ class FitCheck(Result):
         of the reliable scores alone.
     residuals
         Leave-one-out residuals z, dims (model, benchmark), on the logit scale in predictive
-        standard deviations; NaN where nothing was measured. ``reliable`` is a coordinate.
+        standard deviations, positive where a score is better than predicted; NaN where nothing
+        was measured. ``reliable`` is a coordinate.
     by_family, by_benchmark
         Mean residual and its size: scores, mean_z, rms_z (1 where noise is as expected).
     outliers
@@ -259,7 +261,10 @@ def _settle(
 
 def _advice_for(fit: Fit, outliers: pd.DataFrame, table: pd.DataFrame) -> list[str]:
     """Return what may be behind each outlier: metadata, a format failure, or contamination."""
-    floors = fit.scores.dataset["floor"].to_series()
+    data = fit.scores.dataset
+    sign = xr.where(lower_is_better(data), -1, 1).to_series()
+    # Scores from here on, towards the worse end, are no better than guessing.
+    guessing = (sign * data["floor"].to_series() + _NEAR_FLOOR).where(is_bounded(data).to_series())
     own = table.groupby("model")["z"].agg(
         ["size", lambda z: (z > _SUSPECT_Z).mean(), lambda z: (z < -_SUSPECT_Z).mean()]
     )
@@ -274,19 +279,21 @@ def _advice_for(fit: Fit, outliers: pd.DataFrame, table: pd.DataFrame) -> list[s
                 f"Most scores of this model are {side} than expected: check its size, tokens, "
                 "family and instruct flag."
             )
-        elif row.z < 0 and row.score <= floors[row.benchmark] + _NEAR_FLOOR:
+        elif row.z < 0 and sign[row.benchmark] * row.score <= guessing[row.benchmark]:
             lines.append(
                 "The score is no better than guessing: a format failure is likely; check the "
                 "prompt template and how answers were parsed."
             )
         elif row.z < 0:
+            how = "Lower" if sign[row.benchmark] > 0 else "Worse"
             lines.append(
-                "Lower than the model's other scores say: check the harness settings (shots, "
+                f"{how} than the model's other scores say: check the harness settings (shots, "
                 "prompt, truncation) and the unit of the column."
             )
         else:
+            how = "Higher" if sign[row.benchmark] > 0 else "Better"
             lines.append(
-                "Higher than the model's other scores say: check for contamination with the "
+                f"{how} than the model's other scores say: check for contamination with the "
                 "benchmark's items, for other settings than the rest, and the unit of the column."
             )
     return lines

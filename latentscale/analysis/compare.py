@@ -12,6 +12,7 @@ from scipy.optimize import minimize
 
 from latentscale.analysis.calibrate import bootstrap_errors, cell_figures
 from latentscale.analysis.leave_one_out import leave_one_out
+from latentscale.analysis.units import in_one_unit
 from latentscale.data.frames import as_pandas
 from latentscale.dims import checked_seed
 from latentscale.errors import DataError, FitError, listed
@@ -130,9 +131,7 @@ def compare_backtests(tables: Mapping[str, pd.DataFrame], *, seed: int = 0) -> C
     seed = checked_seed(seed)
     parts = []
     for name, table in tables.items():
-        parts.append(
-            table.assign(name=name, elpd=table["log_score"], mae=cell_figures(table)["mae"])
-        )
+        parts.append(_with_figures(table, name))
     cells = pd.concat(parts, ignore_index=True)
     names = list(tables)
     table = _ranking(*_wide(cells, _HELD_OUT, "elpd", names), seed)
@@ -275,6 +274,12 @@ def _check_fits(fits: Mapping[str, Fit]) -> None:
 def _long(fit: Fit) -> pd.Series:
     frame = fit.scores.to_frame().set_index("model")[list(fit.scores.benchmarks)]
     return frame.rename_axis(columns="benchmark").stack().dropna().sort_index()
+
+
+def _with_figures(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return a backtest's table with elpd and mae by cell, in one unit."""
+    figures, _ = in_one_unit(cell_figures(table), table)
+    return table.assign(name=name, elpd=figures["log_score"], mae=figures["mae"])
 
 
 def _checked_tables(given: Mapping[str, Any]) -> dict[str, pd.DataFrame]:

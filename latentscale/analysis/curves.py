@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -53,7 +53,7 @@ class Curve(Result):
     family
         The family.
     draws, mean_draws
-        New scores (noise included) and expected scores, fractions; dims
+        New scores (noise included) and expected scores, fractions or in `units`; dims
         (sample, point, benchmark), with the coordinate ``at`` (point,) in natural units:
         FLOPs, billions of parameters, trillions of tokens, dates, or the feature's unit.
     observed
@@ -67,6 +67,8 @@ class Curve(Result):
         Name and unit of what the curve runs along.
     is_log
         Whether points are evenly spaced in the logarithm.
+    units
+        Units of the benchmarks whose scores are not fractions, by name.
     """
 
     over: str
@@ -79,6 +81,7 @@ class Curve(Result):
     held: str
     label: str
     is_log: bool = True
+    units: Mapping[str, str] = field(default_factory=dict)
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
         """Return one row a point and benchmark.
@@ -205,6 +208,7 @@ def scaling_curve(
         held=held(fit, members, over),
         label=label_of(fit, over),
         is_log=is_log(fit, over),
+        units={name: unit for name, unit in forecast.units.items() if name in chosen},
     )
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,7 @@ from latentscale.analysis.in_blocks import evaluate_in_blocks
 from latentscale.analysis.memory import refuse_too_large
 from latentscale.analysis.rows import planned_rows
 from latentscale.analysis.summaries import quantiles
+from latentscale.analysis.units import other_units
 from latentscale.data.features.base import FeatureKind
 from latentscale.data.features.category import Category
 from latentscale.data.frames import as_pandas
@@ -78,9 +79,9 @@ class Forecast(Result):
     Attributes
     ----------
     draws
-        New scores, noise included, fractions; dims (sample, model, benchmark). As the fitted
-        table records a benchmark's scores: rounded where it rounds to two to four decimals,
-        exactly 0 or 1 within half an item of them.
+        New scores, noise included, fractions or in `units`; dims (sample, model, benchmark). As
+        the fitted table records a benchmark's scores: rounded where it rounds to two to four
+        decimals, exactly 0 or 1 within half an item of them.
     mean_draws
         Expected scores mu, without the noise of a single measurement; same dims. Under a
         likelihood on the logit scale (logit-normal, Student-t) mu is the median score.
@@ -108,6 +109,8 @@ class Forecast(Result):
         or the posterior, dims (sample, model); None where all tell them.
     no_skills
         Why a mixture of fits has no `skill_draws`; empty otherwise.
+    units
+        Units of the benchmarks whose scores are not fractions, by name.
 
     Raises
     ------
@@ -125,6 +128,7 @@ class Forecast(Result):
     conditioning: Conditioning | None = None
     token_draws: xr.DataArray | None = None
     no_skills: str = ""
+    units: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         arrays = (self.mean_draws, self.precision_draws, self.skill_draws, self.token_draws)
@@ -149,7 +153,8 @@ class Forecast(Result):
 
         Returns
         -------
-        Columns model, benchmark, mean, median, sd, lower, upper (fractions, of new scores),
+        Columns model, benchmark, mean, median, sd, lower, upper (of new scores, fractions or in
+        `units`),
         basis, extrapolates and assumed (text, such as ``"instruct=1 (family)"``).
 
         Raises
@@ -170,7 +175,8 @@ class Forecast(Result):
         Parameters
         ----------
         score
-            Fractions strictly inside (0, 1), dims (model, benchmark); NaN gives NaN.
+            Fractions strictly inside (0, 1), others in their own units, dims (model, benchmark);
+            NaN gives NaN.
         """
         density = self.noise.log_density(score, self.mean_draws, self.precision_draws)
         count = self.mean_draws.sizes[SAMPLE]
@@ -375,6 +381,7 @@ def forecast_rows(
         skill_draws=None if found.skill is None else origin(found.skill).rename("model_skill"),
         conditioning=report,
         token_draws=None if tokens is None else origin(tokens),
+        units=other_units(fit.scores),
     )
 
 

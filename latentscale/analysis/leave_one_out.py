@@ -11,6 +11,7 @@ from scipy.special import logit, logsumexp
 
 from latentscale.analysis.forecast import forecast_rows
 from latentscale.data.recorded import half_step
+from latentscale.data.scaling import lower_is_better
 from latentscale.dims import (
     BENCHMARK,
     CELL,
@@ -25,6 +26,7 @@ from latentscale.dims import (
 )
 from latentscale.errors import FitError
 from latentscale.expect import expect
+from latentscale.model.scaled import CODE, without_bounds
 from latentscale.numerics.psis import MIN_DRAWS, k_limit, pareto_smoothed
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.pairing import at_samples, by_sample
@@ -309,6 +311,9 @@ def logit_residual(
 ) -> xr.DataArray:
     """Return how many predictive standard deviations scores are off, on the logit scale.
 
+    Positive where a score is better than predicted. Scores that are not fractions are compared as
+    they are, or as logarithms on the scale ``"positive"``.
+
     Parameters
     ----------
     fit
@@ -325,10 +330,19 @@ def logit_residual(
     half = half_step(fit.scores.dataset, fit.scores.item_counts).sel(at)
     half = half.drop_vars([MODEL, BENCHMARK])
 
+    code = fit.evaluator.known.get(CODE)
+    at_cells = None if code is None else code.sel({BENCHMARK: at[BENCHMARK]}).drop_vars(BENCHMARK)
+
     def on_logit(values: xr.DataArray) -> xr.DataArray:
-        return xr.apply_ufunc(logit, values.clip(half, 1 - half))
+        if at_cells is None:
+            return xr.apply_ufunc(logit, values.clip(half, 1 - half))
+        inside = values.where(at_cells == 0, 0.5).clip(half, 1 - half)
+        on_logit = xr.apply_ufunc(logit, inside)
+        return on_logit.where(at_cells == 0, without_bounds(at_cells, values))
 
     new = on_logit(drawn)
     mean = (new * weights).sum(SAMPLE)
     spread = xr.apply_ufunc(np.sqrt, ((new - mean) ** 2 * weights).sum(SAMPLE))
-    return (on_logit(score) - mean) / spread.where(spread > _NO_SPREAD)
+    sign = xr.where(lower_is_better(fit.scores.dataset), -1, 1).sel({BENCHMARK: at[BENCHMARK]})
+    off = (on_logit(score) - mean) * sign.drop_vars(BENCHMARK, errors="ignore")
+    return off / spread.where(spread > _NO_SPREAD)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from math import comb
 from typing import Literal
@@ -17,6 +17,7 @@ from scipy.stats import rankdata
 from latentscale.analysis.condition import FewShot
 from latentscale.analysis.forecast import Forecast, predict
 from latentscale.analysis.latents import Floats
+from latentscale.analysis.units import FRACTION, common_unit
 from latentscale.dims import BENCHMARK, MODEL, SAMPLE
 from latentscale.errors import DataError, FitError, listed, nearest
 from latentscale.expect import expect, expect_names, shown
@@ -52,7 +53,7 @@ class NextBenchmark(FixedTable):
         The model.
     rows
         One row a set of benchmarks: benchmarks (names joined by " + "), cost, sd_before and
-        sd_after (root mean variance of the targets' expected scores, fractions),
+        sd_after (root mean variance of the targets' expected scores, in `unit`),
         variance_removed (expected share of the targets' summed variance that goes),
         information (nats about the targets), and gain (of the kind ranked by, per unit cost).
     sets
@@ -64,6 +65,9 @@ class NextBenchmark(FixedTable):
     search
         ``"exact"`` (every set was compared) or ``"greedy"`` (one benchmark at a time; the
         table holds the last step).
+    unit
+        Unit of the standard deviations: fractions, the targets' own unit, or, for targets of
+        several units, the standard deviation of each benchmark's scores.
     """
 
     model: str
@@ -73,6 +77,7 @@ class NextBenchmark(FixedTable):
     measured: tuple[str, ...]
     ranked_by: str
     search: str
+    unit: str = FRACTION
 
     @property
     def best(self) -> tuple[str, ...]:
@@ -189,9 +194,11 @@ def next_benchmark(
         )
     count = _checked_count(n, offered)
     price = checked_costs(costs, offered)
-    draws = _joint(forecast, name, wanted, offered)
+    divisor, unit = common_unit(fit.scores, wanted)
+    draws = _joint(forecast, name, wanted, offered, divisor)
     sets, search = _sets(draws, offered, count, price, rank_by)
-    return _ranked(draws, sets, price, rank_by, search, name, (tuple(wanted), tuple(measured)))
+    found = _ranked(draws, sets, price, rank_by, search, name, (tuple(wanted), tuple(measured)))
+    return replace(found, unit=unit)
 
 
 @dataclass(frozen=True)
@@ -321,9 +328,13 @@ def checked_costs(costs: Mapping[str, float] | None, offered: Sequence[str]) -> 
 
 
 def _joint(
-    forecast: Forecast, model: str, targets: Sequence[str], candidates: Sequence[str]
+    forecast: Forecast,
+    model: str,
+    targets: Sequence[str],
+    candidates: Sequence[str],
+    divisor: xr.DataArray,
 ) -> Joint:
-    expected = forecast.mean_draws.sel({MODEL: model, BENCHMARK: list(targets)})
+    expected = forecast.mean_draws.sel({MODEL: model, BENCHMARK: list(targets)}) / divisor
     scores = forecast.draws.sel({MODEL: model, BENCHMARK: list(candidates)})
     expected, scores = xr.align(expected, scores, join="exact", exclude=[BENCHMARK])
     known = normal_scores(scores.transpose(SAMPLE, BENCHMARK).values)

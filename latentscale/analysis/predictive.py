@@ -14,6 +14,7 @@ from latentscale.analysis.forecast import forecast_rows
 from latentscale.analysis.leave_one_out import refuse_few_draws
 from latentscale.analysis.summaries import quantiles
 from latentscale.data.recorded import recording_of
+from latentscale.data.scaling import is_bounded, lower_is_better
 from latentscale.data.scores import Scores
 from latentscale.dims import (
     BENCHMARK,
@@ -61,13 +62,14 @@ class PredictiveCheck(Result, table_was_attribute=True):
     kind
         ``"prior"`` or ``"posterior"``.
     draws
-        Replicated scores, noise included, fractions, recorded as the table records scores
+        Replicated scores, noise included, in their units, recorded as the table records scores
         (rounded, and exactly 0 or 1 within half an item); dims (sample, model, benchmark), NaN
         where nothing was measured.
     observed
         Measured scores, dims (model, benchmark).
     rows
-        One row a group and test statistic: by (``all``, ``benchmark`` or ``family``), group,
+        One row a group and test statistic: by (``all``, ``benchmark`` or ``family``; the first
+        and the last are of fractions alone, for numbers of several units have no mean), group,
         statistic, observed, median, lower, upper (of the replicates) and p_value, the
         two-sided tail probability of the observed statistic among the replicates.
     prob
@@ -223,15 +225,20 @@ def _measured(scores: Scores) -> xr.Dataset:
 def _statistics(draws: xr.DataArray, scores: Scores, prob: float) -> pd.DataFrame:
     """Return one row a group and test statistic."""
     data = _measured(scores)
+    fractions = is_bounded(scores.dataset)
+    # Guessing shows in low scores only where higher is better.
+    floor = data["floor"].where(fractions & ~lower_is_better(scores.dataset), -np.inf)
     rows = []
     for by, group, models, dims in _spans(scores):
         seen, made = data["score"].sel({MODEL: models}), draws.sel({MODEL: models})
+        if BENCHMARK in dims:  # numbers of several units have no mean
+            seen, made = seen.where(fractions), made.where(fractions)
         for name, statistic in STATISTICS.items():
-            ranks = _rows(
-                statistic(seen, data["floor"], dims), statistic(made, data["floor"], dims), prob
-            )
+            ranks = _rows(statistic(seen, floor, dims), statistic(made, floor, dims), prob)
             rows.append(ranks.assign(by=by, group=group, statistic=name))
     table = pd.concat(rows, ignore_index=True)
+    if not bool(fractions.all()):
+        table = table[table["observed"].notna()].reset_index(drop=True)
     if BENCHMARK in table:
         table["group"] = table[BENCHMARK].where(table["by"] == "benchmark", table["group"])
     columns = ["by", "group", "statistic", "observed", "median", "lower", "upper", "p_value"]

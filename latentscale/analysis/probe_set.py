@@ -22,6 +22,7 @@ from latentscale.analysis.next_benchmark import (
     normal_scores,
 )
 from latentscale.analysis.rows import planned_rows
+from latentscale.analysis.units import FRACTION, common_unit
 from latentscale.data.frames import AnyFrame, as_pandas
 from latentscale.data.planned import NOT_FORECAST
 from latentscale.dims import BENCHMARK, FAMILY, MODEL, SAMPLE
@@ -46,17 +47,21 @@ class ProbeSet(Result):
     steps
         One row a benchmark in the order in which it was added: benchmark, cost, total_cost, and
         rmse_left: expected root mean square error of the expected scores of all benchmarks that
-        are not in the set so far (each in its own unit), over models to come.
+        are not in the set so far (in `unit`), over models to come.
     left
         One row a benchmark outside the set: benchmark, sd_before, sd_after (standard deviation of
         its expected score before and after the set is measured), share_explained.
     search
         ``"exact"`` (every set was compared) or ``"greedy with exchanges"``.
+    unit
+        Unit of errors and standard deviations: fractions, the benchmarks' own unit, or, for
+        benchmarks of several units, the standard deviation of each one's scores.
     """
 
     steps: pd.DataFrame
     left: pd.DataFrame
     search: str
+    unit: str = FRACTION
 
     @property
     def best(self) -> tuple[str, ...]:
@@ -168,6 +173,7 @@ class _Joint:
     covariances: Floats
     targets: tuple[str, ...]
     candidates: tuple[str, ...]
+    unit: str
 
     def variance(self, measured: frozenset[str] | Sequence[str]) -> Floats:
         """Return the mean variance of each target's expected score when a set is measured."""
@@ -248,7 +254,8 @@ def _joint(
     seed: int,
 ) -> _Joint:
     forecast = forecast_rows(fit, planned_rows(fit, rows), seed=seed, draws=draws)
-    expected = forecast.mean_draws.sel({BENCHMARK: list(targets)})
+    divisor, unit = common_unit(fit.scores, targets)
+    expected = forecast.mean_draws.sel({BENCHMARK: list(targets)}) / divisor
     scores = forecast.draws.sel({BENCHMARK: list(candidates)})
     expected, scores = xr.align(expected, scores, join="exact", exclude=[BENCHMARK])
     covariances = [
@@ -263,7 +270,7 @@ def _joint(
         )
         for row in range(expected.sizes[MODEL])
     ]
-    return _Joint(np.array(covariances), tuple(targets), tuple(candidates))
+    return _Joint(np.array(covariances), tuple(targets), tuple(candidates), unit)
 
 
 def _described(
@@ -291,4 +298,5 @@ def _described(
         steps=pd.DataFrame(steps, columns=[BENCHMARK, "cost", "total_cost", "rmse_left"]),
         left=rest.sort_values("share_explained", ascending=False).reset_index(drop=True),
         search=search,
+        unit=joint.unit,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -86,6 +87,7 @@ def stack(
         conditioning=mixture.conditioning(),
         token_draws=mixture.optional(lambda f: f.token_draws),
         no_skills=reason,
+        units=forecasts[first].units,
     )
 
 
@@ -145,15 +147,19 @@ class _Mixture:
 
     def noise(self) -> Noise:
         """Return the noise, with what differs between the fits or their draws by sample."""
-        first = next(iter(self.parts.values())).noise
-        changed = {}
+        return self._noise(lambda part: part.noise)
+
+    def _noise(self, noise_of: Callable[[Forecast], Noise]) -> Noise:
+        first = noise_of(next(iter(self.parts.values())))
+        changed: dict[str, Any] = {}
         for item in fields(first):
-            name = item.name
-            own = getattr(first, name)
-            alike = [getattr(part.noise, name) for part in self.parts.values()]
-            if SAMPLE not in own.dims and all(own.equals(other) for other in alike):
-                continue
-            changed[name] = self.join(partial(_of_noise, name))
+            of = partial(_field_of, noise_of, item.name)
+            own = getattr(first, item.name)
+            if isinstance(own, Noise):
+                changed[item.name] = self._noise(of)
+            elif hasattr(own, "dims"):
+                alike = all(own.equals(of(part)) for part in self.parts.values())
+                changed[item.name] = own if SAMPLE not in own.dims and alike else self.join(of)
         return replace(first, **changed)
 
     def conditioning(self) -> Conditioning | None:
@@ -179,9 +185,8 @@ class _Mixture:
         )
 
 
-def _of_noise(name: str, part: Forecast) -> xr.DataArray:
-    found: xr.DataArray = getattr(part.noise, name)
-    return found
+def _field_of(noise_of: Callable[[Forecast], Noise], name: str, part: Forecast) -> Any:
+    return getattr(noise_of(part), name)
 
 
 def _why_no_skills(fits: Mapping[str, Fit]) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from latentscale.analysis.identified import is_identified
+from latentscale.analysis.units import FRACTION, other_units
+from latentscale.data.scaling import lower_is_better
 from latentscale.dims import SKILL
 from latentscale.errors import DataError, SpecError, listed, nearest
 from latentscale.posterior.fit import Fit
@@ -91,7 +93,9 @@ def checked_targets(
     if target is None:
         skills = _skills(fit) if is_identified(fit) else []
         found = [Target.skill(name) for name in skills]
-        return (*found, *(Target.benchmark(name) for name in fit.scores.benchmarks))
+        falling = lower_is_better(fit.scores.dataset).to_series()
+        rising = [name for name in fit.scores.benchmarks if not falling[name]]
+        return (*found, *(Target.benchmark(name) for name in rising))
     given = [target] if isinstance(target, Target | str) else target
     if isinstance(given, Mapping) or not isinstance(given, Sequence) or not len(given):
         raise DataError(
@@ -105,6 +109,7 @@ def checked_targets(
         found.append(Target.benchmark(one) if isinstance(one, str) else one)
     for one in found:
         _check_names(fit, one)
+        _check_units(fit, one)
     labels = [one.label for one in found]
     if len(set(labels)) < len(labels):
         raise DataError(f"target: a label stands twice in {listed(labels, 20)}.")
@@ -122,6 +127,24 @@ def _check_names(fit: Fit, target: Target) -> None:
                 f'{what} "{name}" is not in the fit, which has {listed(known, 20)}.'
                 + nearest(name, known)
             )
+
+
+def _check_units(fit: Fit, target: Target) -> None:
+    """Refuse scores that cannot be maximised, or not be added up."""
+    if target.kind == SKILL_KIND:
+        return
+    falling = lower_is_better(fit.scores.dataset).to_series()
+    names = [name for name, _ in target.weights]
+    lower = [name for name in names if falling[name]]
+    instead = "Take a skill, or benchmarks of one unit on which higher is better, as the target."
+    if lower:
+        raise DataError(f"A target is maximised, but on {listed(lower)} lower is better. {instead}")
+    units = other_units(fit.scores)
+    found = list(dict.fromkeys(units.get(name, FRACTION) for name in names))
+    if len(found) > 1:
+        raise DataError(
+            f"The target {target.label} adds up scores of several units, {listed(found)}. {instead}"
+        )
 
 
 def _skills(fit: Fit) -> list[str]:

@@ -19,7 +19,9 @@ from latentscale.analysis.rows import (
     usual_instruct,
     warn_of_new_family,
 )
+from latentscale.analysis.units import FRACTION, other_units
 from latentscale.data.features.compute import flops_of
+from latentscale.data.scaling import best_of, is_bounded, lower_is_better, scales_of
 from latentscale.dims import (
     BENCHMARK,
     DEFAULT_PROB,
@@ -59,6 +61,8 @@ class Passing(FixedTable):
 
     rows: pd.DataFrame
     joint: pd.Series
+    units: Mapping[str, str] = field(default_factory=dict)
+    falling: tuple[str, ...] = ()
 
     plot = Picture("plot_passing")
 
@@ -87,7 +91,8 @@ def probability_above(
     frame
         Rows as for `latentscale.predict`; scores in it condition the forecast.
     threshold
-        A fraction for every benchmark, or fractions by benchmark.
+        A fraction for every benchmark, or thresholds by benchmark, each in the units of its
+        scores. Where lower is better, a score of at most the threshold reaches it.
     seed
         Seed of the random numbers.
     few_shot
@@ -96,8 +101,9 @@ def probability_above(
     Raises
     ------
     DataError
-        If the table is malformed, a benchmark is unknown, or a threshold is not a fraction
-        strictly between 0 and 1.
+        If the table is malformed, a benchmark is unknown, a threshold is not on the scale of its
+        benchmark (a fraction is strictly between 0 and 1), or one is given for all and they have
+        several units.
     FitError
         If the fit is a point estimate, which has no probabilities to give.
     """
@@ -105,16 +111,19 @@ def probability_above(
     expect(few_shot, FewShot, "few_shot")
     _need_posterior(fit)
     names = fit.scores.benchmarks
+    if not isinstance(threshold, Mapping):
+        _refuse_several_units(fit, threshold)
     wanted = dict(threshold) if isinstance(threshold, Mapping) else dict.fromkeys(names, threshold)
     if not wanted:
         raise DataError("threshold names no benchmark; give at least one.")
     for name, value in wanted.items():
         _check_benchmark(fit, name)
-        _check_fraction(f'The threshold of "{name}"', value)
+        _check_on_scale(fit, name, f'The threshold of "{name}"', value)
     forecast = predict(fit, frame, seed=seed, few_shot=few_shot)
     limit = xr.DataArray(list(wanted.values()), {BENCHMARK: list(wanted)}, (BENCHMARK,))
-    passed = forecast.draws.sel({BENCHMARK: list(wanted)}) >= limit
-    expected = forecast.mean_draws.sel({BENCHMARK: list(wanted)}) >= limit
+    sign = _signs(fit).sel({BENCHMARK: list(wanted)})
+    passed = sign * forecast.draws.sel({BENCHMARK: list(wanted)}) >= sign * limit
+    expected = sign * forecast.mean_draws.sel({BENCHMARK: list(wanted)}) >= sign * limit
     shares = xr.Dataset(
         {
             "threshold": limit,
@@ -126,7 +135,8 @@ def probability_above(
     about = forecast.models[["basis", "assumed"]].to_dataframe()[["basis", "assumed"]]
     table = table.join(about, on=MODEL)
     joint = passed.all(BENCHMARK).mean(SAMPLE).to_series().rename("probability")
-    return Passing(table, joint)
+    falling = tuple(str(name) for name in wanted if float(sign.sel({BENCHMARK: name})) < 0)
+    return Passing(table, joint, other_units(fit.scores), falling)
 
 
 @dataclass(frozen=True, repr=False)
@@ -136,7 +146,7 @@ class ComputeNeeded(Result):
     Attributes
     ----------
     benchmark, target, family
-        The question; target is a fraction.
+        The question; target is in the units of the scores.
     draws
         FLOPs by posterior draw, dims (sample,): infinite where the target is not reached below
         the upper limit, and the lower limit where that is enough already.
@@ -159,6 +169,8 @@ class ComputeNeeded(Result):
         How given scores were used; None where there were none.
     instruct
         Whether the model is taken to be instruction-tuned.
+    unit
+        Unit of the target; ``"fraction"`` for fractions.
     """
 
     benchmark: str
@@ -174,6 +186,12 @@ class ComputeNeeded(Result):
     reached: xr.DataArray = field(repr=False)
     conditioning: Conditioning | None = None
     instruct: bool = False
+    unit: str = FRACTION
+
+    @property
+    def shown_target(self) -> str:
+        """The target with its unit; a fraction as a percentage."""
+        return f"{self.target:.0%}" if self.unit == FRACTION else f"{self.target:g} {self.unit}"
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
         """Return median and ends of the equal-tailed interval.
@@ -205,7 +223,7 @@ class ComputeNeeded(Result):
         """The compute, with its interval, and how likely none is enough."""
         flops = self.table()["flops"]
         return (
-            f"{self.family} reaches {self.target:.0%} on {self.benchmark} at "
+            f"{self.family} reaches {self.shown_target} on {self.benchmark} at "
             f"{flops['median']:.2g} FLOPs ({DEFAULT_PROB:.0%} interval {flops['lower']:.2g} to "
             f"{flops['upper']:.2g}); not below {self.limits[1]:.2g} with probability "
             f"{self.probability_unreachable:.2f}"
@@ -244,7 +262,8 @@ def flops_for_target(
     benchmark
         A fitted benchmark.
     target
-        Expected score wanted, a fraction.
+        Expected score wanted, in the units of the benchmark's scores; where lower is better, at
+        most so much.
     family
         A fitted family, a family of `given`, or any new name: then a family of its own lineage
         is drawn from the population.
@@ -308,7 +327,8 @@ def flops_for_target(
     forecast = forecast_rows(fit, planned, seed=seed, few_shot=few_shot, one_model=names)
     expected = forecast.mean_draws.sel({MODEL: names, BENCHMARK: benchmark})
     curve = expected.transpose(SAMPLE, MODEL).values
-    flops = _first_reach(curve, at, target)
+    sign = float(_signs(fit).sel({BENCHMARK: benchmark}))
+    flops = _first_reach(sign * curve, at, sign * target)
     return ComputeNeeded(
         benchmark=benchmark,
         target=float(target),
@@ -319,10 +339,13 @@ def flops_for_target(
         tokens_per_parameter=ratio,
         probability_unreachable=float(np.isinf(flops).mean()),
         probability_above_ceiling=_above_ceiling(fit, benchmark, target, forecast),
-        probability_already=float((curve[:, 0] >= target).mean()),
-        reached=xr.DataArray((curve >= target).mean(0), {"at": (POINT, at)}, (POINT,)),
+        probability_already=float((sign * curve[:, 0] >= sign * target).mean()),
+        reached=xr.DataArray(
+            (sign * curve >= sign * target).mean(0), {"at": (POINT, at)}, (POINT,)
+        ),
         conditioning=forecast.conditioning,
         instruct=tuned,
+        unit=other_units(fit.scores).get(benchmark, FRACTION),
     )
 
 
@@ -358,26 +381,62 @@ def _check_benchmark(fit: Fit, benchmark: str) -> None:
         )
 
 
-def _check_fraction(what: str, value: object) -> None:
-    if not is_number(value) or not 0 < float(value) < 1:  # type: ignore[arg-type]
-        raise DataError(f"{what} must be a fraction strictly between 0 and 1; got {value!r}.")
+def _signs(fit: Fit) -> xr.DataArray:
+    """Return -1 for benchmarks on which lower is better, 1 for others, dims (benchmark,)."""
+    found: xr.DataArray = xr.where(lower_is_better(fit.scores.dataset), -1.0, 1.0)
+    return found
+
+
+def _refuse_several_units(fit: Fit, threshold: object) -> None:
+    units = other_units(fit.scores)
+    if units:
+        raise DataError(
+            f"threshold {threshold!r} is one number for all benchmarks, but these have units of "
+            f"their own: {listed([f'{name} ({unit})' for name, unit in units.items()])}. Give "
+            f'thresholds by benchmark, such as {{"{next(iter(units))}": ...}}.'
+        )
+
+
+def _check_on_scale(fit: Fit, benchmark: str, what: str, value: object) -> None:
+    """Refuse what is no score of a benchmark; fractions lie strictly between 0 and 1."""
+    scale = scales_of(fit.scores.dataset)[benchmark]
+    given = float(value) if is_number(value) else float("nan")  # type: ignore[arg-type]
+    if scale.bounded is not None:
+        if not 0 < given < 1:
+            raise DataError(f"{what} must be a fraction strictly between 0 and 1; got {value!r}.")
+        return
+    good = np.isfinite(given) and not scale.problems(np.array([given]), [0], [""], benchmark)
+    if not good:
+        unit = other_units(fit.scores)[benchmark]
+        raise DataError(f'{what} must be a score of scale "{scale.kind}" ({unit}); got {value!r}.')
 
 
 def _check_target(fit: Fit, benchmark: str, target: float) -> None:
-    _check_fraction("target", target)
-    floor = float(fit.scores.dataset["floor"].sel({BENCHMARK: benchmark}))
-    if target <= floor:
+    _check_on_scale(fit, benchmark, "target", target)
+    data = fit.scores.dataset.sel({BENCHMARK: [benchmark]})
+    if not bool(is_bounded(data).item()):
+        return
+    sign, floor = float(_signs(fit).sel({BENCHMARK: benchmark})), float(data["floor"].item())
+    if sign * target <= sign * floor:
+        side = "above" if sign > 0 else "below"
         raise DataError(
-            f"target {target:g} is not above the guessing floor {floor:g} of {benchmark}: any "
+            f"target {target:g} is not {side} the guessing floor {floor:g} of {benchmark}: any "
             "model is expected to reach it. Ask for more."
         )
+    top = float((sign * _ceilings(fit, benchmark)).max()) * sign
+    if sign * target >= sign * top:
+        side, end = ("above", "at most") if sign > 0 else ("below", "at least")
+        raise DataError(
+            f"target {target:g} is {side} every draw of the ceiling of {benchmark} ({end} "
+            f"{top:.3f}): no compute reaches it under this fit. Ask for less."
+        )
+
+
+def _ceilings(fit: Fit, benchmark: str) -> xr.DataArray:
+    """Return draws of a benchmark's best score, or the one that is fixed."""
     if "ceiling" in fit.samples:
-        top = float(fit.samples["ceiling"].sel({BENCHMARK: benchmark}).max())
-        if target >= top:
-            raise DataError(
-                f"target {target:g} is above every draw of the ceiling of {benchmark} (at most "
-                f"{top:.3f}): no compute reaches it under this fit. Ask for less."
-            )
+        return fit.samples["ceiling"].sel({BENCHMARK: benchmark})
+    return best_of(fit.scores.dataset).sel({BENCHMARK: benchmark})
 
 
 def _check_moves(fit: Fit) -> None:
@@ -483,4 +542,7 @@ def _above_ceiling(fit: Fit, benchmark: str, target: float, forecast: Forecast) 
     if "ceiling" not in samples:
         return 0.0
     ceiling = at_samples(samples["ceiling"].sel({BENCHMARK: benchmark}), forecast.mean_draws)
-    return float((ceiling <= target).mean())
+    if not bool(is_bounded(fit.scores.dataset).sel({BENCHMARK: benchmark})):
+        return 0.0
+    sign = float(_signs(fit).sel({BENCHMARK: benchmark}))
+    return float((sign * ceiling <= sign * target).mean())

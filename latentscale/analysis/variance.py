@@ -15,6 +15,7 @@ from latentscale.errors import DataError
 from latentscale.expect import expect
 from latentscale.model.equations import latent_skill, linear_predictor
 from latentscale.model.evaluate import FITTED_RESIDUALS, Evaluation
+from latentscale.model.scaled import CODE, without_bounds
 from latentscale.model.terms.base import Term, components, terms_of
 from latentscale.model.terms.loading import Loadings
 from latentscale.posterior.fit import Fit
@@ -79,10 +80,11 @@ def variance_shares(fit: Fit, *, draws: int = 400, seed: int = 0) -> VarianceSha
     """Split the variance of each benchmark's scores over the models measured on it.
 
     Noise: its share is mean Var(Y | mu) / (Var(mu) + mean Var(Y | mu)) on the scale of
-    scores, with the noise variance from simulated scores. The rest is split on the link's
-    scale: term c of the linear predictor eta has the share Cov(c, eta) / Var(eta), so that
-    terms which vary together divide what they have in common (Pratt 1987). These shares do
-    not depend on how skills are rotated, so the fit's skills may be free.
+    scores (of their logarithms for the scale ``"positive"``), with the noise variance from
+    simulated scores. The rest is split on the link's scale: term c of the linear predictor eta
+    has the share Cov(c, eta) / Var(eta), so that terms which vary together divide what they have
+    in common (Pratt 1987). These shares do not depend on how skills are rotated, so the fit's
+    skills may be free.
 
     Parameters
     ----------
@@ -152,10 +154,13 @@ def _signal_and_noise(
 ) -> tuple[xr.DataArray, xr.DataArray]:
     """Return the variance of expected scores over models, and the mean variance of noise."""
     mean = at.mean.transpose(SAMPLE, MODEL, BENCHMARK)
-    spread = xr.zeros_like(mean)
+    code = at.values.get(CODE)
+    expected = without_bounds(code, mean)
+    spread = xr.zeros_like(expected)
     for _ in range(_REPLICATES):
-        spread = spread + (noise.draw(mean, at.precision, rng) - mean) ** 2 / _REPLICATES
-    return _covariance(mean, mean, measured), spread.where(measured).mean(MODEL)
+        drawn = without_bounds(code, noise.draw(mean, at.precision, rng))
+        spread = spread + (drawn - expected) ** 2 / _REPLICATES
+    return _covariance(expected, expected, measured), spread.where(measured).mean(MODEL)
 
 
 def _covariance(a: xr.DataArray, b: xr.DataArray, measured: xr.DataArray) -> xr.DataArray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
@@ -117,7 +118,9 @@ def planned_models(
         dataset = dataset.assign_coords({BENCHMARK: np.array(given, np.str_)})
         dataset["score"] = ((MODEL, BENCHMARK), table.scores.to_numpy(dtype=float))
     # Checked before each family gets its one lineage, so that a disagreement is still seen.
-    stated = model_findings(dataset_of_models(stated_rows), _fitted_names(fitted, lineages))
+    # The audit of the fitted table has said what it says of rows that were fitted as they are.
+    new_rows = stated_rows[~_as_fitted(stated_rows, fitted)]
+    stated = model_findings(dataset_of_models(new_rows), _fitted_names(fitted, lineages))
     # What is said there of rows without tokens is about fits; a forecast draws them or refuses.
     odd = [finding for finding in stated if finding.code != "unknown-tokens"]
     # Where the fit is known, an empty instruct was settled above, and not taken as 0.
@@ -137,6 +140,27 @@ def _with_assumed(
             models = models.assign(**{name: cells})
             texts = ["; ".join(filter(None, pair)) for pair in zip(texts, more, strict=True)]
     return models, texts
+
+
+def _as_fitted(models: pd.DataFrame, fitted: xr.Dataset | None) -> npt.NDArray[np.bool_]:
+    """Return which rows are fitted models, with the family, size and tokens that were fitted."""
+    if fitted is None:
+        return np.zeros(len(models), dtype=bool)
+    known = pd.DataFrame(
+        {
+            MODEL: fitted[MODEL].to_numpy().astype(str),
+            FAMILY: fitted[FAMILY].to_numpy().astype(str),
+            "params_b": fitted["params"].to_numpy().astype(float),
+            "tokens_t": fitted["tokens"].to_numpy().astype(float),
+        }
+    ).set_index(MODEL)
+    rows = known.reindex(models[MODEL].tolist())
+    same = rows[FAMILY].to_numpy() == models[FAMILY].to_numpy()
+    for name in ("params_b", "tokens_t"):
+        own = models[name] if name in models else pd.Series(np.nan, models.index)
+        first, second = rows[name].to_numpy(), own.to_numpy(dtype=float)
+        same &= (first == second) | (np.isnan(first) & np.isnan(second))
+    return same
 
 
 def _fitted_names(

@@ -6,7 +6,7 @@ from the dataset of `Scores`, which holds only what differs from plain fractions
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -58,6 +58,20 @@ def scaling_of(one: xr.Dataset) -> dict[str, Any]:
     if "ceiling" in one and not np.isnan(float(one["ceiling"])):
         found["ceiling"] = float(one["ceiling"])
     return found
+
+
+def scaling_columns(info: Sequence[Benchmark]) -> dict[str, list[Any]]:
+    """Return columns that say how benchmarks differ from plain fractions; none if none does."""
+    plain = Benchmark()
+    fields = ("scale", "lower_is_better", "ceiling", "unit")
+    if all(getattr(one, name) == getattr(plain, name) for one in info for name in fields):
+        return {}
+    return {
+        "scale": [one.scale for one in info],
+        "better": ["lower" if one.lower_is_better else "higher" for one in info],
+        "ceiling": [np.nan if one.ceiling is None else one.ceiling for one in info],
+        "unit": [one.unit for one in info],
+    }
 
 
 def scales_of(dataset: xr.Dataset) -> dict[str, Scale]:

@@ -32,7 +32,7 @@ from latentscale.data.long import LONG_REQUIRED, read_long
 from latentscale.data.measured import read_stderr_frame
 from latentscale.data.problems import fail
 from latentscale.data.scales.base import Scale, scale_of
-from latentscale.data.scaling import benchmark_variables, scaling_of
+from latentscale.data.scaling import benchmark_variables, scaling_columns, scaling_of
 from latentscale.data.table import Table, read_wide
 from latentscale.dims import BENCHMARK, FAMILY, LINEAGE, MODEL
 from latentscale.errors import DataError, listed, nearest
@@ -228,12 +228,14 @@ class Scores:
         -------
         pandas.DataFrame
             Columns benchmark, floor, items (``"unknown"`` where they are), scores (how many were
-            measured), lowest, median, highest (fractions).
+            measured), lowest, median, highest (fractions, or in the benchmark's unit). Where some
+            benchmark is no plain fraction also scale, better (``"higher"`` or ``"lower"``), ceiling
+            and unit.
         """
         score = self.dataset["score"].transpose(MODEL, BENCHMARK).to_numpy()
         wide = pd.DataFrame(score, columns=list(self.benchmarks))
         info = self.benchmark_info
-        return pd.DataFrame(
+        table = pd.DataFrame(
             {
                 "benchmark": list(self.benchmarks),
                 "floor": [info[name].floor for name in self.benchmarks],
@@ -244,6 +246,7 @@ class Scores:
                 "highest": wide.max().to_numpy(),
             }
         )
+        return table.assign(**scaling_columns(list(info.values())))
 
     def feature_table(self) -> pd.DataFrame:
         """Return one row a feature: kind, unit, on how many models it is given, and its range.

@@ -18,11 +18,13 @@ import numpy as np
 import pymc as pm
 from scipy.special import logit
 
+from latentscale.data.scaling import standard_scores
 from latentscale.dims import BENCHMARK, CELL, FAMILY, MODEL, SKILL
 from latentscale.engine.coordinate import Coordinate
 from latentscale.maths import Named, as_data
 from latentscale.model.design import Design
 from latentscale.model.equations import latent_skill, linear_predictor
+from latentscale.model.scaled import CEILING, CODE
 from latentscale.model.terms.base import Term, terms_of
 from latentscale.model.terms.family_level import FAMILY_LATENT, SKILL_FACTOR
 from latentscale.model.terms.precision import precision
@@ -34,6 +36,8 @@ LATENT = FAMILY_LATENT
 
 # Shares nearer to 0 or 1 are taken at this share: their logits say least of the predictor.
 _EDGE = 0.03
+UNBOUNDED_WEIGHT = 0.25
+"""Fisher information of a standardised score on eta for a precision of 1: its sd is 2."""
 # The mean over families of the latents' standardised distance has the prior's width there, some
 # 1 / sqrt(families), and is stretched to that of the other coordinates for about 25 families.
 _STRETCH = 5.0
@@ -64,20 +68,27 @@ def can_be_centred(spec: ModelSpec, design: Design) -> bool:
         and spec.benchmarks.floor == "fixed"
         and spec.benchmarks.likelihood.linearised
         and not design.undisclosed
-        and design.is_plain
     )
 
 
 def response_of_scores(design: Design) -> WorkingResponse:
-    """Return the working response of scores alone, by the logistic link from floor to 1.
+    """Return the working response of scores alone, by the logistic link from floor to ceiling.
 
-    Shares near 0 and 1 are taken for a little less extreme.
+    Shares near 0 and 1 are taken for a little less extreme. Scores that are not fractions are
+    the linear predictor itself once they are standardised. Sampling error is not regarded.
     """
-    floor = design.floor.values.astype(float)[design.benchmark_of_cell]
-    share = np.clip((design.score_of_cell - floor) / (1 - floor), _EDGE, 1 - _EDGE)
-    mean = floor + (1 - floor) * share
-    rise = (1 - floor) * share * (1 - share)
-    return WorkingResponse(logit(share), rise**2 / (mean * (1 - mean)))
+    known = {name: v.values[design.benchmark_of_cell] for name, v in design.known_curve.items()}
+    floor, top = known["floor"], known.get(CEILING, 1.0)
+    share = np.clip((design.score_of_cell - floor) / (top - floor), _EDGE, 1 - _EDGE)
+    mean = floor + (top - floor) * share
+    rise = (top - floor) * share * (1 - share)
+    eta, weight = logit(share), rise**2 / (mean * (1 - mean))
+    if CODE not in known:
+        return WorkingResponse(eta, weight)
+    standard = standard_scores(design.scores.dataset).values
+    own = standard[design.model_of_cell, design.benchmark_of_cell]
+    other = known[CODE] > 0
+    return WorkingResponse(np.where(other, own, eta), np.where(other, UNBOUNDED_WEIGHT, weight))
 
 
 def families_centred(

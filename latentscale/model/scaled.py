@@ -105,6 +105,22 @@ def forwarded(code: Named, score: Named) -> tuple[Named, Named]:
     return value, slope
 
 
+def without_bounds(code: xr.DataArray | None, score: xr.DataArray) -> xr.DataArray:
+    """Return scores of draws on the scale that is standardised, and fractions as they are.
+
+    Parameters
+    ----------
+    code
+        As for `forwarded`; None where all scores are fractions.
+    score
+        Scores, dims that include those of `code`.
+    """
+    if code is None:
+        return score
+    value, _ = forwarded(code, score)
+    return score.where(code == 0, value)
+
+
 def backwarded(code: Named, value: Named) -> Named:
     """Return the scores that `forwarded` takes to `value`; 0 for fractions."""
     score: Any = 0.0

@@ -10,6 +10,8 @@ from matplotlib.patheffects import withStroke
 
 from latentscale.analysis.check import FitCheck
 from latentscale.analysis.predictive import PredictiveCheck
+from latentscale.analysis.units import other_units, spreads
+from latentscale.data.scores import Scores
 from latentscale.dims import BENCHMARK, MODEL
 from latentscale.errors import DataError, listed, nearest
 from latentscale.expect import expect
@@ -140,6 +142,13 @@ def plot_predictive(
     if table.empty:
         allowed = list(dict.fromkeys(check.rows["by"]))
         raise DataError(f'by is "{by}"; allowed are {listed(allowed)}.' + nearest(by, allowed))
+    units = {} if check.scores is None or by != "benchmark" else other_units(check.scores)
+    table = table[~table["group"].isin(list(units))]
+    if table.empty:
+        raise DataError(
+            f"The scores of {listed(units)} have units of their own and share no axis; look at "
+            "check.table()."
+        )
     known = list(dict.fromkeys(table["statistic"]))
     for name in statistics:
         if name not in known:
@@ -172,7 +181,8 @@ def plot_predictive(
     title(
         figure,
         f"{check.kind.capitalize()} predictive check by {by}",
-        f"Lines: {check.prob:.0%} interval over {check.draws.sizes['sample']} replicated tables.",
+        f"Lines: {check.prob:.0%} interval over {check.draws.sizes['sample']} replicated tables."
+        + (f"\nNot drawn, in units of their own: {listed(units)}." if units else ""),
     )
     legend(figure, axes)
     return figure
@@ -204,6 +214,7 @@ def plot_outliers(check: FitCheck, *, rows: int = 20) -> Sheet:
     both = both.head(rows)
     if both.empty:
         raise DataError("No score is an outlier or unsettled; there is nothing to draw.")
+    both, label = _on_one_axis(both, check.predictive.scores)
     figure, (panel,) = panels(1, columns=1, width=5.4, height=0.6 + 0.28 * len(both))
     places = np.arange(len(both))
     panel.hlines(
@@ -230,8 +241,9 @@ def plot_outliers(check: FitCheck, *, rows: int = 20) -> Sheet:
     for text in panel.get_yticklabels():
         text.set_parse_math(False)
     panel.set_ylim(len(both) - 0.4, -0.6)
-    percent_axis(panel.xaxis)
-    panel.set_xlabel(SCORE_LABEL)
+    if label == SCORE_LABEL:
+        percent_axis(panel.xaxis)
+    panel.set_xlabel(label)
     title(
         figure,
         "Scores far from what the others say",
@@ -239,6 +251,22 @@ def plot_outliers(check: FitCheck, *, rows: int = 20) -> Sheet:
     )
     legend(figure, [panel])
     return figure
+
+
+def _on_one_axis(table: pd.DataFrame, scores: Scores | None) -> tuple[pd.DataFrame, str]:
+    """Return scores and their intervals on one axis, and its label.
+
+    Where they have several units they are taken from the benchmark's mean, in its standard
+    deviations.
+    """
+    units = {} if scores is None else other_units(scores)
+    if scores is None or not set(table["benchmark"]) & set(units):
+        return table, SCORE_LABEL
+    spread = table["benchmark"].map(spreads(scores).to_series()).to_numpy()
+    mean = table["benchmark"].map(scores.dataset["score"].mean(MODEL).to_series()).to_numpy()
+    columns = ("score", "median", "lower", "upper")
+    changed = {name: (table[name] - mean) / spread for name in columns}
+    return table.assign(**changed), "score, from the benchmark's mean in its standard deviations"
 
 
 def _statistic(panel: Axes, part: pd.DataFrame, groups: list[str], check: PredictiveCheck) -> None:

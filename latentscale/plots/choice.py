@@ -17,14 +17,16 @@ from latentscale.plots.style import (
     BLACK,
     BLUE,
     GREY,
-    SCORE_LABEL,
     VERMILLION,
     Sheet,
     heading,
     legend,
     panels,
     percent_axis,
+    score_axis,
+    score_label,
     title,
+    with_unit,
 )
 
 _BARS = 15
@@ -113,7 +115,7 @@ def plot_compute_needed(needed: ComputeNeeded, *, prob: float = DEFAULT_PROB) ->
     panel.set_ylabel("probability (%)")
     title(
         figure,
-        f"{needed.family}: compute for {needed.target:.0%} on {needed.benchmark}",
+        f"{needed.family}: compute for {needed.shown_target} on {needed.benchmark}",
         f"Not reached below {at[-1]:.1g} FLOPs with probability "
         f"{needed.probability_unreachable:.0%}.",
     )
@@ -137,7 +139,7 @@ def plot_passing(passing: Passing) -> Sheet:
     figure, axes = panels(len(names), columns=columns, width=2.4, height=height)
     for name, panel in zip(names, axes, strict=True):
         mine = table[table["benchmark"] == name].set_index("model").loc[models]
-        heading(panel, f"{name} ≥ {100 * mine['threshold'].iloc[0]:g}")
+        heading(panel, _threshold(passing, name, float(mine["threshold"].iloc[0])))
         rows = np.arange(len(models))
         panel.hlines(rows, 0, mine["probability"], color=BLUE, lw=2)
         panel.scatter(mine["probability"], rows, color=BLUE, s=24, zorder=3, label="a new score")
@@ -156,7 +158,7 @@ def plot_passing(passing: Passing) -> Sheet:
         percent_axis(panel.xaxis)
     for panel in axes[-columns:]:
         panel.set_xlabel("probability (%)", fontsize=8.5)
-    title(figure, "Chance of passing each threshold", "Thresholds in points, over each panel.")
+    title(figure, "Chance of passing each threshold", _thresholds_in(passing))
     legend(figure, axes)
     return figure
 
@@ -189,7 +191,7 @@ def plot_few_shot(before: Forecast, after: Forecast, *, prob: float = DEFAULT_PR
     height = 0.7 + 1.5 * _ROW_INCHES * len(models)
     figure, axes = panels(len(names), columns=columns, width=2.4, height=height)
     for name, panel in zip(names, axes, strict=True):
-        heading(panel, name)
+        heading(panel, with_unit(name, before.units))
         for forecast, color, side, label in (
             (before, GREY, -_SIDE, "without scores"),
             (after, BLUE, _SIDE, "given the scores"),
@@ -197,9 +199,9 @@ def plot_few_shot(before: Forecast, after: Forecast, *, prob: float = DEFAULT_PR
             _interval_rows(panel, forecast, name, models, prob, (color, side, label))
         _given_scores(panel, after, name, models)
         _name_rows(panel, models)
-        percent_axis(panel.xaxis)
+        score_axis(panel.xaxis, name, before.units)
     for panel in axes[-columns:]:
-        panel.set_xlabel(SCORE_LABEL, fontsize=8.5)
+        panel.set_xlabel(score_label(names, before.units), fontsize=8.5)
     given = after.conditioning
     title(
         figure,
@@ -280,6 +282,18 @@ def _given_scores(panel: Axes, after: Forecast, benchmark: str, models: list[str
             zorder=4,
             label="score given",
         )
+
+
+def _threshold(passing: Passing, name: str, value: float) -> str:
+    """Return a threshold as a panel's heading: fractions in points, others in their unit."""
+    side = "≤" if name in passing.falling else "≥"
+    unit = passing.units.get(name)
+    return f"{name} {side} {100 * value:g}" if unit is None else f"{name} {side} {value:g} {unit}"
+
+
+def _thresholds_in(passing: Passing) -> str:
+    own = " or their units" if set(passing.rows["benchmark"]) & set(passing.units) else ""
+    return f"Thresholds in points{own}, over each panel."
 
 
 def _name_rows(panel: Axes, names: list[str]) -> None:

@@ -25,15 +25,16 @@ from latentscale.plots.style import (
     BLACK,
     BLUE,
     GREY,
-    SCORE_LABEL,
     VERMILLION,
     Sheet,
     across_label,
     heading,
     legend,
     panels,
-    percent_axis,
+    score_axis,
+    score_label,
     title,
+    with_unit,
 )
 
 _WIDE, _NARROW = 0.9, 0.5
@@ -87,7 +88,7 @@ def plot_curve(
     height = 2.0 if columns > 2 else 2.8
     figure, axes = panels(len(names), columns=columns, width=2.5, height=height)
     for name, panel in zip(names, axes, strict=True):
-        heading(panel, name)
+        heading(panel, with_unit(name, curve.units))
         _ranges(panel, curve)
         _bands(panel, wide[wide["benchmark"] == name], narrow[narrow["benchmark"] == name], noise)
         if floors is not None and floors.get(name, 0.0) > 0:
@@ -95,15 +96,16 @@ def plot_curve(
         labelled = len(set(curve.observed["model"]) | set(points["model"])) <= _MAX_LABELS
         _points(panel, curve.observed, name, curve.family, labelled, fitted=True)
         _points(panel, points, name, curve.family, labelled, fitted=False)
-        panel.set_ylim(0, 1)
-        percent_axis(panel.yaxis)
+        if name not in curve.units:
+            panel.set_ylim(0, 1)
+        score_axis(panel.yaxis, name, curve.units)
         if curve.is_log:
             _log_axis(panel, wide["at"])
         else:
             panel.set_xlim(*curve.ends)
             _even_axis(panel, wide["at"])
     for panel in axes[::columns]:
-        panel.set_ylabel(SCORE_LABEL)
+        panel.set_ylabel(score_label(names, curve.units))
     across_label(axes, columns, curve.label)
     kind = "new scores, noise included" if noise else "expected scores, without noise"
     title(

@@ -13,15 +13,16 @@ from latentscale.errors import DataError, listed
 from latentscale.expect import expect
 from latentscale.plots.style import (
     BLUE,
-    SCORE_LABEL,
     VERMILLION,
     Sheet,
     across_label,
     heading,
     legend,
     panels,
-    percent_axis,
+    score_axis,
+    score_label,
     title,
+    with_unit,
 )
 
 _COLUMNS = 4
@@ -40,9 +41,9 @@ def plot_forecast(
     forecast
         From `latentscale.predict`.
     observed
-        Measured scores (fractions) of some of the models: a wide table with ``model`` and
-        benchmark columns, or a long one with ``model``, ``benchmark`` and ``score``. Where
-        it is given, forecasts without a measured score are drawn pale.
+        Measured scores (in the units of the forecast) of some of the models: a wide table with
+        ``model`` and benchmark columns, or a long one with ``model``, ``benchmark`` and
+        ``score``. Where it is given, forecasts without a measured score are drawn pale.
     prob
         Probability of the equal-tailed interval of a new score.
 
@@ -71,18 +72,18 @@ def plot_forecast(
     figure, axes = panels(len(benchmarks), columns=columns, width=2.4, height=height)
     place = {model: row for row, model in enumerate(models)}
     for name, panel in zip(benchmarks, axes, strict=True):
-        heading(panel, name)
+        heading(panel, with_unit(name, forecast.units))
         mine = table[table["benchmark"] == name]
         known = None if truth is None else truth[truth["benchmark"] == name]
         _intervals(panel, mine, place, known, prob)
         if known is not None:
             _truths(panel, known, place)
-        percent_axis(panel.xaxis)
+        score_axis(panel.xaxis, name, forecast.units)
         panel.set_yticks(range(len(models)), [_cut(model) for model in models])
         for text in panel.get_yticklabels():
             text.set_parse_math(False)
         panel.set_ylim(len(models) - 0.4, -0.6)
-    across_label(axes, columns, SCORE_LABEL)
+    across_label(axes, columns, score_label(benchmarks, forecast.units))
     versus = "" if truth is None else ", beside the measured scores"
     title(
         figure,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from math import ceil
 from os import PathLike
@@ -162,6 +163,25 @@ def percent_axis(axis: Any) -> None:
     """Show fractions as percentages on one axis of a panel, ``panel.xaxis`` or ``panel.yaxis``."""
     # As many decimals as a tick needs: 2.5 must not be written as 2, nor 5 as 5.0.
     axis.set_major_formatter(FuncFormatter(lambda share, _: f"{round(100 * share, 6):g}"))
+
+
+def score_axis(axis: Any, name: str, units: Mapping[str, str]) -> None:
+    """Show a benchmark's scores on one axis: fractions as percentages, others as they are."""
+    if name not in units:
+        percent_axis(axis)
+
+
+def with_unit(name: str, units: Mapping[str, str]) -> str:
+    """Return what a panel of a benchmark is called: its unit is said unless it is percent."""
+    return f"{name} ({units[name]})" if name in units else name
+
+
+def score_label(names: Sequence[str], units: Mapping[str, str]) -> str:
+    """Return the label of axes of these benchmarks' scores."""
+    own = [name for name in names if name in units]
+    if not own:
+        return SCORE_LABEL
+    return "score" if len(own) == len(names) else "score (%, or as said)"
 
 
 def legend(figure: Figure, axes: list[Axes]) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 from latentscale.analysis.check import FitCheck, check
+from latentscale.analysis.predictive import PredictiveCheck
 from latentscale.analysis.sensitivity import Sensitivity, sensitivity
+from latentscale.analysis.units import in_words, other_units, shown_score
 from latentscale.errors import DataWarning
 from latentscale.plots import plot_outliers, plot_predictive, plot_residuals, plot_sensitivity
 from latentscale.reporting.blocks import Block, Bullets, Facts, Paragraph, Picture, Table
@@ -33,12 +36,7 @@ def checks(asked: Request) -> tuple[Block, ...]:
     return (
         Facts(facts),
         Bullets(found.advice),
-        Picture(
-            plot_predictive(found.predictive).to_svg(),
-            _predictive_in_words(found),
-            "Posterior predictive check: what the fitted model would have measured in as many "
-            "replicated tables, and what was measured.",
-        ),
+        *_predictive_picture(found),
         Picture(
             plot_residuals(found).to_svg(),
             _residuals_in_words(found),
@@ -79,6 +77,7 @@ def outliers(found: FitCheck) -> tuple[Block, ...]:
         return (Paragraph("No score lies far outside what the others say of it."),)
     shown = ["model", "benchmark", "score", "median", "lower", "upper", "z", "pareto_k"]
     names = {"pareto_k": "Pareto k", "z": "residual"}
+    units = in_words(_units(found.predictive))
     blocks: list[Block] = [
         Picture(
             plot_outliers(found, rows=_ROWS).to_svg(),
@@ -90,7 +89,7 @@ def outliers(found: FitCheck) -> tuple[Block, ...]:
         blocks.append(
             Table(
                 found.outliers[[*shown, "advice"]].rename(columns=names),
-                "Outliers, worst first (fractions; residual in predictive standard deviations)",
+                f"Outliers, worst first ({units}; residual in predictive standard deviations)",
                 limit=_ROWS,
             )
         )
@@ -99,7 +98,7 @@ def outliers(found: FitCheck) -> tuple[Block, ...]:
             Table(
                 found.unsettled[shown].rename(columns=names),
                 "Scores that look odd, but whose Pareto k is too high to judge them without a "
-                "refit (fractions)",
+                f"refit ({units})",
                 limit=_ROWS,
                 folded="Scores that look odd",
             )
@@ -107,11 +106,44 @@ def outliers(found: FitCheck) -> tuple[Block, ...]:
     return tuple(blocks)
 
 
+def _predictive_picture(found: FitCheck) -> tuple[Picture, ...]:
+    """Return the picture of the predictive check; none where no two benchmarks share a unit."""
+    if not _fractions(found):
+        return ()
+    return (
+        Picture(
+            plot_predictive(found.predictive).to_svg(),
+            _predictive_in_words(found),
+            "Posterior predictive check: what the fitted model would have measured in as many "
+            "replicated tables, and what was measured.",
+        ),
+    )
+
+
+def _fractions(found: FitCheck) -> set[str]:
+    """Return the benchmarks whose scores are fractions."""
+    names = found.predictive.rows.loc[found.predictive.rows["by"] == "benchmark", "group"]
+    return set(names) - set(_units(found.predictive))
+
+
+def _units(predictive: PredictiveCheck) -> dict[str, str]:
+    return {} if predictive.scores is None else other_units(predictive.scores)
+
+
+def _score(found: FitCheck, row: Any, column: str) -> str:
+    """Return a score of a table's row as text, with its unit."""
+    return shown_score(getattr(row, column), _units(found.predictive).get(row.benchmark))
+
+
 def _predictive_in_words(found: FitCheck) -> str:
     table = found.predictive.rows
+    units = _units(found.predictive)
     rows = table[(table["by"] == "benchmark") & (table["statistic"] == "mean")]
     parts = [
-        f"{row.group}: {row.observed:.0%} ({row.lower:.0%} to {row.upper:.0%})"
+        "{}: {} ({} to {})".format(
+            row.group,
+            *(shown_score(v, units.get(row.group)) for v in (row.observed, row.lower, row.upper)),
+        )
         for row in rows.itertuples()
     ]
     return f"Measured mean of each benchmark, and its replicated interval. {'; '.join(parts)}."
@@ -128,8 +160,8 @@ def _residuals_in_words(found: FitCheck) -> str:
 def _outliers_in_words(found: FitCheck) -> str:
     rows = found.outliers if len(found.outliers) else found.unsettled
     parts = [
-        f"{row.model} on {row.benchmark} {row.score:.0%}, expected {row.lower:.0%} to "
-        f"{row.upper:.0%}"
+        f"{row.model} on {row.benchmark} {_score(found, row, 'score')}, expected "
+        f"{_score(found, row, 'lower')} to {_score(found, row, 'upper')}"
         for row in rows.head(_ROWS).itertuples()
     ]
     return f"Scores outside their expected interval: {'; '.join(parts)}."

@@ -11,6 +11,7 @@ from latentscale.analysis.along import place_text
 from latentscale.analysis.curves import Curve, scaling_curve
 from latentscale.analysis.diagnose import diagnose
 from latentscale.analysis.forecast import Forecast, predict
+from latentscale.analysis.units import in_words, other_units, shown_score
 from latentscale.data.names import fitted_spelling
 from latentscale.dims import FAMILY
 from latentscale.errors import LatentscaleError, listed
@@ -52,7 +53,8 @@ def data_audit(asked: Request) -> tuple[Block, ...]:
         Facts(facts),
         Table(
             scores.benchmark_table(),
-            "Benchmarks: guessing floor, number of items, and the scores (fractions)",
+            "Benchmarks: guessing floor, number of items, and the scores "
+            f"({in_words(other_units(scores))})",
         ),
         Table(scores.feature_table(), "Features of models: on how many they are given, and range"),
     ]
@@ -136,7 +138,7 @@ def _curve_table(curve: Curve, prob: float) -> Table:
     return Table(
         kept.drop(columns=["mean", "beyond_fitted"]).rename(columns=columns),
         f"{curve.family}: ends and middle of the curve; lower and upper bound the {prob:.0%} "
-        "intervals of the expected score and of a new one (fractions)",
+        f"intervals of the expected score and of a new one ({in_words(curve.units)})",
         folded=f"Numbers of the curves of {curve.family}",
     )
 
@@ -148,8 +150,8 @@ def _curve_in_words(curve: Curve, prob: float) -> str:
     for name, rows in table.groupby("benchmark", sort=False):
         low, high = rows.iloc[0], rows.iloc[-1]
         parts.append(
-            f"{name} from {low['median']:.0%} to {high['median']:.0%} "
-            f"({high['lower']:.0%} to {high['upper']:.0%})"
+            f"{name} from {shown_score(low['median'], curve.units.get(name))} to "
+            f"{_with_interval(high['median'], high['lower'], high['upper'], curve.units.get(name))}"
         )
     return (
         f"Scaling curves of {curve.family}. Median expected score from {first} to {last} "
@@ -183,13 +185,14 @@ def forecasts(asked: Request) -> tuple[Block, ...]:
         )
     blocks += _misspelt(asked.fit, forecast)
     interval = f"{asked.prob:.0%} interval of a new score"
-    in_words = "; ".join(
-        f"{row.model} on {row.benchmark}: {row.median:.0%} ({row.lower:.0%} to {row.upper:.0%})"
+    listed_scores = "; ".join(
+        f"{row.model} on {row.benchmark}: "
+        + _with_interval(row.median, row.lower, row.upper, forecast.units.get(row.benchmark))
         for row in table.itertuples()
     )
     picture = Picture(
         plot_forecast(forecast, prob=asked.prob).to_svg(),
-        f"Forecast medians and the {interval}. {in_words}.",
+        f"Forecast medians and the {interval}. {listed_scores}.",
         f"Forecast scores: medians, and the {interval}.",
     )
     shown = ["model", "benchmark", "median", "lower", "upper", "sd", "basis", "extrapolates"]
@@ -198,9 +201,16 @@ def forecasts(asked: Request) -> tuple[Block, ...]:
         *blocks,
         picture,
         Table(
-            table[shown], f"Forecasts (fractions); {interval}", folded="Numbers of the forecasts"
+            table[shown],
+            f"Forecasts ({in_words(forecast.units)}); {interval}",
+            folded="Numbers of the forecasts",
         ),
     )
+
+
+def _with_interval(median: float, lower: float, upper: float, unit: str | None) -> str:
+    shown = (shown_score(value, unit) for value in (median, lower, upper))
+    return "{} ({} to {})".format(*shown)
 
 
 def _misspelt(fit: Fit, forecast: Forecast) -> list[Block]:

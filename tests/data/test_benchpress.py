@@ -77,6 +77,14 @@ def test_efforts_and_dates_are_completed(matrix):
     assert models["size_class"].tolist() == ["unknown", "mini", "nano", "nano"]
 
 
+@pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
+def test_a_flag_in_words_is_read_and_an_empty_one_follows_from_the_name(matrix):
+    text = MODELS.replace("OpenAI,1", "OpenAI,").replace("Anthropic,1", "Anthropic,yes")
+    (matrix / "models.csv").write_text(text.replace(",0,1,", ",no,1,"))
+    reasoning = read_benchpress(matrix).dataset["reasoning"].to_series()
+    assert reasoning.tolist() == [1.0, 1.0, 0.0, 0.0]
+
+
 def test_folds(matrix):
     assert benchpress_folds(matrix).values.tolist() == [[42, 0, "gpt-5", "gpqa_diamond"]]
 

@@ -126,6 +126,26 @@ def test_tables_of_another_kind_are_refused(tmp_path):
         checkpoint_measurements(bad, tokens_per_step=1)
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"tokens_per_step": "2M"}, "tokens_per_step must be a finite number above 0; got '2M'"),
+        ({"tokens_per_step": {"pythia-1b": -1}}, "tokens_per_step of pythia-1b must be .* got -1"),
+        ({"tokens_per_step": 1, "params_b": 1.3}, "params_b= has billions of parameters by run"),
+    ],
+)
+def test_settings_of_another_kind_are_refused(settings, message):
+    with pytest.raises(DataError, match=message):
+        checkpoint_measurements(long_table(), **settings)
+
+
+def test_rows_without_a_run_are_refused():
+    table = long_table()
+    table.loc[2, "run"] = None
+    with pytest.raises(DataError, match='column "run" is empty in 1 rows, the first row 2'):
+        checkpoint_measurements(table, tokens_per_step=1)
+
+
 def test_names_of_checkpoints():
     assert checkpoint_of("a/b@step512")[:2] == ("a/b", 512.0)
     assert checkpoint_of("allenai/OLMo-7B@step1000-tokens4B")[2] == 4e9

@@ -358,3 +358,17 @@ def test_standard_errors_reach_the_scores(tmp_path: Path) -> None:
     errors = scores.dataset["stderr"].sel(benchmark="arc").to_series()
     assert errors.to_dict() == {"acme/a-1b": 0.01, "acme/b-1b": 0.02}
     assert scores.dataset["stderr"].sel(benchmark="winogrande").isnull().all()
+
+
+@pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
+def test_without_metadata_a_run_of_checkpoints_is_a_family(tmp_path: Path) -> None:
+    for day, step in enumerate((1000, 2000), start=1):
+        args = f"pretrained=EleutherAI/pythia-1b,revision=step{step}"
+        put(tmp_path, day, "EleutherAI/pythia-1b", tasks=arc(0.25 + day / 100), model_args=args)
+    put(tmp_path, 3, "EleutherAI/pythia-410m", tasks=arc(0.24))
+    scores = read_harness(tmp_path, tokens_per_step=1e6)
+    assert set(scores.families) == {"EleutherAI/pythia-1b", "pythia-0.41b"}
+    assert set(scores.dataset["lineage"].to_series()) == {"pythia"}
+    tokens = scores.dataset["tokens"].to_series()
+    assert tokens["EleutherAI/pythia-1b@step2000"] == pytest.approx(0.002)
+    assert math.isnan(tokens["EleutherAI/pythia-410m"])

@@ -190,3 +190,18 @@ def test_scores_are_a_source_of_rows(table):
     data = planned_models(scores.to_frame(), scores.benchmarks)
     for name in ("params", "tokens", "instruct", "family", "lineage", "score"):
         assert data[name].equals(scores.dataset[name])
+
+
+def test_what_the_fit_s_audit_said_of_fitted_rows_is_not_repeated(table):
+    table.loc[:1, "params_b"] = [0.0002, 70000.0]
+    table.loc[3, "family"], table.loc[3, "lineage"] = "Bee", "Bee"
+    with pytest.warns(DataWarning, match="implausible"):
+        fitted = Scores.from_frame(table).dataset
+    lineages = {"ant": "ant", "bee": "bee", "Bee": "Bee", "bee-chat": "bee", "cat": "cat"}
+    rows = table.drop(columns=["mmlu", "gsm8k"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        planned_models(rows, ["mmlu"], lineages, fitted=fitted)
+    rows.loc[1, "params_b"] = 80000.0
+    with pytest.warns(DataWarning, match="1 rows have implausible billions"):
+        planned_models(rows, ["mmlu"], lineages, fitted=fitted)

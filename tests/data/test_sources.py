@@ -44,10 +44,17 @@ def test_a_table_of_scores_is_read_as_before(tmp_path, table):
     assert read_scores(tmp_path / "scores.csv").benchmarks == ("mmlu", "gsm8k")
 
 
-def test_folders_that_cannot_be_read_alone_say_what_to_do(tmp_path):
+def test_a_folder_of_the_harness_is_known_and_models_are_read_from_names(tmp_path):
+    for place, name in enumerate(("EleutherAI/pythia-1b", "EleutherAI/pythia-410m")):
+        document = {"results": {"arc_challenge": {"acc_norm,none": 0.3}}, "model_name": name}
+        path = tmp_path / f"results_2025-01-0{place + 1}T00-00-00.json"
+        path.write_text(json.dumps(document))
+    scores = read_scores(tmp_path)
+    assert scores.families == ("pythia-0.41b", "pythia-1b")
+    assert scores.dataset["params"].to_series().tolist() == [1.0, 0.41]
+    assert "families-guessed" in scores.audit.codes
+
+
+def test_a_folder_that_no_reader_knows_says_which_are(tmp_path):
     with pytest.raises(DataError, match=r"no reader knows this folder. Known are a table"):
-        read_scores(tmp_path)
-    document = {"results": {"arc_challenge": {"acc_norm,none": 0.3}}, "model_name": "m"}
-    (tmp_path / "results_2025-01-01T00-00-00.json").write_text(json.dumps(document))
-    with pytest.raises(DataError, match="latentscale gather FOLDER --metadata TABLE"):
         read_scores(tmp_path)

@@ -25,7 +25,7 @@ from latentscale.data.readers.measurements import (
 from latentscale.data.readers.metrics import rank_of
 from latentscale.data.readers.model_names import parse_name
 from latentscale.data.readers.parquet import read_table
-from latentscale.data.readers.revisions import TokensPerStep, tokens_of_step
+from latentscale.data.readers.revisions import TokensPerStep, checked_tokens, tokens_of_step
 from latentscale.data.readers.tasks import HARNESS_TASKS
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError, listed
@@ -142,6 +142,12 @@ def checkpoint_measurements(
     DataError
         As `read_checkpoints`.
     """
+    checked_tokens(tokens_per_step)
+    if not isinstance(params_b or {}, Mapping):
+        raise DataError(
+            'params_b= has billions of parameters by run, such as {"run-1": 1.3}; got '
+            f"{params_b!r}."
+        )
     tables = _tables(source)
     long = [name for name, table in tables.items() if set(_LONG) <= set(table.columns)]
     if long:
@@ -184,6 +190,13 @@ def _of_long(table: pd.DataFrame, what: str) -> pd.DataFrame:
         if rows:
             cell = shown(table[column].iloc[rows[0]])
             raise DataError(f'{what}: row {rows[0]}, column "{column}": {cell} is no number.')
+    for column in ("run", "task", "metric"):
+        empty = np.flatnonzero(table[column].isna()).tolist()
+        if empty:
+            raise DataError(
+                f'{what}: column "{column}" is empty in {len(empty)} rows, the first row '
+                f"{empty[0]}; every row needs one."
+            )
     shots = to_numbers(table["num_fewshot"])[0] if "num_fewshot" in table else np.nan
     setting = table["setting"].astype(str) if "setting" in table else pd.Series("", table.index)
     trained = setting.where(~setting.map(lambda text: bool(_SHOTS.fullmatch(text))), "")

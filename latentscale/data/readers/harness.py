@@ -15,7 +15,12 @@ from latentscale.data.readers.candidates import Candidate, pool
 from latentscale.data.readers.choice import chosen
 from latentscale.data.readers.documents import read_document
 from latentscale.data.readers.metadata import scores_with_metadata
-from latentscale.data.readers.revisions import TokensPerStep, checkpoint_metadata
+from latentscale.data.readers.revisions import (
+    TokensPerStep,
+    checked_tokens,
+    checkpoint_metadata,
+    models_from_names,
+)
 from latentscale.data.readers.runs import Run, holds_results, read_run, run_of
 from latentscale.data.readers.settings import named
 from latentscale.data.readers.tasks import HARNESS_TASKS, HarnessTask
@@ -87,14 +92,14 @@ def harness_table(
 
 def read_harness(
     folder: str | Path,
-    metadata: pd.DataFrame,
+    metadata: pd.DataFrame | None = None,
     *,
     tasks: Mapping[str, HarnessTask] | None = None,
     tokens_per_step: TokensPerStep | None = None,
     drop_unmatched: bool = False,
     benchmarks: Mapping[str, Benchmark] | None = None,
 ) -> Scores:
-    """Read scores from result files of lm-evaluation-harness, joined with metadata.
+    """Read scores from result files of lm-evaluation-harness, joined with metadata if given.
 
     Parameters
     ----------
@@ -105,7 +110,8 @@ def read_harness(
         ``tokens_t`` (trillions, empty if undisclosed), optionally ``lineage``, ``instruct``,
         ``released``. Models are named as in the files, or by the part after the last slash. A
         checkpoint (``model@step3000``) may have a row of its own; else it has that of its model,
-        and the tokens that it has seen.
+        and the tokens that it has seen. Without metadata families, lineages and sizes are read
+        from names, which the audit counts; the checkpoints of a model are a family of their own.
     tokens_per_step
         Tokens of one training step, one number or by model, for checkpoints without a row;
         revisions such as ``step1000-tokens4B`` need none.
@@ -132,16 +138,22 @@ def read_harness(
     DataWarning
         As `Scores.from_frame`.
     """
+    checked_tokens(tokens_per_step)
     rows, findings = _collected(Path(folder), tasks, benchmarks or {})
     table = _table(rows)
     wide = table.pivot(index="model", columns="benchmark", values="score")
     order = list(dict.fromkeys(table["benchmark"]))
     wide = wide.loc[list(dict.fromkeys(table["model"])), order].reset_index()
     wide.columns.name = None
+    if metadata is None:
+        metadata, more = models_from_names(wide["model"].tolist(), tokens_per_step)
+        findings += more
+    else:
+        metadata = _with_checkpoints(wide["model"].tolist(), metadata, tokens_per_step)
     described = {**_described(rows), **(benchmarks or {})}
     return scores_with_metadata(
         wide,
-        _with_checkpoints(wide["model"].tolist(), metadata, tokens_per_step),
+        metadata,
         findings,
         drop_unmatched=drop_unmatched,
         benchmarks=described,

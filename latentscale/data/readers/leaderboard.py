@@ -112,7 +112,7 @@ def read_leaderboard(
         the leaderboard does not know; ``params_b``, ``instruct``, ``released`` and ``lineage``
         where they are to replace or complete the leaderboard's. Models are named as there
         (``fullname``), or by the part after the last slash. Without it families and lineages
-        are guessed as in `leaderboard_table`, tokens are undisclosed, and a model whose type
+        are guessed as in `leaderboard_table`, tokens are not known, and a model whose type
         does not say so is instruction-tuned if its name says so (instruct, chat, it) or it was
         run with a chat template. The audit counts what was guessed.
     flagged

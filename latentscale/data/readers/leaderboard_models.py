@@ -10,7 +10,6 @@ import pandas as pd
 
 from latentscale.data.audit import Finding
 from latentscale.data.readers.families import base_families
-from latentscale.errors import listed
 
 _TUNED: Final = re.compile(r"(?:^|[-_.])(?:instruct|chat|it|dpo|rlhf|orpo|simpo)(?:$|[-_.\d])")
 """Words at the end of a part of a name by which a model is instruction-tuned."""
@@ -35,7 +34,7 @@ def with_families(table: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
 
 
 def completed(table: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
-    """Fill instruct by names and chat templates, leave tokens empty, drop models without size."""
+    """Fill instruct, where the type does not say it, by names and chat templates."""
     findings = []
     stated = table["instruct"] if "instruct" in table else pd.Series(np.nan, table.index)
     by_name = [bool(_TUNED.search(name.rsplit("/", 1)[-1].casefold())) for name in table["model"]]
@@ -50,12 +49,4 @@ def completed(table: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
             f"{count - tuned} not."
         )
         findings.append(Finding("info", "instruct-guessed", "instruct", message))
-    table = table.assign(instruct=stated.fillna(guess), tokens_t=np.nan)
-    sized = table["params_b"].notna() if "params_b" in table else pd.Series(True, table.index)
-    if not sized.all():
-        message = (
-            f"{int((~sized).sum())} models without size were left out: "
-            f"{listed(table.loc[~sized, 'model'])}."
-        )
-        findings.append(Finding("warning", "size-missing", "params_b", message))
-    return table[sized].reset_index(drop=True), findings
+    return table.assign(instruct=stated.fillna(guess)), findings

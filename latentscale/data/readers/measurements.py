@@ -187,10 +187,11 @@ def with_names(models: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
         if name in models and models[name].notna().all():
             continue
         own = models.get(name, nothing)
-        models = models.assign(**{name: own.where(own.notna(), values)})
+        merged = own.astype(object).where(own.notna(), values)
+        models = models.assign(**{name: merged.infer_objects()})
         findings += read.audit.findings
     sizes = size_class(names)
-    models = models.assign(size_class=sizes.values, reasoning=models["reasoning"].astype(float))
+    models = models.assign(size_class=sizes.values)
     return models, [*findings, *sizes.audit.findings]
 
 

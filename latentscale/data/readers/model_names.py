@@ -145,8 +145,8 @@ def parse_name(name: str) -> ModelName:
     for word in words:
         size = _SIZE.fullmatch(word)
         if size:
-            unit = 1.0 if size["unit"] == "b" else 1e-3
-            sizes.append(float(size["experts"] or 1) * float(size["number"]) * unit)
+            per_billion = 1.0 if size["unit"] == "b" else 1000.0
+            sizes.append(float(size["experts"] or 1) * float(size["number"]) / per_billion)
         number = _NUMBER.fullmatch(word)
         if number and not size and not dated:
             # "3-5" is version 3.5; a number after the next word is none of the version.

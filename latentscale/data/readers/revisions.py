@@ -3,17 +3,39 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
 import pandas as pd
+
+from latentscale.data.audit import Finding
+from latentscale.data.readers.families import base_families
+from latentscale.data.readers.model_names import parse_name
+from latentscale.errors import DataError
+from latentscale.validate import real_number
 
 TokensPerStep = float | Mapping[str, float]
 
 _NAMED_BATCH: Final = re.compile(r"(\d+(?:\.\d+)?)MtokBS")
 _MEBI: Final = 2.0**20
 """Pythia's names give the batch in units of 1,048,576 tokens ("1MtokBS")."""
+
+
+def checked_tokens(tokens_per_step: object) -> None:
+    """Refuse tokens per step that are neither a positive number nor such numbers by run.
+
+    Raises
+    ------
+    DataError
+        Naming what was given.
+    """
+    if tokens_per_step is None:
+        return
+    by_run = tokens_per_step if isinstance(tokens_per_step, Mapping) else {"": tokens_per_step}
+    for run, number in by_run.items():
+        what = f"tokens_per_step{f' of {run}' if run else ''}"
+        real_number(number, what, above=0, error=DataError)
 
 
 def checkpoint_of(name: str) -> tuple[str, float, float]:
@@ -85,3 +107,39 @@ def tokens_of_step(run: str, tokens_per_step: TokensPerStep | None) -> float:
     elif tokens_per_step is not None and named is None:
         return float(tokens_per_step)
     return float(named[1]) * _MEBI if named else np.nan
+
+
+def models_from_names(
+    models: Sequence[str], tokens_per_step: TokensPerStep | None
+) -> tuple[pd.DataFrame, list[Finding]]:
+    """Return what the names of open models say: family, lineage, size, tokens of checkpoints.
+
+    Parameters
+    ----------
+    models
+        Names, of models or of their checkpoints.
+    tokens_per_step
+        As for `tokens_of_step`.
+
+    Returns
+    -------
+    tuple
+        Columns model, family, lineage, params_b and, where a checkpoint says them, tokens_t; and
+        a finding that counts what was read.
+    """
+    stated = [checkpoint_of(model) for model in models]
+    runs = [run for run, _, _ in stated]
+    sizes = [parse_name(run).size_b for run in runs]
+    table, findings = base_families(runs, params_b=sizes)
+    seen = [
+        (tokens if np.isfinite(tokens) else step * tokens_of_step(run, tokens_per_step)) / 1e12
+        for run, step, tokens in stated
+    ]
+    is_run = pd.Series([run != model for run, model in zip(runs, models, strict=True)])
+    table = table.assign(
+        model=list(models),
+        family=pd.Series(runs).where(is_run, table["family"]),
+        params_b=sizes,
+        tokens_t=[tokens if tokens > 0 else np.nan for tokens in seen],
+    )
+    return table.drop(columns="family_basis").dropna(axis="columns", how="all"), findings

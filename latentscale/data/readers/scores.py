@@ -31,8 +31,9 @@ def read_scores(
     path
         A CSV or TSV file in UTF-8, or a Parquet file (by its ending). Or the Open LLM
         Leaderboard's contents table (as `read_leaderboard` reads it without metadata), a folder
-        or zip of Epoch's hub (`read_epoch`), a folder of BenchPress (`read_benchpress`), or
-        LiveBench's tables (`read_livebench`).
+        or zip of Epoch's hub (`read_epoch`), a folder of BenchPress (`read_benchpress`),
+        LiveBench's tables (`read_livebench`), or a folder of lm-evaluation-harness's result
+        files (`read_harness`).
     features
         As for `Scores.from_frame`; a hub's reader knows its own.
     benchmarks

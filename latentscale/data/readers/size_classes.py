@@ -143,6 +143,10 @@ def checked_names(names: Iterable[str], what: str) -> pd.Series:
     """
     if isinstance(names, str):
         raise DataError(f'{what} takes several names, such as ["{names}"], not one text.')
+    if not isinstance(names, Iterable):
+        raise DataError(
+            f"{what} takes names of models, such as a column of a table; got {names!r}."
+        )
     column = names if isinstance(names, pd.Series) else pd.Series(list(names), dtype=object)
     bad = [place for place, name in enumerate(column) if not isinstance(name, str)]
     if bad:

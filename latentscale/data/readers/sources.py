@@ -12,6 +12,7 @@ import pandas as pd
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.readers.benchpress import read_benchpress
 from latentscale.data.readers.epoch import read_epoch
+from latentscale.data.readers.harness import read_harness
 from latentscale.data.readers.leaderboard import RAW_COLUMNS, read_leaderboard
 from latentscale.data.readers.livebench import is_livebench, read_livebench
 from latentscale.data.scores import Scores
@@ -22,8 +23,8 @@ Read = Callable[[Path, Mapping[str, Benchmark] | None], Scores]
 
 _KNOWN: Final = (
     "a table of scores (CSV, TSV or Parquet), the Open LLM Leaderboard's contents table, a folder "
-    "or zip of Epoch's hub, a folder of BenchPress (scores.csv and models.csv), or LiveBench's "
-    "tables (table_2025_05_30.csv)"
+    "or zip of Epoch's hub, a folder of BenchPress (scores.csv and models.csv), LiveBench's tables "
+    "(table_2025_05_30.csv), or a folder of lm-evaluation-harness (results*.json)"
 )
 
 
@@ -38,7 +39,7 @@ def reader_of_path(path: str | Path) -> Read | None:
     Raises
     ------
     DataError
-        If it is a folder that no reader knows, or one of result files, which needs metadata.
+        If it is a folder that no reader knows.
     """
     where = expanded(path, DataError)
     if where.is_dir():
@@ -60,11 +61,7 @@ def _of_folder(folder: Path) -> Read:
     if any(is_livebench(file) for file in folder.rglob("table_*.csv")):
         return _livebench
     if any(folder.rglob("results*.json")):
-        raise DataError(
-            f"{folder}: result files of lm-evaluation-harness, which do not say the family, size "
-            "and tokens of the models. Read them with read_harness(folder, metadata), or make a "
-            "table of scores with `latentscale gather FOLDER --metadata TABLE --out scores.csv`."
-        )
+        return _harness
     if any(folder.rglob("*.csv")):
         return _epoch
     raise DataError(f"{folder}: no reader knows this folder. Known are {_KNOWN}.")
@@ -76,6 +73,10 @@ def _epoch(path: Path, benchmarks: Mapping[str, Benchmark] | None) -> Scores:
 
 def _benchpress(path: Path, benchmarks: Mapping[str, Benchmark] | None) -> Scores:
     return read_benchpress(path, benchmarks=benchmarks)
+
+
+def _harness(path: Path, benchmarks: Mapping[str, Benchmark] | None) -> Scores:
+    return read_harness(path, benchmarks=benchmarks)
 
 
 def _livebench(path: Path, benchmarks: Mapping[str, Benchmark] | None) -> Scores:

@@ -18,6 +18,7 @@ import pymc as pm
 import xarray as xr
 from pytensor.xtensor import as_xtensor
 
+from latentscale.data.scaling import is_bounded
 from latentscale.dims import BENCHMARK, CHAIN, DRAW, MODEL
 from latentscale.engine.compile import compile_density
 from latentscale.engine.density import Affine, ChainModel, Density, LogDensity
@@ -26,6 +27,7 @@ from latentscale.inference.nuts.start import ascent
 from latentscale.inference.tools.regressions import regressed
 from latentscale.model.coordinates import (
     LATENT,
+    UNBOUNDED_WEIGHT,
     WorkingResponse,
     families_centred,
     response_of_scores,
@@ -231,9 +233,13 @@ class WhitenedModel:
         mean = at_cells(here.mean)
         above = at_cells(expected_score(self.spec, known, eta + STEP))
         below = at_cells(expected_score(self.spec, known, eta - STEP))
-        rise = np.maximum((above - below) / (2 * STEP), _LEAST_SLOPE)
+        slope = (above - below) / (2 * STEP)
+        # Expected scores fall where lower is better.
+        rise = np.copysign(np.maximum(np.abs(slope), _LEAST_SLOPE), slope)
         response = at_cells(eta) + (self.design.score_of_cell - mean) / rise
-        weight = rise**2 / (mean * (1 - mean))
+        bounded = is_bounded(self.design.scores.dataset).values[self.design.benchmark_of_cell]
+        variance = np.where(bounded, mean * (1 - mean), 1.0)
+        weight = np.where(bounded, rise**2 / variance, UNBOUNDED_WEIGHT)
         usable = np.isfinite(response).all() and np.isfinite(weight).all()
         return WorkingResponse(response, weight) if usable else response_of_scores(self.design)
 

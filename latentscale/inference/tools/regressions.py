@@ -10,8 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit, logit
 
+from latentscale.data.scaling import is_bounded, standard_scores
 from latentscale.model.design import Design
 from latentscale.model.identify import loading_masks
+from latentscale.model.scaled import CEILING
 from latentscale.spec.spec import Anchored, ModelSpec
 
 Arrays = dict[str, np.ndarray]
@@ -40,9 +42,9 @@ class _Table:
     Attributes
     ----------
     logits, measured
-        Shape (model, benchmark).
-    floor
-        Shape (benchmark,).
+        Shape (model, benchmark); standardised scores in place of logits where unbounded.
+    floor, top, unbounded
+        Ends of the curves, and which scores are not fractions; shape (benchmark,).
     family
         Family of each model, shape (model,).
     families
@@ -52,6 +54,8 @@ class _Table:
     logits: np.ndarray
     measured: np.ndarray
     floor: np.ndarray
+    top: np.ndarray
+    unbounded: np.ndarray
     family: np.ndarray
     families: int
 
@@ -102,14 +106,21 @@ def regressed(spec: ModelSpec, design: Design) -> Arrays:
 
 def _logit_table(design: Design) -> _Table:
     floor = design.floor.values.astype(float)
+    known = design.known_curve
+    top = known[CEILING].values if CEILING in known else np.ones_like(floor)
+    unbounded = ~is_bounded(design.scores.dataset).values
     logits = np.zeros((len(design.family_of_model), floor.size))
     measured = np.zeros(logits.shape, bool)
-    below = floor[design.benchmark_of_cell]
-    share = (design.score_of_cell - below) / (1 - below)
+    below, above = floor[design.benchmark_of_cell], top[design.benchmark_of_cell]
+    share = (design.score_of_cell - below) / (above - below)
     at = design.model_of_cell, design.benchmark_of_cell
     logits[at] = logit(np.clip(share, _INSIDE, 1 - _INSIDE))
     measured[at] = True
-    return _Table(logits, measured, floor, design.family_of_model, len(design.families))
+    if unbounded.any():
+        standard = standard_scores(design.scores.dataset).values
+        logits = np.where(unbounded & measured, np.nan_to_num(standard), logits)
+    family, families = design.family_of_model, len(design.families)
+    return _Table(logits, measured, floor, top, unbounded, family, families)
 
 
 def _regress(table: _Table, regressors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -167,12 +178,18 @@ def partials_of_cholesky(factor: np.ndarray) -> np.ndarray:
 
 
 def _precision(table: _Table, fitted: np.ndarray, means: np.ndarray) -> np.ndarray:
-    """Return precisions by the Beta's variance: phi + 1 = mu (1 - mu) / variance."""
+    """Return precisions by the Beta's variance: phi + 1 = mu (1 - mu) / variance.
+
+    Of standardised scores, whose standard deviation is 2 / sqrt(phi), by theirs.
+    """
     level = fitted + np.nan_to_num(means)[table.family]
-    mean = table.floor + (1 - table.floor) * expit(level)
-    score = table.floor + (1 - table.floor) * expit(table.logits)
+    mean = table.floor + (table.top - table.floor) * expit(level)
+    score = table.floor + (table.top - table.floor) * expit(table.logits)
     precision = np.empty(table.floor.size)
     for j, rows in enumerate(table.measured.T):
         error = np.mean(np.square(score[rows, j] - mean[rows, j])) + 1e-6  # no division by 0
         precision[j] = np.mean(mean[rows, j] * (1 - mean[rows, j])) / error
+        if table.unbounded[j]:
+            off = table.logits[rows, j] - level[rows, j]
+            precision[j] = 4 / (np.mean(np.square(off)) + 1e-6)
     return np.clip(precision, *_PRECISIONS)

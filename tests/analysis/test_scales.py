@@ -1,0 +1,254 @@
+"""Questions to a fit of a table whose benchmarks have several scales: answers in their units."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import latentscale as ls
+from latentscale.analysis.backtest import score_forecast
+from latentscale.analysis.target import checked_targets
+from latentscale.analysis.units import STANDARD, common_unit, with_scales
+from latentscale.data.scaling import is_bounded
+from latentscale.posterior.fit import Fit
+from latentscale.spec import ModelSpec, spec_from_dict
+
+ROW = {"model": "new", "family": "new", "params_b": 8.0, "tokens_t": 4.0}
+
+
+def mixed_frame(seed: int = 5) -> tuple[pd.DataFrame, dict[str, ls.Benchmark]]:
+    """Return 40 models on five benchmarks, driven by one skill that grows with compute."""
+    rng = np.random.default_rng(seed)
+    family = np.repeat(np.arange(10), 4)
+    params, tokens = np.exp(rng.uniform(0, 4.5, 40)), rng.uniform(1, 15, 40)
+    x = np.log(params * tokens)
+    skill = (x - x.mean()) / x.std() + 0.4 * rng.standard_normal(10)[family]
+    noise = 0.2 * rng.standard_normal((4, 40))
+    frame = pd.DataFrame(
+        {
+            "model": [f"m{i}" for i in range(40)],
+            "family": [f"f{k}" for k in family],
+            "params_b": params,
+            "tokens_t": tokens,
+            "acc": 0.25 + 0.75 / (1 + np.exp(-skill - noise[0])),
+            "elo": 1200 + 90 * (skill + noise[1]),
+            "minutes": np.exp(1 + 0.8 * (skill + noise[2])),
+            "cost": np.exp(2 - 0.5 * (skill + noise[3])),
+            "error": 1 / (1 + np.exp(0.8 * skill)),
+        }
+    )
+    benchmarks = {
+        "acc": ls.Benchmark(floor=0.25, ceiling=0.99),
+        "elo": ls.Benchmark(scale="real", unit="Elo"),
+        "minutes": ls.Benchmark(scale="positive", unit="minutes"),
+        "cost": ls.Benchmark(scale="positive", lower_is_better=True, unit="dollars"),
+        "error": ls.Benchmark(lower_is_better=True),
+    }
+    return frame, benchmarks
+
+
+def mixed_spec() -> ModelSpec:
+    return spec_from_dict(
+        {
+            "name": "mixed",
+            "covariates": ["log_flops"],
+            "skills": {"count": 1, "identify": {"kind": "anchored", "anchors": ["elo"]}},
+            "family": {"level": "partial"},
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def mixed() -> ls.Scores:
+    frame, benchmarks = mixed_frame()
+    return ls.Scores.from_frame(frame, benchmarks=benchmarks)
+
+
+@pytest.fixture(scope="module")
+def mixed_fit(prior_fit: Callable[..., Fit], mixed: ls.Scores) -> Fit:
+    """Prior draws: the equations and the units, without a sampler."""
+    return prior_fit(mixed_spec(), mixed)
+
+
+@pytest.fixture(scope="module")
+def forecast(mixed_fit: Fit) -> ls.Forecast:
+    return ls.predict(mixed_fit, pd.DataFrame([ROW]), seed=2)
+
+
+def test_forecasts_are_in_the_units_of_the_scores(forecast: ls.Forecast) -> None:
+    table = forecast.table().set_index("benchmark")
+    assert 0 < table.loc["acc", "lower"] < table.loc["acc", "upper"] <= 1
+    assert 500 < table.loc["elo", "median"] < 2000
+    assert (table.loc[["minutes", "cost"], "lower"] > 0).all()
+    assert forecast.units == {"elo": "Elo", "minutes": "minutes", "cost": "dollars"}
+
+
+def test_expected_scores_fall_with_skill_where_lower_is_better(mixed_fit: Fit) -> None:
+    rows = mixed_fit.scores.dataset
+    at = mixed_fit.evaluator.at(mixed_fit.samples, rows, residuals="none")
+    for name, sign in {"acc": 1, "elo": 1, "minutes": 1, "cost": -1, "error": -1}.items():
+        eta = at.eta.sel(benchmark=name).isel(sample=0).values
+        mean = at.mean.sel(benchmark=name).isel(sample=0).values
+        assert np.all(np.diff(sign * mean[np.argsort(eta)]) >= 0)
+
+
+def test_a_stated_ceiling_bounds_expected_scores(forecast: ls.Forecast) -> None:
+    assert float(forecast.mean_draws.sel(benchmark="acc").max()) <= 0.99
+
+
+def test_a_saved_fit_forecasts_the_same_numbers(mixed_fit: Fit, forecast, tmp_path) -> None:
+    again = ls.load(mixed_fit.save(tmp_path / "mixed.nc"))
+    assert again.scores.benchmark_info == mixed_fit.scores.benchmark_info
+    table = ls.predict(again, pd.DataFrame([ROW]), seed=2).table()
+    pd.testing.assert_frame_equal(table, forecast.table())
+
+
+def test_centre_and_step_stay_those_of_the_fit(mixed_fit: Fit, tmp_path) -> None:
+    again = ls.load(mixed_fit.save(tmp_path / "mixed.nc"))
+    elo = mixed_fit.scores.dataset["score"].sel(benchmark="elo")
+    assert float(again.design.known_curve["centre"].sel(benchmark="elo")) == float(elo.mean())
+    assert float(again.design.known_curve["step"].sel(benchmark="cost")) < 0
+
+
+def test_a_simulated_table_keeps_the_standards_of_its_template(mixed: ls.Scores) -> None:
+    made = ls.simulate(mixed_spec(), mixed, seed=3).scores.dataset
+    elo = mixed.dataset["score"].sel(benchmark="elo")
+    assert float(made["centre"].sel(benchmark="elo")) == pytest.approx(float(elo.mean()))
+    assert (made["score"].sel(benchmark=["minutes", "cost"]) > 0).all()
+
+
+def test_a_given_elo_conditions_the_forecast(mixed_fit: Fit) -> None:
+    few_shot = ls.FewShot(degenerate="warn")  # prior draws are few, and far from any score
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ls.FitWarning)
+        low, high = (
+            ls.predict(mixed_fit, pd.DataFrame([{**ROW, "elo": elo}]), seed=1, few_shot=few_shot)
+            for elo in (1000.0, 1400.0)
+        )
+    elo = [float(one.draws.sel(benchmark="elo").median()) for one in (low, high)]
+    assert abs(elo[0] - 1000) < 200 and abs(elo[1] - 1400) < 200
+
+
+def test_a_score_of_a_forbidden_value_is_named_in_rows_to_forecast(mixed_fit: Fit) -> None:
+    with pytest.raises(ls.DataError, match="above 0"):
+        ls.predict(mixed_fit, pd.DataFrame([{**ROW, "minutes": -1.0}]))
+
+
+def test_thresholds_are_in_the_units_of_their_benchmarks(mixed_fit: Fit) -> None:
+    frame = pd.DataFrame([ROW])
+    with pytest.raises(ls.DataError, match=r"elo \(Elo\)"):
+        ls.probability_above(mixed_fit, frame, 0.5)
+    passing = ls.probability_above(mixed_fit, frame, {"elo": 1250.0, "cost": 5.0}, seed=2)
+    draws = ls.predict(mixed_fit, frame, seed=2).draws.isel(model=0)
+    found = passing.rows.set_index("benchmark")["probability"]
+    assert found["elo"] == pytest.approx(float((draws.sel(benchmark="elo") >= 1250).mean()))
+    assert found["cost"] == pytest.approx(float((draws.sel(benchmark="cost") <= 5).mean()))
+    with pytest.raises(ls.DataError, match=r"scale \"positive\" \(minutes\)"):
+        ls.probability_above(mixed_fit, frame, {"minutes": 0.0})
+
+
+def test_compute_for_a_target_where_lower_is_better(mixed_fit: Fit) -> None:
+    needed = ls.flops_for_target(mixed_fit, "cost", 6.0, family="f0", points=31)
+    assert needed.unit == "dollars" and "6 dollars" in needed.headline
+    reached = needed.reached.values
+    harder = ls.flops_for_target(mixed_fit, "cost", 3.0, family="f0", points=31).reached.values
+    assert (harder <= reached).all()
+    with pytest.raises(ls.DataError, match="ceiling"):
+        ls.flops_for_target(mixed_fit, "acc", 0.995, family="f0", points=31)
+
+
+def test_what_cannot_be_maximised_is_refused_by_name(mixed_fit: Fit) -> None:
+    with pytest.raises(ls.DataError, match='on "cost" lower is better'):
+        checked_targets(mixed_fit, "cost")
+    both = ls.Target.benchmarks({"elo": 1.0, "acc": 1.0})
+    with pytest.raises(ls.DataError, match="several units"):
+        checked_targets(mixed_fit, both)
+    assert [one.label for one in checked_targets(mixed_fit, None)][-3:] == ["acc", "elo", "minutes"]
+
+
+def test_the_next_benchmark_weighs_units_by_their_spread(mixed_fit: Fit) -> None:
+    found = ls.next_benchmark(mixed_fit, pd.DataFrame([ROW]), targets=["elo", "acc"])
+    assert found.unit == STANDARD
+    assert (found.rows["sd_after"] <= found.rows["sd_before"]).all()
+    alone = ls.next_benchmark(mixed_fit, pd.DataFrame([ROW]), targets=["elo"])
+    assert alone.unit == "Elo" and alone.rows["sd_before"].iloc[0] > 5
+
+
+def test_a_common_unit_is_found_or_made(mixed: ls.Scores) -> None:
+    divisor, unit = common_unit(mixed, ["acc", "error"])
+    assert unit == "fraction" and (divisor == 1).all()
+    divisor, unit = common_unit(mixed, ["acc", "elo"])
+    assert unit == STANDARD and float(divisor.sel(benchmark="elo")) > 50
+
+
+def test_errors_of_several_units_are_summarised_in_standard_deviations(
+    mixed_fit: Fit, mixed: ls.Scores
+) -> None:
+    rows = mixed.dataset.isel(model=slice(12))
+    forecast = ls.analysis.forecast.forecast_rows(mixed_fit, rows, seed=1)
+    scored = score_forecast(
+        forecast, rows["score"], mixed.item_counts, bounded=is_bounded(mixed.dataset)
+    )
+    families = dict(zip(rows["model"].values, rows["family"].values, strict=True))
+    table = with_scales(scored.assign(family=scored["model"].map(families), prob=0.9), mixed)
+    whole = ls.summarise(table, resamples=20)
+    assert whole["unit"].item() == STANDARD
+    apart = ls.summarise(table, ["benchmark"], resamples=20).set_index("benchmark")
+    assert apart.loc["elo", "unit"] == "Elo"
+    sd = float(mixed.dataset["score"].sel(benchmark="elo").std())
+    elo = table[table["benchmark"] == "elo"]
+    assert apart.loc["elo", "mae"] == pytest.approx((elo["score"] - elo["median"]).abs().mean())
+    alone = ls.summarise(table[table["benchmark"].isin(["elo", "acc"])], resamples=20)
+    part = apart.loc[["elo", "acc"], "mae"] / [
+        sd,
+        float(mixed.dataset["score"].sel(benchmark="acc").std()),
+    ]
+    assert alone["mae"].item() == pytest.approx(part.mean())
+
+
+def test_curves_and_pictures_say_the_unit(mixed_fit: Fit, forecast: ls.Forecast) -> None:
+    curve = ls.scaling_curve(mixed_fit, family="f0", points=5)
+    assert curve.units["minutes"] == "minutes"
+    for sheet in (ls.plots.plot_curve(curve), ls.plots.plot_forecast(forecast)):
+        titles = [panel.get_title(loc="left") for panel in sheet.axes]
+        assert "elo (Elo)" in titles and "acc" in titles
+
+
+def test_a_check_judges_scores_on_their_scale(mixed_fit: Fit) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = ls.check(mixed_fit)
+    # Leave-one-out residuals are in predictive standard deviations whatever the unit.
+    assert found.residuals.sel(benchmark=["elo", "minutes"]).notnull().any()
+    rows = found.predictive.rows
+    assert set(rows.loc[rows["by"] == "benchmark", "group"]) >= {"elo", "acc"}
+    everything = rows[(rows["by"] == "all") & (rows["statistic"] == "largest")]
+    assert everything["observed"].item() <= 1
+
+
+def test_marginal_likelihood_refuses_other_scales_by_name(mixed: ls.Scores) -> None:
+    spec = mixed_spec()
+    with pytest.raises(ls.SpecError, match=re.escape('not fractions: "elo", "minutes", "cost"')):
+        ls.fit(spec, mixed, method=ls.MarginalML(), progress=False)
+
+
+def test_the_table_of_benchmarks_says_scale_and_unit(mixed: ls.Scores) -> None:
+    table = mixed.benchmark_table().set_index("benchmark")
+    assert table.loc["cost", ["scale", "better", "unit"]].tolist() == [
+        "positive",
+        "lower",
+        "dollars",
+    ]
+    assert table.loc["acc", "ceiling"] == 0.99
+
+
+def test_a_probe_set_weighs_units_by_their_spread(mixed_fit: Fit) -> None:
+    found = ls.probe_set(mixed_fit, n=1, draws=60)
+    assert found.unit == STANDARD
+    left = found.left[found.left["benchmark"].isin(["elo", "acc"])]
+    assert left["sd_before"].max() < 20  # in standard deviations, not in Elo
