@@ -174,6 +174,12 @@ def check(
     References
     ----------
     Vehtari, Gelman and Gabry 2017, section 2 (leave-one-out residuals and pit).
+
+    Examples
+    --------
+    >>> checked = ls.check(fit, seed=1)
+    >>> 0 <= checked.pit_p_value <= 1
+    True
     """
     expect(fit, Fit, "fit")
     loo = leave_one_out(fit, prob=prob, seed=seed)

@@ -92,6 +92,12 @@ def compare(fits: Mapping[str, Fit], *, seed: int = 0) -> Comparison:
     References
     ----------
     Vehtari, Gelman and Gabry 2017 (PSIS-LOO); Yao et al. 2018, eq. 5 (stacking).
+
+    Examples
+    --------
+    >>> comparison = ls.compare({"skills": fit, "one curve": pooled}, seed=1)
+    >>> comparison.table()["name"].iloc[0]
+    'skills'
     """
     _check_fits(fits)
     seed = checked_seed(seed)

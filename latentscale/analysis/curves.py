@@ -180,6 +180,12 @@ def scaling_curve(
         If `over` is not such a covariate, or the spec does not use what it changes.
     DataError
         If the family or a benchmark is not in the fit, or `limits` or `points` make no sense.
+
+    Examples
+    --------
+    >>> curve = ls.scaling_curve(fit, over="log_params", family="qwen2", points=5, seed=1)
+    >>> len(curve.table()) == 5 * len(fit.scores.benchmarks)
+    True
     """
     expect(fit, Fit, "fit")
     expect(family, str, "family", f'such as "{fit.scores.families[0]}"')

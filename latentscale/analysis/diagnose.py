@@ -88,6 +88,12 @@ def diagnose(fit: Fit) -> Diagnosis:
     Returns
     -------
     The diagnosis; print it, or read ``.passed``, ``.table()`` and ``.advice``.
+
+    Examples
+    --------
+    >>> diagnosis = ls.diagnose(fit)
+    >>> diagnosis.divergences, diagnosis.max_rhat < 1.05
+    (0, True)
     """
     expect(fit, Fit, "fit")
     found = fit.convergence()

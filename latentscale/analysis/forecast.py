@@ -296,6 +296,15 @@ def predict(
     References
     ----------
     Cai et al. 2025 (arXiv:2512.06553), section 4, prediction for unevaluated models.
+
+    Examples
+    --------
+    >>> planned = pd.DataFrame(
+    ...     {"model": ["qwen2-30b"], "family": ["qwen2"], "params_b": [30.0], "tokens_t": [7.0]}
+    ... )
+    >>> table = ls.predict(fit, planned, seed=1).table(prob=0.9).set_index("benchmark")
+    >>> table.loc["mmlu", ["lower", "median", "upper"]].astype(float).round(1).tolist()
+    [0.8, 0.8, 0.9]
     """
     expect(fit, Fit, "fit")
     expect(few_shot, FewShot, "few_shot")

@@ -141,6 +141,12 @@ def leave_one_out(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0) -> Lea
     ------
     FitError
         If the fit is a point estimate or has fewer than 25 draws.
+
+    Examples
+    --------
+    >>> loo = ls.leave_one_out(fit, seed=1)
+    >>> len(loo.table()) == fit.scores.n_observed
+    True
     """
     expect(fit, Fit, "fit")
     low, high = interval_quantiles(prob)

@@ -99,6 +99,12 @@ def variance_shares(fit: Fit, *, draws: int = 400, seed: int = 0) -> VarianceSha
     ------
     DataError
         If `draws` is not a whole number of at least 1.
+
+    Examples
+    --------
+    >>> shares = ls.studies.variance_shares(fit, draws=100, seed=1)
+    >>> "noise" in set(shares.table()["component"])
+    True
     """
     expect(fit, Fit, "fit")
     draws = whole_number(draws, "draws", least=1, error=DataError)

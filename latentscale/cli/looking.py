@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from latentscale.cli.console import say
+from latentscale.cli.inputs import scores_of
 from latentscale.cli.options import (
     Features,
     FeaturesFile,
@@ -19,10 +20,10 @@ from latentscale.cli.options import (
     Verbose,
 )
 from latentscale.cli.output import announce, print_table, save_table
-from latentscale.errors import DataError, DataWarning
+from latentscale.errors import DataWarning
 
 if TYPE_CHECKING:
-    from latentscale.data.scores import Scores
+    pass
 
 
 def demo(
@@ -72,7 +73,9 @@ def data(
     --out also writes the table as it was understood.
     """
     announce([out], inputs=[csv, features])
-    table = _scores(csv, published, feature, features)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # the audit, printed below, says it all
+        table = scores_of(csv, published, feature, features)
     say(f"{table!r}\n")
     print_table(table.benchmark_table(), "{:.4g}".format)
     say("\nFeatures of models")
@@ -107,22 +110,3 @@ def specs(
         return
     for line in (str(spec), "", spec.description, *spec.sources):
         say(line)
-
-
-def _scores(
-    csv: Path | None, published: bool, feature: list[str] | None, features: Path | None
-) -> Scores:
-    if csv is None:
-        if feature or features:
-            raise DataError("--feature and --features are for a table of your own; name it.")
-        from latentscale.data.datasets import open_llm_leaderboard
-
-        return open_llm_leaderboard(corrected=not published)
-    if published:
-        raise DataError("--published is for the bundled table; leave it out with a table.")
-    from latentscale.data.declaring import stated_features
-    from latentscale.data.readers import read_scores
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataWarning)  # the audit, printed below, says it all
-        return read_scores(csv, features=stated_features(feature, features))

@@ -53,6 +53,11 @@ class Benchmark:
     DataError
         If floor or ceiling lies outside the scale, the item count is not a positive whole number,
         the scale is unknown, or a text cannot be written to a file.
+
+    Examples
+    --------
+    >>> ls.Benchmark(floor=0.25, n_items=1172).floor
+    0.25
     """
 
     floor: float = 0.0

@@ -16,7 +16,15 @@ _A_LINK, _A_LIKELIHOOD = Choice(LINKS), Choice(LIKELIHOODS)
 
 
 class Instruct(Record):
-    """Effect of instruction tuning on each benchmark: a shift, and a change of slopes."""
+    """Effect of instruction tuning on each benchmark.
+
+    Attributes
+    ----------
+    shift
+        Whether tuned models have another level on each benchmark.
+    slopes
+        Covariates whose slopes on each benchmark differ for tuned models.
+    """
 
     shift: bool = False
     slopes: tuple[str, ...] = ()

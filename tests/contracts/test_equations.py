@@ -46,6 +46,7 @@ VARIANTS: dict[str, dict] = {
             "precision_covariates": ["log_flops"],
         },
     },
+    "contaminated Beta": {"benchmarks": {"likelihood": {"kind": "contaminated-beta"}}},
     "student-t, one tail": {
         "benchmarks": {"likelihood": {"kind": "student-t"}, "precision_covariates": ["log_flops"]},
     },
@@ -95,6 +96,13 @@ def by_scipy(spec: ModelSpec, found, score: np.ndarray) -> np.ndarray:
     scale = np.log(np.sqrt(phi) / 2) - np.log(score * (1 - score))
     if kind == "logit-normal":
         return stats.norm.logpdf(z) + scale
+    if kind == "contaminated-beta":
+        share, ratio = (
+            found.natural[name].values[:, None]
+            for name in ("outlier_share", "outlier_precision_ratio")
+        )
+        usual, wide = (stats.beta(mean * p, (1 - mean) * p).pdf(score) for p in (phi, ratio * phi))
+        return np.log((1 - share) * usual + share * wide)
     tail = found.natural["tail"].values
     tail = tail[:, None] if tail.ndim == 1 else tail[:, found.design.benchmark_of_cell]
     return stats.t.logpdf(z, tail) + scale

@@ -28,6 +28,7 @@ class Curve(Term):
     floor: Literal["fixed", "estimated"]
     ceiling: Literal["fixed", "estimated"]
     kind: Literal["curve"] = "curve"
+    equation: ClassVar[str] = r"\mu_{ij} = c_j + (d_j - c_j)\, h_j(\eta_{ij})"
     order: ClassVar[int] = 40
     quadrature: ClassVar[bool] = True
     slots: ClassVar[Mapping[str, PriorSlot]] = {

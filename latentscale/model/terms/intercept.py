@@ -19,6 +19,7 @@ class Intercept(Term):
     """The intercept of every benchmark, left out where unpooled families would only repeat it."""
 
     kind: Literal["intercept"] = "intercept"
+    equation: ClassVar[str] = r"\eta_{ij} \mathrel{+}= b_j"
     order: ClassVar[int] = 10
     quadrature: ClassVar[bool] = True
     slots: ClassVar[Mapping[str, PriorSlot]] = {

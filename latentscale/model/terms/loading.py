@@ -25,6 +25,7 @@ class Loadings(Term):
     anchored: bool
     family_unit: bool
     kind: Literal["loading"] = "loading"
+    equation: ClassVar[str] = r"\eta_{ij} \mathrel{+}= \sum_k \lambda_{jk} \theta_{ik}"
     order: ClassVar[int] = 60
     quadrature: ClassVar[bool] = True
     slots: ClassVar[Mapping[str, PriorSlot]] = {

@@ -24,6 +24,7 @@ class Precision(Term):
     likelihood: Likelihood
     names: tuple[str, ...]
     kind: Literal["precision"] = "precision"
+    equation: ClassVar[str] = r"\log \phi_{ij} = \log \phi_j + \sum_c \gamma_{jc} x_{ic}"
     order: ClassVar[int] = 50
     quadrature: ClassVar[bool] = True
     slots: ClassVar[Mapping[str, PriorSlot]] = {
