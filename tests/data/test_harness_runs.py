@@ -332,6 +332,9 @@ def test_each_number_of_attempts_is_a_benchmark(tmp_path: Path) -> None:
         "humaneval pass@100": 0.8,
         "mbpp": 0.2,
     }
+    info = read_harness(tmp_path, about("acme/a-1b")).benchmark_info
+    groups = {name: one.group for name, one in info.items()}
+    assert groups == {n: "humaneval" if "humaneval" in n else "" for n in scores}
 
 
 @pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
