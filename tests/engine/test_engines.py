@@ -148,6 +148,7 @@ def test_a_nutpie_without_models_in_python_samples_its_own(
         ("numba.core.cgutils", "if_unlikely"),
         ("numba.core.codegen", "JITCodeLibrary"),
         ("nutpie.compile_pymc", "CompiledPyMCModel"),
+        ("numba.extending", "intrinsic"),
         ("pytensor.link.numba.dispatch.basic", "numba_funcify_and_cache_key"),
         ("pytensor.link.numba.dispatch.basic", "register_funcify_default_op_cache_key"),
     ],
@@ -191,6 +192,19 @@ def test_an_engine_that_fails_is_not_tried_again() -> None:
         assert choice.fast_or_stock(broken, lambda: "stock") == "stock"
     assert choice.fast_or_stock(broken, lambda: "stock") == "stock"
     assert len(tried) == 1 and choice.engine_in_use() == "stock"
+
+
+def test_a_choice_inside_another_warns_once() -> None:
+    def broken() -> str:
+        raise AttributeError("renamed")
+
+    def outer() -> str:
+        choice.fast_or_stock(broken, lambda: "stock")
+        raise AttributeError("renamed too")
+
+    with pytest.warns(FitWarning) as caught:
+        assert choice.fast_or_stock(outer, lambda: "stock") == "stock"
+    assert len(caught) == 1
 
 
 def test_users_errors_are_not_taken_for_a_broken_engine() -> None:
