@@ -168,7 +168,8 @@ def report(
 
     SOURCE is a fit (a file .nc), or scores: a table as `latentscale fit` takes, the Open LLM
     Leaderboard's contents table, Epoch's hub, BenchPress or LiveBench. Families and features that
-    such a source does not state are read from names, and the page says what was guessed.
+    such a source does not state are read from names; the audit that is printed says what was
+    guessed.
 
     The page holds the data audit, diagnostics, scaling curves, forecasts and the model itself. It
     needs no other file and no network. Without --planned, models four times the largest of their
