@@ -47,6 +47,7 @@ VARIANTS: dict[str, dict] = {
         },
     },
     "contaminated Beta": {"benchmarks": {"likelihood": {"kind": "contaminated-beta"}}},
+    "pooled benchmarks": {"benchmarks": {"pooled": True, "ceiling": "estimated"}},
     "student-t, one tail": {
         "benchmarks": {"likelihood": {"kind": "student-t"}, "precision_covariates": ["log_flops"]},
     },
