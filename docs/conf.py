@@ -48,7 +48,7 @@ autodoc_preserve_defaults = True
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 
-myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "attrs_inline"]
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "attrs_inline", "attrs_block"]
 myst_heading_anchors = 3
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(DOCS / "_build" / "executed")
@@ -73,7 +73,7 @@ html_theme_options = {
     "show_prev_next": True,
     "back_to_top_button": False,
 }
-html_sidebars = {"index": [], "citing": [], "glossary": []}
+html_sidebars = {"index": [], "start": [], "comparison": []}
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 html_math_renderer = "mathml"

@@ -42,7 +42,9 @@ from latentscale.result import Picture, Result
 
 SAMPLED = "sampled_skill"
 _DISAGREE = 1.1
+"""R-hat from which chains are plainly not alike, with draws of any length."""
 _FEW = 1e-8
+"""Singular values below this share of the largest are rounding."""
 
 
 @dataclass(frozen=True, repr=False)

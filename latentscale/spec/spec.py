@@ -18,6 +18,7 @@ from latentscale.spec.kinds import TERMS, SetByTables
 from latentscale.spec.prior import PRIOR_SLOTS, REAL, Prior
 from latentscale.spec.record import Record
 from latentscale.spec.undisclosed import DEPEND_ON_TOKENS, Estimated, LeaveOut
+from latentscale.validate import UNSTORABLE_RULE, unstorable
 
 _A_TERM = Choice(SetByTables())
 
@@ -158,6 +159,14 @@ class ModelSpec(Record):
         tuple[SerializeAsAny[Record], ...], BeforeValidator(_A_TERM.each), _A_TERM
     ] = ()
     priors: Annotated[dict[str, Prior], Field(strict=False)] = Priors()
+
+    @field_validator("name", "description", "sources")
+    @classmethod
+    def _storable(cls, texts: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        for text in (texts,) if isinstance(texts, str) else texts:
+            if unstorable(text):
+                raise SpecError(f"{text!r}: {UNSTORABLE_RULE}")
+        return texts
 
     @field_validator("covariates")
     @classmethod

@@ -1,6 +1,7 @@
 """The Examples of public docstrings run and give what they say.
 
-They share names that a user would have: ``ls``, ``pd``, and two fits, ``fit`` and ``pooled``.
+They share names that a user would have: ``ls``, ``pd``, and two fits, ``fit`` and ``pooled``; and
+know those of their own module.
 """
 
 from __future__ import annotations
@@ -102,7 +103,8 @@ def test_examples_give_what_they_say(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     text = inspect.getdoc(EXAMPLES[name]) or ""
-    example = doctest.DocTestParser().get_doctest(text, dict(names), name, name, 0)
+    known = {**vars(inspect.getmodule(EXAMPLES[name])), **names}
+    example = doctest.DocTestParser().get_doctest(text, known, name, name, 0)
     assert example.examples
     failures: list[str] = []
     out: Callable[[str], object] = failures.append

@@ -42,3 +42,14 @@ def test_every_reference_of_the_pages_is_to_a_report_that_exists() -> None:
     named = [m for p in pages for m in re.findall(r"\{measured\}[ `]*(\S+\.md)", p.read_text())]
     assert len(named) > 10
     assert [name for name in named if not (STUDIES / name).exists()] == []
+
+
+def test_the_readme_has_the_numbers_of_the_accuracy_report() -> None:
+    readme = (STUDIES.parent / "README.md").read_text(encoding="utf-8")
+    table = read("accuracy/RESULTS.md", "Error")
+    ours = " | ".join(table.row("latentscale")[1:])
+    others = [
+        " | ".join(c.split()[0] for c in table.row(n)[1:]) for n in ("pooled_flops", "family_flops")
+    ]
+    best = " | ".join(cell.split()[0] for cell in table.row("best published")[1:])
+    assert [text for text in (ours, *others, best) if f"| {text} |" not in readme] == []
