@@ -536,8 +536,8 @@ def _grid(
     )
     if rows is None:
         return grid
-    lacking = {name: rows[name] for name in rows.data_vars if name not in grid}
-    empty = {name: value.isel({MODEL: [0] * len(at)}) for name, value in lacking.items()}
+    absent = {name: rows[name] for name in rows.data_vars if name not in grid}
+    empty = {name: value.isel({MODEL: [0] * len(at)}) for name, value in absent.items()}
     return grid.assign(
         {name: (value.dims, _empty(value)) for name, value in empty.items()}
     ).assign_coords({dim: rows[dim] for dim in (BENCHMARK,) if dim in rows.coords})

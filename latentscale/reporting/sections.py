@@ -30,6 +30,7 @@ from latentscale.reporting.request import Request
 from latentscale.verb import named, sections
 
 _WORST = 15
+"""Parameters in the table: a screen."""
 FORECASTS: Final = "forecasts"
 """Key of the section on planned models."""
 
