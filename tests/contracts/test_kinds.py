@@ -81,6 +81,11 @@ OTHER_SETTINGS = {
         "skills": {"count": 2, "identify": {"kind": "anchored", "unit": "family"}},
         "family": {"level": "partial", "correlated": True},
     },
+    "pooled benchmarks": {"benchmarks": {"pooled": True, "ceiling": "estimated"}},
+    "pooled benchmarks, free skills": {
+        "skills": {"count": 2, "identify": {"kind": "free"}},
+        "benchmarks": {"pooled": True, "precision_covariates": ["log_flops"]},
+    },
     "free skills": {"skills": {"count": 2, "identify": {"kind": "free"}}},
     "estimated floors": {"benchmarks": {"floor": "estimated", "likelihood": {"kind": "student-t"}}},
 }
