@@ -13,9 +13,8 @@ import numpy as np
 from latentscale.data.audit import Finding
 from latentscale.data.scales.base import SCALES, scale_of
 from latentscale.data.scales.fraction import FractionScale
-from latentscale.data.text import unstorable
 from latentscale.errors import DataError, listed, nearest
-from latentscale.validate import choice, is_number, is_whole, plain_fields
+from latentscale.validate import choice, is_number, is_whole, plain_fields, unstorable
 
 
 @dataclass(frozen=True)

@@ -64,8 +64,12 @@ def load_spec(source: str | Path) -> ModelSpec:
             + nearest(str(source), known)
         )
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise SpecError(f"{path} cannot be read: {error.strerror or error}.") from None
+    except RecursionError:
+        raise SpecError(f"{path} is not a spec: its lists are nested too deeply.") from None
+    except ValueError as error:  # not TOML, not UTF-8, or an integer of thousands of digits
         raise SpecError(f"{path} is not a readable TOML file: {error}") from None
     document.setdefault("name", path.stem)
     return spec_from_dict(document)

@@ -18,6 +18,7 @@ from latentscale.spec.kinds import TERMS, SetByTables
 from latentscale.spec.prior import PRIOR_SLOTS, REAL, Prior
 from latentscale.spec.record import Record
 from latentscale.spec.undisclosed import DEPEND_ON_TOKENS, Estimated, LeaveOut
+from latentscale.validate import UNSTORABLE_RULE, unstorable
 
 _A_TERM = Choice(SetByTables())
 
@@ -158,6 +159,14 @@ class ModelSpec(Record):
         tuple[SerializeAsAny[Record], ...], BeforeValidator(_A_TERM.each), _A_TERM
     ] = ()
     priors: Annotated[dict[str, Prior], Field(strict=False)] = Priors()
+
+    @field_validator("name", "description", "sources")
+    @classmethod
+    def _storable(cls, texts: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        for text in (texts,) if isinstance(texts, str) else texts:
+            if unstorable(text):
+                raise SpecError(f"{text!r}: {UNSTORABLE_RULE}")
+        return texts
 
     @field_validator("covariates")
     @classmethod
@@ -362,6 +371,7 @@ class ModelSpec(Record):
             + (f", slopes on {', '.join(family.slopes)}" if family.slopes else ""),
             "benchmarks": f"{benchmarks.link.kind} link, {benchmarks.floor} floor, "
             f"{benchmarks.ceiling} ceiling, {benchmarks.likelihood.kind} noise"
+            + (", pooled" if benchmarks.pooled else "")
             + (", family effects" if benchmarks.family_effect else ""),
             **({"undisclosed tokens": "estimated"} if self.undisclosed.kind == "estimated" else {}),
             **({"terms": ", ".join(str(term) for term in self.terms)} if self.terms else {}),

@@ -197,7 +197,7 @@ def test_groups_of_one_kind_are_one_benchmark_and_suites_are_none(tmp_path: Path
     }
 
 
-@pytest.mark.parametrize("bad", [float("nan"), float("inf"), None, "nan", 10**400])
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), None, "nan", "0.5", True, 10**400])
 def test_figures_that_are_not_finite_are_named_and_another_run_counts(
     tmp_path: Path, bad: object
 ) -> None:
