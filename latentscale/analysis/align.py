@@ -225,6 +225,8 @@ def _rotate(fit: Fit, matrix: xr.DataArray) -> xr.Dataset:
     terms = terms_of(fit.spec)
     vectors = {"model_skill"} | {name for term in terms for name in term.skill_vectors}
     scales = {name for term in terms for name in term.skill_scales}
+    lost = [name for term in terms for name in term.skill_populations if name in posterior]
+    posterior = posterior.drop_vars(lost)
     for name, values in posterior.data_vars.items():
         if SKILL not in values.dims:
             continue
