@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from latentscale.cli.console import say
-from latentscale.cli.options import Published, ScoresArgument, Seed, TableOut, Verbose
+from latentscale.cli.options import (
+    BenchmarksFile,
+    Published,
+    ScoresArgument,
+    Seed,
+    TableOut,
+    Verbose,
+)
 from latentscale.cli.output import announce, print_table, save_table
 from latentscale.errors import DataError, DataWarning
 
@@ -53,6 +60,7 @@ def demo(
 
 def data(
     csv: ScoresArgument = None,
+    benchmarks: BenchmarksFile = None,
     published: Published = False,
     out: TableOut = None,
     verbose: Verbose = False,
@@ -61,8 +69,8 @@ def data(
 
     --out also writes the table as it was understood.
     """
-    announce([out], inputs=[csv])
-    table = _scores(csv, published)
+    announce([out], inputs=[csv, benchmarks])
+    table = _scores(csv, benchmarks, published)
     say(f"{table!r}\n")
     print_table(table.benchmark_table(), "{:.4g}".format)
     say("\nAudit")
@@ -97,15 +105,18 @@ def specs(
         say(line)
 
 
-def _scores(csv: Path | None, published: bool) -> Scores:
+def _scores(csv: Path | None, benchmarks: Path | None, published: bool) -> Scores:
+    if csv is None and benchmarks is not None:
+        raise DataError("--benchmarks describes a table of your own; give it with a table.")
     if csv is None:
         from latentscale.data.datasets import open_llm_leaderboard
 
         return open_llm_leaderboard(corrected=not published)
     if published:
         raise DataError("--published is for the bundled table; leave it out with a table.")
-    from latentscale.data.readers import read_scores
+    from latentscale.data.readers import read_benchmarks, read_scores
 
+    about = None if benchmarks is None else read_benchmarks(benchmarks)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # the audit, printed below, says it all
-        return read_scores(csv)
+        return read_scores(csv, benchmarks=about)

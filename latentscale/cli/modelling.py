@@ -9,6 +9,7 @@ import typer
 
 from latentscale.cli.console import say, warn
 from latentscale.cli.options import (
+    BenchmarksFile,
     FigureOut,
     FitFile,
     FitOrSource,
@@ -41,6 +42,7 @@ def fit(
         str, typer.Option("--spec", help="A shipped spec, or the path of a TOML file.")
     ] = "latentscale",
     scores: ScoresFile = None,
+    benchmarks: BenchmarksFile = None,
     published: Published = False,
     out: FitOut = Path("fit.nc"),
     draws: Annotated[int, typer.Option("--draws", help="Kept draws of each chain.")] = 1000,
@@ -55,11 +57,14 @@ def fit(
     The method is NUTS. The table is a CSV or Parquet file with the columns model, family, params_b
     (billions), tokens_t (trillions; empty if undisclosed), optionally lineage and instruct, and
     one column of fractions a benchmark; or one row a score with the columns benchmark and score.
+    Benchmarks that are no fractions, and floors of unknown ones, are described by --benchmarks.
     Ctrl-C while chains are sampled saves the draws so far.
     """
     import latentscale as ls
 
-    announce([out], inputs=[scores])
+    announce([out], inputs=[scores, benchmarks])
+    if scores is None and benchmarks is not None:
+        raise DataError("--benchmarks describes a table of your own; give --scores with it.")
     if scores is not None and published:
         raise DataError("--published is for the bundled table; leave it out with --scores.")
     method = ls.NUTS(draws=draws, tune=tune, chains=chains, backend=backend)  # type: ignore[arg-type]
@@ -67,9 +72,10 @@ def fit(
     if scores is None:
         table = ls.datasets.open_llm_leaderboard(corrected=not published)
     else:
-        from latentscale.data.readers import read_scores
+        from latentscale.data.readers import read_benchmarks, read_scores
 
-        table = read_scores(scores)
+        about = None if benchmarks is None else read_benchmarks(benchmarks)
+        table = read_scores(scores, benchmarks=about)
     result = ls.fit(model, table, method=method, seed=seed)
     with saving():
         result.save(out)
@@ -93,7 +99,7 @@ def predict(
 ) -> None:
     """Forecast models' scores, with intervals.
 
-    The table holds mean, median and interval of a new score, as fractions. ROWS.csv has the
+    The table holds mean, median and interval of a new score, in its units. ROWS.csv has the
     columns model, family, params_b (billions) and tokens_t (trillions), and optionally lineage
     and instruct. Its families may be fitted ones or new. What rows leave out is taken from the
     fitted models where these settle it; the column assumed says so.

@@ -139,6 +139,15 @@ ScoresFile = Annotated[
         callback=_input,
     ),
 ]
+BenchmarksFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--benchmarks",
+        metavar="BENCHMARKS.toml",
+        help="Scale, floor, items and more of the table's benchmarks, one TOML table each.",
+        callback=_input,
+    ),
+]
 ScoresArgument = Annotated[
     Path | None,
     typer.Argument(
