@@ -1,4 +1,4 @@
-"""What a module needs that adds a link, a likelihood or a term of its own.
+"""What a module needs that adds a link, a likelihood, a term or a scale of its own.
 
     from latentscale.extend import LINKS, Link, maths_of
 
@@ -6,13 +6,15 @@
     class Gompertz(Link):
         ...
 
-A kind is a class with a field ``kind``, registered by ``LINKS.add``, ``LIKELIHOODS.add`` or
-``TERMS.add``. Specs then name it as they name the package's own. A package names the modules that
-register its kinds as entry points of the group ``latentscale.kinds``; for a single module, the
-environment variable ``LATENTSCALE_PLUGINS`` holds its name. Either way, saved fits and the command
-line find the kinds in any process.
+A kind is a class with a field ``kind``, registered by ``LINKS.add``, ``LIKELIHOODS.add``,
+``TERMS.add`` or ``SCALES.add``. Specs (and benchmarks, for a scale) then name it as they name the
+package's own. A package names the modules that register its kinds as entry points of the group
+``latentscale.kinds``; for a single module, the environment variable ``LATENTSCALE_PLUGINS`` holds
+its name. Either way, saved fits and the command line find the kinds in any process.
 """
 
+from latentscale.data.problems import Problem, at_cells
+from latentscale.data.scales.base import SCALES, Scale
 from latentscale.dims import (
     BENCHMARK,
     CELL,
@@ -50,6 +52,7 @@ __all__ = [
     "LINKS",
     "MODEL",
     "SAMPLE",
+    "SCALES",
     "SKILL",
     "TERMS",
     "Design",
@@ -63,12 +66,15 @@ __all__ = [
     "Parameter",
     "Prior",
     "PriorSlot",
+    "Problem",
     "Record",
     "Rows",
+    "Scale",
     "SpecError",
     "Term",
     "aligned",
     "as_data",
+    "at_cells",
     "declare_parameters",
     "deterministic",
     "deviations",
