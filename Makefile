@@ -4,6 +4,7 @@
 PYTHON ?=
 BIN := .venv/bin
 STAMP := .venv/.installed
+DOCS_STAMP := .venv/.installed-docs
 
 # Prints the first suitable Python: $(PYTHON) first, then each name below in every folder of PATH.
 # A name may exist and yet not run (a version manager's shim) or lack venv, so each one is tried.
@@ -39,10 +40,11 @@ FIND_PYTHON = \
 	  return 1; \
 	}
 
-.PHONY: help demo test test-all lowest lint format clean
+.PHONY: help demo docs test test-all lowest lint format clean
 
 help:
 	@echo "make demo      forecast held-out models of the bundled leaderboard (a few minutes)"
+	@echo "make docs      build the documentation site in docs/_build/html and check its links"
 	@echo "make test      run the tests, all but the slow ones"
 	@echo "make test-all  run every test"
 	@echo "make lowest    try the lowest versions of the dependencies that are allowed, on Python 3.12"
@@ -53,6 +55,12 @@ help:
 
 demo: $(STAMP)
 	@$(BIN)/latentscale demo
+
+# Warnings are errors. Built without a network; pages whose sources did not change are not run again.
+docs: $(DOCS_STAMP)
+	@$(BIN)/python -m sphinx -b html -j auto -q -W --keep-going docs docs/_build/html
+	@$(BIN)/python docs/check_links.py
+	@echo "Built docs/_build/html/index.html"
 
 test: $(STAMP)
 	@$(BIN)/python -m pytest --durations=15
@@ -84,6 +92,11 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
 	@touch $@
 
+$(DOCS_STAMP): $(STAMP)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"
+	@touch $@
+
 clean:
+	rm -rf docs/_build docs/api docs/generated
 	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

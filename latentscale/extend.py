@@ -1,4 +1,4 @@
-"""What a module needs that adds a link, a likelihood, a term or a scale of its own.
+"""What a module needs that adds a link, a likelihood, a term, a scale or a verb of its own.
 
     from latentscale.extend import LINKS, Link, maths_of
 
@@ -8,7 +8,10 @@
 
 A kind is a class with a field ``kind``, registered by ``LINKS.add``, ``LIKELIHOODS.add``,
 ``TERMS.add`` or ``SCALES.add``. Specs (and benchmarks, for a scale) then name it as they name the
-package's own. A package names the modules that register its kinds as entry points of the group
+package's own. A verb is a class registered by ``VERBS.add``: a function of a fit gets a command
+and, if it asks for one, a section in the report.
+
+A package names the modules that register its kinds as entry points of the group
 ``latentscale.kinds``; for a single module, the environment variable ``LATENTSCALE_PLUGINS`` holds
 its name. Either way, saved fits and the command line find the kinds in any process.
 """
@@ -19,6 +22,7 @@ from latentscale.dims import (
     BENCHMARK,
     CELL,
     COVARIATE,
+    DEFAULT_PROB,
     FAMILY,
     LINEAGE,
     MODEL,
@@ -28,6 +32,7 @@ from latentscale.dims import (
 from latentscale.errors import SpecError
 from latentscale.maths import Maths, Named, as_data, maths_of
 from latentscale.model.design import Design
+from latentscale.model.evaluate import FITTED_RESIDUALS
 from latentscale.model.priors import (
     declare_parameters,
     deterministic,
@@ -35,18 +40,23 @@ from latentscale.model.priors import (
     standard_normal,
 )
 from latentscale.model.terms.base import Groups, Rows, Term, scaled, standardised
+from latentscale.posterior.fit import Fit
+from latentscale.result import FixedTable, Picture, Result
 from latentscale.spec.kinds import LIKELIHOODS, LINKS, TERMS
 from latentscale.spec.likelihood import Likelihood, Noise, aligned
 from latentscale.spec.link import Link
 from latentscale.spec.prior import Parameter, Prior, PriorSlot
 from latentscale.spec.record import Record
 from latentscale.spec.spec import ModelSpec
+from latentscale.verb import VERBS, ReportSection, Verb
 
 __all__ = [
     "BENCHMARK",
     "CELL",
     "COVARIATE",
+    "DEFAULT_PROB",
     "FAMILY",
+    "FITTED_RESIDUALS",
     "LIKELIHOODS",
     "LINEAGE",
     "LINKS",
@@ -55,7 +65,10 @@ __all__ = [
     "SCALES",
     "SKILL",
     "TERMS",
+    "VERBS",
     "Design",
+    "Fit",
+    "FixedTable",
     "Groups",
     "Likelihood",
     "Link",
@@ -64,14 +77,18 @@ __all__ = [
     "Named",
     "Noise",
     "Parameter",
+    "Picture",
     "Prior",
     "PriorSlot",
     "Problem",
     "Record",
+    "ReportSection",
+    "Result",
     "Rows",
     "Scale",
     "SpecError",
     "Term",
+    "Verb",
     "aligned",
     "as_data",
     "at_cells",

@@ -22,6 +22,7 @@ _ADVICE = {
     errno.EROFS: "the file system is read-only; write to another folder",
     errno.EACCES: "permission denied; write to a folder that is yours",
     errno.EPERM: "permission denied; write to a folder that is yours",
+    errno.ELOOP: "its links lead to each other; choose another name",
     errno.ENAMETOOLONG: "the file name is too long; choose a shorter one",
 }
 FIGURE_ENDINGS: Final = (
@@ -62,6 +63,12 @@ def writable_path(path: str | os.PathLike[str], error: type[LatentscaleError]) -
         written to, or the file is there and write-protected.
     """
     path = expanded(path, error)
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as failure:  # a name that is too long, a ring of links
+        raise error(f"Cannot write {path}: {reason(failure)}.") from None
     if path.is_dir():
         raise error(f"Cannot write {path}: it is a folder; give the name of a file in it.")
     if path.parent.exists() and not path.parent.is_dir():
@@ -80,7 +87,7 @@ def writable_path(path: str | os.PathLike[str], error: type[LatentscaleError]) -
 
 def is_stream(path: Path) -> bool:
     """Return whether a path is there and is neither file nor folder: a pipe or a device."""
-    return path.exists() and not path.is_file() and not path.is_dir()
+    return os.path.exists(path) and not path.is_file() and not path.is_dir()
 
 
 def checked_ending(

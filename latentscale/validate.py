@@ -1,4 +1,4 @@
-"""Checks of single settings: a whole number, a number in a range, one of some words, a seed.
+"""Checks of single settings: a number, one of some words, a seed, text that files can hold.
 
 The one place that says what counts as a number, so that NumPy's integers and floats are taken
 wherever Python's are, and come out as Python's. Tables are checked in `latentscale.data`.
@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import fields
 from math import isfinite
 from numbers import Integral, Real
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from latentscale.errors import LatentscaleError, listed, nearest
 
@@ -224,3 +224,20 @@ def prob(value: object) -> float:
     raise LatentscaleError(
         f"prob must lie strictly between 0 and 1, for example 0.9; got {plain(value)!r}."
     )
+
+
+UNSTORABLE_RULE: Final = (
+    "It holds a NUL character or half of a surrogate pair, which no file of fits can hold: "
+    "take it out."
+)
+
+
+def unstorable(text: str) -> bool:
+    """Return whether a text holds a NUL (which ends strings in HDF5) or is not valid Unicode."""
+    if "\0" in text:
+        return True
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False

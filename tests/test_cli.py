@@ -12,25 +12,13 @@ import pytest
 from matplotlib.image import imread
 
 import latentscale as ls
-from latentscale import cli
 from latentscale.cli import main
 from latentscale.cli.console import guarded
 from latentscale.errors import DataWarning
 from latentscale.spec import spec_from_dict
+from latentscale.verb import VERBS
 
-COMMANDS = (
-    "demo",
-    "fit",
-    "predict",
-    "curve",
-    "skills",
-    "allocate",
-    "report",
-    "diagnose",
-    "gather",
-    "data",
-    "specs",
-)
+COMMANDS = tuple(VERBS)
 
 
 @pytest.fixture(scope="module")
@@ -363,7 +351,7 @@ def test_no_words_means_help_and_every_command_is_listed(
 ) -> None:
     assert main([]) == 0
     said = capsys.readouterr().out
-    assert tuple(cli._COMMANDS) == COMMANDS
+    assert len(COMMANDS) >= 30
     for command in COMMANDS:
         assert f"\n  {command} " in said
 

@@ -90,3 +90,12 @@ def test_an_ending_is_compared_without_case_and_those_allowed_are_named() -> Non
     assert checked_ending(Path("a.PNG"), (".png",), "a figure", FitError) == Path("a.PNG")
     with pytest.raises(FitError, match=r"no ending.*how a figure is written; allowed: \.png\."):
         checked_ending(Path("a"), (".png",), "a figure", FitError)
+
+
+def test_an_endless_name_and_a_ring_of_links_are_refused_before_writing(tmp_path: Path) -> None:
+    with pytest.raises(FitError, match="the file name is too long"):
+        writable_path(tmp_path / ("x" * 300 + ".nc"), FitError)
+    ring = tmp_path / "ring.nc"
+    ring.symlink_to(ring)
+    with pytest.raises(FitError, match="links lead to each other"):
+        writable_path(ring, FitError)

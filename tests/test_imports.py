@@ -31,12 +31,14 @@ RANKS = {
     "numerics": 2,
     "maths": 3,
     "result": 3,
+    "verb": 3,
+    "verbs": 4,
     "data": 4,
     "spec": 4,
     "engine": 5,
     "model": 6,
     "posterior": 7,
-    "extend": 7,
+    "extend": 8,
     "inference": 8,
     "analysis": 9,
     "plots": 10,
@@ -51,8 +53,8 @@ RANKS = {
     "__main__": 15,
 }
 ORDER = (
-    "errors <- registry, validate <- dims, expect, files, markup, numerics <- maths"
-    " <- data | spec <- engine <- model <- posterior, extend <- inference <- analysis <- plots,"
+    "errors <- registry, validate <- dims, expect, files, markup, numerics <- maths, result, verb"
+    " <- data | spec <- engine <- model <- posterior <- extend, inference <- analysis <- plots,"
     " reporting <- cli"
 )
 # Inside `inference`: methods know the tools, and no method knows another.

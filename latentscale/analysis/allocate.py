@@ -43,6 +43,7 @@ PUBLISHED = pd.DataFrame(
 )
 """Published optima (billions, trillions); like many there, both lie on a bound of the range."""
 _PUBLISHED_ROUNDING = 0.02
+"""Relative slack for the rounding of the published optima."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -246,6 +247,12 @@ def optimal_allocation(
     ----------
     Cai et al. 2025 (arXiv:2512.06553), Table 2. The cost model: Kaplan et al.
     2020 (arXiv:2001.08361), section 2.1.
+
+    Examples
+    --------
+    >>> plan = ls.optimal_allocation(fit, flops=1e23, target="mmlu")
+    >>> plan.is_posterior
+    True
     """
     expect(fit, Fit, "fit")
     _require_size_and_tokens(fit)

@@ -19,8 +19,11 @@ from latentscale.posterior.fit import Fit
 FEWEST_PARAMS, MOST_TOKENS = "fewest parameters", "most tokens"
 MOST_PARAMS, FEWEST_TOKENS = "most parameters", "fewest tokens"
 _NODES = (-1.0, 0.0, 1.0)
+"""A parabola is known from three places."""
 _PROBES = (-0.5, 0.5)
+"""Places between the nodes, where a curve that is no parabola shows it."""
 _ROUNDING = 1e-6
+"""Far above what doubles lose, far below any effect of a covariate."""
 _MEAN_FAMILY = "mean of the fitted families"
 
 

@@ -39,8 +39,11 @@ from latentscale.validate import is_number
 
 _FALSE_ALARMS = 0.1
 _SUSPECT_Z = 2.0
+"""As many standard deviations as 5% of sound scores exceed."""
 _NEAR_FLOOR = 0.03
+"""Two standard errors of a share near one quarter over some 800 items."""
 _WHOLE_MODEL = 0.5
+"""More than every other score of a model looks alike: the row, not the scores, is odd."""
 _COLUMNS = (
     "model",
     "family",
@@ -174,6 +177,12 @@ def check(
     References
     ----------
     Vehtari, Gelman and Gabry 2017, section 2 (leave-one-out residuals and pit).
+
+    Examples
+    --------
+    >>> checked = ls.check(fit, seed=1)
+    >>> 0 <= checked.pit_p_value <= 1
+    True
     """
     expect(fit, Fit, "fit")
     loo = leave_one_out(fit, prob=prob, seed=seed)

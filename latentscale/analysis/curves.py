@@ -36,6 +36,7 @@ UNITS = {
     "log_tokens": "training tokens (trillions)",
 }
 _REACH = 3.0
+"""A curve goes this many times beyond the family's models at either end."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -162,6 +163,12 @@ def scaling_curve(
         If `over` is not such a covariate, or the spec does not use what it changes.
     DataError
         If the family or a benchmark is not in the fit, or `limits` or `points` make no sense.
+
+    Examples
+    --------
+    >>> curve = ls.scaling_curve(fit, over="log_params", family="qwen2", points=5, seed=1)
+    >>> len(curve.table()) == 5 * len(fit.scores.benchmarks)
+    True
     """
     expect(fit, Fit, "fit")
     expect(family, str, "family", f'such as "{fit.scores.families[0]}"')
@@ -194,7 +201,7 @@ def scaling_curve(
 
 
 def usual_covariate(spec: ModelSpec) -> str:
-    """Return what curves run along unless told otherwise: compute, size or tokens."""
+    """Return what curves run along by default: compute, size or tokens."""
     parts = [part for name in spec.covariates for part in name.split(":")]
     return next((name for name in OVER if name in parts), "log_params")
 
@@ -305,9 +312,9 @@ def _range(values: np.ndarray) -> tuple[float, float]:
 
 def _held(members: xr.Dataset, over: str) -> str:
     params, tokens = _geometric_mean(members["params"]), _geometric_mean(members["tokens"])
-    told = "undisclosed" if np.isnan(tokens) else f"held at {tokens:.3g} trillion"
+    tokens_said = "undisclosed" if np.isnan(tokens) else f"held at {tokens:.3g} trillion"
     held = {
-        "log_params": f"tokens {told}",
+        "log_params": f"tokens {tokens_said}",
         "log_tokens": f"parameters held at {params:.3g} billion",
         "log_flops": f"tokens per parameter held at {1000 * tokens / params:,.0f}",
     }[over]

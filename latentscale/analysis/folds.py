@@ -112,6 +112,13 @@ def leave_one_family_out(scores: Scores, n_seen: int = 1) -> tuple[Fold, ...]:
     ------
     DataError
         If no family is large enough.
+
+    Examples
+    --------
+    >>> table = ls.datasets.open_llm_leaderboard()
+    >>> folds = ls.folds.leave_one_family_out(table, n_seen=1)
+    >>> folds[0].name
+    'bloom/seen 1'
     """
     expect(scores, Scores, "scores")
     _check_count(n_seen, "n_seen", 0)
@@ -152,7 +159,13 @@ def largest_member_out(
 
 
 def k_fold_by_family(scores: Scores, n_folds: int = 5, seed: int = 0) -> tuple[Fold, ...]:
-    """Hide whole families, dealt at random to `n_folds` groups: nothing of them is seen."""
+    """Hide whole families, dealt at random to `n_folds` groups: nothing of them is seen.
+
+    Examples
+    --------
+    >>> len(ls.folds.k_fold_by_family(ls.datasets.open_llm_leaderboard(), 5, seed=1))
+    5
+    """
     expect(scores, Scores, "scores")
     table = scores.to_frame()
     return tuple(

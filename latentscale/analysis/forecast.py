@@ -41,7 +41,7 @@ from latentscale.dims import (
     UNDISCLOSED,
     checked_seed,
 )
-from latentscale.errors import DataError, FitError, FitWarning, listed
+from latentscale.errors import DataError, FitError, FitWarning, listed, nearest
 from latentscale.expect import expect
 from latentscale.inference.method import Method
 from latentscale.inference.run import fit as run_fit
@@ -175,12 +175,55 @@ class Forecast(Result):
         Parameters
         ----------
         score
-            Fractions strictly inside (0, 1), others in their own units, dims (model, benchmark);
-            NaN gives NaN.
+            Fractions strictly inside (0, 1), others in their own units, dims (model, benchmark),
+            of models and benchmarks of the forecast; NaN gives NaN.
+
+        Raises
+        ------
+        DataError
+            If it is no such array, names another model or benchmark, or holds a score that the
+            likelihood does not allow.
         """
-        density = self.noise.log_density(score, self.mean_draws, self.precision_draws)
-        count = self.mean_draws.sizes[SAMPLE]
-        return on_draws(density).reduce(logsumexp, SAMPLE) - np.log(count)
+        expect(score, xr.DataArray, "score", "dims (model, benchmark)")
+        for dim in (MODEL, BENCHMARK):
+            known = [str(name) for name in self.draws[dim].values]
+            for name in np.atleast_1d(score[dim].values) if dim in score.coords else ():
+                if str(name) not in known:
+                    raise DataError(
+                        f'score: {dim} "{name}" is not in the forecast.{nearest(str(name), known)}'
+                    )
+        found = self._log_mean_density(score)
+        undefined = ~xr.apply_ufunc(np.isfinite, found) & score.notnull()
+        odd = np.argwhere(undefined.transpose(*found.dims).values)
+        if len(odd):
+            first = found.isel(dict(zip(found.dims, map(int, odd[0]), strict=True)))
+            names = {dim: first[dim].item() for dim in found.dims}
+            raise DataError(
+                "score: "
+                + ", ".join(f'{dim} "{name}"' for dim, name in names.items())
+                + f": {float(score.broadcast_like(found).sel(names)):g} is not a score that the "
+                "likelihood allows; fractions lie strictly between 0 and 1."
+            )
+        return found
+
+    def _log_mean_density(self, score: xr.DataArray) -> xr.DataArray:
+        """Return the log of the draws' mean density, models block by block; NaN where undefined."""
+        mean, rows = self.mean_draws, [slice(None)]
+        if MODEL in score.dims:
+            mean = mean.sel({MODEL: score[MODEL].values})
+            width = mean.sizes[SAMPLE] * mean.sizes[BENCHMARK]
+            rows = list(parts(mean.sizes[MODEL], width, block_size(mean.size)))
+        found = []
+        for some in rows:
+            with np.errstate(invalid="ignore", divide="ignore"):
+                density = self.noise.log_density(
+                    score.isel({MODEL: some}, missing_dims="ignore"),
+                    mean.isel({MODEL: some}),
+                    self.precision_draws,
+                )
+                found.append(on_draws(density).reduce(logsumexp, SAMPLE))
+        joined = xr.concat(found, MODEL) if len(found) > 1 else found[0]
+        return joined.transpose(*found[0].dims) - np.log(mean.sizes[SAMPLE])
 
     plot = Picture("plot_forecast")
 
@@ -272,7 +315,8 @@ def predict(
     draws
         At most so many posterior draws are used, evenly spread; by default all. The forecast's
         coordinate ``sample`` then holds their places among the fit's, unless scores in the table
-        condition it (see ``conditioning.index``).
+        condition it (see ``conditioning.index``). Where ``few_shot.refit`` fits the scores, at
+        most so many of the refit's draws are used.
 
     Raises
     ------
@@ -281,7 +325,7 @@ def predict(
         + skills), and about a quarter more while it is made), or `draws` is not a whole number
         above 0.
     DataError
-        If the table is malformed, has a column that is no fitted benchmark, a row lacks tokens
+        If the table is malformed, has a column that is no fitted benchmark, a row has no tokens
         that the spec needs or an ``instruct`` that the fitted models do not settle, or the
         score of a fitted model is not the one that was fitted.
 
@@ -296,6 +340,15 @@ def predict(
     References
     ----------
     Cai et al. 2025 (arXiv:2512.06553), section 4, prediction for unevaluated models.
+
+    Examples
+    --------
+    >>> planned = pd.DataFrame(
+    ...     {"model": ["qwen2-30b"], "family": ["qwen2"], "params_b": [30.0], "tokens_t": [7.0]}
+    ... )
+    >>> table = ls.predict(fit, planned, seed=1).table(prob=0.9).set_index("benchmark")
+    >>> table.loc["mmlu", ["lower", "median", "upper"]].astype(float).round(1).tolist()
+    [0.8, 0.8, 0.9]
     """
     expect(fit, Fit, "fit")
     expect(few_shot, FewShot, "few_shot")
@@ -338,7 +391,7 @@ def forecast_rows(
     Raises
     ------
     DataError
-        If a row lacks tokens that the spec needs.
+        If a row has no tokens that the spec needs.
     FitError
         If the forecast would not fit in memory, or `draws` is not a whole number above 0.
     """
@@ -353,7 +406,7 @@ def forecast_rows(
     except Degenerate as failure:
         if few_shot is None or few_shot.refit is None:
             raise
-        return _refitted(fit, planned, failure, few_shot.refit, seed, one_model)
+        return _refitted(fit, planned, failure, few_shot.refit, (seed, draws), one_model)
     report = None
     if given is not None:
         sampled = sampled.isel({SAMPLE: given.report.index})
@@ -390,10 +443,14 @@ def _refitted(
     planned: xr.Dataset,
     found: Degenerate,
     method: Method,
-    seed: int,
+    settings: tuple[int, int | None],
     one_model: Sequence[str],
 ) -> Forecast:
-    """Forecast from a fit of the table with the planned rows' scores added: exact."""
+    """Forecast from a fit of the table with the planned rows' scores added: exact.
+
+    `settings` are the seed, and at most how many of the refit's draws are used.
+    """
+    seed, draws = settings
     again = run_fit(
         fit.spec, with_rows(fit, planned), method=method, seed=checked_seed(seed), progress=False
     )
@@ -401,7 +458,7 @@ def _refitted(
         warnings.warn(
             f"The refit with the given scores: {again.status.message}", FitWarning, stacklevel=4
         )
-    forecast = forecast_rows(again, planned, seed=seed, one_model=one_model)
+    forecast = forecast_rows(again, planned, seed=seed, one_model=one_model, draws=draws)
     return replace(
         forecast,
         models=_about(fit, planned),
@@ -410,7 +467,7 @@ def _refitted(
             n_scores=found.n_scores,
             ess=again.convergence().min_ess,
             pareto_k=found.pareto_k,
-            index=np.arange(forecast.draws.sizes[SAMPLE]),
+            index=np.asarray(forecast.draws[SAMPLE].values, dtype=np.int64),
             fit=again,
         ),
     )
@@ -448,10 +505,12 @@ def _basis(fit: Fit, planned: xr.Dataset) -> list[str]:
 
 
 def _drawn_tokens(draws: xr.Dataset, planned: xr.Dataset) -> xr.DataArray | None:
-    untold = [str(name) for name in planned[MODEL].values[planned["tokens"].isnull().values]]
-    if LOG_TOKENS not in draws or not untold:
+    undisclosed_models = [
+        str(name) for name in planned[MODEL].values[planned["tokens"].isnull().values]
+    ]
+    if LOG_TOKENS not in draws or not undisclosed_models:
         return None
-    logs = draws[LOG_TOKENS].sel({UNDISCLOSED: untold}).rename({UNDISCLOSED: MODEL})
+    logs = draws[LOG_TOKENS].sel({UNDISCLOSED: undisclosed_models}).rename({UNDISCLOSED: MODEL})
     tokens = xr.apply_ufunc(np.exp, logs).transpose(SAMPLE, MODEL)
     return tokens.reset_coords(drop=True).rename("tokens")
 

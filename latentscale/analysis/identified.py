@@ -33,7 +33,7 @@ def require_identified(fit: Fit, what: str) -> None:
     """
     if not fit.spec.skills.count:
         raise SpecError(
-            f'The spec "{fit.spec.name}" has no skills (skills.count is 0), so there is no '
+            f'The spec "{fit.spec.name}" has no skills (skills.count is 0), so it does not give '
             f'{what}. Use a spec with skills, such as load_spec("cai2025").'
         )
     if not is_identified(fit):

@@ -116,6 +116,12 @@ def family_influence(
     DataError
         If a family is not in the fit, `frame` is malformed, or nothing but the family's own
         quantities is left.
+
+    Examples
+    --------
+    >>> found = ls.studies.family_influence(fit, variables=["slope"], progress=False)
+    >>> len(found.families) == len(fit.scores.families)
+    True
     """
     expect(fit, Fit, "fit")
     refuse_few_draws(fit, "Family influence")

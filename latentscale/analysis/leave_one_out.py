@@ -34,6 +34,7 @@ from latentscale.result import Picture, Result
 
 # Smaller predictive standard deviations on the logit scale are rounding: one draw has all weight.
 _NO_SPREAD = 1e-6
+"""Logits: less is rounding, where one draw alone has all the weight."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -141,6 +142,12 @@ def leave_one_out(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0) -> Lea
     ------
     FitError
         If the fit is a point estimate or has fewer than 25 draws.
+
+    Examples
+    --------
+    >>> loo = ls.leave_one_out(fit, seed=1)
+    >>> len(loo.table()) == fit.scores.n_observed
+    True
     """
     expect(fit, Fit, "fit")
     low, high = interval_quantiles(prob)

@@ -161,6 +161,15 @@ def next_benchmark(
     Gaussian case Krause, Singh and Guestrin 2008, section 3; for mutual information of normal
     scores Ince et al. 2017, "A statistical framework for neuroimaging data analysis based on
     mutual information estimated via a Gaussian copula".
+
+    Examples
+    --------
+    >>> planned = pd.DataFrame(
+    ...     {"model": ["qwen2-30b"], "family": ["qwen2"], "params_b": [30.0], "tokens_t": [7.0]}
+    ... )
+    >>> choice = ls.next_benchmark(fit, planned.assign(hellaswag=0.84), costs=None, seed=1)
+    >>> len(choice.table())
+    5
     """
     expect(fit, Fit, "fit")
     expect(few_shot, FewShot, "few_shot")

@@ -37,6 +37,7 @@ from latentscale.validate import whole_number
 PRIOR = "prior"
 POSTERIOR_KIND = "posterior"
 _MIN_FAMILY = 4
+"""Fewer scores have no smallest, largest and spread to speak of."""
 
 
 def _by_floor(scores: xr.DataArray, floor: xr.DataArray, dims: list[str]) -> xr.DataArray:
@@ -160,6 +161,13 @@ def prior_predictive(
     ------
     DataError, SpecError
         If the spec cannot be built on the table, or `draws` is too small.
+
+    Examples
+    --------
+    >>> spec = ls.load_spec("pooled_flops")
+    >>> found = ls.studies.prior_predictive(spec, fit.scores, draws=50, seed=1)
+    >>> found.kind
+    'prior'
     """
     expect(spec, ModelSpec, "spec")
     expect(scores, Scores, "scores")
@@ -202,6 +210,12 @@ def posterior_predictive(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0)
     ------
     FitError
         If the fit is a point estimate or has fewer than 25 draws.
+
+    Examples
+    --------
+    >>> found = ls.studies.posterior_predictive(fit, seed=1)
+    >>> found.kind
+    'posterior'
     """
     expect(fit, Fit, "fit")
     refuse_few_draws(fit, "A posterior predictive check")
@@ -217,9 +231,8 @@ def _check(kind: str, draws: xr.DataArray, scores: Scores, prob: float) -> Predi
 
 
 def _measured(scores: Scores) -> xr.Dataset:
-    return scores.dataset[["score", "floor"]].drop_vars(
-        [name for name in scores.dataset.coords if name not in (MODEL, BENCHMARK)]
-    )
+    table = scores.dataset[["score", "floor"]]
+    return table.drop_vars([name for name in table.coords if name not in (MODEL, BENCHMARK)])
 
 
 def _statistics(draws: xr.DataArray, scores: Scores, prob: float) -> pd.DataFrame:

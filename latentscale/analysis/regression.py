@@ -27,6 +27,7 @@ TERM = "term"
 INTERCEPT = "intercept"
 _FEW_SHOT = FewShot()
 _MODELS_A_TERM = 5
+"""Below it a warning: some five cases a coefficient is the least that is advised."""
 
 
 @dataclass(frozen=True)
@@ -253,6 +254,14 @@ def regress_on_skills(
     ----------
     Gelman et al. 2013, "Bayesian Data Analysis", section 14.2 and 14.8; Plummer 2015, "Cuts in
     Bayesian graphical models".
+
+    Examples
+    --------
+    >>> bundled = ls.datasets.open_llm_leaderboard().to_frame().set_index("model")
+    >>> outcome = bundled["winogrande"].reindex(fit.scores.models).dropna()
+    >>> regression = ls.studies.regress_on_skills(fit, outcome, name="winogrande", seed=1)
+    >>> round(float(regression.r_squared.median()), 1)
+    0.9
     """
     expect(fit, Fit, "fit")
     if name is not None:

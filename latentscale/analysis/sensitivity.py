@@ -130,6 +130,12 @@ def sensitivity(
         If a name is not a top-level parameter, or there is nothing to look at.
     DataError
         If `frame` is malformed.
+
+    Examples
+    --------
+    >>> found = ls.sensitivity(fit, variables=["slope"], seed=1)
+    >>> sorted(set(found.table()["variable"]))
+    ['slope']
     """
     expect(fit, Fit, "fit")
     refuse_few_draws(fit, "Sensitivity")

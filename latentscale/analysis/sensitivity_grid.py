@@ -215,6 +215,13 @@ def anchor_variants(spec: ModelSpec, anchors: Sequence[Sequence[str]]) -> dict[s
     ------
     SpecError
         If the skills are not anchored, or a set has the wrong size.
+
+    Examples
+    --------
+    >>> anchors = [["mmlu", "bbh", "gsm8k", "ifeval"]]
+    >>> variants = ls.studies.anchor_variants(ls.load_spec("cai2025"), anchors)
+    >>> len(variants)
+    1
     """
     expect(spec, ModelSpec, "spec")
     identify = spec.skills.identify

@@ -248,6 +248,12 @@ def skills(fit: Fit) -> Skills:
     ----------
     Cai et al. 2025 (arXiv:2512.06553), section 2 for the notation; anchors give the skills
     their meaning.
+
+    Examples
+    --------
+    >>> skills = ls.skills(fit)
+    >>> sorted(set(skills.top_benchmarks()["skill"]))
+    ['ifeval', 'mmlu']
     """
     expect(fit, Fit, "fit")
     require_identified(fit, "the meaning of a single skill")

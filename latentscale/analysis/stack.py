@@ -64,6 +64,17 @@ def stack(
         If a weight is missing, negative, or all are zero, or the table is malformed.
     FitError, SpecError
         If the fits have different benchmarks or likelihoods.
+
+    Examples
+    --------
+    >>> planned = pd.DataFrame(
+    ...     {"model": ["qwen2-30b"], "family": ["qwen2"], "params_b": [30.0], "tokens_t": [7.0]}
+    ... )
+    >>> mixture = ls.stack(
+    ...     {"skills": fit, "one curve": pooled}, planned, {"skills": 0.8, "one curve": 0.2}, seed=1
+    ... )
+    >>> len(mixture.table())
+    6
     """
     expect_each(fits, Fit, "fits", '{"K = 1": fit1, "K = 2": fit2}')
     shares = _shares(fits, weights)

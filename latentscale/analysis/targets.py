@@ -103,6 +103,15 @@ def probability_above(
         several units.
     FitError
         If the fit is a point estimate, which has no probabilities to give.
+
+    Examples
+    --------
+    >>> planned = pd.DataFrame(
+    ...     {"model": ["qwen2-30b"], "family": ["qwen2"], "params_b": [30.0], "tokens_t": [7.0]}
+    ... )
+    >>> passing = ls.probability_above(fit, planned, {"mmlu": 0.5}, seed=1)
+    >>> round(float(passing.table()["probability"].iloc[0]), 1)
+    1.0
     """
     expect(fit, Fit, "fit")
     expect(few_shot, FewShot, "few_shot")
@@ -298,6 +307,14 @@ def flops_for_target(
     DataWarning
         If a new family's name differs from a known one only in case, spaces, dots, dashes or
         underscores.
+
+    Examples
+    --------
+    >>> needed = ls.flops_for_target(
+    ...     fit, "mmlu", 0.7, family="qwen2", tokens_per_parameter=100, seed=1
+    ... )
+    >>> needed.probability_unreachable < 0.01
+    True
     """
     expect(fit, Fit, "fit")
     expect(benchmark, str, "benchmark", f'such as "{fit.scores.benchmarks[0]}"')
@@ -519,8 +536,8 @@ def _grid(
     )
     if rows is None:
         return grid
-    lacking = {name: rows[name] for name in rows.data_vars if name not in grid}
-    empty = {name: value.isel({MODEL: [0] * len(at)}) for name, value in lacking.items()}
+    absent = {name: rows[name] for name in rows.data_vars if name not in grid}
+    empty = {name: value.isel({MODEL: [0] * len(at)}) for name, value in absent.items()}
     return grid.assign(
         {name: (value.dims, _empty(value)) for name, value in empty.items()}
     ).assign_coords({dim: rows[dim] for dim in (BENCHMARK,) if dim in rows.coords})

@@ -1,18 +1,25 @@
-"""The command line: parse, call, print. What it calls is imported when a command runs."""
+"""The command line: parse, call, print. Its commands are the registered verbs.
+
+What a command calls is imported when it runs.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from inspect import cleandoc
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 from typer.main import get_command
 
-from latentscale.cli import explaining, gathering, looking, modelling
 from latentscale.cli.console import guarded, say
 from latentscale.cli.options import Verbose
+from latentscale.errors import nearest
+from latentscale.verb import VERBS, Verb, named
 
+_SETTINGS = {"help_option_names": ["-h", "--help"]}
 _ABOUT = """Forecast benchmark scores of language models, with their uncertainty.
 
 \b
@@ -36,13 +43,48 @@ Exit codes:
   141  the reader of the output closed it, as in `latentscale data | head -1`
 """
 
+
+class _Verbs(TyperGroup):
+    """One command a verb, made when it is asked for: help lists them without importing them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted(VERBS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        return command_of(VERBS[cmd_name]) if cmd_name in VERBS else None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] not in VERBS:
+            ctx.fail(f'No such command "{args[0]}".{nearest(args[0], VERBS)}')
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, VERBS[name].question()) for name in self.list_commands(ctx)])
+
+
+def command_of(verb: type[Verb]) -> Any:
+    """Return the command of a verb: written by hand, or derived from its function."""
+    if verb.command:
+        function = named(verb.command)
+    else:
+        from latentscale.cli.derive import derived
+
+        function = derived(verb)
+    text = f"{cleandoc(function.__doc__ or '')}\n\n\b\nExample:\n  {verb.example}"
+    single = typer.Typer(add_completion=False, rich_markup_mode=None)
+    single.command(verb.name, help=text, context_settings=_SETTINGS)(function)
+    return get_command(single)
+
+
 # Plain help text keeps the examples' line breaks, and rich out of a quick --help.
 app = typer.Typer(
     name="latentscale",
     help=_ABOUT,
     add_completion=False,
     rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=_SETTINGS,
+    cls=_Verbs,
 )
 
 
@@ -62,30 +104,6 @@ def _group(
     ),
 ) -> None:
     """Hold the options that stand before a command."""
-
-
-_COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
-    "demo": (looking.demo, "latentscale demo --folder results --seed 1"),
-    "fit": (modelling.fit, "latentscale fit --scores scores.csv --seed 1 --out fit.nc"),
-    "predict": (modelling.predict, "latentscale predict fit.nc planned.csv --out forecast.csv"),
-    "curve": (modelling.curve, "latentscale curve fit.nc --family qwen2 --out curve.png"),
-    "skills": (explaining.skills, "latentscale skills fit.nc --out skills.png"),
-    "allocate": (
-        explaining.allocate,
-        "latentscale allocate fit.nc --flops 1e22 --flops 1e24 --out allocation.png",
-    ),
-    "report": (modelling.report, "latentscale report fit.nc --out report.html"),
-    "diagnose": (modelling.diagnose, "latentscale diagnose fit.nc"),
-    "gather": (
-        gathering.gather,
-        "latentscale gather results/ --metadata models.csv --out scores.csv",
-    ),
-    "data": (looking.data, "latentscale data scores.csv"),
-    "specs": (looking.specs, "latentscale specs cai2025"),
-}
-for _name, (_command, _example) in _COMMANDS.items():
-    _help = f"{cleandoc(_command.__doc__ or '')}\n\n\b\nExample:\n  {_example}"
-    app.command(_name, help=_help)(_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from latentscale.cli.console import say
-from latentscale.cli.modelling import loaded
+from latentscale.cli.inputs import loaded
 from latentscale.cli.options import FigureOut, FitFile, Prob, SecondTableOut, Verbose
 from latentscale.cli.output import announce, print_table, save_figure, save_table
 from latentscale.dims import DEFAULT_PROB

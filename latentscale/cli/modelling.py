@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from latentscale.cli.console import say, warn
+from latentscale.cli.inputs import loaded, scores_of
 from latentscale.cli.options import (
     BenchmarksFile,
     FigureOut,
@@ -31,10 +32,6 @@ from latentscale.cli.output import announce, print_table, save_figure, save_tabl
 from latentscale.cli.stops import saving
 from latentscale.cli.surveying import fit_of_scores, is_fit
 from latentscale.dims import DEFAULT_PROB
-from latentscale.errors import DataError
-
-if TYPE_CHECKING:
-    from latentscale.posterior.fit import Fit
 
 
 def fit(
@@ -63,19 +60,9 @@ def fit(
     import latentscale as ls
 
     announce([out], inputs=[scores, benchmarks])
-    if scores is None and benchmarks is not None:
-        raise DataError("--benchmarks describes a table of your own; give --scores with it.")
-    if scores is not None and published:
-        raise DataError("--published is for the bundled table; leave it out with --scores.")
+    table = scores_of(scores, published, benchmarks)
     method = ls.NUTS(draws=draws, tune=tune, chains=chains, backend=backend)  # type: ignore[arg-type]
     model = ls.load_spec(spec)
-    if scores is None:
-        table = ls.datasets.open_llm_leaderboard(corrected=not published)
-    else:
-        from latentscale.data.readers import read_benchmarks, read_scores
-
-        about = None if benchmarks is None else read_benchmarks(benchmarks)
-        table = read_scores(scores, benchmarks=about)
     result = ls.fit(model, table, method=method, seed=seed)
     with saving():
         result.save(out)
@@ -184,7 +171,8 @@ def report(
 
     SOURCE is a fit (a file .nc), or scores: a table as `latentscale fit` takes, the Open LLM
     Leaderboard's contents table, Epoch's hub, BenchPress or LiveBench. Families and features that
-    such a source does not state are read from names, and the page says what was guessed.
+    such a source does not state are read from names; the audit that is printed says what was
+    guessed.
 
     The page holds the data audit, diagnostics, scaling curves, forecasts and the model itself. It
     needs no other file and no network. Without --planned, models four times the largest of their
@@ -217,13 +205,3 @@ def diagnose(fit_file: FitFile, verbose: Verbose = False) -> None:
     print_table(diagnosis.table(), "{:.3f}".format)
     if not diagnosis.passed:
         raise typer.Exit(1)
-
-
-def loaded(path: Path) -> Fit:
-    """Read a fit, and warn if its draws did not converge."""
-    import latentscale as ls
-
-    fitted = ls.load(path)
-    if fitted.status.converged is False:
-        warn(f"{path} has {fitted.status.message}; see `latentscale diagnose {path}`.")
-    return fitted

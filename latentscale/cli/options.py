@@ -28,26 +28,27 @@ def _probability(prob: float) -> float:
     return prob
 
 
-def _input(path: Path | None) -> Path | None:
+def existing_input(path: Path | None) -> Path | None:
+    """Return the path of a table to read, once it is clear that it is there."""
     return None if path is None else expanded(path, DataError)
 
 
-def _fit_input(path: Path) -> Path:
+def existing_fit(path: Path) -> Path:
+    """Return the path of a fit to read, once it is clear that it is a file."""
     path = expanded(path, FitError)
     if is_stream(path):
         raise FitError(f"{path}: a pipe or device; a fit is read from a file. Give its path.")
     return path
 
 
-def _fit_output(path: Path) -> Path:
+def fit_output(path: Path | None) -> Path | None:
+    """Return the path of a fit to write, once it is clear that it can be written."""
+    if path is None:
+        return None
     path = writable_path(path, FitError)
     if is_stream(path):
         raise FitError(f"Cannot write {path}: a pipe or device; a fit is written to a file.")
     return path
-
-
-def _kept_fit(path: Path | None) -> Path | None:
-    return None if path is None else _fit_output(path)
 
 
 def _table_output(path: Path | None) -> Path | None:
@@ -88,7 +89,7 @@ Verbose = Annotated[
 FitFile = Annotated[
     Path,
     typer.Argument(
-        metavar="FIT.nc", help="A fit that `latentscale fit` wrote.", callback=_fit_input
+        metavar="FIT.nc", help="A fit that `latentscale fit` wrote.", callback=existing_fit
     ),
 ]
 FitOrSource = Annotated[
@@ -105,20 +106,22 @@ KeptFit = Annotated[
         "--keep",
         metavar="FIT.nc",
         help="Of scores: file to write the fit to.",
-        callback=_kept_fit,
+        callback=fit_output,
         readable=False,
     ),
 ]
 FitOut = Annotated[
     Path,
     typer.Option(
-        "--out", metavar="FIT.nc", help="File to write.", callback=_fit_output, readable=False
+        "--out", metavar="FIT.nc", help="File to write.", callback=fit_output, readable=False
     ),
 ]
 Rows = Annotated[
     Path,
     typer.Argument(
-        metavar="ROWS.csv", help="Models to forecast, one a row (CSV or Parquet).", callback=_input
+        metavar="ROWS.csv",
+        help="Models to forecast, one a row (CSV or Parquet).",
+        callback=existing_input,
     ),
 ]
 PlannedRows = Annotated[
@@ -127,7 +130,7 @@ PlannedRows = Annotated[
         "--planned",
         metavar="ROWS.csv",
         help="Models to forecast, one a row (CSV or Parquet).",
-        callback=_input,
+        callback=existing_input,
     ),
 ]
 ScoresFile = Annotated[
@@ -136,7 +139,7 @@ ScoresFile = Annotated[
         "--scores",
         metavar="TABLE",
         help="Table of scores (CSV or Parquet); the bundled one if none.",
-        callback=_input,
+        callback=existing_input,
     ),
 ]
 BenchmarksFile = Annotated[
@@ -153,7 +156,7 @@ ScoresArgument = Annotated[
     typer.Argument(
         metavar="[TABLE]",
         help="Table of scores (CSV or Parquet); the bundled one if none.",
-        callback=_input,
+        callback=existing_input,
     ),
 ]
 Source = Annotated[
@@ -161,7 +164,7 @@ Source = Annotated[
     typer.Argument(
         metavar="[SOURCE]",
         help="Folder of lm-evaluation-harness results, or the leaderboard's contents table.",
-        callback=_input,
+        callback=existing_input,
     ),
 ]
 Metadata = Annotated[
@@ -170,7 +173,7 @@ Metadata = Annotated[
         "--metadata",
         metavar="TABLE",
         help="Family, size and tokens of the models (CSV or Parquet).",
-        callback=_input,
+        callback=existing_input,
     ),
 ]
 TableOut = Annotated[

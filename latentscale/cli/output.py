@@ -13,7 +13,7 @@ from latentscale.errors import LatentscaleError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from latentscale.plots.style import Sheet
+    from latentscale.result import Drawing, Result
 
 _SCREEN = Path("/dev/stdout")
 
@@ -63,7 +63,7 @@ def save_table(table: pd.DataFrame, path: Path, what: str = "rows") -> None:
     say(written)
 
 
-def save_figure(figure: Sheet, path: Path) -> None:
+def save_figure(figure: Drawing, path: Path) -> None:
     """Write a figure and say so."""
     figure.savefig(path)
     say(f"wrote {path}")
@@ -73,3 +73,36 @@ def _same(path: Path, other: Path) -> bool:
     if path.exists() and other.exists():
         return path.is_file() and path.samefile(other)
     return path.resolve() == other.resolve()
+
+
+def finish(
+    result: Result | pd.DataFrame,
+    *,
+    prob: float | None = None,
+    table: Path | None = None,
+    figure: Path | None = None,
+) -> None:
+    """Say what a verb answered, and write its table and its figure.
+
+    Parameters
+    ----------
+    result
+        What the verb returned.
+    prob
+        Probability of the table's intervals; None for those of the result.
+    table, figure
+        Files to write; without `table` the rows that matter most are printed.
+    """
+    if hasattr(result, "headline"):
+        for line in (result.headline, *(f"  - {text}" for text in getattr(result, "advice", ()))):
+            say(line)
+        rows = result.table() if prob is None else result.table(prob)
+        shown = result.brief()
+    else:
+        rows = shown = result
+    if table is not None:
+        save_table(rows.reset_index() if rows.index.name else rows, table)
+    elif shown is not None and len(shown):
+        print_table(shown, "{:.3g}".format)
+    if figure is not None:
+        save_figure(result.plot(), figure)  # type: ignore[union-attr]

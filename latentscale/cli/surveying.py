@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from latentscale.cli.console import say, warn
 from latentscale.cli.stops import saving
-from latentscale.errors import DataError, FitError, listed
+from latentscale.errors import DataError, DataWarning, FitError, listed
 from latentscale.files import expanded, is_stream
 
 if TYPE_CHECKING:
@@ -24,6 +26,15 @@ BATCH: Final = 500
 ENDING: Final = ".nc"
 """How files of fits are named."""
 _TOKENS: Final = ("log_tokens", "log_flops")
+_COVARIATES: Final = (
+    "covariates",
+    "family.slopes",
+    "benchmarks.slopes",
+    "benchmarks.family_slopes",
+    "benchmarks.precision_covariates",
+    "benchmarks.instruct.slopes",
+)
+"""Fields of a spec that name covariates."""
 
 
 def fit_or_source(path: Path) -> Path:
@@ -72,8 +83,10 @@ def fit_of_scores(
 
     if method not in METHODS:
         raise DataError(f"--method {method} is not known; allowed are {listed(METHODS)}.")
-    scores = read_scores(path)
-    say(repr(scores))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # the audit, printed below, says it all
+        scores = read_scores(path)
+    say(f"{scores!r}\n{scores.audit}")
     model = _without_tokens(ls.load_spec(spec), scores, shipped=spec in shipped_specs())
     fitted = ls.fit(model, scores, method=_method(method, scores, draws), seed=seed)
     with saving():
@@ -89,14 +102,24 @@ def _without_tokens(model: ModelSpec, scores: Scores, *, shipped: bool) -> Model
     """Leave tokens out of a shipped spec where no model of the table states them."""
     if not shipped or scores.dataset["tokens"].notnull().any():
         return model
-    kept = [n for n in model.covariates if not any(part in _TOKENS for part in n.split(":"))]
-    if len(kept) == len(model.covariates):
-        return model
-    say(
-        f"no model states its training tokens: {model.name} is fitted on "
-        f"{listed(kept) if kept else 'no covariate'} alone"
-    )
-    return model.with_({"covariates": kept})
+    changes = {}
+    for path in _COVARIATES:
+        names = _at(model, path)
+        kept = [n for n in names if not any(part in _TOKENS for part in n.split(":"))]
+        if len(kept) < len(names):
+            changes[path] = kept
+    if changes:
+        kept = changes.get("covariates", list(model.covariates))
+        on = listed(kept) if kept else "no covariate"
+        say(f"no model states its training tokens: {model.name} is fitted on {on} alone")
+    return model.with_(changes)
+
+
+def _at(model: ModelSpec, path: str) -> Sequence[str]:
+    value: Any = model
+    for name in path.split("."):
+        value = getattr(value, name)
+    return tuple(value)
 
 
 def _method(name: str, scores: Scores, draws: int) -> Method:

@@ -13,9 +13,8 @@ import numpy as np
 from latentscale.data.audit import Finding
 from latentscale.data.scales.base import SCALES, scale_of
 from latentscale.data.scales.fraction import FractionScale
-from latentscale.data.text import unstorable
 from latentscale.errors import DataError, listed, nearest
-from latentscale.validate import choice, is_number, is_whole, plain_fields
+from latentscale.validate import choice, is_number, is_whole, plain_fields, unstorable
 
 
 @dataclass(frozen=True)
@@ -53,6 +52,11 @@ class Benchmark:
     DataError
         If floor or ceiling lies outside the scale, the item count is not a positive whole number,
         the scale is unknown, or a text cannot be written to a file.
+
+    Examples
+    --------
+    >>> ls.Benchmark(floor=0.25, n_items=1172).floor
+    0.25
     """
 
     floor: float = 0.0

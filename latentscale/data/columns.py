@@ -19,7 +19,7 @@ from pandas.api.types import (
 
 from latentscale.data.problems import Problem, at_cell, at_column, shown
 from latentscale.data.scales.base import Scale
-from latentscale.data.text import UNSTORABLE_RULE, unstorable
+from latentscale.validate import UNSTORABLE_RULE, unstorable
 
 Floats = npt.NDArray[np.float64]
 

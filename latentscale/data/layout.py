@@ -15,8 +15,8 @@ from latentscale.data.features.base import Feature
 from latentscale.data.frames import AnyFrame, as_pandas
 from latentscale.data.known import known_features
 from latentscale.data.problems import Problem, at_column, fail
-from latentscale.data.text import UNSTORABLE_RULE, unstorable
 from latentscale.errors import DataError, listed
+from latentscale.validate import UNSTORABLE_RULE, unstorable
 
 REQUIRED: Final = ("model", "family")
 OPTIONAL: Final = ("params_b", "tokens_t", "lineage", "instruct", "released")

@@ -118,6 +118,20 @@ class Scores:
         -----
         DataWarning
             Once, when something looks wrong but can be used; also kept in ``.audit``.
+
+        Examples
+        --------
+        >>> frame = pd.DataFrame(
+        ...     {
+        ...         "model": ["a-1b", "a-7b", "b-8b"],
+        ...         "family": ["a", "a", "b"],
+        ...         "params_b": [1.1, 7.0, 8.0],
+        ...         "tokens_t": [1.0, 1.0, 4.0],
+        ...         "quiz": [0.31, 0.45, None],
+        ...     }
+        ... )
+        >>> ls.Scores.from_frame(frame, benchmarks={"quiz": ls.Benchmark(floor=0.25)}).n_observed
+        2
         """
         scores = scores_from_frame(frame, features=features, benchmarks=benchmarks, stderr=stderr)
         emit(scores.audit.findings, about=_ABOUT)
@@ -296,6 +310,11 @@ class Scores:
         ------
         DataError
             If a name is unknown or repeated, or nothing is left.
+
+        Examples
+        --------
+        >>> ls.datasets.open_llm_leaderboard().select(benchmarks=["mmlu", "ifeval"]).benchmarks
+        ('mmlu', 'ifeval')
         """
         wanted = {
             MODEL: _checked_names(models, self.models, MODEL),
@@ -311,6 +330,12 @@ class Scores:
         ------
         DataError
             If a name is unknown or repeated, or nothing is left.
+
+        Examples
+        --------
+        >>> table = ls.datasets.open_llm_leaderboard()
+        >>> len(table.models) - len(table.without(["llama-7b"]).models)
+        1
         """
         if not isinstance(models, str) and not len(models):
             return self.select()

@@ -17,7 +17,7 @@ _initial_points: WeakKeyDictionary[pm.Model, dict[str, np.ndarray]] = WeakKeyDic
 def initial_point(model: pm.Model) -> dict[str, np.ndarray]:
     """Return where PyMC would begin, unconstrained, by value variable.
 
-    PyMC compiles a function for it each time; charts ask a dozen times for one model.
+    PyMC compiles a function for it each time; whitening asks a dozen times for one model.
     """
     if model not in _initial_points:
         _initial_points[model] = model.initial_point(random_seed=0)

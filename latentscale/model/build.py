@@ -18,7 +18,7 @@ from latentscale.model.double import double_precision
 from latentscale.model.equations import expected_score, latent_skill, linear_predictor
 from latentscale.model.noise import noise_of
 from latentscale.model.rows import covariate_coords
-from latentscale.model.terms.base import terms_of
+from latentscale.model.terms.base import known_of, terms_of
 from latentscale.model.terms.precision import precision
 from latentscale.model.undisclosed import rows_in_graph
 from latentscale.spec.spec import ModelSpec
@@ -50,6 +50,12 @@ def build(spec: ModelSpec, scores: Scores) -> pm.Model:
     References
     ----------
     Cai et al. 2025 (arXiv:2512.06553), section 2, and the design's optional terms.
+
+    Examples
+    --------
+    >>> model = ls.build(ls.load_spec("pooled_flops"), fit.scores)
+    >>> sorted(v.name for v in model.free_RVs)
+    ['benchmark_slope', 'intercept', 'precision']
     """
     expect(spec, ModelSpec, "spec")
     expect(scores, Scores, "scores")
@@ -60,7 +66,10 @@ def build(spec: ModelSpec, scores: Scores) -> pm.Model:
 def build_design(spec: ModelSpec, design: Design) -> pm.Model:
     """Turn a spec and a prepared design into a PyMC model (see `build`)."""
     with pm.Model(coords=_coords(spec, design), check_bounds=False) as model:
-        values: dict[str, Named] = {}
+        values: dict[str, Named] = {
+            name: as_data(array.values, dims=(BENCHMARK,))
+            for name, array in known_of(spec, design.scores.dataset).items()
+        }
         for term in terms_of(spec):
             values |= term.declare(spec, design)
         family = as_data(design.family_of_model, dims=(MODEL,))

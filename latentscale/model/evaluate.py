@@ -16,11 +16,11 @@ import xarray as xr
 
 from latentscale.data.covariates import CovariateTransform
 from latentscale.dims import FAMILY, MODEL
-from latentscale.model.design import Design
 from latentscale.model.equations import expected_score, latent_skill, linear_predictor
 from latentscale.model.noise import noise_of
 from latentscale.model.rows import families_of, with_families
-from latentscale.model.terms.base import Rows
+from latentscale.model.scaled import known_curve
+from latentscale.model.terms.base import Rows, known_of
 from latentscale.model.terms.precision import precision
 from latentscale.model.undisclosed import rows_of_table
 from latentscale.model.unseen import family_effects, model_terms
@@ -99,7 +99,8 @@ class Evaluator:
         Covariate transform, as fitted.
     known
         What the table fixes of its curves, by name, dims (benchmark,): floors, and more where
-        scores are not plain fractions (`latentscale.model.scaled.known_curve`).
+        scores are not plain fractions (`latentscale.model.scaled.known_curve`); and what terms
+        take of benchmarks.
     """
 
     spec: ModelSpec
@@ -107,9 +108,9 @@ class Evaluator:
     known: Mapping[str, xr.DataArray]
 
     @classmethod
-    def of(cls, spec: ModelSpec, design: Design) -> Evaluator:
-        """Return the evaluator of a spec on a prepared table."""
-        return cls(spec, design.transform, design.known_curve)
+    def of(cls, spec: ModelSpec, transform: CovariateTransform, table: xr.Dataset) -> Evaluator:
+        """Return the evaluator of a spec that was fitted to a table, with its transform."""
+        return cls(spec, transform, {**known_curve(table), **known_of(spec, table)})
 
     def values(self, draws: xr.Dataset) -> dict[str, xr.DataArray]:
         """Return draws by name, with what is known of curves unless it was estimated."""

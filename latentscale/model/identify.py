@@ -11,7 +11,9 @@ from latentscale.dims import BENCHMARK, MODEL
 from latentscale.errors import SpecError
 from latentscale.spec.spec import Anchored, SkillSpec
 
+# Models that two benchmarks must share for a correlation; with fewer it counts as 0.
 _MIN_OVERLAP = 5
+# Correlations are shrunk, so that pairs measured on different models give a positive matrix.
 _SHRINK = 0.9
 
 

@@ -53,6 +53,12 @@ def simulate(spec: ModelSpec, template: Scores, *, seed: int = 0) -> Simulation:
     ------
     DataError, SpecError
         If the spec cannot be built on the template.
+
+    Examples
+    --------
+    >>> simulation = ls.simulate(ls.load_spec("pooled_flops"), fit.scores, seed=1)
+    >>> simulation.scores.n_observed == fit.scores.n_observed
+    True
     """
     expect(spec, ModelSpec, "spec")
     expect(template, Scores, "template")

@@ -1,7 +1,8 @@
-"""Undisclosed training tokens: a parameter of every model that does not tell them.
+"""Undisclosed training tokens: a parameter of every model that does not disclose them.
 
 A base covariate is linear in t, the log of the tokens, and a covariate is one of them or a product
-of two. So every covariate of a model is c + b t + a t^2, where b and a are 0 if tokens are told.
+of two. So every covariate of a model is c + b t + a t^2, where b and a are 0 if tokens are
+disclosed.
 """
 
 from __future__ import annotations
@@ -104,8 +105,8 @@ def with_drawn_tokens(
     if spec.undisclosed.kind != "estimated":
         return draws
     fitted = [str(n) for n in draws[UNDISCLOSED].values] if LOG_TOKENS in draws else []
-    untold = table[MODEL].values[table["tokens"].isnull().values]
-    new = [str(name) for name in untold if str(name) not in fitted]
+    undisclosed = table[MODEL].values[table["tokens"].isnull().values]
+    new = [str(name) for name in undisclosed if str(name) not in fitted]
     if not new:
         return draws
     values = spec.prior(LOG_TOKENS).draw((draws.sizes[SAMPLE], len(new)), rng)

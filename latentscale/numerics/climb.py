@@ -77,30 +77,13 @@ def climb(
     kept
         How many iterates the trajectory holds, the last ones; None for all, with `begin`.
     """
-    path: deque[tuple[Floats, Floats]] = deque(maxlen=kept)
-    latest: tuple[Floats, Floats] | None = None
-
-    def loss(point: Floats) -> tuple[float, Floats]:
-        nonlocal latest
-        value, gradient = log_density(point)
-        if not (np.isfinite(value) and np.isfinite(gradient).all()):
-            return _WORSE_THAN_ANY, np.zeros_like(point)
-        latest = point.copy(), np.array(gradient)
-        if not path:
-            path.append(latest)
-        return -float(value), -np.asarray(gradient)
-
-    def keep(point: Floats) -> None:
-        # A step ends where its line search ended, unless that was given up.
-        if latest is not None and np.array_equal(point, latest[0]):
-            path.append(latest)
-
+    path = _Path(log_density, kept)
     solved = optimize.minimize(
-        loss,
+        path.loss,
         begin,
         jac=True,
         method="L-BFGS-B",
-        callback=keep,
+        callback=path.keep,
         options={
             "maxcor": history,
             "maxiter": steps,
@@ -110,7 +93,38 @@ def climb(
         },
     )
     value = -float(solved.fun) if solved.fun < _WORSE_THAN_ANY else -np.inf
-    if not path or not np.array_equal(path[-1][0], solved.x):
-        path.append((np.asarray(solved.x), -np.asarray(solved.jac)))
-    points, gradients = zip(*path, strict=True)
+    steps_taken = path.steps
+    if not steps_taken or not np.array_equal(steps_taken[-1][0], solved.x):
+        steps_taken.append((np.asarray(solved.x), -np.asarray(solved.jac)))
+    points, gradients = zip(*steps_taken, strict=True)
     return Trajectory(np.array(points), np.array(gradients), value, bool(solved.success))
+
+
+class _Path:
+    """What an optimiser calls: the loss, which remembers, and what to do after each step.
+
+    Attributes
+    ----------
+    steps
+        Points and gradients of the steps so far, the last ones alone where so many were asked for.
+    """
+
+    def __init__(self, log_density: LogDensity, kept: int | None) -> None:
+        self.steps: deque[tuple[Floats, Floats]] = deque(maxlen=kept)
+        self._log_density = log_density
+        self._latest: tuple[Floats, Floats] | None = None
+
+    def loss(self, point: Floats) -> tuple[float, Floats]:
+        """Return minus the log density and its gradient, finite everywhere."""
+        value, gradient = self._log_density(point)
+        if not (np.isfinite(value) and np.isfinite(gradient).all()):
+            return _WORSE_THAN_ANY, np.zeros_like(point)
+        self._latest = point.copy(), np.array(gradient)
+        if not self.steps:
+            self.steps.append(self._latest)
+        return -float(value), -np.asarray(gradient)
+
+    def keep(self, point: Floats) -> None:
+        """Take a step down; it ends where its line search ended, unless that was given up."""
+        if self._latest is not None and np.array_equal(point, self._latest[0]):
+            self.steps.append(self._latest)

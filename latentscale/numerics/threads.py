@@ -14,8 +14,9 @@ from threadpoolctl import threadpool_limits
 def one_blas_thread() -> Iterator[None]:
     """Keep the linear algebra inside to one thread; also a decorator.
 
-    L-BFGS and the charts multiply small matrices by the ten thousand. There the library's threads
-    only wait for each other, most of all beside other work (32 climbs took 90 s for 20 s).
+    L-BFGS and whitened coordinates multiply small matrices by the ten thousand. There the
+    library's threads only wait for each other, most of all beside other work (32 climbs took 90 s
+    for 20 s).
     """
     with threadpool_limits(1, user_api="blas"):
         yield

@@ -70,7 +70,7 @@ def plot_curve(
     Raises
     ------
     DataError
-        If `hidden` lacks a column.
+        If `hidden` is without a column.
     """
     expect(curve, Curve, "curve")
     if hidden is not None:
@@ -112,10 +112,10 @@ def _checked(hidden: pd.DataFrame | None) -> pd.DataFrame:
     if hidden is None:
         return pd.DataFrame({name: [] for name in _POINT_COLUMNS})
     hidden = as_pandas(hidden, "These hidden scores cannot be drawn")
-    lacking = [name for name in _POINT_COLUMNS if name not in hidden]
-    if lacking:
+    missing = [name for name in _POINT_COLUMNS if name not in hidden]
+    if missing:
         raise DataError(
-            f"hidden lacks the columns {listed(lacking)}; it needs {listed(_POINT_COLUMNS)}."
+            f"hidden has no columns {listed(missing)}; it needs {listed(_POINT_COLUMNS)}."
         )
     return hidden
 

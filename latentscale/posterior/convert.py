@@ -48,7 +48,7 @@ def to_tree(spec: ModelSpec, design: Design, draws: Draws) -> xr.DataTree:
     ``model_skill`` (chain, draw, model, skill).
     """
     posterior = draws.posterior
-    evaluation = Evaluator.of(spec, design).at(
+    evaluation = Evaluator.of(spec, design.transform, design.scores.dataset).at(
         posterior, design.scores.dataset, residuals=FITTED_RESIDUALS
     )
     if evaluation.skill is not None:

@@ -14,7 +14,6 @@ from latentscale.dims import CHAIN, DRAW, POSTERIOR
 from latentscale.markup import bullets, facts_table
 from latentscale.model.design import Design, design
 from latentscale.model.evaluate import Evaluator
-from latentscale.model.scaled import known_curve
 from latentscale.posterior.convergence import Convergence, convergence
 from latentscale.posterior.pairing import joined_chains
 from latentscale.posterior.provenance import Provenance
@@ -79,10 +78,16 @@ class Fit:
     @cached_property
     def evaluator(self) -> Evaluator:
         """What turns draws and rows into skills, linear predictors, expected scores, precisions."""
-        return Evaluator(self.spec, self.transform, known_curve(self.scores.dataset))
+        return Evaluator.of(self.spec, self.transform, self.scores.dataset)
 
     def convergence(self) -> Convergence:
-        """Return R-hat, ESS, divergences and energy of the draws."""
+        """Return R-hat, ESS, divergences and energy of the draws.
+
+        Examples
+        --------
+        >>> fit.convergence().divergences
+        0
+        """
         stats = self.tree["sample_stats"].to_dataset() if "sample_stats" in self.tree else None
         return convergence(self.posterior, stats)
 
@@ -108,6 +113,11 @@ class Fit:
         FitError
             If the path cannot be written to, the disk is full, or the tree holds what a NetCDF
             file cannot hold. The fit in memory is as it was.
+
+        Examples
+        --------
+        >>> ls.load(fit.save("example.nc")).provenance.seed == fit.provenance.seed
+        True
         """
         return save_fit(self, path)
 

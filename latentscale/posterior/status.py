@@ -82,8 +82,8 @@ def status_with_start(status: Status, message: str, advice: tuple[str, ...]) -> 
     """Return a status of chains that also tells where they began, and what to do about it."""
     if not message:
         return status
-    told = f"{status.message}; {message}"
-    return replace(status, message=told, advice=(*status.advice, *advice))
+    joined = f"{status.message}; {message}"
+    return replace(status, message=joined, advice=(*status.advice, *advice))
 
 
 def status_of_partial(status: Status, held: str, how: str) -> Status:

@@ -44,6 +44,12 @@ def load(path: str | Path) -> Fit:
     FitError
         If there is no such file, it was not written by latentscale or by a newer version of it,
         it is damaged or was changed, or a folder holds no draw yet.
+
+    Examples
+    --------
+    >>> path = fit.save("example.nc")
+    >>> ls.load(path).spec.name
+    'small'
     """
     expect_path(path, "path")
     path = expanded(path, FitError)

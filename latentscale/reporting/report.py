@@ -59,6 +59,11 @@ def report(
         If a family is not in the fit.
     LatentscaleError
         If `prob` or `seed` is out of range.
+
+    Examples
+    --------
+    >>> ls.report(fit, "report.html", families=["qwen2"]).name
+    'report.html'
     """
     expect(fit, Fit, "fit")
     expect_path(path, "path")

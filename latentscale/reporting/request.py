@@ -1,4 +1,4 @@
-"""What a report is asked for, and the choices it makes where it is not told."""
+"""What a report is asked for, and what it chooses by itself."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from latentscale.expect import expect_names
 from latentscale.posterior.fit import Fit
 
 _FAMILIES = 3
+"""Families whose curves are drawn unless others are named: a page's worth."""
 _LARGER = 4.0
+"""Example models are so many times the largest of their family: a usual next step."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 import pandas as pd
@@ -16,6 +15,7 @@ from latentscale.dims import FAMILY
 from latentscale.errors import LatentscaleError, listed
 from latentscale.plots import plot_curve, plot_forecast
 from latentscale.posterior.fit import Fit
+from latentscale.reporting.answered import answered
 from latentscale.reporting.blocks import (
     Block,
     Bullets,
@@ -26,11 +26,13 @@ from latentscale.reporting.blocks import (
     Section,
     Table,
 )
-from latentscale.reporting.checks import checks, prior_sensitivity
 from latentscale.reporting.request import Request
-from latentscale.reporting.skills import allocation, latent_skills, variance
+from latentscale.verb import named, sections
 
 _WORST = 15
+"""Parameters in the table: a screen."""
+FORECASTS: Final = "forecasts"
+"""Key of the section on planned models."""
 
 
 def data_audit(asked: Request) -> tuple[Block, ...]:
@@ -254,23 +256,8 @@ def _range(values: pd.Series, unit: str) -> str:
     return f"{known.min():.3g} to {known.max():.3g} {unit}{rest}"
 
 
-SECTIONS: Final[tuple[tuple[str, str, Callable[[Request], tuple[Block, ...]]], ...]] = (
-    ("data", "Data audit", data_audit),
-    ("diagnostics", "Diagnostics", diagnostics),
-    ("checks", "Checks and outliers", checks),
-    ("curves", "Scaling curves", curves),
-    ("forecasts", "Forecasts", forecasts),
-    ("skills", "Skills", latent_skills),
-    ("variance", "What makes models differ", variance),
-    ("allocation", "Compute-optimal allocation", allocation),
-    ("sensitivity", "Sensitivity to priors", prior_sensitivity),
-    ("model", "Model and method", declaration),
-)
-"""Address, heading and function of each section, in the order of the page."""
-
-
 def sections_of(asked: Request) -> tuple[Section, ...]:
-    """Make every section; one that the fit cannot answer says why.
+    """Make the section of every verb that has one; one that the fit cannot answer says why.
 
     Raises
     ------
@@ -278,12 +265,14 @@ def sections_of(asked: Request) -> tuple[Section, ...]:
         If the models that the caller wants forecast are described badly.
     """
     made = {}
+    having = sections()
     # The forecasts first: a fault in the caller's own table is then found before the long work.
-    for key, title, function in sorted(SECTIONS, key=lambda one: one[0] != "forecasts"):
+    for verb, part in sorted(having, key=lambda pair: pair[1].key != FORECASTS):
         try:
-            made[key] = Section(key, title, function(asked))
+            blocks = named(part.blocks)(asked) if part.blocks else answered(verb, asked)
+            made[part.key] = Section(part.key, part.heading, blocks)
         except LatentscaleError as error:
-            if key == "forecasts" and not asked.is_example:
+            if part.key == FORECASTS and not asked.is_example:
                 raise
-            made[key] = Section(key, title, absent=f"Not shown: {error}")
-    return tuple(made[key] for key, _, _ in SECTIONS)
+            made[part.key] = Section(part.key, part.heading, absent=f"Not shown: {error}")
+    return tuple(made[part.key] for _, part in having)

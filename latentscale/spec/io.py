@@ -22,7 +22,14 @@ def _spec_folder() -> Path:
 
 
 def shipped_specs() -> tuple[str, ...]:
-    """Return the names of the specs that come with the package, sorted."""
+    """Return the names of the specs that come with the package, sorted.
+
+    Examples
+    --------
+    >>> from latentscale.spec import shipped_specs
+    >>> "latentscale" in shipped_specs()
+    True
+    """
     return tuple(sorted(path.stem for path in _spec_folder().glob("*.toml")))
 
 
@@ -38,6 +45,12 @@ def load_spec(source: str | Path) -> ModelSpec:
     ------
     SpecError
         If there is no such spec, the file is not TOML, or a key or value is not allowed.
+
+    Examples
+    --------
+    >>> spec = ls.load_spec("latentscale")
+    >>> spec.skills.count, spec.family.level
+    (2, 'partial')
     """
     if not isinstance(source, str | Path):
         raise SpecError(f"A spec is loaded by name or path; got {source!r}.")
@@ -51,8 +64,12 @@ def load_spec(source: str | Path) -> ModelSpec:
             + nearest(str(source), known)
         )
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise SpecError(f"{path} cannot be read: {error.strerror or error}.") from None
+    except RecursionError:
+        raise SpecError(f"{path} is not a spec: its lists are nested too deeply.") from None
+    except ValueError as error:  # not TOML, not UTF-8, or an integer of thousands of digits
         raise SpecError(f"{path} is not a readable TOML file: {error}") from None
     document.setdefault("name", path.stem)
     return spec_from_dict(document)

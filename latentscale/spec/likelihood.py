@@ -29,6 +29,9 @@ class Likelihood(Record):
     slots: ClassVar[Mapping[str, PriorSlot]] = {}
     """Priors of the likelihood's own parameters, by the name used under ``[priors]``."""
 
+    equation: ClassVar[str] = ""
+    """The distribution of a score, in LaTeX; for the documentation."""
+
     needs_items: ClassVar[bool] = False
     """Whether every benchmark must state its number of items, 2 or more."""
 

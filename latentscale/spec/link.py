@@ -22,6 +22,9 @@ class Link(Record):
     slots: ClassVar[Mapping[str, PriorSlot]] = {}
     """Priors of the link's own parameters, by the name used under ``[priors]``."""
 
+    equation: ClassVar[str] = ""
+    """h, in LaTeX; for the documentation."""
+
     scalar: ClassVar[str | None] = None
     """Name of the compiled scalar form in ``latentscale.inference.marginal.kernel``, if any.
 

@@ -49,6 +49,14 @@ class Prior:
     ------
     SpecError
         If `dist` is unknown, a number is missing, not used by `dist`, or out of range.
+
+    Examples
+    --------
+    >>> prior = ls.Prior("Beta", alpha=9, beta=1)
+    >>> prior.support
+    'unit'
+    >>> print(prior)
+    Beta(alpha=9, beta=1)
     """
 
     dist: str

@@ -19,7 +19,14 @@ from latentscale.validate import plain
 class Record(BaseModel):
     """A frozen record that refuses unknown fields and values of another type."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
+    # Terms speak of models, and pydantic before 2.10 keeps names that begin with model_ to itself.
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        validate_default=True,
+        protected_namespaces=(),
+    )
 
     def __init__(self, **fields: Any) -> None:
         refuse_unknown_keys(type(self), fields)

@@ -18,6 +18,7 @@ from latentscale.spec.kinds import TERMS, SetByTables
 from latentscale.spec.prior import PRIOR_SLOTS, REAL, Prior
 from latentscale.spec.record import Record
 from latentscale.spec.undisclosed import DEPEND_ON_TOKENS, Estimated, LeaveOut
+from latentscale.validate import UNSTORABLE_RULE, unstorable
 
 _A_TERM = Choice(SetByTables())
 
@@ -70,8 +71,14 @@ class Free(Record):
 class SkillSpec(Record):
     """Latent skills: how many, how they are identified, and whether models deviate.
 
-    With `count` 0 there are no skills and each benchmark has its own curve.
-    `residual` adds a deviation of every model from its family's curve, skill by skill.
+    Attributes
+    ----------
+    count
+        Number of skills K; with 0 there are none and each benchmark has its own curve.
+    identify
+        What identifies skills among their rotations: anchors, or nothing.
+    residual
+        Whether every model deviates from its family's curve, skill by skill.
     """
 
     count: int = Field(default=2, ge=0, le=12)
@@ -108,15 +115,23 @@ class ModelSpec(Record):
 
     Attributes
     ----------
-    name, description, sources
-        What the model is called, what it is, and the papers that it follows.
+    name
+        What the model is called.
+    description
+        What the model is, in a line.
+    sources
+        The papers that it follows.
     covariates
         Covariates of the skills: ``log_params``, ``log_tokens``, ``log_flops``, ``instruct``,
         any other feature of the table by its name, such as ``released``, or products and squares
         such as ``log_params:log_tokens``. Whether the table has them is checked when the spec
         meets it.
-    skills, family, benchmarks
-        The three parts of the model.
+    skills
+        How many skills, and what identifies them.
+    family
+        How families differ.
+    benchmarks
+        How skills become scores.
     undisclosed
         What becomes of models whose training tokens are needed and undisclosed: left out, or
         fitted with their tokens as parameters.
@@ -144,6 +159,14 @@ class ModelSpec(Record):
         tuple[SerializeAsAny[Record], ...], BeforeValidator(_A_TERM.each), _A_TERM
     ] = ()
     priors: Annotated[dict[str, Prior], Field(strict=False)] = Priors()
+
+    @field_validator("name", "description", "sources")
+    @classmethod
+    def _storable(cls, texts: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        for text in (texts,) if isinstance(texts, str) else texts:
+            if unstorable(text):
+                raise SpecError(f"{text!r}: {UNSTORABLE_RULE}")
+        return texts
 
     @field_validator("covariates")
     @classmethod
@@ -278,6 +301,12 @@ class ModelSpec(Record):
         ------
         SpecError
             If a parameter or a distribution is unknown, or has the wrong support.
+
+        Examples
+        --------
+        >>> spec = ls.load_spec("latentscale")
+        >>> spec.with_priors({"slope": ls.Prior("Normal", mu=0, sigma=2)}).prior("slope")
+        Prior('Normal', mu=0.0, sigma=2.0)
         """
         if not isinstance(priors, Mapping):
             raise SpecError(
@@ -308,7 +337,13 @@ class ModelSpec(Record):
         return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]
 
     def used_priors(self) -> tuple[str, ...]:
-        """Return the prior slots that the model uses, sorted."""
+        """Return the prior slots that the model uses, sorted.
+
+        Examples
+        --------
+        >>> ls.load_spec("pooled_flops").used_priors()
+        ('benchmark_slope', 'intercept', 'precision')
+        """
         terms = (kind.of(self) for kind in TERMS.values())
         return tuple(
             sorted({name for term in terms if term is not None for name in term.used_slots(self)})
@@ -336,6 +371,7 @@ class ModelSpec(Record):
             + (f", slopes on {', '.join(family.slopes)}" if family.slopes else ""),
             "benchmarks": f"{benchmarks.link.kind} link, {benchmarks.floor} floor, "
             f"{benchmarks.ceiling} ceiling, {benchmarks.likelihood.kind} noise"
+            + (", pooled" if benchmarks.pooled else "")
             + (", family effects" if benchmarks.family_effect else ""),
             **({"undisclosed tokens": "estimated"} if self.undisclosed.kind == "estimated" else {}),
             **({"terms": ", ".join(str(term) for term in self.terms)} if self.terms else {}),

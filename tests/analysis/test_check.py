@@ -203,6 +203,22 @@ def _with_own_densities(fit: Fit) -> Fit:
     return replace(fit, tree=tree)
 
 
+def test_a_prior_predictive_check_takes_a_table_with_declared_features() -> None:
+    frame = pd.DataFrame(
+        {
+            "model": ["a", "b", "c"],
+            "family": "one",
+            "released": ["2023-01-01", "2024-01-01", "2025-01-01"],
+            "quiz": [0.3, 0.5, 0.6],
+        }
+    )
+    scores = ls.Scores.from_frame(frame, features=["released"])
+    changes = {"covariates": ["released"], "benchmarks.slopes": ["released"]}
+    spec = ls.load_spec("pooled_flops").with_(changes)
+    found = ls.studies.prior_predictive(spec, scores, draws=20, seed=1)
+    assert found.draws.sizes["model"] == 3
+
+
 def test_prior_predictive_covers_tables_of_its_own_prior(
     quick_spec: ls.ModelSpec, small_scores: ls.Scores
 ) -> None:

@@ -64,7 +64,12 @@ def test_log_priors_are_those_of_the_free_parameters_of_a_term(
     kind: str, everything_spec: ModelSpec, small_scores: Scores, evaluated: Any
 ) -> None:
     spec = spec_using(kind, everything_spec)
-    check_log_prior(spec, evaluated(spec, small_scores))
+    info = {
+        name: ls.Benchmark(floor=b.floor, n_items=b.n_items, group="some")
+        for name, b in small_scores.benchmark_info.items()
+    }
+    grouped = Scores.from_frame(small_scores.to_frame(), benchmarks=info)
+    check_log_prior(spec, evaluated(spec, grouped))
 
 
 OTHER_SETTINGS = {
@@ -72,6 +77,11 @@ OTHER_SETTINGS = {
     "family unit": {
         "skills": {"count": 2, "identify": {"kind": "anchored", "unit": "family"}},
         "family": {"level": "partial", "correlated": True},
+    },
+    "pooled benchmarks": {"benchmarks": {"pooled": True, "ceiling": "estimated"}},
+    "pooled benchmarks, free skills": {
+        "skills": {"count": 2, "identify": {"kind": "free"}},
+        "benchmarks": {"pooled": True, "precision_covariates": ["log_flops"]},
     },
     "free skills": {"skills": {"count": 2, "identify": {"kind": "free"}}},
     "estimated floors": {"benchmarks": {"floor": "estimated", "likelihood": {"kind": "student-t"}}},

@@ -197,7 +197,7 @@ def test_groups_of_one_kind_are_one_benchmark_and_suites_are_none(tmp_path: Path
     }
 
 
-@pytest.mark.parametrize("bad", [float("nan"), float("inf"), None, "nan", 10**400])
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), None, "nan", "0.5", True, 10**400])
 def test_figures_that_are_not_finite_are_named_and_another_run_counts(
     tmp_path: Path, bad: object
 ) -> None:
@@ -332,6 +332,9 @@ def test_each_number_of_attempts_is_a_benchmark(tmp_path: Path) -> None:
         "humaneval pass@100": 0.8,
         "mbpp": 0.2,
     }
+    info = read_harness(tmp_path, about("acme/a-1b")).benchmark_info
+    groups = {name: one.group for name, one in info.items()}
+    assert groups == {n: "humaneval" if "humaneval" in n else "" for n in scores}
 
 
 @pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")

@@ -59,6 +59,31 @@ def test_categories_are_means_of_the_tasks_that_a_model_has(folder):
     assert cells["phi-3-small-8k-instruct", "Mixed"] == 18.0
 
 
+@pytest.mark.parametrize(
+    "tasks",
+    [
+        "AMPS_Hard LCB_generation coding_completion connections cta math_comp olympiad paraphrase "
+        "plot_unscrambling simplify story_generation summarize tablejoin tablereformat typos "
+        "web_of_lies_v2 zebra_puzzle",  # the columns of 2024-06-24
+        "AMPS_Hard code_completion code_generation connections javascript math_comp olympiad "
+        "paraphrase plot_unscrambling python simplify spatial story_generation summarize tablejoin "
+        "tablereformat typescript typos web_of_lies_v3 zebra_puzzle",  # of 2025-05-30
+        "AMPS_Hard code_completion code_generation connections consecutive_events "
+        "integrals_with_game javascript logic_with_navigation math_comp olympiad paraphrase "
+        "plot_unscrambling python simplify spatial story_generation summarize tablejoin "
+        "tablereformat theory_of_mind typescript typos zebra_puzzle",  # of 2026-06-25
+    ],
+)
+def test_the_tasks_of_past_releases_have_a_category(tmp_path, tasks):
+    names = tasks.split()
+    path = tmp_path / "table_2026_06_25.csv"
+    rows = [",".join([model, *("50.5" for _ in names)]) for model in ("gpt-5.5-xhigh", "glm-5.2")]
+    path.write_text("\n".join([",".join(["model", *names]), *rows]))
+    read = livebench_measurements(path)
+    assert not read.audit.filter("task-without-category")
+    assert {b.group for b in read.benchmarks.values()} >= {"Reasoning", "Coding", "IF"}
+
+
 def test_names_say_what_the_table_does_not(folder):
     models = livebench_measurements(folder).models.set_index("model")
     assert models["provider"].tolist() == ["Anthropic", "OpenAI", "Microsoft"]

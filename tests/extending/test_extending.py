@@ -1,4 +1,4 @@
-"""Links, likelihoods and terms from outside: each one file that imports public names alone.
+"""Links, likelihoods, terms and a verb from outside: each one file that imports public names alone.
 
 They are used in fits, forecasts, saved files, reports and the command line, in this process and in
 new ones that know them by the environment variable alone.
@@ -29,6 +29,7 @@ from latentscale.posterior.fit import Fit
 from latentscale.registry import PLUGINS, Registry
 from latentscale.spec import ModelSpec, spec_from_dict, spec_from_json
 from latentscale.spec.kinds import LIKELIHOODS, LINKS, TERMS
+from latentscale.verb import VERBS
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "contracts"))  # what every registered kind must hold
@@ -47,6 +48,7 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
     "marker_shift_term": {"terms": [{"kind": "marker-shift", "marker": "-m1"}]},
     "family_tuning_term": {"terms": [{"kind": "family-tuning"}]},
 }
+VERB = "leaders_verb"
 VARIABLES = {
     "gompertz_link": "gompertz_share",
     "laplace_likelihood": "precision",
@@ -91,9 +93,11 @@ ROWS = pd.DataFrame(
 def registered() -> Iterator[None]:
     """Register the kinds, and forget them after these tests."""
     sys.path.insert(0, str(HERE))
-    for module in MODULES:
+    for module in (*MODULES, VERB):
         importlib.import_module(module)
     yield
+    VERBS.remove("leaders")
+    del sys.modules[VERB]
     for module, (registry, kind) in MODULES.items():
         registry.remove(kind)
         del sys.modules[module]
@@ -126,7 +130,7 @@ def run(*words: object, known: bool = True) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     environment.pop(PLUGINS, None)
     if known:
-        environment[PLUGINS] = ", ".join(MODULES)
+        environment[PLUGINS] = ", ".join((*MODULES, VERB))
     return subprocess.run(
         [sys.executable, "-m", "latentscale", *map(str, words)],
         capture_output=True,
@@ -136,7 +140,7 @@ def run(*words: object, known: bool = True) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("module", [*MODULES, VERB])
 def test_an_extension_is_short_and_imports_public_names_alone(module: str) -> None:
     text = (HERE / f"{module}.py").read_text(encoding="utf-8")
     assert len(text.splitlines()) < 80
@@ -266,6 +270,31 @@ def test_the_command_line_fits_and_reports_all_at_once(known: Any, tmp_path: Pat
     assert done.returncode == 0, done.stderr
     text = page.read_text(encoding="utf-8")
     assert "gompertz" in text and "laplace" in text and "marker in the name" in text
+
+
+def test_a_verb_from_outside_has_a_command(fits: Callable[[str], Fit], tmp_path: Path) -> None:
+    fit, path, out = fits("marker_shift_term"), tmp_path / "fit.nc", tmp_path / "leaders.csv"
+    fit.save(path)
+    done = run("leaders", path, "--top", 2, "--out", out)
+    assert done.returncode == 0, done.stderr
+    wanted = VERBS["leaders"].answer()(fit, top=2)
+    assert wanted.headline in done.stdout
+    pd.testing.assert_frame_equal(pd.read_csv(out), wanted.table(), check_dtype=False)
+    done = run("leaders", "--help")
+    assert "Which model leads each benchmark?" in done.stdout
+    assert "--top" in done.stdout and "Models to name a benchmark." in done.stdout
+    assert "leaders " in run("--help").stdout
+    assert run("leaders", path, known=False).returncode == 2
+
+
+def test_a_verb_from_outside_has_its_section_in_the_report(
+    fits: Callable[[str], Fit], tmp_path: Path
+) -> None:
+    fit, page = fits("gompertz_link"), tmp_path / "page.html"
+    ls.report(fit, page)
+    text = page.read_text(encoding="utf-8")
+    assert '<a href="#leaders">Leaders</a>' in text
+    assert VERBS["leaders"].answer()(fit).headline in text
 
 
 def refused(**document: object) -> str:

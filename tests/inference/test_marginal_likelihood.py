@@ -87,7 +87,7 @@ def test_the_loops_say_what_the_packages_equations_say(name: str, known) -> None
         {"family_skill": (("family", "sample", "skill"), alpha)},
         coords={"family": list(table.families), "skill": draws["skill"].values},
     )
-    at = Evaluator.of(spec, table).at(
+    at = Evaluator.of(spec, table.transform, table.scores.dataset).at(
         draws, table.scores.dataset, residuals=NO_RESIDUALS, effects=effects
     )
     eta = at.eta

@@ -16,8 +16,8 @@ import pytest
 import latentscale as ls
 from latentscale.posterior.fit import Fit
 from latentscale.reporting.blocks import Picture
-from latentscale.reporting.sections import SECTIONS
 from latentscale.spec import spec_from_dict
+from latentscale.verb import sections
 
 EVIL = "<script>alert('x')</script>"
 VOID = {"meta", "img", "br"}
@@ -101,7 +101,7 @@ def test_it_can_be_read_by_everyone(page: Page) -> None:
     assert {"name": "viewport", "content": "width=device-width, initial-scale=1"} in page.all(
         "meta"
     )
-    assert len(page.all("h2")) == len(SECTIONS)
+    assert len(page.all("h2")) == len(sections())
     levels = [int(tag[1]) for tag, _ in page.elements if tag in ("h1", "h2", "h3")]
     assert all(after <= before + 1 for before, after in pairwise(levels))
     drawn = ["Measured mean", "Map of residuals", *["Scaling curves"] * 3, "Forecast", "What makes"]
@@ -207,7 +207,7 @@ def test_what_a_spec_cannot_answer_is_said(
     fit = prior_fit(spec_from_dict(document), scores, draws=30)
     found = Page(ls.report(fit, tmp_path / "r.html"))
     assert 'Not shown: The spec "tuned or not" does not use log_params' in found.text
-    assert len(found.all("h2")) == len(SECTIONS)
+    assert len(found.all("h2")) == len(sections())
     assert not [i for i in found.all("img") if i["alt"].startswith("Scaling curves")]
     assert 'Not shown: The spec "tuned or not" has no skills' in found.text
     assert 'Not shown: The spec "tuned or not" has no separate terms' in found.text

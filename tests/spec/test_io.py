@@ -229,3 +229,26 @@ def test_the_document_that_is_read_is_not_changed() -> None:
     spec_from_dict(document)
     assert json.dumps(document) == before
     assert ls.load_spec("cai2025").to_dict() == ls.load_spec("cai2025").to_dict()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a = " + "[" * 5000 + "]" * 5000, "nested too deeply"),
+        ("a = " + "9" * 5000, "not a readable TOML file"),
+        ('name = "a\\u0000"', "NUL character"),
+        ('name = "a"\nsources = ["b\\u0000"]', "NUL character"),
+    ],
+    ids=["deep", "digits", "name", "sources"],
+)
+def test_a_file_that_is_no_spec_is_refused_by_name(text: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(SpecError, match=said):
+        load_spec(path)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_spec(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('covariates = ["log_flops"]', encoding="utf-8-sig")
+    assert load_spec(path).covariates == ("log_flops",)

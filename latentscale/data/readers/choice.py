@@ -118,7 +118,10 @@ def _not_a_number(
     said = [f"{len(empty)} scores are left out: {_cells(empty)}."] if empty else []
     if filled:
         said.append(f"{len(filled)} were taken from another run: {_cells(filled)}.")
-    message = f"metrics are NaN or infinite. {' '.join(said)} Look into those runs, or repeat them."
+    message = (
+        f"metrics are NaN, infinite or no numbers. {' '.join(said)} Look into those runs, or "
+        "repeat them."
+    )
     return [Finding("warning", "metric-not-finite", "scores", message)]
 
 

@@ -24,7 +24,7 @@ from latentscale.data.readers.revisions import (
 from latentscale.data.readers.runs import Run, holds_results, read_run, run_of
 from latentscale.data.readers.settings import named
 from latentscale.data.readers.tasks import HARNESS_TASKS, HarnessTask
-from latentscale.data.readers.unknown import unknown_tasks
+from latentscale.data.readers.unknown import ATTEMPTS, unknown_tasks
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError, listed
 
@@ -347,14 +347,21 @@ def _mixed_shots(table: pd.DataFrame) -> list[Finding]:
 
 
 def _described(rows: list[Candidate]) -> dict[str, Benchmark]:
-    """Return item counts of the benchmarks that only the files describe: those of a whole run."""
+    """Return item counts of the benchmarks that only the files describe: those of a whole run.
+
+    Benchmarks of one task with several numbers of attempts are a group.
+    """
     found = {}
+    several = {row.benchmark for row in rows if ATTEMPTS in row.benchmark}
+    groups = {name.partition(ATTEMPTS)[0] for name in several}
     for name in dict.fromkeys(row.benchmark for row in rows):
         counts = [row.there for row in rows if row.benchmark == name and row.there >= 1]
         if name not in KNOWN_BENCHMARKS:
             items = int(max(counts)) if counts else None
             basis = "items counted by lm-evaluation-harness" if counts else ""
-            found[name] = Benchmark(n_items=items, basis=basis)
+            task = name.partition(ATTEMPTS)[0]
+            group = task if task in groups else ""
+            found[name] = Benchmark(n_items=items, basis=basis, group=group)
     return found
 
 

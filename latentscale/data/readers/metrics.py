@@ -55,7 +55,7 @@ def figures_of(entry: Mapping[str, Any], *, filtered: bool) -> dict[str, float]:
     Returns
     -------
     dict
-        NaN where a figure is NaN, infinite or empty.
+        NaN where a figure is NaN, infinite, empty, text or a truth value.
     """
     found = {}
     for key, value in entry.items():
@@ -63,8 +63,11 @@ def figures_of(entry: Mapping[str, Any], *, filtered: bool) -> dict[str, float]:
         if metric.endswith("_stderr") or metric in _BOOKKEEPING or (filtered and not comma):
             continue
         number = _figure(value)
+        name = f"{metric},{kind or 'none'}"
+        if number is None and isinstance(value, str | bool) and rank_of(name) is not None:
+            number = nan  # a score that was written wrongly is named, not passed over
         if number is not None:
-            found[f"{metric},{kind or 'none'}"] = number
+            found[name] = number
     return found
 
 

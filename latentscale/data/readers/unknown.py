@@ -14,6 +14,8 @@ from latentscale.data.readers.runs import Run
 from latentscale.data.readers.tasks import HarnessTask
 from latentscale.errors import listed
 
+ATTEMPTS: Final = " pass@"
+"""What the name of a benchmark of several attempts has between its task and their number."""
 _ALIKE: Final = 3
 """Letters that the tasks of a group begin with alike, from which it is one benchmark (mmlu_...)."""
 
@@ -54,7 +56,7 @@ def unknown_tasks(
             below = (parts[task],) if parts[task] else ()
             found[_free_name(task, known)] = HarnessTask((task,), (metric,), parts=below)
             for attempts, other in _other_attempts(runs, task, metric).items():
-                name = f"{_free_name(task, known)} pass@{attempts}"
+                name = f"{_free_name(task, known)}{ATTEMPTS}{attempts}"
                 found[name] = HarnessTask((task,), (other,), parts=below)
         else:
             left_out.append(task)

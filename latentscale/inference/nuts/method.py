@@ -72,6 +72,11 @@ class NUTS(Method):
     ------
     FitError
         If a field is out of range, or the backend cannot honour it.
+
+    Examples
+    --------
+    >>> ls.NUTS(draws=500, chains=2).tune
+    400
     """
 
     good_for: ClassVar[str] = FOR_ANYTHING

@@ -72,26 +72,23 @@ def run_on_nutpie(
         ready, points, whitening = in_whitened_coordinates()
     assert points.compiled is not None  # all ways compile the model
     seconds = {"compile": ready - began, "start": time.perf_counter() - ready}
-    chosen = {
-        "start": asdict(start),
-        "coordinates": "model" if whitening is None else "whitened",
-    }
+    chosen = {"start": asdict(start), "coordinates": "whitened" if whitening else "model"}
     began = time.perf_counter()
     if method.store is None:
         trace = chains.sample(points.compiled, method, seed, progress)
         kept = kept_of(trace, method.draws, method.chains)
     else:
         path = Path(method.store)
-        settings = method.settings | chosen
+        made = Provenance("NUTS", method.settings | chosen, seed, seconds, library_versions())
         start_folder(
             path,
             spec,
             design,
-            Provenance("NUTS", settings, seed, seconds, library_versions()),
+            made,
             names,
             message=points.message,
             advice=points.advice,
-            chart=None if whitening is None else whitening.to_dict(),
+            chart=whitening.to_dict() if whitening else None,
         )
         kept = chains.sample_to_folder(points.compiled, method, path, names, seed, progress)
     seconds = seconds | {"sample": time.perf_counter() - began}

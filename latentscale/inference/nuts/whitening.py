@@ -221,7 +221,7 @@ class WhitenedModel:
         coords = {dim: list(names) for dim, names in self.model.coords.items() if names is not None}
         used = {dim for dims, _ in named.values() for dim in dims}
         point = xr.Dataset(named, {dim: names for dim, names in coords.items() if dim in used})
-        here = Evaluator.of(self.spec, self.design).at(
+        here = Evaluator.of(self.spec, self.design.transform, self.design.scores.dataset).at(
             point, self.design.scores.dataset, residuals=NO_RESIDUALS
         )
         known, eta = here.values, here.eta

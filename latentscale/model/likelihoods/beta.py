@@ -20,6 +20,10 @@ class BetaLikelihood(Likelihood):
     """Scores are Beta with mean mu and precision phi: alpha = mu phi, beta = (1 - mu) phi."""
 
     kind: Literal["beta"] = "beta"
+    equation: ClassVar[str] = (
+        r"Y_{ij} \sim "
+        r"\mathrm{Beta}(\mu_{ij} \phi_{ij}, (1 - \mu_{ij}) \phi_{ij})"
+    )
     linearised: ClassVar[bool] = True
     scalar: ClassVar[bool] = True
 

@@ -29,6 +29,10 @@ class BetaBinomialLikelihood(Likelihood):
     """
 
     kind: Literal["beta-binomial"] = "beta-binomial"
+    equation: ClassVar[str] = (
+        r"n_j Y_{ij} \sim "
+        r"\mathrm{BetaBinomial}(n_j, \mu_{ij} \phi_{ij}, (1 - \mu_{ij}) \phi_{ij})"
+    )
     needs_items: ClassVar[bool] = True
     linearised: ClassVar[bool] = True
 

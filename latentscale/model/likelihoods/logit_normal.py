@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import xarray as xr
@@ -25,6 +25,10 @@ class LogitNormalLikelihood(Likelihood):
     """
 
     kind: Literal["logit-normal"] = "logit-normal"
+    equation: ClassVar[str] = (
+        r"\mathrm{logit}\, Y_{ij} \sim "
+        r"\mathrm{Normal}(\mathrm{logit}\, \mu_{ij}, 4 / \phi_{ij})"
+    )
 
     def noise(self, parameters: Mapping[str, Named], n_items: xr.DataArray) -> Noise:
         """Return logit-normal noise."""

@@ -29,6 +29,10 @@ class StudentTLikelihood(Likelihood):
     """
 
     kind: Literal["student-t"] = "student-t"
+    equation: ClassVar[str] = (
+        r"\mathrm{logit}\, Y_{ij} \sim "
+        r"t_\nu(\mathrm{logit}\, \mu_{ij}, 4 / \phi_{ij})"
+    )
     shared: bool = True
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         _TAIL: PriorSlot(

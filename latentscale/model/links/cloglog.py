@@ -17,6 +17,7 @@ class ComplementaryLogLog(Link):
     """The asymmetric link 1 - exp(-exp(eta))."""
 
     kind: Literal["cloglog"] = "cloglog"
+    equation: ClassVar[str] = r"h(\eta) = 1 - \exp(-e^{\eta})"
     scalar: ClassVar[str | None] = "cloglog"
 
     def share(self, parameters: Mapping[str, Named], eta: Named) -> Named:

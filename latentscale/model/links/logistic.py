@@ -15,6 +15,7 @@ class Logistic(Link):
     """The symmetric link 1 / (1 + exp(-eta))."""
 
     kind: Literal["logistic"] = "logistic"
+    equation: ClassVar[str] = r"h(\eta) = 1 / (1 + e^{-\eta})"
     scalar: ClassVar[str | None] = "logistic"
 
     def share(self, parameters: Mapping[str, Named], eta: Named) -> Named:

@@ -41,6 +41,10 @@ class Monotone(Link):
     """
 
     kind: Literal["monotone"] = "monotone"
+    equation: ClassVar[str] = (
+        r"h(\eta) = 1 / (1 + e^{-m(\eta) / m'(0)}), "
+        r"\quad m'(\eta) = \sum_p s_p B_p(\eta)"
+    )
     knots: tuple[float, ...] = (-3.0, -1.0, 1.0, 3.0)
     shared: bool = False
     slots: ClassVar[Mapping[str, PriorSlot]] = {

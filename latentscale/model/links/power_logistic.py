@@ -28,6 +28,10 @@ class PowerLogistic(Link):
     """
 
     kind: Literal["power-logistic"] = "power-logistic"
+    equation: ClassVar[str] = (
+        r"h(\eta) = (1 + e^{-(s + t \eta)})^{-p}, "
+        r"\quad h(0) = 1/2, \; h'(0) = 1/4"
+    )
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         POWER: PriorSlot(Prior("LogNormal", mu=0, sigma=0.5), "power of the power-logistic link")
     }

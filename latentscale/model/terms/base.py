@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self
 
 import xarray as xr
 
-from latentscale.dims import FAMILY, SKILL, SKILL_FACTOR
+from latentscale.dims import BENCHMARK, FAMILY, SKILL, SKILL_FACTOR
 from latentscale.errors import SpecError
 from latentscale.maths import Named
 from latentscale.model.design import Design
@@ -102,6 +102,9 @@ class Term(Record):
     slots: ClassVar[Mapping[str, PriorSlot]] = {}
     """Priors of its parameters, by the name used under ``[priors]``."""
 
+    equation: ClassVar[str] = ""
+    """What it adds to the equations, in LaTeX; for the documentation."""
+
     order: ClassVar[int] = 100
     """Terms are declared and drawn in this order, then by name.
 
@@ -128,6 +131,9 @@ class Term(Record):
 
     skill_vectors: ClassVar[tuple[str, ...]] = ()
     """Its variables that change with skills when skills are rotated, dims with skill."""
+
+    skill_populations: ClassVar[tuple[str, ...]] = ()
+    """Its parameters of a population over skills, which mean nothing once skills are rotated."""
 
     skill_scales: ClassVar[tuple[str, ...]] = ()
     """Its scales of independent effects by skill, which a rotation makes dependent."""
@@ -174,6 +180,18 @@ class Term(Record):
         table
             The models, of a fitted table or planned: params (billions), tokens (trillions),
             instruct, family and lineage, dims (model,), and their names as coordinate.
+        """
+        return {}
+
+    def known(self, table: xr.Dataset) -> dict[str, xr.DataArray]:
+        """Return what the term takes of benchmarks, by a name of its own, dims (benchmark,).
+
+        It is found again under that name among the values that the term is given.
+
+        Parameters
+        ----------
+        table
+            The fitted table: group, suite, floor and n_items, dims (benchmark,).
         """
         return {}
 
@@ -230,6 +248,16 @@ def terms_of(spec: ModelSpec) -> tuple[Term, ...]:
     """Return the terms that a spec switches on, in the order of their declaration."""
     kinds = sorted(TERMS.items(), key=lambda item: (item[1].order, item[0]))
     return tuple(term for term in (kind.of(spec) for _, kind in kinds) if term is not None)
+
+
+def known_of(spec: ModelSpec, table: xr.Dataset) -> dict[str, xr.DataArray]:
+    """Return what the terms of a spec take of a table's benchmarks, dims (benchmark,)."""
+    names = {BENCHMARK: table[BENCHMARK].values}
+    return {
+        name: array.assign_coords(names)
+        for term in terms_of(spec)
+        for name, array in term.known(table).items()
+    }
 
 
 def components(terms: Iterable[Term | type[Term]]) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ class BenchmarkSlopes(Term):
 
     names: tuple[str, ...]
     kind: Literal["benchmark_slopes"] = "benchmark_slopes"
+    equation: ClassVar[str] = r"\eta_{ij} \mathrel{+}= \sum_c \delta_{jc} x_{ic}"
     order: ClassVar[int] = 20
     quadrature: ClassVar[bool] = True
     component: ClassVar[str | None] = "benchmark's own slopes"

@@ -24,6 +24,10 @@ class FamilyBenchmark(Term):
 
     pooled: bool
     kind: Literal["family_benchmark"] = "family_benchmark"
+    equation: ClassVar[str] = (
+        r"\eta_{ij} \mathrel{+}= u_{f(i)j}, "
+        r"\quad u_{fj} \sim \mathrm{Normal}(0, \omega_j^2)"
+    )
     order: ClassVar[int] = 92
     component: ClassVar[str | None] = "family x benchmark"
     component_place: ClassVar[int] = 30

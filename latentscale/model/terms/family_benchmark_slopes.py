@@ -25,6 +25,10 @@ class FamilyBenchmarkSlopes(Term):
 
     names: tuple[str, ...]
     kind: Literal["family_benchmark_slopes"] = "family_benchmark_slopes"
+    equation: ClassVar[str] = (
+        r"\eta_{ij} \mathrel{+}= \sum_c v_{f(i)jc} x_{ic}, "
+        r"\quad v_{fjc} \sim \mathrm{Normal}(0, \xi_j^2)"
+    )
     order: ClassVar[int] = 93
     component: ClassVar[str | None] = "family x benchmark"
     component_place: ClassVar[int] = 30

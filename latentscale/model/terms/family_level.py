@@ -44,6 +44,10 @@ class FamilyLevel(Term):
     correlated: bool
     lineage: bool
     kind: Literal["family_level"] = "family_level"
+    equation: ClassVar[str] = (
+        r"\theta_{ik} \mathrel{+}= \alpha_{f(i)k}, "
+        r"\quad \alpha_f \sim \mathrm{Normal}(m_{g(f)}, D R D)"
+    )
     order: ClassVar[int] = 90
     component: ClassVar[str | None] = "skills: families"
     component_place: ClassVar[int] = 10

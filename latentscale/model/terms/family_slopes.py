@@ -25,6 +25,10 @@ class FamilySlopes(Term):
 
     names: tuple[str, ...]
     kind: Literal["family_slopes"] = "family_slopes"
+    equation: ClassVar[str] = (
+        r"\theta_{ik} \mathrel{+}= \sum_c \beta_{f(i)ck} x_{ic}, "
+        r"\quad \beta_{fck} \sim \mathrm{Normal}(0, \tau_{ck}^2)"
+    )
     order: ClassVar[int] = 91
     component: ClassVar[str | None] = "skills: families"
     component_place: ClassVar[int] = 10

@@ -23,6 +23,10 @@ class InstructionTuning(Term):
     shift: bool
     slopes: tuple[str, ...]
     kind: Literal["instruct"] = "instruct"
+    equation: ClassVar[str] = (
+        r"\eta_{ij} \mathrel{+}= z_i (\iota_j + \sum_c \kappa_{jc} x_{ic}), "
+        r"\quad z_i = 1 \text{ if tuned}"
+    )
     order: ClassVar[int] = 30
     quadrature: ClassVar[bool] = True
     component: ClassVar[str | None] = "instruction tuning"

@@ -20,6 +20,10 @@ class Residual(Term):
     """A deviation of every model's skills, independent between models and skills."""
 
     kind: Literal["residual"] = "residual"
+    equation: ClassVar[str] = (
+        r"\theta_{ik} \mathrel{+}= r_{ik}, "
+        r"\quad r_{ik} \sim \mathrm{Normal}(0, \sigma_k^2)"
+    )
     order: ClassVar[int] = 80
     component: ClassVar[str | None] = "skills: single models"
     component_place: ClassVar[int] = 20

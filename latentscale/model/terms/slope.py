@@ -19,6 +19,7 @@ class SkillSlopes(Term):
     """Slopes of every skill in the covariates, shared by all families."""
 
     kind: Literal["slope"] = "slope"
+    equation: ClassVar[str] = r"\theta_{ik} \mathrel{+}= \sum_c B_{ck} x_{ic}"
     order: ClassVar[int] = 70
     quadrature: ClassVar[bool] = True
     component: ClassVar[str | None] = "skills: covariates"

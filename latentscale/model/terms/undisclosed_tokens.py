@@ -23,6 +23,10 @@ class UndisclosedTokens(Term):
     """
 
     kind: Literal["undisclosed_tokens"] = "undisclosed_tokens"
+    equation: ClassVar[str] = (
+        r"x_i = x(\log t_i), "
+        r"\quad \log t_i \text{ a parameter where undisclosed}"
+    )
     order: ClassVar[int] = 95
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         LOG_TOKENS: PriorSlot(

@@ -1,0 +1,178 @@
+"""Commands that run a model: resume, simulate, backtest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from latentscale.cli.console import say, warn
+from latentscale.cli.inputs import scores_of
+from latentscale.cli.options import (
+    FitOut,
+    Prob,
+    Published,
+    ScoresFile,
+    Seed,
+    TableOut,
+    Verbose,
+)
+from latentscale.cli.output import announce, print_table, save_table
+from latentscale.cli.stops import saving
+from latentscale.dims import DEFAULT_PROB
+
+if TYPE_CHECKING:
+    from latentscale.analysis.folds import Fold
+    from latentscale.data.scores import Scores
+
+Scheme = Literal["leave-one-family", "largest-member", "families", "cells", "chronological"]
+
+_Spec = Annotated[str, typer.Option("--spec", help="A shipped spec, or the path of a TOML file.")]
+
+
+def resume(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of NUTS(store=...).")],
+    draws: Annotated[
+        int | None,
+        typer.Option("--draws", help="Kept draws that each chain has in the end."),
+    ] = None,
+    out: FitOut = Path("fit.nc"),
+    verbose: Verbose = False,
+) -> None:
+    """Go on with a run that was stopped, and save the fit.
+
+    The folder is one that NUTS wrote its draws to as they came (store=...). Draws in it stay as
+    they are. Ctrl-C while chains are sampled keeps the draws so far.
+    """
+    import latentscale as ls
+
+    announce([out])
+    result = ls.resume(folder.expanduser(), draws=draws)
+    with saving():
+        result.save(out)
+        say(f"{result!r}")
+        for line in result.status.advice:
+            warn(line)
+        say(f"wrote {out}")
+
+
+def simulate(
+    spec: _Spec = "latentscale",
+    scores: ScoresFile = None,
+    published: Published = False,
+    out: TableOut = None,
+    seed: Seed = 0,
+    verbose: Verbose = False,
+) -> None:
+    """Draw parameters from a spec's prior, and a table of scores from them.
+
+    Models, covariates and which cells are measured are those of the table given; its scores are
+    replaced. Without --out the table's benchmarks are summarised.
+    """
+    import latentscale as ls
+
+    announce([out], inputs=[scores])
+    simulated = ls.simulate(ls.load_spec(spec), scores_of(scores, published), seed=seed)
+    if out is not None:
+        save_table(simulated.scores.to_frame(), out, "models")
+        return
+    say(f"{simulated.scores!r}")
+    print_table(simulated.scores.benchmark_table(), "{:.4g}".format)
+
+
+def backtest(
+    spec: _Spec = "latentscale",
+    scores: ScoresFile = None,
+    published: Published = False,
+    scheme: Annotated[
+        str,
+        typer.Option(
+            "--scheme",
+            help="What is hidden: leave-one-family (its larger members), largest-member, families, "
+            "cells, or chronological (models released from a cutoff on).",
+        ),
+    ] = "leave-one-family",
+    folds: Annotated[
+        int, typer.Option("--folds", help="Number of folds of the schemes that deal them.")
+    ] = 5,
+    seen: Annotated[
+        int, typer.Option("--seen", help="Members of a family that leave-one-family fits.")
+    ] = 1,
+    cutoff: Annotated[
+        list[str] | None,
+        typer.Option("--cutoff", help="A date such as 2024-06-01; may be given several times."),
+    ] = None,
+    draws: Annotated[int, typer.Option("--draws", help="Kept draws of each chain.")] = 500,
+    tune: Annotated[int, typer.Option("--tune", help="Warm-up draws of each chain.")] = 400,
+    chains: Annotated[int, typer.Option("--chains", help="Chains.")] = 4,
+    workers: Annotated[int, typer.Option("--workers", help="Folds fitted at a time.")] = 1,
+    folder: Annotated[
+        Path | None, typer.Option("--folder", help="Folder that keeps folds; they are not redone.")
+    ] = None,
+    out: TableOut = None,
+    prob: Prob = DEFAULT_PROB,
+    seed: Seed = 0,
+    verbose: Verbose = False,
+) -> None:
+    """Hide scores, refit, forecast them, and say how good the forecasts are.
+
+    Printed are errors, widths and coverage over all hidden scores and by benchmark, with standard
+    errors of a bootstrap over families. --out writes one row a hidden score.
+    """
+    import latentscale as ls
+
+    announce([out], inputs=[scores])
+    table = scores_of(scores, published)
+    method = ls.NUTS(draws=draws, tune=tune, chains=chains)
+    results = ls.backtest(
+        ls.load_spec(spec),
+        table,
+        _folds(table, scheme, folds, seen, cutoff or (), seed),
+        method=method,
+        seed=seed,
+        prob=prob,
+        workers=workers,
+        folder=folder,
+    )
+    if out is not None:
+        save_table(results, out)
+    whole = ls.studies.summarise(results, seed=seed).assign(benchmark="all")
+    each = ls.studies.summarise(results, ["benchmark"], seed=seed)
+    names = ["benchmark", "cells", "mae", "mae_se", "crps", "width", "cover", "cover_se"]
+    for rows in (whole, each):
+        print_table(rows[names], "{:.3f}".format)
+        say("")
+
+
+def _folds(
+    scores: Scores, scheme: str, count: int, seen: int, cutoffs: Sequence[str], seed: int
+) -> tuple[Fold, ...]:
+    """Return the folds of a scheme.
+
+    Raises
+    ------
+    DataError
+        If there is no such scheme, or it needs a cutoff and has none.
+    """
+    from typing import get_args
+
+    from latentscale.analysis import folds
+    from latentscale.errors import DataError
+    from latentscale.validate import choice
+
+    choice(scheme, "--scheme", get_args(Scheme), error=DataError)
+    if scheme == "chronological":
+        if not cutoffs:
+            raise DataError("--scheme chronological needs --cutoff, such as --cutoff 2024-06-01.")
+        return folds.chronological(scores, cutoffs)
+    if cutoffs:
+        raise DataError(f"--cutoff is for --scheme chronological; leave it out with {scheme}.")
+    if scheme == "leave-one-family":
+        return folds.leave_one_family_out(scores, seen)
+    if scheme == "largest-member":
+        return folds.largest_member_out(scores, count, seed=seed)
+    if scheme == "families":
+        return folds.k_fold_by_family(scores, count, seed=seed)
+    return folds.random_cells_out(scores, n_folds=count, seed=seed)

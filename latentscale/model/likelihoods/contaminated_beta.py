@@ -1,0 +1,93 @@
+"""A Beta likelihood with outliers: a small share of scores scatters more widely."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+import xarray as xr
+
+from latentscale.dims import BENCHMARK
+from latentscale.maths import Named, maths_of
+from latentscale.model.likelihoods.beta import BetaNoise
+from latentscale.spec.kinds import LIKELIHOODS
+from latentscale.spec.likelihood import Likelihood, Noise, NormalNoise, aligned
+from latentscale.spec.prior import Parameter, Prior, PriorSlot
+
+_SHARE = "outlier_share"
+_RATIO = "outlier_precision_ratio"
+
+
+@LIKELIHOODS.add
+class ContaminatedBetaLikelihood(Likelihood):
+    """Scores are Beta(mu, phi), but for a share of them, which are Beta(mu, ratio phi).
+
+    Tails are heavier than a Beta's, while near floors and ceilings the variance shrinks as a
+    Beta's does. The share and the ratio, both inside (0, 1), are learned: `shared` by all
+    benchmarks, or one of each a benchmark.
+
+    References
+    ----------
+    Tukey 1960, "A survey of sampling from contaminated distributions", for the normal.
+    """
+
+    kind: Literal["contaminated-beta"] = "contaminated-beta"
+    shared: bool = True
+    slots: ClassVar[Mapping[str, PriorSlot]] = {
+        _SHARE: PriorSlot(Prior("Beta", alpha=2, beta=18), "share of scores that are outliers"),
+        _RATIO: PriorSlot(
+            Prior("Beta", alpha=2, beta=10), "precision of outliers, as a share of phi"
+        ),
+    }
+
+    def parameters(self) -> dict[str, Parameter]:
+        """Return the share of outliers and the ratio of precisions."""
+        dims = () if self.shared else (BENCHMARK,)
+        return {name: Parameter(name, dims) for name in (_SHARE, _RATIO)}
+
+    def noise(self, parameters: Mapping[str, Named], n_items: xr.DataArray) -> Noise:
+        """Return Beta noise with outliers."""
+        return ContaminatedNoise(BetaNoise(), parameters[_SHARE], parameters[_RATIO])
+
+    def unbounded(self, parameters: Mapping[str, Named]) -> Noise:
+        """Return normal noise with as many outliers, on an unbounded scale."""
+        return ContaminatedNoise(NormalNoise(), parameters[_SHARE], parameters[_RATIO])
+
+
+@dataclass(frozen=True)
+class ContaminatedNoise(Noise):
+    """(1 - share) times a noise at phi, plus share times the same noise at ratio phi.
+
+    Attributes
+    ----------
+    usual
+        The noise.
+    share, ratio
+        Dims () or (benchmark,) or (cell,), and sample on draws.
+    """
+
+    usual: Noise
+    share: Named
+    ratio: Named
+
+    def log_density(self, score: Named, mean: Named, phi: Named) -> Named:
+        """Return the log density of the mixture."""
+        maths = maths_of(mean)
+        narrow = maths.log1p(-self.share) + self.usual.log_density(score, mean, phi)
+        wide = maths.log(self.share) + self.usual.log_density(score, mean, phi * self.ratio)
+        return narrow + maths.softplus(wide - narrow)
+
+    def draw(self, mean: xr.DataArray, phi: xr.DataArray, rng: np.random.Generator) -> xr.DataArray:
+        """Draw which scores are outliers, then the scores."""
+        mu, share = aligned(mean, self.share)
+        ratio = aligned(mean, self.ratio)[1]
+        spread = aligned(mean, phi)[1]
+        outlier = rng.random(mu.shape) < share
+        own = mean.copy(data=np.where(outlier, spread * ratio, spread))
+        return self.usual.draw(mean, own, rng)
+
+    def sampled(self, phi: Named, mean: Named, sampling: Named) -> Named:
+        """Return the precision of the usual scores with sampling error."""
+        return self.usual.sampled(phi, mean, sampling)

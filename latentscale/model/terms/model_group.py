@@ -1,0 +1,85 @@
+"""v_ig: effects of single models on groups of benchmarks beyond the skills."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+import numpy as np
+import xarray as xr
+
+from latentscale.dims import BENCHMARK, MODEL
+from latentscale.errors import SpecError
+from latentscale.maths import Named
+from latentscale.model.design import Design
+from latentscale.model.pooling import GROUP, group_of_benchmark, groups_of
+from latentscale.model.priors import coordinate, declare_parameters, deterministic, standard_normal
+from latentscale.model.terms.base import Rows, Term
+from latentscale.spec.kinds import TERMS
+from latentscale.spec.prior import Parameter, Prior, PriorSlot
+from latentscale.spec.spec import ModelSpec
+
+_INDEX = "benchmark_group_index"
+_MEMBER = "benchmark_group_member"
+
+
+@TERMS.add
+class ModelGroup(Term):
+    """A model x group effect: a model is better or worse at all benchmarks of a group.
+
+    Groups are the benchmarks' own, from `latentscale.Benchmark(group=...)`. One variance a group;
+    a group of one benchmark has no effect, since its noise could not be told apart from it.
+    """
+
+    kind: Literal["model-group"] = "model-group"
+    order: ClassVar[int] = 94
+    component: ClassVar[str | None] = "model x benchmark group"
+    component_place: ClassVar[int] = 35
+    model_effect: ClassVar[str | None] = "model_group"
+    latents: ClassVar[Mapping[str, str]] = {"model_group_raw": "terms, model-group"}
+    slots: ClassVar[Mapping[str, PriorSlot]] = {
+        "model_group_scale": PriorSlot(
+            Prior("HalfNormal", sigma=0.3), "spread of model x group effects v_ig, by group"
+        )
+    }
+
+    def known(self, table: xr.Dataset) -> dict[str, xr.DataArray]:
+        """Return the index of each benchmark's group, and whether it has one; (benchmark,)."""
+        names = group_of_benchmark(table)
+        places = {name: place for place, name in enumerate(groups_of(table))}
+        index = np.array([places.get(name, 0) for name in names], dtype="int64")
+        member = np.array([float(name in places) for name in names])
+        return {
+            _INDEX: xr.DataArray(index, dims=(BENCHMARK,)),
+            _MEMBER: xr.DataArray(member, dims=(BENCHMARK,)),
+        }
+
+    def parameters(self, spec: ModelSpec, design: Design) -> dict[str, Parameter]:
+        """Return the spread of each group's effects."""
+        return {"model_group_scale": Parameter("model_group_scale", (GROUP,))}
+
+    def declare(self, spec: ModelSpec, design: Design) -> dict[str, Named]:
+        """Add the effects, dims (model, benchmark_group)."""
+        groups = groups_of(design.scores.dataset)
+        if not groups:
+            raise SpecError(
+                "terms, model-group: no group has two benchmarks or more. Name groups when the "
+                'table is read, as in benchmarks={"gpqa": Benchmark(group="science"), ...}, or '
+                "leave the term out."
+            )
+        coordinate(GROUP, groups)
+        values = declare_parameters(spec, self.parameters(spec, design))
+        raw = standard_normal("model_group", (MODEL, GROUP))
+        effect = deterministic("model_group", raw * values["model_group_scale"])
+        return values | {"model_group": effect}
+
+    def predictor(
+        self, values: Mapping[str, Named], rows: Rows, skill: Named | None
+    ) -> Named | None:
+        """Return v_i,g(j); None where rows lie on their family's curve."""
+        if "model_group" not in values:
+            return None
+        effect = values["model_group"].isel({GROUP: values[_INDEX]})
+        if isinstance(effect, xr.DataArray):
+            effect = effect.drop_vars(GROUP, errors="ignore")
+        return effect * values[_MEMBER]

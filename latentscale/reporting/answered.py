@@ -1,0 +1,46 @@
+"""The section of a verb that writes none of its own: headline, advice, picture and table."""
+
+from __future__ import annotations
+
+from inspect import signature
+from typing import Any
+
+from latentscale.errors import SpecError
+from latentscale.reporting.blocks import Block, Bullets, Paragraph, Picture, Table
+from latentscale.reporting.request import Request
+from latentscale.result import FixedTable, Result
+from latentscale.verb import Verb
+
+_ROWS = 20
+"""Rows of the table, as in the package's own sections."""
+
+
+def answered(verb: type[Verb], asked: Request) -> tuple[Block, ...]:
+    """Return what a verb's function says of the fit.
+
+    Raises
+    ------
+    SpecError
+        If the function does not return a result.
+    """
+    function = verb.answer()
+    first, *others = signature(function).parameters
+    offered: dict[str, Any] = {"frame": asked.planned, "prob": asked.prob, "seed": asked.seed}
+    given = {name: offered[name] for name in others if name in offered}
+    result = function(**{first: asked.fit}, **given)
+    if not isinstance(result, Result):
+        raise SpecError(
+            f'The verb "{verb.name}" has a section in the report, so its function must return a '
+            f"Result; it returned a {type(result).__name__}."
+        )
+    fixed = isinstance(result, FixedTable) or "prob" in given
+    table = result.table() if fixed else result.table(asked.prob)
+    drawn = getattr(result, "plot", None)
+    pictures = [Picture(drawn().to_svg(), result.headline, verb.question())] if drawn else []
+    return (
+        Paragraph(verb.question()),
+        Paragraph(result.headline, strong=True),
+        Bullets(tuple(getattr(result, "advice", ()))),
+        *pictures,
+        Table(table, verb.question(), limit=_ROWS),
+    )

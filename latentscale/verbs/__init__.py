@@ -1,0 +1,1 @@
+"""The package's verbs: names and questions alone, so that the command line's help stays quick."""

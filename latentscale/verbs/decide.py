@@ -1,0 +1,105 @@
+"""Decide and understand: what to run, how to spend compute, what skills mean."""
+
+from __future__ import annotations
+
+from latentscale.verb import VERBS, ReportSection, Verb
+
+
+@VERBS.add
+class NextBenchmark(Verb):
+    """Which benchmark should be run next?"""
+
+    name = "next-benchmark"
+    function = "latentscale.analysis.next_benchmark:next_benchmark"
+    example = "latentscale next-benchmark fit.nc measured.csv --target mmlu --cost bbh=2"
+
+
+@VERBS.add
+class Allocate(Verb):
+    """How should a compute budget be split?"""
+
+    name = "allocate"
+    function = "latentscale.analysis.allocate:optimal_allocation"
+    example = "latentscale allocate fit.nc --flops 1e22 --flops 1e24 --out allocation.png"
+    command = "latentscale.cli.explaining:allocate"
+    section = ReportSection(
+        "allocation", "Compute-optimal allocation", 80, "latentscale.reporting.skills:allocation"
+    )
+
+
+@VERBS.add
+class Skills(Verb):
+    """What are the skills, and who has them?"""
+
+    name = "skills"
+    function = "latentscale.analysis.skills:skills"
+    example = "latentscale skills fit.nc --out skills.png"
+    command = "latentscale.cli.explaining:skills"
+    section = ReportSection("skills", "Skills", 60, "latentscale.reporting.skills:latent_skills")
+
+
+@VERBS.add
+class Variance(Verb):
+    """What makes models differ?"""
+
+    name = "variance"
+    function = "latentscale.analysis.variance:variance_shares"
+    example = "latentscale variance fit.nc --csv variance.csv --out variance.png"
+    section = ReportSection(
+        "variance", "What makes models differ", 70, "latentscale.reporting.skills:variance"
+    )
+
+
+@VERBS.add
+class Align(Verb):
+    """What are the skills of a fit whose skills are free to rotate?"""
+
+    name = "align"
+    function = "latentscale.analysis.align:align"
+    example = "latentscale align free.nc --rotation varimax --out aligned.nc"
+    command = "latentscale.cli.comparing:align"
+
+
+@VERBS.add
+class Agreement(Verb):
+    """Do two fits mean the same by their skills?"""
+
+    name = "agreement"
+    function = "latentscale.analysis.agreement:skill_agreement"
+    example = "latentscale agreement fit1.nc fit2.nc"
+
+
+@VERBS.add
+class Undisclosed(Verb):
+    """How many tokens were models trained on that do not say?"""
+
+    name = "undisclosed"
+    function = "latentscale.analysis.undisclosed:undisclosed"
+    example = "latentscale undisclosed fit.nc --out tokens.csv"
+
+
+@VERBS.add
+class Regress(Verb):
+    """How does an outcome that is no benchmark go with the skills?"""
+
+    name = "regress"
+    function = "latentscale.analysis.regression:regress_on_skills"
+    example = "latentscale regress fit.nc --outcome arena.csv"
+
+
+@VERBS.add
+class CapabilityIndex(Verb):
+    """How capable is each model, in one number?"""
+
+    name = "capability-index"
+    function = "latentscale.analysis.capability_index:capability_index"
+    example = 'latentscale capability-index fit.nc --anchor "GPT-5=150" --out index.csv'
+
+
+@VERBS.add
+class ProbeSet(Verb):
+    """Which few benchmarks say most of models to come?"""
+
+    name = "probe-set"
+    function = "latentscale.analysis.probe_set:probe_set"
+    example = "latentscale probe-set fit.nc --n 5 --out probes.csv"

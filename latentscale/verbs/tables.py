@@ -1,0 +1,89 @@
+"""Tables and fits: data, gather, specs, fit, resume, simulate, demo, report."""
+
+from __future__ import annotations
+
+from latentscale.verb import VERBS, ReportSection, Verb
+
+
+@VERBS.add
+class Data(Verb):
+    """What does a table of scores hold, and what is odd in it?"""
+
+    name = "data"
+    function = "latentscale.data.readers:read_scores"
+    example = "latentscale data scores.csv"
+    command = "latentscale.cli.looking:data"
+    section = ReportSection("data", "Data audit", 10, "latentscale.reporting.sections:data_audit")
+
+
+@VERBS.add
+class Gather(Verb):
+    """Which table do result files or a leaderboard make?"""
+
+    name = "gather"
+    function = "latentscale.data.readers:read_scores"
+    example = "latentscale gather results/ --metadata models.csv --out scores.csv"
+    command = "latentscale.cli.gathering:gather"
+
+
+@VERBS.add
+class Specs(Verb):
+    """Which models are there, and what does one declare?"""
+
+    name = "specs"
+    function = "latentscale.spec.io:load_spec"
+    example = "latentscale specs cai2025"
+    command = "latentscale.cli.looking:specs"
+    section = ReportSection(
+        "model", "Model and method", 100, "latentscale.reporting.sections:declaration"
+    )
+
+
+@VERBS.add
+class Fit(Verb):
+    """What do scores say of a model's parameters?"""
+
+    name = "fit"
+    function = "latentscale.inference.run:fit"
+    example = "latentscale fit --scores scores.csv --seed 1 --out fit.nc"
+    command = "latentscale.cli.modelling:fit"
+
+
+@VERBS.add
+class Resume(Verb):
+    """How does a run go on that was stopped?"""
+
+    name = "resume"
+    function = "latentscale.inference.resume:resume"
+    example = "latentscale resume run/ --out fit.nc"
+    command = "latentscale.cli.running:resume"
+
+
+@VERBS.add
+class Simulate(Verb):
+    """Which scores would a spec's prior give?"""
+
+    name = "simulate"
+    function = "latentscale.model.simulate:simulate"
+    example = "latentscale simulate --spec cai2025 --seed 1 --out simulated.csv"
+    command = "latentscale.cli.running:simulate"
+
+
+@VERBS.add
+class Demo(Verb):
+    """How well are hidden models forecast?"""
+
+    name = "demo"
+    function = "latentscale.demo:run_demo"
+    example = "latentscale demo --folder results --seed 1"
+    command = "latentscale.cli.looking:demo"
+
+
+@VERBS.add
+class Report(Verb):
+    """What does a fit say, on one page?"""
+
+    name = "report"
+    function = "latentscale.reporting.report:report"
+    example = "latentscale report fit.nc --out report.html"
+    command = "latentscale.cli.modelling:report"

@@ -1,0 +1,9 @@
+"""The scripts of ``docs``, which are no package, as modules."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+DOCS = Path(__file__).parents[2] / "docs"
+sys.path[:0] = [str(DOCS), str(DOCS / "_ext")]

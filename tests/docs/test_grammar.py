@@ -1,0 +1,67 @@
+"""The grammar of specs has every key, kind, prior slot and shipped spec, and their defaults."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("numpydoc", reason="the docs extra is not installed (make docs)")
+
+import grammar
+from pydantic import BaseModel, Field
+
+from latentscale.spec import shipped_specs
+from latentscale.spec.benchmarks import BenchmarkSpec, Instruct
+from latentscale.spec.kinds import LIKELIHOODS, LINKS, TERMS
+from latentscale.spec.prior import PRIOR_SLOTS
+from latentscale.spec.spec import Anchored, FamilySpec, ModelSpec, SkillSpec
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return "\n".join(grammar.page())
+
+
+@pytest.mark.parametrize(
+    "record", [ModelSpec, SkillSpec, Anchored, FamilySpec, BenchmarkSpec, Instruct]
+)
+def test_every_key_has_a_meaning(record: type[BaseModel], page: str) -> None:
+    keys = [key for key in record.model_fields if key != "kind"]
+    rows = {line.split("|")[1].strip(): line for line in page.splitlines() if line.startswith("|")}
+    meanings = {key: grammar._meanings(record).get(key, "") for key in keys}
+    assert all(f"`{key}`" in rows for key in keys)
+    assert [key for key, meaning in meanings.items() if not meaning] == []
+
+
+def test_every_kind_and_prior_slot_is_on_the_page(page: str) -> None:
+    for kinds in (LINKS, LIKELIHOODS, TERMS):
+        assert [name for name in kinds if f"### `{name}`\n" not in page] == []
+    for name, slot in PRIOR_SLOTS.items():
+        assert f"| `{name}` | {slot.default.support} | `{slot.default}` |" in page
+
+
+def test_every_link_and_likelihood_of_the_package_says_its_equation() -> None:
+    kinds = [*LINKS.values(), *LIKELIHOODS.values()]
+    own = [kind for kind in kinds if kind.__module__.startswith("latentscale.")]
+    assert own and all(kind.equation for kind in own)
+
+
+def test_a_shipped_spec_is_shown_with_the_priors_that_it_changes(page: str) -> None:
+    for name in shipped_specs():
+        assert f"model_specs/{name}.toml" in page
+    assert "**sloth** `Normal(mu=0, sigma=5)`" in page
+
+
+def test_a_new_key_is_written_with_its_type_bounds_and_default() -> None:
+    class Wind(BaseModel):
+        """Wind.
+
+        Attributes
+        ----------
+        force
+            How hard it blows.
+        """
+
+        force: int = Field(default=3, ge=0, le=12)
+
+    row = "| `force` | whole number from 0 to 12 | `3` | How hard it blows. |"
+    assert row in list(grammar._record(Wind, "wind"))

@@ -1,0 +1,104 @@
+"""Model x group effects: one effect a model and group, drawn and conditioned like residuals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from scipy.special import logit
+
+import latentscale as ls
+from latentscale.data.scores import Scores
+from latentscale.errors import SpecError
+from latentscale.posterior.fit import Fit
+from latentscale.spec import spec_from_dict
+
+SPEC = spec_from_dict(
+    {
+        "name": "groups",
+        "covariates": ["log_flops"],
+        "skills": {"count": 1},
+        "terms": [{"kind": "model-group"}],
+        "priors": {"model_group_scale": {"dist": "HalfNormal", "sigma": 2}},
+    }
+)
+GROUPS = {"alpha": "maths", "beta": "code", "gamma": "maths", "delta": "code", "epsilon": "alone"}
+ROW = pd.DataFrame({"model": ["x"], "family": ["fam00"], "params_b": [7.0], "tokens_t": [2.0]})
+
+
+def in_groups(scores: Scores, groups: dict[str, str]) -> Scores:
+    """Return the scores with groups of benchmarks."""
+    info = {
+        name: ls.Benchmark(floor=b.floor, n_items=b.n_items, group=groups.get(name, ""))
+        for name, b in scores.benchmark_info.items()
+    }
+    return Scores.from_frame(scores.to_frame(), benchmarks=info)
+
+
+@pytest.fixture(scope="module")
+def fit(known, prior_fit: Callable[..., Fit]) -> Fit:
+    rows = [f"fam{f:02d}-m{i}" for f in range(6) for i in (0, 1)]
+    return prior_fit(SPEC, in_groups(known.scores.select(models=rows), GROUPS), draws=400)
+
+
+def test_a_model_is_better_at_all_benchmarks_of_a_group_and_at_no_other(fit: Fit) -> None:
+    draws, table = fit.samples, fit.scores.dataset
+    assert list(draws["benchmark_group"].values) == ["code", "maths"]
+    whole = fit.evaluator.at(draws, table, residuals="fitted").eta
+    plain = fit.evaluator.at(draws, table, residuals="none").eta
+    own = (whole - plain).transpose("sample", "model", "benchmark")
+    effect = draws["model_group"].transpose("sample", "model", "benchmark_group").values
+    for benchmark in fit.scores.benchmarks:
+        place = {"code": 0, "maths": 1}.get(GROUPS.get(benchmark, ""))
+        wanted = np.zeros(effect.shape[:2]) if place is None else effect[..., place]
+        np.testing.assert_allclose(own.sel(benchmark=benchmark), wanted, atol=1e-9)
+
+
+def test_new_models_draw_their_effects_and_fitted_ones_keep_theirs(fit: Fit) -> None:
+    known = fit.scores.models[0]
+    rows = pd.concat([ROW, fit.scores.to_frame().query("model == @known")])[list(ROW)]
+    forecast = ls.predict(fit, rows, seed=1)
+    at = fit.evaluator.at(fit.samples, fit.scores.dataset, residuals="fitted").mean
+    np.testing.assert_allclose(
+        forecast.mean_draws.sel(model=known).transpose("sample", "benchmark"),
+        at.sel(model=known).transpose("sample", "benchmark"),
+        rtol=1e-9,
+    )
+    curve = fit.evaluator.at(
+        fit.samples, fit.scores.dataset.sel(model=[known]), residuals="none"
+    ).eta.isel(model=0)
+    spread = forecast.mean_draws.sel(model="x").std("sample")
+    assert float(spread.sel(benchmark="alpha")) > 0
+    assert curve.sizes["benchmark"] == len(fit.scores.benchmarks)
+
+
+def test_a_score_moves_the_benchmarks_of_its_group_most(fit: Fit) -> None:
+    """Of one spread and one small loading, so that benchmarks differ by their group alone."""
+    values = {"model_group_scale": 1.5, "loading": 0.1, "intercept": 0.0, "slope": 0.0}
+    draws = fit.posterior.assign({n: xr.full_like(fit.posterior[n], v) for n, v in values.items()})
+    tree = fit.tree.copy()
+    tree["posterior"] = xr.DataTree(draws)
+    wide = replace(fit, tree=tree)
+    before = ls.predict(wide, ROW, seed=2).mean_draws.median("sample").isel(model=0)
+    score = min(float(before.sel(benchmark="alpha")) + 0.3, 0.97)
+    found = ls.predict(wide, ROW.assign(alpha=score), seed=2)
+    after = found.mean_draws.median("sample").isel(model=0)
+    change = abs(logit(after) - logit(before))
+    assert float(change.sel(benchmark="gamma")) > 2 * float(change.sel(benchmark="zeta"))
+
+
+def test_groups_are_needed(small_scores: Scores) -> None:
+    with pytest.raises(SpecError, match="no group has two benchmarks"):
+        ls.build(SPEC, small_scores)
+    with pytest.raises(SpecError, match="no group has two benchmarks"):
+        ls.build(SPEC, in_groups(small_scores, {"alpha": "alone"}))
+
+
+def test_shares_of_variance_name_the_effect(fit: Fit) -> None:
+    found = ls.studies.variance_shares(fit)
+    assert "model x benchmark group" in found.draws["component"].values
+    assert "other terms" not in found.draws["component"].values

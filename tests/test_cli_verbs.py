@@ -1,0 +1,337 @@
+"""Commands that follow from verbs: what they print and write is what the library answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import latentscale as ls
+from latentscale.cli import main
+from latentscale.cli.derive import derived, described
+from latentscale.errors import SpecError
+from latentscale.posterior.fit import Fit
+from latentscale.registry import Registry
+from latentscale.spec import ModelSpec, spec_from_dict
+from latentscale.verb import VERBS, Verb, sections
+
+ROWS = pd.DataFrame(
+    {
+        "model": ["fam00-big", "new-1"],
+        "family": ["fam00", "new"],
+        "params_b": [70.0, 8.0],
+        "tokens_t": [15.0, 4.0],
+        "instruct": [0, 0],
+    }
+)
+# Command, the words after the fit, and how the library says the same.
+ANSWERS: dict[str, tuple[list[str], Callable[[Fit], pd.DataFrame]]] = {
+    "check": ([], lambda fit: ls.check(fit).table()),
+    "loo": (
+        ["--seed", "2", "--prob", "0.5"],
+        lambda f: ls.leave_one_out(f, prob=0.5, seed=2).table(),
+    ),
+    "predictive": (
+        ["--prob", "0.5"],
+        lambda f: ls.studies.posterior_predictive(f, prob=0.5).table(),
+    ),
+    "sensitivity": (
+        ["--variable", "intercept", "--prior", "intercept"],
+        lambda f: ls.sensitivity(f, variables=["intercept"], priors=["intercept"]).table(),
+    ),
+    "influence": (
+        ["--family", "fam00", "--family", "fam01", "--variable", "intercept"],
+        lambda f: ls.studies.family_influence(
+            f, families=["fam00", "fam01"], variables=["intercept"]
+        ).table(),
+    ),
+    "passing": (
+        ["rows.csv", "--threshold", "0.5"],
+        lambda f: ls.probability_above(f, ROWS, 0.5).table(),
+    ),
+    "next-benchmark": (
+        [
+            "rows.csv",
+            "--model",
+            "new-1",
+            "--target",
+            "alpha",
+            "--cost",
+            "beta=2",
+            "--cost",
+            "gamma=1",
+            "--cost",
+            "delta=1",
+        ],
+        lambda f: ls.next_benchmark(
+            f, ROWS, model="new-1", targets=["alpha"], costs={"beta": 2, "gamma": 1, "delta": 1}
+        ).table(),
+    ),
+    "compute": (
+        ["--benchmark", "alpha", "--target", "0.4", "--family", "fam00", "--prob", "0.5"],
+        lambda f: ls.flops_for_target(f, "alpha", 0.4, family="fam00").table(0.5).reset_index(),
+    ),
+    "variance": (["--draws", "20"], lambda f: ls.studies.variance_shares(f, draws=20).table()),
+}
+
+
+@pytest.fixture(scope="module")
+def fits(
+    small_scores: ls.Scores, known_spec: ModelSpec, prior_fit: Callable[..., Fit]
+) -> dict[str, Fit]:
+    small = {"skills": {"count": 0}, "benchmarks": {"slopes": ["log_flops"]}}
+    spec = spec_from_dict({"name": "small", **small})
+    return {
+        "fit": prior_fit(spec, small_scores, draws=100, seed=1),
+        "other": prior_fit(spec, small_scores, draws=100, seed=2),
+        "skilled": prior_fit(known_spec, small_scores, draws=40),
+    }
+
+
+@pytest.fixture
+def folder(fits: dict[str, Fit], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, with fits, their scores, rows to forecast, and an outcome."""
+    for name, fit in fits.items():
+        fit.save(tmp_path / f"{name}.nc")
+    scores = fits["fit"].scores
+    scores.to_frame().to_csv(tmp_path / "scores.csv", index=False)
+    ROWS.to_csv(tmp_path / "rows.csv", index=False)
+    ranks = pd.DataFrame({"model": scores.models, "elo": np.arange(len(scores.models)) * 10.0})
+    ranks.to_csv(tmp_path / "elo.csv", index=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    assert main(words) == 2, words
+    said = capsys.readouterr()
+    assert said.err.splitlines()[-1].startswith("error: ") and "Traceback" not in said.err
+    return said.err
+
+
+def same(path: Path, table: pd.DataFrame) -> None:
+    read = pd.read_csv(path, keep_default_na=False, na_values=[""])
+    texts = [name for name in table if not pd.api.types.is_numeric_dtype(table[name])]
+    pd.testing.assert_frame_equal(
+        read.drop(columns=texts), table.drop(columns=texts), check_dtype=False
+    )
+    for name in texts:
+        assert read[name].fillna("").astype(str).tolist() == table[name].astype(str).tolist()
+
+
+@pytest.mark.filterwarnings("ignore")  # draws from the prior are no good fit, and said to be
+@pytest.mark.parametrize("command", ANSWERS)
+def test_a_command_writes_the_library_s_table_and_draws_its_picture(
+    command: str, folder: Path, fits: dict[str, Fit], capsys: pytest.CaptureFixture[str]
+) -> None:
+    words, answer = ANSWERS[command]
+    assert main([command, "fit.nc", *words, "--csv", "out.csv", "--out", "out.svg"]) == 0
+    said = capsys.readouterr()
+    assert "wrote out.csv" in said.out and "wrote out.svg" in said.out
+    same(folder / "out.csv", answer(fits["fit"]))
+    assert "<svg" in (folder / "out.svg").read_text(encoding="utf-8")
+    assert main([command, "fit.nc", *words]) == 0
+    printed = capsys.readouterr().out
+    assert len(printed.splitlines()) >= 1 and "wrote" not in printed
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_table_is_written_as_parquet_by_its_ending(folder: Path, fits: dict[str, Fit]) -> None:
+    assert main(["loo", "fit.nc", "--csv", "loo.parquet"]) == 0
+    table = ls.leave_one_out(fits["fit"]).table()
+    pd.testing.assert_frame_equal(pd.read_parquet(folder / "loo.parquet"), table)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_fits_are_compared_and_stacked_by_name(
+    folder: Path, fits: dict[str, Fit], capsys: pytest.CaptureFixture[str]
+) -> None:
+    named = {"a": fits["fit"], "other": fits["other"]}
+    words = ["a=fit.nc", "other.nc"]
+    assert main(["compare", *words, "--csv", "c.csv", "--out", "c.png"]) == 0
+    comparison = ls.compare(named)
+    same(folder / "c.csv", comparison.table())
+    assert main(["stack", *words, "--rows", "rows.csv", "--out", "s.csv", "--seed", "3"]) == 0
+    same(folder / "s.csv", ls.stack(named, ROWS, comparison, seed=3).table())
+    shares = ["--weight", "a=1", "--weight", "other=3"]
+    assert main(["stack", *words, "--rows", "rows.csv", *shares]) == 0
+    assert "weights: a 1, other 3" in capsys.readouterr().out
+    assert 'Two fits are called "fit"' in refused(capsys, "compare", "fit.nc", "x/fit.nc")
+    assert "none.nc" in refused(capsys, "compare", "fit.nc", "none.nc")
+    said = refused(capsys, "stack", *words, "--rows", "rows.csv", "--weight", "a")
+    assert "NAME=NUMBER" in said
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_skills_of_fits_are_compared_and_regressed_on(
+    folder: Path, fits: dict[str, Fit], capsys: pytest.CaptureFixture[str]
+) -> None:
+    skilled = fits["skilled"]
+    assert main(["agreement", "skilled.nc", "skilled.nc", "--pairs", "9", "--out", "a.csv"]) == 0
+    same(folder / "a.csv", ls.studies.skill_agreement(skilled, skilled, pairs=9).table())
+    words = ["regress", "skilled.nc", "--outcome", "elo.csv"]
+    assert main([*words, "--csv", "r.csv", "--prob", "0.5"]) == 0
+    elo = {model: 10.0 * i for i, model in enumerate(skilled.scores.models)}
+    same(folder / "r.csv", ls.studies.regress_on_skills(skilled, elo).table(0.5))
+    (folder / "bad.csv").write_text("model,elo\na,1\na,2\n")
+    assert 'the model "a" has two outcomes' in refused(capsys, *words[:3], "bad.csv")
+    (folder / "bad.csv").write_text("model,elo\na,high\n")
+    assert "must be a number; got 'high'" in refused(capsys, *words[:3], "bad.csv")
+    (folder / "bad.csv").write_text("model,elo,more\na,1,2\n")
+    assert "one column of numbers" in refused(capsys, *words[:3], "bad.csv")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_free_fit_is_aligned_and_saved(
+    folder: Path, fits: dict[str, Fit], prior_fit: Callable[..., Fit], known_spec: ModelSpec
+) -> None:
+    free = known_spec.with_({"skills.identify": {"kind": "free"}})
+    fit = prior_fit(free, fits["skilled"].scores, draws=40)
+    fit.save(folder / "free.nc")
+    words = ["align", "free.nc", "--rotation", "varimax", "--out", "aligned.nc", "--csv", "l.csv"]
+    assert main(words) == 0
+    result = ls.align(fit, rotation=ls.rotations.Varimax())
+    same(folder / "l.csv", result.table())
+    assert ls.load(folder / "aligned.nc").posterior.identical(result.fit.posterior)
+
+
+def test_a_table_is_simulated(folder: Path) -> None:
+    words = ["simulate", "--spec", "pooled_flops", "--scores", "scores.csv", "--seed", "4"]
+    assert main([*words, "--out", "simulated.csv"]) == 0
+    template = ls.readers.read_scores(folder / "scores.csv")
+    simulated = ls.simulate(ls.load_spec("pooled_flops"), template, seed=4).scores
+    read = pd.read_csv(folder / "simulated.csv")
+    np.testing.assert_allclose(
+        read[list(simulated.benchmarks)], simulated.to_frame()[list(simulated.benchmarks)]
+    )
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_backtest_is_run_by_scheme(
+    folder: Path,
+    prior_fit: Callable[..., Fit],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from latentscale.analysis import backtest as module
+
+    def fit(spec: ModelSpec, scores: ls.Scores, *, seed: int, **settings: object) -> Fit:
+        return prior_fit(spec, scores, draws=40, seed=seed)
+
+    monkeypatch.setattr(module, "fit", fit)
+    words = ["backtest", "--spec", "pooled_flops", "--scores", "scores.csv"]
+    assert main([*words, "--scheme", "families", "--folds", "2", "--out", "rows.parquet"]) == 0
+    rows = pd.read_parquet(folder / "rows.parquet")
+    assert rows["fold"].nunique() == 2 and rows["family"].nunique() > 2
+    printed = capsys.readouterr().out
+    assert "cover" in printed and "alpha" in printed
+    assert "largest-member" in refused(capsys, *words, "--scheme", "largest")
+    assert "needs --cutoff" in refused(capsys, *words, "--scheme", "chronological")
+    assert "--cutoff is for" in refused(capsys, *words, "--cutoff", "2024-01-01")
+
+
+def test_a_run_that_was_stopped_goes_on_to_a_saved_fit(
+    folder: Path, fits: dict[str, Fit], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def resume(path: Path, *, draws: int | None = None) -> Fit:
+        asked.append((path, draws))
+        return fits["fit"]
+
+    monkeypatch.setattr(ls, "resume", resume)
+    assert main(["resume", "run", "--draws", "50", "--out", "whole.nc"]) == 0
+    assert asked == [(Path("run"), 50)]
+    assert ls.load(folder / "whole.nc").posterior.identical(fits["fit"].posterior)
+
+
+def test_a_folder_without_a_run_is_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "empty").mkdir()
+    assert "empty" in refused(capsys, "resume", "empty")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_mistakes_in_derived_commands_give_one_message(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "prob must lie strictly" in refused(capsys, "loo", "fit.nc", "--prob", "90")
+    assert "it is read by this command" in refused(
+        capsys, "passing", "fit.nc", "rows.csv", "--threshold", "0.5", "--csv", "rows.csv"
+    )
+    assert "takes a number" in refused(capsys, "passing", "fit.nc", "rows.csv", "--threshold", "x")
+    twice = ["--threshold", "alpha=0.5", "--threshold", "alpha=0.6"]
+    assert '"alpha" is given twice' in refused(capsys, "passing", "fit.nc", "rows.csv", *twice)
+    assert "--threshold" in refused(capsys, "passing", "fit.nc", "rows.csv")
+    assert "slop" in refused(capsys, "sensitivity", "fit.nc", "--variable", "slop")
+
+
+def test_what_the_spec_leaves_out_is_said_by_undisclosed(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "undisclosed" in refused(capsys, "undisclosed", "fit.nc")
+
+
+def test_every_verb_has_a_command_or_can_derive_one() -> None:
+    for verb in VERBS.values():
+        assert verb.question().endswith("?"), verb
+        assert verb.example.startswith(f"latentscale {verb.name}"), verb
+        assert callable(verb.answer())
+        if not verb.command:
+            assert callable(derived(verb))
+
+
+def test_every_verb_of_the_front_door_has_a_command() -> None:
+    answered = {verb.answer() for verb in VERBS.values()}
+    # Objects for Python alone: a PyMC model, and a fit that commands read from its file.
+    inspected = {"build", "load"}
+    functions = {
+        name: getattr(ls, name)
+        for name in ls.__all__
+        if callable(getattr(ls, name)) and not isinstance(getattr(ls, name), type)
+    }
+    assert {name for name, function in functions.items() if function not in answered} == inspected
+
+
+def test_sections_have_addresses_of_their_own_and_are_in_order() -> None:
+    keys = [part.key for _, part in sections()]
+    assert len(set(keys)) == len(keys)
+    assert keys[0] == "data" and keys[-1] == "model"
+
+
+def test_arguments_are_described_by_the_docstring() -> None:
+    said = described(ls.next_benchmark)
+    assert said["costs"] == "Cost of each candidate, in any unit; 1 each by default."
+
+
+def test_a_verb_that_cannot_be_is_refused() -> None:
+    registry: Registry[Verb] = Registry("verb", "latentscale.verbs", VERBS._name_of)
+
+    class Bad(Verb):
+        """A question?"""
+
+        name: ClassVar[str] = "Not A Name"
+
+    with pytest.raises(SpecError, match="small letters, digits and hyphens"):
+        registry.add(Bad)
+    Bad.name = "bad"
+    with pytest.raises(SpecError, match="needs function, example"):
+        registry.add(Bad)
+
+    class Needy(Verb):
+        """Which?"""
+
+        name = "needy"
+        example = "latentscale needy fit.nc"
+
+        @staticmethod
+        def function(fit: Fit, matrix: np.ndarray) -> pd.DataFrame:
+            return pd.DataFrame(matrix)
+
+    with pytest.raises(SpecError, match='"needy" needs the argument "matrix"'):
+        derived(Needy)
