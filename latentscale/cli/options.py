@@ -148,7 +148,7 @@ BenchmarksFile = Annotated[
         "--benchmarks",
         metavar="BENCHMARKS.toml",
         help="Scale, floor, items and more of the table's benchmarks, one TOML table each.",
-        callback=_input,
+        callback=existing_input,
     ),
 ]
 ScoresArgument = Annotated[
