@@ -1,4 +1,4 @@
-"""What a module needs that adds a link, a likelihood, a term, a scale or a verb of its own.
+"""What a module needs that adds a link, likelihood, term, scale, kind of feature or verb.
 
     from latentscale.extend import LINKS, Link, maths_of
 
@@ -7,7 +7,7 @@
         ...
 
 A kind is a class with a field ``kind``, registered by ``LINKS.add``, ``LIKELIHOODS.add``,
-``TERMS.add`` or ``SCALES.add``. Specs (and benchmarks, for a scale) then name it as they name the
+``TERMS.add``, ``SCALES.add`` or ``FEATURES.add``. Specs and tables then name it as they name the
 package's own. A verb is a class registered by ``VERBS.add``: a function of a fit gets a command
 and, if it asks for one, a section in the report.
 
@@ -16,7 +16,9 @@ A package names the modules that register its kinds as entry points of the group
 its name. Either way, saved fits and the command line find the kinds in any process.
 """
 
-from latentscale.data.problems import Problem, at_cells
+from latentscale.data.columns import is_missing
+from latentscale.data.features.base import FEATURES, Feature, FeatureKind
+from latentscale.data.problems import Problem, at_cell, at_cells
 from latentscale.data.scales.base import SCALES, Scale
 from latentscale.dims import (
     BENCHMARK,
@@ -56,6 +58,7 @@ __all__ = [
     "COVARIATE",
     "DEFAULT_PROB",
     "FAMILY",
+    "FEATURES",
     "FITTED_RESIDUALS",
     "LIKELIHOODS",
     "LINEAGE",
@@ -67,6 +70,8 @@ __all__ = [
     "TERMS",
     "VERBS",
     "Design",
+    "Feature",
+    "FeatureKind",
     "Fit",
     "FixedTable",
     "Groups",
@@ -91,10 +96,12 @@ __all__ = [
     "Verb",
     "aligned",
     "as_data",
+    "at_cell",
     "at_cells",
     "declare_parameters",
     "deterministic",
     "deviations",
+    "is_missing",
     "maths_of",
     "scaled",
     "standard_normal",

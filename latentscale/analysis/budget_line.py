@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from latentscale.analysis.maximise import PLACE, quadratic, value_at
+from latentscale.analysis.rows import members_of, typical_features
 from latentscale.dims import FAMILY, FLOPS_PER_BILLION_TRILLION, MODEL, SAMPLE
 from latentscale.errors import DataError, FitError
 from latentscale.model.equations import expected_score
@@ -149,6 +150,7 @@ def line(fit: Fit, part: Segment, *, family: str | None, instruct: bool) -> Line
             "params": part.params(u),
             "tokens": part.tokens(u),
             "instruct": xr.full_like(u, float(instruct)),
+            **typical_features(fit, members_of(fit, family), u.size),
             FAMILY: (MODEL, np.full(u.size, name)),
         }
     ).assign_coords({MODEL: np.arange(u.size)})

@@ -43,34 +43,47 @@ def fits_by_name(words: Sequence[str]) -> dict[str, Path]:
     return paths
 
 
-def scores_of(path: Path | None, published: bool, benchmarks: Path | None = None) -> Scores:
+def scores_of(
+    path: Path | None,
+    published: bool,
+    feature: Sequence[str] | None = None,
+    features: Path | None = None,
+    benchmarks: Path | None = None,
+) -> Scores:
     """Return the table of a file, or the bundled one.
 
     Parameters
     ----------
     path
-        The table; None for the bundled one.
+        The file; None for the bundled table.
     published
-        Whether the bundled table is taken as published.
+        Whether the bundled table is wanted as published.
+    feature, features
+        Declarations of columns that describe models: words, and a file of them.
     benchmarks
         A TOML file that describes the table's benchmarks.
 
     Raises
     ------
     DataError
-        If `published` is asked of another table than the bundled one, or `benchmarks` of that.
+        If `published` is asked of another table than the bundled one, or features or `benchmarks`
+        of that.
     """
     import latentscale as ls
+    from latentscale.data.declaring import stated_features
     from latentscale.data.readers import read_benchmarks, read_scores
 
     if path is None and benchmarks is not None:
         raise DataError("--benchmarks describes a table of your own; give --scores with it.")
     if path is None:
+        if feature or features:
+            raise DataError("--feature and --features are for a table of your own; name it.")
         return ls.datasets.open_llm_leaderboard(corrected=not published)
     if published:
         raise DataError("--published is for the bundled table; leave it out with --scores.")
     about = None if benchmarks is None else read_benchmarks(benchmarks)
-    return read_scores(path, benchmarks=about)
+    stated = stated_features(feature, features) or None
+    return read_scores(path, features=stated, benchmarks=about)
 
 
 def outcome_of(path: Path) -> dict[str, float]:

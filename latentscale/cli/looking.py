@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from latentscale.cli.console import say
+from latentscale.cli.inputs import scores_of
 from latentscale.cli.options import (
     BenchmarksFile,
+    Features,
+    FeaturesFile,
     Published,
     ScoresArgument,
     Seed,
@@ -18,10 +21,10 @@ from latentscale.cli.options import (
     Verbose,
 )
 from latentscale.cli.output import announce, print_table, save_table
-from latentscale.errors import DataError, DataWarning
+from latentscale.errors import DataWarning
 
 if TYPE_CHECKING:
-    from latentscale.data.scores import Scores
+    pass
 
 
 def demo(
@@ -60,6 +63,8 @@ def demo(
 
 def data(
     csv: ScoresArgument = None,
+    feature: Features = None,
+    features: FeaturesFile = None,
     benchmarks: BenchmarksFile = None,
     published: Published = False,
     out: TableOut = None,
@@ -69,10 +74,14 @@ def data(
 
     --out also writes the table as it was understood.
     """
-    announce([out], inputs=[csv, benchmarks])
-    table = _scores(csv, benchmarks, published)
+    announce([out], inputs=[csv, features, benchmarks])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # the audit, printed below, says it all
+        table = scores_of(csv, published, feature, features, benchmarks)
     say(f"{table!r}\n")
     print_table(table.benchmark_table(), "{:.4g}".format)
+    say("\nFeatures of models")
+    print_table(table.feature_table(), "{:.4g}".format)
     say("\nAudit")
     say(str(table.audit))
     if out is not None:
@@ -103,20 +112,3 @@ def specs(
         return
     for line in (str(spec), "", spec.description, *spec.sources):
         say(line)
-
-
-def _scores(csv: Path | None, benchmarks: Path | None, published: bool) -> Scores:
-    if csv is None and benchmarks is not None:
-        raise DataError("--benchmarks describes a table of your own; give it with a table.")
-    if csv is None:
-        from latentscale.data.datasets import open_llm_leaderboard
-
-        return open_llm_leaderboard(corrected=not published)
-    if published:
-        raise DataError("--published is for the bundled table; leave it out with a table.")
-    from latentscale.data.readers import read_benchmarks, read_scores
-
-    about = None if benchmarks is None else read_benchmarks(benchmarks)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataWarning)  # the audit, printed below, says it all
-        return read_scores(csv, benchmarks=about)

@@ -11,6 +11,8 @@ from latentscale.cli.console import say, warn
 from latentscale.cli.inputs import loaded, scores_of
 from latentscale.cli.options import (
     BenchmarksFile,
+    Features,
+    FeaturesFile,
     FigureOut,
     FitFile,
     FitOrSource,
@@ -39,6 +41,8 @@ def fit(
         str, typer.Option("--spec", help="A shipped spec, or the path of a TOML file.")
     ] = "latentscale",
     scores: ScoresFile = None,
+    feature: Features = None,
+    features: FeaturesFile = None,
     benchmarks: BenchmarksFile = None,
     published: Published = False,
     out: FitOut = Path("fit.nc"),
@@ -51,16 +55,17 @@ def fit(
 ) -> None:
     """Fit a spec to a table of scores and save the fit.
 
-    The method is NUTS. The table is a CSV or Parquet file with the columns model, family, params_b
-    (billions), tokens_t (trillions; empty if undisclosed), optionally lineage and instruct, and
-    one column of fractions a benchmark; or one row a score with the columns benchmark and score.
-    Benchmarks that are no fractions, and floors of unknown ones, are described by --benchmarks.
-    Ctrl-C while chains are sampled saves the draws so far.
+    The method is NUTS. The table is a CSV or Parquet file with the columns model and family, the
+    features that the spec needs, such as params_b (billions), tokens_t (trillions; empty if
+    undisclosed), instruct or released, optionally lineage, and one column of fractions a
+    benchmark; or one row a score with the columns benchmark and score. --feature names other
+    columns that describe models, and --benchmarks says which columns are no fractions, with
+    floors and units. Ctrl-C while chains are sampled saves the draws so far.
     """
     import latentscale as ls
 
-    announce([out], inputs=[scores, benchmarks])
-    table = scores_of(scores, published, benchmarks)
+    announce([out], inputs=[scores, features, benchmarks])
+    table = scores_of(scores, published, feature, features, benchmarks)
     method = ls.NUTS(draws=draws, tune=tune, chains=chains, backend=backend)  # type: ignore[arg-type]
     model = ls.load_spec(spec)
     result = ls.fit(model, table, method=method, seed=seed)
@@ -87,9 +92,9 @@ def predict(
     """Forecast models' scores, with intervals.
 
     The table holds mean, median and interval of a new score, in its units. ROWS.csv has the
-    columns model, family, params_b (billions) and tokens_t (trillions), and optionally lineage
-    and instruct. Its families may be fitted ones or new. What rows leave out is taken from the
-    fitted models where these settle it; the column assumed says so.
+    columns model and family, and those that the fit uses, such as params_b (billions), tokens_t
+    (trillions), instruct and other features. Its families may be fitted ones or new. What rows
+    leave out is taken from the fitted models where these settle it; the column assumed says so.
     """
     import latentscale as ls
     from latentscale.data.readers import read_table
@@ -110,7 +115,7 @@ def curve(
     family: Annotated[str, typer.Option("--family", help="A fitted family.")],
     over: Annotated[
         str | None,
-        typer.Option("--over", help="log_flops, log_params or log_tokens; what the spec uses."),
+        typer.Option("--over", help="log_flops, log_params, log_tokens, or a feature of the spec."),
     ] = None,
     out: FigureOut = None,
     csv: SecondTableOut = None,
