@@ -14,8 +14,9 @@ import pandas as pd
 import xarray as xr
 
 from latentscale import __version__
+from latentscale.analysis.along import checked_over
 from latentscale.analysis.calibrate import bootstrap_errors, cell_figures
-from latentscale.analysis.curves import scaling_curve, usual_covariate
+from latentscale.analysis.curves import scaling_curve
 from latentscale.analysis.diagnose import Diagnosis, diagnose
 from latentscale.analysis.forecast import Forecast, predict
 from latentscale.data.datasets import open_llm_leaderboard
@@ -360,7 +361,7 @@ def _curve_figure(result: Fit, measured: Scores) -> Sheet:
     truth = measured.to_frame()
     known = truth[list(measured.benchmarks)].notna().sum(axis=1)
     flops = FLOPS_PER_BILLION_TRILLION * truth["params_b"] * truth["tokens_t"]
-    over = usual_covariate(result.spec)
+    over = checked_over(result, None)
     place = {"log_flops": flops, "log_params": truth["params_b"], "log_tokens": truth["tokens_t"]}
     truth = truth.assign(flops=flops, known=known, at=place[over])
     shown = truth.sort_values(["known", "flops"]).iloc[[-1]]

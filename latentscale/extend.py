@@ -1,4 +1,4 @@
-"""What a module needs that adds a link, a likelihood, a term or a verb of its own.
+"""What a module needs that adds a link, a likelihood, a term, a kind of feature or a verb.
 
     from latentscale.extend import LINKS, Link, maths_of
 
@@ -6,15 +6,19 @@
     class Gompertz(Link):
         ...
 
-A kind is a class with a field ``kind``, registered by ``LINKS.add``, ``LIKELIHOODS.add`` or
-``TERMS.add``. Specs then name it as they name the package's own. A verb is a class registered by
-``VERBS.add``: a function of a fit gets a command and, if it asks for one, a section in the report.
+A kind is a class with a field ``kind``, registered by ``LINKS.add``, ``LIKELIHOODS.add``,
+``TERMS.add`` or ``FEATURES.add``. Specs and tables then name it as they name the package's own. A
+verb is a class registered by ``VERBS.add``: a function of a fit gets a command and, if it asks for
+one, a section in the report.
 
 A package names the modules that register its kinds as entry points of the group
 ``latentscale.kinds``; for a single module, the environment variable ``LATENTSCALE_PLUGINS`` holds
 its name. Either way, saved fits and the command line find the kinds in any process.
 """
 
+from latentscale.data.columns import is_missing
+from latentscale.data.features.base import FEATURES, Feature, FeatureKind
+from latentscale.data.problems import Problem, at_cell
 from latentscale.dims import (
     BENCHMARK,
     CELL,
@@ -53,6 +57,7 @@ __all__ = [
     "COVARIATE",
     "DEFAULT_PROB",
     "FAMILY",
+    "FEATURES",
     "FITTED_RESIDUALS",
     "LIKELIHOODS",
     "LINEAGE",
@@ -63,6 +68,8 @@ __all__ = [
     "TERMS",
     "VERBS",
     "Design",
+    "Feature",
+    "FeatureKind",
     "Fit",
     "FixedTable",
     "Groups",
@@ -76,6 +83,7 @@ __all__ = [
     "Picture",
     "Prior",
     "PriorSlot",
+    "Problem",
     "Record",
     "ReportSection",
     "Result",
@@ -85,9 +93,11 @@ __all__ = [
     "Verb",
     "aligned",
     "as_data",
+    "at_cell",
     "declare_parameters",
     "deterministic",
     "deviations",
+    "is_missing",
     "maths_of",
     "scaled",
     "standard_normal",

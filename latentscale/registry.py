@@ -112,15 +112,32 @@ def _path_of(kind: type[Any]) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
-@cache
+_importing = False
+
+
 def load_plugins() -> None:
     """Import the modules in which other packages register kinds.
+
+    While they are imported, what they import may look kinds up: such a look-up goes on without
+    them, since each registers itself when its turn comes.
 
     Raises
     ------
     SpecError
         If one cannot be imported.
     """
+    global _importing
+    if _importing:
+        return
+    _importing = True
+    try:
+        _import_plugins()
+    finally:
+        _importing = False
+
+
+@cache
+def _import_plugins() -> None:
     named = [name.strip() for name in os.environ.get(PLUGINS, "").split(",") if name.strip()]
     named += [point.value for point in entry_points(group=ENTRY_POINTS)]
     for name in named:

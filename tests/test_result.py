@@ -81,7 +81,7 @@ def results(
 
 def test_every_result_has_its_text_and_html_from_the_base() -> None:
     kinds = every_result()
-    assert len(kinds) >= 22
+    assert len(kinds) >= 24
     for kind in kinds:
         assert kind.__repr__ is Result.__repr__ and kind.__str__ is object.__str__, kind
         assert kind._repr_html_ is Result._repr_html_, kind

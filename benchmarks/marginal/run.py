@@ -136,7 +136,7 @@ def coverage(replications: int, seed: int) -> pd.DataFrame:
         found = ls.methods.marginal_estimate(
             spec, simulated(seed + replication), method=method, seed=1, progress=False
         )
-        table = found.table.reindex(true.index)
+        table = found.table().reindex(true.index)
         for kind in ("observed", "outer_product", "sandwich"):
             z = (table["estimate"] - true) / table[f"se_{kind}"]
             rows.append(

@@ -18,7 +18,9 @@ from latentscale.validate import whole_number
 
 DIRECTION = "direction"
 _RANK = 1e-8
+"""Singular values below this share of the largest are rounding: no direction."""
 _MIN_MODELS = 3
+"""Two models agree in any direction."""
 
 
 @dataclass(frozen=True, repr=False)

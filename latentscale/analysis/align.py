@@ -42,7 +42,9 @@ from latentscale.result import Picture, Result
 
 SAMPLED = "sampled_skill"
 _DISAGREE = 1.1
+"""R-hat from which chains are plainly not alike, with draws of any length."""
 _FEW = 1e-8
+"""Singular values below this share of the largest are rounding."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -223,6 +225,8 @@ def _rotate(fit: Fit, matrix: xr.DataArray) -> xr.Dataset:
     terms = terms_of(fit.spec)
     vectors = {"model_skill"} | {name for term in terms for name in term.skill_vectors}
     scales = {name for term in terms for name in term.skill_scales}
+    lost = [name for term in terms for name in term.skill_populations if name in posterior]
+    posterior = posterior.drop_vars(lost)
     for name, values in posterior.data_vars.items():
         if SKILL not in values.dims:
             continue

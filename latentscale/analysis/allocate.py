@@ -43,6 +43,7 @@ PUBLISHED = pd.DataFrame(
 )
 """Published optima (billions, trillions); like many there, both lie on a bound of the range."""
 _PUBLISHED_ROUNDING = 0.02
+"""Relative slack for the rounding of the published optima."""
 
 
 @dataclass(frozen=True, repr=False)

@@ -62,6 +62,7 @@ COLUMNS = (
 )
 _DEFAULT_METHOD = NUTS(draws=500, tune=500)
 _CONNECT_SECONDS = 15
+"""A scheduler on the same network answers within seconds."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from latentscale.analysis.maximise import PLACE, quadratic, value_at
+from latentscale.analysis.rows import members_of, typical_features
 from latentscale.dims import FAMILY, FLOPS_PER_BILLION_TRILLION, MODEL, SAMPLE
 from latentscale.errors import DataError, FitError
 from latentscale.model.equations import expected_score
@@ -19,8 +20,11 @@ from latentscale.posterior.fit import Fit
 FEWEST_PARAMS, MOST_TOKENS = "fewest parameters", "most tokens"
 MOST_PARAMS, FEWEST_TOKENS = "most parameters", "fewest tokens"
 _NODES = (-1.0, 0.0, 1.0)
+"""A parabola is known from three places."""
 _PROBES = (-0.5, 0.5)
+"""Places between the nodes, where a curve that is no parabola shows it."""
 _ROUNDING = 1e-6
+"""Far above what doubles lose, far below any effect of a covariate."""
 _MEAN_FAMILY = "mean of the fitted families"
 
 
@@ -146,6 +150,7 @@ def line(fit: Fit, part: Segment, *, family: str | None, instruct: bool) -> Line
             "params": part.params(u),
             "tokens": part.tokens(u),
             "instruct": xr.full_like(u, float(instruct)),
+            **typical_features(fit, members_of(fit, family), u.size),
             FAMILY: (MODEL, np.full(u.size, name)),
         }
     ).assign_coords({MODEL: np.arange(u.size)})

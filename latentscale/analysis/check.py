@@ -39,8 +39,11 @@ from latentscale.validate import is_number
 
 _FALSE_ALARMS = 0.1
 _SUSPECT_Z = 2.0
+"""As many standard deviations as 5% of sound scores exceed."""
 _NEAR_FLOOR = 0.03
+"""Two standard errors of a share near one quarter over some 800 items."""
 _WHOLE_MODEL = 0.5
+"""More than every other score of a model looks alike: the row, not the scores, is odd."""
 _COLUMNS = (
     "model",
     "family",

@@ -21,6 +21,7 @@ from latentscale.posterior.fit import Fit
 from latentscale.result import FixedTable, Picture
 
 _RESAMPLES = 2000
+"""Standard errors within 2%."""
 _CELL = ["model", "benchmark"]
 _HELD_OUT = ["fold", *_CELL]
 

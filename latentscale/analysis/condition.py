@@ -26,6 +26,7 @@ from latentscale.analysis.proposal import (
     log_mean_exp,
     target_of,
 )
+from latentscale.data.known import features_of, kinds_among
 from latentscale.data.scores import Scores
 from latentscale.dims import BENCHMARK, DEFAULT_PROB, MODEL, SAMPLE
 from latentscale.errors import DataError, FitError, FitWarning
@@ -495,6 +496,10 @@ def with_rows(fit: Fit, planned: xr.Dataset) -> Scores:
     """
     data = fit.scores.dataset
     scored = planned.isel({MODEL: planned["score"].notnull().any(BENCHMARK).values})
+    for kind in kinds_among(features_of(data)).values():
+        if kind.variable in data and kind.variable not in scored:
+            empty = kind.kept(None, scored.sizes[MODEL])
+            scored = scored.assign({kind.variable: (MODEL, empty)})
     names = [str(name) for name in scored[MODEL].values if str(name) not in fit.scores.models]
     of_models = [str(name) for name, v in data.data_vars.items() if MODEL in v.dims]
     shared = [name for name in of_models if name in scored]

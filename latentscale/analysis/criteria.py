@@ -18,6 +18,7 @@ from latentscale.spec.spec import ModelSpec
 from latentscale.validate import is_whole, plain
 
 _AGREE = 0.1
+"""Log likelihood: a tenth moves no criterion by more than 0.2."""
 _DEFAULT_METHOD = MarginalML()
 
 

@@ -1,14 +1,27 @@
-"""Curves: expected and new scores along size, tokens or compute."""
+"""Curves: expected and new scores along size, tokens, compute or another feature."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from latentscale.analysis.along import (
+    checked_over,
+    held,
+    is_log,
+    label_of,
+    natural,
+    place_text,
+    places,
+    range_of,
+    rows_along,
+)
 from latentscale.analysis.forecast import forecast_rows
 from latentscale.analysis.rows import checked_family
 from latentscale.analysis.summaries import quantiles
@@ -16,26 +29,17 @@ from latentscale.dims import (
     BENCHMARK,
     DEFAULT_PROB,
     FAMILY,
-    FLOPS_PER_BILLION_TRILLION,
     LINEAGE,
     MODEL,
     SAMPLE,
 )
-from latentscale.errors import DataError, SpecError, listed, nearest
+from latentscale.errors import DataError, listed, nearest
 from latentscale.expect import expect, expect_names
 from latentscale.posterior.fit import Fit
 from latentscale.result import Picture, Result
-from latentscale.spec.spec import ModelSpec
 from latentscale.validate import whole_number
 
 POINT = "point"
-OVER = ("log_flops", "log_params", "log_tokens")
-UNITS = {
-    "log_flops": "training compute (FLOPs)",
-    "log_params": "parameters (billions)",
-    "log_tokens": "training tokens (trillions)",
-}
-_REACH = 3.0
 
 
 @dataclass(frozen=True, repr=False)
@@ -45,13 +49,13 @@ class Curve(Result):
     Attributes
     ----------
     over
-        The covariate: ``log_flops``, ``log_params`` or ``log_tokens``.
+        The covariate: ``log_flops``, ``log_params``, ``log_tokens`` or a feature's.
     family
         The family.
     draws, mean_draws
         New scores (noise included) and expected scores, fractions or in `units`; dims
         (sample, point, benchmark), with the coordinate ``at`` (point,) in natural units:
-        FLOPs, billions of parameters or trillions of tokens.
+        FLOPs, billions of parameters, trillions of tokens, dates, or the feature's unit.
     observed
         The family's measured scores: columns model, benchmark, at, score.
     fitted_range
@@ -59,6 +63,10 @@ class Curve(Result):
         fitted models, in natural units.
     held
         What is held fixed along the curve, in words.
+    label
+        Name and unit of what the curve runs along.
+    is_log
+        Whether points are evenly spaced in the logarithm.
     units
         Units of the benchmarks whose scores are not fractions, by name.
     """
@@ -68,9 +76,11 @@ class Curve(Result):
     draws: xr.DataArray
     mean_draws: xr.DataArray
     observed: pd.DataFrame
-    family_range: tuple[float, float] | None
-    fitted_range: tuple[float, float]
+    family_range: tuple[Any, Any] | None
+    fitted_range: tuple[Any, Any]
     held: str
+    label: str
+    is_log: bool = True
     units: Mapping[str, str] = field(default_factory=dict)
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
@@ -111,12 +121,18 @@ class Curve(Result):
     plot = Picture("plot_curve")
 
     @property
+    def ends(self) -> tuple[Any, Any]:
+        """The first and the last place."""
+        first, last = self.draws["at"].values[[0, -1]]
+        return first, last
+
+    @property
     def headline(self) -> str:
         """Of which family, over what, from where to where."""
-        points, first, last = self.draws.sizes[POINT], *self.draws["at"].values[[0, -1]]
+        points, (first, last) = self.draws.sizes[POINT], map(place_text, self.ends)
         return (
-            f"Curve of {self.family} over {UNITS[self.over]} from {first:.3g} to {last:.3g}, "
-            f"{points} points, {self.draws.sizes[BENCHMARK]} benchmarks; {self.held}"
+            f"Curve of {self.family} over {self.label} from {first} to {last}, {points} points, "
+            f"{self.draws.sizes[BENCHMARK]} benchmarks; {self.held}"
         )
 
 
@@ -126,14 +142,15 @@ def scaling_curve(
     over: str | None = None,
     family: str,
     benchmarks: Sequence[str] | None = None,
-    limits: tuple[float, float] | None = None,
+    limits: tuple[Any, Any] | None = None,
     points: int = 41,
     seed: int = 0,
 ) -> Curve:
-    """Return a family's scores along size, tokens or compute.
+    """Return a family's scores along size, tokens, compute, or another number or date.
 
     Over ``log_params`` the tokens are held at the family's geometric mean, over
-    ``log_tokens`` the parameters; over ``log_flops`` the ratio of tokens to parameters is.
+    ``log_tokens`` the parameters; over ``log_flops`` the ratio of tokens to parameters is. Other
+    features are held at the family's mean, or its commonest level.
     Where the spec has model residuals, each point is a new model with a residual of its own,
     so that the bands hold for a model and not only for the family's average.
 
@@ -142,17 +159,18 @@ def scaling_curve(
     fit
         A fit.
     over
-        ``log_flops``, ``log_params`` or ``log_tokens``; by default ``log_flops`` where the spec
-        uses compute, and ``log_params`` where it has size without it.
+        ``log_flops``, ``log_params``, ``log_tokens``, or a numeric feature or a date among the
+        spec's covariates, such as ``released``; by default the first of these that it uses.
     family
         A fitted family.
     benchmarks
         Benchmarks wanted; all by default.
     limits
-        Ends of the curve in natural units (FLOPs, billions, trillions); by default the
-        family's range, stretched threefold on both sides.
+        Ends of the curve in natural units (FLOPs, billions, trillions, dates, the feature's
+        unit); by default the family's range, and on both sides some way on: threefold, or where
+        the logarithm is not taken by a standard deviation of the fitted models.
     points
-        Number of points, evenly spaced in the logarithm.
+        Number of points, evenly spaced on the covariate's scale.
     seed
         Seed of the random numbers.
 
@@ -175,16 +193,15 @@ def scaling_curve(
         expect(over, str, "over", 'a covariate such as "log_params"')
     if benchmarks is not None:
         benchmarks = expect_names(benchmarks, "benchmarks", f'["{fit.scores.benchmarks[0]}"]')
-    over = usual_covariate(fit.spec) if over is None else over
-    _check(fit, over, family, benchmarks)
+    over = checked_over(fit, over)
+    _check(fit, family, benchmarks)
     _check_points(points)
     members = fit.scores.dataset.isel(
         {MODEL: np.nonzero(fit.scores.dataset["family"].values == family)[0]}
     )
-    own = _natural(members, over)
-    ends = _limits(limits, own)
-    at = np.geomspace(*ends, points)
-    forecast = forecast_rows(fit, _grid(members, over, at, family), seed=seed)
+    own = natural(fit, members, over)
+    at = places(fit, over, own, limits, points)
+    forecast = forecast_rows(fit, _grid(fit, members, over, at, family), seed=seed)
     chosen = list(benchmarks) if benchmarks is not None else list(fit.scores.benchmarks)
     return Curve(
         over=over,
@@ -192,29 +209,16 @@ def scaling_curve(
         draws=_along(forecast.draws, at, chosen),
         mean_draws=_along(forecast.mean_draws, at, chosen),
         observed=_observed(members, own, chosen),
-        family_range=(float(np.nanmin(own)), float(np.nanmax(own))),
-        fitted_range=_range(_natural(fit.scores.dataset, over)),
-        held=_held(members, over),
+        family_range=range_of(own),
+        fitted_range=range_of(natural(fit, fit.scores.dataset, over)) or (at[0], at[-1]),
+        held=held(fit, members, over),
+        label=label_of(fit, over),
+        is_log=is_log(fit, over),
         units={name: unit for name, unit in forecast.units.items() if name in chosen},
     )
 
 
-def usual_covariate(spec: ModelSpec) -> str:
-    """Return what curves run along unless told otherwise: compute, size or tokens."""
-    parts = [part for name in spec.covariates for part in name.split(":")]
-    return next((name for name in OVER if name in parts), "log_params")
-
-
-def _check(fit: Fit, over: str, family: str, benchmarks: Sequence[str] | None) -> None:
-    if over not in OVER:
-        raise SpecError(f'over must be one of {listed(OVER)}; got "{over}".' + nearest(over, OVER))
-    parts = {part for name in fit.spec.covariates for part in name.split(":")}
-    moved = set(OVER) if over == "log_flops" else {over, "log_flops"}
-    if not parts & moved:
-        raise SpecError(
-            f'The spec "{fit.spec.name}" does not use {over}: its covariates are '
-            f"{listed(fit.spec.covariates)}, so its curves over {over} are flat."
-        )
+def _check(fit: Fit, family: str, benchmarks: Sequence[str] | None) -> None:
     checked_family(fit, family)
     if benchmarks is not None and (isinstance(benchmarks, str) or not len(benchmarks)):
         raise DataError(f"benchmarks must be a list of at least one name; got {benchmarks!r}.")
@@ -230,65 +234,22 @@ def _check_points(points: int) -> None:
     whole_number(points, "points", least=2, error=DataError)
 
 
-def _natural(table: xr.Dataset, over: str) -> np.ndarray:
-    values = {
-        "log_flops": FLOPS_PER_BILLION_TRILLION * table["params"] * table["tokens"],
-        "log_params": table["params"],
-        "log_tokens": table["tokens"],
-    }
-    return np.asarray(values[over].values, dtype=float)
-
-
-def _limits(limits: tuple[float, float] | None, own: np.ndarray) -> tuple[float, float]:
-    if limits is None:
-        if not np.isfinite(own).any():
-            raise DataError("The family discloses no tokens, so give limits for the curve.")
-        return float(np.nanmin(own)) / _REACH, float(np.nanmax(own)) * _REACH
-    try:
-        low, high = (float(end) for end in limits)
-    except (TypeError, ValueError):
-        low, high = np.nan, np.nan
-    if not 0 < low < high < np.inf:
-        raise DataError(f"limits must be two increasing positive numbers; got {limits!r}.")
-    return low, high
-
-
-def _grid(members: xr.Dataset, over: str, at: np.ndarray, family: str) -> xr.Dataset:
-    params = np.full(len(at), _geometric_mean(members["params"]))
-    tokens = np.full(len(at), _geometric_mean(members["tokens"]))
-    if over == "log_params":
-        params = at
-    elif over == "log_tokens":
-        tokens = at
-    elif np.isnan(tokens).any():
-        raise DataError(
-            f'Family "{family}" discloses no tokens, so its compute is unknown; use '
-            'over="log_params".'
-        )
-    else:
-        grow = np.sqrt(at / (FLOPS_PER_BILLION_TRILLION * params * tokens))
-        params, tokens = params * grow, tokens * grow
+def _grid(
+    fit: Fit, members: xr.Dataset, over: str, at: npt.NDArray[Any], family: str
+) -> xr.Dataset:
     # Names no fitted model can have, so that a point never takes a model's own residual.
     names = [f"{family} \N{INFORMATION SEPARATOR ONE} {index}" for index in range(len(at))]
     lineage = str(members[LINEAGE].values[0])
+    tuned = float(members["instruct"].mean() > 0.5)
     return xr.Dataset(
         {
-            "params": (MODEL, params),
-            "tokens": (MODEL, tokens),
-            "instruct": (MODEL, np.full(len(at), _commonest_instruct(members))),
+            **rows_along(fit, members, over, at, family),
+            "instruct": (MODEL, np.full(len(at), tuned)),
             FAMILY: (MODEL, np.full(len(at), family)),
             LINEAGE: (MODEL, np.full(len(at), lineage)),
         },
         coords={MODEL: names},
     )
-
-
-def _commonest_instruct(members: xr.Dataset) -> float:
-    return float(members["instruct"].mean() > 0.5)
-
-
-def _geometric_mean(values: xr.DataArray) -> float:
-    return float(np.exp(np.nanmean(np.log(values.values)))) if values.notnull().any() else np.nan
 
 
 def _along(draws: xr.DataArray, at: np.ndarray, benchmarks: list[str]) -> xr.DataArray:
@@ -303,20 +264,3 @@ def _observed(members: xr.Dataset, own: np.ndarray, benchmarks: list[str]) -> pd
     return (
         frame.reset_index()[["model", "benchmark", "at", "score"]].dropna().reset_index(drop=True)
     )
-
-
-def _range(values: np.ndarray) -> tuple[float, float]:
-    return float(np.nanmin(values)), float(np.nanmax(values))
-
-
-def _held(members: xr.Dataset, over: str) -> str:
-    params, tokens = _geometric_mean(members["params"]), _geometric_mean(members["tokens"])
-    told = "undisclosed" if np.isnan(tokens) else f"held at {tokens:.3g} trillion"
-    held = {
-        "log_params": f"tokens {told}",
-        "log_tokens": f"parameters held at {params:.3g} billion",
-        "log_flops": f"tokens per parameter held at {1000 * tokens / params:,.0f}",
-    }[over]
-    if members["instruct"].min() == members["instruct"].max():
-        return held
-    return held + ("; as instruction-tuned" if _commonest_instruct(members) else "; as base model")

@@ -19,7 +19,9 @@ from latentscale.posterior.status import problems
 from latentscale.result import FixedTable
 
 _DISAGREE = 1.1
+"""R-hat from which chains are plainly not alike, with draws of any length."""
 _MOST_OF_CHAIN = 0.5
+"""A chain belongs to the mode of more than half of its draws."""
 
 
 @dataclass(frozen=True, repr=False)

@@ -325,7 +325,7 @@ def predict(
         + skills), and about a quarter more while it is made), or `draws` is not a whole number
         above 0.
     DataError
-        If the table is malformed, has a column that is no fitted benchmark, a row lacks tokens
+        If the table is malformed, has a column that is no fitted benchmark, a row has no tokens
         that the spec needs or an ``instruct`` that the fitted models do not settle, or the
         score of a fitted model is not the one that was fitted.
 
@@ -391,7 +391,7 @@ def forecast_rows(
     Raises
     ------
     DataError
-        If a row lacks tokens that the spec needs.
+        If a row has no tokens that the spec needs.
     FitError
         If the forecast would not fit in memory, or `draws` is not a whole number above 0.
     """
@@ -505,10 +505,12 @@ def _basis(fit: Fit, planned: xr.Dataset) -> list[str]:
 
 
 def _drawn_tokens(draws: xr.Dataset, planned: xr.Dataset) -> xr.DataArray | None:
-    untold = [str(name) for name in planned[MODEL].values[planned["tokens"].isnull().values]]
-    if LOG_TOKENS not in draws or not untold:
+    undisclosed_models = [
+        str(name) for name in planned[MODEL].values[planned["tokens"].isnull().values]
+    ]
+    if LOG_TOKENS not in draws or not undisclosed_models:
         return None
-    logs = draws[LOG_TOKENS].sel({UNDISCLOSED: untold}).rename({UNDISCLOSED: MODEL})
+    logs = draws[LOG_TOKENS].sel({UNDISCLOSED: undisclosed_models}).rename({UNDISCLOSED: MODEL})
     tokens = xr.apply_ufunc(np.exp, logs).transpose(SAMPLE, MODEL)
     return tokens.reset_coords(drop=True).rename("tokens")
 

@@ -37,6 +37,7 @@ from latentscale.spec.likelihood import Noise
 Floats = npt.NDArray[np.float64]
 _ROW_VARIABLES = ("params", "tokens", "instruct", FAMILY, LINEAGE)
 _STEP = 1e-3
+"""Of the linear predictor, for differences: rounding and curvature errors balance."""
 
 
 @dataclass(frozen=True)
@@ -161,10 +162,10 @@ def groups_of(fit: Fit, planned: xr.Dataset, is_new: xr.DataArray) -> list[Group
         str(f): str(g) for f, g in zip(planned[FAMILY].values, planned[LINEAGE].values, strict=True)
     }
     tied = "lineage_skill" in fit.posterior
-    told = {str(lineage) for lineage in fit.scores.family_lineage()}
+    fitted = {str(lineage) for lineage in fit.scores.family_lineage()}
     shared = {
         family: f"lineage {lineage}"
-        if tied and family not in fit.scores.families and lineage not in told
+        if tied and family not in fit.scores.families and lineage not in fitted
         else family
         for family, lineage in lineage_of.items()
     }
@@ -317,12 +318,12 @@ def _template(
     raw = raw_template(fit.spec, draws, list(families), list(families.values()))
     rows = [str(name) for name in group.rows[MODEL].values]
     raw = raw.merge(raw_model_template(fit.spec, draws, rows))
-    told = {FAMILY: list(group.fitted), MODEL: list(fit.scores.models), LINEAGE: []}
+    fitted = {FAMILY: list(group.fitted), MODEL: list(fit.scores.models), LINEAGE: []}
     known = []
     for variable in raw.data_vars.values():
         first = str(variable.dims[0])
         marked = variable.copy(data=np.zeros(variable.shape, bool))
-        marked.loc[{first: np.isin(variable[first].values, told[first])}] = True
+        marked.loc[{first: np.isin(variable[first].values, fitted[first])}] = True
         known.append(marked.values.ravel())
     return raw, np.concatenate(known) if known else np.zeros(0, bool)
 

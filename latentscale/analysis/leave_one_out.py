@@ -34,6 +34,7 @@ from latentscale.result import Picture, Result
 
 # Smaller predictive standard deviations on the logit scale are rounding: one draw has all weight.
 _NO_SPREAD = 1e-6
+"""Logits: less is rounding, where one draw alone has all the weight."""
 
 
 @dataclass(frozen=True, repr=False)

@@ -9,8 +9,11 @@ import xarray as xr
 
 PLACE = "place"
 _GRID = 65
+"""Places of the first look; a budget's line has few humps."""
 _ZOOM = 17
+"""Places of each closer look."""
 _FINE = 1e-9
+"""Width, of a line of length 2, at which the search ends: doubles resolve no more of a maximum."""
 
 
 def quadratic(values: xr.DataArray) -> xr.Dataset:

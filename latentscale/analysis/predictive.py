@@ -37,6 +37,7 @@ from latentscale.validate import whole_number
 PRIOR = "prior"
 POSTERIOR_KIND = "posterior"
 _MIN_FAMILY = 4
+"""Fewer scores have no smallest, largest and spread to speak of."""
 
 
 def _by_floor(scores: xr.DataArray, floor: xr.DataArray, dims: list[str]) -> xr.DataArray:

@@ -27,6 +27,7 @@ TERM = "term"
 INTERCEPT = "intercept"
 _FEW_SHOT = FewShot()
 _MODELS_A_TERM = 5
+"""Below it a warning: some five cases a coefficient is the least that is advised."""
 
 
 @dataclass(frozen=True)

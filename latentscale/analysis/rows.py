@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
 from latentscale.data.names import warn_of_spelling
 from latentscale.data.planned import planned_models
 from latentscale.data.scores import Scores
-from latentscale.dims import FAMILY, LINEAGE
+from latentscale.dims import FAMILY, LINEAGE, MODEL
 from latentscale.errors import DataError, DataWarning, nearest
 from latentscale.posterior.fit import Fit
 
@@ -116,6 +119,39 @@ def usual_instruct(fit: Fit, family: str | None, rows: xr.Dataset | None = None)
             if str(name) == family:
                 mine.add(float(value))
     return (mine or every) == {1.0}
+
+
+def typical_features(
+    fit: Fit, members: xr.Dataset, count: int
+) -> dict[str, tuple[str, npt.NDArray[Any]]]:
+    """Return what models of a family are like in the features of a fit, by variable, over model.
+
+    Size, tokens, FLOPs and instruct are left to the caller.
+
+    Parameters
+    ----------
+    fit
+        A fit.
+    members
+        Models of the family; where none of them gives a feature, all fitted models count.
+    count
+        How many rows are wanted, all alike.
+    """
+    found = {}
+    for kind in fit.transform.kinds:
+        if kind.name in ("params_b", "tokens_t", "flops", "instruct"):
+            continue
+        given = kind.given(members)
+        some = members.isel({MODEL: np.flatnonzero(given)}) if given.any() else fit.scores.dataset
+        found[kind.variable] = (MODEL, np.repeat(kind.typical(some), count))
+    return found
+
+
+def members_of(fit: Fit, family: str | None) -> xr.Dataset:
+    """Return the fitted models of a family; all of them for None or a new family."""
+    table = fit.scores.dataset
+    mine = np.flatnonzero(table[FAMILY].values == family)
+    return table.isel({MODEL: mine}) if len(mine) else table
 
 
 def warn_of_new_family(

@@ -13,11 +13,14 @@ from latentscale.analysis.condition import Conditioning, FewShot
 from latentscale.analysis.forecast import Forecast, forecast_rows, predict
 from latentscale.analysis.rows import (
     fitted_lineages,
+    members_of,
     planned_rows,
+    typical_features,
     usual_instruct,
     warn_of_new_family,
 )
 from latentscale.analysis.units import FRACTION, other_units
+from latentscale.data.features.compute import flops_of
 from latentscale.data.scaling import best_of, is_bounded, lower_is_better, scales_of
 from latentscale.dims import (
     BENCHMARK,
@@ -489,7 +492,7 @@ def _log_ratio(table: xr.Dataset, family: str | None) -> np.ndarray:
 
 def _fitted_range(fit: Fit) -> tuple[float, float]:
     data = fit.scores.dataset
-    flops = (FLOPS_PER_BILLION_TRILLION * data["params"] * data["tokens"]).values
+    flops = flops_of(data)
     if not np.isfinite(flops).any():
         return float("nan"), float("nan")
     return float(np.nanmin(flops)), float(np.nanmax(flops))
@@ -529,6 +532,7 @@ def _grid(
             "params": (MODEL, params),
             "tokens": (MODEL, params * ratio / 1000),
             "instruct": (MODEL, np.full(len(at), float(instruct))),
+            **typical_features(fit, members_of(fit, family), len(at)),
             FAMILY: (MODEL, np.full(len(at), family)),
             LINEAGE: (MODEL, np.full(len(at), known.get(family, family))),
         },
@@ -536,8 +540,8 @@ def _grid(
     )
     if rows is None:
         return grid
-    lacking = {name: rows[name] for name in rows.data_vars if name not in grid}
-    empty = {name: value.isel({MODEL: [0] * len(at)}) for name, value in lacking.items()}
+    absent = {name: rows[name] for name in rows.data_vars if name not in grid}
+    empty = {name: value.isel({MODEL: [0] * len(at)}) for name, value in absent.items()}
     return grid.assign(
         {name: (value.dims, _empty(value)) for name, value in empty.items()}
     ).assign_coords({dim: rows[dim] for dim in (BENCHMARK,) if dim in rows.coords})

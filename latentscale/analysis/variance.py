@@ -27,7 +27,9 @@ COMPONENT = "component"
 OTHER = "other terms"
 NOISE = "noise"
 _REPLICATES = 4
+"""Simulated scores a draw; hundreds of draws average them further."""
 _NOTHING = 1e-10
+"""Relative size of a remainder that is rounding."""
 
 
 @dataclass(frozen=True, repr=False)

@@ -16,6 +16,7 @@ from typer.main import get_command
 
 from latentscale.cli.console import guarded, say
 from latentscale.cli.options import Verbose
+from latentscale.errors import nearest
 from latentscale.verb import VERBS, Verb, named
 
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
@@ -51,6 +52,11 @@ class _Verbs(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         return command_of(VERBS[cmd_name]) if cmd_name in VERBS else None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] not in VERBS:
+            ctx.fail(f'No such command "{args[0]}".{nearest(args[0], VERBS)}')
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Commands"):

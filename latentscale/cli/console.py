@@ -106,7 +106,8 @@ def _outcome(run: Callable[[], int], stops: Stops, verbose: bool) -> int:
 def _unforeseen(error: Exception, verbose: bool) -> int:
     if isinstance(error, _USAGE):
         words = str(error.format_message())  # type: ignore[attr-defined]
-        return _fail(f"{words.rstrip('.')}. See `latentscale --help`.", verbose)
+        end = "" if words.endswith(("?", ".")) else "."
+        return _fail(f"{words}{end} See `latentscale --help`.", verbose)
     if isinstance(error, MemoryError):
         return _fail("There is not enough memory for this. Give fewer rows or draws.", verbose)
     return _fail(

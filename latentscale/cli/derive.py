@@ -17,6 +17,8 @@ import typer
 
 from latentscale.cli.inputs import loaded, numbers_by_name, outcome_of, scores_of
 from latentscale.cli.options import (
+    Features,
+    FeaturesFile,
     FigureOut,
     PlannedRows,
     Prob,
@@ -148,11 +150,18 @@ def _arguments(
             "scores",
             ScoresFile,
             None,
-            lambda typed: scores_of(typed["scores"], typed["published"]),
+            lambda typed: scores_of(
+                typed["scores"], typed["published"], typed["feature"], typed["features"]
+            ),
             name,
             True,
         )
-        return table, Argument("published", Published, False, _of("published"), "")
+        return (
+            table,
+            Argument("feature", Features, None, _of("feature"), ""),
+            Argument("features", FeaturesFile, None, _of("features"), ""),
+            Argument("published", Published, False, _of("published"), ""),
+        )
     if name == "refit" and optional:
         kind = Annotated[
             bool, typer.Option("--refit", help="Judge by a refit where importance weights cannot.")

@@ -43,22 +43,39 @@ def fits_by_name(words: Sequence[str]) -> dict[str, Path]:
     return paths
 
 
-def scores_of(path: Path | None, published: bool) -> Scores:
+def scores_of(
+    path: Path | None,
+    published: bool,
+    feature: Sequence[str] | None = None,
+    features: Path | None = None,
+) -> Scores:
     """Return the table of a file, or the bundled one.
+
+    Parameters
+    ----------
+    path
+        The file; None for the bundled table.
+    published
+        Whether the bundled table is wanted as published.
+    feature, features
+        Declarations of columns that describe models: words, and a file of them.
 
     Raises
     ------
     DataError
-        If `published` is asked of another table than the bundled one.
+        If `published` is asked of another table than the bundled one, or features of that.
     """
     import latentscale as ls
+    from latentscale.data.declaring import stated_features
     from latentscale.data.readers import read_scores
 
     if path is None:
+        if feature or features:
+            raise DataError("--feature and --features are for a table of your own; name it.")
         return ls.datasets.open_llm_leaderboard(corrected=not published)
     if published:
         raise DataError("--published is for the bundled table; leave it out with --scores.")
-    return read_scores(path)
+    return read_scores(path, features=stated_features(feature, features) or None)
 
 
 def outcome_of(path: Path) -> dict[str, float]:

@@ -9,12 +9,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from latentscale.cli.console import say
-from latentscale.cli.options import Published, ScoresArgument, Seed, TableOut, Verbose
+from latentscale.cli.inputs import scores_of
+from latentscale.cli.options import (
+    Features,
+    FeaturesFile,
+    Published,
+    ScoresArgument,
+    Seed,
+    TableOut,
+    Verbose,
+)
 from latentscale.cli.output import announce, print_table, save_table
-from latentscale.errors import DataError, DataWarning
+from latentscale.errors import DataWarning
 
 if TYPE_CHECKING:
-    from latentscale.data.scores import Scores
+    pass
 
 
 def demo(
@@ -53,6 +62,8 @@ def demo(
 
 def data(
     csv: ScoresArgument = None,
+    feature: Features = None,
+    features: FeaturesFile = None,
     published: Published = False,
     out: TableOut = None,
     verbose: Verbose = False,
@@ -61,10 +72,14 @@ def data(
 
     --out also writes the table as it was understood.
     """
-    announce([out], inputs=[csv])
-    table = _scores(csv, published)
+    announce([out], inputs=[csv, features])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # the audit, printed below, says it all
+        table = scores_of(csv, published, feature, features)
     say(f"{table!r}\n")
     print_table(table.benchmark_table(), "{:.4g}".format)
+    say("\nFeatures of models")
+    print_table(table.feature_table(), "{:.4g}".format)
     say("\nAudit")
     say(str(table.audit))
     if out is not None:
@@ -95,17 +110,3 @@ def specs(
         return
     for line in (str(spec), "", spec.description, *spec.sources):
         say(line)
-
-
-def _scores(csv: Path | None, published: bool) -> Scores:
-    if csv is None:
-        from latentscale.data.datasets import open_llm_leaderboard
-
-        return open_llm_leaderboard(corrected=not published)
-    if published:
-        raise DataError("--published is for the bundled table; leave it out with a table.")
-    from latentscale.data.readers import read_scores
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataWarning)  # the audit, printed below, says it all
-        return read_scores(csv)

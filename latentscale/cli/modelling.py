@@ -10,6 +10,8 @@ import typer
 from latentscale.cli.console import say, warn
 from latentscale.cli.inputs import loaded, scores_of
 from latentscale.cli.options import (
+    Features,
+    FeaturesFile,
     FigureOut,
     FitFile,
     FitOrSource,
@@ -38,6 +40,8 @@ def fit(
         str, typer.Option("--spec", help="A shipped spec, or the path of a TOML file.")
     ] = "latentscale",
     scores: ScoresFile = None,
+    feature: Features = None,
+    features: FeaturesFile = None,
     published: Published = False,
     out: FitOut = Path("fit.nc"),
     draws: Annotated[int, typer.Option("--draws", help="Kept draws of each chain.")] = 1000,
@@ -49,15 +53,16 @@ def fit(
 ) -> None:
     """Fit a spec to a table of scores and save the fit.
 
-    The method is NUTS. The table is a CSV or Parquet file with the columns model, family, params_b
-    (billions), tokens_t (trillions; empty if undisclosed), optionally lineage and instruct, and
-    one column of fractions a benchmark; or one row a score with the columns benchmark and score.
-    Ctrl-C while chains are sampled saves the draws so far.
+    The method is NUTS. The table is a CSV or Parquet file with the columns model and family, the
+    features that the spec needs, such as params_b (billions), tokens_t (trillions; empty if
+    undisclosed), instruct or released, optionally lineage, and one column of fractions a
+    benchmark; or one row a score with the columns benchmark and score. --feature names other
+    columns that describe models. Ctrl-C while chains are sampled saves the draws so far.
     """
     import latentscale as ls
 
-    announce([out], inputs=[scores])
-    table = scores_of(scores, published)
+    announce([out], inputs=[scores, features])
+    table = scores_of(scores, published, feature, features)
     method = ls.NUTS(draws=draws, tune=tune, chains=chains, backend=backend)  # type: ignore[arg-type]
     model = ls.load_spec(spec)
     result = ls.fit(model, table, method=method, seed=seed)
@@ -84,9 +89,9 @@ def predict(
     """Forecast models' scores, with intervals.
 
     The table holds mean, median and interval of a new score, as fractions. ROWS.csv has the
-    columns model, family, params_b (billions) and tokens_t (trillions), and optionally lineage
-    and instruct. Its families may be fitted ones or new. What rows leave out is taken from the
-    fitted models where these settle it; the column assumed says so.
+    columns model and family, and those that the fit uses, such as params_b (billions), tokens_t
+    (trillions), instruct and other features. Its families may be fitted ones or new. What rows
+    leave out is taken from the fitted models where these settle it; the column assumed says so.
     """
     import latentscale as ls
     from latentscale.data.readers import read_table
@@ -107,7 +112,7 @@ def curve(
     family: Annotated[str, typer.Option("--family", help="A fitted family.")],
     over: Annotated[
         str | None,
-        typer.Option("--over", help="log_flops, log_params or log_tokens; what the spec uses."),
+        typer.Option("--over", help="log_flops, log_params, log_tokens, or a feature of the spec."),
     ] = None,
     out: FigureOut = None,
     csv: SecondTableOut = None,

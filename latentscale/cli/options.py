@@ -150,6 +150,24 @@ ScoresArgument = Annotated[
         callback=existing_input,
     ),
 ]
+Features = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--feature",
+        metavar="COLUMN[:HOW]",
+        help="A column of the table that describes models, such as released, context_k:log, "
+        "tier:mini<flash<pro or provider:reference; may be given several times.",
+    ),
+]
+FeaturesFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--features",
+        metavar="FILE",
+        help="Declarations of such columns: TOML tables [[features]], or a JSON list.",
+        callback=existing_input,
+    ),
+]
 Source = Annotated[
     Path | None,
     typer.Argument(

@@ -11,6 +11,8 @@ import typer
 from latentscale.cli.console import say, warn
 from latentscale.cli.inputs import scores_of
 from latentscale.cli.options import (
+    Features,
+    FeaturesFile,
     FitOut,
     Prob,
     Published,
@@ -61,6 +63,8 @@ def resume(
 def simulate(
     spec: _Spec = "latentscale",
     scores: ScoresFile = None,
+    feature: Features = None,
+    features: FeaturesFile = None,
     published: Published = False,
     out: TableOut = None,
     seed: Seed = 0,
@@ -73,8 +77,10 @@ def simulate(
     """
     import latentscale as ls
 
-    announce([out], inputs=[scores])
-    simulated = ls.simulate(ls.load_spec(spec), scores_of(scores, published), seed=seed)
+    announce([out], inputs=[scores, features])
+    simulated = ls.simulate(
+        ls.load_spec(spec), scores_of(scores, published, feature, features), seed=seed
+    )
     if out is not None:
         save_table(simulated.scores.to_frame(), out, "models")
         return
@@ -85,6 +91,8 @@ def simulate(
 def backtest(
     spec: _Spec = "latentscale",
     scores: ScoresFile = None,
+    feature: Features = None,
+    features: FeaturesFile = None,
     published: Published = False,
     scheme: Annotated[
         str,
@@ -123,8 +131,8 @@ def backtest(
     """
     import latentscale as ls
 
-    announce([out], inputs=[scores])
-    table = scores_of(scores, published)
+    announce([out], inputs=[scores, features])
+    table = scores_of(scores, published, feature, features)
     method = ls.NUTS(draws=draws, tune=tune, chains=chains)
     results = ls.backtest(
         ls.load_spec(spec),

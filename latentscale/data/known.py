@@ -150,7 +150,7 @@ def _settled(feature: Feature, column: pd.Series) -> Feature:
 
 def features_of(table: xr.Dataset) -> tuple[Feature, ...]:
     """Return the features that a table of models keeps with it, in the order of declaration."""
-    if FEATURE not in table.dims:
+    if RECORD not in table:
         return ()
     texts = table[RECORD].to_numpy().tolist()
     return tuple(Feature.from_dict(json.loads(text)) for text in texts)
@@ -161,6 +161,16 @@ def with_features(table: xr.Dataset, features: Sequence[Feature]) -> xr.Dataset:
     if not features:
         return table
     texts = [json.dumps(feature.to_dict(), sort_keys=True) for feature in features]
-    names = np.array([feature.name for feature in features], dtype=np.str_)
-    record = (FEATURE, np.array(texts, dtype=np.str_))
-    return table.assign_coords({FEATURE: names}).assign({RECORD: record})
+    return table.assign({RECORD: (FEATURE, np.array(texts, dtype=np.str_))})
+
+
+def feature_table(table: xr.Dataset) -> pd.DataFrame:
+    """Return one row a feature that some model gives (see `Scores.feature_table`)."""
+    rows = []
+    for name, kind in kinds_among(features_of(table)).items():
+        given = kind.given(table) if kind.variable in table else np.zeros(0, dtype=bool)
+        if not given.any():
+            continue
+        lowest, highest = kind.range_of(table.isel(model=np.flatnonzero(given)))
+        rows.append((name, str(kind.kind), kind.feature.unit, int(given.sum()), lowest, highest))
+    return pd.DataFrame(rows, columns=["feature", "kind", "unit", "models", "from", "to"])

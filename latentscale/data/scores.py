@@ -14,7 +14,13 @@ from latentscale.data.benchmarks import Benchmark, resolve
 from latentscale.data.checks import dataset_findings
 from latentscale.data.features.base import Feature
 from latentscale.data.frames import AnyFrame
-from latentscale.data.known import declared, features_of, kinds_among, with_features
+from latentscale.data.known import (
+    declared,
+    feature_table,
+    features_of,
+    kinds_among,
+    with_features,
+)
 from latentscale.data.layout import (
     METADATA,
     REQUIRED,
@@ -255,6 +261,17 @@ class Scores:
             }
         )
         return table.assign(**scaling_columns(list(info.values())))
+
+    def feature_table(self) -> pd.DataFrame:
+        """Return one row a feature: kind, unit, on how many models it is given, and its range.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns feature, kind, unit, models (how many give it), from, to (texts; of a category
+            its number of levels).
+        """
+        return feature_table(self.dataset)
 
     def family_lineage(self) -> pd.Series:
         """Return each family's one lineage: the commonest among its models, else the first row's.

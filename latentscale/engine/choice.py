@@ -62,16 +62,21 @@ def fast_or_stock[T](fast: Callable[[], T], stock: Callable[[], T]) -> T:
     except (LatentscaleError, MemoryError):
         raise
     except Exception as failure:
-        _faults.append(f"{type(failure).__name__}: {failure}")
-        warnings.warn(
-            "The fast engine does not work with the installed versions of PyTensor, numba or "
-            f"nutpie ({_faults[0].splitlines()[0][:200]}). The stock engine takes over: the same "
-            "results, but slower compilation. Install the versions that latentscale asks for, or "
-            f"set {ENGINE}=stock to choose it without this warning.",
-            FitWarning,
-            stacklevel=3,
-        )
+        if not _faults:  # what one choice tried may hold another, whose fault was warned of
+            _faults.append(f"{type(failure).__name__}: {failure}")
+            _warn(_faults[0])
         return stock()
+
+
+def _warn(fault: str) -> None:
+    warnings.warn(
+        "The fast engine does not work with the installed versions of PyTensor, numba or "
+        f"nutpie ({fault.splitlines()[0][:200]}). The stock engine takes over: the same "
+        "results, but slower compilation. Install the versions that latentscale asks for, or "
+        f"set {ENGINE}=stock to choose it without this warning.",
+        FitWarning,
+        stacklevel=4,
+    )
 
 
 def forget_faults() -> None:

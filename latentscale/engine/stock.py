@@ -28,7 +28,7 @@ def compile_density(
 ) -> Density:
     """Compile a model's log density (see `latentscale.engine.compile.compile_density`)."""
     import pytensor.tensor as pt
-    from pytensor.graph import clone_replace
+    from pytensor.graph import clone_replace, rewrite_graph
 
     density: Any = model.logp()
     by_name = {variable.name: variable for variable in model.unobserved_value_vars}
@@ -36,7 +36,8 @@ def compile_density(
     moved, log_jacobian = moved_by(model, coordinates)
     if moved:
         density, expanded = clone_replace([density, expanded], moved)
-        density = density + log_jacobian
+        # PyTensor differentiates arrays with named dims once they are lowered to plain ones.
+        density = rewrite_graph(density + log_jacobian, include=["lower_xtensor"])
     at = {c.variable: c.point for c in coordinates}
     points = [at.get(v.name, model.rvs_to_values[v]) for v in model.free_RVs]
     gradients: Any = pt.grad(density, points)

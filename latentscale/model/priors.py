@@ -44,11 +44,11 @@ def declare_parameters(spec: ModelSpec, parameters: Mapping[str, Parameter]) -> 
     }
 
 
-def standard_normal(name: str, dims: tuple[str, ...]) -> Named:
-    """Add a standard normal variable, the raw part of a non-centred effect."""
+def standard_normal(name: str, dims: tuple[str, ...], start: np.ndarray | None = None) -> Named:
+    """Add a standard normal variable, the raw part of a non-centred effect (see `declare`)."""
     import pymc.dims as pmd
 
-    return pmd.Normal(f"{name}_raw", mu=0.0, sigma=1.0, dims=dims)
+    return pmd.Normal(f"{name}_raw", mu=0.0, sigma=1.0, dims=dims, initval=start)
 
 
 def coordinate(dim: str, labels: Sequence[object]) -> None:

@@ -147,12 +147,12 @@ def _intervals(
 
 
 def _published(panel: Axes, name: str) -> None:
-    told = PUBLISHED[PUBLISHED["target"] == name]
-    if told.empty:
+    known = PUBLISHED[PUBLISHED["target"] == name]
+    if known.empty:
         return
     panel.scatter(
-        told["flops"],
-        told["published_params"],
+        known["flops"],
+        known["published_params"],
         s=38,
         marker="D",
         facecolors="none",

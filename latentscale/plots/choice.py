@@ -176,16 +176,18 @@ def plot_few_shot(before: Forecast, after: Forecast, *, prob: float = DEFAULT_PR
     Raises
     ------
     DataError
-        If `after` was given no scores, or lacks a model of `before`.
+        If `after` was given no scores, or is without a model of `before`.
     """
     expect(before, Forecast, "before")
     expect(after, Forecast, "after")
     if after.conditioning is None:
         raise DataError("after was forecast without new scores; give scores in predict's table.")
     models = [str(name) for name in before.draws[MODEL].values]
-    lacking = [name for name in models if name not in after.draws[MODEL].values]
-    if lacking:
-        raise DataError(f"after lacks {listed(lacking)}; forecast the same models in both.")
+    missing = [name for name in models if name not in after.draws[MODEL].values]
+    if missing:
+        raise DataError(
+            f"after has no forecast of {listed(missing)}; forecast the same models in both."
+        )
     names = [str(name) for name in before.draws[BENCHMARK].values]
     columns = min(len(names), 4)
     height = 0.7 + 1.5 * _ROW_INCHES * len(models)
@@ -238,12 +240,12 @@ def plot_regression(regression: SkillRegression, *, prob: float = DEFAULT_PROB) 
     panel.scatter(part["median"], rows, color=BLUE, s=26, zorder=3, label="median")
     _name_rows(panel, skills)
     panel.set_xlabel(f"change of {regression.name} with one unit of the skill", parse_math=False)
-    told = table.loc["r_squared"]
+    explained = table.loc["r_squared"]
     title(
         figure,
         f"{regression.name} on latent skills",
-        f"{len(regression.outcome)} models. Share of variance explained: {told['median']:.0%} "
-        f"({told['lower']:.0%} to {told['upper']:.0%}).",
+        f"{len(regression.outcome)} models. Share of variance explained: {explained['median']:.0%} "
+        f"({explained['lower']:.0%} to {explained['upper']:.0%}).",
     )
     legend(figure, [panel])
     return figure

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import floor, isfinite, log10
+from math import floor, log10
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import (
+    FuncFormatter,
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+)
 
-from latentscale.analysis.curves import UNITS, Curve
+from latentscale.analysis.curves import Curve
 from latentscale.data.frames import as_pandas
 from latentscale.errors import DataError, listed
 from latentscale.expect import expect
@@ -70,7 +76,7 @@ def plot_curve(
     Raises
     ------
     DataError
-        If `hidden` lacks a column.
+        If `hidden` is without a column.
     """
     expect(curve, Curve, "curve")
     if hidden is not None:
@@ -93,14 +99,18 @@ def plot_curve(
         if name not in curve.units:
             panel.set_ylim(0, 1)
         score_axis(panel.yaxis, name, curve.units)
-        _log_axis(panel, wide["at"])
+        if curve.is_log:
+            _log_axis(panel, wide["at"])
+        else:
+            panel.set_xlim(*curve.ends)
+            _even_axis(panel, wide["at"])
     for panel in axes[::columns]:
         panel.set_ylabel(score_label(names, curve.units))
-    across_label(axes, columns, UNITS[curve.over])
+    across_label(axes, columns, curve.label)
     kind = "new scores, noise included" if noise else "expected scores, without noise"
     title(
         figure,
-        f"{curve.family}: scores along {UNITS[curve.over].partition(' (')[0]}",
+        f"{curve.family}: scores along {curve.label.partition(' (')[0]}",
         f"Bands: {_NARROW:.0%} and {_WIDE:.0%} intervals of {kind}.\n"
         f"Along the curve: {curve.held}.",
     )
@@ -112,10 +122,10 @@ def _checked(hidden: pd.DataFrame | None) -> pd.DataFrame:
     if hidden is None:
         return pd.DataFrame({name: [] for name in _POINT_COLUMNS})
     hidden = as_pandas(hidden, "These hidden scores cannot be drawn")
-    lacking = [name for name in _POINT_COLUMNS if name not in hidden]
-    if lacking:
+    missing = [name for name in _POINT_COLUMNS if name not in hidden]
+    if missing:
         raise DataError(
-            f"hidden lacks the columns {listed(lacking)}; it needs {listed(_POINT_COLUMNS)}."
+            f"hidden has no columns {listed(missing)}; it needs {listed(_POINT_COLUMNS)}."
         )
     return hidden
 
@@ -137,7 +147,7 @@ def _bands(panel: Axes, wide: pd.DataFrame, narrow: pd.DataFrame, noise: bool) -
 
 def _ranges(panel: Axes, curve: Curve) -> None:
     own = curve.family_range
-    if own is not None and all(isfinite(end) for end in own):
+    if own is not None and not any(pd.isna(end) for end in own):
         panel.axvspan(
             *own, color=GREY, alpha=0.16, lw=0, label="range of the family's fitted models"
         )
@@ -189,6 +199,16 @@ def _short(model: str, family: str) -> str:
     """Return what tells a model from its family: "qwen2-7b" of "qwen2" is "7b"."""
     rest = model.removeprefix(family).lstrip("-_ ")
     return rest or model
+
+
+def _even_axis(panel: Axes, at: pd.Series) -> None:
+    if at.dtype.kind != "M":
+        panel.xaxis.set_major_locator(MaxNLocator(5))
+        return
+    # Years where there are two or more, else months: few enough for a narrow panel.
+    locator = AutoDateLocator(minticks=2, maxticks=5)
+    panel.xaxis.set_major_locator(locator)
+    panel.xaxis.set_major_formatter(ConciseDateFormatter(locator))
 
 
 def _log_axis(panel: Axes, at: pd.Series) -> None:

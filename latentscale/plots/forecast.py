@@ -124,10 +124,10 @@ def _intervals(
     prob: float,
 ) -> None:
     rows = np.array([place[model] for model in table["model"]])
-    told = np.ones(len(table), bool) if known is None else table["model"].isin(known["model"])
+    measured = np.ones(len(table), bool) if known is None else table["model"].isin(known["model"])
     for chosen, alpha, note in (
-        (np.asarray(told), 1.0, ""),
-        (~np.asarray(told), _PALE, ", no measured score"),
+        (np.asarray(measured), 1.0, ""),
+        (~np.asarray(measured), _PALE, ", no measured score"),
     ):
         if not chosen.any():
             continue

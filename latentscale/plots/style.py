@@ -18,7 +18,7 @@ from matplotlib.ticker import FuncFormatter
 from latentscale.errors import LatentscaleError
 from latentscale.files import FIGURE_ENDINGS, checked_ending, is_stream, replacing, writable_path
 
-# Okabe and Ito 2008, "Color universal design": told apart with every kind of colour vision.
+# Okabe and Ito 2008, "Color universal design": distinguishable with every kind of colour vision.
 BLACK: Final = "#000000"
 BLUE: Final = "#0072B2"
 VERMILLION: Final = "#D55E00"

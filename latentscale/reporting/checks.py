@@ -15,7 +15,9 @@ from latentscale.reporting.blocks import Block, Bullets, Facts, Paragraph, Pictu
 from latentscale.reporting.request import Request
 
 _ROWS = 20
+"""Rows of a table or picture: a screen."""
 _P_LIMIT = 0.05
+"""The conventional level of a test."""
 
 
 def checks(asked: Request) -> tuple[Block, ...]:

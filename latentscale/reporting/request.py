@@ -1,4 +1,4 @@
-"""What a report is asked for, and the choices it makes where it is not told."""
+"""What a report is asked for, and what it chooses by itself."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from latentscale.analysis.rows import members_of, typical_features
 from latentscale.data.frames import as_pandas
 from latentscale.data.planned import NOT_FORECAST
 from latentscale.dims import DEFAULT_PROB, FAMILY, MODEL, checked_seed, interval_quantiles
@@ -16,7 +17,9 @@ from latentscale.expect import expect_names
 from latentscale.posterior.fit import Fit
 
 _FAMILIES = 3
+"""Families whose curves are drawn unless others are named: a page's worth."""
 _LARGER = 4.0
+"""Example models are so many times the largest of their family: a usual next step."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,9 @@ def _largest(fit: Fit) -> tuple[str, ...]:
     if fit.spec.needs_tokens:
         models = models.dropna(subset=["tokens"])
     by_family = models.groupby(FAMILY)["params"]
+    if models["params"].isna().all():
+        counts = models.groupby(FAMILY).size().sort_values(ascending=False, kind="stable")
+        return tuple(str(name) for name in counts.index[:_FAMILIES])
     spread = np.log(by_family.max() / by_family.min())
     order = pd.DataFrame({"count": by_family.count(), "spread": spread}).sort_values(
         ["count", "spread"], ascending=False, kind="stable"
@@ -100,7 +106,12 @@ def _largest(fit: Fit) -> tuple[str, ...]:
 
 
 def _example(fit: Fit, families: Sequence[str]) -> pd.DataFrame:
-    """Return a model of each family, four times its largest in size, with as many tokens."""
+    """Return a model of each family, four times its largest in size, with as many tokens.
+
+    Where no size is disclosed, a model with the features that the family's models have.
+    """
+    if fit.scores.dataset["params"].isnull().all():
+        return _typical(fit, families)
     rows = []
     taken = set(fit.scores.models)
     for family in families:
@@ -121,6 +132,24 @@ def _example(fit: Fit, families: Sequence[str]) -> pd.DataFrame:
                 "tokens_t": float(largest["tokens"]),
             }
         )
+    typical = _typical(fit, families)
+    frame = pd.DataFrame(rows)
+    return frame.join(typical[[name for name in typical if name not in frame]])
+
+
+def _typical(fit: Fit, families: Sequence[str]) -> pd.DataFrame:
+    """Return a model of each family with what its models have in the features of the fit."""
+    rows = []
+    for family in families:
+        members = members_of(fit, family)
+        found = typical_features(fit, members, 1)
+        cells = {
+            kind.name: kind.cells(found[kind.variable][1])[0]
+            for kind in fit.transform.kinds
+            if kind.variable in found
+        }
+        tuned = int(float(members["instruct"].mean()) > 0.5)
+        rows.append({"model": f"{family}, next", "family": family, "instruct": tuned, **cells})
     return pd.DataFrame(rows)
 
 

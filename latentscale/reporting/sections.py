@@ -6,7 +6,8 @@ from typing import Final
 
 import pandas as pd
 
-from latentscale.analysis.curves import UNITS, Curve, scaling_curve
+from latentscale.analysis.along import place_text
+from latentscale.analysis.curves import Curve, scaling_curve
 from latentscale.analysis.diagnose import diagnose
 from latentscale.analysis.forecast import Forecast, predict
 from latentscale.analysis.units import in_words, other_units, shown_score
@@ -30,6 +31,7 @@ from latentscale.reporting.request import Request
 from latentscale.verb import named, sections
 
 _WORST = 15
+"""Parameters in the table: a screen."""
 FORECASTS: Final = "forecasts"
 """Key of the section on planned models."""
 
@@ -41,9 +43,13 @@ def data_audit(asked: Request) -> tuple[Block, ...]:
     facts = {
         "models": f"{len(scores.models)} in {len(scores.families)} families",
         "scores": f"{scores.n_observed} of {cells} cells ({scores.n_observed / cells:.0%})",
-        "sizes": _range(scores.dataset["params"].to_series(), "billion parameters"),
-        "training tokens": _range(scores.dataset["tokens"].to_series(), "trillion"),
     }
+    for name, variable, unit in (
+        ("sizes", "params", "billion parameters"),
+        ("training tokens", "tokens", "trillion"),
+    ):
+        values = scores.dataset[variable].to_series()
+        facts[name] = _range(values, unit) if values.notna().any() else "undisclosed"
     found = scores.audit.table
     blocks: list[Block] = [
         Facts(facts),
@@ -52,6 +58,7 @@ def data_audit(asked: Request) -> tuple[Block, ...]:
             "Benchmarks: guessing floor, number of items, and the scores "
             f"({in_words(other_units(scores))})",
         ),
+        Table(scores.feature_table(), "Features of models: on how many they are given, and range"),
     ]
     if found.empty:
         return (*blocks, Paragraph("The audit found nothing odd in the table."))
@@ -115,7 +122,7 @@ def curves(asked: Request) -> tuple[Block, ...]:
         curve = scaling_curve(asked.fit, family=family, seed=asked.seed)
         sheet = plot_curve(curve, floors=floors)
         caption = (
-            f"{family}: expected and new scores along {UNITS[curve.over]}; {curve.held}. Dots are "
+            f"{family}: expected and new scores along {curve.label}; {curve.held}. Dots are "
             "the fitted models."
         )
         blocks.append(Heading(family))
@@ -128,7 +135,7 @@ def _curve_table(curve: Curve, prob: float) -> Table:
     table = curve.table(prob)
     shown = sorted(table["at"].unique())
     kept = table[table["at"].isin([shown[0], shown[len(shown) // 2], shown[-1]])]
-    unit = UNITS[curve.over]
+    unit = curve.label
     columns = {"at": unit, "score_lower": "new score lower", "score_upper": "new score upper"}
     return Table(
         kept.drop(columns=["mean", "beyond_fitted"]).rename(columns=columns),
@@ -140,7 +147,7 @@ def _curve_table(curve: Curve, prob: float) -> Table:
 
 def _curve_in_words(curve: Curve, prob: float) -> str:
     table = curve.table(prob)
-    first, last = table["at"].min(), table["at"].max()
+    first, last = map(place_text, curve.ends)
     parts = []
     for name, rows in table.groupby("benchmark", sort=False):
         low, high = rows.iloc[0], rows.iloc[-1]
@@ -149,8 +156,8 @@ def _curve_in_words(curve: Curve, prob: float) -> str:
             f"{_with_interval(high['median'], high['lower'], high['upper'], curve.units.get(name))}"
         )
     return (
-        f"Scaling curves of {curve.family}. Median expected score from {first:.3g} to {last:.3g} "
-        f"of {UNITS[curve.over]}, with the {prob:.0%} interval at the end: {'; '.join(parts)}."
+        f"Scaling curves of {curve.family}. Median expected score from {first} to {last} "
+        f"of {curve.label}, with the {prob:.0%} interval at the end: {'; '.join(parts)}."
     )
 
 
@@ -158,9 +165,14 @@ def forecasts(asked: Request) -> tuple[Block, ...]:
     """Return the forecasts of planned models."""
     forecast = predict(asked.fit, asked.planned, seed=asked.seed)
     table = forecast.table(asked.prob)
+    sized = bool(asked.fit.scores.dataset["params"].notnull().any())
+    example = (
+        "a model four times its largest in parameters, trained on as many tokens"
+        if sized
+        else "a model with the features of its models, since no size is disclosed"
+    )
     lead = (
-        "No models were named, so each family above is taken further as an example: a model four "
-        "times its largest in parameters, trained on as many tokens."
+        f"No models were named, so each family above is taken further as an example: {example}."
         if asked.is_example
         else "The models that were asked for."
     )

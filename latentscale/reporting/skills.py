@@ -16,7 +16,9 @@ from latentscale.reporting.blocks import Block, Bullets, Paragraph, Picture, Tab
 from latentscale.reporting.request import Request
 
 _TOP = 3
+"""Benchmarks named a skill."""
 _BUDGETS = 3
+"""Budgets in the section, evenly spread over those of the fitted models."""
 _NO_BOUND: Final = "–"
 
 

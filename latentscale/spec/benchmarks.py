@@ -45,6 +45,10 @@ class BenchmarkSpec(Record):
         ``"fixed"`` at 1, or ``"estimated"`` by benchmark.
     likelihood
         The noise of a score around mu, one of `latentscale.spec.kinds.LIKELIHOODS`.
+    pooled
+        Intercepts, loadings, precisions and estimated ceilings are partially pooled over
+        benchmarks, around the mean of their group where benchmarks have one: for tables of many
+        benchmarks with few scores.
     precision_covariates
         Covariates that change the log precision (the heteroscedastic variant).
     family_effect
@@ -67,6 +71,7 @@ class BenchmarkSpec(Record):
     likelihood: Annotated[
         SerializeAsAny[Likelihood], BeforeValidator(_A_LIKELIHOOD), _A_LIKELIHOOD
     ] = Field(default_factory=default_of(LIKELIHOODS, "beta"))
+    pooled: bool = False
     precision_covariates: tuple[str, ...] = ()
     family_effect: bool = False
     family_slopes: tuple[str, ...] = ()

@@ -371,6 +371,7 @@ class ModelSpec(Record):
             + (f", slopes on {', '.join(family.slopes)}" if family.slopes else ""),
             "benchmarks": f"{benchmarks.link.kind} link, {benchmarks.floor} floor, "
             f"{benchmarks.ceiling} ceiling, {benchmarks.likelihood.kind} noise"
+            + (", pooled" if benchmarks.pooled else "")
             + (", family effects" if benchmarks.family_effect else ""),
             **({"undisclosed tokens": "estimated"} if self.undisclosed.kind == "estimated" else {}),
             **({"terms": ", ".join(str(term) for term in self.terms)} if self.terms else {}),

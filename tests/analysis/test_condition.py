@@ -221,7 +221,7 @@ def test_both_methods_agree_where_every_term_is_there(
 
 
 @pytest.mark.filterwarnings("ignore::latentscale.errors.FitWarning")
-@pytest.mark.parametrize("name", ls.spec.shipped_specs())
+@pytest.mark.parametrize("name", [n for n in ls.spec.shipped_specs() if n != "capabilities"])
 def test_every_shipped_spec_takes_scores(name: str, small_scores, prior_fit) -> None:
     spec = ls.load_spec(name)
     count = min(spec.skills.count, 3)

@@ -55,7 +55,8 @@ def spec_using(kind: str, everything: ModelSpec) -> ModelSpec:
     estimated = spec_from_dict({"name": "tokens", "undisclosed": {"kind": "estimated"}})
     if TERMS[kind].is_set_by_table():
         return everything.with_({"terms": [{"kind": kind, **SETTINGS.get(kind, {})}]})
-    specs = (everything, estimated)
+    category = everything.with_({"covariates": [*everything.covariates, "provider"]})
+    specs = (everything, estimated, category)
     return next(s for s in specs if any(term.kind == kind for term in terms_of(s)))
 
 
@@ -68,7 +69,9 @@ def test_log_priors_are_those_of_the_free_parameters_of_a_term(
         name: ls.Benchmark(floor=b.floor, n_items=b.n_items, group="some")
         for name, b in small_scores.benchmark_info.items()
     }
-    grouped = Scores.from_frame(small_scores.to_frame(), benchmarks=info)
+    frame = small_scores.to_frame()
+    table = frame.assign(provider=["a", "b", "c"] * (len(frame) // 3))
+    grouped = Scores.from_frame(table, benchmarks=info)
     check_log_prior(spec, evaluated(spec, grouped))
 
 
@@ -77,6 +80,11 @@ OTHER_SETTINGS = {
     "family unit": {
         "skills": {"count": 2, "identify": {"kind": "anchored", "unit": "family"}},
         "family": {"level": "partial", "correlated": True},
+    },
+    "pooled benchmarks": {"benchmarks": {"pooled": True, "ceiling": "estimated"}},
+    "pooled benchmarks, free skills": {
+        "skills": {"count": 2, "identify": {"kind": "free"}},
+        "benchmarks": {"pooled": True, "precision_covariates": ["log_flops"]},
     },
     "free skills": {"skills": {"count": 2, "identify": {"kind": "free"}}},
     "estimated floors": {"benchmarks": {"floor": "estimated", "likelihood": {"kind": "student-t"}}},

@@ -89,7 +89,7 @@ def one_skill() -> ModelSpec:
     [
         ls.MarginalML(starts=1, draws=20, cores=1),
         ls.methods.StochasticMarginalML(starts=1, steps=60, rounds=1, moves=60, draws=5, cores=1),
-        ls.NUTS(**SMALL, coordinates="whitened", start=ls.methods.ModeStart(climbs=2)),
+        ls.NUTS(**SMALL, start=ls.methods.ModeStart(climbs=2)),
         ls.ADVI(steps=100, draws=20, window=10, batch=6),
     ],
     ids=lambda m: f"{type(m).__name__}",
@@ -102,6 +102,14 @@ def test_methods_of_anchored_skills_run_on_the_stock_engine(
     fit = ls.fit(one_skill(), small_scores, method=method, seed=1, progress=False)
     assert np.isfinite(fit.tree["log_likelihood"]["score"]).all()
     assert fit.provenance.versions["engine"] == "stock"
+
+
+def test_whitened_coordinates_are_refused_on_the_stock_engine(
+    small_scores: Scores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(choice.ENGINE, "stock")
+    with pytest.raises(FitError, match=r'"whitened" needs the fast engine'):
+        ls.fit(one_skill(), small_scores, method=ls.NUTS(coordinates="whitened"), progress=False)
 
 
 @pytest.mark.parametrize(("before", "after"), [("stock", "stock"), ("fast", "stock")])
@@ -184,6 +192,19 @@ def test_an_engine_that_fails_is_not_tried_again() -> None:
         assert choice.fast_or_stock(broken, lambda: "stock") == "stock"
     assert choice.fast_or_stock(broken, lambda: "stock") == "stock"
     assert len(tried) == 1 and choice.engine_in_use() == "stock"
+
+
+def test_a_choice_inside_another_warns_once() -> None:
+    def broken() -> str:
+        raise AttributeError("renamed")
+
+    def outer() -> str:
+        choice.fast_or_stock(broken, lambda: "stock")
+        raise AttributeError("renamed too")
+
+    with pytest.warns(FitWarning) as caught:
+        assert choice.fast_or_stock(outer, lambda: "stock") == "stock"
+    assert len(caught) == 1
 
 
 def test_users_errors_are_not_taken_for_a_broken_engine() -> None:

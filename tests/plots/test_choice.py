@@ -129,5 +129,5 @@ def test_few_shot_shows_both_forecasts_and_the_scores(forecast: Forecast) -> Non
     line = handles[labels.index("given the scores")].get_segments()[2]
     np.testing.assert_allclose(line[:, 0], wanted)
     assert "score given" not in figure.axes[1].get_legend_handles_labels()[1]
-    with pytest.raises(DataError, match="lacks"):
+    with pytest.raises(DataError, match="has no forecast of"):
         plot_few_shot(forecast, after.__class__(**{**vars(after), "draws": after.draws[:, :2]}))

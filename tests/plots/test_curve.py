@@ -135,7 +135,7 @@ def test_a_short_axis_of_sizes_has_plain_numbers(curve: Curve) -> None:
 
 
 def test_hidden_points_without_a_column_are_refused(curve: Curve) -> None:
-    with pytest.raises(DataError, match=r'lacks the columns "at"'):
+    with pytest.raises(DataError, match=r'has no columns "at"'):
         plot_curve(curve, hidden=pd.DataFrame({"model": [], "benchmark": [], "score": []}))
 
 

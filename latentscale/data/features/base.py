@@ -148,6 +148,9 @@ class FeatureKind:
     settings: ClassVar[tuple[str, ...]] = ()
     """Which of transform, unit, levels and coding act on features of this kind."""
 
+    steps: ClassVar[bool] = False
+    """Whether a curve can run along it: its covariate takes any value in a range."""
+
     if_missing: ClassVar[tuple[str, ...]] = (LEAVE_OUT,)
     """What `missing` can be."""
 
@@ -276,6 +279,19 @@ class FeatureKind:
     def stepped(self, raw: Floats) -> npt.NDArray[Any]:
         """Undo `transformed`: return the values to keep for points along a curve."""
         return raw
+
+    def typical(self, table: xr.Dataset) -> npt.NDArray[Any]:
+        """Return the value to keep of a model like those of a table, shape (1,)."""
+        return self.stepped(np.array([float(np.nanmean(self.raw(table, self.covariate)))]))
+
+    def range_of(self, table: xr.Dataset) -> tuple[str, str]:
+        """Return the lowest and the highest value of models that give the feature, as texts."""
+        values = self.raw(table, self.covariate)
+        return self.cell_text(float(values.min())), self.cell_text(float(values.max()))
+
+    def cell_text(self, raw: float) -> str:
+        """Return the value of the column for one of the covariate, as text."""
+        return self.shown(raw)
 
     def shown(self, raw: float) -> str:
         """Return a value on the covariate's scale as text for messages."""

@@ -154,6 +154,17 @@ class Category(FeatureKind):
         """Whether the name means one number; a category's means its levels."""
         return False
 
+    def typical(self, table: xr.Dataset) -> npt.NDArray[Any]:
+        """Return the commonest level, the first in order of name among equals."""
+        levels = pd.Series(self.levels(table)).value_counts().sort_index()
+        commonest = str(levels.idxmax())
+        return np.array(["" if commonest == MISSING else commonest], dtype=np.str_)
+
+    def range_of(self, table: xr.Dataset) -> tuple[str, str]:
+        """Return how many levels there are, and the commonest."""
+        levels = pd.Series(self.levels(table)).value_counts(sort=True)
+        return f"{len(levels)} levels", f"mostly {levels.index[0]}"
+
     def raw(self, table: xr.Dataset, base: str) -> Floats:
         """Return 1 for models of a level, 0 for those of others, NaN where it is not known."""
         levels = self.levels(table)

@@ -17,7 +17,6 @@ from latentscale.data.problems import Problem
 
 ORIGIN: Final = np.datetime64("2020-01-01", "ns")
 """Years are counted from here. It only shifts the covariate before it is centred."""
-SECONDS_PER_DAY: Final = 86_400
 DAYS_PER_YEAR: Final = 365.25
 """Of the Julian calendar, leap years included."""
 
@@ -28,6 +27,7 @@ class Date(FeatureKind):
     """A date; its covariate is the years since 2020, centred and scaled."""
 
     kind: ClassVar[str] = "date"
+    steps: ClassVar[bool] = True
     place: ClassVar[int] = 30
 
     @classmethod
@@ -57,9 +57,9 @@ class Date(FeatureKind):
         return np.asarray(days, dtype=float) / DAYS_PER_YEAR
 
     def stepped(self, raw: Floats) -> npt.NDArray[Any]:
-        """Return the dates of years since the origin, to the second."""
-        seconds = np.round(np.asarray(raw, dtype=float) * DAYS_PER_YEAR * SECONDS_PER_DAY)
-        return ORIGIN + seconds.astype("timedelta64[s]")
+        """Return the dates of years since the origin, to the day."""
+        days = np.round(np.asarray(raw, dtype=float) * DAYS_PER_YEAR)
+        return ORIGIN + days.astype("timedelta64[D]")
 
     def shown(self, raw: float) -> str:
         """Return the day."""

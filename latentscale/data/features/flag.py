@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
@@ -44,6 +45,10 @@ class Flag(FeatureKind):
         if self.name == "instruct":
             rule = "Allowed: 1 for an instruction-tuned model, 0 for a base model."
         return read_switch(column, labels, self.name, rule)
+
+    def stepped(self, raw: Floats) -> npt.NDArray[Any]:
+        """Return 0 or 1: the commoner of the two for a mean."""
+        return (np.asarray(raw) > 0.5).astype(float)
 
     def shown(self, raw: float) -> str:
         """Return yes or no."""

@@ -24,6 +24,7 @@ class Numeric(FeatureKind):
     """A number; its covariate is the number or its natural log, centred and scaled."""
 
     kind: ClassVar[str] = "numeric"
+    steps: ClassVar[bool] = True
     settings: ClassVar[tuple[str, ...]] = ("transform", "unit")
     place: ClassVar[int] = 20
 
@@ -69,3 +70,7 @@ class Numeric(FeatureKind):
     def stepped(self, raw: Floats) -> npt.NDArray[Any]:
         """Return the numbers of covariates."""
         return np.exp(raw) if self.is_log else raw
+
+    def cell_text(self, raw: float) -> str:
+        """Return the number."""
+        return f"{float(self.stepped(np.array([raw]))[0]):.4g}"

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from latentscale.data.audit import Audit, Finding, emit
 from latentscale.data.benchmarks import Benchmark
+from latentscale.data.features.base import Feature
 from latentscale.data.readers.names import match_benchmarks
 from latentscale.data.readers.parquet import read_table
 from latentscale.data.readers.sources import reader_of_path, reader_of_table
 from latentscale.data.scores import Scores, scores_from_frame, scores_from_long
+from latentscale.errors import DataError
 
 
 def read_scores(
     path: str | Path,
     *,
+    features: Sequence[str | Feature] | None = None,
     benchmarks: Mapping[str, Benchmark] | None = None,
     match_names: bool = True,
 ) -> Scores:
@@ -31,6 +34,8 @@ def read_scores(
         or zip of Epoch's hub (`read_epoch`), a folder of BenchPress (`read_benchpress`),
         LiveBench's tables (`read_livebench`), or a folder of lm-evaluation-harness's result
         files (`read_harness`).
+    features
+        As for `Scores.from_frame`; a hub's reader knows its own.
     benchmarks
         As for `Scores.from_frame`. A benchmark described here keeps its name.
     match_names
@@ -55,17 +60,27 @@ def read_scores(
     """
     read_path = reader_of_path(path)
     if read_path is not None:
+        _refuse_features(path, features)
         return read_path(Path(path), benchmarks)
     frame = read_table(path)
     read_source = reader_of_table(frame)
     if read_source is not None:
+        _refuse_features(path, features)
         return read_source(frame, benchmarks=benchmarks)
     findings: list[Finding] = []
     if match_names:
-        frame, findings = match_benchmarks(frame, keep=list(benchmarks or {}))
+        own = [feature if isinstance(feature, str) else feature.name for feature in features or ()]
+        frame, findings = match_benchmarks(frame, keep=[*(benchmarks or {}), *own])
     long = {"benchmark", "score"} <= set(frame.columns)
     read = scores_from_long if long else scores_from_frame
-    scores = read(frame, benchmarks=benchmarks)
+    scores = read(frame, features=features, benchmarks=benchmarks)
     audit = Audit((*findings, *scores.audit.findings))
     emit(audit.findings, about="Scores were read (the whole list is in .audit)")
     return Scores(scores.dataset, audit)
+
+
+def _refuse_features(path: str | Path, features: Sequence[str | Feature] | None) -> None:
+    if features:
+        raise DataError(
+            f"{path} is a hub's file, whose reader knows its features; leave features out."
+        )

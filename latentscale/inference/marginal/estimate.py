@@ -25,6 +25,7 @@ from latentscale.model.terms.family_level import SKILL_FACTOR
 from latentscale.numerics.climb import climb
 from latentscale.numerics.curvature import differences
 from latentscale.numerics.threads import in_threads
+from latentscale.result import FixedTable
 
 # The search maximises by 3 nodes a skill: its maximum is within a standard error of the finer
 # rule's, at a fraction of the cost (benchmarks/MARGINAL.md).
@@ -79,8 +80,8 @@ class Search:
     cores: int | None
 
 
-@dataclass(frozen=True)
-class MarginalEstimate:
+@dataclass(frozen=True, repr=False)
+class MarginalEstimate(FixedTable):
     """The maximum marginal likelihood estimate of a spec on a table.
 
     Attributes
@@ -92,7 +93,7 @@ class MarginalEstimate:
     parameters
         The estimate on the natural scale, named dims. ``intercept`` is that of families with
         mean zero, as in Cai et al.; the draws of a fit take families from their own mean.
-    table
+    rows
         One row a natural parameter: estimate, and standard errors ``se_observed``,
         ``se_outer_product`` and ``se_sandwich`` by the delta method; NaN where it is
         not identified.
@@ -117,7 +118,7 @@ class MarginalEstimate:
     vector: np.ndarray
     labels: tuple[str, ...]
     parameters: xr.Dataset
-    table: pd.DataFrame
+    rows: pd.DataFrame
     information: Information
     log_likelihood: float
     quadrature_error: float
@@ -126,6 +127,20 @@ class MarginalEstimate:
     families: int
     scores: int
     seconds: dict[str, float]
+
+    @property
+    def headline(self) -> str:
+        """The maximum, its criteria, and whether it is one."""
+        state = "" if self.converged else "; NOT a proper maximum"
+        return (
+            f"Maximum marginal likelihood of {self.spec_name}: log likelihood "
+            f"{self.log_likelihood:.2f} with {self.n_parameters} parameters, AIC {self.aic:.1f}, "
+            f"BIC {self.bic:.1f}{state}"
+        )
+
+    def brief(self) -> pd.DataFrame:
+        """Return the table with the parameters' names as a column."""
+        return self.rows.rename_axis("parameter").reset_index()
 
     @property
     def n_parameters(self) -> int:
@@ -163,7 +178,7 @@ class MarginalEstimate:
 
     def to_dataset(self) -> xr.Dataset:
         """Return what a fit's tree keeps: table, criteria, starts; dims (parameter, start)."""
-        columns = {str(name): ("parameter", self.table[name].to_numpy()) for name in self.table}
+        columns = {str(name): ("parameter", self.rows[name].to_numpy()) for name in self.rows}
         return xr.Dataset(
             {
                 **columns,
@@ -178,7 +193,7 @@ class MarginalEstimate:
                 "bic_of_scores": self.bic_of_scores,
             },
             coords={
-                "parameter": [str(name) for name in self.table.index],
+                "parameter": [str(name) for name in self.rows.index],
                 "start": np.arange(len(self.starts)),
             },
         )
@@ -219,7 +234,7 @@ def maximise(
         vector=vector,
         labels=tuple(likelihood.parameters.labels()),
         parameters=natural_dataset(likelihood, vector),
-        table=natural_table(likelihood, vector, curvature),
+        rows=natural_table(likelihood, vector, curvature),
         information=curvature,
         log_likelihood=best,
         quadrature_error=best - float(likelihood.by_family(vector, placement, nodes).sum()),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pymc as pm
 
-from latentscale.engine.choice import fast_or_stock
+from latentscale.engine.choice import engine_in_use, fast_or_stock
 from latentscale.errors import FitError
 from latentscale.inference.nuts import chains
 from latentscale.inference.nuts.kept import ChainRun, kept_of
@@ -111,5 +111,10 @@ def _whitens(method: NUTS, spec: ModelSpec, design: Design) -> bool:
             'NUTS.coordinates = "whitened" needs a spec whose only latents are families\' anchored '
             "skills (no residuals, lineages, family slopes or effects by benchmark), a fixed floor "
             'and a likelihood that can be linearised; leave it out, or use "model".'
+        )
+    if engine_in_use() == "stock":
+        raise FitError(
+            'NUTS.coordinates = "whitened" needs the fast engine, and the stock engine is in use; '
+            'leave it out, or use "model".'
         )
     return True

@@ -132,6 +132,9 @@ class Term(Record):
     skill_vectors: ClassVar[tuple[str, ...]] = ()
     """Its variables that change with skills when skills are rotated, dims with skill."""
 
+    skill_populations: ClassVar[tuple[str, ...]] = ()
+    """Its parameters of a population over skills, which mean nothing once skills are rotated."""
+
     skill_scales: ClassVar[tuple[str, ...]] = ()
     """Its scales of independent effects by skill, which a rotation makes dependent."""
 

@@ -12,12 +12,18 @@ from latentscale.data.scaling import lower_is_better
 from latentscale.dims import BENCHMARK
 from latentscale.maths import Named, maths_of
 from latentscale.model.design import Design
+from latentscale.model.pooling import Pooling, declared_or_pooled
 from latentscale.model.priors import declare_parameters, deterministic
 from latentscale.model.terms.base import Term
 from latentscale.spec.kinds import TERMS
 from latentscale.spec.link import Link
-from latentscale.spec.prior import Parameter, Prior, PriorSlot
+from latentscale.spec.prior import UNIT, Parameter, Prior, PriorSlot
 from latentscale.spec.spec import ModelSpec
+
+_POOLING = Pooling(
+    "ceiling_share", UNIT, Prior("Normal", mu=2.2, sigma=1), Prior("HalfNormal", sigma=1)
+)
+"""sigmoid(2.2) = 0.9, the mean of the ceiling's prior where benchmarks are not pooled."""
 
 
 @TERMS.add
@@ -27,10 +33,12 @@ class Curve(Term):
     link: Link
     floor: Literal["fixed", "estimated"]
     ceiling: Literal["fixed", "estimated"]
+    pooled: bool = False
     kind: Literal["curve"] = "curve"
     equation: ClassVar[str] = r"\mu_{ij} = c_j + (d_j - c_j)\, h_j(\eta_{ij})"
     order: ClassVar[int] = 40
     quadrature: ClassVar[bool] = True
+    latents: ClassVar[Mapping[str, str]] = _POOLING.latents
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         "floor_shift": PriorSlot(
             Prior("Normal", mu=0, sigma=0.2), "logit c_j less the logit of the known floor"
@@ -39,19 +47,28 @@ class Curve(Term):
             Prior("Beta", alpha=18, beta=2),
             "(d_j - c_j) / (1 - c_j), share of the range above the floor",
         ),
+        **_POOLING.slots,
     }
 
     @classmethod
     def of(cls, spec: ModelSpec) -> Self | None:
         """Return the term, which every spec has."""
         part = spec.benchmarks
-        return cls(link=part.link, floor=part.floor, ceiling=part.ceiling)
+        pooled = part.pooled and part.ceiling == "estimated"
+        return cls(link=part.link, floor=part.floor, ceiling=part.ceiling, pooled=pooled)
 
     def used_slots(self, spec: ModelSpec) -> tuple[str, ...]:
         """Return the link's slots, and those of bounds that are estimated."""
         bounds = {"floor_shift": self.floor, "ceiling": self.ceiling}
         estimated = [slot for slot, how in bounds.items() if how == "estimated"]
+        if self.pooled:
+            estimated.remove("ceiling")
+            estimated += _POOLING.slots
         return (*self.link.slots, *estimated)
+
+    def latent_variables(self, design: Design) -> tuple[str, ...]:
+        """Return the standard normal variables of pooled ceilings."""
+        return _POOLING.latent_variables(design) if self.pooled else ()
 
     def coords(self, spec: ModelSpec) -> dict[str, list[Any]]:
         """Return the coordinates of the link's dims."""
@@ -62,6 +79,8 @@ class Curve(Term):
         found = self.link.parameters()
         if self.floor == "estimated":
             found["floor_shift"] = Parameter("floor_shift", (BENCHMARK,))
+        if self.pooled:
+            return found | _POOLING.parameters(design)
         if self.ceiling == "estimated":
             found["ceiling_share"] = Parameter("ceiling", (BENCHMARK,))
         return found
@@ -73,7 +92,16 @@ class Curve(Term):
         floor stays 0 (or 1, where lower is better), and the shift keeps its prior; so does the
         share of a ceiling that the table states.
         """
-        values = declare_parameters(spec, self.parameters(spec, design))
+        population = _POOLING.parameters(design) if self.pooled else {}
+        parameters = self.parameters(spec, design)
+        own = {name: p for name, p in parameters.items() if name not in population}
+        values = declared_or_pooled(
+            _POOLING if self.pooled else None,
+            "ceiling_share",
+            declare_parameters(spec, own),
+            spec,
+            design,
+        )
         fixed = {name: array.values for name, array in design.known_curve.items()}
         known = fixed.pop("floor")
         values |= {n: maths_of(None).named(array, (BENCHMARK,)) for n, array in fixed.items()}

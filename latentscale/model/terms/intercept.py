@@ -8,10 +8,16 @@ from typing import ClassVar, Literal, Self
 from latentscale.dims import BENCHMARK
 from latentscale.maths import Named
 from latentscale.model.design import Design
+from latentscale.model.pooling import Pooling, declared_or_pooled
+from latentscale.model.priors import declare_parameters
 from latentscale.model.terms.base import Rows, Term
 from latentscale.spec.kinds import TERMS
-from latentscale.spec.prior import Parameter, Prior, PriorSlot
+from latentscale.spec.prior import REAL, Parameter, Prior, PriorSlot
 from latentscale.spec.spec import ModelSpec
+
+_POOLING = Pooling(
+    "intercept", REAL, Prior("Normal", mu=0, sigma=2), Prior("HalfNormal", sigma=1.5)
+)
 
 
 @TERMS.add
@@ -22,21 +28,40 @@ class Intercept(Term):
     equation: ClassVar[str] = r"\eta_{ij} \mathrel{+}= b_j"
     order: ClassVar[int] = 10
     quadrature: ClassVar[bool] = True
+    pooled: bool = False
+    latents: ClassVar[Mapping[str, str]] = _POOLING.latents
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         "intercept": PriorSlot(
             Prior("Normal", mu=0, sigma=2), "b_j, benchmark level on the link's scale"
-        )
+        ),
+        **_POOLING.slots,
     }
 
     @classmethod
     def of(cls, spec: ModelSpec) -> Self | None:
         """Return the term, unless family x benchmark effects are unpooled."""
         unpooled = spec.family.level == "fixed" and spec.benchmarks.family_effect
-        return None if unpooled else cls()
+        return None if unpooled else cls(pooled=spec.benchmarks.pooled)
+
+    def used_slots(self, spec: ModelSpec) -> tuple[str, ...]:
+        """Return the slot of intercepts, or those of their population."""
+        return tuple(_POOLING.slots) if self.pooled else ("intercept",)
+
+    def latent_variables(self, design: Design) -> tuple[str, ...]:
+        """Return the standard normal variables of pooled intercepts."""
+        return _POOLING.latent_variables(design) if self.pooled else ()
 
     def parameters(self, spec: ModelSpec, design: Design) -> dict[str, Parameter]:
-        """Return the intercepts."""
+        """Return the intercepts, or the parameters of their population."""
+        if self.pooled:
+            return _POOLING.parameters(design)
         return {"intercept": Parameter("intercept", (BENCHMARK,))}
+
+    def declare(self, spec: ModelSpec, design: Design) -> dict[str, Named]:
+        """Add the intercepts."""
+        if not self.pooled:
+            return declare_parameters(spec, self.parameters(spec, design))
+        return declared_or_pooled(_POOLING, "intercept", {}, spec, design)
 
     def predictor(
         self, values: Mapping[str, Named], rows: Rows, skill: Named | None

@@ -11,11 +11,30 @@ from latentscale.dims import BENCHMARK, SKILL
 from latentscale.maths import Named, maths_of
 from latentscale.model.design import Design
 from latentscale.model.identify import loading_masks
+from latentscale.model.pooling import Pooling
 from latentscale.model.priors import declare, deterministic
 from latentscale.model.terms.base import Rows, Term
 from latentscale.spec.kinds import TERMS
-from latentscale.spec.prior import REAL, Parameter, Prior, PriorSlot
+from latentscale.spec.prior import POSITIVE, REAL, Parameter, Prior, PriorSlot
 from latentscale.spec.spec import Anchored, ModelSpec
+
+_POSITIVE = Pooling(
+    "loading",
+    POSITIVE,
+    Prior("Normal", mu=-0.5, sigma=0.5),
+    Prior("HalfNormal", sigma=0.5),
+    (SKILL,),
+)
+"""exp(-0.5) = 0.6, near the median of the HalfNormal that is the prior without pooling."""
+
+_SIGNED = Pooling(
+    "signed_loading",
+    REAL,
+    Prior("Normal", mu=0, sigma=0.7),
+    Prior("HalfNormal", sigma=0.7),
+    (SKILL,),
+)
+"""Together the mean and the spread vary by 1, as loadings without pooling do."""
 
 
 @TERMS.add
@@ -24,10 +43,13 @@ class Loadings(Term):
 
     anchored: bool
     family_unit: bool
+    pooled: bool = False
     kind: Literal["loading"] = "loading"
     equation: ClassVar[str] = r"\eta_{ij} \mathrel{+}= \sum_k \lambda_{jk} \theta_{ik}"
     order: ClassVar[int] = 60
     quadrature: ClassVar[bool] = True
+    latents: ClassVar[Mapping[str, str]] = {**_POSITIVE.latents, **_SIGNED.latents}
+    skill_populations: ClassVar[tuple[str, ...]] = tuple(_SIGNED.slots)
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         "loading": PriorSlot(
             Prior("HalfNormal", sigma=1), "lambda_jk, benchmark j on skill k, away from the anchors"
@@ -35,6 +57,8 @@ class Loadings(Term):
         "anchor_loading": PriorSlot(
             Prior("HalfNormal", sigma=1), "lambda_kk, an anchor benchmark on its own skill"
         ),
+        **_POSITIVE.slots,
+        **_SIGNED.slots,
     }
 
     @classmethod
@@ -44,31 +68,54 @@ class Loadings(Term):
             return None
         identify = spec.skills.identify
         family_unit = isinstance(identify, Anchored) and identify.unit == "family"
-        return cls(anchored=isinstance(identify, Anchored), family_unit=family_unit)
+        anchored, pooled = isinstance(identify, Anchored), spec.benchmarks.pooled
+        return cls(anchored=anchored, family_unit=family_unit, pooled=pooled)
+
+    @property
+    def _pooling(self) -> Pooling:
+        """How loadings are pooled: positive ones of anchored skills, signed ones of free skills."""
+        return _POSITIVE if self.anchored else _SIGNED
 
     def used_slots(self, spec: ModelSpec) -> tuple[str, ...]:
         """Return the slot of loadings, and of the anchors' where those are not 1."""
-        return ("loading", "anchor_loading") if self.family_unit else ("loading",)
+        own = tuple(self._pooling.slots) if self.pooled else ("loading",)
+        return (*own, "anchor_loading") if self.family_unit else own
+
+    def latent_variables(self, design: Design) -> tuple[str, ...]:
+        """Return the standard normal variables of pooled loadings."""
+        return self._pooling.latent_variables(design) if self.pooled else ()
 
     def parameters(self, spec: ModelSpec, design: Design) -> dict[str, Parameter]:
         """Return the free loadings' own variables.
 
         ``loading`` stands for its free entries; anchors' entries have no density of their own.
         """
-        found = {"loading": Parameter("loading", (BENCHMARK, SKILL))}
+        found = (
+            self._pooling.parameters(design)
+            if self.pooled
+            else {"loading": Parameter("loading", (BENCHMARK, SKILL))}
+        )
         if self.family_unit:
             found["anchor_loading"] = Parameter("anchor_loading", (SKILL,))
         return found
 
     def declare(self, spec: ModelSpec, design: Design) -> dict[str, Named]:
         """Add the loadings, dims (benchmark, skill)."""
-        return {"loading": deterministic("loading", self._loading(spec, design))}
-
-    def _loading(self, spec: ModelSpec, design: Design) -> Named:
         dims = (BENCHMARK, SKILL)
-        if not self.anchored:
-            return declare("loading_raw", spec.prior("loading"), dims, _apart(spec, design))
-        raw = declare("loading_raw", spec.prior("loading"), dims)
+        values: dict[str, Named] = {}
+        if self.pooled:
+            start = None if self.anchored else _signs_apart(spec, design)
+            values, raw = self._pooling.declare(spec, design, start)
+        elif self.anchored:
+            raw = declare("loading_raw", spec.prior("loading"), dims)
+        else:
+            raw = declare("loading_raw", spec.prior("loading"), dims, _apart(spec, design))
+        loading = self._with_anchors(raw, spec, design) if self.anchored else raw
+        return values | {"loading": deterministic("loading", loading)}
+
+    def _with_anchors(self, raw: Named, spec: ModelSpec, design: Design) -> Named:
+        """Return loadings with those of anchors, which are 1 or their own, in place."""
+        dims = (BENCHMARK, SKILL)
         mask = loading_masks(design.anchors, design.scores.benchmarks, spec.skills.count)
         maths = maths_of(raw)
         free = maths.named((mask == 1).astype(float), dims)
@@ -92,8 +139,11 @@ def _apart(spec: ModelSpec, design: Design) -> np.ndarray | None:
     that are alike: an optimiser that starts there stays there. Positive loadings start at
     PyMC's choice, since it takes no start for transformed variables with named dims.
     """
-    if spec.prior("loading").support != REAL:
-        return None
+    return _signs_apart(spec, design) if spec.prior("loading").support == REAL else None
+
+
+def _signs_apart(spec: ModelSpec, design: Design) -> np.ndarray:
+    """Return small loadings of signs that differ between skills, shape (benchmark, skill)."""
     count = len(design.scores.benchmarks)
     place = (np.arange(count) + 0.5)[:, None] * np.arange(spec.skills.count) / count
     return 0.5 * np.cos(np.pi * place)

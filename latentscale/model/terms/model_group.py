@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import ClassVar, Literal
 
@@ -13,13 +12,13 @@ from latentscale.dims import BENCHMARK, MODEL
 from latentscale.errors import SpecError
 from latentscale.maths import Named
 from latentscale.model.design import Design
+from latentscale.model.pooling import GROUP, group_of_benchmark, groups_of
 from latentscale.model.priors import coordinate, declare_parameters, deterministic, standard_normal
 from latentscale.model.terms.base import Rows, Term
 from latentscale.spec.kinds import TERMS
 from latentscale.spec.prior import Parameter, Prior, PriorSlot
 from latentscale.spec.spec import ModelSpec
 
-GROUP: str = "benchmark_group"
 _INDEX = "benchmark_group_index"
 _MEMBER = "benchmark_group_member"
 
@@ -33,6 +32,10 @@ class ModelGroup(Term):
     """
 
     kind: Literal["model-group"] = "model-group"
+    equation: ClassVar[str] = (
+        r"\eta_{ij} \mathrel{+}= v_{i,g(j)}, "
+        r"\quad v_{ig} \sim \mathrm{Normal}(0, \psi_g^2) \text{ for benchmark group } g"
+    )
     order: ClassVar[int] = 94
     component: ClassVar[str | None] = "model x benchmark group"
     component_place: ClassVar[int] = 35
@@ -46,8 +49,8 @@ class ModelGroup(Term):
 
     def known(self, table: xr.Dataset) -> dict[str, xr.DataArray]:
         """Return the index of each benchmark's group, and whether it has one; (benchmark,)."""
-        names = _group_of_benchmark(table)
-        places = {name: place for place, name in enumerate(_groups(table))}
+        names = group_of_benchmark(table)
+        places = {name: place for place, name in enumerate(groups_of(table))}
         index = np.array([places.get(name, 0) for name in names], dtype="int64")
         member = np.array([float(name in places) for name in names])
         return {
@@ -61,7 +64,7 @@ class ModelGroup(Term):
 
     def declare(self, spec: ModelSpec, design: Design) -> dict[str, Named]:
         """Add the effects, dims (model, benchmark_group)."""
-        groups = _groups(design.scores.dataset)
+        groups = groups_of(design.scores.dataset)
         if not groups:
             raise SpecError(
                 "terms, model-group: no group has two benchmarks or more. Name groups when the "
@@ -84,16 +87,3 @@ class ModelGroup(Term):
         if isinstance(effect, xr.DataArray):
             effect = effect.drop_vars(GROUP, errors="ignore")
         return effect * values[_MEMBER]
-
-
-def _groups(table: xr.Dataset) -> list[str]:
-    """Return the groups of two benchmarks or more, sorted."""
-    count = Counter(_group_of_benchmark(table))
-    return sorted(name for name, times in count.items() if name and times > 1)
-
-
-def _group_of_benchmark(table: xr.Dataset) -> list[str]:
-    """Return the name of each benchmark's group, empty for none."""
-    if "group" not in table:
-        return [""] * table.sizes[BENCHMARK]
-    return [str(name) for name in table["group"].values]

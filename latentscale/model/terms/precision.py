@@ -8,13 +8,20 @@ from typing import Any, ClassVar, Literal, Self, cast
 from latentscale.dims import BENCHMARK
 from latentscale.maths import Named, maths_of
 from latentscale.model.design import Design
+from latentscale.model.pooling import Pooling, declared_or_pooled
+from latentscale.model.priors import declare_parameters
 from latentscale.model.terms.base import Rows, Term
 from latentscale.spec.kinds import TERMS
 from latentscale.spec.likelihood import Likelihood
-from latentscale.spec.prior import Parameter, Prior, PriorSlot
+from latentscale.spec.prior import POSITIVE, Parameter, Prior, PriorSlot
 from latentscale.spec.spec import ModelSpec
 
 PRECISION: str = "precision_covariate"
+
+
+_POOLING = Pooling(
+    "precision", POSITIVE, Prior("Normal", mu=4.5, sigma=1), Prior("HalfNormal", sigma=1)
+)
 
 
 @TERMS.add
@@ -23,10 +30,12 @@ class Precision(Term):
 
     likelihood: Likelihood
     names: tuple[str, ...]
+    pooled: bool = False
     kind: Literal["precision"] = "precision"
     equation: ClassVar[str] = r"\log \phi_{ij} = \log \phi_j + \sum_c \gamma_{jc} x_{ic}"
     order: ClassVar[int] = 50
     quadrature: ClassVar[bool] = True
+    latents: ClassVar[Mapping[str, str]] = _POOLING.latents
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         "precision": PriorSlot(
             Prior("LogNormal", mu=4.5, sigma=1), "phi_j, precision of scores around mu"
@@ -34,18 +43,25 @@ class Precision(Term):
         "precision_slope": PriorSlot(
             Prior("Normal", mu=0, sigma=0.5), "change of log phi with a covariate"
         ),
+        **_POOLING.slots,
     }
 
     @classmethod
     def of(cls, spec: ModelSpec) -> Self | None:
         """Return the term, which every spec has."""
         part = spec.benchmarks
-        return cls(likelihood=part.likelihood, names=part.precision_covariates)
+        names = part.precision_covariates
+        return cls(likelihood=part.likelihood, names=names, pooled=part.pooled)
 
     def used_slots(self, spec: ModelSpec) -> tuple[str, ...]:
         """Return the slots of precision and its slopes, and the likelihood's."""
         slopes = ("precision_slope",) if self.names else ()
-        return ("precision", *slopes, *self.likelihood.slots)
+        own = tuple(_POOLING.slots) if self.pooled else ("precision",)
+        return (*own, *slopes, *self.likelihood.slots)
+
+    def latent_variables(self, design: Design) -> tuple[str, ...]:
+        """Return the standard normal variables of pooled precisions."""
+        return _POOLING.latent_variables(design) if self.pooled else ()
 
     def coords(self, spec: ModelSpec) -> dict[str, list[Any]]:
         """Return the covariates of the slopes."""
@@ -57,10 +73,24 @@ class Precision(Term):
 
     def parameters(self, spec: ModelSpec, design: Design) -> dict[str, Parameter]:
         """Return precisions, their slopes, and the likelihood's own parameters."""
-        found = {"precision": Parameter("precision", (BENCHMARK,))}
+        found = (
+            _POOLING.parameters(design)
+            if self.pooled
+            else {"precision": Parameter("precision", (BENCHMARK,))}
+        )
         if self.names:
             found["precision_slope"] = Parameter("precision_slope", (BENCHMARK, PRECISION))
         return found | self.likelihood.parameters()
+
+    def declare(self, spec: ModelSpec, design: Design) -> dict[str, Named]:
+        """Add precisions, their slopes, and the likelihood's own parameters."""
+        parameters = self.parameters(spec, design)
+        if not self.pooled:
+            return declare_parameters(spec, parameters)
+        population = _POOLING.parameters(design)
+        rest = {name: p for name, p in parameters.items() if name not in population}
+        plain = declare_parameters(spec, rest)
+        return declared_or_pooled(_POOLING, "precision", plain, spec, design)
 
 
 def precision[Array: Named](values: Mapping[str, Array], rows: Rows[Array]) -> Array:

@@ -1,1 +1,0 @@
-"""Our Pathfinder and Laplace beside those of pymc-extras."""

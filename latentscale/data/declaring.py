@@ -1,0 +1,89 @@
+"""Declarations of features as short texts and files, for the command line."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from latentscale.data.features.base import AS_LEVEL, FEATURES, Feature
+from latentscale.errors import DataError, SpecError, listed
+from latentscale.files import expanded
+
+_CODINGS: Final = ("pooled", "reference")
+_TRANSFORMS: Final = ("log", "identity")
+_FORMS: Final = (
+    '"released", "context_k:log", "tier:mini<flash<pro", "provider:reference", "lab:category"'
+)
+
+
+def feature_of_text(text: str) -> Feature:
+    """Read a declaration such as ``context_k:log``.
+
+    Parameters
+    ----------
+    text
+        The column, alone or with a colon and settings with commas between them: a kind, a
+        transform, a coding, ``level`` (empty cells are a level of their own), levels in order
+        with ``<`` between them, or ``unit=...``.
+
+    Raises
+    ------
+    SpecError
+        If a setting is not known, or not allowed.
+    """
+    name, _, rest = text.partition(":")
+    settings: dict[str, Any] = {}
+    for word in (part.strip() for part in rest.split(",") if part.strip()):
+        if "<" in word:
+            settings["levels"] = tuple(level.strip() for level in word.split("<"))
+            settings.setdefault("kind", "ordered")
+        elif word.startswith("unit="):
+            settings["unit"] = word.removeprefix("unit=")
+        elif word in _TRANSFORMS:
+            settings["transform"] = word
+        elif word in _CODINGS:
+            settings["coding"] = word
+        elif word == AS_LEVEL:
+            settings["missing"] = word
+        elif word in FEATURES:
+            settings["kind"] = word
+        else:
+            known = [*FEATURES, *_TRANSFORMS, *_CODINGS, AS_LEVEL]
+            raise SpecError(
+                f'Feature "{text}": "{word}" is not known; allowed are {listed(known, 20)}, '
+                f"levels in order with < between them, and unit=... Examples: {_FORMS}."
+            )
+    return Feature(name.strip(), **settings)
+
+
+def features_of_file(path: str | Path) -> tuple[Feature, ...]:
+    """Read declarations from a TOML file with tables ``[[features]]``, or a JSON list of them.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read.
+    SpecError
+        If a declaration is not allowed.
+    """
+    place = expanded(path, DataError)
+    try:
+        text = place.read_text(encoding="utf-8")
+        document = json.loads(text) if place.suffix == ".json" else tomllib.loads(text)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from None
+    except ValueError as error:
+        raise DataError(f"{path}: not a readable TOML or JSON file ({error}).") from None
+    tables = document.get("features") if isinstance(document, dict) else document
+    if not isinstance(tables, list):
+        raise DataError(f"{path}: expected tables [[features]], each with a name.")
+    return tuple(Feature.from_dict(table) for table in tables)
+
+
+def stated_features(texts: Sequence[str] | None, path: Path | None) -> list[Feature]:
+    """Return the declarations of a command line's words and of its file."""
+    of_file = () if path is None else features_of_file(path)
+    return [*of_file, *(feature_of_text(text) for text in texts or ())]

@@ -1,0 +1,148 @@
+"""Partial pooling of benchmarks' own parameters: a learned mean and spread in place of a prior.
+
+A benchmark of three scores then has the intercept, loadings, precision and ceiling of a typical
+benchmark (of its group), and one of a hundred scores its own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import xarray as xr
+
+from latentscale.dims import BENCHMARK
+from latentscale.maths import Named, maths_of
+from latentscale.model.design import Design
+from latentscale.model.priors import coordinate, declare_parameters, deterministic, standard_normal
+from latentscale.spec.prior import POSITIVE, REAL, Parameter, Prior, PriorSlot
+from latentscale.spec.spec import ModelSpec
+
+GROUP: str = "benchmark_group"
+
+WHERE = "benchmarks.pooled"
+"""The spec's field that switches pooling on."""
+
+_GROUP_SPREAD = Prior("HalfNormal", sigma=0.5)
+"""Groups differ less than single benchmarks do, whose spread is near 1 on these scales."""
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """A parameter of benchmarks, pooled on the real line: x_j = mean + group_g(j) + spread z_j.
+
+    Attributes
+    ----------
+    name
+        Name of the parameter.
+    support
+        Its support: positive ones are exp(x_j), shares sigmoid(x_j).
+    mean, spread
+        Default priors of the mean and of the standard deviation, on the real line.
+    rest
+        Dims beside the benchmark; mean and spread have them too.
+    """
+
+    name: str
+    support: str
+    mean: Prior
+    spread: Prior
+    rest: tuple[str, ...] = field(default=())
+
+    @property
+    def slots(self) -> dict[str, PriorSlot]:
+        """Priors of the mean, the spread and the groups' spread, where benchmarks are pooled."""
+        scale = {REAL: "", POSITIVE: " (log scale)"}.get(self.support, " (logit scale)")
+        what = f"{self.name.replace('_', ' ')} over benchmarks{scale}, with {WHERE}"
+        return {
+            f"{self.name}_mean": PriorSlot(self.mean, f"mean of the {what}"),
+            f"{self.name}_spread": PriorSlot(self.spread, f"standard deviation of the {what}"),
+            f"{self.name}_group_spread": PriorSlot(
+                _GROUP_SPREAD, f"standard deviation of groups' means of the {what}"
+            ),
+        }
+
+    @property
+    def latents(self) -> dict[str, str]:
+        """The standard normal variables, with the spec's field for them."""
+        return {f"{self.name}_raw": WHERE, f"{self.name}_group_raw": WHERE}
+
+    def latent_variables(self, design: Design) -> tuple[str, ...]:
+        """Return which of the `latents` a model of this table has."""
+        return tuple(self.latents) if groups_of(design.scores.dataset) else (f"{self.name}_raw",)
+
+    def parameters(self, design: Design) -> dict[str, Parameter]:
+        """Return mean and spread; and the groups' spread where benchmarks are in groups."""
+        names = [f"{self.name}_mean", f"{self.name}_spread"]
+        if groups_of(design.scores.dataset):
+            names.append(f"{self.name}_group_spread")
+        return {name: Parameter(name, self.rest) for name in names}
+
+    def declare(
+        self, spec: ModelSpec, design: Design, start: np.ndarray | None = None
+    ) -> tuple[dict[str, Named], Named]:
+        """Add the hierarchy to the open PyMC model; return its values and the parameter.
+
+        Parameters
+        ----------
+        spec, design
+            The model and its table.
+        start
+            Where optimisers and samplers begin with z, dims (benchmark, ...); 0 by default.
+        """
+        values = declare_parameters(spec, self.parameters(design))
+        raw = standard_normal(self.name, (BENCHMARK, *self.rest), start)
+        x = values[f"{self.name}_mean"] + values[f"{self.name}_spread"] * raw
+        groups = groups_of(design.scores.dataset)
+        if groups:
+            coordinate(GROUP, groups)
+            own = standard_normal(f"{self.name}_group", (GROUP, *self.rest))
+            member = maths_of(own).named(_membership(design.scores.dataset), (BENCHMARK, GROUP))
+            x = x + (member * (own * values[f"{self.name}_group_spread"])).sum(GROUP)
+        maths = maths_of(x)
+        if self.support == POSITIVE:
+            return values, maths.exp(x)
+        return values, x if self.support == REAL else maths.sigmoid(x)
+
+
+def groups_of(table: xr.Dataset) -> list[str]:
+    """Return the groups of two benchmarks or more, sorted."""
+    count = Counter(group_of_benchmark(table))
+    return sorted(name for name, times in count.items() if name and times > 1)
+
+
+def group_of_benchmark(table: xr.Dataset) -> list[str]:
+    """Return the name of each benchmark's group, empty for none."""
+    if "group" not in table:
+        return [""] * table.sizes[BENCHMARK]
+    return [str(name) for name in table["group"].values]
+
+
+def declared_or_pooled(
+    pooling: Pooling | None, name: str, plain: Mapping[str, Named], spec: ModelSpec, design: Design
+) -> dict[str, Named]:
+    """Return values with a parameter that is among them, or else pooled.
+
+    Parameters
+    ----------
+    pooling
+        How it is pooled; None where it has a prior of its own, and is in `plain`.
+    name
+        Name of the variable.
+    plain
+        Values that are declared.
+    spec, design
+        The model and its table.
+    """
+    if pooling is None:
+        return dict(plain)
+    values, parameter = pooling.declare(spec, design)
+    return {**plain, **values, name: deterministic(name, parameter)}
+
+
+def _membership(table: xr.Dataset) -> np.ndarray:
+    """Return whether a benchmark is in a group, shape (benchmark, group)."""
+    groups = groups_of(table)
+    return np.array([[float(own == g) for g in groups] for own in group_of_benchmark(table)])

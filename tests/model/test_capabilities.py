@@ -1,0 +1,81 @@
+"""The spec for closed models: dates and reasoning settings, many benchmarks with few scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import latentscale as ls
+from latentscale.data.scores import Scores
+from latentscale.errors import DataError
+from latentscale.posterior.fit import Fit
+
+GROUPS = {"alpha": "maths", "beta": "code", "gamma": "maths", "delta": "code"}
+
+
+@pytest.fixture(scope="module")
+def closed(small_scores: Scores) -> Scores:
+    """Return twelve models with dates and no sizes, on fractions and an Elo rating."""
+    frame = small_scores.to_frame().drop(columns=["params_b", "tokens_t", "instruct"])
+    days = pd.to_timedelta(40 * np.arange(len(frame)), unit="D")
+    frame["released"] = pd.Timestamp("2024-05-01") + days
+    frame["reasoning"] = np.arange(len(frame)) % 2
+    frame["arena"] = 1000 + 20.0 * np.arange(len(frame))
+    info = {name: ls.Benchmark(floor=0, group=group) for name, group in GROUPS.items()}
+    info["arena"] = ls.Benchmark(scale="real", unit="Elo")
+    return Scores.from_frame(frame, benchmarks=info)
+
+
+@pytest.fixture(scope="module")
+def fit(closed: Scores, prior_fit: Callable[..., Fit]) -> Fit:
+    return prior_fit(ls.load_spec("capabilities"), closed, draws=60)
+
+
+def test_new_models_are_forecast_from_a_date_alone(fit: Fit) -> None:
+    rows = pd.DataFrame(
+        {
+            "model": ["soon", "later"],
+            "family": ["fam00", "unheard of"],
+            "released": ["2025-10-01", "2026-06-01"],
+            "reasoning": [1, 0],
+        }
+    )
+    found = ls.predict(fit, rows, seed=1)
+    assert np.isfinite(found.draws.values).all()
+    table = found.table()
+    elo = table[table["benchmark"] == "arena"]
+    assert elo["median"].between(0, 3000).all()
+    fractions = table[table["benchmark"] != "arena"]
+    assert fractions["lower"].ge(0).all() and fractions["upper"].le(1).all()
+
+
+def test_a_model_with_some_scores_is_forecast_given_them(fit: Fit) -> None:
+    rows = pd.DataFrame(
+        {"model": ["new"], "family": ["new"], "released": ["2025-08-01"], "reasoning": [1]}
+    )
+    few_shot = ls.FewShot(degenerate="warn", draws=60)
+    plain = ls.predict(fit, rows, seed=1).mean_draws.sel(model="new")
+    with np.testing.suppress_warnings() as quiet:
+        quiet.filter(ls.FitWarning)
+        given = ls.predict(fit, rows.assign(alpha=0.9, beta=0.9), seed=1, few_shot=few_shot)
+    moved = given.mean_draws.sel(model="new")
+    for name in ("alpha", "beta"):
+        assert float(moved.sel(benchmark=name).mean()) > float(plain.sel(benchmark=name).mean())
+
+
+def test_the_index_and_a_probe_set_of_closed_models(fit: Fit) -> None:
+    mean = fit.samples["model_skill"].isel(skill=0).mean("sample")
+    eta = fit.evaluator.at(fit.samples, fit.scores.dataset, residuals="fitted").eta
+    order = eta.mean(["sample", "benchmark"]).values.argsort()
+    names = [str(mean["model"].values[place]) for place in order[[0, -1]]]
+    found = ls.capability_index(fit, anchors=dict(zip(names, (130, 150), strict=True)))
+    assert len(found.table()) == len(fit.scores.models)
+    assert len(ls.probe_set(fit, 2, seed=1).best) == 2
+
+
+def test_a_table_without_dates_is_refused_by_the_features_missing(small_scores: Scores) -> None:
+    with pytest.raises(DataError, match='"reasoning", "released"'):
+        ls.build(ls.load_spec("capabilities"), small_scores)
