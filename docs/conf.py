@@ -15,6 +15,7 @@ os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # a debugger's not
 
 import api_pages  # noqa: E402
 import grammar  # noqa: E402
+import recipes  # noqa: E402
 
 import latentscale as ls  # noqa: E402
 
@@ -39,6 +40,7 @@ default_role = "autolink"
 
 # Written anew at every build from the records, registries and public names; not tracked.
 grammar.write(DOCS / "generated" / "grammar.md")
+recipes.write(DOCS / "generated" / "recipes.md")
 api_pages.write(DOCS / "api" / "index.md")
 
 autosummary_generate = True

@@ -37,7 +37,8 @@ HIDDEN = ("llama-2-70b", "qwen2-72b", "yi-1.5-34b", "falcon-180b")
 BENCHMARKS = ("mmlu", "hellaswag", "gsm8k", "mmlu_pro", "ifeval", "bbh")
 """Three of each leaderboard, the recommended spec's anchors among them."""
 
-DRAWS = {"pooled_flops": 600, "small": 400}
+NAMES = ("pooled_flops", "small")
+DRAWS = 400
 """A chain: enough for the pages' figures, and files below 4 MB."""
 
 
@@ -74,8 +75,8 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     scores = table()
     train = scores.without([*HIDDEN, *built_on(scores, HIDDEN)])
-    for name in sys.argv[1:] or tuple(DRAWS):
-        method = ls.NUTS(draws=DRAWS[name], chains=2, target_accept=0.9)
+    for name in sys.argv[1:] or NAMES:
+        method = ls.NUTS(draws=DRAWS, chains=2, target_accept=0.9)
         fit = ls.fit(spec_of(name), train, method=method, seed=1)
         print(ls.diagnose(fit))
         fit.save(FOLDER / f"{name}.nc")

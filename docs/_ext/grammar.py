@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import MISSING
+from dataclasses import fields as dataclass_fields
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
@@ -17,6 +19,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 import latentscale as ls
+from latentscale.data.features.base import FEATURES, Feature
 from latentscale.spec import shipped_specs
 from latentscale.spec.choice import Choice, kind_of
 from latentscale.spec.kinds import LIKELIHOODS, LINKS, TERMS
@@ -48,6 +51,7 @@ def page() -> Iterator[str]:
     yield _HEAD
     yield "## Keys\n"
     yield from _record(ModelSpec, "")
+    yield from _features()
     yield from _kinds("Links", "benchmarks.link", LINKS, "The increasing curve h from the linear")
     yield "predictor to (0, 1).\n"
     yield from _each_kind(LINKS)
@@ -62,6 +66,23 @@ def page() -> Iterator[str]:
         yield from _term(name, term)
     yield from _priors()
     yield from _shipped()
+
+
+def _features() -> Iterator[str]:
+    yield "## Features\n"
+    yield "`covariates` names features of the table: those that the package knows, by the names"
+    yield "above, and any other that `ls.Scores.from_frame(frame, features=[...])` declares, by its"
+    yield "own. `a:b` is a product. A feature is a column, or `ls.Feature` with these settings:\n"
+    about = _meanings(Feature)
+    yield from _table_head("setting", "default", "meaning")
+    for field in dataclass_fields(Feature):
+        default = "must be given" if field.default is MISSING else f"`{field.default!r}`"
+        yield _row(f"`{field.name}`", default, about.get(field.name, ""))
+    yield "\nKinds of features:\n"
+    yield from _table_head("kind", "what it is")
+    for name, kind in FEATURES.items():
+        yield _row(f"`{name}`", _summary(kind))
+    yield ""
 
 
 def _record(record: type[BaseModel], where: str) -> Iterator[str]:
@@ -189,7 +210,7 @@ def _summary(record: type[Any]) -> str:
     return _prose(text)
 
 
-def _meanings(record: type[BaseModel]) -> dict[str, str]:
+def _meanings(record: type[Any]) -> dict[str, str]:
     return {
         name.strip(): _prose(" ".join(entry.desc))
         for entry in ClassDoc(record)["Attributes"]

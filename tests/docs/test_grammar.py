@@ -7,8 +7,11 @@ import pytest
 pytest.importorskip("numpydoc", reason="the docs extra is not installed (make docs)")
 
 import grammar
+import recipes
 from pydantic import BaseModel, Field
 
+import latentscale as ls
+from latentscale.data.features.base import FEATURES
 from latentscale.spec import shipped_specs
 from latentscale.spec.benchmarks import BenchmarkSpec, Instruct
 from latentscale.spec.kinds import LIKELIHOODS, LINKS, TERMS
@@ -39,10 +42,23 @@ def test_every_kind_and_prior_slot_is_on_the_page(page: str) -> None:
         assert f"| `{name}` | {slot.default.support} | `{slot.default}` |" in page
 
 
-def test_every_link_and_likelihood_of_the_package_says_its_equation() -> None:
-    kinds = [*LINKS.values(), *LIKELIHOODS.values()]
-    own = [kind for kind in kinds if kind.__module__.startswith("latentscale.")]
-    assert own and all(kind.equation for kind in own)
+def test_every_kind_of_feature_is_on_the_page(page: str) -> None:
+    assert [name for name in FEATURES if f"| `{name}` | " not in page] == []
+
+
+def test_every_recipe_from_outside_has_its_file_on_the_page() -> None:
+    text = "\n".join(recipes.page())
+    files = [path.name for path in recipes.EXTENDING.glob("*_*.py") if path.name[:5] != "test_"]
+    assert len(files) >= 4 and all(f"tests/extending/{name}" in text for name in files)
+
+
+@pytest.mark.parametrize("name", shipped_specs())
+def test_the_equations_of_a_shipped_spec_are_on_the_page(name: str, page: str) -> None:
+    spec = ls.load_spec(name)
+    kinds = [spec.benchmarks.link, spec.benchmarks.likelihood]
+    kinds += [term for kind in TERMS.values() if (term := kind.of(spec)) is not None]
+    assert [kind.kind for kind in kinds if f"$$\n{kind.equation}\n$$" not in page] == []
+    assert all(kind.equation for kind in kinds)
 
 
 def test_a_shipped_spec_is_shown_with_the_priors_that_it_changes(page: str) -> None:

@@ -34,6 +34,10 @@ class ContaminatedBetaLikelihood(Likelihood):
     """
 
     kind: Literal["contaminated-beta"] = "contaminated-beta"
+    equation: ClassVar[str] = (
+        r"Y_{ij} \sim (1 - w) \, \mathrm{Beta}(\mu_{ij}, \phi_{ij}) "
+        r"+ w \, \mathrm{Beta}(\mu_{ij}, \rho \phi_{ij})"
+    )
     shared: bool = True
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         _SHARE: PriorSlot(Prior("Beta", alpha=2, beta=18), "share of scores that are outliers"),

@@ -33,6 +33,10 @@ class CategoryEffects(Term):
 
     names: tuple[str, ...]
     kind: Literal["category_effects"] = "category_effects"
+    equation: ClassVar[str] = (
+        r"\theta_{ik} \mathrel{+}= a_{l(i)k}, "
+        r"\quad a_{lk} \sim \mathrm{Normal}(0, \sigma_k^2) \text{ for level } l"
+    )
     order: ClassVar[int] = 75
     quadrature: ClassVar[bool] = True  # without categories; with some, their latents are refused
     component: ClassVar[str | None] = "skills: covariates"

@@ -32,6 +32,10 @@ class ModelGroup(Term):
     """
 
     kind: Literal["model-group"] = "model-group"
+    equation: ClassVar[str] = (
+        r"\eta_{ij} \mathrel{+}= v_{i,g(j)}, "
+        r"\quad v_{ig} \sim \mathrm{Normal}(0, \psi_g^2) \text{ for benchmark group } g"
+    )
     order: ClassVar[int] = 94
     component: ClassVar[str | None] = "model x benchmark group"
     component_place: ClassVar[int] = 35

@@ -66,6 +66,10 @@ class Trend(Term):
     knots: int = Field(default=12, ge=1, le=100)
     beyond: float = Field(default=2.0, ge=0, le=10)
     kind: Literal["trend"] = "trend"
+    equation: ClassVar[str] = (
+        r"\theta_{ik} \mathrel{+}= \sum_q \Delta_{qk} h_q(x_i), "
+        r"\quad \Delta_{qk} \sim \mathrm{Normal}(0, \tau_k^2 \Delta x)"
+    )
     order: ClassVar[int] = 75
     component: ClassVar[str | None] = "skills: trend"
     component_place: ClassVar[int] = 5
