@@ -1,4 +1,4 @@
-"""What a module needs that adds a link, a likelihood, a term, a kind of feature or a verb.
+"""What a module needs that adds a link, likelihood, term, scale, kind of feature or verb.
 
     from latentscale.extend import LINKS, Link, maths_of
 
@@ -7,9 +7,9 @@
         ...
 
 A kind is a class with a field ``kind``, registered by ``LINKS.add``, ``LIKELIHOODS.add``,
-``TERMS.add`` or ``FEATURES.add``. Specs and tables then name it as they name the package's own. A
-verb is a class registered by ``VERBS.add``: a function of a fit gets a command and, if it asks for
-one, a section in the report.
+``TERMS.add``, ``SCALES.add`` or ``FEATURES.add``. Specs and tables then name it as they name the
+package's own. A verb is a class registered by ``VERBS.add``: a function of a fit gets a command
+and, if it asks for one, a section in the report.
 
 A package names the modules that register its kinds as entry points of the group
 ``latentscale.kinds``; for a single module, the environment variable ``LATENTSCALE_PLUGINS`` holds
@@ -18,7 +18,8 @@ its name. Either way, saved fits and the command line find the kinds in any proc
 
 from latentscale.data.columns import is_missing
 from latentscale.data.features.base import FEATURES, Feature, FeatureKind
-from latentscale.data.problems import Problem, at_cell
+from latentscale.data.problems import Problem, at_cell, at_cells
+from latentscale.data.scales.base import SCALES, Scale
 from latentscale.dims import (
     BENCHMARK,
     CELL,
@@ -64,6 +65,7 @@ __all__ = [
     "LINKS",
     "MODEL",
     "SAMPLE",
+    "SCALES",
     "SKILL",
     "TERMS",
     "VERBS",
@@ -88,12 +90,14 @@ __all__ = [
     "ReportSection",
     "Result",
     "Rows",
+    "Scale",
     "SpecError",
     "Term",
     "Verb",
     "aligned",
     "as_data",
     "at_cell",
+    "at_cells",
     "declare_parameters",
     "deterministic",
     "deviations",

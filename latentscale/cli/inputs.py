@@ -48,6 +48,7 @@ def scores_of(
     published: bool,
     feature: Sequence[str] | None = None,
     features: Path | None = None,
+    benchmarks: Path | None = None,
 ) -> Scores:
     """Return the table of a file, or the bundled one.
 
@@ -59,23 +60,30 @@ def scores_of(
         Whether the bundled table is wanted as published.
     feature, features
         Declarations of columns that describe models: words, and a file of them.
+    benchmarks
+        A TOML file that describes the table's benchmarks.
 
     Raises
     ------
     DataError
-        If `published` is asked of another table than the bundled one, or features of that.
+        If `published` is asked of another table than the bundled one, or features or `benchmarks`
+        of that.
     """
     import latentscale as ls
     from latentscale.data.declaring import stated_features
-    from latentscale.data.readers import read_scores
+    from latentscale.data.readers import read_benchmarks, read_scores
 
+    if path is None and benchmarks is not None:
+        raise DataError("--benchmarks describes a table of your own; give --scores with it.")
     if path is None:
         if feature or features:
             raise DataError("--feature and --features are for a table of your own; name it.")
         return ls.datasets.open_llm_leaderboard(corrected=not published)
     if published:
         raise DataError("--published is for the bundled table; leave it out with --scores.")
-    return read_scores(path, features=stated_features(feature, features) or None)
+    about = None if benchmarks is None else read_benchmarks(benchmarks)
+    stated = stated_features(feature, features) or None
+    return read_scores(path, features=stated, benchmarks=about)
 
 
 def outcome_of(path: Path) -> dict[str, float]:

@@ -11,6 +11,7 @@ import typer
 from latentscale.cli.console import say
 from latentscale.cli.inputs import scores_of
 from latentscale.cli.options import (
+    BenchmarksFile,
     Features,
     FeaturesFile,
     Published,
@@ -64,6 +65,7 @@ def data(
     csv: ScoresArgument = None,
     feature: Features = None,
     features: FeaturesFile = None,
+    benchmarks: BenchmarksFile = None,
     published: Published = False,
     out: TableOut = None,
     verbose: Verbose = False,
@@ -72,10 +74,10 @@ def data(
 
     --out also writes the table as it was understood.
     """
-    announce([out], inputs=[csv, features])
+    announce([out], inputs=[csv, features, benchmarks])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # the audit, printed below, says it all
-        table = scores_of(csv, published, feature, features)
+        table = scores_of(csv, published, feature, features, benchmarks)
     say(f"{table!r}\n")
     print_table(table.benchmark_table(), "{:.4g}".format)
     say("\nFeatures of models")

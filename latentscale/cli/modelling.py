@@ -10,6 +10,7 @@ import typer
 from latentscale.cli.console import say, warn
 from latentscale.cli.inputs import loaded, scores_of
 from latentscale.cli.options import (
+    BenchmarksFile,
     Features,
     FeaturesFile,
     FigureOut,
@@ -42,6 +43,7 @@ def fit(
     scores: ScoresFile = None,
     feature: Features = None,
     features: FeaturesFile = None,
+    benchmarks: BenchmarksFile = None,
     published: Published = False,
     out: FitOut = Path("fit.nc"),
     draws: Annotated[int, typer.Option("--draws", help="Kept draws of each chain.")] = 1000,
@@ -57,14 +59,15 @@ def fit(
     features that the spec needs, such as params_b (billions), tokens_t (trillions; empty if
     undisclosed), instruct or released, optionally lineage, and one column of fractions a
     benchmark; or one row a score with the columns benchmark and score. --feature names other
-    columns that describe models. Ctrl-C while chains are sampled saves the draws so far.
+    columns that describe models, and --benchmarks says which columns are no fractions, with
+    floors and units. Ctrl-C while chains are sampled saves the draws so far.
     """
     import latentscale as ls
 
-    announce([out], inputs=[scores, features])
+    announce([out], inputs=[scores, features, benchmarks])
     method = ls.NUTS(draws=draws, tune=tune, chains=chains, backend=backend)  # type: ignore[arg-type]
     model = ls.load_spec(spec)
-    table = scores_of(scores, published, feature, features)
+    table = scores_of(scores, published, feature, features, benchmarks)
     result = ls.fit(model, table, method=method, seed=seed)
     with saving():
         result.save(out)
@@ -88,7 +91,7 @@ def predict(
 ) -> None:
     """Forecast models' scores, with intervals.
 
-    The table holds mean, median and interval of a new score, as fractions. ROWS.csv has the
+    The table holds mean, median and interval of a new score, in its units. ROWS.csv has the
     columns model and family, and those that the fit uses, such as params_b (billions), tokens_t
     (trillions), instruct and other features. Its families may be fitted ones or new. What rows
     leave out is taken from the fitted models where these settle it; the column assumed says so.

@@ -142,6 +142,15 @@ ScoresFile = Annotated[
         callback=existing_input,
     ),
 ]
+BenchmarksFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--benchmarks",
+        metavar="BENCHMARKS.toml",
+        help="Scale, floor, items and more of the table's benchmarks, one TOML table each.",
+        callback=existing_input,
+    ),
+]
 ScoresArgument = Annotated[
     Path | None,
     typer.Argument(

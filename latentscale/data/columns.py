@@ -206,6 +206,10 @@ def read_switch(
     return np.where(good, values, np.nan), problems
 
 
+_NANOSECOND_YEARS: Final = (1678, 2261)
+"""First and last whole year that a count of nanoseconds since 1970 reaches in 64 bits."""
+
+
 def read_dates(
     column: pd.Series, labels: Sequence[str], name: str
 ) -> tuple[npt.NDArray[np.datetime64], list[Problem]]:
@@ -215,8 +219,10 @@ def read_dates(
     """
     if is_datetime64_any_dtype(column.dtype):
         try:
-            moments = pd.to_datetime(column, utc=True).dt.tz_localize(None)
-            return moments.to_numpy(dtype="datetime64[ns]"), []
+            # Before pandas 3, years beyond these overflow in silence.
+            if column.dt.year.dropna().between(*_NANOSECOND_YEARS).all():
+                moments = pd.to_datetime(column, utc=True).dt.tz_localize(None)
+                return moments.to_numpy(dtype="datetime64[ns]"), []
         except (ValueError, OverflowError):  # a year that nanoseconds do not reach: find its row
             pass
     cells = cells_of(column)

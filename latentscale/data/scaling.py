@@ -202,7 +202,9 @@ def sampling_of(dataset: xr.Dataset) -> xr.DataArray | None:
     known = error.fillna(0.0).clip(0.0, _LARGEST_SAMPLING)
     middle = score.clip(known, 1 - known)
     variance = (middle * (1 - middle)).where(known > 0, 1.0)
-    share = xr.where(known > 0, known**2 / variance, xr.where(error == 0, 0.0, 1 / items))
+    # Of n items that are all right or all wrong the error is estimated as 0, but is not.
+    exact = (error == 0) & (score > 0) & (score < 1)
+    share = xr.where(known > 0, known**2 / variance, xr.where(exact, 0.0, 1 / items))
     found = share.clip(max=_LARGEST_SAMPLING)
     for place, scale in enumerate(scales_of(dataset).values()):
         if scale.bounded is None:

@@ -359,6 +359,14 @@ class Scores:
         dropped = set(_checked_names(models, self.models, MODEL))
         return self.select([model for model in self.models if model not in dropped])
 
+    def without_errors(self) -> Scores:
+        """Return the scores without standard errors and item counts of their own.
+
+        Sampling error is then a part of the precision that a fit estimates; methods that cannot
+        take it by score need such a table.
+        """
+        return Scores(self.dataset.drop_vars(["stderr", "cell_items"], errors="ignore"), self.audit)
+
     def __repr__(self) -> str:
         return f"Scores({', '.join(self._facts())})"
 

@@ -237,6 +237,16 @@ def test_marginal_likelihood_refuses_other_scales_by_name(mixed: ls.Scores) -> N
         ls.fit(spec, mixed, method=ls.MarginalML(), progress=False)
 
 
+def test_marginal_likelihood_says_how_to_leave_standard_errors_out() -> None:
+    frame, _ = mixed_frame()
+    plain = frame[["model", "family", "params_b", "tokens_t", "acc"]].assign(b=frame["acc"])
+    errors = plain[["model"]].assign(b=0.02)
+    scores = ls.Scores.from_frame(plain, stderr=errors)
+    spec = mixed_spec().with_({"skills": {"identify": {"kind": "anchored", "anchors": ["acc"]}}})
+    with pytest.raises(ls.SpecError, match=r"scores\.without_errors\(\)"):
+        ls.fit(spec, scores, method=ls.MarginalML(), progress=False)
+
+
 def test_the_table_of_benchmarks_says_scale_and_unit(mixed: ls.Scores) -> None:
     table = mixed.benchmark_table().set_index("benchmark")
     assert table.loc["cost", ["scale", "better", "unit"]].tolist() == [

@@ -137,5 +137,17 @@ def test_the_sampling_error_of_a_rating_is_in_its_standard_deviations():
     assert float(usual.sel(benchmark="b")) == pytest.approx(np.median([100, 400]) / sd**2)
 
 
+def test_an_error_of_0_at_0_is_that_of_the_items():
+    frame = long_of(("m", "b", 0.0, 0.0), ("n", "b", 0.4, 0.0), columns="stderr")
+    found = sampling_of(read(frame, b=Benchmark(n_items=80)).dataset)
+    assert found is not None
+    np.testing.assert_allclose(found.sel(benchmark="b").values, [1 / 80, 0])
+
+
+def test_scores_without_errors_have_no_sampling():
+    scores = read(long_of(("m", "b", 0.5, 0.1, 20), columns="stderr n_items"))
+    assert sampling_of(scores.without_errors().dataset) is None
+
+
 def test_a_table_without_errors_has_no_sampling():
     assert sampling_of(read(long_of(("m", "b", 0.5))).dataset) is None

@@ -6,6 +6,7 @@ these from a table of metadata, or guess families from names and say so.
 
 from __future__ import annotations
 
+from latentscale.data.readers.benchmarks import read_benchmarks
 from latentscale.data.readers.benchpress import (
     benchpress_folds,
     benchpress_measurements,
@@ -47,6 +48,7 @@ __all__ = [
     "leaderboard_table",
     "livebench_measurements",
     "match_benchmarks",
+    "read_benchmarks",
     "read_benchpress",
     "read_checkpoints",
     "read_csv",

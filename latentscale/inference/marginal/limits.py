@@ -106,6 +106,6 @@ def _refuse_scales(design: Design, method: str) -> None:
             )
     if design.sampling is not None:
         raise SpecError(
-            f"{method} cannot take scores with standard errors or item counts of their own. Leave "
-            "the columns out, or use NUTS."
+            f"{method} cannot take scores with standard errors or item counts of their own. Fit "
+            "scores.without_errors(), or use NUTS."
         )

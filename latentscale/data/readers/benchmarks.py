@@ -1,0 +1,64 @@
+"""What is known of benchmarks, from a TOML file: for tables that are read from files."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+
+from latentscale.data.benchmarks import Benchmark
+from latentscale.errors import DataError, listed, nearest
+from latentscale.files import expanded
+
+_KEYS = tuple(field.name for field in fields(Benchmark))
+
+
+def read_benchmarks(path: str | Path) -> dict[str, Benchmark]:
+    """Read descriptions of benchmarks from a TOML file, one table a benchmark.
+
+    Parameters
+    ----------
+    path
+        Such as::
+
+            [arena]
+            scale = "real"
+            unit = "Elo"
+
+            [mmlu]
+            floor = 0.25
+            n_items = 14042
+
+    Returns
+    -------
+    dict
+        `Benchmark` by name, as `Scores.from_frame` takes them.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, is not TOML, or holds an unknown key or a forbidden value.
+    """
+    path = expanded(path, DataError)
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} is not a readable TOML file: {error}") from None
+    return {name: _benchmark(path, name, about) for name, about in document.items()}
+
+
+def _benchmark(path: Path, name: str, about: object) -> Benchmark:
+    where = f'{path}, benchmark "{name}"'
+    if not isinstance(about, dict):
+        raise DataError(f'{where}: write a table [{name}] with keys such as floor; got "{about}".')
+    for key in about:
+        if key not in _KEYS:
+            raise DataError(
+                f'{where}: unknown key "{key}".{nearest(key, _KEYS)} Allowed: {listed(_KEYS, 20)}.'
+            )
+    try:
+        return Benchmark(**about)
+    except DataError as error:
+        raise DataError(f"{where}: {error}") from None
