@@ -40,8 +40,8 @@ from latentscale.errors import FitError, FitWarning, listed
 from latentscale.expect import checked_workers, expect
 from latentscale.inference.method import Method
 from latentscale.inference.nuts.method import NUTS
+from latentscale.inference.progress import WorkProgress
 from latentscale.inference.run import fit
-from latentscale.inference.tools.progress import WorkProgress
 from latentscale.spec.spec import ModelSpec
 
 COLUMNS = (

@@ -30,8 +30,8 @@ from latentscale.errors import (
 from latentscale.expect import checked_workers, expect, expect_names, shown
 from latentscale.inference.method import Method
 from latentscale.inference.nuts.method import NUTS
+from latentscale.inference.progress import WorkProgress
 from latentscale.inference.run import fit
-from latentscale.inference.tools.progress import WorkProgress
 from latentscale.model.build import build
 from latentscale.posterior.fit import Fit
 from latentscale.result import Picture, Result

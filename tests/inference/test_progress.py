@@ -13,7 +13,7 @@ import pytest
 from nbclient import NotebookClient
 
 from latentscale.inference.nuts.on_pymc import _counted
-from latentscale.inference.tools.progress import WorkProgress
+from latentscale.inference.progress import WorkProgress
 
 SOURCE = str(Path(__file__).resolve().parents[2])
 
@@ -43,7 +43,7 @@ def run_cell(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PYTHONPATH", SOURCE)
 
     def run(source: str) -> list[str]:
-        head = "import threading\nfrom latentscale.inference.tools.progress import WorkProgress\n"
+        head = "import threading\nfrom latentscale.inference.progress import WorkProgress\n"
         book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(head + source)])
         NotebookClient(book, timeout=100, kernel_name="python3").execute()
         return [out["data"]["text/plain"] for out in book.cells[0].outputs]
@@ -78,7 +78,7 @@ def test_progress_needs_no_widgets(run_cell) -> None:
 
 def test_a_closed_standard_error_does_not_stop_the_work() -> None:
     code = (
-        "import sys; from latentscale.inference.tools.progress import WorkProgress\n"
+        "import sys; from latentscale.inference.progress import WorkProgress\n"
         "with WorkProgress(2, 'NUTS', 'draws', enabled=True) as p: p.update(1); p.update(2)\n"
         "print('done')"
     )

@@ -229,7 +229,7 @@ def test_misuse_is_refused(fit: Fit, tmp_path: Path) -> None:
         ls.report(fit, out, families=["beee"])
     with pytest.raises(ls.DataError, match=r"a list of (at least one name|names)"):
         ls.report(fit, out, families="bee")
-    with pytest.raises(ls.DataError, match="tokens_t"):
+    with pytest.raises(ls.DataError, match="params_b"):
         ls.report(fit, out, planned=pd.DataFrame({"model": ["m"], "family": ["f"]}))
     with pytest.raises(ls.LatentscaleError, match="prob must lie"):
         ls.report(fit, out, prob=90)

@@ -21,8 +21,8 @@ from latentscale.inference.approximations.elbo import (
 from latentscale.inference.approximations.importance import importance_weights, weight_stats
 from latentscale.inference.approximations.normals import FullRank, MeanField
 from latentscale.inference.method import Method
+from latentscale.inference.progress import WorkProgress
 from latentscale.inference.tools.posterior_density import PosteriorDensity, posterior_density
-from latentscale.inference.tools.progress import WorkProgress
 from latentscale.model.build import build_design
 from latentscale.model.design import Design
 from latentscale.numerics.psis import k_limit

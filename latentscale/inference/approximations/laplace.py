@@ -12,8 +12,8 @@ from scipy import linalg
 from latentscale.errors import FitError
 from latentscale.inference.approximations.importance import importance_weights, weight_stats
 from latentscale.inference.method import Method
+from latentscale.inference.progress import WorkProgress
 from latentscale.inference.tools.posterior_density import PosteriorDensity, posterior_density
-from latentscale.inference.tools.progress import WorkProgress
 from latentscale.model.build import build_design
 from latentscale.model.design import Design
 from latentscale.numerics.climb import climb

@@ -19,7 +19,7 @@ from latentscale.inference.marginal.information import (
 )
 from latentscale.inference.marginal.likelihood import MarginalLikelihood, Placement
 from latentscale.inference.marginal.quadrature import Nodes, gauss_hermite
-from latentscale.inference.tools.progress import WorkProgress
+from latentscale.inference.progress import WorkProgress
 from latentscale.inference.tools.regressions import PARTIAL_CORRELATION
 from latentscale.model.terms.family_level import SKILL_FACTOR
 from latentscale.numerics.climb import climb

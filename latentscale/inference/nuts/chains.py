@@ -18,7 +18,7 @@ from latentscale.engine.compile import compile_density
 from latentscale.engine.density import ChainModel
 from latentscale.engine.jax import jax_model
 from latentscale.errors import FitError, FitWarning
-from latentscale.inference.tools.progress import WorkProgress, divergence_note
+from latentscale.inference.progress import WorkProgress, divergence_note
 from latentscale.posterior.stream import (
     common_draws,
     finish_run,

@@ -13,8 +13,8 @@ from latentscale.engine.choice import fast_or_stock
 from latentscale.engine.jax import register_for_jax
 from latentscale.inference.nuts.kept import ChainRun, kept_of
 from latentscale.inference.nuts.start import StartingPoints
+from latentscale.inference.progress import WorkProgress, divergence_note
 from latentscale.inference.tools.posterior_density import kept_names
-from latentscale.inference.tools.progress import WorkProgress, divergence_note
 from latentscale.validate import seed_word
 
 if TYPE_CHECKING:

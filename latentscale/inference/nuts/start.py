@@ -16,7 +16,7 @@ import numpy as np
 
 from latentscale.engine.density import ChainModel, LogDensity
 from latentscale.errors import FitError
-from latentscale.inference.tools.progress import WorkProgress
+from latentscale.inference.progress import WorkProgress
 from latentscale.numerics.climb import Trajectory, climb
 from latentscale.numerics.path_normals import PathNormal, normals_along
 from latentscale.numerics.threads import in_threads

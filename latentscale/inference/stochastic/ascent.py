@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from latentscale.inference.progress import WorkProgress
 from latentscale.inference.stochastic.complete import CompleteData
 from latentscale.inference.stochastic.latent_chain import LatentChain
-from latentscale.inference.tools.progress import WorkProgress
 
 # The box on which parameters are projected, on the unconstrained scale: exp(15) is 3 million.
 _BOX = 15.0

@@ -11,10 +11,10 @@ import xarray as xr
 
 from latentscale.errors import SpecError
 from latentscale.inference.method import Method
+from latentscale.inference.progress import WorkProgress
 from latentscale.inference.stochastic.ascent import StochasticMaximum, maximise_stochastically
 from latentscale.inference.stochastic.complete import CompleteData, complete_data
 from latentscale.inference.stochastic.latent_chain import LatentChain
-from latentscale.inference.tools.progress import WorkProgress
 from latentscale.model.design import Design
 from latentscale.numerics.climb import climb
 from latentscale.numerics.curvature import normal_draws
