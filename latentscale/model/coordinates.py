@@ -115,8 +115,12 @@ def families_centred(
 
     known: Mapping[str, Named] = model.named_vars
     rows = rows_in_graph(spec, design, known)
-    skill = latent_skill(spec, known, rows, _without_latents)
-    rest = linear_predictor(spec, known, rows, skill, _without_latents)
+
+    def without_latents(term: Term) -> bool:
+        return not term.latent_variables(design)
+
+    skill = latent_skill(spec, known, rows, without_latents)
+    rest = linear_predictor(spec, known, rows, skill, without_latents)
     cells = {
         MODEL: as_data(design.model_of_cell, (CELL,)),
         BENCHMARK: as_data(design.benchmark_of_cell, (CELL,)),
@@ -145,10 +149,6 @@ def families_centred(
     value = centre - centre.mean(axis=0) + stray + (_STRETCH - 1) * stray.mean(axis=0)
     named = as_xtensor(value, dims=(FAMILY, SKILL)).transpose(*raw.dims)
     return Coordinate(LATENT, point, named, volume.sum() + spec.skills.count * np.log(_STRETCH))
-
-
-def _without_latents(term: Term) -> bool:
-    return not term.latents
 
 
 def _mix(known: Mapping[str, Named]) -> Named:

@@ -42,6 +42,7 @@ def curve() -> Curve:
         family_range=(3e21, 5e22),
         fitted_range=(1e20, 4e23),
         held="tokens per parameter held at 20",
+        label="training compute (FLOPs)",
     )
 
 
