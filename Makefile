@@ -4,6 +4,9 @@
 PYTHON ?=
 BIN := .venv/bin
 STAMP := .venv/.installed
+
+# Tests of one file share their fits, so a file stays on one core; each process takes some 1.5 GB.
+PARALLEL := -n auto --maxprocesses=4 --dist loadfile
 DOCS_STAMP := .venv/.installed-docs
 
 # Prints the first suitable Python: $(PYTHON) first, then each name below in every folder of PATH.
@@ -63,10 +66,10 @@ docs: $(DOCS_STAMP)
 	@echo "Built docs/_build/html/index.html"
 
 test: $(STAMP)
-	@$(BIN)/python -m pytest --durations=15
+	@$(BIN)/python -m pytest $(PARALLEL) --durations=15
 
 test-all: $(STAMP)
-	@$(BIN)/python -m pytest -m "" --durations=15
+	@$(BIN)/python -m pytest -m "" $(PARALLEL) --durations=15
 
 lowest:
 	@.ci/lowest $(PYTHON)

@@ -38,7 +38,7 @@ class ModelGroup(Term):
     )
     order: ClassVar[int] = 94
     component: ClassVar[str | None] = "model x benchmark group"
-    component_place: ClassVar[int] = 35
+    component_place: ClassVar[int] = 60
     model_effect: ClassVar[str | None] = "model_group"
     latents: ClassVar[Mapping[str, str]] = {"model_group_raw": "terms, model-group"}
     slots: ClassVar[Mapping[str, PriorSlot]] = {

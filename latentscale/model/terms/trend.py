@@ -71,8 +71,8 @@ class Trend(Term):
         r"\quad \Delta_{qk} \sim \mathrm{Normal}(0, \tau_k^2 \Delta x)"
     )
     order: ClassVar[int] = 75
-    component: ClassVar[str | None] = "skills: trend"
-    component_place: ClassVar[int] = 5
+    component: ClassVar[str | None] = "skills: covariates"
+    component_place: ClassVar[int] = 0
     latents: ClassVar[Mapping[str, str]] = {"trend_change_raw": "terms, trend"}
     skill_vectors: ClassVar[tuple[str, ...]] = ("trend_change",)
     skill_scales: ClassVar[tuple[str, ...]] = ("trend_scale",)
