@@ -73,7 +73,7 @@ class Benchmark:
         plain_fields(self)
         if self.scale != FractionScale.kind:  # the registry is not read while the package loads
             choice(self.scale, "Benchmark scale", SCALES, error=DataError)
-        if not isinstance(self.lower_is_better, bool):
+        if type(self.lower_is_better) is not bool:
             raise DataError(
                 f"Benchmark lower_is_better must be True or False; got {self.lower_is_better!r}."
             )

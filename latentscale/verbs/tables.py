@@ -54,7 +54,7 @@ class Resume(Verb):
     """How does a run go on that was stopped?"""
 
     name = "resume"
-    function = "latentscale.inference.resume:resume"
+    function = "latentscale.inference.nuts.resume:resume"
     example = "latentscale resume run/ --out fit.nc"
     command = "latentscale.cli.running:resume"
 
