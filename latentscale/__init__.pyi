@@ -16,6 +16,7 @@ from .analysis.condition import FewShot as FewShot
 from .analysis.curves import scaling_curve as scaling_curve
 from .analysis.diagnose import diagnose as diagnose
 from .analysis.forecast import predict as predict
+from .analysis.frontier import frontier as frontier
 from .analysis.leave_one_out import leave_one_out as leave_one_out
 from .analysis.next_benchmark import next_benchmark as next_benchmark
 from .analysis.probe_set import probe_set as probe_set
@@ -82,6 +83,7 @@ __all__ = [
     "fit",
     "flops_for_target",
     "folds",
+    "frontier",
     "leave_one_out",
     "load",
     "load_spec",

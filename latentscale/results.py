@@ -13,6 +13,7 @@ from latentscale.analysis.criteria import Criteria
 from latentscale.analysis.curves import Curve
 from latentscale.analysis.diagnose import Diagnosis
 from latentscale.analysis.forecast import Forecast
+from latentscale.analysis.frontier import Frontier
 from latentscale.analysis.influence import FamilyInfluence
 from latentscale.analysis.leave_one_out import LeaveOneOut
 from latentscale.analysis.next_benchmark import NextBenchmark
@@ -42,6 +43,7 @@ __all__ = [
     "FamilyInfluence",
     "FitCheck",
     "Forecast",
+    "Frontier",
     "LeaveOneOut",
     "MarginalEstimate",
     "NextBenchmark",

@@ -97,6 +97,15 @@ class CapabilityIndex(Verb):
 
 
 @VERBS.add
+class Frontier(Verb):
+    """How good will the best model be, and when?"""
+
+    name = "frontier"
+    function = "latentscale.analysis.frontier:frontier"
+    example = "latentscale frontier fit.nc --benchmark gpqa --date 2027-01-01 --out frontier.csv"
+
+
+@VERBS.add
 class ProbeSet(Verb):
     """Which few benchmarks say most of models to come?"""
 

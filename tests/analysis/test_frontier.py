@@ -1,0 +1,102 @@
+"""The frontier: the best fitted model up to its date, then the best of models to come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import latentscale as ls
+from latentscale.data.scores import Scores
+from latentscale.errors import DataError, SpecError
+from latentscale.posterior.fit import Fit
+from latentscale.spec import spec_from_dict
+
+SPEC = spec_from_dict(
+    {
+        "name": "dated",
+        "covariates": ["released"],
+        "skills": {"count": 1, "residual": True},
+        "priors": {"slope": {"dist": "Normal", "mu": 1.0, "sigma": 0.1}},
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def dated(small_scores: Scores) -> Scores:
+    frame = small_scores.to_frame().drop(columns=["params_b", "tokens_t"])
+    days = pd.to_timedelta(40 * np.arange(len(frame)), unit="D")
+    frame["released"] = pd.Timestamp("2024-05-01") + days
+    return Scores.from_frame(frame, benchmarks=small_scores.benchmark_info)
+
+
+@pytest.fixture(scope="module")
+def fit(dated: Scores, prior_fit: Callable[..., Fit]) -> Fit:
+    return prior_fit(SPEC, dated, draws=200)
+
+
+def test_up_to_the_last_release_it_is_the_best_fitted_model(fit: Fit) -> None:
+    dates = ["2024-05-01", "2024-08-01", "2025-07-15"]
+    found = ls.frontier(fit, benchmark="alpha", dates=dates)
+    mean = fit.evaluator.at(fit.samples, fit.scores.dataset, residuals="fitted").mean
+    mean = mean.sel(benchmark="alpha").transpose("sample", "model")
+    for place, count in enumerate((1, 3, 12)):
+        np.testing.assert_allclose(
+            found.draws.isel(date=place), mean.isel(model=slice(count)).max("model")
+        )
+    assert (found.table()["probability_new"] == 0).all()
+    assert found.table()["leader"].iloc[0] == fit.scores.models[0]
+
+
+def test_after_it_the_frontier_rises_with_releases_to_come(fit: Fit) -> None:
+    dates = ["2025-07-15", "2026-01-01", "2027-01-01"]
+    found = ls.frontier(fit, benchmark="alpha", dates=dates, seed=1)
+    steps = found.draws.diff("date")
+    assert bool((steps >= 0).all()) and float(steps.mean()) > 0
+    assert found.per_year == 10  # of the twelve models the last ten came within a year
+    none = ls.frontier(fit, benchmark="alpha", dates=dates, per_year=0)
+    assert bool((none.draws.diff("date") == 0).all())
+    passing = found.passing(0.5)
+    assert passing["probability"].is_monotonic_increasing
+    assert "2027-01-01" in repr(found)
+
+
+def test_the_index_has_a_frontier_on_its_own_scale(fit: Fit) -> None:
+    eta = fit.evaluator.at(fit.samples, fit.scores.dataset, residuals="fitted").eta
+    order = eta.mean(["sample", "benchmark"]).values.argsort()
+    anchors = {fit.scores.models[order[0]]: 130, fit.scores.models[order[-1]]: 150}
+    found = ls.frontier(fit, anchors=anchors, dates=["2025-07-15"])
+    index = ls.capability_index(fit, anchors=anchors)
+    np.testing.assert_allclose(found.draws.isel(date=0), index.draws.max("model"), rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"benchmark": "alfa", "dates": ["2025-01-01"]}, '"alfa" is no fitted benchmark'),
+        ({"dates": ["2025-01-01"]}, "Name a benchmark"),
+        ({"benchmark": "alpha", "dates": ["soon"]}, "dates must be dates"),
+        ({"benchmark": "alpha", "dates": []}, "one date or more"),
+        ({"benchmark": "alpha", "dates": ["2020-01-01"]}, "none before the first release"),
+        ({"benchmark": "alpha", "dates": ["2026-01-01"], "per_year": -1}, "per_year"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(fit: Fit, arguments: dict, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        ls.frontier(fit, **arguments)
+
+
+def test_a_spec_without_dates_says_nothing_of_the_future(
+    dated: Scores, prior_fit: Callable[..., Fit], small_scores: Scores
+) -> None:
+    plain = spec_from_dict({"name": "plain", "covariates": [], "skills": {"count": 1}})
+    fit = prior_fit(plain, dated, draws=20)
+    assert ls.frontier(fit, benchmark="alpha", dates=["2025-01-01"]).draws.sizes["date"] == 1
+    with pytest.raises(SpecError, match='no covariate "released"'):
+        ls.frontier(fit, benchmark="alpha", dates=["2027-01-01"])
+    with pytest.raises(DataError, match="release date"):
+        ls.frontier(
+            prior_fit(plain, small_scores, draws=5), benchmark="alpha", dates=["2027-01-01"]
+        )
