@@ -110,9 +110,16 @@ def split_rhat(draws: np.ndarray, chains: int) -> np.ndarray:
     return np.sqrt((size - 1) / size + between / np.where(within > 0, within, 1.0))
 
 
+def units() -> pd.Series:
+    """Return what a score here is multiplied by to be in the table's unit: 100 for percentages."""
+    raw = pd.read_csv(SHARED / "scores.csv").groupby("benchmark_id")["score"].max()
+    read = ls.readers.read_benchpress(SHARED).dataset["score"].max("model").to_series()
+    return (raw / read.reindex(raw.index)).round()
+
+
 def figures(cells: pd.DataFrame) -> dict[str, float]:
     """Return the error and coverage of one fold's cells, in the table's units."""
-    unit = np.where(cells["score"].abs().max() <= 1, 100.0, 1.0)
+    unit = units().reindex(cells["benchmark_id"]).to_numpy()
     error = (cells["median"] - cells["score"]).abs() * unit
     inside = (cells["score"] >= cells["lower"]) & (cells["score"] <= cells["upper"])
     half = (cells["score"] >= cells["lower_50"]) & (cells["score"] <= cells["upper_50"])
@@ -120,7 +127,7 @@ def figures(cells: pd.DataFrame) -> dict[str, float]:
     sized = cells["score"].abs() > 1e-6  # as BenchPress leaves out
     return {
         "MedAE": float(error.median()),
-        "MedAPE": float((100 * error[sized] / (cells["score"][sized].abs() * unit)).median()),
+        "MedAPE": float((100 * error / (cells["score"].abs() * unit))[sized].median()),
         "cover90": float(inside.mean()),
         "cover50": float(half.mean()),
         "width90": float(((cells["upper"] - cells["lower"]) * unit).median()),
