@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import time
 import warnings
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -110,10 +111,13 @@ def split_rhat(draws: np.ndarray, chains: int) -> np.ndarray:
     return np.sqrt((size - 1) / size + between / np.where(within > 0, within, 1.0))
 
 
+@lru_cache
 def units() -> pd.Series:
     """Return what a score here is multiplied by to be in the table's unit: 100 for percentages."""
     raw = pd.read_csv(SHARED / "scores.csv").groupby("benchmark_id")["score"].max()
-    read = ls.readers.read_benchpress(SHARED).dataset["score"].max("model").to_series()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # said when the study reads the table
+        read = ls.readers.read_benchpress(SHARED).dataset["score"].max("model").to_series()
     return (raw / read.reindex(raw.index)).round()
 
 
@@ -140,25 +144,34 @@ def figures(cells: pd.DataFrame) -> dict[str, float]:
 
 def report(spec: ModelSpec, runs: Path, options: argparse.Namespace) -> str:
     """Return BENCHPRESS.md: the mean over folds with standard errors, beside the published."""
-    paths = sorted(runs.glob("*.csv"))
+    paths = sorted(runs.glob("*.csv"), key=lambda path: tuple(map(int, path.stem.split("-"))))
     table = pd.DataFrame([figures(pd.read_csv(path)) for path in paths])
-    keys = sorted(tuple(map(int, path.stem.split("-"))) for path in paths)
+    theirs = np.array(PUBLISHED[: len(paths)])
+    less = table["MedAE"].to_numpy() - theirs
+    error = less.std(ddof=1) / np.sqrt(len(less)) if len(less) > 1 else float("nan")
     summary = pd.DataFrame({"median": table.median(), "mean": table.mean(), "sd": table.std()})
-    lines = [
+    rows = [
+        f"| {name} | {row['median']:.3f} | {row['mean']:.3f} | {row['sd']:.3f} |"
+        for name, row in summary.iterrows()
+    ]
+    parts = [
         "# BenchPress: hidden cells",
         provenance(options.seed),
-        f"Spec {spec.name} ({spec.digest}); {len(keys)} of the 30 published folds; NUTS, 2 chains "
-        f"of {options.tune} + {options.draws} draws. Errors in the units of the table "
-        "(percentages but for five benchmarks). Folds share cells, so they are not independent.",
-        "| figure | median over folds | mean | sd between folds |",
-        "|---|---|---|---|",
-        *(
-            f"| {n} | {r['median']:.3f} | {r['mean']:.3f} | {r['sd']:.3f} |"
-            for n, r in summary.iterrows()
+        f"Spec {spec.name} ({spec.digest}); the first {len(paths)} of the 30 published folds; "
+        f"NUTS, 2 chains of {options.tune} + {options.draws} draws. Errors in the table's units "
+        "(percentages but for seven benchmarks).",
+        "\n".join(
+            ["| figure | median over folds | mean | sd between folds |", "|---|---|---|---|", *rows]
         ),
-        f"\nBenchPress itself, its code rerun, on all folds: median {np.median(PUBLISHED):.3f}.",
+        f"BenchPress itself, its code rerun, on the same folds: median {np.median(theirs):.3f} (on "
+        f"all thirty {np.median(PUBLISHED):.3f}). Median absolute error less BenchPress's, paired "
+        f"by fold: {less.mean():.3f}, standard error {error:.3f} if folds were independent, which "
+        "they are not: they share cells.",
+        "The structure is that of a prototype which was compared on folds of this very table, so "
+        "this is no test on untouched data. Chains this short have not converged: see max_rhat, "
+        "the largest split R-hat of an expected score.",
     ]
-    return "\n\n".join(lines[:3]) + "\n\n" + "\n".join(lines[3:]) + "\n"
+    return "\n\n".join(parts) + "\n"
 
 
 if __name__ == "__main__":
