@@ -168,8 +168,8 @@ def report(spec: ModelSpec, runs: Path, options: argparse.Namespace) -> str:
         f"by fold: {less.mean():.3f}, standard error {error:.3f} if folds were independent, which "
         "they are not: they share cells.",
         "The structure is that of a prototype which was compared on folds of this very table, so "
-        "this is no test on untouched data. Chains this short have not converged: see max_rhat, "
-        "the largest split R-hat of an expected score.",
+        "this is not an out-of-sample test of the choice. Chains this short have not converged: "
+        "see max_rhat, the largest split R-hat of an expected score.",
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -172,12 +172,17 @@ def _positive_limits(limits: tuple[Any, Any] | None, own: npt.NDArray[Any]) -> t
         if not np.isfinite(own).any():
             raise DataError("The family discloses no tokens, so give limits for the curve.")
         return float(np.nanmin(own)) / REACH, float(np.nanmax(own)) * REACH
+    return increasing_positive(limits, "numbers")
+
+
+def increasing_positive(limits: tuple[Any, Any], what: str) -> tuple[float, float]:
+    """Return the two ends of a range, or raise DataError; `what` names their unit."""
     try:
         low, high = (float(end) for end in limits)
     except (TypeError, ValueError):
         low, high = np.nan, np.nan
     if not 0 < low < high < np.inf:
-        raise DataError(f"limits must be two increasing positive numbers; got {limits!r}.")
+        raise DataError(f"limits must be two increasing positive {what}; got {limits!r}.")
     return low, high
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from latentscale.analysis.along import increasing_positive
 from latentscale.analysis.condition import Conditioning, FewShot
 from latentscale.analysis.forecast import Forecast, forecast_rows, predict
 from latentscale.analysis.rows import (
@@ -503,13 +504,7 @@ def _limits(limits: tuple[float, float] | None, fitted: tuple[float, float]) -> 
         if np.isnan(fitted[0]):
             raise DataError("No fitted model discloses its tokens: give limits in FLOPs.")
         return fitted[0] / _BELOW, fitted[1] * _ABOVE
-    try:
-        low, high = (float(end) for end in limits)
-    except (TypeError, ValueError):
-        low, high = np.nan, np.nan
-    if not 0 < low < high < np.inf:
-        raise DataError(f"limits must be two increasing positive FLOPs; got {limits!r}.")
-    return low, high
+    return increasing_positive(limits, "FLOPs")
 
 
 def _grid(

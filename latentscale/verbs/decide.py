@@ -80,7 +80,7 @@ class Undisclosed(Verb):
 
 @VERBS.add
 class Regress(Verb):
-    """How does an outcome that is no benchmark go with the skills?"""
+    """Do skills predict an outcome outside the table of benchmarks?"""
 
     name = "regress"
     function = "latentscale.analysis.regression:regress_on_skills"

@@ -100,3 +100,23 @@ def test_a_spec_without_dates_says_nothing_of_the_future(
         ls.frontier(
             prior_fit(plain, small_scores, draws=5), benchmark="alpha", dates=["2027-01-01"]
         )
+
+
+def test_undisclosed_tokens_of_releases_to_come_are_drawn_from_their_prior(
+    small_scores: Scores, prior_fit: Callable[..., Fit]
+) -> None:
+    frame = small_scores.to_frame()
+    days = pd.to_timedelta(40 * np.arange(len(frame)), unit="D")
+    frame["released"] = pd.Timestamp("2024-05-01") + days
+    frame.loc[frame.index[-4:], "tokens_t"] = np.nan
+    scores = Scores.from_frame(frame, benchmarks=small_scores.benchmark_info)
+    document = {"name": "estimated", "covariates": ["released", "log_tokens"]}
+    spec = spec_from_dict(document | {"undisclosed": {"kind": "estimated"}})
+    # Tokens far above the others' lift hidden models, fitted or to come, above all else.
+    priors = {
+        "slope": ls.Prior("Normal", mu=1, sigma=0.01),
+        "log_tokens": ls.Prior("Normal", mu=6, sigma=0.01),
+    }
+    fit = prior_fit(spec.with_priors(priors), scores, draws=100)
+    found = ls.frontier(fit, benchmark="alpha", dates=["2025-12-01"], seed=1)
+    assert found.table()["probability_new"].item() > 0.5

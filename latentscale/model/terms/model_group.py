@@ -28,7 +28,7 @@ class ModelGroup(Term):
     """A model x group effect: a model is better or worse at all benchmarks of a group.
 
     Groups are the benchmarks' own, from `latentscale.Benchmark(group=...)`. One variance a group;
-    a group of one benchmark has no effect, since its noise could not be told apart from it.
+    a group of one benchmark has no effect, which would not be identified beside its noise.
     """
 
     kind: Literal["model-group"] = "model-group"
