@@ -114,9 +114,9 @@ def frontier(
 
     Up to the last release that was fitted, the best of the fitted models. After it, releases are
     simulated: each has the family and the features of a model of the table's last year, taken in
-    turn, a later date, and deviations of its own; so the frontier rises by the trend in dates, and
-    by luck. That future releases are as many and of the kinds that the table has is an
-    assumption: tables of hubs hold mostly leading models.
+    turn from the latest, a later date, and deviations of its own; so the frontier rises by the
+    trend in dates, and by luck. That future releases are as many and of the kinds that the table
+    has is an assumption: tables of hubs hold mostly leading models.
 
     Parameters
     ----------
@@ -288,7 +288,8 @@ def _to_come(fit: Fit, released: np.ndarray, until: np.datetime64, rate: float) 
     years = (until - last) / _YEAR.to_numpy()
     count = min(int(np.ceil(rate * years)), _MOST_RELEASES)
     rows = fit.scores.to_frame().drop(columns=list(fit.scores.benchmarks))
-    recent = rows[released > last - _YEAR.to_numpy()].reset_index(drop=True)
+    latest_first = np.argsort(-released.astype("int64"), kind="stable")
+    recent = rows.iloc[[p for p in latest_first if released[p] > last - _YEAR.to_numpy()]]
     taken = recent.iloc[np.arange(count) % len(recent)].reset_index(drop=True)
     steps = (np.arange(count) + 1) / count
     days = last + (steps * (until - last).astype("timedelta64[s]").astype(float)).astype(

@@ -119,4 +119,5 @@ def test_undisclosed_tokens_of_releases_to_come_are_drawn_from_their_prior(
     }
     fit = prior_fit(spec.with_priors(priors), scores, draws=100)
     found = ls.frontier(fit, benchmark="alpha", dates=["2025-12-01"], seed=1)
-    assert found.table()["probability_new"].item() > 0.5
+    # Exchangeable with the fitted ones but for dates, so near a half; its standard error is 0.05.
+    assert found.table()["probability_new"].item() > 0.1
