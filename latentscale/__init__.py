@@ -28,7 +28,7 @@ _MOVED = {
     "OutcomeForecast Passing PredictiveCheck Sensitivity SensitivityGrid Simulation SkillAgreement "
     "SkillRegression Skills Undisclosed VarianceShares",
     "rotations": "Geomin Oblimin PrincipalAxes Quartimax Varimax",
-    "spec": "shipped_specs",
+    "declare": "shipped_specs",
     "studies": "RegressionPrior Target anchor_variants compare_backtests family_influence "
     "information_criteria leave_families_out pit_histogram posterior_predictive prior_predictive "
     "regress_on_skills reliability sensitivity_grid skill_agreement summarise undisclosed "

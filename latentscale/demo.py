@@ -14,14 +14,15 @@ import pandas as pd
 import xarray as xr
 
 from latentscale import __version__
-from latentscale.analysis.along import checked_over
-from latentscale.analysis.calibrate import bootstrap_errors, cell_figures
-from latentscale.analysis.curves import scaling_curve
-from latentscale.analysis.diagnose import Diagnosis, diagnose
-from latentscale.analysis.forecast import Forecast, predict
+from latentscale.analysis.checks.calibrate import bootstrap_errors, cell_figures
+from latentscale.analysis.checks.diagnose import Diagnosis, diagnose
+from latentscale.analysis.curves.along import checked_over
+from latentscale.analysis.curves.curves import scaling_curve
+from latentscale.analysis.forecasts.forecast import Forecast, predict
 from latentscale.data.datasets import open_llm_leaderboard
 from latentscale.data.scores import Scores
 from latentscale.data.tables import write_table
+from latentscale.declare.io import load_spec
 from latentscale.dims import (
     BENCHMARK,
     CHAIN,
@@ -39,7 +40,6 @@ from latentscale.plots import plot_curve, plot_forecast
 from latentscale.plots.style import Sheet
 from latentscale.posterior.convergence import Convergence, convergence
 from latentscale.posterior.fit import Fit
-from latentscale.spec.io import load_spec
 
 METHOD = NUTS(draws=250, tune=300, chains=4)
 """Short chains, to end within minutes; the output says how well they mixed."""

@@ -20,6 +20,12 @@ from latentscale.data.columns import is_missing
 from latentscale.data.features.base import FEATURES, Feature, FeatureKind
 from latentscale.data.problems import Problem, at_cell, at_cells
 from latentscale.data.scales.base import SCALES, Scale
+from latentscale.declare.kinds import LIKELIHOODS, LINKS, TERMS
+from latentscale.declare.likelihood import Likelihood, Noise, aligned
+from latentscale.declare.link import Link
+from latentscale.declare.prior import Parameter, Prior, PriorSlot
+from latentscale.declare.record import Record
+from latentscale.declare.spec import ModelSpec
 from latentscale.dims import (
     BENCHMARK,
     CELL,
@@ -44,12 +50,6 @@ from latentscale.model.priors import (
 from latentscale.model.terms.base import Groups, Rows, Term, scaled, standardised
 from latentscale.posterior.fit import Fit
 from latentscale.result import FixedTable, Picture, Result
-from latentscale.spec.kinds import LIKELIHOODS, LINKS, TERMS
-from latentscale.spec.likelihood import Likelihood, Noise, aligned
-from latentscale.spec.link import Link
-from latentscale.spec.prior import Parameter, Prior, PriorSlot
-from latentscale.spec.record import Record
-from latentscale.spec.spec import ModelSpec
 from latentscale.verb import VERBS, ReportSection, Verb
 
 __all__ = [

@@ -38,7 +38,7 @@ class Registry[Kind](Mapping[str, type[Kind]]):
 
     Examples
     --------
-    >>> from latentscale.spec.kinds import LINKS
+    >>> from latentscale.declare.kinds import LINKS
     >>> "logistic" in LINKS
     True
     """

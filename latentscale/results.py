@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from latentscale.analysis.agreement import SkillAgreement
-from latentscale.analysis.align import Alignment
-from latentscale.analysis.allocate import Allocation
-from latentscale.analysis.capability_index import CapabilityIndex
-from latentscale.analysis.check import FitCheck
-from latentscale.analysis.compare import Comparison
-from latentscale.analysis.condition import Conditioning
-from latentscale.analysis.criteria import Criteria
-from latentscale.analysis.curves import Curve
-from latentscale.analysis.diagnose import Diagnosis
-from latentscale.analysis.forecast import Forecast
-from latentscale.analysis.frontier import Frontier
-from latentscale.analysis.influence import FamilyInfluence
-from latentscale.analysis.leave_one_out import LeaveOneOut
-from latentscale.analysis.next_benchmark import NextBenchmark
-from latentscale.analysis.predictive import PredictiveCheck
-from latentscale.analysis.probe_set import ProbeSet
-from latentscale.analysis.regression import OutcomeForecast, SkillRegression
-from latentscale.analysis.sensitivity import Sensitivity
-from latentscale.analysis.sensitivity_grid import SensitivityGrid
-from latentscale.analysis.skills import Skills
-from latentscale.analysis.targets import ComputeNeeded, Passing
-from latentscale.analysis.undisclosed import Undisclosed
-from latentscale.analysis.variance import VarianceShares
+from latentscale.analysis.checks.check import FitCheck
+from latentscale.analysis.checks.compare import Comparison
+from latentscale.analysis.checks.diagnose import Diagnosis
+from latentscale.analysis.checks.leave_one_out import LeaveOneOut
+from latentscale.analysis.checks.predictive import PredictiveCheck
+from latentscale.analysis.choices.allocate import Allocation
+from latentscale.analysis.choices.next_benchmark import NextBenchmark
+from latentscale.analysis.choices.probe_set import ProbeSet
+from latentscale.analysis.curves.curves import Curve
+from latentscale.analysis.curves.frontier import Frontier
+from latentscale.analysis.curves.targets import ComputeNeeded, Passing
+from latentscale.analysis.forecasts.condition import Conditioning
+from latentscale.analysis.forecasts.forecast import Forecast
+from latentscale.analysis.sensitivity.influence import FamilyInfluence
+from latentscale.analysis.sensitivity.sensitivity import Sensitivity
+from latentscale.analysis.sensitivity.sensitivity_grid import SensitivityGrid
+from latentscale.analysis.skills.agreement import SkillAgreement
+from latentscale.analysis.skills.align import Alignment
+from latentscale.analysis.skills.capability_index import CapabilityIndex
+from latentscale.analysis.skills.criteria import Criteria
+from latentscale.analysis.skills.regression import OutcomeForecast, SkillRegression
+from latentscale.analysis.skills.skills import Skills
+from latentscale.analysis.skills.undisclosed import Undisclosed
+from latentscale.analysis.skills.variance import VarianceShares
 from latentscale.inference.marginal.estimate import MarginalEstimate
 from latentscale.model.simulate import Simulation
 from latentscale.result import Result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from latentscale.analysis.rotations import (
+from latentscale.analysis.skills.rotations import (
     Geomin,
     Oblimin,
     PrincipalAxes,

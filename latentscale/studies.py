@@ -6,21 +6,21 @@ tokens, predictive checks, single families, other priors. Of backtests: scores a
 
 from __future__ import annotations
 
-from latentscale.analysis.agreement import skill_agreement
-from latentscale.analysis.calibrate import pit_histogram, reliability, summarise
-from latentscale.analysis.compare import compare_backtests
-from latentscale.analysis.criteria import information_criteria
-from latentscale.analysis.influence import family_influence
-from latentscale.analysis.predictive import posterior_predictive, prior_predictive
-from latentscale.analysis.regression import RegressionPrior, regress_on_skills
-from latentscale.analysis.sensitivity_grid import (
+from latentscale.analysis.checks.calibrate import pit_histogram, reliability, summarise
+from latentscale.analysis.checks.compare import compare_backtests
+from latentscale.analysis.checks.predictive import posterior_predictive, prior_predictive
+from latentscale.analysis.choices.target import Target
+from latentscale.analysis.sensitivity.influence import family_influence
+from latentscale.analysis.sensitivity.sensitivity_grid import (
     anchor_variants,
     leave_families_out,
     sensitivity_grid,
 )
-from latentscale.analysis.target import Target
-from latentscale.analysis.undisclosed import undisclosed
-from latentscale.analysis.variance import variance_shares
+from latentscale.analysis.skills.agreement import skill_agreement
+from latentscale.analysis.skills.criteria import information_criteria
+from latentscale.analysis.skills.regression import RegressionPrior, regress_on_skills
+from latentscale.analysis.skills.undisclosed import undisclosed
+from latentscale.analysis.skills.variance import variance_shares
 
 __all__ = [
     "RegressionPrior",

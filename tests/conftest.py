@@ -25,6 +25,7 @@ from scipy.special import expit
 
 import latentscale as ls
 from latentscale.data.scores import Scores
+from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.inference.run import fit as run_fit
 from latentscale.model.build import build_design
 from latentscale.model.design import Design, design
@@ -32,7 +33,6 @@ from latentscale.posterior.convert import to_tree
 from latentscale.posterior.draws import Draws
 from latentscale.posterior.fit import Fit, Provenance
 from latentscale.posterior.status import Status
-from latentscale.spec import ModelSpec, spec_from_dict
 
 FLOORS = {"alpha": 0.0, "beta": 0.25, "gamma": 0.0, "delta": 0.1, "epsilon": 0.0, "zeta": 0.2}
 ANCHORS = ("alpha", "delta")

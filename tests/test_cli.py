@@ -14,8 +14,8 @@ from matplotlib.image import imread
 import latentscale as ls
 from latentscale.cli import main
 from latentscale.cli.console import guarded
+from latentscale.declare import spec_from_dict
 from latentscale.errors import DataWarning
-from latentscale.spec import spec_from_dict
 from latentscale.verb import VERBS
 
 COMMANDS = tuple(VERBS)

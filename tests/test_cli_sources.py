@@ -9,8 +9,8 @@ import pytest
 
 import latentscale as ls
 from latentscale.cli import main
+from latentscale.declare import ModelSpec
 from latentscale.inference.method import Method
-from latentscale.spec import ModelSpec
 
 CONTENTS = Path(__file__).parent / "data" / "recorded" / "leaderboard_contents.csv"
 

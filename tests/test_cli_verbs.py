@@ -13,10 +13,10 @@ import pytest
 import latentscale as ls
 from latentscale.cli import main
 from latentscale.cli.derive import derived, described
+from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.errors import SpecError
 from latentscale.posterior.fit import Fit
 from latentscale.registry import Registry
-from latentscale.spec import ModelSpec, spec_from_dict
 from latentscale.verb import VERBS, Verb, sections
 
 ROWS = pd.DataFrame(

@@ -15,11 +15,11 @@ import pytest
 PACKAGE = "latentscale"
 SOURCE = Path(__file__).resolve().parents[1] / PACKAGE
 
-# A part imports only from parts of a lower rank; data and spec share theirs, so neither knows the
+# A part imports only from parts of a lower rank; data and declare share theirs: neither knows the
 # other. PACKAGE stands for the public names: whoever imports those depends on all of the library.
 # One inversion is on purpose, as with entry points: at the first look-up of a kind `registry`
 # imports by name the folders of the built-in kinds, which are in `model`, and other packages'
-# modules. Nothing in `spec` names a class of `model`.
+# modules. Nothing in `declare` names a class of `model`.
 RANKS = {
     "errors": 0,
     "registry": 1,
@@ -34,7 +34,7 @@ RANKS = {
     "verb": 3,
     "verbs": 4,
     "data": 4,
-    "spec": 4,
+    "declare": 4,
     "engine": 5,
     "model": 6,
     "posterior": 7,
@@ -54,7 +54,7 @@ RANKS = {
 }
 ORDER = (
     "errors <- registry, validate <- dims, expect, files, markup, numerics <- maths, result, verb"
-    " <- data | spec <- engine <- model <- posterior <- extend, inference <- analysis <- plots,"
+    " <- data | declare <- engine <- model <- posterior <- extend, inference <- analysis <- plots,"
     " reporting <- cli"
 )
 # Inside `inference`: methods know the tools, and no method knows another.
@@ -216,15 +216,23 @@ FOR_TYPES = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    "
 IN_FUNCTION = "def f():\n    "
 
 WRONG = [
-    ("data/scores.py", "from latentscale.spec import ModelSpec", "data may not import spec"),
-    ("spec/spec.py", "from ..data.scores import Scores", "spec may not import data"),
+    ("data/scores.py", "from latentscale.declare import ModelSpec", "data may not import declare"),
+    ("declare/spec.py", "from ..data.scores import Scores", "declare may not import data"),
     ("model/build.py", "from latentscale.posterior import fit", "model may not import posterior"),
     ("model/build.py", IN_FUNCTION + "import latentscale.cli", "model may not import cli"),
     ("model/__init__.py", "from ..inference import nuts", "model may not import inference"),
     ("errors.py", "from . import dims", "errors may not import dims"),
-    ("analysis/skills.py", "import latentscale as ls", "analysis may not import latentscale"),
+    (
+        "analysis/skills/skills.py",
+        "import latentscale as ls",
+        "analysis may not import latentscale",
+    ),
     ("data/x.py", FOR_TYPES + "from latentscale.model import a", "data may not import model"),
-    ("analysis/curves.py", IN_FUNCTION + "import matplotlib.pyplot as plt", "only plots may"),
+    (
+        "analysis/curves/curves.py",
+        IN_FUNCTION + "import matplotlib.pyplot as plt",
+        "only plots may",
+    ),
     ("reporting.py", "import importlib\nimportlib.import_module('matplotlib')", "only plots may"),
     (
         "inference/nuts.py",
@@ -240,7 +248,7 @@ RIGHT = [
     ("__init__.py", "from latentscale.cli import main\nfrom .data import Scores"),
     ("data/readers/hub.py", "from ...errors import DataError\nfrom ..scores import Scores"),
     ("data/readers/hub.py", IN_FUNCTION + "import huggingface_hub\n    from .. import audit"),
-    ("model/build.py", "from latentscale import errors\nfrom latentscale.spec.io import a"),
+    ("model/build.py", "from latentscale import errors\nfrom latentscale.declare.io import a"),
     ("inference/numpyro.py", FOR_TYPES + "import jax"),
     ("plots/curve.py", "import matplotlib.pyplot as plt\nfrom latentscale.analysis import a"),
     ("demo.py", "import latentscale as ls\nfrom latentscale import predict"),

@@ -16,10 +16,10 @@ import pytest
 import latentscale as ls
 from latentscale import analysis
 from latentscale.data.scores import Scores
+from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.errors import LatentscaleError
 from latentscale.posterior.fit import Fit
 from latentscale.result import FixedTable, Picture, Result
-from latentscale.spec import ModelSpec, spec_from_dict
 
 ROWS = pd.DataFrame(
     {

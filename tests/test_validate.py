@@ -11,9 +11,9 @@ import pytest
 
 import latentscale as ls
 from latentscale import validate
+from latentscale.declare import spec_from_dict
 from latentscale.dims import interval_quantiles
 from latentscale.errors import FitError, LatentscaleError
-from latentscale.spec import spec_from_dict
 
 WHOLE = (np.int64, np.int32, np.uint8, np.array)
 REAL = (np.float64, np.float32, np.float16, np.array)

@@ -23,7 +23,7 @@ import xarray as xr
 import latentscale as ls
 from benchmarks.common.provenance import provenance
 from latentscale.data.scores import Scores
-from latentscale.spec import ModelSpec
+from latentscale.declare import ModelSpec
 
 HERE = Path(__file__).resolve().parent
 SHARED = HERE.parents[1].parent / "shared" / "tables" / "benchpress"

@@ -15,6 +15,7 @@ import xarray as xr
 
 import latentscale as ls
 from latentscale.data.scores import Scores
+from latentscale.declare import ModelSpec
 from latentscale.dims import BENCHMARK, CHAIN, DRAW, MODEL
 from latentscale.model.design import Design
 from latentscale.posterior.convergence import convergence
@@ -22,7 +23,6 @@ from latentscale.posterior.convert import to_tree
 from latentscale.posterior.draws import Draws
 from latentscale.posterior.fit import Fit, Provenance
 from latentscale.posterior.status import Status
-from latentscale.spec import ModelSpec
 
 DISAGREE = 1.1  # R-hat above which more chains are run
 STUCK = 20.0  # mean energy that far above the lowest chain: another, negligible mode

@@ -27,13 +27,13 @@ from scipy.special import expit
 import latentscale as ls
 from benchmarks.common.refit import as_fit, sample, with_scores
 from latentscale.data.scores import Scores, scores_from_frame
+from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.dims import BENCHMARK, COVARIATE, MODEL, SAMPLE
 from latentscale.model.design import Design, design
 from latentscale.model.equations import expected_score, latent_skill, linear_predictor
 from latentscale.model.rows import rows_of
 from latentscale.model.terms.base import Term
 from latentscale.posterior.convergence import convergence
-from latentscale.spec import ModelSpec, spec_from_dict
 
 HERE = Path(__file__).resolve().parent
 SEED = 20251206

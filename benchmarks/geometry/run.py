@@ -23,7 +23,7 @@ from typing import Any
 import pandas as pd
 
 import latentscale as ls
-from latentscale.spec.io import spec_from_dict
+from latentscale.declare.io import spec_from_dict
 
 HERE = Path(__file__).resolve().parent
 RUNS = HERE / "runs"

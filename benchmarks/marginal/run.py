@@ -23,9 +23,9 @@ from scipy.special import expit, gammaln
 from scipy.stats import norm
 
 import latentscale as ls
+from latentscale.declare import spec_from_dict
 from latentscale.inference.marginal.likelihood import MarginalLikelihood, marginal_likelihood
 from latentscale.model.design import design
-from latentscale.spec import spec_from_dict
 
 OUT = Path(__file__).with_name("MARGINAL.md")
 FAMILIES, MEMBERS = 40, 3

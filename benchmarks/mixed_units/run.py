@@ -21,13 +21,13 @@ import xarray as xr
 import latentscale as ls
 from benchmarks.common.refit import as_fit, sample, with_scores
 from latentscale.analysis.backtest import score_forecast
-from latentscale.analysis.forecast import forecast_rows
+from latentscale.analysis.forecasts.forecast import forecast_rows
 from latentscale.data.floors import floor_findings
 from latentscale.data.scores import Scores
+from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.dims import BENCHMARK, MODEL, SAMPLE
 from latentscale.model.design import Design, design, pull_inside
 from latentscale.posterior.convergence import convergence
-from latentscale.spec import ModelSpec, spec_from_dict
 
 HERE = Path(__file__).resolve().parent
 SEED = 613

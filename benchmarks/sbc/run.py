@@ -30,11 +30,11 @@ from pytensor.graph.replace import clone_replace
 import latentscale as ls
 from benchmarks.common.refit import as_fit, sample, thin, with_scores
 from latentscale.data.scores import Scores, scores_from_frame
+from latentscale.declare import ModelSpec
 from latentscale.dims import BENCHMARK, CELL, CHAIN, DRAW, LOG_LIKELIHOOD, MODEL, SAMPLE
 from latentscale.model.build import build_design
 from latentscale.model.design import Design, design
 from latentscale.posterior.convergence import convergence
-from latentscale.spec import ModelSpec
 
 HERE = Path(__file__).resolve().parent
 BENCHMARKS = ("mmlu", "hellaswag", "math_lvl5", "ifeval", "arc", "mmlu_pro")

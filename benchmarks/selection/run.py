@@ -24,7 +24,7 @@ import pandas as pd
 
 import latentscale as ls
 from latentscale.analysis.folds import Fold
-from latentscale.spec.io import spec_from_dict
+from latentscale.declare.io import spec_from_dict
 
 HERE = Path(__file__).parent
 FOLDER = HERE / "runs"

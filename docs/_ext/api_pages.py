@@ -23,7 +23,7 @@ given with their module.
 
 _GROUPS = (
     ("Tables", ("latentscale.data",), "Read and check what was measured."),
-    ("Specs", ("latentscale.spec",), "Declare a model."),
+    ("Specs", ("latentscale.declare",), "Declare a model."),
     ("Fitting", ("latentscale.inference", "latentscale.posterior"), "Methods, and what they give."),
     ("Models", ("latentscale.model",), "A plain PyMC model, and tables simulated from one."),
     ("Questions to a fit", ("latentscale.analysis", "latentscale.reporting"), "One verb each."),

@@ -20,11 +20,11 @@ from pydantic_core import PydanticUndefined
 
 import latentscale as ls
 from latentscale.data.features.base import FEATURES, Feature
-from latentscale.spec import shipped_specs
-from latentscale.spec.choice import Choice, kind_of
-from latentscale.spec.kinds import LIKELIHOODS, LINKS, TERMS
-from latentscale.spec.prior import _DISTRIBUTIONS, PRIOR_SLOTS, Prior
-from latentscale.spec.spec import ModelSpec
+from latentscale.declare import shipped_specs
+from latentscale.declare.choice import Choice, kind_of
+from latentscale.declare.kinds import LIKELIHOODS, LINKS, TERMS
+from latentscale.declare.prior import _DISTRIBUTIONS, PRIOR_SLOTS, Prior
+from latentscale.declare.spec import ModelSpec
 
 _WORDS = {str: "text", int: "whole number", float: "number", bool: "true or false"}
 _SHOWN = "Written from the package's records at every build."

@@ -13,7 +13,9 @@ import pandas as pd
 import scoringrules
 import xarray as xr
 
-from latentscale.analysis.fold_files import (
+from latentscale.analysis.folds import Fold, folds_of
+from latentscale.analysis.forecasts.forecast import Forecast, forecast_rows
+from latentscale.analysis.tools.fold_files import (
     checked_folder,
     claimed,
     fold_file,
@@ -22,12 +24,11 @@ from latentscale.analysis.fold_files import (
     run_key,
     write_fold,
 )
-from latentscale.analysis.folds import Fold, folds_of
-from latentscale.analysis.forecast import Forecast, forecast_rows
-from latentscale.analysis.units import with_scales
+from latentscale.analysis.tools.units import with_scales
 from latentscale.data.recorded import pull_inside
 from latentscale.data.scaling import is_bounded, without_standards
 from latentscale.data.scores import Scores
+from latentscale.declare.spec import ModelSpec
 from latentscale.dims import (
     BENCHMARK,
     DEFAULT_PROB,
@@ -42,7 +43,6 @@ from latentscale.inference.method import Method
 from latentscale.inference.nuts.method import NUTS
 from latentscale.inference.progress import WorkProgress
 from latentscale.inference.run import fit
-from latentscale.spec.spec import ModelSpec
 
 COLUMNS = (
     "fold",

@@ -282,7 +282,7 @@ def _of(name: str, made: Callable[[Any], Any] | None = None) -> Callable[[Mappin
 
 
 def _spec(name: str) -> Any:
-    from latentscale.spec.io import load_spec
+    from latentscale.declare.io import load_spec
 
     return load_spec(name)
 

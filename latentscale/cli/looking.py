@@ -97,7 +97,7 @@ def specs(
     verbose: Verbose = False,
 ) -> None:
     """List the shipped model specs, or show one."""
-    from latentscale.spec.io import load_spec, shipped_specs
+    from latentscale.declare.io import load_spec, shipped_specs
 
     if name is None:
         width = max(len(known) for known in shipped_specs())

@@ -14,9 +14,9 @@ from latentscale.files import expanded, is_stream
 
 if TYPE_CHECKING:
     from latentscale.data.scores import Scores
+    from latentscale.declare.spec import ModelSpec
     from latentscale.inference.method import Method
     from latentscale.posterior.fit import Fit
-    from latentscale.spec.spec import ModelSpec
 
 METHODS: Final = ("auto", "nuts", "advi")
 MANY_MODELS: Final = 500
@@ -79,7 +79,7 @@ def fit_of_scores(
     """
     import latentscale as ls
     from latentscale.data.readers import read_scores
-    from latentscale.spec.io import shipped_specs
+    from latentscale.declare.io import shipped_specs
 
     if method not in METHODS:
         raise DataError(f"--method {method} is not known; allowed are {listed(METHODS)}.")

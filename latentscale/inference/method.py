@@ -6,10 +6,10 @@ from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from latentscale.declare.spec import ModelSpec
 from latentscale.errors import FitError
 from latentscale.model.design import Design
 from latentscale.posterior.draws import Draws
-from latentscale.spec.spec import ModelSpec
 from latentscale.validate import choice, plain_fields, real_number, whole_number
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from latentscale.data.scores import Scores
+from latentscale.declare.spec import ModelSpec
 from latentscale.dims import checked_seed
 from latentscale.expect import expect
 from latentscale.inference.method import Method
@@ -13,7 +14,6 @@ from latentscale.model.double import double_precision
 from latentscale.posterior.convert import to_tree
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.provenance import Provenance
-from latentscale.spec.spec import ModelSpec
 
 _DEFAULT_METHOD = NUTS()
 

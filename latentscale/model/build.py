@@ -9,6 +9,7 @@ import pymc as pm
 import xarray as xr
 
 from latentscale.data.scores import Scores
+from latentscale.declare.spec import ModelSpec
 from latentscale.dims import BENCHMARK, CELL, FAMILY, LINEAGE, MODEL, SKILL, UNDISCLOSED
 from latentscale.expect import expect
 from latentscale.maths import Named, as_data
@@ -21,7 +22,6 @@ from latentscale.model.rows import covariate_coords
 from latentscale.model.terms.base import known_of, terms_of
 from latentscale.model.terms.precision import precision
 from latentscale.model.undisclosed import rows_in_graph
-from latentscale.spec.spec import ModelSpec
 
 
 def build(spec: ModelSpec, scores: Scores) -> pm.Model:

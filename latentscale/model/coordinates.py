@@ -19,6 +19,7 @@ import pymc as pm
 from scipy.special import logit
 
 from latentscale.data.scaling import standard_scores
+from latentscale.declare.spec import ModelSpec
 from latentscale.dims import BENCHMARK, CELL, FAMILY, MODEL, SKILL
 from latentscale.engine.coordinate import Coordinate
 from latentscale.maths import Named, as_data
@@ -29,7 +30,6 @@ from latentscale.model.terms.base import Term, terms_of
 from latentscale.model.terms.family_level import FAMILY_LATENT, SKILL_FACTOR
 from latentscale.model.terms.precision import precision
 from latentscale.model.undisclosed import rows_in_graph
-from latentscale.spec.spec import ModelSpec
 
 LATENT = FAMILY_LATENT
 """Name of the variable that is replaced."""

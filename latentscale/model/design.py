@@ -14,11 +14,11 @@ from latentscale.data.covariates import CovariateTransform, missing_features
 from latentscale.data.recorded import pull_inside
 from latentscale.data.scaling import is_bounded, on_one_scale, sampling_of, standardised
 from latentscale.data.scores import Scores
+from latentscale.declare.spec import ModelSpec
 from latentscale.dims import BENCHMARK, COVARIATE, MODEL
 from latentscale.errors import DataError, DataWarning, SpecError, listed
 from latentscale.model.identify import choose_anchors
 from latentscale.model.scaled import known_curve
-from latentscale.spec.spec import ModelSpec
 
 _TOKENS = "tokens_t"
 

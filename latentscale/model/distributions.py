@@ -23,11 +23,11 @@ from pytensor.xtensor.type import XTensorVariable
 from scipy.special import expit
 
 from latentscale.data.recorded import inside
+from latentscale.declare.likelihood import Noise
 from latentscale.dims import CELL
 from latentscale.engine.choice import fast_or_stock
 from latentscale.errors import SpecError
 from latentscale.maths import Named, as_data
-from latentscale.spec.likelihood import Noise
 
 
 def _whole(size: Any, *parameters: Any) -> tuple[int, ...]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
+from latentscale.declare.spec import ModelSpec
 from latentscale.maths import Named, maths_of
 from latentscale.model.scaled import on_own_scale
 from latentscale.model.terms.base import Rows, Term, terms_of
-from latentscale.spec.spec import ModelSpec
 
 # Expected scores are kept this far inside (0, 1): a Beta with mean 0 or 1 has no density, and no
 # table records scores to more than five decimals.

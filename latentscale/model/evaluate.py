@@ -15,6 +15,8 @@ from typing import Literal
 import xarray as xr
 
 from latentscale.data.covariates import CovariateTransform
+from latentscale.declare.likelihood import Noise
+from latentscale.declare.spec import ModelSpec
 from latentscale.dims import FAMILY, MODEL
 from latentscale.model.equations import expected_score, latent_skill, linear_predictor
 from latentscale.model.noise import noise_of
@@ -24,8 +26,6 @@ from latentscale.model.terms.base import Rows, known_of
 from latentscale.model.terms.precision import precision
 from latentscale.model.undisclosed import rows_of_table
 from latentscale.model.unseen import family_effects, model_terms
-from latentscale.spec.likelihood import Noise
-from latentscale.spec.spec import ModelSpec
 
 FITTED_RESIDUALS: Literal["fitted"] = "fitted"
 """Each row is a fitted model and has the effects by model that were estimated for it."""

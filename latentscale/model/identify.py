@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
+from latentscale.declare.spec import Anchored, SkillSpec
 from latentscale.dims import BENCHMARK, MODEL
 from latentscale.errors import SpecError
-from latentscale.spec.spec import Anchored, SkillSpec
 
 # Models that two benchmarks must share for a correlation; with fewer it counts as 0.
 _MIN_OVERLAP = 5

@@ -13,10 +13,10 @@ import numpy as np
 import xarray as xr
 
 from latentscale.data.scaling import STEP
+from latentscale.declare.likelihood import Likelihood, Noise, Step
 from latentscale.dims import CELL
 from latentscale.maths import Named, as_data, on_draws
 from latentscale.model.scaled import CODE, backwarded, forwarded, is_code
-from latentscale.spec.likelihood import Likelihood, Noise, Step
 
 _ANY_ITEMS = 2
 _HALF = 0.5  # a fraction that every likelihood allows, where the score is none

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import xarray as xr
 
+from latentscale.declare.prior import POSITIVE, REAL, Parameter, Prior, PriorSlot
+from latentscale.declare.spec import ModelSpec
 from latentscale.dims import BENCHMARK
 from latentscale.maths import Named, maths_of
 from latentscale.model.design import Design
 from latentscale.model.priors import coordinate, declare_parameters, deterministic, standard_normal
-from latentscale.spec.prior import POSITIVE, REAL, Parameter, Prior, PriorSlot
-from latentscale.spec.spec import ModelSpec
 
 GROUP: str = "benchmark_group"
 

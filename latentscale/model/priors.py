@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from latentscale.declare.prior import Parameter, Prior
+from latentscale.declare.spec import ModelSpec
 from latentscale.maths import Named
-from latentscale.spec.prior import Parameter, Prior
-from latentscale.spec.spec import ModelSpec
 
 
 def declare(

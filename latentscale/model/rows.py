@@ -10,10 +10,10 @@ import numpy as np
 import xarray as xr
 
 from latentscale.data.covariates import CovariateTransform
+from latentscale.declare.spec import ModelSpec
 from latentscale.dims import CATEGORY, CATEGORY_LEVEL, COVARIATE, FAMILY, MODEL
 from latentscale.maths import as_data
 from latentscale.model.terms.base import Rows, terms_of
-from latentscale.spec.spec import ModelSpec
 
 
 def rows_of(spec: ModelSpec, x: xr.DataArray, table: xr.Dataset) -> Rows:

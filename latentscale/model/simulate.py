@@ -11,12 +11,12 @@ import xarray as xr
 from latentscale.data.recorded import underflow_as_recorded
 from latentscale.data.scaling import is_bounded
 from latentscale.data.scores import Scores
+from latentscale.declare.spec import ModelSpec
 from latentscale.dims import BENCHMARK, MODEL, checked_seed
 from latentscale.expect import expect
 from latentscale.model.build import build_design
 from latentscale.model.design import design
 from latentscale.model.double import double_precision
-from latentscale.spec.spec import ModelSpec
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 
 from latentscale.data.covariates import CovariateTransform
+from latentscale.declare.spec import ModelSpec
 from latentscale.dims import CATEGORY_LEVEL, COVARIATE, MODEL, SAMPLE, UNDISCLOSED
 from latentscale.maths import Named, as_data
 from latentscale.model.design import Design
@@ -21,7 +22,6 @@ from latentscale.model.rows import in_graph, rows_of, with_levels
 from latentscale.model.terms.base import Rows
 from latentscale.model.terms.categories import EFFECT
 from latentscale.model.terms.undisclosed_tokens import LOG_TOKENS
-from latentscale.spec.spec import ModelSpec
 
 
 def rows_in_graph(spec: ModelSpec, design: Design, values: Mapping[str, Named]) -> Rows:

@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import xarray as xr
 
+from latentscale.declare.spec import ModelSpec
 from latentscale.dims import FAMILY, LINEAGE, MODEL, SAMPLE
 from latentscale.model.terms.base import Groups, Term, terms_of
 from latentscale.model.terms.family_level import LINEAGE_LEVEL, levels_of_lineages
-from latentscale.spec.spec import ModelSpec
 
 
 def family_terms(spec: ModelSpec) -> dict[str, Term]:

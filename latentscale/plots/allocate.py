@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from latentscale.analysis.allocate import PUBLISHED, Allocation
+from latentscale.analysis.choices.allocate import PUBLISHED, Allocation
 from latentscale.dims import FLOPS_PER_BILLION_TRILLION
 from latentscale.expect import expect
 from latentscale.plots.style import (

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from latentscale.analysis.calibrate import HELD_OUT, pit_histogram, reliability
-from latentscale.analysis.leave_one_out import LeaveOneOut
+from latentscale.analysis.checks.calibrate import HELD_OUT, pit_histogram, reliability
+from latentscale.analysis.checks.leave_one_out import LeaveOneOut
 from latentscale.data.frames import as_pandas
 from latentscale.dims import DEFAULT_PROB
 from latentscale.errors import DataError, listed

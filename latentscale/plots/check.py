@@ -8,9 +8,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
 
-from latentscale.analysis.check import FitCheck
-from latentscale.analysis.predictive import PredictiveCheck
-from latentscale.analysis.units import other_units, spreads
+from latentscale.analysis.checks.check import FitCheck
+from latentscale.analysis.checks.predictive import PredictiveCheck
+from latentscale.analysis.tools.units import other_units, spreads
 from latentscale.data.scores import Scores
 from latentscale.dims import BENCHMARK, MODEL
 from latentscale.errors import DataError, listed, nearest

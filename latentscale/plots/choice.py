@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 
-from latentscale.analysis.forecast import Forecast
-from latentscale.analysis.next_benchmark import NextBenchmark
-from latentscale.analysis.regression import SkillRegression
-from latentscale.analysis.summaries import quantiles
-from latentscale.analysis.targets import ComputeNeeded, Passing
+from latentscale.analysis.choices.next_benchmark import NextBenchmark
+from latentscale.analysis.curves.targets import ComputeNeeded, Passing
+from latentscale.analysis.forecasts.forecast import Forecast
+from latentscale.analysis.skills.regression import SkillRegression
+from latentscale.analysis.tools.summaries import quantiles
 from latentscale.dims import BENCHMARK, DEFAULT_PROB, MODEL
 from latentscale.errors import DataError, listed
 from latentscale.expect import expect

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from latentscale.analysis.compare import Comparison
+from latentscale.analysis.checks.compare import Comparison
 from latentscale.expect import expect
 from latentscale.plots.style import BLACK, BLUE, VERMILLION, Sheet, heading, legend, panels, title
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from matplotlib.ticker import MaxNLocator
 
-from latentscale.analysis.criteria import Criteria
+from latentscale.analysis.skills.criteria import Criteria
 from latentscale.expect import expect
 from latentscale.plots.style import BLUE, VERMILLION, Sheet, legend, panels, title
 

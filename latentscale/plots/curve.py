@@ -17,7 +17,7 @@ from matplotlib.ticker import (
     NullFormatter,
 )
 
-from latentscale.analysis.curves import Curve
+from latentscale.analysis.curves.curves import Curve
 from latentscale.data.frames import as_pandas
 from latentscale.errors import DataError, listed
 from latentscale.expect import expect

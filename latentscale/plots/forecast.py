@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from latentscale.analysis.forecast import Forecast
+from latentscale.analysis.forecasts.forecast import Forecast
 from latentscale.data.frames import as_pandas
 from latentscale.dims import BENCHMARK, DEFAULT_PROB, MODEL
 from latentscale.errors import DataError, listed

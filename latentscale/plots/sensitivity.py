@@ -6,9 +6,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from latentscale.analysis.influence import FamilyInfluence
-from latentscale.analysis.sensitivity import CONFLICT, STRONG_PRIOR, UNCLEAR, Sensitivity
-from latentscale.analysis.sensitivity_grid import BASE, SensitivityGrid
+from latentscale.analysis.sensitivity.influence import FamilyInfluence
+from latentscale.analysis.sensitivity.sensitivity import (
+    CONFLICT,
+    STRONG_PRIOR,
+    UNCLEAR,
+    Sensitivity,
+)
+from latentscale.analysis.sensitivity.sensitivity_grid import BASE, SensitivityGrid
 from latentscale.errors import DataError, listed, nearest
 from latentscale.expect import expect
 from latentscale.plots.style import (

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from latentscale.analysis.align import Alignment
-from latentscale.analysis.skills import Skills
-from latentscale.analysis.skills import skills as skills_of
-from latentscale.analysis.variance import NOISE, OTHER, VarianceShares
+from latentscale.analysis.skills.align import Alignment
+from latentscale.analysis.skills.skills import Skills
+from latentscale.analysis.skills.skills import skills as skills_of
+from latentscale.analysis.skills.variance import NOISE, OTHER, VarianceShares
+from latentscale.declare.kinds import TERMS
 from latentscale.dims import FAMILY, SKILL
 from latentscale.errors import DataError, listed, nearest
 from latentscale.expect import expect
@@ -29,7 +30,6 @@ from latentscale.plots.style import (
     percent_axis,
     title,
 )
-from latentscale.spec.kinds import TERMS
 
 _WIDE, _NARROW = 0.9, 0.5
 _COLUMNS = 4

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from latentscale.declare.spec import ModelSpec
 from latentscale.dims import (
     BENCHMARK,
     CELL,
@@ -27,7 +28,6 @@ from latentscale.model.design import Design
 from latentscale.model.evaluate import FITTED_RESIDUALS, Evaluation, Evaluator
 from latentscale.model.terms.base import terms_of
 from latentscale.posterior.draws import Draws
-from latentscale.spec.spec import ModelSpec
 
 
 def to_tree(spec: ModelSpec, design: Design, draws: Draws) -> xr.DataTree:

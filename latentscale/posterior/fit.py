@@ -10,6 +10,7 @@ import xarray as xr
 
 from latentscale.data.covariates import CovariateTransform
 from latentscale.data.scores import Scores
+from latentscale.declare.spec import ModelSpec
 from latentscale.dims import CHAIN, DRAW, POSTERIOR
 from latentscale.markup import bullets, facts_table
 from latentscale.model.design import Design, design
@@ -19,7 +20,6 @@ from latentscale.posterior.pairing import joined_chains
 from latentscale.posterior.provenance import Provenance
 from latentscale.posterior.saving import save_fit
 from latentscale.posterior.status import Status
-from latentscale.spec.spec import ModelSpec
 
 
 @dataclass(frozen=True)

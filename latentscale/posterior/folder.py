@@ -15,6 +15,7 @@ from typing import Any
 import h5py
 import xarray as xr
 
+from latentscale.declare.spec import ModelSpec
 from latentscale.errors import FitError, listed
 from latentscale.files import reason, replacing
 from latentscale.model.design import Design
@@ -29,7 +30,6 @@ from latentscale.posterior.header import (
 )
 from latentscale.posterior.lock import LOCK, locked
 from latentscale.posterior.provenance import Provenance
-from latentscale.spec.spec import ModelSpec
 
 HEADER = "fit.json"
 SCORES = "scores.nc"

@@ -16,14 +16,14 @@ from typing import Any, Final
 import xarray as xr
 
 from latentscale.data.covariates import CovariateTransform
+from latentscale.declare.io import spec_from_json
+from latentscale.declare.prior import PRIOR_SLOTS
+from latentscale.declare.spec import ModelSpec
 from latentscale.errors import FitError, LatentscaleError, listed
 from latentscale.posterior.integrity import content_hash
 from latentscale.posterior.migrations import MIGRATIONS
 from latentscale.posterior.provenance import Provenance
 from latentscale.posterior.status import Status
-from latentscale.spec.io import spec_from_json
-from latentscale.spec.prior import PRIOR_SLOTS
-from latentscale.spec.spec import ModelSpec
 from latentscale.validate import is_whole
 
 SCHEMA: Final = 2

@@ -5,10 +5,10 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from latentscale.analysis.check import FitCheck, check
-from latentscale.analysis.predictive import PredictiveCheck
-from latentscale.analysis.sensitivity import Sensitivity, sensitivity
-from latentscale.analysis.units import in_words, other_units, shown_score
+from latentscale.analysis.checks.check import FitCheck, check
+from latentscale.analysis.checks.predictive import PredictiveCheck
+from latentscale.analysis.sensitivity.sensitivity import Sensitivity, sensitivity
+from latentscale.analysis.tools.units import in_words, other_units, shown_score
 from latentscale.errors import DataWarning
 from latentscale.plots import plot_outliers, plot_predictive, plot_residuals, plot_sensitivity
 from latentscale.reporting.blocks import Block, Bullets, Facts, Paragraph, Picture, Table

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from latentscale.analysis.rows import members_of, typical_features
+from latentscale.analysis.forecasts.rows import members_of, typical_features
 from latentscale.data.frames import as_pandas
 from latentscale.data.planned import NOT_FORECAST
 from latentscale.dims import DEFAULT_PROB, FAMILY, MODEL, checked_seed, interval_quantiles

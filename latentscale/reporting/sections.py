@@ -6,11 +6,11 @@ from typing import Final
 
 import pandas as pd
 
-from latentscale.analysis.along import place_text
-from latentscale.analysis.curves import Curve, scaling_curve
-from latentscale.analysis.diagnose import diagnose
-from latentscale.analysis.forecast import Forecast, predict
-from latentscale.analysis.units import in_words, other_units, shown_score
+from latentscale.analysis.checks.diagnose import diagnose
+from latentscale.analysis.curves.along import place_text
+from latentscale.analysis.curves.curves import Curve, scaling_curve
+from latentscale.analysis.forecasts.forecast import Forecast, predict
+from latentscale.analysis.tools.units import in_words, other_units, shown_score
 from latentscale.data.names import fitted_spelling
 from latentscale.dims import FAMILY
 from latentscale.errors import LatentscaleError, listed

@@ -6,9 +6,9 @@ from typing import Final
 
 import numpy as np
 
-from latentscale.analysis.allocate import Allocation, optimal_allocation
-from latentscale.analysis.skills import Skills, skills
-from latentscale.analysis.variance import NOISE, VarianceShares, variance_shares
+from latentscale.analysis.choices.allocate import Allocation, optimal_allocation
+from latentscale.analysis.skills.skills import Skills, skills
+from latentscale.analysis.skills.variance import NOISE, VarianceShares, variance_shares
 from latentscale.dims import FLOPS_PER_BILLION_TRILLION, SKILL
 from latentscale.plots import plot_allocation, plot_loadings, plot_variance_shares
 from latentscale.posterior.fit import Fit

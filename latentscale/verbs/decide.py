@@ -10,7 +10,7 @@ class NextBenchmark(Verb):
     """Which benchmark should be run next?"""
 
     name = "next-benchmark"
-    function = "latentscale.analysis.next_benchmark:next_benchmark"
+    function = "latentscale.analysis.choices.next_benchmark:next_benchmark"
     example = "latentscale next-benchmark fit.nc measured.csv --target mmlu --cost bbh=2"
 
 
@@ -19,7 +19,7 @@ class Allocate(Verb):
     """How should a compute budget be split?"""
 
     name = "allocate"
-    function = "latentscale.analysis.allocate:optimal_allocation"
+    function = "latentscale.analysis.choices.allocate:optimal_allocation"
     example = "latentscale allocate fit.nc --flops 1e22 --flops 1e24 --out allocation.png"
     command = "latentscale.cli.explaining:allocate"
     section = ReportSection(
@@ -32,7 +32,7 @@ class Skills(Verb):
     """What are the skills, and who has them?"""
 
     name = "skills"
-    function = "latentscale.analysis.skills:skills"
+    function = "latentscale.analysis.skills.skills:skills"
     example = "latentscale skills fit.nc --out skills.png"
     command = "latentscale.cli.explaining:skills"
     section = ReportSection("skills", "Skills", 60, "latentscale.reporting.skills:latent_skills")
@@ -43,7 +43,7 @@ class Variance(Verb):
     """What makes models differ?"""
 
     name = "variance"
-    function = "latentscale.analysis.variance:variance_shares"
+    function = "latentscale.analysis.skills.variance:variance_shares"
     example = "latentscale variance fit.nc --csv variance.csv --out variance.png"
     section = ReportSection(
         "variance", "What makes models differ", 70, "latentscale.reporting.skills:variance"
@@ -55,7 +55,7 @@ class Align(Verb):
     """What are the skills of a fit whose skills are free to rotate?"""
 
     name = "align"
-    function = "latentscale.analysis.align:align"
+    function = "latentscale.analysis.skills.align:align"
     example = "latentscale align free.nc --rotation varimax --out aligned.nc"
     command = "latentscale.cli.comparing:align"
 
@@ -65,7 +65,7 @@ class Agreement(Verb):
     """Do two fits mean the same by their skills?"""
 
     name = "agreement"
-    function = "latentscale.analysis.agreement:skill_agreement"
+    function = "latentscale.analysis.skills.agreement:skill_agreement"
     example = "latentscale agreement fit1.nc fit2.nc"
 
 
@@ -74,7 +74,7 @@ class Undisclosed(Verb):
     """How many tokens were models trained on that do not say?"""
 
     name = "undisclosed"
-    function = "latentscale.analysis.undisclosed:undisclosed"
+    function = "latentscale.analysis.skills.undisclosed:undisclosed"
     example = "latentscale undisclosed fit.nc --out tokens.csv"
 
 
@@ -83,7 +83,7 @@ class Regress(Verb):
     """Do skills predict an outcome outside the table of benchmarks?"""
 
     name = "regress"
-    function = "latentscale.analysis.regression:regress_on_skills"
+    function = "latentscale.analysis.skills.regression:regress_on_skills"
     example = "latentscale regress fit.nc --outcome arena.csv"
 
 
@@ -92,7 +92,7 @@ class CapabilityIndex(Verb):
     """How capable is each model, in one number?"""
 
     name = "capability-index"
-    function = "latentscale.analysis.capability_index:capability_index"
+    function = "latentscale.analysis.skills.capability_index:capability_index"
     example = 'latentscale capability-index fit.nc --anchor "GPT-5=150" --out index.csv'
 
 
@@ -101,7 +101,7 @@ class Frontier(Verb):
     """How good will the best model be, and when?"""
 
     name = "frontier"
-    function = "latentscale.analysis.frontier:frontier"
+    function = "latentscale.analysis.curves.frontier:frontier"
     example = "latentscale frontier fit.nc --benchmark gpqa --date 2027-01-01 --out frontier.csv"
 
 
@@ -110,5 +110,5 @@ class ProbeSet(Verb):
     """Which few benchmarks say most of models to come?"""
 
     name = "probe-set"
-    function = "latentscale.analysis.probe_set:probe_set"
+    function = "latentscale.analysis.choices.probe_set:probe_set"
     example = "latentscale probe-set fit.nc --n 5 --out probes.csv"

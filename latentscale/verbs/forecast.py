@@ -10,7 +10,7 @@ class Predict(Verb):
     """Which scores will models have?"""
 
     name = "predict"
-    function = "latentscale.analysis.forecast:predict"
+    function = "latentscale.analysis.forecasts.forecast:predict"
     example = "latentscale predict fit.nc planned.csv --out forecast.csv"
     command = "latentscale.cli.modelling:predict"
     section = ReportSection(
@@ -23,7 +23,7 @@ class Stack(Verb):
     """Which scores will models have, by several fits together?"""
 
     name = "stack"
-    function = "latentscale.analysis.stack:stack"
+    function = "latentscale.analysis.forecasts.stack:stack"
     example = "latentscale stack one=fit1.nc two=fit2.nc --rows planned.csv --out forecast.csv"
     command = "latentscale.cli.comparing:stack"
 
@@ -33,7 +33,7 @@ class Curve(Verb):
     """How do a family's scores grow with compute, size or tokens?"""
 
     name = "curve"
-    function = "latentscale.analysis.curves:scaling_curve"
+    function = "latentscale.analysis.curves.curves:scaling_curve"
     example = "latentscale curve fit.nc --family qwen2 --out curve.png"
     command = "latentscale.cli.modelling:curve"
     section = ReportSection("curves", "Scaling curves", 40, "latentscale.reporting.sections:curves")
@@ -44,7 +44,7 @@ class Passing(Verb):
     """How likely do models pass a threshold?"""
 
     name = "passing"
-    function = "latentscale.analysis.targets:probability_above"
+    function = "latentscale.analysis.curves.targets:probability_above"
     example = "latentscale passing fit.nc planned.csv --threshold 0.7"
 
 
@@ -53,5 +53,5 @@ class Compute(Verb):
     """How much compute does a target score take?"""
 
     name = "compute"
-    function = "latentscale.analysis.targets:flops_for_target"
+    function = "latentscale.analysis.curves.targets:flops_for_target"
     example = "latentscale compute fit.nc --benchmark mmlu --target 0.8 --family qwen2"

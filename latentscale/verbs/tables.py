@@ -31,7 +31,7 @@ class Specs(Verb):
     """Which models are there, and what does one declare?"""
 
     name = "specs"
-    function = "latentscale.spec.io:load_spec"
+    function = "latentscale.declare.io:load_spec"
     example = "latentscale specs cai2025"
     command = "latentscale.cli.looking:specs"
     section = ReportSection(

@@ -10,7 +10,7 @@ class Diagnose(Verb):
     """Did the draws converge?"""
 
     name = "diagnose"
-    function = "latentscale.analysis.diagnose:diagnose"
+    function = "latentscale.analysis.checks.diagnose:diagnose"
     example = "latentscale diagnose fit.nc"
     command = "latentscale.cli.modelling:diagnose"
     section = ReportSection(
@@ -23,7 +23,7 @@ class Check(Verb):
     """Does the model describe the scores, and which do not belong?"""
 
     name = "check"
-    function = "latentscale.analysis.check:check"
+    function = "latentscale.analysis.checks.check:check"
     example = "latentscale check fit.nc --csv scores.csv --out residuals.png"
     section = ReportSection(
         "checks", "Checks and outliers", 30, "latentscale.reporting.checks:checks"
@@ -35,7 +35,7 @@ class Loo(Verb):
     """How well is each score predicted from all others?"""
 
     name = "loo"
-    function = "latentscale.analysis.leave_one_out:leave_one_out"
+    function = "latentscale.analysis.checks.leave_one_out:leave_one_out"
     example = "latentscale loo fit.nc --csv loo.csv"
 
 
@@ -44,7 +44,7 @@ class Predictive(Verb):
     """Would the fitted model have measured such scores?"""
 
     name = "predictive"
-    function = "latentscale.analysis.predictive:posterior_predictive"
+    function = "latentscale.analysis.checks.predictive:posterior_predictive"
     example = "latentscale predictive fit.nc --out predictive.png"
 
 
@@ -53,7 +53,7 @@ class Compare(Verb):
     """Which of several fits predicts best?"""
 
     name = "compare"
-    function = "latentscale.analysis.compare:compare"
+    function = "latentscale.analysis.checks.compare:compare"
     example = "latentscale compare one=fit1.nc two=fit2.nc --csv comparison.csv"
     command = "latentscale.cli.comparing:compare"
 
@@ -73,7 +73,7 @@ class Sensitivity(Verb):
     """How much do the priors decide?"""
 
     name = "sensitivity"
-    function = "latentscale.analysis.sensitivity:sensitivity"
+    function = "latentscale.analysis.sensitivity.sensitivity:sensitivity"
     example = "latentscale sensitivity fit.nc --csv sensitivity.csv"
     section = ReportSection(
         "sensitivity", "Sensitivity to priors", 90, "latentscale.reporting.checks:prior_sensitivity"
@@ -85,7 +85,7 @@ class Influence(Verb):
     """What would change without each family?"""
 
     name = "influence"
-    function = "latentscale.analysis.influence:family_influence"
+    function = "latentscale.analysis.sensitivity.influence:family_influence"
     example = "latentscale influence fit.nc --family qwen2 --csv influence.csv"
 
 
@@ -94,5 +94,5 @@ class Criteria(Verb):
     """How many skills do AIC and BIC ask for?"""
 
     name = "criteria"
-    function = "latentscale.analysis.criteria:information_criteria"
+    function = "latentscale.analysis.skills.criteria:information_criteria"
     example = "latentscale criteria --spec cai2025 --count 1 --count 2"

@@ -12,10 +12,10 @@ import xarray as xr
 
 import latentscale as ls
 from latentscale.data.scores import Scores
+from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.posterior.convergence import convergence
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.status import status_of_chains
-from latentscale.spec import ModelSpec, spec_from_dict
 
 DRAWS = 1500
 

@@ -11,10 +11,10 @@ import pytest
 import xarray as xr
 
 import latentscale as ls
-from latentscale.analysis.modes import find_modes
+from latentscale.analysis.checks.modes import find_modes
+from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.errors import FitWarning, SpecError
 from latentscale.posterior.fit import Fit
-from latentscale.spec import ModelSpec, spec_from_dict
 
 VECTORS = ("slope", "family_skill", "lineage_skill", "model_skill")
 

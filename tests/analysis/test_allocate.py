@@ -11,11 +11,11 @@ import xarray as xr
 from scipy.optimize import minimize_scalar
 
 import latentscale as ls
-from latentscale.analysis.allocate import Allocation
-from latentscale.analysis.maximise import highest_by_search, highest_of_quadratic, quadratic
+from latentscale.analysis.choices.allocate import Allocation
+from latentscale.analysis.choices.maximise import highest_by_search, highest_of_quadratic, quadratic
+from latentscale.declare import spec_from_dict
 from latentscale.errors import DataError, LatentscaleError, SpecError
 from latentscale.posterior.fit import Fit
-from latentscale.spec import spec_from_dict
 
 TRANSLOG = ("log_params", "log_tokens", "log_params:log_tokens")
 BUDGETS = (1e22, 1e23)

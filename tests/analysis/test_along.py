@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 import latentscale as ls
+from latentscale.declare import spec_from_dict
 from latentscale.errors import DataError, SpecError
 from latentscale.posterior.fit import Fit
-from latentscale.spec import spec_from_dict
 
 CONTEXT = ls.Feature("context_k", transform="log", unit="thousand tokens")
 FAMILY = "fam03"

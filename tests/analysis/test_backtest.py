@@ -17,11 +17,11 @@ from scipy import stats
 
 import latentscale as ls
 from latentscale.analysis import backtest as module
-from latentscale.analysis import fold_files
 from latentscale.analysis.backtest import COLUMNS, score_forecast
-from latentscale.analysis.fold_files import claimed, fold_file, read_fold, run_key, write_fold
 from latentscale.analysis.folds import Fold
-from latentscale.analysis.forecast import Forecast
+from latentscale.analysis.forecasts.forecast import Forecast
+from latentscale.analysis.tools import fold_files
+from latentscale.analysis.tools.fold_files import claimed, fold_file, read_fold, run_key, write_fold
 
 METHOD = ls.NUTS(draws=60, tune=150, chains=2)
 

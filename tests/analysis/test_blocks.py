@@ -11,15 +11,15 @@ import pytest
 import xarray as xr
 
 import latentscale as ls
-from latentscale.analysis import blocks, memory
-from latentscale.analysis.blocks import Stream, parts
-from latentscale.analysis.condition import Conditioned, Conditioning
-from latentscale.analysis.in_blocks import evaluate_in_blocks
-from latentscale.analysis.rows import planned_rows
+from latentscale.analysis.forecasts.condition import Conditioned, Conditioning
+from latentscale.analysis.forecasts.in_blocks import evaluate_in_blocks
+from latentscale.analysis.forecasts.rows import planned_rows
+from latentscale.analysis.tools import blocks, memory
+from latentscale.analysis.tools.blocks import Stream, parts
+from latentscale.declare import spec_from_dict
 from latentscale.errors import FitError
 from latentscale.model.unseen import draw_new_families
 from latentscale.posterior.fit import Fit
-from latentscale.spec import spec_from_dict
 from tests.conftest import known_document
 
 FAMILIES = ["fam00", "fam00", "cousin", "strange", "strange", "other"]

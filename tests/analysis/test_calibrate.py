@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 import latentscale as ls
-from latentscale.analysis.calibrate import (
+from latentscale.analysis.checks.calibrate import (
     bootstrap_errors,
     cell_figures,
     pit_histogram,

@@ -9,9 +9,9 @@ import pytest
 
 import latentscale as ls
 from latentscale.data.scores import Scores
+from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.errors import DataError
 from latentscale.posterior.fit import Fit
-from latentscale.spec import ModelSpec, spec_from_dict
 
 
 @pytest.fixture(scope="module")

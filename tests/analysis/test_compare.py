@@ -14,11 +14,11 @@ import xarray as xr
 from scipy import stats
 
 import latentscale as ls
-from latentscale.analysis.compare import stacking_weights
+from latentscale.analysis.checks.compare import stacking_weights
+from latentscale.declare import spec_from_dict
 from latentscale.posterior.convert import to_tree
 from latentscale.posterior.draws import Draws
 from latentscale.posterior.fit import Fit
-from latentscale.spec import spec_from_dict
 
 
 @pytest.fixture(scope="session")

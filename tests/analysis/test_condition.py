@@ -14,8 +14,8 @@ from scipy import stats
 from scipy.special import expit, logsumexp
 
 import latentscale as ls
-from latentscale.analysis import condition, forecast
-from latentscale.analysis.condition import IMPORTANCE, SAMPLER
+from latentscale.analysis.forecasts import condition, forecast
+from latentscale.analysis.forecasts.condition import IMPORTANCE, SAMPLER
 from latentscale.errors import DataError, FitError, FitWarning
 from latentscale.posterior.fit import Fit
 

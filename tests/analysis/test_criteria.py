@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import latentscale as ls
-from latentscale.analysis.criteria import Criteria
+from latentscale.analysis.skills.criteria import Criteria
 from latentscale.errors import SpecError
 from latentscale.plots import plot_criteria
 

@@ -11,9 +11,9 @@ import xarray as xr
 from scipy.special import expit
 
 import latentscale as ls
-from latentscale.analysis import forecast as forecast_module
-from latentscale.analysis.forecast import FITTED, KNOWN_FAMILY, KNOWN_LINEAGE, NEW_FAMILY
-from latentscale.analysis.rows import stated_rows
+from latentscale.analysis.forecasts import forecast as forecast_module
+from latentscale.analysis.forecasts.forecast import FITTED, KNOWN_FAMILY, KNOWN_LINEAGE, NEW_FAMILY
+from latentscale.analysis.forecasts.rows import stated_rows
 from latentscale.errors import DataError, DataWarning
 from latentscale.posterior.fit import Fit
 

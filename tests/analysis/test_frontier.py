@@ -10,9 +10,9 @@ import pytest
 
 import latentscale as ls
 from latentscale.data.scores import Scores
+from latentscale.declare import spec_from_dict
 from latentscale.errors import DataError, SpecError
 from latentscale.posterior.fit import Fit
-from latentscale.spec import spec_from_dict
 
 SPEC = spec_from_dict(
     {

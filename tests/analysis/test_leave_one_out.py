@@ -11,7 +11,7 @@ import xarray as xr
 from scipy import stats
 
 import latentscale as ls
-from latentscale.analysis.leave_one_out import observed_cells, psis, weighted_quantiles
+from latentscale.analysis.checks.leave_one_out import observed_cells, psis, weighted_quantiles
 from latentscale.posterior.fit import Fit
 
 

@@ -11,8 +11,8 @@ from scipy import stats
 from scipy.special import expit
 
 import latentscale as ls
-from latentscale.analysis import next_benchmark as module
-from latentscale.analysis.next_benchmark import covariance_after, normal_scores
+from latentscale.analysis.choices import next_benchmark as module
+from latentscale.analysis.choices.next_benchmark import covariance_after, normal_scores
 from latentscale.errors import DataError, FitError
 from latentscale.posterior.fit import Fit
 

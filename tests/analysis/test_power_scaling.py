@@ -11,13 +11,13 @@ import xarray as xr
 from scipy import stats
 
 import latentscale as ls
-from latentscale.analysis.power_scaling import (
+from latentscale.analysis.sensitivity.power_scaling import (
     index_noise,
     linear_index,
     rotations,
     sensitivity_index,
 )
-from latentscale.analysis.sensitivity import CONFLICT
+from latentscale.analysis.sensitivity.sensitivity import CONFLICT
 from latentscale.posterior.fit import Fit
 
 CHAINS, DRAWS, MANY = 2, 200, 25

@@ -10,10 +10,10 @@ import pytest
 
 import latentscale as ls
 from latentscale.data.scores import Scores
+from latentscale.declare import ModelSpec
 from latentscale.errors import DataError, FitError
 from latentscale.posterior.fit import Fit
 from latentscale.results import ProbeSet
-from latentscale.spec import ModelSpec
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def fit(prior_fit: Callable[..., Fit], known_spec: ModelSpec, small_scores: Scor
 
 def test_the_set_is_the_best_of_all_and_leaves_what_a_regression_leaves(fit: Fit) -> None:
     """With one row of a new family: the residual variance of linear regressions on the scores."""
-    from latentscale.analysis.next_benchmark import normal_scores
+    from latentscale.analysis.choices.next_benchmark import normal_scores
 
     rows = fit.scores.to_frame().drop(columns=list(fit.scores.benchmarks)).head(1)
     rows = rows.assign(model="coming", family="coming").drop(columns="lineage")
@@ -80,7 +80,7 @@ def test_the_greedy_search_is_close_to_what_comparing_all_sets_gives(
         return (found.left["share_explained"].sum() + len(found.best)) / 4
 
     exact = ls.probe_set(fit, 2, seed=1)
-    monkeypatch.setattr("latentscale.analysis.probe_set.MOST_SETS", 0)
+    monkeypatch.setattr("latentscale.analysis.choices.probe_set.MOST_SETS", 0)
     greedy = ls.probe_set(fit, 2, seed=1)
     assert greedy.search == "greedy with exchanges"
     assert explained(exact) >= explained(greedy) >= (1 - np.exp(-1)) * explained(exact)

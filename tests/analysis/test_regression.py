@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 import latentscale as ls
-from latentscale.analysis.regression import _draw_conjugate
+from latentscale.analysis.skills.regression import _draw_conjugate
 from latentscale.errors import DataError, DataWarning, FitError, SpecError
 from latentscale.posterior.fit import Fit
 

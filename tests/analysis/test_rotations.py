@@ -9,7 +9,7 @@ import pytest
 from statsmodels.multivariate.factor_rotation import rotate_factors
 
 import latentscale as ls
-from latentscale.analysis.rotations import Rotation
+from latentscale.analysis.skills.rotations import Rotation
 from latentscale.errors import SpecError
 
 

@@ -13,11 +13,11 @@ import pytest
 
 import latentscale as ls
 from latentscale.analysis.backtest import score_forecast
-from latentscale.analysis.target import checked_targets
-from latentscale.analysis.units import STANDARD, common_unit, with_scales
+from latentscale.analysis.choices.target import checked_targets
+from latentscale.analysis.tools.units import STANDARD, common_unit, with_scales
 from latentscale.data.scaling import is_bounded
+from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.posterior.fit import Fit
-from latentscale.spec import ModelSpec, spec_from_dict
 
 ROW = {"model": "new", "family": "new", "params_b": 8.0, "tokens_t": 4.0}
 

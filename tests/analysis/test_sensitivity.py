@@ -13,12 +13,12 @@ import xarray as xr
 from scipy import stats
 
 import latentscale as ls
-from latentscale.analysis import leave_one_out as leave_one_out_module
-from latentscale.analysis import regression as regression_module
-from latentscale.analysis import sensitivity as sensitivity_module
-from latentscale.analysis import sensitivity_grid as grids
-from latentscale.analysis import targets as targets_module
-from latentscale.analysis.sensitivity import CONFLICT, FORECAST, STRONG_PRIOR
+from latentscale.analysis.checks import leave_one_out as leave_one_out_module
+from latentscale.analysis.curves import targets as targets_module
+from latentscale.analysis.sensitivity import sensitivity as sensitivity_module
+from latentscale.analysis.sensitivity import sensitivity_grid as grids
+from latentscale.analysis.sensitivity.sensitivity import CONFLICT, FORECAST, STRONG_PRIOR
+from latentscale.analysis.skills import regression as regression_module
 from latentscale.posterior.convert import to_tree
 from latentscale.posterior.draws import Draws
 from latentscale.posterior.fit import Fit

@@ -10,9 +10,9 @@ import xarray as xr
 from scipy.special import expit
 
 import latentscale as ls
+from latentscale.declare import spec_from_dict
 from latentscale.errors import DataError, LatentscaleError, SpecError
 from latentscale.posterior.fit import Fit
-from latentscale.spec import spec_from_dict
 
 FREE = {
     "name": "free",

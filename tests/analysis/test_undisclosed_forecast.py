@@ -12,8 +12,8 @@ from scipy import stats
 from scipy.special import expit
 
 import latentscale as ls
+from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.posterior.fit import Fit
-from latentscale.spec import ModelSpec, spec_from_dict
 
 NONE = np.nan
 UNTOLD = "fam02-m1"

@@ -10,7 +10,7 @@ import pytest
 
 import latentscale as ls
 from latentscale.data.scores import Scores
-from latentscale.spec import ModelSpec
+from latentscale.declare import ModelSpec
 
 sys.path.insert(0, str(Path(__file__).parent))
 from evaluated import Evaluated, evaluate

@@ -10,13 +10,13 @@ import pytensor.xtensor.math as xtm
 import xarray as xr
 
 from latentscale.data.scores import Scores
+from latentscale.declare import ModelSpec
 from latentscale.model.build import build_design
 from latentscale.model.design import Design, design
 from latentscale.posterior.convert import to_tree
 from latentscale.posterior.draws import Draws
 from latentscale.posterior.fit import Fit, Provenance
 from latentscale.posterior.status import Status
-from latentscale.spec import ModelSpec
 
 POINTS = 3
 

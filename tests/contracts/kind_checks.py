@@ -15,14 +15,14 @@ import pytensor
 import xarray as xr
 from scipy import stats
 
+from latentscale.declare import ModelSpec
+from latentscale.declare.likelihood import Likelihood
+from latentscale.declare.link import Link
+from latentscale.declare.prior import PRIOR_SLOTS, Parameter
 from latentscale.dims import BENCHMARK, CELL
 from latentscale.maths import as_data, maths_of
 from latentscale.model.distributions import observe_scores
 from latentscale.model.terms.base import terms_of
-from latentscale.spec import ModelSpec
-from latentscale.spec.likelihood import Likelihood
-from latentscale.spec.link import Link
-from latentscale.spec.prior import PRIOR_SLOTS, Parameter
 
 CELLS = 24
 DRAWS = 4000

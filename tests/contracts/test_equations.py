@@ -13,7 +13,7 @@ from scipy.special import logit
 
 import latentscale as ls
 from latentscale.data.scores import Scores
-from latentscale.spec import ModelSpec, shipped_specs, spec_from_dict
+from latentscale.declare import ModelSpec, shipped_specs, spec_from_dict
 
 FOR_SIZES = [name for name in shipped_specs() if name != "capabilities"]
 """Specs for tables of sizes and tokens, as the bundled one; the other needs dates."""

@@ -10,11 +10,11 @@ import pytest
 
 import latentscale as ls
 from latentscale.data.scores import Scores
+from latentscale.declare import ModelSpec, spec_from_dict
+from latentscale.declare.kinds import LIKELIHOODS, LINKS, TERMS
+from latentscale.declare.likelihood import Likelihood
+from latentscale.declare.link import Link
 from latentscale.model.terms.base import terms_of
-from latentscale.spec import ModelSpec, spec_from_dict
-from latentscale.spec.kinds import LIKELIHOODS, LINKS, TERMS
-from latentscale.spec.likelihood import Likelihood
-from latentscale.spec.link import Link
 
 sys.path.insert(0, str(Path(__file__).parent))  # shared with the tests of kinds from outside
 from kind_checks import check_density, check_draws, check_link, check_log_prior

@@ -12,13 +12,13 @@ import pytest
 import xarray as xr
 from scipy import stats
 
+from latentscale.declare.kinds import LIKELIHOODS
+from latentscale.declare.likelihood import Likelihood
 from latentscale.dims import CELL
 from latentscale.maths import as_data, maths_of
 from latentscale.model.distributions import observe_scores
 from latentscale.model.noise import noise_of
 from latentscale.model.scaled import on_own_scale, unbounded_scales
-from latentscale.spec.kinds import LIKELIHOODS
-from latentscale.spec.likelihood import Likelihood
 
 sys.path.insert(0, str(Path(__file__).parent))
 from kind_checks import FAR, ITEMS, values_of

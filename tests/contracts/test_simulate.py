@@ -9,7 +9,7 @@ from scipy import stats
 
 import latentscale as ls
 from latentscale.data.scores import Scores
-from latentscale.spec import ModelSpec, shipped_specs
+from latentscale.declare import ModelSpec, shipped_specs
 
 FOR_SIZES = [name for name in shipped_specs() if name != "capabilities"]
 """Specs for tables of sizes and tokens, as the bundled one; the other needs dates."""

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from latentscale.analysis.calibrate import pit_histogram
+from latentscale.analysis.checks.calibrate import pit_histogram
 from latentscale.data import Scores
 from latentscale.data.frames import as_pandas
 from latentscale.data.planned import planned_models

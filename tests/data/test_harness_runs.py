@@ -15,10 +15,10 @@ import pytest
 
 from latentscale.data import Benchmark, Scores
 from latentscale.data.readers import HarnessTask, harness_table, join_metadata, read_harness
+from latentscale.declare import ModelSpec, load_spec, spec_from_dict
 from latentscale.errors import DataError, DataWarning, SpecError
 from latentscale.model.build import build
 from latentscale.model.design import design
-from latentscale.spec import ModelSpec, load_spec, spec_from_dict
 
 MUSR = [f"leaderboard_musr_{p}" for p in ("murder_mysteries", "object_placements")]
 MUSR = [*MUSR, "leaderboard_musr_team_allocation"]

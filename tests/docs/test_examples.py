@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 import latentscale as ls
-import latentscale.spec
+import latentscale.declare
 
 FITS = Path(__file__).parents[2] / "docs" / "fits"
 
@@ -58,7 +58,7 @@ MODULES = (
     ls.datasets,
     ls.folds,
     ls.readers,
-    latentscale.spec,
+    latentscale.declare,
 )
 """Modules whose public names are looked at."""
 

@@ -12,11 +12,11 @@ from pydantic import BaseModel, Field
 
 import latentscale as ls
 from latentscale.data.features.base import FEATURES
-from latentscale.spec import shipped_specs
-from latentscale.spec.benchmarks import BenchmarkSpec, Instruct
-from latentscale.spec.kinds import LIKELIHOODS, LINKS, TERMS
-from latentscale.spec.prior import PRIOR_SLOTS
-from latentscale.spec.spec import Anchored, FamilySpec, ModelSpec, SkillSpec
+from latentscale.declare import shipped_specs
+from latentscale.declare.benchmarks import BenchmarkSpec, Instruct
+from latentscale.declare.kinds import LIKELIHOODS, LINKS, TERMS
+from latentscale.declare.prior import PRIOR_SLOTS
+from latentscale.declare.spec import Anchored, FamilySpec, ModelSpec, SkillSpec
 
 
 @pytest.fixture(scope="module")

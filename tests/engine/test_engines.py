@@ -13,11 +13,11 @@ import pytest
 
 import latentscale as ls
 from latentscale.data.scores import Scores
+from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.engine import choice, fast, stock
 from latentscale.errors import FitError, FitWarning
 from latentscale.inference.tools.posterior_density import kept_names
 from latentscale.model.build import build
-from latentscale.spec import ModelSpec, spec_from_dict
 
 SMALL = {"draws": 30, "tune": 30, "chains": 2, "cores": 1}
 

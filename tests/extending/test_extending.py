@@ -23,12 +23,12 @@ from scipy.special import logit
 
 import latentscale as ls
 from latentscale.data.scores import Scores
+from latentscale.declare import ModelSpec, spec_from_dict, spec_from_json
+from latentscale.declare.kinds import LIKELIHOODS, LINKS, TERMS
 from latentscale.errors import SpecError
 from latentscale.extend import Prior, PriorSlot, Term
 from latentscale.posterior.fit import Fit
 from latentscale.registry import PLUGINS, Registry
-from latentscale.spec import ModelSpec, spec_from_dict, spec_from_json
-from latentscale.spec.kinds import LIKELIHOODS, LINKS, TERMS
 from latentscale.verb import VERBS
 
 HERE = Path(__file__).parent

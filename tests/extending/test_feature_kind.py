@@ -17,9 +17,9 @@ import pytest
 
 import latentscale as ls
 from latentscale.data.features import FEATURES
+from latentscale.declare import spec_from_dict
 from latentscale.posterior.fit import Fit
 from latentscale.registry import PLUGINS
-from latentscale.spec import spec_from_dict
 
 HERE = Path(__file__).parent
 MODULE = "percent_feature"

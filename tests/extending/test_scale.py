@@ -14,8 +14,8 @@ import pytest
 
 import latentscale as ls
 from latentscale.data.scales.base import SCALES
+from latentscale.declare import spec_from_dict
 from latentscale.posterior.fit import Fit
-from latentscale.spec import spec_from_dict
 
 
 @pytest.fixture(autouse=True)

@@ -16,13 +16,13 @@ import pytest
 
 import latentscale as ls
 from latentscale.data.scores import Scores
+from latentscale.declare import ModelSpec
+from latentscale.declare.kinds import LINKS, TERMS
+from latentscale.declare.link import Link
+from latentscale.declare.prior import PRIOR_SLOTS, Prior, PriorSlot
+from latentscale.declare.spec import SkillSpec
 from latentscale.model.terms.base import Term
 from latentscale.posterior.fit import Fit
-from latentscale.spec import ModelSpec
-from latentscale.spec.kinds import LINKS, TERMS
-from latentscale.spec.link import Link
-from latentscale.spec.prior import PRIOR_SLOTS, Prior, PriorSlot
-from latentscale.spec.spec import SkillSpec
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))  # numbers_of is shared with the script that writes the numbers

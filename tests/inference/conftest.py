@@ -9,9 +9,9 @@ import pytest
 
 import latentscale as ls
 from latentscale.data.scores import Scores
+from latentscale.declare import ModelSpec
 from latentscale.inference.tools.posterior_density import PosteriorDensity
 from latentscale.posterior.fit import Fit
-from latentscale.spec import ModelSpec
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import pytest
 import xarray as xr
 
 import latentscale as ls
+from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.errors import FitError, SpecError
 from latentscale.inference.marginal.estimate import newton
 from latentscale.inference.marginal.information import Information
@@ -17,7 +18,6 @@ from latentscale.inference.marginal.quadrature import gauss_hermite
 from latentscale.model.build import build_design
 from latentscale.model.design import design
 from latentscale.posterior.fit import Fit
-from latentscale.spec import ModelSpec, spec_from_dict
 
 METHOD = ls.MarginalML(starts=2, draws=300, cores=1)
 

@@ -8,6 +8,7 @@ import xarray as xr
 from scipy import integrate, stats
 
 from latentscale.data.scores import Scores
+from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.inference.marginal import kernel
 from latentscale.inference.marginal.latents import draw_latents
 from latentscale.inference.marginal.likelihood import MarginalLikelihood, marginal_likelihood
@@ -17,7 +18,6 @@ from latentscale.inference.tools.regressions import partials_of_cholesky
 from latentscale.model.design import Design, design
 from latentscale.model.evaluate import NO_RESIDUALS, Evaluator
 from latentscale.model.likelihoods.beta import BetaNoise
-from latentscale.spec import ModelSpec, spec_from_dict
 
 ANCHORED = {"kind": "anchored", "anchors": ["alpha", "delta"], "unit": "family"}
 VARIANTS: dict[str, dict] = {

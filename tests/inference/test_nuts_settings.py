@@ -10,8 +10,8 @@ import pytest
 
 import latentscale as ls
 from latentscale.data.scores import Scores
+from latentscale.declare import ModelSpec
 from latentscale.errors import DataError, FitError, SpecError
-from latentscale.spec import ModelSpec
 
 REFUSED = [
     ({"draws": 0}, ["NUTS.draws", "0"]),

@@ -8,6 +8,7 @@ from scipy import stats
 from scipy.special import expit
 
 from latentscale.data.scores import Scores
+from latentscale.declare import ModelSpec
 from latentscale.inference.tools.posterior_density import (
     PosteriorDensity,
     kept_names,
@@ -15,7 +16,6 @@ from latentscale.inference.tools.posterior_density import (
 )
 from latentscale.model.build import build_design
 from latentscale.model.design import Design, design
-from latentscale.spec import ModelSpec
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ import pytest
 
 import latentscale as ls
 from latentscale.data.scores import Scores
+from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.engine.density import ChainModel, LogDensity
 from latentscale.errors import FitError
 from latentscale.inference.nuts.start import (
@@ -19,7 +20,6 @@ from latentscale.inference.nuts.start import (
     distinct_modes,
     usual_start,
 )
-from latentscale.spec import ModelSpec, spec_from_dict
 
 HIGH, LOW = np.array([3.0, 0.0, 0.0]), np.array([-3.0, 1.0, 0.0])
 SPREAD = np.array([0.5, 0.2, 1.0])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import latentscale as ls
+from latentscale.declare import ModelSpec
 from latentscale.errors import FitError, SpecError
 from latentscale.inference.stochastic.ascent import best_mix
 from latentscale.inference.stochastic.complete import CompleteData, Motion, complete_data
@@ -15,7 +16,6 @@ from latentscale.inference.stochastic.latent_chain import LatentChain
 from latentscale.inference.tools.posterior_density import PosteriorDensity
 from latentscale.model.design import design
 from latentscale.posterior.fit import Fit
-from latentscale.spec import ModelSpec
 
 METHOD = ls.methods.StochasticMarginalML(
     starts=3, steps=240, rounds=4, moves=300, draws=100, cores=1

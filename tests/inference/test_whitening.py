@@ -12,6 +12,7 @@ import pytest
 import xarray as xr
 
 import latentscale as ls
+from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.engine.density import ChainModel
 from latentscale.engine.fast import compile_density
 from latentscale.inference.nuts.masses import start_whitened, weigh
@@ -22,7 +23,6 @@ from latentscale.model.build import build_design
 from latentscale.model.coordinates import LATENT, WorkingResponse, can_be_centred
 from latentscale.model.design import design
 from latentscale.numerics.climb import Trajectory
-from latentscale.spec import ModelSpec, spec_from_dict
 
 
 def spec_with(**changes: Any) -> ModelSpec:

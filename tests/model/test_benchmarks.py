@@ -9,11 +9,11 @@ from scipy import stats
 from scipy.special import expit, logit
 
 import latentscale as ls
+from latentscale.declare import ModelSpec, Prior, spec_from_dict
 from latentscale.model.equations import expected_score, linear_predictor
 from latentscale.model.terms.base import Rows
 from latentscale.model.terms.precision import precision
 from latentscale.posterior.fit import Fit
-from latentscale.spec import ModelSpec, Prior, spec_from_dict
 
 
 def spec_with(link: str = "logistic") -> ModelSpec:

@@ -12,9 +12,9 @@ import xarray as xr
 from latentscale.data.covariates import CovariateTransform
 from latentscale.data.recorded import pull_inside
 from latentscale.data.scores import Scores
+from latentscale.declare import load_spec, spec_from_dict
 from latentscale.errors import DataError, DataWarning, SpecError
 from latentscale.model.design import design
-from latentscale.spec import load_spec, spec_from_dict
 
 FLOPS = spec_from_dict({"name": "flops", "covariates": ["log_flops"]})
 SIZE = spec_from_dict({"name": "size", "covariates": ["log_params"], "skills": {"count": 1}})

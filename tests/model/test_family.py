@@ -10,11 +10,11 @@ import xarray as xr
 from scipy import stats
 
 from latentscale.data.scores import Scores
+from latentscale.declare import ModelSpec, Prior, load_spec, spec_from_dict
 from latentscale.model.build import build
 from latentscale.model.design import design
 from latentscale.model.terms.base import Rows
 from latentscale.model.unseen import draw_new_families, draw_raw, family_effects
-from latentscale.spec import ModelSpec, Prior, load_spec, spec_from_dict
 
 N = 20_000
 

@@ -13,10 +13,10 @@ import xarray as xr
 from scipy.special import logit
 
 import latentscale as ls
+from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.errors import DataError, DataWarning, SpecError
 from latentscale.model.design import design
 from latentscale.posterior.fit import Fit
-from latentscale.spec import ModelSpec, spec_from_dict
 
 CONTEXT = ls.Feature("context_k", transform="log", unit="thousand tokens")
 ROWS = pd.DataFrame(

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from latentscale.declare.spec import Anchored, Free, SkillSpec
 from latentscale.errors import SpecError
 from latentscale.model.identify import choose_anchors, loading_masks
-from latentscale.spec.spec import Anchored, Free, SkillSpec
 
 
 def table(values: np.ndarray, names: list[str]) -> xr.DataArray:

@@ -11,9 +11,9 @@ from pytensor.xtensor import as_xtensor, xtensor
 from scipy.integrate import quad
 from scipy.special import expit
 
+from latentscale.declare import ModelSpec, spec_from_dict, spec_from_json
 from latentscale.errors import SpecError
 from latentscale.model.equations import expected_score
-from latentscale.spec import ModelSpec, spec_from_dict, spec_from_json
 
 ETA = xr.DataArray(np.linspace(-8, 8, 81), dims="model")
 POWER = 0.4

@@ -13,9 +13,9 @@ from scipy.special import logit
 
 import latentscale as ls
 from latentscale.data.scores import Scores
+from latentscale.declare import spec_from_dict
 from latentscale.errors import SpecError
 from latentscale.posterior.fit import Fit
-from latentscale.spec import spec_from_dict
 
 SPEC = spec_from_dict(
     {

@@ -11,13 +11,13 @@ from scipy.integrate import quad
 from scipy.special import expit, logit
 
 import latentscale as ls
+from latentscale.declare import ModelSpec, spec_from_dict, spec_from_json
+from latentscale.declare.likelihood import Noise
 from latentscale.errors import SpecError
 from latentscale.model.likelihoods.beta import BetaNoise
 from latentscale.model.likelihoods.beta_binomial import BetaBinomialNoise
 from latentscale.model.likelihoods.logit_normal import LogitNormalNoise
 from latentscale.model.likelihoods.student_t import StudentTNoise
-from latentscale.spec import ModelSpec, spec_from_dict, spec_from_json
-from latentscale.spec.likelihood import Noise
 
 KINDS = ("beta", "beta-binomial", "logit-normal", "student-t")
 ITEMS = xr.DataArray([40.0, 200.0, 1000.0], dims="benchmark")

@@ -10,8 +10,8 @@ import pytest
 
 import latentscale as ls
 from latentscale.data.scores import Scores
+from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.posterior.fit import Fit
-from latentscale.spec import ModelSpec, spec_from_dict
 
 
 def spec_of(identify: str = "anchored", **benchmarks: Any) -> ModelSpec:

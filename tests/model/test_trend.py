@@ -10,9 +10,9 @@ import pytest
 
 import latentscale as ls
 from latentscale.data.scores import Scores
+from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.errors import SpecError
 from latentscale.posterior.fit import Fit
-from latentscale.spec import ModelSpec, spec_from_dict
 
 
 def spec_of(shape: str = "local-linear", **fields: Any) -> ModelSpec:

@@ -12,12 +12,12 @@ from scipy.stats import beta, norm
 
 import latentscale as ls
 from latentscale.data.covariates import CovariateTransform
+from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.inference.marginal.limits import refuse_other_latents
 from latentscale.model.build import build_design
 from latentscale.model.design import design
 from latentscale.model.undisclosed import rows_of_table
 from latentscale.posterior.fit import Fit
-from latentscale.spec import ModelSpec, spec_from_dict
 
 HIDDEN = ("fam00-m1", "fam03-m0", "fam05-m1")
 FORMS = ("log_params", "log_tokens", "log_flops", "log_params:log_tokens", "log_tokens:log_flops")

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from latentscale.analysis.curves import Curve
-from latentscale.analysis.forecast import Forecast
+from latentscale.analysis.curves.curves import Curve
+from latentscale.analysis.forecasts.forecast import Forecast
 
 BENCHMARKS = ["arc", "a $ and an _", "mmlu", "gsm8k", "prüfung <b>"]
 

@@ -10,9 +10,9 @@ import pytest
 import xarray as xr
 from matplotlib.axes import Axes
 
-from latentscale.analysis.allocate import Allocation
-from latentscale.analysis.budget_line import segment
-from latentscale.analysis.target import Target
+from latentscale.analysis.choices.allocate import Allocation
+from latentscale.analysis.choices.budget_line import segment
+from latentscale.analysis.choices.target import Target
 from latentscale.plots import plot_allocation
 
 BUDGETS = (1e21, 1e23)

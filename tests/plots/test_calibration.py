@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from matplotlib.image import imread
 
-from latentscale.analysis.calibrate import pit_histogram, reliability
+from latentscale.analysis.checks.calibrate import pit_histogram, reliability
 from latentscale.errors import DataError
 from latentscale.plots import plot_coverage, plot_pit, plot_reliability
 

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from latentscale.analysis.condition import Conditioning
-from latentscale.analysis.forecast import Forecast
-from latentscale.analysis.next_benchmark import NextBenchmark
-from latentscale.analysis.targets import ComputeNeeded, Passing
+from latentscale.analysis.choices.next_benchmark import NextBenchmark
+from latentscale.analysis.curves.targets import ComputeNeeded, Passing
+from latentscale.analysis.forecasts.condition import Conditioning
+from latentscale.analysis.forecasts.forecast import Forecast
 from latentscale.errors import DataError
 from latentscale.plots import (
     plot_compute_needed,

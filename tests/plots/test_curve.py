@@ -10,7 +10,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.image import imread
 
-from latentscale.analysis.curves import Curve
+from latentscale.analysis.curves.curves import Curve
 from latentscale.errors import DataError
 from latentscale.plots import plot_curve
 

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.image import imread
 
-from latentscale.analysis.forecast import Forecast
+from latentscale.analysis.forecasts.forecast import Forecast
 from latentscale.errors import DataError
 from latentscale.plots import plot_forecast
 

@@ -11,12 +11,12 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 
-from latentscale.analysis.skills import Skills
-from latentscale.analysis.variance import VarianceShares
+from latentscale.analysis.skills.skills import Skills
+from latentscale.analysis.skills.variance import VarianceShares
+from latentscale.declare.kinds import TERMS
 from latentscale.errors import DataError
 from latentscale.model.terms.base import components
 from latentscale.plots import plot_family_skills, plot_loadings, plot_variance_shares
-from latentscale.spec.kinds import TERMS
 
 BENCHMARKS = ["arc", "a $ and an _", "mmlu"]
 FAMILIES = ["yi", "b $ x_1", "qwen", "opt"]

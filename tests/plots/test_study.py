@@ -12,13 +12,13 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.image import imread
 
-from latentscale.analysis.check import FitCheck
-from latentscale.analysis.compare import Comparison
-from latentscale.analysis.influence import FamilyInfluence
-from latentscale.analysis.leave_one_out import LeaveOneOut
-from latentscale.analysis.predictive import PredictiveCheck
-from latentscale.analysis.sensitivity import CONFLICT, Sensitivity
-from latentscale.analysis.sensitivity_grid import SensitivityGrid
+from latentscale.analysis.checks.check import FitCheck
+from latentscale.analysis.checks.compare import Comparison
+from latentscale.analysis.checks.leave_one_out import LeaveOneOut
+from latentscale.analysis.checks.predictive import PredictiveCheck
+from latentscale.analysis.sensitivity.influence import FamilyInfluence
+from latentscale.analysis.sensitivity.sensitivity import CONFLICT, Sensitivity
+from latentscale.analysis.sensitivity.sensitivity_grid import SensitivityGrid
 from latentscale.errors import DataError
 from latentscale.plots import (
     plot_compare,

@@ -12,12 +12,12 @@ import xarray as xr
 
 import latentscale as ls
 from latentscale.data.scores import Scores
+from latentscale.declare import ModelSpec
 from latentscale.model.design import Design, design
 from latentscale.posterior import folder as folders
 from latentscale.posterior import stream
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.provenance import Provenance
-from latentscale.spec import ModelSpec
 
 NAMES = ("intercept", "benchmark_slope", "precision")
 CHAINS, DRAWS = 3, 40

@@ -6,8 +6,8 @@ import numpy as np
 import xarray as xr
 
 from latentscale.data.scores import Scores
+from latentscale.declare import load_spec
 from latentscale.posterior.fit import Fit
-from latentscale.spec import load_spec
 
 
 def test_model_skills_are_family_plus_slopes_by_hand(

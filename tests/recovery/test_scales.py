@@ -14,8 +14,8 @@ import pytest
 import xarray as xr
 
 import latentscale as ls
+from latentscale.declare import spec_from_dict
 from latentscale.posterior.fit import Fit
-from latentscale.spec import spec_from_dict
 
 MODELS, FAMILIES = 72, 18
 RISE = {"elo": 90.0, "minutes": 0.8, "cost": -0.5}

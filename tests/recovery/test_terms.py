@@ -17,8 +17,8 @@ from scipy.special import expit, logit
 
 import latentscale as ls
 from latentscale.data.scores import Scores
+from latentscale.declare import spec_from_dict
 from latentscale.posterior.fit import Fit
-from latentscale.spec import spec_from_dict
 
 pytestmark = [
     pytest.mark.slow,

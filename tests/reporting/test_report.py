@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 
 import latentscale as ls
+from latentscale.declare import spec_from_dict
 from latentscale.posterior.fit import Fit
 from latentscale.reporting.blocks import Picture
-from latentscale.spec import spec_from_dict
 from latentscale.verb import sections
 
 EVIL = "<script>alert('x')</script>"

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import latentscale as ls
+from latentscale.declare import spec_from_dict
 from latentscale.errors import DataWarning
 from latentscale.posterior.fit import Fit
 from latentscale.reporting.blocks import Block, Bullets, Facts, Paragraph, Picture, Table
@@ -23,7 +24,6 @@ from latentscale.reporting.page import render
 from latentscale.reporting.request import Request, request
 from latentscale.reporting.sections import Section, forecasts, sections_of
 from latentscale.reporting.skills import allocation, budgets, latent_skills, variance
-from latentscale.spec import spec_from_dict
 
 EVIL = "<img src=x onerror=alert(1)>"
 

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from latentscale.data.scores import Scores
+from latentscale.declare.spec import ModelSpec
 from latentscale.dims import COVARIATE, FAMILY, LINEAGE
 from latentscale.model.design import design
 from latentscale.model.rows import rows_of
 from latentscale.model.terms.family_benchmark_slopes import FAMILY_BENCHMARK_SLOPE
 from latentscale.model.terms.family_slopes import FAMILY_SLOPE
 from latentscale.model.terms.instruct import INSTRUCT_SLOPE
-from latentscale.spec.spec import ModelSpec
 
 _DISTRIBUTIONS = {
     "intercept": "Normal",

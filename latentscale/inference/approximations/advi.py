@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from latentscale.declare.spec import ModelSpec
 from latentscale.errors import FitError
 from latentscale.inference.approximations.batches import BatchClimber, BatchedDensity
 from latentscale.inference.approximations.elbo import (
@@ -28,7 +29,6 @@ from latentscale.model.design import Design
 from latentscale.numerics.psis import k_limit
 from latentscale.posterior.draws import Draws
 from latentscale.posterior.status import status_of_approximation
-from latentscale.spec.spec import ModelSpec
 
 MAX_FULL_RANK = 5000
 """Most parameters of a full covariance: its factor takes 200 MB, and every step its square."""

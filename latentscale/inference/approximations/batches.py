@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from latentscale.declare.spec import ModelSpec
 from latentscale.engine.compile import compile_prior
 from latentscale.engine.density import LogDensity
 from latentscale.inference.approximations.elbo import Adam
@@ -15,7 +16,6 @@ from latentscale.inference.tools.posterior_density import PosteriorDensity, post
 from latentscale.model.batches import VariableSlices, deal
 from latentscale.model.build import build_design
 from latentscale.model.design import Design
-from latentscale.spec.spec import ModelSpec
 
 
 @dataclass(frozen=True)

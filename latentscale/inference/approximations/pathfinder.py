@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 import xarray as xr
 
+from latentscale.declare.spec import ModelSpec
 from latentscale.errors import FitError
 from latentscale.inference.approximations.importance import importance_weights, weight_stats
 from latentscale.inference.method import Method
@@ -22,7 +23,6 @@ from latentscale.numerics.psis import k_limit
 from latentscale.numerics.threads import one_blas_thread
 from latentscale.posterior.draws import Draws
 from latentscale.posterior.status import Status, status_of_approximation
-from latentscale.spec.spec import ModelSpec
 
 # Tolerances of the climbs: the best normal is met on the way, long before the mode is exact.
 _TOLERANCE = 1e-12

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import digamma, gammaln
 
+from latentscale.declare.spec import ModelSpec
 from latentscale.dims import MODEL
 from latentscale.inference.marginal import kernel
 from latentscale.inference.marginal.parameters import (
@@ -32,7 +33,6 @@ from latentscale.model.terms.base import Rows
 from latentscale.model.terms.benchmark_slopes import BENCHMARK_SLOPE
 from latentscale.model.terms.instruct import INSTRUCT_SLOPE
 from latentscale.model.terms.precision import PRECISION
-from latentscale.spec.spec import ModelSpec
 
 _LOG_2 = float(np.log(2))
 _TINY = 1e-30  # of a complex step: its square is 0 in double precision

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from latentscale.data.scaling import is_bounded, lower_is_better
+from latentscale.declare.kinds import LIKELIHOODS, LINKS
+from latentscale.declare.spec import ModelSpec
 from latentscale.errors import SpecError, listed
 from latentscale.model.design import Design
 from latentscale.model.terms.base import terms_of
 from latentscale.model.terms.family_level import FAMILY_LATENT
-from latentscale.spec.kinds import LIKELIHOODS, LINKS
-from latentscale.spec.spec import ModelSpec
 
 MAX_SKILLS = 6
 """Most skills: 5 nodes each are 15,625 points a family, the lightest of which are left out."""

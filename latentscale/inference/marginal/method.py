@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from latentscale.data.scores import Scores
+from latentscale.declare.spec import ModelSpec
 from latentscale.dims import CHAIN, DRAW, FAMILY, SKILL, checked_seed
 from latentscale.errors import FitError, listed
 from latentscale.expect import expect
@@ -23,7 +24,6 @@ from latentscale.numerics.curvature import normal_draws
 from latentscale.numerics.threads import one_blas_thread
 from latentscale.posterior.draws import Draws
 from latentscale.posterior.status import Status
-from latentscale.spec.spec import ModelSpec
 from latentscale.validate import real_number
 
 if TYPE_CHECKING:

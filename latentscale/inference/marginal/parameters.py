@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from scipy.special import expit, logit
 
+from latentscale.declare.spec import Anchored, ModelSpec
 from latentscale.dims import BENCHMARK, COVARIATE, SKILL
 from latentscale.inference.tools.regressions import PARTIAL_CORRELATION
 from latentscale.model.design import Design
@@ -20,7 +21,6 @@ from latentscale.model.terms.benchmark_slopes import BENCHMARK_SLOPE
 from latentscale.model.terms.family_level import SKILL_FACTOR
 from latentscale.model.terms.instruct import INSTRUCT_SLOPE
 from latentscale.model.terms.precision import PRECISION
-from latentscale.spec.spec import Anchored, ModelSpec
 
 FREE_LOADING = "free_loading"
 OTHER_SKILL = "other_skill"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from latentscale.declare.spec import ModelSpec
 from latentscale.errors import FitError
 from latentscale.files import expanded
 from latentscale.inference.method import Method
@@ -20,7 +21,6 @@ from latentscale.posterior.convergence import convergence
 from latentscale.posterior.draws import Draws
 from latentscale.posterior.folder import claimed
 from latentscale.posterior.status import FOR_ANYTHING, status_of_chains
-from latentscale.spec.spec import ModelSpec
 
 
 @dataclass(frozen=True)

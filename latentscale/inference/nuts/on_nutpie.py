@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pymc as pm
 
+from latentscale.declare.spec import ModelSpec
 from latentscale.engine.choice import engine_in_use, fast_or_stock
 from latentscale.errors import FitError
 from latentscale.inference.nuts import chains
@@ -23,7 +24,6 @@ from latentscale.model.design import Design
 from latentscale.numerics.threads import one_blas_thread
 from latentscale.posterior.folder import start_folder
 from latentscale.posterior.provenance import Provenance
-from latentscale.spec.spec import ModelSpec
 
 if TYPE_CHECKING:
     from latentscale.inference.nuts.method import NUTS

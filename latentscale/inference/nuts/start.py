@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from latentscale.declare.spec import ModelSpec
 from latentscale.engine.density import ChainModel, LogDensity
 from latentscale.errors import FitError
 from latentscale.inference.progress import WorkProgress
@@ -21,7 +22,6 @@ from latentscale.numerics.climb import Trajectory, climb
 from latentscale.numerics.path_normals import PathNormal, normals_along
 from latentscale.numerics.threads import in_threads
 from latentscale.posterior.status import Status, status_with_start
-from latentscale.spec.spec import ModelSpec
 from latentscale.validate import plain_fields, real_number, whole_number
 
 _STEPS = 1500  # of a climb: most take 200 to 400

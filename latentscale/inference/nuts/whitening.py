@@ -19,6 +19,7 @@ import xarray as xr
 from pytensor.xtensor import as_xtensor
 
 from latentscale.data.scaling import is_bounded
+from latentscale.declare.spec import ModelSpec
 from latentscale.dims import BENCHMARK, CHAIN, DRAW, MODEL
 from latentscale.engine.compile import compile_density
 from latentscale.engine.density import Affine, ChainModel, Density, LogDensity
@@ -36,7 +37,6 @@ from latentscale.model.design import Design
 from latentscale.model.equations import expected_score
 from latentscale.model.evaluate import NO_RESIDUALS, Evaluator
 from latentscale.numerics.curvature import STEP, hessian, root_of_inverse
-from latentscale.spec.spec import ModelSpec
 
 # Least curvature of a direction: a standard deviation of 10 on the unconstrained scale. Priors are
 # narrower; flatter directions, and those that curve upward, come from a mode not quite reached.

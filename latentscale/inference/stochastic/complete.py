@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pymc as pm
 
+from latentscale.declare.spec import ModelSpec
 from latentscale.dims import MODEL, SKILL
 from latentscale.engine.graphs import flat_graph
 from latentscale.inference.tools.posterior_density import PosteriorDensity, posterior_density
@@ -23,7 +24,6 @@ from latentscale.model.build import build_design
 from latentscale.model.design import Design
 from latentscale.model.terms.base import terms_of
 from latentscale.numerics.curvature import differences
-from latentscale.spec.spec import ModelSpec
 
 # Gradient of the scores by a parameter below which it touches no score: rounding of its sum.
 _UNTOUCHED = 1e-9

@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 import xarray as xr
 
+from latentscale.declare.spec import ModelSpec
 from latentscale.errors import SpecError
 from latentscale.inference.method import Method
 from latentscale.inference.progress import WorkProgress
@@ -21,7 +22,6 @@ from latentscale.numerics.curvature import normal_draws
 from latentscale.numerics.threads import in_threads, one_blas_thread
 from latentscale.posterior.draws import Draws
 from latentscale.posterior.status import Status
-from latentscale.spec.spec import ModelSpec
 
 # The climbs only give starting points: a rough mode will do.
 _STEPS = 1000

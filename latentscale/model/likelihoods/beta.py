@@ -9,10 +9,10 @@ from typing import ClassVar, Literal
 import numpy as np
 import xarray as xr
 
+from latentscale.declare.kinds import LIKELIHOODS
+from latentscale.declare.likelihood import Likelihood, Noise, aligned
 from latentscale.dims import CELL
 from latentscale.maths import Named, as_data, maths_of
-from latentscale.spec.kinds import LIKELIHOODS
-from latentscale.spec.likelihood import Likelihood, Noise, aligned
 
 
 @LIKELIHOODS.add

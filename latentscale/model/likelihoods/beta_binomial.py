@@ -9,11 +9,11 @@ from typing import ClassVar, Literal
 import numpy as np
 import xarray as xr
 
+from latentscale.declare.kinds import LIKELIHOODS
+from latentscale.declare.likelihood import Likelihood, Noise, Step, aligned
 from latentscale.dims import CELL
 from latentscale.maths import Named, as_data, maths_of
 from latentscale.model.likelihoods.beta import BetaNoise
-from latentscale.spec.kinds import LIKELIHOODS
-from latentscale.spec.likelihood import Likelihood, Noise, Step, aligned
 
 _TIE = 1e-6  # of an item: above rounding of a recorded score times its items, far below a half
 

@@ -9,12 +9,12 @@ from typing import ClassVar, Literal
 import numpy as np
 import xarray as xr
 
+from latentscale.declare.kinds import LIKELIHOODS
+from latentscale.declare.likelihood import Likelihood, Noise, NormalNoise, aligned
+from latentscale.declare.prior import Parameter, Prior, PriorSlot
 from latentscale.dims import BENCHMARK
 from latentscale.maths import Named, maths_of
 from latentscale.model.likelihoods.beta import BetaNoise
-from latentscale.spec.kinds import LIKELIHOODS
-from latentscale.spec.likelihood import Likelihood, Noise, NormalNoise, aligned
-from latentscale.spec.prior import Parameter, Prior, PriorSlot
 
 _SHARE = "outlier_share"
 _RATIO = "outlier_precision_ratio"

@@ -11,10 +11,10 @@ import xarray as xr
 from scipy.special import expit as expit_of
 from scipy.special import logit as logit_of
 
+from latentscale.declare.kinds import LIKELIHOODS
+from latentscale.declare.likelihood import Likelihood, Noise, aligned
 from latentscale.dims import CELL
 from latentscale.maths import Named, as_data, maths_of
-from latentscale.spec.kinds import LIKELIHOODS
-from latentscale.spec.likelihood import Likelihood, Noise, aligned
 
 
 @LIKELIHOODS.add

@@ -11,12 +11,12 @@ import xarray as xr
 from scipy.special import expit
 from scipy.special import logit as logit_of
 
+from latentscale.declare.kinds import LIKELIHOODS
+from latentscale.declare.likelihood import Likelihood, Noise, aligned
+from latentscale.declare.prior import Parameter, Prior, PriorSlot
 from latentscale.dims import BENCHMARK, CELL
 from latentscale.maths import Named, as_data, maths_of
 from latentscale.model.likelihoods.logit_normal import logit_scale, sampled_on_logit
-from latentscale.spec.kinds import LIKELIHOODS
-from latentscale.spec.likelihood import Likelihood, Noise, aligned
-from latentscale.spec.prior import Parameter, Prior, PriorSlot
 
 _TAIL = "tail"
 

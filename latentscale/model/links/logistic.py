@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, Literal
 
+from latentscale.declare.kinds import LINKS
+from latentscale.declare.link import Link
 from latentscale.maths import Named, maths_of
-from latentscale.spec.kinds import LINKS
-from latentscale.spec.link import Link
 
 
 @LINKS.add

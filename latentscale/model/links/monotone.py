@@ -10,12 +10,12 @@ import numpy as np
 from pydantic import field_validator
 from scipy.special import expit
 
+from latentscale.declare.kinds import LINKS
+from latentscale.declare.link import Link
+from latentscale.declare.prior import Parameter, Prior, PriorSlot
 from latentscale.dims import BENCHMARK
 from latentscale.errors import SpecError
 from latentscale.maths import Named, maths_of
-from latentscale.spec.kinds import LINKS
-from latentscale.spec.link import Link
-from latentscale.spec.prior import Parameter, Prior, PriorSlot
 
 LINK_PIECE: str = "link_piece"
 _SLOPE = "link_slope"

@@ -7,11 +7,11 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from latentscale.declare.kinds import LINKS
+from latentscale.declare.link import Link
+from latentscale.declare.prior import Parameter, Prior, PriorSlot
 from latentscale.dims import BENCHMARK
 from latentscale.maths import Named, maths_of
-from latentscale.spec.kinds import LINKS
-from latentscale.spec.link import Link
-from latentscale.spec.prior import Parameter, Prior, PriorSlot
 
 POWER = "link_power"
 _SHIFT, _STRETCH = "link_shift", "link_stretch"

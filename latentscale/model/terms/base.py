@@ -13,15 +13,15 @@ from typing import Any, ClassVar, Self
 
 import xarray as xr
 
+from latentscale.declare.kinds import TERMS
+from latentscale.declare.prior import Parameter, PriorSlot
+from latentscale.declare.record import Record
+from latentscale.declare.spec import ModelSpec
 from latentscale.dims import BENCHMARK, FAMILY, SKILL, SKILL_FACTOR
 from latentscale.errors import SpecError
 from latentscale.maths import Named
 from latentscale.model.design import Design
 from latentscale.model.priors import declare_parameters
-from latentscale.spec.kinds import TERMS
-from latentscale.spec.prior import Parameter, PriorSlot
-from latentscale.spec.record import Record
-from latentscale.spec.spec import ModelSpec
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
+from latentscale.declare.kinds import TERMS
+from latentscale.declare.prior import Parameter, Prior, PriorSlot
+from latentscale.declare.spec import ModelSpec
 from latentscale.dims import BENCHMARK
 from latentscale.maths import Named
 from latentscale.model.design import Design
 from latentscale.model.terms.base import Rows, Term
-from latentscale.spec.kinds import TERMS
-from latentscale.spec.prior import Parameter, Prior, PriorSlot
-from latentscale.spec.spec import ModelSpec
 
 BENCHMARK_SLOPE: str = "benchmark_slope_covariate"
 

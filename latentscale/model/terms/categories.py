@@ -10,14 +10,14 @@ import xarray as xr
 
 from latentscale.data.covariates import CovariateTransform
 from latentscale.data.known import can_be_category
+from latentscale.declare.kinds import TERMS
+from latentscale.declare.prior import Parameter, Prior, PriorSlot
+from latentscale.declare.spec import ModelSpec
 from latentscale.dims import CATEGORY, CATEGORY_LEVEL, SAMPLE, SKILL
 from latentscale.maths import Named, maths_of
 from latentscale.model.design import Design
 from latentscale.model.priors import declare_parameters, deterministic, standard_normal
 from latentscale.model.terms.base import Rows, Term, scaled
-from latentscale.spec.kinds import TERMS
-from latentscale.spec.prior import Parameter, Prior, PriorSlot
-from latentscale.spec.spec import ModelSpec
 
 EFFECT = "category_effect"
 """Variable of the levels' effects, dims (category_level, skill)."""

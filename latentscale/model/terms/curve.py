@@ -9,16 +9,16 @@ import numpy as np
 from scipy.special import logit
 
 from latentscale.data.scaling import lower_is_better
+from latentscale.declare.kinds import TERMS
+from latentscale.declare.link import Link
+from latentscale.declare.prior import UNIT, Parameter, Prior, PriorSlot
+from latentscale.declare.spec import ModelSpec
 from latentscale.dims import BENCHMARK
 from latentscale.maths import Named, maths_of
 from latentscale.model.design import Design
 from latentscale.model.pooling import Pooling, declared_or_pooled
 from latentscale.model.priors import declare_parameters, deterministic
 from latentscale.model.terms.base import Term
-from latentscale.spec.kinds import TERMS
-from latentscale.spec.link import Link
-from latentscale.spec.prior import UNIT, Parameter, Prior, PriorSlot
-from latentscale.spec.spec import ModelSpec
 
 _POOLING = Pooling(
     "ceiling_share", UNIT, Prior("Normal", mu=2.2, sigma=1), Prior("HalfNormal", sigma=1)

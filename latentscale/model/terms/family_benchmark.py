@@ -8,14 +8,14 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 import xarray as xr
 
+from latentscale.declare.kinds import TERMS
+from latentscale.declare.prior import Parameter, Prior, PriorSlot
+from latentscale.declare.spec import ModelSpec
 from latentscale.dims import BENCHMARK, FAMILY
 from latentscale.maths import Named, maths_of
 from latentscale.model.design import Design
 from latentscale.model.priors import declare, declare_parameters, deterministic, deviations
 from latentscale.model.terms.base import Groups, Rows, Term, standardised
-from latentscale.spec.kinds import TERMS
-from latentscale.spec.prior import Parameter, Prior, PriorSlot
-from latentscale.spec.spec import ModelSpec
 
 
 @TERMS.add

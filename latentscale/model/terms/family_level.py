@@ -8,6 +8,9 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 import xarray as xr
 
+from latentscale.declare.kinds import TERMS
+from latentscale.declare.prior import Parameter, Prior, PriorSlot
+from latentscale.declare.spec import ModelSpec
 from latentscale.dims import FAMILY, LINEAGE, SAMPLE, SKILL, SKILL_FACTOR
 from latentscale.maths import Named, maths_of
 from latentscale.model.design import Design
@@ -19,9 +22,6 @@ from latentscale.model.priors import (
     standard_normal,
 )
 from latentscale.model.terms.base import Groups, Rows, Term, through_factor
-from latentscale.spec.kinds import TERMS
-from latentscale.spec.prior import Parameter, Prior, PriorSlot
-from latentscale.spec.spec import ModelSpec
 
 SKILL_PAIR: str = "skill_pair"
 LKJ_CONCENTRATION = 2.0  # weakly against strong correlations: density (1 - r^2) for two skills

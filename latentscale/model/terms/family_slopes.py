@@ -7,14 +7,14 @@ from typing import Any, ClassVar, Literal, Self
 
 import xarray as xr
 
+from latentscale.declare.kinds import TERMS
+from latentscale.declare.prior import Parameter, Prior, PriorSlot
+from latentscale.declare.spec import ModelSpec
 from latentscale.dims import FAMILY, SKILL
 from latentscale.maths import Named
 from latentscale.model.design import Design
 from latentscale.model.priors import declare_parameters, deterministic, deviations
 from latentscale.model.terms.base import Groups, Rows, Term, scaled, standardised
-from latentscale.spec.kinds import TERMS
-from latentscale.spec.prior import Parameter, Prior, PriorSlot
-from latentscale.spec.spec import ModelSpec
 
 FAMILY_SLOPE: str = "family_slope_covariate"
 

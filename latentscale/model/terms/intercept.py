@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, Literal, Self
 
+from latentscale.declare.kinds import TERMS
+from latentscale.declare.prior import REAL, Parameter, Prior, PriorSlot
+from latentscale.declare.spec import ModelSpec
 from latentscale.dims import BENCHMARK
 from latentscale.maths import Named
 from latentscale.model.design import Design
 from latentscale.model.pooling import Pooling, declared_or_pooled
 from latentscale.model.priors import declare_parameters
 from latentscale.model.terms.base import Rows, Term
-from latentscale.spec.kinds import TERMS
-from latentscale.spec.prior import REAL, Parameter, Prior, PriorSlot
-from latentscale.spec.spec import ModelSpec
 
 _POOLING = Pooling(
     "intercept", REAL, Prior("Normal", mu=0, sigma=2), Prior("HalfNormal", sigma=1.5)

@@ -7,6 +7,9 @@ from typing import ClassVar, Literal, Self
 
 import numpy as np
 
+from latentscale.declare.kinds import TERMS
+from latentscale.declare.prior import POSITIVE, REAL, Parameter, Prior, PriorSlot
+from latentscale.declare.spec import Anchored, ModelSpec
 from latentscale.dims import BENCHMARK, SKILL
 from latentscale.maths import Named, maths_of
 from latentscale.model.design import Design
@@ -14,9 +17,6 @@ from latentscale.model.identify import loading_masks
 from latentscale.model.pooling import Pooling
 from latentscale.model.priors import declare, deterministic
 from latentscale.model.terms.base import Rows, Term
-from latentscale.spec.kinds import TERMS
-from latentscale.spec.prior import POSITIVE, REAL, Parameter, Prior, PriorSlot
-from latentscale.spec.spec import Anchored, ModelSpec
 
 _POSITIVE = Pooling(
     "loading",

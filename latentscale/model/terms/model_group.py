@@ -8,6 +8,9 @@ from typing import ClassVar, Literal
 import numpy as np
 import xarray as xr
 
+from latentscale.declare.kinds import TERMS
+from latentscale.declare.prior import Parameter, Prior, PriorSlot
+from latentscale.declare.spec import ModelSpec
 from latentscale.dims import BENCHMARK, MODEL
 from latentscale.errors import SpecError
 from latentscale.maths import Named
@@ -15,9 +18,6 @@ from latentscale.model.design import Design
 from latentscale.model.pooling import GROUP, group_of_benchmark, groups_of
 from latentscale.model.priors import coordinate, declare_parameters, deterministic, standard_normal
 from latentscale.model.terms.base import Rows, Term
-from latentscale.spec.kinds import TERMS
-from latentscale.spec.prior import Parameter, Prior, PriorSlot
-from latentscale.spec.spec import ModelSpec
 
 _INDEX = "benchmark_group_index"
 _MEMBER = "benchmark_group_member"

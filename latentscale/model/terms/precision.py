@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self, cast
 
+from latentscale.declare.kinds import TERMS
+from latentscale.declare.likelihood import Likelihood
+from latentscale.declare.prior import POSITIVE, Parameter, Prior, PriorSlot
+from latentscale.declare.spec import ModelSpec
 from latentscale.dims import BENCHMARK
 from latentscale.maths import Named, maths_of
 from latentscale.model.design import Design
 from latentscale.model.pooling import Pooling, declared_or_pooled
 from latentscale.model.priors import declare_parameters
 from latentscale.model.terms.base import Rows, Term
-from latentscale.spec.kinds import TERMS
-from latentscale.spec.likelihood import Likelihood
-from latentscale.spec.prior import POSITIVE, Parameter, Prior, PriorSlot
-from latentscale.spec.spec import ModelSpec
 
 PRECISION: str = "precision_covariate"
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, Literal, Self
 
+from latentscale.declare.kinds import TERMS
+from latentscale.declare.prior import Parameter, Prior, PriorSlot
+from latentscale.declare.spec import ModelSpec
 from latentscale.dims import MODEL, SKILL
 from latentscale.maths import Named
 from latentscale.model.design import Design
 from latentscale.model.priors import declare_parameters, deterministic, standard_normal
 from latentscale.model.terms.base import Rows, Term
-from latentscale.spec.kinds import TERMS
-from latentscale.spec.prior import Parameter, Prior, PriorSlot
-from latentscale.spec.spec import ModelSpec
 
 
 @TERMS.add

@@ -9,6 +9,9 @@ import numpy as np
 import xarray as xr
 from pydantic import Field
 
+from latentscale.declare.kinds import TERMS
+from latentscale.declare.prior import Parameter, Prior, PriorSlot
+from latentscale.declare.spec import ModelSpec
 from latentscale.dims import SKILL
 from latentscale.errors import SpecError
 from latentscale.maths import Maths, Named, maths_of, on_draws
@@ -20,9 +23,6 @@ from latentscale.model.priors import (
     standard_normal,
 )
 from latentscale.model.terms.base import Rows, Term
-from latentscale.spec.kinds import TERMS
-from latentscale.spec.prior import Parameter, Prior, PriorSlot
-from latentscale.spec.spec import ModelSpec
 
 KNOT: str = "trend_knot"
 _COVARIATE: str = "trend_covariate"

@@ -1,0 +1,1 @@
+"""Whether draws can be believed, and whether the model describes the scores."""

@@ -1,0 +1,307 @@
+"""Calibrate: how large forecast errors are, and whether intervals cover what they claim."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from latentscale.analysis.tools.units import SCALE_COLUMNS, in_one_unit
+from latentscale.data.frames import as_pandas
+from latentscale.dims import DEFAULT_PROB, checked_seed, interval_quantiles
+from latentscale.errors import DataError, listed
+from latentscale.expect import expect, expect_names, shown
+from latentscale.validate import is_number, whole_number
+
+HELD_OUT: Final = "table must be a table from latentscale.backtest"
+
+COVERAGES = (0.5, 0.8, 0.9, 0.95)
+_NEEDED = ("family", "benchmark", "score", "median", "lower", "upper", "crps", "log_score", "pit")
+_TEXT = ("family", "benchmark")
+_SOURCE = "from latentscale.backtest"
+_LEVELS = tuple(np.round(np.arange(0.05, 1.0, 0.05), 2))
+
+
+def summarise(
+    table: pd.DataFrame, by: Sequence[str] = (), *, resamples: int = 2000, seed: int = 0
+) -> pd.DataFrame:
+    """Summarise a backtest: error, coverage, width and proper scores, with standard errors.
+
+    Parameters
+    ----------
+    table
+        From `latentscale.backtest`. Its column ``prob`` is the probability of the interval
+        lower to upper; a table without that column is read as 0.9, the backtest's default.
+    by
+        Columns to group by, such as ``["benchmark"]``; empty for one row over all cells.
+    resamples, seed
+        Of the bootstrap over families, which keeps the cells of a family together since
+        their errors are not independent.
+
+    Returns
+    -------
+    One row a group: cells, families, and the mean over cells of mae (absolute error of the
+    median), crps, width, interval_score (of the table's own interval; Gneiting and Raftery
+    2007, eq. 43) as fractions, log_score, cover (share inside the table's own interval), and
+    cover_50, cover_80, cover_90, cover_95 (of central intervals, by the pit); each with its
+    bootstrap standard error in ``<name>_se`` (NaN with one family). Where the backtest holds
+    scores that are not fractions, also unit: that of mae, crps, width and interval_score. A
+    group with several units has them divided by the standard deviation of each benchmark's
+    scores, and its log_score is that of such scores.
+
+    Raises
+    ------
+    DataError
+        If a column is missing or holds something else than it should, or the table is empty.
+    """
+    table, by = _checked(table, _NEEDED, by)
+    _check_resamples(resamples)
+    figures = cell_figures(table)
+    rng = np.random.default_rng(checked_seed(seed))
+    rows = []
+    for key, places in _groups(table, by).items():
+        rowwise = table.iloc[places]
+        part, unit = in_one_unit(figures.iloc[places], rowwise)
+        row = _row(part, rowwise["family"], resamples, rng)
+        named = {"unit": unit} if set(SCALE_COLUMNS) <= set(table.columns) else {}
+        rows.append(dict(zip(by, key, strict=True)) | named | row)
+    return pd.DataFrame(rows)
+
+
+def cell_figures(table: pd.DataFrame) -> pd.DataFrame:
+    """Return every cell's own error, width, coverage and scores, as `summarise` averages them.
+
+    Columns of scores that the table does not have (crps, log_score, pit) are left out.
+    """
+    score, low, high = table["score"], table["lower"], table["upper"]
+    outside = (low - score).clip(lower=0) + (score - high).clip(lower=0)
+    tail = 1 - table.get("prob", DEFAULT_PROB)
+    figures = {
+        "mae": (score - table["median"]).abs(),
+        **{name: table[name] for name in ("crps", "log_score") if name in table},
+        "width": high - low,
+        "interval_score": high - low + (2 / tail) * outside,
+        "cover": score.between(low, high).astype(float),
+    }
+    if "pit" in table:
+        central = _centrality(table)
+        for prob in COVERAGES:
+            figures[f"cover_{round(100 * prob)}"] = (central <= prob).astype(float)
+    return pd.DataFrame(figures)
+
+
+def bootstrap_means(
+    values: pd.DataFrame, families: pd.Series, resamples: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Return means over cells of data resampled family by family.
+
+    Parameters
+    ----------
+    values
+        One row a cell, one column a figure.
+    families
+        Family of each row; the cells of a family are drawn together.
+    resamples, rng
+        Number of resamples, and the source of random numbers.
+
+    Returns
+    -------
+    Array of shape (resamples, figures).
+    """
+    grouped = values.groupby(families.to_numpy())
+    sums, sizes = grouped.sum().to_numpy(), grouped.size().to_numpy()
+    drawn = rng.integers(len(sums), size=(resamples, len(sums)))
+    return sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1, keepdims=True)
+
+
+def bootstrap_errors(
+    values: pd.DataFrame, families: pd.Series, resamples: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Return the standard error of each column's mean over cells; NaN with one family."""
+    if families.nunique() < 2:
+        return np.full(values.shape[1], np.nan)
+    return bootstrap_means(values, families, resamples, rng).std(axis=0, ddof=1)
+
+
+def reliability(
+    table: pd.DataFrame,
+    levels: Sequence[float] = _LEVELS,
+    *,
+    by: Sequence[str] = (),
+    prob: float = DEFAULT_PROB,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Compare nominal with actual coverage of central intervals, at any probability.
+
+    A central interval of probability p holds the score where abs(2 pit - 1) <= p.
+
+    Parameters
+    ----------
+    table
+        From `latentscale.backtest`, or any table with the columns family and pit.
+    levels
+        Nominal probabilities, strictly between 0 and 1.
+    by
+        Columns to group by, such as ``["benchmark"]``.
+    prob
+        Probability of the bootstrap band.
+    resamples, seed
+        Of the bootstrap over families.
+
+    Returns
+    -------
+    One row a group and level: nominal, actual, lower, upper, cells, families. The band lower
+    to upper is that of actual; NaN with one family.
+
+    Raises
+    ------
+    DataError
+        If a column is missing or holds something else than it should, the table is empty, or a
+        level is out of range.
+    """
+    table, by = _checked(table, ("family", "pit"), by)
+    _check_resamples(resamples)
+    _check_levels(levels)
+    ends = interval_quantiles(prob)
+    inside = pd.DataFrame({level: _centrality(table) <= level for level in levels}).astype(float)
+    rng = np.random.default_rng(checked_seed(seed))
+    parts = []
+    for key, places in _groups(table, by).items():
+        part, families = inside.iloc[places], table["family"].iloc[places]
+        band = np.full((2, len(levels)), np.nan)
+        if families.nunique() > 1:
+            band = np.quantile(bootstrap_means(part, families, resamples, rng), ends, axis=0)
+        about = dict(zip(by, key, strict=True))
+        rows = {"nominal": list(levels), "actual": part.mean().to_numpy()}
+        rows |= {"lower": band[0], "upper": band[1]}
+        rows |= {"cells": len(part), "families": families.nunique()}
+        parts.append(pd.DataFrame({**about, **rows}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def pit_histogram(
+    table: pd.DataFrame, bins: int = 10, *, prob: float = DEFAULT_PROB
+) -> pd.DataFrame:
+    """Count probability integral transforms in equal bins, beside what uniform ones give.
+
+    Gneiting, Balabdaoui and Raftery 2007, section 3.1: calibrated forecasts have uniform pit.
+
+    Parameters
+    ----------
+    table
+        From `latentscale.backtest`, or any table with the column pit.
+    bins
+        Number of bins over [0, 1].
+    prob
+        Probability of the binomial band, bin by bin, for independent cells.
+
+    Returns
+    -------
+    One row a bin: left, right, count, expected, lower, upper.
+
+    Raises
+    ------
+    DataError
+        If there is no column pit, the table is empty, or `bins` is below 2.
+    """
+    table, _ = _checked(table, ("pit",))
+    bins = whole_number(bins, "bins", least=2, error=DataError)
+    counts, edges = np.histogram(table["pit"], bins=bins, range=(0, 1))
+    low, high = stats.binom(len(table), 1 / bins).ppf(interval_quantiles(prob))
+    return pd.DataFrame(
+        {
+            "left": edges[:-1],
+            "right": edges[1:],
+            "count": counts,
+            "expected": len(table) / bins,
+            "lower": low,
+            "upper": high,
+        }
+    )
+
+
+def _centrality(table: pd.DataFrame) -> pd.Series:
+    return (2 * (table["pit"] - 0.5)).abs()
+
+
+def _check_levels(levels: object) -> None:
+    wanted = "levels must be a list of numbers strictly between 0 and 1, such as [0.5, 0.9]"
+    if isinstance(levels, str | Mapping) or not isinstance(levels, Iterable):
+        raise DataError(f"{wanted}; got {levels!r:.200}.")
+    given = list(levels)
+    bad = [level for level in given if not is_number(level) or not 0 < float(level) < 1]
+    if bad or not given or len(set(given)) < len(given):
+        raise DataError(f"{wanted}, each once; got {bad or given}.")
+
+
+def _check_resamples(resamples: object) -> None:
+    # A standard deviation needs two.
+    whole_number(resamples, "resamples", least=2, error=DataError)
+
+
+def _checked(
+    table: Any, columns: Sequence[str], by: Sequence[str] = ()
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Refuse a table that is not a backtest's; return it, and the names to group by."""
+    table = as_pandas(table, HELD_OUT)
+    expect(table, pd.DataFrame, "table", f"a table {_SOURCE}")
+    if isinstance(by, str):
+        raise DataError(f'by must be a list of columns, such as ["{by}"]; got one string.')
+    names = expect_names(by, "by", '["benchmark"]')
+    missing = [name for name in (*columns, *names) if name not in table]
+    if missing:
+        raise DataError(f"The table has no {listed(missing)}; give one {_SOURCE}.")
+    if table.empty:
+        raise DataError(f"The table is empty; give one {_SOURCE}.")
+    if not table.columns.is_unique:
+        twice = table.columns[table.columns.duplicated()]
+        raise DataError(f"The table has more than one column {listed(dict.fromkeys(twice))}.")
+    for name in columns:
+        _check_column(table[name])
+    if "prob" in table and "lower" in columns:
+        _check_column(table["prob"])
+    return table, names
+
+
+def _check_column(column: pd.Series) -> None:
+    """Refuse missing values, text for numbers, and probabilities that are none."""
+    name = str(column.name)
+    if name in _TEXT:
+        bad, wanted = column.isna(), "a name"
+    else:
+        numbers = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+        values = column.astype(float) if numbers else pd.Series(np.nan, column.index)
+        bad, wanted = values.isna(), "a number"
+        if name == "pit":
+            bad, wanted = ~values.between(0, 1), "a number from 0 to 1"
+        if name == "prob":
+            bad = ~values.between(0, 1, inclusive="neither")
+            wanted = "a number strictly between 0 and 1"
+    if bad.any():
+        row = int(bad.to_numpy().argmax())
+        raise DataError(
+            f'The column "{name}" of the table must hold {wanted} in every row; row {row} has '
+            f"{shown(column.iloc[row])} ({int(bad.sum())} such rows). Leave those rows out, or "
+            f"give a table {_SOURCE}."
+        )
+
+
+def _groups(table: pd.DataFrame, by: Sequence[str]) -> dict[tuple[object, ...], np.ndarray]:
+    if not by:
+        return {(): np.arange(len(table))}
+    found = table.groupby(list(by), sort=False, dropna=False).indices
+    return {key if isinstance(key, tuple) else (key,): place for key, place in found.items()}
+
+
+def _row(
+    figures: pd.DataFrame, families: pd.Series, resamples: int, rng: np.random.Generator
+) -> dict[str, float]:
+    row: dict[str, float] = {"cells": len(figures), "families": families.nunique()}
+    errors = bootstrap_errors(figures, families, resamples, rng)
+    for name, mean, error in zip(figures, figures.mean(), errors, strict=True):
+        row[str(name)], row[f"{name}_se"] = float(mean), float(error)
+    return row

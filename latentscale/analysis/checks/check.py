@@ -1,0 +1,351 @@
+"""Check: whether a fit describes the scores, and which scores do not belong."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from scipy.stats import norm
+
+from latentscale.analysis.checks.leave_one_out import (
+    LeaveOneOut,
+    at_cells,
+    leave_one_out,
+    logit_residual,
+)
+from latentscale.analysis.checks.predictive import PredictiveCheck, posterior_predictive
+from latentscale.analysis.forecasts.forecast import forecast_rows
+from latentscale.analysis.tools.summaries import quantiles
+from latentscale.data.scaling import is_bounded, lower_is_better
+from latentscale.data.scores import Scores
+from latentscale.dims import (
+    BENCHMARK,
+    CELL,
+    DEFAULT_PROB,
+    FAMILY,
+    MODEL,
+    SAMPLE,
+)
+from latentscale.errors import FitError, FitWarning, listed
+from latentscale.expect import expect
+from latentscale.inference.method import Method
+from latentscale.inference.run import fit as run_fit
+from latentscale.posterior.fit import Fit
+from latentscale.result import Picture, Result
+from latentscale.validate import is_number
+
+_FALSE_ALARMS = 0.1
+_SUSPECT_Z = 2.0
+"""As many standard deviations as 5% of sound scores exceed."""
+_NEAR_FLOOR = 0.03
+"""Two standard errors of a share near one quarter over some 800 items."""
+_WHOLE_MODEL = 0.5
+"""More than every other score of a model looks alike: the row, not the scores, is odd."""
+_COLUMNS = (
+    "model",
+    "family",
+    "benchmark",
+    "score",
+    "median",
+    "lower",
+    "upper",
+    "z",
+    "pareto_k",
+    "basis",
+    "advice",
+)
+WEIGHTS = "importance weights"
+REFIT = "refit"
+
+
+@dataclass(frozen=True, repr=False)
+class FitCheck(Result):
+    """How well a fit describes the scores.
+
+    Attributes
+    ----------
+    loo
+        Leave-one-out predictions of every score.
+    predictive
+        Posterior predictive check.
+    pit_p_value
+        Of the hypothesis that leave-one-out pit are uniform, allowing for their dependence;
+        of the reliable scores alone.
+    residuals
+        Leave-one-out residuals z, dims (model, benchmark), on the logit scale in predictive
+        standard deviations, positive where a score is better than predicted; NaN where nothing
+        was measured. ``reliable`` is a coordinate.
+    by_family, by_benchmark
+        Mean residual and its size: scores, mean_z, rms_z (1 where noise is as expected).
+    outliers
+        Scores far outside their leave-one-out interval, worst first: model, family, benchmark,
+        score, median, lower, upper, z, pareto_k, basis (importance weights, or a refit without
+        the score), and advice.
+    unsettled
+        Scores that look odd but whose Pareto k is too high to judge them by weights.
+    threshold
+        Size of z from which a score is an outlier.
+    advice
+        What to do, one step an entry.
+    """
+
+    loo: LeaveOneOut
+    predictive: PredictiveCheck
+    pit_p_value: float
+    residuals: xr.DataArray
+    by_family: pd.DataFrame
+    by_benchmark: pd.DataFrame
+    outliers: pd.DataFrame
+    unsettled: pd.DataFrame
+    threshold: float
+    advice: tuple[str, ...]
+
+    plot = Picture("plot_residuals")
+
+    @property
+    def headline(self) -> str:
+        """How many scores are outliers, and what the predictive check says."""
+        return (
+            f"{len(self.outliers)} outliers among {len(self.loo.rows)} scores "
+            f"(abs z above {self.threshold:.1f}), {len(self.unsettled)} unsettled; "
+            f"leave-one-out pit uniform: p = {self.pit_p_value:.3f}. {self.predictive.headline}"
+        )
+
+    def table(self, prob: float | None = None) -> pd.DataFrame:
+        """Return one row a score: the leave-one-out table, and a verdict.
+
+        Parameters
+        ----------
+        prob
+            Probability of the equal-tailed interval of a new score; by default that of the check.
+
+        Returns
+        -------
+        Columns of `latentscale.results.LeaveOneOut.table`, and verdict: ``"outlier"``,
+        ``"unsettled"`` or empty.
+        """
+        table = self.loo.table(self.loo.prob if prob is None else prob)
+        verdicts = {"outlier": self.outliers, "unsettled": self.unsettled}
+        verdict = {
+            (row.model, row.benchmark): name
+            for name, rows in verdicts.items()
+            for row in rows.itertuples()
+        }
+        cells = zip(table["model"], table["benchmark"], strict=True)
+        return table.assign(verdict=[verdict.get(cell, "") for cell in cells])
+
+    def brief(self) -> pd.DataFrame:
+        """Return the outliers."""
+        return self.outliers[[n for n in self.outliers if n not in ("family", "basis", "advice")]]
+
+
+def check(
+    fit: Fit,
+    *,
+    refit: Method | None = None,
+    false_alarms: float = _FALSE_ALARMS,
+    prob: float = DEFAULT_PROB,
+    seed: int = 0,
+) -> FitCheck:
+    """Check a fit against the scores: calibration, residuals, and scores that do not belong.
+
+    A score is an outlier where its leave-one-out residual is larger than what `false_alarms`
+    scores of a sound table would reach.
+
+    Parameters
+    ----------
+    fit
+        A fit with posterior draws.
+    refit
+        Method for one more fit, without the outliers and the unsettled scores, that judges
+        them exactly; None to rely on importance weights where they can be trusted.
+    false_alarms
+        Expected number of outliers in a table without any, above 0.
+    prob
+        Probability of the leave-one-out interval.
+    seed
+        Seed of the noise of new scores, and of the refit.
+
+    Raises
+    ------
+    FitError
+        If the fit is a point estimate, has too few draws, or `false_alarms` is out of range.
+
+    References
+    ----------
+    Vehtari, Gelman and Gabry 2017, section 2 (leave-one-out residuals and pit).
+
+    Examples
+    --------
+    >>> checked = ls.check(fit, seed=1)
+    >>> 0 <= checked.pit_p_value <= 1
+    True
+    """
+    expect(fit, Fit, "fit")
+    loo = leave_one_out(fit, prob=prob, seed=seed)
+    count = len(loo.rows)
+    if not is_number(false_alarms) or not 0 < false_alarms < count:
+        raise FitError(
+            f"false_alarms must be above 0 and below the {count} scores; got {false_alarms!r}."
+        )
+    if refit is not None:
+        expect(refit, Method, "refit")
+    threshold = float(norm.isf(false_alarms / count / 2))
+    table = loo.rows
+    large = table["z"].abs() > threshold
+    doubtful = (table["z"].abs() > _SUSPECT_Z) | table["z"].isna()
+    odd = ~table["reliable"] & doubtful & ~large
+    outliers, unsettled = table[large].assign(basis=WEIGHTS), table[odd].assign(basis=WEIGHTS)
+    if refit is not None and (large | odd).any():
+        outliers = _settle(fit, table[large | odd], refit, threshold, prob, seed)
+        unsettled = unsettled.iloc[:0]
+    outliers = outliers.assign(advice=_advice_for(fit, outliers, table))
+    unsettled = unsettled.assign(advice="Confirm by a refit without it: check(fit, refit=...).")
+    return FitCheck(
+        loo=loo,
+        predictive=posterior_predictive(fit, prob=prob, seed=seed),
+        pit_p_value=uniform_p_value(table.loc[table["reliable"], "pit"]),
+        residuals=_map(fit, table),
+        by_family=_mean_residuals(table, "family"),
+        by_benchmark=_mean_residuals(table, "benchmark"),
+        outliers=_worst_first(outliers),
+        unsettled=_worst_first(unsettled),
+        threshold=threshold,
+        advice=_advice(loo, len(outliers), len(unsettled)),
+    )
+
+
+def uniform_p_value(pit: pd.Series) -> float:
+    """Return the p-value of the hypothesis that pit are uniform, allowing for dependence.
+
+    ArviZ's test of pointwise order statistics, combined by truncated Cauchy (Tesso and Vehtari
+    2025, "LOO-PIT predictive model checking"). NaN with fewer than 10 values.
+    """
+    if len(pit) < 10:
+        return float("nan")
+    values = xr.DataArray(pit.clip(1e-6, 1 - 1e-6).to_numpy(), dims=(CELL,))
+    return float(values.azstats.uniformity_test(dim=CELL, method="pot_c")[0])
+
+
+def _settle(
+    fit: Fit, suspects: pd.DataFrame, method: Method, threshold: float, prob: float, seed: int
+) -> pd.DataFrame:
+    """Return the suspects that a refit without all of them still finds far off."""
+    score = xr.DataArray(suspects["score"].to_numpy(), dims=(CELL,)).assign_coords(
+        cell_model=(CELL, suspects["model"].to_numpy(dtype=str)),
+        cell_benchmark=(CELL, suspects["benchmark"].to_numpy(dtype=str)),
+    )
+    data = fit.scores.dataset
+    kept = data["score"].copy()
+    for model, benchmark in zip(suspects["model"], suspects["benchmark"], strict=True):
+        kept.loc[{MODEL: model, BENCHMARK: benchmark}] = np.nan
+    bare = [str(b) for b in data[BENCHMARK].values[~kept.notnull().any(MODEL).values]]
+    if bare:
+        raise FitError(f"All scores of {listed(bare)} are suspect; nothing is left to refit on.")
+    again = run_fit(
+        fit.spec, Scores(data.assign(score=kept)), method=method, seed=seed, progress=False
+    )
+    if again.status.converged is False:
+        warnings.warn(
+            f"The refit without the suspects: {again.status.message}", FitWarning, stacklevel=3
+        )
+    drawn = at_cells(forecast_rows(again, data, seed=seed).draws, score)
+    ends = quantiles(drawn, prob)
+    even = xr.ones_like(drawn) / drawn.sizes[SAMPLE]
+    below = (drawn < score) + 0.5 * (drawn == score)
+    found = suspects.assign(
+        basis=REFIT,
+        mean=drawn.mean(SAMPLE).values,
+        median=ends["median"].values,
+        lower=ends["lower"].values,
+        upper=ends["upper"].values,
+        pit=below.mean(SAMPLE).values,
+        z=logit_residual(fit, score, drawn, even).values,
+    )
+    return found[found["z"].abs() > threshold]
+
+
+def _advice_for(fit: Fit, outliers: pd.DataFrame, table: pd.DataFrame) -> list[str]:
+    """Return what may be behind each outlier: metadata, a format failure, or contamination."""
+    data = fit.scores.dataset
+    sign = xr.where(lower_is_better(data), -1, 1).to_series()
+    # Scores from here on, towards the worse end, are no better than guessing.
+    guessing = (sign * data["floor"].to_series() + _NEAR_FLOOR).where(is_bounded(data).to_series())
+    own = table.groupby("model")["z"].agg(
+        ["size", lambda z: (z > _SUSPECT_Z).mean(), lambda z: (z < -_SUSPECT_Z).mean()]
+    )
+    own.columns = ["scores", "above", "below"]
+    lines = []
+    for row in outliers.itertuples():
+        model = own.loc[row.model]
+        same = model["above"] if row.z > 0 else model["below"]
+        if model["scores"] >= 3 and same >= _WHOLE_MODEL:
+            side = "higher" if row.z > 0 else "lower"
+            lines.append(
+                f"Most scores of this model are {side} than expected: check its size, tokens, "
+                "family and instruct flag."
+            )
+        elif row.z < 0 and sign[row.benchmark] * row.score <= guessing[row.benchmark]:
+            lines.append(
+                "The score is no better than guessing: a format failure is likely; check the "
+                "prompt template and how answers were parsed."
+            )
+        elif row.z < 0:
+            how = "Lower" if sign[row.benchmark] > 0 else "Worse"
+            lines.append(
+                f"{how} than the model's other scores say: check the harness settings (shots, "
+                "prompt, truncation) and the unit of the column."
+            )
+        else:
+            how = "Higher" if sign[row.benchmark] > 0 else "Better"
+            lines.append(
+                f"{how} than the model's other scores say: check for contamination with the "
+                "benchmark's items, for other settings than the rest, and the unit of the column."
+            )
+    return lines
+
+
+def _map(fit: Fit, table: pd.DataFrame) -> xr.DataArray:
+    cells = table.set_index(["model", "benchmark"])[["z", "reliable"]].to_xarray()
+    wanted = {MODEL: list(fit.scores.models), BENCHMARK: list(fit.scores.benchmarks)}
+    known = cells.reindex(wanted)
+    families = fit.scores.dataset[FAMILY].values.astype(str)
+    return known["z"].assign_coords(
+        reliable=((MODEL, BENCHMARK), known["reliable"].fillna(False).values.astype(bool)),
+        family=(MODEL, families),
+    )
+
+
+def _mean_residuals(table: pd.DataFrame, by: str) -> pd.DataFrame:
+    grouped = table.groupby(by, sort=True)["z"]
+    found = grouped.agg(scores="size", mean_z="mean")
+    found["rms_z"] = np.sqrt(grouped.apply(lambda z: (z**2).mean()))
+    return found.reset_index()
+
+
+def _worst_first(rows: pd.DataFrame) -> pd.DataFrame:
+    order = rows["z"].abs().sort_values(ascending=False).index
+    return rows.loc[order, list(_COLUMNS)].reset_index(drop=True)
+
+
+def _advice(loo: LeaveOneOut, outliers: int, unsettled: int) -> tuple[str, ...]:
+    lines = []
+    if outliers:
+        lines.append(
+            "Look at each outlier's source before you drop it; a true surprise belongs in the fit."
+        )
+    heavy = len(loo.unreliable)
+    if heavy:
+        lines.append(
+            f"{heavy} of {len(loo.rows)} scores have a Pareto k above {loo.k_limit:.2f}: their "
+            "residuals are too small, since the weights do not let go of them."
+        )
+    if unsettled:
+        lines.append(
+            f"{unsettled} of these look odd: check(fit, refit=latentscale.NUTS()) settles them by "
+            "one fit without them."
+        )
+    return tuple(lines)

@@ -1,0 +1,172 @@
+"""Diagnose: whether draws can be believed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from latentscale.analysis.checks.modes import find_modes
+from latentscale.analysis.skills.identified import is_identified
+from latentscale.dims import CHAIN, DRAW, LOG_LIKELIHOOD, SAMPLE
+from latentscale.expect import expect
+from latentscale.numerics.psis import MIN_DRAWS, k_limit, pareto_smoothed
+from latentscale.posterior.convergence import Convergence
+from latentscale.posterior.fit import Fit
+from latentscale.posterior.pairing import by_sample
+from latentscale.posterior.status import problems
+from latentscale.result import FixedTable
+
+_DISAGREE = 1.1
+"""R-hat from which chains are plainly not alike, with draws of any length."""
+_MOST_OF_CHAIN = 0.5
+"""A chain belongs to the mode of more than half of its draws."""
+
+
+@dataclass(frozen=True, repr=False)
+class Diagnosis(FixedTable):
+    """Convergence of a fit.
+
+    Attributes
+    ----------
+    passed
+        Whether R-hat, ESS, divergences and E-BFMI all pass.
+    rows
+        One row a variable: its number of elements, largest R-hat, smallest bulk and tail
+        ESS, and where the largest R-hat is.
+    divergences, ebfmi
+        Divergent transitions, and the smallest energy fraction over chains.
+    max_rhat, min_ess
+        Worst figures over all parameters.
+    high_pareto_k
+        Scores whose leave-one-out weight is too heavy-tailed (Pareto k above `k_limit`, or not
+        a number), the same as in `latentscale.leave_one_out`: each one alone moves the
+        posterior. They do not make a fit fail.
+    k_limit
+        Largest Pareto k that these weights bear: min(1 - 1 / log10(draws), 0.7).
+    advice
+        What to do, one step an entry; empty where all is well.
+    """
+
+    passed: bool
+    rows: pd.DataFrame
+    divergences: int
+    ebfmi: float
+    max_rhat: float
+    min_ess: float
+    high_pareto_k: int
+    k_limit: float
+    advice: tuple[str, ...]
+
+    @property
+    def headline(self) -> str:
+        """Whether the draws pass, with the worst figures."""
+        head = "passed" if self.passed else "NOT passed"
+        return (
+            f"Diagnostics {head}: max R-hat {self.max_rhat:.3f}, min ESS {self.min_ess:.0f}, "
+            f"{self.divergences} divergences, E-BFMI {self.ebfmi:.2f}, "
+            f"{self.high_pareto_k} scores with Pareto k above {self.k_limit:.2f}"
+        )
+
+    def brief(self) -> pd.DataFrame:
+        """Return the table, the largest R-hat first."""
+        return self.rows.sort_values("rhat", ascending=False)
+
+
+def diagnose(fit: Fit) -> Diagnosis:
+    """Check R-hat, effective sample size, divergences, energy and Pareto k.
+
+    R-hat must be at most 1.01 and bulk and tail ESS at least 400 for every parameter
+    (Vehtari et al. 2021), with no divergence and E-BFMI of at least 0.3. An approximation,
+    such as ADVI's, is judged by its own status: whether its optimiser ended, and Pareto k of
+    its importance weights.
+
+    Parameters
+    ----------
+    fit
+        A fit.
+
+    Returns
+    -------
+    The diagnosis; print it, or read ``.passed``, ``.table()`` and ``.advice``.
+
+    Examples
+    --------
+    >>> diagnosis = ls.diagnose(fit)
+    >>> diagnosis.divergences, diagnosis.max_rhat < 1.05
+    (0, True)
+    """
+    expect(fit, Fit, "fit")
+    found = fit.convergence()
+    heavy = _high_pareto_k(fit, found)
+    chains = fit.status.pareto_k is None  # an approximation has independent draws, no chains
+    wrong = problems(found) if chains else ()
+    apart = _separate_modes(fit) if chains and found.max_rhat > _DISAGREE else ()
+    advice = list(dict.fromkeys([*wrong, *apart, *fit.status.advice]))
+    return Diagnosis(
+        passed=not wrong and fit.status.converged is not False,
+        rows=_by_variable(found),
+        divergences=found.divergences,
+        ebfmi=found.ebfmi,
+        max_rhat=found.max_rhat,
+        min_ess=found.min_ess,
+        high_pareto_k=heavy,
+        k_limit=k_limit(fit.samples.sizes[SAMPLE]),
+        advice=tuple(advice),
+    )
+
+
+def _separate_modes(fit: Fit) -> tuple[str, ...]:
+    """Say whether chains that disagree sit in separate modes of the anchored loadings."""
+    if "loading" not in fit.posterior or not is_identified(fit):
+        return ()
+    modes = find_modes(fit.posterior["loading"])
+    if len(modes) < 2:
+        return ()
+    by_chain = fit.tree[LOG_LIKELIHOOD]["score"].sum("cell").mean(DRAW)
+    chains = [str(name) for name in modes.columns if str(name).startswith(CHAIN)]
+    groups = []
+    for _, mode in modes.iterrows():
+        most = [name for name in chains if mode[name] > _MOST_OF_CHAIN]
+        level = [float(by_chain.isel({CHAIN: chains.index(name)})) for name in most]
+        where = f" ({', '.join(most)}; mean log likelihood {max(level):.0f})" if most else ""
+        groups.append(f"{mode['share']:.0%}{where}")
+    return (
+        f"The draws of the loadings fall into {len(modes)} separate groups: "
+        f"{'; '.join(groups)}. They are different modes, shares of chains are not their masses, "
+        "and averages over them describe none: raise ModeStart.climbs, so that chains begin at "
+        "the highest, or use other anchors or fewer skills.",
+    )
+
+
+def _by_variable(found: Convergence) -> pd.DataFrame:
+    rows = []
+    for variable, part in found.table.groupby("variable", sort=False):
+        worst = part["rhat"].fillna(-1.0).idxmax()
+        rows.append(
+            {
+                "variable": variable,
+                "elements": len(part),
+                "rhat": part["rhat"].max(),
+                "ess_bulk": part["ess_bulk"].min(),
+                "ess_tail": part["ess_tail"].min(),
+                "worst": part.loc[worst, "where"],
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _high_pareto_k(fit: Fit, found: Convergence) -> int:
+    """Count scores whose PSIS leave-one-out weights are unreliable (Vehtari et al. 2024).
+
+    One whose k is not a number (a density that is 0 at some draw, a tail too short) counts as
+    unreliable; one whose density is the same at every draw has equal weights, which are fine.
+    """
+    draws = fit.samples.sizes[SAMPLE]
+    if not fit.is_posterior or draws < MIN_DRAWS:
+        return 0
+    logs = by_sample(fit, fit.tree[LOG_LIKELIHOOD].to_dataset()["score"])
+    ratio = -logs.transpose(..., SAMPLE).values
+    pareto_k = pareto_smoothed(ratio, efficiency=found.efficiency(draws)).pareto_k
+    return int(np.sum(~(pareto_k <= k_limit(draws))))

@@ -1,0 +1,164 @@
+"""Targets: what an allocation maximises."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from latentscale.analysis.skills.identified import is_identified
+from latentscale.analysis.tools.units import FRACTION, other_units
+from latentscale.data.scaling import lower_is_better
+from latentscale.dims import SKILL
+from latentscale.errors import DataError, SpecError, listed, nearest
+from latentscale.posterior.fit import Fit
+from latentscale.validate import is_number
+
+SKILL_KIND = "skill"
+SCORE_KIND = "score"
+
+
+@dataclass(frozen=True)
+class Target:
+    """Something to maximise: a skill, a benchmark's expected score, or a weighted set.
+
+    Attributes
+    ----------
+    kind
+        ``"skill"`` or ``"score"``.
+    weights
+        Pairs of a skill's or a benchmark's name and its weight, above 0.
+    label
+        What tables and plots call it.
+
+    Raises
+    ------
+    DataError
+        If `kind` is neither, or a weight is not a positive number.
+    """
+
+    kind: str
+    weights: tuple[tuple[str, float], ...]
+    label: str
+
+    def __post_init__(self) -> None:
+        if self.kind not in (SKILL_KIND, SCORE_KIND):
+            raise DataError(
+                f'kind of a Target is "{SKILL_KIND}" or "{SCORE_KIND}"; got {self.kind!r}.'
+            )
+        if not self.weights:
+            raise DataError("A Target needs at least one name with a weight.")
+        for name, weight in self.weights:
+            if not is_number(weight) or not weight > 0:
+                raise DataError(
+                    f'The weight of "{name}" in a Target must be a number above 0; got {weight!r}.'
+                )
+
+    @classmethod
+    def skill(cls, name: str) -> Self:
+        """Return one skill as a target; an anchored skill is named after its anchor."""
+        label = name if str(name).startswith("skill") else f"skill {name}"
+        return cls(SKILL_KIND, ((str(name), 1.0),), label)
+
+    @classmethod
+    def skills(cls, weights: Mapping[str, float], label: str = "") -> Self:
+        """Return a weighted sum of skills as a target."""
+        pairs = _pairs(weights)
+        return cls(SKILL_KIND, pairs, label or "skills " + _joined(pairs))
+
+    @classmethod
+    def benchmark(cls, name: str) -> Self:
+        """Return one benchmark's expected score as a target."""
+        return cls(SCORE_KIND, ((str(name), 1.0),), str(name))
+
+    @classmethod
+    def benchmarks(cls, weights: Mapping[str, float], label: str = "") -> Self:
+        """Return a weighted mean of expected scores as a target."""
+        pairs = _pairs(weights)
+        return cls(SCORE_KIND, pairs, label or "mean of " + _joined(pairs))
+
+
+def checked_targets(
+    fit: Fit, target: Target | str | Sequence[Target | str] | None
+) -> tuple[Target, ...]:
+    """Return targets whose names are in the fit.
+
+    Raises
+    ------
+    DataError
+        If a name is unknown, a label stands twice, or the argument is of another type.
+    SpecError
+        If a skill is asked of a spec without skills.
+    """
+    if target is None:
+        skills = _skills(fit) if is_identified(fit) else []
+        found = [Target.skill(name) for name in skills]
+        falling = lower_is_better(fit.scores.dataset).to_series()
+        rising = [name for name in fit.scores.benchmarks if not falling[name]]
+        return (*found, *(Target.benchmark(name) for name in rising))
+    given = [target] if isinstance(target, Target | str) else target
+    if isinstance(given, Mapping) or not isinstance(given, Sequence) or not len(given):
+        raise DataError(
+            "target must be a benchmark's name, a Target such as Target.benchmarks({...}), or a "
+            f"list of these; got {target!r}."
+        )
+    found = []
+    for one in given:
+        if not isinstance(one, Target | str):
+            raise DataError(f"target holds {one!r}, which is neither a name nor a Target.")
+        found.append(Target.benchmark(one) if isinstance(one, str) else one)
+    for one in found:
+        _check_names(fit, one)
+        _check_units(fit, one)
+    labels = [one.label for one in found]
+    if len(set(labels)) < len(labels):
+        raise DataError(f"target: a label stands twice in {listed(labels, 20)}.")
+    return tuple(found)
+
+
+def _check_names(fit: Fit, target: Target) -> None:
+    if target.kind == SKILL_KIND and not fit.spec.skills.count:
+        raise SpecError(f'The spec "{fit.spec.name}" has no skills (skills.count is 0).')
+    known = _skills(fit) if target.kind == SKILL_KIND else list(fit.scores.benchmarks)
+    what = "Skill" if target.kind == SKILL_KIND else "Benchmark"
+    for name, _ in target.weights:
+        if name not in known:
+            raise DataError(
+                f'{what} "{name}" is not in the fit, which has {listed(known, 20)}.'
+                + nearest(name, known)
+            )
+
+
+def _check_units(fit: Fit, target: Target) -> None:
+    """Refuse scores that cannot be maximised, or not be added up."""
+    if target.kind == SKILL_KIND:
+        return
+    falling = lower_is_better(fit.scores.dataset).to_series()
+    names = [name for name, _ in target.weights]
+    lower = [name for name in names if falling[name]]
+    instead = "Take a skill, or benchmarks of one unit on which higher is better, as the target."
+    if lower:
+        raise DataError(f"A target is maximised, but on {listed(lower)} lower is better. {instead}")
+    units = other_units(fit.scores)
+    found = list(dict.fromkeys(units.get(name, FRACTION) for name in names))
+    if len(found) > 1:
+        raise DataError(
+            f"The target {target.label} adds up scores of several units, {listed(found)}. {instead}"
+        )
+
+
+def _skills(fit: Fit) -> list[str]:
+    return [str(name) for name in fit.posterior[SKILL].values] if fit.spec.skills.count else []
+
+
+def _pairs(weights: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
+    if not isinstance(weights, Mapping):
+        raise DataError(
+            f'Weights are a mapping such as {{"mmlu": 1, "gsm8k": 2}}; got {weights!r}.'
+        )
+    return tuple((str(name), weight) for name, weight in weights.items())
+
+
+def _joined(pairs: tuple[tuple[str, float], ...]) -> str:
+    same = len({weight for _, weight in pairs}) == 1
+    return ", ".join(name if same else f"{weight:g} {name}" for name, weight in pairs)

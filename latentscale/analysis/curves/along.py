@@ -1,0 +1,254 @@
+"""What a curve runs along: size, tokens, compute, or another feature that goes in steps.
+
+For the places and the rows of a curve; its scores are `latentscale.analysis.curves.curves`'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+
+from latentscale.analysis.forecasts.rows import typical_features
+from latentscale.data.features.base import FeatureKind
+from latentscale.data.features.compute import FLOPS, flops_of
+from latentscale.dims import FLOPS_PER_BILLION_TRILLION, MODEL
+from latentscale.errors import DataError, SpecError, listed, nearest
+from latentscale.posterior.fit import Fit
+
+OVER: Final = ("log_flops", "log_params", "log_tokens")
+LABELS: Final = {
+    "log_flops": "training compute (FLOPs)",
+    "log_params": "parameters (billions)",
+    "log_tokens": "training tokens (trillions)",
+}
+REACH: Final = 3.0
+"""Without limits a curve goes on to a third and to three times a family's range: about one step of
+size between the models of a family."""
+
+
+def steps_of(fit: Fit) -> dict[str, FeatureKind]:
+    """Return the features beside size, tokens and compute along which a fit's curves can run."""
+    kinds = {kind.covariate: kind for kind in fit.transform.kinds}
+    parts = {part for name in fit.transform.columns for part in name.split(":")}
+    return {
+        name: kind
+        for name, kind in kinds.items()
+        if kind.steps and name in parts and name not in OVER
+    }
+
+
+def checked_over(fit: Fit, over: str | None) -> str:
+    """Return what a curve runs along: what was asked for, or what the spec uses first.
+
+    Raises
+    ------
+    SpecError
+        If it is no feature that a curve can run along, or the fit's scores do not change with it.
+    """
+    parts = {part for name in fit.transform.columns for part in name.split(":")}
+    others = steps_of(fit)
+    if over is None:
+        over = next((name for name in (*OVER, *others) if name in parts), None)
+        if over is None:
+            raise SpecError(
+                f'The spec "{fit.spec.name}" has no covariate along which a curve can run: a '
+                "number, a date, size, tokens or compute; it has "
+                f"{listed(fit.spec.covariates) or 'none'}."
+            )
+        return over
+    if over not in OVER and over not in others:
+        allowed = [*OVER, *others]
+        raise SpecError(
+            f'over must be one of {listed(allowed, 20)}; got "{over}".{nearest(over, allowed)} '
+            "Curves run along numbers and dates that the spec uses."
+        )
+    moved = {over} if over in others else {over, "log_flops"}
+    if not parts & (set(OVER) if over == "log_flops" else moved):
+        raise SpecError(
+            f'The spec "{fit.spec.name}" does not use {over}: its covariates are '
+            f"{listed(fit.spec.covariates)}, so its curves over {over} are flat."
+        )
+    return over
+
+
+def label_of(fit: Fit, over: str) -> str:
+    """Return the name and unit of what a curve runs along."""
+    if over in LABELS:
+        return LABELS[over]
+    unit = steps_of(fit)[over].feature.unit
+    return f"{over} ({unit})" if unit else over
+
+
+def is_log(fit: Fit, over: str) -> bool:
+    """Return whether places of a curve are evenly spaced in the logarithm."""
+    return over in OVER or steps_of(fit)[over].feature.transform == "log"
+
+
+def natural(fit: Fit, table: xr.Dataset, over: str) -> npt.NDArray[Any]:
+    """Return models' places along a curve in natural units, dates as dates."""
+    if over == "log_flops":
+        return flops_of(table)
+    variable = {"log_params": "params", "log_tokens": "tokens"}.get(over)
+    values = table[variable or steps_of(fit)[over].variable].values
+    return values if values.dtype.kind == "M" else np.asarray(values, dtype=float)
+
+
+def range_of(values: npt.NDArray[Any]) -> tuple[Any, Any] | None:
+    """Return the smallest and the largest place that is known; None where none is."""
+    known = values[~pd.isna(values)]
+    if not len(known):
+        return None
+    return (
+        (known.min(), known.max())
+        if known.dtype.kind == "M"
+        else (
+            float(known.min()),
+            float(known.max()),
+        )
+    )
+
+
+def places(
+    fit: Fit, over: str, own: npt.NDArray[Any], limits: tuple[Any, Any] | None, points: int
+) -> npt.NDArray[Any]:
+    """Return the places of a curve's points in natural units.
+
+    Parameters
+    ----------
+    fit, over
+        The fit, and what the curve runs along.
+    own
+        Places of the family's models.
+    limits
+        Ends in natural units; without them the family's range and some way on: `REACH` times
+        where steps are in the logarithm, else one standard deviation of the fitted models.
+    points
+        How many.
+
+    Raises
+    ------
+    DataError
+        If limits make no sense, or are needed because the family's places are not known.
+    """
+    if over in OVER:
+        return np.geomspace(*_positive_limits(limits, own), points)
+    kind = steps_of(fit)[over]
+    ends: npt.NDArray[np.float64]
+    if limits is None:
+        span = range_of(own)
+        if span is None:
+            raise DataError(f"No model of the family gives {kind.name}: give limits for the curve.")
+        ends = kind.transformed(np.array(span))
+        reach = np.log(REACH) if is_log(fit, over) else fit.transform.scale[over]
+        ends = ends + np.array([-reach, reach])
+    else:
+        ends = kind.transformed(_stated(kind, limits))
+    if not (np.isfinite(ends).all() and ends[0] < ends[1]):
+        raise DataError(
+            f"limits must be two increasing values of {kind.name}"
+            f"{' above 0' if is_log(fit, over) else ''}; got {limits!r}."
+        )
+    return kind.stepped(np.linspace(float(ends[0]), float(ends[1]), points))
+
+
+def _stated(kind: FeatureKind, limits: tuple[Any, Any]) -> npt.NDArray[Any]:
+    try:
+        pair = pd.Series(list(limits), dtype=object)
+    except TypeError:
+        pair = pd.Series([limits], dtype=object)
+    values, problems = kind.read(pair, ["limits"] * len(pair))
+    if problems or len(pair) != 2:
+        raise DataError(f"limits must be two increasing values of {kind.name}; got {limits!r}.")
+    return kind.kept(pd.Series(values), 2)
+
+
+def _positive_limits(limits: tuple[Any, Any] | None, own: npt.NDArray[Any]) -> tuple[float, float]:
+    if limits is None:
+        if not np.isfinite(own).any():
+            raise DataError("The family discloses no tokens, so give limits for the curve.")
+        return float(np.nanmin(own)) / REACH, float(np.nanmax(own)) * REACH
+    return increasing_positive(limits, "numbers")
+
+
+def increasing_positive(limits: tuple[Any, Any], what: str) -> tuple[float, float]:
+    """Return the two ends of a range, or raise DataError; `what` names their unit."""
+    try:
+        low, high = (float(end) for end in limits)
+    except (TypeError, ValueError):
+        low, high = np.nan, np.nan
+    if not 0 < low < high < np.inf:
+        raise DataError(f"limits must be two increasing positive {what}; got {limits!r}.")
+    return low, high
+
+
+def rows_along(
+    fit: Fit, members: xr.Dataset, over: str, at: npt.NDArray[Any], family: str
+) -> dict[str, tuple[str, npt.NDArray[Any]]]:
+    """Return the features of a curve's points, by variable, over model.
+
+    Raises
+    ------
+    DataError
+        If what is held along the curve is not known.
+    """
+    rows = typical_features(fit, members, len(at))
+    params = np.full(len(at), geometric_mean(members["params"]))
+    tokens = np.full(len(at), geometric_mean(members["tokens"]))
+    if over == "log_params":
+        params = at
+    elif over == "log_tokens":
+        tokens = at
+    elif over == "log_flops" and FLOPS in fit.scores.dataset and fit.transform.needs(over):
+        rows[FLOPS] = (MODEL, at)
+    elif over == "log_flops":
+        if np.isnan(tokens).any():
+            raise DataError(
+                f'Family "{family}" discloses no tokens, so its compute is unknown; use '
+                'over="log_params".'
+            )
+        grow = np.sqrt(at / (FLOPS_PER_BILLION_TRILLION * params * tokens))
+        params, tokens = params * grow, tokens * grow
+    else:
+        rows[steps_of(fit)[over].variable] = (MODEL, at)
+    return rows | {"params": (MODEL, params), "tokens": (MODEL, tokens)}
+
+
+def place_text(place: Any) -> str:
+    """Return a place of a curve as text: a day, or three digits of a number."""
+    if isinstance(place, np.datetime64):
+        return str(place.astype("datetime64[D]"))
+    return f"{float(place):.3g}"
+
+
+def geometric_mean(values: xr.DataArray) -> float:
+    """Return the geometric mean of what is known, NaN where nothing is."""
+    return float(np.exp(np.nanmean(np.log(values.values)))) if values.notnull().any() else np.nan
+
+
+def held(fit: Fit, members: xr.Dataset, over: str) -> str:
+    """Return in words what is held along a curve."""
+    params, tokens = geometric_mean(members["params"]), geometric_mean(members["tokens"])
+    undisclosed = "undisclosed" if np.isnan(tokens) else f"held at {tokens:.3g} trillion"
+    sized: Mapping[str, Callable[[], str]] = {
+        "log_params": lambda: f"tokens {undisclosed}",
+        "log_tokens": lambda: f"parameters held at {params:.3g} billion",
+        "log_flops": lambda: f"tokens per parameter held at {1000 * tokens / params:,.0f}",
+    }
+    texts = []
+    if over in sized and not (over == "log_flops" and np.isnan(tokens)):
+        texts.append(sized[over]())
+    typical = typical_features(fit, members, 1)
+    for kind in fit.transform.kinds:
+        if kind.variable in typical and kind.covariate != over:
+            cell = kind.cells(typical[kind.variable][1])[0]
+            shown = cell if isinstance(cell, str) else place_text(cell)
+            texts.append(f"{kind.name} held at {shown}")
+    if members["instruct"].min() != members["instruct"].max():
+        tuned = float(members["instruct"].mean()) > 0.5
+        texts.append("as instruction-tuned" if tuned else "as base model")
+    return "; ".join(texts) or "nothing else is held"

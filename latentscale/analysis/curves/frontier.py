@@ -1,0 +1,300 @@
+"""Frontier: the best score, or the highest index, of all models released up to a date."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from latentscale.analysis.forecasts.rows import planned_rows
+from latentscale.analysis.skills.capability_index import capability_index
+from latentscale.analysis.tools.blocks import spread_draws
+from latentscale.analysis.tools.summaries import summary
+from latentscale.data.scaling import lower_is_better
+from latentscale.dims import BENCHMARK, DEFAULT_PROB, MODEL, SAMPLE, checked_seed
+from latentscale.errors import DataError, SpecError, listed, nearest
+from latentscale.expect import expect
+from latentscale.model.evaluate import Evaluation
+from latentscale.model.undisclosed import with_drawn_tokens
+from latentscale.model.unseen import model_effects_of_raw, raw_model_template
+from latentscale.posterior.fit import Fit
+from latentscale.result import Result
+from latentscale.validate import real_number
+
+DATE = "date"
+RELEASED = "released"
+_YEAR = pd.Timedelta(days=365.25)
+_MOST_RELEASES = 300
+"""Releases simulated: the best of more of them is hardly better, and memory grows with each."""
+
+
+@dataclass(frozen=True, repr=False)
+class Frontier(Result):
+    """The frontier by date, as draws.
+
+    Attributes
+    ----------
+    draws
+        Expected score of the best model, or the highest index, dims (sample, date).
+    benchmark
+        The benchmark; None for the index.
+    leaders
+        The fitted model that leads at each date (by the mean over draws), with the share of
+        draws in which some model to come does: date, model, probability_new.
+    per_year
+        Releases a year that were simulated after the last fitted model.
+    lower_is_better
+        Whether lower scores are better.
+    """
+
+    draws: xr.DataArray
+    benchmark: str | None
+    leaders: pd.DataFrame
+    per_year: float
+    lower_is_better: bool = False
+
+    @property
+    def headline(self) -> str:
+        """The frontier at the last date."""
+        last = self.table().iloc[-1]
+        what = "capability index" if self.benchmark is None else f"score on {self.benchmark}"
+        return (
+            f"Best {what} by {last[DATE]:%Y-%m-%d}: {last['median']:.3g} "
+            f"({last['lower']:.3g} to {last['upper']:.3g}), if {self.per_year:.3g} models a year "
+            "are released as in the last year of the table"
+        )
+
+    def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
+        """Return one row a date: median, lower, upper, leader, probability_new."""
+        found = summary(self.draws, prob)
+        return found.assign(
+            leader=self.leaders[MODEL].to_numpy(),
+            probability_new=self.leaders["probability_new"].to_numpy(),
+        )
+
+    def passing(self, threshold: float) -> pd.DataFrame:
+        """Return the probability that the frontier has passed a threshold, by date.
+
+        Parameters
+        ----------
+        threshold
+            In the units of the benchmark, or of the index.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns date and probability.
+
+        Raises
+        ------
+        DataError
+            If the threshold is no number.
+        """
+        limit = real_number(threshold, "threshold", error=DataError)
+        passed = self.draws <= limit if self.lower_is_better else self.draws >= limit
+        return pd.DataFrame(
+            {DATE: self.draws[DATE].values, "probability": passed.mean(SAMPLE).values}
+        )
+
+
+def frontier(
+    fit: Fit,
+    *,
+    benchmark: str | None = None,
+    dates: Sequence[str],
+    anchors: Mapping[str, float] | None = None,
+    per_year: float | None = None,
+    draws: int = 1000,
+    seed: int = 0,
+) -> Frontier:
+    """Return the best expected score, or the highest capability index, by date.
+
+    Up to the last release that was fitted, the best of the fitted models. After it, releases are
+    simulated: each has the family and the features of a model of the table's last year, taken in
+    turn from the latest, a later date, and deviations of its own; so the frontier rises by the
+    trend in dates, and by luck. That future releases are as many and of the kinds that the table
+    has is an assumption: tables of hubs hold mostly leading models.
+
+    Parameters
+    ----------
+    fit
+        A fit of a table with the feature ``released``; for dates after the last release its spec
+        must have ``released`` among its covariates.
+    benchmark
+        The benchmark; by default the capability index on the scale of `anchors`.
+    dates
+        Dates such as ``"2026-07-01"``, in any order.
+    anchors
+        As for `latentscale.capability_index`; needed without `benchmark`.
+    per_year
+        Releases a year after the last fitted one; by default as many as in the last year fitted.
+    draws
+        Posterior draws to use at most, evenly spaced.
+    seed
+        Seed of the random numbers.
+
+    Returns
+    -------
+    Frontier
+        Draws by date, with who leads.
+
+    Raises
+    ------
+    DataError
+        If a name, a date, the anchors or the number of releases is not valid, or dates lie
+        before the first release.
+    SpecError
+        If the spec has no covariate that rises with dates, for dates to come.
+
+    References
+    ----------
+    Ho et al. 2025 (arXiv:2512.00193), section 4, for the frontier of the index.
+    """
+    expect(fit, Fit, "fit")
+    names = fit.scores.benchmarks
+    if benchmark is not None and benchmark not in names:
+        raise DataError(
+            f'"{benchmark}" is no fitted benchmark.{nearest(str(benchmark), names)} '
+            f"Allowed: {listed(names, 20)}."
+        )
+    if benchmark is None and anchors is None:
+        raise DataError(
+            'Name a benchmark, as in benchmark="' + names[0] + '", or give anchors={model: value, '
+            "...} for the capability index."
+        )
+    table = fit.scores.dataset
+    released = _released(fit)
+    when = _dates(dates, released)
+    rate = _per_year(per_year, released)
+    rng = np.random.default_rng(checked_seed(seed))
+    posterior = fit.samples.isel({SAMPLE: spread_draws(fit, draws)})
+    value = _valued(fit, benchmark, anchors)
+    fitted = value(fit.evaluator.at(posterior, table, residuals="fitted"))
+    later = None
+    if when.max() > np.nanmax(released) and rate > 0:
+        coming = _to_come(fit, released, when.max(), rate)
+        planned = planned_rows(fit, coming)
+        raw = raw_model_template(fit.spec, posterior, [str(m) for m in planned[MODEL].values])
+        noise = raw.map(lambda v: _noise(v, posterior.sizes[SAMPLE], rng))
+        effects = model_effects_of_raw(fit.spec, posterior, noise)
+        sampled = with_drawn_tokens(fit.spec, posterior, planned, rng)
+        values = value(fit.evaluator.at(sampled, planned, residuals=effects))
+        later = (values, coming[RELEASED].to_numpy(dtype="datetime64[ns]"))
+    down = benchmark is not None and bool(lower_is_better(table).sel({BENCHMARK: benchmark}))
+    best, leaders = _by_date(when, (fitted, released), later, -1.0 if down else 1.0)
+    return Frontier(best.rename("frontier"), benchmark, leaders, rate, down)
+
+
+def _by_date(
+    when: np.ndarray,
+    fitted: tuple[xr.DataArray, np.ndarray],
+    later: tuple[xr.DataArray, np.ndarray] | None,
+    sign: float,
+) -> tuple[xr.DataArray, pd.DataFrame]:
+    """Return the best value by date, dims (sample, date), and who has it.
+
+    Parameters
+    ----------
+    when
+        The dates.
+    fitted, later
+        Values of fitted models and of releases to come, dims (sample, model), with their dates.
+    sign
+        1 where higher is better, -1 where lower is.
+    """
+    columns, leaders = [], []
+    for date in when:
+        old = (sign * fitted[0]).isel({MODEL: np.flatnonzero(fitted[1] <= date)})
+        best, share = old.max(MODEL), 0.0
+        leader = str(old[MODEL].values[int(np.argmax(old.mean(SAMPLE).values))])
+        new = np.zeros(0, int) if later is None else np.flatnonzero(later[1] <= date)
+        if later is not None and len(new):
+            candidate = (sign * later[0]).isel({MODEL: new}).max(MODEL)
+            share = float((candidate > best).mean())
+            best = xr.where(candidate > best, candidate, best)
+        columns.append(sign * best)
+        leaders.append((date, leader, share))
+    joined = xr.concat(columns, dim=DATE).assign_coords({DATE: when}).transpose(SAMPLE, DATE)
+    return joined, pd.DataFrame(leaders, columns=[DATE, MODEL, "probability_new"])
+
+
+def _valued(
+    fit: Fit, benchmark: str | None, anchors: Mapping[str, float] | None
+) -> Callable[[Evaluation], xr.DataArray]:
+    """Return what makes a number a model of an evaluation, dims (sample, model)."""
+    if benchmark is not None:
+        return lambda at: at.mean.sel({BENCHMARK: benchmark}, drop=True).transpose(SAMPLE, MODEL)
+    index = capability_index(fit, anchors={} if anchors is None else anchors)
+    eta = fit.evaluator.at(fit.samples, fit.scores.dataset, residuals="fitted").eta
+    start = float((index.draws - (eta * index.weights).sum(BENCHMARK)).mean())
+
+    def value(at: Evaluation) -> xr.DataArray:
+        total: xr.DataArray = start + (at.eta * index.weights).sum(BENCHMARK)
+        return total.transpose(SAMPLE, MODEL)
+
+    return value
+
+
+def _noise(template: xr.DataArray, count: int, rng: np.random.Generator) -> xr.DataArray:
+    wide = template.expand_dims({SAMPLE: count})
+    return wide.copy(data=rng.standard_normal(wide.shape))
+
+
+def _released(fit: Fit) -> np.ndarray:
+    """Return the release date of every fitted model, NaT where the table has none."""
+    if RELEASED not in fit.scores.dataset:
+        raise DataError(
+            "The fitted table has no release dates: give a column released when it is read."
+        )
+    found = fit.scores.dataset[RELEASED].values.astype("datetime64[ns]")
+    if np.isnat(found).all():
+        raise DataError("No fitted model has a release date (column released).")
+    return found
+
+
+def _dates(dates: Sequence[str], released: np.ndarray) -> np.ndarray:
+    try:
+        given = [dates] if isinstance(dates, str) else list(dates)
+        found = np.sort(pd.to_datetime(given).to_numpy(dtype="datetime64[ns]"))
+    except (TypeError, ValueError) as failure:
+        raise DataError(f'dates must be dates such as ["2026-07-01"]; got {dates!r}.') from failure
+    first = np.nanmin(released)
+    if not len(found) or np.isnat(found).any() or found.min() < first:
+        raise DataError(
+            f"dates must be one date or more, none before the first release "
+            f"({str(first)[:10]}); got {dates!r}."
+        )
+    return found
+
+
+def _per_year(per_year: float | None, released: np.ndarray) -> float:
+    if per_year is not None:
+        return real_number(per_year, "per_year", least=0, error=DataError)
+    last = np.nanmax(released)
+    return float((released > last - _YEAR.to_numpy()).sum())
+
+
+def _to_come(fit: Fit, released: np.ndarray, until: np.datetime64, rate: float) -> pd.DataFrame:
+    """Return rows of releases after the last fitted one, up to a date."""
+    if not any(RELEASED in name.split(":") for name in fit.spec.covariates):
+        raise SpecError(
+            f'The spec "{fit.spec.name}" has no covariate "released", so it says nothing of dates '
+            'after the last release. Add it to the covariates, or fit load_spec("capabilities").'
+        )
+    last = np.nanmax(released)
+    years = (until - last) / _YEAR.to_numpy()
+    count = min(int(np.ceil(rate * years)), _MOST_RELEASES)
+    rows = fit.scores.to_frame().drop(columns=list(fit.scores.benchmarks))
+    latest_first = np.argsort(-released.astype("int64"), kind="stable")
+    recent = rows.iloc[[p for p in latest_first if released[p] > last - _YEAR.to_numpy()]]
+    taken = recent.iloc[np.arange(count) % len(recent)].reset_index(drop=True)
+    steps = (np.arange(count) + 1) / count
+    days = last + (steps * (until - last).astype("timedelta64[s]").astype(float)).astype(
+        "timedelta64[s]"
+    )
+    return taken.assign(
+        **{MODEL: [f"release {place + 1} to come" for place in range(count)], RELEASED: days}
+    )

@@ -1,0 +1,204 @@
+"""Rows evaluated on posterior draws, block by block, with what the fit does not have drawn.
+
+The equations are `latentscale.model.evaluate`'s; here are the blocks, and the random numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import xarray as xr
+
+from latentscale.analysis.forecasts.condition import Conditioned
+from latentscale.analysis.tools.blocks import Gathered, Stream, block_size, parts
+from latentscale.dims import BENCHMARK, FAMILY, MODEL, SAMPLE, SKILL
+from latentscale.model.unseen import (
+    draw_new_families,
+    draw_raw,
+    family_effects,
+    model_effects_of_raw,
+    raw_model_template,
+    raw_template,
+)
+from latentscale.posterior.fit import Fit
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What a forecast's scores are drawn from.
+
+    Attributes
+    ----------
+    mean
+        Expected scores, dims (sample, model, benchmark).
+    phi
+        Precision, dims (sample, benchmark), and model where it depends on covariates.
+    skill
+        Latent skills, dims (sample, model, skill); None for a spec without skills.
+    """
+
+    mean: xr.DataArray
+    phi: xr.DataArray
+    skill: xr.DataArray | None
+
+
+def evaluate_in_blocks(
+    fit: Fit,
+    draws: xr.Dataset,
+    planned: xr.Dataset,
+    rng: np.random.Generator,
+    *,
+    given: Conditioned | None = None,
+    one_model: Sequence[str] = (),
+) -> Evaluated:
+    """Evaluate the model's equations for rows, drawing what the fit does not have of them.
+
+    Parameters
+    ----------
+    fit
+        A fit.
+    draws
+        Its draws with floors and tokens, dims (sample, ...).
+    planned
+        Checked rows.
+    rng
+        Source of random numbers, for new families and for residuals of new models.
+    given
+        Latents drawn given the rows' own scores, on the same samples.
+    one_model
+        Rows that stand for one model at several sizes, and so share one residual.
+    """
+    samples, models = draws.sizes[SAMPLE], planned.sizes[MODEL]
+    width = len(fit.scores.benchmarks)
+    most = block_size(samples * models * width)
+    families = _Families(fit, draws, planned, rng, given, most)
+    residuals = _Residuals(fit, draws, planned, rng, given, one_model, most)
+    found = {name: Gathered(draws, planned) for name in ("mean", "phi", "skill")}
+    for some in parts(samples, models * width, most):
+        here = draws.isel({SAMPLE: some})
+        effects = families.effects(here, some)
+        own = residuals.block(here, some)
+        for rows in parts(models, width, most):
+            place = {SAMPLE: some, MODEL: rows}
+            mine = own.isel({MODEL: rows}) if own.data_vars else own
+            at = fit.evaluator.at(
+                here, planned.isel({MODEL: rows}), residuals=mine, effects=effects
+            )
+            found["mean"].put(at.mean.transpose(SAMPLE, MODEL, BENCHMARK), place)
+            found["phi"].put(at.precision, place)
+            if at.skill is not None:
+                found["skill"].put(at.skill.transpose(SAMPLE, MODEL, SKILL), place)
+    skills = found["skill"].whole() if fit.spec.skills.count else None
+    return Evaluated(found["mean"].whole(), found["phi"].whole(), skills)
+
+
+class _Families:
+    """Effects of fitted, conditioned and new families, a block of samples at a time."""
+
+    def __init__(
+        self,
+        fit: Fit,
+        draws: xr.Dataset,
+        planned: xr.Dataset,
+        rng: np.random.Generator,
+        given: Conditioned | None,
+        most: int,
+    ) -> None:
+        self._spec = fit.spec
+        self._names = [str(name) for name in family_effects(fit.spec, draws)]
+        self._moved = [] if given is None else [terms for terms in given.terms if terms.data_vars]
+        conditioned = {str(family) for terms in self._moved for family in terms[FAMILY].values}
+        fitted = [str(f) for f in draws[FAMILY].values] if self._names else []
+        self._kept = [family not in conditioned for family in fitted]
+        known = set(fit.scores.families) | conditioned
+        pairs = dict(zip(planned["family"].values, planned["lineage"].values, strict=True))
+        new = [str(family) for family in pairs if str(family) not in known] if fitted else []
+        self._new, self._lineages = new, [str(pairs[family]) for family in new]
+        template = raw_template(fit.spec, draws, new, self._lineages)
+        draw, count = partial(draw_raw, fit.spec), draws.sizes[SAMPLE]
+        self._streams = {
+            str(name): Stream(draw, (count, *variable.shape), rng, most)
+            for name, variable in template.data_vars.items()
+        }
+
+    def effects(self, here: xr.Dataset, some: slice) -> xr.Dataset:
+        """Return the effects on the samples `some`, whose draws are `here`; call in their order."""
+        fitted = here[self._names]
+        moved = [terms.isel({SAMPLE: some}) for terms in self._moved]
+        drawn = []
+        if self._streams:
+            names, lineages = self._new, self._lineages
+            drawn = [draw_new_families(self._spec, here, names, lineages, self._raw)]
+        if not moved and not drawn:
+            return fitted
+        return xr.concat([fitted.sel({FAMILY: self._kept}), *moved, *drawn], dim=FAMILY)
+
+    def _raw(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
+        return self._streams[name].take(shape[0])
+
+
+class _Residuals:
+    """Effects by model, a block of samples at a time: the fit's own, given ones, or new draws."""
+
+    def __init__(
+        self,
+        fit: Fit,
+        draws: xr.Dataset,
+        planned: xr.Dataset,
+        rng: np.random.Generator,
+        given: Conditioned | None,
+        one_model: Sequence[str],
+        most: int,
+    ) -> None:
+        self._spec = fit.spec
+        self._names = [str(name) for name in planned[MODEL].values]
+        self._template = raw_model_template(fit.spec, draws, self._names)
+        count = draws.sizes[SAMPLE]
+        self._streams = {
+            str(name): Stream(_standard_normal, (count, *variable.shape), rng, most)
+            for name, variable in self._template.data_vars.items()
+        }
+        fitted = {str(name) for name in draws[MODEL].values} if self._streams else set()
+        self._fitted = [name for name in self._names if name in fitted]
+        self._moved = () if given is None else given.residuals
+        self._one_model = list(one_model)
+
+    def block(self, here: xr.Dataset, some: slice) -> xr.Dataset:
+        """Return effects on the samples `some`, whose draws are `here`; call in their order.
+
+        Dims (sample, model, ...); empty where no term has effects by model.
+        """
+        raw = xr.Dataset(
+            {
+                name: self._template[name]
+                .expand_dims({SAMPLE: here.sizes[SAMPLE]})
+                .copy(data=stream.take(here.sizes[SAMPLE]))
+                for name, stream in self._streams.items()
+            }
+        )
+        drawn = model_effects_of_raw(self._spec, here, raw)
+        return drawn.map(self._of_rows, here=here, some=some)
+
+    def _of_rows(self, drawn: xr.DataArray, *, here: xr.Dataset, some: slice) -> xr.DataArray:
+        """Return one effect of all rows: fitted, given new scores, or else as drawn."""
+        name = str(drawn.name)
+        effect = drawn.transpose(SAMPLE, MODEL, ...)
+        if self._fitted:
+            own = here[name].sel({MODEL: self._fitted})
+            effect.loc[{MODEL: self._fitted}] = own.transpose(*effect.dims).values
+        for moved in self._moved:
+            held = {str(model) for model in moved[MODEL].values}
+            mine = [model for model in self._names if model in held]
+            part = moved[name].isel({SAMPLE: some}).sel({MODEL: mine})
+            effect.loc[{MODEL: mine}] = part.transpose(*effect.dims).values
+        if not self._one_model:
+            return effect
+        first = effect.sel({MODEL: self._one_model[0]}, drop=True)
+        return effect.where(~effect[MODEL].isin(self._one_model), first)
+
+
+def _standard_normal(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    return rng.standard_normal(shape)

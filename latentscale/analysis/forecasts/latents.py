@@ -1,0 +1,431 @@
+"""The latents that new scores speak of, and the scores' likelihood in them.
+
+Given the parameters that all families share, a family's latents (its terms' effects, and those of
+its models) depend on its own scores alone, and the linear predictor is linear in them. So each
+group of families makes a small problem of its own: eta = offset + matrix z, with z a priori
+independent, once a posterior draw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from latentscale.data.recorded import pull_inside
+from latentscale.data.scaling import is_bounded, sampling_of, usual_sampling
+from latentscale.declare.likelihood import Noise
+from latentscale.dims import BENCHMARK, CELL, FAMILY, LINEAGE, MODEL, SAMPLE, SKILL
+from latentscale.maths import on_draws
+from latentscale.model.equations import expected_score
+from latentscale.model.evaluate import Evaluation
+from latentscale.model.unseen import (
+    family_effects,
+    model_effects_of_raw,
+    model_terms,
+    raw_model_template,
+    raw_of_model_effects,
+    raw_of_terms,
+    raw_template,
+    terms_of_raw,
+)
+from latentscale.posterior.fit import Fit
+
+Floats = npt.NDArray[np.float64]
+_ROW_VARIABLES = ("params", "tokens", "instruct", FAMILY, LINEAGE)
+_STEP = 1e-3
+"""Of the linear predictor, for differences: rounding and curvature errors balance."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Families whose latents are tied: rows, cells and raw latents of one small problem.
+
+    Attributes
+    ----------
+    rows
+        The asked rows with new scores and, where families have latents, the fitted members of
+        their families; variables as for a forecast, dims (model,).
+    fitted, new
+        Its families that are in the fit and those that are not, each with its lineage.
+    model_of_cell, benchmark_of_cell
+        Names of each observed cell's row and column.
+    score
+        Scores strictly inside (0, 1), dims (cell,).
+    is_new
+        Whether the fit has not seen the cell, by cell.
+    """
+
+    rows: xr.Dataset
+    fitted: dict[str, str]
+    new: dict[str, str]
+    model_of_cell: list[str]
+    benchmark_of_cell: list[str]
+    score: Floats
+    is_new: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class LocalProblem:
+    """Latents z of one group on every posterior draw: shapes (sample, latent) and (sample, cell).
+
+    Attributes
+    ----------
+    offset, matrix
+        eta = offset + matrix z; shapes (sample, cell) and (sample, cell, latent).
+    start
+        Where the fit has each latent, (sample, latent); 0 where it has none.
+    known
+        Whether the fit has the latent, by latent.
+    unpooled
+        Whether the latent is the value of an unpooled family, under that prior; otherwise it is
+        standard normal.
+    """
+
+    fit: Fit
+    draws: xr.Dataset
+    group: Group
+    template: xr.Dataset
+    offset: Floats
+    matrix: Floats
+    start: Floats
+    known: npt.NDArray[np.bool_]
+    unpooled: npt.NDArray[np.bool_]
+    at_cells: dict[str, xr.DataArray]
+    phi: xr.DataArray
+    noise: Noise
+
+    def eta(self, z: Floats) -> Floats:
+        """Return the linear predictor at the cells, shape (sample, cell)."""
+        return self.offset + (self.matrix @ z[..., None])[..., 0]
+
+    def log_likelihood(self, eta: Floats) -> Floats:
+        """Return the log density of each cell's score, shape (sample, cell)."""
+        named = xr.DataArray(eta, dims=(SAMPLE, CELL))
+        mean = expected_score(self.fit.spec, self.at_cells, named)
+        score = xr.DataArray(self.group.score, dims=(CELL,))
+        density = self.noise.log_density(score, mean, self.phi)
+        return np.asarray(on_draws(density).transpose(SAMPLE, CELL).values, dtype=float)
+
+    def log_prior(self, z: Floats) -> Floats:
+        """Return the log prior density of each latent, shape (sample, latent)."""
+        density = -0.5 * (z**2 + np.log(2 * np.pi))
+        if self.unpooled.any():
+            prior = self.fit.spec.prior("fixed_family")
+            density[:, self.unpooled] = prior.log_density(z[:, self.unpooled])
+        return density
+
+    def draw_prior(self, rng: np.random.Generator) -> Floats:
+        """Draw every latent from its prior, shape (sample, latent)."""
+        z = rng.standard_normal(self.start.shape)
+        if self.unpooled.any():
+            prior = self.fit.spec.prior("fixed_family")
+            z[:, self.unpooled] = prior.draw(z[:, self.unpooled].shape, rng)
+        return z
+
+    def terms(self, index: npt.NDArray[np.int64], z: Floats) -> tuple[xr.Dataset, xr.Dataset]:
+        """Return family terms and effects by model, dims (sample, ...), of latents on chosen draws.
+
+        Parameters
+        ----------
+        index
+            Posterior draw of each sample.
+        z
+            Latents, shape (len(index), latent).
+        """
+        draws = _chosen(self.draws, index)
+        start = _unpack(self.template, self.start[index])
+        raw = _unpack(self.template, z)
+        terms = _terms(self.fit, draws, self.group, raw, start)
+        return terms, model_effects_of_raw(self.fit.spec, draws, raw)
+
+
+def groups_of(fit: Fit, planned: xr.Dataset, is_new: xr.DataArray) -> list[Group]:
+    """Return the groups of families that new scores bear on.
+
+    Families of one lineage that was not fitted share that lineage's draw, so they stand
+    together, scored or not; every other family stands alone.
+
+    Parameters
+    ----------
+    fit
+        A fit.
+    planned
+        Checked rows with their scores.
+    is_new
+        Which of their cells are new scores, dims (model, benchmark).
+    """
+    lineage_of = {
+        str(f): str(g) for f, g in zip(planned[FAMILY].values, planned[LINEAGE].values, strict=True)
+    }
+    tied = "lineage_skill" in fit.posterior
+    fitted = {str(lineage) for lineage in fit.scores.family_lineage()}
+    shared = {
+        family: f"lineage {lineage}"
+        if tied and family not in fit.scores.families and lineage not in fitted
+        else family
+        for family, lineage in lineage_of.items()
+    }
+    scored = planned.isel({MODEL: is_new.any(BENCHMARK).values})
+    keys = dict.fromkeys(shared[str(family)] for family in scored[FAMILY].values)
+    return [
+        _group(fit, planned, is_new, {f: g for f, g in lineage_of.items() if shared[f] == key})
+        for key in keys
+    ]
+
+
+def local_problem(fit: Fit, draws: xr.Dataset, group: Group) -> LocalProblem:
+    """Return a group's latents and likelihood on posterior draws.
+
+    Parameters
+    ----------
+    fit
+        A fit.
+    draws
+        Its draws with floors, dims (sample, ...).
+    group
+        From `groups_of`.
+    """
+    template, known = _template(fit, draws, group)
+    count = draws.sizes[SAMPLE]
+    start = _start(fit, draws, group, template)
+    begin = _unpack(template, start)
+
+    def at(raw: xr.Dataset) -> Floats:
+        return _cell_eta(_evaluated(fit, draws, group, raw, begin), group)
+
+    evaluation = _evaluated(fit, draws, group, template, begin)
+    offset = _cell_eta(evaluation, group)
+    matrix = np.empty((count, len(group.score), _size(template)))
+    for column, unit in enumerate(np.eye(_size(template))):
+        raw = _unpack(template, unit[None]).isel({SAMPLE: 0}, drop=True)
+        matrix[:, :, column] = at(raw) - offset
+    here = _cells(group.benchmark_of_cell)
+    at_cells = {
+        name: value.sel({BENCHMARK: here}).drop_vars(BENCHMARK)
+        if BENCHMARK in value.dims
+        else value
+        for name, value in evaluation.values.items()
+        if not {MODEL, FAMILY, LINEAGE, SKILL}.intersection(map(str, value.dims))
+    }
+    fixed, by_model = fit.spec.family.level == "fixed", model_terms(fit.spec)
+    unpooled = np.concatenate(
+        [np.full(v.size, fixed and name not in by_model) for name, v in template.data_vars.items()]
+        or [np.zeros(0, bool)]
+    )
+    phi = evaluation.precision
+    return LocalProblem(
+        fit=fit,
+        draws=draws,
+        group=group,
+        template=template,
+        offset=offset,
+        matrix=matrix,
+        start=start,
+        known=known,
+        unpooled=unpooled,
+        at_cells=at_cells,
+        phi=phi.sel(_where(group, phi)).drop_vars([MODEL, BENCHMARK], errors="ignore"),
+        noise=_noise(fit, group, evaluation),
+    )
+
+
+def slope_and_curvature(problem: LocalProblem, eta: Floats) -> tuple[Floats, Floats]:
+    """Return first and negative second derivatives of each cell's log density in eta.
+
+    By central differences, so that every link and likelihood is served by its one equation.
+    """
+    middle = problem.log_likelihood(eta)
+    up, down = problem.log_likelihood(eta + _STEP), problem.log_likelihood(eta - _STEP)
+    return (up - down) / (2 * _STEP), -(up - 2 * middle + down) / _STEP**2
+
+
+def _group(
+    fit: Fit, planned: xr.Dataset, is_new: xr.DataArray, lineage_of: dict[str, str]
+) -> Group:
+    scored = is_new.any(BENCHMARK).values
+    mine = np.isin(planned[FAMILY].values, list(lineage_of)) & scored
+    asked = planned.isel({MODEL: mine})
+    names = [str(name) for name in asked[MODEL].values]
+    data = fit.scores.dataset
+    fitted_rows = np.isin(data[MODEL].values, names)
+    if fit.spec.family.level != "none":
+        fitted_rows |= np.isin(data[FAMILY].values, list(lineage_of))
+    seen = data.isel({MODEL: fitted_rows})
+    fresh = asked.isel({MODEL: ~np.isin(names, fit.scores.models)})
+    kinds = (kind.variable for kind in fit.transform.kinds)
+    variables = [name for name in dict.fromkeys([*_ROW_VARIABLES, *kinds]) if name in fresh]
+    parts = [part[variables].reset_coords(drop=True) for part in (seen, fresh)]
+    new_scores = planned["score"].where(is_new).isel({MODEL: mine})
+    fractions = is_bounded(data)
+    old = _observed(seen["score"].transpose(MODEL, BENCHMARK), fit.scores.item_counts, fractions)
+    new = _observed(new_scores.transpose(MODEL, BENCHMARK), data["n_items"], fractions)
+    known = set(fit.scores.families)
+    return Group(
+        rows=xr.concat([part for part in parts if part.sizes[MODEL]], dim=MODEL),
+        fitted={f: g for f, g in lineage_of.items() if f in known},
+        new={f: g for f, g in lineage_of.items() if f not in known},
+        model_of_cell=old[0] + new[0],
+        benchmark_of_cell=old[1] + new[1],
+        score=np.array(old[2] + new[2], dtype=float),
+        is_new=np.repeat([False, True], [len(old[0]), len(new[0])]),
+    )
+
+
+def _noise(fit: Fit, group: Group, evaluation: Evaluation) -> Noise:
+    """Return the noise of the group's cells."""
+    columns = [list(fit.scores.benchmarks).index(name) for name in group.benchmark_of_cell]
+    at = {BENCHMARK: xr.DataArray(columns, dims=(CELL,))}
+    data = fit.scores.dataset
+    items = _by_cell(data["n_items"], fit.scores.item_counts, group)
+    usual, own = usual_sampling(data), sampling_of(data)
+    sampling = None if usual is None or own is None else _by_cell(usual, own, group)
+    return evaluation.noise(items, sampling).at(at)
+
+
+def _by_cell(usual: xr.DataArray, own: xr.DataArray, group: Group) -> xr.DataArray:
+    """Return a quantity of each cell, dims (cell,): a new score has its benchmark's usual one."""
+    values = [
+        float(usual.sel({BENCHMARK: b}) if new else own.sel({MODEL: m, BENCHMARK: b}))
+        for m, b, new in zip(
+            group.model_of_cell, group.benchmark_of_cell, group.is_new, strict=True
+        )
+    ]
+    return xr.DataArray(values, dims=(CELL,))
+
+
+def _observed(
+    table: xr.DataArray, n_items: xr.DataArray, fractions: xr.DataArray
+) -> tuple[list[str], list[str], list[float]]:
+    items = n_items.sel({dim: table[dim] for dim in n_items.dims})
+    inside, _ = pull_inside(table, items, fractions.sel({BENCHMARK: table[BENCHMARK]}))
+    rows, columns = np.nonzero(inside.notnull().values)
+    return (
+        [str(inside[MODEL].values[i]) for i in rows],
+        [str(inside[BENCHMARK].values[j]) for j in columns],
+        [float(inside.values[i, j]) for i, j in zip(rows, columns, strict=True)],
+    )
+
+
+def _template(
+    fit: Fit, draws: xr.Dataset, group: Group
+) -> tuple[xr.Dataset, npt.NDArray[np.bool_]]:
+    """Return zeros shaped as the group's raw latents, and which of them the fit has."""
+    families = {**group.fitted, **group.new}
+    raw = raw_template(fit.spec, draws, list(families), list(families.values()))
+    rows = [str(name) for name in group.rows[MODEL].values]
+    raw = raw.merge(raw_model_template(fit.spec, draws, rows))
+    fitted = {FAMILY: list(group.fitted), MODEL: list(fit.scores.models), LINEAGE: []}
+    known = []
+    for variable in raw.data_vars.values():
+        first = str(variable.dims[0])
+        marked = variable.copy(data=np.zeros(variable.shape, bool))
+        marked.loc[{first: np.isin(variable[first].values, fitted[first])}] = True
+        known.append(marked.values.ravel())
+    return raw, np.concatenate(known) if known else np.zeros(0, bool)
+
+
+def _start(fit: Fit, draws: xr.Dataset, group: Group, template: xr.Dataset) -> Floats:
+    count = draws.sizes[SAMPLE]
+    start = template.map(lambda v: v.expand_dims({SAMPLE: count}).copy())
+    if group.fitted:
+        found = raw_of_terms(fit.spec, draws, list(group.fitted), list(group.fitted.values()))
+        for name in found.data_vars:
+            start[name].loc[{FAMILY: list(group.fitted)}] = found[name].transpose(*start[name].dims)
+    if MODEL in template.dims:
+        names = [str(m) for m in template[MODEL].values if m in fit.scores.models]
+        for name, raw in raw_of_model_effects(fit.spec, draws, names).data_vars.items():
+            start[name].loc[{MODEL: names}] = raw.transpose(*start[name].dims)
+    return _pack(start, count)
+
+
+def _terms(
+    fit: Fit, draws: xr.Dataset, group: Group, raw: xr.Dataset, start: xr.Dataset
+) -> xr.Dataset:
+    """Return the terms of the group's families, on the scale of the fitted effects.
+
+    A fitted family moves by the change of its deviation from the other families, which stay
+    where they are.
+    """
+    if not family_effects(fit.spec, draws).data_vars:
+        return xr.Dataset()
+    parts = []
+    if group.new:
+        lineages = list(group.new.values())
+        mine = raw.sel({FAMILY: list(group.new)}) if FAMILY in raw.dims else raw
+        parts.append(terms_of_raw(fit.spec, draws, mine, lineages, others=_count(draws)))
+    if group.fitted:
+        names, lineages = list(group.fitted), list(group.fitted.values())
+        others = max(_count(draws) - 1, 1)
+        now, then = (
+            terms_of_raw(
+                fit.spec,
+                draws,
+                part.sel({FAMILY: names}) if FAMILY in part.dims else part,
+                lineages,
+                others=others,
+            )
+            for part in (raw, start)
+        )
+        had = draws[list(now.data_vars)].sel({FAMILY: names})
+        parts.append(had + now - then)
+    return xr.concat(parts, dim=FAMILY) if len(parts) > 1 else parts[0]
+
+
+def _count(draws: xr.Dataset) -> int:
+    return max(int(draws.sizes.get(FAMILY, 1)), 1)
+
+
+def _evaluated(
+    fit: Fit, draws: xr.Dataset, group: Group, raw: xr.Dataset, start: xr.Dataset
+) -> Evaluation:
+    """Evaluate the model at the group's rows, for given raw latents.
+
+    A posterior draw holds the tokens that models do not disclose; given those it is as any other.
+    """
+    residuals = model_effects_of_raw(fit.spec, draws, raw)
+    effects = _terms(fit, draws, group, raw, start)
+    return fit.evaluator.at(draws, group.rows, residuals=residuals, effects=effects)
+
+
+def _cell_eta(evaluation: Evaluation, group: Group) -> Floats:
+    """Return the linear predictor at the group's cells, shape (sample, cell)."""
+    picked = evaluation.eta.sel(_where(group, evaluation.eta)).reset_coords(drop=True)
+    shape = {SAMPLE: evaluation.values["precision"].sizes[SAMPLE], CELL: len(group.score)}
+    absent = {dim: size for dim, size in shape.items() if dim not in picked.dims}
+    return np.asarray(picked.expand_dims(absent).transpose(SAMPLE, CELL).values, dtype=float)
+
+
+def _where(group: Group, array: xr.DataArray) -> dict[str, xr.DataArray]:
+    wanted = {MODEL: group.model_of_cell, BENCHMARK: group.benchmark_of_cell}
+    return {dim: _cells(names) for dim, names in wanted.items() if dim in array.dims}
+
+
+def _cells(names: Sequence[str]) -> xr.DataArray:
+    return xr.DataArray(list(names), dims=(CELL,))
+
+
+def _size(template: xr.Dataset) -> int:
+    return sum(variable.size for variable in template.data_vars.values())
+
+
+def _pack(raw: xr.Dataset, count: int) -> Floats:
+    columns = [variable.values.reshape(count, -1) for variable in raw.data_vars.values()]
+    return np.concatenate(columns, axis=1) if columns else np.zeros((count, 0))
+
+
+def _unpack(template: xr.Dataset, values: Floats) -> xr.Dataset:
+    """Return latents of shape (sample, latent) as variables with the template's dims."""
+    found, at = {}, 0
+    for name, variable in template.data_vars.items():
+        part = values[:, at : at + variable.size].reshape(len(values), *variable.shape)
+        found[name] = variable.expand_dims({SAMPLE: len(values)}).copy(data=part)
+        at += variable.size
+    return xr.Dataset(found)
+
+
+def _chosen(draws: xr.Dataset, index: npt.NDArray[np.int64]) -> xr.Dataset:
+    return draws.isel({SAMPLE: index}).drop_vars(SAMPLE, errors="ignore")

@@ -1,0 +1,1 @@
+"""How much priors, scores and single families matter."""

@@ -1,0 +1,289 @@
+"""Influence: what single families do to parameters and forecasts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from latentscale.analysis.checks.leave_one_out import refuse_few_draws, weighted_quantiles
+from latentscale.analysis.sensitivity.sensitivity import flat, quantities_of
+from latentscale.analysis.sensitivity.sensitivity_grid import leave_families_out
+from latentscale.dims import CELL, FAMILY, LOG_LIKELIHOOD, LOG_PRIOR, MODEL, SAMPLE
+from latentscale.errors import DataError, FitError, SpecError, listed, nearest
+from latentscale.expect import checked_workers, expect, expect_names
+from latentscale.inference.method import Method
+from latentscale.numerics.psis import k_limit, pareto_smoothed
+from latentscale.posterior.fit import Fit
+from latentscale.posterior.pairing import at_samples, by_sample
+from latentscale.result import FixedTable, Picture
+
+WEIGHTS = "importance weights"
+REFIT = "refit"
+
+
+@dataclass(frozen=True, repr=False)
+class FamilyInfluence(FixedTable):
+    """How parameters and forecasts change without each family.
+
+    Attributes
+    ----------
+    families
+        One row a family, the most influential first: family, scores, pareto_k, basis
+        (importance weights, or refit), reliable, largest_in_sd (largest change of a quantity, in
+        posterior standard deviations), variable and where of that quantity.
+    rows
+        One row a family and quantity: family, variable, where, median (without the family),
+        change (from the median with it), change_in_sd, basis.
+    k_limit
+        Largest Pareto k that importance weights bear.
+    """
+
+    families: pd.DataFrame
+    rows: pd.DataFrame
+    k_limit: float
+
+    plot = Picture("plot_influence")
+
+    @property
+    def headline(self) -> str:
+        """Which family moves what most."""
+        top = self.families.iloc[0]
+        place = f"{top['variable']} [{top['where']}]" if top["where"] else str(top["variable"])
+        bad = self.families[~self.families["reliable"]]
+        note = (
+            f". For {len(bad)} families ({listed(bad['family'], 4)}) the weights are too heavy-"
+            f"tailed (Pareto k above {self.k_limit:.2f}) and these figures are rough: give refit"
+            if len(bad)
+            else ""
+        )
+        return (
+            f'Most influential of {len(self.families)} families: "{top["family"]}" moves {place} '
+            f"by {top['largest_in_sd']:.2f} posterior standard deviations{note}"
+        )
+
+    def brief(self) -> pd.DataFrame:
+        """Return the families."""
+        return self.families
+
+
+def family_influence(
+    fit: Fit,
+    frame: pd.DataFrame | None = None,
+    *,
+    families: Sequence[str] | None = None,
+    variables: Sequence[str] | None = None,
+    refit: Method | None = None,
+    workers: int = 1,
+    seed: int = 0,
+    progress: bool = True,
+) -> FamilyInfluence:
+    """Leave each family out, by importance weights or by a refit, and see what changes.
+
+    Draws are weighted by 1 / p(scores of the family | draw), Pareto-smoothed (Vehtari et al.
+    2024). A family with many scores tells its own effects, which the weights cannot forget, so
+    its Pareto k is often above the limit: such families are refitted if `refit` is given.
+
+    Parameters
+    ----------
+    fit
+        A fit with posterior draws.
+    frame
+        Planned models, as for `latentscale.predict`, whose expected scores are quantities too.
+        What belongs to a family itself does not count when that family is left out.
+    families
+        Families to leave out; by default all.
+    variables
+        Parameters to look at; by default all top-level ones.
+    refit
+        Method for exact refits where Pareto k is above the limit; None for none.
+    workers
+        Refits that run at once.
+    seed
+        Seed of forecasts and refits.
+    progress
+        Whether to show how many refits are done.
+
+    Raises
+    ------
+    FitError
+        If the fit is a point estimate, has fewer than 25 draws, or has one family.
+    SpecError
+        If a variable is not a parameter of the fit.
+    DataError
+        If a family is not in the fit, `frame` is malformed, or nothing but the family's own
+        quantities is left.
+
+    Examples
+    --------
+    >>> found = ls.studies.family_influence(fit, variables=["slope"], progress=False)
+    >>> len(found.families) == len(fit.scores.families)
+    True
+    """
+    expect(fit, Fit, "fit")
+    refuse_few_draws(fit, "Family influence")
+    if refit is not None:
+        expect(refit, Method, "refit")
+    workers = checked_workers(workers)
+    names = _families(fit, families)
+    tops = [str(name) for name in fit.tree[LOG_PRIOR].data_vars]
+    shown = tops if variables is None else _variables(fit, variables)
+    quantities = quantities_of(fit, shown, frame, seed)
+    weights, khat, limit = _weights(fit, names)
+    heavy = [name for name in names if not khat[name] <= limit]  # NaN is heavy too
+    refitted = _refitted(fit, heavy, frame, shown, refit, workers, seed, progress)
+    parts = []
+    for name in names:
+        others = [_of_others(fit, group, frame, name) for group in quantities]
+        kept = [samples for samples in others if samples is not None]
+        if not kept:
+            raise DataError(
+                f'Nothing is left to look at without "{name}": all quantities are its own. Name '
+                "other variables, or give a frame with models of other families."
+            )
+        part = pd.concat([_moved(s, weights[name], name) for s in kept], ignore_index=True)
+        if name in refitted:
+            exact = refitted[name].set_index(["variable", "where"])
+            both = part.set_index(["variable", "where"])[["family"]].join(exact, how="inner")
+            part = both.assign(basis=REFIT).reset_index()[list(part.columns)]
+        parts.append(part)
+    table = pd.concat(parts, ignore_index=True)
+    return FamilyInfluence(_by_family(fit, table, names, khat, limit), table, limit)
+
+
+def _variables(fit: Fit, variables: Sequence[str]) -> list[str]:
+    names = expect_names(variables, "variables", '["slope"]')
+    known = [str(name) for name in fit.posterior.data_vars]
+    for name in names:
+        if name not in known:
+            raise SpecError(
+                f'variables: "{name}" is not a parameter of this fit; known are '
+                f"{listed(known, 30)}." + nearest(name, known)
+            )
+    return list(names)
+
+
+def _families(fit: Fit, families: Sequence[str] | None) -> list[str]:
+    known = fit.scores.families
+    if len(known) < 2:
+        raise FitError("The fit has one family; without it nothing is left.")
+    if families is None:
+        return list(known)
+    families = expect_names(families, "families", f'["{known[0]}"]')
+    if not families:
+        raise DataError(f'families must name at least one, such as ["{known[0]}"].')
+    for name in families:
+        if name not in known:
+            raise DataError(
+                f'"{name}" is not a family of the fit; known are {listed(known)}.'
+                + nearest(str(name), known)
+            )
+    return list(dict.fromkeys(families))
+
+
+def _refitted(
+    fit: Fit,
+    families: list[str],
+    frame: pd.DataFrame | None,
+    variables: Sequence[str],
+    refit: Method | None,
+    workers: int,
+    seed: int,
+    progress: bool,
+) -> dict[str, pd.DataFrame]:
+    """Return what exact refits without these families give; nothing without a method."""
+    if refit is None or not families:
+        return {}
+    grid = leave_families_out(
+        fit.spec,
+        fit.scores,
+        families,
+        frame=frame,
+        variables=variables,
+        method=refit,
+        seed=seed,
+        workers=workers,
+        progress=progress,
+    )
+    columns = ["variable", "where", "median", "change", "change_in_sd"]
+    done = grid.rows.set_index("variant")[columns]
+    found = {name: f"without {name}" for name in families}
+    return {name: done.loc[variant] for name, variant in found.items() if variant in done.index}
+
+
+def _of_others(
+    fit: Fit, part: xr.Dataset, frame: pd.DataFrame | None, family: str
+) -> xr.DataArray | None:
+    """Return quantities that are not the family's own, dims (sample, quantity), if any are."""
+    owner = dict(fit.scores.dataset[FAMILY].to_series())
+    if frame is not None:
+        owner |= dict(zip(frame["model"], frame["family"], strict=True))
+    kept = part
+    if FAMILY in part.dims:
+        kept = kept.sel({FAMILY: kept[FAMILY] != family})
+    if MODEL in part.dims:
+        others = [str(owner.get(str(name))) != family for name in kept[MODEL].values]
+        kept = kept.isel({MODEL: np.nonzero(others)[0]})
+    kept = kept[[name for name, values in kept.data_vars.items() if values.size]]
+    return None if not kept.data_vars else flat(kept)
+
+
+def _weights(fit: Fit, names: list[str]) -> tuple[dict[str, xr.DataArray], dict[str, float], float]:
+    """Return weights that sum to 1 over sample and Pareto k of each family, and the limit."""
+    logs = by_sample(fit, fit.tree[LOG_LIKELIHOOD].to_dataset()["score"])
+    owner = fit.scores.dataset[FAMILY].to_series()
+    of_cell = owner.loc[logs["cell_model"].values].to_numpy()
+    count = logs.sizes[SAMPLE]
+    efficiency = fit.convergence().efficiency(count)
+    weights, khat = {}, {}
+    for name in names:
+        mine = logs[{CELL: np.nonzero(of_cell == name)[0]}].sum(CELL)
+        smooth = pareto_smoothed(-mine.values, efficiency=efficiency)
+        weights[name] = mine.copy(data=np.exp(smooth.log_weights))
+        khat[name] = float(smooth.pareto_k)
+    return weights, khat, k_limit(count)
+
+
+def _moved(samples: xr.DataArray, weights: xr.DataArray, family: str) -> pd.DataFrame:
+    mass = at_samples(weights, samples)
+    median = weighted_quantiles(samples, mass / mass.sum(SAMPLE), (0.5,)).isel(quantile=0)
+    change = median - samples.median(SAMPLE)
+    return pd.DataFrame(
+        {
+            "family": family,
+            "variable": samples["variable"].values,
+            "where": samples["where"].values,
+            "median": median.values,
+            "change": change.values,
+            "change_in_sd": (change / samples.std(SAMPLE, ddof=1)).values,
+            "basis": WEIGHTS,
+        }
+    )
+
+
+def _by_family(
+    fit: Fit, table: pd.DataFrame, names: list[str], khat: dict[str, float], limit: float
+) -> pd.DataFrame:
+    data = fit.scores.dataset
+    scores = data["score"].notnull().sum("benchmark").groupby(data[FAMILY]).sum(MODEL).to_series()
+    rows = []
+    for name in names:
+        part = table[table["family"] == name]
+        worst = part.loc[part["change_in_sd"].abs().idxmax()]
+        rows.append(
+            {
+                "family": name,
+                "scores": int(scores[name]),
+                "pareto_k": khat[name],
+                "basis": worst["basis"],
+                "reliable": worst["basis"] == REFIT or khat[name] <= limit,
+                "largest_in_sd": abs(worst["change_in_sd"]),
+                "variable": worst["variable"],
+                "where": worst["where"],
+            }
+        )
+    found = pd.DataFrame(rows)
+    return found.sort_values("largest_in_sd", ascending=False, ignore_index=True)

@@ -1,0 +1,485 @@
+"""Sensitivity by refitting: other priors, other anchors, and single families left out."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import joblib
+import pandas as pd
+import xarray as xr
+
+from latentscale.analysis.forecasts.rows import stated_rows
+from latentscale.analysis.sensitivity.sensitivity import flat, quantities_of
+from latentscale.analysis.tools.summaries import quantiles
+from latentscale.data.frames import as_pandas
+from latentscale.data.planned import NOT_FORECAST, planned_models
+from latentscale.data.scores import Scores
+from latentscale.declare.prior import Prior
+from latentscale.declare.spec import Anchored, ModelSpec
+from latentscale.dims import DEFAULT_PROB, LOG_PRIOR, SAMPLE, checked_seed, interval_quantiles
+from latentscale.errors import (
+    DataError,
+    DataWarning,
+    FitError,
+    FitWarning,
+    SpecError,
+    listed,
+    nearest,
+)
+from latentscale.expect import checked_workers, expect, expect_names, shown
+from latentscale.inference.method import Method
+from latentscale.inference.nuts.method import NUTS
+from latentscale.inference.progress import WorkProgress
+from latentscale.inference.run import fit
+from latentscale.model.build import build
+from latentscale.posterior.fit import Fit
+from latentscale.result import Picture, Result
+
+BASE = "base"
+_DEFAULT_METHOD = NUTS(draws=500, tune=500)
+_KEY = ["variable", "where"]
+
+Variant = ModelSpec | Mapping[str, Prior | Mapping[str, Any]]
+
+
+@dataclass(frozen=True, repr=False)
+class SensitivityGrid(Result, table_was_attribute=True):
+    """What refits with other priors or specs change.
+
+    Attributes
+    ----------
+    rows
+        One row a variant and quantity: variant, variable, where, median, lower, upper, change
+        (of the median from the base), change_in_sd (in posterior standard deviations of the
+        base), width_ratio (of the interval to that of the base) and max_rhat of the refit.
+        Rows of the base have a change of 0.
+    variants
+        What each variant is, in words.
+    failed
+        Variants that could not be fitted, with the reason.
+    prob
+        Probability of the interval lower to upper.
+    """
+
+    rows: pd.DataFrame
+    variants: Mapping[str, str]
+    failed: Mapping[str, str]
+    prob: float
+
+    plot = Picture("plot_tornado")
+
+    @property
+    def largest(self) -> pd.DataFrame:
+        """One row a quantity: the variants that change its median most, down and up."""
+        moved = self.rows[self.rows["variant"] != BASE]
+        rows = []
+        for (variable, where), part in moved.groupby(_KEY, sort=False):
+            low, high = part["change"].idxmin(), part["change"].idxmax()
+            rows.append(
+                {
+                    "variable": variable,
+                    "where": where,
+                    "lowest": part.loc[low, "change"],
+                    "lowest_variant": part.loc[low, "variant"],
+                    "highest": part.loc[high, "change"],
+                    "highest_variant": part.loc[high, "variant"],
+                    "largest_in_sd": part["change_in_sd"].abs().max(),
+                }
+            )
+        found = pd.DataFrame(rows)
+        return found.sort_values("largest_in_sd", ascending=False, ignore_index=True)
+
+    @property
+    def headline(self) -> str:
+        """How many variants were fitted, and the largest change."""
+        worst = self.largest.iloc[0]
+        place = f"{worst['variable']} [{worst['where']}]" if worst["where"] else worst["variable"]
+        failed = f"; {len(self.failed)} failed" if self.failed else ""
+        return (
+            f"{len(self.variants)} variants refitted{failed}. Largest change of a median: "
+            f"{place}, {worst['largest_in_sd']:.2f} posterior standard deviations"
+        )
+
+    def table(self, prob: float | None = None) -> pd.DataFrame:
+        """Return `rows`.
+
+        Parameters
+        ----------
+        prob
+            Probability of the intervals: that of the call, since draws of refits are not kept.
+
+        Raises
+        ------
+        FitError
+            If it is another.
+        """
+        if prob is not None and prob != self.prob:
+            raise FitError(
+                f"The intervals have probability {self.prob:g}, and the refits' draws are not "
+                f"kept; give prob={prob:g} to the call that refits."
+            )
+        return self.rows.copy()
+
+    def brief(self) -> pd.DataFrame:
+        """Return the largest changes."""
+        return self.largest
+
+
+@dataclass(frozen=True)
+class _Refit:
+    name: str
+    spec: ModelSpec
+    scores: Scores
+    frame: pd.DataFrame | None
+    variables: tuple[str, ...] | None
+    method: Method
+    seed: int
+    prob: float
+
+
+def sensitivity_grid(
+    spec: ModelSpec,
+    scores: Scores,
+    variants: Mapping[str, Variant],
+    *,
+    frame: pd.DataFrame | None = None,
+    variables: Sequence[str] | None = None,
+    method: Method = _DEFAULT_METHOD,
+    prob: float = DEFAULT_PROB,
+    seed: int = 0,
+    workers: int = 1,
+    progress: bool = True,
+) -> SensitivityGrid:
+    """Refit with other priors, or other specs, and compare parameters and forecasts.
+
+    Parameters
+    ----------
+    spec, scores
+        The base model and the table.
+    variants
+        By name, priors that replace the spec's own, such as
+        ``{"wide slopes": {"slope": {"dist": "Normal", "mu": 0, "sigma": 3}}}``, or whole specs.
+    frame
+        Planned models, as for `latentscale.predict`, whose expected scores are compared too.
+    variables
+        Parameters to compare; by default the top-level ones. Those that a variant does not have
+        are left out for it.
+    method
+        How each variant is fitted. Changes smaller than a tenth of a standard deviation may be
+        Monte Carlo error with few draws.
+    prob
+        Probability of the intervals.
+    seed
+        Seed of every fit, the same for all.
+    workers
+        Refits that run at once, each in its own process.
+    progress
+        Whether to show how many refits are done.
+
+    Raises
+    ------
+    SpecError
+        If there is no variant, one is called ``base``, or it names an unknown prior.
+    FitError
+        If the base or every variant fails.
+    """
+    expect(spec, ModelSpec, "spec")
+    expect(scores, Scores, "scores")
+    workers = _checked_work(method, workers)
+    specs = _specs(spec, variants)
+    jobs = _jobs(specs, {name: scores for name in specs}, frame, variables, method, prob, seed)
+    tables, failed = _run(_with_cores(jobs, workers), workers, progress, "variants")
+    if BASE in failed:
+        raise FitError(f"The base spec failed: {failed[BASE]}")
+    words = {name: _words(spec, other) for name, other in specs.items() if name != BASE}
+    return SensitivityGrid(_changes(tables), words, failed, prob)
+
+
+def anchor_variants(spec: ModelSpec, anchors: Sequence[Sequence[str]]) -> dict[str, ModelSpec]:
+    """Return copies of a spec with other anchors, for `sensitivity_grid`.
+
+    Skills of other anchors are other quantities, so that only what does not name a skill can be
+    compared: give `sensitivity_grid` a frame, and look at forecasts.
+
+    Parameters
+    ----------
+    spec
+        A spec with anchored skills.
+    anchors
+        Sets of anchors, each with one benchmark a skill.
+
+    Raises
+    ------
+    SpecError
+        If the skills are not anchored, or a set has the wrong size.
+
+    Examples
+    --------
+    >>> anchors = [["mmlu", "bbh", "gsm8k", "ifeval"]]
+    >>> variants = ls.studies.anchor_variants(ls.load_spec("cai2025"), anchors)
+    >>> len(variants)
+    1
+    """
+    expect(spec, ModelSpec, "spec")
+    identify = spec.skills.identify
+    if not isinstance(identify, Anchored) or not spec.skills.count:
+        raise SpecError(f'The skills of "{spec.name}" have no anchors to vary.')
+    example = '[["mmlu"], ["bbh"]]'
+    if isinstance(anchors, str | Mapping) or not isinstance(anchors, Sequence):
+        raise SpecError(
+            f"anchors must be a list of sets of anchors, such as {example}; got {shown(anchors)}."
+        )
+    found = {}
+    for chosen in anchors:
+        names = (chosen,) if isinstance(chosen, str) else expect_names(chosen, "anchors", example)
+        if len(names) != spec.skills.count:
+            raise SpecError(
+                f"Each set of anchors needs {spec.skills.count} benchmarks, one a skill; got "
+                f"{listed(names)}."
+            )
+        found[" + ".join(names)] = spec.with_({"skills.identify.anchors": names})
+    if not found:
+        raise SpecError("Give at least one set of anchors.")
+    return found
+
+
+def leave_families_out(
+    spec: ModelSpec,
+    scores: Scores,
+    families: Sequence[str],
+    *,
+    frame: pd.DataFrame | None = None,
+    variables: Sequence[str] | None = None,
+    method: Method = _DEFAULT_METHOD,
+    prob: float = DEFAULT_PROB,
+    seed: int = 0,
+    workers: int = 1,
+    progress: bool = True,
+) -> SensitivityGrid:
+    """Refit without each of some families and compare parameters and forecasts: exact influence.
+
+    Parameters as in `sensitivity_grid`; `families` are left out one at a time. Models of `frame`
+    in a family that is left out are forecast as members of a new family.
+
+    Raises
+    ------
+    DataError
+        If a family is unknown, or it is the only one.
+    FitError
+        If the fit with all families fails.
+    """
+    expect(spec, ModelSpec, "spec")
+    expect(scores, Scores, "scores")
+    workers = _checked_work(method, workers)
+    families = expect_names(families, "families", f'["{scores.families[0]}"]')
+    unknown = [name for name in families if name not in scores.families]
+    if unknown or not families:
+        raise DataError(
+            f"families must be a list of families of the table; unknown are "
+            f"{listed(unknown) or 'none'}. Known are {listed(scores.families)}."
+            + (nearest(unknown[0], scores.families) if unknown else "")
+        )
+    if len(scores.families) < 2:
+        raise DataError("The table has one family; there is nothing left without it.")
+    owner = dict(zip(scores.dataset["model"].values, scores.dataset["family"].values, strict=True))
+    tables = {BASE: scores}
+    for family in families:
+        tables[f"without {family}"] = scores.without([m for m, f in owner.items() if f == family])
+    specs = {name: spec for name in tables}
+    # A family that is left out is new to the refit, which could not settle what its rows omit.
+    if frame is not None:
+        frame = stated_rows(frame, scores, needs_instruct=spec.needs_instruct)
+    jobs = _jobs(specs, tables, frame, variables, method, prob, seed)
+    found, failed = _run(_with_cores(jobs, workers), workers, progress, "families")
+    if BASE in failed:
+        raise FitError(f"The fit with all families failed: {failed[BASE]}")
+    words = {name: f"{name}, exact refit" for name in tables if name != BASE}
+    return SensitivityGrid(_changes(found), words, failed, prob)
+
+
+def summary_of(
+    result: Fit,
+    frame: pd.DataFrame | None,
+    variables: Sequence[str] | None,
+    prob: float,
+    seed: int,
+) -> pd.DataFrame:
+    """Return median, sd and interval of parameters and forecasts, one row a quantity."""
+    known = [str(name) for name in result.tree[LOG_PRIOR].data_vars]
+    names = known if variables is None else [n for n in variables if n in result.posterior]
+    parts = [flat(part) for part in quantities_of(result, names, frame, seed)]
+    rhat = result.convergence().max_rhat
+    return pd.concat([_summary(part, prob, rhat) for part in parts], ignore_index=True)
+
+
+def _summary(draws: xr.DataArray, prob: float, max_rhat: float) -> pd.DataFrame:
+    ends = quantiles(draws, prob)
+    return pd.DataFrame(
+        {
+            "variable": draws["variable"].values,
+            "where": draws["where"].values,
+            "median": ends["median"].values,
+            "sd": draws.std(SAMPLE, ddof=1).values,
+            "lower": ends["lower"].values,
+            "upper": ends["upper"].values,
+            "max_rhat": max_rhat,
+        }
+    )
+
+
+def _checked_work(method: Method, workers: int) -> int:
+    expect(method, Method, "method")
+    if getattr(method, "store", None) is not None:
+        raise FitError(
+            "method.store is one folder for one fit, but every variant is a fit of its own; leave "
+            "it out."
+        )
+    return checked_workers(workers)
+
+
+def _specs(spec: ModelSpec, variants: Mapping[str, Variant]) -> dict[str, ModelSpec]:
+    if not isinstance(variants, Mapping) or not variants:
+        raise SpecError('Give at least one variant, such as {"wide": {"slope": {...}}}.')
+    if BASE in variants:
+        raise SpecError(f'"{BASE}" is the name of the spec as it is; call the variant otherwise.')
+    specs = {BASE: spec}
+    for name, variant in variants.items():
+        try:
+            made = variant if isinstance(variant, ModelSpec) else spec.with_priors(variant)
+        except (SpecError, AttributeError, TypeError) as error:
+            raise SpecError(f'variant "{name}": {error}') from None
+        specs[str(name)] = made
+    return specs
+
+
+def _jobs(
+    specs: Mapping[str, ModelSpec],
+    tables: Mapping[str, Scores],
+    frame: pd.DataFrame | None,
+    variables: Sequence[str] | None,
+    method: Method,
+    prob: float,
+    seed: int,
+) -> list[_Refit]:
+    interval_quantiles(prob)
+    frame = None if frame is None else as_pandas(frame, NOT_FORECAST)  # refused before the fits
+    for table in () if frame is None else tables.values():
+        lineages = {str(f): str(g) for f, g in table.family_lineage().items()}
+        planned_models(frame, table.benchmarks, lineages)  # refused before the first fit
+    names = _checked_variables(specs, tables, variables)
+    return [
+        _Refit(name, spec, tables[name], frame, names, method, checked_seed(seed), prob)
+        for name, spec in specs.items()
+    ]
+
+
+def _checked_variables(
+    specs: Mapping[str, ModelSpec], tables: Mapping[str, Scores], variables: Sequence[str] | None
+) -> tuple[str, ...] | None:
+    """Refuse a name that no variant's model has, before the first fit."""
+    if variables is None:
+        return None
+    names = expect_names(variables, "variables", '["slope"]')
+    if not names:
+        return names
+    known: dict[str, None] = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # the fits say which rows are left out
+        for name, spec in specs.items():
+            known |= dict.fromkeys(str(n) for n in build(spec, tables[name]).named_vars)
+            known |= {"model_skill": None} if spec.skills.count else {}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise SpecError(
+            f"variables: no variant has {listed(unknown)}; known are {listed(known, 30)}."
+            + nearest(unknown[0], known)
+        )
+    return names
+
+
+def _with_cores(jobs: list[_Refit], workers: int) -> list[_Refit]:
+    """Let each process run its chains in turn where several refits run at once."""
+
+    def alone(method: Method) -> Method:
+        if workers > 1 and isinstance(method, NUTS) and method.cores is None:
+            return replace(method, cores=1)
+        return method
+
+    return [replace(job, method=alone(job.method)) for job in jobs]
+
+
+def _run(
+    jobs: list[_Refit], workers: int, progress: bool, what: str
+) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:
+    tables: dict[str, pd.DataFrame] = {}
+    failed: dict[str, str] = {}
+    parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")
+    with WorkProgress(len(jobs), "refits", what, enabled=progress) as shown:
+        done = parallel(joblib.delayed(_refit)(job) for job in jobs)
+        for count, (name, table, reason) in enumerate(done, start=1):
+            if table is None:
+                failed[name] = str(reason)
+            else:
+                tables[name] = table
+            shown.update(count, f"{len(failed)} failed" if failed else "")
+    others = [name for name in tables if name != BASE]
+    if not others and BASE not in failed:
+        raise FitError(f"Every refit failed; the first: {next(iter(failed.values()))}")
+    if failed and BASE not in failed:
+        reasons = "; ".join(f'"{name}": {reason}' for name, reason in failed.items())
+        warnings.warn(f"{len(failed)} refits failed. {reasons}", FitWarning, stacklevel=3)
+    return {job.name: tables[job.name] for job in jobs if job.name in tables}, failed
+
+
+def _refit(job: _Refit) -> tuple[str, pd.DataFrame | None, str | None]:
+    try:
+        result = fit(job.spec, job.scores, method=job.method, seed=job.seed, progress=False)
+        table = summary_of(result, job.frame, job.variables, job.prob, job.seed)
+    except Exception as error:  # one variant that cannot be fitted must not stop the others
+        return job.name, None, f"{type(error).__name__}: {error}"
+    return job.name, table, None
+
+
+def _changes(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return all variants beside the base, in quantities that both have."""
+    base = tables[BASE].set_index(_KEY)
+    parts = []
+    for name, table in tables.items():
+        mine = table.set_index(_KEY)
+        both = mine.index.intersection(base.index, sort=False)
+        mine, own = mine.loc[both], base.loc[both]
+        change = mine["median"] - own["median"]
+        parts.append(
+            mine.drop(columns="sd")
+            .assign(
+                variant=name,
+                change=change,
+                change_in_sd=change / own["sd"],
+                width_ratio=(mine["upper"] - mine["lower"]) / (own["upper"] - own["lower"]),
+            )
+            .reset_index()
+        )
+    table = pd.concat(parts, ignore_index=True)
+    columns = ["median", "lower", "upper", "change", "change_in_sd", "width_ratio", "max_rhat"]
+    return table[["variant", *_KEY, *columns]]
+
+
+def _words(base: ModelSpec, other: ModelSpec) -> str:
+    """Say in what a variant differs from the base."""
+    names = {*base.priors, *other.priors}
+    changed = [
+        f"{name} ~ {other.prior(name)} for {base.prior(name)}"
+        for name in sorted(names)
+        if base.prior(name) != other.prior(name)
+    ]
+    bare = [spec.with_({"priors": {}}) for spec in (base, other)]
+    if bare[0].digest != bare[1].digest:
+        was, now = base.skills.identify, other.skills.identify
+        if isinstance(was, Anchored) and isinstance(now, Anchored) and was != now:
+            changed.append(f"anchors {listed(now.anchors)}")
+        else:
+            changed.append(f'spec "{other.name}"')
+    return "; ".join(changed) or "the same as the base"

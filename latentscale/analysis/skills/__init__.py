@@ -1,0 +1,1 @@
+"""What skills are, who has them, and how they relate to outcomes."""

@@ -1,0 +1,130 @@
+"""Agreement: whether two fits, with as many skills or not, see the same skills."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from latentscale.analysis.tools.summaries import summary
+from latentscale.dims import DEFAULT_PROB, MODEL, SAMPLE, SKILL, checked_seed
+from latentscale.errors import DataError, SpecError
+from latentscale.expect import expect
+from latentscale.posterior.fit import Fit
+from latentscale.result import Result
+from latentscale.validate import whole_number
+
+DIRECTION = "direction"
+_RANK = 1e-8
+"""Singular values below this share of the largest are rounding: no direction."""
+_MIN_MODELS = 3
+"""Two models agree in any direction."""
+
+
+@dataclass(frozen=True, repr=False)
+class SkillAgreement(Result):
+    """Agreement of the skills of two fits over the models that both hold.
+
+    Attributes
+    ----------
+    canonical
+        Canonical correlations, largest first, dims (sample, direction): how alike the two
+        skill spaces are, direction by direction, however each is rotated.
+    explained
+        R^2 of each skill of the second fit on all skills of the first, dims (sample, skill).
+    models
+        The models compared.
+    is_posterior
+        False if either fit is a point estimate; tables then hold no intervals.
+    """
+
+    canonical: xr.DataArray
+    explained: xr.DataArray
+    models: tuple[str, ...]
+    is_posterior: bool = True
+
+    def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
+        """Return one row a direction: direction, median, lower, upper correlation."""
+        return summary(self.canonical, prob, is_posterior=self.is_posterior)
+
+    def explained_table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
+        """Return one row a skill of the second fit: skill, median, lower, upper R^2."""
+        return summary(self.explained, prob, is_posterior=self.is_posterior)
+
+    @property
+    def headline(self) -> str:
+        """The median canonical correlations."""
+        middle = ", ".join(f"{value:.2f}" for value in self.canonical.median(SAMPLE).values)
+        return f"Skill agreement over {len(self.models)} models: canonical correlations {middle}"
+
+
+def skill_agreement(first: Fit, second: Fit, *, pairs: int = 400, seed: int = 0) -> SkillAgreement:
+    """Compare the skill spaces of two fits, such as of K = 2 and K = 3.
+
+    Draws of the two are paired at random, and the skills of the shared models compared by
+    canonical correlations (Hotelling 1936), which no rotation or scale of skills changes; so
+    free fits need not be aligned. The R^2 of single skills of the second fit do need meaning.
+
+    Parameters
+    ----------
+    first, second
+        Two fits with skills.
+    pairs
+        Pairs of draws.
+    seed
+        Seed of the pairing.
+
+    Raises
+    ------
+    SpecError
+        If a spec has no skills.
+    DataError
+        If the fits share too few models, or `pairs` is not a whole number of at least 1.
+    """
+    expect(first, Fit, "first")
+    expect(second, Fit, "second")
+    for fit in (first, second):
+        if not fit.spec.skills.count:
+            raise SpecError(f'The spec "{fit.spec.name}" has no skills to compare.')
+    pairs = whole_number(pairs, "pairs", least=1, error=DataError)
+    shared = [name for name in first.scores.models if name in set(second.scores.models)]
+    largest = max(first.spec.skills.count, second.spec.skills.count)
+    if len(shared) < max(_MIN_MODELS, largest + 2):
+        raise DataError(
+            f"The fits share {len(shared)} models; comparing {largest} skills needs at least "
+            f"{max(_MIN_MODELS, largest + 2)}."
+        )
+    rng = np.random.default_rng(checked_seed(seed))
+    a, b = (_centred(fit, shared, pairs, rng) for fit in (first, second))
+    basis_a, basis_b = _basis(a), _basis(b)
+    correlations = np.linalg.svd(np.swapaxes(basis_a, -1, -2) @ basis_b, compute_uv=False)
+    fitted = basis_a @ (np.swapaxes(basis_a, -1, -2) @ b)
+    explained = np.einsum("smk,smk->sk", fitted, fitted) / np.einsum("smk,smk->sk", b, b)
+    return SkillAgreement(
+        canonical=xr.DataArray(
+            np.clip(correlations, 0, 1),
+            dims=(SAMPLE, DIRECTION),
+            coords={DIRECTION: np.arange(1, correlations.shape[1] + 1)},
+        ),
+        explained=xr.DataArray(
+            explained, dims=(SAMPLE, SKILL), coords={SKILL: second.posterior[SKILL].values}
+        ),
+        models=tuple(shared),
+        is_posterior=first.is_posterior and second.is_posterior,
+    )
+
+
+def _centred(fit: Fit, models: list[str], pairs: int, rng: np.random.Generator) -> np.ndarray:
+    """Return skills less their mean over models, shape (pairs, model, skill)."""
+    skill = fit.samples["model_skill"].sel({MODEL: models})
+    chosen = rng.integers(skill.sizes[SAMPLE], size=pairs)
+    picked = skill.isel({SAMPLE: chosen}).transpose(SAMPLE, MODEL, SKILL)
+    return np.asarray((picked - picked.mean(MODEL)).values, dtype=float)
+
+
+def _basis(values: np.ndarray) -> np.ndarray:
+    """Return an orthonormal basis of each draw's skill space; zeros where it has fewer dims."""
+    left, size, _ = np.linalg.svd(values, full_matrices=False)
+    return left * (size > _RANK * size[..., :1])[..., None, :]

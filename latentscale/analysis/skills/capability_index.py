@@ -1,0 +1,231 @@
+"""Capability index: one number a model, on a scale that anchor models fix."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from scipy.stats import rankdata, spearmanr
+
+from latentscale.analysis.tools.summaries import summary
+from latentscale.dims import BENCHMARK, DEFAULT_PROB, MODEL, SAMPLE, interval_quantiles
+from latentscale.errors import DataError, FitError, listed, nearest
+from latentscale.expect import expect, shown
+from latentscale.model.evaluate import FITTED_RESIDUALS
+from latentscale.posterior.fit import Fit
+from latentscale.result import Result
+from latentscale.validate import is_number
+
+_FEWEST_COMMON = 3
+"""Models that two indices must have in common: a line fits any two."""
+
+
+@dataclass(frozen=True, repr=False)
+class CapabilityIndex(Result):
+    """An index of general capability for every fitted model, as draws.
+
+    Attributes
+    ----------
+    draws
+        The index, dims (sample, model).
+    anchors
+        The models that fix the scale, with their values.
+    weights
+        What a unit of each benchmark's linear predictor adds to the index, dims (benchmark,).
+    is_posterior
+        False if the fit is a point estimate; tables then hold no intervals.
+    """
+
+    draws: xr.DataArray
+    anchors: Mapping[str, float]
+    weights: xr.DataArray
+    is_posterior: bool = True
+
+    @property
+    def headline(self) -> str:
+        """The best model, and how sure it is."""
+        first = self.table().iloc[0]
+        scale = " and ".join(f"{name} = {value:g}" for name, value in self.anchors.items())
+        return (
+            f"Capability index of {self.draws.sizes[MODEL]} models on the scale on which {scale}: "
+            f"{first['model']} leads with {first['median']:.1f} "
+            f"({first['lower']:.1f} to {first['upper']:.1f})"
+        )
+
+    def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
+        """Return one row a model, the best first.
+
+        Columns model, median, lower, upper, rank (median over draws; 1 is the best), rank_lower,
+        rank_upper and probability_best.
+        """
+        found = summary(self.draws.rename("index"), prob, is_posterior=self.is_posterior)
+        rank = self.ranks
+        low, high = interval_quantiles(prob)
+        places = rank.quantile([low, 0.5, high], dim=SAMPLE, method="nearest").astype(int)
+        found = found.assign(
+            rank=places.isel(quantile=1).values,
+            rank_lower=places.isel(quantile=0).values,
+            rank_upper=places.isel(quantile=2).values,
+            probability_best=(rank == 1).mean(SAMPLE).values,
+        )
+        return found.sort_values("median", ascending=False, kind="stable").reset_index(drop=True)
+
+    def brief(self) -> pd.DataFrame:
+        """Return the table without the ranks' intervals."""
+        return self.table().drop(columns=["rank_lower", "rank_upper"])
+
+    @property
+    def ranks(self) -> xr.DataArray:
+        """The rank of each model, 1 for the best, dims (sample, model)."""
+        order = rankdata(-self.draws.transpose(SAMPLE, MODEL).values, axis=1, method="min")
+        return self.draws.transpose(SAMPLE, MODEL).copy(data=order.astype(int))
+
+    def probability_above(self, first: str, second: str) -> float:
+        """Return the probability that the first model is more capable than the second.
+
+        Raises
+        ------
+        DataError
+            If a model was not fitted.
+        """
+        a, b = (self._of(name) for name in (first, second))
+        return float((a > b).mean())
+
+    def agreement(self, published: Mapping[str, float]) -> pd.Series:
+        """Return how far another index agrees on the models that both have.
+
+        Parameters
+        ----------
+        published
+            Values of the other index by model, such as those of the Epoch Capabilities Index.
+
+        Returns
+        -------
+        pandas.Series
+            models (in common), correlation, rank_correlation (Spearman), mean_abs_difference
+            and covered_90 (share of published values inside the 90% interval here). The last
+            two are of use where both indices are on one scale.
+
+        Raises
+        ------
+        DataError
+            If fewer than three models are in common, or a value is no number.
+        """
+        values = dict(published)
+        for name, value in values.items():
+            if not is_number(value):
+                raise DataError(f'The published index of "{name}" is no number: {value!r}.')
+        common = [str(m) for m in self.draws[MODEL].values if str(m) in values]
+        if len(common) < _FEWEST_COMMON:
+            raise DataError(
+                f"Only {len(common)} models have both indices; {_FEWEST_COMMON} are needed. The "
+                f"fit has {listed(self.draws[MODEL].values)}, the other index {listed(values)}."
+            )
+        theirs = np.array([float(values[name]) for name in common])
+        ours = self.draws.sel({MODEL: common})
+        median = ours.median(SAMPLE).values
+        low, high = interval_quantiles(DEFAULT_PROB)
+        lower, upper = (ours.quantile(q, SAMPLE).values for q in (low, high))
+        return pd.Series(
+            {
+                "models": len(common),
+                "correlation": float(np.corrcoef(median, theirs)[0, 1]),
+                "rank_correlation": float(spearmanr(median, theirs).statistic),
+                "mean_abs_difference": float(np.abs(median - theirs).mean()),
+                "covered_90": float(np.mean((theirs >= lower) & (theirs <= upper))),
+            },
+            name="agreement",
+        )
+
+    def _of(self, name: str) -> xr.DataArray:
+        names = [str(m) for m in self.draws[MODEL].values]
+        if name not in names:
+            raise DataError(f'Model "{name}" was not fitted.' + nearest(str(name), names))
+        return self.draws.sel({MODEL: name}, drop=True)
+
+
+def capability_index(fit: Fit, *, anchors: Mapping[str, float]) -> CapabilityIndex:
+    """Return one number a model: its mean linear predictor over benchmarks, rescaled.
+
+    The linear predictors of each benchmark are divided by their standard deviation over the fitted
+    models, so that every benchmark weighs alike, and averaged; with one skill this is the skill
+    itself up to scale. The scale is the one on which the anchors' posterior means have the values
+    given (by least squares for more than two). Skills may be free: a rotation changes nothing.
+
+    Parameters
+    ----------
+    fit
+        A fit with skills or other effects of models.
+    anchors
+        Values of two models or more, such as ``{"Claude 3.5 Sonnet": 130, "GPT-5": 150}``, the
+        anchors of the Epoch Capabilities Index.
+
+    Returns
+    -------
+    CapabilityIndex
+        Draws of the index, with ranks and their probabilities.
+
+    Raises
+    ------
+    DataError
+        If anchors are fewer than two, were not fitted, have equal values, or are in the order
+        opposite to the fit's.
+    FitError
+        If no benchmark differs between models.
+
+    References
+    ----------
+    Ho et al. 2025 (arXiv:2512.00193), whose index is the one skill of a logistic model.
+    """
+    expect(fit, Fit, "fit")
+    values = _checked_anchors(anchors, fit)
+    draws = fit.samples
+    eta = fit.evaluator.at(draws, fit.scores.dataset, residuals=FITTED_RESIDUALS).eta
+    eta = eta.transpose(SAMPLE, MODEL, BENCHMARK)
+    spread = eta.mean(SAMPLE).std(MODEL)
+    if not bool((spread > 0).any()):
+        raise FitError("No benchmark differs between the models of this fit: there is no index.")
+    weights = (1 / spread.where(spread > 0)).fillna(0.0) / int((spread > 0).sum())
+    plain = (eta * weights).sum(BENCHMARK)
+    names = list(values)
+    there = plain.mean(SAMPLE).sel({MODEL: names}).values
+    wanted = np.array([values[name] for name in names])
+    slope, start = np.polyfit(there, wanted, 1)
+    if not slope > 0:
+        given = ", ".join(f"{name} = {value:g}" for name, value in values.items())
+        raise DataError(
+            f"The anchors {given} are in the order opposite to the fit's. Give values that rise "
+            "with capability."
+        )
+    scaled = (start + slope * plain).rename("index")
+    return CapabilityIndex(
+        draws=scaled,
+        anchors=values,
+        weights=(slope * weights).rename("weight"),
+        is_posterior=fit.is_posterior,
+    )
+
+
+def _checked_anchors(anchors: object, fit: Fit) -> dict[str, float]:
+    first, last = fit.scores.models[0], fit.scores.models[-1]
+    example = f'"{first}": 130, "{last}": 150'
+    if not isinstance(anchors, Mapping):
+        raise DataError(
+            f"anchors must be values by model, such as {{{example}}}; got {shown(anchors)}."
+        )
+    for name, value in anchors.items():
+        if name not in fit.scores.models:
+            raise DataError(
+                f'anchors: model "{name}" was not fitted.{nearest(str(name), fit.scores.models)}'
+            )
+        if not is_number(value):
+            raise DataError(f'anchors: the value of "{name}" must be a number; got {value!r}.')
+    if len(set(anchors.values())) < 2:
+        raise DataError(
+            f"anchors must give two models or more different values, such as {{{example}}}; "
+            f"got {dict(anchors)!r}."
+        )
+    return {str(name): float(value) for name, value in anchors.items()}

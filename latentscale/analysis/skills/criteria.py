@@ -1,0 +1,151 @@
+"""Information criteria: how many skills the marginal likelihood supports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from latentscale.data.scores import Scores
+from latentscale.declare.spec import ModelSpec
+from latentscale.errors import SpecError
+from latentscale.expect import expect, shown
+from latentscale.inference.marginal.estimate import MarginalEstimate
+from latentscale.inference.marginal.limits import MAX_SKILLS
+from latentscale.inference.marginal.method import MarginalML, marginal_estimate
+from latentscale.result import FixedTable, Picture
+from latentscale.validate import is_whole, plain
+
+_AGREE = 0.1
+"""Log likelihood: a tenth moves no criterion by more than 0.2."""
+_DEFAULT_METHOD = MarginalML()
+
+
+@dataclass(frozen=True, repr=False)
+class Criteria(FixedTable):
+    """AIC and BIC of one spec at several numbers of skills.
+
+    Attributes
+    ----------
+    rows
+        One row a number of skills, by which it is indexed (``skills``): parameters,
+        log_likelihood, aic, bic (P log of the number of families), bic_of_scores (P log of the
+        number of scores), agreeing_starts (within 0.1 of the best), starts, converged.
+    estimates
+        The estimate at each number of skills.
+    families, scores
+        Number of families and of scores.
+    """
+
+    rows: pd.DataFrame
+    estimates: dict[int, MarginalEstimate]
+    families: int
+    scores: int
+
+    plot = Picture("plot_criteria")
+
+    @property
+    def headline(self) -> str:
+        """Which number of skills each criterion prefers."""
+        return (
+            f"{self.best('aic')} skills by AIC, {self.best()} by BIC, of {len(self.rows)} numbers "
+            f"of skills on {self.scores} scores of {self.families} families"
+        )
+
+    def brief(self) -> pd.DataFrame:
+        """Return the table with the number of skills as a column."""
+        return self.rows.reset_index()
+
+    def best(self, criterion: str = "bic") -> int:
+        """Return the number of skills with the smallest criterion.
+
+        Raises
+        ------
+        SpecError
+            If the criterion is not ``"aic"``, ``"bic"`` or ``"bic_of_scores"``.
+        """
+        if criterion not in ("aic", "bic", "bic_of_scores"):
+            raise SpecError(
+                f'criterion must be "aic", "bic" or "bic_of_scores"; got {criterion!r}.'
+            )
+        return int(self.rows[criterion].idxmin())
+
+
+def information_criteria(
+    spec: ModelSpec,
+    scores: Scores,
+    *,
+    counts: Iterable[int] = (1, 2, 3, 4, 5, 6),
+    method: MarginalML = _DEFAULT_METHOD,
+    seed: int = 0,
+    progress: bool = True,
+) -> Criteria:
+    """Fit a spec by maximum marginal likelihood at several numbers of skills.
+
+    AIC is 2 P - 2 log L and BIC is P log n - 2 log L, with P free parameters. The independent
+    units are families, so n is their number; BIC with the number of scores stands beside it.
+
+    Parameters
+    ----------
+    spec
+        The model; its ``skills.count`` is replaced. Anchors beyond those that it names are
+        chosen from the scores.
+    scores
+        The table.
+    counts
+        Numbers of skills, from 1 to 6.
+    method
+        Settings of the maximiser.
+    seed
+        Seed of the starts.
+    progress
+        Whether to show progress on standard error.
+
+    Raises
+    ------
+    SpecError
+        If a count is not a whole number from 1 to 6, or quadrature cannot fit the spec.
+    FitError
+        If the method fails.
+
+    References
+    ----------
+    Cai et al. 2025 (arXiv:2512.06553), choice of the number of skills; Schwarz 1978.
+    """
+    expect(spec, ModelSpec, "spec")
+    expect(scores, Scores, "scores")
+    expect(method, MarginalML, "method")
+    if not isinstance(counts, Iterable) or isinstance(counts, str | Mapping):
+        raise SpecError(f"counts must be a list of whole numbers; got {shown(counts)}.")
+    wanted = [plain(count) for count in counts]
+    for count in wanted:
+        if not is_whole(count, least=1, most=MAX_SKILLS):
+            raise SpecError(f"counts must be whole numbers from 1 to {MAX_SKILLS}; got {count!r}.")
+    if not wanted or len(set(wanted)) < len(wanted):
+        raise SpecError(f"counts must name each number of skills once; got {wanted!r}.")
+    estimates = {}
+    for count in wanted:
+        one = spec.with_({"skills.count": count})
+        estimates[count] = marginal_estimate(
+            one, scores, method=method, seed=seed, progress=progress
+        )
+    first = estimates[wanted[0]]
+    return Criteria(_table(estimates), estimates, first.families, first.scores)
+
+
+def _table(estimates: dict[int, MarginalEstimate]) -> pd.DataFrame:
+    rows = {
+        count: {
+            "parameters": found.n_parameters,
+            "log_likelihood": found.log_likelihood,
+            "aic": found.aic,
+            "bic": found.bic,
+            "bic_of_scores": found.bic_of_scores,
+            "agreeing_starts": sum(v > max(found.starts) - _AGREE for v in found.starts),
+            "starts": len(found.starts),
+            "converged": found.converged,
+        }
+        for count, found in estimates.items()
+    }
+    return pd.DataFrame(rows.values(), index=pd.Index(rows, name="skills"))

@@ -1,0 +1,101 @@
+"""Undisclosed: the training tokens that models do not tell, as their scores suggest them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from latentscale.analysis.tools.summaries import summary
+from latentscale.declare.prior import Prior
+from latentscale.dims import DEFAULT_PROB, FAMILY, MODEL, UNDISCLOSED
+from latentscale.errors import SpecError
+from latentscale.expect import expect
+from latentscale.model.undisclosed import LOG_TOKENS
+from latentscale.posterior.fit import Fit
+from latentscale.result import Result
+
+
+@dataclass(frozen=True, repr=False)
+class Undisclosed(Result):
+    """Training tokens of fitted models that do not disclose them.
+
+    Attributes
+    ----------
+    draws
+        Trillions of tokens, dims (sample, model).
+    about
+        Family and params (billions) of the models, dims (model,).
+    prior
+        Prior of the natural log of trillions of tokens.
+    is_posterior
+        False if the fit is a point estimate; the table then holds no intervals.
+    """
+
+    draws: xr.DataArray
+    about: xr.Dataset
+    prior: Prior
+    is_posterior: bool = True
+
+    def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
+        """Return one row a model: model, family, params, and median, lower, upper of its tokens.
+
+        Parameters
+        ----------
+        prob
+            Probability of the equal-tailed interval.
+
+        Raises
+        ------
+        LatentscaleError
+            If `prob` is not strictly between 0 and 1.
+        """
+        tokens = summary(self.draws, prob, is_posterior=self.is_posterior)
+        about = self.about.to_dataframe()[[FAMILY, "params"]]
+        ends = ["median", "lower", "upper"]
+        return tokens.join(about, on=MODEL)[[MODEL, FAMILY, "params", *ends]]
+
+    @property
+    def headline(self) -> str:
+        """Of how many models, under which prior."""
+        return (
+            f"Undisclosed training tokens of {self.draws.sizes[MODEL]} models (trillions); prior "
+            f"of their natural log {self.prior}"
+        )
+
+
+def undisclosed(fit: Fit) -> Undisclosed:
+    """Return what a fit says of training tokens that are not disclosed.
+
+    The size and the scores of a model, and what is known of its family, tell of its tokens; how
+    little they may tell shows in how near its interval is to the prior's.
+
+    Parameters
+    ----------
+    fit
+        A fit of a spec with ``undisclosed = {kind = "estimated"}``.
+
+    Raises
+    ------
+    SpecError
+        If the spec leaves such models out, or there are none.
+    """
+    expect(fit, Fit, "fit")
+    if fit.spec.undisclosed.kind != "estimated":
+        raise SpecError(
+            f'The spec "{fit.spec.name}" estimates no training tokens. Set undisclosed = '
+            '{kind = "estimated"} in it, and fit again.'
+        )
+    draws = fit.samples
+    if LOG_TOKENS not in draws:
+        raise SpecError("Every fitted model discloses its training tokens; nothing is estimated.")
+    tokens = draws[LOG_TOKENS].rename({UNDISCLOSED: MODEL})
+    about = fit.scores.dataset[[FAMILY, "params"]].sel({MODEL: tokens[MODEL].values})
+    return Undisclosed(
+        draws=xr.apply_ufunc(np.exp, tokens).rename("tokens"),
+        about=about.reset_coords(drop=True),
+        prior=fit.spec.prior(LOG_TOKENS),
+        is_posterior=fit.is_posterior,
+    )

@@ -1,0 +1,177 @@
+"""Variance: what makes models differ on a benchmark."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from latentscale.analysis.tools.summaries import summary
+from latentscale.data.scaling import sampling_of
+from latentscale.declare.likelihood import Noise
+from latentscale.dims import BENCHMARK, DEFAULT_PROB, MODEL, SAMPLE, checked_seed
+from latentscale.errors import DataError
+from latentscale.expect import expect
+from latentscale.model.equations import latent_skill, linear_predictor
+from latentscale.model.evaluate import FITTED_RESIDUALS, Evaluation
+from latentscale.model.scaled import CODE, without_bounds
+from latentscale.model.terms.base import Term, components, terms_of
+from latentscale.model.terms.loading import Loadings
+from latentscale.posterior.fit import Fit
+from latentscale.result import Picture, Result
+from latentscale.validate import whole_number
+
+COMPONENT = "component"
+OTHER = "other terms"
+NOISE = "noise"
+_REPLICATES = 4
+"""Simulated scores a draw; hundreds of draws average them further."""
+_NOTHING = 1e-10
+"""Relative size of a remainder that is rounding."""
+
+
+@dataclass(frozen=True, repr=False)
+class VarianceShares(Result):
+    """Shares of the variance of scores over models, by benchmark.
+
+    Attributes
+    ----------
+    draws
+        Dims (sample, benchmark, component); the components of a benchmark sum to 1. One that
+        goes against the others (large where they are small) has a share below 0.
+    is_posterior
+        False if the fit is a point estimate; tables then hold no intervals.
+    """
+
+    draws: xr.DataArray
+    is_posterior: bool = True
+
+    def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
+        """Return one row a benchmark and component: benchmark, component, mean, lower, upper.
+
+        Means sum to 1 within a benchmark.
+
+        Parameters
+        ----------
+        prob
+            Probability of the equal-tailed interval.
+        """
+        table = summary(self.draws, prob, is_posterior=self.is_posterior)
+        means = self.draws.mean(SAMPLE).to_series().rename("mean")
+        order = [BENCHMARK, COMPONENT]
+        return table.join(means, on=order)[[*order, "mean", "lower", "upper"]]
+
+    plot = Picture("plot_variance_shares")
+
+    @property
+    def headline(self) -> str:
+        """The components."""
+        return f"Variance shares of {self.draws.sizes[BENCHMARK]} benchmarks: " + ", ".join(
+            str(name) for name in self.draws[COMPONENT].values
+        )
+
+    def brief(self) -> pd.DataFrame:
+        """Return the mean shares, one row a benchmark and one column a component."""
+        wide = self.draws.mean(SAMPLE).transpose(BENCHMARK, COMPONENT).to_pandas()
+        return wide.rename_axis(columns=None).reset_index()
+
+
+def variance_shares(fit: Fit, *, draws: int = 400, seed: int = 0) -> VarianceShares:
+    """Split the variance of each benchmark's scores over the models measured on it.
+
+    Noise: its share is mean Var(Y | mu) / (Var(mu) + mean Var(Y | mu)) on the scale of
+    scores (of their logarithms for the scale ``"positive"``), with the noise variance from
+    simulated scores. The rest is split on the link's scale: term c of the linear predictor eta
+    has the share Cov(c, eta) / Var(eta), so that terms which vary together divide what they have
+    in common (Pratt 1987). These shares do not depend on how skills are rotated, so the fit's
+    skills may be free.
+
+    Parameters
+    ----------
+    fit
+        A fit.
+    draws
+        Posterior draws to use at most, evenly spaced.
+    seed
+        Seed of the simulated scores.
+
+    Raises
+    ------
+    DataError
+        If `draws` is not a whole number of at least 1.
+
+    Examples
+    --------
+    >>> shares = ls.studies.variance_shares(fit, draws=100, seed=1)
+    >>> "noise" in set(shares.table()["component"])
+    True
+    """
+    expect(fit, Fit, "fit")
+    draws = whole_number(draws, "draws", least=1, error=DataError)
+    rng = np.random.default_rng(checked_seed(seed))
+    every = fit.samples
+    count = every.sizes[SAMPLE]
+    chosen = np.unique(np.linspace(0, count - 1, min(draws, count)).round().astype(int))
+    at = fit.evaluator.at(
+        every.isel({SAMPLE: chosen}), fit.scores.dataset, residuals=FITTED_RESIDUALS
+    )
+    eta = at.eta
+    measured = fit.scores.dataset["score"].notnull()
+    around = at.noise(fit.scores.item_counts, sampling_of(fit.scores.dataset))
+    signal, noise = _signal_and_noise(at, around, measured, rng)
+    found = _components(at)
+    rest = eta - at.values.get("intercept", 0.0)
+    for part in found.values():
+        rest = rest - part
+    if float(abs(rest).max()) > _NOTHING * max(1.0, float(abs(eta).max())):
+        found[OTHER] = rest
+    spread = _covariance(eta, eta, measured)
+    reliable = signal / (signal + noise)
+    shares = {
+        name: reliable * _covariance(part, eta, measured) / spread for name, part in found.items()
+    }
+    shares[NOISE] = 1 - reliable
+    joined = xr.concat(list(shares.values()), dim=COMPONENT)
+    joined = joined.assign_coords({COMPONENT: list(shares)}).rename("share")
+    return VarianceShares(joined.transpose(SAMPLE, BENCHMARK, COMPONENT), fit.is_posterior)
+
+
+def _components(at: Evaluation) -> dict[str, xr.DataArray]:
+    """Return the components of the linear predictor that the spec has, by the terms' own names.
+
+    What terms add to skills reaches the linear predictor through the loadings.
+    """
+    found: dict[str, xr.DataArray] = {}
+    for name in components(terms_of(at.spec)):
+
+        def own(term: Term, name: str = name) -> bool:
+            return term.component == name
+
+        def own_or_loadings(term: Term, name: str = name) -> bool:
+            return term.component == name or isinstance(term, Loadings)
+
+        skill = latent_skill(at.spec, at.values, at.rows, own)
+        found[name] = linear_predictor(at.spec, at.values, at.rows, skill, own_or_loadings)
+    return found
+
+
+def _signal_and_noise(
+    at: Evaluation, noise: Noise, measured: xr.DataArray, rng: np.random.Generator
+) -> tuple[xr.DataArray, xr.DataArray]:
+    """Return the variance of expected scores over models, and the mean variance of noise."""
+    mean = at.mean.transpose(SAMPLE, MODEL, BENCHMARK)
+    code = at.values.get(CODE)
+    expected = without_bounds(code, mean)
+    spread = xr.zeros_like(expected)
+    for _ in range(_REPLICATES):
+        drawn = without_bounds(code, noise.draw(mean, at.precision, rng))
+        spread = spread + (drawn - expected) ** 2 / _REPLICATES
+    return _covariance(expected, expected, measured), spread.where(measured).mean(MODEL)
+
+
+def _covariance(a: xr.DataArray, b: xr.DataArray, measured: xr.DataArray) -> xr.DataArray:
+    """Return the covariance over measured models, by sample and benchmark."""
+    first, second = (x.where(measured) for x in (a, b))
+    return ((first - first.mean(MODEL)) * (second - second.mean(MODEL))).mean(MODEL)

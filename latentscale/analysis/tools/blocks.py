@@ -1,0 +1,189 @@
+"""Blocks: large arrays of draws worked out a part at a time, so that few of them are held at once.
+
+The parts are consecutive in the order of the array (sample, row, benchmark), so random numbers
+come out the same whatever the parts are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from math import prod
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from latentscale.data.recorded import Recording
+from latentscale.declare.likelihood import Noise
+from latentscale.dims import BENCHMARK, CHAIN, DRAW, MODEL, SAMPLE
+from latentscale.errors import FitError
+from latentscale.posterior.fit import Fit
+from latentscale.validate import whole_number
+
+BLOCK: Final = 2**17
+"""Numbers in a block of a small result: 1 MB an array, which a processor's cache holds."""
+SHARE: Final = 64
+"""A block of a large result is this part of it: some 14 arrays of a block's size are then a
+fifth of one array of the result's."""
+
+
+def block_size(total: int) -> int:
+    """Return how many numbers a block of an array of `total` numbers has at most."""
+    return max(BLOCK, total // SHARE)
+
+
+def parts(count: int, width: int, most: int) -> Iterator[slice]:
+    """Yield consecutive slices of 0 to `count`, each of at most `most` numbers.
+
+    Parameters
+    ----------
+    count
+        How many there are along the dimension that is cut.
+    width
+        Numbers in each; a slice holds one at least, however wide.
+    most
+        Numbers that a slice may hold.
+    """
+    step = max(1, most // max(width, 1))
+    for start in range(0, count, step):
+        yield slice(start, min(start + step, count))
+
+
+def spread_draws(fit: Fit, count: int | None) -> npt.NDArray[np.int64]:
+    """Return the places of at most `count` posterior draws, evenly spread; of all by default.
+
+    Raises
+    ------
+    FitError
+        If `count` is not a whole number above 0.
+    """
+    total = fit.posterior.sizes[CHAIN] * fit.posterior.sizes[DRAW]
+    if count is None:
+        return np.arange(total)
+    count = whole_number(count, "draws", least=1, error=FitError)
+    return np.linspace(0, total - 1, min(count, total)).round().astype(np.int64)
+
+
+class Stream:
+    """Random numbers of an array, given out in consecutive parts along its first dimension.
+
+    They are those that drawing the whole array at once would give, and leave the generator
+    where that would leave it. A large array is not kept: its numbers are drawn once to move the
+    generator on, and once more as they are asked for.
+
+    Parameters
+    ----------
+    draw
+        Returns numbers of a shape, in C order, from a generator.
+    shape
+        Shape of the whole.
+    rng
+        Source of random numbers.
+    most
+        Numbers that may be held.
+    """
+
+    def __init__(
+        self,
+        draw: Callable[[tuple[int, ...], np.random.Generator], np.ndarray],
+        shape: tuple[int, ...],
+        rng: np.random.Generator,
+        most: int,
+    ) -> None:
+        self._draw, self._rest = draw, shape[1:]
+        if prod(shape) <= most:
+            self._held: np.ndarray | None = draw(shape, rng)
+            return
+        self._held, self._rng = None, deepcopy(rng)
+        for part in parts(shape[0], prod(self._rest), most):
+            draw((part.stop - part.start, *self._rest), rng)
+
+    def take(self, count: int) -> np.ndarray:
+        """Return the next `count` along the first dimension."""
+        if self._held is None:
+            return self._draw((count, *self._rest), self._rng)
+        taken, self._held = self._held[:count], self._held[count:]
+        return taken
+
+
+class Gathered:
+    """An array over sample and model that is filled block by block.
+
+    Parameters
+    ----------
+    draws, planned
+        What the coordinates along sample and along model are taken from.
+    """
+
+    def __init__(self, draws: xr.Dataset, planned: xr.Dataset) -> None:
+        self._sources = {SAMPLE: draws, MODEL: planned}
+        self._whole: xr.DataArray | None = None
+
+    def put(self, block: xr.DataArray, places: dict[str, slice]) -> None:
+        """Keep a block that lies at `places` along sample and model."""
+        sizes = {
+            dim: self._sources[dim].sizes[dim] if dim in self._sources else size
+            for dim, size in ((str(dim), size) for dim, size in block.sizes.items())
+        }
+        if dict(block.sizes) == sizes:
+            self._whole = block
+            return
+        if self._whole is None:
+            self._whole = self._empty(block, sizes)
+        index = tuple(places.get(str(dim), slice(None)) for dim in block.dims)
+        self._whole.values[index] = block.values
+
+    def whole(self) -> xr.DataArray:
+        """Return the array, once every block of it was put."""
+        if self._whole is None:
+            raise RuntimeError("no block was put")
+        return self._whole
+
+    def _empty(self, like: xr.DataArray, sizes: dict[str, int]) -> xr.DataArray:
+        coords = {}
+        for name, coord in like.coords.items():
+            cut = [str(dim) for dim in coord.dims if dim in self._sources]
+            coords[name] = self._sources[cut[0]].coords[name] if cut else coord
+        return xr.DataArray(np.empty(list(sizes.values())), coords, list(sizes), name=like.name)
+
+
+def draw_scores(
+    noise: Noise,
+    mean: xr.DataArray,
+    phi: xr.DataArray,
+    recording: Recording,
+    rng: np.random.Generator,
+) -> xr.DataArray:
+    """Draw a new score for every expected one, as the table would record it.
+
+    Parameters
+    ----------
+    noise
+        The likelihood.
+    mean
+        Expected scores, dims (sample, model, benchmark).
+    phi
+        Precision, dims (sample, benchmark), and model where it depends on covariates.
+    recording
+        How the table records scores.
+    rng
+        Source of random numbers.
+    """
+    samples, models, benchmarks = (mean.sizes[dim] for dim in (SAMPLE, MODEL, BENCHMARK))
+    most = block_size(mean.size)
+    if mean.size <= most:
+        return recording.record(noise.draw(mean, phi, rng))
+    scores = mean.copy(data=np.empty(mean.shape))
+    last = len(noise.steps()) - 1
+    for number in range(last + 1):
+        for some in parts(samples, models * benchmarks, most):
+            for rows in parts(models, benchmarks, most):
+                here = {SAMPLE: some, MODEL: rows}
+                at = {dim: here[str(dim)] for dim in phi.dims if dim in here}
+                draw = noise.at(here).steps()[number]
+                part = draw(scores.isel(here), mean.isel(here), phi.isel(at), rng)
+                part = recording.record(part) if number == last else part
+                scores.values[some, rows] = part.values
+    return scores

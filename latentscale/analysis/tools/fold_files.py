@@ -1,0 +1,203 @@
+"""Files of finished folds: what they are called, what they hold, and who may write them.
+
+A fold's file is a table (CSV, text quoted, numbers with all digits) and a last line that says how
+many rows it has and what their hash is. A file that was cut or changed is recognised by it. Which
+folds there are, and how they are fitted, is `latentscale.analysis.backtest`'s.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from latentscale.analysis.folds import Fold
+from latentscale.data.scores import Scores
+from latentscale.declare.spec import ModelSpec
+from latentscale.errors import FitError
+from latentscale.expect import expect_path
+from latentscale.files import reason, replacing
+from latentscale.inference.method import Method
+
+try:
+    import fcntl
+except ImportError:  # Windows: folds that two processes work on at once are fitted by both
+    fcntl = None  # type: ignore[assignment]
+
+SCHEMA = 2
+"""Number of the form of fold files; part of the key, so that files of another form are not read."""
+
+# Fields of methods that say how the work is done and not what comes out.
+_SAME_NUMBERS = ("cores",)
+# Variables of a table that describe its benchmarks in words.
+_WORDS = ("suite", "basis")
+# Hexadecimal digits of names: 64 bits, so that no two of millions of folds share one.
+_DIGITS = 16
+_END = "# rows"
+
+
+def run_key(spec: ModelSpec, scores: Scores, method: Method, seed: int, prob: float) -> str:
+    """Return a name for everything that a run's numbers depend on, beside its folds.
+
+    The spec's identity (not its name), every variable of the table, the method's type and
+    settings, the seed, the probability of the interval, and the form of the files. Cores,
+    workers, the cluster, progress and the folder's place do not change it.
+    """
+    settings = {name: value for name, value in _plain(method).items() if name not in _SAME_NUMBERS}
+    about = [SCHEMA, spec.digest, settings, seed, float(prob)]
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True, default=repr).encode())
+    for name in sorted(str(variable) for variable in scores.dataset.variables):
+        if name not in _WORDS:
+            values = scores.dataset[name]
+            text = values.values.astype(str).tolist()
+            digest.update(json.dumps([name, values.dims, text]).encode())
+    return digest.hexdigest()[:_DIGITS]
+
+
+def fold_file(folder: Path, key: str, fold: Fold) -> Path:
+    """Return where a fold is kept: named by what it hides, not by its own name."""
+    about = json.dumps([fold.train, fold.test, fold.cells])
+    return folder / key / f"{hashlib.sha256(about.encode()).hexdigest()[:_DIGITS]}.csv"
+
+
+def checked_folder(folder: str | Path) -> Path:
+    """Return the folder with ``~`` expanded, made if it does not exist.
+
+    Raises
+    ------
+    FitError
+        If it is a file, or cannot be made.
+    """
+    expect_path(folder, "folder")
+    place = Path(folder).expanduser().absolute()  # workers may have another working folder
+    if place.exists() and not place.is_dir():
+        raise FitError(f"folder must be a folder; {place} is a file. Give another name.")
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as failure:
+        raise FitError(f"Cannot make the folder {place}: {reason(failure)}.") from failure
+    return place
+
+
+def refuse_unwritable(place: Path) -> None:
+    """Refuse a folder in which no file can be made, before any work is done.
+
+    Raises
+    ------
+    FitError
+        Naming the folder and what to do.
+    """
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as failure:
+        raise FitError(f"Cannot write to the folder {place}: {reason(failure)}.") from failure
+
+
+def write_fold(table: pd.DataFrame, file: Path) -> None:
+    """Write a fold's table, whole or not at all.
+
+    Raises
+    ------
+    FitError
+        If the disk is full or the folder cannot be written to.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+    writer.writerow(table.columns)
+    columns = [table[name].tolist() for name in table]
+    writer.writerows(zip(*columns, strict=True))
+    body = text.getvalue().encode("utf-8", "surrogatepass")
+    ending = f"{_END} {len(table)} sha256 {_hash(body, file)}\n"
+    with replacing(file, FitError) as unfinished:
+        unfinished.write_bytes(body + ending.encode())
+
+
+def read_fold(file: Path, columns: tuple[str, ...]) -> pd.DataFrame | None:
+    """Return a fold's table exactly as it was written; None if the file was cut or changed.
+
+    Raises
+    ------
+    FitError
+        If the file cannot be read at all.
+    """
+    try:
+        content = file.read_bytes()
+    except OSError as failure:
+        raise FitError(f"Cannot read {file}: {reason(failure)}.") from failure
+    body, mark, ending = content.rpartition(f"\n{_END} ".encode())
+    body += b"\n"
+    try:
+        rows, _, digest = ending.decode("ascii").split()
+        lines = csv.reader(
+            io.StringIO(body.decode("utf-8", "surrogatepass"), newline=""),
+            quoting=csv.QUOTE_NONNUMERIC,
+        )
+        header, *cells = list(lines)
+    except (ValueError, csv.Error):
+        return None
+    whole = mark and digest == _hash(body, file) and rows == str(len(cells))
+    if not whole or header != list(columns):
+        return None
+    return pd.DataFrame(cells, columns=header)
+
+
+@contextmanager
+def claimed(file: Path, *, wait: bool) -> Iterator[bool]:
+    """Keep other processes from fitting the same fold; they see it finished afterwards.
+
+    The operating system gives the claim back when its process ends, however that comes.
+
+    Yields
+    ------
+    Whether the fold is this process's: always with `wait`, which takes its turn; otherwise not
+    while another process works on it.
+    """
+    if fcntl is None:
+        yield True
+        return
+    lock = file.with_suffix(".lock")
+    with lock.open("w") as opened:
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+            return
+        except OSError:  # a file system without locks
+            pass
+        try:
+            yield True
+        finally:
+            with suppress(OSError):
+                os.unlink(lock)
+
+
+def _hash(body: bytes, file: Path) -> str:
+    """Hash a file's rows with its name, so that one fold's file is not taken for another's."""
+    name = f"{file.parent.name}/{file.name}".encode()
+    return hashlib.sha256(name + b"\n" + body).hexdigest()
+
+
+def _plain(settings: Any) -> dict[str, Any]:
+    """Return a method's settings as JSON takes them, nested ones with the name of their type."""
+    values = {field.name: getattr(settings, field.name) for field in fields(settings)}
+    return {"type": type(settings).__name__} | {
+        name: _plain(value) if is_dataclass(value) else _number(value)
+        for name, value in values.items()
+    }
+
+
+def _number(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,136 @@
+"""Memory: how much a forecast takes, how much there is, and what to do where that is too little."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from latentscale.errors import FitError
+from latentscale.posterior.fit import Fit
+
+_NUMBER: Final = 8
+"""Bytes of a 64-bit floating-point number."""
+_OVERHEAD: Final = 1.25
+"""What is held beside the result at the worst: the arrays of one block (see
+`latentscale.analysis.tools.blocks.SHARE`)."""
+_SMALL: Final = 64e6
+"""Bytes of a forecast that is never refused: less than importing the package takes."""
+_UNKNOWN: Final = 8e9
+"""Bytes taken to be there where the system does not say: a small laptop's."""
+_NO_LIMIT: Final = 2**60
+"""Control groups write a number about this large, or larger, for "no limit"."""
+_FEWEST_DRAWS: Final = 100
+"""Below so many draws the ends of an interval are too noisy to advise thinning."""
+
+
+def refuse_too_large(fit: Fit, rows: int, draws: int) -> None:
+    """Refuse a forecast whose result does not fit in memory.
+
+    Parameters
+    ----------
+    fit
+        A fit.
+    rows, draws
+        Number of rows and of posterior draws of the forecast.
+
+    Raises
+    ------
+    FitError
+        Naming the size, what is available, and how many draws or rows would fit.
+    """
+    size = forecast_bytes(fit, rows, draws)
+    needed = _OVERHEAD * size
+    if size <= _SMALL or needed <= (free := available_bytes()):
+        return
+    share = free / needed
+    remedies = [f"forecast at most {_rounded(rows * share):,} rows at a time"]
+    if draws * share >= _FEWEST_DRAWS:
+        remedies.insert(0, f"thin the draws with draws={_rounded(draws * share)}")
+    raise FitError(
+        f"The forecast of {rows:,} rows x {draws:,} draws x {len(fit.scores.benchmarks):,} "
+        f"benchmarks takes {size / 1e9:,.1f} GB, and {free / 1e9:,.1f} GB of memory are available. "
+        f"Either {', or '.join(remedies)}."
+    )
+
+
+def forecast_bytes(fit: Fit, rows: int, draws: int) -> int:
+    """Return the size of a forecast's arrays in bytes: scores, expected scores, skills, ..."""
+    benchmarks = len(fit.scores.benchmarks)
+    each = 2 * benchmarks + fit.spec.skills.count
+    each += benchmarks if fit.spec.benchmarks.precision_covariates else 0
+    return _NUMBER * rows * draws * each
+
+
+def available_bytes() -> float:
+    """Return how many bytes this process can still take without swapping, as far as is known."""
+    found = [_of_the_machine(), _of_the_group(), _of_the_process()]
+    known = [value for value in found if value is not None]
+    return max(min(known), 0.0) if known else _UNKNOWN
+
+
+def _of_the_machine() -> float | None:
+    """Return what Linux calls available; elsewhere the whole memory, where it is known."""
+    with suppress(OSError, ValueError, IndexError):
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return float(line.split()[1]) * 1024
+    with suppress(AttributeError, ValueError, OSError):
+        return float(os.sysconf("SC_PHYS_PAGES")) * float(os.sysconf("SC_PAGE_SIZE"))
+    return None
+
+
+def _of_the_group() -> float | None:
+    """Return what is left of a container's limit (control groups, version 2 or 1)."""
+    limits = []
+    with suppress(OSError, ValueError):
+        for line in Path("/proc/self/cgroup").read_text().splitlines():
+            _, controllers, own = line.split(":", 2)
+            if controllers not in ("", "memory"):
+                continue
+            top = Path("/sys/fs/cgroup", controllers)
+            names = ("memory.max", "memory.current")
+            if controllers:
+                names = ("memory.limit_in_bytes", "memory.usage_in_bytes")
+            here = top / own.lstrip("/")
+            for folder in (here, *here.parents):
+                if folder.is_relative_to(top):
+                    limits.append(_left_in(folder, *names))
+    known = [limit for limit in limits if limit is not None]
+    return min(known) if known else None
+
+
+def _left_in(folder: Path, limit: str, used: str) -> float | None:
+    with suppress(OSError, ValueError):
+        most = float((folder / limit).read_text())  # "max" (unlimited) is not a number
+        if most >= _NO_LIMIT:
+            return None
+        counts = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+        # File pages that were not used of late are given up when memory is asked for.
+        return most - float((folder / used).read_text()) + float(counts.get("inactive_file", 0))
+    return None
+
+
+def _of_the_process() -> float | None:
+    """Return what is left of a limit on the process's address space (``ulimit -v``)."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    most, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if most == resource.RLIM_INFINITY:
+        return None
+    used = 0.0
+    with suppress(OSError, ValueError):
+        pages = float(Path("/proc/self/statm").read_text().split()[0])
+        used = pages * resource.getpagesize()
+    return float(most) - used
+
+
+def _rounded(value: float) -> int:
+    """Return a whole number of at most `value`, to two digits, and at least 1."""
+    whole = max(int(value), 1)
+    unit = int(10 ** max(len(str(whole)) - 2, 0))
+    return whole // unit * unit

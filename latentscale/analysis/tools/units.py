@@ -1,0 +1,108 @@
+"""Units of scores: what errors and spreads are in where benchmarks have different scales."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from latentscale.data.scaling import is_bounded, scales_of, units_of
+from latentscale.data.scores import Scores
+from latentscale.dims import BENCHMARK, MODEL
+
+FRACTION: Final = "fraction"
+STANDARD: Final = "sd of the benchmark's scores"
+"""Unit of figures that join benchmarks of several scales."""
+SCALE_COLUMNS: Final = ("scale", "unit", "spread")
+"""Columns of a backtest's table where some scores are not fractions."""
+_IN_UNITS: Final = ("mae", "crps", "width", "interval_score")
+
+
+def other_units(scores: Scores) -> dict[str, str]:
+    """Return the units of benchmarks whose scores are not fractions, by name.
+
+    The scale stands for a unit that is not stated.
+    """
+    scales, units = scales_of(scores.dataset), units_of(scores.dataset)
+    return {
+        name: units[name] or scale.kind for name, scale in scales.items() if scale.bounded is None
+    }
+
+
+def in_words(units: Mapping[str, str]) -> str:
+    """Return the units of a table's scores in words, such as "fractions; elo in Elo"."""
+    return "; ".join(["fractions", *(f"{name} in {unit}" for name, unit in units.items())])
+
+
+def shown_score(value: float, unit: str | None, decimals: int = 0) -> str:
+    """Return a score as text: a fraction (no unit) as a percentage, any other with its unit."""
+    return f"{value:.{decimals}%}" if unit is None else f"{value:.4g} {unit}"
+
+
+def spreads(scores: Scores) -> xr.DataArray:
+    """Return the standard deviation of each benchmark's measured scores, dims (benchmark,).
+
+    1 where scores do not vary.
+    """
+    spread = scores.dataset["score"].std(MODEL)
+    return spread.where(spread > 0, 1.0).drop_vars(
+        [name for name in spread.coords if name != BENCHMARK]
+    )
+
+
+def common_unit(scores: Scores, benchmarks: Sequence[str]) -> tuple[xr.DataArray, str]:
+    """Return by what scores of some benchmarks are divided to be of one unit, and that unit.
+
+    By 1 where all are fractions, or all of one other scale with one unit; else by the standard
+    deviation of the benchmark's scores.
+    """
+    units = other_units(scores)
+    found = {units.get(name, FRACTION) for name in benchmarks}
+    spread = spreads(scores).sel({BENCHMARK: list(benchmarks)})
+    if len(found) == 1:
+        return xr.ones_like(spread), found.pop()
+    return spread, STANDARD
+
+
+def with_scales(table: pd.DataFrame, scores: Scores) -> pd.DataFrame:
+    """Return a table of forecasts with the scales of its scores, if some are not fractions.
+
+    Columns scale, unit, and spread (standard deviation of the benchmark's measured scores).
+    """
+    if bool(is_bounded(scores.dataset).all()):
+        return table
+    scales = {name: scale.kind for name, scale in scales_of(scores.dataset).items()}
+    spread = spreads(scores).to_series()
+    return table.assign(
+        scale=table["benchmark"].map(scales),
+        unit=table["benchmark"].map(other_units(scores)).fillna(FRACTION),
+        spread=table["benchmark"].map(spread),
+    )
+
+
+def in_one_unit(figures: pd.DataFrame, table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Return figures of cells in one unit, and that unit.
+
+    Where the cells are of several units, errors and widths are divided by the standard deviation
+    of the benchmark's scores, and log scores are those of the divided scores.
+
+    Parameters
+    ----------
+    figures
+        One row a cell, as `latentscale.analysis.checks.calibrate.cell_figures` returns them.
+    table
+        The same rows of a backtest's table.
+    """
+    if not set(SCALE_COLUMNS) <= set(table.columns):
+        return figures, FRACTION
+    units = table["unit"].unique()
+    if len(units) == 1:
+        return figures, str(units[0])
+    spread = table["spread"].to_numpy(dtype=float)
+    changed = {name: figures[name] / spread for name in _IN_UNITS if name in figures}
+    if "log_score" in figures:
+        changed["log_score"] = figures["log_score"] + np.log(spread)
+    return figures.assign(**changed), STANDARD

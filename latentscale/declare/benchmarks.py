@@ -1,0 +1,79 @@
+"""Records of how skills become scores: links, floors, ceilings, likelihoods, precision."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, SerializeAsAny
+
+from latentscale.declare.choice import Choice
+from latentscale.declare.kinds import LIKELIHOODS, LINKS, default_of
+from latentscale.declare.likelihood import Likelihood
+from latentscale.declare.link import Link
+from latentscale.declare.record import Record
+
+_A_LINK, _A_LIKELIHOOD = Choice(LINKS), Choice(LIKELIHOODS)
+
+
+class Instruct(Record):
+    """Effect of instruction tuning on each benchmark.
+
+    Attributes
+    ----------
+    shift
+        Whether tuned models have another level on each benchmark.
+    slopes
+        Covariates whose slopes on each benchmark differ for tuned models.
+    """
+
+    shift: bool = False
+    slopes: tuple[str, ...] = ()
+
+
+class BenchmarkSpec(Record):
+    """From skills to scores.
+
+    Attributes
+    ----------
+    link
+        The increasing curve from the linear predictor to (0, 1), one of
+        `latentscale.declare.kinds.LINKS`.
+    floor
+        Guessing floors: ``"fixed"`` at the table's, or ``"estimated"`` by benchmark, round
+        the table's on the logit scale; a floor of 0 stays 0.
+    ceiling
+        ``"fixed"`` at 1, or ``"estimated"`` by benchmark.
+    likelihood
+        The noise of a score around mu, one of `latentscale.declare.kinds.LIKELIHOODS`.
+    pooled
+        Intercepts, loadings, precisions and estimated ceilings are partially pooled over
+        benchmarks, around the mean of their group where benchmarks have one: for tables of many
+        benchmarks with few scores.
+    precision_covariates
+        Covariates that change the log precision (the heteroscedastic variant).
+    family_effect
+        A family x benchmark effect beyond the skills: partially pooled, or fixed where
+        families are fixed.
+    family_slopes
+        Covariates whose slopes on each benchmark differ between families beyond the skills,
+        partially pooled by benchmark.
+    slopes
+        Covariates for which every benchmark has a slope of its own beyond its skills.
+    instruct
+        Effect of instruction tuning.
+    """
+
+    link: Annotated[SerializeAsAny[Link], BeforeValidator(_A_LINK), _A_LINK] = Field(
+        default_factory=default_of(LINKS, "logistic")
+    )
+    floor: Literal["fixed", "estimated"] = "fixed"
+    ceiling: Literal["fixed", "estimated"] = "fixed"
+    likelihood: Annotated[
+        SerializeAsAny[Likelihood], BeforeValidator(_A_LIKELIHOOD), _A_LIKELIHOOD
+    ] = Field(default_factory=default_of(LIKELIHOODS, "beta"))
+    pooled: bool = False
+    precision_covariates: tuple[str, ...] = ()
+    family_effect: bool = False
+    family_slopes: tuple[str, ...] = ()
+    slopes: tuple[str, ...] = ()
+    instruct: Instruct = Instruct()

@@ -1,0 +1,190 @@
+"""Likelihood: how a measured score scatters around mu, and what a kind of it declares."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import xarray as xr
+
+from latentscale.declare.prior import Parameter, PriorSlot
+from latentscale.declare.record import Record
+from latentscale.maths import Named, maths_of, on_draws
+
+Step = Callable[[xr.DataArray, xr.DataArray, xr.DataArray, np.random.Generator], xr.DataArray]
+"""A pass of `Noise.steps`: from (what was drawn before, mean, phi, rng) to new values."""
+
+
+class Likelihood(Record):
+    """The distribution of a score; its fields are its settings in a spec.
+
+    A kind is a subclass with a field ``kind``, registered by ``@LIKELIHOODS.add``. See
+    ``latentscale/model/likelihoods`` for the kinds of the package.
+    """
+
+    kind: str
+    slots: ClassVar[Mapping[str, PriorSlot]] = {}
+    """Priors of the likelihood's own parameters, by the name used under ``[priors]``."""
+
+    equation: ClassVar[str] = ""
+    """The distribution of a score, in LaTeX; for the documentation."""
+
+    needs_items: ClassVar[bool] = False
+    """Whether every benchmark must state its number of items, 2 or more."""
+
+    linearised: ClassVar[bool] = False
+    """Whether mu (1 - mu) / phi is about the variance of a score, so that scores linearise.
+
+    Sampling in coordinates centred by linearised scores needs it.
+    """
+
+    scalar: ClassVar[bool] = False
+    """Whether `latentscale.inference.marginal.kernel` has its compiled scalar form."""
+
+    def parameters(self) -> dict[str, Parameter]:
+        """Return the likelihood's own parameters by name: each with its slot and its dims."""
+        return {}
+
+    @abstractmethod
+    def noise(self, parameters: Mapping[str, Named], n_items: xr.DataArray) -> Noise:
+        """Return the noise of scores.
+
+        Parameters
+        ----------
+        parameters
+            The likelihood's own parameters.
+        n_items
+            Item counts, dims (benchmark,) or (cell,).
+        """
+
+    def unbounded(self, parameters: Mapping[str, Named]) -> Noise:
+        """Return the noise of scores that are not fractions, on the linear predictor's scale.
+
+        Normal unless a kind says otherwise.
+
+        Parameters
+        ----------
+        parameters
+            The likelihood's own parameters.
+        """
+        return NormalNoise()
+
+
+@dataclass(frozen=True)
+class Noise(ABC):
+    """Distribution of a score given mu and the precision phi; the larger phi, the closer to mu.
+
+    A kind is a frozen dataclass; its fields are what a density needs beside the two: arrays with
+    named dims, or plain settings. `observe` adds the distribution to a PyMC model; `log_density`
+    and `draw` are the same distribution on draws. Log densities are per unit of score for every
+    likelihood, so that they compare.
+    """
+
+    def observe(self, score: np.ndarray, mean: Named, phi: Named) -> None:
+        """Add the observed variable ``score`` to the open PyMC model.
+
+        A kind overrides this where PyMC has the distribution, or a faster density exists. Without
+        it the variable's density is `log_density` and its random draw is `draw` (see
+        `latentscale.model.distributions.observe_scores`).
+
+        Parameters
+        ----------
+        score
+            Observed cells, fractions inside (0, 1), shape (cell,).
+        mean, phi
+            mu and phi of the cells, dims (cell,).
+        """
+        raise NotImplementedError
+
+    @abstractmethod
+    def log_density(self, score: Named, mean: Named, phi: Named) -> Named:
+        """Return the log density of scores inside (0, 1), by broadcasting over dims.
+
+        Written with the functions of `latentscale.maths.maths_of`, it serves draws and the
+        PyMC model; a kind that overrides `observe` needs it on draws alone.
+        """
+
+    @abstractmethod
+    def draw(self, mean: xr.DataArray, phi: xr.DataArray, rng: np.random.Generator) -> xr.DataArray:
+        """Draw a new score for every element of `mean`, with its dims."""
+
+    def steps(self) -> tuple[Step, ...]:
+        """Return what `draw` does, as passes over all scores that follow one another.
+
+        Each takes what the one before gave, mean, phi and a source of random numbers. Taking one
+        over consecutive parts of the scores, then the next, gives the numbers of `draw`.
+        """
+        return (lambda _, mean, phi, rng: self.draw(mean, phi, rng),)
+
+    def sampled(self, phi: Named, mean: Named, sampling: Named) -> Named:
+        """Return the precision of scores that have a sampling error beside this noise.
+
+        By default for a noise with variance mu (1 - mu) / (1 + phi) and a score over n items,
+        binomial given the rate: the variances add to mu (1 - mu) (n + phi) / (n (1 + phi)).
+
+        Parameters
+        ----------
+        phi, mean
+            Precision of the noise itself, and expected scores.
+        sampling
+            1 / n, 0 for none (`latentscale.data.scaling.sampling_of`).
+        """
+        return phi * (1 - sampling) / (1 + phi * sampling)
+
+    def at(self, indexers: Mapping[str, Any]) -> Self:
+        """Return the noise of some cells, picked by index along dims."""
+        return self.mapped(
+            lambda array: array.isel({dim: indexers[dim] for dim in array.dims if dim in indexers})
+        )
+
+    def mapped(self, change: Callable[[Any], Any]) -> Self:
+        """Return the noise with each of its arrays changed; other fields stay."""
+        changed: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, Noise):
+                changed[field.name] = value.mapped(change)
+            elif hasattr(value, "dims"):
+                changed[field.name] = change(value)
+        return replace(self, **changed)
+
+    def arrays(self) -> Iterator[Named]:
+        """Yield its arrays, and those of noises that it is put together from."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, Noise):
+                yield from value.arrays()
+            elif hasattr(value, "dims"):
+                yield value
+
+
+@dataclass(frozen=True)
+class NormalNoise(Noise):
+    """Normal(mean, 2 / sqrt(phi)), for values on an unbounded scale.
+
+    2 / sqrt(phi) is also the scale of logit-normal scores on the logit scale, so that one prior
+    of phi serves all.
+    """
+
+    def log_density(self, score: Named, mean: Named, phi: Named) -> Named:
+        """Return the normal log density."""
+        log = maths_of(phi).log
+        return 0.5 * log(phi / (8 * np.pi)) - (score - mean) ** 2 * phi / 8
+
+    def draw(self, mean: xr.DataArray, phi: xr.DataArray, rng: np.random.Generator) -> xr.DataArray:
+        """Draw from the normal."""
+        mu, spread = aligned(mean, phi)
+        return mean.copy(data=mu + 2 * rng.standard_normal(mu.shape) / np.sqrt(spread))
+
+    def sampled(self, phi: Named, mean: Named, sampling: Named) -> Named:
+        """Return the precision where a variance `sampling` is added to 4 / phi."""
+        return phi / (1 + phi * sampling / 4)
+
+
+def aligned(mean: xr.DataArray, other: Named) -> tuple[np.ndarray, np.ndarray]:
+    """Return both arrays with the dims of `mean`, in its order."""
+    wide, narrow = xr.broadcast(mean, on_draws(other))
+    return wide.transpose(*mean.dims).values, narrow.transpose(*mean.dims).values

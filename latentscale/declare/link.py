@@ -1,0 +1,61 @@
+"""Link: an increasing curve from the linear predictor to (0, 1), and what a kind of it declares."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar
+
+from latentscale.declare.prior import Parameter, PriorSlot
+from latentscale.declare.record import Record
+from latentscale.maths import Named
+
+
+class Link(Record):
+    """An increasing link h; its fields are its settings in a spec.
+
+    A kind is a subclass with a field ``kind``, registered by ``@LINKS.add``; its instances are
+    part of a spec. See ``latentscale/model/links`` for the kinds of the package.
+    """
+
+    kind: str
+    slots: ClassVar[Mapping[str, PriorSlot]] = {}
+    """Priors of the link's own parameters, by the name used under ``[priors]``."""
+
+    equation: ClassVar[str] = ""
+    """h, in LaTeX; for the documentation."""
+
+    scalar: ClassVar[str | None] = None
+    """Name of the compiled scalar form in ``latentscale.inference.marginal.kernel``, if any.
+
+    Marginal maximum likelihood, and starting points by regression, need one.
+    """
+
+    def parameters(self) -> dict[str, Parameter]:
+        """Return the link's own parameters by name: each with its prior slot and its dims."""
+        return {}
+
+    def coords(self) -> dict[str, list[str]]:
+        """Return the coordinates of dims that are the link's own."""
+        return {}
+
+    def constants(self, parameters: Mapping[str, Named]) -> dict[str, Named]:
+        """Return what depends on parameters alone, by name.
+
+        A model computes it once for each benchmark, before parameters are spread over cells;
+        `share` takes it where it is among its parameters.
+        """
+        return {}
+
+    @abstractmethod
+    def share(self, parameters: Mapping[str, Named], eta: Named) -> Named:
+        """Return h(eta), the share of the way from floor to ceiling, in (0, 1).
+
+        Parameters
+        ----------
+        parameters
+            The link's own parameters, with dims that line up with those of `eta`.
+        eta
+            Linear predictor; an xarray array or a variable of a PyTensor graph. Use the functions
+            of `latentscale.maths.maths_of`, which serve both.
+        """

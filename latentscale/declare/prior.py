@@ -1,0 +1,190 @@
+"""Priors: a distribution's name and its numbers, and the defaults of every parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from html import escape
+from typing import Any, Final
+
+import numpy as np
+from scipy import stats
+
+from latentscale.errors import SpecError, listed, nearest
+from latentscale.validate import is_number, plain_fields
+
+REAL: Final = "real"
+POSITIVE: Final = "positive"
+UNIT: Final = "unit"
+
+_DISTRIBUTIONS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
+    "Normal": (REAL, ("mu", "sigma")),
+    "StudentT": (REAL, ("nu", "mu", "sigma")),
+    "Laplace": (REAL, ("mu", "b")),
+    "HalfNormal": (POSITIVE, ("sigma",)),
+    "HalfStudentT": (POSITIVE, ("nu", "sigma")),
+    "LogNormal": (POSITIVE, ("mu", "sigma")),
+    "Gamma": (POSITIVE, ("alpha", "beta")),
+    "Exponential": (POSITIVE, ("lam",)),
+    "Beta": (UNIT, ("alpha", "beta")),
+}
+_NUMBERS: Final = ("mu", "sigma", "nu", "alpha", "beta", "b", "lam")
+_LOCATIONS: Final = ("mu",)
+
+
+@dataclass(frozen=True)
+class Prior:
+    """A prior distribution with fixed numbers.
+
+    Parameters
+    ----------
+    dist
+        Name of the distribution, as PyMC spells it: Normal, StudentT, Laplace (real line);
+        HalfNormal, HalfStudentT, LogNormal, Gamma, Exponential (positive); Beta (unit interval).
+    mu, sigma, nu, alpha, beta, b, lam
+        The numbers that `dist` takes, as PyMC names them; those of other distributions
+        must be left out.
+
+    Raises
+    ------
+    SpecError
+        If `dist` is unknown, a number is missing, not used by `dist`, or out of range.
+
+    Examples
+    --------
+    >>> prior = ls.Prior("Beta", alpha=9, beta=1)
+    >>> prior.support
+    'unit'
+    >>> print(prior)
+    Beta(alpha=9, beta=1)
+    """
+
+    dist: str
+    mu: float | None = None
+    sigma: float | None = None
+    nu: float | None = None
+    alpha: float | None = None
+    beta: float | None = None
+    b: float | None = None
+    lam: float | None = None
+
+    def __post_init__(self) -> None:
+        plain_fields(self)
+        if self.dist not in _DISTRIBUTIONS:
+            raise SpecError(
+                f'Unknown prior distribution "{self.dist}"; allowed are '
+                f"{listed(_DISTRIBUTIONS, 20)}." + nearest(str(self.dist), _DISTRIBUTIONS)
+            )
+        wanted = _DISTRIBUTIONS[self.dist][1]
+        given = [name for name in _NUMBERS if getattr(self, name) is not None]
+        if set(given) != set(wanted):
+            raise SpecError(
+                f"A {self.dist} prior takes exactly {listed(wanted)}; "
+                f"got {listed(given) or 'none'}."
+            )
+        for name in given:
+            value = getattr(self, name)
+            if not is_number(value) or (name not in _LOCATIONS and value <= 0):
+                raise SpecError(
+                    f"{name} of a {self.dist} prior must be a finite number"
+                    f"{'' if name in _LOCATIONS else ' above 0'}; got {value!r}."
+                )
+            object.__setattr__(self, name, float(value))
+
+    @property
+    def support(self) -> str:
+        """Where the distribution lives: ``"real"``, ``"positive"`` or ``"unit"``."""
+        return _DISTRIBUTIONS[self.dist][0]
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """The distribution's numbers by name, in PyMC's order."""
+        return {name: getattr(self, name) for name in _DISTRIBUTIONS[self.dist][1]}
+
+    def log_density(self, value: np.ndarray) -> np.ndarray:
+        """Return the log density at `value`, elementwise; -inf outside the support."""
+        if self.dist == "HalfStudentT":
+            return np.where(value >= 0, self._frozen().logpdf(value) + np.log(2), -np.inf)
+        return self._frozen().logpdf(value)
+
+    def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        """Return independent draws of this shape."""
+        drawn = np.asarray(self._frozen().rvs(size=shape, random_state=rng))
+        return np.abs(drawn) if self.dist == "HalfStudentT" else drawn
+
+    def _frozen(self) -> Any:
+        """Return SciPy's distribution; of HalfStudentT, the whole t before folding."""
+        n = self.numbers
+        return {
+            "Normal": lambda: stats.norm(n["mu"], n["sigma"]),
+            "StudentT": lambda: stats.t(n["nu"], n["mu"], n["sigma"]),
+            "Laplace": lambda: stats.laplace(n["mu"], n["b"]),
+            "HalfNormal": lambda: stats.halfnorm(scale=n["sigma"]),
+            "HalfStudentT": lambda: stats.t(n["nu"], scale=n["sigma"]),
+            "LogNormal": lambda: stats.lognorm(n["sigma"], scale=np.exp(n["mu"])),
+            "Gamma": lambda: stats.gamma(n["alpha"], scale=1 / n["beta"]),
+            "Exponential": lambda: stats.expon(scale=1 / n["lam"]),
+            "Beta": lambda: stats.beta(n["alpha"], n["beta"]),
+        }[self.dist]()
+
+    def to_dict(self) -> dict[str, str | float]:
+        """Return plain JSON types that `Prior` reads back."""
+        return {"dist": self.dist, **self.numbers}
+
+    def __str__(self) -> str:
+        return f"{self.dist}({', '.join(f'{k}={v:g}' for k, v in self.numbers.items())})"
+
+    def __repr__(self) -> str:
+        numbers = "".join(f", {name}={value!r}" for name, value in self.numbers.items())
+        return f"Prior({self.dist!r}{numbers})"
+
+    def _repr_html_(self) -> str:
+        return f"<code>{escape(str(self))}</code>"
+
+
+@dataclass(frozen=True)
+class PriorSlot:
+    """A parameter that takes a prior: its default, and what the parameter is."""
+
+    default: Prior
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A top-level parameter of the model: the slot of its prior, and its dims."""
+
+    slot: str
+    dims: tuple[str, ...]
+
+
+class PriorSlots(Mapping[str, PriorSlot]):
+    """Every parameter that takes a prior, by the name used under ``[priors]`` in a spec file.
+
+    Gathered from the registered terms, links and likelihoods, each of which states its own.
+    """
+
+    def __getitem__(self, name: str) -> PriorSlot:
+        return self._slots()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._slots())
+
+    def __len__(self) -> int:
+        return len(self._slots())
+
+    def _slots(self) -> dict[str, PriorSlot]:
+        from latentscale.declare.kinds import LIKELIHOODS, LINKS, TERMS
+
+        slots: dict[str, PriorSlot] = {}
+        for kind in (*TERMS.values(), *LINKS.values(), *LIKELIHOODS.values()):
+            for name, slot in kind.slots.items():
+                if slots.setdefault(name, slot) != slot:
+                    raise SpecError(
+                        f'{kind.__name__} has a prior slot "{name}", and so has another kind, '
+                        "with another default or meaning; choose another name."
+                    )
+        return slots
+
+
+PRIOR_SLOTS: Final = PriorSlots()

@@ -1,0 +1,426 @@
+"""Frozen records that declare a model: covariates, skills, families, priors."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import fields as dataclass_fields
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator, model_validator
+
+from latentscale.declare.benchmarks import BenchmarkSpec
+from latentscale.declare.choice import Choice
+from latentscale.declare.kinds import TERMS, SetByTables
+from latentscale.declare.prior import PRIOR_SLOTS, REAL, Prior
+from latentscale.declare.record import Record
+from latentscale.declare.undisclosed import DEPEND_ON_TOKENS, Estimated, LeaveOut
+from latentscale.errors import SpecError, listed, nearest
+from latentscale.markup import facts_table
+from latentscale.validate import UNSTORABLE_RULE, unstorable
+
+_A_TERM = Choice(SetByTables())
+
+
+class Priors(dict[str, Prior]):
+    """Priors by parameter name; a dict that cannot be changed."""
+
+    def _refuse(self, *_: Any, **__: Any) -> Any:
+        raise TypeError("A spec's priors cannot be changed; use spec.with_priors({...}).")
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    update = pop = popitem = setdefault = clear = _refuse
+
+    def __reduce__(self) -> tuple[type[Priors], tuple[dict[str, Prior]]]:
+        return Priors, (dict(self),)
+
+
+class Anchored(Record):
+    """Skill k alone drives its anchor benchmark, with a positive loading (Cai et al. 2025).
+
+    Attributes
+    ----------
+    anchors
+        Benchmarks in order of preference; the first `count` of them that the table holds
+        are the anchors. Where too few are there, the rest are chosen from the scores.
+    unit
+        ``"family"``: families have unit variance in every skill, as in Cai et al.;
+        ``"anchor"``: a skill is measured in its anchor's link scale (anchor loading 1),
+        and the spread of families is a parameter.
+    """
+
+    kind: Literal["anchored"] = "anchored"
+    anchors: tuple[str, ...] = ()
+    unit: Literal["family", "anchor"] = "family"
+
+    @field_validator("anchors")
+    @classmethod
+    def _each_once(cls, anchors: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(anchors)) < len(anchors):
+            raise SpecError(f"anchors: a benchmark stands twice in {listed(anchors)}.")
+        return anchors
+
+
+class Free(Record):
+    """Loadings are not tied down: fine for prediction, no meaning for a single skill."""
+
+    kind: Literal["free"] = "free"
+
+
+class SkillSpec(Record):
+    """Latent skills: how many, how they are identified, and whether models deviate.
+
+    Attributes
+    ----------
+    count
+        Number of skills K; with 0 there are none and each benchmark has its own curve.
+    identify
+        What identifies skills among their rotations: anchors, or nothing.
+    residual
+        Whether every model deviates from its family's curve, skill by skill.
+    """
+
+    count: int = Field(default=2, ge=0, le=12)
+    identify: Annotated[Anchored | Free, Field(discriminator="kind")] = Anchored()
+    residual: bool = False
+
+
+class FamilySpec(Record):
+    """How families differ.
+
+    Attributes
+    ----------
+    level
+        ``"none"``: families share one curve; ``"fixed"``: every family has its own level
+        under a wide prior, nothing is shared; ``"partial"``: partially pooled.
+    lineage
+        Families borrow from the lineage that they descend from.
+    correlated
+        A family's skills are correlated (an LKJ prior); otherwise independent.
+    slopes
+        Covariates whose slopes differ between families, partially pooled.
+    """
+
+    level: Literal["none", "fixed", "partial"] = "partial"
+    lineage: bool = False
+    correlated: bool = False
+    slopes: tuple[str, ...] = ()
+
+
+class ModelSpec(Record):
+    """A complete, frozen declaration of a model; it holds no data.
+
+    `with_` and `with_priors` return changed copies.
+
+    Attributes
+    ----------
+    name
+        What the model is called.
+    description
+        What the model is, in a line.
+    sources
+        The papers that it follows.
+    covariates
+        Covariates of the skills: ``log_params``, ``log_tokens``, ``log_flops``, ``instruct``,
+        any other feature of the table by its name, such as ``released``, or products and squares
+        such as ``log_params:log_tokens``. Whether the table has them is checked when the spec
+        meets it.
+    skills
+        How many skills, and what identifies them.
+    family
+        How families differ.
+    benchmarks
+        How skills become scores.
+    undisclosed
+        What becomes of models whose training tokens are needed and undisclosed: left out, or
+        fitted with their tokens as parameters.
+    terms
+        Further terms of the equations, one table each: a trend, or a kind that another package
+        registered.
+    priors
+        Priors that replace the defaults of `PRIOR_SLOTS`, by parameter name.
+
+    Raises
+    ------
+    SpecError
+        If a field is unknown, out of range, or contradicts another.
+    """
+
+    name: str
+    description: str = ""
+    sources: tuple[str, ...] = ()
+    covariates: tuple[str, ...] = ("log_flops",)
+    skills: SkillSpec = SkillSpec()
+    family: FamilySpec = FamilySpec()
+    benchmarks: BenchmarkSpec = Field(default_factory=BenchmarkSpec)
+    undisclosed: Annotated[LeaveOut | Estimated, Field(discriminator="kind")] = LeaveOut()
+    terms: Annotated[
+        tuple[SerializeAsAny[Record], ...], BeforeValidator(_A_TERM.each), _A_TERM
+    ] = ()
+    priors: Annotated[dict[str, Prior], Field(strict=False)] = Priors()
+
+    @field_validator("name", "description", "sources")
+    @classmethod
+    def _storable(cls, texts: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        for text in (texts,) if isinstance(texts, str) else texts:
+            if unstorable(text):
+                raise SpecError(f"{text!r}: {UNSTORABLE_RULE}")
+        return texts
+
+    @field_validator("covariates")
+    @classmethod
+    def _known_covariates(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            parts = name.split(":")
+            if not all(part and part == part.strip() for part in parts):
+                raise SpecError(
+                    f'covariates: "{name}" is not the name of a feature, or of a product such as '
+                    '"log_params:log_tokens"; leave out spaces, and empty names.'
+                )
+            if len(parts) > 2:
+                raise SpecError(f'covariates: "{name}" multiplies more than two covariates.')
+        if len(set(names)) < len(names):
+            raise SpecError(f"covariates: a name stands twice in {listed(names)}.")
+        return names
+
+    @field_validator("priors", mode="before")
+    @classmethod
+    def _read_priors(cls, priors: Any) -> Any:
+        if not isinstance(priors, Mapping):
+            raise SpecError(
+                "priors must be a table, such as priors.slope = "
+                f'{{dist = "Normal", mu = 0, sigma = 1}}; got {priors!r}.'
+            )
+        return {name: prior_of(str(name), prior) for name, prior in priors.items()}
+
+    @field_validator("priors")
+    @classmethod
+    def _known_priors(cls, priors: dict[str, Prior]) -> dict[str, Prior]:
+        for name, prior in priors.items():
+            if name not in PRIOR_SLOTS:
+                raise SpecError(
+                    f'priors: no parameter is called "{name}"; allowed are '
+                    f"{listed(PRIOR_SLOTS, 30)}." + nearest(name, PRIOR_SLOTS)
+                )
+            wanted = PRIOR_SLOTS[name].default.support
+            real_loading = name == "loading" and prior.support == REAL
+            if prior.support != wanted and not real_loading:
+                raise SpecError(
+                    f'priors: "{name}" is {wanted}, but {prior} lives on the {prior.support} '
+                    f"{'line' if prior.support == REAL else 'range'}."
+                )
+        return Priors(priors)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        terms: tuple[Any, ...] = self.terms  # records of `latentscale.model.terms.base.Term`
+        used = (
+            ("family.slopes", self.family.slopes),
+            ("benchmarks.slopes", self.benchmarks.slopes),
+            ("benchmarks.family_slopes", self.benchmarks.family_slopes),
+            ("benchmarks.instruct.slopes", self.benchmarks.instruct.slopes),
+            ("benchmarks.precision_covariates", self.benchmarks.precision_covariates),
+            *((f"terms, {t.kind}", names) for t in terms for names in t.covariates().values()),
+        )
+        for where, names in used:
+            for name in names:
+                if name not in self.covariates:
+                    raise SpecError(
+                        f'{where}: "{name}" must also stand in covariates, which has '
+                        f"{listed(self.covariates) or 'none'}." + nearest(name, self.covariates)
+                    )
+        for term in terms:
+            term.check(self)
+        if self.skills.count == 0 and (self.skills.residual or self.family.slopes):
+            raise SpecError(
+                "skills.count is 0, so skills.residual and family.slopes have nothing to act on; "
+                "leave them out."
+            )
+        varying = bool(self.covariates) or self.family.level != "none" or self.skills.residual
+        if self.skills.count and not varying:
+            raise SpecError(
+                "Skills need something that varies between models: name covariates, or set "
+                'family.level to "partial".'
+            )
+        if not (self.skills.count or self.benchmarks.slopes or self.benchmarks.family_effect):
+            raise SpecError(
+                "skills.count is 0, so every model would have the same expected score; give "
+                "benchmarks.slopes, or benchmarks.family_effect."
+            )
+        pooled = self.family.lineage or self.family.slopes or self.benchmarks.family_slopes
+        if self.family.level != "partial" and pooled:
+            raise SpecError(
+                f'family.level is "{self.family.level}"; family.lineage, family.slopes and '
+                'benchmarks.family_slopes need "partial".'
+            )
+        if self.family.level == "none" and self.benchmarks.family_effect:
+            raise SpecError(
+                'benchmarks.family_effect is true but family.level is "none"; set it to '
+                '"partial" or "fixed".'
+            )
+        if self.undisclosed.kind == "estimated" and not self.needs_tokens:
+            raise SpecError(
+                'undisclosed is "estimated", but no covariate uses training tokens, so nothing '
+                "tells of them; leave it out, or name log_tokens or log_flops in covariates."
+            )
+        return self
+
+    @property
+    def needs_tokens(self) -> bool:
+        """Whether some covariate needs the training tokens of a model."""
+        return any(part in DEPEND_ON_TOKENS for name in self.covariates for part in name.split(":"))
+
+    @property
+    def needs_instruct(self) -> bool:
+        """Whether the spec uses the instruct flag."""
+        return (
+            self.benchmarks.instruct.shift
+            or bool(self.benchmarks.instruct.slopes)
+            or any("instruct" in name.split(":") for name in self.covariates)
+        )
+
+    def prior(self, name: str) -> Prior:
+        """Return the prior of a parameter: the spec's own, or else the default.
+
+        Raises
+        ------
+        SpecError
+            If no parameter has that name.
+        """
+        if name not in PRIOR_SLOTS:
+            raise SpecError(f'No parameter is called "{name}".' + nearest(name, PRIOR_SLOTS))
+        return self.priors.get(name, PRIOR_SLOTS[name].default)
+
+    def with_priors(self, priors: Mapping[str, Prior | Mapping[str, Any]]) -> ModelSpec:
+        """Return a copy in which these priors replace the spec's own (user > spec > default).
+
+        `with_` changes other fields.
+
+        Raises
+        ------
+        SpecError
+            If a parameter or a distribution is unknown, or has the wrong support.
+
+        Examples
+        --------
+        >>> spec = ls.load_spec("latentscale")
+        >>> spec.with_priors({"slope": ls.Prior("Normal", mu=0, sigma=2)}).prior("slope")
+        Prior('Normal', mu=0.0, sigma=2.0)
+        """
+        if not isinstance(priors, Mapping):
+            raise SpecError(
+                'Priors must be given by parameter name, such as {"slope": {"dist": "Normal", '
+                f'"mu": 0, "sigma": 1}}}}; got {priors!r}.'
+            )
+        return self.model_copy(update={"priors": {**self.priors, **priors}})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types; `latentscale.declare.io.spec_from_dict` reads them back."""
+        document = self.model_dump(mode="json", exclude={"priors"})
+        document["priors"] = {name: prior.to_dict() for name, prior in self.priors.items()}
+        return document
+
+    def to_json(self) -> str:
+        """Return the spec as canonical JSON text (sorted keys)."""
+        return json.dumps(self.to_dict(), sort_keys=True)
+
+    @property
+    def digest(self) -> str:
+        """First 16 hexadecimal digits of the SHA-256 of what the model is, not of its name.
+
+        It covers what the spec sets away from the defaults and the priors that it uses, so a later
+        version that adds an option or a prior slot gives the same digest.
+        """
+        document = _away_from_defaults(self, leave_out=("name", "description", "sources", "priors"))
+        document["priors"] = {name: self.prior(name).to_dict() for name in self.used_priors()}
+        return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]
+
+    def used_priors(self) -> tuple[str, ...]:
+        """Return the prior slots that the model uses, sorted.
+
+        Examples
+        --------
+        >>> ls.load_spec("pooled_flops").used_priors()
+        ('benchmark_slope', 'intercept', 'precision')
+        """
+        terms = (kind.of(self) for kind in TERMS.values())
+        return tuple(
+            sorted({name for term in terms if term is not None for name in term.used_slots(self)})
+        )
+
+    def __hash__(self) -> int:
+        return hash(self.to_json())
+
+    def __str__(self) -> str:
+        parts = [f"ModelSpec {self.name} ({self.digest})"]
+        parts += [f"  {name}: {fact}" for name, fact in self.facts().items()]
+        parts += [f"  prior {name}: {prior}" for name, prior in self.priors.items()]
+        return "\n".join(parts)
+
+    def facts(self) -> dict[str, str]:
+        """Return what the model is, in a few words a part."""
+        skills, family, benchmarks = self.skills, self.family, self.benchmarks
+        return {
+            "covariates": ", ".join(self.covariates) or "none",
+            "skills": f"{skills.count}, {skills.identify.kind}"
+            + (", model residuals" if skills.residual else ""),
+            "family": family.level
+            + (", lineage" if family.lineage else "")
+            + (", correlated" if family.correlated else "")
+            + (f", slopes on {', '.join(family.slopes)}" if family.slopes else ""),
+            "benchmarks": f"{benchmarks.link.kind} link, {benchmarks.floor} floor, "
+            f"{benchmarks.ceiling} ceiling, {benchmarks.likelihood.kind} noise"
+            + (", pooled" if benchmarks.pooled else "")
+            + (", family effects" if benchmarks.family_effect else ""),
+            **({"undisclosed tokens": "estimated"} if self.undisclosed.kind == "estimated" else {}),
+            **({"terms": ", ".join(str(term) for term in self.terms)} if self.terms else {}),
+        }
+
+    def _repr_html_(self) -> str:
+        about = {"": self.description} if self.description else {}
+        priors = {f"prior {name}": str(prior) for name, prior in self.priors.items()}
+        sources = {"sources": ", ".join(self.sources)} if self.sources else {}
+        title = f"ModelSpec {self.name} ({self.digest})"
+        return facts_table(title, {**about, **self.facts(), **priors, **sources})
+
+
+def _away_from_defaults(record: Record, leave_out: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the fields of a record that differ from their defaults, and always its kind."""
+    found: dict[str, Any] = {}
+    for name, field in type(record).model_fields.items():
+        value = getattr(record, name)
+        default = field.get_default(call_default_factory=True)
+        if name in leave_out or (name != "kind" and value == default):
+            continue
+        if isinstance(value, tuple):
+            value = [_away_from_defaults(v) if isinstance(v, Record) else v for v in value]
+        found[name] = _away_from_defaults(value) if isinstance(value, Record) else value
+    return found
+
+
+def prior_of(name: str, value: Any) -> Prior:
+    """Read the prior of a parameter from a `Prior` or from a table such as TOML gives.
+
+    Raises
+    ------
+    SpecError
+        Naming the parameter, if the distribution or one of its numbers is not allowed.
+    """
+    if isinstance(value, Prior):
+        return value
+    if not isinstance(value, Mapping) or "dist" not in value:
+        raise SpecError(
+            f'priors.{name} must be like {{dist = "Normal", mu = 0, sigma = 1}}; got {value!r}.'
+        )
+    allowed = tuple(field.name for field in dataclass_fields(Prior))
+    for key in value:
+        if key not in allowed:
+            raise SpecError(
+                f'priors.{name}: unknown key "{key}"; allowed are {listed(allowed, 20)}.'
+                + nearest(str(key), allowed)
+            )
+    try:
+        return Prior(**value)
+    except SpecError as error:
+        raise SpecError(f"priors.{name}: {error}") from None

@@ -1,0 +1,26 @@
+"""Records of what becomes of models whose training tokens are undisclosed."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from latentscale.declare.record import Record
+
+DEPEND_ON_TOKENS: Final = ("log_tokens", "log_flops")
+"""Covariates whose values follow from training tokens."""
+
+
+class LeaveOut(Record):
+    """Models without a token count are left out, with a warning, if the spec needs tokens."""
+
+    kind: Literal["leave-out"] = "leave-out"
+
+
+class Estimated(Record):
+    """The missing token counts are parameters, under the prior ``log_tokens``.
+
+    The scores of such a model, those of its family and its size then say how many tokens it may
+    have seen, and its forecasts carry what they do not say.
+    """
+
+    kind: Literal["estimated"] = "estimated"
