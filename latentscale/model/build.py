@@ -105,7 +105,7 @@ def _observe(
 
 
 def coordinates_of(spec: ModelSpec, design: Design) -> dict[str, object]:
-    """Return the coordinates of a model's dims, but for those that terms add as they are declared."""
+    """Return the coordinates of a model's dims, but for those that terms add themselves."""
     coords: dict[str, object] = {
         MODEL: list(design.scores.models),
         BENCHMARK: list(design.scores.benchmarks),

@@ -19,6 +19,7 @@ from latentscale.inference.gibbs.kernels import (
     model_sums,
 )
 from latentscale.inference.gibbs.populations import PopulationState
+from latentscale.inference.gibbs.rescale import can_rescale, rescale
 from latentscale.inference.gibbs.skills import (
     draw_effects,
     draw_spreads,
@@ -172,7 +173,7 @@ class Chain:
         return _log_normal(self.population["precision"], 0, count)
 
     def _draw_benchmarks(self) -> None:
-        """Draw each benchmark's own effects with its loadings; then positive loadings one by one."""
+        """Draw each benchmark's own effects with its loadings; then positive loadings."""
         problem, cells, plan = self.problem, self.problem.cells, self.problem.loading
         mean, precision = self._benchmark_priors()
         target = cells.y - self._by_singles()
@@ -343,7 +344,11 @@ class Chain:
                 population.draw(0, self.coefficient[:, block.first], everyone, self.rng)
 
     def _rescale_skills(self) -> None:
-        """Move skills against loadings."""
+        plan = self.problem.loading
+        pooled_positive = plan.pooled is not None and not plan.normal.any()
+        if can_rescale(plan) and not pooled_positive:
+            population = self.population.get("loading")
+            rescale(self.states, plan, self.loading, population, self.theta, self.rng)
 
 
 def _log_normal(population: PopulationState, place: int, count: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What is kept of a chain: its parameters on their natural scale, under the names of a posterior."""
+"""What is kept of a chain: parameters on their natural scale, under the names of a posterior."""
 
 from __future__ import annotations
 

@@ -103,6 +103,40 @@ def normal_draw(precision: np.ndarray, shift: np.ndarray, noise: np.ndarray) -> 
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
+def _benchmark_sums(
+    target: np.ndarray,
+    weight: np.ndarray,
+    column: np.ndarray,
+    value: np.ndarray,
+    columns: int,
+    skill: np.ndarray,
+    drawn: np.ndarray,
+    loading: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return a benchmark's sums w f f' and w f y over its cells' factors f; see below."""
+    skills, used = skill.shape[1], column.shape[1]
+    size = columns + skills
+    precision, shift = np.zeros((size, size)), np.zeros(size)
+    at, factor = np.empty(used + skills, np.int64), np.empty(used + skills)
+    for c in range(target.size):
+        y = target[c]
+        for u in range(used):
+            at[u], factor[u] = column[c, u], value[c, u]
+        for k in range(skills):
+            at[used + k] = columns + k
+            factor[used + k] = skill[c, k] if drawn[k] else 0.0
+            if not drawn[k]:
+                y -= loading[k] * skill[c, k]
+        for u in range(used + skills):
+            own = weight[c] * factor[u]
+            if own != 0:
+                shift[at[u]] += own * y
+                for v in range(used + skills):
+                    precision[at[u], at[v]] += own * factor[v]
+    return precision, shift
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
 def draw_benchmarks(
     start: np.ndarray,
     model: np.ndarray,
@@ -142,43 +176,28 @@ def draw_benchmarks(
     noise
         Standard normal draws of that shape.
     """
-    columns, skills, used = mean_of.size, theta.shape[1], column.shape[1]
-    size = columns + skills
-    at, factor = np.empty(used + skills, np.int64), np.empty(used + skills)
+    columns, skills = mean_of.size, theta.shape[1]
     groups = 0
     for p in range(columns):
         groups = max(groups, mean_of[p] + 1)
     total, count = np.empty(groups), np.empty(groups)
     for j in range(start.size - 1):
-        precision, shift = np.zeros((size, size)), np.zeros(size)
-        for c in range(start[j], start[j + 1]):
-            y = target[c]
-            for u in range(used):
-                at[u], factor[u] = column[c, u], value[c, u]
-            for k in range(skills):
-                at[used + k] = columns + k
-                factor[used + k] = theta[model[c], k] if drawn[j, k] else 0.0
-                if not drawn[j, k]:
-                    y -= loading[j, k] * theta[model[c], k]
-            for u in range(used + skills):
-                own = weight[c] * factor[u]
-                if own == 0:
-                    continue
-                shift[at[u]] += own * y
-                for v in range(used + skills):
-                    precision[at[u], at[v]] += own * factor[v]
+        own = slice(start[j], start[j + 1])
+        skill = theta[model[own]]
+        precision, shift = _benchmark_sums(
+            target[own], weight[own], column[own], value[own], columns, skill, drawn[j], loading[j]
+        )
         if groups:
-            for p in range(size):  # the mean is taken off along both sides, and of the shift
+            for p in range(columns + skills):  # the mean is taken off on both sides
                 _less_mean(precision[p], mean_of, total, count)
-            for p in range(size):
+            for p in range(columns + skills):
                 _less_mean(precision[:, p], mean_of, total, count)
             _less_mean(shift, mean_of, total, count)
-        for p in range(size):
+        for p in range(columns + skills):
             precision[p, p] += prior_precision[j, p]
             shift[p] += prior_precision[j, p] * prior_mean[j, p]
         found = normal_draw(precision, shift, noise[j])
-        for p in range(columns):
-            coefficient[j, p] = found[p]
+        coefficient[j] = found[:columns]
         for k in range(skills):
             if drawn[j, k]:
                 loading[j, k] = found[columns + k]

@@ -1,4 +1,4 @@
-"""Which specs and tables Gibbs sampling can take; all others are refused with what to use instead."""
+"""Which specs and tables Gibbs sampling takes; others are refused with what to use instead."""
 
 from __future__ import annotations
 
