@@ -161,15 +161,14 @@ def simulate_by_hand(seed: int = 11, lineages: int = 13, members: int = 4) -> Kn
     score[rng.random(score.shape) < 0.08] = np.nan
     score = np.clip(score, 0.001, 0.999)
     names = [f"fam{f:02d}" for f in range(families)]
+    models = {"family": [names[f] for f in family], "params_b": params, "tokens_t": tokens}
     frame = pd.DataFrame(
         {
             "model": [f"{names[f]}-m{i % members}" for i, f in enumerate(family)],
-            "family": [names[f] for f in family],
             "lineage": [f"lin{lineage_of_family[f]:02d}" for f in family],
             "instruct": instruct.astype(int),
-            "params_b": params,
-            "tokens_t": tokens,
-            **{name: score[:, j] for j, name in enumerate(benchmarks)},
+            **models,
+            **dict(zip(benchmarks, score.T, strict=True)),
         }
     )
     info = {name: ls.Benchmark(floor=c, n_items=500) for name, c in FLOORS.items()}

@@ -15,7 +15,7 @@ from scipy.special import expit, logsumexp
 
 import latentscale as ls
 from latentscale.analysis.forecasts import condition, forecast
-from latentscale.analysis.forecasts.condition import IMPORTANCE, SAMPLER
+from latentscale.analysis.forecasts.few_shot import IMPORTANCE, SAMPLER
 from latentscale.errors import DataError, FitError, FitWarning
 from latentscale.posterior.fit import Fit
 
