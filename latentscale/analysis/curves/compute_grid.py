@@ -50,7 +50,7 @@ def _log_ratio(table: xr.Dataset, family: str | None) -> np.ndarray:
 
 
 def fitted_compute(fit: Fit) -> tuple[float, float]:
-    """Return the smallest and largest training FLOPs among the fitted models; NaN if undisclosed."""
+    """Return the smallest and largest FLOPs among the fitted models; NaN if undisclosed."""
     data = fit.scores.dataset
     flops = flops_of(data)
     if not np.isfinite(flops).any():
