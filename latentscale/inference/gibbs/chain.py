@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import gammaln
 
 from latentscale.inference.gibbs.blocks import (
     Block,
@@ -105,6 +106,16 @@ class Chain:
         self._draw_scales()
         self._draw_populations()
         self._rescale_skills()
+
+    def log_likelihood(self) -> float:
+        """Return the log density of all scores on the link's scale, without mixing weights."""
+        cells = self.problem.cells
+        phi, tail = self.phi[cells.bench], self.tail[cells.bench]
+        scaled = self._left() ** 2 * phi / 4
+        if self.problem.tail is None:
+            return float(np.sum(0.5 * np.log(phi / (8 * np.pi)) - scaled / 2))
+        found = gammaln((tail + 1) / 2) - gammaln(tail / 2) + 0.5 * np.log(phi / (4 * np.pi * tail))
+        return float(np.sum(found - (tail + 1) / 2 * np.log1p(scaled / tail)))
 
     def centred(self, block: ColumnBlock) -> np.ndarray:
         """Return a block's effects, from whose mean they are taken, shape (benchmark, level)."""

@@ -16,7 +16,13 @@ Kept = tuple[str, tuple[str, ...], np.ndarray]
 """A variable, its dims and its values."""
 
 
-def posterior_of(problem: Problem, chains: Sequence[Sequence[dict[str, Kept]]]) -> xr.Dataset:
+LIKELIHOOD = "log_likelihood"
+"""Statistic of a sweep: the log density of all scores on the link's scale."""
+
+
+def posterior_of(
+    problem: Problem, chains: Sequence[Sequence[dict[str, Kept]]]
+) -> tuple[xr.Dataset, xr.Dataset]:
     """Return draws of several chains, dims (chain, draw, ...).
 
     Parameters
@@ -25,6 +31,10 @@ def posterior_of(problem: Problem, chains: Sequence[Sequence[dict[str, Kept]]]) 
         Gives the labels of dims.
     chains
         As many draws of each chain, each as `draw_of` returns it.
+
+    Returns
+    -------
+    Parameters, and statistics of the sweeps.
     """
     variables = {}
     for name, (_, dims, _) in chains[0][0].items():
@@ -33,13 +43,16 @@ def posterior_of(problem: Problem, chains: Sequence[Sequence[dict[str, Kept]]]) 
     used = {dim for _, dims, _ in chains[0][0].values() for dim in dims}
     coords = {dim: problem.labels[dim] for dim in used}
     coords |= {CHAIN: np.arange(len(chains)), DRAW: np.arange(len(chains[0]))}
-    return xr.Dataset(variables, coords)
+    drawn = xr.Dataset(variables, coords)
+    return drawn.drop_vars(LIKELIHOOD), drawn[[LIKELIHOOD]].drop_vars(
+        [name for name in drawn.coords if name not in (CHAIN, DRAW)]
+    )
 
 
 def draw_of(chain: Chain) -> dict[str, Kept]:
     """Return a chain's present values by variable."""
     problem = chain.problem
-    found: list[Kept] = []
+    found: list[Kept] = [(LIKELIHOOD, (), np.float64(chain.log_likelihood()))]
     for state in chain.states:
         found += _of_skills(state)
     for block in problem.column_blocks:

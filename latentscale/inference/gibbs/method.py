@@ -102,11 +102,11 @@ class Gibbs(Method):
         lengths = [len(run) for run in runs]
         interrupted = min(lengths) < self.draws
         far, common = kept_chains(lengths)
-        posterior = posterior_of(problem, [runs[place][:common] for place in far])
+        posterior, stats = posterior_of(problem, [runs[place][:common] for place in far])
         status = status_of_chains(
-            convergence(posterior, None), interrupted=interrupted, good_for=self.good_for
+            convergence(posterior, stats), interrupted=interrupted, good_for=self.good_for
         )
-        return Draws(posterior, None, status, seconds)
+        return Draws(posterior, stats, status, seconds)
 
     def _run(self, problem: Problem, seed: int, progress: bool) -> list[list[dict[str, Kept]]]:
         """Run all chains in threads; return the draws of each."""

@@ -28,7 +28,7 @@ class SkillState:
     latent
         Independent normal coefficients, means not yet taken off, shape (latent, skill).
     design
-        Factors of the latents, shape (model, latent).
+        Factors of the latents, shape (model, latent); of no use for single models' deviations.
     scale
         Standard deviations, shape of the block's scales flattened; empty without.
     partial
@@ -79,7 +79,7 @@ def started(
     state = SkillState(block, np.zeros((0, skills)), design, scale, partial, share)
     if nesting is not None:
         state.design = nested_design(block, share)
-    size = state.design.shape[1]
+    size = len(design) if block.single else state.design.shape[1]
     state.latent = 0.3 * rng.standard_normal((size, skills))  # less than any prior's spread
     return state
 
