@@ -173,9 +173,12 @@ class Chain:
                 (slice(j, j + 1), scaled[start[j] : start[j + 1]]) for j in range(len(self.tail))
             ]
         for place, own in parts:
+
+            def density(x: float, own: np.ndarray = own) -> float:
+                return float(tail_density(x, prior, own))
+
             at = float(np.log(self.tail[place][0]))
-            found = slice_number(lambda x, own=own: tail_density(x, prior, own), at, self.rng)
-            self.tail[place] = np.exp(found)
+            self.tail[place] = np.exp(slice_number(density, at, self.rng))
 
     def _precision_priors(self) -> np.ndarray:
         count = self.problem.cells.benchmarks

@@ -52,7 +52,7 @@ def posterior_of(
 def draw_of(chain: Chain) -> dict[str, Kept]:
     """Return a chain's present values by variable."""
     problem = chain.problem
-    found: list[Kept] = [(LIKELIHOOD, (), np.float64(chain.log_likelihood()))]
+    found: list[Kept] = [(LIKELIHOOD, (), np.array(chain.log_likelihood()))]
     for state in chain.states:
         found += _of_skills(state)
     for block in problem.column_blocks:
@@ -84,7 +84,7 @@ def _of_noise(chain: Chain) -> Iterator[Kept]:
             yield "anchor_loading", (SKILL,), own
     yield "precision", (BENCHMARK,), chain.phi.copy()
     if problem.tail is not None and problem.tail_shared:
-        yield "tail", (), np.float64(chain.tail[0])
+        yield "tail", (), np.array(chain.tail[0])
     elif problem.tail is not None:
         yield "tail", (BENCHMARK,), chain.tail.copy()
 
@@ -97,7 +97,7 @@ def _of_skills(state: SkillState) -> Iterator[Kept]:
         nesting, centred = effect.nesting, effect.centred is not None
         of_groups, of_levels = group_matrices(nesting, state.share, centred)
         yield nesting.variable, (nesting.dim, SKILL), of_groups @ values
-        yield nesting.share, (), np.float64(state.share)
+        yield nesting.share, (), np.array(state.share)
         values = of_levels @ values
     else:
         values = _less_group_means(values, state.block.mean_of)

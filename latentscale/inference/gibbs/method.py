@@ -13,6 +13,7 @@ from typing import ClassVar
 import numpy as np
 
 from latentscale.declare.spec import ModelSpec
+from latentscale.errors import FitError
 from latentscale.inference.gibbs.blocks import Problem
 from latentscale.inference.gibbs.chain import Chain
 from latentscale.inference.gibbs.kept import Kept, draw_of, posterior_of
@@ -123,7 +124,7 @@ class Gibbs(Method):
                 chain.sweep()
                 kept = sweep - self.tune + 1
                 if kept > 0 and kept % self.thin == 0:
-                    runs[place].append(draw_of(chain))
+                    runs[place].append(_checked(draw_of(chain)))
                 done[place] = sweep + 1
 
         total = self.chains * (self.tune + self.draws * self.thin)
@@ -140,6 +141,23 @@ class Gibbs(Method):
             finally:
                 stop.set()
         return runs
+
+
+def _checked(draw: dict[str, Kept]) -> dict[str, Kept]:
+    """Return a draw whose numbers are all finite.
+
+    Raises
+    ------
+    FitError
+        If one is not.
+    """
+    for name, _, values in draw.values():
+        if not np.isfinite(values).all():
+            raise FitError(
+                f'Gibbs drew a value of "{name}" that is no number: a standard deviation or a '
+                "precision has left the range of doubles. Use a narrower prior for it, or NUTS()."
+            )
+    return draw
 
 
 def _await(futures: Sequence[Future[None]], shown: WorkProgress, done: Sequence[int]) -> None:
