@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -19,12 +19,20 @@ from latentscale.inference.gibbs.problem import Problem, problem_of
 from latentscale.model.build import build_design
 from latentscale.model.design import design
 from latentscale.model.evaluate import FITTED_RESIDUALS, Evaluator
+from latentscale.numerics.threads import one_blas_thread
 from latentscale.posterior.fit import Fit
 from tests.inference.gibbs_prior import chain_from_prior, draw_scores
 from tests.inference.gibbs_specs import NAMES, gibbs_spec, without_floors
 
 SURE = 1e-5
 """Smallest p-value, times the number of tests, that chance is blamed for."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Let linear algebra of matrices as small as these run in one thread, as `Gibbs` does."""
+    with one_blas_thread():
+        yield
 
 
 @pytest.fixture(scope="module")
