@@ -1,4 +1,4 @@
-"""Noise by model: a model's own precision is fitted, drawn for new models, and weighed by scores."""
+"""Noise by model: fitted, drawn for new models, and weighed by the scores that are given."""
 
 from __future__ import annotations
 

@@ -84,9 +84,9 @@ def diagnose(fit: Fit) -> Diagnosis:
 
     R-hat must be at most 1.01 and bulk and tail ESS at least 400 for every parameter
     (Vehtari et al. 2021), with no divergence and E-BFMI of at least 0.3. Skills that are free to
-    rotate, and their loadings, are judged by the linear predictors that they give. An approximation,
-    such as ADVI's, is judged by its own status: whether its optimiser ended, and Pareto k of
-    its importance weights.
+    rotate, and their loadings, are judged by the linear predictors that they give. An
+    approximation, such as ADVI's, is judged by its own status: whether its optimiser ended, and
+    Pareto k of its importance weights.
 
     Parameters
     ----------

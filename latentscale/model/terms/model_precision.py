@@ -1,4 +1,4 @@
-"""m_i: how closely a single model's scores follow the equations, beside the benchmarks' precision."""
+"""m_i: how closely the scores of a single model follow the equations."""
 
 from __future__ import annotations
 
