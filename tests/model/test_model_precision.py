@@ -76,8 +76,9 @@ def test_scores_that_contradict_each_other_tell_of_a_noisy_model(
 ) -> None:
     few_shot = ls.FewShot(sampler_only=sampler_only, degenerate="warn")
     names = held.scores.benchmarks
-    agreeing = ROW.assign(**dict.fromkeys(names, 0.55))
-    places = dict(zip(names, (0.2, 0.8) * 3, strict=True))
+    row = ROW.assign(family="unheard of")
+    agreeing = row.assign(**dict.fromkeys(names, 0.55))
+    contradicting = row.assign(**dict(zip(names, (0.2, 0.8) * 3, strict=True)))
 
     def noise(row: pd.DataFrame) -> float:
         with np.testing.suppress_warnings() as quiet:
@@ -85,4 +86,4 @@ def test_scores_that_contradict_each_other_tell_of_a_noisy_model(
             found = ls.predict(held, row, seed=4, few_shot=few_shot)
         return float((found.draws - found.mean_draws).std("sample").mean())
 
-    assert noise(ROW.assign(**places)) > 1.5 * noise(agreeing)
+    assert noise(contradicting) > 1.5 * noise(agreeing)
