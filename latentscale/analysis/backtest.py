@@ -13,9 +13,10 @@ import pandas as pd
 import scoringrules
 import xarray as xr
 
-from latentscale.analysis.forecasts.condition import Degenerate, FewShot
+from latentscale.analysis.forecasts.condition import FewShot
 from latentscale.analysis.forecasts.forecast import Forecast
 from latentscale.analysis.forecasts.predict import forecast_rows
+from latentscale.analysis.forecasts.weights import Degenerate
 from latentscale.analysis.tools.fold import Fold, folds_of
 from latentscale.analysis.tools.fold_files import (
     checked_folder,
