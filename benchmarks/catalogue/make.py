@@ -108,7 +108,7 @@ def benchpress(folder: Path) -> pd.DataFrame:
 def merged(parts: list[pd.DataFrame]) -> pd.DataFrame:
     """Return one row a model; a model's empty cells are filled from the later sources."""
     rows: dict[str, dict[str, object]] = {}
-    homes: dict[str, Counter[tuple[str, str]] = {}
+    homes: dict[str, Counter[tuple[str, str]]] = {}
     for part in parts:
         for record in part.to_dict("records"):
             key = catalogue_key(str(record["model"]))
