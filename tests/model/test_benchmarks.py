@@ -164,4 +164,4 @@ def test_precision_is_log_linear_in_its_covariates() -> None:
     phi = precision(spec, {"precision": level, "precision_slope": named}, rows)
     wanted = level.values * np.exp(rows.covariates["precision_covariate"].values @ slope.T)
     np.testing.assert_allclose(phi.transpose("model", "benchmark").values, wanted, rtol=1e-12)
-    assert precision({"precision": level}, rows).dims == ("benchmark",)
+    assert precision(spec_with(), {"precision": level}, rows).dims == ("benchmark",)
