@@ -52,11 +52,10 @@ def short_fit(table: Scores) -> Callable[..., Fit]:
 
 
 def flat(chain: Chain) -> dict[str, float]:
-    """Return every number of a chain's present draw by name and place."""
+    """Return every number of a chain's present draw by name and place, and its log likelihood."""
     return {
         f"{name} {place}": float(value)
         for name, (_, _, values) in draw_of(chain).items()
-        if name != LIKELIHOOD
         for place, value in enumerate(np.ravel(values))
     }
 
@@ -89,16 +88,16 @@ def test_sweeps_leave_the_joint_distribution_as_it_is(name: str, table: Scores) 
 
 
 def test_the_joint_distribution_shows_a_conditional_that_is_wrong(
-    table: Scores, monkeypatch
+    table: Scores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     right = Chain._draw_noise
 
     def wrong(chain: Chain) -> None:
         right(chain)
-        chain.phi *= 1.1
+        chain.phi *= 4  # as if the noise were 1 / sqrt(phi), and not 2 / sqrt(phi)
 
     monkeypatch.setattr(Chain, "_draw_noise", wrong)
-    spec = gibbs_spec("pooled")
+    spec = gibbs_spec("no skills")
     assert smallest_p(problem_of(spec, design(spec, table)), 1, repeats=150, sweeps=5) < SURE
 
 
