@@ -44,9 +44,7 @@ def posterior_of(
     coords = {dim: problem.labels[dim] for dim in used}
     coords |= {CHAIN: np.arange(len(chains)), DRAW: np.arange(len(chains[0]))}
     drawn = xr.Dataset(variables, coords)
-    return drawn.drop_vars(LIKELIHOOD), drawn[[LIKELIHOOD]].drop_vars(
-        [name for name in drawn.coords if name not in (CHAIN, DRAW)]
-    )
+    return drawn.drop_vars(LIKELIHOOD), drawn[[LIKELIHOOD]]
 
 
 def draw_of(chain: Chain) -> dict[str, Kept]:
