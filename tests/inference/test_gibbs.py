@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +22,8 @@ from latentscale.inference.progress import WorkProgress
 from latentscale.model.build import build_design
 from latentscale.model.design import design
 from latentscale.model.evaluate import FITTED_RESIDUALS, Evaluator
+from latentscale.model.terms.base import Term
+from latentscale.model.terms.model_group import ModelGroup
 from latentscale.numerics.threads import one_blas_thread
 from latentscale.posterior.fit import Fit
 from tests.inference.gibbs_prior import chain_from_prior, draw_scores
@@ -236,6 +239,28 @@ def test_what_it_cannot_draw_is_refused_by_name(what: str, table: Scores) -> Non
     with pytest.raises(FitError, match=what) as error:
         ls.fit(spec, table, method=ls.methods.Gibbs(), progress=False)
     assert "Use NUTS()" in str(error.value)
+
+
+def test_a_term_that_lists_no_normal_effects_is_refused_by_name(
+    table: Scores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ModelGroup, "normal_effects", Term.normal_effects)
+    with pytest.raises(FitError, match='term "model-group"'):
+        ls.fit(gibbs_spec("pooled"), table, method=ls.methods.Gibbs(), progress=False)
+
+
+def test_a_term_that_is_not_linear_as_it_says_is_refused(
+    table: Scores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = ModelGroup.predictor
+
+    def bent(*arguments: Any) -> Any:
+        found = right(*arguments)
+        return found + found**2
+
+    monkeypatch.setattr(ModelGroup, "predictor", bent)
+    with pytest.raises(FitError, match='"model-group": what it adds is not linear'):
+        ls.fit(gibbs_spec("pooled"), table, method=ls.methods.Gibbs(), progress=False)
 
 
 def test_floors_of_guessing_are_refused_with_the_benchmarks(small_scores: Scores) -> None:
