@@ -16,6 +16,7 @@ from scipy.special import expit, logsumexp
 import latentscale as ls
 from latentscale.analysis.forecasts import condition, forecast
 from latentscale.analysis.forecasts.condition import IMPORTANCE, SAMPLER
+from latentscale.declare import shipped_specs
 from latentscale.errors import DataError, FitError, FitWarning
 from latentscale.posterior.fit import Fit
 
@@ -221,7 +222,7 @@ def test_both_methods_agree_where_every_term_is_there(
 
 
 @pytest.mark.filterwarnings("ignore::latentscale.errors.FitWarning")
-@pytest.mark.parametrize("name", [n for n in ls.spec.shipped_specs() if n != "capabilities"])
+@pytest.mark.parametrize("name", [n for n in shipped_specs() if n != "capabilities"])
 def test_every_shipped_spec_takes_scores(name: str, small_scores, prior_fit) -> None:
     spec = ls.load_spec(name)
     count = min(spec.skills.count, 3)
