@@ -6,7 +6,7 @@ from typing import Final
 
 from latentscale import validate
 
-VERSION: Final = "0.1.0"
+VERSION: Final = "0.2.0"
 """Version of the package, as in pyproject.toml."""
 
 MODEL: Final = "model"
