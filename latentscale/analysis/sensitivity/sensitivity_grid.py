@@ -133,7 +133,7 @@ class SensitivityGrid(Result, table_was_attribute=True):
 
 @dataclass(frozen=True)
 class _Variant(Refit):
-    name: str = field(kw_only=True)
+    name: str = field(default="", kw_only=True)
     spec: ModelSpec
     scores: Scores
     frame: pd.DataFrame | None
