@@ -9,7 +9,7 @@ import typer
 
 from latentscale.cli.console import say
 from latentscale.cli.options import Metadata, Source, TableOut, Verbose
-from latentscale.cli.output import announce, print_table, save_table
+from latentscale.cli.output import announce, print_table, save_scores
 from latentscale.errors import DataError, listed
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def gather(
     if out is None:
         say(str(scores.audit))
         return
-    save_table(scores.to_frame(), out, "models")
+    save_scores(scores, out)
 
 
 def _is_results(source: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,7 @@ from latentscale.data.layout import (
 from latentscale.data.long import LONG_REQUIRED, read_long
 from latentscale.data.measured import read_stderr_frame
 from latentscale.data.problems import fail
+from latentscale.data.saved import long_table, save_scores
 from latentscale.data.scales.base import Scale, scale_of
 from latentscale.data.scaling import benchmark_variables, scaling_columns, scaling_of
 from latentscale.data.table import Table, read_wide
@@ -289,8 +291,9 @@ class Scores:
     def to_frame(self) -> pd.DataFrame:
         """Return a wide table with the columns of `from_frame`.
 
-        ``Scores.from_frame(frame, features=scores.features)`` reads it back. Item counts
-        and floors are not in it.
+        ``Scores.from_frame(frame, features=scores.features, benchmarks=scores.benchmark_info)``
+        reads it back. Standard errors and items of single scores are in `to_long` alone; `save`
+        writes all to files.
         """
         data = self.dataset
         columns: dict[str, object] = {
@@ -305,6 +308,38 @@ class Scores:
         scores = data["score"].transpose(MODEL, BENCHMARK).to_numpy()
         columns |= {name: scores[:, j] for j, name in enumerate(self.benchmarks)}
         return pd.DataFrame(columns)
+
+    def to_long(self) -> pd.DataFrame:
+        """Return a long table with the columns of `from_long`, one row a score.
+
+        Where scores have them, columns stderr and n_items hold their own standard errors and item
+        counts. ``Scores.from_long(frame, features=scores.features,
+        benchmarks=scores.benchmark_info)`` reads it back.
+        """
+        return long_table(self)
+
+    def save(self, path: str | Path) -> tuple[Path, ...]:
+        """Write a table that `latentscale.readers.read_scores` reads back as it was.
+
+        Parameters
+        ----------
+        path
+            ``.csv`` or no ending, ``.tsv``, ``.tab``, ``.parquet`` or ``.pq``. The table is wide,
+            or long where scores have standard errors or items of their own. What a reader could
+            not know of benchmarks goes to ``NAME.benchmarks.json`` beside it, and declarations of
+            features to ``NAME.features.json``.
+
+        Returns
+        -------
+        tuple of pathlib.Path
+            The files written, the table first.
+
+        Raises
+        ------
+        DataError
+            If the ending is another one or a file cannot be written.
+        """
+        return save_scores(self, path)
 
     def select(
         self,
