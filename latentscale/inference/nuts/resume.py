@@ -70,6 +70,8 @@ def resume(path: str | Path, *, draws: int | None = None, progress: bool = True)
         wanted = wanted_draws(path) or method.draws if draws is None else draws
         wanted = whole_number(wanted, "draws", least=1, error=FitError)
         work = _continuations(stored, method, wanted)
+        # Runs that were killed become files with a hash, as those that ended.
+        nutpie_chains.finish_runs(runs(path), stored.header.variables)
         if work:
             compiled = _compiled(stored, method, work, progress)
             names = stored.header.variables
