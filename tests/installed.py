@@ -13,6 +13,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
+import pandas as pd
+
 import latentscale as ls
 
 
@@ -25,7 +27,9 @@ def use(golden: Path) -> None:
         getattr(ls, name)
     scores = ls.datasets.open_llm_leaderboard()
     ls.build(ls.load_spec("pooled_flops"), scores)
-    row = {"model": "new-8b", "family": "new", "params_b": 8.0, "tokens_t": 6.0}
+    row = pd.DataFrame(
+        {"model": ["new-8b"], "family": ["new"], "params_b": [8.0], "tokens_t": [6.0]}
+    )
     fits = sorted(golden.glob("*/*.nc"))
     if not fits:
         raise SystemExit(f"No fits in {golden}.")

@@ -20,6 +20,9 @@ MAX_LINES: Final = 40
 EXAMPLES: Final = 3
 """Findings of one kind, or pairs of names, that are written out; a table can have hundreds."""
 
+SET_ASIDE: Final = "set-aside"
+"""Code of findings on a file or a model that was left out, with the reason; `where` names it."""
+
 _COLUMNS: Final = ("level", "code", "where", "message")
 
 

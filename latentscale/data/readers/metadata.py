@@ -10,11 +10,13 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from latentscale.data.audit import Audit, Finding, emit
+from latentscale.data.audit import SET_ASIDE, Audit, Finding, emit
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.columns import as_number, is_missing
 from latentscale.data.layout import METADATA, OPTIONAL, REQUIRED, checked_frame
+from latentscale.data.scales.base import scale_of
 from latentscale.data.scores import Scores, scores_from_frame
+from latentscale.data.table import read_wide
 from latentscale.errors import DataError, listed, nearest
 
 _WHAT: Final = "This table of metadata cannot be used"
@@ -34,6 +36,7 @@ def scores_with_metadata(
     findings: list[Finding],
     *,
     drop_unmatched: bool,
+    set_aside: bool = False,
     benchmarks: Mapping[str, Benchmark] | None,
     n_items: pd.DataFrame | None = None,
     stderr: pd.DataFrame | None = None,
@@ -50,6 +53,8 @@ def scores_with_metadata(
         What was found while reading the source; they come first in the audit.
     drop_unmatched
         As for `join_metadata`.
+    set_aside
+        Leave out every row that cannot be used, with a finding a model, instead of refusing.
     benchmarks
         As for `Scores.from_frame`; benchmarks that the source does not hold are passed over.
     n_items
@@ -59,7 +64,10 @@ def scores_with_metadata(
         Standard errors, column ``model`` and one a benchmark, as for `Scores.from_frame`; those of
         models and benchmarks that are left out are passed over.
     """
-    joined, more = join_metadata(wide, metadata, drop_unmatched=drop_unmatched)
+    joined, more = join_metadata(wide, metadata, drop_unmatched=drop_unmatched or set_aside)
+    if set_aside:
+        joined, left_out = usable_rows(wide, joined, benchmarks or {})
+        more = [*left_out, *(one for one in more if one.code != "metadata-missing")]
     given = {name: info for name, info in (benchmarks or {}).items() if name in joined}
     if stderr is not None:
         columns = [name for name in stderr if name in joined]
@@ -68,6 +76,52 @@ def scores_with_metadata(
     audit = Audit((*findings, *more, *scores.audit.findings))
     emit(audit.findings, about="Scores were read (the whole list is in .audit)", stacklevel=4)
     return Scores(scores.dataset, audit)
+
+
+def usable_rows(
+    wide: pd.DataFrame, joined: pd.DataFrame, benchmarks: Mapping[str, Benchmark]
+) -> tuple[pd.DataFrame, list[Finding]]:
+    """Leave out the rows that a table of scores would be refused for.
+
+    Parameters
+    ----------
+    wide
+        The source's rows; those that `joined` does not have are without metadata.
+    joined
+        The rows with their metadata.
+    benchmarks
+        Descriptions of benchmarks, whose scales say which scores are allowed.
+
+    Returns
+    -------
+    tuple
+        The other rows, and one finding ``set-aside`` a model, with its reasons.
+
+    Raises
+    ------
+    DataError
+        If no row is left.
+    """
+    kept = set(joined["model"])
+    reasons = {
+        name: ["the metadata has no row of it"] for name in wide["model"] if name not in kept
+    }
+    named = [name for name in joined if name not in METADATA]
+    scales = {name: scale_of(one.scale) for name, one in benchmarks.items() if name in joined}
+    for problem in read_wide(joined, named, scales).problems:
+        if problem.row >= 0:
+            reasons.setdefault(str(joined["model"].iloc[problem.row]), []).append(problem.text)
+    usable = joined[~joined["model"].isin(reasons)].reset_index(drop=True)
+    findings = [
+        Finding("warning", SET_ASIDE, name, f"the model was set aside: {' '.join(said)}")
+        for name, said in reasons.items()
+    ]
+    if usable.empty:
+        raise DataError(
+            f"None of the {len(wide)} models can be used. {findings[0].where}: "
+            f"{findings[0].message}"
+        )
+    return usable, findings
 
 
 def join_metadata(

@@ -12,7 +12,7 @@ from scipy.special import expit
 
 import latentscale as ls
 from latentscale.analysis.forecasts import forecast as forecast_module
-from latentscale.analysis.forecasts.forecast import FITTED, KNOWN_FAMILY, KNOWN_LINEAGE, NEW_FAMILY
+from latentscale.analysis.forecasts.predict import FITTED, KNOWN_FAMILY, KNOWN_LINEAGE, NEW_FAMILY
 from latentscale.analysis.forecasts.rows import stated_rows
 from latentscale.declare import shipped_specs
 from latentscale.errors import DataError, DataWarning
