@@ -59,6 +59,10 @@ class Scores:
     audit: Audit = field(default_factory=Audit)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.dataset, xr.Dataset) or not isinstance(self.audit, Audit):
+            raise DataError(
+                "Scores holds a dataset of xarray and an audit; build it with Scores.from_frame."
+            )
         lacking = [name for name in _VARIABLES if name not in self.dataset]
         if lacking:
             raise DataError(

@@ -331,6 +331,15 @@ def test_families_that_weights_cannot_drop_are_refitted(
         ls.studies.family_influence(small, FRAME, variables=[], families=["fam00"])
 
 
+def test_influence_on_a_lazy_frame_of_another_library(small: Fit) -> None:
+    pl = pytest.importorskip("polars")
+    found, expected = (
+        ls.studies.family_influence(small, frame, families=["fam00", "fam01"], progress=False)
+        for frame in (pl.from_pandas(FRAME).lazy(), FRAME)
+    )
+    pd.testing.assert_frame_equal(found.table(), expected.table())
+
+
 def test_influence_misused(small: Fit, small_scores: ls.Scores, quick_spec: ls.ModelSpec) -> None:
     with pytest.raises(ls.DataError, match='"fam0" is not a family'):
         ls.studies.family_influence(small, families=["fam0"])
