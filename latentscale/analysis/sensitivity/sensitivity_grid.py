@@ -320,7 +320,7 @@ def leave_families_out(
     specs = {name: spec for name in tables}
     # A family that is left out is new to the refit, which could not settle what its rows omit.
     if frame is not None:
-        stated = stated_rows(frame, scores, needs_instruct=spec.needs_instruct)
+        stated = stated_rows(frame, scores, spec)
         run = replace(run, frame=stated)
     found, failed = _refitted(specs, tables, run, "families")
     if BASE in failed:
