@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 
 from benchmarks.capabilities_selection import run as study
+from latentscale import NUTS
 
 
 def test_candidates_are_specs_that_differ_from_each_other() -> None:
-    digests = {study.candidate(name, "capabilities").digest for name in study.CANDIDATES}
+    digests = {study.candidate(name, "capabilities", NUTS()).digest for name in study.CANDIDATES}
     assert len(digests) >= len(study.CANDIDATES) - 1  # a chosen candidate is the base itself
 
 
