@@ -146,6 +146,8 @@ class LocalProblem:
         raw = _unpack(self.template, z)
         terms = _terms(self.fit, draws, self.group, raw, start)
         own = model_effects_of_raw(self.fit.spec, draws, raw)
+        if not self.noise_of_models.data_vars:  # without variables there are no samples to choose
+            return terms, own
         return terms, own.assign(_chosen(self.noise_of_models, index).data_vars)
 
 
