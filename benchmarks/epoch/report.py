@@ -53,8 +53,8 @@ def write_report(folder: Path, hub: Path, seed: int) -> None:
         "Fits: `sizes` is the shipped spec `capabilities` with the size class from names; NUTS, 2 "
         "chains of 150 + 100 draws (`python -m benchmarks.epoch.run sizes CUT --given --tune 150 "
         "--draws 100`), so Monte Carlo error is large and max R-hat judges rotating skills. "
-        "The table handed over ends before 2025-10-01, so that cut cannot be measured; cuts in "
-        "2024 are those on which specs were compared.",
+        "The table handed over ends before 2025-10-01, so that cut cannot be measured. The cut in "
+        "2024 is for choosing among specs, of which only one has been run so far.",
         markdown(pd.DataFrame(rows).sort_values(["cut", "given", "spec"])),
         "Baselines, the same cells: `trend` is a line in the date by benchmark with an offset by "
         "provider, or by model where three of its scores are given; `mean` is the benchmark's "
