@@ -57,10 +57,10 @@ class Scores:
     audit: Audit = field(default_factory=Audit)
 
     def __post_init__(self) -> None:
-        lacking = [name for name in _VARIABLES if name not in self.dataset]
-        if lacking:
+        missing = [name for name in _VARIABLES if name not in self.dataset]
+        if missing:
             raise DataError(
-                f"A dataset of scores lacks {listed(lacking)}; build it with Scores.from_frame."
+                f"A dataset of scores has no {listed(missing)}; build it with Scores.from_frame."
             )
 
     @classmethod

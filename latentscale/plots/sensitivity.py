@@ -30,9 +30,13 @@ from latentscale.plots.style import (
 from latentscale.validate import whole_number
 
 _ROW_INCHES = 0.24
+"""Height of a row with its interval."""
 _MAX_NAME = 40
+"""Letters of a quantity beside a row; longer ones are cut."""
 _SHOWN = 20
+"""Rows: the largest first, and those beyond are small."""
 _APART = 0.16
+"""Of a row: how far two markers of one row are apart from its middle."""
 _LEAST = 0.005  # left end of the axis; a line that meets it goes on to 0
 
 

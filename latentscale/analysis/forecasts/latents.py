@@ -153,7 +153,7 @@ def groups_of(fit: Fit, planned: xr.Dataset, is_new: xr.DataArray) -> list[Group
     """Return the groups of families that new scores bear on.
 
     Families of one lineage that was not fitted share that lineage's draw, so they stand
-    together, scored or not; every other family stands alone.
+    together, scored or not; every other family is by itself.
 
     Parameters
     ----------
