@@ -41,6 +41,13 @@ class Likelihood(Record):
     Sampling in coordinates centred by linearised scores needs it.
     """
 
+    normal_on_logit: ClassVar[bool] = False
+    """Whether logits of scores are normal around logit mu with variance 4 / phi.
+
+    Or a Student-t of the degrees of freedom ``tail``, a mixture of normals over phi. Gibbs
+    sampling needs it.
+    """
+
     scalar: ClassVar[bool] = False
     """Whether `latentscale.inference.marginal.kernel` has its compiled scalar form."""
 
