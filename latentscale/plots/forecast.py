@@ -11,6 +11,7 @@ from latentscale.data.frames import as_pandas
 from latentscale.dims import BENCHMARK, DEFAULT_PROB, MODEL
 from latentscale.errors import DataError, listed
 from latentscale.expect import expect
+from latentscale.markup import shortened
 from latentscale.plots.style import (
     BLUE,
     VERMILLION,
@@ -83,7 +84,7 @@ def plot_forecast(
         if known is not None:
             _truths(panel, known, place)
         score_axis(panel.xaxis, name, forecast.units)
-        panel.set_yticks(range(len(models)), [_cut(model) for model in models])
+        panel.set_yticks(range(len(models)), [shortened(model, _MAX_NAME) for model in models])
         for text in panel.get_yticklabels():
             text.set_parse_math(False)
         panel.set_ylim(len(models) - 0.4, -0.6)
@@ -170,7 +171,3 @@ def _truths(panel: Axes, known: pd.DataFrame, place: dict[str, int]) -> None:
         zorder=4,
         label="measured score",
     )
-
-
-def _cut(name: str) -> str:
-    return name if len(name) <= _MAX_NAME else name[: _MAX_NAME - 1] + "…"
