@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 from latentscale.declare.spec import ModelSpec
 from latentscale.errors import FitError
 from latentscale.files import expanded
-from latentscale.inference.method import Method
+from latentscale.inference.method import METHODS, Method
 from latentscale.inference.nuts.backends import BACKENDS, Backend, BackendName, Coordinates
 from latentscale.inference.nuts.on_nutpie import run_on_nutpie
 from latentscale.inference.nuts.on_pymc import run_on_pymc
@@ -23,6 +23,7 @@ from latentscale.posterior.folder import claimed
 from latentscale.posterior.status import FOR_ANYTHING, status_of_chains
 
 
+@METHODS.add
 @dataclass(frozen=True)
 class NUTS(Method):
     """Hamiltonian Monte Carlo with the No-U-Turn rule (Hoffman and Gelman 2014).
