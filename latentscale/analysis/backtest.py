@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
@@ -162,8 +162,8 @@ def backtest(
     _check_place(method, cluster)
     place = None if folder is None else checked_folder(folder)
     key = run_key(spec, scores, method, seed, prob)
-    if (workers > 1 or cluster is not None) and isinstance(method, NUTS) and method.cores is None:
-        method = replace(method, cores=1)
+    if workers > 1 or cluster is not None:
+        method = method.on_one_core()
     jobs = [
         _Job(spec, scores, fold, method, seed, prob, place and fold_file(place, key, fold))
         for fold in made

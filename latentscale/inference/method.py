@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Final, Self
 
 from latentscale.declare.spec import ModelSpec
 from latentscale.errors import FitError, listed, nearest
@@ -13,6 +13,9 @@ from latentscale.model.design import Design
 from latentscale.posterior.draws import Draws
 from latentscale.registry import Registry
 from latentscale.validate import choice, plain_fields, real_number, whole_number
+
+_CORES: Final = "cores"
+"""Setting of the methods that use several cores; None for all of the machine's."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,10 @@ class Method(ABC):
     def settings(self) -> dict[str, Any]:
         """The method's fields as plain JSON types."""
         return asdict(self)
+
+    def on_one_core(self) -> Self:
+        """Return the method for work beside others: on one core, unless a number was asked for."""
+        return replace(self, **{_CORES: 1}) if getattr(self, _CORES, 1) is None else self
 
     def __post_init__(self) -> None:
         plain_fields(self)

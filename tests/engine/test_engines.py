@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -199,17 +200,36 @@ def test_a_nutpie_without_models_in_python_samples_its_own(
         ls.fit(quick_spec, small_scores, method=method, seed=1, progress=False)
 
 
-@pytest.mark.parametrize(
-    ("library", "internal"),
-    [
-        ("numba.core.cgutils", "if_unlikely"),
-        ("numba.core.codegen", "JITCodeLibrary"),
-        ("nutpie.compile_pymc", "CompiledPyMCModel"),
-        ("numba.extending", "intrinsic"),
-        ("pytensor.link.numba.dispatch.basic", "numba_funcify_and_cache_key"),
-        ("pytensor.link.numba.dispatch.basic", "register_funcify_default_op_cache_key"),
-    ],
-)
+FAST = ("fast", "linker", "native", "nutpie_model", "rewrites", "ops/beta_density", "ops/gammas")
+LIBRARIES = ("llvmlite", "numba", "nutpie", "pymc", "pytensor")
+PUBLIC = {("numba", "njit")}  # nutpie needs it, too
+ATTRIBUTES = [("numba.core.cgutils", "if_unlikely"), ("nutpie._lib", "LogpFunc")]
+USUAL = {
+    ("numba.core.cgutils", "if_unlikely"),
+    ("numba.core.codegen", "JITCodeLibrary"),
+    ("nutpie.compile_pymc", "CompiledPyMCModel"),
+    ("numba.extending", "intrinsic"),
+    ("pytensor.link.numba.dispatch.basic", "numba_funcify_and_cache_key"),
+    ("pytensor.link.numba.dispatch.basic", "register_funcify_default_op_cache_key"),
+}
+
+
+def internals() -> list[Any]:
+    """Return all that the fast engine imports from libraries; the rarer ones for the slow tests."""
+    found = set(ATTRIBUTES)
+    for name in FAST:
+        path = Path(fast.__file__).parent / f"{name}.py"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] in LIBRARIES:
+                found |= {(str(node.module), alias.name) for alias in node.names}
+    assert found >= USUAL and len(found) > 25
+    return [
+        pytest.param(*pair, marks=() if pair in USUAL else pytest.mark.slow)
+        for pair in sorted(found - PUBLIC)
+    ]
+
+
+@pytest.mark.parametrize(("library", "internal"), internals())
 def test_a_renamed_internal_gives_one_warning_and_a_fit(
     library: str, internal: str, quick_spec: ModelSpec, small_scores: Scores, tmp_path: Path
 ) -> None:

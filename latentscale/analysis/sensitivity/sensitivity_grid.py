@@ -402,13 +402,9 @@ def _checked_variables(
 
 def _with_cores(jobs: list[_Refit], workers: int) -> list[_Refit]:
     """Let each process run its chains in turn where several refits run at once."""
-
-    def alone(method: Method) -> Method:
-        if workers > 1 and isinstance(method, NUTS) and method.cores is None:
-            return replace(method, cores=1)
-        return method
-
-    return [replace(job, method=alone(job.method)) for job in jobs]
+    if workers == 1:
+        return jobs
+    return [replace(job, method=job.method.on_one_core()) for job in jobs]
 
 
 def _run(
