@@ -34,8 +34,21 @@ class _Program:
 
     graph: Graph
     sizes: tuple[tuple[int, ...], ...]
-    log_density: Callable[..., list[Any]]
-    expand: Callable[..., list[Any]]
+    log_density: _Function
+    expand: _Function
+
+
+@dataclass(frozen=True)
+class _Function:
+    """A compiled function of a point and of some of the graph's data, by their places in it."""
+
+    call: Callable[..., list[Any]]
+    data: tuple[int, ...]
+
+    def bound(self, inputs: Sequence[Any]) -> Callable[[np.ndarray], list[Any]]:
+        """Return the function of a point alone, with the values that a model's data have now."""
+        values = [np.asarray(inputs[place].get_value()) for place in self.data]
+        return lambda point: self.call(np.asarray(point, dtype=float), *values)
 
 
 _programs: list[_Program] = []
@@ -55,7 +68,6 @@ def compile_density(
         program = _compile(model, graph, starts, coordinates)
         _programs.append(program)
         del _programs[:-_MOST_PROGRAMS]
-    data = [np.asarray(variable.get_value()) for variable in graph.inputs]
     dims = {name: tuple(map(str, model.named_vars_to_dims.get(name, ()))) for name in kept}
     coords = {dim: pd.Index(model.coords[dim]) for own in dims.values() for dim in own}
     shapes = {name: tuple(len(coords[dim]) for dim in own) for name, own in dims.items()}
@@ -64,8 +76,8 @@ def compile_density(
         shapes=shapes,
         dims=dims,
         coords=coords,
-        log_density=partial(_value_and_gradient, program.log_density, data),
-        expand=partial(_named, program.expand, data, shapes),
+        log_density=partial(_value_and_gradient, program.log_density.bound(graph.inputs)),
+        expand=partial(_named, program.expand.bound(graph.inputs), shapes),
         reused=reused,
         engine="stock",
         public=None if coordinates else partial(_public_model, model, list(kept)),
@@ -111,7 +123,7 @@ def compile_prior(model: pm.Model, names: Sequence[str]) -> LogDensity:
     gradients: Any = pt.grad(density, values)
     starts = [np.asarray(initial[str(value.name)]) for value in values]
     function = _function(model, values, starts, [density, flat_graph(gradients)], [])
-    return partial(_value_and_gradient, function, [])
+    return partial(_value_and_gradient, function.bound([]))
 
 
 def python_model(density: Density, usual: Begin, begin: Begin) -> Any:
@@ -183,10 +195,11 @@ def _function(
     starts: Sequence[np.ndarray],
     outputs: list[Any],
     data: Sequence[Any],
-) -> Callable[..., list[Any]]:
+) -> _Function:
     """Compile outputs as functions of one vector, which is split into `points`, and of data."""
     import pytensor.tensor as pt
     from pytensor.graph import clone_replace
+    from pytensor.graph.traversal import graph_inputs
     from pytensor.xtensor import as_xtensor
 
     vector, begin, parts = pt.dvector("unconstrained_point"), 0, {}
@@ -194,12 +207,15 @@ def _function(
         end = begin + start.size
         parts[point] = as_xtensor(vector[begin:end].reshape(start.shape), dims=point.type.dims)
         begin = end
-    given = {variable: variable.type() for variable in data}
+    met = set(graph_inputs(outputs))
+    places = tuple(place for place, variable in enumerate(data) if variable in met)
+    given = {data[place]: data[place].type() for place in places}
+    values = [np.asarray(data[place].get_value()) for place in places]
+    first = np.concatenate([np.ravel(start) for start in starts]).astype(float)
     with model:
         replaced = clone_replace(outputs, {**parts, **given}, rebuild_strict=False)
-        values = [np.asarray(variable.get_value()) for variable in data]
-        first = np.concatenate([np.ravel(start) for start in starts]).astype(float)
-        return _compiled([vector, *given.values()], replaced, [first, *values])
+        call = _compiled([vector, *given.values()], replaced, [first, *values])
+    return _Function(call, places)
 
 
 def _compiled(
@@ -218,28 +234,24 @@ def _compiled(
                 raise
             continue
         function.trust_input = True  # checks of a dozen arrays would take longer than small models
-        return partial(_on_plain_reals, function)
+        call: Callable[..., list[Any]] = function
+        return call
     raise AssertionError("unreachable: the last mode returns or raises")
 
 
-def _on_plain_reals(function: Any, point: np.ndarray, *data: np.ndarray) -> list[Any]:
-    return list(function(np.asarray(point, dtype=float), *data))
-
-
 def _value_and_gradient(
-    function: Callable[..., list[Any]], data: Sequence[np.ndarray], point: np.ndarray
+    function: Callable[[np.ndarray], list[Any]], point: np.ndarray
 ) -> tuple[float, np.ndarray]:
-    value, gradient = function(point, *data)
+    value, gradient = function(point)
     return float(value), np.asarray(gradient)
 
 
 def _named(
-    function: Callable[..., list[Any]],
-    data: Sequence[np.ndarray],
+    function: Callable[[np.ndarray], list[Any]],
     shapes: Mapping[str, tuple[int, ...]],
     point: np.ndarray,
 ) -> dict[str, np.ndarray]:
-    (flat,) = function(point, *data)
+    (flat,) = function(point)
     values, begin = {}, 0
     for name, shape in shapes.items():
         end = begin + int(np.prod(shape))
