@@ -87,7 +87,11 @@ def run(spec: ModelSpec, seed: int) -> list[dict[str, Any]]:
             posterior, said = work()
         except Exception as failure:  # whatever it is, it is the result
             lines = str(failure).strip().splitlines() or [""]
-            rows.append({"contender": name, "failed": f"{type(failure).__name__}: {lines[0]}"})
+            said_of_it = f"{type(failure).__name__}: {lines[0]}"
+            if time.perf_counter() - begun >= LIMIT:
+                said_of_it = f"stopped after {LIMIT} s on the clock"
+            used = time.process_time() - processor
+            rows.append({"contender": name, "failed": said_of_it, "processor": used})
             return False
         finally:
             signal.alarm(0)
