@@ -206,7 +206,7 @@ PUBLIC = {("numba", "njit")}  # nutpie needs it, too
 ATTRIBUTES = {
     ("llvmlite.ir", "Constant"),
     ("numba.core.cgutils", "if_unlikely"),
-    ("nutpie._lib", "LogpFunc"),
+    ("nutpie._lib", "PyMcModel"),
 }
 USUAL = {
     ("numba.core.cgutils", "if_unlikely"),
