@@ -202,7 +202,11 @@ def test_a_nutpie_without_models_in_python_samples_its_own(
 
 FAST = ("fast", "linker", "native", "nutpie_model", "rewrites", "ops/beta_density", "ops/gammas")
 LIBRARIES = ("llvmlite", "numba", "nutpie", "pymc", "pytensor")
-PUBLIC = {("numba", "njit")}  # nutpie needs it, too
+PUBLIC = {  # nutpie and PyTensor look these up while they run, and could not run without
+    ("numba", "njit"),
+    ("pytensor.compile.mode", "get_mode"),
+    ("pytensor.configdefaults", "config"),
+}
 ATTRIBUTES = {
     ("llvmlite.ir", "Constant"),
     ("numba.core.cgutils", "if_unlikely"),
