@@ -24,6 +24,7 @@ from latentscale.analysis.forecasts.latents import (
 )
 from latentscale.analysis.forecasts.new_scores import new_scores
 from latentscale.analysis.forecasts.weights import refuse_degenerate, resample, weigh
+from latentscale.analysis.tools.memory import refuse_too_many_given
 from latentscale.dims import MODEL, SAMPLE
 from latentscale.errors import FitError
 from latentscale.numerics.psis import k_limit
@@ -34,6 +35,8 @@ from latentscale.posterior.pairing import ORIGIN
 _MOST_NUMBERS = 3e7
 # Fewest posterior draws kept where matrices are large.
 _FEWEST_DRAWS = 100
+# Numbers held of each cell beside its row of the matrix: predictor, density and derivatives.
+_OF_A_CELL = 8
 
 
 @dataclass(frozen=True)
@@ -145,8 +148,14 @@ def condition(
 def _kept(
     fit: Fit, draws: xr.Dataset, groups: Sequence[Group], few_shot: FewShot
 ) -> npt.NDArray[np.int64]:
-    """Return evenly spread posterior draws, fewer where the matrices would not fit in memory."""
-    most = 1.0
+    """Return evenly spread posterior draws, fewer where the matrices would not fit in memory.
+
+    Raises
+    ------
+    FitError
+        If the matrices of all groups together would not fit with these.
+    """
+    most, numbers = 1.0, 0.0
     for group in groups:
         families = len(group.fitted) + len(group.new)
         skills, benchmarks = fit.spec.skills.count, len(fit.scores.benchmarks)
@@ -154,6 +163,8 @@ def _kept(
         own = (1 + len(fit.spec.family.slopes)) * skills + (1 + slopes) * benchmarks
         latents = families * own + skills * group.rows.sizes[MODEL]
         most = max(most, len(group.score) * latents)
+        numbers += len(group.score) * (latents + _OF_A_CELL)
     total = draws.sizes[SAMPLE]
     count = min(total, few_shot.draws, max(int(_MOST_NUMBERS / most), _FEWEST_DRAWS))
+    refuse_too_many_given(numbers, sum(len(group.score) for group in groups), count)
     return np.linspace(0, total - 1, count).round().astype(np.int64)

@@ -146,7 +146,9 @@ class LocalProblem:
         raw = _unpack(self.template, z)
         terms = _terms(self.fit, draws, self.group, raw, start)
         own = model_effects_of_raw(self.fit.spec, draws, raw)
-        return terms, own.assign(_chosen(self.noise_of_models, index).data_vars)
+        if self.noise_of_models.data_vars:  # without one there are no samples to choose from
+            own = own.assign(_chosen(self.noise_of_models, index).data_vars)
+        return terms, own
 
 
 def groups_of(fit: Fit, planned: xr.Dataset, is_new: xr.DataArray) -> list[Group]:
