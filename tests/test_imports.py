@@ -38,8 +38,8 @@ RANKS = {
     "engine": 5,
     "model": 6,
     "posterior": 7,
-    "extend": 8,
     "inference": 8,
+    "extend": 9,
     "analysis": 9,
     "plots": 10,
     "reporting": 11,
@@ -54,11 +54,11 @@ RANKS = {
 }
 ORDER = (
     "errors <- registry, validate <- dims, expect, files, markup, numerics <- maths, result, verb"
-    " <- data | declare <- engine <- model <- posterior <- extend, inference <- analysis <- plots,"
+    " <- data | declare <- engine <- model <- posterior <- inference <- extend, analysis <- plots,"
     " reporting <- cli"
 )
 # Inside `inference`: methods know the tools, and no method knows another.
-METHODS = ("approximations", "marginal", "nuts", "stochastic")
+METHODS = ("approximations", "gibbs", "marginal", "nuts", "stochastic")
 DRAWING = {"matplotlib", "mpl_toolkits"}
 OPTIONAL = {
     "dask",

@@ -58,7 +58,7 @@ class Anchored(Record):
     @classmethod
     def _each_once(cls, anchors: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(anchors)) < len(anchors):
-            raise SpecError(f"anchors: a benchmark stands twice in {listed(anchors)}.")
+            raise SpecError(f"anchors: a benchmark is repeated in {listed(anchors)}.")
         return anchors
 
 
@@ -181,7 +181,7 @@ class ModelSpec(Record):
             if len(parts) > 2:
                 raise SpecError(f'covariates: "{name}" multiplies more than two covariates.')
         if len(set(names)) < len(names):
-            raise SpecError(f"covariates: a name stands twice in {listed(names)}.")
+            raise SpecError(f"covariates: a name is repeated in {listed(names)}.")
         return names
 
     @field_validator("priors", mode="before")
@@ -227,7 +227,7 @@ class ModelSpec(Record):
             for name in names:
                 if name not in self.covariates:
                     raise SpecError(
-                        f'{where}: "{name}" must also stand in covariates, which has '
+                        f'{where}: "{name}" must also be among covariates, which has '
                         f"{listed(self.covariates) or 'none'}." + nearest(name, self.covariates)
                     )
         for term in terms:
@@ -262,7 +262,7 @@ class ModelSpec(Record):
         if self.undisclosed.kind == "estimated" and not self.needs_tokens:
             raise SpecError(
                 'undisclosed is "estimated", but no covariate uses training tokens, so nothing '
-                "tells of them; leave it out, or name log_tokens or log_flops in covariates."
+                "depends on them; leave it out, or name log_tokens or log_flops in covariates."
             )
         return self
 
@@ -349,14 +349,33 @@ class ModelSpec(Record):
             sorted({name for term in terms if term is not None for name in term.used_slots(self)})
         )
 
+    def unused_priors(self) -> tuple[str, ...]:
+        """Return the priors that the spec sets of parameters that its model does not have, sorted.
+
+        Examples
+        --------
+        >>> power = ls.Prior("LogNormal", mu=0, sigma=0.4)
+        >>> ls.load_spec("pooled_flops").with_priors({"link_power": power}).unused_priors()
+        ('link_power',)
+        """
+        return tuple(sorted(set(self.priors) - set(self.used_priors())))
+
     def __hash__(self) -> int:
         return hash(self.to_json())
 
     def __str__(self) -> str:
         parts = [f"ModelSpec {self.name} ({self.digest})"]
         parts += [f"  {name}: {fact}" for name, fact in self.facts().items()]
-        parts += [f"  prior {name}: {prior}" for name, prior in self.priors.items()]
+        parts += [f"  {name}: {prior}" for name, prior in self._shown_priors().items()]
         return "\n".join(parts)
+
+    def _shown_priors(self) -> dict[str, str]:
+        """Return the priors that the spec sets, marked where its model has no such parameter."""
+        unused = self.unused_priors()
+        return {
+            f"prior {name}": f"{prior} (not used)" if name in unused else str(prior)
+            for name, prior in self.priors.items()
+        }
 
     def facts(self) -> dict[str, str]:
         """Return what the model is, in a few words a part."""
@@ -379,10 +398,9 @@ class ModelSpec(Record):
 
     def _repr_html_(self) -> str:
         about = {"": self.description} if self.description else {}
-        priors = {f"prior {name}": str(prior) for name, prior in self.priors.items()}
         sources = {"sources": ", ".join(self.sources)} if self.sources else {}
         title = f"ModelSpec {self.name} ({self.digest})"
-        return facts_table(title, {**about, **self.facts(), **priors, **sources})
+        return facts_table(title, {**about, **self.facts(), **self._shown_priors(), **sources})
 
 
 def _away_from_defaults(record: Record, leave_out: Sequence[str] = ()) -> dict[str, Any]:

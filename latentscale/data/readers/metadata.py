@@ -13,6 +13,7 @@ import pandas as pd
 from latentscale.data.audit import SET_ASIDE, Audit, Finding, emit
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.columns import as_number, is_missing
+from latentscale.data.known import known_features
 from latentscale.data.layout import METADATA, OPTIONAL, REQUIRED, checked_frame
 from latentscale.data.scales.base import scale_of
 from latentscale.data.scores import Scores, scores_from_frame
@@ -141,10 +142,11 @@ def join_metadata(
         Column ``model``, benchmark columns, and possibly columns of metadata. Not changed.
     metadata
         Columns ``model``, ``family``, ``params_b`` (billions) and ``tokens_t`` (trillions, empty
-        if undisclosed), optionally ``lineage``, ``instruct`` and ``released``; those that `wide`
-        gives may be left out. Other columns are not used. Not changed.
+        if undisclosed), optionally ``lineage`` and the other features that the package knows, such
+        as ``instruct``, ``released``, ``reasoning`` and ``provider``; those that `wide` gives may
+        be left out. Other columns are not used, which a finding says. Not changed.
     drop_unmatched
-        Leave out models that the metadata lacks; they are counted in a finding.
+        Leave out models that are not in the metadata; they are counted in a finding.
 
     Returns
     -------
@@ -154,7 +156,7 @@ def join_metadata(
     Raises
     ------
     DataError
-        If models lack metadata, the metadata names a model twice, or no model is left.
+        If models are not in the metadata, the metadata name a model twice, or no model is left.
     """
     if metadata is None:
         metadata = pd.DataFrame({"model": []}, dtype=object)
@@ -164,18 +166,18 @@ def join_metadata(
     _refuse_without_columns(wide, metadata)
     row_of, by_short = _matches(wide["model"].tolist(), metadata["model"].tolist())
     needed = [name for name in REQUIRED if name not in wide]
-    lacking = [name for name in wide["model"] if name not in row_of] if needed else []
+    missing = [name for name in wide["model"] if name not in row_of] if needed else []
     findings = _match_findings(by_short, row_of, metadata)
-    if lacking and not drop_unmatched:
-        raise DataError(_lacking(lacking, wide, metadata, needed))
-    if lacking:
+    if missing and not drop_unmatched:
+        raise DataError(_without_row(missing, wide, metadata, needed))
+    if missing:
         wide = wide[wide["model"].isin(row_of)]
-        message = f"{len(lacking)} models without metadata were left out: {listed(lacking)}."
+        message = f"{len(missing)} models without metadata were left out: {listed(missing)}."
         findings.append(Finding("info", "metadata-missing", "rows", message))
     if wide.empty:
         raise DataError(
             "No model of the source is in the metadata, so no row is left. Check the "
-            f"names: the source has {listed(lacking)}, the metadata "
+            f"names: the source has {listed(missing)}, the metadata "
             f"{listed(metadata['model'])}."
         )
     return _joined(wide, metadata, row_of, findings), findings
@@ -190,11 +192,11 @@ def _refuse_repeated(metadata: pd.DataFrame) -> None:
 
 def _refuse_without_columns(wide: pd.DataFrame, metadata: pd.DataFrame) -> None:
     known = {*wide.columns, *metadata.columns}
-    lacking = [name for name in REQUIRED if name not in known]
-    if lacking:
+    missing = [name for name in REQUIRED if name not in known]
+    if missing:
         raise DataError(
-            f"The source does not say {listed(lacking)} of its models. Give metadata= with the "
-            f"columns {listed(['model', *lacking])}, one row a model (tokens_t may be empty); the "
+            f"The source does not say {listed(missing)} of its models. Give metadata= with the "
+            f"columns {listed(['model', *missing])}, one row a model (tokens_t may be empty); the "
             f"source's models are {listed(wide['model'])}."
         )
 
@@ -243,6 +245,10 @@ def _match_findings(
         message = f"{len(by_short)} models were found in the metadata by their short name: {pairs}."
         findings.append(Finding("info", "names-matched", "model", message))
     used = set(row_of.values())
+    columns = [name for name in metadata if name not in (*METADATA, *known_features())]
+    if columns:
+        message = f"the metadata's columns {listed(columns)} are not used: no known features."
+        findings.append(Finding("info", "metadata-columns", "columns", message))
     unused = [name for row, name in enumerate(metadata["model"]) if row not in used]
     if unused:
         message = f"{len(unused)} models of the metadata have no scores here: {listed(unused)}."
@@ -250,12 +256,12 @@ def _match_findings(
     return findings
 
 
-def _lacking(
-    lacking: list[str], wide: pd.DataFrame, metadata: pd.DataFrame, needed: list[str]
+def _without_row(
+    missing: list[str], wide: pd.DataFrame, metadata: pd.DataFrame, needed: list[str]
 ) -> str:
-    hint = nearest(lacking[0], metadata["model"].tolist()) if len(metadata) else ""
+    hint = nearest(missing[0], metadata["model"].tolist()) if len(metadata) else ""
     return (
-        f"{len(lacking)} of {len(wide)} models have no row in the metadata: {listed(lacking, 20)}."
+        f"{len(missing)} of {len(wide)} models have no row in the metadata: {listed(missing, 20)}."
         f"{hint} Add their {listed(needed)}, or leave them out with drop_unmatched=True "
         "(--drop-unmatched on the command line)."
     )
@@ -266,10 +272,10 @@ def _joined(
 ) -> pd.DataFrame:
     rows = [row_of.get(name, -1) for name in wide["model"]]
     columns: dict[str, object] = {"model": wide["model"].tolist()}
-    for name in (*REQUIRED[1:], *OPTIONAL):
+    for name in (*REQUIRED[1:], *OPTIONAL, *_further(wide, metadata)):
         own = wide[name].tolist() if name in wide else [None] * len(wide)
-        told = metadata[name].tolist() if name in metadata else []
-        values = [told[row] if told and row >= 0 else None for row in rows]
+        stated = metadata[name].tolist() if name in metadata else []
+        values = [stated[row] if stated and row >= 0 else None for row in rows]
         if name == "params_b" and name in wide:
             findings += _disagreeing(wide["model"].tolist(), own, values)
         if name in wide or name in metadata:
@@ -277,7 +283,7 @@ def _joined(
                 mine if is_missing(value) else value
                 for mine, value in zip(own, values, strict=True)
             ]
-    scores = wide[[name for name in wide if name not in METADATA]]
+    scores = wide[[name for name in wide if name not in columns]]
     about = pd.DataFrame(columns, index=wide.index)
     for name in ("params_b", "tokens_t", "instruct"):
         if name in about and all(_numeric(cell) for cell in about[name]):
@@ -285,13 +291,19 @@ def _joined(
     return pd.concat([about, scores], axis="columns").reset_index(drop=True)
 
 
+def _further(wide: pd.DataFrame, metadata: pd.DataFrame) -> list[str]:
+    """Return known features that the metadata give, but for names that the source has scores of."""
+    known = [name for name in known_features() if name not in METADATA]
+    return [name for name in known if name in metadata and name not in wide]
+
+
 def _numeric(cell: object) -> bool:
     return is_missing(cell) or as_number(cell) is not None
 
 
-def _disagreeing(models: list[str], own: list[object], told: list[object]) -> list[Finding]:
+def _disagreeing(models: list[str], own: list[object], stated: list[object]) -> list[Finding]:
     odd = []
-    for model, mine, value in zip(models, own, told, strict=True):
+    for model, mine, value in zip(models, own, stated, strict=True):
         first, second = as_number(mine), as_number(value)
         if first and second and first > 0 and second > 0:
             ratio = float(np.exp(abs(np.log(first / second))))

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 from latentscale.declare.spec import ModelSpec
 from latentscale.errors import FitError
 from latentscale.files import expanded
-from latentscale.inference.method import Method
+from latentscale.inference.method import METHODS, Method
 from latentscale.inference.nuts.backends import BACKENDS, Backend, BackendName, Coordinates
 from latentscale.inference.nuts.on_nutpie import run_on_nutpie
 from latentscale.inference.nuts.on_pymc import run_on_pymc
@@ -22,7 +22,13 @@ from latentscale.posterior.folder import claimed
 from latentscale.posterior.identified import convergence_of
 from latentscale.posterior.status import FOR_ANYTHING, status_of_chains
 
+# Samplers set memory aside for all draws and chains at the start, and end the process where there
+# is none: a draw of 100 parameters takes 800 bytes, so a chain of these 8 GB.
+MOST_DRAWS = 10_000_000
+_MOST_CHAINS = 10_000
 
+
+@METHODS.add
 @dataclass(frozen=True)
 class NUTS(Method):
     """Hamiltonian Monte Carlo with the No-U-Turn rule (Hoffman and Gelman 2014).
@@ -98,7 +104,9 @@ class NUTS(Method):
         self._check_choice("backend", tuple(BACKENDS))
         if self.tune is None:
             object.__setattr__(self, "tune", self._backend.tune)
-        self._check_counts("draws", "tune", "chains", "max_depth")
+        self._check_counts("max_depth")
+        self._check_counts("draws", "tune", most=MOST_DRAWS)
+        self._check_counts("chains", most=_MOST_CHAINS)
         if self.cores is not None:
             self._check_counts("cores")
         self._check_between("target_accept", 0, 1)
