@@ -215,7 +215,6 @@ PUBLIC = {  # the stock engine needs these, too, or nutpie and PyTensor look the
     ("pytensor.link.jax.dispatch", "jax_funcify"),
     ("pytensor.tensor.elemwise", "Elemwise"),
     ("pytensor.tensor.math", "Sum"),
-    ("pytensor.tensor.shape", "SpecifyShape"),
     ("pytensor.tensor.subtensor", "AdvancedIncSubtensor"),
     ("pytensor.tensor.subtensor", "AdvancedSubtensor"),
     ("pytensor.xtensor", "as_xtensor"),
