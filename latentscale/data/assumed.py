@@ -26,7 +26,7 @@ _RULE: Final = "Write 1 for an instruction-tuned model, 0 for a base model."
 
 
 @dataclass(frozen=True)
-class Assumed:
+class AssumedValues:
     """Values taken for what rows leave out.
 
     Parameters
@@ -53,7 +53,7 @@ def left_out(frame: pd.DataFrame, name: str) -> npt.NDArray[np.bool_]:
 
 def assumed_instruct(
     models: pd.DataFrame, empty: npt.NDArray[np.bool_], fitted: xr.Dataset, *, needed: bool
-) -> Assumed:
+) -> AssumedValues:
     """Take `instruct` from the fitted models where it is left out.
 
     A row that is a fitted model takes that model's value; a row of a fitted family the one
@@ -98,7 +98,7 @@ def assumed_instruct(
             )
             rule = f"{why}, so none can be assumed. {_RULE}"
             problems.append(at_cell(int(row), model, INSTRUCT, "empty", rule))
-    return Assumed(values, texts, problems)
+    return AssumedValues(values, texts, problems)
 
 
 def _alike(family: str, fitted: Iterable[str]) -> str:

@@ -119,27 +119,29 @@ def condition(
     groups = groups_of(fit, planned, fresh)
     kept = _kept(fit, draws, groups, few_shot)
     # Within a problem draws are counted by place; `kept` leads back to the posterior's.
-    part = draws.isel({SAMPLE: kept}).drop_vars(list(ORIGIN), errors="ignore")
-    problems = [local_problem(fit, part, group, rng) for group in groups]
-    found = None
+    spread = draws.isel({SAMPLE: kept}).drop_vars(list(ORIGIN), errors="ignore")
+    problems = [local_problem(fit, spread, group, rng) for group in groups]
+    weights = None
     if not few_shot.sampler_only:
-        found = weigh([from_fit(p, few_shot, rng) for p in problems], IMPORTANCE)
+        weights = weigh([from_fit(p, few_shot, rng) for p in problems], IMPORTANCE)
     enough = min(few_shot.min_ess, len(kept) / 4)
-    good = found is not None and found.ess >= enough and not found.pareto_k > k_limit(len(kept))
-    if found is None or not good:
-        found = weigh([from_mode(p, few_shot, rng) for p in problems], SAMPLER)
+    good = (
+        weights is not None and weights.ess >= enough and not weights.pareto_k > k_limit(len(kept))
+    )
+    if weights is None or not good:
+        weights = weigh([from_mode(p, few_shot, rng) for p in problems], SAMPLER)
     count = int(fresh.sum())
-    refuse_degenerate(found, count, len(kept), few_shot)
-    chosen = resample(found.weight, rng)
+    refuse_degenerate(weights, count, len(kept), few_shot)
+    chosen = resample(weights.weight, rng)
     terms: list[xr.Dataset] = []
     residuals: list[xr.Dataset] = []
-    for one in found.groups:
-        z = latents_of(one, chosen, few_shot.steps, rng)
-        mine, own = one.problem.terms(chosen, z)
+    for candidates in weights.groups:
+        z = latents_of(candidates, chosen, few_shot.steps, rng)
+        mine, own = candidates.problem.terms(chosen, z)
         terms.append(mine)
         if own.data_vars:
             residuals.append(own)
-    report = Conditioning(found.method, count, found.ess, found.pareto_k, kept[chosen])
+    report = Conditioning(weights.method, count, weights.ess, weights.pareto_k, kept[chosen])
     return LatentsGivenScores(report, tuple(terms), tuple(residuals))
 
 

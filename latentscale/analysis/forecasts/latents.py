@@ -155,7 +155,7 @@ def groups_of(fit: Fit, planned: xr.Dataset, is_new: xr.DataArray) -> list[Group
     """Return the groups of families that new scores bear on.
 
     Families of one lineage that was not fitted share that lineage's draw, so they stand
-    together, scored or not; every other family stands alone.
+    together, scored or not; every other family is by itself.
 
     Parameters
     ----------
@@ -472,4 +472,5 @@ def _unpack(template: xr.Dataset, values: Floats) -> xr.Dataset:
 
 
 def _chosen(draws: xr.Dataset, index: npt.NDArray[np.int64]) -> xr.Dataset:
-    return draws.isel({SAMPLE: index}).drop_vars(SAMPLE, errors="ignore")
+    kept = draws.isel({SAMPLE: index}, missing_dims="ignore")  # no variable, no dim
+    return kept.drop_vars(SAMPLE, errors="ignore")

@@ -1,6 +1,6 @@
 """Centring: where a family's scores put its standard latents, and how far they may stray.
 
-For parameters given, scores whose links are made linear tell a family's latents y by weighted
+For parameters given, scores whose links are made linear determine a family's latents y by weighted
 least squares with a standard normal prior: y | scores ~ Normal(A^-1 r, A^-1), A = I + sum w M M'
 and r = sum w t M over the family's cells, with M the cell's loadings, t what its score says of the
 part of eta that is the family's, and w how precisely. A sampler that moves in z, with

@@ -80,7 +80,7 @@ class Laplace(Method):
         self._check_counts("draws", "max_iterations")
 
     def draw(self, spec: ModelSpec, design: Design, *, seed: int, progress: bool) -> Draws:
-        """Find the mode, and draw from the normal round it."""
+        """Find the mode, and draw from the normal around it."""
         start = time.perf_counter()
         density = posterior_density(build_design(spec, design))
         _refuse_large(density)

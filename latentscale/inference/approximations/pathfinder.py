@@ -46,7 +46,7 @@ class Pathfinder(Method):
     draws
         Draws to return.
     paths
-        Starts of L-BFGS, scattered uniformly by up to `jitter` round the initial point.
+        Starts of L-BFGS, scattered uniformly by up to `jitter` around the initial point.
     history
         Pairs of differences that the inverse Hessian is built from.
     elbo_draws

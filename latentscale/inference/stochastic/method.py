@@ -45,7 +45,7 @@ class StochasticMarginalML(Method):
     unconstrained scale, where loadings of anchors and scales are positive and correlations
     valid, and are projected on a box. A few Newton steps from longer runs follow, with the
     observed information by Louis' identity. The spec's priors play no part, but for the
-    starting points. Draws are normal round the estimate, latents drawn given each.
+    starting points. Draws are normal around the estimate, latents drawn given each.
 
     Where `MarginalML` can go it is better: faster, without Monte Carlo error, and it gives the
     likelihood, AIC and BIC.

@@ -59,7 +59,7 @@ class Monotone(Link):
     @classmethod
     def _increasing(cls, knots: tuple[float, ...]) -> tuple[float, ...]:
         rising = all(low < high for low, high in pairwise(knots))
-        # 12 slopes a benchmark are more than scores of some 200 models can tell apart; beyond 10
+        # 12 slopes a benchmark are more than scores of some 200 models can distinguish; beyond 10
         # the logistic is flat to rounding of recorded scores.
         if not 1 <= len(knots) <= 12 or not rising or not all(abs(k) <= 10 for k in knots):
             raise SpecError(
