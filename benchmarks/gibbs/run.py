@@ -258,7 +258,10 @@ def run_sbc(simulations: int) -> None:
         for name in simulation.truth.data_vars:
             if str(name) in thin and str(name) != "model_skill":
                 below = (thin[name] < simulation.truth[name]).sum("draw")
-                ranks |= {f"{name} {e}": int(r) for e, r in enumerate(np.ravel(below.values))}
+                varies = np.ravel((thin[name].std("draw") > 0).values)  # not an anchor's fixed 1
+                ranks |= {
+                    f"{name} {e}": int(r) for e, r in enumerate(np.ravel(below.values)) if varies[e]
+                }
         rows.append(ranks)
         if seed % 10 == 9 or seed == simulations - 1:
             pd.DataFrame(rows).to_csv(path, index=False)
