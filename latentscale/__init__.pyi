@@ -21,6 +21,7 @@ from .analysis.curves.targets import probability_above as probability_above
 from .analysis.forecasts.condition import FewShot as FewShot
 from .analysis.forecasts.forecast import predict as predict
 from .analysis.forecasts.stack import stack as stack
+from .analysis.sensitivity.elicit import elicit as elicit
 from .analysis.sensitivity.sensitivity import sensitivity as sensitivity
 from .analysis.skills.align import align as align
 from .analysis.skills.capability_index import capability_index as capability_index
@@ -80,6 +81,7 @@ __all__ = [
     "compare",
     "datasets",
     "diagnose",
+    "elicit",
     "fit",
     "flops_for_target",
     "folds",

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields as dataclass_fields
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator, model_validator
 
@@ -19,6 +19,9 @@ from latentscale.declare.undisclosed import DEPEND_ON_TOKENS, Estimated, LeaveOu
 from latentscale.errors import SpecError, listed, nearest
 from latentscale.markup import facts_table
 from latentscale.validate import UNSTORABLE_RULE, unstorable
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _A_TERM = Choice(SetByTables())
 
@@ -349,6 +352,41 @@ class ModelSpec(Record):
             sorted({name for term in terms if term is not None for name in term.used_slots(self)})
         )
 
+    def priors_table(self) -> pd.DataFrame:
+        """Return every prior that the model uses, and whether it is the spec's own or the default.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a slot: parameter, prior, given (``"spec"`` or ``"default"``) and meaning.
+
+        Examples
+        --------
+        >>> ls.load_spec("pooled_flops").priors_table()[["parameter", "prior", "given"]]
+                 parameter                      prior    given
+        0  benchmark_slope        Normal(mu=0, sigma=2)     spec
+        1        intercept        Normal(mu=0, sigma=2)  default
+        2        precision  LogNormal(mu=4.5, sigma=1)  default
+        """
+        import pandas as pd
+
+        rows = [
+            {
+                "parameter": name,
+                "prior": str(self.prior(name)),
+                "given": "spec" if name in self.priors else "default",
+                "meaning": PRIOR_SLOTS[name].meaning,
+            }
+            for name in self.used_priors()
+        ]
+        return pd.DataFrame(rows, columns=["parameter", "prior", "given", "meaning"])
+
+    def default_priors(self) -> dict[str, str]:
+        """Return the priors that the model uses and the spec does not give, as text by slot."""
+        return {
+            name: str(self.prior(name)) for name in self.used_priors() if name not in self.priors
+        }
+
     def __hash__(self) -> int:
         return hash(self.to_json())
 
@@ -356,6 +394,7 @@ class ModelSpec(Record):
         parts = [f"ModelSpec {self.name} ({self.digest})"]
         parts += [f"  {name}: {fact}" for name, fact in self.facts().items()]
         parts += [f"  prior {name}: {prior}" for name, prior in self.priors.items()]
+        parts += [f"  default prior {name}: {text}" for name, text in self.default_priors().items()]
         return "\n".join(parts)
 
     def facts(self) -> dict[str, str]:
@@ -380,6 +419,7 @@ class ModelSpec(Record):
     def _repr_html_(self) -> str:
         about = {"": self.description} if self.description else {}
         priors = {f"prior {name}": str(prior) for name, prior in self.priors.items()}
+        priors |= {f"default prior {name}": text for name, text in self.default_priors().items()}
         sources = {"sources": ", ".join(self.sources)} if self.sources else {}
         title = f"ModelSpec {self.name} ({self.digest})"
         return facts_table(title, {**about, **self.facts(), **priors, **sources})
