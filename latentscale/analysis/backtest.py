@@ -14,7 +14,8 @@ import scoringrules
 import xarray as xr
 
 from latentscale.analysis.folds import Fold, folds_of
-from latentscale.analysis.forecasts.forecast import Forecast, forecast_rows
+from latentscale.analysis.forecasts.forecast import Forecast
+from latentscale.analysis.forecasts.predict import forecast_rows
 from latentscale.analysis.tools.fold_files import (
     checked_folder,
     claimed,

@@ -12,8 +12,9 @@ from scipy.special import expit
 
 import latentscale as ls
 from latentscale.analysis.forecasts import forecast as forecast_module
-from latentscale.analysis.forecasts.forecast import FITTED, KNOWN_FAMILY, KNOWN_LINEAGE, NEW_FAMILY
+from latentscale.analysis.forecasts.predict import FITTED, KNOWN_FAMILY, KNOWN_LINEAGE, NEW_FAMILY
 from latentscale.analysis.forecasts.rows import stated_rows
+from latentscale.declare import shipped_specs
 from latentscale.errors import DataError, DataWarning
 from latentscale.posterior.fit import Fit
 
@@ -386,7 +387,7 @@ def test_a_spec_on_size_alone_forecasts_without_tokens(small_scores, prior_fit) 
     assert np.isfinite(forecast.draws.values).all()
 
 
-@pytest.mark.parametrize("name", [n for n in ls.spec.shipped_specs() if n != "capabilities"])
+@pytest.mark.parametrize("name", [n for n in shipped_specs() if n != "capabilities"])
 def test_every_shipped_spec_forecasts_every_kind_of_row(name, small_scores, prior_fit) -> None:
     spec = ls.load_spec(name)
     count = min(spec.skills.count, 3)
