@@ -16,11 +16,15 @@ from latentscale.maths import Named, as_data
 from latentscale.model.design import Design, design
 from latentscale.model.distributions import observe_scores
 from latentscale.model.double import double_precision
-from latentscale.model.equations import expected_score, latent_skill, linear_predictor
+from latentscale.model.equations import (
+    expected_score,
+    latent_skill,
+    linear_predictor,
+    precision,
+)
 from latentscale.model.noise import noise_of
 from latentscale.model.rows import covariate_coords
 from latentscale.model.terms.base import known_of, terms_of
-from latentscale.model.terms.precision import precision
 from latentscale.model.undisclosed import rows_in_graph
 
 
@@ -76,7 +80,7 @@ def build_design(spec: ModelSpec, design: Design) -> pm.Model:
         rows = replace(rows_in_graph(spec, design, values), family=family)
         skill = latent_skill(spec, values, rows)
         eta = linear_predictor(spec, values, rows, skill)
-        _observe(spec, design, values, eta, precision(values, rows))
+        _observe(spec, design, values, eta, precision(spec, values, rows))
     return model
 
 

@@ -105,6 +105,17 @@ class _MeanBeta(pm.Continuous):
         return fast_or_stock(fused, plain) if vectors else plain()
 
 
+def beta_in_graph(score: Named, mean: Named, phi: Named) -> Named | None:
+    """Return the log density of Beta(mu phi, (1 - mu) phi) in a graph, by the engine's operation.
+
+    None unless all are variables of a graph over the same cells.
+    """
+    parts: tuple[Any, ...] = (score, mean, phi)
+    if not all(isinstance(part, XTensorVariable) and part.type.dims == (CELL,) for part in parts):
+        return None
+    return as_xtensor(_MeanBeta.logp(*(part.values for part in parts)), dims=(CELL,))
+
+
 class _CountShare(pm.Continuous):
     rv_op = _count_share
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import xarray as xr
 
@@ -129,6 +129,9 @@ class Term(Record):
     model_effect: ClassVar[str | None] = None
     """Variable of the effects by model, if it has any: independent between models."""
 
+    model_effect_on: ClassVar[Literal["predictor", "precision"]] = "predictor"
+    """What they are added to: the skills or the linear predictor, or the log precision."""
+
     skill_vectors: ClassVar[tuple[str, ...]] = ()
     """Its variables that change with skills when skills are rotated, dims with skill."""
 
@@ -214,6 +217,10 @@ class Term(Record):
         self, values: Mapping[str, Named], rows: Rows[Named], skill: Named | None
     ) -> Named | None:
         """Return what it adds to the linear predictor, dims with benchmark; None for nothing."""
+        return None
+
+    def log_precision(self, values: Mapping[str, Named], rows: Rows[Named]) -> Named | None:
+        """Return what it adds to the log precision of scores; None for nothing."""
         return None
 
     def effects_of_raw(

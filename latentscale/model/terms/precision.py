@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, Self, cast
+from typing import Any, ClassVar, Literal, Self
 
 from latentscale.declare.kinds import TERMS
 from latentscale.declare.likelihood import Likelihood
 from latentscale.declare.prior import POSITIVE, Parameter, Prior, PriorSlot
 from latentscale.declare.spec import ModelSpec
 from latentscale.dims import BENCHMARK
-from latentscale.maths import Named, maths_of
+from latentscale.maths import Named
 from latentscale.model.design import Design
 from latentscale.model.pooling import Pooling, declared_or_pooled
 from latentscale.model.priors import declare_parameters
@@ -94,15 +94,8 @@ class Precision(Term):
         plain = declare_parameters(spec, rest)
         return declared_or_pooled(_POOLING, "precision", plain, spec, design)
 
-
-def precision[Array: Named](values: Mapping[str, Array], rows: Rows[Array]) -> Array:
-    """Return phi: dims (benchmark,), and model where it depends on covariates.
-
-    What phi means is said by the classes of ``latentscale/model/likelihoods``: the larger, the
-    closer scores lie to mu.
-    """
-    level = values["precision"]
-    if "precision_slope" not in values:
-        return level
-    change = (rows.covariates[PRECISION] * values["precision_slope"]).sum(PRECISION)
-    return cast("Array", level * maths_of(change).exp(change))
+    def log_precision(self, values: Mapping[str, Named], rows: Rows) -> Named | None:
+        """Return what covariates add to log phi_j, dims (model, benchmark)."""
+        if "precision_slope" not in values:
+            return None
+        return (rows.covariates[PRECISION] * values["precision_slope"]).sum(PRECISION)
