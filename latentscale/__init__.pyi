@@ -40,6 +40,7 @@ from .errors import FitError as FitError
 from .errors import FitWarning as FitWarning
 from .errors import LatentscaleError as LatentscaleError
 from .errors import SpecError as SpecError
+from .explore.serve import explore as explore
 from .inference.approximations.advi import ADVI as ADVI
 from .inference.approximations.laplace import Laplace as Laplace
 from .inference.approximations.pathfinder import Pathfinder as Pathfinder
@@ -82,6 +83,7 @@ __all__ = [
     "datasets",
     "diagnose",
     "elicit",
+    "explore",
     "fit",
     "flops_for_target",
     "folds",

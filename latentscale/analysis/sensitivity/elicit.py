@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 import numpy as np
 import pandas as pd
@@ -250,7 +250,7 @@ class _Curve:
     def score(self, eta: float) -> float:
         """Return the expected score of a linear predictor."""
         line = xr.DataArray([eta], dims=[BENCHMARK])
-        share = float(np.squeeze(self.link.share(self.parameters, line)))
+        share = float(cast(xr.DataArray, self.link.share(self.parameters, line)).item())
         return self.floor + (self.ceiling - self.floor) * share
 
     def predictor(self, score: float) -> float:
