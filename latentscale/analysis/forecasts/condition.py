@@ -117,7 +117,7 @@ def condition(
     kept = _kept(fit, draws, groups, few_shot)
     # Within a problem draws are counted by place; `kept` leads back to the posterior's.
     part = draws.isel({SAMPLE: kept}).drop_vars(list(ORIGIN), errors="ignore")
-    problems = [local_problem(fit, part, group) for group in groups]
+    problems = [local_problem(fit, part, group, rng) for group in groups]
     found = None
     if not few_shot.sampler_only:
         found = weigh([from_fit(p, few_shot, rng) for p in problems], IMPORTANCE)
