@@ -211,6 +211,14 @@ def test_a_table_is_simulated(folder: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_forecasts_say_how_sure_they_are_when_asked(folder: Path, fits: dict[str, Fit]) -> None:
+    assert main(["predict", "fit.nc", "rows.csv", "--trust", "5", "--out", "forecast.csv"]) == 0
+    table = pd.read_csv(folder / "forecast.csv").set_index(["model", "benchmark"])
+    sure = ls.predict(fits["fit"], ROWS).trust(5).set_index(["model", "benchmark"])
+    pd.testing.assert_series_equal(table["trust"].sort_index(), sure["trust"].sort_index())
+
+
+@pytest.mark.filterwarnings("ignore")
 def test_a_backtest_is_run_by_scheme(
     folder: Path,
     prior_fit: Callable[..., Fit],

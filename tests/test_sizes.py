@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 LONGEST_MODULE, LONGEST_FUNCTION = 500, 60
-"""Lines, as CONTRIBUTING.md says; a function's docstring is not counted."""
+"""Lines, as CONTRIBUTING.md says; of a function those of its body, its docstring left out."""
 
 
 def sources() -> list[Path]:
@@ -20,10 +20,8 @@ def sources() -> list[Path]:
 def _long_functions(text: str) -> Iterator[tuple[int, str, int]]:
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            lines = (node.end_lineno or node.lineno) - node.lineno + 1
-            if ast.get_docstring(node) is not None:
-                docstring = node.body[0]
-                lines -= (docstring.end_lineno or docstring.lineno) - docstring.lineno + 1
+            body = node.body[1:] if ast.get_docstring(node) is not None else node.body
+            lines = (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
             if lines >= LONGEST_FUNCTION:
                 yield node.lineno, node.name, lines
 
@@ -47,4 +45,4 @@ def test_no_function_has_sixty_lines_of_code() -> None:
 def test_a_long_function_is_caught() -> None:
     text = 'def f():\n    """Say\n    so."""\n' + "    x = 1\n" * LONGEST_FUNCTION
     assert [name for _, name, _ in _long_functions(text)] == ["f"]
-    assert not list(_long_functions(text.removesuffix("    x = 1\n" * 2)))
+    assert not list(_long_functions(text.removesuffix("    x = 1\n")))

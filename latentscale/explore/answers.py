@@ -155,7 +155,7 @@ class Planner:
     def __init__(self, fit: Fit, *, seed: int = 0) -> None:
         self.fit, self.seed = fit, seed
         self._few_shot = FewShot(draws=_DRAWS)
-        self._answers: OrderedDict[str, Answer] = OrderedDict()
+        self._answers: OrderedDict[str, Answer | LatentscaleError] = OrderedDict()
         self._curves: dict[str, Curve] = {}
         self._fitted: xr.DataArray | None = None
 
@@ -169,11 +169,17 @@ class Planner:
         """
         key = planned.key
         if key not in self._answers:
-            self._answers[key] = self._new(planned)
+            try:
+                self._answers[key] = self._new(planned)
+            except LatentscaleError as error:
+                self._answers[key] = error
         self._answers.move_to_end(key)
         while len(self._answers) > _KEPT:
             self._answers.popitem(last=False)
-        return self._answers[key]
+        found = self._answers[key]
+        if isinstance(found, LatentscaleError):
+            raise found
+        return found
 
     def curve(self, family: str) -> Curve:
         """Return the scaling curve of a fitted family, over the first covariate that has one.

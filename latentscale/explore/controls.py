@@ -23,6 +23,9 @@ _DECADE: Final = 10.0
 """Ratio of the largest to the smallest value from which a slider has even steps of the log."""
 _YEARS: Final = 365 * 2
 """Days by which sliders of dates go on beyond the fitted models."""
+_INSTRUCT: Final = "instruct"
+_HALF: Final = 0.5
+"""Share of instruction-tuned models from which a family is taken to be of these."""
 _UNITS: Final = {"params_b": "billion parameters", "tokens_t": "trillion training tokens"}
 
 
@@ -65,6 +68,8 @@ def controls_of(fit: Fit) -> tuple[Control, ...]:
         unit = kind.feature.unit or _UNITS.get(kind.name, "")
         label = f"{kind.name} ({unit})" if unit else kind.name
         found.append(_control(kind.name, label, list(kind.cells(some[kind.variable].values))))
+    if fit.spec.needs_instruct and all(one.name != _INSTRUCT for one in found):
+        found.append(Control(_INSTRUCT, "instruct (instruction-tuned)", "flag"))
     return tuple(found)
 
 
@@ -94,4 +99,5 @@ def usual_values(fit: Fit, family: str | None) -> dict[str, Any]:
         known = some.isel({MODEL: np.flatnonzero(kind.given(some))})
         if known.sizes[MODEL] and kind.variable in known:
             found[kind.name] = kind.cells(np.atleast_1d(kind.typical(known)))[0]
+    found[_INSTRUCT] = bool(members[_INSTRUCT].mean() > _HALF)
     return found

@@ -16,13 +16,15 @@ import pandas as pd
 import panel as pn
 
 from latentscale.analysis.tools.units import other_units
+from latentscale.data.scales.base import scale_of
 from latentscale.data.tables import quoted
-from latentscale.dims import DEFAULT_PROB
+from latentscale.dims import BENCHMARK, DEFAULT_PROB
 from latentscale.errors import LatentscaleError, listed
 from latentscale.explore.answers import Answer, Planned, Planner
 from latentscale.explore.controls import Control, controls_of, usual_values
+from latentscale.explore.strips import range_of, strips
 from latentscale.markup import data_table
-from latentscale.plots import plot_curve, plot_forecast
+from latentscale.plots import plot_curve
 from latentscale.posterior.fit import Fit
 
 NEW_FAMILY: Final = "a new family"
@@ -60,14 +62,15 @@ class Page:
         self.planner = Planner(fit, seed=seed)
         self.answer: Answer | None = None
         self._units = other_units(fit.scores)
+        self._ranges = _ranges(fit)
         self._quiet = False
         families = list(fit.scores.families)
-        self.family = pn.widgets.Select(name="family", options=[*families, NEW_FAMILY])
-        self.new_family = pn.widgets.TextInput(name="name of the new family", value="new")
+        self.family = pn.widgets.Select(label="family", options=[*families, NEW_FAMILY])
+        self.new_family = pn.widgets.TextInput(label="name of the new family", value="new")
         self.lineage = pn.widgets.Select(
-            name="its lineage", options=["its own", *sorted(set(fit.scores.family_lineage()))]
+            label="its lineage", options=["its own", *sorted(set(fit.scores.family_lineage()))]
         )
-        self.model = pn.widgets.TextInput(name="model", value="planned model")
+        self.model = pn.widgets.TextInput(label="model", value="planned model")
         self.controls = {one.name: one for one in controls_of(fit)}
         self.features = {name: _widget(one) for name, one in self.controls.items()}
         self.scores = {name: self._number(name) for name in fit.scores.benchmarks}
@@ -76,7 +79,6 @@ class Page:
         self.summary = pn.pane.HTML("", stylesheets=[_STYLE])
         self.table = pn.pane.HTML("", stylesheets=[_STYLE])
         self.following = pn.pane.HTML("", stylesheets=[_STYLE])
-        self.picture = pn.pane.HTML("")
         self.curve = pn.Column()
         self._about_new = pn.Column(self.new_family, self.lineage, visible=False)
         self._watch()
@@ -85,7 +87,7 @@ class Page:
     def _number(self, name: str) -> Any:
         unit = self._units.get(name, "")
         return pn.widgets.FloatInput(
-            name=f"{name} ({unit})" if unit else name, value=None, width=_WIDTH // 2 - 10
+            label=f"{name} ({unit})" if unit else name, value=None, width=_WIDTH // 2 - 10
         )
 
     def _watch(self) -> None:
@@ -132,7 +134,7 @@ class Page:
         except LatentscaleError as error:
             self.problem.object = f'<p class="problem">{escape(str(error))}</p>'
             self.answer = None  # what was said of another model is taken away
-            for pane in (self.summary, self.table, self.following, self.picture):
+            for pane in (self.summary, self.table, self.following):
                 pane.object = ""
             return
         self.problem.object = ""
@@ -142,11 +144,6 @@ class Page:
     def _show(self, answer: Answer) -> None:
         thresholds = {n: w.value for n, w in self.thresholds.items() if w.value is not None}
         table = answer.passing(thresholds, self.prob)
-        empty = [
-            name for name in ("measured", "threshold", "probability") if table[name].isna().all()
-        ]
-        shown = table.drop(columns=empty).astype(object)
-        shown = shown.where(shown.notna(), "")
         caption = f"lower, upper: {self.prob:.0%} interval of a new score"
         caption += "; probability of at least the threshold" if thresholds else ""
         beyond = str(answer.forecast.models["extrapolates"].values[0])
@@ -156,9 +153,7 @@ class Page:
             f"<h2>{escape(planned.model)} of {escape(planned.family)}</h2>"
             f"<p>{escape(answer.standing(self.prob))}</p>{note}"
         )
-        self.table.object = data_table(shown, caption=caption)
-        sheet = plot_forecast(answer.forecast, prob=self.prob)
-        self.picture.object = _image(sheet.to_svg(), "Forecast medians and intervals")
+        self.table.object = strips(table, self._ranges, caption)
         if answer.following is None:
             self.following.object = f"<p>No benchmark to run next: {escape(answer.why_none)}</p>"
         else:
@@ -222,7 +217,7 @@ class Page:
             self.problem,
             self.summary,
             pn.Tabs(
-                ("Forecast", pn.Column(self.table, self.picture)),
+                ("Forecast", self.table),
                 ("Next benchmark", self.following),
                 ("Scaling curve", self.curve),
             ),
@@ -233,6 +228,15 @@ class Page:
             pn.Row(left, right, sizing_mode="stretch_width"),
             sizing_mode="stretch_width",
         )
+
+
+def _ranges(fit: Fit) -> dict[str, tuple[float, float]]:
+    """Return the ends of each benchmark's strip."""
+    score = fit.scores.dataset["score"]
+    return {
+        name: range_of(score.sel({BENCHMARK: name}).to_series(), scale_of(one.scale).bounded)
+        for name, one in fit.scores.benchmark_info.items()
+    }
 
 
 def _image(svg: bytes, alt: str) -> str:
@@ -251,19 +255,19 @@ def _download(what: str, name: str, content: Callable[[], StringIO]) -> Any:
 
 def _widget(control: Control) -> Any:
     if control.sort == "flag":
-        return pn.widgets.Checkbox(name=control.label)
+        return pn.widgets.Checkbox(label=control.label)
     if control.sort == "choice":
-        return pn.widgets.Select(name=control.label, options=list(control.levels))
+        return pn.widgets.Select(label=control.label, options=list(control.levels))
     assert control.ends is not None  # numbers and dates have ends
     low, high = control.ends
     if control.sort == "date":
         return pn.widgets.DateSlider(
-            name=control.label, start=low, end=high, value=low, width=_WIDTH
+            label=control.label, start=low, end=high, value=low, width=_WIDTH
         )
     values = np.geomspace(low, high, _STEPS) if control.log else np.linspace(low, high, _STEPS)
     options = list(dict.fromkeys(float(f"{v:.{_DIGITS}g}") for v in values))
     return pn.widgets.DiscreteSlider(
-        name=control.label, options=options, value=options[0], width=_WIDTH
+        label=control.label, options=options, value=options[0], width=_WIDTH
     )
 
 

@@ -69,7 +69,7 @@ def build(spec: ModelSpec, scores: Scores) -> pm.Model:
 @double_precision()
 def build_design(spec: ModelSpec, design: Design) -> pm.Model:
     """Turn a spec and a prepared design into a PyMC model (see `build`)."""
-    with pm.Model(coords=_coords(spec, design), check_bounds=False) as model:
+    with pm.Model(coords=coordinates_of(spec, design), check_bounds=False) as model:
         values: dict[str, Named] = {
             name: as_data(array.values, dims=(BENCHMARK,))
             for name, array in known_of(spec, design.scores.dataset).items()
@@ -108,7 +108,8 @@ def _observe(
     observe_scores(noise, design.score_of_cell, mean, at_cells(phi))
 
 
-def _coords(spec: ModelSpec, design: Design) -> dict[str, object]:
+def coordinates_of(spec: ModelSpec, design: Design) -> dict[str, object]:
+    """Return the coordinates of a model's dims, but for those that terms add themselves."""
     coords: dict[str, object] = {
         MODEL: list(design.scores.models),
         BENCHMARK: list(design.scores.benchmarks),

@@ -23,7 +23,7 @@ from pytensor.xtensor.type import XTensorVariable
 from scipy.special import expit
 
 from latentscale.data.recorded import inside
-from latentscale.declare.likelihood import Noise
+from latentscale.declare.likelihood import Noise, Observes
 from latentscale.dims import CELL
 from latentscale.engine.choice import fast_or_stock
 from latentscale.errors import SpecError
@@ -196,10 +196,10 @@ def observe_scores(noise: Noise, score: np.ndarray, mean: Named, phi: Named) -> 
     noise, score, mean, phi
         As for `observe_noise`.
     """
-    if type(noise).observe is Noise.observe:
-        observe_noise(noise, score, mean, phi)
-    else:
+    if isinstance(noise, Observes):
         noise.observe(score, mean, phi)
+    else:
+        observe_noise(noise, score, mean, phi)
 
 
 def observe_noise(noise: Noise, score: np.ndarray, mean: Named, phi: Named) -> None:

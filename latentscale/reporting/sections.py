@@ -51,7 +51,7 @@ def data_audit(asked: Request) -> tuple[Block, ...]:
     ):
         values = scores.dataset[variable].to_series()
         facts[name] = _range(values, unit) if values.notna().any() else "undisclosed"
-    found = scores.audit.table
+    found = scores.audit.table()
     blocks: list[Block] = [
         Facts(facts),
         Table(

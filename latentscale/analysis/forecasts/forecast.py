@@ -26,6 +26,7 @@ from latentscale.expect import expect
 from latentscale.maths import on_draws
 from latentscale.model.likelihoods.beta import BetaNoise
 from latentscale.result import Picture, Result
+from latentscale.validate import real_number
 
 _BETA = BetaNoise()
 _BRIEF_MODELS = 12
@@ -133,6 +134,47 @@ class Forecast(Result):
         table = wide.reset_index()
         names = ["basis", "extrapolates", ASSUMED]
         return table.join(with_assumed(self.models)[names].to_dataframe()[names], on=MODEL)
+
+    def trust(self, points: float = 5.0) -> pd.DataFrame:
+        """Return how sure each forecast is: the probability that its error is below so much.
+
+        The error is the distance of a new score, its noise included, from the forecast's median.
+
+        Parameters
+        ----------
+        points
+            The error: percentage points of fractions, and as many units of a benchmark in
+            `units`, such as Elo or minutes.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a model and benchmark, the surest first: model, benchmark, median, unit
+            (``"points"`` or the benchmark's own) and trust, the probability.
+
+        Raises
+        ------
+        FitError
+            If `points` is not a number above 0.
+
+        Examples
+        --------
+        >>> rows = fit.scores.to_frame()[["model", "family", "params_b", "tokens_t"]].head(1)
+        >>> ls.predict(fit, rows, seed=1).trust(points=5).columns.tolist()
+        ['model', 'benchmark', 'median', 'unit', 'trust']
+        """
+        points = real_number(points, "points", above=0, error=FitError)
+        names = [str(name) for name in self.draws[BENCHMARK].values]
+        reach = [points if name in self.units else points / 100 for name in names]
+        within = xr.DataArray(reach, {BENCHMARK: names}, (BENCHMARK,))
+        median = self.draws.median(SAMPLE)
+        found = xr.Dataset(
+            {"median": median, "trust": (abs(self.draws - median) < within).mean(SAMPLE)}
+        )
+        table = found.to_dataframe(dim_order=[MODEL, BENCHMARK])[["median", "trust"]].reset_index()
+        unit = [self.units.get(str(name), "points") for name in table[BENCHMARK]]
+        table.insert(3, "unit", unit)
+        return table.sort_values("trust", ascending=False, kind="stable").reset_index(drop=True)
 
     def log_score(self, score: xr.DataArray) -> xr.DataArray:
         """Return the log predictive density of measured scores.

@@ -13,6 +13,7 @@ import pandas as pd
 from latentscale.data.audit import SET_ASIDE, Audit, Finding, emit
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.columns import as_number, is_missing
+from latentscale.data.known import known_features
 from latentscale.data.layout import METADATA, OPTIONAL, REQUIRED, checked_frame
 from latentscale.data.scales.base import scale_of
 from latentscale.data.scores import Scores, scores_from_frame
@@ -141,8 +142,9 @@ def join_metadata(
         Column ``model``, benchmark columns, and possibly columns of metadata. Not changed.
     metadata
         Columns ``model``, ``family``, ``params_b`` (billions) and ``tokens_t`` (trillions, empty
-        if undisclosed), optionally ``lineage``, ``instruct`` and ``released``; those that `wide`
-        gives may be left out. Other columns are not used. Not changed.
+        if undisclosed), optionally ``lineage`` and the other features that the package knows, such
+        as ``instruct``, ``released``, ``reasoning`` and ``provider``; those that `wide` gives may
+        be left out. Other columns are not used, which a finding says. Not changed.
     drop_unmatched
         Leave out models that the metadata lacks; they are counted in a finding.
 
@@ -243,6 +245,10 @@ def _match_findings(
         message = f"{len(by_short)} models were found in the metadata by their short name: {pairs}."
         findings.append(Finding("info", "names-matched", "model", message))
     used = set(row_of.values())
+    columns = [name for name in metadata if name not in (*METADATA, *known_features())]
+    if columns:
+        message = f"the metadata's columns {listed(columns)} are not used: no known features."
+        findings.append(Finding("info", "metadata-columns", "columns", message))
     unused = [name for row, name in enumerate(metadata["model"]) if row not in used]
     if unused:
         message = f"{len(unused)} models of the metadata have no scores here: {listed(unused)}."
@@ -266,7 +272,7 @@ def _joined(
 ) -> pd.DataFrame:
     rows = [row_of.get(name, -1) for name in wide["model"]]
     columns: dict[str, object] = {"model": wide["model"].tolist()}
-    for name in (*REQUIRED[1:], *OPTIONAL):
+    for name in (*REQUIRED[1:], *OPTIONAL, *_further(wide, metadata)):
         own = wide[name].tolist() if name in wide else [None] * len(wide)
         told = metadata[name].tolist() if name in metadata else []
         values = [told[row] if told and row >= 0 else None for row in rows]
@@ -277,12 +283,18 @@ def _joined(
                 mine if is_missing(value) else value
                 for mine, value in zip(own, values, strict=True)
             ]
-    scores = wide[[name for name in wide if name not in METADATA]]
+    scores = wide[[name for name in wide if name not in columns]]
     about = pd.DataFrame(columns, index=wide.index)
     for name in ("params_b", "tokens_t", "instruct"):
         if name in about and all(_numeric(cell) for cell in about[name]):
             about[name] = about[name].astype(float)
     return pd.concat([about, scores], axis="columns").reset_index(drop=True)
+
+
+def _further(wide: pd.DataFrame, metadata: pd.DataFrame) -> list[str]:
+    """Return known features that the metadata give, but for names that the source has scores of."""
+    known = [name for name in known_features() if name not in METADATA]
+    return [name for name in known if name in metadata and name not in wide]
 
 
 def _numeric(cell: object) -> bool:

@@ -21,6 +21,7 @@ from latentscale.dims import BENCHMARK, FAMILY, SKILL, SKILL_FACTOR
 from latentscale.errors import SpecError
 from latentscale.maths import Named
 from latentscale.model.design import Design
+from latentscale.model.normal_effects import NormalEffect
 from latentscale.model.priors import declare_parameters
 
 
@@ -208,6 +209,13 @@ class Term(Record):
         By default the parameters alone.
         """
         return declare_parameters(spec, self.parameters(spec, design))
+
+    def normal_effects(self, spec: ModelSpec, design: Design) -> tuple[NormalEffect, ...] | None:
+        """Return its effects where it is linear in them and they are normal a priori.
+
+        None, by default, for a term of another form, which `latentscale.methods.Gibbs` refuses.
+        """
+        return None
 
     def skill(self, values: Mapping[str, Named], rows: Rows[Named]) -> Named | None:
         """Return what it adds to the skills of models, dims (model, skill); None for nothing."""

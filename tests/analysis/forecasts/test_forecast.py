@@ -414,12 +414,25 @@ def test_a_forecast_prints(forecast) -> None:
 
 
 def test_what_a_whole_table_settles_is_stated_for_fits_of_a_part_of_it(by_kind) -> None:
-    found = stated_rows(SHORT, by_kind.scores, needs_instruct=True)
+    spec = by_kind.spec
+    assert spec.needs_instruct
+    found = stated_rows(SHORT, by_kind.scores, spec)
     assert found["instruct"].tolist() == [1] and found["lineage"].tolist() == ["lin00"]
     assert "instruct" not in SHORT
     with pytest.raises(DataError, match="fam02"):
-        stated_rows(SHORT.assign(family="fam02"), by_kind.scores, needs_instruct=True)
-    stated_rows(SHORT.assign(family="fam02"), by_kind.scores, needs_instruct=False)
+        stated_rows(SHORT.assign(family="fam02"), by_kind.scores, spec)
+    plain = ls.load_spec("pooled_flops")
+    stated_rows(SHORT.assign(family="fam02"), by_kind.scores, plain)
+
+
+def test_features_that_a_whole_table_settles_are_stated_as_well(by_kind) -> None:
+    frame = by_kind.scores.to_frame().assign(reasoning=1, context_k=8.0)
+    scores = ls.Scores.from_frame(frame, features=["reasoning", "context_k"])
+    spec = ls.load_spec("pooled_flops").with_(
+        {"covariates": ["log_flops", "reasoning", "context_k"]}
+    )
+    found = stated_rows(SHORT, scores, spec)
+    assert found["reasoning"].tolist() == [1] and found["context_k"].tolist() == [8.0]
 
 
 def test_scores_that_cannot_be_judged_are_refused_by_name(held_fit: Fit) -> None:
