@@ -11,9 +11,9 @@ from html import escape
 from io import StringIO
 from typing import Any, Final
 
+import lazy_loader
 import numpy as np
 import pandas as pd
-import panel as pn
 
 from latentscale.analysis.tools.units import other_units
 from latentscale.data.scales.base import scale_of
@@ -26,6 +26,8 @@ from latentscale.explore.strips import range_of, strips
 from latentscale.markup import data_table
 from latentscale.plots import plot_curve
 from latentscale.posterior.fit import Fit
+
+pn: Any = lazy_loader.load("panel")  # an extra, which this module must load without
 
 NEW_FAMILY: Final = "a new family"
 _STEPS: Final = 240

@@ -22,6 +22,7 @@ from latentscale.plots.style import (
     SCORE_LABEL,
     VERMILLION,
     Sheet,
+    distinct,
     heading,
     legend,
     panels,
@@ -91,7 +92,9 @@ def plot_residuals(check: FitCheck, *, rows: int = _MAX_ROWS) -> Sheet:
         label="outlier",
     )
     panel.set_xticks(np.arange(len(names)) + 0.5, names, rotation=45, ha="right")
-    panel.set_yticks(np.arange(len(order)) + 0.5, [_cut(str(name)) for name in order], fontsize=7)
+    panel.set_yticks(
+        np.arange(len(order)) + 0.5, distinct([str(name) for name in order], _MAX_NAME), fontsize=7
+    )
     for text in [*panel.get_xticklabels(), *panel.get_yticklabels()]:
         text.set_parse_math(False)
     panel.set_ylim(len(order), 0)
@@ -174,7 +177,7 @@ def plot_predictive(
     for panel in axes[-columns:]:
         panel.set_xlabel(SCORE_LABEL, fontsize=8.5)
     for panel in axes[::columns]:
-        panel.set_yticks(range(len(groups)), [_cut(str(group)) for group in groups])
+        panel.set_yticks(range(len(groups)), distinct([str(group) for group in groups], _MAX_NAME))
         for text in panel.get_yticklabels():
             text.set_parse_math(False)
     axes[0].set_ylim(len(groups) - 0.4, -0.6)
@@ -236,7 +239,8 @@ def plot_outliers(check: FitCheck, *, rows: int = 20) -> Sheet:
             zorder=3,
             label=f"measured score, {kind}" if mine.any() else "",
         )
-    labels = [f"{_cut(m)}: {b}" for m, b in zip(both["model"], both["benchmark"], strict=True)]
+    models = distinct([str(name) for name in both["model"]], _MAX_NAME)
+    labels = [f"{m}: {b}" for m, b in zip(models, both["benchmark"], strict=True)]
     panel.set_yticks(places, labels)
     for text in panel.get_yticklabels():
         text.set_parse_math(False)
@@ -287,7 +291,3 @@ def _statistic(panel: Axes, part: pd.DataFrame, groups: list[str], check: Predic
                 zorder=3,
                 label=label,
             )
-
-
-def _cut(name: str) -> str:
-    return name if len(name) <= _MAX_NAME else name[: _MAX_NAME - 1] + "…"

@@ -16,6 +16,7 @@ from latentscale.plots.style import (
     VERMILLION,
     Sheet,
     across_label,
+    distinct,
     heading,
     legend,
     panels,
@@ -23,6 +24,7 @@ from latentscale.plots.style import (
     score_label,
     title,
     with_unit,
+    within,
 )
 
 _COLUMNS = 4
@@ -79,7 +81,8 @@ def plot_forecast(
         if known is not None:
             _truths(panel, known, place)
         score_axis(panel.xaxis, name, forecast.units)
-        panel.set_yticks(range(len(models)), [_cut(model) for model in models])
+        within(panel, name, forecast.units)
+        panel.set_yticks(range(len(models)), distinct(models, _MAX_NAME))
         for text in panel.get_yticklabels():
             text.set_parse_math(False)
         panel.set_ylim(len(models) - 0.4, -0.6)
@@ -166,7 +169,3 @@ def _truths(panel: Axes, known: pd.DataFrame, place: dict[str, int]) -> None:
         zorder=4,
         label="measured score",
     )
-
-
-def _cut(name: str) -> str:
-    return name if len(name) <= _MAX_NAME else name[: _MAX_NAME - 1] + "…"
