@@ -173,7 +173,7 @@ def forecasts(asked: Request) -> tuple[Block, ...]:
         else "a model with the features of its models, since no size is disclosed"
     )
     lead = (
-        f"No models were named, so each family above is taken further as an example: {example}."
+        f"No models were named, so each family below is taken further as an example: {example}."
         if asked.is_example
         else "The models that were asked for."
     )

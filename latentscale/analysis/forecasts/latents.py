@@ -470,4 +470,5 @@ def _unpack(template: xr.Dataset, values: Floats) -> xr.Dataset:
 
 
 def _chosen(draws: xr.Dataset, index: npt.NDArray[np.int64]) -> xr.Dataset:
-    return draws.isel({SAMPLE: index}).drop_vars(SAMPLE, errors="ignore")
+    # Without any latents of its kind a dataset is empty, and has no samples to choose from.
+    return draws.isel({SAMPLE: index}, missing_dims="ignore").drop_vars(SAMPLE, errors="ignore")
