@@ -58,13 +58,12 @@ def plot_forecast(
     Raises
     ------
     DataError
-        If `observed` has no ``model`` column, or none of the forecast's models and benchmarks.
+        If `observed` is no table, has no ``model`` column, or none of the forecast's models and
+        benchmarks.
     LatentscaleError
         If `prob` is not strictly between 0 and 1.
     """
     expect(forecast, Forecast, "forecast")
-    if observed is not None:
-        expect(observed, pd.DataFrame, "observed")
     table = forecast.table(prob)
     models = [str(name) for name in forecast.draws[MODEL].values]
     benchmarks = [str(name) for name in forecast.draws[BENCHMARK].values]
