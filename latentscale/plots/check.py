@@ -32,10 +32,15 @@ from latentscale.plots.style import (
 from latentscale.validate import whole_number
 
 _ROW_INCHES = 0.17
+"""Height of a row of small text."""
 _GROUP_INCHES = 0.24
+"""Height of a row with its interval."""
 _MAX_ROWS = 40
+"""Rows that a page holds."""
 _MAX_NAME = 30
+"""Letters of a name beside a row; longer ones are cut."""
 _REACH = 4.0
+"""Standardised residuals at the ends of the colours: 1 in 16,000 is larger by chance."""
 
 
 def plot_residuals(check: FitCheck, *, rows: int = _MAX_ROWS) -> Sheet:

@@ -28,9 +28,13 @@ from latentscale.plots.style import (
 )
 
 _COLUMNS = 4
+"""Panels in a row: their labels stay readable across a page."""
 _ROW_INCHES = 0.19
+"""Height of a row of small text."""
 _MAX_NAME = 30
+"""Letters of a name beside a row; longer ones are cut."""
 _PALE = 0.35
+"""Opacity of rows without a measured score beside those with one."""
 
 
 def plot_forecast(

@@ -225,7 +225,7 @@ def within(panel: Axes, name: str, units: Mapping[str, str]) -> None:
 
 
 def legend(figure: Figure, axes: list[Axes]) -> None:
-    """Put one legend under all panels; each label stands in it once."""
+    """Put one legend under all panels; each label once."""
     found: dict[str, Any] = {}
     for panel in axes:
         for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
