@@ -54,6 +54,8 @@ SIZE_AND_TOKENS: dict[str, Any] = {
 FAMILY_SLOPES = SIZE_AND_TOKENS | LOWER_CEILINGS | {"family.slopes": ["log_params"]}
 PRODUCT = FAMILY_SLOPES | {"covariates": ["log_params", "log_tokens", "log_params:log_tokens"]}
 NARROWER: dict[str, Any] = {"priors.slope": {"dist": "Normal", "mu": 0.5, "sigma": 0.5}}
+CURVED = PRODUCT | NARROWER | {"terms": [{"kind": "curvature", "squares": ["log_params"]}]}
+SQUARE = PRODUCT | NARROWER | {"covariates": [*PRODUCT["covariates"], "log_params:log_params"]}
 
 # Each candidate is the base with some fields replaced, by path.
 CANDIDATES: dict[str, dict[str, Any]] = {
@@ -85,6 +87,22 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     "product, slopes 0.5 and 1": PRODUCT
     | {"priors.slope": {"dist": "Normal", "mu": 0.5, "sigma": 1}},
     "product, narrower slopes": PRODUCT | NARROWER,  # shipped
+    "size squared": SQUARE,
+    "size and tokens squared": PRODUCT
+    | NARROWER
+    | {"covariates": [*PRODUCT["covariates"], *(f"{c}:{c}" for c in ("log_params", "log_tokens"))]},
+    "curvature of size": CURVED,
+    "curvature of size, ceilings open": CURVED
+    | {"priors.ceiling": {"dist": "Beta", "alpha": 9, "beta": 1}},
+    "curvature of size and tokens": PRODUCT
+    | NARROWER
+    | {"terms": [{"kind": "curvature", "squares": ["log_params", "log_tokens"]}]},
+    "size squared by family": SQUARE
+    | {"family.slopes": ["log_params", "log_params:log_params"]},
+    "size squared, ceilings near 1": SQUARE
+    | {"priors.ceiling": {"dist": "Beta", "alpha": 30, "beta": 1}},
+    "size squared, ceilings open": SQUARE
+    | {"priors.ceiling": {"dist": "Beta", "alpha": 9, "beta": 1}},
     "product, narrower slopes, no skill family slopes": PRODUCT | NARROWER | {"family.slopes": []},
     "lower ceilings, Student-t": LOWER_CEILINGS
     | {"benchmarks.likelihood": {"kind": "student-t", "shared": False}},

@@ -65,6 +65,10 @@ VARIANTS: dict[str, dict] = {
         },
     },
     "shared monotone": {"benchmarks": {"link": {"kind": "monotone", "knots": [0], "shared": True}}},
+    "curvature": {
+        "covariates": ["log_params", "log_tokens"],
+        "terms": [{"kind": "curvature", "squares": ["log_params", "log_tokens"]}],
+    },
     "trend": {
         "covariates": ["log_params", "log_tokens"],
         "terms": [{"kind": "trend", "covariate": "log_params", "knots": 4}],
