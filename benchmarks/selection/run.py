@@ -4,7 +4,8 @@ On each table (v1: the six benchmarks of the Open LLM Leaderboard v1; v2; and th
 all twelve) the families with two members or more are dealt at random to two halves. A fold hides
 every member but the smallest of each family in one half, and forecasts them from what is left.
 It is harder than Sloth's leave-one-family-out, which hides one family at a time, and six fits
-judge a spec on every family. Sizes and tokens are the corrected ones.
+judge a spec on every family. Another three hide the largest member of each family with three or
+more ("largest", all models and benchmarks). Sizes and tokens are the corrected ones.
 
     python -m benchmarks.selection.run base no_ceiling --workers 1
     python -m benchmarks.selection.run                  # write SELECTION.md of what was run so far
@@ -32,7 +33,8 @@ RECORD = HERE / "results" / "selection.csv"  # what SELECTION.md shows
 SEED = 20261122
 V1 = ("arc", "hellaswag", "mmlu", "truthfulqa", "winogrande", "gsm8k")
 V2 = ("ifeval", "bbh", "math_lvl5", "gpqa", "musr", "mmlu_pro")
-TABLES = {"v1": V1, "v2": V2, "v1+v2": V1 + V2}
+LARGEST = "largest"
+TABLES = {"v1": V1, "v2": V2, "v1+v2": V1 + V2, LARGEST: V1 + V2}
 METHOD = ls.NUTS(draws=300, tune=300, chains=1, cores=1)
 
 # What the candidates start from: the shipped spec as it was before these comparisons.
@@ -132,15 +134,25 @@ def candidate(name: str, base: str) -> ls.ModelSpec:
 
 
 def tables() -> dict[str, ls.Scores]:
-    """Return the three tables; the last holds the models that have every score."""
+    """Return the tables; v1+v2 holds the models that have every score, the last one all models."""
     every = ls.datasets.open_llm_leaderboard()
     made = {}
     for name, benchmarks in TABLES.items():
+        if name == LARGEST:
+            made[name] = every
+            continue
         known = every.dataset["score"].sel(benchmark=list(benchmarks)).notnull().all("benchmark")
         known = known & every.dataset["tokens"].notnull()
         models = [str(m) for m in every.dataset["model"].values[known.values]]
         made[name] = every.select(models=models, benchmarks=list(benchmarks))
     return made
+
+
+def folds(table: str, scores: ls.Scores) -> list[Fold]:
+    """Return the folds of a table: halves, or a third of the largest members at a time."""
+    if table == LARGEST:
+        return list(ls.folds.largest_member_out(scores, n_folds=3, seed=SEED))
+    return halves(scores)
 
 
 def halves(scores: ls.Scores, seed: int = SEED) -> list[Fold]:
@@ -166,7 +178,7 @@ def run(names: list[str], base: str, workers: int, only: list[str]) -> None:
             cells = ls.backtest(
                 spec,
                 scores,
-                halves(scores),
+                folds(table, scores),
                 method=METHOD,
                 seed=SEED,
                 workers=workers,
