@@ -57,6 +57,8 @@ FAMILY_SLOPES = SIZE_AND_TOKENS | LOWER_CEILINGS | {"family.slopes": ["log_param
 PRODUCT = FAMILY_SLOPES | {"covariates": ["log_params", "log_tokens", "log_params:log_tokens"]}
 NARROWER: dict[str, Any] = {"priors.slope": {"dist": "Normal", "mu": 0.5, "sigma": 0.5}}
 CURVED = PRODUCT | NARROWER | {"terms": [{"kind": "curvature", "squares": ["log_params"]}]}
+OPEN: dict[str, Any] = {"priors.ceiling": {"dist": "Beta", "alpha": 9, "beta": 1}}
+SLOWING: dict[str, Any] = {"benchmarks.link.kind": "slowing-logistic"}
 SQUARE = PRODUCT | NARROWER | {"covariates": [*PRODUCT["covariates"], "log_params:log_params"]}
 
 # Each candidate is the base with some fields replaced, by path.
@@ -94,17 +96,18 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     | NARROWER
     | {"covariates": [*PRODUCT["covariates"], *(f"{c}:{c}" for c in ("log_params", "log_tokens"))]},
     "curvature of size": CURVED,
-    "curvature of size, ceilings open": CURVED
-    | {"priors.ceiling": {"dist": "Beta", "alpha": 9, "beta": 1}},
+    "curvature of size, ceilings open": CURVED | OPEN,
     "curvature of size and tokens": PRODUCT
     | NARROWER
     | {"terms": [{"kind": "curvature", "squares": ["log_params", "log_tokens"]}]},
-    "size squared by family": SQUARE
-    | {"family.slopes": ["log_params", "log_params:log_params"]},
+    "slowing link": PRODUCT | NARROWER | SLOWING,
+    "slowing link, ceilings open": PRODUCT | NARROWER | SLOWING | OPEN,
+    "slowing link, size squared, ceilings open": SQUARE | SLOWING | OPEN,
+    "slowing link, curvature of size, ceilings open": CURVED | SLOWING | OPEN,
+    "size squared by family": SQUARE | {"family.slopes": ["log_params", "log_params:log_params"]},
     "size squared, ceilings near 1": SQUARE
     | {"priors.ceiling": {"dist": "Beta", "alpha": 30, "beta": 1}},
-    "size squared, ceilings open": SQUARE
-    | {"priors.ceiling": {"dist": "Beta", "alpha": 9, "beta": 1}},
+    "size squared, ceilings open": SQUARE | OPEN,
     "product, narrower slopes, no skill family slopes": PRODUCT | NARROWER | {"family.slopes": []},
     "lower ceilings, Student-t": LOWER_CEILINGS
     | {"benchmarks.likelihood": {"kind": "student-t", "shared": False}},
