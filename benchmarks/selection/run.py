@@ -57,6 +57,11 @@ FAMILY_SLOPES = SIZE_AND_TOKENS | LOWER_CEILINGS | {"family.slopes": ["log_param
 PRODUCT = FAMILY_SLOPES | {"covariates": ["log_params", "log_tokens", "log_params:log_tokens"]}
 NARROWER: dict[str, Any] = {"priors.slope": {"dist": "Normal", "mu": 0.5, "sigma": 0.5}}
 CURVED = PRODUCT | NARROWER | {"terms": [{"kind": "curvature", "squares": ["log_params"]}]}
+BENT = (
+    PRODUCT
+    | NARROWER
+    | {"terms": [{"kind": "curvature", "squares": ["log_params"], "of_each": "benchmark"}]}
+)
 OPEN: dict[str, Any] = {"priors.ceiling": {"dist": "Beta", "alpha": 9, "beta": 1}}
 SLOWING: dict[str, Any] = {"benchmarks.link.kind": "slowing-logistic"}
 SQUARE = PRODUCT | NARROWER | {"covariates": [*PRODUCT["covariates"], "log_params:log_params"]}
@@ -97,6 +102,10 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     | {"covariates": [*PRODUCT["covariates"], *(f"{c}:{c}" for c in ("log_params", "log_tokens"))]},
     "curvature of size": CURVED,
     "curvature of size, ceilings open": CURVED | OPEN,
+    "curvature of benchmarks": BENT,
+    "curvature of benchmarks, wide": BENT
+    | {"priors.benchmark_curvature": {"dist": "Normal", "mu": 0, "sigma": 0.3}},
+    "curvature of benchmarks, slowing link": BENT | SLOWING,
     "curvature of size and tokens": PRODUCT
     | NARROWER
     | {"terms": [{"kind": "curvature", "squares": ["log_params", "log_tokens"]}]},

@@ -1,4 +1,4 @@
-"""Curvature of the skills in covariates: squares whose prior is narrower than that of slopes."""
+"""Curvature in covariates, of the skills or of benchmarks: squares with a narrow prior."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import Field
 from latentscale.declare.kinds import TERMS
 from latentscale.declare.prior import Parameter, Prior, PriorSlot
 from latentscale.declare.spec import ModelSpec
-from latentscale.dims import SKILL
+from latentscale.dims import BENCHMARK, SKILL
 from latentscale.errors import SpecError, listed
 from latentscale.maths import Named
 from latentscale.model.design import Design
@@ -31,9 +31,13 @@ class Curvature(Term):
     ----------
     squares
         The covariates to square, of those of the spec; no products.
+    of_each
+        What has a curvature of its own: every ``"skill"``, or every ``"benchmark"``, in the
+        linear predictor beside the skills.
     """
 
     squares: tuple[str, ...] = Field(min_length=1)
+    of_each: Literal["skill", "benchmark"] = "skill"
     kind: Literal["curvature"] = "curvature"
     equation: ClassVar[str] = r"\theta_{ik} \mathrel{+}= \sum_c \kappa_{ck} (x_{ic}^2 - 1)"
     order: ClassVar[int] = 72
@@ -45,12 +49,16 @@ class Curvature(Term):
         "curvature": PriorSlot(
             Prior("Normal", mu=0, sigma=0.1),
             "kappa, skill per squared standard deviation of a covariate",
-        )
+        ),
+        "benchmark_curvature": PriorSlot(
+            Prior("Normal", mu=0, sigma=0.1),
+            "kappa, linear predictor per squared standard deviation of a covariate",
+        ),
     }
 
     def check(self, spec: ModelSpec) -> None:
         """Raise SpecError without skills, or where a covariate is a product or named twice."""
-        if not spec.skills.count:
+        if self.of_each == "skill" and not spec.skills.count:
             raise SpecError(
                 "terms, curvature: skills.count is 0, so there are no skills whose curves could "
                 "bend."
@@ -70,11 +78,29 @@ class Curvature(Term):
         """Return the covariates that are squared."""
         return {CURVATURE: self.squares}
 
+    def used_slots(self, spec: ModelSpec) -> tuple[str, ...]:
+        """Return the slot of the coefficients."""
+        return (self._variable,)
+
     def parameters(self, spec: ModelSpec, design: Design) -> dict[str, Parameter]:
         """Return the coefficients of the squares."""
-        return {"curvature": Parameter("curvature", (CURVATURE, SKILL))}
+        dim = SKILL if self.of_each == "skill" else BENCHMARK
+        return {self._variable: Parameter(self._variable, (CURVATURE, dim))}
 
     def skill(self, values: Mapping[str, Named], rows: Rows) -> Named | None:
         """Return sum_c kappa_ck (x_ic^2 - 1)."""
+        return self._bend(values, rows) if self.of_each == "skill" else None
+
+    def predictor(
+        self, values: Mapping[str, Named], rows: Rows, skill: Named | None
+    ) -> Named | None:
+        """Return sum_c kappa_cj (x_ic^2 - 1)."""
+        return self._bend(values, rows) if self.of_each == "benchmark" else None
+
+    def _bend(self, values: Mapping[str, Named], rows: Rows) -> Named:
         x = rows.covariates[CURVATURE]
-        return ((x * x - 1.0) * values["curvature"]).sum(CURVATURE)
+        return ((x * x - 1.0) * values[self._variable]).sum(CURVATURE)
+
+    @property
+    def _variable(self) -> str:
+        return "curvature" if self.of_each == "skill" else "benchmark_curvature"
