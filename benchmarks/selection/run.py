@@ -63,7 +63,6 @@ BENT = (
     | {"terms": [{"kind": "curvature", "squares": ["log_params"], "of_each": "benchmark"}]}
 )
 OPEN: dict[str, Any] = {"priors.ceiling": {"dist": "Beta", "alpha": 9, "beta": 1}}
-SLOWING: dict[str, Any] = {"benchmarks.link.kind": "slowing-logistic"}
 SQUARE = PRODUCT | NARROWER | {"covariates": [*PRODUCT["covariates"], "log_params:log_params"]}
 
 # Each candidate is the base with some fields replaced, by path.
@@ -103,16 +102,12 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     "curvature of size": CURVED,
     "curvature of size, ceilings open": CURVED | OPEN,
     "curvature of benchmarks": BENT,
+    "curvature of benchmarks, ceilings open": BENT | OPEN,
     "curvature of benchmarks, wide": BENT
     | {"priors.benchmark_curvature": {"dist": "Normal", "mu": 0, "sigma": 0.3}},
-    "curvature of benchmarks, slowing link": BENT | SLOWING,
     "curvature of size and tokens": PRODUCT
     | NARROWER
     | {"terms": [{"kind": "curvature", "squares": ["log_params", "log_tokens"]}]},
-    "slowing link": PRODUCT | NARROWER | SLOWING,
-    "slowing link, ceilings open": PRODUCT | NARROWER | SLOWING | OPEN,
-    "slowing link, size squared, ceilings open": SQUARE | SLOWING | OPEN,
-    "slowing link, curvature of size, ceilings open": CURVED | SLOWING | OPEN,
     "size squared by family": SQUARE | {"family.slopes": ["log_params", "log_params:log_params"]},
     "size squared, ceilings near 1": SQUARE
     | {"priors.ceiling": {"dist": "Beta", "alpha": 30, "beta": 1}},
