@@ -8,6 +8,7 @@ STAMP := .venv/.installed
 # Tests of one file share their fits, so a file stays on one core; each process takes some 1.5 GB.
 PARALLEL := -n auto --maxprocesses=4 --dist loadfile
 DOCS_STAMP := .venv/.installed-docs
+RELEASE_STAMP := .venv/.installed-release
 
 # Prints the first suitable Python: $(PYTHON) first, then each name below in every folder of PATH.
 # A name may exist and yet not run (a version manager's shim) or lack venv, so each one is tried.
@@ -43,14 +44,20 @@ FIND_PYTHON = \
 	  return 1; \
 	}
 
-.PHONY: help demo docs test test-all lowest lint format clean
+.PHONY: help demo docs links test test-all compat notebooks build wheels lowest newest lint format clean
 
 help:
 	@echo "make demo      forecast held-out models of the bundled leaderboard (a few minutes)"
 	@echo "make docs      build the documentation site in docs/_build/html and check its links"
 	@echo "make test      run the tests, all but the slow ones"
 	@echo "make test-all  run every test"
+	@echo "make compat    check that fits saved by earlier versions load and predict the same numbers"
+	@echo "make notebooks run the notebooks from top to bottom with few draws"
+	@echo "make links     check the links of the site that make docs built; outside ones are listed"
+	@echo "make build     build the source archive and the wheel in dist/, and check what they say"
+	@echo "make wheels    install that wheel on Python 3.12, 3.13 and 3.14, where present, and use it"
 	@echo "make lowest    try the lowest versions of the dependencies that are allowed, on Python 3.12"
+	@echo "make newest    try the newest ones"
 	@echo "make lint      check style and types"
 	@echo "make format    put the sources in the project's style"
 	@echo "make clean     remove .venv and what building and testing leave behind"
@@ -65,14 +72,35 @@ docs: $(DOCS_STAMP)
 	@$(BIN)/python docs/check_links.py
 	@echo "Built docs/_build/html/index.html"
 
+links: $(STAMP)
+	@$(BIN)/python docs/check_links.py
+
 test: $(STAMP)
 	@$(BIN)/python -m pytest $(PARALLEL) --durations=15
 
 test-all: $(STAMP)
 	@$(BIN)/python -m pytest -m "" $(PARALLEL) --durations=15
 
+compat: $(STAMP)
+	@$(BIN)/python -m pytest -m "" tests/golden
+
+notebooks: $(STAMP)
+	@$(BIN)/python -m pytest -m "" tests/notebooks
+
+# The build needs no network: hatchling is installed with the other tools.
+build: $(RELEASE_STAMP)
+	@rm -rf dist
+	@$(BIN)/python -m build --no-isolation
+	@$(BIN)/python -m twine check --strict dist/*
+
+wheels: build
+	@.ci/wheel $(PYTHON)
+
 lowest:
-	@.ci/lowest $(PYTHON)
+	@.ci/versions lowest $(PYTHON)
+
+newest:
+	@.ci/versions newest $(PYTHON)
 
 lint: $(STAMP)
 	@echo "ruff"
@@ -97,6 +125,10 @@ $(STAMP): pyproject.toml constraints.txt
 
 $(DOCS_STAMP): $(STAMP)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"
+	@touch $@
+
+$(RELEASE_STAMP): $(STAMP)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[release]"
 	@touch $@
 
 clean:

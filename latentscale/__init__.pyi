@@ -14,12 +14,12 @@ from .analysis.checks.leave_one_out import leave_one_out as leave_one_out
 from .analysis.choices.allocate import optimal_allocation as optimal_allocation
 from .analysis.choices.next_benchmark import next_benchmark as next_benchmark
 from .analysis.choices.probe_set import probe_set as probe_set
+from .analysis.curves.compute_needed import flops_for_target as flops_for_target
 from .analysis.curves.curves import scaling_curve as scaling_curve
 from .analysis.curves.frontier import frontier as frontier
-from .analysis.curves.targets import flops_for_target as flops_for_target
-from .analysis.curves.targets import probability_above as probability_above
-from .analysis.forecasts.condition import FewShot as FewShot
-from .analysis.forecasts.forecast import predict as predict
+from .analysis.curves.passing import probability_above as probability_above
+from .analysis.forecasts.few_shot import FewShot as FewShot
+from .analysis.forecasts.predict import predict as predict
 from .analysis.forecasts.stack import stack as stack
 from .analysis.sensitivity.sensitivity import sensitivity as sensitivity
 from .analysis.skills.align import align as align

@@ -18,7 +18,8 @@ from latentscale.analysis.checks.calibrate import bootstrap_errors, cell_figures
 from latentscale.analysis.checks.diagnose import Diagnosis, diagnose
 from latentscale.analysis.curves.along import checked_over
 from latentscale.analysis.curves.curves import scaling_curve
-from latentscale.analysis.forecasts.forecast import Forecast, predict
+from latentscale.analysis.forecasts.forecast import Forecast
+from latentscale.analysis.forecasts.predict import predict
 from latentscale.data.datasets import open_llm_leaderboard
 from latentscale.data.scores import Scores
 from latentscale.data.tables import write_table

@@ -6,7 +6,7 @@ from typing import Final
 
 from latentscale import validate
 
-VERSION: Final = "0.1.0"
+VERSION: Final = "0.2.0"
 """Version of the package, as in pyproject.toml."""
 
 MODEL: Final = "model"
@@ -32,6 +32,8 @@ LOG_PRIOR: Final = "log_prior"
 OBSERVED_DATA: Final = "observed_data"
 CONSTANT_DATA: Final = "constant_data"
 ESTIMATE: Final = "estimate"
+ALIGNMENT: Final = "alignment"
+"""Group of an aligned fit's tree: the rotation that each draw was given."""
 
 FLOPS_PER_BILLION_TRILLION: Final = 6e21
 """Training FLOPs of one billion parameters on one trillion tokens: 6 x parameters x tokens.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from latentscale.inference.approximations.advi import ADVI
 from latentscale.inference.approximations.laplace import Laplace
 from latentscale.inference.approximations.pathfinder import Pathfinder
+from latentscale.inference.gibbs.method import Gibbs
 from latentscale.inference.marginal.method import MarginalML, marginal_estimate
 from latentscale.inference.nuts.method import NUTS
 from latentscale.inference.nuts.start import ModeStart, PriorStart
@@ -13,6 +14,7 @@ from latentscale.inference.stochastic.method import StochasticMarginalML
 __all__ = [
     "ADVI",
     "NUTS",
+    "Gibbs",
     "Laplace",
     "MarginalML",
     "ModeStart",

@@ -143,6 +143,15 @@ def _with_checked_prob(method: Callable[..., pd.DataFrame]) -> Callable[..., pd.
     return table
 
 
+def was_attribute(table: Callable[..., pd.DataFrame]) -> Callable[..., pd.DataFrame]:
+    """Return the method `table` of a class, which also still works as the attribute it was.
+
+    For records that are no results. Such use is deprecated; the method checks its `prob`.
+    """
+    # Typing sees a method, as in `Result`.
+    return _OldTable(_with_checked_prob(table))  # type: ignore[return-value]
+
+
 class _OldTable:
     """`table` as a method that can still be used as the data frame which it was."""
 

@@ -10,10 +10,11 @@ from latentscale.analysis.checks.predictive import PredictiveCheck
 from latentscale.analysis.choices.allocate import Allocation
 from latentscale.analysis.choices.next_benchmark import NextBenchmark
 from latentscale.analysis.choices.probe_set import ProbeSet
+from latentscale.analysis.curves.compute_needed import ComputeNeeded
 from latentscale.analysis.curves.curves import Curve
 from latentscale.analysis.curves.frontier import Frontier
-from latentscale.analysis.curves.targets import ComputeNeeded, Passing
-from latentscale.analysis.forecasts.condition import Conditioning
+from latentscale.analysis.curves.passing import Passing
+from latentscale.analysis.forecasts.few_shot import Conditioning
 from latentscale.analysis.forecasts.forecast import Forecast
 from latentscale.analysis.sensitivity.influence import FamilyInfluence
 from latentscale.analysis.sensitivity.sensitivity import Sensitivity

@@ -142,8 +142,7 @@ def simulate_by_hand(seed: int = 11, lineages: int = 13, members: int = 4) -> Kn
     instruct = (np.arange(family.size) % 2).astype(float)
     flops = np.log(6 * params * 1e9 * tokens * 1e12)
     x = (flops - flops.mean()) / flops.std()
-    benchmarks = list(FLOORS)
-    floor = np.array(list(FLOORS.values()))
+    benchmarks, floor = list(FLOORS), np.array(list(FLOORS.values()))
     loading = np.array([[1, 0], [0.9, 0.5], [0.3, 1.1], [0, 1], [1.2, 0.2], [0.6, 0.7]])
     intercept = np.array([0.3, -0.4, -1.0, 0.1, 0.8, -0.2])
     shift = np.array([0.5, -0.3, 0.8, 0.0, -0.6, 0.4])
@@ -158,18 +157,16 @@ def simulate_by_hand(seed: int = 11, lineages: int = 13, members: int = 4) -> Kn
     eta = intercept + theta @ loading.T + instruct[:, None] * shift
     mean = floor + (1 - floor) * expit(eta)
     score = rng.beta(mean * phi, (1 - mean) * phi)
-    score[rng.random(score.shape) < 0.08] = np.nan
-    score = np.clip(score, 0.001, 0.999)
+    score = np.where(rng.random(score.shape) < 0.08, np.nan, np.clip(score, 0.001, 0.999))
     names = [f"fam{f:02d}" for f in range(families)]
+    models = {"family": [names[f] for f in family], "params_b": params, "tokens_t": tokens}
     frame = pd.DataFrame(
         {
             "model": [f"{names[f]}-m{i % members}" for i, f in enumerate(family)],
-            "family": [names[f] for f in family],
             "lineage": [f"lin{lineage_of_family[f]:02d}" for f in family],
             "instruct": instruct.astype(int),
-            "params_b": params,
-            "tokens_t": tokens,
-            **{name: score[:, j] for j, name in enumerate(benchmarks)},
+            **models,
+            **dict(zip(benchmarks, score.T, strict=True)),
         }
     )
     info = {name: ls.Benchmark(floor=c, n_items=500) for name, c in FLOORS.items()}

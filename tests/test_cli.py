@@ -14,7 +14,7 @@ from matplotlib.image import imread
 import latentscale as ls
 from latentscale.cli import main
 from latentscale.cli.console import guarded
-from latentscale.declare import spec_from_dict
+from latentscale.declare import shipped_specs, spec_from_dict
 from latentscale.errors import DataWarning
 from latentscale.verb import VERBS
 
@@ -243,7 +243,7 @@ def test_gather_writes_a_table_that_data_and_fit_read(
 def test_specs_lists_and_shows(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["specs"]) == 0
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
-    assert tuple(listed) == ls.spec.shipped_specs()
+    assert tuple(listed) == shipped_specs()
     assert main(["specs", "cai2025"]) == 0
     assert "ModelSpec cai2025" in capsys.readouterr().out
     assert main(["specs", "cai2025", "--json"]) == 0

@@ -211,6 +211,14 @@ def test_a_table_is_simulated(folder: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_forecasts_say_how_sure_they_are_when_asked(folder: Path, fits: dict[str, Fit]) -> None:
+    assert main(["predict", "fit.nc", "rows.csv", "--trust", "5", "--out", "forecast.csv"]) == 0
+    table = pd.read_csv(folder / "forecast.csv").set_index(["model", "benchmark"])
+    sure = ls.predict(fits["fit"], ROWS).trust(5).set_index(["model", "benchmark"])
+    pd.testing.assert_series_equal(table["trust"].sort_index(), sure["trust"].sort_index())
+
+
+@pytest.mark.filterwarnings("ignore")
 def test_a_backtest_is_run_by_scheme(
     folder: Path,
     prior_fit: Callable[..., Fit],
@@ -232,6 +240,14 @@ def test_a_backtest_is_run_by_scheme(
     assert "largest-member" in refused(capsys, *words, "--scheme", "largest")
     assert "needs --cutoff" in refused(capsys, *words, "--scheme", "chronological")
     assert "--cutoff is for" in refused(capsys, *words, "--cutoff", "2024-01-01")
+    by_cell = ["--scheme", "model-cells", "--folds", "3", "--out", "cells.csv"]
+    assert main([*words, *by_cell]) == 0
+    cells = pd.read_csv(folder / "cells.csv")
+    assert not cells.duplicated(["model", "benchmark"]).any() and cells["fold"].nunique() == 3
+    few = ["--scheme", "families", "--folds", "2", "--given", "1", "--out", "few.csv"]
+    assert main([*words, *few]) == 0
+    assert 0 < len(pd.read_csv(folder / "few.csv")) < len(rows)
+    assert "hide whole models" in refused(capsys, *words, "--scheme", "cells", "--given", "1")
 
 
 def test_a_run_that_was_stopped_goes_on_to_a_saved_fit(

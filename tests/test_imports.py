@@ -58,7 +58,7 @@ ORDER = (
     " reporting <- cli"
 )
 # Inside `inference`: methods know the tools, and no method knows another.
-METHODS = ("approximations", "marginal", "nuts", "stochastic")
+METHODS = ("approximations", "gibbs", "marginal", "nuts", "stochastic")
 DRAWING = {"matplotlib", "mpl_toolkits"}
 OPTIONAL = {
     "dask",

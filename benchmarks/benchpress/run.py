@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import scoringrules
 import xarray as xr
 
 import latentscale as ls
@@ -44,11 +45,12 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=300)
     parser.add_argument("--tune", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--cores", type=int, default=2)
     options = parser.parse_args()
     if not SHARED.is_dir():
         raise SystemExit(f"{SHARED} is not there: the study reads the public table in place.")
     spec = ls.load_spec(options.spec)
-    method = ls.NUTS(draws=options.draws, tune=options.tune, chains=2, cores=2)
+    method = ls.NUTS(draws=options.draws, tune=options.tune, chains=2, cores=options.cores)
     runs = HERE / "runs" / f"{spec.digest}-{options.tune}+{options.draws}-{options.seed}"
     runs.mkdir(parents=True, exist_ok=True)
     scores = ls.readers.read_benchpress(SHARED)
@@ -67,13 +69,22 @@ def main() -> None:
 
 
 def forecast_hidden(
-    spec: ModelSpec, scores: Scores, hidden: pd.DataFrame, method: ls.NUTS, seed: int
+    spec: ModelSpec,
+    scores: Scores,
+    hidden: pd.DataFrame,
+    method: ls.NUTS,
+    seed: int,
+    also: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Fit what is left and forecast the hidden cells: score, median, lower, upper (90%)."""
+    """Fit what is left and forecast the hidden cells: score, quantiles, CRPS, R-hat of the mean.
+
+    Cells of `also` are neither fitted nor forecast.
+    """
     table = scores.dataset
     gone = xr.zeros_like(table["score"], dtype=bool)
-    for model, benchmark in zip(hidden["model_id"], hidden["benchmark_id"], strict=True):
-        gone.loc[{"model": model, "benchmark": benchmark}] = True
+    for cells in [hidden] if also is None else [hidden, also]:
+        for model, benchmark in zip(cells["model_id"], cells["benchmark_id"], strict=True):
+            gone.loc[{"model": model, "benchmark": benchmark}] = True
     left = Scores(table.assign(score=table["score"].where(~gone)), scores.audit)
     began = time.time()
     with warnings.catch_warnings():
@@ -91,9 +102,13 @@ def forecast_hidden(
     }
     found = quantiles.sel(at).transpose("cell", "quantile").values
     expected = forecast.mean_draws.sel(at)
-    agree = split_rhat(expected.transpose("sample", "cell").values, chains=2)
+    agree = split_rhat(expected.transpose("sample", "cell").values, chains=method.chains)
+    measured = table["score"].sel(at)
     return cells[["model_id", "benchmark_id"]].assign(
-        score=table["score"].sel(at).values,
+        score=measured.values,
+        crps=scoringrules.crps_ensemble(
+            measured.values, drawn.sel(at).transpose("cell", "sample").values
+        ),
         **dict(zip(("lower", "lower_50", "median", "upper_50", "upper"), found.T, strict=True)),
         rhat=agree,
         seconds=time.time() - began,

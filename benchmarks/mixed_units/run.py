@@ -21,7 +21,7 @@ import xarray as xr
 import latentscale as ls
 from benchmarks.common.refit import as_fit, sample, with_scores
 from latentscale.analysis.backtest import score_forecast
-from latentscale.analysis.forecasts.forecast import forecast_rows
+from latentscale.analysis.forecasts.predict import forecast_rows
 from latentscale.data.floors import floor_findings
 from latentscale.data.scores import Scores
 from latentscale.declare import ModelSpec, spec_from_dict

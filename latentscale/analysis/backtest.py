@@ -13,8 +13,11 @@ import pandas as pd
 import scoringrules
 import xarray as xr
 
-from latentscale.analysis.folds import Fold, folds_of
-from latentscale.analysis.forecasts.forecast import Forecast, forecast_rows
+from latentscale.analysis.forecasts.condition import FewShot
+from latentscale.analysis.forecasts.forecast import Forecast
+from latentscale.analysis.forecasts.predict import forecast_rows
+from latentscale.analysis.forecasts.weights import Degenerate
+from latentscale.analysis.tools.fold import Fold, folds_of
 from latentscale.analysis.tools.fold_files import (
     checked_folder,
     claimed,
@@ -43,6 +46,7 @@ from latentscale.inference.method import Method
 from latentscale.inference.nuts.method import NUTS
 from latentscale.inference.progress import WorkProgress
 from latentscale.inference.run import fit
+from latentscale.posterior.fit import Fit
 
 COLUMNS = (
     "fold",
@@ -61,6 +65,7 @@ COLUMNS = (
     "max_rhat",
 )
 _DEFAULT_METHOD = NUTS(draws=500, tune=500)
+_FEW_SHOT = FewShot()
 _CONNECT_SECONDS = 15
 """A scheduler on the same network answers within seconds."""
 
@@ -76,6 +81,7 @@ class _Job:
     seed: int
     prob: float
     file: Path | None
+    few_shot: FewShot
 
 
 @dataclass(frozen=True)
@@ -100,6 +106,7 @@ def backtest(
     method: Method = _DEFAULT_METHOD,
     seed: int = 0,
     prob: float = DEFAULT_PROB,
+    few_shot: FewShot = _FEW_SHOT,
     workers: int = 1,
     folder: str | Path | None = None,
     cluster: str | None = None,
@@ -120,6 +127,9 @@ def backtest(
         Seed of every fit and forecast.
     prob
         Probability of the interval ``lower`` to ``upper``.
+    few_shot
+        How the scores that a fold gives of its test models condition their forecasts (see
+        `latentscale.analysis.folds.with_given`). Each such model is forecast by itself.
     workers
         Folds that run at once, each in its own process.
     folder
@@ -156,6 +166,7 @@ def backtest(
     expect(spec, ModelSpec, "spec")
     expect(scores, Scores, "scores")
     expect(method, Method, "method")
+    expect(few_shot, FewShot, "few_shot")
     made = folds_of(folds, scores)
     seed, workers = checked_seed(seed), checked_workers(workers)
     interval_quantiles(prob)
@@ -164,9 +175,10 @@ def backtest(
     key = run_key(spec, scores, method, seed, prob)
     if (workers > 1 or cluster is not None) and isinstance(method, NUTS) and method.cores is None:
         method = replace(method, cores=1)
+    files = [place and fold_file(place, key, fold, few_shot) for fold in made]
     jobs = [
-        _Job(spec, scores, fold, method, seed, prob, place and fold_file(place, key, fold))
-        for fold in made
+        _Job(spec, scores, fold, method, seed, prob, file, few_shot)
+        for fold, file in zip(made, files, strict=True)
     ]
     tables, failed, unkept = {}, {}, []
     kept, todo = _kept(jobs)
@@ -361,26 +373,89 @@ def _fitted(job: _Job) -> _Outcome:
 
 
 def _fold_table(job: _Job) -> pd.DataFrame:
-    hidden = job.scores.dataset["score"].copy()
-    # Centre and step of a fit must not know of hidden scores.
-    shown = without_standards(job.scores.select(models=list(job.fold.train)).dataset)
-    keep = xr.ones_like(hidden, dtype=bool)
-    keep.loc[{MODEL: list(job.fold.test)}] = False
-    for model, benchmark in job.fold.cells:
-        keep.loc[{MODEL: model, BENCHMARK: benchmark}] = False
-    train = Scores(shown.assign(score=shown["score"].where(keep.sel({MODEL: shown[MODEL]}))))
+    train = training_scores(job.scores, job.fold)
     result = fit(job.spec, train, method=job.method, seed=job.seed, progress=False)
-    asked = [*job.fold.test, *dict.fromkeys(model for model, _ in job.fold.cells)]
-    rows = job.scores.dataset.sel({MODEL: asked})
-    forecast = forecast_rows(result, rows, seed=job.seed)
-    truth = hidden.where(~keep).sel({MODEL: asked})
-    fractions = is_bounded(job.scores.dataset)
-    table = score_forecast(forecast, truth, job.scores.item_counts, job.prob, fractions)
-    families = dict(zip(asked, rows["family"].values, strict=True))
+    return forecast_fold(
+        result, job.scores, job.fold, seed=job.seed, prob=job.prob, few_shot=job.few_shot
+    )
+
+
+def training_scores(scores: Scores, fold: Fold) -> Scores:
+    """Return what a fold's fit sees: its train models, without the hidden cells."""
+    # Centre and step of a fit must not know of hidden scores.
+    shown = without_standards(scores.select(models=list(fold.train)).dataset)
+    keep = xr.ones_like(shown["score"], dtype=bool)
+    for model, benchmark in fold.cells:
+        keep.loc[{MODEL: model, BENCHMARK: benchmark}] = False
+    return Scores(shown.assign(score=shown["score"].where(keep)))
+
+
+def forecast_fold(
+    fit: Fit,
+    scores: Scores,
+    fold: Fold,
+    *,
+    seed: int = 0,
+    prob: float = DEFAULT_PROB,
+    few_shot: FewShot = _FEW_SHOT,
+) -> pd.DataFrame:
+    """Forecast a fold's hidden scores from a fit of its training scores, and compare.
+
+    Where the fold gives some of a model's scores, each model is forecast by itself, conditional
+    on its own given scores; one model's scores say nothing of another's.
+
+    Parameters
+    ----------
+    fit
+        A fit of `training_scores` of the same fold.
+    scores
+        The whole table.
+    fold
+        What is hidden, and what of it is given to the forecast.
+    seed, prob
+        Seed of the forecast, and probability of its intervals.
+    few_shot
+        How given scores condition the forecast.
+
+    Returns
+    -------
+    The table of `backtest`, of this fold.
+    """
+    given, hidden = _given_and_hidden(scores, fold)
+    with_scores = {model for model, _ in fold.given}
+    names = [*fold.test, *dict.fromkeys(model for model, _ in fold.cells)]
+    alone = [[model] for model in names if model in with_scores]
+    together = [model for model in names if model not in with_scores]
+    rows = scores.dataset.assign(score=scores.dataset["score"].where(given))
+    rows = rows.sel({BENCHMARK: list(fit.scores.benchmarks)})
+    truth = scores.dataset["score"].where(hidden & ~given)
+    bounded = is_bounded(scores.dataset)
+    parts = []
+    for group in ([together] if together else []) + alone:
+        conditional = few_shot if group in alone else None
+        try:
+            forecast = forecast_rows(fit, rows.sel({MODEL: group}), seed=seed, few_shot=conditional)
+        except Degenerate as failure:
+            raise FitError(f"Model {listed(group)}: {failure}") from failure
+        measured = truth.sel({MODEL: group})
+        parts.append(score_forecast(forecast, measured, scores.item_counts, prob, bounded))
+    table = pd.concat(parts, ignore_index=True)
+    families = dict(zip(scores.models, scores.dataset["family"].values, strict=True))
     table = table.assign(
-        fold=job.fold.name,
+        fold=fold.name,
         family=table["model"].map(families),
-        prob=job.prob,
-        max_rhat=result.convergence().max_rhat,
+        prob=prob,
+        max_rhat=fit.convergence().max_rhat,
     )
     return table[list(COLUMNS)]
+
+
+def _given_and_hidden(scores: Scores, fold: Fold) -> tuple[xr.DataArray, xr.DataArray]:
+    """Return which cells a fold gives to the forecast, and which its fit did not see."""
+    score = scores.dataset["score"]
+    given, hidden = xr.zeros_like(score, dtype=bool), xr.zeros_like(score, dtype=bool)
+    hidden.loc[{MODEL: list(fold.test)}] = True
+    for array, cells in ((hidden, fold.cells), (given, fold.given)):
+        for model, benchmark in cells:
+            array.loc[{MODEL: model, BENCHMARK: benchmark}] = True
+    return given, hidden

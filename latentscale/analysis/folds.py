@@ -4,102 +4,38 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from numbers import Real
 from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
 
+from latentscale.analysis.tools.fold import Cell, Fold, as_folds, folds_of
 from latentscale.data.scores import Scores
 from latentscale.dims import BENCHMARK, MODEL, checked_seed
 from latentscale.errors import DataError, DataWarning, listed
-from latentscale.expect import expect, expect_names, shown
+from latentscale.expect import expect, expect_names
 from latentscale.validate import is_number, whole_number
 
-Cell = tuple[str, str]
+__all__ = [
+    "Fold",
+    "after",
+    "as_folds",
+    "benchmark_block_out",
+    "chronological",
+    "folds_of",
+    "k_fold_by_cell",
+    "k_fold_by_family",
+    "largest_member_out",
+    "leave_one_family_out",
+    "random_cells_out",
+    "with_given",
+]
 
 Undated = Literal["leave-out", "train", "test"]
-
-_WANTED = "folds must be a list of folds, or of pairs (train models, test models)"
-
-
-@dataclass(frozen=True)
-class Fold:
-    """What one refit sees and what it must forecast.
-
-    Attributes
-    ----------
-    name
-        Unique name of the fold.
-    train
-        Models that are fitted.
-    test
-        Models that are forecast; none of their scores is fitted.
-    cells
-        Single cells (model, benchmark) of training models that are hidden and forecast.
-    """
-
-    name: str
-    train: tuple[str, ...]
-    test: tuple[str, ...] = ()
-    cells: tuple[Cell, ...] = ()
-
-
-def as_folds(folds: Iterable[Fold | tuple[Sequence[str], Sequence[str]]]) -> tuple[Fold, ...]:
-    """Return folds from `Fold` records or from pairs (train models, test models).
-
-    Raises
-    ------
-    DataError
-        If they are of another form, there is none, a name occurs twice, or a model is in both
-        parts of a fold.
-    """
-    if isinstance(folds, Fold | str | bytes | Mapping) or not isinstance(folds, Iterable):
-        raise DataError(f"{_WANTED}; got {shown(folds)}.")
-    made = tuple(_as_fold(fold, number) for number, fold in enumerate(folds))
-    if not made:
-        raise DataError("There is no fold; give at least one (train models, test models).")
-    names = [fold.name for fold in made]
-    if len(set(names)) < len(names):
-        raise DataError("Two folds have the same name; each needs its own.")
-    for fold in made:
-        both = sorted(set(fold.train) & set(fold.test))
-        if both:
-            raise DataError(f'{listed(both)}: in both train and test of the fold "{fold.name}".')
-    return made
-
-
-def folds_of(
-    folds: Iterable[Fold | tuple[Sequence[str], Sequence[str]]], scores: Scores
-) -> tuple[Fold, ...]:
-    """Return folds as `as_folds` does, once their models and cells are in the table.
-
-    Raises
-    ------
-    DataError
-        As `as_folds`; also if a fold names an unknown model or benchmark, hides a cell of a model
-        that it does not fit, fits no model, or hides nothing.
-    """
-    made = as_folds(folds)
-    known = set(scores.benchmarks)
-    for fold in made:
-        if not fold.train or not (fold.test or fold.cells):
-            lost = "hides nothing" if fold.train else "fits no model"
-            raise DataError(f'The fold "{fold.name}" {lost}.')
-        scores.select(models=[*fold.train, *fold.test])
-        train = set(fold.train)
-        for model, benchmark in fold.cells:
-            if model not in train:
-                raise DataError(
-                    f'The fold "{fold.name}" hides {model} on {benchmark}, but does not fit that '
-                    "model; cells belong to models of train."
-                )
-            if benchmark not in known:
-                scores.select(benchmarks=[benchmark])
-    return made
 
 
 def leave_one_family_out(scores: Scores, n_seen: int = 1) -> tuple[Fold, ...]:
@@ -194,6 +130,47 @@ def random_cells_out(
     )
 
 
+def k_fold_by_cell(scores: Scores, n_folds: int = 3, seed: int = 0) -> tuple[Fold, ...]:
+    """Hide each model's scores in turn, dealt at random to `n_folds` folds.
+
+    With 3 folds a third of every model's scores is hidden in each, and every score once, as in
+    BenchPress (arXiv:2606.24020). A score is left in all folds where else its fold would keep
+    none of its model's or of its benchmark's.
+
+    Raises
+    ------
+    DataError
+        If `n_folds` is below 2, or no model has two scores.
+
+    Examples
+    --------
+    >>> table = ls.datasets.open_llm_leaderboard()
+    >>> [fold.name for fold in ls.folds.k_fold_by_cell(table, 3, seed=1)]
+    ['cells 1 of 3', 'cells 2 of 3', 'cells 3 of 3']
+    """
+    expect(scores, Scores, "scores")
+    _check_count(n_folds, "n_folds", 2)
+    rng = np.random.default_rng(checked_seed(seed))
+    cells = _cells(scores)
+    by_model: dict[str, list[int]] = {}
+    for place, (model, _) in enumerate(cells):
+        by_model.setdefault(model, []).append(place)
+    part = np.empty(len(cells), dtype=int)
+    for places in by_model.values():
+        # Parts begin anywhere, so that models of few scores do not all fall to the first folds.
+        start = rng.integers(n_folds)
+        part[rng.permutation(places)] = (start + np.arange(len(places))) % n_folds
+    dealt = [_spare(cells, np.flatnonzero(part == number), 1.0) for number in range(n_folds)]
+    folds = [
+        Fold(f"cells {number} of {n_folds}", scores.models, (), hidden)
+        for number, hidden in enumerate(dealt, start=1)
+        if hidden
+    ]
+    if not folds:
+        raise DataError("There is no fold: no model and benchmark have two scores each.")
+    return tuple(folds)
+
+
 def benchmark_block_out(
     scores: Scores, benchmarks: Sequence[str], share: float = 0.3, n_folds: int = 3, seed: int = 0
 ) -> tuple[Fold, ...]:
@@ -280,6 +257,98 @@ def chronological(
     return tuple(folds)
 
 
+def after(
+    scores: Scores, *cutoffs: str, undated: Undated = "leave-out", given: int = 0, seed: int = 0
+) -> tuple[Fold, ...]:
+    """Fit what was released before a date and forecast later models: `chronological`, by dates.
+
+    Parameters
+    ----------
+    scores
+        A table with release dates.
+    *cutoffs
+        Dates, such as ``"2025-07-01"``, one fold each.
+    undated
+        As for `chronological`.
+    given
+        Scores of each later model that its forecast is conditional on (see `with_given`).
+    seed
+        Seed of their choice.
+
+    Raises
+    ------
+    DataError
+        As `chronological` and `with_given`.
+
+    Examples
+    --------
+    >>> folds = ls.folds.after(ls.datasets.open_llm_leaderboard(), "2024-04-01")
+    """
+    folds = chronological(scores, cutoffs, undated=undated)
+    return with_given(folds, scores, given, seed=seed) if given else folds
+
+
+def with_given(
+    folds: Iterable[Fold | tuple[Sequence[str], Sequence[str]]],
+    scores: Scores,
+    count: int,
+    *,
+    seed: int = 0,
+) -> tuple[Fold, ...]:
+    """Return folds that give `count` random scores of each test model to its forecast.
+
+    The fit sees none of them; forecasts are conditional on them as in `latentscale.predict`.
+    A test model with no other score is left out of its fold: nothing of it would be forecast.
+    Only scores on benchmarks that some train model has are given.
+
+    Parameters
+    ----------
+    folds
+        Folds that hide whole models.
+    scores
+        The table that they are of.
+    count
+        Scores given of each model, 1 or more.
+    seed
+        Seed of their choice.
+
+    Raises
+    ------
+    DataError
+        If a fold hides no model of more than `count` scores; and as `backtest` for the folds.
+
+    Examples
+    --------
+    >>> table = ls.datasets.open_llm_leaderboard()
+    >>> fold = ls.folds.with_given(ls.folds.k_fold_by_family(table), table, 3, seed=1)[0]
+    >>> len(fold.given) == 3 * len(fold.test)
+    True
+    """
+    expect(scores, Scores, "scores")
+    _check_count(count, "count", 1)
+    rng = np.random.default_rng(checked_seed(seed))
+    measured = scores.dataset["score"].notnull().transpose(MODEL, BENCHMARK).to_pandas()
+    made = []
+    for fold in folds_of(folds, scores):
+        fitted = measured.loc[list(fold.train)].any()
+        test, given = [], []
+        for model in fold.test:
+            names = [str(name) for name in measured.columns[measured.loc[model] & fitted]]
+            if len(names) > count:
+                test.append(model)
+                given += [(model, name) for name in rng.choice(names, count, replace=False)]
+        if not test:
+            raise DataError(
+                f'The fold "{fold.name}" hides no model of more than {count} scores on benchmarks '
+                "that it fits, so that nothing would be left to forecast. Give fewer."
+            )
+        cells = tuple((model, str(name)) for model, name in given)
+        made.append(
+            replace(fold, name=f"{fold.name}, {count} given", test=tuple(test), given=cells)
+        )
+    return tuple(made)
+
+
 def _dates(cutoffs: object) -> list[np.datetime64]:
     wanted = 'cutoffs must be a list of dates, such as ["2024-01-01"]'
     if isinstance(cutoffs, str) or not isinstance(cutoffs, Iterable):
@@ -305,27 +374,6 @@ def _dates(cutoffs: object) -> list[np.datetime64]:
 def _day(date: np.datetime64) -> str:
     stamp = pd.Timestamp(date)
     return str(stamp.date()) if stamp == stamp.normalize() else stamp.isoformat()
-
-
-def _as_fold(fold: object, number: int) -> Fold:
-    if isinstance(fold, Fold):
-        if not isinstance(fold.name, str):
-            raise DataError(f"The name of a fold must be text; got {fold.name!r}.")
-        made = fold
-    else:
-        if isinstance(fold, str) or not isinstance(fold, Sequence) or len(fold) != 2:
-            raise DataError(f"{_WANTED}; entry {number} is {shown(fold)}.")
-        made = Fold(f"fold {number}", fold[0], fold[1])
-    where, example = f'of the fold "{made.name}"', '("pythia-1b", "pythia-2.8b")'
-    train = expect_names(made.train, f"train {where}", example)
-    test = expect_names(made.test, f"test {where}", example)
-    pairs = isinstance(made.cells, Sequence) and all(
-        isinstance(cell, tuple | list) and len(cell) == 2 and all(isinstance(x, str) for x in cell)
-        for cell in made.cells
-    )
-    if not pairs or isinstance(made.cells, str):
-        raise DataError(f"cells {where} must be pairs (model, benchmark); got {made.cells!r:.200}.")
-    return Fold(made.name, train, test, tuple((str(m), str(b)) for m, b in made.cells))
 
 
 def _ordered(scores: Scores) -> pd.DataFrame:

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, Final, get_args
 
 import typer
 
 from latentscale.cli.console import say
-from latentscale.cli.options import Metadata, Source, TableOut, Verbose
+from latentscale.cli.options import Metadata, Source, TableOut, Verbose, table_output
 from latentscale.cli.output import announce, print_table, save_table
 from latentscale.errors import DataError, listed
+from latentscale.files import is_stream
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pandas as pd
 
+    from latentscale.data.audit import Finding
     from latentscale.data.readers import FlaggedReading
     from latentscale.data.scores import Scores
+
+_WANTED: Final = {
+    "params_b": "billions of parameters",
+    "tokens_t": "trillions of training tokens; empty where undisclosed",
+    "released": "day of release",
+}
 
 
 def gather(
@@ -35,19 +45,49 @@ def gather(
             help='What the leaderboard\'s column "Flagged" means: auto, as-named, inverted, keep.',
         ),
     ] = "auto",
+    template: Annotated[
+        Path | None,
+        typer.Option(
+            "--template",
+            metavar="TABLE",
+            help="Write metadata to complete: what source and catalogue know of each model.",
+            callback=table_output,
+            readable=False,
+        ),
+    ] = None,
     out: TableOut = None,
+    aside: Annotated[
+        Path | None,
+        typer.Option(
+            "--aside",
+            metavar="TABLE",
+            help="Where files and models that cannot be used are written, with their reasons; "
+            "beside --out if not given.",
+            callback=table_output,
+            readable=False,
+        ),
+    ] = None,
     verbose: Verbose = False,
 ) -> None:
     """Make a table of scores from lm-evaluation-harness results or the Open LLM Leaderboard.
 
     The source knows scores but not families and training tokens. --metadata is a CSV or Parquet
     file with the columns model, family, params_b (billions) and tokens_t (trillions; empty if
-    undisclosed), optionally lineage, instruct and released. Without it, what the source holds is
-    shown.
+    undisclosed), optionally lineage, instruct and released. --template writes such a file with what
+    is known: complete it, and give it as --metadata. Models and result files that cannot be used
+    are set aside with their reasons when a table is written. Without these options, what the source
+    holds is shown.
     """
-    announce([out], inputs=[source, metadata])
+    if aside is None and out is not None and metadata is not None and not is_stream(out):
+        aside = out.with_name(f"{out.stem}.aside{out.suffix}")
+    announce([template, out, aside], inputs=[source, metadata])
     if (source is None) == (not hub):
         raise DataError("Give either a SOURCE (a folder or a table) or --hub.")
+    if template is not None:
+        if metadata is not None:
+            raise DataError("--template makes the file for --metadata; give one of the two.")
+        _write_template(source, _reading(flagged), template, aside)
+        return
     if metadata is None:
         if out is not None:
             raise DataError("--out needs --metadata: a table of scores names families and tokens.")
@@ -55,16 +95,51 @@ def gather(
         return
     from latentscale.data.readers import read_table
 
-    scores = _scores(source, read_table(metadata), drop_unmatched, _reading(flagged))
+    scores = _scores(
+        source, read_table(metadata), drop_unmatched, out is not None, _reading(flagged)
+    )
     say(repr(scores))
     if out is None:
         say(str(scores.audit))
         return
     save_table(scores.to_frame(), out, "models")
+    _save_aside(scores.audit.findings, aside)
 
 
-def _is_results(source: Path) -> bool:
-    return source.is_dir() or source.suffix.lower() == ".json"
+def _write_template(
+    source: Path | None, flagged: FlaggedReading, path: Path, aside: Path | None
+) -> None:
+    """Write what is known of the source's models, and say what is missing."""
+    from latentscale.data.readers import download_leaderboard
+    from latentscale.data.readers.template import CONFIDENCE, template_and_findings
+
+    contents: Path | pd.DataFrame = download_leaderboard() if source is None else source
+    table, findings = template_and_findings(contents, flagged)
+    save_table(table, path, "models")
+    for name, what in _WANTED.items():
+        empty = int(table[name].isna().sum())
+        if empty:
+            say(f"{name} ({what}) is empty for {empty} of {len(table)} models")
+    counts = table["family_confidence"].value_counts()
+    sure = ", ".join(f"{name} {counts[name]}" for name in CONFIDENCE.values() if name in counts)
+    say(f"families are guessed; confidence: {sure}")
+    _save_aside(findings, aside)
+
+
+def _save_aside(findings: Iterable[Finding], path: Path | None) -> None:
+    """Write what was set aside and why; say so even where no file is given for it."""
+    import pandas as pd
+
+    from latentscale.data.audit import SET_ASIDE
+
+    left = [(one.where, one.message) for one in findings if one.code == SET_ASIDE]
+    if not left:
+        return
+    if path is None:
+        for where, message in left:
+            say(f"{where}: {message}", err=True)
+        return
+    save_table(pd.DataFrame(left, columns=["what", "reason"]), path, "files or models set aside")
 
 
 def _reading(text: str) -> FlaggedReading:
@@ -78,22 +153,30 @@ def _reading(text: str) -> FlaggedReading:
 
 
 def _scores(
-    source: Path | None, metadata: pd.DataFrame, drop_unmatched: bool, flagged: FlaggedReading
+    source: Path | None,
+    metadata: pd.DataFrame,
+    drop_unmatched: bool,
+    set_aside: bool,
+    flagged: FlaggedReading,
 ) -> Scores:
     from latentscale.data.readers import download_leaderboard, read_harness, read_leaderboard
+    from latentscale.data.readers.template import is_results
 
-    if source is not None and _is_results(source):
-        return read_harness(source, metadata, drop_unmatched=drop_unmatched)
+    if source is not None and is_results(source):
+        return read_harness(source, metadata, drop_unmatched=drop_unmatched, set_aside=set_aside)
     table = download_leaderboard() if source is None else source
-    return read_leaderboard(table, metadata, flagged=flagged, drop_unmatched=drop_unmatched)
+    return read_leaderboard(
+        table, metadata, flagged=flagged, drop_unmatched=drop_unmatched, set_aside=set_aside
+    )
 
 
 def _found(source: Path | None, flagged: FlaggedReading) -> pd.DataFrame:
     """Return one row a model: its name and its scores, known benchmarks first."""
     from latentscale.data.benchmarks import KNOWN_BENCHMARKS
     from latentscale.data.readers import download_leaderboard, harness_table, leaderboard_table
+    from latentscale.data.readers.template import is_results
 
-    if source is None or not _is_results(source):
+    if source is None or not is_results(source):
         contents = download_leaderboard() if source is None else source
         table = leaderboard_table(contents, flagged=flagged)
         return table[["model", *(name for name in KNOWN_BENCHMARKS if name in table)]]
@@ -108,5 +191,5 @@ def _show(found: pd.DataFrame) -> None:
     print_table(found, "{:.4g}".format, empty="")
     say(
         f"\n{len(found)} models. To make a table of scores, say their family, params_b and "
-        "tokens_t in a file for --metadata."
+        "tokens_t in a file for --metadata; --template writes one with what is known."
     )

@@ -86,6 +86,14 @@ def predict(
         int | None,
         typer.Option("--draws", help="Use at most so many posterior draws, evenly spread."),
     ] = None,
+    trust: Annotated[
+        float | None,
+        typer.Option(
+            "--trust",
+            help="Add the probability of an error below so many percentage points (or units of a "
+            "benchmark that is no fraction).",
+        ),
+    ] = None,
     seed: Seed = 0,
     verbose: Verbose = False,
 ) -> None:
@@ -101,7 +109,11 @@ def predict(
 
     announce([out], inputs=[fit_file, rows])
     frame = read_table(rows)
-    table = ls.predict(loaded(fit_file), frame, seed=seed, draws=draws).table(prob)
+    forecast = ls.predict(loaded(fit_file), frame, seed=seed, draws=draws)
+    table = forecast.table(prob)
+    if trust is not None:
+        sure = forecast.trust(trust)[["model", "benchmark", "trust"]]
+        table = table.merge(sure, on=["model", "benchmark"], validate="one_to_one")
     if out is not None:
         save_table(table, out)
         return

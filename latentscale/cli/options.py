@@ -51,7 +51,14 @@ def fit_output(path: Path | None) -> Path | None:
     return path
 
 
-def _table_output(path: Path | None) -> Path | None:
+def table_output(path: Path | None) -> Path | None:
+    """Return the path of a table to write, once it is clear that it can be written.
+
+    Raises
+    ------
+    LatentscaleError
+        If the ending is not a table's, or the path cannot be written to.
+    """
     if path is None:
         return None
     from latentscale.data.tables import checked_table_path
@@ -200,7 +207,7 @@ TableOut = Annotated[
         "--out",
         metavar="TABLE",
         help="Table to write: .csv, .tsv or .parquet.",
-        callback=_table_output,
+        callback=table_output,
         readable=False,
     ),
 ]
@@ -210,7 +217,7 @@ SecondTableOut = Annotated[
         "--csv",
         metavar="TABLE",
         help="Table to write: .csv, .tsv or .parquet.",
-        callback=_table_output,
+        callback=table_output,
         readable=False,
     ),
 ]

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from latentscale.analysis.folds import Fold
     from latentscale.data.scores import Scores
 
-Scheme = Literal["leave-one-family", "largest-member", "families", "cells", "chronological"]
+Scheme = Literal[
+    "leave-one-family", "largest-member", "families", "cells", "model-cells", "chronological"
+]
 
 _Spec = Annotated[str, typer.Option("--spec", help="A shipped spec, or the path of a TOML file.")]
 
@@ -99,7 +101,8 @@ def backtest(
         typer.Option(
             "--scheme",
             help="What is hidden: leave-one-family (its larger members), largest-member, families, "
-            "cells, or chronological (models released from a cutoff on).",
+            "cells (a tenth at random), model-cells (each model's scores in --folds parts), or "
+            "chronological (models released from a cutoff on).",
         ),
     ] = "leave-one-family",
     folds: Annotated[
@@ -112,6 +115,13 @@ def backtest(
         list[str] | None,
         typer.Option("--cutoff", help="A date such as 2024-06-01; may be given several times."),
     ] = None,
+    given: Annotated[
+        int,
+        typer.Option(
+            "--given",
+            help="Scores of each hidden model that its forecast is conditional on; no refit.",
+        ),
+    ] = 0,
     draws: Annotated[int, typer.Option("--draws", help="Kept draws of each chain.")] = 500,
     tune: Annotated[int, typer.Option("--tune", help="Warm-up draws of each chain.")] = 400,
     chains: Annotated[int, typer.Option("--chains", help="Chains.")] = 4,
@@ -134,13 +144,15 @@ def backtest(
     announce([out], inputs=[scores, features])
     table = scores_of(scores, published, feature, features)
     method = ls.NUTS(draws=draws, tune=tune, chains=chains)
+    made = _folds(table, scheme, folds, seen, cutoff or (), seed)
     results = ls.backtest(
         ls.load_spec(spec),
         table,
-        _folds(table, scheme, folds, seen, cutoff or (), seed),
+        _with_given(made, table, scheme, given, seed),
         method=method,
         seed=seed,
         prob=prob,
+        few_shot=ls.FewShot(degenerate="warn"),  # the errors printed say what that costs
         workers=workers,
         folder=folder,
     )
@@ -183,4 +195,30 @@ def _folds(
         return folds.largest_member_out(scores, count, seed=seed)
     if scheme == "families":
         return folds.k_fold_by_family(scores, count, seed=seed)
+    if scheme == "model-cells":
+        return folds.k_fold_by_cell(scores, count, seed=seed)
     return folds.random_cells_out(scores, n_folds=count, seed=seed)
+
+
+def _with_given(
+    made: tuple[Fold, ...], scores: Scores, scheme: str, given: int, seed: int
+) -> tuple[Fold, ...]:
+    """Return folds that give so many scores of each hidden model to its forecast.
+
+    Raises
+    ------
+    DataError
+        If the scheme hides single cells and not models, or no model has more scores.
+    """
+    from latentscale.analysis import folds
+    from latentscale.errors import DataError
+    from latentscale.validate import whole_number
+
+    whole_number(given, "--given", least=0, error=DataError)
+    if not given:
+        return made
+    if any(fold.cells for fold in made):
+        raise DataError(
+            f"--given is for schemes that hide whole models; leave it out with --scheme {scheme}."
+        )
+    return folds.with_given(made, scores, given, seed=seed)

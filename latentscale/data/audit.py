@@ -9,8 +9,10 @@ from typing import Final, Literal
 
 import pandas as pd
 
+from latentscale.dims import DEFAULT_PROB
 from latentscale.errors import DataWarning, listed
 from latentscale.markup import data_table
+from latentscale.result import was_attribute
 
 Level = Literal["info", "warning"]
 
@@ -19,6 +21,9 @@ MAX_LINES: Final = 40
 
 EXAMPLES: Final = 3
 """Findings of one kind, or pairs of names, that are written out; a table can have hundreds."""
+
+SET_ASIDE: Final = "set-aside"
+"""Code of findings on a file or a model that was left out, with the reason; `where` names it."""
 
 _COLUMNS: Final = ("level", "code", "where", "message")
 
@@ -73,9 +78,15 @@ class Audit:
         """Codes that occur, each once, in order."""
         return tuple(dict.fromkeys(finding.code for finding in self.findings))
 
-    @property
-    def table(self) -> pd.DataFrame:
-        """One row a finding: level, code, where, message."""
+    @was_attribute
+    def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
+        """Return one row a finding: level, code, where, message.
+
+        Parameters
+        ----------
+        prob
+            Checked, as in every result; the table holds no interval.
+        """
         rows = [[getattr(finding, name) for name in _COLUMNS] for finding in self.findings]
         return pd.DataFrame(rows, columns=list(_COLUMNS))
 
@@ -94,7 +105,7 @@ class Audit:
     def _repr_html_(self) -> str:
         if not self.findings:
             return "<p>Nothing to report.</p>"
-        return data_table(Audit(folded(self.findings)).table)
+        return data_table(Audit(folded(self.findings)).table())
 
 
 def folded(findings: Sequence[Finding]) -> tuple[Finding, ...]:

@@ -20,7 +20,7 @@ from latentscale.dims import BENCHMARK, CATEGORY_LEVEL, COVARIATE, FAMILY, LINEA
 from latentscale.errors import DataError, SpecError, listed, nearest
 
 _NUMBERS: Final = ("mean", "scale", "lower", "upper")
-_FIELDS: Final = ("names", *_NUMBERS)
+_FIELDS: Final = ("names", *_NUMBERS, "features")
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class CovariateTransform:
             If no model is left to centre on.
         """
         table = scores.dataset
-        kinds = _needed(names, kinds_among(features_of(table)))
+        kinds = features_in_use(table, names)
         used = table["score"].notnull().any(BENCHMARK).to_numpy()
         for kind in kinds:
             used = used & kind.given(table)
@@ -117,11 +117,6 @@ class CovariateTransform:
         return tuple(
             f"{kind.name}={level}" for kind in self.categories for level in kind.feature.levels
         )
-
-    @property
-    def needs_tokens(self) -> bool:
-        """Whether a row without a token count has no value for some covariate."""
-        return self.needs("log_tokens") or self.needs("log_flops")
 
     def needs(self, base: str) -> bool:
         """Return whether a base covariate is in use."""
@@ -234,7 +229,7 @@ class CovariateTransform:
         numbers = {name: dict(getattr(self, name)) for name in _NUMBERS}
         known = {known.feature for known in known_features().values()}
         own = [feature.to_dict() for feature in self.features if feature not in known]
-        return {"names": list(self.names), **numbers, **({"features": own} if own else {})}
+        return {"names": list(self.names), **numbers, "features": own}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, object]) -> CovariateTransform:
@@ -245,11 +240,11 @@ class CovariateTransform:
         SpecError
             If fields are missing or unknown, or do not cover the covariates.
         """
-        if set(data) - {"features"} != set(_FIELDS):
+        if set(data) != set(_FIELDS):
             raise SpecError(
                 f"A covariate transform has the fields {listed(_FIELDS)}; got {listed(data)}."
             )
-        raw_names, raw_features = data["names"], data.get("features", [])
+        raw_names, raw_features = data["names"], data["features"]
         if not isinstance(raw_names, list | tuple) or not isinstance(raw_features, list):
             raise SpecError(
                 "The names and features of a covariate transform are lists; got "
@@ -273,7 +268,18 @@ def missing_features(table: xr.Dataset, names: Sequence[str]) -> dict[str, npt.N
     SpecError
         If a covariate is unknown or named twice.
     """
-    return _missing(table, _needed(names, kinds_among(features_of(table))))
+    return _missing(table, features_in_use(table, names))
+
+
+def features_in_use(table: xr.Dataset, names: Sequence[str]) -> tuple[FeatureKind, ...]:
+    """Return the features of a table that covariates need, in a fixed order.
+
+    Raises
+    ------
+    SpecError
+        If a covariate is unknown or named twice.
+    """
+    return _needed(names, kinds_among(features_of(table)))
 
 
 def _missing(table: xr.Dataset, kinds: Sequence[FeatureKind]) -> dict[str, npt.NDArray[np.bool_]]:

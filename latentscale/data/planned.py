@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from latentscale.data.assembly import commonest_lineage, dataset_of_models
 from latentscale.data.assumed import (
     INSTRUCT,
     assumed_feature,
@@ -25,7 +26,6 @@ from latentscale.data.known import features_of, kinds_among
 from latentscale.data.layout import METADATA, REQUIRED, checked_frame
 from latentscale.data.problems import Problem, at_column, fail
 from latentscale.data.scaling import scales_of
-from latentscale.data.scores import commonest_lineage, dataset_of_models
 from latentscale.data.table import read_wide
 from latentscale.dims import BENCHMARK, FAMILY, LINEAGE, MODEL
 from latentscale.errors import listed, nearest

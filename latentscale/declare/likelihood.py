@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 import xarray as xr
@@ -39,6 +39,13 @@ class Likelihood(Record):
     """Whether mu (1 - mu) / phi is about the variance of a score, so that scores linearise.
 
     Sampling in coordinates centred by linearised scores needs it.
+    """
+
+    normal_on_logit: ClassVar[bool] = False
+    """Whether logits of scores are normal around logit mu with variance 4 / phi.
+
+    Or a Student-t of the degrees of freedom ``tail``, a mixture of normals over phi. Gibbs
+    sampling needs it.
     """
 
     scalar: ClassVar[bool] = False
@@ -78,33 +85,17 @@ class Noise(ABC):
     """Distribution of a score given mu and the precision phi; the larger phi, the closer to mu.
 
     A kind is a frozen dataclass; its fields are what a density needs beside the two: arrays with
-    named dims, or plain settings. `observe` adds the distribution to a PyMC model; `log_density`
-    and `draw` are the same distribution on draws. Log densities are per unit of score for every
-    likelihood, so that they compare.
+    named dims, or plain settings. A PyMC model takes `log_density` and `draw` as they are, unless
+    the kind also has the method `observe` of `Observes`. Log densities are per unit of score for
+    every likelihood, so that they compare.
     """
-
-    def observe(self, score: np.ndarray, mean: Named, phi: Named) -> None:
-        """Add the observed variable ``score`` to the open PyMC model.
-
-        A kind overrides this where PyMC has the distribution, or a faster density exists. Without
-        it the variable's density is `log_density` and its random draw is `draw` (see
-        `latentscale.model.distributions.observe_scores`).
-
-        Parameters
-        ----------
-        score
-            Observed cells, fractions inside (0, 1), shape (cell,).
-        mean, phi
-            mu and phi of the cells, dims (cell,).
-        """
-        raise NotImplementedError
 
     @abstractmethod
     def log_density(self, score: Named, mean: Named, phi: Named) -> Named:
         """Return the log density of scores inside (0, 1), by broadcasting over dims.
 
         Written with the functions of `latentscale.maths.maths_of`, it serves draws and the
-        PyMC model; a kind that overrides `observe` needs it on draws alone.
+        PyMC model; a kind that has `observe` needs it on draws alone.
         """
 
     @abstractmethod
@@ -159,6 +150,22 @@ class Noise(ABC):
                 yield from value.arrays()
             elif hasattr(value, "dims"):
                 yield value
+
+
+@runtime_checkable
+class Observes(Protocol):
+    """A noise that adds its own variable to a PyMC model: PyMC's, or one of a faster density."""
+
+    def observe(self, score: np.ndarray, mean: Named, phi: Named) -> None:
+        """Add the observed variable ``score`` to the open PyMC model.
+
+        Parameters
+        ----------
+        score
+            Observed cells, fractions inside (0, 1), shape (cell,).
+        mean, phi
+            mu and phi of the cells, dims (cell,).
+        """
 
 
 @dataclass(frozen=True)

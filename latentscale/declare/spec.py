@@ -349,14 +349,33 @@ class ModelSpec(Record):
             sorted({name for term in terms if term is not None for name in term.used_slots(self)})
         )
 
+    def unused_priors(self) -> tuple[str, ...]:
+        """Return the priors that the spec sets of parameters that its model does not have, sorted.
+
+        Examples
+        --------
+        >>> power = ls.Prior("LogNormal", mu=0, sigma=0.4)
+        >>> ls.load_spec("pooled_flops").with_priors({"link_power": power}).unused_priors()
+        ('link_power',)
+        """
+        return tuple(sorted(set(self.priors) - set(self.used_priors())))
+
     def __hash__(self) -> int:
         return hash(self.to_json())
 
     def __str__(self) -> str:
         parts = [f"ModelSpec {self.name} ({self.digest})"]
         parts += [f"  {name}: {fact}" for name, fact in self.facts().items()]
-        parts += [f"  prior {name}: {prior}" for name, prior in self.priors.items()]
+        parts += [f"  {name}: {prior}" for name, prior in self._shown_priors().items()]
         return "\n".join(parts)
+
+    def _shown_priors(self) -> dict[str, str]:
+        """Return the priors that the spec sets, marked where its model has no such parameter."""
+        unused = self.unused_priors()
+        return {
+            f"prior {name}": f"{prior} (not used)" if name in unused else str(prior)
+            for name, prior in self.priors.items()
+        }
 
     def facts(self) -> dict[str, str]:
         """Return what the model is, in a few words a part."""
@@ -379,10 +398,9 @@ class ModelSpec(Record):
 
     def _repr_html_(self) -> str:
         about = {"": self.description} if self.description else {}
-        priors = {f"prior {name}": str(prior) for name, prior in self.priors.items()}
         sources = {"sources": ", ".join(self.sources)} if self.sources else {}
         title = f"ModelSpec {self.name} ({self.digest})"
-        return facts_table(title, {**about, **self.facts(), **priors, **sources})
+        return facts_table(title, {**about, **self.facts(), **self._shown_priors(), **sources})
 
 
 def _away_from_defaults(record: Record, leave_out: Sequence[str] = ()) -> dict[str, Any]:

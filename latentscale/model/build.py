@@ -16,11 +16,15 @@ from latentscale.maths import Named, as_data
 from latentscale.model.design import Design, design
 from latentscale.model.distributions import observe_scores
 from latentscale.model.double import double_precision
-from latentscale.model.equations import expected_score, latent_skill, linear_predictor
+from latentscale.model.equations import (
+    expected_score,
+    latent_skill,
+    linear_predictor,
+    precision,
+)
 from latentscale.model.noise import noise_of
 from latentscale.model.rows import covariate_coords
 from latentscale.model.terms.base import known_of, terms_of
-from latentscale.model.terms.precision import precision
 from latentscale.model.undisclosed import rows_in_graph
 
 
@@ -65,7 +69,7 @@ def build(spec: ModelSpec, scores: Scores) -> pm.Model:
 @double_precision()
 def build_design(spec: ModelSpec, design: Design) -> pm.Model:
     """Turn a spec and a prepared design into a PyMC model (see `build`)."""
-    with pm.Model(coords=_coords(spec, design), check_bounds=False) as model:
+    with pm.Model(coords=coordinates_of(spec, design), check_bounds=False) as model:
         values: dict[str, Named] = {
             name: as_data(array.values, dims=(BENCHMARK,))
             for name, array in known_of(spec, design.scores.dataset).items()
@@ -76,7 +80,7 @@ def build_design(spec: ModelSpec, design: Design) -> pm.Model:
         rows = replace(rows_in_graph(spec, design, values), family=family)
         skill = latent_skill(spec, values, rows)
         eta = linear_predictor(spec, values, rows, skill)
-        _observe(spec, design, values, eta, precision(values, rows))
+        _observe(spec, design, values, eta, precision(spec, values, rows))
     return model
 
 
@@ -104,7 +108,8 @@ def _observe(
     observe_scores(noise, design.score_of_cell, mean, at_cells(phi))
 
 
-def _coords(spec: ModelSpec, design: Design) -> dict[str, object]:
+def coordinates_of(spec: ModelSpec, design: Design) -> dict[str, object]:
+    """Return the coordinates of a model's dims, but for those that terms add themselves."""
     coords: dict[str, object] = {
         MODEL: list(design.scores.models),
         BENCHMARK: list(design.scores.benchmarks),

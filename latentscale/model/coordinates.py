@@ -24,11 +24,10 @@ from latentscale.dims import BENCHMARK, CELL, FAMILY, MODEL, SKILL
 from latentscale.engine.coordinate import Coordinate
 from latentscale.maths import Named, as_data
 from latentscale.model.design import Design
-from latentscale.model.equations import latent_skill, linear_predictor
+from latentscale.model.equations import latent_skill, linear_predictor, precision
 from latentscale.model.scaled import CEILING, CODE
 from latentscale.model.terms.base import Term, terms_of
 from latentscale.model.terms.family_level import FAMILY_LATENT, SKILL_FACTOR
-from latentscale.model.terms.precision import precision
 from latentscale.model.undisclosed import rows_in_graph
 
 LATENT = FAMILY_LATENT
@@ -135,7 +134,7 @@ def families_centred(
 
     raw = model[LATENT]
     point = raw.type(name="family_skill_point")
-    weight = as_data(response.weight, (CELL,)) * at_cells(precision(known, rows))
+    weight = as_data(response.weight, (CELL,)) * at_cells(precision(spec, known, rows))
     family = as_data(design.family_of_model[design.model_of_cell], (CELL,))
     found: Any = centring(
         plain(weight, CELL),

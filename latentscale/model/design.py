@@ -16,7 +16,7 @@ from latentscale.data.scaling import is_bounded, on_one_scale, sampling_of, stan
 from latentscale.data.scores import Scores
 from latentscale.declare.spec import ModelSpec
 from latentscale.dims import BENCHMARK, COVARIATE, MODEL
-from latentscale.errors import DataError, DataWarning, SpecError, listed
+from latentscale.errors import DataError, DataWarning, FitWarning, SpecError, listed
 from latentscale.model.identify import choose_anchors
 from latentscale.model.scaled import known_curve
 
@@ -127,9 +127,18 @@ def design(
         If no row can be used.
     SpecError
         If the spec asks for more skills than there are benchmarks, or its likelihood needs
-        item counts that the table lacks.
+        item counts that the table does not have.
+
+    Warns
+    -----
+    DataWarning
+        If rows are left out for want of a feature that the spec needs.
+    FitWarning
+        If the spec sets priors of parameters that its model does not have.
     """
     used, left_out = _usable(spec, scores)
+    if transform is None:  # else a design like one that was made, and warned of, before
+        _warn_of_unused_priors(spec)
     data = standardised(used.dataset)
     used = used if data is used.dataset else Scores(data, used.audit)
     _refuse_unknown_items(spec, used)
@@ -190,6 +199,18 @@ def _usable(spec: ModelSpec, scores: Scores) -> tuple[Scores, tuple[str, ...]]:
             benchmarks=[str(b) for b in kept.dataset[BENCHMARK].values[~empty.values]]
         )
     return kept, left_out
+
+
+def _warn_of_unused_priors(spec: ModelSpec) -> None:
+    unused = spec.unused_priors()
+    if unused:
+        warnings.warn(
+            f'The spec "{spec.name}" sets priors of parameters that its model does not have: '
+            f"{listed(unused, 30)}. They change nothing. It has {listed(spec.used_priors(), 30)}"
+            "; move the prior to one of these, or leave it out.",
+            FitWarning,
+            stacklevel=4,
+        )
 
 
 def _said_left_out(

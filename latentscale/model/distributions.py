@@ -23,7 +23,7 @@ from pytensor.xtensor.type import XTensorVariable
 from scipy.special import expit
 
 from latentscale.data.recorded import inside
-from latentscale.declare.likelihood import Noise
+from latentscale.declare.likelihood import Noise, Observes
 from latentscale.dims import CELL
 from latentscale.engine.choice import fast_or_stock
 from latentscale.errors import SpecError
@@ -103,6 +103,17 @@ class _MeanBeta(pm.Continuous):
 
         vectors = value.type.ndim == mean.type.ndim == phi.type.ndim == 1
         return fast_or_stock(fused, plain) if vectors else plain()
+
+
+def beta_in_graph(score: Named, mean: Named, phi: Named) -> Named | None:
+    """Return the log density of Beta(mu phi, (1 - mu) phi) in a graph, by the engine's operation.
+
+    None unless all are variables of a graph over the same cells.
+    """
+    parts: tuple[Any, ...] = (score, mean, phi)
+    if not all(isinstance(part, XTensorVariable) and part.type.dims == (CELL,) for part in parts):
+        return None
+    return as_xtensor(_MeanBeta.logp(*(part.values for part in parts)), dims=(CELL,))
 
 
 class _CountShare(pm.Continuous):
@@ -185,10 +196,10 @@ def observe_scores(noise: Noise, score: np.ndarray, mean: Named, phi: Named) -> 
     noise, score, mean, phi
         As for `observe_noise`.
     """
-    if type(noise).observe is Noise.observe:
-        observe_noise(noise, score, mean, phi)
-    else:
+    if isinstance(noise, Observes):
         noise.observe(score, mean, phi)
+    else:
+        observe_noise(noise, score, mean, phi)
 
 
 def observe_noise(noise: Noise, score: np.ndarray, mean: Named, phi: Named) -> None:

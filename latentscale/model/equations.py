@@ -67,6 +67,26 @@ def linear_predictor[Array: Named](
     return cast("Array", 0.0 if total is None else total)  # a number broadcasts as arrays do
 
 
+def precision[Array: Named](
+    spec: ModelSpec, values: Mapping[str, Array], rows: Rows[Array]
+) -> Array:
+    """Return phi: dims (benchmark,), and model where a term makes it depend on the model.
+
+    What phi means is said by the classes of ``latentscale/model/likelihoods``: the larger, the
+    closer scores lie to mu.
+
+    Parameters
+    ----------
+    spec, values, rows
+        As for `latent_skill`; `values` holds ``precision``, dims (benchmark,).
+    """
+    level = values["precision"]
+    change = _sum([term.log_precision(values, rows) for term in terms_of(spec)])
+    if change is None:
+        return level
+    return cast("Array", level * maths_of(change).exp(change))
+
+
 def expected_score[Array: Named](spec: ModelSpec, values: Mapping[str, Array], eta: Array) -> Array:
     """Return mu = c + (d - c) h(eta), a fraction strictly inside (0, 1), with eta's dims.
 

@@ -18,12 +18,16 @@ from latentscale.data.covariates import CovariateTransform
 from latentscale.declare.likelihood import Noise
 from latentscale.declare.spec import ModelSpec
 from latentscale.dims import FAMILY, MODEL
-from latentscale.model.equations import expected_score, latent_skill, linear_predictor
+from latentscale.model.equations import (
+    expected_score,
+    latent_skill,
+    linear_predictor,
+    precision,
+)
 from latentscale.model.noise import noise_of
 from latentscale.model.rows import families_of, with_families
 from latentscale.model.scaled import known_curve
 from latentscale.model.terms.base import Rows, known_of
-from latentscale.model.terms.precision import precision
 from latentscale.model.undisclosed import rows_of_table
 from latentscale.model.unseen import family_effects, model_terms
 
@@ -72,8 +76,8 @@ class Evaluation:
 
     @cached_property
     def precision(self) -> xr.DataArray:
-        """Precisions phi, dims of the draws and benchmark, and model where covariates move it."""
-        return precision(self.values, self.rows)
+        """Precisions phi, dims of the draws and benchmark, and model where a term moves it."""
+        return precision(self.spec, self.values, self.rows)
 
     def noise(self, n_items: xr.DataArray, sampling: xr.DataArray | None = None) -> Noise:
         """Return the distribution of scores around mu.

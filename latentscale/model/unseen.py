@@ -33,6 +33,11 @@ def model_terms(spec: ModelSpec) -> dict[str, Term]:
     return {term.model_effect: term for term in terms_of(spec) if term.model_effect is not None}
 
 
+def noise_effects(spec: ModelSpec) -> list[str]:
+    """Return the variables of effects by model that act on the precision of scores alone."""
+    return [name for name, term in model_terms(spec).items() if term.model_effect_on == "precision"]
+
+
 def raw_model_template(spec: ModelSpec, draws: xr.Dataset, models: Sequence[str]) -> xr.Dataset:
     """Return zeros with the names, dims and coordinates of the raw effects of some models.
 

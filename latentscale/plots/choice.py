@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from latentscale.analysis.choices.next_benchmark import NextBenchmark
-from latentscale.analysis.curves.targets import ComputeNeeded, Passing
+from latentscale.analysis.curves.compute_needed import ComputeNeeded
+from latentscale.analysis.curves.passing import Passing
 from latentscale.analysis.forecasts.forecast import Forecast
 from latentscale.analysis.skills.regression import SkillRegression
 from latentscale.analysis.tools.summaries import quantiles

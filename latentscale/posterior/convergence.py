@@ -38,11 +38,14 @@ class Convergence:
         Number of divergent transitions after warm-up.
     ebfmi
         Smallest energy Bayesian fraction of missing information over chains.
+    left_out
+        Variables that are not judged, since free skills rotate; their linear predictors are.
     """
 
     table: pd.DataFrame
     divergences: int
     ebfmi: float
+    left_out: tuple[str, ...] = ()
 
     @property
     def max_rhat(self) -> float:

@@ -11,11 +11,12 @@ import xarray as xr
 from latentscale.data.covariates import CovariateTransform
 from latentscale.data.scores import Scores
 from latentscale.declare.spec import ModelSpec
-from latentscale.dims import CHAIN, DRAW, POSTERIOR
+from latentscale.dims import ALIGNMENT, CHAIN, DRAW, POSTERIOR, SAMPLE_STATS
 from latentscale.markup import bullets, facts_table
 from latentscale.model.design import Design, design
 from latentscale.model.evaluate import Evaluator
-from latentscale.posterior.convergence import Convergence, convergence
+from latentscale.posterior.convergence import Convergence
+from latentscale.posterior.identified import convergence_of
 from latentscale.posterior.pairing import joined_chains
 from latentscale.posterior.provenance import Provenance
 from latentscale.posterior.saving import save_fit
@@ -83,13 +84,17 @@ class Fit:
     def convergence(self) -> Convergence:
         """Return R-hat, ESS, divergences and energy of the draws.
 
+        Of free skills that are not aligned, linear predictors are judged in place of loadings and
+        skills, which rotate.
+
         Examples
         --------
         >>> fit.convergence().divergences
         0
         """
-        stats = self.tree["sample_stats"].to_dataset() if "sample_stats" in self.tree else None
-        return convergence(self.posterior, stats)
+        stats = self.tree[SAMPLE_STATS].to_dataset() if SAMPLE_STATS in self.tree else None
+        aligned = ALIGNMENT in self.tree
+        return convergence_of(self.spec, self.design, self.posterior, stats, aligned=aligned)
 
     def save(self, path: str | Path) -> Path:
         """Write the fit to one NetCDF file; `latentscale.load` reads it back.

@@ -26,7 +26,7 @@ from latentscale.posterior.provenance import Provenance
 from latentscale.posterior.status import Status
 from latentscale.validate import is_whole
 
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 """Version of what this version writes; `MIGRATIONS` reads all earlier ones."""
 
 MOST_CHARACTERS: Final = 2**26

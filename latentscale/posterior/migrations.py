@@ -49,5 +49,15 @@ def _from_1(document: Document) -> Document:
     return kept | added
 
 
-MIGRATIONS: Final[Mapping[int, Callable[[Document], Document]]] = {1: _from_1}
+def _from_2(document: Document) -> Document:
+    """Write out that a transform has no declared features, where schema 2 left the key out.
+
+    The record of a run in a folder of draws has no transform.
+    """
+    if "transform" not in document:
+        return document
+    return document | {"transform": {"features": [], **document["transform"]}}
+
+
+MIGRATIONS: Final[Mapping[int, Callable[[Document], Document]]] = {1: _from_1, 2: _from_2}
 """By schema, the function that gives a header of the next schema."""

@@ -156,7 +156,12 @@ def problems(found: Convergence) -> tuple[str, ...]:
     elif found.max_rhat > RHAT_LIMIT:
         lines.append(
             f"R-hat is {found.max_rhat:.3f}, above {RHAT_LIMIT}: the chains disagree. "
-            "Use more tuning and more draws; if it stays, the skills may not be identified."
+            "Use more tuning and more draws; if it stays, "
+            + (
+                "use fewer skills."  # free ones, of which what the scores identify was judged
+                if found.left_out
+                else "the skills may not be identified."
+            )
         )
     if not found.min_ess >= ESS_LIMIT:
         lines.append(

@@ -12,12 +12,12 @@ from latentscale.expect import expect_path
 from latentscale.files import expanded
 from latentscale.model.design import Design, design
 from latentscale.posterior import netcdf
-from latentscale.posterior.convergence import convergence
 from latentscale.posterior.convert import to_tree
 from latentscale.posterior.draws import Draws
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.folder import read_header
 from latentscale.posterior.header import FitHeader, FolderHeader, parsed, readable, verified
+from latentscale.posterior.identified import convergence_of
 from latentscale.posterior.saving import SCORES, with_attributes
 from latentscale.posterior.status import (
     status_of_chains,
@@ -118,7 +118,8 @@ class StoredRun:
         posterior, stats = common_draws(chains)
         wanted, asked = wanted_draws(self.path), header.provenance.settings["chains"]
         partial = posterior.sizes[CHAIN] < asked or posterior.sizes[DRAW] < wanted
-        status = status_of_chains(convergence(posterior, stats), interrupted=partial)
+        figures = convergence_of(header.spec, self.design, posterior, stats)
+        status = status_of_chains(figures, interrupted=partial)
         if partial:
             held = (
                 f"{posterior.sizes[CHAIN]} of {asked} chains, "

@@ -9,7 +9,8 @@ import pandas as pd
 from latentscale.analysis.checks.diagnose import diagnose
 from latentscale.analysis.curves.along import place_text
 from latentscale.analysis.curves.curves import Curve, scaling_curve
-from latentscale.analysis.forecasts.forecast import Forecast, predict
+from latentscale.analysis.forecasts.forecast import Forecast
+from latentscale.analysis.forecasts.predict import predict
 from latentscale.analysis.tools.units import in_words, other_units, shown_score
 from latentscale.data.names import fitted_spelling
 from latentscale.dims import FAMILY
@@ -50,7 +51,7 @@ def data_audit(asked: Request) -> tuple[Block, ...]:
     ):
         values = scores.dataset[variable].to_series()
         facts[name] = _range(values, unit) if values.notna().any() else "undisclosed"
-    found = scores.audit.table
+    found = scores.audit.table()
     blocks: list[Block] = [
         Facts(facts),
         Table(

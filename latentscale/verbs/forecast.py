@@ -10,7 +10,7 @@ class Predict(Verb):
     """Which scores will models have?"""
 
     name = "predict"
-    function = "latentscale.analysis.forecasts.forecast:predict"
+    function = "latentscale.analysis.forecasts.predict:predict"
     example = "latentscale predict fit.nc planned.csv --out forecast.csv"
     command = "latentscale.cli.modelling:predict"
     section = ReportSection(
@@ -44,7 +44,7 @@ class Passing(Verb):
     """How likely do models pass a threshold?"""
 
     name = "passing"
-    function = "latentscale.analysis.curves.targets:probability_above"
+    function = "latentscale.analysis.curves.passing:probability_above"
     example = "latentscale passing fit.nc planned.csv --threshold 0.7"
 
 
@@ -53,5 +53,5 @@ class Compute(Verb):
     """How much compute does a target score take?"""
 
     name = "compute"
-    function = "latentscale.analysis.curves.targets:flops_for_target"
+    function = "latentscale.analysis.curves.compute_needed:flops_for_target"
     example = "latentscale compute fit.nc --benchmark mmlu --target 0.8 --family qwen2"

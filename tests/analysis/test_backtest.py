@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -210,6 +211,36 @@ def test_a_fold_s_file_goes_by_what_it_hides_and_not_by_its_name(tmp_path: Path)
     one, other = Fold("1", ("a",), ("b",)), Fold("01", ("a",), ("b",))
     assert fold_file(tmp_path, "k", one) == fold_file(tmp_path, "k", other)
     assert fold_file(tmp_path, "k", one) != fold_file(tmp_path, "k", Fold("1", ("b",), ("a",)))
+
+
+def test_a_fold_that_gives_scores_is_another_file(tmp_path: Path) -> None:
+    bare = Fold("x", ("a",), ("b",))
+    given = replace(bare, given=(("b", "mmlu"),))
+    few = ls.FewShot(draws=7)
+    files = [fold_file(tmp_path, "k", bare), fold_file(tmp_path, "k", given)]
+    assert len({*files, fold_file(tmp_path, "k", given, few)}) == 3
+    assert fold_file(tmp_path, "k", bare, few) == files[0]
+
+
+def test_given_scores_condition_their_own_model_and_are_not_forecast(
+    by_prior_draws: list[ls.Scores], small_scores: ls.Scores, quick_spec: ls.ModelSpec
+) -> None:
+    hidden = [list(small_scores.models[4:]), list(small_scores.models[:4])]
+    folds = ls.folds.with_given([hidden], small_scores, 2, seed=3)
+    few = ls.FewShot(degenerate="warn")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ls.FitWarning)  # twenty draws of the prior are few
+        table = ls.backtest(quick_spec, small_scores, folds, few_shot=few, progress=False)
+    cells = set(zip(table["model"], table["benchmark"], strict=True))
+    assert not cells & set(folds[0].given) and set(table["model"]) == set(folds[0].test)
+    (train,) = by_prior_draws
+    assert not set(train.models) & set(folds[0].test)
+    alone = [replace(folds[0], test=(m,), given=tuple(c for c in folds[0].given if c[0] == m))
+             for m in folds[0].test[:1]]  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ls.FitWarning)
+        one = ls.backtest(quick_spec, small_scores, alone, few_shot=few, progress=False)
+    pd.testing.assert_frame_equal(one, table[table["model"] == folds[0].test[0]])
 
 
 def test_everything_is_checked_before_the_first_fit(

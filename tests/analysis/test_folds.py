@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import latentscale as ls
@@ -54,6 +55,55 @@ def test_random_cells_out_leaves_every_model_and_benchmark_a_score(scores: ls.Sc
 def test_random_cells_out_hides_the_share(scores: ls.Scores) -> None:
     fold = ls.folds.random_cells_out(scores, share=0.1, n_folds=2, seed=2)[1]
     assert len(set(fold.cells)) == len(fold.cells) == 164
+
+
+def test_k_fold_by_cell_hides_every_score_of_a_model_once(scores: ls.Scores) -> None:
+    folds = ls.folds.k_fold_by_cell(scores, 3, seed=4)
+    hidden = [cell for fold in folds for cell in fold.cells]
+    measured = scores.dataset["score"].notnull()
+    assert len(set(hidden)) == len(hidden) == int(measured.sum())
+    own = measured.sum("benchmark").to_series()
+    for fold in folds:
+        count = pd.Series([model for model, _ in fold.cells]).value_counts().reindex(own.index)
+        assert (abs(count.fillna(0) - own / 3) < 1).all()
+
+
+def test_k_fold_by_cell_keeps_the_only_score_of_a_model(small_scores: ls.Scores) -> None:
+    frame = small_scores.to_frame()
+    frame.loc[0, ["beta", "gamma", "delta"]] = np.nan
+    frame.loc[0, "alpha"] = 0.5
+    table = ls.Scores.from_frame(frame)
+    folds = ls.folds.k_fold_by_cell(table, 2, seed=4)
+    assert table.models[0] not in {model for fold in folds for model, _ in fold.cells}
+    with pytest.raises(ls.DataError, match="n_folds"):
+        ls.folds.k_fold_by_cell(table, 1)
+
+
+def test_after_hides_later_models_and_gives_some_of_their_scores(scores: ls.Scores) -> None:
+    table = dated(scores, ["2023-01-01"] * 3 + ["2024-06-01"] * 3)
+    (fold,) = ls.folds.after(table, "2024-01-01", given=2, seed=1)
+    assert fold.name == "before 2024-01-01, 2 given"
+    assert fold.train == table.models[:3] and fold.test == table.models[3:]
+    assert sorted(model for model, _ in fold.given) == sorted(2 * list(fold.test))
+    measured = table.dataset["score"].notnull()
+    assert len(set(fold.given)) == 6
+    assert all(measured.sel(model=m, benchmark=b) for m, b in fold.given)
+    assert ls.folds.after(table, "2024-01-01") == ls.folds.chronological(table, ["2024-01-01"])
+
+
+def test_a_model_without_a_score_beside_the_given_ones_is_left_out(
+    small_scores: ls.Scores,
+) -> None:
+    frame = small_scores.to_frame()
+    frame.loc[0, ["alpha", "beta", "gamma", "delta"]] = [0.5, 0.5, np.nan, np.nan]
+    table = ls.Scores.from_frame(frame)
+    hidden = ([*table.models[4:]], [*table.models[:4]])
+    (fold,) = ls.folds.with_given([hidden], table, 2)
+    assert fold.test == tuple(table.models[1:4])
+    with pytest.raises(ls.DataError, match='"fold 0" hides no model of more than 4 scores'):
+        ls.folds.with_given([hidden], table, 4)
+    with pytest.raises(ls.DataError, match="count must be"):
+        ls.folds.with_given([hidden], table, 0)
 
 
 def test_benchmark_block_out(scores: ls.Scores) -> None:
@@ -150,6 +200,7 @@ def test_a_name_that_a_model_and_a_benchmark_share_counts_for_each_alone() -> No
         ([([1], ["b"])], "list of names"),
         ([Fold(3, ("a",), ("b",))], "name of a fold must be text"),  # type: ignore[arg-type]
         ([Fold("x", ("a",), (), ("ab",))], "pairs"),  # type: ignore[arg-type]
+        ([Fold("x", ("a",), ("b",), (), "bc")], "given of the fold"),  # type: ignore[arg-type]
     ],
 )
 def test_what_is_no_list_of_folds(folds: object, said: str) -> None:
@@ -170,6 +221,13 @@ def test_folds_that_do_not_fit_the_table(small_scores: ls.Scores) -> None:
     refused(Fold("x", (one,), ("fam00-m9",)), "Unknown model")
     refused(Fold("x", (one,), (), ((two, "alpha"),)), "does not fit that model")
     refused(Fold("x", (one,), (), ((one, "alpa"),)), 'Did you mean "alpha"')
+    refused(Fold("x", (one,), (two,), (), ((one, "alpha"),)), "does not hide that model")
+    refused(Fold("x", (one,), (two,), (), ((two, "alpa"),)), 'Did you mean "alpha"')
+    table = small_scores.dataset["score"]
+    bare = table.where(table["model"] != two)
+    empty = ls.Scores(small_scores.dataset.assign(score=bare))
+    with pytest.raises(ls.DataError, match="has no score there"):
+        folds_of([Fold("x", (one,), (two,), (), ((two, "alpha"),))], empty)
 
 
 def test_malformed_folds() -> None:

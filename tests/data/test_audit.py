@@ -11,7 +11,7 @@ from latentscale.data import KNOWN_BENCHMARKS, Audit, Finding, Scores
 from latentscale.data.audit import emit
 from latentscale.data.datasets import open_llm_leaderboard
 from latentscale.data.floors import implausibly_low
-from latentscale.errors import DataWarning
+from latentscale.errors import DataWarning, LatentscaleError
 
 MIXED = ("gpqa", "musr", "bbh", "mmlu_pro")
 
@@ -104,8 +104,8 @@ def test_record():
     assert audit.warnings == findings[1:2]
     assert audit.codes == ("a", "b")
     assert audit.filter("a").findings == (findings[0], findings[2])
-    assert list(audit.table.columns) == ["level", "code", "where", "message"]
-    assert len(audit.table) == 3
+    assert list(audit.table().columns) == ["level", "code", "where", "message"]
+    assert len(audit.table()) == 3
     assert str(audit).splitlines()[1] == "warning [b] <i>: look"
     assert "&lt;i&gt;" in audit._repr_html_()
     assert "<i>" not in audit._repr_html_()
@@ -117,7 +117,7 @@ def test_findings_of_one_kind_are_printed_once_with_a_count():
     first, last = str(audit).splitlines()
     assert first.startswith("warning [rare] 29 findings: bench0: few models have it. Likewise")
     assert '"bench3"' in first and first.endswith("and 20 more.") and "[other]" in last
-    assert len(audit.table) == 30
+    assert len(audit.table()) == 30
     with pytest.warns(DataWarning, match="1 thing to check") as caught:
         emit(audit.findings, about="A table was read")
     assert str(caught[0].message).count("\n") == 1
@@ -130,7 +130,7 @@ def test_three_findings_of_one_kind_are_all_printed():
 
 def test_empty_record():
     assert str(Audit()) == "Nothing to report."
-    assert list(Audit().table.columns) == ["level", "code", "where", "message"]
+    assert list(Audit().table().columns) == ["level", "code", "where", "message"]
     assert "Nothing" in Audit()._repr_html_()
 
 
@@ -144,3 +144,11 @@ def test_a_benchmark_that_few_models_have_is_warned_of(raw):
     assert (
         not audited(rare.iloc[:12].assign(humaneval=raw["arc"])).filter("rarely-measured").findings
     )
+
+
+def test_the_table_is_a_method_and_still_the_attribute_that_it_was():
+    audit = Audit((Finding("info", "a", "here", "fine"),))
+    with pytest.warns(DeprecationWarning, match=r"Audit.table is a method now: write .table\(\)"):
+        assert list(audit.table["code"]) == ["a"]
+    with pytest.raises(LatentscaleError, match="prob must lie strictly between 0 and 1"):
+        audit.table(prob=90)

@@ -82,13 +82,13 @@ def test_rows_without_tokens(table):
     table.loc[1, "tokens_t"] = np.nan
     scores = Scores.from_frame(table)
     with_tokens = CovariateTransform.fit(scores, ["log_params", "log_flops"])
-    assert with_tokens.needs_tokens
+    assert with_tokens.needs("log_flops")
     assert with_tokens.mean["log_params"] == pytest.approx(np.log(table["params_b"].drop(1)).mean())
     x = with_tokens.apply(scores.dataset)
     assert np.isnan(x.sel(model="ant-7b", covariate="log_flops"))
     assert np.isfinite(x.sel(model="ant-7b", covariate="log_params"))
     size_only = CovariateTransform.fit(scores, ["log_params", "instruct"])
-    assert not size_only.needs_tokens
+    assert not size_only.needs("log_flops")
     assert size_only.mean["log_params"] == pytest.approx(np.log(table["params_b"]).mean())
 
 

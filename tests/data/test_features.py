@@ -11,7 +11,8 @@ import pytest
 import latentscale as ls
 from latentscale.data import CovariateTransform, planned_models
 from latentscale.data.features import FEATURES, Feature
-from latentscale.data.known import features_of
+from latentscale.data.known import features_of, kinds_among
+from latentscale.declare.undisclosed import DEPEND_ON_TOKENS
 from latentscale.errors import DataError, SpecError
 
 CONTEXT = Feature("context_k", transform="log", unit="thousand tokens")
@@ -295,3 +296,10 @@ def test_every_registered_kind_reads_and_returns_its_own_values():
         kept = kind.kept(pd.Series(read_values), 2)
         again, _ = kind.read(pd.Series(kind.cells(kept)), ["m", "n"])
         np.testing.assert_array_equal(kind.kept(pd.Series(again), 2), kept)
+
+
+def test_the_covariates_that_depend_on_tokens_are_those_that_declare_names(rich) -> None:
+    table = ls.Scores.from_frame(rich[["model", "family", "mmlu"]]).dataset
+    kinds = kinds_among(()).values()
+    depend = {k.covariate for k in kinds if "tokens_t" in k.missing(table)}
+    assert depend == set(DEPEND_ON_TOKENS)

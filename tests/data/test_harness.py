@@ -121,8 +121,16 @@ def test_scores_with_metadata(metadata: pd.DataFrame) -> None:
     assert scores.benchmark_info["arc"].floor == 0.25
     codes = scores.audit.codes
     assert {"names-matched", "unknown-tasks", "mixed-shots", "floor-assumed"} <= set(codes)
-    assert '"boolq (acc)"' in scores.audit.filter("unknown-tasks").table["message"][0]
-    assert "leaderboard" not in scores.audit.filter("unknown-tasks").table["message"][0]
+    assert '"boolq (acc)"' in scores.audit.filter("unknown-tasks").table()["message"][0]
+    assert "leaderboard" not in scores.audit.filter("unknown-tasks").table()["message"][0]
+
+
+@pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
+def test_metadata_give_any_feature_that_is_known(metadata: pd.DataFrame) -> None:
+    scores = read_harness(RECORDED, metadata.assign(reasoning=[0, 1, 0, 1], provider="EleutherAI"))
+    assert {"reasoning", "provider"} <= {feature.name for feature in scores.features}
+    assert scores.dataset["reasoning"].sel(model="EleutherAI/pythia-1b") == 1
+    assert '"notes" are not used' in scores.audit.filter("metadata-columns").table()["message"][0]
 
 
 def test_models_without_metadata_are_named_or_left_out(metadata: pd.DataFrame) -> None:

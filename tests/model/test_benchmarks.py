@@ -10,9 +10,8 @@ from scipy.special import expit, logit
 
 import latentscale as ls
 from latentscale.declare import ModelSpec, Prior, spec_from_dict
-from latentscale.model.equations import expected_score, linear_predictor
+from latentscale.model.equations import expected_score, linear_predictor, precision
 from latentscale.model.terms.base import Rows
-from latentscale.model.terms.precision import precision
 from latentscale.posterior.fit import Fit
 
 
@@ -155,7 +154,14 @@ def test_precision_is_log_linear_in_its_covariates() -> None:
     level = xr.DataArray([50.0, 80.0, 20.0], dims="benchmark")
     slope = np.array([[0.2, -0.5], [0.0, 0.0], [1.0, 0.3]])
     named = xr.DataArray(slope, dims=("benchmark", "precision_covariate"))
-    phi = precision({"precision": level, "precision_slope": named}, rows)
+    spec = spec_from_dict(
+        {
+            "name": "x",
+            "covariates": ["log_params", "log_tokens"],
+            "benchmarks": {"precision_covariates": ["log_params", "log_tokens"]},
+        }
+    )
+    phi = precision(spec, {"precision": level, "precision_slope": named}, rows)
     wanted = level.values * np.exp(rows.covariates["precision_covariate"].values @ slope.T)
     np.testing.assert_allclose(phi.transpose("model", "benchmark").values, wanted, rtol=1e-12)
-    assert precision({"precision": level}, rows).dims == ("benchmark",)
+    assert precision(spec_with(), {"precision": level}, rows).dims == ("benchmark",)

@@ -13,7 +13,7 @@ from latentscale.data.covariates import CovariateTransform
 from latentscale.data.recorded import pull_inside
 from latentscale.data.scores import Scores
 from latentscale.declare import load_spec, spec_from_dict
-from latentscale.errors import DataError, DataWarning, SpecError
+from latentscale.errors import DataError, DataWarning, FitWarning, SpecError
 from latentscale.model.design import design
 
 FLOPS = spec_from_dict({"name": "flops", "covariates": ["log_flops"]})
@@ -174,3 +174,20 @@ def test_the_shipped_anchors_are_found_in_the_bundled_table() -> None:
         "hellaswag",
         "bbh",
     )
+
+
+POWER = {"link_power": {"dist": "LogNormal", "mu": 0, "sigma": 0.4}}
+
+
+def test_priors_that_the_model_has_no_use_for_are_warned_of_by_name(frame: pd.DataFrame) -> None:
+    spec = load_spec("pooled_flops").with_priors(POWER)
+    assert "prior link_power: LogNormal(mu=0, sigma=0.4) (not used)" in str(spec)
+    with pytest.warns(
+        FitWarning, match=r'"link_power"\. They.*It has "benchmark_slope", "intercept"'
+    ):
+        made = design(spec, scores_of(frame))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FitWarning)
+        design(spec, scores_of(frame), transform=made.transform)  # said once, when it was fitted
+        powered = spec.with_({"benchmarks.link": {"kind": "power-logistic"}})
+        design(powered, scores_of(frame))

@@ -10,8 +10,9 @@ import pytest
 import xarray as xr
 
 from latentscale.analysis.choices.next_benchmark import NextBenchmark
-from latentscale.analysis.curves.targets import ComputeNeeded, Passing
-from latentscale.analysis.forecasts.condition import Conditioning
+from latentscale.analysis.curves.compute_needed import ComputeNeeded
+from latentscale.analysis.curves.passing import Passing
+from latentscale.analysis.forecasts.few_shot import Conditioning
 from latentscale.analysis.forecasts.forecast import Forecast
 from latentscale.errors import DataError
 from latentscale.plots import (

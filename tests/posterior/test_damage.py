@@ -285,3 +285,15 @@ def test_others_group_names_and_trees_are_read_as_they_are(tiny_fit, same, tmp_p
     fit = Fit(**{**vars(tiny_fit), "tree": tree})
     back = ls.load(fit.save(tmp_path / "extra.nc"))
     assert back.tree["extra/inner"].to_dataset().identical(tree["extra/inner"].to_dataset())
+
+
+def test_a_file_of_schema_2_says_nothing_of_features_that_it_does_not_have(
+    copied, tiny_fit, same
+) -> None:
+    document = document_of(copied)
+    assert document["schema"] == SCHEMA and document["transform"].pop("features") == []
+    resealed(copied, document | {"schema": 2})
+    assert same(ls.load(copied), tiny_fit)
+    resealed(copied, document)
+    with pytest.raises(FitError, match="covariate transform has the fields"):
+        ls.load(copied)

@@ -17,7 +17,7 @@ from latentscale.analysis.checks.leave_one_out import (
     logit_residual,
 )
 from latentscale.analysis.checks.predictive import PredictiveCheck, posterior_predictive
-from latentscale.analysis.forecasts.forecast import forecast_rows
+from latentscale.analysis.forecasts.predict import forecast_rows
 from latentscale.analysis.tools.summaries import quantiles
 from latentscale.data.scaling import is_bounded, lower_is_better
 from latentscale.data.scores import Scores

@@ -47,6 +47,9 @@ class Diagnosis(FixedTable):
         Largest Pareto k that these weights bear: min(1 - 1 / log10(draws), 0.7).
     advice
         What to do, one step an entry; empty where all is well.
+    left_out
+        Variables that are not judged, since free skills rotate; linear predictors are judged in
+        their place.
     """
 
     passed: bool
@@ -58,6 +61,7 @@ class Diagnosis(FixedTable):
     high_pareto_k: int
     k_limit: float
     advice: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
 
     @property
     def headline(self) -> str:
@@ -67,6 +71,7 @@ class Diagnosis(FixedTable):
             f"Diagnostics {head}: max R-hat {self.max_rhat:.3f}, min ESS {self.min_ess:.0f}, "
             f"{self.divergences} divergences, E-BFMI {self.ebfmi:.2f}, "
             f"{self.high_pareto_k} scores with Pareto k above {self.k_limit:.2f}"
+            + ("; free skills are judged by linear predictors" if self.left_out else "")
         )
 
     def brief(self) -> pd.DataFrame:
@@ -78,9 +83,10 @@ def diagnose(fit: Fit) -> Diagnosis:
     """Check R-hat, effective sample size, divergences, energy and Pareto k.
 
     R-hat must be at most 1.01 and bulk and tail ESS at least 400 for every parameter
-    (Vehtari et al. 2021), with no divergence and E-BFMI of at least 0.3. An approximation,
-    such as ADVI's, is judged by its own status: whether its optimiser ended, and Pareto k of
-    its importance weights.
+    (Vehtari et al. 2021), with no divergence and E-BFMI of at least 0.3. Skills that are free to
+    rotate, and their loadings, are judged by the linear predictors that they give. An
+    approximation, such as ADVI's, is judged by its own status: whether its optimiser ended, and
+    Pareto k of its importance weights.
 
     Parameters
     ----------
@@ -114,6 +120,7 @@ def diagnose(fit: Fit) -> Diagnosis:
         high_pareto_k=heavy,
         k_limit=k_limit(fit.samples.sizes[SAMPLE]),
         advice=tuple(advice),
+        left_out=found.left_out,
     )
 
 

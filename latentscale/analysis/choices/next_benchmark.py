@@ -14,9 +14,10 @@ import xarray as xr
 from scipy.special import ndtri
 from scipy.stats import rankdata
 
-from latentscale.analysis.forecasts.condition import FewShot
-from latentscale.analysis.forecasts.forecast import Forecast, predict
+from latentscale.analysis.forecasts.few_shot import FewShot
+from latentscale.analysis.forecasts.forecast import Forecast
 from latentscale.analysis.forecasts.latents import Floats
+from latentscale.analysis.forecasts.predict import predict
 from latentscale.analysis.tools.units import FRACTION, common_unit
 from latentscale.dims import BENCHMARK, MODEL, SAMPLE
 from latentscale.errors import DataError, FitError, listed, nearest

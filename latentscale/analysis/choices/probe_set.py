@@ -19,8 +19,8 @@ from latentscale.analysis.choices.next_benchmark import (
     covariance_after,
     normal_scores,
 )
-from latentscale.analysis.forecasts.forecast import forecast_rows
 from latentscale.analysis.forecasts.latents import Floats
+from latentscale.analysis.forecasts.predict import forecast_rows
 from latentscale.analysis.forecasts.rows import planned_rows
 from latentscale.analysis.tools.units import FRACTION, common_unit
 from latentscale.data.frames import AnyFrame, as_pandas

@@ -22,7 +22,7 @@ from latentscale.analysis.curves.along import (
     range_of,
     rows_along,
 )
-from latentscale.analysis.forecasts.forecast import forecast_rows
+from latentscale.analysis.forecasts.predict import forecast_rows
 from latentscale.analysis.forecasts.rows import checked_family
 from latentscale.analysis.tools.summaries import quantiles
 from latentscale.dims import (

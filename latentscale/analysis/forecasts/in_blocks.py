@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 import xarray as xr
 
-from latentscale.analysis.forecasts.condition import Conditioned
+from latentscale.analysis.forecasts.condition import LatentsGivenScores
 from latentscale.analysis.tools.blocks import Gathered, Stream, block_size, parts
 from latentscale.dims import BENCHMARK, FAMILY, MODEL, SAMPLE, SKILL
 from latentscale.model.unseen import (
@@ -51,7 +51,7 @@ def evaluate_in_blocks(
     planned: xr.Dataset,
     rng: np.random.Generator,
     *,
-    given: Conditioned | None = None,
+    given: LatentsGivenScores | None = None,
     one_model: Sequence[str] = (),
 ) -> Evaluated:
     """Evaluate the model's equations for rows, drawing what the fit does not have of them.
@@ -104,7 +104,7 @@ class _Families:
         draws: xr.Dataset,
         planned: xr.Dataset,
         rng: np.random.Generator,
-        given: Conditioned | None,
+        given: LatentsGivenScores | None,
         most: int,
     ) -> None:
         self._spec = fit.spec
@@ -149,7 +149,7 @@ class _Residuals:
         draws: xr.Dataset,
         planned: xr.Dataset,
         rng: np.random.Generator,
-        given: Conditioned | None,
+        given: LatentsGivenScores | None,
         one_model: Sequence[str],
         most: int,
     ) -> None:

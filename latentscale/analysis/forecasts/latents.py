@@ -26,6 +26,7 @@ from latentscale.model.unseen import (
     family_effects,
     model_effects_of_raw,
     model_terms,
+    noise_effects,
     raw_model_template,
     raw_of_model_effects,
     raw_of_terms,
@@ -83,6 +84,9 @@ class LocalProblem:
     unpooled
         Whether the latent is the value of an unpooled family, under that prior; otherwise it is
         standard normal.
+    noise_of_models
+        Effects on the precision, by variable, dims (sample, model): the fit's, or a draw from
+        their population for new models. They belong to the posterior draw, not to the latents.
     """
 
     fit: Fit
@@ -97,6 +101,7 @@ class LocalProblem:
     at_cells: dict[str, xr.DataArray]
     phi: xr.DataArray
     noise: Noise
+    noise_of_models: xr.Dataset
 
     def eta(self, z: Floats) -> Floats:
         """Return the linear predictor at the cells, shape (sample, cell)."""
@@ -140,7 +145,8 @@ class LocalProblem:
         start = _unpack(self.template, self.start[index])
         raw = _unpack(self.template, z)
         terms = _terms(self.fit, draws, self.group, raw, start)
-        return terms, model_effects_of_raw(self.fit.spec, draws, raw)
+        own = model_effects_of_raw(self.fit.spec, draws, raw)
+        return terms, own.assign(_chosen(self.noise_of_models, index).data_vars)
 
 
 def groups_of(fit: Fit, planned: xr.Dataset, is_new: xr.DataArray) -> list[Group]:
@@ -177,7 +183,9 @@ def groups_of(fit: Fit, planned: xr.Dataset, is_new: xr.DataArray) -> list[Group
     ]
 
 
-def local_problem(fit: Fit, draws: xr.Dataset, group: Group) -> LocalProblem:
+def local_problem(
+    fit: Fit, draws: xr.Dataset, group: Group, rng: np.random.Generator
+) -> LocalProblem:
     """Return a group's latents and likelihood on posterior draws.
 
     Parameters
@@ -188,16 +196,19 @@ def local_problem(fit: Fit, draws: xr.Dataset, group: Group) -> LocalProblem:
         Its draws with floors, dims (sample, ...).
     group
         From `groups_of`.
+    rng
+        Source of random numbers, for the noise of new models.
     """
     template, known = _template(fit, draws, group)
     count = draws.sizes[SAMPLE]
     start = _start(fit, draws, group, template)
     begin = _unpack(template, start)
+    noise_of_models = _noise_of_models(fit, draws, group, rng)
 
     def at(raw: xr.Dataset) -> Floats:
-        return _cell_eta(_evaluated(fit, draws, group, raw, begin), group)
+        return _cell_eta(_evaluated(fit, draws, group, raw, begin, noise_of_models), group)
 
-    evaluation = _evaluated(fit, draws, group, template, begin)
+    evaluation = _evaluated(fit, draws, group, template, begin, noise_of_models)
     offset = _cell_eta(evaluation, group)
     matrix = np.empty((count, len(group.score), _size(template)))
     for column, unit in enumerate(np.eye(_size(template))):
@@ -230,6 +241,7 @@ def local_problem(fit: Fit, draws: xr.Dataset, group: Group) -> LocalProblem:
         at_cells=at_cells,
         phi=phi.sel(_where(group, phi)).drop_vars([MODEL, BENCHMARK], errors="ignore"),
         noise=_noise(fit, group, evaluation),
+        noise_of_models=noise_of_models,
     )
 
 
@@ -317,7 +329,8 @@ def _template(
     families = {**group.fitted, **group.new}
     raw = raw_template(fit.spec, draws, list(families), list(families.values()))
     rows = [str(name) for name in group.rows[MODEL].values]
-    raw = raw.merge(raw_model_template(fit.spec, draws, rows))
+    by_model = raw_model_template(fit.spec, draws, rows)
+    raw = raw.merge(by_model.drop_vars(noise_effects(fit.spec), errors="ignore"))
     fitted = {FAMILY: list(group.fitted), MODEL: list(fit.scores.models), LINEAGE: []}
     known = []
     for variable in raw.data_vars.values():
@@ -337,7 +350,8 @@ def _start(fit: Fit, draws: xr.Dataset, group: Group, template: xr.Dataset) -> F
             start[name].loc[{FAMILY: list(group.fitted)}] = found[name].transpose(*start[name].dims)
     if MODEL in template.dims:
         names = [str(m) for m in template[MODEL].values if m in fit.scores.models]
-        for name, raw in raw_of_model_effects(fit.spec, draws, names).data_vars.items():
+        found = raw_of_model_effects(fit.spec, draws, names)
+        for name, raw in found[[n for n in found if n in start]].data_vars.items():
             start[name].loc[{MODEL: names}] = raw.transpose(*start[name].dims)
     return _pack(start, count)
 
@@ -379,14 +393,42 @@ def _count(draws: xr.Dataset) -> int:
     return max(int(draws.sizes.get(FAMILY, 1)), 1)
 
 
+def _noise_of_models(
+    fit: Fit, draws: xr.Dataset, group: Group, rng: np.random.Generator
+) -> xr.Dataset:
+    """Return effects on the precision of the group's models, dims (sample, model)."""
+    rows = [str(name) for name in group.rows[MODEL].values]
+    names = [name for name in noise_effects(fit.spec) if name in draws]
+    template = raw_model_template(fit.spec, draws, rows)[names]
+    if not names:
+        return template
+    count = draws.sizes[SAMPLE]
+    raw = template.map(
+        lambda v: v.expand_dims({SAMPLE: count}).copy(data=rng.standard_normal((count, *v.shape)))
+    )
+    effects = model_effects_of_raw(fit.spec, draws, raw)
+    known = [name for name in rows if name in fit.scores.models]
+    for name in names:
+        effect = effects[name].transpose(SAMPLE, MODEL, ...)
+        own = draws[name].sel({MODEL: known}).transpose(*effect.dims)
+        effect.loc[{MODEL: known}] = own.values
+        effects[name] = effect
+    return effects
+
+
 def _evaluated(
-    fit: Fit, draws: xr.Dataset, group: Group, raw: xr.Dataset, start: xr.Dataset
+    fit: Fit,
+    draws: xr.Dataset,
+    group: Group,
+    raw: xr.Dataset,
+    start: xr.Dataset,
+    noise_of_models: xr.Dataset,
 ) -> Evaluation:
     """Evaluate the model at the group's rows, for given raw latents.
 
     A posterior draw holds the tokens that models do not disclose; given those it is as any other.
     """
-    residuals = model_effects_of_raw(fit.spec, draws, raw)
+    residuals = model_effects_of_raw(fit.spec, draws, raw).assign(noise_of_models.data_vars)
     effects = _terms(fit, draws, group, raw, start)
     return fit.evaluator.at(draws, group.rows, residuals=residuals, effects=effects)
 

@@ -10,9 +10,11 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from latentscale.data.covariates import features_in_use
 from latentscale.data.names import warn_of_spelling
 from latentscale.data.planned import planned_models
 from latentscale.data.scores import Scores
+from latentscale.declare.spec import ModelSpec
 from latentscale.dims import FAMILY, LINEAGE, MODEL
 from latentscale.errors import DataError, DataWarning, nearest
 from latentscale.posterior.fit import Fit
@@ -48,8 +50,8 @@ def planned_rows(fit: Fit, frame: pd.DataFrame) -> xr.Dataset:
     )
 
 
-def stated_rows(frame: pd.DataFrame, scores: Scores, *, needs_instruct: bool) -> pd.DataFrame:
-    """Return rows that also state the instruct and lineage that a whole table settles.
+def stated_rows(frame: pd.DataFrame, scores: Scores, spec: ModelSpec) -> pd.DataFrame:
+    """Return rows that also state the lineage and the features that a whole table settles.
 
     For forecasts by fits of a part of the table, to which some of these families are new.
 
@@ -59,8 +61,8 @@ def stated_rows(frame: pd.DataFrame, scores: Scores, *, needs_instruct: bool) ->
         Rows as for `latentscale.predict`.
     scores
         The whole table.
-    needs_instruct
-        Whether forecasts depend on instruct.
+    spec
+        The model that is fitted; rows state the features that it uses.
 
     Raises
     ------
@@ -68,12 +70,18 @@ def stated_rows(frame: pd.DataFrame, scores: Scores, *, needs_instruct: bool) ->
         As `planned_rows`.
     """
     lineages = {str(f): str(g) for f, g in scores.family_lineage().items()}
-    uses = ["instruct"] if needs_instruct else []
+    kinds = {kind.name: kind for kind in features_in_use(scores.dataset, spec.covariates)}
+    uses = [*kinds, *(["instruct"] if spec.needs_instruct else [])]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # the forecasts will say it
         rows = planned_models(frame, scores.benchmarks, lineages, fitted=scores.dataset, uses=uses)
-    named = frame.rename(columns=str.strip)
-    return named.assign(instruct=rows["instruct"].values, lineage=rows[LINEAGE].values)
+    features = {
+        name: kind.cells(rows[kind.variable].values)
+        for name, kind in kinds.items()
+        if kind.variable in rows
+    }
+    own = {"instruct": rows["instruct"].values, "lineage": rows[LINEAGE].values}
+    return frame.rename(columns=str.strip).assign(**features, **own)
 
 
 def fitted_lineages(fit: Fit) -> dict[str, str]:

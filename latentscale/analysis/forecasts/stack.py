@@ -13,8 +13,9 @@ import pandas as pd
 import xarray as xr
 
 from latentscale.analysis.checks.compare import Comparison
-from latentscale.analysis.forecasts.condition import Conditioning
-from latentscale.analysis.forecasts.forecast import Forecast, predict
+from latentscale.analysis.forecasts.few_shot import Conditioning
+from latentscale.analysis.forecasts.forecast import Forecast
+from latentscale.analysis.forecasts.predict import predict
 from latentscale.declare.likelihood import Noise
 from latentscale.dims import CHAIN, DRAW, SAMPLE, SKILL, checked_seed
 from latentscale.errors import DataError, FitError, SpecError, listed

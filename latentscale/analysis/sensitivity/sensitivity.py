@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from latentscale.analysis.checks.leave_one_out import refuse_few_draws
-from latentscale.analysis.forecasts.forecast import predict
+from latentscale.analysis.forecasts.predict import predict
 from latentscale.analysis.sensitivity.power_scaling import (
     CONSTANT,
     QUANTITY,

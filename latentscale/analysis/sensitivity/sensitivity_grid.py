@@ -291,7 +291,7 @@ def leave_families_out(
     specs = {name: spec for name in tables}
     # A family that is left out is new to the refit, which could not settle what its rows omit.
     if frame is not None:
-        frame = stated_rows(frame, scores, needs_instruct=spec.needs_instruct)
+        frame = stated_rows(frame, scores, spec)
     jobs = _jobs(specs, tables, frame, variables, method, prob, seed)
     found, failed = _run(_with_cores(jobs, workers), workers, progress, "families")
     if BASE in failed:

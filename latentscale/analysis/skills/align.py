@@ -11,7 +11,6 @@ import pandas as pd
 import xarray as xr
 
 from latentscale.analysis.checks.modes import find_modes
-from latentscale.analysis.skills.identified import ALIGNMENT
 from latentscale.analysis.skills.procrustes import (
     cholesky_of,
     match_by_permutation,
@@ -22,6 +21,7 @@ from latentscale.analysis.skills.procrustes import (
 from latentscale.analysis.skills.rotations import PrincipalAxes, Rotation
 from latentscale.analysis.tools.summaries import quantiles
 from latentscale.dims import (
+    ALIGNMENT,
     BENCHMARK,
     CHAIN,
     DEFAULT_PROB,

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from latentscale.dims import ALIGNMENT
 from latentscale.errors import SpecError
 from latentscale.posterior.fit import Fit
-
-ALIGNMENT = "alignment"
-"""Group of an aligned fit's tree: the rotation that each draw was given."""
+from latentscale.posterior.identified import rotates
 
 
 def is_identified(fit: Fit) -> bool:
     """Return whether skill k is the same skill in every draw: anchored, or aligned."""
     if not fit.spec.skills.count:
         return False
-    return fit.spec.skills.identify.kind != "free" or ALIGNMENT in fit.tree
+    return not rotates(fit.spec) or ALIGNMENT in fit.tree
 
 
 def require_identified(fit: Fit, what: str) -> None:

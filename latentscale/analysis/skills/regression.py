@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from latentscale.analysis.forecasts.condition import FewShot
-from latentscale.analysis.forecasts.forecast import predict
+from latentscale.analysis.forecasts.few_shot import FewShot
 from latentscale.analysis.forecasts.latents import Floats
+from latentscale.analysis.forecasts.predict import predict
 from latentscale.analysis.tools.summaries import quantiles
 from latentscale.data.frames import kind_of
 from latentscale.dims import DEFAULT_PROB, MODEL, SAMPLE, SKILL, checked_seed

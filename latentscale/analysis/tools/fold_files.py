@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from latentscale.analysis.folds import Fold
+from latentscale.analysis.forecasts.condition import FewShot
+from latentscale.analysis.tools.fold import Fold
 from latentscale.data.scores import Scores
 from latentscale.declare.spec import ModelSpec
 from latentscale.errors import FitError
@@ -45,6 +46,7 @@ _WORDS = ("suite", "basis")
 # Hexadecimal digits of names: 64 bits, so that no two of millions of folds share one.
 _DIGITS = 16
 _END = "# rows"
+_FEW_SHOT = FewShot()
 
 
 def run_key(spec: ModelSpec, scores: Scores, method: Method, seed: int, prob: float) -> str:
@@ -65,9 +67,12 @@ def run_key(spec: ModelSpec, scores: Scores, method: Method, seed: int, prob: fl
     return digest.hexdigest()[:_DIGITS]
 
 
-def fold_file(folder: Path, key: str, fold: Fold) -> Path:
-    """Return where a fold is kept: named by what it hides, not by its own name."""
-    about = json.dumps([fold.train, fold.test, fold.cells])
+def fold_file(folder: Path, key: str, fold: Fold, few_shot: FewShot = _FEW_SHOT) -> Path:
+    """Return where a fold is kept: named by what it hides and gives, not by its own name."""
+    parts: list[Any] = [fold.train, fold.test, fold.cells]
+    if fold.given:
+        parts += [fold.given, _plain(few_shot)]
+    about = json.dumps(parts, default=repr)
     return folder / key / f"{hashlib.sha256(about.encode()).hexdigest()[:_DIGITS]}.csv"
 
 

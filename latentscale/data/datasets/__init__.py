@@ -6,9 +6,10 @@ from importlib import resources
 
 import pandas as pd
 
+from latentscale.data.datasets.catalogue import catalogue, families
 from latentscale.data.scores import Scores, scores_from_frame
 
-__all__ = ["open_llm_leaderboard"]
+__all__ = ["catalogue", "families", "open_llm_leaderboard"]
 
 
 def open_llm_leaderboard(corrected: bool = True) -> Scores:

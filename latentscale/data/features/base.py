@@ -6,6 +6,7 @@ covariates, marks extrapolation or steps along a curve asks the kind, and keeps 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Final, Literal
@@ -124,7 +125,7 @@ class Feature:
 
 
 @dataclass(frozen=True)
-class FeatureKind:
+class FeatureKind(ABC):
     """A feature of one kind: how it is read, what covariates it gives, what its range is.
 
     A kind is a subclass with a class variable `kind`, registered by ``@FEATURES.add``. Values are
@@ -201,6 +202,7 @@ class FeatureKind:
         """Return whether a column whose kind is not declared is of this kind."""
         return False
 
+    @abstractmethod
     def read(
         self, column: pd.Series, labels: Sequence[str]
     ) -> tuple[npt.NDArray[Any] | pd.Series, list[Problem]]:
@@ -219,7 +221,6 @@ class FeatureKind:
             Values as they are kept, empty (NaN, NaT or None) where the cell is empty or bad; and
             a problem for each bad cell, naming its row, column and value.
         """
-        raise NotImplementedError
 
     def kept(self, values: pd.Series | None, rows: int) -> npt.NDArray[Any]:
         """Return values as an array of a dataset, all empty where the table has no such column."""

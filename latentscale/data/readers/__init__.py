@@ -28,6 +28,7 @@ from latentscale.data.readers.parquet import read_parquet, read_table
 from latentscale.data.readers.scores import read_scores
 from latentscale.data.readers.size_classes import SIZE_CLASSES, NameReading, size_class
 from latentscale.data.readers.tasks import HARNESS_TASKS, HarnessTask
+from latentscale.data.readers.template import metadata_template
 
 __all__ = [
     "HARNESS_TASKS",
@@ -48,6 +49,7 @@ __all__ = [
     "leaderboard_table",
     "livebench_measurements",
     "match_benchmarks",
+    "metadata_template",
     "read_benchmarks",
     "read_benchpress",
     "read_checkpoints",

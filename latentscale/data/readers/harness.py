@@ -8,7 +8,7 @@ from typing import Final
 
 import pandas as pd
 
-from latentscale.data.audit import Finding, Level, emit
+from latentscale.data.audit import SET_ASIDE, Finding, Level, emit
 from latentscale.data.benchmarks import KNOWN_BENCHMARKS, Benchmark
 from latentscale.data.frames import as_pandas
 from latentscale.data.readers.candidates import Candidate, pool
@@ -76,18 +76,27 @@ def harness_table(
     Raises
     ------
     DataError
-        If there is no result file, or a file is malformed, names no model, or has none of the
-        metrics wanted for a task; the file is named.
+        If there is no result file that can be read, or one has none of the metrics wanted for a
+        task; the file is named.
 
     Warns
     -----
     DataWarning
-        Once, about what was assumed of tasks unknown to the package, and about runs cut short,
+        Once, about files of a folder that are malformed or name no model and were set aside, and
+        about what was assumed of tasks unknown to the package, and about runs cut short,
         under different settings, with different numbers of examples, undated or incomplete.
     """
-    rows, findings = _collected(Path(folder), tasks, ())
+    table, findings = table_and_findings(folder, tasks)
     emit(findings, about="Result files were read")
-    return _table(rows)
+    return table
+
+
+def table_and_findings(
+    folder: str | Path, tasks: Mapping[str, HarnessTask] | None = None
+) -> tuple[pd.DataFrame, list[Finding]]:
+    """Do what `harness_table` does, without issuing a warning."""
+    rows, findings = _collected(Path(folder), tasks, ())
+    return _table(rows), findings
 
 
 def read_harness(
@@ -97,6 +106,7 @@ def read_harness(
     tasks: Mapping[str, HarnessTask] | None = None,
     tokens_per_step: TokensPerStep | None = None,
     drop_unmatched: bool = False,
+    set_aside: bool = False,
     benchmarks: Mapping[str, Benchmark] | None = None,
 ) -> Scores:
     """Read scores from result files of lm-evaluation-harness, joined with metadata if given.
@@ -117,6 +127,10 @@ def read_harness(
         revisions such as ``step1000-tokens4B`` need none.
     drop_unmatched
         Leave out models that the metadata lacks instead of refusing.
+    set_aside
+        Leave out every row that cannot be used (no metadata, an empty family, a size that is no
+        number, a score outside its range) instead of refusing; the audit has one finding
+        ``set-aside`` a model, with the reason.
     benchmarks
         As for `Scores.from_frame`.
 
@@ -156,6 +170,7 @@ def read_harness(
         metadata,
         findings,
         drop_unmatched=drop_unmatched,
+        set_aside=set_aside,
         benchmarks=described,
         n_items=_own_items(rows, described, benchmarks or {}),
         stderr=_own_errors(table),
@@ -204,11 +219,18 @@ def _collected(
     order = {name: place for place, name in enumerate([*known, *sorted(others)])}
     rows.sort(key=lambda row: (row.model, order[row.benchmark]))
     scored = {(row.model, row.benchmark) for row in rows}
-    for (model, benchmark), message in pooled.unfit.items():
-        if benchmark in known and not any(
-            (c.model, c.benchmark) == (model, benchmark) for c in pooled.candidates
-        ):
-            raise DataError(message)
+    measured = {(one.model, one.benchmark) for one in pooled.candidates}
+    wrong = {
+        cell: message
+        for cell, message in pooled.unfit.items()
+        if cell[1] in known and cell not in measured
+    }
+    if wrong and not rows:
+        raise DataError(next(iter(wrong.values())))
+    findings += [
+        Finding("warning", SET_ASIDE, f"{model} on {benchmark}", f"the score was set aside: {said}")
+        for (model, benchmark), said in wrong.items()
+    ]
     unfit = {cell: said for cell, said in pooled.unfit.items() if cell not in scored}
     findings += [*more, *left_out, *_assumed(rows, others, described)]
     findings += [*_mixed_shots(_table(rows)), *_other_metrics(unfit, others)]
@@ -243,38 +265,53 @@ def _table(rows: list[Candidate]) -> pd.DataFrame:
 
 
 def _runs(folder: Path) -> tuple[list[Run], list[Finding]]:
-    """Read every result file below a folder, whatever its name; earlier runs first."""
+    """Read every result file below a folder, whatever its name; earlier runs first.
+
+    One that cannot be read does not stop the others.
+    """
     if not folder.is_dir():
         if not folder.exists():
             raise DataError(f"{folder}: there is no such folder or file. Check the path.")
         return [read_run(folder)], []
-    runs, others = [], []
+    runs: list[Run] = []
+    others: list[str] = []
+    unread: dict[Path, DataError] = {}
     for path in sorted(folder.rglob("*.json")):
         if any(part.startswith(".") for part in path.relative_to(folder).parts) or path.is_dir():
             continue  # copies that editors and file systems keep
-        if path.name.startswith("results"):
-            runs.append(read_run(path))
-            continue
         # The harness takes another name from --output_path if that ends in .json.
+        named = path.name.startswith("results")
         try:
-            document = read_document(path)
+            document = None if named else read_document(path)
+            if named or holds_results(document):
+                runs.append(read_run(path) if document is None else run_of(document, path))
+            else:
+                others.append(path.name)
         except DataError as error:
-            others.append(f"{path.name} ({str(error).removeprefix(f'{path}: ').partition('.')[0]})")
-            continue
-        if holds_results(document):
-            runs.append(run_of(document, path))
-        else:
-            others.append(path.name)
+            if named:
+                unread[path] = error
+            else:
+                others.append(f"{path.name} ({_why(error, path).partition('.')[0]})")
     if not runs:
+        if unread:
+            raise next(iter(unread.values()))
         raise DataError(
             f"{folder}: no result file (results*.json) in it or below. Give the folder that "
             "lm_eval wrote with --output_path."
         )
     runs.sort(key=lambda run: run.date)
-    if not others:
-        return runs, []
-    message = f"{len(others)} other .json files hold no results: {listed(others)}."
-    return runs, [Finding("info", "other-files", "files", message)]
+    findings = [
+        Finding("warning", SET_ASIDE, str(path), f"the file was set aside: {_why(error, path)}")
+        for path, error in unread.items()
+    ]
+    if others:
+        message = f"{len(others)} other .json files hold no results: {listed(others)}."
+        findings.append(Finding("info", "other-files", "files", message))
+    return runs, findings
+
+
+def _why(error: DataError, path: Path) -> str:
+    return str(error).removeprefix(f"{path}: ")
 
 
 def _assumed(

@@ -88,9 +88,17 @@ def leaderboard_table(
         If models were left out as flagged (with the reading of the column), only a quantised
         row of a model is there, or sizes or dates cannot be read.
     """
-    table, findings = _collected(source, flagged)
+    table, findings = contents_and_findings(source, flagged)
     emit(findings, about="The leaderboard's table was read")
-    return with_families(table)[0]  # the column family_basis says what was guessed
+    return table
+
+
+def contents_and_findings(
+    source: str | Path | pd.DataFrame, flagged: FlaggedReading
+) -> tuple[pd.DataFrame, list[Finding]]:
+    """Do what `leaderboard_table` does, without issuing a warning."""
+    table, findings = _collected(source, flagged)
+    return with_families(table)[0], findings  # the column family_basis says what was guessed
 
 
 def read_leaderboard(
@@ -99,6 +107,7 @@ def read_leaderboard(
     *,
     flagged: FlaggedReading = "auto",
     drop_unmatched: bool = False,
+    set_aside: bool = False,
     benchmarks: Mapping[str, Benchmark] | None = None,
 ) -> Scores:
     """Read scores from the contents table of the Open LLM Leaderboard v2.
@@ -119,6 +128,8 @@ def read_leaderboard(
         As for `leaderboard_table`.
     drop_unmatched
         Leave out models that the metadata lacks instead of refusing.
+    set_aside
+        As for `read_harness`.
     benchmarks
         As for `Scores.from_frame`.
 
@@ -146,7 +157,12 @@ def read_leaderboard(
     dropped = [*_TEXT.values(), *_UNUSED]
     wide = table.drop(columns=dropped, errors="ignore")
     return scores_with_metadata(
-        wide, metadata, findings, drop_unmatched=drop_unmatched, benchmarks=benchmarks
+        wide,
+        metadata,
+        findings,
+        drop_unmatched=drop_unmatched,
+        set_aside=set_aside,
+        benchmarks=benchmarks,
     )
 
 

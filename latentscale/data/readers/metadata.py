@@ -10,11 +10,14 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from latentscale.data.audit import Audit, Finding, emit
+from latentscale.data.audit import SET_ASIDE, Audit, Finding, emit
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.columns import as_number, is_missing
+from latentscale.data.known import known_features
 from latentscale.data.layout import METADATA, OPTIONAL, REQUIRED, checked_frame
+from latentscale.data.scales.base import scale_of
 from latentscale.data.scores import Scores, scores_from_frame
+from latentscale.data.table import read_wide
 from latentscale.errors import DataError, listed, nearest
 
 _WHAT: Final = "This table of metadata cannot be used"
@@ -34,6 +37,7 @@ def scores_with_metadata(
     findings: list[Finding],
     *,
     drop_unmatched: bool,
+    set_aside: bool = False,
     benchmarks: Mapping[str, Benchmark] | None,
     n_items: pd.DataFrame | None = None,
     stderr: pd.DataFrame | None = None,
@@ -50,6 +54,8 @@ def scores_with_metadata(
         What was found while reading the source; they come first in the audit.
     drop_unmatched
         As for `join_metadata`.
+    set_aside
+        Leave out every row that cannot be used, with a finding a model, instead of refusing.
     benchmarks
         As for `Scores.from_frame`; benchmarks that the source does not hold are passed over.
     n_items
@@ -59,7 +65,10 @@ def scores_with_metadata(
         Standard errors, column ``model`` and one a benchmark, as for `Scores.from_frame`; those of
         models and benchmarks that are left out are passed over.
     """
-    joined, more = join_metadata(wide, metadata, drop_unmatched=drop_unmatched)
+    joined, more = join_metadata(wide, metadata, drop_unmatched=drop_unmatched or set_aside)
+    if set_aside:
+        joined, left_out = usable_rows(wide, joined, benchmarks or {})
+        more = [*left_out, *(one for one in more if one.code != "metadata-missing")]
     given = {name: info for name, info in (benchmarks or {}).items() if name in joined}
     if stderr is not None:
         columns = [name for name in stderr if name in joined]
@@ -68,6 +77,52 @@ def scores_with_metadata(
     audit = Audit((*findings, *more, *scores.audit.findings))
     emit(audit.findings, about="Scores were read (the whole list is in .audit)", stacklevel=4)
     return Scores(scores.dataset, audit)
+
+
+def usable_rows(
+    wide: pd.DataFrame, joined: pd.DataFrame, benchmarks: Mapping[str, Benchmark]
+) -> tuple[pd.DataFrame, list[Finding]]:
+    """Leave out the rows that a table of scores would be refused for.
+
+    Parameters
+    ----------
+    wide
+        The source's rows; those that `joined` does not have are without metadata.
+    joined
+        The rows with their metadata.
+    benchmarks
+        Descriptions of benchmarks, whose scales say which scores are allowed.
+
+    Returns
+    -------
+    tuple
+        The other rows, and one finding ``set-aside`` a model, with its reasons.
+
+    Raises
+    ------
+    DataError
+        If no row is left.
+    """
+    kept = set(joined["model"])
+    reasons = {
+        name: ["the metadata has no row of it"] for name in wide["model"] if name not in kept
+    }
+    named = [name for name in joined if name not in METADATA]
+    scales = {name: scale_of(one.scale) for name, one in benchmarks.items() if name in joined}
+    for problem in read_wide(joined, named, scales).problems:
+        if problem.row >= 0:
+            reasons.setdefault(str(joined["model"].iloc[problem.row]), []).append(problem.text)
+    usable = joined[~joined["model"].isin(reasons)].reset_index(drop=True)
+    findings = [
+        Finding("warning", SET_ASIDE, name, f"the model was set aside: {' '.join(said)}")
+        for name, said in reasons.items()
+    ]
+    if usable.empty:
+        raise DataError(
+            f"None of the {len(wide)} models can be used. {findings[0].where}: "
+            f"{findings[0].message}"
+        )
+    return usable, findings
 
 
 def join_metadata(
@@ -87,8 +142,9 @@ def join_metadata(
         Column ``model``, benchmark columns, and possibly columns of metadata. Not changed.
     metadata
         Columns ``model``, ``family``, ``params_b`` (billions) and ``tokens_t`` (trillions, empty
-        if undisclosed), optionally ``lineage``, ``instruct`` and ``released``; those that `wide`
-        gives may be left out. Other columns are not used. Not changed.
+        if undisclosed), optionally ``lineage`` and the other features that the package knows, such
+        as ``instruct``, ``released``, ``reasoning`` and ``provider``; those that `wide` gives may
+        be left out. Other columns are not used, which a finding says. Not changed.
     drop_unmatched
         Leave out models that the metadata lacks; they are counted in a finding.
 
@@ -189,6 +245,10 @@ def _match_findings(
         message = f"{len(by_short)} models were found in the metadata by their short name: {pairs}."
         findings.append(Finding("info", "names-matched", "model", message))
     used = set(row_of.values())
+    columns = [name for name in metadata if name not in (*METADATA, *known_features())]
+    if columns:
+        message = f"the metadata's columns {listed(columns)} are not used: no known features."
+        findings.append(Finding("info", "metadata-columns", "columns", message))
     unused = [name for row, name in enumerate(metadata["model"]) if row not in used]
     if unused:
         message = f"{len(unused)} models of the metadata have no scores here: {listed(unused)}."
@@ -212,7 +272,7 @@ def _joined(
 ) -> pd.DataFrame:
     rows = [row_of.get(name, -1) for name in wide["model"]]
     columns: dict[str, object] = {"model": wide["model"].tolist()}
-    for name in (*REQUIRED[1:], *OPTIONAL):
+    for name in (*REQUIRED[1:], *OPTIONAL, *_further(wide, metadata)):
         own = wide[name].tolist() if name in wide else [None] * len(wide)
         told = metadata[name].tolist() if name in metadata else []
         values = [told[row] if told and row >= 0 else None for row in rows]
@@ -223,12 +283,18 @@ def _joined(
                 mine if is_missing(value) else value
                 for mine, value in zip(own, values, strict=True)
             ]
-    scores = wide[[name for name in wide if name not in METADATA]]
+    scores = wide[[name for name in wide if name not in columns]]
     about = pd.DataFrame(columns, index=wide.index)
     for name in ("params_b", "tokens_t", "instruct"):
         if name in about and all(_numeric(cell) for cell in about[name]):
             about[name] = about[name].astype(float)
     return pd.concat([about, scores], axis="columns").reset_index(drop=True)
+
+
+def _further(wide: pd.DataFrame, metadata: pd.DataFrame) -> list[str]:
+    """Return known features that the metadata give, but for names that the source has scores of."""
+    known = [name for name in known_features() if name not in METADATA]
+    return [name for name in known if name in metadata and name not in wide]
 
 
 def _numeric(cell: object) -> bool:

@@ -110,7 +110,7 @@ def tokens_of_step(run: str, tokens_per_step: TokensPerStep | None) -> float:
 
 
 def models_from_names(
-    models: Sequence[str], tokens_per_step: TokensPerStep | None
+    models: Sequence[str], tokens_per_step: TokensPerStep | None, *, basis: bool = False
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """Return what the names of open models say: family, lineage, size, tokens of checkpoints.
 
@@ -120,6 +120,8 @@ def models_from_names(
         Names, of models or of their checkpoints.
     tokens_per_step
         As for `tokens_of_step`.
+    basis
+        Whether to keep the column family_basis, what the family was read from.
 
     Returns
     -------
@@ -142,4 +144,5 @@ def models_from_names(
         params_b=sizes,
         tokens_t=[tokens if tokens > 0 else np.nan for tokens in seen],
     )
-    return table.drop(columns="family_basis").dropna(axis="columns", how="all"), findings
+    kept = table if basis else table.drop(columns="family_basis")
+    return kept.dropna(axis="columns", how="all"), findings

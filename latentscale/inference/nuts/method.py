@@ -17,9 +17,9 @@ from latentscale.inference.nuts.on_pymc import run_on_pymc
 from latentscale.inference.nuts.start import Start, start_from
 from latentscale.model.build import build_design
 from latentscale.model.design import Design
-from latentscale.posterior.convergence import convergence
 from latentscale.posterior.draws import Draws
 from latentscale.posterior.folder import claimed
+from latentscale.posterior.identified import convergence_of
 from latentscale.posterior.status import FOR_ANYTHING, status_of_chains
 
 
@@ -131,7 +131,7 @@ class NUTS(Method):
                 run = run_on_pymc(model, self, seed, progress)
         names = [name for name in run.posterior.data_vars if not str(name).endswith("_raw")]
         posterior = run.posterior[names]
-        figures = convergence(posterior, run.stats)
+        figures = convergence_of(spec, design, posterior, run.stats)
         status = status_of_chains(figures, interrupted=run.interrupted, good_for=self.good_for)
         status = run.points.noted_in(status)
         return Draws(posterior, run.stats, status, run.seconds, chosen=run.chosen)

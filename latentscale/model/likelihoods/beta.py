@@ -44,6 +44,12 @@ class BetaNoise(Noise):
 
     def log_density(self, score: Named, mean: Named, phi: Named) -> Named:
         """Return the Beta log density."""
+        if not isinstance(mean, xr.DataArray):
+            from latentscale.model.distributions import beta_in_graph
+
+            fused = beta_in_graph(score, mean, phi)
+            if fused is not None:
+                return fused
         alpha, beta = mean * phi, (1 - mean) * phi
         maths = maths_of(mean)
         normaliser = maths.betaln(alpha, beta)

@@ -30,6 +30,8 @@ class LogitNormalLikelihood(Likelihood):
         r"\mathrm{Normal}(\mathrm{logit}\, \mu_{ij}, 4 / \phi_{ij})"
     )
 
+    normal_on_logit: ClassVar[bool] = True
+
     def noise(self, parameters: Mapping[str, Named], n_items: xr.DataArray) -> Noise:
         """Return logit-normal noise."""
         return LogitNormalNoise()

@@ -33,6 +33,7 @@ class StudentTLikelihood(Likelihood):
         r"\mathrm{logit}\, Y_{ij} \sim "
         r"t_\nu(\mathrm{logit}\, \mu_{ij}, 4 / \phi_{ij})"
     )
+    normal_on_logit: ClassVar[bool] = True
     shared: bool = True
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         _TAIL: PriorSlot(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import xarray as xr
 
@@ -21,6 +21,7 @@ from latentscale.dims import BENCHMARK, FAMILY, SKILL, SKILL_FACTOR
 from latentscale.errors import SpecError
 from latentscale.maths import Named
 from latentscale.model.design import Design
+from latentscale.model.normal_effects import NormalEffect
 from latentscale.model.priors import declare_parameters
 
 
@@ -129,6 +130,9 @@ class Term(Record):
     model_effect: ClassVar[str | None] = None
     """Variable of the effects by model, if it has any: independent between models."""
 
+    model_effect_on: ClassVar[Literal["predictor", "precision"]] = "predictor"
+    """What they are added to: the skills or the linear predictor, or the log precision."""
+
     skill_vectors: ClassVar[tuple[str, ...]] = ()
     """Its variables that change with skills when skills are rotated, dims with skill."""
 
@@ -206,6 +210,13 @@ class Term(Record):
         """
         return declare_parameters(spec, self.parameters(spec, design))
 
+    def normal_effects(self, spec: ModelSpec, design: Design) -> tuple[NormalEffect, ...] | None:
+        """Return its effects where it is linear in them and they are normal a priori.
+
+        None, by default, for a term of another form, which `latentscale.methods.Gibbs` refuses.
+        """
+        return None
+
     def skill(self, values: Mapping[str, Named], rows: Rows[Named]) -> Named | None:
         """Return what it adds to the skills of models, dims (model, skill); None for nothing."""
         return None
@@ -214,6 +225,10 @@ class Term(Record):
         self, values: Mapping[str, Named], rows: Rows[Named], skill: Named | None
     ) -> Named | None:
         """Return what it adds to the linear predictor, dims with benchmark; None for nothing."""
+        return None
+
+    def log_precision(self, values: Mapping[str, Named], rows: Rows[Named]) -> Named | None:
+        """Return what it adds to the log precision of scores; None for nothing."""
         return None
 
     def effects_of_raw(

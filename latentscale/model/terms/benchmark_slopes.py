@@ -11,6 +11,7 @@ from latentscale.declare.spec import ModelSpec
 from latentscale.dims import BENCHMARK
 from latentscale.maths import Named
 from latentscale.model.design import Design
+from latentscale.model.normal_effects import NormalEffect
 from latentscale.model.terms.base import Rows, Term
 
 BENCHMARK_SLOPE: str = "benchmark_slope_covariate"
@@ -49,6 +50,11 @@ class BenchmarkSlopes(Term):
     def parameters(self, spec: ModelSpec, design: Design) -> dict[str, Parameter]:
         """Return the slopes."""
         return {"benchmark_slope": Parameter("benchmark_slope", (BENCHMARK, BENCHMARK_SLOPE))}
+
+    def normal_effects(self, spec: ModelSpec, design: Design) -> tuple[NormalEffect, ...]:
+        """Return the slopes."""
+        dims = (BENCHMARK, BENCHMARK_SLOPE)
+        return (NormalEffect("benchmark_slope", dims, prior="benchmark_slope"),)
 
     def predictor(
         self, values: Mapping[str, Named], rows: Rows, skill: Named | None

@@ -16,6 +16,7 @@ from latentscale.declare.spec import ModelSpec
 from latentscale.dims import CATEGORY, CATEGORY_LEVEL, SAMPLE, SKILL
 from latentscale.maths import Named, maths_of
 from latentscale.model.design import Design
+from latentscale.model.normal_effects import EffectScale, NormalEffect
 from latentscale.model.priors import declare_parameters, deterministic, standard_normal
 from latentscale.model.terms.base import Rows, Term, scaled
 
@@ -77,6 +78,14 @@ class CategoryEffects(Term):
         index = maths_of(raw).named(_category_of(design.transform), (CATEGORY_LEVEL,))
         scale = values["category_scale"].isel({CATEGORY: index})
         return values | {EFFECT: deterministic(EFFECT, raw * scale)}
+
+    def normal_effects(self, spec: ModelSpec, design: Design) -> tuple[NormalEffect, ...]:
+        """Return the effects of levels, where the table has a category."""
+        if not design.transform.levels:
+            return ()
+        owners = {CATEGORY: (CATEGORY_LEVEL, _category_of(design.transform))}
+        scale = EffectScale("category_scale", (CATEGORY, SKILL), owners)
+        return (NormalEffect(EFFECT, (CATEGORY_LEVEL, SKILL), scale=scale),)
 
     def skill(self, values: Mapping[str, Named], rows: Rows) -> Named | None:
         """Return the effect of each row's levels."""

@@ -14,6 +14,7 @@ from latentscale.declare.spec import ModelSpec
 from latentscale.dims import BENCHMARK, FAMILY
 from latentscale.maths import Named, maths_of
 from latentscale.model.design import Design
+from latentscale.model.normal_effects import EffectScale, NormalEffect
 from latentscale.model.priors import declare, declare_parameters, deterministic, deviations
 from latentscale.model.terms.base import Groups, Rows, Term, standardised
 
@@ -74,6 +75,16 @@ class FamilyBenchmark(Term):
             "family_benchmark_scale": scale,
             "family_benchmark": deterministic("family_benchmark", raw * scale),
         }
+
+    def normal_effects(self, spec: ModelSpec, design: Design) -> tuple[NormalEffect, ...]:
+        """Return the effects."""
+        name, dims = "family_benchmark", (FAMILY, BENCHMARK)
+        if not self.pooled:
+            return (NormalEffect(name, dims, prior="fixed_family"),)
+        apart = np.array([float(b not in design.anchors) for b in design.scores.benchmarks])
+        scale = EffectScale("family_benchmark_scale", (BENCHMARK,), switched_on=apart)
+        centred = FAMILY if design.centred else None
+        return (NormalEffect(name, dims, scale=scale, centred=centred),)
 
     def predictor(
         self, values: Mapping[str, Named], rows: Rows, skill: Named | None

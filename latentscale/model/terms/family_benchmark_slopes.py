@@ -13,6 +13,7 @@ from latentscale.declare.spec import ModelSpec
 from latentscale.dims import BENCHMARK, FAMILY
 from latentscale.maths import Named
 from latentscale.model.design import Design
+from latentscale.model.normal_effects import EffectScale, NormalEffect
 from latentscale.model.priors import declare_parameters, deterministic, deviations
 from latentscale.model.terms.base import Groups, Rows, Term, standardised
 
@@ -68,6 +69,13 @@ class FamilyBenchmarkSlopes(Term):
         raw = deviations("family_benchmark_slope", dims, centred=design.centred)
         slope = raw * values["family_benchmark_slope_scale"]
         return values | {"family_benchmark_slope": deterministic("family_benchmark_slope", slope)}
+
+    def normal_effects(self, spec: ModelSpec, design: Design) -> tuple[NormalEffect, ...]:
+        """Return the families' slopes."""
+        dims = (FAMILY, BENCHMARK, FAMILY_BENCHMARK_SLOPE)
+        scale = EffectScale("family_benchmark_slope_scale", (BENCHMARK,))
+        centred = FAMILY if design.centred else None
+        return (NormalEffect("family_benchmark_slope", dims, scale=scale, centred=centred),)
 
     def predictor(
         self, values: Mapping[str, Named], rows: Rows, skill: Named | None

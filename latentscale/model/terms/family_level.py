@@ -14,6 +14,7 @@ from latentscale.declare.spec import ModelSpec
 from latentscale.dims import FAMILY, LINEAGE, SAMPLE, SKILL, SKILL_FACTOR
 from latentscale.maths import Named, maths_of
 from latentscale.model.design import Design
+from latentscale.model.normal_effects import EffectScale, Nesting, NormalEffect
 from latentscale.model.priors import (
     declare,
     declare_parameters,
@@ -149,6 +150,26 @@ class FamilyLevel(Term):
             return raw if scale is None else raw * scale
 
         return finish
+
+    def normal_effects(self, spec: ModelSpec, design: Design) -> tuple[NormalEffect, ...]:
+        """Return the families' levels, around their lineages' where there are several."""
+        name, dims = "family_skill", (FAMILY, SKILL)
+        if self.level == "fixed":
+            other = ("family_skill_fixed",)
+            return (NormalEffect(name, dims, prior="fixed_family", other_names=other),)
+        nesting = None
+        if design.use_lineage:
+            index = design.lineage_of_family
+            nesting = Nesting("lineage_share", LINEAGE_LEVEL, LINEAGE, index)
+        effect = NormalEffect(
+            name,
+            dims,
+            scale=EffectScale("family_scale", (SKILL,)) if self.scaled else None,
+            centred=(LINEAGE if nesting else FAMILY) if design.centred else None,
+            correlated=self.correlated,
+            nesting=nesting,
+        )
+        return (effect,)
 
     def skill(self, values: Mapping[str, Named], rows: Rows) -> Named | None:
         """Return alpha_f(i)."""

@@ -13,6 +13,7 @@ from latentscale.declare.spec import ModelSpec
 from latentscale.dims import FAMILY, SKILL
 from latentscale.maths import Named
 from latentscale.model.design import Design
+from latentscale.model.normal_effects import EffectScale, NormalEffect
 from latentscale.model.priors import declare_parameters, deterministic, deviations
 from latentscale.model.terms.base import Groups, Rows, Term, scaled, standardised
 
@@ -65,6 +66,13 @@ class FamilySlopes(Term):
         raw = deviations("family_slope", (FAMILY, FAMILY_SLOPE, SKILL), centred=design.centred)
         slope = deterministic("family_slope", raw * values["family_slope_scale"])
         return values | {"family_slope": slope}
+
+    def normal_effects(self, spec: ModelSpec, design: Design) -> tuple[NormalEffect, ...]:
+        """Return the families' slopes."""
+        scale = EffectScale("family_slope_scale", (FAMILY_SLOPE, SKILL))
+        dims = (FAMILY, FAMILY_SLOPE, SKILL)
+        centred = FAMILY if design.centred else None
+        return (NormalEffect("family_slope", dims, scale=scale, centred=centred),)
 
     def skill(self, values: Mapping[str, Named], rows: Rows) -> Named | None:
         """Return the family's slopes times x_i."""

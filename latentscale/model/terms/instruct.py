@@ -11,6 +11,7 @@ from latentscale.declare.spec import ModelSpec
 from latentscale.dims import BENCHMARK
 from latentscale.maths import Named
 from latentscale.model.design import Design
+from latentscale.model.normal_effects import NormalEffect
 from latentscale.model.terms.base import Rows, Term
 
 INSTRUCT_SLOPE: str = "instruct_slope_covariate"
@@ -66,6 +67,11 @@ class InstructionTuning(Term):
         if self.slopes:
             found["instruct_slope"] = Parameter("instruct_slope", (BENCHMARK, INSTRUCT_SLOPE))
         return found
+
+    def normal_effects(self, spec: ModelSpec, design: Design) -> tuple[NormalEffect, ...]:
+        """Return shifts and slopes."""
+        found = self.parameters(spec, design).items()
+        return tuple(NormalEffect(name, p.dims, prior=p.slot) for name, p in found)
 
     def predictor(
         self, values: Mapping[str, Named], rows: Rows, skill: Named | None

@@ -11,6 +11,7 @@ from latentscale.declare.spec import ModelSpec
 from latentscale.dims import BENCHMARK
 from latentscale.maths import Named
 from latentscale.model.design import Design
+from latentscale.model.normal_effects import NormalEffect
 from latentscale.model.pooling import Pooling, declared_or_pooled
 from latentscale.model.priors import declare_parameters
 from latentscale.model.terms.base import Rows, Term
@@ -62,6 +63,12 @@ class Intercept(Term):
         if not self.pooled:
             return declare_parameters(spec, self.parameters(spec, design))
         return declared_or_pooled(_POOLING, "intercept", {}, spec, design)
+
+    def normal_effects(self, spec: ModelSpec, design: Design) -> tuple[NormalEffect, ...]:
+        """Return the intercepts."""
+        if self.pooled:
+            return (NormalEffect("intercept", (BENCHMARK,), pooling=_POOLING),)
+        return (NormalEffect("intercept", (BENCHMARK,), prior="intercept"),)
 
     def predictor(
         self, values: Mapping[str, Named], rows: Rows, skill: Named | None

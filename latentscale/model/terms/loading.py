@@ -72,18 +72,18 @@ class Loadings(Term):
         return cls(anchored=anchored, family_unit=family_unit, pooled=pooled)
 
     @property
-    def _pooling(self) -> Pooling:
+    def pooling(self) -> Pooling:
         """How loadings are pooled: positive ones of anchored skills, signed ones of free skills."""
         return _POSITIVE if self.anchored else _SIGNED
 
     def used_slots(self, spec: ModelSpec) -> tuple[str, ...]:
         """Return the slot of loadings, and of the anchors' where those are not 1."""
-        own = tuple(self._pooling.slots) if self.pooled else ("loading",)
+        own = tuple(self.pooling.slots) if self.pooled else ("loading",)
         return (*own, "anchor_loading") if self.family_unit else own
 
     def latent_variables(self, design: Design) -> tuple[str, ...]:
         """Return the standard normal variables of pooled loadings."""
-        return self._pooling.latent_variables(design) if self.pooled else ()
+        return self.pooling.latent_variables(design) if self.pooled else ()
 
     def parameters(self, spec: ModelSpec, design: Design) -> dict[str, Parameter]:
         """Return the free loadings' own variables.
@@ -91,7 +91,7 @@ class Loadings(Term):
         ``loading`` stands for its free entries; anchors' entries have no density of their own.
         """
         found = (
-            self._pooling.parameters(design)
+            self.pooling.parameters(design)
             if self.pooled
             else {"loading": Parameter("loading", (BENCHMARK, SKILL))}
         )
@@ -105,7 +105,7 @@ class Loadings(Term):
         values: dict[str, Named] = {}
         if self.pooled:
             start = None if self.anchored else _signs_apart(spec, design)
-            values, raw = self._pooling.declare(spec, design, start)
+            values, raw = self.pooling.declare(spec, design, start)
         elif self.anchored:
             raw = declare("loading_raw", spec.prior("loading"), dims)
         else:

@@ -15,6 +15,7 @@ from latentscale.dims import BENCHMARK, MODEL
 from latentscale.errors import SpecError
 from latentscale.maths import Named
 from latentscale.model.design import Design
+from latentscale.model.normal_effects import EffectScale, NormalEffect
 from latentscale.model.pooling import GROUP, group_of_benchmark, groups_of
 from latentscale.model.priors import coordinate, declare_parameters, deterministic, standard_normal
 from latentscale.model.terms.base import Rows, Term
@@ -76,6 +77,12 @@ class ModelGroup(Term):
         raw = standard_normal("model_group", (MODEL, GROUP))
         effect = deterministic("model_group", raw * values["model_group_scale"])
         return values | {"model_group": effect}
+
+    def normal_effects(self, spec: ModelSpec, design: Design) -> tuple[NormalEffect, ...]:
+        """Return the effects."""
+        scale = EffectScale("model_group_scale", (GROUP,))
+        labels = {GROUP: groups_of(design.scores.dataset)}
+        return (NormalEffect("model_group", (MODEL, GROUP), scale=scale, labels=labels),)
 
     def predictor(
         self, values: Mapping[str, Named], rows: Rows, skill: Named | None

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, Self, cast
+from typing import Any, ClassVar, Literal, Self
 
 from latentscale.declare.kinds import TERMS
 from latentscale.declare.likelihood import Likelihood
 from latentscale.declare.prior import POSITIVE, Parameter, Prior, PriorSlot
 from latentscale.declare.spec import ModelSpec
 from latentscale.dims import BENCHMARK
-from latentscale.maths import Named, maths_of
+from latentscale.maths import Named
 from latentscale.model.design import Design
 from latentscale.model.pooling import Pooling, declared_or_pooled
 from latentscale.model.priors import declare_parameters
@@ -19,7 +19,7 @@ from latentscale.model.terms.base import Rows, Term
 PRECISION: str = "precision_covariate"
 
 
-_POOLING = Pooling(
+PRECISION_POOLING = Pooling(
     "precision", POSITIVE, Prior("Normal", mu=4.5, sigma=1), Prior("HalfNormal", sigma=1)
 )
 
@@ -35,7 +35,7 @@ class Precision(Term):
     equation: ClassVar[str] = r"\log \phi_{ij} = \log \phi_j + \sum_c \gamma_{jc} x_{ic}"
     order: ClassVar[int] = 50
     quadrature: ClassVar[bool] = True
-    latents: ClassVar[Mapping[str, str]] = _POOLING.latents
+    latents: ClassVar[Mapping[str, str]] = PRECISION_POOLING.latents
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         "precision": PriorSlot(
             Prior("LogNormal", mu=4.5, sigma=1), "phi_j, precision of scores around mu"
@@ -43,7 +43,7 @@ class Precision(Term):
         "precision_slope": PriorSlot(
             Prior("Normal", mu=0, sigma=0.5), "change of log phi with a covariate"
         ),
-        **_POOLING.slots,
+        **PRECISION_POOLING.slots,
     }
 
     @classmethod
@@ -56,12 +56,12 @@ class Precision(Term):
     def used_slots(self, spec: ModelSpec) -> tuple[str, ...]:
         """Return the slots of precision and its slopes, and the likelihood's."""
         slopes = ("precision_slope",) if self.names else ()
-        own = tuple(_POOLING.slots) if self.pooled else ("precision",)
+        own = tuple(PRECISION_POOLING.slots) if self.pooled else ("precision",)
         return (*own, *slopes, *self.likelihood.slots)
 
     def latent_variables(self, design: Design) -> tuple[str, ...]:
         """Return the standard normal variables of pooled precisions."""
-        return _POOLING.latent_variables(design) if self.pooled else ()
+        return PRECISION_POOLING.latent_variables(design) if self.pooled else ()
 
     def coords(self, spec: ModelSpec) -> dict[str, list[Any]]:
         """Return the covariates of the slopes."""
@@ -74,7 +74,7 @@ class Precision(Term):
     def parameters(self, spec: ModelSpec, design: Design) -> dict[str, Parameter]:
         """Return precisions, their slopes, and the likelihood's own parameters."""
         found = (
-            _POOLING.parameters(design)
+            PRECISION_POOLING.parameters(design)
             if self.pooled
             else {"precision": Parameter("precision", (BENCHMARK,))}
         )
@@ -87,20 +87,13 @@ class Precision(Term):
         parameters = self.parameters(spec, design)
         if not self.pooled:
             return declare_parameters(spec, parameters)
-        population = _POOLING.parameters(design)
+        population = PRECISION_POOLING.parameters(design)
         rest = {name: p for name, p in parameters.items() if name not in population}
         plain = declare_parameters(spec, rest)
-        return declared_or_pooled(_POOLING, "precision", plain, spec, design)
+        return declared_or_pooled(PRECISION_POOLING, "precision", plain, spec, design)
 
-
-def precision[Array: Named](values: Mapping[str, Array], rows: Rows[Array]) -> Array:
-    """Return phi: dims (benchmark,), and model where it depends on covariates.
-
-    What phi means is said by the classes of ``latentscale/model/likelihoods``: the larger, the
-    closer scores lie to mu.
-    """
-    level = values["precision"]
-    if "precision_slope" not in values:
-        return level
-    change = (rows.covariates[PRECISION] * values["precision_slope"]).sum(PRECISION)
-    return cast("Array", level * maths_of(change).exp(change))
+    def log_precision(self, values: Mapping[str, Named], rows: Rows) -> Named | None:
+        """Return what covariates add to log phi_j, dims (model, benchmark)."""
+        if "precision_slope" not in values:
+            return None
+        return (rows.covariates[PRECISION] * values["precision_slope"]).sum(PRECISION)

@@ -11,6 +11,7 @@ from latentscale.declare.spec import ModelSpec
 from latentscale.dims import MODEL, SKILL
 from latentscale.maths import Named
 from latentscale.model.design import Design
+from latentscale.model.normal_effects import EffectScale, NormalEffect
 from latentscale.model.priors import declare_parameters, deterministic, standard_normal
 from latentscale.model.terms.base import Rows, Term
 
@@ -52,6 +53,11 @@ class Residual(Term):
         raw = standard_normal("residual", (MODEL, SKILL))
         residual = deterministic("residual", raw * values["residual_scale"])
         return values | {"residual": residual}
+
+    def normal_effects(self, spec: ModelSpec, design: Design) -> tuple[NormalEffect, ...]:
+        """Return the residuals."""
+        scale = EffectScale("residual_scale", (SKILL,))
+        return (NormalEffect("residual", (MODEL, SKILL), scale=scale),)
 
     def skill(self, values: Mapping[str, Named], rows: Rows) -> Named | None:
         """Return the residual of each row; None where rows lie on their family's curve."""

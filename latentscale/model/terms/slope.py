@@ -11,6 +11,7 @@ from latentscale.declare.spec import ModelSpec
 from latentscale.dims import COVARIATE, SKILL
 from latentscale.maths import Named
 from latentscale.model.design import Design
+from latentscale.model.normal_effects import NormalEffect
 from latentscale.model.terms.base import Rows, Term
 
 
@@ -41,6 +42,11 @@ class SkillSlopes(Term):
         if not design.transform.columns:
             return {}
         return {"slope": Parameter("slope", (COVARIATE, SKILL))}
+
+    def normal_effects(self, spec: ModelSpec, design: Design) -> tuple[NormalEffect, ...]:
+        """Return the slopes."""
+        names = self.parameters(spec, design)
+        return tuple(NormalEffect(name, (COVARIATE, SKILL), prior=name) for name in names)
 
     def skill(self, values: Mapping[str, Named], rows: Rows) -> Named | None:
         """Return B' x_i."""

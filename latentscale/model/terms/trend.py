@@ -16,6 +16,7 @@ from latentscale.dims import SKILL
 from latentscale.errors import SpecError
 from latentscale.maths import Maths, Named, maths_of, on_draws
 from latentscale.model.design import Design
+from latentscale.model.normal_effects import EffectScale, NormalEffect
 from latentscale.model.priors import (
     coordinate,
     declare_parameters,
@@ -112,6 +113,13 @@ class Trend(Term):
         raw = standard_normal("trend_change", (KNOT, SKILL))
         change = deterministic("trend_change", raw * values["trend_scale"] * step**0.5)
         return values | {"trend_change": change, KNOT: xr.DataArray(knots, dims=(KNOT,))}
+
+    def normal_effects(self, spec: ModelSpec, design: Design) -> tuple[NormalEffect, ...]:
+        """Return the changes at the knots."""
+        knots, step = self._knots(design)
+        scale = EffectScale("trend_scale", (SKILL,), times=step**0.5)
+        labels = {KNOT: knots.tolist()}
+        return (NormalEffect("trend_change", (KNOT, SKILL), scale=scale, labels=labels),)
 
     def skill(self, values: Mapping[str, Named], rows: Rows) -> Named | None:
         """Return f(x_i)."""

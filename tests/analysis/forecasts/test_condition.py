@@ -14,8 +14,10 @@ from scipy import stats
 from scipy.special import expit, logsumexp
 
 import latentscale as ls
-from latentscale.analysis.forecasts import condition, forecast
-from latentscale.analysis.forecasts.condition import IMPORTANCE, SAMPLER
+from latentscale.analysis.forecasts import predict as predict_module
+from latentscale.analysis.forecasts.few_shot import IMPORTANCE, SAMPLER
+from latentscale.analysis.forecasts.weights import DrawWeights, refuse_degenerate
+from latentscale.declare import shipped_specs
 from latentscale.errors import DataError, FitError, FitWarning
 from latentscale.posterior.fit import Fit
 
@@ -221,7 +223,7 @@ def test_both_methods_agree_where_every_term_is_there(
 
 
 @pytest.mark.filterwarnings("ignore::latentscale.errors.FitWarning")
-@pytest.mark.parametrize("name", [n for n in ls.spec.shipped_specs() if n != "capabilities"])
+@pytest.mark.parametrize("name", [n for n in shipped_specs() if n != "capabilities"])
 def test_every_shipped_spec_takes_scores(name: str, small_scores, prior_fit) -> None:
     spec = ls.load_spec(name)
     count = min(spec.skills.count, 3)
@@ -348,15 +350,15 @@ def test_scores_that_no_draw_expects_are_refused(small_scores, prior_fit) -> Non
 def test_weights_are_judged_by_both_figures(
     ess: float, pareto_k: float, count: int, outcome: str | None
 ) -> None:
-    found = condition._Judged((), SAMPLER, np.ones(1), ess, pareto_k)
+    weights = DrawWeights((), SAMPLER, np.ones(1), ess, pareto_k)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         if outcome is None:
-            condition._judge(found, 3, count, ls.FewShot())
+            refuse_degenerate(weights, 3, count, ls.FewShot())
         else:
             error = FitWarning if outcome == "rough" else FitError
             with pytest.raises(error, match=outcome) as raised:
-                condition._judge(found, 3, count, ls.FewShot())
+                refuse_degenerate(weights, 3, count, ls.FewShot())
             assert "nan" not in str(raised.value)
 
 
@@ -371,7 +373,7 @@ def test_a_refit_takes_over_where_weights_are_degenerate(
         asked.append((scores, method))
         return prior_fit(spec, scores, draws=90, seed=seed)
 
-    monkeypatch.setattr(forecast, "run_fit", run_fit)
+    monkeypatch.setattr(predict_module, "run_fit", run_fit)
     method = ls.NUTS(draws=77)
     found = ls.predict(fit, SHOT, seed=3, few_shot=ls.FewShot(refit=method))
     ((scores, used),) = asked

@@ -14,7 +14,7 @@ from scipy import stats
 
 import latentscale as ls
 from latentscale.analysis.checks import leave_one_out as leave_one_out_module
-from latentscale.analysis.curves import targets as targets_module
+from latentscale.analysis.curves import compute_needed as compute_needed_module
 from latentscale.analysis.sensitivity import sensitivity as sensitivity_module
 from latentscale.analysis.sensitivity import sensitivity_grid as grids
 from latentscale.analysis.sensitivity.sensitivity import CONFLICT, FORECAST, STRONG_PRIOR
@@ -302,7 +302,7 @@ def in_any_order(monkeypatch: pytest.MonkeyPatch) -> None:
         (sensitivity_module, "predict"),
         (leave_one_out_module, "forecast_rows"),
         (regression_module, "predict"),
-        (targets_module, "forecast_rows"),
+        (compute_needed_module, "forecast_rows"),
     ):
         own = getattr(module, name)
 

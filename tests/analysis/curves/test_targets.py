@@ -11,7 +11,7 @@ import xarray as xr
 from scipy.special import logit
 
 import latentscale as ls
-from latentscale.analysis.forecasts.forecast import forecast_rows
+from latentscale.analysis.forecasts.predict import forecast_rows
 from latentscale.data.planned import planned_models
 from latentscale.errors import DataError, FitError, SpecError
 from latentscale.posterior.fit import Fit

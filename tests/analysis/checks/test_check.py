@@ -17,7 +17,7 @@ from latentscale.analysis.checks import check as module
 from latentscale.analysis.checks.check import uniform_p_value
 from latentscale.analysis.checks.leave_one_out import logit_residual
 from latentscale.analysis.checks.predictive import posterior_predictive
-from latentscale.analysis.forecasts.forecast import forecast_rows
+from latentscale.analysis.forecasts.predict import forecast_rows
 from latentscale.posterior.convert import to_tree
 from latentscale.posterior.draws import Draws
 from latentscale.posterior.fit import Fit

@@ -11,7 +11,8 @@ import pytest
 import xarray as xr
 
 import latentscale as ls
-from latentscale.analysis.forecasts.condition import Conditioned, Conditioning
+from latentscale.analysis.forecasts.condition import LatentsGivenScores
+from latentscale.analysis.forecasts.few_shot import Conditioning
 from latentscale.analysis.forecasts.in_blocks import evaluate_in_blocks
 from latentscale.analysis.forecasts.rows import planned_rows
 from latentscale.analysis.tools import blocks, memory
@@ -94,7 +95,7 @@ def test_latents_given_scores_are_the_same_whatever_the_blocks(
         rng.normal(size=(8, 1, 2)), {"model": ["x3"], "skill": skills}, ("sample", "model", "skill")
     )
     report = Conditioning("by hand", 1, 8.0, float("nan"), np.arange(8))
-    given = Conditioned(report, (terms,), (xr.Dataset({"residual": residual}),))
+    given = LatentsGivenScores(report, (terms,), (xr.Dataset({"residual": residual}),))
 
     def mean() -> xr.DataArray:
         return evaluate_in_blocks(fit, draws, planned, np.random.default_rng(2), given=given).mean

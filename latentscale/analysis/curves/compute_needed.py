@@ -1,152 +1,53 @@
-"""Targets: the chance that a planned model passes a threshold, and the compute that it takes."""
+"""Compute needed: the training compute at which a family reaches a score."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from latentscale.analysis.curves.along import increasing_positive
-from latentscale.analysis.forecasts.condition import Conditioning, FewShot
-from latentscale.analysis.forecasts.forecast import Forecast, forecast_rows, predict
+from latentscale.analysis.curves.compute_grid import (
+    compute_limits,
+    fitted_compute,
+    models_along,
+    token_ratio,
+)
+from latentscale.analysis.curves.thresholds import (
+    check_benchmark,
+    check_on_scale,
+    need_posterior,
+    signs,
+)
+from latentscale.analysis.forecasts.few_shot import Conditioning, FewShot
+from latentscale.analysis.forecasts.forecast import Forecast
+from latentscale.analysis.forecasts.predict import forecast_rows
 from latentscale.analysis.forecasts.rows import (
-    fitted_lineages,
-    members_of,
     planned_rows,
-    typical_features,
     usual_instruct,
     warn_of_new_family,
 )
 from latentscale.analysis.tools.units import FRACTION, other_units
-from latentscale.data.features.compute import flops_of
-from latentscale.data.scaling import best_of, is_bounded, lower_is_better, scales_of
+from latentscale.data.scaling import best_of, is_bounded
 from latentscale.dims import (
     BENCHMARK,
     DEFAULT_PROB,
-    FAMILY,
     FLOPS_PER_BILLION_TRILLION,
-    LINEAGE,
     MODEL,
     SAMPLE,
     interval_quantiles,
 )
-from latentscale.errors import DataError, FitError, SpecError, listed, nearest
+from latentscale.errors import DataError, SpecError, listed
 from latentscale.expect import expect, shown
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.pairing import at_samples, with_origin
-from latentscale.result import FixedTable, Picture, Result
-from latentscale.validate import is_number, real_number, whole_number
+from latentscale.result import Picture, Result
+from latentscale.validate import whole_number
 
 POINT = "point"
-_BELOW, _ABOVE = 10.0, 1e4
 _FEW_SHOT = FewShot()
 _SIZES = ("log_flops", "log_params", "log_tokens")
-
-
-@dataclass(frozen=True, repr=False)
-class Passing(FixedTable):
-    """Chances that models pass thresholds.
-
-    Attributes
-    ----------
-    rows
-        One row a model and benchmark: model, benchmark, threshold (fraction), probability
-        (that a new score, noise included, is at least the threshold), probability_expected
-        (that the expected score is), basis and assumed (as in a forecast's table).
-    joint
-        Chance that a model's new scores pass every threshold at once, by model.
-    """
-
-    rows: pd.DataFrame
-    joint: pd.Series
-    units: Mapping[str, str] = field(default_factory=dict)
-    falling: tuple[str, ...] = ()
-
-    plot = Picture("plot_passing")
-
-    @property
-    def headline(self) -> str:
-        """How many models pass every threshold at once, more likely than not."""
-        likely = int((self.joint > 0.5).sum())
-        several = "its threshold" if self.rows["benchmark"].nunique() == 1 else "every threshold"
-        return f"{likely} of {len(self.joint)} models pass {several} more likely than not"
-
-
-def probability_above(
-    fit: Fit,
-    frame: pd.DataFrame,
-    threshold: float | Mapping[str, float],
-    *,
-    seed: int = 0,
-    few_shot: FewShot = _FEW_SHOT,
-) -> Passing:
-    """Return the chance that models reach thresholds: the share of forecast draws that do.
-
-    Parameters
-    ----------
-    fit
-        A fit.
-    frame
-        Rows as for `latentscale.predict`; scores in it condition the forecast.
-    threshold
-        A fraction for every benchmark, or thresholds by benchmark, each in the units of its
-        scores. Where lower is better, a score of at most the threshold reaches it.
-    seed
-        Seed of the random numbers.
-    few_shot
-        How scores in the table condition the forecast.
-
-    Raises
-    ------
-    DataError
-        If the table is malformed, a benchmark is unknown, a threshold is not on the scale of its
-        benchmark (a fraction is strictly between 0 and 1), or one is given for all and they have
-        several units.
-    FitError
-        If the fit is a point estimate, which has no probabilities to give.
-
-    Examples
-    --------
-    >>> planned = pd.DataFrame(
-    ...     {"model": ["qwen2-30b"], "family": ["qwen2"], "params_b": [30.0], "tokens_t": [7.0]}
-    ... )
-    >>> passing = ls.probability_above(fit, planned, {"mmlu": 0.5}, seed=1)
-    >>> round(float(passing.table()["probability"].iloc[0]), 1)
-    1.0
-    """
-    expect(fit, Fit, "fit")
-    expect(few_shot, FewShot, "few_shot")
-    _need_posterior(fit)
-    names = fit.scores.benchmarks
-    if not isinstance(threshold, Mapping):
-        _refuse_several_units(fit, threshold)
-    wanted = dict(threshold) if isinstance(threshold, Mapping) else dict.fromkeys(names, threshold)
-    if not wanted:
-        raise DataError("threshold names no benchmark; give at least one.")
-    for name, value in wanted.items():
-        _check_benchmark(fit, name)
-        _check_on_scale(fit, name, f'The threshold of "{name}"', value)
-    forecast = predict(fit, frame, seed=seed, few_shot=few_shot)
-    limit = xr.DataArray(list(wanted.values()), {BENCHMARK: list(wanted)}, (BENCHMARK,))
-    sign = _signs(fit).sel({BENCHMARK: list(wanted)})
-    passed = sign * forecast.draws.sel({BENCHMARK: list(wanted)}) >= sign * limit
-    expected = sign * forecast.mean_draws.sel({BENCHMARK: list(wanted)}) >= sign * limit
-    shares = xr.Dataset(
-        {
-            "threshold": limit,
-            "probability": passed.mean(SAMPLE),
-            "probability_expected": expected.mean(SAMPLE),
-        }
-    )
-    table = shares.to_dataframe(dim_order=[MODEL, BENCHMARK])[list(shares.data_vars)].reset_index()
-    about = forecast.models[["basis", "assumed"]].to_dataframe()[["basis", "assumed"]]
-    table = table.join(about, on=MODEL)
-    joint = passed.all(BENCHMARK).mean(SAMPLE).to_series().rename("probability")
-    falling = tuple(str(name) for name in wanted if float(sign.sel({BENCHMARK: name})) < 0)
-    return Passing(table, joint, other_units(fit.scores), falling)
 
 
 @dataclass(frozen=True, repr=False)
@@ -326,8 +227,8 @@ def flops_for_target(
     if not (instruct is None or isinstance(instruct, bool | np.bool_) or instruct in (0, 1)):
         raise DataError(f"instruct must be True, False or None; got {shown(instruct)}.")
     expect(few_shot, FewShot, "few_shot")
-    _need_posterior(fit)
-    _check_benchmark(fit, benchmark)
+    need_posterior(fit)
+    check_benchmark(fit, benchmark)
     _check_target(fit, benchmark, target)
     _check_moves(fit)
     points = whole_number(points, "points", least=2, error=DataError)
@@ -335,17 +236,17 @@ def flops_for_target(
     rows = None if given is None else planned_rows(fit, given)
     warn_of_new_family(fit, family, rows, stacklevel=3)
     tuned = usual_instruct(fit, family, rows) if instruct is None else bool(instruct)
-    ratio = _ratio(fit, family, rows, tokens_per_parameter)
-    fitted = _fitted_range(fit)
-    ends = _limits(limits, fitted)
+    ratio = token_ratio(fit, family, rows, tokens_per_parameter)
+    fitted = fitted_compute(fit)
+    ends = compute_limits(limits, fitted)
     at = np.geomspace(*ends, points)
-    grid = _grid(fit, family, rows, at, ratio, tuned)
+    grid = models_along(fit, family, rows, at, ratio, tuned)
     names = [str(name) for name in grid[MODEL].values]
     planned = grid if rows is None else xr.concat([rows, grid], dim=MODEL)
     forecast = forecast_rows(fit, planned, seed=seed, few_shot=few_shot, one_model=names)
     expected = forecast.mean_draws.sel({MODEL: names, BENCHMARK: benchmark})
     curve = expected.transpose(SAMPLE, MODEL).values
-    sign = float(_signs(fit).sel({BENCHMARK: benchmark}))
+    sign = float(signs(fit).sel({BENCHMARK: benchmark}))
     flops = _first_reach(sign * curve, at, sign * target)
     return ComputeNeeded(
         benchmark=benchmark,
@@ -382,59 +283,12 @@ def _first_reach(curve: np.ndarray, at: np.ndarray, target: float) -> np.ndarray
     return found
 
 
-def _need_posterior(fit: Fit) -> None:
-    if not fit.is_posterior:
-        raise FitError(
-            "This fit is a point estimate and says nothing of uncertainty; fit with NUTS to get "
-            "probabilities and intervals."
-        )
-
-
-def _check_benchmark(fit: Fit, benchmark: str) -> None:
-    names = fit.scores.benchmarks
-    if benchmark not in names:
-        raise DataError(
-            f'Benchmark "{benchmark}" is not in the fit, which has {listed(names, 20)}.'
-            + nearest(str(benchmark), names)
-        )
-
-
-def _signs(fit: Fit) -> xr.DataArray:
-    """Return -1 for benchmarks on which lower is better, 1 for others, dims (benchmark,)."""
-    found: xr.DataArray = xr.where(lower_is_better(fit.scores.dataset), -1.0, 1.0)
-    return found
-
-
-def _refuse_several_units(fit: Fit, threshold: object) -> None:
-    units = other_units(fit.scores)
-    if units:
-        raise DataError(
-            f"threshold {threshold!r} is one number for all benchmarks, but these have units of "
-            f"their own: {listed([f'{name} ({unit})' for name, unit in units.items()])}. Give "
-            f'thresholds by benchmark, such as {{"{next(iter(units))}": ...}}.'
-        )
-
-
-def _check_on_scale(fit: Fit, benchmark: str, what: str, value: object) -> None:
-    """Refuse what is no score of a benchmark; fractions lie strictly between 0 and 1."""
-    scale = scales_of(fit.scores.dataset)[benchmark]
-    given = float(value) if is_number(value) else float("nan")  # type: ignore[arg-type]
-    if scale.bounded is not None:
-        if not 0 < given < 1:
-            raise DataError(f"{what} must be a fraction strictly between 0 and 1; got {value!r}.")
-        return
-    good = np.isfinite(given) and not scale.problems(np.array([given]), [0], [""], benchmark)
-    if not good:
-        unit = other_units(fit.scores)[benchmark]
-        raise DataError(f'{what} must be a score of scale "{scale.kind}" ({unit}); got {value!r}.')
-
-
 def _check_target(fit: Fit, benchmark: str, target: float) -> None:
-    _check_on_scale(fit, benchmark, "target", target)
+    check_on_scale(fit, benchmark, "target", target)
     data = fit.scores.dataset.sel({BENCHMARK: [benchmark]})
     if not bool(is_bounded(data).item()):
         return
-    sign, floor = float(_signs(fit).sel({BENCHMARK: benchmark})), float(data["floor"].item())
+    sign, floor = float(signs(fit).sel({BENCHMARK: benchmark})), float(data["floor"].item())
     if sign * target <= sign * floor:
         side = "above" if sign > 0 else "below"
         raise DataError(
@@ -471,83 +325,6 @@ def _check_family(family: object) -> None:
         raise DataError(f"family must be a name; got {family!r}.")
 
 
-def _ratio(
-    fit: Fit, family: str, rows: xr.Dataset | None, tokens_per_parameter: float | None
-) -> float:
-    if tokens_per_parameter is not None:
-        return real_number(tokens_per_parameter, "tokens_per_parameter", above=0, error=DataError)
-    tables = [fit.scores.dataset] if rows is None else [fit.scores.dataset, rows]
-    mine, every = (
-        np.concatenate([_log_ratio(table, name) for table in tables]) for name in (family, None)
-    )
-    chosen = mine[np.isfinite(mine)] if np.isfinite(mine).any() else every[np.isfinite(every)]
-    if not len(chosen):
-        raise DataError("No model discloses its tokens: give tokens_per_parameter.")
-    return float(np.exp(chosen.mean()))
-
-
-def _log_ratio(table: xr.Dataset, family: str | None) -> np.ndarray:
-    ratio = np.log(1000 * table["tokens"].values / table["params"].values)
-    return ratio if family is None else ratio[table[FAMILY].values == family]
-
-
-def _fitted_range(fit: Fit) -> tuple[float, float]:
-    data = fit.scores.dataset
-    flops = flops_of(data)
-    if not np.isfinite(flops).any():
-        return float("nan"), float("nan")
-    return float(np.nanmin(flops)), float(np.nanmax(flops))
-
-
-def _limits(limits: tuple[float, float] | None, fitted: tuple[float, float]) -> tuple[float, float]:
-    if limits is None:
-        if np.isnan(fitted[0]):
-            raise DataError("No fitted model discloses its tokens: give limits in FLOPs.")
-        return fitted[0] / _BELOW, fitted[1] * _ABOVE
-    return increasing_positive(limits, "FLOPs")
-
-
-def _grid(
-    fit: Fit,
-    family: str,
-    rows: xr.Dataset | None,
-    at: np.ndarray,
-    ratio: float,
-    instruct: bool,
-) -> xr.Dataset:
-    known = fitted_lineages(fit)
-    if rows is not None:
-        pairs = zip(rows[FAMILY].values, rows[LINEAGE].values, strict=True)
-        known = {str(f): str(g) for f, g in pairs} | known
-    params = np.sqrt(at / (FLOPS_PER_BILLION_TRILLION * ratio / 1000))
-    # Names no model of the caller's can have, so that a point is never a fitted model.
-    names = [f"{family} \N{INFORMATION SEPARATOR ONE} {index}" for index in range(len(at))]
-    grid = xr.Dataset(
-        {
-            "params": (MODEL, params),
-            "tokens": (MODEL, params * ratio / 1000),
-            "instruct": (MODEL, np.full(len(at), float(instruct))),
-            **typical_features(fit, members_of(fit, family), len(at)),
-            FAMILY: (MODEL, np.full(len(at), family)),
-            LINEAGE: (MODEL, np.full(len(at), known.get(family, family))),
-        },
-        coords={MODEL: names},
-    )
-    if rows is None:
-        return grid
-    absent = {name: rows[name] for name in rows.data_vars if name not in grid}
-    empty = {name: value.isel({MODEL: [0] * len(at)}) for name, value in absent.items()}
-    return grid.assign(
-        {name: (value.dims, _empty(value)) for name, value in empty.items()}
-    ).assign_coords({dim: rows[dim] for dim in (BENCHMARK,) if dim in rows.coords})
-
-
-def _empty(like: xr.DataArray) -> np.ndarray:
-    """Return empty cells (NaN, NaT or empty text) of an array's shape and kind."""
-    nothing = "" if like.dtype.kind == "U" else np.nan
-    return np.full(like.shape, nothing).astype(like.dtype)
-
-
 def _above_ceiling(fit: Fit, benchmark: str, target: float, forecast: Forecast) -> float:
     given = forecast.conditioning
     samples = fit.samples if given is None or given.fit is None else given.fit.samples
@@ -556,5 +333,5 @@ def _above_ceiling(fit: Fit, benchmark: str, target: float, forecast: Forecast) 
     ceiling = at_samples(samples["ceiling"].sel({BENCHMARK: benchmark}), forecast.mean_draws)
     if not bool(is_bounded(fit.scores.dataset).sel({BENCHMARK: benchmark})):
         return 0.0
-    sign = float(_signs(fit).sel({BENCHMARK: benchmark}))
+    sign = float(signs(fit).sel({BENCHMARK: benchmark}))
     return float((sign * ceiling <= sign * target).mean())

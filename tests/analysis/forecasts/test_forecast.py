@@ -12,8 +12,9 @@ from scipy.special import expit
 
 import latentscale as ls
 from latentscale.analysis.forecasts import forecast as forecast_module
-from latentscale.analysis.forecasts.forecast import FITTED, KNOWN_FAMILY, KNOWN_LINEAGE, NEW_FAMILY
+from latentscale.analysis.forecasts.predict import FITTED, KNOWN_FAMILY, KNOWN_LINEAGE, NEW_FAMILY
 from latentscale.analysis.forecasts.rows import stated_rows
+from latentscale.declare import shipped_specs
 from latentscale.errors import DataError, DataWarning
 from latentscale.posterior.fit import Fit
 
@@ -386,7 +387,7 @@ def test_a_spec_on_size_alone_forecasts_without_tokens(small_scores, prior_fit) 
     assert np.isfinite(forecast.draws.values).all()
 
 
-@pytest.mark.parametrize("name", [n for n in ls.spec.shipped_specs() if n != "capabilities"])
+@pytest.mark.parametrize("name", [n for n in shipped_specs() if n != "capabilities"])
 def test_every_shipped_spec_forecasts_every_kind_of_row(name, small_scores, prior_fit) -> None:
     spec = ls.load_spec(name)
     count = min(spec.skills.count, 3)
@@ -413,12 +414,25 @@ def test_a_forecast_prints(forecast) -> None:
 
 
 def test_what_a_whole_table_settles_is_stated_for_fits_of_a_part_of_it(by_kind) -> None:
-    found = stated_rows(SHORT, by_kind.scores, needs_instruct=True)
+    spec = by_kind.spec
+    assert spec.needs_instruct
+    found = stated_rows(SHORT, by_kind.scores, spec)
     assert found["instruct"].tolist() == [1] and found["lineage"].tolist() == ["lin00"]
     assert "instruct" not in SHORT
     with pytest.raises(DataError, match="fam02"):
-        stated_rows(SHORT.assign(family="fam02"), by_kind.scores, needs_instruct=True)
-    stated_rows(SHORT.assign(family="fam02"), by_kind.scores, needs_instruct=False)
+        stated_rows(SHORT.assign(family="fam02"), by_kind.scores, spec)
+    plain = ls.load_spec("pooled_flops")
+    stated_rows(SHORT.assign(family="fam02"), by_kind.scores, plain)
+
+
+def test_features_that_a_whole_table_settles_are_stated_as_well(by_kind) -> None:
+    frame = by_kind.scores.to_frame().assign(reasoning=1, context_k=8.0)
+    scores = ls.Scores.from_frame(frame, features=["reasoning", "context_k"])
+    spec = ls.load_spec("pooled_flops").with_(
+        {"covariates": ["log_flops", "reasoning", "context_k"]}
+    )
+    found = stated_rows(SHORT, scores, spec)
+    assert found["reasoning"].tolist() == [1] and found["context_k"].tolist() == [8.0]
 
 
 def test_scores_that_cannot_be_judged_are_refused_by_name(held_fit: Fit) -> None:

@@ -1,0 +1,198 @@
+"""Compare candidates for `capabilities` on splits inside training data: the record SELECTION.md.
+
+The table is the BenchPress matrix (../shared/tables/benchpress, read in place: MIT licence). Of a
+published fold only the cells that it leaves visible are used: a quarter of every model's visible
+scores is hidden again, at random, and forecast from the rest. The cells that the fold hides are
+neither fitted nor looked at. (Each of them is visible in other folds, as everywhere in that
+protocol: a choice made here is not blind to the table, only to the cells of its own fold.) Errors
+and scores are in the units of the table; CRPS and mean absolute error over percentages alone.
+
+    python -m benchmarks.capabilities_selection.run base "two skills" --splits 2
+    python -m benchmarks.capabilities_selection.run        # write SELECTION.md of what is there
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import latentscale as ls
+from benchmarks.benchpress.run import SHARED, figures, forecast_hidden, units
+from benchmarks.common.markdown import markdown
+from benchmarks.common.provenance import provenance
+from latentscale.errors import DataError
+from latentscale.files import replacing
+
+HERE = Path(__file__).resolve().parent
+CELLS = HERE / "runs"
+RECORD = HERE / "results" / "selection.csv"
+BASE = "base"
+SEED = 20261127
+SHARE = 1 / 4
+"""Of a model's visible scores that is hidden again: some 400 cells a split, as many as tell apart
+errors that differ by a tenth."""
+
+TERMS: list[dict[str, Any]] = [
+    {"kind": "model-group"},
+    {"kind": "trend", "covariate": "released"},
+]
+
+# Each candidate is the shipped spec as it was before these comparisons, with fields replaced.
+CANDIDATES: dict[str, dict[str, Any]] = {
+    BASE: {},
+    "two skills": {"skills.count": 2},
+    "four skills": {"skills.count": 4},
+    "noise by model": {"terms": [*TERMS, {"kind": "model-precision"}]},
+    "no model x group": {"terms": TERMS[1:]},
+    "no trend": {"terms": TERMS[:1]},
+    "no family x benchmark": {"benchmarks.family_effect": False},
+    "no lineages": {"family.lineage": False},
+    "beta": {"benchmarks.likelihood": {"kind": "beta"}},
+    "student-t": {"benchmarks.likelihood": {"kind": "student-t"}},
+    "benchmarks not pooled": {"benchmarks.pooled": False},
+}
+
+
+def candidate(name: str, base: str) -> ls.ModelSpec:
+    """Return a candidate spec by name."""
+    return ls.load_spec(base).with_({"name": name, **CANDIDATES[name]})
+
+
+def split(number: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the cells that a fold hides, and those of its visible ones that are hidden again.
+
+    Parameters
+    ----------
+    number
+        Of the fold, in the order of the published seeds and folds.
+    """
+    scores = pd.read_csv(SHARED / "scores.csv")
+    folds = pd.read_csv(SHARED / "folds.csv")
+    seed, fold = sorted(set(zip(folds["seed"], folds["fold"], strict=True)))[number]
+    outer = folds[(folds["seed"] == seed) & (folds["fold"] == fold)]
+    names = ["model_id", "benchmark_id"]
+    gone = set(zip(outer["model_id"], outer["benchmark_id"], strict=True))
+    left = scores[[pair not in gone for pair in zip(*(scores[n] for n in names), strict=True)]]
+    rng = np.random.default_rng([SEED, number])
+    drawn = [
+        rows.iloc[rng.permutation(len(rows))[: round(SHARE * len(rows))]]
+        for _, rows in left.groupby("model_id", sort=True)
+    ]
+    return outer[names], pd.concat(drawn)[names].reset_index(drop=True)
+
+
+def run(name: str, base: str, number: int, method: ls.NUTS) -> pd.DataFrame:
+    """Return the hidden cells of one split as a candidate forecasts them; from disk if there."""
+    spec = candidate(name, base)
+    made = f"{method.chains}x{method.tune}+{method.draws}"
+    path = CELLS / f"{spec.digest}-{made}-{number}.csv"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        outer, inner = split(number)
+        scores = ls.readers.read_benchpress(SHARED)
+        cells = forecast_hidden(spec, scores, inner, method, SEED, also=outer)
+        with replacing(path, DataError) as fresh:
+            cells.to_csv(fresh, index=False)
+    return pd.read_csv(path)
+
+
+def figures_of(cells: pd.DataFrame) -> dict[str, float]:
+    """Return error, proper score, coverage and width of the cells of some splits."""
+    unit = units().reindex(cells["benchmark_id"]).to_numpy()
+    percent = unit == 100
+    found = figures(cells)
+    error = unit * (cells["median"] - cells["score"]).abs()
+    chosen = ("MedAE", "cover90", "cover50", "width90", "cover90_low")
+    return {
+        "MedAE": found["MedAE"],
+        "MAE": float(error[percent].mean()),
+        "CRPS": float((unit * cells["crps"])[percent].mean()),
+        **{name: found[name] for name in chosen[1:]},
+        "max_rhat": found["max_rhat"],
+        "rhat_99": float(cells["rhat"].quantile(0.99)),
+        "seconds": found["seconds"],
+    }
+
+
+def less_base(cells: pd.DataFrame, base: pd.DataFrame) -> tuple[float, float]:
+    """Return the mean CRPS less that of the base, and its standard error over models."""
+    keys = ["model_id", "benchmark_id", "split"]
+    unit = units().reindex(cells["benchmark_id"]).to_numpy()
+    both = cells[unit == 100].merge(base, on=keys, suffixes=("", "_base"), validate="1:1")
+    by_model = (100 * (both["crps"] - both["crps_base"])).groupby(both["model_id"])
+    total, count = by_model.sum(), by_model.size()
+    mean = total.sum() / count.sum()
+    stray = total - mean * count
+    return float(mean), float(np.sqrt((stray**2).sum()) / count.sum())
+
+
+def record(names: list[str], base: str, splits: list[int], method: ls.NUTS) -> None:
+    """Run candidates on splits, and keep a row of figures for each."""
+    for name in names:
+        cells = gathered(name, base, splits, method)
+        row: dict[str, Any] = {
+            "candidate": name,
+            "chains": f"{method.chains} x ({method.tune} + {method.draws})",
+            "splits": len(splits),
+            **figures_of(cells),
+        }
+        if name != BASE:
+            mean, error = less_base(cells, gathered(BASE, base, splits, method))
+            row |= {"CRPS less base": mean, "se": error}
+        keep(row)
+        print("  ".join(f"{k} {v}" for k, v in row.items()), flush=True)
+
+
+def gathered(name: str, base: str, splits: list[int], method: ls.NUTS) -> pd.DataFrame:
+    """Return the hidden cells of several splits, with the column split."""
+    return pd.concat([run(name, base, k, method).assign(split=k) for k in splits])
+
+
+def keep(row: dict[str, Any]) -> None:
+    """Keep a row of figures, in place of that of an earlier run of the same."""
+    fresh = pd.DataFrame([row])
+    if RECORD.is_file():
+        kept = pd.read_csv(RECORD)
+        keys = ["candidate", "chains", "splits"]
+        again = (kept[keys] == fresh[keys].iloc[0]).all(axis=1)
+        fresh = pd.concat([kept[~again], fresh])
+    RECORD.parent.mkdir(exist_ok=True)
+    with replacing(RECORD, DataError) as path:
+        fresh.sort_values(["chains", "splits", "CRPS"]).round(4).to_csv(path, index=False)
+
+
+def write() -> None:
+    """Write SELECTION.md: how, the table of what was run, and what was concluded."""
+    table = pd.read_csv(RECORD).round(3)
+    notes = (HERE / "notes.md").read_text(encoding="utf-8").strip()
+    about = __doc__.split("\n\n")[1]
+    title = "# How the spec `capabilities` was chosen"
+    text = "\n\n".join([title, about, provenance(SEED), markdown(table.astype(object)), notes])
+    (HERE / "SELECTION.md").write_text(text + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(CANDIDATES)}")
+    parser.add_argument("--base", default="capabilities", help="a spec's name or file")
+    parser.add_argument("--splits", type=int, default=1, help="how many folds' training data")
+    parser.add_argument("--draws", type=int, default=150)
+    parser.add_argument("--tune", type=int, default=150)
+    parser.add_argument("--chains", type=int, default=1)
+    options = parser.parse_args()
+    unknown = [name for name in options.names if name not in CANDIDATES]
+    if unknown:
+        parser.error(f"no candidate is called {unknown}; there are {list(CANDIDATES)}")
+    if not SHARED.is_dir():
+        raise SystemExit(f"{SHARED} is not there: the study reads the public table in place.")
+    method = ls.NUTS(draws=options.draws, tune=options.tune, chains=options.chains, cores=1)
+    record(options.names, options.base, list(range(options.splits)), method)
+    write()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""Baselines of the study of Epoch's hub: regressions on the date, by least squares on logits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from latentscale.analysis.tools.fold import Fold
+from latentscale.data.features.date import DAYS_PER_YEAR
+from latentscale.data.scores import Scores
+
+CLIP = 0.005
+"""Scores are clamped to 0.5 and 99.5% before the logit, as BenchPress does."""
+RIDGE = 1.0
+"""Weight of the pull of slopes and offsets to their common value, in scores."""
+PROB = 0.9
+
+
+def baseline_table(scores: Scores, fold: Fold) -> pd.DataFrame:
+    """Return forecasts of a fold by three baselines, one row a hidden score and baseline.
+
+    ``mean``: the benchmark's mean of the fitted logits. ``trend``: a line in the release date by
+    benchmark, slopes pulled to their common one, and an offset by provider. Where the fold gives
+    scores of a model, ``trend`` has an offset by model in place of the provider's. Intervals are
+    normal on the logit, with the benchmark's residual spread.
+    """
+    cells = _cells(scores)
+    hidden = cells["model"].isin(fold.test)
+    given = pd.Series(list(zip(cells["model"], cells["benchmark"], strict=True))).isin(fold.given)
+    train = cells[~hidden & cells["model"].isin(fold.train)]
+    test, shown = cells[hidden & ~given.values], cells[given.values]
+    test = test[test["benchmark"].isin(train["benchmark"])]
+    return pd.concat([_mean(train, test), _trend(train, test, shown)], ignore_index=True)
+
+
+def _cells(scores: Scores) -> pd.DataFrame:
+    frame = scores.to_frame()
+    data = scores.dataset
+    names = [str(b) for b in data["benchmark"].values[(data["scale"] == "fraction").values]]
+    long = frame.melt(["model", "provider", "released"], names, "benchmark", "score")
+    long = long.dropna(subset=["score"]).reset_index(drop=True)
+    years = (long["released"] - pd.Timestamp("2024-01-01")).dt.days / DAYS_PER_YEAR
+    share = long["score"].clip(CLIP, 1 - CLIP)
+    return long.assign(years=years, y=np.log(share / (1 - share)))
+
+
+def _mean(train: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
+    each = train.groupby("benchmark")["y"].agg(["mean", "std"])
+    at = each.loc[test["benchmark"]]
+    return _forecast(test, at["mean"].to_numpy(), at["std"].to_numpy(), "mean")
+
+
+def _trend(train: pd.DataFrame, test: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:
+    names = sorted(train["benchmark"].unique())
+    groups = sorted(train["provider"].dropna().unique())
+
+    def matrix(cells: pd.DataFrame) -> np.ndarray:
+        own = (cells["benchmark"].to_numpy()[:, None] == names).astype(float)
+        years = cells["years"].to_numpy()[:, None]
+        offset = (cells["provider"].to_numpy()[:, None] == groups).astype(float)
+        return np.hstack([own, years, own * years, offset])
+
+    x, y = matrix(train), train["y"].to_numpy()
+    free = len(names) + 1  # intercepts and the common slope are not pulled
+    pull = np.diag(np.r_[np.full(free, 1e-6), np.full(x.shape[1] - free, RIDGE)])
+    beta = np.linalg.solve(x.T @ x + pull, x.T @ y)
+    residual = pd.Series(y - x @ beta).groupby(train["benchmark"].to_numpy())
+    spread = residual.std()
+    middle = matrix(test) @ beta
+    if len(shown):
+        # The offset of a model: the mean residual of its given scores, pulled to none.
+        left = pd.Series(shown["y"].to_numpy() - matrix(shown) @ beta)
+        offset = left.groupby(shown["model"].to_numpy()).agg(lambda r: r.sum() / (len(r) + RIDGE))
+        middle = middle + offset.reindex(test["model"]).fillna(0).to_numpy()
+    return _forecast(test, middle, spread.loc[test["benchmark"]].to_numpy(), "trend")
+
+
+def _forecast(
+    test: pd.DataFrame, middle: np.ndarray, spread: np.ndarray, name: str
+) -> pd.DataFrame:
+    reach = norm.ppf(0.5 + PROB / 2) * spread
+    ends = {"median": middle, "lower": middle - reach, "upper": middle + reach}
+    shares = {key: 1 / (1 + np.exp(-value)) for key, value in ends.items()}
+    return test[["model", "benchmark", "score"]].assign(baseline=name, **shares)

@@ -1,0 +1,142 @@
+"""EPOCH.md: errors, bias and coverage of every kept forecast, paired with the baseline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+import latentscale as ls
+from benchmarks.common.clusters import shown
+from benchmarks.common.markdown import markdown
+from benchmarks.common.provenance import provenance
+
+ANCHORS = {"claude-3-5-sonnet-20240620": 130.0, "gpt-5-2025-08-07_medium": 150.0}
+"""The hub's own anchors, Claude 3.5 Sonnet and GPT-5; the version of each is our choice."""
+PROTOTYPE = {
+    ("2025-01-01", 0): (11.5, 14.6),
+    ("2025-07-01", 0): (10.2, 12.6),
+    ("2025-01-01", 3): (7.8, 11.3),
+    ("2025-07-01", 3): (7.6, 10.3),
+}
+"""MAE of the prototype and of its best baseline on the longer table (to April 2026)."""
+
+
+def write_report(folder: Path, hub: Path, seed: int) -> None:
+    """Write EPOCH.md of all forecasts in the folder runs."""
+    runs = folder / "runs"
+    rows = []
+    for path in sorted(runs.glob("*/*.csv")):
+        cut, given = path.stem.rsplit("-", 1)
+        baselines = pd.read_csv(runs / f"baselines-{path.stem}.csv")
+        rows.append(_row(path.parent.name, cut, int(given), pd.read_csv(path), baselines))
+    baselines = [
+        _baseline_row(*path.stem.removeprefix("baselines-").rsplit("-", 1), pd.read_csv(path))
+        for path in sorted(runs.glob("baselines-*.csv"))
+    ]
+    parts = [
+        "# Epoch's hub: forecasts in time",
+        provenance(seed),
+        "Models released before a cut are fitted (dated; benchmarks of at least 8 scores), and "
+        "every later score on those benchmarks is forecast by its median: with nothing given of a "
+        "model, and conditional on three of its scores, model by model. Points are percentage "
+        "points; Elo and minutes are left out of them. Standard errors are between families. "
+        "`less trend` is the mean absolute error less that of the baseline on the same cells. "
+        "The table handed over ends before 2025-10-01, so that cut cannot be measured; cuts in "
+        "2024 are those on which specs were compared.",
+        markdown(pd.DataFrame(rows).sort_values(["cut", "given", "spec"])),
+        "Baselines, the same cells: `trend` is a line in the date by benchmark with an offset by "
+        "provider, or by model where three of its scores are given; `mean` is the benchmark's "
+        "mean.",
+        markdown(pd.DataFrame([row for pair in baselines for row in pair])),
+        _earlier(),
+        *_indices(runs, hub),
+    ]
+    (folder / "EPOCH.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def _row(
+    spec: str, cut: str, given: int, table: pd.DataFrame, baselines: pd.DataFrame
+) -> dict[str, object]:
+    trend = baselines[baselines["baseline"] == "trend"]
+    cells = table.merge(
+        trend[["model", "benchmark", "median"]].rename(columns={"median": "theirs"}),
+        on=["model", "benchmark"],
+        validate="one_to_one",
+    )
+    error = 100 * (cells["median"] - cells["score"])
+    theirs = 100 * (cells["theirs"] - cells["score"]).abs()
+    inside = (cells["score"] >= cells["lower"]) & (cells["score"] <= cells["upper"])
+    width = 100 * (cells["upper"] - cells["lower"])
+    by = cells["family"]
+    return {
+        "cut": cut,
+        "given": given,
+        "spec": spec,
+        "cells": len(cells),
+        "MAE": shown(error.abs(), by),
+        "bias": shown(error, by),
+        "cover 90%": shown(inside.astype(float), by, 3),
+        "width": f"{width.median():.1f}",
+        "less trend": shown(error.abs() - theirs, by),
+        "max R-hat": f"{cells['max_rhat'].max():.2f}",
+    }
+
+
+def _baseline_row(cut: str, given: str, table: pd.DataFrame) -> list[dict[str, object]]:
+    rows = []
+    for name, cells in table.groupby("baseline"):
+        error = 100 * (cells["median"] - cells["score"])
+        inside = (cells["score"] >= cells["lower"]) & (cells["score"] <= cells["upper"])
+        rows.append(
+            {
+                "cut": cut,
+                "given": int(given),
+                "baseline": name,
+                "MAE": f"{error.abs().mean():.2f}",
+                "bias": f"{error.mean():+.2f}",
+                "cover 90%": f"{inside.mean():.3f}",
+                "width": f"{100 * (cells['upper'] - cells['lower']).median():.1f}",
+            }
+        )
+    return rows
+
+
+def _earlier() -> str:
+    said = [
+        f"{cut}, {given} given: {ours} against {theirs}"
+        for (cut, given), (ours, theirs) in PROTOTYPE.items()
+    ]
+    return (
+        "On a longer table of the hub (to April 2026), so on more later models, a prototype had a "
+        f"mean absolute error of, beside its best baseline: {'; '.join(said)}."
+    )
+
+
+def _indices(runs: Path, hub: Path) -> list[str]:
+    """Return the agreement of the capability index with the hub's own, one row a fit."""
+    published = ls.readers.epoch_index(hub).set_index("model")["index"].to_dict()
+    rows = []
+    for path in sorted(runs.glob("*/*.nc")):
+        fit = ls.load(path)
+        index = ls.capability_index(fit, anchors=_anchors(fit, published))
+        found = index.agreement(published)
+        row = {"spec": path.parent.name, "fitted before": path.stem}
+        rows.append(row | {name: f"{value:.3g}" for name, value in found.items()})
+    if not rows:
+        return []
+    return [
+        "## Capability index beside the hub's own",
+        "`ls.capability_index` of each fit, on the scale of two models' values in the hub's index "
+        "(the hub's own anchors where both are fitted, else the lowest and highest of the models "
+        "in common), and `CapabilityIndex.agreement` with that index on all common models.",
+        markdown(pd.DataFrame(rows)),
+    ]
+
+
+def _anchors(fit: ls.Fit, published: dict[str, float]) -> dict[str, float]:
+    if set(ANCHORS) <= set(fit.scores.models):
+        return ANCHORS
+    common = {name: published[name] for name in fit.scores.models if name in published}
+    lowest, highest = min(common, key=common.__getitem__), max(common, key=common.__getitem__)
+    return {lowest: common[lowest], highest: common[highest]}

@@ -1,0 +1,138 @@
+"""Forecasts in time on Epoch's benchmarking hub: models released after a cut; EPOCH.md.
+
+What was released before a cut is fitted, and every later score on a benchmark of at least 8 fitted
+scores is forecast: with nothing given of a model, and with three of its scores. The hub is read in
+place (../shared/tables/epoch: CC BY 4.0, Epoch AI). Fits and forecasts are kept in the folder
+runs, so a run that was stopped goes on; EPOCH.md is written of all that is there.
+
+    python -m benchmarks.epoch.run sizes 2025-01-01       # one fit and its forecasts
+    python -m benchmarks.epoch.run --report               # EPOCH.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+import latentscale as ls
+from benchmarks.epoch.baselines import baseline_table
+from benchmarks.epoch.report import write_report
+from latentscale.analysis.backtest import forecast_fold, training_scores
+from latentscale.data.scores import Scores
+from latentscale.declare import ModelSpec
+
+HERE = Path(__file__).resolve().parent
+SHARED = HERE.parents[1].parent / "shared" / "tables" / "epoch"
+FEWEST = 8
+"""Fitted scores of a benchmark that is forecast, as in the prototype whose figures are beside."""
+GIVEN = 3
+CHOICE_CUTS = ("2024-04-01", "2024-07-01")
+"""Cuts on which specs were chosen: before all that the other cuts forecast."""
+
+
+def _capabilities() -> ModelSpec:
+    return ls.load_spec("capabilities")
+
+
+def _sizes() -> ModelSpec:
+    spec = _capabilities()
+    return spec.with_({"covariates": [*spec.covariates, "size_class"]})
+
+
+VARIANTS: dict[str, Callable[[], ModelSpec]] = {
+    "capabilities": _capabilities,
+    "sizes": _sizes,
+}
+
+
+def hub(cut: str) -> tuple[Scores, ls.folds.Fold]:
+    """Return the dated models on benchmarks of enough scores before the cut, and the fold."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what the reader says of names is in the audit
+        scores = ls.readers.read_epoch(SHARED)
+    frame = scores.to_frame().set_index("model")
+    dated = frame.index[frame["released"].notna()]
+    before = frame[frame["released"] < pd.Timestamp(cut)]
+    kept = [name for name in scores.benchmarks if before[name].notna().sum() >= FEWEST]
+    measured = frame.loc[dated, kept].notna().any(axis=1)
+    scores = scores.select(models=[str(m) for m in dated[measured]], benchmarks=kept)
+    return scores, ls.folds.after(scores, cut)[0]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("variant", nargs="?", choices=[*VARIANTS], default="sizes")
+    parser.add_argument("cut", nargs="?", default="2025-01-01")
+    parser.add_argument("--draws", type=int, default=200)
+    parser.add_argument("--tune", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--report", action="store_true", help="write EPOCH.md, fit nothing")
+    parser.add_argument("--given", action="store_true", help="forecast with three given as well")
+    options = parser.parse_args()
+    if not SHARED.is_dir():
+        raise SystemExit(f"{SHARED} is not there: the study reads the public hub in place.")
+    if options.report:
+        write_report(HERE, SHARED, options.seed)
+        return
+    runs = HERE / "runs" / options.variant
+    runs.mkdir(parents=True, exist_ok=True)
+    scores, fold = hub(options.cut)
+    folds = {0: fold}
+    if options.given:
+        folds[GIVEN] = ls.folds.with_given([fold], scores, GIVEN, seed=options.seed)[0]
+    fit = _fit(VARIANTS[options.variant](), scores, fold, runs / f"{options.cut}.nc", options)
+    for count, one in folds.items():
+        path = runs / f"{options.cut}-{count}.csv"
+        baselines = HERE / "runs" / f"baselines-{options.cut}-{count}.csv"
+        if not baselines.exists():
+            baseline_table(scores, one).to_csv(baselines, index=False)
+        if not path.exists():
+            began = time.time()
+            few = ls.FewShot(degenerate="warn")
+            table = forecast_fold(fit, scores, one, seed=options.seed, few_shot=few)
+            table.to_csv(path, index=False)
+            print(f"forecast in {time.time() - began:.0f} s", flush=True)
+        print(options.variant, options.cut, count, _line(pd.read_csv(path), scores), flush=True)
+
+
+def _fit(
+    spec: ModelSpec, scores: Scores, fold: ls.folds.Fold, path: Path, options: argparse.Namespace
+) -> ls.Fit:
+    if path.exists():
+        return ls.load(path)
+    method = ls.NUTS(draws=options.draws, tune=options.tune, chains=2, cores=1)
+    began = time.time()
+    fit = ls.fit(
+        spec, training_scores(scores, fold), method=method, seed=options.seed, progress=False
+    )
+    print(f"fitted in {time.time() - began:.0f} s: {fit.status.message}", flush=True)
+    fit.save(path)
+    return fit
+
+
+def _line(table: pd.DataFrame, scores: Scores) -> str:
+    cells = table[table["benchmark"].isin(bounded(scores))]
+    error = 100 * (cells["median"] - cells["score"])
+    inside = (cells["score"] >= cells["lower"]) & (cells["score"] <= cells["upper"])
+    width = 100 * (cells["upper"] - cells["lower"]).median()
+    return (
+        f"n {len(cells)} MAE {error.abs().mean():.2f} bias {error.mean():+.2f} "
+        f"cover {inside.mean():.3f} width {width:.1f} rhat {cells['max_rhat'].max():.2f}"
+    )
+
+
+def bounded(scores: Scores) -> list[str]:
+    """Return the benchmarks whose scores are fractions: errors are in points there."""
+    data = scores.dataset
+    return [str(b) for b in data["benchmark"].values[(data["scale"] == "fraction").values]]
+
+
+if __name__ == "__main__":
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        main()

@@ -1,0 +1,187 @@
+"""The Open LLM Leaderboard v2 whole: random cells, and models uploaded after a cut; LEADERBOARD.md.
+
+The leaderboard's contents table is read in place as published, with families and base models from
+names (../shared/tables/open_llm_leaderboard_v2). Models uploaded before the cut are fitted but for
+a tenth of their scores; those, and all scores of later models, are forecast. Forecasts are kept in
+the folder runs, so a run that was stopped goes on.
+
+    python -m benchmarks.leaderboard.run date       # one spec
+    python -m benchmarks.leaderboard.run --report   # LEADERBOARD.md of all that is there
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import warnings
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import latentscale as ls
+from benchmarks.common.clusters import shown
+from benchmarks.common.markdown import markdown
+from benchmarks.common.provenance import provenance
+from latentscale.analysis.backtest import forecast_fold, training_scores
+from latentscale.data.scores import Scores
+from latentscale.declare import ModelSpec
+
+HERE = Path(__file__).resolve().parent
+SHARED = HERE.parents[1].parent / "shared" / "tables" / "open_llm_leaderboard_v2" / "contents.csv"
+CUT = "2024-09-01"
+"""Two months before the last upload in the table: about a third of the models are later."""
+SHARE = 0.1
+"""Share of the fitted models' scores that is hidden."""
+VARIANTS = ("size", "date", "date by benchmark")
+
+
+def spec_of(variant: str) -> ModelSpec:
+    """Return the recommended spec on size alone, or with the date of upload.
+
+    ``date by benchmark`` also lets each benchmark rise with the date in its own way.
+    """
+    dated = [] if variant == "size" else ["released"]
+    changes = {
+        "name": variant,
+        "covariates": ["log_params", *dated],
+        "benchmarks.slopes": dated if variant == "date by benchmark" else [],
+    }
+    return ls.load_spec("latentscale").with_(changes)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("variant", nargs="?", choices=VARIANTS, default="date")
+    parser.add_argument("--method", choices=("advi", "nuts"), default="advi")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--report", action="store_true", help="write LEADERBOARD.md, fit nothing")
+    options = parser.parse_args()
+    if not SHARED.is_file():
+        raise SystemExit(f"{SHARED} is not there: the study reads the published table in place.")
+    runs = HERE / "runs"
+    runs.mkdir(exist_ok=True)
+    if options.report:
+        (HERE / "LEADERBOARD.md").write_text(report(runs, options.seed), encoding="utf-8")
+        return
+    path = runs / f"{options.variant}, {options.method}.csv"
+    if not path.exists():
+        scores, fold = leaderboard(options.seed)
+        began = time.time()
+        method: ls.ADVI | ls.NUTS = ls.ADVI(batch=500)
+        if options.method == "nuts":
+            method = ls.NUTS(draws=100, tune=200, chains=2, cores=1)
+        fit = ls.fit(
+            spec_of(options.variant),
+            training_scores(scores, fold),
+            method=method,
+            seed=options.seed,
+            progress=False,
+        )
+        seconds = time.time() - began
+        table = forecast_fold(fit, scores, fold, seed=options.seed)
+        table.assign(seconds=seconds).to_csv(path, index=False)
+    table = pd.read_csv(path)
+    for part, cells in parts_of(table).items():
+        print(options.variant, part, row(cells), flush=True)
+
+
+@lru_cache
+def leaderboard(seed: int) -> tuple[Scores, ls.folds.Fold]:
+    """Return the models of known size, and one fold of later models and of random cells."""
+    scores = ls.readers.read_leaderboard(SHARED)
+    frame = scores.to_frame()
+    scores = scores.select(models=list(frame.loc[frame["params_b"].notna(), "model"]))
+    (late,) = ls.folds.after(scores, CUT)
+    early = scores.select(models=list(late.train))
+    cells = ls.folds.random_cells_out(early, SHARE, n_folds=1, seed=seed)[0].cells
+    return scores, replace(late, cells=cells)
+
+
+def parts_of(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the hidden cells of fitted models, and the scores of later ones."""
+    late = table["model"].isin(_late())
+    return {"random cells": table[~late], "later models": table[late]}
+
+
+def _late() -> set[str]:
+    return set(leaderboard(0)[1].test)
+
+
+def row(cells: pd.DataFrame) -> dict[str, str]:
+    """Return error, bias and coverage, with standard errors between families."""
+    error = 100 * (cells["median"] - cells["score"])
+    inside = (cells["score"] >= cells["lower"]) & (cells["score"] <= cells["upper"])
+    by = cells["family"]
+    return {
+        "cells": str(len(cells)),
+        "MAE": shown(error.abs(), by),
+        "bias": shown(error, by),
+        "cover 90%": shown(inside.astype(float), by, 3),
+        "width": f"{100 * (cells['upper'] - cells['lower']).median():.1f}",
+    }
+
+
+def report(runs: Path, seed: int) -> str:
+    """Return LEADERBOARD.md of all kept forecasts."""
+    whole, each = [], []
+    for path in sorted(runs.glob("*.csv")):
+        table = pd.read_csv(path)
+        seconds = f"{table['seconds'].iloc[0]:.0f}"
+        for part, cells in parts_of(table).items():
+            whole.append({"spec": path.stem, "held out": part, **row(cells), "seconds": seconds})
+        late = parts_of(table)["later models"]
+        for name, cells in late.groupby("benchmark"):
+            each.append({"spec": path.stem, "benchmark": name, **row(cells)})
+    parts = [
+        "# The Open LLM Leaderboard v2, whole",
+        provenance(seed),
+        f"Models uploaded before {CUT} are fitted but for a tenth of their scores at random; these "
+        "and all scores of later models are forecast by their median. Families, lineages and the "
+        "instruct flag are read from base models and names. Points are percentage points; standard "
+        "errors are between families; seconds are those of the fit, compilation included.",
+        markdown(pd.DataFrame(whole)),
+        "Later models by benchmark:",
+        markdown(pd.DataFrame(each)),
+        "## Later models on math_lvl5, by lineage",
+        _math(runs),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _math(runs: Path) -> str:
+    """Return where later models' scores on math_lvl5 lie beside their intervals, by lineage."""
+    scores, _ = leaderboard(0)
+    frame = scores.to_frame().set_index("model")
+    rows = []
+    for path in sorted(runs.glob("*.csv")):
+        cells = parts_of(pd.read_csv(path))["later models"]
+        cells = cells[cells["benchmark"] == "math_lvl5"]
+        lineage = cells["model"].map(frame["lineage"])
+        for name in lineage.value_counts().index[:8]:  # those with the most later models
+            mine = cells[lineage == name]
+            below, above = mine["score"] < mine["lower"], mine["score"] > mine["upper"]
+            rows.append(
+                {
+                    "spec": path.stem,
+                    "lineage": name,
+                    "models": len(mine),
+                    "fitted models": int((frame.loc[_early(), "lineage"] == name).sum()),
+                    "bias": f"{100 * (mine['median'] - mine['score']).mean():+.1f}",
+                    "below": f"{np.mean(below):.2f}",
+                    "above": f"{np.mean(above):.2f}",
+                }
+            )
+    return markdown(pd.DataFrame(rows))
+
+
+def _early() -> list[str]:
+    return list(leaderboard(0)[1].train)
+
+
+if __name__ == "__main__":
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        main()

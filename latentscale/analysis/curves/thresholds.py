@@ -1,0 +1,51 @@
+"""Thresholds: scores to be reached, checked on the scale of their benchmark."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from latentscale.analysis.tools.units import other_units
+from latentscale.data.scaling import lower_is_better, scales_of
+from latentscale.errors import DataError, FitError, listed, nearest
+from latentscale.posterior.fit import Fit
+from latentscale.validate import is_number
+
+
+def need_posterior(fit: Fit) -> None:
+    """Refuse a point estimate, which has no probabilities to give."""
+    if not fit.is_posterior:
+        raise FitError(
+            "This fit is a point estimate and says nothing of uncertainty; fit with NUTS to get "
+            "probabilities and intervals."
+        )
+
+
+def check_benchmark(fit: Fit, benchmark: str) -> None:
+    """Refuse the name of a benchmark that was not fitted."""
+    names = fit.scores.benchmarks
+    if benchmark not in names:
+        raise DataError(
+            f'Benchmark "{benchmark}" is not in the fit, which has {listed(names, 20)}.'
+            + nearest(str(benchmark), names)
+        )
+
+
+def signs(fit: Fit) -> xr.DataArray:
+    """Return -1 for benchmarks on which lower is better, 1 for others, dims (benchmark,)."""
+    found: xr.DataArray = xr.where(lower_is_better(fit.scores.dataset), -1.0, 1.0)
+    return found
+
+
+def check_on_scale(fit: Fit, benchmark: str, what: str, value: object) -> None:
+    """Refuse what is no score of a benchmark; fractions lie strictly between 0 and 1."""
+    scale = scales_of(fit.scores.dataset)[benchmark]
+    given = float(value) if is_number(value) else float("nan")  # type: ignore[arg-type]
+    if scale.bounded is not None:
+        if not 0 < given < 1:
+            raise DataError(f"{what} must be a fraction strictly between 0 and 1; got {value!r}.")
+        return
+    good = np.isfinite(given) and not scale.problems(np.array([given]), [0], [""], benchmark)
+    if not good:
+        unit = other_units(fit.scores)[benchmark]
+        raise DataError(f'{what} must be a score of scale "{scale.kind}" ({unit}); got {value!r}.')

@@ -1,0 +1,117 @@
+"""Candidates: weighted latents of one group of families, given its new scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from latentscale.analysis.forecasts.few_shot import FewShot
+from latentscale.analysis.forecasts.latents import (
+    Floats,
+    LocalProblem,
+)
+from latentscale.analysis.forecasts.proposal import (
+    Proposal,
+    independence_chain,
+    laplace_proposal,
+    log_mean_exp,
+    target_of,
+)
+from latentscale.dims import SAMPLE
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Weighted candidates of one group: z (sample, candidate, latent), weights and the sum.
+
+    `level` is the log of the estimated likelihood of the group's new scores, by sample.
+    """
+
+    problem: LocalProblem
+    z: Floats
+    log_weight: Floats
+    level: Floats
+    proposal: Proposal | None = None
+
+
+def from_fit(problem: LocalProblem, few_shot: FewShot, rng: np.random.Generator) -> Candidates:
+    """Return candidates from what the fit knows: its own latents, the prior for the rest."""
+    drawn, weights = [], []
+    for _ in range(few_shot.latents):
+        z = np.where(problem.known, problem.start, problem.draw_prior(rng))
+        likelihood = problem.log_likelihood(problem.eta(z))[:, problem.group.is_new]
+        drawn.append(z)
+        weights.append(likelihood.sum(axis=1))
+    log_weight = np.stack(weights, axis=1)
+    return Candidates(problem, np.stack(drawn, axis=1), log_weight, log_mean_exp(log_weight))
+
+
+def from_mode(problem: LocalProblem, few_shot: FewShot, rng: np.random.Generator) -> Candidates:
+    """Return candidates from the mode given old and new scores.
+
+    The level is that of old and new scores over that of the old ones. The latter is estimated
+    by its reciprocal, on a chain that starts at the fit's own latents and so is in
+    equilibrium from the start.
+    """
+    everything = np.ones(len(problem.group.score), bool)
+    target = target_of(problem, everything)
+    proposal = laplace_proposal(problem, everything)
+    drawn, weights = [], []
+    for _ in range(few_shot.latents):
+        z, log_q = proposal.draw(rng)
+        drawn.append(z)
+        weights.append(target(z) - log_q)
+    log_weight = np.stack(weights, axis=1)
+    level = log_mean_exp(log_weight) + _reciprocal(problem, few_shot, rng)
+    return Candidates(problem, np.stack(drawn, axis=1), log_weight, level, proposal)
+
+
+def _reciprocal(problem: LocalProblem, few_shot: FewShot, rng: np.random.Generator) -> Floats:
+    """Return the log of one over the likelihood of the group's old scores, by sample."""
+    old = ~problem.group.is_new
+    if not old.any():
+        return np.zeros(len(problem.start))
+    target = target_of(problem, old)
+    proposal = laplace_proposal(problem, old)
+    start = np.where(problem.known, problem.start, problem.draw_prior(rng))
+    states = [start, *independence_chain(target, proposal, start, few_shot.latents, rng)]
+    ratios = [proposal.log_gaussian(z) - target(z) for z in states]
+    return log_mean_exp(np.stack(ratios, axis=1))
+
+
+def latents_of(
+    one: Candidates, chosen: npt.NDArray[np.int64], steps: int, rng: np.random.Generator
+) -> Floats:
+    """Return one latent vector for each chosen posterior draw, shape (chosen, latent)."""
+    log_weight = one.log_weight[chosen]
+    # Adding Gumbel noise and taking the largest draws a candidate in proportion to its weight.
+    picked = np.argmax(log_weight + rng.gumbel(size=log_weight.shape), axis=1)
+    z = one.z[chosen, picked]
+    if one.proposal is None or not z.shape[1]:
+        return z
+    problem = one.problem
+    sub = replace(
+        problem,
+        offset=problem.offset[chosen],
+        matrix=problem.matrix[chosen],
+        start=problem.start[chosen],
+        at_cells=_rows(problem.at_cells, chosen),
+        phi=_rows({"phi": problem.phi}, chosen)["phi"],
+    )
+    target = target_of(sub, np.ones(len(problem.group.score), bool))
+    return independence_chain(target, one.proposal.at(chosen), z, steps, rng)[-1]
+
+
+def _rows(
+    arrays: Mapping[str, xr.DataArray], chosen: npt.NDArray[np.int64]
+) -> dict[str, xr.DataArray]:
+    return {
+        name: value.isel({SAMPLE: chosen}).drop_vars(SAMPLE, errors="ignore")
+        if SAMPLE in value.dims
+        else value
+        for name, value in arrays.items()
+    }

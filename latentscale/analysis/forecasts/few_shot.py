@@ -1,0 +1,123 @@
+"""Few-shot: how given scores condition a forecast, and what that left of the draws."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from latentscale.dims import DEFAULT_PROB
+from latentscale.errors import FitError
+from latentscale.inference.method import Method
+from latentscale.posterior.fit import Fit
+from latentscale.result import Result
+from latentscale.validate import plain_fields, real_number, whole_number
+
+IMPORTANCE = "importance resampling"
+SAMPLER = "conditional sampler"
+REFIT = "refit"
+
+
+@dataclass(frozen=True)
+class FewShot:
+    """How new scores condition a forecast.
+
+    Attributes
+    ----------
+    draws
+        At most so many posterior draws are used, evenly spread; the forecast has as many.
+    latents
+        Candidate latents on every posterior draw.
+    steps
+        Steps of the conditional sampler after resampling, so that repeated draws part.
+    min_ess
+        Effective sample size below which importance resampling gives way to the conditional
+        sampler (or below a quarter of the draws, where that is less).
+    sampler_only
+        Go to the conditional sampler at once.
+    refit
+        Method of a fit with the given scores added to the table, which is exact, where the
+        weights of the posterior draws are degenerate: Pareto k above min(1 - 1 / log10(draws),
+        0.7), or an effective sample size below 50 (or below an eighth of the draws, where that
+        is less). None leaves them to `degenerate`.
+    degenerate
+        What becomes of degenerate weights without a refit: ``"refuse"``, or ``"warn"`` for a
+        forecast that is known to be wrong by up to several standard deviations.
+
+    Raises
+    ------
+    FitError
+        If a field is out of range.
+    """
+
+    draws: int = 2000
+    latents: int = 8
+    steps: int = 5
+    min_ess: float = 400.0
+    sampler_only: bool = False
+    refit: Method | None = None
+    degenerate: Literal["refuse", "warn"] = "refuse"
+
+    def __post_init__(self) -> None:
+        plain_fields(self)
+        for name in ("draws", "latents", "steps"):
+            whole_number(getattr(self, name), f"FewShot.{name}", least=1, error=FitError)
+        real_number(self.min_ess, "FewShot.min_ess", above=0, error=FitError)
+        if self.degenerate not in ("refuse", "warn"):
+            raise FitError(
+                f'FewShot.degenerate must be "refuse" or "warn"; got {self.degenerate!r}. To have '
+                "the scores fitted, give FewShot.refit a method such as latentscale.NUTS()."
+            )
+        if self.refit is not None and not isinstance(self.refit, Method):
+            raise FitError(
+                f"FewShot.refit must be a method such as latentscale.NUTS(); got {self.refit!r}."
+            )
+
+
+@dataclass(frozen=True, repr=False)
+class Conditioning(Result):
+    """How a forecast was conditioned on scores, and what its draws are worth.
+
+    Attributes
+    ----------
+    method
+        ``"importance resampling"``, ``"conditional sampler"`` or ``"refit"``.
+    n_scores
+        Number of new scores.
+    ess
+        Effective number of draws behind the forecast: the least over the posterior draws'
+        weights and over each family's candidates; of a refit, the least over its parameters.
+    pareto_k
+        Shape of the tail of the posterior draws' weights (PSIS). NaN where there are too few
+        draws to tell, or no tail. Of a refit: what it was without one.
+    index
+        Posterior draw that each sample of the forecast rests on, as its coordinate ``sample``.
+    fit
+        The refit, whose draws these are; None where they are draws of the fit that was given.
+    """
+
+    method: str
+    n_scores: int
+    ess: float
+    pareto_k: float
+    index: npt.NDArray[np.int64] = field(repr=False)
+    fit: Fit | None = field(default=None, repr=False)
+
+    @property
+    def headline(self) -> str:
+        """How many scores were used how, and how many draws are left."""
+        return f"Given {self.n_scores} scores ({self.method}, ESS {self.ess:.0f})"
+
+    def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
+        """Return one row: method, n_scores, ess, pareto_k.
+
+        Parameters
+        ----------
+        prob
+            Checked, as in every result; the table holds no interval.
+        """
+        names = ("method", "n_scores", "ess", "pareto_k")
+        return pd.DataFrame([{name: getattr(self, name) for name in names}])

@@ -1,0 +1,63 @@
+"""New scores: which scores of planned rows the fit has not seen, and the table with them added."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from latentscale.data.known import features_of, kinds_among
+from latentscale.data.scores import Scores
+from latentscale.dims import BENCHMARK, MODEL
+from latentscale.errors import DataError
+from latentscale.posterior.fit import Fit
+
+# Scores are given with six decimals at most, so a smaller difference is rounding.
+_SAME = 1e-6
+
+
+def new_scores(fit: Fit, planned: xr.Dataset) -> xr.DataArray:
+    """Return which scores of planned rows the fit has not seen, dims (model, benchmark).
+
+    Raises
+    ------
+    DataError
+        If a score of a fitted model differs from the one that was fitted.
+    """
+    score = planned["score"].transpose(MODEL, BENCHMARK)
+    fitted = fit.scores.dataset["score"].reindex_like(score).transpose(MODEL, BENCHMARK)
+    apart = fitted.notnull() & score.notnull() & (abs(score - fitted) > _SAME)
+    if bool(apart.any()):
+        i, j = (int(at[0]) for at in np.nonzero(apart.values))
+        raise DataError(
+            f'Model "{score[MODEL].values[i]}", column "{score[BENCHMARK].values[j]}": the fit '
+            f"has {float(fitted[i, j]):g}, this row {float(score[i, j]):g}. Give the fitted "
+            "score or leave the cell empty; to correct a fitted score, fit again."
+        )
+    return score.notnull() & fitted.isnull()
+
+
+def with_rows(fit: Fit, planned: xr.Dataset) -> Scores:
+    """Return the fitted table with the new scores of planned rows added.
+
+    Parameters
+    ----------
+    fit
+        A fit.
+    planned
+        Checked rows with scores, dims (model, benchmark); those without one are left out.
+    """
+    data = fit.scores.dataset
+    scored = planned.isel({MODEL: planned["score"].notnull().any(BENCHMARK).values})
+    for kind in kinds_among(features_of(data)).values():
+        if kind.variable in data and kind.variable not in scored:
+            empty = kind.kept(None, scored.sizes[MODEL])
+            scored = scored.assign({kind.variable: (MODEL, empty)})
+    names = [str(name) for name in scored[MODEL].values if str(name) not in fit.scores.models]
+    of_models = [str(name) for name, v in data.data_vars.items() if MODEL in v.dims]
+    shared = [name for name in of_models if name in scored]
+    rows = scored[shared].sel({MODEL: names}).reset_coords(drop=True)
+    joined = xr.concat([data[of_models].reset_coords(drop=True), rows], dim=MODEL, join="outer")
+    both = data.drop_dims(MODEL).merge(joined.reindex({BENCHMARK: data[BENCHMARK]}))
+    score = both["score"].transpose(MODEL, BENCHMARK)
+    given = scored["score"].reindex_like(score).transpose(MODEL, BENCHMARK)
+    return Scores(both.assign(score=score.fillna(given)))

@@ -1,0 +1,291 @@
+"""Predict: forecast the scores of models that were not measured."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from latentscale.analysis.forecasts.condition import condition
+from latentscale.analysis.forecasts.few_shot import REFIT, Conditioning, FewShot
+from latentscale.analysis.forecasts.forecast import Forecast, with_assumed
+from latentscale.analysis.forecasts.in_blocks import evaluate_in_blocks
+from latentscale.analysis.forecasts.new_scores import with_rows
+from latentscale.analysis.forecasts.refusals import refuse_altered_models, refuse_missing_features
+from latentscale.analysis.forecasts.rows import planned_rows
+from latentscale.analysis.forecasts.weights import Degenerate
+from latentscale.analysis.tools.blocks import draw_scores, spread_draws
+from latentscale.analysis.tools.memory import refuse_too_large
+from latentscale.analysis.tools.units import other_units
+from latentscale.data.frames import as_pandas
+from latentscale.data.planned import NOT_FORECAST
+from latentscale.data.recorded import recording_of
+from latentscale.data.scaling import usual_sampling
+from latentscale.dims import (
+    LINEAGE,
+    MODEL,
+    SAMPLE,
+    UNDISCLOSED,
+    checked_seed,
+)
+from latentscale.errors import FitWarning
+from latentscale.expect import expect
+from latentscale.inference.method import Method
+from latentscale.inference.run import fit as run_fit
+from latentscale.model.noise import noise_of
+from latentscale.model.terms.categories import with_drawn_levels
+from latentscale.model.terms.undisclosed_tokens import LOG_TOKENS
+from latentscale.model.undisclosed import with_drawn_tokens
+from latentscale.posterior.fit import Fit
+from latentscale.posterior.pairing import ORIGIN, with_origin
+
+FITTED = "fitted model"
+KNOWN_FAMILY = "known family"
+KNOWN_LINEAGE = "new family, known lineage"
+NEW_FAMILY = "new family"
+_FEW_SHOT = FewShot()
+
+
+def predict(
+    fit: Fit,
+    frame: pd.DataFrame,
+    *,
+    seed: int = 0,
+    few_shot: FewShot = _FEW_SHOT,
+    draws: int | None = None,
+) -> Forecast:
+    """Forecast the scores of models, given scores that they have already, if any.
+
+    A row of a fitted model uses that model's own latents. Another member of a fitted family
+    uses the family's. A new family is drawn round its lineage if that was fitted, else from
+    the population; rows of one new family share the draw, and new families of one new
+    lineage share the lineage's. Where the spec estimates undisclosed tokens, a row may leave
+    tokens_t empty: its tokens are then drawn from the prior ``log_tokens``.
+
+    A row may leave out ``instruct`` where the fitted models settle it: a fitted model has its
+    own value; a member of a fitted family the value that all fitted models of the family share;
+    a new family the value that all fitted models share. Where they differ and the spec uses
+    ``instruct``, the row is refused. A fitted family keeps its fitted lineage, and a new one
+    that states none is a lineage of its own. The column ``assumed`` of the table says what was
+    taken so.
+
+    Scores in the table that the fit has not seen condition the forecast without a refit
+    (few-shot): scores of new models, and further benchmarks of fitted ones. They move the
+    latents of their families and models, and weigh the posterior draws (with the tokens of
+    models that do not tell them, so that scores speak of those as well); they do not move
+    other fitted families except through those weights. Where that leaves the weight on too few
+    posterior draws the answer would be wrong, and it is refused unless ``few_shot.refit`` has
+    the scores fitted instead. The forecast of a benchmark whose
+    score is given is that of a second measurement. Exact 0 and 1 are pulled inside by half an
+    item, as in a fit.
+
+    Parameters
+    ----------
+    fit
+        A fit.
+    frame
+        Columns model, family, params_b (billions), tokens_t (trillions); optionally lineage
+        and instruct, and fitted benchmarks with scores (fractions, empty where there is none).
+        It is not changed.
+    seed
+        Seed of the random numbers; the same seed gives the same forecast.
+    few_shot
+        How scores condition the forecast.
+    draws
+        At most so many posterior draws are used, evenly spread; by default all. The forecast's
+        coordinate ``sample`` then holds their places among the fit's, unless scores in the table
+        condition it (see ``conditioning.index``). Where ``few_shot.refit`` fits the scores, at
+        most so many of the refit's draws are used.
+
+    Raises
+    ------
+    FitError
+        If the forecast would not fit in memory (it takes 8 bytes x rows x draws x (2 x benchmarks
+        + skills), and about a quarter more while it is made), or `draws` is not a whole number
+        above 0.
+    DataError
+        If the table is malformed, has a column that is no fitted benchmark, a row has no tokens
+        that the spec needs or an ``instruct`` that the fitted models do not settle, or the
+        score of a fitted model is not the one that was fitted.
+
+    Warns
+    -----
+    DataWarning
+        If rows look wrong, or a family, lineage or model differs from a fitted one only in
+        case, spaces, dots, dashes or underscores (and so is a new one).
+    FitWarning
+        If the scores given leave the weight on few posterior draws.
+
+    References
+    ----------
+    Cai et al. 2025 (arXiv:2512.06553), section 4, prediction for unevaluated models.
+
+    Examples
+    --------
+    >>> planned = pd.DataFrame(
+    ...     {"model": ["qwen2-30b"], "family": ["qwen2"], "params_b": [30.0], "tokens_t": [7.0]}
+    ... )
+    >>> table = ls.predict(fit, planned, seed=1).table(prob=0.9).set_index("benchmark")
+    >>> table.loc["mmlu", ["lower", "median", "upper"]].astype(float).round(1).tolist()
+    [0.8, 0.8, 0.9]
+    """
+    expect(fit, Fit, "fit")
+    expect(few_shot, FewShot, "few_shot")
+    count = len(spread_draws(fit, draws))
+    frame = as_pandas(frame, NOT_FORECAST)
+    # Refused before the rows are read: a large table takes long to read.
+    scored = any(name in fit.scores.benchmarks for name in frame.columns)
+    refuse_too_large(fit, len(frame), min(count, few_shot.draws) if scored else count)
+    planned = planned_rows(fit, frame)
+    return forecast_rows(fit, planned, seed=seed, few_shot=few_shot, draws=draws)
+
+
+def forecast_rows(
+    fit: Fit,
+    planned: xr.Dataset,
+    *,
+    seed: int,
+    few_shot: FewShot | None = None,
+    one_model: Sequence[str] = (),
+    draws: int | None = None,
+) -> Forecast:
+    """Forecast checked rows (see `predict`).
+
+    Parameters
+    ----------
+    fit
+        A fit.
+    planned
+        Variables params, tokens, instruct, family and lineage, dims (model,); with `few_shot`
+        also score (model, benchmark).
+    seed
+        Seed of the random numbers.
+    few_shot
+        How the rows' scores condition the forecast; by default they are not looked at.
+    one_model
+        Rows that stand for one model at several sizes, and so share one residual.
+    draws
+        At most so many posterior draws are used; by default all.
+
+    Raises
+    ------
+    DataError
+        If a row has no tokens that the spec needs.
+    FitError
+        If the forecast would not fit in memory, or `draws` is not a whole number above 0.
+    """
+    rng = np.random.default_rng(checked_seed(seed))
+    refuse_missing_features(fit, planned)
+    refuse_altered_models(fit, planned)
+    kept = spread_draws(fit, draws)
+    sampled = with_drawn_tokens(fit.spec, fit.samples.isel({SAMPLE: kept}), planned, rng)
+    sampled = with_drawn_levels(fit.transform, sampled, planned, rng)
+    try:
+        given = None if few_shot is None else condition(fit, sampled, planned, few_shot, rng)
+    except Degenerate as failure:
+        if few_shot is None or few_shot.refit is None:
+            raise
+        return _refitted(fit, planned, failure, few_shot.refit, (seed, draws), one_model)
+    report = None
+    if given is not None:
+        sampled = sampled.isel({SAMPLE: given.report.index})
+        report = replace(given.report, index=kept[given.report.index])
+    refuse_too_large(fit, planned.sizes[MODEL], sampled.sizes[SAMPLE])
+    # All below is row by row of these draws, and each result takes their labels at the end.
+    labels, sampled = sampled, sampled.drop_vars(list(ORIGIN), errors="ignore")
+    found = evaluate_in_blocks(fit, sampled, planned, rng, given=given, one_model=one_model)
+    values = fit.evaluator.values(sampled)
+    data = fit.scores.dataset
+    noise = noise_of(fit.spec.benchmarks.likelihood, values, data["n_items"], usual_sampling(data))
+    tokens = _drawn_tokens(sampled, planned)
+    scores = draw_scores(noise, found.mean, found.phi, recording_of(fit.scores.dataset), rng)
+
+    def origin(array: xr.DataArray) -> xr.DataArray:
+        return with_origin(array, labels)
+
+    return Forecast(
+        draws=origin(scores).rename("score"),
+        mean_draws=origin(found.mean).rename("expected_score"),
+        precision_draws=origin(found.phi).rename("precision"),
+        models=_about(fit, planned),
+        is_posterior=fit.is_posterior,
+        noise=noise.mapped(origin),
+        skill_draws=None if found.skill is None else origin(found.skill).rename("model_skill"),
+        conditioning=report,
+        token_draws=None if tokens is None else origin(tokens),
+        units=other_units(fit.scores),
+    )
+
+
+def _refitted(
+    fit: Fit,
+    planned: xr.Dataset,
+    found: Degenerate,
+    method: Method,
+    settings: tuple[int, int | None],
+    one_model: Sequence[str],
+) -> Forecast:
+    """Forecast from a fit of the table with the planned rows' scores added: exact.
+
+    `settings` are the seed, and at most how many of the refit's draws are used.
+    """
+    seed, draws = settings
+    again = run_fit(
+        fit.spec, with_rows(fit, planned), method=method, seed=checked_seed(seed), progress=False
+    )
+    if again.status.converged is False:
+        warnings.warn(
+            f"The refit with the given scores: {again.status.message}", FitWarning, stacklevel=4
+        )
+    forecast = forecast_rows(again, planned, seed=seed, one_model=one_model, draws=draws)
+    return replace(
+        forecast,
+        models=_about(fit, planned),
+        conditioning=Conditioning(
+            method=REFIT,
+            n_scores=found.n_scores,
+            ess=again.convergence().min_ess,
+            pareto_k=found.pareto_k,
+            index=np.asarray(forecast.draws[SAMPLE].values, dtype=np.int64),
+            fit=again,
+        ),
+    )
+
+
+def _about(fit: Fit, planned: xr.Dataset) -> xr.Dataset:
+    return with_assumed(planned).assign(
+        basis=(MODEL, _basis(fit, planned)),
+        extrapolates=(MODEL, fit.transform.extrapolates(planned).to_numpy(dtype=str)),
+    )
+
+
+def _basis(fit: Fit, planned: xr.Dataset) -> list[str]:
+    models, families = set(fit.scores.models), set(fit.scores.families)
+    lineages = set(fit.samples[LINEAGE].values) if "lineage_skill" in fit.posterior else set()
+
+    def basis(model: str, family: str, lineage: str) -> str:
+        if model in models:
+            return FITTED
+        if family in families:
+            return KNOWN_FAMILY
+        return KNOWN_LINEAGE if lineage in lineages else NEW_FAMILY
+
+    rows = zip(
+        planned[MODEL].values, planned["family"].values, planned["lineage"].values, strict=True
+    )
+    return [basis(str(m), str(f), str(g)) for m, f, g in rows]
+
+
+def _drawn_tokens(draws: xr.Dataset, planned: xr.Dataset) -> xr.DataArray | None:
+    undisclosed_models = [
+        str(name) for name in planned[MODEL].values[planned["tokens"].isnull().values]
+    ]
+    if LOG_TOKENS not in draws or not undisclosed_models:
+        return None
+    logs = draws[LOG_TOKENS].sel({UNDISCLOSED: undisclosed_models}).rename({UNDISCLOSED: MODEL})
+    tokens = xr.apply_ufunc(np.exp, logs).transpose(SAMPLE, MODEL)
+    return tokens.reset_coords(drop=True).rename("tokens")

@@ -1,0 +1,78 @@
+"""Refusals: rows that a fit cannot forecast, said before anything is drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from latentscale.data.features.base import FeatureKind
+from latentscale.data.features.category import Category
+from latentscale.dims import (
+    FAMILY,
+    MODEL,
+)
+from latentscale.errors import DataError, listed
+from latentscale.posterior.fit import Fit
+
+_IDENTITY = {FAMILY: "family", "params": "params_b", "tokens": "tokens_t", "instruct": "instruct"}
+
+
+def refuse_missing_features(fit: Fit, planned: xr.Dataset) -> None:
+    """Refuse rows that leave out a feature of the covariates, unless it is drawn."""
+    missing = fit.transform.missing(planned)
+    if fit.spec.undisclosed.kind == "estimated":
+        missing.pop("tokens_t", None)
+    for column, rows in missing.items():
+        names = planned[MODEL].values[rows]
+        if column == "tokens_t":
+            raise DataError(
+                f'The spec "{fit.spec.name}" needs training tokens, but tokens_t is empty for '
+                f"{listed(names)}. Give tokens in trillions, fit a spec on log_params alone, or "
+                'one with undisclosed = {kind = "estimated"}, which draws them from a prior.'
+            )
+        raise DataError(
+            f'The spec "{fit.spec.name}" needs {column} (its covariates are '
+            f"{listed(fit.spec.covariates)}), but {column} is empty for {listed(names)}, and the "
+            "fitted models do not settle it. Fill it, or fit a spec with other covariates."
+        )
+    for kind in fit.transform.kinds:
+        _refuse_level(kind, planned)
+
+
+def _refuse_level(kind: FeatureKind, planned: xr.Dataset) -> None:
+    """Refuse rows with a level of a reference-coded category that no fitted model has."""
+    unknown = np.zeros(planned.sizes[MODEL], dtype=bool)
+    for base in kind.bases() if isinstance(kind, Category) else ():
+        unknown |= np.isnan(kind.raw(planned, base))
+    if unknown.any():
+        row = int(np.flatnonzero(unknown)[0])
+        raise DataError(
+            f'row {row} (model "{planned[MODEL].values[row]}"), column "{kind.name}": no fitted '
+            f"model has this level; they have {listed(kind.feature.levels, 20)}. With "
+            'coding="reference" the effect of another is not known; with coding="pooled" it is '
+            "drawn from the population of levels."
+        )
+
+
+def refuse_altered_models(fit: Fit, planned: xr.Dataset) -> None:
+    """Refuse a row that carries a fitted model's name but not what was fitted of it."""
+    scores = fit.scores
+    known = set(scores.models)
+    shared = [str(name) for name in planned[MODEL].values if str(name) in known]
+    if not shared:
+        return
+    fitted, asked = scores.dataset.sel({MODEL: shared}), planned.sel({MODEL: shared})
+    used = {kind.variable: kind.name for kind in fit.transform.kinds if kind.variable in planned}
+    for variable, column in (_IDENTITY | used).items():
+        if variable not in fitted:
+            continue
+        for model in shared:
+            was, now = fitted[variable].sel({MODEL: model}), asked[variable].sel({MODEL: model})
+            same = str(was.item()) == str(now.item())
+            if not same and was.dtype.kind == "f":
+                same = bool(np.isclose(float(was), float(now), rtol=1e-6, equal_nan=True))
+            if not same:
+                raise DataError(
+                    f'Model "{model}", column "{column}": the fit has {was.item()}, this row '
+                    f"{now.item()}. Give the fitted value, or another name to the model."
+                )

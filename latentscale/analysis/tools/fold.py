@@ -1,0 +1,142 @@
+"""A fold: what one refit of a backtest sees and what it must forecast, and its checks.
+
+Which folds there are to choose from is `latentscale.analysis.folds`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from latentscale.data.scores import Scores
+from latentscale.dims import BENCHMARK, MODEL
+from latentscale.errors import DataError, listed
+from latentscale.expect import expect_names, shown
+
+Cell = tuple[str, str]
+
+_WANTED = "folds must be a list of folds, or of pairs (train models, test models)"
+
+
+@dataclass(frozen=True)
+class Fold:
+    """What one refit sees and what it must forecast.
+
+    Attributes
+    ----------
+    name
+        Unique name of the fold.
+    train
+        Models that are fitted.
+    test
+        Models that are forecast; none of their scores is fitted.
+    cells
+        Single cells (model, benchmark) of training models that are hidden and forecast.
+    given
+        Cells of test models whose scores the fit does not see, but the forecast is conditional
+        on: few-shot. They are not forecast.
+    """
+
+    name: str
+    train: tuple[str, ...]
+    test: tuple[str, ...] = ()
+    cells: tuple[Cell, ...] = ()
+    given: tuple[Cell, ...] = ()
+
+
+def as_folds(folds: Iterable[Fold | tuple[Sequence[str], Sequence[str]]]) -> tuple[Fold, ...]:
+    """Return folds from `Fold` records or from pairs (train models, test models).
+
+    Raises
+    ------
+    DataError
+        If they are of another form, there is none, a name occurs twice, or a model is in both
+        parts of a fold.
+    """
+    if isinstance(folds, Fold | str | bytes | Mapping) or not isinstance(folds, Iterable):
+        raise DataError(f"{_WANTED}; got {shown(folds)}.")
+    made = tuple(_as_fold(fold, number) for number, fold in enumerate(folds))
+    if not made:
+        raise DataError("There is no fold; give at least one (train models, test models).")
+    names = [fold.name for fold in made]
+    if len(set(names)) < len(names):
+        raise DataError("Two folds have the same name; each needs its own.")
+    for fold in made:
+        both = sorted(set(fold.train) & set(fold.test))
+        if both:
+            raise DataError(f'{listed(both)}: in both train and test of the fold "{fold.name}".')
+    return made
+
+
+def folds_of(
+    folds: Iterable[Fold | tuple[Sequence[str], Sequence[str]]], scores: Scores
+) -> tuple[Fold, ...]:
+    """Return folds as `as_folds` does, once their models and cells are in the table.
+
+    Raises
+    ------
+    DataError
+        As `as_folds`; also if a fold names an unknown model or benchmark, hides a cell of a model
+        that it does not fit, gives a cell of a model that it does not hide or one without a
+        score, fits no model, or hides nothing.
+    """
+    made = as_folds(folds)
+    known = set(scores.benchmarks)
+    for fold in made:
+        if not fold.train or not (fold.test or fold.cells):
+            lost = "hides nothing" if fold.train else "fits no model"
+            raise DataError(f'The fold "{fold.name}" {lost}.')
+        scores.select(models=[*fold.train, *fold.test])
+        _check_cells(fold, scores, known)
+    return made
+
+
+def _check_cells(fold: Fold, scores: Scores, benchmarks: set[str]) -> None:
+    """Refuse cells that are not of the models whose scores they hide or give."""
+    train, test = set(fold.train), set(fold.test)
+    named = {benchmark for _, benchmark in (*fold.cells, *fold.given)}
+    if named - benchmarks:
+        scores.select(benchmarks=sorted(named))
+    for model, benchmark in fold.cells:
+        if model not in train:
+            raise DataError(
+                f'The fold "{fold.name}" hides {model} on {benchmark}, but does not fit that '
+                "model; cells belong to models of train."
+            )
+    for model, benchmark in fold.given:
+        if model not in test:
+            raise DataError(
+                f'The fold "{fold.name}" gives {model} on {benchmark}, but does not hide that '
+                "model; given scores belong to models of test."
+            )
+        if bool(scores.dataset["score"].sel({MODEL: model, BENCHMARK: benchmark}).isnull()):
+            raise DataError(
+                f'The fold "{fold.name}" gives {model} on {benchmark}, but the table has no score '
+                "there. Give cells that were measured."
+            )
+
+
+def _as_fold(fold: object, number: int) -> Fold:
+    if isinstance(fold, Fold):
+        if not isinstance(fold.name, str):
+            raise DataError(f"The name of a fold must be text; got {fold.name!r}.")
+        made = fold
+    else:
+        if isinstance(fold, str) or not isinstance(fold, Sequence) or len(fold) != 2:
+            raise DataError(f"{_WANTED}; entry {number} is {shown(fold)}.")
+        made = Fold(f"fold {number}", fold[0], fold[1])
+    where, example = f'of the fold "{made.name}"', '("pythia-1b", "pythia-2.8b")'
+    train = expect_names(made.train, f"train {where}", example)
+    test = expect_names(made.test, f"test {where}", example)
+    cells = _as_cells(made.cells, f"cells {where}")
+    return Fold(made.name, train, test, cells, _as_cells(made.given, f"given {where}"))
+
+
+def _as_cells(cells: object, what: str) -> tuple[Cell, ...]:
+    pairs = isinstance(cells, Sequence) and not isinstance(cells, str)
+    if not pairs or not all(
+        isinstance(cell, tuple | list) and len(cell) == 2 and all(isinstance(x, str) for x in cell)
+        for cell in cells  # type: ignore[attr-defined]
+    ):
+        raise DataError(f"{what} must be pairs (model, benchmark); got {cells!r:.200}.")
+    return tuple((str(model), str(benchmark)) for model, benchmark in cells)  # type: ignore[attr-defined]

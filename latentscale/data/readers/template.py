@@ -1,0 +1,159 @@
+"""A table of metadata to complete by hand: what a source and the package know of its models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from latentscale.data.audit import Finding, emit
+from latentscale.data.columns import is_missing
+from latentscale.data.datasets.catalogue import known_of
+from latentscale.data.readers.flags import FlaggedReading
+from latentscale.data.readers.harness import table_and_findings
+from latentscale.data.readers.leaderboard import contents_and_findings
+from latentscale.data.readers.leaderboard_models import completed
+from latentscale.data.readers.revisions import checkpoint_of, models_from_names
+
+TEMPLATE: Final = (
+    "model",
+    "family",
+    "family_confidence",
+    "family_basis",
+    "lineage",
+    "params_b",
+    "tokens_t",
+    "instruct",
+    "released",
+    "base_model",
+    "catalogue_family",
+    "filled_from",
+)
+"""Columns of a template. Those that `Scores.from_frame` does not know are there to be read."""
+
+CONFIDENCE: Final[Mapping[str, str]] = {
+    "base model": "high",  # the model's card names what it was made of
+    "name": "medium",  # names of fine-tunes can name a series that they were not made of
+    "architecture": "low",  # makers share architectures
+    "none": "none",  # a family of its own, since nothing says which
+}
+"""How far a guessed family is to be trusted, by what it was read from."""
+
+_FROM_CATALOGUE: Final = ("params_b", "tokens_t", "instruct", "released")
+
+
+def metadata_template(
+    source: str | Path | pd.DataFrame, *, flagged: FlaggedReading = "auto"
+) -> pd.DataFrame:
+    """Return a table of metadata with what the source and the package know of the models.
+
+    Complete it by hand, and give it as ``metadata=``. Families are guessed alike for all models,
+    from the chain of base models where the source has it, else from names, else from the
+    architecture, so that the fine-tunes of one pretraining are one family. Sizes, tokens and
+    dates are the source's, else those of the catalogue (`latentscale.datasets.catalogue`). A
+    model that the catalogue does not have takes the tokens of its base model, if that is there.
+
+    Parameters
+    ----------
+    source
+        A folder or file of lm-evaluation-harness, or the leaderboard's contents table.
+    flagged
+        As for `leaderboard_table`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a model: model, family, family_confidence (high, medium, low or none), family_basis
+        (what the family was read from), lineage, params_b (billions), tokens_t (trillions),
+        instruct, released, base_model, catalogue_family (what the catalogue calls the family,
+        which may serve better where sizes of one series are to be one family) and filled_from
+        (which columns are not the source's own, and whence). Empty where nothing says it.
+
+    Raises
+    ------
+    DataError
+        As `harness_table` and `leaderboard_table`.
+
+    Warns
+    -----
+    DataWarning
+        As `harness_table` and `leaderboard_table`.
+    """
+    table, findings = template_and_findings(source, flagged)
+    emit(findings, about="Models were read")
+    return table
+
+
+def template_and_findings(
+    source: str | Path | pd.DataFrame, flagged: FlaggedReading
+) -> tuple[pd.DataFrame, list[Finding]]:
+    """Do what `metadata_template` does, without issuing a warning."""
+    table, findings = _known(source, flagged)
+    for name in TEMPLATE:
+        if name not in table:
+            table[name] = pd.Series(None, table.index, dtype=object)
+    table["family_confidence"] = table["family_basis"].map(CONFIDENCE)
+    table["released"] = [_day(value) for value in table["released"]]
+    bases = dict(zip(table["model"], table["base_model"], strict=True))
+    rows = [_filled(row, bases) for row in table.to_dict("records")]
+    return pd.DataFrame(rows, columns=list(TEMPLATE)), findings
+
+
+def _known(
+    source: str | Path | pd.DataFrame, flagged: FlaggedReading
+) -> tuple[pd.DataFrame, list[Finding]]:
+    """Return what the source says of its models, and what was found in it."""
+    if isinstance(source, str | Path) and is_results(Path(source)):
+        scores, findings = table_and_findings(source)
+        models = list(dict.fromkeys(scores["model"]))
+        return models_from_names(models, None, basis=True)[0], findings
+    table, findings = contents_and_findings(source, flagged)
+    return completed(table)[0], findings
+
+
+def is_results(source: Path) -> bool:
+    """Return whether a path holds results of lm-evaluation-harness: a folder or a JSON file."""
+    return source.is_dir() or source.suffix.lower() == ".json"
+
+
+def _filled(row: dict[str, object], bases: Mapping[str, object]) -> dict[str, object]:
+    """Return a row with its empty cells filled from the catalogue."""
+    model = str(row["model"])
+    run = checkpoint_of(model)[0]
+    own = known_of(run)
+    base = None if own is not None else _known_base(run, bases)
+    found = own if own is not None else base
+    if found is None:
+        return row
+    row["catalogue_family"] = found["family"]
+    wanted = _FROM_CATALOGUE if own is not None else ("tokens_t",)
+    filled = [name for name in wanted if is_missing(row[name]) and not is_missing(found[name])]
+    if run != model:  # a checkpoint has seen fewer tokens than the model
+        filled = [name for name in filled if name not in ("tokens_t", "released")]
+    row |= {name: found[name] for name in filled}
+    if filled:
+        which = "catalogue" if own is not None else f"catalogue, base model {found['model']}"
+        row["filled_from"] = f"{', '.join(filled)}: {which} ({found['source']})"
+    return row
+
+
+def _known_base(model: str, bases: Mapping[str, object]) -> pd.Series | None:
+    """Return the catalogue's row of the nearest model in the chain that a model was made of."""
+    seen = {model}
+    name = bases.get(model)
+    while isinstance(name, str) and name.strip() and name not in seen:
+        found = known_of(name)
+        if found is not None:
+            return found
+        seen.add(name)
+        name = bases.get(name)
+    return None
+
+
+def _day(value: object) -> object:
+    if is_missing(value):
+        return None
+    return str(np.datetime64(pd.Timestamp(value), "D"))  # type: ignore[arg-type]

@@ -1,0 +1,107 @@
+"""Normal effects: what terms say of effects that are linear in the equations and normal a priori.
+
+Given everything else such effects are normal again, where scores are normal around the linear
+predictor; `latentscale.inference.gibbs` draws them so. What an effect adds to skills or to the
+linear predictor is not repeated here: it is read off the term's equation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from latentscale.model.pooling import Pooling
+
+
+@dataclass(frozen=True)
+class EffectScale:
+    """Standard deviations of an effect.
+
+    Attributes
+    ----------
+    name
+        Their variable, which is also the slot of their prior.
+    dims
+        Their dims: some of the effect's, without those of `owners`.
+    owners
+        By a dim of the standard deviations that the effect lacks: the effect's dim in its place,
+        and for each position along it the index of its standard deviation.
+    times
+        A constant by which they are multiplied.
+    switched_on
+        Whether benchmarks have the effect, 0 or 1, shape (benchmark,); None for all of them.
+        Elsewhere effect and standard deviation are 0.
+    """
+
+    name: str
+    dims: tuple[str, ...]
+    owners: Mapping[str, tuple[str, np.ndarray]] = field(default_factory=dict)
+    times: float = 1.0
+    switched_on: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Nesting:
+    """Levels in groups of their own: a share of the variance is between the groups.
+
+    Attributes
+    ----------
+    share
+        Variable and prior slot of the share.
+    variable, dim
+        Variable of the groups' levels, and their dim.
+    index
+        The group of each level, shape (level,).
+    """
+
+    share: str
+    variable: str
+    dim: str
+    index: np.ndarray
+
+
+@dataclass(frozen=True)
+class NormalEffect:
+    """Effects that enter the equations linearly and are normal a priori.
+
+    Exactly one of `prior`, `scale` and `pooling` is set, but for effects by family of unit
+    variance, which have none. Effects by model act on that model alone, effects by benchmark on
+    that benchmark alone.
+
+    Attributes
+    ----------
+    variable
+        Their variable among the term's values.
+    dims
+        Its dims.
+    prior
+        Slot of a normal prior with fixed numbers.
+    scale
+        Standard deviations to be estimated; the mean is 0.
+    pooling
+        How they are pooled over benchmarks, with a mean and a standard deviation to be estimated.
+    centred
+        Dim over which effects are deviations from their mean, or None.
+    correlated
+        Whether levels are correlated over skills, with an LKJ prior.
+    nesting
+        Groups that the levels are in.
+    labels
+        Coordinates of dims that follow from the table.
+    other_names
+        Further variables of the posterior with the same values.
+    """
+
+    variable: str
+    dims: tuple[str, ...]
+    prior: str | None = None
+    scale: EffectScale | None = None
+    pooling: Pooling | None = None
+    centred: str | None = None
+    correlated: bool = False
+    nesting: Nesting | None = None
+    labels: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    other_names: tuple[str, ...] = ()

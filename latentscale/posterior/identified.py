@@ -1,0 +1,104 @@
+"""What scores identify of a fit's draws, and the convergence of that.
+
+Free skills can be rotated without a change of any expected score: chains of one posterior then
+differ in loadings and skills for ever. Such chains are judged by linear predictors instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import xarray as xr
+
+from latentscale.declare.spec import ModelSpec
+from latentscale.dims import BENCHMARK, CHAIN, DRAW, MODEL, SKILL
+from latentscale.model.design import Design
+from latentscale.model.evaluate import FITTED_RESIDUALS, Evaluator
+from latentscale.posterior.convergence import Convergence, convergence
+
+PREDICTOR = "linear_predictor"
+"""Name of the linear predictors among what is judged."""
+
+_PLACE = "model_benchmark"
+_MOST_CELLS = 2000
+"""Linear predictors that are judged: as many as models and benchmarks have parameters, about."""
+_BLOCK = 20_000_000
+"""Numbers of one block of linear predictors: 160 MB."""
+
+
+def rotates(spec: ModelSpec) -> bool:
+    """Return whether the skills of a spec are free to rotate, in draws that are not aligned."""
+    return spec.skills.count > 0 and spec.skills.identify.kind == "free"
+
+
+def convergence_of(
+    spec: ModelSpec,
+    design: Design,
+    posterior: xr.Dataset,
+    sample_stats: xr.Dataset | None,
+    *,
+    aligned: bool = False,
+) -> Convergence:
+    """Compute R-hat and ESS of what the scores identify (see `convergence`).
+
+    Where skills are free to rotate, that is the linear predictor of some 2,000 pairs of a model
+    and a benchmark, measured or not, spread evenly over the table, and every parameter that has
+    no dim of skills. Else it is every parameter.
+
+    Parameters
+    ----------
+    spec, design
+        What was fitted.
+    posterior, sample_stats
+        As for `convergence`.
+    aligned
+        Whether the draws of free skills were aligned, so that single skills can be judged.
+    """
+    if aligned or not rotates(spec):
+        return convergence(posterior, sample_stats)
+    turning = [str(name) for name, draws in posterior.items() if SKILL in draws.dims]
+    judged = posterior.drop_vars(turning).assign({PREDICTOR: predictors(spec, design, posterior)})
+    return replace(convergence(judged, sample_stats), left_out=tuple(turning))
+
+
+def predictors(spec: ModelSpec, design: Design, posterior: xr.Dataset) -> xr.DataArray:
+    """Return linear predictors of pairs of a fitted model and a benchmark, spread over the table.
+
+    Parameters
+    ----------
+    spec, design, posterior
+        As for `convergence_of`.
+
+    Returns
+    -------
+    Dims (chain, draw, model_benchmark); every pair where there are at most 2,000.
+    """
+    models, benchmarks = design.scores.models, design.scores.benchmarks
+    total = len(models) * len(benchmarks)
+    count = min(total, _MOST_CELLS)
+    chosen = np.floor((np.arange(count) + 0.5) * total / count).astype(int)
+    row, column = np.divmod(chosen, len(benchmarks))
+    table = design.scores.dataset
+    evaluator = Evaluator.of(spec, design.transform, table)
+    draws = posterior.sizes[CHAIN] * posterior.sizes[DRAW]
+    size = max(1, _BLOCK // (draws * len(benchmarks)))
+    parts = []
+    for first in range(0, len(models), size):
+        rows = {MODEL: slice(first, first + size)}
+        eta = evaluator.at(
+            posterior.isel(rows) if MODEL in posterior.dims else posterior,
+            table.isel(rows),
+            residuals=FITTED_RESIDUALS,
+        ).eta
+        here = (row >= first) & (row < first + size)
+        if not here.any():
+            continue
+        at = {
+            MODEL: xr.DataArray(row[here] - first, dims=(_PLACE,)),
+            BENCHMARK: xr.DataArray(column[here], dims=(_PLACE,)),
+        }
+        own = eta.isel(at).drop_vars([MODEL, BENCHMARK], errors="ignore")
+        parts.append(own.transpose(CHAIN, DRAW, _PLACE))
+    labels = [f"{models[i]}, {benchmarks[j]}" for i, j in zip(row, column, strict=True)]
+    return xr.concat(parts, dim=_PLACE).assign_coords({_PLACE: labels})

@@ -1,0 +1,211 @@
+"""Gibbs sampling: its conditionals keep the joint distribution, and its fits are like any other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy.stats import ks_2samp
+
+import latentscale as ls
+from latentscale.data.scores import Scores
+from latentscale.declare import spec_from_dict
+from latentscale.errors import FitError
+from latentscale.inference.gibbs.chain import Chain
+from latentscale.inference.gibbs.kept import LIKELIHOOD, draw_of
+from latentscale.inference.gibbs.problem import Problem, problem_of
+from latentscale.model.build import build_design
+from latentscale.model.design import design
+from latentscale.model.evaluate import FITTED_RESIDUALS, Evaluator
+from latentscale.numerics.threads import one_blas_thread
+from latentscale.posterior.fit import Fit
+from tests.inference.gibbs_prior import chain_from_prior, draw_scores
+from tests.inference.gibbs_specs import NAMES, gibbs_spec, without_floors
+
+SURE = 1e-5
+"""Smallest p-value, times the number of tests, that chance is blamed for."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Let linear algebra of matrices as small as these run in one thread, as `Gibbs` does."""
+    with one_blas_thread():
+        yield
+
+
+@pytest.fixture(scope="module")
+def table(small_scores: Scores) -> Scores:
+    return without_floors(small_scores)
+
+
+@pytest.fixture(scope="module")
+def short_fit(table: Scores) -> Callable[..., Fit]:
+    """Return a fitter of one of the specs, short."""
+
+    def fit(name: str = "pooled", seed: int = 1, cores: int | None = 1) -> Fit:
+        method = ls.methods.Gibbs(draws=60, tune=40, chains=2, cores=cores)
+        return ls.fit(gibbs_spec(name), table, method=method, seed=seed, progress=False)
+
+    return fit
+
+
+def flat(chain: Chain) -> dict[str, float]:
+    """Return every number of a chain's present draw by name and place, and its log likelihood."""
+    return {
+        f"{name} {place}": float(value)
+        for name, (_, _, values) in draw_of(chain).items()
+        for place, value in enumerate(np.ravel(values))
+    }
+
+
+def smallest_p(problem: Problem, seed: int, repeats: int, sweeps: int) -> float:
+    """Return how unlikely the change is that sweeps make to draws from the joint distribution.
+
+    Parameters are drawn from the prior and scores given them; sweeps given those scores must leave
+    the parameters' distribution as it is (Geweke 2004, "Getting it right"). The smallest p-value
+    of all parameters, times their number.
+    """
+    rng = np.random.default_rng(seed)
+    before, after = [], []
+    for _ in range(repeats):
+        chain = chain_from_prior(problem, rng)
+        draw_scores(chain, rng)
+        before.append(flat(chain))
+        for _ in range(sweeps):
+            chain.sweep()
+        after.append(flat(chain))
+    moving = [name for name in before[0] if len({draw[name] for draw in before}) > 1]
+    first, last = (np.array([[d[n] for n in moving] for d in x]) for x in (before, after))
+    return len(moving) * min(ks_2samp(first.T[e], last.T[e]).pvalue for e in range(len(moving)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sweeps_leave_the_joint_distribution_as_it_is(name: str, table: Scores) -> None:
+    spec = gibbs_spec(name)
+    assert smallest_p(problem_of(spec, design(spec, table)), 1, repeats=150, sweeps=5) > SURE
+
+
+def test_the_joint_distribution_shows_a_conditional_that_is_wrong(
+    table: Scores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = Chain._draw_noise
+
+    def wrong(chain: Chain) -> None:
+        right(chain)
+        chain.phi *= 4  # as if the noise were 1 / sqrt(phi), and not 2 / sqrt(phi)
+
+    monkeypatch.setattr(Chain, "_draw_noise", wrong)
+    spec = gibbs_spec("no skills")
+    assert smallest_p(problem_of(spec, design(spec, table)), 1, repeats=150, sweeps=5) < SURE
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_draw_has_the_variables_of_the_pymc_model(name: str, table: Scores) -> None:
+    spec, prepared = gibbs_spec(name), design(gibbs_spec(name), table)
+    problem = problem_of(spec, prepared)
+    drawn = draw_of(Chain(problem, np.random.default_rng(1)))
+    model = build_design(spec, prepared)
+    wanted = {v.name: set(v.dims) for v in [*model.free_RVs, *model.deterministics]}
+    wanted = {n: dims for n, dims in wanted.items() if not n.endswith("_raw")}
+    assert {n: set(dims) for n, (_, dims, _) in drawn.items() if n != LIKELIHOOD} == wanted
+    assert all(
+        list(problem.labels[dim]) == list(model.coords[dim])
+        for dims in wanted.values()
+        for dim in dims
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_chain_and_the_evaluator_agree_on_the_linear_predictor(
+    name: str, table: Scores, short_fit
+) -> None:
+    spec, prepared = gibbs_spec(name), design(gibbs_spec(name), table)
+    problem = problem_of(spec, prepared)
+    chain = chain_from_prior(problem, np.random.default_rng(3))
+    draws = xr.Dataset(
+        {
+            n: (("chain", "draw", *dims), np.asarray(v)[None, None])
+            for n, dims, v in draw_of(chain).values()
+        },
+        coords={d: problem.labels[d] for _, dims, _ in draw_of(chain).values() for d in dims},
+    )
+    evaluator = Evaluator.of(spec, prepared.transform, prepared.scores.dataset)
+    eta = evaluator.at(draws, prepared.scores.dataset, residuals=FITTED_RESIDUALS).eta
+    eta = eta.isel(chain=0, draw=0).transpose("model", "benchmark").values
+    cells = problem.cells
+    np.testing.assert_allclose(cells.y - chain._left(), eta[cells.model, cells.bench], atol=1e-8)
+
+
+def test_the_same_seed_gives_the_same_draws_on_any_number_of_cores(short_fit) -> None:
+    first, again, other = short_fit(cores=1), short_fit(cores=2), short_fit(seed=2)
+    xr.testing.assert_identical(first.posterior, again.posterior)
+    assert not first.posterior["intercept"].equals(other.posterior["intercept"])
+    ours = first.posterior["intercept"]
+    assert float(abs(ours.isel(chain=0) - ours.isel(chain=1)).max()) > 0
+
+
+def test_a_fit_is_saved_used_and_diagnosed(short_fit, table: Scores, tmp_path) -> None:
+    fit = short_fit("everything")
+    back = ls.load(fit.save(tmp_path / "fit.nc"))
+    xr.testing.assert_equal(back.posterior, fit.posterior)
+    assert back.provenance.method == "Gibbs" and back.status == fit.status
+    rows = table.to_frame().drop(columns=list(table.benchmarks))
+    found = ls.predict(back, rows, seed=2).table()
+    assert np.isfinite(found[["mean", "lower", "upper"]]).all().all()
+    assert ls.diagnose(back).passed is bool(fit.status.converged)
+    assert set(fit.tree["log_prior"].data_vars) >= {"precision_mean", "lineage_share", "tail"}
+
+
+def test_scores_that_are_not_fractions_need_no_likelihood_of_logits(table: Scores) -> None:
+    frame = table.to_frame()
+    for name in table.benchmarks:
+        frame[name] = 1200 + 80 * np.log(frame[name] / (1 - frame[name]))
+    info = {name: ls.Benchmark(scale="real") for name in table.benchmarks}
+    real = Scores.from_frame(frame, benchmarks=info)
+    document = {"name": "elo", "covariates": ["log_flops"], "skills": {"count": 1}}
+    method = ls.methods.Gibbs(draws=200, tune=200, chains=2, cores=1)
+    fit = ls.fit(spec_from_dict(document), real, method=method, seed=1, progress=False)
+    rows = frame.drop(columns=list(table.benchmarks))
+    middle = ls.predict(fit, rows, seed=1).draws.median("sample")
+    measured = real.dataset["score"].transpose(*middle.dims)
+    assert float(abs(middle - measured).median()) < 80
+
+
+REFUSED = {
+    "the likelihood": {"benchmarks": {"likelihood": {"kind": "beta"}}},
+    "the link": {"benchmarks": {"link": {"kind": "cloglog"}, "likelihood": {"kind": "student-t"}}},
+    "ceiling": {
+        "benchmarks": {"ceiling": "estimated", "likelihood": {"kind": "student-t"}},
+    },
+    "precision_covariates": {
+        "benchmarks": {
+            "precision_covariates": ["log_flops"],
+            "likelihood": {"kind": "student-t"},
+        },
+    },
+    'the prior of "slope"': {
+        "benchmarks": {"likelihood": {"kind": "student-t"}},
+        "priors": {"slope": {"dist": "StudentT", "nu": 3, "mu": 0, "sigma": 1}},
+    },
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_it_cannot_draw_is_refused_by_name(what: str, table: Scores) -> None:
+    spec = spec_from_dict({"name": "other", "skills": {"count": 1}, **REFUSED[what]})
+    with pytest.raises(FitError, match=what) as error:
+        ls.fit(spec, table, method=ls.methods.Gibbs(), progress=False)
+    assert "Use NUTS()" in str(error.value)
+
+
+def test_floors_of_guessing_are_refused_with_the_benchmarks(small_scores: Scores) -> None:
+    with pytest.raises(FitError, match='"beta", "delta" have floors'):
+        ls.fit(gibbs_spec("pooled"), small_scores, method=ls.methods.Gibbs(), progress=False)
+
+
+@pytest.mark.parametrize("setting", [{"draws": 0}, {"thin": 0}, {"cores": 0}, {"chains": 1.5}])
+def test_settings_are_checked(setting: dict[str, int]) -> None:
+    with pytest.raises(FitError, match=f"Gibbs.{next(iter(setting))}"):
+        ls.methods.Gibbs(**setting)
