@@ -45,6 +45,7 @@ BASE: dict[str, Any] = {
     "benchmarks.instruct.slopes": ["log_flops"],
     "priors.slope": {"dist": "Normal", "mu": 1, "sigma": 1},
     "priors.ceiling": {"dist": "Beta", "alpha": 18, "beta": 2},
+    "terms": [],
 }
 
 LOWER_CEILINGS: dict[str, Any] = {"priors.ceiling": {"dist": "Beta", "alpha": 9, "beta": 1.5}}
@@ -94,14 +95,14 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     "product, no skill family slopes": PRODUCT | {"family.slopes": []},
     "product, slopes 0.5 and 1": PRODUCT
     | {"priors.slope": {"dist": "Normal", "mu": 0.5, "sigma": 1}},
-    "product, narrower slopes": PRODUCT | NARROWER,  # shipped
+    "product, narrower slopes": PRODUCT | NARROWER,  # shipped in 0.1
     "size squared": SQUARE,
     "size and tokens squared": PRODUCT
     | NARROWER
     | {"covariates": [*PRODUCT["covariates"], *(f"{c}:{c}" for c in ("log_params", "log_tokens"))]},
     "curvature of size": CURVED,
     "curvature of size, ceilings open": CURVED | OPEN,
-    "curvature of benchmarks": BENT,
+    "curvature of benchmarks": BENT,  # shipped
     "curvature of benchmarks, ceilings open": BENT | OPEN,
     "curvature of benchmarks, wide": BENT
     | {"priors.benchmark_curvature": {"dist": "Normal", "mu": 0, "sigma": 0.3}},

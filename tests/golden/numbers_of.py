@@ -92,6 +92,8 @@ def specs() -> dict[str, ModelSpec]:
     for name, document in documents.items():
         if name.startswith("cai2025"):
             document["skills"]["identify"]["anchors"] = ANCHORS_OF_CAI2025
+        if name == "latentscale":
+            document.pop("terms", None)  # 0.2 added the curvature of benchmarks
     shipped = {name: spec_from_dict(document) for name, document in documents.items()}
     return shipped | {
         name: spec_from_dict({"name": name, **document}) for name, document in VARIANTS.items()
