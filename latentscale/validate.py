@@ -6,7 +6,7 @@ wherever Python's are, and come out as Python's. Tables are checked in `latentsc
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import fields
 from math import isfinite
 from numbers import Integral, Real
@@ -241,3 +241,19 @@ def unstorable(text: str) -> bool:
     except UnicodeEncodeError:
         return True
     return False
+
+
+def without_repeats(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the keys and values of a JSON object; give it to json.loads as `object_pairs_hook`.
+
+    Raises
+    ------
+    ValueError
+        If a key occurs twice: JSON would silently keep the last value.
+    """
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in found if keys.count(key) > 1)
+        raise ValueError(f'the key "{twice}" occurs {keys.count(twice)} times in one object')
+    return found

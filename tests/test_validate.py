@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import latentscale as ls
@@ -119,3 +120,26 @@ def test_no_module_writes_its_own_check_of_numbers():
         if written.search(path.read_text(encoding="utf-8"))
     ]
     assert sorted(own) == ["markup.py", "validate.py"]
+
+
+UNHASHABLE = [[], {}, np.array([1.0, 2.0]), pd.Series(["a"]), object(), None, b"x", 3, 2**70]
+
+
+@pytest.mark.parametrize("value", UNHASHABLE, ids=lambda value: type(value).__name__)
+def test_words_of_records_are_refused_whatever_is_given_for_them(value: object) -> None:
+    for make in (
+        lambda: ls.Prior(value, mu=0, sigma=1),  # type: ignore[arg-type]
+        lambda: ls.Benchmark(scale=value),  # type: ignore[arg-type]
+        lambda: ls.FewShot(degenerate=value),  # type: ignore[arg-type]
+        lambda: ls.NUTS(backend=value),  # type: ignore[arg-type]
+        lambda: ls.Feature("x", kind=value if value is not None else 0),  # type: ignore[arg-type]
+        lambda: ls.Scores(value),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(ls.LatentscaleError):
+            make()
+
+
+@pytest.mark.parametrize("name", ["draws", "tune", "chains", "max_depth"])
+def test_counts_that_end_the_sampler_s_process_are_refused(name: str) -> None:
+    with pytest.raises(ls.FitError, match=rf"NUTS\.{name} must be a whole number from 1 to"):
+        ls.NUTS(**{name: 2**40})

@@ -25,6 +25,7 @@ import latentscale as ls
 from benchmarks.common.provenance import provenance
 from latentscale.data.scores import Scores
 from latentscale.declare import ModelSpec
+from latentscale.inference.method import Method
 
 HERE = Path(__file__).resolve().parent
 SHARED = HERE.parents[1].parent / "shared" / "tables" / "benchpress"
@@ -72,7 +73,7 @@ def forecast_hidden(
     spec: ModelSpec,
     scores: Scores,
     hidden: pd.DataFrame,
-    method: ls.NUTS,
+    method: Method,
     seed: int,
     also: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
@@ -102,7 +103,9 @@ def forecast_hidden(
     }
     found = quantiles.sel(at).transpose("cell", "quantile").values
     expected = forecast.mean_draws.sel(at)
-    agree = split_rhat(expected.transpose("sample", "cell").values, chains=method.chains)
+    chains = fit.posterior.sizes["chain"]
+    agree = split_rhat(expected.transpose("sample", "cell").values, chains)
+    stats = fit.tree["sample_stats"].to_dataset() if "sample_stats" in fit.tree else {}
     measured = table["score"].sel(at)
     return cells[["model_id", "benchmark_id"]].assign(
         score=measured.values,
@@ -112,7 +115,7 @@ def forecast_hidden(
         **dict(zip(("lower", "lower_50", "median", "upper_50", "upper"), found.T, strict=True)),
         rhat=agree,
         seconds=time.time() - began,
-        divergences=fit.convergence().divergences,
+        divergences=int(stats["diverging"].sum()) if "diverging" in stats else 0,
     )
 
 

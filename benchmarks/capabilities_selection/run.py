@@ -24,8 +24,10 @@ import latentscale as ls
 from benchmarks.benchpress.run import SHARED, figures, forecast_hidden, units
 from benchmarks.common.markdown import markdown
 from benchmarks.common.provenance import provenance
+from benchmarks.gibbs.run import without_floors
 from latentscale.errors import DataError
 from latentscale.files import replacing
+from latentscale.inference.method import Method
 
 HERE = Path(__file__).resolve().parent
 CELLS = HERE / "runs"
@@ -57,9 +59,11 @@ CANDIDATES: dict[str, dict[str, Any]] = {
 }
 
 
-def candidate(name: str, base: str) -> ls.ModelSpec:
-    """Return a candidate spec by name."""
-    return ls.load_spec(base).with_({"name": name, **CANDIDATES[name]})
+def candidate(name: str, base: str, method: Method) -> ls.ModelSpec:
+    """Return a candidate spec by name; under Gibbs sampling with a noise that it can draw."""
+    noise = {"benchmarks.likelihood": {"kind": "student-t"}}
+    own = noise if isinstance(method, ls.methods.Gibbs) else {}
+    return ls.load_spec(base).with_({"name": name, **own, **CANDIDATES[name]})
 
 
 def split(number: int) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -85,19 +89,26 @@ def split(number: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     return outer[names], pd.concat(drawn)[names].reset_index(drop=True)
 
 
-def run(name: str, base: str, number: int, method: ls.NUTS) -> pd.DataFrame:
+def run(name: str, base: str, number: int, method: Method) -> pd.DataFrame:
     """Return the hidden cells of one split as a candidate forecasts them; from disk if there."""
-    spec = candidate(name, base)
-    made = f"{method.chains}x{method.tune}+{method.draws}"
-    path = CELLS / f"{spec.digest}-{made}-{number}.csv"
+    spec = candidate(name, base, method)
+    path = CELLS / f"{spec.digest}-{described(method)}-{number}.csv"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         outer, inner = split(number)
         scores = ls.readers.read_benchpress(SHARED)
+        if isinstance(method, ls.methods.Gibbs):
+            scores = without_floors(scores)
         cells = forecast_hidden(spec, scores, inner, method, SEED, also=outer)
         with replacing(path, DataError) as fresh:
             cells.to_csv(fresh, index=False)
     return pd.read_csv(path)
+
+
+def described(method: Method) -> str:
+    """Return what the record calls a method with its settings."""
+    sizes = (getattr(method, name) for name in ("chains", "tune", "draws"))
+    return "{} {}x{}+{}".format(type(method).__name__, *sizes)
 
 
 def figures_of(cells: pd.DataFrame) -> dict[str, float]:
@@ -112,8 +123,6 @@ def figures_of(cells: pd.DataFrame) -> dict[str, float]:
         "MAE": float(error[percent].mean()),
         "CRPS": float((unit * cells["crps"])[percent].mean()),
         **{name: found[name] for name in chosen[1:]},
-        "max_rhat": found["max_rhat"],
-        "rhat_99": float(cells["rhat"].quantile(0.99)),
         "seconds": found["seconds"],
     }
 
@@ -130,13 +139,13 @@ def less_base(cells: pd.DataFrame, base: pd.DataFrame) -> tuple[float, float]:
     return float(mean), float(np.sqrt((stray**2).sum()) / count.sum())
 
 
-def record(names: list[str], base: str, splits: list[int], method: ls.NUTS) -> None:
+def record(names: list[str], base: str, splits: list[int], method: Method) -> None:
     """Run candidates on splits, and keep a row of figures for each."""
     for name in names:
         cells = gathered(name, base, splits, method)
         row: dict[str, Any] = {
             "candidate": name,
-            "chains": f"{method.chains} x ({method.tune} + {method.draws})",
+            "method": described(method),
             "splits": len(splits),
             **figures_of(cells),
         }
@@ -147,7 +156,7 @@ def record(names: list[str], base: str, splits: list[int], method: ls.NUTS) -> N
         print("  ".join(f"{k} {v}" for k, v in row.items()), flush=True)
 
 
-def gathered(name: str, base: str, splits: list[int], method: ls.NUTS) -> pd.DataFrame:
+def gathered(name: str, base: str, splits: list[int], method: Method) -> pd.DataFrame:
     """Return the hidden cells of several splits, with the column split."""
     return pd.concat([run(name, base, k, method).assign(split=k) for k in splits])
 
@@ -157,12 +166,12 @@ def keep(row: dict[str, Any]) -> None:
     fresh = pd.DataFrame([row])
     if RECORD.is_file():
         kept = pd.read_csv(RECORD)
-        keys = ["candidate", "chains", "splits"]
+        keys = ["candidate", "method", "splits"]
         again = (kept[keys] == fresh[keys].iloc[0]).all(axis=1)
         fresh = pd.concat([kept[~again], fresh])
     RECORD.parent.mkdir(exist_ok=True)
     with replacing(RECORD, DataError) as path:
-        fresh.sort_values(["chains", "splits", "CRPS"]).round(4).to_csv(path, index=False)
+        fresh.sort_values(["method", "splits", "CRPS"]).round(4).to_csv(path, index=False)
 
 
 def write() -> None:
@@ -180,16 +189,17 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help=f"of {', '.join(CANDIDATES)}")
     parser.add_argument("--base", default="capabilities", help="a spec's name or file")
     parser.add_argument("--splits", type=int, default=1, help="how many folds' training data")
-    parser.add_argument("--draws", type=int, default=150)
-    parser.add_argument("--tune", type=int, default=150)
-    parser.add_argument("--chains", type=int, default=1)
+    parser.add_argument("--nuts", type=int, default=0, help="draws, and as many of warm-up")
+    parser.add_argument("--draws", type=int, default=600, help="of Gibbs sampling, without --nuts")
     options = parser.parse_args()
     unknown = [name for name in options.names if name not in CANDIDATES]
     if unknown:
         parser.error(f"no candidate is called {unknown}; there are {list(CANDIDATES)}")
     if not SHARED.is_dir():
         raise SystemExit(f"{SHARED} is not there: the study reads the public table in place.")
-    method = ls.NUTS(draws=options.draws, tune=options.tune, chains=options.chains, cores=1)
+    method: Method = ls.methods.Gibbs(draws=options.draws, tune=400, chains=2, cores=1)
+    if options.nuts:
+        method = ls.NUTS(draws=options.nuts, tune=options.nuts, chains=2, cores=1)
     record(options.names, options.base, list(range(options.splits)), method)
     write()
 

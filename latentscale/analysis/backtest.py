@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import chain
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import joblib
 import pandas as pd
 import scoringrules
 import xarray as xr
@@ -18,15 +16,8 @@ from latentscale.analysis.forecasts.forecast import Forecast
 from latentscale.analysis.forecasts.predict import forecast_rows
 from latentscale.analysis.forecasts.weights import Degenerate
 from latentscale.analysis.tools.fold import Fold, folds_of
-from latentscale.analysis.tools.fold_files import (
-    checked_folder,
-    claimed,
-    fold_file,
-    read_fold,
-    refuse_unwritable,
-    run_key,
-    write_fold,
-)
+from latentscale.analysis.tools.fold_files import checked_folder, fold_file, run_key
+from latentscale.analysis.tools.refits import Refit, in_one_process, run_refits
 from latentscale.analysis.tools.units import with_scales
 from latentscale.data.recorded import pull_inside
 from latentscale.data.scaling import is_bounded, without_standards
@@ -44,7 +35,6 @@ from latentscale.errors import FitError, FitWarning, listed
 from latentscale.expect import checked_workers, expect
 from latentscale.inference.method import Method
 from latentscale.inference.nuts.method import NUTS
-from latentscale.inference.progress import WorkProgress
 from latentscale.inference.run import fit
 from latentscale.posterior.fit import Fit
 
@@ -66,36 +56,30 @@ COLUMNS = (
 )
 _DEFAULT_METHOD = NUTS(draws=500, tune=500)
 _FEW_SHOT = FewShot()
-_CONNECT_SECONDS = 15
-"""A scheduler on the same network answers within seconds."""
 
 
 @dataclass(frozen=True)
-class _Job:
-    """One fold with all that a worker process needs."""
-
+class _FoldRefit(Refit):
     spec: ModelSpec
     scores: Scores
     fold: Fold
     method: Method
     seed: int
     prob: float
-    file: Path | None
     few_shot: FewShot
+    file: Path | None = None
+    columns = COLUMNS
 
+    @property
+    def name(self) -> str:
+        return self.fold.name
 
-@dataclass(frozen=True)
-class _Outcome:
-    """What became of one fold: its table, or why it failed, or that another process fits it.
+    def table(self) -> pd.DataFrame:
+        return _fold_table(self)
 
-    `unkept` is why its table could not be written to the folder.
-    """
-
-    name: str
-    table: pd.DataFrame | None = None
-    failed: str = ""
-    busy: bool = False
-    unkept: str = ""
+    def read(self) -> pd.DataFrame | None:
+        table = super().read()  # a file goes by what its fold hides, not by the fold's name
+        return None if table is None else table.assign(fold=self.fold.name)
 
 
 def backtest(
@@ -173,38 +157,21 @@ def backtest(
     _check_place(method, cluster)
     place = None if folder is None else checked_folder(folder)
     key = run_key(spec, scores, method, seed, prob)
-    if (workers > 1 or cluster is not None) and isinstance(method, NUTS) and method.cores is None:
-        method = replace(method, cores=1)
+    alone = in_one_process(method, 2 if cluster is not None else workers)
     files = [place and fold_file(place, key, fold, few_shot) for fold in made]
-    jobs = [
-        _Job(spec, scores, fold, method, seed, prob, file, few_shot)
+    refits = [
+        _FoldRefit(spec, scores, fold, alone, seed, prob, few_shot, file)
         for fold, file in zip(made, files, strict=True)
     ]
-    tables, failed, unkept = {}, {}, []
-    kept, todo = _kept(jobs)
-    if place is not None and todo:
-        refuse_unwritable(place / key)
-    with WorkProgress(len(jobs), "backtest", "folds", enabled=progress) as shown:
-        outcomes = chain(kept, _run_all(todo, workers, cluster))
-        for done, outcome in enumerate(outcomes, start=1):
-            if outcome.table is None:
-                failed[outcome.name] = outcome.failed
-            else:
-                tables[outcome.name] = outcome.table
-            if outcome.unkept:
-                unkept.append(outcome.unkept)
-            shown.update(done, f"{len(failed)} failed" if failed else "")
+    tables, failed = run_refits(
+        refits, workers, cluster, title="backtest", unit="folds", progress=progress
+    )
     if not tables:
         raise FitError(f"Every fold failed; the first: {next(iter(failed.values()))}")
     if failed:
         reasons = "; ".join(f'"{name}": {reason}' for name, reason in failed.items())
         warnings.warn(f"{len(failed)} folds failed. {reasons}", FitWarning, stacklevel=2)
-    if unkept:
-        warnings.warn(
-            f"{len(unkept)} finished folds were not kept. {unkept[0]}", FitWarning, stacklevel=2
-        )
-    parts = [tables[fold.name] for fold in made if fold.name in tables]
-    result = with_scales(pd.concat(parts, ignore_index=True), scores)
+    result = with_scales(pd.concat(list(tables.values()), ignore_index=True), scores)
     result.attrs["failed"] = failed
     return result
 
@@ -269,110 +236,7 @@ def _check_place(method: Method, cluster: str | None) -> None:
         )
 
 
-def _kept(jobs: list[_Job]) -> tuple[list[_Outcome], list[_Job]]:
-    """Return the folds that the folder holds, and those that are to be fitted."""
-    kept, todo, spoiled = [], [], []
-    for job in jobs:
-        if job.file is None or not job.file.is_file():
-            todo.append(job)
-            continue
-        table = _read(job, job.file)
-        if table is None:
-            spoiled.append(job.file)
-            todo.append(job)
-        else:
-            kept.append(_Outcome(job.fold.name, table))
-    if spoiled:
-        warnings.warn(
-            f"{len(spoiled)} files of finished folds were cut or changed since they were written, "
-            f"and their folds are fitted again: {listed(spoiled)}.",
-            FitWarning,
-            stacklevel=3,
-        )
-    return kept, todo
-
-
-def _read(job: _Job, file: Path) -> pd.DataFrame | None:
-    table = read_fold(file, COLUMNS)
-    return None if table is None else table.assign(fold=job.fold.name)
-
-
-def _run_all(jobs: list[_Job], workers: int, cluster: str | None) -> Iterator[_Outcome]:
-    """Run folds; those that another process fits come last, when they are to be read."""
-    busy = set()
-    for outcome in _run_some(jobs, workers, cluster, wait=False):
-        if outcome.busy:
-            busy.add(outcome.name)
-        else:
-            yield outcome
-    if busy:
-        rest = [job for job in jobs if job.fold.name in busy]
-        yield from _run_some(rest, workers, cluster, wait=True)
-
-
-def _run_some(
-    jobs: list[_Job], workers: int, cluster: str | None, *, wait: bool
-) -> Iterator[_Outcome]:
-    if cluster is not None and jobs:
-        yield from _run_on_cluster(jobs, cluster, wait)
-        return
-    parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")
-    yield from parallel(joblib.delayed(_run_fold)(job, wait) for job in jobs)
-
-
-def _run_on_cluster(jobs: list[_Job], address: str, wait: bool) -> Iterator[_Outcome]:
-    """Run folds on the workers of a dask scheduler; a lost worker fails its fold alone."""
-    try:
-        from distributed import Client, as_completed
-    except ImportError:
-        raise FitError(
-            "cluster needs dask.distributed: pip install 'latentscale[cluster]'."
-        ) from None
-    try:
-        client = Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
-    except (OSError, TypeError, ValueError) as error:
-        raise FitError(
-            f"No dask scheduler answers at {address!r}: {error}. Start one with `dask scheduler`, "
-            "and give the address that it prints."
-        ) from None
-    with client:
-        asked = {client.submit(_run_fold, job, wait, pure=False): job for job in jobs}
-        for future in as_completed(list(asked), loop=client.loop):
-            lost = future.exception()
-            if lost is None:
-                yield future.result()
-            else:
-                yield _Outcome(asked[future].fold.name, failed=f"{type(lost).__name__}: {lost}")
-
-
-def _run_fold(job: _Job, wait: bool) -> _Outcome:
-    """Run one fold; a failure is returned, so that other folds go on."""
-    if job.file is None:
-        return _fitted(job)
-    try:
-        with claimed(job.file, wait=wait) as mine:
-            if not mine:
-                return _Outcome(job.fold.name, busy=True)
-            table = _read(job, job.file) if job.file.is_file() else None
-            return _fitted(job) if table is None else _Outcome(job.fold.name, table)
-    except OSError as error:
-        return _Outcome(job.fold.name, failed=f"The folder cannot be used: {error}")
-
-
-def _fitted(job: _Job) -> _Outcome:
-    try:
-        table = _fold_table(job)
-    except Exception as error:  # whatever goes wrong in one fold must not stop the others
-        return _Outcome(job.fold.name, failed=f"{type(error).__name__}: {error}")
-    if job.file is not None:
-        try:
-            write_fold(table, job.file)
-        except FitError as error:
-            return _Outcome(job.fold.name, table, unkept=str(error))
-    return _Outcome(job.fold.name, table)
-
-
-def _fold_table(job: _Job) -> pd.DataFrame:
+def _fold_table(job: _FoldRefit) -> pd.DataFrame:
     train = training_scores(job.scores, job.fold)
     result = fit(job.spec, train, method=job.method, seed=job.seed, progress=False)
     return forecast_fold(

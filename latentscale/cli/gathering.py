@@ -9,7 +9,7 @@ import typer
 
 from latentscale.cli.console import say
 from latentscale.cli.options import Metadata, Source, TableOut, Verbose, table_output
-from latentscale.cli.output import announce, print_table, save_table
+from latentscale.cli.output import announce, print_table, save_scores, save_table
 from latentscale.errors import DataError, listed
 from latentscale.files import is_stream
 
@@ -102,7 +102,7 @@ def gather(
     if out is None:
         say(str(scores.audit))
         return
-    save_table(scores.to_frame(), out, "models")
+    save_scores(scores, out)
     _save_aside(scores.audit.findings, aside)
 
 

@@ -20,7 +20,7 @@ from latentscale.cli.options import (
     TableOut,
     Verbose,
 )
-from latentscale.cli.output import announce, print_table, save_table
+from latentscale.cli.output import announce, print_table, save_scores
 from latentscale.errors import DataWarning
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def data(
     say(str(table.audit))
     if out is not None:
         say("")
-        save_table(table.to_frame(), out, "models")
+        save_scores(table, out)
 
 
 def specs(

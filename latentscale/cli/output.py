@@ -13,6 +13,7 @@ from latentscale.errors import LatentscaleError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from latentscale.data.scores import Scores
     from latentscale.result import Drawing, Result
 
 _SCREEN = Path("/dev/stdout")
@@ -61,6 +62,19 @@ def save_table(table: pd.DataFrame, path: Path, what: str = "rows") -> None:
         return
     write_table(table, path)
     say(written)
+
+
+def save_scores(scores: Scores, path: Path) -> None:
+    """Write a table of scores, with what belongs beside it, and say so."""
+    from latentscale.data.saved import is_wide
+
+    if path == _SCREEN:
+        save_table(scores.to_frame() if is_wide(scores) else scores.to_long(), path)
+        return
+    table, *others = scores.save(path)
+    say(f"wrote {table}: {len(scores.models)} models")
+    for other in others:
+        say(f"wrote {other}, which is read with the table")
 
 
 def save_figure(figure: Drawing, path: Path) -> None:

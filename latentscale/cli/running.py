@@ -21,7 +21,7 @@ from latentscale.cli.options import (
     TableOut,
     Verbose,
 )
-from latentscale.cli.output import announce, print_table, save_table
+from latentscale.cli.output import announce, print_table, save_scores, save_table
 from latentscale.cli.stops import saving
 from latentscale.dims import DEFAULT_PROB
 
@@ -84,7 +84,7 @@ def simulate(
         ls.load_spec(spec), scores_of(scores, published, feature, features), seed=seed
     )
     if out is not None:
-        save_table(simulated.scores.to_frame(), out, "models")
+        save_scores(simulated.scores, out)
         return
     say(f"{simulated.scores!r}")
     print_table(simulated.scores.benchmark_table(), "{:.4g}".format)

@@ -71,7 +71,9 @@ class Benchmark:
 
     def __post_init__(self) -> None:
         plain_fields(self)
-        if self.scale != FractionScale.kind:  # the registry is not read while the package loads
+        if (
+            type(self.scale) is not str or self.scale != FractionScale.kind
+        ):  # the registry is not read while the package loads
             choice(self.scale, "Benchmark scale", SCALES, error=DataError)
         if type(self.lower_is_better) is not bool:
             raise DataError(

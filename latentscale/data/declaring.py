@@ -11,6 +11,7 @@ from typing import Any, Final
 from latentscale.data.features.base import AS_LEVEL, FEATURES, Feature
 from latentscale.errors import DataError, SpecError, listed
 from latentscale.files import expanded
+from latentscale.validate import without_repeats
 
 _CODINGS: Final = ("pooled", "reference")
 _TRANSFORMS: Final = ("log", "identity")
@@ -69,18 +70,32 @@ def features_of_file(path: str | Path) -> tuple[Feature, ...]:
     SpecError
         If a declaration is not allowed.
     """
-    place = expanded(path, DataError)
-    try:
-        text = place.read_text(encoding="utf-8")
-        document = json.loads(text) if place.suffix == ".json" else tomllib.loads(text)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from None
-    except ValueError as error:
-        raise DataError(f"{path}: not a readable TOML or JSON file ({error}).") from None
+    document = declared_document(path)
     tables = document.get("features") if isinstance(document, dict) else document
     if not isinstance(tables, list):
         raise DataError(f"{path}: expected tables [[features]], each with a name.")
     return tuple(Feature.from_dict(table) for table in tables)
+
+
+def declared_document(path: str | Path) -> Any:
+    """Read a file of declarations: JSON if its name ends in ``.json``, else TOML; in UTF-8.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, is not TOML or JSON, or repeats a key.
+    """
+    place = expanded(path, DataError)
+    try:
+        text = place.read_text(encoding="utf-8-sig")
+        if place.suffix.lower() == ".json":
+            return json.loads(text, object_pairs_hook=without_repeats)
+        return tomllib.loads(text)
+    except OSError as error:
+        raise DataError(f"{place} cannot be read: {error.strerror or error}.") from None
+    except (ValueError, RecursionError) as error:
+        form = "JSON" if place.suffix.lower() == ".json" else "TOML"
+        raise DataError(f"{place} is not a readable {form} file: {error}.") from None
 
 
 def stated_features(texts: Sequence[str] | None, path: Path | None) -> list[Feature]:

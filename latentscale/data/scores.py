@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ from latentscale.data.known import (
     features_of,
     kinds_among,
 )
+from latentscale.data.saved import long_table, save_scores
 from latentscale.data.scaling import scaling_columns, scaling_of
 from latentscale.dims import BENCHMARK, FAMILY, LINEAGE, MODEL
 from latentscale.errors import DataError, listed, nearest
@@ -57,6 +59,10 @@ class Scores:
     audit: Audit = field(default_factory=Audit)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.dataset, xr.Dataset) or not isinstance(self.audit, Audit):
+            raise DataError(
+                "Scores holds a dataset of xarray and an audit; build it with Scores.from_frame."
+            )
         lacking = [name for name in _VARIABLES if name not in self.dataset]
         if lacking:
             raise DataError(
@@ -275,8 +281,9 @@ class Scores:
     def to_frame(self) -> pd.DataFrame:
         """Return a wide table with the columns of `from_frame`.
 
-        ``Scores.from_frame(frame, features=scores.features)`` reads it back. Item counts
-        and floors are not in it.
+        ``Scores.from_frame(frame, features=scores.features, benchmarks=scores.benchmark_info)``
+        reads it back. Standard errors and items of single scores are in `to_long` alone; `save`
+        writes all to files.
         """
         data = self.dataset
         columns: dict[str, object] = {
@@ -291,6 +298,38 @@ class Scores:
         scores = data["score"].transpose(MODEL, BENCHMARK).to_numpy()
         columns |= {name: scores[:, j] for j, name in enumerate(self.benchmarks)}
         return pd.DataFrame(columns)
+
+    def to_long(self) -> pd.DataFrame:
+        """Return a long table with the columns of `from_long`, one row a score.
+
+        Where scores have them, columns stderr and n_items hold their own standard errors and item
+        counts. ``Scores.from_long(frame, features=scores.features,
+        benchmarks=scores.benchmark_info)`` reads it back.
+        """
+        return long_table(self)
+
+    def save(self, path: str | Path) -> tuple[Path, ...]:
+        """Write a table that `latentscale.readers.read_scores` reads back as it was.
+
+        Parameters
+        ----------
+        path
+            ``.csv`` or no ending, ``.tsv``, ``.tab``, ``.parquet`` or ``.pq``. The table is wide,
+            or long where scores have standard errors or items of their own. What a reader could
+            not know of benchmarks goes to ``NAME.benchmarks.json`` beside it, and declarations of
+            features to ``NAME.features.json``.
+
+        Returns
+        -------
+        tuple of pathlib.Path
+            The files written, the table first.
+
+        Raises
+        ------
+        DataError
+            If the ending is another one or a file cannot be written.
+        """
+        return save_scores(self, path)
 
     def select(
         self,

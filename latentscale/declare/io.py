@@ -12,6 +12,7 @@ from typing import Any
 from latentscale.declare.spec import ModelSpec
 from latentscale.errors import SpecError, listed, nearest
 from latentscale.files import expanded, is_stream
+from latentscale.validate import without_repeats
 
 
 def _spec_folder() -> Path:
@@ -100,6 +101,7 @@ def spec_from_json(text: str) -> ModelSpec:
         If the text is not JSON, or not that of a spec.
     """
     try:
-        return spec_from_dict(json.loads(text))
-    except json.JSONDecodeError as error:
+        document = json.loads(text, object_pairs_hook=without_repeats)
+    except (ValueError, RecursionError) as error:
         raise SpecError(f"A spec's JSON cannot be read: {error}") from None
+    return spec_from_dict(document)

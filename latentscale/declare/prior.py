@@ -70,7 +70,7 @@ class Prior:
 
     def __post_init__(self) -> None:
         plain_fields(self)
-        if self.dist not in _DISTRIBUTIONS:
+        if not isinstance(self.dist, str) or self.dist not in _DISTRIBUTIONS:
             raise SpecError(
                 f'Unknown prior distribution "{self.dist}"; allowed are '
                 f"{listed(_DISTRIBUTIONS, 20)}." + nearest(str(self.dist), _DISTRIBUTIONS)

@@ -12,6 +12,9 @@ from latentscale.model.design import Design
 from latentscale.posterior.draws import Draws
 from latentscale.validate import choice, plain_fields, real_number, whole_number
 
+MOST_COUNTED = 2**31 - 1
+"""The largest count that every library beneath takes (32 bits with a sign)."""
+
 
 @dataclass(frozen=True)
 class Method(ABC):
@@ -39,10 +42,12 @@ class Method(ABC):
     def __post_init__(self) -> None:
         plain_fields(self)
 
-    def _check_counts(self, *names: str, least: int = 1) -> None:
-        """Refuse fields that are not whole numbers of at least `least`."""
+    def _check_counts(self, *names: str, least: int = 1, most: int = MOST_COUNTED) -> None:
+        """Refuse fields that are not whole numbers from `least` to `most`."""
         for name in names:
-            whole_number(getattr(self, name), self._named(name), least=least, error=FitError)
+            value, what = getattr(self, name), self._named(name)
+            whole_number(value, what, least=least, error=FitError)
+            whole_number(value, what, least=least, most=most, error=FitError)
 
     def _check_between(self, name: str, lower: float, upper: float) -> None:
         """Refuse a field that is not a number strictly between two bounds."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from latentscale.data.scores import Scores
 from latentscale.dims import CHAIN, DRAW
-from latentscale.errors import FitError
+from latentscale.errors import FitError, listed
 from latentscale.expect import expect_path
 from latentscale.files import expanded
 from latentscale.model.design import Design, design
@@ -24,7 +25,12 @@ from latentscale.posterior.status import (
     status_of_partial,
     status_with_start,
 )
-from latentscale.posterior.stream import common_draws, read_chains, wanted_draws
+from latentscale.posterior.stream import (
+    common_draws,
+    read_chains,
+    runs_without_hash,
+    wanted_draws,
+)
 
 
 def load(path: str | Path) -> Fit:
@@ -108,6 +114,7 @@ class StoredRun:
             If there is no kept draw yet, or the draws are damaged.
         """
         header = self.header
+        unhashed = runs_without_hash(self.path)
         chains = read_chains(self.path, header.variables)
         go_on = f'latentscale.resume("{self.path}")'
         if not any(chain.length for chain in chains.values()):
@@ -126,6 +133,8 @@ class StoredRun:
                 f"{posterior.sizes[DRAW]} of {wanted} draws a chain"
             )
             status = status_of_partial(status, held, go_on)
+        if unhashed:
+            status = replace(status, advice=(*status.advice, _without_hash(unhashed, go_on)))
         status = status_with_start(status, header.start_message, header.start_advice)
         draws = Draws(posterior, stats, status, {})
         return Fit(
@@ -136,6 +145,13 @@ class StoredRun:
             transform=header.transform,
             provenance=header.provenance,
         )
+
+
+def _without_hash(names: Sequence[str], go_on: str) -> str:
+    return (
+        f"{listed(names)} did not end, so its draws have no hash: that they are whole was checked, "
+        f"but not that nobody changed them. {go_on} ends it and gives them one."
+    )
 
 
 def read_folder(path: Path) -> StoredRun:

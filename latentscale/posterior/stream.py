@@ -95,6 +95,15 @@ def runs(path: Path) -> list[Path]:
     return sorted(begun, key=lambda run: (len(run.name), run.name))
 
 
+def runs_without_hash(path: Path) -> list[str]:
+    """Return the names of runs whose draws are still in the sampler's own store.
+
+    The sampler writes its chunks itself, so nothing tells a changed number there from a drawn one;
+    the file that a finished run becomes has a hash.
+    """
+    return [run.name for run in runs(path) if not (run / _DONE).is_file()]
+
+
 def zarr_folder(run: Path) -> Path:
     """Return where a run's draws go while it samples."""
     return run / _ZARR

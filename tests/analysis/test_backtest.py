@@ -21,7 +21,7 @@ from latentscale.analysis import backtest as module
 from latentscale.analysis.backtest import COLUMNS, score_forecast
 from latentscale.analysis.folds import Fold
 from latentscale.analysis.forecasts.forecast import Forecast
-from latentscale.analysis.tools import fold_files
+from latentscale.analysis.tools import fold_files, refits
 from latentscale.analysis.tools.fold_files import claimed, fold_file, read_fold, run_key, write_fold
 
 METHOD = ls.NUTS(draws=60, tune=150, chains=2)
@@ -325,7 +325,7 @@ def test_a_full_disk_loses_no_fold(
     def full(table: pd.DataFrame, file: Path) -> None:
         raise ls.FitError(f"Cannot write {file}: the disk is full.")
 
-    monkeypatch.setattr(module, "write_fold", full)
+    monkeypatch.setattr(refits, "write_fold", full)
     folds = ls.folds.leave_one_family_out(small_scores)[:2]
     with pytest.warns(ls.FitWarning, match=r"2 finished folds were not kept.*disk is full"):
         table = ls.backtest(quick_spec, small_scores, folds, folder=tmp_path, progress=False)

@@ -10,6 +10,7 @@ import pytest
 
 import latentscale as ls
 from latentscale.analysis import backtest as module
+from latentscale.analysis.tools import refits
 
 distributed = pytest.importorskip("distributed", reason="needs dask.distributed, the extra cluster")
 
@@ -58,7 +59,7 @@ def test_a_cluster_gives_what_one_process_gives(
 def test_nobody_at_the_address(
     small_scores: ls.Scores, quick_spec: ls.ModelSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_CONNECT_SECONDS", 1)
+    monkeypatch.setattr(refits, "_CONNECT_SECONDS", 1)
     folds = ls.folds.leave_one_family_out(small_scores)[:1]
     with pytest.raises(ls.FitError, match="No dask scheduler answers"):
         ls.backtest(quick_spec, small_scores, folds, cluster="tcp://127.0.0.1:9", progress=False)

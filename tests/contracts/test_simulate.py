@@ -65,3 +65,20 @@ def test_scores_are_beta_round_what_the_truth_implies(known_spec: ModelSpec, kno
     assert stats.kstest(inner, "uniform").pvalue > 1e-3
     wrong = stats.beta(mean * phi / 3, (1 - mean) * phi / 3).cdf(score)
     assert stats.kstest(wrong[~np.isnan(wrong)], "uniform").pvalue < 1e-3
+
+
+def test_a_built_model_can_be_calibrated_by_simuk(
+    quick_spec, small_scores, light_compilation
+) -> None:
+    """Simulation-based calibration by another package, which knows PyMC models alone."""
+    simuk = pytest.importorskip("simuk", reason="simuk is in the dev extra")
+    model = ls.build(quick_spec, small_scores.select(benchmarks=["alpha", "beta"]))
+    kept = {"draws": 10, "tune": 10, "chains": 1, "cores": 1}
+    calibration = simuk.SBC(
+        model, num_simulations=2, sample_kwargs=kept, seed=1, progress_bar=False
+    )
+    calibration.run_simulations()
+    ranks = calibration.simulations["prior_sbc"].to_dataset()
+    assert set(ranks.data_vars) == {"intercept", "benchmark_slope", "precision"}
+    for rank in ranks.data_vars.values():
+        assert rank.sizes["draw"] == 2 and bool(((rank >= 0) & (rank <= 10)).all())

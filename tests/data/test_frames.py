@@ -14,7 +14,7 @@ from latentscale.analysis.checks.calibrate import pit_histogram
 from latentscale.data import Scores
 from latentscale.data.frames import as_pandas
 from latentscale.data.planned import planned_models
-from latentscale.data.readers import leaderboard_table
+from latentscale.data.readers import leaderboard_table, match_benchmarks
 from latentscale.data.readers.leaderboard import RAW_COLUMNS
 from latentscale.data.readers.metadata import join_metadata
 from latentscale.errors import DataError
@@ -45,6 +45,13 @@ def test_a_wide_table_of_another_library_gives_the_same_scores(table, other):
 def test_a_long_table_of_another_library_gives_the_same_scores(long_table, other):
     expected = Scores.from_long(long_table).dataset
     assert Scores.from_long(other(long_table)).dataset.identical(expected)
+
+
+def test_benchmarks_of_a_table_of_another_library_take_known_names(table, long_table, other):
+    for frame in (table.rename(columns={"mmlu": "MMLU"}), long_table):
+        expected, said = match_benchmarks(frame)
+        found, same = match_benchmarks(other(frame))
+        assert list(found.columns) == list(expected.columns) and same == said
 
 
 def test_models_to_forecast_metadata_and_forecasts_come_from_other_libraries(table, other):

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from latentscale.data import Scores
+from latentscale.data.readers import read_scores
 from latentscale.errors import DataError, DataWarning
 
 
@@ -402,3 +403,23 @@ def test_several_findings_come_in_one_warning(table):
         Scores.from_frame(table)
     assert len(caught) == 1
     assert "2 things to check" in str(caught[0].message)
+
+
+HEADER = "model,family,params_b,tokens_t,quiz\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (HEADER.replace(",", "\t") + "a\tx\t1\t1\t0.5\n", r"split by tabs. Name it \.tsv"),
+        (HEADER.replace(",", "|") + "a|x|1|1|0.5\n", "split by bars. Save it with commas"),
+        ("Model info,,,,Scores\n" + HEADER + "a,x,1,1,0.5\n", "3 of 5 columns without a name"),
+        (HEADER + "a,x,1" + "0" * 400 + ",1,0.5\n", r'"params_b": inf\. '),
+        (HEADER + "a,x,1,1,0.5\nb,x,-" + "9" * 400 + ",1,0.5\n", r'"params_b": -inf\. '),
+    ],
+)
+def test_a_file_of_another_form_is_named_as_what_it_is(tmp_path, text, said) -> None:
+    file = tmp_path / "table.csv"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=said):
+        read_scores(file)

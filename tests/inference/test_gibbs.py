@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,12 +14,16 @@ import latentscale as ls
 from latentscale.data.scores import Scores
 from latentscale.declare import spec_from_dict
 from latentscale.errors import FitError
+from latentscale.inference.gibbs import method as gibbs
 from latentscale.inference.gibbs.chain import Chain
 from latentscale.inference.gibbs.kept import LIKELIHOOD, draw_of
 from latentscale.inference.gibbs.problem import Problem, problem_of
+from latentscale.inference.progress import WorkProgress
 from latentscale.model.build import build_design
 from latentscale.model.design import design
 from latentscale.model.evaluate import FITTED_RESIDUALS, Evaluator
+from latentscale.model.terms.base import Term
+from latentscale.model.terms.model_group import ModelGroup
 from latentscale.numerics.threads import one_blas_thread
 from latentscale.posterior.fit import Fit
 from tests.inference.gibbs_prior import chain_from_prior, draw_scores
@@ -146,6 +151,42 @@ def test_the_same_seed_gives_the_same_draws_on_any_number_of_cores(short_fit) ->
     assert float(abs(ours.isel(chain=0) - ours.isel(chain=1)).max()) > 0
 
 
+class Impatient(WorkProgress):
+    """Progress that is interrupted as Ctrl-C does, after some kept draws of both chains."""
+
+    after = 2 * (40 + 30)
+
+    def update(self, done: int, note: str = "") -> None:
+        super().update(done, note)
+        if done > self.after:
+            raise KeyboardInterrupt
+
+
+def test_ctrl_c_keeps_the_draws_so_far(table: Scores, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gibbs, "WorkProgress", Impatient)
+    method = ls.methods.Gibbs(draws=100_000, tune=40, chains=2, cores=2)
+    fit = ls.fit(gibbs_spec("no skills"), table, method=method, seed=1, progress=False)
+    assert fit.status.interrupted and "interrupted" in fit.status.message
+    assert 0 < fit.posterior.sizes["draw"] < 100_000
+    assert np.isfinite(fit.posterior["intercept"].values).all()
+
+
+def test_ctrl_c_before_the_first_draw_says_so(table: Scores, monkeypatch) -> None:
+    monkeypatch.setattr(gibbs, "WorkProgress", Impatient)
+    method = ls.methods.Gibbs(draws=10, tune=100_000, chains=2, cores=2)
+    with pytest.raises(FitError, match="before the first kept draw"):
+        ls.fit(gibbs_spec("no skills"), table, method=method, seed=1, progress=False)
+
+
+def test_thinned_draws_are_every_so_many_of_all(table: Scores) -> None:
+    def intercepts(draws: int, thin: int) -> np.ndarray:
+        method = ls.methods.Gibbs(draws=draws, tune=10, thin=thin, chains=2, cores=1)
+        fit = ls.fit(gibbs_spec("no skills"), table, method=method, seed=1, progress=False)
+        return fit.posterior["intercept"].values
+
+    np.testing.assert_array_equal(intercepts(6, 3), intercepts(18, 1)[:, 2::3])
+
+
 def test_a_fit_is_saved_used_and_diagnosed(short_fit, table: Scores, tmp_path) -> None:
     fit = short_fit("everything")
     back = ls.load(fit.save(tmp_path / "fit.nc"))
@@ -198,6 +239,28 @@ def test_what_it_cannot_draw_is_refused_by_name(what: str, table: Scores) -> Non
     with pytest.raises(FitError, match=what) as error:
         ls.fit(spec, table, method=ls.methods.Gibbs(), progress=False)
     assert "Use NUTS()" in str(error.value)
+
+
+def test_a_term_that_lists_no_normal_effects_is_refused_by_name(
+    table: Scores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ModelGroup, "normal_effects", Term.normal_effects)
+    with pytest.raises(FitError, match='term "model-group"'):
+        ls.fit(gibbs_spec("pooled"), table, method=ls.methods.Gibbs(), progress=False)
+
+
+def test_a_term_that_is_not_linear_as_it_says_is_refused(
+    table: Scores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = ModelGroup.predictor
+
+    def bent(*arguments: Any) -> Any:
+        found = right(*arguments)
+        return found + found**2
+
+    monkeypatch.setattr(ModelGroup, "predictor", bent)
+    with pytest.raises(FitError, match='"model-group": what it adds is not linear'):
+        ls.fit(gibbs_spec("pooled"), table, method=ls.methods.Gibbs(), progress=False)
 
 
 def test_floors_of_guessing_are_refused_with_the_benchmarks(small_scores: Scores) -> None:

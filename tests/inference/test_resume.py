@@ -59,7 +59,7 @@ place = {
     "fit.json": (folders, "replacing"),
     "run": (nutpie_chains, "start_run"),
     "run.json": (stream, "replacing"),
-    "gathering": (nutpie_chains, "_finish"),
+    "gathering": (nutpie_chains, "finish_runs"),
     "removal": (stream.shutil, "rmtree"),
 }
 if moment in place:

@@ -407,7 +407,7 @@ def test_a_full_disk_while_draws_are_gathered_loses_nothing(
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.warns(FitWarning, match=r"disk is full.*nothing is lost"):
-        nutpie_chains._finish([run], names)
+        nutpie_chains.finish_runs([run], names)
     assert ls.load(folder).posterior.sizes["draw"] == 40
 
 

@@ -46,6 +46,23 @@ def test_a_killed_run_is_partial_and_says_so(folder, prepared, store, begin) -> 
     assert back.status == fit.status
 
 
+def test_draws_of_a_killed_run_have_a_hash_once_they_are_resumed(
+    folder, prepared, store, begin, monkeypatch
+) -> None:
+    from latentscale.inference.nuts import resume as module
+
+    run = begin(folder)
+    store(run, prepared.scores.benchmarks, {0: 31, 1: 25, 2: 0})
+    killed = ls.load(folder)
+    assert '"run-000" did not end, so its draws have no hash' in killed.status.advice[-1]
+    monkeypatch.setattr(module, "_compiled", lambda *given: None)
+    monkeypatch.setattr(module.nutpie_chains, "continue_chains", lambda *given, **named: None)
+    resumed = ls.resume(folder, progress=False)
+    xr.testing.assert_identical(resumed.posterior, killed.posterior)
+    assert not any("no hash" in line for line in resumed.status.advice)
+    assert not stream.zarr_folder(run).exists()
+
+
 def test_a_draw_that_is_not_whole_is_left_out(folder, prepared, store, begin, names) -> None:
     run = begin(folder)
     groups = store(run, prepared.scores.benchmarks, {0: 30, 1: 30, 2: 30})

@@ -66,7 +66,7 @@ class FewShot:
         for name in ("draws", "latents", "steps"):
             whole_number(getattr(self, name), f"FewShot.{name}", least=1, error=FitError)
         real_number(self.min_ess, "FewShot.min_ess", above=0, error=FitError)
-        if self.degenerate not in ("refuse", "warn"):
+        if type(self.degenerate) is not str or self.degenerate not in ("refuse", "warn"):
             raise FitError(
                 f'FewShot.degenerate must be "refuse" or "warn"; got {self.degenerate!r}. To have '
                 "the scores fitted, give FewShot.refit a method such as latentscale.NUTS()."

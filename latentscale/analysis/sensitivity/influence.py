@@ -12,6 +12,8 @@ import xarray as xr
 from latentscale.analysis.checks.leave_one_out import refuse_few_draws, weighted_quantiles
 from latentscale.analysis.sensitivity.sensitivity import flat, quantities_of
 from latentscale.analysis.sensitivity.sensitivity_grid import leave_families_out
+from latentscale.data.frames import as_pandas
+from latentscale.data.planned import NOT_FORECAST
 from latentscale.dims import CELL, FAMILY, LOG_LIKELIHOOD, LOG_PRIOR, MODEL, SAMPLE
 from latentscale.errors import DataError, FitError, SpecError, listed, nearest
 from latentscale.expect import checked_workers, expect, expect_names
@@ -131,6 +133,7 @@ def family_influence(
     names = _families(fit, families)
     tops = [str(name) for name in fit.tree[LOG_PRIOR].data_vars]
     shown = tops if variables is None else _variables(fit, variables)
+    frame = None if frame is None else as_pandas(frame, NOT_FORECAST)
     quantities = quantities_of(fit, shown, frame, seed)
     weights, khat, limit = _weights(fit, names)
     heavy = [name for name in names if not khat[name] <= limit]  # NaN is heavy too

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
-import joblib
 import pandas as pd
 import xarray as xr
 
 from latentscale.analysis.forecasts.rows import stated_rows
 from latentscale.analysis.sensitivity.sensitivity import flat, quantities_of
+from latentscale.analysis.tools.fold_files import checked_folder, run_key, summary_file
+from latentscale.analysis.tools.refits import Refit, in_one_process, run_refits
 from latentscale.analysis.tools.summaries import quantiles
 from latentscale.data.frames import as_pandas
 from latentscale.data.planned import NOT_FORECAST, planned_models
@@ -32,7 +34,6 @@ from latentscale.errors import (
 from latentscale.expect import checked_workers, expect, expect_names, shown
 from latentscale.inference.method import Method
 from latentscale.inference.nuts.method import NUTS
-from latentscale.inference.progress import WorkProgress
 from latentscale.inference.run import fit
 from latentscale.model.build import build
 from latentscale.posterior.fit import Fit
@@ -41,6 +42,8 @@ from latentscale.result import Picture, Result
 BASE = "base"
 _DEFAULT_METHOD = NUTS(draws=500, tune=500)
 _KEY = ["variable", "where"]
+SUMMARY = ("variable", "where", "median", "sd", "lower", "upper", "max_rhat")
+"""Columns of `summary_of`."""
 
 Variant = ModelSpec | Mapping[str, Prior | Mapping[str, Any]]
 
@@ -129,8 +132,8 @@ class SensitivityGrid(Result, table_was_attribute=True):
 
 
 @dataclass(frozen=True)
-class _Refit:
-    name: str
+class _Variant(Refit):
+    name: str = field(default="", kw_only=True)
     spec: ModelSpec
     scores: Scores
     frame: pd.DataFrame | None
@@ -138,6 +141,26 @@ class _Refit:
     method: Method
     seed: int
     prob: float
+    file: Path | None = None
+    columns = SUMMARY
+
+    def table(self) -> pd.DataFrame:
+        result = fit(self.spec, self.scores, method=self.method, seed=self.seed, progress=False)
+        return summary_of(result, self.frame, self.variables, self.prob, self.seed)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """How the refits of one call are done."""
+
+    frame: pd.DataFrame | None
+    variables: Sequence[str] | None
+    method: Method
+    prob: float
+    seed: int
+    workers: int
+    folder: Path | None
+    progress: bool
 
 
 def sensitivity_grid(
@@ -151,6 +174,7 @@ def sensitivity_grid(
     prob: float = DEFAULT_PROB,
     seed: int = 0,
     workers: int = 1,
+    folder: str | Path | None = None,
     progress: bool = True,
 ) -> SensitivityGrid:
     """Refit with other priors, or other specs, and compare parameters and forecasts.
@@ -176,6 +200,11 @@ def sensitivity_grid(
         Seed of every fit, the same for all.
     workers
         Refits that run at once, each in its own process.
+    folder
+        Where what finished refits gave is kept; a call that was stopped goes on from there, and
+        one with more variants fits those alone. Kept are summaries, by spec, table, method,
+        seed, interval, frame and variables; runs of any of these share a folder, as in
+        `latentscale.backtest`.
     progress
         Whether to show how many refits are done.
 
@@ -184,14 +213,13 @@ def sensitivity_grid(
     SpecError
         If there is no variant, one is called ``base``, or it names an unknown prior.
     FitError
-        If the base or every variant fails.
+        If the base or every variant fails, or the folder cannot be used.
     """
     expect(spec, ModelSpec, "spec")
     expect(scores, Scores, "scores")
-    workers = _checked_work(method, workers)
+    run = _checked_run(frame, variables, method, prob, seed, workers, folder, progress)
     specs = _specs(spec, variants)
-    jobs = _jobs(specs, {name: scores for name in specs}, frame, variables, method, prob, seed)
-    tables, failed = _run(_with_cores(jobs, workers), workers, progress, "variants")
+    tables, failed = _refitted(specs, {name: scores for name in specs}, run, "variants")
     if BASE in failed:
         raise FitError(f"The base spec failed: {failed[BASE]}")
     words = {name: _words(spec, other) for name, other in specs.items() if name != BASE}
@@ -257,6 +285,7 @@ def leave_families_out(
     prob: float = DEFAULT_PROB,
     seed: int = 0,
     workers: int = 1,
+    folder: str | Path | None = None,
     progress: bool = True,
 ) -> SensitivityGrid:
     """Refit without each of some families and compare parameters and forecasts: exact influence.
@@ -273,7 +302,7 @@ def leave_families_out(
     """
     expect(spec, ModelSpec, "spec")
     expect(scores, Scores, "scores")
-    workers = _checked_work(method, workers)
+    run = _checked_run(frame, variables, method, prob, seed, workers, folder, progress)
     families = expect_names(families, "families", f'["{scores.families[0]}"]')
     unknown = [name for name in families if name not in scores.families]
     if unknown or not families:
@@ -291,9 +320,9 @@ def leave_families_out(
     specs = {name: spec for name in tables}
     # A family that is left out is new to the refit, which could not settle what its rows omit.
     if frame is not None:
-        frame = stated_rows(frame, scores, spec)
-    jobs = _jobs(specs, tables, frame, variables, method, prob, seed)
-    found, failed = _run(_with_cores(jobs, workers), workers, progress, "families")
+        stated = stated_rows(frame, scores, spec)
+        run = replace(run, frame=stated)
+    found, failed = _refitted(specs, tables, run, "families")
     if BASE in failed:
         raise FitError(f"The fit with all families failed: {failed[BASE]}")
     words = {name: f"{name}, exact refit" for name in tables if name != BASE}
@@ -330,14 +359,26 @@ def _summary(draws: xr.DataArray, prob: float, max_rhat: float) -> pd.DataFrame:
     )
 
 
-def _checked_work(method: Method, workers: int) -> int:
+def _checked_run(
+    frame: pd.DataFrame | None,
+    variables: Sequence[str] | None,
+    method: Method,
+    prob: float,
+    seed: int,
+    workers: int,
+    folder: str | Path | None,
+    progress: bool,
+) -> _Run:
     expect(method, Method, "method")
     if getattr(method, "store", None) is not None:
         raise FitError(
             "method.store is one folder for one fit, but every variant is a fit of its own; leave "
-            "it out."
+            "it out, and give `folder` to keep what finished refits gave."
         )
-    return checked_workers(workers)
+    workers, seed = checked_workers(workers), checked_seed(seed)
+    interval_quantiles(prob)
+    place = None if folder is None else checked_folder(folder)
+    return _Run(frame, variables, method, prob, seed, workers, place, progress)
 
 
 def _specs(spec: ModelSpec, variants: Mapping[str, Variant]) -> dict[str, ModelSpec]:
@@ -355,25 +396,35 @@ def _specs(spec: ModelSpec, variants: Mapping[str, Variant]) -> dict[str, ModelS
     return specs
 
 
-def _jobs(
-    specs: Mapping[str, ModelSpec],
-    tables: Mapping[str, Scores],
-    frame: pd.DataFrame | None,
-    variables: Sequence[str] | None,
-    method: Method,
-    prob: float,
-    seed: int,
-) -> list[_Refit]:
-    interval_quantiles(prob)
-    frame = None if frame is None else as_pandas(frame, NOT_FORECAST)  # refused before the fits
+def _refitted(
+    specs: Mapping[str, ModelSpec], tables: Mapping[str, Scores], run: _Run, unit: str
+) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:
+    """Return the summary of each variant, the base first, and why others failed."""
+    # Rows and names are refused before the first fit.
+    frame = None if run.frame is None else as_pandas(run.frame, NOT_FORECAST)
     for table in () if frame is None else tables.values():
         lineages = {str(f): str(g) for f, g in table.family_lineage().items()}
-        planned_models(frame, table.benchmarks, lineages)  # refused before the first fit
-    names = _checked_variables(specs, tables, variables)
-    return [
-        _Refit(name, spec, tables[name], frame, names, method, checked_seed(seed), prob)
-        for name, spec in specs.items()
-    ]
+        planned_models(frame, table.benchmarks, lineages)
+    names = _checked_variables(specs, tables, run.variables)
+    method = in_one_process(run.method, run.workers)
+    made = []
+    for name, spec in specs.items():
+        file = None
+        if run.folder is not None:
+            key = run_key(spec, tables[name], run.method, run.seed, run.prob)
+            file = summary_file(run.folder, key, frame, names)
+        made.append(
+            _Variant(spec, tables[name], frame, names, method, run.seed, run.prob, file, name=name)
+        )
+    found, failed = run_refits(made, run.workers, title="refits", unit=unit, progress=run.progress)
+    if BASE in failed:
+        return found, failed
+    if set(found) <= {BASE}:
+        raise FitError(f"Every refit failed; the first: {next(iter(failed.values()))}")
+    if failed:
+        reasons = "; ".join(f'"{name}": {reason}' for name, reason in failed.items())
+        warnings.warn(f"{len(failed)} refits failed. {reasons}", FitWarning, stacklevel=3)
+    return found, failed
 
 
 def _checked_variables(
@@ -398,49 +449,6 @@ def _checked_variables(
             + nearest(unknown[0], known)
         )
     return names
-
-
-def _with_cores(jobs: list[_Refit], workers: int) -> list[_Refit]:
-    """Let each process run its chains in turn where several refits run at once."""
-
-    def alone(method: Method) -> Method:
-        if workers > 1 and isinstance(method, NUTS) and method.cores is None:
-            return replace(method, cores=1)
-        return method
-
-    return [replace(job, method=alone(job.method)) for job in jobs]
-
-
-def _run(
-    jobs: list[_Refit], workers: int, progress: bool, what: str
-) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:
-    tables: dict[str, pd.DataFrame] = {}
-    failed: dict[str, str] = {}
-    parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")
-    with WorkProgress(len(jobs), "refits", what, enabled=progress) as shown:
-        done = parallel(joblib.delayed(_refit)(job) for job in jobs)
-        for count, (name, table, reason) in enumerate(done, start=1):
-            if table is None:
-                failed[name] = str(reason)
-            else:
-                tables[name] = table
-            shown.update(count, f"{len(failed)} failed" if failed else "")
-    others = [name for name in tables if name != BASE]
-    if not others and BASE not in failed:
-        raise FitError(f"Every refit failed; the first: {next(iter(failed.values()))}")
-    if failed and BASE not in failed:
-        reasons = "; ".join(f'"{name}": {reason}' for name, reason in failed.items())
-        warnings.warn(f"{len(failed)} refits failed. {reasons}", FitWarning, stacklevel=3)
-    return {job.name: tables[job.name] for job in jobs if job.name in tables}, failed
-
-
-def _refit(job: _Refit) -> tuple[str, pd.DataFrame | None, str | None]:
-    try:
-        result = fit(job.spec, job.scores, method=job.method, seed=job.seed, progress=False)
-        table = summary_of(result, job.frame, job.variables, job.prob, job.seed)
-    except Exception as error:  # one variant that cannot be fitted must not stop the others
-        return job.name, None, f"{type(error).__name__}: {error}"
-    return job.name, table, None
 
 
 def _changes(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

@@ -1,8 +1,8 @@
-"""Files of finished folds: what they are called, what they hold, and who may write them.
+"""Files of finished refits: what they are called, what they hold, and who may write them.
 
-A fold's file is a table (CSV, text quoted, numbers with all digits) and a last line that says how
+A file is a table (CSV, text quoted, numbers with all digits) and a last line that says how
 many rows it has and what their hash is. A file that was cut or changed is recognised by it. Which
-folds there are, and how they are fitted, is `latentscale.analysis.backtest`'s.
+refits there are is their question's, and how they are run `latentscale.analysis.tools.refits`'s.
 """
 
 from __future__ import annotations
@@ -72,8 +72,30 @@ def fold_file(folder: Path, key: str, fold: Fold, few_shot: FewShot = _FEW_SHOT)
     parts: list[Any] = [fold.train, fold.test, fold.cells]
     if fold.given:
         parts += [fold.given, _plain(few_shot)]
-    about = json.dumps(parts, default=repr)
-    return folder / key / f"{hashlib.sha256(about.encode()).hexdigest()[:_DIGITS]}.csv"
+    return _file_of(folder, key, parts)
+
+
+def summary_file(
+    folder: Path, key: str, frame: pd.DataFrame | None, variables: tuple[str, ...] | None
+) -> Path:
+    """Return where the summary of a whole table's fit is kept: named by what it summarises.
+
+    Parameters
+    ----------
+    folder, key
+        The folder, and the name that `run_key` gives to the fit.
+    frame
+        Planned models that are forecast too.
+    variables
+        Parameters that are summarised; None for those of the top level.
+    """
+    cells = None if frame is None else [list(map(str, frame)), frame.astype(str).values.tolist()]
+    return _file_of(folder, key, ["summary", cells, variables])
+
+
+def _file_of(folder: Path, key: str, about: list[Any]) -> Path:
+    text = json.dumps(about, default=repr)
+    return folder / key / f"{hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]}.csv"
 
 
 def checked_folder(folder: str | Path) -> Path:

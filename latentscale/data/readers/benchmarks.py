@@ -1,12 +1,12 @@
-"""What is known of benchmarks, from a TOML file: for tables that are read from files."""
+"""What is known of benchmarks, from a TOML or JSON file: for tables that are read from files."""
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import fields
 from pathlib import Path
 
 from latentscale.data.benchmarks import Benchmark
+from latentscale.data.declaring import declared_document
 from latentscale.errors import DataError, listed, nearest
 from latentscale.files import expanded
 
@@ -14,7 +14,7 @@ _KEYS = tuple(field.name for field in fields(Benchmark))
 
 
 def read_benchmarks(path: str | Path) -> dict[str, Benchmark]:
-    """Read descriptions of benchmarks from a TOML file, one table a benchmark.
+    """Read descriptions of benchmarks from a TOML file, one table a benchmark, or from JSON.
 
     Parameters
     ----------
@@ -32,20 +32,19 @@ def read_benchmarks(path: str | Path) -> dict[str, Benchmark]:
     Returns
     -------
     dict
-        `Benchmark` by name, as `Scores.from_frame` takes them.
+        `Benchmark` by name, as `Scores.from_frame` takes them. A file whose name ends in
+        ``.json`` holds an object of objects with the same keys.
 
     Raises
     ------
     DataError
-        If the file cannot be read, is not TOML, or holds an unknown key or a forbidden value.
+        If the file cannot be read, is neither TOML nor JSON, or holds an unknown key or a
+        forbidden value.
     """
+    document = declared_document(path)
     path = expanded(path, DataError)
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is not a readable TOML file: {error}") from None
+    if not isinstance(document, dict):
+        raise DataError(f"{path}: expected one table or object a benchmark, by its name.")
     return {name: _benchmark(path, name, about) for name, about in document.items()}
 
 

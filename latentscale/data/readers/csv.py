@@ -77,11 +77,7 @@ def csv_of(data: bytes, path: Path) -> pd.DataFrame:
     """
     separator = "\t" if path.suffix.lower() in TAB_ENDINGS else ","
     header = _header(data, path, separator)
-    repeated = [name for name in dict.fromkeys(header) if header.count(name) > 1]
-    if repeated:
-        raise DataError(f"{path}: columns named more than once: {listed(repeated)}. Keep one each.")
-    if len(header) == 1 and ";" in header[0]:
-        raise DataError(f"{path}: the columns are split by semicolons. Save it with commas.")
+    _refuse_header(header, path, separator)
     empty = {name: [""] if name.strip() in _NAME_COLUMNS else list(_EMPTY) for name in header}
     text = {name: str for name in header if name.strip() in _NAME_COLUMNS}
     try:
@@ -107,6 +103,25 @@ def csv_of(data: bytes, path: Path) -> pd.DataFrame:
     return unquoted(frame)
 
 
+def _refuse_header(header: list[str], path: Path, separator: str) -> None:
+    """Refuse a first line that does not name each column once, or is split by something else."""
+    others = {";": "semicolons", "\t": "tabs", "|": "bars", ",": "commas"}
+    split = [name for mark, name in others.items() if mark != separator and mark in header[0]]
+    if len(header) == 1 and split:
+        wanted = "tabs, as its ending says" if separator == "\t" else "commas"
+        remedy = "Save it with" if split[0] != "tabs" else "Name it .tsv, or save it with"
+        raise DataError(f"{path}: the columns are split by {split[0]}. {remedy} {wanted}.")
+    empty = sum(not name.strip() for name in header)
+    if empty > 1:
+        raise DataError(
+            f"{path}: the first line leaves {empty} of {len(header)} columns without a name. Cut "
+            "lines above the one with the columns' names, and columns without one."
+        )
+    repeated = [name for name in dict.fromkeys(header) if header.count(name) > 1]
+    if repeated:
+        raise DataError(f"{path}: columns named more than once: {listed(repeated)}. Keep one each.")
+
+
 def _mixed(frame: pd.DataFrame) -> list[str]:
     """Return columns that came as text and hold neither names nor dates."""
     kept = (*_NAME_COLUMNS, "released")
@@ -122,10 +137,20 @@ def _numbers_among(column: pd.Series) -> pd.Series:
 
     One slip makes text of a whole column, and its row could not be named.
     """
-    numbers = pd.to_numeric(column, errors="coerce")
+    try:
+        numbers = pd.to_numeric(column, errors="coerce")
+    except OverflowError:  # digits beyond float64, which are infinite
+        numbers = column.map(_number)
     if not numbers.notna().any():
         return column
     return column.astype(object).where(numbers.isna(), numbers.astype(object))
+
+
+def _number(cell: object) -> float:
+    try:
+        return float(pd.to_numeric(cell, errors="coerce"))  # type: ignore[call-overload]
+    except OverflowError:
+        return float(str(cell))
 
 
 def _header(data: bytes, path: Path, separator: str) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from latentscale.errors import DataError
+from latentscale.validate import without_repeats
 
 _MAX_BYTES: Final = 2**28
 """256 MiB; a file of results takes up to a few MB, and one of every prompt is no JSON file."""
@@ -29,7 +30,7 @@ def read_document(path: Path) -> Any:
     """
     content = _content(path)
     try:
-        return json.loads(content, parse_int=_integer)
+        return json.loads(content, parse_int=_integer, object_pairs_hook=without_repeats)
     except RecursionError:
         raise DataError(
             f"{path}: nested too deeply for a file of results. It is damaged or none: take it out "

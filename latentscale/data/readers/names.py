@@ -12,6 +12,7 @@ import pandas as pd
 from latentscale.data.audit import Finding
 from latentscale.data.benchmarks import KNOWN_BENCHMARKS
 from latentscale.data.columns import cells_of
+from latentscale.data.frames import AnyFrame, as_pandas
 from latentscale.data.layout import METADATA
 
 # Spellings that mean one thing only. "MATH" is not here: it may be the whole set or its level 5.
@@ -50,7 +51,7 @@ def same_benchmark(name: str) -> str | None:
 
 
 def match_benchmarks(
-    frame: pd.DataFrame, *, keep: Collection[str] = ()
+    frame: AnyFrame, *, keep: Collection[str] = ()
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """Rename the benchmarks of a wide or long table to the names known here.
 
@@ -69,6 +70,7 @@ def match_benchmarks(
     tuple
         The table with its new names, and one finding a changed name.
     """
+    frame = as_pandas(frame, "These names cannot be matched")
     if {"benchmark", "score"} <= set(frame.columns):
         cells = cells_of(frame["benchmark"])
         found = _matched(dict.fromkeys(cell for cell in cells if isinstance(cell, str)), keep)

@@ -7,12 +7,16 @@ from pathlib import Path
 
 from latentscale.data.audit import Audit, Finding, emit
 from latentscale.data.benchmarks import Benchmark
+from latentscale.data.declaring import features_of_file
 from latentscale.data.features.base import Feature
+from latentscale.data.readers.benchmarks import read_benchmarks
 from latentscale.data.readers.names import match_benchmarks
 from latentscale.data.readers.parquet import read_table
 from latentscale.data.readers.sources import reader_of_path, reader_of_table
+from latentscale.data.saved import BENCHMARKS_ENDING, FEATURES_ENDING, beside
 from latentscale.data.scores import Scores, scores_from_frame, scores_from_long
-from latentscale.errors import DataError
+from latentscale.errors import DataError, LatentscaleError, listed
+from latentscale.files import expanded
 
 
 def read_scores(
@@ -35,9 +39,12 @@ def read_scores(
         LiveBench's tables (`read_livebench`), or a folder of lm-evaluation-harness's result
         files (`read_harness`).
     features
-        As for `Scores.from_frame`; a hub's reader knows its own.
+        As for `Scores.from_frame`; a hub's reader knows its own. By default those of the file
+        ``NAME.features.json`` that `Scores.save` writes beside a table, if it is there.
     benchmarks
-        As for `Scores.from_frame`. A benchmark described here keeps its name.
+        As for `Scores.from_frame`. A benchmark described here keeps its name. By default those of
+        ``NAME.benchmarks.json``, likewise. That files beside the table were read is said in the
+        audit.
     match_names
         Whether a benchmark whose name only spells a known one differently (``"ARC-Challenge"``,
         ``"MMLU-PRO"``) takes the known name, and so its floor and item count. Each is reported
@@ -67,16 +74,50 @@ def read_scores(
     if read_source is not None:
         _refuse_features(path, features)
         return read_source(frame, benchmarks=benchmarks)
-    findings: list[Finding] = []
+    features, benchmarks, beside_it = _described(Path(path), features, benchmarks)
+    findings = list(beside_it)
     if match_names:
         own = [feature if isinstance(feature, str) else feature.name for feature in features or ()]
-        frame, findings = match_benchmarks(frame, keep=[*(benchmarks or {}), *own])
+        frame, renamed = match_benchmarks(frame, keep=[*(benchmarks or {}), *own])
+        findings += renamed
     long = {"benchmark", "score"} <= set(frame.columns)
     read = scores_from_long if long else scores_from_frame
-    scores = read(frame, features=features, benchmarks=benchmarks)
+    try:
+        scores = read(frame, features=features, benchmarks=benchmarks)
+    except LatentscaleError as error:
+        if not beside_it:
+            raise
+        about = listed([f.where for f in beside_it])
+        raise type(error)(
+            f"{error} (With the table {about} was read, which lies beside it.)"
+        ) from None
     audit = Audit((*findings, *scores.audit.findings))
     emit(audit.findings, about="Scores were read (the whole list is in .audit)")
     return Scores(scores.dataset, audit)
+
+
+def _described(
+    path: Path,
+    features: Sequence[str | Feature] | None,
+    benchmarks: Mapping[str, Benchmark] | None,
+) -> tuple[Sequence[str | Feature] | None, Mapping[str, Benchmark] | None, list[Finding]]:
+    """Return what is stated of features and benchmarks, else what files beside the table say."""
+    path = expanded(path, DataError)
+    findings = []
+
+    def stated(ending: str) -> Path | None:
+        file = beside(path, ending)
+        if not file.is_file():
+            return None
+        message = "was read with the table; pass features= or benchmarks= for others."
+        findings.append(Finding("info", "described-beside", file.name, message))
+        return file
+
+    if features is None and (file := stated(FEATURES_ENDING)):
+        features = features_of_file(file)
+    if benchmarks is None and (file := stated(BENCHMARKS_ENDING)):
+        benchmarks = read_benchmarks(file)
+    return features, benchmarks, findings
 
 
 def _refuse_features(path: str | Path, features: Sequence[str | Feature] | None) -> None:

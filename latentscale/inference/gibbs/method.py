@@ -22,8 +22,8 @@ from latentscale.inference.method import Method
 from latentscale.inference.progress import WorkProgress
 from latentscale.model.design import Design
 from latentscale.numerics.threads import one_blas_thread
-from latentscale.posterior.convergence import convergence
 from latentscale.posterior.draws import Draws, kept_chains
+from latentscale.posterior.identified import convergence_of
 from latentscale.posterior.status import FOR_ANYTHING, status_of_chains
 
 _POLL_SECONDS = 0.1  # between looks at chains that run
@@ -104,9 +104,8 @@ class Gibbs(Method):
         interrupted = min(lengths) < self.draws
         far, common = kept_chains(lengths)
         posterior, stats = posterior_of(problem, [runs[place][:common] for place in far])
-        status = status_of_chains(
-            convergence(posterior, stats), interrupted=interrupted, good_for=self.good_for
-        )
+        figures = convergence_of(spec, design, posterior, stats)
+        status = status_of_chains(figures, interrupted=interrupted, good_for=self.good_for)
         return Draws(posterior, stats, status, seconds)
 
     def _run(self, problem: Problem, seed: int, progress: bool) -> list[list[dict[str, Kept]]]:

@@ -68,7 +68,10 @@ def _of_scores(spec: ModelSpec, design: Design) -> Iterator[str]:
         if len(off):
             yield f"{listed(list(off))} have ceilings other than 1"
     if design.sampling is not None:
-        yield "the table states standard errors or items of single scores, which Gibbs leaves out"
+        yield (
+            "the table states standard errors or items of single scores, which make variances that "
+            "depend on expected scores"
+        )
     if part.precision_covariates:
         yield "benchmarks.precision_covariates make variances that differ between models"
 
@@ -83,7 +86,7 @@ def _of_terms(spec: ModelSpec, design: Design) -> Iterator[str]:
             continue
         effects = term.normal_effects(spec, design)
         if effects is None:
-            yield f'the term "{term.kind}" says of no effects that it is linear in them'
+            yield f'the term "{term.kind}" does not say that it is linear in normal effects'
             continue
         slots = [e.prior for e in effects if e.prior is not None]
         slots += [f"{e.pooling.name}_mean" for e in effects if e.pooling is not None]

@@ -94,7 +94,7 @@ def sample_to_folder(
             store_unconstrained=True,
             **_settings(method),
         )
-    _finish([run], names)
+    finish_runs([run], names)
     drawn = read_chains(path, names)
     posterior, stats = common_draws(drawn)
     short = len(drawn) < method.chains or any(c.length < method.draws for c in drawn.values())
@@ -168,7 +168,7 @@ def continue_chains(
             for sampler in running:  # none, unless one was stopped or failed
                 with suppress(RuntimeError):
                     sampler.abort()
-    _finish(started, names)
+    finish_runs(started, names)
 
 
 @contextmanager
@@ -187,7 +187,7 @@ def _how_to_go_on(path: Path) -> Iterator[None]:
         ) from failure
 
 
-def _finish(runs: Sequence[Path], names: Sequence[str]) -> None:
+def finish_runs(runs: Sequence[Path], names: Sequence[str]) -> None:
     """Gather each run's draws in one file; where the disk is full they stay as they were."""
     for run in runs:
         try:

@@ -22,6 +22,11 @@ from latentscale.posterior.folder import claimed
 from latentscale.posterior.identified import convergence_of
 from latentscale.posterior.status import FOR_ANYTHING, status_of_chains
 
+# Samplers set memory aside for all draws and chains at the start, and end the process where there
+# is none: a draw of 100 parameters takes 800 bytes, so a chain of these 8 GB.
+MOST_DRAWS = 10_000_000
+_MOST_CHAINS = 10_000
+
 
 @dataclass(frozen=True)
 class NUTS(Method):
@@ -98,7 +103,9 @@ class NUTS(Method):
         self._check_choice("backend", tuple(BACKENDS))
         if self.tune is None:
             object.__setattr__(self, "tune", self._backend.tune)
-        self._check_counts("draws", "tune", "chains", "max_depth")
+        self._check_counts("max_depth")
+        self._check_counts("draws", "tune", most=MOST_DRAWS)
+        self._check_counts("chains", most=_MOST_CHAINS)
         if self.cores is not None:
             self._check_counts("cores")
         self._check_between("target_accept", 0, 1)

@@ -14,7 +14,7 @@ from latentscale.expect import expect_path
 from latentscale.files import expanded
 from latentscale.inference.nuts import chains as nutpie_chains
 from latentscale.inference.nuts.backends import BACKENDS
-from latentscale.inference.nuts.method import NUTS
+from latentscale.inference.nuts.method import MOST_DRAWS, NUTS
 from latentscale.inference.nuts.start import ModeStart, usual_start
 from latentscale.inference.nuts.whitening import WhitenedModel, Whitening
 from latentscale.model.build import build_design
@@ -68,8 +68,10 @@ def resume(path: str | Path, *, draws: int | None = None, progress: bool = True)
         method = _method(stored)
         BACKENDS[method.backend].require()
         wanted = wanted_draws(path) or method.draws if draws is None else draws
-        wanted = whole_number(wanted, "draws", least=1, error=FitError)
+        wanted = whole_number(wanted, "draws", least=1, most=MOST_DRAWS, error=FitError)
         work = _continuations(stored, method, wanted)
+        # Runs that were killed become files with a hash, as those that ended.
+        nutpie_chains.finish_runs(runs(path), stored.header.variables)
         if work:
             compiled = _compiled(stored, method, work, progress)
             names = stored.header.variables

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -170,6 +171,64 @@ def test_a_grid_of_priors(
     assert "higher" not in found.headline and "standard deviations" in found.headline
 
 
+def test_a_grid_goes_on_from_its_folder(
+    by_prior_draws: list[object], quick_spec: ls.ModelSpec, small_scores: ls.Scores, tmp_path: Path
+) -> None:
+    higher = {"intercept": {"dist": "Normal", "mu": 3, "sigma": 1}}
+    lower = {"intercept": {"dist": "Normal", "mu": -3, "sigma": 1}}
+    broken = quick_spec.with_({"name": "broken"}).with_priors(lower)
+
+    def grid(variants: dict, frame: pd.DataFrame = FRAME, **more: object) -> pd.DataFrame:
+        return ls.studies.sensitivity_grid(
+            quick_spec,
+            small_scores,
+            variants,
+            frame=frame,
+            folder=tmp_path,
+            progress=False,
+            **more,  # type: ignore[arg-type]
+        ).table()
+
+    with pytest.warns(ls.FitWarning, match="the sampler broke"):
+        first = grid({"higher": higher, "odd": broken})
+    assert len(by_prior_draws) == 3 and len(list(tmp_path.glob("*/*.csv"))) == 2
+    again = grid({"higher": higher, "lower": lower})
+    assert len(by_prior_draws) == 4  # only what has not been fitted
+    kept = again[again["variant"] != "lower"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(kept, first, check_exact=True)
+    grid({"higher": higher}, FRAME.assign(params_b=31.0))
+    grid({"higher": higher}, variables=["intercept"])
+    grid({"higher": higher}, prob=0.5)
+    assert len(by_prior_draws) == 10  # each of them gives other numbers
+    file = sorted(tmp_path.glob("*/*.csv"))[0]
+    file.write_bytes(file.read_bytes()[:-90])
+    with pytest.warns(ls.FitWarning, match=f"1 files .* cut or changed .*{file.name}"):
+        grid({"higher": higher, "lower": lower})
+        grid({"higher": higher}, FRAME.assign(params_b=31.0))
+        grid({"higher": higher}, variables=["intercept"])
+        grid({"higher": higher}, prob=0.5)
+    assert len(by_prior_draws) == 11
+
+
+def test_families_left_out_are_kept_in_a_folder(
+    by_prior_draws: list[object], quick_spec: ls.ModelSpec, small_scores: ls.Scores, tmp_path: Path
+) -> None:
+    def left_out(*families: str) -> pd.DataFrame:
+        return ls.studies.leave_families_out(
+            quick_spec, small_scores, families, folder=tmp_path, progress=False
+        ).table()
+
+    one = left_out("fam00")
+    both = left_out("fam00", "fam01")
+    assert len(by_prior_draws) == 3
+    same = both[both["variant"] != "without fam01"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(same, one, check_exact=True)
+    file = tmp_path / "file"
+    file.write_text("")
+    with pytest.raises(ls.FitError, match="is a file"):
+        ls.studies.leave_families_out(quick_spec, small_scores, ["fam00"], folder=file)
+
+
 def test_a_grid_misused(
     by_prior_draws: list[object], quick_spec: ls.ModelSpec, small_scores: ls.Scores
 ) -> None:
@@ -270,6 +329,15 @@ def test_families_that_weights_cannot_drop_are_refitted(
         assert set(of_forecast["family"]) == set(small.scores.families) - {"fam00"}
     with pytest.raises(ls.DataError, match="all quantities are its own"):
         ls.studies.family_influence(small, FRAME, variables=[], families=["fam00"])
+
+
+def test_influence_on_a_lazy_frame_of_another_library(small: Fit) -> None:
+    pl = pytest.importorskip("polars")
+    found, expected = (
+        ls.studies.family_influence(small, frame, families=["fam00", "fam01"], progress=False)
+        for frame in (pl.from_pandas(FRAME).lazy(), FRAME)
+    )
+    pd.testing.assert_frame_equal(found.table(), expected.table())
 
 
 def test_influence_misused(small: Fit, small_scores: ls.Scores, quick_spec: ls.ModelSpec) -> None:

@@ -1,0 +1,233 @@
+"""Many refits of one question: kept in a folder as they finish, run at once, gone on with later.
+
+A refit gives one table. What is fitted, and what the table holds, is its question's:
+`latentscale.analysis.backtest` and `latentscale.analysis.sensitivity.sensitivity_grid`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+
+import joblib
+import pandas as pd
+
+from latentscale.analysis.tools.fold_files import (
+    claimed,
+    read_fold,
+    refuse_unwritable,
+    write_fold,
+)
+from latentscale.errors import FitError, FitWarning, listed
+from latentscale.inference.method import Method
+from latentscale.inference.nuts.method import NUTS
+from latentscale.inference.progress import WorkProgress
+
+_CONNECT_SECONDS = 15
+"""A scheduler on the same network answers within seconds."""
+
+
+class Refit(ABC):
+    """One refit with all that a worker process needs."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What messages call it; no two of one question share it."""
+
+    @property
+    @abstractmethod
+    def file(self) -> Path | None:
+        """Where its table is kept, if anywhere."""
+
+    @property
+    @abstractmethod
+    def columns(self) -> tuple[str, ...]:
+        """Columns of its table."""
+
+    @abstractmethod
+    def table(self) -> pd.DataFrame:
+        """Fit, and return the table."""
+
+    def read(self) -> pd.DataFrame | None:
+        """Return the table that was kept; None if there is no file, or it was cut or changed."""
+        if self.file is None or not self.file.is_file():
+            return None
+        return read_fold(self.file, self.columns)
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What became of one refit: its table, or why it failed, or that another process fits it.
+
+    `unkept` is why its table could not be written to the folder.
+    """
+
+    name: str
+    table: pd.DataFrame | None = None
+    failed: str = ""
+    busy: bool = False
+    unkept: str = ""
+
+
+def in_one_process(method: Method, workers: int) -> Method:
+    """Let each process run its chains in turn where several refits run at once."""
+    if workers > 1 and isinstance(method, NUTS) and method.cores is None:
+        return replace(method, cores=1)
+    return method
+
+
+def run_refits(
+    refits: Sequence[Refit],
+    workers: int,
+    cluster: str | None = None,
+    *,
+    title: str,
+    unit: str,
+    progress: bool,
+) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:
+    """Return the tables of refits by name, in their order, and why the others failed.
+
+    Parameters
+    ----------
+    refits
+        What to fit; those whose files are whole are read instead.
+    workers
+        Refits that run at once, each in its own process.
+    cluster
+        Address of a dask.distributed scheduler whose workers run them instead.
+    title, unit
+        What the progress display calls the whole, and several refits.
+    progress
+        Whether to show how many are done.
+
+    Raises
+    ------
+    FitError
+        If the folder cannot be used, or the cluster cannot be reached.
+
+    Warns
+    -----
+    FitWarning
+        Of files that were cut or changed, and of tables that could not be kept.
+    """
+    tables: dict[str, pd.DataFrame] = {}
+    failed: dict[str, str] = {}
+    unkept = []
+    kept, todo = _kept(refits, unit)
+    for folder in {refit.file.parent for refit in todo if refit.file is not None}:
+        refuse_unwritable(folder)
+    with WorkProgress(len(refits), title, unit, enabled=progress) as shown:
+        for done, outcome in enumerate(chain(kept, _run_all(todo, workers, cluster)), start=1):
+            if outcome.table is None:
+                failed[outcome.name] = outcome.failed
+            else:
+                tables[outcome.name] = outcome.table
+            if outcome.unkept:
+                unkept.append(outcome.unkept)
+            shown.update(done, f"{len(failed)} failed" if failed else "")
+    if unkept:
+        warnings.warn(
+            f"{len(unkept)} finished {unit} were not kept. {unkept[0]}", FitWarning, stacklevel=3
+        )
+    return {refit.name: tables[refit.name] for refit in refits if refit.name in tables}, failed
+
+
+def _kept(refits: Sequence[Refit], unit: str) -> tuple[list[_Outcome], list[Refit]]:
+    """Return what the folder holds, and what is to be fitted."""
+    kept, todo, spoiled = [], [], []
+    for refit in refits:
+        table = refit.read()
+        if table is not None:
+            kept.append(_Outcome(refit.name, table))
+            continue
+        todo.append(refit)
+        if refit.file is not None and refit.file.is_file():
+            spoiled.append(refit.file)
+    if spoiled:
+        warnings.warn(
+            f"{len(spoiled)} files of finished {unit} were cut or changed since they were "
+            f"written, and their {unit} are fitted again: {listed(spoiled)}.",
+            FitWarning,
+            stacklevel=4,
+        )
+    return kept, todo
+
+
+def _run_all(refits: list[Refit], workers: int, cluster: str | None) -> Iterator[_Outcome]:
+    """Run refits; those that another process fits come last, when they are to be read."""
+    busy = set()
+    for outcome in _run_some(refits, workers, cluster, wait=False):
+        if outcome.busy:
+            busy.add(outcome.name)
+        else:
+            yield outcome
+    if busy:
+        rest = [refit for refit in refits if refit.name in busy]
+        yield from _run_some(rest, workers, cluster, wait=True)
+
+
+def _run_some(
+    refits: list[Refit], workers: int, cluster: str | None, *, wait: bool
+) -> Iterator[_Outcome]:
+    if cluster is not None and refits:
+        yield from _run_on_cluster(refits, cluster, wait)
+        return
+    parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")
+    yield from parallel(joblib.delayed(_run_one)(refit, wait) for refit in refits)
+
+
+def _run_on_cluster(refits: list[Refit], address: str, wait: bool) -> Iterator[_Outcome]:
+    """Run refits on the workers of a dask scheduler; a lost worker fails its refit alone."""
+    try:
+        from distributed import Client, as_completed
+    except ImportError:
+        raise FitError(
+            "cluster needs dask.distributed: pip install 'latentscale[cluster]'."
+        ) from None
+    try:
+        client = Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
+    except (OSError, TypeError, ValueError) as error:
+        raise FitError(
+            f"No dask scheduler answers at {address!r}: {error}. Start one with `dask scheduler`, "
+            "and give the address that it prints."
+        ) from None
+    with client:
+        asked = {client.submit(_run_one, refit, wait, pure=False): refit for refit in refits}
+        for future in as_completed(list(asked), loop=client.loop):
+            lost = future.exception()
+            if lost is None:
+                yield future.result()
+            else:
+                yield _Outcome(asked[future].name, failed=f"{type(lost).__name__}: {lost}")
+
+
+def _run_one(refit: Refit, wait: bool) -> _Outcome:
+    """Run one refit; a failure is returned, so that others go on."""
+    if refit.file is None:
+        return _fitted(refit)
+    try:
+        with claimed(refit.file, wait=wait) as mine:
+            if not mine:
+                return _Outcome(refit.name, busy=True)
+            table = refit.read()
+            return _fitted(refit) if table is None else _Outcome(refit.name, table)
+    except OSError as error:
+        return _Outcome(refit.name, failed=f"The folder cannot be used: {error}")
+
+
+def _fitted(refit: Refit) -> _Outcome:
+    try:
+        table = refit.table()
+    except Exception as error:  # whatever goes wrong in one refit must not stop the others
+        return _Outcome(refit.name, failed=f"{type(error).__name__}: {error}")
+    if refit.file is not None:
+        try:
+            write_fold(table, refit.file)
+        except FitError as error:
+            return _Outcome(refit.name, table, unkept=str(error))
+    return _Outcome(refit.name, table)

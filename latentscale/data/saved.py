@@ -1,0 +1,101 @@
+"""Writing a table of scores so that `latentscale.readers.read_scores` gives all of it back.
+
+What does not fit into cells is written beside the table: descriptions of benchmarks to
+``NAME.benchmarks.json``, declarations of features to ``NAME.features.json``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from latentscale.data.benchmarks import KNOWN_BENCHMARKS, Benchmark, known_name
+from latentscale.data.known import features_of
+from latentscale.data.tables import checked_table_path, write_table
+from latentscale.dims import BENCHMARK, MODEL
+from latentscale.errors import DataError
+from latentscale.files import expanded, is_stream, replacing
+
+if TYPE_CHECKING:
+    from latentscale.data.scores import Scores
+
+BENCHMARKS_ENDING = ".benchmarks.json"
+FEATURES_ENDING = ".features.json"
+_OF_CELLS = {"stderr": "stderr", "n_items": "cell_items"}
+"""Columns of a long table by the variables that they are kept in."""
+
+
+def beside(path: Path, ending: str) -> Path:
+    """Return the file beside a table: ``scores.csv`` has ``scores.benchmarks.json``."""
+    return path.with_name(path.stem + ending)
+
+
+def save_scores(scores: Scores, path: str | Path) -> tuple[Path, ...]:
+    """Do what `Scores.save` does."""
+    path = checked_table_path(expanded(path, DataError))
+    frame = scores.to_frame() if is_wide(scores) else scores.to_long()
+    benchmarks = {n: b for n, b in scores.benchmark_info.items() if not _would_be_taken(n, b)}
+    features = [feature.to_dict() for feature in features_of(scores.dataset)]
+    written = [path]
+    documents: dict[str, Any] = {
+        BENCHMARKS_ENDING: {name: _plain(benchmark) for name, benchmark in benchmarks.items()},
+        FEATURES_ENDING: features,
+    }
+    if not is_stream(path):
+        for ending, document in documents.items():
+            file = beside(path, ending)
+            # An older file would otherwise describe this table.
+            if document or file.exists():
+                with replacing(file, DataError) as unfinished:
+                    unfinished.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+                written.append(file)
+    write_table(frame, path)
+    return tuple(written)
+
+
+def is_wide(scores: Scores) -> bool:
+    """Return whether a wide table holds all that scores have of their own."""
+    of_cells = any(name in scores.dataset for name in _OF_CELLS.values())
+    looks_long = {"benchmark", "score"} <= set(scores.benchmarks)
+    return not (of_cells or looks_long)
+
+
+def long_table(scores: Scores) -> pd.DataFrame:
+    """Do what `Scores.to_long` does."""
+    wide = scores.to_frame()
+    names = list(scores.benchmarks)
+    data = scores.dataset
+    shape = (len(wide), len(names))
+    columns: dict[str, Any] = {
+        name: wide[name].repeat(len(names)).reset_index(drop=True)
+        for name in wide.columns.drop(names)
+    }
+    columns["benchmark"] = np.tile(np.array(names, dtype=object), len(wide))
+    columns["score"] = data["score"].transpose(MODEL, BENCHMARK).to_numpy().ravel()
+    for column, variable in _OF_CELLS.items():
+        if variable in data:
+            columns[column] = data[variable].transpose(MODEL, BENCHMARK).to_numpy().ravel()
+    table = pd.DataFrame(columns)
+    measured = table["score"].notna().to_numpy()
+    # Rows without a score keep the order of benchmarks, and models that have none.
+    unscored = ~measured.reshape(shape).any(axis=1)
+    unscored[0] = True
+    return table[measured | np.repeat(unscored, len(names))].reset_index(drop=True)
+
+
+def _would_be_taken(name: str, benchmark: Benchmark) -> bool:
+    """Return whether a reader would take this benchmark for what it is without a description."""
+    if name in KNOWN_BENCHMARKS:
+        return KNOWN_BENCHMARKS[name] == benchmark
+    return known_name(name) is None and benchmark == Benchmark()
+
+
+def _plain(benchmark: Benchmark) -> Mapping[str, Any]:
+    default = asdict(Benchmark())
+    return {name: value for name, value in asdict(benchmark).items() if value != default[name]}

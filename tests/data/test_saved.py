@@ -1,0 +1,122 @@
+"""A table that is saved and read again is the same, whatever it knows of scores and benchmarks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from typer.testing import CliRunner
+
+import latentscale as ls
+from latentscale.cli import app
+from latentscale.data.readers import read_benchmarks, read_scores
+
+
+def rich(*, long: bool) -> ls.Scores:
+    """Return a table with a rating, an error rate, a feature and a model without scores."""
+    frame = pd.DataFrame(
+        {
+            "model": ["=a", "b", "c"],
+            "family": ["011", "1e5", "nan "],
+            "params_b": [1.5, np.nan, 70],
+            "tokens_t": [1 / 3, 2, np.nan],
+            "shots": [0, 5, 5],
+            "quiz": [np.nan, 0.1 + 0.2, np.nan],
+            "arena": [1010.0, 1200.5, np.nan],
+            "ARC-Challenge": [0.4, 0.5, np.nan],
+            "wrong": [0.4, np.nan, np.nan],
+        }
+    )
+    about = {
+        "quiz": ls.Benchmark(floor=0.25, n_items=40, suite="own", basis='so "they" say, é'),
+        "arena": ls.Benchmark(scale="real", unit="Elo"),
+        "wrong": ls.Benchmark(lower_is_better=True, ceiling=0.02, group="g"),
+    }
+    features = [ls.Feature("shots", unit="examples")]
+    if not long:
+        return ls.Scores.from_frame(frame, features=features, benchmarks=about)
+    cells = frame.melt(["model", "family", "params_b", "tokens_t", "shots"], var_name="benchmark")
+    cells = cells.rename(columns={"value": "score"})
+    cells["stderr"] = np.where(cells["benchmark"] == "quiz", 0.07, np.nan)
+    cells["n_items"] = np.where(cells["model"] == "=a", 20.0, np.nan)
+    return ls.Scores.from_long(cells, features=features, benchmarks=about)
+
+
+@pytest.mark.filterwarnings("ignore::latentscale.DataWarning")
+@pytest.mark.parametrize("ending", ["csv", "tsv", "parquet"])
+@pytest.mark.parametrize("long", [False, True])
+def test_a_saved_table_is_read_back_as_it_was(tmp_path: Path, ending: str, long: bool) -> None:
+    scores = rich(long=long)
+    assert ("stderr" in scores.dataset) is ("cell_items" in scores.dataset) is long
+    files = scores.save(tmp_path / f"table.{ending}")
+    names = ["table.benchmarks.json", "table.features.json", f"table.{ending}"]
+    assert sorted(file.name for file in files) == sorted(names)
+    again = read_scores(files[0])
+    xr.testing.assert_identical(again.dataset, scores.dataset)
+    assert {f.where for f in again.audit.findings if f.code == "described-beside"} == set(names[:2])
+
+
+@pytest.mark.filterwarnings("ignore::latentscale.DataWarning")
+def test_frames_of_scores_give_the_scores_back() -> None:
+    for long, method in ((False, "from_frame"), (True, "from_long")):
+        scores = rich(long=long)
+        frame = scores.to_long() if long else scores.to_frame()
+        about = {"features": scores.features, "benchmarks": scores.benchmark_info}
+        again = getattr(ls.Scores, method)(frame, **about)
+        kept = (one.dataset.drop_vars("feature_record") for one in (again, scores))
+        xr.testing.assert_identical(*kept)
+
+
+def test_known_benchmarks_need_no_file_beside_them(tmp_path: Path) -> None:
+    bundled = ls.datasets.open_llm_leaderboard()
+    assert bundled.save(tmp_path / "table.csv") == (tmp_path / "table.csv",)
+    xr.testing.assert_identical(
+        read_scores(tmp_path / "table.csv").dataset.drop_vars("basis"),
+        bundled.dataset.drop_vars("basis"),
+    )
+
+
+@pytest.mark.filterwarnings("ignore::latentscale.DataWarning")
+def test_what_an_older_table_had_beside_it_does_not_describe_a_new_one(tmp_path: Path) -> None:
+    rich(long=False).save(tmp_path / "table.csv")
+    bundled = ls.datasets.open_llm_leaderboard()
+    assert len(bundled.save(tmp_path / "table.csv")) == 3
+    again = read_scores(tmp_path / "table.csv")
+    xr.testing.assert_equal(again.dataset["floor"], bundled.dataset["floor"])
+    assert "shots" not in [feature.name for feature in again.features]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"quiz": {"floor": 0.1, "floor": 0.2}}', '"floor" occurs 2 times'),
+        ('{"other": {"floor": 0.1}}', 'describes "other", which is not a benchmark'),
+        ('{"quiz": {"flor": 0.1}}', 'unknown key "flor"'),
+        ("[1]", "one table or object a benchmark"),
+        ("[" * 100_000, "not a readable JSON file"),
+    ],
+)
+def test_a_wrong_file_beside_a_table_is_named(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "t.csv").write_text("model,family,params_b,tokens_t,quiz\na,x,1,1,0.5\n")
+    (tmp_path / "t.benchmarks.json").write_text(text)
+    with pytest.raises(ls.DataError, match=said) as caught:
+        read_scores(tmp_path / "t.csv")
+    assert "t.benchmarks.json" in str(caught.value)
+
+
+@pytest.mark.filterwarnings("ignore::latentscale.DataWarning")
+def test_the_command_line_writes_all_of_a_table(tmp_path: Path) -> None:
+    rich(long=True).save(tmp_path / "one.csv")
+    told = CliRunner().invoke(
+        app, ["data", str(tmp_path / "one.csv"), "--out", str(tmp_path / "two.csv")]
+    )
+    assert told.exit_code == 0, told.output
+    assert "two.benchmarks.json, which is read with the table" in told.output
+    pairs = [read_scores(tmp_path / name).dataset for name in ("one.csv", "two.csv")]
+    xr.testing.assert_identical(*pairs)
+    assert json.loads((tmp_path / "two.benchmarks.json").read_text())["quiz"]["n_items"] == 40
+    assert read_benchmarks(tmp_path / "two.benchmarks.json")["arena"].unit == "Elo"
