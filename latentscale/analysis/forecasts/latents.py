@@ -470,4 +470,4 @@ def _unpack(template: xr.Dataset, values: Floats) -> xr.Dataset:
 
 
 def _chosen(draws: xr.Dataset, index: npt.NDArray[np.int64]) -> xr.Dataset:
-    return draws.isel({SAMPLE: index}).drop_vars(SAMPLE, errors="ignore")
+    return draws.isel({SAMPLE: index}, missing_dims="ignore").drop_vars(SAMPLE, errors="ignore")
