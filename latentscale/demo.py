@@ -55,7 +55,9 @@ FILES = (f"{SPEC}.nc", f"{BASELINE}.nc", *_TABLES, *_FIGURES)
 """What the demo writes to its folder."""
 
 _POINTS = 100
+"""Percentage points in a fraction."""
 _NARROW = 0.5
+"""Probability of the inner interval: half of the scores fall into it."""
 _METADATA = ["model", "family", "lineage", "instruct", "params_b", "tokens_t"]
 
 

@@ -1,4 +1,4 @@
-"""What a module needs that adds a link, likelihood, term, scale, kind of feature or verb.
+"""What a module needs that adds a link, likelihood, term, scale, feature, method or verb.
 
     from latentscale.extend import LINKS, Link, maths_of
 
@@ -9,7 +9,8 @@
 A kind is a class with a field ``kind``, registered by ``LINKS.add``, ``LIKELIHOODS.add``,
 ``TERMS.add``, ``SCALES.add`` or ``FEATURES.add``. Specs and tables then name it as they name the
 package's own. A verb is a class registered by ``VERBS.add``: a function of a fit gets a command
-and, if it asks for one, a section in the report.
+and, if it asks for one, a section in the report. An inference method is a frozen dataclass
+registered by ``METHODS.add``: `latentscale.fit` takes it, and the command line by its name.
 
 A package names the modules that register its kinds as entry points of the group
 ``latentscale.kinds``; for a single module, the environment variable ``LATENTSCALE_PLUGINS`` holds
@@ -37,8 +38,11 @@ from latentscale.dims import (
     SAMPLE,
     SKILL,
 )
-from latentscale.errors import SpecError
+from latentscale.errors import FitError, SpecError
+from latentscale.inference.method import METHODS, Method
+from latentscale.inference.tools.posterior_density import PosteriorDensity, posterior_density
 from latentscale.maths import Maths, Named, as_data, maths_of
+from latentscale.model.build import build_design
 from latentscale.model.design import Design
 from latentscale.model.evaluate import FITTED_RESIDUALS
 from latentscale.model.priors import (
@@ -48,7 +52,10 @@ from latentscale.model.priors import (
     standard_normal,
 )
 from latentscale.model.terms.base import Groups, Rows, Term, scaled, standardised
+from latentscale.posterior.convergence import convergence
+from latentscale.posterior.draws import Draws
 from latentscale.posterior.fit import Fit
+from latentscale.posterior.status import Status, status_of_approximation, status_of_chains
 from latentscale.result import FixedTable, Picture, Result
 from latentscale.verb import VERBS, ReportSection, Verb
 
@@ -63,6 +70,7 @@ __all__ = [
     "LIKELIHOODS",
     "LINEAGE",
     "LINKS",
+    "METHODS",
     "MODEL",
     "SAMPLE",
     "SCALES",
@@ -70,19 +78,23 @@ __all__ = [
     "TERMS",
     "VERBS",
     "Design",
+    "Draws",
     "Feature",
     "FeatureKind",
     "Fit",
+    "FitError",
     "FixedTable",
     "Groups",
     "Likelihood",
     "Link",
     "Maths",
+    "Method",
     "ModelSpec",
     "Named",
     "Noise",
     "Parameter",
     "Picture",
+    "PosteriorDensity",
     "Prior",
     "PriorSlot",
     "Problem",
@@ -92,18 +104,24 @@ __all__ = [
     "Rows",
     "Scale",
     "SpecError",
+    "Status",
     "Term",
     "Verb",
     "aligned",
     "as_data",
     "at_cell",
     "at_cells",
+    "build_design",
+    "convergence",
     "declare_parameters",
     "deterministic",
     "deviations",
     "is_missing",
     "maths_of",
+    "posterior_density",
     "scaled",
     "standard_normal",
     "standardised",
+    "status_of_approximation",
+    "status_of_chains",
 ]

@@ -34,6 +34,11 @@ def facts_table(title: str, facts: Mapping[str, str]) -> str:
     return f"<table>{_caption(title)}<tbody>{rows}</tbody></table>"
 
 
+def shortened(text: str, most: int) -> str:
+    """Return a text of at most `most` letters, the last an ellipsis where it was longer."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def data_table(
     frame: pd.DataFrame, *, caption: str = "", decimals: int = 3, limit: int | None = None
 ) -> str:

@@ -95,6 +95,10 @@ class Maths(ABC):
     def named(self, values: np.ndarray, dims: tuple[str, ...]) -> Named:
         """Return a constant with these dims."""
 
+    @abstractmethod
+    def number(self, value: float, name: str) -> Named:
+        """Return a setting that enters as data (see `as_number`)."""
+
     def exp(self, x: Named) -> Named:
         """Return e to the x."""
         return self._apply("exp", x)
@@ -202,6 +206,9 @@ class _XarrayMaths(Maths):
     def named(self, values: np.ndarray, dims: tuple[str, ...]) -> xr.DataArray:
         return xr.DataArray(values, dims=dims)
 
+    def number(self, value: float, name: str) -> xr.DataArray:
+        return xr.DataArray(value)
+
 
 class _XtensorMaths(Maths):
     """On PyTensor's xtensor variables."""
@@ -216,6 +223,9 @@ class _XtensorMaths(Maths):
 
     def named(self, values: np.ndarray, dims: tuple[str, ...]) -> Named:
         return as_data(values, dims)
+
+    def number(self, value: float, name: str) -> Named:
+        return as_number(value, name)
 
 
 def maths_of(array: Named | None) -> Maths:
@@ -235,3 +245,20 @@ def as_data(values: np.ndarray, dims: tuple[str, ...]) -> Named:
     if _TABLE_DIMS.intersection(dims):
         return xtensor_shared(np.asarray(values), dims=dims)
     return as_xtensor(np.asarray(values), dims=dims)
+
+
+def as_number(value: float, name: str) -> Named:
+    """Return a setting of a spec, such as a number of a prior, as data of a PyTensor graph.
+
+    Specs that differ in such numbers alone have one graph, and are compiled once.
+
+    Parameters
+    ----------
+    value
+        The number.
+    name
+        How pictures and prints of the model show it.
+    """
+    from pytensor.xtensor.type import xtensor_shared
+
+    return xtensor_shared(np.asarray(value, dtype="float64"), dims=(), name=name)

@@ -17,7 +17,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
 
-from latentscale.errors import SpecError, listed, nearest
+from latentscale.errors import LatentscaleError, SpecError, listed, nearest
 
 ENTRY_POINTS = "latentscale.kinds"
 PLUGINS = "LATENTSCALE_PLUGINS"
@@ -35,6 +35,8 @@ class Registry[Kind](Mapping[str, type[Kind]]):
         Dotted name of the package whose modules hold the built-in kinds.
     name_of
         Returns the name under which a class is registered.
+    error
+        What is raised for a name that is unknown or taken.
 
     Examples
     --------
@@ -43,8 +45,15 @@ class Registry[Kind](Mapping[str, type[Kind]]):
     True
     """
 
-    def __init__(self, concept: str, folder: str, name_of: Callable[[type[Kind]], str]) -> None:
+    def __init__(
+        self,
+        concept: str,
+        folder: str,
+        name_of: Callable[[type[Kind]], str],
+        error: type[LatentscaleError] = SpecError,
+    ) -> None:
         self.concept = concept
+        self._error = error
         self._folder = folder
         self._name_of = name_of
         self._kinds: dict[str, type[Kind]] = {}
@@ -55,14 +64,14 @@ class Registry[Kind](Mapping[str, type[Kind]]):
 
         Raises
         ------
-        SpecError
+        LatentscaleError
             If another class has that name.
         """
         name = self._name_of(kind)
         had = self._kinds.get(name)
         # A module that is run again (a notebook's cell, a reload) replaces its own class.
         if had is not None and _path_of(had) != _path_of(kind):
-            raise SpecError(
+            raise self._error(
                 f'A {self.concept} called "{name}" is registered already, by '
                 f"{_path_of(had)}; choose another name."
             )
@@ -76,7 +85,7 @@ class Registry[Kind](Mapping[str, type[Kind]]):
     def __getitem__(self, name: str) -> type[Kind]:
         self._load()
         if name not in self._kinds:
-            raise SpecError(
+            raise self._error(
                 f'No {self.concept} is called "{name}"; allowed are {listed(self._kinds, 30)}.'
                 + nearest(str(name), self._kinds)
             )

@@ -21,7 +21,7 @@ import pandas as pd
 
 from latentscale import validate
 from latentscale.dims import DEFAULT_PROB
-from latentscale.markup import bullets, data_table
+from latentscale.markup import bullets, data_table, shortened
 
 WIDTH = 100
 """Columns of text; terminals that are narrower wrap it."""
@@ -252,7 +252,7 @@ def _table_lines(frame: pd.DataFrame) -> list[str]:
     shown = frame.head(_ROWS).copy()
     for name in shown.columns:
         if not pd.api.types.is_numeric_dtype(shown[name]):
-            shown[name] = [_cut(str(value)) for value in shown[name]]
+            shown[name] = [shortened(str(value), _CELL) for value in shown[name]]
     count = len(shown.columns)
     while True:
         text = shown.iloc[:, :count].to_string(index=False, float_format=_figure, na_rep="-")
@@ -269,7 +269,3 @@ def _figure(value: float) -> str:
     # As many digits as scores and probabilities need, and powers of ten for compute.
     small = value == 0 or 1e-3 <= abs(value) < 1e5
     return f"{value:.3f}" if small else f"{value:.3g}"
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _CELL else f"{text[: _CELL - 1]}…"

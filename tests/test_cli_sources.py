@@ -58,6 +58,6 @@ def test_an_unknown_method_and_a_missing_file_are_refused(
 ) -> None:
     out = str(tmp_path / "r.html")
     assert main(["report", str(CONTENTS), "-o", out, "--method", "mcmc"]) == 2
-    assert "--method mcmc is not known" in capsys.readouterr().err
+    assert 'No method is called "mcmc"' in capsys.readouterr().err
     assert main(["report", str(tmp_path / "none.csv"), "-o", out]) == 2
     assert "there is no such file" in capsys.readouterr().err

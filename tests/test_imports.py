@@ -38,8 +38,8 @@ RANKS = {
     "engine": 5,
     "model": 6,
     "posterior": 7,
-    "extend": 8,
     "inference": 8,
+    "extend": 9,
     "analysis": 9,
     "plots": 10,
     "reporting": 11,
@@ -54,7 +54,7 @@ RANKS = {
 }
 ORDER = (
     "errors <- registry, validate <- dims, expect, files, markup, numerics <- maths, result, verb"
-    " <- data | declare <- engine <- model <- posterior <- extend, inference <- analysis <- plots,"
+    " <- data | declare <- engine <- model <- posterior <- inference <- extend, analysis <- plots,"
     " reporting <- cli"
 )
 # Inside `inference`: methods know the tools, and no method knows another.

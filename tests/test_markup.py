@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import latentscale as ls
-from latentscale.markup import bullets, data_table, facts_table, shown
+from latentscale.markup import bullets, data_table, facts_table, shortened, shown
 from latentscale.posterior.fit import Fit
 
 EVIL = "<script>alert('x')</script>&\""
@@ -152,3 +152,7 @@ def test_a_sentence_in_a_cell_has_room() -> None:
     made = data_table(table)
     assert made.count("min-width") == 1
     assert "min-width" not in data_table(table.assign(advice="short"))
+
+
+def test_a_long_text_is_cut_to_so_many_letters() -> None:
+    assert shortened("qwen2-7b", 8) == "qwen2-7b" and shortened("qwen2-72b", 8) == "qwen2-7…"

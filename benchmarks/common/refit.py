@@ -29,7 +29,7 @@ STUCK = 20.0  # mean energy that far above the lowest chain: another, negligible
 
 
 @dataclass(frozen=True)
-class Sampled:
+class ChainDraws:
     """Draws, and what it took to get them.
 
     Attributes
@@ -52,19 +52,19 @@ class Sampled:
         return int(self.draws.sample_stats["diverging"].sum())
 
 
-def sample(spec: ModelSpec, design: Design, method: ls.NUTS, seed: int) -> Sampled:
+def sample(spec: ModelSpec, design: Design, method: ls.NUTS, seed: int) -> ChainDraws:
     """Sample; where chains disagree, run four longer ones and drop those in a negligible mode."""
     drawn = method.draw(spec, design, seed=seed, progress=False)
     first = convergence(drawn.posterior, None).max_rhat
     if first < DISAGREE:
-        return Sampled(drawn, first, 0)
+        return ChainDraws(drawn, first, 0)
     longer = replace(method, draws=2 * method.draws, tune=2 * method.tune, chains=4)
     drawn = longer.draw(spec, design, seed=seed + 1, progress=False)
     keep = {CHAIN: leading_chains(drawn.sample_stats["energy"])}
     kept = replace(
         drawn, posterior=drawn.posterior.isel(keep), sample_stats=drawn.sample_stats.isel(keep)
     )
-    return Sampled(kept, first, longer.chains - len(keep[CHAIN]))
+    return ChainDraws(kept, first, longer.chains - len(keep[CHAIN]))
 
 
 def leading_chains(energy: xr.DataArray) -> np.ndarray:

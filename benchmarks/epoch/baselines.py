@@ -15,6 +15,7 @@ CLIP = 0.005
 RIDGE = 1.0
 """Weight of the pull of slopes and offsets to their common value, in scores."""
 PROB = 0.9
+"""Probability of the intervals, as that of a backtest's."""
 
 
 def baseline_table(scores: Scores, fold: Fold) -> pd.DataFrame:

@@ -25,11 +25,19 @@ PROTOTYPE = {
 def write_report(folder: Path, hub: Path, seed: int) -> None:
     """Write EPOCH.md of all forecasts in the folder runs."""
     runs = folder / "runs"
-    rows = []
+    rows, kinds = [], []
+    reasoning = ls.readers.read_epoch(hub).to_frame().set_index("model")["reasoning"]
     for path in sorted(runs.glob("*/*.csv")):
         cut, given = path.stem.rsplit("-", 1)
         baselines = pd.read_csv(runs / f"baselines-{path.stem}.csv")
-        rows.append(_row(path.parent.name, cut, int(given), pd.read_csv(path), baselines))
+        table = pd.read_csv(path)
+        rows.append(_row(path.parent.name, cut, int(given), table, baselines))
+        flags = table["model"].map(reasoning)
+        for flag, name in ((0, "no"), (1, "yes")):
+            found = _row(path.parent.name, cut, int(given), table[flags == flag], baselines)
+            kinds.append(
+                {"cut": cut, "given": given, "spec": found["spec"], "reasoning": name} | found
+            )
     baselines = [
         _baseline_row(*path.stem.removeprefix("baselines-").rsplit("-", 1), pd.read_csv(path))
         for path in sorted(runs.glob("baselines-*.csv"))
@@ -42,13 +50,19 @@ def write_report(folder: Path, hub: Path, seed: int) -> None:
         "model, and conditional on three of its scores, model by model. Points are percentage "
         "points; Elo and minutes are left out of them. Standard errors are between families. "
         "`less trend` is the mean absolute error less that of the baseline on the same cells. "
-        "The table handed over ends before 2025-10-01, so that cut cannot be measured; cuts in "
-        "2024 are those on which specs were compared.",
+        "Fits: `sizes` is the shipped spec `capabilities` with the size class from names; NUTS, 2 "
+        "chains of 150 + 100 draws (`python -m benchmarks.epoch.run sizes CUT --given --tune 150 "
+        "--draws 100`), so Monte Carlo error is large and max R-hat judges rotating skills. "
+        "The table handed over ends before 2025-10-01, so that cut cannot be measured. The cut in "
+        "2024 is for choosing among specs, of which only one has been run so far.",
         markdown(pd.DataFrame(rows).sort_values(["cut", "given", "spec"])),
         "Baselines, the same cells: `trend` is a line in the date by benchmark with an offset by "
         "provider, or by model where three of its scores are given; `mean` is the benchmark's "
         "mean.",
         markdown(pd.DataFrame([row for pair in baselines for row in pair])),
+        "## Models with and without reasoning",
+        "The flag is read from names and settings. Before July 2024 no reasoning model was fitted.",
+        markdown(pd.DataFrame(kinds).sort_values(["cut", "given", "spec", "reasoning"])),
         _earlier(),
         *_indices(runs, hub),
     ]

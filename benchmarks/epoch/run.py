@@ -31,8 +31,7 @@ SHARED = HERE.parents[1].parent / "shared" / "tables" / "epoch"
 FEWEST = 8
 """Fitted scores of a benchmark that is forecast, as in the prototype whose figures are beside."""
 GIVEN = 3
-CHOICE_CUTS = ("2024-04-01", "2024-07-01")
-"""Cuts on which specs were chosen: before all that the other cuts forecast."""
+"""Scores given of a model, as in the prototype."""
 
 
 def _capabilities() -> ModelSpec:

@@ -35,19 +35,22 @@ CUT = "2024-09-01"
 """Two months before the last upload in the table: about a third of the models are later."""
 SHARE = 0.1
 """Share of the fitted models' scores that is hidden."""
-VARIANTS = ("size", "date", "date by benchmark")
+VARIANTS = ("size", "date", "date by benchmark", "date and outliers")
 
 
 def spec_of(variant: str) -> ModelSpec:
     """Return the recommended spec on size alone, or with the date of upload.
 
-    ``date by benchmark`` also lets each benchmark rise with the date in its own way.
+    ``date by benchmark`` also lets each benchmark rise with the date in its own way, ``date and
+    outliers`` takes the noise of `capabilities`, with a share of outliers.
     """
     dated = [] if variant == "size" else ["released"]
+    outliers = variant == "date and outliers"
     changes = {
         "name": variant,
         "covariates": ["log_params", *dated],
         "benchmarks.slopes": dated if variant == "date by benchmark" else [],
+        "benchmarks.likelihood": {"kind": "contaminated-beta" if outliers else "beta"},
     }
     return ls.load_spec("latentscale").with_(changes)
 
@@ -146,6 +149,12 @@ def report(runs: Path, seed: int) -> str:
         "Later models by benchmark:",
         markdown(pd.DataFrame(each)),
         "## Later models on math_lvl5, by lineage",
+        "Where its intervals under-cover: in lineages that no fitted model has (Qwen 2.5, Llama "
+        "3.2), on both sides, since whole lineages came that were trained on mathematics and the "
+        "fitted ones give no measure of such a spread; in Gemma 2, whose later fine-tunes lie "
+        "above the fitted ones; and in models known by their architecture alone (Qwen 2), where "
+        "the name does not say which series they descend from. A slope of its own in the date for "
+        "each benchmark changes little, so a trend is not what is missing.",
         _math(runs),
     ]
     return "\n\n".join(parts) + "\n"

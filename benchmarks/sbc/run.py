@@ -84,7 +84,7 @@ class Study:
 
 
 @dataclass(frozen=True)
-class Simulated:
+class Simulation:
     """Parameters from the prior, and scores from them: fitted cells and held-out models."""
 
     truth: xr.Dataset
@@ -194,7 +194,7 @@ def inside(scores: np.ndarray) -> np.ndarray:
     return np.all((scores > EDGE) & (scores < 1 - EDGE), axis=1)
 
 
-def simulate(study: Study, number: int) -> Simulated:
+def simulate(study: Study, number: int) -> Simulation:
     """Draw from the prior until a table is accepted."""
     fitted = study.whole.model_of_cell < len(study.train.scores.models)
     for block in range(MAX_BLOCKS):
@@ -215,12 +215,12 @@ def simulate(study: Study, number: int) -> Simulated:
             )
             if MODEL in truth.dims:
                 truth = truth.sel({MODEL: list(study.train.scores.models)})
-            return Simulated(truth, scores[first, fitted], held, block * BLOCK + first + 1)
+            return Simulation(truth, scores[first, fitted], held, block * BLOCK + first + 1)
     raise RuntimeError(f"Simulation {number}: no table accepted in {MAX_BLOCKS * BLOCK} draws.")
 
 
 def ranks_of(
-    study: Study, simulated: Simulated, posterior: xr.Dataset, seed: int
+    study: Study, simulated: Simulation, posterior: xr.Dataset, seed: int
 ) -> dict[str, int]:
     """Return the rank of every test quantity's truth among the kept draws."""
     from benchmarks.sbc.uniformity import rank

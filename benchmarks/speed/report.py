@@ -52,6 +52,12 @@ _NOTES = """Every contender ran in a process of its own, one after the other, on
   through PyStan's server."""
 
 
+_ENGINES = """## The package's engines
+
+The fast engine beside the stock one, nutpie's own compiler on the package's model and an earlier
+commit, in one run: [ENGINES.md](ENGINES.md)."""
+
+
 def write(folder: Path, out: Path) -> bool:
     """Write the tables of all results in a folder; what is missing shows as an en dash.
 
@@ -63,6 +69,7 @@ def write(folder: Path, out: Path) -> bool:
     parts = ["# Speed", _provenance(found, out), _NOTES]
     for spec in sorted({row["spec"] for row in found}, key=lambda name: name != OURS):
         parts += _of_spec(spec, [row for row in found if row["spec"] == spec])
+    parts.append(_ENGINES)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     return True

@@ -25,6 +25,7 @@ from latentscale.declare.choice import Choice, kind_of
 from latentscale.declare.kinds import LIKELIHOODS, LINKS, TERMS
 from latentscale.declare.prior import _DISTRIBUTIONS, PRIOR_SLOTS, Prior
 from latentscale.declare.spec import ModelSpec
+from latentscale.inference.method import METHODS
 
 _WORDS = {str: "text", int: "whole number", float: "number", bool: "true or false"}
 _SHOWN = "Written from the package's records at every build."
@@ -66,6 +67,22 @@ def page() -> Iterator[str]:
         yield from _term(name, term)
     yield from _priors()
     yield from _shipped()
+    yield from _methods()
+
+
+def _methods() -> Iterator[str]:
+    yield "## Inference methods\n"
+    yield "Given to `ls.fit(spec, scores, method=...)`; on the command line `--method NAME`, and"
+    yield "`--set SETTING=VALUE` for each setting.\n"
+    for name, method in sorted(METHODS.items()):
+        yield f"### `{name}`\n"
+        yield f"{_summary(method)}\n"
+        about = _meanings(method)
+        yield from _table_head("setting", "default", "meaning")
+        for field in dataclass_fields(method):
+            default = "must be given" if field.default is MISSING else f"`{field.default!r}`"
+            yield _row(f"`{field.name}`", default, about.get(field.name, ""))
+        yield ""
 
 
 def _features() -> Iterator[str]:

@@ -55,6 +55,7 @@ COLUMNS = (
     "max_rhat",
 )
 _DEFAULT_METHOD = NUTS(draws=500, tune=500)
+"""Half the usual draws: forecasts need no more, and every fold is a fit."""
 _FEW_SHOT = FewShot()
 
 

@@ -110,9 +110,10 @@ def derived(verb: type[Verb]) -> Callable[..., None]:
     return command
 
 
-def described(function: Callable[..., Any]) -> dict[str, str]:
-    """Return the first sentence on each argument, from a docstring in numpy's style."""
-    _, _, rest = cleandoc(function.__doc__ or "").partition("Parameters\n----------\n")
+def described(documented: Callable[..., Any], heading: str = "Parameters") -> dict[str, str]:
+    """Return the first sentence on each name below a heading of a docstring in numpy's style."""
+    text = cleandoc(documented.__doc__ or "")
+    _, _, rest = text.partition(f"{heading}\n{'-' * len(heading)}\n")
     said: dict[str, list[str]] = {}
     names: list[str] = []
     for line in rest.splitlines():

@@ -70,7 +70,7 @@ def allocate(
 
     The table holds the parameters (billions) and tokens (trillions) that make the most of each
     budget inside the sizes and token counts of the fitted models, and the probability that the
-    optimum sits on a bound of these. The spec must tell size and tokens apart.
+    optimum sits on a bound of these. The spec must have separate effects of size and tokens.
     """
     import latentscale as ls
 

@@ -9,6 +9,7 @@ import typer
 
 from latentscale.cli.console import say, warn
 from latentscale.cli.inputs import loaded, scores_of
+from latentscale.cli.methods import MethodName, Settings, chosen_method
 from latentscale.cli.options import (
     BenchmarksFile,
     Features,
@@ -46,16 +47,22 @@ def fit(
     benchmarks: BenchmarksFile = None,
     published: Published = False,
     out: FitOut = Path("fit.nc"),
-    draws: Annotated[int, typer.Option("--draws", help="Kept draws of each chain.")] = 1000,
-    tune: Annotated[int, typer.Option("--tune", help="Warm-up draws of each chain.")] = 400,
-    chains: Annotated[int, typer.Option("--chains", help="Chains.")] = 4,
+    method: MethodName = "NUTS",
+    settings: Settings = None,
+    draws: Annotated[
+        int | None, typer.Option("--draws", help="Kept draws, of each chain where there are any.")
+    ] = None,
+    tune: Annotated[int | None, typer.Option("--tune", help="Warm-up draws of each chain.")] = None,
+    chains: Annotated[int | None, typer.Option("--chains", help="Chains.")] = None,
     seed: Seed = 0,
-    backend: Annotated[str, typer.Option("--backend", help="nutpie or pymc.")] = "nutpie",
+    backend: Annotated[
+        str | None, typer.Option("--backend", help="Of NUTS: nutpie, nutpie-jax, numpyro or pymc.")
+    ] = None,
     verbose: Verbose = False,
 ) -> None:
     """Fit a spec to a table of scores and save the fit.
 
-    The method is NUTS. The table is a CSV or Parquet file with the columns model and family, the
+    The table is a CSV or Parquet file with the columns model and family, the
     features that the spec needs, such as params_b (billions), tokens_t (trillions; empty if
     undisclosed), instruct or released, optionally lineage, and one column of fractions a
     benchmark; or one row a score with the columns benchmark and score. --feature names other
@@ -65,10 +72,11 @@ def fit(
     import latentscale as ls
 
     announce([out], inputs=[scores, features, benchmarks])
-    method = ls.NUTS(draws=draws, tune=tune, chains=chains, backend=backend)  # type: ignore[arg-type]
+    options = {"draws": draws, "tune": tune, "chains": chains, "backend": backend}
+    how = chosen_method(method, settings, options)
     model = ls.load_spec(spec)
     table = scores_of(scores, published, feature, features, benchmarks)
-    result = ls.fit(model, table, method=method, seed=seed)
+    result = ls.fit(model, table, method=how, seed=seed)
     with saving():
         result.save(out)
         say(f"{result!r}")
@@ -169,11 +177,17 @@ def report(
         typer.Option("--spec", help="Of scores: a shipped spec, or the path of a TOML file."),
     ] = "latentscale",
     method: Annotated[
-        str, typer.Option("--method", help="Of scores: auto, nuts or advi.")
+        str,
+        typer.Option(
+            "--method",
+            help="Of scores: how to fit, by a name that `latentscale methods` lists; auto is NUTS, "
+            "and ADVI for many models.",
+        ),
     ] = "auto",
+    settings: Settings = None,
     draws: Annotated[
-        int, typer.Option("--draws", help="Of scores: kept draws, of each chain of NUTS.")
-    ] = 1000,
+        int | None, typer.Option("--draws", help="Of scores: kept draws, of each chain of NUTS.")
+    ] = None,
     keep: KeptFit = None,
     planned: PlannedRows = None,
     family: Annotated[
@@ -203,7 +217,15 @@ def report(
     if is_fit(source):
         fitted = loaded(source)
     else:
-        fitted = fit_of_scores(source, spec=spec, method=method, draws=draws, seed=seed, keep=keep)
+        fitted = fit_of_scores(
+            source,
+            spec=spec,
+            method=method,
+            settings=settings,
+            draws=draws,
+            seed=seed,
+            keep=keep,
+        )
     ls.report(fitted, out, planned=rows, families=family, prob=prob, seed=seed)
     say(f"wrote {out}")
 

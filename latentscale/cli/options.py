@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
-from latentscale.cli.surveying import fit_or_source
 from latentscale.dims import interval_quantiles
 from latentscale.errors import DataError, FitError, LatentscaleError
 from latentscale.files import (
@@ -18,6 +17,23 @@ from latentscale.files import (
     is_stream,
     writable_path,
 )
+
+FIT_ENDING: Final = ".nc"
+"""How files of fits are named."""
+
+
+def fit_or_source(path: Path) -> Path:
+    """Return the path of a fit or of scores, once it is clear that it can be read.
+
+    Raises
+    ------
+    LatentscaleError
+        If it is a fit and a pipe.
+    """
+    path = expanded(path, DataError)
+    if path.suffix.lower() == FIT_ENDING and is_stream(path):
+        raise FitError(f"{path}: a pipe or device; a fit is read from a file. Give its path.")
+    return path
 
 
 def _probability(prob: float) -> float:

@@ -10,6 +10,7 @@ import typer
 
 from latentscale.cli.console import say, warn
 from latentscale.cli.inputs import scores_of
+from latentscale.cli.methods import MethodName, Settings, chosen_method
 from latentscale.cli.options import (
     Features,
     FeaturesFile,
@@ -122,9 +123,13 @@ def backtest(
             help="Scores of each hidden model that its forecast is conditional on; no refit.",
         ),
     ] = 0,
-    draws: Annotated[int, typer.Option("--draws", help="Kept draws of each chain.")] = 500,
-    tune: Annotated[int, typer.Option("--tune", help="Warm-up draws of each chain.")] = 400,
-    chains: Annotated[int, typer.Option("--chains", help="Chains.")] = 4,
+    method: MethodName = "NUTS",
+    settings: Settings = None,
+    draws: Annotated[
+        int, typer.Option("--draws", help="Kept draws, of each chain where there are any.")
+    ] = 500,
+    tune: Annotated[int | None, typer.Option("--tune", help="Warm-up draws of each chain.")] = None,
+    chains: Annotated[int | None, typer.Option("--chains", help="Chains.")] = None,
     workers: Annotated[int, typer.Option("--workers", help="Folds fitted at a time.")] = 1,
     folder: Annotated[
         Path | None, typer.Option("--folder", help="Folder that keeps folds; they are not redone.")
@@ -142,14 +147,14 @@ def backtest(
     import latentscale as ls
 
     announce([out], inputs=[scores, features])
+    how = chosen_method(method, settings, {"draws": draws, "tune": tune, "chains": chains})
     table = scores_of(scores, published, feature, features)
-    method = ls.NUTS(draws=draws, tune=tune, chains=chains)
     made = _folds(table, scheme, folds, seen, cutoff or (), seed)
     results = ls.backtest(
         ls.load_spec(spec),
         table,
         _with_given(made, table, scheme, given, seed),
-        method=method,
+        method=how,
         seed=seed,
         prob=prob,
         few_shot=ls.FewShot(degenerate="warn"),  # the errors printed say what that costs

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from latentscale.cli.console import say, warn
+from latentscale.cli.methods import chosen_method
+from latentscale.cli.options import FIT_ENDING
 from latentscale.cli.stops import saving
-from latentscale.errors import DataError, DataWarning, FitError, listed
-from latentscale.files import expanded, is_stream
+from latentscale.errors import DataWarning, listed
 
 if TYPE_CHECKING:
     from latentscale.data.scores import Scores
@@ -18,13 +20,12 @@ if TYPE_CHECKING:
     from latentscale.inference.method import Method
     from latentscale.posterior.fit import Fit
 
-METHODS: Final = ("auto", "nuts", "advi")
+AUTO: Final = "auto"
+"""NUTS, or ADVI for many models."""
 MANY_MODELS: Final = 500
 """Above so many models "auto" is ADVI: NUTS takes about a minute for every hundred models."""
 BATCH: Final = 500
 """Models that a step of ADVI looks at in such a table."""
-ENDING: Final = ".nc"
-"""How files of fits are named."""
 _TOKENS: Final = ("log_tokens", "log_flops")
 _COVARIATES: Final = (
     "covariates",
@@ -37,27 +38,20 @@ _COVARIATES: Final = (
 """Fields of a spec that name covariates."""
 
 
-def fit_or_source(path: Path) -> Path:
-    """Return the path of a fit or of scores, once it is clear that it can be read.
-
-    Raises
-    ------
-    LatentscaleError
-        If it is a fit and a pipe.
-    """
-    path = expanded(path, DataError)
-    if path.suffix.lower() == ENDING and is_stream(path):
-        raise FitError(f"{path}: a pipe or device; a fit is read from a file. Give its path.")
-    return path
-
-
 def is_fit(path: Path) -> bool:
     """Return whether a path is named as a fit."""
-    return path.suffix.lower() == ENDING
+    return path.suffix.lower() == FIT_ENDING
 
 
 def fit_of_scores(
-    path: Path, *, spec: str, method: str, draws: int, seed: int, keep: Path | None
+    path: Path,
+    *,
+    spec: str,
+    method: str,
+    settings: Sequence[str] | None,
+    draws: int | None,
+    seed: int,
+    keep: Path | None,
 ) -> Fit:
     """Read scores, fit a spec to them, and save the fit where that is asked for.
 
@@ -69,9 +63,11 @@ def fit_of_scores(
         A shipped spec, or the path of a TOML file. Where the table has no training tokens, a
         shipped spec is used without its covariates of tokens; this is said.
     method
-        One of `METHODS`.
+        The name of a method, or `AUTO`.
+    settings
+        Its settings, as `chosen_method` takes them.
     draws
-        Kept draws, of each chain of NUTS.
+        Kept draws, of each chain of NUTS; None for the method's default.
     seed
         Seed of the random numbers.
     keep
@@ -81,14 +77,15 @@ def fit_of_scores(
     from latentscale.data.readers import read_scores
     from latentscale.declare.io import shipped_specs
 
-    if method not in METHODS:
-        raise DataError(f"--method {method} is not known; allowed are {listed(METHODS)}.")
+    if method != AUTO:
+        chosen_method(method, settings, {"draws": draws})  # refused before a long table is read
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # the audit, printed below, says it all
         scores = read_scores(path)
     say(f"{scores!r}\n{scores.audit}")
     model = _without_tokens(ls.load_spec(spec), scores, shipped=spec in shipped_specs())
-    fitted = ls.fit(model, scores, method=_method(method, scores, draws), seed=seed)
+    how = _method(method, scores, settings, draws)
+    fitted = ls.fit(model, scores, method=how, seed=seed)
     with saving():
         if keep is not None:
             fitted.save(keep)
@@ -122,12 +119,18 @@ def _at(model: ModelSpec, path: str) -> Sequence[str]:
     return tuple(value)
 
 
-def _method(name: str, scores: Scores, draws: int) -> Method:
-    import latentscale as ls
+def _method(name: str, scores: Scores, settings: Sequence[str] | None, draws: int | None) -> Method:
+    from latentscale.inference.approximations.advi import ADVI
 
     many = len(scores.models) > MANY_MODELS
-    if name == "nuts" or (name == "auto" and not many):
-        return ls.NUTS(draws=draws)
-    if name == "auto":
-        say(f"{len(scores.models)} models: ADVI (--method nuts samples the posterior, and is slow)")
-    return ls.ADVI(draws=draws, batch=BATCH if many else None)
+    if name == AUTO:
+        name = "ADVI" if many else "NUTS"
+        if many:
+            say(
+                f"{len(scores.models)} models: ADVI (--method NUTS samples the posterior, and is "
+                "slow)"
+            )
+    method = chosen_method(name, settings, {"draws": draws})
+    if isinstance(method, ADVI) and method.batch is None and many:
+        return replace(method, batch=BATCH)
+    return method

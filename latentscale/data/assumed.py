@@ -6,7 +6,7 @@ An empty `tokens_t` is not among it: that says that the tokens are undisclosed.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +17,7 @@ import xarray as xr
 
 from latentscale.data.columns import is_missing
 from latentscale.data.features.base import FeatureKind
+from latentscale.data.names import fitted_spelling
 from latentscale.data.problems import Problem, at_cell
 from latentscale.dims import FAMILY, LINEAGE, MODEL
 
@@ -25,7 +26,7 @@ _RULE: Final = "Write 1 for an instruction-tuned model, 0 for a base model."
 
 
 @dataclass(frozen=True)
-class Assumed:
+class AssumedValues:
     """Values taken for what rows leave out.
 
     Parameters
@@ -52,7 +53,7 @@ def left_out(frame: pd.DataFrame, name: str) -> npt.NDArray[np.bool_]:
 
 def assumed_instruct(
     models: pd.DataFrame, empty: npt.NDArray[np.bool_], fitted: xr.Dataset, *, needed: bool
-) -> Assumed:
+) -> AssumedValues:
     """Take `instruct` from the fitted models where it is left out.
 
     A row that is a fitted model takes that model's value; a row of a fitted family the one
@@ -92,11 +93,17 @@ def assumed_instruct(
             why = (
                 f'Family "{family}" has fitted models of both kinds'
                 if family in by_family
-                else f'Family "{family}" is new, and the fitted models are of both kinds'
+                else f'Family "{family}" is new{_alike(family, by_family)}, and the fitted models '
+                "are of both kinds"
             )
             rule = f"{why}, so none can be assumed. {_RULE}"
             problems.append(at_cell(int(row), model, INSTRUCT, "empty", rule))
-    return Assumed(values, texts, problems)
+    return AssumedValues(values, texts, problems)
+
+
+def _alike(family: str, fitted: Iterable[str]) -> str:
+    other = fitted_spelling(FAMILY, family, fitted)
+    return "" if other is None else f' (if it is the fitted family "{other}", write that)'
 
 
 def assumed_feature(

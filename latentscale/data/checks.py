@@ -24,7 +24,9 @@ PLAUSIBLE_TOKENS_T: Final = (1e-3, 50.0)
 PLAUSIBLE_RATIO: Final = (0.5, 1e5)
 """Training tokens per parameter; known recipes lie between about 2 and 60,000."""
 _RARE: Final = 8
+"""Scores of a benchmark from which its intercept, loading and precision have some data each."""
 _RARE_SHARE: Final = 0.25
+"""In a small table fewer are no surprise: a quarter of its models is enough."""
 
 
 def dataset_findings(dataset: xr.Dataset) -> list[Finding]:
@@ -155,7 +157,7 @@ def _models_without_score(dataset: xr.Dataset) -> list[Finding]:
     message = (
         f"{int(empty.sum())} rows have no score on any benchmark: "
         f"{listed(dataset[MODEL].to_numpy()[empty])}. "
-        "They stay in the table but tell the fit nothing."
+        "They stay in the table, but the fit learns nothing from them."
     )
     return [Finding("warning", "model-without-score", "rows", message)]
 
@@ -174,8 +176,8 @@ def _constant_benchmarks(dataset: xr.Dataset) -> list[Finding]:
             findings.append(Finding("warning", "constant-benchmark", name, text))
         elif len(known) > 1 and np.ptp(known) == 0:
             text = (
-                f"all {len(known)} scores are {known[0]:g}: a constant benchmark tells models "
-                "apart by nothing. Check the column, or drop it."
+                f"all {len(known)} scores are {known[0]:g}: a constant benchmark does not "
+                "distinguish models. Check the column, or drop it."
             )
             findings.append(Finding("warning", "constant-benchmark", name, text))
     return findings

@@ -79,9 +79,9 @@ class CovariateTransform:
             used = used & kind.given(table)
         if not used.any():
             raise DataError(
-                "No model is left to scale the covariates on: every row lacks scores, or what "
-                f"{listed(names)} need ({listed(_missing(table, kinds)) or 'scores'}). Fill these "
-                "columns, or name other covariates."
+                "No model is left to scale the covariates on: every row is without scores, or "
+                f"without what {listed(names)} need: {listed(_missing(table, kinds)) or 'scores'}. "
+                "Fill these columns, or name other covariates."
             )
         fitted = table.isel({MODEL: np.flatnonzero(used)})
         settled = [kind.settled(fitted) for kind in kinds]

@@ -20,9 +20,13 @@ from latentscale.errors import listed
 ASSUMED_ITEMS: Final = 100
 """Item count taken for a benchmark whose own is unknown: small, so that noise is not flagged."""
 _NOISE_SDS: Final = 4.0
+"""Sampling standard deviations below the floor: by chance 1 guesser in 30,000 falls lower."""
 _MIN_MARGIN: Final = 0.05
+"""Five points: wrong answers that are not guesses (refusals, formats) cost a model as much."""
 _MIN_ROWS: Final = 2
+"""One low score can be a slip of its own; two point to the floor."""
 _MIN_SHARE: Final = 0.02
+"""In a large table a few broken evaluations are no fault of the floor: 1 in 50 is."""
 
 
 def implausibly_low(floor: float, n_items: float) -> float:

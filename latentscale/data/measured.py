@@ -70,7 +70,7 @@ def read_stderr_frame(
     models = read.models["model"].tolist()
     strange = [name for name in labels if name not in models]
     if strange or len(set(labels)) < len(labels):
-        text = f"in stderr=, has models that the scores lack, or one twice: {listed(strange)}."
+        text = f"in stderr=, names models without scores, or one twice: {listed(strange)}."
         return None, [*problems, at_column("model", text)]
     wide = read.scores * np.nan
     for name in [name for name in given.columns if name in read.scores.columns]:

@@ -175,7 +175,7 @@ def standard_scores(dataset: xr.Dataset) -> xr.DataArray:
 def sampling_of(dataset: xr.Dataset) -> xr.DataArray | None:
     """Return the sampling error of each score, or None where the table states none.
 
-    Of a fraction it is 1 / n for a score over n items; a standard error s stands for
+    Of a fraction it is 1 / n for a score over n items; a standard error s counts as
     s^2 / (m (1 - m)) at the score m, and goes before a count. Of other scores it is the variance
     on the standardised scale. 0 where nothing is stated. Items of a benchmark count only where
     some of its scores state an error or a count of their own: elsewhere sampling of items is a

@@ -63,10 +63,10 @@ class Scores:
             raise DataError(
                 "Scores holds a dataset of xarray and an audit; build it with Scores.from_frame."
             )
-        lacking = [name for name in _VARIABLES if name not in self.dataset]
-        if lacking:
+        missing = [name for name in _VARIABLES if name not in self.dataset]
+        if missing:
             raise DataError(
-                f"A dataset of scores lacks {listed(lacking)}; build it with Scores.from_frame."
+                f"A dataset of scores has no {listed(missing)}; build it with Scores.from_frame."
             )
 
     @classmethod

@@ -27,6 +27,7 @@ MAX_PARAMS_B: Final = 1e5
 MAX_TOKENS_T: Final = 100.0
 """Larger "trillions of tokens" are taken for billions, or for a raw count."""
 _RAW_TOKENS: Final = 1e6
+"""Larger "trillions of tokens" are a raw count: as billions they would be 1,000 trillion."""
 _POSITIVE_SIZE: Final = (
     "Parameters are above 0, in billions; leave the cell empty if they are undisclosed."
 )

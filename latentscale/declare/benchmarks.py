@@ -39,7 +39,7 @@ class BenchmarkSpec(Record):
         The increasing curve from the linear predictor to (0, 1), one of
         `latentscale.declare.kinds.LINKS`.
     floor
-        Guessing floors: ``"fixed"`` at the table's, or ``"estimated"`` by benchmark, round
+        Guessing floors: ``"fixed"`` at the table's, or ``"estimated"`` by benchmark, around
         the table's on the logit scale; a floor of 0 stays 0.
     ceiling
         ``"fixed"`` at 1, or ``"estimated"`` by benchmark.

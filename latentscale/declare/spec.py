@@ -58,7 +58,7 @@ class Anchored(Record):
     @classmethod
     def _each_once(cls, anchors: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(anchors)) < len(anchors):
-            raise SpecError(f"anchors: a benchmark stands twice in {listed(anchors)}.")
+            raise SpecError(f"anchors: a benchmark is repeated in {listed(anchors)}.")
         return anchors
 
 
@@ -181,7 +181,7 @@ class ModelSpec(Record):
             if len(parts) > 2:
                 raise SpecError(f'covariates: "{name}" multiplies more than two covariates.')
         if len(set(names)) < len(names):
-            raise SpecError(f"covariates: a name stands twice in {listed(names)}.")
+            raise SpecError(f"covariates: a name is repeated in {listed(names)}.")
         return names
 
     @field_validator("priors", mode="before")
@@ -227,7 +227,7 @@ class ModelSpec(Record):
             for name in names:
                 if name not in self.covariates:
                     raise SpecError(
-                        f'{where}: "{name}" must also stand in covariates, which has '
+                        f'{where}: "{name}" must also be among covariates, which has '
                         f"{listed(self.covariates) or 'none'}." + nearest(name, self.covariates)
                     )
         for term in terms:
@@ -262,7 +262,7 @@ class ModelSpec(Record):
         if self.undisclosed.kind == "estimated" and not self.needs_tokens:
             raise SpecError(
                 'undisclosed is "estimated", but no covariate uses training tokens, so nothing '
-                "tells of them; leave it out, or name log_tokens or log_flops in covariates."
+                "depends on them; leave it out, or name log_tokens or log_flops in covariates."
             )
         return self
 

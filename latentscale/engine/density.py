@@ -150,7 +150,7 @@ class Density:
 
             assert self.native is not None
             make = partial(native_model, self.native(self.affine), self)
-            make(begin)  # so that what is broken is known before sampling
+            make(begin)._make_model(None)  # as nutpie will, so that a fault shows before sampling
             return make
 
         def by_python() -> Make:

@@ -21,7 +21,7 @@ import pymc as pm
 
 from latentscale.engine.coordinate import Coordinate
 from latentscale.engine.density import Affine, Density, LogDensity
-from latentscale.engine.graphs import flat_graph, initial_point, moved_by
+from latentscale.engine.graphs import Graph, flat_graph, graph_of, initial_point, moved_by
 from latentscale.engine.linker import numba_function
 
 # Compiled programs that a process keeps: some specs in their own and in whitened coordinates; one
@@ -34,42 +34,11 @@ _lock = threading.Lock()
 class _Program:
     """Compiled functions, and the graph that they were compiled from."""
 
-    graph: _Graph
+    graph: Graph
     log_density: Any
     expand: Any
     log_density_data: tuple[int, ...]
     expand_data: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class _Graph:
-    """What decides whether two models can share compiled functions.
-
-    Attributes
-    ----------
-    signature
-        The whole computation from data to random variables and what is computed from them.
-    inputs
-        The graph's data, in the order in which it meets them; lengths of dims at the end.
-    excess
-        For each free variable and axis, how much longer its unconstrained value is than its
-        dim (a simplex is one shorter).
-    transforms
-        Names of the transforms to the unconstrained scale.
-    kept
-        Names of the variables that `expand` returns.
-    """
-
-    signature: tuple[Any, ...]
-    inputs: list[Any]
-    excess: tuple[tuple[int, ...], ...]
-    transforms: tuple[str, ...]
-    kept: tuple[str, ...]
-
-    def same_as(self, other: _Graph) -> bool:
-        """Return whether functions compiled for one model serve the other."""
-        names = ("signature", "excess", "transforms", "kept")
-        return all(getattr(self, name) == getattr(other, name) for name in names)
 
 
 _programs: list[_Program] = []
@@ -109,7 +78,7 @@ def compile_density(
     initial = initial_point(model)
     values = [model.rvs_to_values[variable] for variable in model.free_RVs]
     shapes_of_values = [np.shape(initial[value.name]) for value in values]
-    graph = _graph_of(model, tuple(kept), shapes_of_values, coordinates)
+    graph = graph_of(model, tuple(kept), shapes_of_values, coordinates)
     with _lock:
         program = next((p for p in _programs if p.graph.same_as(graph)), None)
         reused = program is not None
@@ -210,63 +179,7 @@ def _expand(
     return values
 
 
-def _graph_of(
-    model: pm.Model,
-    kept: tuple[str, ...],
-    value_shapes: Sequence[tuple[int, ...]],
-    coordinates: Sequence[Coordinate],
-) -> _Graph:
-    from pytensor.compile.sharedvalue import SharedVariable
-    from pytensor.graph.traversal import graph_inputs
-
-    observed = [model.rvs_to_values[variable] for variable in model.observed_RVs]
-    outputs = [*model.free_RVs, *model.observed_RVs, *observed, *model.deterministics]
-    outputs += [graph for c in coordinates for graph in (c.value, c.log_jacobian)]
-    lengths = list(model.dim_lengths.values())
-    met = [v for v in graph_inputs(outputs) if isinstance(v, SharedVariable)]
-    inputs = [v for v in met if not any(v is length for length in lengths)] + lengths
-    excess = []
-    for variable, shape in zip(model.free_RVs, value_shapes, strict=True):
-        whole = [int(model.dim_lengths[dim].get_value()) for dim in variable.type.dims]
-        excess.append(tuple(a - b for a, b in zip(shape, whole, strict=True)))
-    transforms = tuple(type(model.rvs_to_transforms[v]).__name__ for v in model.free_RVs)
-    return _Graph(_signature(outputs, inputs), inputs, tuple(excess), transforms, kept)
-
-
-def _signature(outputs: Sequence[Any], inputs: Sequence[Any]) -> tuple[Any, ...]:
-    """Return a computation as a tuple that equals that of another one with the same steps.
-
-    PyTensor's own comparison takes no two reductions over named dims for equal.
-    """
-    from pytensor.graph.basic import Constant
-    from pytensor.graph.traversal import toposort
-
-    place: dict[Any, Any] = {variable: ("input", i) for i, variable in enumerate(inputs)}
-    steps: list[Any] = [variable.type for variable in inputs]
-
-    def of(variable: Any) -> Any:
-        if variable in place:
-            return place[variable]
-        if isinstance(variable, Constant):
-            data = np.asarray(variable.data) if hasattr(variable.data, "shape") else None
-            value = repr(variable.data) if data is None else (data.shape, data.tobytes())
-            return ("constant", variable.type, value)
-        return ("free", variable.type)
-
-    for number, node in enumerate(toposort(list(outputs))):
-        steps.append((_operation(node.op), tuple(of(variable) for variable in node.inputs)))
-        place.update({variable: (number, i) for i, variable in enumerate(node.outputs)})
-    return (*steps, tuple(of(variable) for variable in outputs))
-
-
-def _operation(op: Any) -> Any:
-    if any("__eq__" in vars(kind) for kind in type(op).__mro__[:-1]):  # all but object
-        return op
-    slots = [name for kind in type(op).__mro__ for name in getattr(kind, "__slots__", ())]
-    return (type(op), tuple((name, getattr(op, name, None)) for name in slots))
-
-
-def _compile(model: pm.Model, graph: _Graph, coordinates: Sequence[Coordinate]) -> _Program:
+def _compile(model: pm.Model, graph: Graph, coordinates: Sequence[Coordinate]) -> _Program:
     import pytensor.tensor as pt
     from pytensor.graph import clone_replace, rewrite_graph
 
@@ -299,7 +212,7 @@ def _compile(model: pm.Model, graph: _Graph, coordinates: Sequence[Coordinate]) 
     return _Program(graph, functions[0][1], functions[1][1], data[0], data[1])
 
 
-def _split(point: Any, begins: Any, model: pm.Model, graph: _Graph) -> dict[Any, Any]:
+def _split(point: Any, begins: Any, model: pm.Model, graph: Graph) -> dict[Any, Any]:
     """Return each value variable's part of the point; all lengths stay symbolic."""
     from pytensor.xtensor import as_xtensor
 

@@ -1,8 +1,12 @@
-"""Graphs of a PyMC model that both engines compile: what is moved, and where it may start."""
+"""Graphs of a PyMC model that both engines compile: what is moved, and where it may start.
+
+Here too: whether what was compiled for one model serves another.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -40,3 +44,103 @@ def flat_graph(variables: Sequence[Any]) -> Any:
 
     flat = [pt.as_tensor(v, allow_xtensor_conversion=True).ravel() for v in variables]
     return pt.concatenate(flat)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """What decides whether two models can share compiled functions.
+
+    Attributes
+    ----------
+    signature
+        The whole computation from data to random variables and what is computed from them.
+    inputs
+        The graph's data, in the order in which it meets them; lengths of dims at the end.
+    excess
+        For each free variable and axis, how much longer its unconstrained value is than its
+        dim (a simplex is one shorter).
+    transforms
+        Names of the transforms to the unconstrained scale.
+    kept
+        Names of the variables that `expand` returns.
+    """
+
+    signature: tuple[Any, ...]
+    inputs: list[Any]
+    excess: tuple[tuple[int, ...], ...]
+    transforms: tuple[str, ...]
+    kept: tuple[str, ...]
+
+    def same_as(self, other: Graph) -> bool:
+        """Return whether functions compiled for one model serve the other."""
+        names = ("signature", "excess", "transforms", "kept")
+        return all(getattr(self, name) == getattr(other, name) for name in names)
+
+
+def graph_of(
+    model: pm.Model,
+    kept: tuple[str, ...],
+    value_shapes: Sequence[tuple[int, ...]],
+    coordinates: Sequence[Coordinate],
+) -> Graph:
+    """Return what decides whether functions compiled for one model serve another.
+
+    Parameters
+    ----------
+    model
+        A model from `latentscale.build`.
+    kept
+        Names of the variables that draws should hold.
+    value_shapes
+        Shape of every free variable's unconstrained value.
+    coordinates
+        What is moved in place of some of the model's variables.
+    """
+    from pytensor.compile.sharedvalue import SharedVariable
+    from pytensor.graph.traversal import graph_inputs
+
+    observed = [model.rvs_to_values[variable] for variable in model.observed_RVs]
+    outputs = [*model.free_RVs, *model.observed_RVs, *observed, *model.deterministics]
+    outputs += [graph for c in coordinates for graph in (c.value, c.log_jacobian)]
+    lengths = list(model.dim_lengths.values())
+    met = [v for v in graph_inputs(outputs) if isinstance(v, SharedVariable)]
+    inputs = [v for v in met if not any(v is length for length in lengths)] + lengths
+    excess = []
+    for variable, shape in zip(model.free_RVs, value_shapes, strict=True):
+        whole = [int(model.dim_lengths[dim].get_value()) for dim in variable.type.dims]
+        excess.append(tuple(a - b for a, b in zip(shape, whole, strict=True)))
+    transforms = tuple(type(model.rvs_to_transforms[v]).__name__ for v in model.free_RVs)
+    return Graph(_signature(outputs, inputs), inputs, tuple(excess), transforms, kept)
+
+
+def _signature(outputs: Sequence[Any], inputs: Sequence[Any]) -> tuple[Any, ...]:
+    """Return a computation as a tuple that equals that of another one with the same steps.
+
+    PyTensor's own comparison takes no two reductions over named dims for equal.
+    """
+    from pytensor.graph.basic import Constant
+    from pytensor.graph.traversal import toposort
+
+    place: dict[Any, Any] = {variable: ("input", i) for i, variable in enumerate(inputs)}
+    steps: list[Any] = [variable.type for variable in inputs]
+
+    def of(variable: Any) -> Any:
+        if variable in place:
+            return place[variable]
+        if isinstance(variable, Constant):
+            data = np.asarray(variable.data) if hasattr(variable.data, "shape") else None
+            value = repr(variable.data) if data is None else (data.shape, data.tobytes())
+            return ("constant", variable.type, value)
+        return ("free", variable.type)
+
+    for number, node in enumerate(toposort(list(outputs))):
+        steps.append((_operation(node.op), tuple(of(variable) for variable in node.inputs)))
+        place.update({variable: (number, i) for i, variable in enumerate(node.outputs)})
+    return (*steps, tuple(of(variable) for variable in outputs))
+
+
+def _operation(op: Any) -> Any:
+    if any("__eq__" in vars(kind) for kind in type(op).__mro__[:-1]):  # all but object
+        return op
+    slots = [name for kind in type(op).__mro__ for name in getattr(kind, "__slots__", ())]
+    return (type(op), tuple((name, getattr(op, name, None)) for name in slots))

@@ -1,17 +1,21 @@
-"""Inference methods: settings as frozen objects, one result type."""
+"""Inference methods: settings as frozen objects, one result type, found by their names."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Final, Self
 
 from latentscale.declare.spec import ModelSpec
-from latentscale.errors import FitError
+from latentscale.errors import FitError, listed, nearest
 from latentscale.model.design import Design
 from latentscale.posterior.draws import Draws
+from latentscale.registry import Registry
 from latentscale.validate import choice, plain_fields, real_number, whole_number
 
+_CORES: Final = "cores"
+"""Setting of the methods that use several cores; None for all of the machine's."""
 MOST_COUNTED = 2**31 - 1
 """The largest count that every library beneath takes (32 bits with a sign)."""
 
@@ -39,6 +43,10 @@ class Method(ABC):
         """The method's fields as plain JSON types."""
         return asdict(self)
 
+    def on_one_core(self) -> Self:
+        """Return the method for work beside others: on one core, unless a number was asked for."""
+        return replace(self, **{_CORES: 1}) if getattr(self, _CORES, 1) is None else self
+
     def __post_init__(self) -> None:
         plain_fields(self)
 
@@ -60,3 +68,49 @@ class Method(ABC):
 
     def _named(self, name: str) -> str:
         return f"{type(self).__name__}.{name}"
+
+
+def _name_of(kind: type[Method]) -> str:
+    return kind.__name__
+
+
+METHODS: Registry[Method] = Registry("method", "latentscale.inference", _name_of, FitError)
+"""Every inference method by the name of its class, which a fit's provenance has too."""
+
+
+def method_class(name: str) -> type[Method]:
+    """Return the method of a name; capitals and small letters are one, as on a command line.
+
+    Raises
+    ------
+    FitError
+        If no method has that name.
+    """
+    alike = [known for known in METHODS if known.lower() == name.lower()]
+    return METHODS[alike[0] if alike else name]
+
+
+def method_of(name: str, settings: Mapping[str, Any]) -> Method:
+    """Return a method with settings, as a command line or a fit's provenance has them.
+
+    Parameters
+    ----------
+    name
+        Of the method, such as ``"NUTS"``.
+    settings
+        Values of its fields by name; its defaults for all others.
+
+    Raises
+    ------
+    FitError
+        If no method has that name, it has no such setting, or a value is out of range.
+    """
+    kind = method_class(name)
+    known = [field.name for field in fields(kind) if field.init]
+    for setting in settings:
+        if setting not in known:
+            raise FitError(
+                f'{kind.__name__} has no setting "{setting}"; it has {listed(known, 30)}.'
+                + nearest(setting, known)
+            )
+    return kind(**settings)

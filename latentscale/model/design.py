@@ -186,8 +186,8 @@ def _usable(spec: ModelSpec, scores: Scores) -> tuple[Scores, tuple[str, ...]]:
     needed = "its training tokens" if set(missing) == {_TOKENS} else listed(missing)
     if not keep.any():
         raise DataError(
-            f'No row can be used by the spec "{spec.name}": every model lacks '
-            f"{f'a score or {needed}' if missing else 'a score'}."
+            f'No row can be used by the spec "{spec.name}": no model has '
+            f"{f'both a score and {needed}' if missing else 'a score'}."
         )
     without = names[~known & scored]
     if len(without):

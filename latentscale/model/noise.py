@@ -19,6 +19,7 @@ from latentscale.maths import Named, as_data, on_draws
 from latentscale.model.scaled import CODE, backwarded, forwarded, is_code
 
 _ANY_ITEMS = 2
+"""The fewest items that every likelihood takes; the density of such scores is not used."""
 _HALF = 0.5  # a fraction that every likelihood allows, where the score is none
 
 

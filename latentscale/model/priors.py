@@ -11,13 +11,15 @@ import numpy as np
 
 from latentscale.declare.prior import Parameter, Prior
 from latentscale.declare.spec import ModelSpec
-from latentscale.maths import Named
+from latentscale.maths import Named, as_number
 
 
 def declare(
     name: str, prior: Prior, dims: tuple[str, ...], start: np.ndarray | None = None
 ) -> Named:
     """Add a free variable to the open PyMC model.
+
+    The prior's numbers enter as data, so that models with other numbers share compiled functions.
 
     Parameters
     ----------
@@ -33,7 +35,8 @@ def declare(
     """
     import pymc.dims as pmd
 
-    return getattr(pmd, prior.dist)(name, dims=dims, initval=start, **prior.numbers)
+    numbers = {number: as_number(v, f"{name}_{number}") for number, v in prior.numbers.items()}
+    return getattr(pmd, prior.dist)(name, dims=dims, initval=start, **numbers)
 
 
 def declare_parameters(spec: ModelSpec, parameters: Mapping[str, Parameter]) -> dict[str, Named]:

@@ -86,7 +86,7 @@ def rows_of_table(
 def with_drawn_tokens(
     spec: ModelSpec, draws: xr.Dataset, table: xr.Dataset, rng: np.random.Generator
 ) -> xr.Dataset:
-    """Return draws that also hold ``log_tokens`` of further models that do not tell their tokens.
+    """Return draws that also hold ``log_tokens`` of further models with undisclosed tokens.
 
     Each is drawn from the stated prior, one a posterior sample: nothing that was fitted speaks
     of the tokens of a model that was not.
@@ -123,7 +123,7 @@ def _rest(array: xr.DataArray) -> list[str]:
 
 
 def _places(table: xr.Dataset, names: Sequence[str]) -> np.ndarray:
-    """Return where each model stands among the undisclosed ones, 0 for the others."""
+    """Return the place of each model among the undisclosed ones, 0 for the others."""
     place = {name: index for index, name in enumerate(names)}
     return np.array([place.get(str(name), 0) for name in table[MODEL].values], dtype="int64")
 

@@ -10,6 +10,7 @@ from scipy import linalg
 from latentscale.numerics.climb import Trajectory
 
 _LOG_2PI = float(np.log(2 * np.pi))
+"""Of the normal density."""
 # Least curvature along a step, relative to the change of the gradient: pairs below it would make
 # the inverse Hessian indefinite (Zhang et al. 2022, algorithm 3, and Stan's Pathfinder).
 _CURVATURE = 1e-12

@@ -28,7 +28,7 @@ _FAR_BELOW = 700.0
 
 
 @dataclass(frozen=True)
-class Smoothed:
+class SmoothWeights:
     """Pareto-smoothed importance weights.
 
     Attributes
@@ -57,7 +57,7 @@ def k_limit(draws: int) -> float:
     return float(min(1 - 1 / np.log10(draws), MOST_K))
 
 
-def pareto_smoothed(log_ratio: Floats, *, efficiency: float = 1.0) -> Smoothed:
+def pareto_smoothed(log_ratio: Floats, *, efficiency: float = 1.0) -> SmoothWeights:
     """Return Pareto-smoothed weights of log importance ratios.
 
     Vehtari et al. 2024 (arXiv:1507.02646), section 3, by ArviZ.
@@ -75,7 +75,7 @@ def pareto_smoothed(log_ratio: Floats, *, efficiency: float = 1.0) -> Smoothed:
     flat = rows.reshape(-1, rows.shape[-1])
     smoothed = [_smoothed_row(row, efficiency) for row in flat]
     weights = np.array([row for row, _ in smoothed]).reshape(rows.shape)
-    return Smoothed(weights, np.array([k for _, k in smoothed]).reshape(rows.shape[:-1]))
+    return SmoothWeights(weights, np.array([k for _, k in smoothed]).reshape(rows.shape[:-1]))
 
 
 def _smoothed_row(ratio: Floats, efficiency: float) -> tuple[Floats, float]:

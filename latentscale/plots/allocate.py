@@ -27,10 +27,15 @@ from latentscale.plots.style import (
 )
 
 _WIDE, _NARROW = 0.9, 0.5
+"""Probabilities of the pale and the dark band, in all pictures alike."""
 _COLUMNS = 4
+"""Panels in a row: their labels stay readable across a page."""
 _RULE = 20.0
+"""Tokens per parameter of Hoffmann et al. 2022 (arXiv:2203.15556), as a line to compare with."""
 _MARGIN = 1.6
+"""Factor beyond the outermost budgets on log axes: a fifth of a decade."""
 _OFTEN = 0.005
+"""Share of draws on a bound from which it is said: it rounds to 1%."""
 
 
 def plot_allocation(allocation: Allocation, *, published: bool = True) -> Sheet:

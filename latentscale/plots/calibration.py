@@ -28,7 +28,9 @@ from latentscale.plots.style import (
 )
 
 _ROW_INCHES = 0.28
+"""Height of a line of text with a bar beside it."""
 _FINE = tuple(np.round(np.arange(0.02, 1.0, 0.02), 2))
+"""Every fiftieth: the curve looks smooth."""
 
 
 def plot_pit(

@@ -15,6 +15,7 @@ from latentscale.data.scores import Scores
 from latentscale.dims import BENCHMARK, MODEL
 from latentscale.errors import DataError, listed, nearest
 from latentscale.expect import expect
+from latentscale.markup import shortened
 from latentscale.plots.style import (
     BLACK,
     BLUE,
@@ -31,10 +32,15 @@ from latentscale.plots.style import (
 from latentscale.validate import whole_number
 
 _ROW_INCHES = 0.17
+"""Height of a row of small text."""
 _GROUP_INCHES = 0.24
+"""Height of a row with its interval."""
 _MAX_ROWS = 40
+"""Rows that a page holds."""
 _MAX_NAME = 30
+"""Letters of a name beside a row; longer ones are cut."""
 _REACH = 4.0
+"""Standardised residuals at the ends of the colours: 1 in 16,000 is larger by chance."""
 
 
 def plot_residuals(check: FitCheck, *, rows: int = _MAX_ROWS) -> Sheet:
@@ -91,7 +97,9 @@ def plot_residuals(check: FitCheck, *, rows: int = _MAX_ROWS) -> Sheet:
         label="outlier",
     )
     panel.set_xticks(np.arange(len(names)) + 0.5, names, rotation=45, ha="right")
-    panel.set_yticks(np.arange(len(order)) + 0.5, [_cut(str(name)) for name in order], fontsize=7)
+    panel.set_yticks(
+        np.arange(len(order)) + 0.5, [shortened(str(name), _MAX_NAME) for name in order], fontsize=7
+    )
     for text in [*panel.get_xticklabels(), *panel.get_yticklabels()]:
         text.set_parse_math(False)
     panel.set_ylim(len(order), 0)
@@ -174,7 +182,7 @@ def plot_predictive(
     for panel in axes[-columns:]:
         panel.set_xlabel(SCORE_LABEL, fontsize=8.5)
     for panel in axes[::columns]:
-        panel.set_yticks(range(len(groups)), [_cut(str(group)) for group in groups])
+        panel.set_yticks(range(len(groups)), [shortened(str(group), _MAX_NAME) for group in groups])
         for text in panel.get_yticklabels():
             text.set_parse_math(False)
     axes[0].set_ylim(len(groups) - 0.4, -0.6)
@@ -236,7 +244,10 @@ def plot_outliers(check: FitCheck, *, rows: int = 20) -> Sheet:
             zorder=3,
             label=f"measured score, {kind}" if mine.any() else "",
         )
-    labels = [f"{_cut(m)}: {b}" for m, b in zip(both["model"], both["benchmark"], strict=True)]
+    labels = [
+        f"{shortened(m, _MAX_NAME)}: {b}"
+        for m, b in zip(both["model"], both["benchmark"], strict=True)
+    ]
     panel.set_yticks(places, labels)
     for text in panel.get_yticklabels():
         text.set_parse_math(False)
@@ -287,7 +298,3 @@ def _statistic(panel: Axes, part: pd.DataFrame, groups: list[str], check: Predic
                 zorder=3,
                 label=label,
             )
-
-
-def _cut(name: str) -> str:
-    return name if len(name) <= _MAX_NAME else name[: _MAX_NAME - 1] + "…"

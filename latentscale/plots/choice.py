@@ -31,8 +31,11 @@ from latentscale.plots.style import (
 )
 
 _BARS = 15
+"""Benchmarks shown; those beyond are hardly worth running."""
 _ROW_INCHES = 0.24
+"""Height of a row with its interval."""
 _SIDE = 0.17
+"""Of a row: how far two intervals of one row are apart from its middle."""
 
 
 def plot_next_benchmark(choice: NextBenchmark) -> Sheet:

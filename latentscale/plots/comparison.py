@@ -9,6 +9,7 @@ from latentscale.expect import expect
 from latentscale.plots.style import BLACK, BLUE, VERMILLION, Sheet, heading, legend, panels, title
 
 _ROW_INCHES = 0.34
+"""Height of a row with two markers."""
 
 
 def plot_compare(comparison: Comparison) -> Sheet:

@@ -38,9 +38,13 @@ from latentscale.plots.style import (
 )
 
 _WIDE, _NARROW = 0.9, 0.5
+"""Probabilities of the pale and the dark band, in all pictures alike."""
 _COLUMNS = 4
+"""Panels in a row: their labels stay readable across a page."""
 _MAX_LABELS = 5
+"""Models that are named in a panel: more names would cover each other."""
 _FULL_DECADES = 1.5
+"""Below so many decades an axis shows more ticks than the powers of ten."""
 _OWN_RANGE = "range of the family's fitted models"
 _POINT_COLUMNS = ("model", "benchmark", "at", "score")
 
@@ -196,7 +200,7 @@ def _points(
 
 
 def _short(model: str, family: str) -> str:
-    """Return what tells a model from its family: "qwen2-7b" of "qwen2" is "7b"."""
+    """Return what a model is called beside its family: "qwen2-7b" of "qwen2" is "7b"."""
     rest = model.removeprefix(family).lstrip("-_ ")
     return rest or model
 

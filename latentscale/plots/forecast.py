@@ -11,6 +11,7 @@ from latentscale.data.frames import as_pandas
 from latentscale.dims import BENCHMARK, DEFAULT_PROB, MODEL
 from latentscale.errors import DataError, listed
 from latentscale.expect import expect
+from latentscale.markup import shortened
 from latentscale.plots.style import (
     BLUE,
     VERMILLION,
@@ -26,9 +27,13 @@ from latentscale.plots.style import (
 )
 
 _COLUMNS = 4
+"""Panels in a row: their labels stay readable across a page."""
 _ROW_INCHES = 0.19
+"""Height of a row of small text."""
 _MAX_NAME = 30
+"""Letters of a name beside a row; longer ones are cut."""
 _PALE = 0.35
+"""Opacity of rows without a measured score beside those with one."""
 
 
 def plot_forecast(
@@ -79,7 +84,7 @@ def plot_forecast(
         if known is not None:
             _truths(panel, known, place)
         score_axis(panel.xaxis, name, forecast.units)
-        panel.set_yticks(range(len(models)), [_cut(model) for model in models])
+        panel.set_yticks(range(len(models)), [shortened(model, _MAX_NAME) for model in models])
         for text in panel.get_yticklabels():
             text.set_parse_math(False)
         panel.set_ylim(len(models) - 0.4, -0.6)
@@ -166,7 +171,3 @@ def _truths(panel: Axes, known: pd.DataFrame, place: dict[str, int]) -> None:
         zorder=4,
         label="measured score",
     )
-
-
-def _cut(name: str) -> str:
-    return name if len(name) <= _MAX_NAME else name[: _MAX_NAME - 1] + "…"

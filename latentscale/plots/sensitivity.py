@@ -16,6 +16,7 @@ from latentscale.analysis.sensitivity.sensitivity import (
 from latentscale.analysis.sensitivity.sensitivity_grid import BASE, SensitivityGrid
 from latentscale.errors import DataError, listed, nearest
 from latentscale.expect import expect
+from latentscale.markup import shortened
 from latentscale.plots.style import (
     BLACK,
     BLUE,
@@ -30,9 +31,13 @@ from latentscale.plots.style import (
 from latentscale.validate import whole_number
 
 _ROW_INCHES = 0.24
+"""Height of a row with its interval."""
 _MAX_NAME = 40
+"""Letters of a quantity beside a row; longer ones are cut."""
 _SHOWN = 20
+"""Rows: the largest first, and those beyond are small."""
 _APART = 0.16
+"""Of a row: how far two markers of one row are apart from its middle."""
 _LEAST = 0.005  # left end of the axis; a line that meets it goes on to 0
 
 
@@ -162,7 +167,7 @@ def plot_tornado(
     title(
         figure,
         f"What {len(grid.variants)} variants change{cut}",
-        f"Variants: {_cut(', '.join(grid.variants), 80)}.",
+        f"Variants: {shortened(', '.join(grid.variants), 80)}.",
     )
     legend(figure, [panel])
     return figure
@@ -230,11 +235,7 @@ def _name(variable: str, where: str) -> str:
 
 def _names(panel: Axes, names: list[str]) -> None:
     """Label rows from the top down."""
-    panel.set_yticks(range(len(names)), [_cut(name, _MAX_NAME) for name in names])
+    panel.set_yticks(range(len(names)), [shortened(name, _MAX_NAME) for name in names])
     for text in panel.get_yticklabels():
         text.set_parse_math(False)
     panel.set_ylim(len(names) - 0.4, -0.6)
-
-
-def _cut(name: str, limit: int) -> str:
-    return name if len(name) <= limit else name[: limit - 1] + "…"

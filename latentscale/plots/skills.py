@@ -32,8 +32,11 @@ from latentscale.plots.style import (
 )
 
 _WIDE, _NARROW = 0.9, 0.5
+"""Probabilities of the wide and the narrow line, in all pictures alike."""
 _COLUMNS = 4
+"""Panels in a row: their labels stay readable across a page."""
 _MOST_FAMILIES = 12
+"""Families in one picture: there are no more colours and markers to distinguish."""
 # What is no term's: apart from every colour and hatch of the terms.
 _FILLS_OF_RESTS: dict[str, tuple[str, str | None]] = {
     OTHER: ("#009E73", "xx"),

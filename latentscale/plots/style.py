@@ -185,7 +185,7 @@ def score_label(names: Sequence[str], units: Mapping[str, str]) -> str:
 
 
 def legend(figure: Figure, axes: list[Axes]) -> None:
-    """Put one legend under all panels; each label stands in it once."""
+    """Put one legend under all panels; each label once."""
     found: dict[str, Any] = {}
     for panel in axes:
         for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):

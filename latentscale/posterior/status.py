@@ -28,7 +28,7 @@ class Status:
         Whether the draws are draws of a posterior (or of an approximation to it);
         False for a point estimate.
     converged
-        True, False, or None where a method cannot tell.
+        True, False, or None where a method cannot judge it.
     interrupted
         Whether the work was stopped before its end.
     message
@@ -79,7 +79,7 @@ def status_of_chains(
 
 
 def status_with_start(status: Status, message: str, advice: tuple[str, ...]) -> Status:
-    """Return a status of chains that also tells where they began, and what to do about it."""
+    """Return a status of chains that also says where they began, and what to do about it."""
     if not message:
         return status
     joined = f"{status.message}; {message}"
@@ -126,7 +126,7 @@ def status_of_approximation(
         advice.append("Optimisation was stopped early: run it again to its end.")
     if isnan(pareto_k):
         advice.append(
-            "Pareto k cannot be computed, so nothing tells how close the approximation is: "
+            "Pareto k cannot be computed, so nothing shows how close the approximation is: "
             "ask for at least 100 draws."
         )
     elif pareto_k > limit:
@@ -150,7 +150,7 @@ def problems(found: Convergence) -> tuple[str, ...]:
     lines = []
     if isnan(found.max_rhat):
         lines.append(
-            "R-hat cannot be computed: run at least 2 chains of at least 4 draws, or nothing tells "
+            "R-hat cannot be computed: run at least 2 chains of at least 4 draws, or nothing shows "
             "whether the chains agree."
         )
     elif found.max_rhat > RHAT_LIMIT:

@@ -66,7 +66,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure, with the words that stand in for it.
+    """A figure, with its description for those who cannot see it.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ class Picture:
     alt
         What it shows, for those who do not see it.
     caption
-        What stands below it.
+        The caption below it.
     """
 
     svg: bytes
@@ -84,7 +84,7 @@ class Picture:
 
     def __post_init__(self) -> None:
         if not self.alt.strip():
-            raise FitError("A picture of the report needs words that stand in for it.")
+            raise FitError("A picture of the report needs a description in words.")
 
 
 Block = Paragraph | Heading | Bullets | Facts | Table | Picture

@@ -65,7 +65,7 @@ _SIZES = {"mean_z": "mean residual", "rms_z": "root mean square residual"}
 def ranks_in_words(p_value: float) -> str:
     """Return what the test of uniform leave-one-out ranks says."""
     if p_value != p_value:
-        return "too few scores to tell"
+        return "too few scores to judge"
     verdict = (
         "not uniform: intervals are off" if p_value < _P_LIMIT else "uniform, as they should be"
     )

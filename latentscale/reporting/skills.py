@@ -131,7 +131,7 @@ def allocation(asked: Request) -> tuple[Block, ...]:
     return (
         Paragraph(
             f"For the {found.basis}, inside the sizes and token counts of the fitted models. Where "
-            "the optimum mostly sits on a bound of that range, the scores do not tell where it is."
+            "the optimum mostly sits on a bound of that range, the scores do not determine it."
         ),
         Picture(
             plot_allocation(found).to_svg(),

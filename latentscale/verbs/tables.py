@@ -1,4 +1,4 @@
-"""Tables and fits: data, gather, specs, fit, resume, simulate, demo, report."""
+"""Tables and fits: data, gather, specs, methods, fit, resume, simulate, demo, report."""
 
 from __future__ import annotations
 
@@ -37,6 +37,16 @@ class Specs(Verb):
     section = ReportSection(
         "model", "Model and method", 100, "latentscale.reporting.sections:declaration"
     )
+
+
+@VERBS.add
+class Methods(Verb):
+    """How can a model be fitted, and what can be set?"""
+
+    name = "methods"
+    function = "latentscale.inference.method:method_of"
+    example = "latentscale methods NUTS"
+    command = "latentscale.cli.methods:methods"
 
 
 @VERBS.add

@@ -19,7 +19,7 @@ from latentscale.posterior.status import status_of_chains
 
 DRAWS = 1500
 
-Simulated = Callable[[ModelSpec, Scores, int], Scores]
+Simulate = Callable[[ModelSpec, Scores, int], Scores]
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +45,7 @@ def good_fit(quick_spec: ModelSpec, small_scores: Scores, prior_fit: Callable[..
 
 @pytest.fixture(scope="session")
 def spoiled(
-    quick_spec: ModelSpec, known: Any, simulated: Simulated
+    quick_spec: ModelSpec, known: Any, simulated: Simulate
 ) -> tuple[Scores, tuple[str, str]]:
     """Pooled curves simulated from themselves, with one score that cannot be, and its place."""
     scores = simulated(quick_spec, known.scores, 5)

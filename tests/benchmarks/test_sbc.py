@@ -118,7 +118,7 @@ def test_prior_draws_as_posterior_give_uniform_ranks_of_parameters(study) -> Non
     rows = []
     fitted = study.whole.model_of_cell < len(names)
     for place in range(10):
-        table = sbc.Simulated(
+        table = sbc.Simulation(
             drawn.isel(draw=place),
             np.clip(scores[place, fitted], 1e-3, 1 - 1e-3),
             xr.DataArray(

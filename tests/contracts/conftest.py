@@ -13,7 +13,7 @@ from latentscale.data.scores import Scores
 from latentscale.declare import ModelSpec
 
 sys.path.insert(0, str(Path(__file__).parent))
-from evaluated import Evaluated, evaluate
+from evaluated import Evaluation, evaluate
 
 
 @pytest.fixture(scope="session")
@@ -23,11 +23,11 @@ def bundled() -> Scores:
 
 
 @pytest.fixture(scope="session")
-def evaluated(bundled: Scores) -> Callable[[ModelSpec, Scores | None], Evaluated]:
+def evaluated(bundled: Scores) -> Callable[[ModelSpec, Scores | None], Evaluation]:
     """Return `evaluate`, remembering what it did; the bundled table by default."""
-    done: dict[tuple[ModelSpec, int], Evaluated] = {}
+    done: dict[tuple[ModelSpec, int], Evaluation] = {}
 
-    def remember(spec: ModelSpec, scores: Scores | None = None) -> Evaluated:
+    def remember(spec: ModelSpec, scores: Scores | None = None) -> Evaluation:
         table = bundled if scores is None else scores
         if (spec, id(table)) not in done:
             done[spec, id(table)] = evaluate(spec, table, gradient=scores is None)

@@ -22,7 +22,7 @@ POINTS = 3
 
 
 @dataclass(frozen=True)
-class Evaluated:
+class Evaluation:
     """A model at its initial point and at points near it, dims (draw, ...)."""
 
     model: pm.Model
@@ -64,7 +64,7 @@ def location_and_precision(spec: ModelSpec, score) -> list:
     return [xtm.sigmoid(first), 4 / second**2]
 
 
-def evaluate(spec: ModelSpec, scores: Scores, *, gradient: bool) -> Evaluated:
+def evaluate(spec: ModelSpec, scores: Scores, *, gradient: bool) -> Evaluation:
     """Evaluate log density, gradient, parameters and the likelihood's own mean."""
     prepared = design(spec, scores)
     model = build_design(spec, prepared)
@@ -97,7 +97,7 @@ def evaluate(spec: ModelSpec, scores: Scores, *, gradient: bool) -> Evaluated:
             found[variable.name] = (("draw", *dims[variable.name]), stacked)
     used = {dim for d, _ in found.values() for dim in d}
     coords = {k: list(v) for k, v in model.coords.items() if v is not None and k in used}
-    return Evaluated(
+    return Evaluation(
         model=model,
         design=prepared,
         logp=np.array([float(row[0]) for row in rows]),

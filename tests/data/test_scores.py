@@ -223,5 +223,5 @@ def test_benchmark_refuses_a_bad_item_count(bad):
 
 def test_a_dataset_of_another_kind_is_refused(table):
     data = Scores.from_frame(table).dataset
-    with pytest.raises(DataError, match="lacks"):
+    with pytest.raises(DataError, match="has no"):
         Scores(data.drop_vars("floor"), Audit())

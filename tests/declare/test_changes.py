@@ -85,7 +85,7 @@ def test_a_dot_leads_into_a_part_whose_other_fields_stay(spec: ModelSpec) -> Non
 
 
 def test_changes_are_checked_together(spec: ModelSpec) -> None:
-    with pytest.raises(SpecError, match="must also stand in covariates"):
+    with pytest.raises(SpecError, match="must also be among covariates"):
         spec.with_({"covariates": ["log_flops"]})
     changes = {"covariates": ["log_flops"], "family.slopes": ["log_flops"]}
     changes |= {"benchmarks": {}, "terms": []}

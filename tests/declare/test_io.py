@@ -164,7 +164,7 @@ BAD_VALUES = [
     ({"skills": {"identify": {"kind": "rotated"}}}, ["skills.identify", "anchored", "rotated"]),
     ({"benchmarks": {"link": {"kind": "probit"}}}, ["benchmarks.link", "logistic", "probit"]),
     ({"benchmarks": {"ceiling": "free"}}, ["benchmarks.ceiling", "estimated", "free"]),
-    ({"covariates": ["log_flops", "log_flops"]}, ["covariates", "twice"]),
+    ({"covariates": ["log_flops", "log_flops"]}, ["covariates", "repeated"]),
     ({"covariates": ["log_params:log_tokens:instruct"]}, ["more than two"]),
     ({"skills": 3}, ["skills", "table"]),
     ({"priors": 3}, ["priors", "table"]),

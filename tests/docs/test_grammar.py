@@ -17,6 +17,7 @@ from latentscale.declare.benchmarks import BenchmarkSpec, Instruct
 from latentscale.declare.kinds import LIKELIHOODS, LINKS, TERMS
 from latentscale.declare.prior import PRIOR_SLOTS
 from latentscale.declare.spec import Anchored, FamilySpec, ModelSpec, SkillSpec
+from latentscale.inference.method import METHODS
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +41,15 @@ def test_every_kind_and_prior_slot_is_on_the_page(page: str) -> None:
         assert [name for name in kinds if f"### `{name}`\n" not in page] == []
     for name, slot in PRIOR_SLOTS.items():
         assert f"| `{name}` | {slot.default.support} | `{slot.default}` |" in page
+
+
+def test_every_method_is_on_the_page_with_its_settings(page: str) -> None:
+    part = page[page.index("## Inference methods") :]
+    for name, method in METHODS.items():
+        assert f"### `{name}`\n" in part
+        missing = [key for key in vars(method()) if f"| `{key}` | " not in part]
+        assert missing == []
+    assert "| `target_accept` | `0.8` | Mean acceptance" in part
 
 
 def test_every_kind_of_feature_is_on_the_page(page: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 import xarray as xr
 
 from latentscale.engine.fast import compile_density
+from latentscale.engine.graphs import graph_of, initial_point
 from latentscale.inference.tools.posterior_density import kept_names
 from latentscale.model.build import build
 
@@ -64,10 +65,30 @@ def test_expand_returns_the_natural_scale(pair):
         np.testing.assert_array_equal(anchors, np.eye(2))
 
 
-def test_other_priors_are_compiled_anew(known_spec, small_scores, pair):
-    other = known_spec.with_priors({"precision": {"dist": "LogNormal", "mu": 3.0, "sigma": 1.0}})
+def test_a_prior_of_another_kind_is_compiled_anew(known_spec, small_scores, pair):
+    other = known_spec.with_priors({"precision": {"dist": "Gamma", "alpha": 3.0, "beta": 1.0}})
     model = build(other, small_scores)
     assert not compile_density(model, kept_names(model)).reused
+
+
+def graph(spec, scores):
+    model = build(spec, scores)
+    initial = initial_point(model)
+    shapes = [np.shape(initial[model.rvs_to_values[v].name]) for v in model.free_RVs]
+    return graph_of(model, tuple(kept_names(model)), shapes, ())
+
+
+def test_specs_that_differ_in_numbers_alone_have_one_graph(everything_spec, small_scores):
+    """Another number of any prior, or other knots of a link, never compiles."""
+    monotone = everything_spec.with_({"benchmarks.link": {"kind": "monotone"}})
+    moved = monotone.with_({"benchmarks.link": {"kind": "monotone", "knots": [-2, -0.5, 1.5, 4]}})
+    for name in moved.used_priors():
+        prior = moved.prior(name)
+        numbers = {number: 1.5 * value + 0.1 for number, value in prior.numbers.items()}
+        moved = moved.with_priors({name: {"dist": prior.dist, **numbers}})
+    first = graph(monotone, small_scores)
+    assert first.same_as(graph(moved, small_scores))
+    assert not first.same_as(graph(everything_spec, small_scores))
 
 
 def test_the_garbage_collector_is_left_as_it_was(pair):

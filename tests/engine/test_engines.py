@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,8 +19,11 @@ from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.engine import choice, fast, stock
 from latentscale.errors import FitError, FitWarning
 from latentscale.inference.tools.posterior_density import kept_names
-from latentscale.model.build import build
+from latentscale.model.build import build, build_design
+from latentscale.model.coordinates import families_centred, response_of_scores
+from latentscale.model.design import design
 
+MOMENTS = (np.mean, np.std)
 SMALL = {"draws": 30, "tune": 30, "chains": 2, "cores": 1}
 
 
@@ -104,12 +109,65 @@ def test_methods_of_anchored_skills_run_on_the_stock_engine(
     assert fit.provenance.versions["engine"] == "stock"
 
 
-def test_whitened_coordinates_are_refused_on_the_stock_engine(
-    small_scores: Scores, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("before", "after"), [("stock", "stock"), ("fast", "stock")])
+@pytest.mark.filterwarnings("ignore")
+def test_whitened_chains_on_disk_go_on_on_either_engine(
+    before: str,
+    after: str,
+    small_scores: Scores,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv(choice.ENGINE, "stock")
-    with pytest.raises(FitError, match=r'"whitened" needs the fast engine'):
-        ls.fit(one_skill(), small_scores, method=ls.NUTS(coordinates="whitened"), progress=False)
+    monkeypatch.setenv(choice.ENGINE, before)
+    start = ls.methods.ModeStart(climbs=2)
+    method = ls.NUTS(**SMALL, start=start, coordinates="whitened", store=tmp_path / "run")
+    first = ls.fit(one_skill(), small_scores, method=method, seed=1, progress=False)
+    assert first.provenance.settings["coordinates"] == "whitened"
+    assert first.provenance.versions["engine"] == before
+    monkeypatch.setenv(choice.ENGINE, after)
+    more = ls.resume(tmp_path / "run", draws=40, progress=False)
+    assert more.posterior.sizes["draw"] == 40
+    assert more.posterior.isel(draw=slice(30)).identical(first.posterior)
+    # The new draws are of the posterior that the first ones are of, not of other coordinates.
+    new = more.posterior["intercept"].isel(draw=slice(30, None)).mean(("chain", "draw"))
+    old, spread = (first.posterior["intercept"].reduce(f, ("chain", "draw")) for f in MOMENTS)
+    assert float(abs((new - old) / spread).max()) < 3
+
+
+def test_both_engines_give_one_density_in_whitened_coordinates(small_scores: Scores) -> None:
+    spec = one_skill()
+    prepared = design(spec, small_scores)
+    model = build_design(spec, prepared)
+    coordinate = families_centred(spec, prepared, model, response_of_scores(prepared))
+    ours, theirs = (e.compile_density(model, ["loading"], (coordinate,)) for e in (fast, stock))
+    for point in ours.start + 0.3 * np.random.default_rng(3).standard_normal((3, ours.size)):
+        value, gradient = ours.log_density(point)
+        other, slope = theirs.log_density(point)
+        assert value == pytest.approx(other, rel=1e-11)
+        np.testing.assert_allclose(gradient, slope, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("engine", [fast, stock], ids=lambda e: e.__name__.rpartition(".")[2])
+def test_another_priors_numbers_never_compile(
+    engine: Any, quick_spec: ModelSpec, small_scores: Scores
+) -> None:
+    """And give the density that PyMC gives of the model by itself."""
+    first = build(quick_spec, small_scores)
+    engine.compile_density(first, kept_names(first))
+    priors = {
+        "precision": {"dist": "LogNormal", "mu": 3.0, "sigma": 0.7},
+        "intercept": {"dist": "Normal", "mu": -0.3, "sigma": 0.4},
+    }
+    model = build(quick_spec.with_priors(priors), small_scores)
+    density = engine.compile_density(model, kept_names(model))
+    assert density.reused
+    reference = model.compile_logp(mode="FAST_COMPILE")
+    start = model.initial_point(random_seed=0)
+    point = density.start + 0.3 * np.random.default_rng(4).standard_normal(density.size)
+    ends = np.cumsum([value.size for value in start.values()])[:-1]
+    parts = zip(start.items(), np.split(point, ends), strict=True)
+    named = {name: part.reshape(value.shape) for (name, value), part in parts}
+    assert density.log_density(point)[0] == pytest.approx(float(reference(named)), rel=1e-10)
 
 
 @pytest.mark.parametrize(("before", "after"), [("stock", "stock"), ("fast", "stock")])
@@ -142,17 +200,46 @@ def test_a_nutpie_without_models_in_python_samples_its_own(
         ls.fit(quick_spec, small_scores, method=method, seed=1, progress=False)
 
 
-@pytest.mark.parametrize(
-    ("library", "internal"),
-    [
-        ("numba.core.cgutils", "if_unlikely"),
-        ("numba.core.codegen", "JITCodeLibrary"),
-        ("nutpie.compile_pymc", "CompiledPyMCModel"),
-        ("numba.extending", "intrinsic"),
-        ("pytensor.link.numba.dispatch.basic", "numba_funcify_and_cache_key"),
-        ("pytensor.link.numba.dispatch.basic", "register_funcify_default_op_cache_key"),
-    ],
-)
+FAST = ("fast", "linker", "native", "nutpie_model", "rewrites", "ops/beta_density", "ops/gammas")
+LIBRARIES = ("llvmlite", "numba", "nutpie", "pymc", "pytensor")
+PUBLIC = {  # nutpie and PyTensor look these up while they run, and could not run without
+    ("numba", "njit"),
+    ("pytensor.compile.mode", "get_mode"),
+    ("pytensor.configdefaults", "config"),
+}
+ATTRIBUTES = {
+    ("llvmlite.ir", "Constant"),
+    ("numba.core.cgutils", "if_unlikely"),
+    ("nutpie._lib", "PyMcModel"),
+}
+USUAL = {
+    ("numba.core.cgutils", "if_unlikely"),
+    ("numba.core.codegen", "JITCodeLibrary"),
+    ("nutpie.compile_pymc", "CompiledPyMCModel"),
+    ("numba.extending", "intrinsic"),
+    ("pytensor.link.numba.dispatch.basic", "numba_funcify_and_cache_key"),
+    ("pytensor.link.numba.dispatch.basic", "register_funcify_default_op_cache_key"),
+}
+
+
+def internals() -> list[Any]:
+    """Return all that the fast engine imports from libraries; the rarer ones for the slow tests."""
+    found = set(ATTRIBUTES)
+    for name in FAST:
+        path = Path(fast.__file__).parent / f"{name}.py"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] in LIBRARIES:
+                found |= {(str(node.module), alias.name) for alias in node.names}
+    # A module is imported again by its path, so only what is in it can be renamed.
+    names = {(m, n) for m, n in found if f"{m}.{n}" not in sys.modules}
+    assert names >= USUAL and len(names) > 25
+    return [
+        pytest.param(*pair, marks=() if pair in USUAL else pytest.mark.slow)
+        for pair in sorted(names - PUBLIC)
+    ]
+
+
+@pytest.mark.parametrize(("library", "internal"), internals())
 def test_a_renamed_internal_gives_one_warning_and_a_fit(
     library: str, internal: str, quick_spec: ModelSpec, small_scores: Scores, tmp_path: Path
 ) -> None:

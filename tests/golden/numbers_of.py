@@ -15,6 +15,7 @@ import xarray as xr
 
 import latentscale as ls
 from latentscale.declare import ModelSpec, shipped_specs, spec_from_dict
+from latentscale.model import priors
 from latentscale.model.build import build_design
 from latentscale.model.design import design
 from latentscale.posterior.convert import to_tree
@@ -122,7 +123,7 @@ def numbers_of(spec: ModelSpec, scores: ls.Scores) -> dict[str, np.ndarray]:
         mode="FAST_COMPILE",
         on_unused_input="ignore",
     )
-    start = model.initial_point()
+    start = _starts(spec, prepared)
     rows = [
         function({name: value + j * direction(name, value) for name, value in start.items()})
         for j in JITTERS
@@ -142,6 +143,22 @@ def numbers_of(spec: ModelSpec, scores: ls.Scores) -> dict[str, np.ndarray]:
     coords = {k: list(v) for k, v in model.coords.items() if v is not None and k in used}
     fit = _fit_of(spec, prepared, xr.Dataset(draws, coords=coords))
     return found | _likelihood(fit) | _forecasts(fit)
+
+
+def _starts(spec: ModelSpec, prepared: Any) -> dict[str, np.ndarray]:
+    """Return the points around which numbers are taken: where models of every version begin.
+
+    PyTensor computes with plain numbers that it holds exactly in single precision. Where priors'
+    numbers enter as data it does so in double, which moves PyMC's starts in the eighth digit.
+    """
+    as_data = getattr(priors, "as_number", None)
+    if as_data is None:  # a version before numbers were data
+        return build_design(spec, prepared).initial_point()
+    priors.as_number = lambda value, name: value
+    try:
+        return build_design(spec, prepared).initial_point()
+    finally:
+        priors.as_number = as_data
 
 
 def direction(name: str, like: np.ndarray) -> np.ndarray:

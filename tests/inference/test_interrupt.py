@@ -27,12 +27,12 @@ def interrupt(chain=0):
 
 if backend == "nutpie":
     draws = 2_000_000
-    class Watched(nutpie_chains.WorkProgress):
+    class WatchfulProgress(nutpie_chains.WorkProgress):
         def update(self, done, note=""):
             super().update(done, note)
             if done > 2 * (50 + 2000):  # by then the main thread waits for the chains
                 interrupt()
-    nutpie_chains.WorkProgress = Watched
+    nutpie_chains.WorkProgress = WatchfulProgress
 else:
     draws = 20_000
     plain = pm.sample

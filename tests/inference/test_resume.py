@@ -29,13 +29,13 @@ from latentscale.inference.nuts import chains as nutpie_chains
 
 folder, log = sys.argv[1:]
 
-class Logged(nutpie_chains.WorkProgress):
+class LoggingProgress(nutpie_chains.WorkProgress):
     def update(self, done, note=""):
         super().update(done, note)
         with open(log, "a") as file:
             file.write(json.dumps([time.time(), done]) + chr(10))
 
-nutpie_chains.WorkProgress = Logged
+nutpie_chains.WorkProgress = LoggingProgress
 table = ls.datasets.open_llm_leaderboard()
 scores = table.select(models=table.models[:12], benchmarks=["mmlu", "arc"])
 method = ls.NUTS(draws=1_000_000, tune=60, chains=2, cores=2, store=folder)

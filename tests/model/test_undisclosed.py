@@ -234,7 +234,7 @@ def test_misuse_is_refused(fit: Fit, scores: ls.Scores, prior_fit: Callable[...,
 
 @pytest.mark.slow
 def test_a_fit_recovers_simulated_tokens(known_scores_partly_told: ls.Scores) -> None:
-    """Where scores tell of tokens, intervals are narrow and hold the truth."""
+    """Where scores depend on tokens, intervals are narrow and hold the truth."""
     slope = {"slope": ls.Prior("Normal", mu=1, sigma=0.3)}
     spec = spec_from_dict(_document(covariates=["log_params", "log_tokens"])).with_priors(slope)
     simulation = ls.simulate(spec, known_scores_partly_told, seed=6)

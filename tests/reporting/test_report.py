@@ -1,4 +1,4 @@
-"""The report: one page that stands alone, is read by everyone, and says what the analyses say."""
+"""The report: one page without other files, is read by everyone, and says what the analyses say."""
 
 from __future__ import annotations
 
@@ -238,5 +238,5 @@ def test_misuse_is_refused(fit: Fit, tmp_path: Path) -> None:
         with pytest.raises(ls.FitError, match="Cannot write"):
             ls.report(fit, path)
     assert not out.exists()
-    with pytest.raises(ls.FitError, match="words that stand in"):
+    with pytest.raises(ls.FitError, match="a description in words"):
         Picture(b"", " ", "caption")

@@ -117,7 +117,7 @@ def test_checks_are_those_of_the_analysis(asked: Request, fit: Fit) -> None:
     found = ls.check(fit, prob=0.8, seed=2)
     facts = _of(blocks, Facts)[0].facts
     assert facts["outliers"].startswith(f"{len(found.outliers)} of {len(found.loo.table())} scores")
-    assert facts["leave-one-out ranks"] == "too few scores to tell"  # prior draws: k is high
+    assert facts["leave-one-out ranks"] == "too few scores to judge"  # prior draws: k is high
     captions = [table.caption for table in _of(blocks, Table)]
     assert any(c.startswith("Outliers") for c in captions) == bool(len(found.outliers))
     by_family = next(t for t in _of(blocks, Table) if "by family" in t.caption).frame
@@ -125,7 +125,7 @@ def test_checks_are_those_of_the_analysis(asked: Request, fit: Fit) -> None:
 
 
 def test_ranks_are_put_in_words() -> None:
-    assert ranks_in_words(float("nan")) == "too few scores to tell"
+    assert ranks_in_words(float("nan")) == "too few scores to judge"
     assert ranks_in_words(0.01) == "not uniform: intervals are off (p = 0.010)"
     assert ranks_in_words(0.4) == "uniform, as they should be (p = 0.400)"
     assert ranks_in_words(2e-5).endswith("(p < 0.001)")

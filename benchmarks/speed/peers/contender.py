@@ -39,7 +39,7 @@ SHARED = (
 
 
 @dataclass(frozen=True)
-class Sampled:
+class PeerDraws:
     """What a run of NUTS gave.
 
     Attributes
@@ -73,7 +73,7 @@ class Contender(ABC):
         """Compile, and take one warm-up draw and one draw of one chain."""
 
     @abstractmethod
-    def sample(self, draws: int, tune: int, cores: int) -> Sampled:
+    def sample(self, draws: int, tune: int, cores: int) -> PeerDraws:
         """Run all chains."""
 
     @abstractmethod

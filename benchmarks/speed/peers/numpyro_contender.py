@@ -15,7 +15,7 @@ from numpyro.infer import MCMC, NUTS
 from numpyro.infer.util import initialize_model, potential_energy, unconstrain_fn
 
 import latentscale as ls
-from benchmarks.speed.peers.contender import Contender, Law, Sampled, shared_draws
+from benchmarks.speed.peers.contender import Contender, Law, PeerDraws, shared_draws
 from benchmarks.speed.peers.law_data import law_data
 from benchmarks.speed.peers.numpyro_laws import numpyro_law
 from benchmarks.speed.peers.pymc_contenders import median_seconds
@@ -37,7 +37,7 @@ class NumPyro(Contender):
         """Sample one draw of one chain."""
         self._run(1, 1, 1, seed)
 
-    def sample(self, draws: int, tune: int, cores: int) -> Sampled:
+    def sample(self, draws: int, tune: int, cores: int) -> PeerDraws:
         """Sample all chains at once; JAX's record of compiling is taken off the clock."""
         jax.monitoring.register_event_duration_secs_listener(self._count)
         begun = time.perf_counter()
@@ -46,7 +46,7 @@ class NumPyro(Contender):
         found = mcmc.get_samples(group_by_chain=True)
         extra = mcmc.get_extra_fields(group_by_chain=True)
         posterior = xr.Dataset({name: _named(name, value) for name, value in found.items()})
-        return Sampled(
+        return PeerDraws(
             shared_draws(posterior),
             np.asarray(extra["num_steps"]),
             int(extra["diverging"].sum()),

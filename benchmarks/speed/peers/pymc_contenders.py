@@ -10,7 +10,7 @@ import numpy as np
 import pymc as pm
 
 import latentscale as ls
-from benchmarks.speed.peers.contender import Contender, Law, Sampled, shared_draws
+from benchmarks.speed.peers.contender import Contender, Law, PeerDraws, shared_draws
 from latentscale.inference.nuts.whitening import WhitenedModel
 from latentscale.inference.tools.posterior_density import kept_names
 from latentscale.model.coordinates import can_be_centred
@@ -38,12 +38,12 @@ class Latentscale(Contender):
         method = ls.NUTS(draws=1, tune=1, chains=1)
         ls.fit(self.spec, self.scores, method=method, seed=seed, progress=False)
 
-    def sample(self, draws: int, tune: int, cores: int) -> Sampled:
+    def sample(self, draws: int, tune: int, cores: int) -> PeerDraws:
         """Fit all chains; the clock is the package's own record of sampling."""
         method = ls.NUTS(draws=draws, tune=tune, chains=self.chains, cores=cores)
         fit = ls.fit(self.spec, self.scores, method=method, seed=self.seed, progress=False)
         stats = fit.tree["sample_stats"].to_dataset()
-        return Sampled(
+        return PeerDraws(
             shared_draws(fit.tree["posterior"].to_dataset()),
             stats["n_steps"].transpose("chain", "draw").values,
             int(stats["diverging"].sum()),
@@ -76,11 +76,11 @@ class PyMC(Contender):
         """Sample one draw of one chain."""
         self._run(1, 1, 1, 1, seed)
 
-    def sample(self, draws: int, tune: int, cores: int) -> Sampled:
+    def sample(self, draws: int, tune: int, cores: int) -> PeerDraws:
         """Sample all chains; the clock is PyMC's own record of sampling."""
         trace = self._run(draws, tune, self.chains, cores, self.seed)
         stats = trace["sample_stats"].to_dataset()
-        return Sampled(
+        return PeerDraws(
             shared_draws(trace["posterior"].to_dataset()),
             stats["n_steps"].transpose("chain", "draw").values,
             int(stats["diverging"].sum()),

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from benchmarks.speed.peers.contender import SHARED, Contender, Law, Sampled
+from benchmarks.speed.peers.contender import SHARED, Contender, Law, PeerDraws
 from benchmarks.speed.peers.law_data import law_data
 from benchmarks.speed.peers.natural import for_stan
 from benchmarks.speed.peers.stan_laws import SERVICES, load_pystan, stan_data, stan_program
@@ -26,14 +26,14 @@ class Stan(Contender):
         """Compile and sample one draw of one chain."""
         self._model(seed).sample(num_chains=1, num_warmup=1, num_samples=1)
 
-    def sample(self, draws: int, tune: int, cores: int) -> Sampled:
+    def sample(self, draws: int, tune: int, cores: int) -> PeerDraws:
         """Sample all chains, as many at once as the machine has cores."""
         model = self._model(self.seed)
         begun = time.perf_counter()
         fit = model.sample(num_chains=self.chains, num_warmup=tune, num_samples=draws)
         seconds = time.perf_counter() - begun
         names = [name for name in SHARED if name in fit.param_names]
-        return Sampled(
+        return PeerDraws(
             xr.Dataset({name: self._named(name, fit[name]) for name in names}),
             self._by_chain(fit["n_leapfrog__"])[..., 0],
             int(fit["divergent__"].sum()),

@@ -19,10 +19,12 @@ from latentscale.validate import is_number, whole_number
 HELD_OUT: Final = "table must be a table from latentscale.backtest"
 
 COVERAGES = (0.5, 0.8, 0.9, 0.95)
+"""Probabilities of the intervals whose coverage is reported: half, and the usual wide ones."""
 _NEEDED = ("family", "benchmark", "score", "median", "lower", "upper", "crps", "log_score", "pit")
 _TEXT = ("family", "benchmark")
 _SOURCE = "from latentscale.backtest"
 _LEVELS = tuple(np.round(np.arange(0.05, 1.0, 0.05), 2))
+"""Every twentieth: a curve of 19 points, each of which many hidden scores fall between."""
 
 
 def summarise(

@@ -157,7 +157,7 @@ def leave_one_out(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0) -> Lea
     weights, elpd, khat = at_samples(found.weights, drawn), found.elpd, found.pareto_k
     ends = weighted_quantiles(drawn, weights, (low, 0.5, high))
     below = (drawn < score) + 0.5 * (drawn == score)
-    finest = 0.5 / drawn.sizes[SAMPLE]  # so many draws tell no smaller probability
+    finest = 0.5 / drawn.sizes[SAMPLE]  # so many draws resolve no smaller probability
     data = fit.scores.dataset
     families = data[FAMILY].sel({MODEL: score["cell_model"]})
     table = pd.DataFrame(

@@ -15,9 +15,13 @@ APART = 5.0
 Halves of one Gaussian lie 2.6 apart, halves of a uniform 3.5.
 """
 _LEAST = 0.02
+"""Least share of the draws in a group: a smaller one counts for little in any interval."""
 _FEWEST_DRAWS = 20
+"""With fewer draws the spread within a group is not known well enough to compare means with."""
 _TRIES = 5
+"""Random starts of the two means: the best split of five is hardly ever missed."""
 _MOST = 6
+"""Groups that are looked for; with more the fit has failed whatever their number."""
 
 
 def find_modes(values: xr.DataArray) -> pd.DataFrame:

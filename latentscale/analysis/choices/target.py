@@ -86,7 +86,7 @@ def checked_targets(
     Raises
     ------
     DataError
-        If a name is unknown, a label stands twice, or the argument is of another type.
+        If a name is unknown, a label is repeated, or the argument is of another type.
     SpecError
         If a skill is asked of a spec without skills.
     """
@@ -112,7 +112,7 @@ def checked_targets(
         _check_units(fit, one)
     labels = [one.label for one in found]
     if len(set(labels)) < len(labels):
-        raise DataError(f"target: a label stands twice in {listed(labels, 20)}.")
+        raise DataError(f"target: a label is repeated in {listed(labels, 20)}.")
     return tuple(found)
 
 

@@ -272,15 +272,15 @@ def _first_reach(curve: np.ndarray, at: np.ndarray, target: float) -> np.ndarray
     """Return where each row of `curve` first reaches the target; infinite where it never does."""
     reached = curve >= target
     first = reached.argmax(axis=1)
-    found = np.full(len(curve), np.inf)
-    found[reached[:, 0]] = at[0]
+    flops = np.full(len(curve), np.inf)
+    flops[reached[:, 0]] = at[0]
     log_at = np.log(at)
     rows = np.nonzero(reached.any(axis=1) & ~reached[:, 0])[0]
     after = first[rows]
     low, high = curve[rows, after - 1], curve[rows, after]
     share = (target - low) / (high - low)
-    found[rows] = np.exp(log_at[after - 1] + share * (log_at[after] - log_at[after - 1]))
-    return found
+    flops[rows] = np.exp(log_at[after - 1] + share * (log_at[after] - log_at[after - 1]))
+    return flops
 
 
 def _check_target(fit: Fit, benchmark: str, target: float) -> None:

@@ -84,16 +84,16 @@ def _reciprocal(problem: LocalProblem, few_shot: FewShot, rng: np.random.Generat
 
 
 def latents_of(
-    one: Candidates, chosen: npt.NDArray[np.int64], steps: int, rng: np.random.Generator
+    candidates: Candidates, chosen: npt.NDArray[np.int64], steps: int, rng: np.random.Generator
 ) -> Floats:
     """Return one latent vector for each chosen posterior draw, shape (chosen, latent)."""
-    log_weight = one.log_weight[chosen]
+    log_weight = candidates.log_weight[chosen]
     # Adding Gumbel noise and taking the largest draws a candidate in proportion to its weight.
     picked = np.argmax(log_weight + rng.gumbel(size=log_weight.shape), axis=1)
-    z = one.z[chosen, picked]
-    if one.proposal is None or not z.shape[1]:
+    z = candidates.z[chosen, picked]
+    if candidates.proposal is None or not z.shape[1]:
         return z
-    problem = one.problem
+    problem = candidates.problem
     sub = replace(
         problem,
         offset=problem.offset[chosen],
@@ -103,7 +103,7 @@ def latents_of(
         phi=_rows({"phi": problem.phi}, chosen)["phi"],
     )
     target = target_of(sub, np.ones(len(problem.group.score), bool))
-    return independence_chain(target, one.proposal.at(chosen), z, steps, rng)[-1]
+    return independence_chain(target, candidates.proposal.at(chosen), z, steps, rng)[-1]
 
 
 def _rows(

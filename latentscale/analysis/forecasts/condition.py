@@ -24,6 +24,7 @@ from latentscale.analysis.forecasts.latents import (
 )
 from latentscale.analysis.forecasts.new_scores import new_scores
 from latentscale.analysis.forecasts.weights import refuse_degenerate, resample, weigh
+from latentscale.analysis.tools.memory import refuse_too_many_given
 from latentscale.dims import MODEL, SAMPLE
 from latentscale.errors import FitError
 from latentscale.numerics.psis import k_limit
@@ -34,6 +35,8 @@ from latentscale.posterior.pairing import ORIGIN
 _MOST_NUMBERS = 3e7
 # Fewest posterior draws kept where matrices are large.
 _FEWEST_DRAWS = 100
+# Numbers held of each cell beside its row of the matrix: predictor, density and derivatives.
+_OF_A_CELL = 8
 
 
 @dataclass(frozen=True)
@@ -116,35 +119,43 @@ def condition(
     groups = groups_of(fit, planned, fresh)
     kept = _kept(fit, draws, groups, few_shot)
     # Within a problem draws are counted by place; `kept` leads back to the posterior's.
-    part = draws.isel({SAMPLE: kept}).drop_vars(list(ORIGIN), errors="ignore")
-    problems = [local_problem(fit, part, group, rng) for group in groups]
-    found = None
+    spread = draws.isel({SAMPLE: kept}).drop_vars(list(ORIGIN), errors="ignore")
+    problems = [local_problem(fit, spread, group, rng) for group in groups]
+    weights = None
     if not few_shot.sampler_only:
-        found = weigh([from_fit(p, few_shot, rng) for p in problems], IMPORTANCE)
+        weights = weigh([from_fit(p, few_shot, rng) for p in problems], IMPORTANCE)
     enough = min(few_shot.min_ess, len(kept) / 4)
-    good = found is not None and found.ess >= enough and not found.pareto_k > k_limit(len(kept))
-    if found is None or not good:
-        found = weigh([from_mode(p, few_shot, rng) for p in problems], SAMPLER)
+    good = (
+        weights is not None and weights.ess >= enough and not weights.pareto_k > k_limit(len(kept))
+    )
+    if weights is None or not good:
+        weights = weigh([from_mode(p, few_shot, rng) for p in problems], SAMPLER)
     count = int(fresh.sum())
-    refuse_degenerate(found, count, len(kept), few_shot)
-    chosen = resample(found.weight, rng)
+    refuse_degenerate(weights, count, len(kept), few_shot)
+    chosen = resample(weights.weight, rng)
     terms: list[xr.Dataset] = []
     residuals: list[xr.Dataset] = []
-    for one in found.groups:
-        z = latents_of(one, chosen, few_shot.steps, rng)
-        mine, own = one.problem.terms(chosen, z)
+    for candidates in weights.groups:
+        z = latents_of(candidates, chosen, few_shot.steps, rng)
+        mine, own = candidates.problem.terms(chosen, z)
         terms.append(mine)
         if own.data_vars:
             residuals.append(own)
-    report = Conditioning(found.method, count, found.ess, found.pareto_k, kept[chosen])
+    report = Conditioning(weights.method, count, weights.ess, weights.pareto_k, kept[chosen])
     return LatentsGivenScores(report, tuple(terms), tuple(residuals))
 
 
 def _kept(
     fit: Fit, draws: xr.Dataset, groups: Sequence[Group], few_shot: FewShot
 ) -> npt.NDArray[np.int64]:
-    """Return evenly spread posterior draws, fewer where the matrices would not fit in memory."""
-    most = 1.0
+    """Return evenly spread posterior draws, fewer where the matrices would not fit in memory.
+
+    Raises
+    ------
+    FitError
+        If the matrices of all groups together would not fit with these.
+    """
+    most, numbers = 1.0, 0.0
     for group in groups:
         families = len(group.fitted) + len(group.new)
         skills, benchmarks = fit.spec.skills.count, len(fit.scores.benchmarks)
@@ -152,6 +163,8 @@ def _kept(
         own = (1 + len(fit.spec.family.slopes)) * skills + (1 + slopes) * benchmarks
         latents = families * own + skills * group.rows.sizes[MODEL]
         most = max(most, len(group.score) * latents)
+        numbers += len(group.score) * (latents + _OF_A_CELL)
     total = draws.sizes[SAMPLE]
     count = min(total, few_shot.draws, max(int(_MOST_NUMBERS / most), _FEWEST_DRAWS))
+    refuse_too_many_given(numbers, sum(len(group.score) for group in groups), count)
     return np.linspace(0, total - 1, count).round().astype(np.int64)

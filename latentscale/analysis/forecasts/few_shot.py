@@ -92,7 +92,7 @@ class Conditioning(Result):
         weights and over each family's candidates; of a refit, the least over its parameters.
     pareto_k
         Shape of the tail of the posterior draws' weights (PSIS). NaN where there are too few
-        draws to tell, or no tail. Of a refit: what it was without one.
+        draws for it, or no tail. Of a refit: what it was without one.
     index
         Posterior draw that each sample of the forecast rests on, as its coordinate ``sample``.
     fit

@@ -71,8 +71,8 @@ class Forecast(Result):
         How scores given for the rows were used, and the effective sample size that left; None
         where none was given that the fit has not seen.
     token_draws
-        Trillions of training tokens of the rows that do not tell them, as drawn from the prior
-        or the posterior, dims (sample, model); None where all tell them.
+        Trillions of training tokens of the rows that leave them empty, as drawn from the prior
+        or the posterior, dims (sample, model); None where all state them.
     no_skills
         Why a mixture of fits has no `skill_draws`; empty otherwise.
     units
@@ -199,19 +199,19 @@ class Forecast(Result):
                     raise DataError(
                         f'score: {dim} "{name}" is not in the forecast.{nearest(str(name), known)}'
                     )
-        found = self._log_mean_density(score)
-        undefined = ~xr.apply_ufunc(np.isfinite, found) & score.notnull()
-        odd = np.argwhere(undefined.transpose(*found.dims).values)
+        density = self._log_mean_density(score)
+        undefined = ~xr.apply_ufunc(np.isfinite, density) & score.notnull()
+        odd = np.argwhere(undefined.transpose(*density.dims).values)
         if len(odd):
-            first = found.isel(dict(zip(found.dims, map(int, odd[0]), strict=True)))
-            names = {dim: first[dim].item() for dim in found.dims}
+            first = density.isel(dict(zip(density.dims, map(int, odd[0]), strict=True)))
+            names = {dim: first[dim].item() for dim in density.dims}
             raise DataError(
                 "score: "
                 + ", ".join(f'{dim} "{name}"' for dim, name in names.items())
-                + f": {float(score.broadcast_like(found).sel(names)):g} is not a score that the "
+                + f": {float(score.broadcast_like(density).sel(names)):g} is not a score that the "
                 "likelihood allows; fractions lie strictly between 0 and 1."
             )
-        return found
+        return density
 
     def _log_mean_density(self, score: xr.DataArray) -> xr.DataArray:
         """Return the log of the draws' mean density, models block by block; NaN where undefined."""
@@ -220,7 +220,7 @@ class Forecast(Result):
             mean = mean.sel({MODEL: score[MODEL].values})
             width = mean.sizes[SAMPLE] * mean.sizes[BENCHMARK]
             rows = list(parts(mean.sizes[MODEL], width, block_size(mean.size)))
-        found = []
+        blocks = []
         for some in rows:
             with np.errstate(invalid="ignore", divide="ignore"):
                 density = self.noise.log_density(
@@ -228,9 +228,9 @@ class Forecast(Result):
                     mean.isel({MODEL: some}),
                     self.precision_draws,
                 )
-                found.append(on_draws(density).reduce(logsumexp, SAMPLE))
-        joined = xr.concat(found, MODEL) if len(found) > 1 else found[0]
-        return joined.transpose(*found[0].dims) - np.log(mean.sizes[SAMPLE])
+                blocks.append(on_draws(density).reduce(logsumexp, SAMPLE))
+        joined = xr.concat(blocks, MODEL) if len(blocks) > 1 else blocks[0]
+        return joined.transpose(*blocks[0].dims) - np.log(mean.sizes[SAMPLE])
 
     plot = Picture("plot_forecast")
 

@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 
 from latentscale.analysis.forecasts.condition import LatentsGivenScores
-from latentscale.analysis.tools.blocks import Gathered, Stream, block_size, parts
+from latentscale.analysis.tools.blocks import BlockArray, Stream, block_size, parts
 from latentscale.dims import BENCHMARK, FAMILY, MODEL, SAMPLE, SKILL
 from latentscale.model.unseen import (
     draw_new_families,
@@ -27,7 +27,7 @@ from latentscale.posterior.fit import Fit
 
 
 @dataclass(frozen=True)
-class Evaluated:
+class ExpectedScores:
     """What a forecast's scores are drawn from.
 
     Attributes
@@ -53,7 +53,7 @@ def evaluate_in_blocks(
     *,
     given: LatentsGivenScores | None = None,
     one_model: Sequence[str] = (),
-) -> Evaluated:
+) -> ExpectedScores:
     """Evaluate the model's equations for rows, drawing what the fit does not have of them.
 
     Parameters
@@ -69,14 +69,14 @@ def evaluate_in_blocks(
     given
         Latents drawn given the rows' own scores, on the same samples.
     one_model
-        Rows that stand for one model at several sizes, and so share one residual.
+        Rows that are one model at several sizes, and so share one residual.
     """
     samples, models = draws.sizes[SAMPLE], planned.sizes[MODEL]
     width = len(fit.scores.benchmarks)
     most = block_size(samples * models * width)
     families = _Families(fit, draws, planned, rng, given, most)
     residuals = _Residuals(fit, draws, planned, rng, given, one_model, most)
-    found = {name: Gathered(draws, planned) for name in ("mean", "phi", "skill")}
+    arrays = {name: BlockArray(draws, planned) for name in ("mean", "phi", "skill")}
     for some in parts(samples, models * width, most):
         here = draws.isel({SAMPLE: some})
         effects = families.effects(here, some)
@@ -87,12 +87,12 @@ def evaluate_in_blocks(
             at = fit.evaluator.at(
                 here, planned.isel({MODEL: rows}), residuals=mine, effects=effects
             )
-            found["mean"].put(at.mean.transpose(SAMPLE, MODEL, BENCHMARK), place)
-            found["phi"].put(at.precision, place)
+            arrays["mean"].put(at.mean.transpose(SAMPLE, MODEL, BENCHMARK), place)
+            arrays["phi"].put(at.precision, place)
             if at.skill is not None:
-                found["skill"].put(at.skill.transpose(SAMPLE, MODEL, SKILL), place)
-    skills = found["skill"].whole() if fit.spec.skills.count else None
-    return Evaluated(found["mean"].whole(), found["phi"].whole(), skills)
+                arrays["skill"].put(at.skill.transpose(SAMPLE, MODEL, SKILL), place)
+    skills = arrays["skill"].whole() if fit.spec.skills.count else None
+    return ExpectedScores(arrays["mean"].whole(), arrays["phi"].whole(), skills)
 
 
 class _Families:

@@ -146,14 +146,16 @@ class LocalProblem:
         raw = _unpack(self.template, z)
         terms = _terms(self.fit, draws, self.group, raw, start)
         own = model_effects_of_raw(self.fit.spec, draws, raw)
-        return terms, own.assign(_chosen(self.noise_of_models, index).data_vars)
+        if self.noise_of_models.data_vars:  # without one there are no samples to choose from
+            own = own.assign(_chosen(self.noise_of_models, index).data_vars)
+        return terms, own
 
 
 def groups_of(fit: Fit, planned: xr.Dataset, is_new: xr.DataArray) -> list[Group]:
     """Return the groups of families that new scores bear on.
 
     Families of one lineage that was not fitted share that lineage's draw, so they stand
-    together, scored or not; every other family stands alone.
+    together, scored or not; every other family is by itself.
 
     Parameters
     ----------
@@ -470,4 +472,5 @@ def _unpack(template: xr.Dataset, values: Floats) -> xr.Dataset:
 
 
 def _chosen(draws: xr.Dataset, index: npt.NDArray[np.int64]) -> xr.Dataset:
-    return draws.isel({SAMPLE: index}, missing_dims="ignore").drop_vars(SAMPLE, errors="ignore")
+    kept = draws.isel({SAMPLE: index}, missing_dims="ignore")  # no variable, no dim
+    return kept.drop_vars(SAMPLE, errors="ignore")

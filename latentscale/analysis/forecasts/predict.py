@@ -61,7 +61,7 @@ def predict(
     """Forecast the scores of models, given scores that they have already, if any.
 
     A row of a fitted model uses that model's own latents. Another member of a fitted family
-    uses the family's. A new family is drawn round its lineage if that was fitted, else from
+    uses the family's. A new family is drawn around its lineage if that was fitted, else from
     the population; rows of one new family share the draw, and new families of one new
     lineage share the lineage's. Where the spec estimates undisclosed tokens, a row may leave
     tokens_t empty: its tokens are then drawn from the prior ``log_tokens``.
@@ -76,7 +76,7 @@ def predict(
     Scores in the table that the fit has not seen condition the forecast without a refit
     (few-shot): scores of new models, and further benchmarks of fitted ones. They move the
     latents of their families and models, and weigh the posterior draws (with the tokens of
-    models that do not tell them, so that scores speak of those as well); they do not move
+    models that do not disclose them, so that scores bear on those as well); they do not move
     other fitted families except through those weights. Where that leaves the weight on too few
     posterior draws the answer would be wrong, and it is refused unless ``few_shot.refit`` has
     the scores fitted instead. The forecast of a benchmark whose
@@ -167,7 +167,7 @@ def forecast_rows(
     few_shot
         How the rows' scores condition the forecast; by default they are not looked at.
     one_model
-        Rows that stand for one model at several sizes, and so share one residual.
+        Rows that are one model at several sizes, and so share one residual.
     draws
         At most so many posterior draws are used; by default all.
 
@@ -197,24 +197,26 @@ def forecast_rows(
     refuse_too_large(fit, planned.sizes[MODEL], sampled.sizes[SAMPLE])
     # All below is row by row of these draws, and each result takes their labels at the end.
     labels, sampled = sampled, sampled.drop_vars(list(ORIGIN), errors="ignore")
-    found = evaluate_in_blocks(fit, sampled, planned, rng, given=given, one_model=one_model)
+    expected = evaluate_in_blocks(fit, sampled, planned, rng, given=given, one_model=one_model)
     values = fit.evaluator.values(sampled)
     data = fit.scores.dataset
     noise = noise_of(fit.spec.benchmarks.likelihood, values, data["n_items"], usual_sampling(data))
     tokens = _drawn_tokens(sampled, planned)
-    scores = draw_scores(noise, found.mean, found.phi, recording_of(fit.scores.dataset), rng)
+    scores = draw_scores(noise, expected.mean, expected.phi, recording_of(fit.scores.dataset), rng)
 
     def origin(array: xr.DataArray) -> xr.DataArray:
         return with_origin(array, labels)
 
     return Forecast(
         draws=origin(scores).rename("score"),
-        mean_draws=origin(found.mean).rename("expected_score"),
-        precision_draws=origin(found.phi).rename("precision"),
+        mean_draws=origin(expected.mean).rename("expected_score"),
+        precision_draws=origin(expected.phi).rename("precision"),
         models=_about(fit, planned),
         is_posterior=fit.is_posterior,
         noise=noise.mapped(origin),
-        skill_draws=None if found.skill is None else origin(found.skill).rename("model_skill"),
+        skill_draws=None
+        if expected.skill is None
+        else origin(expected.skill).rename("model_skill"),
         conditioning=report,
         token_draws=None if tokens is None else origin(tokens),
         units=other_units(fit.scores),
@@ -224,7 +226,7 @@ def forecast_rows(
 def _refitted(
     fit: Fit,
     planned: xr.Dataset,
-    found: Degenerate,
+    failure: Degenerate,
     method: Method,
     settings: tuple[int, int | None],
     one_model: Sequence[str],
@@ -247,9 +249,9 @@ def _refitted(
         models=_about(fit, planned),
         conditioning=Conditioning(
             method=REFIT,
-            n_scores=found.n_scores,
+            n_scores=failure.n_scores,
             ess=again.convergence().min_ess,
-            pareto_k=found.pareto_k,
+            pareto_k=failure.pareto_k,
             index=np.asarray(forecast.draws[SAMPLE].values, dtype=np.int64),
             fit=again,
         ),

@@ -11,11 +11,18 @@ from scipy.special import gammaln, logsumexp
 from latentscale.analysis.forecasts.latents import Floats, LocalProblem, slope_and_curvature
 
 _TAIL = 8.0
+"""Degrees of freedom of the proposal's t: tails heavier than the target's, hardly wider within."""
 _NEWTON_STEPS = 15
+"""Newton steps from a good start end in some 5; the rest is for stragglers."""
 _HALVINGS = 6
+"""A Newton step is halved so often at most, to 1/64, before the point is left where it is."""
 _CLOSE = 1e-3
+"""A gap to the mode, in prior standard deviations, that a proposal does not feel; also the step of
+differences of the log prior, whose errors of rounding and curvature balance there."""
 _STRAGGLERS = 0.02
+"""Share of draws that may be further from their mode: their weights are right all the same."""
 _LEAST_CURVATURE = 1e-3
+"""Keeps the proposal proper where a prior is not log-concave: a standard deviation of some 30."""
 
 Target = Callable[[Floats], Floats]
 

@@ -81,11 +81,11 @@ class DrawWeights:
 
 def weigh(groups: Sequence[Candidates], method: str) -> DrawWeights:
     """Weigh the posterior draws by all groups together, and count what that leaves."""
-    level = np.sum([one.level for one in groups], axis=0)
+    level = np.sum([candidates.level for candidates in groups], axis=0)
     weight, pareto_k = _smoothed(level)
     ess = [1 / float(np.sum(weight**2))]
-    for one in groups:
-        within = np.exp(one.log_weight - one.log_weight.max(axis=1, keepdims=True))
+    for candidates in groups:
+        within = np.exp(candidates.log_weight - candidates.log_weight.max(axis=1, keepdims=True))
         within /= within.sum(axis=1, keepdims=True)
         ess.append(1 / float(np.sum((weight[:, None] * within) ** 2)))
     return DrawWeights(groups, method, weight, min(ess), pareto_k)
@@ -111,18 +111,18 @@ def resample(weight: Floats, rng: np.random.Generator) -> npt.NDArray[np.int64]:
     return np.minimum(np.searchsorted(edges, points), len(weight) - 1).astype(np.int64)
 
 
-def refuse_degenerate(found: DrawWeights, n_scores: int, count: int, few_shot: FewShot) -> None:
+def refuse_degenerate(weights: DrawWeights, n_scores: int, count: int, few_shot: FewShot) -> None:
     """Refuse degenerate weights, and warn of weights that leave a rough answer."""
     if count == 1:  # a point estimate has nothing to weigh
         return
-    degenerate = found.ess < _least_ess(count) or found.pareto_k > k_limit(count)
+    degenerate = weights.ess < _least_ess(count) or weights.pareto_k > k_limit(count)
     if degenerate and (few_shot.refit is not None or few_shot.degenerate == "refuse"):
-        raise Degenerate(n_scores, found.ess, found.pareto_k, count)
-    if degenerate or found.ess < min(_ROUGH_ESS, count * _ROUGH_SHARE):
-        shape = "" if np.isnan(found.pareto_k) else f", Pareto k {found.pareto_k:.2f}"
+        raise Degenerate(n_scores, weights.ess, weights.pareto_k, count)
+    if degenerate or weights.ess < min(_ROUGH_ESS, count * _ROUGH_SHARE):
+        shape = "" if np.isnan(weights.pareto_k) else f", Pareto k {weights.pareto_k:.2f}"
         warnings.warn(
             f"The scores given leave the weight on few posterior draws (effective sample size "
-            f"{found.ess:.0f} of {count}{shape}), so the forecast "
+            f"{weights.ess:.0f} of {count}{shape}), so the forecast "
             f"{'is not to be trusted' if degenerate else 'and its intervals are rough'}. Add "
             "these rows to the table and fit again for an exact answer.",
             FitWarning,

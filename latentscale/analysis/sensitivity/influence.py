@@ -86,7 +86,7 @@ def family_influence(
     """Leave each family out, by importance weights or by a refit, and see what changes.
 
     Draws are weighted by 1 / p(scores of the family | draw), Pareto-smoothed (Vehtari et al.
-    2024). A family with many scores tells its own effects, which the weights cannot forget, so
+    2024). A family with many scores determines its own effects, which the weights cannot forget, so
     its Pareto k is often above the limit: such families are refitted if `refit` is given.
 
     Parameters

@@ -21,10 +21,15 @@ from latentscale.posterior.pairing import paired
 QUANTITY = "quantity"
 Floats = npt.NDArray[np.float64]
 CONSTANT = 1e-12
+"""Standard deviation below which a quantity is constant within rounding."""
 NOISE_QUANTILE = 0.99
+"""An index above this quantile of what unrelated draws give is taken for real: 1 in 100 is not."""
 _ALPHAS = (0.99, 1.01)
+"""Powers on either side of 1, as in ArviZ's power-scaling (Kallioinen et al. 2024)."""
 _SHIFTS = 200
+"""Draws of an index under no relation: their 99% quantile rests on the two largest."""
 _NEAREST = 0.1
+"""Shifts by less than a tenth of the chain are not drawn: neighbours in a chain are alike."""
 
 
 def sensitivity_index(quantities: xr.DataArray, logs: xr.DataArray) -> Floats:

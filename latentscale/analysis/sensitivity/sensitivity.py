@@ -30,6 +30,7 @@ CONFLICT = "prior-data conflict"
 STRONG_PRIOR = "strong prior or weak data"
 UNCLEAR = "prior counts, scores' part within noise"
 LIMIT = 0.05
+"""Index from which a power-scaled component counts (Kallioinen et al. 2024, arXiv:2107.14054)."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -350,12 +351,12 @@ def _advice(table: pd.DataFrame, by_prior: pd.DataFrame, limit: float) -> tuple[
         (
             STRONG_PRIOR,
             f"with a {STRONG_PRIOR}",
-            "the scores tell little, so the prior decides: state it as an assumption",
+            "the scores say little, so the prior decides: state it as an assumption",
         ),
         (
             UNCLEAR,
             "that the prior moves, the scores' part within noise",
-            "sample more draws to tell whether the scores say much as well",
+            "sample more draws to see whether the scores say much as well",
         ),
     ):
         rows = table[table["diagnosis"] == diagnosis].sort_values("prior", ascending=False)

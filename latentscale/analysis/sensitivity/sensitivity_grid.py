@@ -41,6 +41,7 @@ from latentscale.result import Picture, Result
 
 BASE = "base"
 _DEFAULT_METHOD = NUTS(draws=500, tune=500)
+"""Half the usual draws: medians and intervals are compared, and each variant is a fit."""
 _KEY = ["variable", "where"]
 SUMMARY = ("variable", "where", "median", "sd", "lower", "upper", "max_rhat")
 """Columns of `summary_of`."""

@@ -1,4 +1,4 @@
-"""Agreement: whether two fits, with as many skills or not, see the same skills."""
+"""Agreement: whether the skills of two fits agree, be they as many or not."""
 
 from __future__ import annotations
 

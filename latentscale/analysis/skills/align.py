@@ -211,8 +211,8 @@ def _population_factor(fit: Fit) -> np.ndarray:
     if (spread[..., -1] <= _FEW * spread[..., 0]).any():
         raise SpecError(
             f'The {count} skills of "{fit.spec.name}" vary along fewer than {count} directions '
-            "(families share one level and there are too few covariates), so nothing tells them "
-            "apart; use fewer skills."
+            "(families share one level and there are too few covariates), so they are not "
+            "identified; use fewer skills."
         )
     return cholesky_of(factor)
 

@@ -84,7 +84,7 @@ def information_criteria(
     """Fit a spec by maximum marginal likelihood at several numbers of skills.
 
     AIC is 2 P - 2 log L and BIC is P log n - 2 log L, with P free parameters. The independent
-    units are families, so n is their number; BIC with the number of scores stands beside it.
+    units are families, so n is their number; BIC with the number of scores is given beside it.
 
     Parameters
     ----------

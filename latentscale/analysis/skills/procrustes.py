@@ -8,7 +8,7 @@ from scipy.optimize import linear_sum_assignment
 _MAX_ROUNDS = 200
 """Rounds that are never reached: each lowers the distance, mostly within ten."""
 _STILL = 1e-9
-"""Relative move of the mean at which it stands still, within rounding."""
+"""Relative move of the mean below which it has converged, within rounding."""
 
 
 def match_by_rotation(loading: np.ndarray) -> np.ndarray:

@@ -18,9 +18,13 @@ from latentscale.errors import SpecError
 from latentscale.validate import is_number, plain_fields
 
 _STARTS = 12
+"""Random starts: criteria have local optima, and of a dozen several reach the best."""
 _SEED = 20512
+"""Fixed, so that a rotation is the same whenever it is computed; any number would do."""
 _SINGULAR = 1e-6
+"""Determinant of unit axes below which two of them nearly coincide."""
 _OFF_LIMITS = 1e6
+"""Value of a criterion there, larger than any that loadings of order 1 give."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Undisclosed: the training tokens that models do not tell, as their scores suggest them."""
+"""Undisclosed: training tokens that were not published, as their scores suggest them."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ class Undisclosed(Result):
 def undisclosed(fit: Fit) -> Undisclosed:
     """Return what a fit says of training tokens that are not disclosed.
 
-    The size and the scores of a model, and what is known of its family, tell of its tokens; how
-    little they may tell shows in how near its interval is to the prior's.
+    The size and the scores of a model, and what is known of its family, are evidence of its
+    tokens; where that is weak, the interval is close to the prior's.
 
     Parameters
     ----------

@@ -108,7 +108,7 @@ class Stream:
         return taken
 
 
-class Gathered:
+class BlockArray:
     """An array over sample and model that is filled block by block.
 
     Parameters

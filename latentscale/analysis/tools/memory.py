@@ -56,6 +56,41 @@ def refuse_too_large(fit: Fit, rows: int, draws: int) -> None:
     )
 
 
+def refuse_too_many_given(numbers: float, scores: int, draws: int) -> None:
+    """Refuse to condition on scores where the matrices of their latents do not fit in memory.
+
+    Parameters
+    ----------
+    numbers
+        Numbers in all matrices on one posterior draw.
+    scores
+        Number of cells that the latents bear on.
+    draws
+        Posterior draws that are conditioned.
+
+    Raises
+    ------
+    FitError
+        Naming the size, what is available, and what would fit.
+    """
+    size = _NUMBER * numbers * draws
+    needed = _OVERHEAD * size
+    if size <= _SMALL or needed <= (free := available_bytes()):
+        return
+    share = free / needed
+    remedies = [
+        f"give the scores of at most {_rounded(scores * share):,} cells at a time",
+        "add the rows to the table and fit again",
+    ]
+    if draws * share >= _FEWEST_DRAWS:
+        remedies.insert(0, f"use fewer draws, few_shot=FewShot(draws={_rounded(draws * share)})")
+    raise FitError(
+        f"Conditioning {draws:,} draws on {scores:,} scores of the rows' families takes "
+        f"{size / 1e9:,.1f} GB, and {free / 1e9:,.1f} GB of memory are available. "
+        f"Either {', or '.join(remedies)}."
+    )
+
+
 def forecast_bytes(fit: Fit, rows: int, draws: int) -> int:
     """Return the size of a forecast's arrays in bytes: scores, expected scores, skills, ..."""
     benchmarks = len(fit.scores.benchmarks)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
@@ -24,7 +24,6 @@ from latentscale.analysis.tools.fold_files import (
 )
 from latentscale.errors import FitError, FitWarning, listed
 from latentscale.inference.method import Method
-from latentscale.inference.nuts.method import NUTS
 from latentscale.inference.progress import WorkProgress
 
 _CONNECT_SECONDS = 15
@@ -75,10 +74,8 @@ class _Outcome:
 
 
 def in_one_process(method: Method, workers: int) -> Method:
-    """Let each process run its chains in turn where several refits run at once."""
-    if workers > 1 and isinstance(method, NUTS) and method.cores is None:
-        return replace(method, cores=1)
-    return method
+    """Let each process work on one core where several refits run at once."""
+    return method.on_one_core() if workers > 1 else method
 
 
 def run_refits(

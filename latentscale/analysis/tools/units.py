@@ -24,7 +24,7 @@ _IN_UNITS: Final = ("mae", "crps", "width", "interval_score")
 def other_units(scores: Scores) -> dict[str, str]:
     """Return the units of benchmarks whose scores are not fractions, by name.
 
-    The scale stands for a unit that is not stated.
+    Where no unit is stated, it is named after the scale.
     """
     scales, units = scales_of(scores.dataset), units_of(scores.dataset)
     return {

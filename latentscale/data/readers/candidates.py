@@ -147,9 +147,9 @@ def _joined(
             best = there, parts
     there, parts = best
     if there:
-        lacking = [part for part in parts if part not in there]
+        missing = [part for part in parts if part not in there]
         found.partial[runs[0].model, benchmark] = (
-            f"{len(there)} of {len(parts)} subtasks are there, missing are {listed(lacking, 4)}"
+            f"{len(there)} of {len(parts)} subtasks are there, missing are {listed(missing, 4)}"
         )
 
 

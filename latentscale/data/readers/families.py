@@ -135,7 +135,7 @@ def _chain(name: str, parent: Mapping[str, object]) -> list[str]:
 
 
 def _found(chain: Iterable[str]) -> tuple[_Base | None, str]:
-    """Return the pretraining that the first telling name of a chain names, and the basis."""
+    """Return the pretraining that the first name of a chain that names one names, and the basis."""
     names = list(chain)
     for place, name in enumerate(names):
         base = _base_of(name)

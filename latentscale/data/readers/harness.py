@@ -126,7 +126,7 @@ def read_harness(
         Tokens of one training step, one number or by model, for checkpoints without a row;
         revisions such as ``step1000-tokens4B`` need none.
     drop_unmatched
-        Leave out models that the metadata lacks instead of refusing.
+        Leave out models that are not in the metadata instead of refusing.
     set_aside
         Leave out every row that cannot be used (no metadata, an empty family, a size that is no
         number, a score outside its range) instead of refusing; the audit has one finding
@@ -145,7 +145,7 @@ def read_harness(
     Raises
     ------
     DataError
-        As `harness_table` and `Scores.from_frame`, and if models lack metadata.
+        As `harness_table` and `Scores.from_frame`, and if models are not in the metadata.
 
     Warns
     -----

@@ -81,7 +81,7 @@ def download_leaderboard(
 
 
 def _reachable(endpoint: str | None, timeout: float) -> bool:
-    """Return whether the hub answers at all; behind a proxy only the client can tell."""
+    """Return whether the hub answers at all; behind a proxy only the client knows."""
     address = urlsplit(endpoint or os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
     if getproxies() or address.hostname is None:
         return True

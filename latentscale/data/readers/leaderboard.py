@@ -127,7 +127,7 @@ def read_leaderboard(
     flagged
         As for `leaderboard_table`.
     drop_unmatched
-        Leave out models that the metadata lacks instead of refusing.
+        Leave out models that are not in the metadata instead of refusing.
     set_aside
         As for `read_harness`.
     benchmarks
@@ -141,7 +141,7 @@ def read_leaderboard(
     Raises
     ------
     DataError
-        As `leaderboard_table` and `Scores.from_frame`, and if models lack metadata.
+        As `leaderboard_table` and `Scores.from_frame`, and if models are not in the metadata.
 
     Warns
     -----
@@ -187,9 +187,9 @@ def _collected(
     frame, findings = without_flagged(frame, reading, what)
     frame, more = _one_row_a_model(frame)
     table, unread = _columns(frame, raw)
-    lacking = [name for name in RAW_COLUMNS if name not in frame]
-    if lacking:
-        message = f"the table has no {listed(lacking)}."
+    missing = [name for name in RAW_COLUMNS if name not in frame]
+    if missing:
+        message = f"the table has no {listed(missing)}."
         unread.append(Finding("warning", "benchmark-without-score", "columns", message))
     return table, [*findings, *more, *unread]
 

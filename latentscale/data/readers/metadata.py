@@ -146,7 +146,7 @@ def join_metadata(
         as ``instruct``, ``released``, ``reasoning`` and ``provider``; those that `wide` gives may
         be left out. Other columns are not used, which a finding says. Not changed.
     drop_unmatched
-        Leave out models that the metadata lacks; they are counted in a finding.
+        Leave out models that are not in the metadata; they are counted in a finding.
 
     Returns
     -------
@@ -156,7 +156,7 @@ def join_metadata(
     Raises
     ------
     DataError
-        If models lack metadata, the metadata names a model twice, or no model is left.
+        If models are not in the metadata, the metadata name a model twice, or no model is left.
     """
     if metadata is None:
         metadata = pd.DataFrame({"model": []}, dtype=object)
@@ -166,18 +166,18 @@ def join_metadata(
     _refuse_without_columns(wide, metadata)
     row_of, by_short = _matches(wide["model"].tolist(), metadata["model"].tolist())
     needed = [name for name in REQUIRED if name not in wide]
-    lacking = [name for name in wide["model"] if name not in row_of] if needed else []
+    missing = [name for name in wide["model"] if name not in row_of] if needed else []
     findings = _match_findings(by_short, row_of, metadata)
-    if lacking and not drop_unmatched:
-        raise DataError(_lacking(lacking, wide, metadata, needed))
-    if lacking:
+    if missing and not drop_unmatched:
+        raise DataError(_without_row(missing, wide, metadata, needed))
+    if missing:
         wide = wide[wide["model"].isin(row_of)]
-        message = f"{len(lacking)} models without metadata were left out: {listed(lacking)}."
+        message = f"{len(missing)} models without metadata were left out: {listed(missing)}."
         findings.append(Finding("info", "metadata-missing", "rows", message))
     if wide.empty:
         raise DataError(
             "No model of the source is in the metadata, so no row is left. Check the "
-            f"names: the source has {listed(lacking)}, the metadata "
+            f"names: the source has {listed(missing)}, the metadata "
             f"{listed(metadata['model'])}."
         )
     return _joined(wide, metadata, row_of, findings), findings
@@ -192,11 +192,11 @@ def _refuse_repeated(metadata: pd.DataFrame) -> None:
 
 def _refuse_without_columns(wide: pd.DataFrame, metadata: pd.DataFrame) -> None:
     known = {*wide.columns, *metadata.columns}
-    lacking = [name for name in REQUIRED if name not in known]
-    if lacking:
+    missing = [name for name in REQUIRED if name not in known]
+    if missing:
         raise DataError(
-            f"The source does not say {listed(lacking)} of its models. Give metadata= with the "
-            f"columns {listed(['model', *lacking])}, one row a model (tokens_t may be empty); the "
+            f"The source does not say {listed(missing)} of its models. Give metadata= with the "
+            f"columns {listed(['model', *missing])}, one row a model (tokens_t may be empty); the "
             f"source's models are {listed(wide['model'])}."
         )
 
@@ -256,12 +256,12 @@ def _match_findings(
     return findings
 
 
-def _lacking(
-    lacking: list[str], wide: pd.DataFrame, metadata: pd.DataFrame, needed: list[str]
+def _without_row(
+    missing: list[str], wide: pd.DataFrame, metadata: pd.DataFrame, needed: list[str]
 ) -> str:
-    hint = nearest(lacking[0], metadata["model"].tolist()) if len(metadata) else ""
+    hint = nearest(missing[0], metadata["model"].tolist()) if len(metadata) else ""
     return (
-        f"{len(lacking)} of {len(wide)} models have no row in the metadata: {listed(lacking, 20)}."
+        f"{len(missing)} of {len(wide)} models have no row in the metadata: {listed(missing, 20)}."
         f"{hint} Add their {listed(needed)}, or leave them out with drop_unmatched=True "
         "(--drop-unmatched on the command line)."
     )
@@ -274,8 +274,8 @@ def _joined(
     columns: dict[str, object] = {"model": wide["model"].tolist()}
     for name in (*REQUIRED[1:], *OPTIONAL, *_further(wide, metadata)):
         own = wide[name].tolist() if name in wide else [None] * len(wide)
-        told = metadata[name].tolist() if name in metadata else []
-        values = [told[row] if told and row >= 0 else None for row in rows]
+        stated = metadata[name].tolist() if name in metadata else []
+        values = [stated[row] if stated and row >= 0 else None for row in rows]
         if name == "params_b" and name in wide:
             findings += _disagreeing(wide["model"].tolist(), own, values)
         if name in wide or name in metadata:
@@ -301,9 +301,9 @@ def _numeric(cell: object) -> bool:
     return is_missing(cell) or as_number(cell) is not None
 
 
-def _disagreeing(models: list[str], own: list[object], told: list[object]) -> list[Finding]:
+def _disagreeing(models: list[str], own: list[object], stated: list[object]) -> list[Finding]:
     odd = []
-    for model, mine, value in zip(models, own, told, strict=True):
+    for model, mine, value in zip(models, own, stated, strict=True):
         first, second = as_number(mine), as_number(value)
         if first and second and first > 0 and second > 0:
             ratio = float(np.exp(abs(np.log(first / second))))

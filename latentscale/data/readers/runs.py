@@ -257,7 +257,7 @@ def _model(document: Mapping[str, Any], arguments: Mapping[str, Any], path: Path
 
 
 def _checkpoint(revision: object) -> str:
-    """Return what tells a checkpoint from its model: "@step3000"; commits only pin the model."""
+    """Return what names a checkpoint beside its model: "@step3000"; commits only pin the model."""
     text = str(revision or "main").strip()
     return "" if text in ("", "main", "None") or _COMMIT.match(text) else f"@{text}"
 

@@ -1,4 +1,4 @@
-"""Where a benchmark's score stands in the output of lm-evaluation-harness."""
+"""Where a benchmark's score is in the output of lm-evaluation-harness."""
 
 from __future__ import annotations
 

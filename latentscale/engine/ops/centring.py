@@ -1,6 +1,6 @@
 """Centring: where a family's scores put its standard latents, and how far they may stray.
 
-For parameters given, scores whose links are made linear tell a family's latents y by weighted
+For parameters given, scores whose links are made linear determine a family's latents y by weighted
 least squares with a standard normal prior: y | scores ~ Normal(A^-1 r, A^-1), A = I + sum w M M'
 and r = sum w t M over the family's cells, with M the cell's loadings, t what its score says of the
 part of eta that is the family's, and w how precisely. A sampler that moves in z, with
@@ -11,6 +11,7 @@ y = A^-1 r + L'^-1 z and A = L L', is free of the ridges between latents and par
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,6 @@ from numba import njit
 from pytensor.gradient import DisconnectedType
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
-from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_default_op_cache_key
 
 _VERSION = 2  # of the machine code on disk: raise it with any change below
 
@@ -213,28 +213,48 @@ def centre_pullback(  # type: ignore[no-untyped-def]
     return by_weight, by_target, by_mix, by_z
 
 
-@register_funcify_default_op_cache_key(Centring)
-def _centring_in_numba(op: Centring, node: Apply, **rest: Any) -> Any:
-    @numba_njit
-    def centring(weight, target, mix, z, family, benchmark):  # type: ignore[no-untyped-def]
-        return centre(weight, target, mix, z, family, benchmark)
+def _register_for_numba() -> None:
+    """Teach PyTensor to run both operations inside compiled graphs."""
+    from pytensor.link.numba.dispatch.basic import (
+        numba_njit,
+        register_funcify_default_op_cache_key,
+    )
 
-    return centring, _VERSION
+    @register_funcify_default_op_cache_key(Centring)
+    def in_numba(op: Centring, node: Apply, **rest: Any) -> Any:
+        @numba_njit
+        def centring(weight, target, mix, z, family, benchmark):  # type: ignore[no-untyped-def]
+            return centre(weight, target, mix, z, family, benchmark)
+
+        return centring, _VERSION
+
+    @register_funcify_default_op_cache_key(_CentringPullback)
+    def pullback_in_numba(op: _CentringPullback, node: Apply, **rest: Any) -> Any:
+        @numba_njit
+        def pullback(  # type: ignore[no-untyped-def]
+            weight,
+            target,
+            mix,
+            z,
+            family,
+            bench,
+            centres,
+            stray,
+            lower,
+            by_centre,
+            by_stray,
+            by_volume,
+        ):
+            return centre_pullback(
+                *(weight, target, mix, z, family, bench),
+                *(centres, stray, lower),
+                *(by_centre, by_stray, by_volume),
+            )
+
+        return pullback, _VERSION
 
 
-@register_funcify_default_op_cache_key(_CentringPullback)
-def _pullback_in_numba(op: _CentringPullback, node: Apply, **rest: Any) -> Any:
-    @numba_njit
-    def pullback(  # type: ignore[no-untyped-def]
-        weight, target, mix, z, family, bench, centres, stray, lower, by_centre, by_stray, by_volume
-    ):
-        return centre_pullback(
-            *(weight, target, mix, z, family, bench),
-            *(centres, stray, lower),
-            *(by_centre, by_stray, by_volume),
-        )
-
-    return pullback, _VERSION
-
+with suppress(ImportError, AttributeError):  # renamed inside PyTensor, which then calls `perform`
+    _register_for_numba()
 
 centring = Centring()

@@ -21,7 +21,7 @@ from latentscale.inference.approximations.elbo import (
 )
 from latentscale.inference.approximations.importance import importance_weights, weight_stats
 from latentscale.inference.approximations.normals import FullRank, MeanField
-from latentscale.inference.method import Method
+from latentscale.inference.method import METHODS, Method
 from latentscale.inference.progress import WorkProgress
 from latentscale.inference.tools.posterior_density import PosteriorDensity, posterior_density
 from latentscale.model.build import build_design
@@ -36,6 +36,7 @@ MAX_FULL_RANK = 5000
 _STILL_RISING = "The ELBO was still rising at the last step: raise steps."
 
 
+@METHODS.add
 @dataclass(frozen=True)
 class ADVI(Method):
     """Automatic differentiation variational inference (Kucukelbir et al. 2017).

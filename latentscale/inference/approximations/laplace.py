@@ -12,7 +12,7 @@ from scipy import linalg
 from latentscale.declare.spec import ModelSpec
 from latentscale.errors import FitError
 from latentscale.inference.approximations.importance import importance_weights, weight_stats
-from latentscale.inference.method import Method
+from latentscale.inference.method import METHODS, Method
 from latentscale.inference.progress import WorkProgress
 from latentscale.inference.tools.posterior_density import PosteriorDensity, posterior_density
 from latentscale.model.build import build_design
@@ -45,6 +45,7 @@ _ROUNDING = 1e-9  # of a log density, by which a Newton step at the mode may see
 _LOG_2PI = float(np.log(2 * np.pi))
 
 
+@METHODS.add
 @dataclass(frozen=True)
 class Laplace(Method):
     """Normal approximation at the mode of the posterior on the unconstrained scale.
@@ -79,7 +80,7 @@ class Laplace(Method):
         self._check_counts("draws", "max_iterations")
 
     def draw(self, spec: ModelSpec, design: Design, *, seed: int, progress: bool) -> Draws:
-        """Find the mode, and draw from the normal round it."""
+        """Find the mode, and draw from the normal around it."""
         start = time.perf_counter()
         density = posterior_density(build_design(spec, design))
         _refuse_large(density)

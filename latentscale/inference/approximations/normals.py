@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 _LOG_2PI = float(np.log(2 * np.pi))
+"""Of the normal density."""
 _FIRST_LOG_SD = -2.0  # narrow, so that the first steps find the mean (as in Stan and PyMC)
 
 

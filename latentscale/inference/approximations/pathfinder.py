@@ -12,7 +12,7 @@ import xarray as xr
 from latentscale.declare.spec import ModelSpec
 from latentscale.errors import FitError
 from latentscale.inference.approximations.importance import importance_weights, weight_stats
-from latentscale.inference.method import Method
+from latentscale.inference.method import METHODS, Method
 from latentscale.inference.progress import WorkProgress
 from latentscale.inference.tools.posterior_density import PosteriorDensity, posterior_density
 from latentscale.model.build import build_design
@@ -30,6 +30,7 @@ _FLAT = 1e-3
 _UNFINISHED = "The best path's optimiser did not reach the mode: raise max_iterations."
 
 
+@METHODS.add
 @dataclass(frozen=True)
 class Pathfinder(Method):
     """Multi-path Pathfinder (Zhang, Carpenter, Gelman and Vehtari 2022).
@@ -45,7 +46,7 @@ class Pathfinder(Method):
     draws
         Draws to return.
     paths
-        Starts of L-BFGS, scattered uniformly by up to `jitter` round the initial point.
+        Starts of L-BFGS, scattered uniformly by up to `jitter` around the initial point.
     history
         Pairs of differences that the inverse Hessian is built from.
     elbo_draws

@@ -18,7 +18,7 @@ from latentscale.inference.gibbs.blocks import Problem
 from latentscale.inference.gibbs.chain import Chain
 from latentscale.inference.gibbs.kept import Kept, draw_of, posterior_of
 from latentscale.inference.gibbs.problem import problem_of
-from latentscale.inference.method import Method
+from latentscale.inference.method import METHODS, Method
 from latentscale.inference.progress import WorkProgress
 from latentscale.model.design import Design
 from latentscale.numerics.threads import one_blas_thread
@@ -29,6 +29,7 @@ from latentscale.posterior.status import FOR_ANYTHING, status_of_chains
 _POLL_SECONDS = 0.1  # between looks at chains that run
 
 
+@METHODS.add
 @dataclass(frozen=True)
 class Gibbs(Method):
     """Gibbs sampling, for specs that are normal on the link's scale given scales and precisions.

@@ -13,7 +13,7 @@ from latentscale.inference.gibbs.slices import log_prior, prior_code, slice_numb
 from latentscale.model.normal_effects import Nesting
 from latentscale.model.terms.family_level import LKJ_CONCENTRATION
 
-_HALF = 0.5
+_HALF = 0.5  # of a log density that is quadratic
 _SURE = 1e-12  # of a share: nearer to 0 or 1 its logit has no prior mass under any Beta in use
 
 

@@ -35,6 +35,7 @@ from latentscale.model.terms.instruct import INSTRUCT_SLOPE
 from latentscale.model.terms.precision import PRECISION
 
 _LOG_2 = float(np.log(2))
+"""Of the power link's stretch."""
 _TINY = 1e-30  # of a complex step: its square is 0 in double precision
 
 

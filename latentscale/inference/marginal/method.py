@@ -17,7 +17,7 @@ from latentscale.expect import expect
 from latentscale.inference.marginal.information import COVARIANCES, CovarianceKind
 from latentscale.inference.marginal.latents import LatentDraws, draw_latents
 from latentscale.inference.marginal.limits import refuse_other_latents
-from latentscale.inference.method import Method
+from latentscale.inference.method import METHODS, Method
 from latentscale.model.design import Design, design
 from latentscale.model.double import double_precision
 from latentscale.numerics.curvature import normal_draws
@@ -37,9 +37,10 @@ _EFFECTIVE_LIMIT = 0.1
 _SAME_MAXIMUM = 0.1
 
 
+@METHODS.add
 @dataclass(frozen=True)
 class MarginalML(Method):
-    """The estimator of Cai et al. 2025: maximum marginal likelihood, with normal draws round it.
+    """The estimator of Cai et al. 2025: maximum marginal likelihood, with normal draws around it.
 
     A family's latents are integrated out by adaptive Gauss-Hermite quadrature (Liu and Pierce
     1994), and the likelihood is maximised under the anchors and the unit diagonal of the skills'
@@ -50,7 +51,7 @@ class MarginalML(Method):
     Attributes
     ----------
     starts
-        Starting points: the first from regressions, the others scattered round it.
+        Starting points: the first from regressions, the others scattered around it.
     nodes
         Quadrature nodes a skill, at least 3; a rule of two more gives the error.
     drop

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 from latentscale.declare.spec import ModelSpec
 from latentscale.errors import FitError
 from latentscale.files import expanded
-from latentscale.inference.method import Method
+from latentscale.inference.method import METHODS, Method
 from latentscale.inference.nuts.backends import BACKENDS, Backend, BackendName, Coordinates
 from latentscale.inference.nuts.on_nutpie import run_on_nutpie
 from latentscale.inference.nuts.on_pymc import run_on_pymc
@@ -28,6 +28,7 @@ MOST_DRAWS = 10_000_000
 _MOST_CHAINS = 10_000
 
 
+@METHODS.add
 @dataclass(frozen=True)
 class NUTS(Method):
     """Hamiltonian Monte Carlo with the No-U-Turn rule (Hoffman and Gelman 2014).

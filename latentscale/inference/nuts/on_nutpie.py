@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import pymc as pm
 
 from latentscale.declare.spec import ModelSpec
-from latentscale.engine.choice import engine_in_use, fast_or_stock
 from latentscale.errors import FitError
 from latentscale.inference.nuts import chains
 from latentscale.inference.nuts.kept import ChainRun, kept_of
@@ -64,12 +63,8 @@ def run_on_nutpie(
         points = start.place(compiled, seed=seed, cores=method.cores, progress=progress)
         return ready, points, None
 
-    if not _whitens(method, spec, design):
-        ready, points, whitening = in_own_coordinates()
-    elif method.coordinates == "auto":
-        ready, points, whitening = fast_or_stock(in_whitened_coordinates, in_own_coordinates)
-    else:
-        ready, points, whitening = in_whitened_coordinates()
+    whitens = _whitens(method, spec, design)
+    ready, points, whitening = in_whitened_coordinates() if whitens else in_own_coordinates()
     assert points.compiled is not None  # all ways compile the model
     seconds = {"compile": ready - began, "start": time.perf_counter() - ready}
     chosen = {"start": asdict(start), "coordinates": "whitened" if whitening else "model"}
@@ -96,7 +91,7 @@ def run_on_nutpie(
 
 
 def _whitens(method: NUTS, spec: ModelSpec, design: Design) -> bool:
-    """Return whether chains move in whitened coordinates, if the engine has them.
+    """Return whether chains move in whitened coordinates.
 
     Raises
     ------
@@ -111,10 +106,5 @@ def _whitens(method: NUTS, spec: ModelSpec, design: Design) -> bool:
             'NUTS.coordinates = "whitened" needs a spec whose only latents are families\' anchored '
             "skills (no residuals, lineages, family slopes or effects by benchmark), a fixed floor "
             'and a likelihood that can be linearised; leave it out, or use "model".'
-        )
-    if engine_in_use() == "stock":
-        raise FitError(
-            'NUTS.coordinates = "whitened" needs the fast engine, and the stock engine is in use; '
-            'leave it out, or use "model".'
         )
     return True

@@ -11,7 +11,7 @@ import xarray as xr
 
 from latentscale.declare.spec import ModelSpec
 from latentscale.errors import SpecError
-from latentscale.inference.method import Method
+from latentscale.inference.method import METHODS, Method
 from latentscale.inference.progress import WorkProgress
 from latentscale.inference.stochastic.ascent import StochasticMaximum, maximise_stochastically
 from latentscale.inference.stochastic.complete import CompleteData, complete_data
@@ -34,6 +34,7 @@ _STEP_LIMIT = 0.25
 _NOISE_LIMIT = 0.2
 
 
+@METHODS.add
 @dataclass(frozen=True)
 class StochasticMarginalML(Method):
     """Maximum marginal likelihood by projected stochastic gradients, as in Cai et al. 2025.
@@ -44,7 +45,7 @@ class StochasticMarginalML(Method):
     unconstrained scale, where loadings of anchors and scales are positive and correlations
     valid, and are projected on a box. A few Newton steps from longer runs follow, with the
     observed information by Louis' identity. The spec's priors play no part, but for the
-    starting points. Draws are normal round the estimate, latents drawn given each.
+    starting points. Draws are normal around the estimate, latents drawn given each.
 
     Where `MarginalML` can go it is better: faster, without Monte Carlo error, and it gives the
     likelihood, AIC and BIC.

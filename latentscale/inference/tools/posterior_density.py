@@ -58,12 +58,26 @@ class PosteriorDensity:
         return np.array([self.value_and_gradient(point)[0] for point in points])
 
     def to_posterior(self, points: np.ndarray) -> xr.Dataset:
-        """Return points of shape (m, n) as named parameters: one chain of m draws."""
-        expanded = [self.expand(point) for point in points]
+        """Return points as named parameters.
+
+        Parameters
+        ----------
+        points
+            Shape (m, n), one chain of m draws, or (chain, m, n).
+        """
+        chains = points[None] if points.ndim == 2 else points
+        expanded = [self.expand(point) for chain in chains for point in chain]
+        count, length = chains.shape[:2]
         held = {name: np.stack([np.array(draw[name]) for draw in expanded]) for name in self.dims}
         return xr.Dataset(
-            {name: ((CHAIN, DRAW, *dims), held[name][None]) for name, dims in self.dims.items()},
-            coords={**self.coords, CHAIN: np.arange(1), DRAW: np.arange(len(points))},
+            {
+                name: (
+                    (CHAIN, DRAW, *dims),
+                    held[name].reshape(count, length, *held[name].shape[1:]),
+                )
+                for name, dims in self.dims.items()
+            },
+            coords={**self.coords, CHAIN: np.arange(count), DRAW: np.arange(length)},
         )
 
 

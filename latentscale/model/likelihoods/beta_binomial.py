@@ -99,6 +99,6 @@ class BetaBinomialNoise(Noise):
 
 
 def _counts(score: np.ndarray, items: np.ndarray) -> np.ndarray:
-    """Return the nearest whole counts; halves go outwards, for they stand for 0 and n."""
+    """Return the nearest whole counts; halves go outwards, for they are 0 and n clamped."""
     x = score * items
     return np.where(score < 0.5, np.ceil(x - 0.5 - _TIE), np.floor(x + 0.5 + _TIE))

@@ -19,6 +19,7 @@ from latentscale.maths import Named, maths_of
 
 LINK_PIECE: str = "link_piece"
 _SLOPE = "link_slope"
+_KNOT, _HEIGHT, _RATE = "link_knot", "link_height_at_0", "link_rate_at_0"
 _SOFTNESS = 0.5  # width of the bend at a knot: a quarter of the default distance between knots
 
 
@@ -58,7 +59,7 @@ class Monotone(Link):
     @classmethod
     def _increasing(cls, knots: tuple[float, ...]) -> tuple[float, ...]:
         rising = all(low < high for low, high in pairwise(knots))
-        # 12 slopes a benchmark are more than scores of some 200 models can tell apart; beyond 10
+        # 12 slopes a benchmark are more than scores of some 200 models can distinguish; beyond 10
         # the logistic is flat to rounding of recorded scores.
         if not 1 <= len(knots) <= 12 or not rising or not all(abs(k) <= 10 for k in knots):
             raise SpecError(
@@ -79,6 +80,20 @@ class Monotone(Link):
         pieces = [f"below {self.knots[0]:g}", *inner, f"above {self.knots[-1]:g}"]
         return {LINK_PIECE: [name for p, name in enumerate(pieces) if p != self._middle]}
 
+    def constants(self, parameters: Mapping[str, Named]) -> dict[str, Named]:
+        """Return the knots, and what the steps at them are at 0, as data."""
+        maths = maths_of(parameters[_SLOPE])
+        ready = {}
+        for place, knot in enumerate(self.knots):
+            height = float(np.logaddexp(0.0, -knot / _SOFTNESS))
+            for name, value in (
+                (_KNOT, knot),
+                (_HEIGHT, height),
+                (_RATE, float(expit(-knot / _SOFTNESS))),
+            ):
+                ready[f"{name}_{place}"] = maths.number(value, f"{name}_{place}")
+        return ready
+
     def share(self, parameters: Mapping[str, Named], eta: Named) -> Named:
         """Return the logistic of a smooth increasing curve m with learned slopes between knots.
 
@@ -90,6 +105,7 @@ class Monotone(Link):
         """
         maths = maths_of(eta)
         free = parameters[_SLOPE]
+        ready = parameters if f"{_KNOT}_0" in parameters else self.constants(parameters)
 
         def slope(piece: int) -> Named | float:
             if piece == self._middle:
@@ -99,11 +115,11 @@ class Monotone(Link):
             return (free * maths.named(chosen, (LINK_PIECE,))).sum(LINK_PIECE)
 
         curve, rate = slope(0) * eta, slope(0)
-        for place, knot in enumerate(self.knots):
+        for place in range(len(self.knots)):
+            knot, height, steep = (ready[f"{name}_{place}"] for name in (_KNOT, _HEIGHT, _RATE))
             bend = slope(place + 1) - slope(place)
-            at_zero = float(np.logaddexp(0.0, -knot / _SOFTNESS))
-            curve = curve + bend * _SOFTNESS * (maths.softplus((eta - knot) / _SOFTNESS) - at_zero)
-            rate = rate + bend * float(expit(-knot / _SOFTNESS))
+            curve = curve + bend * _SOFTNESS * (maths.softplus((eta - knot) / _SOFTNESS) - height)
+            rate = rate + bend * steep
         return maths.sigmoid(curve / rate)
 
     @property

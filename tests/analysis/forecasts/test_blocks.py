@@ -11,6 +11,7 @@ import pytest
 import xarray as xr
 
 import latentscale as ls
+from latentscale.analysis.forecasts import predict as predict_module
 from latentscale.analysis.forecasts.condition import LatentsGivenScores
 from latentscale.analysis.forecasts.few_shot import Conditioning
 from latentscale.analysis.forecasts.in_blocks import evaluate_in_blocks
@@ -190,6 +191,30 @@ def test_a_result_beyond_memory_is_refused_with_its_size_and_a_remedy(large, mon
     monkeypatch.setattr(memory, "available_bytes", lambda: 1e9)
     with pytest.raises(FitError, match="draws=400"):
         ls.predict(large, table)
+
+
+def test_more_scores_than_memory_holds_are_refused_before_they_are_conditioned_on(
+    small_scores, known_spec, prior_fit, monkeypatch
+) -> None:
+    fit = prior_fit(known_spec, small_scores)
+    monkeypatch.setattr(memory, "available_bytes", lambda: 1e6)
+    monkeypatch.setattr(memory, "_SMALL", 0.0)
+    count = 3000
+    rows = pd.DataFrame(
+        {
+            "model": [f"new-{i}" for i in range(count)],
+            "family": "new",
+            "instruct": 0,
+            "params_b": np.linspace(1, 9, count),
+            "tokens_t": 2.0,
+            "alpha": 0.5,
+        }
+    )
+    monkeypatch.setattr(predict_module, "refuse_too_large", lambda *given: None)
+    with pytest.raises(
+        FitError, match=r"60 draws on 3,000 scores .* at most [\d,]+ cells at a time"
+    ):
+        ls.predict(fit, rows)
 
 
 def test_the_draws_that_a_refusal_names_do_fit(large, monkeypatch) -> None:

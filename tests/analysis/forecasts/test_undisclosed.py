@@ -1,4 +1,4 @@
-"""Forecasts of models that do not tell their tokens: from the prior, and against quadrature."""
+"""Forecasts of models with undisclosed tokens: from the prior, and against quadrature."""
 
 from __future__ import annotations
 

@@ -20,6 +20,7 @@ from latentscale.analysis.sensitivity import sensitivity as sensitivity_module
 from latentscale.analysis.sensitivity import sensitivity_grid as grids
 from latentscale.analysis.sensitivity.sensitivity import CONFLICT, FORECAST, STRONG_PRIOR
 from latentscale.analysis.skills import regression as regression_module
+from latentscale.engine import fast
 from latentscale.posterior.convert import to_tree
 from latentscale.posterior.draws import Draws
 from latentscale.posterior.fit import Fit
@@ -169,6 +170,24 @@ def test_a_grid_of_priors(
     assert found.largest["highest_variant"].iloc[0] == "higher"
     assert found.variants["higher"] == "intercept ~ Normal(mu=3, sigma=1) for Normal(mu=0, sigma=2)"
     assert "higher" not in found.headline and "standard deviations" in found.headline
+
+
+def test_a_grid_of_priors_compiles_once(
+    quick_spec: ls.ModelSpec, small_scores: ls.Scores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled, compile_program = [], fast._compile
+    monkeypatch.setattr(
+        fast, "_compile", lambda *given: compiled.append(given) or compile_program(*given)
+    )
+    variants = {
+        name: {"intercept": {"dist": "Normal", "mu": mean, "sigma": 1}}
+        for name, mean in (("lower", -1), ("higher", 1))
+    }
+    method = ls.NUTS(draws=20, tune=20, chains=1, cores=1)
+    found = ls.studies.sensitivity_grid(
+        quick_spec, small_scores, variants, method=method, frame=FRAME, progress=False
+    )
+    assert len(compiled) <= 1 and set(found.table()["variant"]) == {"base", *variants}
 
 
 def test_a_grid_goes_on_from_its_folder(

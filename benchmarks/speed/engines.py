@@ -1,0 +1,190 @@
+"""The fast engine beside the stock one, nutpie's own compiler and an earlier commit; ENGINES.md.
+
+Run from the project's root:  python -m benchmarks.speed.engines [--earlier ../base590]
+
+Each task runs in a process of its own on one core, contenders in turn, so that what else the
+machine does falls on all alike; beside the clock the processor's time is recorded, which waits for
+nobody. Results are kept in the folder runs/engines as they come; a run that was stopped goes on.
+``--report`` only writes the table. An earlier commit's checkout comes from
+``git worktree add --detach ../base590 590bc21``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from benchmarks.common.markdown import markdown
+from benchmarks.common.provenance import provenance
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+RUNS = HERE / "runs" / "engines"
+OUT = HERE / "ENGINES.md"
+SPECS = ("latentscale", "cai2025")
+CONTENDERS = ("fast", "stock", "nutpie", "earlier")
+TASKS = ("cold", "warm", "gradient", "sample")
+# Long enough for effective draws to be counted, short enough that a piece ends in some minutes.
+DRAWS, TUNE, CHAINS = 250, 300, 2
+"""Kept draws and warm-up draws of each chain, and chains, one after the other."""
+_NAMES = {
+    "fast": "fast engine",
+    "stock": "stock engine",
+    "nutpie": "nutpie's own compiler on our model",
+    "earlier": "commit 590bc21",
+}
+
+
+@dataclass(frozen=True)
+class Task:
+    """What one process measures."""
+
+    spec: str
+    contender: str
+    task: str
+    repeat: int
+
+    @property
+    def path(self) -> Path:
+        """Where its result goes."""
+        return RUNS / f"{self.spec}.{self.contender}.{self.task}.{self.repeat}.json"
+
+
+def main() -> None:
+    """Measure what is not measured yet, and write the table."""
+    options = _options()
+    RUNS.mkdir(parents=True, exist_ok=True)
+    begun = time.monotonic()
+    for task in _plan(options):
+        if options.report or task.path.exists():
+            continue
+        if time.monotonic() - begun > 60 * options.minutes:
+            print("The time is up; run again to go on.")
+            break
+        print(f"{task.spec}, {task.contender}, {task.task}, {task.repeat}", flush=True)
+        measured = _in_process(task, options)
+        task.path.write_text(json.dumps(measured, indent=1), encoding="utf-8")
+        print(f"    {measured['clock']:.0f} s, processor {measured['processor']:.0f} s", flush=True)
+    write(options.seed)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--earlier", type=Path, help="checkout of an earlier commit")
+    parser.add_argument("--specs", nargs="+", choices=SPECS, default=["latentscale"])
+    parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
+    parser.add_argument("--repeats", type=int, default=1, help="runs of each task")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=7, help="no task begins after so long")
+    parser.add_argument("--report", action="store_true", help="only write the table")
+    return parser.parse_args()
+
+
+def _plan(options: argparse.Namespace) -> list[Task]:
+    """Return the tasks: contenders in turn, so that pairs run next to each other."""
+    contenders = [c for c in options.contenders if c != "earlier" or options.earlier]
+    return [
+        Task(spec, contender, task, repeat)
+        for spec in options.specs
+        for repeat in range(options.repeats)
+        for task in TASKS
+        for contender in contenders
+    ]
+
+
+def _in_process(task: Task, options: argparse.Namespace) -> dict[str, Any]:
+    """Run a task in a fresh process, with caches of the contender's own, empty for a cold start."""
+    caches = RUNS / "caches" / f"{task.spec}.{task.contender}.{task.repeat}"
+    checkout = options.earlier if task.contender == "earlier" else ROOT
+    environment = os.environ | {
+        "PYTHONPATH": str(checkout.resolve()),
+        "PYTENSOR_FLAGS": f"base_compiledir={caches / 'pytensor'}",
+        "NUMBA_CACHE_DIR": str(caches / "numba"),
+        "OMP_NUM_THREADS": "1",
+        "LATENTSCALE_ENGINE": "stock" if task.contender == "stock" else "fast",
+    }
+    asked = {
+        "spec": task.spec,
+        "contender": task.contender,
+        "task": "first" if task.task in ("cold", "warm") else task.task,
+        "draws": DRAWS,
+        "tune": TUNE,
+        "chains": CHAINS,
+        "seed": options.seed + 100 * task.repeat + (task.task == "warm"),
+        "began": time.time(),
+    }
+    command = [sys.executable, "-W", "ignore", str(HERE / "engine_task.py"), json.dumps(asked)]
+    done = subprocess.run(
+        command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False
+    )
+    if done.returncode:
+        raise SystemExit(f"{task} failed with code {done.returncode}.")
+    measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return measured
+
+
+def write(seed: int) -> None:
+    """Write ENGINES.md from the results that there are."""
+    lines = [
+        "# The engines side by side",
+        "",
+        provenance(seed),
+        "",
+        f"One run on the bundled leaderboard; NUTS with {CHAINS} chains of {TUNE} warm-up draws "
+        f"and {DRAWS} draws, one after the other on one core. First draw: from the start of the "
+        "process to one draw of one chain, caches empty (cold) or as that left them (warm). Times "
+        "are clock / processor seconds: other work on the machine lengthens the first, hardly the "
+        "second. Where a task ran several times, the least.",
+    ]
+    for spec in SPECS:
+        rows = [row for contender in CONTENDERS if (row := _row(spec, contender))]
+        if rows:
+            lines += ["", f"## {spec}", "", markdown(pd.DataFrame(rows))]
+    OUT.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print(f"Wrote {OUT}")
+
+
+def _row(spec: str, contender: str) -> dict[str, str]:
+    """Return a row of the table; empty where nothing was measured."""
+    found = {task: _results(spec, contender, task) for task in TASKS}
+    if not any(found.values()):
+        return {}
+
+    def seconds(task: str) -> str:
+        results = found[task]
+        if not results:
+            return "–"
+        clock, processor = (min(r[key] for r in results) for key in ("clock", "processor"))
+        return f"{clock:.0f} / {processor:.0f}"
+
+    row = {"engine": _NAMES[contender], "cold s": seconds("cold"), "warm s": seconds("warm")}
+    times = [r["milliseconds"] for r in found["gradient"] if "milliseconds" in r]
+    row["gradient ms"] = f"{min(times):.3f}" if times else "–"
+    if not found["sample"]:
+        return row | dict.fromkeys(("NUTS s", "steps a draw", "least ESS", "ESS/s", "R-hat"), "–")
+    best = min(found["sample"], key=lambda r: float(r["seconds"]))
+    return row | {
+        "NUTS s": f"{best['seconds']:.0f}",
+        "steps a draw": f"{best['steps']:.0f}",
+        "least ESS": f"{best['ess']:.0f}",
+        "ESS/s": f"{best['ess'] / best['seconds']:.2f}",
+        "R-hat": f"{best['rhat']:.3f}",
+    }
+
+
+def _results(spec: str, contender: str, task: str) -> list[dict[str, Any]]:
+    paths = sorted(RUNS.glob(f"{spec}.{contender}.{task}.*.json"))
+    return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+
+
+if __name__ == "__main__":
+    main()
