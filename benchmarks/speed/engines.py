@@ -145,6 +145,9 @@ def write(seed: int) -> None:
         "are clock / processor seconds: other work on the machine lengthens the first, hardly the "
         "second. Where a task ran several times, the least.",
     ]
+    notes = HERE / "engines_notes.md"
+    if notes.exists():
+        lines += ["", notes.read_text(encoding="utf-8").strip()]
     for spec in SPECS:
         rows = [row for contender in CONTENDERS if (row := _row(spec, contender))]
         if rows:

@@ -202,10 +202,22 @@ def test_a_nutpie_without_models_in_python_samples_its_own(
 
 FAST = ("fast", "linker", "native", "nutpie_model", "rewrites", "ops/beta_density", "ops/gammas")
 LIBRARIES = ("llvmlite", "numba", "nutpie", "pymc", "pytensor")
-PUBLIC = {  # nutpie and PyTensor look these up while they run, and could not run without
+PUBLIC = {  # the stock engine needs these, too, or nutpie and PyTensor look them up as they run
     ("numba", "njit"),
     ("pytensor.compile.mode", "get_mode"),
     ("pytensor.configdefaults", "config"),
+    ("pytensor.gradient", "DisconnectedType"),
+    ("pytensor.graph", "clone_replace"),
+    ("pytensor.graph", "rewrite_graph"),
+    ("pytensor.graph.basic", "Apply"),
+    ("pytensor.graph.op", "Op"),
+    ("pytensor.graph.rewriting.basic", "node_rewriter"),
+    ("pytensor.link.jax.dispatch", "jax_funcify"),
+    ("pytensor.tensor.elemwise", "Elemwise"),
+    ("pytensor.tensor.math", "Sum"),
+    ("pytensor.tensor.subtensor", "AdvancedIncSubtensor"),
+    ("pytensor.tensor.subtensor", "AdvancedSubtensor"),
+    ("pytensor.xtensor", "as_xtensor"),
 }
 ATTRIBUTES = {
     ("llvmlite.ir", "Constant"),
