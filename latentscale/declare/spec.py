@@ -433,7 +433,7 @@ class ModelSpec(Record):
             + (", pooled" if benchmarks.pooled else "")
             + (", family effects" if benchmarks.family_effect else ""),
             **({"undisclosed tokens": "estimated"} if self.undisclosed.kind == "estimated" else {}),
-            **({"terms": ", ".join(str(term) for term in self.terms)} if self.terms else {}),
+            **({"terms": ", ".join(_short(term) for term in self.terms)} if self.terms else {}),
         }
 
     def _repr_html_(self) -> str:
@@ -455,6 +455,16 @@ def _away_from_defaults(record: Record, leave_out: Sequence[str] = ()) -> dict[s
             value = [_away_from_defaults(v) if isinstance(v, Record) else v for v in value]
         found[name] = _away_from_defaults(value) if isinstance(value, Record) else value
     return found
+
+
+def _short(term: Any) -> str:
+    """Return a term's kind, with the settings that it has."""
+    settings = ", ".join(
+        f"{key} {listed(value) if isinstance(value, list) else value}"
+        for key, value in _away_from_defaults(term).items()
+        if key != "kind"
+    )
+    return f"{term.kind} ({settings})" if settings else str(term.kind)
 
 
 def prior_of(name: str, value: Any) -> Prior:

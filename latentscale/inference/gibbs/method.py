@@ -38,7 +38,7 @@ class Gibbs(Method):
     skills at once, and each benchmark's intercept with its loadings and its families' effects.
     Standard deviations, precisions, shares, correlations, positive loadings and degrees of freedom
     are drawn by slice sampling; Student-t noise is a mixture of normals. Nothing is compiled for a
-    spec, so a fit starts within seconds.
+    spec: its loops are compiled once on a machine.
 
     It takes the likelihoods ``student-t`` and ``logit-normal`` with the logistic link, floors of 0
     and ceilings of 1, and any real or positive scale; what it cannot draw exactly is refused by
