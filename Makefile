@@ -120,7 +120,7 @@ $(STAMP): pyproject.toml constraints.txt
 	  "$$chosen" -m venv --clear .venv || exit 1; \
 	fi
 	@echo "Installing latentscale and its dependencies into .venv (the first time takes a minute or more)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,elicit,explore,browser]"
 	@touch $@
 
 $(DOCS_STAMP): $(STAMP)

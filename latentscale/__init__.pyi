@@ -21,6 +21,7 @@ from .analysis.curves.passing import probability_above as probability_above
 from .analysis.forecasts.few_shot import FewShot as FewShot
 from .analysis.forecasts.predict import predict as predict
 from .analysis.forecasts.stack import stack as stack
+from .analysis.sensitivity.elicit import elicit as elicit
 from .analysis.sensitivity.sensitivity import sensitivity as sensitivity
 from .analysis.skills.align import align as align
 from .analysis.skills.capability_index import capability_index as capability_index
@@ -39,6 +40,7 @@ from .errors import FitError as FitError
 from .errors import FitWarning as FitWarning
 from .errors import LatentscaleError as LatentscaleError
 from .errors import SpecError as SpecError
+from .explore.serve import explore as explore
 from .inference.approximations.advi import ADVI as ADVI
 from .inference.approximations.laplace import Laplace as Laplace
 from .inference.approximations.pathfinder import Pathfinder as Pathfinder
@@ -80,6 +82,8 @@ __all__ = [
     "compare",
     "datasets",
     "diagnose",
+    "elicit",
+    "explore",
     "fit",
     "flops_for_target",
     "folds",

@@ -16,6 +16,7 @@ from latentscale.analysis.curves.frontier import Frontier
 from latentscale.analysis.curves.passing import Passing
 from latentscale.analysis.forecasts.few_shot import Conditioning
 from latentscale.analysis.forecasts.forecast import Forecast
+from latentscale.analysis.sensitivity.elicit import Elicited
 from latentscale.analysis.sensitivity.influence import FamilyInfluence
 from latentscale.analysis.sensitivity.sensitivity import Sensitivity
 from latentscale.analysis.sensitivity.sensitivity_grid import SensitivityGrid
@@ -41,6 +42,7 @@ __all__ = [
     "Criteria",
     "Curve",
     "Diagnosis",
+    "Elicited",
     "FamilyInfluence",
     "FitCheck",
     "Forecast",

@@ -304,8 +304,9 @@ def test_every_verb_has_a_command_or_can_derive_one() -> None:
 
 def test_every_verb_of_the_front_door_has_a_command() -> None:
     answered = {verb.answer() for verb in VERBS.values()}
-    # Objects for Python alone: a PyMC model, and a fit that commands read from its file.
-    inspected = {"build", "load"}
+    # Objects for Python alone: a PyMC model, a fit that commands read from its file, and a prior
+    # to be written into a spec.
+    inspected = {"build", "elicit", "load"}
     functions = {
         name: getattr(ls, name)
         for name in ls.__all__
@@ -317,7 +318,7 @@ def test_every_verb_of_the_front_door_has_a_command() -> None:
 def test_sections_have_addresses_of_their_own_and_are_in_order() -> None:
     keys = [part.key for _, part in sections()]
     assert len(set(keys)) == len(keys)
-    assert keys[0] == "data" and keys[-1] == "model"
+    assert keys[0] == "forecasts" and keys[-1] == "model"
 
 
 def test_arguments_are_described_by_the_docstring() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -69,32 +70,49 @@ def test_every_result_is_in_results() -> None:
             assert getattr(ls.results, kind.__name__) is kind
 
 
-OUTSIDE = """
-import latentscale as ls
+PROJECT = Path(__file__).parent / "types_project" / "use.py"
 
-fit = ls.load("fit.nc")
-reveal_type(fit)
-reveal_type(ls.diagnose(fit).table())
-reveal_type(ls.NUTS(draws=10))
-ls.predict(3, fit)
+WRONG = """
+import latentscale as ls
+from latentscale import results
+
+ls.predict(3, ls.load("fit.nc"))
+curve: results.Forecast = ls.scaling_curve(ls.load("fit.nc"), family="qwen2")
 """
 
 
-@pytest.mark.slow
-def test_mypy_sees_the_types_from_outside(tmp_path: Path) -> None:
-    assert (PACKAGE / "py.typed").is_file()
-    script = tmp_path / "script.py"
-    script.write_text(OUTSIDE, encoding="utf-8")
+def _checked(script: Path, folder: Path) -> str:
+    """Return what mypy says of a script outside the package."""
+    strictly = ("--strict", "--ignore-missing-imports", "--follow-imports=silent")
+    command = [sys.executable, "-m", "mypy", *strictly, str(script)]
     done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--ignore-missing-imports", str(script)],
-        cwd=tmp_path,
+        command,
+        cwd=folder,
         env={**os.environ, "MYPYPATH": str(PACKAGE.parent)},
         capture_output=True,
         text=True,
         check=False,
     )
-    said = done.stdout
-    assert 'Revealed type is "latentscale.posterior.fit.Fit"' in said, said
-    assert 'Revealed type is "latentscale.inference.nuts' in said
-    assert "DataFrame" in said or 'Revealed type is "Any"' in said
+    return done.stdout
+
+
+def test_the_project_uses_every_public_name() -> None:
+    text = PROJECT.read_text(encoding="utf-8")
+    unused = [name for name in ls.__all__ if not re.search(rf"\b{name}\b", text)]
+    assert not unused
+
+
+@pytest.mark.slow
+def test_mypy_strict_passes_a_project_that_uses_every_public_name(tmp_path: Path) -> None:
+    assert (PACKAGE / "py.typed").is_file()
+    said = _checked(PROJECT, tmp_path)
+    assert said.startswith("Success"), said
+
+
+@pytest.mark.slow
+def test_mypy_sees_wrong_types_from_outside(tmp_path: Path) -> None:
+    script = tmp_path / "wrong.py"
+    script.write_text(WRONG, encoding="utf-8")
+    said = _checked(script, tmp_path)
     assert 'Argument 1 to "predict" has incompatible type "int"' in said, said
+    assert 'expression has type "Curve", variable has type "Forecast"' in said, said

@@ -43,6 +43,7 @@ RANKS = {
     "analysis": 9,
     "plots": 10,
     "reporting": 11,
+    "explore": 11,
     "methods": 12,
     "results": 12,
     "rotations": 12,
@@ -55,7 +56,7 @@ RANKS = {
 ORDER = (
     "errors <- registry, validate <- dims, expect, files, markup, numerics <- maths, result, verb"
     " <- data | declare <- engine <- model <- posterior <- inference <- extend, analysis <- plots,"
-    " reporting <- cli"
+    " reporting, explore <- cli"
 )
 # Inside `inference`: methods know the tools, and no method knows another.
 METHODS = ("approximations", "gibbs", "marginal", "nuts", "stochastic")

@@ -49,7 +49,7 @@ FAULTS = ("none", "family", "floor", "prior")
 
 def specs() -> dict[str, ModelSpec]:
     """Return the specs under test by the name of their case."""
-    cai = ls.load_spec("cai2025")
+    cai = ls.load_spec("cai2025").with_({"skills.identify.anchors": BENCHMARKS[:4]})
     positive = {"loading": {"dist": "HalfNormal", "sigma": 1.0}}
     return {
         "latentscale": ls.load_spec("latentscale"),

@@ -4,7 +4,8 @@ On each table (v1: the six benchmarks of the Open LLM Leaderboard v1; v2; and th
 all twelve) the families with two members or more are dealt at random to two halves. A fold hides
 every member but the smallest of each family in one half, and forecasts them from what is left.
 It is harder than Sloth's leave-one-family-out, which hides one family at a time, and six fits
-judge a spec on every family. Sizes and tokens are the corrected ones.
+judge a spec on every family. Another three hide the largest member of each family with three or
+more ("largest", all models and benchmarks). Sizes and tokens are the corrected ones.
 
     python -m benchmarks.selection.run base no_ceiling --workers 1
     python -m benchmarks.selection.run                  # write SELECTION.md of what was run so far
@@ -32,7 +33,8 @@ RECORD = HERE / "results" / "selection.csv"  # what SELECTION.md shows
 SEED = 20261122
 V1 = ("arc", "hellaswag", "mmlu", "truthfulqa", "winogrande", "gsm8k")
 V2 = ("ifeval", "bbh", "math_lvl5", "gpqa", "musr", "mmlu_pro")
-TABLES = {"v1": V1, "v2": V2, "v1+v2": V1 + V2}
+LARGEST = "largest"
+TABLES = {"v1": V1, "v2": V2, "v1+v2": V1 + V2, LARGEST: V1 + V2}
 METHOD = ls.NUTS(draws=300, tune=300, chains=1, cores=1)
 
 # What the candidates start from: the shipped spec as it was before these comparisons.
@@ -43,6 +45,7 @@ BASE: dict[str, Any] = {
     "benchmarks.instruct.slopes": ["log_flops"],
     "priors.slope": {"dist": "Normal", "mu": 1, "sigma": 1},
     "priors.ceiling": {"dist": "Beta", "alpha": 18, "beta": 2},
+    "terms": [],
 }
 
 LOWER_CEILINGS: dict[str, Any] = {"priors.ceiling": {"dist": "Beta", "alpha": 9, "beta": 1.5}}
@@ -54,6 +57,14 @@ SIZE_AND_TOKENS: dict[str, Any] = {
 FAMILY_SLOPES = SIZE_AND_TOKENS | LOWER_CEILINGS | {"family.slopes": ["log_params"]}
 PRODUCT = FAMILY_SLOPES | {"covariates": ["log_params", "log_tokens", "log_params:log_tokens"]}
 NARROWER: dict[str, Any] = {"priors.slope": {"dist": "Normal", "mu": 0.5, "sigma": 0.5}}
+CURVED = PRODUCT | NARROWER | {"terms": [{"kind": "curvature", "squares": ["log_params"]}]}
+BENT = (
+    PRODUCT
+    | NARROWER
+    | {"terms": [{"kind": "curvature", "squares": ["log_params"], "of_each": "benchmark"}]}
+)
+OPEN: dict[str, Any] = {"priors.ceiling": {"dist": "Beta", "alpha": 9, "beta": 1}}
+SQUARE = PRODUCT | NARROWER | {"covariates": [*PRODUCT["covariates"], "log_params:log_params"]}
 
 # Each candidate is the base with some fields replaced, by path.
 CANDIDATES: dict[str, dict[str, Any]] = {
@@ -84,7 +95,24 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     "product, no skill family slopes": PRODUCT | {"family.slopes": []},
     "product, slopes 0.5 and 1": PRODUCT
     | {"priors.slope": {"dist": "Normal", "mu": 0.5, "sigma": 1}},
-    "product, narrower slopes": PRODUCT | NARROWER,  # shipped
+    "product, narrower slopes": PRODUCT | NARROWER,  # shipped in 0.1
+    "size squared": SQUARE,
+    "size and tokens squared": PRODUCT
+    | NARROWER
+    | {"covariates": [*PRODUCT["covariates"], *(f"{c}:{c}" for c in ("log_params", "log_tokens"))]},
+    "curvature of size": CURVED,
+    "curvature of size, ceilings open": CURVED | OPEN,
+    "curvature of benchmarks": BENT,  # shipped
+    "curvature of benchmarks, ceilings open": BENT | OPEN,
+    "curvature of benchmarks, wide": BENT
+    | {"priors.benchmark_curvature": {"dist": "Normal", "mu": 0, "sigma": 0.3}},
+    "curvature of size and tokens": PRODUCT
+    | NARROWER
+    | {"terms": [{"kind": "curvature", "squares": ["log_params", "log_tokens"]}]},
+    "size squared by family": SQUARE | {"family.slopes": ["log_params", "log_params:log_params"]},
+    "size squared, ceilings near 1": SQUARE
+    | {"priors.ceiling": {"dist": "Beta", "alpha": 30, "beta": 1}},
+    "size squared, ceilings open": SQUARE | OPEN,
     "product, narrower slopes, no skill family slopes": PRODUCT | NARROWER | {"family.slopes": []},
     "lower ceilings, Student-t": LOWER_CEILINGS
     | {"benchmarks.likelihood": {"kind": "student-t", "shared": False}},
@@ -114,15 +142,25 @@ def candidate(name: str, base: str) -> ls.ModelSpec:
 
 
 def tables() -> dict[str, ls.Scores]:
-    """Return the three tables; the last holds the models that have every score."""
+    """Return the tables; v1+v2 holds the models that have every score, the last one all models."""
     every = ls.datasets.open_llm_leaderboard()
     made = {}
     for name, benchmarks in TABLES.items():
+        if name == LARGEST:
+            made[name] = every
+            continue
         known = every.dataset["score"].sel(benchmark=list(benchmarks)).notnull().all("benchmark")
         known = known & every.dataset["tokens"].notnull()
         models = [str(m) for m in every.dataset["model"].values[known.values]]
         made[name] = every.select(models=models, benchmarks=list(benchmarks))
     return made
+
+
+def folds(table: str, scores: ls.Scores) -> list[Fold]:
+    """Return the folds of a table: halves, or a third of the largest members at a time."""
+    if table == LARGEST:
+        return list(ls.folds.largest_member_out(scores, n_folds=3, seed=SEED))
+    return halves(scores)
 
 
 def halves(scores: ls.Scores, seed: int = SEED) -> list[Fold]:
@@ -148,7 +186,7 @@ def run(names: list[str], base: str, workers: int, only: list[str]) -> None:
             cells = ls.backtest(
                 spec,
                 scores,
-                halves(scores),
+                folds(table, scores),
                 method=METHOD,
                 seed=SEED,
                 workers=workers,

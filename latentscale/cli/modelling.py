@@ -194,6 +194,11 @@ def report(
         list[str] | None,
         typer.Option("--family", help="A family to draw; may be given several times."),
     ] = None,
+    title: Annotated[str | None, typer.Option("--title", help="Heading of the page.")] = None,
+    data_source: Annotated[
+        str | None,
+        typer.Option("--data-source", help="Where the scores are from; SOURCE if not given."),
+    ] = None,
     prob: Prob = DEFAULT_PROB,
     seed: Seed = 0,
     verbose: Verbose = False,
@@ -205,7 +210,7 @@ def report(
     such a source does not state are read from names; the audit that is printed says what was
     guessed.
 
-    The page holds the data audit, diagnostics, scaling curves, forecasts and the model itself. It
+    The page holds a summary, forecasts, scaling curves, diagnostics, data audit and the model. It
     needs no other file and no network. Without --planned, models four times the largest of their
     family are forecast as an example.
     """
@@ -226,7 +231,17 @@ def report(
             seed=seed,
             keep=keep,
         )
-    ls.report(fitted, out, planned=rows, families=family, prob=prob, seed=seed)
+    ls.report(
+        fitted,
+        out,
+        planned=rows,
+        families=family,
+        prob=prob,
+        seed=seed,
+        title=title,
+        source=data_source or source.name,
+        progress=True,
+    )
     say(f"wrote {out}")
 
 

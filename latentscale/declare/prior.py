@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 from scipy import stats
 
 from latentscale.errors import SpecError, listed, nearest
 from latentscale.validate import is_number, plain_fields
+
+Reading = Literal["own", "level", "shift", "noise", "ceiling"]
+"""What a value of a parameter says in scores; see `PriorSlot`."""
 
 REAL: Final = "real"
 POSITIVE: Final = "positive"
@@ -112,6 +115,17 @@ class Prior:
         drawn = np.asarray(self._frozen().rvs(size=shape, random_state=rng))
         return np.abs(drawn) if self.dist == "HalfStudentT" else drawn
 
+    def quantile(self, prob: float) -> float:
+        """Return the value below which the prior has this probability."""
+        if self.dist == "HalfStudentT":
+            return float(self._frozen().ppf((1 + prob) / 2))
+        return float(self._frozen().ppf(prob))
+
+    def below(self, value: float) -> float:
+        """Return the probability below a value."""
+        share = float(self._frozen().cdf(value))
+        return max(2 * share - 1, 0.0) if self.dist == "HalfStudentT" else share
+
     def _frozen(self) -> Any:
         """Return SciPy's distribution; of HalfStudentT, the whole t before folding."""
         n = self.numbers
@@ -144,10 +158,23 @@ class Prior:
 
 @dataclass(frozen=True)
 class PriorSlot:
-    """A parameter that takes a prior: its default, and what the parameter is."""
+    """A parameter that takes a prior: its default, and what the parameter is.
+
+    Parameters
+    ----------
+    default
+        The prior of specs that give none.
+    meaning
+        What the parameter is, in a few words.
+    reading
+        What a value says in scores, for `latentscale.elicit`: ``"level"``, the score of a benchmark
+        at average skill; ``"shift"``, a change of the linear predictor, or its standard deviation;
+        ``"noise"``, how far scores scatter; ``"ceiling"``; or ``"own"`` where it says nothing.
+    """
 
     default: Prior
     meaning: str
+    reading: Reading = "own"
 
 
 @dataclass(frozen=True)

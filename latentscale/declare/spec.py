@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields as dataclass_fields
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator, model_validator
 
@@ -19,6 +19,9 @@ from latentscale.declare.undisclosed import DEPEND_ON_TOKENS, Estimated, LeaveOu
 from latentscale.errors import SpecError, listed, nearest
 from latentscale.markup import facts_table
 from latentscale.validate import UNSTORABLE_RULE, unstorable
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _A_TERM = Choice(SetByTables())
 
@@ -349,6 +352,41 @@ class ModelSpec(Record):
             sorted({name for term in terms if term is not None for name in term.used_slots(self)})
         )
 
+    def priors_table(self) -> pd.DataFrame:
+        """Return every prior that the model uses, and whether it is the spec's own or the default.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a slot: parameter, prior, given (``"spec"`` or ``"default"``) and meaning.
+
+        Examples
+        --------
+        >>> ls.load_spec("pooled_flops").priors_table()[["parameter", "prior", "given"]]
+                 parameter                      prior    given
+        0  benchmark_slope        Normal(mu=0, sigma=2)     spec
+        1        intercept        Normal(mu=0, sigma=2)  default
+        2        precision  LogNormal(mu=4.5, sigma=1)  default
+        """
+        import pandas as pd
+
+        rows = [
+            {
+                "parameter": name,
+                "prior": str(self.prior(name)),
+                "given": "spec" if name in self.priors else "default",
+                "meaning": PRIOR_SLOTS[name].meaning,
+            }
+            for name in self.used_priors()
+        ]
+        return pd.DataFrame(rows, columns=["parameter", "prior", "given", "meaning"])
+
+    def default_priors(self) -> dict[str, str]:
+        """Return the priors that the model uses and the spec does not give, as text by slot."""
+        return {
+            name: str(self.prior(name)) for name in self.used_priors() if name not in self.priors
+        }
+
     def unused_priors(self) -> tuple[str, ...]:
         """Return the priors that the spec sets of parameters that its model does not have, sorted.
 
@@ -370,12 +408,14 @@ class ModelSpec(Record):
         return "\n".join(parts)
 
     def _shown_priors(self) -> dict[str, str]:
-        """Return the priors that the spec sets, marked where its model has no such parameter."""
+        """Return the priors, defaults apart; marked where the model has no such parameter."""
         unused = self.unused_priors()
-        return {
+        given = {
             f"prior {name}": f"{prior} (not used)" if name in unused else str(prior)
             for name, prior in self.priors.items()
         }
+        defaults = self.default_priors().items()
+        return given | {f"default prior {name}": text for name, text in defaults}
 
     def facts(self) -> dict[str, str]:
         """Return what the model is, in a few words a part."""
@@ -393,7 +433,7 @@ class ModelSpec(Record):
             + (", pooled" if benchmarks.pooled else "")
             + (", family effects" if benchmarks.family_effect else ""),
             **({"undisclosed tokens": "estimated"} if self.undisclosed.kind == "estimated" else {}),
-            **({"terms": ", ".join(str(term) for term in self.terms)} if self.terms else {}),
+            **({"terms": ", ".join(_short(term) for term in self.terms)} if self.terms else {}),
         }
 
     def _repr_html_(self) -> str:
@@ -415,6 +455,16 @@ def _away_from_defaults(record: Record, leave_out: Sequence[str] = ()) -> dict[s
             value = [_away_from_defaults(v) if isinstance(v, Record) else v for v in value]
         found[name] = _away_from_defaults(value) if isinstance(value, Record) else value
     return found
+
+
+def _short(term: Any) -> str:
+    """Return a term's kind, with the settings that it has."""
+    settings = ", ".join(
+        f"{key} {listed(value) if isinstance(value, list) else value}"
+        for key, value in _away_from_defaults(term).items()
+        if key != "kind"
+    )
+    return f"{term.kind} ({settings})" if settings else str(term.kind)
 
 
 def prior_of(name: str, value: Any) -> Prior:

@@ -15,7 +15,6 @@ from latentscale.data.scores import Scores
 from latentscale.dims import BENCHMARK, MODEL
 from latentscale.errors import DataError, listed, nearest
 from latentscale.expect import expect
-from latentscale.markup import shortened
 from latentscale.plots.style import (
     BLACK,
     BLUE,
@@ -23,6 +22,7 @@ from latentscale.plots.style import (
     SCORE_LABEL,
     VERMILLION,
     Sheet,
+    distinct,
     heading,
     legend,
     panels,
@@ -98,7 +98,7 @@ def plot_residuals(check: FitCheck, *, rows: int = _MAX_ROWS) -> Sheet:
     )
     panel.set_xticks(np.arange(len(names)) + 0.5, names, rotation=45, ha="right")
     panel.set_yticks(
-        np.arange(len(order)) + 0.5, [shortened(str(name), _MAX_NAME) for name in order], fontsize=7
+        np.arange(len(order)) + 0.5, distinct([str(name) for name in order], _MAX_NAME), fontsize=7
     )
     for text in [*panel.get_xticklabels(), *panel.get_yticklabels()]:
         text.set_parse_math(False)
@@ -182,7 +182,7 @@ def plot_predictive(
     for panel in axes[-columns:]:
         panel.set_xlabel(SCORE_LABEL, fontsize=8.5)
     for panel in axes[::columns]:
-        panel.set_yticks(range(len(groups)), [shortened(str(group), _MAX_NAME) for group in groups])
+        panel.set_yticks(range(len(groups)), distinct([str(group) for group in groups], _MAX_NAME))
         for text in panel.get_yticklabels():
             text.set_parse_math(False)
     axes[0].set_ylim(len(groups) - 0.4, -0.6)
@@ -244,10 +244,8 @@ def plot_outliers(check: FitCheck, *, rows: int = 20) -> Sheet:
             zorder=3,
             label=f"measured score, {kind}" if mine.any() else "",
         )
-    labels = [
-        f"{shortened(m, _MAX_NAME)}: {b}"
-        for m, b in zip(both["model"], both["benchmark"], strict=True)
-    ]
+    models = distinct([str(name) for name in both["model"]], _MAX_NAME)
+    labels = [f"{m}: {b}" for m, b in zip(models, both["benchmark"], strict=True)]
     panel.set_yticks(places, labels)
     for text in panel.get_yticklabels():
         text.set_parse_math(False)

@@ -80,11 +80,9 @@ def plot_curve(
     Raises
     ------
     DataError
-        If `hidden` is without a column.
+        If `hidden` is no table or without a column.
     """
     expect(curve, Curve, "curve")
-    if hidden is not None:
-        expect(hidden, pd.DataFrame, "hidden")
     wide, narrow = curve.table(_WIDE), curve.table(_NARROW)
     names = list(dict.fromkeys(wide["benchmark"]))
     points = _checked(hidden)

@@ -11,12 +11,12 @@ from latentscale.data.frames import as_pandas
 from latentscale.dims import BENCHMARK, DEFAULT_PROB, MODEL
 from latentscale.errors import DataError, listed
 from latentscale.expect import expect
-from latentscale.markup import shortened
 from latentscale.plots.style import (
     BLUE,
     VERMILLION,
     Sheet,
     across_label,
+    distinct,
     heading,
     legend,
     panels,
@@ -24,6 +24,7 @@ from latentscale.plots.style import (
     score_label,
     title,
     with_unit,
+    within,
 )
 
 _COLUMNS = 4
@@ -61,13 +62,12 @@ def plot_forecast(
     Raises
     ------
     DataError
-        If `observed` has no ``model`` column, or none of the forecast's models and benchmarks.
+        If `observed` is no table, has no ``model`` column, or none of the forecast's models and
+        benchmarks.
     LatentscaleError
         If `prob` is not strictly between 0 and 1.
     """
     expect(forecast, Forecast, "forecast")
-    if observed is not None:
-        expect(observed, pd.DataFrame, "observed")
     table = forecast.table(prob)
     models = [str(name) for name in forecast.draws[MODEL].values]
     benchmarks = [str(name) for name in forecast.draws[BENCHMARK].values]
@@ -84,7 +84,8 @@ def plot_forecast(
         if known is not None:
             _truths(panel, known, place)
         score_axis(panel.xaxis, name, forecast.units)
-        panel.set_yticks(range(len(models)), [shortened(model, _MAX_NAME) for model in models])
+        within(panel, name, forecast.units)
+        panel.set_yticks(range(len(models)), distinct(models, _MAX_NAME))
         for text in panel.get_yticklabels():
             text.set_parse_math(False)
         panel.set_ylim(len(models) - 0.4, -0.6)

@@ -23,6 +23,7 @@ from latentscale.plots.style import (
     GREY,
     VERMILLION,
     Sheet,
+    distinct,
     heading,
     legend,
     panels,
@@ -235,7 +236,7 @@ def _name(variable: str, where: str) -> str:
 
 def _names(panel: Axes, names: list[str]) -> None:
     """Label rows from the top down."""
-    panel.set_yticks(range(len(names)), [shortened(name, _MAX_NAME) for name in names])
+    panel.set_yticks(range(len(names)), distinct(list(names), _MAX_NAME))
     for text in panel.get_yticklabels():
         text.set_parse_math(False)
     panel.set_ylim(len(names) - 0.4, -0.6)

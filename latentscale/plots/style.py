@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from io import BytesIO
+from itertools import count
 from math import ceil
 from os import PathLike
 from pathlib import Path
@@ -182,6 +184,44 @@ def score_label(names: Sequence[str], units: Mapping[str, str]) -> str:
     if not own:
         return SCORE_LABEL
     return "score" if len(own) == len(names) else "score (%, or as said)"
+
+
+def distinct(names: Sequence[str], limit: int) -> list[str]:
+    """Return names of at most `limit` letters, cut so that different names stay different.
+
+    The end is cut where the beginnings differ, else the middle; numbers tell apart what neither
+    does.
+
+    Parameters
+    ----------
+    names
+        Names, with repetitions.
+    limit
+        Letters that a name may have.
+    """
+    left = limit // 2
+    kept: dict[str, str] = {}
+    for name in dict.fromkeys(names):
+        taken = set(kept.values())
+        options = [name] if len(name) <= limit else [f"{name[: limit - 1]}…"]
+        options.append(f"{name[:left]}…{name[left + 1 - limit :]}")
+        number = next(n for n in count(2) if f"{name[: limit - 4]}… {n}" not in taken)
+        options.append(f"{name[: limit - 4]}… {number}")
+        kept[name] = next(option for option in options if option not in taken)
+    # A name that was cut at its end gives way to the middle where a later one begins alike.
+    ends = Counter(name[: limit - 1] for name in kept if len(name) > limit)
+    for name in kept:
+        middle = f"{name[:left]}…{name[left + 1 - limit :]}"
+        if len(name) > limit and ends[name[: limit - 1]] > 1 and middle not in kept.values():
+            kept[name] = middle
+    return [kept[name] for name in names]
+
+
+def within(panel: Axes, name: str, units: Mapping[str, str]) -> None:
+    """Let the axis of a benchmark's scores end at 0 and 100%, where they are fractions."""
+    if name not in units:
+        low, high = panel.get_xlim()
+        panel.set_xlim(max(low, 0.0), min(high, 1.0))
 
 
 def legend(figure: Figure, axes: list[Axes]) -> None:

@@ -133,6 +133,14 @@ class Fit:
         advice = list(self.status.advice)
         return facts_table("", self._facts()) + bullets(advice)
 
+    def _priors(self) -> str:
+        """Return which priors were given and which are defaults."""
+        defaults = list(self.spec.default_priors())
+        given = [name for name in self.spec.used_priors() if name not in defaults]
+        parts = [f"given {', '.join(given)}"] if given else []
+        parts += [f"default {', '.join(defaults)}"] if defaults else []
+        return f"{'; '.join(parts)} (.spec.priors_table())"
+
     def _facts(self) -> dict[str, str]:
         sizes = self.posterior.sizes
         seconds = ", ".join(f"{k} {v:.0f} s" for k, v in self.provenance.seconds.items())
@@ -142,6 +150,7 @@ class Fit:
             f"{self.scores.n_observed} scores",
             "method": f"{self.provenance.method}, seed {self.provenance.seed}, {seconds}",
             "draws": f"{sizes.get(CHAIN, 0)} chains x {sizes.get(DRAW, 0)} draws",
+            "priors": self._priors(),
             "status": self.status.message,
             **({"good for": self.status.good_for} if self.status.good_for else {}),
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 from latentscale.markup import bullets, data_table
@@ -36,6 +36,7 @@ h3 { font-size: 1.05rem; margin: 2rem 0 .25rem; overflow-wrap: anywhere; }
 p { max-width: 46rem; margin: .6rem 0; }
 p, li, dd, caption, figcaption { overflow-wrap: anywhere; }
 .about, .absent, figcaption, footer { color: var(--soft); }
+.summary { font-size: 1.1rem; max-width: 52rem; }
 .verdict { font-weight: 600; border-left: 4px solid var(--ink); padding-left: .75rem; }
 a { color: var(--link); }
 nav ul { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; }
@@ -80,7 +81,15 @@ footer { padding-top: 2rem; padding-bottom: 2rem; font-size: .875rem; }
 """
 
 
-def render(title: str, about: str, sections: Sequence[Section], foot: str) -> str:
+def render(
+    title: str,
+    about: str,
+    sections: Sequence[Section],
+    foot: str,
+    *,
+    facts: Mapping[str, str] | None = None,
+    summary: str = "",
+) -> str:
     """Return the whole page.
 
     Parameters
@@ -91,7 +100,13 @@ def render(title: str, about: str, sections: Sequence[Section], foot: str) -> st
         The parts, in order.
     foot
         The last line.
+    facts
+        What the page is of (date, source), below the title.
+    summary
+        A paragraph before everything else.
     """
+    stated = _block(Facts(facts)) if facts else ""
+    first = f'<p class="summary">{_lines(summary)}</p>' if summary else ""
     links = "".join(
         f'<li><a href="#{escape(one.key)}">{escape(one.title)}</a></li>' for one in sections
     )
@@ -109,6 +124,7 @@ def render(title: str, about: str, sections: Sequence[Section], foot: str) -> st
 <header>
 <h1>{escape(title)}</h1>
 <p class="about">{escape(about)}</p>
+{stated}{first}
 <nav aria-label="Sections"><ul>{links}</ul></nav>
 </header>
 <main id="content">

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +16,7 @@ from latentscale.posterior.fit import Fit
 from latentscale.reporting.page import render
 from latentscale.reporting.request import request
 from latentscale.reporting.sections import sections_of
+from latentscale.reporting.summary import summary
 
 
 def report(
@@ -25,6 +27,9 @@ def report(
     families: Sequence[str] | None = None,
     prob: float = DEFAULT_PROB,
     seed: int = 0,
+    title: str | None = None,
+    source: str | None = None,
+    progress: bool = False,
 ) -> Path:
     """Write what a fit says to one HTML file that needs no other file and no network.
 
@@ -44,7 +49,13 @@ def report(
     prob
         Probability of the equal-tailed intervals in tables and forecasts.
     seed
-        Seed of the random numbers; the same seed gives the same page.
+        Seed of the random numbers; the same seed gives the same page on the same day.
+    title
+        Heading of the page; by default the spec's name.
+    source
+        Where the scores are from, said below the heading; by default that it is not stated.
+    progress
+        Whether to show how many sections are done.
 
     Returns
     -------
@@ -69,14 +80,20 @@ def report(
     expect_path(path, "path")
     path = writable_path(path, FitError)
     asked = request(fit, families=families, planned=planned, prob=prob, seed=seed)
-    scores = fit.scores
+    for name, text in (("title", title), ("source", source)):
+        if text is not None:
+            expect(text, str, name)
     page = render(
-        f"{fit.spec.name}: report of a fit",
-        f"{len(scores.models)} models, {len(scores.benchmarks)} benchmarks, {scores.n_observed} "
-        f"scores. {fit.provenance.method}: {fit.status.message}.",
-        sections_of(asked),
+        title or f"{fit.spec.name}: report of a fit",
+        f"{fit.provenance.method}: {fit.status.message}.",
+        sections_of(asked, progress=progress),
         f"Written by latentscale {VERSION}. Intervals are equal-tailed, {prob:.0%} unless they "
         "say otherwise.",
+        facts={
+            "Date": datetime.now(UTC).date().isoformat(),
+            "Data": source or "source not stated",
+        },
+        summary=summary(asked),
     )
     with replacing(path, FitError) as unfinished:
         # Halves of characters, which names read from JSON may hold, cannot be written.

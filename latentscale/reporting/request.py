@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
+from latentscale.analysis.forecasts.forecast import Forecast
+from latentscale.analysis.forecasts.predict import predict
 from latentscale.analysis.forecasts.rows import members_of, typical_features
 from latentscale.data.frames import as_pandas
 from latentscale.data.planned import NOT_FORECAST
@@ -48,6 +51,11 @@ class Request:
     is_example: bool
     prob: float = DEFAULT_PROB
     seed: int = 0
+
+    @cached_property
+    def forecast(self) -> Forecast:
+        """The forecast of `planned`, made once."""
+        return predict(self.fit, self.planned, seed=self.seed)
 
 
 def request(

@@ -10,11 +10,11 @@ from latentscale.analysis.checks.diagnose import diagnose
 from latentscale.analysis.curves.along import place_text
 from latentscale.analysis.curves.curves import Curve, scaling_curve
 from latentscale.analysis.forecasts.forecast import Forecast
-from latentscale.analysis.forecasts.predict import predict
 from latentscale.analysis.tools.units import in_words, other_units, shown_score
 from latentscale.data.names import fitted_spelling
 from latentscale.dims import FAMILY
 from latentscale.errors import LatentscaleError, listed
+from latentscale.inference.progress import WorkProgress
 from latentscale.plots import plot_curve, plot_forecast
 from latentscale.posterior.fit import Fit
 from latentscale.reporting.answered import answered
@@ -164,7 +164,7 @@ def _curve_in_words(curve: Curve, prob: float) -> str:
 
 def forecasts(asked: Request) -> tuple[Block, ...]:
     """Return the forecasts of planned models."""
-    forecast = predict(asked.fit, asked.planned, seed=asked.seed)
+    forecast = asked.forecast
     table = forecast.table(asked.prob)
     sized = bool(asked.fit.scores.dataset["params"].notnull().any())
     example = (
@@ -173,7 +173,7 @@ def forecasts(asked: Request) -> tuple[Block, ...]:
         else "a model with the features of its models, since no size is disclosed"
     )
     lead = (
-        f"No models were named, so each family above is taken further as an example: {example}."
+        f"No models were named, so each family below is taken further as an example: {example}."
         if asked.is_example
         else "The models that were asked for."
     )
@@ -238,9 +238,6 @@ def declaration(asked: Request) -> tuple[Block, ...]:
     made = fit.provenance
     versions = ", ".join(f"{name} {version}" for name, version in made.versions.items())
     settings = ", ".join(f"{name} {value}" for name, value in made.settings.items())
-    priors = pd.DataFrame(
-        {"parameter": list(spec.priors), "prior": [str(prior) for prior in spec.priors.values()]}
-    )
     blocks: list[Block] = [
         Facts(
             {
@@ -254,8 +251,11 @@ def declaration(asked: Request) -> tuple[Block, ...]:
             }
         )
     ]
-    if len(priors):
-        blocks.append(Table(priors, "Priors that the spec gives; all others are the defaults"))
+    priors = Table(
+        spec.priors_table(),
+        "Priors: those that the spec gives, and the defaults of all other parameters",
+    )
+    blocks.append(priors)
     return tuple(blocks)
 
 
@@ -268,8 +268,15 @@ def _range(values: pd.Series, unit: str) -> str:
     return f"{known.min():.3g} to {known.max():.3g} {unit}{rest}"
 
 
-def sections_of(asked: Request) -> tuple[Section, ...]:
+def sections_of(asked: Request, *, progress: bool = False) -> tuple[Section, ...]:
     """Make the section of every verb that has one; one that the fit cannot answer says why.
+
+    Parameters
+    ----------
+    asked
+        What the report is about.
+    progress
+        Whether to show how many sections are done.
 
     Raises
     ------
@@ -278,13 +285,15 @@ def sections_of(asked: Request) -> tuple[Section, ...]:
     """
     made = {}
     having = sections()
-    # The forecasts first: a fault in the caller's own table is then found before the long work.
-    for verb, part in sorted(having, key=lambda pair: pair[1].key != FORECASTS):
-        try:
-            blocks = named(part.blocks)(asked) if part.blocks else answered(verb, asked)
-            made[part.key] = Section(part.key, part.heading, blocks)
-        except LatentscaleError as error:
-            if part.key == FORECASTS and not asked.is_example:
-                raise
-            made[part.key] = Section(part.key, part.heading, absent=f"Not shown: {error}")
+    with WorkProgress(len(having), "Report", "sections", enabled=progress) as shown:
+        # The forecasts first: a fault in the caller's own table is found before the long work.
+        for verb, part in sorted(having, key=lambda pair: pair[1].key != FORECASTS):
+            try:
+                blocks = named(part.blocks)(asked) if part.blocks else answered(verb, asked)
+                made[part.key] = Section(part.key, part.heading, blocks)
+            except LatentscaleError as error:
+                if part.key == FORECASTS and not asked.is_example:
+                    raise
+                made[part.key] = Section(part.key, part.heading, absent=f"Not shown: {error}")
+            shown.update(len(made), part.heading)
     return tuple(made[part.key] for _, part in having)

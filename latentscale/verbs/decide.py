@@ -112,3 +112,13 @@ class ProbeSet(Verb):
     name = "probe-set"
     function = "latentscale.analysis.choices.probe_set:probe_set"
     example = "latentscale probe-set fit.nc --n 5 --out probes.csv"
+
+
+@VERBS.add
+class Explore(Verb):
+    """What would a planned model score, as its features change?"""
+
+    name = "explore"
+    function = "latentscale.explore.serve:explore"
+    example = "latentscale explore fit.nc"
+    command = "latentscale.cli.exploring:explore"

@@ -13,9 +13,7 @@ class Predict(Verb):
     function = "latentscale.analysis.forecasts.predict:predict"
     example = "latentscale predict fit.nc planned.csv --out forecast.csv"
     command = "latentscale.cli.modelling:predict"
-    section = ReportSection(
-        "forecasts", "Forecasts", 50, "latentscale.reporting.sections:forecasts"
-    )
+    section = ReportSection("forecasts", "Forecasts", 5, "latentscale.reporting.sections:forecasts")
 
 
 @VERBS.add
@@ -36,7 +34,7 @@ class Curve(Verb):
     function = "latentscale.analysis.curves.curves:scaling_curve"
     example = "latentscale curve fit.nc --family qwen2 --out curve.png"
     command = "latentscale.cli.modelling:curve"
-    section = ReportSection("curves", "Scaling curves", 40, "latentscale.reporting.sections:curves")
+    section = ReportSection("curves", "Scaling curves", 10, "latentscale.reporting.sections:curves")
 
 
 @VERBS.add

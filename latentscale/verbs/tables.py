@@ -13,7 +13,7 @@ class Data(Verb):
     function = "latentscale.data.readers:read_scores"
     example = "latentscale data scores.csv"
     command = "latentscale.cli.looking:data"
-    section = ReportSection("data", "Data audit", 10, "latentscale.reporting.sections:data_audit")
+    section = ReportSection("data", "Data audit", 40, "latentscale.reporting.sections:data_audit")
 
 
 @VERBS.add

@@ -25,7 +25,7 @@ from benchmarks.speed.task import law as law_named
 
 
 def _spec(name: str) -> ls.ModelSpec:
-    spec = ls.load_spec(name)
+    spec, _ = law_named(name, None)
     return spec.model_copy(update={"skills": spec.skills.model_copy(update={"count": 2})})
 
 
@@ -118,11 +118,14 @@ def test_natural_scales_lie_where_they_must(law) -> None:
 
 
 def test_a_spec_with_other_terms_is_refused(small_scores) -> None:
-    assert law_of(ls.load_spec("latentscale")) == "recommended"
+    recommended, _ = law_named("latentscale", None)
+    assert law_of(recommended) == "recommended"
     assert law_of(ls.load_spec("cai2025")) == "framework"
+    with pytest.raises(ValueError, match=r"differs in terms"):
+        law_of(ls.load_spec("latentscale"))
     with pytest.raises(ValueError, match=r"differs in .*family\.level"):
         law_data(ls.load_spec("sloth"), small_scores)
-    spec = ls.load_spec("latentscale")
+    spec = recommended
     without = spec.model_copy(update={"family": spec.family.model_copy(update={"slopes": ()})})
     with pytest.raises(ValueError, match=r"needs family\.slopes"):
         law_data(without, small_scores)

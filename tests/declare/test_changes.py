@@ -88,7 +88,7 @@ def test_changes_are_checked_together(spec: ModelSpec) -> None:
     with pytest.raises(SpecError, match="must also be among covariates"):
         spec.with_({"covariates": ["log_flops"]})
     changes = {"covariates": ["log_flops"], "family.slopes": ["log_flops"]}
-    changes |= {"benchmarks": {}}
+    changes |= {"benchmarks": {}, "terms": []}
     assert spec.with_(changes).family.slopes == ("log_flops",)
 
 

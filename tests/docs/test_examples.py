@@ -50,6 +50,9 @@ VERBS = (
 """Functions whose docstrings must have Examples."""
 
 
+EXTRAS = {"elicit": "preliz"}
+"""Libraries beyond the package's own that an example needs."""
+
 MODULES = (
     ls,
     ls.studies,
@@ -102,6 +105,8 @@ def test_examples_give_what_they_say(
     name: str, names: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    if name in EXTRAS:
+        pytest.importorskip(EXTRAS[name])
     text = inspect.getdoc(EXAMPLES[name]) or ""
     known = {**vars(inspect.getmodule(EXAMPLES[name])), **names}
     example = doctest.DocTestParser().get_doctest(text, known, name, name, 0)

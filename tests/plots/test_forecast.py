@@ -111,3 +111,8 @@ def test_axes_are_percentages_and_the_figure_can_be_saved(
     assert figure.axes[-1].xaxis.get_major_formatter()(0.4, 0) == "40"
     figure.savefig(tmp_path / "forecast.png")
     assert imread(tmp_path / "forecast.png").std() > 0.02
+
+
+def test_measured_scores_of_another_library_are_drawn(forecast: Forecast) -> None:
+    polars = pytest.importorskip("polars")
+    assert plot_forecast(forecast, polars.from_pandas(WIDE)) is not None

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from latentscale.errors import LatentscaleError
-from latentscale.plots.style import Sheet, panels, percent_axis
+from latentscale.plots.style import Sheet, distinct, panels, percent_axis, within
 
 
 @pytest.mark.parametrize("high", [0.01, 0.025, 0.03, 0.1, 0.25, 0.5, 1.0, 1.2])
@@ -90,3 +90,22 @@ def test_an_open_file_takes_a_figure_as_from_matplotlib(sheet: Sheet) -> None:
     stream = BytesIO()
     sheet.savefig(stream, format="pdf")
     assert stream.getvalue().startswith(b"%PDF")
+
+
+def test_names_that_begin_alike_stay_distinct_when_they_are_cut() -> None:
+    names = [f"a-very-long-name-of-a-family-of-models-{size}b" for size in (7, 70)]
+    same_ends = [f"{'x' * 30}{middle}{'y' * 30}" for middle in "ab"]
+    cut = distinct([*names, "short", *same_ends, names[0]], 20)
+    assert len(set(cut)) == 5 and cut[0] == cut[-1] and cut[2] == "short"
+    assert all(len(name) <= 20 for name in cut)
+    assert cut[0].endswith("7b") and cut[1].endswith("70b")
+
+
+def test_axes_of_fractions_end_at_0_and_100_percent() -> None:
+    _, (panel,) = panels(1, columns=1, width=2, height=2)
+    panel.set_xlim(-0.1, 1.1)
+    within(panel, "mmlu", {"elo": "points"})
+    assert panel.get_xlim() == (0, 1)
+    panel.set_xlim(-0.1, 1.1)
+    within(panel, "elo", {"elo": "points"})
+    assert panel.get_xlim() == (-0.1, 1.1)

@@ -104,7 +104,7 @@ def test_it_can_be_read_by_everyone(page: Page) -> None:
     assert len(page.all("h2")) == len(sections())
     levels = [int(tag[1]) for tag, _ in page.elements if tag in ("h1", "h2", "h3")]
     assert all(after <= before + 1 for before, after in pairwise(levels))
-    drawn = ["Measured mean", "Map of residuals", *["Scaling curves"] * 3, "Forecast", "What makes"]
+    drawn = ["Forecast", *["Scaling curves"] * 3, "Measured mean", "Map of residuals", "What makes"]
     alts = [i["alt"] for i in page.all("img") if not i["alt"].startswith("Scores outside")]
     assert len(alts) == len(drawn) + 1
     assert all(alt.startswith(start) for alt, start in zip(alts, drawn, strict=False))

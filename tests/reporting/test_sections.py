@@ -165,11 +165,11 @@ def test_every_name_is_escaped_and_every_section_is_there(asked: Request) -> Non
     made = sections_of(asked)
     keys = [section.key for section in made]
     assert keys == [
-        "data",
+        "forecasts",
+        "curves",
         "diagnostics",
         "checks",
-        "curves",
-        "forecasts",
+        "data",
         "skills",
         "variance",
         "allocation",

@@ -48,6 +48,7 @@ _COMMON = {
     "benchmarks.slopes": (),
     "benchmarks.precision_covariates": (),
     "undisclosed.kind": "leave-out",
+    "terms": (),
 }
 _TERMS = {
     "recommended": {

@@ -30,7 +30,9 @@ class BenchmarkSlopes(Term):
     component_place: ClassVar[int] = 40
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         "benchmark_slope": PriorSlot(
-            Prior("Normal", mu=0, sigma=0.3), "delta_j, benchmark's own slope beyond its skills"
+            Prior("Normal", mu=0, sigma=0.3),
+            "delta_j, benchmark's own slope beyond its skills",
+            reading="shift",
         )
     }
 

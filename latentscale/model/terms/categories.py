@@ -49,7 +49,9 @@ class CategoryEffects(Term):
     skill_scales: ClassVar[tuple[str, ...]] = ("category_scale",)
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         "category_scale": PriorSlot(
-            Prior("HalfNormal", sigma=0.5), "spread of a category's levels, by category and skill"
+            Prior("HalfNormal", sigma=0.5),
+            "spread of a category's levels, by category and skill",
+            reading="shift",
         )
     }
 

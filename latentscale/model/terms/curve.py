@@ -46,6 +46,7 @@ class Curve(Term):
         "ceiling": PriorSlot(
             Prior("Beta", alpha=18, beta=2),
             "(d_j - c_j) / (1 - c_j), share of the range above the floor",
+            reading="ceiling",
         ),
         **_POOLING.slots,
     }

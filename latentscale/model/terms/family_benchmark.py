@@ -38,6 +38,7 @@ class FamilyBenchmark(Term):
         "family_benchmark_scale": PriorSlot(
             Prior("HalfNormal", sigma=0.5),
             "spread of family x benchmark effects u_fj, by benchmark",
+            reading="shift",
         )
     }
 

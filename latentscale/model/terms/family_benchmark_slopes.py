@@ -39,7 +39,9 @@ class FamilyBenchmarkSlopes(Term):
     }
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         "family_benchmark_slope_scale": PriorSlot(
-            Prior("HalfNormal", sigma=0.3), "spread of the families' own slopes on each benchmark"
+            Prior("HalfNormal", sigma=0.3),
+            "spread of the families' own slopes on each benchmark",
+            reading="shift",
         )
     }
 

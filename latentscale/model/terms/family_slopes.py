@@ -39,7 +39,9 @@ class FamilySlopes(Term):
     skill_scales: ClassVar[tuple[str, ...]] = ("family_slope_scale",)
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         "family_slope_scale": PriorSlot(
-            Prior("HalfNormal", sigma=0.3), "spread of the families' own slopes, by skill"
+            Prior("HalfNormal", sigma=0.3),
+            "spread of the families' own slopes, by skill",
+            reading="shift",
         )
     }
 

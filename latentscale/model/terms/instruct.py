@@ -34,10 +34,14 @@ class InstructionTuning(Term):
     component_place: ClassVar[int] = 50
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         "instruct_shift": PriorSlot(
-            Prior("Normal", mu=0, sigma=0.5), "iota_j, effect of instruction tuning"
+            Prior("Normal", mu=0, sigma=0.5),
+            "iota_j, effect of instruction tuning",
+            reading="shift",
         ),
         "instruct_slope": PriorSlot(
-            Prior("Normal", mu=0, sigma=0.3), "kappa_j, change of a slope with instruction tuning"
+            Prior("Normal", mu=0, sigma=0.3),
+            "kappa_j, change of a slope with instruction tuning",
+            reading="shift",
         ),
     }
 

@@ -35,7 +35,9 @@ class Intercept(Term):
     latents: ClassVar[Mapping[str, str]] = _POOLING.latents
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         "intercept": PriorSlot(
-            Prior("Normal", mu=0, sigma=2), "b_j, benchmark level on the link's scale"
+            Prior("Normal", mu=0, sigma=2),
+            "b_j, benchmark level on the link's scale",
+            reading="level",
         ),
         **_POOLING.slots,
     }

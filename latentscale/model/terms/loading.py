@@ -52,10 +52,14 @@ class Loadings(Term):
     skill_populations: ClassVar[tuple[str, ...]] = tuple(_SIGNED.slots)
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         "loading": PriorSlot(
-            Prior("HalfNormal", sigma=1), "lambda_jk, benchmark j on skill k, away from the anchors"
+            Prior("HalfNormal", sigma=1),
+            "lambda_jk, benchmark j on skill k, away from the anchors",
+            reading="shift",
         ),
         "anchor_loading": PriorSlot(
-            Prior("HalfNormal", sigma=1), "lambda_kk, an anchor benchmark on its own skill"
+            Prior("HalfNormal", sigma=1),
+            "lambda_kk, an anchor benchmark on its own skill",
+            reading="shift",
         ),
         **_POSITIVE.slots,
         **_SIGNED.slots,

@@ -44,7 +44,9 @@ class ModelGroup(Term):
     latents: ClassVar[Mapping[str, str]] = {"model_group_raw": "terms, model-group"}
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         "model_group_scale": PriorSlot(
-            Prior("HalfNormal", sigma=0.3), "spread of model x group effects v_ig, by group"
+            Prior("HalfNormal", sigma=0.3),
+            "spread of model x group effects v_ig, by group",
+            reading="shift",
         )
     }
 

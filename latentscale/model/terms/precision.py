@@ -39,7 +39,9 @@ class Precision(Term):
     latents: ClassVar[Mapping[str, str]] = PRECISION_POOLING.latents
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         "precision": PriorSlot(
-            Prior("LogNormal", mu=4.5, sigma=1), "phi_j, precision of scores around mu"
+            Prior("LogNormal", mu=4.5, sigma=1),
+            "phi_j, precision of scores around mu",
+            reading="noise",
         ),
         "precision_slope": PriorSlot(
             Prior("Normal", mu=0, sigma=0.5), "change of log phi with a covariate"

@@ -34,7 +34,9 @@ class Residual(Term):
     skill_scales: ClassVar[tuple[str, ...]] = ("residual_scale",)
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         "residual_scale": PriorSlot(
-            Prior("HalfNormal", sigma=0.3), "spread of models around their family's curve, by skill"
+            Prior("HalfNormal", sigma=0.3),
+            "spread of models around their family's curve, by skill",
+            reading="shift",
         )
     }
 

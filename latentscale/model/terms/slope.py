@@ -28,7 +28,9 @@ class SkillSlopes(Term):
     skill_vectors: ClassVar[tuple[str, ...]] = ("slope",)
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         "slope": PriorSlot(
-            Prior("Normal", mu=0, sigma=1), "B, skill per standard deviation of a covariate"
+            Prior("Normal", mu=0, sigma=1),
+            "B, skill per standard deviation of a covariate",
+            reading="shift",
         )
     }
 

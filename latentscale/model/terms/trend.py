@@ -82,6 +82,7 @@ class Trend(Term):
             Prior("HalfNormal", sigma=0.5),
             "standard deviation of the change of a skill's slope (local-linear) or level "
             "(random-walk) over one standard deviation of the trend's covariate",
+            reading="shift",
         )
     }
 

@@ -1,0 +1,106 @@
+"""The planner in a notebook and as a page of its own, on the loopback interface alone."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Any, Final
+
+from latentscale import validate
+from latentscale.dims import DEFAULT_PROB, checked_seed
+from latentscale.errors import LatentscaleError
+from latentscale.expect import expect
+from latentscale.posterior.fit import Fit
+
+_LOOPBACK: Final = "127.0.0.1"
+"""The one address that the page is served on: what a fit holds is not for the network."""
+
+
+def explore(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0) -> Any:
+    """Return the planner of a fit: describe a model, and see what the fit says of it.
+
+    In a notebook the page is shown as it is; `latentscale explore fit.nc` serves it. Pick a family
+    or a new one, set features, type scores that are known, and see forecasts with intervals, the
+    standing among the fitted models, the scaling curve, the next benchmark to run and the
+    probability of passing thresholds. The row and the table can be saved.
+
+    Parameters
+    ----------
+    fit
+        A fit with draws.
+    prob
+        Probability of the intervals.
+    seed
+        Seed of the random numbers: the same model gives the same answer.
+
+    Returns
+    -------
+    panel.Column
+        The page.
+
+    Raises
+    ------
+    LatentscaleError
+        If Panel is not installed, or `prob` or `seed` is out of range.
+    """
+    expect(fit, Fit, "fit")
+    prob = validate.prob(prob)
+    seed = checked_seed(seed)
+    _need_panel()
+    import panel as pn
+
+    from latentscale.explore.page import Page
+
+    pn.extension()
+    return Page(fit, prob=prob, seed=seed).layout()
+
+
+def serve(
+    fit: Fit, *, port: int, prob: float = DEFAULT_PROB, seed: int = 0, show: bool = False
+) -> Any:
+    """Serve the planner on the loopback interface, and return the server, not started.
+
+    Parameters
+    ----------
+    fit, prob, seed
+        As for `explore`.
+    port
+        Port; 0 for any that is free.
+    show
+        Whether to open a browser.
+
+    Raises
+    ------
+    LatentscaleError
+        If Panel is not installed, or the port is taken.
+    """
+    expect(fit, Fit, "fit")
+    prob = validate.prob(prob)
+    _need_panel()
+    import panel as pn
+
+    from latentscale.explore.page import Page
+
+    def page() -> Any:
+        return Page(fit, prob=prob, seed=seed).layout()
+
+    try:
+        return pn.io.server.get_server(
+            page,
+            port=port,
+            address=_LOOPBACK,
+            title="latentscale planner",
+            show=show,
+            start=False,
+        )
+    except OSError as error:
+        raise LatentscaleError(
+            f"Port {port} cannot be used ({error.strerror or error}); give another with --port."
+        ) from None
+
+
+def _need_panel() -> None:
+    if find_spec("panel") is None:
+        raise LatentscaleError(
+            "The planner needs Panel, which is not installed: install the extra explore, as in "
+            'pip install "latentscale[explore]".'
+        )

@@ -1,0 +1,106 @@
+"""Curvature in covariates, of the skills or of benchmarks: squares with a narrow prior."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from latentscale.declare.kinds import TERMS
+from latentscale.declare.prior import Parameter, Prior, PriorSlot
+from latentscale.declare.spec import ModelSpec
+from latentscale.dims import BENCHMARK, SKILL
+from latentscale.errors import SpecError, listed
+from latentscale.maths import Named
+from latentscale.model.design import Design
+from latentscale.model.terms.base import Rows, Term
+
+CURVATURE: str = "curvature_covariate"
+
+
+@TERMS.add
+class Curvature(Term):
+    """Squares of standardised covariates: skills gain less, or more, the further these go.
+
+    A product such as ``log_params:log_params`` among the spec's covariates is a square too, under
+    the prior of slopes. That prior is too wide for it where few families have large members: the
+    curve of a family with one small member then bends as it likes.
+
+    Attributes
+    ----------
+    squares
+        The covariates to square, of those of the spec; no products.
+    of_each
+        What has a curvature of its own: every ``"skill"``, or every ``"benchmark"``, in the
+        linear predictor beside the skills.
+    """
+
+    squares: tuple[str, ...] = Field(min_length=1)
+    of_each: Literal["skill", "benchmark"] = "skill"
+    kind: Literal["curvature"] = "curvature"
+    equation: ClassVar[str] = r"\theta_{ik} \mathrel{+}= \sum_c \kappa_{ck} (x_{ic}^2 - 1)"
+    order: ClassVar[int] = 72
+    component: ClassVar[str | None] = "skills: covariates"
+    component_place: ClassVar[int] = 0
+    skill_vectors: ClassVar[tuple[str, ...]] = ("curvature",)
+    slots: ClassVar[Mapping[str, PriorSlot]] = {
+        # A slope of 0.5 comes to rest two standard deviations above the mean at -0.125.
+        "curvature": PriorSlot(
+            Prior("Normal", mu=0, sigma=0.1),
+            "kappa, skill per squared standard deviation of a covariate",
+        ),
+        "benchmark_curvature": PriorSlot(
+            Prior("Normal", mu=0, sigma=0.1),
+            "kappa, linear predictor per squared standard deviation of a covariate",
+        ),
+    }
+
+    def check(self, spec: ModelSpec) -> None:
+        """Raise SpecError without skills, or where a covariate is a product or named twice."""
+        if self.of_each == "skill" and not spec.skills.count:
+            raise SpecError(
+                "terms, curvature: skills.count is 0, so there are no skills whose curves could "
+                "bend."
+            )
+        products = [name for name in self.squares if ":" in name]
+        if products or len(set(self.squares)) < len(self.squares):
+            raise SpecError(
+                "terms, curvature: squares must name covariates once each, and no products; got "
+                f"{listed(self.squares)}."
+            )
+
+    def coords(self, spec: ModelSpec) -> dict[str, list[Any]]:
+        """Return the covariates that are squared."""
+        return {CURVATURE: list(self.squares)}
+
+    def covariates(self) -> dict[str, tuple[str, ...]]:
+        """Return the covariates that are squared."""
+        return {CURVATURE: self.squares}
+
+    def used_slots(self, spec: ModelSpec) -> tuple[str, ...]:
+        """Return the slot of the coefficients."""
+        return (self._variable,)
+
+    def parameters(self, spec: ModelSpec, design: Design) -> dict[str, Parameter]:
+        """Return the coefficients of the squares."""
+        dim = SKILL if self.of_each == "skill" else BENCHMARK
+        return {self._variable: Parameter(self._variable, (CURVATURE, dim))}
+
+    def skill(self, values: Mapping[str, Named], rows: Rows) -> Named | None:
+        """Return sum_c kappa_ck (x_ic^2 - 1)."""
+        return self._bend(values, rows) if self.of_each == "skill" else None
+
+    def predictor(
+        self, values: Mapping[str, Named], rows: Rows, skill: Named | None
+    ) -> Named | None:
+        """Return sum_c kappa_cj (x_ic^2 - 1)."""
+        return self._bend(values, rows) if self.of_each == "benchmark" else None
+
+    def _bend(self, values: Mapping[str, Named], rows: Rows) -> Named:
+        x = rows.covariates[CURVATURE]
+        return ((x * x - 1.0) * values[self._variable]).sum(CURVATURE)
+
+    @property
+    def _variable(self) -> str:
+        return "curvature" if self.of_each == "skill" else "benchmark_curvature"
