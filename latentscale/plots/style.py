@@ -98,7 +98,10 @@ class Sheet(Figure):
                 path = path.with_name(f"{path.name}.png")
             path = writable_path(path, LatentscaleError)
             if path.suffix:
-                checked_ending(path, FIGURE_ENDINGS, "a figure", LatentscaleError)
+                # matplotlib writes GIF from version 3.10 on.
+                drawable = {f".{name}" for name in self.canvas.get_supported_filetypes()}
+                allowed = tuple(ending for ending in FIGURE_ENDINGS if ending in drawable)
+                checked_ending(path, allowed, "a figure", LatentscaleError)
             form = path.suffix.lower().lstrip(".") or "png"
         drawn = BytesIO()  # a pipe or a full disk then sees finished bytes alone
         super().savefig(drawn, format=form, **settings)

@@ -14,7 +14,6 @@ import pandas as pd
 import xarray as xr
 
 import latentscale as ls
-from latentscale.declare import ModelSpec, shipped_specs, spec_from_dict
 from latentscale.model import priors
 from latentscale.model.build import build_design
 from latentscale.model.design import design
@@ -22,6 +21,11 @@ from latentscale.posterior.convert import to_tree
 from latentscale.posterior.draws import Draws
 from latentscale.posterior.fit import Fit, Provenance
 from latentscale.posterior.status import Status
+
+try:
+    from latentscale.declare import ModelSpec, shipped_specs, spec_from_dict
+except ModuleNotFoundError:  # version 0.1
+    from latentscale.spec import ModelSpec, shipped_specs, spec_from_dict
 
 JITTERS = (0.0, 0.3, 0.6)
 """How far each point lies from PyMC's initial point, in units of the unconstrained scale."""
