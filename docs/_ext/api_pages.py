@@ -26,7 +26,11 @@ _GROUPS = (
     ("Specs", ("latentscale.declare",), "Declare a model."),
     ("Fitting", ("latentscale.inference", "latentscale.posterior"), "Methods, and what they give."),
     ("Models", ("latentscale.model",), "A plain PyMC model, and tables simulated from one."),
-    ("Questions to a fit", ("latentscale.analysis", "latentscale.reporting"), "One verb each."),
+    (
+        "Questions to a fit",
+        ("latentscale.analysis", "latentscale.reporting", "latentscale.explore"),
+        "One verb each.",
+    ),
     ("Errors and warnings", ("latentscale.errors",), "What users read when something is wrong."),
 )
 """Heading, parts of the package whose names are below it, and what they are for."""

@@ -282,7 +282,12 @@ def after(
 
     Examples
     --------
-    >>> folds = ls.folds.after(ls.datasets.open_llm_leaderboard(), "2024-04-01")
+    >>> import pandas as pd
+    >>> days = ["2024-01-15", "2024-03-01", "2024-09-12"]
+    >>> table = {"model": ["a-1", "b-1", "a-2"], "family": list("aba"), "released": days}
+    >>> scores = ls.Scores.from_frame(pd.DataFrame(table | {"math": [0.4, 0.5, 0.8]}))
+    >>> [fold.test for fold in ls.folds.after(scores, "2024-07-01")]
+    [('a-2',)]
     """
     folds = chronological(scores, cutoffs, undated=undated)
     return with_given(folds, scores, given, seed=seed) if given else folds

@@ -1,4 +1,4 @@
-"""The catalogue of public families: sizes, tokens and dates of models, with their sources.
+"""The catalogue of public families: sizes and tokens of models, with their sources.
 
 What is known of models, no scores. `benchmarks/catalogue/make.py` makes the file.
 """
@@ -21,7 +21,6 @@ COLUMNS: Final = (
     "instruct",
     "params_b",
     "tokens_t",
-    "released",
     "source",
 )
 _PACKED: Final = re.compile(r"[-_](?:hf|fp8|bf16|deduped)$")
@@ -44,11 +43,11 @@ def catalogue_key(model: str) -> str:
 def _whole() -> pd.DataFrame:
     path = resources.files("latentscale.data.datasets").joinpath("figures/catalogue.csv")
     with path.open("r", encoding="utf-8") as stream:
-        return pd.read_csv(stream, dtype={"released": object})
+        return pd.read_csv(stream)
 
 
 def catalogue(family: str | None = None) -> pd.DataFrame:
-    """Return public models with their families, sizes, tokens, dates and sources.
+    """Return public models with their families, sizes, tokens and sources.
 
     Parameters
     ----------
@@ -59,10 +58,10 @@ def catalogue(family: str | None = None) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row a model: model, family, lineage, instruct (1 tuned, 0 base), params_b (billions),
-        tokens_t (trillions of training tokens; of a tuned model its base model's), released (day
-        of release or of upload) and source; empty where no source says it. The rows can be
-        forecast: ``ls.predict(fit, ls.datasets.catalogue("llama-2"))``. Sources are described
-        in ``figures/SOURCES.md`` beside this module.
+        tokens_t (trillions of training tokens; of a tuned model its base model's) and source;
+        empty where no source says it. The rows can be forecast:
+        ``ls.predict(fit, ls.datasets.catalogue("llama-2"))``. Sources are described in
+        ``figures/SOURCES.md`` beside this module.
 
     Raises
     ------
@@ -73,7 +72,7 @@ def catalogue(family: str | None = None) -> pd.DataFrame:
     --------
     >>> from latentscale import datasets
     >>> datasets.catalogue("falcon")["params_b"].tolist()
-    [7.0, 7.0, 11.103, 40.0, 180.0]
+    [7.0, 40.0, 180.0]
     """
     table = _whole().copy()
     if family is None:
@@ -97,14 +96,13 @@ def families() -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row a family: family, lineage, models (their number), params_b (the sizes in billions,
-        a text), tokens_t (smallest and largest, trillions, a text), released (the first day
-        known) and source.
+        a text), tokens_t (smallest and largest, trillions, a text) and source.
 
     Examples
     --------
     >>> from latentscale import datasets
     >>> datasets.families().set_index("family").loc["falcon", "params_b"]
-    '7, 11.103, 40, 180'
+    '7, 40, 180'
     """
     rows = []
     for (lineage, family), group in _whole().groupby(["lineage", "family"], dropna=False):
@@ -120,7 +118,6 @@ def families() -> pd.DataFrame:
                 "tokens_t": " to ".join(
                     f"{value:g}" for value in dict.fromkeys([*tokens[:1], *tokens[-1:]])
                 ),
-                "released": group["released"].dropna().min(),
                 "source": "; ".join(dict.fromkeys(sources)),
             }
         )

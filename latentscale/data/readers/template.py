@@ -42,7 +42,7 @@ CONFIDENCE: Final[Mapping[str, str]] = {
 }
 """How far a guessed family is to be trusted, by what it was read from."""
 
-_FROM_CATALOGUE: Final = ("params_b", "tokens_t", "instruct", "released")
+_FROM_CATALOGUE: Final = ("params_b", "tokens_t", "instruct")
 
 
 def metadata_template(
@@ -52,9 +52,9 @@ def metadata_template(
 
     Complete it by hand, and give it as ``metadata=``. Families are guessed alike for all models,
     from the chain of base models where the source has it, else from names, else from the
-    architecture, so that the fine-tunes of one pretraining are one family. Sizes, tokens and
-    dates are the source's, else those of the catalogue (`latentscale.datasets.catalogue`). A
-    model that the catalogue does not have takes the tokens of its base model, if that is there.
+    architecture, so that the fine-tunes of one pretraining are one family. Dates are
+    the source's, sizes and tokens too, else those of the catalogue
+    (`latentscale.datasets.catalogue`). A model that the catalogue does not have takes the tokens of its base model, if that is there.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def _filled(row: dict[str, object], bases: Mapping[str, object]) -> dict[str, ob
     wanted = _FROM_CATALOGUE if own is not None else ("tokens_t",)
     filled = [name for name in wanted if is_missing(row[name]) and not is_missing(found[name])]
     if run != model:  # a checkpoint has seen fewer tokens than the model
-        filled = [name for name in filled if name not in ("tokens_t", "released")]
+        filled = [name for name in filled if name != "tokens_t"]
     row |= {name: found[name] for name in filled}
     if filled:
         which = "catalogue" if own is not None else f"catalogue, base model {found['model']}"
