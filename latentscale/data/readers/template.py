@@ -54,7 +54,8 @@ def metadata_template(
     from the chain of base models where the source has it, else from names, else from the
     architecture, so that the fine-tunes of one pretraining are one family. Dates are
     the source's, sizes and tokens too, else those of the catalogue
-    (`latentscale.datasets.catalogue`). A model that the catalogue does not have takes the tokens of its base model, if that is there.
+    (`latentscale.datasets.catalogue`). A model that the catalogue does not have takes the tokens
+    of its base model, if that is there.
 
     Parameters
     ----------
