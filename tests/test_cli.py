@@ -232,7 +232,7 @@ def test_gather_writes_a_table_that_data_and_fit_read(
     assert "[names-matched]" in capsys.readouterr().out
     assert main([str(word) for word in [*words, "--out", out]]) == 0
     assert f"wrote {out}: 2 models" in capsys.readouterr().out
-    assert ls.Scores.from_frame(pd.read_csv(out)).n_observed == 12
+    assert ls.readers.read_scores(out).n_observed == 12
     board = RECORDED / "leaderboard_contents.csv"
     assert "4 of 6 models" in _refused(capsys, "gather", board, "--metadata", models)
     assert "--out needs --metadata" in _refused(capsys, "gather", board, "--out", out)

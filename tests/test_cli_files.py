@@ -194,7 +194,7 @@ def test_a_report_that_cannot_be_written_leaves_the_old_one(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_text", full)
-    monkeypatch.setitem(ls.report.__globals__, "sections_of", lambda _: ())
+    monkeypatch.setitem(ls.report.__globals__, "sections_of", lambda *_, **__: ())
     with pytest.raises(ls.FitError, match=r"report\.html: the disk is full"):
         ls.report(fit, "report.html")
     monkeypatch.undo()

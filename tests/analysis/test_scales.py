@@ -14,6 +14,7 @@ import pytest
 import latentscale as ls
 from latentscale.analysis.backtest import score_forecast
 from latentscale.analysis.choices.target import checked_targets
+from latentscale.analysis.forecasts.predict import forecast_rows
 from latentscale.analysis.tools.units import STANDARD, common_unit, with_scales
 from latentscale.data.scaling import is_bounded
 from latentscale.declare import ModelSpec, spec_from_dict
@@ -191,7 +192,7 @@ def test_errors_of_several_units_are_summarised_in_standard_deviations(
     mixed_fit: Fit, mixed: ls.Scores
 ) -> None:
     rows = mixed.dataset.isel(model=slice(12))
-    forecast = ls.analysis.forecast.forecast_rows(mixed_fit, rows, seed=1)
+    forecast = forecast_rows(mixed_fit, rows, seed=1)
     scored = score_forecast(
         forecast, rows["score"], mixed.item_counts, bounded=is_bounded(mixed.dataset)
     )

@@ -253,7 +253,7 @@ def test_free_skills_are_no_target_but_scores_are(small_scores, prior_fit) -> No
         ({"flops": 1e23, "target": "betta"}, 'Did you mean "beta"'),
         ({"flops": 1e23, "target": []}, "target must be"),
         ({"flops": 1e23, "target": {"beta": 1}}, "target must be"),
-        ({"flops": 1e23, "target": ["beta", "beta"]}, "twice"),
+        ({"flops": 1e23, "target": ["beta", "beta"]}, "repeated"),
         ({"flops": 1e23, "target": [3]}, "neither a name nor a Target"),
         ({"flops": 1e23, "family": "fam99"}, "not in the fit"),
         ({"flops": 1e23, "params": (3, 1)}, "increasing"),
