@@ -18,8 +18,8 @@ from latentscale.errors import FitError, FitWarning
 from latentscale.numerics.psis import k_limit, pareto_smoothed
 
 # The mean of a forecast from n effective draws is off by 1 / sqrt(n) posterior standard deviations.
-# Against refits (benchmarks/few_shot/FEW_SHOT.md: two skills, 1 to 8 scores of a new family): 0.09
-# at an ESS of 50 to 100, 0.16 at 25 to 50, 0.26 below, where single cells are off by half a
+# Against refits (benchmarks/few_shot/FEW_SHOT.md: two skills, 1 to 8 scores of a new family): 0.08
+# at an ESS of 50 to 100, 0.14 at 25 to 50, 0.26 below, where single cells are off by half a
 # standard deviation; 0.5 to 2 with a Pareto k above 1, and intervals up to two thirds too narrow.
 _ROUGH_ESS = 100  # 0.1 standard deviations: below it, a warning
 _LEAST_ESS = 50  # 0.14 standard deviations: below it, no answer
