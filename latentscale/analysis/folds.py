@@ -167,7 +167,9 @@ def k_fold_by_cell(scores: Scores, n_folds: int = 3, seed: int = 0) -> tuple[Fol
         if hidden
     ]
     if not folds:
-        raise DataError("There is no fold: no model and benchmark have two scores each.")
+        raise DataError(
+            "No fold can be made: no score has another of its model and of its benchmark."
+        )
     return tuple(folds)
 
 

@@ -92,7 +92,7 @@ def outcome_of(path: Path) -> dict[str, float]:
     Raises
     ------
     DataError
-        If the table has other columns, a model twice, or an outcome that is no number.
+        If the table has other columns, a model twice, or an outcome that is not a number.
     """
     from latentscale.data.readers import read_table
 

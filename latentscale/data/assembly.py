@@ -121,7 +121,7 @@ def _assemble(
 
 
 def _stated_scales(given: Mapping[str, Benchmark] | None) -> dict[str, Scale]:
-    """Return the scales that the caller states; what is no benchmark is refused later."""
+    """Return the scales that the caller states; what is not a benchmark is refused later."""
     benchmarks = given.items() if isinstance(given, Mapping) else ()
     return {n: scale_of(one.scale) for n, one in benchmarks if isinstance(one, Benchmark)}
 

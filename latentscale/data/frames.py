@@ -39,7 +39,7 @@ def as_pandas(frame: Any, what: str) -> pd.DataFrame:
     Raises
     ------
     DataError
-        If it is no table, or its library cannot hand it over.
+        If it is not a table, or its library cannot hand it over.
     """
     if isinstance(frame, pd.DataFrame):
         return frame

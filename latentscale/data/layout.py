@@ -65,7 +65,7 @@ def checked_frame(
     Raises
     ------
     DataError
-        If it is no table, is empty, has not every required column, or names columns badly.
+        If it is not a table, is empty, has not every required column, or names columns badly.
     """
     frame = as_pandas(frame, what)
     if isinstance(frame.columns, pd.MultiIndex):

@@ -93,7 +93,7 @@ def test_folds(matrix):
     ("name", "old", "new", "message"),
     [
         ("scores", "gpt-5,factscore", "gpt-6,factscore", r"1 models .* does not have: \"gpt-6\""),
-        ("scores", ",87.3", ",many", r"row 0, column score: 'many' is no number"),
+        ("scores", ",87.3", ",many", r"row 0, column score: 'many' is not a number"),
         ("scores", "benchmark_id", "bench", r'the columns "benchmark_id" are missing'),
         ("models", "gemma-3-1b-it", "gpt-5", r'several rows of "gpt-5"'),
     ],

@@ -302,7 +302,7 @@ def checked_names(names: Sequence[str] | None, known: Sequence[str], what: str) 
     for name in names:
         if name not in known:
             raise DataError(
-                f'{what}: "{name}" is no fitted benchmark.{nearest(name, known)} '
+                f'{what}: "{name}" is not a fitted benchmark.{nearest(name, known)} '
                 f"Allowed: {listed(known, 20)}."
             )
     return list(dict.fromkeys(names))

@@ -91,7 +91,7 @@ class Frontier(Result):
         Raises
         ------
         DataError
-            If the threshold is no number.
+            If the threshold is not a number.
         """
         limit = real_number(threshold, "threshold", error=DataError)
         passed = self.draws <= limit if self.lower_is_better else self.draws >= limit
@@ -157,7 +157,7 @@ def frontier(
     names = fit.scores.benchmarks
     if benchmark is not None and benchmark not in names:
         raise DataError(
-            f'"{benchmark}" is no fitted benchmark.{nearest(str(benchmark), names)} '
+            f'"{benchmark}" is not a fitted benchmark.{nearest(str(benchmark), names)} '
             f"Allowed: {listed(names, 20)}."
         )
     if benchmark is None and anchors is None:

@@ -38,7 +38,7 @@ def signs(fit: Fit) -> xr.DataArray:
 
 
 def check_on_scale(fit: Fit, benchmark: str, what: str, value: object) -> None:
-    """Refuse what is no score of a benchmark; fractions lie strictly between 0 and 1."""
+    """Refuse what is not a score of a benchmark; fractions lie strictly between 0 and 1."""
     scale = scales_of(fit.scores.dataset)[benchmark]
     given = float(value) if is_number(value) else float("nan")  # type: ignore[arg-type]
     if scale.bounded is not None:

@@ -188,7 +188,7 @@ class Forecast(Result):
         Raises
         ------
         DataError
-            If it is no such array, names another model or benchmark, or holds a score that the
+            If it is not such an array, names another model or benchmark, or holds a score that the
             likelihood does not allow.
         """
         expect(score, xr.DataArray, "score", "dims (model, benchmark)")

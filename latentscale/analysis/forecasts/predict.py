@@ -108,7 +108,7 @@ def predict(
         + skills), and about a quarter more while it is made), or `draws` is not a whole number
         above 0.
     DataError
-        If the table is malformed, has a column that is no fitted benchmark, a row has no tokens
+        If the table is malformed, has a column that is not a fitted benchmark, a row has no tokens
         that the spec needs or an ``instruct`` that the fitted models do not settle, or the
         score of a fitted model is not the one that was fitted.
 

@@ -112,12 +112,12 @@ class CapabilityIndex(Result):
         Raises
         ------
         DataError
-            If fewer than three models are in common, or a value is no number.
+            If fewer than three models are in common, or a value is not a number.
         """
         values = dict(published)
         for name, value in values.items():
             if not is_number(value):
-                raise DataError(f'The published index of "{name}" is no number: {value!r}.')
+                raise DataError(f'The published index of "{name}" is not a number: {value!r}.')
         common = [str(m) for m in self.draws[MODEL].values if str(m) in values]
         if len(common) < _FEWEST_COMMON:
             raise DataError(

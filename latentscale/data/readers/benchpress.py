@@ -112,7 +112,7 @@ def read_benchpress(
     ------
     DataError
         If a file or column is missing, a score is of a model that ``models.csv`` does not have,
-        or is no number; and as `Scores.from_long`.
+        or is not a number; and as `Scores.from_long`.
 
     Warns
     -----
@@ -148,7 +148,7 @@ def benchpress_measurements(path: str | Path) -> Measurements:
         row = unread[0]
         cell = shown(scores["score"].iloc[row])
         raise DataError(
-            f"{path}: scores.csv, row {row}, column score: {cell} is no "
+            f"{path}: scores.csv, row {row}, column score: {cell} is not a "
             f"number ({len(unread)} such cells). Correct it, or leave the cell empty."
         )
     cells = pd.DataFrame(

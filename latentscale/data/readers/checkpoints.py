@@ -99,7 +99,7 @@ def read_checkpoints(
         Of a long table, a task is scored by the metric of `HARNESS_TASKS`, else by ``acc_norm``
         where most rows have it, else ``acc`` and the like; the subjects of MMLU are one benchmark
         where all are there. A task that was run with several numbers of examples is a benchmark
-        each ("arc 5-shot"). A setting that is no number of examples makes a run of its own
+        each ("arc 5-shot"). A setting that is not a number of examples makes a run of its own
         ("pythia-1b (intervention)"). Scores that occur several times are averaged.
 
     Raises
@@ -189,7 +189,7 @@ def _of_long(table: pd.DataFrame, what: str) -> pd.DataFrame:
     for column, rows in (("value", unread), ("step", bad)):
         if rows:
             cell = shown(table[column].iloc[rows[0]])
-            raise DataError(f'{what}: row {rows[0]}, column "{column}": {cell} is no number.')
+            raise DataError(f'{what}: row {rows[0]}, column "{column}": {cell} is not a number.')
     for column in ("run", "task", "metric"):
         empty = np.flatnonzero(table[column].isna()).tolist()
         if empty:

@@ -81,8 +81,8 @@ def read_livebench(
     Raises
     ------
     DataError
-        If there is no such file or release, it is no table of LiveBench, or a cell is no number
-        from 0 to 100; and as `Scores.from_long`.
+        If there is no such file or release, it is not a table of LiveBench, or a cell is not a
+        number from 0 to 100; and as `Scores.from_long`.
 
     Warns
     -----

@@ -193,7 +193,7 @@ def provider_of(name: ModelName) -> str | None:
 
 
 def _of_series(word: str, numbers: list[str]) -> Iterator[str]:
-    """Yield what a word that is no number gives to the series; note a version in it."""
+    """Yield what a word that is not a number gives to the series; note a version in it."""
     if any(kind.fullmatch(word) for kind in (_SIZE, _ACTIVE, _CONTEXT, _DIGITS)):
         return
     if word in _GENERIC:

@@ -71,7 +71,7 @@ def test_a_comparison_agrees_with_arviz(pooled_fit: Fit, rival: Fit) -> None:
 
 
 def test_any_text_is_a_name(pooled_fit: Fit, rival: Fit) -> None:
-    """Names of the table's own columns too; what is no text is refused in our words."""
+    """Names of the table's own columns too; what is not text is refused in our words."""
     wanted = ls.compare({"good": pooled_fit, "bad": rival}).table()["elpd"]
     for good, bad in (("family", "name"), ("model", "benchmark"), ("elpd", "0"), ("index", "fold")):
         found = ls.compare({good: pooled_fit, bad: rival})

@@ -87,7 +87,7 @@ def test_an_outlier_is_counted_by_pareto_k(quiet: Fit) -> None:
 
 
 def test_odd_densities_are_counted_and_do_not_stop_a_diagnosis(quiet: Fit) -> None:
-    """A density of 0, one that is no number, a tail of one value; and one that is constant."""
+    """A density of 0, one that is not a number, a tail of one value; and one that is constant."""
     shape = quiet.tree["log_likelihood"]["score"].shape[:2]
     some = np.zeros(shape)
     for odd in (-np.inf, np.nan):

@@ -91,7 +91,7 @@ def test_the_greedy_search_is_close_to_what_comparing_all_sets_gives(
     [
         ({"n": 0}, "n must be a whole number"),
         ({"n": 9}, "from 1 to the 4 candidates"),
-        ({"candidates": ["alfa"]}, '"alfa" is no fitted benchmark'),
+        ({"candidates": ["alfa"]}, '"alfa" is not a fitted benchmark'),
         ({"targets": []}, "targets"),
         ({"n": 2, "costs": {"alpha": 1}}, "costs has no entry"),
     ],

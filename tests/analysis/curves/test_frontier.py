@@ -75,7 +75,7 @@ def test_the_index_has_a_frontier_on_its_own_scale(fit: Fit) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"benchmark": "alfa", "dates": ["2025-01-01"]}, '"alfa" is no fitted benchmark'),
+        ({"benchmark": "alfa", "dates": ["2025-01-01"]}, '"alfa" is not a fitted benchmark'),
         ({"dates": ["2025-01-01"]}, "Name a benchmark"),
         ({"benchmark": "alpha", "dates": ["soon"]}, "dates must be dates"),
         ({"benchmark": "alpha", "dates": []}, "one date or more"),
