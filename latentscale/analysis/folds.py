@@ -5,15 +5,14 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import replace
-from numbers import Real
 from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
 
 from latentscale.analysis.tools.fold import Cell, Fold, as_folds, folds_of
+from latentscale.data.dates import as_date
 from latentscale.data.scores import Scores
 from latentscale.dims import BENCHMARK, MODEL, checked_seed
 from latentscale.errors import DataError, DataWarning, listed
@@ -362,15 +361,10 @@ def _dates(cutoffs: object) -> list[np.datetime64]:
         raise DataError(f"{wanted}; got {cutoffs!r}.")
     dates = []
     for cutoff in cutoffs:
-        date = None
-        if not isinstance(cutoff, Real):  # a bare number would be read as nanoseconds
-            with suppress(ValueError, TypeError):
-                date = pd.Timestamp(cutoff)  # type: ignore[arg-type]
-        if date is None or pd.isna(date):
+        date = as_date(cutoff)
+        if date is None:
             raise DataError(f"{wanted}; {cutoff!r} is not a date.")
-        if date.tzinfo is not None:
-            date = date.tz_convert("UTC").tz_localize(None)
-        dates.append(date.to_datetime64())
+        dates.append(date)
     if not dates:
         raise DataError(f"{wanted}; got none.")
     if len(set(dates)) < len(dates):

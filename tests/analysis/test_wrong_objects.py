@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -115,8 +116,13 @@ SPOILED = [
     ("fit", "scores", WRONG),
     ("fit", "method", [None, "NUTS", ls.NUTS, 3]),
     ("flops_for_target", "benchmark", [3, None, WRONG[-1]]),
-    ("flops_for_target", "family", [3, None, WRONG[-1]]),
-    ("flops_for_target", "instruct", [3, "x", ["x"], object(), float("nan")]),
+    ("flops_for_target", "family", [3, None, WRONG[-1], "\ud800", "a\0b"]),
+    (
+        "flops_for_target",
+        "instruct",
+        [3, "x", ["x"], object(), float("nan"), np.array([0, 1]), pd.NA, WRONG[-1]],
+    ),
+    ("flops_for_target", "points", [1, 2**64, 2.5]),
     ("flops_for_target", "few_shot", [None, 3, ls.FewShot]),
     ("information_criteria", "counts", [3, None, object(), "12"]),
     ("information_criteria", "method", [None, ls.NUTS(), ls.MarginalML]),
@@ -126,8 +132,8 @@ SPOILED = [
     ("leave_families_out", "workers", [0, "2"]),
     ("marginal_estimate", "method", ["x", ls.NUTS()]),
     ("next_benchmark", "model", [3, WRONG[-1]]),
-    ("next_benchmark", "targets", [3, "alpha", object(), True]),
-    ("next_benchmark", "candidates", [3, "alpha", object(), True]),
+    ("next_benchmark", "targets", [3, "alpha", object(), True, iter(["x"]), []]),
+    ("next_benchmark", "candidates", [3, "alpha", object(), True, iter(["x"]), []]),
     ("next_benchmark", "costs", [3, "alpha", object(), True, b"x"]),
     ("next_benchmark", "rank_by", [3, None, WRONG[-1]]),
     ("predict", "frame", [None, 3, "x", {"x": 1}, object()]),

@@ -9,7 +9,7 @@ independent, once a posterior draw.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -131,6 +131,25 @@ class LocalProblem:
             z[:, self.unpooled] = prior.draw(z[:, self.unpooled].shape, rng)
         return z
 
+    def at(self, index: npt.NDArray[np.int64]) -> LocalProblem:
+        """Return the problem on chosen posterior draws, which may repeat."""
+
+        def chosen(array: xr.DataArray) -> xr.DataArray:
+            kept = array.isel({SAMPLE: index}, missing_dims="ignore")
+            return kept.drop_vars(SAMPLE, errors="ignore")
+
+        return replace(
+            self,
+            draws=_chosen(self.draws, index),
+            offset=self.offset[index],
+            matrix=self.matrix[index],
+            start=self.start[index],
+            at_cells={name: chosen(value) for name, value in self.at_cells.items()},
+            phi=chosen(self.phi),
+            noise=self.noise.mapped(chosen),
+            noise_of_models=_chosen(self.noise_of_models, index),
+        )
+
     def terms(self, index: npt.NDArray[np.int64], z: Floats) -> tuple[xr.Dataset, xr.Dataset]:
         """Return family terms and effects by model, dims (sample, ...), of latents on chosen draws.
 
@@ -186,7 +205,7 @@ def groups_of(fit: Fit, planned: xr.Dataset, is_new: xr.DataArray) -> list[Group
 
 
 def local_problem(
-    fit: Fit, draws: xr.Dataset, group: Group, rng: np.random.Generator
+    fit: Fit, draws: xr.Dataset, group: Group, noise_of_models: xr.Dataset
 ) -> LocalProblem:
     """Return a group's latents and likelihood on posterior draws.
 
@@ -198,14 +217,13 @@ def local_problem(
         Its draws with floors, dims (sample, ...).
     group
         From `groups_of`.
-    rng
-        Source of random numbers, for the noise of new models.
+    noise_of_models
+        From `draw_noise_of_models`, on the same draws.
     """
     template, known = _template(fit, draws, group)
     count = draws.sizes[SAMPLE]
     start = _start(fit, draws, group, template)
     begin = _unpack(template, start)
-    noise_of_models = _noise_of_models(fit, draws, group, rng)
 
     def at(raw: xr.Dataset) -> Floats:
         return _cell_eta(_evaluated(fit, draws, group, raw, begin, noise_of_models), group)
@@ -395,10 +413,13 @@ def _count(draws: xr.Dataset) -> int:
     return max(int(draws.sizes.get(FAMILY, 1)), 1)
 
 
-def _noise_of_models(
+def draw_noise_of_models(
     fit: Fit, draws: xr.Dataset, group: Group, rng: np.random.Generator
 ) -> xr.Dataset:
-    """Return effects on the precision of the group's models, dims (sample, model)."""
+    """Return effects on the precision of the group's models, dims (sample, model).
+
+    Those of fitted models are the fit's, those of new ones are drawn.
+    """
     rows = [str(name) for name in group.rows[MODEL].values]
     names = [name for name in noise_effects(fit.spec) if name in draws]
     template = raw_model_template(fit.spec, draws, rows)[names]
