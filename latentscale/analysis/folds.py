@@ -17,7 +17,7 @@ from latentscale.data.scores import Scores
 from latentscale.dims import BENCHMARK, MODEL, checked_seed
 from latentscale.errors import DataError, DataWarning, listed
 from latentscale.expect import expect, expect_names
-from latentscale.validate import is_number, whole_number
+from latentscale.validate import choice, is_number, whole_number
 
 __all__ = [
     "Fold",
@@ -35,6 +35,8 @@ __all__ = [
 ]
 
 Undated = Literal["leave-out", "train", "test"]
+_MOST_FOLDS = 10_000
+"""Each fold is a fit: so many take days."""
 
 
 def leave_one_family_out(scores: Scores, n_seen: int = 1) -> tuple[Fold, ...]:
@@ -117,7 +119,7 @@ def random_cells_out(
     A model keeps at least one score, and a benchmark too.
     """
     expect(scores, Scores, "scores")
-    _check_count(n_folds, "n_folds", 1)
+    _check_count(n_folds, "n_folds", 1, _MOST_FOLDS)
     _check_share(share)
     rng = np.random.default_rng(checked_seed(seed))
     cells = _cells(scores)
@@ -148,7 +150,7 @@ def k_fold_by_cell(scores: Scores, n_folds: int = 3, seed: int = 0) -> tuple[Fol
     ['cells 1 of 3', 'cells 2 of 3', 'cells 3 of 3']
     """
     expect(scores, Scores, "scores")
-    _check_count(n_folds, "n_folds", 2)
+    _check_count(n_folds, "n_folds", 2, _MOST_FOLDS)
     rng = np.random.default_rng(checked_seed(seed))
     cells = _cells(scores)
     by_model: dict[str, list[int]] = {}
@@ -183,7 +185,7 @@ def benchmark_block_out(
         If a benchmark is unknown, or no model has scores on both sides.
     """
     expect(scores, Scores, "scores")
-    _check_count(n_folds, "n_folds", 1)
+    _check_count(n_folds, "n_folds", 1, _MOST_FOLDS)
     _check_share(share)
     benchmarks = expect_names(benchmarks, "benchmarks", '["mmlu"]')
     scores.select(benchmarks=benchmarks)
@@ -236,8 +238,7 @@ def chronological(
     expect(scores, Scores, "scores")
     if "released" not in scores.dataset:
         raise DataError('The table has no release dates; add a column "released".')
-    if undated not in get_args(Undated):
-        raise DataError(f"undated must be one of {listed(get_args(Undated))}; got {undated!r}.")
+    choice(undated, "undated", get_args(Undated), error=DataError)
     released = scores.dataset["released"].values
     names = np.array(scores.models, dtype=object)
     unknown = tuple(names[np.isnat(released)])
@@ -357,7 +358,8 @@ def with_given(
 
 def _dates(cutoffs: object) -> list[np.datetime64]:
     wanted = 'cutoffs must be a list of dates, such as ["2024-01-01"]'
-    if isinstance(cutoffs, str) or not isinstance(cutoffs, Iterable):
+    single = isinstance(cutoffs, str) or getattr(cutoffs, "ndim", 1) == 0
+    if single or not isinstance(cutoffs, Iterable):
         raise DataError(f"{wanted}; got {cutoffs!r}.")
     dates = []
     for cutoff in cutoffs:
@@ -393,7 +395,7 @@ def _some(folds: list[Fold], wanted: str) -> tuple[Fold, ...]:
 
 
 def _deal(names: Sequence[str], n_folds: int, seed: int) -> list[tuple[str, ...]]:
-    _check_count(n_folds, "n_folds", 1)
+    _check_count(n_folds, "n_folds", 1, _MOST_FOLDS)
     order = np.random.default_rng(checked_seed(seed)).permutation(len(names))
     groups = [tuple(names[i] for i in order[start::n_folds]) for start in range(n_folds)]
     return [group for group in groups if group]
@@ -412,8 +414,8 @@ def _check_share(share: float) -> None:
         raise DataError(f"share must lie strictly between 0 and 1; got {share!r}.")
 
 
-def _check_count(count: object, name: str, least: int) -> None:
-    whole_number(count, name, least=least, error=DataError)
+def _check_count(count: object, name: str, least: int, most: int | None = None) -> None:
+    whole_number(count, name, least=least, most=most, error=DataError)
 
 
 def _spare(cells: list[Cell], order: np.ndarray, share: float) -> tuple[Cell, ...]:

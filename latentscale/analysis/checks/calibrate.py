@@ -234,7 +234,8 @@ def _centrality(table: pd.DataFrame) -> pd.Series:
 
 def _check_levels(levels: object) -> None:
     wanted = "levels must be a list of numbers strictly between 0 and 1, such as [0.5, 0.9]"
-    if isinstance(levels, str | Mapping) or not isinstance(levels, Iterable):
+    flat = getattr(levels, "ndim", 1) == 1
+    if isinstance(levels, str | Mapping) or not isinstance(levels, Iterable) or not flat:
         raise DataError(f"{wanted}; got {levels!r:.200}.")
     given = list(levels)
     bad = [level for level in given if not is_number(level) or not 0 < float(level) < 1]

@@ -19,10 +19,9 @@ from latentscale.analysis.forecasts.candidates import from_fit, from_mode
 from latentscale.analysis.forecasts.few_shot import IMPORTANCE, SAMPLER, Conditioning, FewShot
 from latentscale.analysis.forecasts.groups_in_blocks import (
     groups_in_blocks,
-    latents_of_a_draw,
     numbers_of_a_draw,
 )
-from latentscale.analysis.forecasts.latents import Group, groups_of
+from latentscale.analysis.forecasts.latents import Group, count_latents, groups_of
 from latentscale.analysis.forecasts.new_scores import new_scores
 from latentscale.analysis.forecasts.weights import refuse_degenerate, resample, weigh
 from latentscale.analysis.tools.memory import refuse_too_many_given
@@ -149,9 +148,9 @@ def _kept(
     FitError
         If a group's matrices would not fit in memory on a single draw.
     """
-    largest = max(groups, key=lambda group: numbers_of_a_draw(fit, group))
-    refuse_too_many_given(numbers_of_a_draw(fit, largest), len(largest.score))
-    most = max(len(group.score) * latents_of_a_draw(fit, group) for group in groups)
+    for group in groups:
+        refuse_too_many_given(numbers_of_a_draw(fit, draws, group), len(group.score))
+    most = max(len(group.score) * count_latents(fit, draws, group) for group in groups)
     total = draws.sizes[SAMPLE]
     count = min(total, few_shot.draws, max(int(_MOST_NUMBERS / max(most, 1)), _FEWEST_DRAWS))
     return np.linspace(0, total - 1, count).round().astype(np.int64)

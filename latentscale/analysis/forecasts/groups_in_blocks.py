@@ -22,6 +22,7 @@ from latentscale.analysis.forecasts.latents import (
     Floats,
     Group,
     LocalProblem,
+    count_latents,
     draw_noise_of_models,
     local_problem,
 )
@@ -44,18 +45,9 @@ _OF_A_PAIR = 3
 """Numbers held of each pair of latents: the Hessian, its factor and the factor's inverse."""
 
 
-def latents_of_a_draw(fit: Fit, group: Group) -> int:
-    """Return how many latents a group has at most on one posterior draw."""
-    families = len(group.fitted) + len(group.new)
-    skills, benchmarks = fit.spec.skills.count, len(fit.scores.benchmarks)
-    slopes = len(fit.spec.benchmarks.family_slopes)
-    own = (1 + len(fit.spec.family.slopes)) * skills + (1 + slopes) * benchmarks
-    return families * own + skills * group.rows.sizes[MODEL]
-
-
-def numbers_of_a_draw(fit: Fit, group: Group) -> int:
+def numbers_of_a_draw(fit: Fit, draws: xr.Dataset, group: Group) -> int:
     """Return how many numbers a group's problem holds at most on one posterior draw."""
-    latents = latents_of_a_draw(fit, group)
+    latents = count_latents(fit, draws, group)
     evaluated = group.rows.sizes[MODEL] * len(fit.scores.benchmarks)
     matrix = len(group.score) * (latents + _OF_A_CELL)
     return matrix + _OF_A_SCORE * evaluated + _OF_A_PAIR * latents**2
@@ -180,7 +172,7 @@ def groups_in_blocks(
         Source of random numbers, for the noise of new models.
     """
     count = draws.sizes[SAMPLE]
-    widths = [numbers_of_a_draw(fit, group) for group in groups]
+    widths = [numbers_of_a_draw(fit, draws, group) for group in groups]
     hold = count * sum(widths) <= _HELD
     return [
         GroupInBlocks(

@@ -204,6 +204,11 @@ def groups_of(fit: Fit, planned: xr.Dataset, is_new: xr.DataArray) -> list[Group
     ]
 
 
+def count_latents(fit: Fit, draws: xr.Dataset, group: Group) -> int:
+    """Return how many latents a group has on one posterior draw."""
+    return _size(_template(fit, draws, group)[0])
+
+
 def local_problem(
     fit: Fit, draws: xr.Dataset, group: Group, noise_of_models: xr.Dataset
 ) -> LocalProblem:
@@ -320,12 +325,12 @@ def _noise(fit: Fit, group: Group, evaluation: Evaluation) -> Noise:
 
 def _by_cell(usual: xr.DataArray, own: xr.DataArray, group: Group) -> xr.DataArray:
     """Return a quantity of each cell, dims (cell,): a new score has its benchmark's usual one."""
-    values = [
-        float(usual.sel({BENCHMARK: b}) if new else own.sel({MODEL: m, BENCHMARK: b}))
-        for m, b, new in zip(
-            group.model_of_cell, group.benchmark_of_cell, group.is_new, strict=True
-        )
-    ]
+    new = group.is_new
+    models, benchmarks = np.array(group.model_of_cell), np.array(group.benchmark_of_cell)
+    values = np.empty(len(new))
+    values[new] = usual.sel({BENCHMARK: _cells(benchmarks[new])}).values
+    old = {MODEL: _cells(models[~new]), BENCHMARK: _cells(benchmarks[~new])}
+    values[~new] = own.sel(old).values
     return xr.DataArray(values, dims=(CELL,))
 
 
@@ -469,8 +474,8 @@ def _where(group: Group, array: xr.DataArray) -> dict[str, xr.DataArray]:
     return {dim: _cells(names) for dim, names in wanted.items() if dim in array.dims}
 
 
-def _cells(names: Sequence[str]) -> xr.DataArray:
-    return xr.DataArray(list(names), dims=(CELL,))
+def _cells(names: Sequence[str] | npt.NDArray[np.str_]) -> xr.DataArray:
+    return xr.DataArray(np.asarray(names, dtype=np.str_), dims=(CELL,))
 
 
 def _size(template: xr.Dataset) -> int:

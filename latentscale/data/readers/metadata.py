@@ -162,6 +162,7 @@ def join_metadata(
         If models are not in the metadata, the metadata name a model twice, or no model is left.
     """
     drop_unmatched = truth(drop_unmatched, "drop_unmatched", error=DataError)
+    wide, _ = checked_frame(wide, ("model",), "This table cannot be joined with metadata")
     if metadata is None:
         metadata = pd.DataFrame({"model": []}, dtype=object)
     else:

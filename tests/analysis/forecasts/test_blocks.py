@@ -212,23 +212,25 @@ def scored_rows(count: int, families: int = 1) -> pd.DataFrame:
     )
 
 
+@pytest.fixture(scope="module")
+def residual_fit(small_scores, prior_fit) -> Fit:
+    """A fit of 30 draws with residuals by model and a Student-t tail."""
+    return prior_fit(SPECS["residuals, Student-t"], small_scores, draws=30)
+
+
 ROUGH = {"latents": 2, "steps": 1, "degenerate": "warn"}
 
 
 @pytest.mark.filterwarnings("ignore:The scores given:latentscale.FitWarning")
-@pytest.mark.parametrize("name", ["residuals, Student-t", "undisclosed tokens"])
+@pytest.mark.parametrize("sampler_only", [True, False])
 def test_latents_given_scores_do_not_depend_on_what_is_held(
-    name, small_scores, prior_fit, monkeypatch
+    sampler_only, residual_fit, monkeypatch
 ) -> None:
-    fit = prior_fit(SPECS[name], small_scores, draws=30)
     table = rows_of(6).assign(alpha=[0.5, 0.4, np.nan, 0.6, 0.3, 0.5])
-    if name == "undisclosed tokens":
-        table.loc[[2, 4], "tokens_t"] = np.nan
-    ways = [ls.FewShot(**ROUGH, sampler_only=sampler_only) for sampler_only in (False, True)]
-    held = [ls.predict(fit, table, few_shot=way) for way in ways]
+    few_shot = ls.FewShot(**ROUGH, sampler_only=sampler_only)
+    held = ls.predict(residual_fit, table, few_shot=few_shot)
     monkeypatch.setattr(groups_in_blocks, "_HELD", 0)
-    for way, wanted in zip(ways, held, strict=True):
-        assert ls.predict(fit, table, few_shot=way).draws.identical(wanted.draws)
+    assert ls.predict(residual_fit, table, few_shot=few_shot).draws.identical(held.draws)
 
 
 @pytest.mark.filterwarnings("ignore:The scores given:latentscale.FitWarning")
@@ -251,10 +253,8 @@ def test_latents_given_scores_are_of_one_posterior_whatever_the_blocks_of_draws(
     np.testing.assert_array_equal(np.sort(parted.conditioning.index), parted.draws["sample"])
 
 
-def test_a_chosen_draw_of_latents_keeps_every_parameter_of_its_own_draw(
-    small_scores, prior_fit
-) -> None:
-    fit = prior_fit(SPECS["residuals, Student-t"], small_scores, draws=30)
+def test_a_chosen_draw_of_latents_keeps_every_parameter_of_its_own_draw(residual_fit) -> None:
+    fit = residual_fit
     planned = planned_rows(fit, scored_rows(3))
     (group,) = groups_of(fit, planned, planned["score"].notnull())
     draws = fit.samples.drop_vars(list(ORIGIN))
@@ -269,35 +269,34 @@ def test_a_chosen_draw_of_latents_keeps_every_parameter_of_its_own_draw(
 
 
 @pytest.mark.filterwarnings("ignore:The scores given:latentscale.FitWarning")
-def test_many_scores_are_conditioned_on_within_a_small_limit(
-    small_scores, known_spec, prior_fit, monkeypatch
-) -> None:
-    fit = prior_fit(known_spec, small_scores, draws=300)
-    rows = scored_rows(3000)
-    few_shot = ls.FewShot(**ROUGH)
-    ls.predict(fit, rows.head(2), few_shot=few_shot)  # what is made once does not count
-    planned = planned_rows(fit, rows)
-    limit = 0.15e9  # the matrices alone would take 0.2 GB as they are multiplied
-    monkeypatch.setattr(memory, "available_bytes", lambda: limit)
-    tracemalloc.start()
-    given = condition(fit, fit.samples, planned, few_shot, np.random.default_rng(1))
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert given is not None and given.report.n_scores == 3000
-    assert given.terms[0].sizes["sample"] == 300
-    assert peak < limit
+def test_blocks_of_draws_keep_the_memory_of_conditioning_small(residual_fit, monkeypatch) -> None:
+    planned = planned_rows(residual_fit, scored_rows(40))
+    rng = np.random.default_rng(1)
+
+    def peak() -> int:
+        tracemalloc.start()
+        given = condition(residual_fit, residual_fit.samples, planned, ls.FewShot(**ROUGH), rng)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert given is not None and given.report.n_scores == 40
+        assert given.terms[0].sizes["sample"] == 30
+        return most
+
+    whole = peak()
+    monkeypatch.setattr(groups_in_blocks, "_BLOCK", 60_000)  # two draws
+    monkeypatch.setattr(groups_in_blocks, "_HELD", 0)
+    assert peak() < whole / 3
 
 
 def test_scores_of_one_family_beyond_memory_on_a_single_draw_are_refused_with_their_size(
-    small_scores, prior_fit, monkeypatch
+    residual_fit, monkeypatch
 ) -> None:
-    fit = prior_fit(SPECS["residuals, Student-t"], small_scores, draws=8)
     monkeypatch.setattr(memory, "available_bytes", lambda: 0.1e9)
     monkeypatch.setattr(predict_module, "refuse_too_large", lambda *given: None)
     with pytest.raises(
-        FitError, match=r"on 3,000 scores of one family.*1\.\d GB even on a single draw.* at most"
+        FitError, match=r"on 1,500 scores of one family.*0\.3 GB even on a single draw.* at most"
     ):
-        ls.predict(fit, scored_rows(3000))
+        ls.predict(residual_fit, scored_rows(1500))
 
 
 def test_the_draws_that_a_refusal_names_do_fit(large, monkeypatch) -> None:
