@@ -132,7 +132,7 @@ def folded(findings: Sequence[Finding]) -> tuple[Finding, ...]:
 
 
 def _as_one(kind: Sequence[Finding]) -> Finding:
-    first, others = kind[0], dict.fromkeys(one.where for one in kind[1:])
+    first, others = kind[0], dict.fromkeys(finding.where for finding in kind[1:])
     message = f"{first.where}: {first.message} Likewise {listed(others)}."
     return Finding(first.level, first.code, f"{len(kind)} findings", message)
 

@@ -176,7 +176,7 @@ def read_names(
     names = list(map(str.strip, given))
     cut = [whole for whole, name in zip(given, names, strict=True) if whole != name]
     if unstorable("\n".join(names)):
-        rows = [row for row, one in enumerate(names) if unstorable(one)]
+        rows = [row for row, text_of in enumerate(names) if unstorable(text_of)]
         for row in rows:
             problems.append(at_cell(row, "", name, names[row], UNSTORABLE_RULE))
             names[row] = ""
@@ -227,10 +227,10 @@ def read_dates(
             pass
     cells = cells_of(column)
     rows = np.flatnonzero(~missing(cells))
-    found = _as_dates(cells[rows].tolist())
+    dates = _as_dates(cells[rows].tolist())
     values = np.full(len(column), np.datetime64("NaT", "ns"))
-    read = np.array([moment is not None for moment in found], dtype=bool)
-    values[rows[read]] = [moment for moment in found if moment is not None]
+    read = np.array([date is not None for date in dates], dtype=bool)
+    values[rows[read]] = [date for date in dates if date is not None]
     rule = "Expected a date such as 2024-07-23, or an empty cell."
     bad = rows[~read].tolist()
     return values, [at_cell(row, labels[row], name, cells[row], rule) for row in bad]

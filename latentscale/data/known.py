@@ -119,20 +119,20 @@ def declared(features: object, frame: pd.DataFrame) -> tuple[Feature, ...]:
             'features is a list of names of columns and Feature records, such as ["released", '
             f'Feature("context_k", transform="log")]; got {features!r}.'
         )
-    found: dict[str, Feature] = {}
+    features_by_name: dict[str, Feature] = {}
     for given in features:
         if not isinstance(given, str | Feature):
             raise SpecError(f"features holds names and Feature records; got {given!r}.")
         feature = Feature(given) if isinstance(given, str) else given
-        if feature.name in found:
+        if feature.name in features_by_name:
             raise SpecError(f'features: "{feature.name}" is declared twice; declare it once.')
         if feature.name not in frame.columns:
             raise SpecError(
                 f'features: the table has no column "{feature.name}".'
                 f"{nearest(feature.name, frame.columns)} It has {listed(frame.columns, 20)}."
             )
-        found[feature.name] = _settled(feature, frame[feature.name])
-    return tuple(found.values())
+        features_by_name[feature.name] = _settled(feature, frame[feature.name])
+    return tuple(features_by_name.values())
 
 
 def _settled(feature: Feature, column: pd.Series) -> Feature:

@@ -58,8 +58,8 @@ class Recording:
         ended = xr.where(score < edge, 0.0, xr.where(score > 1 - edge, 1.0, score))
         known = parts > 0
         safe = xr.where(known, parts, 1.0)
-        found = xr.where(known, np.round(ended * safe) / safe, ended)
-        return found.transpose(*score.dims).assign_attrs(score.attrs).rename(score.name)
+        rounded = xr.where(known, np.round(ended * safe) / safe, ended)
+        return rounded.transpose(*score.dims).assign_attrs(score.attrs).rename(score.name)
 
 
 def recording_of(table: xr.Dataset) -> Recording:
@@ -93,7 +93,7 @@ def recording_of(table: xr.Dataset) -> Recording:
     edge = edge.where(is_bounded(table))
     parts = parts.where(is_bounded(table), 0.0)
     kept = [name for name in score.coords if name != BENCHMARK]
-    return Recording(*(part.drop_vars(kept, errors="ignore") for part in (parts, edge)))
+    return Recording(*(array.drop_vars(kept, errors="ignore") for array in (parts, edge)))
 
 
 def half_step(table: xr.Dataset, n_items: xr.DataArray) -> xr.DataArray:

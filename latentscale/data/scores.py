@@ -211,14 +211,14 @@ class Scores:
         """What is known of each benchmark, by name: what `from_frame` takes."""
         info = {}
         for name in self.benchmarks:
-            one = self.dataset.sel({BENCHMARK: name})
-            items = float(one["n_items"])
+            own = self.dataset.sel({BENCHMARK: name})
+            items = float(own["n_items"])
             info[name] = Benchmark(
-                floor=float(one["floor"]),
+                floor=float(own["floor"]),
                 n_items=None if np.isnan(items) else int(items),
-                suite=str(one["suite"].item()),
-                basis=str(one["basis"].item()) if "basis" in one else "",
-                **scaling_of(one),
+                suite=str(own["suite"].item()),
+                basis=str(own["basis"].item()) if "basis" in own else "",
+                **scaling_of(own),
             )
         return info
 
@@ -362,8 +362,8 @@ class Scores:
             MODEL: _checked_names(models, self.models, MODEL),
             BENCHMARK: _checked_names(benchmarks, self.benchmarks, BENCHMARK),
         }
-        part = self.dataset.sel({dim: list(names) for dim, names in wanted.items()})
-        return Scores(part, Audit(tuple(dataset_findings(part))))
+        selected = self.dataset.sel({dim: list(names) for dim, names in wanted.items()})
+        return Scores(selected, Audit(tuple(dataset_findings(selected))))
 
     def without(self, models: Sequence[str]) -> Scores:
         """Return the scores of all models but these.
@@ -444,8 +444,8 @@ def scores_from_long(
     return Scores(*from_rows(frame, features, benchmarks))
 
 
-def _counted(count: int, one: str, many: str) -> str:
-    return f"{count} {one if count == 1 else many}"
+def _counted(count: int, singular: str, plural: str) -> str:
+    return f"{count} {singular if count == 1 else plural}"
 
 
 def _names(dataset: xr.Dataset, variable: str) -> tuple[str, ...]:

@@ -222,15 +222,15 @@ def plot_coverage(
     return figure
 
 
-def _coverage_rows(panel: Axes, part: pd.DataFrame, names: list[str], prob: float) -> None:
-    rows = np.array([names.index(name) for name in part["benchmark"]])
-    known = part["lower"].notna().to_numpy()
+def _coverage_rows(panel: Axes, table: pd.DataFrame, names: list[str], prob: float) -> None:
+    rows = np.array([names.index(name) for name in table["benchmark"]])
+    known = table["lower"].notna().to_numpy()
     panel.hlines(
         rows[known],
-        part["lower"][known],
-        part["upper"][known],
+        table["lower"][known],
+        table["upper"][known],
         color=BLUE,
         lw=2,
         label=f"{prob:.0%} bootstrap interval over families",
     )
-    panel.scatter(part["actual"], rows, s=26, color=VERMILLION, zorder=3, label="actual coverage")
+    panel.scatter(table["actual"], rows, s=26, color=VERMILLION, zorder=3, label="actual coverage")

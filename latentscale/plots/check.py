@@ -83,8 +83,8 @@ def plot_residuals(check: FitCheck, *, rows: int = _MAX_ROWS) -> Sheet:
         linewidths=0.5,
         label="Pareto k too high: residual too small",
     )
-    found = set(zip(check.outliers["model"], check.outliers["benchmark"], strict=True))
-    at = [(names.index(b) + 0.5, order.index(m) + 0.5) for m, b in found if m in kept]
+    outliers = set(zip(check.outliers["model"], check.outliers["benchmark"], strict=True))
+    at = [(names.index(b) + 0.5, order.index(m) + 0.5) for m, b in outliers if m in kept]
     panel.scatter(
         [x for x, _ in at],
         [y for _, y in at],
@@ -176,8 +176,10 @@ def plot_predictive(
     )
     for name, panel in zip(statistics, axes, strict=True):
         heading(panel, name)
-        part = table[table["statistic"] == name].set_index("group")
-        _statistic(panel, part.loc[[g for g in groups if g in part.index]], groups, check)
+        of_statistic = table[table["statistic"] == name].set_index("group")
+        _statistic(
+            panel, of_statistic.loc[[g for g in groups if g in of_statistic.index]], groups, check
+        )
         percent_axis(panel.xaxis)
     for panel in axes[-columns:]:
         panel.set_xlabel(SCORE_LABEL, fontsize=8.5)
@@ -278,17 +280,21 @@ def _on_one_axis(table: pd.DataFrame, scores: Scores | None) -> tuple[pd.DataFra
     return table.assign(**changed), "score, from the benchmark's mean in its standard deviations"
 
 
-def _statistic(panel: Axes, part: pd.DataFrame, groups: list[str], check: PredictiveCheck) -> None:
-    places = np.array([groups.index(group) for group in part.index])
-    panel.hlines(places, part["lower"], part["upper"], color=BLUE, lw=2, label="replicated tables")
-    outside = ((part["observed"] < part["lower"]) | (part["observed"] > part["upper"])).to_numpy()
+def _statistic(panel: Axes, table: pd.DataFrame, groups: list[str], check: PredictiveCheck) -> None:
+    places = np.array([groups.index(group) for group in table.index])
+    panel.hlines(
+        places, table["lower"], table["upper"], color=BLUE, lw=2, label="replicated tables"
+    )
+    outside = (
+        (table["observed"] < table["lower"]) | (table["observed"] > table["upper"])
+    ).to_numpy()
     for chosen, color, label in (
         (~outside, BLACK, "measured"),
         (outside, VERMILLION, "measured, outside the interval"),
     ):
         if chosen.any():
             panel.scatter(
-                part["observed"][chosen],
+                table["observed"][chosen],
                 places[chosen],
                 s=26,
                 marker="D",

@@ -237,11 +237,18 @@ def plot_regression(regression: SkillRegression, *, prob: float = DEFAULT_PROB) 
     expect(regression, SkillRegression, "regression")
     table = regression.table(prob).set_index("term")
     skills = [term for term in table.index if term not in ("intercept", "sigma", "r_squared")]
-    part, rows = table.loc[skills], np.arange(len(skills))
+    coefficients, rows = table.loc[skills], np.arange(len(skills))
     figure, (panel,) = panels(1, columns=1, width=6.6, height=0.9 + _ROW_INCHES * len(skills))
     panel.axvline(0, color=BLACK, lw=0.8)
-    panel.hlines(rows, part["lower"], part["upper"], color=BLUE, lw=2, label=f"{prob:.0%} interval")
-    panel.scatter(part["median"], rows, color=BLUE, s=26, zorder=3, label="median")
+    panel.hlines(
+        rows,
+        coefficients["lower"],
+        coefficients["upper"],
+        color=BLUE,
+        lw=2,
+        label=f"{prob:.0%} interval",
+    )
+    panel.scatter(coefficients["median"], rows, color=BLUE, s=26, zorder=3, label="median")
     _name_rows(panel, skills)
     panel.set_xlabel(f"change of {regression.name} with one unit of the skill", parse_math=False)
     explained = table.loc["r_squared"]

@@ -137,18 +137,18 @@ def _intervals(
     ):
         if not chosen.any():
             continue
-        part = table[chosen]
+        shown = table[chosen]
         panel.hlines(
             rows[chosen],
-            part["lower"],
-            part["upper"],
+            shown["lower"],
+            shown["upper"],
             color=BLUE,
             lw=2,
             alpha=alpha,
             label=f"{prob:.0%} interval{note}",
         )
         panel.scatter(
-            part["median"],
+            shown["median"],
             rows[chosen],
             s=20,
             color=BLUE,

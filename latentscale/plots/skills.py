@@ -65,7 +65,7 @@ def plot_loadings(skills: Skills) -> Sheet:
     figure, axes = _rows_of(names, len(rows))
     for name, panel in zip(names, axes, strict=True):
         heading(panel, _of_skill(name))
-        outer, inner = (part[part["skill"] == name] for part in (wide, narrow))
+        outer, inner = (table[table["skill"] == name] for table in (wide, narrow))
         _intervals(panel, outer, inner, skills.is_posterior)
         panel.axvline(0, color=GREY, lw=0.9, zorder=1)
         _names(panel, rows)
@@ -124,8 +124,8 @@ def plot_family_skills(skills: Skills, families: Sequence[str]) -> Sheet:
     for name, panel in zip(names, axes, strict=True):
         heading(panel, _of_skill(name))
         outer, inner = (
-            part[part["skill"] == name].set_index(FAMILY).loc[chosen].reset_index()
-            for part in (wide, narrow)
+            table[table["skill"] == name].set_index(FAMILY).loc[chosen].reset_index()
+            for table in (wide, narrow)
         )
         _intervals(panel, outer, inner, skills.is_posterior)
         panel.axvline(0, color=GREY, lw=0.9, zorder=1)

@@ -229,15 +229,15 @@ def within(panel: Axes, name: str, units: Mapping[str, str]) -> None:
 
 def legend(figure: Figure, axes: list[Axes]) -> None:
     """Put one legend under all panels; each label once."""
-    found: dict[str, Any] = {}
+    handles: dict[str, Any] = {}
     for panel in axes:
         for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
-            found.setdefault(label, handle)
+            handles.setdefault(label, handle)
     with mpl.rc_context(_STYLE):
         figure.legend(
-            list(found.values()),
-            list(found),
+            list(handles.values()),
+            list(handles),
             loc="outside lower left",
-            ncols=min(len(found), 3),
+            ncols=min(len(handles), 3),
             fontsize=8.5,
         )

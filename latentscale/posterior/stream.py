@@ -170,8 +170,8 @@ def common_draws(chains: dict[int, ChainDraws]) -> tuple[xr.Dataset, xr.Dataset]
     kept = [chains[numbers[index]] for index in far]
     index = xr.DataArray(np.arange(len(kept)), dims=(CHAIN,), name=CHAIN)
 
-    def joined(parts: list[xr.Dataset]) -> xr.Dataset:
-        cut = [part.isel({DRAW: slice(length)}) for part in parts]
+    def joined(chains: list[xr.Dataset]) -> xr.Dataset:
+        cut = [draws.isel({DRAW: slice(length)}) for draws in chains]
         together = xr.concat(cut, dim=index).assign_coords({DRAW: np.arange(length)})
         return together.transpose(CHAIN, DRAW, ...)
 
@@ -180,12 +180,12 @@ def common_draws(chains: dict[int, ChainDraws]) -> tuple[xr.Dataset, xr.Dataset]
 
 def _joined(first: ChainDraws, second: ChainDraws) -> ChainDraws:
     position = first.position if second.position is None else second.position
-    parts = [part for part in (first, second) if part.length]
-    if len(parts) < 2:
-        kept = parts[0] if parts else second
+    runs = [draws for draws in (first, second) if draws.length]
+    if len(runs) < 2:
+        kept = runs[0] if runs else second
         return ChainDraws(kept.posterior, kept.stats, position)
-    posterior = xr.concat([part.posterior for part in parts], dim=DRAW)
-    return ChainDraws(posterior, xr.concat([p.stats for p in parts], dim=DRAW), position)
+    posterior = xr.concat([draws.posterior for draws in runs], dim=DRAW)
+    return ChainDraws(posterior, xr.concat([p.stats for p in runs], dim=DRAW), position)
 
 
 def _refuse_overlap(

@@ -108,9 +108,10 @@ def render(
     stated = _block(Facts(facts)) if facts else ""
     first = f'<p class="summary">{_lines(summary)}</p>' if summary else ""
     links = "".join(
-        f'<li><a href="#{escape(one.key)}">{escape(one.title)}</a></li>' for one in sections
+        f'<li><a href="#{escape(section.key)}">{escape(section.title)}</a></li>'
+        for section in sections
     )
-    parts = "\n".join(_section(one) for one in sections)
+    parts = "\n".join(_section(section) for section in sections)
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>

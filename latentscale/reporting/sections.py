@@ -51,7 +51,7 @@ def data_audit(asked: Request) -> tuple[Block, ...]:
     ):
         values = scores.dataset[variable].to_series()
         facts[name] = _range(values, unit) if values.notna().any() else "undisclosed"
-    found = scores.audit.table()
+    findings = scores.audit.table()
     blocks: list[Block] = [
         Facts(facts),
         Table(
@@ -61,15 +61,15 @@ def data_audit(asked: Request) -> tuple[Block, ...]:
         ),
         Table(scores.feature_table(), "Features of models: on how many they are given, and range"),
     ]
-    if found.empty:
+    if findings.empty:
         return (*blocks, Paragraph("The audit found nothing odd in the table."))
     warned = len(scores.audit.warnings)
     verdict = f"{warned} finding{'' if warned == 1 else 's'} to check." if warned else ""
-    findings = found[["where", "level", "message"]]
+    shown = findings[["where", "level", "message"]]
     return (
         *blocks,
         *([Paragraph(verdict, strong=True)] if verdict else []),
-        Table(findings, "What the audit of the table found"),
+        Table(shown, "What the audit of the table found"),
     )
 
 
@@ -86,18 +86,20 @@ def diagnostics(asked: Request) -> tuple[Block, ...]:
             Paragraph(fit.status.message),
             Bullets(fit.status.advice),
         )
-    found = diagnose(fit)
+    diagnosis = diagnose(fit)
     verdict = (
-        "The draws passed." if found.passed else "The draws did NOT pass: do not rely on them yet."
+        "The draws passed."
+        if diagnosis.passed
+        else "The draws did NOT pass: do not rely on them yet."
     )
     facts = {
-        "largest R-hat": f"{found.max_rhat:.3f} (at most 1.01)",
-        "smallest ESS": f"{found.min_ess:.0f} (at least 400)",
-        "divergent transitions": f"{found.divergences} (none)",
-        "E-BFMI": f"{found.ebfmi:.2f} (at least 0.3)",
-        "scores with a high Pareto k": f"{found.high_pareto_k} (above {found.k_limit:.2f})",
+        "largest R-hat": f"{diagnosis.max_rhat:.3f} (at most 1.01)",
+        "smallest ESS": f"{diagnosis.min_ess:.0f} (at least 400)",
+        "divergent transitions": f"{diagnosis.divergences} (none)",
+        "E-BFMI": f"{diagnosis.ebfmi:.2f} (at least 0.3)",
+        "scores with a high Pareto k": f"{diagnosis.high_pareto_k} (above {diagnosis.k_limit:.2f})",
     }
-    worst = found.rows.sort_values("rhat", ascending=False)
+    worst = diagnosis.rows.sort_values("rhat", ascending=False)
     whole = {name: worst[name].round().astype("Int64") for name in ("ess_bulk", "ess_tail")}
     table = worst.assign(**whole).rename(
         columns={"rhat": "R-hat", "ess_bulk": "bulk ESS", "ess_tail": "tail ESS"}
@@ -105,7 +107,7 @@ def diagnostics(asked: Request) -> tuple[Block, ...]:
     return (
         Paragraph(verdict, strong=True),
         Facts(facts),
-        Bullets(found.advice),
+        Bullets(diagnosis.advice),
         Table(
             table,
             "Convergence by parameter, worst first: largest R-hat, smallest effective sample sizes",
@@ -287,13 +289,15 @@ def sections_of(asked: Request, *, progress: bool = False) -> tuple[Section, ...
     having = sections()
     with WorkProgress(len(having), "Report", "sections", enabled=progress) as shown:
         # The forecasts first: a fault in the caller's own table is found before the long work.
-        for verb, part in sorted(having, key=lambda pair: pair[1].key != FORECASTS):
+        for verb, section in sorted(having, key=lambda pair: pair[1].key != FORECASTS):
             try:
-                blocks = named(part.blocks)(asked) if part.blocks else answered(verb, asked)
-                made[part.key] = Section(part.key, part.heading, blocks)
+                blocks = named(section.blocks)(asked) if section.blocks else answered(verb, asked)
+                made[section.key] = Section(section.key, section.heading, blocks)
             except LatentscaleError as error:
-                if part.key == FORECASTS and not asked.is_example:
+                if section.key == FORECASTS and not asked.is_example:
                     raise
-                made[part.key] = Section(part.key, part.heading, absent=f"Not shown: {error}")
-            shown.update(len(made), part.heading)
-    return tuple(made[part.key] for _, part in having)
+                made[section.key] = Section(
+                    section.key, section.heading, absent=f"Not shown: {error}"
+                )
+            shown.update(len(made), section.heading)
+    return tuple(made[section.key] for _, section in having)

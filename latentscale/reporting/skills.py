@@ -24,8 +24,8 @@ _NO_BOUND: Final = "–"
 
 def latent_skills(asked: Request) -> tuple[Block, ...]:
     """Return what the skills are, and how families differ in them."""
-    found = skills(asked.fit)
-    top = found.top_benchmarks(_TOP)
+    result = skills(asked.fit)
+    top = result.top_benchmarks(_TOP)
     lines = tuple(
         f"{name}: moves {', '.join(rows['benchmark'])} most"
         for name, rows in top.groupby("skill", sort=False)
@@ -34,18 +34,18 @@ def latent_skills(asked: Request) -> tuple[Block, ...]:
         Paragraph("A skill is known by the benchmarks that it moves, for each skill the most:"),
         Bullets(lines),
         Picture(
-            plot_loadings(found).to_svg(),
-            _loadings_in_words(found, asked.prob),
+            plot_loadings(result).to_svg(),
+            _loadings_in_words(result, asked.prob),
             "Loadings: the change of a benchmark, on the scale of the link, with each skill.",
         ),
         Table(
-            found.loadings(asked.prob),
+            result.loadings(asked.prob),
             f"Loadings, with the {asked.prob:.0%} interval; standardised: in standard deviations "
             "of the benchmark per standard deviation of the skill, over the fitted models",
             folded="Numbers of the loadings",
         ),
     ]
-    correlations = found.correlations(asked.prob)
+    correlations = result.correlations(asked.prob)
     if len(correlations):
         blocks.append(
             Table(
@@ -55,10 +55,10 @@ def latent_skills(asked: Request) -> tuple[Block, ...]:
                 folded="Correlations of the skills",
             )
         )
-    if found.family is not None:
+    if result.family is not None:
         blocks.append(
             Table(
-                found.families(asked.prob),
+                result.families(asked.prob),
                 "What a family adds to the skills of its members at equal size, tokens and other "
                 f"covariates, with the {asked.prob:.0%} interval",
                 folded="Skills of the families",
@@ -67,8 +67,8 @@ def latent_skills(asked: Request) -> tuple[Block, ...]:
     return tuple(blocks)
 
 
-def _loadings_in_words(found: Skills, prob: float) -> str:
-    table = found.loadings(prob)
+def _loadings_in_words(result: Skills, prob: float) -> str:
+    table = result.loadings(prob)
     parts = []
     for name, rows in table.groupby(SKILL, sort=False):
         largest = rows.sort_values("standardised", key=abs, ascending=False).head(_TOP)
@@ -82,16 +82,16 @@ def _loadings_in_words(found: Skills, prob: float) -> str:
 
 def variance(asked: Request) -> tuple[Block, ...]:
     """Return what makes models differ on each benchmark."""
-    found = variance_shares(asked.fit, seed=asked.seed)
+    shares = variance_shares(asked.fit, seed=asked.seed)
     return (
         Picture(
-            plot_variance_shares(found).to_svg(),
-            _shares_in_words(found),
+            plot_variance_shares(shares).to_svg(),
+            _shares_in_words(shares),
             "Shares of the variance of scores over the fitted models, posterior means. Noise is "
             "what would change in a new measurement; the rest is split on the scale of the link.",
         ),
         Table(
-            found.table(asked.prob),
+            shares.table(asked.prob),
             f"Shares of variance (fractions), with the {asked.prob:.0%} interval; those of one "
             "benchmark sum to 1",
             folded="Numbers of the shares",
@@ -99,9 +99,9 @@ def variance(asked: Request) -> tuple[Block, ...]:
     )
 
 
-def _shares_in_words(found: VarianceShares) -> str:
+def _shares_in_words(shares: VarianceShares) -> str:
     parts = []
-    for name, rows in found.table().groupby("benchmark", sort=False):
+    for name, rows in shares.table().groupby("benchmark", sort=False):
         largest = rows[rows["component"] != NOISE].sort_values("mean", ascending=False).iloc[0]
         noise = rows.loc[rows["component"] == NOISE, "mean"].sum()
         parts.append(f"{name}: {largest['component']} {largest['mean']:.0%}, {NOISE} {noise:.0%}")
@@ -113,8 +113,8 @@ def _shares_in_words(found: VarianceShares) -> str:
 
 def allocation(asked: Request) -> tuple[Block, ...]:
     """Return how to spend a few training budgets."""
-    found = optimal_allocation(asked.fit, flops=budgets(asked.fit))
-    table = found.table(asked.prob).drop(columns=["kind", "choice_params", "choice_tokens"])
+    result = optimal_allocation(asked.fit, flops=budgets(asked.fit))
+    table = result.table(asked.prob).drop(columns=["kind", "choice_params", "choice_tokens"])
     table["bound"] = table["bound"].replace("", _NO_BOUND)
     units = {
         "params": "parameters (billion)",
@@ -130,12 +130,13 @@ def allocation(asked: Request) -> tuple[Block, ...]:
     names |= {"on_bound": "probability on a bound", "beyond_fitted": "beyond fitted models"}
     return (
         Paragraph(
-            f"For the {found.basis}, inside the sizes and token counts of the fitted models. Where "
-            "the optimum mostly sits on a bound of that range, the scores do not determine it."
+            f"For the {result.basis}, inside the sizes and token counts of the fitted models. "
+            "Where the optimum mostly sits on a bound of that range, the scores do not "
+            "determine it."
         ),
         Picture(
-            plot_allocation(found).to_svg(),
-            _allocation_in_words(found, asked.prob),
+            plot_allocation(result).to_svg(),
+            _allocation_in_words(result, asked.prob),
             "Compute-optimal size by budget: median optimum and its intervals, in the range of the "
             "fitted models.",
         ),
@@ -148,12 +149,12 @@ def allocation(asked: Request) -> tuple[Block, ...]:
     )
 
 
-def _allocation_in_words(found: Allocation, prob: float) -> str:
+def _allocation_in_words(result: Allocation, prob: float) -> str:
     parts = [
         f"{row.target} at {row.flops:.1g} FLOPs: {row.params:.3g} billion parameters"
         f"{_between(row.params_lower, row.params_upper, '.3g')}, on a bound with probability "
         f"{row.on_bound:.0%}"
-        for row in found.table(prob).itertuples()
+        for row in result.table(prob).itertuples()
     ]
     return f"Median optimal number of parameters. {'; '.join(parts)}."
 

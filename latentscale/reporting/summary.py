@@ -60,10 +60,10 @@ def _trust(asked: Request) -> str:
     fit = asked.fit
     if not fit.is_posterior:
         return "The fit is a point estimate: the intervals leave out the parameters' uncertainty."
-    found = diagnose(fit)
-    if found.passed:
-        return f"The draws passed their diagnostics (largest R-hat {found.max_rhat:.3f})."
+    diagnosis = diagnose(fit)
+    if diagnosis.passed:
+        return f"The draws passed their diagnostics (largest R-hat {diagnosis.max_rhat:.3f})."
     return (
-        f"The draws did NOT pass their diagnostics (largest R-hat {found.max_rhat:.3f}): "
+        f"The draws did NOT pass their diagnostics (largest R-hat {diagnosis.max_rhat:.3f}): "
         "do not rely on these numbers yet."
     )

@@ -256,7 +256,7 @@ def _settle(
     ends = quantiles(drawn, prob)
     even = xr.ones_like(drawn) / drawn.sizes[SAMPLE]
     below = (drawn < score) + 0.5 * (drawn == score)
-    found = suspects.assign(
+    refitted = suspects.assign(
         basis=REFIT,
         mean=drawn.mean(SAMPLE).values,
         median=ends["median"].values,
@@ -265,7 +265,7 @@ def _settle(
         pit=below.mean(SAMPLE).values,
         z=logit_residual(fit, score, drawn, even).values,
     )
-    return found[found["z"].abs() > threshold]
+    return refitted[refitted["z"].abs() > threshold]
 
 
 def _advice_for(fit: Fit, outliers: pd.DataFrame, table: pd.DataFrame) -> list[str]:
@@ -321,9 +321,9 @@ def _map(fit: Fit, table: pd.DataFrame) -> xr.DataArray:
 
 def _mean_residuals(table: pd.DataFrame, by: str) -> pd.DataFrame:
     grouped = table.groupby(by, sort=True)["z"]
-    found = grouped.agg(scores="size", mean_z="mean")
-    found["rms_z"] = np.sqrt(grouped.apply(lambda z: (z**2).mean()))
-    return found.reset_index()
+    residuals = grouped.agg(scores="size", mean_z="mean")
+    residuals["rms_z"] = np.sqrt(grouped.apply(lambda z: (z**2).mean()))
+    return residuals.reset_index()
 
 
 def _worst_first(rows: pd.DataFrame) -> pd.DataFrame:

@@ -151,10 +151,10 @@ def leave_one_out(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0) -> Lea
     """
     expect(fit, Fit, "fit")
     low, high = interval_quantiles(prob)
-    found = psis(fit)
+    smoothed = psis(fit)
     score = observed_cells(fit)
     drawn = at_cells(forecast_rows(fit, fit.scores.dataset, seed=seed).draws, score)
-    weights, elpd, khat = at_samples(found.weights, drawn), found.elpd, found.pareto_k
+    weights, elpd, khat = at_samples(smoothed.weights, drawn), smoothed.elpd, smoothed.pareto_k
     ends = weighted_quantiles(drawn, weights, (low, 0.5, high))
     below = (drawn < score) + 0.5 * (drawn == score)
     finest = 0.5 / drawn.sizes[SAMPLE]  # so many draws resolve no smaller probability
@@ -168,7 +168,7 @@ def leave_one_out(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0) -> Lea
             "score": score.values,
             "elpd": elpd.values,
             "pareto_k": khat.values,
-            "reliable": khat.values <= found.k_limit,
+            "reliable": khat.values <= smoothed.k_limit,
             "mean": (drawn * weights).sum(SAMPLE).values,
             "median": ends.isel(quantile=1).values,
             "lower": ends.isel(quantile=0).values,
@@ -181,8 +181,8 @@ def leave_one_out(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0) -> Lea
         rows=table,
         elpd=float(elpd.sum()),
         se=float(np.sqrt(elpd.sizes[CELL]) * elpd.std()),
-        p_loo=found.p_loo,
-        k_limit=found.k_limit,
+        p_loo=smoothed.p_loo,
+        k_limit=smoothed.k_limit,
         prob=prob,
         fit=fit,
         seed=seed,

@@ -165,8 +165,8 @@ def prior_predictive(
     Examples
     --------
     >>> spec = ls.load_spec("pooled_flops")
-    >>> found = ls.studies.prior_predictive(spec, fit.scores, draws=50, seed=1)
-    >>> found.kind
+    >>> check = ls.studies.prior_predictive(spec, fit.scores, draws=50, seed=1)
+    >>> check.kind
     'prior'
     """
     expect(spec, ModelSpec, "spec")
@@ -213,8 +213,8 @@ def posterior_predictive(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0)
 
     Examples
     --------
-    >>> found = ls.studies.posterior_predictive(fit, seed=1)
-    >>> found.kind
+    >>> check = ls.studies.posterior_predictive(fit, seed=1)
+    >>> check.kind
     'posterior'
     """
     expect(fit, Fit, "fit")
@@ -275,7 +275,7 @@ def _rows(seen: xr.DataArray, made: xr.DataArray, prob: float) -> pd.DataFrame:
     """Return one row a benchmark, or one in all, of the observed statistic and its replicates."""
     ends = quantiles(made, prob)
     above = (made > seen).mean(SAMPLE) + 0.5 * (made == seen).mean(SAMPLE)
-    found = xr.Dataset(
+    columns = xr.Dataset(
         {
             "observed": seen,
             "median": ends["median"],
@@ -284,6 +284,6 @@ def _rows(seen: xr.DataArray, made: xr.DataArray, prob: float) -> pd.DataFrame:
             "p_value": 2 * np.minimum(above, 1 - above),
         }
     )
-    if not found.sizes:
-        return pd.DataFrame({name: [float(value)] for name, value in found.items()})
-    return found.to_dataframe().reset_index()
+    if not columns.sizes:
+        return pd.DataFrame({name: [float(value)] for name, value in columns.items()})
+    return columns.to_dataframe().reset_index()

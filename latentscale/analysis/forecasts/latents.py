@@ -347,14 +347,14 @@ def _start(fit: Fit, draws: xr.Dataset, group: Group, template: xr.Dataset) -> F
     count = draws.sizes[SAMPLE]
     start = template.map(lambda v: v.expand_dims({SAMPLE: count}).copy())
     if group.fitted:
-        found = raw_of_terms(fit.spec, draws, list(group.fitted), list(group.fitted.values()))
-        for name in found.data_vars:
-            start[name].loc[{FAMILY: list(group.fitted)}] = found[name].transpose(*start[name].dims)
+        raw = raw_of_terms(fit.spec, draws, list(group.fitted), list(group.fitted.values()))
+        for name in raw.data_vars:
+            start[name].loc[{FAMILY: list(group.fitted)}] = raw[name].transpose(*start[name].dims)
     if MODEL in template.dims:
         names = [str(m) for m in template[MODEL].values if m in fit.scores.models]
-        found = raw_of_model_effects(fit.spec, draws, names)
-        for name, raw in found[[n for n in found if n in start]].data_vars.items():
-            start[name].loc[{MODEL: names}] = raw.transpose(*start[name].dims)
+        raw = raw_of_model_effects(fit.spec, draws, names)
+        for name in (name for name in raw.data_vars if name in start):
+            start[name].loc[{MODEL: names}] = raw[name].transpose(*start[name].dims)
     return _pack(start, count)
 
 
@@ -368,11 +368,11 @@ def _terms(
     """
     if not family_effects(fit.spec, draws).data_vars:
         return xr.Dataset()
-    parts = []
+    terms = []
     if group.new:
         lineages = list(group.new.values())
         mine = raw.sel({FAMILY: list(group.new)}) if FAMILY in raw.dims else raw
-        parts.append(terms_of_raw(fit.spec, draws, mine, lineages, others=_count(draws)))
+        terms.append(terms_of_raw(fit.spec, draws, mine, lineages, others=_count(draws)))
     if group.fitted:
         names, lineages = list(group.fitted), list(group.fitted.values())
         others = max(_count(draws) - 1, 1)
@@ -380,15 +380,15 @@ def _terms(
             terms_of_raw(
                 fit.spec,
                 draws,
-                part.sel({FAMILY: names}) if FAMILY in part.dims else part,
+                latents.sel({FAMILY: names}) if FAMILY in latents.dims else latents,
                 lineages,
                 others=others,
             )
-            for part in (raw, start)
+            for latents in (raw, start)
         )
         had = draws[list(now.data_vars)].sel({FAMILY: names})
-        parts.append(had + now - then)
-    return xr.concat(parts, dim=FAMILY) if len(parts) > 1 else parts[0]
+        terms.append(had + now - then)
+    return xr.concat(terms, dim=FAMILY) if len(terms) > 1 else terms[0]
 
 
 def _count(draws: xr.Dataset) -> int:
@@ -463,12 +463,12 @@ def _pack(raw: xr.Dataset, count: int) -> Floats:
 
 def _unpack(template: xr.Dataset, values: Floats) -> xr.Dataset:
     """Return latents of shape (sample, latent) as variables with the template's dims."""
-    found, at = {}, 0
+    latents, at = {}, 0
     for name, variable in template.data_vars.items():
-        part = values[:, at : at + variable.size].reshape(len(values), *variable.shape)
-        found[name] = variable.expand_dims({SAMPLE: len(values)}).copy(data=part)
+        block = values[:, at : at + variable.size].reshape(len(values), *variable.shape)
+        latents[name] = variable.expand_dims({SAMPLE: len(values)}).copy(data=block)
         at += variable.size
-    return xr.Dataset(found)
+    return xr.Dataset(latents)
 
 
 def _chosen(draws: xr.Dataset, index: npt.NDArray[np.int64]) -> xr.Dataset:

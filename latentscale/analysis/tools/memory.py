@@ -101,8 +101,8 @@ def forecast_bytes(fit: Fit, rows: int, draws: int) -> int:
 
 def available_bytes() -> float:
     """Return how many bytes this process can still take without swapping, as far as is known."""
-    found = [_of_the_machine(), _of_the_group(), _of_the_process()]
-    known = [value for value in found if value is not None]
+    limits = [_of_the_machine(), _of_the_group(), _of_the_process()]
+    known = [value for value in limits if value is not None]
     return max(min(known), 0.0) if known else _UNKNOWN
 
 

@@ -174,8 +174,8 @@ def _tables(source: object) -> dict[str, pd.DataFrame]:
         else:
             files = [where]
         return {file.stem: read_table(file) for file in files}
-    if isinstance(source, Sequence) and all(isinstance(one, str | Path) for one in source):
-        files = [expanded(one, DataError) for one in source]
+    if isinstance(source, Sequence) and all(isinstance(path, str | Path) for path in source):
+        files = [expanded(path, DataError) for path in source]
         if not files:
             raise DataError("No file of checkpoints is given; name at least one.")
         return {file.stem: read_table(file) for file in files}

@@ -134,8 +134,8 @@ def epoch_measurements(path: str | Path, *, repeats: str = "mean") -> Measuremen
         if isinstance(read, str):
             passed.append(f"{stem}.csv ({read})")
             continue
-        part, info[name], more = read
-        cells.append(part)
+        scored, info[name], more = read
+        cells.append(scored)
         about.append(rows)
         findings += more
     if not cells:
@@ -184,7 +184,7 @@ def epoch_index(path: str | Path) -> pd.DataFrame:
         )
     index, _ = to_numbers(table["ECI Score"])
     spelt, _ = same_names([name for name in table[MODEL_COLUMN] if isinstance(name, str)])
-    found = pd.DataFrame(
+    by_model = pd.DataFrame(
         {
             "model": table[MODEL_COLUMN].map(spelt),
             "index": index,
@@ -193,7 +193,7 @@ def epoch_index(path: str | Path) -> pd.DataFrame:
             else None,
         }
     )
-    return found.dropna(subset=["model", "index"]).reset_index(drop=True)
+    return by_model.dropna(subset=["model", "index"]).reset_index(drop=True)
 
 
 def _tables(path: str | Path) -> dict[str, pd.DataFrame]:
@@ -254,7 +254,7 @@ def _benchmark(
         values = values / 100  # a later export of a known file may hold percentages
     errors = standard_errors(rows, known or HubFile(benchmark), column, values)
     source = rows["Source"] if "Source" in rows else pd.Series("", rows.index)
-    part = pd.DataFrame(
+    scored = pd.DataFrame(
         {
             "model": rows[MODEL_COLUMN].str.strip(),
             "benchmark": name,
@@ -264,7 +264,7 @@ def _benchmark(
             "source": [cell if isinstance(cell, str) else "" for cell in source],
         }
     )
-    return part[part["score"].notna()][list(CELLS)], benchmark, findings
+    return scored[scored["score"].notna()][list(CELLS)], benchmark, findings
 
 
 def _models(
@@ -272,7 +272,9 @@ def _models(
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """Return one row a model with what most of its rows say, and findings."""
     columns = [MODEL_COLUMN, *_ABOUT]
-    rows = pd.concat([part.reindex(columns=columns) for part in about], ignore_index=True)
+    rows = pd.concat(
+        [rows_of_file.reindex(columns=columns) for rows_of_file in about], ignore_index=True
+    )
     rows = rows.rename(columns=_ABOUT).assign(model=rows[MODEL_COLUMN].str.strip().map(spelt))
     rows = rows[rows["model"].isin(wanted)]
     rows = rows.assign(provider=rows["provider"].map(_provider), flops=to_numbers(rows["flops"])[0])

@@ -68,7 +68,7 @@ def scores_with_metadata(
     joined, more = join_metadata(wide, metadata, drop_unmatched=drop_unmatched or set_aside)
     if set_aside:
         joined, left_out = usable_rows(wide, joined, benchmarks or {})
-        more = [*left_out, *(one for one in more if one.code != "metadata-missing")]
+        more = [*left_out, *(finding for finding in more if finding.code != "metadata-missing")]
     given = {name: info for name, info in (benchmarks or {}).items() if name in joined}
     if stderr is not None:
         columns = [name for name in stderr if name in joined]
@@ -108,7 +108,9 @@ def usable_rows(
         name: ["the metadata has no row of it"] for name in wide["model"] if name not in kept
     }
     named = [name for name in joined if name not in METADATA]
-    scales = {name: scale_of(one.scale) for name, one in benchmarks.items() if name in joined}
+    scales = {
+        name: scale_of(benchmark.scale) for name, benchmark in benchmarks.items() if name in joined
+    }
     for problem in read_wide(joined, named, scales).problems:
         if problem.row >= 0:
             reasons.setdefault(str(joined["model"].iloc[problem.row]), []).append(problem.text)
@@ -203,8 +205,8 @@ def _refuse_without_columns(wide: pd.DataFrame, metadata: pd.DataFrame) -> None:
 
 def _path(name: object) -> tuple[str, ...]:
     """Return the parts of a name or path, whatever the case and slashes at its end."""
-    parts = re.split(r"[\\/]+", str(name).strip().casefold())
-    return tuple(part for part in parts if part)
+    steps = re.split(r"[\\/]+", str(name).strip().casefold())
+    return tuple(step for step in steps if step)
 
 
 def _alike(model: object, known: object) -> bool:

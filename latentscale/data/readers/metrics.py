@@ -57,7 +57,7 @@ def figures_of(entry: Mapping[str, Any], *, filtered: bool) -> dict[str, float]:
     dict
         NaN where a figure is NaN, infinite, empty, text or a truth value.
     """
-    found = {}
+    figures = {}
     for key, value in entry.items():
         metric, comma, kind = str(key).partition(",")
         if metric.endswith("_stderr") or metric in _BOOKKEEPING or (filtered and not comma):
@@ -67,8 +67,8 @@ def figures_of(entry: Mapping[str, Any], *, filtered: bool) -> dict[str, float]:
         if number is None and isinstance(value, str | bool) and rank_of(name) is not None:
             number = nan  # a score that was written wrongly is named, not passed over
         if number is not None:
-            found[name] = number
-    return found
+            figures[name] = number
+    return figures
 
 
 def errors_of(entry: Mapping[str, Any]) -> dict[str, float]:
@@ -77,14 +77,14 @@ def errors_of(entry: Mapping[str, Any]) -> dict[str, float]:
     Files write ``acc_stderr,none`` (version 0.4) or ``acc_stderr`` (0.3) beside a figure, and
     "N/A" where there is none.
     """
-    found = {}
+    errors = {}
     for key, value in entry.items():
         metric, _, kind = str(key).partition(",")
         if metric.endswith("_stderr"):
             number = _figure(value)
             if number is not None and number > 0:  # 0 where all items were right, or none
-                found[f"{metric.removesuffix('_stderr')},{kind or 'none'}"] = number
-    return found
+                errors[f"{metric.removesuffix('_stderr')},{kind or 'none'}"] = number
+    return errors
 
 
 def attempts_of(key: str) -> int | None:

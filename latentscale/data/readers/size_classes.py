@@ -173,10 +173,10 @@ def name_findings(
     return (Finding("info", f"{what.replace(' ', '-')}-from-names", "model", message),)
 
 
-def counted(parts: pd.Series) -> str:
+def counted(words: pd.Series) -> str:
     """Return the commonest parts of names with their counts, and how many others there are."""
-    counts = parts.value_counts()
-    shown = ", ".join(f'"{part}" {count}' for part, count in counts.head(_PARTS).items())
+    counts = words.value_counts()
+    shown = ", ".join(f'"{word}" {count}' for word, count in counts.head(_PARTS).items())
     more = len(counts) - _PARTS
     return f"{shown} and {more} others" if more > 0 else shown
 

@@ -114,8 +114,10 @@ class Chain:
         scaled = self._left() ** 2 * phi / 4
         if self.problem.tail is None:
             return float(np.sum(0.5 * np.log(phi / (8 * np.pi)) - scaled / 2))
-        found = gammaln((tail + 1) / 2) - gammaln(tail / 2) + 0.5 * np.log(phi / (4 * np.pi * tail))
-        return float(np.sum(found - (tail + 1) / 2 * np.log1p(scaled / tail)))
+        constant = (
+            gammaln((tail + 1) / 2) - gammaln(tail / 2) + 0.5 * np.log(phi / (4 * np.pi * tail))
+        )
+        return float(np.sum(constant - (tail + 1) / 2 * np.log1p(scaled / tail)))
 
     def centred(self, block: ColumnBlock) -> np.ndarray:
         """Return a block's effects, from whose mean they are taken, shape (benchmark, level)."""
@@ -137,10 +139,10 @@ class Chain:
         return by_columns(coefficient, problem.cells.bench, problem.column, problem.value)
 
     def _by_singles(self) -> np.ndarray:
-        found = np.zeros(len(self.problem.cells.y))
+        total = np.zeros(len(self.problem.cells.y))
         for block, effect in zip(self.problem.single_blocks, self.single, strict=True):
-            found += effect[block.entry] * block.factor
-        return found
+            total += effect[block.entry] * block.factor
+        return total
 
     def _left(self) -> np.ndarray:
         """Return scores on the link's scale less the linear predictor."""

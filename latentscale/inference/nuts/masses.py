@@ -142,4 +142,4 @@ def _said_of(share: np.ndarray, left: np.ndarray) -> tuple[str, tuple[str, ...]]
 
 def _percent(share: np.ndarray) -> str:
     largest_first = np.sort(share[share >= _WORTH_SAYING])[::-1]
-    return " and ".join(f"{100 * part:.0f}%" for part in largest_first)
+    return " and ".join(f"{100 * mass:.0f}%" for mass in largest_first)
