@@ -1,4 +1,4 @@
-"""Batches: the families of a table dealt into groups that share no family, and where their parameters are."""
+"""Batches: families dealt into groups of models, and where the parameters of each are."""
 
 from __future__ import annotations
 
