@@ -21,6 +21,7 @@ import pandas as pd
 
 from latentscale import validate
 from latentscale.dims import DEFAULT_PROB
+from latentscale.errors import FitError
 from latentscale.markup import bullets, data_table, shortened
 
 WIDTH = 100
@@ -103,6 +104,41 @@ class Result(ABC):
         picture = [".plot()"] if isinstance(vars(type(self)).get("plot"), Picture) else []
         public = [name for name in shown if not name.startswith("._")]
         return "See " + ", ".join([f".table(prob={DEFAULT_PROB:g})", *picture, *public])
+
+
+def rows_of_prob(
+    rows: pd.DataFrame,
+    prob: float | None,
+    own_prob: float,
+    again: Callable[[float], pd.DataFrame] | None,
+    call: str,
+) -> pd.DataFrame:
+    """Return a result's rows, computed again where another probability is asked for.
+
+    Parameters
+    ----------
+    rows, own_prob
+        Rows that the result holds, and the probability of their intervals.
+    prob
+        Probability asked for; None for that of the result.
+    again
+        Computes the rows; None where the result does not hold what that needs.
+    call
+        Which call gives another probability, for the message.
+
+    Raises
+    ------
+    FitError
+        If another probability is asked for and `again` is None.
+    """
+    if prob is None or prob == own_prob:
+        return rows.copy()
+    if again is None:
+        raise FitError(
+            f"This result holds intervals of probability {own_prob:g} alone; call {call} with "
+            f"prob={prob:g}."
+        )
+    return again(prob)
 
 
 class Picture:

@@ -22,6 +22,7 @@ from latentscale.plots.style import (
     Sheet,
     heading,
     legend,
+    name_rows,
     panels,
     percent_axis,
     title,
@@ -213,10 +214,7 @@ def plot_coverage(
         percent_axis(panel.xaxis)
         panel.set_xlabel("scores inside (%)")
     cells = curve.groupby("benchmark", sort=False)["cells"].first()
-    axes[0].set_yticks(range(len(names)), [f"{name} ({cells[name]})" for name in names])
-    for text in axes[0].get_yticklabels():
-        text.set_parse_math(False)
-    axes[0].set_ylim(len(names) - 0.5, -0.5)
+    name_rows(axes[0], [f"{name} ({cells[name]})" for name in names])
     title(figure, "Coverage by benchmark", "In brackets: held-out scores of the benchmark.")
     legend(figure, axes)
     return figure

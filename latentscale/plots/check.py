@@ -25,6 +25,7 @@ from latentscale.plots.style import (
     distinct,
     heading,
     legend,
+    name_rows,
     panels,
     percent_axis,
     title,
@@ -96,12 +97,9 @@ def plot_residuals(check: FitCheck, *, rows: int = _MAX_ROWS) -> Sheet:
         path_effects=[withStroke(linewidth=3.2, foreground="white")],
         label="outlier",
     )
-    panel.set_xticks(np.arange(len(names)) + 0.5, names, rotation=45, ha="right")
-    panel.set_yticks(
-        np.arange(len(order)) + 0.5, distinct([str(name) for name in order], _MAX_NAME), fontsize=7
-    )
-    for text in [*panel.get_xticklabels(), *panel.get_yticklabels()]:
-        text.set_parse_math(False)
+    panel.set_xticks(np.arange(len(names)) + 0.5, names, rotation=45, ha="right", parse_math=False)
+    models = distinct([str(name) for name in order], _MAX_NAME)
+    panel.set_yticks(np.arange(len(order)) + 0.5, models, fontsize=7, parse_math=False)
     panel.set_ylim(len(order), 0)
     bar = figure.colorbar(image, ax=panel, extend="both", shrink=0.6, aspect=30)
     bar.set_label("residual (predictive sd, logit scale)", fontsize=8.5)
@@ -184,10 +182,7 @@ def plot_predictive(
     for panel in axes[-columns:]:
         panel.set_xlabel(SCORE_LABEL, fontsize=8.5)
     for panel in axes[::columns]:
-        panel.set_yticks(range(len(groups)), distinct([str(group) for group in groups], _MAX_NAME))
-        for text in panel.get_yticklabels():
-            text.set_parse_math(False)
-    axes[0].set_ylim(len(groups) - 0.4, -0.6)
+        name_rows(panel, [str(group) for group in groups], limit=_MAX_NAME)
     title(
         figure,
         f"{check.kind.capitalize()} predictive check by {by}",
@@ -247,11 +242,7 @@ def plot_outliers(check: FitCheck, *, rows: int = 20) -> Sheet:
             label=f"measured score, {kind}" if mine.any() else "",
         )
     models = distinct([str(name) for name in both["model"]], _MAX_NAME)
-    labels = [f"{m}: {b}" for m, b in zip(models, both["benchmark"], strict=True)]
-    panel.set_yticks(places, labels)
-    for text in panel.get_yticklabels():
-        text.set_parse_math(False)
-    panel.set_ylim(len(both) - 0.4, -0.6)
+    name_rows(panel, [f"{m}: {b}" for m, b in zip(models, both["benchmark"], strict=True)])
     if label == SCORE_LABEL:
         percent_axis(panel.xaxis)
     panel.set_xlabel(label)

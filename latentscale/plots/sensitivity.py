@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 
 from latentscale.analysis.sensitivity.influence import FamilyInfluence
 from latentscale.analysis.sensitivity.sensitivity import (
@@ -23,9 +22,9 @@ from latentscale.plots.style import (
     GREY,
     VERMILLION,
     Sheet,
-    distinct,
     heading,
     legend,
+    name_rows,
     panels,
     title,
 )
@@ -98,7 +97,7 @@ def plot_sensitivity(sensitivity: Sensitivity, *, rows: int = _SHOWN) -> Sheet:
     panel.set_xlim(left=_LEAST)
     panel.xaxis.set_major_formatter("{x:g}")
     panel.set_xlabel("sensitivity, log scale (distance per doubling of strength)")
-    _names(panel, list(_quantities(table)))
+    name_rows(panel, _quantities(table), limit=_MAX_NAME)
     counts = sensitivity.rows["diagnosis"].value_counts()
     cut = (
         f", {len(table)} of {len(sensitivity.rows)} shown"
@@ -176,7 +175,8 @@ def plot_tornado(
         if variable is None
         else f"change of the median of {variable}"
     )
-    _names(panel, [_name(*key) if variable is None else key[1] or key[0] for key in size.index])
+    labels = [_name(*key) if variable is None else key[1] or key[0] for key in size.index]
+    name_rows(panel, labels, limit=_MAX_NAME)
     cut = f", {len(size)} of {len(ends)} quantities shown" if len(size) < len(ends) else ""
     title(
         figure,
@@ -224,7 +224,7 @@ def plot_influence(influence: FamilyInfluence, *, rows: int = _SHOWN) -> Sheet:
         influence.k_limit, color=BLACK, lw=1, ls="--", label=f"limit {influence.k_limit:.2f}"
     )
     weight.set_xlabel("Pareto k")
-    _names(change, [str(name) for name in table["family"]])
+    name_rows(change, [str(name) for name in table["family"]], limit=_MAX_NAME)
     cut = (
         f", {len(table)} of {len(influence.families)} shown"
         if len(table) < len(influence.families)
@@ -249,11 +249,3 @@ def _quantities(table: pd.DataFrame) -> list[str]:
 
 def _name(variable: str, where: str) -> str:
     return f"{variable} [{where}]" if where else variable
-
-
-def _names(panel: Axes, names: list[str]) -> None:
-    """Label rows from the top down."""
-    panel.set_yticks(range(len(names)), distinct(list(names), _MAX_NAME))
-    for text in panel.get_yticklabels():
-        text.set_parse_math(False)
-    panel.set_ylim(len(names) - 0.4, -0.6)

@@ -30,7 +30,7 @@ from latentscale.model.scaled import CODE, without_bounds
 from latentscale.numerics.psis import MIN_DRAWS, k_limit, pareto_smoothed
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.pairing import at_samples, by_sample
-from latentscale.result import Picture, Result
+from latentscale.result import Picture, Result, rows_of_prob
 
 # Smaller predictive standard deviations on the logit scale are rounding: one draw has all weight.
 _NO_SPREAD = 1e-6
@@ -101,14 +101,9 @@ class LeaveOneOut(Result, table_was_attribute=True):
         LatentscaleError
             If `prob` is not strictly between 0 and 1.
         """
-        if prob is None or prob == self.prob:
-            return self.rows.copy()
-        if self.fit is None:
-            raise FitError(
-                f"This result holds intervals of probability {self.prob:g} alone; call "
-                f"leave_one_out(fit, prob={prob:g})."
-            )
-        return leave_one_out(self.fit, prob=prob, seed=self.seed).rows
+        fit = self.fit
+        again = None if fit is None else lambda p: leave_one_out(fit, prob=p, seed=self.seed).rows
+        return rows_of_prob(self.rows, prob, self.prob, again, "leave_one_out")
 
     @property
     def unreliable(self) -> pd.DataFrame:

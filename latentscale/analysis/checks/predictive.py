@@ -25,13 +25,13 @@ from latentscale.dims import (
     SAMPLE,
     checked_seed,
 )
-from latentscale.errors import DataError, FitError
+from latentscale.errors import DataError
 from latentscale.expect import expect
 from latentscale.model.build import build_design
 from latentscale.model.design import design
 from latentscale.model.double import double_precision
 from latentscale.posterior.fit import Fit
-from latentscale.result import Picture, Result
+from latentscale.result import Picture, Result, rows_of_prob
 from latentscale.validate import whole_number
 
 PRIOR = "prior"
@@ -111,14 +111,9 @@ class PredictiveCheck(Result, table_was_attribute=True):
         LatentscaleError
             If `prob` is not strictly between 0 and 1.
         """
-        if prob is None or prob == self.prob:
-            return self.rows.copy()
-        if self.scores is None:
-            raise FitError(
-                f"This check holds intervals of probability {self.prob:g} alone; call "
-                f"{self.kind}_predictive with prob={prob:g}."
-            )
-        return _statistics(self.draws, self.scores, prob)
+        scores = self.scores
+        again = None if scores is None else lambda p: _statistics(self.draws, scores, p)
+        return rows_of_prob(self.rows, prob, self.prob, again, f"{self.kind}_predictive")
 
     @property
     def surprising(self) -> pd.DataFrame:

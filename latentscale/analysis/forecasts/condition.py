@@ -20,12 +20,13 @@ from latentscale.analysis.forecasts.few_shot import IMPORTANCE, SAMPLER, Conditi
 from latentscale.analysis.forecasts.latents import (
     Group,
     groups_of,
+    latent_count,
     local_problem,
 )
 from latentscale.analysis.forecasts.new_scores import new_scores
 from latentscale.analysis.forecasts.weights import refuse_degenerate, resample, weigh
 from latentscale.analysis.tools.memory import refuse_too_many_given
-from latentscale.dims import MODEL, SAMPLE
+from latentscale.dims import SAMPLE
 from latentscale.errors import FitError
 from latentscale.numerics.psis import k_limit
 from latentscale.posterior.fit import Fit
@@ -157,11 +158,7 @@ def _kept(
     """
     most, numbers = 1.0, 0.0
     for group in groups:
-        families = len(group.fitted) + len(group.new)
-        skills, benchmarks = fit.spec.skills.count, len(fit.scores.benchmarks)
-        slopes = len(fit.spec.benchmarks.family_slopes)
-        own = (1 + len(fit.spec.family.slopes)) * skills + (1 + slopes) * benchmarks
-        latents = families * own + skills * group.rows.sizes[MODEL]
+        latents = latent_count(fit, draws, group)
         most = max(most, len(group.score) * latents)
         numbers += len(group.score) * (latents + _OF_A_CELL)
     total = draws.sizes[SAMPLE]

@@ -154,8 +154,8 @@ class LocalProblem:
 def groups_of(fit: Fit, planned: xr.Dataset, is_new: xr.DataArray) -> list[Group]:
     """Return the groups of families that new scores bear on.
 
-    Families of one lineage that was not fitted share that lineage's draw, so they stand
-    together, scored or not; every other family is by itself.
+    Families of one lineage that was not fitted share that lineage's draw, so they are
+    one group, scored or not; every other family is by itself.
 
     Parameters
     ----------
@@ -183,6 +183,11 @@ def groups_of(fit: Fit, planned: xr.Dataset, is_new: xr.DataArray) -> list[Group
         _group(fit, planned, is_new, {f: g for f, g in lineage_of.items() if shared[f] == key})
         for key in keys
     ]
+
+
+def latent_count(fit: Fit, draws: xr.Dataset, group: Group) -> int:
+    """Return how many latents the terms of a fit have for a group of families."""
+    return _size(_template(fit, draws, group)[0])
 
 
 def local_problem(
@@ -272,14 +277,14 @@ def _group(
     fresh = asked.isel({MODEL: ~np.isin(names, fit.scores.models)})
     kinds = (kind.variable for kind in fit.transform.kinds)
     variables = [name for name in dict.fromkeys([*_ROW_VARIABLES, *kinds]) if name in fresh]
-    parts = [part[variables].reset_coords(drop=True) for part in (seen, fresh)]
+    tables = [rows[variables].reset_coords(drop=True) for rows in (seen, fresh)]
     new_scores = planned["score"].where(is_new).isel({MODEL: mine})
     fractions = is_bounded(data)
     old = _observed(seen["score"].transpose(MODEL, BENCHMARK), fit.scores.item_counts, fractions)
     new = _observed(new_scores.transpose(MODEL, BENCHMARK), data["n_items"], fractions)
     known = set(fit.scores.families)
     return Group(
-        rows=xr.concat([part for part in parts if part.sizes[MODEL]], dim=MODEL),
+        rows=xr.concat([rows for rows in tables if rows.sizes[MODEL]], dim=MODEL),
         fitted={f: g for f, g in lineage_of.items() if f in known},
         new={f: g for f, g in lineage_of.items() if f not in known},
         model_of_cell=old[0] + new[0],

@@ -83,8 +83,7 @@ class Gibbs(Method):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check_counts("draws", "tune", "chains", "thin")
-        if self.cores is not None:
-            self._check_counts("cores")
+        self._check_cores()
 
     @one_blas_thread()
     def draw(self, spec: ModelSpec, design: Design, *, seed: int, progress: bool) -> Draws:
