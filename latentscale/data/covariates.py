@@ -14,7 +14,7 @@ import xarray as xr
 
 from latentscale.data.features.base import Feature, FeatureKind, Floats
 from latentscale.data.features.category import Category
-from latentscale.data.known import features_of, kind_of, kinds_among, known_features
+from latentscale.data.known import features_of, kind_of_feature, kinds_among, known_features
 from latentscale.data.scores import Scores
 from latentscale.dims import BENCHMARK, CATEGORY_LEVEL, COVARIATE, FAMILY, LINEAGE, MODEL
 from latentscale.errors import DataError, SpecError, listed, nearest
@@ -97,7 +97,7 @@ class CovariateTransform:
     @cached_property
     def kinds(self) -> tuple[FeatureKind, ...]:
         """The kinds of `features`."""
-        return tuple(kind_of(feature) for feature in self.features)
+        return tuple(kind_of_feature(feature) for feature in self.features)
 
     @cached_property
     def columns(self) -> tuple[str, ...]:

@@ -82,7 +82,7 @@ def can_be_category(covariate: str) -> bool:
     return not ({":", "="} & set(covariate) or covariate in fixed)
 
 
-def kind_of(feature: Feature) -> FeatureKind:
+def kind_of_feature(feature: Feature) -> FeatureKind:
     """Return the kind of a feature whose declaration says it."""
     known = known_features().get(feature.name)
     if known is None:
@@ -92,8 +92,8 @@ def kind_of(feature: Feature) -> FeatureKind:
 
 def kinds_among(features: Iterable[Feature]) -> dict[str, FeatureKind]:
     """Return the known features and some others by name; a declaration wins."""
-    kinds = {name: kind_of(known.feature) for name, known in known_features().items()}
-    return kinds | {feature.name: kind_of(feature) for feature in features}
+    kinds = {name: kind_of_feature(known.feature) for name, known in known_features().items()}
+    return kinds | {feature.name: kind_of_feature(feature) for feature in features}
 
 
 def declared(features: object, frame: pd.DataFrame) -> tuple[Feature, ...]:

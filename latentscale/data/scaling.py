@@ -113,7 +113,7 @@ def units_of(dataset: xr.Dataset) -> dict[str, str]:
     return {name: str(dataset["unit"].sel({BENCHMARK: name}).item()) for name in names}
 
 
-def standardised(dataset: xr.Dataset) -> xr.Dataset:
+def with_standards(dataset: xr.Dataset) -> xr.Dataset:
     """Return a table that knows the centre and step of its unbounded benchmarks.
 
     Centre and step are mean and standard deviation of the measured scores (of their logarithms on

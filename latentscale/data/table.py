@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from latentscale.data.audit import Finding
-from latentscale.data.columns import Floats, as_objects, cells_of, read_names, read_scores
+from latentscale.data.columns import Floats, as_objects, cells_of, read_names, read_score_column
 from latentscale.data.features.base import Feature
 from latentscale.data.known import kinds_among
 from latentscale.data.layout import own_columns
@@ -142,7 +142,7 @@ def read_wide(
     problems = [*judged.problems, *repeated_models(read.models)]
     for name in benchmarks:
         scale = (scales or {}).get(name, FRACTION)
-        scores[name], new_problems = read_scores(frame[name], labels, name, scale)
+        scores[name], new_problems = read_score_column(frame[name], labels, name, scale)
         problems += new_problems
     wide = pd.DataFrame(scores, index=judged.models.index, columns=list(benchmarks), dtype=float)
     return Table(judged.models, wide, tuple(problems), judged.findings, judged.features)

@@ -22,7 +22,7 @@ from latentscale.dims import BENCHMARK, DEFAULT_PROB
 from latentscale.errors import LatentscaleError, listed
 from latentscale.explore.answers import Answer, Planned, Planner
 from latentscale.explore.controls import Control, controls_of, usual_values
-from latentscale.explore.strips import range_of, strips
+from latentscale.explore.strips import strip_range, strips
 from latentscale.markup import data_table
 from latentscale.plots import plot_curve
 from latentscale.posterior.fit import Fit
@@ -236,7 +236,9 @@ def _ranges(fit: Fit) -> dict[str, tuple[float, float]]:
     """Return the ends of each benchmark's strip."""
     score = fit.scores.dataset["score"]
     return {
-        name: range_of(score.sel({BENCHMARK: name}).to_series(), scale_of(benchmark.scale).bounded)
+        name: strip_range(
+            score.sel({BENCHMARK: name}).to_series(), scale_of(benchmark.scale).bounded
+        )
         for name, benchmark in fit.scores.benchmark_info.items()
     }
 

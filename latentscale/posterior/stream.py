@@ -20,7 +20,7 @@ from latentscale.errors import FitError
 from latentscale.files import reason, replacing
 from latentscale.posterior import netcdf
 from latentscale.posterior.draws import kept_chains
-from latentscale.posterior.folder import read_document
+from latentscale.posterior.folder import unverified_header
 from latentscale.posterior.header import (
     SCHEMA,
     file_text,
@@ -67,7 +67,7 @@ def start_run(
     """
     record = {
         "schema": SCHEMA,
-        "fit": read_document(path).get("hash"),
+        "fit": unverified_header(path).get("hash"),
         "chains": list(chains),
         "before": None if before is None else {str(c): before.get(c, 0) for c in chains},
         "draws": draws,
@@ -123,7 +123,7 @@ def finish_run(run: Path, variables: Sequence[str]) -> None:
         If the disk is full; the draws are then still in the Zarr store.
     """
     if not (run / _DONE).is_file():
-        record = _record(run, read_document(run.parent))
+        record = _record(run, unverified_header(run.parent))
         chains = read_store(zarr_folder(run), record["chains"], variables)
         if not chains:
             return
@@ -247,7 +247,7 @@ def _chain(group: xr.DataTree) -> ChainDraws:
 
 
 def _records(path: Path) -> list[tuple[Path, dict[str, Any]]]:
-    fit = read_document(path)
+    fit = unverified_header(path)
     return [(run, _record(run, fit)) for run in runs(path)]
 
 

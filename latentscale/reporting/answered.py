@@ -6,7 +6,7 @@ from inspect import signature
 from typing import Any
 
 from latentscale.errors import SpecError
-from latentscale.reporting.blocks import Block, Bullets, Paragraph, Picture, Table
+from latentscale.reporting.blocks import Block, Bullets, Paragraph, PictureBlock, TableBlock
 from latentscale.reporting.request import Request
 from latentscale.result import FixedTable, Result
 from latentscale.verb import Verb
@@ -36,11 +36,11 @@ def answered(verb: type[Verb], asked: Request) -> tuple[Block, ...]:
     fixed = isinstance(result, FixedTable) or "prob" in given
     table = result.table() if fixed else result.table(asked.prob)
     drawn = getattr(result, "plot", None)
-    pictures = [Picture(drawn().to_svg(), result.headline, verb.question())] if drawn else []
+    pictures = [PictureBlock(drawn().to_svg(), result.headline, verb.question())] if drawn else []
     return (
         Paragraph(verb.question()),
         Paragraph(result.headline, strong=True),
         Bullets(tuple(getattr(result, "advice", ()))),
         *pictures,
-        Table(table, verb.question(), limit=_ROWS),
+        TableBlock(table, verb.question(), limit=_ROWS),
     )

@@ -11,7 +11,7 @@ from latentscale.analysis.sensitivity.sensitivity import Sensitivity, sensitivit
 from latentscale.analysis.tools.units import in_words, other_units, shown_score
 from latentscale.errors import DataWarning
 from latentscale.plots import plot_outliers, plot_predictive, plot_residuals, plot_sensitivity
-from latentscale.reporting.blocks import Block, Bullets, Facts, Paragraph, Picture, Table
+from latentscale.reporting.blocks import Block, Bullets, Facts, Paragraph, PictureBlock, TableBlock
 from latentscale.reporting.request import Request
 
 _ROWS = 20
@@ -39,19 +39,19 @@ def checks(asked: Request) -> tuple[Block, ...]:
         Facts(facts),
         Bullets(result.advice),
         *_predictive_picture(result),
-        Picture(
+        PictureBlock(
             plot_residuals(result).to_svg(),
             _residuals_in_words(result),
             "Leave-one-out residuals, in predictive standard deviations on the logit scale.",
         ),
         *outliers(result),
-        Table(
+        TableBlock(
             result.by_family.sort_values("rms_z", ascending=False).rename(columns=_SIZES),
             "Leave-one-out residuals by family, the largest first (1: as large as expected)",
             limit=_ROWS,
             folded="Residuals by family",
         ),
-        Table(
+        TableBlock(
             result.by_benchmark.sort_values("rms_z", ascending=False).rename(columns=_SIZES),
             "Leave-one-out residuals by benchmark, the largest first (1: as large as expected)",
             folded="Residuals by benchmark",
@@ -81,7 +81,7 @@ def outliers(result: FitCheck) -> tuple[Block, ...]:
     names = {"pareto_k": "Pareto k", "z": "residual"}
     units = in_words(_units(result.predictive))
     blocks: list[Block] = [
-        Picture(
+        PictureBlock(
             plot_outliers(result, rows=_ROWS).to_svg(),
             _outliers_in_words(result),
             "Scores far outside what the others say, and what was expected.",
@@ -89,7 +89,7 @@ def outliers(result: FitCheck) -> tuple[Block, ...]:
     ]
     if len(result.outliers):
         blocks.append(
-            Table(
+            TableBlock(
                 result.outliers[[*shown, "advice"]].rename(columns=names),
                 f"Outliers, worst first ({units}; residual in predictive standard deviations)",
                 limit=_ROWS,
@@ -97,7 +97,7 @@ def outliers(result: FitCheck) -> tuple[Block, ...]:
         )
     if len(result.unsettled):
         blocks.append(
-            Table(
+            TableBlock(
                 result.unsettled[shown].rename(columns=names),
                 "Scores that look odd, but whose Pareto k is too high to judge them without a "
                 f"refit ({units})",
@@ -108,12 +108,12 @@ def outliers(result: FitCheck) -> tuple[Block, ...]:
     return tuple(blocks)
 
 
-def _predictive_picture(result: FitCheck) -> tuple[Picture, ...]:
+def _predictive_picture(result: FitCheck) -> tuple[PictureBlock, ...]:
     """Return the picture of the predictive check; none where no two benchmarks share a unit."""
     if not _fractions(result):
         return ()
     return (
-        Picture(
+        PictureBlock(
             plot_predictive(result.predictive).to_svg(),
             _predictive_in_words(result),
             "Posterior predictive check: what the fitted model would have measured in as many "
@@ -195,20 +195,20 @@ def prior_sensitivity(asked: Request) -> tuple[Block, ...]:
         ),
         Paragraph(verdict, strong=True),
         Bullets(result.advice),
-        Picture(
+        PictureBlock(
             plot_sensitivity(result).to_svg(),
             _sensitivity_in_words(result),
             f"Sensitivity to priors and scores; it counts where it exceeds {result.limit:g} by "
             "more than the Monte Carlo noise.",
         ),
-        Table(
+        TableBlock(
             table.rename(columns=names),
             "Sensitivity, the most to the priors first; noise: what Monte Carlo error alone would "
             "reach; shifts: of the mean per doubling, in posterior standard deviations",
             limit=_ROWS,
             folded="Numbers of the sensitivity",
         ),
-        Table(
+        TableBlock(
             result.by_prior,
             "Sensitivity by prior: the largest of any quantity, and the number of quantities moved",
             folded="Sensitivity by prior",

@@ -24,12 +24,12 @@ from latentscale.reporting.blocks import (
     Facts,
     Heading,
     Paragraph,
-    Picture,
+    PictureBlock,
     Section,
-    Table,
+    TableBlock,
 )
 from latentscale.reporting.request import Request
-from latentscale.verb import named, sections
+from latentscale.verb import imported, sections
 
 _WORST = 15
 """Parameters in the table: a screen."""
@@ -54,12 +54,14 @@ def data_audit(asked: Request) -> tuple[Block, ...]:
     findings = scores.audit.table()
     blocks: list[Block] = [
         Facts(facts),
-        Table(
+        TableBlock(
             scores.benchmark_table(),
             "Benchmarks: guessing floor, number of items, and the scores "
             f"({in_words(other_units(scores))})",
         ),
-        Table(scores.feature_table(), "Features of models: on how many they are given, and range"),
+        TableBlock(
+            scores.feature_table(), "Features of models: on how many they are given, and range"
+        ),
     ]
     if findings.empty:
         return (*blocks, Paragraph("The audit found nothing odd in the table."))
@@ -69,7 +71,7 @@ def data_audit(asked: Request) -> tuple[Block, ...]:
     return (
         *blocks,
         *([Paragraph(verdict, strong=True)] if verdict else []),
-        Table(shown, "What the audit of the table found"),
+        TableBlock(shown, "What the audit of the table found"),
     )
 
 
@@ -108,7 +110,7 @@ def diagnostics(asked: Request) -> tuple[Block, ...]:
         Paragraph(verdict, strong=True),
         Facts(facts),
         Bullets(diagnosis.advice),
-        Table(
+        TableBlock(
             table,
             "Convergence by parameter, worst first: largest R-hat, smallest effective sample sizes",
             limit=_WORST,
@@ -129,18 +131,18 @@ def curves(asked: Request) -> tuple[Block, ...]:
             "the fitted models."
         )
         blocks.append(Heading(family))
-        blocks.append(Picture(sheet.to_svg(), _curve_in_words(curve, asked.prob), caption))
+        blocks.append(PictureBlock(sheet.to_svg(), _curve_in_words(curve, asked.prob), caption))
         blocks.append(_curve_table(curve, asked.prob))
     return tuple(blocks)
 
 
-def _curve_table(curve: Curve, prob: float) -> Table:
+def _curve_table(curve: Curve, prob: float) -> TableBlock:
     table = curve.table(prob)
     shown = sorted(table["at"].unique())
     kept = table[table["at"].isin([shown[0], shown[len(shown) // 2], shown[-1]])]
     unit = curve.label
     columns = {"at": unit, "score_lower": "new score lower", "score_upper": "new score upper"}
-    return Table(
+    return TableBlock(
         kept.drop(columns=["mean", "beyond_fitted"]).rename(columns=columns),
         f"{curve.family}: ends and middle of the curve; lower and upper bound the {prob:.0%} "
         f"intervals of the expected score and of a new one ({in_words(curve.units)})",
@@ -195,7 +197,7 @@ def forecasts(asked: Request) -> tuple[Block, ...]:
         + _with_interval(row.median, row.lower, row.upper, forecast.units.get(row.benchmark))
         for row in table.itertuples()
     )
-    picture = Picture(
+    picture = PictureBlock(
         plot_forecast(forecast, prob=asked.prob).to_svg(),
         f"Forecast medians and the {interval}. {listed_scores}.",
         f"Forecast scores: medians, and the {interval}.",
@@ -205,7 +207,7 @@ def forecasts(asked: Request) -> tuple[Block, ...]:
     return (
         *blocks,
         picture,
-        Table(
+        TableBlock(
             table[shown],
             f"Forecasts ({in_words(forecast.units)}); {interval}",
             folded="Numbers of the forecasts",
@@ -253,7 +255,7 @@ def declaration(asked: Request) -> tuple[Block, ...]:
             }
         )
     ]
-    priors = Table(
+    priors = TableBlock(
         spec.priors_table(),
         "Priors: those that the spec gives, and the defaults of all other parameters",
     )
@@ -291,7 +293,9 @@ def sections_of(asked: Request, *, progress: bool = False) -> tuple[Section, ...
         # The forecasts first: a fault in the caller's own table is found before the long work.
         for verb, section in sorted(having, key=lambda pair: pair[1].key != FORECASTS):
             try:
-                blocks = named(section.blocks)(asked) if section.blocks else answered(verb, asked)
+                blocks = (
+                    imported(section.blocks)(asked) if section.blocks else answered(verb, asked)
+                )
                 made[section.key] = Section(section.key, section.heading, blocks)
             except LatentscaleError as error:
                 if section.key == FORECASTS and not asked.is_example:

@@ -12,7 +12,7 @@ from latentscale.analysis.skills.variance import NOISE, VarianceShares, variance
 from latentscale.dims import FLOPS_PER_BILLION_TRILLION, SKILL
 from latentscale.plots import plot_allocation, plot_loadings, plot_variance_shares
 from latentscale.posterior.fit import Fit
-from latentscale.reporting.blocks import Block, Bullets, Paragraph, Picture, Table
+from latentscale.reporting.blocks import Block, Bullets, Paragraph, PictureBlock, TableBlock
 from latentscale.reporting.request import Request
 
 _TOP = 3
@@ -33,12 +33,12 @@ def latent_skills(asked: Request) -> tuple[Block, ...]:
     blocks: list[Block] = [
         Paragraph("A skill is known by the benchmarks that it moves, for each skill the most:"),
         Bullets(lines),
-        Picture(
+        PictureBlock(
             plot_loadings(result).to_svg(),
             _loadings_in_words(result, asked.prob),
             "Loadings: the change of a benchmark, on the scale of the link, with each skill.",
         ),
-        Table(
+        TableBlock(
             result.loadings(asked.prob),
             f"Loadings, with the {asked.prob:.0%} interval; standardised: in standard deviations "
             "of the benchmark per standard deviation of the skill, over the fitted models",
@@ -48,7 +48,7 @@ def latent_skills(asked: Request) -> tuple[Block, ...]:
     correlations = result.correlations(asked.prob)
     if len(correlations):
         blocks.append(
-            Table(
+            TableBlock(
                 correlations.rename(columns={"other_skill": "other skill"}),
                 "Correlation of skills, between families (at equal covariates) and over the "
                 f"fitted models (covariates included), with the {asked.prob:.0%} interval",
@@ -57,7 +57,7 @@ def latent_skills(asked: Request) -> tuple[Block, ...]:
         )
     if result.family is not None:
         blocks.append(
-            Table(
+            TableBlock(
                 result.families(asked.prob),
                 "What a family adds to the skills of its members at equal size, tokens and other "
                 f"covariates, with the {asked.prob:.0%} interval",
@@ -84,13 +84,13 @@ def variance(asked: Request) -> tuple[Block, ...]:
     """Return what makes models differ on each benchmark."""
     shares = variance_shares(asked.fit, seed=asked.seed)
     return (
-        Picture(
+        PictureBlock(
             plot_variance_shares(shares).to_svg(),
             _shares_in_words(shares),
             "Shares of the variance of scores over the fitted models, posterior means. Noise is "
             "what would change in a new measurement; the rest is split on the scale of the link.",
         ),
-        Table(
+        TableBlock(
             shares.table(asked.prob),
             f"Shares of variance (fractions), with the {asked.prob:.0%} interval; those of one "
             "benchmark sum to 1",
@@ -134,13 +134,13 @@ def allocation(asked: Request) -> tuple[Block, ...]:
             "Where the optimum mostly sits on a bound of that range, the scores do not "
             "determine it."
         ),
-        Picture(
+        PictureBlock(
             plot_allocation(result).to_svg(),
             _allocation_in_words(result, asked.prob),
             "Compute-optimal size by budget: median optimum and its intervals, in the range of the "
             "fitted models.",
         ),
-        Table(
+        TableBlock(
             table.rename(columns=names),
             f"Optimal split of a budget of FLOPs (6 x parameters x tokens): medians and the "
             f"{asked.prob:.0%} interval",

@@ -12,7 +12,7 @@ from scipy.stats import norm
 
 from latentscale.analysis.checks.leave_one_out import (
     LeaveOneOut,
-    at_cells,
+    draws_of_cells,
     leave_one_out,
     logit_residual,
 )
@@ -252,7 +252,7 @@ def _settle(
         warnings.warn(
             f"The refit without the suspects: {again.status.message}", FitWarning, stacklevel=3
         )
-    drawn = at_cells(forecast_rows(again, data, seed=seed).draws, score)
+    drawn = draws_of_cells(forecast_rows(again, data, seed=seed).draws, score)
     ends = quantiles(drawn, prob)
     even = xr.ones_like(drawn) / drawn.sizes[SAMPLE]
     below = (drawn < score) + 0.5 * (drawn == score)

@@ -148,7 +148,7 @@ def leave_one_out(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0) -> Lea
     low, high = interval_quantiles(prob)
     smoothed = psis(fit)
     score = observed_cells(fit)
-    drawn = at_cells(forecast_rows(fit, fit.scores.dataset, seed=seed).draws, score)
+    drawn = draws_of_cells(forecast_rows(fit, fit.scores.dataset, seed=seed).draws, score)
     weights, elpd, khat = at_samples(smoothed.weights, drawn), smoothed.elpd, smoothed.pareto_k
     ends = weighted_quantiles(drawn, weights, (low, 0.5, high))
     below = (drawn < score) + 0.5 * (drawn == score)
@@ -293,7 +293,7 @@ def weighted_quantiles(
     )
 
 
-def at_cells(draws: xr.DataArray, score: xr.DataArray) -> xr.DataArray:
+def draws_of_cells(draws: xr.DataArray, score: xr.DataArray) -> xr.DataArray:
     """Return draws of some cells alone, dims (sample, cell), samples as they were.
 
     Parameters

@@ -19,7 +19,7 @@ from latentscale.analysis.forecasts.candidates import from_fit, from_mode, laten
 from latentscale.analysis.forecasts.few_shot import IMPORTANCE, SAMPLER, Conditioning, FewShot
 from latentscale.analysis.forecasts.latents import (
     Group,
-    groups_of,
+    family_groups,
     latent_count,
     local_problem,
 )
@@ -117,7 +117,7 @@ def condition(
             "Scores given to predict cannot condition an aligned fit, whose skills were rotated. "
             "Give predict the fit before ls.align: its forecasts are the same."
         )
-    groups = groups_of(fit, planned, fresh)
+    groups = family_groups(fit, planned, fresh)
     kept = _kept(fit, draws, groups, few_shot)
     # Within a problem draws are counted by place; `kept` leads back to the posterior's.
     spread = draws.isel({SAMPLE: kept}).drop_vars(list(ORIGIN), errors="ignore")

@@ -151,7 +151,7 @@ class LocalProblem:
         return terms, own
 
 
-def groups_of(fit: Fit, planned: xr.Dataset, is_new: xr.DataArray) -> list[Group]:
+def family_groups(fit: Fit, planned: xr.Dataset, is_new: xr.DataArray) -> list[Group]:
     """Return the groups of families that new scores bear on.
 
     Families of one lineage that was not fitted share that lineage's draw, so they are
@@ -202,7 +202,7 @@ def local_problem(
     draws
         Its draws with floors, dims (sample, ...).
     group
-        From `groups_of`.
+        From `family_groups`.
     rng
         Source of random numbers, for the noise of new models.
     """

@@ -87,7 +87,7 @@ def index_noise(quantities: xr.DataArray, logs: xr.DataArray, rng: np.random.Gen
     values = np.asarray(logs.transpose(CHAIN, DRAW).values, dtype=float)
     if values.std() < CONSTANT:
         return np.zeros(quantities.sizes[QUANTITY])
-    apart = rotations(values, _SHIFTS, rng)
+    apart = shifted_series(values, _SHIFTS, rng)
     draws = quantities.transpose(QUANTITY, CHAIN, DRAW).values
     noises = [
         np.quantile(linear_index(quantity.ravel(), apart), NOISE_QUANTILE) for quantity in draws
@@ -95,7 +95,7 @@ def index_noise(quantities: xr.DataArray, logs: xr.DataArray, rng: np.random.Gen
     return np.asarray(noises, dtype=float)
 
 
-def rotations(values: Floats, count: int, rng: np.random.Generator) -> Floats:
+def shifted_series(values: Floats, count: int, rng: np.random.Generator) -> Floats:
     """Return series (chain, draw) with chains permuted and rotated, shape (count, chain x draw).
 
     No chain is rotated by less than a tenth of its length, so that none stays near its draws.

@@ -12,7 +12,7 @@ import pandas as pd
 
 from latentscale.data.audit import Audit, Finding
 from latentscale.data.benchmarks import Benchmark
-from latentscale.data.problems import shown
+from latentscale.data.problems import shown_cell
 from latentscale.data.readers.cells import to_numbers
 from latentscale.data.readers.csv import read_csv
 from latentscale.data.readers.efforts import UNSTATED, effort_of
@@ -146,7 +146,7 @@ def benchpress_measurements(path: str | Path) -> Measurements:
     values, unread = to_numbers(scores["score"])
     if unread:
         row = unread[0]
-        cell = shown(scores["score"].iloc[row])
+        cell = shown_cell(scores["score"].iloc[row])
         raise DataError(
             f"{path}: scores.csv, row {row}, column score: {cell} is not a "
             f"number ({len(unread)} such cells). Correct it, or leave the cell empty."

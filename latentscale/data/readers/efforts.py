@@ -13,9 +13,9 @@ from latentscale.data.audit import Audit, Finding
 from latentscale.data.readers.model_names import ModelName, parse_name
 from latentscale.data.readers.size_classes import (
     NameReading,
-    checked_names,
     counted,
     name_findings,
+    names_column,
 )
 from latentscale.errors import listed
 
@@ -91,7 +91,7 @@ def effort(names: Iterable[str]) -> NameReading:
     DataError
         If a name is no text.
     """
-    column = checked_names(names, "effort")
+    column = names_column(names, "effort")
     settings = {name: parse_name(name).setting for name in dict.fromkeys(column)}
     read = [effort_of(settings[name]) for name in column]
     values = pd.Series(read, index=column.index, dtype=object)
@@ -124,7 +124,7 @@ def reasoning(names: Iterable[str]) -> NameReading:
     DataError
         If a name is no text.
     """
-    column = checked_names(names, "reasoning")
+    column = names_column(names, "reasoning")
     read = {name: _reasons(parse_name(name)) for name in dict.fromkeys(column)}
     values = pd.Series([float(bool(read[name])) for name in column], index=column.index)
     basis = pd.Series([read[name] for name in column], index=column.index, dtype=object)

@@ -7,7 +7,7 @@ from typing import Final, Literal, get_args
 import pandas as pd
 
 from latentscale.data.audit import Finding
-from latentscale.data.columns import as_number, is_missing
+from latentscale.data.columns import is_missing, number_of_cell
 from latentscale.errors import DataError, listed
 
 FlaggedReading = Literal["auto", "as-named", "inverted", "keep"]
@@ -141,7 +141,7 @@ def _truths(frame: pd.DataFrame, name: str, what: str) -> pd.Series:
 def _truth(cell: object) -> bool | str | None:
     if is_missing(cell):
         return None
-    number = as_number(cell)
+    number = number_of_cell(cell)
     text = str(cell).strip().casefold() if number is None else f"{number:g}"
     if text in ("", "nan", "none"):
         return None

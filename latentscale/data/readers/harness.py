@@ -22,7 +22,7 @@ from latentscale.data.readers.revisions import (
     models_from_names,
 )
 from latentscale.data.readers.runs import Run, holds_results, read_run, run_of
-from latentscale.data.readers.settings import named
+from latentscale.data.readers.settings import settings_text
 from latentscale.data.readers.tasks import HARNESS_TASKS, HarnessTask
 from latentscale.data.readers.unknown import ATTEMPTS, unknown_tasks
 from latentscale.data.scores import Scores
@@ -257,7 +257,7 @@ def _table(rows: list[Candidate]) -> pd.DataFrame:
             row.n_shot,
             row.done,
             "; ".join(row.files),
-            named(row.settings),
+            settings_text(row.settings),
         )
         for row in rows
     ]

@@ -12,7 +12,7 @@ import pandas as pd
 
 from latentscale.data.audit import Audit, Finding
 from latentscale.data.benchmarks import Benchmark
-from latentscale.data.problems import shown
+from latentscale.data.problems import shown_cell
 from latentscale.data.readers.cells import to_numbers
 from latentscale.data.readers.csv import read_csv
 from latentscale.data.readers.documents import read_document
@@ -200,8 +200,8 @@ def _percentages(table: pd.DataFrame, name: str, file: Path) -> np.ndarray:
         row = bad[0]
         raise DataError(
             f'{file}: row {row} (model "{table["model"].iloc[row]}"), column "{name}": '
-            f"{shown(table[name].iloc[row])}. Scores are percentages from 0 to 100; correct it, or "
-            "leave the cell empty."
+            f"{shown_cell(table[name].iloc[row])}. Scores are percentages from 0 to 100; "
+            "correct it, or leave the cell empty."
         )
     return values
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from latentscale.data.audit import SET_ASIDE, Audit, Finding, emit
 from latentscale.data.benchmarks import Benchmark
-from latentscale.data.columns import as_number, is_missing
+from latentscale.data.columns import is_missing, number_of_cell
 from latentscale.data.known import known_features
 from latentscale.data.layout import METADATA, OPTIONAL, REQUIRED, checked_frame
 from latentscale.data.scales.base import scale_of
@@ -300,13 +300,13 @@ def _further(wide: pd.DataFrame, metadata: pd.DataFrame) -> list[str]:
 
 
 def _numeric(cell: object) -> bool:
-    return is_missing(cell) or as_number(cell) is not None
+    return is_missing(cell) or number_of_cell(cell) is not None
 
 
 def _disagreeing(models: list[str], own: list[object], stated: list[object]) -> list[Finding]:
     odd = []
     for model, mine, value in zip(models, own, stated, strict=True):
-        first, second = as_number(mine), as_number(value)
+        first, second = number_of_cell(mine), number_of_cell(value)
         if first and second and first > 0 and second > 0:
             ratio = float(np.exp(abs(np.log(first / second))))
             if ratio > _DISAGREE:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from math import isfinite, nan
 from typing import Any, Final
 
-from latentscale.data.columns import as_number, is_missing
+from latentscale.data.columns import is_missing, number_of_cell
 
 _COUNTS: Final = ("sample_len", "sample_count", "samples", "n_samples", "num_samples")
 _BOOKKEEPING: Final = frozenset(
@@ -112,7 +112,7 @@ def _figure(value: object) -> float | None:
     if is_missing(value) or (isinstance(value, str) and value.strip().casefold() == "nan"):
         return nan
     try:
-        number = as_number(value)
+        number = number_of_cell(value)
     except OverflowError:  # an integer beyond float64
         return nan
     return number if number is None or isfinite(number) else nan

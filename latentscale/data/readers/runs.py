@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from latentscale.data.columns import as_number
+from latentscale.data.columns import number_of_cell
 from latentscale.data.readers.documents import checked_name, read_document
 from latentscale.data.readers.metrics import errors_of, figures_of
 from latentscale.data.readers.settings import settings_of
@@ -169,7 +169,7 @@ def _mapping(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def _number(value: object) -> float | None:
     """Return a finite number, also from a text that holds one; else None."""
     try:
-        number = float(value) if isinstance(value, str) else as_number(value)
+        number = float(value) if isinstance(value, str) else number_of_cell(value)
     except (ValueError, OverflowError):
         return None
     return number if number is not None and isfinite(number) else None

@@ -40,7 +40,7 @@ def settings_of(document: Mapping[str, Any], arguments: Mapping[str, Any]) -> tu
     return tuple(sorted(settings))
 
 
-def named(settings: Sequence[str]) -> str:
+def settings_text(settings: Sequence[str]) -> str:
     """Return settings as text."""
     return " + ".join(settings) or PLAIN
 

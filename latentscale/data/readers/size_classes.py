@@ -125,7 +125,7 @@ def size_class(names: Iterable[str]) -> NameReading:
     >>> size_class(["claude-3-5-haiku-20241022", "gpt-5", "Qwen2.5-72B"]).values.tolist()
     ['mini', 'unknown', 'medium']
     """
-    column = checked_names(names, "size_class")
+    column = names_column(names, "size_class")
     read = {name: _class_of(parse_name(name)) for name in dict.fromkeys(column)}
     values = pd.Series([read[name][0] for name in column], index=column.index, dtype=object)
     basis = pd.Series([read[name][1] for name in column], index=column.index, dtype=object)
@@ -133,7 +133,7 @@ def size_class(names: Iterable[str]) -> NameReading:
     return NameReading(values, basis, levels, Audit(name_findings(column, values, basis, "size")))
 
 
-def checked_names(names: Iterable[str], what: str) -> pd.Series:
+def names_column(names: Iterable[str], what: str) -> pd.Series:
     """Return names as a column with an index.
 
     Raises

@@ -11,7 +11,7 @@ import pandas as pd
 
 from latentscale.data.audit import Finding, emit
 from latentscale.data.columns import is_missing
-from latentscale.data.datasets.catalogue import known_of
+from latentscale.data.datasets.catalogue import catalogue_row
 from latentscale.data.readers.flags import FlaggedReading
 from latentscale.data.readers.harness import table_and_findings
 from latentscale.data.readers.leaderboard import contents_and_findings
@@ -124,7 +124,7 @@ def _filled(row: dict[str, object], bases: Mapping[str, object]) -> dict[str, ob
     """Return a row with its empty cells filled from the catalogue."""
     model = str(row["model"])
     run = checkpoint_of(model)[0]
-    own = known_of(run)
+    own = catalogue_row(run)
     base = None if own is not None else _known_base(run, bases)
     entry = own if own is not None else base
     if entry is None:
@@ -146,7 +146,7 @@ def _known_base(model: str, bases: Mapping[str, object]) -> pd.Series | None:
     seen = {model}
     name = bases.get(model)
     while isinstance(name, str) and name.strip() and name not in seen:
-        entry = known_of(name)
+        entry = catalogue_row(name)
         if entry is not None:
             return entry
         seen.add(name)

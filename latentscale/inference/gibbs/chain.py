@@ -6,10 +6,10 @@ import numpy as np
 from scipy.special import gammaln
 
 from latentscale.inference.gibbs.blocks import (
-    Block,
     ColumnBlock,
+    EffectBlock,
+    GibbsProblem,
     PooledPrior,
-    Problem,
     Scales,
 )
 from latentscale.inference.gibbs.kernels import (
@@ -66,7 +66,7 @@ class Chain:
         Populations of benchmarks' parameters, by the name of the parameter.
     """
 
-    def __init__(self, problem: Problem, rng: np.random.Generator) -> None:
+    def __init__(self, problem: GibbsProblem, rng: np.random.Generator) -> None:
         self.problem, self.rng = problem, rng
         cells = problem.cells
         self.states = [
@@ -75,7 +75,7 @@ class Chain:
         columns = problem.mean_of.size
         self.coefficient = np.zeros((cells.benchmarks, columns))
         self.single = [np.zeros(block.size) for block in problem.single_blocks]
-        blocks: list[Block] = [*problem.column_blocks, *problem.single_blocks]
+        blocks: list[EffectBlock] = [*problem.column_blocks, *problem.single_blocks]
         self.scale = {
             block.scales.name: rng.uniform(0.1, 0.5, len(block.scales.on))
             for block in blocks
@@ -248,7 +248,7 @@ class Chain:
                 precision[:, columns + k] = 1 / population.spread[k] ** 2
         return mean, precision
 
-    def _prior_of(self, block: Block) -> tuple[np.ndarray | float, np.ndarray | float]:
+    def _prior_of(self, block: EffectBlock) -> tuple[np.ndarray | float, np.ndarray | float]:
         """Return mean and precision of an effect's coefficients on the linear predictor."""
         if block.prior is not None:
             return float(block.prior.mu or 0.0), 1 / float(block.prior.sigma or 1.0) ** 2

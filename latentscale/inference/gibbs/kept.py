@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from latentscale.dims import BENCHMARK, CHAIN, DRAW, SKILL, SKILL_FACTOR
-from latentscale.inference.gibbs.blocks import ColumnBlock, Problem, Scales
+from latentscale.inference.gibbs.blocks import ColumnBlock, GibbsProblem, Scales
 from latentscale.inference.gibbs.chain import Chain
 from latentscale.inference.gibbs.skills import SkillState, group_matrices, skill_cholesky
 
@@ -21,7 +21,7 @@ LIKELIHOOD = "log_likelihood"
 
 
 def posterior_of(
-    problem: Problem, chains: Sequence[Sequence[dict[str, Kept]]]
+    problem: GibbsProblem, chains: Sequence[Sequence[dict[str, Kept]]]
 ) -> tuple[xr.Dataset, xr.Dataset]:
     """Return draws of several chains, dims (chain, draw, ...).
 

@@ -14,9 +14,9 @@ from latentscale.errors import FitError
 from latentscale.inference.gibbs.blocks import (
     Cells,
     ColumnBlock,
+    GibbsProblem,
     LoadingPlan,
     PooledPrior,
-    Problem,
     Scales,
     SingleBlock,
     SkillBlock,
@@ -27,14 +27,14 @@ from latentscale.inference.gibbs.slices import prior_code
 from latentscale.model.design import Design
 from latentscale.model.identify import loading_masks
 from latentscale.model.normal_effects import EffectScale, NormalEffect
-from latentscale.model.pooling import Pooling, group_of_benchmark, groups_of
+from latentscale.model.pooling import Pooling, benchmark_groups, group_of_benchmark
 from latentscale.model.scaled import CODE, without_bounds
 from latentscale.model.terms.base import terms_of
 from latentscale.model.terms.loading import Loadings
 from latentscale.model.terms.precision import PRECISION_POOLING
 
 
-def problem_of(spec: ModelSpec, design: Design) -> Problem:
+def problem_of(spec: ModelSpec, design: Design) -> GibbsProblem:
     """Return a spec and its table as arrays.
 
     Raises
@@ -52,7 +52,7 @@ def problem_of(spec: ModelSpec, design: Design) -> Problem:
     columns, column, value = _columns(spec, designs, labels, cells)
     likelihood = spec.benchmarks.likelihood
     tail = likelihood.parameters().get("tail") if likelihood.normal_on_logit else None
-    return Problem(
+    return GibbsProblem(
         spec=spec,
         labels=labels,
         cells=cells,
@@ -266,7 +266,7 @@ def _joined(groups: list[np.ndarray]) -> np.ndarray:
 
 def _population(spec: ModelSpec, design: Design, pooling: Pooling) -> PooledPrior:
     table = design.scores.dataset
-    groups = groups_of(table)
+    groups = benchmark_groups(table)
     member = [[float(own == g) for g in groups] for own in group_of_benchmark(table)]
     name = pooling.name
     return PooledPrior(

@@ -65,10 +65,10 @@ def start_whitened(
         return start.place(compiled, seed=seed, cores=cores, progress=progress), first
     compiled = model.compiled_for_climbs(first)
     ends = start.climb(compiled, seed=seed, cores=cores, progress=progress)
-    return weigh(model, first, distinct_modes(ends), start)
+    return heaviest_mode(model, first, distinct_modes(ends), start)
 
 
-def weigh(
+def heaviest_mode(
     model: WhitenedModel, first: Whitening, modes: tuple[Trajectory, ...], start: ModeStart
 ) -> tuple[StartingPoints, Whitening]:
     """Return starting points, and their coordinates, at the mode with the largest mass.

@@ -27,7 +27,7 @@ _POOLING = Pooling(
 
 
 @TERMS.add
-class Curve(Term):
+class BenchmarkCurve(Term):
     """Floors, ceilings and the link of every benchmark."""
 
     link: Link
