@@ -22,7 +22,7 @@ _LAST = 90
 
 @dataclass(frozen=True)
 class ReportSection:
-    """Where and how a verb speaks in the report.
+    """Where and how a verb appears in the report.
 
     Attributes
     ----------

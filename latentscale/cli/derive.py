@@ -40,7 +40,7 @@ from latentscale.verb import Verb
 _LISTS: Final = (Sequence, Iterable, list)
 _SHOWN: Final = {int: "NUMBER", float: "NUMBER", str: "NAME"}
 _HELD_BACK: Final = ("progress",)
-"""Arguments that are no option: progress is always shown."""
+"""Arguments that are not options: progress is always shown."""
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def fit(
     features that the spec needs, such as params_b (billions), tokens_t (trillions; empty if
     undisclosed), instruct or released, optionally lineage, and one column of fractions a
     benchmark; or one row a score with the columns benchmark and score. --feature names other
-    columns that describe models, and --benchmarks says which columns are no fractions, with
+    columns that describe models, and --benchmarks says which columns are not fractions, with
     floors and units. Ctrl-C while chains are sampled saves the draws so far.
     """
     import latentscale as ls
@@ -93,7 +93,7 @@ def predict(
         typer.Option(
             "--trust",
             help="Add the probability of an error below so many percentage points (or units of a "
-            "benchmark that is no fraction).",
+            "benchmark that is not a fraction).",
         ),
     ] = None,
     seed: Seed = 0,

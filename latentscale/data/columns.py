@@ -269,7 +269,7 @@ def read_score_column(
 ) -> tuple[Floats, list[Problem]]:
     """Read one wide column of scores, judge its values, and return them as they are kept.
 
-    A column without a single number is reported once, as a column that is no benchmark.
+    A column without a single number is reported once, as a column that is not a benchmark.
     """
     if _plain_numbers(column) is None:
         cells = cells_of(column)

@@ -291,7 +291,7 @@ def _missing(table: xr.Dataset, kinds: Sequence[FeatureKind]) -> dict[str, npt.N
 
 
 def check_names(names: Sequence[str]) -> None:
-    """Refuse covariates that are no list of different names.
+    """Refuse covariates that are not a list of different names.
 
     Raises
     ------

@@ -63,7 +63,9 @@ def read_stderr_frame(
         return None, [Problem('stderr= needs the column "model", as the table of scores has it.')]
     labels = [str(name).strip() for name in given["model"]]
     problems = [
-        at_column(name, f"in stderr=, is no benchmark of this table.{nearest(name, read.scores)}")
+        at_column(
+            name, f"in stderr=, is not a benchmark of this table.{nearest(name, read.scores)}"
+        )
         for name in given.columns
         if name != "model" and name not in read.scores.columns
     ]

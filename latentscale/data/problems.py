@@ -20,7 +20,7 @@ _MAX_ROWS: Final = 20
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that stops a table from being used.
+    """What stops a table from being used, in a sentence.
 
     Parameters
     ----------

@@ -75,7 +75,7 @@ def recording_of(table: xr.Dataset) -> Recording:
     -------
     Parts where 20 scores or more are all multiples of 1 / parts; by chance that does not happen.
     An edge where the items are known, or some score is exactly 0 or 1, unless a score lies
-    within half an item of them: then it is no share of items.
+    within half an item of them: then it is not a share of items.
     """
     score, items = table["score"], table["n_items"]
     enough = score.notnull().sum(MODEL) >= _MIN_SCORES

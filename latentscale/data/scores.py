@@ -47,7 +47,7 @@ class Scores:
         ``benchmark``: ``floor``, ``n_items`` (NaN where unknown), ``suite``, ``basis``. Where
         some scores were measured on other items than their benchmark has (a run cut short), also
         ``cell_items`` (model, benchmark): their own counts, NaN elsewhere; and where standard
-        errors are stated ``stderr`` (model, benchmark). Where some benchmark is no plain
+        errors are stated ``stderr`` (model, benchmark). Where some benchmark is not a plain
         fraction, also ``scale``, ``lower_is_better``, ``ceiling``, ``group`` and ``unit``, as in
         `Benchmark`, and on the rows of a fit ``centre`` and ``step``, by which unbounded scores
         were standardised.
@@ -235,8 +235,8 @@ class Scores:
         pandas.DataFrame
             Columns benchmark, floor, items (``"unknown"`` where they are), scores (how many were
             measured), lowest, median, highest (fractions, or in the benchmark's unit). Where some
-            benchmark is no plain fraction also scale, better (``"higher"`` or ``"lower"``), ceiling
-            and unit.
+            benchmark is not a plain fraction also scale, better (``"higher"`` or ``"lower"``),
+            ceiling and unit.
         """
         score = self.dataset["score"].transpose(MODEL, BENCHMARK).to_numpy()
         wide = pd.DataFrame(score, columns=list(self.benchmarks))

@@ -93,7 +93,7 @@ def response_of_scores(design: Design) -> WorkingResponse:
 def families_centred(
     spec: ModelSpec, design: Design, model: pm.Model, response: WorkingResponse
 ) -> Coordinate:
-    """Return the families' standard latents y, moved by z round where scores put them.
+    """Return the families' standard latents y, moved by z around where scores put them.
 
     The model takes y from its mean over families, which the scores say nothing of: that mean is
     the mean of L'^-1 z alone, stretched to the width of its prior, about 1 / sqrt(families).

@@ -191,7 +191,7 @@ def _usable(spec: ModelSpec, scores: Scores) -> tuple[Scores, tuple[str, ...]]:
         )
     without = names[~known & scored]
     if len(without):
-        warnings.warn(_said_left_out(spec, missing, scored, without), DataWarning, stacklevel=4)
+        warnings.warn(_left_out_text(spec, missing, scored, without), DataWarning, stacklevel=4)
     kept = scores.select(models=[str(name) for name in names[keep]]) if left_out else scores
     empty = ~kept.dataset["score"].notnull().any(MODEL)
     if bool(empty.any()):
@@ -213,7 +213,7 @@ def _warn_of_unused_priors(spec: ModelSpec) -> None:
         )
 
 
-def _said_left_out(
+def _left_out_text(
     spec: ModelSpec, missing: dict[str, np.ndarray], scored: np.ndarray, names: np.ndarray
 ) -> str:
     if set(missing) == {_TOKENS}:

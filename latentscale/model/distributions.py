@@ -226,7 +226,7 @@ def observe_noise(noise: Noise, score: np.ndarray, mean: Named, phi: Named) -> N
     SpecError
         If a field of the noise is neither an array over cells nor a plain setting.
     """
-    parts, parameters = _taken_apart(noise)
+    parts, parameters = _components_of(noise)
     op = _NoiseRV(parts)
     kind = type("ObservedNoise", (_OfNoise,), {"xrv_op": staticmethod(as_xrv(op))})
     kind("score", mean, phi, *parameters, observed=as_data(score, (CELL,)))
@@ -265,7 +265,7 @@ class _Parts:
         return self.kind(**own, **inner, **dict(self.settings))
 
 
-def _taken_apart(noise: Noise) -> tuple[_Parts, list[Named]]:
+def _components_of(noise: Noise) -> tuple[_Parts, list[Named]]:
     """Return a noise as parts that compare, and its arrays in a graph, in their order."""
     own: dict[str, Named] = {}
     settings: list[tuple[str, Any]] = []
@@ -278,7 +278,7 @@ def _taken_apart(noise: Noise) -> tuple[_Parts, list[Named]]:
         if isinstance(value, XTensorVariable) and set(value.type.dims) <= {CELL}:
             own[field.name] = value
         elif isinstance(value, Noise):
-            inner, arrays = _taken_apart(value)
+            inner, arrays = _components_of(value)
             noises.append((field.name, inner))
             further += arrays
         elif isinstance(value, str | bool | int | float | None):

@@ -90,8 +90,8 @@ def with_drawn_tokens(
 ) -> xr.Dataset:
     """Return draws that also hold ``log_tokens`` of further models with undisclosed tokens.
 
-    Each is drawn from the stated prior, one a posterior sample: nothing that was fitted speaks
-    of the tokens of a model that was not.
+    Each is drawn from the stated prior, one a posterior sample: no fitted score informs on
+    the tokens of a model that was not fitted.
 
     Parameters
     ----------

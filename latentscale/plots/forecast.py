@@ -62,7 +62,7 @@ def plot_forecast(
     Raises
     ------
     DataError
-        If `observed` is no table, has no ``model`` column, or none of the forecast's models and
+        If `observed` is not a table, has no ``model`` column, or none of the forecast's models and
         benchmarks.
     LatentscaleError
         If `prob` is not strictly between 0 and 1.

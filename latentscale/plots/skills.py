@@ -38,7 +38,7 @@ _COLUMNS = 4
 """Panels in a row: their labels stay readable across a page."""
 _MOST_FAMILIES = 12
 """Families in one picture: there are no more colours and markers to distinguish."""
-# What is no term's: apart from every colour and hatch of the terms.
+# What is not a term's: apart from every colour and hatch of the terms.
 _FILLS_OF_RESTS: dict[str, tuple[str, str | None]] = {
     OTHER: ("#009E73", "xx"),
     NOISE: ("#BDBDBD", None),

@@ -61,7 +61,7 @@ def claimed(path: Path) -> Iterator[None]:
 def refuse_used(path: Path) -> None:
     """Refuse a path that holds draws, or anything of others.
 
-    What a sampler leaves that was stopped before it had described its folder is no obstacle.
+    What a sampler leaves that was stopped before it had described its folder is not an obstacle.
 
     Raises
     ------

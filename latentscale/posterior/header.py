@@ -195,7 +195,7 @@ def parsed(text: object, path: Path) -> dict[str, Any]:
     Raises
     ------
     FitError
-        Naming the file, if the text is no header, or a newer version wrote it.
+        Naming the file, if the text is not a header, or a newer version wrote it.
     """
     document = json_table(text, path)
     schema = _schema(document)

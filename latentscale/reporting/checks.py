@@ -20,9 +20,9 @@ _P_LIMIT = 0.05
 """The conventional level of a test."""
 
 
-def checks(asked: Request) -> tuple[Block, ...]:
+def checks(request: Request) -> tuple[Block, ...]:
     """Return whether the model describes the scores, and which scores do not belong."""
-    result = check(asked.fit, prob=asked.prob, seed=asked.seed)
+    result = check(request.fit, prob=request.prob, seed=request.seed)
     scores, surprising = len(result.loo.rows), result.predictive.surprising
     heavy = len(result.loo.unreliable)
     facts = {
@@ -31,7 +31,7 @@ def checks(asked: Request) -> tuple[Block, ...]:
         "odd, but unsettled": f"{len(result.unsettled)}",
         "leave-one-out ranks": ranks_in_words(result.pit_p_value),
         "replicated tables": f"{len(surprising)} of {len(result.predictive.rows)} statistics of "
-        f"the scores lie outside their {asked.prob:.0%} interval",
+        f"the scores lie outside their {request.prob:.0%} interval",
         "leave-one-out density": f"{result.loo.elpd:.1f} (standard error {result.loo.se:.1f})",
         "high Pareto k": f"{heavy} of {scores} scores, above {result.loo.k_limit:.2f}",
     }
@@ -169,12 +169,12 @@ def _outliers_in_words(result: FitCheck) -> str:
     return f"Scores outside their expected interval: {'; '.join(parts)}."
 
 
-def prior_sensitivity(asked: Request) -> tuple[Block, ...]:
+def prior_sensitivity(request: Request) -> tuple[Block, ...]:
     """Return how much the priors decide, of parameters and of forecasts."""
     with warnings.catch_warnings():
         # What is odd about the rows was said when they were forecast.
         warnings.simplefilter("ignore", DataWarning)
-        result = sensitivity(asked.fit, asked.planned, seed=asked.seed)
+        result = sensitivity(request.fit, request.planned, seed=request.seed)
     table = result.rows.sort_values("prior", ascending=False)
     flagged = len(result.flagged)
     verdict = (

@@ -37,9 +37,9 @@ FORECASTS: Final = "forecasts"
 """Key of the section on planned models."""
 
 
-def data_audit(asked: Request) -> tuple[Block, ...]:
+def data_audit(request: Request) -> tuple[Block, ...]:
     """Return what was fitted, and what is odd in it."""
-    scores = asked.fit.scores
+    scores = request.fit.scores
     cells = len(scores.models) * len(scores.benchmarks)
     facts = {
         "models": f"{len(scores.models)} in {len(scores.families)} families",
@@ -75,9 +75,9 @@ def data_audit(asked: Request) -> tuple[Block, ...]:
     )
 
 
-def diagnostics(asked: Request) -> tuple[Block, ...]:
+def diagnostics(request: Request) -> tuple[Block, ...]:
     """Return whether the draws can be believed."""
-    fit = asked.fit
+    fit = request.fit
     if not fit.is_posterior:
         return (
             Paragraph(
@@ -119,20 +119,20 @@ def diagnostics(asked: Request) -> tuple[Block, ...]:
     )
 
 
-def curves(asked: Request) -> tuple[Block, ...]:
+def curves(request: Request) -> tuple[Block, ...]:
     """Return the scaling curves of some families."""
     blocks: list[Block] = []
-    floors = {name: info.floor for name, info in asked.fit.scores.benchmark_info.items()}
-    for family in asked.families:
-        curve = scaling_curve(asked.fit, family=family, seed=asked.seed)
+    floors = {name: info.floor for name, info in request.fit.scores.benchmark_info.items()}
+    for family in request.families:
+        curve = scaling_curve(request.fit, family=family, seed=request.seed)
         sheet = plot_curve(curve, floors=floors)
         caption = (
             f"{family}: expected and new scores along {curve.label}; {curve.held}. Dots are "
             "the fitted models."
         )
         blocks.append(Heading(family))
-        blocks.append(PictureBlock(sheet.to_svg(), _curve_in_words(curve, asked.prob), caption))
-        blocks.append(_curve_table(curve, asked.prob))
+        blocks.append(PictureBlock(sheet.to_svg(), _curve_in_words(curve, request.prob), caption))
+        blocks.append(_curve_table(curve, request.prob))
     return tuple(blocks)
 
 
@@ -166,11 +166,11 @@ def _curve_in_words(curve: Curve, prob: float) -> str:
     )
 
 
-def forecasts(asked: Request) -> tuple[Block, ...]:
+def forecasts(request: Request) -> tuple[Block, ...]:
     """Return the forecasts of planned models."""
-    forecast = asked.forecast
-    table = forecast.table(asked.prob)
-    sized = bool(asked.fit.scores.dataset["params"].notnull().any())
+    forecast = request.forecast
+    table = forecast.table(request.prob)
+    sized = bool(request.fit.scores.dataset["params"].notnull().any())
     example = (
         "a model four times its largest in parameters, trained on as many tokens"
         if sized
@@ -178,7 +178,7 @@ def forecasts(asked: Request) -> tuple[Block, ...]:
     )
     lead = (
         f"No models were named, so each family below is taken further as an example: {example}."
-        if asked.is_example
+        if request.is_example
         else "The models that were asked for."
     )
     beyond = sorted({str(m) for m in table.loc[table["extrapolates"] != "", "model"]})
@@ -190,15 +190,15 @@ def forecasts(asked: Request) -> tuple[Block, ...]:
                 "extrapolate, and rest on the shape of the model."
             )
         )
-    blocks += _misspelt(asked.fit, forecast)
-    interval = f"{asked.prob:.0%} interval of a new score"
+    blocks += _misspelt(request.fit, forecast)
+    interval = f"{request.prob:.0%} interval of a new score"
     listed_scores = "; ".join(
         f"{row.model} on {row.benchmark}: "
         + _with_interval(row.median, row.lower, row.upper, forecast.units.get(row.benchmark))
         for row in table.itertuples()
     )
     picture = PictureBlock(
-        plot_forecast(forecast, prob=asked.prob).to_svg(),
+        plot_forecast(forecast, prob=request.prob).to_svg(),
         f"Forecast medians and the {interval}. {listed_scores}.",
         f"Forecast scores: medians, and the {interval}.",
     )
@@ -236,9 +236,9 @@ def _misspelt(fit: Fit, forecast: Forecast) -> list[Block]:
     ]
 
 
-def declaration(asked: Request) -> tuple[Block, ...]:
+def declaration(request: Request) -> tuple[Block, ...]:
     """Return the spec, and how the fit was made."""
-    fit, spec = asked.fit, asked.fit.spec
+    fit, spec = request.fit, request.fit.spec
     made = fit.provenance
     versions = ", ".join(f"{name} {version}" for name, version in made.versions.items())
     settings = ", ".join(f"{name} {value}" for name, value in made.settings.items())
@@ -250,7 +250,7 @@ def declaration(asked: Request) -> tuple[Block, ...]:
                 **spec.facts(),
                 **({"sources": ", ".join(spec.sources)} if spec.sources else {}),
                 "method": f"{made.method} ({settings})" if settings else made.method,
-                "seed": f"{made.seed} for the fit, {asked.seed} for this report",
+                "seed": f"{made.seed} for the fit, {request.seed} for this report",
                 **({"versions": versions} if versions else {}),
             }
         )
@@ -272,7 +272,7 @@ def _range(values: pd.Series, unit: str) -> str:
     return f"{known.min():.3g} to {known.max():.3g} {unit}{rest}"
 
 
-def sections_of(asked: Request, *, progress: bool = False) -> tuple[Section, ...]:
+def sections_of(request: Request, *, progress: bool = False) -> tuple[Section, ...]:
     """Make the section of every verb that has one; one that the fit cannot answer says why.
 
     Parameters
@@ -294,11 +294,11 @@ def sections_of(asked: Request, *, progress: bool = False) -> tuple[Section, ...
         for verb, section in sorted(having, key=lambda pair: pair[1].key != FORECASTS):
             try:
                 blocks = (
-                    imported(section.blocks)(asked) if section.blocks else answered(verb, asked)
+                    imported(section.blocks)(request) if section.blocks else answered(verb, request)
                 )
                 made[section.key] = Section(section.key, section.heading, blocks)
             except LatentscaleError as error:
-                if section.key == FORECASTS and not asked.is_example:
+                if section.key == FORECASTS and not request.is_example:
                     raise
                 made[section.key] = Section(
                     section.key, section.heading, absent=f"Not shown: {error}"

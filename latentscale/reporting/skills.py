@@ -22,9 +22,9 @@ _BUDGETS = 3
 _NO_BOUND: Final = "–"
 
 
-def latent_skills(asked: Request) -> tuple[Block, ...]:
+def latent_skills(request: Request) -> tuple[Block, ...]:
     """Return what the skills are, and how families differ in them."""
-    result = skills(asked.fit)
+    result = skills(request.fit)
     top = result.top_benchmarks(_TOP)
     lines = tuple(
         f"{name}: moves {', '.join(rows['benchmark'])} most"
@@ -35,32 +35,32 @@ def latent_skills(asked: Request) -> tuple[Block, ...]:
         Bullets(lines),
         PictureBlock(
             plot_loadings(result).to_svg(),
-            _loadings_in_words(result, asked.prob),
+            _loadings_in_words(result, request.prob),
             "Loadings: the change of a benchmark, on the scale of the link, with each skill.",
         ),
         TableBlock(
-            result.loadings(asked.prob),
-            f"Loadings, with the {asked.prob:.0%} interval; standardised: in standard deviations "
+            result.loadings(request.prob),
+            f"Loadings, with the {request.prob:.0%} interval; standardised: in standard deviations "
             "of the benchmark per standard deviation of the skill, over the fitted models",
             folded="Numbers of the loadings",
         ),
     ]
-    correlations = result.correlations(asked.prob)
+    correlations = result.correlations(request.prob)
     if len(correlations):
         blocks.append(
             TableBlock(
                 correlations.rename(columns={"other_skill": "other skill"}),
                 "Correlation of skills, between families (at equal covariates) and over the "
-                f"fitted models (covariates included), with the {asked.prob:.0%} interval",
+                f"fitted models (covariates included), with the {request.prob:.0%} interval",
                 folded="Correlations of the skills",
             )
         )
     if result.family is not None:
         blocks.append(
             TableBlock(
-                result.families(asked.prob),
+                result.families(request.prob),
                 "What a family adds to the skills of its members at equal size, tokens and other "
-                f"covariates, with the {asked.prob:.0%} interval",
+                f"covariates, with the {request.prob:.0%} interval",
                 folded="Skills of the families",
             )
         )
@@ -80,9 +80,9 @@ def _loadings_in_words(result: Skills, prob: float) -> str:
     return f"Loadings of benchmarks on skills, the largest of each. {'. '.join(parts)}."
 
 
-def variance(asked: Request) -> tuple[Block, ...]:
+def variance(request: Request) -> tuple[Block, ...]:
     """Return what makes models differ on each benchmark."""
-    shares = variance_shares(asked.fit, seed=asked.seed)
+    shares = variance_shares(request.fit, seed=request.seed)
     return (
         PictureBlock(
             plot_variance_shares(shares).to_svg(),
@@ -91,8 +91,8 @@ def variance(asked: Request) -> tuple[Block, ...]:
             "what would change in a new measurement; the rest is split on the scale of the link.",
         ),
         TableBlock(
-            shares.table(asked.prob),
-            f"Shares of variance (fractions), with the {asked.prob:.0%} interval; those of one "
+            shares.table(request.prob),
+            f"Shares of variance (fractions), with the {request.prob:.0%} interval; those of one "
             "benchmark sum to 1",
             folded="Numbers of the shares",
         ),
@@ -111,10 +111,10 @@ def _shares_in_words(shares: VarianceShares) -> str:
     )
 
 
-def allocation(asked: Request) -> tuple[Block, ...]:
+def allocation(request: Request) -> tuple[Block, ...]:
     """Return how to spend a few training budgets."""
-    result = optimal_allocation(asked.fit, flops=budgets(asked.fit))
-    table = result.table(asked.prob).drop(columns=["kind", "choice_params", "choice_tokens"])
+    result = optimal_allocation(request.fit, flops=budgets(request.fit))
+    table = result.table(request.prob).drop(columns=["kind", "choice_params", "choice_tokens"])
     table["bound"] = table["bound"].replace("", _NO_BOUND)
     units = {
         "params": "parameters (billion)",
@@ -136,14 +136,14 @@ def allocation(asked: Request) -> tuple[Block, ...]:
         ),
         PictureBlock(
             plot_allocation(result).to_svg(),
-            _allocation_in_words(result, asked.prob),
+            _allocation_in_words(result, request.prob),
             "Compute-optimal size by budget: median optimum and its intervals, in the range of the "
             "fitted models.",
         ),
         TableBlock(
             table.rename(columns=names),
             f"Optimal split of a budget of FLOPs (6 x parameters x tokens): medians and the "
-            f"{asked.prob:.0%} interval",
+            f"{request.prob:.0%} interval",
             folded="Numbers of the allocations",
         ),
     )

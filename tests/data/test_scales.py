@@ -1,4 +1,4 @@
-"""Benchmarks that are no plain fractions: what they may hold, and what a table is told of them."""
+"""Benchmarks that are not plain fractions: what they may hold, and what a table keeps of them."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ def leave_one_out(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0) -> Lea
 
     Vehtari, Gelman and Gabry 2017; Vehtari et al. 2024 for the smoothing and the limit on
     Pareto k. Draws are weighted by 1 / p(score | draw). Where k is above the limit the draws do
-    not reach what the posterior would be without the score: typically a score that alone tells
+    not reach what the posterior would be without the score: typically a score that alone informs
     an effect of its own (the only member of a family on a benchmark, a model with few scores).
 
     Parameters

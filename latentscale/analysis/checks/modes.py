@@ -1,4 +1,4 @@
-"""Modes: whether draws hang together or fall into separate groups."""
+"""Modes: whether draws form one group or several separate ones."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def find_modes(values: xr.DataArray) -> pd.DataFrame:
 
 
 def _split(points: np.ndarray, least: float) -> np.ndarray | None:
-    """Return which points form a second group, or None if they hang together."""
+    """Return which points form a second group, or None if they are one group."""
     if len(points) < _FEWEST_DRAWS or points.std(axis=0).max() == 0:
         return None
     tries = []

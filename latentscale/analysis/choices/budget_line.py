@@ -22,7 +22,7 @@ MOST_PARAMS, FEWEST_TOKENS = "most parameters", "fewest tokens"
 _NODES = (-1.0, 0.0, 1.0)
 """A parabola is known from three places."""
 _PROBES = (-0.5, 0.5)
-"""Places between the nodes, where a curve that is no parabola shows it."""
+"""Places between the nodes, where a curve that is not a parabola shows it."""
 _ROUNDING = 1e-6
 """Far above what doubles lose, far below any effect of a covariate."""
 _MEAN_FAMILY = "mean of the fitted families"

@@ -48,7 +48,7 @@ def checked_over(fit: Fit, over: str | None) -> str:
     Raises
     ------
     SpecError
-        If it is no feature that a curve can run along, or the fit's scores do not change with it.
+        If a curve cannot run along it, or the fit's scores do not change with it.
     """
     factors = {factor for name in fit.transform.columns for factor in name.split(":")}
     others = steps_of(fit)

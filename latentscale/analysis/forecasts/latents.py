@@ -1,4 +1,4 @@
-"""The latents that new scores speak of, and the scores' likelihood in them.
+"""The latents that new scores bear on, and the scores' likelihood in them.
 
 Given the parameters that all families share, a family's latents (its terms' effects, and those of
 its models) depend on its own scores alone, and the linear predictor is linear in them. So each

@@ -167,7 +167,7 @@ def elicit(
     expect(spec, ModelSpec, "spec")
     if slot not in spec.used_priors():
         raise SpecError(
-            f'"{slot}" is no prior of {spec.name}; it uses {listed(spec.used_priors(), 30)}.'
+            f'"{slot}" is not a prior of {spec.name}; it uses {listed(spec.used_priors(), 30)}.'
             + nearest(str(slot), spec.used_priors())
         )
     prob = validate.prob(prob)

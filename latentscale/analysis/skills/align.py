@@ -67,7 +67,7 @@ class Alignment(Result):
         One row a loading: benchmark, skill, rhat_before, rhat, ess_before, ess.
     modes
         One row a group of draws: its share, and its share of each chain. One row alone means
-        that the aligned draws hang together.
+        that the aligned draws are one group.
     unimodal
         False if the draws fall into separate groups, or the chains disagree.
     message

@@ -1,4 +1,4 @@
-"""Regression on skills: outcomes that are no benchmark scores, such as ratings or revenue."""
+"""Regression on skills: outcomes that are not benchmark scores, such as ratings or revenue."""
 
 from __future__ import annotations
 
@@ -242,7 +242,7 @@ def regress_on_skills(
     FitError
         If the fit is a point estimate.
     DataError
-        If a model is not in the fit or is repeated, a value is no finite number, all values
+        If a model is not in the fit or is repeated, a value is not a finite number, all values
         are equal, or fewer than 3 are left.
 
     Warns

@@ -1,4 +1,4 @@
-"""Memory: how much a forecast takes, how much there is, and what to do where that is too little."""
+"""Memory: how much a forecast takes, how much there is, and what to do where they differ."""
 
 from __future__ import annotations
 

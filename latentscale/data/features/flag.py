@@ -63,5 +63,5 @@ def _in_numbers(cell: Any) -> Any:
 
 
 def _truth(cell: Any) -> Any:
-    """Return a truth value as it is, and anything else as text, which is no flag."""
+    """Return a truth value as it is, and anything else as text, which is not a flag."""
     return cell if isinstance(cell, bool | np.bool_) else str(cell)

@@ -35,7 +35,7 @@ _UNBOUNDED: Final[Mapping[str, tuple[str, str]]] = {
     "swelancer_freelance_dollars": ("positive", "dollars"),
     "vending_bench_2": ("positive", "dollars"),
 }
-"""Scale and unit of the benchmarks that are no percentages."""
+"""Scale and unit of the benchmarks that are not percentages."""
 _LOWER: Final = ("factscore", "longfact_concepts", "longfact_objects")
 """Rates of hallucination, in percent."""
 _DISTANCES: Final = ("omnidocbench",)

@@ -89,7 +89,7 @@ def effort(names: Iterable[str]) -> NameReading:
     Raises
     ------
     DataError
-        If a name is no text.
+        If a name is not text.
     """
     column = names_column(names, "effort")
     settings = {name: parse_name(name).setting for name in dict.fromkeys(column)}
@@ -122,7 +122,7 @@ def reasoning(names: Iterable[str]) -> NameReading:
     Raises
     ------
     DataError
-        If a name is no text.
+        If a name is not text.
     """
     column = names_column(names, "reasoning")
     read = {name: _reasons(parse_name(name)) for name in dict.fromkeys(column)}

@@ -68,7 +68,7 @@ def read_epoch(
     ----------
     path
         The hub's data: its zip, or the folder that the zip holds. The format is that of April
-        2026, with 49 benchmarks and the file of the hub's index, which is no benchmark
+        2026, with 49 benchmarks and the file of the hub's index, which is not a benchmark
         (`epoch_index` reads it).
     repeats
         What becomes of several rows of one model on one benchmark (other numbers of shots, other
@@ -309,7 +309,9 @@ def _unread(rows: pd.DataFrame, name: str, column: str, unread: Sequence[int]) -
     if not unread:
         return []
     said = [f"{rows[MODEL_COLUMN].iloc[row]}: {rows[column].iloc[row]}" for row in unread]
-    message = f'{len(unread)} cells of "{column}" are no numbers and were left out: {listed(said)}.'
+    message = (
+        f'{len(unread)} cells of "{column}" are not numbers and were left out: {listed(said)}.'
+    )
     return [Finding("warning", "cell-unread", name, message)]
 
 

@@ -47,7 +47,7 @@ def without_flagged(
     Raises
     ------
     DataError
-        If `reading` is unknown, a cell is no truth value, the table speaks for both readings,
+        If `reading` is unknown, a cell is not a truth value, the table speaks for both readings,
         or no row would be left.
     """
     if reading not in get_args(FlaggedReading):

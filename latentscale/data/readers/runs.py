@@ -99,8 +99,8 @@ def read_run(path: Path) -> Run:
     document = read_document(path)
     if not holds_results(document):
         raise DataError(
-            f'{path}: no "results" in it, so it is no result file of lm-evaluation-harness. Take '
-            "it out of the folder, or give it another name than results*.json."
+            f'{path}: no "results" in it, so it is not a result file of lm-evaluation-harness. '
+            "Take it out of the folder, or give it another name than results*.json."
         )
     return run_of(document, path)
 

@@ -118,7 +118,7 @@ def size_class(names: Iterable[str]) -> NameReading:
     Raises
     ------
     DataError
-        If a name is no text.
+        If a name is not text.
 
     Examples
     --------
@@ -139,7 +139,7 @@ def names_column(names: Iterable[str], what: str) -> pd.Series:
     Raises
     ------
     DataError
-        If they are one text, or one of them is no text; `what` names the function.
+        If they are one text, or one of them is not text; `what` names the function.
     """
     if isinstance(names, str):
         raise DataError(f'{what} takes several names, such as ["{names}"], not one text.')

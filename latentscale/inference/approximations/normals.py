@@ -39,7 +39,7 @@ class MeanField:
         return float(self.parameters[self.size :].sum()) + 0.5 * self.size * (1 + _LOG_2PI)
 
     def point(self, noise: np.ndarray) -> np.ndarray:
-        """Return the draw that standard normal noise of shape (..., n) stands for."""
+        """Return the draw that standard normal noise of shape (..., n) gives."""
         return self.parameters[: self.size] + noise * np.exp(self.parameters[self.size :])
 
     def gradient(self, noise: np.ndarray, slope: np.ndarray) -> np.ndarray:
@@ -99,7 +99,7 @@ class FullRank:
         return float(np.diag(matrix).sum()) + 0.5 * self.size * (1 + _LOG_2PI)
 
     def point(self, noise: np.ndarray) -> np.ndarray:
-        """Return the draw that standard normal noise of shape (..., n) stands for."""
+        """Return the draw that standard normal noise of shape (..., n) gives."""
         return self.parameters[: self.size] + noise @ self.factor.T
 
     def gradient(self, noise: np.ndarray, slope: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Parameters of the marginal likelihood: one unconstrained vector, and what it stands for."""
+"""Parameters of the marginal likelihood: one unconstrained vector, and its natural values."""
 
 from __future__ import annotations
 

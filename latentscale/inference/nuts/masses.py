@@ -94,7 +94,7 @@ def heaviest_mode(
     ]
     compiled = scattered(density.for_nutpie(), tops, share[kept])
     left = share[np.setdiff1d(np.arange(len(share)), kept)]
-    message, advice = _said_of(share[kept], left)
+    message, advice = _message_on(share[kept], left)
     if low is not None:
         message += f" (other climbs ended {low:.0f} or more lower in log density)"
     return StartingPoints(compiled, message, advice, modes), whitening
@@ -119,7 +119,7 @@ def _distance(whitening: Whitening, other: Whitening) -> float:
     return float(np.sqrt(np.mean(apart**2)))
 
 
-def _said_of(share: np.ndarray, left: np.ndarray) -> tuple[str, tuple[str, ...]]:
+def _message_on(share: np.ndarray, left: np.ndarray) -> tuple[str, tuple[str, ...]]:
     """Return a message on the modes at which chains begin, and advice on those left out."""
     count = len(share) + len(left)
     whole = "the whole" if count == 1 else _percent(share)
