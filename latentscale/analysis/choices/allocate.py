@@ -14,6 +14,7 @@ import xarray as xr
 from latentscale.analysis.choices.budget_line import Line, Segment, line, segment
 from latentscale.analysis.choices.maximise import highest_by_search, highest_of_quadratic, value_at
 from latentscale.analysis.choices.target import SCORE_KIND, SKILL_KIND, Target, checked_targets
+from latentscale.analysis.curves.along import increasing_positive
 from latentscale.analysis.forecasts.rows import checked_family, usual_instruct
 from latentscale.analysis.skills.identified import require_identified
 from latentscale.dims import (
@@ -406,17 +407,9 @@ def _checked_limits(
 ) -> tuple[float, float]:
     if limits is None:
         return fitted
-    try:
-        low, high = (float(end) for end in limits)
-    except (TypeError, ValueError):
-        low, high = np.nan, np.nan
-    if not 0 < low < high < np.inf:
-        unit = "billions" if name == "params" else "trillions"
-        raise DataError(
-            f"{name} must be two increasing positive numbers, {unit}, such as "
-            f"({fitted[0]:g}, {fitted[1]:g}); got {limits!r}."
-        )
-    return low, high
+    unit = "billions" if name == "params" else "trillions"
+    example = f"({fitted[0]:g}, {fitted[1]:g})"
+    return increasing_positive(limits, f"numbers, {unit}, such as {example}", name)
 
 
 def _span(values: xr.DataArray) -> tuple[float, float]:

@@ -163,7 +163,7 @@ def _stated(kind: FeatureKind, limits: tuple[Any, Any]) -> npt.NDArray[Any]:
         pair = pd.Series([limits], dtype=object)
     values, problems = kind.read(pair, ["limits"] * len(pair))
     if problems or len(pair) != 2:
-        raise DataError(f"limits must be two increasing values of {kind.name}; got {limits!r}.")
+        raise DataError(f"{name} must be two increasing values of {kind.name}; got {limits!r}.")
     return kind.kept(pd.Series(values), 2)
 
 
@@ -175,14 +175,16 @@ def _positive_limits(limits: tuple[Any, Any] | None, own: npt.NDArray[Any]) -> t
     return increasing_positive(limits, "numbers")
 
 
-def increasing_positive(limits: tuple[Any, Any], what: str) -> tuple[float, float]:
+def increasing_positive(
+    limits: tuple[Any, Any], what: str, name: str = "limits"
+) -> tuple[float, float]:
     """Return the two ends of a range, or raise DataError; `what` names their unit."""
     try:
         low, high = (float(end) for end in limits)
     except (TypeError, ValueError):
         low, high = np.nan, np.nan
     if not 0 < low < high < np.inf:
-        raise DataError(f"limits must be two increasing positive {what}; got {limits!r}.")
+        raise DataError(f"{name} must be two increasing positive {what}; got {limits!r}.")
     return low, high
 
 
