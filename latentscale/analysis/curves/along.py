@@ -163,7 +163,7 @@ def _stated(kind: FeatureKind, limits: tuple[Any, Any]) -> npt.NDArray[Any]:
         pair = pd.Series([limits], dtype=object)
     values, problems = kind.read(pair, ["limits"] * len(pair))
     if problems or len(pair) != 2:
-        raise DataError(f"{name} must be two increasing values of {kind.name}; got {limits!r}.")
+        raise DataError(f"limits must be two increasing values of {kind.name}; got {limits!r}.")
     return kind.kept(pd.Series(values), 2)
 
 
