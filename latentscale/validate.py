@@ -155,8 +155,8 @@ def _range(
     if least is not None and below is not None:
         return f"be a number from {least:g} to below {below:g}"
     bounds = (("above", above), ("below", below), ("of at least", least), ("of at most", most))
-    said = [f" {word} {bound:g}" for word, bound in bounds if bound is not None]
-    return "be a finite number" + " and".join(said)
+    limits = [f" {word} {bound:g}" for word, bound in bounds if bound is not None]
+    return "be a finite number" + " and".join(limits)
 
 
 def choice(

@@ -114,18 +114,18 @@ def described(documented: Callable[..., Any], heading: str = "Parameters") -> di
     """Return the first sentence on each name below a heading of a docstring in numpy's style."""
     text = cleandoc(documented.__doc__ or "")
     _, _, rest = text.partition(f"{heading}\n{'-' * len(heading)}\n")
-    said: dict[str, list[str]] = {}
+    texts: dict[str, list[str]] = {}
     names: list[str] = []
     for line in rest.splitlines():
         if line and not line.startswith(" "):
             if set(line) == {"-"}:  # the next heading
                 break
             names = [name.strip() for name in line.partition(":")[0].split(",")]
-            said |= {name: [] for name in names}
+            texts |= {name: [] for name in names}
         elif line.strip():
             for name in names:
-                said[name].append(line.strip())
-    return {name: _plain(" ".join(lines)) for name, lines in said.items()}
+                texts[name].append(line.strip())
+    return {name: _plain(" ".join(lines)) for name, lines in texts.items()}
 
 
 def _arguments(

@@ -204,7 +204,7 @@ def _by_architecture(
 
 def _finding(table: pd.DataFrame) -> Finding:
     counts = table["family_basis"].value_counts()
-    said = ", ".join(
+    counts_in_words = ", ".join(
         f"{counts[basis]} from {text}"
         for basis, text in (
             ("base model", "the chain of base models"),
@@ -215,7 +215,7 @@ def _finding(table: pd.DataFrame) -> Finding:
     )
     families = table["family"].value_counts()
     message = (
-        f"families of {len(table)} models were guessed: {said or 'none'}. They are "
+        f"families of {len(table)} models were guessed: {counts_in_words or 'none'}. They are "
         f"{len(families)} families ({int((families == 1).sum())} of one model) in "
         f"{table['lineage'].nunique()} lineages."
     )

@@ -375,8 +375,8 @@ def _mixed_shots(table: pd.DataFrame) -> list[Finding]:
     for name, rows in table.groupby("benchmark", sort=False):
         counts = rows["n_shot"].dropna().value_counts()
         if len(counts) > 1:
-            said = ", ".join(f"{shots:g} ({count} models)" for shots, count in counts.items())
-            mixed.append(f"{name}: {said}")
+            numbers = ", ".join(f"{shots:g} ({count} models)" for shots, count in counts.items())
+            mixed.append(f"{name}: {numbers}")
     if not mixed:
         return []
     message = (

@@ -159,10 +159,10 @@ def _how_to_go_on(path: Path) -> Iterator[None]:
     except (RuntimeError, OSError) as failure:
         cause = str(failure).split("Stack backtrace")[0].strip()
         full = any(word in cause for word in _FULL)
-        said = "the disk is full" if full else f"{type(failure).__name__}: {cause}"
+        reason = "the disk is full" if full else f"{type(failure).__name__}: {cause}"
         free = "free some space, then go on by" if full else "go on by"
         raise FitError(
-            f"Sampling to {path} was stopped: {said}. The draws before it are kept: {free} "
+            f"Sampling to {path} was stopped: {reason}. The draws before it are kept: {free} "
             f'latentscale.resume("{path}").'
         ) from failure
 
