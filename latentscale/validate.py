@@ -141,11 +141,11 @@ def real_number(
         )
         if inside:
             return number
-    allowed = _range(above, below, least, most)
+    allowed = _bounds_in_words(above, below, least, most)
     raise error(f"{what} must {allowed}; got {bare!r}.")
 
 
-def _range(
+def _bounds_in_words(
     above: float | None, below: float | None, least: float | None, most: float | None
 ) -> str:
     if above is not None and below is not None:

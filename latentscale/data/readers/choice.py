@@ -59,7 +59,7 @@ def _kinds(candidates: Sequence[Candidate]) -> list[tuple[str, ...]]:
     return sorted(latest, key=lambda s: (is_quantised(s), -whole[s], -latest[s], s))
 
 
-def _cells(candidates: Sequence[Candidate]) -> str:
+def _cells_in_words(candidates: Sequence[Candidate]) -> str:
     return listed(list(dict.fromkeys(f"{c.model} on {c.benchmark}" for c in candidates)))
 
 
@@ -70,12 +70,13 @@ def _superseded(passed: Sequence[tuple[Candidate, Candidate]]) -> list[Finding]:
     sentences = []
     if older:
         sentences.append(
-            f"{len(older)} scores of earlier runs were passed over for later ones: {_cells(older)}."
+            f"{len(older)} scores of earlier runs were passed over for later ones: "
+            f"{_cells_in_words(older)}."
         )
     if limited:
         sentences.append(
             f"{len(limited)} scores of runs with --limit were passed over for whole runs: "
-            f"{_cells(limited)}."
+            f"{_cells_in_words(limited)}."
         )
     return [Finding("info", "superseded-run", "rows", " ".join(sentences))] if sentences else []
 
@@ -115,9 +116,9 @@ def _not_a_number(
     filled = [other for best, other in passed if not other.known and best.known]
     if not empty and not filled:
         return []
-    sentences = [f"{len(empty)} scores are left out: {_cells(empty)}."] if empty else []
+    sentences = [f"{len(empty)} scores are left out: {_cells_in_words(empty)}."] if empty else []
     if filled:
-        sentences.append(f"{len(filled)} were taken from another run: {_cells(filled)}.")
+        sentences.append(f"{len(filled)} were taken from another run: {_cells_in_words(filled)}.")
     message = (
         f"metrics are NaN, infinite or no numbers. {' '.join(sentences)} Look into those runs, or "
         "repeat them."
@@ -135,9 +136,9 @@ def _other_settings(passed: Sequence[tuple[Candidate, Candidate]]) -> list[Findi
     numbers = "; ".join(f"{count} with {kind}" for kind, count in kinds.items())
     message = (
         f"{len(others)} scores of runs under other settings were passed over ({numbers}): "
-        f"{_cells([other for _, other in others])}. Runs that are not quantised count first, then "
-        "the settings under which most of a model's benchmarks were run. To choose otherwise, "
-        "leave the other files out of the folder."
+        f"{_cells_in_words([other for _, other in others])}. Runs that are not quantised count "
+        "first, then the settings under which most of a model's benchmarks were run. To choose "
+        "otherwise, leave the other files out of the folder."
     )
     return [Finding("warning", "other-settings", "rows", message)]
 

@@ -51,7 +51,7 @@ def sample(model: ChainModel, method: NUTS, seed: int, progress: bool) -> xr.Dat
     with WorkProgress(total, "NUTS", "draws", enabled=progress) as shown:
         trace: xr.DataTree = nutpie.sample(model.compiled(), **_all_chains(method, seed, shown))
         stats = trace["sample_stats"]
-        if "energy" in stats and int(np.isfinite(stats["energy"]).sum()) == _kept(method):
+        if "energy" in stats and int(np.isfinite(stats["energy"]).sum()) == _kept_draws(method):
             shown.update(total, divergence_note(int(stats["diverging"].sum())))
     return trace
 
@@ -203,7 +203,7 @@ def _started(
     )
 
 
-def _kept(method: NUTS) -> int:
+def _kept_draws(method: NUTS) -> int:
     return method.chains * method.draws
 
 
