@@ -109,8 +109,7 @@ class NUTS(Method):
         self._check_counts("max_depth")
         self._check_counts("draws", "tune", most=MOST_DRAWS)
         self._check_counts("chains", most=_MOST_CHAINS)
-        if self.cores is not None:
-            self._check_counts("cores")
+        self._check_cores()
         self._check_between("target_accept", 0, 1)
         self._check_choice("adaptation", ("diag", "low_rank"))
         self._check_choice("coordinates", ("auto", "whitened", "centred", "model"))

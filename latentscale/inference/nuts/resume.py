@@ -21,7 +21,7 @@ from latentscale.model.build import build_design
 from latentscale.model.centring import centred_coordinates
 from latentscale.model.double import double_precision
 from latentscale.posterior.fit import Fit
-from latentscale.posterior.folder import read_document
+from latentscale.posterior.folder import unverified_header
 from latentscale.posterior.lock import locked
 from latentscale.posterior.storage import StoredRun, read_folder
 from latentscale.posterior.stream import read_chains, runs, wanted_draws
@@ -63,7 +63,7 @@ def resume(path: str | Path, *, draws: int | None = None, progress: bool = True)
     """
     expect_path(path, "path")
     path = expanded(path, FitError)
-    read_document(path)  # so that no lock is left where there is no folder of draws
+    unverified_header(path)  # so that no lock is left where there is no folder of draws
     with locked(path):
         stored = read_folder(path)
         method = _method(stored)

@@ -98,14 +98,14 @@ class Loadings(Term):
 
         ``loading`` stands for its free entries; anchors' entries have no density of their own.
         """
-        found = (
+        parameters = (
             self.pooling.parameters(design)
             if self.pooled
             else {"loading": Parameter("loading", (BENCHMARK, SKILL))}
         )
         if self.family_unit:
-            found["anchor_loading"] = Parameter("anchor_loading", (SKILL,))
-        return found
+            parameters["anchor_loading"] = Parameter("anchor_loading", (SKILL,))
+        return parameters
 
     def declare(self, spec: ModelSpec, design: Design) -> dict[str, Named]:
         """Add the loadings, dims (benchmark, skill)."""
