@@ -55,7 +55,7 @@ def centred_coordinates(spec: ModelSpec, design: Design, model: pm.Model) -> tup
     for term in terms_of(spec):
         known |= term.fixed(design)
     by_benchmark = _share(design.benchmark_of_cell, len(design.scores.benchmarks), BENCHMARK)
-    found = [
+    coordinates = [
         _pooled(pooling, known, design, by_benchmark, spec)
         for term in terms_of(spec)
         for pooling in term.poolings()
@@ -69,8 +69,8 @@ def centred_coordinates(spec: ModelSpec, design: Design, model: pm.Model) -> tup
             _share(design.model_of_cell, len(design.scores.models), MODEL),
         )
         middle = 0.0 * scale if curve is None else curve
-        found.append(_moved(known["residual_raw"], middle, scale, by_model))
-    return tuple(found)
+        coordinates.append(_moved(known["residual_raw"], middle, scale, by_model))
+    return tuple(coordinates)
 
 
 def _share(of_cell: np.ndarray, count: int, dim: str) -> Named:

@@ -112,7 +112,7 @@ class Pooling:
     def middle(self, values: Mapping[str, Named], design: Design) -> Named:
         """Return what benchmarks vary around: the mean, and their groups' effects."""
         mean = values[f"{self.name}_mean"]
-        if not groups_of(design.scores.dataset):
+        if not benchmark_groups(design.scores.dataset):
             return mean
         return mean + self._of_groups(values, design)
 
