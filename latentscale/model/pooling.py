@@ -103,12 +103,24 @@ class Pooling:
         if groups:
             coordinate(GROUP, groups)
             own = standard_normal(f"{self.name}_group", (GROUP, *self.rest))
-            member = maths_of(own).named(_membership(design.scores.dataset), (BENCHMARK, GROUP))
-            x = x + (member * (own * values[f"{self.name}_group_spread"])).sum(GROUP)
+            x = x + self._of_groups(values | {f"{self.name}_group_raw": own}, design)
         maths = maths_of(x)
         if self.support == POSITIVE:
             return values, maths.exp(x)
         return values, x if self.support == REAL else maths.sigmoid(x)
+
+    def middle(self, values: Mapping[str, Named], design: Design) -> Named:
+        """Return what benchmarks vary around: the mean, and their groups' effects."""
+        mean = values[f"{self.name}_mean"]
+        if not benchmark_groups(design.scores.dataset):
+            return mean
+        return mean + self._of_groups(values, design)
+
+    def _of_groups(self, values: Mapping[str, Named], design: Design) -> Named:
+        """Return the groups' effects on their benchmarks, dims (benchmark, ...)."""
+        own = values[f"{self.name}_group_raw"]
+        member = maths_of(own).named(_membership(design.scores.dataset), (BENCHMARK, GROUP))
+        return (member * (own * values[f"{self.name}_group_spread"])).sum(GROUP)
 
 
 def benchmark_groups(table: xr.Dataset) -> list[str]:

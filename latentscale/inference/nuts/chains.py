@@ -15,6 +15,7 @@ import pymc as pm
 import xarray as xr
 
 from latentscale.engine.compile import compile_density
+from latentscale.engine.coordinate import Coordinate
 from latentscale.engine.density import ChainModel
 from latentscale.engine.jax import jax_model
 from latentscale.errors import FitError, FitWarning
@@ -36,11 +37,21 @@ _POLL_SECONDS = 0.1  # between looks at chains that run: each takes microseconds
 _FULL = ("os error 28", "os error 122", "os error 112", "No space left", "quota exceeded")
 
 
-def compiled(model: pm.Model, names: Sequence[str], backend: str) -> ChainModel:
-    """Compile a model for nutpie, by numba or (``"nutpie-jax"``) by JAX."""
+def compiled(
+    model: pm.Model, names: Sequence[str], backend: str, moved: Sequence[Coordinate] = ()
+) -> ChainModel:
+    """Compile a model for nutpie, by numba or (``"nutpie-jax"``) by JAX.
+
+    Parameters
+    ----------
+    model, names, backend
+        The model, the variables that draws hold, and nutpie's backend.
+    moved
+        What chains move in place of the model's own variables; none by JAX.
+    """
     if backend == "nutpie-jax":
         return jax_model(model, names)
-    return compile_density(model, names).for_nutpie()
+    return compile_density(model, names, moved).for_nutpie()
 
 
 def sample(model: ChainModel, method: NUTS, seed: int, progress: bool) -> xr.DataTree:

@@ -18,6 +18,7 @@ from latentscale.inference.nuts.method import MOST_DRAWS, NUTS
 from latentscale.inference.nuts.start import ModeStart, usual_start
 from latentscale.inference.nuts.whitening import WhitenedModel, Whitening
 from latentscale.model.build import build_design
+from latentscale.model.centring import centred_coordinates
 from latentscale.model.double import double_precision
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.folder import unverified_header
@@ -124,7 +125,9 @@ def _compiled(
     header, prepared = stored.header, stored.design
     model = build_design(header.spec, prepared)
     if header.chart is None:
-        compiled = nutpie_chains.compiled(model, header.variables, method.backend)
+        centred = method.coordinates == "centred"
+        moved = centred_coordinates(header.spec, prepared, model) if centred else ()
+        compiled = nutpie_chains.compiled(model, header.variables, method.backend, moved)
     else:
         whitened = WhitenedModel(header.spec, prepared, model, header.variables)
         compiled = whitened.density(Whitening.from_dict(header.chart)).for_nutpie()

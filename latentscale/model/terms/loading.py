@@ -89,6 +89,10 @@ class Loadings(Term):
         """Return the standard normal variables of pooled loadings."""
         return self.pooling.latent_variables(design) if self.pooled else ()
 
+    def poolings(self) -> tuple[Pooling, ...]:
+        """Return how loadings are pooled."""
+        return (self.pooling,) if self.pooled else ()
+
     def parameters(self, spec: ModelSpec, design: Design) -> dict[str, Parameter]:
         """Return the free loadings' own variables.
 

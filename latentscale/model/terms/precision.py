@@ -74,6 +74,10 @@ class Precision(Term):
         """Return the covariates of the slopes."""
         return {PRECISION: self.names} if self.names else {}
 
+    def poolings(self) -> tuple[Pooling, ...]:
+        """Return how precisions are pooled."""
+        return (PRECISION_POOLING,) if self.pooled else ()
+
     def parameters(self, spec: ModelSpec, design: Design) -> dict[str, Parameter]:
         """Return precisions, their slopes, and the likelihood's own parameters."""
         parameters = (
