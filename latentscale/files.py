@@ -43,7 +43,7 @@ def expanded(path: object, error: type[LatentscaleError]) -> Path:
     Raises
     ------
     LatentscaleError
-        Of the type `error`, if it is no path, or names the home folder of an unknown user.
+        Of the type `error`, if it is not a path, or names the home folder of an unknown user.
     """
     if not isinstance(path, str | os.PathLike) or not str(path) or not _nameable(str(path)):
         raise error(

@@ -70,8 +70,8 @@ class Frontier(Result):
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
         """Return one row a date: median, lower, upper, leader, probability_new."""
-        found = summary(self.draws, prob)
-        return found.assign(
+        table = summary(self.draws, prob)
+        return table.assign(
             leader=self.leaders[MODEL].to_numpy(),
             probability_new=self.leaders["probability_new"].to_numpy(),
         )
@@ -250,25 +250,25 @@ def _released(fit: Fit) -> np.ndarray:
         raise DataError(
             "The fitted table has no release dates: give a column released when it is read."
         )
-    found = fit.scores.dataset[RELEASED].values.astype("datetime64[ns]")
-    if np.isnat(found).all():
+    released = fit.scores.dataset[RELEASED].values.astype("datetime64[ns]")
+    if np.isnat(released).all():
         raise DataError("No fitted model has a release date (column released).")
-    return found
+    return released
 
 
 def _dates(dates: Sequence[str], released: np.ndarray) -> np.ndarray:
     given = [dates] if isinstance(dates, str) or not isinstance(dates, Iterable) else list(dates)
-    read = [as_date(date) for date in given]
-    if any(date is None for date in read):
+    when = [as_date(date) for date in given]
+    if any(date is None for date in when):
         raise DataError(f'dates must be dates such as ["2026-07-01"]; got {dates!r:.200}.')
-    found = np.sort(np.array(read, dtype="datetime64[ns]"))
+    moments = np.sort(np.array(when, dtype="datetime64[ns]"))
     first = np.nanmin(released)
-    if not len(found) or found.min() < first:
+    if not len(moments) or moments.min() < first:
         raise DataError(
             f"dates must be one date or more, none before the first release "
             f"({str(first)[:10]}); got {dates!r}."
         )
-    return found
+    return moments
 
 
 def _per_year(per_year: float | None, released: np.ndarray) -> float:

@@ -21,7 +21,7 @@ from latentscale.analysis.forecasts.groups_in_blocks import (
     groups_in_blocks,
     numbers_of_a_draw,
 )
-from latentscale.analysis.forecasts.latents import Group, count_latents, groups_of
+from latentscale.analysis.forecasts.latents import Group, family_groups, latent_count
 from latentscale.analysis.forecasts.new_scores import new_scores
 from latentscale.analysis.forecasts.weights import refuse_degenerate, resample, weigh
 from latentscale.analysis.tools.memory import refuse_too_many_given
@@ -114,8 +114,8 @@ def condition(
             "Scores given to predict cannot condition an aligned fit, whose skills were rotated. "
             "Give predict the fit before ls.align: its forecasts are the same."
         )
-    groups = groups_of(fit, planned, fresh)
-    kept = _kept(fit, draws, groups, few_shot)
+    groups = family_groups(fit, planned, fresh)
+    kept = _draws_within_memory(fit, draws, groups, few_shot)
     # Within a problem draws are counted by place; `kept` leads back to the posterior's.
     spread = draws.isel({SAMPLE: kept}).drop_vars(list(ORIGIN), errors="ignore")
     problems = groups_in_blocks(fit, spread, groups, rng)
@@ -138,7 +138,7 @@ def condition(
     return LatentsGivenScores(report, terms, residuals)
 
 
-def _kept(
+def _draws_within_memory(
     fit: Fit, draws: xr.Dataset, groups: Sequence[Group], few_shot: FewShot
 ) -> npt.NDArray[np.int64]:
     """Return evenly spread posterior draws, fewer where matrices are large.
@@ -150,7 +150,7 @@ def _kept(
     """
     for group in groups:
         refuse_too_many_given(numbers_of_a_draw(fit, draws, group), len(group.score))
-    most = max(len(group.score) * count_latents(fit, draws, group) for group in groups)
+    most = max(len(group.score) * latent_count(fit, draws, group) for group in groups)
     total = draws.sizes[SAMPLE]
     count = min(total, few_shot.draws, max(int(_MOST_NUMBERS / max(most, 1)), _FEWEST_DRAWS))
     return np.linspace(0, total - 1, count).round().astype(np.int64)

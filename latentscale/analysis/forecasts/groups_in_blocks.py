@@ -22,8 +22,8 @@ from latentscale.analysis.forecasts.latents import (
     Floats,
     Group,
     LocalProblem,
-    count_latents,
     draw_noise_of_models,
+    latent_count,
     local_problem,
 )
 from latentscale.analysis.tools.blocks import parts
@@ -47,7 +47,7 @@ _OF_A_PAIR = 3
 
 def numbers_of_a_draw(fit: Fit, draws: xr.Dataset, group: Group) -> int:
     """Return how many numbers a group's problem holds at most on one posterior draw."""
-    latents = count_latents(fit, draws, group)
+    latents = latent_count(fit, draws, group)
     evaluated = group.rows.sizes[MODEL] * len(fit.scores.benchmarks)
     matrix = len(group.score) * (latents + _OF_A_CELL)
     return matrix + _OF_A_SCORE * evaluated + _OF_A_PAIR * latents**2
@@ -167,7 +167,7 @@ def groups_in_blocks(
     draws
         Its draws with floors, dims (sample, ...).
     groups
-        From `groups_of`.
+        From `family_groups`.
     rng
         Source of random numbers, for the noise of new models.
     """

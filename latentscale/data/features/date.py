@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.api.types import is_datetime64_any_dtype
 
-from latentscale.data.columns import distinct
+from latentscale.data.columns import distinct_cells
 from latentscale.data.dates import read_dates
 from latentscale.data.features.base import FEATURES, FeatureKind, Floats
 from latentscale.data.problems import Problem
@@ -36,7 +36,7 @@ class Date(FeatureKind):
         """Return whether every cell that is filled is a date."""
         if is_datetime64_any_dtype(column.dtype):
             return True
-        cells = distinct(column)
+        cells = distinct_cells(column)
         _, problems = read_dates(pd.Series(cells, dtype=object), [""] * len(cells), "")
         return bool(cells) and not problems
 

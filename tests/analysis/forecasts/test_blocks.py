@@ -17,7 +17,7 @@ from latentscale.analysis.forecasts import predict as predict_module
 from latentscale.analysis.forecasts.condition import LatentsGivenScores, condition
 from latentscale.analysis.forecasts.few_shot import Conditioning
 from latentscale.analysis.forecasts.in_blocks import evaluate_in_blocks
-from latentscale.analysis.forecasts.latents import groups_of, local_problem
+from latentscale.analysis.forecasts.latents import family_groups, local_problem
 from latentscale.analysis.forecasts.rows import planned_rows
 from latentscale.analysis.tools import blocks, memory
 from latentscale.analysis.tools.blocks import Stream, parts
@@ -256,7 +256,7 @@ def test_latents_given_scores_are_of_one_posterior_whatever_the_blocks_of_draws(
 def test_a_chosen_draw_of_latents_keeps_every_parameter_of_its_own_draw(residual_fit) -> None:
     fit = residual_fit
     planned = planned_rows(fit, scored_rows(3))
-    (group,) = groups_of(fit, planned, planned["score"].notnull())
+    (group,) = family_groups(fit, planned, planned["score"].notnull())
     draws = fit.samples.drop_vars(list(ORIGIN))
     problem = local_problem(fit, draws, group, xr.Dataset())
     chosen = np.array([29, 3, 3, 0])
@@ -293,9 +293,8 @@ def test_scores_of_one_family_beyond_memory_on_a_single_draw_are_refused_with_th
 ) -> None:
     monkeypatch.setattr(memory, "available_bytes", lambda: 0.1e9)
     monkeypatch.setattr(predict_module, "refuse_too_large", lambda *given: None)
-    with pytest.raises(
-        FitError, match=r"on 1,500 scores of one family.*0\.3 GB even on a single draw.* at most"
-    ):
+    said = r"on 1,500 scores of one family or lineage, even on a single draw, takes 0\.\d GB"
+    with pytest.raises(FitError, match=said):
         ls.predict(residual_fit, scored_rows(1500))
 
 
