@@ -35,6 +35,8 @@ def benchmark_variables(info: Mapping[str, Benchmark], names: list[str]) -> dict
         "lower_is_better": (np.array([info[n].lower_is_better for n in names]), False),
         "group": (np.array([info[n].group for n in names], np.str_), ""),
         "unit": (np.array([info[n].unit for n in names], np.str_), ""),
+        "attempts": (np.array([info[n].attempts for n in names], dtype=int), 1),
+        "attempts_of": (np.array([info[n].attempts_of for n in names], np.str_), ""),
     }
     found: dict[str, Any] = {
         name: (BENCHMARK, values)
@@ -52,7 +54,7 @@ def scaling_of(one: xr.Dataset) -> dict[str, Any]:
     """Return the fields of `Benchmark` that the variables of one benchmark hold."""
     found: dict[str, Any] = {
         name: one[name].item()
-        for name in ("scale", "lower_is_better", "group", "unit")
+        for name in ("scale", "lower_is_better", "group", "unit", "attempts", "attempts_of")
         if name in one
     }
     if "ceiling" in one and not np.isnan(float(one["ceiling"])):

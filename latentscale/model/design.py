@@ -17,6 +17,7 @@ from latentscale.data.scores import Scores
 from latentscale.declare.spec import ModelSpec
 from latentscale.dims import BENCHMARK, COVARIATE, MODEL
 from latentscale.errors import DataError, DataWarning, FitWarning, SpecError, listed
+from latentscale.model.attempts import first_of_each
 from latentscale.model.identify import choose_anchors
 from latentscale.model.scaled import known_curve
 
@@ -168,9 +169,17 @@ def design(
         benchmark_of_cell=benchmark_of_cell,
         score_of_cell=values[model_of_cell, benchmark_of_cell],
         pulled_inside=pulled,
-        anchors=choose_anchors(spec.skills, on_one_scale(data.assign(score=inside))),
+        anchors=choose_anchors(spec.skills, _for_anchors(spec, data.assign(score=inside))),
         left_out=left_out,
     )
+
+
+def _for_anchors(spec: ModelSpec, data: xr.Dataset) -> xr.DataArray:
+    """Return scores of benchmarks with loadings of their own, on one scale."""
+    score = on_one_scale(data)
+    if all(term.kind != "attempts" for term in spec.terms):  # type: ignore[attr-defined]
+        return score
+    return score.isel({BENCHMARK: np.unique(first_of_each(data))})
 
 
 def _usable(spec: ModelSpec, scores: Scores) -> tuple[Scores, tuple[str, ...]]:

@@ -27,6 +27,7 @@ LEAVE_OUT: Final = "leave-out"
 AS_LEVEL: Final = "level"
 _RESERVED: Final = (
     *("model", "family", "lineage", "benchmark", "score", "feature", "params", "tokens"),
+    *("attempts", "attempts_of"),
     *("floor", "ceiling", "n_items", "suite", "basis", "cell_items", "stderr", "source", "scale"),
     *("assumed", "extrapolates", "covariate", "skill", "sample", "chain", "draw", "cell"),
 )
