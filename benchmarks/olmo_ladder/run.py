@@ -62,8 +62,8 @@ PUBLISHED_13B = {
 """Forecast and score of 13B-5T: chained_main.csv of allenai/OLMo-ladder, in points."""
 VARIANTS = ("power terms", "power terms, one skill", "logs")
 POWERS = {"params_b": 0.2, "tokens_t": 0.2}
-"""Exponents of size and tokens, picked among a few on the 3B runs by Laplace approximation; those of
-the loss in Hoffmann et al. 2022 (0.34 and 0.28) level off too early for accuracies."""
+"""Exponents of size and tokens, picked among a few on the 3B runs by Laplace approximation; those
+of the loss in Hoffmann et al. 2022 (0.34 and 0.28) level off too early for accuracies."""
 POWER_TERMS = {"params_b": "size_term", "tokens_t": "token_term"}
 SHARES = (0.3, 0.5, 0.7, 0.85, 1.0)
 """Checkpoints of a run that are fitted, by the share of its tokens: near ones say the same."""
@@ -122,7 +122,9 @@ def tokens_of(table: pd.DataFrame) -> np.ndarray:
 def scores() -> Scores:
     """Return the checkpoints in use as a user reads them, with the share of the run as feature."""
     files = [SHARED / f"{run}.csv" for run in tables()]
-    params = {run: sizes().get(run.split("-")[0], TARGETS.get(run, ("", 0.0))[1]) for run in tables()}
+    params = {
+        run: sizes().get(run.split("-")[0], TARGETS.get(run, ("", 0.0))[1]) for run in tables()
+    }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ls.DataWarning)
         read = ls.readers.read_checkpoints(files, params_b=params, lineage="olmo")

@@ -50,8 +50,10 @@ def table(models: int = 80) -> ls.Scores:
 def test_the_expected_score_is_the_mean_over_beta_rates(mean: float, k: int) -> None:
     for spread in (0.2, 1.0, 20.0):
         rates = stats.beta(mean * spread, (1 - mean) * spread)
-        wanted = -np.expm1(np.log([(1 - mean) * spread + r for r in range(k)]).sum()
-                           - np.log([spread + r for r in range(k)]).sum())
+        wanted = -np.expm1(
+            np.log([(1 - mean) * spread + r for r in range(k)]).sum()
+            - np.log([spread + r for r in range(k)]).sum()
+        )
         found = over_attempts(*(xr.DataArray(float(v)) for v in (mean, spread, k)))
         assert float(found) == pytest.approx(wanted, rel=1e-6)
         if mean > 0.01:
