@@ -106,10 +106,21 @@ def executed(name: str, draws: int | None = None) -> nbformat.NotebookNode:
     return notebook
 
 
+def _code(notebook: nbformat.NotebookNode) -> list[str]:
+    return [cell.source if cell.cell_type == "code" else "" for cell in notebook.cells]
+
+
 def main(names: list[str]) -> None:
     """Run the notebooks named, or all of them, and write each with its outputs."""
     for name in names or sorted(path.stem for path in FOLDER.glob("*.ipynb")):
-        notebook = executed(name)
+        found = executed(name)
+        notebook = read(name)  # words may have changed meanwhile, code may not
+        if _code(notebook) != _code(found):
+            raise SystemExit(f"{name}: its code changed while it ran; nothing written.")
+        for cell, ran in zip(notebook.cells, found.cells, strict=True):
+            if cell.cell_type == "code":
+                cell.outputs, cell.execution_count = ran.outputs, ran.execution_count
+        notebook.metadata = found.metadata
         text = nbformat.writes(notebook)
         if str(FOLDER.parent) in text:
             raise SystemExit(f"{name}: an output holds the path of this checkout; nothing written.")

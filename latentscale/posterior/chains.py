@@ -46,9 +46,7 @@ def fit_of_chains(fit: Fit, chains: Iterable[int]) -> Fit:
     chosen = replace(
         fit,
         tree=xr.DataTree.from_dict(groups),
-        provenance=replace(
-            fit.provenance, settings={**fit.provenance.settings, KEPT: kept}
-        ),
+        provenance=replace(fit.provenance, settings={**fit.provenance.settings, KEPT: kept}),
     )
     return replace(chosen, status=_status(chosen, kept, every))
 

@@ -8,7 +8,7 @@ SOURCE = "Cai et al. 2025 (arXiv:2512.06553), Table 2"
 
 # Budgets in 1e19 FLOPs; then size (billions) and tokens (trillions) for MATH, IFEval, and for
 # HellaSwag and BBH, which have one optimum.
-_ROWS = (
+_ROWS: tuple[tuple[float, tuple[float, float], tuple[float, float], tuple[float, float]], ...] = (
     (6.30, (0.07, 0.15), (0.07, 0.15), (0.07, 0.15)),
     (25.15, (0.07, 0.60), (0.13, 0.32), (0.28, 0.15)),
     (100.37, (0.07, 2.39), (0.26, 0.63), (1.12, 0.15)),
@@ -20,19 +20,19 @@ _ROWS = (
     (405867.73, (45.10, 15.0), (45.10, 15.0), (180.0, 3.76)),
     (1620000.0, (180.0, 15.0), (180.0, 15.0), (180.0, 15.0)),
 )
-_TARGETS = {"math_lvl5": 1, "ifeval": 2, "hellaswag": 3, "bbh": 3}
+_TARGETS = {"math_lvl5": 0, "ifeval": 1, "hellaswag": 2, "bbh": 2}
 
 PUBLISHED = pd.DataFrame(
     [
         {
             "target": target,
-            "flops": 1e19 * row[0],
-            "published_params": row[place][0],
-            "published_tokens": row[place][1],
+            "flops": 1e19 * budget,
+            "published_params": optima[place][0],
+            "published_tokens": optima[place][1],
             "source": SOURCE,
         }
         for target, place in _TARGETS.items()
-        for row in _ROWS
+        for budget, *optima in _ROWS
     ]
 )
 """Published optima: one row a target and budget, FLOPs, billions and trillions."""
