@@ -112,7 +112,7 @@ def _legend(figure: Sheet, families: list[str]) -> None:
         for prob, width in zip(_PROBS, (0.9, 1.6), strict=True)
     ]
     marks.append(Line2D([], [], color="#666666", lw=0, marker="o", ms=4, label="medians"))
-    drawn = figure.legend(handles=marks, loc="outside lower left", ncols=min(len(marks), 3))
+    drawn = figure.legend(handles=marks, loc="outside lower left", ncols=3, frameon=False)
     for text in drawn.get_texts():
         text.set_parse_math(False)
 
