@@ -155,12 +155,14 @@ def k_fold_by_cell(scores: Scores, n_folds: int = 3, seed: int = 0) -> tuple[Fol
     by_model: dict[str, list[int]] = {}
     for place, (model, _) in enumerate(cells):
         by_model.setdefault(model, []).append(place)
-    part = np.empty(len(cells), dtype=int)
+    fold_of_cell = np.empty(len(cells), dtype=int)
     for places in by_model.values():
         # Parts begin anywhere, so that models of few scores do not all fall to the first folds.
         start = rng.integers(n_folds)
-        part[rng.permutation(places)] = (start + np.arange(len(places))) % n_folds
-    dealt = [_spare(cells, np.flatnonzero(part == number), 1.0) for number in range(n_folds)]
+        fold_of_cell[rng.permutation(places)] = (start + np.arange(len(places))) % n_folds
+    dealt = [
+        _spare(cells, np.flatnonzero(fold_of_cell == number), 1.0) for number in range(n_folds)
+    ]
     folds = [
         Fold(f"cells {number} of {n_folds}", scores.models, (), hidden)
         for number, hidden in enumerate(dealt, start=1)

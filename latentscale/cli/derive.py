@@ -40,7 +40,7 @@ from latentscale.verb import Verb
 _LISTS: Final = (Sequence, Iterable, list)
 _SHOWN: Final = {int: "NUMBER", float: "NUMBER", str: "NAME"}
 _HELD_BACK: Final = ("progress",)
-"""Arguments that are no option: progress is always shown."""
+"""Arguments that are not options: progress is always shown."""
 
 
 @dataclass(frozen=True)
@@ -304,9 +304,9 @@ def _without_none(hint: Any) -> tuple[Any, bool]:
     """Return a hint without None, and whether None was in it."""
     if get_origin(hint) not in (Union, UnionType):
         return hint, False
-    parts = [part for part in get_args(hint) if part is not NoneType]
-    optional = len(parts) < len(get_args(hint))
-    return (parts[0] if len(parts) == 1 else Union[tuple(parts)]), optional  # noqa: UP007
+    members = [member for member in get_args(hint) if member is not NoneType]
+    optional = len(members) < len(get_args(hint))
+    return (members[0] if len(members) == 1 else Union[tuple(members)]), optional  # noqa: UP007
 
 
 def _is_numbers_by_name(hint: Any) -> bool:

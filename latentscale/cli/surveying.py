@@ -102,7 +102,7 @@ def _without_tokens(model: ModelSpec, scores: Scores, *, shipped: bool) -> Model
     changes = {}
     for path in _COVARIATES:
         names = _at(model, path)
-        kept = [n for n in names if not any(part in _TOKENS for part in n.split(":"))]
+        kept = [n for n in names if not any(factor in _TOKENS for factor in n.split(":"))]
         if len(kept) < len(names):
             changes[path] = kept
     if changes:

@@ -199,6 +199,6 @@ def _meant(name: str, present: Iterable[str]) -> str | None:
 def _lookalike(name: str, meant: str) -> Finding:
     message = (
         f'this column is read as a benchmark. If it is "{meant}", rename it; '
-        "if it is no benchmark, drop it, or declare it as a feature."
+        "if it is not a benchmark, drop it, or declare it as a feature."
     )
     return Finding("warning", "near-metadata-column", name, message)

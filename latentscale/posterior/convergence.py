@@ -112,7 +112,7 @@ def _places(draws: xr.DataArray, rest: list[str], varies: np.ndarray) -> list[st
     if not rest:
         return [""] if varies.all() else []
     index = pd.MultiIndex.from_product([draws[dim].values for dim in rest])
-    labels = [", ".join(str(part) for part in place) for place in index]
+    labels = [", ".join(str(label) for label in place) for place in index]
     return [label for label, keep in zip(labels, varies, strict=True) if keep]
 
 

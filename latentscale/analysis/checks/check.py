@@ -12,7 +12,7 @@ from scipy.stats import norm
 
 from latentscale.analysis.checks.leave_one_out import (
     LeaveOneOut,
-    at_cells,
+    draws_of_cells,
     leave_one_out,
     logit_residual,
 )
@@ -252,11 +252,11 @@ def _settle(
         warnings.warn(
             f"The refit without the suspects: {again.status.message}", FitWarning, stacklevel=3
         )
-    drawn = at_cells(forecast_rows(again, data, seed=seed).draws, score)
+    drawn = draws_of_cells(forecast_rows(again, data, seed=seed).draws, score)
     ends = quantiles(drawn, prob)
     even = xr.ones_like(drawn) / drawn.sizes[SAMPLE]
     below = (drawn < score) + 0.5 * (drawn == score)
-    found = suspects.assign(
+    refitted = suspects.assign(
         basis=REFIT,
         mean=drawn.mean(SAMPLE).values,
         median=ends["median"].values,
@@ -265,7 +265,7 @@ def _settle(
         pit=below.mean(SAMPLE).values,
         z=logit_residual(fit, score, drawn, even).values,
     )
-    return found[found["z"].abs() > threshold]
+    return refitted[refitted["z"].abs() > threshold]
 
 
 def _advice_for(fit: Fit, outliers: pd.DataFrame, table: pd.DataFrame) -> list[str]:
@@ -321,9 +321,9 @@ def _map(fit: Fit, table: pd.DataFrame) -> xr.DataArray:
 
 def _mean_residuals(table: pd.DataFrame, by: str) -> pd.DataFrame:
     grouped = table.groupby(by, sort=True)["z"]
-    found = grouped.agg(scores="size", mean_z="mean")
-    found["rms_z"] = np.sqrt(grouped.apply(lambda z: (z**2).mean()))
-    return found.reset_index()
+    residuals = grouped.agg(scores="size", mean_z="mean")
+    residuals["rms_z"] = np.sqrt(grouped.apply(lambda z: (z**2).mean()))
+    return residuals.reset_index()
 
 
 def _worst_first(rows: pd.DataFrame) -> pd.DataFrame:

@@ -102,14 +102,14 @@ def compare(fits: Mapping[str, Fit], *, seed: int = 0) -> Comparison:
     """
     _check_fits(fits)
     seed = checked_seed(seed)
-    found = {name: leave_one_out(fit, seed=seed) for name, fit in fits.items()}
+    by_fit = {name: leave_one_out(fit, seed=seed) for name, fit in fits.items()}
     parts = []
-    for name, result in found.items():
+    for name, result in by_fit.items():
         parts.append(result.rows.assign(name=name))
     cells = pd.concat(parts, ignore_index=True)
     table = _ranking(*_wide(cells, _CELL, "elpd", list(fits)), seed)
-    table["p_loo"] = [found[name].p_loo for name in table["name"]]
-    table["high_k"] = [len(found[name].unreliable) for name in table["name"]]
+    table["p_loo"] = [by_fit[name].p_loo for name in table["name"]]
+    table["high_k"] = [len(by_fit[name].unreliable) for name in table["name"]]
     columns = ["name", "model", "family", "benchmark", "elpd", "pareto_k"]
     return Comparison(table, cells[columns], False, _advice(table, heavy=True))
 
@@ -175,7 +175,7 @@ def stacking_weights(elpd: pd.DataFrame) -> np.ndarray:
         mixed = density @ weights
         return -float(np.log(mixed).mean()), -(density / mixed[:, None]).mean(0)
 
-    found = minimize(
+    optimum = minimize(
         loss,
         np.full(count, 1 / count),
         jac=True,
@@ -184,7 +184,7 @@ def stacking_weights(elpd: pd.DataFrame) -> np.ndarray:
         constraints={"type": "eq", "fun": lambda w: w.sum() - 1, "jac": np.ones_like},
         options={"ftol": 1e-12, "maxiter": 500},
     )
-    weights = np.clip(found.x, 0, None)
+    weights = np.clip(optimum.x, 0, None)
     weights[weights < 1e-9] = 0.0
     return weights / weights.sum()
 

@@ -1,4 +1,4 @@
-"""The latents that new scores speak of, and the scores' likelihood in them.
+"""The latents that new scores bear on, and the scores' likelihood in them.
 
 Given the parameters that all families share, a family's latents (its terms' effects, and those of
 its models) depend on its own scores alone, and the linear predictor is linear in them. So each
@@ -157,11 +157,11 @@ class LocalProblem:
         return terms, own
 
 
-def groups_of(fit: Fit, planned: xr.Dataset, is_new: xr.DataArray) -> list[Group]:
+def family_groups(fit: Fit, planned: xr.Dataset, is_new: xr.DataArray) -> list[Group]:
     """Return the groups of families that new scores bear on.
 
-    Families of one lineage that was not fitted share that lineage's draw, so they stand
-    together, scored or not; every other family is by itself.
+    Families of one lineage that was not fitted share that lineage's draw, so they are
+    one group, scored or not; every other family is by itself.
 
     Parameters
     ----------
@@ -191,6 +191,11 @@ def groups_of(fit: Fit, planned: xr.Dataset, is_new: xr.DataArray) -> list[Group
     ]
 
 
+def latent_count(fit: Fit, draws: xr.Dataset, group: Group) -> int:
+    """Return how many latents the terms of a fit have for a group of families."""
+    return _size(_template(fit, draws, group)[0])
+
+
 def local_problem(
     fit: Fit, draws: xr.Dataset, group: Group, rng: np.random.Generator
 ) -> LocalProblem:
@@ -203,7 +208,7 @@ def local_problem(
     draws
         Its draws with floors, dims (sample, ...).
     group
-        From `groups_of`.
+        From `family_groups`.
     rng
         Source of random numbers, for the noise of new models.
     """
@@ -277,14 +282,14 @@ def _group(
     fresh = asked.isel({MODEL: ~np.isin(names, fit.scores.models)})
     kinds = (kind.variable for kind in fit.transform.kinds)
     variables = [name for name in dict.fromkeys([*_ROW_VARIABLES, *kinds]) if name in fresh]
-    parts = [part[variables].reset_coords(drop=True) for part in (seen, fresh)]
+    tables = [rows[variables].reset_coords(drop=True) for rows in (seen, fresh)]
     new_scores = planned["score"].where(is_new).isel({MODEL: mine})
     fractions = is_bounded(data)
     old = _observed(seen["score"].transpose(MODEL, BENCHMARK), fit.scores.item_counts, fractions)
     new = _observed(new_scores.transpose(MODEL, BENCHMARK), data["n_items"], fractions)
     known = set(fit.scores.families)
     return Group(
-        rows=xr.concat([part for part in parts if part.sizes[MODEL]], dim=MODEL),
+        rows=xr.concat([rows for rows in tables if rows.sizes[MODEL]], dim=MODEL),
         fitted={f: g for f, g in lineage_of.items() if f in known},
         new={f: g for f, g in lineage_of.items() if f not in known},
         model_of_cell=old[0] + new[0],
@@ -352,14 +357,14 @@ def _start(fit: Fit, draws: xr.Dataset, group: Group, template: xr.Dataset) -> F
     count = draws.sizes[SAMPLE]
     start = template.map(lambda v: v.expand_dims({SAMPLE: count}).copy())
     if group.fitted:
-        found = raw_of_terms(fit.spec, draws, list(group.fitted), list(group.fitted.values()))
-        for name in found.data_vars:
-            start[name].loc[{FAMILY: list(group.fitted)}] = found[name].transpose(*start[name].dims)
+        raw = raw_of_terms(fit.spec, draws, list(group.fitted), list(group.fitted.values()))
+        for name in raw.data_vars:
+            start[name].loc[{FAMILY: list(group.fitted)}] = raw[name].transpose(*start[name].dims)
     if MODEL in template.dims:
         names = [str(m) for m in template[MODEL].values if m in fit.scores.models]
-        found = raw_of_model_effects(fit.spec, draws, names)
-        for name, raw in found[[n for n in found if n in start]].data_vars.items():
-            start[name].loc[{MODEL: names}] = raw.transpose(*start[name].dims)
+        raw = raw_of_model_effects(fit.spec, draws, names)
+        for name in (name for name in raw.data_vars if name in start):
+            start[name].loc[{MODEL: names}] = raw[name].transpose(*start[name].dims)
     return _pack(start, count)
 
 
@@ -373,11 +378,11 @@ def _terms(
     """
     if not family_effects(fit.spec, draws).data_vars:
         return xr.Dataset()
-    parts = []
+    terms = []
     if group.new:
         lineages = list(group.new.values())
         mine = raw.sel({FAMILY: list(group.new)}) if FAMILY in raw.dims else raw
-        parts.append(terms_of_raw(fit.spec, draws, mine, lineages, others=_count(draws)))
+        terms.append(terms_of_raw(fit.spec, draws, mine, lineages, others=_count(draws)))
     if group.fitted:
         names, lineages = list(group.fitted), list(group.fitted.values())
         others = max(_count(draws) - 1, 1)
@@ -385,15 +390,15 @@ def _terms(
             terms_of_raw(
                 fit.spec,
                 draws,
-                part.sel({FAMILY: names}) if FAMILY in part.dims else part,
+                latents.sel({FAMILY: names}) if FAMILY in latents.dims else latents,
                 lineages,
                 others=others,
             )
-            for part in (raw, start)
+            for latents in (raw, start)
         )
         had = draws[list(now.data_vars)].sel({FAMILY: names})
-        parts.append(had + now - then)
-    return xr.concat(parts, dim=FAMILY) if len(parts) > 1 else parts[0]
+        terms.append(had + now - then)
+    return xr.concat(terms, dim=FAMILY) if len(terms) > 1 else terms[0]
 
 
 def _count(draws: xr.Dataset) -> int:
@@ -468,12 +473,12 @@ def _pack(raw: xr.Dataset, count: int) -> Floats:
 
 def _unpack(template: xr.Dataset, values: Floats) -> xr.Dataset:
     """Return latents of shape (sample, latent) as variables with the template's dims."""
-    found, at = {}, 0
+    latents, at = {}, 0
     for name, variable in template.data_vars.items():
-        part = values[:, at : at + variable.size].reshape(len(values), *variable.shape)
-        found[name] = variable.expand_dims({SAMPLE: len(values)}).copy(data=part)
+        block = values[:, at : at + variable.size].reshape(len(values), *variable.shape)
+        latents[name] = variable.expand_dims({SAMPLE: len(values)}).copy(data=block)
         at += variable.size
-    return xr.Dataset(found)
+    return xr.Dataset(latents)
 
 
 def _chosen(draws: xr.Dataset, index: npt.NDArray[np.int64]) -> xr.Dataset:

@@ -67,7 +67,7 @@ class Alignment(Result):
         One row a loading: benchmark, skill, rhat_before, rhat, ess_before, ess.
     modes
         One row a group of draws: its share, and its share of each chain. One row alone means
-        that the aligned draws hang together.
+        that the aligned draws are one group.
     unimodal
         False if the draws fall into separate groups, or the chains disagree.
     message
@@ -279,7 +279,7 @@ def _report(
     table = after[["rhat", "ess_bulk"]].rename(columns={"ess_bulk": "ess"})
     table["rhat_before"], table["ess_before"] = before["rhat"], before["ess_bulk"]
     places = pd.DataFrame([str(w).rsplit(", ", 1) for w in table.index], columns=[BENCHMARK, SKILL])
-    found = pd.concat([places, table.reset_index(drop=True)], axis="columns")
+    agreement = pd.concat([places, table.reset_index(drop=True)], axis="columns")
     modes = find_modes(posterior["loading"])
     worst, was = float(table["rhat"].max()), float(table["rhat_before"].max())
     apart = len(modes) > 1
@@ -301,7 +301,7 @@ def _report(
         warnings.warn(f"align: {message}.", FitWarning, stacklevel=3)
     aligned = _aligned_fit(fit, posterior, matrix, match, rotation)
     return Alignment(
-        aligned, matrix, match, rotation, found, modes, not (apart or disagree), message
+        aligned, matrix, match, rotation, agreement, modes, not (apart or disagree), message
     )
 
 
@@ -322,8 +322,8 @@ def _aligned_fit(
     stats = groups.get(SAMPLE_STATS)
     status = fit.status
     if stats is not None and "diverging" in stats:
-        found = convergence(posterior, stats)
-        status = status_of_chains(found, interrupted=status.interrupted)
+        judged = convergence(posterior, stats)
+        status = status_of_chains(judged, interrupted=status.interrupted)
     return replace(fit, tree=tree, status=status)
 
 

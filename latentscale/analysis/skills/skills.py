@@ -141,12 +141,12 @@ class Skills(Result):
         """
         centred = self.model - self.model.mean(MODEL)
         other = centred.rename({SKILL: OTHER_SKILL})
-        found = {BETWEEN_MODELS: _correlation((centred * other).mean(MODEL))}
+        matrices = {BETWEEN_MODELS: _correlation((centred * other).mean(MODEL))}
         if self.population is not None:
-            found = {BETWEEN_FAMILIES: _correlation(self.population), **found}
+            matrices = {BETWEEN_FAMILIES: _correlation(self.population), **matrices}
         tables = []
         place = {str(name): index for index, name in enumerate(self.loading[SKILL].values)}
-        for between, draws in found.items():
+        for between, draws in matrices.items():
             table = summary(draws.transpose(SAMPLE, SKILL, OTHER_SKILL), prob)
             table = table[table[SKILL].map(place) < table[OTHER_SKILL].map(place)]
             if not self.is_posterior:

@@ -124,7 +124,7 @@ def families() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def known_of(model: str) -> pd.Series | None:
+def catalogue_row(model: str) -> pd.Series | None:
     """Return the catalogue's row of a model, however its name is spelt; None if it has none."""
     place = _places().get(catalogue_key(model))
     return None if place is None else _whole().iloc[place]

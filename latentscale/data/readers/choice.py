@@ -13,7 +13,7 @@ from math import isnan
 
 from latentscale.data.audit import Finding
 from latentscale.data.readers.candidates import Candidate, Pool
-from latentscale.data.readers.settings import is_quantised, named
+from latentscale.data.readers.settings import is_quantised, settings_text
 from latentscale.errors import listed
 
 _Cell = tuple[str, str]
@@ -129,7 +129,9 @@ def _other_settings(passed: Sequence[tuple[Candidate, Candidate]]) -> list[Findi
     others = [(best, o) for best, o in passed if o.known and o.settings != best.settings]
     if not others:
         return []
-    kinds = Counter(f"{named(o.settings)} for {named(best.settings)}" for best, o in others)
+    kinds = Counter(
+        f"{settings_text(o.settings)} for {settings_text(best.settings)}" for best, o in others
+    )
     said = "; ".join(f"{count} with {kind}" for kind, count in kinds.items())
     message = (
         f"{len(others)} scores of runs under other settings were passed over ({said}): "
@@ -148,11 +150,11 @@ def _mixed_settings(rows: Sequence[Candidate]) -> list[Finding]:
         kinds_of[row.model].add(row.settings)
     if len(models) < 2:
         only = next((settings for settings in models if is_quantised(settings)), None)
-        message = f"all runs are {named(only)}." if only else ""
+        message = f"all runs are {settings_text(only)}." if only else ""
         return [Finding("info", "quantised-run", "rows", message)] if only else []
     counts = Counter(row.settings for row in rows)
     said = "; ".join(
-        f"{named(settings)}: {count} scores of {len(models[settings])} models"
+        f"{settings_text(settings)}: {count} scores of {len(models[settings])} models"
         for settings, count in counts.most_common()
     )
     mixed = [model for model, kinds in kinds_of.items() if len(kinds) > 1]

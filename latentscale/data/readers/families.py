@@ -99,19 +99,19 @@ def base_families(
     """
     parent = dict(zip(models, base_models or [""] * len(models), strict=True))
     sizes = [float(size) for size in (params_b or [nan] * len(models))]
-    found = [_found(_chain(name, parent)) for name in models]
-    nominal = _nominal_sizes(found, sizes)
+    pretrainings = [_pretraining(_chain(name, parent)) for name in models]
+    nominal = _nominal_sizes(pretrainings, sizes)
     kinds = [_TRUNK.sub("", str(kind).strip()).casefold() for kind in architectures or models]
     kinds = kinds if architectures else [""] * len(models)
     named = {
         place: (_family(base, sizes[place], nominal), base.series)
-        for place, (base, _) in enumerate(found)
+        for place, (base, _) in enumerate(pretrainings)
         if base is not None
     }
     rows = []
     for place, model in enumerate(models):
         if place in named:
-            rows.append((model, *named[place], found[place][1]))
+            rows.append((model, *named[place], pretrainings[place][1]))
             continue
         alike = [
             other
@@ -134,7 +134,7 @@ def _chain(name: str, parent: Mapping[str, object]) -> list[str]:
         chain.append(base)
 
 
-def _found(chain: Iterable[str]) -> tuple[_Base | None, str]:
+def _pretraining(chain: Iterable[str]) -> tuple[_Base | None, str]:
     """Return the pretraining that the first name of a chain that names one names, and the basis."""
     names = list(chain)
     for place, name in enumerate(names):
@@ -161,11 +161,11 @@ def _base_of(name: str) -> _Base | None:
 
 
 def _nominal_sizes(
-    found: Sequence[tuple[_Base | None, str]], sizes: Sequence[float]
+    pretrainings: Sequence[tuple[_Base | None, str]], sizes: Sequence[float]
 ) -> dict[str, list[float]]:
     """Return by series the sizes that names state and parameters confirm, the commonest first."""
     counts: dict[str, Counter[float]] = defaultdict(Counter)
-    for (base, _), size in zip(found, sizes, strict=True):
+    for (base, _), size in zip(pretrainings, sizes, strict=True):
         if base is not None and isfinite(base.size_b) and _alike(base.size_b, size):
             counts[base.series][base.size_b] += 1
     return {series: [size for size, _ in sizes.most_common()] for series, sizes in counts.items()}

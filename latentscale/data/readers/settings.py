@@ -27,20 +27,20 @@ def settings_of(document: Mapping[str, Any], arguments: Mapping[str, Any]) -> tu
     arguments
         Its ``model_args``.
     """
-    found = []
+    settings = []
     if _on(document.get("chat_template")) or _on(document.get("chat_template_sha")):
-        found.append("chat template")
+        settings.append("chat template")
         if _on(document.get("fewshot_as_multiturn")):
-            found.append("examples as turns")
+            settings.append("examples as turns")
     if _on(document.get("system_instruction")):
-        found.append("system instruction")
+        settings.append("system instruction")
     quantised = _quantisation(document, arguments)
     if quantised:
-        found.append(f"{QUANTISED} ({quantised})")
-    return tuple(sorted(found))
+        settings.append(f"{QUANTISED} ({quantised})")
+    return tuple(sorted(settings))
 
 
-def named(settings: Sequence[str]) -> str:
+def settings_text(settings: Sequence[str]) -> str:
     """Return settings as text."""
     return " + ".join(settings) or PLAIN
 
@@ -62,7 +62,11 @@ def _quantisation(document: Mapping[str, Any], arguments: Mapping[str, Any]) -> 
     config, general = document.get("config"), document.get("config_general")
     types = (
         arguments.get("dtype"),
-        *(part.get("model_dtype") for part in (config, general) if isinstance(part, Mapping)),
+        *(
+            settings.get("model_dtype")
+            for settings in (config, general)
+            if isinstance(settings, Mapping)
+        ),
     )
     low = [str(kind) for kind in types if _LOW_DTYPE.search(str(kind))]
     return low[0].removeprefix("torch.") if low else ""

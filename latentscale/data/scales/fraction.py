@@ -64,7 +64,7 @@ def _conversion(name: str, percent: bool) -> str:
             'minutes, dollars), the scale is "real" or "positive".'
         )
     return (
-        "these are no fractions from 0 to 1. If they have a unit of their own, pass "
+        "these are not fractions from 0 to 1. If they have a unit of their own, pass "
         f"{_call(name, 'real')} (a rating such as Elo) or "
         f"{_call(name, 'positive')} (minutes, dollars); otherwise rescale the column. If it is no "
         f'benchmark, declare it as a feature, features=["{name}"], or drop it.'
