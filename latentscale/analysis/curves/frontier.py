@@ -119,6 +119,11 @@ def frontier(
     trend in dates, and by luck. That future releases are as many and of the kinds that the table
     has is an assumption: tables of hubs hold mostly leading models.
 
+    Which models are measured is not modelled. Hubs measure a model the sooner the stronger it is
+    thought to be, more so from year to year; a trend in dates then takes in this change of
+    selection, and says how the models that such a hub measures rise, not all models released.
+    The same holds of a benchmark that is run on leading models alone.
+
     Parameters
     ----------
     fit
