@@ -141,11 +141,11 @@ def real_number(
         )
         if inside:
             return number
-    allowed = _range(above, below, least, most)
+    allowed = _bounds_in_words(above, below, least, most)
     raise error(f"{what} must {allowed}; got {bare!r}.")
 
 
-def _range(
+def _bounds_in_words(
     above: float | None, below: float | None, least: float | None, most: float | None
 ) -> str:
     if above is not None and below is not None:
@@ -155,8 +155,8 @@ def _range(
     if least is not None and below is not None:
         return f"be a number from {least:g} to below {below:g}"
     bounds = (("above", above), ("below", below), ("of at least", least), ("of at most", most))
-    said = [f" {word} {bound:g}" for word, bound in bounds if bound is not None]
-    return "be a finite number" + " and".join(said)
+    limits = [f" {word} {bound:g}" for word, bound in bounds if bound is not None]
+    return "be a finite number" + " and".join(limits)
 
 
 def choice(

@@ -64,7 +64,7 @@ def leave_one_family_out(scores: Scores, n_seen: int = 1) -> tuple[Fold, ...]:
         names = tuple(members["model"])
         if len(names) > n_seen:
             folds.append(_hide(scores, f"{family}/seen {n_seen}", names[n_seen:]))
-    return _some(folds, f"has more than {n_seen} members")
+    return _at_least_one(folds, f"has more than {n_seen} members")
 
 
 def largest_member_out(
@@ -91,7 +91,7 @@ def largest_member_out(
         _hide(scores, f"largest/{number}", group)
         for number, group in enumerate(_deal(largest, n_folds, seed))
     ]
-    return _some(folds, f"has {min_members} members")
+    return _at_least_one(folds, f"has {min_members} members")
 
 
 def k_fold_by_family(scores: Scores, n_folds: int = 5, seed: int = 0) -> tuple[Fold, ...]:
@@ -394,7 +394,7 @@ def _hide(scores: Scores, name: str, test: Sequence[str]) -> Fold:
     return Fold(name, tuple(m for m in scores.models if m not in hidden), tuple(test))
 
 
-def _some(folds: list[Fold], wanted: str) -> tuple[Fold, ...]:
+def _at_least_one(folds: list[Fold], wanted: str) -> tuple[Fold, ...]:
     if not folds:
         raise DataError(f"There is no fold: no family {wanted}.")
     return tuple(folds)

@@ -91,7 +91,7 @@ def gather(
     if metadata is None:
         if out is not None:
             raise DataError("--out needs --metadata: a table of scores names families and tokens.")
-        _show(_scores_of_models(source, _reading(flagged)))
+        _print_models(_scores_of_models(source, _reading(flagged)))
         return
     from latentscale.data.readers import read_table
 
@@ -187,7 +187,7 @@ def _scores_of_models(source: Path | None, flagged: FlaggedReading) -> pd.DataFr
     return wide[["model", *known, *others]]
 
 
-def _show(table: pd.DataFrame) -> None:
+def _print_models(table: pd.DataFrame) -> None:
     print_table(table, "{:.4g}".format, empty="")
     say(
         f"\n{len(table)} models. To make a table of scores, say their family, params_b and "

@@ -316,11 +316,18 @@ def _needed(names: Sequence[str], kinds: Mapping[str, FeatureKind]) -> tuple[Fea
                 raise SpecError(_unknown(factor, name, kinds))
             if len(factors) > 1 and factor == kind.covariate and not kind.is_single:
                 raise SpecError(
-                    f'The covariate "{name}" multiplies "{factor}", which is not one number; of a '
-                    f'category declared with coding="reference", name a level: "{factor}=...".'
+                    f'The covariate "{name}" multiplies "{factor}", which is not one number; '
+                    f"{single_covariates_of(kind)}."
                 )
             used.append(kind.name)
     return tuple(kind for name, kind in kinds.items() if name in used)
+
+
+def single_covariates_of(kind: FeatureKind) -> str:
+    """Say which covariates to name where one number is needed and the feature gives several."""
+    if kind.bases():
+        return f"name one of those that it gives: {listed(kind.bases(), 20)}"
+    return f'of a category declared with coding="reference", name a level: "{kind.covariate}=..."'
 
 
 def _owner(factor: str, kinds: Mapping[str, FeatureKind]) -> FeatureKind | None:

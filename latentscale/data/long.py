@@ -148,11 +148,11 @@ def _conflicts(models: pd.DataFrame, owner: Codes, column: str) -> list[Problem]
     disagrees = np.zeros(len(models), dtype=bool)
     disagrees[owner[given[value[given] != first[owner[given]]]]] = True
     torn = models.iloc[given[disagrees[owner[given]]]]
-    said: dict[str, dict[object, int]] = {}
+    values_of: dict[str, dict[object, int]] = {}
     for row, model, cell in zip(torn.index, torn["model"].tolist(), torn[column], strict=True):
-        said.setdefault(model, {}).setdefault(cell, row)
+        values_of.setdefault(model, {}).setdefault(cell, row)
     problems = []
-    for model, rows in said.items():
+    for model, rows in values_of.items():
         listed_values = ", ".join(f"{shown_cell(cell)} (row {row})" for cell, row in rows.items())
         text = (
             f'model "{model}" has different values: {listed_values}. '

@@ -10,7 +10,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from latentscale.data.covariates import CovariateTransform, missing_features
+from latentscale.data.covariates import (
+    CovariateTransform,
+    missing_features,
+    single_covariates_of,
+)
 from latentscale.data.recorded import pull_inside
 from latentscale.data.scaling import is_bounded, on_one_scale, sampling_of, with_standards
 from latentscale.data.scores import Scores
@@ -233,7 +237,7 @@ def _left_out_text(
 
 
 def _refuse_levels(spec: ModelSpec, transform: CovariateTransform) -> None:
-    """Raise SpecError if a term takes as a number what is a category."""
+    """Raise SpecError if a term takes as a number what is a category or several covariates."""
     subsets = {
         "family.slopes": spec.family.slopes,
         "benchmarks.slopes": spec.benchmarks.slopes,
@@ -243,13 +247,13 @@ def _refuse_levels(spec: ModelSpec, transform: CovariateTransform) -> None:
     }
     terms: tuple[Any, ...] = spec.terms  # records of `latentscale.model.terms.base.Term`
     subsets |= {f"terms, {t.kind}": sum(t.covariates().values(), ()) for t in terms}
+    kinds = {kind.covariate: kind for kind in transform.kinds}
     for where, names in subsets.items():
         for name in names:
             if name not in transform.columns:
                 raise SpecError(
-                    f'{where}: "{name}" is a category, which has no slope. Leave it out, or '
-                    'declare it with coding="reference" and name a level in covariates and here, '
-                    f'such as "{name}=...".'
+                    f'{where}: "{name}" is not one number and has no slope. Leave it out, or in '
+                    f"covariates and here {single_covariates_of(kinds[name])}."
                 )
     if transform.categories and not spec.skills.count:
         raise SpecError(

@@ -81,7 +81,7 @@ def rows_of_table(
     index = xr.DataArray(_places(table, names), dims=(MODEL,), coords=coords)
     tokens = draws[LOG_TOKENS].isel({UNDISCLOSED: index}).drop_vars(UNDISCLOSED)
     known = drawn | x.notnull().all(COVARIATE)
-    tokens = tokens.where(known.drop_vars(_rest(known)))
+    tokens = tokens.where(known.drop_vars(_other_coords(known)))
     return with_levels(_at(_coefficients(spec, transform, table), tokens), transform, table, levels)
 
 
@@ -120,7 +120,7 @@ def with_drawn_tokens(
     return rest.assign_coords(coords).assign({LOG_TOKENS: ((SAMPLE, UNDISCLOSED), values)})
 
 
-def _rest(array: xr.DataArray) -> list[str]:
+def _other_coords(array: xr.DataArray) -> list[str]:
     return [str(name) for name in array.coords if name != MODEL]
 
 

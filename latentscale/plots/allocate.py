@@ -70,7 +70,7 @@ def plot_allocation(allocation: Allocation, *, published: bool = True) -> Sheet:
     highs = np.exp([segment.high for segment in allocation.segments])
     for name, panel in zip(names, axes, strict=True):
         heading(panel, name)
-        _range(panel, budgets, lows, highs)
+        _allowed_sizes(panel, budgets, lows, highs)
         mine, inner = wide[wide["target"] == name], narrow[narrow["target"] == name]
         _rule(panel, budgets)
         _intervals(panel, mine, inner, highs, allocation.is_posterior)
@@ -91,7 +91,7 @@ def plot_allocation(allocation: Allocation, *, published: bool = True) -> Sheet:
     return figure
 
 
-def _range(panel: Axes, budgets: np.ndarray, lows: np.ndarray, highs: np.ndarray) -> None:
+def _allowed_sizes(panel: Axes, budgets: np.ndarray, lows: np.ndarray, highs: np.ndarray) -> None:
     for budget, low, high in zip(budgets, lows, highs, strict=True):
         panel.plot(
             [budget, budget],

@@ -251,8 +251,8 @@ def verified(document: Mapping[str, Any], tree: xr.DataTree, path: Path) -> dict
         try:
             content = MIGRATIONS[schema](content)
         except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
-            said = f"{type(error).__name__}: {error}"
-            raise FitError(f"{path} cannot be read: its header is not whole ({said}).") from None
+            reason = f"{type(error).__name__}: {error}"
+            raise FitError(f"{path} cannot be read: its header is not whole ({reason}).") from None
     return content
 
 
@@ -271,9 +271,9 @@ def readable(path: Path) -> Iterator[None]:
     except PermissionError:
         raise FitError(f"{path} cannot be read: permission denied.") from None
     except Exception as error:
-        said = f"{type(error).__name__}: {error}"
+        reason = f"{type(error).__name__}: {error}"
         kind = " as NetCDF" if path.suffix == ".nc" else ""
-        raise FitError(f"{path} cannot be read{kind}: it is damaged ({said}).") from error
+        raise FitError(f"{path} cannot be read{kind}: it is damaged ({reason}).") from error
 
 
 def _schema(document: Mapping[str, Any]) -> int | None:

@@ -50,7 +50,7 @@ def data_audit(request: Request) -> tuple[Block, ...]:
         ("training tokens", "tokens", "trillion"),
     ):
         values = scores.dataset[variable].to_series()
-        facts[name] = _range(values, unit) if values.notna().any() else "undisclosed"
+        facts[name] = _range_in_words(values, unit) if values.notna().any() else "undisclosed"
     findings = scores.audit.table()
     blocks: list[Block] = [
         Facts(facts),
@@ -263,7 +263,7 @@ def declaration(request: Request) -> tuple[Block, ...]:
     return tuple(blocks)
 
 
-def _range(values: pd.Series, unit: str) -> str:
+def _range_in_words(values: pd.Series, unit: str) -> str:
     known = values.dropna()
     if known.empty:
         return "undisclosed"

@@ -38,22 +38,22 @@ def _forecast(request: Request) -> list[str]:
     middle, low, high = (
         shown_score(row[name], units.get(foremost)) for name in ("median", "lower", "upper")
     )
-    said = [
+    sentences = [
         f"{row['model']} is forecast to score {middle} on {foremost}, with probability "
         f"{request.prob:.0%} between {low} and {high}."
     ]
     plain = table[~table["benchmark"].isin(list(units))]
     if len(plain):
         half = 100 * float((plain["upper"] - plain["lower"]).median()) / 2
-        said.append(f"Half of all forecasts are known to within ±{half:.1f} points or better.")
+        sentences.append(f"Half of all forecasts are known to within ±{half:.1f} points or better.")
     beyond = table.loc[table["extrapolates"] != "", "model"].nunique()
     if beyond:
         of = table["model"].nunique()
-        said.append(
+        sentences.append(
             f"{beyond} of {of} planned models lie outside the range of the fitted ones, and their "
             "forecasts rest on the shape of the model."
         )
-    return said
+    return sentences
 
 
 def _trust(request: Request) -> str:

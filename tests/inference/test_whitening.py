@@ -153,7 +153,7 @@ class _TwoHills(WhitenedModel):
 def begun(
     log_masses: list[tuple[float, float]], falls: float = 0.0, **settings: float
 ) -> tuple[StartingPoints, set[int]]:
-    """Return what is told of modes at (place, log mass), and the places where chains begin."""
+    """Return what a status says of modes at (place, log mass), and where chains begin."""
     climbed = tuple(
         Trajectory(np.array([[float(k)]]), np.zeros((1, 1)), -falls * k, True)
         for k in range(len(log_masses))

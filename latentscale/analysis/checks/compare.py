@@ -258,9 +258,9 @@ def _check_fits(fits: Mapping[str, Fit]) -> None:
         raise FitError(f"Give at least two fits by name, such as {example}.")
     _check_names(fits, FitError)
     (first, reference), *others = fits.items()
-    cells = _long(reference)
+    cells = _scores_by_cell(reference)
     for name, fit in others:
-        mine = _long(fit)
+        mine = _scores_by_cell(fit)
         apart = cells.index.symmetric_difference(mine.index)
         if len(apart):
             examples = listed([f"{model} on {benchmark}" for model, benchmark in apart[:3]])
@@ -278,7 +278,7 @@ def _check_fits(fits: Mapping[str, Fit]) -> None:
             )
 
 
-def _long(fit: Fit) -> pd.Series:
+def _scores_by_cell(fit: Fit) -> pd.Series:
     frame = fit.scores.to_frame().set_index("model")[list(fit.scores.benchmarks)]
     return frame.rename_axis(columns="benchmark").stack().dropna().sort_index()
 

@@ -64,7 +64,7 @@ class Target:
     def skills(cls, weights: Mapping[str, float], label: str = "") -> Self:
         """Return a weighted sum of skills as a target."""
         pairs = _pairs(weights)
-        return cls(SKILL_KIND, pairs, label or "skills " + _joined(pairs))
+        return cls(SKILL_KIND, pairs, label or "skills " + _label_of(pairs))
 
     @classmethod
     def benchmark(cls, name: str) -> Self:
@@ -75,7 +75,7 @@ class Target:
     def benchmarks(cls, weights: Mapping[str, float], label: str = "") -> Self:
         """Return a weighted mean of expected scores as a target."""
         pairs = _pairs(weights)
-        return cls(SCORE_KIND, pairs, label or "mean of " + _joined(pairs))
+        return cls(SCORE_KIND, pairs, label or "mean of " + _label_of(pairs))
 
 
 def checked_targets(
@@ -164,6 +164,6 @@ def _pairs(weights: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
     return tuple((str(name), weight) for name, weight in weights.items())
 
 
-def _joined(pairs: tuple[tuple[str, float], ...]) -> str:
+def _label_of(pairs: tuple[tuple[str, float], ...]) -> str:
     same = len({weight for _, weight in pairs}) == 1
     return ", ".join(name if same else f"{weight:g} {name}" for name, weight in pairs)

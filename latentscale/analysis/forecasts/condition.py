@@ -118,7 +118,7 @@ def condition(
             "Give predict the fit before ls.align: its forecasts are the same."
         )
     groups = family_groups(fit, planned, fresh)
-    kept = _kept(fit, draws, groups, few_shot)
+    kept = _draws_within_memory(fit, draws, groups, few_shot)
     # Within a problem draws are counted by place; `kept` leads back to the posterior's.
     spread = draws.isel({SAMPLE: kept}).drop_vars(list(ORIGIN), errors="ignore")
     problems = [local_problem(fit, spread, group, rng) for group in groups]
@@ -146,7 +146,7 @@ def condition(
     return LatentsGivenScores(report, tuple(terms), tuple(residuals))
 
 
-def _kept(
+def _draws_within_memory(
     fit: Fit, draws: xr.Dataset, groups: Sequence[Group], few_shot: FewShot
 ) -> npt.NDArray[np.int64]:
     """Return evenly spread posterior draws, fewer where the matrices would not fit in memory.

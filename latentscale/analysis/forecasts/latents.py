@@ -141,13 +141,13 @@ class LocalProblem:
         z
             Latents, shape (len(index), latent).
         """
-        draws = _chosen(self.draws, index)
+        draws = _at_samples(self.draws, index)
         start = _unpack(self.template, self.start[index])
         raw = _unpack(self.template, z)
         terms = _terms(self.fit, draws, self.group, raw, start)
         own = model_effects_of_raw(self.fit.spec, draws, raw)
         if self.noise_of_models.data_vars:  # without one there are no samples to choose from
-            own = own.assign(_chosen(self.noise_of_models, index).data_vars)
+            own = own.assign(_at_samples(self.noise_of_models, index).data_vars)
         return terms, own
 
 
@@ -187,7 +187,7 @@ def family_groups(fit: Fit, planned: xr.Dataset, is_new: xr.DataArray) -> list[G
 
 def latent_count(fit: Fit, draws: xr.Dataset, group: Group) -> int:
     """Return how many latents the terms of a fit have for a group of families."""
-    return _size(_template(fit, draws, group)[0])
+    return _n_latents(_template(fit, draws, group)[0])
 
 
 def local_problem(
@@ -217,8 +217,8 @@ def local_problem(
 
     evaluation = _evaluated(fit, draws, group, template, begin, noise_of_models)
     offset = _cell_eta(evaluation, group)
-    matrix = np.empty((count, len(group.score), _size(template)))
-    for column, unit in enumerate(np.eye(_size(template))):
+    matrix = np.empty((count, len(group.score), _n_latents(template)))
+    for column, unit in enumerate(np.eye(_n_latents(template))):
         raw = _unpack(template, unit[None]).isel({SAMPLE: 0}, drop=True)
         matrix[:, :, column] = at(raw) - offset
     here = _cells(group.benchmark_of_cell)
@@ -246,7 +246,7 @@ def local_problem(
         known=known,
         unpooled=unpooled,
         at_cells=at_cells,
-        phi=phi.sel(_where(group, phi)).drop_vars([MODEL, BENCHMARK], errors="ignore"),
+        phi=phi.sel(_cell_index(group, phi)).drop_vars([MODEL, BENCHMARK], errors="ignore"),
         noise=_noise(fit, group, evaluation),
         noise_of_models=noise_of_models,
     )
@@ -377,10 +377,10 @@ def _terms(
     if group.new:
         lineages = list(group.new.values())
         mine = raw.sel({FAMILY: list(group.new)}) if FAMILY in raw.dims else raw
-        terms.append(terms_of_raw(fit.spec, draws, mine, lineages, others=_count(draws)))
+        terms.append(terms_of_raw(fit.spec, draws, mine, lineages, others=_n_families(draws)))
     if group.fitted:
         names, lineages = list(group.fitted), list(group.fitted.values())
-        others = max(_count(draws) - 1, 1)
+        others = max(_n_families(draws) - 1, 1)
         now, then = (
             terms_of_raw(
                 fit.spec,
@@ -396,7 +396,7 @@ def _terms(
     return xr.concat(terms, dim=FAMILY) if len(terms) > 1 else terms[0]
 
 
-def _count(draws: xr.Dataset) -> int:
+def _n_families(draws: xr.Dataset) -> int:
     return max(int(draws.sizes.get(FAMILY, 1)), 1)
 
 
@@ -442,13 +442,13 @@ def _evaluated(
 
 def _cell_eta(evaluation: Evaluation, group: Group) -> Floats:
     """Return the linear predictor at the group's cells, shape (sample, cell)."""
-    picked = evaluation.eta.sel(_where(group, evaluation.eta)).reset_coords(drop=True)
+    picked = evaluation.eta.sel(_cell_index(group, evaluation.eta)).reset_coords(drop=True)
     shape = {SAMPLE: evaluation.values["precision"].sizes[SAMPLE], CELL: len(group.score)}
     absent = {dim: size for dim, size in shape.items() if dim not in picked.dims}
     return np.asarray(picked.expand_dims(absent).transpose(SAMPLE, CELL).values, dtype=float)
 
 
-def _where(group: Group, array: xr.DataArray) -> dict[str, xr.DataArray]:
+def _cell_index(group: Group, array: xr.DataArray) -> dict[str, xr.DataArray]:
     wanted = {MODEL: group.model_of_cell, BENCHMARK: group.benchmark_of_cell}
     return {dim: _cells(names) for dim, names in wanted.items() if dim in array.dims}
 
@@ -457,7 +457,7 @@ def _cells(names: Sequence[str]) -> xr.DataArray:
     return xr.DataArray(list(names), dims=(CELL,))
 
 
-def _size(template: xr.Dataset) -> int:
+def _n_latents(template: xr.Dataset) -> int:
     return sum(variable.size for variable in template.data_vars.values())
 
 
@@ -476,6 +476,6 @@ def _unpack(template: xr.Dataset, values: Floats) -> xr.Dataset:
     return xr.Dataset(latents)
 
 
-def _chosen(draws: xr.Dataset, index: npt.NDArray[np.int64]) -> xr.Dataset:
+def _at_samples(draws: xr.Dataset, index: npt.NDArray[np.int64]) -> xr.Dataset:
     kept = draws.isel({SAMPLE: index}, missing_dims="ignore")  # no variable, no dim
     return kept.drop_vars(SAMPLE, errors="ignore")

@@ -203,7 +203,7 @@ def _population_factor(fit: Fit) -> np.ndarray:
     if fit.spec.family.level == "partial":
         if "skill_cholesky" in posterior:
             return cholesky_of(_batch(posterior["skill_cholesky"], SKILL, SKILL_FACTOR))
-        return np.broadcast_to(np.eye(count), (*_shape(posterior), count, count))
+        return np.broadcast_to(np.eye(count), (*_chains_and_draws(posterior), count, count))
     skill = posterior["model_skill"]
     centred = _batch(skill - skill.mean(MODEL), MODEL, SKILL)
     factor = np.swapaxes(centred, -1, -2) / np.sqrt(skill.sizes[MODEL])
@@ -237,13 +237,13 @@ def _rotate(fit: Fit, matrix: xr.DataArray) -> xr.Dataset:
         elif name in vectors:
             changed[name] = (sampled * inverse).sum(SAMPLED).transpose(*dims)
         elif name in scales:
-            factor = _lower(_factor(inverse) * sampled.rename({SAMPLED: SKILL_FACTOR}))
+            factor = _lower(_as_factor(inverse) * sampled.rename({SAMPLED: SKILL_FACTOR}))
             changed[name] = ((factor**2).sum(SKILL_FACTOR) ** 0.5).transpose(*dims)
             changed[f"{str(name).removesuffix('_scale')}_factor"] = factor
         elif name != "skill_cholesky":
             raise FitError(f'align does not know how to rotate "{name}".')
     if fit.spec.family.level == "partial":
-        population = _factor(inverse)
+        population = _as_factor(inverse)
         if "skill_cholesky" in posterior:
             own = posterior["skill_cholesky"].rename({SKILL: SAMPLED})
             population = (own.drop_vars(SAMPLED, errors="ignore") * inverse).sum(SAMPLED)
@@ -251,13 +251,13 @@ def _rotate(fit: Fit, matrix: xr.DataArray) -> xr.Dataset:
     if fit.spec.family.level == "fixed":
         prior = fit.spec.prior("fixed_family")
         round_zero = prior.dist == "Normal" and prior.mu == 0
-        factor = _factor(inverse)
+        factor = _as_factor(inverse)
         changed["family_skill_factor"] = _lower(factor) if round_zero else factor
     factors = np.arange(matrix.sizes[SKILL])
     return posterior.assign(changed).assign_coords({SKILL_FACTOR: factors})
 
 
-def _factor(inverse: xr.DataArray) -> xr.DataArray:
+def _as_factor(inverse: xr.DataArray) -> xr.DataArray:
     return inverse.rename({SAMPLED: SKILL_FACTOR})
 
 
@@ -332,5 +332,5 @@ def _batch(values: xr.DataArray, row: str, column: str) -> np.ndarray:
     return np.asarray(values.transpose(CHAIN, DRAW, row, column).values, dtype=float)
 
 
-def _shape(posterior: xr.Dataset) -> tuple[int, int]:
+def _chains_and_draws(posterior: xr.Dataset) -> tuple[int, int]:
     return posterior.sizes[CHAIN], posterior.sizes[DRAW]

@@ -122,12 +122,12 @@ class Skills(Result):
             If a family is not in the fit.
         """
         every = self._family()
-        difference = _named(every, FAMILY, a) - _named(every, FAMILY, b)
+        difference = _selected(every, FAMILY, a) - _selected(every, FAMILY, b)
         return self._compared(difference, prob)
 
     def compare_models(self, a: str, b: str, prob: float = DEFAULT_PROB) -> pd.DataFrame:
         """Return how much higher model `a` is than model `b`, as `compare_families` does."""
-        difference = _named(self.model, MODEL, a) - _named(self.model, MODEL, b)
+        difference = _selected(self.model, MODEL, a) - _selected(self.model, MODEL, b)
         return self._compared(difference, prob)
 
     def correlations(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
@@ -300,7 +300,7 @@ def _correlation(covariance: xr.DataArray) -> xr.DataArray:
     return covariance / deviation / deviation.rename({SKILL: OTHER_SKILL})
 
 
-def _named(draws: xr.DataArray, dim: str, name: str) -> xr.DataArray:
+def _selected(draws: xr.DataArray, dim: str, name: str) -> xr.DataArray:
     known = [str(label) for label in draws[dim].values]
     if name not in known:
         raise DataError(f'{dim.capitalize()} "{name}" is not in the fit.' + nearest(name, known))

@@ -308,9 +308,9 @@ def _provider(cell: object) -> str | None:
 def _unread(rows: pd.DataFrame, name: str, column: str, unread: Sequence[int]) -> list[Finding]:
     if not unread:
         return []
-    said = [f"{rows[MODEL_COLUMN].iloc[row]}: {rows[column].iloc[row]}" for row in unread]
+    cells = [f"{rows[MODEL_COLUMN].iloc[row]}: {rows[column].iloc[row]}" for row in unread]
     message = (
-        f'{len(unread)} cells of "{column}" are not numbers and were left out: {listed(said)}.'
+        f'{len(unread)} cells of "{column}" are not numbers and were left out: {listed(cells)}.'
     )
     return [Finding("warning", "cell-unread", name, message)]
 

@@ -294,7 +294,7 @@ def _runs(folder: Path) -> tuple[list[Run], list[Finding]]:
             if named:
                 unread[path] = error
             else:
-                others.append(f"{path.name} ({_why(error, path).partition('.')[0]})")
+                others.append(f"{path.name} ({_reason(error, path).partition('.')[0]})")
     if not runs:
         if unread:
             raise next(iter(unread.values()))
@@ -304,7 +304,7 @@ def _runs(folder: Path) -> tuple[list[Run], list[Finding]]:
         )
     runs.sort(key=lambda run: run.date)
     findings = [
-        Finding("warning", SET_ASIDE, str(path), f"the file was set aside: {_why(error, path)}")
+        Finding("warning", SET_ASIDE, str(path), f"the file was set aside: {_reason(error, path)}")
         for path, error in unread.items()
     ]
     if others:
@@ -313,7 +313,7 @@ def _runs(folder: Path) -> tuple[list[Run], list[Finding]]:
     return runs, findings
 
 
-def _why(error: DataError, path: Path) -> str:
+def _reason(error: DataError, path: Path) -> str:
     return str(error).removeprefix(f"{path}: ")
 
 
@@ -375,8 +375,8 @@ def _mixed_shots(table: pd.DataFrame) -> list[Finding]:
     for name, rows in table.groupby("benchmark", sort=False):
         counts = rows["n_shot"].dropna().value_counts()
         if len(counts) > 1:
-            said = ", ".join(f"{shots:g} ({count} models)" for shots, count in counts.items())
-            mixed.append(f"{name}: {said}")
+            numbers = ", ".join(f"{shots:g} ({count} models)" for shots, count in counts.items())
+            mixed.append(f"{name}: {numbers}")
     if not mixed:
         return []
     message = (

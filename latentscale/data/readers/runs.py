@@ -146,7 +146,7 @@ def run_of(document: Mapping[str, Any], path: Path) -> Run:
         settings=settings_of(document, arguments),
         figures=figures,
         errors=errors,
-        lower=_lower(document),
+        lower=_lower_is_better(document),
         items=_items(document),
         shots=shots,
         groups=groups,
@@ -194,7 +194,7 @@ def _groups(document: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     return groups
 
 
-def _lower(document: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
+def _lower_is_better(document: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
     return frozenset(
         (str(task), str(metric))
         for task, metrics in _mapping(document, "higher_is_better").items()

@@ -28,11 +28,11 @@ def settings_of(document: Mapping[str, Any], arguments: Mapping[str, Any]) -> tu
         Its ``model_args``.
     """
     settings = []
-    if _on(document.get("chat_template")) or _on(document.get("chat_template_sha")):
+    if _is_on(document.get("chat_template")) or _is_on(document.get("chat_template_sha")):
         settings.append("chat template")
-        if _on(document.get("fewshot_as_multiturn")):
+        if _is_on(document.get("fewshot_as_multiturn")):
             settings.append("examples as turns")
-    if _on(document.get("system_instruction")):
+    if _is_on(document.get("system_instruction")):
         settings.append("system instruction")
     quantised = _quantisation(document, arguments)
     if quantised:
@@ -53,11 +53,11 @@ def is_quantised(settings: Sequence[str]) -> bool:
 def _quantisation(document: Mapping[str, Any], arguments: Mapping[str, Any]) -> str:
     """Return how a model was quantised, an empty text if it was not."""
     for key, kind in _SWITCHES.items():
-        if _on(arguments.get(key)):
+        if _is_on(arguments.get(key)):
             return kind
     for key in _METHODS:
         value = arguments.get(key)
-        if _on(value):
+        if _is_on(value):
             return key if not isinstance(value, str) or value.casefold() == "true" else value
     config, general = document.get("config"), document.get("config_general")
     types = (
@@ -72,7 +72,7 @@ def _quantisation(document: Mapping[str, Any], arguments: Mapping[str, Any]) -> 
     return low[0].removeprefix("torch.") if low else ""
 
 
-def _on(value: object) -> bool:
+def _is_on(value: object) -> bool:
     if isinstance(value, str):
         return value.strip().casefold() not in _OFF
     return bool(value)

@@ -163,10 +163,10 @@ def name_findings(
     """Return one finding on what was read from which part of names, and on names without any."""
     table = pd.DataFrame({"name": names, "value": values, "basis": basis}).drop_duplicates("name")
     read = table[table["basis"] != ""]
-    said = []
+    counts = []
     for value, rows in read.groupby("value", sort=False):
-        said.append(f"{value} {len(rows)} ({counted(rows['basis'])})")
-    message = f"{len(read)} of {len(table)} names state the {what}: {'; '.join(said)}."
+        counts.append(f"{value} {len(rows)} ({counted(rows['basis'])})")
+    message = f"{len(read)} of {len(table)} names state the {what}: {'; '.join(counts)}."
     silent = table.loc[table["basis"] == "", "name"]
     if len(silent):
         message += f" {len(silent)} do not: {listed(silent, 5)}."

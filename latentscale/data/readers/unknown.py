@@ -116,14 +116,14 @@ def _free_name(task: str, known: Mapping[str, HarnessTask]) -> str:
 def _left_out(runs: Sequence[Run], tasks: Sequence[str]) -> list[Finding]:
     if not tasks:
         return []
-    said = []
+    shown = []
     for task in tasks:
         keys = {key: None for run in runs for key in run.figures.get(task, {})}
         metrics = dict.fromkeys(key.removesuffix(",none") for key in keys)
-        said.append(f"{task} ({', '.join(metrics)})")
+        shown.append(f"{task} ({', '.join(metrics)})")
     message = (
         f"{len(tasks)} tasks were left out, since none of their metrics is known to be a fraction "
-        f"of 0 to 1 where higher is better: {listed(said)}. To read one, say which figure is its "
+        f"of 0 to 1 where higher is better: {listed(shown)}. To read one, say which figure is its "
         'score with tasks={"name": HarnessTask(("task",), ("metric",))}.'
     )
     return [Finding("warning", "unread-tasks", "tasks", message)]

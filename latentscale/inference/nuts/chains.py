@@ -62,7 +62,7 @@ def sample(model: ChainModel, method: NUTS, seed: int, progress: bool) -> xr.Dat
     with WorkProgress(total, "NUTS", "draws", enabled=progress) as shown:
         trace: xr.DataTree = nutpie.sample(model.compiled(), **_all_chains(method, seed, shown))
         stats = trace["sample_stats"]
-        if "energy" in stats and int(np.isfinite(stats["energy"]).sum()) == _kept(method):
+        if "energy" in stats and int(np.isfinite(stats["energy"]).sum()) == _kept_draws(method):
             shown.update(total, divergence_note(int(stats["diverging"].sum())))
     return trace
 
@@ -170,10 +170,10 @@ def _how_to_go_on(path: Path) -> Iterator[None]:
     except (RuntimeError, OSError) as failure:
         cause = str(failure).split("Stack backtrace")[0].strip()
         full = any(word in cause for word in _FULL)
-        said = "the disk is full" if full else f"{type(failure).__name__}: {cause}"
+        reason = "the disk is full" if full else f"{type(failure).__name__}: {cause}"
         free = "free some space, then go on by" if full else "go on by"
         raise FitError(
-            f"Sampling to {path} was stopped: {said}. The draws before it are kept: {free} "
+            f"Sampling to {path} was stopped: {reason}. The draws before it are kept: {free} "
             f'latentscale.resume("{path}").'
         ) from failure
 
@@ -214,7 +214,7 @@ def _started(
     )
 
 
-def _kept(method: NUTS) -> int:
+def _kept_draws(method: NUTS) -> int:
     return method.chains * method.draws
 
 
