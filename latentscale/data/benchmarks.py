@@ -48,7 +48,7 @@ class Benchmark:
         Unit of the scores, for tables and axes, such as ``"Elo"`` or ``"minutes"``.
     attempts
         k of pass@k: an item counts as solved if one of so many attempts solves it.
-    attempts_of
+    task
         Name of the task that several benchmarks attempt: "humaneval" for "humaneval pass@10". A
         spec with the term ``attempts`` takes them for one skill; others keep them apart.
 
@@ -74,7 +74,7 @@ class Benchmark:
     group: str = ""
     unit: str = ""
     attempts: int = 1
-    attempts_of: str = ""
+    task: str = ""
 
     def __post_init__(self) -> None:
         plain_fields(self)
@@ -101,7 +101,7 @@ class Benchmark:
                 f"Benchmark attempts is {self.attempts}, but only scores that are shares of solved "
                 "items, the more the better, have several attempts; leave it out."
             )
-        for name in ("suite", "basis", "group", "unit", "attempts_of"):
+        for name in ("suite", "basis", "group", "unit", "task"):
             text = getattr(self, name)
             if not isinstance(text, str) or unstorable(text):
                 raise DataError(

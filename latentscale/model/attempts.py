@@ -17,7 +17,7 @@ from latentscale.maths import Named, maths_of
 
 ATTEMPTS: Final = "attempts"
 """Attempts at an item of each benchmark, dims (benchmark,)."""
-OF: Final = "attempts_of"
+OF: Final = "task"
 """The task of each benchmark, by name; an empty text for its own."""
 FIRST: Final = "attempts_first"
 """Index of the benchmark whose linear predictor each benchmark has, dims (benchmark,)."""

@@ -335,7 +335,7 @@ def test_each_number_of_attempts_is_a_benchmark(tmp_path: Path) -> None:
     info = read_harness(tmp_path, about("acme/a-1b")).benchmark_info
     groups = {name: one.group for name, one in info.items()}
     assert groups == {n: "humaneval" if "humaneval" in n else "" for n in scores}
-    assert {name: one.attempts_of for name, one in info.items()} == groups
+    assert {name: one.task for name, one in info.items()} == groups
     assert [one.attempts for one in info.values()] == [1, 10, 100, 1]
 
 

@@ -41,7 +41,7 @@ def table(models: int = 80) -> ls.Scores:
             rate = rng.beta(mean * spread, (1 - mean) * spread, (400, models))
             name = task if k == 1 else f"{task} pass@{k}"
             frame[name] = (rng.random(rate.shape) < 1 - (1 - rate) ** k).mean(axis=0)
-            info[name] = ls.Benchmark(n_items=400, attempts=k, attempts_of=task)
+            info[name] = ls.Benchmark(n_items=400, attempts=k, task=task)
     return ls.Scores.from_frame(frame, benchmarks=info)
 
 

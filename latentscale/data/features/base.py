@@ -28,7 +28,7 @@ AS_LEVEL: Final = "level"
 ESTIMATED: Final = "estimated"
 _RESERVED: Final = (
     *("model", "family", "lineage", "benchmark", "score", "feature", "params", "tokens"),
-    *("attempts", "attempts_of"),
+    *("attempts", "task"),
     *("floor", "ceiling", "n_items", "suite", "basis", "cell_items", "stderr", "source", "scale"),
     *("assumed", "extrapolates", "covariate", "skill", "sample", "chain", "draw", "cell"),
 )

@@ -405,7 +405,7 @@ def _described(rows: list[Candidate]) -> dict[str, Benchmark]:
             metrics = [attempts_of(row.metric) for row in rows if row.benchmark == name]
             attempts = max((k for k in metrics if k is not None), default=1)
             described[name] = Benchmark(
-                n_items=items, basis=basis, group=group, attempts=attempts, attempts_of=group
+                n_items=items, basis=basis, group=group, attempts=attempts, task=group
             )
     return described
 

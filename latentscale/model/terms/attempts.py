@@ -29,7 +29,7 @@ class Attempts(Term):
     """Benchmarks of several attempts an item: pass@k from the success rates of pass@1.
 
     Items' success rates are Beta with the expected score of one attempt as mean. Benchmarks of one
-    task (``latentscale.Benchmark(attempts=10, attempts_of="humaneval")``) share all but their
+    task (``latentscale.Benchmark(attempts=10, task="humaneval")``) share all but their
     precision: the linear predictor of each is that of the task, so their own intercepts and
     loadings are not used, and keep their priors.
     """
@@ -74,7 +74,7 @@ class Attempts(Term):
             raise SpecError(
                 "terms, attempts: no benchmark of this table has several attempts. Say which when "
                 'the table is read, as in benchmarks={"humaneval pass@10": Benchmark(attempts=10, '
-                'attempts_of="humaneval")}, or leave the term out.'
+                'task="humaneval")}, or leave the term out.'
             )
         coordinate(TASK, tasks)
         values = declare_parameters(spec, self.parameters(spec, design))
