@@ -94,9 +94,9 @@ def rows_of_table(
     x = transform.apply(table)
     if VALUE in draws and labels_of(transform, table):
         rows = with_levels(rows_of(spec, x, table), transform, table, levels)
-        known = [str(label) for label in draws[MISSING_VALUE].values]
+        fitted = [str(label) for label in draws[MISSING_VALUE].values]
         array = arrays_of_draws(spec, transform, table)
-        return with_values(spec, transform, table, rows, draws[VALUE], known, array)
+        return with_values(spec, transform, table, rows, draws[VALUE], fitted, array)
     if LOG_TOKENS not in draws or not bool(table["tokens"].isnull().any()):
         return with_levels(rows_of(spec, x, table), transform, table, levels)
     names = [str(name) for name in draws[UNDISCLOSED].values]
