@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from latentscale.declare.spec import ModelSpec
@@ -19,10 +20,16 @@ from latentscale.engine.density import LogDensity
 from latentscale.errors import FitError, SpecError
 from latentscale.expect import checked_workers, expect_path
 from latentscale.inference.method import METHODS, Method
-from latentscale.inference.partitioned.search import Search
+from latentscale.inference.partitioned.search import Profile, Search
 from latentscale.inference.partitioned.shard import Floats, units_of_latents
 from latentscale.inference.partitioned.tasks import Result, Task, run_tasks
-from latentscale.inference.partitioned.weights import Weighted, proposals_of, weighted
+from latentscale.inference.partitioned.weights import (
+    Weighted,
+    along_axes,
+    refitted,
+    resampled,
+    weighted,
+)
 from latentscale.inference.progress import WorkProgress
 from latentscale.inference.tools.posterior_density import PosteriorDensity, posterior_density
 from latentscale.model.batches import Part, VariableSlices, deal
@@ -43,6 +50,8 @@ _TOLERANCE = 1e-7
 _STEP_LIMIT = 0.25
 _ERROR_LIMIT = 0.2
 _LEAST_ESS = 100  # effective draws: posterior means are then off by 0.1 standard deviations
+_REFITS = 3  # of the proposal to weighted draws: each some doubles the effective draws
+Places = npt.NDArray[np.int64]
 SEARCH = "search"
 """Note of progress until the draws."""
 MOST_LATENTS = 1000
@@ -154,21 +163,41 @@ class Partitioned(Method):
             began = time.perf_counter()
             search = Search(work.run, table.prior, table.start(), shards)
             search.climb(self.rounds)
-            profile = search.centre()
+            profile = search.profile()
             seconds["search"] = time.perf_counter() - began
             began = time.perf_counter()
-            proposals = proposals_of(profile, self.draws, rng)
-            results = work.run(
-                shards, search.shared, proposals.draws, search.guesses, search.renew, "draws"
-            )
-            found = weighted(proposals, results, table.prior, rng)
+            found, results = self._weighted(work, search, profile, rng)
             seconds["sample"] = time.perf_counter() - began
         began = time.perf_counter()
-        posterior = table.whole.to_posterior(table.points(found, results))
+        chosen = resampled(found.weight, rng)
+        posterior = table.whole.to_posterior(table.points(found.draws, results, chosen))
         seconds["gather"] = time.perf_counter() - began
-        stats = {"lp": found.log_p[found.chosen], "log_q": proposals.log_q[found.chosen]}
+        stats = {"lp": found.log_p[chosen], "log_q": found.log_q[chosen]}
         named = {name: ((CHAIN, DRAW), values[None]) for name, values in stats.items()}
         return Draws(posterior, xr.Dataset(named), self._status(search, found, shards), seconds)
+
+    def _weighted(
+        self, work: _Work, search: Search, profile: Profile, rng: np.random.Generator
+    ) -> tuple[Weighted, list[Result]]:
+        """Weigh draws along the axes; refit the proposal while their weights are degenerate."""
+        best: tuple[Weighted, list[Result]] | None = None
+        proposals = along_axes(profile, self.draws, rng)
+        for _ in range(1 + _REFITS):
+            results = work.run(
+                search.shards, search.shared, proposals.draws, search.guesses, search.renew, "draws"
+            )
+            found = weighted(proposals, results, work.table.prior)
+            if best is None or found.ess > best[0].ess:
+                best = found, results
+            if found.pareto_k <= k_limit(self.draws) and found.ess >= self._least_ess:
+                break
+            proposals = refitted(found, profile.root, rng)
+        assert best is not None
+        return best
+
+    @property
+    def _least_ess(self) -> float:
+        return min(_LEAST_ESS, self.draws / 4)
 
     def _status(self, search: Search, found: Weighted, shards: int) -> Status:
         faults = []
@@ -182,7 +211,7 @@ class Partitioned(Method):
                 "Monte Carlo error of the latents' integrals shifts posterior means by "
                 f"{found.error:.2f} standard deviations: raise candidates."
             )
-        if not found.ess >= min(_LEAST_ESS, self.draws / 4):
+        if not found.ess >= self._least_ess:
             faults.append(f"The weights leave {found.ess:.0f} effective draws: raise draws.")
         return status_of_approximation(
             found.pareto_k,
@@ -204,7 +233,7 @@ class _Table:
     parts: tuple[Part, ...]
     whole: PosteriorDensity
     prior: LogDensity
-    shared: Floats
+    shared: Places
 
     @classmethod
     def of(cls, spec: ModelSpec, design: Design, size: int, rng: np.random.Generator) -> _Table:
@@ -237,13 +266,13 @@ class _Table:
         )
         return np.asarray(top.mode[self.slices.places(part)[1]])
 
-    def points(self, found: Weighted, results: Sequence[Result]) -> Floats:
+    def points(self, draws: Floats, results: Sequence[Result], chosen: Places) -> Floats:
         """Return the chosen draws as whole points, shape (draw, n)."""
-        points = np.empty((len(found.chosen), self.whole.size))
-        points[:, self.shared] = found.draws[found.chosen]
+        points = np.empty((len(chosen), self.whole.size))
+        points[:, self.shared] = draws[chosen]
         for part, result in zip(self.parts, results, strict=True):
             places, shared = self.slices.places(part)
-            points[:, places[~shared]] = result["latents"][found.chosen]
+            points[:, places[~shared]] = result["latents"][chosen]
         return points
 
 

@@ -1,9 +1,7 @@
 """Search: where the shared parameters' marginal posterior is, and its profile along axes.
 
 Newton's method climbs the log marginal posterior, whose gradient and information are sums over
-shards. Then a normal is fitted whose mean gradient is 0 and whose precision is the mean information
-over itself, as those of the normal of least Kullback-Leibler divergence are (Opper and Archambeau
-2009), by points on its axes.
+shards. The normal at the mode gives the axes along which the density is looked at.
 """
 
 from __future__ import annotations
@@ -31,10 +29,6 @@ _LEAST_INFORMATION = 1e-2
 # Root mean square of a step, in posterior standard deviations, at which climbs end: of the first
 # shard alone, and of all. What is left is made up for by the mean gradient and by weights.
 _NEAR, _NEARER = 0.5, 0.25
-# Of the mean, in standard deviations: with a hundred parameters twice this would cost half the
-# weights.
-_CENTRED = 0.05
-_SWEEPS = 3  # of the axes: each leaves a small part of the distance
 FARTHEST_POINT = float(np.sqrt(3))
 """Distance of the points on an axis: with the centre, Gauss and Hermite's rule of three points."""
 # Effective share of candidates below which curvature is computed anew at each draw.
@@ -49,16 +43,14 @@ class Profile:
     ----------
     mean, root
         The normal's mean (d,) and its covariance's symmetric root (d, d).
-    level
-        Log density at the mean, and at both points of each axis, shape (1 + 2 d,).
-    slope
-        Its gradient there in standard deviations of the axes, shape (1 + 2 d, d).
+    slopes
+        Slope of the log density along each axis, in standard deviations, at -c, 0 and c, with c
+        `FARTHEST_POINT`; shape (3, d).
     """
 
     mean: Floats
     root: Floats
-    level: Floats
-    slope: Floats
+    slopes: Floats
 
 
 @dataclass
@@ -123,29 +115,20 @@ class Search:
         self.shared = self.shared + step * min(1.0, _FARTHEST / float(np.abs(step).max()))
         return self.step
 
-    def centre(self) -> Profile:
-        """Fit the normal; return the log marginal posterior along its axes."""
-        for sweep in range(_SWEEPS):
-            root = self.root
-            points = self.shared + _on_axes(self.shared.size) @ root
-            results = self.run(self.shards, self.shared, points, self.guesses, self.renew)
-            self._keep_modes(results)
-            share = min(float(np.median(r["ess"].mean(axis=0))) / r["candidates"] for r in results)
-            if share < _LEAST_SHARE and not self.renew:
-                self.renew = True
-                continue
-            found = [self.prior(point) for point in points]
-            level = np.array([one[0] for one in found]) + sum(r["level"] for r in results)
-            score = np.array([one[1] for one in found]) + sum(r["score"] for r in results)
-            mean, information = _moments(level, score @ root)
-            self.step = float(np.sqrt(mean @ linalg.solve(information, mean) / mean.size))
-            if self.step < _CENTRED or sweep == _SWEEPS - 1:
-                break
-            move = root @ linalg.solve(information, mean)
-            self.shared = self.shared + move * min(1.0, _FARTHEST / float(np.abs(move).max()))
-            back = linalg.inv(root)
-            self.information = raised(back @ information @ back)
-        return Profile(self.shared, root, level, score @ root)
+    def profile(self) -> Profile:
+        """Return the slopes of the log marginal posterior along the axes of the normal."""
+        root = self.root
+        size = self.shared.size
+        axes = FARTHEST_POINT * np.eye(size)
+        standard = np.concatenate([np.zeros((1, size)), axes, -axes])
+        points = self.shared + standard @ root
+        results = self.run(self.shards, self.shared, points, self.guesses, False)
+        share = min(float(np.median(r["ess"].mean(axis=0))) / r["candidates"] for r in results)
+        self.renew = bool(share < _LEAST_SHARE)
+        score = np.array([self.prior(point)[1] for point in points])
+        slope = (score + sum(r["score"] for r in results)) @ root
+        own = np.stack([np.diag(slope[1 + size :]), slope[0], np.diag(slope[1 : 1 + size])])
+        return Profile(self.shared, root, own)
 
     def _keep_modes(self, results: Sequence[Result]) -> None:
         self.guesses[: len(results)] = [result["mode"] for result in results]
@@ -159,26 +142,3 @@ def raised(information: Floats) -> Floats:
     """Return a symmetric matrix whose eigenvalues are raised where they are too small."""
     values, vectors = np.linalg.eigh((information + information.T) / 2)
     return np.asarray((vectors * np.maximum(values, _LEAST_INFORMATION)) @ vectors.T)
-
-
-def _on_axes(size: int) -> Floats:
-    """Return 0, and both points of each axis, shape (1 + 2 size, size)."""
-    axes = FARTHEST_POINT * np.eye(size)
-    return np.concatenate([np.zeros((1, size)), axes, -axes])
-
-
-def _moments(level: Floats, slope: Floats) -> tuple[Floats, Floats]:
-    """Return the mean gradient (d,) and information (d, d) over a standard normal.
-
-    What an axis's own levels give is taken from them, as they have no noise of single draws; the
-    rest from gradients.
-    """
-    size = slope.shape[1]
-    up, down = level[1 : 1 + size], level[1 + size :]
-    ahead, behind = slope[1 : 1 + size], slope[1 + size :]
-    second = (ahead + behind - 2 * slope[0]) / (2 * FARTHEST_POINT**2)
-    mean = (up - down) / (2 * FARTHEST_POINT) + second.sum(axis=0) - np.diag(second)
-    information = (behind - ahead) / (2 * FARTHEST_POINT)
-    information = (information + information.T) / 2
-    np.fill_diagonal(information, (2 * level[0] - up - down) / FARTHEST_POINT**2)
-    return mean, raised(information)

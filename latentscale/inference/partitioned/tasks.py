@@ -166,7 +166,10 @@ def _computed(task: Task) -> Result:
     result = {"mode": here.mode}
     if len(task.draws):
         drawn = [
-            sampler.at(point, deepcopy(choices) if task.alike else choices) for point in task.draws
+            sampler.at(point, deepcopy(choices), _SCORES)
+            if task.alike
+            else sampler.at(point, choices)
+            for point in task.draws
         ]
         result["latents"] = np.array([shard.in_order(one.latents) for one in drawn])
     else:

@@ -17,6 +17,8 @@ from latentscale.numerics.psis import pareto_smoothed
 # Grid of an axis, in standard deviations: beyond 9 of them lies less than 1e-18 of a normal, and
 # a density hardly changes over a hundredth of one.
 _REACH, _CELLS = 9.0, 1800
+_DEGREES = 15.0
+"""Degrees of freedom of refitted proposals: tails heavier than those of the moments' normal."""
 # Curvature of an axis beyond its points, as a share of what it is there, and the least: tails
 # heavier than the density's own keep weights bounded.
 _TAIL, _LEAST_TAIL = 0.8, 0.3
@@ -41,7 +43,7 @@ class Proposals:
     log_q: Floats
 
 
-def proposals_of(profile: Profile, count: int, rng: np.random.Generator) -> Proposals:
+def along_axes(profile: Profile, count: int, rng: np.random.Generator) -> Proposals:
     """Draw along each axis from a density with the posterior's slopes at three points.
 
     A refinement of the split normal and split Student-t proposals of Geweke 1989.
@@ -50,13 +52,30 @@ def proposals_of(profile: Profile, count: int, rng: np.random.Generator) -> Prop
     edges = np.linspace(-_REACH, _REACH, _CELLS + 1)
     standard, log_q = np.empty((count, size)), np.zeros(count)
     for axis in range(size):
-        slopes = profile.slope[[1 + size + axis, 0, 1 + axis], axis]
-        mass = np.exp(_log_density(slopes, (edges[1:] + edges[:-1]) / 2))
+        mass = np.exp(_log_density(profile.slopes[:, axis], (edges[1:] + edges[:-1]) / 2))
         mass = mass / mass.sum()
         cell = np.minimum(np.searchsorted(np.cumsum(mass), rng.random(count)), _CELLS - 1)
         standard[:, axis] = edges[cell] + rng.random(count) * (edges[1] - edges[0])
         log_q += np.log(mass[cell])
     return Proposals(profile.mean + standard @ profile.root, standard, log_q)
+
+
+def refitted(found: Weighted, root: Floats, rng: np.random.Generator) -> Proposals:
+    """Draw as many from a Student-t distribution with the moments of weighted draws.
+
+    Adaptive importance sampling (Cappe et al. 2004). The covariance is shrunk to the one before,
+    root root', by as much as the effective draws are few for so many parameters.
+    """
+    count, size = found.draws.shape
+    mean = found.weight @ found.draws
+    away = found.draws - mean
+    share = found.ess / (found.ess + size)
+    covariance = share * (away * found.weight[:, None]).T @ away + (1 - share) * root @ root
+    values, vectors = np.linalg.eigh(covariance)
+    normal = rng.standard_normal((count, size))
+    standard = normal / np.sqrt(rng.chisquare(_DEGREES, count) / _DEGREES)[:, None]
+    log_q = -0.5 * (_DEGREES + size) * np.log1p((standard**2).sum(axis=1) / _DEGREES)
+    return Proposals(mean + standard @ ((vectors * np.sqrt(values)) @ vectors.T), standard, log_q)
 
 
 def _log_density(slopes: Floats, at: Floats) -> Floats:
@@ -84,8 +103,10 @@ class Weighted:
         As proposed, shape (draw, d).
     log_p
         Log marginal posterior, estimated, up to a constant, shape (draw,).
-    chosen
-        Draws resampled by weight, shape (draw,).
+    weight
+        Pareto-smoothed, with sum 1, shape (draw,).
+    log_q
+        Log density of the proposal, shape (draw,).
     pareto_k, ess
         Of the weights.
     error
@@ -98,7 +119,8 @@ class Weighted:
 
     draws: Floats
     log_p: Floats
-    chosen: npt.NDArray[np.int64]
+    weight: Floats
+    log_q: Floats
     pareto_k: float
     ess: float
     error: float
@@ -109,7 +131,6 @@ def weighted(
     proposals: Proposals,
     results: Sequence[Result],
     prior: LogDensity,
-    rng: np.random.Generator,
 ) -> Weighted:
     """Weigh draws by their prior and by the marginal likelihood of every shard."""
     before = np.array([prior(point)[0] for point in proposals.draws])
@@ -122,7 +143,8 @@ def weighted(
     return Weighted(
         draws=proposals.draws,
         log_p=log_p,
-        chosen=_resampled(weight, rng),
+        weight=weight,
+        log_q=proposals.log_q,
         pareto_k=float(smooth.pareto_k),
         ess=1 / float((weight**2).sum()),
         error=_error(proposals, halves),
@@ -139,7 +161,7 @@ def _error(proposals: Proposals, halves: Floats) -> float:
     return float(np.sqrt(np.mean((means[0] - means[1]) ** 2)) / 2)
 
 
-def _resampled(weight: Floats, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+def resampled(weight: Floats, rng: np.random.Generator) -> npt.NDArray[np.int64]:
     """Resample by one random offset and evenly spaced points, in random order."""
     edges = np.cumsum(weight / weight.sum())
     points = (np.arange(len(weight)) + rng.random()) / len(weight)
