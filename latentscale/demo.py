@@ -174,7 +174,9 @@ def run_demo(
         echo(_mixing(runs[name]))
     forecasts = pd.concat([run.table.assign(spec=name) for name, run in runs.items()])
     forecasts = forecasts[["spec", *forecasts.columns.drop("spec")]].reset_index(drop=True)
-    summary = summarise(forecasts).assign(seconds=[round(run.seconds, 1) for run in runs.values()])
+    summary = summary_by_spec(forecasts).assign(
+        seconds=[round(run.seconds, 1) for run in runs.values()]
+    )
     difference = paired_difference(forecasts, SPEC, BASELINE, seed=seed)
     echo("\n" + _score_lines(forecasts))
     echo("\n" + _summary_lines(summary, difference, seed))
@@ -244,7 +246,7 @@ def built_on(scores: Scores, models: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(tuned.loc[same, "model"])
 
 
-def summarise(forecasts: pd.DataFrame) -> pd.DataFrame:
+def summary_by_spec(forecasts: pd.DataFrame) -> pd.DataFrame:
     """Return error and coverage by spec (see `DemoResult.summary`), without the seconds."""
     wide = cell_figures(forecasts.assign(prob=DEFAULT_PROB))
     inner = forecasts[["score", "median"]].assign(

@@ -138,8 +138,8 @@ def expect_names(values: object, name: str, example: str) -> tuple[str, ...]:
     flat = not isinstance(values, str | bytes | Mapping) and getattr(values, "ndim", 1) == 1
     if flat and isinstance(values, Iterable):
         names: tuple[object, ...] = tuple(values)
-        if all(isinstance(one, str) for one in names):
-            return tuple(str(one) for one in names)
+        if all(isinstance(item, str) for item in names):
+            return tuple(str(item) for item in names)
     raise DataError(f"{name} must be a list of names, such as {example}; got {values!r:.200}.")
 
 

@@ -40,7 +40,11 @@ from latentscale.dims import (
 )
 from latentscale.errors import FitError, SpecError
 from latentscale.inference.method import METHODS, Method
-from latentscale.inference.tools.posterior_density import PosteriorDensity, posterior_density
+from latentscale.inference.tools.posterior_density import (
+    PosteriorDensity,
+    kept_names,
+    posterior_density,
+)
 from latentscale.maths import Maths, Named, as_data, maths_of
 from latentscale.model.build import build_design
 from latentscale.model.design import Design
@@ -117,6 +121,7 @@ __all__ = [
     "deterministic",
     "deviations",
     "is_missing",
+    "kept_names",
     "maths_of",
     "posterior_density",
     "scaled",

@@ -43,7 +43,7 @@ def expanded(path: object, error: type[LatentscaleError]) -> Path:
     Raises
     ------
     LatentscaleError
-        Of the type `error`, if it is no path, or names the home folder of an unknown user.
+        Of the type `error`, if it is not a path, or names the home folder of an unknown user.
     """
     if not isinstance(path, str | os.PathLike) or "\0" in str(path) or not str(path):
         raise error(f"A path must be text or a pathlib.Path without NUL characters; got {path!r}.")

@@ -75,7 +75,7 @@ def bullets(lines: Sequence[str]) -> str:
     return f"<ul>{items}</ul>" if items else ""
 
 
-def shown(value: object, decimals: int = 3) -> str:
+def cell_text(value: object, decimals: int = 3) -> str:
     """Return a cell as text: whole numbers whole, absent ones as a dash, truth as yes or no."""
     if isinstance(value, bool) or getattr(getattr(value, "dtype", None), "kind", "") == "b":
         return "yes" if value else "no"
@@ -97,7 +97,7 @@ def _row(row: Sequence[object], align: Sequence[str], decimals: int) -> str:
     cells = []
     for place, (value, side) in enumerate(zip(row, align, strict=True)):
         tag, scope = ("th", ' scope="row"') if place == 0 else ("td", "")
-        text = shown(value, decimals)
+        text = cell_text(value, decimals)
         # On a narrow screen a sentence would be squeezed to one word a line.
         room = f";min-width:{_SENTENCE_WIDTH}" if len(text) > _SENTENCE else ""
         cells.append(f'<{tag}{scope} style="text-align:{side}{room}">{escape(text)}</{tag}>')

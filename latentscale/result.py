@@ -21,6 +21,7 @@ import pandas as pd
 
 from latentscale import validate
 from latentscale.dims import DEFAULT_PROB
+from latentscale.errors import FitError
 from latentscale.markup import bullets, data_table, shortened
 
 WIDTH = 100
@@ -105,8 +106,43 @@ class Result(ABC):
         return "See " + ", ".join([f".table(prob={DEFAULT_PROB:g})", *picture, *public])
 
 
+def rows_of_prob(
+    rows: pd.DataFrame,
+    prob: float | None,
+    own_prob: float,
+    again: Callable[[float], pd.DataFrame] | None,
+    call: str,
+) -> pd.DataFrame:
+    """Return a result's rows, computed again where another probability is asked for.
+
+    Parameters
+    ----------
+    rows, own_prob
+        Rows that the result holds, and the probability of their intervals.
+    prob
+        Probability asked for; None for that of the result.
+    again
+        Computes the rows; None where the result does not hold what that needs.
+    call
+        Which call gives another probability, for the message.
+
+    Raises
+    ------
+    FitError
+        If another probability is asked for and `again` is None.
+    """
+    if prob is None or prob == own_prob:
+        return rows.copy()
+    if again is None:
+        raise FitError(
+            f"This result holds intervals of probability {own_prob:g} alone; call {call} with "
+            f"prob={prob:g}."
+        )
+    return again(prob)
+
+
 class Picture:
-    """The method `plot` of a result: a function of `latentscale.plots`, given the result.
+    """The method `plot` of a result: a function that draws it, given the result.
 
     It takes that function's other arguments. The function is imported when it is asked for, so
     that no analysis imports matplotlib.
@@ -114,12 +150,17 @@ class Picture:
     Parameters
     ----------
     name
-        Name of the function.
+        Name of a function of `latentscale.plots`, or ``"module:function"`` of any other that
+        returns a `Drawing` or a matplotlib figure.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.__doc__ = f"Draw it: `latentscale.plots.{name}`, whose other arguments it takes."
+        self._module, _, self._function = name.rpartition(":")
+        self._module = self._module or _PLOTS
+        self.__doc__ = (
+            f"Draw it: `{self._module}.{self._function}`, whose other arguments it takes."
+        )
 
     @overload
     def __get__(self, result: None, owner: type) -> Picture: ...
@@ -130,7 +171,7 @@ class Picture:
     def __get__(self, result: Result | None, owner: type) -> Picture | Callable[..., Drawing]:
         if result is None:
             return self
-        return partial(getattr(import_module(_PLOTS), self.name), result)
+        return partial(getattr(import_module(self._module), self._function), result)
 
 
 def _with_checked_prob(method: Callable[..., pd.DataFrame]) -> Callable[..., pd.DataFrame]:
@@ -146,7 +187,7 @@ def _with_checked_prob(method: Callable[..., pd.DataFrame]) -> Callable[..., pd.
 def was_attribute(table: Callable[..., pd.DataFrame]) -> Callable[..., pd.DataFrame]:
     """Return the method `table` of a class, which also still works as the attribute it was.
 
-    For records that are no results. Such use is deprecated; the method checks its `prob`.
+    For records that are not results. Such use is deprecated; the method checks its `prob`.
     """
     # Typing sees a method, as in `Result`.
     return _OldTable(_with_checked_prob(table))  # type: ignore[return-value]

@@ -22,11 +22,11 @@ def plain(value: Any) -> Any:
     """
     if _from_numpy(value):
         value = value.tolist()
-        return tuple(plain(part) for part in value) if isinstance(value, list) else value
+        return tuple(plain(item) for item in value) if isinstance(value, list) else value
     if type(value) in (list, tuple):
-        return type(value)(plain(part) for part in value)
+        return type(value)(plain(item) for item in value)
     if type(value) is dict:
-        return {plain(key): plain(part) for key, part in value.items()}
+        return {plain(key): plain(item) for key, item in value.items()}
     return value
 
 
@@ -141,11 +141,11 @@ def real_number(
         )
         if inside:
             return number
-    allowed = _range(above, below, least, most)
+    allowed = _bounds_in_words(above, below, least, most)
     raise error(f"{what} must {allowed}; got {bare!r}.")
 
 
-def _range(
+def _bounds_in_words(
     above: float | None, below: float | None, least: float | None, most: float | None
 ) -> str:
     if above is not None and below is not None:
@@ -155,8 +155,8 @@ def _range(
     if least is not None and below is not None:
         return f"be a number from {least:g} to below {below:g}"
     bounds = (("above", above), ("below", below), ("of at least", least), ("of at most", most))
-    said = [f" {word} {bound:g}" for word, bound in bounds if bound is not None]
-    return "be a finite number" + " and".join(said)
+    limits = [f" {word} {bound:g}" for word, bound in bounds if bound is not None]
+    return "be a finite number" + " and".join(limits)
 
 
 def choice(
@@ -251,9 +251,9 @@ def without_repeats(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     ValueError
         If a key occurs twice: JSON would silently keep the last value.
     """
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    mapping = dict(pairs)
+    if len(mapping) < len(pairs):
         keys = [key for key, _ in pairs]
-        twice = next(key for key in found if keys.count(key) > 1)
+        twice = next(key for key in mapping if keys.count(key) > 1)
         raise ValueError(f'the key "{twice}" occurs {keys.count(twice)} times in one object')
-    return found
+    return mapping

@@ -22,7 +22,7 @@ _LAST = 90
 
 @dataclass(frozen=True)
 class ReportSection:
-    """Where and how a verb speaks in the report.
+    """Where and how a verb appears in the report.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ class Verb:
     @classmethod
     def answer(cls) -> Callable[..., Any]:
         """Return the function, imported if need be."""
-        return named(cls.function) if isinstance(cls.function, str) else cls.function
+        return imported(cls.function) if isinstance(cls.function, str) else cls.function
 
 
 def _name_of(kind: type[Verb]) -> str:
@@ -98,7 +98,7 @@ VERBS: Registry[Verb] = Registry("verb", "latentscale.verbs", _name_of)
 """Every verb by the name of its command."""
 
 
-def named(path: str) -> Callable[..., Any]:
+def imported(path: str) -> Callable[..., Any]:
     """Return the function called ``"module:function"``."""
     module, _, name = path.partition(":")
     function: Callable[..., Any] = getattr(import_module(module), name)

@@ -277,7 +277,7 @@ def test_mistakes_give_one_message_and_exit_code_two(
     broken = tmp_path / "broken.csv"
     broken.write_text("model,family,params_b\nm,f,1\n")
     text = tmp_path / "text.nc"
-    text.write_text("this is no fit")
+    text.write_text("this is not a fit")
     bad_spec = tmp_path / "bad.toml"
     bad_spec.write_text("covariate = []\n")
     cases: list[tuple[tuple[object, ...], str]] = [

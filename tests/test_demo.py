@@ -17,7 +17,7 @@ from latentscale.demo import (
     hidden_models,
     paired_difference,
     run_demo,
-    summarise,
+    summary_by_spec,
 )
 from latentscale.errors import DataError
 
@@ -165,7 +165,7 @@ def test_summary_by_hand() -> None:
         lower_50=lambda t: t["median"] - 0.012,
         upper_50=lambda t: t["median"] + 0.012,
     )
-    first, second = summarise(table).itertuples(index=False)
+    first, second = summary_by_spec(table).itertuples(index=False)
     assert (first.spec, second.spec) == ("first", "second")
     assert first.mean_absolute_error == pytest.approx(1.5)
     assert first.width_90 == pytest.approx(5.0)

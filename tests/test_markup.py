@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import latentscale as ls
-from latentscale.markup import bullets, data_table, facts_table, shortened, shown
+from latentscale.markup import bullets, cell_text, data_table, facts_table, shortened
 from latentscale.posterior.fit import Fit
 
 EVIL = "<script>alert('x')</script>&\""
@@ -96,7 +96,7 @@ def test_facts_and_tables_are_well_formed_and_escaped() -> None:
     ],
 )
 def test_how_cells_are_written(value: object, text: str) -> None:
-    assert shown(value) == text
+    assert cell_text(value) == text
 
 
 def test_every_object_shows_itself_with_names_escaped(evil_fit: Fit) -> None:

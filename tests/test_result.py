@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from pkgutil import iter_modules
+from pkgutil import walk_packages
 from typing import Any
 
 import numpy as np
@@ -33,14 +33,14 @@ ROWS = pd.DataFrame(
 
 
 def every_result() -> list[type[Result]]:
-    for module in iter_modules(analysis.__path__):
-        import_module(f"{analysis.__name__}.{module.name}")
-    found, left = [], [Result]
+    for module in walk_packages(analysis.__path__, f"{analysis.__name__}."):
+        import_module(module.name)
+    kinds, left = [], [Result]
     while left:
         kind = left.pop()
         left += kind.__subclasses__()
-        found += [kind] if kind.__module__.startswith("latentscale.analysis") else []
-    return sorted(found, key=lambda kind: kind.__name__)
+        kinds += [kind] if kind.__module__.startswith("latentscale.analysis") else []
+    return sorted(kinds, key=lambda kind: kind.__name__)
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ up to 0.15 ask for a PyMC older than the package's.
 
 pymc-extras is given the package's model as it is, and where it refuses that, the same log density
 as one flat vector. Distances are to NUTS on the same posterior: of each scalar parameter on its
-natural scale, Wasserstein's distance of its draws in standard deviations of NUTS. Results are kept
-in the folder runs; what is there is not run again.
+natural scale, Wasserstein's distance of its draws in standard deviations of NUTS. Each contender's
+draws are kept in the folder runs as it ends; what is there is not run again.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import signal
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -33,13 +34,15 @@ import latentscale as ls
 from benchmarks.common.markdown import markdown
 from benchmarks.common.provenance import provenance
 from latentscale.declare import ModelSpec, spec_from_dict
-from latentscale.inference.tools.posterior_density import PosteriorDensity, posterior_density
+from latentscale.inference.tools.posterior_density import posterior_density
 
 HERE = Path(__file__).parent
 RUNS = HERE / "runs"
 DRAWS = 1000  # of each approximation: errors of a quantile near 3% of a standard deviation
-LIMIT = 180  # seconds on the clock for each contender: a dozen times what the package's take
+LIMIT = 420  # seconds on the clock for each contender: some thirty times what the package's take
+REFERENCE = "NUTS"
 NUTS = ls.NUTS(draws=500, tune=400, chains=2, cores=1)
+Posterior = tuple[xr.Dataset, dict[str, Any]]
 _ONE_SKILL = {
     "name": "one skill",
     "covariates": ["log_params", "log_tokens"],
@@ -58,65 +61,69 @@ def cases() -> dict[str, ModelSpec]:
 
 
 def main() -> None:
-    """Run the cases that are asked for, and write the table."""
+    """Run what is asked for and has not been run, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", nargs="+", choices=list(cases()), default=list(cases()))
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=1e9, help="start nothing after so many")
     options = parser.parse_args()
-    RUNS.mkdir(exist_ok=True)
-    for name in options.cases:
-        path = RUNS / f"{name.replace(' ', '_')}.json"
-        if not path.exists():
-            rows = run(cases()[name], options.seed)
-            path.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+    warnings.simplefilter("ignore")
+    begun = time.perf_counter()
+    for case in options.cases:
+        for contender in contenders():
+            if time.perf_counter() - begun < 60 * options.minutes and not _path(case, contender):
+                run(case, contender, options.seed)
     write(options.seed)
 
 
-def run(spec: ModelSpec, seed: int) -> list[dict[str, Any]]:
-    """Run every contender on one posterior; return rows of the table."""
-    warnings.simplefilter("ignore")
-    scores = ls.datasets.open_llm_leaderboard()
-    found: dict[str, xr.Dataset] = {}
-    rows: list[dict[str, Any]] = []
+def contenders() -> dict[str, Callable[[ModelSpec, int], Posterior]]:
+    """Return what is compared, by name: from a spec and a seed to a posterior and what is said."""
+    ours = (ls.Laplace(draws=DRAWS), ls.Pathfinder(draws=DRAWS))
+    theirs = ("fit_laplace", "fit_pathfinder")
+    return {
+        REFERENCE: partial(_ours, method=NUTS),
+        **{f"ours, {type(method).__name__}": partial(_ours, method=method) for method in ours},
+        **{f"pymc-extras, {kind}": partial(_theirs, kind=kind) for kind in theirs},
+        **{
+            f"pymc-extras, {kind}, flat vector": partial(_theirs, kind=kind, as_vector=True)
+            for kind in theirs
+        },
+    }
 
-    def attempt(name: str, work: Callable[[], tuple[xr.Dataset, dict[str, Any]]]) -> bool:
-        begun, processor = time.perf_counter(), time.process_time()
-        signal.signal(signal.SIGALRM, _late)
-        signal.alarm(LIMIT)
-        try:
-            posterior, said = work()
-        except Exception as failure:  # whatever it is, it is the result
-            lines = str(failure).strip().splitlines() or [""]
-            said_of_it = f"{type(failure).__name__}: {lines[0]}"
-            if time.perf_counter() - begun >= LIMIT:
-                said_of_it = f"stopped after {LIMIT} s on the clock"
-            used = time.process_time() - processor
-            rows.append({"contender": name, "failed": said_of_it, "processor": used})
-            return False
-        finally:
-            signal.alarm(0)
-        clock, used = time.perf_counter() - begun, time.process_time() - processor
-        found[name] = posterior
-        rows.append({"contender": name, "seconds": clock, "processor": used, **said})
-        print(f"    {name}: {clock:.0f} s", flush=True)
-        return True
 
-    for method in (ls.Laplace(draws=DRAWS), ls.Pathfinder(draws=DRAWS)):
-        attempt(f"ours, {type(method).__name__}", lambda m=method: _ours(spec, scores, m, seed))  # type: ignore[misc]
-    model = ls.build(spec, scores)
-    density = posterior_density(model)
-    for kind in ("fit_laplace", "fit_pathfinder"):
-        if not attempt(f"pymc-extras, {kind}", lambda k=kind: _theirs(model, k, seed, None)):  # type: ignore[misc]
-            attempt(
-                f"pymc-extras, {kind}, flat vector",
-                lambda k=kind: _theirs(flat(model), k, seed, density),  # type: ignore[misc]
-            )
-    attempt("NUTS", lambda: _ours(spec, scores, NUTS, seed))
-    reference = found["NUTS"]
-    for row in rows:
-        if row["contender"] in found:
-            row |= _distance(found[row["contender"]], reference)
-    return rows
+def run(case: str, contender: str, seed: int) -> None:
+    """Run one contender on one posterior, and keep its row and its draws."""
+    folder = RUNS / case.replace(" ", "_")
+    folder.mkdir(parents=True, exist_ok=True)
+    begun, processor = time.perf_counter(), time.process_time()
+    signal.signal(signal.SIGALRM, _late)
+    signal.alarm(LIMIT)
+    row: dict[str, Any] = {"contender": contender}
+    try:
+        posterior, said = contenders()[contender](cases()[case], seed)
+        row |= {"seconds": time.perf_counter() - begun, **said}
+        posterior.to_netcdf(folder / f"{_file(contender)}.nc", engine="h5netcdf")
+    except Exception as failure:  # whatever it is, it is the result
+        lines = str(failure).strip().splitlines() or [""]
+        row["failed"] = f"{type(failure).__name__}: {lines[0]}"
+        if time.perf_counter() - begun >= LIMIT:
+            row["failed"] = f"stopped after {LIMIT} s on the clock"
+    finally:
+        signal.alarm(0)
+    row["processor"] = time.process_time() - processor
+    print(f"    {case}, {contender}: {time.perf_counter() - begun:.0f} s", flush=True)
+    kept = folder / f"{_file(contender)}.json"
+    kept.write_text(json.dumps(row, indent=1), encoding="utf-8")
+
+
+def _file(contender: str) -> str:
+    return contender.replace(", ", "-").replace(" ", "_")
+
+
+def _path(case: str, contender: str) -> Path | None:
+    """Return where the row of a contender is kept; None where it was not run."""
+    path = RUNS / case.replace(" ", "_") / f"{_file(contender)}.json"
+    return path if path.exists() else None
 
 
 def _late(*signals: object) -> None:
@@ -148,20 +155,18 @@ def flat(model: pm.Model) -> pm.Model:
     return plain
 
 
-def _ours(
-    spec: ModelSpec, scores: ls.Scores, method: Any, seed: int
-) -> tuple[xr.Dataset, dict[str, Any]]:
+def _ours(spec: ModelSpec, seed: int, *, method: Any) -> Posterior:
+    scores = ls.datasets.open_llm_leaderboard()
     fit = ls.fit(spec, scores, method=method, seed=seed, progress=False)
     compiled = fit.provenance.seconds["compile"]
     return fit.posterior, {"compile": compiled, "status": fit.status.message}
 
 
-def _theirs(
-    model: pm.Model, kind: str, seed: int, density: PosteriorDensity | None
-) -> tuple[xr.Dataset, dict[str, Any]]:
+def _theirs(spec: ModelSpec, seed: int, *, kind: str, as_vector: bool = False) -> Posterior:
     import pymc_extras as pmx
 
-    with model:
+    model = ls.build(spec, ls.datasets.open_llm_leaderboard())
+    with flat(model) if as_vector else model:
         if kind == "fit_laplace":
             tree: Any = pmx.fit_laplace(draws=DRAWS, random_seed=seed, progressbar=False)
         else:
@@ -169,9 +174,9 @@ def _theirs(
                 num_draws=DRAWS, random_seed=seed, progressbar=False, cores=1, parallel=False
             )
     posterior = tree["posterior"].to_dataset()
-    if density is not None:
-        points = posterior["vector"].values.reshape(-1, density.size)
-        posterior = density.to_posterior(points)
+    if as_vector:
+        density = posterior_density(model)
+        posterior = density.to_posterior(posterior["vector"].values.reshape(-1, density.size))
     return posterior, {"status": ""}
 
 
@@ -188,11 +193,11 @@ def _distance(posterior: xr.Dataset, reference: xr.Dataset) -> dict[str, float]:
             .values.reshape(data.sizes["chain"] * data.sizes["draw"], -1)
             for data in (posterior, reference)
         )
-        for one, other in zip(theirs.T, ours.T, strict=True):
-            spread = other.std()
+        for their, our in zip(theirs.T, ours.T, strict=True):
+            spread = our.std()
             if spread > 1e-9:  # not a constant, such as a loading fixed at an anchor
-                distances.append(wasserstein_distance(one, other) / spread)
-                widths.append(one.std() / spread)
+                distances.append(wasserstein_distance(their, our) / spread)
+                widths.append(their.std() / spread)
     return {
         "distance": float(np.median(distances)),
         "worst": float(np.max(distances)),
@@ -210,12 +215,23 @@ def write(seed: int) -> None:
         lines += ["pymc-extras is not installed here.", ""]
     if notes.exists():
         lines += [notes.read_text(encoding="utf-8").strip(), ""]
-    for name in cases():
-        path = RUNS / f"{name.replace(' ', '_')}.json"
-        if path.exists():
-            rows = [_shown(row) for row in json.loads(path.read_text(encoding="utf-8"))]
-            lines += [f"## {name}", "", markdown(pd.DataFrame(rows)), ""]
+    for case in cases():
+        rows = [_shown(_row(case, name)) for name in contenders() if _path(case, name)]
+        if rows:
+            lines += [f"## {case}", "", markdown(pd.DataFrame(rows)), ""]
     (HERE / "APPROXIMATIONS.md").write_text("\n".join(lines), encoding="utf-8")
+
+
+def _row(case: str, contender: str) -> dict[str, Any]:
+    """Return the row of a contender that was run, with distances where both have draws."""
+    path = _path(case, contender)
+    assert path is not None
+    row: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    draws, reference = path.with_suffix(".nc"), path.with_name(f"{_file(REFERENCE)}.nc")
+    if draws.exists() and reference.exists():
+        with xr.open_dataset(draws) as theirs, xr.open_dataset(reference) as ours:
+            row |= _distance(theirs, ours)
+    return row
 
 
 def _shown(row: dict[str, Any]) -> dict[str, str]:

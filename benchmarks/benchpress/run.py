@@ -25,6 +25,8 @@ import latentscale as ls
 from benchmarks.common.provenance import provenance
 from latentscale.data.scores import Scores
 from latentscale.declare import ModelSpec
+from latentscale.errors import DataError
+from latentscale.files import replacing
 from latentscale.inference.method import Method
 
 HERE = Path(__file__).resolve().parent
@@ -43,26 +45,39 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("spec", nargs="?", default="capabilities", help="a spec's name or file")
     parser.add_argument("--folds", type=int, default=30)
-    parser.add_argument("--draws", type=int, default=300)
-    parser.add_argument("--tune", type=int, default=300)
+    parser.add_argument("--draws", type=int, default=120)
+    parser.add_argument("--tune", type=int, default=120)
+    parser.add_argument("--depth", type=int, default=7, help="of NUTS's trees at most")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--cores", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=1e9, help="begin no fold after so many")
     options = parser.parse_args()
     if not SHARED.is_dir():
         raise SystemExit(f"{SHARED} is not there: the study reads the public table in place.")
     spec = ls.load_spec(options.spec)
-    method = ls.NUTS(draws=options.draws, tune=options.tune, chains=2, cores=options.cores)
-    runs = HERE / "runs" / f"{spec.digest}-{options.tune}+{options.draws}-{options.seed}"
+    method = ls.NUTS(
+        draws=options.draws,
+        tune=options.tune,
+        chains=2,
+        cores=options.cores,
+        max_depth=options.depth,
+    )
+    sizes = f"{options.tune}+{options.draws}-depth{options.depth}-{options.seed}"
+    runs = HERE / "runs" / f"{spec.digest}-{sizes}"
     runs.mkdir(parents=True, exist_ok=True)
     scores = ls.readers.read_benchpress(SHARED)
     folds = pd.read_csv(SHARED / "folds.csv")
     keys = list(folds.groupby(["seed", "fold"], sort=True).groups)
+    began = time.time()
     for place, key in enumerate(keys[: options.folds]):
         path = runs / f"{key[0]}-{key[1]}.csv"
         if not path.exists():
+            if time.time() - began > options.seconds:
+                break
             hidden = folds[(folds["seed"] == key[0]) & (folds["fold"] == key[1])]
             cells = forecast_hidden(spec, scores, hidden, method, options.seed)
-            cells.to_csv(path, index=False)
+            with replacing(path, DataError) as fresh:
+                cells.to_csv(fresh, index=False)
         cells = pd.read_csv(path)
         line = "  ".join(f"{name} {value:.3f}" for name, value in figures(cells).items())
         print(f"{key}: {line}  published {PUBLISHED[place]:.3f}", flush=True)
@@ -155,6 +170,7 @@ def figures(cells: pd.DataFrame) -> dict[str, float]:
         "width90": float(((cells["upper"] - cells["lower"]) * unit).median()),
         "cover90_low": float(inside[low].mean()),
         "within5": float((error <= 5).mean()),
+        "rhat_95": float(cells["rhat"].quantile(0.95)),
         "max_rhat": float(cells["rhat"].max()),
         "seconds": float(cells["seconds"].iloc[0]),
     }
@@ -176,8 +192,10 @@ def report(spec: ModelSpec, runs: Path, options: argparse.Namespace) -> str:
         "# BenchPress: hidden cells",
         provenance(options.seed),
         f"Spec {spec.name} ({spec.digest}); the first {len(paths)} of the 30 published folds; "
-        f"NUTS, 2 chains of {options.tune} + {options.draws} draws. Errors in the table's units "
-        "(percentages but for seven benchmarks).",
+        f"NUTS, 2 chains of {options.tune} + {options.draws} draws, trees of depth at most "
+        f"{options.depth}. Errors in the table's units (percentages but for seven benchmarks). "
+        "rhat_95 and max_rhat are the 95th centile and the largest of the split R-hat of expected "
+        "scores of hidden cells; seconds are of a fold on a machine with other work.",
         "\n".join(
             ["| figure | median over folds | mean | sd between folds |", "|---|---|---|---|", *rows]
         ),
@@ -187,7 +205,7 @@ def report(spec: ModelSpec, runs: Path, options: argparse.Namespace) -> str:
         "they are not: they share cells.",
         "The structure is that of a prototype which was compared on folds of this very table, so "
         "this is not an out-of-sample test of the choice. Chains this short have not converged: "
-        "see max_rhat, the largest split R-hat of an expected score.",
+        "see max_rhat.",
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -43,15 +43,25 @@ TERMS: list[dict[str, Any]] = [
     {"kind": "trend", "covariate": "released"},
 ]
 
-# Each candidate is the shipped spec as it was before these comparisons, with fields replaced.
+_FIRST = {"benchmarks.family_effect": True, "family.lineage": True}
+"""Of the spec as it was before these comparisons."""
+SECOND = "no family x benchmark"
+_SECOND = {"benchmarks.family_effect": False, "family.lineage": True}
+"""Of the candidate that the second round goes on from."""
+
+# Each candidate is the first spec with fields replaced; those of the second round, named with a
+# comma, are the spec without effects of families on single benchmarks with fields replaced.
 CANDIDATES: dict[str, dict[str, Any]] = {
     BASE: {},
+    SECOND: _SECOND,
+    f"{SECOND}, no lineages": _SECOND | {"family.lineage": False},
+    f"{SECOND}, noise by model": _SECOND | {"terms": [*TERMS, {"kind": "model-precision"}]},
+    f"{SECOND}, no model x group": _SECOND | {"terms": TERMS[1:]},
     "two skills": {"skills.count": 2},
     "four skills": {"skills.count": 4},
     "noise by model": {"terms": [*TERMS, {"kind": "model-precision"}]},
     "no model x group": {"terms": TERMS[1:]},
     "no trend": {"terms": TERMS[:1]},
-    "no family x benchmark": {"benchmarks.family_effect": False},
     "no lineages": {"family.lineage": False},
     "beta": {"benchmarks.likelihood": {"kind": "beta"}},
     "student-t": {"benchmarks.likelihood": {"kind": "student-t"}},
@@ -63,7 +73,7 @@ def candidate(name: str, base: str, method: Method) -> ls.ModelSpec:
     """Return a candidate spec by name; under Gibbs sampling with a noise that it can draw."""
     noise = {"benchmarks.likelihood": {"kind": "student-t"}}
     own = noise if isinstance(method, ls.methods.Gibbs) else {}
-    return ls.load_spec(base).with_({"name": name, **own, **CANDIDATES[name]})
+    return ls.load_spec(base).with_({"name": name, **own, **_FIRST, **CANDIDATES[name]})
 
 
 def split(number: int) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -92,7 +102,7 @@ def split(number: int) -> tuple[pd.DataFrame, pd.DataFrame]:
 def run(name: str, base: str, number: int, method: Method) -> pd.DataFrame:
     """Return the hidden cells of one split as a candidate forecasts them; from disk if there."""
     spec = candidate(name, base, method)
-    path = CELLS / f"{spec.digest}-{described(method)}-{number}.csv"
+    path = path_of(spec, method, number)
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         outer, inner = split(number)
@@ -103,6 +113,11 @@ def run(name: str, base: str, number: int, method: Method) -> pd.DataFrame:
         with replacing(path, DataError) as fresh:
             cells.to_csv(fresh, index=False)
     return pd.read_csv(path)
+
+
+def path_of(spec: ls.ModelSpec, method: Method, number: int) -> Path:
+    """Return where the forecasts of one split are kept."""
+    return CELLS / f"{spec.digest}-{described(method)}-{number}.csv"
 
 
 def described(method: Method) -> str:
@@ -149,9 +164,11 @@ def record(names: list[str], base: str, splits: list[int], method: Method) -> No
             "splits": len(splits),
             **figures_of(cells),
         }
-        if name != BASE:
-            mean, error = less_base(cells, gathered(BASE, base, splits, method))
-            row |= {"CRPS less base": mean, "se": error}
+        other = SECOND if name.startswith(f"{SECOND},") else BASE
+        there = all(path_of(candidate(other, base, method), method, k).exists() for k in splits)
+        if name != other and there:
+            mean, error = less_base(cells, gathered(other, base, splits, method))
+            row |= {"against": other, "CRPS less it": mean, "se": error}
         keep(row)
         print("  ".join(f"{k} {v}" for k, v in row.items()), flush=True)
 
@@ -190,6 +207,7 @@ def main() -> None:
     parser.add_argument("--base", default="capabilities", help="a spec's name or file")
     parser.add_argument("--splits", type=int, default=1, help="how many folds' training data")
     parser.add_argument("--nuts", type=int, default=0, help="draws, and as many of warm-up")
+    parser.add_argument("--depth", type=int, default=7, help="of NUTS's trees at most")
     parser.add_argument("--draws", type=int, default=600, help="of Gibbs sampling, without --nuts")
     options = parser.parse_args()
     unknown = [name for name in options.names if name not in CANDIDATES]
@@ -199,7 +217,9 @@ def main() -> None:
         raise SystemExit(f"{SHARED} is not there: the study reads the public table in place.")
     method: Method = ls.methods.Gibbs(draws=options.draws, tune=400, chains=2, cores=1)
     if options.nuts:
-        method = ls.NUTS(draws=options.nuts, tune=options.nuts, chains=2, cores=1)
+        method = ls.NUTS(
+            draws=options.nuts, tune=options.nuts, chains=2, cores=1, max_depth=options.depth
+        )
     record(options.names, options.base, list(range(options.splits)), method)
     write()
 

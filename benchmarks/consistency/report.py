@@ -10,8 +10,15 @@ from scipy import stats
 
 from benchmarks.common.markdown import markdown
 from benchmarks.common.provenance import provenance
-from benchmarks.consistency.run import SHRINKING
 
+SHRINKING = (
+    "loadings",
+    "slopes",
+    "family scales",
+    "skill correlation",
+    "log precisions",
+    "curve of the average family",
+)
 HERE = Path(__file__).resolve().parent
 INTRO = """# Consistency as families grow
 

@@ -51,14 +51,6 @@ CORRELATION = 0.4
 PRECISION = np.array([100.0, 60.0, 120.0, 40.0, 90.0, 80.0])
 GRID = np.array([-1.0, 0.0, 1.0])
 CHECKED = ("loading", "slope", "family_scale", "precision")
-SHRINKING = (
-    "loadings",
-    "slopes",
-    "family scales",
-    "skill correlation",
-    "log precisions",
-    "curve of the average family",
-)
 
 
 def consistency_spec() -> ModelSpec:

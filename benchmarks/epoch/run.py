@@ -69,6 +69,7 @@ def main() -> None:
     parser.add_argument("cut", nargs="?", default="2025-01-01")
     parser.add_argument("--draws", type=int, default=200)
     parser.add_argument("--tune", type=int, default=200)
+    parser.add_argument("--depth", type=int, default=7, help="of NUTS's trees at most")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--report", action="store_true", help="write EPOCH.md, fit nothing")
     parser.add_argument("--given", action="store_true", help="forecast with three given as well")
@@ -104,7 +105,9 @@ def _fit(
 ) -> ls.Fit:
     if path.exists():
         return ls.load(path)
-    method = ls.NUTS(draws=options.draws, tune=options.tune, chains=2, cores=1)
+    method = ls.NUTS(
+        draws=options.draws, tune=options.tune, chains=2, cores=1, max_depth=options.depth
+    )
     began = time.time()
     fit = ls.fit(
         spec, training_scores(scores, fold), method=method, seed=options.seed, progress=False

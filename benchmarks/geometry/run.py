@@ -47,7 +47,7 @@ CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     **{f"K={count}, cai2025": ("cai2025", {"skills.count": count}, FULL) for count in range(1, 6)},
     "K=6, cai2025": ("cai2025", {"skills.count": 6}, FULL | {"draws": 2500, "target_accept": 0.97}),
     "K=4, cai2025, heteroscedastic": ("cai2025_heteroscedastic", {}, FULL),
-    "K=4, cai2025, chains begin round the priors": (
+    "K=4, cai2025, chains begin around the priors": (
         "cai2025",
         {},
         FULL | {"start": ls.methods.PriorStart()},

@@ -187,7 +187,7 @@ def log_likelihoods(
     )
     lines.append(("Laplace", laplace, 0.0))
     found = monte_carlo(likelihood, estimate.vector, near, 3, prior=False)
-    lines.append((f"Monte Carlo round each mode, {near:.0e} draws a family", *found))
+    lines.append((f"Monte Carlo around each mode, {near:.0e} draws a family", *found))
     brute = monte_carlo(likelihood, estimate.vector, draws, 2, prior=True)
     lines.append((f"Monte Carlo from the population, {draws:.0e} draws a family", *brute))
     return pd.DataFrame(lines, columns=["by", "total log likelihood", "standard error"])

@@ -34,7 +34,7 @@ of benchmarks for which the package warned on that training table.
 """
 LOADINGS = """## What it does to loadings
 
-Posterior mean loadings (90% interval) of the benchmarks that are no anchors, on each skill.
+Posterior mean loadings (90% interval) of the benchmarks that are not anchors, on each skill.
 """
 
 

@@ -157,9 +157,9 @@ def fit_mixture(
     mixed = rescale(clean, models)
     inside, _ = pull_inside(mixed["score"], mixed["n_items"])
     cells = inside.transpose(MODEL, BENCHMARK).values
-    told = with_scores(made, cells[made.model_of_cell, made.benchmark_of_cell])
-    drawn = sample(spec, told, method, SEED).draws
-    fit = as_fit(spec, told, drawn.posterior, SEED)
+    observed = with_scores(made, cells[made.model_of_cell, made.benchmark_of_cell])
+    drawn = sample(spec, observed, method, SEED).draws
+    fit = as_fit(spec, observed, drawn.posterior, SEED)
     about = {"kind": kind if share else "none", "share": share}
     about |= {"rescaled": len(models), "warned": len(flagged(mixed))}
     about["max_rhat"] = round(convergence(drawn.posterior[["loading", "slope"]], None).max_rhat, 3)

@@ -135,8 +135,8 @@ def report(table: pd.DataFrame, fit: ls.Fit, chosen: argparse.Namespace, seconds
             f"(standard error {error_of_mean:.2f})."
         )
     picks = table["pick"].value_counts()
-    told = ", ".join(f"{name} {count}" for name, count in picks.items())
-    lines += ["", f"Picks: {told}.", "", f"Took {seconds:.0f} s.", ""]
+    counts = ", ".join(f"{name} {count}" for name, count in picks.items())
+    lines += ["", f"Picks: {counts}.", "", f"Took {seconds:.0f} s.", ""]
     return "\n".join(lines)
 
 

@@ -43,7 +43,7 @@ latentscale: 0.2%), where a Beta density is no longer finite and the package pul
 Pulled scores are not what the density describes, so ranks would not be uniform. Instead a table is
 drawn again unless every fitted score lies within [0.0005, 0.9995]. The rule looks at the data
 alone, so the posterior given an accepted table is unchanged and ranks stay exactly uniform; SBC
-then speaks for such tables only.
+then holds for such tables only.
 
 **Chains that disagree.** Where R-hat of the first two chains is above 1.1, four longer ones are
 run, and those whose mean log density lies more than 20 below the best are dropped: they sit in a

@@ -181,7 +181,7 @@ def refuse_another_posterior(found: dict[str, Any]) -> None:
     Raises
     ------
     TaskError
-        If they differ by more than `AGREEMENT_LIMIT`, or are no numbers.
+        If they differ by more than `AGREEMENT_LIMIT`, or are not numbers.
     """
     differences = [found[key] for key in ("difference", "gradient_difference") if key in found]
     if not all(each <= AGREEMENT_LIMIT for each in differences):  # so not a number is refused

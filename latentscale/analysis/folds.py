@@ -64,7 +64,7 @@ def leave_one_family_out(scores: Scores, n_seen: int = 1) -> tuple[Fold, ...]:
         names = tuple(members["model"])
         if len(names) > n_seen:
             folds.append(_hide(scores, f"{family}/seen {n_seen}", names[n_seen:]))
-    return _some(folds, f"has more than {n_seen} members")
+    return _at_least_one(folds, f"has more than {n_seen} members")
 
 
 def largest_member_out(
@@ -91,7 +91,7 @@ def largest_member_out(
         _hide(scores, f"largest/{number}", group)
         for number, group in enumerate(_deal(largest, n_folds, seed))
     ]
-    return _some(folds, f"has {min_members} members")
+    return _at_least_one(folds, f"has {min_members} members")
 
 
 def k_fold_by_family(scores: Scores, n_folds: int = 5, seed: int = 0) -> tuple[Fold, ...]:
@@ -155,12 +155,14 @@ def k_fold_by_cell(scores: Scores, n_folds: int = 3, seed: int = 0) -> tuple[Fol
     by_model: dict[str, list[int]] = {}
     for place, (model, _) in enumerate(cells):
         by_model.setdefault(model, []).append(place)
-    part = np.empty(len(cells), dtype=int)
+    fold_of_cell = np.empty(len(cells), dtype=int)
     for places in by_model.values():
         # Parts begin anywhere, so that models of few scores do not all fall to the first folds.
         start = rng.integers(n_folds)
-        part[rng.permutation(places)] = (start + np.arange(len(places))) % n_folds
-    dealt = [_spare(cells, np.flatnonzero(part == number), 1.0) for number in range(n_folds)]
+        fold_of_cell[rng.permutation(places)] = (start + np.arange(len(places))) % n_folds
+    dealt = [
+        _spare(cells, np.flatnonzero(fold_of_cell == number), 1.0) for number in range(n_folds)
+    ]
     folds = [
         Fold(f"cells {number} of {n_folds}", scores.models, (), hidden)
         for number, hidden in enumerate(dealt, start=1)
@@ -392,7 +394,7 @@ def _hide(scores: Scores, name: str, test: Sequence[str]) -> Fold:
     return Fold(name, tuple(m for m in scores.models if m not in hidden), tuple(test))
 
 
-def _some(folds: list[Fold], wanted: str) -> tuple[Fold, ...]:
+def _at_least_one(folds: list[Fold], wanted: str) -> tuple[Fold, ...]:
     if not folds:
         raise DataError(f"There is no fold: no family {wanted}.")
     return tuple(folds)

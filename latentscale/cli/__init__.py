@@ -17,7 +17,7 @@ from typer.main import get_command
 from latentscale.cli.console import guarded, say
 from latentscale.cli.options import Verbose
 from latentscale.errors import nearest
-from latentscale.verb import VERBS, Verb, named
+from latentscale.verb import VERBS, Verb, imported
 
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
 _ABOUT = """Forecast benchmark scores of language models, with their uncertainty.
@@ -66,7 +66,7 @@ class _Verbs(TyperGroup):
 def command_of(verb: type[Verb]) -> Any:
     """Return the command of a verb: written by hand, or derived from its function."""
     if verb.command:
-        function = named(verb.command)
+        function = imported(verb.command)
     else:
         from latentscale.cli.derive import derived
 

@@ -40,7 +40,7 @@ from latentscale.verb import Verb
 _LISTS: Final = (Sequence, Iterable, list)
 _SHOWN: Final = {int: "NUMBER", float: "NUMBER", str: "NAME"}
 _HELD_BACK: Final = ("progress",)
-"""Arguments that are no option: progress is always shown."""
+"""Arguments that are not options: progress is always shown."""
 
 
 @dataclass(frozen=True)
@@ -114,18 +114,18 @@ def described(documented: Callable[..., Any], heading: str = "Parameters") -> di
     """Return the first sentence on each name below a heading of a docstring in numpy's style."""
     text = cleandoc(documented.__doc__ or "")
     _, _, rest = text.partition(f"{heading}\n{'-' * len(heading)}\n")
-    said: dict[str, list[str]] = {}
+    texts: dict[str, list[str]] = {}
     names: list[str] = []
     for line in rest.splitlines():
         if line and not line.startswith(" "):
             if set(line) == {"-"}:  # the next heading
                 break
             names = [name.strip() for name in line.partition(":")[0].split(",")]
-            said |= {name: [] for name in names}
+            texts |= {name: [] for name in names}
         elif line.strip():
             for name in names:
-                said[name].append(line.strip())
-    return {name: _plain(" ".join(lines)) for name, lines in said.items()}
+                texts[name].append(line.strip())
+    return {name: _plain(" ".join(lines)) for name, lines in texts.items()}
 
 
 def _arguments(
@@ -140,12 +140,12 @@ def _arguments(
         metavar = "FIT.nc" if name == "fit" else f"{name.upper()}.nc"
         help_ = "A fit that `latentscale fit` wrote."
         kind = Annotated[Path, typer.Argument(metavar=metavar, help=help_, callback=existing_fit)]
-        return (Argument(f"{name}_file", kind, ..., _of(f"{name}_file", loaded), name, True),)
+        return (Argument(f"{name}_file", kind, ..., _typed(f"{name}_file", loaded), name, True),)
     if title == "DataFrame" or "DataFrame" in [getattr(p, "__name__", "") for p in get_args(bare)]:
         return (_frame(name, about, required),)
     if title == "ModelSpec":
         kind = Annotated[str, typer.Option("--spec", help="A shipped spec, or a TOML file's path.")]
-        return (Argument("spec", kind, "latentscale", _of("spec", _spec), name),)
+        return (Argument("spec", kind, "latentscale", _typed("spec", _spec), name),)
     if title == "Scores":
         table = Argument(
             "scores",
@@ -159,19 +159,19 @@ def _arguments(
         )
         return (
             table,
-            Argument("feature", Features, None, _of("feature"), ""),
-            Argument("features", FeaturesFile, None, _of("features"), ""),
-            Argument("published", Published, False, _of("published"), ""),
+            Argument("feature", Features, None, _typed("feature"), ""),
+            Argument("features", FeaturesFile, None, _typed("features"), ""),
+            Argument("published", Published, False, _typed("published"), ""),
         )
     if name == "refit" and optional:
         kind = Annotated[
             bool, typer.Option("--refit", help="Judge by a refit where importance weights cannot.")
         ]
-        return (Argument(name, kind, False, _of(name, _nuts), name),)
+        return (Argument(name, kind, False, _typed(name, _nuts), name),)
     if name == "prob":
-        return (Argument(name, Prob, default, _of(name), name),)
+        return (Argument(name, Prob, default, _typed(name), name),)
     if name == "seed":
-        return (Argument(name, Seed, default, _of(name), name),)
+        return (Argument(name, Seed, default, _typed(name), name),)
     plain = _option(name, bare, default, about)
     if plain is not None:
         return (plain,)
@@ -185,14 +185,14 @@ def _arguments(
 
 def _frame(name: str, about: str, required: bool) -> Argument:
     if name == "frame" and required:
-        return Argument("rows", Rows, ..., _of("rows", _read), name, True)
+        return Argument("rows", Rows, ..., _typed("rows", _table_of), name, True)
     if name == "frame":
-        return Argument("planned", PlannedRows, None, _of("planned", _read), name, True)
+        return Argument("planned", PlannedRows, None, _typed("planned", _table_of), name, True)
     option = typer.Option(
         f"--{_dashed(name)}", metavar="TABLE", help=about, callback=existing_input
     )
     kind = Annotated[Path | None, option]
-    return Argument(name, kind, ... if required else None, _of(name, _read), name, True)
+    return Argument(name, kind, ... if required else None, _typed(name, _table_of), name, True)
 
 
 def _option(name: str, bare: Any, default: Any, about: str) -> Argument | None:
@@ -203,12 +203,12 @@ def _option(name: str, bare: Any, default: Any, about: str) -> Argument | None:
     if bare is bool:
         no = "--base" if name == "instruct" else f"--no-{_dashed(name)}"
         kind: Any = Annotated[bool | None, typer.Option(f"{word}/{no}", help=about)]
-        return Argument(name, kind, absent, _of(name), name)
+        return Argument(name, kind, absent, _typed(name), name)
     if bare in (int, float, str) or origin is Literal:
         inner = str if origin is Literal else bare
         shown = f"{about} [default: {default}]" if isinstance(default, inner) else about
         kind = Annotated[inner | None, typer.Option(word, help=shown)]
-        return Argument(name, kind, absent, _of(name), name)
+        return Argument(name, kind, absent, _typed(name), name)
     if origin in _LISTS and parts and parts[0] in (int, float, str):
         single = f"--{_dashed(_singular(name))}"
         kind = Annotated[
@@ -219,12 +219,12 @@ def _option(name: str, bare: Any, default: Any, about: str) -> Argument | None:
                 help=f"{about} May be given several times.".strip(),
             ),
         ]
-        return Argument(name, kind, absent, _of(name, lambda values: values or None), name)
+        return Argument(name, kind, absent, _typed(name, lambda values: values or None), name)
     mappings = [p for p in (bare, *parts) if _is_numbers_by_name(p)]
     if mappings and "Series" in str(bare):
         option = typer.Option(word, metavar="TABLE", help=about, callback=existing_input)
         kind = Annotated[Path, option]
-        return Argument(name, kind, absent, _of(name, outcome_of), name, True)
+        return Argument(name, kind, absent, _typed(name, outcome_of), name, True)
     if mappings:
         alone = float in parts if origin in (Union, UnionType) else False
         form = "NUMBER or NAME=NUMBER" if alone else "NAME=NUMBER"
@@ -235,7 +235,7 @@ def _option(name: str, bare: Any, default: Any, about: str) -> Argument | None:
         )
         kind = Annotated[list[str] | None, option]
         return Argument(
-            name, kind, absent, _of(name, lambda t: numbers_by_name(t, word, alone=alone)), name
+            name, kind, absent, _typed(name, lambda t: numbers_by_name(t, word, alone=alone)), name
         )
     return None
 
@@ -274,7 +274,9 @@ def _dress(
     )
 
 
-def _of(name: str, made: Callable[[Any], Any] | None = None) -> Callable[[Mapping[str, Any]], Any]:
+def _typed(
+    name: str, made: Callable[[Any], Any] | None = None
+) -> Callable[[Mapping[str, Any]], Any]:
     def gives(typed: Mapping[str, Any]) -> Any:
         value = typed[name]
         return value if made is None or value is None else made(value)
@@ -294,7 +296,7 @@ def _nuts(asked: bool) -> Any:
     return ls.NUTS() if asked else None
 
 
-def _read(path: Path) -> Any:
+def _table_of(path: Path) -> Any:
     from latentscale.data.readers import read_table
 
     return read_table(path)
@@ -304,9 +306,9 @@ def _without_none(hint: Any) -> tuple[Any, bool]:
     """Return a hint without None, and whether None was in it."""
     if get_origin(hint) not in (Union, UnionType):
         return hint, False
-    parts = [part for part in get_args(hint) if part is not NoneType]
-    optional = len(parts) < len(get_args(hint))
-    return (parts[0] if len(parts) == 1 else Union[tuple(parts)]), optional  # noqa: UP007
+    members = [member for member in get_args(hint) if member is not NoneType]
+    optional = len(members) < len(get_args(hint))
+    return (members[0] if len(members) == 1 else Union[tuple(members)]), optional  # noqa: UP007
 
 
 def _is_numbers_by_name(hint: Any) -> bool:

@@ -32,13 +32,13 @@ def skills(
     import latentscale as ls
 
     announce([out, csv], inputs=[fit_file])
-    found = ls.skills(loaded(fit_file))
-    print_table(found.top_benchmarks(), "{:.3g}".format)
-    _table(found.loadings(prob), csv, f"\nLoadings; lower, upper: {prob:.4g} interval")
+    fitted_skills = ls.skills(loaded(fit_file))
+    print_table(fitted_skills.top_benchmarks(), "{:.3g}".format)
+    _table(fitted_skills.loadings(prob), csv, f"\nLoadings; lower, upper: {prob:.4g} interval")
     if out is not None:
         from latentscale.plots import plot_loadings
 
-        save_figure(plot_loadings(found), out)
+        save_figure(plot_loadings(fitted_skills), out)
 
 
 def allocate(
@@ -76,17 +76,17 @@ def allocate(
 
     announce([out, csv], inputs=[fit_file])
     fitted = loaded(fit_file)
-    found = ls.optimal_allocation(
+    allocation = ls.optimal_allocation(
         fitted, flops=flops, target=target, family=family, instruct=instruct
     )
-    table = found.table(prob)
+    table = allocation.table(prob)
     brief = ["target", "flops", "params", "params_lower", "params_upper"]
     brief += ["tokens", "tokens_lower", "tokens_upper", "on_bound", "bound"]
-    _table(table, csv, f"For the {found.basis}; lower, upper: {prob:.4g} interval", brief)
+    _table(table, csv, f"For the {allocation.basis}; lower, upper: {prob:.4g} interval", brief)
     if out is not None:
         from latentscale.plots import plot_allocation
 
-        save_figure(plot_allocation(found), out)
+        save_figure(plot_allocation(allocation), out)
 
 
 def _table(

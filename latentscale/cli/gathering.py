@@ -91,7 +91,7 @@ def gather(
     if metadata is None:
         if out is not None:
             raise DataError("--out needs --metadata: a table of scores names families and tokens.")
-        _show(_found(source, _reading(flagged)))
+        _print_models(_scores_of_models(source, _reading(flagged)))
         return
     from latentscale.data.readers import read_table
 
@@ -132,7 +132,7 @@ def _save_aside(findings: Iterable[Finding], path: Path | None) -> None:
 
     from latentscale.data.audit import SET_ASIDE
 
-    left = [(one.where, one.message) for one in findings if one.code == SET_ASIDE]
+    left = [(finding.where, finding.message) for finding in findings if finding.code == SET_ASIDE]
     if not left:
         return
     if path is None:
@@ -170,7 +170,7 @@ def _scores(
     )
 
 
-def _found(source: Path | None, flagged: FlaggedReading) -> pd.DataFrame:
+def _scores_of_models(source: Path | None, flagged: FlaggedReading) -> pd.DataFrame:
     """Return one row a model: its name and its scores, known benchmarks first."""
     from latentscale.data.benchmarks import KNOWN_BENCHMARKS
     from latentscale.data.readers import download_leaderboard, harness_table, leaderboard_table
@@ -187,9 +187,9 @@ def _found(source: Path | None, flagged: FlaggedReading) -> pd.DataFrame:
     return wide[["model", *known, *others]]
 
 
-def _show(found: pd.DataFrame) -> None:
-    print_table(found, "{:.4g}".format, empty="")
+def _print_models(table: pd.DataFrame) -> None:
+    print_table(table, "{:.4g}".format, empty="")
     say(
-        f"\n{len(found)} models. To make a table of scores, say their family, params_b and "
+        f"\n{len(table)} models. To make a table of scores, say their family, params_b and "
         "tokens_t in a file for --metadata; --template writes one with what is known."
     )

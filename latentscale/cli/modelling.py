@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from latentscale.cli.console import say, warn
+from latentscale.cli.console import say
 from latentscale.cli.inputs import loaded, scores_of
 from latentscale.cli.methods import MethodName, Settings, chosen_method
 from latentscale.cli.options import (
@@ -31,8 +31,7 @@ from latentscale.cli.options import (
     Verbose,
     figure_output,
 )
-from latentscale.cli.output import announce, print_table, save_figure, save_table
-from latentscale.cli.stops import saving
+from latentscale.cli.output import announce, print_table, save_figure, save_fit, save_table
 from latentscale.cli.surveying import fit_of_scores, is_fit
 from latentscale.dims import DEFAULT_PROB
 
@@ -66,7 +65,7 @@ def fit(
     features that the spec needs, such as params_b (billions), tokens_t (trillions; empty if
     undisclosed), instruct or released, optionally lineage, and one column of fractions a
     benchmark; or one row a score with the columns benchmark and score. --feature names other
-    columns that describe models, and --benchmarks says which columns are no fractions, with
+    columns that describe models, and --benchmarks says which columns are not fractions, with
     floors and units. Ctrl-C while chains are sampled saves the draws so far.
     """
     import latentscale as ls
@@ -77,12 +76,7 @@ def fit(
     model = ls.load_spec(spec)
     table = scores_of(scores, published, feature, features, benchmarks)
     result = ls.fit(model, table, method=how, seed=seed)
-    with saving():
-        result.save(out)
-        say(f"{result!r}")
-        for line in result.status.advice:
-            warn(line)
-        say(f"wrote {out}")
+    save_fit(result, out)
 
 
 def predict(
@@ -99,7 +93,7 @@ def predict(
         typer.Option(
             "--trust",
             help="Add the probability of an error below so many percentage points (or units of a "
-            "benchmark that is no fraction).",
+            "benchmark that is not a fraction).",
         ),
     ] = None,
     seed: Seed = 0,

@@ -7,13 +7,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from latentscale.cli.console import say
+from latentscale.cli.console import say, warn
+from latentscale.cli.stops import saving
 from latentscale.errors import LatentscaleError
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from latentscale.data.scores import Scores
+    from latentscale.posterior.fit import Fit
     from latentscale.result import Drawing, Result
 
 _SCREEN = Path("/dev/stdout")
@@ -75,6 +77,16 @@ def save_scores(scores: Scores, path: Path) -> None:
     say(f"wrote {table}: {len(scores.models)} models")
     for other in others:
         say(f"wrote {other}, which is read with the table")
+
+
+def save_fit(fit: Fit, path: Path) -> None:
+    """Write a fit, and say what it is, how far to trust it, and where it is."""
+    with saving():
+        fit.save(path)
+        say(f"{fit!r}")
+        for line in fit.status.advice:
+            warn(line)
+        say(f"wrote {path}")
 
 
 def save_figure(figure: Drawing, path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from latentscale.cli.console import say, warn
+from latentscale.cli.console import say
 from latentscale.cli.inputs import scores_of
 from latentscale.cli.methods import MethodName, Settings, chosen_method
 from latentscale.cli.options import (
@@ -22,8 +22,7 @@ from latentscale.cli.options import (
     TableOut,
     Verbose,
 )
-from latentscale.cli.output import announce, print_table, save_scores, save_table
-from latentscale.cli.stops import saving
+from latentscale.cli.output import announce, print_table, save_fit, save_scores, save_table
 from latentscale.dims import DEFAULT_PROB
 
 if TYPE_CHECKING:
@@ -55,12 +54,7 @@ def resume(
 
     announce([out])
     result = ls.resume(folder.expanduser(), draws=draws)
-    with saving():
-        result.save(out)
-        say(f"{result!r}")
-        for line in result.status.advice:
-            warn(line)
-        say(f"wrote {out}")
+    save_fit(result, out)
 
 
 def simulate(

@@ -101,8 +101,8 @@ def _without_tokens(model: ModelSpec, scores: Scores, *, shipped: bool) -> Model
         return model
     changes = {}
     for path in _COVARIATES:
-        names = _at(model, path)
-        kept = [n for n in names if not any(part in _TOKENS for part in n.split(":"))]
+        names = _names_at(model, path)
+        kept = [n for n in names if not any(factor in _TOKENS for factor in n.split(":"))]
         if len(kept) < len(names):
             changes[path] = kept
     if changes:
@@ -112,7 +112,7 @@ def _without_tokens(model: ModelSpec, scores: Scores, *, shipped: bool) -> Model
     return model.with_(changes)
 
 
-def _at(model: ModelSpec, path: str) -> Sequence[str]:
+def _names_at(model: ModelSpec, path: str) -> Sequence[str]:
     value: Any = model
     for name in path.split("."):
         value = getattr(value, name)

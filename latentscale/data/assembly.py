@@ -57,13 +57,13 @@ def from_wide(
     names, problems, more = benchmark_columns(clean, own, measured)
     scales = _stated_scales(benchmarks)
     read = read_wide(clean, names, scales, stated)
-    errors, found = read_stderr_frame(stderr, read, scales)
+    errors, error_problems = read_stderr_frame(stderr, read, scales)
     items = None
     if n_items is not None:
         by_model = n_items.reindex(index=read.models["model"].tolist(), columns=names)
         items = by_model.set_axis(read.models.index)
     table = replace(
-        read, problems=(*problems, *read.problems, *found), stderr=errors, n_items=items
+        read, problems=(*problems, *read.problems, *error_problems), stderr=errors, n_items=items
     )
     return _assemble(table, benchmarks, findings + more)
 
@@ -116,14 +116,18 @@ def _assemble(
             own = values[kept].to_numpy(dtype=float)
             dataset = dataset.assign({name: ((MODEL, BENCHMARK), own)})
     unknown = [finding for finding in unknown if finding.where in kept]
-    found = [*findings, *table.findings, *unknown, *dropped, *dataset_findings(dataset)]
-    return dataset, Audit(tuple(found))
+    all_findings = [*findings, *table.findings, *unknown, *dropped, *dataset_findings(dataset)]
+    return dataset, Audit(tuple(all_findings))
 
 
 def _stated_scales(given: Mapping[str, Benchmark] | None) -> dict[str, Scale]:
     """Return the scales that the caller states; what is not a benchmark is refused later."""
     benchmarks = given.items() if isinstance(given, Mapping) else ()
-    return {n: scale_of(one.scale) for n, one in benchmarks if isinstance(one, Benchmark)}
+    return {
+        n: scale_of(benchmark.scale)
+        for n, benchmark in benchmarks
+        if isinstance(benchmark, Benchmark)
+    }
 
 
 def dataset_of_models(models: pd.DataFrame, features: Sequence[Feature] = ()) -> xr.Dataset:

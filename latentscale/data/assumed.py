@@ -93,15 +93,15 @@ def assumed_instruct(
             why = (
                 f'Family "{family}" has fitted models of both kinds'
                 if family in by_family
-                else f'Family "{family}" is new{_alike(family, by_family)}, and the fitted models '
-                "are of both kinds"
+                else f'Family "{family}" is new{_spelling_hint(family, by_family)}, and the fitted '
+                "models are of both kinds"
             )
             rule = f"{why}, so none can be assumed. {_RULE}"
             problems.append(at_cell(int(row), model, INSTRUCT, "empty", rule))
     return AssumedValues(values, texts, problems)
 
 
-def _alike(family: str, fitted: Iterable[str]) -> str:
+def _spelling_hint(family: str, fitted: Iterable[str]) -> str:
     other = fitted_spelling(FAMILY, family, fitted)
     return "" if other is None else f' (if it is the fitted family "{other}", write that)'
 

@@ -30,7 +30,7 @@ _COLUMNS: Final = ("level", "code", "where", "message")
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing to know about a table.
+    """A finding about a table that does not stop its use.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def folded(findings: Sequence[Finding]) -> tuple[Finding, ...]:
 
 
 def _as_one(kind: Sequence[Finding]) -> Finding:
-    first, others = kind[0], dict.fromkeys(one.where for one in kind[1:])
+    first, others = kind[0], dict.fromkeys(finding.where for finding in kind[1:])
     message = f"{first.where}: {first.message} Likewise {listed(others)}."
     return Finding(first.level, first.code, f"{len(kind)} findings", message)
 
@@ -153,7 +153,7 @@ def emit(findings: Sequence[Finding], *, about: str, stacklevel: int = 3) -> Non
     if not every:
         return
     serious = folded(every)
-    count = f"{len(serious)} thing{'s' if len(serious) > 1 else ''} to check"
+    count = f"{len(serious)} finding{'s' if len(serious) > 1 else ''} to check"
     lines = [f"  - {finding.where}: {finding.message}" for finding in serious[:MAX_LINES]]
     if len(serious) > MAX_LINES:
         lines.append(f"  - and {len(serious) - MAX_LINES} more")

@@ -152,8 +152,8 @@ class Benchmark:
             )
 
 
-def _between(value: float, one: float, other: float) -> bool:
-    return min(one, other) <= value <= max(one, other)
+def _between(value: float, end: float, opposite: float) -> bool:
+    return min(end, opposite) <= value <= max(end, opposite)
 
 
 _V1: Final = "Open LLM Leaderboard v1"

@@ -26,7 +26,7 @@ PLAUSIBLE_RATIO: Final = (0.5, 1e5)
 _RARE: Final = 8
 """Scores of a benchmark from which its intercept, loading and precision have some data each."""
 _RARE_SHARE: Final = 0.25
-"""In a small table fewer are no surprise: a quarter of its models is enough."""
+"""In a small table fewer are expected: a quarter of its models is enough."""
 
 
 def dataset_findings(dataset: xr.Dataset) -> list[Finding]:

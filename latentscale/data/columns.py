@@ -17,7 +17,7 @@ from pandas.api.types import (
     is_numeric_dtype,
 )
 
-from latentscale.data.problems import Problem, at_cell, at_column, shown
+from latentscale.data.problems import Problem, at_cell, at_column, shown_cell
 from latentscale.data.scales.base import Scale
 from latentscale.validate import UNSTORABLE_RULE, unstorable
 
@@ -34,7 +34,7 @@ def is_missing(value: object) -> bool:
     return isinstance(value, float | np.floating) and bool(np.isnan(value))
 
 
-def as_number(value: object) -> float | None:
+def number_of_cell(value: object) -> float | None:
     """Return a cell as a float, or None when it is not a number; truth values are not numbers."""
     if isinstance(value, bool | np.bool_):
         return None
@@ -50,7 +50,7 @@ def cells_of(column: pd.Series) -> npt.NDArray[np.object_]:
     return column.to_numpy(dtype=object)
 
 
-def distinct(column: pd.Series) -> list[Any]:
+def distinct_cells(column: pd.Series) -> list[Any]:
     """Return the different cells of a column that are filled; the first of equal ones."""
     cells = cells_of(column)
     filled = cells[~missing(cells)].tolist()
@@ -176,7 +176,7 @@ def read_names(
     names = list(map(str.strip, given))
     cut = [whole for whole, name in zip(given, names, strict=True) if whole != name]
     if unstorable("\n".join(names)):
-        rows = [row for row, one in enumerate(names) if unstorable(one)]
+        rows = [row for row, text_of in enumerate(names) if unstorable(text_of)]
         for row in rows:
             problems.append(at_cell(row, "", name, names[row], UNSTORABLE_RULE))
             names[row] = ""
@@ -227,10 +227,10 @@ def read_dates(
             pass
     cells = cells_of(column)
     rows = np.flatnonzero(~missing(cells))
-    found = _as_dates(cells[rows].tolist())
+    dates = _as_dates(cells[rows].tolist())
     values = np.full(len(column), np.datetime64("NaT", "ns"))
-    read = np.array([moment is not None for moment in found], dtype=bool)
-    values[rows[read]] = [moment for moment in found if moment is not None]
+    read = np.array([date is not None for date in dates], dtype=bool)
+    values[rows[read]] = [date for date in dates if date is not None]
     rule = "Expected a date such as 2024-07-23, or an empty cell."
     bad = rows[~read].tolist()
     return values, [at_cell(row, labels[row], name, cells[row], rule) for row in bad]
@@ -264,20 +264,20 @@ def _as_date(cell: Any) -> np.datetime64 | None:
         return None
 
 
-def read_scores(
+def read_score_column(
     column: pd.Series, labels: Sequence[str], name: str, scale: Scale
 ) -> tuple[Floats, list[Problem]]:
     """Read one wide column of scores, judge its values, and return them as they are kept.
 
-    A column without a single number is reported once, as a column that is no benchmark.
+    A column without a single number is reported once, as a column that is not a benchmark.
     """
     if _plain_numbers(column) is None:
         cells = cells_of(column)
         filled = cells[~missing(cells)]
         if len(filled) > 1 and of_kind(filled, str).all():
             text = (
-                f"holds text in all {len(filled)} filled rows (first: {shown(filled[0])}), but "
-                "every column beside the model's own is read as a benchmark. Declare it as a "
+                f"holds text in all {len(filled)} filled rows (first: {shown_cell(filled[0])}), "
+                "but every column beside the model's own is read as a benchmark. Declare it as a "
                 f'feature, features=["{name}"], drop it, or turn it into numbers.'
             )
             return np.full(len(column), np.nan), [at_column(name, text)]

@@ -14,7 +14,7 @@ import xarray as xr
 
 from latentscale.data.features.base import Feature, FeatureKind, Floats
 from latentscale.data.features.category import Category
-from latentscale.data.known import features_of, kind_of, kinds_among, known_features
+from latentscale.data.known import features_of, kind_of_feature, kinds_among, known_features
 from latentscale.data.scores import Scores
 from latentscale.dims import BENCHMARK, CATEGORY_LEVEL, COVARIATE, FAMILY, LINEAGE, MODEL
 from latentscale.errors import DataError, SpecError, listed, nearest
@@ -97,7 +97,7 @@ class CovariateTransform:
     @cached_property
     def kinds(self) -> tuple[FeatureKind, ...]:
         """The kinds of `features`."""
-        return tuple(kind_of(feature) for feature in self.features)
+        return tuple(kind_of_feature(feature) for feature in self.features)
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
@@ -143,7 +143,7 @@ class CovariateTransform:
         }
         values = np.empty((table.sizes[MODEL], len(self.columns)))
         for column, name in enumerate(self.columns):
-            values[:, column] = np.prod([standard[part] for part in name.split(":")], axis=0)
+            values[:, column] = np.prod([standard[factor] for factor in name.split(":")], axis=0)
         names = np.array(self.columns, dtype=np.str_)
         coords = {MODEL: table[MODEL].to_numpy(), COVARIATE: names}
         return xr.DataArray(values, coords=coords, dims=(MODEL, COVARIATE), name=COVARIATE)
@@ -173,12 +173,12 @@ class CovariateTransform:
 
     def unseen(self, table: xr.Dataset) -> tuple[str, ...]:
         """Return levels of partially pooled categories that a table has and the fit does not."""
-        found = [
+        levels = [
             f"{kind.name}={level}"
             for kind in self.categories
             for level in sorted({str(v) for v in kind.levels(table)} - {"", *kind.feature.levels})
         ]
-        return tuple(found)
+        return tuple(levels)
 
     def missing(self, table: xr.Dataset) -> dict[str, npt.NDArray[np.bool_]]:
         """Return which models leave a feature empty that is in use (see `missing_features`)."""
@@ -283,15 +283,15 @@ def features_in_use(table: xr.Dataset, names: Sequence[str]) -> tuple[FeatureKin
 
 
 def _missing(table: xr.Dataset, kinds: Sequence[FeatureKind]) -> dict[str, npt.NDArray[np.bool_]]:
-    found: dict[str, npt.NDArray[np.bool_]] = {}
+    missing: dict[str, npt.NDArray[np.bool_]] = {}
     for kind in kinds:
         for column, rows in kind.missing(table).items():
-            found[column] = found.get(column, np.zeros(len(rows), dtype=bool)) | rows
-    return {column: rows for column, rows in found.items() if rows.any()}
+            missing[column] = missing.get(column, np.zeros(len(rows), dtype=bool)) | rows
+    return {column: rows for column, rows in missing.items() if rows.any()}
 
 
 def check_names(names: Sequence[str]) -> None:
-    """Refuse covariates that are no list of different names.
+    """Refuse covariates that are not a list of different names.
 
     Raises
     ------
@@ -309,39 +309,46 @@ def _needed(names: Sequence[str], kinds: Mapping[str, FeatureKind]) -> tuple[Fea
     check_names(names)
     used = []
     for name in names:
-        parts = name.split(":")
-        for part in parts:
-            kind = _owner(part, kinds)
+        factors = name.split(":")
+        for factor in factors:
+            kind = _owner(factor, kinds)
             if kind is None:
-                raise SpecError(_unknown(part, name, kinds))
-            if len(parts) > 1 and part == kind.covariate and not kind.is_single:
+                raise SpecError(_unknown(factor, name, kinds))
+            if len(factors) > 1 and factor == kind.covariate and not kind.is_single:
                 raise SpecError(
-                    f'The covariate "{name}" multiplies "{part}", which is not one number; of a '
-                    f'category declared with coding="reference", name a level: "{part}=...".'
+                    f'The covariate "{name}" multiplies "{factor}", which is not one number; '
+                    f"{single_covariates_of(kind)}."
                 )
             used.append(kind.name)
     return tuple(kind for name, kind in kinds.items() if name in used)
 
 
-def _owner(part: str, kinds: Mapping[str, FeatureKind]) -> FeatureKind | None:
+def single_covariates_of(kind: FeatureKind) -> str:
+    """Say which covariates to name where one number is needed and the feature gives several."""
+    if kind.bases():
+        return f"name one of those that it gives: {listed(kind.bases(), 20)}"
+    return f'of a category declared with coding="reference", name a level: "{kind.covariate}=..."'
+
+
+def _owner(factor: str, kinds: Mapping[str, FeatureKind]) -> FeatureKind | None:
     """Return the feature that gives a base covariate, or that has this name."""
     for kind in kinds.values():
-        if part == kind.covariate or kind.gives(part):
+        if factor == kind.covariate or kind.gives(factor):
             return kind
     return None
 
 
-def _unknown(part: str, name: str, kinds: Mapping[str, FeatureKind]) -> str:
+def _unknown(factor: str, name: str, kinds: Mapping[str, FeatureKind]) -> str:
     allowed = [kind.covariate for kind in kinds.values()]
-    named = f'Unknown covariate "{part}" in "{name}".'
-    if part in kinds:
-        return f'{named} The covariate of the column "{part}" is "{kinds[part].covariate}".'
-    if part in (FAMILY, LINEAGE):
+    named = f'Unknown covariate "{factor}" in "{name}".'
+    if factor in kinds:
+        return f'{named} The covariate of the column "{factor}" is "{kinds[factor].covariate}".'
+    if factor in (FAMILY, LINEAGE):
         return f"{named} Families and lineages are set by family.level and family.lineage."
     return (
-        f"{named}{nearest(part, allowed)} This table has {listed(allowed, 30)}, and products such "
-        'as "log_params:log_tokens". Another column is a covariate once the table is read with '
-        f'features=["{part}"].'
+        f"{named}{nearest(factor, allowed)} This table has {listed(allowed, 30)}, and products "
+        'such as "log_params:log_tokens". Another column is a covariate once the table is read '
+        f'with features=["{factor}"].'
     )
 
 
@@ -356,19 +363,19 @@ def _expanded(names: Iterable[str], kinds: Sequence[FeatureKind]) -> tuple[str, 
 
 def _bases(columns: Sequence[str], kinds: Sequence[FeatureKind]) -> dict[str, FeatureKind]:
     """Return the features of the base covariates in use, by base, in the order of features."""
-    parts = dict.fromkeys(part for column in columns for part in column.split(":"))
-    found: dict[str, FeatureKind] = {}
+    factors = dict.fromkeys(factor for column in columns for factor in column.split(":"))
+    kind_of: dict[str, FeatureKind] = {}
     for kind in kinds:
-        found |= {part: kind for part in parts if kind.gives(part)}
-    for part in parts:
-        if part not in found:
-            name = part.partition("=")[0]
+        kind_of |= {factor: kind for factor in factors if kind.gives(factor)}
+    for factor in factors:
+        if factor not in kind_of:
+            name = factor.partition("=")[0]
             levels = next((kind.feature.levels for kind in kinds if kind.name == name), ())
             raise SpecError(
-                f'Unknown covariate "{part}": the fitted models have the levels '
+                f'Unknown covariate "{factor}": the fitted models have the levels '
                 f"{listed(levels, 20)} of {name}."
             )
-    return found
+    return kind_of
 
 
 def _centre(values: Floats) -> tuple[float, float]:

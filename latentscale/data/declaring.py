@@ -37,7 +37,7 @@ def feature_of_text(text: str) -> Feature:
     """
     name, _, rest = text.partition(":")
     settings: dict[str, Any] = {}
-    for word in (part.strip() for part in rest.split(",") if part.strip()):
+    for word in (piece.strip() for piece in rest.split(",") if piece.strip()):
         if "<" in word:
             settings["levels"] = tuple(level.strip() for level in word.split("<"))
             settings.setdefault("kind", "ordered")

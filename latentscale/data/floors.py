@@ -26,7 +26,7 @@ _MIN_MARGIN: Final = 0.05
 _MIN_ROWS: Final = 2
 """One low score can be a slip of its own; two point to the floor."""
 _MIN_SHARE: Final = 0.02
-"""In a large table a few broken evaluations are no fault of the floor: 1 in 50 is."""
+"""In a large table a few broken evaluations are not the fault of the floor: 1 in 50 is."""
 
 
 def implausibly_low(floor: float, n_items: float) -> float:

@@ -53,7 +53,7 @@ def as_pandas(frame: Any, what: str) -> pd.DataFrame:
     except TypeError:
         raise DataError(_refusal(frame, what)) from None
     except Exception as error:  # whatever the other library raises while it computes
-        raise DataError(f"{what}: {kind_of(frame)} could not be read ({error}).") from error
+        raise DataError(f"{what}: {type_name(frame)} could not be read ({error}).") from error
     names = list(eager.columns)
     repeated = [name for name in dict.fromkeys(names) if names.count(name) > 1]
     if repeated:
@@ -87,7 +87,7 @@ def _arrow(frame: Any, what: str) -> Any:
 
 def _refusal(given: object, what: str) -> str:
     """Say what was given instead of a table, and what to do."""
-    text = f"{what}: give a pandas DataFrame, not {kind_of(given)}"
+    text = f"{what}: give a pandas DataFrame, not {type_name(given)}"
     if isinstance(given, dict | list | tuple) or hasattr(given, "__array__"):
         return f"{text}. pandas.DataFrame(...) makes one."
     if isinstance(given, str) or hasattr(given, "__fspath__"):
@@ -95,7 +95,7 @@ def _refusal(given: object, what: str) -> str:
     return f"{text}. Frames of polars, pyarrow and other libraries are taken too."
 
 
-def kind_of(given: object) -> str:
+def type_name(given: object) -> str:
     """Return a type's name with its library, for messages: others have a DataFrame too."""
     kind = given if isinstance(given, type) else type(given)
     library = kind.__module__.partition(".")[0]

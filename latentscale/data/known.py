@@ -82,7 +82,7 @@ def can_be_category(covariate: str) -> bool:
     return not ({":", "="} & set(covariate) or covariate in fixed)
 
 
-def kind_of(feature: Feature) -> FeatureKind:
+def kind_of_feature(feature: Feature) -> FeatureKind:
     """Return the kind of a feature whose declaration says it."""
     known = known_features().get(feature.name)
     if known is None:
@@ -92,8 +92,8 @@ def kind_of(feature: Feature) -> FeatureKind:
 
 def kinds_among(features: Iterable[Feature]) -> dict[str, FeatureKind]:
     """Return the known features and some others by name; a declaration wins."""
-    kinds = {name: kind_of(known.feature) for name, known in known_features().items()}
-    return kinds | {feature.name: kind_of(feature) for feature in features}
+    kinds = {name: kind_of_feature(known.feature) for name, known in known_features().items()}
+    return kinds | {feature.name: kind_of_feature(feature) for feature in features}
 
 
 def declared(features: object, frame: pd.DataFrame) -> tuple[Feature, ...]:
@@ -119,20 +119,20 @@ def declared(features: object, frame: pd.DataFrame) -> tuple[Feature, ...]:
             'features is a list of names of columns and Feature records, such as ["released", '
             f'Feature("context_k", transform="log")]; got {features!r}.'
         )
-    found: dict[str, Feature] = {}
+    features_by_name: dict[str, Feature] = {}
     for given in features:
         if not isinstance(given, str | Feature):
             raise SpecError(f"features holds names and Feature records; got {given!r}.")
         feature = Feature(given) if isinstance(given, str) else given
-        if feature.name in found:
+        if feature.name in features_by_name:
             raise SpecError(f'features: "{feature.name}" is declared twice; declare it once.')
         if feature.name not in frame.columns:
             raise SpecError(
                 f'features: the table has no column "{feature.name}".'
                 f"{nearest(feature.name, frame.columns)} It has {listed(frame.columns, 20)}."
             )
-        found[feature.name] = _settled(feature, frame[feature.name])
-    return tuple(found.values())
+        features_by_name[feature.name] = _settled(feature, frame[feature.name])
+    return tuple(features_by_name.values())
 
 
 def _settled(feature: Feature, column: pd.Series) -> Feature:

@@ -175,7 +175,7 @@ def benchmark_columns(
             text = "this looks like a saved row index, not a benchmark. Drop it."
             problems.append(at_column(name, text))
             continue
-        meant = None if name in measured else _meant(name, frame.columns)
+        meant = None if name in measured else _misspelt_column(name, frame.columns)
         if meant and (name.casefold() == meant or not _between_bounds(frame[name])):
             text = (
                 f'not a column known here. Did you mean "{meant}"? Rename it and mind its unit, '
@@ -188,7 +188,7 @@ def benchmark_columns(
     return [name for name in names if name not in skipped], problems, findings
 
 
-def _meant(name: str, present: Iterable[str]) -> str | None:
+def _misspelt_column(name: str, present: Iterable[str]) -> str | None:
     if name in KNOWN_BENCHMARKS:
         return None
     there = set(present)
@@ -199,6 +199,6 @@ def _meant(name: str, present: Iterable[str]) -> str | None:
 def _lookalike(name: str, meant: str) -> Finding:
     message = (
         f'this column is read as a benchmark. If it is "{meant}", rename it; '
-        "if it is no benchmark, drop it, or declare it as a feature."
+        "if it is not a benchmark, drop it, or declare it as a feature."
     )
     return Finding("warning", "near-metadata-column", name, message)

@@ -22,7 +22,7 @@ from latentscale.data.measured import (
     read_measured,
     repeated_cells,
 )
-from latentscale.data.problems import Problem, at_cells, at_column, shown
+from latentscale.data.problems import Problem, at_cells, at_column, shown_cell
 from latentscale.data.scales.base import Scale
 from latentscale.data.scales.fraction import FRACTION
 from latentscale.data.table import Table, judge_models, read_models, row_labels
@@ -148,12 +148,12 @@ def _conflicts(models: pd.DataFrame, owner: Codes, column: str) -> list[Problem]
     disagrees = np.zeros(len(models), dtype=bool)
     disagrees[owner[given[value[given] != first[owner[given]]]]] = True
     torn = models.iloc[given[disagrees[owner[given]]]]
-    said: dict[str, dict[object, int]] = {}
+    values_of: dict[str, dict[object, int]] = {}
     for row, model, cell in zip(torn.index, torn["model"].tolist(), torn[column], strict=True):
-        said.setdefault(model, {}).setdefault(cell, row)
+        values_of.setdefault(model, {}).setdefault(cell, row)
     problems = []
-    for model, rows in said.items():
-        listed_values = ", ".join(f"{shown(cell)} (row {row})" for cell, row in rows.items())
+    for model, rows in values_of.items():
+        listed_values = ", ".join(f"{shown_cell(cell)} (row {row})" for cell, row in rows.items())
         text = (
             f'model "{model}" has different values: {listed_values}. '
             "One model has one value: keep it."

@@ -29,12 +29,12 @@ def read_measured(frame: pd.DataFrame, labels: Sequence[str]) -> tuple[pd.DataFr
     problems: list[Problem] = []
     for name in ("stderr", "n_items"):
         if name in frame.columns:
-            columns[name], found = read_numbers(frame[name], labels, name)
-            problems += found
+            columns[name], new_problems = read_numbers(frame[name], labels, name)
+            problems += new_problems
     if "source" in frame.columns:
-        sources, found, _ = read_names(frame["source"], labels, "source")
+        sources, new_problems, _ = read_names(frame["source"], labels, "source")
         columns["source"] = as_objects(sources)
-        problems += found
+        problems += new_problems
     return pd.DataFrame(columns, index=pd.RangeIndex(len(frame))), problems
 
 
@@ -63,7 +63,9 @@ def read_stderr_frame(
         return None, [Problem('stderr= needs the column "model", as the table of scores has it.')]
     labels = [str(name).strip() for name in given["model"]]
     problems = [
-        at_column(name, f"in stderr=, is no benchmark of this table.{nearest(name, read.scores)}")
+        at_column(
+            name, f"in stderr=, is not a benchmark of this table.{nearest(name, read.scores)}"
+        )
         for name in given.columns
         if name != "model" and name not in read.scores.columns
     ]
@@ -74,10 +76,10 @@ def read_stderr_frame(
         return None, [*problems, at_column("model", text)]
     wide = read.scores * np.nan
     for name in [name for name in given.columns if name in read.scores.columns]:
-        values, found = read_numbers(given[name], labels, f"stderr [{name}]")
+        values, new_problems = read_numbers(given[name], labels, f"stderr [{name}]")
         scale = scales.get(name, FRACTION)
         cells = pd.DataFrame({"model": labels, "benchmark": name, "stderr": scale.read(values)})
-        problems += [*found, *measured_problems(cells, scales)]
+        problems += [*new_problems, *measured_problems(cells, scales)]
         wide[name] = cells.set_index("model")["stderr"].reindex(models).to_numpy()
     return wide, problems
 

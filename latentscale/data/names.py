@@ -39,14 +39,14 @@ def similar_names(
         named after its family is not said twice.
     """
     findings: list[Finding] = []
-    said: set[str] = set()
+    alike_families: set[str] = set()
     for variable, given in names.items():
         known = _by_spelling(fitted.get(variable, ()))
         unlike_fitted: list[tuple[str, str]] = []
         alike: list[list[str]] = []
         for key, group in _by_spelling(given).items():
             new = [name for name in group if name not in known.get(key, ())]
-            if not new or (variable == LINEAGE and said.issuperset(new)):
+            if not new or (variable == LINEAGE and alike_families.issuperset(new)):
                 continue
             if key in known:
                 unlike_fitted += [(name, known[key][0]) for name in new]
@@ -54,7 +54,7 @@ def similar_names(
                 alike.append(group)
             else:
                 continue
-            said.update(group if variable == FAMILY else ())
+            alike_families.update(group if variable == FAMILY else ())
         texts = [*_all_unlike_fitted(variable, unlike_fitted), *_all_alike(variable, alike)]
         findings += [Finding("warning", "similar-names", variable, text) for text in texts]
     return findings

@@ -125,8 +125,8 @@ def planned_models(
     odd = [finding for finding in stated if finding.code != "unknown-tokens"]
     # Where the fit is known, an empty instruct was settled above, and not taken as 0.
     read = [f for f in table.findings if fitted is None or f.code != "instruct-missing"]
-    found: list[Finding] = [*findings, *read, *_contradictions(models, lineages), *odd]
-    emit(found, about="Rows to forecast were read")
+    all_findings: list[Finding] = [*findings, *read, *_contradictions(models, lineages), *odd]
+    emit(all_findings, about="Rows to forecast were read")
     return dataset
 
 

@@ -20,7 +20,7 @@ _MAX_ROWS: Final = 20
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that stops a table from being used.
+    """What stops a table from being used, in a sentence.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class Problem:
     row: int = -1
 
 
-def shown(value: object) -> str:
+def shown_cell(value: object) -> str:
     """Return a cell's value as a short text for a message."""
     if isinstance(value, float | np.floating):
         return f"{float(value):.6g}"
@@ -48,7 +48,7 @@ def shown(value: object) -> str:
 def at_cell(row: int, model: str, column: str, value: object, rule: str) -> Problem:
     """Return the problem of one cell: its row, model, column and value, then the rule."""
     named = f' (model "{model}")' if model else ""
-    return Problem(f'row {row}{named}, column "{column}": {shown(value)}. {rule}', column, row)
+    return Problem(f'row {row}{named}, column "{column}": {shown_cell(value)}. {rule}', column, row)
 
 
 def numbered(rows: Iterable[object]) -> str:

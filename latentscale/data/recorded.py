@@ -58,8 +58,8 @@ class Recording:
         ended = xr.where(score < edge, 0.0, xr.where(score > 1 - edge, 1.0, score))
         known = parts > 0
         safe = xr.where(known, parts, 1.0)
-        found = xr.where(known, np.round(ended * safe) / safe, ended)
-        return found.transpose(*score.dims).assign_attrs(score.attrs).rename(score.name)
+        rounded = xr.where(known, np.round(ended * safe) / safe, ended)
+        return rounded.transpose(*score.dims).assign_attrs(score.attrs).rename(score.name)
 
 
 def recording_of(table: xr.Dataset) -> Recording:
@@ -75,7 +75,7 @@ def recording_of(table: xr.Dataset) -> Recording:
     -------
     Parts where 20 scores or more are all multiples of 1 / parts; by chance that does not happen.
     An edge where the items are known, or some score is exactly 0 or 1, unless a score lies
-    within half an item of them: then it is no share of items.
+    within half an item of them: then it is not a share of items.
     """
     score, items = table["score"], table["n_items"]
     enough = score.notnull().sum(MODEL) >= _MIN_SCORES
@@ -93,7 +93,7 @@ def recording_of(table: xr.Dataset) -> Recording:
     edge = edge.where(is_bounded(table))
     parts = parts.where(is_bounded(table), 0.0)
     kept = [name for name in score.coords if name != BENCHMARK]
-    return Recording(*(part.drop_vars(kept, errors="ignore") for part in (parts, edge)))
+    return Recording(*(array.drop_vars(kept, errors="ignore") for array in (parts, edge)))
 
 
 def half_step(table: xr.Dataset, n_items: xr.DataArray) -> xr.DataArray:

@@ -36,7 +36,7 @@ def benchmark_variables(info: Mapping[str, Benchmark], names: list[str]) -> dict
         "group": (np.array([info[n].group for n in names], np.str_), ""),
         "unit": (np.array([info[n].unit for n in names], np.str_), ""),
     }
-    found: dict[str, Any] = {
+    variables: dict[str, Any] = {
         name: (BENCHMARK, values)
         for name, (values, plain) in columns.items()
         if any(values != plain)
@@ -44,33 +44,37 @@ def benchmark_variables(info: Mapping[str, Benchmark], names: list[str]) -> dict
     ceilings = [info[n].ceiling for n in names]
     if any(ceiling is not None for ceiling in ceilings):
         values = [np.nan if ceiling is None else ceiling for ceiling in ceilings]
-        found["ceiling"] = (BENCHMARK, np.array(values, dtype=float))
-    return found
+        variables["ceiling"] = (BENCHMARK, np.array(values, dtype=float))
+    return variables
 
 
-def scaling_of(one: xr.Dataset) -> dict[str, Any]:
+def scaling_of(benchmark: xr.Dataset) -> dict[str, Any]:
     """Return the fields of `Benchmark` that the variables of one benchmark hold."""
-    found: dict[str, Any] = {
-        name: one[name].item()
+    fields: dict[str, Any] = {
+        name: benchmark[name].item()
         for name in ("scale", "lower_is_better", "group", "unit")
-        if name in one
+        if name in benchmark
     }
-    if "ceiling" in one and not np.isnan(float(one["ceiling"])):
-        found["ceiling"] = float(one["ceiling"])
-    return found
+    if "ceiling" in benchmark and not np.isnan(float(benchmark["ceiling"])):
+        fields["ceiling"] = float(benchmark["ceiling"])
+    return fields
 
 
 def scaling_columns(info: Sequence[Benchmark]) -> dict[str, list[Any]]:
     """Return columns that say how benchmarks differ from plain fractions; none if none does."""
     plain = Benchmark()
     fields = ("scale", "lower_is_better", "ceiling", "unit")
-    if all(getattr(one, name) == getattr(plain, name) for one in info for name in fields):
+    if all(
+        getattr(benchmark, name) == getattr(plain, name) for benchmark in info for name in fields
+    ):
         return {}
     return {
-        "scale": [one.scale for one in info],
-        "better": ["lower" if one.lower_is_better else "higher" for one in info],
-        "ceiling": [np.nan if one.ceiling is None else one.ceiling for one in info],
-        "unit": [one.unit for one in info],
+        "scale": [benchmark.scale for benchmark in info],
+        "better": ["lower" if benchmark.lower_is_better else "higher" for benchmark in info],
+        "ceiling": [
+            np.nan if benchmark.ceiling is None else benchmark.ceiling for benchmark in info
+        ],
+        "unit": [benchmark.unit for benchmark in info],
     }
 
 
@@ -109,7 +113,7 @@ def units_of(dataset: xr.Dataset) -> dict[str, str]:
     return {name: str(dataset["unit"].sel({BENCHMARK: name}).item()) for name in names}
 
 
-def standardised(dataset: xr.Dataset) -> xr.Dataset:
+def with_standards(dataset: xr.Dataset) -> xr.Dataset:
     """Return a table that knows the centre and step of its unbounded benchmarks.
 
     Centre and step are mean and standard deviation of the measured scores (of their logarithms on
@@ -205,12 +209,12 @@ def sampling_of(dataset: xr.Dataset) -> xr.DataArray | None:
     # Of n items that are all right or all wrong the error is estimated as 0, but is not.
     exact = (error == 0) & (score > 0) & (score < 1)
     share = xr.where(known > 0, known**2 / variance, xr.where(exact, 0.0, 1 / items))
-    found = share.clip(max=_LARGEST_SAMPLING)
+    sampling = share.clip(max=_LARGEST_SAMPLING)
     for place, scale in enumerate(scales_of(dataset).values()):
         if scale.bounded is None:
             slope = scale.step_at(score[:, place].values) / dataset[STEP].values[place]
-            found[:, place] = (error[:, place] * slope) ** 2
-    return found.fillna(0.0).where(score.notnull(), 0.0).transpose(MODEL, BENCHMARK)
+            sampling[:, place] = (error[:, place] * slope) ** 2
+    return sampling.fillna(0.0).where(score.notnull(), 0.0).transpose(MODEL, BENCHMARK)
 
 
 def usual_sampling(dataset: xr.Dataset) -> xr.DataArray | None:
@@ -218,10 +222,10 @@ def usual_sampling(dataset: xr.Dataset) -> xr.DataArray | None:
 
     Dims (benchmark,); 0 for a benchmark whose scores state none, None where no score does.
     """
-    found = sampling_of(dataset)
-    if found is None:
+    sampling = sampling_of(dataset)
+    if sampling is None:
         return None
-    return found.where(found > 0).median(MODEL).fillna(0.0)
+    return sampling.where(sampling > 0).median(MODEL).fillna(0.0)
 
 
 def _over_benchmarks(dataset: xr.Dataset, values: np.ndarray) -> xr.DataArray:

@@ -47,7 +47,7 @@ class Scores:
         ``benchmark``: ``floor``, ``n_items`` (NaN where unknown), ``suite``, ``basis``. Where
         some scores were measured on other items than their benchmark has (a run cut short), also
         ``cell_items`` (model, benchmark): their own counts, NaN elsewhere; and where standard
-        errors are stated ``stderr`` (model, benchmark). Where some benchmark is no plain
+        errors are stated ``stderr`` (model, benchmark). Where some benchmark is not a plain
         fraction, also ``scale``, ``lower_is_better``, ``ceiling``, ``group`` and ``unit``, as in
         `Benchmark`, and on the rows of a fit ``centre`` and ``step``, by which unbounded scores
         were standardised.
@@ -211,14 +211,14 @@ class Scores:
         """What is known of each benchmark, by name: what `from_frame` takes."""
         info = {}
         for name in self.benchmarks:
-            one = self.dataset.sel({BENCHMARK: name})
-            items = float(one["n_items"])
+            own = self.dataset.sel({BENCHMARK: name})
+            items = float(own["n_items"])
             info[name] = Benchmark(
-                floor=float(one["floor"]),
+                floor=float(own["floor"]),
                 n_items=None if np.isnan(items) else int(items),
-                suite=str(one["suite"].item()),
-                basis=str(one["basis"].item()) if "basis" in one else "",
-                **scaling_of(one),
+                suite=str(own["suite"].item()),
+                basis=str(own["basis"].item()) if "basis" in own else "",
+                **scaling_of(own),
             )
         return info
 
@@ -235,8 +235,8 @@ class Scores:
         pandas.DataFrame
             Columns benchmark, floor, items (``"unknown"`` where they are), scores (how many were
             measured), lowest, median, highest (fractions, or in the benchmark's unit). Where some
-            benchmark is no plain fraction also scale, better (``"higher"`` or ``"lower"``), ceiling
-            and unit.
+            benchmark is not a plain fraction also scale, better (``"higher"`` or ``"lower"``),
+            ceiling and unit.
         """
         score = self.dataset["score"].transpose(MODEL, BENCHMARK).to_numpy()
         wide = pd.DataFrame(score, columns=list(self.benchmarks))
@@ -362,8 +362,8 @@ class Scores:
             MODEL: _checked_names(models, self.models, MODEL),
             BENCHMARK: _checked_names(benchmarks, self.benchmarks, BENCHMARK),
         }
-        part = self.dataset.sel({dim: list(names) for dim, names in wanted.items()})
-        return Scores(part, Audit(tuple(dataset_findings(part))))
+        selected = self.dataset.sel({dim: list(names) for dim, names in wanted.items()})
+        return Scores(selected, Audit(tuple(dataset_findings(selected))))
 
     def without(self, models: Sequence[str]) -> Scores:
         """Return the scores of all models but these.
@@ -444,8 +444,8 @@ def scores_from_long(
     return Scores(*from_rows(frame, features, benchmarks))
 
 
-def _counted(count: int, one: str, many: str) -> str:
-    return f"{count} {one if count == 1 else many}"
+def _counted(count: int, singular: str, plural: str) -> str:
+    return f"{count} {singular if count == 1 else plural}"
 
 
 def _names(dataset: xr.Dataset, variable: str) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from latentscale.data.audit import Finding
-from latentscale.data.columns import Floats, as_objects, cells_of, read_names, read_scores
+from latentscale.data.columns import Floats, as_objects, cells_of, read_names, read_score_column
 from latentscale.data.features.base import Feature
 from latentscale.data.known import kinds_among
 from latentscale.data.layout import own_columns
@@ -92,16 +92,16 @@ def read_models(frame: pd.DataFrame, features: Sequence[Feature] = ()) -> Table:
         if name not in frame.columns:
             columns[name] = as_objects([""] * len(frame))
             continue
-        names, found, cut_here = read_names(frame[name], labels, name)
+        names, new_problems, cut_here = read_names(frame[name], labels, name)
         columns[name] = as_objects(names)
-        problems += found
+        problems += new_problems
         cut += cut_here
     columns |= {"instruct": np.zeros(len(frame)), "params_b": np.nan, "tokens_t": np.nan}
     own = own_columns(frame, features)
     for name, kind in kinds_among(features).items():
         if name in own:
-            columns[name], found = kind.read(frame[name], labels)
-            problems += found
+            columns[name], new_problems = kind.read(frame[name], labels)
+            problems += new_problems
     findings = []
     if cut:
         message = f"spaces at the ends of these names were cut: {listed(dict.fromkeys(cut))}."
@@ -142,8 +142,8 @@ def read_wide(
     problems = [*judged.problems, *repeated_models(read.models)]
     for name in benchmarks:
         scale = (scales or {}).get(name, FRACTION)
-        scores[name], found = read_scores(frame[name], labels, name, scale)
-        problems += found
+        scores[name], new_problems = read_score_column(frame[name], labels, name, scale)
+        problems += new_problems
     wide = pd.DataFrame(scores, index=judged.models.index, columns=list(benchmarks), dtype=float)
     return Table(judged.models, wide, tuple(problems), judged.findings, judged.features)
 

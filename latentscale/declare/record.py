@@ -114,7 +114,7 @@ def explain(error: ValidationError) -> str:
     """Return what pydantic found wrong, one line a problem: where, what, and the value."""
     lines = []
     for problem in error.errors():
-        where = ".".join(str(part) for part in problem["loc"])
+        where = ".".join(str(step) for step in problem["loc"])
         cause = problem.get("ctx", {}).get("error")
         if isinstance(cause, SpecError):
             named = not where or str(cause).startswith(where)
@@ -166,13 +166,13 @@ def _changed(record: Record, changes: Mapping[str, Any], where: str) -> dict[str
     return {**kept, **whole}
 
 
-def _changed_part(part: Any, changes: Mapping[str, Any], where: str) -> dict[str, Any]:
-    if isinstance(part, Record):
-        return _changed(part, changes, where)
-    if isinstance(part, Mapping):
+def _changed_part(value: Any, changes: Mapping[str, Any], where: str) -> dict[str, Any]:
+    if isinstance(value, Record):
+        return _changed(value, changes, where)
+    if isinstance(value, Mapping):
         deep = [key for key in changes if "." in key]
         if deep:
             whole = f"{where}.{deep[0].partition('.')[0]}"
             raise SpecError(f'"{where}.{deep[0]}" is not a field; give the whole of "{whole}".')
-        return {**part, **changes}
+        return {**value, **changes}
     raise SpecError(f'"{where}" has no parts, so "{where}.{next(iter(changes))}" is not a field.')

@@ -175,13 +175,13 @@ class ModelSpec(Record):
     @classmethod
     def _known_covariates(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
-            parts = name.split(":")
-            if not all(part and part == part.strip() for part in parts):
+            factors = name.split(":")
+            if not all(factor and factor == factor.strip() for factor in factors):
                 raise SpecError(
                     f'covariates: "{name}" is not the name of a feature, or of a product such as '
                     '"log_params:log_tokens"; leave out spaces, and empty names.'
                 )
-            if len(parts) > 2:
+            if len(factors) > 2:
                 raise SpecError(f'covariates: "{name}" multiplies more than two covariates.')
         if len(set(names)) < len(names):
             raise SpecError(f"covariates: a name is repeated in {listed(names)}.")
@@ -272,7 +272,9 @@ class ModelSpec(Record):
     @property
     def needs_tokens(self) -> bool:
         """Whether some covariate needs the training tokens of a model."""
-        return any(part in DEPEND_ON_TOKENS for name in self.covariates for part in name.split(":"))
+        return any(
+            factor in DEPEND_ON_TOKENS for name in self.covariates for factor in name.split(":")
+        )
 
     @property
     def needs_instruct(self) -> bool:
@@ -445,7 +447,7 @@ class ModelSpec(Record):
 
 def _away_from_defaults(record: Record, leave_out: Sequence[str] = ()) -> dict[str, Any]:
     """Return the fields of a record that differ from their defaults, and always its kind."""
-    found: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     for name, field in type(record).model_fields.items():
         value = getattr(record, name)
         default = field.get_default(call_default_factory=True)
@@ -453,8 +455,8 @@ def _away_from_defaults(record: Record, leave_out: Sequence[str] = ()) -> dict[s
             continue
         if isinstance(value, tuple):
             value = [_away_from_defaults(v) if isinstance(v, Record) else v for v in value]
-        found[name] = _away_from_defaults(value) if isinstance(value, Record) else value
-    return found
+        fields[name] = _away_from_defaults(value) if isinstance(value, Record) else value
+    return fields
 
 
 def _short(term: Any) -> str:

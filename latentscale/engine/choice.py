@@ -17,6 +17,8 @@ ENGINE = "LATENTSCALE_ENGINE"
 """Environment variable: ``"auto"`` (the default), ``"fast"`` or ``"stock"``."""
 
 _CHOICES = ("auto", "fast", "stock")
+# How PyTensor begins to say that it runs an operation by Python inside numba's code.
+_OBJECT_MODE = "Numba will use object mode"
 _faults: list[str] = []
 
 
@@ -56,16 +58,26 @@ def fast_or_stock[T](fast: Callable[[], T], stock: Callable[[], T]) -> T:
     if choice == "fast":
         return fast()
     if engine_in_use() == "stock":
-        return stock()
+        return _without_notices(stock)
     try:
-        return fast()
+        return _without_notices(fast)
     except (LatentscaleError, MemoryError):
         raise
     except Exception as failure:
         if not _faults:  # what one choice tried may hold another, whose fault was warned of
             _faults.append(f"{type(failure).__name__}: {failure}")
             _warn(_faults[0])
-        return stock()
+        return _without_notices(stock)
+
+
+def _without_notices[T](compiled: Callable[[], T]) -> T:
+    """Return what a call gives, without PyTensor's notices of operations that numba cannot run.
+
+    Where numba is broken that is every operation of a graph, and one warning says so.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", _OBJECT_MODE, UserWarning)
+        return compiled()
 
 
 def _warn(fault: str) -> None:

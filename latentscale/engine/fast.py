@@ -1,4 +1,4 @@
-"""Density: a model's unconstrained log density and gradient, compiled once for tables of any size.
+"""The fast engine: log density and gradient, compiled once for tables of any size.
 
 Compiling a model costs far more than evaluating it. Here the table (cells, covariates, groups)
 enters the compiled functions as arguments, so a model of the same structure on another table

@@ -66,7 +66,7 @@ def _linker() -> Any:
 
 
 def self_contained(function: Any, *, cache: bool) -> Any:
-    """Return a function for numba to compile, without Python's lock, into code that stands alone.
+    """Return a function for numba to compile, without Python's lock, into self-contained code.
 
     Numba leaves calls to copies of other functions open, by name, until the code is loaded: in
     the process that compiled them to the functions by themselves, in a later one, which reads

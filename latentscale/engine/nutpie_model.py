@@ -19,7 +19,7 @@ def native_model(calls: NativeCalls, density: Density, begin: Begin) -> Any:
     Parameters
     ----------
     calls
-        The density, and what a point stands for, as C functions.
+        The density, and the expansion of a point to named variables, as C functions.
     density
         The same density for Python, with the shapes, dims and coordinates of the variables that
         draws hold, in the order in which ``calls.expand`` writes them.

@@ -77,7 +77,7 @@ def compile_density(
         dims=dims,
         coords=coords,
         log_density=partial(_value_and_gradient, program.log_density.bound(graph.inputs)),
-        expand=partial(_named, program.expand.bound(graph.inputs), shapes),
+        expand=partial(_by_name, program.expand.bound(graph.inputs), shapes),
         reused=reused,
         engine="stock",
         public=None if coordinates else partial(_public_model, model, list(kept)),
@@ -246,7 +246,7 @@ def _value_and_gradient(
     return float(value), np.asarray(gradient)
 
 
-def _named(
+def _by_name(
     function: Callable[[np.ndarray], list[Any]],
     shapes: Mapping[str, tuple[int, ...]],
     point: np.ndarray,

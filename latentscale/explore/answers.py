@@ -176,10 +176,10 @@ class Planner:
         self._answers.move_to_end(key)
         while len(self._answers) > _KEPT:
             self._answers.popitem(last=False)
-        found = self._answers[key]
-        if isinstance(found, LatentscaleError):
-            raise found
-        return found
+        answer = self._answers[key]
+        if isinstance(answer, LatentscaleError):
+            raise answer
+        return answer
 
     def curve(self, family: str) -> Curve:
         """Return the scaling curve of a fitted family, over the first covariate that has one.
@@ -224,10 +224,10 @@ class Planner:
     def _expected(self) -> xr.DataArray:
         """Return expected scores of the fitted models, dims (sample, model, benchmark)."""
         if self._fitted is None:
-            found = self.fit.evaluator.at(
+            fitted = self.fit.evaluator.at(
                 self.fit.samples, self.fit.scores.dataset, residuals=FITTED_RESIDUALS
             )
-            self._fitted = found.mean.transpose(SAMPLE, MODEL, BENCHMARK)
+            self._fitted = fitted.mean.transpose(SAMPLE, MODEL, BENCHMARK)
         return self._fitted
 
     def _places(self, forecast: Forecast) -> np.ndarray:

@@ -59,7 +59,7 @@ class Control:
 
 def controls_of(fit: Fit) -> tuple[Control, ...]:
     """Return the controls of the features that the fit uses, in its order."""
-    found = []
+    controls = []
     for kind in fit.transform.kinds:
         given = kind.given(fit.scores.dataset)
         some = fit.scores.dataset.isel({MODEL: np.flatnonzero(given)})
@@ -67,10 +67,10 @@ def controls_of(fit: Fit) -> tuple[Control, ...]:
             continue
         unit = kind.feature.unit or _UNITS.get(kind.name, "")
         label = f"{kind.name} ({unit})" if unit else kind.name
-        found.append(_control(kind.name, label, list(kind.cells(some[kind.variable].values))))
-    if fit.spec.needs_instruct and all(one.name != _INSTRUCT for one in found):
-        found.append(Control(_INSTRUCT, "instruct (instruction-tuned)", "flag"))
-    return tuple(found)
+        controls.append(_control(kind.name, label, list(kind.cells(some[kind.variable].values))))
+    if fit.spec.needs_instruct and all(control.name != _INSTRUCT for control in controls):
+        controls.append(Control(_INSTRUCT, "instruct (instruction-tuned)", "flag"))
+    return tuple(controls)
 
 
 def _control(name: str, label: str, cells: list[Any]) -> Control:
@@ -92,12 +92,12 @@ def _control(name: str, label: str, cells: list[Any]) -> Control:
 def usual_values(fit: Fit, family: str | None) -> dict[str, Any]:
     """Return what a family's models are like, by control; of all models for a new family."""
     members = members_of(fit, family)
-    found = {}
+    values = {}
     for kind in fit.transform.kinds:
         given = kind.given(members)
         some = members if given.any() else fit.scores.dataset
         known = some.isel({MODEL: np.flatnonzero(kind.given(some))})
         if known.sizes[MODEL] and kind.variable in known:
-            found[kind.name] = kind.cells(np.atleast_1d(kind.typical(known)))[0]
-    found[_INSTRUCT] = bool(members[_INSTRUCT].mean() > _HALF)
-    return found
+            values[kind.name] = kind.cells(np.atleast_1d(kind.typical(known)))[0]
+    values[_INSTRUCT] = bool(members[_INSTRUCT].mean() > _HALF)
+    return values

@@ -22,7 +22,7 @@ from latentscale.dims import BENCHMARK, DEFAULT_PROB
 from latentscale.errors import LatentscaleError, listed
 from latentscale.explore.answers import Answer, Planned, Planner
 from latentscale.explore.controls import Control, controls_of, usual_values
-from latentscale.explore.strips import range_of, strips
+from latentscale.explore.strips import strip_range, strips
 from latentscale.markup import data_table
 from latentscale.plots import plot_curve
 from latentscale.posterior.fit import Fit
@@ -73,8 +73,8 @@ class Page:
             label="its lineage", options=["its own", *sorted(set(fit.scores.family_lineage()))]
         )
         self.model = pn.widgets.TextInput(label="model", value="planned model")
-        self.controls = {one.name: one for one in controls_of(fit)}
-        self.features = {name: _widget(one) for name, one in self.controls.items()}
+        self.controls = {control.name: control for control in controls_of(fit)}
+        self.features = {name: _widget(control) for name, control in self.controls.items()}
         self.scores = {name: self._number(name) for name in fit.scores.benchmarks}
         self.thresholds = {name: self._number(name) for name in fit.scores.benchmarks}
         self.problem = pn.pane.HTML("", stylesheets=[_STYLE])
@@ -236,8 +236,10 @@ def _ranges(fit: Fit) -> dict[str, tuple[float, float]]:
     """Return the ends of each benchmark's strip."""
     score = fit.scores.dataset["score"]
     return {
-        name: range_of(score.sel({BENCHMARK: name}).to_series(), scale_of(one.scale).bounded)
-        for name, one in fit.scores.benchmark_info.items()
+        name: strip_range(
+            score.sel({BENCHMARK: name}).to_series(), scale_of(benchmark.scale).bounded
+        )
+        for name, benchmark in fit.scores.benchmark_info.items()
     }
 
 

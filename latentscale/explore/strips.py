@@ -46,7 +46,7 @@ def strips(table: pd.DataFrame, ranges: Mapping[str, tuple[float, float]], capti
     )
 
 
-def range_of(scores: pd.Series, bounds: tuple[float, float] | None) -> tuple[float, float]:
+def strip_range(scores: pd.Series, bounds: tuple[float, float] | None) -> tuple[float, float]:
     """Return the ends of a benchmark's strip: of its scale, else of the fitted scores and more."""
     if bounds is not None:
         return bounds

@@ -57,6 +57,11 @@ class Method(ABC):
             whole_number(value, what, least=least, error=FitError)
             whole_number(value, what, least=least, most=most, error=FitError)
 
+    def _check_cores(self) -> None:
+        """Refuse a number of cores that is not a count, nor None for all of the machine's."""
+        if getattr(self, _CORES) is not None:
+            self._check_counts(_CORES)
+
     def _check_between(self, name: str, lower: float, upper: float) -> None:
         """Refuse a field that is not a number strictly between two bounds."""
         value = getattr(self, name)

@@ -1,4 +1,4 @@
-"""Batches: a table dealt into parts that share no family, and where their parameters are."""
+"""Batches: families dealt into groups of models, and where the parameters of each are."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ LOCAL_DIMS = (MODEL, FAMILY, LINEAGE, UNDISCLOSED)
 
 
 @dataclass(frozen=True)
-class Part:
+class Batch:
     """Some families of a table, with their lineages, models and cells.
 
     Attributes
     ----------
     design
-        The part as a design of its own, with the whole table's covariate transform.
+        The batch as a design of its own, with the whole table's covariate transform.
     positions
-        For each dim of `LOCAL_DIMS`, where the part's entries are in the whole table.
+        For each dim of `LOCAL_DIMS`, where the batch's entries are in the whole table.
     """
 
     design: Design
@@ -58,21 +58,21 @@ class VariableSlices:
 
     @property
     def shared(self) -> tuple[str, ...]:
-        """Variables that all parts of a table have in common."""
+        """Variables that all batches of a table have in common."""
         return tuple(name for name, dims in self.dims.items() if not set(dims) & set(LOCAL_DIMS))
 
-    def places(self, part: Part) -> tuple[np.ndarray, np.ndarray]:
-        """Return where the parameters of a part's model are in the whole point.
+    def places(self, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
+        """Return where the parameters of a batch's model are in the whole point.
 
         Returns
         -------
-        Positions in this model's point of all of the part's, in its own order, shape (n,), and
-        which of them all parts share, shape (n,).
+        Positions in this model's point of all of the batch's, in its own order, shape (n,), and
+        which of them all batches share, shape (n,).
         """
         begin, where, shared = 0, [], []
         for name, shape in self.shapes.items():
             along = [
-                part.positions.get(dim, np.arange(length))
+                batch.positions.get(dim, np.arange(length))
                 for dim, length in zip(self.dims[name], shape, strict=True)
             ]
             inside = begin + np.arange(int(np.prod(shape))).reshape(shape)
@@ -82,35 +82,37 @@ class VariableSlices:
         return np.concatenate(where), np.concatenate(shared)
 
 
-def deal(design: Design, size: int, rng: np.random.Generator) -> tuple[Part, ...]:
-    """Deal a table's families, lineage by lineage, into parts of about so many models each.
+def deal(design: Design, size: int, rng: np.random.Generator) -> tuple[Batch, ...]:
+    """Deal a table's families, lineage by lineage, into batches of about so many models each.
 
     Parameters
     ----------
     design
         The whole table.
     size
-        Models in a part; a lineage is never split, so parts can be larger.
+        Models in a batch; a lineage is never split, so batches can be larger.
     rng
         Source of the order.
 
     Returns
     -------
-    Parts without centring (see `Design.centred`), each model in one of them.
+    Batches without centring (see `Design.centred`), each model in one of them.
     """
     of_family = design.lineage_of_family if design.use_lineage else np.arange(len(design.families))
     of_model = of_family[design.family_of_model]
     counts = np.bincount(of_model, minlength=of_family.max() + 1)
     order = rng.permutation(len(counts))
     number = max(1, round(len(of_model) / size))
-    part_of_group = np.empty(len(counts), int)
+    batch_of_group = np.empty(len(counts), int)
     reached = np.cumsum(counts[order]) - counts[order] / 2
-    part_of_group[order] = np.minimum(number * reached / len(of_model), number - 1).astype(int)
-    part_of_model = part_of_group[of_model]
-    return tuple(_part(design, np.nonzero(part_of_model == k)[0]) for k in np.unique(part_of_model))
+    batch_of_group[order] = np.minimum(number * reached / len(of_model), number - 1).astype(int)
+    batch_of_model = batch_of_group[of_model]
+    return tuple(
+        _batch(design, np.nonzero(batch_of_model == k)[0]) for k in np.unique(batch_of_model)
+    )
 
 
-def _part(design: Design, models: np.ndarray) -> Part:
+def _batch(design: Design, models: np.ndarray) -> Batch:
     families = np.unique(design.family_of_model[models])
     lineages = np.unique(design.lineage_of_family[families])
     cells = np.isin(design.model_of_cell, models)
@@ -130,4 +132,4 @@ def _part(design: Design, models: np.ndarray) -> Part:
     place = {name: index for index, name in enumerate(design.undisclosed)}
     undisclosed = np.array([place[name] for name in own.undisclosed], dtype=int)
     positions = {MODEL: models, FAMILY: families, LINEAGE: lineages, UNDISCLOSED: undisclosed}
-    return Part(own, positions)
+    return Batch(own, positions)

@@ -93,7 +93,7 @@ def response_of_scores(design: Design) -> WorkingResponse:
 def families_centred(
     spec: ModelSpec, design: Design, model: pm.Model, response: WorkingResponse
 ) -> Coordinate:
-    """Return the families' standard latents y, moved by z round where scores put them.
+    """Return the families' standard latents y, moved by z around where scores put them.
 
     The model takes y from its mean over families, which the scores say nothing of: that mean is
     the mean of L'^-1 z alone, stretched to the width of its prior, about 1 / sqrt(families).
@@ -136,7 +136,7 @@ def families_centred(
     point = raw.type(name="family_skill_point")
     weight = as_data(response.weight, (CELL,)) * at_cells(precision(spec, known, rows))
     family = as_data(design.family_of_model[design.model_of_cell], (CELL,))
-    found: Any = centring(
+    centred: Any = centring(
         plain(weight, CELL),
         plain(as_data(response.eta, (CELL,)) - at_cells(rest), CELL),
         plain(_mix(known), BENCHMARK, SKILL),
@@ -144,7 +144,7 @@ def families_centred(
         plain(family, CELL),
         plain(cells[BENCHMARK], CELL),
     )
-    centre, stray, volume, _ = found
+    centre, stray, volume, _ = centred
     value = centre - centre.mean(axis=0) + stray + (_STRETCH - 1) * stray.mean(axis=0)
     named = as_xtensor(value, dims=(FAMILY, SKILL)).transpose(*raw.dims)
     return Coordinate(LATENT, point, named, volume.sum() + spec.skills.count * np.log(_STRETCH))

@@ -10,9 +10,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from latentscale.data.covariates import CovariateTransform, missing_features
+from latentscale.data.covariates import (
+    CovariateTransform,
+    missing_features,
+    single_covariates_of,
+)
 from latentscale.data.recorded import pull_inside
-from latentscale.data.scaling import is_bounded, on_one_scale, sampling_of, standardised
+from latentscale.data.scaling import is_bounded, on_one_scale, sampling_of, with_standards
 from latentscale.data.scores import Scores
 from latentscale.declare.spec import ModelSpec
 from latentscale.dims import BENCHMARK, COVARIATE, MODEL
@@ -139,7 +143,7 @@ def design(
     used, left_out = _usable(spec, scores)
     if transform is None:  # else a design like one that was made, and warned of, before
         _warn_of_unused_priors(spec)
-    data = standardised(used.dataset)
+    data = with_standards(used.dataset)
     used = used if data is used.dataset else Scores(data, used.audit)
     _refuse_unknown_items(spec, used)
     inside, pulled = pull_inside(data["score"], used.item_counts, is_bounded(data))
@@ -191,7 +195,7 @@ def _usable(spec: ModelSpec, scores: Scores) -> tuple[Scores, tuple[str, ...]]:
         )
     without = names[~known & scored]
     if len(without):
-        warnings.warn(_said_left_out(spec, missing, scored, without), DataWarning, stacklevel=4)
+        warnings.warn(_left_out_text(spec, missing, scored, without), DataWarning, stacklevel=4)
     kept = scores.select(models=[str(name) for name in names[keep]]) if left_out else scores
     empty = ~kept.dataset["score"].notnull().any(MODEL)
     if bool(empty.any()):
@@ -213,7 +217,7 @@ def _warn_of_unused_priors(spec: ModelSpec) -> None:
         )
 
 
-def _said_left_out(
+def _left_out_text(
     spec: ModelSpec, missing: dict[str, np.ndarray], scored: np.ndarray, names: np.ndarray
 ) -> str:
     if set(missing) == {_TOKENS}:
@@ -233,7 +237,7 @@ def _said_left_out(
 
 
 def _refuse_levels(spec: ModelSpec, transform: CovariateTransform) -> None:
-    """Raise SpecError if a term takes as a number what is a category."""
+    """Raise SpecError if a term takes as a number what is a category or several covariates."""
     subsets = {
         "family.slopes": spec.family.slopes,
         "benchmarks.slopes": spec.benchmarks.slopes,
@@ -243,13 +247,13 @@ def _refuse_levels(spec: ModelSpec, transform: CovariateTransform) -> None:
     }
     terms: tuple[Any, ...] = spec.terms  # records of `latentscale.model.terms.base.Term`
     subsets |= {f"terms, {t.kind}": sum(t.covariates().values(), ()) for t in terms}
+    kinds = {kind.covariate: kind for kind in transform.kinds}
     for where, names in subsets.items():
         for name in names:
             if name not in transform.columns:
                 raise SpecError(
-                    f'{where}: "{name}" is a category, which has no slope. Leave it out, or '
-                    'declare it with coding="reference" and name a level in covariates and here, '
-                    f'such as "{name}=...".'
+                    f'{where}: "{name}" is not one number and has no slope. Leave it out, or in '
+                    f"covariates and here {single_covariates_of(kinds[name])}."
                 )
     if transform.categories and not spec.skills.count:
         raise SpecError(

@@ -91,7 +91,7 @@ class _MeanBeta(pm.Continuous):
 
     @staticmethod
     def logp(value: Any, mean: Any, phi: Any) -> Any:
-        value, mean, phi = (pt.as_tensor_variable(part) for part in (value, mean, phi))
+        value, mean, phi = (pt.as_tensor_variable(argument) for argument in (value, mean, phi))
 
         def fused() -> Any:
             from latentscale.engine.ops.beta_density import beta_log_density
@@ -110,10 +110,13 @@ def beta_in_graph(score: Named, mean: Named, phi: Named) -> Named | None:
 
     None unless all are variables of a graph over the same cells.
     """
-    parts: tuple[Any, ...] = (score, mean, phi)
-    if not all(isinstance(part, XTensorVariable) and part.type.dims == (CELL,) for part in parts):
+    variables: tuple[Any, ...] = (score, mean, phi)
+    if not all(
+        isinstance(variable, XTensorVariable) and variable.type.dims == (CELL,)
+        for variable in variables
+    ):
         return None
-    return as_xtensor(_MeanBeta.logp(*(part.values for part in parts)), dims=(CELL,))
+    return as_xtensor(_MeanBeta.logp(*(variable.values for variable in variables)), dims=(CELL,))
 
 
 class _CountShare(pm.Continuous):
@@ -223,7 +226,7 @@ def observe_noise(noise: Noise, score: np.ndarray, mean: Named, phi: Named) -> N
     SpecError
         If a field of the noise is neither an array over cells nor a plain setting.
     """
-    parts, parameters = _taken_apart(noise)
+    parts, parameters = _components_of(noise)
     op = _NoiseRV(parts)
     kind = type("ObservedNoise", (_OfNoise,), {"xrv_op": staticmethod(as_xrv(op))})
     kind("score", mean, phi, *parameters, observed=as_data(score, (CELL,)))
@@ -262,7 +265,7 @@ class _Parts:
         return self.kind(**own, **inner, **dict(self.settings))
 
 
-def _taken_apart(noise: Noise) -> tuple[_Parts, list[Named]]:
+def _components_of(noise: Noise) -> tuple[_Parts, list[Named]]:
     """Return a noise as parts that compare, and its arrays in a graph, in their order."""
     own: dict[str, Named] = {}
     settings: list[tuple[str, Any]] = []
@@ -275,7 +278,7 @@ def _taken_apart(noise: Noise) -> tuple[_Parts, list[Named]]:
         if isinstance(value, XTensorVariable) and set(value.type.dims) <= {CELL}:
             own[field.name] = value
         elif isinstance(value, Noise):
-            inner, arrays = _taken_apart(value)
+            inner, arrays = _components_of(value)
             noises.append((field.name, inner))
             further += arrays
         elif isinstance(value, str | bool | int | float | None):
@@ -319,7 +322,7 @@ class _NoiseRV(RandomVariable):
         shape = _whole(size, *parameters)
         dims = _dims_of(len(shape))
         mean, phi, *rest = (
-            xr.DataArray(np.broadcast_to(part, shape), dims=dims) for part in parameters
+            xr.DataArray(np.broadcast_to(parameter, shape), dims=dims) for parameter in parameters
         )
         drawn = self.noise(rest).draw(mean, phi, rng)
         return np.asarray(drawn.transpose(*dims).values, dtype="float64")
@@ -332,7 +335,7 @@ def _noise_log_density(
     """Return the log density of a tensor of scores, by the noise on variables with named dims."""
     ndim = max(variable.type.ndim for variable in (*values, *parameters))
     dims = _dims_of(ndim)
-    score, mean, phi, *rest = (_with_dims(part, dims) for part in (*values, *parameters))
+    score, mean, phi, *rest = (_with_dims(variable, dims) for variable in (*values, *parameters))
     density = as_xtensor(op.noise(rest).log_density(score, mean, phi))
     ordered = density.transpose(*(dim for dim in dims if dim in density.type.dims))
     absent = [place for place, dim in enumerate(dims) if dim not in density.type.dims]
@@ -356,6 +359,6 @@ def _dims_of(ndim: int) -> tuple[str, ...]:
 def _with_dims(variable: Any, dims: tuple[str, ...]) -> Named:
     """Return a tensor with names of its last dims; those along which it is one value are left."""
     own = dims[len(dims) - variable.type.ndim :]
-    single = [place for place, one in enumerate(variable.type.broadcastable) if one]
+    single = [place for place, is_single in enumerate(variable.type.broadcastable) if is_single]
     kept = tuple(dim for place, dim in enumerate(own) if place not in single)
     return as_xtensor(variable.squeeze(single) if single else variable, dims=kept)

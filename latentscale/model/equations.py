@@ -113,10 +113,10 @@ def expected_score[Array: Named](spec: ModelSpec, values: Mapping[str, Array], e
     return cast("Array", on_own_scale(values, inside, eta))
 
 
-def _sum(parts: Sequence[Named | None]) -> Named | None:
+def _sum(addends: Sequence[Named | None]) -> Named | None:
     """Return the sum of what is not None, or None; it is of the kind of the parts."""
     total: Named | None = None
-    for part in parts:
-        if part is not None:
-            total = part if total is None else total + part
+    for addend in addends:
+        if addend is not None:
+            total = addend if total is None else total + addend
     return total

@@ -110,8 +110,8 @@ class MixedNoise(Noise):
         bounded = is_code(self.code, 0)
         middle = on_draws(forwarded(self.code, mean)[0].transpose(*mean.dims))
         value = self.unbounded.draw(middle, on_draws(phi / self.step**2), rng)
-        found = drawn * bounded + backwarded(self.code, value) * (1 - bounded)
-        return on_draws(found.transpose(*mean.dims))
+        joined = drawn * bounded + backwarded(self.code, value) * (1 - bounded)
+        return on_draws(joined.transpose(*mean.dims))
 
 
 @dataclass(frozen=True)

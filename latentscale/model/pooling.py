@@ -71,12 +71,16 @@ class Pooling:
 
     def latent_variables(self, design: Design) -> tuple[str, ...]:
         """Return which of the `latents` a model of this table has."""
-        return tuple(self.latents) if groups_of(design.scores.dataset) else (f"{self.name}_raw",)
+        return (
+            tuple(self.latents)
+            if benchmark_groups(design.scores.dataset)
+            else (f"{self.name}_raw",)
+        )
 
     def parameters(self, design: Design) -> dict[str, Parameter]:
         """Return mean and spread; and the groups' spread where benchmarks are in groups."""
         names = [f"{self.name}_mean", f"{self.name}_spread"]
-        if groups_of(design.scores.dataset):
+        if benchmark_groups(design.scores.dataset):
             names.append(f"{self.name}_group_spread")
         return {name: Parameter(name, self.rest) for name in names}
 
@@ -95,19 +99,31 @@ class Pooling:
         values = declare_parameters(spec, self.parameters(design))
         raw = standard_normal(self.name, (BENCHMARK, *self.rest), start)
         x = values[f"{self.name}_mean"] + values[f"{self.name}_spread"] * raw
-        groups = groups_of(design.scores.dataset)
+        groups = benchmark_groups(design.scores.dataset)
         if groups:
             coordinate(GROUP, groups)
             own = standard_normal(f"{self.name}_group", (GROUP, *self.rest))
-            member = maths_of(own).named(_membership(design.scores.dataset), (BENCHMARK, GROUP))
-            x = x + (member * (own * values[f"{self.name}_group_spread"])).sum(GROUP)
+            x = x + self._of_groups(values | {f"{self.name}_group_raw": own}, design)
         maths = maths_of(x)
         if self.support == POSITIVE:
             return values, maths.exp(x)
         return values, x if self.support == REAL else maths.sigmoid(x)
 
+    def middle(self, values: Mapping[str, Named], design: Design) -> Named:
+        """Return what benchmarks vary around: the mean, and their groups' effects."""
+        mean = values[f"{self.name}_mean"]
+        if not benchmark_groups(design.scores.dataset):
+            return mean
+        return mean + self._of_groups(values, design)
 
-def groups_of(table: xr.Dataset) -> list[str]:
+    def _of_groups(self, values: Mapping[str, Named], design: Design) -> Named:
+        """Return the groups' effects on their benchmarks, dims (benchmark, ...)."""
+        own = values[f"{self.name}_group_raw"]
+        member = maths_of(own).named(_membership(design.scores.dataset), (BENCHMARK, GROUP))
+        return (member * (own * values[f"{self.name}_group_spread"])).sum(GROUP)
+
+
+def benchmark_groups(table: xr.Dataset) -> list[str]:
     """Return the groups of two benchmarks or more, sorted."""
     count = Counter(group_of_benchmark(table))
     return sorted(name for name, times in count.items() if name and times > 1)
@@ -144,5 +160,5 @@ def declared_or_pooled(
 
 def _membership(table: xr.Dataset) -> np.ndarray:
     """Return whether a benchmark is in a group, shape (benchmark, group)."""
-    groups = groups_of(table)
+    groups = benchmark_groups(table)
     return np.array([[float(own == g) for g in groups] for own in group_of_benchmark(table)])

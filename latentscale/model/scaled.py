@@ -34,20 +34,20 @@ def known_curve(dataset: xr.Dataset) -> dict[str, xr.DataArray]:
     dataset
         Scores with centre and step (`latentscale.data.scaling.standardised`).
     """
-    found = {"floor": dataset["floor"]}
+    curve = {"floor": dataset["floor"]}
     best = best_of(dataset)
     if bool((best != 1).any()):
-        found[CEILING] = best
+        curve[CEILING] = best
     scales = scales_of(dataset).values()
     if any(scale.bounded is None for scale in scales):
         names = ["", *(kind for kind, _ in unbounded_scales())]
         code = [0.0 if s.bounded is not None else float(names.index(s.kind)) for s in scales]
-        found |= {CENTRE: dataset[CENTRE], STEP: dataset[STEP]}
-        found[CODE] = xr.DataArray(np.array(code), dims=(BENCHMARK,))
+        curve |= {CENTRE: dataset[CENTRE], STEP: dataset[STEP]}
+        curve[CODE] = xr.DataArray(np.array(code), dims=(BENCHMARK,))
     coords = {BENCHMARK: dataset[BENCHMARK].values}
     return {
         name: xr.DataArray(np.asarray(array.values, dtype=float), coords, (BENCHMARK,))
-        for name, array in found.items()
+        for name, array in curve.items()
     }
 
 
@@ -75,12 +75,12 @@ def on_own_scale(values: Mapping[str, Named], mean: Named, eta: Named) -> Named:
         return mean
     maths = maths_of(eta)
     centred = maths.clip(eta, -_FARTHEST, _FARTHEST) * values[STEP] + values[CENTRE]
-    found = mean * is_code(values[CODE], 0)
+    score = mean * is_code(values[CODE], 0)
     for number, (_, scale) in enumerate(unbounded_scales(), start=1):
         mask = is_code(values[CODE], number)
         # Elsewhere 0, which every scale takes back to a finite number.
-        found = found + scale.backward(centred * mask) * mask
-    return found
+        score = score + scale.backward(centred * mask) * mask
+    return score
 
 
 def is_code(code: Named, number: int) -> Named:

@@ -40,8 +40,10 @@ def rows_in_graph(spec: ModelSpec, design: Design, values: Mapping[str, Named]) 
         rows = rows_of(spec, design.x, table)
         return in_graph(with_levels(rows, design.transform, table, design.transform.levels))
     index = as_data(_places(table, design.undisclosed), (MODEL,))
-    parts = [in_graph(part) for part in _coefficients(spec, design.transform, table)]
-    rows = _at(parts, values[LOG_TOKENS].isel({UNDISCLOSED: index}))
+    coefficients = [
+        in_graph(coefficient) for coefficient in _coefficients(spec, design.transform, table)
+    ]
+    rows = _at(coefficients, values[LOG_TOKENS].isel({UNDISCLOSED: index}))
     levels = with_levels(
         Rows({}, table["instruct"], {}), design.transform, table, design.transform.levels
     )
@@ -79,7 +81,7 @@ def rows_of_table(
     index = xr.DataArray(_places(table, names), dims=(MODEL,), coords=coords)
     tokens = draws[LOG_TOKENS].isel({UNDISCLOSED: index}).drop_vars(UNDISCLOSED)
     known = drawn | x.notnull().all(COVARIATE)
-    tokens = tokens.where(known.drop_vars(_rest(known)))
+    tokens = tokens.where(known.drop_vars(_other_coords(known)))
     return with_levels(_at(_coefficients(spec, transform, table), tokens), transform, table, levels)
 
 
@@ -88,8 +90,8 @@ def with_drawn_tokens(
 ) -> xr.Dataset:
     """Return draws that also hold ``log_tokens`` of further models with undisclosed tokens.
 
-    Each is drawn from the stated prior, one a posterior sample: nothing that was fitted speaks
-    of the tokens of a model that was not.
+    Each is drawn from the stated prior, one a posterior sample: no fitted score informs on
+    the tokens of a model that was not fitted.
 
     Parameters
     ----------
@@ -118,7 +120,7 @@ def with_drawn_tokens(
     return rest.assign_coords(coords).assign({LOG_TOKENS: ((SAMPLE, UNDISCLOSED), values)})
 
 
-def _rest(array: xr.DataArray) -> list[str]:
+def _other_coords(array: xr.DataArray) -> list[str]:
     return [str(name) for name in array.coords if name != MODEL]
 
 
@@ -135,14 +137,14 @@ def _coefficients(
     low, middle, high = (
         transform.apply(table.assign(tokens=table["tokens"].fillna(np.exp(t)))) for t in (-1, 0, 1)
     )
-    parts = middle, (high - low) / 2, (high + low) / 2 - middle
-    first, second, third = (rows_of(spec, part, table) for part in parts)
+    coefficients = middle, (high - low) / 2, (high + low) / 2 - middle
+    first, second, third = (rows_of(spec, values, table) for values in coefficients)
     return first, second, third
 
 
 def _at(coefficients: Sequence[Rows], tokens: Named) -> Rows:
     """Return rows whose covariates are c + b t + a t^2 for log tokens t, dims with model."""
-    constant, linear, square = (part.covariates for part in coefficients)
+    constant, linear, square = (rows.covariates for rows in coefficients)
     covariates = {
         dim: c + linear[dim] * tokens + square[dim] * tokens**2 for dim, c in constant.items()
     }

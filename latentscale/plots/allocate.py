@@ -65,12 +65,12 @@ def plot_allocation(allocation: Allocation, *, published: bool = True) -> Sheet:
     columns = min(len(names), _COLUMNS)
     height = 2.1 if columns > 2 else 2.9
     figure, axes = panels(len(names), columns=columns, width=2.5, height=height)
-    budgets = np.array([part.flops for part in allocation.segments])
-    lows = np.exp([part.low for part in allocation.segments])
-    highs = np.exp([part.high for part in allocation.segments])
+    budgets = np.array([segment.flops for segment in allocation.segments])
+    lows = np.exp([segment.low for segment in allocation.segments])
+    highs = np.exp([segment.high for segment in allocation.segments])
     for name, panel in zip(names, axes, strict=True):
         heading(panel, name)
-        _range(panel, budgets, lows, highs)
+        _allowed_sizes(panel, budgets, lows, highs)
         mine, inner = wide[wide["target"] == name], narrow[narrow["target"] == name]
         _rule(panel, budgets)
         _intervals(panel, mine, inner, highs, allocation.is_posterior)
@@ -91,7 +91,7 @@ def plot_allocation(allocation: Allocation, *, published: bool = True) -> Sheet:
     return figure
 
 
-def _range(panel: Axes, budgets: np.ndarray, lows: np.ndarray, highs: np.ndarray) -> None:
+def _allowed_sizes(panel: Axes, budgets: np.ndarray, lows: np.ndarray, highs: np.ndarray) -> None:
     for budget, low, high in zip(budgets, lows, highs, strict=True):
         panel.plot(
             [budget, budget],

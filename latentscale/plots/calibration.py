@@ -22,6 +22,7 @@ from latentscale.plots.style import (
     Sheet,
     heading,
     legend,
+    name_rows,
     panels,
     percent_axis,
     title,
@@ -213,24 +214,21 @@ def plot_coverage(
         percent_axis(panel.xaxis)
         panel.set_xlabel("scores inside (%)")
     cells = curve.groupby("benchmark", sort=False)["cells"].first()
-    axes[0].set_yticks(range(len(names)), [f"{name} ({cells[name]})" for name in names])
-    for text in axes[0].get_yticklabels():
-        text.set_parse_math(False)
-    axes[0].set_ylim(len(names) - 0.5, -0.5)
+    name_rows(axes[0], [f"{name} ({cells[name]})" for name in names])
     title(figure, "Coverage by benchmark", "In brackets: held-out scores of the benchmark.")
     legend(figure, axes)
     return figure
 
 
-def _coverage_rows(panel: Axes, part: pd.DataFrame, names: list[str], prob: float) -> None:
-    rows = np.array([names.index(name) for name in part["benchmark"]])
-    known = part["lower"].notna().to_numpy()
+def _coverage_rows(panel: Axes, table: pd.DataFrame, names: list[str], prob: float) -> None:
+    rows = np.array([names.index(name) for name in table["benchmark"]])
+    known = table["lower"].notna().to_numpy()
     panel.hlines(
         rows[known],
-        part["lower"][known],
-        part["upper"][known],
+        table["lower"][known],
+        table["upper"][known],
         color=BLUE,
         lw=2,
         label=f"{prob:.0%} bootstrap interval over families",
     )
-    panel.scatter(part["actual"], rows, s=26, color=VERMILLION, zorder=3, label="actual coverage")
+    panel.scatter(table["actual"], rows, s=26, color=VERMILLION, zorder=3, label="actual coverage")

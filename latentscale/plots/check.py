@@ -25,6 +25,7 @@ from latentscale.plots.style import (
     distinct,
     heading,
     legend,
+    name_rows,
     panels,
     percent_axis,
     title,
@@ -83,8 +84,8 @@ def plot_residuals(check: FitCheck, *, rows: int = _MAX_ROWS) -> Sheet:
         linewidths=0.5,
         label="Pareto k too high: residual too small",
     )
-    found = set(zip(check.outliers["model"], check.outliers["benchmark"], strict=True))
-    at = [(names.index(b) + 0.5, order.index(m) + 0.5) for m, b in found if m in kept]
+    outliers = set(zip(check.outliers["model"], check.outliers["benchmark"], strict=True))
+    at = [(names.index(b) + 0.5, order.index(m) + 0.5) for m, b in outliers if m in kept]
     panel.scatter(
         [x for x, _ in at],
         [y for _, y in at],
@@ -96,12 +97,9 @@ def plot_residuals(check: FitCheck, *, rows: int = _MAX_ROWS) -> Sheet:
         path_effects=[withStroke(linewidth=3.2, foreground="white")],
         label="outlier",
     )
-    panel.set_xticks(np.arange(len(names)) + 0.5, names, rotation=45, ha="right")
-    panel.set_yticks(
-        np.arange(len(order)) + 0.5, distinct([str(name) for name in order], _MAX_NAME), fontsize=7
-    )
-    for text in [*panel.get_xticklabels(), *panel.get_yticklabels()]:
-        text.set_parse_math(False)
+    panel.set_xticks(np.arange(len(names)) + 0.5, names, rotation=45, ha="right", parse_math=False)
+    models = distinct([str(name) for name in order], _MAX_NAME)
+    panel.set_yticks(np.arange(len(order)) + 0.5, models, fontsize=7, parse_math=False)
     panel.set_ylim(len(order), 0)
     bar = figure.colorbar(image, ax=panel, extend="both", shrink=0.6, aspect=30)
     bar.set_label("residual (predictive sd, logit scale)", fontsize=8.5)
@@ -176,16 +174,15 @@ def plot_predictive(
     )
     for name, panel in zip(statistics, axes, strict=True):
         heading(panel, name)
-        part = table[table["statistic"] == name].set_index("group")
-        _statistic(panel, part.loc[[g for g in groups if g in part.index]], groups, check)
+        of_statistic = table[table["statistic"] == name].set_index("group")
+        _statistic(
+            panel, of_statistic.loc[[g for g in groups if g in of_statistic.index]], groups, check
+        )
         percent_axis(panel.xaxis)
     for panel in axes[-columns:]:
         panel.set_xlabel(SCORE_LABEL, fontsize=8.5)
     for panel in axes[::columns]:
-        panel.set_yticks(range(len(groups)), distinct([str(group) for group in groups], _MAX_NAME))
-        for text in panel.get_yticklabels():
-            text.set_parse_math(False)
-    axes[0].set_ylim(len(groups) - 0.4, -0.6)
+        name_rows(panel, [str(group) for group in groups], limit=_MAX_NAME)
     title(
         figure,
         f"{check.kind.capitalize()} predictive check by {by}",
@@ -245,11 +242,7 @@ def plot_outliers(check: FitCheck, *, rows: int = 20) -> Sheet:
             label=f"measured score, {kind}" if mine.any() else "",
         )
     models = distinct([str(name) for name in both["model"]], _MAX_NAME)
-    labels = [f"{m}: {b}" for m, b in zip(models, both["benchmark"], strict=True)]
-    panel.set_yticks(places, labels)
-    for text in panel.get_yticklabels():
-        text.set_parse_math(False)
-    panel.set_ylim(len(both) - 0.4, -0.6)
+    name_rows(panel, [f"{m}: {b}" for m, b in zip(models, both["benchmark"], strict=True)])
     if label == SCORE_LABEL:
         percent_axis(panel.xaxis)
     panel.set_xlabel(label)
@@ -278,17 +271,21 @@ def _on_one_axis(table: pd.DataFrame, scores: Scores | None) -> tuple[pd.DataFra
     return table.assign(**changed), "score, from the benchmark's mean in its standard deviations"
 
 
-def _statistic(panel: Axes, part: pd.DataFrame, groups: list[str], check: PredictiveCheck) -> None:
-    places = np.array([groups.index(group) for group in part.index])
-    panel.hlines(places, part["lower"], part["upper"], color=BLUE, lw=2, label="replicated tables")
-    outside = ((part["observed"] < part["lower"]) | (part["observed"] > part["upper"])).to_numpy()
+def _statistic(panel: Axes, table: pd.DataFrame, groups: list[str], check: PredictiveCheck) -> None:
+    places = np.array([groups.index(group) for group in table.index])
+    panel.hlines(
+        places, table["lower"], table["upper"], color=BLUE, lw=2, label="replicated tables"
+    )
+    outside = (
+        (table["observed"] < table["lower"]) | (table["observed"] > table["upper"])
+    ).to_numpy()
     for chosen, color, label in (
         (~outside, BLACK, "measured"),
         (outside, VERMILLION, "measured, outside the interval"),
     ):
         if chosen.any():
             panel.scatter(
-                part["observed"][chosen],
+                table["observed"][chosen],
                 places[chosen],
                 s=26,
                 marker="D",

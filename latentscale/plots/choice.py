@@ -22,6 +22,7 @@ from latentscale.plots.style import (
     Sheet,
     heading,
     legend,
+    name_rows,
     panels,
     percent_axis,
     score_axis,
@@ -56,9 +57,7 @@ def plot_next_benchmark(choice: NextBenchmark) -> Sheet:
     labels = list(table["benchmarks"])
     if table["cost"].nunique() > 1:
         labels = [f"{n} (cost {c:g})" for n, c in zip(labels, table["cost"], strict=True)]
-    panel.set_yticks(rows, labels)
-    for text in panel.get_yticklabels():
-        text.set_parse_math(False)
+    panel.set_yticks(rows, labels, parse_math=False)
     panel.invert_yaxis()
     panel.grid(visible=False, axis="y")
     panel.set_xlim(left=0)
@@ -157,7 +156,7 @@ def plot_passing(passing: Passing) -> Sheet:
             zorder=4,
             label="the expected score, without noise",
         )
-        _name_rows(panel, models)
+        name_rows(panel, models)
         panel.set_xlim(-0.03, 1.03)
         percent_axis(panel.xaxis)
     for panel in axes[-columns:]:
@@ -204,7 +203,7 @@ def plot_few_shot(before: Forecast, after: Forecast, *, prob: float = DEFAULT_PR
         ):
             _interval_rows(panel, forecast, name, models, prob, (color, side, label))
         _given_scores(panel, after, name, models)
-        _name_rows(panel, models)
+        name_rows(panel, models)
         score_axis(panel.xaxis, name, before.units)
     for panel in axes[-columns:]:
         panel.set_xlabel(score_label(names, before.units), fontsize=8.5)
@@ -237,12 +236,19 @@ def plot_regression(regression: SkillRegression, *, prob: float = DEFAULT_PROB) 
     expect(regression, SkillRegression, "regression")
     table = regression.table(prob).set_index("term")
     skills = [term for term in table.index if term not in ("intercept", "sigma", "r_squared")]
-    part, rows = table.loc[skills], np.arange(len(skills))
+    coefficients, rows = table.loc[skills], np.arange(len(skills))
     figure, (panel,) = panels(1, columns=1, width=6.6, height=0.9 + _ROW_INCHES * len(skills))
     panel.axvline(0, color=BLACK, lw=0.8)
-    panel.hlines(rows, part["lower"], part["upper"], color=BLUE, lw=2, label=f"{prob:.0%} interval")
-    panel.scatter(part["median"], rows, color=BLUE, s=26, zorder=3, label="median")
-    _name_rows(panel, skills)
+    panel.hlines(
+        rows,
+        coefficients["lower"],
+        coefficients["upper"],
+        color=BLUE,
+        lw=2,
+        label=f"{prob:.0%} interval",
+    )
+    panel.scatter(coefficients["median"], rows, color=BLUE, s=26, zorder=3, label="median")
+    name_rows(panel, skills)
     panel.set_xlabel(f"change of {regression.name} with one unit of the skill", parse_math=False)
     explained = table.loc["r_squared"]
     title(
@@ -300,13 +306,6 @@ def _threshold(passing: Passing, name: str, value: float) -> str:
 def _thresholds_in(passing: Passing) -> str:
     own = " or their units" if set(passing.rows["benchmark"]) & set(passing.units) else ""
     return f"Thresholds in points{own}, over each panel."
-
-
-def _name_rows(panel: Axes, names: list[str]) -> None:
-    panel.set_yticks(range(len(names)), names)
-    for text in panel.get_yticklabels():
-        text.set_parse_math(False)
-    panel.set_ylim(len(names) - 0.4, -0.6)
 
 
 def _cut(names: tuple[str, ...], limit: int = 5) -> str:

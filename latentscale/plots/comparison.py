@@ -6,7 +6,17 @@ import numpy as np
 
 from latentscale.analysis.checks.compare import Comparison
 from latentscale.expect import expect
-from latentscale.plots.style import BLACK, BLUE, VERMILLION, Sheet, heading, legend, panels, title
+from latentscale.plots.style import (
+    BLACK,
+    BLUE,
+    VERMILLION,
+    Sheet,
+    heading,
+    legend,
+    name_rows,
+    panels,
+    title,
+)
 
 _ROW_INCHES = 0.34
 """Height of a row with two markers."""
@@ -46,10 +56,7 @@ def plot_compare(comparison: Comparison) -> Sheet:
     weight.barh(places, table["weight"], height=0.5, color=VERMILLION)
     weight.set_xlim(0, 1)
     weight.set_xlabel("weight in the stacked forecast", fontsize=8.5)
-    gap.set_yticks(places, [str(name) for name in table["name"]])
-    for text in gap.get_yticklabels():
-        text.set_parse_math(False)
-    gap.set_ylim(len(table) - 0.5, -0.5)
+    name_rows(gap, [str(name) for name in table["name"]])
     cells = int(table["cells"].iloc[0])
     if comparison.held_out:
         caption = f"{cells} held-out scores, exact."

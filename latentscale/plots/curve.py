@@ -80,7 +80,7 @@ def plot_curve(
     Raises
     ------
     DataError
-        If `hidden` is no table or without a column.
+        If `hidden` is not a table or without a column.
     """
     expect(curve, Curve, "curve")
     wide, narrow = curve.table(_WIDE), curve.table(_NARROW)

@@ -16,9 +16,9 @@ from latentscale.plots.style import (
     VERMILLION,
     Sheet,
     across_label,
-    distinct,
     heading,
     legend,
+    name_rows,
     panels,
     score_axis,
     score_label,
@@ -62,7 +62,7 @@ def plot_forecast(
     Raises
     ------
     DataError
-        If `observed` is no table, has no ``model`` column, or none of the forecast's models and
+        If `observed` is not a table, has no ``model`` column, or none of the forecast's models and
         benchmarks.
     LatentscaleError
         If `prob` is not strictly between 0 and 1.
@@ -85,10 +85,7 @@ def plot_forecast(
             _truths(panel, known, place)
         score_axis(panel.xaxis, name, forecast.units)
         within(panel, name, forecast.units)
-        panel.set_yticks(range(len(models)), distinct(models, _MAX_NAME))
-        for text in panel.get_yticklabels():
-            text.set_parse_math(False)
-        panel.set_ylim(len(models) - 0.4, -0.6)
+        name_rows(panel, models, limit=_MAX_NAME)
     across_label(axes, columns, score_label(benchmarks, forecast.units))
     versus = "" if truth is None else ", beside the measured scores"
     title(
@@ -137,18 +134,18 @@ def _intervals(
     ):
         if not chosen.any():
             continue
-        part = table[chosen]
+        shown = table[chosen]
         panel.hlines(
             rows[chosen],
-            part["lower"],
-            part["upper"],
+            shown["lower"],
+            shown["upper"],
             color=BLUE,
             lw=2,
             alpha=alpha,
             label=f"{prob:.0%} interval{note}",
         )
         panel.scatter(
-            part["median"],
+            shown["median"],
             rows[chosen],
             s=20,
             color=BLUE,

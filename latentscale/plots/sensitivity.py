@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 
 from latentscale.analysis.sensitivity.influence import FamilyInfluence
 from latentscale.analysis.sensitivity.sensitivity import (
@@ -23,9 +22,9 @@ from latentscale.plots.style import (
     GREY,
     VERMILLION,
     Sheet,
-    distinct,
     heading,
     legend,
+    name_rows,
     panels,
     title,
 )
@@ -42,7 +41,7 @@ _APART = 0.16
 _LEAST = 0.005  # left end of the axis; a line that meets it goes on to 0
 
 
-def plot_sensitivity(found: Sensitivity, *, rows: int = _SHOWN) -> Sheet:
+def plot_sensitivity(sensitivity: Sensitivity, *, rows: int = _SHOWN) -> Sheet:
     """Draw how far priors and scores move each quantity, the surest prior-sensitive first.
 
     Each sensitivity comes with a line down to itself less its Monte Carlo noise, a bound on the
@@ -50,7 +49,7 @@ def plot_sensitivity(found: Sensitivity, *, rows: int = _SHOWN) -> Sheet:
 
     Parameters
     ----------
-    found
+    sensitivity
         From `latentscale.sensitivity`.
     rows
         Largest number of quantities shown.
@@ -60,10 +59,12 @@ def plot_sensitivity(found: Sensitivity, *, rows: int = _SHOWN) -> Sheet:
     Sheet
         A matplotlib figure, not registered with pyplot.
     """
-    expect(found, Sensitivity, "found")
+    expect(sensitivity, Sensitivity, "sensitivity")
     _check_rows(rows)
-    clear = (found.rows["prior"] - found.rows["prior_noise"]).sort_values(ascending=False)
-    table = found.rows.loc[clear.index].head(rows)
+    clear = (sensitivity.rows["prior"] - sensitivity.rows["prior_noise"]).sort_values(
+        ascending=False
+    )
+    table = sensitivity.rows.loc[clear.index].head(rows)
     figure, (panel,) = panels(1, columns=1, width=5.6, height=0.5 + _ROW_INCHES * len(table))
     places = np.arange(len(table))
     for name, color, marker, off in (
@@ -72,7 +73,7 @@ def plot_sensitivity(found: Sensitivity, *, rows: int = _SHOWN) -> Sheet:
     ):
         low = (table[name] - table[f"{name}_noise"]).clip(lower=_LEAST)
         panel.hlines(places + off, low, table[name].clip(lower=_LEAST), color=color, lw=1.6)
-        counts = (table[name] - table[f"{name}_noise"] >= found.limit).to_numpy()
+        counts = (table[name] - table[f"{name}_noise"] >= sensitivity.limit).to_numpy()
         for chosen, fill, label in (
             (counts, color, name),
             (~counts, "white", f"{name}, not past limit"),
@@ -89,14 +90,20 @@ def plot_sensitivity(found: Sensitivity, *, rows: int = _SHOWN) -> Sheet:
                     zorder=3,
                     label=label,
                 )
-    panel.axvline(found.limit, color=BLACK, lw=1, ls="--", label=f"limit {found.limit:g}")
+    panel.axvline(
+        sensitivity.limit, color=BLACK, lw=1, ls="--", label=f"limit {sensitivity.limit:g}"
+    )
     panel.set_xscale("log")
     panel.set_xlim(left=_LEAST)
     panel.xaxis.set_major_formatter("{x:g}")
     panel.set_xlabel("sensitivity, log scale (distance per doubling of strength)")
-    _names(panel, list(_quantities(table)))
-    counts = found.rows["diagnosis"].value_counts()
-    cut = f", {len(table)} of {len(found.rows)} shown" if len(table) < len(found.rows) else ""
+    name_rows(panel, _quantities(table), limit=_MAX_NAME)
+    counts = sensitivity.rows["diagnosis"].value_counts()
+    cut = (
+        f", {len(table)} of {len(sensitivity.rows)} shown"
+        if len(table) < len(sensitivity.rows)
+        else ""
+    )
     title(
         figure,
         f"Sensitivity to the priors and to the scores{cut}",
@@ -150,12 +157,17 @@ def plot_tornado(
     size = ends.abs().max(axis="columns").sort_values(ascending=False).head(rows)
     figure, (panel,) = panels(1, columns=1, width=5.6, height=0.6 + _ROW_INCHES * len(size))
     for place, key in enumerate(size.index):
-        part = moved[(moved["variable"] == key[0]) & (moved["where"] == key[1])]
+        variants = moved[(moved["variable"] == key[0]) & (moved["where"] == key[1])]
         low, high = min(ends.loc[key, "min"], 0.0), max(ends.loc[key, "max"], 0.0)
         panel.barh(place, -low, left=low, height=0.62, color=VERMILLION, label="lower than base")
         panel.barh(place, high, height=0.62, color=BLUE, label="higher than base")
         panel.scatter(
-            part[value], [place] * len(part), s=9, color=BLACK, zorder=3, label="one variant"
+            variants[value],
+            [place] * len(variants),
+            s=9,
+            color=BLACK,
+            zorder=3,
+            label="one variant",
         )
     panel.axvline(0, color=BLACK, lw=1)
     panel.set_xlabel(
@@ -163,7 +175,8 @@ def plot_tornado(
         if variable is None
         else f"change of the median of {variable}"
     )
-    _names(panel, [_name(*key) if variable is None else key[1] or key[0] for key in size.index])
+    labels = [_name(*key) if variable is None else key[1] or key[0] for key in size.index]
+    name_rows(panel, labels, limit=_MAX_NAME)
     cut = f", {len(size)} of {len(ends)} quantities shown" if len(size) < len(ends) else ""
     title(
         figure,
@@ -174,12 +187,12 @@ def plot_tornado(
     return figure
 
 
-def plot_influence(found: FamilyInfluence, *, rows: int = _SHOWN) -> Sheet:
+def plot_influence(influence: FamilyInfluence, *, rows: int = _SHOWN) -> Sheet:
     """Draw the largest change that leaving each family out makes, and Pareto k.
 
     Parameters
     ----------
-    found
+    influence
         From `latentscale.studies.family_influence`.
     rows
         Largest number of families shown, the most influential first.
@@ -189,9 +202,9 @@ def plot_influence(found: FamilyInfluence, *, rows: int = _SHOWN) -> Sheet:
     Sheet
         A matplotlib figure, not registered with pyplot.
     """
-    expect(found, FamilyInfluence, "found")
+    expect(influence, FamilyInfluence, "influence")
     _check_rows(rows)
-    table = found.families.head(rows)
+    table = influence.families.head(rows)
     height = 0.6 + _ROW_INCHES * len(table)
     figure, (change, weight) = panels(2, columns=2, width=3.3, height=height)
     places = np.arange(len(table))
@@ -207,11 +220,15 @@ def plot_influence(found: FamilyInfluence, *, rows: int = _SHOWN) -> Sheet:
     change.set_xlabel("posterior standard deviations")
     heading(weight, "Pareto k of its weights")
     weight.scatter(table["pareto_k"], places, s=24, color=VERMILLION)
-    weight.axvline(found.k_limit, color=BLACK, lw=1, ls="--", label=f"limit {found.k_limit:.2f}")
+    weight.axvline(
+        influence.k_limit, color=BLACK, lw=1, ls="--", label=f"limit {influence.k_limit:.2f}"
+    )
     weight.set_xlabel("Pareto k")
-    _names(change, [str(name) for name in table["family"]])
+    name_rows(change, [str(name) for name in table["family"]], limit=_MAX_NAME)
     cut = (
-        f", {len(table)} of {len(found.families)} shown" if len(table) < len(found.families) else ""
+        f", {len(table)} of {len(influence.families)} shown"
+        if len(table) < len(influence.families)
+        else ""
     )
     title(
         figure,
@@ -232,11 +249,3 @@ def _quantities(table: pd.DataFrame) -> list[str]:
 
 def _name(variable: str, where: str) -> str:
     return f"{variable} [{where}]" if where else variable
-
-
-def _names(panel: Axes, names: list[str]) -> None:
-    """Label rows from the top down."""
-    panel.set_yticks(range(len(names)), distinct(list(names), _MAX_NAME))
-    for text in panel.get_yticklabels():
-        text.set_parse_math(False)
-    panel.set_ylim(len(names) - 0.4, -0.6)

@@ -26,6 +26,7 @@ from latentscale.plots.style import (
     Sheet,
     heading,
     legend,
+    name_rows,
     panels,
     percent_axis,
     title,
@@ -37,7 +38,7 @@ _COLUMNS = 4
 """Panels in a row: their labels stay readable across a page."""
 _MOST_FAMILIES = 12
 """Families in one picture: there are no more colours and markers to distinguish."""
-# What is no term's: apart from every colour and hatch of the terms.
+# What is not a term's: apart from every colour and hatch of the terms.
 _FILLS_OF_RESTS: dict[str, tuple[str, str | None]] = {
     OTHER: ("#009E73", "xx"),
     NOISE: ("#BDBDBD", None),
@@ -65,10 +66,10 @@ def plot_loadings(skills: Skills) -> Sheet:
     figure, axes = _rows_of(names, len(rows))
     for name, panel in zip(names, axes, strict=True):
         heading(panel, _of_skill(name))
-        outer, inner = (part[part["skill"] == name] for part in (wide, narrow))
+        outer, inner = (table[table["skill"] == name] for table in (wide, narrow))
         _intervals(panel, outer, inner, skills.is_posterior)
         panel.axvline(0, color=GREY, lw=0.9, zorder=1)
-        _names(panel, rows)
+        name_rows(panel, rows)
         panel.set_xlabel("loading (link scale per unit of skill)", fontsize=8.5)
     _caption(figure, "What each skill moves", "loadings", skills.is_posterior)
     legend(figure, axes)
@@ -124,12 +125,12 @@ def plot_family_skills(skills: Skills, families: Sequence[str]) -> Sheet:
     for name, panel in zip(names, axes, strict=True):
         heading(panel, _of_skill(name))
         outer, inner = (
-            part[part["skill"] == name].set_index(FAMILY).loc[chosen].reset_index()
-            for part in (wide, narrow)
+            table[table["skill"] == name].set_index(FAMILY).loc[chosen].reset_index()
+            for table in (wide, narrow)
         )
         _intervals(panel, outer, inner, skills.is_posterior)
         panel.axvline(0, color=GREY, lw=0.9, zorder=1)
-        _names(panel, chosen)
+        name_rows(panel, chosen)
         panel.set_xlabel("family's skill, average of families = 0", fontsize=8.5)
     _caption(
         figure,
@@ -181,7 +182,7 @@ def plot_variance_shares(shares: VarianceShares) -> Sheet:
             label=component,
         )
         right, left = right + np.clip(share, 0, None), left + np.clip(share, None, 0)
-    _names(panel, rows)
+    name_rows(panel, rows)
     panel.grid(axis="y", visible=False)
     percent_axis(panel.xaxis)
     panel.set_xlim(min(0.0, float(left.min()) * 1.05), float(right.max()))
@@ -252,11 +253,6 @@ def _intervals(panel: Axes, wide: pd.DataFrame, narrow: pd.DataFrame, bands: boo
                 zorder=4,
                 label=label,
             )
-
-
-def _names(panel: Axes, names: Sequence[str]) -> None:
-    panel.set_yticks(np.arange(len(names)), list(names), parse_math=False)
-    panel.set_ylim(len(names) - 0.4, -0.6)
 
 
 def _of_skill(name: str) -> str:

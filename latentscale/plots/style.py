@@ -220,6 +220,23 @@ def distinct(names: Sequence[str], limit: int) -> list[str]:
     return [kept[name] for name in names]
 
 
+def name_rows(panel: Axes, names: Sequence[str], *, limit: int | None = None) -> None:
+    """Label rows 0, 1, ... from the top down; a name is never read as mathematics.
+
+    Parameters
+    ----------
+    panel
+        Its rows lie at whole numbers.
+    names
+        One a row.
+    limit
+        Letters that a name may have (see `distinct`); None for all of them.
+    """
+    shown = list(names) if limit is None else distinct(names, limit)
+    panel.set_yticks(range(len(shown)), shown, parse_math=False)
+    panel.set_ylim(len(shown) - 0.4, -0.6)
+
+
 def within(panel: Axes, name: str, units: Mapping[str, str]) -> None:
     """Let the axis of a benchmark's scores end at 0 and 100%, where they are fractions."""
     if name not in units:
@@ -229,15 +246,15 @@ def within(panel: Axes, name: str, units: Mapping[str, str]) -> None:
 
 def legend(figure: Figure, axes: list[Axes]) -> None:
     """Put one legend under all panels; each label once."""
-    found: dict[str, Any] = {}
+    handles: dict[str, Any] = {}
     for panel in axes:
         for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
-            found.setdefault(label, handle)
+            handles.setdefault(label, handle)
     with mpl.rc_context(_STYLE):
         figure.legend(
-            list(found.values()),
-            list(found),
+            list(handles.values()),
+            list(handles),
             loc="outside lower left",
-            ncols=min(len(found), 3),
+            ncols=min(len(handles), 3),
             fontsize=8.5,
         )

@@ -94,7 +94,7 @@ def _figures(name: str, draws: xr.DataArray) -> pd.DataFrame:
     flat = draws.stack(cell=rest) if rest else draws.expand_dims("cell", axis=-1)
     varies = (flat.std((CHAIN, DRAW)) > _CONSTANT).values
     values = flat.transpose("cell", CHAIN, DRAW).values[varies]
-    where = _places(draws, rest, varies)
+    where = _varying_labels(draws, rest, varies)
     sample = xr.Dataset({"x": (("cell", CHAIN, DRAW), values)})
     if not len(values) or draws.sizes[DRAW] < _FEWEST:
         empty = np.full(len(values), np.nan)
@@ -108,11 +108,11 @@ def _figures(name: str, draws: xr.DataArray) -> pd.DataFrame:
     return pd.DataFrame({"variable": name, "where": where, **figures})
 
 
-def _places(draws: xr.DataArray, rest: list[str], varies: np.ndarray) -> list[str]:
+def _varying_labels(draws: xr.DataArray, rest: list[str], varies: np.ndarray) -> list[str]:
     if not rest:
         return [""] if varies.all() else []
     index = pd.MultiIndex.from_product([draws[dim].values for dim in rest])
-    labels = [", ".join(str(part) for part in place) for place in index]
+    labels = [", ".join(str(label) for label in place) for place in index]
     return [label for label, keep in zip(labels, varies, strict=True) if keep]
 
 

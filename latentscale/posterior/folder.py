@@ -61,7 +61,7 @@ def claimed(path: Path) -> Iterator[None]:
 def refuse_used(path: Path) -> None:
     """Refuse a path that holds draws, or anything of others.
 
-    What a sampler leaves that was stopped before it had described its folder is no obstacle.
+    What a sampler leaves that was stopped before it had described its folder is not an obstacle.
 
     Raises
     ------
@@ -145,7 +145,7 @@ def read_header(path: Path) -> tuple[FolderHeader, xr.Dataset]:
     FitError
         If it is not a folder of draws, or was damaged or changed after it was made.
     """
-    document = read_document(path)
+    document = unverified_header(path)
     table = path / SCORES
     with readable(table), netcdf.opened(table) as file:
         scores = netcdf.read_tree(file, table).to_dataset()
@@ -154,7 +154,7 @@ def read_header(path: Path) -> tuple[FolderHeader, xr.Dataset]:
         return FolderHeader.from_dict(content, path), scores
 
 
-def read_document(path: Path) -> dict[str, Any]:
+def unverified_header(path: Path) -> dict[str, Any]:
     """Return the header of a folder as it is written, before anything in it was verified.
 
     Raises

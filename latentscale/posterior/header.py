@@ -195,7 +195,7 @@ def parsed(text: object, path: Path) -> dict[str, Any]:
     Raises
     ------
     FitError
-        Naming the file, if the text is no header, or a newer version wrote it.
+        Naming the file, if the text is not a header, or a newer version wrote it.
     """
     document = json_table(text, path)
     schema = _schema(document)
@@ -251,8 +251,8 @@ def verified(document: Mapping[str, Any], tree: xr.DataTree, path: Path) -> dict
         try:
             content = MIGRATIONS[schema](content)
         except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
-            said = f"{type(error).__name__}: {error}"
-            raise FitError(f"{path} cannot be read: its header is not whole ({said}).") from None
+            reason = f"{type(error).__name__}: {error}"
+            raise FitError(f"{path} cannot be read: its header is not whole ({reason}).") from None
     return content
 
 
@@ -271,9 +271,9 @@ def readable(path: Path) -> Iterator[None]:
     except PermissionError:
         raise FitError(f"{path} cannot be read: permission denied.") from None
     except Exception as error:
-        said = f"{type(error).__name__}: {error}"
+        reason = f"{type(error).__name__}: {error}"
         kind = " as NetCDF" if path.suffix == ".nc" else ""
-        raise FitError(f"{path} cannot be read{kind}: it is damaged ({said}).") from error
+        raise FitError(f"{path} cannot be read{kind}: it is damaged ({reason}).") from error
 
 
 def _schema(document: Mapping[str, Any]) -> int | None:
@@ -323,11 +323,11 @@ def _spec(text: str, priors: Mapping[str, Any]) -> ModelSpec:
     return spec
 
 
-def _holds(whole: object, part: object) -> bool:
+def _holds(whole: object, subset: object) -> bool:
     """Return whether a JSON value holds all of another: `whole` may have further keys."""
-    if isinstance(whole, dict) and isinstance(part, dict):
-        return all(key in whole and _holds(whole[key], value) for key, value in part.items())
-    return whole == part
+    if isinstance(whole, dict) and isinstance(subset, dict):
+        return all(key in whole and _holds(whole[key], value) for key, value in subset.items())
+    return whole == subset
 
 
 def _check_keys(

@@ -65,8 +65,8 @@ def _take(file: IO[str], folder: Path) -> None:
         if failure.errno in _HELD or _may_run(holder):
             gone = "" if failure.errno in _HELD else f" If it has ended, delete {folder / LOCK}."
             raise FitError(
-                f"Another sampler writes to {folder} ({_named(holder)}): wait until it has ended, "
-                f"or stop it.{gone}"
+                f"Another sampler writes to {folder} ({_holder_in_words(holder)}): wait until it "
+                f"has ended, or stop it.{gone}"
             ) from None
 
 
@@ -117,7 +117,7 @@ def _may_run(holder: dict[str, Any]) -> bool:
     return True
 
 
-def _named(holder: dict[str, Any]) -> str:
+def _holder_in_words(holder: dict[str, Any]) -> str:
     if not holder:
         return "process unknown"
     return f"process {holder['process']} on {holder.get('machine')}"

@@ -181,7 +181,7 @@ def _datasets(group: h5py.Group, path: Path, seen: set[int]) -> Iterator[h5py.Da
 def _check_attributes(owner: h5py.Group | h5py.Dataset, path: Path) -> None:
     for name in owner.attrs:
         attribute = h5py.h5a.open(owner.id, name.encode())
-        if _cells(attribute.shape) * attribute.dtype.itemsize > _LARGEST_ATTRIBUTE:
+        if _size(attribute.shape) * attribute.dtype.itemsize > _LARGEST_ATTRIBUTE:
             raise FitError(f'{path} cannot be read: the attribute "{name}" is too large.')
 
 
@@ -198,7 +198,7 @@ def _declared(data: h5py.Dataset, size: int, path: Path) -> int:
     if not usual:
         raise FitError(f'{path} cannot be read: latentscale writes no data such as "{data.name}".')
     ratio = _BEST_RATIO if h5py.h5z.FILTER_DEFLATE in filters else 1
-    needed = max(_cells(data.shape), _cells(data.chunks or (0,))) * data.dtype.itemsize
+    needed = max(_size(data.shape), _size(data.chunks or (0,))) * data.dtype.itemsize
     if needed > ratio * min(data.id.get_storage_size(), size) + _SMALL:
         raise FitError(
             f'{path} cannot be read: "{data.name}" declares {needed / 1e6:,.1f} MB of data, more '
@@ -209,7 +209,7 @@ def _declared(data: h5py.Dataset, size: int, path: Path) -> int:
 
 def _text_bytes(data: h5py.Dataset, size: int, path: Path) -> int:
     """Return the bytes of all texts: many cells may refer to one text of the file."""
-    at_once = max(1, min(_MOST_TEXTS, _MOST_TEXT_BYTES // size) // max(1, _cells(data.shape[1:])))
+    at_once = max(1, min(_MOST_TEXTS, _MOST_TEXT_BYTES // size) // max(1, _size(data.shape[1:])))
     total = 0
     for start in range(0, data.shape[0], at_once):
         total += sum(len(text) for text in np.ravel(data[start : start + at_once]))
@@ -218,7 +218,7 @@ def _text_bytes(data: h5py.Dataset, size: int, path: Path) -> int:
     return total
 
 
-def _cells(shape: tuple[int, ...]) -> int:
+def _size(shape: tuple[int, ...]) -> int:
     return math.prod(shape)
 
 

@@ -62,17 +62,17 @@ class Status:
 
 
 def status_of_chains(
-    found: Convergence, *, interrupted: bool, good_for: str = FOR_ANYTHING
+    convergence: Convergence, *, interrupted: bool, good_for: str = FOR_ANYTHING
 ) -> Status:
     """Judge Markov chains by R-hat, effective sample size, divergences and energy."""
-    advice = list(problems(found))
+    advice = list(problems(convergence))
     if interrupted:
         advice.append("Sampling was stopped early: run it again for the full number of draws.")
     figures = (
-        f"max R-hat {found.max_rhat:.3f}, min ESS {found.min_ess:.0f}, "
-        f"{found.divergences} divergences"
+        f"max R-hat {convergence.max_rhat:.3f}, min ESS {convergence.min_ess:.0f}, "
+        f"{convergence.divergences} divergences"
     )
-    converged = not problems(found)
+    converged = not problems(convergence)
     word = "converged" if converged else "not converged"
     message = f"{word} ({figures})" + (", interrupted" if interrupted else "")
     return Status(True, converged, interrupted, message, tuple(advice), good_for)
@@ -145,37 +145,37 @@ def status_of_approximation(
     return Status(True, converged, interrupted, message, tuple(advice), good_for, pareto_k)
 
 
-def problems(found: Convergence) -> tuple[str, ...]:
+def problems(convergence: Convergence) -> tuple[str, ...]:
     """Return what is wrong with a set of chains and what to do, one line a problem."""
     lines = []
-    if isnan(found.max_rhat):
+    if isnan(convergence.max_rhat):
         lines.append(
             "R-hat cannot be computed: run at least 2 chains of at least 4 draws, or nothing shows "
             "whether the chains agree."
         )
-    elif found.max_rhat > RHAT_LIMIT:
+    elif convergence.max_rhat > RHAT_LIMIT:
         lines.append(
-            f"R-hat is {found.max_rhat:.3f}, above {RHAT_LIMIT}: the chains disagree. "
+            f"R-hat is {convergence.max_rhat:.3f}, above {RHAT_LIMIT}: the chains disagree. "
             "Use more tuning and more draws; if it stays, "
             + (
                 "use fewer skills."  # free ones, of which what the scores identify was judged
-                if found.left_out
+                if convergence.left_out
                 else "the skills may not be identified."
             )
         )
-    if not found.min_ess >= ESS_LIMIT:
+    if not convergence.min_ess >= ESS_LIMIT:
         lines.append(
-            f"The smallest effective sample size is {found.min_ess:.0f}, below {ESS_LIMIT:.0f}: "
-            "interval ends are noisy. Use more draws."
+            f"The smallest effective sample size is {convergence.min_ess:.0f}, below "
+            f"{ESS_LIMIT:.0f}: interval ends are noisy. Use more draws."
         )
-    if found.divergences:
+    if convergence.divergences:
         lines.append(
-            f"{found.divergences} divergent transitions: part of the posterior may be missed. "
-            "Raise target_accept towards 0.99."
+            f"{convergence.divergences} divergent transitions: part of the posterior may be "
+            "missed. Raise target_accept towards 0.99."
         )
-    if found.ebfmi < EBFMI_LIMIT:
+    if convergence.ebfmi < EBFMI_LIMIT:
         lines.append(
-            f"E-BFMI is {found.ebfmi:.2f}, below {EBFMI_LIMIT}: the sampler explores energy "
+            f"E-BFMI is {convergence.ebfmi:.2f}, below {EBFMI_LIMIT}: the sampler explores energy "
             "slowly. Use tighter priors on the scales, or more draws."
         )
     return tuple(lines)

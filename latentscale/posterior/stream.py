@@ -20,7 +20,7 @@ from latentscale.errors import FitError
 from latentscale.files import reason, replacing
 from latentscale.posterior import netcdf
 from latentscale.posterior.draws import kept_chains
-from latentscale.posterior.folder import read_document
+from latentscale.posterior.folder import unverified_header
 from latentscale.posterior.header import (
     SCHEMA,
     file_text,
@@ -67,7 +67,7 @@ def start_run(
     """
     record = {
         "schema": SCHEMA,
-        "fit": read_document(path).get("hash"),
+        "fit": unverified_header(path).get("hash"),
         "chains": list(chains),
         "before": None if before is None else {str(c): before.get(c, 0) for c in chains},
         "draws": draws,
@@ -123,7 +123,7 @@ def finish_run(run: Path, variables: Sequence[str]) -> None:
         If the disk is full; the draws are then still in the Zarr store.
     """
     if not (run / _DONE).is_file():
-        record = _record(run, read_document(run.parent))
+        record = _record(run, unverified_header(run.parent))
         chains = read_store(zarr_folder(run), record["chains"], variables)
         if not chains:
             return
@@ -170,8 +170,8 @@ def common_draws(chains: dict[int, ChainDraws]) -> tuple[xr.Dataset, xr.Dataset]
     kept = [chains[numbers[index]] for index in far]
     index = xr.DataArray(np.arange(len(kept)), dims=(CHAIN,), name=CHAIN)
 
-    def joined(parts: list[xr.Dataset]) -> xr.Dataset:
-        cut = [part.isel({DRAW: slice(length)}) for part in parts]
+    def joined(chains: list[xr.Dataset]) -> xr.Dataset:
+        cut = [draws.isel({DRAW: slice(length)}) for draws in chains]
         together = xr.concat(cut, dim=index).assign_coords({DRAW: np.arange(length)})
         return together.transpose(CHAIN, DRAW, ...)
 
@@ -180,12 +180,12 @@ def common_draws(chains: dict[int, ChainDraws]) -> tuple[xr.Dataset, xr.Dataset]
 
 def _joined(first: ChainDraws, second: ChainDraws) -> ChainDraws:
     position = first.position if second.position is None else second.position
-    parts = [part for part in (first, second) if part.length]
-    if len(parts) < 2:
-        kept = parts[0] if parts else second
+    runs = [draws for draws in (first, second) if draws.length]
+    if len(runs) < 2:
+        kept = runs[0] if runs else second
         return ChainDraws(kept.posterior, kept.stats, position)
-    posterior = xr.concat([part.posterior for part in parts], dim=DRAW)
-    return ChainDraws(posterior, xr.concat([p.stats for p in parts], dim=DRAW), position)
+    posterior = xr.concat([draws.posterior for draws in runs], dim=DRAW)
+    return ChainDraws(posterior, xr.concat([p.stats for p in runs], dim=DRAW), position)
 
 
 def _refuse_overlap(
@@ -247,7 +247,7 @@ def _chain(group: xr.DataTree) -> ChainDraws:
 
 
 def _records(path: Path) -> list[tuple[Path, dict[str, Any]]]:
-    fit = read_document(path)
+    fit = unverified_header(path)
     return [(run, _record(run, fit)) for run in runs(path)]
 
 

@@ -79,8 +79,8 @@ def read_store(
     except Exception as error:  # of nearly every type, by where the sampler was stopped
         if not _holds_draws(store, variables):
             return {}
-        said = f"{type(error).__name__}: {error}"
-        raise FitError(f"{store} cannot be read: it is damaged ({said}).") from error
+        reason = f"{type(error).__name__}: {error}"
+        raise FitError(f"{store} cannot be read: it is damaged ({reason}).") from error
 
 
 @contextmanager

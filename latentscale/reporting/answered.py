@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from inspect import signature
+from io import BytesIO
 from typing import Any
 
 from latentscale.errors import SpecError
-from latentscale.reporting.blocks import Block, Bullets, Paragraph, Picture, Table
+from latentscale.reporting.blocks import Block, Bullets, Paragraph, PictureBlock, TableBlock
 from latentscale.reporting.request import Request
 from latentscale.result import FixedTable, Result
 from latentscale.verb import Verb
@@ -15,7 +16,7 @@ _ROWS = 20
 """Rows of the table, as in the package's own sections."""
 
 
-def answered(verb: type[Verb], asked: Request) -> tuple[Block, ...]:
+def answered(verb: type[Verb], request: Request) -> tuple[Block, ...]:
     """Return what a verb's function says of the fit.
 
     Raises
@@ -25,22 +26,32 @@ def answered(verb: type[Verb], asked: Request) -> tuple[Block, ...]:
     """
     function = verb.answer()
     first, *others = signature(function).parameters
-    offered: dict[str, Any] = {"frame": asked.planned, "prob": asked.prob, "seed": asked.seed}
+    offered: dict[str, Any] = {"frame": request.planned, "prob": request.prob, "seed": request.seed}
     given = {name: offered[name] for name in others if name in offered}
-    result = function(**{first: asked.fit}, **given)
+    result = function(**{first: request.fit}, **given)
     if not isinstance(result, Result):
         raise SpecError(
             f'The verb "{verb.name}" has a section in the report, so its function must return a '
             f"Result; it returned a {type(result).__name__}."
         )
     fixed = isinstance(result, FixedTable) or "prob" in given
-    table = result.table() if fixed else result.table(asked.prob)
+    table = result.table() if fixed else result.table(request.prob)
     drawn = getattr(result, "plot", None)
-    pictures = [Picture(drawn().to_svg(), result.headline, verb.question())] if drawn else []
+    pictures = [PictureBlock(_svg(drawn()), result.headline, verb.question())] if drawn else []
     return (
         Paragraph(verb.question()),
         Paragraph(result.headline, strong=True),
         Bullets(tuple(getattr(result, "advice", ()))),
         *pictures,
-        Table(table, verb.question(), limit=_ROWS),
+        TableBlock(table, verb.question(), limit=_ROWS),
     )
+
+
+def _svg(figure: Any) -> bytes:
+    """Return a figure as SVG: one of the package's, or any other of matplotlib."""
+    if hasattr(figure, "to_svg"):
+        drawn: bytes = figure.to_svg()
+        return drawn
+    buffer = BytesIO()
+    figure.savefig(buffer, format="svg")
+    return buffer.getvalue()

@@ -40,7 +40,7 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class Table:
+class TableBlock:
     """A table whose first column names its rows.
 
     Attributes
@@ -65,7 +65,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Picture:
+class PictureBlock:
     """A figure, with its description for those who cannot see it.
 
     Attributes
@@ -87,7 +87,7 @@ class Picture:
             raise FitError("A picture of the report needs a description in words.")
 
 
-Block = Paragraph | Heading | Bullets | Facts | Table | Picture
+Block = Paragraph | Heading | Bullets | Facts | TableBlock | PictureBlock
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from latentscale.analysis.sensitivity.sensitivity import Sensitivity, sensitivit
 from latentscale.analysis.tools.units import in_words, other_units, shown_score
 from latentscale.errors import DataWarning
 from latentscale.plots import plot_outliers, plot_predictive, plot_residuals, plot_sensitivity
-from latentscale.reporting.blocks import Block, Bullets, Facts, Paragraph, Picture, Table
+from latentscale.reporting.blocks import Block, Bullets, Facts, Paragraph, PictureBlock, TableBlock
 from latentscale.reporting.request import Request
 
 _ROWS = 20
@@ -20,39 +20,39 @@ _P_LIMIT = 0.05
 """The conventional level of a test."""
 
 
-def checks(asked: Request) -> tuple[Block, ...]:
+def checks(request: Request) -> tuple[Block, ...]:
     """Return whether the model describes the scores, and which scores do not belong."""
-    found = check(asked.fit, prob=asked.prob, seed=asked.seed)
-    scores, surprising = len(found.loo.rows), found.predictive.surprising
-    heavy = len(found.loo.unreliable)
+    result = check(request.fit, prob=request.prob, seed=request.seed)
+    scores, surprising = len(result.loo.rows), result.predictive.surprising
+    heavy = len(result.loo.unreliable)
     facts = {
-        "outliers": f"{len(found.outliers)} of {scores} scores, beyond {found.threshold:.1f} "
+        "outliers": f"{len(result.outliers)} of {scores} scores, beyond {result.threshold:.1f} "
         "predictive standard deviations",
-        "odd, but unsettled": f"{len(found.unsettled)}",
-        "leave-one-out ranks": ranks_in_words(found.pit_p_value),
-        "replicated tables": f"{len(surprising)} of {len(found.predictive.rows)} statistics of "
-        f"the scores lie outside their {asked.prob:.0%} interval",
-        "leave-one-out density": f"{found.loo.elpd:.1f} (standard error {found.loo.se:.1f})",
-        "high Pareto k": f"{heavy} of {scores} scores, above {found.loo.k_limit:.2f}",
+        "odd, but unsettled": f"{len(result.unsettled)}",
+        "leave-one-out ranks": ranks_in_words(result.pit_p_value),
+        "replicated tables": f"{len(surprising)} of {len(result.predictive.rows)} statistics of "
+        f"the scores lie outside their {request.prob:.0%} interval",
+        "leave-one-out density": f"{result.loo.elpd:.1f} (standard error {result.loo.se:.1f})",
+        "high Pareto k": f"{heavy} of {scores} scores, above {result.loo.k_limit:.2f}",
     }
     return (
         Facts(facts),
-        Bullets(found.advice),
-        *_predictive_picture(found),
-        Picture(
-            plot_residuals(found).to_svg(),
-            _residuals_in_words(found),
+        Bullets(result.advice),
+        *_predictive_picture(result),
+        PictureBlock(
+            plot_residuals(result).to_svg(),
+            _residuals_in_words(result),
             "Leave-one-out residuals, in predictive standard deviations on the logit scale.",
         ),
-        *outliers(found),
-        Table(
-            found.by_family.sort_values("rms_z", ascending=False).rename(columns=_SIZES),
+        *outliers(result),
+        TableBlock(
+            result.by_family.sort_values("rms_z", ascending=False).rename(columns=_SIZES),
             "Leave-one-out residuals by family, the largest first (1: as large as expected)",
             limit=_ROWS,
             folded="Residuals by family",
         ),
-        Table(
-            found.by_benchmark.sort_values("rms_z", ascending=False).rename(columns=_SIZES),
+        TableBlock(
+            result.by_benchmark.sort_values("rms_z", ascending=False).rename(columns=_SIZES),
             "Leave-one-out residuals by benchmark, the largest first (1: as large as expected)",
             folded="Residuals by benchmark",
         ),
@@ -73,32 +73,32 @@ def ranks_in_words(p_value: float) -> str:
     return f"{verdict} ({shown})"
 
 
-def outliers(found: FitCheck) -> tuple[Block, ...]:
+def outliers(result: FitCheck) -> tuple[Block, ...]:
     """Return the scores that do not belong, and those that only look odd."""
-    if found.outliers.empty and found.unsettled.empty:
+    if result.outliers.empty and result.unsettled.empty:
         return (Paragraph("No score lies far outside what the others say of it."),)
     shown = ["model", "benchmark", "score", "median", "lower", "upper", "z", "pareto_k"]
     names = {"pareto_k": "Pareto k", "z": "residual"}
-    units = in_words(_units(found.predictive))
+    units = in_words(_units(result.predictive))
     blocks: list[Block] = [
-        Picture(
-            plot_outliers(found, rows=_ROWS).to_svg(),
-            _outliers_in_words(found),
+        PictureBlock(
+            plot_outliers(result, rows=_ROWS).to_svg(),
+            _outliers_in_words(result),
             "Scores far outside what the others say, and what was expected.",
         )
     ]
-    if len(found.outliers):
+    if len(result.outliers):
         blocks.append(
-            Table(
-                found.outliers[[*shown, "advice"]].rename(columns=names),
+            TableBlock(
+                result.outliers[[*shown, "advice"]].rename(columns=names),
                 f"Outliers, worst first ({units}; residual in predictive standard deviations)",
                 limit=_ROWS,
             )
         )
-    if len(found.unsettled):
+    if len(result.unsettled):
         blocks.append(
-            Table(
-                found.unsettled[shown].rename(columns=names),
+            TableBlock(
+                result.unsettled[shown].rename(columns=names),
                 "Scores that look odd, but whose Pareto k is too high to judge them without a "
                 f"refit ({units})",
                 limit=_ROWS,
@@ -108,38 +108,38 @@ def outliers(found: FitCheck) -> tuple[Block, ...]:
     return tuple(blocks)
 
 
-def _predictive_picture(found: FitCheck) -> tuple[Picture, ...]:
+def _predictive_picture(result: FitCheck) -> tuple[PictureBlock, ...]:
     """Return the picture of the predictive check; none where no two benchmarks share a unit."""
-    if not _fractions(found):
+    if not _fractions(result):
         return ()
     return (
-        Picture(
-            plot_predictive(found.predictive).to_svg(),
-            _predictive_in_words(found),
+        PictureBlock(
+            plot_predictive(result.predictive).to_svg(),
+            _predictive_in_words(result),
             "Posterior predictive check: what the fitted model would have measured in as many "
             "replicated tables, and what was measured.",
         ),
     )
 
 
-def _fractions(found: FitCheck) -> set[str]:
+def _fractions(result: FitCheck) -> set[str]:
     """Return the benchmarks whose scores are fractions."""
-    names = found.predictive.rows.loc[found.predictive.rows["by"] == "benchmark", "group"]
-    return set(names) - set(_units(found.predictive))
+    names = result.predictive.rows.loc[result.predictive.rows["by"] == "benchmark", "group"]
+    return set(names) - set(_units(result.predictive))
 
 
 def _units(predictive: PredictiveCheck) -> dict[str, str]:
     return {} if predictive.scores is None else other_units(predictive.scores)
 
 
-def _score(found: FitCheck, row: Any, column: str) -> str:
+def _score(result: FitCheck, row: Any, column: str) -> str:
     """Return a score of a table's row as text, with its unit."""
-    return shown_score(getattr(row, column), _units(found.predictive).get(row.benchmark))
+    return shown_score(getattr(row, column), _units(result.predictive).get(row.benchmark))
 
 
-def _predictive_in_words(found: FitCheck) -> str:
-    table = found.predictive.rows
-    units = _units(found.predictive)
+def _predictive_in_words(result: FitCheck) -> str:
+    table = result.predictive.rows
+    units = _units(result.predictive)
     rows = table[(table["by"] == "benchmark") & (table["statistic"] == "mean")]
     parts = [
         "{}: {} ({} to {})".format(
@@ -151,32 +151,32 @@ def _predictive_in_words(found: FitCheck) -> str:
     return f"Measured mean of each benchmark, and its replicated interval. {'; '.join(parts)}."
 
 
-def _residuals_in_words(found: FitCheck) -> str:
-    parts = [f"{row.benchmark} {row.rms_z:.2f}" for row in found.by_benchmark.itertuples()]
+def _residuals_in_words(result: FitCheck) -> str:
+    parts = [f"{row.benchmark} {row.rms_z:.2f}" for row in result.by_benchmark.itertuples()]
     return (
         "Map of residuals, models by benchmarks. Root mean square by benchmark, 1 where noise is "
         f"as expected: {', '.join(parts)}."
     )
 
 
-def _outliers_in_words(found: FitCheck) -> str:
-    rows = found.outliers if len(found.outliers) else found.unsettled
+def _outliers_in_words(result: FitCheck) -> str:
+    rows = result.outliers if len(result.outliers) else result.unsettled
     parts = [
-        f"{row.model} on {row.benchmark} {_score(found, row, 'score')}, expected "
-        f"{_score(found, row, 'lower')} to {_score(found, row, 'upper')}"
+        f"{row.model} on {row.benchmark} {_score(result, row, 'score')}, expected "
+        f"{_score(result, row, 'lower')} to {_score(result, row, 'upper')}"
         for row in rows.head(_ROWS).itertuples()
     ]
     return f"Scores outside their expected interval: {'; '.join(parts)}."
 
 
-def prior_sensitivity(asked: Request) -> tuple[Block, ...]:
+def prior_sensitivity(request: Request) -> tuple[Block, ...]:
     """Return how much the priors decide, of parameters and of forecasts."""
     with warnings.catch_warnings():
         # What is odd about the rows was said when they were forecast.
         warnings.simplefilter("ignore", DataWarning)
-        found = sensitivity(asked.fit, asked.planned, seed=asked.seed)
-    table = found.rows.sort_values("prior", ascending=False)
-    flagged = len(found.flagged)
+        result = sensitivity(request.fit, request.planned, seed=request.seed)
+    table = result.rows.sort_values("prior", ascending=False)
+    flagged = len(result.flagged)
     verdict = (
         f"{flagged} of {len(table)} quantities have a diagnosis."
         if flagged
@@ -194,30 +194,30 @@ def prior_sensitivity(asked: Request) -> tuple[Block, ...]:
             "little more or less; forecasts are of the models forecast above."
         ),
         Paragraph(verdict, strong=True),
-        Bullets(found.advice),
-        Picture(
-            plot_sensitivity(found).to_svg(),
-            _sensitivity_in_words(found),
-            f"Sensitivity to priors and scores; it counts where it exceeds {found.limit:g} by "
+        Bullets(result.advice),
+        PictureBlock(
+            plot_sensitivity(result).to_svg(),
+            _sensitivity_in_words(result),
+            f"Sensitivity to priors and scores; it counts where it exceeds {result.limit:g} by "
             "more than the Monte Carlo noise.",
         ),
-        Table(
+        TableBlock(
             table.rename(columns=names),
             "Sensitivity, the most to the priors first; noise: what Monte Carlo error alone would "
             "reach; shifts: of the mean per doubling, in posterior standard deviations",
             limit=_ROWS,
             folded="Numbers of the sensitivity",
         ),
-        Table(
-            found.by_prior,
+        TableBlock(
+            result.by_prior,
             "Sensitivity by prior: the largest of any quantity, and the number of quantities moved",
             folded="Sensitivity by prior",
         ),
     )
 
 
-def _sensitivity_in_words(found: Sensitivity) -> str:
-    rows = found.rows.sort_values("prior", ascending=False).head(_ROWS)
+def _sensitivity_in_words(result: Sensitivity) -> str:
+    rows = result.rows.sort_values("prior", ascending=False).head(_ROWS)
     parts = [
         f"{row.variable}{f' of {row.where}' if row.where else ''}: {row.prior:.2f} to priors, "
         f"{row.likelihood:.2f} to scores"

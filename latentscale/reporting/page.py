@@ -13,9 +13,9 @@ from latentscale.reporting.blocks import (
     Facts,
     Heading,
     Paragraph,
-    Picture,
+    PictureBlock,
     Section,
-    Table,
+    TableBlock,
 )
 
 # Colours have a contrast of at least 7 to 1 on their ground; nothing is said by colour alone.
@@ -108,9 +108,10 @@ def render(
     stated = _block(Facts(facts)) if facts else ""
     first = f'<p class="summary">{_lines(summary)}</p>' if summary else ""
     links = "".join(
-        f'<li><a href="#{escape(one.key)}">{escape(one.title)}</a></li>' for one in sections
+        f'<li><a href="#{escape(section.key)}">{escape(section.title)}</a></li>'
+        for section in sections
     )
-    parts = "\n".join(_section(one) for one in sections)
+    parts = "\n".join(_section(section) for section in sections)
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -159,12 +160,12 @@ def _block(block: Block) -> str:
     if isinstance(block, Facts):
         pairs = (f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in block.facts.items())
         return f"<dl>{''.join(pairs)}</dl>"
-    if isinstance(block, Table):
+    if isinstance(block, TableBlock):
         return _table(block)
     return _picture(block)
 
 
-def _table(block: Table) -> str:
+def _table(block: TableBlock) -> str:
     table = data_table(
         block.frame, caption=block.caption, decimals=block.decimals, limit=block.limit
     )
@@ -176,7 +177,7 @@ def _table(block: Table) -> str:
     return f"<details><summary>{escape(block.folded)}</summary>{scrolled}</details>"
 
 
-def _picture(block: Picture) -> str:
+def _picture(block: PictureBlock) -> str:
     data = b64encode(block.svg).decode("ascii")
     image = f'<img src="data:image/svg+xml;base64,{data}" alt="{escape(block.alt)}">'
     label = escape(f"Figure: {block.caption}")

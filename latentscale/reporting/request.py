@@ -150,11 +150,11 @@ def _typical(fit: Fit, families: Sequence[str]) -> pd.DataFrame:
     rows = []
     for family in families:
         members = members_of(fit, family)
-        found = typical_features(fit, members, 1)
+        features = typical_features(fit, members, 1)
         cells = {
-            kind.name: kind.cells(found[kind.variable][1])[0]
+            kind.name: kind.cells(features[kind.variable][1])[0]
             for kind in fit.transform.kinds
-            if kind.variable in found
+            if kind.variable in features
         }
         tuned = int(float(members["instruct"].mean()) > 0.5)
         rows.append({"model": f"{family}, next", "family": family, "instruct": tuned, **cells})

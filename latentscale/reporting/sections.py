@@ -24,12 +24,12 @@ from latentscale.reporting.blocks import (
     Facts,
     Heading,
     Paragraph,
-    Picture,
+    PictureBlock,
     Section,
-    Table,
+    TableBlock,
 )
 from latentscale.reporting.request import Request
-from latentscale.verb import named, sections
+from latentscale.verb import imported, sections
 
 _WORST = 15
 """Parameters in the table: a screen."""
@@ -37,9 +37,9 @@ FORECASTS: Final = "forecasts"
 """Key of the section on planned models."""
 
 
-def data_audit(asked: Request) -> tuple[Block, ...]:
+def data_audit(request: Request) -> tuple[Block, ...]:
     """Return what was fitted, and what is odd in it."""
-    scores = asked.fit.scores
+    scores = request.fit.scores
     cells = len(scores.models) * len(scores.benchmarks)
     facts = {
         "models": f"{len(scores.models)} in {len(scores.families)} families",
@@ -50,32 +50,34 @@ def data_audit(asked: Request) -> tuple[Block, ...]:
         ("training tokens", "tokens", "trillion"),
     ):
         values = scores.dataset[variable].to_series()
-        facts[name] = _range(values, unit) if values.notna().any() else "undisclosed"
-    found = scores.audit.table()
+        facts[name] = _range_in_words(values, unit) if values.notna().any() else "undisclosed"
+    findings = scores.audit.table()
     blocks: list[Block] = [
         Facts(facts),
-        Table(
+        TableBlock(
             scores.benchmark_table(),
             "Benchmarks: guessing floor, number of items, and the scores "
             f"({in_words(other_units(scores))})",
         ),
-        Table(scores.feature_table(), "Features of models: on how many they are given, and range"),
+        TableBlock(
+            scores.feature_table(), "Features of models: on how many they are given, and range"
+        ),
     ]
-    if found.empty:
+    if findings.empty:
         return (*blocks, Paragraph("The audit found nothing odd in the table."))
     warned = len(scores.audit.warnings)
     verdict = f"{warned} finding{'' if warned == 1 else 's'} to check." if warned else ""
-    findings = found[["where", "level", "message"]]
+    shown = findings[["where", "level", "message"]]
     return (
         *blocks,
         *([Paragraph(verdict, strong=True)] if verdict else []),
-        Table(findings, "What the audit of the table found"),
+        TableBlock(shown, "What the audit of the table found"),
     )
 
 
-def diagnostics(asked: Request) -> tuple[Block, ...]:
+def diagnostics(request: Request) -> tuple[Block, ...]:
     """Return whether the draws can be believed."""
-    fit = asked.fit
+    fit = request.fit
     if not fit.is_posterior:
         return (
             Paragraph(
@@ -86,18 +88,20 @@ def diagnostics(asked: Request) -> tuple[Block, ...]:
             Paragraph(fit.status.message),
             Bullets(fit.status.advice),
         )
-    found = diagnose(fit)
+    diagnosis = diagnose(fit)
     verdict = (
-        "The draws passed." if found.passed else "The draws did NOT pass: do not rely on them yet."
+        "The draws passed."
+        if diagnosis.passed
+        else "The draws did NOT pass: do not rely on them yet."
     )
     facts = {
-        "largest R-hat": f"{found.max_rhat:.3f} (at most 1.01)",
-        "smallest ESS": f"{found.min_ess:.0f} (at least 400)",
-        "divergent transitions": f"{found.divergences} (none)",
-        "E-BFMI": f"{found.ebfmi:.2f} (at least 0.3)",
-        "scores with a high Pareto k": f"{found.high_pareto_k} (above {found.k_limit:.2f})",
+        "largest R-hat": f"{diagnosis.max_rhat:.3f} (at most 1.01)",
+        "smallest ESS": f"{diagnosis.min_ess:.0f} (at least 400)",
+        "divergent transitions": f"{diagnosis.divergences} (none)",
+        "E-BFMI": f"{diagnosis.ebfmi:.2f} (at least 0.3)",
+        "scores with a high Pareto k": f"{diagnosis.high_pareto_k} (above {diagnosis.k_limit:.2f})",
     }
-    worst = found.rows.sort_values("rhat", ascending=False)
+    worst = diagnosis.rows.sort_values("rhat", ascending=False)
     whole = {name: worst[name].round().astype("Int64") for name in ("ess_bulk", "ess_tail")}
     table = worst.assign(**whole).rename(
         columns={"rhat": "R-hat", "ess_bulk": "bulk ESS", "ess_tail": "tail ESS"}
@@ -105,8 +109,8 @@ def diagnostics(asked: Request) -> tuple[Block, ...]:
     return (
         Paragraph(verdict, strong=True),
         Facts(facts),
-        Bullets(found.advice),
-        Table(
+        Bullets(diagnosis.advice),
+        TableBlock(
             table,
             "Convergence by parameter, worst first: largest R-hat, smallest effective sample sizes",
             limit=_WORST,
@@ -115,30 +119,30 @@ def diagnostics(asked: Request) -> tuple[Block, ...]:
     )
 
 
-def curves(asked: Request) -> tuple[Block, ...]:
+def curves(request: Request) -> tuple[Block, ...]:
     """Return the scaling curves of some families."""
     blocks: list[Block] = []
-    floors = {name: info.floor for name, info in asked.fit.scores.benchmark_info.items()}
-    for family in asked.families:
-        curve = scaling_curve(asked.fit, family=family, seed=asked.seed)
+    floors = {name: info.floor for name, info in request.fit.scores.benchmark_info.items()}
+    for family in request.families:
+        curve = scaling_curve(request.fit, family=family, seed=request.seed)
         sheet = plot_curve(curve, floors=floors)
         caption = (
             f"{family}: expected and new scores along {curve.label}; {curve.held}. Dots are "
             "the fitted models."
         )
         blocks.append(Heading(family))
-        blocks.append(Picture(sheet.to_svg(), _curve_in_words(curve, asked.prob), caption))
-        blocks.append(_curve_table(curve, asked.prob))
+        blocks.append(PictureBlock(sheet.to_svg(), _curve_in_words(curve, request.prob), caption))
+        blocks.append(_curve_table(curve, request.prob))
     return tuple(blocks)
 
 
-def _curve_table(curve: Curve, prob: float) -> Table:
+def _curve_table(curve: Curve, prob: float) -> TableBlock:
     table = curve.table(prob)
     shown = sorted(table["at"].unique())
     kept = table[table["at"].isin([shown[0], shown[len(shown) // 2], shown[-1]])]
     unit = curve.label
     columns = {"at": unit, "score_lower": "new score lower", "score_upper": "new score upper"}
-    return Table(
+    return TableBlock(
         kept.drop(columns=["mean", "beyond_fitted"]).rename(columns=columns),
         f"{curve.family}: ends and middle of the curve; lower and upper bound the {prob:.0%} "
         f"intervals of the expected score and of a new one ({in_words(curve.units)})",
@@ -162,11 +166,11 @@ def _curve_in_words(curve: Curve, prob: float) -> str:
     )
 
 
-def forecasts(asked: Request) -> tuple[Block, ...]:
+def forecasts(request: Request) -> tuple[Block, ...]:
     """Return the forecasts of planned models."""
-    forecast = asked.forecast
-    table = forecast.table(asked.prob)
-    sized = bool(asked.fit.scores.dataset["params"].notnull().any())
+    forecast = request.forecast
+    table = forecast.table(request.prob)
+    sized = bool(request.fit.scores.dataset["params"].notnull().any())
     example = (
         "a model four times its largest in parameters, trained on as many tokens"
         if sized
@@ -174,7 +178,7 @@ def forecasts(asked: Request) -> tuple[Block, ...]:
     )
     lead = (
         f"No models were named, so each family below is taken further as an example: {example}."
-        if asked.is_example
+        if request.is_example
         else "The models that were asked for."
     )
     beyond = sorted({str(m) for m in table.loc[table["extrapolates"] != "", "model"]})
@@ -186,15 +190,15 @@ def forecasts(asked: Request) -> tuple[Block, ...]:
                 "extrapolate, and rest on the shape of the model."
             )
         )
-    blocks += _misspelt(asked.fit, forecast)
-    interval = f"{asked.prob:.0%} interval of a new score"
+    blocks += _misspelt(request.fit, forecast)
+    interval = f"{request.prob:.0%} interval of a new score"
     listed_scores = "; ".join(
         f"{row.model} on {row.benchmark}: "
         + _with_interval(row.median, row.lower, row.upper, forecast.units.get(row.benchmark))
         for row in table.itertuples()
     )
-    picture = Picture(
-        plot_forecast(forecast, prob=asked.prob).to_svg(),
+    picture = PictureBlock(
+        plot_forecast(forecast, prob=request.prob).to_svg(),
         f"Forecast medians and the {interval}. {listed_scores}.",
         f"Forecast scores: medians, and the {interval}.",
     )
@@ -203,7 +207,7 @@ def forecasts(asked: Request) -> tuple[Block, ...]:
     return (
         *blocks,
         picture,
-        Table(
+        TableBlock(
             table[shown],
             f"Forecasts ({in_words(forecast.units)}); {interval}",
             folded="Numbers of the forecasts",
@@ -232,9 +236,9 @@ def _misspelt(fit: Fit, forecast: Forecast) -> list[Block]:
     ]
 
 
-def declaration(asked: Request) -> tuple[Block, ...]:
+def declaration(request: Request) -> tuple[Block, ...]:
     """Return the spec, and how the fit was made."""
-    fit, spec = asked.fit, asked.fit.spec
+    fit, spec = request.fit, request.fit.spec
     made = fit.provenance
     versions = ", ".join(f"{name} {version}" for name, version in made.versions.items())
     settings = ", ".join(f"{name} {value}" for name, value in made.settings.items())
@@ -246,12 +250,12 @@ def declaration(asked: Request) -> tuple[Block, ...]:
                 **spec.facts(),
                 **({"sources": ", ".join(spec.sources)} if spec.sources else {}),
                 "method": f"{made.method} ({settings})" if settings else made.method,
-                "seed": f"{made.seed} for the fit, {asked.seed} for this report",
+                "seed": f"{made.seed} for the fit, {request.seed} for this report",
                 **({"versions": versions} if versions else {}),
             }
         )
     ]
-    priors = Table(
+    priors = TableBlock(
         spec.priors_table(),
         "Priors: those that the spec gives, and the defaults of all other parameters",
     )
@@ -259,7 +263,7 @@ def declaration(asked: Request) -> tuple[Block, ...]:
     return tuple(blocks)
 
 
-def _range(values: pd.Series, unit: str) -> str:
+def _range_in_words(values: pd.Series, unit: str) -> str:
     known = values.dropna()
     if known.empty:
         return "undisclosed"
@@ -268,7 +272,7 @@ def _range(values: pd.Series, unit: str) -> str:
     return f"{known.min():.3g} to {known.max():.3g} {unit}{rest}"
 
 
-def sections_of(asked: Request, *, progress: bool = False) -> tuple[Section, ...]:
+def sections_of(request: Request, *, progress: bool = False) -> tuple[Section, ...]:
     """Make the section of every verb that has one; one that the fit cannot answer says why.
 
     Parameters
@@ -287,13 +291,17 @@ def sections_of(asked: Request, *, progress: bool = False) -> tuple[Section, ...
     having = sections()
     with WorkProgress(len(having), "Report", "sections", enabled=progress) as shown:
         # The forecasts first: a fault in the caller's own table is found before the long work.
-        for verb, part in sorted(having, key=lambda pair: pair[1].key != FORECASTS):
+        for verb, section in sorted(having, key=lambda pair: pair[1].key != FORECASTS):
             try:
-                blocks = named(part.blocks)(asked) if part.blocks else answered(verb, asked)
-                made[part.key] = Section(part.key, part.heading, blocks)
+                blocks = (
+                    imported(section.blocks)(request) if section.blocks else answered(verb, request)
+                )
+                made[section.key] = Section(section.key, section.heading, blocks)
             except LatentscaleError as error:
-                if part.key == FORECASTS and not asked.is_example:
+                if section.key == FORECASTS and not request.is_example:
                     raise
-                made[part.key] = Section(part.key, part.heading, absent=f"Not shown: {error}")
-            shown.update(len(made), part.heading)
-    return tuple(made[part.key] for _, part in having)
+                made[section.key] = Section(
+                    section.key, section.heading, absent=f"Not shown: {error}"
+                )
+            shown.update(len(made), section.heading)
+    return tuple(made[section.key] for _, section in having)

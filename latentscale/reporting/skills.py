@@ -12,7 +12,7 @@ from latentscale.analysis.skills.variance import NOISE, VarianceShares, variance
 from latentscale.dims import FLOPS_PER_BILLION_TRILLION, SKILL
 from latentscale.plots import plot_allocation, plot_loadings, plot_variance_shares
 from latentscale.posterior.fit import Fit
-from latentscale.reporting.blocks import Block, Bullets, Paragraph, Picture, Table
+from latentscale.reporting.blocks import Block, Bullets, Paragraph, PictureBlock, TableBlock
 from latentscale.reporting.request import Request
 
 _TOP = 3
@@ -22,10 +22,10 @@ _BUDGETS = 3
 _NO_BOUND: Final = "–"
 
 
-def latent_skills(asked: Request) -> tuple[Block, ...]:
+def latent_skills(request: Request) -> tuple[Block, ...]:
     """Return what the skills are, and how families differ in them."""
-    found = skills(asked.fit)
-    top = found.top_benchmarks(_TOP)
+    result = skills(request.fit)
+    top = result.top_benchmarks(_TOP)
     lines = tuple(
         f"{name}: moves {', '.join(rows['benchmark'])} most"
         for name, rows in top.groupby("skill", sort=False)
@@ -33,42 +33,42 @@ def latent_skills(asked: Request) -> tuple[Block, ...]:
     blocks: list[Block] = [
         Paragraph("A skill is known by the benchmarks that it moves, for each skill the most:"),
         Bullets(lines),
-        Picture(
-            plot_loadings(found).to_svg(),
-            _loadings_in_words(found, asked.prob),
+        PictureBlock(
+            plot_loadings(result).to_svg(),
+            _loadings_in_words(result, request.prob),
             "Loadings: the change of a benchmark, on the scale of the link, with each skill.",
         ),
-        Table(
-            found.loadings(asked.prob),
-            f"Loadings, with the {asked.prob:.0%} interval; standardised: in standard deviations "
+        TableBlock(
+            result.loadings(request.prob),
+            f"Loadings, with the {request.prob:.0%} interval; standardised: in standard deviations "
             "of the benchmark per standard deviation of the skill, over the fitted models",
             folded="Numbers of the loadings",
         ),
     ]
-    correlations = found.correlations(asked.prob)
+    correlations = result.correlations(request.prob)
     if len(correlations):
         blocks.append(
-            Table(
+            TableBlock(
                 correlations.rename(columns={"other_skill": "other skill"}),
                 "Correlation of skills, between families (at equal covariates) and over the "
-                f"fitted models (covariates included), with the {asked.prob:.0%} interval",
+                f"fitted models (covariates included), with the {request.prob:.0%} interval",
                 folded="Correlations of the skills",
             )
         )
-    if found.family is not None:
+    if result.family is not None:
         blocks.append(
-            Table(
-                found.families(asked.prob),
+            TableBlock(
+                result.families(request.prob),
                 "What a family adds to the skills of its members at equal size, tokens and other "
-                f"covariates, with the {asked.prob:.0%} interval",
+                f"covariates, with the {request.prob:.0%} interval",
                 folded="Skills of the families",
             )
         )
     return tuple(blocks)
 
 
-def _loadings_in_words(found: Skills, prob: float) -> str:
-    table = found.loadings(prob)
+def _loadings_in_words(result: Skills, prob: float) -> str:
+    table = result.loadings(prob)
     parts = []
     for name, rows in table.groupby(SKILL, sort=False):
         largest = rows.sort_values("standardised", key=abs, ascending=False).head(_TOP)
@@ -80,28 +80,28 @@ def _loadings_in_words(found: Skills, prob: float) -> str:
     return f"Loadings of benchmarks on skills, the largest of each. {'. '.join(parts)}."
 
 
-def variance(asked: Request) -> tuple[Block, ...]:
+def variance(request: Request) -> tuple[Block, ...]:
     """Return what makes models differ on each benchmark."""
-    found = variance_shares(asked.fit, seed=asked.seed)
+    shares = variance_shares(request.fit, seed=request.seed)
     return (
-        Picture(
-            plot_variance_shares(found).to_svg(),
-            _shares_in_words(found),
+        PictureBlock(
+            plot_variance_shares(shares).to_svg(),
+            _shares_in_words(shares),
             "Shares of the variance of scores over the fitted models, posterior means. Noise is "
             "what would change in a new measurement; the rest is split on the scale of the link.",
         ),
-        Table(
-            found.table(asked.prob),
-            f"Shares of variance (fractions), with the {asked.prob:.0%} interval; those of one "
+        TableBlock(
+            shares.table(request.prob),
+            f"Shares of variance (fractions), with the {request.prob:.0%} interval; those of one "
             "benchmark sum to 1",
             folded="Numbers of the shares",
         ),
     )
 
 
-def _shares_in_words(found: VarianceShares) -> str:
+def _shares_in_words(shares: VarianceShares) -> str:
     parts = []
-    for name, rows in found.table().groupby("benchmark", sort=False):
+    for name, rows in shares.table().groupby("benchmark", sort=False):
         largest = rows[rows["component"] != NOISE].sort_values("mean", ascending=False).iloc[0]
         noise = rows.loc[rows["component"] == NOISE, "mean"].sum()
         parts.append(f"{name}: {largest['component']} {largest['mean']:.0%}, {NOISE} {noise:.0%}")
@@ -111,10 +111,10 @@ def _shares_in_words(found: VarianceShares) -> str:
     )
 
 
-def allocation(asked: Request) -> tuple[Block, ...]:
+def allocation(request: Request) -> tuple[Block, ...]:
     """Return how to spend a few training budgets."""
-    found = optimal_allocation(asked.fit, flops=budgets(asked.fit))
-    table = found.table(asked.prob).drop(columns=["kind", "choice_params", "choice_tokens"])
+    result = optimal_allocation(request.fit, flops=budgets(request.fit))
+    table = result.table(request.prob).drop(columns=["kind", "choice_params", "choice_tokens"])
     table["bound"] = table["bound"].replace("", _NO_BOUND)
     units = {
         "params": "parameters (billion)",
@@ -130,30 +130,31 @@ def allocation(asked: Request) -> tuple[Block, ...]:
     names |= {"on_bound": "probability on a bound", "beyond_fitted": "beyond fitted models"}
     return (
         Paragraph(
-            f"For the {found.basis}, inside the sizes and token counts of the fitted models. Where "
-            "the optimum mostly sits on a bound of that range, the scores do not determine it."
+            f"For the {result.basis}, inside the sizes and token counts of the fitted models. "
+            "Where the optimum mostly sits on a bound of that range, the scores do not "
+            "determine it."
         ),
-        Picture(
-            plot_allocation(found).to_svg(),
-            _allocation_in_words(found, asked.prob),
+        PictureBlock(
+            plot_allocation(result).to_svg(),
+            _allocation_in_words(result, request.prob),
             "Compute-optimal size by budget: median optimum and its intervals, in the range of the "
             "fitted models.",
         ),
-        Table(
+        TableBlock(
             table.rename(columns=names),
             f"Optimal split of a budget of FLOPs (6 x parameters x tokens): medians and the "
-            f"{asked.prob:.0%} interval",
+            f"{request.prob:.0%} interval",
             folded="Numbers of the allocations",
         ),
     )
 
 
-def _allocation_in_words(found: Allocation, prob: float) -> str:
+def _allocation_in_words(result: Allocation, prob: float) -> str:
     parts = [
         f"{row.target} at {row.flops:.1g} FLOPs: {row.params:.3g} billion parameters"
         f"{_between(row.params_lower, row.params_upper, '.3g')}, on a bound with probability "
         f"{row.on_bound:.0%}"
-        for row in found.table(prob).itertuples()
+        for row in result.table(prob).itertuples()
     ]
     return f"Median optimal number of parameters. {'; '.join(parts)}."
 

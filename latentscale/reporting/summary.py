@@ -11,59 +11,59 @@ from latentscale.errors import LatentscaleError
 from latentscale.reporting.request import Request
 
 
-def summary(asked: Request) -> str:
+def summary(request: Request) -> str:
     """Return a paragraph: the foremost forecast, how wide intervals are, whether draws passed.
 
     The foremost forecast is that of the first model that was asked for, on the benchmark with the
     most scores.
     """
-    scores = asked.fit.scores
+    scores = request.fit.scores
     parts = [
         f"{len(scores.models)} models of {len(scores.families)} families were fitted with "
         f"{scores.n_observed} scores on {len(scores.benchmarks)} benchmarks."
     ]
     try:
-        parts += _forecast(asked)
+        parts += _forecast(request)
     except LatentscaleError as error:
         parts.append(f"No forecast: {error}")
-    return " ".join([*parts, _trust(asked)])
+    return " ".join([*parts, _trust(request)])
 
 
-def _forecast(asked: Request) -> list[str]:
-    counts = asked.fit.scores.dataset["score"].notnull().sum(MODEL)
+def _forecast(request: Request) -> list[str]:
+    counts = request.fit.scores.dataset["score"].notnull().sum(MODEL)
     foremost = str(counts[BENCHMARK].values[np.argmax(counts.values)])
-    table = asked.forecast.table(asked.prob)
-    units = asked.forecast.units
+    table = request.forecast.table(request.prob)
+    units = request.forecast.units
     row = table[table["benchmark"] == foremost].iloc[0]
     middle, low, high = (
         shown_score(row[name], units.get(foremost)) for name in ("median", "lower", "upper")
     )
-    said = [
+    sentences = [
         f"{row['model']} is forecast to score {middle} on {foremost}, with probability "
-        f"{asked.prob:.0%} between {low} and {high}."
+        f"{request.prob:.0%} between {low} and {high}."
     ]
     plain = table[~table["benchmark"].isin(list(units))]
     if len(plain):
         half = 100 * float((plain["upper"] - plain["lower"]).median()) / 2
-        said.append(f"Half of all forecasts are known to within ±{half:.1f} points or better.")
+        sentences.append(f"Half of all forecasts are known to within ±{half:.1f} points or better.")
     beyond = table.loc[table["extrapolates"] != "", "model"].nunique()
     if beyond:
         of = table["model"].nunique()
-        said.append(
+        sentences.append(
             f"{beyond} of {of} planned models lie outside the range of the fitted ones, and their "
             "forecasts rest on the shape of the model."
         )
-    return said
+    return sentences
 
 
-def _trust(asked: Request) -> str:
-    fit = asked.fit
+def _trust(request: Request) -> str:
+    fit = request.fit
     if not fit.is_posterior:
         return "The fit is a point estimate: the intervals leave out the parameters' uncertainty."
-    found = diagnose(fit)
-    if found.passed:
-        return f"The draws passed their diagnostics (largest R-hat {found.max_rhat:.3f})."
+    diagnosis = diagnose(fit)
+    if diagnosis.passed:
+        return f"The draws passed their diagnostics (largest R-hat {diagnosis.max_rhat:.3f})."
     return (
-        f"The draws did NOT pass their diagnostics (largest R-hat {found.max_rhat:.3f}): "
+        f"The draws did NOT pass their diagnostics (largest R-hat {diagnosis.max_rhat:.3f}): "
         "do not rely on these numbers yet."
     )

@@ -11,7 +11,7 @@ from scipy.special import expit
 import latentscale as ls
 from benchmarks.common.refit import as_fit, with_scores
 from benchmarks.consistency import run as consistency
-from benchmarks.consistency.report import coverage, normality, rate
+from benchmarks.consistency.report import SHRINKING, coverage, normality, rate
 from latentscale.model.design import Design, design
 
 FAMILIES = 20
@@ -69,7 +69,7 @@ def test_the_package_finds_the_truth_in_the_truth(made) -> None:
         "log precisions": np.log(consistency.PRECISION),
         "curve of the average family": floor + (1 - floor) * expit(eta),
     }
-    assert set(found) == set(expected) == set(consistency.SHRINKING)
+    assert set(found) == set(expected) == set(SHRINKING)
     for name, value in expected.items():
         assert found[name][2] == pytest.approx(np.asarray(value)), name
 

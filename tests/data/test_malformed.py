@@ -402,7 +402,7 @@ def test_several_findings_come_in_one_warning(table):
     with pytest.warns(DataWarning) as caught:
         Scores.from_frame(table)
     assert len(caught) == 1
-    assert "2 things to check" in str(caught[0].message)
+    assert "2 findings to check" in str(caught[0].message)
 
 
 HEADER = "model,family,params_b,tokens_t,quiz\n"

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from latentscale import Benchmark, DataError, DataWarning, Scores
-from latentscale.data.scaling import sampling_of, standardised, usual_sampling
+from latentscale.data.scaling import sampling_of, usual_sampling, with_standards
 
 
 def long_of(*cells: tuple[object, ...], columns: str = "") -> pd.DataFrame:
@@ -127,7 +127,7 @@ def test_the_sampling_error_of_a_rating_is_in_its_standard_deviations():
         ("o", "b", 1400.0, 0.0),
         columns="stderr",
     )
-    data = standardised(read(frame, b=Benchmark(scale="real")).dataset)
+    data = with_standards(read(frame, b=Benchmark(scale="real")).dataset)
     sd = np.std([1000, 1200, 1400])
     found = sampling_of(data)
     assert found is not None

@@ -111,11 +111,11 @@ def test_a_wrong_file_beside_a_table_is_named(tmp_path: Path, text: str, said: s
 @pytest.mark.filterwarnings("ignore::latentscale.DataWarning")
 def test_the_command_line_writes_all_of_a_table(tmp_path: Path) -> None:
     rich(long=True).save(tmp_path / "one.csv")
-    told = CliRunner().invoke(
+    shown = CliRunner().invoke(
         app, ["data", str(tmp_path / "one.csv"), "--out", str(tmp_path / "two.csv")]
     )
-    assert told.exit_code == 0, told.output
-    assert "two.benchmarks.json, which is read with the table" in told.output
+    assert shown.exit_code == 0, shown.output
+    assert "two.benchmarks.json, which is read with the table" in shown.output
     pairs = [read_scores(tmp_path / name).dataset for name in ("one.csv", "two.csv")]
     xr.testing.assert_identical(*pairs)
     assert json.loads((tmp_path / "two.benchmarks.json").read_text())["quiz"]["n_items"] == 40

@@ -1,4 +1,4 @@
-"""Benchmarks that are no plain fractions: what they may hold, and what a table is told of them."""
+"""Benchmarks that are not plain fractions: what they may hold, and what a table keeps of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from latentscale import Benchmark, DataError, DataWarning, Scores
 from latentscale.data.planned import planned_models
 from latentscale.data.recorded import pull_inside, recording_of
 from latentscale.data.scales.base import SCALES, scale_of
-from latentscale.data.scaling import is_bounded, on_one_scale, standardised
+from latentscale.data.scaling import is_bounded, on_one_scale, with_standards
 
 ELO = [1010.0, 1100.0, 1180.0, 1260.0, 1350.0, 1275.0]
 
@@ -140,11 +140,11 @@ def test_guessing_is_worst_where_lower_is_better():
 def test_centre_and_step_are_those_of_the_scores_seen_by_the_model(table):
     table["minutes"] = [1.0, 2.0, 4.0, 8.0, 16.0, np.nan]
     info = {"minutes": Benchmark(scale="positive", lower_is_better=True)}
-    data = standardised(read(table, **info).dataset)
+    data = with_standards(read(table, **info).dataset)
     logs = np.log([1, 2, 4, 8, 16])
     assert float(data["centre"].sel(benchmark="minutes")) == pytest.approx(logs.mean())
     assert float(data["step"].sel(benchmark="minutes")) == pytest.approx(-logs.std())
-    again = standardised(data.assign(score=data["score"] * 0.5))
+    again = with_standards(data.assign(score=data["score"] * 0.5))
     xr.testing.assert_equal(again["centre"], data["centre"])
 
 
@@ -155,7 +155,7 @@ def test_on_one_scale_higher_is_better_for_all(table):
         "minutes": Benchmark(scale="positive", lower_is_better=True),
         "error": Benchmark(lower_is_better=True),
     }
-    value = on_one_scale(standardised(read(table, **info).dataset))
+    value = on_one_scale(with_standards(read(table, **info).dataset))
     assert (np.diff(value.sel(benchmark="minutes").values) > 0).all()
     logit = np.log(table["error"] / (1 - table["error"]))
     np.testing.assert_allclose(value.sel(benchmark="error").values, -logit)

@@ -10,7 +10,7 @@ import pytest
 
 from latentscale import datasets, readers
 from latentscale.cli import main
-from latentscale.data.datasets.catalogue import catalogue_key, known_of
+from latentscale.data.datasets.catalogue import catalogue_key, catalogue_row
 from latentscale.errors import DataError, DataWarning
 
 RECORDED = Path(__file__).parent / "recorded"
@@ -117,5 +117,5 @@ def test_families_of_the_catalogue_sum_up_its_models() -> None:
 
 def test_a_model_is_found_however_it_is_spelt() -> None:
     for name in ("meta-llama/Llama-2-7b-hf", "llama-2-7b", "NousResearch/Llama_2-7B"):
-        assert known_of(name)["tokens_t"] == 2.0
-    assert known_of("meta-llama/Llama-9-7b") is None
+        assert catalogue_row(name)["tokens_t"] == 2.0
+    assert catalogue_row("meta-llama/Llama-9-7b") is None

@@ -139,8 +139,8 @@ def test_the_digest_changes_with_every_change_of_meaning() -> None:
 
 def test_the_digest_is_blind_to_names_and_to_the_order_of_priors() -> None:
     spec = made()
-    told = made(name="other", description="words", sources=["arXiv:1"])
-    assert told.digest == spec.digest and told != spec
+    described = made(name="other", description="words", sources=["arXiv:1"])
+    assert described.digest == spec.digest and described != spec
     one = {"slope": BASE["priors"]["slope"], "intercept": {"dist": "Normal", "mu": 1, "sigma": 1}}
     other = dict(reversed(one.items()))
     assert made(priors=one).digest == made(priors=other).digest

@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -332,3 +333,14 @@ def test_only_the_engine_reaches_into_libraries() -> None:
     outside = [p for p in package.rglob("*.py") if "engine" not in p.relative_to(package).parts]
     assert [str(p) for p in outside if INTERNALS.search(p.read_text(encoding="utf-8"))] == []
     assert any(INTERNALS.search(p.read_text()) for p in (package / "engine").rglob("*.py"))
+
+
+def test_notices_of_object_mode_are_not_repeated() -> None:
+    def broken() -> None:
+        warnings.warn("Numba will use object mode to run Sum's perform method.", stacklevel=1)
+        raise AttributeError("renamed")
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert choice.fast_or_stock(broken, lambda: "stock") == "stock"
+    assert [warning.category for warning in caught] == [FitWarning]

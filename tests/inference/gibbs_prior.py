@@ -5,21 +5,21 @@ from __future__ import annotations
 import numpy as np
 
 from latentscale.declare.prior import Prior
-from latentscale.inference.gibbs.blocks import Block, PooledPrior, Problem
+from latentscale.inference.gibbs.blocks import EffectBlock, GibbsProblem, PooledPrior
 from latentscale.inference.gibbs.chain import Chain
 from latentscale.inference.gibbs.populations import PopulationState
 from latentscale.inference.gibbs.skills import SkillState, nested_design
 from latentscale.model.terms.family_level import LKJ_CONCENTRATION
 
 
-def chain_from_prior(problem: Problem, rng: np.random.Generator) -> Chain:
+def chain_from_prior(problem: GibbsProblem, rng: np.random.Generator) -> Chain:
     """Return a chain at a draw from the prior."""
     chain, spec = Chain(problem, rng), problem.spec
     for name, population in chain.population.items():
         _population_from_prior(problem, name, population, rng)
     for state in chain.states:
         _effect_from_prior(problem, state, rng)
-    blocks: list[Block] = [*problem.column_blocks, *problem.single_blocks]
+    blocks: list[EffectBlock] = [*problem.column_blocks, *problem.single_blocks]
     for block in blocks:
         if block.scales is not None:
             size = (len(block.scales.on),)
@@ -50,7 +50,7 @@ def draw_scores(chain: Chain, rng: np.random.Generator) -> None:
 
 
 def _population_from_prior(
-    problem: Problem, name: str, population: PopulationState, rng: np.random.Generator
+    problem: GibbsProblem, name: str, population: PopulationState, rng: np.random.Generator
 ) -> None:
     prior: PooledPrior = population.prior
     own, count = prior.pooling.name, prior.count
@@ -62,7 +62,7 @@ def _population_from_prior(
     population.group = noise * population.group_spread[:, None]
 
 
-def _effect_from_prior(problem: Problem, state: SkillState, rng: np.random.Generator) -> None:
+def _effect_from_prior(problem: GibbsProblem, state: SkillState, rng: np.random.Generator) -> None:
     spec, block = problem.spec, state.block
     skills = state.latent.shape[1]
     if block.scales is not None:

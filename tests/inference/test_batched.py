@@ -1,4 +1,4 @@
-"""Batches: parts of a table that together are the whole, and ADVI that looks at one at a time."""
+"""Batches: batches of a table that together are the whole, and ADVI that looks at one at a time."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ def whole(known, known_spec) -> Design:
 
 @pytest.fixture(scope="module")
 def batched(known_spec, whole) -> BatchedDensity:
-    """Its density in parts of about 30 of the 104 models."""
+    """Its density in batches of about 30 of the 104 models."""
     return BatchedDensity.of(known_spec, whole, 30, np.random.default_rng(4))
 
 
 def test_parts_share_no_lineage_and_hold_every_model_once(whole) -> None:
-    parts = deal(whole, 30, np.random.default_rng(0))
-    assert len(parts) == 3
-    models = [name for part in parts for name in part.design.scores.models]
+    batches = deal(whole, 30, np.random.default_rng(0))
+    assert len(batches) == 3
+    models = [name for batch in batches for name in batch.design.scores.models]
     assert sorted(models) == sorted(whole.scores.models)
-    lineages = [name for part in parts for name in part.design.lineages]
+    lineages = [name for batch in batches for name in batch.design.lineages]
     assert sorted(lineages) == sorted(whole.lineages)
-    assert sum(len(part.design.score_of_cell) for part in parts) == len(whole.score_of_cell)
+    assert sum(len(batch.design.score_of_cell) for batch in batches) == len(whole.score_of_cell)
 
 
 def test_a_part_has_the_tables_own_cells_families_and_covariates(whole) -> None:
-    for part in deal(whole, 30, np.random.default_rng(1)):
-        own = part.design
+    for batch in deal(whole, 30, np.random.default_rng(1)):
+        own = batch.design
         table = own.scores.dataset
-        told = table["score"].values[own.model_of_cell, own.benchmark_of_cell]
-        np.testing.assert_allclose(own.score_of_cell, told)
+        value = table["score"].values[own.model_of_cell, own.benchmark_of_cell]
+        np.testing.assert_allclose(own.score_of_cell, value)
         families = np.array(own.families)[own.family_of_model]
         assert (families == table["family"].values).all()
         lineages = np.array(own.lineages)[own.lineage_of_family]
@@ -50,32 +50,32 @@ def test_a_part_has_the_tables_own_cells_families_and_covariates(whole) -> None:
         np.testing.assert_array_equal(own.x.values, whole.x.sel(model=own.x["model"]).values)
 
 
-def test_every_parameter_belongs_to_one_part_or_to_all(known_spec, whole) -> None:
+def test_every_parameter_belongs_to_one_batch_or_to_all(known_spec, whole) -> None:
     slices = VariableSlices.of(build_design(known_spec, whole))
     seen = np.zeros(sum(int(np.prod(shape)) for shape in slices.shapes.values()), int)
-    parts = deal(whole, 30, np.random.default_rng(2))
-    for part in parts:
-        places, shared = slices.places(part)
-        own = VariableSlices.of(build_design(known_spec, part.design))
+    batches = deal(whole, 30, np.random.default_rng(2))
+    for batch in batches:
+        places, shared = slices.places(batch)
+        own = VariableSlices.of(build_design(known_spec, batch.design))
         assert len(places) == sum(int(np.prod(shape)) for shape in own.shapes.values())
         assert len(np.unique(places)) == len(places)
-        seen[places] += np.where(shared, len(parts) + 1, 1)
-    assert set(seen) == {1, len(parts) * (len(parts) + 1)}
+        seen[places] += np.where(shared, len(batches) + 1, 1)
+    assert set(seen) == {1, len(batches) * (len(batches) + 1)}
 
 
-def test_parts_add_up_to_the_whole_density_and_gradient(batched) -> None:
+def test_batches_add_up_to_the_whole_density_and_gradient(batched) -> None:
     rng = np.random.default_rng(3)
     point = batched.whole.start + 0.3 * rng.standard_normal(batched.whole.size)
-    value, gradient = batched.whole.value_and_gradient(point)
-    found, values = np.zeros_like(gradient), []
-    for part in batched.parts:
-        told, slope = batched.one_part(part, point[part.places])
-        values.append(told)
-        found[part.places] += np.where(part.shared, slope / len(batched.parts), slope)
-    assert len(batched.parts) == 3
-    assert np.mean(values) == pytest.approx(value, rel=1e-12)
-    np.testing.assert_allclose(found, gradient, rtol=1e-9, atol=1e-9 * np.abs(gradient).max())
-    assert np.ptp(values) > 1  # one part alone does not give the answer
+    whole, gradient = batched.whole.value_and_gradient(point)
+    total, values = np.zeros_like(gradient), []
+    for batch in batched.batches:
+        value, slope = batched.from_batch(batch, point[batch.places])
+        values.append(value)
+        total[batch.places] += np.where(batch.shared, slope / len(batched.batches), slope)
+    assert len(batched.batches) == 3
+    assert np.mean(values) == pytest.approx(whole, rel=1e-12)
+    np.testing.assert_allclose(total, gradient, rtol=1e-9, atol=1e-9 * np.abs(gradient).max())
+    assert np.ptp(values) > 1  # one batch alone does not give the answer
 
 
 def test_batches_reach_what_all_models_at_once_reach(known, known_spec) -> None:
@@ -83,17 +83,17 @@ def test_batches_reach_what_all_models_at_once_reach(known, known_spec) -> None:
         method = ls.ADVI(draws=300, batch=batch)
         return ls.fit(known_spec, known.scores, method=method, seed=5, progress=False)
 
-    parts, whole = fitted(30), fitted(None)
-    for fit in (parts, whole):
+    batches, whole = fitted(30), fitted(None)
+    for fit in (batches, whole):
         assert "still rising" not in " ".join(fit.status.advice)
     rows = known.frame[["model", "family", "lineage", "instruct", "params_b", "tokens_t"]]
     rows = rows.assign(model="new-" + rows["model"], params_b=rows["params_b"] * 1.1)
-    one, other = (ls.predict(fit, rows, seed=1).table() for fit in (parts, whole))
+    one, other = (ls.predict(fit, rows, seed=1).table() for fit in (batches, whole))
     assert np.abs(one["median"] - other["median"]).mean() < 0.01
     ratio = (one["upper"] - one["lower"]).mean() / (other["upper"] - other["lower"]).mean()
     assert 0.9 < ratio < 1.1
     for name in ("loading", "precision", "slope"):
-        a, b = (fit.posterior[name].mean(("chain", "draw")) for fit in (parts, whole))
+        a, b = (fit.posterior[name].mean(("chain", "draw")) for fit in (batches, whole))
         assert float(np.abs(a - b).max()) < 0.15 * float(np.abs(b).max())
 
 

@@ -78,6 +78,25 @@ def test_whitened_coordinates_are_refused_where_there_are_none(
         ls.fit(quick_spec, small_scores, method=method, progress=False)
 
 
+def test_centred_coordinates_are_refused_where_no_benchmarks_are_pooled(
+    quick_spec: ModelSpec, small_scores: Scores
+) -> None:
+    method = ls.NUTS(coordinates="centred")
+    with pytest.raises(FitError, match=r"NUTS.coordinates.*benchmarks.pooled"):
+        ls.fit(quick_spec, small_scores, method=method, progress=False)
+
+
+def test_pooled_benchmarks_move_centred_and_a_stored_run_goes_on_so(
+    quick_spec: ModelSpec, small_scores: Scores, tmp_path: Path
+) -> None:
+    spec = quick_spec.with_({"name": "pooled", "benchmarks.pooled": True})
+    method = ls.NUTS(draws=10, tune=30, chains=2, cores=1, store=tmp_path / "run")
+    first = ls.fit(spec, small_scores, method=method, seed=2, progress=False)
+    assert first.provenance.settings["coordinates"] == "centred"
+    on = ls.resume(tmp_path / "run", draws=15, progress=False).posterior
+    assert on.isel(draw=slice(10)).equals(first.posterior) and on.sizes["draw"] == 15
+
+
 def test_what_a_run_chose_is_in_the_provenance(quick_spec: ModelSpec, small_scores: Scores) -> None:
     method = ls.NUTS(draws=10, tune=20, chains=2, cores=1)
     fit = ls.fit(quick_spec, small_scores, method=method, seed=2, progress=False)

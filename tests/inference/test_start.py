@@ -1,4 +1,4 @@
-"""Where chains begin: climbs find modes, chains get the high ones, and the rest is told."""
+"""Where chains begin: climbs find modes, chains get the high ones, the status names the rest."""
 
 from __future__ import annotations
 

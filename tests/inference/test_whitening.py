@@ -15,7 +15,7 @@ import latentscale as ls
 from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.engine.density import ChainModel
 from latentscale.engine.fast import compile_density
-from latentscale.inference.nuts.masses import start_whitened, weigh
+from latentscale.inference.nuts.masses import heaviest_mode, start_whitened
 from latentscale.inference.nuts.start import StartingPoints
 from latentscale.inference.nuts.whitening import WhitenedModel, Whitening
 from latentscale.inference.tools.posterior_density import kept_names
@@ -153,13 +153,13 @@ class _TwoHills(WhitenedModel):
 def begun(
     log_masses: list[tuple[float, float]], falls: float = 0.0, **settings: float
 ) -> tuple[StartingPoints, set[int]]:
-    """Return what is told of modes at (place, log mass), and the places where chains begin."""
+    """Return what a status says of modes at (place, log mass), and where chains begin."""
     climbed = tuple(
         Trajectory(np.array([[float(k)]]), np.zeros((1, 1)), -falls * k, True)
         for k in range(len(log_masses))
     )
     whitened = _TwoHills(log_masses)
-    placed, whitening = weigh(whitened, None, climbed, ls.methods.ModeStart(**settings))
+    placed, whitening = heaviest_mode(whitened, None, climbed, ls.methods.ModeStart(**settings))
     points = [placed.compiled.begin(seed) + whitening.origin for seed in range(200)]
     return placed, {int(30 * np.round(point[0] / 30)) for point in points}
 

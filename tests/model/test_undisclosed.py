@@ -78,8 +78,8 @@ def test_the_design_keeps_every_model_and_scales_on_the_disclosed(
     assert found.left_out == ()
     assert set(found.undisclosed) == set(HIDDEN)
     data = scores.dataset
-    told = data["tokens"].notnull().values
-    log_params = np.log(data["params"].values[told])
+    disclosed = data["tokens"].notnull().values
+    log_params = np.log(data["params"].values[disclosed])
     np.testing.assert_allclose(found.transform.mean["log_params"], log_params.mean())
     np.testing.assert_allclose(found.transform.scale["log_params"], log_params.std())
 
@@ -106,9 +106,9 @@ def test_covariates_are_those_of_the_drawn_tokens(scores: ls.Scores) -> None:
             got = rows.covariates["covariate"].sel(model=name, covariate=covariate)
             np.testing.assert_allclose(*np.broadcast_arrays(got.values, expected), atol=1e-12)
     known = [name for name in scores.models if name not in HIDDEN]
-    told = rows.covariates["covariate"].sel(model=known).isel(sample=3)
-    plain = prepared.x.sel(model=known).transpose(*told.dims)
-    np.testing.assert_array_equal(told.values, plain.values)
+    disclosed = rows.covariates["covariate"].sel(model=known).isel(sample=3)
+    plain = prepared.x.sel(model=known).transpose(*disclosed.dims)
+    np.testing.assert_array_equal(disclosed.values, plain.values)
 
 
 def test_the_density_is_that_of_the_equations(
@@ -158,8 +158,8 @@ def test_draws_and_forecasts_use_the_drawn_tokens(fit: Fit, scores: ls.Scores) -
     tokens = ls.studies.undisclosed(fit).draws
     for sample in (0, 13, 29):
         for _, row in rows.iterrows():
-            told = float(tokens.sel(model=row["model"]).isel(sample=sample))
-            other = row.to_frame().T.assign(model="twin", tokens_t=told)
+            disclosed = float(tokens.sel(model=row["model"]).isel(sample=sample))
+            other = row.to_frame().T.assign(model="twin", tokens_t=disclosed)
             other = other.astype({"params_b": float, "tokens_t": float, "instruct": int})
             twin = ls.predict(fit, other, seed=1).mean_draws.isel(sample=sample, model=0)
             mine = forecast.mean_draws.sel(model=row["model"]).isel(sample=sample)
@@ -225,9 +225,9 @@ def test_misuse_is_refused(fit: Fit, scores: ls.Scores, prior_fit: Callable[...,
         left = prior_fit(spec_from_dict(document), scores, draws=5)
     with pytest.raises(ls.SpecError, match="estimates no training tokens"):
         ls.studies.undisclosed(left)
-    told = scores.select(models=[name for name in scores.models if name not in HIDDEN])
+    disclosed = scores.select(models=[name for name in scores.models if name not in HIDDEN])
     with pytest.raises(ls.SpecError, match="Every fitted model discloses"):
-        ls.studies.undisclosed(prior_fit(spec_from_dict(_document()), told, draws=5))
+        ls.studies.undisclosed(prior_fit(spec_from_dict(_document()), disclosed, draws=5))
     with pytest.raises(ls.DataError, match="No model is left to scale"):
         design(spec_from_dict(_document()), scores.select(models=list(HIDDEN)))
 

@@ -16,7 +16,7 @@ import pytest
 import latentscale as ls
 from latentscale.declare import spec_from_dict
 from latentscale.posterior.fit import Fit
-from latentscale.reporting.blocks import Picture
+from latentscale.reporting.blocks import PictureBlock
 from latentscale.verb import sections
 
 EVIL = "<script>alert('x')</script>"
@@ -239,4 +239,4 @@ def test_misuse_is_refused(fit: Fit, tmp_path: Path) -> None:
             ls.report(fit, path)
     assert not out.exists()
     with pytest.raises(ls.FitError, match="a description in words"):
-        Picture(b"", " ", "caption")
+        PictureBlock(b"", " ", "caption")

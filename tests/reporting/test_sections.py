@@ -13,7 +13,7 @@ import latentscale as ls
 from latentscale.declare import spec_from_dict
 from latentscale.errors import DataWarning
 from latentscale.posterior.fit import Fit
-from latentscale.reporting.blocks import Block, Bullets, Facts, Paragraph, Picture, Table
+from latentscale.reporting.blocks import Block, Bullets, Facts, Paragraph, PictureBlock, TableBlock
 from latentscale.reporting.checks import (
     checks,
     outliers,
@@ -64,29 +64,29 @@ def test_the_forecasts_say_what_rows_left_out(prior_fit, known, known_spec) -> N
     fit = prior_fit(known_spec, ls.Scores.from_frame(tuned), draws=20)
     row = {"model": "n", "family": "fam00", "params_b": 20.0, "tokens_t": 2.0}
     asked = request(fit, families=None, planned=pd.DataFrame([row]), prob=0.8, seed=2)
-    (table,) = _of(forecasts(asked), Table)
+    (table,) = _of(forecasts(asked), TableBlock)
     assert table.frame["assumed"].str.startswith("instruct=1 (family)").all()
 
 
 def test_skills_are_those_of_the_analysis(asked: Request, fit: Fit) -> None:
     blocks = latent_skills(asked)
     found = ls.skills(fit)
-    tables = _of(blocks, Table)
+    tables = _of(blocks, TableBlock)
     pd.testing.assert_frame_equal(tables[0].frame, found.loadings(0.8))
     pd.testing.assert_frame_equal(tables[2].frame, found.families(0.8))
     (lines,) = _of(blocks, Bullets)
     top = found.top_benchmarks(3).query("skill == 'delta'")["benchmark"]
     assert lines.lines[1] == f"delta: moves {', '.join(top)} most"
-    (picture,) = _of(blocks, Picture)
+    (picture,) = _of(blocks, PictureBlock)
     assert EVIL in picture.alt
 
 
 def test_variance_shares_are_those_of_the_analysis(asked: Request, fit: Fit) -> None:
     blocks = variance(asked)
     expected = ls.studies.variance_shares(fit, seed=2).table(0.8)
-    pd.testing.assert_frame_equal(_of(blocks, Table)[0].frame, expected)
+    pd.testing.assert_frame_equal(_of(blocks, TableBlock)[0].frame, expected)
     noise = expected.query("benchmark == 'delta' and component == 'noise'")["mean"].item()
-    assert f"noise {noise:.0%}" in _of(blocks, Picture)[0].alt.partition("delta:")[2]
+    assert f"noise {noise:.0%}" in _of(blocks, PictureBlock)[0].alt.partition("delta:")[2]
 
 
 def test_budgets_are_powers_of_ten_that_fitted_models_cost(fit: Fit) -> None:
@@ -104,12 +104,12 @@ def test_budgets_are_powers_of_ten_that_fitted_models_cost(fit: Fit) -> None:
 def test_allocations_are_those_of_the_analysis(asked: Request, fit: Fit) -> None:
     blocks = allocation(asked)
     expected = ls.optimal_allocation(fit, flops=budgets(fit)).table(0.8)
-    shown = _of(blocks, Table)[0].frame
+    shown = _of(blocks, TableBlock)[0].frame
     np.testing.assert_allclose(shown["parameters (billion)"], expected["params"])
     np.testing.assert_allclose(shown["tokens (trillion) upper"], expected["tokens_upper"])
     assert list(shown["target"].unique()) == list(expected["target"].unique())
     first = expected.iloc[0]
-    assert f"{first['params']:.3g} billion" in _of(blocks, Picture)[0].alt
+    assert f"{first['params']:.3g} billion" in _of(blocks, PictureBlock)[0].alt
 
 
 def test_checks_are_those_of_the_analysis(asked: Request, fit: Fit) -> None:
@@ -118,9 +118,9 @@ def test_checks_are_those_of_the_analysis(asked: Request, fit: Fit) -> None:
     facts = _of(blocks, Facts)[0].facts
     assert facts["outliers"].startswith(f"{len(found.outliers)} of {len(found.loo.table())} scores")
     assert facts["leave-one-out ranks"] == "too few scores to judge"  # prior draws: k is high
-    captions = [table.caption for table in _of(blocks, Table)]
+    captions = [table.caption for table in _of(blocks, TableBlock)]
     assert any(c.startswith("Outliers") for c in captions) == bool(len(found.outliers))
-    by_family = next(t for t in _of(blocks, Table) if "by family" in t.caption).frame
+    by_family = next(t for t in _of(blocks, TableBlock) if "by family" in t.caption).frame
     assert by_family["root mean square residual"].dropna().is_monotonic_decreasing
 
 
@@ -154,11 +154,11 @@ def test_sensitivity_is_that_of_the_analysis(asked: Request, fit: Fit) -> None:
     assert verdict.startswith(f"{len(found.flagged)} of {len(found.table())}") or not len(
         found.flagged
     )
-    table, by_prior = (block.frame for block in _of(blocks, Table))
+    table, by_prior = (block.frame for block in _of(blocks, TableBlock))
     assert table["prior"].is_monotonic_decreasing
     assert len(table) == len(found.table())
     pd.testing.assert_frame_equal(by_prior, found.by_prior)
-    assert "expected score of" in _of(blocks, Picture)[0].alt or len(found.table()) > 20
+    assert "expected score of" in _of(blocks, PictureBlock)[0].alt or len(found.table()) > 20
 
 
 def test_every_name_is_escaped_and_every_section_is_there(asked: Request) -> None:
@@ -188,5 +188,5 @@ def test_a_point_estimate_says_what_it_cannot_answer(asked: Request, fit: Fit) -
     absent: dict[str, Section] = {one.key: one for one in made if one.absent}
     assert set(absent) == {"checks", "sensitivity"}
     assert all("point estimate" in one.absent for one in absent.values())
-    captions = [b.frame for one in made if one.key == "skills" for b in _of(one.blocks, Table)]
+    captions = [b.frame for one in made if one.key == "skills" for b in _of(one.blocks, TableBlock)]
     assert captions[0][["lower", "upper"]].isna().all().all()

@@ -66,8 +66,8 @@ def summarise(
     rows = []
     for key, places in _groups(table, by).items():
         rowwise = table.iloc[places]
-        part, unit = in_one_unit(figures.iloc[places], rowwise)
-        row = _row(part, rowwise["family"], resamples, rng)
+        of_group, unit = in_one_unit(figures.iloc[places], rowwise)
+        row = _row(of_group, rowwise["family"], resamples, rng)
         named = {"unit": unit} if set(SCALE_COLUMNS) <= set(table.columns) else {}
         rows.append(dict(zip(by, key, strict=True)) | named | row)
     return pd.DataFrame(rows)
@@ -173,14 +173,14 @@ def reliability(
     rng = np.random.default_rng(checked_seed(seed))
     parts = []
     for key, places in _groups(table, by).items():
-        part, families = inside.iloc[places], table["family"].iloc[places]
+        covered, families = inside.iloc[places], table["family"].iloc[places]
         band = np.full((2, len(levels)), np.nan)
         if families.nunique() > 1:
-            band = np.quantile(bootstrap_means(part, families, resamples, rng), ends, axis=0)
+            band = np.quantile(bootstrap_means(covered, families, resamples, rng), ends, axis=0)
         about = dict(zip(by, key, strict=True))
-        rows = {"nominal": list(levels), "actual": part.mean().to_numpy()}
+        rows = {"nominal": list(levels), "actual": covered.mean().to_numpy()}
         rows |= {"lower": band[0], "upper": band[1]}
-        rows |= {"cells": len(part), "families": families.nunique()}
+        rows |= {"cells": len(covered), "families": families.nunique()}
         parts.append(pd.DataFrame({**about, **rows}))
     return pd.concat(parts, ignore_index=True)
 
@@ -295,8 +295,8 @@ def _check_column(column: pd.Series) -> None:
 def _groups(table: pd.DataFrame, by: Sequence[str]) -> dict[tuple[object, ...], np.ndarray]:
     if not by:
         return {(): np.arange(len(table))}
-    found = table.groupby(list(by), sort=False, dropna=False).indices
-    return {key if isinstance(key, tuple) else (key,): place for key, place in found.items()}
+    rows_of = table.groupby(list(by), sort=False, dropna=False).indices
+    return {key if isinstance(key, tuple) else (key,): place for key, place in rows_of.items()}
 
 
 def _row(

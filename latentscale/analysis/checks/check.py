@@ -12,7 +12,7 @@ from scipy.stats import norm
 
 from latentscale.analysis.checks.leave_one_out import (
     LeaveOneOut,
-    at_cells,
+    draws_of_cells,
     leave_one_out,
     logit_residual,
 )
@@ -200,7 +200,7 @@ def check(
     odd = ~table["reliable"] & doubtful & ~large
     outliers, unsettled = table[large].assign(basis=WEIGHTS), table[odd].assign(basis=WEIGHTS)
     if refit is not None and (large | odd).any():
-        outliers = _settle(fit, table[large | odd], refit, threshold, prob, seed)
+        outliers = _confirmed_by_refit(fit, table[large | odd], refit, threshold, prob, seed)
         unsettled = unsettled.iloc[:0]
     outliers = outliers.assign(advice=_advice_for(fit, outliers, table))
     unsettled = unsettled.assign(advice="Confirm by a refit without it: check(fit, refit=...).")
@@ -208,7 +208,7 @@ def check(
         loo=loo,
         predictive=posterior_predictive(fit, prob=prob, seed=seed),
         pit_p_value=uniform_p_value(table.loc[table["reliable"], "pit"]),
-        residuals=_map(fit, table),
+        residuals=_residual_map(fit, table),
         by_family=_mean_residuals(table, "family"),
         by_benchmark=_mean_residuals(table, "benchmark"),
         outliers=_worst_first(outliers),
@@ -230,7 +230,7 @@ def uniform_p_value(pit: pd.Series) -> float:
     return float(values.azstats.uniformity_test(dim=CELL, method="pot_c")[0])
 
 
-def _settle(
+def _confirmed_by_refit(
     fit: Fit, suspects: pd.DataFrame, method: Method, threshold: float, prob: float, seed: int
 ) -> pd.DataFrame:
     """Return the suspects that a refit without all of them still finds far off."""
@@ -252,11 +252,11 @@ def _settle(
         warnings.warn(
             f"The refit without the suspects: {again.status.message}", FitWarning, stacklevel=3
         )
-    drawn = at_cells(forecast_rows(again, data, seed=seed).draws, score)
+    drawn = draws_of_cells(forecast_rows(again, data, seed=seed).draws, score)
     ends = quantiles(drawn, prob)
     even = xr.ones_like(drawn) / drawn.sizes[SAMPLE]
     below = (drawn < score) + 0.5 * (drawn == score)
-    found = suspects.assign(
+    refitted = suspects.assign(
         basis=REFIT,
         mean=drawn.mean(SAMPLE).values,
         median=ends["median"].values,
@@ -265,7 +265,7 @@ def _settle(
         pit=below.mean(SAMPLE).values,
         z=logit_residual(fit, score, drawn, even).values,
     )
-    return found[found["z"].abs() > threshold]
+    return refitted[refitted["z"].abs() > threshold]
 
 
 def _advice_for(fit: Fit, outliers: pd.DataFrame, table: pd.DataFrame) -> list[str]:
@@ -308,7 +308,7 @@ def _advice_for(fit: Fit, outliers: pd.DataFrame, table: pd.DataFrame) -> list[s
     return lines
 
 
-def _map(fit: Fit, table: pd.DataFrame) -> xr.DataArray:
+def _residual_map(fit: Fit, table: pd.DataFrame) -> xr.DataArray:
     cells = table.set_index(["model", "benchmark"])[["z", "reliable"]].to_xarray()
     wanted = {MODEL: list(fit.scores.models), BENCHMARK: list(fit.scores.benchmarks)}
     known = cells.reindex(wanted)
@@ -321,9 +321,9 @@ def _map(fit: Fit, table: pd.DataFrame) -> xr.DataArray:
 
 def _mean_residuals(table: pd.DataFrame, by: str) -> pd.DataFrame:
     grouped = table.groupby(by, sort=True)["z"]
-    found = grouped.agg(scores="size", mean_z="mean")
-    found["rms_z"] = np.sqrt(grouped.apply(lambda z: (z**2).mean()))
-    return found.reset_index()
+    residuals = grouped.agg(scores="size", mean_z="mean")
+    residuals["rms_z"] = np.sqrt(grouped.apply(lambda z: (z**2).mean()))
+    return residuals.reset_index()
 
 
 def _worst_first(rows: pd.DataFrame) -> pd.DataFrame:

@@ -102,14 +102,14 @@ def compare(fits: Mapping[str, Fit], *, seed: int = 0) -> Comparison:
     """
     _check_fits(fits)
     seed = checked_seed(seed)
-    found = {name: leave_one_out(fit, seed=seed) for name, fit in fits.items()}
+    by_fit = {name: leave_one_out(fit, seed=seed) for name, fit in fits.items()}
     parts = []
-    for name, result in found.items():
+    for name, result in by_fit.items():
         parts.append(result.rows.assign(name=name))
     cells = pd.concat(parts, ignore_index=True)
     table = _ranking(*_wide(cells, _CELL, "elpd", list(fits)), seed)
-    table["p_loo"] = [found[name].p_loo for name in table["name"]]
-    table["high_k"] = [len(found[name].unreliable) for name in table["name"]]
+    table["p_loo"] = [by_fit[name].p_loo for name in table["name"]]
+    table["high_k"] = [len(by_fit[name].unreliable) for name in table["name"]]
     columns = ["name", "model", "family", "benchmark", "elpd", "pareto_k"]
     return Comparison(table, cells[columns], False, _advice(table, heavy=True))
 
@@ -175,7 +175,7 @@ def stacking_weights(elpd: pd.DataFrame) -> np.ndarray:
         mixed = density @ weights
         return -float(np.log(mixed).mean()), -(density / mixed[:, None]).mean(0)
 
-    found = minimize(
+    optimum = minimize(
         loss,
         np.full(count, 1 / count),
         jac=True,
@@ -184,7 +184,7 @@ def stacking_weights(elpd: pd.DataFrame) -> np.ndarray:
         constraints={"type": "eq", "fun": lambda w: w.sum() - 1, "jac": np.ones_like},
         options={"ftol": 1e-12, "maxiter": 500},
     )
-    weights = np.clip(found.x, 0, None)
+    weights = np.clip(optimum.x, 0, None)
     weights[weights < 1e-9] = 0.0
     return weights / weights.sum()
 
@@ -258,9 +258,9 @@ def _check_fits(fits: Mapping[str, Fit]) -> None:
         raise FitError(f"Give at least two fits by name, such as {example}.")
     _check_names(fits, FitError)
     (first, reference), *others = fits.items()
-    cells = _long(reference)
+    cells = _scores_by_cell(reference)
     for name, fit in others:
-        mine = _long(fit)
+        mine = _scores_by_cell(fit)
         apart = cells.index.symmetric_difference(mine.index)
         if len(apart):
             examples = listed([f"{model} on {benchmark}" for model, benchmark in apart[:3]])
@@ -278,7 +278,7 @@ def _check_fits(fits: Mapping[str, Fit]) -> None:
             )
 
 
-def _long(fit: Fit) -> pd.Series:
+def _scores_by_cell(fit: Fit) -> pd.Series:
     frame = fit.scores.to_frame().set_index("model")[list(fit.scores.benchmarks)]
     return frame.rename_axis(columns="benchmark").stack().dropna().sort_index()
 

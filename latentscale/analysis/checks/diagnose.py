@@ -104,23 +104,23 @@ def diagnose(fit: Fit) -> Diagnosis:
     (0, True)
     """
     expect(fit, Fit, "fit")
-    found = fit.convergence()
-    heavy = _high_pareto_k(fit, found)
+    convergence = fit.convergence()
+    heavy = _high_pareto_k(fit, convergence)
     chains = fit.status.pareto_k is None  # an approximation has independent draws, no chains
-    wrong = problems(found) if chains else ()
-    apart = _separate_modes(fit) if chains and found.max_rhat > _DISAGREE else ()
+    wrong = problems(convergence) if chains else ()
+    apart = _separate_modes(fit) if chains and convergence.max_rhat > _DISAGREE else ()
     advice = list(dict.fromkeys([*wrong, *apart, *fit.status.advice]))
     return Diagnosis(
         passed=not wrong and fit.status.converged is not False,
-        rows=_by_variable(found),
-        divergences=found.divergences,
-        ebfmi=found.ebfmi,
-        max_rhat=found.max_rhat,
-        min_ess=found.min_ess,
+        rows=_by_variable(convergence),
+        divergences=convergence.divergences,
+        ebfmi=convergence.ebfmi,
+        max_rhat=convergence.max_rhat,
+        min_ess=convergence.min_ess,
         high_pareto_k=heavy,
         k_limit=k_limit(fit.samples.sizes[SAMPLE]),
         advice=tuple(advice),
-        left_out=found.left_out,
+        left_out=convergence.left_out,
     )
 
 
@@ -147,24 +147,24 @@ def _separate_modes(fit: Fit) -> tuple[str, ...]:
     )
 
 
-def _by_variable(found: Convergence) -> pd.DataFrame:
+def _by_variable(convergence: Convergence) -> pd.DataFrame:
     rows = []
-    for variable, part in found.table.groupby("variable", sort=False):
-        worst = part["rhat"].fillna(-1.0).idxmax()
+    for variable, elements in convergence.table.groupby("variable", sort=False):
+        worst = elements["rhat"].fillna(-1.0).idxmax()
         rows.append(
             {
                 "variable": variable,
-                "elements": len(part),
-                "rhat": part["rhat"].max(),
-                "ess_bulk": part["ess_bulk"].min(),
-                "ess_tail": part["ess_tail"].min(),
-                "worst": part.loc[worst, "where"],
+                "elements": len(elements),
+                "rhat": elements["rhat"].max(),
+                "ess_bulk": elements["ess_bulk"].min(),
+                "ess_tail": elements["ess_tail"].min(),
+                "worst": elements.loc[worst, "where"],
             }
         )
     return pd.DataFrame(rows)
 
 
-def _high_pareto_k(fit: Fit, found: Convergence) -> int:
+def _high_pareto_k(fit: Fit, convergence: Convergence) -> int:
     """Count scores whose PSIS leave-one-out weights are unreliable (Vehtari et al. 2024).
 
     One whose k is not a number (a density that is 0 at some draw, a tail too short) counts as
@@ -175,5 +175,5 @@ def _high_pareto_k(fit: Fit, found: Convergence) -> int:
         return 0
     logs = by_sample(fit, fit.tree[LOG_LIKELIHOOD].to_dataset()["score"])
     ratio = -logs.transpose(..., SAMPLE).values
-    pareto_k = pareto_smoothed(ratio, efficiency=found.efficiency(draws)).pareto_k
+    pareto_k = pareto_smoothed(ratio, efficiency=convergence.efficiency(draws)).pareto_k
     return int(np.sum(~(pareto_k <= k_limit(draws))))

@@ -30,7 +30,7 @@ from latentscale.model.scaled import CODE, without_bounds
 from latentscale.numerics.psis import MIN_DRAWS, k_limit, pareto_smoothed
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.pairing import at_samples, by_sample
-from latentscale.result import Picture, Result
+from latentscale.result import Picture, Result, rows_of_prob
 
 # Smaller predictive standard deviations on the logit scale are rounding: one draw has all weight.
 _NO_SPREAD = 1e-6
@@ -101,14 +101,9 @@ class LeaveOneOut(Result, table_was_attribute=True):
         LatentscaleError
             If `prob` is not strictly between 0 and 1.
         """
-        if prob is None or prob == self.prob:
-            return self.rows.copy()
-        if self.fit is None:
-            raise FitError(
-                f"This result holds intervals of probability {self.prob:g} alone; call "
-                f"leave_one_out(fit, prob={prob:g})."
-            )
-        return leave_one_out(self.fit, prob=prob, seed=self.seed).rows
+        fit = self.fit
+        again = None if fit is None else lambda p: leave_one_out(fit, prob=p, seed=self.seed).rows
+        return rows_of_prob(self.rows, prob, self.prob, again, "leave_one_out")
 
     @property
     def unreliable(self) -> pd.DataFrame:
@@ -126,7 +121,7 @@ def leave_one_out(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0) -> Lea
 
     Vehtari, Gelman and Gabry 2017; Vehtari et al. 2024 for the smoothing and the limit on
     Pareto k. Draws are weighted by 1 / p(score | draw). Where k is above the limit the draws do
-    not reach what the posterior would be without the score: typically a score that alone tells
+    not reach what the posterior would be without the score: typically a score that alone informs
     an effect of its own (the only member of a family on a benchmark, a model with few scores).
 
     Parameters
@@ -151,10 +146,10 @@ def leave_one_out(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0) -> Lea
     """
     expect(fit, Fit, "fit")
     low, high = interval_quantiles(prob)
-    found = psis(fit)
+    smoothed = psis(fit)
     score = observed_cells(fit)
-    drawn = at_cells(forecast_rows(fit, fit.scores.dataset, seed=seed).draws, score)
-    weights, elpd, khat = at_samples(found.weights, drawn), found.elpd, found.pareto_k
+    drawn = draws_of_cells(forecast_rows(fit, fit.scores.dataset, seed=seed).draws, score)
+    weights, elpd, khat = at_samples(smoothed.weights, drawn), smoothed.elpd, smoothed.pareto_k
     ends = weighted_quantiles(drawn, weights, (low, 0.5, high))
     below = (drawn < score) + 0.5 * (drawn == score)
     finest = 0.5 / drawn.sizes[SAMPLE]  # so many draws resolve no smaller probability
@@ -168,7 +163,7 @@ def leave_one_out(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0) -> Lea
             "score": score.values,
             "elpd": elpd.values,
             "pareto_k": khat.values,
-            "reliable": khat.values <= found.k_limit,
+            "reliable": khat.values <= smoothed.k_limit,
             "mean": (drawn * weights).sum(SAMPLE).values,
             "median": ends.isel(quantile=1).values,
             "lower": ends.isel(quantile=0).values,
@@ -181,8 +176,8 @@ def leave_one_out(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0) -> Lea
         rows=table,
         elpd=float(elpd.sum()),
         se=float(np.sqrt(elpd.sizes[CELL]) * elpd.std()),
-        p_loo=found.p_loo,
-        k_limit=found.k_limit,
+        p_loo=smoothed.p_loo,
+        k_limit=smoothed.k_limit,
         prob=prob,
         fit=fit,
         seed=seed,
@@ -298,7 +293,7 @@ def weighted_quantiles(
     )
 
 
-def at_cells(draws: xr.DataArray, score: xr.DataArray) -> xr.DataArray:
+def draws_of_cells(draws: xr.DataArray, score: xr.DataArray) -> xr.DataArray:
     """Return draws of some cells alone, dims (sample, cell), samples as they were.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Modes: whether draws hang together or fall into separate groups."""
+"""Modes: whether draws form one group or several separate ones."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ def find_modes(values: xr.DataArray) -> pd.DataFrame:
     pending = [0]
     while pending and label.max() + 1 < _MOST:
         here = np.nonzero(label == pending.pop())[0]
-        part = _split(points[here], max(_LEAST * len(points), 2))
-        if part is not None:
+        second = _split(points[here], max(_LEAST * len(points), 2))
+        if second is not None:
             new = int(label.max()) + 1
             pending += [int(label[here[0]]), new]
-            label[here[part]] = new
+            label[here[second]] = new
     by_chain = label.reshape(chains, draws)
     rows = []
     for mode in np.argsort(-np.bincount(label), kind="stable"):
@@ -67,14 +67,14 @@ def find_modes(values: xr.DataArray) -> pd.DataFrame:
 
 
 def _split(points: np.ndarray, least: float) -> np.ndarray | None:
-    """Return which points form a second group, or None if they hang together."""
+    """Return which points form a second group, or None if they are one group."""
     if len(points) < _FEWEST_DRAWS or points.std(axis=0).max() == 0:
         return None
     tries = []
     for seed in range(_TRIES):
         centres, label = kmeans2(points, 2, minit="++", seed=seed)
         tries.append((float(np.square(points - centres[label]).sum()), label))
-    label = min(tries, key=lambda one: one[0])[1]
+    label = min(tries, key=lambda attempt: attempt[0])[1]
     second = label == 1
     if min(second.sum(), (~second).sum()) < least:
         return None

@@ -25,13 +25,13 @@ from latentscale.dims import (
     SAMPLE,
     checked_seed,
 )
-from latentscale.errors import DataError, FitError
+from latentscale.errors import DataError
 from latentscale.expect import expect
 from latentscale.model.build import build_design
 from latentscale.model.design import design
 from latentscale.model.double import double_precision
 from latentscale.posterior.fit import Fit
-from latentscale.result import Picture, Result
+from latentscale.result import Picture, Result, rows_of_prob
 from latentscale.validate import whole_number
 
 PRIOR = "prior"
@@ -111,14 +111,9 @@ class PredictiveCheck(Result, table_was_attribute=True):
         LatentscaleError
             If `prob` is not strictly between 0 and 1.
         """
-        if prob is None or prob == self.prob:
-            return self.rows.copy()
-        if self.scores is None:
-            raise FitError(
-                f"This check holds intervals of probability {self.prob:g} alone; call "
-                f"{self.kind}_predictive with prob={prob:g}."
-            )
-        return _statistics(self.draws, self.scores, prob)
+        scores = self.scores
+        again = None if scores is None else lambda p: _statistics(self.draws, scores, p)
+        return rows_of_prob(self.rows, prob, self.prob, again, f"{self.kind}_predictive")
 
     @property
     def surprising(self) -> pd.DataFrame:
@@ -165,8 +160,8 @@ def prior_predictive(
     Examples
     --------
     >>> spec = ls.load_spec("pooled_flops")
-    >>> found = ls.studies.prior_predictive(spec, fit.scores, draws=50, seed=1)
-    >>> found.kind
+    >>> check = ls.studies.prior_predictive(spec, fit.scores, draws=50, seed=1)
+    >>> check.kind
     'prior'
     """
     expect(spec, ModelSpec, "spec")
@@ -213,8 +208,8 @@ def posterior_predictive(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0)
 
     Examples
     --------
-    >>> found = ls.studies.posterior_predictive(fit, seed=1)
-    >>> found.kind
+    >>> check = ls.studies.posterior_predictive(fit, seed=1)
+    >>> check.kind
     'posterior'
     """
     expect(fit, Fit, "fit")
@@ -275,7 +270,7 @@ def _rows(seen: xr.DataArray, made: xr.DataArray, prob: float) -> pd.DataFrame:
     """Return one row a benchmark, or one in all, of the observed statistic and its replicates."""
     ends = quantiles(made, prob)
     above = (made > seen).mean(SAMPLE) + 0.5 * (made == seen).mean(SAMPLE)
-    found = xr.Dataset(
+    columns = xr.Dataset(
         {
             "observed": seen,
             "median": ends["median"],
@@ -284,6 +279,6 @@ def _rows(seen: xr.DataArray, made: xr.DataArray, prob: float) -> pd.DataFrame:
             "p_value": 2 * np.minimum(above, 1 - above),
         }
     )
-    if not found.sizes:
-        return pd.DataFrame({name: [float(value)] for name, value in found.items()})
-    return found.to_dataframe().reset_index()
+    if not columns.sizes:
+        return pd.DataFrame({name: [float(value)] for name, value in columns.items()})
+    return columns.to_dataframe().reset_index()

@@ -14,6 +14,7 @@ import xarray as xr
 from latentscale.analysis.choices.budget_line import Line, Segment, line, segment
 from latentscale.analysis.choices.maximise import highest_by_search, highest_of_quadratic, value_at
 from latentscale.analysis.choices.target import SCORE_KIND, SKILL_KIND, Target, checked_targets
+from latentscale.analysis.curves.along import increasing_positive
 from latentscale.analysis.forecasts.rows import checked_family, usual_instruct
 from latentscale.analysis.skills.identified import require_identified
 from latentscale.dims import (
@@ -132,10 +133,10 @@ class Allocation(Result):
     def _likelier_bound(self, at_low: xr.DataArray, at_high: xr.DataArray) -> list[str]:
         names = []
         for target in self.targets:
-            for part in self.segments:
-                where = {TARGET: target.label, FLOPS: part.flops}
+            for budget_line in self.segments:
+                where = {TARGET: target.label, FLOPS: budget_line.flops}
                 below, above = float(at_low.sel(where)), float(at_high.sel(where))
-                nearer = part.low_bound if below >= above else part.high_bound
+                nearer = budget_line.low_bound if below >= above else budget_line.high_bound
                 names.append(nearer if max(below, above) > 0 else "")
         return names
 
@@ -257,8 +258,8 @@ def optimal_allocation(
     expect(fit, Fit, "fit")
     _require_size_and_tokens(fit)
     targets = checked_targets(fit, target)
-    for one in targets:
-        if one.kind == SKILL_KIND:
+    for wanted in targets:
+        if wanted.kind == SKILL_KIND:
             require_identified(fit, "the optimum of a single skill")
     if family is not None:
         checked_family(fit, family)
@@ -270,16 +271,16 @@ def optimal_allocation(
         "tokens": _checked_limits("tokens", tokens, fitted["tokens"]),
     }
     segments = [segment(budget, **limits) for budget in _checked_budgets(flops)]
-    found, chosen = [], []
-    for part in segments:
-        along = line(fit, part, family=family, instruct=tuned)
-        draws, choice = _optima(along, part, targets)
-        found.append(draws)
+    optima, chosen = [], []
+    for budget_line in segments:
+        along = line(fit, budget_line, family=family, instruct=tuned)
+        draws, choice = _optima(along, budget_line, targets)
+        optima.append(draws)
         chosen.append(choice)
-    coords = {FLOPS: [part.flops for part in segments]}
+    coords = {FLOPS: [budget_line.flops for budget_line in segments]}
     kind = "instruction-tuned model" if tuned else "base model"
     return Allocation(
-        draws=xr.concat(found, dim=FLOPS).assign_coords(coords).transpose(SAMPLE, TARGET, FLOPS),
+        draws=xr.concat(optima, dim=FLOPS).assign_coords(coords).transpose(SAMPLE, TARGET, FLOPS),
         choice=xr.concat(chosen, dim=FLOPS).assign_coords(coords).transpose(TARGET, FLOPS),
         segments=tuple(segments),
         targets=targets,
@@ -290,31 +291,35 @@ def optimal_allocation(
     )
 
 
-def _optima(along: Line, part: Segment, targets: Sequence[Target]) -> tuple[xr.Dataset, ...]:
+def _optima(along: Line, budget_line: Segment, targets: Sequence[Target]) -> tuple[xr.Dataset, ...]:
     """Return each draw's optimum of every target, and the single best allocations."""
     places: dict[str, xr.DataArray] = {}
     values: dict[str, xr.DataArray] = {}
-    for one in targets:
-        names = [name for name, _ in one.weights]
-        if one.kind == SKILL_KIND and along.skill is not None:
-            curve = _total(along.skill, one, SKILL)
-            places[one.label] = highest_of_quadratic(curve)
-            values[one.label] = value_at(curve, places[one.label])
+    for target in targets:
+        names = [name for name, _ in target.weights]
+        if target.kind == SKILL_KIND and along.skill is not None:
+            curve = _total(along.skill, target, SKILL)
+            places[target.label] = highest_of_quadratic(curve)
+            values[target.label] = value_at(curve, places[target.label])
             continue
         if len(names) == 1:
             place = highest_of_quadratic(along.eta.sel({BENCHMARK: names[0]}, drop=True))
         else:
-            place = highest_by_search(partial(_score, along, one))
-        places[one.label], values[one.label] = place, _score(along, one, place)
+            place = highest_by_search(partial(_score, along, target))
+        places[target.label], values[target.label] = place, _score(along, target, place)
     place, value = _by_target(places), _by_target(values)
     chosen, mean_value = _choice(along, targets)
     draws = {
-        "params": part.params(place),
-        "tokens": part.tokens(place),
+        "params": budget_line.params(place),
+        "tokens": budget_line.tokens(place),
         "value": value,
         "bound": xr.where(place <= -1, -1, xr.where(place >= 1, 1, 0)),
     }
-    choice = {"params": part.params(chosen), "tokens": part.tokens(chosen), "value": mean_value}
+    choice = {
+        "params": budget_line.params(chosen),
+        "tokens": budget_line.tokens(chosen),
+        "value": mean_value,
+    }
     return xr.Dataset(draws), xr.Dataset(choice)
 
 
@@ -322,24 +327,24 @@ def _choice(along: Line, targets: Sequence[Target]) -> tuple[xr.DataArray, xr.Da
     """Return where the posterior mean of each target is highest, and that mean."""
     places: dict[str, xr.DataArray] = {}
     values: dict[str, xr.DataArray] = {}
-    for one in targets:
-        if one.kind == SKILL_KIND and along.skill is not None:
-            curve = _total(along.skill, one, SKILL).mean(SAMPLE)
-            places[one.label] = highest_of_quadratic(curve)
-            values[one.label] = value_at(curve, places[one.label])
-    scored = [one for one in targets if one.kind == SCORE_KIND]
+    for target in targets:
+        if target.kind == SKILL_KIND and along.skill is not None:
+            curve = _total(along.skill, target, SKILL).mean(SAMPLE)
+            places[target.label] = highest_of_quadratic(curve)
+            values[target.label] = value_at(curve, places[target.label])
+    scored = [target for target in targets if target.kind == SCORE_KIND]
     if scored:
 
         def mean(u: xr.DataArray) -> xr.DataArray:
             at = [u.sel({TARGET: k}) if TARGET in u.dims else u for k in range(len(scored))]
-            means = [_score(along, one, at[k]).mean(SAMPLE) for k, one in enumerate(scored)]
+            means = [_score(along, target, at[k]).mean(SAMPLE) for k, target in enumerate(scored)]
             return xr.concat(means, dim=TARGET)
 
-        found = highest_by_search(mean)
-        best = mean(found)
-        for k, one in enumerate(scored):
-            places[one.label], values[one.label] = found.isel(target=k), best.isel(target=k)
-    ordered = [one.label for one in targets]
+        highest = highest_by_search(mean)
+        best = mean(highest)
+        for k, target in enumerate(scored):
+            places[target.label], values[target.label] = highest.isel(target=k), best.isel(target=k)
+    ordered = [target.label for target in targets]
     return (
         _by_target({label: places[label] for label in ordered}),
         _by_target({label: values[label] for label in ordered}),
@@ -365,14 +370,14 @@ def _weights(target: Target, dim: str) -> xr.DataArray:
     return xr.DataArray([float(w) for w in weights], dims=(dim,), coords={dim: list(names)})
 
 
-def _by_target(parts: Mapping[str, xr.DataArray]) -> xr.DataArray:
+def _by_target(arrays: Mapping[str, xr.DataArray]) -> xr.DataArray:
     loose = [BENCHMARK, SKILL, TARGET]
-    every = [part.drop_vars(loose, errors="ignore") for part in parts.values()]
-    return xr.concat(every, dim=TARGET).assign_coords({TARGET: list(parts)})
+    every = [array.drop_vars(loose, errors="ignore") for array in arrays.values()]
+    return xr.concat(every, dim=TARGET).assign_coords({TARGET: list(arrays)})
 
 
 def _require_size_and_tokens(fit: Fit) -> None:
-    used = {part for name in fit.spec.covariates for part in name.split(":")}
+    used = {factor for name in fit.spec.covariates for factor in name.split(":")}
     if len(used & {"log_params", "log_tokens", "log_flops"}) < 2:
         raise SpecError(
             f'The spec "{fit.spec.name}" has no separate terms for size and tokens: its '
@@ -402,17 +407,9 @@ def _checked_limits(
 ) -> tuple[float, float]:
     if limits is None:
         return fitted
-    try:
-        low, high = (float(end) for end in limits)
-    except (TypeError, ValueError):
-        low, high = np.nan, np.nan
-    if not 0 < low < high < np.inf:
-        unit = "billions" if name == "params" else "trillions"
-        raise DataError(
-            f"{name} must be two increasing positive numbers, {unit}, such as "
-            f"({fitted[0]:g}, {fitted[1]:g}); got {limits!r}."
-        )
-    return low, high
+    unit = "billions" if name == "params" else "trillions"
+    example = f"({fitted[0]:g}, {fitted[1]:g})"
+    return increasing_positive(limits, f"numbers, {unit}, such as {example}", name)
 
 
 def _span(values: xr.DataArray) -> tuple[float, float]:

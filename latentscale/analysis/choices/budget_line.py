@@ -22,7 +22,7 @@ MOST_PARAMS, FEWEST_TOKENS = "most parameters", "fewest tokens"
 _NODES = (-1.0, 0.0, 1.0)
 """A parabola is known from three places."""
 _PROBES = (-0.5, 0.5)
-"""Places between the nodes, where a curve that is no parabola shows it."""
+"""Places between the nodes, where a curve that is not a parabola shows it."""
 _ROUNDING = 1e-6
 """Far above what doubles lose, far below any effect of a covariate."""
 _MEAN_FAMILY = "mean of the fitted families"
@@ -124,7 +124,7 @@ class Line:
         return expected_score(self.fit.spec, some, value_at(chosen, u))
 
 
-def line(fit: Fit, part: Segment, *, family: str | None, instruct: bool) -> Line:
+def line(fit: Fit, segment: Segment, *, family: str | None, instruct: bool) -> Line:
     """Evaluate the model along a segment.
 
     Parameters
@@ -147,8 +147,8 @@ def line(fit: Fit, part: Segment, *, family: str | None, instruct: bool) -> Line
     name = _MEAN_FAMILY if family is None else family
     rows = xr.Dataset(
         {
-            "params": part.params(u),
-            "tokens": part.tokens(u),
+            "params": segment.params(u),
+            "tokens": segment.tokens(u),
             "instruct": xr.full_like(u, float(instruct)),
             **typical_features(fit, members_of(fit, family), u.size),
             FAMILY: (MODEL, np.full(u.size, name)),

@@ -207,8 +207,8 @@ def next_benchmark(
     divisor, unit = common_unit(fit.scores, wanted)
     draws = _joint(forecast, name, wanted, offered, divisor)
     sets, search = _sets(draws, offered, count, price, rank_by)
-    found = _ranked(draws, sets, price, rank_by, search, name, (tuple(wanted), tuple(measured)))
-    return replace(found, unit=unit)
+    ranked = _ranked(draws, sets, price, rank_by, search, name, (tuple(wanted), tuple(measured)))
+    return replace(ranked, unit=unit)
 
 
 @dataclass(frozen=True)
@@ -286,11 +286,11 @@ def _measured(fit: Fit, forecast: Forecast, model: str) -> list[str]:
     tables = [forecast.models] if "score" in forecast.models else []
     if model in fit.scores.models:
         tables.append(fit.scores.dataset)
-    found: set[str] = set()
+    measured: set[str] = set()
     for table in tables:
         score = table["score"].sel({MODEL: model})
-        found |= {str(b) for b in score[BENCHMARK].values[score.notnull().values]}
-    return [b for b in fit.scores.benchmarks if b in found]
+        measured |= {str(b) for b in score[BENCHMARK].values[score.notnull().values]}
+    return [b for b in fit.scores.benchmarks if b in measured]
 
 
 def checked_names(names: Sequence[str] | None, known: Sequence[str], what: str) -> list[str] | None:

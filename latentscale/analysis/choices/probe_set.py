@@ -33,7 +33,7 @@ from latentscale.result import Result
 from latentscale.validate import is_whole
 
 _MOST_ROWS = 60
-"""Rows that stand for models to come: the mean over more of them changes in the third digit."""
+"""Rows taken for models to come: the mean over more of them changes in the third digit."""
 _NOTHING = 1e-12
 """Variance of a benchmark that does not vary at all, relative to the largest."""
 
@@ -226,7 +226,7 @@ def _by_exchange(
 
 
 def _rows_to_come(fit: Fit, frame: AnyFrame | None) -> pd.DataFrame:
-    """Return the rows that stand for models to come, by default the fitted ones' features."""
+    """Return the rows taken for models to come, by default the fitted ones' features."""
     if frame is not None:
         rows = as_pandas(frame, NOT_FORECAST)
         given = [name for name in fit.scores.benchmarks if name in rows]

@@ -64,7 +64,7 @@ class Target:
     def skills(cls, weights: Mapping[str, float], label: str = "") -> Self:
         """Return a weighted sum of skills as a target."""
         pairs = _pairs(weights)
-        return cls(SKILL_KIND, pairs, label or "skills " + _joined(pairs))
+        return cls(SKILL_KIND, pairs, label or "skills " + _label_of(pairs))
 
     @classmethod
     def benchmark(cls, name: str) -> Self:
@@ -75,7 +75,7 @@ class Target:
     def benchmarks(cls, weights: Mapping[str, float], label: str = "") -> Self:
         """Return a weighted mean of expected scores as a target."""
         pairs = _pairs(weights)
-        return cls(SCORE_KIND, pairs, label or "mean of " + _joined(pairs))
+        return cls(SCORE_KIND, pairs, label or "mean of " + _label_of(pairs))
 
 
 def checked_targets(
@@ -92,28 +92,32 @@ def checked_targets(
     """
     if target is None:
         skills = _skills(fit) if is_identified(fit) else []
-        found = [Target.skill(name) for name in skills]
+        targets = [Target.skill(name) for name in skills]
         falling = lower_is_better(fit.scores.dataset).to_series()
         rising = [name for name in fit.scores.benchmarks if not falling[name]]
-        return (*found, *(Target.benchmark(name) for name in rising))
+        return (*targets, *(Target.benchmark(name) for name in rising))
     given = [target] if isinstance(target, Target | str) else target
     if isinstance(given, Mapping) or not isinstance(given, Sequence) or not len(given):
         raise DataError(
             "target must be a benchmark's name, a Target such as Target.benchmarks({...}), or a "
             f"list of these; got {target!r}."
         )
-    found = []
-    for one in given:
-        if not isinstance(one, Target | str):
-            raise DataError(f"target holds {one!r}, which is neither a name nor a Target.")
-        found.append(Target.benchmark(one) if isinstance(one, str) else one)
-    for one in found:
-        _check_names(fit, one)
-        _check_units(fit, one)
-    labels = [one.label for one in found]
+    targets = []
+    for target_or_name in given:
+        if not isinstance(target_or_name, Target | str):
+            raise DataError(
+                f"target holds {target_or_name!r}, which is neither a name nor a Target."
+            )
+        targets.append(
+            Target.benchmark(target_or_name) if isinstance(target_or_name, str) else target_or_name
+        )
+    for target_or_name in targets:
+        _check_names(fit, target_or_name)
+        _check_units(fit, target_or_name)
+    labels = [target_or_name.label for target_or_name in targets]
     if len(set(labels)) < len(labels):
         raise DataError(f"target: a label is repeated in {listed(labels, 20)}.")
-    return tuple(found)
+    return tuple(targets)
 
 
 def _check_names(fit: Fit, target: Target) -> None:
@@ -140,10 +144,11 @@ def _check_units(fit: Fit, target: Target) -> None:
     if lower:
         raise DataError(f"A target is maximised, but on {listed(lower)} lower is better. {instead}")
     units = other_units(fit.scores)
-    found = list(dict.fromkeys(units.get(name, FRACTION) for name in names))
-    if len(found) > 1:
+    distinct = list(dict.fromkeys(units.get(name, FRACTION) for name in names))
+    if len(distinct) > 1:
         raise DataError(
-            f"The target {target.label} adds up scores of several units, {listed(found)}. {instead}"
+            f"The target {target.label} adds up scores of several units, {listed(distinct)}. "
+            f"{instead}"
         )
 
 
@@ -159,6 +164,6 @@ def _pairs(weights: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
     return tuple((str(name), weight) for name, weight in weights.items())
 
 
-def _joined(pairs: tuple[tuple[str, float], ...]) -> str:
+def _label_of(pairs: tuple[tuple[str, float], ...]) -> str:
     same = len({weight for _, weight in pairs}) == 1
     return ", ".join(name if same else f"{weight:g} {name}" for name, weight in pairs)

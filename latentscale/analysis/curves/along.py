@@ -34,11 +34,11 @@ size between the models of a family."""
 def steps_of(fit: Fit) -> dict[str, FeatureKind]:
     """Return the features beside size, tokens and compute along which a fit's curves can run."""
     kinds = {kind.covariate: kind for kind in fit.transform.kinds}
-    parts = {part for name in fit.transform.columns for part in name.split(":")}
+    factors = {factor for name in fit.transform.columns for factor in name.split(":")}
     return {
         name: kind
         for name, kind in kinds.items()
-        if kind.steps and name in parts and name not in OVER
+        if kind.steps and name in factors and name not in OVER
     }
 
 
@@ -48,12 +48,12 @@ def checked_over(fit: Fit, over: str | None) -> str:
     Raises
     ------
     SpecError
-        If it is no feature that a curve can run along, or the fit's scores do not change with it.
+        If a curve cannot run along it, or the fit's scores do not change with it.
     """
-    parts = {part for name in fit.transform.columns for part in name.split(":")}
+    factors = {factor for name in fit.transform.columns for factor in name.split(":")}
     others = steps_of(fit)
     if over is None:
-        over = next((name for name in (*OVER, *others) if name in parts), None)
+        over = next((name for name in (*OVER, *others) if name in factors), None)
         if over is None:
             raise SpecError(
                 f'The spec "{fit.spec.name}" has no covariate along which a curve can run: a '
@@ -68,7 +68,7 @@ def checked_over(fit: Fit, over: str | None) -> str:
             "Curves run along numbers and dates that the spec uses."
         )
     moved = {over} if over in others else {over, "log_flops"}
-    if not parts & (set(OVER) if over == "log_flops" else moved):
+    if not factors & (set(OVER) if over == "log_flops" else moved):
         raise SpecError(
             f'The spec "{fit.spec.name}" does not use {over}: its covariates are '
             f"{listed(fit.spec.covariates)}, so its curves over {over} are flat."
@@ -175,14 +175,16 @@ def _positive_limits(limits: tuple[Any, Any] | None, own: npt.NDArray[Any]) -> t
     return increasing_positive(limits, "numbers")
 
 
-def increasing_positive(limits: tuple[Any, Any], what: str) -> tuple[float, float]:
+def increasing_positive(
+    limits: tuple[Any, Any], what: str, name: str = "limits"
+) -> tuple[float, float]:
     """Return the two ends of a range, or raise DataError; `what` names their unit."""
     try:
         low, high = (float(end) for end in limits)
     except (TypeError, ValueError):
         low, high = np.nan, np.nan
     if not 0 < low < high < np.inf:
-        raise DataError(f"limits must be two increasing positive {what}; got {limits!r}.")
+        raise DataError(f"{name} must be two increasing positive {what}; got {limits!r}.")
     return low, high
 
 

@@ -312,8 +312,8 @@ def _ceilings(fit: Fit, benchmark: str) -> xr.DataArray:
 
 
 def _check_moves(fit: Fit) -> None:
-    parts = {part for name in fit.spec.covariates for part in name.split(":")}
-    if not parts & set(_SIZES):
+    factors = {factor for name in fit.spec.covariates for factor in name.split(":")}
+    if not factors & set(_SIZES):
         raise SpecError(
             f'The spec "{fit.spec.name}" uses none of {listed(_SIZES)} (its covariates are '
             f"{listed(fit.spec.covariates) or 'none'}), so its scores do not change with compute."

@@ -194,7 +194,7 @@ def scaling_curve(
     if benchmarks is not None:
         benchmarks = expect_names(benchmarks, "benchmarks", f'["{fit.scores.benchmarks[0]}"]')
     over = checked_over(fit, over)
-    _check(fit, family, benchmarks)
+    _check_names(fit, family, benchmarks)
     _check_points(points)
     members = fit.scores.dataset.isel(
         {MODEL: np.nonzero(fit.scores.dataset["family"].values == family)[0]}
@@ -206,8 +206,8 @@ def scaling_curve(
     return Curve(
         over=over,
         family=family,
-        draws=_along(forecast.draws, at, chosen),
-        mean_draws=_along(forecast.mean_draws, at, chosen),
+        draws=_by_point(forecast.draws, at, chosen),
+        mean_draws=_by_point(forecast.mean_draws, at, chosen),
         observed=_observed(members, own, chosen),
         family_range=range_of(own),
         fitted_range=range_of(natural(fit, fit.scores.dataset, over)) or (at[0], at[-1]),
@@ -218,7 +218,7 @@ def scaling_curve(
     )
 
 
-def _check(fit: Fit, family: str, benchmarks: Sequence[str] | None) -> None:
+def _check_names(fit: Fit, family: str, benchmarks: Sequence[str] | None) -> None:
     checked_family(fit, family)
     if benchmarks is not None and (isinstance(benchmarks, str) or not len(benchmarks)):
         raise DataError(f"benchmarks must be a list of at least one name; got {benchmarks!r}.")
@@ -252,7 +252,7 @@ def _grid(
     )
 
 
-def _along(draws: xr.DataArray, at: np.ndarray, benchmarks: list[str]) -> xr.DataArray:
+def _by_point(draws: xr.DataArray, at: np.ndarray, benchmarks: list[str]) -> xr.DataArray:
     chosen = draws.sel({BENCHMARK: benchmarks}).drop_vars(MODEL).rename({MODEL: POINT})
     return chosen.assign_coords(at=(POINT, at))
 

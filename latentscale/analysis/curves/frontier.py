@@ -69,8 +69,8 @@ class Frontier(Result):
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
         """Return one row a date: median, lower, upper, leader, probability_new."""
-        found = summary(self.draws, prob)
-        return found.assign(
+        table = summary(self.draws, prob)
+        return table.assign(
             leader=self.leaders[MODEL].to_numpy(),
             probability_new=self.leaders["probability_new"].to_numpy(),
         )
@@ -249,25 +249,25 @@ def _released(fit: Fit) -> np.ndarray:
         raise DataError(
             "The fitted table has no release dates: give a column released when it is read."
         )
-    found = fit.scores.dataset[RELEASED].values.astype("datetime64[ns]")
-    if np.isnat(found).all():
+    released = fit.scores.dataset[RELEASED].values.astype("datetime64[ns]")
+    if np.isnat(released).all():
         raise DataError("No fitted model has a release date (column released).")
-    return found
+    return released
 
 
 def _dates(dates: Sequence[str], released: np.ndarray) -> np.ndarray:
     try:
         given = [dates] if isinstance(dates, str) else list(dates)
-        found = np.sort(pd.to_datetime(given).to_numpy(dtype="datetime64[ns]"))
+        moments = np.sort(pd.to_datetime(given).to_numpy(dtype="datetime64[ns]"))
     except (TypeError, ValueError) as failure:
         raise DataError(f'dates must be dates such as ["2026-07-01"]; got {dates!r}.') from failure
     first = np.nanmin(released)
-    if not len(found) or np.isnat(found).any() or found.min() < first:
+    if not len(moments) or np.isnat(moments).any() or moments.min() < first:
         raise DataError(
             f"dates must be one date or more, none before the first release "
             f"({str(first)[:10]}); got {dates!r}."
         )
-    return found
+    return moments
 
 
 def _per_year(per_year: float | None, released: np.ndarray) -> float:

@@ -33,8 +33,8 @@ def check_benchmark(fit: Fit, benchmark: str) -> None:
 
 def signs(fit: Fit) -> xr.DataArray:
     """Return -1 for benchmarks on which lower is better, 1 for others, dims (benchmark,)."""
-    found: xr.DataArray = xr.where(lower_is_better(fit.scores.dataset), -1.0, 1.0)
-    return found
+    sign: xr.DataArray = xr.where(lower_is_better(fit.scores.dataset), -1.0, 1.0)
+    return sign
 
 
 def check_on_scale(fit: Fit, benchmark: str, what: str, value: object) -> None:

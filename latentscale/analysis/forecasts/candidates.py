@@ -99,14 +99,14 @@ def latents_of(
         offset=problem.offset[chosen],
         matrix=problem.matrix[chosen],
         start=problem.start[chosen],
-        at_cells=_rows(problem.at_cells, chosen),
-        phi=_rows({"phi": problem.phi}, chosen)["phi"],
+        at_cells=_at_samples(problem.at_cells, chosen),
+        phi=_at_samples({"phi": problem.phi}, chosen)["phi"],
     )
     target = target_of(sub, np.ones(len(problem.group.score), bool))
     return independence_chain(target, candidates.proposal.at(chosen), z, steps, rng)[-1]
 
 
-def _rows(
+def _at_samples(
     arrays: Mapping[str, xr.DataArray], chosen: npt.NDArray[np.int64]
 ) -> dict[str, xr.DataArray]:
     return {

@@ -19,13 +19,14 @@ from latentscale.analysis.forecasts.candidates import from_fit, from_mode, laten
 from latentscale.analysis.forecasts.few_shot import IMPORTANCE, SAMPLER, Conditioning, FewShot
 from latentscale.analysis.forecasts.latents import (
     Group,
-    groups_of,
+    family_groups,
+    latent_count,
     local_problem,
 )
 from latentscale.analysis.forecasts.new_scores import new_scores
 from latentscale.analysis.forecasts.weights import refuse_degenerate, resample, weigh
 from latentscale.analysis.tools.memory import refuse_too_many_given
-from latentscale.dims import MODEL, SAMPLE
+from latentscale.dims import SAMPLE
 from latentscale.errors import FitError
 from latentscale.numerics.psis import k_limit
 from latentscale.posterior.fit import Fit
@@ -116,8 +117,8 @@ def condition(
             "Scores given to predict cannot condition an aligned fit, whose skills were rotated. "
             "Give predict the fit before ls.align: its forecasts are the same."
         )
-    groups = groups_of(fit, planned, fresh)
-    kept = _kept(fit, draws, groups, few_shot)
+    groups = family_groups(fit, planned, fresh)
+    kept = _draws_within_memory(fit, draws, groups, few_shot)
     # Within a problem draws are counted by place; `kept` leads back to the posterior's.
     spread = draws.isel({SAMPLE: kept}).drop_vars(list(ORIGIN), errors="ignore")
     problems = [local_problem(fit, spread, group, rng) for group in groups]
@@ -145,7 +146,7 @@ def condition(
     return LatentsGivenScores(report, tuple(terms), tuple(residuals))
 
 
-def _kept(
+def _draws_within_memory(
     fit: Fit, draws: xr.Dataset, groups: Sequence[Group], few_shot: FewShot
 ) -> npt.NDArray[np.int64]:
     """Return evenly spread posterior draws, fewer where the matrices would not fit in memory.
@@ -157,11 +158,7 @@ def _kept(
     """
     most, numbers = 1.0, 0.0
     for group in groups:
-        families = len(group.fitted) + len(group.new)
-        skills, benchmarks = fit.spec.skills.count, len(fit.scores.benchmarks)
-        slopes = len(fit.spec.benchmarks.family_slopes)
-        own = (1 + len(fit.spec.family.slopes)) * skills + (1 + slopes) * benchmarks
-        latents = families * own + skills * group.rows.sizes[MODEL]
+        latents = latent_count(fit, draws, group)
         most = max(most, len(group.score) * latents)
         numbers += len(group.score) * (latents + _OF_A_CELL)
     total = draws.sizes[SAMPLE]

@@ -168,10 +168,12 @@ class Forecast(Result):
         reach = [points if name in self.units else points / 100 for name in names]
         within = xr.DataArray(reach, {BENCHMARK: names}, (BENCHMARK,))
         median = self.draws.median(SAMPLE)
-        found = xr.Dataset(
+        columns = xr.Dataset(
             {"median": median, "trust": (abs(self.draws - median) < within).mean(SAMPLE)}
         )
-        table = found.to_dataframe(dim_order=[MODEL, BENCHMARK])[["median", "trust"]].reset_index()
+        table = columns.to_dataframe(dim_order=[MODEL, BENCHMARK])[
+            ["median", "trust"]
+        ].reset_index()
         unit = [self.units.get(str(name), "points") for name in table[BENCHMARK]]
         table.insert(3, "unit", unit)
         return table.sort_values("trust", ascending=False, kind="stable").reset_index(drop=True)

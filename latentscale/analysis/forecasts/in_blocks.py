@@ -192,8 +192,8 @@ class _Residuals:
         for moved in self._moved:
             held = {str(model) for model in moved[MODEL].values}
             mine = [model for model in self._names if model in held]
-            part = moved[name].isel({SAMPLE: some}).sel({MODEL: mine})
-            effect.loc[{MODEL: mine}] = part.transpose(*effect.dims).values
+            values = moved[name].isel({SAMPLE: some}).sel({MODEL: mine})
+            effect.loc[{MODEL: mine}] = values.transpose(*effect.dims).values
         if not self._one_model:
             return effect
         first = effect.sel({MODEL: self._one_model[0]}, drop=True)

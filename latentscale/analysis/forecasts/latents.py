@@ -1,4 +1,4 @@
-"""The latents that new scores speak of, and the scores' likelihood in them.
+"""The latents that new scores bear on, and the scores' likelihood in them.
 
 Given the parameters that all families share, a family's latents (its terms' effects, and those of
 its models) depend on its own scores alone, and the linear predictor is linear in them. So each
@@ -141,21 +141,21 @@ class LocalProblem:
         z
             Latents, shape (len(index), latent).
         """
-        draws = _chosen(self.draws, index)
+        draws = _at_samples(self.draws, index)
         start = _unpack(self.template, self.start[index])
         raw = _unpack(self.template, z)
         terms = _terms(self.fit, draws, self.group, raw, start)
         own = model_effects_of_raw(self.fit.spec, draws, raw)
         if self.noise_of_models.data_vars:  # without one there are no samples to choose from
-            own = own.assign(_chosen(self.noise_of_models, index).data_vars)
+            own = own.assign(_at_samples(self.noise_of_models, index).data_vars)
         return terms, own
 
 
-def groups_of(fit: Fit, planned: xr.Dataset, is_new: xr.DataArray) -> list[Group]:
+def family_groups(fit: Fit, planned: xr.Dataset, is_new: xr.DataArray) -> list[Group]:
     """Return the groups of families that new scores bear on.
 
-    Families of one lineage that was not fitted share that lineage's draw, so they stand
-    together, scored or not; every other family is by itself.
+    Families of one lineage that was not fitted share that lineage's draw, so they are
+    one group, scored or not; every other family is by itself.
 
     Parameters
     ----------
@@ -185,6 +185,11 @@ def groups_of(fit: Fit, planned: xr.Dataset, is_new: xr.DataArray) -> list[Group
     ]
 
 
+def latent_count(fit: Fit, draws: xr.Dataset, group: Group) -> int:
+    """Return how many latents the terms of a fit have for a group of families."""
+    return _n_latents(_template(fit, draws, group)[0])
+
+
 def local_problem(
     fit: Fit, draws: xr.Dataset, group: Group, rng: np.random.Generator
 ) -> LocalProblem:
@@ -197,7 +202,7 @@ def local_problem(
     draws
         Its draws with floors, dims (sample, ...).
     group
-        From `groups_of`.
+        From `family_groups`.
     rng
         Source of random numbers, for the noise of new models.
     """
@@ -212,8 +217,8 @@ def local_problem(
 
     evaluation = _evaluated(fit, draws, group, template, begin, noise_of_models)
     offset = _cell_eta(evaluation, group)
-    matrix = np.empty((count, len(group.score), _size(template)))
-    for column, unit in enumerate(np.eye(_size(template))):
+    matrix = np.empty((count, len(group.score), _n_latents(template)))
+    for column, unit in enumerate(np.eye(_n_latents(template))):
         raw = _unpack(template, unit[None]).isel({SAMPLE: 0}, drop=True)
         matrix[:, :, column] = at(raw) - offset
     here = _cells(group.benchmark_of_cell)
@@ -241,7 +246,7 @@ def local_problem(
         known=known,
         unpooled=unpooled,
         at_cells=at_cells,
-        phi=phi.sel(_where(group, phi)).drop_vars([MODEL, BENCHMARK], errors="ignore"),
+        phi=phi.sel(_cell_index(group, phi)).drop_vars([MODEL, BENCHMARK], errors="ignore"),
         noise=_noise(fit, group, evaluation),
         noise_of_models=noise_of_models,
     )
@@ -272,14 +277,14 @@ def _group(
     fresh = asked.isel({MODEL: ~np.isin(names, fit.scores.models)})
     kinds = (kind.variable for kind in fit.transform.kinds)
     variables = [name for name in dict.fromkeys([*_ROW_VARIABLES, *kinds]) if name in fresh]
-    parts = [part[variables].reset_coords(drop=True) for part in (seen, fresh)]
+    tables = [rows[variables].reset_coords(drop=True) for rows in (seen, fresh)]
     new_scores = planned["score"].where(is_new).isel({MODEL: mine})
     fractions = is_bounded(data)
     old = _observed(seen["score"].transpose(MODEL, BENCHMARK), fit.scores.item_counts, fractions)
     new = _observed(new_scores.transpose(MODEL, BENCHMARK), data["n_items"], fractions)
     known = set(fit.scores.families)
     return Group(
-        rows=xr.concat([part for part in parts if part.sizes[MODEL]], dim=MODEL),
+        rows=xr.concat([rows for rows in tables if rows.sizes[MODEL]], dim=MODEL),
         fitted={f: g for f, g in lineage_of.items() if f in known},
         new={f: g for f, g in lineage_of.items() if f not in known},
         model_of_cell=old[0] + new[0],
@@ -347,14 +352,14 @@ def _start(fit: Fit, draws: xr.Dataset, group: Group, template: xr.Dataset) -> F
     count = draws.sizes[SAMPLE]
     start = template.map(lambda v: v.expand_dims({SAMPLE: count}).copy())
     if group.fitted:
-        found = raw_of_terms(fit.spec, draws, list(group.fitted), list(group.fitted.values()))
-        for name in found.data_vars:
-            start[name].loc[{FAMILY: list(group.fitted)}] = found[name].transpose(*start[name].dims)
+        raw = raw_of_terms(fit.spec, draws, list(group.fitted), list(group.fitted.values()))
+        for name in raw.data_vars:
+            start[name].loc[{FAMILY: list(group.fitted)}] = raw[name].transpose(*start[name].dims)
     if MODEL in template.dims:
         names = [str(m) for m in template[MODEL].values if m in fit.scores.models]
-        found = raw_of_model_effects(fit.spec, draws, names)
-        for name, raw in found[[n for n in found if n in start]].data_vars.items():
-            start[name].loc[{MODEL: names}] = raw.transpose(*start[name].dims)
+        raw = raw_of_model_effects(fit.spec, draws, names)
+        for name in (name for name in raw.data_vars if name in start):
+            start[name].loc[{MODEL: names}] = raw[name].transpose(*start[name].dims)
     return _pack(start, count)
 
 
@@ -368,30 +373,30 @@ def _terms(
     """
     if not family_effects(fit.spec, draws).data_vars:
         return xr.Dataset()
-    parts = []
+    terms = []
     if group.new:
         lineages = list(group.new.values())
         mine = raw.sel({FAMILY: list(group.new)}) if FAMILY in raw.dims else raw
-        parts.append(terms_of_raw(fit.spec, draws, mine, lineages, others=_count(draws)))
+        terms.append(terms_of_raw(fit.spec, draws, mine, lineages, others=_n_families(draws)))
     if group.fitted:
         names, lineages = list(group.fitted), list(group.fitted.values())
-        others = max(_count(draws) - 1, 1)
+        others = max(_n_families(draws) - 1, 1)
         now, then = (
             terms_of_raw(
                 fit.spec,
                 draws,
-                part.sel({FAMILY: names}) if FAMILY in part.dims else part,
+                latents.sel({FAMILY: names}) if FAMILY in latents.dims else latents,
                 lineages,
                 others=others,
             )
-            for part in (raw, start)
+            for latents in (raw, start)
         )
         had = draws[list(now.data_vars)].sel({FAMILY: names})
-        parts.append(had + now - then)
-    return xr.concat(parts, dim=FAMILY) if len(parts) > 1 else parts[0]
+        terms.append(had + now - then)
+    return xr.concat(terms, dim=FAMILY) if len(terms) > 1 else terms[0]
 
 
-def _count(draws: xr.Dataset) -> int:
+def _n_families(draws: xr.Dataset) -> int:
     return max(int(draws.sizes.get(FAMILY, 1)), 1)
 
 
@@ -437,13 +442,13 @@ def _evaluated(
 
 def _cell_eta(evaluation: Evaluation, group: Group) -> Floats:
     """Return the linear predictor at the group's cells, shape (sample, cell)."""
-    picked = evaluation.eta.sel(_where(group, evaluation.eta)).reset_coords(drop=True)
+    picked = evaluation.eta.sel(_cell_index(group, evaluation.eta)).reset_coords(drop=True)
     shape = {SAMPLE: evaluation.values["precision"].sizes[SAMPLE], CELL: len(group.score)}
     absent = {dim: size for dim, size in shape.items() if dim not in picked.dims}
     return np.asarray(picked.expand_dims(absent).transpose(SAMPLE, CELL).values, dtype=float)
 
 
-def _where(group: Group, array: xr.DataArray) -> dict[str, xr.DataArray]:
+def _cell_index(group: Group, array: xr.DataArray) -> dict[str, xr.DataArray]:
     wanted = {MODEL: group.model_of_cell, BENCHMARK: group.benchmark_of_cell}
     return {dim: _cells(names) for dim, names in wanted.items() if dim in array.dims}
 
@@ -452,7 +457,7 @@ def _cells(names: Sequence[str]) -> xr.DataArray:
     return xr.DataArray(list(names), dims=(CELL,))
 
 
-def _size(template: xr.Dataset) -> int:
+def _n_latents(template: xr.Dataset) -> int:
     return sum(variable.size for variable in template.data_vars.values())
 
 
@@ -463,14 +468,14 @@ def _pack(raw: xr.Dataset, count: int) -> Floats:
 
 def _unpack(template: xr.Dataset, values: Floats) -> xr.Dataset:
     """Return latents of shape (sample, latent) as variables with the template's dims."""
-    found, at = {}, 0
+    latents, at = {}, 0
     for name, variable in template.data_vars.items():
-        part = values[:, at : at + variable.size].reshape(len(values), *variable.shape)
-        found[name] = variable.expand_dims({SAMPLE: len(values)}).copy(data=part)
+        block = values[:, at : at + variable.size].reshape(len(values), *variable.shape)
+        latents[name] = variable.expand_dims({SAMPLE: len(values)}).copy(data=block)
         at += variable.size
-    return xr.Dataset(found)
+    return xr.Dataset(latents)
 
 
-def _chosen(draws: xr.Dataset, index: npt.NDArray[np.int64]) -> xr.Dataset:
+def _at_samples(draws: xr.Dataset, index: npt.NDArray[np.int64]) -> xr.Dataset:
     kept = draws.isel({SAMPLE: index}, missing_dims="ignore")  # no variable, no dim
     return kept.drop_vars(SAMPLE, errors="ignore")

@@ -180,9 +180,9 @@ def _climb(target: Target, z: Floats, value: Floats, step: Floats) -> tuple[Floa
     waiting = np.ones(len(z), bool)
     for _ in range(_HALVINGS):
         tried = z + share[:, None] * step
-        found = target(tried)
-        good = waiting & (found >= value)
-        best[good], best_value[good] = tried[good], found[good]
+        tried_value = target(tried)
+        good = waiting & (tried_value >= value)
+        best[good], best_value[good] = tried[good], tried_value[good]
         waiting &= ~good
         if not waiting.any():
             break

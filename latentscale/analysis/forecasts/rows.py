@@ -145,14 +145,14 @@ def typical_features(
     count
         How many rows are wanted, all alike.
     """
-    found = {}
+    features = {}
     for kind in fit.transform.kinds:
         if kind.name in ("params_b", "tokens_t", "flops", "instruct"):
             continue
         given = kind.given(members)
         some = members.isel({MODEL: np.flatnonzero(given)}) if given.any() else fit.scores.dataset
-        found[kind.variable] = (MODEL, np.repeat(kind.typical(some), count))
-    return found
+        features[kind.variable] = (MODEL, np.repeat(kind.typical(some), count))
+    return features
 
 
 def members_of(fit: Fit, family: str | None) -> xr.Dataset:

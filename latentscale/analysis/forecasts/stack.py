@@ -115,7 +115,7 @@ class _Mixture:
 
         An array that has no samples, or is without a dim that it has in another part, is repeated.
         """
-        arrays = {name: array_of(part) for name, part in self.parts.items()}
+        arrays = {name: array_of(forecast) for name, forecast in self.parts.items()}
         labels: dict[str, list[str]] = {}
         for array in arrays.values():
             for dim in (str(d) for d in array.dims if d != SAMPLE):
@@ -151,15 +151,15 @@ class _Mixture:
             return None
         empty = xr.full_like(had.isel({SAMPLE: 0}, drop=True), np.nan).reset_coords(drop=True)
 
-        def filled(part: Forecast) -> xr.DataArray:
-            found = array_of(part)
-            return empty if found is None else found
+        def filled(forecast: Forecast) -> xr.DataArray:
+            array = array_of(forecast)
+            return empty if array is None else array
 
         return self.join(filled)
 
     def noise(self) -> Noise:
         """Return the noise, with what differs between the fits or their draws by sample."""
-        return self._noise(lambda part: part.noise)
+        return self._noise(lambda forecast: forecast.noise)
 
     def _noise(self, noise_of: Callable[[Forecast], Noise]) -> Noise:
         first = noise_of(next(iter(self.parts.values())))
@@ -170,35 +170,35 @@ class _Mixture:
             if isinstance(own, Noise):
                 changed[item.name] = self._noise(of)
             elif hasattr(own, "dims"):
-                alike = all(own.equals(of(part)) for part in self.parts.values())
+                alike = all(own.equals(of(forecast)) for forecast in self.parts.values())
                 changed[item.name] = own if SAMPLE not in own.dims and alike else self.join(of)
         return replace(first, **changed)
 
     def conditioning(self) -> Conditioning | None:
         """Return how the parts were conditioned, together; None where none was."""
-        given = {name: part.conditioning for name, part in self.parts.items()}
-        known = [one for one in given.values() if one is not None]
+        given = {name: forecast.conditioning for name, forecast in self.parts.items()}
+        known = [report for report in given.values() if report is not None]
         if not known:
             return None
         total = sum(len(rows) for rows in self.kept.values())
         inverse = 0.0
         for name, rows in self.kept.items():
-            one = given[name]
-            ess = min(one.ess, len(rows)) if one is not None else len(rows)
+            report = given[name]
+            ess = min(report.ess, len(rows)) if report is not None else len(rows)
             inverse += (len(rows) / total) ** 2 / ess
-        shapes = [one.pareto_k for one in known if not np.isnan(one.pareto_k)]
+        shapes = [report.pareto_k for report in known if not np.isnan(report.pareto_k)]
         index = [self.parts[name].draws[SAMPLE].values[rows] for name, rows in self.kept.items()]
         return Conditioning(
-            method=", ".join(dict.fromkeys(one.method for one in known)),
-            n_scores=max(one.n_scores for one in known),
+            method=", ".join(dict.fromkeys(report.method for report in known)),
+            n_scores=max(report.n_scores for report in known),
             ess=1 / inverse,
             pareto_k=max(shapes, default=float("nan")),
             index=np.concatenate(index),
         )
 
 
-def _field_of(noise_of: Callable[[Forecast], Noise], name: str, part: Forecast) -> Any:
-    return getattr(noise_of(part), name)
+def _field_of(noise_of: Callable[[Forecast], Noise], name: str, forecast: Forecast) -> Any:
+    return getattr(noise_of(forecast), name)
 
 
 def _why_no_skills(fits: Mapping[str, Fit]) -> str:

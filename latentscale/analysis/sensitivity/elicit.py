@@ -160,14 +160,14 @@ def elicit(
     Examples
     --------
     >>> spec = ls.load_spec("pooled_flops")
-    >>> found = ls.elicit(spec, "benchmark_slope", 0.02, 0.20)  # points gained by one sd
-    >>> found.prior.dist
+    >>> elicited = ls.elicit(spec, "benchmark_slope", 0.02, 0.20)  # points gained by one sd
+    >>> elicited.prior.dist
     'Normal'
     """
     expect(spec, ModelSpec, "spec")
     if slot not in spec.used_priors():
         raise SpecError(
-            f'"{slot}" is no prior of {spec.name}; it uses {listed(spec.used_priors(), 30)}.'
+            f'"{slot}" is not a prior of {spec.name}; it uses {listed(spec.used_priors(), 30)}.'
             + nearest(str(slot), spec.used_priors())
         )
     prob = validate.prob(prob)
@@ -327,8 +327,8 @@ def _maximum_entropy(dist: str, bounds: list[float], prob: float) -> Prior:
     fixed = _FIXED.get(dist, {})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # `mass` says what it reached
-        found = preliz.maxent(kind(**fixed), *bounds, prob, plot=False)
-    numbers = {name: float(f"{value:.4g}") for name, value in found.params_dict.items()}
+        optimum = preliz.maxent(kind(**fixed), *bounds, prob, plot=False)
+    numbers = {name: float(f"{value:.4g}") for name, value in optimum.params_dict.items()}
     if abs(numbers.get("mu", 1.0)) < _NOTHING:
         numbers["mu"] = 0.0
     return Prior(dist, **numbers)

@@ -121,8 +121,8 @@ def family_influence(
 
     Examples
     --------
-    >>> found = ls.studies.family_influence(fit, variables=["slope"], progress=False)
-    >>> len(found.families) == len(fit.scores.families)
+    >>> influence = ls.studies.family_influence(fit, variables=["slope"], progress=False)
+    >>> len(influence.families) == len(fit.scores.families)
     True
     """
     expect(fit, Fit, "fit")
@@ -138,7 +138,7 @@ def family_influence(
     weights, khat, limit = _weights(fit, names)
     heavy = [name for name in names if not khat[name] <= limit]  # NaN is heavy too
     refitted = _refitted(fit, heavy, frame, shown, refit, workers, seed, progress)
-    parts = []
+    tables = []
     for name in names:
         others = [_of_others(fit, group, frame, name) for group in quantities]
         kept = [samples for samples in others if samples is not None]
@@ -147,13 +147,13 @@ def family_influence(
                 f'Nothing is left to look at without "{name}": all quantities are its own. Name '
                 "other variables, or give a frame with models of other families."
             )
-        part = pd.concat([_moved(s, weights[name], name) for s in kept], ignore_index=True)
+        moved = pd.concat([_moved(s, weights[name], name) for s in kept], ignore_index=True)
         if name in refitted:
             exact = refitted[name].set_index(["variable", "where"])
-            both = part.set_index(["variable", "where"])[["family"]].join(exact, how="inner")
-            part = both.assign(basis=REFIT).reset_index()[list(part.columns)]
-        parts.append(part)
-    table = pd.concat(parts, ignore_index=True)
+            both = moved.set_index(["variable", "where"])[["family"]].join(exact, how="inner")
+            moved = both.assign(basis=REFIT).reset_index()[list(moved.columns)]
+        tables.append(moved)
+    table = pd.concat(tables, ignore_index=True)
     return FamilyInfluence(_by_family(fit, table, names, khat, limit), table, limit)
 
 
@@ -213,21 +213,21 @@ def _refitted(
     )
     columns = ["variable", "where", "median", "change", "change_in_sd"]
     done = grid.rows.set_index("variant")[columns]
-    found = {name: f"without {name}" for name in families}
-    return {name: done.loc[variant] for name, variant in found.items() if variant in done.index}
+    variants = {name: f"without {name}" for name in families}
+    return {name: done.loc[variant] for name, variant in variants.items() if variant in done.index}
 
 
 def _of_others(
-    fit: Fit, part: xr.Dataset, frame: pd.DataFrame | None, family: str
+    fit: Fit, quantities: xr.Dataset, frame: pd.DataFrame | None, family: str
 ) -> xr.DataArray | None:
     """Return quantities that are not the family's own, dims (sample, quantity), if any are."""
     owner = dict(fit.scores.dataset[FAMILY].to_series())
     if frame is not None:
         owner |= dict(zip(frame["model"], frame["family"], strict=True))
-    kept = part
-    if FAMILY in part.dims:
+    kept = quantities
+    if FAMILY in quantities.dims:
         kept = kept.sel({FAMILY: kept[FAMILY] != family})
-    if MODEL in part.dims:
+    if MODEL in quantities.dims:
         others = [str(owner.get(str(name))) != family for name in kept[MODEL].values]
         kept = kept.isel({MODEL: np.nonzero(others)[0]})
     kept = kept[[name for name, values in kept.data_vars.items() if values.size]]
@@ -274,8 +274,8 @@ def _by_family(
     scores = data["score"].notnull().sum("benchmark").groupby(data[FAMILY]).sum(MODEL).to_series()
     rows = []
     for name in names:
-        part = table[table["family"] == name]
-        worst = part.loc[part["change_in_sd"].abs().idxmax()]
+        changes = table[table["family"] == name]
+        worst = changes.loc[changes["change_in_sd"].abs().idxmax()]
         rows.append(
             {
                 "family": name,
@@ -288,5 +288,5 @@ def _by_family(
                 "where": worst["where"],
             }
         )
-    found = pd.DataFrame(rows)
-    return found.sort_values("largest_in_sd", ascending=False, ignore_index=True)
+    by_family = pd.DataFrame(rows)
+    return by_family.sort_values("largest_in_sd", ascending=False, ignore_index=True)

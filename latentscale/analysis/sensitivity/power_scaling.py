@@ -52,10 +52,10 @@ def sensitivity_index(quantities: xr.DataArray, logs: xr.DataArray) -> Floats:
     }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = azs.psense(
+        indices = azs.psense(
             xr.DataTree.from_dict(group), group="likelihood", alphas=_ALPHAS, sample_dims=None
         )
-    return np.asarray(found["q"].values, dtype=float)
+    return np.asarray(indices["q"].values, dtype=float)
 
 
 def index_noise(quantities: xr.DataArray, logs: xr.DataArray, rng: np.random.Generator) -> Floats:
@@ -87,27 +87,29 @@ def index_noise(quantities: xr.DataArray, logs: xr.DataArray, rng: np.random.Gen
     values = np.asarray(logs.transpose(CHAIN, DRAW).values, dtype=float)
     if values.std() < CONSTANT:
         return np.zeros(quantities.sizes[QUANTITY])
-    apart = rotations(values, _SHIFTS, rng)
+    apart = shifted_series(values, _SHIFTS, rng)
     draws = quantities.transpose(QUANTITY, CHAIN, DRAW).values
-    found = [np.quantile(linear_index(one.ravel(), apart), NOISE_QUANTILE) for one in draws]
-    return np.asarray(found, dtype=float)
+    noises = [
+        np.quantile(linear_index(quantity.ravel(), apart), NOISE_QUANTILE) for quantity in draws
+    ]
+    return np.asarray(noises, dtype=float)
 
 
-def rotations(values: Floats, count: int, rng: np.random.Generator) -> Floats:
+def shifted_series(values: Floats, count: int, rng: np.random.Generator) -> Floats:
     """Return series (chain, draw) with chains permuted and rotated, shape (count, chain x draw).
 
     No chain is rotated by less than a tenth of its length, so that none stays near its draws.
     """
     chains, draws = values.shape
     nearest = max(int(_NEAREST * draws), 1)
-    found = np.empty((count, chains * draws))
-    for row in found:
+    rotated = np.empty((count, chains * draws))
+    for row in rotated:
         offsets = rng.integers(nearest, draws - nearest + 1, chains)
         order = rng.permutation(chains)
         row[:] = np.concatenate(
             [np.roll(values[c], int(o)) for c, o in zip(order, offsets, strict=True)]
         )
-    return found
+    return rotated
 
 
 def linear_index(draws: Floats, logs: Floats) -> Floats:

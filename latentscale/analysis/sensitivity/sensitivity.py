@@ -134,8 +134,8 @@ def sensitivity(
 
     Examples
     --------
-    >>> found = ls.sensitivity(fit, variables=["slope"], seed=1)
-    >>> sorted(set(found.table()["variable"]))
+    >>> sensitivity = ls.sensitivity(fit, variables=["slope"], seed=1)
+    >>> sorted(set(sensitivity.table()["variable"]))
     ['slope']
     """
     expect(fit, Fit, "fit")
@@ -148,15 +148,17 @@ def sensitivity(
         "prior": sum((log_priors[name] for name in scaled[1:]), log_priors[scaled[0]]),
         "likelihood": by_sample(fit, fit.tree[LOG_LIKELIHOOD].to_dataset()["score"]).sum(CELL),
     }
-    parts = [flat(part) for part in quantities_of(fit, shown, frame, seed)]
-    parts = [part for part in parts if part.sizes[QUANTITY]]
-    if not parts:
+    groups = [flat(group) for group in quantities_of(fit, shown, frame, seed)]
+    groups = [group for group in groups if group.sizes[QUANTITY]]
+    if not groups:
         raise SpecError("None of these quantities varies between draws; name other variables.")
     rng = np.random.default_rng(checked_seed(seed))
-    table = pd.concat([_figures(fit, part, components, rng) for part in parts], ignore_index=True)
+    table = pd.concat(
+        [_figures(fit, group, components, rng) for group in groups], ignore_index=True
+    )
     chosen = {name: log_priors[name] for name in scaled}
-    singles = pd.concat([_indices(fit, part, chosen) for part in parts], ignore_index=True)
-    noises = _noises(fit, parts, singles, log_priors, limit, rng)
+    singles = pd.concat([_indices(fit, group, chosen) for group in groups], ignore_index=True)
+    noises = _noises(fit, groups, singles, log_priors, limit, rng)
     table["diagnosis"] = _diagnoses(table, limit)
     table["driver"] = singles.idxmax(axis="columns").where(table["diagnosis"] != "", "")
     by_prior = _by_prior(singles, noises, table, limit)
@@ -165,27 +167,27 @@ def sensitivity(
 
 def _figures(
     fit: Fit,
-    part: xr.DataArray,
+    quantities: xr.DataArray,
     components: dict[str, xr.DataArray],
     rng: np.random.Generator,
 ) -> pd.DataFrame:
     """Return sensitivity, noise and shift of some quantities, dims (sample, quantity)."""
-    table = pd.DataFrame({name: part[name].values for name in ("variable", "where")})
-    draws = in_chains(fit, part)
+    table = pd.DataFrame({name: quantities[name].values for name in ("variable", "where")})
+    draws = in_chains(fit, quantities)
     for name, component in components.items():
-        logs = in_chains(fit, at_samples(component, part))
+        logs = in_chains(fit, at_samples(component, quantities))
         table[name] = sensitivity_index(draws, logs)
         table[f"{name}_noise"] = index_noise(draws, logs, rng)
         table[f"{name}_shift"] = _shifts(draws, logs)
     return table
 
 
-def _indices(fit: Fit, part: xr.DataArray, priors: dict[str, xr.DataArray]) -> pd.DataFrame:
+def _indices(fit: Fit, quantities: xr.DataArray, priors: dict[str, xr.DataArray]) -> pd.DataFrame:
     """Return the sensitivity of some quantities to each prior, one column a prior."""
-    draws = in_chains(fit, part)
+    draws = in_chains(fit, quantities)
     return pd.DataFrame(
         {
-            name: sensitivity_index(draws, in_chains(fit, at_samples(logs, part)))
+            name: sensitivity_index(draws, in_chains(fit, at_samples(logs, quantities)))
             for name, logs in priors.items()
         }
     )
@@ -193,27 +195,27 @@ def _indices(fit: Fit, part: xr.DataArray, priors: dict[str, xr.DataArray]) -> p
 
 def _noises(
     fit: Fit,
-    parts: list[xr.DataArray],
+    groups: list[xr.DataArray],
     singles: pd.DataFrame,
     log_priors: dict[str, xr.DataArray],
     limit: float,
     rng: np.random.Generator,
 ) -> pd.DataFrame:
     """Return the noise of each prior's index, where it can matter: NaN below the limit."""
-    found = pd.DataFrame(np.nan, index=singles.index, columns=singles.columns)
+    noises = pd.DataFrame(np.nan, index=singles.index, columns=singles.columns)
     for name in singles:
         index = singles[name].to_numpy()
         asked = (index >= limit) | (index == index.max())
         first = 0
-        for part in parts:
-            rows = np.arange(first, first + part.sizes[QUANTITY])
+        for group in groups:
+            rows = np.arange(first, first + group.sizes[QUANTITY])
             first += len(rows)
             rows = rows[asked[rows]]
             if len(rows):
-                some = part[{QUANTITY: rows - (first - part.sizes[QUANTITY])}]
-                logs = in_chains(fit, at_samples(log_priors[str(name)], part))
-                found.loc[rows, name] = index_noise(in_chains(fit, some), logs, rng)
-    return found
+                some = group[{QUANTITY: rows - (first - group.sizes[QUANTITY])}]
+                logs = in_chains(fit, at_samples(log_priors[str(name)], group))
+                noises.loc[rows, name] = index_noise(in_chains(fit, some), logs, rng)
+    return noises
 
 
 def _diagnoses(table: pd.DataFrame, limit: float) -> np.ndarray:
@@ -276,22 +278,22 @@ def _labels(draws: xr.DataArray, dims: list[str]) -> list[str]:
     if not dims:
         return [""]
     index = pd.MultiIndex.from_product([draws[dim].values for dim in dims])
-    return [", ".join(str(part) for part in place) for place in index]
+    return [", ".join(str(label) for label in place) for place in index]
 
 
 def _log_priors(fit: Fit) -> dict[str, xr.DataArray]:
     """Return log prior densities of top-level parameters, summed over what varies, (sample,)."""
     group = fit.tree[LOG_PRIOR].to_dataset()
-    found = {}
+    log_priors = {}
     for name, values in group.data_vars.items():
         density = by_sample(fit, values)
         # What is constant by construction (an anchor's loading) has no say in the weights.
         varies = density.std(SAMPLE) > CONSTANT
         inside = density.where(np.isfinite(density) & varies, 0.0)
-        found[str(name)] = inside.sum([dim for dim in density.dims if dim != SAMPLE])
-    if not found:
+        log_priors[str(name)] = inside.sum([dim for dim in density.dims if dim != SAMPLE])
+    if not log_priors:
         raise FitError("The fit holds no log prior densities; fit again with this version.")
-    return found
+    return log_priors
 
 
 def _named(names: Sequence[str] | None, allowed: list[str], what: str) -> list[str]:
@@ -336,8 +338,8 @@ def _by_prior(
                 "moved": int((singles[name] - noises[name] >= limit).sum()),
             }
         )
-    found = pd.DataFrame(rows)
-    return found.sort_values("largest", ascending=False, ignore_index=True)
+    by_prior = pd.DataFrame(rows)
+    return by_prior.sort_values("largest", ascending=False, ignore_index=True)
 
 
 def _advice(table: pd.DataFrame, by_prior: pd.DataFrame, limit: float) -> tuple[str, ...]:

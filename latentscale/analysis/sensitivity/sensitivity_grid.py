@@ -80,21 +80,21 @@ class SensitivityGrid(Result, table_was_attribute=True):
         """One row a quantity: the variants that change its median most, down and up."""
         moved = self.rows[self.rows["variant"] != BASE]
         rows = []
-        for (variable, where), part in moved.groupby(_KEY, sort=False):
-            low, high = part["change"].idxmin(), part["change"].idxmax()
+        for (variable, where), of_quantity in moved.groupby(_KEY, sort=False):
+            low, high = of_quantity["change"].idxmin(), of_quantity["change"].idxmax()
             rows.append(
                 {
                     "variable": variable,
                     "where": where,
-                    "lowest": part.loc[low, "change"],
-                    "lowest_variant": part.loc[low, "variant"],
-                    "highest": part.loc[high, "change"],
-                    "highest_variant": part.loc[high, "variant"],
-                    "largest_in_sd": part["change_in_sd"].abs().max(),
+                    "lowest": of_quantity.loc[low, "change"],
+                    "lowest_variant": of_quantity.loc[low, "variant"],
+                    "highest": of_quantity.loc[high, "change"],
+                    "highest_variant": of_quantity.loc[high, "variant"],
+                    "largest_in_sd": of_quantity["change_in_sd"].abs().max(),
                 }
             )
-        found = pd.DataFrame(rows)
-        return found.sort_values("largest_in_sd", ascending=False, ignore_index=True)
+        changes = pd.DataFrame(rows)
+        return changes.sort_values("largest_in_sd", ascending=False, ignore_index=True)
 
     @property
     def headline(self) -> str:
@@ -261,7 +261,7 @@ def anchor_variants(spec: ModelSpec, anchors: Sequence[Sequence[str]]) -> dict[s
         raise SpecError(
             f"anchors must be a list of sets of anchors, such as {example}; got {shown(anchors)}."
         )
-    found = {}
+    variants = {}
     for chosen in anchors:
         names = (chosen,) if isinstance(chosen, str) else expect_names(chosen, "anchors", example)
         if len(names) != spec.skills.count:
@@ -269,10 +269,10 @@ def anchor_variants(spec: ModelSpec, anchors: Sequence[Sequence[str]]) -> dict[s
                 f"Each set of anchors needs {spec.skills.count} benchmarks, one a skill; got "
                 f"{listed(names)}."
             )
-        found[" + ".join(names)] = spec.with_({"skills.identify.anchors": names})
-    if not found:
+        variants[" + ".join(names)] = spec.with_({"skills.identify.anchors": names})
+    if not variants:
         raise SpecError("Give at least one set of anchors.")
-    return found
+    return variants
 
 
 def leave_families_out(
@@ -323,11 +323,11 @@ def leave_families_out(
     if frame is not None:
         stated = stated_rows(frame, scores, spec)
         run = replace(run, frame=stated)
-    found, failed = _refitted(specs, tables, run, "families")
+    summaries, failed = _refitted(specs, tables, run, "families")
     if BASE in failed:
         raise FitError(f"The fit with all families failed: {failed[BASE]}")
     words = {name: f"{name}, exact refit" for name in tables if name != BASE}
-    return SensitivityGrid(_changes(found), words, failed, prob)
+    return SensitivityGrid(_changes(summaries), words, failed, prob)
 
 
 def summary_of(
@@ -340,9 +340,9 @@ def summary_of(
     """Return median, sd and interval of parameters and forecasts, one row a quantity."""
     known = [str(name) for name in result.tree[LOG_PRIOR].data_vars]
     names = known if variables is None else [n for n in variables if n in result.posterior]
-    parts = [flat(part) for part in quantities_of(result, names, frame, seed)]
+    groups = [flat(group) for group in quantities_of(result, names, frame, seed)]
     rhat = result.convergence().max_rhat
-    return pd.concat([_summary(part, prob, rhat) for part in parts], ignore_index=True)
+    return pd.concat([_summary(group, prob, rhat) for group in groups], ignore_index=True)
 
 
 def _summary(draws: xr.DataArray, prob: float, max_rhat: float) -> pd.DataFrame:
@@ -417,15 +417,17 @@ def _refitted(
         made.append(
             _Variant(spec, tables[name], frame, names, method, run.seed, run.prob, file, name=name)
         )
-    found, failed = run_refits(made, run.workers, title="refits", unit=unit, progress=run.progress)
+    summaries, failed = run_refits(
+        made, run.workers, title="refits", unit=unit, progress=run.progress
+    )
     if BASE in failed:
-        return found, failed
-    if set(found) <= {BASE}:
+        return summaries, failed
+    if set(summaries) <= {BASE}:
         raise FitError(f"Every refit failed; the first: {next(iter(failed.values()))}")
     if failed:
         reasons = "; ".join(f'"{name}": {reason}' for name, reason in failed.items())
         warnings.warn(f"{len(failed)} refits failed. {reasons}", FitWarning, stacklevel=3)
-    return found, failed
+    return summaries, failed
 
 
 def _checked_variables(

@@ -67,7 +67,7 @@ class Alignment(Result):
         One row a loading: benchmark, skill, rhat_before, rhat, ess_before, ess.
     modes
         One row a group of draws: its share, and its share of each chain. One row alone means
-        that the aligned draws hang together.
+        that the aligned draws are one group.
     unimodal
         False if the draws fall into separate groups, or the chains disagree.
     message
@@ -203,7 +203,7 @@ def _population_factor(fit: Fit) -> np.ndarray:
     if fit.spec.family.level == "partial":
         if "skill_cholesky" in posterior:
             return cholesky_of(_batch(posterior["skill_cholesky"], SKILL, SKILL_FACTOR))
-        return np.broadcast_to(np.eye(count), (*_shape(posterior), count, count))
+        return np.broadcast_to(np.eye(count), (*_chains_and_draws(posterior), count, count))
     skill = posterior["model_skill"]
     centred = _batch(skill - skill.mean(MODEL), MODEL, SKILL)
     factor = np.swapaxes(centred, -1, -2) / np.sqrt(skill.sizes[MODEL])
@@ -237,13 +237,13 @@ def _rotate(fit: Fit, matrix: xr.DataArray) -> xr.Dataset:
         elif name in vectors:
             changed[name] = (sampled * inverse).sum(SAMPLED).transpose(*dims)
         elif name in scales:
-            factor = _lower(_factor(inverse) * sampled.rename({SAMPLED: SKILL_FACTOR}))
+            factor = _lower(_as_factor(inverse) * sampled.rename({SAMPLED: SKILL_FACTOR}))
             changed[name] = ((factor**2).sum(SKILL_FACTOR) ** 0.5).transpose(*dims)
             changed[f"{str(name).removesuffix('_scale')}_factor"] = factor
         elif name != "skill_cholesky":
             raise FitError(f'align does not know how to rotate "{name}".')
     if fit.spec.family.level == "partial":
-        population = _factor(inverse)
+        population = _as_factor(inverse)
         if "skill_cholesky" in posterior:
             own = posterior["skill_cholesky"].rename({SKILL: SAMPLED})
             population = (own.drop_vars(SAMPLED, errors="ignore") * inverse).sum(SAMPLED)
@@ -251,13 +251,13 @@ def _rotate(fit: Fit, matrix: xr.DataArray) -> xr.Dataset:
     if fit.spec.family.level == "fixed":
         prior = fit.spec.prior("fixed_family")
         round_zero = prior.dist == "Normal" and prior.mu == 0
-        factor = _factor(inverse)
+        factor = _as_factor(inverse)
         changed["family_skill_factor"] = _lower(factor) if round_zero else factor
     factors = np.arange(matrix.sizes[SKILL])
     return posterior.assign(changed).assign_coords({SKILL_FACTOR: factors})
 
 
-def _factor(inverse: xr.DataArray) -> xr.DataArray:
+def _as_factor(inverse: xr.DataArray) -> xr.DataArray:
     return inverse.rename({SAMPLED: SKILL_FACTOR})
 
 
@@ -279,7 +279,7 @@ def _report(
     table = after[["rhat", "ess_bulk"]].rename(columns={"ess_bulk": "ess"})
     table["rhat_before"], table["ess_before"] = before["rhat"], before["ess_bulk"]
     places = pd.DataFrame([str(w).rsplit(", ", 1) for w in table.index], columns=[BENCHMARK, SKILL])
-    found = pd.concat([places, table.reset_index(drop=True)], axis="columns")
+    agreement = pd.concat([places, table.reset_index(drop=True)], axis="columns")
     modes = find_modes(posterior["loading"])
     worst, was = float(table["rhat"].max()), float(table["rhat_before"].max())
     apart = len(modes) > 1
@@ -301,7 +301,7 @@ def _report(
         warnings.warn(f"align: {message}.", FitWarning, stacklevel=3)
     aligned = _aligned_fit(fit, posterior, matrix, match, rotation)
     return Alignment(
-        aligned, matrix, match, rotation, found, modes, not (apart or disagree), message
+        aligned, matrix, match, rotation, agreement, modes, not (apart or disagree), message
     )
 
 
@@ -322,8 +322,8 @@ def _aligned_fit(
     stats = groups.get(SAMPLE_STATS)
     status = fit.status
     if stats is not None and "diverging" in stats:
-        found = convergence(posterior, stats)
-        status = status_of_chains(found, interrupted=status.interrupted)
+        judged = convergence(posterior, stats)
+        status = status_of_chains(judged, interrupted=status.interrupted)
     return replace(fit, tree=tree, status=status)
 
 
@@ -332,5 +332,5 @@ def _batch(values: xr.DataArray, row: str, column: str) -> np.ndarray:
     return np.asarray(values.transpose(CHAIN, DRAW, row, column).values, dtype=float)
 
 
-def _shape(posterior: xr.Dataset) -> tuple[int, int]:
+def _chains_and_draws(posterior: xr.Dataset) -> tuple[int, int]:
     return posterior.sizes[CHAIN], posterior.sizes[DRAW]

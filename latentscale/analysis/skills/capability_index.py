@@ -61,17 +61,17 @@ class CapabilityIndex(Result):
         Columns model, median, lower, upper, rank (median over draws; 1 is the best), rank_lower,
         rank_upper and probability_best.
         """
-        found = summary(self.draws.rename("index"), prob, is_posterior=self.is_posterior)
+        table = summary(self.draws.rename("index"), prob, is_posterior=self.is_posterior)
         rank = self.ranks
         low, high = interval_quantiles(prob)
         places = rank.quantile([low, 0.5, high], dim=SAMPLE, method="nearest").astype(int)
-        found = found.assign(
+        table = table.assign(
             rank=places.isel(quantile=1).values,
             rank_lower=places.isel(quantile=0).values,
             rank_upper=places.isel(quantile=2).values,
             probability_best=(rank == 1).mean(SAMPLE).values,
         )
-        return found.sort_values("median", ascending=False, kind="stable").reset_index(drop=True)
+        return table.sort_values("median", ascending=False, kind="stable").reset_index(drop=True)
 
     def brief(self) -> pd.DataFrame:
         """Return the table without the ranks' intervals."""

@@ -126,9 +126,9 @@ def information_criteria(
         raise SpecError(f"counts must name each number of skills once; got {wanted!r}.")
     estimates = {}
     for count in wanted:
-        one = spec.with_({"skills.count": count})
+        with_count = spec.with_({"skills.count": count})
         estimates[count] = marginal_estimate(
-            one, scores, method=method, seed=seed, progress=progress
+            with_count, scores, method=method, seed=seed, progress=progress
         )
     first = estimates[wanted[0]]
     return Criteria(_table(estimates), estimates, first.families, first.scores)
@@ -137,15 +137,15 @@ def information_criteria(
 def _table(estimates: dict[int, MarginalEstimate]) -> pd.DataFrame:
     rows = {
         count: {
-            "parameters": found.n_parameters,
-            "log_likelihood": found.log_likelihood,
-            "aic": found.aic,
-            "bic": found.bic,
-            "bic_of_scores": found.bic_of_scores,
-            "agreeing_starts": sum(v > max(found.starts) - _AGREE for v in found.starts),
-            "starts": len(found.starts),
-            "converged": found.converged,
+            "parameters": estimate.n_parameters,
+            "log_likelihood": estimate.log_likelihood,
+            "aic": estimate.aic,
+            "bic": estimate.bic,
+            "bic_of_scores": estimate.bic_of_scores,
+            "agreeing_starts": sum(v > max(estimate.starts) - _AGREE for v in estimate.starts),
+            "starts": len(estimate.starts),
+            "converged": estimate.converged,
         }
-        for count, found in estimates.items()
+        for count, estimate in estimates.items()
     }
     return pd.DataFrame(rows.values(), index=pd.Index(rows, name="skills"))

@@ -66,8 +66,8 @@ def match_by_permutation(loading: np.ndarray) -> np.ndarray:
     turned = np.zeros((len(flat), flat.shape[-1], flat.shape[-1]))
     for _ in range(_MAX_ROUNDS):
         before = turned.copy()
-        for index, one in enumerate(flat):
-            turned[index] = _signed_permutation(one.T @ common)
+        for index, loadings in enumerate(flat):
+            turned[index] = _signed_permutation(loadings.T @ common)
         common = (flat @ turned).mean(axis=0)
         if (turned == before).all():
             break

@@ -1,4 +1,4 @@
-"""Regression on skills: outcomes that are no benchmark scores, such as ratings or revenue."""
+"""Regression on skills: outcomes that are not benchmark scores, such as ratings or revenue."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from latentscale.analysis.forecasts.few_shot import FewShot
 from latentscale.analysis.forecasts.latents import Floats
 from latentscale.analysis.forecasts.predict import predict
 from latentscale.analysis.tools.summaries import quantiles
-from latentscale.data.frames import kind_of
+from latentscale.data.frames import type_name
 from latentscale.dims import DEFAULT_PROB, MODEL, SAMPLE, SKILL, checked_seed
 from latentscale.errors import DataError, DataWarning, FitError, SpecError, listed, nearest
 from latentscale.expect import expect
@@ -242,7 +242,7 @@ def regress_on_skills(
     FitError
         If the fit is a point estimate.
     DataError
-        If a model is not in the fit or is repeated, a value is no finite number, all values
+        If a model is not in the fit or is repeated, a value is not a finite number, all values
         are equal, or fewer than 3 are left.
 
     Warns
@@ -355,7 +355,7 @@ def _checked_outcome(fit: Fit, outcome: pd.Series | Mapping[str, float]) -> pd.S
     if not isinstance(outcome, pd.Series | Mapping):
         raise DataError(
             f"outcome must be a pandas Series indexed by model, or a mapping from model to number; "
-            f"got {kind_of(outcome)}."
+            f"got {type_name(outcome)}."
         )
     given = outcome if isinstance(outcome, pd.Series) else pd.Series(dict(outcome), dtype=object)
     twice = list(given.index[given.index.duplicated()])

@@ -153,8 +153,10 @@ class Geomin(Rotation):
             return float(means.sum()), ((by_normal - normal * along) / length).ravel()
 
         def turn(start: np.ndarray) -> np.ndarray:
-            found = minimize(height, start.ravel(), method="BFGS", jac=True, options={"gtol": 1e-7})
-            return np.linalg.inv(unit(found.x)[0].T)
+            optimum = minimize(
+                height, start.ravel(), method="BFGS", jac=True, options={"gtol": 1e-7}
+            )
+            return np.linalg.inv(unit(optimum.x)[0].T)
 
         return _best(turn, lambda m: self.criterion(weighted @ m), count)
 
@@ -188,8 +190,8 @@ def _best(turn: Any, cost: Any, count: int) -> np.ndarray:
     rng = np.random.default_rng(_SEED)
     starts = [np.eye(count)]
     starts += [np.linalg.qr(rng.standard_normal((count, count)))[0] for _ in range(_STARTS)]
-    found = [turn(start) for start in starts]
-    return np.asarray(min(found, key=cost))
+    candidates = [turn(start) for start in starts]
+    return np.asarray(min(candidates, key=cost))
 
 
 def _weighted(loading: np.ndarray, kaiser: bool) -> np.ndarray:

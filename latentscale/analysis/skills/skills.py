@@ -122,12 +122,12 @@ class Skills(Result):
             If a family is not in the fit.
         """
         every = self._family()
-        difference = _named(every, FAMILY, a) - _named(every, FAMILY, b)
+        difference = _selected(every, FAMILY, a) - _selected(every, FAMILY, b)
         return self._compared(difference, prob)
 
     def compare_models(self, a: str, b: str, prob: float = DEFAULT_PROB) -> pd.DataFrame:
         """Return how much higher model `a` is than model `b`, as `compare_families` does."""
-        difference = _named(self.model, MODEL, a) - _named(self.model, MODEL, b)
+        difference = _selected(self.model, MODEL, a) - _selected(self.model, MODEL, b)
         return self._compared(difference, prob)
 
     def correlations(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
@@ -141,12 +141,12 @@ class Skills(Result):
         """
         centred = self.model - self.model.mean(MODEL)
         other = centred.rename({SKILL: OTHER_SKILL})
-        found = {BETWEEN_MODELS: _correlation((centred * other).mean(MODEL))}
+        matrices = {BETWEEN_MODELS: _correlation((centred * other).mean(MODEL))}
         if self.population is not None:
-            found = {BETWEEN_FAMILIES: _correlation(self.population), **found}
+            matrices = {BETWEEN_FAMILIES: _correlation(self.population), **matrices}
         tables = []
         place = {str(name): index for index, name in enumerate(self.loading[SKILL].values)}
-        for between, draws in found.items():
+        for between, draws in matrices.items():
             table = summary(draws.transpose(SAMPLE, SKILL, OTHER_SKILL), prob)
             table = table[table[SKILL].map(place) < table[OTHER_SKILL].map(place)]
             if not self.is_posterior:
@@ -300,7 +300,7 @@ def _correlation(covariance: xr.DataArray) -> xr.DataArray:
     return covariance / deviation / deviation.rename({SKILL: OTHER_SKILL})
 
 
-def _named(draws: xr.DataArray, dim: str, name: str) -> xr.DataArray:
+def _selected(draws: xr.DataArray, dim: str, name: str) -> xr.DataArray:
     known = [str(label) for label in draws[dim].values]
     if name not in known:
         raise DataError(f'{dim.capitalize()} "{name}" is not in the fit.' + nearest(name, known))

@@ -121,16 +121,17 @@ def variance_shares(fit: Fit, *, draws: int = 400, seed: int = 0) -> VarianceSha
     measured = fit.scores.dataset["score"].notnull()
     around = at.noise(fit.scores.item_counts, sampling_of(fit.scores.dataset))
     signal, noise = _signal_and_noise(at, around, measured, rng)
-    found = _components(at)
+    components = _components(at)
     rest = eta - at.values.get("intercept", 0.0)
-    for part in found.values():
-        rest = rest - part
+    for component in components.values():
+        rest = rest - component
     if float(abs(rest).max()) > _NOTHING * max(1.0, float(abs(eta).max())):
-        found[OTHER] = rest
+        components[OTHER] = rest
     spread = _covariance(eta, eta, measured)
     reliable = signal / (signal + noise)
     shares = {
-        name: reliable * _covariance(part, eta, measured) / spread for name, part in found.items()
+        name: reliable * _covariance(component, eta, measured) / spread
+        for name, component in components.items()
     }
     shares[NOISE] = 1 - reliable
     joined = xr.concat(list(shares.values()), dim=COMPONENT)
@@ -143,7 +144,7 @@ def _components(at: Evaluation) -> dict[str, xr.DataArray]:
 
     What terms add to skills reaches the linear predictor through the loadings.
     """
-    found: dict[str, xr.DataArray] = {}
+    added: dict[str, xr.DataArray] = {}
     for name in components(terms_of(at.spec)):
 
         def own(term: Term, name: str = name) -> bool:
@@ -153,8 +154,8 @@ def _components(at: Evaluation) -> dict[str, xr.DataArray]:
             return term.component == name or isinstance(term, Loadings)
 
         skill = latent_skill(at.spec, at.values, at.rows, own)
-        found[name] = linear_predictor(at.spec, at.values, at.rows, skill, own_or_loadings)
-    return found
+        added[name] = linear_predictor(at.spec, at.values, at.rows, skill, own_or_loadings)
+    return added
 
 
 def _signal_and_noise(

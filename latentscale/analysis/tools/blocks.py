@@ -97,8 +97,8 @@ class Stream:
             self._held: np.ndarray | None = draw(shape, rng)
             return
         self._held, self._rng = None, deepcopy(rng)
-        for part in parts(shape[0], prod(self._rest), most):
-            draw((part.stop - part.start, *self._rest), rng)
+        for block in parts(shape[0], prod(self._rest), most):
+            draw((block.stop - block.start, *self._rest), rng)
 
     def take(self, count: int) -> np.ndarray:
         """Return the next `count` along the first dimension."""
@@ -183,7 +183,7 @@ def draw_scores(
                 here = {SAMPLE: some, MODEL: rows}
                 at = {dim: here[str(dim)] for dim in phi.dims if dim in here}
                 draw = noise.at(here).steps()[number]
-                part = draw(scores.isel(here), mean.isel(here), phi.isel(at), rng)
-                part = recording.record(part) if number == last else part
-                scores.values[some, rows] = part.values
+                drawn = draw(scores.isel(here), mean.isel(here), phi.isel(at), rng)
+                drawn = recording.record(drawn) if number == last else drawn
+                scores.values[some, rows] = drawn.values
     return scores

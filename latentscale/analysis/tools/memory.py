@@ -1,9 +1,10 @@
-"""Memory: how much a forecast takes, how much there is, and what to do where that is too little."""
+"""Memory: how much a forecast takes, how much there is, and what to do where they differ."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -49,11 +50,11 @@ def refuse_too_large(fit: Fit, rows: int, draws: int) -> None:
     remedies = [f"forecast at most {_rounded(rows * share):,} rows at a time"]
     if draws * share >= _FEWEST_DRAWS:
         remedies.insert(0, f"thin the draws with draws={_rounded(draws * share)}")
-    raise FitError(
+    what = (
         f"The forecast of {rows:,} rows x {draws:,} draws x {len(fit.scores.benchmarks):,} "
-        f"benchmarks takes {size / 1e9:,.1f} GB, and {free / 1e9:,.1f} GB of memory are available. "
-        f"Either {', or '.join(remedies)}."
+        "benchmarks"
     )
+    raise _too_large(what, size, free, remedies)
 
 
 def refuse_too_many_given(numbers: float, scores: int, draws: int) -> None:
@@ -84,9 +85,14 @@ def refuse_too_many_given(numbers: float, scores: int, draws: int) -> None:
     ]
     if draws * share >= _FEWEST_DRAWS:
         remedies.insert(0, f"use fewer draws, few_shot=FewShot(draws={_rounded(draws * share)})")
-    raise FitError(
-        f"Conditioning {draws:,} draws on {scores:,} scores of the rows' families takes "
-        f"{size / 1e9:,.1f} GB, and {free / 1e9:,.1f} GB of memory are available. "
+    what = f"Conditioning {draws:,} draws on {scores:,} scores of the rows' families"
+    raise _too_large(what, size, free, remedies)
+
+
+def _too_large(what: str, size: float, free: float, remedies: Sequence[str]) -> FitError:
+    """Return the error of what takes `size` bytes where `free` are available."""
+    return FitError(
+        f"{what} takes {size / 1e9:,.1f} GB, and {free / 1e9:,.1f} GB of memory are available. "
         f"Either {', or '.join(remedies)}."
     )
 
@@ -101,8 +107,8 @@ def forecast_bytes(fit: Fit, rows: int, draws: int) -> int:
 
 def available_bytes() -> float:
     """Return how many bytes this process can still take without swapping, as far as is known."""
-    found = [_of_the_machine(), _of_the_group(), _of_the_process()]
-    known = [value for value in found if value is not None]
+    limits = [_of_the_machine(), _of_the_group(), _of_the_process()]
+    known = [value for value in limits if value is not None]
     return max(min(known), 0.0) if known else _UNKNOWN
 
 

@@ -175,7 +175,7 @@ def _run_some(
         yield from _run_on_cluster(refits, cluster, wait)
         return
     parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")
-    yield from parallel(joblib.delayed(_run_one)(refit, wait) for refit in refits)
+    yield from parallel(joblib.delayed(_run)(refit, wait) for refit in refits)
 
 
 def _run_on_cluster(refits: list[Refit], address: str, wait: bool) -> Iterator[_Outcome]:
@@ -194,7 +194,7 @@ def _run_on_cluster(refits: list[Refit], address: str, wait: bool) -> Iterator[_
             "and give the address that it prints."
         ) from None
     with client:
-        asked = {client.submit(_run_one, refit, wait, pure=False): refit for refit in refits}
+        asked = {client.submit(_run, refit, wait, pure=False): refit for refit in refits}
         for future in as_completed(list(asked), loop=client.loop):
             lost = future.exception()
             if lost is None:
@@ -203,7 +203,7 @@ def _run_on_cluster(refits: list[Refit], address: str, wait: bool) -> Iterator[_
                 yield _Outcome(asked[future].name, failed=f"{type(lost).__name__}: {lost}")
 
 
-def _run_one(refit: Refit, wait: bool) -> _Outcome:
+def _run(refit: Refit, wait: bool) -> _Outcome:
     """Run one refit; a failure is returned, so that others go on."""
     if refit.file is None:
         return _fitted(refit)

@@ -60,10 +60,10 @@ def common_unit(scores: Scores, benchmarks: Sequence[str]) -> tuple[xr.DataArray
     deviation of the benchmark's scores.
     """
     units = other_units(scores)
-    found = {units.get(name, FRACTION) for name in benchmarks}
+    distinct = {units.get(name, FRACTION) for name in benchmarks}
     spread = spreads(scores).sel({BENCHMARK: list(benchmarks)})
-    if len(found) == 1:
-        return xr.ones_like(spread), found.pop()
+    if len(distinct) == 1:
+        return xr.ones_like(spread), distinct.pop()
     return spread, STANDARD
 
 

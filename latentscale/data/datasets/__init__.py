@@ -44,16 +44,16 @@ def open_llm_leaderboard(corrected: bool = True) -> Scores:
     >>> open_llm_leaderboard()
     Scores(194 models, 83 families, 36 lineages, 12 benchmarks, 1638 scores, 1 to check in .audit)
     """
-    models = _read("models.csv")
+    models = _figures("models.csv")
     if corrected:
-        models = _corrected(models, _read("corrections.csv"))
-    scores = _read("scores.csv")
+        models = _corrected(models, _figures("corrections.csv"))
+    scores = _figures("scores.csv")
     order = list(dict.fromkeys(scores["benchmark"]))
     wide = scores.pivot(index="model", columns="benchmark", values="score")[order]
     return scores_from_frame(models.join(wide, on="model"))
 
 
-def _read(name: str) -> pd.DataFrame:
+def _figures(name: str) -> pd.DataFrame:
     source = resources.files(__name__).joinpath("figures").joinpath(name)
     with source.open("r", encoding="utf-8") as stream:
         return pd.read_csv(stream)

@@ -40,7 +40,7 @@ def catalogue_key(model: str) -> str:
 
 
 @cache
-def _whole() -> pd.DataFrame:
+def _catalogue_file() -> pd.DataFrame:
     path = resources.files("latentscale.data.datasets").joinpath("figures/catalogue.csv")
     with path.open("r", encoding="utf-8") as stream:
         return pd.read_csv(stream)
@@ -74,7 +74,7 @@ def catalogue(family: str | None = None) -> pd.DataFrame:
     >>> datasets.catalogue("falcon")["params_b"].tolist()
     [7.0, 40.0, 180.0]
     """
-    table = _whole().copy()
+    table = _catalogue_file().copy()
     if family is None:
         return table
     chosen = table[table["family"] == family]
@@ -105,7 +105,7 @@ def families() -> pd.DataFrame:
     '7, 40, 180'
     """
     rows = []
-    for (lineage, family), group in _whole().groupby(["lineage", "family"], dropna=False):
+    for (lineage, family), group in _catalogue_file().groupby(["lineage", "family"], dropna=False):
         sizes = sorted(set(group["params_b"].dropna()))
         tokens = sorted(set(group["tokens_t"].dropna()))
         sources = "; ".join(group["source"]).split("; ")
@@ -124,12 +124,14 @@ def families() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def known_of(model: str) -> pd.Series | None:
+def catalogue_row(model: str) -> pd.Series | None:
     """Return the catalogue's row of a model, however its name is spelt; None if it has none."""
     place = _places().get(catalogue_key(model))
-    return None if place is None else _whole().iloc[place]
+    return None if place is None else _catalogue_file().iloc[place]
 
 
 @cache
 def _places() -> dict[str, int]:
-    return {catalogue_key(str(name)): place for place, name in enumerate(_whole()["model"])}
+    return {
+        catalogue_key(str(name)): place for place, name in enumerate(_catalogue_file()["model"])
+    }

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from latentscale.data.columns import cells_of, distinct, missing, of_kind, read_names
+from latentscale.data.columns import cells_of, distinct_cells, missing, of_kind, read_names
 from latentscale.data.features.base import (
     AS_LEVEL,
     FEATURES,
@@ -94,7 +94,7 @@ class Category(FeatureKind):
     @classmethod
     def occurs_in(cls, column: pd.Series) -> bool:
         """Return whether every cell that is filled is text."""
-        cells = distinct(column)
+        cells = distinct_cells(column)
         return bool(cells) and all(isinstance(cell, str) for cell in cells)
 
     @property

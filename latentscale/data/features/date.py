@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.api.types import is_datetime64_any_dtype
 
-from latentscale.data.columns import distinct, read_dates
+from latentscale.data.columns import distinct_cells, read_dates
 from latentscale.data.features.base import FEATURES, FeatureKind, Floats
 from latentscale.data.problems import Problem
 
@@ -35,7 +35,7 @@ class Date(FeatureKind):
         """Return whether every cell that is filled is a date."""
         if is_datetime64_any_dtype(column.dtype):
             return True
-        cells = distinct(column)
+        cells = distinct_cells(column)
         _, problems = read_dates(pd.Series(cells, dtype=object), [""] * len(cells), "")
         return bool(cells) and not problems
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
-from latentscale.data.columns import as_number, cells_of, distinct, of_kind, read_switch
+from latentscale.data.columns import cells_of, distinct_cells, number_of_cell, of_kind, read_switch
 from latentscale.data.features.base import FEATURES, FeatureKind, Floats
 from latentscale.data.problems import Problem
 
@@ -30,7 +30,7 @@ class Flag(FeatureKind):
     @classmethod
     def occurs_in(cls, column: pd.Series) -> bool:
         """Return whether every cell that is filled is 0, 1, or a word for one of them."""
-        cells = [_in_numbers(cell) for cell in distinct(column)]
+        cells = [_in_numbers(cell) for cell in distinct_cells(column)]
         return bool(cells) and all(not isinstance(c, str) and c in (0, 1) for c in cells)
 
     def read(self, column: pd.Series, labels: Sequence[str]) -> tuple[Floats, list[Problem]]:
@@ -59,9 +59,9 @@ def _in_numbers(cell: Any) -> Any:
     """Return the number of a word; other cells, an empty text included, as they are."""
     if isinstance(cell, str):
         return np.nan if not cell.strip() else _WORDS.get(cell.strip().casefold(), cell)
-    return cell if isinstance(cell, str) or as_number(cell) is not None else _truth(cell)
+    return cell if isinstance(cell, str) or number_of_cell(cell) is not None else _truth(cell)
 
 
 def _truth(cell: Any) -> Any:
-    """Return a truth value as it is, and anything else as text, which is no flag."""
+    """Return a truth value as it is, and anything else as text, which is not a flag."""
     return cell if isinstance(cell, bool | np.bool_) else str(cell)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from latentscale.data.columns import as_number, distinct, read_numbers
+from latentscale.data.columns import distinct_cells, number_of_cell, read_numbers
 from latentscale.data.features.base import FEATURES, Feature, FeatureKind, Floats
 from latentscale.data.problems import Problem, at_cell
 from latentscale.errors import SpecError, listed, nearest
@@ -41,8 +41,8 @@ class Numeric(FeatureKind):
     @classmethod
     def occurs_in(cls, column: pd.Series) -> bool:
         """Return whether every cell that is filled is a number."""
-        cells = distinct(column)
-        return bool(cells) and all(as_number(cell) is not None for cell in cells)
+        cells = distinct_cells(column)
+        return bool(cells) and all(number_of_cell(cell) is not None for cell in cells)
 
     @property
     def is_log(self) -> bool:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from latentscale.data.audit import Audit, Finding
 from latentscale.data.benchmarks import Benchmark
-from latentscale.data.problems import shown
+from latentscale.data.problems import shown_cell
 from latentscale.data.readers.cells import to_numbers
 from latentscale.data.readers.csv import read_csv
 from latentscale.data.readers.efforts import UNSTATED, effort_of
@@ -35,7 +35,7 @@ _UNBOUNDED: Final[Mapping[str, tuple[str, str]]] = {
     "swelancer_freelance_dollars": ("positive", "dollars"),
     "vending_bench_2": ("positive", "dollars"),
 }
-"""Scale and unit of the benchmarks that are no percentages."""
+"""Scale and unit of the benchmarks that are not percentages."""
 _LOWER: Final = ("factscore", "longfact_concepts", "longfact_objects")
 """Rates of hallucination, in percent."""
 _DISTANCES: Final = ("omnidocbench",)
@@ -146,7 +146,7 @@ def benchpress_measurements(path: str | Path) -> Measurements:
     values, unread = to_numbers(scores["score"])
     if unread:
         row = unread[0]
-        cell = shown(scores["score"].iloc[row])
+        cell = shown_cell(scores["score"].iloc[row])
         raise DataError(
             f"{path}: scores.csv, row {row}, column score: {cell} is not a "
             f"number ({len(unread)} such cells). Correct it, or leave the cell empty."

@@ -90,21 +90,21 @@ def pool(runs: Sequence[Run], tasks: Mapping[str, HarnessTask]) -> Pool:
     Runs of one model under the same settings complete each other: where none of them has a
     benchmark, its subtasks are taken from all of them.
     """
-    found = Pool()
+    scores = Pool()
     alike: dict[tuple[str, tuple[str, ...]], list[Run]] = {}
     for run in runs:
         alike.setdefault((run.model, run.settings), []).append(run)
     for together in alike.values():
         for benchmark, task in tasks.items():
-            whole = list(_whole(together, benchmark, task, found))
+            whole = list(_whole(together, benchmark, task, scores))
             if not any(candidate.known and not candidate.cut for candidate in whole):
-                whole += _joined(together, benchmark, task, found)
-            found.candidates += whole
-    return found
+                whole += _joined(together, benchmark, task, scores)
+            scores.candidates += whole
+    return scores
 
 
 def _whole(
-    runs: Sequence[Run], benchmark: str, task: HarnessTask, found: Pool
+    runs: Sequence[Run], benchmark: str, task: HarnessTask, scores: Pool
 ) -> Iterator[Candidate]:
     """Yield the scores of a benchmark that single runs have."""
     for run in runs:
@@ -112,80 +112,82 @@ def _whole(
         if name is not None:
             read = _figure(run, name, task)
             if read is None:
-                found.unfit[run.model, benchmark] = _unfit(run, name, task)
+                scores.unfit[run.model, benchmark] = _unfit(run, name, task)
             else:
-                parts = _counted_parts(run, name, task)
+                subtasks = _counted_parts(run, name, task)
                 error = _error(run, name, task)
-                at = [(run, part) for part in parts]
+                at = [(run, subtask) for subtask in subtasks]
                 yield _candidate([run], benchmark, *read, error, name, at)
             continue
-        for parts in task.parts:
-            if all(run.figures.get(part) for part in parts):
-                mean = _mean([run] * len(parts), benchmark, task, parts, found)
+        for subtasks in task.parts:
+            if all(run.figures.get(subtask) for subtask in subtasks):
+                mean = _mean([run] * len(subtasks), benchmark, task, subtasks, scores)
                 if mean is not None:
                     yield mean
                 break
 
 
 def _joined(
-    runs: Sequence[Run], benchmark: str, task: HarnessTask, found: Pool
+    runs: Sequence[Run], benchmark: str, task: HarnessTask, scores: Pool
 ) -> Iterator[Candidate]:
     """Yield the score of a benchmark whose subtasks were run one by one."""
     best: tuple[list[str], tuple[str, ...]] = ([], ())
-    for parts in task.parts:
-        source = {part: _latest(runs, part, task) for part in parts}
+    for subtasks in task.parts:
+        source = {subtask: _latest(runs, subtask, task) for subtask in subtasks}
         have = [run for run in source.values() if run is not None]
-        if len(have) == len(parts):
+        if len(have) == len(subtasks):
             if len(set(map(id, have))) == 1:
                 return  # one run has them all, and its score already
-            mean = _mean(have, benchmark, task, parts, found)
+            mean = _mean(have, benchmark, task, subtasks, scores)
             if mean is not None:
                 yield mean
             return
-        there = [part for part in parts if source[part] is not None]
+        there = [subtask for subtask in subtasks if source[subtask] is not None]
         if len(there) > len(best[0]):
-            best = there, parts
-    there, parts = best
+            best = there, subtasks
+    there, subtasks = best
     if there:
-        missing = [part for part in parts if part not in there]
-        found.partial[runs[0].model, benchmark] = (
-            f"{len(there)} of {len(parts)} subtasks are there, missing are {listed(missing, 4)}"
+        missing = [subtask for subtask in subtasks if subtask not in there]
+        scores.partial[runs[0].model, benchmark] = (
+            f"{len(there)} of {len(subtasks)} subtasks are there, missing are {listed(missing, 4)}"
         )
 
 
-def _latest(runs: Sequence[Run], part: str, task: HarnessTask) -> Run | None:
+def _latest(runs: Sequence[Run], subtask: str, task: HarnessTask) -> Run | None:
     """Return the run that counts for a subtask: with a figure, whole, the latest."""
 
     def order(run: Run) -> tuple[bool, bool, float, str]:
-        read = _figure(run, part, task)
-        cut = _count(run, part, "")[2]
+        read = _figure(run, subtask, task)
+        cut = _count(run, subtask, "")[2]
         return read is not None and not isnan(read[0]), not cut, run.date, str(run.path)
 
-    having = [run for run in runs if run.figures.get(part)]
+    having = [run for run in runs if run.figures.get(subtask)]
     return max(having, key=order) if having else None
 
 
 def _mean(
-    runs: Sequence[Run], benchmark: str, task: HarnessTask, parts: tuple[str, ...], found: Pool
+    runs: Sequence[Run], benchmark: str, task: HarnessTask, subtasks: tuple[str, ...], scores: Pool
 ) -> Candidate | None:
     """Return the mean of subtasks, each from the run at its place."""
     read = []
-    for run, part in zip(runs, parts, strict=True):
-        figure = _figure(run, part, task)
+    for run, subtask in zip(runs, subtasks, strict=True):
+        figure = _figure(run, subtask, task)
         if figure is None:
-            found.unfit[run.model, benchmark] = _unfit(run, part, task)
+            scores.unfit[run.model, benchmark] = _unfit(run, subtask, task)
             return None
         read.append(figure)
-    at = list(zip(runs, parts, strict=True))
+    at = list(zip(runs, subtasks, strict=True))
     # Whole subtasks weigh by the items that there are, also where a run was cut short.
-    weights = [_count(run, part, "")[1] for run, part in at]
-    weights = [1.0] * len(parts) if np.isnan(weights).any() else weights
+    weights = [_count(run, subtask, "")[1] for run, subtask in at]
+    weights = [1.0] * len(subtasks) if np.isnan(weights).any() else weights
     value = float(np.average([value for value, _ in read], weights=weights))
     shares = np.array(weights) / np.sum(weights)
     # Subtasks have items of their own, so that their sampling errors are independent.
-    error = float(np.sqrt(np.sum((shares * [_error(run, part, task) for run, part in at]) ** 2)))
+    error = float(
+        np.sqrt(np.sum((shares * [_error(run, subtask, task) for run, subtask in at]) ** 2))
+    )
     sources = list({id(run): run for run in runs}.values())
-    name = f"mean of {len(parts)} subtasks"
+    name = f"mean of {len(subtasks)} subtasks"
     return _candidate(sources, benchmark, value, read[0][1], error, name, at)
 
 
@@ -231,10 +233,10 @@ def _candidate(
     metric: str,
     stderr: float,
     name: str,
-    parts: Sequence[tuple[Run, str]],
+    tasks: Sequence[tuple[Run, str]],
 ) -> Candidate:
-    counts = [_count(run, part, benchmark if len(parts) == 1 else "") for run, part in parts]
-    shots = {run.shots[part] for run, part in parts if part in run.shots}
+    counts = [_count(run, task, benchmark if len(tasks) == 1 else "") for run, task in tasks]
+    shots = {run.shots[task] for run, task in tasks if task in run.shots}
     return Candidate(
         model=runs[0].model,
         benchmark=benchmark,
@@ -262,14 +264,14 @@ def _counted_parts(run: Run, name: str, task: HarnessTask) -> tuple[str, ...]:
     return leaves
 
 
-def _count(run: Run, part: str, benchmark: str) -> tuple[float, float, bool]:
+def _count(run: Run, task: str, benchmark: str) -> tuple[float, float, bool]:
     """Return how many items of a task were scored, how many there are, and whether it was cut.
 
     Where the file counts no items, they follow from the limit and, for a benchmark that is one
     task, from its known number of items.
     """
-    if part in run.items:
-        done, there = run.items[part]
+    if task in run.items:
+        done, there = run.items[task]
         return done, there, done < there
     if run.limit is None:
         return nan, nan, False

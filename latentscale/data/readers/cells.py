@@ -6,13 +6,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from latentscale.data.columns import as_number, is_missing
+from latentscale.data.columns import is_missing, number_of_cell
 
 _EMPTY = frozenset(("", "?", "-", "na", "n/a", "nan", "none", "null"))
 """Texts that exports write where they have no figure."""
 
 
-def plain(frame: pd.DataFrame) -> pd.DataFrame:
+def without_categoricals(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a table whose categorical columns hold their values; others are as they were."""
     kinds = {
         name: object for name, kind in frame.dtypes.items() if isinstance(kind, pd.CategoricalDtype)
@@ -44,7 +44,7 @@ def to_numbers(column: pd.Series) -> tuple[npt.NDArray[np.float64], list[int]]:
 
 def _number(cell: object) -> float | None:
     if not isinstance(cell, str):
-        return as_number(cell)
+        return number_of_cell(cell)
     try:
         return float(cell)
     except ValueError:

@@ -13,7 +13,7 @@ import pandas as pd
 from latentscale.data.audit import Audit, Finding
 from latentscale.data.benchmarks import KNOWN_BENCHMARKS, Benchmark
 from latentscale.data.frames import as_pandas
-from latentscale.data.problems import shown
+from latentscale.data.problems import shown_cell
 from latentscale.data.readers.cells import to_numbers
 from latentscale.data.readers.families import base_families
 from latentscale.data.readers.measurements import (
@@ -174,8 +174,8 @@ def _tables(source: object) -> dict[str, pd.DataFrame]:
         else:
             files = [where]
         return {file.stem: read_table(file) for file in files}
-    if isinstance(source, Sequence) and all(isinstance(one, str | Path) for one in source):
-        files = [expanded(one, DataError) for one in source]
+    if isinstance(source, Sequence) and all(isinstance(path, str | Path) for path in source):
+        files = [expanded(path, DataError) for path in source]
         if not files:
             raise DataError("No file of checkpoints is given; name at least one.")
         return {file.stem: read_table(file) for file in files}
@@ -188,7 +188,7 @@ def _of_long(table: pd.DataFrame, what: str) -> pd.DataFrame:
     steps, bad = to_numbers(table["step"])
     for column, rows in (("value", unread), ("step", bad)):
         if rows:
-            cell = shown(table[column].iloc[rows[0]])
+            cell = shown_cell(table[column].iloc[rows[0]])
             raise DataError(f'{what}: row {rows[0]}, column "{column}": {cell} is not a number.')
     for column in ("run", "task", "metric"):
         empty = np.flatnonzero(table[column].isna()).tolist()

@@ -13,7 +13,7 @@ from math import isnan
 
 from latentscale.data.audit import Finding
 from latentscale.data.readers.candidates import Candidate, Pool
-from latentscale.data.readers.settings import is_quantised, named
+from latentscale.data.readers.settings import is_quantised, settings_text
 from latentscale.errors import listed
 
 _Cell = tuple[str, str]
@@ -59,7 +59,7 @@ def _kinds(candidates: Sequence[Candidate]) -> list[tuple[str, ...]]:
     return sorted(latest, key=lambda s: (is_quantised(s), -whole[s], -latest[s], s))
 
 
-def _cells(candidates: Sequence[Candidate]) -> str:
+def _cells_in_words(candidates: Sequence[Candidate]) -> str:
     return listed(list(dict.fromkeys(f"{c.model} on {c.benchmark}" for c in candidates)))
 
 
@@ -67,17 +67,18 @@ def _superseded(passed: Sequence[tuple[Candidate, Candidate]]) -> list[Finding]:
     alike = [(best, o) for best, o in passed if o.known and o.settings == best.settings]
     limited = [other for best, other in alike if other.cut and not best.cut]
     older = [o for best, o in alike if not (o.cut and not best.cut) and o.date < best.date]
-    said = []
+    sentences = []
     if older:
-        said.append(
-            f"{len(older)} scores of earlier runs were passed over for later ones: {_cells(older)}."
+        sentences.append(
+            f"{len(older)} scores of earlier runs were passed over for later ones: "
+            f"{_cells_in_words(older)}."
         )
     if limited:
-        said.append(
+        sentences.append(
             f"{len(limited)} scores of runs with --limit were passed over for whole runs: "
-            f"{_cells(limited)}."
+            f"{_cells_in_words(limited)}."
         )
-    return [Finding("info", "superseded-run", "rows", " ".join(said))] if said else []
+    return [Finding("info", "superseded-run", "rows", " ".join(sentences))] if sentences else []
 
 
 def _undated(passed: Sequence[tuple[Candidate, Candidate]]) -> list[Finding]:
@@ -93,7 +94,7 @@ def _undated(passed: Sequence[tuple[Candidate, Candidate]]) -> list[Finding]:
     ]
     if not unclear:
         return []
-    said = listed(
+    cells = listed(
         [
             f"{best.model} on {best.benchmark}: {best.score:.4g} of {best.files[-1]}, "
             f"not {other.score:.4g} of {other.files[-1]}"
@@ -102,7 +103,7 @@ def _undated(passed: Sequence[tuple[Candidate, Candidate]]) -> list[Finding]:
     )
     message = (
         f"{len(unclear)} scores were passed over without a date that says which run is the later "
-        f"one; dated runs were taken before undated ones, else the last path ({said}). Take the "
+        f"one; dated runs were taken before undated ones, else the last path ({cells}). Take the "
         'files of old runs out of the folder, or write "date" (seconds since 1970) into the files.'
     )
     return [Finding("warning", "undated-run", "rows", message)]
@@ -115,11 +116,11 @@ def _not_a_number(
     filled = [other for best, other in passed if not other.known and best.known]
     if not empty and not filled:
         return []
-    said = [f"{len(empty)} scores are left out: {_cells(empty)}."] if empty else []
+    sentences = [f"{len(empty)} scores are left out: {_cells_in_words(empty)}."] if empty else []
     if filled:
-        said.append(f"{len(filled)} were taken from another run: {_cells(filled)}.")
+        sentences.append(f"{len(filled)} were taken from another run: {_cells_in_words(filled)}.")
     message = (
-        f"metrics are NaN, infinite or no numbers. {' '.join(said)} Look into those runs, or "
+        f"metrics are NaN, infinite or no numbers. {' '.join(sentences)} Look into those runs, or "
         "repeat them."
     )
     return [Finding("warning", "metric-not-finite", "scores", message)]
@@ -129,13 +130,15 @@ def _other_settings(passed: Sequence[tuple[Candidate, Candidate]]) -> list[Findi
     others = [(best, o) for best, o in passed if o.known and o.settings != best.settings]
     if not others:
         return []
-    kinds = Counter(f"{named(o.settings)} for {named(best.settings)}" for best, o in others)
-    said = "; ".join(f"{count} with {kind}" for kind, count in kinds.items())
+    kinds = Counter(
+        f"{settings_text(o.settings)} for {settings_text(best.settings)}" for best, o in others
+    )
+    numbers = "; ".join(f"{count} with {kind}" for kind, count in kinds.items())
     message = (
-        f"{len(others)} scores of runs under other settings were passed over ({said}): "
-        f"{_cells([other for _, other in others])}. Runs that are not quantised count first, then "
-        "the settings under which most of a model's benchmarks were run. To choose otherwise, "
-        "leave the other files out of the folder."
+        f"{len(others)} scores of runs under other settings were passed over ({numbers}): "
+        f"{_cells_in_words([other for _, other in others])}. Runs that are not quantised count "
+        "first, then the settings under which most of a model's benchmarks were run. To choose "
+        "otherwise, leave the other files out of the folder."
     )
     return [Finding("warning", "other-settings", "rows", message)]
 
@@ -148,17 +151,17 @@ def _mixed_settings(rows: Sequence[Candidate]) -> list[Finding]:
         kinds_of[row.model].add(row.settings)
     if len(models) < 2:
         only = next((settings for settings in models if is_quantised(settings)), None)
-        message = f"all runs are {named(only)}." if only else ""
+        message = f"all runs are {settings_text(only)}." if only else ""
         return [Finding("info", "quantised-run", "rows", message)] if only else []
     counts = Counter(row.settings for row in rows)
-    said = "; ".join(
-        f"{named(settings)}: {count} scores of {len(models[settings])} models"
+    sizes = "; ".join(
+        f"{settings_text(settings)}: {count} scores of {len(models[settings])} models"
         for settings, count in counts.most_common()
     )
     mixed = [model for model, kinds in kinds_of.items() if len(kinds) > 1]
     within = f" Both are in the scores of {listed(mixed)}." if mixed else ""
     message = (
-        f"scores were measured under different settings ({said}), and such scores do not compare "
+        f"scores were measured under different settings ({sizes}), and such scores do not compare "
         f"unless each model is used so.{within} Run them alike, or drop some."
     )
     return [Finding("warning", "mixed-settings", "rows", message)]
@@ -168,12 +171,12 @@ def _cut(rows: Sequence[Candidate]) -> list[Finding]:
     cut = [row for row in rows if row.cut]
     if not cut:
         return []
-    said = []
+    cells = []
     for row in cut:
         size = "" if isnan(row.done + row.there) else f" ({row.done:g} of {row.there:g} items)"
-        said.append(f"{row.model} on {row.benchmark}: cut short by --limit{size}")
+        cells.append(f"{row.model} on {row.benchmark}: cut short by --limit{size}")
     message = (
-        f"{len(cut)} scores are noisier than the others, for their items are few: {listed(said)}. "
+        f"{len(cut)} scores are noisier than the others, for their items are few: {listed(cells)}. "
         "Their own item counts are kept."
     )
     return [Finding("warning", "limited-run", "scores", message)]
@@ -182,7 +185,7 @@ def _cut(rows: Sequence[Candidate]) -> list[Finding]:
 def _partial(partial: dict[_Cell, str]) -> list[Finding]:
     if not partial:
         return []
-    said = "; ".join(f"{m} on {b}: {what}" for (m, b), what in list(partial.items())[:8])
+    cells = "; ".join(f"{m} on {b}: {what}" for (m, b), what in list(partial.items())[:8])
     more = f" and {len(partial) - 8} more" if len(partial) > 8 else ""
-    message = f"{len(partial)} scores were not made, since subtasks are missing: {said}{more}."
+    message = f"{len(partial)} scores were not made, since subtasks are missing: {cells}{more}."
     return [Finding("warning", "partial-benchmark", "scores", message)]

@@ -11,7 +11,7 @@ from latentscale.errors import DataError
 from latentscale.validate import without_repeats
 
 _MAX_BYTES: Final = 2**28
-"""256 MiB; a file of results takes up to a few MB, and one of every prompt is no JSON file."""
+"""256 MiB; a file of results takes up to a few MB, and one of every prompt is not a JSON file."""
 _MAX_DIGITS: Final = 300
 """An integer of more digits is beyond float64, whose largest value has 309."""
 _BAD_NAME: Final = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
@@ -26,7 +26,7 @@ def read_document(path: Path) -> Any:
     Raises
     ------
     DataError
-        If it is no regular file, cannot be read, is too large, or is not JSON.
+        If it is not a regular file, cannot be read, is too large, or is not JSON.
     """
     content = _content(path)
     try:

@@ -13,9 +13,9 @@ from latentscale.data.audit import Audit, Finding
 from latentscale.data.readers.model_names import ModelName, parse_name
 from latentscale.data.readers.size_classes import (
     NameReading,
-    checked_names,
     counted,
     name_findings,
+    names_column,
 )
 from latentscale.errors import listed
 
@@ -89,9 +89,9 @@ def effort(names: Iterable[str]) -> NameReading:
     Raises
     ------
     DataError
-        If a name is no text.
+        If a name is not text.
     """
-    column = checked_names(names, "effort")
+    column = names_column(names, "effort")
     settings = {name: parse_name(name).setting for name in dict.fromkeys(column)}
     read = [effort_of(settings[name]) for name in column]
     values = pd.Series(read, index=column.index, dtype=object)
@@ -122,15 +122,15 @@ def reasoning(names: Iterable[str]) -> NameReading:
     Raises
     ------
     DataError
-        If a name is no text.
+        If a name is not text.
     """
-    column = checked_names(names, "reasoning")
+    column = names_column(names, "reasoning")
     read = {name: _reasons(parse_name(name)) for name in dict.fromkeys(column)}
     values = pd.Series([float(bool(read[name])) for name in column], index=column.index)
     basis = pd.Series([read[name] for name in column], index=column.index, dtype=object)
-    yes = {name: part for name, part in read.items() if part}
-    parts = counted(pd.Series(list(yes.values()), dtype=object))
-    message = f"{len(yes)} of {len(read)} names are of models that reason ({parts})."
+    yes = {name: reason for name, reason in read.items() if reason}
+    reasons = counted(pd.Series(list(yes.values()), dtype=object))
+    message = f"{len(yes)} of {len(read)} names are of models that reason ({reasons})."
     silent = [name for name in read if name not in yes]
     if silent:
         message += f" {len(silent)} are taken not to: {listed(silent, 5)}."
@@ -148,7 +148,7 @@ def _reasons(name: ModelName) -> str:
     word = next((word for word in name.words if word in _REASONING_WORDS), "")
     if word and "non" not in name.words:
         return word
-    if any(_WITHOUT.fullmatch(part) for part in name.words):
+    if any(_WITHOUT.fullmatch(word) for word in name.words):
         return ""
     if _REASONING_SERIES.fullmatch(name.series):
         return name.series

@@ -68,7 +68,7 @@ def read_epoch(
     ----------
     path
         The hub's data: its zip, or the folder that the zip holds. The format is that of April
-        2026, with 49 benchmarks and the file of the hub's index, which is no benchmark
+        2026, with 49 benchmarks and the file of the hub's index, which is not a benchmark
         (`epoch_index` reads it).
     repeats
         What becomes of several rows of one model on one benchmark (other numbers of shots, other
@@ -134,8 +134,8 @@ def epoch_measurements(path: str | Path, *, repeats: str = "mean") -> Measuremen
         if isinstance(read, str):
             passed.append(f"{stem}.csv ({read})")
             continue
-        part, info[name], more = read
-        cells.append(part)
+        scored, info[name], more = read
+        cells.append(scored)
         about.append(rows)
         findings += more
     if not cells:
@@ -184,7 +184,7 @@ def epoch_index(path: str | Path) -> pd.DataFrame:
         )
     index, _ = to_numbers(table["ECI Score"])
     spelt, _ = same_names([name for name in table[MODEL_COLUMN] if isinstance(name, str)])
-    found = pd.DataFrame(
+    by_model = pd.DataFrame(
         {
             "model": table[MODEL_COLUMN].map(spelt),
             "index": index,
@@ -193,7 +193,7 @@ def epoch_index(path: str | Path) -> pd.DataFrame:
             else None,
         }
     )
-    return found.dropna(subset=["model", "index"]).reset_index(drop=True)
+    return by_model.dropna(subset=["model", "index"]).reset_index(drop=True)
 
 
 def _tables(path: str | Path) -> dict[str, pd.DataFrame]:
@@ -254,7 +254,7 @@ def _benchmark(
         values = values / 100  # a later export of a known file may hold percentages
     errors = standard_errors(rows, known or HubFile(benchmark), column, values)
     source = rows["Source"] if "Source" in rows else pd.Series("", rows.index)
-    part = pd.DataFrame(
+    scored = pd.DataFrame(
         {
             "model": rows[MODEL_COLUMN].str.strip(),
             "benchmark": name,
@@ -264,7 +264,7 @@ def _benchmark(
             "source": [cell if isinstance(cell, str) else "" for cell in source],
         }
     )
-    return part[part["score"].notna()][list(CELLS)], benchmark, findings
+    return scored[scored["score"].notna()][list(CELLS)], benchmark, findings
 
 
 def _models(
@@ -272,7 +272,9 @@ def _models(
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """Return one row a model with what most of its rows say, and findings."""
     columns = [MODEL_COLUMN, *_ABOUT]
-    rows = pd.concat([part.reindex(columns=columns) for part in about], ignore_index=True)
+    rows = pd.concat(
+        [rows_of_file.reindex(columns=columns) for rows_of_file in about], ignore_index=True
+    )
     rows = rows.rename(columns=_ABOUT).assign(model=rows[MODEL_COLUMN].str.strip().map(spelt))
     rows = rows[rows["model"].isin(wanted)]
     rows = rows.assign(provider=rows["provider"].map(_provider), flops=to_numbers(rows["flops"])[0])
@@ -306,8 +308,10 @@ def _provider(cell: object) -> str | None:
 def _unread(rows: pd.DataFrame, name: str, column: str, unread: Sequence[int]) -> list[Finding]:
     if not unread:
         return []
-    said = [f"{rows[MODEL_COLUMN].iloc[row]}: {rows[column].iloc[row]}" for row in unread]
-    message = f'{len(unread)} cells of "{column}" are no numbers and were left out: {listed(said)}.'
+    cells = [f"{rows[MODEL_COLUMN].iloc[row]}: {rows[column].iloc[row]}" for row in unread]
+    message = (
+        f'{len(unread)} cells of "{column}" are not numbers and were left out: {listed(cells)}.'
+    )
     return [Finding("warning", "cell-unread", name, message)]
 
 

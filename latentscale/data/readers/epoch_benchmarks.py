@@ -48,7 +48,7 @@ def _fraction(group: str, floor: float = 0.0, n_items: int | None = None) -> Hub
 
 SUITE: Final = "Epoch AI Benchmarking Hub"
 INDEX_FILE: Final = "epoch_capabilities_index"
-"""The hub's own index of all benchmarks, which is no benchmark."""
+"""The hub's own index of all benchmarks, which is not a benchmark."""
 
 HUB_FILES: Final[Mapping[str, HubFile]] = {
     "adversarial_nli": _fraction("commonsense", 1 / 3),  # three labels

@@ -66,8 +66,8 @@ def standard_errors(
             spread = (np.log(high) - np.log(low)) / (2 * _NORMAL_95)
         return np.where(np.isfinite(spread) & (spread > 0), scores * spread, np.nan)
     if known.half_width in rows:
-        found = [_HALF_WIDTH.search(str(cell)) for cell in rows[known.half_width]]
-        widths = [float(m[1]) + float(m[2]) if m else np.nan for m in found]
+        matches = [_HALF_WIDTH.search(str(cell)) for cell in rows[known.half_width]]
+        widths = [float(m[1]) + float(m[2]) if m else np.nan for m in matches]
         return np.array(widths) / (2 * _NORMAL_95)
     name = known.stderr if known.stderr else _error_column(rows, column)
     if known.stderr is None or name is None or name not in rows:
@@ -80,7 +80,7 @@ def standard_errors(
 
 def _error_column(rows: pd.DataFrame, column: str) -> str | None:
     """Return the column of the main score's standard errors: named like it, or alone."""
-    found = [name for name in rows.columns if _STDERR.search(name)]
+    error_columns = [name for name in rows.columns if _STDERR.search(name)]
     first = re.split(r"[\s_]", column.strip())[0].casefold()
-    alike = [name for name in found if name.casefold().startswith(first)]
-    return alike[0] if alike else found[0] if len(found) == 1 else None
+    alike = [name for name in error_columns if name.casefold().startswith(first)]
+    return alike[0] if alike else error_columns[0] if len(error_columns) == 1 else None

@@ -99,25 +99,25 @@ def base_families(
     """
     parent = dict(zip(models, base_models or [""] * len(models), strict=True))
     sizes = [float(size) for size in (params_b or [nan] * len(models))]
-    found = [_found(_chain(name, parent)) for name in models]
-    nominal = _nominal_sizes(found, sizes)
+    pretrainings = [_pretraining(_chain(name, parent)) for name in models]
+    nominal = _nominal_sizes(pretrainings, sizes)
     kinds = [_TRUNK.sub("", str(kind).strip()).casefold() for kind in architectures or models]
     kinds = kinds if architectures else [""] * len(models)
     named = {
         place: (_family(base, sizes[place], nominal), base.series)
-        for place, (base, _) in enumerate(found)
+        for place, (base, _) in enumerate(pretrainings)
         if base is not None
     }
     rows = []
     for place, model in enumerate(models):
         if place in named:
-            rows.append((model, *named[place], found[place][1]))
+            rows.append((model, *named[place], pretrainings[place][1]))
             continue
         alike = [
             other
             for other in named
             if kinds[other] == kinds[place]
-            and _alike(sizes[other], sizes[place], within=_SAME_COUNT)
+            and _sizes_agree(sizes[other], sizes[place], within=_SAME_COUNT)
         ]
         rows.append(_by_architecture(model, kinds[place], sizes[place], [named[i] for i in alike]))
     table = pd.DataFrame(rows, columns=["model", "family", "lineage", "family_basis"])
@@ -134,7 +134,7 @@ def _chain(name: str, parent: Mapping[str, object]) -> list[str]:
         chain.append(base)
 
 
-def _found(chain: Iterable[str]) -> tuple[_Base | None, str]:
+def _pretraining(chain: Iterable[str]) -> tuple[_Base | None, str]:
     """Return the pretraining that the first name of a chain that names one names, and the basis."""
     names = list(chain)
     for place, name in enumerate(names):
@@ -161,17 +161,17 @@ def _base_of(name: str) -> _Base | None:
 
 
 def _nominal_sizes(
-    found: Sequence[tuple[_Base | None, str]], sizes: Sequence[float]
+    pretrainings: Sequence[tuple[_Base | None, str]], sizes: Sequence[float]
 ) -> dict[str, list[float]]:
     """Return by series the sizes that names state and parameters confirm, the commonest first."""
     counts: dict[str, Counter[float]] = defaultdict(Counter)
-    for (base, _), size in zip(found, sizes, strict=True):
-        if base is not None and isfinite(base.size_b) and _alike(base.size_b, size):
+    for (base, _), size in zip(pretrainings, sizes, strict=True):
+        if base is not None and isfinite(base.size_b) and _sizes_agree(base.size_b, size):
             counts[base.series][base.size_b] += 1
     return {series: [size for size, _ in sizes.most_common()] for series, sizes in counts.items()}
 
 
-def _alike(first: float, second: float, within: float = _SAME_SIZE) -> bool:
+def _sizes_agree(first: float, second: float, within: float = _SAME_SIZE) -> bool:
     if not (first > 0 and second > 0):
         return False
     return max(first, second) / min(first, second) <= within
@@ -182,7 +182,7 @@ def _family(base: _Base, size: float, nominal: Mapping[str, Sequence[float]]) ->
     own = base.size_b if isnan(size) else size
     if isnan(own):
         return base.series
-    near = [known for known in nominal.get(base.series, ()) if _alike(known, own)]
+    near = [known for known in nominal.get(base.series, ()) if _sizes_agree(known, own)]
     best = min(near, key=lambda known: abs(known - own)) if near else float(f"{own:.2g}")
     return f"{base.series}-{best:g}b"
 
@@ -204,7 +204,7 @@ def _by_architecture(
 
 def _finding(table: pd.DataFrame) -> Finding:
     counts = table["family_basis"].value_counts()
-    said = ", ".join(
+    counts_in_words = ", ".join(
         f"{counts[basis]} from {text}"
         for basis, text in (
             ("base model", "the chain of base models"),
@@ -215,7 +215,7 @@ def _finding(table: pd.DataFrame) -> Finding:
     )
     families = table["family"].value_counts()
     message = (
-        f"families of {len(table)} models were guessed: {said or 'none'}. They are "
+        f"families of {len(table)} models were guessed: {counts_in_words or 'none'}. They are "
         f"{len(families)} families ({int((families == 1).sum())} of one model) in "
         f"{table['lineage'].nunique()} lineages."
     )

@@ -7,7 +7,7 @@ from typing import Final, Literal, get_args
 import pandas as pd
 
 from latentscale.data.audit import Finding
-from latentscale.data.columns import as_number, is_missing
+from latentscale.data.columns import is_missing, number_of_cell
 from latentscale.errors import DataError, listed
 
 FlaggedReading = Literal["auto", "as-named", "inverted", "keep"]
@@ -47,7 +47,7 @@ def without_flagged(
     Raises
     ------
     DataError
-        If `reading` is unknown, a cell is no truth value, the table speaks for both readings,
+        If `reading` is unknown, a cell is not a truth value, the table speaks for both readings,
         or no row would be left.
     """
     if reading not in get_args(FlaggedReading):
@@ -141,7 +141,7 @@ def _truths(frame: pd.DataFrame, name: str, what: str) -> pd.Series:
 def _truth(cell: object) -> bool | str | None:
     if is_missing(cell):
         return None
-    number = as_number(cell)
+    number = number_of_cell(cell)
     text = str(cell).strip().casefold() if number is None else f"{number:g}"
     if text in ("", "nan", "none"):
         return None

@@ -22,7 +22,7 @@ from latentscale.data.readers.revisions import (
     models_from_names,
 )
 from latentscale.data.readers.runs import Run, holds_results, read_run, run_of
-from latentscale.data.readers.settings import named
+from latentscale.data.readers.settings import settings_text
 from latentscale.data.readers.tasks import HARNESS_TASKS, HarnessTask
 from latentscale.data.readers.unknown import ATTEMPTS, unknown_tasks
 from latentscale.data.scores import Scores
@@ -219,7 +219,7 @@ def _collected(
     order = {name: place for place, name in enumerate([*known, *sorted(others)])}
     rows.sort(key=lambda row: (row.model, order[row.benchmark]))
     scored = {(row.model, row.benchmark) for row in rows}
-    measured = {(one.model, one.benchmark) for one in pooled.candidates}
+    measured = {(candidate.model, candidate.benchmark) for candidate in pooled.candidates}
     wrong = {
         cell: message
         for cell, message in pooled.unfit.items()
@@ -257,7 +257,7 @@ def _table(rows: list[Candidate]) -> pd.DataFrame:
             row.n_shot,
             row.done,
             "; ".join(row.files),
-            named(row.settings),
+            settings_text(row.settings),
         )
         for row in rows
     ]
@@ -277,7 +277,10 @@ def _runs(folder: Path) -> tuple[list[Run], list[Finding]]:
     others: list[str] = []
     unread: dict[Path, DataError] = {}
     for path in sorted(folder.rglob("*.json")):
-        if any(part.startswith(".") for part in path.relative_to(folder).parts) or path.is_dir():
+        if (
+            any(folder_name.startswith(".") for folder_name in path.relative_to(folder).parts)
+            or path.is_dir()
+        ):
             continue  # copies that editors and file systems keep
         # The harness takes another name from --output_path if that ends in .json.
         named = path.name.startswith("results")
@@ -291,7 +294,7 @@ def _runs(folder: Path) -> tuple[list[Run], list[Finding]]:
             if named:
                 unread[path] = error
             else:
-                others.append(f"{path.name} ({_why(error, path).partition('.')[0]})")
+                others.append(f"{path.name} ({_reason(error, path).partition('.')[0]})")
     if not runs:
         if unread:
             raise next(iter(unread.values()))
@@ -301,7 +304,7 @@ def _runs(folder: Path) -> tuple[list[Run], list[Finding]]:
         )
     runs.sort(key=lambda run: run.date)
     findings = [
-        Finding("warning", SET_ASIDE, str(path), f"the file was set aside: {_why(error, path)}")
+        Finding("warning", SET_ASIDE, str(path), f"the file was set aside: {_reason(error, path)}")
         for path, error in unread.items()
     ]
     if others:
@@ -310,7 +313,7 @@ def _runs(folder: Path) -> tuple[list[Run], list[Finding]]:
     return runs, findings
 
 
-def _why(error: DataError, path: Path) -> str:
+def _reason(error: DataError, path: Path) -> str:
     return str(error).removeprefix(f"{path}: ")
 
 
@@ -372,8 +375,8 @@ def _mixed_shots(table: pd.DataFrame) -> list[Finding]:
     for name, rows in table.groupby("benchmark", sort=False):
         counts = rows["n_shot"].dropna().value_counts()
         if len(counts) > 1:
-            said = ", ".join(f"{shots:g} ({count} models)" for shots, count in counts.items())
-            mixed.append(f"{name}: {said}")
+            numbers = ", ".join(f"{shots:g} ({count} models)" for shots, count in counts.items())
+            mixed.append(f"{name}: {numbers}")
     if not mixed:
         return []
     message = (
@@ -388,7 +391,7 @@ def _described(rows: list[Candidate]) -> dict[str, Benchmark]:
 
     Benchmarks of one task with several numbers of attempts are a group.
     """
-    found = {}
+    described = {}
     several = {row.benchmark for row in rows if ATTEMPTS in row.benchmark}
     groups = {name.partition(ATTEMPTS)[0] for name in several}
     for name in dict.fromkeys(row.benchmark for row in rows):
@@ -398,8 +401,8 @@ def _described(rows: list[Candidate]) -> dict[str, Benchmark]:
             basis = "items counted by lm-evaluation-harness" if counts else ""
             task = name.partition(ATTEMPTS)[0]
             group = task if task in groups else ""
-            found[name] = Benchmark(n_items=items, basis=basis, group=group)
-    return found
+            described[name] = Benchmark(n_items=items, basis=basis, group=group)
+    return described
 
 
 def _own_items(

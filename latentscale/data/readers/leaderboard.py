@@ -14,9 +14,9 @@ from latentscale.data.audit import Finding, emit
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.columns import is_missing, read_dates
 from latentscale.data.frames import as_pandas
-from latentscale.data.readers.cells import plain, to_numbers
+from latentscale.data.readers.cells import to_numbers, without_categoricals
 from latentscale.data.readers.flags import FlaggedReading, without_flagged
-from latentscale.data.readers.leaderboard_models import completed, with_families
+from latentscale.data.readers.leaderboard_models import completed, with_guessed_families
 from latentscale.data.readers.metadata import scores_with_metadata
 from latentscale.data.readers.parquet import read_table
 from latentscale.data.scores import Scores
@@ -98,7 +98,9 @@ def contents_and_findings(
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """Do what `leaderboard_table` does, without issuing a warning."""
     table, findings = _collected(source, flagged)
-    return with_families(table)[0], findings  # the column family_basis says what was guessed
+    return with_guessed_families(table)[
+        0
+    ], findings  # the column family_basis says what was guessed
 
 
 def read_leaderboard(
@@ -150,7 +152,7 @@ def read_leaderboard(
     """
     table, findings = _collected(source, flagged)
     if metadata is None:
-        table, more = with_families(table)
+        table, more = with_guessed_families(table)
         findings += more
         table, more = completed(table)
         findings += more
@@ -183,7 +185,7 @@ def _collected(
             '"Raw" are normalised so that guessing is zero and cannot be used; take the table '
             "open-llm-leaderboard/contents, which has both."
         )
-    frame = plain(frame).assign(model=_names(frame, what)).reset_index(drop=True)
+    frame = without_categoricals(frame).assign(model=_names(frame, what)).reset_index(drop=True)
     frame, findings = without_flagged(frame, reading, what)
     frame, more = _one_row_a_model(frame)
     table, unread = _columns(frame, raw)

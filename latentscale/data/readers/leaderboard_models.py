@@ -15,7 +15,7 @@ _TUNED: Final = re.compile(r"(?:^|[-_.])(?:instruct|chat|it|dpo|rlhf|orpo|simpo)
 """Words at the end of a part of a name by which a model is instruction-tuned."""
 
 
-def with_families(table: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
+def with_guessed_families(table: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
     """Return the table with guessed family, lineage and basis after the model's name."""
     models = table["model"].tolist()
 

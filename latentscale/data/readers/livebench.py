@@ -12,7 +12,7 @@ import pandas as pd
 
 from latentscale.data.audit import Audit, Finding
 from latentscale.data.benchmarks import Benchmark
-from latentscale.data.problems import shown
+from latentscale.data.problems import shown_cell
 from latentscale.data.readers.cells import to_numbers
 from latentscale.data.readers.csv import read_csv
 from latentscale.data.readers.documents import read_document
@@ -175,21 +175,21 @@ def _file(path: str | Path, release: str | None) -> Path:
         if where.name.startswith("cost_"):
             raise DataError(f"{path}: a table of costs; give the table of scores, table_*.csv.")
         return where
-    found = {}
+    files = {}
     for file in sorted(where.rglob("table_*.csv")):
         match = _TABLE.fullmatch(file.name)
         if match:
-            found[match[1].replace("_", "-")] = file
-    if not found:
+            files[match[1].replace("_", "-")] = file
+    if not files:
         raise DataError(
             f"{path}: no table of LiveBench (table_2025_05_30.csv and the like) in it or below."
         )
-    if release is not None and release not in found:
+    if release is not None and release not in files:
         raise DataError(
-            f'{path}: no table of the release "{release}".{nearest(release, found)} It has '
-            f"{listed(found, 20)}."
+            f'{path}: no table of the release "{release}".{nearest(release, files)} It has '
+            f"{listed(files, 20)}."
         )
-    return found[release or max(found)]
+    return files[release or max(files)]
 
 
 def _percentages(table: pd.DataFrame, name: str, file: Path) -> np.ndarray:
@@ -200,8 +200,8 @@ def _percentages(table: pd.DataFrame, name: str, file: Path) -> np.ndarray:
         row = bad[0]
         raise DataError(
             f'{file}: row {row} (model "{table["model"].iloc[row]}"), column "{name}": '
-            f"{shown(table[name].iloc[row])}. Scores are percentages from 0 to 100; correct it, or "
-            "leave the cell empty."
+            f"{shown_cell(table[name].iloc[row])}. Scores are percentages from 0 to 100; "
+            "correct it, or leave the cell empty."
         )
     return values
 
@@ -221,10 +221,10 @@ def _categories(file: Path, tasks: list[str]) -> tuple[dict[str, str], list[Find
         category_of = {task: c for c, names in _CATEGORIES.items() for task in names.split()}
         source = "the known tasks"
     bare = [task for task in tasks if task not in category_of]
-    found = {task: category_of[task] for task in tasks if task in category_of}
-    message = f"categories of {len(found)} tasks are those of {source}."
+    known = {task: category_of[task] for task in tasks if task in category_of}
+    message = f"categories of {len(known)} tasks are those of {source}."
     findings = [Finding("info", "categories", "benchmarks", message)]
     if bare:
         message = f"{len(bare)} tasks have no category: {listed(bare)}."
         findings.append(Finding("warning", "task-without-category", "benchmarks", message))
-    return found, findings
+    return known, findings

@@ -86,7 +86,7 @@ class Measurements:
         frame = self.frame.dropna(axis="columns", how="all")
         features = [f for f in self.features if _name_of(f) in frame]
         scores = scores_from_long(frame, features=features, benchmarks=declared)
-        more = [one for one in scores.audit.findings if one.code not in self.expected]
+        more = [finding for finding in scores.audit.findings if finding.code not in self.expected]
         return replace(scores, audit=Audit((*self.audit.findings, *more)))
 
 
@@ -129,15 +129,15 @@ def same_names(names: Sequence[str]) -> tuple[dict[str, str], list[Finding]]:
     best = {key: max(group, key=lambda n: group[n]) for key, group in groups.items()}
     chosen = {name: best[key] for name, key in key_of.items()}
     joined: dict[str, list[str]] = {}
-    for name, one in chosen.items():
-        if name != one:
-            joined.setdefault(one, []).append(name)
+    for name, spelt in chosen.items():
+        if name != spelt:
+            joined.setdefault(spelt, []).append(name)
     if not joined:
         return chosen, []
-    said = [f"{' and '.join(others)} as {one}" for one, others in joined.items()]
+    pairs = [f"{' and '.join(others)} as {spelt}" for spelt, others in joined.items()]
     message = (
         f"{len(joined)} models are written in several ways, which differ in case, dots, dashes or "
-        f"a host before a slash, and were taken for one each: {listed(said, 3)}."
+        f"a host before a slash, and were taken for one each: {listed(pairs, 3)}."
     )
     return chosen, [Finding("info", "names-joined", "model", message)]
 
@@ -257,10 +257,10 @@ def one_score_a_cell(cells: pd.DataFrame, rule: str) -> tuple[pd.DataFrame, list
         merged["n_items"] = items.sum(min_count=1).where(items.count() == items.size())
         merged = merged.reset_index()
     counts = groups.size().groupby("benchmark", sort=False).size().sort_values(ascending=False)
-    said = ", ".join(f"{name} {count}" for name, count in counts.head(5).items())
+    largest = ", ".join(f"{name} {count}" for name, count in counts.head(5).items())
     message = (
         f"{len(counts)} benchmarks have several rows of one model ({int(several.sum())} rows of "
-        f"{len(merged)} scores; {said}{' and others' if len(counts) > 5 else ''}); the "
+        f"{len(merged)} scores; {largest}{' and others' if len(counts) > 5 else ''}); the "
         f"{'mean' if rule == 'mean' else 'highest'} was taken."
     )
     whole = pd.concat([cells[~several], merged[list(cells.columns)]], ignore_index=True)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from latentscale.data.audit import SET_ASIDE, Audit, Finding, emit
 from latentscale.data.benchmarks import Benchmark
-from latentscale.data.columns import as_number, is_missing
+from latentscale.data.columns import is_missing, number_of_cell
 from latentscale.data.known import known_features
 from latentscale.data.layout import METADATA, OPTIONAL, REQUIRED, checked_frame
 from latentscale.data.scales.base import scale_of
@@ -68,7 +68,7 @@ def scores_with_metadata(
     joined, more = join_metadata(wide, metadata, drop_unmatched=drop_unmatched or set_aside)
     if set_aside:
         joined, left_out = usable_rows(wide, joined, benchmarks or {})
-        more = [*left_out, *(one for one in more if one.code != "metadata-missing")]
+        more = [*left_out, *(finding for finding in more if finding.code != "metadata-missing")]
     given = {name: info for name, info in (benchmarks or {}).items() if name in joined}
     if stderr is not None:
         columns = [name for name in stderr if name in joined]
@@ -108,7 +108,9 @@ def usable_rows(
         name: ["the metadata has no row of it"] for name in wide["model"] if name not in kept
     }
     named = [name for name in joined if name not in METADATA]
-    scales = {name: scale_of(one.scale) for name, one in benchmarks.items() if name in joined}
+    scales = {
+        name: scale_of(benchmark.scale) for name, benchmark in benchmarks.items() if name in joined
+    }
     for problem in read_wide(joined, named, scales).problems:
         if problem.row >= 0:
             reasons.setdefault(str(joined["model"].iloc[problem.row]), []).append(problem.text)
@@ -203,8 +205,8 @@ def _refuse_without_columns(wide: pd.DataFrame, metadata: pd.DataFrame) -> None:
 
 def _path(name: object) -> tuple[str, ...]:
     """Return the parts of a name or path, whatever the case and slashes at its end."""
-    parts = re.split(r"[\\/]+", str(name).strip().casefold())
-    return tuple(part for part in parts if part)
+    steps = re.split(r"[\\/]+", str(name).strip().casefold())
+    return tuple(step for step in steps if step)
 
 
 def _alike(model: object, known: object) -> bool:
@@ -298,13 +300,13 @@ def _further(wide: pd.DataFrame, metadata: pd.DataFrame) -> list[str]:
 
 
 def _numeric(cell: object) -> bool:
-    return is_missing(cell) or as_number(cell) is not None
+    return is_missing(cell) or number_of_cell(cell) is not None
 
 
 def _disagreeing(models: list[str], own: list[object], stated: list[object]) -> list[Finding]:
     odd = []
     for model, mine, value in zip(models, own, stated, strict=True):
-        first, second = as_number(mine), as_number(value)
+        first, second = number_of_cell(mine), number_of_cell(value)
         if first and second and first > 0 and second > 0:
             ratio = float(np.exp(abs(np.log(first / second))))
             if ratio > _DISAGREE:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from math import isfinite, nan
 from typing import Any, Final
 
-from latentscale.data.columns import as_number, is_missing
+from latentscale.data.columns import is_missing, number_of_cell
 
 _COUNTS: Final = ("sample_len", "sample_count", "samples", "n_samples", "num_samples")
 _BOOKKEEPING: Final = frozenset(
@@ -57,7 +57,7 @@ def figures_of(entry: Mapping[str, Any], *, filtered: bool) -> dict[str, float]:
     dict
         NaN where a figure is NaN, infinite, empty, text or a truth value.
     """
-    found = {}
+    figures = {}
     for key, value in entry.items():
         metric, comma, kind = str(key).partition(",")
         if metric.endswith("_stderr") or metric in _BOOKKEEPING or (filtered and not comma):
@@ -67,8 +67,8 @@ def figures_of(entry: Mapping[str, Any], *, filtered: bool) -> dict[str, float]:
         if number is None and isinstance(value, str | bool) and rank_of(name) is not None:
             number = nan  # a score that was written wrongly is named, not passed over
         if number is not None:
-            found[name] = number
-    return found
+            figures[name] = number
+    return figures
 
 
 def errors_of(entry: Mapping[str, Any]) -> dict[str, float]:
@@ -77,14 +77,14 @@ def errors_of(entry: Mapping[str, Any]) -> dict[str, float]:
     Files write ``acc_stderr,none`` (version 0.4) or ``acc_stderr`` (0.3) beside a figure, and
     "N/A" where there is none.
     """
-    found = {}
+    errors = {}
     for key, value in entry.items():
         metric, _, kind = str(key).partition(",")
         if metric.endswith("_stderr"):
             number = _figure(value)
             if number is not None and number > 0:  # 0 where all items were right, or none
-                found[f"{metric.removesuffix('_stderr')},{kind or 'none'}"] = number
-    return found
+                errors[f"{metric.removesuffix('_stderr')},{kind or 'none'}"] = number
+    return errors
 
 
 def attempts_of(key: str) -> int | None:
@@ -112,7 +112,7 @@ def _figure(value: object) -> float | None:
     if is_missing(value) or (isinstance(value, str) and value.strip().casefold() == "nan"):
         return nan
     try:
-        number = as_number(value)
+        number = number_of_cell(value)
     except OverflowError:  # an integer beyond float64
         return nan
     return number if number is None or isfinite(number) else nan

@@ -73,12 +73,12 @@ def match_benchmarks(
     frame = as_pandas(frame, "These names cannot be matched")
     if {"benchmark", "score"} <= set(frame.columns):
         cells = cells_of(frame["benchmark"])
-        found = _matched(dict.fromkeys(cell for cell in cells if isinstance(cell, str)), keep)
-        renamed = [found.get(cell, cell) if isinstance(cell, str) else cell for cell in cells]
+        known_name = _matched(dict.fromkeys(cell for cell in cells if isinstance(cell, str)), keep)
+        renamed = [known_name.get(cell, cell) if isinstance(cell, str) else cell for cell in cells]
         column = pd.Series(renamed, index=frame.index, dtype=object)
-        return frame.assign(benchmark=column), _renamed(found)
-    found = _matched([name for name in frame.columns if isinstance(name, str)], keep)
-    return frame.rename(columns=found), _renamed(found)
+        return frame.assign(benchmark=column), _renamed(known_name)
+    known_name = _matched([name for name in frame.columns if isinstance(name, str)], keep)
+    return frame.rename(columns=known_name), _renamed(known_name)
 
 
 def _matched(names: Iterable[str], keep: Collection[str]) -> dict[str, str]:
@@ -95,8 +95,8 @@ def _matched(names: Iterable[str], keep: Collection[str]) -> dict[str, str]:
     }
 
 
-def _renamed(found: Mapping[str, str]) -> list[Finding]:
+def _renamed(known_name: Mapping[str, str]) -> list[Finding]:
     return [
         Finding("info", "benchmark-renamed", known, f'read from "{name}".')
-        for name, known in found.items()
+        for name, known in known_name.items()
     ]

@@ -27,7 +27,7 @@ def read_parquet(path: str | Path) -> pd.DataFrame:
     Raises
     ------
     DataError
-        If there is no such file, it is no Parquet file, or pyarrow is not installed.
+        If there is no such file, it is not a Parquet file, or pyarrow is not installed.
     """
     return _parquet_of(content(path), Path(path))
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from latentscale.data.columns import as_number
+from latentscale.data.columns import number_of_cell
 from latentscale.data.readers.documents import checked_name, read_document
 from latentscale.data.readers.metrics import errors_of, figures_of
 from latentscale.data.readers.settings import settings_of
@@ -73,7 +73,7 @@ class Run:
 
     def leaves(self, task: str) -> tuple[str, ...]:
         """Return the tasks below a group, whatever the levels between; a task is its own."""
-        found: dict[str, None] = {}
+        leaves: dict[str, None] = {}
         seen: set[str] = set()
         ahead = [task]
         while ahead:
@@ -81,11 +81,11 @@ class Run:
             if name in seen:
                 continue
             seen.add(name)
-            parts = self.groups.get(name, ())
-            ahead = [*parts, *ahead]
-            if not parts:
-                found[name] = None
-        return tuple(found)
+            children = self.groups.get(name, ())
+            ahead = [*children, *ahead]
+            if not children:
+                leaves[name] = None
+        return tuple(leaves)
 
 
 def read_run(path: Path) -> Run:
@@ -99,8 +99,8 @@ def read_run(path: Path) -> Run:
     document = read_document(path)
     if not holds_results(document):
         raise DataError(
-            f'{path}: no "results" in it, so it is no result file of lm-evaluation-harness. Take '
-            "it out of the folder, or give it another name than results*.json."
+            f'{path}: no "results" in it, so it is not a result file of lm-evaluation-harness. '
+            "Take it out of the folder, or give it another name than results*.json."
         )
     return run_of(document, path)
 
@@ -137,7 +137,7 @@ def run_of(document: Mapping[str, Any], path: Path) -> Run:
     shots |= _shots(document, config, list(figures))
     limit = _number(config.get("limit"))
     groups = _groups(document)
-    for name in {*groups, *(part for parts in groups.values() for part in parts)}:
+    for name in {*groups, *(task_name for tasks in groups.values() for task_name in tasks)}:
         checked_name(name, path, "task")
     return Run(
         path=path,
@@ -146,7 +146,7 @@ def run_of(document: Mapping[str, Any], path: Path) -> Run:
         settings=settings_of(document, arguments),
         figures=figures,
         errors=errors,
-        lower=_lower(document),
+        lower=_lower_is_better(document),
         items=_items(document),
         shots=shots,
         groups=groups,
@@ -162,14 +162,14 @@ def _names_filters(document: Mapping[str, Any]) -> bool:
 
 
 def _mapping(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = document.get(name)
-    return found if isinstance(found, Mapping) else {}
+    value = document.get(name)
+    return value if isinstance(value, Mapping) else {}
 
 
 def _number(value: object) -> float | None:
     """Return a finite number, also from a text that holds one; else None."""
     try:
-        number = float(value) if isinstance(value, str) else as_number(value)
+        number = float(value) if isinstance(value, str) else number_of_cell(value)
     except (ValueError, OverflowError):
         return None
     return number if number is not None and isfinite(number) else None
@@ -178,9 +178,9 @@ def _number(value: object) -> float | None:
 def _groups(document: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """Return the tasks of each group; early versions of 0.4 show them by indentation alone."""
     groups: dict[str, tuple[str, ...]] = {str(name): () for name in _mapping(document, "groups")}
-    for name, parts in _mapping(document, "group_subtasks").items():
-        if isinstance(parts, list) and parts:
-            groups[str(name)] = tuple(str(part) for part in parts)
+    for name, children in _mapping(document, "group_subtasks").items():
+        if isinstance(children, list) and children:
+            groups[str(name)] = tuple(str(child) for child in children)
     if any(groups.values()):
         return groups
     above: list[str] = []
@@ -194,7 +194,7 @@ def _groups(document: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     return groups
 
 
-def _lower(document: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
+def _lower_is_better(document: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
     return frozenset(
         (str(task), str(metric))
         for task, metrics in _mapping(document, "higher_is_better").items()
@@ -205,14 +205,14 @@ def _lower(document: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
 
 
 def _items(document: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
-    found = {}
+    items = {}
     for task, counts in _mapping(document, "n-samples").items():
         if isinstance(counts, Mapping):
             done = _number(counts.get("effective"))
             there = _number(counts.get("original"))
             if done is not None and done > 0:
-                found[str(task)] = (done, done if there is None else max(done, there))
-    return found
+                items[str(task)] = (done, done if there is None else max(done, there))
+    return items
 
 
 def _shots(
@@ -220,15 +220,15 @@ def _shots(
 ) -> dict[str, float]:
     by_task = _mapping(document, "n-shot")
     of_all = _number(config.get("num_fewshot"))
-    found = {}
+    shots = {}
     for task in tasks:
         own = _mapping(_mapping(document, "configs"), task).get("num_fewshot")
         first = _number(by_task.get(task))
         number = first if first is not None else _number(own)
         number = number if number is not None else of_all
         if number is not None:
-            found[task] = number
-    return found
+            shots[task] = number
+    return shots
 
 
 def _arguments(config: Mapping[str, Any]) -> Mapping[str, Any]:

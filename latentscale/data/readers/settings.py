@@ -27,20 +27,20 @@ def settings_of(document: Mapping[str, Any], arguments: Mapping[str, Any]) -> tu
     arguments
         Its ``model_args``.
     """
-    found = []
-    if _on(document.get("chat_template")) or _on(document.get("chat_template_sha")):
-        found.append("chat template")
-        if _on(document.get("fewshot_as_multiturn")):
-            found.append("examples as turns")
-    if _on(document.get("system_instruction")):
-        found.append("system instruction")
+    settings = []
+    if _is_on(document.get("chat_template")) or _is_on(document.get("chat_template_sha")):
+        settings.append("chat template")
+        if _is_on(document.get("fewshot_as_multiturn")):
+            settings.append("examples as turns")
+    if _is_on(document.get("system_instruction")):
+        settings.append("system instruction")
     quantised = _quantisation(document, arguments)
     if quantised:
-        found.append(f"{QUANTISED} ({quantised})")
-    return tuple(sorted(found))
+        settings.append(f"{QUANTISED} ({quantised})")
+    return tuple(sorted(settings))
 
 
-def named(settings: Sequence[str]) -> str:
+def settings_text(settings: Sequence[str]) -> str:
     """Return settings as text."""
     return " + ".join(settings) or PLAIN
 
@@ -53,22 +53,26 @@ def is_quantised(settings: Sequence[str]) -> bool:
 def _quantisation(document: Mapping[str, Any], arguments: Mapping[str, Any]) -> str:
     """Return how a model was quantised, an empty text if it was not."""
     for key, kind in _SWITCHES.items():
-        if _on(arguments.get(key)):
+        if _is_on(arguments.get(key)):
             return kind
     for key in _METHODS:
         value = arguments.get(key)
-        if _on(value):
+        if _is_on(value):
             return key if not isinstance(value, str) or value.casefold() == "true" else value
     config, general = document.get("config"), document.get("config_general")
     types = (
         arguments.get("dtype"),
-        *(part.get("model_dtype") for part in (config, general) if isinstance(part, Mapping)),
+        *(
+            settings.get("model_dtype")
+            for settings in (config, general)
+            if isinstance(settings, Mapping)
+        ),
     )
     low = [str(kind) for kind in types if _LOW_DTYPE.search(str(kind))]
     return low[0].removeprefix("torch.") if low else ""
 
 
-def _on(value: object) -> bool:
+def _is_on(value: object) -> bool:
     if isinstance(value, str):
         return value.strip().casefold() not in _OFF
     return bool(value)

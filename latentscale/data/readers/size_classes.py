@@ -118,14 +118,14 @@ def size_class(names: Iterable[str]) -> NameReading:
     Raises
     ------
     DataError
-        If a name is no text.
+        If a name is not text.
 
     Examples
     --------
     >>> size_class(["claude-3-5-haiku-20241022", "gpt-5", "Qwen2.5-72B"]).values.tolist()
     ['mini', 'unknown', 'medium']
     """
-    column = checked_names(names, "size_class")
+    column = names_column(names, "size_class")
     read = {name: _class_of(parse_name(name)) for name in dict.fromkeys(column)}
     values = pd.Series([read[name][0] for name in column], index=column.index, dtype=object)
     basis = pd.Series([read[name][1] for name in column], index=column.index, dtype=object)
@@ -133,13 +133,13 @@ def size_class(names: Iterable[str]) -> NameReading:
     return NameReading(values, basis, levels, Audit(name_findings(column, values, basis, "size")))
 
 
-def checked_names(names: Iterable[str], what: str) -> pd.Series:
+def names_column(names: Iterable[str], what: str) -> pd.Series:
     """Return names as a column with an index.
 
     Raises
     ------
     DataError
-        If they are one text, or one of them is no text; `what` names the function.
+        If they are one text, or one of them is not text; `what` names the function.
     """
     if isinstance(names, str):
         raise DataError(f'{what} takes several names, such as ["{names}"], not one text.')
@@ -163,20 +163,20 @@ def name_findings(
     """Return one finding on what was read from which part of names, and on names without any."""
     table = pd.DataFrame({"name": names, "value": values, "basis": basis}).drop_duplicates("name")
     read = table[table["basis"] != ""]
-    said = []
+    counts = []
     for value, rows in read.groupby("value", sort=False):
-        said.append(f"{value} {len(rows)} ({counted(rows['basis'])})")
-    message = f"{len(read)} of {len(table)} names state the {what}: {'; '.join(said)}."
+        counts.append(f"{value} {len(rows)} ({counted(rows['basis'])})")
+    message = f"{len(read)} of {len(table)} names state the {what}: {'; '.join(counts)}."
     silent = table.loc[table["basis"] == "", "name"]
     if len(silent):
         message += f" {len(silent)} do not: {listed(silent, 5)}."
     return (Finding("info", f"{what.replace(' ', '-')}-from-names", "model", message),)
 
 
-def counted(parts: pd.Series) -> str:
+def counted(words: pd.Series) -> str:
     """Return the commonest parts of names with their counts, and how many others there are."""
-    counts = parts.value_counts()
-    shown = ", ".join(f'"{part}" {count}' for part, count in counts.head(_PARTS).items())
+    counts = words.value_counts()
+    shown = ", ".join(f'"{word}" {count}' for word, count in counts.head(_PARTS).items())
     more = len(counts) - _PARTS
     return f"{shown} and {more} others" if more > 0 else shown
 

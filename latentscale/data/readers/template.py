@@ -11,7 +11,7 @@ import pandas as pd
 
 from latentscale.data.audit import Finding, emit
 from latentscale.data.columns import is_missing
-from latentscale.data.datasets.catalogue import known_of
+from latentscale.data.datasets.catalogue import catalogue_row
 from latentscale.data.readers.flags import FlaggedReading
 from latentscale.data.readers.harness import table_and_findings
 from latentscale.data.readers.leaderboard import contents_and_findings
@@ -124,20 +124,20 @@ def _filled(row: dict[str, object], bases: Mapping[str, object]) -> dict[str, ob
     """Return a row with its empty cells filled from the catalogue."""
     model = str(row["model"])
     run = checkpoint_of(model)[0]
-    own = known_of(run)
+    own = catalogue_row(run)
     base = None if own is not None else _known_base(run, bases)
-    found = own if own is not None else base
-    if found is None:
+    entry = own if own is not None else base
+    if entry is None:
         return row
-    row["catalogue_family"] = found["family"]
+    row["catalogue_family"] = entry["family"]
     wanted = _FROM_CATALOGUE if own is not None else ("tokens_t",)
-    filled = [name for name in wanted if is_missing(row[name]) and not is_missing(found[name])]
+    filled = [name for name in wanted if is_missing(row[name]) and not is_missing(entry[name])]
     if run != model:  # a checkpoint has seen fewer tokens than the model
         filled = [name for name in filled if name != "tokens_t"]
-    row |= {name: found[name] for name in filled}
+    row |= {name: entry[name] for name in filled}
     if filled:
-        which = "catalogue" if own is not None else f"catalogue, base model {found['model']}"
-        row["filled_from"] = f"{', '.join(filled)}: {which} ({found['source']})"
+        which = "catalogue" if own is not None else f"catalogue, base model {entry['model']}"
+        row["filled_from"] = f"{', '.join(filled)}: {which} ({entry['source']})"
     return row
 
 
@@ -146,9 +146,9 @@ def _known_base(model: str, bases: Mapping[str, object]) -> pd.Series | None:
     seen = {model}
     name = bases.get(model)
     while isinstance(name, str) and name.strip() and name not in seen:
-        found = known_of(name)
-        if found is not None:
-            return found
+        entry = catalogue_row(name)
+        if entry is not None:
+            return entry
         seen.add(name)
         name = bases.get(name)
     return None

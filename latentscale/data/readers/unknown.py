@@ -40,27 +40,27 @@ def unknown_tasks(
         ``pass@k``, and a finding on the tasks that have none.
     """
     used = {name for task in known.values() for name in (*task.tasks, *sum(task.parts, ()))}
-    parts: dict[str, tuple[str, ...]] = {}
+    leaves_of: dict[str, tuple[str, ...]] = {}
     for run in runs:
-        children = {part for below in run.groups.values() for part in below}
+        children = {child for below in run.groups.values() for child in below}
         for name in run.figures:
             if name not in children:
                 for task in _expanded(run, name, used, set()):
                     leaves = run.leaves(task)
-                    parts[task] = () if leaves == (task,) else leaves
-    inside = {leaf for leaves in parts.values() for leaf in leaves}
-    found, left_out = {}, []
-    for task in (task for task in parts if task not in inside):
+                    leaves_of[task] = () if leaves == (task,) else leaves
+    inside = {leaf for leaves in leaves_of.values() for leaf in leaves}
+    tasks, left_out = {}, []
+    for task in (task for task in leaves_of if task not in inside):
         metric = _metric(runs, task)
         if metric is not None:
-            below = (parts[task],) if parts[task] else ()
-            found[_free_name(task, known)] = HarnessTask((task,), (metric,), parts=below)
+            below = (leaves_of[task],) if leaves_of[task] else ()
+            tasks[_free_name(task, known)] = HarnessTask((task,), (metric,), parts=below)
             for attempts, other in _other_attempts(runs, task, metric).items():
                 name = f"{_free_name(task, known)}{ATTEMPTS}{attempts}"
-                found[name] = HarnessTask((task,), (other,), parts=below)
+                tasks[name] = HarnessTask((task,), (other,), parts=below)
         else:
             left_out.append(task)
-    return found, _left_out(runs, left_out)
+    return tasks, _left_out(runs, left_out)
 
 
 def _expanded(run: Run, name: str, used: Collection[str], seen: set[str]) -> list[str]:
@@ -75,7 +75,7 @@ def _expanded(run: Run, name: str, used: Collection[str], seen: set[str]) -> lis
     alike = len({leaf[:_ALIKE] for leaf in leaves}) == 1
     if run.figures.get(name) and alike and not any(leaf in used for leaf in leaves):
         return [name]
-    return [task for part in below for task in _expanded(run, part, used, seen)]
+    return [task for child in below for task in _expanded(run, child, used, seen)]
 
 
 def _metric(runs: Sequence[Run], task: str) -> str | None:
@@ -99,12 +99,12 @@ def _other_attempts(runs: Sequence[Run], task: str, metric: str) -> dict[int, st
     """Return the ``pass@k`` metrics of a task by k, but for that of its main metric."""
     first = attempts_of(metric)
     keys = {key: None for run in runs for key in run.figures.get(task, {})}
-    found: dict[int, str] = {}
+    metric_of: dict[int, str] = {}
     for key in keys:
         attempts = attempts_of(key)
         if first is not None and attempts is not None and attempts != first:
-            found.setdefault(attempts, key)
-    return dict(sorted(found.items()))
+            metric_of.setdefault(attempts, key)
+    return dict(sorted(metric_of.items()))
 
 
 def _free_name(task: str, known: Mapping[str, HarnessTask]) -> str:
@@ -116,14 +116,14 @@ def _free_name(task: str, known: Mapping[str, HarnessTask]) -> str:
 def _left_out(runs: Sequence[Run], tasks: Sequence[str]) -> list[Finding]:
     if not tasks:
         return []
-    said = []
+    shown = []
     for task in tasks:
         keys = {key: None for run in runs for key in run.figures.get(task, {})}
         metrics = dict.fromkeys(key.removesuffix(",none") for key in keys)
-        said.append(f"{task} ({', '.join(metrics)})")
+        shown.append(f"{task} ({', '.join(metrics)})")
     message = (
         f"{len(tasks)} tasks were left out, since none of their metrics is known to be a fraction "
-        f"of 0 to 1 where higher is better: {listed(said)}. To read one, say which figure is its "
+        f"of 0 to 1 where higher is better: {listed(shown)}. To read one, say which figure is its "
         'score with tasks={"name": HarnessTask(("task",), ("metric",))}.'
     )
     return [Finding("warning", "unread-tasks", "tasks", message)]

@@ -34,7 +34,10 @@ class FractionScale(Scale):
         above = values > 1
         count = int(np.count_nonzero(above))
         if _mixed(values):
-            return [*_mixed_problem(values, name), *_cells(values < 0, values, rows, labels, name)]
+            return [
+                *_mixed_problem(values, name),
+                *_cell_problems(values < 0, values, rows, labels, name),
+            ]
         problems = []
         if count > 1 and 2 * count >= known:
             typical = float(np.median(values[above]))
@@ -45,9 +48,9 @@ class FractionScale(Scale):
         hint = " If it is a percentage, divide it by 100."
         return [
             *problems,
-            *_cells(above & (values <= _PERCENT_TOP), values, rows, labels, name, hint),
-            *_cells(above & (values > _PERCENT_TOP), values, rows, labels, name),
-            *_cells(values < 0, values, rows, labels, name),
+            *_cell_problems(above & (values <= _PERCENT_TOP), values, rows, labels, name, hint),
+            *_cell_problems(above & (values > _PERCENT_TOP), values, rows, labels, name),
+            *_cell_problems(values < 0, values, rows, labels, name),
         ]
 
 
@@ -64,7 +67,7 @@ def _conversion(name: str, percent: bool) -> str:
             'minutes, dollars), the scale is "real" or "positive".'
         )
     return (
-        "these are no fractions from 0 to 1. If they have a unit of their own, pass "
+        "these are not fractions from 0 to 1. If they have a unit of their own, pass "
         f"{_call(name, 'real')} (a rating such as Elo) or "
         f"{_call(name, 'positive')} (minutes, dollars); otherwise rescale the column. If it is no "
         f'benchmark, declare it as a feature, features=["{name}"], or drop it.'
@@ -99,7 +102,7 @@ def _mixed_problem(values: Floats, name: str) -> list[Problem]:
     return [at_column(name, text)]
 
 
-def _cells(
+def _cell_problems(
     mask: np.ndarray,
     values: Floats,
     rows: Sequence[int],

@@ -41,7 +41,7 @@ class Approximation(Protocol):
         """Entropy in nats."""
 
     def point(self, noise: np.ndarray) -> np.ndarray:
-        """Return the draw that standard normal noise stands for."""
+        """Return the draw that standard normal noise gives."""
 
     def gradient(self, noise: np.ndarray, slope: np.ndarray) -> np.ndarray:
         """Return the ELBO's gradient in the parameters."""

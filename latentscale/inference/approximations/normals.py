@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
@@ -12,7 +14,38 @@ _FIRST_LOG_SD = -2.0  # narrow, so that the first steps find the mean (as in Sta
 
 
 @dataclass(frozen=True)
-class MeanField:
+class _Normal(ABC):
+    """A normal whose draws are smooth functions of `parameters` and of standard normal noise."""
+
+    parameters: np.ndarray
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """Dimension of a draw."""
+
+    @property
+    @abstractmethod
+    def entropy(self) -> float:
+        """Entropy in nats."""
+
+    @abstractmethod
+    def point(self, noise: np.ndarray) -> np.ndarray:
+        """Return the draw that standard normal noise of shape (..., n) gives."""
+
+    def with_parameters(self, parameters: np.ndarray) -> Self:
+        """Return the same kind of approximation elsewhere."""
+        return replace(self, parameters=parameters)
+
+    def draw(self, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Return draws, shape (count, n), and their log density, shape (count,)."""
+        noise = rng.standard_normal((count, self.size))
+        log_q = -0.5 * (noise**2).sum(axis=1) - self.entropy + 0.5 * self.size
+        return self.point(noise), log_q
+
+
+@dataclass(frozen=True)
+class MeanField(_Normal):
     """Independent normals.
 
     Attributes
@@ -20,8 +53,6 @@ class MeanField:
     parameters
         Means, then logs of standard deviations, shape (2n,).
     """
-
-    parameters: np.ndarray
 
     @classmethod
     def at(cls, mean: np.ndarray) -> MeanField:
@@ -39,7 +70,7 @@ class MeanField:
         return float(self.parameters[self.size :].sum()) + 0.5 * self.size * (1 + _LOG_2PI)
 
     def point(self, noise: np.ndarray) -> np.ndarray:
-        """Return the draw that standard normal noise of shape (..., n) stands for."""
+        """Return the draw that standard normal noise of shape (..., n) gives."""
         return self.parameters[: self.size] + noise * np.exp(self.parameters[self.size :])
 
     def gradient(self, noise: np.ndarray, slope: np.ndarray) -> np.ndarray:
@@ -50,19 +81,9 @@ class MeanField:
         deviation = np.exp(self.parameters[self.size :])
         return np.concatenate([slope, slope * noise * deviation + 1.0])
 
-    def with_parameters(self, parameters: np.ndarray) -> MeanField:
-        """Return the same kind of approximation elsewhere."""
-        return MeanField(parameters)
-
-    def draw(self, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Return draws, shape (count, n), and their log density, shape (count,)."""
-        noise = rng.standard_normal((count, self.size))
-        log_q = -0.5 * (noise**2).sum(axis=1) - self.entropy + 0.5 * self.size
-        return self.point(noise), log_q
-
 
 @dataclass(frozen=True)
-class FullRank:
+class FullRank(_Normal):
     """A normal with covariance L L', L lower triangular with logs on its diagonal.
 
     Attributes
@@ -70,8 +91,6 @@ class FullRank:
     parameters
         Means, then the matrix row by row (entries above the diagonal stay 0), shape (n + n^2,).
     """
-
-    parameters: np.ndarray
 
     @classmethod
     def from_mean_field(cls, normal: MeanField) -> FullRank:
@@ -99,7 +118,7 @@ class FullRank:
         return float(np.diag(matrix).sum()) + 0.5 * self.size * (1 + _LOG_2PI)
 
     def point(self, noise: np.ndarray) -> np.ndarray:
-        """Return the draw that standard normal noise of shape (..., n) stands for."""
+        """Return the draw that standard normal noise of shape (..., n) gives."""
         return self.parameters[: self.size] + noise @ self.factor.T
 
     def gradient(self, noise: np.ndarray, slope: np.ndarray) -> np.ndarray:
@@ -109,13 +128,3 @@ class FullRank:
         logs = np.diag(self.parameters[size:].reshape(size, size))
         np.fill_diagonal(matrix, np.diag(matrix) * np.exp(logs) + 1.0)
         return np.concatenate([slope, matrix.ravel()])
-
-    def with_parameters(self, parameters: np.ndarray) -> FullRank:
-        """Return the same kind of approximation elsewhere."""
-        return FullRank(parameters)
-
-    def draw(self, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Return draws, shape (count, n), and their log density, shape (count,)."""
-        noise = rng.standard_normal((count, self.size))
-        log_q = -0.5 * (noise**2).sum(axis=1) - self.entropy + 0.5 * self.size
-        return self.point(noise), log_q

@@ -84,12 +84,12 @@ class Pathfinder(Method):
         start = time.perf_counter()
         density = posterior_density(build_design(spec, design))
         compiled = time.perf_counter()
-        found = []
+        attempts = []
         with WorkProgress(self.paths, "Pathfinder", "paths", enabled=progress) as shown:
             for path, stream in enumerate(np.random.default_rng(seed).spawn(self.paths)):
-                found.append(self._path(density, stream))
+                attempts.append(self._path(density, stream))
                 shown.update(path + 1)
-        paths = [path for path in found if path is not None]
+        paths = [path for path in attempts if path is not None]
         if not paths:
             raise FitError(
                 "No path of Pathfinder gave an approximation: the optimiser met no curvature. "

@@ -65,7 +65,7 @@ class Scales:
 
 
 @dataclass(frozen=True)
-class Block:
+class EffectBlock:
     """An effect with its coefficients: (level, skill), (benchmark, level) or (model x level,).
 
     Attributes
@@ -90,7 +90,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class SkillBlock(Block):
+class SkillBlock(EffectBlock):
     """An effect on skills.
 
     Attributes
@@ -106,7 +106,7 @@ class SkillBlock(Block):
 
 
 @dataclass(frozen=True)
-class ColumnBlock(Block):
+class ColumnBlock(EffectBlock):
     """An effect with coefficients of every benchmark: columns `first` up to `last`."""
 
     first: int
@@ -114,7 +114,7 @@ class ColumnBlock(Block):
 
 
 @dataclass(frozen=True)
-class SingleBlock(Block):
+class SingleBlock(EffectBlock):
     """An effect of which a cell has one coefficient or none.
 
     Attributes
@@ -188,7 +188,7 @@ class LoadingPlan:
 
 
 @dataclass(frozen=True)
-class Problem:
+class GibbsProblem:
     """Everything that a chain needs and does not change.
 
     Attributes

@@ -6,10 +6,10 @@ import numpy as np
 from scipy.special import gammaln
 
 from latentscale.inference.gibbs.blocks import (
-    Block,
     ColumnBlock,
+    EffectBlock,
+    GibbsProblem,
     PooledPrior,
-    Problem,
     Scales,
 )
 from latentscale.inference.gibbs.kernels import (
@@ -66,7 +66,7 @@ class Chain:
         Populations of benchmarks' parameters, by the name of the parameter.
     """
 
-    def __init__(self, problem: Problem, rng: np.random.Generator) -> None:
+    def __init__(self, problem: GibbsProblem, rng: np.random.Generator) -> None:
         self.problem, self.rng = problem, rng
         cells = problem.cells
         self.states = [
@@ -75,7 +75,7 @@ class Chain:
         columns = problem.mean_of.size
         self.coefficient = np.zeros((cells.benchmarks, columns))
         self.single = [np.zeros(block.size) for block in problem.single_blocks]
-        blocks: list[Block] = [*problem.column_blocks, *problem.single_blocks]
+        blocks: list[EffectBlock] = [*problem.column_blocks, *problem.single_blocks]
         self.scale = {
             block.scales.name: rng.uniform(0.1, 0.5, len(block.scales.on))
             for block in blocks
@@ -114,8 +114,10 @@ class Chain:
         scaled = self._left() ** 2 * phi / 4
         if self.problem.tail is None:
             return float(np.sum(0.5 * np.log(phi / (8 * np.pi)) - scaled / 2))
-        found = gammaln((tail + 1) / 2) - gammaln(tail / 2) + 0.5 * np.log(phi / (4 * np.pi * tail))
-        return float(np.sum(found - (tail + 1) / 2 * np.log1p(scaled / tail)))
+        constant = (
+            gammaln((tail + 1) / 2) - gammaln(tail / 2) + 0.5 * np.log(phi / (4 * np.pi * tail))
+        )
+        return float(np.sum(constant - (tail + 1) / 2 * np.log1p(scaled / tail)))
 
     def centred(self, block: ColumnBlock) -> np.ndarray:
         """Return a block's effects, from whose mean they are taken, shape (benchmark, level)."""
@@ -137,10 +139,10 @@ class Chain:
         return by_columns(coefficient, problem.cells.bench, problem.column, problem.value)
 
     def _by_singles(self) -> np.ndarray:
-        found = np.zeros(len(self.problem.cells.y))
+        total = np.zeros(len(self.problem.cells.y))
         for block, effect in zip(self.problem.single_blocks, self.single, strict=True):
-            found += effect[block.entry] * block.factor
-        return found
+            total += effect[block.entry] * block.factor
+        return total
 
     def _left(self) -> np.ndarray:
         """Return scores on the link's scale less the linear predictor."""
@@ -246,7 +248,7 @@ class Chain:
                 precision[:, columns + k] = 1 / population.spread[k] ** 2
         return mean, precision
 
-    def _prior_of(self, block: Block) -> tuple[np.ndarray | float, np.ndarray | float]:
+    def _prior_of(self, block: EffectBlock) -> tuple[np.ndarray | float, np.ndarray | float]:
         """Return mean and precision of an effect's coefficients on the linear predictor."""
         if block.prior is not None:
             return float(block.prior.mu or 0.0), 1 / float(block.prior.sigma or 1.0) ** 2

@@ -58,10 +58,10 @@ class Designed:
 
 def labels_of(spec: ModelSpec, design: Design, effects: list[NormalEffect]) -> dict[str, Any]:
     """Return the coordinates of all dims."""
-    found: dict[str, Any] = dict(coordinates_of(spec, design))
+    labels: dict[str, Any] = dict(coordinates_of(spec, design))
     for effect in effects:
-        found |= dict(effect.labels)
-    return found
+        labels |= dict(effect.labels)
+    return labels
 
 
 def rows_of_design(spec: ModelSpec, design: Design) -> Rows[xr.DataArray]:
@@ -88,10 +88,10 @@ def designed(spec: ModelSpec, design: Design, term: Term, labels: dict[str, Any]
     def evaluated(effect: NormalEffect, value: xr.DataArray) -> xr.DataArray:
         values = {**known, **zeros, effect.variable: value}
         skill = term.skill(values, rows)
-        found = term.predictor(values, rows, None) if skill is None else skill
-        if found is None:
+        added = term.predictor(values, rows, None) if skill is None else skill
+        if added is None:
             raise FitError(f'The term "{term.kind}" adds nothing by its "{effect.variable}".')
-        return on_draws(found)
+        return on_draws(added)
 
     return [_designed(term, effect, labels, evaluated) for effect in effects]
 
@@ -110,10 +110,10 @@ def _designed(term: Term, effect: NormalEffect, labels: dict[str, Any], evaluate
         for place, at in enumerate(chunk):
             index = tuple(at[levels.index(d)] if d in levels else slice(None) for d in shape)
             unit[(place, *index)] = 1.0
-        found = evaluated(effect, _array(unit, (SAMPLE, *shape), labels))
+        added = evaluated(effect, _array(unit, (SAMPLE, *shape), labels))
         if on_skills:
-            found = found.isel({SKILL: 0})
-        parts.append(_spread(found, {SAMPLE: len(chunk), **full}))
+            added = added.isel({SKILL: 0})
+        parts.append(_spread(added, {SAMPLE: len(chunk), **full}))
     values = np.moveaxis(np.concatenate(parts), 0, -1)
     made = Designed(term, effect, shape, on_skills, np.ascontiguousarray(values))
     _check_linear(made, labels, evaluated)
@@ -126,14 +126,14 @@ def _check_linear(made: Designed, labels: dict[str, Any], evaluated: Any) -> Non
     value = np.random.default_rng(0).standard_normal(tuple(made.shape.values()))
     array = _array(value, tuple(made.shape), labels)
     names = [MODEL, SKILL] if made.on_skills else [MODEL, BENCHMARK]
-    found = _spread(evaluated(effect, array), {d: len(labels[d]) for d in names})
+    added = _spread(evaluated(effect, array), {d: len(labels[d]) for d in names})
     design_dims = (MODEL, *made.levels) if made.on_skills else (MODEL, BENCHMARK, *made.levels)
     shape = (*made.values.shape[:-1], *(made.shape[d] for d in made.levels))
     factors = xr.DataArray(made.values.reshape(shape), dims=design_dims)
     plain = xr.DataArray(value, dims=tuple(made.shape))
     wanted = (factors * plain).sum(list(made.levels)) if made.levels else factors * plain
-    size = np.abs(found).max() + 1.0
-    if np.abs(found - wanted.transpose(*names).values).max() > _LINEAR * size:
+    size = np.abs(added).max() + 1.0
+    if np.abs(added - wanted.transpose(*names).values).max() > _LINEAR * size:
         raise FitError(
             f'Gibbs cannot draw under the term "{made.term.kind}": what it adds is not linear in '
             f'its variable "{effect.variable}". Use NUTS().'
@@ -150,8 +150,8 @@ def _array(values: np.ndarray, dims: tuple[str, ...], labels: dict[str, Any]) ->
     return xr.DataArray(values, coords, dims)
 
 
-def _spread(found: xr.DataArray, sizes: dict[str, int]) -> np.ndarray:
+def _spread(values: xr.DataArray, sizes: dict[str, int]) -> np.ndarray:
     """Return values with exactly these dims, repeated along those that they lack."""
-    bare = found.drop_vars(list(found.coords))
+    bare = values.drop_vars(list(values.coords))
     missing = {d: n for d, n in sizes.items() if d not in bare.dims}
     return np.asarray(bare.expand_dims(missing).transpose(*sizes).values, dtype=float)

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from latentscale.dims import BENCHMARK, CHAIN, DRAW, SKILL, SKILL_FACTOR
-from latentscale.inference.gibbs.blocks import ColumnBlock, Problem, Scales
+from latentscale.inference.gibbs.blocks import ColumnBlock, GibbsProblem, Scales
 from latentscale.inference.gibbs.chain import Chain
 from latentscale.inference.gibbs.skills import SkillState, group_matrices, skill_cholesky
 
@@ -21,7 +21,7 @@ LIKELIHOOD = "log_likelihood"
 
 
 def posterior_of(
-    problem: Problem, chains: Sequence[Sequence[dict[str, Kept]]]
+    problem: GibbsProblem, chains: Sequence[Sequence[dict[str, Kept]]]
 ) -> tuple[xr.Dataset, xr.Dataset]:
     """Return draws of several chains, dims (chain, draw, ...).
 
@@ -50,26 +50,26 @@ def posterior_of(
 def draw_of(chain: Chain) -> dict[str, Kept]:
     """Return a chain's present values by variable."""
     problem = chain.problem
-    found: list[Kept] = [(LIKELIHOOD, (), np.array(chain.log_likelihood()))]
+    variables: list[Kept] = [(LIKELIHOOD, (), np.array(chain.log_likelihood()))]
     for state in chain.states:
-        found += _of_skills(state)
+        variables += _of_skills(state)
     for block in problem.column_blocks:
-        found += _of_columns(chain, block)
+        variables += _of_columns(chain, block)
     for single, values in zip(problem.single_blocks, chain.single, strict=True):
         shape = tuple(single.levels.values())
-        found.append((single.effect.variable, tuple(single.levels), values.reshape(shape)))
-        found += _of_scales(single.scales, chain)
+        variables.append((single.effect.variable, tuple(single.levels), values.reshape(shape)))
+        variables += _of_scales(single.scales, chain)
     for population in chain.population.values():
         prior = population.prior
         rest = prior.pooling.rest
-        parts = {"mean": population.mean, "spread": population.spread}
+        values_of = {"mean": population.mean, "spread": population.spread}
         if prior.member.shape[1]:
-            parts["group_spread"] = population.group_spread
-        for part, values in parts.items():
+            values_of["group_spread"] = population.group_spread
+        for name, values in values_of.items():
             own = values.copy() if rest else values[0]
-            found.append((f"{prior.pooling.name}_{part}", rest, own))
-    found += _of_noise(chain)
-    return {kept[0]: kept for kept in found}
+            variables.append((f"{prior.pooling.name}_{name}", rest, own))
+    variables += _of_noise(chain)
+    return {kept[0]: kept for kept in variables}
 
 
 def _of_noise(chain: Chain) -> Iterator[Kept]:
@@ -112,11 +112,11 @@ def _of_skills(state: SkillState) -> Iterator[Kept]:
 
 
 def _less_group_means(values: np.ndarray, mean_of: np.ndarray) -> np.ndarray:
-    found = values.copy()
+    centred = values.copy()
     for group in range(int(mean_of.max(initial=-1)) + 1):
         own = mean_of == group
-        found[own] -= found[own].mean(axis=0)
-    return found
+        centred[own] -= centred[own].mean(axis=0)
+    return centred
 
 
 def _of_columns(chain: Chain, block: ColumnBlock) -> Iterator[Kept]:

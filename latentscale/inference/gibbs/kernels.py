@@ -15,11 +15,11 @@ def by_skills(
     loading: np.ndarray, theta: np.ndarray, bench: np.ndarray, model: np.ndarray
 ) -> np.ndarray:
     """Return lambda_j . theta_i of each cell, shape (cell,)."""
-    found = np.zeros(bench.size)
+    total = np.zeros(bench.size)
     for c in range(bench.size):
         for k in range(loading.shape[1]):
-            found[c] += loading[bench[c], k] * theta[model[c], k]
-    return found
+            total[c] += loading[bench[c], k] * theta[model[c], k]
+    return total
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -37,11 +37,11 @@ def by_columns(
     column, value
         Columns that a cell uses and the coefficients' factors there, shape (cell, used).
     """
-    found = np.zeros(bench.size)
+    total = np.zeros(bench.size)
     for c in range(bench.size):
         for u in range(column.shape[1]):
-            found[c] += coefficient[bench[c], column[c, u]] * value[c, u]
-    return found
+            total[c] += coefficient[bench[c], column[c, u]] * value[c, u]
+    return total
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -86,20 +86,20 @@ def normal_draw(precision: np.ndarray, shift: np.ndarray, noise: np.ndarray) -> 
                 precision[p, p] = np.sqrt(total)
             else:
                 precision[p, q] = total / precision[q, q]
-    found = np.empty(n)
+    draw = np.empty(n)
     for p in range(n):
         total = shift[p]
         for q in range(p):
-            total -= precision[p, q] * found[q]
-        found[p] = total / precision[p, p]
+            total -= precision[p, q] * draw[q]
+        draw[p] = total / precision[p, p]
     for p in range(n):
-        found[p] += noise[p]
+        draw[p] += noise[p]
     for p in range(n - 1, -1, -1):
-        total = found[p]
+        total = draw[p]
         for q in range(p + 1, n):
-            total -= precision[q, p] * found[q]
-        found[p] = total / precision[p, p]
-    return found
+            total -= precision[q, p] * draw[q]
+        draw[p] = total / precision[p, p]
+    return draw
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -196,11 +196,11 @@ def draw_benchmarks(
         for p in range(columns + skills):
             precision[p, p] += prior_precision[j, p]
             shift[p] += prior_precision[j, p] * prior_mean[j, p]
-        found = normal_draw(precision, shift, noise[j])
-        coefficient[j] = found[:columns]
+        draw = normal_draw(precision, shift, noise[j])
+        coefficient[j] = draw[:columns]
         for k in range(skills):
             if drawn[j, k]:
-                loading[j, k] = found[columns + k]
+                loading[j, k] = draw[columns + k]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

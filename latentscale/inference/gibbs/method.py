@@ -14,7 +14,7 @@ import numpy as np
 
 from latentscale.declare.spec import ModelSpec
 from latentscale.errors import FitError
-from latentscale.inference.gibbs.blocks import Problem
+from latentscale.inference.gibbs.blocks import GibbsProblem
 from latentscale.inference.gibbs.chain import Chain
 from latentscale.inference.gibbs.kept import Kept, draw_of, posterior_of
 from latentscale.inference.gibbs.problem import problem_of
@@ -83,8 +83,7 @@ class Gibbs(Method):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check_counts("draws", "tune", "chains", "thin")
-        if self.cores is not None:
-            self._check_counts("cores")
+        self._check_cores()
 
     @one_blas_thread()
     def draw(self, spec: ModelSpec, design: Design, *, seed: int, progress: bool) -> Draws:
@@ -109,7 +108,7 @@ class Gibbs(Method):
         status = status_of_chains(figures, interrupted=interrupted, good_for=self.good_for)
         return Draws(posterior, stats, status, seconds)
 
-    def _run(self, problem: Problem, seed: int, progress: bool) -> list[list[dict[str, Kept]]]:
+    def _run(self, problem: GibbsProblem, seed: int, progress: bool) -> list[list[dict[str, Kept]]]:
         """Run all chains in threads; return the draws of each."""
         runs: list[list[dict[str, Kept]]] = [[] for _ in range(self.chains)]
         done = [0] * self.chains

@@ -73,9 +73,9 @@ class PopulationState:
         )
         shift = weight * design.T @ x
         shift[0] += mu / sigma**2
-        found = normal_draw(precision, shift, rng.standard_normal(groups + 1))
-        self.mean[place], self.group[place] = found[0], found[1:]
-        square = float(np.sum((x - design @ found) ** 2))
+        draw = normal_draw(precision, shift, rng.standard_normal(groups + 1))
+        self.mean[place], self.group[place] = draw[0], draw[1:]
+        square = float(np.sum((x - design @ draw) ** 2))
         self.spread[place] = slice_scale(
             self.spread[place], self.prior.spread, float(len(x)), square, 0.0, 0.0, 1.0, rng
         )

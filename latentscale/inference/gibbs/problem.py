@@ -14,9 +14,9 @@ from latentscale.errors import FitError
 from latentscale.inference.gibbs.blocks import (
     Cells,
     ColumnBlock,
+    GibbsProblem,
     LoadingPlan,
     PooledPrior,
-    Problem,
     Scales,
     SingleBlock,
     SkillBlock,
@@ -27,14 +27,14 @@ from latentscale.inference.gibbs.slices import prior_code
 from latentscale.model.design import Design
 from latentscale.model.identify import loading_masks
 from latentscale.model.normal_effects import EffectScale, NormalEffect
-from latentscale.model.pooling import Pooling, group_of_benchmark, groups_of
+from latentscale.model.pooling import Pooling, benchmark_groups, group_of_benchmark
 from latentscale.model.scaled import CODE, without_bounds
 from latentscale.model.terms.base import terms_of
 from latentscale.model.terms.loading import Loadings
 from latentscale.model.terms.precision import PRECISION_POOLING
 
 
-def problem_of(spec: ModelSpec, design: Design) -> Problem:
+def problem_of(spec: ModelSpec, design: Design) -> GibbsProblem:
     """Return a spec and its table as arrays.
 
     Raises
@@ -47,21 +47,21 @@ def problem_of(spec: ModelSpec, design: Design) -> Problem:
     labels = labels_of(
         spec, design, [e for term in terms for e in term.normal_effects(spec, design) or ()]
     )
-    found = [made for term in terms for made in designed(spec, design, term, labels)]
+    designs = [made for term in terms for made in designed(spec, design, term, labels)]
     cells = cells_of(design)
-    columns, column, value = _columns(spec, found, labels, cells)
+    columns, column, value = _columns(spec, designs, labels, cells)
     likelihood = spec.benchmarks.likelihood
     tail = likelihood.parameters().get("tail") if likelihood.normal_on_logit else None
-    return Problem(
+    return GibbsProblem(
         spec=spec,
         labels=labels,
         cells=cells,
         skills=spec.skills.count,
-        skill_blocks=tuple(_skill_block(spec, d, labels) for d in found if d.on_skills),
+        skill_blocks=tuple(_skill_block(spec, d, labels) for d in designs if d.on_skills),
         column_blocks=columns,
         single_blocks=tuple(
             _single_block(spec, d, labels, cells)
-            for d in found
+            for d in designs
             if not d.on_skills and BENCHMARK not in d.shape
         ),
         column=column,
@@ -73,7 +73,7 @@ def problem_of(spec: ModelSpec, design: Design) -> Problem:
         tail_shared=tail is not None and tail.dims == (),
         pooled={
             d.effect.variable: _population(spec, design, d.effect.pooling)
-            for d in found
+            for d in designs
             if d.effect.pooling is not None
         },
     )
@@ -127,10 +127,10 @@ def _skill_block(spec: ModelSpec, made: Designed, labels: dict[str, Any]) -> Ski
 
 
 def _columns(
-    spec: ModelSpec, found: list[Designed], labels: dict[str, Any], cells: Cells
+    spec: ModelSpec, designs: list[Designed], labels: dict[str, Any], cells: Cells
 ) -> tuple[tuple[ColumnBlock, ...], np.ndarray, np.ndarray]:
     blocks, indices, values, first = [], [], [], 0
-    for made in found:
+    for made in designs:
         if made.on_skills or BENCHMARK not in made.shape:
             continue
         effect = made.effect
@@ -257,16 +257,16 @@ def _mean_of(effect: NormalEffect, levels: dict[str, int]) -> np.ndarray:
 
 def _joined(groups: list[np.ndarray]) -> np.ndarray:
     """Return the groups of all columns, numbered apart."""
-    found, next_one = [np.zeros(0, np.int64)], 0
+    numbered, first = [np.zeros(0, np.int64)], 0
     for own in groups:
-        found.append(np.where(own >= 0, own + next_one, -1).astype(np.int64))
-        next_one += int(own.max(initial=-1)) + 1
-    return np.concatenate(found)
+        numbered.append(np.where(own >= 0, own + first, -1).astype(np.int64))
+        first += int(own.max(initial=-1)) + 1
+    return np.concatenate(numbered)
 
 
 def _population(spec: ModelSpec, design: Design, pooling: Pooling) -> PooledPrior:
     table = design.scores.dataset
-    groups = groups_of(table)
+    groups = benchmark_groups(table)
     member = [[float(own == g) for g in groups] for own in group_of_benchmark(table)]
     name = pooling.name
     return PooledPrior(

@@ -13,12 +13,12 @@ from latentscale.errors import FitError, listed
 from latentscale.model.design import Design
 from latentscale.model.scaled import CEILING
 from latentscale.model.terms.base import Term, terms_of
-from latentscale.model.terms.curve import Curve
+from latentscale.model.terms.curve import BenchmarkCurve
 from latentscale.model.terms.loading import Loadings
 from latentscale.model.terms.precision import Precision
 
 INSTEAD = "Use NUTS(), which takes every spec."
-_OWN = (Curve, Loadings, Precision)  # which the sampler draws by rules of their own
+_OWN = (BenchmarkCurve, Loadings, Precision)  # which the sampler draws by rules of their own
 
 
 def refuse(spec: ModelSpec, design: Design) -> None:
@@ -38,9 +38,9 @@ def refuse(spec: ModelSpec, design: Design) -> None:
 
 def _of_scores(spec: ModelSpec, design: Design) -> Iterator[str]:
     """Yield why scores are not normal around the linear predictor."""
-    part, data = spec.benchmarks, design.scores.dataset
+    settings, data = spec.benchmarks, design.scores.dataset
     bounded = is_bounded(data).values
-    likelihood = part.likelihood
+    likelihood = settings.likelihood
     if bounded.any() and not likelihood.normal_on_logit:
         yield (
             f'the likelihood "{likelihood.kind}" is not normal on the logit scale '
@@ -48,12 +48,12 @@ def _of_scores(spec: ModelSpec, design: Design) -> Iterator[str]:
         )
     elif not (likelihood.normal_on_logit or type(likelihood).unbounded is Likelihood.unbounded):
         yield f'the likelihood "{likelihood.kind}" is not normal for scores that are not fractions'
-    if bounded.any() and part.link.kind != "logistic":
+    if bounded.any() and settings.link.kind != "logistic":
         yield (
-            f'the link "{part.link.kind}" is not linear on the logit scale '
+            f'the link "{settings.link.kind}" is not linear on the logit scale '
             '(benchmarks.link = {kind = "logistic"} is)'
         )
-    if part.floor == "estimated" or part.ceiling == "estimated":
+    if settings.floor == "estimated" or settings.ceiling == "estimated":
         yield 'benchmarks.floor and benchmarks.ceiling must be "fixed"'
     names = np.array(design.scores.benchmarks)
     end = lower_is_better(data).values.astype(float)
@@ -72,7 +72,7 @@ def _of_scores(spec: ModelSpec, design: Design) -> Iterator[str]:
             "the table states standard errors or items of single scores, which make variances that "
             "depend on expected scores"
         )
-    if part.precision_covariates:
+    if settings.precision_covariates:
         yield "benchmarks.precision_covariates make variances that differ between models"
 
 

@@ -100,19 +100,19 @@ def _of_loadings(
     if population is not None and plan.normal.any():
         prior = population.prior
         mu, sigma = float(prior.mean.mu or 0.0), float(prior.mean.sigma or 1.0)
-        found = -0.5 * ((population.mean[k] / factor - mu) / sigma) ** 2
-        found += float(log_prior(prior.spread, population.spread[k] / factor))
+        density = -0.5 * ((population.mean[k] / factor - mu) / sigma) ** 2
+        density += float(log_prior(prior.spread, population.spread[k] / factor))
         moved = 2
         if prior.member.shape[1]:
-            found += float(log_prior(prior.group_spread, population.group_spread[k] / factor))
+            density += float(log_prior(prior.group_spread, population.group_spread[k] / factor))
             moved = 3
-        return float(found - moved * x)
-    found, moved = 0.0, 0
+        return float(density - moved * x)
+    density, moved = 0.0, 0
     if plan.prior is not None:
         own = plan.normal[:, k]
         away = (loading[own] / factor - float(plan.prior.mu or 0)) / float(plan.prior.sigma or 1)
-        found, moved = float(-0.5 * np.sum(away**2)), int(own.sum())
+        density, moved = float(-0.5 * np.sum(away**2)), int(own.sum())
     for j in np.flatnonzero(plan.positive[:, k]):
-        found += float(log_prior(plan.codes[j, k], loading[j] / factor))
+        density += float(log_prior(plan.codes[j, k], loading[j] / factor))
         moved += 1
-    return found - moved * x
+    return density - moved * x

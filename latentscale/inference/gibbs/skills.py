@@ -86,11 +86,11 @@ def started(
 
 def less_means(design: np.ndarray, mean_of: np.ndarray) -> np.ndarray:
     """Return a design of effects from whose group's mean each is taken, shape (model, level)."""
-    found = design.copy()
+    centred = design.copy()
     for group in range(int(mean_of.max(initial=-1)) + 1):
         own = mean_of == group
-        found[:, own] -= found[:, own].mean(axis=1, keepdims=True)
-    return found
+        centred[:, own] -= centred[:, own].mean(axis=1, keepdims=True)
+    return centred
 
 
 def group_matrices(nesting: Nesting, share: float, centred: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -189,12 +189,12 @@ def _regression(
 ) -> np.ndarray:
     """Return coefficients (latent, skill) drawn from their normal conditional."""
     size, skills = x.shape[1], shift.shape[1]
-    found = np.empty((size, skills, size, skills))
+    precisions = np.empty((size, skills, size, skills))
     for k in range(skills):
         for m in range(k + 1):
-            part = x.T @ (precision[:, k, m, None] * x)
-            found[:, k, :, m] = part
-            found[:, m, :, k] = part.T
+            block = x.T @ (precision[:, k, m, None] * x)
+            precisions[:, k, :, m] = block
+            precisions[:, m, :, k] = block.T
     right = x.T @ shift
     first = 0
     for state in shared:
@@ -203,13 +203,13 @@ def _regression(
         if state.block.effect.correlated:
             unit = state.unit_precision()
             for k in range(skills):
-                found[own, k, own, :] += unit[k]
+                precisions[own, k, own, :] += unit[k]
             continue
         mean, variance = _prior(state)
         for k in range(skills):
-            found[own, k, own, k] += 1 / variance[:, k]
+            precisions[own, k, own, k] += 1 / variance[:, k]
         right[own] += mean / variance
-    factor = cholesky(found.reshape(size * skills, -1), lower=True, overwrite_a=True)
+    factor = cholesky(precisions.reshape(size * skills, -1), lower=True, overwrite_a=True)
     half = solve_triangular(factor, right.ravel(), lower=True)
     half += rng.standard_normal(half.size)
     return solve_triangular(factor, half, lower=True, trans="T").reshape(size, skills)
@@ -373,7 +373,7 @@ def _draw_share(
         fit = np.sum(shift * at) - _HALF * np.einsum("ik,ikm,im->", at, precision, at)
         return float(log_prior(prior, share) + np.log(share) + np.log1p(-share) + fit)
 
-    found = slice_number(density, float(np.log(state.share) - np.log1p(-state.share)), rng)
-    state.share = float(1 / (1 + np.exp(-found)))
+    logit_share = slice_number(density, float(np.log(state.share) - np.log1p(-state.share)), rng)
+    state.share = float(1 / (1 + np.exp(-logit_share)))
     state.design, theta = skills_at(state.share)
     return theta

@@ -80,10 +80,10 @@ def _scale_density(
         return -np.inf
     x = math.exp(log_x)
     away = x - at
-    found = log_prior(prior, x) + (1 - power) * log_x + a * away - 0.5 * b * away * away
+    density = log_prior(prior, x) + (1 - power) * log_x + a * away - 0.5 * b * away * away
     if square > 0:
-        found -= 0.5 * square / (x * x)
-    return found
+        density -= 0.5 * square / (x * x)
+    return density
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -126,13 +126,13 @@ def slice_scale(
             break
         upper += _WIDTH
     for _ in range(_SHRINKS):
-        found = lower + (upper - lower) * rng.random()
-        if _scale_density(found, prior, power, square, a, b, at) > level:
-            return math.exp(found)
-        if found < start:
-            lower = found
+        proposal = lower + (upper - lower) * rng.random()
+        if _scale_density(proposal, prior, power, square, a, b, at) > level:
+            return math.exp(proposal)
+        if proposal < start:
+            lower = proposal
         else:
-            upper = found
+            upper = proposal
     return x
 
 
@@ -150,10 +150,10 @@ def slice_scales(
 
     Slope and curvature of the log likelihood are those at `x`; `priors` has shape (n, 4).
     """
-    found = np.empty_like(x)
+    drawn = np.empty_like(x)
     for e in range(x.size):
-        found[e] = slice_scale(x[e], priors[e], power[e], square[e], a[e], b[e], x[e], rng)
-    return found
+        drawn[e] = slice_scale(x[e], priors[e], power[e], square[e], a[e], b[e], x[e], rng)
+    return drawn
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -165,12 +165,12 @@ def _noise_density(log_phi: float, prior: np.ndarray, square: np.ndarray, tail: 
     if log_phi < _SMALLEST or log_phi > _LARGEST:
         return -np.inf
     phi = math.exp(log_phi)
-    found = log_prior(prior, phi) + (1 + 0.5 * square.size) * log_phi
+    density = log_prior(prior, phi) + (1 + 0.5 * square.size) * log_phi
     if tail == 0:
-        return found - phi * square.sum() / 8
+        return density - phi * square.sum() / 8
     for s in square:
-        found -= 0.5 * (tail + 1) * math.log1p(s * phi / (4 * tail))
-    return found
+        density -= 0.5 * (tail + 1) * math.log1p(s * phi / (4 * tail))
+    return density
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -197,7 +197,7 @@ def slice_precisions(
     rng
         Source of random numbers.
     """
-    found = np.empty_like(phi)
+    drawn = np.empty_like(phi)
     for j in range(phi.size):
         own = square[start[j] : start[j + 1]]
         at = math.log(phi[j])
@@ -221,8 +221,8 @@ def slice_precisions(
                 lower = new
             else:
                 upper = new
-        found[j] = math.exp(new)
-    return found
+        drawn[j] = math.exp(new)
+    return drawn
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -232,10 +232,10 @@ def tail_density(log_tail: float, prior: np.ndarray, scaled: np.ndarray) -> floa
         return -np.inf
     nu = math.exp(log_tail)
     each = math.lgamma(0.5 * (nu + 1)) - math.lgamma(0.5 * nu) - 0.5 * log_tail
-    found = log_prior(prior, nu) + log_tail + scaled.size * each
+    density = log_prior(prior, nu) + log_tail + scaled.size * each
     for z in scaled:
-        found -= 0.5 * (nu + 1) * math.log1p(z / nu)
-    return found
+        density -= 0.5 * (nu + 1) * math.log1p(z / nu)
+    return density
 
 
 def slice_number(
@@ -266,11 +266,11 @@ def slice_number(
             break
         upper += width
     for _ in range(_SHRINKS):
-        found = lower + (upper - lower) * rng.random()
-        if density(found) > level:
-            return float(found)
-        if found < at:
-            lower = found
+        proposal = lower + (upper - lower) * rng.random()
+        if density(proposal) > level:
+            return float(proposal)
+        if proposal < at:
+            lower = proposal
         else:
-            upper = found
+            upper = proposal
     return at

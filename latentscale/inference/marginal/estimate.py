@@ -37,7 +37,7 @@ _FEW_SKILLS = 4
 _HISTORY = 30
 # Relative gain at which a search ends; Newton's method goes on from there.
 _TOLERANCE = 1e-10
-# Scatter of the other starts round the first, in logits and logs: a wide guess of its error.
+# Scatter of the other starts around the first, in logits and logs: a wide guess of its error.
 _JITTER = 0.4
 # Steps with one curvature; it is computed anew after them.
 _STEPS_A_CURVATURE = 10

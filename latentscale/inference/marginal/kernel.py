@@ -243,7 +243,7 @@ def _newton(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def find_modes(loop: Loop, start: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def family_modes(loop: Loop, start: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return each family's mode (family, K), spread (family, K, K) and joint density there.
 
     The spread S is the inverse square root of the negative Hessian: y = mode + S z.

@@ -1,4 +1,4 @@
-"""Draws of family latents given parameters: resampling of candidates round each mode."""
+"""Draws of family latents given parameters: resampling of candidates around each mode."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ class MarginalLikelihood:
     def place(self, vector: np.ndarray, start: np.ndarray | None = None) -> Placement:
         """Find each family's mode and spread, from `start` (family, K) or from zero."""
         begin = np.zeros((self.families, self.parameters.skills)) if start is None else start
-        return Placement(*kernel.find_modes(self._loop(self.parameters.natural(vector)), begin))
+        return Placement(*kernel.family_modes(self._loop(self.parameters.natural(vector)), begin))
 
     def by_family(self, vector: np.ndarray, placement: Placement, nodes: Nodes) -> np.ndarray:
         """Return each family's log marginal likelihood, shape (family,)."""

@@ -1,4 +1,4 @@
-"""Parameters of the marginal likelihood: one unconstrained vector, and what it stands for."""
+"""Parameters of the marginal likelihood: one unconstrained vector, and its natural values."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Arrays = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
-class Block:
+class ParameterBlock:
     """Some parameters that share a name.
 
     Attributes
@@ -88,7 +88,7 @@ class ParameterVector:
         Names along each dim.
     """
 
-    blocks: tuple[Block, ...]
+    blocks: tuple[ParameterBlock, ...]
     loading_mask: np.ndarray
     floor: np.ndarray
     coords: Mapping[str, list[str]]
@@ -112,7 +112,7 @@ class ParameterVector:
             for block, end in zip(self.blocks, ends, strict=True)
         }
 
-    def block(self, name: str) -> Block | None:
+    def block(self, name: str) -> ParameterBlock | None:
         """Return a block by name, or None where the spec has no such parameter."""
         return next((block for block in self.blocks if block.name == name), None)
 
@@ -219,37 +219,41 @@ def parameter_vector(spec: ModelSpec, design: Design) -> ParameterVector:
     count, j = len(skills), len(benchmarks)
     anchored = isinstance(spec.skills.identify, Anchored)
     family_unit = anchored and spec.skills.identify.unit == "family"  # type: ignore[union-attr]
-    blocks = [Block("intercept", (BENCHMARK,), (j,))]
+    blocks = [ParameterBlock("intercept", (BENCHMARK,), (j,))]
     if benchmark.slopes:
         blocks.append(
-            Block("benchmark_slope", (BENCHMARK, BENCHMARK_SLOPE), (j, len(benchmark.slopes)))
+            ParameterBlock(
+                "benchmark_slope", (BENCHMARK, BENCHMARK_SLOPE), (j, len(benchmark.slopes))
+            )
         )
     if benchmark.instruct.shift:
-        blocks.append(Block("instruct_shift", (BENCHMARK,), (j,)))
+        blocks.append(ParameterBlock("instruct_shift", (BENCHMARK,), (j,)))
     if benchmark.instruct.slopes:
         blocks.append(
-            Block(
+            ParameterBlock(
                 "instruct_slope", (BENCHMARK, INSTRUCT_SLOPE), (j, len(benchmark.instruct.slopes))
             )
         )
-    blocks.append(Block(FREE_LOADING, (FREE_LOADING,), (int((mask == 1).sum()),)))
+    blocks.append(ParameterBlock(FREE_LOADING, (FREE_LOADING,), (int((mask == 1).sum()),)))
     unit = "anchor_loading" if family_unit else "family_scale"
-    blocks.append(Block(unit, (SKILL,), (count,), "log"))
+    blocks.append(ParameterBlock(unit, (SKILL,), (count,), "log"))
     columns = design.transform.columns
     if columns:
-        blocks.append(Block("slope", (COVARIATE, SKILL), (len(columns), count)))
+        blocks.append(ParameterBlock("slope", (COVARIATE, SKILL), (len(columns), count)))
     if spec.family.correlated and count > 1:
         blocks.append(
-            Block(PARTIAL_CORRELATION, (PARTIAL_CORRELATION,), (count * (count - 1) // 2,), "atanh")
+            ParameterBlock(
+                PARTIAL_CORRELATION, (PARTIAL_CORRELATION,), (count * (count - 1) // 2,), "atanh"
+            )
         )
-    blocks.append(Block("precision", (BENCHMARK,), (j,), "log"))
+    blocks.append(ParameterBlock("precision", (BENCHMARK,), (j,), "log"))
     if benchmark.precision_covariates:
         shape = (j, len(benchmark.precision_covariates))
-        blocks.append(Block("precision_slope", (BENCHMARK, PRECISION), shape))
+        blocks.append(ParameterBlock("precision_slope", (BENCHMARK, PRECISION), shape))
     if POWER in benchmark.link.parameters():
-        blocks.append(Block(POWER, (BENCHMARK,), (j,), "log"))
+        blocks.append(ParameterBlock(POWER, (BENCHMARK,), (j,), "log"))
     if benchmark.ceiling == "estimated":
-        blocks.append(Block("ceiling_share", (BENCHMARK,), (j,), "logit"))
+        blocks.append(ParameterBlock("ceiling_share", (BENCHMARK,), (j,), "logit"))
     coords = {BENCHMARK: benchmarks, SKILL: skills, **covariates}
     return ParameterVector(tuple(blocks), mask, design.floor.values.astype(float), coords)
 

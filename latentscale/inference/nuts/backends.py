@@ -10,7 +10,7 @@ from typing import Any, Literal
 from latentscale.errors import FitError, listed
 
 BackendName = Literal["nutpie", "nutpie-jax", "numpyro", "pymc"]
-Coordinates = Literal["auto", "whitened", "model"]
+Coordinates = Literal["auto", "whitened", "centred", "model"]
 
 # Values of a setting that a backend honours, where it does not honour all.
 _NO_START: Mapping[str, tuple[Any, ...]] = {"start": (None,), "store": (None,)}

@@ -15,6 +15,7 @@ import pymc as pm
 import xarray as xr
 
 from latentscale.engine.compile import compile_density
+from latentscale.engine.coordinate import Coordinate
 from latentscale.engine.density import ChainModel
 from latentscale.engine.jax import jax_model
 from latentscale.errors import FitError, FitWarning
@@ -36,11 +37,21 @@ _POLL_SECONDS = 0.1  # between looks at chains that run: each takes microseconds
 _FULL = ("os error 28", "os error 122", "os error 112", "No space left", "quota exceeded")
 
 
-def compiled(model: pm.Model, names: Sequence[str], backend: str) -> ChainModel:
-    """Compile a model for nutpie, by numba or (``"nutpie-jax"``) by JAX."""
+def compiled(
+    model: pm.Model, names: Sequence[str], backend: str, moved: Sequence[Coordinate] = ()
+) -> ChainModel:
+    """Compile a model for nutpie, by numba or (``"nutpie-jax"``) by JAX.
+
+    Parameters
+    ----------
+    model, names, backend
+        The model, the variables that draws hold, and nutpie's backend.
+    moved
+        What chains move in place of the model's own variables; none by JAX.
+    """
     if backend == "nutpie-jax":
         return jax_model(model, names)
-    return compile_density(model, names).for_nutpie()
+    return compile_density(model, names, moved).for_nutpie()
 
 
 def sample(model: ChainModel, method: NUTS, seed: int, progress: bool) -> xr.DataTree:
@@ -49,18 +60,9 @@ def sample(model: ChainModel, method: NUTS, seed: int, progress: bool) -> xr.Dat
 
     total = method.chains * (method.tune + method.draws)
     with WorkProgress(total, "NUTS", "draws", enabled=progress) as shown:
-        trace: xr.DataTree = nutpie.sample(
-            model.compiled(),
-            draws=method.draws,
-            tune=method.tune,
-            chains=method.chains,
-            cores=method.cores,
-            seed=seed_word(seed, 64),
-            progress_callback=_Reporter(shown).of(0),
-            **_settings(method),
-        )
+        trace: xr.DataTree = nutpie.sample(model.compiled(), **_all_chains(method, seed, shown))
         stats = trace["sample_stats"]
-        if "energy" in stats and int(np.isfinite(stats["energy"]).sum()) == _kept(method):
+        if "energy" in stats and int(np.isfinite(stats["energy"]).sum()) == _kept_draws(method):
             shown.update(total, divergence_note(int(stats["diverging"].sum())))
     return trace
 
@@ -82,18 +84,7 @@ def sample_to_folder(
     total = method.chains * (method.tune + method.draws)
     shown = WorkProgress(total, "NUTS", "draws", enabled=progress)
     with shown, _how_to_go_on(path):
-        nutpie.sample(
-            model.compiled(),
-            draws=method.draws,
-            tune=method.tune,
-            chains=method.chains,
-            cores=method.cores,
-            seed=seed_word(seed, 64),
-            progress_callback=_Reporter(shown).of(0),
-            zarr_store=nutpie.zarr_store.LocalStore(str(zarr_folder(run))),
-            store_unconstrained=True,
-            **_settings(method),
-        )
+        nutpie.sample(model.compiled(), **_all_chains(method, seed, shown), **_on_disk(run))
     finish_runs([run], names)
     drawn = read_chains(path, names)
     posterior, stats = common_draws(drawn)
@@ -179,10 +170,10 @@ def _how_to_go_on(path: Path) -> Iterator[None]:
     except (RuntimeError, OSError) as failure:
         cause = str(failure).split("Stack backtrace")[0].strip()
         full = any(word in cause for word in _FULL)
-        said = "the disk is full" if full else f"{type(failure).__name__}: {cause}"
+        reason = "the disk is full" if full else f"{type(failure).__name__}: {cause}"
         free = "free some space, then go on by" if full else "go on by"
         raise FitError(
-            f"Sampling to {path} was stopped: {said}. The draws before it are kept: {free} "
+            f"Sampling to {path} was stopped: {reason}. The draws before it are kept: {free} "
             f'latentscale.resume("{path}").'
         ) from failure
 
@@ -218,13 +209,12 @@ def _started(
         seed=own.seed,
         blocking=False,
         progress_callback=reporter.of(own.chain),
-        zarr_store=nutpie.zarr_store.LocalStore(str(zarr_folder(run))),
-        store_unconstrained=True,
+        **_on_disk(run),
         **_settings(method),
     )
 
 
-def _kept(method: NUTS) -> int:
+def _kept_draws(method: NUTS) -> int:
     return method.chains * method.draws
 
 
@@ -236,6 +226,26 @@ def _settings(method: NUTS) -> dict[str, Any]:
         "target_accept": method.target_accept,
         "maxdepth": method.max_depth,
     }
+
+
+def _all_chains(method: NUTS, seed: int, shown: WorkProgress) -> dict[str, Any]:
+    """Return the arguments of nutpie that run all chains of a method at once."""
+    return _settings(method) | {
+        "draws": method.draws,
+        "tune": method.tune,
+        "chains": method.chains,
+        "cores": method.cores,
+        "seed": seed_word(seed, 64),
+        "progress_callback": _Reporter(shown).of(0),
+    }
+
+
+def _on_disk(run: Path) -> dict[str, Any]:
+    """Return the arguments of nutpie that write a run's draws as they come."""
+    import nutpie
+
+    store = nutpie.zarr_store.LocalStore(str(zarr_folder(run)))
+    return {"zarr_store": store, "store_unconstrained": True}
 
 
 def _starting_at(model: ChainModel, position: np.ndarray) -> ChainModel:

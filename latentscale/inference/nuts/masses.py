@@ -65,10 +65,10 @@ def start_whitened(
         return start.place(compiled, seed=seed, cores=cores, progress=progress), first
     compiled = model.compiled_for_climbs(first)
     ends = start.climb(compiled, seed=seed, cores=cores, progress=progress)
-    return weigh(model, first, distinct_modes(ends), start)
+    return heaviest_mode(model, first, distinct_modes(ends), start)
 
 
-def weigh(
+def heaviest_mode(
     model: WhitenedModel, first: Whitening, modes: tuple[Trajectory, ...], start: ModeStart
 ) -> tuple[StartingPoints, Whitening]:
     """Return starting points, and their coordinates, at the mode with the largest mass.
@@ -94,7 +94,7 @@ def weigh(
     ]
     compiled = scattered(density.for_nutpie(), tops, share[kept])
     left = share[np.setdiff1d(np.arange(len(share)), kept)]
-    message, advice = _said_of(share[kept], left)
+    message, advice = _message_on(share[kept], left)
     if low is not None:
         message += f" (other climbs ended {low:.0f} or more lower in log density)"
     return StartingPoints(compiled, message, advice, modes), whitening
@@ -119,7 +119,7 @@ def _distance(whitening: Whitening, other: Whitening) -> float:
     return float(np.sqrt(np.mean(apart**2)))
 
 
-def _said_of(share: np.ndarray, left: np.ndarray) -> tuple[str, tuple[str, ...]]:
+def _message_on(share: np.ndarray, left: np.ndarray) -> tuple[str, tuple[str, ...]]:
     """Return a message on the modes at which chains begin, and advice on those left out."""
     count = len(share) + len(left)
     whole = "the whole" if count == 1 else _percent(share)
@@ -142,4 +142,4 @@ def _said_of(share: np.ndarray, left: np.ndarray) -> tuple[str, tuple[str, ...]]
 
 def _percent(share: np.ndarray) -> str:
     largest_first = np.sort(share[share >= _WORTH_SAYING])[::-1]
-    return " and ".join(f"{100 * part:.0f}%" for part in largest_first)
+    return " and ".join(f"{100 * mass:.0f}%" for mass in largest_first)

@@ -71,8 +71,10 @@ class NUTS(Method):
         In what chains move. ``"model"``: the model's own variables. ``"whitened"``, where families'
         anchored skills are the only latents, with the backend ``"nutpie"``: families' skills
         centred where their scores put them and all other parameters whitened at the posterior
-        mode, where the posterior is nearly normal. ``"auto"``: whitened where possible. The fit's
-        provenance records which.
+        mode, where the posterior is nearly normal. ``"centred"``, where benchmarks are pooled, with
+        the same backend and chains that begin by the prior: models' skills and benchmarks'
+        parameters themselves where there are many scores of them. ``"auto"``: whitened or centred
+        where possible. The fit's provenance records which.
 
     Raises
     ------
@@ -107,11 +109,10 @@ class NUTS(Method):
         self._check_counts("max_depth")
         self._check_counts("draws", "tune", most=MOST_DRAWS)
         self._check_counts("chains", most=_MOST_CHAINS)
-        if self.cores is not None:
-            self._check_counts("cores")
+        self._check_cores()
         self._check_between("target_accept", 0, 1)
         self._check_choice("adaptation", ("diag", "low_rank"))
-        self._check_choice("coordinates", ("auto", "whitened", "model"))
+        self._check_choice("coordinates", ("auto", "whitened", "centred", "model"))
         object.__setattr__(self, "start", start_from(self.start))
         if self.store is not None:
             if not isinstance(self.store, str | Path) or not str(self.store):

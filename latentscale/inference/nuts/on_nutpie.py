@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,12 +13,14 @@ import pymc as pm
 from latentscale.declare.spec import ModelSpec
 from latentscale.errors import FitError
 from latentscale.inference.nuts import chains
+from latentscale.inference.nuts.backends import Coordinates
 from latentscale.inference.nuts.kept import ChainRun, kept_of
 from latentscale.inference.nuts.masses import start_whitened
-from latentscale.inference.nuts.start import StartingPoints, usual_start
+from latentscale.inference.nuts.start import ModeStart, Start, StartingPoints, usual_start
 from latentscale.inference.nuts.whitening import WhitenedModel, Whitening
 from latentscale.inference.tools.posterior_density import kept_names
 from latentscale.inference.tools.versions import library_versions
+from latentscale.model.centring import can_be_moved, centred_coordinates
 from latentscale.model.coordinates import can_be_centred
 from latentscale.model.design import Design
 from latentscale.numerics.threads import one_blas_thread
@@ -57,17 +60,19 @@ def run_on_nutpie(
         )
         return ready, points, whitening
 
-    def in_own_coordinates() -> Begun:
-        compiled = chains.compiled(model, names, method.backend)
+    def by_the_model() -> Begun:
+        moved = centred_coordinates(spec, design, model) if kind == "centred" else ()
+        compiled = chains.compiled(model, names, method.backend, moved)
         ready = time.perf_counter()
         points = start.place(compiled, seed=seed, cores=method.cores, progress=progress)
         return ready, points, None
 
-    whitens = _whitens(method, spec, design)
-    ready, points, whitening = in_whitened_coordinates() if whitens else in_own_coordinates()
+    kind = _coordinates(method, start, spec, design)
+    way = in_whitened_coordinates if kind == "whitened" else by_the_model
+    ready, points, whitening = way()
     assert points.compiled is not None  # all ways compile the model
     seconds = {"compile": ready - began, "start": time.perf_counter() - ready}
-    chosen = {"start": asdict(start), "coordinates": "whitened" if whitening else "model"}
+    chosen = {"start": asdict(start), "coordinates": kind}
     began = time.perf_counter()
     if method.store is None:
         trace = chains.sample(points.compiled, method, seed, progress)
@@ -90,21 +95,36 @@ def run_on_nutpie(
     return ChainRun(*kept, seconds, points, chosen)
 
 
-def _whitens(method: NUTS, spec: ModelSpec, design: Design) -> bool:
-    """Return whether chains move in whitened coordinates.
+def _coordinates(method: NUTS, start: Start, spec: ModelSpec, design: Design) -> Coordinates:
+    """Return in which coordinates chains move.
 
     Raises
     ------
     FitError
         If they are asked for by name where they do not exist.
     """
-    able = method.backend == "nutpie" and can_be_centred(spec, design)
-    if method.coordinates != "whitened":
-        return able and method.coordinates == "auto"
-    if not able:
-        raise FitError(
-            'NUTS.coordinates = "whitened" needs a spec whose only latents are families\' anchored '
-            "skills (no residuals, lineages, family slopes or effects by benchmark), a fixed floor "
-            'and a likelihood that can be linearised; leave it out, or use "model".'
-        )
-    return True
+    own = method.backend == "nutpie"
+    able: dict[Coordinates, bool] = {
+        "whitened": own and can_be_centred(spec, design),
+        # A climb would end where a population's spread is 0: the density there has no bound.
+        "centred": own and can_be_moved(spec) and not isinstance(start, ModeStart),
+        "model": True,
+    }
+    if method.coordinates == "auto":
+        return next(kind for kind, can in able.items() if can)
+    if not able[method.coordinates]:
+        raise FitError(_REFUSED[method.coordinates])
+    return method.coordinates
+
+
+_REFUSED: Mapping[Coordinates, str] = {
+    "whitened": (
+        'NUTS.coordinates = "whitened" needs a spec whose only latents are families\' anchored '
+        "skills (no residuals, lineages, family slopes or effects by benchmark), a fixed floor "
+        'and a likelihood that can be linearised; leave it out, or use "model".'
+    ),
+    "centred": (
+        'NUTS.coordinates = "centred" needs a spec with benchmarks.pooled = true, and chains that '
+        'begin by the prior (NUTS.start = PriorStart()); leave it out, or use "model".'
+    ),
+}

@@ -18,9 +18,10 @@ from latentscale.inference.nuts.method import MOST_DRAWS, NUTS
 from latentscale.inference.nuts.start import ModeStart, usual_start
 from latentscale.inference.nuts.whitening import WhitenedModel, Whitening
 from latentscale.model.build import build_design
+from latentscale.model.centring import centred_coordinates
 from latentscale.model.double import double_precision
 from latentscale.posterior.fit import Fit
-from latentscale.posterior.folder import read_document
+from latentscale.posterior.folder import unverified_header
 from latentscale.posterior.lock import locked
 from latentscale.posterior.storage import StoredRun, read_folder
 from latentscale.posterior.stream import read_chains, runs, wanted_draws
@@ -62,7 +63,7 @@ def resume(path: str | Path, *, draws: int | None = None, progress: bool = True)
     """
     expect_path(path, "path")
     path = expanded(path, FitError)
-    read_document(path)  # so that no lock is left where there is no folder of draws
+    unverified_header(path)  # so that no lock is left where there is no folder of draws
     with locked(path):
         stored = read_folder(path)
         method = _method(stored)
@@ -124,7 +125,9 @@ def _compiled(
     header, prepared = stored.header, stored.design
     model = build_design(header.spec, prepared)
     if header.chart is None:
-        compiled = nutpie_chains.compiled(model, header.variables, method.backend)
+        centred = method.coordinates == "centred"
+        moved = centred_coordinates(header.spec, prepared, model) if centred else ()
+        compiled = nutpie_chains.compiled(model, header.variables, method.backend, moved)
     else:
         whitened = WhitenedModel(header.spec, prepared, model, header.variables)
         compiled = whitened.density(Whitening.from_dict(header.chart)).for_nutpie()

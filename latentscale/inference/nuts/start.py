@@ -36,7 +36,7 @@ _SAME = 0.5
 # hierarchical modes differ by that much in log volume at most.
 _NEAR = 30.0
 _MARGIN = 10.0  # of the modes that get chains, unless `ModeStart.margin` says otherwise
-# Draws round a mode are narrowed: L-BFGS's normal is often too wide, and warm-up widens in no time.
+# Draws around a mode are narrowed: L-BFGS's normal is often too wide, and warm-up soon widens it.
 _NARROW = 0.5
 # Half-width of the scatter where a climb left no curvature: a tenth of a standard prior's.
 _SCATTER = 0.1
@@ -172,7 +172,7 @@ class ModeStart(Start):
         modes = distinct_modes(ends)
         margin = _MARGIN if self.margin is None else self.margin
         high = [mode for mode in modes if mode.value >= modes[0].value - margin]
-        message, advice = _said_of(ends, modes, len(high), margin)
+        message, advice = _message_on(ends, modes, len(high), margin)
         return StartingPoints(scattered(compiled, high), message, advice, modes)
 
     def climb(
@@ -214,7 +214,7 @@ def ascent(log_density: LogDensity, begin: np.ndarray, steps: int = _STEPS) -> T
     )
 
 
-def _said_of(
+def _message_on(
     ends: Sequence[Trajectory], modes: Sequence[Trajectory], high: int, margin: float
 ) -> tuple[str, tuple[str, ...]]:
     """Return a message on the `high` modes at which chains begin, and advice on those left out."""

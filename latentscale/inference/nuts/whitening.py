@@ -41,7 +41,7 @@ from latentscale.numerics.curvature import STEP, hessian, root_of_inverse
 # Least curvature of a direction: a standard deviation of 10 on the unconstrained scale. Priors are
 # narrower; flatter directions, and those that curve upward, come from a mode not quite reached.
 _LEAST_CURVATURE = 1e-2
-# Scatter round regressions, in logits and logs, as wide as their error on small families.
+# Scatter around regressions, in logits and logs, as wide as their error on small families.
 _JITTER = 0.8
 # One climb in three begins by the prior, should regressions point to the wrong mode.
 _BY_PRIOR = 1 / 3
@@ -126,7 +126,7 @@ class WhitenedModel:
         return density.for_nutpie().beginning(point)
 
     def compiled_for_climbs(self, whitening: Whitening) -> ChainModel:
-        """Compile for nutpie, to begin by the prior or, twice as often, round regressions."""
+        """Compile for nutpie, to begin by the prior or, twice as often, around regressions."""
         compiled = self.compiled(whitening)
         by_prior = compiled.begin
 

@@ -93,8 +93,7 @@ class StochasticMarginalML(Method):
         super().__post_init__()
         self._check_counts("starts", "rounds", "leaps", "draws")
         self._check_counts("steps", "moves", least=60)
-        if self.cores is not None:
-            self._check_counts("cores")
+        self._check_cores()
 
     @one_blas_thread()
     def draw(self, spec: ModelSpec, design: Design, *, seed: int, progress: bool) -> Draws:

@@ -22,6 +22,7 @@ from latentscale.errors import SpecError
 from latentscale.maths import Named
 from latentscale.model.design import Design
 from latentscale.model.normal_effects import NormalEffect
+from latentscale.model.pooling import Pooling
 from latentscale.model.priors import declare_parameters
 
 
@@ -209,6 +210,14 @@ class Term(Record):
         By default the parameters alone.
         """
         return declare_parameters(spec, self.parameters(spec, design))
+
+    def fixed(self, design: Design) -> dict[str, Any]:
+        """Return what its equations take that follows from the table alone, by name."""
+        return {}
+
+    def poolings(self) -> tuple[Pooling, ...]:
+        """Return how its parameters of benchmarks are pooled; none where they are not."""
+        return ()
 
     def normal_effects(self, spec: ModelSpec, design: Design) -> tuple[NormalEffect, ...] | None:
         """Return its effects where it is linear in them and they are normal a priori.

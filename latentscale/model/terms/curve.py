@@ -27,7 +27,7 @@ _POOLING = Pooling(
 
 
 @TERMS.add
-class Curve(Term):
+class BenchmarkCurve(Term):
     """Floors, ceilings and the link of every benchmark."""
 
     link: Link
@@ -54,9 +54,11 @@ class Curve(Term):
     @classmethod
     def of(cls, spec: ModelSpec) -> Self | None:
         """Return the term, which every spec has."""
-        part = spec.benchmarks
-        pooled = part.pooled and part.ceiling == "estimated"
-        return cls(link=part.link, floor=part.floor, ceiling=part.ceiling, pooled=pooled)
+        settings = spec.benchmarks
+        pooled = settings.pooled and settings.ceiling == "estimated"
+        return cls(
+            link=settings.link, floor=settings.floor, ceiling=settings.ceiling, pooled=pooled
+        )
 
     def used_slots(self, spec: ModelSpec) -> tuple[str, ...]:
         """Return the link's slots, and those of bounds that are estimated."""
@@ -77,14 +79,14 @@ class Curve(Term):
 
     def parameters(self, spec: ModelSpec, design: Design) -> dict[str, Parameter]:
         """Return the link's parameters, shifts of floors and shares of ceilings."""
-        found = self.link.parameters()
+        parameters = self.link.parameters()
         if self.floor == "estimated":
-            found["floor_shift"] = Parameter("floor_shift", (BENCHMARK,))
+            parameters["floor_shift"] = Parameter("floor_shift", (BENCHMARK,))
         if self.pooled:
-            return found | _POOLING.parameters(design)
+            return parameters | _POOLING.parameters(design)
         if self.ceiling == "estimated":
-            found["ceiling_share"] = Parameter("ceiling", (BENCHMARK,))
-        return found
+            parameters["ceiling_share"] = Parameter("ceiling", (BENCHMARK,))
+        return parameters
 
     def declare(self, spec: ModelSpec, design: Design) -> dict[str, Named]:
         """Add floors (known, or estimated around the known), ceilings and the link's parameters.

@@ -117,12 +117,12 @@ class FamilyLevel(Term):
         """Return unpooled levels, or the scales and the lineages' share."""
         if self.level == "fixed":
             return {"family_skill_fixed": Parameter("fixed_family", (FAMILY, SKILL))}
-        found = {}
+        parameters = {}
         if self.scaled:
-            found["family_scale"] = Parameter("family_scale", (SKILL,))
+            parameters["family_scale"] = Parameter("family_scale", (SKILL,))
         if design.use_lineage:
-            found["lineage_share"] = Parameter("lineage_share", ())
-        return found
+            parameters["lineage_share"] = Parameter("lineage_share", ())
+        return parameters
 
     def declare(self, spec: ModelSpec, design: Design) -> dict[str, Named]:
         """Add the families' levels, dims (family, skill), and the lineages'."""

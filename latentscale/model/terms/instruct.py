@@ -48,8 +48,12 @@ class InstructionTuning(Term):
     @classmethod
     def of(cls, spec: ModelSpec) -> Self | None:
         """Return the term if benchmarks.instruct has a shift or slopes."""
-        part = spec.benchmarks.instruct
-        return cls(shift=part.shift, slopes=part.slopes) if part.shift or part.slopes else None
+        settings = spec.benchmarks.instruct
+        return (
+            cls(shift=settings.shift, slopes=settings.slopes)
+            if settings.shift or settings.slopes
+            else None
+        )
 
     def used_slots(self, spec: ModelSpec) -> tuple[str, ...]:
         """Return the slots of what is switched on."""
@@ -65,17 +69,17 @@ class InstructionTuning(Term):
 
     def parameters(self, spec: ModelSpec, design: Design) -> dict[str, Parameter]:
         """Return shifts and slopes."""
-        found = {}
+        parameters = {}
         if self.shift:
-            found["instruct_shift"] = Parameter("instruct_shift", (BENCHMARK,))
+            parameters["instruct_shift"] = Parameter("instruct_shift", (BENCHMARK,))
         if self.slopes:
-            found["instruct_slope"] = Parameter("instruct_slope", (BENCHMARK, INSTRUCT_SLOPE))
-        return found
+            parameters["instruct_slope"] = Parameter("instruct_slope", (BENCHMARK, INSTRUCT_SLOPE))
+        return parameters
 
     def normal_effects(self, spec: ModelSpec, design: Design) -> tuple[NormalEffect, ...]:
         """Return shifts and slopes."""
-        found = self.parameters(spec, design).items()
-        return tuple(NormalEffect(name, p.dims, prior=p.slot) for name, p in found)
+        parameters = self.parameters(spec, design).items()
+        return tuple(NormalEffect(name, p.dims, prior=p.slot) for name, p in parameters)
 
     def predictor(
         self, values: Mapping[str, Named], rows: Rows, skill: Named | None

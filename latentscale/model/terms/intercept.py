@@ -56,6 +56,10 @@ class Intercept(Term):
         """Return the standard normal variables of pooled intercepts."""
         return _POOLING.latent_variables(design) if self.pooled else ()
 
+    def poolings(self) -> tuple[Pooling, ...]:
+        """Return how intercepts are pooled."""
+        return (_POOLING,) if self.pooled else ()
+
     def parameters(self, spec: ModelSpec, design: Design) -> dict[str, Parameter]:
         """Return the intercepts, or the parameters of their population."""
         if self.pooled:

@@ -89,19 +89,23 @@ class Loadings(Term):
         """Return the standard normal variables of pooled loadings."""
         return self.pooling.latent_variables(design) if self.pooled else ()
 
+    def poolings(self) -> tuple[Pooling, ...]:
+        """Return how loadings are pooled."""
+        return (self.pooling,) if self.pooled else ()
+
     def parameters(self, spec: ModelSpec, design: Design) -> dict[str, Parameter]:
         """Return the free loadings' own variables.
 
         ``loading`` stands for its free entries; anchors' entries have no density of their own.
         """
-        found = (
+        parameters = (
             self.pooling.parameters(design)
             if self.pooled
             else {"loading": Parameter("loading", (BENCHMARK, SKILL))}
         )
         if self.family_unit:
-            found["anchor_loading"] = Parameter("anchor_loading", (SKILL,))
-        return found
+            parameters["anchor_loading"] = Parameter("anchor_loading", (SKILL,))
+        return parameters
 
     def declare(self, spec: ModelSpec, design: Design) -> dict[str, Named]:
         """Add the loadings, dims (benchmark, skill)."""

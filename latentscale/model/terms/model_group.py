@@ -16,7 +16,7 @@ from latentscale.errors import SpecError
 from latentscale.maths import Named
 from latentscale.model.design import Design
 from latentscale.model.normal_effects import EffectScale, NormalEffect
-from latentscale.model.pooling import GROUP, group_of_benchmark, groups_of
+from latentscale.model.pooling import GROUP, benchmark_groups, group_of_benchmark
 from latentscale.model.priors import coordinate, declare_parameters, deterministic, standard_normal
 from latentscale.model.terms.base import Rows, Term
 
@@ -53,7 +53,7 @@ class ModelGroup(Term):
     def known(self, table: xr.Dataset) -> dict[str, xr.DataArray]:
         """Return the index of each benchmark's group, and whether it has one; (benchmark,)."""
         names = group_of_benchmark(table)
-        places = {name: place for place, name in enumerate(groups_of(table))}
+        places = {name: place for place, name in enumerate(benchmark_groups(table))}
         index = np.array([places.get(name, 0) for name in names], dtype="int64")
         member = np.array([float(name in places) for name in names])
         return {
@@ -67,7 +67,7 @@ class ModelGroup(Term):
 
     def declare(self, spec: ModelSpec, design: Design) -> dict[str, Named]:
         """Add the effects, dims (model, benchmark_group)."""
-        groups = groups_of(design.scores.dataset)
+        groups = benchmark_groups(design.scores.dataset)
         if not groups:
             raise SpecError(
                 "terms, model-group: no group has two benchmarks or more. Name groups when the "
@@ -83,7 +83,7 @@ class ModelGroup(Term):
     def normal_effects(self, spec: ModelSpec, design: Design) -> tuple[NormalEffect, ...]:
         """Return the effects."""
         scale = EffectScale("model_group_scale", (GROUP,))
-        labels = {GROUP: groups_of(design.scores.dataset)}
+        labels = {GROUP: benchmark_groups(design.scores.dataset)}
         return (NormalEffect("model_group", (MODEL, GROUP), scale=scale, labels=labels),)
 
     def predictor(

@@ -52,9 +52,9 @@ class Precision(Term):
     @classmethod
     def of(cls, spec: ModelSpec) -> Self | None:
         """Return the term, which every spec has."""
-        part = spec.benchmarks
-        names = part.precision_covariates
-        return cls(likelihood=part.likelihood, names=names, pooled=part.pooled)
+        settings = spec.benchmarks
+        names = settings.precision_covariates
+        return cls(likelihood=settings.likelihood, names=names, pooled=settings.pooled)
 
     def used_slots(self, spec: ModelSpec) -> tuple[str, ...]:
         """Return the slots of precision and its slopes, and the likelihood's."""
@@ -74,16 +74,20 @@ class Precision(Term):
         """Return the covariates of the slopes."""
         return {PRECISION: self.names} if self.names else {}
 
+    def poolings(self) -> tuple[Pooling, ...]:
+        """Return how precisions are pooled."""
+        return (PRECISION_POOLING,) if self.pooled else ()
+
     def parameters(self, spec: ModelSpec, design: Design) -> dict[str, Parameter]:
         """Return precisions, their slopes, and the likelihood's own parameters."""
-        found = (
+        parameters = (
             PRECISION_POOLING.parameters(design)
             if self.pooled
             else {"precision": Parameter("precision", (BENCHMARK,))}
         )
         if self.names:
-            found["precision_slope"] = Parameter("precision_slope", (BENCHMARK, PRECISION))
-        return found | self.likelihood.parameters()
+            parameters["precision_slope"] = Parameter("precision_slope", (BENCHMARK, PRECISION))
+        return parameters | self.likelihood.parameters()
 
     def declare(self, spec: ModelSpec, design: Design) -> dict[str, Named]:
         """Add precisions, their slopes, and the likelihood's own parameters."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import xarray as xr
@@ -113,7 +113,11 @@ class Trend(Term):
         values = declare_parameters(spec, self.parameters(spec, design))
         raw = standard_normal("trend_change", (KNOT, SKILL))
         change = deterministic("trend_change", raw * values["trend_scale"] * step**0.5)
-        return values | {"trend_change": change, KNOT: xr.DataArray(knots, dims=(KNOT,))}
+        return values | {"trend_change": change} | self.fixed(design)
+
+    def fixed(self, design: Design) -> dict[str, Any]:
+        """Return the knots' places, in standard deviations from the mean, dims (trend_knot,)."""
+        return {KNOT: xr.DataArray(self._knots(design)[0], dims=(KNOT,))}
 
     def normal_effects(self, spec: ModelSpec, design: Design) -> tuple[NormalEffect, ...]:
         """Return the changes at the knots."""

@@ -113,6 +113,6 @@ def test_separate_modes_of_anchored_loadings_are_told(known_fit: Fit) -> None:
     turned[0] = -turned[0]
     tree["posterior"] = tree["posterior"].to_dataset().assign(loading=turned)
     found = ls.diagnose(replace(known_fit, tree=tree))
-    told = [line for line in found.advice if "separate groups" in line]
-    assert len(told) == 1 and "2 separate groups" in told[0] and "chain 1" in told[0]
+    lines = [line for line in found.advice if "separate groups" in line]
+    assert len(lines) == 1 and "2 separate groups" in lines[0] and "chain 1" in lines[0]
     assert not any("separate groups" in line for line in ls.diagnose(known_fit).advice)

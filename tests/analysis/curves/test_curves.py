@@ -1,4 +1,4 @@
-"""Scaling curves: they are forecasts along a line, with what is held and what is fitted told."""
+"""Scaling curves: forecasts along a line, with what is held and what is fitted in words."""
 
 from __future__ import annotations
 

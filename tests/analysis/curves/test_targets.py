@@ -51,9 +51,9 @@ def test_one_threshold_serves_all_and_higher_ones_are_harder(held_fit: Fit) -> N
 
 
 def test_scores_given_move_the_probability(held_fit: Fit) -> None:
-    told = ROWS.assign(alpha=[np.nan, 0.95])
+    rows = ROWS.assign(alpha=[np.nan, 0.95])
     before = ls.probability_above(held_fit, ROWS, {"beta": 0.75}).joint["b"]
-    assert ls.probability_above(held_fit, told, {"beta": 0.75}).joint["b"] > before + 0.1
+    assert ls.probability_above(held_fit, rows, {"beta": 0.75}).joint["b"] > before + 0.1
 
 
 @pytest.mark.parametrize(
@@ -121,17 +121,17 @@ def test_a_higher_target_takes_more(held_fit: Fit) -> None:
 
 
 def test_scores_given_narrow_the_answer(held_fit: Fit) -> None:
-    told = pd.DataFrame(
+    rows = pd.DataFrame(
         [{"model": "f-1b", "family": "f", "params_b": 1.0, "tokens_t": 0.1, "alpha": 0.5,
           "beta": 0.55}]
     )  # fmt: skip
     options = {"family": "f", "tokens_per_parameter": 100.0, "limits": (1e15, 1e32)}
     wide = ls.flops_for_target(held_fit, "gamma", 0.7, **options)
-    narrow = ls.flops_for_target(held_fit, "gamma", 0.7, given=told, **options)
+    narrow = ls.flops_for_target(held_fit, "gamma", 0.7, given=rows, **options)
     assert narrow.conditioning is not None and narrow.conditioning.n_scores == 2
     spread = [float(np.log(f.draws).std()) for f in (wide, narrow)]
     assert spread[1] < 0.6 * spread[0]
-    own = ls.flops_for_target(held_fit, "gamma", 0.7, family="f", given=told)
+    own = ls.flops_for_target(held_fit, "gamma", 0.7, family="f", given=rows)
     assert own.tokens_per_parameter == pytest.approx(100)
 
 

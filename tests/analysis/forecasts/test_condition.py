@@ -238,10 +238,10 @@ def test_every_shipped_spec_takes_scores(name: str, small_scores, prior_fit) -> 
         assert found.conditioning.n_scores == 6 and 1 <= found.conditioning.ess <= 60 * 8
         # Of a new measurement, only a pooled curve can stay far off the score itself.
         if spec.family.level == "partial" and few_shot.sampler_only:
-            told = found.mean_draws.sel(model="fresh-1", benchmark="alpha")
+            conditioned = found.mean_draws.sel(model="fresh-1", benchmark="alpha")
             before = ls.predict(fit, table.drop(columns=BENCHMARKS)).mean_draws
             was = before.sel(model="fresh-1", benchmark="alpha")
-            assert float(abs(told - 0.72).mean()) < float(abs(was - 0.72).mean())
+            assert float(abs(conditioned - 0.72).mean()) < float(abs(was - 0.72).mean())
 
 
 def test_intervals_shrink_as_scores_arrive(case: Case) -> None:

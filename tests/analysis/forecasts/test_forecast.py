@@ -161,9 +161,9 @@ def test_extrapolation_is_flagged(known_fit: Fit, known) -> None:
         ("below", "newish", None, 0, 0.05, 0.2),
     )
     found = ls.predict(known_fit, table).table().drop_duplicates("model")
-    told = dict(zip(found["model"], found["extrapolates"], strict=True))
-    assert told["in"] == ""
-    assert "log_flops above" in told["above"] and "log_flops below" in told["below"]
+    extrapolates = dict(zip(found["model"], found["extrapolates"], strict=True))
+    assert extrapolates["in"] == ""
+    assert "log_flops above" in extrapolates["above"] and "log_flops below" in extrapolates["below"]
     fitted = known.frame.drop(columns=list(known.scores.benchmarks))
     assert (ls.predict(known_fit, fitted).table()["extrapolates"] == "").all()
 

@@ -54,7 +54,7 @@ def held(prior_fit, with_posterior, repeated, spec: ModelSpec) -> Callable[[ls.S
 
 
 @pytest.fixture(scope="module")
-def told(held, small_scores: ls.Scores) -> Fit:
+def disclosed(held, small_scores: ls.Scores) -> Fit:
     return held(small_scores)
 
 
@@ -72,8 +72,8 @@ def rows_of(family: str, *cells: tuple) -> pd.DataFrame:
 
 
 SHOT = (
-    ("told", 3.0, 1.0, 0.72, NONE, 0.66, NONE),
-    ("untold", 9.0, NONE, 0.9, 0.85, NONE, NONE),
+    ("disclosed", 3.0, 1.0, 0.72, NONE, 0.66, NONE),
+    ("hidden", 9.0, NONE, 0.9, 0.85, NONE, NONE),
 )
 
 
@@ -113,12 +113,12 @@ def agree(draws: np.ndarray, wanted: tuple[float, float], ess: float) -> None:
     assert abs(draws.std() / sd - 1) < 4 / np.sqrt(ess)
 
 
-def test_without_scores_tokens_are_drawn_from_the_prior(told: Fit) -> None:
+def test_without_scores_tokens_are_drawn_from_the_prior(disclosed: Fit) -> None:
     columns = ["model", "family", "params_b", "tokens_t"]
     rows = pd.concat([rows_of("fam00", *SHOT)[columns], rows_of("fam01", SHOT[1])[columns]])
-    rows["model"] = ["told", "a", "b"]
+    rows["model"] = ["disclosed", "a", "b"]
     kept = rows.copy(deep=True)
-    found = ls.predict(told, rows, seed=1)
+    found = ls.predict(disclosed, rows, seed=1)
     pd.testing.assert_frame_equal(rows, kept)
     assert np.isfinite(found.draws.values).all()
     assert "tokens of 2 drawn" in repr(found)
@@ -128,37 +128,37 @@ def test_without_scores_tokens_are_drawn_from_the_prior(told: Fit) -> None:
     for column in logs.T:
         agree(column, (0.7, 1.0), DRAWS)
     assert abs(np.corrcoef(logs.T)[0, 1]) < 4 / np.sqrt(DRAWS)
-    again = ls.predict(told, rows, seed=1)
+    again = ls.predict(disclosed, rows, seed=1)
     np.testing.assert_array_equal(again.draws.values, found.draws.values)
     for sample in (0, 700):
         twin = rows[rows["model"] == "a"].assign(tokens_t=float(tokens[sample, 0]))
-        same = ls.predict(told, twin, seed=1).mean_draws.isel(sample=sample, model=0)
+        same = ls.predict(disclosed, twin, seed=1).mean_draws.isel(sample=sample, model=0)
         mine = found.mean_draws.sel(model="a").isel(sample=sample)
         np.testing.assert_allclose(same.values, mine.values, rtol=1e-10)
     wide = found.table().groupby("model")["sd"].mean()
-    assert wide["a"] > wide["told"]
-    assert ls.predict(told, rows.assign(tokens_t=1.0), seed=1).token_draws is None
+    assert wide["a"] > wide["disclosed"]
+    assert ls.predict(disclosed, rows.assign(tokens_t=1.0), seed=1).token_draws is None
 
 
 @pytest.mark.parametrize("few_shot", FEW_SHOT, ids=["importance", "sampler"])
 def test_scores_of_a_new_family_tell_of_tokens_as_quadrature_does(
-    told: Fit, few_shot: ls.FewShot
+    disclosed: Fit, few_shot: ls.FewShot
 ) -> None:
     rows = rows_of("fresh", *SHOT)
-    found = ls.predict(told, rows, seed=2, few_shot=few_shot)
+    found = ls.predict(disclosed, rows, seed=2, few_shot=few_shot)
     given = found.conditioning
     assert given is not None and given.ess > 300 and given.pareto_k < 0.7
-    families = told.samples.sizes["family"]
+    families = disclosed.samples.sizes["family"]
     prior = stats.norm.logpdf(LEVEL, scale=np.sqrt(1 + 1 / families))[:, None]
     prior = prior + stats.norm.logpdf(LOG_TOKENS, 0.7, 1)[None]
-    both = prior + log_density(told, rows)
+    both = prior + log_density(disclosed, rows)
     wanted = moments(both, LOG_TOKENS[None])
     assert abs(wanted[0] - 0.7) > 0.3 and wanted[1] < 0.9  # the scores do speak of them
-    agree(np.log(found.token_draws.sel(model="untold").values), wanted, given.ess)
-    data = told.scores.dataset
+    agree(np.log(found.token_draws.sel(model="hidden").values), wanted, given.ess)
+    data = disclosed.scores.dataset
     flops = np.log(data["params"].values * data["tokens"].values)
     x = (np.log(3.0) - flops.mean()) / flops.std()
-    level = found.skill_draws.sel(model="told").isel(skill=0).values - 0.6 * x
+    level = found.skill_draws.sel(model="disclosed").isel(skill=0).values - 0.6 * x
     agree(level, moments(both, LEVEL[:, None]), given.ess)
 
 
@@ -207,5 +207,5 @@ def test_scores_of_a_relative_move_the_tokens_of_a_fitted_model(
 
 def test_a_spec_that_leaves_out_still_refuses(prior_fit, one_skill, small_scores) -> None:
     fit = prior_fit(one_skill, small_scores, draws=30)
-    with pytest.raises(ls.DataError, match=r'tokens_t is empty for "untold".*estimated'):
+    with pytest.raises(ls.DataError, match=r'tokens_t is empty for "hidden".*estimated'):
         ls.predict(fit, rows_of("fam00", SHOT[1]))

@@ -14,8 +14,8 @@ import latentscale as ls
 from latentscale.analysis.sensitivity.power_scaling import (
     index_noise,
     linear_index,
-    rotations,
     sensitivity_index,
+    shifted_series,
 )
 from latentscale.analysis.sensitivity.sensitivity import CONFLICT
 from latentscale.posterior.fit import Fit
@@ -50,7 +50,7 @@ def test_to_first_order_it_is_the_index_of_arviz() -> None:
 
 def test_rotations_keep_every_chain_and_leave_no_draw_near_its_place() -> None:
     values = np.arange(2 * DRAWS, dtype=float).reshape(2, DRAWS)
-    for row in rotations(values, 30, np.random.default_rng(0)):
+    for row in shifted_series(values, 30, np.random.default_rng(0)):
         parts = row.reshape(2, DRAWS)
         assert {tuple(sorted(part)) for part in parts} == {tuple(part) for part in values}
         for part in parts:

@@ -22,8 +22,8 @@ def test_draws_have_the_moments_of_the_conjugate_posterior() -> None:
     prior = ls.studies.RegressionPrior(intercept_sd=3.0, coefficient_sd=0.7, shape=2.5, scale=0.8)
     beta, sigma = _draw_conjugate(np.repeat(x[None], 60_000, axis=0), y, prior, rng)
     rows = np.vstack([np.column_stack([np.ones(12), x]), np.diag([1 / 3.0, 1 / 0.7])])
-    told = np.concatenate([y, [0, 0]])
-    mean, rest, *_ = np.linalg.lstsq(rows, told, rcond=None)
+    outcomes = np.concatenate([y, [0, 0]])
+    mean, rest, *_ = np.linalg.lstsq(rows, outcomes, rcond=None)
     shape, rate = 2.5 + 6, 0.8 + rest[0] / 2
     np.testing.assert_allclose(beta.mean(axis=0), mean, atol=0.006)
     np.testing.assert_allclose((sigma**2).mean(), rate / (shape - 1), rtol=0.01)

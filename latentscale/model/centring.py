@@ -1,0 +1,104 @@
+"""Centring: coordinates in which models' skills and pooled benchmarks' parameters move.
+
+A skill that many scores pin down is coded as a family's level, slopes, a trend and a standardised
+residual; a benchmark's intercept, loadings and precision as their population's mean plus its
+spread times standard normals. Each part must then take all others along, and steps are as short
+as the scores are sharp. Here a sampler moves the skill, the intercept or the loading itself where
+there are many scores, the standard normal where there are few, and what lies between elsewhere.
+The density is that of the same model: a change of variables with its Jacobian.
+
+Papaspiliopoulos, Roberts and Skold 2007, "A general framework for the parametrization of
+hierarchical models", section 4.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pymc as pm
+
+from latentscale.declare.prior import POSITIVE
+from latentscale.declare.spec import ModelSpec
+from latentscale.dims import BENCHMARK, MODEL
+from latentscale.engine.coordinate import Coordinate
+from latentscale.maths import Named, as_data, maths_of
+from latentscale.model.design import Design
+from latentscale.model.equations import latent_skill
+from latentscale.model.pooling import Pooling
+from latentscale.model.terms.base import terms_of
+from latentscale.model.terms.residual import Residual
+from latentscale.model.undisclosed import rows_in_graph
+
+_HALF = 2.0
+"""Scores with which a coordinate is half centred. A score says about as much of a loading or of
+a skill as half its prior does on the tables of closed models."""
+
+
+def can_be_moved(spec: ModelSpec) -> bool:
+    """Return whether benchmarks are pooled, so that there is a hierarchy to centre."""
+    return spec.benchmarks.pooled
+
+
+def centred_coordinates(spec: ModelSpec, design: Design, model: pm.Model) -> tuple[Coordinate, ...]:
+    """Return what a sampler moves in place of the standard normals of residuals and benchmarks.
+
+    Parameters
+    ----------
+    spec, design
+        A spec that `can_be_moved`, and its table.
+    model
+        What `build_design` made of them.
+    """
+    known: dict[str, Any] = dict(model.named_vars)
+    for term in terms_of(spec):
+        known |= term.fixed(design)
+    by_benchmark = _share(design.benchmark_of_cell, len(design.scores.benchmarks), BENCHMARK)
+    coordinates = [
+        _pooled(pooling, known, design, by_benchmark, spec)
+        for term in terms_of(spec)
+        for pooling in term.poolings()
+    ]
+    if any(isinstance(term, Residual) for term in terms_of(spec)):
+        family = as_data(design.family_of_model, (MODEL,))
+        rows = replace(rows_in_graph(spec, design, known), family=family)
+        curve = latent_skill(spec, known, rows, lambda term: not isinstance(term, Residual))
+        scale, by_model = (
+            known["residual_scale"],
+            _share(design.model_of_cell, len(design.scores.models), MODEL),
+        )
+        middle = 0.0 * scale if curve is None else curve
+        coordinates.append(_moved(known["residual_raw"], middle, scale, by_model))
+    return tuple(coordinates)
+
+
+def _share(of_cell: np.ndarray, count: int, dim: str) -> Named:
+    """Return how far each model or benchmark is centred, between 0 and 1, by its scores."""
+    scores = np.bincount(of_cell, minlength=count)
+    return as_data(scores / (scores + _HALF), (dim,))
+
+
+def _pooled(
+    pooling: Pooling, known: dict[str, Any], design: Design, share: Named, spec: ModelSpec
+) -> Coordinate:
+    """Return the coordinate of a pooled parameter."""
+    middle = pooling.middle(known, design)
+    if pooling.support == POSITIVE:  # its prior is far from 0, where chains begin
+        middle = middle - float(spec.prior(f"{pooling.name}_mean").numbers["mu"])
+    return _moved(known[f"{pooling.name}_raw"], middle, known[f"{pooling.name}_spread"], share)
+
+
+def _moved(raw: Any, middle: Named, spread: Named, share: Named) -> Coordinate:
+    """Return z = (p - w middle) / spread^w for the standard normals z, with p in their place.
+
+    For w = 1 that is middle + spread z = p, the effect itself; for w = 0 it is z = p.
+    """
+    import pytensor.tensor as pt
+
+    point = raw.type(name=f"{raw.name}_point")
+    maths = maths_of(raw)
+    narrowed: Any = share * maths.log(spread)
+    value = (point - share * middle) * maths.exp(-narrowed)
+    volume = -pt.as_tensor(narrowed, allow_xtensor_conversion=True).sum()
+    return Coordinate(str(raw.name), point, value.transpose(*raw.dims), volume)

@@ -1,0 +1,89 @@
+"""Centred coordinates: the same posterior in other variables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import latentscale as ls
+from latentscale.data.scores import Scores
+from latentscale.engine.graphs import flat_graph, moved_by
+from latentscale.model.build import build_design
+from latentscale.model.centring import can_be_moved, centred_coordinates
+from latentscale.model.design import design
+
+NAMES = ["intercept_raw", "signed_loading_raw", "precision_raw", "residual_raw"]
+
+
+@pytest.fixture(scope="module")
+def small(small_scores: Scores) -> Scores:
+    """Return dated models on benchmarks of two groups."""
+    frame = small_scores.to_frame().drop(columns=["params_b", "tokens_t", "instruct"])
+    frame["released"] = pd.Timestamp("2024-05-01") + pd.to_timedelta(
+        40 * np.arange(len(frame)), unit="D"
+    )
+    frame["reasoning"] = np.arange(len(frame)) % 2
+    groups = {"alpha": "maths", "beta": "code", "gamma": "maths", "delta": "code"}
+    info = {name: ls.Benchmark(group=group) for name, group in groups.items()}
+    return Scores.from_frame(frame, benchmarks=info)
+
+
+@pytest.fixture(scope="module")
+def moved(small: Scores) -> dict[str, Any]:
+    """Each variable's value and log Jacobian as functions of what is moved, and a place."""
+    import pytensor
+
+    spec = ls.load_spec("capabilities").with_({"name": "small", "skills.count": 2})
+    table = design(spec, small)
+    model = build_design(spec, table)
+    coordinates = centred_coordinates(spec, table, model)
+    values, volume = moved_by(model, coordinates)
+    points = [c.point for c in coordinates]
+    others = [v for v in model.value_vars if v not in values]
+    start = model.initial_point(random_seed=0)
+    inputs = [*points, *others]
+    outputs = [flat_graph(list(values.values())), volume]
+    function = pytensor.function(inputs, outputs, mode="FAST_COMPILE", on_unused_input="ignore")
+    rng = np.random.default_rng(1)
+    shapes = [
+        np.shape(start[str(model.rvs_to_values[model[c.variable]].name)]) for c in coordinates
+    ]
+    place = [0.5 * rng.standard_normal(shape) for shape in shapes]
+    place += [
+        start[str(v.name)] + 0.3 * rng.standard_normal(np.shape(start[str(v.name)])) for v in others
+    ]
+    return {"names": [c.variable for c in coordinates], "function": function, "place": place}
+
+
+def test_skills_and_pooled_parameters_are_moved(moved: dict[str, Any]) -> None:
+    assert sorted(moved["names"]) == sorted(NAMES)
+
+
+def test_the_jacobian_is_that_of_the_change_of_variables(moved: dict[str, Any]) -> None:
+    function, place, count = moved["function"], moved["place"], len(moved["names"])
+    sizes = [part.size for part in place[:count]]
+    middle = np.concatenate([part.ravel() for part in place[:count]])
+
+    def value(flat: np.ndarray) -> np.ndarray:
+        parts = np.split(flat, np.cumsum(sizes)[:-1])
+        shaped = [p.reshape(q.shape) for p, q in zip(parts, place, strict=False)]
+        return np.asarray(function(*shaped, *place[count:])[0])
+
+    columns = [(value(middle + s) - value(middle - s)) / 2e-5 for s in 1e-5 * np.eye(middle.size)]
+    volume = np.linalg.slogdet(np.array(columns))[1]
+    assert float(function(*place)[1]) == pytest.approx(volume, abs=1e-5)
+
+
+def test_what_many_scores_pin_down_moves_by_itself_and_the_rest_by_its_prior() -> None:
+    from latentscale.model.centring import _share
+
+    share = _share(np.repeat([0, 1], [200, 1]), 3, "model").eval()
+    assert share[0] > 0.95 and share[1] < 0.5 and share[2] == 0
+
+
+def test_benchmarks_with_priors_of_their_own_are_left_as_they_are() -> None:
+    assert can_be_moved(ls.load_spec("capabilities"))
+    assert not can_be_moved(ls.load_spec("latentscale"))
