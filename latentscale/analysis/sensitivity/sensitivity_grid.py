@@ -14,7 +14,7 @@ import xarray as xr
 from latentscale.analysis.forecasts.rows import stated_rows
 from latentscale.analysis.sensitivity.sensitivity import flat, quantities_of
 from latentscale.analysis.tools.fold_files import checked_folder, run_key, summary_file
-from latentscale.analysis.tools.refits import Refit, in_one_process, run_refits
+from latentscale.analysis.tools.refits import Refit, checked_cluster, in_one_process, run_refits
 from latentscale.analysis.tools.summaries import quantiles
 from latentscale.data.frames import as_pandas
 from latentscale.data.planned import NOT_FORECAST, planned_models
@@ -161,6 +161,7 @@ class _Run:
     seed: int
     workers: int
     folder: Path | None
+    cluster: str | None
     progress: bool
 
 
@@ -176,6 +177,7 @@ def sensitivity_grid(
     seed: int = 0,
     workers: int = 1,
     folder: str | Path | None = None,
+    cluster: str | None = None,
     progress: bool = True,
 ) -> SensitivityGrid:
     """Refit with other priors, or other specs, and compare parameters and forecasts.
@@ -206,6 +208,9 @@ def sensitivity_grid(
         one with more variants fits those alone. Kept are summaries, by spec, table, method,
         seed, interval, frame and variables; runs of any of these share a folder, as in
         `latentscale.backtest`.
+    cluster
+        Address of a dask.distributed scheduler whose workers run the refits instead, as in
+        `latentscale.backtest`.
     progress
         Whether to show how many refits are done.
 
@@ -218,7 +223,7 @@ def sensitivity_grid(
     """
     expect(spec, ModelSpec, "spec")
     expect(scores, Scores, "scores")
-    run = _checked_run(frame, variables, method, prob, seed, workers, folder, progress)
+    run = _checked_run(frame, variables, method, prob, seed, workers, folder, cluster, progress)
     specs = _specs(spec, variants)
     tables, failed = _refitted(specs, {name: scores for name in specs}, run, "variants")
     if BASE in failed:
@@ -287,6 +292,7 @@ def leave_families_out(
     seed: int = 0,
     workers: int = 1,
     folder: str | Path | None = None,
+    cluster: str | None = None,
     progress: bool = True,
 ) -> SensitivityGrid:
     """Refit without each of some families and compare parameters and forecasts: exact influence.
@@ -303,7 +309,7 @@ def leave_families_out(
     """
     expect(spec, ModelSpec, "spec")
     expect(scores, Scores, "scores")
-    run = _checked_run(frame, variables, method, prob, seed, workers, folder, progress)
+    run = _checked_run(frame, variables, method, prob, seed, workers, folder, cluster, progress)
     families = expect_names(families, "families", f'["{scores.families[0]}"]')
     unknown = [name for name in families if name not in scores.families]
     if unknown or not families:
@@ -368,6 +374,7 @@ def _checked_run(
     seed: int,
     workers: int,
     folder: str | Path | None,
+    cluster: str | None,
     progress: bool,
 ) -> _Run:
     expect(method, Method, "method")
@@ -379,7 +386,8 @@ def _checked_run(
     workers, seed = checked_workers(workers), checked_seed(seed)
     interval_quantiles(prob)
     place = None if folder is None else checked_folder(folder)
-    return _Run(frame, variables, method, prob, seed, workers, place, progress)
+    address = checked_cluster(cluster)
+    return _Run(frame, variables, method, prob, seed, workers, place, address, progress)
 
 
 def _specs(spec: ModelSpec, variants: Mapping[str, Variant]) -> dict[str, ModelSpec]:
@@ -407,7 +415,7 @@ def _refitted(
         lineages = {str(f): str(g) for f, g in table.family_lineage().items()}
         planned_models(frame, table.benchmarks, lineages)
     names = _checked_variables(specs, tables, run.variables)
-    method = in_one_process(run.method, run.workers)
+    method = in_one_process(run.method, run.workers, run.cluster)
     made = []
     for name, spec in specs.items():
         file = None
@@ -418,7 +426,7 @@ def _refitted(
             _Variant(spec, tables[name], frame, names, method, run.seed, run.prob, file, name=name)
         )
     summaries, failed = run_refits(
-        made, run.workers, title="refits", unit=unit, progress=run.progress
+        made, run.workers, run.cluster, title="refits", unit=unit, progress=run.progress
     )
     if BASE in failed:
         return summaries, failed

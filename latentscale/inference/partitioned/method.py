@@ -32,7 +32,7 @@ from latentscale.inference.partitioned.weights import (
 )
 from latentscale.inference.progress import WorkProgress
 from latentscale.inference.tools.posterior_density import PosteriorDensity, posterior_density
-from latentscale.model.batches import Part, VariableSlices, deal
+from latentscale.model.batches import Batch, VariableSlices, deal
 from latentscale.model.build import build_design
 from latentscale.model.design import Design
 from latentscale.numerics.climb import climb
@@ -230,7 +230,7 @@ class _Table:
 
     spec: ModelSpec
     slices: VariableSlices
-    parts: tuple[Part, ...]
+    parts: tuple[Batch, ...]
     whole: PosteriorDensity
     prior: LogDensity
     shared: Places
