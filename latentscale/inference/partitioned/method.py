@@ -157,7 +157,7 @@ class Partitioned(Method):
         table = _Table.of(spec, design, self.shard, np.random.default_rng([seed, 0]))
         seconds = {"compile": time.perf_counter() - began}
         rng = np.random.default_rng([seed, 1])
-        shards = len(table.parts)
+        shards = len(table.batches)
         with WorkProgress(shards, "Partitioned", "shards", enabled=progress) as shown:
             work = _Work(self, table, seed, shown)
             began = time.perf_counter()
@@ -230,7 +230,7 @@ class _Table:
 
     spec: ModelSpec
     slices: VariableSlices
-    parts: tuple[Batch, ...]
+    batches: tuple[Batch, ...]
     whole: PosteriorDensity
     prior: LogDensity
     shared: Places
@@ -246,7 +246,7 @@ class _Table:
         return cls(
             spec=spec,
             slices=slices,
-            parts=deal(design, size, rng),
+            batches=deal(design, size, rng),
             whole=posterior_density(model),
             prior=compile_prior(model, slices.shared),
             shared=np.nonzero(unit < 0)[0],
@@ -254,8 +254,8 @@ class _Table:
 
     def start(self) -> Floats:
         """Return shared parameters at the joint mode of the first shard, roughly."""
-        part = self.parts[0]
-        density = posterior_density(build_design(self.spec, part.design))
+        batch = self.batches[0]
+        density = posterior_density(build_design(self.spec, batch.design))
         top = climb(
             density.value_and_gradient,
             density.start,
@@ -264,14 +264,14 @@ class _Table:
             tolerance=_TOLERANCE,
             kept=1,
         )
-        return np.asarray(top.mode[self.slices.places(part)[1]])
+        return np.asarray(top.mode[self.slices.places(batch)[1]])
 
     def points(self, draws: Floats, results: Sequence[Result], chosen: Places) -> Floats:
         """Return the chosen draws as whole points, shape (draw, n)."""
         points = np.empty((len(chosen), self.whole.size))
         points[:, self.shared] = draws[chosen]
-        for part, result in zip(self.parts, results, strict=True):
-            places, shared = self.slices.places(part)
+        for batch, result in zip(self.batches, results, strict=True):
+            places, shared = self.slices.places(batch)
             points[:, places[~shared]] = result["latents"][chosen]
         return points
 
@@ -304,7 +304,7 @@ class _Work:
         tasks = [
             Task(
                 spec=self.table.spec,
-                design=part.design,
+                design=batch.design,
                 place=place,
                 seed=self.seed,
                 shared=shared,
@@ -315,8 +315,8 @@ class _Work:
                 alike=note == SEARCH,
                 folder=self.folder,
             )
-            for place, (part, guess) in enumerate(
-                zip(self.table.parts[:count], guesses[:count], strict=True)
+            for place, (batch, guess) in enumerate(
+                zip(self.table.batches[:count], guesses[:count], strict=True)
             )
         ]
         done = 0
