@@ -14,7 +14,13 @@ import xarray as xr
 from latentscale.analysis.forecasts.rows import stated_rows
 from latentscale.analysis.sensitivity.sensitivity import flat, quantities_of
 from latentscale.analysis.tools.fold_files import checked_folder, run_key, summary_file
-from latentscale.analysis.tools.refits import Refit, checked_cluster, in_one_process, run_refits
+from latentscale.analysis.tools.refits import (
+    Refit,
+    checked_cluster,
+    in_one_process,
+    refuse_store,
+    run_refits,
+)
 from latentscale.analysis.tools.summaries import quantiles
 from latentscale.data.frames import as_pandas
 from latentscale.data.planned import NOT_FORECAST, planned_models
@@ -31,7 +37,7 @@ from latentscale.errors import (
     listed,
     nearest,
 )
-from latentscale.expect import checked_workers, expect, expect_names, shown
+from latentscale.expect import checked_workers, expect, expect_names
 from latentscale.inference.method import Method
 from latentscale.inference.nuts.method import NUTS
 from latentscale.inference.run import fit
@@ -232,54 +238,6 @@ def sensitivity_grid(
     return SensitivityGrid(_changes(tables), words, failed, prob)
 
 
-def anchor_variants(spec: ModelSpec, anchors: Sequence[Sequence[str]]) -> dict[str, ModelSpec]:
-    """Return copies of a spec with other anchors, for `sensitivity_grid`.
-
-    Skills of other anchors are other quantities, so that only what does not name a skill can be
-    compared: give `sensitivity_grid` a frame, and look at forecasts.
-
-    Parameters
-    ----------
-    spec
-        A spec with anchored skills.
-    anchors
-        Sets of anchors, each with one benchmark a skill.
-
-    Raises
-    ------
-    SpecError
-        If the skills are not anchored, or a set has the wrong size.
-
-    Examples
-    --------
-    >>> anchors = [["mmlu", "bbh", "gsm8k", "ifeval"]]
-    >>> variants = ls.studies.anchor_variants(ls.load_spec("cai2025"), anchors)
-    >>> len(variants)
-    1
-    """
-    expect(spec, ModelSpec, "spec")
-    identify = spec.skills.identify
-    if not isinstance(identify, Anchored) or not spec.skills.count:
-        raise SpecError(f'The skills of "{spec.name}" have no anchors to vary.')
-    example = '[["mmlu"], ["bbh"]]'
-    if isinstance(anchors, str | Mapping) or not isinstance(anchors, Sequence):
-        raise SpecError(
-            f"anchors must be a list of sets of anchors, such as {example}; got {shown(anchors)}."
-        )
-    variants = {}
-    for chosen in anchors:
-        names = (chosen,) if isinstance(chosen, str) else expect_names(chosen, "anchors", example)
-        if len(names) != spec.skills.count:
-            raise SpecError(
-                f"Each set of anchors needs {spec.skills.count} benchmarks, one a skill; got "
-                f"{listed(names)}."
-            )
-        variants[" + ".join(names)] = spec.with_({"skills.identify.anchors": names})
-    if not variants:
-        raise SpecError("Give at least one set of anchors.")
-    return variants
-
-
 def leave_families_out(
     spec: ModelSpec,
     scores: Scores,
@@ -378,11 +336,7 @@ def _checked_run(
     progress: bool,
 ) -> _Run:
     expect(method, Method, "method")
-    if getattr(method, "store", None) is not None:
-        raise FitError(
-            "method.store is one folder for one fit, but every variant is a fit of its own; leave "
-            "it out, and give `folder` to keep what finished refits gave."
-        )
+    refuse_store(method, "variant")
     workers, seed = checked_workers(workers), checked_seed(seed)
     interval_quantiles(prob)
     place = None if folder is None else checked_folder(folder)

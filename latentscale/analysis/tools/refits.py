@@ -76,6 +76,21 @@ def in_one_process(method: Method, workers: int, cluster: str | None = None) -> 
     return method.on_one_core() if workers > 1 or cluster is not None else method
 
 
+def refuse_store(method: Method, each: str) -> None:
+    """Refuse a method that writes its draws to one folder, where there are many fits.
+
+    Raises
+    ------
+    FitError
+        Saying what every `each` is, and what to give instead.
+    """
+    if getattr(method, "store", None) is not None:
+        raise FitError(
+            f"method.store is one folder for one fit, but every {each} is a fit of its own; leave "
+            f"it out, and give `folder` to keep finished {each}s."
+        )
+
+
 def checked_cluster(cluster: object) -> str | None:
     """Return the address of a scheduler, or None.
 
