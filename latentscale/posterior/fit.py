@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,7 @@ from latentscale.dims import ALIGNMENT, CHAIN, DRAW, POSTERIOR, SAMPLE_STATS
 from latentscale.markup import bullets, facts_table
 from latentscale.model.design import Design, design
 from latentscale.model.evaluate import Evaluator
+from latentscale.posterior.chains import fit_of_chains
 from latentscale.posterior.convergence import Convergence
 from latentscale.posterior.identified import convergence_of
 from latentscale.posterior.pairing import joined_chains
@@ -95,6 +97,34 @@ class Fit:
         stats = self.tree[SAMPLE_STATS].to_dataset() if SAMPLE_STATS in self.tree else None
         aligned = ALIGNMENT in self.tree
         return convergence_of(self.spec, self.design, self.posterior, stats, aligned=aligned)
+
+    def with_chains(self, chains: Iterable[int]) -> Fit:
+        """Return the fit with some of its chains alone, judged anew.
+
+        For chains that lie in separate modes (`latentscale.diagnose` says which). What the other
+        chains drew is in no interval of the result; no share of a mode is estimated. The
+        provenance records the choice as ``chains_kept``.
+
+        Parameters
+        ----------
+        chains
+            Numbers of the chains to keep, as ``fit.posterior["chain"]`` has them.
+
+        Returns
+        -------
+        A fit of the same spec and scores. The fit itself stays as it is.
+
+        Raises
+        ------
+        FitError
+            If a chain is not in the fit, or the method does not draw chains.
+
+        Examples
+        --------
+        >>> fit.with_chains([0]).posterior.sizes["chain"]
+        1
+        """
+        return fit_of_chains(self, chains)
 
     def save(self, path: str | Path) -> Path:
         """Write the fit to one NetCDF file; `latentscale.load` reads it back.
