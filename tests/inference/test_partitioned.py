@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -168,6 +170,20 @@ def double(number: int) -> int:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_workers_give_each_task_its_result(workers: int) -> None:
     assert dict(in_workers(double, [3, 5, 7], workers)) == {0: 6, 1: 10, 2: 14}
+
+
+@pytest.mark.parametrize(("folder", "said"), [(None, "Give `folder`"), (Path(), "run it again")])
+def test_a_worker_that_was_killed_is_named_with_what_to_do(
+    folder: Path | None, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> Iterator[tuple[int, object]]:
+        yield 1, {}
+        raise BrokenProcessPool("a process was terminated")
+
+    monkeypatch.setattr(tasks, "in_workers", killed)
+    todo: Any = [SimpleNamespace(file=None, folder=folder)] * 2
+    with pytest.raises(FitError, match=f"1 of 2 shards failed; the last: Broken.*{said}"):
+        tasks.run_tasks(todo, 2, None, lambda: None)
 
 
 def family_spec(**other: Any) -> ModelSpec:
