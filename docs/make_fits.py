@@ -2,8 +2,9 @@
 
 Two are of the same models of the bundled table, of which the pages hide the largest of four
 families. The third, `dated`, is of a simulated table of models with release dates and of benchmarks
-in three units, since the bundled table has no dates. They are stored, so that building the site samples nothing. Not for results: chains are
-short, and the studies under ``benchmarks`` use the whole table.
+in three units, since the bundled table has no dates. They are stored, so that building the site
+samples nothing. Not for results: chains are short, and the studies under ``benchmarks`` use the
+whole table.
 """
 
 from __future__ import annotations
