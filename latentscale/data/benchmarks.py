@@ -53,6 +53,10 @@ class Benchmark:
         Name of the task that several benchmarks attempt: "humaneval" for "humaneval pass@10". A
         spec with the term ``attempts`` takes them for one skill; others keep them apart.
 
+    source
+        Who measured, where scores of one task from several sources are kept apart (see
+        `Scores.from_long`).
+
     Raises
     ------
     DataError
@@ -78,6 +82,7 @@ class Benchmark:
     unit: str = ""
     attempts: int = 1
     task: str = ""
+    source: str = ""
 
     def __post_init__(self) -> None:
         plain_fields(self)
@@ -104,7 +109,7 @@ class Benchmark:
                 f"Benchmark attempts is {self.attempts}, but only scores that are shares of solved "
                 "items, the more the better, have several attempts; leave it out."
             )
-        for name in ("suite", "basis", "group", "unit", "task"):
+        for name in ("suite", "basis", "group", "unit", "task", "source"):
             text = getattr(self, name)
             if not isinstance(text, str) or unstorable(text):
                 raise DataError(

@@ -6,7 +6,7 @@ How the spread of the rates is declared is the term's (`latentscale.model.terms.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,10 @@ SPREAD: Final = "item_spread"
 """Concentration of items' success rates, dims (benchmark,)."""
 
 
+OFFSET: Final = "source_offset"
+"""What a source adds to the linear predictor of its benchmarks, dims (benchmark,)."""
+
+
 def first_of_each(table: xr.Dataset) -> npt.NDArray[np.int64]:
     """Return the index of the first benchmark of each benchmark's task, shape (benchmark,).
 
@@ -40,15 +44,19 @@ def first_of_each(table: xr.Dataset) -> npt.NDArray[np.int64]:
 def of_first[Array: Named](values: Mapping[str, Array], eta: Array) -> Array:
     """Return linear predictors in which benchmarks of one task have that of its first.
 
-    As they are without ``attempts_first`` among `values`, or without a dim benchmark.
+    Each with the offset of its source, where `values` has ``source_offset``. As they are without
+    ``attempts_first`` among `values`, or without a dim benchmark.
     """
     if FIRST not in values or BENCHMARK not in getattr(eta, "dims", ()):
         return eta
+    total: Any
     if isinstance(eta, xr.DataArray):
         names = eta[BENCHMARK].values
         index = xr.DataArray(np.asarray(values[FIRST]), dims=(BENCHMARK,))
-        return cast("Array", eta.isel({BENCHMARK: index}).assign_coords({BENCHMARK: names}))
-    return cast("Array", eta.isel({BENCHMARK: values[FIRST]}))
+        total = eta.isel({BENCHMARK: index}).assign_coords({BENCHMARK: names})
+    else:
+        total = eta.isel({BENCHMARK: values[FIRST]})
+    return cast("Array", total + values[OFFSET] if OFFSET in values else total)
 
 
 def over_attempts(mean: Named, spread: Named, attempts: Named) -> Named:

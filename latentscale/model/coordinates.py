@@ -68,7 +68,9 @@ def can_be_centred(spec: ModelSpec, design: Design) -> bool:
         and spec.benchmarks.likelihood.linearised
         and not design.undisclosed
         and not design.estimated
-        and not any(term.kind == "attempts" for term in terms_of(spec))  # no predictor of their own
+        and not any(
+            term.kind in ("attempts", "sources") for term in terms_of(spec)
+        )  # no predictor of their own
     )
 
 

@@ -198,7 +198,7 @@ def design(
 def _for_anchors(spec: ModelSpec, data: xr.Dataset) -> xr.DataArray:
     """Return scores of benchmarks with loadings of their own, on one scale."""
     score = on_one_scale(data)
-    if all(term.kind != "attempts" for term in spec.terms):  # type: ignore[attr-defined]
+    if all(term.kind not in ("attempts", "sources") for term in spec.terms):  # type: ignore[attr-defined]
         return score
     return score.isel({BENCHMARK: np.unique(first_of_each(data))})
 
