@@ -212,6 +212,17 @@ def test_settings_out_of_range_are_refused(setting: dict[str, Any], said: str) -
         ls.methods.Partitioned(**setting)
 
 
+def test_a_folder_that_is_a_file_is_refused_before_any_work(
+    small_scores: ls.Scores, tmp_path: Path
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    method = ls.methods.Partitioned(folder=file)
+    assert method.settings["folder"] == str(file)
+    with pytest.raises(FitError, match="Cannot make the folder"):
+        ls.fit(family_spec(), small_scores, method=method, progress=False)
+
+
 def test_specs_without_latents_or_with_free_skills_are_refused(small_scores: ls.Scores) -> None:
     method = ls.methods.Partitioned()
     with pytest.raises(SpecError, match="has none of them"):
