@@ -14,6 +14,7 @@ from latentscale.data.audit import Finding
 from latentscale.data.scales.base import SCALES, scale_of
 from latentscale.data.scales.fraction import FractionScale
 from latentscale.errors import DataError, listed, nearest
+from latentscale.markup import call_text
 from latentscale.validate import choice, is_number, is_whole, plain_fields, unstorable
 
 
@@ -67,6 +68,8 @@ class Benchmark:
     >>> ls.Benchmark(floor=0.25, n_items=1172).floor
     0.25
     """
+
+    __repr__ = call_text
 
     floor: float = 0.0
     n_items: int | None = None

@@ -18,6 +18,7 @@ from latentscale.data.known import features_of, kind_of_feature, kinds_among, kn
 from latentscale.data.scores import Scores
 from latentscale.dims import BENCHMARK, CATEGORY_LEVEL, COVARIATE, FAMILY, LINEAGE, MODEL
 from latentscale.errors import DataError, SpecError, listed, nearest
+from latentscale.markup import call_text
 
 _NUMBERS: Final = ("mean", "scale", "lower", "upper")
 _FIELDS: Final = ("names", *_NUMBERS, "features")
@@ -40,6 +41,8 @@ class CovariateTransform:
     features
         The features in use; of a category, with the levels of the fitted models.
     """
+
+    __repr__ = call_text
 
     names: tuple[str, ...]
     mean: Mapping[str, float] = field(hash=False)

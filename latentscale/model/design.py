@@ -63,6 +63,12 @@ class Design:
         table cannot know that mean (see `latentscale.model.batches`).
     """
 
+    def __repr__(self) -> str:
+        return (
+            f"Design({len(self.scores.models)} models in {len(self.families)} families, "
+            f"{len(self.score_of_cell)} scores, {self.x.shape[1]} covariates)"
+        )
+
     scores: Scores
     transform: CovariateTransform
     x: xr.DataArray

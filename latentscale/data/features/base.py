@@ -18,6 +18,7 @@ import xarray as xr
 
 from latentscale.data.problems import Problem
 from latentscale.errors import SpecError, listed, nearest
+from latentscale.markup import call_text
 from latentscale.registry import Registry
 from latentscale.validate import plain_fields
 
@@ -73,6 +74,8 @@ class Feature:
     >>> Feature("context_k", transform="log", unit="thousand tokens").transform
     'log'
     """
+
+    __repr__ = call_text
 
     name: str
     kind: str | None = None

@@ -16,6 +16,7 @@ from latentscale.inference.progress import WorkProgress
 from latentscale.inference.stochastic.ascent import StochasticMaximum, maximise_stochastically
 from latentscale.inference.stochastic.complete import CompleteData, complete_data
 from latentscale.inference.stochastic.latent_chain import LatentChain
+from latentscale.markup import call_text
 from latentscale.model.design import Design, missing_values_are_parameters
 from latentscale.numerics.climb import climb
 from latentscale.numerics.curvature import normal_draws
@@ -75,6 +76,8 @@ class StochasticMarginalML(Method):
     Cai et al. 2025 (arXiv:2512.06553), estimation; Louis 1982, "Finding the observed
     information matrix when using the EM algorithm".
     """
+
+    __repr__ = call_text
 
     good_for: ClassVar[str] = (
         "estimates and rough standard errors of specs that MarginalML refuses; it gives no "
