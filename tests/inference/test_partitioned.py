@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -170,6 +172,20 @@ def test_workers_give_each_task_its_result(workers: int) -> None:
     assert dict(in_workers(double, [3, 5, 7], workers)) == {0: 6, 1: 10, 2: 14}
 
 
+@pytest.mark.parametrize(("folder", "said"), [(None, "Give `folder`"), (Path(), "run it again")])
+def test_a_worker_that_was_killed_is_named_with_what_to_do(
+    folder: Path | None, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> Iterator[tuple[int, object]]:
+        yield 1, {}
+        raise BrokenProcessPool("a process was terminated")
+
+    monkeypatch.setattr(tasks, "in_workers", killed)
+    todo: Any = [SimpleNamespace(file=None, folder=folder)] * 2
+    with pytest.raises(FitError, match=f"1 of 2 shards failed; the last: Broken.*{said}"):
+        tasks.run_tasks(todo, 2, None, lambda: None)
+
+
 def family_spec(**other: Any) -> ModelSpec:
     """Return a curve over compute with one skill, whose families are partially pooled."""
     document: dict[str, Any] = {
@@ -194,6 +210,17 @@ def family_spec(**other: Any) -> ModelSpec:
 def test_settings_out_of_range_are_refused(setting: dict[str, Any], said: str) -> None:
     with pytest.raises(FitError, match=said):
         ls.methods.Partitioned(**setting)
+
+
+def test_a_folder_that_is_a_file_is_refused_before_any_work(
+    small_scores: ls.Scores, tmp_path: Path
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    method = ls.methods.Partitioned(folder=file)
+    assert method.settings["folder"] == str(file)
+    with pytest.raises(FitError, match="Cannot make the folder"):
+        ls.fit(family_spec(), small_scores, method=method, progress=False)
 
 
 def test_specs_without_latents_or_with_free_skills_are_refused(small_scores: ls.Scores) -> None:

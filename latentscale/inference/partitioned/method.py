@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,6 +18,7 @@ from latentscale.engine.compile import compile_prior
 from latentscale.engine.density import LogDensity
 from latentscale.errors import FitError, SpecError
 from latentscale.expect import checked_workers, expect_path
+from latentscale.files import expanded, reason, writable_path
 from latentscale.inference.method import METHODS, Method
 from latentscale.inference.partitioned.search import Profile, Search
 from latentscale.inference.partitioned.shard import Floats, units_of_latents
@@ -121,7 +121,7 @@ class Partitioned(Method):
     rounds: int = 25
     workers: int = 1
     cluster: str | None = None
-    folder: str | None = None
+    folder: str | Path | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -140,6 +140,8 @@ class Partitioned(Method):
             )
         if self.folder is not None:
             expect_path(self.folder, "Partitioned.folder")
+            path = expanded(self.folder, FitError).absolute()  # workers may run in another folder
+            object.__setattr__(self, "folder", str(path))  # as JSON has it
 
     @one_blas_thread()
     def draw(self, spec: ModelSpec, design: Design, *, seed: int, progress: bool) -> Draws:
@@ -153,13 +155,14 @@ class Partitioned(Method):
         FitError
             If a worker was lost or the folder cannot be used.
         """
+        folder = self._made_folder()
         began = time.perf_counter()
         table = _Table.of(spec, design, self.shard, np.random.default_rng([seed, 0]))
         seconds = {"compile": time.perf_counter() - began}
         rng = np.random.default_rng([seed, 1])
         shards = len(table.batches)
         with WorkProgress(shards, "Partitioned", "shards", enabled=progress) as shown:
-            work = _Work(self, table, seed, shown)
+            work = _Work(self, table, seed, shown, folder)
             began = time.perf_counter()
             search = Search(work.run, table.prior, table.start(), shards)
             search.climb(self.rounds)
@@ -175,6 +178,18 @@ class Partitioned(Method):
         stats = {"lp": found.log_p[chosen], "log_q": found.log_q[chosen]}
         named = {name: ((CHAIN, DRAW), values[None]) for name, values in stats.items()}
         return Draws(posterior, xr.Dataset(named), self._status(search, found, shards), seconds)
+
+    def _made_folder(self) -> Path | None:
+        """Return the folder, made if it does not exist; refused where no file can be made in it."""
+        if self.folder is None:
+            return None
+        folder = Path(self.folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as failure:
+            raise FitError(f"Cannot make the folder {folder}: {reason(failure)}.") from failure
+        writable_path(folder / "result.npz", FitError)
+        return folder
 
     def _weighted(
         self, work: _Work, search: Search, profile: Profile, rng: np.random.Generator
@@ -284,12 +299,7 @@ class _Work:
     table: _Table
     seed: int
     shown: WorkProgress
-
-    @cached_property
-    def folder(self) -> Path | None:
-        """Return the folder as workers see it."""
-        given = self.method.folder
-        return None if given is None else Path(given).expanduser().absolute()
+    folder: Path | None
 
     def run(
         self,

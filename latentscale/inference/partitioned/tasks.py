@@ -6,6 +6,7 @@ import hashlib
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass
@@ -128,18 +129,26 @@ def run_tasks(
         else:
             done()
     lost: BaseException | None = None
-    for number, outcome in in_workers(run_task, [tasks[k] for k in todo], workers, cluster):
-        if isinstance(outcome, BaseException):
-            lost = outcome
-            continue
-        found[todo[number]] = outcome
-        done()
+    try:
+        for number, outcome in in_workers(run_task, [tasks[k] for k in todo], workers, cluster):
+            if isinstance(outcome, BaseException):
+                lost = outcome
+                continue
+            found[todo[number]] = outcome
+            done()
+    except BrokenProcessPool as broken:  # a process was killed; what others finished is in files
+        lost = broken
     whole = [result for result in found if result is not None]
     if len(whole) < len(tasks):
         kept = tasks[0].folder is not None
         raise FitError(
-            f"{len(tasks) - len(whole)} of {len(tasks)} shards failed; the last: {lost}. "
-            + ("The others are kept: run it again." if kept else "Give `folder` to keep the rest.")
+            f"{len(tasks) - len(whole)} of {len(tasks)} shards failed; the last: "
+            f"{type(lost).__name__}: {lost}. "
+            + (
+                "The others are kept: run it again."
+                if kept
+                else "Give `folder`, and what other shards finish is kept for the next run."
+            )
         )
     return whole
 
