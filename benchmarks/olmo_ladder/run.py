@@ -260,7 +260,9 @@ def report(runs: Path, seed: int) -> str:
         "are fitted, with the share of the run's tokens that it has seen as a feature, since the "
         "learning rate falls over a run. The two-step law is fitted here again to the same runs, "
         "but for those at half of Chinchilla's tokens, as published. Variants were compared on "
-        "the 3B runs alone. Points are percentage points; standard errors are between tasks.",
+        "the 3B runs alone. Points are percentage points; standard errors are between tasks. The "
+        "published errors are of the authors' code on the runs of 190M to 1.3B; the refit here is "
+        "not that code, and its errors on 13B-5T are larger.",
     ]
     for part, title in titles.items():
         cells = {"two-step law": law(part)}

@@ -63,8 +63,8 @@ class Frontier(Result):
         last = self.table().iloc[-1]
         what = "capability index" if self.benchmark is None else f"score on {self.benchmark}"
         return (
-            f"Best {what} by {last[DATE]:%Y-%m-%d}: {last['median']:.3g} "
-            f"({last['lower']:.3g} to {last['upper']:.3g}), if {self.per_year:.3g} models a year "
+            f"Best {what} by {last[DATE]:%Y-%m-%d}: {last['median']:.4g} "
+            f"({last['lower']:.4g} to {last['upper']:.4g}), if {self.per_year:.3g} models a year "
             "are released as in the last year of the table"
         )
 
