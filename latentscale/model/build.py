@@ -10,7 +10,16 @@ import xarray as xr
 
 from latentscale.data.scores import Scores
 from latentscale.declare.spec import ModelSpec
-from latentscale.dims import BENCHMARK, CELL, FAMILY, LINEAGE, MODEL, SKILL, UNDISCLOSED
+from latentscale.dims import (
+    BENCHMARK,
+    CELL,
+    FAMILY,
+    LINEAGE,
+    MISSING_VALUE,
+    MODEL,
+    SKILL,
+    UNDISCLOSED,
+)
 from latentscale.errors import LatentscaleError, SpecError
 from latentscale.expect import expect
 from latentscale.maths import Named, as_data
@@ -140,6 +149,8 @@ def coordinates_of(spec: ModelSpec, design: Design) -> dict[str, object]:
     }
     if design.undisclosed:
         coords[UNDISCLOSED] = list(design.undisclosed)
+    if design.estimated:
+        coords[MISSING_VALUE] = list(design.estimated)
     if spec.skills.count:
         free = [f"skill {k + 1}" for k in range(spec.skills.count)]
         coords[SKILL] = list(design.anchors) or free

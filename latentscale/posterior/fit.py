@@ -13,7 +13,7 @@ from latentscale.data.covariates import CovariateTransform
 from latentscale.data.scores import Scores
 from latentscale.declare.spec import ModelSpec
 from latentscale.dims import ALIGNMENT, CHAIN, DRAW, POSTERIOR, SAMPLE_STATS
-from latentscale.markup import bullets, facts_table
+from latentscale.markup import bullets, facts_table, fitted_text
 from latentscale.model.design import Design, design
 from latentscale.model.evaluate import Evaluator
 from latentscale.posterior.chains import fit_of_chains
@@ -157,7 +157,7 @@ class Fit:
         return save_fit(self, path)
 
     def __repr__(self) -> str:
-        return "\n".join(f"{name}: {value}" for name, value in self._facts().items())
+        return fitted_text([f"{name}: {value}" for name, value in self._facts().items()])
 
     def _repr_html_(self) -> str:
         advice = list(self.status.advice)
