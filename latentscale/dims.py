@@ -24,6 +24,7 @@ FEATURE: Final = "feature"
 CATEGORY: Final = "category"
 CATEGORY_LEVEL: Final = "category_level"
 UNDISCLOSED: Final = "undisclosed_model"
+MISSING_VALUE: Final = "missing_value"
 
 POSTERIOR: Final = "posterior"
 SAMPLE_STATS: Final = "sample_stats"

@@ -1,12 +1,14 @@
-"""Small pieces of HTML, every text in them escaped: for notebooks and for the report."""
+"""Small pieces of HTML, every text in them escaped, and texts that fit a terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from html import escape
 from math import isnan
 from numbers import Integral, Real
-from typing import TYPE_CHECKING
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,6 +16,10 @@ if TYPE_CHECKING:
 _ABSENT = "–"
 _SENTENCE = 60  # letters from which a cell holds a sentence
 _SENTENCE_WIDTH = "16rem"
+_COLUMNS = 100
+"""Columns of a text: a terminal on half a screen."""
+_LINES = 40
+"""Lines of a text: a terminal without scrolling."""
 
 
 def facts_table(title: str, facts: Mapping[str, str]) -> str:
@@ -32,6 +38,28 @@ def facts_table(title: str, facts: Mapping[str, str]) -> str:
         for name, value in facts.items()
     )
     return f"<table>{_caption(title)}<tbody>{rows}</tbody></table>"
+
+
+def fitted_text(lines: Sequence[str]) -> str:
+    """Return lines as a text of at most 100 columns and 40 lines; longer ones go on indented."""
+    wrapped: list[str] = []
+    for line in lines:
+        indent = " " * (len(line) - len(line.lstrip()))
+        parts = wrap(line, _COLUMNS, subsequent_indent=f"{indent}    ", drop_whitespace=True)
+        wrapped += parts or [line]
+    if len(wrapped) > _LINES:
+        left = len(wrapped) - _LINES + 1
+        wrapped = [*wrapped[: _LINES - 1], f"… and {left} more lines"]
+    return "\n".join(wrapped)
+
+
+def call_text(record: Any) -> str:
+    """Return a frozen record as the call that makes it, on lines that fit a terminal.
+
+    For ``__repr__`` of dataclasses with more fields than a line holds.
+    """
+    parts = [f"{f.name}={getattr(record, f.name)!r}" for f in fields(record) if f.repr]
+    return fitted_text([f"{type(record).__name__}({', '.join(parts)})"])
 
 
 def shortened(text: str, most: int) -> str:

@@ -9,6 +9,7 @@ from latentscale.inference.gibbs.method import Gibbs
 from latentscale.inference.marginal.method import MarginalML, marginal_estimate
 from latentscale.inference.nuts.method import NUTS
 from latentscale.inference.nuts.start import ModeStart, PriorStart
+from latentscale.inference.partitioned.method import Partitioned
 from latentscale.inference.stochastic.method import StochasticMarginalML
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Laplace",
     "MarginalML",
     "ModeStart",
+    "Partitioned",
     "Pathfinder",
     "PriorStart",
     "StochasticMarginalML",

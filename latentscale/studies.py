@@ -10,9 +10,9 @@ from latentscale.analysis.checks.calibrate import pit_histogram, reliability, su
 from latentscale.analysis.checks.compare import compare_backtests
 from latentscale.analysis.checks.predictive import posterior_predictive, prior_predictive
 from latentscale.analysis.choices.target import Target
+from latentscale.analysis.sensitivity.anchor_variants import anchor_variants
 from latentscale.analysis.sensitivity.influence import family_influence
 from latentscale.analysis.sensitivity.sensitivity_grid import (
-    anchor_variants,
     leave_families_out,
     sensitivity_grid,
 )

@@ -61,3 +61,23 @@ def test_an_unknown_method_and_a_missing_file_are_refused(
     assert 'No method is called "mcmc"' in capsys.readouterr().err
     assert main(["report", str(tmp_path / "none.csv"), "-o", out]) == 2
     assert "there is no such file" in capsys.readouterr().err
+
+
+def test_a_report_of_models_without_sizes_takes_the_spec_for_them(
+    asked: list[tuple], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    monkeypatch.setattr(ls, "report", lambda fit, out, **_: None, raising=False)
+    table = tmp_path / "closed.csv"
+    table.write_text(
+        "model,family,released,a,b,c,d\nx1,x,2025-01-01,0.2,0.4,0.3,0.5\n"
+        "x2,x,2025-06-01,0.3,0.5,0.4,0.6\ny1,y,2026-01-01,0.5,0.6,0.5,0.7\n",
+        encoding="utf-8",
+    )
+    assert main(["report", str(table), "-o", str(tmp_path / "r.html")]) == 0
+    model = asked[0][0]
+    assert model.name == "capabilities" and model.covariates == ("released",)
+    assert [term.kind for term in model.terms] == ["trend"]
+    said = " ".join(capsys.readouterr().out.split())
+    assert "most models state no size: the spec is capabilities" in said
+    assert "fewer than half of the models have reasoning: capabilities is fitted" in said
+    assert "no benchmarks are grouped: capabilities is fitted without" in said

@@ -304,9 +304,8 @@ def test_every_verb_has_a_command_or_can_derive_one() -> None:
 
 def test_every_verb_of_the_front_door_has_a_command() -> None:
     answered = {verb.answer() for verb in VERBS.values()}
-    # Objects for Python alone: a PyMC model, a fit that commands read from its file, and a prior
-    # to be written into a spec.
-    inspected = {"build", "elicit", "load"}
+    # Objects for Python alone: a PyMC model, and a fit that commands read from its file.
+    inspected = {"build", "load"}
     functions = {
         name: getattr(ls, name)
         for name in ls.__all__
@@ -352,3 +351,26 @@ def test_a_verb_that_cannot_be_is_refused() -> None:
 
     with pytest.raises(SpecError, match='"needy" needs the argument "matrix"'):
         derived(Needy)
+
+
+def test_a_prior_from_bounds_is_printed_as_a_spec_holds_it(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    pytest.importorskip("preliz", reason="the extra elicit is not installed")
+    assert main(["elicit", "pooled_flops", "benchmark_slope", "0.02", "0.20"]) == 0
+    printed = capsys.readouterr().out.partition("[priors]")[2]
+    wanted = ls.elicit(ls.load_spec("pooled_flops"), "benchmark_slope", 0.02, 0.20).prior
+    spec = Path(ls.__file__).parents[1] / "model_specs" / "pooled_flops.toml"
+    head = spec.read_text(encoding="utf-8").partition("[priors]")[0]
+    file = tmp_path / "own.toml"
+    file.write_text(f"{head}\n[priors]{printed}", encoding="utf-8")
+    assert ls.load_spec(file).prior("benchmark_slope").numbers == pytest.approx(
+        wanted.numbers, rel=1e-5
+    )
+
+
+def test_bounds_that_no_prior_can_have_are_refused_by_the_command(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["elicit", "pooled_flops", "nothing", "0.02", "0.20"]) == 2
+    assert "is not a prior of pooled_flops" in capsys.readouterr().err

@@ -59,7 +59,7 @@ ORDER = (
     " reporting, explore <- cli"
 )
 # Inside `inference`: methods know the tools, and no method knows another.
-METHODS = ("approximations", "gibbs", "marginal", "nuts", "stochastic")
+METHODS = ("approximations", "gibbs", "marginal", "nuts", "partitioned", "stochastic")
 DRAWING = {"matplotlib", "mpl_toolkits"}
 OPTIONAL = {
     "dask",

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import latentscale as ls
+from latentscale.data.audit import Audit, Finding
+from latentscale.inference.method import METHODS
 from latentscale.markup import bullets, cell_text, data_table, facts_table, shortened
 from latentscale.posterior.fit import Fit
 
+SPECS = Path(__file__).parents[1] / "model_specs"
 EVIL = "<script>alert('x')</script>&\""
 
 
@@ -156,3 +160,40 @@ def test_a_sentence_in_a_cell_has_room() -> None:
 
 def test_a_long_text_is_cut_to_so_many_letters() -> None:
     assert shortened("qwen2-7b", 8) == "qwen2-7b" and shortened("qwen2-72b", 8) == "qwen2-7…"
+
+
+def _public_records() -> dict[str, object]:
+    fit = ls.load(Path(__file__).parents[1] / "docs" / "fits" / "small.nc")
+    scores = ls.datasets.open_llm_leaderboard()
+    specs = {one.stem: ls.load_spec(one.stem) for one in SPECS.glob("*.toml")}
+    methods = {name: kind() for name, kind in METHODS.items()}
+    return {
+        **specs,
+        **methods,
+        "audit": Audit(tuple(Finding("warning", "code", "x", "words " * 40) for _ in range(60))),
+        "benchmark": ls.Benchmark(floor=0.25, n_items=1000, scale="fraction", group="knowledge"),
+        "convergence": fit.convergence(),
+        "design": fit.design,
+        "feature": ls.Feature("context_k", transform="log", unit="thousand tokens"),
+        "few-shot": ls.FewShot(),
+        "fit": fit,
+        "information": scores.audit,
+        "prior": ls.Prior("Normal", mu=0, sigma=1),
+        "provenance": fit.provenance,
+        "scores": scores,
+        "status": fit.status,
+        "transform": fit.transform,
+    }
+
+
+def test_text_of_every_public_record_fits_a_terminal() -> None:
+    for name, record in _public_records().items():
+        lines = repr(record).splitlines()
+        assert len(lines) <= 40, name
+        assert max(len(line) for line in lines) <= 100, name
+
+
+def test_a_record_on_several_lines_can_be_copied_as_the_call_that_makes_it() -> None:
+    method = ls.NUTS(draws=700, chains=3, target_accept=0.95)
+    assert "\n" in repr(method)
+    assert eval(repr(method), {"NUTS": ls.NUTS}) == method

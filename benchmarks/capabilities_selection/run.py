@@ -197,7 +197,9 @@ def write() -> None:
     notes = (HERE / "notes.md").read_text(encoding="utf-8").strip()
     about = __doc__.split("\n\n")[1]
     title = "# How the spec `capabilities` was chosen"
-    text = "\n\n".join([title, about, provenance(SEED), markdown(table.astype(object)), notes])
+    text = "\n\n".join(
+        [title, about, provenance(SEED), markdown(table.astype(object).fillna("")), notes]
+    )
     (HERE / "SELECTION.md").write_text(text + "\n", encoding="utf-8")
 
 

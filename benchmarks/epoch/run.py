@@ -38,14 +38,19 @@ def _capabilities() -> ModelSpec:
     return ls.load_spec("capabilities")
 
 
-def _sizes() -> ModelSpec:
+def _with_sizes() -> ModelSpec:
     spec = _capabilities()
     return spec.with_({"covariates": [*spec.covariates, "size_class"]})
 
 
+def _sizes() -> ModelSpec:
+    return _with_sizes().with_({"benchmarks.family_effect": True})
+
+
 VARIANTS: dict[str, Callable[[], ModelSpec]] = {
     "capabilities": _capabilities,
-    "sizes": _sizes,
+    "sizes": _sizes,  # with effects of families on single benchmarks, as the spec first had
+    "sizes, no family x benchmark": _with_sizes,
 }
 
 
@@ -65,7 +70,9 @@ def hub(cut: str) -> tuple[Scores, ls.folds.Fold]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("variant", nargs="?", choices=[*VARIANTS], default="sizes")
+    parser.add_argument(
+        "variant", nargs="?", choices=[*VARIANTS], default="sizes, no family x benchmark"
+    )
     parser.add_argument("cut", nargs="?", default="2025-01-01")
     parser.add_argument("--draws", type=int, default=200)
     parser.add_argument("--tune", type=int, default=200)

@@ -35,20 +35,27 @@ CUT = "2024-09-01"
 """Two months before the last upload in the table: about a third of the models are later."""
 SHARE = 0.1
 """Share of the fitted models' scores that is hidden."""
-VARIANTS = ("size", "date", "date by benchmark", "date and outliers")
+EARLIER = "2024-07-15"
+"""The cut at which variants are compared: scores of models uploaded up to CUT alone are used."""
+VARIANTS = ("size", "date", "date by benchmark", "date by family", "date and outliers")
 
 
 def spec_of(variant: str) -> ModelSpec:
     """Return the recommended spec on size alone, or with the date of upload.
 
-    ``date by benchmark`` also lets each benchmark rise with the date in its own way, ``date and
-    outliers`` takes the noise of `capabilities`, with a share of outliers.
+    ``date by benchmark`` also lets each benchmark rise with the date in its own way; ``date by
+    family`` each family, in its skills and on every benchmark, so that what has been uploaded
+    later is less certain; ``date and outliers`` takes the noise of `capabilities`, with a share of
+    outliers.
     """
     dated = [] if variant == "size" else ["released"]
+    by_family = ["log_params", *(dated if variant == "date by family" else [])]
     outliers = variant == "date and outliers"
     changes = {
         "name": variant,
         "covariates": ["log_params", *dated],
+        "family.slopes": by_family,
+        "benchmarks.family_slopes": by_family,
         "benchmarks.slopes": dated if variant == "date by benchmark" else [],
         "benchmarks.likelihood": {"kind": "contaminated-beta" if outliers else "beta"},
     }
@@ -60,6 +67,7 @@ def main() -> None:
     parser.add_argument("variant", nargs="?", choices=VARIANTS, default="date")
     parser.add_argument("--method", choices=("advi", "nuts"), default="advi")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--cut", choices=(EARLIER, CUT), default=CUT)
     parser.add_argument("--report", action="store_true", help="write LEADERBOARD.md, fit nothing")
     options = parser.parse_args()
     if not SHARED.is_file():
@@ -69,9 +77,9 @@ def main() -> None:
     if options.report:
         (HERE / "LEADERBOARD.md").write_text(report(runs, options.seed), encoding="utf-8")
         return
-    path = runs / f"{options.variant}, {options.method}.csv"
+    path = runs / f"{options.variant}, {options.method}, {options.cut}.csv"
     if not path.exists():
-        scores, fold = leaderboard(options.seed)
+        scores, fold = leaderboard(options.seed, options.cut)
         began = time.time()
         method: ls.ADVI | ls.NUTS = ls.ADVI(batch=500)
         if options.method == "nuts":
@@ -87,30 +95,32 @@ def main() -> None:
         table = forecast_fold(fit, scores, fold, seed=options.seed)
         table.assign(seconds=seconds).to_csv(path, index=False)
     table = pd.read_csv(path)
-    for part, cells in parts_of(table).items():
-        print(options.variant, part, row(cells), flush=True)
+    for part, cells in parts_of(table, options.cut).items():
+        print(options.variant, options.cut, part, row(cells), flush=True)
 
 
 @lru_cache
-def leaderboard(seed: int) -> tuple[Scores, ls.folds.Fold]:
-    """Return the models of known size, and one fold of later models and of random cells."""
+def leaderboard(seed: int, cut: str) -> tuple[Scores, ls.folds.Fold]:
+    """Return the models of known size, and one fold of later models and of random cells.
+
+    For the earlier cut, models uploaded from CUT on are left out altogether.
+    """
     scores = ls.readers.read_leaderboard(SHARED)
     frame = scores.to_frame()
-    scores = scores.select(models=list(frame.loc[frame["params_b"].notna(), "model"]))
-    (late,) = ls.folds.after(scores, CUT)
+    kept = frame["params_b"].notna()
+    if cut == EARLIER:
+        kept &= frame["released"] < pd.Timestamp(CUT)
+    scores = scores.select(models=list(frame.loc[kept, "model"]))
+    (late,) = ls.folds.after(scores, cut)
     early = scores.select(models=list(late.train))
     cells = ls.folds.random_cells_out(early, SHARE, n_folds=1, seed=seed)[0].cells
     return scores, replace(late, cells=cells)
 
 
-def parts_of(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def parts_of(table: pd.DataFrame, cut: str) -> dict[str, pd.DataFrame]:
     """Return the hidden cells of fitted models, and the scores of later ones."""
-    late = table["model"].isin(_late())
+    late = table["model"].isin(set(leaderboard(0, cut)[1].test))
     return {"random cells": table[~late], "later models": table[late]}
-
-
-def _late() -> set[str]:
-    return set(leaderboard(0)[1].test)
 
 
 def row(cells: pd.DataFrame) -> dict[str, str]:
@@ -130,23 +140,27 @@ def row(cells: pd.DataFrame) -> dict[str, str]:
 def report(runs: Path, seed: int) -> str:
     """Return LEADERBOARD.md of all kept forecasts."""
     whole, each = [], []
-    for path in sorted(runs.glob("*.csv")):
+    for path in sorted(runs.glob("*.csv"), key=lambda path: (_cut(path), path.stem)):
         table = pd.read_csv(path)
+        name, cut = path.stem.rsplit(", ", 1)
         seconds = f"{table['seconds'].iloc[0]:.0f}"
-        for part, cells in parts_of(table).items():
-            whole.append({"spec": path.stem, "held out": part, **row(cells), "seconds": seconds})
-        late = parts_of(table)["later models"]
-        for name, cells in late.groupby("benchmark"):
-            each.append({"spec": path.stem, "benchmark": name, **row(cells)})
+        for part, cells in parts_of(table, cut).items():
+            about = {"cut": cut, "spec": name, "held out": part}
+            whole.append({**about, **row(cells), "seconds": seconds})
+        if cut == CUT:
+            late = parts_of(table, cut)["later models"]
+            for benchmark, cells in late.groupby("benchmark"):
+                each.append({"spec": name, "benchmark": benchmark, **row(cells)})
     parts = [
         "# The Open LLM Leaderboard v2, whole",
         provenance(seed),
-        f"Models uploaded before {CUT} are fitted but for a tenth of their scores at random; these "
+        f"Models uploaded before a cut are fitted but for a tenth of their scores at random; these "
         "and all scores of later models are forecast by their median. Families, lineages and the "
         "instruct flag are read from base models and names. Points are percentage points; standard "
-        "errors are between families; seconds are those of the fit, compilation included.",
+        "errors are between families; seconds are those of the fit, compilation included. The cut "
+        f"{EARLIER} is for choosing among specs: it uses no model uploaded from {CUT} on.",
         markdown(pd.DataFrame(whole)),
-        "Later models by benchmark:",
+        f"Models from {CUT} on by benchmark:",
         markdown(pd.DataFrame(each)),
         "## Later models on math_lvl5, by lineage",
         "Where its intervals under-cover: in lineages that no fitted model has (Qwen 2.5, Llama "
@@ -162,11 +176,11 @@ def report(runs: Path, seed: int) -> str:
 
 def _math(runs: Path) -> str:
     """Return where later models' scores on math_lvl5 lie beside their intervals, by lineage."""
-    scores, _ = leaderboard(0)
+    scores, fold = leaderboard(0, CUT)
     frame = scores.to_frame().set_index("model")
     rows = []
-    for path in sorted(runs.glob("*.csv")):
-        cells = parts_of(pd.read_csv(path))["later models"]
+    for path in sorted(runs.glob(f"*, {CUT}.csv")):
+        cells = parts_of(pd.read_csv(path), CUT)["later models"]
         cells = cells[cells["benchmark"] == "math_lvl5"]
         lineage = cells["model"].map(frame["lineage"])
         for name in lineage.value_counts().index[:8]:  # those with the most later models
@@ -174,10 +188,10 @@ def _math(runs: Path) -> str:
             below, above = mine["score"] < mine["lower"], mine["score"] > mine["upper"]
             rows.append(
                 {
-                    "spec": path.stem,
+                    "spec": path.stem.rsplit(", ", 1)[0],
                     "lineage": name,
                     "models": len(mine),
-                    "fitted models": int((frame.loc[_early(), "lineage"] == name).sum()),
+                    "fitted models": int((frame.loc[list(fold.train), "lineage"] == name).sum()),
                     "bias": f"{100 * (mine['median'] - mine['score']).mean():+.1f}",
                     "below": f"{np.mean(below):.2f}",
                     "above": f"{np.mean(above):.2f}",
@@ -186,8 +200,8 @@ def _math(runs: Path) -> str:
     return markdown(pd.DataFrame(rows))
 
 
-def _early() -> list[str]:
-    return list(leaderboard(0)[1].train)
+def _cut(path: Path) -> str:
+    return path.stem.rsplit(", ", 1)[1]
 
 
 if __name__ == "__main__":

@@ -17,7 +17,13 @@ from latentscale.analysis.forecasts.predict import forecast_rows
 from latentscale.analysis.forecasts.weights import Degenerate
 from latentscale.analysis.tools.fold import Fold, folds_of
 from latentscale.analysis.tools.fold_files import checked_folder, fold_file, run_key
-from latentscale.analysis.tools.refits import Refit, in_one_process, run_refits
+from latentscale.analysis.tools.refits import (
+    Refit,
+    checked_cluster,
+    in_one_process,
+    refuse_store,
+    run_refits,
+)
 from latentscale.analysis.tools.units import with_scales
 from latentscale.data.recorded import pull_inside
 from latentscale.data.scaling import is_bounded, without_standards
@@ -155,10 +161,11 @@ def backtest(
     made = folds_of(folds, scores)
     seed, workers = checked_seed(seed), checked_workers(workers)
     interval_quantiles(prob)
-    _check_place(method, cluster)
+    refuse_store(method, "fold")
+    cluster = checked_cluster(cluster)
     place = None if folder is None else checked_folder(folder)
     key = run_key(spec, scores, method, seed, prob)
-    alone = in_one_process(method, 2 if cluster is not None else workers)
+    alone = in_one_process(method, workers, cluster)
     files = [place and fold_file(place, key, fold, few_shot) for fold in made]
     refits = [
         _FoldRefit(spec, scores, fold, alone, seed, prob, few_shot, file)
@@ -223,18 +230,6 @@ def score_forecast(
     wide = cells.to_dataframe(dim_order=[MODEL, BENCHMARK])[list(cells.data_vars)].reset_index()
     merged = table.merge(wide, on=["model", "benchmark"], validate="one_to_one")
     return merged.dropna(subset="score").reset_index(drop=True)
-
-
-def _check_place(method: Method, cluster: str | None) -> None:
-    if getattr(method, "store", None) is not None:
-        raise FitError(
-            "method.store is one folder for one fit, but every fold is a fit of its own; leave it "
-            "out, and give `folder` to keep finished folds."
-        )
-    if cluster is not None and not isinstance(cluster, str):
-        raise FitError(
-            f'cluster must be an address, such as "tcp://10.0.0.1:8786"; got {cluster!r}.'
-        )
 
 
 def _fold_table(job: _FoldRefit) -> pd.DataFrame:

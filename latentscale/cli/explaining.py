@@ -1,4 +1,4 @@
-"""The commands that ask what a fit means: skills, allocate."""
+"""The commands that ask what a fit or a prior means: skills, allocate, elicit."""
 
 from __future__ import annotations
 
@@ -87,6 +87,54 @@ def allocate(
         from latentscale.plots import plot_allocation
 
         save_figure(plot_allocation(allocation), out)
+
+
+def elicit(
+    spec: Annotated[
+        str, typer.Argument(metavar="SPEC", help="A shipped spec, or a TOML file's path.")
+    ],
+    slot: Annotated[str, typer.Argument(metavar="PRIOR", help="A prior that the spec uses.")],
+    lower: Annotated[float, typer.Argument(help="Lower bound, a score or a change of it.")],
+    upper: Annotated[float, typer.Argument(help="Upper bound.")],
+    prob: Prob = DEFAULT_PROB,
+    at: Annotated[
+        float,
+        typer.Option("--at", help="Score from which changes start, or that scores scatter at."),
+    ] = 0.5,
+    floor: Annotated[float, typer.Option("--floor", help="Lowest score of the curve.")] = 0.0,
+    ceiling: Annotated[float, typer.Option("--ceiling", help="Highest score of the curve.")] = 1.0,
+    dist: Annotated[
+        str | None, typer.Option("--dist", help="Distribution; the prior's own if none.")
+    ] = None,
+    of_parameter: Annotated[
+        bool, typer.Option("--of-parameter", help="The bounds are of the parameter itself.")
+    ] = False,
+    csv: SecondTableOut = None,
+    verbose: Verbose = False,
+) -> None:
+    """Find a prior from bounds in score units.
+
+    PreliZ finds the prior of maximum entropy that has the probability PROB between the bounds. What
+    is printed last is what to write into the spec's file. Needs the extra elicit.
+    """
+    import latentscale as ls
+
+    announce([csv])
+    found = ls.elicit(
+        ls.load_spec(spec),
+        slot,
+        lower,
+        upper,
+        prob=prob,
+        at=at,
+        floor=floor,
+        ceiling=ceiling,
+        dist=dist,
+        units="parameter" if of_parameter else "score",
+    )
+    _table(found.table(prob), csv, found.headline)
+    numbers = ", ".join(f"{name} = {value:.6g}" for name, value in found.prior.numbers.items())
+    say(f'\n[priors]\n{slot} = {{ dist = "{found.prior.dist}", {numbers} }}')
 
 
 def _table(

@@ -168,8 +168,12 @@ def report(
     out: PageOut = Path("report.html"),
     spec: Annotated[
         str,
-        typer.Option("--spec", help="Of scores: a shipped spec, or the path of a TOML file."),
-    ] = "latentscale",
+        typer.Option(
+            "--spec",
+            help="Of scores: a shipped spec, or the path of a TOML file; auto is latentscale where "
+            "most models state their size, else capabilities.",
+        ),
+    ] = "auto",
     method: Annotated[
         str,
         typer.Option(

@@ -129,6 +129,6 @@ def finish(
     if table is not None:
         save_table(rows.reset_index() if rows.index.name else rows, table)
     elif shown is not None and len(shown):
-        print_table(shown, "{:.3g}".format)
+        print_table(shown, "{:.4g}".format)
     if figure is not None:
         save_figure(result.plot(), figure)  # type: ignore[union-attr]

@@ -6,17 +6,17 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from latentscale.cli.console import say, warn
 from latentscale.cli.methods import chosen_method
 from latentscale.cli.options import FIT_ENDING
 from latentscale.cli.stops import saving
-from latentscale.errors import DataWarning, listed
+from latentscale.cli.suiting import suited
+from latentscale.errors import DataWarning
 
 if TYPE_CHECKING:
     from latentscale.data.scores import Scores
-    from latentscale.declare.spec import ModelSpec
     from latentscale.inference.method import Method
     from latentscale.posterior.fit import Fit
 
@@ -26,16 +26,6 @@ MANY_MODELS: Final = 500
 """Above so many models "auto" is ADVI: NUTS takes about a minute for every hundred models."""
 BATCH: Final = 500
 """Models that a step of ADVI looks at in such a table."""
-_TOKENS: Final = ("log_tokens", "log_flops")
-_COVARIATES: Final = (
-    "covariates",
-    "family.slopes",
-    "benchmarks.slopes",
-    "benchmarks.family_slopes",
-    "benchmarks.precision_covariates",
-    "benchmarks.instruct.slopes",
-)
-"""Fields of a spec that name covariates."""
 
 
 def is_fit(path: Path) -> bool:
@@ -60,8 +50,8 @@ def fit_of_scores(
     path
         A table of scores, or a published source that `read_scores` knows.
     spec
-        A shipped spec, or the path of a TOML file. Where the table has no training tokens, a
-        shipped spec is used without its covariates of tokens; this is said.
+        A shipped spec, the path of a TOML file, or ``"auto"``. A shipped spec is used without
+        what the table cannot give, such as covariates of tokens; this is said.
     method
         The name of a method, or `AUTO`.
     settings
@@ -75,7 +65,6 @@ def fit_of_scores(
     """
     import latentscale as ls
     from latentscale.data.readers import read_scores
-    from latentscale.declare.io import shipped_specs
 
     if method != AUTO:
         chosen_method(method, settings, {"draws": draws})  # refused before a long table is read
@@ -83,7 +72,7 @@ def fit_of_scores(
         warnings.simplefilter("ignore", DataWarning)  # the audit, printed below, says it all
         scores = read_scores(path)
     say(f"{scores!r}\n{scores.audit}")
-    model = _without_tokens(ls.load_spec(spec), scores, shipped=spec in shipped_specs())
+    model = suited(spec, scores)
     how = _method(method, scores, settings, draws)
     fitted = ls.fit(model, scores, method=how, seed=seed)
     with saving():
@@ -93,30 +82,6 @@ def fit_of_scores(
         for line in fitted.status.advice:
             warn(line)
     return fitted
-
-
-def _without_tokens(model: ModelSpec, scores: Scores, *, shipped: bool) -> ModelSpec:
-    """Leave tokens out of a shipped spec where no model of the table states them."""
-    if not shipped or scores.dataset["tokens"].notnull().any():
-        return model
-    changes = {}
-    for path in _COVARIATES:
-        names = _names_at(model, path)
-        kept = [n for n in names if not any(factor in _TOKENS for factor in n.split(":"))]
-        if len(kept) < len(names):
-            changes[path] = kept
-    if changes:
-        kept = changes.get("covariates", list(model.covariates))
-        on = listed(kept) if kept else "no covariate"
-        say(f"no model states its training tokens: {model.name} is fitted on {on} alone")
-    return model.with_(changes)
-
-
-def _names_at(model: ModelSpec, path: str) -> Sequence[str]:
-    value: Any = model
-    for name in path.split("."):
-        value = getattr(value, name)
-    return tuple(value)
 
 
 def _method(name: str, scores: Scores, settings: Sequence[str] | None, draws: int | None) -> Method:

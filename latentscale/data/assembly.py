@@ -31,9 +31,11 @@ from latentscale.data.measured import read_stderr_frame
 from latentscale.data.problems import fail
 from latentscale.data.scales.base import Scale, scale_of
 from latentscale.data.scaling import benchmark_variables
+from latentscale.data.sources import APART, MERGED, SOURCES, apart
 from latentscale.data.table import Table, read_wide
 from latentscale.dims import BENCHMARK, FAMILY, LINEAGE, MODEL
 from latentscale.errors import DataError, listed
+from latentscale.validate import choice
 
 _WHAT = "This table cannot be used as scores"
 
@@ -72,9 +74,14 @@ def from_rows(
     frame: AnyFrame,
     features: Sequence[str | Feature] | None,
     benchmarks: Mapping[str, Benchmark] | None,
+    sources: str = MERGED,
 ) -> tuple[xr.Dataset, Audit]:
     """Check a table of one row a score, and return its variables with what was found in it."""
+    choice(sources, "sources", SOURCES, error=DataError)
     clean, findings = checked_frame(frame, LONG_REQUIRED, _WHAT)
+    if sources == APART:
+        clean, benchmarks, more = apart(clean, benchmarks)
+        findings = [*findings, *more]
     scales = _stated_scales(benchmarks)
     read = read_long(clean, scales, declared(features, clean))
     return _assemble(read, benchmarks, findings)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from latentscale.dims import DEFAULT_PROB
 from latentscale.errors import DataWarning, listed
-from latentscale.markup import data_table
+from latentscale.markup import data_table, fitted_text
 from latentscale.result import was_attribute
 
 Level = Literal["info", "warning"]
@@ -64,6 +64,11 @@ class Audit:
 
     def __len__(self) -> int:
         return len(self.findings)
+
+    def __repr__(self) -> str:
+        count = len(self.findings)
+        head = f"Audit({count} finding{'' if count == 1 else 's'}, {len(self.warnings)} to check)"
+        return fitted_text([head, *(f"  {one.level}, {one.where}: {one.message}" for one in self)])
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(self.findings)

@@ -14,6 +14,7 @@ from latentscale.data.audit import Finding
 from latentscale.data.scales.base import SCALES, scale_of
 from latentscale.data.scales.fraction import FractionScale
 from latentscale.errors import DataError, listed, nearest
+from latentscale.markup import call_text
 from latentscale.validate import choice, is_number, is_whole, plain_fields, unstorable
 
 
@@ -46,6 +47,15 @@ class Benchmark:
         Benchmarks of one group are alike; an empty text for none.
     unit
         Unit of the scores, for tables and axes, such as ``"Elo"`` or ``"minutes"``.
+    attempts
+        k of pass@k: an item counts as solved if one of so many attempts solves it.
+    task
+        Name of the task that several benchmarks attempt: "humaneval" for "humaneval pass@10". A
+        spec with the term ``attempts`` takes them for one skill; others keep them apart.
+
+    source
+        Who measured, where scores of one task from several sources are kept apart (see
+        `Scores.from_long`).
 
     Raises
     ------
@@ -59,6 +69,8 @@ class Benchmark:
     0.25
     """
 
+    __repr__ = call_text
+
     floor: float = 0.0
     n_items: int | None = None
     suite: str = ""
@@ -68,6 +80,9 @@ class Benchmark:
     ceiling: float | None = None
     group: str = ""
     unit: str = ""
+    attempts: int = 1
+    task: str = ""
+    source: str = ""
 
     def __post_init__(self) -> None:
         plain_fields(self)
@@ -85,7 +100,16 @@ class Benchmark:
                 f"Benchmark n_items {self.n_items!r} must be a positive whole number, "
                 "or None when it is unknown."
             )
-        for name in ("suite", "basis", "group", "unit"):
+        if not is_whole(self.attempts, least=1):
+            raise DataError(
+                f"Benchmark attempts must be a whole number of at least 1; got {self.attempts!r}."
+            )
+        if self.attempts > 1 and (self._bounds is None or self.lower_is_better):
+            raise DataError(
+                f"Benchmark attempts is {self.attempts}, but only scores that are shares of solved "
+                "items, the more the better, have several attempts; leave it out."
+            )
+        for name in ("suite", "basis", "group", "unit", "task", "source"):
             text = getattr(self, name)
             if not isinstance(text, str) or unstorable(text):
                 raise DataError(

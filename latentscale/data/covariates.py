@@ -18,6 +18,7 @@ from latentscale.data.known import features_of, kind_of_feature, kinds_among, kn
 from latentscale.data.scores import Scores
 from latentscale.dims import BENCHMARK, CATEGORY_LEVEL, COVARIATE, FAMILY, LINEAGE, MODEL
 from latentscale.errors import DataError, SpecError, listed, nearest
+from latentscale.markup import call_text
 
 _NUMBERS: Final = ("mean", "scale", "lower", "upper")
 _FIELDS: Final = ("names", *_NUMBERS, "features")
@@ -40,6 +41,8 @@ class CovariateTransform:
     features
         The features in use; of a category, with the levels of the fitted models.
     """
+
+    __repr__ = call_text
 
     names: tuple[str, ...]
     mean: Mapping[str, float] = field(hash=False)
@@ -76,7 +79,8 @@ class CovariateTransform:
         kinds = features_in_use(table, names)
         used = table["score"].notnull().any(BENCHMARK).to_numpy()
         for kind in kinds:
-            used = used & kind.given(table)
+            if not kind.estimated:
+                used = used & kind.given(table)
         if not used.any():
             raise DataError(
                 "No model is left to scale the covariates on: every row is without scores, or "
@@ -89,6 +93,12 @@ class CovariateTransform:
         mean, scale, lower, upper = {}, {}, {}, {}
         for base, kind in _bases(expanded, settled).items():
             values = kind.raw(fitted, base)
+            values = values[~np.isnan(values)] if kind.estimated else values
+            if not len(values):
+                raise DataError(
+                    f"No model gives {kind.name}, so its missing values cannot be estimated. Fill "
+                    f"it for some models, or leave {base} out of the covariates."
+                )
             lower[base], upper[base] = float(values.min()), float(values.max())
             mean[base], scale[base] = _centre(values) if kind.centred else (0.0, 1.0)
         features = tuple(kind.feature for kind in settled)
@@ -122,7 +132,7 @@ class CovariateTransform:
         """Return whether a base covariate is in use."""
         return base in self.mean
 
-    def apply(self, table: xr.Dataset) -> xr.DataArray:
+    def apply(self, table: xr.Dataset, *, at_mean: bool = False) -> xr.DataArray:
         """Return the covariates of some models.
 
         Parameters
@@ -130,6 +140,8 @@ class CovariateTransform:
         table
             Variables of the features in use over model: params (billions), tokens (trillions),
             instruct and others.
+        at_mean
+            Whether missing values that are parameters are taken at their prior mean, 0.
 
         Returns
         -------
@@ -137,16 +149,28 @@ class CovariateTransform:
             Dims (model, covariate), in the order of `columns`. A product is the product of its
             standardised parts. NaN where a feature is not known.
         """
-        standard = {
-            base: (kind.raw(table, base) - self.mean[base]) / self.scale[base]
-            for base, kind in self._by_base.items()
-        }
+        standard = self.standard(table)
+        if at_mean:
+            standard |= {base: np.nan_to_num(v) for base, v in self.estimated(table).items()}
         values = np.empty((table.sizes[MODEL], len(self.columns)))
         for column, name in enumerate(self.columns):
             values[:, column] = np.prod([standard[factor] for factor in name.split(":")], axis=0)
         names = np.array(self.columns, dtype=np.str_)
         coords = {MODEL: table[MODEL].to_numpy(), COVARIATE: names}
         return xr.DataArray(values, coords=coords, dims=(MODEL, COVARIATE), name=COVARIATE)
+
+    def standard(self, table: xr.Dataset) -> dict[str, Floats]:
+        """Return base covariates, centred and scaled, over model; NaN where not known."""
+        return {
+            base: (kind.raw(table, base) - self.mean[base]) / self.scale[base]
+            for base, kind in self._by_base.items()
+        }
+
+    def estimated(self, table: xr.Dataset) -> dict[str, Floats]:
+        """Return the base covariates whose missing values are parameters, as `standard` does."""
+        bases = [base for base, kind in self._by_base.items() if kind.estimated]
+        values = self.standard(table) if bases else {}
+        return {base: values[base] for base in bases}
 
     def indicators(self, table: xr.Dataset, levels: Sequence[str]) -> xr.DataArray:
         """Return which models have which levels of partially pooled categories.
@@ -284,7 +308,7 @@ def features_in_use(table: xr.Dataset, names: Sequence[str]) -> tuple[FeatureKin
 
 def _missing(table: xr.Dataset, kinds: Sequence[FeatureKind]) -> dict[str, npt.NDArray[np.bool_]]:
     missing: dict[str, npt.NDArray[np.bool_]] = {}
-    for kind in kinds:
+    for kind in (kind for kind in kinds if not kind.estimated):
         for column, rows in kind.missing(table).items():
             missing[column] = missing.get(column, np.zeros(len(rows), dtype=bool)) | rows
     return {column: rows for column, rows in missing.items() if rows.any()}

@@ -139,13 +139,16 @@ def _settled(feature: Feature, column: pd.Series) -> Feature:
     known = known_features().get(feature.name)
     if known is None or (feature.kind and feature.name in _FREE_KIND):
         return feature if feature.kind else replace(feature, kind=kind_of_column(column))
-    if feature not in (Feature(feature.name), known.feature):
+    if replace(feature, missing=known.feature.missing) not in (
+        Feature(feature.name, missing=known.feature.missing),
+        known.feature,
+    ):
         raise SpecError(
             f'Feature "{feature.name}" is known as {known.feature.to_dict()}, which cannot be '
             f"changed{'' if feature.name not in _FREE_KIND else ' without naming its kind'}; "
             f'declare features=["{feature.name}"], or rename the column.'
         )
-    return known.feature
+    return replace(known.feature, missing=feature.missing)
 
 
 def features_of(table: xr.Dataset) -> tuple[Feature, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
 from typing import Final
@@ -41,6 +42,11 @@ _ALIASES: Final = {
     "benchmark": ("bench", "task", "dataset", "metric"),
     "score": ("value", "accuracy", "acc", "result"),
 }
+
+
+_STDERR: Final = r"(?:std\.?[ _-]?err(?:or)?|standard[ _-]error)s?"
+_ERRORS: Final = re.compile(rf"(.+?)[ _\-(\[]+{_STDERR}[)\]]?|{_STDERR}[ _\-(\[]+(.+?)[)\]]?")
+"""Names of columns of standard errors, such as "gpqa_stderr"; "mmlu_se" may be Swedish."""
 
 
 def checked_frame(
@@ -175,6 +181,15 @@ def benchmark_columns(
             text = "this looks like a saved row index, not a benchmark. Drop it."
             problems.append(at_column(name, text))
             continue
+        scored = None if name in measured else _error_of(name, names)
+        if scored is not None:
+            text = (
+                f'this looks like standard errors of "{scored}", not a benchmark. Pass them apart, '
+                f'stderr=frame[["model", "{name}"]].rename(columns={{"{name}": "{scored}"}}), or '
+                "in a long table with the columns benchmark, score and stderr; or drop the column."
+            )
+            problems.append(at_column(name, text))
+            continue
         meant = None if name in measured else _misspelt_column(name, frame.columns)
         if meant and (name.casefold() == meant or not _between_bounds(frame[name])):
             text = (
@@ -186,6 +201,20 @@ def benchmark_columns(
             findings.append(_lookalike(name, meant))
     skipped = {problem.column for problem in problems}
     return [name for name in names if name not in skipped], problems, findings
+
+
+def _error_of(name: str, names: Iterable[str]) -> str | None:
+    """Return the other column whose standard errors a column seems to hold, by its name."""
+    found = _ERRORS.fullmatch(name.casefold())
+    if found is None:
+        return None
+    of = _squeezed(found[1] or found[2] or "")
+    others = (other for other in names if other != name and _squeezed(other) == of)
+    return next(others, None) if of else None
+
+
+def _squeezed(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name.casefold())
 
 
 def _misspelt_column(name: str, present: Iterable[str]) -> str | None:

@@ -35,6 +35,9 @@ def benchmark_variables(info: Mapping[str, Benchmark], names: list[str]) -> dict
         "lower_is_better": (np.array([info[n].lower_is_better for n in names]), False),
         "group": (np.array([info[n].group for n in names], np.str_), ""),
         "unit": (np.array([info[n].unit for n in names], np.str_), ""),
+        "attempts": (np.array([info[n].attempts for n in names], dtype=int), 1),
+        "source": (np.array([info[n].source for n in names], np.str_), ""),
+        "task": (np.array([info[n].task for n in names], np.str_), ""),
     }
     variables: dict[str, Any] = {
         name: (BENCHMARK, values)
@@ -52,7 +55,7 @@ def scaling_of(benchmark: xr.Dataset) -> dict[str, Any]:
     """Return the fields of `Benchmark` that the variables of one benchmark hold."""
     fields: dict[str, Any] = {
         name: benchmark[name].item()
-        for name in ("scale", "lower_is_better", "group", "unit")
+        for name in ("scale", "lower_is_better", "group", "unit", "attempts", "task", "source")
         if name in benchmark
     }
     if "ceiling" in benchmark and not np.isnan(float(benchmark["ceiling"])):

@@ -143,6 +143,7 @@ class Scores:
         *,
         features: Sequence[str | Feature] | None = None,
         benchmarks: Mapping[str, Benchmark] | None = None,
+        sources: str = "merged",
     ) -> Scores:
         """Check a long table, one row a score, and keep it as scores.
 
@@ -157,6 +158,10 @@ class Scores:
             state stderr, else by items where all state those, else alike. It is not changed.
         features, benchmarks
             As in `from_frame`.
+        sources
+            ``"merged"``, as above; or ``"apart"``: the scores of each further source of a
+            benchmark are a benchmark of the same task, "gpqa (vendor)", and the term ``sources``
+            of a spec estimates what sources differ by. Scores that are not fractions are merged.
 
         Returns
         -------
@@ -174,7 +179,7 @@ class Scores:
         DataWarning
             As `from_frame`.
         """
-        scores = scores_from_long(frame, features=features, benchmarks=benchmarks)
+        scores = scores_from_long(frame, features=features, benchmarks=benchmarks, sources=sources)
         emit(scores.audit.findings, about=_ABOUT)
         return scores
 
@@ -442,9 +447,10 @@ def scores_from_long(
     *,
     features: Sequence[str | Feature] | None = None,
     benchmarks: Mapping[str, Benchmark] | None = None,
+    sources: str = "merged",
 ) -> Scores:
     """Do what `Scores.from_long` does, without issuing a warning."""
-    return Scores(*from_rows(frame, features, benchmarks))
+    return Scores(*from_rows(frame, features, benchmarks, sources))
 
 
 def _counted(count: int, singular: str, plural: str) -> str:

@@ -17,7 +17,7 @@ from latentscale.declare.prior import PRIOR_SLOTS, REAL, Prior
 from latentscale.declare.record import Record
 from latentscale.declare.undisclosed import DEPEND_ON_TOKENS, Estimated, LeaveOut
 from latentscale.errors import SpecError, listed, nearest
-from latentscale.markup import facts_table
+from latentscale.markup import facts_table, fitted_text
 from latentscale.validate import UNSTORABLE_RULE, unstorable
 
 if TYPE_CHECKING:
@@ -408,6 +408,9 @@ class ModelSpec(Record):
         parts += [f"  {name}: {fact}" for name, fact in self.facts().items()]
         parts += [f"  {name}: {prior}" for name, prior in self._shown_priors().items()]
         return "\n".join(parts)
+
+    def __repr__(self) -> str:
+        return fitted_text(str(self).splitlines())
 
     def _shown_priors(self) -> dict[str, str]:
         """Return the priors, defaults apart; marked where the model has no such parameter."""

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from latentscale.analysis.choices.next_benchmark import NextBenchmark, next_benchmark
+from latentscale.analysis.choices.next_benchmark import NextBenchmark, next_of_forecast
 from latentscale.analysis.curves.curves import Curve, scaling_curve
-from latentscale.analysis.forecasts.condition import FewShot
+from latentscale.analysis.forecasts.few_shot import FewShot
 from latentscale.analysis.forecasts.forecast import Forecast
 from latentscale.analysis.forecasts.predict import predict
 from latentscale.analysis.tools.blocks import spread_draws
@@ -196,14 +196,12 @@ class Planner:
         return self._curves[family]
 
     def _new(self, planned: Planned) -> Answer:
-        row = planned.row
-        forecast = predict(self.fit, row, seed=self.seed, few_shot=self._few_shot, draws=_DRAWS)
+        forecast = predict(
+            self.fit, planned.row, seed=self.seed, few_shot=self._few_shot, draws=_DRAWS
+        )
         index, rank = self._standing(forecast)
         try:
-            following, why = (
-                next_benchmark(self.fit, row, seed=self.seed, few_shot=self._few_shot),
-                "",
-            )
+            following, why = next_of_forecast(self.fit, forecast), ""
         except LatentscaleError as error:
             following, why = None, str(error)
         count = len(self.fit.scores.models)

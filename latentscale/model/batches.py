@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pymc as pm
 
-from latentscale.dims import FAMILY, LINEAGE, MODEL, UNDISCLOSED
+from latentscale.dims import FAMILY, LINEAGE, MISSING_VALUE, MODEL, UNDISCLOSED
 from latentscale.model.design import Design
 
-LOCAL_DIMS = (MODEL, FAMILY, LINEAGE, UNDISCLOSED)
+LOCAL_DIMS = (MODEL, FAMILY, LINEAGE, UNDISCLOSED, MISSING_VALUE)
 """Dims of parameters that belong to some models of the table alone."""
 
 
@@ -131,5 +131,12 @@ def _batch(design: Design, models: np.ndarray) -> Batch:
     )
     place = {name: index for index, name in enumerate(design.undisclosed)}
     undisclosed = np.array([place[name] for name in own.undisclosed], dtype=int)
-    positions = {MODEL: models, FAMILY: families, LINEAGE: lineages, UNDISCLOSED: undisclosed}
+    place = {label: index for index, label in enumerate(design.estimated)}
+    positions = {
+        MODEL: models,
+        FAMILY: families,
+        LINEAGE: lineages,
+        UNDISCLOSED: undisclosed,
+        MISSING_VALUE: np.array([place[label] for label in own.estimated], dtype=int),
+    }
     return Batch(own, positions)

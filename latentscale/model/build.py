@@ -10,7 +10,17 @@ import xarray as xr
 
 from latentscale.data.scores import Scores
 from latentscale.declare.spec import ModelSpec
-from latentscale.dims import BENCHMARK, CELL, FAMILY, LINEAGE, MODEL, SKILL, UNDISCLOSED
+from latentscale.dims import (
+    BENCHMARK,
+    CELL,
+    FAMILY,
+    LINEAGE,
+    MISSING_VALUE,
+    MODEL,
+    SKILL,
+    UNDISCLOSED,
+)
+from latentscale.errors import LatentscaleError, SpecError
 from latentscale.expect import expect
 from latentscale.maths import Named, as_data
 from latentscale.model.design import Design, design
@@ -24,7 +34,7 @@ from latentscale.model.equations import (
 )
 from latentscale.model.noise import noise_of
 from latentscale.model.rows import covariate_coords
-from latentscale.model.terms.base import known_of, terms_of
+from latentscale.model.terms.base import Term, known_of, terms_of
 from latentscale.model.undisclosed import rows_in_graph
 
 
@@ -75,13 +85,32 @@ def build_design(spec: ModelSpec, design: Design) -> pm.Model:
             for name, array in known_of(spec, design.scores.dataset).items()
         }
         for term in terms_of(spec):
-            values |= term.declare(spec, design)
+            values |= _declared(term, spec, design)
         family = as_data(design.family_of_model, dims=(MODEL,))
         rows = replace(rows_in_graph(spec, design, values), family=family)
         skill = latent_skill(spec, values, rows)
         eta = linear_predictor(spec, values, rows, skill)
         _observe(spec, design, values, eta, precision(spec, values, rows))
     return model
+
+
+def _declared(term: Term, spec: ModelSpec, design: Design) -> dict[str, Named]:
+    """Return the values of a term, declared in the open PyMC model.
+
+    Raises
+    ------
+    SpecError
+        If PyMC refuses it: a variable has the name of another one, or of a dim.
+    """
+    try:
+        return term.declare(spec, design)
+    except LatentscaleError:
+        raise
+    except ValueError as failure:
+        raise SpecError(
+            f'The term "{term.kind}" cannot be declared: {failure} Give each variable and dim of a '
+            "term a name of its own."
+        ) from failure
 
 
 def _observe(
@@ -120,6 +149,8 @@ def coordinates_of(spec: ModelSpec, design: Design) -> dict[str, object]:
     }
     if design.undisclosed:
         coords[UNDISCLOSED] = list(design.undisclosed)
+    if design.estimated:
+        coords[MISSING_VALUE] = list(design.estimated)
     if spec.skills.count:
         free = [f"skill {k + 1}" for k in range(spec.skills.count)]
         coords[SKILL] = list(design.anchors) or free

@@ -67,6 +67,10 @@ def can_be_centred(spec: ModelSpec, design: Design) -> bool:
         and spec.benchmarks.floor == "fixed"
         and spec.benchmarks.likelihood.linearised
         and not design.undisclosed
+        and not design.estimated
+        and not any(
+            term.kind in ("attempts", "sources") for term in terms_of(spec)
+        )  # no predictor of their own
     )
 
 

@@ -21,6 +21,7 @@ from latentscale.data.scores import Scores
 from latentscale.declare.spec import ModelSpec
 from latentscale.dims import BENCHMARK, COVARIATE, MODEL
 from latentscale.errors import DataError, DataWarning, FitWarning, SpecError, listed
+from latentscale.model.attempts import first_of_each
 from latentscale.model.identify import choose_anchors
 from latentscale.model.scaled import known_curve
 
@@ -39,7 +40,8 @@ class Design:
     transform
         Covariate transform, fitted on these rows.
     x
-        Standardised covariates, dims (model, covariate); NaN where tokens are undisclosed.
+        Standardised covariates, dims (model, covariate); NaN where tokens are undisclosed, and
+        with missing values of features that are parameters at their prior mean.
     families, lineages
         Names in index order.
     family_of_model, lineage_of_family
@@ -60,6 +62,12 @@ class Design:
         Whether families' effects are taken from their mean over what was fitted. A part of a
         table cannot know that mean (see `latentscale.model.batches`).
     """
+
+    def __repr__(self) -> str:
+        return (
+            f"Design({len(self.scores.models)} models in {len(self.families)} families, "
+            f"{len(self.score_of_cell)} scores, {self.x.shape[1]} covariates)"
+        )
 
     scores: Scores
     transform: CovariateTransform
@@ -87,6 +95,15 @@ class Design:
         """Models whose training tokens are needed and undisclosed, and so are parameters."""
         unknown = self.x.isnull().any(COVARIATE) & self.scores.dataset["tokens"].isnull()
         return tuple(str(name) for name in self.x[MODEL].values[unknown.values])
+
+    @cached_property
+    def estimated(self) -> dict[str, tuple[str, int]]:
+        """Missing values of features that are parameters: base covariate and row, by label."""
+        labels = {}
+        for base, values in self.transform.estimated(self.scores.dataset).items():
+            for row in np.flatnonzero(np.isnan(values)).tolist():
+                labels[f"{base} of {self.scores.models[row]}"] = (base, row)
+        return labels
 
     @cached_property
     def known_curve(self) -> dict[str, xr.DataArray]:
@@ -157,12 +174,13 @@ def design(
             f"but the spec uses {listed(spec.covariates)}."
         )
     _refuse_levels(spec, transform)
+    _refuse_both(spec, transform)
     values = inside.transpose(MODEL, BENCHMARK).to_numpy()
     benchmark_of_cell, model_of_cell = np.nonzero(~np.isnan(values.T))
     return Design(
         scores=used,
         transform=transform,
-        x=transform.apply(data),
+        x=transform.apply(data, at_mean=True),
         families=families,
         lineages=lineages,
         family_of_model=_positions(data["family"].values, families),
@@ -172,9 +190,17 @@ def design(
         benchmark_of_cell=benchmark_of_cell,
         score_of_cell=values[model_of_cell, benchmark_of_cell],
         pulled_inside=pulled,
-        anchors=choose_anchors(spec.skills, on_one_scale(data.assign(score=inside))),
+        anchors=choose_anchors(spec.skills, _for_anchors(spec, data.assign(score=inside))),
         left_out=left_out,
     )
+
+
+def _for_anchors(spec: ModelSpec, data: xr.Dataset) -> xr.DataArray:
+    """Return scores of benchmarks with loadings of their own, on one scale."""
+    score = on_one_scale(data)
+    if all(term.kind not in ("attempts", "sources") for term in spec.terms):  # type: ignore[attr-defined]
+        return score
+    return score.isel({BENCHMARK: np.unique(first_of_each(data))})
 
 
 def _usable(spec: ModelSpec, scores: Scores) -> tuple[Scores, tuple[str, ...]]:
@@ -259,6 +285,26 @@ def _refuse_levels(spec: ModelSpec, transform: CovariateTransform) -> None:
         raise SpecError(
             f'covariates: "{transform.categories[0].name}" is a category whose levels move '
             'skills, but skills.count is 0; declare it with coding="reference", or leave it out.'
+        )
+
+
+def missing_values_are_parameters(method: str, design: Design) -> str:
+    """Say that a method has no distribution for missing values of features."""
+    return (
+        f"{method} cannot integrate out {len(design.estimated)} missing values of features "
+        f"({listed(design.estimated, 3)}); declare these features without "
+        'missing="estimated", or use NUTS.'
+    )
+
+
+def _refuse_both(spec: ModelSpec, transform: CovariateTransform) -> None:
+    """Raise SpecError if tokens are estimated by the spec, and features by their declaration."""
+    names = [kind.name for kind in transform.kinds if kind.estimated]
+    if names and spec.undisclosed.kind == "estimated":
+        raise SpecError(
+            f'Missing values of {listed(names)} are declared as "estimated", and the spec has '
+            'undisclosed = {kind = "estimated"}, which is for tokens alone. Leave that out of the '
+            'spec, and declare Feature("tokens_t", missing="estimated") beside them.'
         )
 
 

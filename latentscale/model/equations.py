@@ -11,6 +11,7 @@ from typing import cast
 
 from latentscale.declare.spec import ModelSpec
 from latentscale.maths import Named, maths_of
+from latentscale.model.attempts import ATTEMPTS, SPREAD, of_first, over_attempts
 from latentscale.model.scaled import on_own_scale
 from latentscale.model.terms.base import Rows, Term, terms_of
 
@@ -64,7 +65,9 @@ def linear_predictor[Array: Named](
     """
     parts = [term.predictor(values, rows, skill) for term in terms_of(spec) if only(term)]
     total = _sum(parts)
-    return cast("Array", 0.0 if total is None else total)  # a number broadcasts as arrays do
+    if total is None:
+        return cast("Array", 0.0)  # a number broadcasts as arrays do
+    return of_first(values, cast("Array", total))
 
 
 def precision[Array: Named](
@@ -110,6 +113,9 @@ def expected_score[Array: Named](spec: ModelSpec, values: Mapping[str, Array], e
     top = values.get("ceiling", 1.0)
     mean = floor + (top - floor) * share
     inside = maths_of(mean).clip(mean, _EDGE, 1 - _EDGE)
+    if SPREAD in values:
+        several = over_attempts(inside, values[SPREAD], values[ATTEMPTS])
+        inside = maths_of(mean).clip(several, _EDGE, 1 - _EDGE)
     return cast("Array", on_own_scale(values, inside, eta))
 
 

@@ -15,9 +15,17 @@ import xarray as xr
 
 from latentscale.data.covariates import CovariateTransform
 from latentscale.declare.spec import ModelSpec
-from latentscale.dims import CATEGORY_LEVEL, COVARIATE, MODEL, SAMPLE, UNDISCLOSED
+from latentscale.dims import (
+    CATEGORY_LEVEL,
+    COVARIATE,
+    MISSING_VALUE,
+    MODEL,
+    SAMPLE,
+    UNDISCLOSED,
+)
 from latentscale.maths import Named, as_data
 from latentscale.model.design import Design
+from latentscale.model.missing import VALUE, arrays_of_draws, labels_of, with_values
 from latentscale.model.rows import in_graph, rows_of, with_levels
 from latentscale.model.terms.base import Rows
 from latentscale.model.terms.categories import EFFECT
@@ -38,6 +46,17 @@ def rows_in_graph(spec: ModelSpec, design: Design, values: Mapping[str, Named]) 
     table = design.scores.dataset
     if LOG_TOKENS not in values:
         rows = rows_of(spec, design.x, table)
+        if VALUE in values:
+            levels = with_levels(rows, design.transform, table, design.transform.levels)
+            return with_values(
+                spec,
+                design.transform,
+                table,
+                in_graph(levels),
+                values[VALUE],
+                list(design.estimated),
+                as_data,
+            )
         return in_graph(with_levels(rows, design.transform, table, design.transform.levels))
     index = as_data(_places(table, design.undisclosed), (MODEL,))
     coefficients = [
@@ -73,6 +92,11 @@ def rows_of_table(
     """
     levels = [str(name) for name in draws[CATEGORY_LEVEL].values] if EFFECT in draws else []
     x = transform.apply(table)
+    if VALUE in draws and labels_of(transform, table):
+        rows = with_levels(rows_of(spec, x, table), transform, table, levels)
+        fitted = [str(label) for label in draws[MISSING_VALUE].values]
+        array = arrays_of_draws(spec, transform, table)
+        return with_values(spec, transform, table, rows, draws[VALUE], fitted, array)
     if LOG_TOKENS not in draws or not bool(table["tokens"].isnull().any()):
         return with_levels(rows_of(spec, x, table), transform, table, levels)
     names = [str(name) for name in draws[UNDISCLOSED].values]

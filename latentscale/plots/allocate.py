@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from latentscale.analysis.choices.allocate import PUBLISHED, Allocation
+from latentscale.analysis.choices.allocate import Allocation
+from latentscale.analysis.choices.published import PUBLISHED, SAME_BUDGET
 from latentscale.dims import FLOPS_PER_BILLION_TRILLION
 from latentscale.expect import expect
 from latentscale.plots.style import (
@@ -74,9 +75,10 @@ def plot_allocation(allocation: Allocation, *, published: bool = True) -> Sheet:
         mine, inner = wide[wide["target"] == name], narrow[narrow["target"] == name]
         _rule(panel, budgets)
         _intervals(panel, mine, inner, highs, allocation.is_posterior)
+        low, high = lows.min(), highs.max()
         if published:
-            _published(panel, name)
-        _axes(panel, budgets, lows.min(), highs.max())
+            low, high = _published(panel, name, budgets, (low, high))
+        _axes(panel, budgets, low, high)
     for panel in axes[::columns]:
         panel.set_ylabel("parameters (billions)")
     across_label(axes, columns, "training compute (FLOPs)")
@@ -151,10 +153,16 @@ def _intervals(
             )
 
 
-def _published(panel: Axes, name: str) -> None:
-    known = PUBLISHED[PUBLISHED["target"] == name]
+def _published(
+    panel: Axes, name: str, budgets: np.ndarray, sizes: tuple[float, float]
+) -> tuple[float, float]:
+    """Draw the published optima within the budgets asked for, and return sizes that hold them."""
+    within = PUBLISHED["flops"].between(
+        budgets.min() * (1 - SAME_BUDGET), budgets.max() * (1 + SAME_BUDGET)
+    )
+    known = PUBLISHED[(PUBLISHED["target"] == name) & within]
     if known.empty:
-        return
+        return sizes
     panel.scatter(
         known["flops"],
         known["published_params"],
@@ -166,6 +174,8 @@ def _published(panel: Axes, name: str) -> None:
         zorder=5,
         label="Cai et al. 2025, Table 2",
     )
+    found = known["published_params"]
+    return min(sizes[0], found.min()), max(sizes[1], found.max())
 
 
 def _axes(panel: Axes, budgets: np.ndarray, low: float, high: float) -> None:

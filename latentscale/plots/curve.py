@@ -88,7 +88,8 @@ def plot_curve(
     points = _checked(hidden)
     columns = min(len(names), _COLUMNS)
     height = 2.0 if columns > 2 else 2.8
-    figure, axes = panels(len(names), columns=columns, width=2.5, height=height)
+    alike = not any(name in curve.units for name in names)  # Elo and percent share no axis
+    figure, axes = panels(len(names), columns=columns, width=2.5, height=height, share_y=alike)
     for name, panel in zip(names, axes, strict=True):
         heading(panel, with_unit(name, curve.units))
         _ranges(panel, curve)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,9 +13,10 @@ from latentscale.data.covariates import CovariateTransform
 from latentscale.data.scores import Scores
 from latentscale.declare.spec import ModelSpec
 from latentscale.dims import ALIGNMENT, CHAIN, DRAW, POSTERIOR, SAMPLE_STATS
-from latentscale.markup import bullets, facts_table
+from latentscale.markup import bullets, facts_table, fitted_text
 from latentscale.model.design import Design, design
 from latentscale.model.evaluate import Evaluator
+from latentscale.posterior.chains import fit_of_chains
 from latentscale.posterior.convergence import Convergence
 from latentscale.posterior.identified import convergence_of
 from latentscale.posterior.pairing import joined_chains
@@ -96,6 +98,34 @@ class Fit:
         aligned = ALIGNMENT in self.tree
         return convergence_of(self.spec, self.design, self.posterior, stats, aligned=aligned)
 
+    def with_chains(self, chains: Iterable[int]) -> Fit:
+        """Return the fit with some of its chains alone, judged anew.
+
+        For chains that lie in separate modes (`latentscale.diagnose` says which). What the other
+        chains drew is in no interval of the result; no share of a mode is estimated. The
+        provenance records the choice as ``chains_kept``.
+
+        Parameters
+        ----------
+        chains
+            Numbers of the chains to keep, as ``fit.posterior["chain"]`` has them.
+
+        Returns
+        -------
+        A fit of the same spec and scores. The fit itself stays as it is.
+
+        Raises
+        ------
+        FitError
+            If a chain is not in the fit, or the method does not draw chains.
+
+        Examples
+        --------
+        >>> fit.with_chains([0]).posterior.sizes["chain"]
+        1
+        """
+        return fit_of_chains(self, chains)
+
     def save(self, path: str | Path) -> Path:
         """Write the fit to one NetCDF file; `latentscale.load` reads it back.
 
@@ -127,7 +157,7 @@ class Fit:
         return save_fit(self, path)
 
     def __repr__(self) -> str:
-        return "\n".join(f"{name}: {value}" for name, value in self._facts().items())
+        return fitted_text([f"{name}: {value}" for name, value in self._facts().items()])
 
     def _repr_html_(self) -> str:
         advice = list(self.status.advice)

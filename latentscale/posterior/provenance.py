@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from latentscale.markup import call_text
+
 
 @dataclass(frozen=True)
 class Provenance:
@@ -21,6 +23,8 @@ class Provenance:
     versions
         Versions of latentscale, of Python and of the libraries that made the numbers.
     """
+
+    __repr__ = call_text
 
     method: str
     settings: dict[str, Any]

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from math import isnan
 from typing import Any
 
+from latentscale.markup import call_text
 from latentscale.numerics.psis import MOST_K
 from latentscale.posterior.convergence import (
     EBFMI_LIMIT,
@@ -42,6 +43,8 @@ class Status:
         a method without one. Up to min(1 - 1 / log10(draws), 0.7) the approximation can be
         trusted (Vehtari et al. 2024); NaN where it cannot be computed.
     """
+
+    __repr__ = call_text
 
     is_posterior: bool
     converged: bool | None

@@ -39,6 +39,16 @@ class Skills(Verb):
 
 
 @VERBS.add
+class Elicit(Verb):
+    """Which prior says what is believed of scores?"""
+
+    name = "elicit"
+    function = "latentscale.analysis.sensitivity.elicit:elicit"
+    example = "latentscale elicit pooled_flops benchmark_slope 0.02 0.20"
+    command = "latentscale.cli.explaining:elicit"
+
+
+@VERBS.add
 class Variance(Verb):
     """What makes models differ?"""
 

@@ -10,7 +10,8 @@ import pytest
 
 import latentscale as ls
 from latentscale.analysis import backtest as module
-from latentscale.analysis.tools import refits
+from latentscale.analysis.sensitivity import sensitivity_grid as grids
+from latentscale.inference.tools import workers
 
 distributed = pytest.importorskip("distributed", reason="needs dask.distributed, the extra cluster")
 
@@ -56,10 +57,40 @@ def test_a_cluster_gives_what_one_process_gives(
     pd.testing.assert_frame_equal(there, here)
 
 
+def test_a_cluster_refits_the_variants_of_a_sensitivity_grid(
+    address: str,
+    small_scores: ls.Scores,
+    quick_spec: ls.ModelSpec,
+    prior_fit: Callable[..., ls.Fit],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fit(spec, table, *, method, seed, progress):  # type: ignore[no-untyped-def]
+        return prior_fit(spec, table, seed=seed)
+
+    monkeypatch.setattr(grids, "fit", fit)
+    variants = {"wide": {"intercept": {"dist": "Normal", "mu": 0, "sigma": 4}}}
+    arguments = {"seed": 4, "progress": False}
+    there = ls.studies.sensitivity_grid(
+        quick_spec, small_scores, variants, cluster=address, folder=tmp_path, **arguments
+    )
+    assert len(list(tmp_path.rglob("*.csv"))) == 2
+    here = ls.studies.sensitivity_grid(quick_spec, small_scores, variants, **arguments)
+    pd.testing.assert_frame_equal(there.rows, here.rows)
+
+
+@pytest.mark.parametrize("question", [ls.studies.sensitivity_grid, ls.studies.leave_families_out])
+def test_an_address_that_is_no_text_is_refused(
+    question: Callable[..., object], small_scores: ls.Scores, quick_spec: ls.ModelSpec
+) -> None:
+    with pytest.raises(ls.FitError, match="cluster must be an address"):
+        question(quick_spec, small_scores, {}, cluster=8786)
+
+
 def test_nobody_at_the_address(
     small_scores: ls.Scores, quick_spec: ls.ModelSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(refits, "_CONNECT_SECONDS", 1)
+    monkeypatch.setattr(workers, "_CONNECT_SECONDS", 1)
     folds = ls.folds.leave_one_family_out(small_scores)[:1]
     with pytest.raises(ls.FitError, match="No dask scheduler answers"):
         ls.backtest(quick_spec, small_scores, folds, cluster="tcp://127.0.0.1:9", progress=False)

@@ -87,7 +87,7 @@ def test_the_table_says_what_the_prior_is_in_scores(preliz) -> None:
 @pytest.mark.parametrize(
     ("slot", "bounds", "settings", "said"),
     [
-        ("slope", (0, 1), {}, "no prior of pooled_flops"),
+        ("slope", (0, 1), {}, "not a prior of pooled_flops"),
         ("intercept", (0.8, 0.2), {}, "lower must be below upper"),
         ("intercept", (0.1, 1.2), {}, "outside the curve, which runs from 0 to 1"),
         ("intercept", (0.3, 0.9), {"floor": 0.6}, "floor, at and ceiling must rise"),

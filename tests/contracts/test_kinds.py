@@ -69,7 +69,9 @@ def test_log_priors_are_those_of_the_free_parameters_of_a_term(
 ) -> None:
     spec = spec_using(kind, everything_spec)
     info = {
-        name: ls.Benchmark(floor=b.floor, n_items=b.n_items, group="some")
+        name: ls.Benchmark(
+            floor=b.floor, n_items=b.n_items, group="some", attempts=2, source=name[:1]
+        )
         for name, b in small_scores.benchmark_info.items()
     }
     frame = small_scores.to_frame()

@@ -175,7 +175,7 @@ def test_wrong_paths_are_refused_with_what_to_give(hub, tmp_path):
     with pytest.raises(DataError, match="neither a folder nor a zip"):
         epoch_measurements(hub / "gpqa_diamond.csv")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="no CSV file in it"):
+    with pytest.raises(DataError, match="no CSV or Parquet file in it"):
         epoch_measurements(tmp_path / "empty")
     (tmp_path / "empty" / "x.csv").write_text("a,b\n1,2\n")
     with pytest.raises(DataError, match=r'no file of Epoch.s hub in it.*"x\.csv"'):

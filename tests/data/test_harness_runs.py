@@ -335,6 +335,8 @@ def test_each_number_of_attempts_is_a_benchmark(tmp_path: Path) -> None:
     info = read_harness(tmp_path, about("acme/a-1b")).benchmark_info
     groups = {name: one.group for name, one in info.items()}
     assert groups == {n: "humaneval" if "humaneval" in n else "" for n in scores}
+    assert {name: one.task for name, one in info.items()} == groups
+    assert [one.attempts for one in info.values()] == [1, 10, 100, 1]
 
 
 @pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")

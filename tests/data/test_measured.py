@@ -51,7 +51,7 @@ def test_a_wide_table_takes_a_second_one_of_standard_errors(table):
         data = Scores.from_frame(table, stderr=errors).dataset
     assert (data["stderr"].sel(benchmark="mmlu") == 0.01).all()
     assert data["stderr"].sel(benchmark="gsm8k").isnull().all()
-    with pytest.raises(DataError, match="no benchmark of this table"):
+    with pytest.raises(DataError, match="not a benchmark of this table"):
         Scores.from_frame(table, stderr=errors.rename(columns={"mmlu": "mmlo"}))
 
 
@@ -151,3 +151,15 @@ def test_scores_without_errors_have_no_sampling():
 
 def test_a_table_without_errors_has_no_sampling():
     assert sampling_of(read(long_of(("m", "b", 0.5))).dataset) is None
+
+
+@pytest.mark.parametrize("name", ["gpqa_stderr", "GPQA (%) stderr", "standard error (gpqa)"])
+def test_a_column_of_standard_errors_is_not_taken_for_a_benchmark(name: str) -> None:
+    frame = pd.DataFrame({"model": ["m", "n"], "family": "f", "gpqa": [0.4, 0.5], name: 0.02})
+    frame = frame.rename(columns={"gpqa": "GPQA (%)"}) if "%" in name else frame
+    with pytest.raises(DataError, match="looks like standard errors of"):
+        Scores.from_frame(frame)
+    named = {name: Benchmark()}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        assert name in Scores.from_frame(frame, benchmarks=named).benchmarks

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from io import StringIO
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from latentscale.data.readers import read_scores
@@ -58,3 +60,30 @@ def test_a_folder_of_the_harness_is_known_and_models_are_read_from_names(tmp_pat
 def test_a_folder_that_no_reader_knows_says_which_are(tmp_path):
     with pytest.raises(DataError, match=r"no reader knows this folder. Known are a table"):
         read_scores(tmp_path)
+
+
+@pytest.mark.parametrize("source", ["benchpress", "epoch", "livebench"])
+def test_parquet_is_read_wherever_a_source_has_csv(source: str, tmp_path: Path) -> None:
+    texts = {
+        "benchpress": {
+            "models": "model_id,provider\ngpt-5,OpenAI\nllama-3.2-1b,Meta\n",
+            "scores": "model_id,benchmark_id,score\ngpt-5,hle,20.5\nllama-3.2-1b,hle,3\n",
+        },
+        "epoch": {
+            "gpqa_diamond": "Model version,mean_score,Release date\ngpt-5,0.8,2025-08-07\n"
+            "claude-3-opus,0.5,2024-03-04\n",
+        },
+        "livebench": {"table_2025_05_30": "model,typos,zebra_puzzle\ngpt-5,70,80\no3,60,\n"},
+    }[source]
+    read = []
+    for ending in (".csv", ".parquet"):
+        folder = tmp_path / ending[1:]
+        folder.mkdir()
+        for stem, text in texts.items():
+            if ending == ".csv":
+                (folder / f"{stem}.csv").write_text(text, encoding="utf-8")
+            else:
+                pd.read_csv(StringIO(text)).to_parquet(folder / f"{stem}.parquet")
+        read.append(read_scores(folder))
+    assert read[0].dataset.equals(read[1].dataset)
+    assert read[0].n_observed >= 2

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import latentscale as ls
+from latentscale.analysis.forecasts.latents import LocalProblem
 from latentscale.errors import LatentscaleError
 from latentscale.explore.answers import Planned, Planner
 from latentscale.explore.controls import controls_of, usual_values
@@ -81,3 +82,16 @@ def test_controls_are_the_features_that_the_fit_uses(fit: ls.Fit) -> None:
     usual = usual_values(fit, "qwen2")["params_b"]
     members = sizes[fit.scores.dataset["family"].values == "qwen2"]
     assert float(members.min()) <= usual <= float(members.max())
+
+
+def test_a_score_typed_in_asks_for_few_passes_over_the_likelihood(
+    planner: Planner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes = []
+    whole = LocalProblem.log_likelihood
+    monkeypatch.setattr(
+        LocalProblem, "log_likelihood", lambda self, eta: passes.append(1) or whole(self, eta)
+    )
+    planner.answer(planned(hellaswag=0.815))
+    # Candidates together, and three or four a Newton step of two modes: a pass takes some 5 ms.
+    assert 0 < len(passes) <= 80

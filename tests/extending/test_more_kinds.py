@@ -6,7 +6,7 @@ import importlib
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ import latentscale as ls
 from latentscale.cli import main
 from latentscale.data.features import FEATURES
 from latentscale.declare import spec_from_dict
+from latentscale.extend import TERMS, Design, ModelSpec, Parameter, Prior, PriorSlot, Term
 from latentscale.posterior.fit import Fit
 from latentscale.verb import VERBS
 
@@ -63,6 +64,26 @@ def test_one_number_of_it_is_asked_for_by_name(words: dict[str, Any], scores: ls
     spec = spec_from_dict({"name": "x", "covariates": ["launched"], "skills": {"count": 1}} | words)
     with pytest.raises(ls.SpecError, match='"launched_sin", "launched_cos"'):
         ls.build(spec, scores)
+
+
+class Clash(Term):
+    """A term whose parameter has the name of a dim."""
+
+    kind: Literal["clash"] = "clash"
+    slots: ClassVar = {"benchmark": PriorSlot(Prior("Normal", mu=0, sigma=1), "a dim's name")}
+
+    def parameters(self, spec: ModelSpec, design: Design) -> dict[str, Parameter]:
+        return {"benchmark": Parameter("benchmark", ())}
+
+
+def test_names_that_clash_are_refused_with_the_term(scores: ls.Scores) -> None:
+    TERMS.add(Clash)
+    try:
+        spec = spec_from_dict({"name": "x", "skills": {"count": 1}, "terms": [{"kind": "clash"}]})
+        with pytest.raises(ls.SpecError, match=r'"clash" cannot be declared.*benchmark'):
+            ls.build(spec, scores)
+    finally:
+        TERMS.remove("clash")
 
 
 def test_the_picture_of_a_verb_is_any_figure(

@@ -152,3 +152,11 @@ def test_what_is_passed_in_stays_as_it_was(curve: Curve) -> None:
     before = curve.observed.copy()
     plot_curve(curve)
     pd.testing.assert_frame_equal(curve.observed, before)
+
+
+def test_benchmarks_of_other_units_have_axes_of_their_own(curve: Curve) -> None:
+    """A panel of Elo is not cut at 100%, and its points are inside."""
+    first, *_ = list(dict.fromkeys(curve.table(0.9)["benchmark"]))
+    panels = plot_curve(replace(curve, units={first: "Elo"})).axes
+    assert panels[1].get_ylim() == (0, 1)
+    assert panels[0].get_ylim() != (0, 1)

@@ -16,7 +16,12 @@ from latentscale.analysis.skills.variance import VarianceShares
 from latentscale.declare.kinds import TERMS
 from latentscale.errors import DataError
 from latentscale.model.terms.base import components
-from latentscale.plots import plot_family_skills, plot_loadings, plot_variance_shares
+from latentscale.plots import (
+    plot_family_skills,
+    plot_joint_skills,
+    plot_loadings,
+    plot_variance_shares,
+)
 
 BENCHMARKS = ["arc", "a $ and an _", "mmlu"]
 FAMILIES = ["yi", "b $ x_1", "qwen", "opt"]
@@ -125,3 +130,26 @@ def test_a_component_has_one_colour_whatever_else_is_drawn() -> None:
 def test_a_component_that_no_term_of_the_package_has_gets_a_colour_of_its_own() -> None:
     every = [*components(TERMS.values()), "something new", "other terms", "noise"]
     assert len(set(_colours(every))) == len(every)
+
+
+def test_contours_of_a_family_hold_half_and_nine_tenths_of_its_draws(skills: Skills) -> None:
+    panel = plot_joint_skills(skills, ["opt", "yi"]).axes[0]
+    draws = skills.family.sel(family="opt").values
+    outer, inner = _contour_paths(panel)
+    for path, share in ((outer, 0.9), (inner, 0.5)):
+        assert abs(path.contains_points(draws).mean() - share) < 0.03
+    assert (panel.get_xlabel(), panel.get_ylabel()) == ("skill mmlu", "skill skill 2")
+
+
+def _contour_paths(panel: Axes) -> list[Any]:
+    lines = [one for one in panel.collections if len(one.get_paths()) == 2 and not one.get_fill()]
+    return list(lines[0].get_paths())
+
+
+@pytest.mark.parametrize(
+    ("families", "pair"),
+    [([], None), (["nobody"], None), (["yi", "yi"], None), (["yi"], ("mmlu", "arc")), ("yi", None)],
+)
+def test_a_joint_density_of_what_is_not_there_is_refused(skills: Skills, families, pair) -> None:
+    with pytest.raises(DataError):
+        plot_joint_skills(skills, families, pair)

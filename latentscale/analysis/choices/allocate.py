@@ -13,6 +13,7 @@ import xarray as xr
 
 from latentscale.analysis.choices.budget_line import Line, Segment, line, segment
 from latentscale.analysis.choices.maximise import highest_by_search, highest_of_quadratic, value_at
+from latentscale.analysis.choices.published import PUBLISHED, ROUNDING, SAME_BUDGET
 from latentscale.analysis.choices.target import SCORE_KIND, SKILL_KIND, Target, checked_targets
 from latentscale.analysis.curves.along import increasing_positive
 from latentscale.analysis.forecasts.rows import checked_family, usual_instruct
@@ -32,19 +33,6 @@ from latentscale.validate import is_number, plain, truth
 
 TARGET = "target"
 FLOPS = "flops"
-
-PUBLISHED = pd.DataFrame(
-    {
-        "target": ["math_lvl5", "hellaswag"],
-        "flops": [1e21, 1e21],
-        "published_params": [0.07, 1.12],
-        "published_tokens": [2.39, 0.15],
-        "source": "Cai et al. 2025 (arXiv:2512.06553), Table 2",
-    }
-)
-"""Published optima (billions, trillions); like many there, both lie on a bound of the range."""
-_PUBLISHED_ROUNDING = 0.02
-"""Relative slack for the rounding of the published optima."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -143,6 +131,9 @@ class Allocation(Result):
     def beside_published(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
         """Return our optima beside those of Cai et al. 2025, Table 2.
 
+        Theirs are for math_lvl5, ifeval, hellaswag and bbh at ten budgets; ours are set beside them
+        where budgets differ by less than 1%.
+
         Parameters
         ----------
         prob
@@ -162,17 +153,18 @@ class Allocation(Result):
         ours = self.table(prob)
         asked = ours[["target", "flops"]]
         shared = asked.merge(PUBLISHED, on="target", suffixes=("", "_published"))
-        shared = shared[np.isclose(shared["flops"], shared["flops_published"], rtol=1e-6)]
+        near = np.isclose(shared["flops"], shared["flops_published"], rtol=SAME_BUDGET)
+        shared = shared[near]
         if shared.empty:
+            budgets = ", ".join(f"{value:.4g}" for value in sorted(set(PUBLISHED["flops"])))
             raise DataError(
                 "Published optima are known for the benchmarks "
-                f"{listed(PUBLISHED['target'])} at 1e21 FLOPs; call optimal_allocation with "
-                "flops=[1e21] and these targets to set them side by side."
+                f"{listed(sorted(set(PUBLISHED['target'])))} at {budgets} FLOPs; call "
+                "optimal_allocation with some of these to set them side by side."
             )
         joined = shared.drop(columns="flops_published").merge(ours, on=["target", "flops"])
         inside = joined["published_params"].between(
-            joined["params_lower"] * (1 - _PUBLISHED_ROUNDING),
-            joined["params_upper"] * (1 + _PUBLISHED_ROUNDING),
+            joined["params_lower"] * (1 - ROUNDING), joined["params_upper"] * (1 + ROUNDING)
         )
         joined["params_agrees"] = inside
         last = joined.pop("source")

@@ -189,6 +189,44 @@ def next_benchmark(
             f"next_benchmark needs at least {FEWEST_DRAWS} posterior draws; fit with NUTS."
         )
     forecast = predict(fit, frame, seed=seed, few_shot=few_shot)
+    return next_of_forecast(
+        fit,
+        forecast,
+        model=model,
+        targets=targets,
+        candidates=candidates,
+        costs=costs,
+        n=n,
+        rank_by=rank_by,
+    )
+
+
+def next_of_forecast(
+    fit: Fit,
+    forecast: Forecast,
+    *,
+    model: str | None = None,
+    targets: Sequence[str] | None = None,
+    candidates: Sequence[str] | None = None,
+    costs: Mapping[str, float] | None = None,
+    n: int = 1,
+    rank_by: Literal["variance", "information"] = "variance",
+) -> NextBenchmark:
+    """Say which benchmark to run next, of a forecast given the scores so far.
+
+    As `next_benchmark`, whose arguments these are, for one who has the forecast already.
+
+    Raises
+    ------
+    DataError
+        As `next_benchmark`.
+    FitError
+        If the forecast is of a point estimate or has fewer than 50 draws.
+    """
+    if not fit.is_posterior or forecast.draws.sizes[SAMPLE] < FEWEST_DRAWS:
+        raise FitError(
+            f"next_benchmark needs at least {FEWEST_DRAWS} posterior draws; fit with NUTS."
+        )
     name = _the_model(forecast, model)
     measured = _measured(fit, forecast, name)
     open_ones = [b for b in fit.scores.benchmarks if b not in measured]

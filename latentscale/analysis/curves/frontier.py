@@ -19,6 +19,7 @@ from latentscale.dims import BENCHMARK, DEFAULT_PROB, MODEL, SAMPLE, checked_see
 from latentscale.errors import DataError, SpecError, listed, nearest
 from latentscale.expect import expect
 from latentscale.model.evaluate import Evaluation
+from latentscale.model.missing import with_drawn_values
 from latentscale.model.undisclosed import with_drawn_tokens
 from latentscale.model.unseen import model_effects_of_raw, raw_model_template
 from latentscale.posterior.fit import Fit
@@ -63,8 +64,8 @@ class Frontier(Result):
         last = self.table().iloc[-1]
         what = "capability index" if self.benchmark is None else f"score on {self.benchmark}"
         return (
-            f"Best {what} by {last[DATE]:%Y-%m-%d}: {last['median']:.3g} "
-            f"({last['lower']:.3g} to {last['upper']:.3g}), if {self.per_year:.3g} models a year "
+            f"Best {what} by {last[DATE]:%Y-%m-%d}: {last['median']:.4g} "
+            f"({last['lower']:.4g} to {last['upper']:.4g}), if {self.per_year:.3g} models a year "
             "are released as in the last year of the table"
         )
 
@@ -118,6 +119,11 @@ def frontier(
     turn from the latest, a later date, and deviations of its own; so the frontier rises by the
     trend in dates, and by luck. That future releases are as many and of the kinds that the table
     has is an assumption: tables of hubs hold mostly leading models.
+
+    Which models are measured is not modelled. Hubs measure a model the sooner the stronger it is
+    thought to be, more so from year to year; a trend in dates then takes in this change of
+    selection, and says how the models that such a hub measures rise, not all models released.
+    The same holds of a benchmark that is run on leading models alone.
 
     Parameters
     ----------
@@ -182,6 +188,7 @@ def frontier(
         noise = raw.map(lambda v: _noise(v, posterior.sizes[SAMPLE], rng))
         effects = model_effects_of_raw(fit.spec, posterior, noise)
         sampled = with_drawn_tokens(fit.spec, posterior, planned, rng)
+        sampled = with_drawn_values(fit.spec, fit.transform, sampled, planned, rng)
         values = value(fit.evaluator.at(sampled, planned, residuals=effects))
         later = (values, coming[RELEASED].to_numpy(dtype="datetime64[ns]"))
     down = benchmark is not None and bool(lower_is_better(table).sel({BENCHMARK: benchmark}))

@@ -14,6 +14,7 @@ from latentscale.analysis.forecasts.latents import (
 )
 from latentscale.analysis.forecasts.proposal import (
     Proposal,
+    at_each,
     independence_chain,
     laplace_proposal,
     log_mean_exp,
@@ -44,12 +45,16 @@ class Candidates:
 
 def from_fit(problem: LocalProblem, few_shot: FewShot, rng: np.random.Generator) -> Candidates:
     """Return candidates from what the fit knows: its own latents, the prior for the rest."""
-    drawn, weights = [], []
-    for _ in range(few_shot.latents):
-        z = np.where(problem.known, problem.start, problem.draw_prior(rng))
-        likelihood = problem.log_likelihood(problem.eta(z))[:, problem.group.is_new]
-        drawn.append(z)
-        weights.append(likelihood.sum(axis=1))
+    drawn = [
+        np.where(problem.known, problem.start, problem.draw_prior(rng))
+        for _ in range(few_shot.latents)
+    ]
+
+    def likelihood(z: Floats) -> Floats:
+        density = problem.log_likelihood(problem.eta(z))[..., problem.group.is_new]
+        return np.asarray(density.sum(axis=-1), dtype=float)
+
+    weights = at_each(likelihood, drawn, len(problem.group.score))
     log_weight = np.stack(weights, axis=1)
     return Candidates(problem, np.stack(drawn, axis=1), log_weight, log_mean_exp(log_weight))
 
@@ -64,11 +69,10 @@ def from_mode(problem: LocalProblem, few_shot: FewShot, rng: np.random.Generator
     everything = np.ones(len(problem.group.score), bool)
     target = target_of(problem, everything)
     proposal = laplace_proposal(problem, everything)
-    drawn, weights = [], []
-    for _ in range(few_shot.latents):
-        z, log_q = proposal.draw(rng)
-        drawn.append(z)
-        weights.append(target(z) - log_q)
+    proposed = [proposal.draw(rng) for _ in range(few_shot.latents)]
+    drawn = [z for z, _ in proposed]
+    heights = at_each(target, drawn, len(problem.group.score))
+    weights = [height - log_q for height, (_, log_q) in zip(heights, proposed, strict=True)]
     log_weight = np.stack(weights, axis=1)
     level = log_mean_exp(log_weight) + _reciprocal(problem, few_shot, rng)
     return Candidates(problem, np.stack(drawn, axis=1), log_weight, level, proposal)
@@ -82,8 +86,11 @@ def _reciprocal(problem: LocalProblem, few_shot: FewShot, rng: np.random.Generat
     target = target_of(problem, old)
     proposal = laplace_proposal(problem, old)
     start = np.where(problem.known, problem.start, problem.draw_prior(rng))
-    states = [start, *independence_chain(target, proposal, start, few_shot.latents, rng)]
-    ratios = [proposal.log_gaussian(z) - target(z) for z in states]
+    cells = len(problem.group.score)
+    chain = independence_chain(target, proposal, start, few_shot.latents, rng, cells=cells)
+    states = [start, *chain]
+    heights = at_each(target, states, cells)
+    ratios = [proposal.log_gaussian(z) - height for z, height in zip(states, heights, strict=True)]
     return log_mean_exp(np.stack(ratios, axis=1))
 
 
@@ -98,5 +105,7 @@ def latents_of(
     if candidates.proposal is None or not z.shape[1]:
         return z
     sub = candidates.problem.at(chosen)
-    target = target_of(sub, np.ones(len(sub.group.score), bool))
-    return independence_chain(target, candidates.proposal.at(chosen), z, steps, rng)[-1]
+    cells = len(sub.group.score)
+    target = target_of(sub, np.ones(cells, bool))
+    proposal = candidates.proposal.at(chosen)
+    return independence_chain(target, proposal, z, steps, rng, cells=cells)[-1]

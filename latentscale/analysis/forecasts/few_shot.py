@@ -12,6 +12,7 @@ import pandas as pd
 from latentscale.dims import DEFAULT_PROB
 from latentscale.errors import FitError
 from latentscale.inference.method import Method
+from latentscale.markup import call_text
 from latentscale.posterior.fit import Fit
 from latentscale.result import Result
 from latentscale.validate import plain_fields, real_number, truth, whole_number
@@ -52,6 +53,8 @@ class FewShot:
     FitError
         If a field is out of range.
     """
+
+    __repr__ = call_text
 
     draws: int = 2000
     latents: int = 8

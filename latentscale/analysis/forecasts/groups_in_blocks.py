@@ -36,8 +36,8 @@ _BLOCK = 2**22
 """Numbers in a block: 32 MB, and some three times that while it is worked on."""
 _HELD = 2**23
 """Numbers of all blocks of all groups that are held, 64 MB, rather than made twice."""
-_OF_A_CELL = 8
-"""Numbers held of each cell beside its row of the matrix: predictor, density and derivatives."""
+_OF_A_CELL = 16
+"""Numbers held of each cell beside its row of the matrix: predictor and density at three points."""
 _OF_A_SCORE = 6
 """Numbers held of each row and benchmark while the equations are evaluated: the linear predictor,
 its parts, the mean and the precision."""

@@ -37,6 +37,7 @@ from latentscale.posterior.fit import Fit
 
 Floats = npt.NDArray[np.float64]
 _ROW_VARIABLES = ("params", "tokens", "instruct", FAMILY, LINEAGE)
+_CANDIDATE = "candidate"
 _STEP = 1e-3
 """Of the linear predictor, for differences: rounding and curvature errors balance."""
 
@@ -104,23 +105,28 @@ class LocalProblem:
     noise_of_models: xr.Dataset
 
     def eta(self, z: Floats) -> Floats:
-        """Return the linear predictor at the cells, shape (sample, cell)."""
+        """Return the linear predictor at the cells, (..., sample, cell) for z (..., latent)."""
         return self.offset + (self.matrix @ z[..., None])[..., 0]
 
     def log_likelihood(self, eta: Floats) -> Floats:
-        """Return the log density of each cell's score, shape (sample, cell)."""
-        named = xr.DataArray(eta, dims=(SAMPLE, CELL))
+        """Return the log density of each cell's score, shape (..., sample, cell) as eta.
+
+        Eta may have one axis more in front, of candidates: one call for all of them is several
+        times as fast as one call for each.
+        """
+        dims = (_CANDIDATE, SAMPLE, CELL)[-eta.ndim :]
+        named = xr.DataArray(eta, dims=dims)
         mean = expected_score(self.fit.spec, self.at_cells, named)
         score = xr.DataArray(self.group.score, dims=(CELL,))
         density = self.noise.log_density(score, mean, self.phi)
-        return np.asarray(on_draws(density).transpose(SAMPLE, CELL).values, dtype=float)
+        return np.asarray(on_draws(density).transpose(*dims).values, dtype=float)
 
     def log_prior(self, z: Floats) -> Floats:
-        """Return the log prior density of each latent, shape (sample, latent)."""
+        """Return the log prior density of each latent, shape (..., sample, latent)."""
         density = -0.5 * (z**2 + np.log(2 * np.pi))
         if self.unpooled.any():
             prior = self.fit.spec.prior("fixed_family")
-            density[:, self.unpooled] = prior.log_density(z[:, self.unpooled])
+            density[..., self.unpooled] = prior.log_density(z[..., self.unpooled])
         return density
 
     def draw_prior(self, rng: np.random.Generator) -> Floats:
@@ -275,8 +281,7 @@ def slope_and_curvature(problem: LocalProblem, eta: Floats) -> tuple[Floats, Flo
 
     By central differences, so that every link and likelihood is served by its one equation.
     """
-    middle = problem.log_likelihood(eta)
-    up, down = problem.log_likelihood(eta + _STEP), problem.log_likelihood(eta - _STEP)
+    middle, up, down = problem.log_likelihood(np.stack([eta, eta + _STEP, eta - _STEP]))
     return (up - down) / (2 * _STEP), -(up - 2 * middle + down) / _STEP**2
 
 

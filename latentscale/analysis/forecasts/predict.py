@@ -36,6 +36,7 @@ from latentscale.errors import FitWarning
 from latentscale.expect import expect
 from latentscale.inference.method import Method
 from latentscale.inference.run import fit as run_fit
+from latentscale.model.missing import with_drawn_values
 from latentscale.model.noise import noise_of
 from latentscale.model.terms.categories import with_drawn_levels
 from latentscale.model.terms.undisclosed_tokens import LOG_TOKENS
@@ -183,6 +184,7 @@ def forecast_rows(
     refuse_altered_models(fit, planned)
     kept = spread_draws(fit, draws)
     sampled = with_drawn_tokens(fit.spec, fit.samples.isel({SAMPLE: kept}), planned, rng)
+    sampled = with_drawn_values(fit.spec, fit.transform, sampled, planned, rng)
     sampled = with_drawn_levels(fit.transform, sampled, planned, rng)
     try:
         given = None if few_shot is None else condition(fit, sampled, planned, few_shot, rng)

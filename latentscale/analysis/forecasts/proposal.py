@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,8 @@ _CLOSE = 1e-3
 differences of the log prior, whose errors of rounding and curvature balance there."""
 _STRAGGLERS = 0.02
 """Share of draws that may be further from their mode: their weights are right all the same."""
+_BATCH = 2e6
+"""Numbers in one call over several candidates: some ten arrays of 16 MB are held at a time."""
 _LEAST_CURVATURE = 1e-3
 """Keeps the proposal proper where a prior is not log-concave: a standard deviation of some 30."""
 
@@ -78,13 +80,34 @@ class Proposal:
 
 
 def target_of(problem: LocalProblem, cells: np.ndarray) -> Target:
-    """Return log prior + log likelihood of some cells, as a function of z to shape (sample,)."""
+    """Return log prior + log likelihood of some cells, a function of z to shape (..., sample)."""
 
     def target(z: Floats) -> Floats:
-        likelihood = problem.log_likelihood(problem.eta(z))[:, cells].sum(axis=1)
-        return problem.log_prior(z).sum(axis=1) + likelihood
+        likelihood = problem.log_likelihood(problem.eta(z))[..., cells].sum(axis=-1)
+        return np.asarray(problem.log_prior(z).sum(axis=-1) + likelihood, dtype=float)
 
     return target
+
+
+def at_each(function: Target, candidates: Sequence[Floats], cells: int) -> list[Floats]:
+    """Return a function of latents at each of several candidates, in as few calls as memory allows.
+
+    Parameters
+    ----------
+    function
+        Of latents (candidate, sample, latent).
+    candidates
+        Each of shape (sample, latent).
+    cells
+        How many cells it looks at.
+    """
+    if not candidates:
+        return []
+    together = max(1, int(_BATCH / max(1, len(candidates[0]) * max(1, cells))))
+    found: list[Floats] = []
+    for first in range(0, len(candidates), together):
+        found += list(function(np.stack(candidates[first : first + together])))
+    return found
 
 
 def laplace_proposal(problem: LocalProblem, cells: np.ndarray) -> Proposal:
@@ -124,6 +147,8 @@ def independence_chain(
     start: Floats,
     steps: int,
     rng: np.random.Generator,
+    *,
+    cells: int,
 ) -> list[Floats]:
     """Return states of an independence Metropolis chain on every draw, without its start.
 
@@ -139,13 +164,17 @@ def independence_chain(
         Number of steps.
     rng
         Source of random numbers.
+    cells
+        How many cells the target looks at.
     """
     states, z = [], start
-    weight = target(z) - proposal.log_t(z)
-    for _ in range(steps):
-        candidate, log_q = proposal.draw(rng)
-        offered = target(candidate) - log_q
-        taken = np.log(rng.random(len(z))) < offered - weight
+    # What is proposed does not depend on the state, so all densities are had at once.
+    drawn = [(*proposal.draw(rng), np.log(rng.random(len(z)))) for _ in range(steps)]
+    height, *heights = at_each(target, [start, *(one for one, _, _ in drawn)], cells)
+    weight = height - proposal.log_t(z)
+    for (candidate, log_q, level), value in zip(drawn, heights, strict=True):
+        offered = value - log_q
+        taken = level < offered - weight
         z = np.where(taken[:, None], candidate, z)
         weight = np.where(taken, offered, weight)
         states.append(z)

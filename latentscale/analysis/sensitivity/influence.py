@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,11 +13,12 @@ import xarray as xr
 from latentscale.analysis.checks.leave_one_out import refuse_few_draws, weighted_quantiles
 from latentscale.analysis.sensitivity.sensitivity import flat, quantities_of
 from latentscale.analysis.sensitivity.sensitivity_grid import leave_families_out
+from latentscale.analysis.tools.refits import checked_cluster
 from latentscale.data.frames import as_pandas
 from latentscale.data.planned import NOT_FORECAST
 from latentscale.dims import CELL, FAMILY, LOG_LIKELIHOOD, LOG_PRIOR, MODEL, SAMPLE, checked_seed
 from latentscale.errors import DataError, FitError, SpecError, listed, nearest
-from latentscale.expect import checked_workers, expect, expect_names
+from latentscale.expect import checked_workers, expect, expect_names, expect_path
 from latentscale.inference.method import Method
 from latentscale.numerics.psis import k_limit, pareto_smoothed
 from latentscale.posterior.fit import Fit
@@ -72,6 +74,23 @@ class FamilyInfluence(FixedTable):
         return self.families
 
 
+@dataclass(frozen=True)
+class _Running:
+    """How refits are run."""
+
+    workers: int
+    folder: str | Path | None
+    cluster: str | None
+    seed: int
+    progress: bool
+
+    def __post_init__(self) -> None:
+        checked_workers(self.workers)
+        checked_cluster(self.cluster)
+        if self.folder is not None:
+            expect_path(self.folder, "folder")
+
+
 def family_influence(
     fit: Fit,
     frame: pd.DataFrame | None = None,
@@ -80,6 +99,8 @@ def family_influence(
     variables: Sequence[str] | None = None,
     refit: Method | None = None,
     workers: int = 1,
+    folder: str | Path | None = None,
+    cluster: str | None = None,
     seed: int = 0,
     progress: bool = True,
 ) -> FamilyInfluence:
@@ -102,8 +123,9 @@ def family_influence(
         Parameters to look at; by default all top-level ones.
     refit
         Method for exact refits where Pareto k is above the limit; None for none.
-    workers
-        Refits that run at once.
+    workers, folder, cluster
+        How many refits run at once, where what they gave is kept, and a dask.distributed scheduler
+        whose workers run them instead, as in `latentscale.studies.leave_families_out`.
     seed
         Seed of forecasts and refits.
     progress
@@ -129,7 +151,7 @@ def family_influence(
     refuse_few_draws(fit, "Family influence")
     if refit is not None:
         expect(refit, Method, "refit")
-    workers, seed = checked_workers(workers), checked_seed(seed)
+    run = _Running(workers, folder, cluster, checked_seed(seed), progress)
     names = _families(fit, families)
     tops = [str(name) for name in fit.tree[LOG_PRIOR].data_vars]
     shown = tops if variables is None else _variables(fit, variables)
@@ -137,7 +159,7 @@ def family_influence(
     quantities = quantities_of(fit, shown, frame, seed)
     weights, khat, limit = _weights(fit, names)
     heavy = [name for name in names if not khat[name] <= limit]  # NaN is heavy too
-    refitted = _refitted(fit, heavy, frame, shown, refit, workers, seed, progress)
+    refitted = _refitted(fit, heavy, frame, shown, refit, run)
     tables = []
     for name in names:
         others = [_of_others(fit, group, frame, name) for group in quantities]
@@ -193,9 +215,7 @@ def _refitted(
     frame: pd.DataFrame | None,
     variables: Sequence[str],
     refit: Method | None,
-    workers: int,
-    seed: int,
-    progress: bool,
+    run: _Running,
 ) -> dict[str, pd.DataFrame]:
     """Return what exact refits without these families give; nothing without a method."""
     if refit is None or not families:
@@ -207,9 +227,11 @@ def _refitted(
         frame=frame,
         variables=variables,
         method=refit,
-        seed=seed,
-        workers=workers,
-        progress=progress,
+        seed=run.seed,
+        workers=run.workers,
+        folder=run.folder,
+        cluster=run.cluster,
+        progress=run.progress,
     )
     columns = ["variable", "where", "median", "change", "change_in_sd"]
     done = grid.rows.set_index("variant")[columns]

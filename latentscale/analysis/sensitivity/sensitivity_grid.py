@@ -14,7 +14,13 @@ import xarray as xr
 from latentscale.analysis.forecasts.rows import stated_rows
 from latentscale.analysis.sensitivity.sensitivity import flat, quantities_of
 from latentscale.analysis.tools.fold_files import checked_folder, run_key, summary_file
-from latentscale.analysis.tools.refits import Refit, in_one_process, run_refits
+from latentscale.analysis.tools.refits import (
+    Refit,
+    checked_cluster,
+    in_one_process,
+    refuse_store,
+    run_refits,
+)
 from latentscale.analysis.tools.summaries import quantiles
 from latentscale.data.frames import as_pandas
 from latentscale.data.planned import NOT_FORECAST, planned_models
@@ -31,7 +37,7 @@ from latentscale.errors import (
     listed,
     nearest,
 )
-from latentscale.expect import checked_workers, expect, expect_names, shown
+from latentscale.expect import checked_workers, expect, expect_names
 from latentscale.inference.method import Method
 from latentscale.inference.nuts.method import NUTS
 from latentscale.inference.run import fit
@@ -161,6 +167,7 @@ class _Run:
     seed: int
     workers: int
     folder: Path | None
+    cluster: str | None
     progress: bool
 
 
@@ -176,6 +183,7 @@ def sensitivity_grid(
     seed: int = 0,
     workers: int = 1,
     folder: str | Path | None = None,
+    cluster: str | None = None,
     progress: bool = True,
 ) -> SensitivityGrid:
     """Refit with other priors, or other specs, and compare parameters and forecasts.
@@ -206,6 +214,9 @@ def sensitivity_grid(
         one with more variants fits those alone. Kept are summaries, by spec, table, method,
         seed, interval, frame and variables; runs of any of these share a folder, as in
         `latentscale.backtest`.
+    cluster
+        Address of a dask.distributed scheduler whose workers run the refits instead, as in
+        `latentscale.backtest`.
     progress
         Whether to show how many refits are done.
 
@@ -218,61 +229,13 @@ def sensitivity_grid(
     """
     expect(spec, ModelSpec, "spec")
     expect(scores, Scores, "scores")
-    run = _checked_run(frame, variables, method, prob, seed, workers, folder, progress)
+    run = _checked_run(frame, variables, method, prob, seed, workers, folder, cluster, progress)
     specs = _specs(spec, variants)
     tables, failed = _refitted(specs, {name: scores for name in specs}, run, "variants")
     if BASE in failed:
         raise FitError(f"The base spec failed: {failed[BASE]}")
     words = {name: _words(spec, other) for name, other in specs.items() if name != BASE}
     return SensitivityGrid(_changes(tables), words, failed, prob)
-
-
-def anchor_variants(spec: ModelSpec, anchors: Sequence[Sequence[str]]) -> dict[str, ModelSpec]:
-    """Return copies of a spec with other anchors, for `sensitivity_grid`.
-
-    Skills of other anchors are other quantities, so that only what does not name a skill can be
-    compared: give `sensitivity_grid` a frame, and look at forecasts.
-
-    Parameters
-    ----------
-    spec
-        A spec with anchored skills.
-    anchors
-        Sets of anchors, each with one benchmark a skill.
-
-    Raises
-    ------
-    SpecError
-        If the skills are not anchored, or a set has the wrong size.
-
-    Examples
-    --------
-    >>> anchors = [["mmlu", "bbh", "gsm8k", "ifeval"]]
-    >>> variants = ls.studies.anchor_variants(ls.load_spec("cai2025"), anchors)
-    >>> len(variants)
-    1
-    """
-    expect(spec, ModelSpec, "spec")
-    identify = spec.skills.identify
-    if not isinstance(identify, Anchored) or not spec.skills.count:
-        raise SpecError(f'The skills of "{spec.name}" have no anchors to vary.')
-    example = '[["mmlu"], ["bbh"]]'
-    if isinstance(anchors, str | Mapping) or not isinstance(anchors, Sequence):
-        raise SpecError(
-            f"anchors must be a list of sets of anchors, such as {example}; got {shown(anchors)}."
-        )
-    variants = {}
-    for chosen in anchors:
-        names = (chosen,) if isinstance(chosen, str) else expect_names(chosen, "anchors", example)
-        if len(names) != spec.skills.count:
-            raise SpecError(
-                f"Each set of anchors needs {spec.skills.count} benchmarks, one a skill; got "
-                f"{listed(names)}."
-            )
-        variants[" + ".join(names)] = spec.with_({"skills.identify.anchors": names})
-    if not variants:
-        raise SpecError("Give at least one set of anchors.")
-    return variants
 
 
 def leave_families_out(
@@ -287,6 +250,7 @@ def leave_families_out(
     seed: int = 0,
     workers: int = 1,
     folder: str | Path | None = None,
+    cluster: str | None = None,
     progress: bool = True,
 ) -> SensitivityGrid:
     """Refit without each of some families and compare parameters and forecasts: exact influence.
@@ -303,7 +267,7 @@ def leave_families_out(
     """
     expect(spec, ModelSpec, "spec")
     expect(scores, Scores, "scores")
-    run = _checked_run(frame, variables, method, prob, seed, workers, folder, progress)
+    run = _checked_run(frame, variables, method, prob, seed, workers, folder, cluster, progress)
     families = expect_names(families, "families", f'["{scores.families[0]}"]')
     unknown = [name for name in families if name not in scores.families]
     if unknown or not families:
@@ -368,18 +332,16 @@ def _checked_run(
     seed: int,
     workers: int,
     folder: str | Path | None,
+    cluster: str | None,
     progress: bool,
 ) -> _Run:
     expect(method, Method, "method")
-    if getattr(method, "store", None) is not None:
-        raise FitError(
-            "method.store is one folder for one fit, but every variant is a fit of its own; leave "
-            "it out, and give `folder` to keep what finished refits gave."
-        )
+    refuse_store(method, "variant")
     workers, seed = checked_workers(workers), checked_seed(seed)
     interval_quantiles(prob)
     place = None if folder is None else checked_folder(folder)
-    return _Run(frame, variables, method, prob, seed, workers, place, progress)
+    address = checked_cluster(cluster)
+    return _Run(frame, variables, method, prob, seed, workers, place, address, progress)
 
 
 def _specs(spec: ModelSpec, variants: Mapping[str, Variant]) -> dict[str, ModelSpec]:
@@ -407,7 +369,7 @@ def _refitted(
         lineages = {str(f): str(g) for f, g in table.family_lineage().items()}
         planned_models(frame, table.benchmarks, lineages)
     names = _checked_variables(specs, tables, run.variables)
-    method = in_one_process(run.method, run.workers)
+    method = in_one_process(run.method, run.workers, run.cluster)
     made = []
     for name, spec in specs.items():
         file = None
@@ -418,7 +380,7 @@ def _refitted(
             _Variant(spec, tables[name], frame, names, method, run.seed, run.prob, file, name=name)
         )
     summaries, failed = run_refits(
-        made, run.workers, title="refits", unit=unit, progress=run.progress
+        made, run.workers, run.cluster, title="refits", unit=unit, progress=run.progress
     )
     if BASE in failed:
         return summaries, failed

@@ -40,7 +40,7 @@ SCHEMA = 2
 """Number of the form of fold files; part of the key, so that files of another form are not read."""
 
 # Fields of methods that say how the work is done and not what comes out.
-_SAME_NUMBERS = ("cores",)
+_SAME_NUMBERS = ("cores", "workers", "cluster", "folder")
 # Variables of a table that describe its benchmarks in words.
 _WORDS = ("suite", "basis")
 # Hexadecimal digits of names: 64 bits, so that no two of millions of folds share one.

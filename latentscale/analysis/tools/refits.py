@@ -10,10 +10,10 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
-import joblib
 import pandas as pd
 
 from latentscale.analysis.tools.fold_files import (
@@ -25,9 +25,7 @@ from latentscale.analysis.tools.fold_files import (
 from latentscale.errors import FitError, FitWarning, listed
 from latentscale.inference.method import Method
 from latentscale.inference.progress import WorkProgress
-
-_CONNECT_SECONDS = 15
-"""A scheduler on the same network answers within seconds."""
+from latentscale.inference.tools.workers import in_workers
 
 
 class Refit(ABC):
@@ -73,9 +71,39 @@ class _Outcome:
     unkept: str = ""
 
 
-def in_one_process(method: Method, workers: int) -> Method:
+def in_one_process(method: Method, workers: int, cluster: str | None = None) -> Method:
     """Let each process work on one core where several refits run at once."""
-    return method.on_one_core() if workers > 1 else method
+    return method.on_one_core() if workers > 1 or cluster is not None else method
+
+
+def refuse_store(method: Method, each: str) -> None:
+    """Refuse a method that writes its draws to one folder, where there are many fits.
+
+    Raises
+    ------
+    FitError
+        Saying what every `each` is, and what to give instead.
+    """
+    if getattr(method, "store", None) is not None:
+        raise FitError(
+            f"method.store is one folder for one fit, but every {each} is a fit of its own; leave "
+            f"it out, and give `folder` to keep finished {each}s."
+        )
+
+
+def checked_cluster(cluster: object) -> str | None:
+    """Return the address of a scheduler, or None.
+
+    Raises
+    ------
+    FitError
+        If it is anything else.
+    """
+    if cluster is not None and not isinstance(cluster, str):
+        raise FitError(
+            f'cluster must be an address, such as "tcp://10.0.0.1:8786"; got {cluster!r}.'
+        )
+    return cluster
 
 
 def run_refits(
@@ -171,36 +199,13 @@ def _run_all(refits: list[Refit], workers: int, cluster: str | None) -> Iterator
 def _run_some(
     refits: list[Refit], workers: int, cluster: str | None, *, wait: bool
 ) -> Iterator[_Outcome]:
-    if cluster is not None and refits:
-        yield from _run_on_cluster(refits, cluster, wait)
-        return
-    parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")
-    yield from parallel(joblib.delayed(_run)(refit, wait) for refit in refits)
-
-
-def _run_on_cluster(refits: list[Refit], address: str, wait: bool) -> Iterator[_Outcome]:
-    """Run refits on the workers of a dask scheduler; a lost worker fails its refit alone."""
-    try:
-        from distributed import Client, as_completed
-    except ImportError:
-        raise FitError(
-            "cluster needs dask.distributed: pip install 'latentscale[cluster]'."
-        ) from None
-    try:
-        client = Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
-    except (OSError, TypeError, ValueError) as error:
-        raise FitError(
-            f"No dask scheduler answers at {address!r}: {error}. Start one with `dask scheduler`, "
-            "and give the address that it prints."
-        ) from None
-    with client:
-        asked = {client.submit(_run, refit, wait, pure=False): refit for refit in refits}
-        for future in as_completed(list(asked), loop=client.loop):
-            lost = future.exception()
-            if lost is None:
-                yield future.result()
-            else:
-                yield _Outcome(asked[future].name, failed=f"{type(lost).__name__}: {lost}")
+    """Run refits as they come; a worker that is lost fails its refit alone."""
+    for place, outcome in in_workers(partial(_run, wait=wait), refits, workers, cluster):
+        if isinstance(outcome, BaseException):
+            reason = f"{type(outcome).__name__}: {outcome}"
+            yield _Outcome(refits[place].name, failed=reason)
+        else:
+            yield outcome
 
 
 def _run(refit: Refit, wait: bool) -> _Outcome:

@@ -18,6 +18,7 @@ import xarray as xr
 
 from latentscale.data.problems import Problem
 from latentscale.errors import SpecError, listed, nearest
+from latentscale.markup import call_text
 from latentscale.registry import Registry
 from latentscale.validate import plain_fields
 
@@ -25,8 +26,10 @@ Floats = npt.NDArray[np.float64]
 
 LEAVE_OUT: Final = "leave-out"
 AS_LEVEL: Final = "level"
+ESTIMATED: Final = "estimated"
 _RESERVED: Final = (
     *("model", "family", "lineage", "benchmark", "score", "feature", "params", "tokens"),
+    *("attempts", "task"),
     *("floor", "ceiling", "n_items", "suite", "basis", "cell_items", "stderr", "source", "scale"),
     *("assumed", "extrapolates", "covariate", "skill", "sample", "chain", "draw", "cell"),
 )
@@ -50,8 +53,9 @@ class Feature:
     unit
         Of a numeric feature: its unit, for messages and the axes of curves.
     missing
-        What becomes of models that leave it empty, where a spec uses it: ``"leave-out"``, or for
-        a category ``"level"``, a level of its own.
+        What becomes of models that leave it empty, where a spec uses it: ``"leave-out"``; for
+        numbers and dates ``"estimated"``, a parameter of each such model under the prior
+        ``missing_feature``; for a category ``"level"``, a level of its own.
     levels
         Of an ordered feature: its levels from the lowest to the highest. Of a category: those
         that are allowed, by default all that occur; the first is the reference.
@@ -70,6 +74,8 @@ class Feature:
     >>> Feature("context_k", transform="log", unit="thousand tokens").transform
     'log'
     """
+
+    __repr__ = call_text
 
     name: str
     kind: str | None = None
@@ -170,6 +176,11 @@ class FeatureKind(ABC):
     def name(self) -> str:
         """The feature's name: its column."""
         return self.feature.name
+
+    @property
+    def estimated(self) -> bool:
+        """Whether its missing values are parameters."""
+        return self.feature.missing == ESTIMATED
 
     @property
     def pooled(self) -> bool:

@@ -13,7 +13,13 @@ from pandas.api.types import is_datetime64_any_dtype
 
 from latentscale.data.columns import distinct_cells
 from latentscale.data.dates import read_dates
-from latentscale.data.features.base import FEATURES, FeatureKind, Floats
+from latentscale.data.features.base import (
+    ESTIMATED,
+    FEATURES,
+    LEAVE_OUT,
+    FeatureKind,
+    Floats,
+)
 from latentscale.data.problems import Problem
 
 ORIGIN: Final = np.datetime64("2020-01-01", "ns")
@@ -29,6 +35,7 @@ class Date(FeatureKind):
 
     kind: ClassVar[str] = "date"
     steps: ClassVar[bool] = True
+    if_missing: ClassVar[tuple[str, ...]] = (LEAVE_OUT, ESTIMATED)
     place: ClassVar[int] = 30
 
     @classmethod

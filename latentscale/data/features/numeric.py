@@ -11,7 +11,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from latentscale.data.columns import distinct_cells, number_of_cell, read_numbers
-from latentscale.data.features.base import FEATURES, Feature, FeatureKind, Floats
+from latentscale.data.features.base import (
+    ESTIMATED,
+    FEATURES,
+    LEAVE_OUT,
+    Feature,
+    FeatureKind,
+    Floats,
+)
 from latentscale.data.problems import Problem, at_cell
 from latentscale.errors import SpecError, listed, nearest
 
@@ -26,6 +33,7 @@ class Numeric(FeatureKind):
     kind: ClassVar[str] = "numeric"
     steps: ClassVar[bool] = True
     settings: ClassVar[tuple[str, ...]] = ("transform", "unit")
+    if_missing: ClassVar[tuple[str, ...]] = (LEAVE_OUT, ESTIMATED)
     place: ClassVar[int] = 20
 
     @classmethod

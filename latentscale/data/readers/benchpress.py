@@ -14,7 +14,6 @@ from latentscale.data.audit import Audit, Finding
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.problems import shown_cell
 from latentscale.data.readers.cells import to_numbers
-from latentscale.data.readers.csv import read_csv
 from latentscale.data.readers.efforts import UNSTATED, effort_of
 from latentscale.data.readers.measurements import (
     CELLS,
@@ -23,6 +22,7 @@ from latentscale.data.readers.measurements import (
     read_measurements,
     with_names,
 )
+from latentscale.data.readers.parquet import one_of, read_table
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError, listed, nearest
 from latentscale.files import expanded
@@ -94,7 +94,8 @@ def read_benchpress(
     path
         A folder with ``scores.csv`` (columns model_id, benchmark_id, score; one row a score) and
         ``models.csv`` (model_id, and as features provider, reasoning, open_weights, release_date
-        and effort). ``folds.csv`` is read by `benchpress_folds`.
+        and effort). ``folds.csv`` is read by `benchpress_folds`. Each may be Parquet instead
+        (``scores.parquet``).
     benchmarks
         Declarations that win over the known ones, by benchmark.
 
@@ -201,15 +202,15 @@ def _table(path: str | Path, name: str, columns: Sequence[str]) -> pd.DataFrame:
         raise DataError(
             f"{path}: there is no such folder. Give the folder of scores.csv and models.csv."
         )
-    if not (folder / name).is_file():
+    file = one_of(folder, name.removesuffix(".csv"))
+    if file is None:
         have = listed(sorted(file.name for file in folder.iterdir()))
         raise DataError(f"{path}: no {name} in it; it has {have or 'no file'}.")
-    table = read_csv(folder / name)
+    table = read_table(file)
     absent = [column for column in columns if column not in table]
     if absent:
         raise DataError(
-            f"{folder / name}: the columns {listed(absent)} are missing; it has "
-            f"{listed(table.columns)}."
+            f"{file}: the columns {listed(absent)} are missing; it has {listed(table.columns)}."
         )
     return table
 

@@ -14,7 +14,7 @@ import pandas as pd
 from latentscale.data.audit import Audit, Finding
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.readers.cells import to_numbers
-from latentscale.data.readers.csv import content, csv_of
+from latentscale.data.readers.csv import content
 from latentscale.data.readers.epoch_benchmarks import HUB_FILES, INDEX_FILE, HubFile
 from latentscale.data.readers.epoch_columns import (
     DATE_COLUMN,
@@ -34,7 +34,9 @@ from latentscale.data.readers.measurements import (
     same_names,
     with_names,
 )
+from latentscale.data.readers.parquet import table_of, tables_below
 from latentscale.data.scores import Scores
+from latentscale.data.tables import PARQUET_ENDINGS
 from latentscale.errors import DataError, listed
 from latentscale.files import expanded
 
@@ -197,10 +199,10 @@ def epoch_index(path: str | Path) -> pd.DataFrame:
 
 
 def _tables(path: str | Path) -> dict[str, pd.DataFrame]:
-    """Return the CSV files of a folder or zip by name without ending, in alphabetical order."""
+    """Return the tables of a folder or zip by name without ending, in alphabetical order."""
     where = expanded(path, DataError)
     if where.is_dir():
-        files = {file.stem: content(file) for file in sorted(where.rglob("*.csv"))}
+        files = {file.stem: (file, content(file)) for file in tables_below(where)}
     elif not where.exists():
         raise DataError(f"{path}: there is no such folder or zip. Check the path.")
     elif zipfile.is_zipfile(where):
@@ -211,17 +213,19 @@ def _tables(path: str | Path) -> dict[str, pd.DataFrame]:
             "that it holds."
         )
     if not files:
-        raise DataError(f"{path}: no CSV file in it. Give the zip of Epoch's hub, or its folder.")
-    return {stem: csv_of(data, Path(f"{stem}.csv")) for stem, data in files.items() if data.strip()}
+        raise DataError(
+            f"{path}: no CSV or Parquet file in it. Give the zip of Epoch's hub, or its folder."
+        )
+    return {stem: table_of(data, file) for stem, (file, data) in files.items() if data.strip()}
 
 
-def _unzipped(where: Path) -> dict[str, bytes]:
+def _unzipped(where: Path) -> dict[str, tuple[Path, bytes]]:
     try:
         with zipfile.ZipFile(BytesIO(content(where))) as archive:
-            names = sorted(n for n in archive.namelist() if n.endswith(".csv"))
+            names = sorted(n for n in archive.namelist() if n.endswith((".csv", *PARQUET_ENDINGS)))
             # Copies that macOS writes beside the files of a folder that it packs.
             names = [n for n in names if not Path(n).name.startswith("._")]
-            return {Path(name).stem: archive.read(name) for name in names}
+            return {Path(n).stem: (Path(Path(n).name), archive.read(n)) for n in names}
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
         raise DataError(f"{where}: the zip cannot be read ({error}). Fetch it again.") from error
 

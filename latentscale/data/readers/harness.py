@@ -15,6 +15,7 @@ from latentscale.data.readers.candidates import Candidate, pool
 from latentscale.data.readers.choice import chosen
 from latentscale.data.readers.documents import read_document
 from latentscale.data.readers.metadata import scores_with_metadata
+from latentscale.data.readers.metrics import attempts_of
 from latentscale.data.readers.revisions import (
     TokensPerStep,
     checked_tokens,
@@ -390,7 +391,7 @@ def _mixed_shots(table: pd.DataFrame) -> list[Finding]:
 def _described(rows: list[Candidate]) -> dict[str, Benchmark]:
     """Return item counts of the benchmarks that only the files describe: those of a whole run.
 
-    Benchmarks of one task with several numbers of attempts are a group.
+    Benchmarks of one task with several numbers of attempts are a group, and attempt that task.
     """
     described = {}
     several = {row.benchmark for row in rows if ATTEMPTS in row.benchmark}
@@ -402,7 +403,11 @@ def _described(rows: list[Candidate]) -> dict[str, Benchmark]:
             basis = "items counted by lm-evaluation-harness" if counts else ""
             task = name.partition(ATTEMPTS)[0]
             group = task if task in groups else ""
-            described[name] = Benchmark(n_items=items, basis=basis, group=group)
+            metrics = [attempts_of(row.metric) for row in rows if row.benchmark == name]
+            attempts = max((k for k in metrics if k is not None), default=1)
+            described[name] = Benchmark(
+                n_items=items, basis=basis, group=group, attempts=attempts, task=group
+            )
     return described
 
 

@@ -14,7 +14,6 @@ from latentscale.data.audit import Audit, Finding
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.problems import shown_cell
 from latentscale.data.readers.cells import to_numbers
-from latentscale.data.readers.csv import read_csv
 from latentscale.data.readers.documents import read_document
 from latentscale.data.readers.measurements import (
     CELLS,
@@ -24,6 +23,7 @@ from latentscale.data.readers.measurements import (
     with_names,
 )
 from latentscale.data.readers.model_names import day_of
+from latentscale.data.readers.parquet import read_table, tables_below
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError, listed, nearest
 from latentscale.files import expanded
@@ -31,7 +31,7 @@ from latentscale.files import expanded
 SUITE: Final = "LiveBench"
 Level = Literal["task", "category"]
 
-_TABLE: Final = re.compile(r"table_(\d{4}_\d{2}_\d{2})\.csv")
+_TABLE: Final = re.compile(r"table_(\d{4}_\d{2}_\d{2})\.(?:csv|parquet|pq)")
 _CATEGORIES: Final[Mapping[str, str]] = {
     "Reasoning": """theory_of_mind zebra_puzzle spatial logic_with_navigation web_of_lies_v2
     web_of_lies_v3""",
@@ -59,8 +59,9 @@ def read_livebench(
     Parameters
     ----------
     path
-        A file ``table_2025_05_30.csv`` of LiveBench's website, or a folder with such files, of
-        which the latest is taken. Its first column is ``model``, the others are tasks; scores are
+        A file ``table_2025_05_30.csv`` of LiveBench's website (or Parquet, by its ending), or a
+        folder with such files, of which the latest is taken. Its first column is ``model``, the
+        others are tasks; scores are
         percentages, empty where not measured. Beside it ``categories_2025_05_30.json``, an object
         of tasks by category, if it is there; else the categories of the known tasks.
     release
@@ -117,7 +118,7 @@ def livebench_measurements(
     if level not in ("task", "category"):
         raise DataError(f'level="{level}" is not known; allowed are "task" and "category".')
     file = _file(path, release)
-    table = read_csv(file)
+    table = read_table(file)
     if "model" not in table or len(table.columns) < 2:
         raise DataError(
             f'{file}: no table of LiveBench: it has a column "model" and one a task; this has '
@@ -176,7 +177,7 @@ def _file(path: str | Path, release: str | None) -> Path:
             raise DataError(f"{path}: a table of costs; give the table of scores, table_*.csv.")
         return where
     files = {}
-    for file in sorted(where.rglob("table_*.csv")):
+    for file in tables_below(where, "table_*"):
         match = _TABLE.fullmatch(file.name)
         if match:
             files[match[1].replace("_", "-")] = file

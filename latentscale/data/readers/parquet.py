@@ -32,6 +32,22 @@ def read_parquet(path: str | Path) -> pd.DataFrame:
     return _parquet_of(content(path), Path(path))
 
 
+def one_of(folder: Path, stem: str) -> Path | None:
+    """Return the table of a name in a folder, ``STEM.csv`` before ``STEM.parquet``, if any."""
+    for ending in (".csv", *PARQUET_ENDINGS):
+        if (folder / f"{stem}{ending}").is_file():
+            return folder / f"{stem}{ending}"
+    return None
+
+
+def tables_below(folder: Path, pattern: str = "*") -> list[Path]:
+    """Return CSV and Parquet files of a folder and those below, in alphabetical order."""
+    found = [
+        file for ending in (".csv", *PARQUET_ENDINGS) for file in folder.rglob(f"{pattern}{ending}")
+    ]
+    return sorted(found)
+
+
 def _parquet_of(data: bytes, path: Path) -> pd.DataFrame:
     require_pyarrow(path, "reading")
     try:
@@ -59,7 +75,19 @@ def read_table(path: str | Path) -> pd.DataFrame:
     DataError
         As `read_parquet` and `read_csv`.
     """
-    data, path = content(path), Path(path)
+    return table_of(content(path), Path(path))
+
+
+def table_of(data: bytes, path: Path) -> pd.DataFrame:
+    """Read a table from its bytes, as `read_table` does.
+
+    Parameters
+    ----------
+    data
+        The file's bytes.
+    path
+        Where they come from.
+    """
     if path.suffix.lower() in PARQUET_ENDINGS or data.startswith(_MAGIC):
         return _parquet_of(data, path)
     return csv_of(data, path)

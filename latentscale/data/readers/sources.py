@@ -15,6 +15,7 @@ from latentscale.data.readers.epoch import read_epoch
 from latentscale.data.readers.harness import read_harness
 from latentscale.data.readers.leaderboard import RAW_COLUMNS, read_leaderboard
 from latentscale.data.readers.livebench import is_livebench, read_livebench
+from latentscale.data.readers.parquet import one_of, tables_below
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError
 from latentscale.files import expanded
@@ -55,14 +56,13 @@ def reader_of_table(frame: pd.DataFrame) -> Callable[..., Scores] | None:
 
 
 def _of_folder(folder: Path) -> Read:
-    names = {file.name for file in folder.iterdir()}
-    if {"scores.csv", "models.csv"} <= names:
+    if one_of(folder, "scores") and one_of(folder, "models"):
         return _benchpress
-    if any(is_livebench(file) for file in folder.rglob("table_*.csv")):
+    if any(is_livebench(file) for file in tables_below(folder, "table_*")):
         return _livebench
     if any(folder.rglob("results*.json")):
         return _harness
-    if any(folder.rglob("*.csv")):
+    if tables_below(folder):
         return _epoch
     raise DataError(f"{folder}: no reader knows this folder. Known are {_KNOWN}.")
 

@@ -24,6 +24,7 @@ from latentscale.inference.approximations.normals import FullRank, MeanField
 from latentscale.inference.method import METHODS, Method
 from latentscale.inference.progress import WorkProgress
 from latentscale.inference.tools.posterior_density import PosteriorDensity, posterior_density
+from latentscale.markup import call_text
 from latentscale.model.build import build_design
 from latentscale.model.design import Design
 from latentscale.numerics.psis import k_limit
@@ -76,6 +77,8 @@ class ADVI(Method):
     ----------
     Batches: Hoffman, Blei, Wang and Paisley 2013, "Stochastic variational inference".
     """
+
+    __repr__ = call_text
 
     good_for: ClassVar[str] = (
         "large tables and quick comparisons of forecasts' centres; its intervals are usually too "

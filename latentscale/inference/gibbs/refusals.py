@@ -81,6 +81,9 @@ def _of_terms(spec: ModelSpec, design: Design) -> Iterator[str]:
     if design.undisclosed:
         yield f"training tokens of {len(design.undisclosed)} models are parameters"
         return
+    if design.estimated:
+        yield f"{len(design.estimated)} missing values of features are parameters"
+        return
     for term in terms_of(spec):
         if isinstance(term, _OWN):
             continue

@@ -8,7 +8,7 @@ from latentscale.data.scaling import is_bounded, lower_is_better
 from latentscale.declare.kinds import LIKELIHOODS, LINKS
 from latentscale.declare.spec import ModelSpec
 from latentscale.errors import SpecError, listed
-from latentscale.model.design import Design
+from latentscale.model.design import Design, missing_values_are_parameters
 from latentscale.model.terms.base import terms_of
 from latentscale.model.terms.family_level import FAMILY_LATENT
 
@@ -48,6 +48,8 @@ def refuse_other_latents(spec: ModelSpec, design: Design, method: str) -> None:
             f"{method} cannot integrate out the training tokens of {len(design.undisclosed)} "
             'models that do not disclose them; set undisclosed = {kind = "leave-out"}, or use NUTS.'
         )
+    if design.estimated:
+        raise SpecError(missing_values_are_parameters(method, design))
     _refuse_scores(spec, method)
     _refuse_scales(design, method)
 

@@ -18,6 +18,7 @@ from latentscale.inference.marginal.information import COVARIANCES, CovarianceKi
 from latentscale.inference.marginal.latents import LatentDraws, draw_latents
 from latentscale.inference.marginal.limits import refuse_other_latents
 from latentscale.inference.method import METHODS, Method
+from latentscale.markup import call_text
 from latentscale.model.design import Design, design
 from latentscale.model.double import double_precision
 from latentscale.numerics.curvature import normal_draws
@@ -79,6 +80,8 @@ class MarginalML(Method):
     ----------
     Cai et al. 2025 (arXiv:2512.06553), estimation by maximum marginal likelihood.
     """
+
+    __repr__ = call_text
 
     starts: int = 6
     nodes: int = 5

@@ -15,6 +15,7 @@ from latentscale.inference.nuts.backends import BACKENDS, Backend, BackendName, 
 from latentscale.inference.nuts.on_nutpie import run_on_nutpie
 from latentscale.inference.nuts.on_pymc import run_on_pymc
 from latentscale.inference.nuts.start import Start, start_from
+from latentscale.markup import call_text
 from latentscale.model.build import build_design
 from latentscale.model.design import Design
 from latentscale.posterior.draws import Draws
@@ -86,6 +87,8 @@ class NUTS(Method):
     >>> ls.NUTS(draws=500, chains=2).tune
     400
     """
+
+    __repr__ = call_text
 
     good_for: ClassVar[str] = FOR_ANYTHING
 

@@ -16,7 +16,8 @@ from latentscale.inference.progress import WorkProgress
 from latentscale.inference.stochastic.ascent import StochasticMaximum, maximise_stochastically
 from latentscale.inference.stochastic.complete import CompleteData, complete_data
 from latentscale.inference.stochastic.latent_chain import LatentChain
-from latentscale.model.design import Design
+from latentscale.markup import call_text
+from latentscale.model.design import Design, missing_values_are_parameters
 from latentscale.numerics.climb import climb
 from latentscale.numerics.curvature import normal_draws
 from latentscale.numerics.threads import in_threads, one_blas_thread
@@ -75,6 +76,8 @@ class StochasticMarginalML(Method):
     Cai et al. 2025 (arXiv:2512.06553), estimation; Louis 1982, "Finding the observed
     information matrix when using the EM algorithm".
     """
+
+    __repr__ = call_text
 
     good_for: ClassVar[str] = (
         "estimates and rough standard errors of specs that MarginalML refuses; it gives no "
@@ -218,6 +221,8 @@ def _refuse(spec: ModelSpec, design: Design) -> None:
             f"{len(design.undisclosed)} models that do not disclose them; set undisclosed = "
             '{kind = "leave-out"}, or use NUTS.'
         )
+    if design.estimated:
+        raise SpecError(missing_values_are_parameters("StochasticMarginalML", design))
     benchmark = spec.benchmarks
     effects = bool(benchmark.family_effect or benchmark.family_slopes)
     partial = spec.family.level == "partial"

@@ -1,0 +1,1 @@
+"""Observational scaling laws: tasks of strong models from weaker models and other benchmarks."""

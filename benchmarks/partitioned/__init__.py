@@ -1,0 +1,1 @@
+"""Partitioned inference beside NUTS, and on tables of thousands of models."""

@@ -1,0 +1,1 @@
+"""Pythia: later checkpoints and the largest model, from the scores of other checkpoints."""

@@ -1,0 +1,121 @@
+"""Which spec a table can be fitted with at once: for commands that take scores instead of a fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from latentscale.cli.console import say
+from latentscale.errors import listed
+
+if TYPE_CHECKING:
+    from latentscale.data.scores import Scores
+    from latentscale.declare.spec import ModelSpec
+
+AUTO: Final = "auto"
+"""The recommended spec for models with sizes, or that for models without."""
+WITH_SIZES, WITHOUT_SIZES = "latentscale", "capabilities"
+_MOST: Final = 0.5
+"""Share of models that must state a feature: else most of the table would be left out."""
+_COVARIATES: Final = (
+    "covariates",
+    "family.slopes",
+    "benchmarks.slopes",
+    "benchmarks.family_slopes",
+    "benchmarks.precision_covariates",
+    "benchmarks.instruct.slopes",
+)
+"""Fields of a spec that name covariates."""
+
+
+def suited(name: str, scores: Scores) -> ModelSpec:
+    """Return a spec for a table, without what the table cannot give where a shipped one is meant.
+
+    Parameters
+    ----------
+    name
+        A shipped spec, the path of a TOML file, which is taken as it is, or `AUTO`.
+    scores
+        The table. Covariates that no model states, or with `AUTO` fewer than half, are left out,
+        and so are terms that need them or groups of benchmarks; this is said.
+    """
+    import latentscale as ls
+    from latentscale.declare.io import shipped_specs
+
+    if name == AUTO:
+        sized = float(scores.dataset["params"].notnull().mean()) >= _MOST
+        spec = WITH_SIZES if sized else WITHOUT_SIZES
+        have = "most models state their size" if sized else "most models state no size"
+        say(f"{have}: the spec is {spec} (--spec names another)")
+        return without_unstated(ls.load_spec(spec), scores, share=_MOST)
+    model = ls.load_spec(name)
+    return without_unstated(model, scores, share=0.0) if name in shipped_specs() else model
+
+
+def without_unstated(model: ModelSpec, scores: Scores, *, share: float) -> ModelSpec:
+    """Leave out covariates that no model states, or at most a share of the models.
+
+    Parameters
+    ----------
+    model
+        A spec.
+    scores
+        The table.
+    share
+        Share of the models that must state a feature, or 0 for any.
+    """
+    from latentscale.model.pooling import benchmark_groups
+
+    gone = [name for name in model.covariates if not _stated(name, scores, share)]
+    changes: dict[str, Any] = {}
+    for path in _COVARIATES:
+        names = _at(model, path)
+        kept = [name for name in names if name not in gone]
+        if len(kept) < len(names):
+            changes[path] = kept
+    terms: tuple[Any, ...] = model.terms  # records of `latentscale.model.terms.base.Term`
+    without = [
+        term
+        for term in terms
+        if any(name in gone for name in _of_term(term))
+        or (term.kind == "model-group" and not benchmark_groups(scores.dataset))
+    ]
+    if without:
+        changes["terms"] = [term.model_dump() for term in terms if term not in without]
+    if gone:
+        kept = changes["covariates"]
+        on = f"{', '.join(kept)} alone" if kept else "no covariate"
+        if _tokens_alone(gone) and not share:
+            why = "no model states its training tokens"
+        else:
+            why = f"{'fewer than half of the models have' if share else 'no model has'} "
+            why += ", ".join(gone)
+        say(f"{why}: {model.name} is fitted on {on}")
+    grouped = [term.kind for term in without if not any(n in gone for n in _of_term(term))]
+    if grouped:
+        say(f"no benchmarks are grouped: {model.name} is fitted without {listed(grouped)}")
+    return model.with_(changes) if changes else model
+
+
+def _stated(name: str, scores: Scores, share: float) -> bool:
+    from latentscale.data.covariates import features_in_use
+
+    kinds = features_in_use(scores.dataset, [name])
+    given = [float(kind.given(scores.dataset).mean()) for kind in kinds]
+    return all(part > 0 and part >= share for part in given)
+
+
+def _of_term(term: Any) -> Sequence[str]:
+    own = [name for names in term.covariates().values() for name in names]
+    return [*own, *filter(None, [getattr(term, "covariate", None)])]
+
+
+def _tokens_alone(names: Sequence[str]) -> bool:
+    return all("log_tokens" in name or "log_flops" in name for name in names)
+
+
+def _at(model: ModelSpec, path: str) -> Sequence[str]:
+    value: Any = model
+    for name in path.split("."):
+        value = getattr(value, name)
+    return tuple(value)

@@ -1,0 +1,362 @@
+"""Partitioned: inference of tables of any size, shard by shard, with weights that check it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from latentscale.declare.spec import ModelSpec
+from latentscale.dims import CHAIN, DRAW
+from latentscale.engine.compile import compile_prior
+from latentscale.engine.density import LogDensity
+from latentscale.errors import FitError, SpecError
+from latentscale.expect import checked_workers, expect_path
+from latentscale.files import expanded, reason, writable_path
+from latentscale.inference.method import METHODS, Method
+from latentscale.inference.partitioned.search import Profile, Search
+from latentscale.inference.partitioned.shard import Floats, units_of_latents
+from latentscale.inference.partitioned.tasks import Result, Task, run_tasks
+from latentscale.inference.partitioned.weights import (
+    Weighted,
+    along_axes,
+    refitted,
+    resampled,
+    weighted,
+)
+from latentscale.inference.progress import WorkProgress
+from latentscale.inference.tools.posterior_density import PosteriorDensity, posterior_density
+from latentscale.model.batches import Batch, VariableSlices, deal
+from latentscale.model.build import build_design
+from latentscale.model.design import Design
+from latentscale.numerics.climb import climb
+from latentscale.numerics.psis import k_limit
+from latentscale.numerics.threads import one_blas_thread
+from latentscale.posterior.draws import Draws
+from latentscale.posterior.status import FOR_ANYTHING, Status, status_of_approximation
+
+# The climb of all parameters and latents together only gives a starting point.
+_STEPS = 300
+_HISTORY = 20  # pairs of L-BFGS, as for the other climbs here
+_TOLERANCE = 1e-7
+# A last move of the normal's mean, and Monte Carlo error of the latents' integrals, in posterior
+# standard deviations: they would shift a posterior mean by as much.
+_STEP_LIMIT = 0.25
+_ERROR_LIMIT = 0.2
+_LEAST_ESS = 100  # effective draws: posterior means are then off by 0.1 standard deviations
+_REFITS = 3  # of the proposal to weighted draws: each some doubles the effective draws
+Places = npt.NDArray[np.int64]
+SEARCH = "search"
+"""Note of progress until the draws."""
+MOST_LATENTS = 1000
+"""Most latents of one lineage: importance sampling in more dimensions is degenerate, and their
+curvature takes as many gradients."""
+
+
+@METHODS.add
+@dataclass(frozen=True)
+class Partitioned(Method):
+    """Importance sampling of the shared parameters, with latents integrated out lineage by lineage.
+
+    For tables of thousands of models. Lineages (families, in a spec without a lineage level) are
+    independent given the parameters that all share. So the table is dealt into shards of lineages,
+    and the log marginal likelihood of the shared parameters is a sum over shards, each computed by
+    any process. Newton's method finds the mode of their marginal posterior, a normal is fitted to
+    it, and parameters are drawn from a distribution with the posterior's slopes along the normal's
+    axes. Each lineage's latents are proposed from the normal at their mode, and the mean weight of
+    these candidates estimates the lineage's likelihood without bias. Draws are weighted by the
+    product of these estimates, Pareto-smoothed and resampled, and each comes with latents chosen
+    by their own weights. Pareto k says whether that can be trusted.
+
+    Families' effects are not taken from their mean over the table, which a shard cannot know; the
+    intercepts are those of the population of families.
+
+    Attributes
+    ----------
+    draws
+        Draws of the shared parameters, which are weighted and resampled.
+    shard
+        Models in a shard; a lineage is never split, so shards can be larger.
+    candidates
+        Candidates of each lineage's latents at each draw, a multiple of 4.
+    rounds
+        Most steps of Newton's method, on the first shard and then on all.
+    workers
+        Shards that are worked on at once, each in its own process.
+    cluster
+        Address of a dask.distributed scheduler, such as ``"tcp://10.0.0.1:8786"``, whose workers
+        do that instead; `folder` must then be one that they see.
+    folder
+        Where results of shards are kept; a run that was stopped, or lost a worker, goes on from
+        there.
+
+    Raises
+    ------
+    FitError
+        If a field is out of range.
+
+    References
+    ----------
+    Tran, Scharth, Pitt and Kohn 2014 (arXiv:1309.3339), importance sampling with estimated
+    likelihoods; Geweke 1989, proposals shaped along axes; Opper and Archambeau 2009, the normal;
+    Vehtari et al. 2024 (arXiv:1507.02646), Pareto smoothing.
+
+    Examples
+    --------
+    >>> ls.methods.Partitioned(draws=400, workers=2).shard
+    400
+    """
+
+    good_for: ClassVar[str] = FOR_ANYTHING
+
+    draws: int = 1000
+    shard: int = 400
+    candidates: int = 16
+    rounds: int = 25
+    workers: int = 1
+    cluster: str | None = None
+    folder: str | Path | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_counts("draws", least=4)
+        self._check_counts("shard", "candidates", "rounds")
+        checked_workers(self.workers)
+        if self.candidates % 4:
+            raise FitError(
+                f"Partitioned.candidates must be a multiple of 4; got {self.candidates}. They are "
+                "two halves of pairs of opposite sign."
+            )
+        if self.cluster is not None and not isinstance(self.cluster, str):
+            raise FitError(
+                'Partitioned.cluster must be an address, such as "tcp://10.0.0.1:8786"; got '
+                f"{self.cluster!r}."
+            )
+        if self.folder is not None:
+            expect_path(self.folder, "Partitioned.folder")
+            path = expanded(self.folder, FitError).absolute()  # workers may run in another folder
+            object.__setattr__(self, "folder", str(path))  # as JSON has it
+
+    @one_blas_thread()
+    def draw(self, spec: ModelSpec, design: Design, *, seed: int, progress: bool) -> Draws:
+        """Draw from the posterior (see the class).
+
+        Raises
+        ------
+        SpecError
+            If the spec has no latents, or its skills are not identified, or one lineage has too
+            many latents.
+        FitError
+            If a worker was lost or the folder cannot be used.
+        """
+        folder = self._made_folder()
+        began = time.perf_counter()
+        table = _Table.of(spec, design, self.shard, np.random.default_rng([seed, 0]))
+        seconds = {"compile": time.perf_counter() - began}
+        rng = np.random.default_rng([seed, 1])
+        shards = len(table.batches)
+        with WorkProgress(shards, "Partitioned", "shards", enabled=progress) as shown:
+            work = _Work(self, table, seed, shown, folder)
+            began = time.perf_counter()
+            search = Search(work.run, table.prior, table.start(), shards)
+            search.climb(self.rounds)
+            profile = search.profile()
+            seconds["search"] = time.perf_counter() - began
+            began = time.perf_counter()
+            found, results = self._weighted(work, search, profile, rng)
+            seconds["sample"] = time.perf_counter() - began
+        began = time.perf_counter()
+        chosen = resampled(found.weight, rng)
+        posterior = table.whole.to_posterior(table.points(found.draws, results, chosen))
+        seconds["gather"] = time.perf_counter() - began
+        stats = {"lp": found.log_p[chosen], "log_q": found.log_q[chosen]}
+        named = {name: ((CHAIN, DRAW), values[None]) for name, values in stats.items()}
+        return Draws(posterior, xr.Dataset(named), self._status(search, found, shards), seconds)
+
+    def _made_folder(self) -> Path | None:
+        """Return the folder, made if it does not exist; refused where no file can be made in it."""
+        if self.folder is None:
+            return None
+        folder = Path(self.folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as failure:
+            raise FitError(f"Cannot make the folder {folder}: {reason(failure)}.") from failure
+        writable_path(folder / "result.npz", FitError)
+        return folder
+
+    def _weighted(
+        self, work: _Work, search: Search, profile: Profile, rng: np.random.Generator
+    ) -> tuple[Weighted, list[Result]]:
+        """Weigh draws along the axes; refit the proposal while their weights are degenerate."""
+        best: tuple[Weighted, list[Result]] | None = None
+        proposals = along_axes(profile, self.draws, rng)
+        for _ in range(1 + _REFITS):
+            results = work.run(
+                search.shards, search.shared, proposals.draws, search.guesses, search.renew, "draws"
+            )
+            found = weighted(proposals, results, work.table.prior)
+            if best is None or found.ess > best[0].ess:
+                best = found, results
+            if found.pareto_k <= k_limit(self.draws) and found.ess >= self._least_ess:
+                break
+            proposals = refitted(found, profile.root, rng)
+        assert best is not None
+        return best
+
+    @property
+    def _least_ess(self) -> float:
+        return min(_LEAST_ESS, self.draws / 4)
+
+    def _status(self, search: Search, found: Weighted, shards: int) -> Status:
+        faults = []
+        if not search.step < _STEP_LIMIT:
+            faults.append(
+                f"The last step of the search was {search.step:.2f} posterior standard deviations "
+                "long: raise rounds, or use NUTS."
+            )
+        if not found.error < _ERROR_LIMIT:
+            faults.append(
+                "Monte Carlo error of the latents' integrals shifts posterior means by "
+                f"{found.error:.2f} standard deviations: raise candidates."
+            )
+        if not found.ess >= self._least_ess:
+            faults.append(f"The weights leave {found.ess:.0f} effective draws: raise draws.")
+        return status_of_approximation(
+            found.pareto_k,
+            tuple(faults),
+            figures=f"{found.ess:.0f} effective of {self.draws} draws, {shards} shards, last step "
+            f"{search.step:.2f} and Monte Carlo error {found.error:.2f} standard deviations, "
+            f"{found.unit_share:.0%} of a lineage's candidates effective",
+            good_for=self.good_for,
+            limit=k_limit(self.draws),
+        )
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A table dealt into shards, with the whole's density for the way back to parameters."""
+
+    spec: ModelSpec
+    slices: VariableSlices
+    batches: tuple[Batch, ...]
+    whole: PosteriorDensity
+    prior: LogDensity
+    shared: Places
+
+    @classmethod
+    def of(cls, spec: ModelSpec, design: Design, size: int, rng: np.random.Generator) -> _Table:
+        _refuse(spec)
+        design = replace(design, centred=False)
+        model = build_design(spec, design)
+        slices = VariableSlices.of(model)
+        unit = units_of_latents(slices, design)
+        _refuse_sizes(unit)
+        return cls(
+            spec=spec,
+            slices=slices,
+            batches=deal(design, size, rng),
+            whole=posterior_density(model),
+            prior=compile_prior(model, slices.shared),
+            shared=np.nonzero(unit < 0)[0],
+        )
+
+    def start(self) -> Floats:
+        """Return shared parameters at the joint mode of the first shard, roughly."""
+        batch = self.batches[0]
+        density = posterior_density(build_design(self.spec, batch.design))
+        top = climb(
+            density.value_and_gradient,
+            density.start,
+            steps=_STEPS,
+            history=_HISTORY,
+            tolerance=_TOLERANCE,
+            kept=1,
+        )
+        return np.asarray(top.mode[self.slices.places(batch)[1]])
+
+    def points(self, draws: Floats, results: Sequence[Result], chosen: Places) -> Floats:
+        """Return the chosen draws as whole points, shape (draw, n)."""
+        points = np.empty((len(chosen), self.whole.size))
+        points[:, self.shared] = draws[chosen]
+        for batch, result in zip(self.batches, results, strict=True):
+            places, shared = self.slices.places(batch)
+            points[:, places[~shared]] = result["latents"][chosen]
+        return points
+
+
+@dataclass(frozen=True)
+class _Work:
+    """How shards' work is done in one run."""
+
+    method: Partitioned
+    table: _Table
+    seed: int
+    shown: WorkProgress
+    folder: Path | None
+
+    def run(
+        self,
+        count: int,
+        shared: Floats,
+        draws: Floats,
+        guesses: Sequence[Floats | None],
+        renew: bool,
+        note: str = SEARCH,
+    ) -> list[Result]:
+        """Return the first shards' results (see `latentscale.inference.partitioned.tasks`)."""
+        tasks = [
+            Task(
+                spec=self.table.spec,
+                design=batch.design,
+                place=place,
+                seed=self.seed,
+                shared=shared,
+                begin=guess,
+                draws=draws,
+                candidates=self.method.candidates,
+                renew=renew,
+                alike=note == SEARCH,
+                folder=self.folder,
+            )
+            for place, (batch, guess) in enumerate(
+                zip(self.table.batches[:count], guesses[:count], strict=True)
+            )
+        ]
+        done = 0
+
+        def one_more() -> None:
+            nonlocal done
+            done += 1
+            self.shown.update(done, note)
+
+        return run_tasks(tasks, self.method.workers, self.method.cluster, one_more)
+
+
+def _refuse(spec: ModelSpec) -> None:
+    if spec.skills.count and spec.skills.identify.kind != "anchored":
+        raise SpecError(
+            'Partitioned needs skills.identify of kind "anchored"; it is '
+            f'"{spec.skills.identify.kind}", and then skills can be rotated, so the posterior of '
+            "loadings has no single mode. Name anchors, or use NUTS."
+        )
+
+
+def _refuse_sizes(unit: np.ndarray) -> None:
+    if not (unit >= 0).any():
+        raise SpecError(
+            "Partitioned integrates out latents of families, lineages and models, and this spec "
+            "has none of them. Use NUTS or Laplace."
+        )
+    most = int(np.bincount(unit[unit >= 0]).max())
+    if most > MOST_LATENTS:
+        raise SpecError(
+            f"One lineage has {most} latents; Partitioned takes up to {MOST_LATENTS}. Set "
+            "family.lineage = false where a lineage has very many families, or use ADVI(batch=500)."
+        )

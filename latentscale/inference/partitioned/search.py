@@ -1,0 +1,144 @@
+"""Search: where the shared parameters' marginal posterior is, and its profile along axes.
+
+Newton's method climbs the log marginal posterior, whose gradient and information are sums over
+shards. The normal at the mode gives the axes along which the density is looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy import linalg
+
+from latentscale.engine.density import LogDensity
+from latentscale.inference.partitioned.shard import Floats
+from latentscale.inference.partitioned.tasks import Result
+from latentscale.numerics.curvature import hessian
+
+Run = Callable[[int, Floats, Floats, Sequence[Floats | None], bool], list[Result]]
+"""From the number of shards (the first ones), the centre (d,), draws (draw, d), guesses of each
+shard's latents and whether curvature is renewed, to the shards' results."""
+
+# Largest change of a parameter in one step: scales change by two thirds, loadings and intercepts
+# by half a unit of the link. Far from the mode a quadratic is no guide beyond that.
+_FARTHEST = 0.5
+# Least information of a direction: a standard deviation of 10, wider than any prior here.
+_LEAST_INFORMATION = 1e-2
+# Root mean square of a step, in posterior standard deviations, at which climbs end: of the first
+# shard alone, and of all. What is left is made up for by the mean gradient and by weights.
+_NEAR, _NEARER = 0.5, 0.25
+FARTHEST_POINT = float(np.sqrt(3))
+"""Distance of the points on an axis: with the centre, Gauss and Hermite's rule of three points."""
+# Effective share of candidates below which curvature is computed anew at each draw.
+_LEAST_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The log marginal posterior on the axes of a normal.
+
+    Attributes
+    ----------
+    mean, root
+        The normal's mean (d,) and its covariance's symmetric root (d, d).
+    slopes
+        Slope of the log density along each axis, in standard deviations, at -c, 0 and c, with c
+        `FARTHEST_POINT`; shape (3, d).
+    """
+
+    mean: Floats
+    root: Floats
+    slopes: Floats
+
+
+@dataclass
+class Search:
+    """A search for the normal.
+
+    Attributes
+    ----------
+    run
+        Does the shards' work.
+    prior
+        Log prior of the shared parameters.
+    shared
+        Where it is, shape (d,).
+    shards
+        How many there are.
+    information
+        Inverse covariance of the normal, shape (d, d).
+    guesses
+        Latents' modes by shard, the last known.
+    step
+        Root mean square of the last step, in posterior standard deviations.
+    renew
+        Whether curvature has to be computed anew at each draw.
+    """
+
+    run: Run
+    prior: LogDensity
+    shared: Floats
+    shards: int
+    information: Floats = field(init=False)
+    guesses: list[Floats | None] = field(init=False)
+    step: float = np.inf
+    renew: bool = False
+
+    def __post_init__(self) -> None:
+        self.information = np.eye(self.shared.size)
+        self.guesses = [None] * self.shards
+
+    @property
+    def root(self) -> Floats:
+        """The covariance's symmetric root, shape (d, d), whose axes are nearest to parameters."""
+        values, vectors = np.linalg.eigh(self.information)
+        return np.asarray((vectors / np.sqrt(values)) @ vectors.T)
+
+    def climb(self, rounds: int) -> None:
+        """Climb on the first shard, then on all; at most so many steps on each."""
+        for count, near in ((1, _NEAR), (self.shards, _NEARER)):
+            for _ in range(rounds):
+                if self._newton(count) < near:
+                    break
+
+    def _newton(self, count: int) -> float:
+        none = np.zeros((0, self.shared.size))
+        results = self.run(count, self.shared, none, self.guesses, False)
+        self._keep_modes(results)
+        score = self._with_prior(results, self.shared)
+        prior = -hessian(lambda there: self.prior(there)[1], self.shared)
+        self.information = raised(prior + sum(result["information"] for result in results))
+        step = linalg.solve(self.information, score, assume_a="pos")
+        self.step = float(np.sqrt(score @ step / score.size))
+        self.shared = self.shared + step * min(1.0, _FARTHEST / float(np.abs(step).max()))
+        return self.step
+
+    def profile(self) -> Profile:
+        """Return the slopes of the log marginal posterior along the axes of the normal."""
+        root = self.root
+        size = self.shared.size
+        axes = FARTHEST_POINT * np.eye(size)
+        standard = np.concatenate([np.zeros((1, size)), axes, -axes])
+        points = self.shared + standard @ root
+        results = self.run(self.shards, self.shared, points, self.guesses, False)
+        share = min(float(np.median(r["ess"].mean(axis=0))) / r["candidates"] for r in results)
+        self.renew = bool(share < _LEAST_SHARE)
+        score = np.array([self.prior(point)[1] for point in points])
+        slope = (score + sum(r["score"] for r in results)) @ root
+        own = np.stack([np.diag(slope[1 + size :]), slope[0], np.diag(slope[1 : 1 + size])])
+        return Profile(self.shared, root, own)
+
+    def _keep_modes(self, results: Sequence[Result]) -> None:
+        self.guesses[: len(results)] = [result["mode"] for result in results]
+
+    def _with_prior(self, results: Sequence[Result], point: Floats) -> Floats:
+        slope = self.prior(point)[1]
+        return np.asarray(slope + sum(result["score"][0] for result in results))
+
+
+def raised(information: Floats) -> Floats:
+    """Return a symmetric matrix whose eigenvalues are raised where they are too small."""
+    values, vectors = np.linalg.eigh((information + information.T) / 2)
+    return np.asarray((vectors * np.maximum(values, _LEAST_INFORMATION)) @ vectors.T)

@@ -1,0 +1,185 @@
+"""Shard: the log density of some lineages, in shared parameters and in each lineage's latents.
+
+Given the shared parameters, lineages are independent. So one gradient of a shard's density holds
+every lineage's own gradient, and differences along one latent of each lineage at once give all
+their Hessians.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from latentscale.declare.spec import ModelSpec
+from latentscale.dims import FAMILY, LINEAGE, MODEL, UNDISCLOSED
+from latentscale.engine.compile import compile_prior
+from latentscale.engine.density import LogDensity
+from latentscale.inference.tools.posterior_density import PosteriorDensity, posterior_density
+from latentscale.model.batches import VariableSlices
+from latentscale.model.build import build_design
+from latentscale.model.design import Design
+from latentscale.numerics.curvature import STEP
+
+Floats = npt.NDArray[np.float64]
+_NONE = -1
+"""Place of a latent that fills up the row of a smaller lineage."""
+
+
+def units_of_latents(slices: VariableSlices, design: Design) -> npt.NDArray[np.int64]:
+    """Return the lineage (or family, without a lineage level) of each entry of a point.
+
+    Parameters
+    ----------
+    slices
+        Of the model of `design`.
+    design
+        A table, or a part of one.
+
+    Returns
+    -------
+    Shape (n,); -1 for shared parameters.
+    """
+    by_family = design.lineage_of_family if design.use_lineage else np.arange(len(design.families))
+    by_model = by_family[design.family_of_model]
+    place = {name: index for index, name in enumerate(design.scores.models)}
+    undisclosed = [by_model[place[name]] for name in design.undisclosed]
+    of_dim = {
+        LINEAGE: np.arange(len(design.lineages)),
+        FAMILY: by_family,
+        MODEL: by_model,
+        UNDISCLOSED: np.array(undisclosed, dtype=int),
+    }
+    parts = []
+    for name, shape in slices.shapes.items():
+        owner = np.full(shape, _NONE)
+        for axis, dim in enumerate(slices.dims[name]):
+            if dim in of_dim:
+                along = [1] * len(shape)
+                along[axis] = -1
+                owner = np.broadcast_to(of_dim[dim].reshape(along), shape)
+                break
+        parts.append(np.ravel(owner))
+    return np.concatenate(parts).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """Log density of a shard without the shared parameters' prior, and its gradient.
+
+    Attributes
+    ----------
+    value
+        The density; -inf where it is 0.
+    shared
+        Gradient by the shared parameters, shape (d,).
+    latents
+        By the latents, shape (unit, latent).
+    """
+
+    value: float
+    shared: Floats
+    latents: Floats
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The log density of a shard.
+
+    Attributes
+    ----------
+    density
+        Of shared parameters and latents, with their priors.
+    prior
+        Log prior of the shared parameters alone.
+    shared
+        Places of shared parameters in a point, shape (d,).
+    places
+        Places of each unit's latents, shape (unit, latent); -1 where a unit has fewer.
+    """
+
+    density: PosteriorDensity
+    prior: LogDensity
+    shared: npt.NDArray[np.int64]
+    places: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, spec: ModelSpec, design: Design, prior: LogDensity | None = None) -> Shard:
+        """Compile the density of a part of a table (see `latentscale.model.batches`)."""
+        model = build_design(spec, design)
+        slices = VariableSlices.of(model)
+        unit = units_of_latents(slices, design)
+        rows = [np.nonzero(unit == k)[0] for k in np.unique(unit[unit >= 0])]
+        places = np.full((len(rows), max(map(len, rows), default=0)), _NONE)
+        for row, own in zip(places, rows, strict=True):
+            row[: len(own)] = own
+        return cls(
+            density=posterior_density(model),
+            prior=compile_prior(model, slices.shared) if prior is None else prior,
+            shared=np.nonzero(unit < 0)[0],
+            places=places,
+        )
+
+    @cached_property
+    def present(self) -> npt.NDArray[np.bool_]:
+        """Which of `places` are latents, shape (unit, latent)."""
+        return np.asarray(self.places >= 0)
+
+    def point(self, shared: Floats, latents: Floats) -> Floats:
+        """Return a whole point, shape (n,)."""
+        point = np.empty(self.density.size)
+        point[self.shared] = shared
+        point[self.places[self.present]] = latents[self.present]
+        return point
+
+    def rows(self, point: Floats) -> Floats:
+        """Return a point's latents, shape (unit, latent), 0 where a unit has fewer."""
+        return np.where(self.present, point[self.places], 0.0)
+
+    def in_order(self, latents: Floats) -> Floats:
+        """Return latents (unit, latent) in the order of a point, without the shared parameters."""
+        return np.asarray(latents[self.present][np.argsort(self.places[self.present])])
+
+    def gradient(self, shared: Floats, latents: Floats) -> Gradient:
+        """Return the density at shared parameters (d,) and latents (unit, latent)."""
+        value, slope = self.density.value_and_gradient(self.point(shared, latents))
+        prior, prior_slope = self.prior(shared)
+        return Gradient(value - prior, slope[self.shared] - prior_slope, self.rows(slope))
+
+    def curvature(self, shared: Floats, latents: Floats) -> Floats:
+        """Return minus the Hessian of each unit's latents, shape (unit, latent, latent).
+
+        The diagonal is 1 where a unit has fewer latents.
+        """
+        units, width = self.places.shape
+        found = np.zeros((units, width, width))
+        for column in range(width):
+            step = np.zeros((units, width))
+            step[:, column] = STEP
+            ahead = self.gradient(shared, latents + step).latents
+            behind = self.gradient(shared, latents - step).latents
+            found[:, :, column] = (behind - ahead) / (2 * STEP)
+        found = (found + found.swapaxes(1, 2)) / 2
+        unit, at = np.nonzero(~self.present)
+        found[unit, at, at] = 1.0
+        return found
+
+    def cross(self, shared: Floats, latents: Floats) -> tuple[Floats, Floats]:
+        """Return derivatives of the gradient by the shared parameters.
+
+        Returns
+        -------
+        Of the shared parameters' gradient, shape (d, d), and the latents', (unit, latent, d).
+        """
+        own = np.empty((shared.size, shared.size))
+        others = np.empty((*self.places.shape, shared.size))
+        for column in range(shared.size):
+            step = np.zeros(shared.size)
+            step[column] = STEP
+            ahead = self.gradient(shared + step, latents)
+            behind = self.gradient(shared - step, latents)
+            own[:, column] = (ahead.shared - behind.shared) / (2 * STEP)
+            others[:, :, column] = (ahead.latents - behind.latents) / (2 * STEP)
+        return (own + own.T) / 2, others

@@ -1,0 +1,223 @@
+"""Tasks: what is computed of one shard, by any process, and the files in which it is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from latentscale.declare.spec import ModelSpec
+from latentscale.engine.density import LogDensity
+from latentscale.errors import FitError
+from latentscale.files import replacing
+from latentscale.inference.partitioned.conditional import Sampler, centre, chosen_noise
+from latentscale.inference.partitioned.shard import Floats, Shard
+from latentscale.inference.tools.workers import in_workers
+from latentscale.model.design import Design
+from latentscale.model.double import double_precision
+from latentscale.numerics.threads import one_blas_thread
+
+# Draws of the latents over which the score at the centre is averaged: its error is then a tenth
+# or two of a posterior standard deviation, and rounds of Newton's method need no better.
+_SCORES = 16
+# Compiled shards that a process keeps: with latents of some hundreds of models, 10 MB each.
+_MOST_SHARDS = 64
+# Hexadecimal digits of names: 64 bits, so that no two tasks of a run share one.
+_DIGITS = 16
+_shards: OrderedDict[str, Shard] = OrderedDict()
+_priors: OrderedDict[str, LogDensity] = OrderedDict()
+
+Result = dict[str, Floats]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One piece of work on a shard.
+
+    Attributes
+    ----------
+    spec, design
+        The spec, and the shard as a design of its own.
+    place
+        Number of the shard.
+    seed
+        Of the run.
+    shared
+        Where latents are centred, shape (d,).
+    begin
+        A guess of the latents' mode there, shape (unit, latent); None for 0.
+    draws
+        Shared parameters at which the latents are sampled, shape (draw, d); none to have the
+        score and the information at `shared`.
+    candidates
+        Of the latents of each unit.
+    renew
+        Whether the latents' curvature is computed anew at each draw.
+    alike
+        Whether latents are chosen at each draw by the same random numbers, so that differences
+        between scores have little noise.
+    folder
+        Where the result is kept, if anywhere.
+    """
+
+    spec: ModelSpec
+    design: Design
+    place: int
+    seed: int
+    shared: Floats
+    begin: Floats | None
+    draws: Floats
+    candidates: int
+    renew: bool
+    alike: bool
+    folder: Path | None
+
+    @property
+    def key(self) -> str:
+        """Name of the shard: its spec, its table, its number and the seed."""
+        design = self.design
+        text = [self.spec.digest, self.place, self.seed, design.scores.models, design.families]
+        text += [design.lineages, design.scores.benchmarks, design.anchors, design.use_lineage]
+        arrays = [design.x.values, design.family_of_model, design.lineage_of_family]
+        arrays += [design.model_of_cell, design.benchmark_of_cell, design.score_of_cell]
+        arrays += [design.scores.dataset[name].values for name in ("floor", "n_items", "instruct")]
+        return _hash(repr(text), arrays)
+
+    @property
+    def file(self) -> Path | None:
+        """Where the result is kept, named by all that it depends on."""
+        if self.folder is None:
+            return None
+        about = repr([self.candidates, self.renew, self.alike])
+        begin = np.zeros(0) if self.begin is None else self.begin
+        name = _hash(about, [self.shared, self.draws, begin])
+        return self.folder / self.key / f"{name}.npz"
+
+
+def run_tasks(
+    tasks: Sequence[Task], workers: int, cluster: str | None, done: Callable[[], None]
+) -> list[Result]:
+    """Return the results of tasks, in their order; those whose files are whole are read instead.
+
+    Parameters
+    ----------
+    tasks
+        The work.
+    workers, cluster
+        Where it is done (see `latentscale.inference.tools.workers.in_workers`).
+    done
+        Called after each.
+
+    Raises
+    ------
+    FitError
+        If a worker was lost or its work failed.
+    """
+    found = [_read(task.file) for task in tasks]
+    todo = []
+    for place, result in enumerate(found):
+        if result is None:
+            todo.append(place)
+        else:
+            done()
+    lost: BaseException | None = None
+    try:
+        for number, outcome in in_workers(run_task, [tasks[k] for k in todo], workers, cluster):
+            if isinstance(outcome, BaseException):
+                lost = outcome
+                continue
+            found[todo[number]] = outcome
+            done()
+    except BrokenProcessPool as broken:  # a process was killed; what others finished is in files
+        lost = broken
+    whole = [result for result in found if result is not None]
+    if len(whole) < len(tasks):
+        kept = tasks[0].folder is not None
+        raise FitError(
+            f"{len(tasks) - len(whole)} of {len(tasks)} shards failed; the last: "
+            f"{type(lost).__name__}: {lost}. "
+            + (
+                "The others are kept: run it again."
+                if kept
+                else "Give `folder`, and what other shards finish is kept for the next run."
+            )
+        )
+    return whole
+
+
+@double_precision()
+@one_blas_thread()
+def run_task(task: Task) -> Result:
+    """Do one task, and keep the result in its file."""
+    result = _computed(task)
+    file = task.file
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(file, FitError) as unfinished, unfinished.open("wb") as opened:
+            np.savez(opened, **result)  # type: ignore[arg-type]
+    return result
+
+
+def _computed(task: Task) -> Result:
+    shard = _shard(task)
+    begin = np.zeros(shard.places.shape) if task.begin is None else task.begin
+    here = centre(shard, task.shared, begin)
+    candidates, choices = chosen_noise(task.seed, task.place)
+    sampler = Sampler.of(shard, here, task.candidates, candidates, renew=task.renew)
+    result = {"mode": here.mode}
+    if len(task.draws):
+        drawn = [
+            sampler.at(point, deepcopy(choices), _SCORES)
+            if task.alike
+            else sampler.at(point, choices)
+            for point in task.draws
+        ]
+        result["latents"] = np.array([shard.in_order(one.latents) for one in drawn])
+    else:
+        drawn = [sampler.at(task.shared, choices, _SCORES)]
+        result["information"] = here.information
+    return result | {
+        "level": np.array([one.level for one in drawn]),
+        "halves": np.array([one.halves for one in drawn]),
+        "score": np.array([one.score for one in drawn]),
+        "ess": np.array([one.ess for one in drawn]),
+        "candidates": np.array(task.candidates),
+    }
+
+
+def _shard(task: Task) -> Shard:
+    """Return the compiled shard of a task, from among those that this process holds."""
+    key = task.key
+    if key not in _shards:
+        of_prior = repr([task.spec.digest, task.design.scores.benchmarks, task.design.anchors])
+        _shards[key] = Shard.of(task.spec, task.design, _priors.get(of_prior))
+        _priors[of_prior] = _shards[key].prior
+    _shards.move_to_end(key)
+    while len(_shards) > _MOST_SHARDS:
+        _shards.popitem(last=False)
+    return _shards[key]
+
+
+def _read(file: Path | None) -> Result | None:
+    """Return a result that was kept; None if there is no whole file."""
+    if file is None:
+        return None
+    with suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile), np.load(file) as of:
+        return {name: of[name] for name in of.files}
+    return None
+
+
+def _hash(text: str, arrays: Sequence[Floats]) -> str:
+    digest = hashlib.sha256(text.encode())
+    for array in arrays:
+        digest.update(repr((array.shape, str(array.dtype))).encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:_DIGITS]

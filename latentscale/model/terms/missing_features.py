@@ -1,0 +1,54 @@
+"""z_if: standardised values of features that models leave empty and that are to be estimated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal, Self
+
+from latentscale.declare.kinds import TERMS
+from latentscale.declare.prior import Parameter, Prior, PriorSlot
+from latentscale.declare.spec import ModelSpec
+from latentscale.dims import MISSING_VALUE
+from latentscale.model.design import Design
+from latentscale.model.normal_effects import NormalEffect
+from latentscale.model.terms.base import Term
+
+_VALUE, _SLOT = "missing_standard", "missing_feature"  # as in latentscale.model.missing
+
+
+@TERMS.add
+class MissingFeatures(Term):
+    """Missing values of features declared with ``Feature(missing="estimated")``.
+
+    Covariates depend on them as `latentscale.model.missing` says: the term adds to no equation by
+    itself, and has no parameter where no feature in use is declared so.
+    """
+
+    kind: Literal["missing_features"] = "missing_features"
+    equation: ClassVar[str] = r"x_{if} \text{ a parameter where missing, and to be estimated}"
+    order: ClassVar[int] = 97
+    quadrature: ClassVar[bool] = True  # tables with such values are refused there
+    slots: ClassVar[Mapping[str, PriorSlot]] = {
+        _SLOT: PriorSlot(
+            Prior("Normal", mu=0, sigma=1),
+            "missing values of features, in standard deviations around the mean of the models "
+            "that give them",
+        )
+    }
+
+    @classmethod
+    def of(cls, spec: ModelSpec) -> Self | None:
+        """Return the term, which every spec has: the table says what is estimated."""
+        return cls()
+
+    def used_slots(self, spec: ModelSpec) -> tuple[str, ...]:
+        """Return the slot where the spec sets it: without that, tables alone decide on its use."""
+        return (_SLOT,) if _SLOT in spec.priors else ()
+
+    def parameters(self, spec: ModelSpec, design: Design) -> dict[str, Parameter]:
+        """Return the missing values, if there are any."""
+        return {_VALUE: Parameter(_SLOT, (MISSING_VALUE,))} if design.estimated else {}
+
+    def normal_effects(self, spec: ModelSpec, design: Design) -> tuple[NormalEffect, ...]:
+        """Return none: tables with such values are refused where effects must be linear."""
+        return ()

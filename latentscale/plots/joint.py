@@ -1,0 +1,146 @@
+"""Joint density of families' skills, two skills at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from math import ceil, sqrt
+from typing import Final
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from scipy.stats import gaussian_kde
+
+from latentscale.analysis.skills.skills import Skills
+from latentscale.dims import FAMILY, SAMPLE, SKILL
+from latentscale.errors import DataError, SpecError, listed, nearest
+from latentscale.expect import expect, expect_names
+from latentscale.plots.style import BLACK, BLUE, VERMILLION, Sheet, heading, panels, title
+
+_COLOURS: Final = (BLUE, VERMILLION, "#009E73", BLACK)  # Okabe and Ito 2008
+_MOST_FAMILIES: Final = len(_COLOURS)
+_PROBS: Final = (0.9, 0.5)
+"""Probabilities inside the outer and the inner contour, as in the other pictures."""
+_GRID: Final = 90
+"""Points a side of the grid: contours look smooth on a panel of 3 inches."""
+_MARGIN: Final = 0.35
+"""Room around the draws, in their range: tails of the kernels end inside."""
+_MOST_PANELS: Final = 6
+"""Pairs of four skills: more are not read as one figure."""
+
+
+def plot_joint_skills(
+    skills: Skills, families: Sequence[str], pair: tuple[str, str] | None = None
+) -> Sheet:
+    """Draw the joint posterior density of families' skills: contours that hold 50% and 90%.
+
+    Kernel density estimates of the draws; where two families' contours lie apart, the fit tells
+    the families apart on the two skills together.
+
+    Parameters
+    ----------
+    skills
+        From `latentscale.skills`.
+    families
+        One to four fitted families.
+    pair
+        Two skills; by default every pair of the fit's skills, at most six panels.
+
+    Returns
+    -------
+    Sheet
+        A matplotlib figure, not registered with pyplot.
+
+    Raises
+    ------
+    DataError
+        If a family or a skill is not in the fit, or there are none or too many.
+    SpecError
+        If the spec gives families no level, or has one skill, or the fit is a point estimate.
+    """
+    expect(skills, Skills, "skills")
+    if skills.family is None or not skills.is_posterior:
+        raise SpecError(
+            "A joint density of families needs posterior draws of families' levels; this fit has "
+            "none. Fit a spec with family.level by NUTS."
+        )
+    known = [str(name) for name in skills.family[FAMILY].values]
+    chosen = _checked(families, known, "families", _MOST_FAMILIES)
+    names = [str(name) for name in skills.family[SKILL].values]
+    pairs = _pairs(pair, names)
+    columns = min(len(pairs), ceil(sqrt(len(pairs))))
+    figure, axes = panels(len(pairs), columns=columns, width=3.3, height=2.9, share_y=False)
+    for (across, up), panel in zip(pairs, axes, strict=True):
+        heading(panel, f"{across} and {up}")
+        panel.axhline(0, color="#BBBBBB", lw=0.8, zorder=1)
+        panel.axvline(0, color="#BBBBBB", lw=0.8, zorder=1)
+        for family, colour in zip(chosen, _COLOURS, strict=False):
+            draws = skills.family.sel({FAMILY: family}).transpose(SAMPLE, SKILL)
+            points = np.stack([draws.sel({SKILL: one}).values for one in (across, up)])
+            _contours(panel, points, colour)
+        panel.set_xlabel(f"skill {across}", parse_math=False)
+        panel.set_ylabel(f"skill {up}", parse_math=False)
+    title(
+        figure,
+        "Skills of families, two at a time",
+        "Contours hold 50% and 90% of the posterior draws; average of families = 0.",
+    )
+    _legend(figure, chosen)
+    return figure
+
+
+def _contours(panel: Axes, points: np.ndarray, colour: str) -> None:
+    density = gaussian_kde(points)
+    low, high = points.min(axis=1), points.max(axis=1)
+    room = _MARGIN * (high - low)
+    x, y = (np.linspace(a, b, _GRID) for a, b in zip(low - room, high + room, strict=True))
+    height = density(np.stack([part.ravel() for part in np.meshgrid(x, y)])).reshape(_GRID, _GRID)
+    levels = np.quantile(density(points), [1 - prob for prob in _PROBS])
+    panel.contourf(x, y, height, levels=[*levels, height.max()], colors=colour, alpha=0.28)
+    panel.contour(x, y, height, levels=levels, colors=colour, linewidths=(0.9, 1.6))
+    panel.plot(*np.median(points, axis=1), marker="o", ms=4, color=colour, zorder=4)
+
+
+def _legend(figure: Sheet, families: list[str]) -> None:
+    marks = [
+        Line2D([], [], color=colour, lw=1.6, marker="o", ms=4, label=name)
+        for name, colour in zip(families, _COLOURS, strict=False)
+    ]
+    marks += [
+        Line2D([], [], color="#666666", lw=width, label=f"{prob:.0%} of draws")
+        for prob, width in zip(_PROBS, (0.9, 1.6), strict=True)
+    ]
+    marks.append(Line2D([], [], color="#666666", lw=0, marker="o", ms=4, label="medians"))
+    drawn = figure.legend(handles=marks, loc="outside lower left", ncols=3, frameon=False)
+    for text in drawn.get_texts():
+        text.set_parse_math(False)
+
+
+def _pairs(pair: tuple[str, str] | None, names: list[str]) -> list[tuple[str, str]]:
+    if len(names) < 2:
+        raise SpecError("A joint density needs a spec with two skills or more; this one has one.")
+    if pair is None:
+        every = list(combinations(names, 2))
+        if len(every) > _MOST_PANELS:
+            raise DataError(
+                f"{len(names)} skills have {len(every)} pairs, more than {_MOST_PANELS} panels: "
+                f"name a pair of {listed(names)}."
+            )
+        return every
+    two = _checked(pair, names, "pair", 2)
+    if len(two) != 2:
+        raise DataError(f"pair must be two skills of {listed(names)}; got {listed(two)}.")
+    return [(two[0], two[1])]
+
+
+def _checked(given: object, known: list[str], what: str, most: int) -> list[str]:
+    names = list(expect_names(given, what, f"[{listed(known[:2])}]"))
+    if not 1 <= len(names) <= most:
+        raise DataError(f"{what} must be a list of 1 to {most} names; got {len(names)}.")
+    for name in names:
+        if name not in known:
+            raise DataError(f'{what}: "{name}" is not in the fit.' + nearest(name, known))
+    if len(set(names)) < len(names):
+        raise DataError(f"{what} names one twice: {listed(names)}.")
+    return names

@@ -1,0 +1,83 @@
+"""Chains: a fit with some of its chains alone, judged anew.
+
+For modes that lie apart; how chains are started and weighed is `latentscale.inference.nuts`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import xarray as xr
+
+from latentscale.dims import CHAIN
+from latentscale.errors import FitError
+from latentscale.expect import shown
+from latentscale.posterior.status import Status, status_of_chains, status_with_start
+from latentscale.validate import plain, whole_number
+
+if TYPE_CHECKING:
+    from latentscale.posterior.fit import Fit
+
+KEPT = "chains_kept"
+"""Setting of the provenance that records which chains were kept."""
+
+
+def fit_of_chains(fit: Fit, chains: Iterable[int]) -> Fit:
+    """Return a fit with some of its chains alone (see `Fit.with_chains`).
+
+    Raises
+    ------
+    FitError
+        If a chain is not in the fit or is named twice, or the fit has one chain alone.
+    """
+    every = [int(chain) for chain in fit.posterior[CHAIN].values]
+    if len(every) < 2:
+        raise FitError(
+            f"The fit ({fit.provenance.method}) has one chain, so there is none to leave out: "
+            "fit with chains=4 to compare chains."
+        )
+    kept = _checked(chains, every)
+    groups = {}
+    for node in fit.tree.subtree:
+        held = node.to_dataset(inherit=False)
+        groups[node.path] = held.sel({CHAIN: kept}) if CHAIN in held.coords else held
+    chosen = replace(
+        fit,
+        tree=xr.DataTree.from_dict(groups),
+        provenance=replace(fit.provenance, settings={**fit.provenance.settings, KEPT: kept}),
+    )
+    return replace(chosen, status=_status(chosen, kept, every))
+
+
+def _status(fit: Fit, kept: list[int], every: list[int]) -> Status:
+    judged = status_of_chains(
+        fit.convergence(), interrupted=fit.status.interrupted, good_for=fit.status.good_for
+    )
+    if kept == every:
+        return judged
+    advice = (
+        "No interval covers what the other chains drew: report which chains were left out, and "
+        "why.",
+    )
+    return status_with_start(judged, f"chains {_shown(kept)} of {_shown(every)} kept", advice)
+
+
+def _checked(chains: Iterable[int], every: list[int]) -> list[int]:
+    bare = plain(chains)
+    if isinstance(bare, str | bytes) or not isinstance(bare, Iterable):
+        raise FitError(f"chains must be a list of chains, such as [0, 2]; got {shown(chains)}.")
+    kept = [whole_number(one, "Each of chains", error=FitError) for one in bare]
+    absent = [one for one in kept if one not in every]
+    if absent or not kept:
+        got = f"chain {_shown(absent)}" if absent else "an empty list"
+        raise FitError(f"chains must name chains of the fit ({_shown(every)}); got {got}.")
+    twice = sorted({one for one in kept if kept.count(one) > 1})
+    if twice:
+        raise FitError(f"chains names chain {_shown(twice)} more than once; name each one once.")
+    return kept
+
+
+def _shown(chains: list[int]) -> str:
+    return ", ".join(map(str, chains))
