@@ -17,11 +17,12 @@ import xarray as xr
 
 from latentscale.analysis.forecasts.candidates import from_fit, from_mode
 from latentscale.analysis.forecasts.few_shot import IMPORTANCE, SAMPLER, Conditioning, FewShot
+from latentscale.analysis.forecasts.groups import Group, family_groups
 from latentscale.analysis.forecasts.groups_in_blocks import (
     groups_in_blocks,
     numbers_of_a_draw,
 )
-from latentscale.analysis.forecasts.latents import Group, family_groups, latent_count
+from latentscale.analysis.forecasts.latents import latent_count
 from latentscale.analysis.forecasts.new_scores import new_scores
 from latentscale.analysis.forecasts.weights import refuse_degenerate, resample, weigh
 from latentscale.analysis.tools.memory import refuse_too_many_given

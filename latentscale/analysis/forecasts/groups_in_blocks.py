@@ -18,9 +18,9 @@ import xarray as xr
 
 from latentscale.analysis.forecasts.candidates import Candidates, latents_of
 from latentscale.analysis.forecasts.few_shot import FewShot
+from latentscale.analysis.forecasts.groups import Group
 from latentscale.analysis.forecasts.latents import (
     Floats,
-    Group,
     LocalProblem,
     draw_noise_of_models,
     latent_count,

@@ -16,8 +16,9 @@ from latentscale.analysis.forecasts import groups_in_blocks
 from latentscale.analysis.forecasts import predict as predict_module
 from latentscale.analysis.forecasts.condition import LatentsGivenScores, condition
 from latentscale.analysis.forecasts.few_shot import Conditioning
+from latentscale.analysis.forecasts.groups import family_groups
 from latentscale.analysis.forecasts.in_blocks import evaluate_in_blocks
-from latentscale.analysis.forecasts.latents import family_groups, local_problem
+from latentscale.analysis.forecasts.latents import local_problem
 from latentscale.analysis.forecasts.rows import planned_rows
 from latentscale.analysis.tools import blocks, memory
 from latentscale.analysis.tools.blocks import Stream, parts
