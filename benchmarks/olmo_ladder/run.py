@@ -265,11 +265,14 @@ def report(runs: Path, seed: int) -> str:
         "not that code, and its errors on 13B-5T are larger.",
     ]
     for part, title in titles.items():
+        if part != "inside" and not list(runs.glob(f"{part}, *.csv")):
+            parts.append(f"## {title}\n\nLatent skills: not run yet; the law's errors alone.")
         cells = {"two-step law": law(part)}
         for path in sorted(runs.glob(f"{part}, *.csv")):
             cells[path.stem.removeprefix(f"{part}, ")] = pd.read_csv(path)
         rows = [{"forecast": name, **figures(table)} for name, table in cells.items()]
-        parts += [f"## {title}", markdown(pd.DataFrame(rows))]
+        heading = [] if parts[-1].startswith(f"## {title}") else [f"## {title}"]
+        parts += [*heading, markdown(pd.DataFrame(rows))]
         if part != "inside":
             parts += [by_task(name, cells) for name in TARGETS]
     return "\n\n".join(parts) + "\n"
