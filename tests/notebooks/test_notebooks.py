@@ -20,6 +20,7 @@ NAMES = (
     "3_unseen_members",
     "4_compute_planning",
     "5_published_analyses",
+    "6_published_forecasts",
 )
 MOST_BYTES = 1_200_000  # a code host shows notebooks of some megabytes slowly or not at all
 
