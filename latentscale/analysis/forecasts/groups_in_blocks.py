@@ -148,10 +148,12 @@ class GroupCandidates:
             if not len(here):
                 continue
             candidates = self.candidates(number)
-            z = latents_of(candidates, here, steps, rng)
-            mine, own = candidates.problem.terms(here, z)
-            terms.append(mine)
-            residuals.append(own)
+            # A draw of much weight is chosen often: its copies take no more memory than the block.
+            for some in parts(len(here), 1, block.stop - block.start):
+                z = latents_of(candidates, here[some], steps, rng)
+                mine, own = candidates.problem.terms(here[some], z)
+                terms.append(mine)
+                residuals.append(own)
         return _joined(terms), _joined(residuals)
 
 

@@ -238,11 +238,11 @@ def test_latents_given_scores_do_not_depend_on_what_is_held(
 def test_latents_given_scores_are_of_one_posterior_whatever_the_blocks_of_draws(
     small_scores, prior_fit, monkeypatch
 ) -> None:
-    fit = prior_fit(SPECS["residuals, Student-t"], small_scores, draws=400)
+    fit = prior_fit(SPECS["residuals, Student-t"], small_scores, draws=300)
     table = scored_rows(4, families=2)
     few_shot = ls.FewShot(degenerate="warn", sampler_only=True)
     whole = ls.predict(fit, table, few_shot=few_shot)
-    monkeypatch.setattr(groups_in_blocks, "_BLOCK", 10_000)  # some 20 blocks
+    monkeypatch.setattr(groups_in_blocks, "_BLOCK", 50_000)  # several blocks
     monkeypatch.setattr(groups_in_blocks, "_HELD", 0)
     parted = ls.predict(fit, table, few_shot=few_shot)
     assert whole.conditioning is not None and parted.conditioning is not None
@@ -270,21 +270,24 @@ def test_a_chosen_draw_of_latents_keeps_every_parameter_of_its_own_draw(residual
 
 
 @pytest.mark.filterwarnings("ignore:The scores given:latentscale.FitWarning")
-def test_blocks_of_draws_keep_the_memory_of_conditioning_small(residual_fit, monkeypatch) -> None:
-    planned = planned_rows(residual_fit, scored_rows(40))
-    rng = np.random.default_rng(1)
+def test_blocks_of_draws_keep_the_memory_of_conditioning_small(
+    small_scores, known_spec, prior_fit, monkeypatch
+) -> None:
+    fit = prior_fit(known_spec, small_scores)
+    planned = planned_rows(fit, scored_rows(400))
 
     def peak() -> int:
+        rng = np.random.default_rng(1)
         tracemalloc.start()
-        given = condition(residual_fit, residual_fit.samples, planned, ls.FewShot(**ROUGH), rng)
+        given = condition(fit, fit.samples, planned, ls.FewShot(**ROUGH), rng)
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-        assert given is not None and given.report.n_scores == 40
-        assert given.terms[0].sizes["sample"] == 30
+        assert given is not None and given.report.n_scores == 400
+        assert given.terms[0].sizes["sample"] == 60
         return most
 
     whole = peak()
-    monkeypatch.setattr(groups_in_blocks, "_BLOCK", 60_000)  # two draws
+    monkeypatch.setattr(groups_in_blocks, "_BLOCK", 100_000)  # some five draws
     monkeypatch.setattr(groups_in_blocks, "_HELD", 0)
     assert peak() < whole / 3
 
