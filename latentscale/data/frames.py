@@ -5,16 +5,20 @@ The only place that knows which tables are taken. What a table holds is checked 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
-from narwhals.stable.v2.typing import IntoFrame
 
 from latentscale.errors import DataError, listed
 
-AnyFrame = pd.DataFrame | IntoFrame
+if TYPE_CHECKING:
+    from narwhals.stable.v2.typing import IntoFrame
+
+    AnyFrame = pd.DataFrame | IntoFrame
+else:  # before narwhals 2.10 its alias names a type that type checkers alone can look up
+    AnyFrame = pd.DataFrame
 """A table of pandas, or of another library that narwhals knows."""
 
 

@@ -7,7 +7,7 @@ from csv import Error as CsvError
 from csv import reader
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
@@ -17,6 +17,11 @@ from latentscale.errors import DataError, listed
 from latentscale.files import expanded
 
 _NAME_COLUMNS: Final = ("model", "family", "lineage", "benchmark")
+# Before pandas 3 a number's last digit is another one unless this is asked for.
+_EXACT: Final[dict[str, Any]] = (
+    {} if int(pd.__version__.partition(".")[0]) > 2 else {"float_precision": "round_trip"}
+)
+_DIGITS: Final = r"\s*[-+]?[0-9]+\s*"
 _EMPTY: Final = ("", "NA", "N/A", "NaN", "nan")
 
 
@@ -92,6 +97,7 @@ def csv_of(data: bytes, path: Path) -> pd.DataFrame:
                 keep_default_na=False,
                 na_values=empty,
                 dtype=text,
+                **_EXACT,
                 low_memory=False,  # else one word makes text of a part of its column, by chunks
             )
     except (pd.errors.ParserWarning, ValueError) as error:
@@ -141,6 +147,10 @@ def _numbers_among(column: pd.Series) -> pd.Series:
         numbers = pd.to_numeric(column, errors="coerce")
     except OverflowError:  # digits beyond float64, which are infinite
         numbers = column.map(_number)
+    # Before pandas 3 they come as not numbers.
+    beyond = numbers.isna() & column.astype(str).str.fullmatch(_DIGITS)
+    if beyond.any():
+        numbers = numbers.astype(float).mask(beyond, column[beyond].astype(str).map(float))
     if not numbers.notna().any():
         return column
     return column.astype(object).where(numbers.isna(), numbers.astype(object))
