@@ -12,11 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
+from latentscale.errors import FitError
 from latentscale.inference.partitioned.shard import Floats, Shard
 
 # Least curvature of a latent: a standard deviation of 10 where a prior's is 1, or 5 where families
 # are not pooled. Less comes from a point that is not a mode.
 _LEAST_CURVATURE = 1e-2
+_FLATTEST = 1e-9  # of the largest curvature of a lineage: less is lost in rounding
 # Newton's steps to the mode: some five from 0, one from the mode of parameters close by.
 _MOST_STEPS = 30
 _ARRIVED = 1e-3  # of a latent's unit scale: the normal need not be exactly at the mode
@@ -190,11 +192,17 @@ class Sampler:
 
 def lifted(curvature: Floats) -> Floats:
     """Return symmetric matrices whose eigenvalues are raised where they are not positive."""
+    if not np.isfinite(curvature).all():
+        raise FitError(
+            "The density of a lineage has no finite curvature where the search is: a standard "
+            "deviation or a precision has left its range. Use narrower priors for them, or NUTS()."
+        )
     try:
         np.linalg.cholesky(curvature)
     except np.linalg.LinAlgError:
         values, vectors = np.linalg.eigh(curvature)
-        raised = np.maximum(values, _LEAST_CURVATURE)
+        least = np.maximum(_LEAST_CURVATURE, _FLATTEST * values[..., -1:])
+        raised = np.maximum(values, least)
         return np.asarray((vectors * raised[..., None, :]) @ vectors.swapaxes(-1, -2))
     return curvature
 
