@@ -45,12 +45,23 @@ def expanded(path: object, error: type[LatentscaleError]) -> Path:
     LatentscaleError
         Of the type `error`, if it is not a path, or names the home folder of an unknown user.
     """
-    if not isinstance(path, str | os.PathLike) or "\0" in str(path) or not str(path):
-        raise error(f"A path must be text or a pathlib.Path without NUL characters; got {path!r}.")
+    if not isinstance(path, str | os.PathLike) or not str(path) or not _nameable(str(path)):
+        raise error(
+            "A path must be text or a pathlib.Path without NUL characters and halves of surrogate "
+            f"pairs; got {path!r}."
+        )
     try:
         return Path(path).expanduser()
     except RuntimeError:
         raise error(f"{path}: there is no such home folder; give the whole path.") from None
+
+
+def _nameable(path: str) -> bool:
+    """Return whether a file can have this name; bytes that are not UTF-8 are surrogate escapes."""
+    try:
+        return b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
 
 
 def writable_path(path: str | os.PathLike[str], error: type[LatentscaleError]) -> Path:

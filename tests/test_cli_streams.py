@@ -100,6 +100,18 @@ def test_a_full_disk_under_the_output_is_said(folder: Path) -> None:
 
 
 @posix
+def test_a_closed_output_is_said(folder: Path) -> None:
+    done = subprocess.run(
+        ["sh", "-c", '"$0" -m latentscale specs >&-', sys.executable],
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"error: standard output is closed")
+
+
+@posix
 def test_process_substitution_carries_rows_in_and_tables_and_figures_out(folder: Path) -> None:
     command = f"{sys.executable} -m latentscale"
     script = (

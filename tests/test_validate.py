@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from latentscale import validate
 from latentscale.declare import spec_from_dict
 from latentscale.dims import interval_quantiles
 from latentscale.errors import FitError, LatentscaleError
+from latentscale.validate import truth
 
 WHOLE = (np.int64, np.int32, np.uint8, np.array)
 REAL = (np.float64, np.float32, np.float16, np.array)
@@ -137,6 +139,34 @@ def test_words_of_records_are_refused_whatever_is_given_for_them(value: object) 
     ):
         with pytest.raises(ls.LatentscaleError):
             make()
+
+
+@pytest.mark.parametrize("given", [True, False, 1, 0, np.bool_(True), np.int64(0)])
+def test_a_truth_value_may_be_numpys_or_a_number(given: object) -> None:
+    assert truth(given, "instruct") is bool(given)
+
+
+@pytest.mark.parametrize(
+    "given", ["no", "False", 2, None, np.nan, pd.NA, np.array([0, 1]), pd.Series([1]), [1]]
+)
+def test_text_is_never_taken_for_true(given: object) -> None:
+    with pytest.raises(ls.LatentscaleError, match="instruct must be True, False or None; got"):
+        truth(given, "instruct", also="None")
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda: ls.FewShot(sampler_only="no"),
+        lambda: ls.rotations.Oblimin(kaiser="no"),
+        lambda: ls.rotations.Varimax(kaiser="no"),
+        lambda: ls.datasets.open_llm_leaderboard(corrected="no"),
+        lambda: ls.readers.join_metadata(None, None, drop_unmatched="no"),
+    ],
+)
+def test_no_is_not_yes(use: Callable[[], object]) -> None:
+    with pytest.raises(ls.LatentscaleError, match="must be True or False; got 'no'"):
+        use()
 
 
 @pytest.mark.parametrize("name", ["draws", "tune", "chains", "max_depth"])

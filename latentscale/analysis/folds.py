@@ -5,20 +5,19 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import replace
-from numbers import Real
 from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
 
 from latentscale.analysis.tools.fold import Cell, Fold, as_folds, folds_of
+from latentscale.data.dates import as_date
 from latentscale.data.scores import Scores
 from latentscale.dims import BENCHMARK, MODEL, checked_seed
 from latentscale.errors import DataError, DataWarning, listed
 from latentscale.expect import expect, expect_names
-from latentscale.validate import is_number, whole_number
+from latentscale.validate import choice, is_number, whole_number
 
 __all__ = [
     "Fold",
@@ -36,6 +35,8 @@ __all__ = [
 ]
 
 Undated = Literal["leave-out", "train", "test"]
+_MOST_FOLDS = 10_000
+"""Each fold is a fit: so many take days."""
 
 
 def leave_one_family_out(scores: Scores, n_seen: int = 1) -> tuple[Fold, ...]:
@@ -118,7 +119,7 @@ def random_cells_out(
     A model keeps at least one score, and a benchmark too.
     """
     expect(scores, Scores, "scores")
-    _check_count(n_folds, "n_folds", 1)
+    _check_count(n_folds, "n_folds", 1, _MOST_FOLDS)
     _check_share(share)
     rng = np.random.default_rng(checked_seed(seed))
     cells = _cells(scores)
@@ -149,7 +150,7 @@ def k_fold_by_cell(scores: Scores, n_folds: int = 3, seed: int = 0) -> tuple[Fol
     ['cells 1 of 3', 'cells 2 of 3', 'cells 3 of 3']
     """
     expect(scores, Scores, "scores")
-    _check_count(n_folds, "n_folds", 2)
+    _check_count(n_folds, "n_folds", 2, _MOST_FOLDS)
     rng = np.random.default_rng(checked_seed(seed))
     cells = _cells(scores)
     by_model: dict[str, list[int]] = {}
@@ -186,7 +187,7 @@ def benchmark_block_out(
         If a benchmark is unknown, or no model has scores on both sides.
     """
     expect(scores, Scores, "scores")
-    _check_count(n_folds, "n_folds", 1)
+    _check_count(n_folds, "n_folds", 1, _MOST_FOLDS)
     _check_share(share)
     benchmarks = expect_names(benchmarks, "benchmarks", '["mmlu"]')
     scores.select(benchmarks=benchmarks)
@@ -239,8 +240,7 @@ def chronological(
     expect(scores, Scores, "scores")
     if "released" not in scores.dataset:
         raise DataError('The table has no release dates; add a column "released".')
-    if undated not in get_args(Undated):
-        raise DataError(f"undated must be one of {listed(get_args(Undated))}; got {undated!r}.")
+    choice(undated, "undated", get_args(Undated), error=DataError)
     released = scores.dataset["released"].values
     names = np.array(scores.models, dtype=object)
     unknown = tuple(names[np.isnat(released)])
@@ -360,19 +360,15 @@ def with_given(
 
 def _dates(cutoffs: object) -> list[np.datetime64]:
     wanted = 'cutoffs must be a list of dates, such as ["2024-01-01"]'
-    if isinstance(cutoffs, str) or not isinstance(cutoffs, Iterable):
+    single = isinstance(cutoffs, str) or getattr(cutoffs, "ndim", 1) == 0
+    if single or not isinstance(cutoffs, Iterable):
         raise DataError(f"{wanted}; got {cutoffs!r}.")
     dates = []
     for cutoff in cutoffs:
-        date = None
-        if not isinstance(cutoff, Real):  # a bare number would be read as nanoseconds
-            with suppress(ValueError, TypeError):
-                date = pd.Timestamp(cutoff)  # type: ignore[arg-type]
-        if date is None or pd.isna(date):
+        date = as_date(cutoff)
+        if date is None:
             raise DataError(f"{wanted}; {cutoff!r} is not a date.")
-        if date.tzinfo is not None:
-            date = date.tz_convert("UTC").tz_localize(None)
-        dates.append(date.to_datetime64())
+        dates.append(date)
     if not dates:
         raise DataError(f"{wanted}; got none.")
     if len(set(dates)) < len(dates):
@@ -401,7 +397,7 @@ def _at_least_one(folds: list[Fold], wanted: str) -> tuple[Fold, ...]:
 
 
 def _deal(names: Sequence[str], n_folds: int, seed: int) -> list[tuple[str, ...]]:
-    _check_count(n_folds, "n_folds", 1)
+    _check_count(n_folds, "n_folds", 1, _MOST_FOLDS)
     order = np.random.default_rng(checked_seed(seed)).permutation(len(names))
     groups = [tuple(names[i] for i in order[start::n_folds]) for start in range(n_folds)]
     return [group for group in groups if group]
@@ -420,8 +416,8 @@ def _check_share(share: float) -> None:
         raise DataError(f"share must lie strictly between 0 and 1; got {share!r}.")
 
 
-def _check_count(count: object, name: str, least: int) -> None:
-    whole_number(count, name, least=least, error=DataError)
+def _check_count(count: object, name: str, least: int, most: int | None = None) -> None:
+    whole_number(count, name, least=least, most=most, error=DataError)
 
 
 def _spare(cells: list[Cell], order: np.ndarray, share: float) -> tuple[Cell, ...]:

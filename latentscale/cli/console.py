@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import os
@@ -67,10 +68,17 @@ def say(text: str, *, err: bool = False) -> None:
     """Print a line on standard output, or on standard error.
 
     A standard error that is closed or full does not stop the work.
+
+    Raises
+    ------
+    OSError
+        If standard output is closed or full: what was asked for would be lost.
     """
     stream = sys.stderr if err else sys.stdout
-    if stream is None:
-        return
+    if stream is None:  # closed when the process began
+        if err:
+            return
+        raise OSError(errno.EBADF, "standard output is closed, so there is nowhere to print to")
     with suppress(OSError) if err else nullcontext():
         print(text.translate(_CONTROL), file=stream, flush=True)
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from latentscale.data.columns import is_missing
+from latentscale.data.columns import is_blank
 from latentscale.data.features.base import FeatureKind
 from latentscale.data.names import fitted_spelling
 from latentscale.data.problems import Problem, at_cell
@@ -48,7 +48,7 @@ def left_out(frame: pd.DataFrame, name: str) -> npt.NDArray[np.bool_]:
     """Return which rows of a table have no such column or an empty cell in it."""
     if name not in frame.columns:
         return np.ones(len(frame), dtype=bool)
-    return np.array([bool(is_missing(cell)) for cell in frame[name].array], dtype=bool)
+    return np.array([bool(is_blank(cell)) for cell in frame[name].array], dtype=bool)
 
 
 def assumed_instruct(
@@ -137,11 +137,11 @@ def assumed_feature(
     values = pd.Series(kind.cells(fitted[kind.variable].to_numpy())).astype(object)
     names = (fitted[name].to_numpy().astype(str) for name in (MODEL, FAMILY))
     for model, family, value in zip(*names, values, strict=True):
-        if not is_missing(value):
+        if not is_blank(value):
             own[model].add(value)
             by_family[family].add(value)
     for place, row in enumerate(models.index):
-        if not is_missing(cells[row]):
+        if not is_blank(cells[row]):
             continue
         model, family = str(models.at[row, MODEL]), str(models.at[row, FAMILY])
         every = set().union(*by_family.values()) if by_family else set()

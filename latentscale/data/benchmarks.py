@@ -278,6 +278,11 @@ def resolve(
     """
     names = list(names)
     given = {} if given is None else given
+    if not isinstance(given, Mapping):
+        raise DataError(
+            "benchmarks= must map names of benchmarks to Benchmark records, such as "
+            f'{{"gsm8k": Benchmark(floor=0.0, n_items=1319)}}; got {given!r:.100}.'
+        )
     for name, benchmark in given.items():
         if name not in names:
             raise DataError(

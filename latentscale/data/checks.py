@@ -11,7 +11,7 @@ import xarray as xr
 
 from latentscale.data.audit import Finding
 from latentscale.data.floors import floor_findings
-from latentscale.data.names import similar_names
+from latentscale.data.names import names_like_empty_cells, similar_names
 from latentscale.data.orientation import orientation_findings
 from latentscale.data.scaling import is_bounded
 from latentscale.dims import BENCHMARK, FAMILY, LINEAGE, MODEL
@@ -23,6 +23,7 @@ PLAUSIBLE_TOKENS_T: Final = (1e-3, 50.0)
 """Token counts outside this range, in trillions, are probably in another unit."""
 PLAUSIBLE_RATIO: Final = (0.5, 1e5)
 """Training tokens per parameter; known recipes lie between about 2 and 60,000."""
+_ACTIVE: Final = "active_params_b"
 _RARE: Final = 8
 """Scores of a benchmark from which its intercept, loading and precision have some data each."""
 _RARE_SHARE: Final = 0.25
@@ -45,6 +46,7 @@ def dataset_findings(dataset: xr.Dataset) -> list[Finding]:
     return [
         *model_findings(dataset),
         *_undisclosed(dataset),
+        *similar_names({BENCHMARK: [str(name) for name in dataset[BENCHMARK].to_numpy()]}, {}),
         *_models_without_score(dataset),
         *_constant_benchmarks(dataset),
         *_rarely_measured(dataset),
@@ -70,7 +72,13 @@ def model_findings(
         variable: [str(name) for name in dataset[variable].to_numpy()]
         for variable in (MODEL, FAMILY, LINEAGE)
     }
-    return [*_odd_sizes(dataset), *_two_lineages(dataset), *similar_names(names, fitted or {})]
+    return [
+        *_odd_sizes(dataset),
+        *_more_active_than_all(dataset),
+        *_two_lineages(dataset),
+        *similar_names(names, fitted or {}),
+        *names_like_empty_cells({name: names[name] for name in (FAMILY, LINEAGE)}),
+    ]
 
 
 def _odd_sizes(dataset: xr.Dataset) -> list[Finding]:
@@ -96,6 +104,22 @@ def _odd_sizes(dataset: xr.Dataset) -> list[Finding]:
         )
         findings.append(Finding("warning", code, column, message))
     return findings
+
+
+def _more_active_than_all(dataset: xr.Dataset) -> list[Finding]:
+    if _ACTIVE not in dataset:
+        return []
+    active, params = dataset[_ACTIVE].to_numpy(), dataset["params"].to_numpy()
+    odd = np.flatnonzero(active > params)
+    if not len(odd):
+        return []
+    models = dataset[MODEL].to_numpy()
+    examples = listed([f"{models[i]}: {active[i]:.4g} of {params[i]:.4g}" for i in odd], limit=6)
+    message = (
+        f"{len(odd)} rows have more active parameters than parameters: {examples}. params_b counts "
+        "all parameters of a mixture of experts, active_params_b those that one token uses."
+    )
+    return [Finding("warning", "more-active-than-all", _ACTIVE, message)]
 
 
 def _two_lineages(dataset: xr.Dataset) -> list[Finding]:

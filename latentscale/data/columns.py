@@ -13,7 +13,6 @@ import pandas as pd
 from pandas.api.types import (
     is_bool_dtype,
     is_complex_dtype,
-    is_datetime64_any_dtype,
     is_numeric_dtype,
 )
 
@@ -32,6 +31,11 @@ def is_missing(value: object) -> bool:
     if value is None or value is pd.NA or value is pd.NaT:
         return True
     return isinstance(value, float | np.floating) and bool(np.isnan(value))
+
+
+def is_blank(value: object) -> bool:
+    """Return whether a cell is empty, or text without anything to read."""
+    return is_missing(value) or (isinstance(value, str) and not value.strip())
 
 
 def number_of_cell(value: object) -> float | None:
@@ -204,64 +208,6 @@ def read_switch(
     rows = np.flatnonzero(~good & ~empty).tolist()
     problems = [at_cell(row, labels[row], name, cells[row], rule) for row in rows]
     return np.where(good, values, np.nan), problems
-
-
-_NANOSECOND_YEARS: Final = (1678, 2261)
-"""First and last whole year that a count of nanoseconds since 1970 reaches in 64 bits."""
-
-
-def read_dates(
-    column: pd.Series, labels: Sequence[str], name: str
-) -> tuple[npt.NDArray[np.datetime64], list[Problem]]:
-    """Read a column of dates: text such as 2024-07-23, or date objects; NaT where empty.
-
-    A moment in a time zone is turned into that of UTC.
-    """
-    if is_datetime64_any_dtype(column.dtype):
-        try:
-            # Before pandas 3, years beyond these overflow in silence.
-            if column.dt.year.dropna().between(*_NANOSECOND_YEARS).all():
-                moments = pd.to_datetime(column, utc=True).dt.tz_localize(None)
-                return moments.to_numpy(dtype="datetime64[ns]"), []
-        except (ValueError, OverflowError):  # a year that nanoseconds do not reach: find its row
-            pass
-    cells = cells_of(column)
-    rows = np.flatnonzero(~missing(cells))
-    dates = _as_dates(cells[rows].tolist())
-    values = np.full(len(column), np.datetime64("NaT", "ns"))
-    read = np.array([date is not None for date in dates], dtype=bool)
-    values[rows[read]] = [date for date in dates if date is not None]
-    rule = "Expected a date such as 2024-07-23, or an empty cell."
-    bad = rows[~read].tolist()
-    return values, [at_cell(row, labels[row], name, cells[row], rule) for row in bad]
-
-
-def _as_dates(cells: Sequence[Any]) -> list[np.datetime64 | None]:
-    """Read cells as dates, each of the few that occur once; None where a cell is not a date."""
-    try:
-        # Equal keys of different types, such as 1 and True, are numbers: refused alike.
-        known = {cell: _as_date(cell) for cell in dict.fromkeys(cells)}
-    except TypeError:  # a list or another cell that cannot be a key
-        return [_as_date(cell) for cell in cells]
-    return [known[cell] for cell in cells]
-
-
-def _as_date(cell: Any) -> np.datetime64 | None:
-    # A bare number would be read as nanoseconds since 1970, which nobody means; and "today" or
-    # "now" as another date with every reading.
-    if isinstance(cell, Real | Decimal):
-        return None
-    if isinstance(cell, str) and not any(map(str.isdigit, cell)):
-        return None
-    try:
-        stamp = pd.Timestamp(cell)
-        if stamp is pd.NaT:
-            return None
-        if stamp.tzinfo is not None:
-            stamp = stamp.tz_convert("UTC").tz_localize(None)
-        return np.datetime64(stamp.as_unit("ns").to_datetime64())
-    except (ValueError, TypeError, OverflowError):
-        return None
 
 
 def read_score_column(

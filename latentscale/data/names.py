@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
@@ -12,6 +12,9 @@ from latentscale.dims import FAMILY, LINEAGE, MODEL
 from latentscale.errors import DataWarning, listed, spellings
 
 _HOW: Final = "only in case, look-alike characters, spaces, dots, dashes or underscores"
+_EMPTY: Final = frozenset(
+    ("nan", "none", "null", "nat", "na", "n/a", "#n/a", "<na>", "-", "?", "unknown")
+)
 _TAKEN_AS: Final = {
     MODEL: "forecast as a model that was not fitted",
     FAMILY: "forecast as a new family",
@@ -27,7 +30,7 @@ def similar_names(
     Parameters
     ----------
     names
-        Names of a table by variable: model, family, lineage.
+        Names of a table by variable: model, family, lineage, benchmark.
     fitted
         Names that a fit knows, by variable; empty for a table that is to be fitted.
 
@@ -57,6 +60,27 @@ def similar_names(
             alike_families.update(group if variable == FAMILY else ())
         texts = [*_all_unlike_fitted(variable, unlike_fitted), *_all_alike(variable, alike)]
         findings += [Finding("warning", "similar-names", variable, text) for text in texts]
+    return findings
+
+
+def names_like_empty_cells(names: Mapping[str, Iterable[str]]) -> list[Finding]:
+    """Find names that other programs write into empty cells: these rows would share one name.
+
+    Parameters
+    ----------
+    names
+        Names of a table by variable: family, lineage.
+    """
+    findings = []
+    for variable, given in names.items():
+        odd = Counter(name for name in given if name.casefold() in _EMPTY)
+        for name, count in odd.items():
+            rows = "1 row has" if count == 1 else f"{count} rows have"
+            message = (
+                f'{rows} the name "{name}", which often means an empty cell; it is taken as a '
+                f"{variable} of that name. If it means none, leave the cell empty."
+            )
+            findings.append(Finding("warning", "name-like-empty", variable, message))
     return findings
 
 

@@ -25,6 +25,7 @@ from latentscale.data.saved import long_table, save_scores
 from latentscale.data.scaling import scaling_columns, scaling_of
 from latentscale.dims import BENCHMARK, FAMILY, LINEAGE, MODEL
 from latentscale.errors import DataError, listed, nearest
+from latentscale.expect import expect_names
 from latentscale.markup import bullets, data_table
 
 _ABOUT = "Scores were read (the whole list is in .audit)"
@@ -384,7 +385,9 @@ class Scores:
         >>> len(table.models) - len(table.without(["llama-7b"]).models)
         1
         """
-        if not isinstance(models, str) and not len(models):
+        if not isinstance(models, str):
+            models = expect_names(models, "models", f'["{self.models[0]}"]')
+        if not models:
             return self.select()
         dropped = set(_checked_names(models, self.models, MODEL))
         return self.select([model for model in self.models if model not in dropped])
@@ -465,6 +468,7 @@ def _checked_names(
         return tuple(allowed)
     if isinstance(names, str):
         raise DataError(f'Give a list of {what} names, such as ["{names}"], not one string.')
+    names = expect_names(names, f"{what}s", f'["{allowed[0]}"]')
     known = set(allowed)
     unknown = [name for name in names if name not in known]
     if unknown:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import pandas as pd
 
 from latentscale.errors import DataError
-from latentscale.files import checked_ending, replacing
+from latentscale.files import checked_ending, expanded, replacing
 
 PARQUET_ENDINGS: Final = (".parquet", ".pq")
 TAB_ENDINGS: Final = (".tsv", ".tab")
@@ -54,7 +54,7 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> Path:
     DataError
         If the ending is another one, pyarrow is not installed, or the file cannot be written.
     """
-    path = checked_table_path(Path(path))
+    path = checked_table_path(expanded(path, DataError))
     ending = path.suffix.lower()
     with replacing(path, DataError) as unfinished:
         if ending in PARQUET_ENDINGS:

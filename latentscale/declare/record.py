@@ -75,6 +75,14 @@ class Record(BaseModel):
         _check_changes(changes)
         return type(self)(**_changed(self, changes, ""))
 
+    def __setattr__(self, name: str, value: object) -> None:
+        raise SpecError(
+            f'A spec does not change: make a changed copy with .with_({{"{name}": ...}}).'
+        )
+
+    def __delattr__(self, name: str) -> None:
+        raise SpecError(f'A spec does not change, so "{name}" cannot be taken out of it.')
+
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Return a copy with `update` checked, which pydantic's own would not do; see `with_`.
 

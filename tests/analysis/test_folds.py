@@ -237,3 +237,11 @@ def test_malformed_folds() -> None:
         as_folds([(["a", "b"], ["b"])])
     with pytest.raises(ls.DataError, match="same name"):
         as_folds([Fold("x", ("a",), ("b",)), Fold("x", ("a",), ("c",))])
+
+
+@pytest.mark.parametrize(
+    "make", [ls.folds.k_fold_by_family, ls.folds.k_fold_by_cell, ls.folds.largest_member_out]
+)
+def test_a_number_of_folds_that_no_machine_could_fit_is_refused(make, scores: ls.Scores) -> None:
+    with pytest.raises(ls.DataError, match="n_folds must be a whole number from"):
+        make(scores, n_folds=10**30)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -115,8 +116,13 @@ SPOILED = [
     ("fit", "scores", WRONG),
     ("fit", "method", [None, "NUTS", ls.NUTS, 3]),
     ("flops_for_target", "benchmark", [3, None, WRONG[-1]]),
-    ("flops_for_target", "family", [3, None, WRONG[-1]]),
-    ("flops_for_target", "instruct", [3, "x", ["x"], object(), float("nan")]),
+    ("flops_for_target", "family", [3, None, WRONG[-1], "\ud800", "a\0b"]),
+    (
+        "flops_for_target",
+        "instruct",
+        [3, "x", ["x"], object(), float("nan"), np.array([0, 1]), pd.NA, WRONG[-1]],
+    ),
+    ("flops_for_target", "points", [1, 2**64, 2.5]),
     ("flops_for_target", "few_shot", [None, 3, ls.FewShot]),
     ("information_criteria", "counts", [3, None, object(), "12"]),
     ("information_criteria", "method", [None, ls.NUTS(), ls.MarginalML]),
@@ -126,8 +132,8 @@ SPOILED = [
     ("leave_families_out", "workers", [0, "2"]),
     ("marginal_estimate", "method", ["x", ls.NUTS()]),
     ("next_benchmark", "model", [3, WRONG[-1]]),
-    ("next_benchmark", "targets", [3, "alpha", object(), True]),
-    ("next_benchmark", "candidates", [3, "alpha", object(), True]),
+    ("next_benchmark", "targets", [3, "alpha", object(), True, iter(["x"]), []]),
+    ("next_benchmark", "candidates", [3, "alpha", object(), True, iter(["x"]), []]),
     ("next_benchmark", "costs", [3, "alpha", object(), True, b"x"]),
     ("next_benchmark", "rank_by", [3, None, WRONG[-1]]),
     ("predict", "frame", [None, 3, "x", {"x": 1}, object()]),
@@ -212,3 +218,60 @@ def test_the_error_is_of_the_type_that_the_argument_belongs_to() -> None:
     with pytest.raises(ls.FitError, match=r'fits\["a"\] must be a Fit'):
         expect_each({"a": 1}, ls.Fit, "fits", '{"K = 1": fit1}')
     expect(ls.Laplace(), ls.Laplace, "method")
+
+
+ODD = [3, 1.5, True, None, object, np.array(0.5), pd.NA, lambda: 1]
+
+
+@pytest.mark.parametrize("wrong", ODD)
+def test_tables_readers_and_folds_name_what_is_not_a_list_or_a_name(
+    wrong: Any, small_scores: ls.Scores
+) -> None:
+    uses: list[Callable[[], object]] = [
+        lambda: small_scores.without(wrong),
+        lambda: small_scores.select(benchmarks=[wrong]),
+        lambda: ls.readers.same_benchmark(wrong),
+        lambda: ls.readers.match_benchmarks(pd.DataFrame({"model": ["a"]}), keep=wrong),
+        lambda: ls.readers.effort(wrong),
+        lambda: ls.folds.as_folds(wrong),
+    ]
+    if wrong is not None:  # None means all
+        uses += [
+            lambda: small_scores.select(models=wrong),
+            lambda: ls.datasets.catalogue(wrong),
+        ]
+    for use in uses:
+        with pytest.raises(ls.LatentscaleError):
+            use()
+
+
+def test_names_may_come_from_any_iterator(small_scores: ls.Scores) -> None:
+    assert small_scores.select(benchmarks=iter(["beta"])).benchmarks == ("beta",)
+    left = small_scores.without(name for name in small_scores.models[1:])
+    assert left.models == small_scores.models[:1]
+
+
+def test_a_path_that_no_file_can_have_is_refused(small_scores: ls.Scores) -> None:
+    for path in ("\ud800.csv", "a\0b.csv", ""):
+        with pytest.raises(ls.DataError, match="A path must be text"):
+            small_scores.save(path)
+
+
+@pytest.mark.parametrize("wrong", [3, None, "", "a\0b", "\ud800", b"x", object()])
+def test_readers_name_what_is_not_a_path(wrong: Any) -> None:
+    readers = ls.readers
+    for reader in (
+        readers.read_csv,
+        readers.read_scores,
+        readers.read_harness,
+        readers.harness_table,
+        readers.metadata_template,
+        readers.read_epoch,
+        readers.read_livebench,
+        readers.read_benchpress,
+        readers.read_leaderboard,
+        readers.read_checkpoints,
+        readers.read_benchmarks,
+    ):
+        with pytest.raises(ls.DataError):
+            reader(wrong)

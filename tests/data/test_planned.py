@@ -205,3 +205,18 @@ def test_what_the_fit_s_audit_said_of_fitted_rows_is_not_repeated(table):
     rows.loc[1, "params_b"] = 80000.0
     with pytest.warns(DataWarning, match="1 rows have implausible billions"):
         planned_models(rows, ["mmlu"], lineages, fitted=fitted)
+
+
+@pytest.mark.parametrize("blank", ["", "  ", None, pd.NA, np.nan])
+def test_a_blank_instruct_is_left_out_whatever_stands_for_blank(table, blank):
+    scores = Scores.from_frame(table.assign(instruct=1))
+    fitted = scores.dataset.isel(model=slice(1, None))
+    row = scores.to_frame()[["model", "family", "params_b", "tokens_t"]].head(1)
+    data = planned_models(
+        row.assign(instruct=pd.Series([blank], dtype=object)),
+        BENCHMARKS,
+        fitted=fitted,
+        uses=["instruct"],
+    )
+    assert data["instruct"].values.tolist() == [1.0]
+    assert "instruct=1" in data["assumed"].item()

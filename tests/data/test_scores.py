@@ -225,3 +225,27 @@ def test_a_dataset_of_another_kind_is_refused(table):
     data = Scores.from_frame(table).dataset
     with pytest.raises(DataError, match="has no"):
         Scores(data.drop_vars("floor"), Audit())
+
+
+@pytest.mark.parametrize("word", ["nan", "None", "N/A", "-", "<NA>"])
+def test_a_lineage_that_is_a_word_for_an_empty_cell_is_warned_of(table, word):
+    cells = [word, word, *["insects"] * (len(table) - 2)]
+    with pytest.warns(DataWarning, match=f'2 rows have the name "{word}", which often means'):
+        scores = Scores.from_frame(table.assign(family=table["model"], lineage=cells))
+    assert scores.dataset["lineage"].values[0] == word
+
+
+def test_benchmarks_that_differ_only_in_spelling_are_warned_of(table):
+    with pytest.warns(DataWarning, match='benchmark: "mmlu", "MMLU" differ only in case'):
+        Scores.from_frame(table.assign(MMLU=table["mmlu"]), benchmarks={"MMLU": Benchmark()})
+
+
+def test_more_active_parameters_than_parameters_are_warned_of(table):
+    table["active_params_b"] = table["params_b"] * 2
+    with pytest.warns(DataWarning, match="rows have more active parameters than parameters"):
+        Scores.from_frame(table)
+
+
+def test_benchmarks_must_be_a_mapping(table):
+    with pytest.raises(DataError, match="benchmarks= must map names of benchmarks to Benchmark"):
+        Scores.from_frame(table, benchmarks=[Benchmark()])

@@ -157,3 +157,12 @@ def test_copies_and_pickles_are_equal(spec: ModelSpec) -> None:
 def test_replaced_fields_of_methods_and_priors_are_checked(record: object, changes: dict) -> None:
     with pytest.raises(LatentscaleError):
         replace(record, **changes)  # type: ignore[type-var]
+
+
+def test_a_field_is_not_set_but_changed_in_a_copy() -> None:
+    spec = load_spec("pooled_flops")
+    with pytest.raises(SpecError, match=r"does not change: make a changed copy with \.with_"):
+        spec.name = "other"
+    with pytest.raises(SpecError, match="cannot be taken out of it"):
+        del spec.name
+    assert spec.name == "pooled_flops"

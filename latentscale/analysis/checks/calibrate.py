@@ -14,7 +14,7 @@ from latentscale.data.frames import as_pandas
 from latentscale.dims import DEFAULT_PROB, checked_seed, interval_quantiles
 from latentscale.errors import DataError, listed
 from latentscale.expect import expect, expect_names, shown
-from latentscale.validate import is_number, whole_number
+from latentscale.validate import MOST_REPEATS, is_number, whole_number
 
 HELD_OUT: Final = "table must be a table from latentscale.backtest"
 
@@ -22,6 +22,8 @@ COVERAGES = (0.5, 0.8, 0.9, 0.95)
 """Probabilities of the intervals whose coverage is reported: half, and the usual wide ones."""
 _NEEDED = ("family", "benchmark", "score", "median", "lower", "upper", "crps", "log_score", "pit")
 _TEXT = ("family", "benchmark")
+_MOST_BINS = 1000
+"""Bars of a histogram at most: a page is about as many pixels wide."""
 _SOURCE = "from latentscale.backtest"
 _LEVELS = tuple(np.round(np.arange(0.05, 1.0, 0.05), 2))
 """Every twentieth: a curve of 19 points, each of which many hidden scores fall between."""
@@ -211,7 +213,7 @@ def pit_histogram(
         If there is no column pit, the table is empty, or `bins` is below 2.
     """
     table, _ = _checked(table, ("pit",))
-    bins = whole_number(bins, "bins", least=2, error=DataError)
+    bins = whole_number(bins, "bins", least=2, most=_MOST_BINS, error=DataError)
     counts, edges = np.histogram(table["pit"], bins=bins, range=(0, 1))
     low, high = stats.binom(len(table), 1 / bins).ppf(interval_quantiles(prob))
     return pd.DataFrame(
@@ -232,7 +234,8 @@ def _centrality(table: pd.DataFrame) -> pd.Series:
 
 def _check_levels(levels: object) -> None:
     wanted = "levels must be a list of numbers strictly between 0 and 1, such as [0.5, 0.9]"
-    if isinstance(levels, str | Mapping) or not isinstance(levels, Iterable):
+    flat = getattr(levels, "ndim", 1) == 1
+    if isinstance(levels, str | Mapping) or not isinstance(levels, Iterable) or not flat:
         raise DataError(f"{wanted}; got {levels!r:.200}.")
     given = list(levels)
     bad = [level for level in given if not is_number(level) or not 0 < float(level) < 1]
@@ -242,7 +245,7 @@ def _check_levels(levels: object) -> None:
 
 def _check_resamples(resamples: object) -> None:
     # A standard deviation needs two.
-    whole_number(resamples, "resamples", least=2, error=DataError)
+    whole_number(resamples, "resamples", least=2, most=MOST_REPEATS, error=DataError)
 
 
 def _checked(

@@ -193,6 +193,7 @@ def check(
         )
     if refit is not None:
         expect(refit, Method, "refit")
+    false_alarms = float(false_alarms)
     threshold = float(norm.isf(false_alarms / count / 2))
     table = loo.rows
     large = table["z"].abs() > threshold

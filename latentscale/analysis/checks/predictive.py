@@ -32,7 +32,7 @@ from latentscale.model.design import design
 from latentscale.model.double import double_precision
 from latentscale.posterior.fit import Fit
 from latentscale.result import Picture, Result, rows_of_prob
-from latentscale.validate import whole_number
+from latentscale.validate import MOST_REPEATS, whole_number
 
 PRIOR = "prior"
 POSTERIOR_KIND = "posterior"
@@ -166,7 +166,7 @@ def prior_predictive(
     """
     expect(spec, ModelSpec, "spec")
     expect(scores, Scores, "scores")
-    draws = whole_number(draws, "draws", least=20, error=DataError)
+    draws = whole_number(draws, "draws", least=20, most=MOST_REPEATS, error=DataError)
     seed = checked_seed(seed)
     prepared = design(spec, scores)
     model = build_design(spec, prepared)

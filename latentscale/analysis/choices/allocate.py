@@ -29,7 +29,7 @@ from latentscale.errors import DataError, SpecError, listed
 from latentscale.expect import expect
 from latentscale.posterior.fit import Fit
 from latentscale.result import Picture, Result
-from latentscale.validate import is_number, plain
+from latentscale.validate import is_number, plain, truth
 
 TARGET = "target"
 FLOPS = "flops"
@@ -249,13 +249,15 @@ def optimal_allocation(
     """
     expect(fit, Fit, "fit")
     _require_size_and_tokens(fit)
+    if instruct is not None:
+        instruct = truth(instruct, "instruct", error=DataError, also="None")
     targets = checked_targets(fit, target)
     for wanted in targets:
         if wanted.kind == SKILL_KIND:
             require_identified(fit, "the optimum of a single skill")
     if family is not None:
         checked_family(fit, family)
-    tuned = usual_instruct(fit, family) if instruct is None else bool(instruct)
+    tuned = usual_instruct(fit, family) if instruct is None else instruct
     table = fit.scores.dataset
     fitted = {name: _span(table[name]) for name in ("params", "tokens")}
     limits = {

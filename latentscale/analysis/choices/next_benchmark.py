@@ -335,8 +335,9 @@ def checked_names(names: Sequence[str] | None, known: Sequence[str], what: str) 
     """Return names of fitted benchmarks, each once; None for None. Others raise DataError."""
     if names is None:
         return None
-    if isinstance(names, str) or not len(names):
-        raise DataError(f"{what} must be a list of at least one benchmark; got {names!r}.")
+    names = expect_names(names, what, f'["{known[0]}"]')
+    if not names:
+        raise DataError(f"{what} must be a list of at least one benchmark; got an empty one.")
     for name in names:
         if name not in known:
             raise DataError(

@@ -26,6 +26,8 @@ LABELS: Final = {
     "log_params": "parameters (billions)",
     "log_tokens": "training tokens (trillions)",
 }
+MOST_POINTS: Final = 100_000
+"""Points of a curve at most: far more than a figure has pixels, and still quick to lay out."""
 REACH: Final = 3.0
 """Without limits a curve goes on to a third and to three times a family's range: about one step of
 size between the models of a family."""

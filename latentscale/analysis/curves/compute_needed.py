@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from latentscale.analysis.curves.along import MOST_POINTS
 from latentscale.analysis.curves.compute_grid import (
     compute_limits,
     fitted_compute,
@@ -39,11 +40,11 @@ from latentscale.dims import (
     interval_quantiles,
 )
 from latentscale.errors import DataError, SpecError, listed
-from latentscale.expect import expect, shown
+from latentscale.expect import expect
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.pairing import at_samples, with_origin
 from latentscale.result import Picture, Result
-from latentscale.validate import whole_number
+from latentscale.validate import UNSTORABLE_RULE, truth, unstorable, whole_number
 
 POINT = "point"
 _FEW_SHOT = FewShot()
@@ -224,18 +225,18 @@ def flops_for_target(
     expect(fit, Fit, "fit")
     expect(benchmark, str, "benchmark", f'such as "{fit.scores.benchmarks[0]}"')
     expect(family, str, "family", f'such as "{fit.scores.families[0]}"')
-    if not (instruct is None or isinstance(instruct, bool | np.bool_) or instruct in (0, 1)):
-        raise DataError(f"instruct must be True, False or None; got {shown(instruct)}.")
+    if instruct is not None:
+        instruct = truth(instruct, "instruct", error=DataError, also="None")
     expect(few_shot, FewShot, "few_shot")
     need_posterior(fit)
     check_benchmark(fit, benchmark)
     _check_target(fit, benchmark, target)
     _check_moves(fit)
-    points = whole_number(points, "points", least=2, error=DataError)
+    points = whole_number(points, "points", least=2, most=MOST_POINTS, error=DataError)
     _check_family(family)
     rows = None if given is None else planned_rows(fit, given)
     warn_of_new_family(fit, family, rows, stacklevel=3)
-    tuned = usual_instruct(fit, family, rows) if instruct is None else bool(instruct)
+    tuned = usual_instruct(fit, family, rows) if instruct is None else instruct
     ratio = token_ratio(fit, family, rows, tokens_per_parameter)
     fitted = fitted_compute(fit)
     ends = compute_limits(limits, fitted)
@@ -323,6 +324,8 @@ def _check_moves(fit: Fit) -> None:
 def _check_family(family: object) -> None:
     if not isinstance(family, str) or not family.strip():
         raise DataError(f"family must be a name; got {family!r}.")
+    if unstorable(family):
+        raise DataError(f"The name of family {family!r} cannot be used. {UNSTORABLE_RULE}")
 
 
 def _above_ceiling(fit: Fit, benchmark: str, target: float, forecast: Forecast) -> float:

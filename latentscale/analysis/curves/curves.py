@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from latentscale.analysis.curves.along import (
+    MOST_POINTS,
     checked_over,
     held,
     is_log,
@@ -231,7 +232,7 @@ def _check_names(fit: Fit, family: str, benchmarks: Sequence[str] | None) -> Non
 
 
 def _check_points(points: int) -> None:
-    whole_number(points, "points", least=2, error=DataError)
+    whole_number(points, "points", least=2, most=MOST_POINTS, error=DataError)
 
 
 def _grid(

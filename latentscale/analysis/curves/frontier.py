@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from latentscale.analysis.forecasts.rows import planned_rows
 from latentscale.analysis.skills.capability_index import capability_index
 from latentscale.analysis.tools.blocks import spread_draws
 from latentscale.analysis.tools.summaries import summary
+from latentscale.data.dates import as_date
 from latentscale.data.scaling import lower_is_better
 from latentscale.dims import BENCHMARK, DEFAULT_PROB, MODEL, SAMPLE, checked_seed
 from latentscale.errors import DataError, SpecError, listed, nearest
@@ -263,13 +264,13 @@ def _released(fit: Fit) -> np.ndarray:
 
 
 def _dates(dates: Sequence[str], released: np.ndarray) -> np.ndarray:
-    try:
-        given = [dates] if isinstance(dates, str) else list(dates)
-        moments = np.sort(pd.to_datetime(given).to_numpy(dtype="datetime64[ns]"))
-    except (TypeError, ValueError) as failure:
-        raise DataError(f'dates must be dates such as ["2026-07-01"]; got {dates!r}.') from failure
+    given = [dates] if isinstance(dates, str) or not isinstance(dates, Iterable) else list(dates)
+    when = [as_date(date) for date in given]
+    if any(date is None for date in when):
+        raise DataError(f'dates must be dates such as ["2026-07-01"]; got {dates!r:.200}.')
+    moments = np.sort(np.array(when, dtype="datetime64[ns]"))
     first = np.nanmin(released)
-    if not len(moments) or np.isnat(moments).any() or moments.min() < first:
+    if not len(moments) or moments.min() < first:
         raise DataError(
             f"dates must be one date or more, none before the first release "
             f"({str(first)[:10]}); got {dates!r}."

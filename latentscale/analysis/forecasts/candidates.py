@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import xarray as xr
 
 from latentscale.analysis.forecasts.few_shot import FewShot
 from latentscale.analysis.forecasts.latents import (
@@ -22,7 +20,6 @@ from latentscale.analysis.forecasts.proposal import (
     log_mean_exp,
     target_of,
 )
-from latentscale.dims import SAMPLE
 
 
 @dataclass(frozen=True)
@@ -37,6 +34,13 @@ class Candidates:
     log_weight: Floats
     level: Floats
     proposal: Proposal | None = None
+
+    @property
+    def concentration(self) -> Floats:
+        """Sum of the squared shares of a draw's candidates in its weight, by sample."""
+        within = np.exp(self.log_weight - self.log_weight.max(axis=1, keepdims=True))
+        within /= within.sum(axis=1, keepdims=True)
+        return np.asarray((within**2).sum(axis=1))
 
 
 def from_fit(problem: LocalProblem, few_shot: FewShot, rng: np.random.Generator) -> Candidates:
@@ -100,27 +104,8 @@ def latents_of(
     z = candidates.z[chosen, picked]
     if candidates.proposal is None or not z.shape[1]:
         return z
-    problem = candidates.problem
-    sub = replace(
-        problem,
-        offset=problem.offset[chosen],
-        matrix=problem.matrix[chosen],
-        start=problem.start[chosen],
-        at_cells=_at_samples(problem.at_cells, chosen),
-        phi=_at_samples({"phi": problem.phi}, chosen)["phi"],
-    )
-    cells = len(problem.group.score)
+    sub = candidates.problem.at(chosen)
+    cells = len(sub.group.score)
     target = target_of(sub, np.ones(cells, bool))
     proposal = candidates.proposal.at(chosen)
     return independence_chain(target, proposal, z, steps, rng, cells=cells)[-1]
-
-
-def _at_samples(
-    arrays: Mapping[str, xr.DataArray], chosen: npt.NDArray[np.int64]
-) -> dict[str, xr.DataArray]:
-    return {
-        name: value.isel({SAMPLE: chosen}).drop_vars(SAMPLE, errors="ignore")
-        if SAMPLE in value.dims
-        else value
-        for name, value in arrays.items()
-    }

@@ -15,14 +15,14 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from latentscale.analysis.forecasts.candidates import from_fit, from_mode, latents_of
+from latentscale.analysis.forecasts.candidates import from_fit, from_mode
 from latentscale.analysis.forecasts.few_shot import IMPORTANCE, SAMPLER, Conditioning, FewShot
-from latentscale.analysis.forecasts.latents import (
-    Group,
-    family_groups,
-    latent_count,
-    local_problem,
+from latentscale.analysis.forecasts.groups import Group, family_groups
+from latentscale.analysis.forecasts.groups_in_blocks import (
+    groups_in_blocks,
+    numbers_of_a_draw,
 )
+from latentscale.analysis.forecasts.latents import latent_count
 from latentscale.analysis.forecasts.new_scores import new_scores
 from latentscale.analysis.forecasts.weights import refuse_degenerate, resample, weigh
 from latentscale.analysis.tools.memory import refuse_too_many_given
@@ -32,12 +32,10 @@ from latentscale.numerics.psis import k_limit
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.pairing import ORIGIN
 
-# Numbers in the largest matrix, a quarter of a gigabyte of doubles.
+# Numbers in the largest matrix on all draws: beyond it fewer draws are used, for the time it takes.
 _MOST_NUMBERS = 3e7
 # Fewest posterior draws kept where matrices are large.
 _FEWEST_DRAWS = 100
-# Numbers held of each cell beside its row of the matrix: predictor, density and derivatives.
-_OF_A_CELL = 8
 
 
 @dataclass(frozen=True)
@@ -121,47 +119,39 @@ def condition(
     kept = _draws_within_memory(fit, draws, groups, few_shot)
     # Within a problem draws are counted by place; `kept` leads back to the posterior's.
     spread = draws.isel({SAMPLE: kept}).drop_vars(list(ORIGIN), errors="ignore")
-    problems = [local_problem(fit, spread, group, rng) for group in groups]
+    problems = groups_in_blocks(fit, spread, groups, rng)
     weights = None
     if not few_shot.sampler_only:
-        weights = weigh([from_fit(p, few_shot, rng) for p in problems], IMPORTANCE)
+        weights = weigh([p.candidates(from_fit, few_shot, rng) for p in problems], IMPORTANCE)
     enough = min(few_shot.min_ess, len(kept) / 4)
     good = (
         weights is not None and weights.ess >= enough and not weights.pareto_k > k_limit(len(kept))
     )
     if weights is None or not good:
-        weights = weigh([from_mode(p, few_shot, rng) for p in problems], SAMPLER)
+        weights = weigh([p.candidates(from_mode, few_shot, rng) for p in problems], SAMPLER)
     count = int(fresh.sum())
     refuse_degenerate(weights, count, len(kept), few_shot)
     chosen = resample(weights.weight, rng)
-    terms: list[xr.Dataset] = []
-    residuals: list[xr.Dataset] = []
-    for candidates in weights.groups:
-        z = latents_of(candidates, chosen, few_shot.steps, rng)
-        mine, own = candidates.problem.terms(chosen, z)
-        terms.append(mine)
-        if own.data_vars:
-            residuals.append(own)
+    drawn = [candidates.draw(chosen, few_shot.steps, rng) for candidates in weights.groups]
+    terms = tuple(mine for mine, _ in drawn)
+    residuals = tuple(own for _, own in drawn if own.data_vars)
     report = Conditioning(weights.method, count, weights.ess, weights.pareto_k, kept[chosen])
-    return LatentsGivenScores(report, tuple(terms), tuple(residuals))
+    return LatentsGivenScores(report, terms, residuals)
 
 
 def _draws_within_memory(
     fit: Fit, draws: xr.Dataset, groups: Sequence[Group], few_shot: FewShot
 ) -> npt.NDArray[np.int64]:
-    """Return evenly spread posterior draws, fewer where the matrices would not fit in memory.
+    """Return evenly spread posterior draws, fewer where matrices are large.
 
     Raises
     ------
     FitError
-        If the matrices of all groups together would not fit with these.
+        If a group's matrices would not fit in memory on a single draw.
     """
-    most, numbers = 1.0, 0.0
     for group in groups:
-        latents = latent_count(fit, draws, group)
-        most = max(most, len(group.score) * latents)
-        numbers += len(group.score) * (latents + _OF_A_CELL)
+        refuse_too_many_given(numbers_of_a_draw(fit, draws, group), len(group.score))
+    most = max(len(group.score) * latent_count(fit, draws, group) for group in groups)
     total = draws.sizes[SAMPLE]
-    count = min(total, few_shot.draws, max(int(_MOST_NUMBERS / most), _FEWEST_DRAWS))
-    refuse_too_many_given(numbers, sum(len(group.score) for group in groups), count)
+    count = min(total, few_shot.draws, max(int(_MOST_NUMBERS / max(most, 1)), _FEWEST_DRAWS))
     return np.linspace(0, total - 1, count).round().astype(np.int64)

@@ -15,7 +15,7 @@ from latentscale.inference.method import Method
 from latentscale.markup import call_text
 from latentscale.posterior.fit import Fit
 from latentscale.result import Result
-from latentscale.validate import plain_fields, real_number, whole_number
+from latentscale.validate import plain_fields, real_number, truth, whole_number
 
 IMPORTANCE = "importance resampling"
 SAMPLER = "conditional sampler"
@@ -68,6 +68,7 @@ class FewShot:
         plain_fields(self)
         for name in ("draws", "latents", "steps"):
             whole_number(getattr(self, name), f"FewShot.{name}", least=1, error=FitError)
+        truth(self.sampler_only, "FewShot.sampler_only", error=FitError)
         real_number(self.min_ess, "FewShot.min_ess", above=0, error=FitError)
         if type(self.degenerate) is not str or self.degenerate not in ("refuse", "warn"):
             raise FitError(

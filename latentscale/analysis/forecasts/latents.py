@@ -9,14 +9,14 @@ independent, once a posterior draw.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from latentscale.data.recorded import pull_inside
-from latentscale.data.scaling import is_bounded, sampling_of, usual_sampling
+from latentscale.analysis.forecasts.groups import Group
+from latentscale.data.scaling import sampling_of, usual_sampling
 from latentscale.declare.likelihood import Noise
 from latentscale.dims import BENCHMARK, CELL, FAMILY, LINEAGE, MODEL, SAMPLE, SKILL
 from latentscale.maths import on_draws
@@ -36,38 +36,9 @@ from latentscale.model.unseen import (
 from latentscale.posterior.fit import Fit
 
 Floats = npt.NDArray[np.float64]
-_ROW_VARIABLES = ("params", "tokens", "instruct", FAMILY, LINEAGE)
 _CANDIDATE = "candidate"
 _STEP = 1e-3
 """Of the linear predictor, for differences: rounding and curvature errors balance."""
-
-
-@dataclass(frozen=True)
-class Group:
-    """Families whose latents are tied: rows, cells and raw latents of one small problem.
-
-    Attributes
-    ----------
-    rows
-        The asked rows with new scores and, where families have latents, the fitted members of
-        their families; variables as for a forecast, dims (model,).
-    fitted, new
-        Its families that are in the fit and those that are not, each with its lineage.
-    model_of_cell, benchmark_of_cell
-        Names of each observed cell's row and column.
-    score
-        Scores strictly inside (0, 1), dims (cell,).
-    is_new
-        Whether the fit has not seen the cell, by cell.
-    """
-
-    rows: xr.Dataset
-    fitted: dict[str, str]
-    new: dict[str, str]
-    model_of_cell: list[str]
-    benchmark_of_cell: list[str]
-    score: Floats
-    is_new: npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -137,6 +108,25 @@ class LocalProblem:
             z[:, self.unpooled] = prior.draw(z[:, self.unpooled].shape, rng)
         return z
 
+    def at(self, index: npt.NDArray[np.int64]) -> LocalProblem:
+        """Return the problem on chosen posterior draws, which may repeat."""
+
+        def chosen(array: xr.DataArray) -> xr.DataArray:
+            kept = array.isel({SAMPLE: index}, missing_dims="ignore")
+            return kept.drop_vars(SAMPLE, errors="ignore")
+
+        return replace(
+            self,
+            draws=_at_samples(self.draws, index),
+            offset=self.offset[index],
+            matrix=self.matrix[index],
+            start=self.start[index],
+            at_cells={name: chosen(value) for name, value in self.at_cells.items()},
+            phi=chosen(self.phi),
+            noise=self.noise.mapped(chosen),
+            noise_of_models=_at_samples(self.noise_of_models, index),
+        )
+
     def terms(self, index: npt.NDArray[np.int64], z: Floats) -> tuple[xr.Dataset, xr.Dataset]:
         """Return family terms and effects by model, dims (sample, ...), of latents on chosen draws.
 
@@ -157,47 +147,13 @@ class LocalProblem:
         return terms, own
 
 
-def family_groups(fit: Fit, planned: xr.Dataset, is_new: xr.DataArray) -> list[Group]:
-    """Return the groups of families that new scores bear on.
-
-    Families of one lineage that was not fitted share that lineage's draw, so they are
-    one group, scored or not; every other family is by itself.
-
-    Parameters
-    ----------
-    fit
-        A fit.
-    planned
-        Checked rows with their scores.
-    is_new
-        Which of their cells are new scores, dims (model, benchmark).
-    """
-    lineage_of = {
-        str(f): str(g) for f, g in zip(planned[FAMILY].values, planned[LINEAGE].values, strict=True)
-    }
-    tied = "lineage_skill" in fit.posterior
-    fitted = {str(lineage) for lineage in fit.scores.family_lineage()}
-    shared = {
-        family: f"lineage {lineage}"
-        if tied and family not in fit.scores.families and lineage not in fitted
-        else family
-        for family, lineage in lineage_of.items()
-    }
-    scored = planned.isel({MODEL: is_new.any(BENCHMARK).values})
-    keys = dict.fromkeys(shared[str(family)] for family in scored[FAMILY].values)
-    return [
-        _group(fit, planned, is_new, {f: g for f, g in lineage_of.items() if shared[f] == key})
-        for key in keys
-    ]
-
-
 def latent_count(fit: Fit, draws: xr.Dataset, group: Group) -> int:
     """Return how many latents the terms of a fit have for a group of families."""
     return _n_latents(_template(fit, draws, group)[0])
 
 
 def local_problem(
-    fit: Fit, draws: xr.Dataset, group: Group, rng: np.random.Generator
+    fit: Fit, draws: xr.Dataset, group: Group, noise_of_models: xr.Dataset
 ) -> LocalProblem:
     """Return a group's latents and likelihood on posterior draws.
 
@@ -209,14 +165,13 @@ def local_problem(
         Its draws with floors, dims (sample, ...).
     group
         From `family_groups`.
-    rng
-        Source of random numbers, for the noise of new models.
+    noise_of_models
+        From `draw_noise_of_models`, on the same draws.
     """
     template, known = _template(fit, draws, group)
     count = draws.sizes[SAMPLE]
     start = _start(fit, draws, group, template)
     begin = _unpack(template, start)
-    noise_of_models = _noise_of_models(fit, draws, group, rng)
 
     def at(raw: xr.Dataset) -> Floats:
         return _cell_eta(_evaluated(fit, draws, group, raw, begin, noise_of_models), group)
@@ -267,38 +222,6 @@ def slope_and_curvature(problem: LocalProblem, eta: Floats) -> tuple[Floats, Flo
     return (up - down) / (2 * _STEP), -(up - 2 * middle + down) / _STEP**2
 
 
-def _group(
-    fit: Fit, planned: xr.Dataset, is_new: xr.DataArray, lineage_of: dict[str, str]
-) -> Group:
-    scored = is_new.any(BENCHMARK).values
-    mine = np.isin(planned[FAMILY].values, list(lineage_of)) & scored
-    asked = planned.isel({MODEL: mine})
-    names = [str(name) for name in asked[MODEL].values]
-    data = fit.scores.dataset
-    fitted_rows = np.isin(data[MODEL].values, names)
-    if fit.spec.family.level != "none":
-        fitted_rows |= np.isin(data[FAMILY].values, list(lineage_of))
-    seen = data.isel({MODEL: fitted_rows})
-    fresh = asked.isel({MODEL: ~np.isin(names, fit.scores.models)})
-    kinds = (kind.variable for kind in fit.transform.kinds)
-    variables = [name for name in dict.fromkeys([*_ROW_VARIABLES, *kinds]) if name in fresh]
-    tables = [rows[variables].reset_coords(drop=True) for rows in (seen, fresh)]
-    new_scores = planned["score"].where(is_new).isel({MODEL: mine})
-    fractions = is_bounded(data)
-    old = _observed(seen["score"].transpose(MODEL, BENCHMARK), fit.scores.item_counts, fractions)
-    new = _observed(new_scores.transpose(MODEL, BENCHMARK), data["n_items"], fractions)
-    known = set(fit.scores.families)
-    return Group(
-        rows=xr.concat([rows for rows in tables if rows.sizes[MODEL]], dim=MODEL),
-        fitted={f: g for f, g in lineage_of.items() if f in known},
-        new={f: g for f, g in lineage_of.items() if f not in known},
-        model_of_cell=old[0] + new[0],
-        benchmark_of_cell=old[1] + new[1],
-        score=np.array(old[2] + new[2], dtype=float),
-        is_new=np.repeat([False, True], [len(old[0]), len(new[0])]),
-    )
-
-
 def _noise(fit: Fit, group: Group, evaluation: Evaluation) -> Noise:
     """Return the noise of the group's cells."""
     columns = [list(fit.scores.benchmarks).index(name) for name in group.benchmark_of_cell]
@@ -312,26 +235,13 @@ def _noise(fit: Fit, group: Group, evaluation: Evaluation) -> Noise:
 
 def _by_cell(usual: xr.DataArray, own: xr.DataArray, group: Group) -> xr.DataArray:
     """Return a quantity of each cell, dims (cell,): a new score has its benchmark's usual one."""
-    values = [
-        float(usual.sel({BENCHMARK: b}) if new else own.sel({MODEL: m, BENCHMARK: b}))
-        for m, b, new in zip(
-            group.model_of_cell, group.benchmark_of_cell, group.is_new, strict=True
-        )
-    ]
+    new = group.is_new
+    models, benchmarks = np.array(group.model_of_cell), np.array(group.benchmark_of_cell)
+    values = np.empty(len(new))
+    values[new] = usual.sel({BENCHMARK: _cells(benchmarks[new])}).values
+    old = {MODEL: _cells(models[~new]), BENCHMARK: _cells(benchmarks[~new])}
+    values[~new] = own.sel(old).values
     return xr.DataArray(values, dims=(CELL,))
-
-
-def _observed(
-    table: xr.DataArray, n_items: xr.DataArray, fractions: xr.DataArray
-) -> tuple[list[str], list[str], list[float]]:
-    items = n_items.sel({dim: table[dim] for dim in n_items.dims})
-    inside, _ = pull_inside(table, items, fractions.sel({BENCHMARK: table[BENCHMARK]}))
-    rows, columns = np.nonzero(inside.notnull().values)
-    return (
-        [str(inside[MODEL].values[i]) for i in rows],
-        [str(inside[BENCHMARK].values[j]) for j in columns],
-        [float(inside.values[i, j]) for i, j in zip(rows, columns, strict=True)],
-    )
 
 
 def _template(
@@ -405,10 +315,13 @@ def _n_families(draws: xr.Dataset) -> int:
     return max(int(draws.sizes.get(FAMILY, 1)), 1)
 
 
-def _noise_of_models(
+def draw_noise_of_models(
     fit: Fit, draws: xr.Dataset, group: Group, rng: np.random.Generator
 ) -> xr.Dataset:
-    """Return effects on the precision of the group's models, dims (sample, model)."""
+    """Return effects on the precision of the group's models, dims (sample, model).
+
+    Those of fitted models are the fit's, those of new ones are drawn.
+    """
     rows = [str(name) for name in group.rows[MODEL].values]
     names = [name for name in noise_effects(fit.spec) if name in draws]
     template = raw_model_template(fit.spec, draws, rows)[names]
@@ -458,8 +371,8 @@ def _cell_index(group: Group, array: xr.DataArray) -> dict[str, xr.DataArray]:
     return {dim: _cells(names) for dim, names in wanted.items() if dim in array.dims}
 
 
-def _cells(names: Sequence[str]) -> xr.DataArray:
-    return xr.DataArray(list(names), dims=(CELL,))
+def _cells(names: Sequence[str] | npt.NDArray[np.str_]) -> xr.DataArray:
+    return xr.DataArray(np.asarray(names, dtype=np.str_), dims=(CELL,))
 
 
 def _n_latents(template: xr.Dataset) -> int:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from latentscale.analysis.forecasts.candidates import Candidates
 from latentscale.analysis.forecasts.few_shot import FewShot
+from latentscale.analysis.forecasts.groups_in_blocks import GroupCandidates
 from latentscale.analysis.forecasts.latents import (
     Floats,
 )
@@ -72,22 +72,19 @@ class DrawWeights:
         Shape of the tail of the weights (PSIS).
     """
 
-    groups: Sequence[Candidates]
+    groups: Sequence[GroupCandidates]
     method: str
     weight: Floats
     ess: float
     pareto_k: float
 
 
-def weigh(groups: Sequence[Candidates], method: str) -> DrawWeights:
+def weigh(groups: Sequence[GroupCandidates], method: str) -> DrawWeights:
     """Weigh the posterior draws by all groups together, and count what that leaves."""
     level = np.sum([candidates.level for candidates in groups], axis=0)
     weight, pareto_k = _smoothed(level)
     ess = [1 / float(np.sum(weight**2))]
-    for candidates in groups:
-        within = np.exp(candidates.log_weight - candidates.log_weight.max(axis=1, keepdims=True))
-        within /= within.sum(axis=1, keepdims=True)
-        ess.append(1 / float(np.sum((weight[:, None] * within) ** 2)))
+    ess += [1 / float(np.sum(weight**2 * group.concentration)) for group in groups]
     return DrawWeights(groups, method, weight, min(ess), pareto_k)
 
 

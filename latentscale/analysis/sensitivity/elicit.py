@@ -321,7 +321,7 @@ def _maximum_entropy(dist: str, bounds: list[float], prob: float) -> Prior:
         )
     import preliz
 
-    kind: Any = getattr(preliz, dist, None)
+    kind: Any = getattr(preliz, dist, None) if isinstance(dist, str) else None
     if kind is None or dist.startswith("_"):
         raise SpecError(f'PreliZ has no distribution "{dist}".')
     fixed = _FIXED.get(dist, {})

@@ -16,7 +16,7 @@ from latentscale.analysis.sensitivity.sensitivity_grid import leave_families_out
 from latentscale.analysis.tools.refits import checked_cluster
 from latentscale.data.frames import as_pandas
 from latentscale.data.planned import NOT_FORECAST
-from latentscale.dims import CELL, FAMILY, LOG_LIKELIHOOD, LOG_PRIOR, MODEL, SAMPLE
+from latentscale.dims import CELL, FAMILY, LOG_LIKELIHOOD, LOG_PRIOR, MODEL, SAMPLE, checked_seed
 from latentscale.errors import DataError, FitError, SpecError, listed, nearest
 from latentscale.expect import checked_workers, expect, expect_names, expect_path
 from latentscale.inference.method import Method
@@ -151,7 +151,7 @@ def family_influence(
     refuse_few_draws(fit, "Family influence")
     if refit is not None:
         expect(refit, Method, "refit")
-    run = _Running(workers, folder, cluster, seed, progress)
+    run = _Running(workers, folder, cluster, checked_seed(seed), progress)
     names = _families(fit, families)
     tops = [str(name) for name in fit.tree[LOG_PRIOR].data_vars]
     shown = tops if variables is None else _variables(fit, variables)

@@ -14,7 +14,7 @@ from latentscale.errors import DataError, SpecError
 from latentscale.expect import expect
 from latentscale.posterior.fit import Fit
 from latentscale.result import Result
-from latentscale.validate import whole_number
+from latentscale.validate import MOST_REPEATS, whole_number
 
 DIRECTION = "direction"
 _RANK = 1e-8
@@ -88,7 +88,7 @@ def skill_agreement(first: Fit, second: Fit, *, pairs: int = 400, seed: int = 0)
     for fit in (first, second):
         if not fit.spec.skills.count:
             raise SpecError(f'The spec "{fit.spec.name}" has no skills to compare.')
-    pairs = whole_number(pairs, "pairs", least=1, error=DataError)
+    pairs = whole_number(pairs, "pairs", least=1, most=MOST_REPEATS, error=DataError)
     shared = [name for name in first.scores.models if name in set(second.scores.models)]
     largest = max(first.spec.skills.count, second.spec.skills.count)
     if len(shared) < max(_MIN_MODELS, largest + 2):

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from latentscale.errors import SpecError
-from latentscale.validate import is_number, plain_fields
+from latentscale.validate import is_number, plain_fields, truth
 
 _STARTS = 12
 """Random starts: criteria have local optima, and of a dozen several reach the best."""
@@ -54,6 +54,9 @@ class Varimax(Rotation):
 
     kaiser: bool = True
 
+    def __post_init__(self) -> None:
+        truth(self.kaiser, f"{type(self).__name__}.kaiser", error=SpecError)
+
     def matrix(self, loading: np.ndarray) -> np.ndarray:
         """Return the best of several starts (statsmodels' gradient projection)."""
         return _orthomax(_weighted(loading, self.kaiser), 1.0)
@@ -67,6 +70,9 @@ class Quartimax(Rotation):
     """
 
     kaiser: bool = True
+
+    def __post_init__(self) -> None:
+        truth(self.kaiser, f"{type(self).__name__}.kaiser", error=SpecError)
 
     def matrix(self, loading: np.ndarray) -> np.ndarray:
         """Return the best of several starts (statsmodels' gradient projection)."""
@@ -85,6 +91,7 @@ class Oblimin(Rotation):
 
     def __post_init__(self) -> None:
         plain_fields(self)
+        truth(self.kaiser, f"{type(self).__name__}.kaiser", error=SpecError)
         if not is_number(self.gamma) or self.gamma > 0.8:
             raise SpecError(
                 f"gamma of Oblimin must be a number of at most 0.8; got {self.gamma!r}. 0 is usual."
@@ -121,6 +128,7 @@ class Geomin(Rotation):
 
     def __post_init__(self) -> None:
         plain_fields(self)
+        truth(self.kaiser, f"{type(self).__name__}.kaiser", error=SpecError)
         if not is_number(self.epsilon) or self.epsilon <= 0:
             raise SpecError(
                 f"epsilon of Geomin must be a number above 0; got {self.epsilon!r}. 0.01 is usual."

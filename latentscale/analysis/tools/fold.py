@@ -53,7 +53,8 @@ def as_folds(folds: Iterable[Fold | tuple[Sequence[str], Sequence[str]]]) -> tup
         If they are of another form, there is none, a name occurs twice, or a model is in both
         parts of a fold.
     """
-    if isinstance(folds, Fold | str | bytes | Mapping) or not isinstance(folds, Iterable):
+    single = isinstance(folds, Fold | str | bytes | Mapping) or getattr(folds, "ndim", 1) == 0
+    if single or not isinstance(folds, Iterable):
         raise DataError(f"{_WANTED}; got {shown(folds)}.")
     made = tuple(_as_fold(fold, number) for number, fold in enumerate(folds))
     if not made:

@@ -17,6 +17,8 @@ _NUMBER: Final = 8
 _OVERHEAD: Final = 1.25
 """What is held beside the result at the worst: the arrays of one block (see
 `latentscale.analysis.tools.blocks.SHARE`)."""
+_WHILE_CONDITIONED: Final = 3
+"""Copies held while a group is conditioned: its matrix, that times curvatures, a transpose."""
 _SMALL: Final = 64e6
 """Bytes of a forecast that is never refused: less than importing the package takes."""
 _UNKNOWN: Final = 8e9
@@ -57,35 +59,33 @@ def refuse_too_large(fit: Fit, rows: int, draws: int) -> None:
     raise _too_large(what, size, free, remedies)
 
 
-def refuse_too_many_given(numbers: float, scores: int, draws: int) -> None:
-    """Refuse to condition on scores where the matrices of their latents do not fit in memory.
+def refuse_too_many_given(numbers: float, scores: int) -> None:
+    """Refuse to condition on scores of one group of families whose latents do not fit in memory.
+
+    Groups are conditioned one after the other, and each on blocks of posterior draws.
 
     Parameters
     ----------
     numbers
-        Numbers in all matrices on one posterior draw.
+        Numbers held of the group on a single posterior draw.
     scores
-        Number of cells that the latents bear on.
-    draws
-        Posterior draws that are conditioned.
+        Number of its cells that the latents bear on.
 
     Raises
     ------
     FitError
         Naming the size, what is available, and what would fit.
     """
-    size = _NUMBER * numbers * draws
-    needed = _OVERHEAD * size
+    size = _NUMBER * numbers
+    needed = _WHILE_CONDITIONED * size
     if size <= _SMALL or needed <= (free := available_bytes()):
         return
-    share = free / needed
+    most = _rounded(scores * (free / needed) ** 0.5)  # latents grow with the cells
     remedies = [
-        f"give the scores of at most {_rounded(scores * share):,} cells at a time",
+        f"give the scores of at most {most:,} cells at a time",
         "add the rows to the table and fit again",
     ]
-    if draws * share >= _FEWEST_DRAWS:
-        remedies.insert(0, f"use fewer draws, few_shot=FewShot(draws={_rounded(draws * share)})")
-    what = f"Conditioning {draws:,} draws on {scores:,} scores of the rows' families"
+    what = f"Conditioning on {scores:,} scores of one family or lineage, even on a single draw,"
     raise _too_large(what, size, free, remedies)
 
 

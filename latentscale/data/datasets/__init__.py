@@ -8,6 +8,8 @@ import pandas as pd
 
 from latentscale.data.datasets.catalogue import catalogue, families
 from latentscale.data.scores import Scores, scores_from_frame
+from latentscale.errors import DataError
+from latentscale.validate import truth
 
 __all__ = ["catalogue", "families", "open_llm_leaderboard"]
 
@@ -45,7 +47,7 @@ def open_llm_leaderboard(corrected: bool = True) -> Scores:
     Scores(194 models, 83 families, 36 lineages, 12 benchmarks, 1638 scores, 1 to check in .audit)
     """
     models = _figures("models.csv")
-    if corrected:
+    if truth(corrected, "corrected", error=DataError):
         models = _corrected(models, _figures("corrections.csv"))
     scores = _figures("scores.csv")
     order = list(dict.fromkeys(scores["benchmark"]))

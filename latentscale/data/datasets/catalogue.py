@@ -13,6 +13,7 @@ from typing import Final
 import pandas as pd
 
 from latentscale.errors import DataError, nearest, spelling
+from latentscale.expect import expect
 
 COLUMNS: Final = (
     "model",
@@ -77,9 +78,11 @@ def catalogue(family: str | None = None) -> pd.DataFrame:
     table = _catalogue_file().copy()
     if family is None:
         return table
-    chosen = table[table["family"] == family]
+    expect(family, str, "family", 'such as "llama-2"')
+    families_of, lineages_of = (table[name].astype(object) for name in ("family", "lineage"))
+    chosen = table[families_of == family]
     if chosen.empty:
-        chosen = table[table["lineage"] == family]
+        chosen = table[lineages_of == family]
     if chosen.empty:
         known = [*dict.fromkeys(table["family"]), *dict.fromkeys(table["lineage"].dropna())]
         raise DataError(

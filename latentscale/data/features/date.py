@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.api.types import is_datetime64_any_dtype
 
-from latentscale.data.columns import distinct_cells, read_dates
+from latentscale.data.columns import distinct_cells
+from latentscale.data.dates import read_dates
 from latentscale.data.features.base import (
     ESTIMATED,
     FEATURES,

@@ -28,6 +28,7 @@ from latentscale.data.readers.tasks import HARNESS_TASKS, HarnessTask
 from latentscale.data.readers.unknown import ATTEMPTS, unknown_tasks
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError, listed
+from latentscale.files import expanded
 
 _COLUMNS: Final = (
     "model",
@@ -96,7 +97,7 @@ def table_and_findings(
     folder: str | Path, tasks: Mapping[str, HarnessTask] | None = None
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """Do what `harness_table` does, without issuing a warning."""
-    rows, findings = _collected(Path(folder), tasks, ())
+    rows, findings = _collected(expanded(folder, DataError), tasks, ())
     return _table(rows), findings
 
 
@@ -154,7 +155,7 @@ def read_harness(
         As `Scores.from_frame`.
     """
     checked_tokens(tokens_per_step)
-    rows, findings = _collected(Path(folder), tasks, benchmarks or {})
+    rows, findings = _collected(expanded(folder, DataError), tasks, benchmarks or {})
     table = _table(rows)
     wide = table.pivot(index="model", columns="benchmark", values="score")
     order = list(dict.fromkeys(table["benchmark"]))

@@ -12,7 +12,8 @@ import pandas as pd
 
 from latentscale.data.audit import Finding, emit
 from latentscale.data.benchmarks import Benchmark
-from latentscale.data.columns import is_missing, read_dates
+from latentscale.data.columns import is_missing
+from latentscale.data.dates import read_dates
 from latentscale.data.frames import as_pandas
 from latentscale.data.readers.cells import to_numbers, without_categoricals
 from latentscale.data.readers.flags import FlaggedReading, without_flagged

@@ -19,6 +19,7 @@ from latentscale.data.scales.base import scale_of
 from latentscale.data.scores import Scores, scores_from_frame
 from latentscale.data.table import read_wide
 from latentscale.errors import DataError, listed, nearest
+from latentscale.validate import truth
 
 _WHAT: Final = "This table of metadata cannot be used"
 _GENERIC: Final = re.compile(
@@ -65,6 +66,8 @@ def scores_with_metadata(
         Standard errors, column ``model`` and one a benchmark, as for `Scores.from_frame`; those of
         models and benchmarks that are left out are passed over.
     """
+    set_aside = truth(set_aside, "set_aside", error=DataError)
+    drop_unmatched = truth(drop_unmatched, "drop_unmatched", error=DataError)
     joined, more = join_metadata(wide, metadata, drop_unmatched=drop_unmatched or set_aside)
     if set_aside:
         joined, left_out = usable_rows(wide, joined, benchmarks or {})
@@ -160,6 +163,8 @@ def join_metadata(
     DataError
         If models are not in the metadata, the metadata name a model twice, or no model is left.
     """
+    drop_unmatched = truth(drop_unmatched, "drop_unmatched", error=DataError)
+    wide, _ = checked_frame(wide, ("model",), "This table cannot be joined with metadata")
     if metadata is None:
         metadata = pd.DataFrame({"model": []}, dtype=object)
     else:

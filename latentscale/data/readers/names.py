@@ -14,6 +14,7 @@ from latentscale.data.benchmarks import KNOWN_BENCHMARKS
 from latentscale.data.columns import cells_of
 from latentscale.data.frames import AnyFrame, as_pandas
 from latentscale.data.layout import METADATA
+from latentscale.expect import expect, expect_names
 
 # Spellings that mean one thing only. "MATH" is not here: it may be the whole set or its level 5.
 _SPELLINGS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -43,6 +44,7 @@ def same_benchmark(name: str) -> str | None:
     >>> same_benchmark("ARC-Challenge"), same_benchmark("MMLU-PRO"), same_benchmark("hellaswga")
     ('arc', 'mmlu_pro', None)
     """
+    expect(name, str, "name", 'such as "ARC-Challenge"')
     squeezed = re.sub(r"[\W_]+", "", name.casefold())
     for known in KNOWN_BENCHMARKS:
         if squeezed == known.replace("_", "") or squeezed in _SPELLINGS.get(known, ()):
@@ -71,6 +73,7 @@ def match_benchmarks(
         The table with its new names, and one finding a changed name.
     """
     frame = as_pandas(frame, "These names cannot be matched")
+    keep = expect_names(keep, "keep", '["mmlu"]')
     if {"benchmark", "score"} <= set(frame.columns):
         cells = cells_of(frame["benchmark"])
         known_name = _matched(dict.fromkeys(cell for cell in cells if isinstance(cell, str)), keep)

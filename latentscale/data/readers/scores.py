@@ -17,6 +17,7 @@ from latentscale.data.saved import BENCHMARKS_ENDING, FEATURES_ENDING, beside
 from latentscale.data.scores import Scores, scores_from_frame, scores_from_long
 from latentscale.errors import DataError, LatentscaleError, listed
 from latentscale.files import expanded
+from latentscale.validate import truth
 
 
 def read_scores(
@@ -65,6 +66,7 @@ def read_scores(
     DataWarning
         As `Scores.from_frame`.
     """
+    match_names = truth(match_names, "match_names", error=DataError)
     read_path = reader_of_path(path)
     if read_path is not None:
         _refuse_features(path, features)

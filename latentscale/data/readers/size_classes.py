@@ -143,7 +143,7 @@ def names_column(names: Iterable[str], what: str) -> pd.Series:
     """
     if isinstance(names, str):
         raise DataError(f'{what} takes several names, such as ["{names}"], not one text.')
-    if not isinstance(names, Iterable):
+    if not isinstance(names, Iterable) or getattr(names, "ndim", 1) != 1:
         raise DataError(
             f"{what} takes names of models, such as a column of a table; got {names!r}."
         )

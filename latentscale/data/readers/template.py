@@ -17,6 +17,8 @@ from latentscale.data.readers.harness import table_and_findings
 from latentscale.data.readers.leaderboard import contents_and_findings
 from latentscale.data.readers.leaderboard_models import completed
 from latentscale.data.readers.revisions import checkpoint_of, models_from_names
+from latentscale.errors import DataError
+from latentscale.files import expanded
 
 TEMPLATE: Final = (
     "model",
@@ -107,7 +109,7 @@ def _known(
     source: str | Path | pd.DataFrame, flagged: FlaggedReading
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """Return what the source says of its models, and what was found in it."""
-    if isinstance(source, str | Path) and is_results(Path(source)):
+    if isinstance(source, str | Path) and is_results(expanded(source, DataError)):
         scores, findings = table_and_findings(source)
         models = list(dict.fromkeys(scores["model"]))
         return models_from_names(models, None, basis=True)[0], findings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,13 @@ import pytest
 import xarray as xr
 
 import latentscale as ls
+from latentscale.analysis.forecasts import groups_in_blocks
 from latentscale.analysis.forecasts import predict as predict_module
-from latentscale.analysis.forecasts.condition import LatentsGivenScores
+from latentscale.analysis.forecasts.condition import LatentsGivenScores, condition
 from latentscale.analysis.forecasts.few_shot import Conditioning
+from latentscale.analysis.forecasts.groups import family_groups
 from latentscale.analysis.forecasts.in_blocks import evaluate_in_blocks
+from latentscale.analysis.forecasts.latents import local_problem
 from latentscale.analysis.forecasts.rows import planned_rows
 from latentscale.analysis.tools import blocks, memory
 from latentscale.analysis.tools.blocks import Stream, parts
@@ -22,6 +26,7 @@ from latentscale.declare import spec_from_dict
 from latentscale.errors import FitError
 from latentscale.model.unseen import draw_new_families
 from latentscale.posterior.fit import Fit
+from latentscale.posterior.pairing import ORIGIN
 from tests.conftest import known_document
 
 FAMILIES = ["fam00", "fam00", "cousin", "strange", "strange", "other"]
@@ -193,28 +198,108 @@ def test_a_result_beyond_memory_is_refused_with_its_size_and_a_remedy(large, mon
         ls.predict(large, table)
 
 
-def test_more_scores_than_memory_holds_are_refused_before_they_are_conditioned_on(
-    small_scores, known_spec, prior_fit, monkeypatch
-) -> None:
-    fit = prior_fit(known_spec, small_scores)
-    monkeypatch.setattr(memory, "available_bytes", lambda: 1e6)
-    monkeypatch.setattr(memory, "_SMALL", 0.0)
-    count = 3000
-    rows = pd.DataFrame(
+def scored_rows(count: int, families: int = 1) -> pd.DataFrame:
+    """Rows of new families, each with a score on alpha near what its draws expect."""
+    place = np.arange(count)
+    return pd.DataFrame(
         {
-            "model": [f"new-{i}" for i in range(count)],
-            "family": "new",
+            "model": [f"new-{i}" for i in place],
+            "family": [f"new{i % families}" for i in place],
             "instruct": 0,
             "params_b": np.linspace(1, 9, count),
             "tokens_t": 2.0,
             "alpha": 0.5,
         }
     )
+
+
+@pytest.fixture(scope="module")
+def residual_fit(small_scores, prior_fit) -> Fit:
+    """A fit of 30 draws with residuals by model and a Student-t tail."""
+    return prior_fit(SPECS["residuals, Student-t"], small_scores, draws=30)
+
+
+ROUGH = {"latents": 2, "steps": 1, "degenerate": "warn"}
+
+
+@pytest.mark.filterwarnings("ignore:The scores given:latentscale.FitWarning")
+@pytest.mark.parametrize("sampler_only", [True, False])
+def test_latents_given_scores_do_not_depend_on_what_is_held(
+    sampler_only, residual_fit, monkeypatch
+) -> None:
+    table = rows_of(6).assign(alpha=[0.5, 0.4, np.nan, 0.6, 0.3, 0.5])
+    few_shot = ls.FewShot(**ROUGH, sampler_only=sampler_only)
+    held = ls.predict(residual_fit, table, few_shot=few_shot)
+    monkeypatch.setattr(groups_in_blocks, "_HELD", 0)
+    assert ls.predict(residual_fit, table, few_shot=few_shot).draws.identical(held.draws)
+
+
+@pytest.mark.filterwarnings("ignore:The scores given:latentscale.FitWarning")
+def test_latents_given_scores_are_of_one_posterior_whatever_the_blocks_of_draws(
+    small_scores, prior_fit, monkeypatch
+) -> None:
+    fit = prior_fit(SPECS["residuals, Student-t"], small_scores, draws=300)
+    table = scored_rows(4, families=2)
+    few_shot = ls.FewShot(degenerate="warn", sampler_only=True)
+    whole = ls.predict(fit, table, few_shot=few_shot)
+    monkeypatch.setattr(groups_in_blocks, "_BLOCK", 50_000)  # several blocks
+    monkeypatch.setattr(groups_in_blocks, "_HELD", 0)
+    parted = ls.predict(fit, table, few_shot=few_shot)
+    assert whole.conditioning is not None and parted.conditioning is not None
+    error = 4 * np.sqrt(1 / whole.conditioning.ess + 1 / parted.conditioning.ess)
+    one, other = whole.skill_draws, parted.skill_draws
+    apart = abs(one.mean("sample") - other.mean("sample")) / one.std("sample")
+    assert float(apart.max()) < error
+    # A latent stays with its own draw: skill and expected score hold together as in the whole.
+    np.testing.assert_array_equal(np.sort(parted.conditioning.index), parted.draws["sample"])
+
+
+def test_a_chosen_draw_of_latents_keeps_every_parameter_of_its_own_draw(residual_fit) -> None:
+    fit = residual_fit
+    planned = planned_rows(fit, scored_rows(3))
+    (group,) = family_groups(fit, planned, planned["score"].notnull())
+    draws = fit.samples.drop_vars(list(ORIGIN))
+    problem = local_problem(fit, draws, group, xr.Dataset())
+    chosen = np.array([29, 3, 3, 0])
+    z = np.random.default_rng(1).normal(size=problem.start.shape)
+    wanted = problem.log_likelihood(problem.eta(z))[chosen]
+    some = problem.at(chosen)
+    np.testing.assert_allclose(some.log_likelihood(some.eta(z[chosen])), wanted, rtol=1e-12)
+    wrong = replace(some, noise=problem.noise.at({"sample": slice(4)}))  # others' tails
+    assert abs(wrong.log_likelihood(some.eta(z[chosen])) - wanted).max() > 1e-3
+
+
+@pytest.mark.filterwarnings("ignore:The scores given:latentscale.FitWarning")
+def test_blocks_of_draws_keep_the_memory_of_conditioning_small(
+    small_scores, known_spec, prior_fit, monkeypatch
+) -> None:
+    fit = prior_fit(known_spec, small_scores)
+    planned = planned_rows(fit, scored_rows(400))
+
+    def peak() -> int:
+        rng = np.random.default_rng(1)
+        tracemalloc.start()
+        given = condition(fit, fit.samples, planned, ls.FewShot(**ROUGH), rng)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert given is not None and given.report.n_scores == 400
+        assert given.terms[0].sizes["sample"] == 60
+        return most
+
+    whole = peak()
+    monkeypatch.setattr(groups_in_blocks, "_BLOCK", 100_000)  # some five draws
+    monkeypatch.setattr(groups_in_blocks, "_HELD", 0)
+    assert peak() < whole / 3
+
+
+def test_scores_of_one_family_beyond_memory_on_a_single_draw_are_refused_with_their_size(
+    residual_fit, monkeypatch
+) -> None:
+    monkeypatch.setattr(memory, "available_bytes", lambda: 0.1e9)
     monkeypatch.setattr(predict_module, "refuse_too_large", lambda *given: None)
-    with pytest.raises(
-        FitError, match=r"60 draws on 3,000 scores .* at most [\d,]+ cells at a time"
-    ):
-        ls.predict(fit, rows)
+    said = r"on 1,500 scores of one family or lineage, even on a single draw, takes 0\.\d GB"
+    with pytest.raises(FitError, match=said):
+        ls.predict(residual_fit, scored_rows(1500))
 
 
 def test_the_draws_that_a_refusal_names_do_fit(large, monkeypatch) -> None:

@@ -1,0 +1,203 @@
+"""Groups in blocks: candidates of each group of families, a block of posterior draws at a time.
+
+A block's matrices are held only while its candidates are made. What stays is how the candidates
+weigh each posterior draw; they are made again, with the same random numbers, when latents are
+drawn from them, unless all blocks together are small. Blocks follow from the sizes of the problem
+alone, so that a forecast is the same whatever the memory of the machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from latentscale.analysis.forecasts.candidates import Candidates, latents_of
+from latentscale.analysis.forecasts.few_shot import FewShot
+from latentscale.analysis.forecasts.groups import Group
+from latentscale.analysis.forecasts.latents import (
+    Floats,
+    LocalProblem,
+    draw_noise_of_models,
+    latent_count,
+    local_problem,
+)
+from latentscale.analysis.tools.blocks import parts
+from latentscale.dims import MODEL, SAMPLE
+from latentscale.posterior.fit import Fit
+
+Maker = Callable[[LocalProblem, FewShot, np.random.Generator], Candidates]
+
+_BLOCK = 2**22
+"""Numbers in a block: 32 MB, and some three times that while it is worked on."""
+_HELD = 2**23
+"""Numbers of all blocks of all groups that are held, 64 MB, rather than made twice."""
+_OF_A_CELL = 16
+"""Numbers held of each cell beside its row of the matrix: predictor and density at three points."""
+_OF_A_SCORE = 6
+"""Numbers held of each row and benchmark while the equations are evaluated: the linear predictor,
+its parts, the mean and the precision."""
+_OF_A_PAIR = 3
+"""Numbers held of each pair of latents: the Hessian, its factor and the factor's inverse."""
+
+
+def numbers_of_a_draw(fit: Fit, draws: xr.Dataset, group: Group) -> int:
+    """Return how many numbers a group's problem holds at most on one posterior draw."""
+    latents = latent_count(fit, draws, group)
+    evaluated = group.rows.sizes[MODEL] * len(fit.scores.benchmarks)
+    matrix = len(group.score) * (latents + _OF_A_CELL)
+    return matrix + _OF_A_SCORE * evaluated + _OF_A_PAIR * latents**2
+
+
+@dataclass(frozen=True)
+class GroupInBlocks:
+    """One group's problem on blocks of posterior draws.
+
+    Attributes
+    ----------
+    noise_of_models
+        Effects on the precision of the group's models, dims (sample, model).
+    blocks
+        Consecutive slices of the posterior draws.
+    hold
+        Whether problems and candidates are kept once they are made.
+    """
+
+    fit: Fit
+    draws: xr.Dataset
+    group: Group
+    noise_of_models: xr.Dataset
+    blocks: Sequence[slice]
+    hold: bool
+    _held: dict[int, LocalProblem] = field(default_factory=dict, repr=False)
+
+    def problem(self, number: int) -> LocalProblem:
+        """Return the problem on one block of draws."""
+        if number in self._held:
+            return self._held[number]
+        here = {SAMPLE: self.blocks[number]}
+        noise = self.noise_of_models.isel(here, missing_dims="ignore")
+        found = local_problem(self.fit, self.draws.isel(here), self.group, noise)
+        if self.hold:
+            self._held[number] = found
+        return found
+
+    def candidates(
+        self, make: Maker, few_shot: FewShot, rng: np.random.Generator
+    ) -> GroupCandidates:
+        """Return candidates on all draws, and how they weigh them."""
+        states: list[np.random.Generator] = []
+        made: list[Candidates | None] = []
+        levels, concentrations = [], []
+        for number in range(len(self.blocks)):
+            states.append(deepcopy(rng))
+            found = make(self.problem(number), few_shot, rng)
+            levels.append(found.level)
+            concentrations.append(found.concentration)
+            made.append(found if self.hold else None)
+
+        def again(number: int) -> Candidates:
+            held = made[number]
+            return held or make(self.problem(number), few_shot, deepcopy(states[number]))
+
+        return GroupCandidates(
+            self.blocks, np.concatenate(levels), np.concatenate(concentrations), again
+        )
+
+
+@dataclass(frozen=True)
+class GroupCandidates:
+    """How one group's candidates weigh the posterior draws, and the candidates themselves.
+
+    Attributes
+    ----------
+    level
+        Log of the estimated likelihood of the group's new scores, by sample.
+    concentration
+        Sum of the squared shares of a draw's candidates in its weight, by sample.
+    candidates
+        Returns the candidates of a block.
+    """
+
+    blocks: Sequence[slice]
+    level: Floats
+    concentration: Floats
+    candidates: Callable[[int], Candidates] = field(repr=False)
+
+    def draw(
+        self, chosen: npt.NDArray[np.int64], steps: int, rng: np.random.Generator
+    ) -> tuple[xr.Dataset, xr.Dataset]:
+        """Return family terms and effects by model, drawn on chosen posterior draws.
+
+        Parameters
+        ----------
+        chosen
+            Places of posterior draws, ascending.
+        steps
+            Steps of the conditional sampler.
+        rng
+            Source of random numbers.
+        """
+        terms, residuals = [], []
+        for number, block in enumerate(self.blocks):
+            here = chosen[(chosen >= block.start) & (chosen < block.stop)] - block.start
+            if not len(here):
+                continue
+            candidates = self.candidates(number)
+            # A draw of much weight is chosen often: its copies take no more memory than the block.
+            for some in parts(len(here), 1, block.stop - block.start):
+                z = latents_of(candidates, here[some], steps, rng)
+                mine, own = candidates.problem.terms(here[some], z)
+                terms.append(mine)
+                residuals.append(own)
+        return _joined(terms), _joined(residuals)
+
+
+def groups_in_blocks(
+    fit: Fit, draws: xr.Dataset, groups: Sequence[Group], rng: np.random.Generator
+) -> list[GroupInBlocks]:
+    """Return the groups' problems, in blocks of draws.
+
+    Parameters
+    ----------
+    fit
+        A fit.
+    draws
+        Its draws with floors, dims (sample, ...).
+    groups
+        From `family_groups`.
+    rng
+        Source of random numbers, for the noise of new models.
+    """
+    count = draws.sizes[SAMPLE]
+    widths = [numbers_of_a_draw(fit, draws, group) for group in groups]
+    hold = count * sum(widths) <= _HELD
+    return [
+        GroupInBlocks(
+            fit=fit,
+            draws=draws,
+            group=group,
+            noise_of_models=draw_noise_of_models(fit, draws, group, rng),
+            blocks=tuple(parts(count, width, _BLOCK)),
+            hold=hold,
+        )
+        for group, width in zip(groups, widths, strict=True)
+    ]
+
+
+def _joined(blocks: Sequence[xr.Dataset]) -> xr.Dataset:
+    """Return blocks of consecutive samples as one; variables without samples are all the same."""
+    if len(blocks) == 1 or not blocks[0].data_vars:
+        return blocks[0]
+    return xr.concat(
+        blocks,
+        dim=SAMPLE,
+        data_vars="minimal",
+        coords="minimal",
+        compat="override",
+        join="override",
+    )

@@ -1,0 +1,105 @@
+"""Dates of a table: what is surely a date, and what is not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+from numbers import Real
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pandas.api.types import is_datetime64_any_dtype
+
+from latentscale.data.columns import cells_of, missing
+from latentscale.data.problems import Problem, at_cell
+
+_MONTHS: Final = 12
+"""Of a year: a larger number is a day."""
+_NANOSECOND_YEARS: Final = (1678, 2261)
+"""First and last whole year that a count of nanoseconds since 1970 reaches in 64 bits."""
+
+
+def read_dates(
+    column: pd.Series, labels: Sequence[str], name: str
+) -> tuple[npt.NDArray[np.datetime64], list[Problem]]:
+    """Read a column of dates: text such as 2024-07-23, or date objects; NaT where empty.
+
+    A moment in a time zone is turned into that of UTC.
+    """
+    if is_datetime64_any_dtype(column.dtype):
+        try:
+            # Before pandas 3, years beyond these overflow in silence.
+            if column.dt.year.dropna().between(*_NANOSECOND_YEARS).all():
+                moments = pd.to_datetime(column, utc=True).dt.tz_localize(None)
+                return moments.to_numpy(dtype="datetime64[ns]"), []
+        except (ValueError, OverflowError):  # a year that nanoseconds do not reach: find its row
+            pass
+    cells = cells_of(column)
+    rows = np.flatnonzero(~missing(cells))
+    found = _as_dates(cells[rows].tolist())
+    values = np.full(len(column), np.datetime64("NaT", "ns"))
+    read = np.array([moment is not None for moment in found], dtype=bool)
+    values[rows[read]] = [moment for moment in found if moment is not None]
+    bad = rows[~read].tolist()
+    return values, [
+        at_cell(row, labels[row], name, cells[row], _date_rule(cells[row])) for row in bad
+    ]
+
+
+def _date_rule(cell: Any) -> str:
+    rule = "Expected a date such as 2024-07-23, or an empty cell."
+    if isinstance(cell, str) and _DAY_AND_MONTH.match(cell.strip()):
+        return f"Which is the day and which the month? {rule}"
+    return rule
+
+
+def _as_dates(cells: Sequence[Any]) -> list[np.datetime64 | None]:
+    """Read cells as dates, each of the few that occur once; None where a cell is not a date."""
+    try:
+        # Equal keys of different types, such as 1 and True, are numbers: refused alike.
+        known = {cell: as_date(cell) for cell in dict.fromkeys(cells)}
+    except TypeError:  # a list or another cell that cannot be a key
+        return [as_date(cell) for cell in cells]
+    return [known[cell] for cell in cells]
+
+
+_DAY_AND_MONTH: Final = re.compile(r"(\d{1,2})[-/. ]+(\d{1,2})[-/. ]+\d{4}(?!\d)", re.ASCII)
+"""A date in figures whose year is last."""
+_YEAR_FIRST: Final = re.compile(r"\d{4}([-/.]\d{1,2}[-/.]\d{1,2}([T ].*)?|-\d{2})?", re.ASCII)
+"""2024-07-23, with a time or not; 2024-07; 2024."""
+_COMPACT: Final = re.compile(r"\d{8}(T.*)?", re.ASCII)
+"""20240723, with a time or not."""
+_WITH_MONTH: Final = re.compile(r"(?=.*[A-Za-z]{3})(?=.*(?<!\d)\d{4}(?!\d)).*", re.ASCII)
+"""A month's name and a year of four figures."""
+
+
+def as_date(cell: Any) -> np.datetime64 | None:
+    """Return a date, of UTC where it has a time zone; None where it is not surely one.
+
+    A bare number would be read as nanoseconds since 1970, "now" and a time of day as another date
+    with every reading, "24-07-23" as a day of 2023, and "01/02/2024" by a country's habit.
+    """
+    if isinstance(cell, Real | Decimal):
+        return None
+    if isinstance(cell, str) and not _surely_a_date(cell.strip()):
+        return None
+    try:
+        stamp = pd.Timestamp(cell)
+        if stamp is pd.NaT:
+            return None
+        if stamp.tzinfo is not None:
+            stamp = stamp.tz_convert("UTC").tz_localize(None)
+        return np.datetime64(stamp.as_unit("ns").to_datetime64())
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _surely_a_date(text: str) -> bool:
+    figures = _DAY_AND_MONTH.match(text)
+    if figures:
+        one, other = int(figures[1]), int(figures[2])
+        return one == other or max(one, other) > _MONTHS
+    return any(form.fullmatch(text) for form in (_YEAR_FIRST, _COMPACT, _WITH_MONTH))

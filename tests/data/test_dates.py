@@ -1,0 +1,52 @@
+"""Dates of tables and of cutoffs: what is surely one is read, anything else is named."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+import latentscale as ls
+from latentscale.data.dates import as_date
+from latentscale.errors import DataError
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("2024-07-23", "2024-07-23"),
+        (" 2024/7/3 ", "2024-07-03"),
+        ("20240723", "2024-07-23"),
+        ("2024-07-23T23:30:00-02:00", "2024-07-24"),
+        ("2024-07", "2024-07-01"),
+        ("23 July 2024", "2024-07-23"),
+        ("Jul 23, 2024", "2024-07-23"),
+        ("23/07/2024", "2024-07-23"),  # no month has the number 23
+        ("07.07.2024", "2024-07-07"),
+    ],
+)
+def test_a_date_is_read_as_the_day_that_it_names(text: str, day: str) -> None:
+    date = as_date(text)
+    assert date is not None and str(date)[:10] == day
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["24-07-23", "10:30", "Jul-24", "2024.5", "2024-Q1", "01/02/2024", "2024-13-01", "7", "now"],
+)
+def test_what_is_not_surely_a_date_is_none(text: str) -> None:
+    assert as_date(text) is None
+
+
+def test_a_day_and_month_in_figures_are_asked_for_with_their_row(known) -> None:
+    frame = known.frame.head(4).assign(released=["2024-01-02", "13/02/2024", "01/02/2024", None])
+    with pytest.raises(DataError, match=r"'01/02/2024'. Which is the day and which the month\?"):
+        ls.Scores.from_frame(frame, features=["released"])
+
+
+def test_a_cutoff_is_read_as_the_dates_of_a_table_are(known) -> None:
+    frame = known.frame.head(4).assign(released=["2024-01-02", "2024-05-05"] * 2)
+    scores = ls.Scores.from_frame(frame, features=["released"])
+    with pytest.raises(DataError, match="'24-03-01' is not a date"):
+        ls.folds.chronological(scores, ["24-03-01"])
+    (fold,) = ls.folds.chronological(scores, [pd.Timestamp("2024-03-01")])
+    assert fold.test == tuple(scores.models[1::2])
