@@ -60,7 +60,9 @@ class Partitioned(Method):
     """Importance sampling of the shared parameters, with latents integrated out lineage by lineage.
 
     Experimental: with more than a hundred shared parameters, as the recommended spec has, weights
-    are degenerate on the tables tried so far, which the status says. Lineages (families, in a spec without a lineage level) are
+    are degenerate on the tables tried so far, which the status says.
+
+    Lineages (families, in a spec without a lineage level) are
     independent given the parameters that all share. So the table is dealt into shards of lineages,
     and the log marginal likelihood of the shared parameters is a sum over shards, each computed by
     any process. Newton's method finds the mode of their marginal posterior, a normal is fitted to
