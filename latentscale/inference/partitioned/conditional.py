@@ -12,11 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
+from latentscale.errors import FitError
 from latentscale.inference.partitioned.shard import Floats, Shard
 
 # Least curvature of a latent: a standard deviation of 10 where a prior's is 1, or 5 where families
 # are not pooled. Less comes from a point that is not a mode.
 _LEAST_CURVATURE = 1e-2
+_LONGEST = 1.0  # step, in standard deviations of the latents' priors
+_FLATTEST = 1e-9  # of the largest curvature of a lineage: less is lost in rounding
 # Newton's steps to the mode: some five from 0, one from the mode of parameters close by.
 _MOST_STEPS = 30
 _ARRIVED = 1e-3  # of a latent's unit scale: the normal need not be exactly at the mode
@@ -70,7 +73,7 @@ def climb_latents(shard: Shard, shared: Floats, begin: Floats) -> tuple[Floats, 
     here = shard.gradient(shared, latents)
     curvature = lifted(shard.curvature(shared, latents))
     for _ in range(_MOST_STEPS):
-        step = _solved(curvature, here.latents)
+        step = _newton_step(curvature, here.latents)
         if np.abs(step).max(initial=0.0) < _ARRIVED:
             break
         share = 1.0
@@ -158,7 +161,7 @@ class Sampler:
         curvature = self.centre.curvature
         for _ in range(_POLISH):
             here = self.shard.gradient(shared, latents)
-            latents = latents + _solved(curvature, here.latents)
+            latents = latents + _newton_step(curvature, here.latents)
         if self.renew:
             curvature = lifted(self.shard.curvature(shared, latents))
         here = self.shard.gradient(shared, latents)
@@ -189,12 +192,19 @@ class Sampler:
 
 
 def lifted(curvature: Floats) -> Floats:
-    """Return symmetric matrices whose eigenvalues are raised where they are not positive."""
+    """Return symmetric matrices; those of saddles with the sizes of their eigenvalues, raised."""
+    if not np.isfinite(curvature).all():
+        raise FitError(
+            "The density of a lineage has no finite curvature where the search is: a standard "
+            "deviation or a precision has left its range. Use narrower priors for them, or NUTS()."
+        )
     try:
         np.linalg.cholesky(curvature)
     except np.linalg.LinAlgError:
         values, vectors = np.linalg.eigh(curvature)
-        raised = np.maximum(values, _LEAST_CURVATURE)
+        largest = np.abs(values).max(axis=-1, keepdims=True)
+        least = np.maximum(_LEAST_CURVATURE, _FLATTEST * largest)
+        raised = np.maximum(np.abs(values), least)
         return np.asarray((vectors * raised[..., None, :]) @ vectors.swapaxes(-1, -2))
     return curvature
 
@@ -212,8 +222,11 @@ def _picked(steps: Floats, weight: Floats, rng: np.random.Generator) -> Floats:
     return np.asarray(steps[picks, np.arange(edges.shape[1])])
 
 
-def _solved(matrix: Floats, right: Floats) -> Floats:
-    return np.asarray(np.linalg.solve(matrix, right[..., None])[..., 0])
+def _newton_step(curvature: Floats, slope: Floats) -> Floats:
+    """Return Newton's step of each unit, (unit, latent), at most `_LONGEST` in any latent."""
+    step = np.linalg.solve(curvature, slope[..., None])[..., 0]
+    size = np.abs(step).max(axis=1, keepdims=True, initial=_LONGEST)
+    return np.asarray(step * (_LONGEST / size))
 
 
 def chosen_noise(seed: int, place: int) -> tuple[np.random.Generator, np.random.Generator]:

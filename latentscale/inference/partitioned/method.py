@@ -35,16 +35,11 @@ from latentscale.inference.tools.posterior_density import PosteriorDensity, post
 from latentscale.model.batches import Batch, VariableSlices, deal
 from latentscale.model.build import build_design
 from latentscale.model.design import Design
-from latentscale.numerics.climb import climb
 from latentscale.numerics.psis import k_limit
 from latentscale.numerics.threads import one_blas_thread
 from latentscale.posterior.draws import Draws
 from latentscale.posterior.status import FOR_ANYTHING, Status, status_of_approximation
 
-# The climb of all parameters and latents together only gives a starting point.
-_STEPS = 300
-_HISTORY = 20  # pairs of L-BFGS, as for the other climbs here
-_TOLERANCE = 1e-7
 # A last move of the normal's mean, and Monte Carlo error of the latents' integrals, in posterior
 # standard deviations: they would shift a posterior mean by as much.
 _STEP_LIMIT = 0.25
@@ -64,7 +59,10 @@ curvature takes as many gradients."""
 class Partitioned(Method):
     """Importance sampling of the shared parameters, with latents integrated out lineage by lineage.
 
-    For tables of thousands of models. Lineages (families, in a spec without a lineage level) are
+    Experimental: with more than a hundred shared parameters, as the recommended spec has, weights
+    are degenerate on the tables tried so far, which the status says.
+
+    Lineages (families, in a spec without a lineage level) are
     independent given the parameters that all share. So the table is dealt into shards of lineages,
     and the log marginal likelihood of the shared parameters is a sum over shards, each computed by
     any process. Newton's method finds the mode of their marginal posterior, a normal is fitted to
@@ -268,18 +266,12 @@ class _Table:
         )
 
     def start(self) -> Floats:
-        """Return shared parameters at the joint mode of the first shard, roughly."""
-        batch = self.batches[0]
-        density = posterior_density(build_design(self.spec, batch.design))
-        top = climb(
-            density.value_and_gradient,
-            density.start,
-            steps=_STEPS,
-            history=_HISTORY,
-            tolerance=_TOLERANCE,
-            kept=1,
-        )
-        return np.asarray(top.mode[self.slices.places(batch)[1]])
+        """Return shared parameters at the priors' support points.
+
+        The joint density of parameters and latents has no mode to begin at: it rises without end
+        where latents fit all scores and precisions grow.
+        """
+        return np.asarray(self.whole.start[self.shared])
 
     def points(self, draws: Floats, results: Sequence[Result], chosen: Places) -> Floats:
         """Return the chosen draws as whole points, shape (draw, n)."""

@@ -26,6 +26,8 @@ shard's latents and whether curvature is renewed, to the shards' results."""
 _FARTHEST = 0.5
 # Least information of a direction: a standard deviation of 10, wider than any prior here.
 _LEAST_INFORMATION = 1e-2
+# Of a log density, by which a step may seem to lose: the error of its estimate near the mode.
+_NOISE = 1.0
 # Root mean square of a step, in posterior standard deviations, at which climbs end: of the first
 # shard alone, and of all. What is left is made up for by the mean gradient and by weights.
 _NEAR, _NEARER = 0.5, 0.25
@@ -89,6 +91,7 @@ class Search:
     def __post_init__(self) -> None:
         self.information = np.eye(self.shared.size)
         self.guesses = [None] * self.shards
+        self._best, self._highest = self.shared, -np.inf
 
     @property
     def root(self) -> Floats:
@@ -99,13 +102,20 @@ class Search:
     def climb(self, rounds: int) -> None:
         """Climb on the first shard, then on all; at most so many steps on each."""
         for count, near in ((1, _NEAR), (self.shards, _NEARER)):
+            self._highest = -np.inf
             for _ in range(rounds):
                 if self._newton(count) < near:
                     break
 
     def _newton(self, count: int) -> float:
+        """Take a step from here, or go halfway back to the highest point if this is lower."""
         none = np.zeros((0, self.shared.size))
         results = self.run(count, self.shared, none, self.guesses, False)
+        level = self.prior(self.shared)[0] + sum(float(result["level"][0]) for result in results)
+        if not level > self._highest - _NOISE:
+            self.shared = (self._best + self.shared) / 2
+            return np.inf
+        self._best, self._highest = self.shared, level
         self._keep_modes(results)
         score = self._with_prior(results, self.shared)
         prior = -hessian(lambda there: self.prior(there)[1], self.shared)
@@ -139,6 +149,10 @@ class Search:
 
 
 def raised(information: Floats) -> Floats:
-    """Return a symmetric matrix whose eigenvalues are raised where they are too small."""
+    """Return a symmetric matrix with the sizes of its eigenvalues, raised where too small.
+
+    Where the density curves upward, steps are as long as its curvature allows (Dauphin et al.
+    2014, "saddle-free Newton").
+    """
     values, vectors = np.linalg.eigh((information + information.T) / 2)
-    return np.asarray((vectors * np.maximum(values, _LEAST_INFORMATION)) @ vectors.T)
+    return np.asarray((vectors * np.maximum(np.abs(values), _LEAST_INFORMATION)) @ vectors.T)
