@@ -17,7 +17,7 @@ from latentscale.errors import FitError
 from latentscale.inference.gibbs import method as gibbs
 from latentscale.inference.gibbs.chain import Chain
 from latentscale.inference.gibbs.kept import LIKELIHOOD, draw_of
-from latentscale.inference.gibbs.problem import Problem, problem_of
+from latentscale.inference.gibbs.problem import GibbsProblem, problem_of
 from latentscale.inference.progress import WorkProgress
 from latentscale.model.build import build_design
 from latentscale.model.design import design
@@ -65,7 +65,7 @@ def flat(chain: Chain) -> dict[str, float]:
     }
 
 
-def smallest_p(problem: Problem, seed: int, repeats: int, sweeps: int) -> float:
+def smallest_p(problem: GibbsProblem, seed: int, repeats: int, sweeps: int) -> float:
     """Return how unlikely the change is that sweeps make to draws from the joint distribution.
 
     Parameters are drawn from the prior and scores given them; sweeps given those scores must leave

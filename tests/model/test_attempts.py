@@ -27,8 +27,8 @@ def spec() -> ModelSpec:
     return spec_from_dict(part | {"terms": [{"kind": "attempts"}]})
 
 
-def table(models: int = 80) -> ls.Scores:
-    """Scores over 400 items whose rates are drawn one by one, at up to 100 attempts each."""
+def table(models: int = 80, attempts: tuple[int, ...] = ATTEMPTS) -> ls.Scores:
+    """Scores over 400 items whose rates are drawn one by one, at several attempts each."""
     rng = np.random.default_rng(4)
     size = np.exp(rng.uniform(-1, 4, models))
     x = (np.log(size) - np.log(size).mean()) / np.log(size).std()
@@ -37,7 +37,7 @@ def table(models: int = 80) -> ls.Scores:
     info = {}
     for task, spread in SPREAD.items():
         mean = 1 / (1 + np.exp(-(x - 0.7)))
-        for k in ATTEMPTS:
+        for k in attempts:
             rate = rng.beta(mean * spread, (1 - mean) * spread, (400, models))
             name = task if k == 1 else f"{task} pass@{k}"
             frame[name] = (rng.random(rate.shape) < 1 - (1 - rate) ** k).mean(axis=0)
@@ -77,8 +77,9 @@ def test_benchmarks_of_one_task_have_its_predictor_and_more_attempts_score_highe
 
 
 def test_the_spread_of_items_and_the_curve_are_recovered() -> None:
+    # At 100 attempts many scores are exactly 1, and half an item less biases the spread by some 7%.
     method = ls.Laplace(draws=400)
-    fit = ls.fit(spec(), table(), method=method, seed=1, progress=False)
+    fit = ls.fit(spec(), table(attempts=(1, 3, 10)), method=method, seed=1, progress=False)
     for task, wanted in SPREAD.items():
         drawn = np.log(fit.samples["task_item_spread"].sel(attempted_task=task))
         assert abs(float(drawn.mean()) - np.log(wanted)) < 4 * float(drawn.std()) < 0.8

@@ -32,6 +32,10 @@ class Attempts(Term):
     task (``latentscale.Benchmark(attempts=10, task="humaneval")``) share all but their
     precision: the linear predictor of each is that of the task, so their own intercepts and
     loadings are not used, and keep their priors.
+
+    Scores of exactly 1, frequent at many attempts, are fitted half an item lower, which makes
+    items look a little less alike than they are: with a third of the models at 1 at 100 attempts
+    of 400 items, `s_j` came out some 7% too small.
     """
 
     kind: Literal["attempts"] = "attempts"

@@ -243,7 +243,7 @@ def test_a_prior_that_rules_the_scores_out_is_seen(
     found = ls.studies.prior_predictive(sure, small_scores, draws=40)
     means = found.surprising.query("by == 'benchmark' and statistic == 'mean'")
     assert len(means) == 4 and (means["p_value"] < 0.05).all()
-    with pytest.raises(ls.DataError, match="at least 20"):
+    with pytest.raises(ls.DataError, match="from 20 to"):
         ls.studies.prior_predictive(quick_spec, small_scores, draws=3)
     with pytest.raises(ls.SpecError, match="ModelSpec"):
         ls.studies.prior_predictive("latentscale", small_scores)  # type: ignore[arg-type]
