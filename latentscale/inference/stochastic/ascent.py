@@ -28,6 +28,15 @@ _SHORT = 40
 _WARM = 200
 # Least curvature of a parameter: a standard error of 4 or more is as good as not identified.
 _LEAST = 0.05
+# Longest Newton step, in standard errors: further out the log likelihood is not quadratic, and its
+# curvature can have the wrong sign. Then expectation-maximisation steps, which always climb.
+_NEWTON = 1.0
+# Longest step of either kind, in standard errors, so that one noisy run does little harm.
+_FAR = 2.0
+# A last step adds 3% to the error at this length, in standard errors; longer ones are followed by
+# more, up to so many times the rounds asked for.
+STEP_LIMIT = 0.25
+_MORE = 3
 # Batches of the Monte Carlo variance of a mean (Flegal and Jones 2010: 20 to 30 are enough).
 _BATCHES = 20
 # Lengths of the steps (t + 10)^-0.6: between 1/2 and 1, as averaging asks (Polyak and Juditsky
@@ -92,7 +101,8 @@ def maximise_stochastically(
         settles; the others are preconditioned by the complete-data information, their lengths fall
         as t^-0.6, and their second half is averaged (Polyak and Juditsky 1992).
     rounds, moves
-        Newton steps, each from so many trajectories with the parameters held.
+        Newton steps, each from so many trajectories with the parameters held; up to three times
+        as many while the last one is longer than a quarter of a standard error.
     cores
         Threads.
     shown
@@ -102,19 +112,21 @@ def maximise_stochastically(
     third = steps // 3
     settle(complete, chain, third, cores, shown)
     run = run_at_fixed(complete, chain, max(moves // 2, 60), cores)
-    _move(complete, chain, run.mix, run.step)
     _stochastic_steps(complete, chain, run, range(third, steps), shown)
     chain.adapt = False
     first = len(chain.accepted)
-    for number in range(rounds):
+    for number in range(_MORE * rounds):
         run = run_at_fixed(complete, chain, moves, cores)
         _move(complete, chain, run.mix, run.step)
-        shown.update(steps + (number + 1) * moves, f"Newton step {number + 1}")
+        done = min(number + 1, rounds)
+        shown.update(steps + done * moves, f"Newton step {number + 1}")
+        if done == rounds and run.length <= STEP_LIMIT:
+            break
     return StochasticMaximum(
         vector=chain.point[places].copy(),
         covariance=run.covariance,
         error=run.error,
-        last_step=float((np.abs(run.step) / np.sqrt(np.diag(run.covariance))).max()),
+        last_step=run.length,
         acceptance=float(np.mean(chain.accepted[first:])),
     )
 
@@ -132,7 +144,8 @@ class FixedRun:
     covariance
         Inverse of the observed information, shape (P, P).
     step
-        Newton step, at most two standard errors long, shape (P,).
+        Newton step where it is at most a standard error long, else the step of
+        expectation-maximisation, at most two standard errors long, shape (P,).
     error
         Monte Carlo standard error of the step, shape (P,).
     """
@@ -142,6 +155,11 @@ class FixedRun:
     covariance: np.ndarray
     step: np.ndarray
     error: np.ndarray
+
+    @property
+    def length(self) -> float:
+        """Length of the step, the largest over parameters, in standard errors."""
+        return _in_standard_errors(self.step, self.covariance)
 
 
 def run_at_fixed(
@@ -164,9 +182,16 @@ def run_at_fixed(
     bread = _inverse(curvature)
     covariance = bread if far else _inverse(curvature - np.cov(reduced.T, ddof=0))
     step = covariance @ reduced.mean(axis=0)
-    longest = float((np.abs(step) / np.sqrt(np.diag(covariance))).max())
+    if _in_standard_errors(step, covariance) > _NEWTON:
+        step = bread @ reduced.mean(axis=0)
+    longest = _in_standard_errors(step, covariance)
     error = np.sqrt(np.diag(covariance @ _covariance_of_mean(reduced) @ covariance))
-    return FixedRun(mix, bread, covariance, step * min(1.0, 2.0 / max(longest, 1e-12)), error)
+    return FixedRun(mix, bread, covariance, step * min(1.0, _FAR / max(longest, 1e-12)), error)
+
+
+def _in_standard_errors(step: np.ndarray, covariance: np.ndarray) -> float:
+    """Return the length of a step, the largest over parameters, in standard errors."""
+    return float((np.abs(step) / np.sqrt(np.diag(covariance))).max())
 
 
 def best_mix(scores: np.ndarray, controls: np.ndarray) -> np.ndarray:

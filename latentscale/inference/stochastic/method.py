@@ -13,7 +13,11 @@ from latentscale.declare.spec import ModelSpec
 from latentscale.errors import SpecError
 from latentscale.inference.method import METHODS, Method
 from latentscale.inference.progress import WorkProgress
-from latentscale.inference.stochastic.ascent import StochasticMaximum, maximise_stochastically
+from latentscale.inference.stochastic.ascent import (
+    STEP_LIMIT,
+    StochasticMaximum,
+    maximise_stochastically,
+)
 from latentscale.inference.stochastic.complete import CompleteData, complete_data
 from latentscale.inference.stochastic.latent_chain import LatentChain
 from latentscale.markup import call_text
@@ -30,8 +34,7 @@ _HISTORY = 20
 _TOLERANCE = 1e-9
 # Trajectories of the latents after each draw of the parameters: they moved along only a little.
 _MOVES_A_DRAW = 4
-# Of a standard error: a last step, and Monte Carlo noise, that add 3% and 2% to the error.
-_STEP_LIMIT = 0.25
+# Monte Carlo noise, of a standard error: it adds 2% to the error.
 _NOISE_LIMIT = 0.2
 
 
@@ -58,7 +61,8 @@ class StochasticMarginalML(Method):
     steps
         Stochastic gradient steps.
     rounds, moves
-        Newton steps, and the trajectories of the latents before each.
+        Newton steps, and the trajectories of the latents before each. Up to three times as many
+        steps are taken while the last one is longer than a quarter of a standard error.
     leaps
         Leapfrog steps a trajectory.
     draws
@@ -172,7 +176,7 @@ class StochasticMarginalML(Method):
 
     def _status(self, maximum: StochasticMaximum) -> Status:
         advice = []
-        if maximum.last_step > _STEP_LIMIT:
+        if maximum.last_step > STEP_LIMIT:
             advice.append(
                 f"The last step was {maximum.last_step:.2f} standard errors long: raise steps or "
                 "rounds."
