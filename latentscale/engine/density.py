@@ -150,7 +150,7 @@ class Density:
 
             assert self.native is not None
             make = partial(native_model, self.native(self.affine), self)
-            make(begin)._make_model(None)  # as nutpie will, so that a fault shows before sampling
+            _try_on_nutpie(make(begin))
             return make
 
         def by_python() -> Make:
@@ -160,3 +160,16 @@ class Density:
 
         make = by_python() if self.native is None else fast_or_stock(by_native_calls, by_python)
         return ChainModel(self.log_density, begin, make)
+
+
+def _try_on_nutpie(model: Any) -> None:
+    """Let nutpie take a model and begin, so that a fault of the way in shows before sampling.
+
+    The sampler is stopped at once: what the density is where it begins is no fault of that way.
+    """
+    import nutpie
+
+    sampler = nutpie.sample(
+        model, draws=1, tune=1, chains=1, cores=1, seed=0, progress_bar=False, blocking=False
+    )
+    sampler.cancel()

@@ -41,9 +41,20 @@ class PathNormal:
         normal = rng.standard_normal((count, len(self.mean)))
         along = normal @ self.orthogonal
         moved = normal + (along @ self.factor.T - along) @ self.orthogonal.T
+        return self.mean + np.sqrt(self.alpha) * moved, self._log_density_of(normal)
+
+    def log_density(self, points: np.ndarray) -> np.ndarray:
+        """Return the log density at points of shape (count, n): shape (count,)."""
+        moved = (points - self.mean) / np.sqrt(self.alpha)
+        along = moved @ self.orthogonal
+        back = linalg.solve_triangular(self.factor, along.T, lower=True).T
+        return self._log_density_of(moved + (back - along) @ self.orthogonal.T)
+
+    def _log_density_of(self, normal: np.ndarray) -> np.ndarray:
+        """Return the log density where `draw` goes from standard normal values, (count, n)."""
         half_determinant = 0.5 * np.log(self.alpha).sum() + np.log(np.diag(self.factor)).sum()
-        log_q = -0.5 * ((normal**2).sum(axis=1) + len(self.mean) * _LOG_2PI) - half_determinant
-        return self.mean + np.sqrt(self.alpha) * moved, log_q
+        squares = (normal**2).sum(axis=1)
+        return np.asarray(-0.5 * (squares + len(self.mean) * _LOG_2PI) - half_determinant)
 
 
 def normals_along(trajectory: Trajectory, history: int) -> list[PathNormal]:

@@ -203,7 +203,9 @@ def test_a_nutpie_without_models_in_python_samples_its_own(
 
 FAST = ("fast", "linker", "native", "nutpie_model", "rewrites", "ops/beta_density", "ops/gammas")
 LIBRARIES = ("llvmlite", "numba", "nutpie", "pymc", "pytensor")
-PUBLIC = {  # the stock engine needs these, too, or nutpie and PyTensor look them up as they run
+# The stock engine needs these, too, or nutpie, PyMC and PyTensor look them up as they run: without
+# AdvancedIncSubtensor, PyMC is not imported and PyTensor has no gradient of an index.
+PUBLIC = {
     ("numba", "njit"),
     ("pytensor.compile.mode", "get_mode"),
     ("pytensor.configdefaults", "config"),
@@ -279,6 +281,17 @@ print(len(said), fit.provenance.versions["engine"], fit.posterior.sizes["draw"])
     assert done.returncode == 0, done.stderr[-2000:]
     warned, engine, draws = done.stdout.split()
     assert (int(warned), engine, int(draws)) == (1, "stock", 20)
+
+
+def test_a_nutpie_that_takes_the_fast_engines_models_otherwise_gives_one_warning_and_a_fit(
+    quick_spec: ModelSpec, small_scores: Scores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sampler calls this method of its own record, so the fault shows when chains begin."""
+    monkeypatch.delattr("nutpie.compile_pymc.CompiledPyMCModel._make_sampler")
+    with pytest.warns(FitWarning, match="stock engine takes over") as caught:
+        fit = ls.fit(quick_spec, small_scores, method=ls.NUTS(**SMALL), seed=1, progress=False)
+    assert sum("stock engine" in str(warning.message) for warning in caught) == 1
+    assert fit.posterior.sizes["draw"] == 30
 
 
 def test_an_engine_that_fails_is_not_tried_again() -> None:

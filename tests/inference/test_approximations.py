@@ -10,7 +10,7 @@ from scipy import stats
 
 import latentscale as ls
 from latentscale.errors import FitError
-from latentscale.inference.approximations import advi, laplace
+from latentscale.inference.approximations import advi, laplace, pathfinder
 from latentscale.inference.approximations.elbo import WholeClimber, maximise_elbo
 from latentscale.inference.approximations.normals import FullRank, MeanField
 from latentscale.numerics.climb import climb
@@ -151,6 +151,19 @@ def test_pathfinders_normals_are_those_of_the_bfgs_matrix(target) -> None:
         np.testing.assert_allclose(normal.mean, mean, rtol=1e-6, atol=1e-8)
         wanted = stats.multivariate_normal(mean, (inverse + inverse.T) / 2)
         np.testing.assert_allclose(log_q, wanted.logpdf(points), rtol=1e-6)
+        elsewhere = mean + rng.standard_normal((5, 4))
+        np.testing.assert_allclose(
+            normal.log_density(elsewhere), wanted.logpdf(elsewhere), rtol=1e-6
+        )
+
+
+def test_draws_without_replacement_differ_and_follow_their_weights() -> None:
+    share = np.array([0.5, 0.3, 0.2])
+    rng = np.random.default_rng(2)
+    pairs = [set(pathfinder._without_replacement(np.log(share), 2, rng)) for _ in range(4000)]
+    assert {len(pair) for pair in pairs} == {2}
+    left_out = np.mean([0 not in pair for pair in pairs])
+    assert left_out == pytest.approx(0.3 * 0.2 / 0.7 + 0.2 * 0.3 / 0.8, abs=0.02)
 
 
 def test_laplace_is_exact_for_a_normal(target) -> None:

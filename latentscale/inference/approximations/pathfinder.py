@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 import xarray as xr
+from scipy.special import logsumexp
 
 from latentscale.declare.spec import ModelSpec
 from latentscale.errors import FitError
@@ -18,14 +19,15 @@ from latentscale.inference.tools.posterior_density import PosteriorDensity, post
 from latentscale.model.build import build_design
 from latentscale.model.design import Design
 from latentscale.numerics.climb import climb
-from latentscale.numerics.path_normals import normals_along
+from latentscale.numerics.path_normals import PathNormal, normals_along
 from latentscale.numerics.psis import k_limit
 from latentscale.numerics.threads import one_blas_thread
 from latentscale.posterior.draws import Draws
 from latentscale.posterior.status import Status, status_of_approximation
 
-# Tolerances of the climbs: the best normal is met on the way, long before the mode is exact.
-_TOLERANCE = 1e-12
+# Tolerances of the climbs, relative gain and gradient: the best normal is met half way up, and a
+# climb to 1e-12 takes three times the steps.
+_TOLERANCE = 1e-6
 _FLAT = 1e-3
 _UNFINISHED = "The best path's optimiser did not reach the mode: raise max_iterations."
 
@@ -38,8 +40,9 @@ class Pathfinder(Method):
     L-BFGS climbs the log density from scattered starts. At each iterate its estimate of the
     inverse Hessian gives a normal approximation; a path keeps the one with the highest
     evidence lower bound. Draws of all paths are resampled by Pareto-smoothed importance
-    weights where these can be trusted (Pareto k of at most 0.7); otherwise the draws of the
-    best path are given as they are.
+    weights over the paths' mixture (Veach and Guibas 1995): with replacement where these can be
+    trusted (Pareto k of at most 0.7), else without, which gives draws between the mixture and the
+    posterior (Gelman et al., "Bayesian Data Analysis", section 10.4).
 
     Attributes
     ----------
@@ -68,11 +71,11 @@ class Pathfinder(Method):
     )
 
     draws: int = 1000
-    paths: int = 4
-    history: int = 6
+    paths: int = 8
+    history: int = 15
     elbo_draws: int = 10
     max_iterations: int = 1000
-    jitter: float = 1.0
+    jitter: float = 2.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -95,7 +98,7 @@ class Pathfinder(Method):
                 "No path of Pathfinder gave an approximation: the optimiser met no curvature. "
                 "Lower jitter, raise paths, or use NUTS()."
             )
-        drawn = self._combine(density, paths, np.random.default_rng(seed))
+        drawn = self._combine(paths, np.random.default_rng(seed))
         approximated = time.perf_counter()
         seconds = {"compile": compiled - start, "approximate": approximated - compiled}
         return Draws(density.to_posterior(drawn.points), drawn.stats, drawn.status, seconds)
@@ -119,42 +122,52 @@ class Pathfinder(Method):
                 best, highest = normal, elbo
         if best is None:
             return None
-        points, log_q = best.draw(self.draws, rng)
-        return _Path(points, density.values(points), log_q, highest, trajectory.converged)
+        points, _ = best.draw(self.draws, rng)
+        return _Path(best, points, density.values(points), highest, trajectory.converged)
 
-    def _combine(
-        self, density: PosteriorDensity, paths: list[_Path], rng: np.random.Generator
-    ) -> _Combination:
-        log_p = np.concatenate([path.log_p for path in paths])
-        log_q = np.concatenate([path.log_q for path in paths])
+    def _combine(self, paths: list[_Path], rng: np.random.Generator) -> _Combination:
         points = np.concatenate([path.points for path in paths])
+        log_p = np.concatenate([path.log_p for path in paths])
+        each = [path.normal.log_density(points) for path in paths]
+        log_q = logsumexp(each, axis=0) - np.log(len(paths))
         weights = importance_weights(log_p, log_q)
-        best = max(paths, key=lambda path: path.elbo)
         limit = k_limit(len(points))
-        elbo = f"ELBO {best.elbo:.1f} on the best of {len(paths)} paths"
         if weights.pareto_k <= limit:
+            way = "resampled"
             shares = np.exp(weights.log_weights - weights.log_weights.max())
             chosen = rng.choice(len(points), self.draws, p=shares / shares.sum())
-            even = importance_weights(np.zeros(self.draws), np.zeros(self.draws))
-            stats = weight_stats(log_p[chosen], log_q[chosen], even)
-            figures, shape, points = f"{elbo}, resampled", weights.pareto_k, points[chosen]
         else:
-            own = importance_weights(best.log_p, best.log_q)
-            limit = k_limit(len(best.points))
-            stats = weight_stats(best.log_p, best.log_q, own)
-            figures, shape, points = f"{elbo}, not resampled", own.pareto_k, best.points
-        faults = () if best.converged else (_UNFINISHED,)
+            way = "resampled without replacement"
+            chosen = _without_replacement(weights.log_weights, self.draws, rng)
+        even = importance_weights(np.zeros(self.draws), np.zeros(self.draws))
+        best = max(paths, key=lambda path: path.elbo)
         status = status_of_approximation(
-            shape, faults, figures=figures, good_for=self.good_for, limit=limit
+            weights.pareto_k,
+            () if best.converged else (_UNFINISHED,),
+            figures=f"ELBO {best.elbo:.1f} on the best of {len(paths)} paths, {way}",
+            good_for=self.good_for,
+            limit=limit,
         )
-        return _Combination(points, stats, status)
+        stats = weight_stats(log_p[chosen], log_q[chosen], even)
+        return _Combination(points[chosen], stats, status)
+
+
+def _without_replacement(
+    log_weights: np.ndarray, count: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Return places drawn one after the other by their weights, in random order.
+
+    The largest of log weights with Gumbel noise are such draws (Efraimidis and Spirakis 2006).
+    """
+    keys = log_weights + rng.gumbel(size=len(log_weights))
+    return rng.permutation(np.argsort(-keys)[:count])
 
 
 @dataclass(frozen=True)
 class _Path:
+    normal: PathNormal
     points: np.ndarray
     log_p: np.ndarray
-    log_q: np.ndarray
     elbo: float
     converged: bool
 

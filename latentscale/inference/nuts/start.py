@@ -26,7 +26,7 @@ from latentscale.validate import plain_fields, real_number, whole_number
 
 _STEPS = 1500  # of a climb: most take 200 to 400
 _HISTORY = 20  # pairs of L-BFGS, as many as help (Nocedal and Wright: 3 to 20)
-# Iterates whose curvature makes the normal at a mode: Pathfinder's history of 6 differences.
+# Iterates whose curvature makes the normal at a mode: 6 differences, as Zhang et al. 2022 use.
 _KEPT = 7
 # Gain of a step, relative to the log density, that ends a climb: a thousandth on some 1000 scores.
 _TOLERANCE = 1e-9
