@@ -6,7 +6,7 @@ from typing import Final
 
 import pandas as pd
 
-from latentscale.analysis.checks.diagnose import diagnose
+from latentscale.analysis.checks.diagnose import Diagnosis, diagnose
 from latentscale.analysis.curves.along import place_text
 from latentscale.analysis.curves.curves import Curve, scaling_curve
 from latentscale.analysis.forecasts.forecast import Forecast
@@ -89,6 +89,8 @@ def diagnostics(request: Request) -> tuple[Block, ...]:
             Bullets(fit.status.advice),
         )
     diagnosis = diagnose(fit)
+    if diagnosis.approximation_k is not None:
+        return _approximation(diagnosis, fit.status.message)
     verdict = (
         "The draws passed."
         if diagnosis.passed
@@ -99,7 +101,7 @@ def diagnostics(request: Request) -> tuple[Block, ...]:
         "smallest ESS": f"{diagnosis.min_ess:.0f} (at least 400)",
         "divergent transitions": f"{diagnosis.divergences} (none)",
         "E-BFMI": f"{diagnosis.ebfmi:.2f} (at least 0.3)",
-        "scores with a high Pareto k": f"{diagnosis.high_pareto_k} (above {diagnosis.k_limit:.2f})",
+        **_heavy(diagnosis),
     }
     worst = diagnosis.rows.sort_values("rhat", ascending=False)
     whole = {name: worst[name].round().astype("Int64") for name in ("ess_bulk", "ess_tail")}
@@ -117,6 +119,33 @@ def diagnostics(request: Request) -> tuple[Block, ...]:
             folded="Convergence by parameter",
         ),
     )
+
+
+def _approximation(diagnosis: Diagnosis, message: str) -> tuple[Block, ...]:
+    """Return how close an approximation is; its draws are independent, so there is no R-hat."""
+    verdict = (
+        "The approximation is close to the posterior."
+        if diagnosis.passed
+        else "The approximation was NOT confirmed as close to the posterior."
+    )
+    facts = {
+        "Pareto k of the approximation": (
+            f"{diagnosis.approximation_k:.2f} (at most {diagnosis.k_limit:.2f})"
+        ),
+        **_heavy(diagnosis),
+    }
+    return (
+        Paragraph(verdict, strong=True),
+        Paragraph(message),
+        Facts(facts),
+        Bullets(diagnosis.advice),
+    )
+
+
+def _heavy(diagnosis: Diagnosis) -> dict[str, str]:
+    """Return how many scores have leave-one-out weights that are too heavy-tailed."""
+    count = f"{diagnosis.high_pareto_k} (above {diagnosis.k_limit:.2f})"
+    return {"scores with a high Pareto k": count}
 
 
 def curves(request: Request) -> tuple[Block, ...]:

@@ -61,6 +61,13 @@ def _trust(request: Request) -> str:
     if not fit.is_posterior:
         return "The fit is a point estimate: the intervals leave out the parameters' uncertainty."
     diagnosis = diagnose(fit)
+    if diagnosis.approximation_k is not None:
+        known = "is close" if diagnosis.passed else "was NOT confirmed as close"
+        return (
+            f"The draws are of an approximation that {known} to the posterior (Pareto k "
+            f"{diagnosis.approximation_k:.2f}, at most {diagnosis.k_limit:.2f})"
+            + ("." if diagnosis.passed else ": intervals may be too narrow or off centre.")
+        )
     if diagnosis.passed:
         return f"The draws passed their diagnostics (largest R-hat {diagnosis.max_rhat:.3f})."
     return (

@@ -224,6 +224,24 @@ def test_point_estimates_are_named_as_such(fit: Fit, tmp_path: Path) -> None:
     assert found.text.count("Not shown:") == 4  # checks, skills, allocation, sensitivity
 
 
+@pytest.mark.parametrize(
+    ("converged", "said"),
+    [(False, "was NOT confirmed as close"), (True, "is close to the posterior")],
+)
+def test_approximations_are_judged_by_their_pareto_k(
+    fit: Fit, tmp_path: Path, converged: bool, said: str
+) -> None:
+    from dataclasses import replace
+
+    status = replace(fit.status, converged=converged, message="optimum found", pareto_k=7.08)
+    approximation = replace(fit, status=status)
+    found = Page(ls.report(approximation, tmp_path / "r.html", families=["bee"]))
+    assert f"an approximation that {said}" in found.text
+    assert "7.08 (at most" in found.text
+    assert "R-hat" not in found.text and "nan" not in found.text
+    assert "an approximation with Pareto k 7.08" in str(ls.diagnose(approximation))
+
+
 def test_misuse_is_refused(fit: Fit, tmp_path: Path) -> None:
     out = tmp_path / "r.html"
     with pytest.raises(ls.DataError, match=r'"beee" is not in the fit\. Did you mean "bee"'):

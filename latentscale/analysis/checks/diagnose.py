@@ -50,6 +50,9 @@ class Diagnosis(FixedTable):
     left_out
         Variables that are not judged, since free skills rotate; linear predictors are judged in
         their place.
+    approximation_k
+        Pareto k of the importance weights of an approximation, which has no chains to judge;
+        None for the draws of a sampler.
     """
 
     passed: bool
@@ -62,14 +65,20 @@ class Diagnosis(FixedTable):
     k_limit: float
     advice: tuple[str, ...]
     left_out: tuple[str, ...] = ()
+    approximation_k: float | None = None
 
     @property
     def headline(self) -> str:
         """Whether the draws pass, with the worst figures."""
         head = "passed" if self.passed else "NOT passed"
+        figures = (
+            f"max R-hat {self.max_rhat:.3f}, min ESS {self.min_ess:.0f}, "
+            f"{self.divergences} divergences, E-BFMI {self.ebfmi:.2f}"
+            if self.approximation_k is None
+            else f"an approximation with Pareto k {self.approximation_k:.2f}"
+        )
         return (
-            f"Diagnostics {head}: max R-hat {self.max_rhat:.3f}, min ESS {self.min_ess:.0f}, "
-            f"{self.divergences} divergences, E-BFMI {self.ebfmi:.2f}, "
+            f"Diagnostics {head}: {figures}, "
             f"{self.high_pareto_k} scores with Pareto k above {self.k_limit:.2f}"
             + ("; free skills are judged by linear predictors" if self.left_out else "")
         )
@@ -121,6 +130,7 @@ def diagnose(fit: Fit) -> Diagnosis:
         k_limit=k_limit(fit.samples.sizes[SAMPLE]),
         advice=tuple(advice),
         left_out=convergence.left_out,
+        approximation_k=fit.status.pareto_k,
     )
 
 
