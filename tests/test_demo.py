@@ -148,14 +148,14 @@ def _two_specs() -> pd.DataFrame:
 
 
 def test_paired_difference_by_hand() -> None:
-    found = paired_difference(_two_specs(), "first", "second", seed=0, resamples=20_000)
+    difference = paired_difference(_two_specs(), "first", "second", seed=0, resamples=20_000)
     # |errors| in points: first 1 2 3 0, second 6 5 8 1; gaps -5 -3 -5 -1.
-    assert found.points == pytest.approx(-14 / 4)
+    assert difference.points == pytest.approx(-14 / 4)
     # All 27 resamples of three families, as ratios of summed gaps to summed counts.
     total, size = np.array([-8.0, -5.0, -1.0]), np.array([2.0, 1.0, 1.0])
     drawn = np.array(np.meshgrid([0, 1, 2], [0, 1, 2], [0, 1, 2])).reshape(3, -1)
     exact = (total[drawn].sum(axis=0) / size[drawn].sum(axis=0)).std()
-    assert found.standard_error == pytest.approx(exact, rel=0.03)
+    assert difference.standard_error == pytest.approx(exact, rel=0.03)
 
 
 def test_summary_by_hand() -> None:

@@ -136,12 +136,12 @@ def imports_of(path: Path, root: Path) -> list[Import]:
     ]
 
 
-def _fault(part: str, found: Import) -> str | None:
+def _fault(part: str, imported: Import) -> str | None:
     """Say what is wrong with one import made inside `part`, or return None."""
-    first, _, rest = found.target.partition(".")
+    first, _, rest = imported.target.partition(".")
     if first in DRAWING and part != "plots":
         return f"imports {first}; only plots may"
-    if first in OPTIONAL and found.on_import:
+    if first in OPTIONAL and imported.on_import:
         return (
             f"imports {first} at module level; an optional engine belongs in the function using it"
         )
@@ -149,9 +149,9 @@ def _fault(part: str, found: Import) -> str | None:
         return None
     other = rest.partition(".")[0] or PACKAGE
     if other not in RANKS:
-        return f"imports {found.target}, a part that RANKS does not place"
+        return f"imports {imported.target}, a part that RANKS does not place"
     if other != part and RANKS[other] >= RANKS[part]:
-        return f"imports {found.target}; {part} may not import {other} ({ORDER})"
+        return f"imports {imported.target}; {part} may not import {other} ({ORDER})"
     return None
 
 
@@ -166,15 +166,15 @@ def faults(root: Path) -> list[str]:
         if part not in RANKS:
             lines.append(f"{shown}: RANKS does not place the part {part}")
             continue
-        for found in imports_of(path, root):
-            if fault := _fault(part, found):
-                lines.append(f"{shown}:{found.line} {fault}")
+        for imported in imports_of(path, root):
+            if fault := _fault(part, imported):
+                lines.append(f"{shown}:{imported.line} {fault}")
     return lines
 
 
 def test_imports_follow_the_direction() -> None:
-    found = faults(SOURCE)
-    assert not found, "\n".join(found)
+    messages = faults(SOURCE)
+    assert not messages, "\n".join(messages)
 
 
 def test_no_method_of_inference_imports_another() -> None:
@@ -266,10 +266,10 @@ def _tree(root: Path, name: str, text: str) -> Path:
 
 @pytest.mark.parametrize(("name", "text", "said"), WRONG)
 def test_a_wrong_import_is_caught(tmp_path: Path, name: str, text: str, said: str) -> None:
-    found = faults(_tree(tmp_path, name, text))
-    assert len(found) == 1
-    assert found[0].startswith(name)
-    assert said in found[0]
+    messages = faults(_tree(tmp_path, name, text))
+    assert len(messages) == 1
+    assert messages[0].startswith(name)
+    assert said in messages[0]
 
 
 @pytest.mark.parametrize(("name", "text"), RIGHT)

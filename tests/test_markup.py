@@ -65,16 +65,16 @@ def evil_fit(evil_scores: ls.Scores, prior_fit: Callable[..., Fit]) -> Fit:
 
 
 def test_facts_and_tables_are_well_formed_and_escaped() -> None:
-    found = Elements(facts_table(EVIL, {EVIL: EVIL}))
-    assert found.opened == ["table", "caption", "tbody", "tr", "th", "td"]
-    assert found.text == EVIL * 3
+    elements = Elements(facts_table(EVIL, {EVIL: EVIL}))
+    assert elements.opened == ["table", "caption", "tbody", "tr", "th", "td"]
+    assert elements.text == EVIL * 3
     frame = pd.DataFrame({"name": [EVIL, "b", "c"], "x": [0.12345, np.nan, 2e9], "n": [1, 2, 3]})
-    found = Elements(data_table(frame, caption=EVIL, limit=2))
-    assert "script" not in found.opened
-    assert EVIL in found.text
-    assert "0.123" in found.text
-    assert "–" in found.text
-    assert "and 1 more rows" in found.text
+    elements = Elements(data_table(frame, caption=EVIL, limit=2))
+    assert "script" not in elements.opened
+    assert EVIL in elements.text
+    assert "0.123" in elements.text
+    assert "–" in elements.text
+    assert "and 1 more rows" in elements.text
     assert '<th scope="row"' in data_table(frame)
     assert '<th scope="col" style="text-align:right">x</th>' in data_table(frame)
     assert Elements(bullets([EVIL])).opened == ["ul", "li"]
@@ -117,9 +117,9 @@ def test_every_object_shows_itself_with_names_escaped(evil_fit: Fit) -> None:
         "curve": ls.scaling_curve(evil_fit, family=EVIL, points=5),
     }
     for name, one in objects.items():
-        found = Elements(one._repr_html_())
-        assert "script" not in found.opened, name
-        assert "alert" in found.text, name
+        elements = Elements(one._repr_html_())
+        assert "script" not in elements.opened, name
+        assert "alert" in elements.text, name
     diagnosis = Elements(ls.diagnose(evil_fit)._repr_html_())
     assert "script" not in diagnosis.opened
     prior = ls.Prior("Normal", mu=0, sigma=1)

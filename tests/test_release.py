@@ -34,10 +34,10 @@ def test_every_file_names_the_same_version(name: str, pattern: str) -> None:
 
 def test_the_conda_recipe_has_the_dependencies_of_the_package() -> None:
     run = read("recipe/recipe.yaml").split("  run:\n")[1].split("\n\n")[0]
-    found = dict(re.findall(r"^    - ([\w-]+) (\S+)$", run, re.MULTILINE))
-    assert found.pop("python") == PROJECT["requires-python"]
+    pins = dict(re.findall(r"^    - ([\w-]+) (\S+)$", run, re.MULTILINE))
+    assert pins.pop("python") == PROJECT["requires-python"]
     ours = dict(re.match(r"([\w-]+)(.*)", text).groups() for text in PROJECT["dependencies"])
-    conda = {CONDA_NAMES.get(name, name): bounds for name, bounds in found.items()}
+    conda = {CONDA_NAMES.get(name, name): bounds for name, bounds in pins.items()}
     assert {name.replace("_", "-"): bounds for name, bounds in ours.items()} == conda
 
 

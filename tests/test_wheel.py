@@ -31,8 +31,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the source archive, and the wheel from that archive, without a network."""
     out = tmp_path_factory.mktemp("dist")
     _run("-m", "build", "--no-isolation", "--outdir", str(out), str(ROOT), cwd=out)
-    (found,) = out.glob("*.whl")
-    return found
+    (wheels,) = out.glob("*.whl")
+    return wheels
 
 
 @pytest.fixture(scope="module")

@@ -116,7 +116,7 @@ def forecast_hidden(
         "model": xr.DataArray(cells["model_id"].to_numpy(str), dims="cell"),
         "benchmark": xr.DataArray(cells["benchmark_id"].to_numpy(str), dims="cell"),
     }
-    found = quantiles.sel(at).transpose("cell", "quantile").values
+    at_cells = quantiles.sel(at).transpose("cell", "quantile").values
     expected = forecast.mean_draws.sel(at)
     chains = fit.posterior.sizes["chain"]
     agree = split_rhat(expected.transpose("sample", "cell").values, chains)
@@ -127,7 +127,7 @@ def forecast_hidden(
         crps=scoringrules.crps_ensemble(
             measured.values, drawn.sel(at).transpose("cell", "sample").values
         ),
-        **dict(zip(("lower", "lower_50", "median", "upper_50", "upper"), found.T, strict=True)),
+        **dict(zip(("lower", "lower_50", "median", "upper_50", "upper"), at_cells.T, strict=True)),
         rhat=agree,
         seconds=time.time() - began,
         divergences=int(stats["diverging"].sum()) if "diverging" in stats else 0,

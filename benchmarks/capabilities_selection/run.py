@@ -130,15 +130,15 @@ def figures_of(cells: pd.DataFrame) -> dict[str, float]:
     """Return error, proper score, coverage and width of the cells of some splits."""
     unit = units().reindex(cells["benchmark_id"]).to_numpy()
     percent = unit == 100
-    found = figures(cells)
+    numbers = figures(cells)
     error = unit * (cells["median"] - cells["score"]).abs()
     chosen = ("MedAE", "cover90", "cover50", "width90", "cover90_low")
     return {
-        "MedAE": found["MedAE"],
+        "MedAE": numbers["MedAE"],
         "MAE": float(error[percent].mean()),
         "CRPS": float((unit * cells["crps"])[percent].mean()),
-        **{name: found[name] for name in chosen[1:]},
-        "seconds": found["seconds"],
+        **{name: numbers[name] for name in chosen[1:]},
+        "seconds": numbers["seconds"],
     }
 
 

@@ -34,9 +34,9 @@ def write_report(folder: Path, hub: Path, seed: int) -> None:
         rows.append(_row(path.parent.name, cut, int(given), table, baselines))
         flags = table["model"].map(reasoning)
         for flag, name in ((0, "no"), (1, "yes")):
-            found = _row(path.parent.name, cut, int(given), table[flags == flag], baselines)
+            new_row = _row(path.parent.name, cut, int(given), table[flags == flag], baselines)
             kinds.append(
-                {"cut": cut, "given": given, "spec": found["spec"], "reasoning": name} | found
+                {"cut": cut, "given": given, "spec": new_row["spec"], "reasoning": name} | new_row
             )
     baselines = [
         _baseline_row(*path.stem.removeprefix("baselines-").rsplit("-", 1), pd.read_csv(path))
@@ -137,9 +137,9 @@ def _indices(runs: Path, hub: Path) -> list[str]:
     for path in sorted(runs.glob("*/*.nc")):
         fit = ls.load(path)
         index = ls.capability_index(fit, anchors=_anchors(fit, published))
-        found = index.agreement(published)
+        agreement = index.agreement(published)
         row = {"spec": path.parent.name, "fitted before": path.stem}
-        rows.append(row | {name: f"{value:.3g}" for name, value in found.items()})
+        rows.append(row | {name: f"{value:.3g}" for name, value in agreement.items()})
     if not rows:
         return []
     return [

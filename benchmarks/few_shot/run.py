@@ -110,7 +110,7 @@ def compare(family: str, count: int, moved: str) -> list[dict[str, Any]]:
     again = fitted(pd.concat([rest, rows]), f"{family}, {count}, {moved}")
     exact = logits(ls.predict(again, bare, seed=SEED), rows)
     own = again.convergence()
-    found = []
+    compared = []
     for draws in DRAWS:
         few_shot = ls.FewShot(draws=draws, degenerate="warn")
         forecast = ls.predict(base, rows, few_shot=few_shot, seed=SEED)
@@ -119,7 +119,7 @@ def compare(family: str, count: int, moved: str) -> list[dict[str, Any]]:
         there = logits(forecast, rows)
         gap = (there.mean("sample") - exact.mean("sample")) / exact.std("sample")
         width = there.std("sample") / exact.std("sample")
-        found.append(
+        compared.append(
             {
                 "family": family,
                 "scores given": count,
@@ -134,7 +134,7 @@ def compare(family: str, count: int, moved: str) -> list[dict[str, Any]]:
                 "refit's max R-hat": round(own.max_rhat, 3),
             }
         )
-    return found
+    return compared
 
 
 def by_ess(rows: pd.DataFrame) -> pd.DataFrame:

@@ -162,10 +162,12 @@ def run(case: str, name: str) -> Figures:
     fit = ls.fit(spec, scores, method=METHODS[name], seed=SEED, progress=True)
     seconds = dict(fit.provenance.seconds)
     sample = seconds.pop("sample")
-    found = compared(fit)
-    score = found[["expected score"]]
-    mean, sd = (flat(x) for x in (found.mean(("chain", "draw")), found.std(("chain", "draw"))))
-    parameters = found.drop_vars("expected score")
+    comparison = compared(fit)
+    score = comparison[["expected score"]]
+    mean, sd = (
+        flat(x) for x in (comparison.mean(("chain", "draw")), comparison.std(("chain", "draw")))
+    )
+    parameters = comparison.drop_vars("expected score")
     return Figures(
         case,
         name,
@@ -176,8 +178,8 @@ def run(case: str, name: str) -> Figures:
         rhat_score=float(azs.rhat(score)["expected score"].max()),
         mean=mean,
         sd=sd,
-        error=flat(azs.mcse(found, method="mean")),
-        error_sd=flat(azs.mcse(found, method="sd")),
+        error=flat(azs.mcse(comparison, method="mean")),
+        error_sd=flat(azs.mcse(comparison, method="sd")),
     )
 
 
@@ -199,12 +201,12 @@ def compared(fit: Fit) -> xr.Dataset:
     return xr.Dataset(varies).assign({"expected score": picked}).reset_coords(drop=True)
 
 
-def flat(found: xr.Dataset) -> dict[str, float]:
+def flat(posterior: xr.Dataset) -> dict[str, float]:
     """Return every number by its name and place."""
     return {
         f"{name} {place}": float(value)
-        for name in found.data_vars
-        for place, value in enumerate(np.ravel(found[name].values))
+        for name in posterior.data_vars
+        for place, value in enumerate(np.ravel(posterior[name].values))
     }
 
 
@@ -274,8 +276,8 @@ def run_sbc(simulations: int) -> None:
 def report() -> str:
     """Return GIBBS.md."""
     parts = ["# Gibbs sampling beside NUTS", provenance(SEED)]
-    found = {path.stem: json.loads(path.read_text()) for path in sorted(RESULTS.glob("*-*.json"))}
-    runs = {name: one for name, one in found.items() if "case" in one}
+    by_run = {path.stem: json.loads(path.read_text()) for path in sorted(RESULTS.glob("*-*.json"))}
+    runs = {name: one for name, one in by_run.items() if "case" in one}
     if runs:
         parts += [
             "Both methods sample the same posterior: same spec, same table. Times are of one chain "
@@ -293,7 +295,7 @@ def report() -> str:
                 f"standard errors of the difference; beyond {LEVEL:g} one in 16,000 by chance.",
                 markdown(pd.DataFrame(rows)),
             ]
-    folds = [one for name, one in found.items() if name.startswith("fold-")]
+    folds = [one for name, one in by_run.items() if name.startswith("fold-")]
     if folds:
         table = pd.DataFrame(folds)
         summary = table.agg(["median", "mean"]).T.round(3).reset_index(names="figure")
@@ -351,15 +353,15 @@ def _sbc_lines() -> list[str]:
     from benchmarks.sbc.uniformity import uniformity
 
     ranks = pd.read_csv(RESULTS / "sbc.csv")
-    found = uniformity(ranks, RANKED, SEED)
-    lowest = float(found["p_holm"].min())
+    test_of_ranks = uniformity(ranks, RANKED, SEED)
+    lowest = float(test_of_ranks["p_holm"].min())
     verdict = "rejected" if lowest < 0.05 else "not rejected"
-    held = 100 * found["cover_90"].mean()
+    held = 100 * test_of_ranks["cover_90"].mean()
     return [
         f"A small spec (one skill, 8 families, 4 benchmarks, Student-t noise): {len(ranks)} tables "
-        f"simulated by PyMC, {len(found)} quantities ranked among {RANKED} draws. Uniformity of "
-        f"ranks is {verdict}: smallest corrected p {lowest:.2g} (Holm over all quantities and two "
-        f"tests each); 90% intervals hold the truth in {held:.0f}%.",
+        f"simulated by PyMC, {len(test_of_ranks)} quantities ranked among {RANKED} draws. "
+        f"Uniformity of ranks is {verdict}: smallest corrected p {lowest:.2g} (Holm over "
+        f"all quantities and two tests each); 90% intervals hold the truth in {held:.0f}%.",
     ]
 
 

@@ -208,12 +208,12 @@ def main() -> None:
     if options.one:
         warnings.simplefilter("ignore")
         kind, (models, benchmarks, batch) = options.one[0], map(int, options.one[1:])
-        found = (
+        row = (
             measure(models, benchmarks, options.seed)
             if kind == "gradient"
             else fit_by_advi(models, benchmarks, options.seed, batch or None)
         )
-        print(json.dumps(found))
+        print(json.dumps(row))
         return
     rows: list[dict] = []
     fits: list[dict] = []

@@ -56,14 +56,14 @@ def run(spec: ls.ModelSpec, scheme: str, workers: int) -> pd.DataFrame:
 
 def row(cells: pd.DataFrame) -> dict[str, str]:
     """Return the figures of some cells, with bootstrap standard errors over families."""
-    found = ls.studies.summarise(cells, seed=SEED).iloc[0]
+    summary = ls.studies.summarise(cells, seed=SEED).iloc[0]
 
     def percent(name: str, digits: int = 0) -> str:
-        return f"{100 * found[name]:.{digits}f} ± {100 * found[name + '_se']:.{digits}f}"
+        return f"{100 * summary[name]:.{digits}f} ± {100 * summary[name + '_se']:.{digits}f}"
 
     return {
-        "families": str(int(found["families"])),
-        "cells": str(int(found["cells"])),
+        "families": str(int(summary["families"])),
+        "cells": str(int(summary["cells"])),
         "error": percent("mae", 2),
         "crps": percent("crps", 2),
         "width": percent("width", 1),
@@ -71,7 +71,7 @@ def row(cells: pd.DataFrame) -> dict[str, str]:
         "80%": percent("cover_80"),
         "90%": percent("cover_90"),
         "95%": percent("cover_95"),
-        "log score": f"{found['log_score']:.2f} ± {found['log_score_se']:.2f}",
+        "log score": f"{summary['log_score']:.2f} ± {summary['log_score_se']:.2f}",
     }
 
 

@@ -133,10 +133,10 @@ def coverage(replications: int, seed: int) -> pd.DataFrame:
     true = pd.Series(truth())
     rows = []
     for replication in range(replications):
-        found = ls.methods.marginal_estimate(
+        estimate = ls.methods.marginal_estimate(
             spec, simulated(seed + replication), method=method, seed=1, progress=False
         )
-        table = found.table().reindex(true.index)
+        table = estimate.table().reindex(true.index)
         for kind in ("observed", "outer_product", "sandwich"):
             z = (table["estimate"] - true) / table[f"se_{kind}"]
             rows.append(
@@ -186,8 +186,8 @@ def log_likelihoods(
         ("the same, 5 nodes (maximised)", estimate.log_likelihood - estimate.quadrature_error, 0.0)
     )
     lines.append(("Laplace", laplace, 0.0))
-    found = monte_carlo(likelihood, estimate.vector, near, 3, prior=False)
-    lines.append((f"Monte Carlo around each mode, {near:.0e} draws a family", *found))
+    level = monte_carlo(likelihood, estimate.vector, near, 3, prior=False)
+    lines.append((f"Monte Carlo around each mode, {near:.0e} draws a family", *level))
     brute = monte_carlo(likelihood, estimate.vector, draws, 2, prior=True)
     lines.append((f"Monte Carlo from the population, {draws:.0e} draws a family", *brute))
     return pd.DataFrame(lines, columns=["by", "total log likelihood", "standard error"])
@@ -204,7 +204,7 @@ def main() -> None:
     scores, spec = ls.datasets.open_llm_leaderboard(), ls.load_spec("cai2025")
     cold, _ = timed_fit(spec, scores, given.seed)
     warm, fit = timed_fit(spec, scores, given.seed)
-    found = fit.tree["estimate"].to_dataset()
+    estimates = fit.tree["estimate"].to_dataset()
     method = ls.MarginalML(starts=1)
     estimate = ls.methods.marginal_estimate(spec, scores, method=method, progress=False)
     total = log_likelihoods(spec, scores, estimate, given.draws, given.near)
@@ -224,15 +224,15 @@ when written (wall-clock times mean little under load; processor time is beside 
 
 {markdown(total.set_index("by"))}
 
-## Time of the whole fit: {found.sizes["start"]} starts, standard errors, 1,000 draws
+## Time of the whole fit: {estimates.sizes["start"]} starts, standard errors, 1,000 draws
 
 | | wall s | processor s |
 |---|---|---|
 | first in this process | {cold[0]:.1f} | {cold[1]:.1f} |
 | again | {warm[0]:.1f} | {warm[1]:.1f} |
 
-Starts reached {", ".join(f"{v:.2f}" for v in found["start_log_likelihood"].values)} by the rule of
-3 nodes a skill.
+Starts reached {", ".join(f"{v:.2f}" for v in estimates["start_log_likelihood"].values)} by the
+rule of 3 nodes a skill.
 
 ## Coverage of normal intervals
 

@@ -43,10 +43,10 @@ def write_report(folder: Path, seed: int) -> None:
     out = HERE if folder.name == "results" else folder
     (out / "figures").mkdir(exist_ok=True)
     detected = pd.read_csv(folder / "mixed_units_detection.csv")
-    found = pd.read_csv(folder / "mixed_units_errors.csv", keep_default_na=False)
+    table = pd.read_csv(folder / "mixed_units_errors.csv", keep_default_na=False)
     loadings = pd.read_csv(folder / "mixed_units_loadings.csv", keep_default_na=False)
     lines = [INTRO, provenance(seed), "", DETECTION, markdown(detection(detected)), ""]
-    lines += [FITS, markdown(errors(found)), ""]
+    lines += [FITS, markdown(errors(table)), ""]
     lines += [LOADINGS, markdown(loading_table(loadings)), ""]
     lines += ["![Loadings as more rows are rescaled](figures/mixed_units.png)", ""]
     draw(loadings, out / "figures" / "mixed_units.png")

@@ -119,16 +119,18 @@ def detection(dataset: xr.Dataset, subsets: int) -> pd.DataFrame:
         for size in SIZES:
             seeds = [SEED, ("none", *KINDS).index(kind), round(1000 * share), size]
             rng = np.random.default_rng(seeds)
-            found = []
+            detected = []
             for _ in range(subsets):
                 names = rng.choice(dataset[MODEL].values, size, replace=False)
                 table = dataset.sel({MODEL: names})
                 models = chosen_models(table, kind, share, rng) if share else []
-                found.append(len(flagged(rescale(table, models))))
-            rate = float(np.mean(np.array(found) > 0))
+                detected.append(len(flagged(rescale(table, models))))
+            rate = float(np.mean(np.array(detected) > 0))
             about = {"kind": kind, "share": share, "size": size, "subsets": subsets}
             error = np.sqrt(rate * (1 - rate) / subsets)
-            rows.append({**about, "detected": rate, "detected_se": error, "named": np.mean(found)})
+            rows.append(
+                {**about, "detected": rate, "detected_se": error, "named": np.mean(detected)}
+            )
     return pd.DataFrame(rows)
 
 

@@ -71,15 +71,15 @@ def trial(fit: ls.Fit, row: pd.Series, rng: np.random.Generator, repeat: int) ->
     targets, seen, candidates = names[:TARGETS], names[TARGETS], names[TARGETS + 1 :]
     about = ["model", "family", "lineage", "instruct", "params_b", "tokens_t"]
     known = pd.DataFrame([row[[*about, seen]]])
-    found = ls.next_benchmark(fit, known, targets=targets, candidates=candidates, seed=repeat)
+    choice = ls.next_benchmark(fit, known, targets=targets, candidates=candidates, seed=repeat)
     errors = {name: error(fit, known, row, targets, [name], repeat) for name in candidates}
     mean = {key: np.mean([e[key] for e in errors.values()]) for key in ("mae", "crps", "sd")}
-    before, chosen = error(fit, known, row, targets, [], repeat), errors[found.best[0]]
+    before, chosen = error(fit, known, row, targets, [], repeat), errors[choice.best[0]]
     figures = {"before": before, "random": mean, "chosen": chosen}
     flat = {f"{key}_{what}": part[key] for what, part in figures.items() for key in part}
     hindsight = min(e["mae"] for e in errors.values())
     return {
-        "family": row["family"], "model": row["model"], "pick": found.best[0],
+        "family": row["family"], "model": row["model"], "pick": choice.best[0],
         "mae_hindsight": hindsight, **flat,
     }  # fmt: skip
 

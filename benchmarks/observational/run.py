@@ -71,7 +71,7 @@ def tasks(part: str) -> list[Task]:
     }[part]
     standard, further = (pd.read_csv(SHARED / f"{name}.csv") for name in files)
     frame = standard.merge(further, on="Model", how="inner")
-    found = []
+    names = []
     for name, limit in (EMERGENT if part == "emergent" else AGENTS).items():
         known = BASE if part == "emergent" else TUNED
         if name.startswith("arithmetic"):  # as published: GSM8K does not predict arithmetic
@@ -84,8 +84,8 @@ def tasks(part: str) -> list[Task]:
             rows = rows.assign(**{name: rows[name] / limit})
             count = max(1, round(STRONGEST * len(rows)))
             out = rows[name].rank(ascending=False, method="first") <= count
-        found.append(Task(name, rows, known, tuple(rows.loc[out, "Model"])))
-    return found
+        names.append(Task(name, rows, known, tuple(rows.loc[out, "Model"])))
+    return names
 
 
 def spec_of(part: str) -> ModelSpec:
@@ -140,14 +140,14 @@ def figures(cells: pd.DataFrame) -> dict[str, str]:
         "law of compute": "compute",
     }
     inside = (cells["score"] >= cells["lower"]) & (cells["score"] <= cells["upper"])
-    found = {"scores": str(len(cells))}
+    row = {"scores": str(len(cells))}
     for name, column in error.items():
         away = 100 * (cells[column] - cells["score"]).abs() if column in cells else pd.Series([])
         known = len(away) and away.notna().all()
         spread = away.std() / np.sqrt(len(away)) if len(away) > 1 else np.nan
-        found[name] = f"{away.mean():.1f} ± {spread:.1f}" if known else ""
+        row[name] = f"{away.mean():.1f} ± {spread:.1f}" if known else ""
     width = 100 * (cells["upper"] - cells["lower"]).median()
-    return found | {"cover 90%": f"{inside.sum()} of {len(cells)}", "width": f"{width:.0f}"}
+    return row | {"cover 90%": f"{inside.sum()} of {len(cells)}", "width": f"{width:.0f}"}
 
 
 def report(runs: Path, seed: int) -> str:

@@ -229,15 +229,15 @@ def figures(cells: pd.DataFrame) -> dict[str, str]:
     """Return error, bias and coverage in points, with standard errors between tasks."""
     error = 100 * (cells["median"] - cells["score"])
     by_task = error.abs().groupby(cells["benchmark"]).mean()
-    found = {
+    row = {
         "scores": str(len(cells)),
         "MAE": f"{by_task.mean():.2f} ± {by_task.std() / np.sqrt(len(by_task)):.2f}",
         "bias": f"{error.mean():+.2f}",
     }
     if "lower" not in cells:
-        return found | {"cover 90%": "", "width": "", "max R-hat": "", "seconds": ""}
+        return row | {"cover 90%": "", "width": "", "max R-hat": "", "seconds": ""}
     inside = (cells["score"] >= cells["lower"]) & (cells["score"] <= cells["upper"])
-    return found | {
+    return row | {
         "cover 90%": f"{inside.sum()} of {len(cells)}",
         "width": f"{100 * (cells['upper'] - cells['lower']).median():.1f}",
         "max R-hat": f"{cells['max_rhat'].iloc[0]:.3f}",

@@ -78,8 +78,8 @@ def partitioned(options: argparse.Namespace) -> None:
         "processor_minutes": (time.process_time() - processor) / 60,
     }
     keep("partitioned", options, fit.posterior, fit.status.message, taken)
-    found = coverage(fit, hidden, options.seed)
-    keep("partitioned", options, fit.posterior, fit.status.message, taken | found)
+    covered = coverage(fit, hidden, options.seed)
+    keep("partitioned", options, fit.posterior, fit.status.message, taken | covered)
 
 
 def nuts(options: argparse.Namespace) -> None:

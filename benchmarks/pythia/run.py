@@ -79,8 +79,8 @@ def forecast(part: str, seed: int) -> pd.DataFrame:
     train = table.select(models=list(out.index[~out]))
     fit = ls.fit(spec, train, method=method, seed=seed, progress=False)
     rows = table.to_frame().set_index("model", drop=False)[out.to_numpy()]
-    found = ls.predict(fit, rows.drop(columns=list(table.benchmarks)), seed=seed).table(prob=0.9)
-    return _measured(found, part).assign(
+    ahead = ls.predict(fit, rows.drop(columns=list(table.benchmarks)), seed=seed).table(prob=0.9)
+    return _measured(ahead, part).assign(
         max_rhat=fit.convergence().max_rhat, seconds=time.time() - began
     )
 
@@ -92,23 +92,23 @@ def baseline(part: str) -> pd.DataFrame:
     names = list(scores().benchmarks)
     if part == "later":
         shown_rows = frame[~out].sort_values("tokens_t").groupby("family").last()
-        found = shown_rows.loc[frame.loc[out, "family"], names].set_axis(frame.index[out])
+        values = shown_rows.loc[frame.loc[out, "family"], names].set_axis(frame.index[out])
     else:
         sizes = frame["family"].str.extract(r"pythia-([\d.]+b)")[0]
         means = frame.groupby([sizes, "tokens_t"])[names].mean()  # over both runs of a size
         steps = np.log(np.array([12.0, 6.9, 2.8]))
         ratio = (steps[0] - steps[1]) / (steps[1] - steps[2])
         ahead = means.loc["6.9b"] + ratio * (means.loc["6.9b"] - means.loc["2.8b"])
-        found = ahead.loc[frame.loc[out, "tokens_t"]].set_axis(frame.index[out])
-    long = found.rename_axis("model").reset_index().melt("model", names, "benchmark", "median")
+        values = ahead.loc[frame.loc[out, "tokens_t"]].set_axis(frame.index[out])
+    long = values.rename_axis("model").reset_index().melt("model", names, "benchmark", "median")
     return _measured(long.dropna(), part)
 
 
-def _measured(found: pd.DataFrame, part: str) -> pd.DataFrame:
+def _measured(cells: pd.DataFrame, part: str) -> pd.DataFrame:
     rows = scores().to_frame()
     rows = rows[rows["model"].isin(hidden(part).index[hidden(part)])]
     truth = rows.melt(["model", "family"], list(scores().benchmarks), "benchmark", "score").dropna()
-    merged = found.merge(truth, on=["model", "benchmark"], suffixes=("_", ""))
+    merged = cells.merge(truth, on=["model", "benchmark"], suffixes=("_", ""))
     return merged[[c for c in (*truth.columns, "median", "lower", "upper") if c in merged]]
 
 
@@ -116,15 +116,15 @@ def figures(cells: pd.DataFrame) -> dict[str, str]:
     """Return error, bias and coverage in points, with standard errors between runs and tasks."""
     by = cells["family"] + cells["benchmark"]
     error = 100 * (cells["median"] - cells["score"])
-    found = {
+    row = {
         "scores": str(len(cells)),
         "MAE": shown(error.abs(), by),
         "bias": shown(error, by),
     }
     if "lower" not in cells:
-        return found | {"cover 90%": "", "width": "", "max R-hat": "", "seconds": ""}
+        return row | {"cover 90%": "", "width": "", "max R-hat": "", "seconds": ""}
     inside = (cells["score"] >= cells["lower"]) & (cells["score"] <= cells["upper"])
-    return found | {
+    return row | {
         "cover 90%": shown(inside.astype(float), by, 3),
         "width": f"{100 * (cells['upper'] - cells['lower']).median():.1f}",
         "max R-hat": f"{cells['max_rhat'].iloc[0]:.3f}",

@@ -72,28 +72,35 @@ def write_report(folder: Path, kept: int, seed: int) -> None:
         case, fault, digest = re.fullmatch(r"sbc_(.+)_(\w+)_(\w+)\.csv", path.name).groups()
         table = pd.read_csv(path)
         ranks = table.drop(columns=list(META))
-        found = uniformity(ranks, kept, seed)
-        rows.append(_row(case, fault, table, found))
+        test_of_ranks = uniformity(ranks, kept, seed)
+        rows.append(_row(case, fault, table, test_of_ranks))
         figure = out / "figures" / f"sbc_{case}_{fault}.png"
-        draw(ranks, found, kept, seed, f"{case}, fault: {fault}, {len(ranks)} simulations", figure)
+        draw(
+            ranks,
+            test_of_ranks,
+            kept,
+            seed,
+            f"{case}, fault: {fault}, {len(ranks)} simulations",
+            figure,
+        )
         name = f"figures/{figure.name}"
-        sections += _section(case, fault, digest, found, name)
+        sections += _section(case, fault, digest, test_of_ranks, name)
     lines += [markdown(pd.DataFrame(rows)) if rows else "No results yet.", ""]
     (out / "SBC.md").write_text("\n".join([*lines, *sections]), encoding="utf-8")
 
 
-def _row(case: str, fault: str, table: pd.DataFrame, found: pd.DataFrame) -> dict[str, object]:
-    caught = int((found["p_holm"] < LEVEL).sum())
+def _row(case: str, fault: str, table: pd.DataFrame, ranks: pd.DataFrame) -> dict[str, object]:
+    caught = int((ranks["p_holm"] < LEVEL).sum())
     return {
         "case": case,
         "fault": FAULTS[fault],
         "simulations": len(table),
-        "quantities": len(found),
+        "quantities": len(ranks),
         "rejected": caught,
-        "smallest corrected p": f"{found['p_holm'].min():.2g}",
-        "outside 95% band": f"{100 * (~found['in_band']).mean():.0f}%",
-        "90% intervals hold": f"{100 * found['cover_90'].mean():.0f}%",
-        "50% intervals hold": f"{100 * found['cover_50'].mean():.0f}%",
+        "smallest corrected p": f"{ranks['p_holm'].min():.2g}",
+        "outside 95% band": f"{100 * (~ranks['in_band']).mean():.0f}%",
+        "90% intervals hold": f"{100 * ranks['cover_90'].mean():.0f}%",
+        "50% intervals hold": f"{100 * ranks['cover_50'].mean():.0f}%",
         "chains disagreed": f"{100 * (table['first_rhat'] >= 1.1).mean():.0f}%",
         "R-hat > 1.1 at the end": f"{100 * (table['max_rhat'] >= 1.1).mean():.0f}%",
         "with divergences": f"{100 * (table['divergences'] > 0).mean():.0f}%",
@@ -101,17 +108,17 @@ def _row(case: str, fault: str, table: pd.DataFrame, found: pd.DataFrame) -> dic
     }
 
 
-def _section(case: str, fault: str, digest: str, found: pd.DataFrame, figure: str) -> list[str]:
-    shown = found.sort_values("p_holm", kind="stable").head(8)
+def _section(case: str, fault: str, digest: str, ranks: pd.DataFrame, figure: str) -> list[str]:
+    shown = ranks.sort_values("p_holm", kind="stable").head(8)
     numbers = shown.round({"mean_rank": 2, "cover_50": 2, "cover_90": 2})
     for name in ("p_ks", "p_chi2", "p_holm"):
         numbers[name] = [f"{value:.2g}" for value in shown[name]]
-    held = found["quantity"].str.startswith("score of")
-    fewer = found.loc[held, "simulations"].max() if held.any() else 0
+    held = ranks["quantity"].str.startswith("score of")
+    fewer = ranks.loc[held, "simulations"].max() if held.any() else 0
     return [
         f"## {case}, fault: {fault} (spec {digest})",
         "",
-        *([] if fewer == found["simulations"].max() else [_fewer(fewer), ""]),
+        *([] if fewer == ranks["simulations"].max() else [_fewer(fewer), ""]),
         "The eight quantities that look least uniform:",
         "",
         markdown(numbers),
@@ -128,7 +135,7 @@ def _fewer(simulations: int) -> str:
 
 
 def draw(
-    ranks: pd.DataFrame, found: pd.DataFrame, kept: int, seed: int, headline: str, path: Path
+    ranks: pd.DataFrame, of_quantity: pd.DataFrame, kept: int, seed: int, headline: str, path: Path
 ) -> None:
     """Plot ECDF minus uniform with its band for single quantities, means and forecasts."""
     import numpy as np
@@ -139,7 +146,7 @@ def draw(
     names = [name for name in names if not name.startswith("score of") or name.endswith("arc")]
     rng = np.random.default_rng(seed)
     figure, axes = panels(len(names), columns=5, width=1.9, height=1.4)
-    verdict = found.set_index("quantity")["p_holm"]
+    verdict = of_quantity.set_index("quantity")["p_holm"]
     for axis, name in zip(axes, names, strict=True):
         one = band(scaled(ranks[name].dropna().to_numpy(int), kept, rng))
         rejected = verdict[name] < LEVEL

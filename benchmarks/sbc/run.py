@@ -308,12 +308,12 @@ def run(case: str, fault: str, simulations: int, method: ls.NUTS, folder: Path) 
         start = time.perf_counter()
         told = with_scores(study.fit_design, simulated.score_of_cell)
         sampled = sample(study.fit_spec, told, method, seed)
-        found = convergence(sampled.draws.posterior, None)
+        statistics = convergence(sampled.draws.posterior, None)
         about = {
             "seconds": round(time.perf_counter() - start, 1),
             "first_rhat": round(sampled.first_rhat, 3),
-            "max_rhat": round(found.max_rhat, 3),
-            "min_ess": round(found.min_ess, 1),
+            "max_rhat": round(statistics.max_rhat, 3),
+            "min_ess": round(statistics.min_ess, 1),
             "dropped_chains": sampled.dropped_chains,
             "divergences": sampled.divergences,
             "tried": simulated.tried,

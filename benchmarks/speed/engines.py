@@ -158,23 +158,23 @@ def write(seed: int) -> None:
 
 def _row(spec: str, contender: str) -> dict[str, str]:
     """Return a row of the table; empty where nothing was measured."""
-    found = {task: _results(spec, contender, task) for task in TASKS}
-    if not any(found.values()):
+    by_task = {task: _results(spec, contender, task) for task in TASKS}
+    if not any(by_task.values()):
         return {}
 
     def seconds(task: str) -> str:
-        results = found[task]
+        results = by_task[task]
         if not results:
             return "–"
         clock, processor = (min(r[key] for r in results) for key in ("clock", "processor"))
         return f"{clock:.0f} / {processor:.0f}"
 
     row = {"engine": _NAMES[contender], "cold s": seconds("cold"), "warm s": seconds("warm")}
-    times = [r["milliseconds"] for r in found["gradient"] if "milliseconds" in r]
+    times = [r["milliseconds"] for r in by_task["gradient"] if "milliseconds" in r]
     row["gradient ms"] = f"{min(times):.3f}" if times else "–"
-    if not found["sample"]:
+    if not by_task["sample"]:
         return row | dict.fromkeys(("NUTS s", "steps a draw", "least ESS", "ESS/s", "R-hat"), "–")
-    best = min(found["sample"], key=lambda r: float(r["seconds"]))
+    best = min(by_task["sample"], key=lambda r: float(r["seconds"]))
     return row | {
         "NUTS s": f"{best['seconds']:.0f}",
         "steps a draw": f"{best['steps']:.0f}",

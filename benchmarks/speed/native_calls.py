@@ -83,7 +83,7 @@ def main() -> None:
                 drawn.append(intercepts)
             if not np.array_equal(*drawn):
                 raise SystemExit("The two ways gave different draws.")
-        shown = {way: ", ".join(f"{one:.3f}" for one in found) for way, found in times.items()}
+        shown = {way: ", ".join(f"{x:.3f}" for x in seconds) for way, seconds in times.items()}
         rows.append({"chains side by side": chains, **shown})
     print(markdown(pd.DataFrame(rows)))
 

@@ -63,24 +63,24 @@ def write(folder: Path, out: Path) -> bool:
 
     False if there are none, and then nothing is written.
     """
-    found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
-    if not found:
+    rows = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+    if not rows:
         return False
-    parts = ["# Speed", _provenance(found, out), _NOTES]
-    for spec in sorted({row["spec"] for row in found}, key=lambda name: name != OURS):
-        parts += _of_spec(spec, [row for row in found if row["spec"] == spec])
+    parts = ["# Speed", _provenance(rows, out), _NOTES]
+    for spec in sorted({row["spec"] for row in rows}, key=lambda name: name != OURS):
+        parts += _of_spec(spec, [row for row in rows if row["spec"] == spec])
     parts.append(_ENGINES)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     return True
 
 
-def _of_spec(spec: str, found: list[dict[str, Any]]) -> list[str]:
-    names = [name for name in _TITLES if any(row["contender"] == name for row in found)]
-    by_task = {(row["contender"], row["task"]): row for row in found}
+def _of_spec(spec: str, rows: list[dict[str, Any]]) -> list[str]:
+    names = [name for name in _TITLES if any(row["contender"] == name for row in rows)]
+    by_task = {(row["contender"], row["task"]): row for row in rows}
     measured = {name: _measured(name, by_task) for name in names}
     players = [name for name in names if name != "kernel"]
-    title = f"## {spec}, {found[0]['skills']} skills"
+    title = f"## {spec}, {rows[0]['skills']} skills"
     if OURS not in measured:
         return [title, _figures(measured)]
     ratios = "Ratios to the package: above 1 where the package is the better one."
@@ -193,19 +193,19 @@ def _goal(label: str, value: float, goal: float, *, at_most: bool = False) -> st
     return f"- {label}: {value:.3g}, goal {bound} {goal:g}: {'met' if met else 'missed'}."
 
 
-def _provenance(found: list[dict[str, Any]], out: Path) -> str:
+def _provenance(rows: list[dict[str, Any]], out: Path) -> str:
     versions: dict[str, str] = {}
-    for row in found:
+    for row in rows:
         versions |= row.get("versions", {})
-    settings = Settings(**found[0]["settings"])
-    specs, contenders = ({row[name] for row in found} for name in ("spec", "contender"))
+    settings = Settings(**rows[0]["settings"])
+    specs, contenders = ({row[name] for row in rows} for name in ("spec", "contender"))
     asked = command(settings, specs, contenders, out)
     warning = " **A quick run, to see that it works: its figures mean nothing.**"
     listed = ", ".join(f"{name} {number}" for name, number in versions.items())
     return (
         f"Last written by `{asked}`; bundled leaderboard; {settings.chains} chains of "
         f"{settings.tune} warm-up draws and {settings.draws} draws; seed {settings.seed}; "
-        f"Python {found[0]['python']}, {listed}; "
+        f"Python {rows[0]['python']}, {listed}; "
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores."
         + warning
         * settings.quick

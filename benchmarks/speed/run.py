@@ -67,12 +67,12 @@ def main() -> None:
         print(f"{number}/{len(plan)}: {task.spec}, {task.contender}, {task.task}", flush=True)
         begun = time.perf_counter()
         try:
-            found = _in_process(task, folder)
+            result = _in_process(task, folder)
         except TaskError as error:
             failed[task.spec, task.contender] = str(error)
             print(f"{error} What is left of it is skipped.", file=sys.stderr, flush=True)
         else:
-            path.write_text(json.dumps(found, indent=1), encoding="utf-8")
+            path.write_text(json.dumps(result, indent=1), encoding="utf-8")
         write(folder, out)
         print(f"    {time.perf_counter() - begun:.0f} s", flush=True)
     if not write(folder, out):
@@ -158,14 +158,14 @@ def _in_process(task: Task, folder: Path) -> dict[str, Any]:
         raise TaskError(
             f"{task.spec}, {task.contender}, {task.task} failed with code {done.returncode}."
         )
-    found = json.loads(done.stdout.splitlines()[-1])
+    row = json.loads(done.stdout.splitlines()[-1])
     try:
-        refuse_another_posterior(found)
+        refuse_another_posterior(row)
     except TaskError:
         for path in folder.glob(f"{task.spec}.{task.contender}.*.json"):
             path.unlink()
         raise
-    return found
+    return row
 
 
 def _repair_httpstan(folder: Path) -> None:
@@ -175,7 +175,7 @@ def _repair_httpstan(folder: Path) -> None:
     load_pystan(folder)
 
 
-def refuse_another_posterior(found: dict[str, Any]) -> None:
+def refuse_another_posterior(result: dict[str, Any]) -> None:
     """Refuse a contender whose log density or gradient is not the package's.
 
     Raises
@@ -183,14 +183,15 @@ def refuse_another_posterior(found: dict[str, Any]) -> None:
     TaskError
         If they differ by more than `AGREEMENT_LIMIT`, or are not numbers.
     """
-    differences = [found[key] for key in ("difference", "gradient_difference") if key in found]
+    differences = [result[key] for key in ("difference", "gradient_difference") if key in result]
     if not all(each <= AGREEMENT_LIMIT for each in differences):  # so not a number is refused
         raise TaskError(
-            f"{found['contender']} does not code the posterior of {found['spec']}: its log density "
-            f"or gradient differs from the package's: {differences}. Its timings count for nothing."
+            f"{result['contender']} does not code the posterior of {result['spec']}: its log "
+            f"density or gradient differs from the package's: {differences}. "
+            "Its timings count for nothing."
         )
-    if "difference" in found:
-        print(f"    the same log density but for a constant: within {found['difference']:.1e}")
+    if "difference" in result:
+        print(f"    the same log density but for a constant: within {result['difference']:.1e}")
 
 
 if __name__ == "__main__":

@@ -28,26 +28,26 @@ def found_by(task: Task, began: float) -> dict[str, Any]:
     """Do a task in this process and return what it found; `began` as of `time.time()`."""
     settings = task.settings
     spec, scores = law(task.spec, settings.skills)
-    found = asdict(task) | {"python": sys.version.split()[0], "skills": spec.skills.count}
+    result = asdict(task) | {"python": sys.version.split()[0], "skills": spec.skills.count}
     if task.contender == KERNEL:
-        return found | _kernel(spec, scores, settings)
+        return result | _kernel(spec, scores, settings)
     module, kind, _ = CONTENDERS[task.contender]
     made = getattr(import_module(f"benchmarks.speed.peers.{module}"), kind)
     player = made(spec, scores, settings.seed, settings.chains)
     if task.task in ("cold", "warm"):
         player.first_draw(settings.seed + 100 * (task.task == "warm"))
-        found["seconds"] = time.time() - began
+        result["seconds"] = time.time() - began
     elif task.task == "agreement":
-        found["difference"] = player.disagreement()
+        result["difference"] = player.disagreement()
     elif task.task == "gradient":
-        found["seconds"] = player.gradient_seconds(settings.gradients)
+        result["seconds"] = player.gradient_seconds(settings.gradients)
     else:
-        found |= _sampled(player.sample(settings.draws, settings.tune, os.cpu_count() or 1))
+        result |= _sampled(player.sample(settings.draws, settings.tune, os.cpu_count() or 1))
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     unit = 2**20 if sys.platform == "darwin" else 2**10
-    found["peak_megabytes"], found["worker_megabytes"] = (use.ru_maxrss / unit for use in used)
-    found["versions"] = {library: _version(library) for library in player.libraries}
-    return found
+    result["peak_megabytes"], result["worker_megabytes"] = (use.ru_maxrss / unit for use in used)
+    result["versions"] = {library: _version(library) for library in player.libraries}
+    return result
 
 
 def law(name: str, skills: int | None) -> tuple[Any, Any]:
@@ -65,17 +65,17 @@ def law(name: str, skills: int | None) -> tuple[Any, Any]:
 def _sampled(run: Any) -> dict[str, Any]:
     from latentscale.posterior.convergence import convergence
 
-    found = convergence(run.posterior, None)
-    least = found.table[["ess_bulk", "ess_tail"]].min(axis=1)
-    worst = found.table.loc[least.idxmin()]
+    statistics = convergence(run.posterior, None)
+    least = statistics.table[["ess_bulk", "ess_tail"]].min(axis=1)
+    worst = statistics.table.loc[least.idxmin()]
     return {
         "seconds": run.seconds,
         "steps_a_draw": float(run.steps.mean()),
-        "least_ess": found.min_ess,
+        "least_ess": statistics.min_ess,
         "least_ess_of": f"{worst['variable']} {worst['where']}".strip(),
-        "max_rhat": found.max_rhat,
+        "max_rhat": statistics.max_rhat,
         "divergences": run.divergences,
-        "parameters": len(found.table),
+        "parameters": len(statistics.table),
     }
 
 

@@ -120,7 +120,7 @@ def elicit(
     import latentscale as ls
 
     announce([csv])
-    found = ls.elicit(
+    elicited = ls.elicit(
         ls.load_spec(spec),
         slot,
         lower,
@@ -132,9 +132,9 @@ def elicit(
         dist=dist,
         units="parameter" if of_parameter else "score",
     )
-    _table(found.table(prob), csv, found.headline)
-    numbers = ", ".join(f"{name} = {value:.6g}" for name, value in found.prior.numbers.items())
-    say(f'\n[priors]\n{slot} = {{ dist = "{found.prior.dist}", {numbers} }}')
+    _table(elicited.table(prob), csv, elicited.headline)
+    numbers = ", ".join(f"{name} = {value:.6g}" for name, value in elicited.prior.numbers.items())
+    say(f'\n[priors]\n{slot} = {{ dist = "{elicited.prior.dist}", {numbers} }}')
 
 
 def _table(

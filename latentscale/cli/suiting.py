@@ -102,7 +102,7 @@ def _stated(name: str, scores: Scores, share: float) -> bool:
 
     kinds = features_in_use(scores.dataset, [name])
     given = [float(kind.given(scores.dataset).mean()) for kind in kinds]
-    return all(part > 0 and part >= share for part in given)
+    return all(given_share > 0 and given_share >= share for given_share in given)
 
 
 def _of_term(term: Any) -> Sequence[str]:

@@ -68,7 +68,9 @@ class Audit:
     def __repr__(self) -> str:
         count = len(self.findings)
         head = f"Audit({count} finding{'' if count == 1 else 's'}, {len(self.warnings)} to check)"
-        return fitted_text([head, *(f"  {one.level}, {one.where}: {one.message}" for one in self)])
+        return fitted_text(
+            [head, *(f"  {finding.level}, {finding.where}: {finding.message}" for finding in self)]
+        )
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(self.findings)

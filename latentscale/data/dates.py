@@ -39,10 +39,10 @@ def read_dates(
             pass
     cells = cells_of(column)
     rows = np.flatnonzero(~missing(cells))
-    found = _as_dates(cells[rows].tolist())
+    moments_read = _as_dates(cells[rows].tolist())
     values = np.full(len(column), np.datetime64("NaT", "ns"))
-    read = np.array([moment is not None for moment in found], dtype=bool)
-    values[rows[read]] = [moment for moment in found if moment is not None]
+    read = np.array([moment is not None for moment in moments_read], dtype=bool)
+    values[rows[read]] = [moment for moment in moments_read if moment is not None]
     bad = rows[~read].tolist()
     return values, [
         at_cell(row, labels[row], name, cells[row], _date_rule(cells[row])) for row in bad
@@ -100,6 +100,6 @@ def as_date(cell: Any) -> np.datetime64 | None:
 def _surely_a_date(text: str) -> bool:
     figures = _DAY_AND_MONTH.match(text)
     if figures:
-        one, other = int(figures[1]), int(figures[2])
-        return one == other or max(one, other) > _MONTHS
+        first, second = int(figures[1]), int(figures[2])
+        return first == second or max(first, second) > _MONTHS
     return any(form.fullmatch(text) for form in (_YEAR_FIRST, _COMPACT, _WITH_MONTH))

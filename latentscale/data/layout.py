@@ -205,10 +205,10 @@ def benchmark_columns(
 
 def _error_of(name: str, names: Iterable[str]) -> str | None:
     """Return the other column whose standard errors a column seems to hold, by its name."""
-    found = _ERRORS.fullmatch(name.casefold())
-    if found is None:
+    match = _ERRORS.fullmatch(name.casefold())
+    if match is None:
         return None
-    of = _squeezed(found[1] or found[2] or "")
+    of = _squeezed(match[1] or match[2] or "")
     others = (other for other in names if other != name and _squeezed(other) == of)
     return next(others, None) if of else None
 

@@ -86,21 +86,21 @@ def _filled(
 ) -> dict[str, Any]:
     """Return each base covariate, standardised, dims with model."""
     place = {label: index for index, label in enumerate(known)}
-    found: dict[str, Any] = {}
+    filled: dict[str, Any] = {}
     estimated = transform.estimated(table)
     for base, values in transform.standard(table).items():
         names = [f"{base} of {model}" for model in table[MODEL].values]
         hole = np.isnan(values) & np.array([name in place for name in names])
         if base not in estimated or not hole.any():
-            found[base] = array(values, (MODEL,))
+            filled[base] = array(values, (MODEL,))
             continue
         index = np.array([place.get(name, 0) for name in names], dtype="int64")
         own = drawn.isel({MISSING_VALUE: array(index, (MODEL,))})
         if isinstance(own, xr.DataArray):
             own = own.drop_vars(MISSING_VALUE, errors="ignore")
         mask = array(hole.astype("float64"), (MODEL,))
-        found[base] = array(np.where(hole, 0.0, values), (MODEL,)) + own * mask
-    return found
+        filled[base] = array(np.where(hole, 0.0, values), (MODEL,)) + own * mask
+    return filled
 
 
 def arrays_of_draws(spec: ModelSpec, transform: CovariateTransform, table: xr.Dataset) -> Array:

@@ -174,8 +174,8 @@ def _published(
         zorder=5,
         label="Cai et al. 2025, Table 2",
     )
-    found = known["published_params"]
-    return min(sizes[0], found.min()), max(sizes[1], found.max())
+    published = known["published_params"]
+    return min(sizes[0], published.min()), max(sizes[1], published.max())
 
 
 def _axes(panel: Axes, budgets: np.ndarray, low: float, high: float) -> None:

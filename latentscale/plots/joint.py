@@ -95,7 +95,7 @@ def _contours(panel: Axes, points: np.ndarray, colour: str) -> None:
     low, high = points.min(axis=1), points.max(axis=1)
     room = _MARGIN * (high - low)
     x, y = (np.linspace(a, b, _GRID) for a, b in zip(low - room, high + room, strict=True))
-    height = density(np.stack([part.ravel() for part in np.meshgrid(x, y)])).reshape(_GRID, _GRID)
+    height = density(np.stack([axis.ravel() for axis in np.meshgrid(x, y)])).reshape(_GRID, _GRID)
     levels = np.quantile(density(points), [1 - prob for prob in _PROBS])
     panel.contourf(x, y, height, levels=[*levels, height.max()], colors=colour, alpha=0.28)
     panel.contour(x, y, height, levels=levels, colors=colour, linewidths=(0.9, 1.6))

@@ -68,12 +68,12 @@ def _checked(chains: Iterable[int], every: list[int]) -> list[int]:
     bare = plain(chains)
     if isinstance(bare, str | bytes) or not isinstance(bare, Iterable):
         raise FitError(f"chains must be a list of chains, such as [0, 2]; got {shown(chains)}.")
-    kept = [whole_number(one, "Each of chains", error=FitError) for one in bare]
-    absent = [one for one in kept if one not in every]
+    kept = [whole_number(chain, "Each of chains", error=FitError) for chain in bare]
+    absent = [chain for chain in kept if chain not in every]
     if absent or not kept:
         got = f"chain {_shown(absent)}" if absent else "an empty list"
         raise FitError(f"chains must name chains of the fit ({_shown(every)}); got {got}.")
-    twice = sorted({one for one in kept if kept.count(one) > 1})
+    twice = sorted({chain for chain in kept if kept.count(chain) > 1})
     if twice:
         raise FitError(f"chains names chain {_shown(twice)} more than once; name each one once.")
     return kept

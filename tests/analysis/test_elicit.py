@@ -34,23 +34,23 @@ def preliz():
 
 
 def test_bounds_on_a_change_of_the_score_hold_on_the_curve(preliz) -> None:
-    found = ls.elicit(SPEC, "benchmark_slope", 0.02, 0.2, at=0.4)
-    drawn = found.prior.draw((100_000,), np.random.default_rng(1))
+    prior = ls.elicit(SPEC, "benchmark_slope", 0.02, 0.2, at=0.4)
+    drawn = prior.prior.draw((100_000,), np.random.default_rng(1))
     change = expit(logit(0.4) + drawn) - 0.4
     assert np.mean((change > 0.02) & (change < 0.2)) == pytest.approx(0.9, abs=0.01)
-    assert found.spec.prior("benchmark_slope") == found.prior
+    assert prior.spec.prior("benchmark_slope") == prior.prior
 
 
 def test_bounds_on_a_score_respect_the_floor(preliz) -> None:
-    found = ls.elicit(SPEC, "intercept", 0.3, 0.9, floor=0.25)
-    drawn = found.prior.draw((100_000,), np.random.default_rng(1))
+    prior = ls.elicit(SPEC, "intercept", 0.3, 0.9, floor=0.25)
+    drawn = prior.prior.draw((100_000,), np.random.default_rng(1))
     score = 0.25 + 0.75 * expit(drawn)
     assert np.mean((score > 0.3) & (score < 0.9)) == pytest.approx(0.9, abs=0.01)
 
 
 def test_bounds_on_the_scatter_of_scores_give_a_precision(preliz) -> None:
-    found = ls.elicit(SPEC, "precision", 0.01, 0.05)
-    phi = found.prior.draw((100_000,), np.random.default_rng(1))
+    prior = ls.elicit(SPEC, "precision", 0.01, 0.05)
+    phi = prior.prior.draw((100_000,), np.random.default_rng(1))
     scatter = np.sqrt(0.25 / (1 + phi))
     assert np.mean((scatter > 0.01) & (scatter < 0.05)) == pytest.approx(0.9, abs=0.01)
 
@@ -75,8 +75,8 @@ def test_a_spread_with_two_bounds_has_two_numbers(preliz) -> None:
 
 def test_a_distribution_that_cannot_do_it_says_what_it_reached(preliz) -> None:
     spec = ls.load_spec("latentscale")
-    found = ls.elicit(spec, "family_scale", 0.1, 0.2, dist="HalfNormal")
-    assert found.mass < 0.6 and "the nearest that a HalfNormal comes" in found.headline
+    prior = ls.elicit(spec, "family_scale", 0.1, 0.2, dist="HalfNormal")
+    assert prior.mass < 0.6 and "the nearest that a HalfNormal comes" in prior.headline
 
 
 def test_the_table_says_what_the_prior_is_in_scores(preliz) -> None:

@@ -147,9 +147,9 @@ def test_thresholds_are_in_the_units_of_their_benchmarks(mixed_fit: Fit) -> None
         ls.probability_above(mixed_fit, frame, 0.5)
     passing = ls.probability_above(mixed_fit, frame, {"elo": 1250.0, "cost": 5.0}, seed=2)
     draws = ls.predict(mixed_fit, frame, seed=2).draws.isel(model=0)
-    found = passing.rows.set_index("benchmark")["probability"]
-    assert found["elo"] == pytest.approx(float((draws.sel(benchmark="elo") >= 1250).mean()))
-    assert found["cost"] == pytest.approx(float((draws.sel(benchmark="cost") <= 5).mean()))
+    probability = passing.rows.set_index("benchmark")["probability"]
+    assert probability["elo"] == pytest.approx(float((draws.sel(benchmark="elo") >= 1250).mean()))
+    assert probability["cost"] == pytest.approx(float((draws.sel(benchmark="cost") <= 5).mean()))
     with pytest.raises(ls.DataError, match=r"scale \"positive\" \(minutes\)"):
         ls.probability_above(mixed_fit, frame, {"minutes": 0.0})
 
@@ -174,9 +174,9 @@ def test_what_cannot_be_maximised_is_refused_by_name(mixed_fit: Fit) -> None:
 
 
 def test_the_next_benchmark_weighs_units_by_their_spread(mixed_fit: Fit) -> None:
-    found = ls.next_benchmark(mixed_fit, pd.DataFrame([ROW]), targets=["elo", "acc"])
-    assert found.unit == STANDARD
-    assert (found.rows["sd_after"] <= found.rows["sd_before"]).all()
+    choice = ls.next_benchmark(mixed_fit, pd.DataFrame([ROW]), targets=["elo", "acc"])
+    assert choice.unit == STANDARD
+    assert (choice.rows["sd_after"] <= choice.rows["sd_before"]).all()
     alone = ls.next_benchmark(mixed_fit, pd.DataFrame([ROW]), targets=["elo"])
     assert alone.unit == "Elo" and alone.rows["sd_before"].iloc[0] > 5
 
@@ -233,11 +233,11 @@ def narrow_fit(prior_fit: Callable[..., Fit], mixed: ls.Scores) -> Fit:
 def test_a_check_judges_scores_on_their_scale(narrow_fit: Fit) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = ls.check(narrow_fit)
+        checks = ls.check(narrow_fit)
     # Leave-one-out residuals are in predictive standard deviations whatever the unit.
     measured = narrow_fit.scores.dataset["score"].notnull()
-    assert (found.residuals.notnull() == measured).all()
-    rows = found.predictive.rows
+    assert (checks.residuals.notnull() == measured).all()
+    rows = checks.predictive.rows
     assert set(rows.loc[rows["by"] == "benchmark", "group"]) >= {"elo", "acc"}
     everything = rows[(rows["by"] == "all") & (rows["statistic"] == "largest")]
     assert everything["observed"].item() <= 1
@@ -270,7 +270,7 @@ def test_the_table_of_benchmarks_says_scale_and_unit(mixed: ls.Scores) -> None:
 
 
 def test_a_probe_set_weighs_units_by_their_spread(mixed_fit: Fit) -> None:
-    found = ls.probe_set(mixed_fit, n=1, draws=60)
-    assert found.unit == STANDARD
-    left = found.left[found.left["benchmark"].isin(["elo", "acc"])]
+    probes = ls.probe_set(mixed_fit, n=1, draws=60)
+    assert probes.unit == STANDARD
+    left = probes.left[probes.left["benchmark"].isin(["elo", "acc"])]
     assert left["sd_before"].max() < 20  # in standard deviations, not in Elo

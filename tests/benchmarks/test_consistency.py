@@ -55,7 +55,7 @@ def test_the_package_finds_the_truth_in_the_truth(made) -> None:
     half = np.full(len(table.score_of_cell), 0.5)
     posterior = truth_as_posterior(table)
     fit = as_fit(consistency.consistency_spec(), with_scores(table, half), posterior, seed=1)
-    found = consistency.found(consistency.consistency_spec(), fit)
+    estimates = consistency.found(consistency.consistency_spec(), fit)
     eta = (
         consistency.INTERCEPT
         + (consistency.GRID[:, None] * consistency.SLOPE.sum(axis=0)) @ consistency.LOADING.T
@@ -69,9 +69,9 @@ def test_the_package_finds_the_truth_in_the_truth(made) -> None:
         "log precisions": np.log(consistency.PRECISION),
         "curve of the average family": floor + (1 - floor) * expit(eta),
     }
-    assert set(found) == set(expected) == set(SHRINKING)
+    assert set(estimates) == set(expected) == set(SHRINKING)
     for name, value in expected.items():
-        assert found[name][2] == pytest.approx(np.asarray(value)), name
+        assert estimates[name][2] == pytest.approx(np.asarray(value)), name
 
 
 def test_simulated_scores_have_the_moments_of_the_truth(made) -> None:

@@ -86,8 +86,8 @@ def prior_draws(study: sbc.Study, seed: int) -> xr.Dataset:
 
 def test_ranks_name_every_quantity_and_ignore_what_is_fixed(study) -> None:
     simulated = sbc.simulate(study, 5)
-    found = sbc.ranks_of(study, simulated, prior_draws(study, 21), seed=1)
-    assert all(0 <= value <= sbc.KEPT for value in found.values())
+    ranks = sbc.ranks_of(study, simulated, prior_draws(study, 21), seed=1)
+    assert all(0 <= value <= sbc.KEPT for value in ranks.values())
     for name in (
         "log likelihood",
         "loading [arc, mmlu]",
@@ -97,17 +97,17 @@ def test_ranks_name_every_quantity_and_ignore_what_is_fixed(study) -> None:
         "curve of new family",
         "score of held tuned: math_lvl5",
     ):
-        assert name in found
-    assert "loading [mmlu, hellaswag]" not in found  # fixed at zero
-    assert found == sbc.ranks_of(study, simulated, prior_draws(study, 21), seed=1)
+        assert name in ranks
+    assert "loading [mmlu, hellaswag]" not in ranks  # fixed at zero
+    assert ranks == sbc.ranks_of(study, simulated, prior_draws(study, 21), seed=1)
 
 
 def test_a_truth_above_every_draw_ranks_highest(study) -> None:
     simulated = sbc.simulate(study, 5)
     high = simulated.truth["slope"] + 100
     moved = replace(simulated, truth=simulated.truth.assign(slope=high))
-    found = sbc.ranks_of(study, moved, prior_draws(study, 21), seed=1)
-    assert found["slope, mean"] == sbc.KEPT
+    ranks = sbc.ranks_of(study, moved, prior_draws(study, 21), seed=1)
+    assert ranks["slope, mean"] == sbc.KEPT
 
 
 def test_prior_draws_as_posterior_give_uniform_ranks_of_parameters(study) -> None:

@@ -87,13 +87,13 @@ def test_the_kernel_has_the_packages_density_and_gradient(small_scores, name: st
     from benchmarks.speed.peers.kernel import kernel
 
     spec = _spec(name)
-    found = Law.of(spec, small_scores)
-    evaluate = kernel(found.model, found.data)
+    of_kernel = Law.of(spec, small_scores)
+    evaluate = kernel(of_kernel.model, of_kernel.data)
     rng = np.random.default_rng(5)
     differences = []
     for _ in range(4):
-        point = found.target.start + 0.4 * rng.standard_normal(found.target.size)
-        value, gradient = found.target.evaluate(point)
+        point = of_kernel.target.start + 0.4 * rng.standard_normal(of_kernel.target.size)
+        value, gradient = of_kernel.target.evaluate(point)
         by_hand, slope = evaluate(point)
         differences.append(value - by_hand)
         assert np.allclose(slope, gradient, rtol=1e-8, atol=1e-8 * np.abs(gradient).max())
@@ -143,13 +143,13 @@ def test_skills_of_the_framework_can_be_chosen() -> None:
 
 
 def test_timings_of_another_posterior_are_refused(capsys) -> None:
-    found = {"spec": "cai2025", "contender": "stan"}
-    refuse_another_posterior({**found, "difference": 1e-9})
+    row = {"spec": "cai2025", "contender": "stan"}
+    refuse_another_posterior({**row, "difference": 1e-9})
     assert "1.0e-09" in capsys.readouterr().out
     with pytest.raises(TaskError, match="stan does not code the posterior of cai2025"):
-        refuse_another_posterior({**found, "difference": 0.02})
+        refuse_another_posterior({**row, "difference": 0.02})
     with pytest.raises(TaskError, match="differs"):
-        refuse_another_posterior({**found, "difference": np.nan})
+        refuse_another_posterior({**row, "difference": np.nan})
 
 
 def _asked(monkeypatch: pytest.MonkeyPatch, *words: str):
@@ -163,8 +163,10 @@ def test_the_stated_command_asks_for_the_same_run(monkeypatch) -> None:
     options = _asked(monkeypatch, *words)
     settings = _settings(options)
     assert (settings.draws, settings.tune, settings.chains) == (300, 200, 2)
-    found = command(settings, options.specs, [*options.contenders, "kernel"], table_of(settings))
-    again = _asked(monkeypatch, *found.split()[3:])
+    arguments = command(
+        settings, options.specs, [*options.contenders, "kernel"], table_of(settings)
+    )
+    again = _asked(monkeypatch, *arguments.split()[3:])
     assert (again.specs, again.contenders) == (options.specs, options.contenders)
     assert _settings(again) == settings
     plain = command(FULL, ["cai2025", "latentscale"], _asked(monkeypatch).contenders, HERE / "a.md")

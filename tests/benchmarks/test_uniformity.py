@@ -28,8 +28,8 @@ def test_rank_counts_draws_below() -> None:
 
 def test_ties_are_broken_evenly() -> None:
     rng = np.random.default_rng(0)
-    found = [rank(0.0, np.array([-1.0, 0.0, 0.0, 1.0]), rng) for _ in range(3000)]
-    counts = np.bincount(found, minlength=5)
+    ranks = [rank(0.0, np.array([-1.0, 0.0, 0.0, 1.0]), rng) for _ in range(3000)]
+    counts = np.bincount(ranks, minlength=5)
     assert counts[0] == counts[4] == 0
     assert stats.chisquare(counts[1:4]).pvalue > 1e-3
 

@@ -90,19 +90,19 @@ def evaluate(spec: ModelSpec, scores: Scores, *, gradient: bool) -> Evaluation:
         point = {k: v + jitter * rng.standard_normal(np.shape(v)) for k, v in start.items()}
         rows.append(function(point))
     dims = {v.name: tuple(v.dims) for v in [*model.free_RVs, *model.deterministics]}
-    found = {}
+    values = {}
     for position, variable in enumerate(natural, start=6 + len(free)):
         if variable.name in dims:
             stacked = np.stack([np.asarray(row[position]) for row in rows])
-            found[variable.name] = (("draw", *dims[variable.name]), stacked)
-    used = {dim for d, _ in found.values() for dim in d}
+            values[variable.name] = (("draw", *dims[variable.name]), stacked)
+    used = {dim for d, _ in values.values() for dim in d}
     coords = {k: list(v) for k, v in model.coords.items() if v is not None and k in used}
     return Evaluation(
         model=model,
         design=prepared,
         logp=np.array([float(row[0]) for row in rows]),
         gradient=np.stack([np.asarray(row[1]) for row in rows]),
-        natural=xr.Dataset(found, coords=coords),
+        natural=xr.Dataset(values, coords=coords),
         score_logp=np.stack([np.asarray(row[2]) for row in rows]),
         prior_logp={
             variable.name: np.stack([np.asarray(row[place]) for row in rows])

@@ -78,14 +78,16 @@ def check_density(likelihood: Likelihood) -> None:
         maths = maths_of(eta)
         observe_scores(graph, score, maths.sigmoid(eta), maths.exp(log_phi))
     outputs = [model.logp(vars=[model["score"]], sum=False)[0], model.dlogp()]
-    found, slopes = model.compile_fn(outputs, mode="FAST_COMPILE")({"eta": place, "log_phi": level})
+    density, slopes = model.compile_fn(outputs, mode="FAST_COMPILE")(
+        {"eta": place, "log_phi": level}
+    )
 
     def by_arrays(eta: np.ndarray, log_phi: np.ndarray) -> np.ndarray:
         mean, phi = 1 / (1 + np.exp(-eta)), np.exp(log_phi)
         named = (xr.DataArray(part, dims=(CELL,)) for part in (score, mean, phi))
         return np.asarray(arrays.log_density(*named).values)
 
-    np.testing.assert_allclose(found, by_arrays(place, level), rtol=1e-8, atol=1e-8)
+    np.testing.assert_allclose(density, by_arrays(place, level), rtol=1e-8, atol=1e-8)
     step = 1e-5
     wanted = [
         (by_arrays(place + step, level) - by_arrays(place - step, level)) / (2 * step) - place,
@@ -154,7 +156,7 @@ def check_link(link: Link) -> None:
     assert np.isfinite(far.values).all()
 
 
-def check_log_prior(spec: ModelSpec, found: Any) -> None:
+def check_log_prior(spec: ModelSpec, log_prior: Any) -> None:
     """Log priors are of the free top-level parameters, and the rest of the density is known.
 
     Parameters
@@ -164,24 +166,24 @@ def check_log_prior(spec: ModelSpec, found: Any) -> None:
     found
         The spec's model at some points, by `tests/contracts/conftest.py`.
     """
-    fit = found.as_fit(spec)
+    fit = log_prior.as_fit(spec)
     prior = fit.tree["log_prior"].to_dataset().isel(chain=0)
-    latents = {name for t in terms_of(spec) for name in t.latent_variables(found.design)}
+    latents = {name for t in terms_of(spec) for name in t.latent_variables(log_prior.design)}
     seen: set[str] = set()
-    for name, density in found.prior_logp.items():
-        natural = found.natural[name].values
+    for name, density in log_prior.prior_logp.items():
+        natural = log_prior.natural[name].values
         if name in latents:
             np.testing.assert_allclose(density, stats.norm.logpdf(natural), atol=1e-9)
         elif name not in WITHOUT_SLOT:
             top = name if name in prior else name.removesuffix("_raw")
-            dims = ("draw", *found.natural[name].dims[1:])
+            dims = ("draw", *log_prior.natural[name].dims[1:])
             own = prior[top].transpose(*dims).values
             # A masked parameter is its raw variable where it is free, and has no density elsewhere.
-            free = (found.natural[top].transpose(*dims).values == natural).all(axis=0)
+            free = (log_prior.natural[top].transpose(*dims).values == natural).all(axis=0)
             assert free.any()
             np.testing.assert_allclose(own[:, free], density[:, free], rtol=1e-6, atol=SINGLE)
             seen.add(top)
     assert seen == set(map(str, prior.data_vars))
-    by_variable = sum(v.reshape(len(v), -1).sum(axis=1) for v in found.prior_logp.values())
+    by_variable = sum(v.reshape(len(v), -1).sum(axis=1) for v in log_prior.prior_logp.values())
     likelihood = fit.tree["log_likelihood"]["score"].isel(chain=0).sum("cell").values
-    np.testing.assert_allclose(found.log_joint, by_variable + likelihood, rtol=1e-7, atol=1e-4)
+    np.testing.assert_allclose(log_prior.log_joint, by_variable + likelihood, rtol=1e-7, atol=1e-4)

@@ -45,28 +45,28 @@ WANTED = {
 
 @pytest.mark.parametrize("name", FOR_SIZES)
 def test_a_shipped_spec_is_finite_on_the_bundled_table(name: str, evaluated) -> None:
-    found = evaluated(ls.load_spec(name))
-    assert np.isfinite(found.logp).all()
-    assert np.isfinite(found.gradient).all()
-    assert (np.abs(found.gradient[0]) > 0).mean() > 0.5
+    values = evaluated(ls.load_spec(name))
+    assert np.isfinite(values.logp).all()
+    assert np.isfinite(values.gradient).all()
+    assert (np.abs(values.gradient[0]) > 0).mean() > 0.5
 
 
 @pytest.mark.parametrize("name", FOR_SIZES)
 def test_a_shipped_spec_has_its_terms_with_named_dims(
     name: str, evaluated, bundled: Scores
 ) -> None:
-    found = evaluated(ls.load_spec(name))
-    model = found.model
+    values = evaluated(ls.load_spec(name))
+    model = values.model
     assert type(model) is pm.Model
     assert WANTED[name] <= set(model.named_vars)
     for variable in [*model.free_RVs, *model.deterministics]:
         assert set(variable.dims) <= set(model.coords), variable.name
         assert variable.dims or variable.name == "lineage_share"
     assert tuple(model.coords["benchmark"]) == bundled.benchmarks
-    assert tuple(model.coords["family"]) == found.design.families
+    assert tuple(model.coords["family"]) == values.design.families
     assert [v.name for v in model.observed_RVs] == ["score"]
     assert model["score"].dims == ("cell",)
-    assert len(model.coords["cell"]) == found.design.scores.n_observed
+    assert len(model.coords["cell"]) == values.design.scores.n_observed
 
 
 def test_only_measured_cells_enter(known, known_spec: ModelSpec) -> None:
@@ -152,7 +152,7 @@ def test_prior_draws_can_be_fitted_in_turn(kind: str, small_scores: Scores) -> N
 def test_tables_of_the_prior_keep_exact_ends(small_scores: Scores) -> None:
     """A simulated table shows what underflows as the 0 or 1 that a benchmark would."""
     wide = {"intercept": {"dist": "Normal", "mu": 0, "sigma": 60}}
-    found = ls.simulate(ls.load_spec("pooled_flops").with_priors(wide), small_scores, seed=1)
-    values = found.scores.dataset["score"].values
+    simulation = ls.simulate(ls.load_spec("pooled_flops").with_priors(wide), small_scores, seed=1)
+    values = simulation.scores.dataset["score"].values
     assert ((values == 0) | (values == 1)).any()
     assert (values[values > 0] > 1e-300).all()

@@ -87,16 +87,16 @@ VARIANTS: dict[str, dict] = {
 }
 
 
-def by_scipy(spec: ModelSpec, found, score: np.ndarray) -> np.ndarray:
+def by_scipy(spec: ModelSpec, values, score: np.ndarray) -> np.ndarray:
     """Return log densities of the cells' scores as scipy gives them, per unit of score."""
-    mean, phi = found.mean, found.phi
+    mean, phi = values.mean, values.phi
     kind = spec.benchmarks.likelihood.kind
     if kind == "beta":
         return stats.beta(mean * phi, (1 - mean) * phi).logpdf(score)
     if kind == "beta-binomial":
-        items = found.design.scores.dataset["n_items"].values[found.design.benchmark_of_cell]
-        raw = found.design.scores.dataset["score"].values
-        at = raw[found.design.model_of_cell, found.design.benchmark_of_cell]
+        items = values.design.scores.dataset["n_items"].values[values.design.benchmark_of_cell]
+        raw = values.design.scores.dataset["score"].values
+        at = raw[values.design.model_of_cell, values.design.benchmark_of_cell]
         count = np.rint(at * items)
         counts = stats.betabinom(items.astype(int), mean * phi, (1 - mean) * phi)
         return counts.logpmf(count) + np.log(items)
@@ -106,30 +106,30 @@ def by_scipy(spec: ModelSpec, found, score: np.ndarray) -> np.ndarray:
         return stats.norm.logpdf(z) + scale
     if kind == "contaminated-beta":
         share, ratio = (
-            found.natural[name].values[:, None]
+            values.natural[name].values[:, None]
             for name in ("outlier_share", "outlier_precision_ratio")
         )
         usual, wide = (stats.beta(mean * p, (1 - mean) * p).pdf(score) for p in (phi, ratio * phi))
         return np.log((1 - share) * usual + share * wide)
-    tail = found.natural["tail"].values
-    tail = tail[:, None] if tail.ndim == 1 else tail[:, found.design.benchmark_of_cell]
+    tail = values.natural["tail"].values
+    tail = tail[:, None] if tail.ndim == 1 else tail[:, values.design.benchmark_of_cell]
     return stats.t.logpdf(z, tail) + scale
 
 
-def check(spec: ModelSpec, found) -> None:
+def check(spec: ModelSpec, values) -> None:
     """Compare PyMC's likelihood and means with the package's, and with scipy."""
-    fit = found.as_fit(spec)
-    theirs = found.score_logp
+    fit = values.as_fit(spec)
+    theirs = values.score_logp
     ours = fit.tree["log_likelihood"]["score"].values[0]
     assert ours.shape == theirs.shape == (len(theirs), fit.scores.n_observed)
     np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-4)
-    score = found.design.score_of_cell
-    np.testing.assert_allclose(theirs, by_scipy(spec, found, score), rtol=1e-5, atol=1e-4)
+    score = values.design.score_of_cell
+    np.testing.assert_allclose(theirs, by_scipy(spec, values, score), rtol=1e-5, atol=1e-4)
     rows = fit.scores.to_frame().drop(columns=list(fit.scores.benchmarks))
     forecast = ls.predict(fit, rows)
     at = forecast.mean_draws.transpose("sample", "model", "benchmark").values
-    cells = at[:, found.design.model_of_cell, found.design.benchmark_of_cell]
-    np.testing.assert_allclose(cells, found.mean, rtol=1e-7, atol=1e-9)
+    cells = at[:, values.design.model_of_cell, values.design.benchmark_of_cell]
+    np.testing.assert_allclose(cells, values.mean, rtol=1e-7, atol=1e-9)
     assert np.ptp(cells, axis=0).max() > 1e-3  # the points differ, so the test has force
 
 
@@ -149,26 +149,26 @@ def test_a_variant_has_one_likelihood(name: str, evaluated, small_scores: Scores
 def test_every_term_at_once_has_one_likelihood(
     everything_spec: ModelSpec, evaluated, small_scores: Scores
 ) -> None:
-    found = evaluated(everything_spec, small_scores)
-    assert len(found.natural.data_vars) > 20
-    check(everything_spec, found)
+    values = evaluated(everything_spec, small_scores)
+    assert len(values.natural.data_vars) > 20
+    check(everything_spec, values)
 
 
 def test_the_comparison_would_notice_another_parameter(
     everything_spec: ModelSpec, evaluated, small_scores: Scores
 ) -> None:
-    found = evaluated(everything_spec, small_scores)
+    values = evaluated(everything_spec, small_scores)
     names = ("instruct_slope", "precision_slope", "family_slope", "family_benchmark_slope")
     for name in (*names, "ceiling", "link_power", "residual", "benchmark_slope"):
-        moved = found.natural.assign({name: found.natural[name] * 0.9})
-        wrong = type(found)(**{**vars(found), "natural": moved})
+        moved = values.natural.assign({name: values.natural[name] * 0.9})
+        wrong = type(values)(**{**vars(values), "natural": moved})
         with pytest.raises(AssertionError):
             check(everything_spec, wrong)
 
 
 def test_the_equations_of_the_paper_give_the_means_of_cai2025(evaluated) -> None:
-    found = evaluated(ls.load_spec("cai2025"))
-    n, d = found.natural, found.design
+    values = evaluated(ls.load_spec("cai2025"))
+    n, d = values.natural, values.design
     alpha = n["family_skill"].transpose("draw", "family", "skill").values[:, d.family_of_model]
     beta = n["slope"].transpose("draw", "covariate", "skill").values
     loading = n["loading"].transpose("draw", "benchmark", "skill").values
@@ -181,7 +181,7 @@ def test_the_equations_of_the_paper_give_the_means_of_cai2025(evaluated) -> None
     floor = d.scores.dataset["floor"].values
     mean = floor + (1 - floor) / (1 + np.exp(-eta))
     cells = mean[:, d.model_of_cell, d.benchmark_of_cell]
-    np.testing.assert_allclose(np.clip(cells, 1e-6, 1 - 1e-6), found.mean, rtol=1e-7)
+    np.testing.assert_allclose(np.clip(cells, 1e-6, 1 - 1e-6), values.mean, rtol=1e-7)
     names = list(d.scores.benchmarks)
     for k, anchor in enumerate(("math_lvl5", "ifeval", "hellaswag", "bbh")):
         row = loading[:, names.index(anchor)]

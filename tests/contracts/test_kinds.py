@@ -110,6 +110,6 @@ def test_undisclosed_tokens_have_their_log_prior(small_scores: Scores, evaluated
     frame.loc[frame["model"] == "fam00-m1", "tokens_t"] = None
     hidden = ls.Scores.from_frame(frame, benchmarks=small_scores.benchmark_info)
     spec = spec_from_dict({"name": "tokens", "undisclosed": {"kind": "estimated"}})
-    found = evaluated(spec, hidden)
-    assert "log_tokens" in found.natural
-    check_log_prior(spec, found)
+    values = evaluated(spec, hidden)
+    assert "log_tokens" in values.natural
+    check_log_prior(spec, values)

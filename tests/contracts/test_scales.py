@@ -71,13 +71,13 @@ def test_the_model_has_the_density_of_arrays_and_its_gradient(likelihood: Likeli
         noise = noise_of(likelihood, {**fixed, **graph}, items, sampling)
         observe_scores(noise, SCORE, mean, as_data(PHI, (CELL,)))
     outputs = [model.logp(vars=[model["score"]], sum=False)[0], model.dlogp()]
-    found, slopes = model.compile_fn(outputs, mode="FAST_COMPILE")({"eta": ETA})
+    value, slopes = model.compile_fn(outputs, mode="FAST_COMPILE")({"eta": ETA})
 
     def by_arrays(eta: np.ndarray) -> np.ndarray:
         density = arrays.log_density(over_cells(SCORE), mean_at(eta), over_cells(PHI))
         return np.asarray(density.values)
 
-    np.testing.assert_allclose(found, by_arrays(ETA), rtol=1e-8)
+    np.testing.assert_allclose(value, by_arrays(ETA), rtol=1e-8)
     step = 1e-5
     wanted = (by_arrays(ETA + step) - by_arrays(ETA - step)) / (2 * step) - ETA
     np.testing.assert_allclose(slopes, wanted, rtol=1e-5, atol=1e-5)

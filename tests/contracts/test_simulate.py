@@ -20,19 +20,23 @@ AS_TEMPLATE = ("family", "lineage", "instruct", "params", "tokens", "floor", "n_
 @pytest.mark.parametrize("name", FOR_SIZES)
 def test_any_spec_gives_a_table(name: str, bundled: Scores) -> None:
     before = bundled.dataset.copy(deep=True)
-    found = ls.simulate(ls.load_spec(name), bundled, seed=4)
+    simulation = ls.simulate(ls.load_spec(name), bundled, seed=4)
     xr.testing.assert_identical(bundled.dataset, before)
-    assert found.scores.models == bundled.models and found.scores.benchmarks == bundled.benchmarks
-    for variable in AS_TEMPLATE:
-        xr.testing.assert_identical(found.scores.dataset[variable], bundled.dataset[variable])
-    np.testing.assert_array_equal(
-        np.isnan(found.scores.dataset["score"].values), np.isnan(bundled.dataset["score"].values)
+    assert (
+        simulation.scores.models == bundled.models
+        and simulation.scores.benchmarks == bundled.benchmarks
     )
-    assert found.scores.n_observed == bundled.n_observed
-    values = found.scores.dataset["score"].values
+    for variable in AS_TEMPLATE:
+        xr.testing.assert_identical(simulation.scores.dataset[variable], bundled.dataset[variable])
+    np.testing.assert_array_equal(
+        np.isnan(simulation.scores.dataset["score"].values),
+        np.isnan(bundled.dataset["score"].values),
+    )
+    assert simulation.scores.n_observed == bundled.n_observed
+    values = simulation.scores.dataset["score"].values
     assert np.nanmin(values) >= 0 and np.nanmax(values) <= 1 and np.nanstd(values) > 0.05
-    assert not any(str(n).endswith("_raw") for n in found.truth.data_vars)
-    assert {"chain", "draw"}.isdisjoint(found.truth.dims)
+    assert not any(str(n).endswith("_raw") for n in simulation.truth.data_vars)
+    assert {"chain", "draw"}.isdisjoint(simulation.truth.dims)
 
 
 def test_the_seed_decides(everything_spec: ModelSpec, small_scores: Scores) -> None:
@@ -45,8 +49,8 @@ def test_the_seed_decides(everything_spec: ModelSpec, small_scores: Scores) -> N
 def test_scores_are_beta_round_what_the_truth_implies(known_spec: ModelSpec, known) -> None:
     """Probability integral transforms of the scores under the truth, by hand, are uniform."""
     spec = known_spec.with_priors({"precision": {"dist": "LogNormal", "mu": 4, "sigma": 0.3}})
-    found = ls.simulate(spec, known.scores, seed=12)
-    t, data = found.truth, found.scores.dataset
+    simulation = ls.simulate(spec, known.scores, seed=12)
+    t, data = simulation.truth, simulation.scores.dataset
     flops = np.log(6e21 * data["params"].values * data["tokens"].values)
     x = (flops - flops.mean()) / flops.std()
     family = [str(f) for f in data["family"].values]

@@ -48,13 +48,13 @@ def test_the_bundled_figures_are_raw(raw):
 def test_a_mixture_is_found_in_each_benchmark(raw, seed):
     scored = raw.index[raw["gpqa"].notna()]
     rows = np.random.default_rng(seed).choice(scored, size=19, replace=False)
-    found = {
+    messages = {
         f.where: f.message for f in audited(rescale(raw, rows, MIXED)).filter("floor-rescaled")
     }
-    assert set(found) == set(MIXED)
-    assert "19 of 105" in found["gpqa"]
-    assert "floor + (1 - floor) * score" in found["musr"]
-    assert "while others are raw" in found["bbh"]
+    assert set(messages) == set(MIXED)
+    assert "19 of 105" in messages["gpqa"]
+    assert "floor + (1 - floor) * score" in messages["musr"]
+    assert "while others are raw" in messages["bbh"]
 
 
 def test_a_mixture_names_the_models_and_is_warned_of(raw):

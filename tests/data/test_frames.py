@@ -50,8 +50,8 @@ def test_a_long_table_of_another_library_gives_the_same_scores(long_table, other
 def test_benchmarks_of_a_table_of_another_library_take_known_names(table, long_table, other):
     for frame in (table.rename(columns={"mmlu": "MMLU"}), long_table):
         expected, said = match_benchmarks(frame)
-        found, same = match_benchmarks(other(frame))
-        assert list(found.columns) == list(expected.columns) and same == said
+        benchmark, same = match_benchmarks(other(frame))
+        assert list(benchmark.columns) == list(expected.columns) and same == said
 
 
 def test_models_to_forecast_metadata_and_forecasts_come_from_other_libraries(table, other):

@@ -64,13 +64,13 @@ def test_the_parts_are_those_of_the_benchmarks() -> None:
 def test_version_0_4_with_figures_of_groups() -> None:
     table = harness_table(RECORDED / "harness_0_4" / "EleutherAI__pythia-160m")
     raw = results("harness_0_4/EleutherAI__pythia-160m")
-    found = scores_of(table, "EleutherAI/pythia-160m")
-    assert found.index.tolist() == V2
-    assert found["bbh"] == raw["leaderboard_bbh"]["acc_norm,none"]
-    assert found["math_lvl5"] == raw["leaderboard_math_hard"]["exact_match,none"]
-    assert found["mmlu_pro"] == raw["leaderboard_mmlu_pro"]["acc,none"]
+    scores = scores_of(table, "EleutherAI/pythia-160m")
+    assert scores.index.tolist() == V2
+    assert scores["bbh"] == raw["leaderboard_bbh"]["acc_norm,none"]
+    assert scores["math_lvl5"] == raw["leaderboard_math_hard"]["exact_match,none"]
+    assert scores["mmlu_pro"] == raw["leaderboard_mmlu_pro"]["acc,none"]
     strict = [raw["leaderboard_ifeval"][f"{k}_level_strict_acc,none"] for k in ("prompt", "inst")]
-    assert found["ifeval"] == pytest.approx(sum(strict) / 2)
+    assert scores["ifeval"] == pytest.approx(sum(strict) / 2)
     counted = table.set_index("benchmark")[["n_items", "n_shot"]]
     assert counted.loc["bbh"].tolist() == [5761, 3]
     assert counted.loc["ifeval"].tolist() == [541, 0]
@@ -82,11 +82,11 @@ def test_groups_without_a_figure_are_averaged_over_items() -> None:
     assert "acc_norm,none" not in raw["leaderboard_gpqa"]
     items = {"diamond": 198, "extended": 546, "main": 448}
     right = sum(raw[f"leaderboard_gpqa_{k}"]["acc_norm,none"] * n for k, n in items.items())
-    found = table.set_index("benchmark").loc["gpqa"]
+    gpqa = table.set_index("benchmark").loc["gpqa"]
     # Whole numbers of right answers: any other weighting would not give one.
-    assert found["score"] * 1192 == pytest.approx(round(right), abs=1e-2)
-    assert found["n_items"] == 1192
-    assert found["task"] == "mean of 3 subtasks"
+    assert gpqa["score"] * 1192 == pytest.approx(round(right), abs=1e-2)
+    assert gpqa["n_items"] == 1192
+    assert gpqa["task"] == "mean of 3 subtasks"
 
 
 def test_version_0_3_and_the_archive_of_the_leaderboard() -> None:

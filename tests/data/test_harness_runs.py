@@ -115,8 +115,8 @@ def test_a_limit_without_counts_gives_the_items_of_the_benchmark(
     put(tmp_path, 1, tasks={"gsm8k": {"exact_match,strict-match": 0.3}}, limit=limit)
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
-        (found,) = harness_table(tmp_path)["n_items"]
-    assert math.isnan(found) if items is None else found == items
+        (benchmark,) = harness_table(tmp_path)["n_items"]
+    assert math.isnan(benchmark) if items is None else benchmark == items
     assert ("cut short" in str([w.message for w in seen])) == (items in (100, 132))
 
 
@@ -169,9 +169,9 @@ def test_unknown_tasks_are_benchmarks_and_unbounded_metrics_are_named(tmp_path: 
     put(tmp_path, 1, tasks=tasks, higher_is_better={"wer": {"acc": False}})
     with pytest.warns(DataWarning) as seen:
         scores = read_harness(tmp_path, about("a-1b"), benchmarks={"boolq": Benchmark(0.5)})
-    found = scores.to_frame().iloc[0]
+    row = scores.to_frame().iloc[0]
     read = {"boolq": 0.7, "piqa": 0.75, "humaneval": 0.2, "mmlu_pro (harness task)": 0.3}
-    assert found[list(read)].to_dict() == read
+    assert row[list(read)].to_dict() == read
     assert set(scores.benchmarks) == set(read)
     assert scores.benchmark_info["boolq"].floor == 0.5
     text = str(seen[0].message)

@@ -113,11 +113,11 @@ def test_sampling_is_one_over_the_items_that_a_standard_error_stands_for():
         ("p", "b", 0.2, np.nan, np.nan),
         columns="stderr n_items",
     )
-    found = sampling_of(read(frame, b=Benchmark(n_items=200)).dataset)
-    assert found is not None
+    sampling = sampling_of(read(frame, b=Benchmark(n_items=200)).dataset)
+    assert sampling is not None
     # A score of 0 with an error of 0.01 is taken for 0.01.
     wanted = [0.05**2 / 0.25, 1 / 50, 0.01**2 / (0.01 * 0.99), 1 / 200]
-    np.testing.assert_allclose(found.sel(benchmark="b").values, wanted)
+    np.testing.assert_allclose(sampling.sel(benchmark="b").values, wanted)
 
 
 def test_the_sampling_error_of_a_rating_is_in_its_standard_deviations():
@@ -129,9 +129,11 @@ def test_the_sampling_error_of_a_rating_is_in_its_standard_deviations():
     )
     data = with_standards(read(frame, b=Benchmark(scale="real")).dataset)
     sd = np.std([1000, 1200, 1400])
-    found = sampling_of(data)
-    assert found is not None
-    np.testing.assert_allclose(found.sel(benchmark="b").values, (np.array([10, 20, 0]) / sd) ** 2)
+    sampling = sampling_of(data)
+    assert sampling is not None
+    np.testing.assert_allclose(
+        sampling.sel(benchmark="b").values, (np.array([10, 20, 0]) / sd) ** 2
+    )
     usual = usual_sampling(data)
     assert usual is not None
     assert float(usual.sel(benchmark="b")) == pytest.approx(np.median([100, 400]) / sd**2)
@@ -139,9 +141,9 @@ def test_the_sampling_error_of_a_rating_is_in_its_standard_deviations():
 
 def test_an_error_of_0_at_0_is_that_of_the_items():
     frame = long_of(("m", "b", 0.0, 0.0), ("n", "b", 0.4, 0.0), columns="stderr")
-    found = sampling_of(read(frame, b=Benchmark(n_items=80)).dataset)
-    assert found is not None
-    np.testing.assert_allclose(found.sel(benchmark="b").values, [1 / 80, 0])
+    sampling = sampling_of(read(frame, b=Benchmark(n_items=80)).dataset)
+    assert sampling is not None
+    np.testing.assert_allclose(sampling.sel(benchmark="b").values, [1 / 80, 0])
 
 
 def test_scores_without_errors_have_no_sampling():

@@ -43,9 +43,9 @@ def test_steps_and_ends_are_seen_in_the_scores() -> None:
         "nearer than half an item": (low, 250, 0, 0),
     }
     scores, items, parts, edge = (list(column) for column in zip(*columns.values(), strict=True))
-    found = recording_of(table(*scores, items=tuple(items)))
-    assert list(found.parts.values) == parts
-    np.testing.assert_allclose(found.edge, edge)
+    recording = recording_of(table(*scores, items=tuple(items)))
+    assert list(recording.parts.values) == parts
+    np.testing.assert_allclose(recording.edge, edge)
 
 
 def test_a_drawn_score_is_recorded_as_its_benchmark_records() -> None:
@@ -57,19 +57,19 @@ def test_a_drawn_score_is_recorded_as_its_benchmark_records() -> None:
     values = np.array([[0.0003, 0.06, 1e-9], [0.5749, 0.07, 0.3], [0.996, 0.95, 1 - 1e-9]])
     drawn = xr.DataArray(values, names, ("sample", "benchmark"))
     wanted = [[0.0, 0.0, 1e-9], [0.57, 0.125, 0.3], [1.0, 1.0, 1 - 1e-9]]
-    found = how.record(drawn)
-    assert (found == np.array(wanted)).all()  # exactly, so that ties with the table count
+    recorded = how.record(drawn)
+    assert (recorded == np.array(wanted)).all()  # exactly, so that ties with the table count
     turned = how.record(drawn.isel(benchmark=[2, 0, 1]).transpose())
     assert turned.dims == ("benchmark", "sample")
-    np.testing.assert_array_equal(turned.sel(benchmark=drawn["benchmark"]).T, found)
+    np.testing.assert_array_equal(turned.sel(benchmark=drawn["benchmark"]).T, recorded)
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, 1e-320])
 def test_draws_that_underflow_are_inside(value: float) -> None:
-    found = inside(np.array([value, 0.3]))
-    assert 0 < found[0] < 1 and np.isfinite([np.log(found[0]), np.log1p(-found[0])]).all()
-    assert found[1] == 0.3
-    np.testing.assert_array_equal(underflow_as_recorded(found), [round(value), 0.3])
+    moved = inside(np.array([value, 0.3]))
+    assert 0 < moved[0] < 1 and np.isfinite([np.log(moved[0]), np.log1p(-moved[0])]).all()
+    assert moved[1] == 0.3
+    np.testing.assert_array_equal(underflow_as_recorded(moved), [round(value), 0.3])
 
 
 def test_half_a_step_is_the_coarser_of_items_and_rounding() -> None:

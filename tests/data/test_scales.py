@@ -110,8 +110,8 @@ def test_a_benchmark_that_falls_where_others_rise_is_named():
     frame = frame.assign(
         params_b=7.0, tokens_t=2.0, a=skill, b=skill**2, c=0.9 * skill, d=1 - skill
     )
-    found = read(frame).audit.filter("lower-is-better").findings
-    assert [finding.where for finding in found] == ["d"]
+    findings = read(frame).audit.filter("lower-is-better").findings
+    assert [finding.where for finding in findings] == ["d"]
 
 
 @pytest.mark.parametrize(

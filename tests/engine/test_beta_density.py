@@ -42,9 +42,9 @@ def test_gradient_is_the_density_s_own(mode: str) -> None:
     density = beta_log_density(*given)[0]
     weights = np.linspace(-1, 2, COUNT)
     gradient = pt.grad((density * weights).sum(), given)
-    found = pytensor.function(given, gradient, mode=mode)(SCORE, MEAN, PHI)
+    slopes = pytensor.function(given, gradient, mode=mode)(SCORE, MEAN, PHI)
     values = (SCORE, MEAN, PHI)
-    for place, (part, value) in enumerate(zip(found, values, strict=True)):
+    for place, (part, value) in enumerate(zip(slopes, values, strict=True)):
         step = 1e-5 * np.minimum(value, np.abs(1 - value)) if place < 2 else 1e-5 * value
         ends = []
         for sign in (1, -1):
@@ -76,8 +76,8 @@ def test_second_derivatives_are_those_of_the_first() -> None:
     first = pytensor.function(given, outputs, mode="FAST_COMPILE")
     for which in (1, 2):
         second = pt.grad((outputs[which] * weights).sum(), given)
-        found = pytensor.function(given, second, mode="FAST_COMPILE")(*values)
-        for place, part in enumerate(found):
+        curvatures = pytensor.function(given, second, mode="FAST_COMPILE")(*values)
+        for place, part in enumerate(curvatures):
             step = 1e-5 * np.minimum(values[place], np.abs(1 - values[place]))
             step = np.where(place == 2, 1e-5 * PHI, step)
             ends = [

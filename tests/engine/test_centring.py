@@ -29,7 +29,7 @@ def symbols() -> list:
 @pytest.mark.parametrize("mode", ["NUMBA", "FAST_COMPILE"])
 def test_centres_are_weighted_least_squares(mode: str) -> None:
     given = symbols()
-    found = pytensor.function(given, centring(*given), mode=mode)(*GIVEN)
+    centres = pytensor.function(given, centring(*given), mode=mode)(*GIVEN)
     weight, target, mix, z, family, benchmark = GIVEN
     for f in range(FAMILIES):
         rows = mix[benchmark[family == f]]
@@ -37,9 +37,9 @@ def test_centres_are_weighted_least_squares(mode: str) -> None:
         precision = np.eye(SKILLS) + (rows.T * w) @ rows
         centre = np.linalg.solve(precision, (rows.T * w) @ target[family == f])
         lower = np.linalg.cholesky(precision)
-        np.testing.assert_allclose(found[0][f], centre, atol=1e-12)
-        np.testing.assert_allclose(found[1][f], np.linalg.solve(lower.T, z[f]), atol=1e-12)
-        assert found[2][f] == pytest.approx(-0.5 * np.linalg.slogdet(precision)[1])
+        np.testing.assert_allclose(centres[0][f], centre, atol=1e-12)
+        np.testing.assert_allclose(centres[1][f], np.linalg.solve(lower.T, z[f]), atol=1e-12)
+        assert centres[2][f] == pytest.approx(-0.5 * np.linalg.slogdet(precision)[1])
 
 
 @pytest.mark.parametrize("mode", ["NUMBA", "FAST_COMPILE"])

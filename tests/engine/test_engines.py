@@ -239,14 +239,14 @@ USUAL = {
 
 def internals() -> list[Any]:
     """Return all that the fast engine imports from libraries; the rarer ones for the slow tests."""
-    found = set(ATTRIBUTES)
+    imported = set(ATTRIBUTES)
     for name in FAST:
         path = Path(fast.__file__).parent / f"{name}.py"
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] in LIBRARIES:
-                found |= {(str(node.module), alias.name) for alias in node.names}
+                imported |= {(str(node.module), alias.name) for alias in node.names}
     # A module is imported again by its path, so only what is in it can be renamed.
-    names = {(m, n) for m, n in found if f"{m}.{n}" not in sys.modules}
+    names = {(m, n) for m, n in imported if f"{m}.{n}" not in sys.modules}
     assert names >= USUAL and len(names) > 25
     return [
         pytest.param(*pair, marks=() if pair in USUAL else pytest.mark.slow)

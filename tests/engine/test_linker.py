@@ -26,12 +26,12 @@ if what == "density":
     density = posterior_density(build(spec, scores))
     # Of 300 points some show the last digit of one sum in another order; of 50 none did.
     points = density.start + np.random.default_rng(1).uniform(-1, 1, (300, density.size))
-    found = [np.append(*density.evaluate(point)) for point in points]
+    values = [np.append(*density.evaluate(point)) for point in points]
 else:
     method = ls.NUTS(draws=20, tune=30, chains=2, cores=2, backend=what)
     posterior = ls.fit(spec, scores, method=method, seed=1, progress=False).posterior
-    found = [posterior[name].values for name in sorted(posterior.data_vars)]
-print(hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in found)).hexdigest())
+    values = [posterior[name].values for name in sorted(posterior.data_vars)]
+print(hashlib.sha256(b"".join(np.ascontiguousarray(v).tobytes() for v in values)).hexdigest())
 """
 TWO_SKILLS = """
 name = "two skills"

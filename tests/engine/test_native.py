@@ -62,9 +62,9 @@ def test_c_and_python_agree(density: Density, mapped: bool) -> None:
     for _ in range(3):
         point = density.start + 0.2 * rng.standard_normal(density.size)
         value, gradient = moved.log_density(point)
-        code, found, slope = value_and_gradient(calls, point)
+        code, by_c, slope = value_and_gradient(calls, point)
         assert code == 0
-        assert found == pytest.approx(value, rel=1e-12)
+        assert by_c == pytest.approx(value, rel=1e-12)
         np.testing.assert_allclose(slope, gradient, rtol=1e-9, atol=1e-9)
         flat = np.concatenate([np.ravel(part) for part in moved.expand(point).values()])
         np.testing.assert_allclose(expanded(calls, point, flat.size), flat, rtol=1e-12, atol=1e-14)

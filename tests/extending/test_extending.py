@@ -178,16 +178,16 @@ def test_an_outside_kind_holds_what_every_kind_must() -> None:
 def test_the_model_and_the_equations_of_a_fit_are_one(module: str, small_scores: Scores) -> None:
     """PyMC's likelihood, priors and expected scores are those of fits and forecasts."""
     spec = spec_with(module)
-    found = evaluate(spec, small_scores, gradient=False)
-    check_log_prior(spec, found)
-    fit = found.as_fit(spec)
+    values = evaluate(spec, small_scores, gradient=False)
+    check_log_prior(spec, values)
+    fit = values.as_fit(spec)
     ours = fit.tree["log_likelihood"]["score"].isel(chain=0).values
-    np.testing.assert_allclose(ours, found.score_logp, rtol=1e-7, atol=1e-7)
+    np.testing.assert_allclose(ours, values.score_logp, rtol=1e-7, atol=1e-7)
     rows = fit.scores.to_frame().drop(columns=list(fit.scores.benchmarks))
     mean = ls.predict(fit, rows).mean_draws.transpose("sample", "model", "benchmark").values
-    cells = mean[:, found.design.model_of_cell, found.design.benchmark_of_cell]
-    np.testing.assert_allclose(cells, found.mean, rtol=1e-7, atol=1e-9)
-    assert np.isfinite(found.natural[VARIABLES[module]]).all()
+    cells = mean[:, values.design.model_of_cell, values.design.benchmark_of_cell]
+    np.testing.assert_allclose(cells, values.mean, rtol=1e-7, atol=1e-9)
+    assert np.isfinite(values.natural[VARIABLES[module]]).all()
 
 
 def test_a_term_acts_on_the_models_that_it_is_about(fits: Callable[[str], Fit]) -> None:
@@ -224,9 +224,9 @@ def test_variance_is_shared_out_by_the_terms_own_names(fits: Callable[[str], Fit
         ("marker_shift_term", "marker in the name"),
         ("family_tuning_term", "tuning in single families"),
     ):
-        found = ls.studies.variance_shares(fits(module))
-        assert name in found.draws["component"].values
-        assert "other terms" not in found.draws["component"].values
+        shares = ls.studies.variance_shares(fits(module))
+        assert name in shares.draws["component"].values
+        assert "other terms" not in shares.draws["component"].values
 
 
 @pytest.mark.parametrize("module", MODULES)

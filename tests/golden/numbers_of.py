@@ -132,12 +132,12 @@ def numbers_of(spec: ModelSpec, scores: ls.Scores) -> dict[str, np.ndarray]:
         function({name: value + j * direction(name, value) for name, value in start.items()})
         for j in JITTERS
     ]
-    found = {"logp": np.array([float(row[0]) for row in rows])}
+    numbers = {"logp": np.array([float(row[0]) for row in rows])}
     edges = np.cumsum([start[v.name].size for v in values])[:-1]
     for place, variable in enumerate(values):
         parts = [np.split(np.asarray(row[1]), edges)[place] for row in rows]
         along = direction(f"gradient of {variable.name}", parts[0])
-        found[f"gradient/{variable.name}"] = np.array([part @ along for part in parts])
+        numbers[f"gradient/{variable.name}"] = np.array([part @ along for part in parts])
     draws = {
         name: (("chain", "draw", *dims), np.stack([np.asarray(row[2 + at]) for row in rows])[None])
         for name, (at, dims) in natural.items()
@@ -146,7 +146,7 @@ def numbers_of(spec: ModelSpec, scores: ls.Scores) -> dict[str, np.ndarray]:
     used = {dim for dims, _ in draws.values() for dim in dims}
     coords = {k: list(v) for k, v in model.coords.items() if v is not None and k in used}
     fit = _fit_of(spec, prepared, xr.Dataset(draws, coords=coords))
-    return found | _likelihood(fit) | _forecasts(fit)
+    return numbers | _likelihood(fit) | _forecasts(fit)
 
 
 def _starts(spec: ModelSpec, prepared: Any) -> dict[str, np.ndarray]:

@@ -18,9 +18,9 @@ WRITTEN = sorted(path.parent for path in HERE.glob("*/fits_versions.json"))
 @pytest.fixture(scope="module")
 def writer():
     """The script that wrote them."""
-    found = importlib.util.spec_from_file_location("write_fits", HERE / "write_fits.py")
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
+    spec = importlib.util.spec_from_file_location("write_fits", HERE / "write_fits.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
     return module
 
 

@@ -41,15 +41,15 @@ def main() -> None:
         check=True,
     ).stdout.strip()
     scores = ls.datasets.open_llm_leaderboard()
-    found: dict[str, np.ndarray] = {}
+    numbers: dict[str, np.ndarray] = {}
     for name, spec in specs().items():
         print(name, flush=True)
-        found |= {f"{name}|{key}": value for key, value in numbers_of(spec, scores).items()}
+        numbers |= {f"{name}|{key}": value for key, value in numbers_of(spec, scores).items()}
     versions = {library: version(library) for library in LIBRARIES}
     stated = {"commit": commit, "python": platform.python_version(), **versions}
     path = Path(__file__).parent / commit / "numbers.npz"
     path.parent.mkdir(exist_ok=True)
-    np.savez_compressed(path, stated=np.array(json.dumps(stated)), **found)  # type: ignore[arg-type]
+    np.savez_compressed(path, stated=np.array(json.dumps(stated)), **numbers)  # type: ignore[arg-type]
     print(path)
 
 

@@ -41,33 +41,33 @@ def run(density, start, seed: int = 0, steps: int = 20_000):
 
 def test_mean_field_advi_finds_the_nearest_independent_normal(target) -> None:
     runs = [run(target, MeanField.at(target.start), seed) for seed in range(RUNS)]
-    assert all(found.converged and not found.interrupted for found in runs)
-    parameters = np.mean([found.normal.parameters for found in runs], axis=0)
+    assert all(maximum.converged and not maximum.interrupted for maximum in runs)
+    parameters = np.mean([maximum.normal.parameters for maximum in runs], axis=0)
     np.testing.assert_allclose(parameters[:4], MEAN, atol=0.08)
     wanted = np.diag(np.linalg.inv(COVARIANCE)) ** -0.5  # Bishop 2006, eq. (10.12)
     np.testing.assert_allclose(np.exp(parameters[4:]), wanted, rtol=0.06)
     bound = 0.5 * np.log(2 * np.pi) * 4 + np.log(wanted).sum()
-    for found in runs:
-        assert found.elbo == pytest.approx(bound, abs=4 * found.error + 0.02)
+    for maximum in runs:
+        assert maximum.elbo == pytest.approx(bound, abs=4 * maximum.error + 0.02)
 
 
 def test_full_rank_advi_finds_the_target_itself(target) -> None:
     start = FullRank.from_mean_field(MeanField.at(target.start))
     runs = [run(target, start, seed) for seed in range(RUNS)]
-    means = np.mean([found.normal.parameters[:4] for found in runs], axis=0)
+    means = np.mean([maximum.normal.parameters[:4] for maximum in runs], axis=0)
     np.testing.assert_allclose(means, MEAN, atol=0.1)
-    factors = [found.normal.factor for found in runs]
+    factors = [maximum.normal.factor for maximum in runs]
     assert all((np.triu(factor, 1) == 0).all() for factor in factors)
     covariance = np.mean([factor @ factor.T for factor in factors], axis=0)
     np.testing.assert_allclose(covariance, COVARIANCE, atol=0.15)
     evidence = 0.5 * np.linalg.slogdet(2 * np.pi * COVARIANCE)[1]
-    for found in runs:
-        assert found.elbo == pytest.approx(evidence, abs=4 * found.error + 0.03)
+    for maximum in runs:
+        assert maximum.elbo == pytest.approx(evidence, abs=4 * maximum.error + 0.03)
 
 
 def test_too_few_steps_are_not_called_converged(target) -> None:
-    found = run(target, MeanField.at(target.start), steps=700)
-    assert not found.converged and found.steps == 700
+    result = run(target, MeanField.at(target.start), steps=700)
+    assert not result.converged and result.steps == 700
 
 
 def test_ctrl_c_keeps_the_approximation_so_far(target) -> None:
@@ -78,9 +78,9 @@ def test_ctrl_c_keeps_the_approximation_so_far(target) -> None:
             raise KeyboardInterrupt
         return target.evaluate(point)
 
-    found = run(replace(target, evaluate=evaluate), MeanField.at(target.start))
-    assert found.interrupted and not found.converged
-    np.testing.assert_allclose(found.normal.parameters[:4], MEAN, atol=1.0)
+    result = run(replace(target, evaluate=evaluate), MeanField.at(target.start))
+    assert result.interrupted and not result.converged
+    np.testing.assert_allclose(result.normal.parameters[:4], MEAN, atol=1.0)
 
 
 @pytest.mark.parametrize("kind", [MeanField, FullRank])
@@ -113,12 +113,12 @@ def test_the_elbos_gradient_is_that_of_its_one_draw_estimate(kind, target) -> No
         return target.value_and_gradient(moved.point(noise))[0] + moved.entropy
 
     slope = target.value_and_gradient(normal.point(noise))[1]
-    found = normal.gradient(noise, slope)
-    for index in np.nonzero(found)[0]:
-        step = np.zeros_like(found)
+    gradient = normal.gradient(noise, slope)
+    for index in np.nonzero(gradient)[0]:
+        step = np.zeros_like(gradient)
         step[index] = 1e-6
         rise = estimate(normal.parameters + step) - estimate(normal.parameters - step)
-        assert found[index] == pytest.approx(rise / 2e-6, rel=1e-5, abs=1e-6)
+        assert gradient[index] == pytest.approx(rise / 2e-6, rel=1e-5, abs=1e-6)
 
 
 def dense_inverse(alpha: np.ndarray, steps: list, changes: list) -> np.ndarray:
@@ -167,8 +167,8 @@ def test_draws_without_replacement_differ_and_follow_their_weights() -> None:
 
 
 def test_laplace_is_exact_for_a_normal(target) -> None:
-    found, factor, floored, gradient = laplace._at_mode(target, np.zeros(4))
-    np.testing.assert_allclose(found, MEAN, atol=1e-6)
+    mode, factor, floored, gradient = laplace._at_mode(target, np.zeros(4))
+    np.testing.assert_allclose(mode, MEAN, atol=1e-6)
     np.testing.assert_allclose(factor @ factor.T, COVARIANCE, rtol=1e-6, atol=1e-12)
     assert floored == 0 and gradient < 1e-6
 

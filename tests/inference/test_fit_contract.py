@@ -68,11 +68,11 @@ def test_the_statistics_have_arvizs_names(known_fit: Fit) -> None:
 
 
 def test_the_likelihood_names_its_cells(known_fit: Fit, known) -> None:
-    found = known_fit.tree["log_likelihood"]["score"]
-    assert found.dims == ("chain", "draw", "cell")
-    assert found.sizes["cell"] == known.scores.n_observed
+    by_cell = known_fit.tree["log_likelihood"]["score"]
+    assert by_cell.dims == ("chain", "draw", "cell")
+    assert by_cell.sizes["cell"] == known.scores.n_observed
     observed = known_fit.tree["observed_data"]["score"]
-    models, benchmarks = found["cell_model"].values, found["cell_benchmark"].values
+    models, benchmarks = by_cell["cell_model"].values, by_cell["cell_benchmark"].values
     assert not np.isnan(observed.sel(model="fam00-m0")).all()
     for model, benchmark in list(zip(models, benchmarks, strict=True))[::37]:
         assert np.isfinite(float(observed.sel(model=model, benchmark=benchmark)))
@@ -172,18 +172,18 @@ def test_pymcs_sampler_gives_the_same_kind_of_fit(quick_fits) -> None:
 METHODS = ["Laplace", "Pathfinder", "ADVI", "ADVI full-rank"]
 
 
-def same_kind(found: Fit, ours: Fit) -> None:
+def same_kind(fit: Fit, ours: Fit) -> None:
     """Every method gives the same groups, parameters, dims, names and cells."""
-    assert set(found.tree.children) == GROUPS
-    assert set(found.posterior.data_vars) == set(ours.posterior.data_vars)
+    assert set(fit.tree.children) == GROUPS
+    assert set(fit.posterior.data_vars) == set(ours.posterior.data_vars)
     for name in ours.posterior.data_vars:
-        assert found.posterior[name].dims == ours.posterior[name].dims
-        assert np.isfinite(found.posterior[name].values).all()
+        assert fit.posterior[name].dims == ours.posterior[name].dims
+        assert np.isfinite(fit.posterior[name].values).all()
     for name in ("benchmark", "benchmark_slope_covariate"):
-        assert list(found.posterior[name].values) == list(ours.posterior[name].values)
-    theirs = found.tree["log_likelihood"]["score"]
+        assert list(fit.posterior[name].values) == list(ours.posterior[name].values)
+    theirs = fit.tree["log_likelihood"]["score"]
     assert theirs.sizes["cell"] == ours.scores.n_observed and np.isfinite(theirs).all()
-    assert set(found.tree["log_prior"].data_vars) == set(ours.tree["log_prior"].data_vars)
+    assert set(fit.tree["log_prior"].data_vars) == set(ours.tree["log_prior"].data_vars)
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -234,9 +234,9 @@ def test_an_approximation_is_saved_used_and_diagnosed(name, approximate, tmp_pat
     rows = fit.scores.to_frame().drop(columns=list(fit.scores.benchmarks))
     table = ls.predict(back, rows, seed=2).table()
     assert np.isfinite(table[["mean", "lower", "upper"]]).all().all()
-    found = ls.diagnose(back)
-    assert found.passed is bool(fit.status.converged)
-    assert not any("chains" in line for line in found.advice)
+    diagnosis = ls.diagnose(back)
+    assert diagnosis.passed is bool(fit.status.converged)
+    assert not any("chains" in line for line in diagnosis.advice)
 
 
 @pytest.mark.parametrize("name", ["Pathfinder", "ADVI"])
@@ -274,8 +274,8 @@ def test_one_chain_is_not_said_to_disagree_with_itself(quick_fits) -> None:
     from latentscale.posterior.status import status_of_chains
 
     fit = quick_fits()
-    found = convergence(fit.posterior.isel(chain=[0]), None)
-    status = status_of_chains(found, interrupted=False)
+    statistics = convergence(fit.posterior.isel(chain=[0]), None)
+    status = status_of_chains(statistics, interrupted=False)
     assert not any("disagree" in line for line in status.advice)
     assert any("at least 2 chains" in line for line in status.advice)
     assert status.converged is not True

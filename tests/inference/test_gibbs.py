@@ -193,8 +193,8 @@ def test_a_fit_is_saved_used_and_diagnosed(short_fit, table: Scores, tmp_path) -
     xr.testing.assert_equal(back.posterior, fit.posterior)
     assert back.provenance.method == "Gibbs" and back.status == fit.status
     rows = table.to_frame().drop(columns=list(table.benchmarks))
-    found = ls.predict(back, rows, seed=2).table()
-    assert np.isfinite(found[["mean", "lower", "upper"]]).all().all()
+    ahead = ls.predict(back, rows, seed=2).table()
+    assert np.isfinite(ahead[["mean", "lower", "upper"]]).all().all()
     assert ls.diagnose(back).passed is bool(fit.status.converged)
     assert set(fit.tree["log_prior"].data_vars) >= {"precision_mean", "lineage_share", "tail"}
 
@@ -255,8 +255,8 @@ def test_a_term_that_is_not_linear_as_it_says_is_refused(
     right = ModelGroup.predictor
 
     def bent(*arguments: Any) -> Any:
-        found = right(*arguments)
-        return found + found**2
+        posterior = right(*arguments)
+        return posterior + posterior**2
 
     monkeypatch.setattr(ModelGroup, "predictor", bent)
     with pytest.raises(FitError, match='"model-group": what it adds is not linear'):

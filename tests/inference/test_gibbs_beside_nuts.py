@@ -22,12 +22,12 @@ def differences(ours: Fit, theirs: Fit) -> xr.Dataset:
     """Return differences of means and of standard deviations in Monte Carlo standard errors."""
     left, right = study.compared(ours), study.compared(theirs)
     over = ("chain", "draw")
-    found = {}
+    gaps = {}
     for what, one in (("mean", xr.Dataset.mean), ("sd", xr.Dataset.std)):
         error = (azs.mcse(left, method=what) ** 2 + azs.mcse(right, method=what) ** 2) ** 0.5
         gap = (one(left, over) - one(right, over)) / error.where(error > 0)
-        found |= {f"{what} of {name}": gap[name] for name in gap.data_vars}
-    return xr.Dataset(found)
+        gaps |= {f"{what} of {name}": gap[name] for name in gap.data_vars}
+    return xr.Dataset(gaps)
 
 
 @pytest.mark.slow
@@ -49,12 +49,12 @@ def test_ranks_of_true_values_are_uniform(tmp_path, monkeypatch) -> None:
     study.run_sbc(60)
     ranks = pd.read_csv(tmp_path / "sbc.csv")
     assert len(ranks) == 60
-    found = uniformity(ranks, study.RANKED, 1)
-    assert found["p_holm"].min() > 0.001
+    test_of_ranks = uniformity(ranks, study.RANKED, 1)
+    assert test_of_ranks["p_holm"].min() > 0.001
 
 
 def test_a_table_without_floors_keeps_everything_else(known) -> None:
     scores: Scores = known.scores
-    found = study.without_floors(scores)
-    assert float(abs(found.dataset["floor"]).max()) == 0
-    xr.testing.assert_equal(found.dataset["score"], scores.dataset["score"])
+    table = study.without_floors(scores)
+    assert float(abs(table.dataset["floor"]).max()) == 0
+    xr.testing.assert_equal(table.dataset["score"], scores.dataset["score"])

@@ -14,52 +14,52 @@ from latentscale.posterior.status import status_of_approximation
 @pytest.mark.parametrize("shape", [0.2, 0.5, 1.0])
 def test_pareto_k_is_the_tails_shape(shape: float) -> None:
     uniform = (np.arange(20_000) + 0.5) / 20_000  # quantiles: random ones would miss by 0.1
-    found = importance_weights(-shape * np.log(uniform), np.zeros(20_000))
-    assert found.pareto_k == pytest.approx(shape, abs=0.08)
+    weights = importance_weights(-shape * np.log(uniform), np.zeros(20_000))
+    assert weights.pareto_k == pytest.approx(shape, abs=0.08)
 
 
 def test_weights_correct_an_expectation() -> None:
     rng = np.random.default_rng(2)
     draws = rng.normal(0, 1.5, 20_000)
     log_p = stats.norm.logpdf(draws, 0.5, 1) + 7.0  # unnormalised
-    found = importance_weights(log_p, stats.norm.logpdf(draws, 0, 1.5))
-    weights = np.exp(found.log_weights)
+    smoothed = importance_weights(log_p, stats.norm.logpdf(draws, 0, 1.5))
+    weights = np.exp(smoothed.log_weights)
     assert weights.sum() == pytest.approx(1.0)
     assert (weights * draws).sum() == pytest.approx(0.5, abs=0.03)
     assert (weights * (draws - 0.5) ** 2).sum() == pytest.approx(1.0, abs=0.05)
-    assert found.pareto_k < 0.3
+    assert smoothed.pareto_k < 0.3
 
 
 def test_the_posterior_itself_has_even_weights() -> None:
     log_p = np.random.default_rng(0).normal(size=400)
-    found = importance_weights(log_p, log_p - 3.0)
-    assert found.pareto_k == 0.0
-    np.testing.assert_allclose(np.exp(found.log_weights), 1 / 400)
+    weights = importance_weights(log_p, log_p - 3.0)
+    assert weights.pareto_k == 0.0
+    np.testing.assert_allclose(np.exp(weights.log_weights), 1 / 400)
 
 
 def test_impossible_draws_have_no_weight() -> None:
     log_p = np.random.default_rng(0).normal(size=400)
     log_p[[3, 50]] = -np.inf, np.nan
-    found = importance_weights(log_p, np.zeros(400))
-    assert np.isfinite(found.pareto_k)
-    assert np.exp(found.log_weights)[[3, 50]].max() < 1e-100
+    weights = importance_weights(log_p, np.zeros(400))
+    assert np.isfinite(weights.pareto_k)
+    assert np.exp(weights.log_weights)[[3, 50]].max() < 1e-100
     nothing = importance_weights(np.full(400, -np.inf), np.zeros(400))
     assert nothing.pareto_k == np.inf
 
 
 def test_too_few_draws_say_so() -> None:
-    found = importance_weights(np.arange(20.0), np.zeros(20))
-    assert np.isnan(found.pareto_k)
-    status = status_of_approximation(found.pareto_k, (), figures="", good_for="")
+    weights = importance_weights(np.arange(20.0), np.zeros(20))
+    assert np.isnan(weights.pareto_k)
+    status = status_of_approximation(weights.pareto_k, (), figures="", good_for="")
     assert status.converged is False and "100 draws" in status.advice[0]
 
 
 def test_statistics_are_named() -> None:
     log_p, log_q = np.arange(30.0) % 7, np.arange(30.0) % 5
-    found = weight_stats(log_p, log_q, importance_weights(log_p, log_q))
-    assert set(found.data_vars) == {"lp", "log_q", "log_weight"}
-    assert found["lp"].dims == ("chain", "draw")
-    np.testing.assert_array_equal(found["lp"].isel(chain=0), log_p)
+    named = weight_stats(log_p, log_q, importance_weights(log_p, log_q))
+    assert set(named.data_vars) == {"lp", "log_q", "log_weight"}
+    assert named["lp"].dims == ("chain", "draw")
+    np.testing.assert_array_equal(named["lp"].isel(chain=0), log_p)
 
 
 @pytest.mark.parametrize(

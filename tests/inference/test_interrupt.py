@@ -74,15 +74,15 @@ def run(backend: str, folder: Path) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def check(found: dict, asked: int) -> None:
-    assert found["interrupted"] and found["loaded"]
-    assert "interrupted" in found["message"]
-    assert any("stopped early" in line for line in found["advice"])
-    assert 1 <= found["sizes"]["draw"] < asked
-    assert found["sizes"]["chain"] >= 1
-    assert found["stats"]["draw"] == found["sizes"]["draw"]
-    assert found["stats"]["chain"] == found["sizes"]["chain"]
-    assert found["finite"] and found["forecast"] and found["moving"] > 0
+def check(outcome: dict, asked: int) -> None:
+    assert outcome["interrupted"] and outcome["loaded"]
+    assert "interrupted" in outcome["message"]
+    assert any("stopped early" in line for line in outcome["advice"])
+    assert 1 <= outcome["sizes"]["draw"] < asked
+    assert outcome["sizes"]["chain"] >= 1
+    assert outcome["stats"]["draw"] == outcome["sizes"]["draw"]
+    assert outcome["stats"]["chain"] == outcome["sizes"]["chain"]
+    assert outcome["finite"] and outcome["forecast"] and outcome["moving"] > 0
 
 
 def test_ctrl_c_with_nutpie_keeps_the_draws_so_far(tmp_path: Path) -> None:

@@ -57,40 +57,42 @@ def test_the_truth_lies_within_the_standard_errors(marginal_fit: Fit, known) -> 
 
 
 def test_the_gradient_vanishes_at_the_estimate(known, marginal_spec: ModelSpec) -> None:
-    found = ls.methods.marginal_estimate(
+    estimate = ls.methods.marginal_estimate(
         marginal_spec, known.scores, method=METHOD, seed=4, progress=False
     )
     likelihood = marginal_likelihood(marginal_spec, design(marginal_spec, known.scores))
     nodes = gauss_hermite(2, 7)
-    placement = likelihood.place(found.vector)
-    values, scores = likelihood.with_scores(found.vector, placement, nodes)
-    assert values.sum() == pytest.approx(found.log_likelihood, abs=0.01)
-    spread = np.sqrt(np.diag(found.information.covariance("observed")))
+    placement = likelihood.place(estimate.vector)
+    values, scores = likelihood.with_scores(estimate.vector, placement, nodes)
+    assert values.sum() == pytest.approx(estimate.log_likelihood, abs=0.01)
+    spread = np.sqrt(np.diag(estimate.information.covariance("observed")))
     assert np.abs(scores.sum(axis=0) * spread).max() < 0.05
-    for direction in np.random.default_rng(0).standard_normal((5, found.vector.size)):
-        moved = found.vector + 0.3 * spread * direction
+    for direction in np.random.default_rng(0).standard_normal((5, estimate.vector.size)):
+        moved = estimate.vector + 0.3 * spread * direction
         there = likelihood.place(moved, placement.modes)
-        assert likelihood.by_family(moved, there, nodes).sum() < found.log_likelihood
-    assert found.converged and found.aic == pytest.approx(
-        2 * len(found.labels) - 2 * found.log_likelihood
+        assert likelihood.by_family(moved, there, nodes).sum() < estimate.log_likelihood
+    assert estimate.converged and estimate.aic == pytest.approx(
+        2 * len(estimate.labels) - 2 * estimate.log_likelihood
     )
-    assert found.bic == pytest.approx(len(found.labels) * np.log(26) - 2 * found.log_likelihood)
-    assert len(found.starts) == 2 and max(found.starts) == pytest.approx(
-        found.log_likelihood, abs=1
+    assert estimate.bic == pytest.approx(
+        len(estimate.labels) * np.log(26) - 2 * estimate.log_likelihood
+    )
+    assert len(estimate.starts) == 2 and max(estimate.starts) == pytest.approx(
+        estimate.log_likelihood, abs=1
     )
 
 
 def test_newton_reaches_the_maximum_from_a_search_that_stopped_short(known, marginal_spec) -> None:
-    found = ls.methods.marginal_estimate(
+    estimate = ls.methods.marginal_estimate(
         marginal_spec, known.scores, method=METHOD, seed=4, progress=False
     )
     likelihood = marginal_likelihood(marginal_spec, design(marginal_spec, known.scores))
     nodes = gauss_hermite(2, 5)
-    spread = np.sqrt(np.diag(found.information.covariance("observed")))
+    spread = np.sqrt(np.diag(estimate.information.covariance("observed")))
     noise = np.random.default_rng(1).standard_normal(spread.size)
-    short = found.vector + 2 * spread * noise
+    short = estimate.vector + 2 * spread * noise
     vector, there, _ = newton(likelihood, short, nodes, gauss_hermite(2, 3), 1)
-    np.testing.assert_allclose(vector, found.vector, atol=0.01 * spread.max())
+    np.testing.assert_allclose(vector, estimate.vector, atol=0.01 * spread.max())
     again = np.diag(there.covariance("observed"))
     np.testing.assert_allclose(np.sqrt(again), spread, rtol=0.03)
 
@@ -166,17 +168,17 @@ def test_it_is_saved_and_read_back(marginal_fit: Fit, tmp_path) -> None:
 def test_covariances_of_a_known_likelihood() -> None:
     """Scores of a normal mean: J = n, S = sum of squares; the sandwich is S / n^2."""
     residual = np.random.default_rng(0).standard_normal((50, 1)) * 2
-    found = Information(np.array([[50.0]]), residual)
+    information = Information(np.array([[50.0]]), residual)
     square = float(np.square(residual).sum())
-    assert found.covariance("observed")[0, 0] == pytest.approx(1 / 50)
-    assert found.covariance("outer-product")[0, 0] == pytest.approx(1 / square)
-    assert found.covariance("sandwich")[0, 0] == pytest.approx(square / 2500)
+    assert information.covariance("observed")[0, 0] == pytest.approx(1 / 50)
+    assert information.covariance("outer-product")[0, 0] == pytest.approx(1 / square)
+    assert information.covariance("sandwich")[0, 0] == pytest.approx(square / 2500)
 
 
 def test_flat_directions_are_said_and_not_inverted() -> None:
-    found = Information(np.diag([4.0, 1e-5]), np.ones((9, 2)))
-    assert found.flat.shape == (2, 1) and abs(found.flat[1, 0]) == pytest.approx(1)
-    np.testing.assert_allclose(found.covariance("observed"), np.diag([0.25, 0.0]))
+    information = Information(np.diag([4.0, 1e-5]), np.ones((9, 2)))
+    assert information.flat.shape == (2, 1) and abs(information.flat[1, 0]) == pytest.approx(1)
+    np.testing.assert_allclose(information.covariance("observed"), np.diag([0.25, 0.0]))
 
 
 REFUSED = {

@@ -80,7 +80,7 @@ def test_the_loops_say_what_the_packages_equations_say(name: str, known) -> None
     spec, table, likelihood, vector = prepared(name, known.scores)
     rng = np.random.default_rng(0)
     y = rng.standard_normal((likelihood.families, 3, likelihood.parameters.skills))
-    found = likelihood.joint_at(vector, y) + 0.5 * np.square(y).sum(axis=2)
+    joint = likelihood.joint_at(vector, y) + 0.5 * np.square(y).sum(axis=2)
     draws = likelihood.parameters.dataset(vector, ())
     alpha = y @ likelihood.parameters.natural(vector)["factor"].T
     effects = xr.Dataset(
@@ -98,7 +98,7 @@ def test_the_loops_say_what_the_packages_equations_say(name: str, known) -> None
     by_model = cells.transpose("model", "benchmark", "sample").sum("benchmark").values
     wanted = np.zeros((likelihood.families, 3))
     np.add.at(wanted, table.family_of_model, by_model)
-    np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-8)
+    np.testing.assert_allclose(joint, wanted, rtol=1e-9, atol=1e-8)
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -124,7 +124,7 @@ def test_the_gradient_is_that_of_the_sum(name: str, small_scores: Scores) -> Non
 def test_one_dimension_agrees_with_quadpack(small_scores: Scores) -> None:
     _, _, likelihood, vector = prepared("one skill", small_scores)
     placement = likelihood.place(vector)
-    found = likelihood.by_family(vector, placement, gauss_hermite(1, 15))
+    by_family = likelihood.by_family(vector, placement, gauss_hermite(1, 15))
     for family in range(likelihood.families):
         mode = placement.modes[family, 0]
         y = np.zeros((likelihood.families, 1, 1))
@@ -137,13 +137,13 @@ def test_one_dimension_agrees_with_quadpack(small_scores: Scores) -> None:
         width = 12 * placement.spreads[family, 0, 0]
         area = integrate.quad(density, mode - width, mode + width, epsabs=1e-10)[0]
         wanted = np.log(area) + placement.peaks[family] - 0.5 * np.log(2 * np.pi)
-        assert found[family] == pytest.approx(wanted, abs=1e-5)
+        assert by_family[family] == pytest.approx(wanted, abs=1e-5)
 
 
 def test_quadrature_agrees_with_monte_carlo(small_scores: Scores) -> None:
     """Monte Carlo from the prior of the latents, the definition; its error is known."""
     _, _, likelihood, vector = prepared("cai", small_scores)
-    found = likelihood.by_family(vector, likelihood.place(vector), gauss_hermite(2, 7))
+    by_family = likelihood.by_family(vector, likelihood.place(vector), gauss_hermite(2, 7))
     y = np.random.default_rng(1).standard_normal((likelihood.families, 200_000, 2))
     log_p = likelihood.joint_at(vector, y) + 0.5 * np.square(y).sum(axis=2)
     top = log_p.max(axis=1, keepdims=True)
@@ -151,8 +151,8 @@ def test_quadrature_agrees_with_monte_carlo(small_scores: Scores) -> None:
     wanted = np.log(weight.mean(axis=1)) + top[:, 0]
     error = weight.std(axis=1) / weight.mean(axis=1) / np.sqrt(weight.shape[1])
     assert error.max() < 0.05
-    assert (np.abs(found - wanted) < 4 * error + 1e-3).all()
-    assert np.abs(likelihood.place(vector).laplace - found).max() > 1e-4  # Laplace differs
+    assert (np.abs(by_family - wanted) < 4 * error + 1e-3).all()
+    assert np.abs(likelihood.place(vector).laplace - by_family).max() > 1e-4  # Laplace differs
 
 
 def test_latents_are_drawn_from_their_conditional(small_scores: Scores) -> None:

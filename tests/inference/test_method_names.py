@@ -19,13 +19,13 @@ def shipped() -> set[str]:
     """Return the names of the methods that the package's own modules define."""
     for module in pkgutil.walk_packages(inference.__path__, f"{inference.__name__}."):
         importlib.import_module(module.name)
-    found, waiting = set(), [Method]
+    names, waiting = set(), [Method]
     while waiting:
         for kind in waiting.pop().__subclasses__():
             waiting.append(kind)
             if kind.__module__.startswith("latentscale.") and not kind.__abstractmethods__:
-                found.add(kind.__name__)
-    return found
+                names.add(kind.__name__)
+    return names
 
 
 def test_every_method_is_registered_public_and_a_record() -> None:

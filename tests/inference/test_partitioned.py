@@ -77,10 +77,10 @@ def test_the_mean_weight_of_candidates_is_the_marginal_likelihood(
     b: tuple[float, float], renew: bool
 ) -> None:
     at = np.array(b)
-    found = sampler(4000, renew=renew).at(at, np.random.default_rng(2))
-    assert found.level == pytest.approx(log_marginal(at), abs=0.01)
-    np.testing.assert_allclose(found.halves, found.level, atol=0.03)
-    assert (found.ess > 2000).all()
+    candidates = sampler(4000, renew=renew).at(at, np.random.default_rng(2))
+    assert candidates.level == pytest.approx(log_marginal(at), abs=0.01)
+    np.testing.assert_allclose(candidates.halves, candidates.level, atol=0.03)
+    assert (candidates.ess > 2000).all()
 
 
 def test_the_mean_score_is_the_gradient_of_the_marginal_likelihood() -> None:
@@ -139,12 +139,12 @@ def flat(point: Floats) -> tuple[float, Floats]:
 def test_proposals_shaped_along_axes_carry_a_skewed_posterior() -> None:
     rng = np.random.default_rng(4)
     proposals = along_axes(profile(20), 2000, rng)
-    found = weighted(proposals, results_of(proposals.draws, skewed), flat)
-    assert found.pareto_k < k_limit(2000)
-    assert found.ess > 800
+    weights = weighted(proposals, results_of(proposals.draws, skewed), flat)
+    assert weights.pareto_k < k_limit(2000)
+    assert weights.ess > 800
     # x = 2 log(G / 4) with G gamma of shape 4
     exact = 2 * (1.2561176684318005 - np.log(4))
-    assert float((found.weight @ found.draws).mean()) == pytest.approx(exact, abs=0.03)
+    assert float((weights.weight @ weights.draws).mean()) == pytest.approx(exact, abs=0.03)
 
 
 def test_a_refitted_proposal_mends_one_that_is_off_centre() -> None:

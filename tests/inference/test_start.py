@@ -52,16 +52,16 @@ def placed(gap: float, seed: int = 1, **settings: Any) -> StartingPoints:
     return start.place(compiled(gap), seed=seed, cores=1, progress=False)
 
 
-def points(found: StartingPoints, count: int = 400) -> np.ndarray:
-    return np.array([found.compiled.begin(seed) for seed in range(count)])
+def points(starting: StartingPoints, count: int = 400) -> np.ndarray:
+    return np.array([starting.compiled.begin(seed) for seed in range(count)])
 
 
 @pytest.mark.parametrize("mode", [HIGH, LOW])
 def test_a_climb_ends_at_the_mode_of_its_hill(mode: np.ndarray) -> None:
-    found = ascent(two_modes(5.0), mode + np.array([0.4, -0.3, 0.5]), 200)
-    np.testing.assert_allclose(found.mode, mode, atol=1e-3)
-    assert found.value == pytest.approx(0.0 if mode is HIGH else -5.0, abs=1e-3)
-    assert found.converged
+    ends = ascent(two_modes(5.0), mode + np.array([0.4, -0.3, 0.5]), 200)
+    np.testing.assert_allclose(ends.mode, mode, atol=1e-3)
+    assert ends.value == pytest.approx(0.0 if mode is HIGH else -5.0, abs=1e-3)
+    assert ends.converged
 
 
 def test_climbs_of_one_height_are_one_mode() -> None:
@@ -70,26 +70,26 @@ def test_climbs_of_one_height_are_one_mode() -> None:
 
 
 def test_chains_begin_round_the_highest_mode_alone() -> None:
-    found = placed(gap=50.0)
-    where = points(found)
+    starting = placed(gap=50.0)
+    where = points(starting)
     assert (where[:, 0] > 0).all()
     np.testing.assert_allclose(where.mean(axis=0), HIGH, atol=0.1)
     ratio = where.std(axis=0) / SPREAD
     assert (ratio > 0.2).all() and (ratio < 1.0).all()
-    assert "50 or more below" in found.message and not found.advice
+    assert "50 or more below" in starting.message and not starting.advice
 
 
 def test_modes_within_the_margin_share_the_chains() -> None:
-    found = placed(gap=8.0)
-    share = (points(found)[:, 0] > 0).mean()
+    starting = placed(gap=8.0)
+    share = (points(starting)[:, 0] > 0).mean()
     assert 0.4 < share < 0.6
-    assert "32 of 32 climbs ended" in found.message
+    assert "32 of 32 climbs ended" in starting.message
 
 
 def test_a_mode_left_out_that_may_matter_is_told_with_what_to_do() -> None:
-    found = placed(gap=17.6)
-    assert (points(found)[:, 0] > 0).all()
-    assert any("17.6 below" in line and "ModeStart(margin=18)" in line for line in found.advice)
+    starting = placed(gap=17.6)
+    assert (points(starting)[:, 0] > 0).all()
+    assert any("17.6 below" in line and "ModeStart(margin=18)" in line for line in starting.advice)
     wider = placed(gap=17.6, margin=18.5)
     assert (points(wider)[:, 0] < 0).any() and not wider.advice
 
@@ -97,8 +97,8 @@ def test_a_mode_left_out_that_may_matter_is_told_with_what_to_do() -> None:
 def test_a_single_climb_to_the_highest_mode_is_told() -> None:
     begin = iter([HIGH, LOW, LOW, LOW])
     model = compiled(50.0).beginning(lambda seed: next(begin) + 0.1)
-    found = ls.methods.ModeStart(climbs=4).place(model, seed=1, cores=1, progress=False)
-    assert any("Only 1 of 4" in line for line in found.advice)
+    starting = ls.methods.ModeStart(climbs=4).place(model, seed=1, cores=1, progress=False)
+    assert any("Only 1 of 4" in line for line in starting.advice)
 
 
 def test_the_same_seed_gives_the_same_starts() -> None:
@@ -113,8 +113,8 @@ def test_a_density_that_is_nowhere_finite_is_refused() -> None:
 
 def test_the_priors_own_starts_are_left_alone() -> None:
     model = compiled(1.0)
-    found = ls.methods.PriorStart().place(model, seed=1, cores=1, progress=False)
-    assert found.compiled is model and not found.message
+    starting = ls.methods.PriorStart().place(model, seed=1, cores=1, progress=False)
+    assert starting.compiled is model and not starting.message
 
 
 @pytest.mark.parametrize(

@@ -54,11 +54,11 @@ def test_the_expected_score_is_the_mean_over_beta_rates(mean: float, k: int) -> 
             np.log([(1 - mean) * spread + r for r in range(k)]).sum()
             - np.log([spread + r for r in range(k)]).sum()
         )
-        found = over_attempts(*(xr.DataArray(float(v)) for v in (mean, spread, k)))
-        assert float(found) == pytest.approx(wanted, rel=1e-6)
+        mean_score = over_attempts(*(xr.DataArray(float(v)) for v in (mean, spread, k)))
+        assert float(mean_score) == pytest.approx(wanted, rel=1e-6)
         if mean > 0.01:
             drawn = rates.rvs(20000, random_state=1)
-            assert float(found) == pytest.approx(1 - np.mean((1 - drawn) ** k), abs=0.012)
+            assert float(mean_score) == pytest.approx(1 - np.mean((1 - drawn) ** k), abs=0.012)
 
 
 def test_benchmarks_of_one_task_have_its_predictor_and_more_attempts_score_higher(

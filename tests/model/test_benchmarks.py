@@ -59,17 +59,17 @@ def test_estimated_floors_lie_round_the_known_ones(known, prior_fit) -> None:
     known_floor = known.scores.dataset["floor"]
     guessed = (known_floor > 0).values
     assert guessed.any() and not guessed.all()
-    found, shift = (
+    floors, shift = (
         s[name].transpose("sample", "benchmark").values for name in ("floor", "floor_shift")
     )
     wanted = expit(logit(known_floor.values[guessed]) + shift[:, guessed])
-    np.testing.assert_allclose(found[:, guessed], wanted, rtol=1e-9)
-    assert (found[:, ~guessed] == 0).all()
-    off = np.abs(np.median(found, axis=0) - known_floor.values)
-    assert off.max() < 0.02 and found[:, guessed].std(axis=0).min() > 0.01
+    np.testing.assert_allclose(floors[:, guessed], wanted, rtol=1e-9)
+    assert (floors[:, ~guessed] == 0).all()
+    off = np.abs(np.median(floors, axis=0) - known_floor.values)
+    assert off.max() < 0.02 and floors[:, guessed].std(axis=0).min() > 0.01
     share = s["ceiling_share"].transpose("sample", "benchmark").values
     ceiling = s["ceiling"].transpose("sample", "benchmark").values
-    np.testing.assert_allclose(ceiling, found + (1 - found) * share, rtol=1e-9)
+    np.testing.assert_allclose(ceiling, floors + (1 - floors) * share, rtol=1e-9)
     prior = fit.tree["log_prior"]["floor_shift"].transpose("chain", "draw", "benchmark")
     np.testing.assert_allclose(prior.values[0], stats.norm(0, 0.2).logpdf(shift), rtol=1e-9)
 

@@ -43,9 +43,9 @@ def test_new_models_are_forecast_from_a_date_alone(fit: Fit) -> None:
             "reasoning": [1, 0],
         }
     )
-    found = ls.predict(fit, rows, seed=1)
-    assert np.isfinite(found.draws.values).all()
-    table = found.table()
+    forecast = ls.predict(fit, rows, seed=1)
+    assert np.isfinite(forecast.draws.values).all()
+    table = forecast.table()
     elo = table[table["benchmark"] == "arena"]
     assert elo["median"].between(0, 3000).all()
     fractions = table[table["benchmark"] != "arena"]
@@ -71,8 +71,8 @@ def test_the_index_and_a_probe_set_of_closed_models(fit: Fit) -> None:
     eta = fit.evaluator.at(fit.samples, fit.scores.dataset, residuals="fitted").eta
     order = eta.mean(["sample", "benchmark"]).values.argsort()
     names = [str(mean["model"].values[place]) for place in order[[0, -1]]]
-    found = ls.capability_index(fit, anchors=dict(zip(names, (130, 150), strict=True)))
-    assert len(found.table()) == len(fit.scores.models)
+    index = ls.capability_index(fit, anchors=dict(zip(names, (130, 150), strict=True)))
+    assert len(index.table()) == len(fit.scores.models)
     assert len(ls.probe_set(fit, 2, seed=1).best) == 2
 
 

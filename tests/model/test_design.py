@@ -46,11 +46,11 @@ def frame() -> pd.DataFrame:
 
 def test_only_observed_cells_enter(frame: pd.DataFrame) -> None:
     scores = scores_of(frame)
-    found = design(FLOPS, scores)
-    assert len(found.score_of_cell) == scores.n_observed == 16
-    assert np.isfinite(found.score_of_cell).all()
+    prepared = design(FLOPS, scores)
+    assert len(prepared.score_of_cell) == scores.n_observed == 16
+    assert np.isfinite(prepared.score_of_cell).all()
     rebuilt = np.full((6, 3), np.nan)
-    rebuilt[found.model_of_cell, found.benchmark_of_cell] = found.score_of_cell
+    rebuilt[prepared.model_of_cell, prepared.benchmark_of_cell] = prepared.score_of_cell
     inside = frame[["mmlu", "gsm8k", "own"]].to_numpy(copy=True)
     inside[0, 1], inside[4, 1], inside[5, 2] = 0.5 / 1319, 1 - 0.5 / 1319, 0.5 / 1000
     np.testing.assert_allclose(rebuilt, inside, rtol=1e-12)
@@ -83,11 +83,11 @@ def test_pull_inside_leaves_the_rest_and_its_input_alone() -> None:
 
 
 def test_indices_name_the_right_family_and_lineage(frame: pd.DataFrame) -> None:
-    found = design(LINEAGE, scores_of(frame))
-    assert found.families == ("a", "b", "c") and found.lineages == ("L1", "L2")
-    assert [found.families[i] for i in found.family_of_model] == list(frame["family"])
-    lineages = [found.lineages[i] for i in found.lineage_of_family]
-    assert dict(zip(found.families, lineages, strict=True)) == {"a": "L1", "b": "L2", "c": "L1"}
+    prepared = design(LINEAGE, scores_of(frame))
+    assert prepared.families == ("a", "b", "c") and prepared.lineages == ("L1", "L2")
+    assert [prepared.families[i] for i in prepared.family_of_model] == list(frame["family"])
+    lineages = [prepared.lineages[i] for i in prepared.lineage_of_family]
+    assert dict(zip(prepared.families, lineages, strict=True)) == {"a": "L1", "b": "L2", "c": "L1"}
 
 
 def test_a_lineage_level_needs_a_lineage_of_two_families(frame: pd.DataFrame) -> None:
@@ -102,58 +102,58 @@ def test_rows_without_tokens_are_left_out_aloud(frame: pd.DataFrame) -> None:
     frame.loc[[1, 4], "tokens_t"] = np.nan
     scores = scores_of(frame)
     with pytest.warns(DataWarning, match="leaves out") as caught:
-        found = design(FLOPS, scores)
+        prepared = design(FLOPS, scores)
     message = str(caught[0].message)
     for part in ('"v"', '"y"', "2 models", "log_params"):
         assert part in message
-    assert found.left_out == ("v", "y") and found.scores.models == ("u", "w", "x", "z")
+    assert prepared.left_out == ("v", "y") and prepared.scores.models == ("u", "w", "x", "z")
     assert scores.models == tuple("uvwxyz")
-    assert len(found.score_of_cell) == 10 and found.model_of_cell.max() == 3
+    assert len(prepared.score_of_cell) == 10 and prepared.model_of_cell.max() == 3
 
 
 def test_a_spec_on_size_alone_keeps_rows_without_tokens(frame: pd.DataFrame) -> None:
     frame["tokens_t"] = np.nan
     with warnings.catch_warnings():
         warnings.simplefilter("error", DataWarning)
-        found = design(SIZE, scores_of(frame))
-    assert found.left_out == () and len(found.scores.models) == 6
+        prepared = design(SIZE, scores_of(frame))
+    assert prepared.left_out == () and len(prepared.scores.models) == 6
     with pytest.raises(DataError, match="tokens"):
         design(FLOPS, scores_of(frame))
 
 
 def test_a_model_without_a_score_is_left_out_and_named(frame: pd.DataFrame) -> None:
     frame.loc[2, ["gsm8k", "own"]] = np.nan
-    found = design(FLOPS, scores_of(frame))
-    assert found.left_out == ("w",)
-    assert "w" not in found.scores.models and "w" not in found.x["model"].values
+    prepared = design(FLOPS, scores_of(frame))
+    assert prepared.left_out == ("w",)
+    assert "w" not in prepared.scores.models and "w" not in prepared.x["model"].values
 
 
 def test_a_benchmark_left_without_scores_goes_too(frame: pd.DataFrame) -> None:
     frame["tokens_t"] = [np.nan, 1, 2, 2, 3, 3]
     frame["own"] = [0.5, np.nan, np.nan, np.nan, np.nan, np.nan]
     with pytest.warns(DataWarning):
-        found = design(FLOPS, scores_of(frame))
-    assert found.scores.benchmarks == ("mmlu", "gsm8k")
+        prepared = design(FLOPS, scores_of(frame))
+    assert prepared.scores.benchmarks == ("mmlu", "gsm8k")
 
 
 def test_the_covariates_are_centred_on_the_rows_used(frame: pd.DataFrame) -> None:
     frame.loc[5, "tokens_t"] = np.nan
     with pytest.warns(DataWarning):
-        found = design(FLOPS, scores_of(frame))
+        prepared = design(FLOPS, scores_of(frame))
     raw = np.log(6e21 * frame["params_b"] * frame["tokens_t"])[:5]
     wanted = (raw - raw.mean()) / raw.std(ddof=0)
-    np.testing.assert_allclose(found.x.values[:, 0], wanted, rtol=1e-9)
-    assert found.x.dims == ("model", "covariate")
+    np.testing.assert_allclose(prepared.x.values[:, 0], wanted, rtol=1e-9)
+    assert prepared.x.dims == ("model", "covariate")
 
 
 def test_a_given_transform_is_used_and_must_fit_the_spec(frame: pd.DataFrame) -> None:
     scores = scores_of(frame)
     other = scores_of(frame.assign(params_b=frame["params_b"] * 10))
     transform = CovariateTransform.fit(scores, FLOPS.covariates)
-    found = design(FLOPS, other, transform=transform)
+    prepared = design(FLOPS, other, transform=transform)
     plain = design(FLOPS, scores).x
     step = np.log(10) / transform.scale["log_flops"]
-    np.testing.assert_allclose((found.x - plain).values, step, rtol=1e-9)
+    np.testing.assert_allclose((prepared.x - plain).values, step, rtol=1e-9)
     with pytest.raises(SpecError, match="log_params"):
         design(SIZE, scores, transform=transform)
 

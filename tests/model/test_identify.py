@@ -49,23 +49,23 @@ def test_the_rest_are_chosen_from_what_the_first_does_not_explain(
 
 
 def test_with_no_preference_each_group_gets_an_anchor(two_groups: xr.DataArray) -> None:
-    found = choose_anchors(SkillSpec(count=2, identify=Anchored()), two_groups)
-    assert len({name in ("a", "b", "c") for name in found}) == 2
-    assert "noise" not in found
-    assert found == choose_anchors(SkillSpec(count=2, identify=Anchored()), two_groups)
+    anchors = choose_anchors(SkillSpec(count=2, identify=Anchored()), two_groups)
+    assert len({name in ("a", "b", "c") for name in anchors}) == 2
+    assert "noise" not in anchors
+    assert anchors == choose_anchors(SkillSpec(count=2, identify=Anchored()), two_groups)
 
 
 def test_every_benchmark_can_be_an_anchor_once(two_groups: xr.DataArray) -> None:
-    found = choose_anchors(SkillSpec(count=6, identify=Anchored(anchors=("q",))), two_groups)
-    assert found[0] == "q" and sorted(found) == ["a", "b", "c", "noise", "p", "q"]
+    anchors = choose_anchors(SkillSpec(count=6, identify=Anchored(anchors=("q",))), two_groups)
+    assert anchors[0] == "q" and sorted(anchors) == ["a", "b", "c", "noise", "p", "q"]
 
 
 def test_benchmarks_that_no_model_shares_still_get_anchors() -> None:
     scores = np.full((20, 2), np.nan)
     scores[:10, 0] = np.linspace(0.1, 0.9, 10)
     scores[10:, 1] = np.linspace(0.2, 0.8, 10)
-    found = choose_anchors(SkillSpec(count=2, identify=Anchored()), table(scores, ["a", "b"]))
-    assert sorted(found) == ["a", "b"]
+    anchors = choose_anchors(SkillSpec(count=2, identify=Anchored()), table(scores, ["a", "b"]))
+    assert sorted(anchors) == ["a", "b"]
 
 
 def test_constant_and_nearly_empty_benchmarks_do_not_break_the_choice() -> None:
@@ -74,8 +74,8 @@ def test_constant_and_nearly_empty_benchmarks_do_not_break_the_choice() -> None:
     scores[:, 1] = 0.5
     scores[2:, 3] = np.nan
     names = ["a", "flat", "b", "rare"]
-    found = choose_anchors(SkillSpec(count=4, identify=Anchored()), table(scores, names))
-    assert sorted(found) == sorted(names)
+    anchors = choose_anchors(SkillSpec(count=4, identify=Anchored()), table(scores, names))
+    assert sorted(anchors) == sorted(names)
 
 
 def test_more_skills_than_benchmarks_is_refused(two_groups: xr.DataArray) -> None:

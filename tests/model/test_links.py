@@ -114,11 +114,11 @@ def free(slopes: np.ndarray) -> dict[str, xr.DataArray]:
 
 @pytest.mark.parametrize("slopes", [SLOPES, SLOPES[::-1], np.ones(4), np.full(4, 1e-3)])
 def test_the_monotone_link_is_the_integral_of_its_slopes(slopes: np.ndarray) -> None:
-    found = link_share(spec_with("monotone"), free(slopes), ETA)
-    for eta, share in zip(ETA.values[::8], found.values[::8], strict=True):
+    shares = link_share(spec_with("monotone"), free(slopes), ETA)
+    for eta, share in zip(ETA.values[::8], shares.values[::8], strict=True):
         area = quad(slope_at, 0, eta, args=(slopes,), points=KNOTS, epsabs=1e-12)[0]
         assert share == pytest.approx(expit(area / slope_at(0.0, slopes)), rel=1e-8)
-    assert (np.diff(found.values) > 0).all() and 0 < found.min() < found.max() < 1
+    assert (np.diff(shares.values) > 0).all() and 0 < shares.min() < shares.max() < 1
 
 
 def test_the_monotone_link_keeps_value_and_slope_at_zero() -> None:

@@ -81,9 +81,9 @@ def test_covariates_of_a_draw_are_those_of_the_filled_table(prior_fit: Callable[
         filled.loc[filled["model"] == model, kind.name] = kind.stepped(np.array([raw]))[0]
     whole = ls.Scores.from_frame(filled, features=ESTIMATED)
     wanted = t.apply(whole.dataset).sel(model="m4")
-    found = at.rows.covariates["covariate"].isel(sample=1).sel(model="m4")
+    covariate = at.rows.covariates["covariate"].isel(sample=1).sel(model="m4")
     # Dates are whole days: some 0.002 standard deviations.
-    np.testing.assert_allclose(found.sel(covariate=wanted.covariate), wanted, atol=0.01)
+    np.testing.assert_allclose(covariate.sel(covariate=wanted.covariate), wanted, atol=0.01)
 
 
 def test_the_model_has_the_density_of_its_draws(
@@ -99,9 +99,9 @@ def test_the_model_has_the_density_of_its_draws(
         value = draw[name].values
         key = name if name in point else f"{name}_log__"
         point[key] = np.log(value) if key.endswith("_log__") else value
-    found = model.compile_logp(vars=[model["score"]])(point)
+    log_density = model.compile_logp(vars=[model["score"]])(point)
     wanted = fit.tree["log_likelihood"]["score"].isel(chain=0, draw=0).sum()
-    assert float(found) == pytest.approx(float(wanted), rel=1e-8)
+    assert float(log_density) == pytest.approx(float(wanted), rel=1e-8)
 
 
 def test_new_models_may_leave_such_a_feature_out_and_are_less_certain(

@@ -85,8 +85,8 @@ def test_a_score_moves_the_benchmarks_of_its_group_most(fit: Fit) -> None:
     wide = replace(fit, tree=tree)
     before = ls.predict(wide, ROW, seed=2).mean_draws.median("sample").isel(model=0)
     score = min(float(before.sel(benchmark="alpha")) + 0.3, 0.97)
-    found = ls.predict(wide, ROW.assign(alpha=score), seed=2)
-    after = found.mean_draws.median("sample").isel(model=0)
+    forecast = ls.predict(wide, ROW.assign(alpha=score), seed=2)
+    after = forecast.mean_draws.median("sample").isel(model=0)
     change = abs(logit(after) - logit(before))
     assert float(change.sel(benchmark="gamma")) > 2 * float(change.sel(benchmark="zeta"))
 
@@ -99,6 +99,6 @@ def test_groups_are_needed(small_scores: Scores) -> None:
 
 
 def test_shares_of_variance_name_the_effect(fit: Fit) -> None:
-    found = ls.studies.variance_shares(fit)
-    assert "model x benchmark group" in found.draws["component"].values
-    assert "other terms" not in found.draws["component"].values
+    shares = ls.studies.variance_shares(fit)
+    assert "model x benchmark group" in shares.draws["component"].values
+    assert "other terms" not in shares.draws["component"].values

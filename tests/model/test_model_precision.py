@@ -65,8 +65,8 @@ def test_a_noisier_model_has_wider_forecasts(held: Fit) -> None:
     tree = held.tree.copy()
     tree["posterior"] = xr.DataTree(held.posterior.assign(model_precision=moved))
     rows = held.scores.to_frame().query("model in @known")[list(ROW)]
-    found = ls.predict(replace(held, tree=tree), rows, seed=3)
-    noise = (found.draws - found.mean_draws).std("sample").mean("benchmark")
+    forecast = ls.predict(replace(held, tree=tree), rows, seed=3)
+    noise = (forecast.draws - forecast.mean_draws).std("sample").mean("benchmark")
     assert float(noise.sel(model=known[0])) > 3 * float(noise.sel(model=known[1]))
 
 
@@ -83,7 +83,7 @@ def test_scores_that_contradict_each_other_tell_of_a_noisy_model(
     def noise(row: pd.DataFrame) -> float:
         with np.testing.suppress_warnings() as quiet:
             quiet.filter(ls.FitWarning)
-            found = ls.predict(held, row, seed=4, few_shot=few_shot)
-        return float((found.draws - found.mean_draws).std("sample").mean())
+            forecast = ls.predict(held, row, seed=4, few_shot=few_shot)
+        return float((forecast.draws - forecast.mean_draws).std("sample").mean())
 
     assert noise(contradicting) > 1.5 * noise(agreeing)

@@ -59,10 +59,10 @@ def test_log_density_is_scipys(kind: str) -> None:
     score = xr.DataArray(rng.integers(1, items, (4, 3)) / items, dims=("model", "benchmark"))
     mean = xr.DataArray(rng.uniform(0.01, 0.99, (2, 4, 3)), dims=("sample", "model", "benchmark"))
     phi = xr.DataArray(rng.lognormal(4, 1, (2, 3)), dims=("sample", "benchmark"))
-    found = NOISE[kind].log_density(score, mean, phi).transpose(*mean.dims)
+    density = NOISE[kind].log_density(score, mean, phi).transpose(*mean.dims)
     for s, i, j in np.ndindex(2, 4, 3):
         at = (float(score[i, j]), float(mean[s, i, j]), float(phi[s, j]), j)
-        assert float(found[s, i, j]) == pytest.approx(by_scipy(kind, *at), rel=1e-8, abs=1e-8)
+        assert float(density[s, i, j]) == pytest.approx(by_scipy(kind, *at), rel=1e-8, abs=1e-8)
 
 
 @pytest.mark.parametrize("kind", ["beta", "logit-normal", "student-t"])
@@ -96,20 +96,20 @@ def test_scores_pulled_inside_count_as_none_and_all() -> None:
         half = 0.5 / items
         score = xr.DataArray([0.0, half, 1 - half, 1.0], dims="model")
         noise = BetaBinomialNoise(xr.DataArray(items))
-        found = noise.log_density(score, xr.DataArray(0.2), xr.DataArray(5.0)).values
-        assert found[0] == pytest.approx(found[1]) and found[2] == pytest.approx(found[3])
-        assert found[0] != pytest.approx(found[3])
+        density = noise.log_density(score, xr.DataArray(0.2), xr.DataArray(5.0)).values
+        assert density[0] == pytest.approx(density[1]) and density[2] == pytest.approx(density[3])
+        assert density[0] != pytest.approx(density[3])
     nearest = BetaBinomialNoise(xr.DataArray(10.0))
     near = xr.DataArray([0.32, 0.3, 0.28], dims="model")
-    found = nearest.log_density(near, xr.DataArray(0.2), xr.DataArray(5.0)).values
-    assert np.ptp(found) == 0
+    density = nearest.log_density(near, xr.DataArray(0.2), xr.DataArray(5.0)).values
+    assert np.ptp(density) == 0
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_unmeasured_score_has_no_density(kind: str) -> None:
     score = xr.DataArray([np.nan, 0.5, 0.5], dims="benchmark")
-    found = NOISE[kind].log_density(score, xr.DataArray(0.4), xr.DataArray(9.0))
-    assert np.isnan(found[0]) and np.isfinite(found[1:]).all()
+    density = NOISE[kind].log_density(score, xr.DataArray(0.4), xr.DataArray(9.0))
+    assert np.isnan(density[0]) and np.isfinite(density[1:]).all()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -208,8 +208,8 @@ def test_counts_need_item_counts(known) -> None:
 def test_a_simulated_table_has_the_likelihoods_noise(kind: str, known) -> None:
     """Probability integral transforms of simulated scores under the truth are uniform."""
     spec = spec_of(kind).with_priors({"precision": {"dist": "LogNormal", "mu": 4, "sigma": 0.3}})
-    found = ls.simulate(spec, known.scores, seed=2)
-    data, truth = found.scores.dataset, found.truth
+    simulation = ls.simulate(spec, known.scores, seed=2)
+    data, truth = simulation.scores.dataset, simulation.truth
     flops = np.log(6e21 * data["params"].values * data["tokens"].values)
     x = (flops - flops.mean()) / flops.std()
     eta = truth["intercept"].values + x[:, None] * truth["benchmark_slope"].values[:, 0]
@@ -238,7 +238,7 @@ def test_forecasts_and_log_scores_use_the_likelihood(kind: str, known, prior_fit
     rows = known.frame[["model", "family", "lineage", "instruct", "params_b", "tokens_t"]].head(4)
     forecast = ls.predict(fit, rows, seed=3)
     truth = known.scores.dataset["score"].isel(model=slice(4))
-    found = forecast.log_score(truth)
+    log_score = forecast.log_score(truth)
     samples = fit.samples
     phi = samples["precision"].transpose("sample", "benchmark").values
     mean = forecast.mean_draws.transpose("sample", "model", "benchmark").values
@@ -263,7 +263,7 @@ def test_forecasts_and_log_scores_use_the_likelihood(kind: str, known, prior_fit
             density = noise.pdf(z) * flat
         densities.append(density)
     wanted = np.log(np.mean(densities))
-    assert float(found.transpose("model", "benchmark")[i, j]) == pytest.approx(wanted, rel=1e-7)
+    assert float(log_score.transpose("model", "benchmark")[i, j]) == pytest.approx(wanted, rel=1e-7)
     if kind == "beta-binomial":
         scaled = forecast.draws.values * 500
         np.testing.assert_allclose(scaled, np.rint(scaled), atol=1e-9)

@@ -85,8 +85,8 @@ def test_pooled_loadings_of_free_skills_can_be_aligned(
     prior_fit: Callable[..., Fit], small_scores: Scores
 ) -> None:
     fit = prior_fit(spec_of("free"), small_scores, draws=40)
-    found = ls.align(fit).fit
-    assert "signed_loading_spread" not in found.posterior
+    aligned = ls.align(fit).fit
+    assert "signed_loading_spread" not in aligned.posterior
     rows = small_scores.to_frame().drop(columns=list(small_scores.benchmarks))
-    plain, turned = (ls.predict(f, rows, seed=1).mean_draws for f in (fit, found))
+    plain, turned = (ls.predict(f, rows, seed=1).mean_draws for f in (fit, aligned))
     np.testing.assert_allclose(turned.values, plain.values, rtol=1e-6)

@@ -28,16 +28,16 @@ def rows(models: int = 60) -> pd.DataFrame:
     rng = np.random.default_rng(6)
     size = np.exp(rng.uniform(-1, 4, models))
     x = (np.log(size) - np.log(size).mean()) / np.log(size).std()
-    found = []
+    table = []
     for name, level in {"quiz": 0.2, "code": -0.6}.items():
         for source, offset in OFFSETS.items():
             for i in range(models):
                 if source == "lab" or rng.random() < 0.67:
                     mean = 1 / (1 + np.exp(-(level + x[i] + offset)))
                     score = rng.beta(120 * mean, 120 * (1 - mean))
-                    found.append((f"m{i}", "f", size[i], name, score, source))
+                    table.append((f"m{i}", "f", size[i], name, score, source))
     names = ["model", "family", "params_b", "benchmark", "score", "source"]
-    return pd.DataFrame(found, columns=names)
+    return pd.DataFrame(table, columns=names)
 
 
 def test_further_sources_are_benchmarks_of_one_task() -> None:

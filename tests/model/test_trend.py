@@ -52,8 +52,8 @@ def test_skills_follow_the_line_and_the_changes_at_the_knots(
     line = draws["slope"].sel(covariate="log_params").transpose("sample", "skill").values
     wanted = family.transpose("sample", "family", "skill").values + x[:, None] * line[:, None]
     wanted = wanted + curve_by_hand(fit, x, shape)
-    found = draws["model_skill"].transpose("sample", "model", "skill").values
-    np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-9)
+    skills = draws["model_skill"].transpose("sample", "model", "skill").values
+    np.testing.assert_allclose(skills, wanted, rtol=1e-9, atol=1e-9)
 
 
 def test_knots_cover_the_fitted_range_and_go_on_beyond_it(

@@ -73,15 +73,15 @@ def _standard(transform: CovariateTransform, params: float, t: xr.DataArray) -> 
 def test_the_design_keeps_every_model_and_scales_on_the_disclosed(
     spec: ModelSpec, scores: ls.Scores
 ) -> None:
-    found = design(spec, scores)
-    assert found.scores.models == scores.models
-    assert found.left_out == ()
-    assert set(found.undisclosed) == set(HIDDEN)
+    prepared = design(spec, scores)
+    assert prepared.scores.models == scores.models
+    assert prepared.left_out == ()
+    assert set(prepared.undisclosed) == set(HIDDEN)
     data = scores.dataset
     disclosed = data["tokens"].notnull().values
     log_params = np.log(data["params"].values[disclosed])
-    np.testing.assert_allclose(found.transform.mean["log_params"], log_params.mean())
-    np.testing.assert_allclose(found.transform.scale["log_params"], log_params.std())
+    np.testing.assert_allclose(prepared.transform.mean["log_params"], log_params.mean())
+    np.testing.assert_allclose(prepared.transform.scale["log_params"], log_params.std())
 
 
 def test_covariates_are_those_of_the_drawn_tokens(scores: ls.Scores) -> None:
@@ -142,8 +142,8 @@ def test_the_density_is_that_of_the_equations(
     expected = beta.logpdf(
         prepared.score_of_cell, mean[i, j] * phi[j], (1 - mean[i, j]) * phi[j]
     ).sum()
-    found = model.compile_logp(model.observed_RVs)(point)
-    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    log_density = model.compile_logp(model.observed_RVs)(point)
+    np.testing.assert_allclose(log_density, expected, rtol=1e-9)
     prior = model.compile_logp([model["log_tokens"]])(point)
     np.testing.assert_allclose(prior, norm.logpdf(t, 0.7, 1).sum(), rtol=1e-9)
 
@@ -172,8 +172,8 @@ def test_draws_and_forecasts_use_the_drawn_tokens(fit: Fit, scores: ls.Scores) -
 
 
 def test_the_table_of_tokens(fit: Fit) -> None:
-    found = ls.studies.undisclosed(fit)
-    table = found.table(0.8).set_index("model")
+    undisclosed = ls.studies.undisclosed(fit)
+    table = undisclosed.table(0.8).set_index("model")
     assert set(table.index) == set(HIDDEN)
     draws = np.exp(fit.samples["log_tokens"].sel(undisclosed_model="fam03-m0").values)
     expected = np.quantile(draws, [0.5, 0.1, 0.9])
@@ -181,7 +181,7 @@ def test_the_table_of_tokens(fit: Fit) -> None:
         table.loc["fam03-m0", ["median", "lower", "upper"]].to_numpy(float), expected
     )
     assert table.loc["fam03-m0", "family"] == "fam03"
-    assert "Normal(mu=0.7, sigma=1)" in " ".join(repr(found).split())
+    assert "Normal(mu=0.7, sigma=1)" in " ".join(repr(undisclosed).split())
 
 
 def test_other_analyses_take_the_draws(fit: Fit) -> None:
@@ -212,8 +212,8 @@ def test_the_default_leaves_out_and_has_the_digest_of_old(scores: ls.Scores) -> 
         spec_from_dict(_document()).with_priors(prior).digest != spec_from_dict(_document()).digest
     )
     with pytest.warns(ls.DataWarning, match="estimated"):
-        found = design(spec, scores)
-    assert set(found.left_out) == set(HIDDEN)
+        prepared = design(spec, scores)
+    assert set(prepared.left_out) == set(HIDDEN)
 
 
 def test_misuse_is_refused(fit: Fit, scores: ls.Scores, prior_fit: Callable[..., Fit]) -> None:

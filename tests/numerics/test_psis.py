@@ -17,11 +17,11 @@ def test_the_limit_falls_with_the_number_of_draws() -> None:
 
 def test_rows_are_smoothed_as_arviz_does() -> None:
     ratio = np.random.default_rng(1).standard_t(3, (2, 3, 400))
-    found = pareto_smoothed(ratio, efficiency=0.6)
+    smoothed = pareto_smoothed(ratio, efficiency=0.6)
     weights, shape = array_stats.psislw(-ratio, r_eff=0.6)
-    np.testing.assert_allclose(found.log_weights, weights)
-    np.testing.assert_allclose(found.pareto_k, shape)
-    np.testing.assert_allclose(np.exp(found.log_weights).sum(-1), 1.0)
+    np.testing.assert_allclose(smoothed.log_weights, weights)
+    np.testing.assert_allclose(smoothed.pareto_k, shape)
+    np.testing.assert_allclose(np.exp(smoothed.log_weights).sum(-1), 1.0)
 
 
 @pytest.mark.parametrize(
@@ -39,15 +39,15 @@ def test_ratios_without_a_tail_keep_their_plain_weights(change, pareto_k, weight
     ratio = np.zeros(400)
     for place, value in change.items():
         ratio[place] = value
-    found = pareto_smoothed(ratio)
-    np.testing.assert_equal(float(found.pareto_k), pareto_k)
-    mass = np.exp(found.log_weights)
+    smoothed = pareto_smoothed(ratio)
+    np.testing.assert_equal(float(smoothed.pareto_k), pareto_k)
+    mass = np.exp(smoothed.log_weights)
     assert mass.sum() == pytest.approx(1.0)
     if weights is not None:
         np.testing.assert_allclose(mass, weights)
 
 
 def test_few_draws_have_no_tail() -> None:
-    found = pareto_smoothed(np.arange(24.0))
-    assert np.isnan(found.pareto_k)
-    np.testing.assert_allclose(np.diff(found.log_weights), 1.0)
+    smoothed = pareto_smoothed(np.arange(24.0))
+    assert np.isnan(smoothed.pareto_k)
+    np.testing.assert_allclose(np.diff(smoothed.log_weights), 1.0)

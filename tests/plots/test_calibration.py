@@ -43,13 +43,13 @@ def test_the_curve_is_that_of_the_table(table: pd.DataFrame, tmp_path: Path) -> 
 
 def test_each_benchmark_has_its_coverage(table: pd.DataFrame) -> None:
     figure = plot_coverage(table, levels=(0.5, 0.9), resamples=200)
-    found = reliability(table, [0.5, 0.9], by=["benchmark"], resamples=10)
+    curve = reliability(table, [0.5, 0.9], by=["benchmark"], resamples=10)
     for level, panel in zip((0.5, 0.9), figure.axes, strict=True):
         handles, labels = panel.get_legend_handles_labels()
         dots = handles[labels.index("actual coverage")].get_offsets()
-        np.testing.assert_allclose(dots[:, 0], found[found["nominal"] == level]["actual"])
+        np.testing.assert_allclose(dots[:, 0], curve[curve["nominal"] == level]["actual"])
     names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
-    assert [name.rpartition(" (")[0] for name in names] == list(dict.fromkeys(found["benchmark"]))
+    assert [name.rpartition(" (")[0] for name in names] == list(dict.fromkeys(curve["benchmark"]))
 
 
 def test_too_many_levels_are_refused(table: pd.DataFrame) -> None:

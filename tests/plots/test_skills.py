@@ -79,8 +79,8 @@ def test_a_median_is_full_where_its_interval_leaves_zero(skills: Skills) -> None
     panel = plot_loadings(skills).axes[0]
     mine = skills.loadings(0.9).query("skill == 'mmlu'").reset_index()
     covers = (mine["lower"] <= 0) & (mine["upper"] >= 0)
-    found = _labelled(panel, "median; 90% interval covers 0").get_offsets()
-    np.testing.assert_allclose(found[:, 0], mine["median"][covers])
+    medians = _labelled(panel, "median; 90% interval covers 0").get_offsets()
+    np.testing.assert_allclose(medians[:, 0], mine["median"][covers])
 
 
 def test_families_stand_in_the_order_asked(skills: Skills) -> None:

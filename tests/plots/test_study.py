@@ -178,8 +178,8 @@ def test_sensitivity(tmp_path: Path) -> None:
             "diagnosis": ["", CONFLICT, ""],
         }
     )
-    found = Sensitivity(table, pd.DataFrame(), 0.05, ())
-    figure = plot_sensitivity(found, rows=2)
+    sensitivity = Sensitivity(table, pd.DataFrame(), 0.05, ())
+    figure = plot_sensitivity(sensitivity, rows=2)
     panel = figure.axes[0]
     np.testing.assert_allclose(_labelled(panel, "prior").get_offsets()[:, 0], [0.2])
     unsure = _labelled(panel, "prior, not past limit")

@@ -35,49 +35,49 @@ def statistics(draws: xr.Dataset, diverging: int = 0) -> xr.Dataset:
 
 def test_independent_draws_pass() -> None:
     draws = normal()
-    found = convergence(draws, statistics(draws))
-    assert found.max_rhat < 1.01 and 2000 < found.min_ess < 6000
-    assert found.ebfmi == pytest.approx(2, abs=0.2)
-    assert problems(found) == ()
-    status = status_of_chains(found, interrupted=False)
+    verdict = convergence(draws, statistics(draws))
+    assert verdict.max_rhat < 1.01 and 2000 < verdict.min_ess < 6000
+    assert verdict.ebfmi == pytest.approx(2, abs=0.2)
+    assert problems(verdict) == ()
+    status = status_of_chains(verdict, interrupted=False)
     assert status.converged and status.advice == () and "converged" in status.message
-    assert list(found.table["where"]) == ["p", "q", "r", ""]
+    assert list(verdict.table["where"]) == ["p", "q", "r", ""]
 
 
 def test_a_chain_that_stands_apart_is_found_and_named() -> None:
     draws = normal(offset=2.0)
-    found = convergence(draws, statistics(draws))
-    worst = found.table.loc[found.table["rhat"].idxmax()]
+    verdict = convergence(draws, statistics(draws))
+    worst = verdict.table.loc[verdict.table["rhat"].idxmax()]
     assert worst["where"] == "q" and worst["rhat"] > 1.1
-    status = status_of_chains(found, interrupted=False)
+    status = status_of_chains(verdict, interrupted=False)
     assert status.converged is False and any("R-hat" in line for line in status.advice)
 
 
 def test_too_few_draws_are_found() -> None:
     draws = normal(draws=40)
-    found = convergence(draws, statistics(draws))
-    assert any("effective sample size" in line for line in problems(found))
+    verdict = convergence(draws, statistics(draws))
+    assert any("effective sample size" in line for line in problems(verdict))
 
 
 def test_divergences_and_low_energy_are_found() -> None:
     draws = normal()
-    found = convergence(draws, statistics(draws, diverging=3))
-    assert found.divergences == 3
-    assert any("3 divergent" in line for line in problems(found))
+    verdict = convergence(draws, statistics(draws, diverging=3))
+    assert verdict.divergences == 3
+    assert any("3 divergent" in line for line in problems(verdict))
     slow = statistics(draws)
     walk = np.random.default_rng(2).standard_normal((4, 1000)).cumsum(axis=1)
     slow["energy"] = (("chain", "draw"), walk)
-    found = convergence(draws, slow)
-    assert found.ebfmi < 0.05 and any("E-BFMI" in line for line in problems(found))
+    verdict = convergence(draws, slow)
+    assert verdict.ebfmi < 0.05 and any("E-BFMI" in line for line in problems(verdict))
 
 
 def test_constants_are_left_out() -> None:
     draws = normal().assign(fixed=(("chain", "draw"), np.ones((4, 1000))))
     draws["half"] = draws["x"].where(draws["benchmark"] != "q", 1.0)
-    found = convergence(draws, None)
-    assert "fixed" not in set(found.table["variable"])
-    assert list(found.table.query("variable == 'half'")["where"]) == ["p", "r"]
-    assert found.max_rhat < 1.01
+    verdict = convergence(draws, None)
+    assert "fixed" not in set(verdict.table["variable"])
+    assert list(verdict.table.query("variable == 'half'")["where"]) == ["p", "r"]
+    assert verdict.max_rhat < 1.01
 
 
 def test_an_interrupted_run_says_so_and_a_status_reads_back() -> None:

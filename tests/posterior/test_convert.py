@@ -21,8 +21,8 @@ def test_model_skills_are_family_plus_slopes_by_hand(
     alpha = s["family_skill"].sel(family=family).transpose("sample", "family", "skill").values
     slope = s["slope"].sel(covariate="log_flops").transpose("sample", "skill").values
     wanted = alpha + x[None, :, None] * slope[:, None, :]
-    found = s["model_skill"].transpose("sample", "model", "skill").values
-    np.testing.assert_allclose(found, wanted, rtol=1e-9)
+    skills = s["model_skill"].transpose("sample", "model", "skill").values
+    np.testing.assert_allclose(skills, wanted, rtol=1e-9)
 
 
 def test_residuals_enter_the_model_skills(small_scores: Scores, prior_fit, everything_spec) -> None:

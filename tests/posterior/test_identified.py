@@ -78,17 +78,17 @@ def turned(fit: Fit, names: tuple[str, ...]) -> Fit:
 def test_chains_that_differ_by_a_rotation_of_free_skills_agree(settled: Fit) -> None:
     fit = turned(settled, ("loading", *VECTORS))
     assert convergence(fit.posterior[["loading"]], None).max_rhat > 1.5
-    found = ls.diagnose(fit)
-    assert found.passed and found.max_rhat < 1.01 and found.min_ess > 400
-    assert "loading" in found.left_out and "linear predictors" in found.headline
-    assert set(found.table()["variable"]) >= {PREDICTOR, "intercept", "precision"}
+    diagnosis = ls.diagnose(fit)
+    assert diagnosis.passed and diagnosis.max_rhat < 1.01 and diagnosis.min_ess > 400
+    assert "loading" in diagnosis.left_out and "linear predictors" in diagnosis.headline
+    assert set(diagnosis.table()["variable"]) >= {PREDICTOR, "intercept", "precision"}
 
 
 def test_chains_whose_expected_scores_differ_fail(settled: Fit) -> None:
-    found = ls.diagnose(turned(settled, ("loading",)))
-    assert not found.passed and found.max_rhat > 1.5
-    assert found.table().set_index("variable")["rhat"].idxmax() == PREDICTOR
-    assert any("fewer skills" in line for line in found.advice)
+    diagnosis = ls.diagnose(turned(settled, ("loading",)))
+    assert not diagnosis.passed and diagnosis.max_rhat > 1.5
+    assert diagnosis.table().set_index("variable")["rhat"].idxmax() == PREDICTOR
+    assert any("fewer skills" in line for line in diagnosis.advice)
 
 
 def test_aligned_draws_are_judged_skill_by_skill(settled: Fit) -> None:
@@ -106,9 +106,9 @@ def test_the_predictors_are_those_of_the_cells_that_they_name(
     ).eta.isel(draw=7)
     monkeypatch.setattr("latentscale.posterior.identified._MOST_CELLS", 17)
     monkeypatch.setattr("latentscale.posterior.identified._BLOCK", 1)  # a model a block
-    found = predictors(settled.spec, settled.design, settled.posterior).isel(draw=7)
-    assert found.sizes["model_benchmark"] == 17
-    for place in found["model_benchmark"].values:
+    eta = predictors(settled.spec, settled.design, settled.posterior).isel(draw=7)
+    assert eta.sizes["model_benchmark"] == 17
+    for place in eta["model_benchmark"].values:
         model, benchmark = str(place).split(", ")
         expected = whole.sel(model=model, benchmark=benchmark)
-        assert found.sel(model_benchmark=place).values == pytest.approx(expected.values)
+        assert eta.sel(model_benchmark=place).values == pytest.approx(expected.values)

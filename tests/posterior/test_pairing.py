@@ -55,9 +55,9 @@ def test_values_follow_rows_that_were_resampled(fit: Fit) -> None:
     values = by_sample(fit, fit.tree["log_likelihood"]["score"]).sum("cell")
     wanted = RNG.integers(60, size=200)
     rows = fit.samples["intercept"].isel(sample=wanted)
-    found = at_samples(values.isel(sample=RNG.permutation(60)), rows)
-    np.testing.assert_array_equal(found, values.values[wanted])
-    np.testing.assert_array_equal(found["sample"], wanted)
+    paired = at_samples(values.isel(sample=RNG.permutation(60)), rows)
+    np.testing.assert_array_equal(paired, values.values[wanted])
+    np.testing.assert_array_equal(paired["sample"], wanted)
     with pytest.raises(ls.FitError, match="has no value"):
         at_samples(values.isel(sample=slice(10)), rows)
     with pytest.raises(ls.FitError, match="one label of sample for each draw"):

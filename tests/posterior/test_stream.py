@@ -87,10 +87,10 @@ def test_runs_of_a_chain_are_joined_in_order(folder, prepared, store, begin, nam
         stream.finish_run(run, names)
     fit = ls.load(folder)
     assert not fit.status.interrupted and fit.posterior.sizes["draw"] == 40
-    found = fit.posterior["intercept"]
-    np.testing.assert_array_equal(found[1, :25], first["posterior"]["intercept"][1, :25])
-    np.testing.assert_array_equal(found[1, 25:], more[1]["posterior"]["intercept"][0, :15])
-    np.testing.assert_array_equal(found[2], more[2]["posterior"]["intercept"][0])
+    intercept = fit.posterior["intercept"]
+    np.testing.assert_array_equal(intercept[1, :25], first["posterior"]["intercept"][1, :25])
+    np.testing.assert_array_equal(intercept[1, 25:], more[1]["posterior"]["intercept"][0, :15])
+    np.testing.assert_array_equal(intercept[2], more[2]["posterior"]["intercept"][0])
 
 
 def test_a_chain_in_warm_up_is_known_by_its_position(folder, prepared, store, begin, names) -> None:

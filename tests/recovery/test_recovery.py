@@ -38,34 +38,34 @@ def identified(parameters: xr.Dataset) -> xr.Dataset:
 
 def failures(fit: Fit, truth: xr.Dataset) -> list[str]:
     """Say which parameters lie too far from a truth, and whether intervals hold it too rarely."""
-    found, inside = [], []
+    messages, inside = [], []
     samples, wanted = identified(fit.samples), identified(truth)
     for name, limit in CLOSE.items():
         if name not in fit.posterior:
-            found.append(f"{name} is not in the fit")
+            messages.append(f"{name} is not in the fit")
             continue
         draws, true = samples[name], wanted[name]
         error = float(np.sqrt(((draws.mean("sample") - true) ** 2).mean()))
         if error > limit:
-            found.append(f"{name}: rms error {error:.3f} above {limit}")
+            messages.append(f"{name}: rms error {error:.3f} above {limit}")
         low, high = draws.quantile([0.05, 0.95], "sample")
         free = draws.std("sample") > 1e-9
         held = ((true >= low) & (true <= high)).transpose(*free.dims)
         inside.append(held.values[free.values])
     rate = float(np.concatenate(inside).mean())
     if not COVERED[0] <= rate <= COVERED[1]:
-        found.append(f"90% intervals hold {rate:.2f} of the parameters")
+        messages.append(f"90% intervals hold {rate:.2f} of the parameters")
     rows = fit.scores.to_frame().drop(columns=list(fit.scores.benchmarks))
     mean = ls.predict(fit, rows).mean_draws
     low, high = mean.quantile([0.05, 0.95], "sample")
     true = truth["expected_score"]
     rate = float(((true >= low) & (true <= high)).mean())
     if not MEANS[0] <= rate <= MEANS[1]:
-        found.append(f"90% intervals hold {rate:.2f} of the expected scores")
+        messages.append(f"90% intervals hold {rate:.2f} of the expected scores")
     error = float(abs(mean.mean("sample") - true).mean())
     if error > 0.015:
-        found.append(f"expected scores: mean absolute error {error:.4f}")
-    return found
+        messages.append(f"expected scores: mean absolute error {error:.4f}")
+    return messages
 
 
 def test_the_fit_recovers_the_truth(known_fit: Fit, known) -> None:
@@ -95,5 +95,5 @@ def test_a_truth_moved_by_a_fifth_of_a_unit_is_noticed(known_fit: Fit, known, na
 def test_a_wrong_spec_is_noticed(without_instruct, known) -> None:
     method = ls.NUTS(draws=300, tune=400, chains=2, cores=2)
     fit = ls.fit(without_instruct, known.scores, method=method, seed=3, progress=False)
-    found = [line for line in failures(fit, known.truth) if "not in the fit" not in line]
-    assert any("expected scores" in line for line in found)
+    messages = [line for line in failures(fit, known.truth) if "not in the fit" not in line]
+    assert any("expected scores" in line for line in messages)

@@ -92,13 +92,13 @@ def fitted(scores: Scores, **benchmarks: object) -> Fit:
 
 def missed(fit: Fit, truth: Mapping[str, np.ndarray]) -> list[str]:
     """Say which parameters lie more than 3.5 posterior standard deviations off."""
-    found = []
+    names = []
     for name, true in truth.items():
         draws = fit.samples[name].transpose("sample", ...).values
         z = (draws.mean(axis=0) - np.reshape(true, draws.shape[1:])) / draws.std(axis=0)
         if np.abs(z).max() > 3.5:
-            found.append(f"{name}: {np.round(z, 1)}")
-    return found
+            names.append(f"{name}: {np.round(z, 1)}")
+    return names
 
 
 def check(fit: Fit, truth: Mapping[str, np.ndarray], moved: Mapping[str, np.ndarray]) -> None:
@@ -164,9 +164,11 @@ def test_a_monotone_link(table: Table) -> None:
     free = np.delete(pieces, 2)
     check(fit, {**CURVE, "link_slope": free, "precision": PHI}, {"link_slope": np.ones(4)})
     rows = fit.scores.to_frame().drop(columns=list(NAMES))
-    found = ls.predict(fit, rows).mean_draws.transpose("sample", "model", "benchmark").values
-    assert np.abs(found.mean(axis=0) - mean).mean() < 0.01
-    low, high = np.quantile(found, [0.05, 0.95], axis=0)
+    fitted_scores = (
+        ls.predict(fit, rows).mean_draws.transpose("sample", "model", "benchmark").values
+    )
+    assert np.abs(fitted_scores.mean(axis=0) - mean).mean() < 0.01
+    low, high = np.quantile(fitted_scores, [0.05, 0.95], axis=0)
     assert 0.75 < ((mean >= low) & (mean <= high)).mean() <= 1
 
 

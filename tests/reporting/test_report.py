@@ -143,9 +143,9 @@ def test_every_name_is_escaped(page: Page) -> None:
 
 
 def test_it_says_what_the_analyses_say(page: Page, fit: Fit) -> None:
-    found = ls.diagnose(fit)
+    diagnosis = ls.diagnose(fit)
     assert "did NOT pass" in page.text
-    assert f"{found.max_rhat:.3f} (at most 1.01)" in page.text
+    assert f"{diagnosis.max_rhat:.3f} (at most 1.01)" in page.text
     assert "12 in 3 families" in page.text
     assert "24 of 24 cells (100%)" in page.text
     rows = pd.DataFrame(
@@ -205,23 +205,23 @@ def test_what_a_spec_cannot_answer_is_said(
     }
     scores = ls.Scores.from_frame(table.assign(instruct=[0, 1] * 6))
     fit = prior_fit(spec_from_dict(document), scores, draws=30)
-    found = Page(ls.report(fit, tmp_path / "r.html"))
+    shown = Page(ls.report(fit, tmp_path / "r.html"))
     absent = 'Not shown: The spec "tuned or not" has no covariate along which a curve can run'
-    assert absent in found.text
-    assert len(found.all("h2")) == len(sections())
-    assert not [i for i in found.all("img") if i["alt"].startswith("Scaling curves")]
-    assert 'Not shown: The spec "tuned or not" has no skills' in found.text
-    assert 'Not shown: The spec "tuned or not" has no separate terms' in found.text
+    assert absent in shown.text
+    assert len(shown.all("h2")) == len(sections())
+    assert not [i for i in shown.all("img") if i["alt"].startswith("Scaling curves")]
+    assert 'Not shown: The spec "tuned or not" has no skills' in shown.text
+    assert 'Not shown: The spec "tuned or not" has no separate terms' in shown.text
 
 
 def test_point_estimates_are_named_as_such(fit: Fit, tmp_path: Path) -> None:
     from dataclasses import replace
 
     status = replace(fit.status, is_posterior=False, message="a maximum", advice=("Use NUTS.",))
-    found = Page(ls.report(replace(fit, status=status), tmp_path / "r.html", families=["bee"]))
-    assert "A point estimate" in found.text
-    assert "Use NUTS." in found.text
-    assert found.text.count("Not shown:") == 4  # checks, skills, allocation, sensitivity
+    shown = Page(ls.report(replace(fit, status=status), tmp_path / "r.html", families=["bee"]))
+    assert "A point estimate" in shown.text
+    assert "Use NUTS." in shown.text
+    assert shown.text.count("Not shown:") == 4  # checks, skills, allocation, sensitivity
 
 
 @pytest.mark.parametrize(
@@ -235,10 +235,10 @@ def test_approximations_are_judged_by_their_pareto_k(
 
     status = replace(fit.status, converged=converged, message="optimum found", pareto_k=7.08)
     approximation = replace(fit, status=status)
-    found = Page(ls.report(approximation, tmp_path / "r.html", families=["bee"]))
-    assert f"an approximation that {said}" in found.text
-    assert "7.08 (at most" in found.text
-    assert "R-hat" not in found.text and "nan" not in found.text
+    shown = Page(ls.report(approximation, tmp_path / "r.html", families=["bee"]))
+    assert f"an approximation that {said}" in shown.text
+    assert "7.08 (at most" in shown.text
+    assert "R-hat" not in shown.text and "nan" not in shown.text
     assert "an approximation with Pareto k 7.08" in str(ls.diagnose(approximation))
 
 

@@ -70,12 +70,12 @@ def test_the_forecasts_say_what_rows_left_out(prior_fit, known, known_spec) -> N
 
 def test_skills_are_those_of_the_analysis(asked: Request, fit: Fit) -> None:
     blocks = latent_skills(asked)
-    found = ls.skills(fit)
+    skills = ls.skills(fit)
     tables = _of(blocks, TableBlock)
-    pd.testing.assert_frame_equal(tables[0].frame, found.loadings(0.8))
-    pd.testing.assert_frame_equal(tables[2].frame, found.families(0.8))
+    pd.testing.assert_frame_equal(tables[0].frame, skills.loadings(0.8))
+    pd.testing.assert_frame_equal(tables[2].frame, skills.families(0.8))
     (lines,) = _of(blocks, Bullets)
-    top = found.top_benchmarks(3).query("skill == 'delta'")["benchmark"]
+    top = skills.top_benchmarks(3).query("skill == 'delta'")["benchmark"]
     assert lines.lines[1] == f"delta: moves {', '.join(top)} most"
     (picture,) = _of(blocks, PictureBlock)
     assert EVIL in picture.alt
@@ -92,11 +92,11 @@ def test_variance_shares_are_those_of_the_analysis(asked: Request, fit: Fit) -> 
 def test_budgets_are_powers_of_ten_that_fitted_models_cost(fit: Fit) -> None:
     table = fit.scores.dataset
     flops = 6e21 * table["params"] * table["tokens"]
-    found = budgets(fit)
-    assert 1 <= len(found) <= 3
-    assert all(float(flops.min()) <= budget <= float(flops.max()) for budget in found)
-    np.testing.assert_allclose(np.log10(found), np.round(np.log10(found)), atol=1e-9)
-    assert found == sorted(set(found))
+    powers = budgets(fit)
+    assert 1 <= len(powers) <= 3
+    assert all(float(flops.min()) <= budget <= float(flops.max()) for budget in powers)
+    np.testing.assert_allclose(np.log10(powers), np.round(np.log10(powers)), atol=1e-9)
+    assert powers == sorted(set(powers))
     few = replace(fit, scores=fit.scores.select(models=[fit.scores.models[0]]))
     np.testing.assert_allclose(budgets(few), [float(flops[0])])
 
@@ -114,12 +114,14 @@ def test_allocations_are_those_of_the_analysis(asked: Request, fit: Fit) -> None
 
 def test_checks_are_those_of_the_analysis(asked: Request, fit: Fit) -> None:
     blocks = checks(asked)
-    found = ls.check(fit, prob=0.8, seed=2)
+    checked = ls.check(fit, prob=0.8, seed=2)
     facts = _of(blocks, Facts)[0].facts
-    assert facts["outliers"].startswith(f"{len(found.outliers)} of {len(found.loo.table())} scores")
+    assert facts["outliers"].startswith(
+        f"{len(checked.outliers)} of {len(checked.loo.table())} scores"
+    )
     assert facts["leave-one-out ranks"] == "too few scores to judge"  # prior draws: k is high
     captions = [table.caption for table in _of(blocks, TableBlock)]
-    assert any(c.startswith("Outliers") for c in captions) == bool(len(found.outliers))
+    assert any(c.startswith("Outliers") for c in captions) == bool(len(checked.outliers))
     by_family = next(t for t in _of(blocks, TableBlock) if "by family" in t.caption).frame
     assert by_family["root mean square residual"].dropna().is_monotonic_decreasing
 
@@ -149,16 +151,16 @@ def test_outliers_are_named_with_advice(fit: Fit) -> None:
 
 def test_sensitivity_is_that_of_the_analysis(asked: Request, fit: Fit) -> None:
     blocks = prior_sensitivity(asked)
-    found = ls.sensitivity(fit, asked.planned, seed=2)
+    sensitivity = ls.sensitivity(fit, asked.planned, seed=2)
     verdict = next(p.text for p in _of(blocks, Paragraph) if p.strong)
-    assert verdict.startswith(f"{len(found.flagged)} of {len(found.table())}") or not len(
-        found.flagged
-    )
+    assert verdict.startswith(
+        f"{len(sensitivity.flagged)} of {len(sensitivity.table())}"
+    ) or not len(sensitivity.flagged)
     table, by_prior = (block.frame for block in _of(blocks, TableBlock))
     assert table["prior"].is_monotonic_decreasing
-    assert len(table) == len(found.table())
-    pd.testing.assert_frame_equal(by_prior, found.by_prior)
-    assert "expected score of" in _of(blocks, PictureBlock)[0].alt or len(found.table()) > 20
+    assert len(table) == len(sensitivity.table())
+    pd.testing.assert_frame_equal(by_prior, sensitivity.by_prior)
+    assert "expected score of" in _of(blocks, PictureBlock)[0].alt or len(sensitivity.table()) > 20
 
 
 def test_every_name_is_escaped_and_every_section_is_there(asked: Request) -> None:

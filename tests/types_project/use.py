@@ -49,11 +49,11 @@ def fits(spec: ls.ModelSpec, scores: ls.Scores) -> list[ls.Fit]:
         ls.MarginalML(),
         methods.StochasticMarginalML(),
     ]
-    found: list[ls.Fit] = [ls.fit(spec, scores, method=kind, seed=1) for kind in kinds]
-    path: Path = found[0].save("fit.nc")
+    fit: list[ls.Fit] = [ls.fit(spec, scores, method=kind, seed=1) for kind in kinds]
+    path: Path = fit[0].save("fit.nc")
     again: ls.Fit = ls.load(path)
     more: ls.Fit = ls.resume("draws", draws=10)
-    return [*found, again, more]
+    return [*fit, again, more]
 
 
 def forecasts(fit: ls.Fit, planned: pd.DataFrame) -> None:

@@ -160,9 +160,9 @@ def _prior_numbers(data: LawData) -> np.ndarray:
     correlation = (2.0, 2.0)  # LKJ with concentration 2, for two skills
     rows = []
     for name in Parameters._fields:
-        found = data.priors.get(slots.get(name, name), (1.0,))
-        found = correlation if name == "skill_partial_correlation_raw" else found
-        rows.append(found if len(found) == 2 else (0.0, *found))
+        numbers = data.priors.get(slots.get(name, name), (1.0,))
+        numbers = correlation if name == "skill_partial_correlation_raw" else numbers
+        rows.append(numbers if len(numbers) == 2 else (0.0, *numbers))
     return np.array(rows)
 
 

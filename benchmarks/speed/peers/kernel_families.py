@@ -140,28 +140,28 @@ def benchmark_effects_back(p, g, table):
 
 @njit(error_model="numpy")
 def _lineage_means(values, table):
-    found = np.zeros((len(table.members), values.shape[1]))
+    means = np.zeros((len(table.members), values.shape[1]))
     for f in range(values.shape[0]):
         of = table.lineage[f]
         for k in range(values.shape[1]):
-            found[of, k] += values[f, k] / table.members[of]
-    return found
+            means[of, k] += values[f, k] / table.members[of]
+    return means
 
 
 @njit(error_model="numpy")
 def _column_means(values):
-    found = np.zeros(values.shape[1])
+    means = np.zeros(values.shape[1])
     for row in range(values.shape[0]):
         for k in range(values.shape[1]):
-            found[k] += values[row, k] / values.shape[0]
-    return found
+            means[k] += values[row, k] / values.shape[0]
+    return means
 
 
 @njit(error_model="numpy")
 def _first_means(values):
-    found = np.zeros(values.shape[1:])
+    means = np.zeros(values.shape[1:])
     for row in range(values.shape[0]):
         for j in range(values.shape[1]):
             for k in range(values.shape[2]):
-                found[j, k] += values[row, j, k] / values.shape[0]
-    return found
+                means[j, k] += values[row, j, k] / values.shape[0]
+    return means

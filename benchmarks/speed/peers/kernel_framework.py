@@ -100,10 +100,10 @@ def _priors(
                 kinds.append(SHARE)
                 numbers.append((beta, beta))
             continue
-        found = data.priors.get(_SLOTS.get(name, name), (1.0,))
+        given = data.priors.get(_SLOTS.get(name, name), (1.0,))
         ranges.append((part.start, part.stop))
         kinds.append(_KINDS.get(name, REAL))
-        numbers.append(found if len(found) == 2 else (0.0, *found))
+        numbers.append(given if len(given) == 2 else (0.0, *given))
     return np.array(ranges), np.array(kinds), np.array(numbers)
 
 

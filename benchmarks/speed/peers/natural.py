@@ -17,13 +17,13 @@ UNUSED = ("loading_raw", "family_benchmark_scale_raw", "family_benchmark_raw")
 def places(model: pm.Model) -> dict[str, tuple[slice, tuple[int, ...]]]:
     """Return where each free variable stands in the unconstrained point, and its shape."""
     initial = model.initial_point(random_seed=0)
-    found, begin = {}, 0
+    ranges, begin = {}, 0
     for variable in model.free_RVs:
         shape = np.shape(initial[model.rvs_to_values[variable].name])
         end = begin + int(np.prod(shape))
-        found[variable.name] = (slice(begin, end), shape)
+        ranges[variable.name] = (slice(begin, end), shape)
         begin = end
-    return found
+    return ranges
 
 
 def random_points(
@@ -85,13 +85,13 @@ def for_stan(named: dict[str, np.ndarray]) -> dict[str, Any]:
 
 def _on_natural_scale(model: pm.Model, point: np.ndarray) -> dict[str, np.ndarray]:
     back = {"NoneType": np.asarray, "LogTransform": np.exp, "LogOddsTransform": expit}
-    found = {}
+    values = {}
     where = places(model)
     for variable in model.free_RVs:
         part, shape = where[variable.name]
         kind = type(model.rvs_to_transforms[variable]).__name__
-        found[variable.name] = back[kind](point[part].reshape(shape))
-    return found
+        values[variable.name] = back[kind](point[part].reshape(shape))
+    return values
 
 
 def _cholesky(partial: np.ndarray, count: int) -> np.ndarray:

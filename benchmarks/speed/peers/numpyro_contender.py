@@ -43,9 +43,9 @@ class NumPyro(Contender):
         begun = time.perf_counter()
         mcmc = self._run(draws, tune, self.chains, self.seed)
         seconds = time.perf_counter() - begun - self._compiling
-        found = mcmc.get_samples(group_by_chain=True)
+        samples = mcmc.get_samples(group_by_chain=True)
         extra = mcmc.get_extra_fields(group_by_chain=True)
-        posterior = xr.Dataset({name: _named(name, value) for name, value in found.items()})
+        posterior = xr.Dataset({name: _named(name, value) for name, value in samples.items()})
         return PeerDraws(
             shared_draws(posterior),
             np.asarray(extra["num_steps"]),

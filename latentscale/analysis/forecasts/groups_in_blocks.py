@@ -81,10 +81,10 @@ class GroupInBlocks:
             return self._held[number]
         here = {SAMPLE: self.blocks[number]}
         noise = self.noise_of_models.isel(here, missing_dims="ignore")
-        found = local_problem(self.fit, self.draws.isel(here), self.group, noise)
+        problem_here = local_problem(self.fit, self.draws.isel(here), self.group, noise)
         if self.hold:
-            self._held[number] = found
-        return found
+            self._held[number] = problem_here
+        return problem_here
 
     def candidates(
         self, make: Maker, few_shot: FewShot, rng: np.random.Generator
@@ -95,10 +95,10 @@ class GroupInBlocks:
         levels, concentrations = [], []
         for number in range(len(self.blocks)):
             states.append(deepcopy(rng))
-            found = make(self.problem(number), few_shot, rng)
-            levels.append(found.level)
-            concentrations.append(found.concentration)
-            made.append(found if self.hold else None)
+            drawn = make(self.problem(number), few_shot, rng)
+            levels.append(drawn.level)
+            concentrations.append(drawn.concentration)
+            made.append(drawn if self.hold else None)
 
         def again(number: int) -> Candidates:
             held = made[number]

@@ -104,10 +104,10 @@ def at_each(function: Target, candidates: Sequence[Floats], cells: int) -> list[
     if not candidates:
         return []
     together = max(1, int(_BATCH / max(1, len(candidates[0]) * max(1, cells))))
-    found: list[Floats] = []
+    values: list[Floats] = []
     for first in range(0, len(candidates), together):
-        found += list(function(np.stack(candidates[first : first + together])))
-    return found
+        values += list(function(np.stack(candidates[first : first + together])))
+    return values
 
 
 def laplace_proposal(problem: LocalProblem, cells: np.ndarray) -> Proposal:

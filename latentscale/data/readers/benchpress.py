@@ -22,7 +22,7 @@ from latentscale.data.readers.measurements import (
     read_measurements,
     with_names,
 )
-from latentscale.data.readers.parquet import one_of, read_table
+from latentscale.data.readers.parquet import read_table, table_of_name
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError, listed, nearest
 from latentscale.files import expanded
@@ -202,7 +202,7 @@ def _table(path: str | Path, name: str, columns: Sequence[str]) -> pd.DataFrame:
         raise DataError(
             f"{path}: there is no such folder. Give the folder of scores.csv and models.csv."
         )
-    file = one_of(folder, name.removesuffix(".csv"))
+    file = table_of_name(folder, name.removesuffix(".csv"))
     if file is None:
         have = listed(sorted(file.name for file in folder.iterdir()))
         raise DataError(f"{path}: no {name} in it; it has {have or 'no file'}.")

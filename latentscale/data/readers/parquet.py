@@ -32,7 +32,7 @@ def read_parquet(path: str | Path) -> pd.DataFrame:
     return _parquet_of(content(path), Path(path))
 
 
-def one_of(folder: Path, stem: str) -> Path | None:
+def table_of_name(folder: Path, stem: str) -> Path | None:
     """Return the table of a name in a folder, ``STEM.csv`` before ``STEM.parquet``, if any."""
     for ending in (".csv", *PARQUET_ENDINGS):
         if (folder / f"{stem}{ending}").is_file():
@@ -42,10 +42,10 @@ def one_of(folder: Path, stem: str) -> Path | None:
 
 def tables_below(folder: Path, pattern: str = "*") -> list[Path]:
     """Return CSV and Parquet files of a folder and those below, in alphabetical order."""
-    found = [
+    files = [
         file for ending in (".csv", *PARQUET_ENDINGS) for file in folder.rglob(f"{pattern}{ending}")
     ]
-    return sorted(found)
+    return sorted(files)
 
 
 def _parquet_of(data: bytes, path: Path) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from latentscale.data.readers.epoch import read_epoch
 from latentscale.data.readers.harness import read_harness
 from latentscale.data.readers.leaderboard import RAW_COLUMNS, read_leaderboard
 from latentscale.data.readers.livebench import is_livebench, read_livebench
-from latentscale.data.readers.parquet import one_of, tables_below
+from latentscale.data.readers.parquet import table_of_name, tables_below
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError
 from latentscale.files import expanded
@@ -56,7 +56,7 @@ def reader_of_table(frame: pd.DataFrame) -> Callable[..., Scores] | None:
 
 
 def _of_folder(folder: Path) -> Read:
-    if one_of(folder, "scores") and one_of(folder, "models"):
+    if table_of_name(folder, "scores") and table_of_name(folder, "models"):
         return _benchpress
     if any(is_livebench(file) for file in tables_below(folder, "table_*")):
         return _livebench

@@ -173,10 +173,10 @@ class Sampler:
         constant += 0.5 * _LOG_2PI * int(self.shard.present.sum())
         middle = len(steps) // 2
         parts = [log_weight, log_weight[:middle], log_weight[middle:]]
-        level, *halves = [constant + _summed(part) for part in parts]
+        level, *halves = [constant + _summed(each) for each in parts]
         weight = np.exp(log_weight - logsumexp(log_weight, axis=0))
         drawn = [latents + _picked(steps, weight, rng) for _ in range(scores)]
-        slopes = [self.shard.gradient(shared, one) for one in drawn]
+        slopes = [self.shard.gradient(shared, latent) for latent in drawn]
         score = np.mean([self.centre.reduced(s.shared, s.latents) for s in slopes], axis=0)
         ess = 1 / (weight**2).sum(axis=0)
         return Candidates(level, np.array(halves), drawn[0], score, ess)

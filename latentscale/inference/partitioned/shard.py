@@ -154,17 +154,17 @@ class Shard:
         The diagonal is 1 where a unit has fewer latents.
         """
         units, width = self.places.shape
-        found = np.zeros((units, width, width))
+        hessians = np.zeros((units, width, width))
         for column in range(width):
             step = np.zeros((units, width))
             step[:, column] = STEP
             ahead = self.gradient(shared, latents + step).latents
             behind = self.gradient(shared, latents - step).latents
-            found[:, :, column] = (behind - ahead) / (2 * STEP)
-        found = (found + found.swapaxes(1, 2)) / 2
+            hessians[:, :, column] = (behind - ahead) / (2 * STEP)
+        hessians = (hessians + hessians.swapaxes(1, 2)) / 2
         unit, at = np.nonzero(~self.present)
-        found[unit, at, at] = 1.0
-        return found
+        hessians[unit, at, at] = 1.0
+        return hessians
 
     def cross(self, shared: Floats, latents: Floats) -> tuple[Floats, Floats]:
         """Return derivatives of the gradient by the shared parameters.

@@ -121,9 +121,9 @@ def run_tasks(
     FitError
         If a worker was lost or its work failed.
     """
-    found = [_read(task.file) for task in tasks]
+    results = [_read(task.file) for task in tasks]
     todo = []
-    for place, result in enumerate(found):
+    for place, result in enumerate(results):
         if result is None:
             todo.append(place)
         else:
@@ -134,11 +134,11 @@ def run_tasks(
             if isinstance(outcome, BaseException):
                 lost = outcome
                 continue
-            found[todo[number]] = outcome
+            results[todo[number]] = outcome
             done()
     except BrokenProcessPool as broken:  # a process was killed; what others finished is in files
         lost = broken
-    whole = [result for result in found if result is not None]
+    whole = [result for result in results if result is not None]
     if len(whole) < len(tasks):
         kept = tasks[0].folder is not None
         raise FitError(

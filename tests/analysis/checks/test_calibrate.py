@@ -73,16 +73,16 @@ def test_groups_have_their_own_rows() -> None:
 def test_bootstrap_error_is_that_of_all_resamples() -> None:
     values = pd.DataFrame({"gap": [1.0, 3.0, 5.0, 2.0]})
     families = pd.Series(["a", "a", "b", "c"])
-    found = bootstrap_errors(values, families, 20_000, np.random.default_rng(0))[0]
+    error = bootstrap_errors(values, families, 20_000, np.random.default_rng(0))[0]
     total, size = np.array([4.0, 5.0, 2.0]), np.array([2.0, 1.0, 1.0])
     drawn = np.array(np.meshgrid([0, 1, 2], [0, 1, 2], [0, 1, 2])).reshape(3, -1)
     exact = (total[drawn].sum(axis=0) / size[drawn].sum(axis=0)).std()
-    assert found == pytest.approx(exact, rel=0.03)
+    assert error == pytest.approx(exact, rel=0.03)
 
 
 def test_reliability_follows_the_normal_law() -> None:
-    found = reliability(claimed(0.05, size=20_000), [0.2, 0.5, 0.9]).set_index("nominal")
-    for level, row in found.iterrows():
+    curve = reliability(claimed(0.05, size=20_000), [0.2, 0.5, 0.9]).set_index("nominal")
+    for level, row in curve.iterrows():
         exact = 2 * stats.norm(0, 0.1).cdf(0.05 * stats.norm.ppf(0.5 + level / 2)) - 1
         assert row["actual"] == pytest.approx(exact, abs=0.015)
         assert row["lower"] < row["actual"] < row["upper"]
@@ -100,12 +100,14 @@ def test_the_band_is_wider_where_cells_of_a_family_go_together() -> None:
 
 def test_pit_histogram_counts_and_its_band() -> None:
     table = claimed(0.1)
-    found = pit_histogram(table, 10)
-    assert found["count"].sum() == len(table)
-    assert found["count"].iloc[0] == (table["pit"] < 0.1).sum()
+    histogram = pit_histogram(table, 10)
+    assert histogram["count"].sum() == len(table)
+    assert histogram["count"].iloc[0] == (table["pit"] < 0.1).sum()
     law = stats.binom(len(table), 0.1)
-    assert found["lower"].iloc[0] == law.ppf(0.05) and found["upper"].iloc[0] == law.ppf(0.95)
-    inside = found["count"].between(found["lower"], found["upper"])
+    assert histogram["lower"].iloc[0] == law.ppf(0.05) and histogram["upper"].iloc[0] == law.ppf(
+        0.95
+    )
+    inside = histogram["count"].between(histogram["lower"], histogram["upper"])
     assert inside.mean() >= 0.7
     bold = pit_histogram(claimed(0.05), 10)
     assert bold["count"].iloc[0] > 2 * bold["upper"].iloc[0]

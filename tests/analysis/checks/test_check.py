@@ -89,10 +89,10 @@ def test_suspects_are_settled_by_a_refit_without_them(
     real = module.leave_one_out
 
     def doubtful(fit: Fit, **settings: object) -> ls.results.LeaveOneOut:
-        found = real(fit, **settings)  # type: ignore[arg-type]
-        table = found.table().copy()
+        values = real(fit, **settings)  # type: ignore[arg-type]
+        table = values.table().copy()
         table.loc[[0, 1], ["reliable", "z"]] = [False, 2.5]
-        return replace(found, rows=table)
+        return replace(values, rows=table)
 
     monkeypatch.setattr(module, "run_fit", run_fit)
     monkeypatch.setattr(module, "leave_one_out", doubtful)
@@ -125,12 +125,14 @@ def test_misuse_is_refused(
 
 
 def test_posterior_predictive_statistics_by_hand(pooled_fit: Fit) -> None:
-    found = ls.studies.posterior_predictive(pooled_fit, prob=0.8, seed=2)
-    table = found.table().set_index(["by", "group", "statistic"])
+    predictive = ls.studies.posterior_predictive(pooled_fit, prob=0.8, seed=2)
+    table = predictive.table().set_index(["by", "group", "statistic"])
     observed = pooled_fit.scores.dataset["score"]
     beta = table.loc[("benchmark", "beta", "mean")]
     assert beta["observed"] == pytest.approx(float(observed.sel(benchmark="beta").mean()))
-    replicated = found.draws.sel(benchmark="beta").where(observed.sel(benchmark="beta").notnull())
+    replicated = predictive.draws.sel(benchmark="beta").where(
+        observed.sel(benchmark="beta").notnull()
+    )
     means = replicated.mean("model")
     assert beta["lower"] == pytest.approx(float(means.quantile(0.1)))
     above = float((means > beta["observed"]).mean())
@@ -142,7 +144,7 @@ def test_posterior_predictive_statistics_by_hand(pooled_fit: Fit) -> None:
     known = observed.sel(benchmark="beta").dropna("model")
     assert share == pytest.approx(float((known < 0.25).mean()))
     assert table.loc[("all", "all", "mean"), "p_value"] > 0.05
-    assert "Posterior predictive check" in str(found)
+    assert "Posterior predictive check" in str(predictive)
 
 
 def test_a_wrong_noise_shows_in_the_posterior_predictive_check(pooled_fit: Fit) -> None:
@@ -170,10 +172,10 @@ def test_exact_zeros_that_a_benchmark_records_are_expected(
     fit = replace(fit, scores=ls.Scores(fit.scores.dataset.assign(score=counted)))
     zeros = float((counted.sel(benchmark="gamma") == 0).sum())
     assert zeros >= 4
-    found = posterior_predictive(fit, prob=0.98)
-    row = found.table().query("group == 'gamma' and statistic == 'smallest'").iloc[0]
+    predictive = posterior_predictive(fit, prob=0.98)
+    row = predictive.table().query("group == 'gamma' and statistic == 'smallest'").iloc[0]
     assert row["observed"] == row["upper"] == 0 and row["p_value"] > 0.5
-    assert not (found.surprising["group"] == "gamma").any()
+    assert not (predictive.surprising["group"] == "gamma").any()
     # So is the score left out: its rank among new scores counts half of those that are 0 as well.
     left_out = ls.leave_one_out(_with_own_densities(fit)).table()
     exact = left_out[(left_out["benchmark"] == "gamma") & (left_out["score"] == 0)]
@@ -189,8 +191,8 @@ def test_a_rounded_zero_is_no_further_off_than_its_rank(known: Any, prior_fit: A
     zero = xr.DataArray([0.0], dims="cell").assign_coords(
         cell_model=("cell", list(fit.scores.models[:1])), cell_benchmark=("cell", ["alpha"])
     )
-    found = float(logit_residual(fit, zero, drawn, xr.full_like(drawn, 0.01))[0])
-    assert -3.5 < found < -2
+    residual = float(logit_residual(fit, zero, drawn, xr.full_like(drawn, 0.01))[0])
+    assert -3.5 < residual < -2
 
 
 def _with_own_densities(fit: Fit) -> Fit:
@@ -215,17 +217,17 @@ def test_a_prior_predictive_check_takes_a_table_with_declared_features() -> None
     scores = ls.Scores.from_frame(frame, features=["released"])
     changes = {"covariates": ["released"], "benchmarks.slopes": ["released"]}
     spec = ls.load_spec("pooled_flops").with_(changes)
-    found = ls.studies.prior_predictive(spec, scores, draws=20, seed=1)
-    assert found.draws.sizes["model"] == 3
+    predictive = ls.studies.prior_predictive(spec, scores, draws=20, seed=1)
+    assert predictive.draws.sizes["model"] == 3
 
 
 def test_prior_predictive_covers_tables_of_its_own_prior(
     quick_spec: ls.ModelSpec, small_scores: ls.Scores
 ) -> None:
-    found = ls.studies.prior_predictive(quick_spec, small_scores, draws=60, seed=1)
-    assert found.draws.sizes == {"sample": 60, "model": 12, "benchmark": 4}
+    predictive = ls.studies.prior_predictive(quick_spec, small_scores, draws=60, seed=1)
+    assert predictive.draws.sizes == {"sample": 60, "model": 12, "benchmark": 4}
     measured = small_scores.dataset["score"].notnull()
-    assert bool((found.draws.notnull() == measured).all())
+    assert bool((predictive.draws.notnull() == measured).all())
     p_values = []
     for seed in range(5):
         table = ls.simulate(quick_spec, small_scores, seed=100 + seed).scores
@@ -233,15 +235,15 @@ def test_prior_predictive_covers_tables_of_its_own_prior(
         p_values.append(again.query("by == 'all' and statistic == 'mean'")["p_value"].item())
     assert 0.15 < np.mean(p_values) < 0.85
     again = ls.studies.prior_predictive(quick_spec, small_scores, draws=60, seed=1)
-    np.testing.assert_array_equal(found.draws, again.draws)
+    np.testing.assert_array_equal(predictive.draws, again.draws)
 
 
 def test_a_prior_that_rules_the_scores_out_is_seen(
     quick_spec: ls.ModelSpec, small_scores: ls.Scores
 ) -> None:
     sure = quick_spec.with_priors({"intercept": {"dist": "Normal", "mu": -6, "sigma": 0.1}})
-    found = ls.studies.prior_predictive(sure, small_scores, draws=40)
-    means = found.surprising.query("by == 'benchmark' and statistic == 'mean'")
+    predictive = ls.studies.prior_predictive(sure, small_scores, draws=40)
+    means = predictive.surprising.query("by == 'benchmark' and statistic == 'mean'")
     assert len(means) == 4 and (means["p_value"] < 0.05).all()
     with pytest.raises(ls.DataError, match="from 20 to"):
         ls.studies.prior_predictive(quick_spec, small_scores, draws=3)

@@ -48,36 +48,36 @@ def test_stacking_weights_of_a_mixture() -> None:
 
 
 def test_a_comparison_agrees_with_arviz(pooled_fit: Fit, rival: Fit) -> None:
-    found = ls.compare({"bad": rival, "good": pooled_fit})
+    comparison = ls.compare({"bad": rival, "good": pooled_fit})
     loo = {"bad": loo_of(rival), "good": loo_of(pooled_fit)}
     theirs = azs.compare(loo, method="stacking", round_to="none")
-    assert list(found.table()["name"]) == ["good", "bad"]
-    by_name = found.table().set_index("name")
+    assert list(comparison.table()["name"]) == ["good", "bad"]
+    by_name = comparison.table().set_index("name")
     for name in ("good", "bad"):
         assert by_name.loc[name, "elpd"] == pytest.approx(theirs.loc[name, "elpd"])
         assert by_name.loc[name, "p_loo"] == pytest.approx(theirs.loc[name, "p"])
-        assert found.weights[name] == pytest.approx(theirs.loc[name, "weight"], abs=0.02)
-    wide = found.cells.pivot(index=["model", "benchmark"], columns="name", values="elpd")
+        assert comparison.weights[name] == pytest.approx(theirs.loc[name, "weight"], abs=0.02)
+    wide = comparison.cells.pivot(index=["model", "benchmark"], columns="name", values="elpd")
 
     def merit(weights: pd.Series) -> float:
         return float(np.log(np.exp(wide) @ weights.loc[list(wide)].astype(float)).sum())
 
-    assert merit(pd.Series(found.weights)) >= merit(theirs["weight"]) - 1e-9
+    assert merit(pd.Series(comparison.weights)) >= merit(theirs["weight"]) - 1e-9
     assert by_name.loc["bad", "difference"] == pytest.approx(theirs.loc["bad", "elpd_diff"])
     assert by_name.loc["good", "difference"] == 0 and by_name.loc["bad", "difference_se"] > 0
     assert by_name.loc["bad", "high_k"] == (loo["bad"].pareto_k > loo["bad"].good_k).sum()
-    assert len(found.cells) == 2 * pooled_fit.scores.n_observed
-    assert "<table" in found._repr_html_() and "good" in str(found)
+    assert len(comparison.cells) == 2 * pooled_fit.scores.n_observed
+    assert "<table" in comparison._repr_html_() and "good" in str(comparison)
 
 
 def test_any_text_is_a_name(pooled_fit: Fit, rival: Fit) -> None:
     """Names of the table's own columns too; what is not text is refused in our words."""
     wanted = ls.compare({"good": pooled_fit, "bad": rival}).table()["elpd"]
     for good, bad in (("family", "name"), ("model", "benchmark"), ("elpd", "0"), ("index", "fold")):
-        found = ls.compare({good: pooled_fit, bad: rival})
-        assert list(found.table()["name"]) == [good, bad]
-        np.testing.assert_array_equal(found.table()["elpd"], wanted)
-        assert found.weights.keys() == {good, bad}
+        comparison = ls.compare({good: pooled_fit, bad: rival})
+        assert list(comparison.table()["name"]) == [good, bad]
+        np.testing.assert_array_equal(comparison.table()["elpd"], wanted)
+        assert comparison.weights.keys() == {good, bad}
         tables = {good: backtested(1, 0.03), bad: backtested(2, 0.15)}
         held_out = ls.studies.compare_backtests(tables)
         assert (
@@ -129,8 +129,10 @@ def backtested(seed: int, error: float) -> pd.DataFrame:
 
 def test_backtests_by_hand() -> None:
     good, bad = backtested(1, 0.03), backtested(2, 0.15)
-    found = ls.studies.compare_backtests({"bad": bad.sample(frac=1, random_state=1), "good": good})
-    row = found.table().set_index("name").loc["bad"]
+    comparison = ls.studies.compare_backtests(
+        {"bad": bad.sample(frac=1, random_state=1), "good": good}
+    )
+    row = comparison.table().set_index("name").loc["bad"]
     assert row["elpd"] == pytest.approx(bad["log_score"].sum())
     assert row["difference"] == pytest.approx((bad["log_score"] - good["log_score"]).sum())
     errors = (bad["score"] - bad["median"]).abs() - (good["score"] - good["median"]).abs()
@@ -138,8 +140,8 @@ def test_backtests_by_hand() -> None:
     # Families are of one size: the standard error of a mean of 8 family means.
     by_family = errors.groupby(bad["family"]).mean()
     assert row["mae_difference_se"] == pytest.approx(by_family.std(ddof=0) / np.sqrt(8), rel=0.1)
-    assert found.held_out and found.weights["good"] > 0.9
-    assert sum(found.weights.values()) == pytest.approx(1)
+    assert comparison.held_out and comparison.weights["good"] > 0.9
+    assert sum(comparison.weights.values()) == pytest.approx(1)
 
 
 def test_backtests_of_different_folds_are_refused() -> None:
@@ -163,30 +165,30 @@ def frame_of(fit: Fit) -> pd.DataFrame:
 def test_a_stacked_forecast_is_the_mixture(pooled_fit: Fit, rival: Fit) -> None:
     frame = frame_of(pooled_fit)
     fits = {"a": pooled_fit, "b": rival}
-    found = ls.stack(fits, frame, {"a": 3.0, "b": 1.0}, seed=2)
+    mixture = ls.stack(fits, frame, {"a": 3.0, "b": 1.0}, seed=2)
     parts = {name: ls.predict(fit, frame, seed=2) for name, fit in fits.items()}
-    assert found.draws.sizes["sample"] == 800
+    assert mixture.draws.sizes["sample"] == 800
     mean = 0.75 * parts["a"].mean_draws.mean("sample") + 0.25 * parts["b"].mean_draws.mean("sample")
-    np.testing.assert_allclose(found.mean_draws.mean("sample"), mean, atol=0.04)
+    np.testing.assert_allclose(mixture.mean_draws.mean("sample"), mean, atol=0.04)
     # Every draw keeps its own expectation and precision: it comes whole from one of the fits.
     a = parts["a"]
     pairs = {
         (float(m), float(d)) for m, d in zip(a.mean_draws[:, 0, 0], a.draws[:, 0, 0], strict=True)
     }
-    mine = zip(found.mean_draws[:, 0, 0].values, found.draws[:, 0, 0].values, strict=True)
+    mine = zip(mixture.mean_draws[:, 0, 0].values, mixture.draws[:, 0, 0].values, strict=True)
     assert sum((float(m), float(d)) in pairs for m, d in mine) == 600
     truth = parts["a"].draws.isel(sample=0, drop=True).clip(0.01, 0.99)
     mixed = np.log(0.75 * np.exp(a.log_score(truth)) + 0.25 * np.exp(parts["b"].log_score(truth)))
-    np.testing.assert_allclose(found.log_score(truth), mixed, atol=0.1)
-    assert len(found.table()) == 2 * len(pooled_fit.scores.benchmarks)
+    np.testing.assert_allclose(mixture.log_score(truth), mixed, atol=0.1)
+    assert len(mixture.table()) == 2 * len(pooled_fit.scores.benchmarks)
 
 
 def test_a_weight_of_zero_leaves_one_fit(pooled_fit: Fit, rival: Fit) -> None:
     frame = frame_of(pooled_fit)
-    found = ls.stack({"a": pooled_fit, "b": rival}, frame, {"a": 1.0, "b": 0.0}, seed=2)
+    mixture = ls.stack({"a": pooled_fit, "b": rival}, frame, {"a": 1.0, "b": 0.0}, seed=2)
     alone = ls.predict(pooled_fit, frame, seed=2)
     np.testing.assert_allclose(
-        np.sort(found.draws.isel(model=0, benchmark=0)),
+        np.sort(mixture.draws.isel(model=0, benchmark=0)),
         np.sort(alone.draws.isel(model=0, benchmark=0)),
     )
 
@@ -225,7 +227,7 @@ def test_every_row_of_a_mixture_is_one_draw_of_one_fit(with_skills: Fit) -> None
     """The correlation of a skill and what it drives is the same alone and mixed."""
     frame = frame_of(with_skills)
     fits = {"a": with_skills, "b": reordered(with_skills, 1)}
-    found = ls.stack(fits, frame, {"a": 1.0, "b": 1.0}, seed=2)
+    mixture = ls.stack(fits, frame, {"a": 1.0, "b": 1.0}, seed=2)
     alone = ls.predict(with_skills, frame, seed=2)
 
     def correlation(forecast: ls.results.Forecast) -> float:
@@ -234,17 +236,17 @@ def test_every_row_of_a_mixture_is_one_draw_of_one_fit(with_skills: Fit) -> None
         return stats.spearmanr(skill, score).statistic
 
     assert correlation(alone) > 0.999
-    assert correlation(found) > 0.999
+    assert correlation(mixture) > 0.999
     parts = {name: ls.predict(fit, frame, seed=2) for name, fit in fits.items()}
     for row in range(0, 400, 29):
-        mixed = found.draws.isel(sample=row)
+        mixed = mixture.draws.isel(sample=row)
         own = {"sample": int(mixed["fit_sample"])}
         part = parts[str(mixed["fit"].item())]
         for name in ("draws", "mean_draws", "skill_draws"):
-            mine = getattr(found, name).isel(sample=row)
+            mine = getattr(mixture, name).isel(sample=row)
             np.testing.assert_array_equal(mine, getattr(part, name).sel(own))
         np.testing.assert_array_equal(
-            found.precision_draws.isel(sample=row, model=0, missing_dims="ignore"),
+            mixture.precision_draws.isel(sample=row, model=0, missing_dims="ignore"),
             part.precision_draws.sel(own),
         )
 
@@ -259,16 +261,16 @@ def test_the_tail_of_the_noise_stays_with_its_draw(
         document["benchmarks"] = {"likelihood": likelihood, "slopes": ["log_flops"]}
         fits[f"t{place}"] = prior_fit(spec_from_dict(document), small_scores, seed=place)
     frame = frame_of(fits["t0"])
-    found = ls.stack(fits, frame, {"t0": 0.5, "t1": 0.5}, seed=1)
+    mixture = ls.stack(fits, frame, {"t0": 0.5, "t1": 0.5}, seed=1)
     parts = {name: ls.predict(fit, frame, seed=1) for name, fit in fits.items()}
-    tail, phi = found.noise.tail, found.precision_draws
+    tail, phi = mixture.noise.tail, mixture.precision_draws
     for row in range(0, 60, 7):
-        at = found.draws.isel(sample=row)
+        at = mixture.draws.isel(sample=row)
         part, own = parts[str(at["fit"].item())], {"sample": int(at["fit_sample"])}
         np.testing.assert_array_equal(tail.isel(sample=row), part.noise.tail.sel(own))
         np.testing.assert_array_equal(phi.isel(sample=row), part.precision_draws.sel(own))
     truth = parts["t0"].draws.isel(sample=0, drop=True).clip(0.01, 0.99)
-    assert np.isfinite(found.log_score(truth)).all()
+    assert np.isfinite(mixture.log_score(truth)).all()
 
 
 def test_skills_that_mean_different_things_are_left_out_with_a_reason(
@@ -279,8 +281,8 @@ def test_skills_that_mean_different_things_are_left_out_with_a_reason(
     free = ls.load_spec("pooled_flops")
     for spec, said in ((other, "anchors"), (free, "number")):
         fits = {"a": with_skills, "b": prior_fit(spec, small_scores, draws=100)}
-        found = ls.stack(fits, frame, {"a": 1.0, "b": 1.0})
-        assert found.skill_draws is None and said in found.no_skills and said in repr(found)
+        mixture = ls.stack(fits, frame, {"a": 1.0, "b": 1.0})
+        assert mixture.skill_draws is None and said in mixture.no_skills and said in repr(mixture)
     fewer = small_scores.without([small_scores.models[0]])
     fits = {"a": with_skills, "b": prior_fit(known_spec, fewer, draws=100)}
     assert "fitted models" in ls.stack(fits, frame, {"a": 1.0, "b": 1.0}).no_skills
@@ -289,9 +291,9 @@ def test_skills_that_mean_different_things_are_left_out_with_a_reason(
 def test_a_mixture_tells_how_its_parts_were_conditioned(with_skills: Fit) -> None:
     frame = frame_of(with_skills).assign(alpha=[0.5, np.nan])
     fits = {"a": with_skills, "b": reordered(with_skills, 1)}
-    found = ls.stack(fits, frame, {"a": 1.0, "b": 1.0}, seed=2)
-    given = found.conditioning
+    mixture = ls.stack(fits, frame, {"a": 1.0, "b": 1.0}, seed=2)
+    given = mixture.conditioning
     parts = [ls.predict(fit, frame, seed=2).conditioning for fit in fits.values()]
     assert given is not None and given.n_scores == 1
     assert given.ess == pytest.approx(1 / sum(0.25 / min(part.ess, 200) for part in parts))
-    np.testing.assert_array_equal(given.index, found.draws["fit_sample"])
+    np.testing.assert_array_equal(given.index, mixture.draws["fit_sample"])

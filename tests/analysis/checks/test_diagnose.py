@@ -14,32 +14,32 @@ from latentscale.posterior.fit import Fit
 def test_worst_figures_agree_with_arviz(known_fit: Fit) -> None:
     import arviz as az
 
-    found = ls.diagnose(known_fit)
+    diagnosis = ls.diagnose(known_fit)
     names = [n for n in known_fit.posterior.data_vars if n not in ("skill_cholesky", "loading")]
     rhat = az.rhat(known_fit.posterior[names])
     ess = az.ess(known_fit.posterior[names], method="bulk")
-    table = found.table().set_index("variable")
+    table = diagnosis.table().set_index("variable")
     for name in names:
         assert table.loc[name, "rhat"] == pytest.approx(float(rhat[name].max()), rel=1e-6)
         assert table.loc[name, "ess_bulk"] == pytest.approx(float(ess[name].min()), rel=1e-6)
-    assert found.max_rhat == pytest.approx(table["rhat"].max())
+    assert diagnosis.max_rhat == pytest.approx(table["rhat"].max())
     loading = table.loc["loading"]
     assert loading["elements"] == 12 - 4  # the anchors' loadings are fixed
 
 
 def test_a_good_fit_passes(good_fit: Fit) -> None:
-    found = ls.diagnose(good_fit)
-    assert found.passed and good_fit.status.converged
-    assert found.advice == () and found.divergences == 0
-    assert found.max_rhat <= 1.01 and found.min_ess >= 400 and found.ebfmi > 0.3
-    assert "passed" in str(found) and "NOT" not in str(found)
+    diagnosis = ls.diagnose(good_fit)
+    assert diagnosis.passed and good_fit.status.converged
+    assert diagnosis.advice == () and diagnosis.divergences == 0
+    assert diagnosis.max_rhat <= 1.01 and diagnosis.min_ess >= 400 and diagnosis.ebfmi > 0.3
+    assert "passed" in str(diagnosis) and "NOT" not in str(diagnosis)
 
 
 def test_too_few_draws_do_not_pass(good_fit: Fit, thinned) -> None:
-    found = ls.diagnose(thinned(good_fit, 15))
-    assert not found.passed and found.min_ess < 400
-    assert any("effective sample size" in line for line in found.advice)
-    assert "NOT passed" in str(found)
+    diagnosis = ls.diagnose(thinned(good_fit, 15))
+    assert not diagnosis.passed and diagnosis.min_ess < 400
+    assert any("effective sample size" in line for line in diagnosis.advice)
+    assert "NOT passed" in str(diagnosis)
 
 
 def test_chains_that_disagree_do_not_pass(good_fit: Fit) -> None:
@@ -47,11 +47,11 @@ def test_chains_that_disagree_do_not_pass(good_fit: Fit) -> None:
     moved = tree["posterior"]["intercept"].copy(deep=True)
     moved[0] += 10.0  # five standard deviations of the prior that the draws are of
     tree["posterior"] = tree["posterior"].to_dataset().assign(intercept=moved)
-    found = ls.diagnose(replace(good_fit, tree=tree))
-    assert not found.passed and found.max_rhat > 1.1
-    worst = found.table().set_index("variable")["rhat"].idxmax()
+    diagnosis = ls.diagnose(replace(good_fit, tree=tree))
+    assert not diagnosis.passed and diagnosis.max_rhat > 1.1
+    worst = diagnosis.table().set_index("variable")["rhat"].idxmax()
     assert worst == "intercept"
-    assert any("R-hat" in line for line in found.advice)
+    assert any("R-hat" in line for line in diagnosis.advice)
 
 
 @pytest.fixture(scope="module")
@@ -102,9 +102,9 @@ def test_odd_densities_are_counted_and_do_not_stop_a_diagnosis(quiet: Fit) -> No
 
 
 def test_a_diagnosis_prints(known_fit: Fit) -> None:
-    found = ls.diagnose(known_fit)
-    assert "R-hat" in str(found) and "<table" in found._repr_html_()
-    assert (found.table()["elements"] > 0).all()
+    diagnosis = ls.diagnose(known_fit)
+    assert "R-hat" in str(diagnosis) and "<table" in diagnosis._repr_html_()
+    assert (diagnosis.table()["elements"] > 0).all()
 
 
 def test_separate_modes_of_anchored_loadings_are_told(known_fit: Fit) -> None:
@@ -112,7 +112,7 @@ def test_separate_modes_of_anchored_loadings_are_told(known_fit: Fit) -> None:
     turned = tree["posterior"]["loading"].copy(deep=True)
     turned[0] = -turned[0]
     tree["posterior"] = tree["posterior"].to_dataset().assign(loading=turned)
-    found = ls.diagnose(replace(known_fit, tree=tree))
-    lines = [line for line in found.advice if "separate groups" in line]
+    diagnosis = ls.diagnose(replace(known_fit, tree=tree))
+    lines = [line for line in diagnosis.advice if "separate groups" in line]
     assert len(lines) == 1 and "2 separate groups" in lines[0] and "chain 1" in lines[0]
     assert not any("separate groups" in line for line in ls.diagnose(known_fit).advice)

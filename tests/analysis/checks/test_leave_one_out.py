@@ -32,11 +32,11 @@ def test_log_densities_of_a_conjugate_normal(
     y = rng.normal(0.3, 1, count)
     # theta ~ N(0, 1), y ~ N(theta, 1): the posterior is N(sum y / (n + 1), 1 / (n + 1)).
     theta = rng.normal(y.sum() / (count + 1), (count + 1) ** -0.5, (1, 4000))
-    found = psis(with_likelihood(base, stats.norm.logpdf(y, theta[..., None])))
+    smoothed = psis(with_likelihood(base, stats.norm.logpdf(y, theta[..., None])))
     left = (y.sum() - y) / count
     exact = stats.norm(left, np.sqrt(1 + 1 / count)).logpdf(y)
-    np.testing.assert_allclose(found.elpd, exact, atol=0.02)
-    assert (found.pareto_k < 0.7).all()
+    np.testing.assert_allclose(smoothed.elpd, exact, atol=0.02)
+    assert (smoothed.pareto_k < 0.7).all()
 
 
 def test_weighted_quantiles_of_a_tilted_normal() -> None:
@@ -45,16 +45,16 @@ def test_weighted_quantiles_of_a_tilted_normal() -> None:
     weights = np.column_stack([np.exp(draws[:, 0]), np.ones(200_000)])
     weights /= weights.sum(axis=0)
     dims = ("sample", "cell")
-    found = weighted_quantiles(
+    quantiles = weighted_quantiles(
         xr.DataArray(draws, dims=dims), xr.DataArray(weights, dims=dims), (0.05, 0.5, 0.95)
     ).transpose("cell", "quantile")
     exact = [stats.norm(mean).ppf([0.05, 0.5, 0.95]) for mean in (1, 0)]
-    np.testing.assert_allclose(found, exact, atol=0.05)
+    np.testing.assert_allclose(quantiles, exact, atol=0.05)
 
 
 def test_the_table_of_a_fit(pooled_fit: Fit, spoiled: tuple[ls.Scores, tuple[str, str]]) -> None:
-    found = ls.leave_one_out(pooled_fit, seed=3)
-    table = found.table().set_index(["model", "benchmark"])
+    loo = ls.leave_one_out(pooled_fit, seed=3)
+    table = loo.table().set_index(["model", "benchmark"])
     assert len(table) == pooled_fit.scores.n_observed
     scores = pooled_fit.scores.dataset["score"]
     for model, benchmark in table.index[::37]:
@@ -69,7 +69,7 @@ def test_the_table_of_a_fit(pooled_fit: Fit, spoiled: tuple[ls.Scores, tuple[str
     bad = table.loc[spoiled[1]]
     assert abs(bad["z"]) > 5 and min(bad["pit"], 1 - bad["pit"]) < 0.001
     assert not bad["lower"] <= bad["score"] <= bad["upper"]
-    assert found.elpd == pytest.approx(table["elpd"].sum())
+    assert loo.elpd == pytest.approx(table["elpd"].sum())
 
 
 def test_leaving_out_agrees_with_unsmoothed_weights(pooled_fit: Fit) -> None:
@@ -89,7 +89,7 @@ def test_cells_that_alone_hold_an_effect_are_named(
     cells = base.tree["log_likelihood"].sizes["cell"]
     values = np.random.default_rng(0).normal(0, 0.1, (1, 400, cells))
     values[..., 5] = -stats.pareto(0.5).rvs((1, 400), random_state=1)
-    found = ls.leave_one_out(with_likelihood(base, values))
+    loo = ls.leave_one_out(with_likelihood(base, values))
     cell = observed_cells(base)[5]
     constant = with_likelihood(base, np.zeros_like(values))
     with pytest.raises(ls.FitError, match="They hardly vary"):
@@ -99,10 +99,10 @@ def test_cells_that_alone_hold_an_effect_are_named(
     lost = ls.leave_one_out(with_likelihood(base, extreme)).table().iloc[7]
     assert lost["elpd"] == pytest.approx(-1e6 + np.log(400)) and not lost["reliable"]
     assert np.isnan(lost["z"])
-    assert found.unreliable["model"].tolist() == [cell["cell_model"].item()]
-    assert found.unreliable["benchmark"].tolist() == [cell["cell_benchmark"].item()]
-    assert "1 of them have Pareto k above" in found.headline
-    assert "<table" in found._repr_html_()
+    assert loo.unreliable["model"].tolist() == [cell["cell_model"].item()]
+    assert loo.unreliable["benchmark"].tolist() == [cell["cell_benchmark"].item()]
+    assert "1 of them have Pareto k above" in loo.headline
+    assert "<table" in loo._repr_html_()
 
 
 def test_point_estimates_and_few_draws_are_refused(
@@ -128,8 +128,8 @@ def test_a_diagnosis_and_leave_one_out_count_the_same_scores(
     values[..., 3] = np.arange(400) % 2  # no tail
     values[0, 9, 4] = -np.inf
     fit = with_likelihood(base, values)
-    found, diagnosis = ls.leave_one_out(fit), ls.diagnose(fit)
-    assert found.k_limit == diagnosis.k_limit == pytest.approx(1 - 1 / np.log10(400))
-    assert 5 < len(found.unreliable) == diagnosis.high_pareto_k < cells - 5
-    between = found.table()["pareto_k"].between(found.k_limit, 0.7)
+    loo, diagnosis = ls.leave_one_out(fit), ls.diagnose(fit)
+    assert loo.k_limit == diagnosis.k_limit == pytest.approx(1 - 1 / np.log10(400))
+    assert 5 < len(loo.unreliable) == diagnosis.high_pareto_k < cells - 5
+    between = loo.table()["pareto_k"].between(loo.k_limit, 0.7)
     assert between.any()  # what a limit of 0.7 would not count

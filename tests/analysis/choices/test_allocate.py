@@ -69,10 +69,12 @@ def closed_form(fit: Fit, slopes: np.ndarray, budget: float) -> np.ndarray:
 
 
 def test_the_optimum_of_a_skill_is_the_translogs_closed_form(translog: Fit) -> None:
-    found = ls.optimal_allocation(translog, flops=BUDGETS, target=ls.studies.Target.skill("delta"))
+    allocation = ls.optimal_allocation(
+        translog, flops=BUDGETS, target=ls.studies.Target.skill("delta")
+    )
     slopes = translog.samples["slope"].sel(skill="delta", covariate=list(TRANSLOG)).values
     for budget in BUDGETS:
-        draws = found.draws.sel(flops=budget, target="skill delta")
+        draws = allocation.draws.sel(flops=budget, target="skill delta")
         wanted = closed_form(translog, slopes, budget)
         np.testing.assert_allclose(np.log(draws["params"]), wanted, rtol=0, atol=1e-8)
         np.testing.assert_allclose(6e21 * draws["params"] * draws["tokens"], budget)
@@ -82,17 +84,17 @@ def test_the_optimum_of_a_skill_is_the_translogs_closed_form(translog: Fit) -> N
 
 
 def test_the_optimum_of_a_score_is_that_of_its_linear_predictor(translog: Fit) -> None:
-    found = ls.optimal_allocation(translog, flops=1e23, target="beta")
+    allocation = ls.optimal_allocation(translog, flops=1e23, target="beta")
     loading = translog.samples["loading"].sel(benchmark="beta")
     slopes = (translog.samples["slope"] * loading).sum("skill").sel(covariate=list(TRANSLOG))
     wanted = closed_form(translog, slopes.transpose("sample", ...).values, 1e23)
-    got = np.log(found.draws["params"].isel(flops=0, target=0))
+    got = np.log(allocation.draws["params"].isel(flops=0, target=0))
     np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-8)
 
 
 def test_no_split_of_the_budget_forecasts_more(everything: Fit) -> None:
     """With every term at once: family slopes, instruct slopes, link power, ceilings."""
-    found = ls.optimal_allocation(everything, flops=1e23, family="fam03", instruct=True)
+    allocation = ls.optimal_allocation(everything, flops=1e23, family="fam03", instruct=True)
     low, high = ends(everything, 1e23)
     size = np.exp(np.linspace(low, high, 41))
     rows = pd.DataFrame(
@@ -111,7 +113,7 @@ def test_no_split_of_the_budget_forecasts_more(everything: Fit) -> None:
     flat = replace(everything, tree=still)
     reached = ls.predict(flat, rows).mean_draws.max("model")
     for benchmark in everything.scores.benchmarks:
-        best = found.draws["value"].sel(target=benchmark, flops=1e23)
+        best = allocation.draws["value"].sel(target=benchmark, flops=1e23)
         assert (best >= reached.sel(benchmark=benchmark) - 1e-9).all()
         assert (best <= reached.sel(benchmark=benchmark) + 0.01).all()
 
@@ -119,9 +121,9 @@ def test_no_split_of_the_budget_forecasts_more(everything: Fit) -> None:
 def test_a_weighted_set_is_maximised_draw_by_draw(translog: Fit) -> None:
     weights = {"alpha": 1.0, "beta": 2.0, "gamma": 0.5}
     target = ls.studies.Target.benchmarks(weights, label="mix")
-    found = ls.optimal_allocation(translog, flops=1e23, target=target)
+    allocation = ls.optimal_allocation(translog, flops=1e23, target=target)
     low, high = ends(translog, 1e23)
-    draws, samples = found.draws.sel(target="mix", flops=1e23), translog.samples
+    draws, samples = allocation.draws.sel(target="mix", flops=1e23), translog.samples
     transform = translog.transform
     floor = translog.scores.dataset["floor"]
 
@@ -152,12 +154,12 @@ def test_a_weighted_set_is_maximised_draw_by_draw(translog: Fit) -> None:
 
 
 def test_the_choice_maximises_the_posterior_mean(translog: Fit) -> None:
-    found = ls.optimal_allocation(
+    allocation = ls.optimal_allocation(
         translog, flops=1e23, target=["beta", ls.studies.Target.skill("alpha")]
     )
     slopes = translog.samples["slope"].sel(skill="alpha", covariate=list(TRANSLOG))
     wanted = closed_form(translog, slopes.mean("sample").values[None], 1e23)
-    choice = found.choice.sel(flops=1e23)
+    choice = allocation.choice.sel(flops=1e23)
     assert np.log(choice["params"].sel(target="skill alpha")) == pytest.approx(wanted[0], abs=1e-8)
     assert 6e21 * float(choice["params"][0] * choice["tokens"][0]) == pytest.approx(1e23)
     low, high = ends(translog, 1e23)
@@ -175,7 +177,7 @@ def test_the_choice_maximises_the_posterior_mean(translog: Fit) -> None:
 def test_size_alone_and_tokens_alone_put_every_optimum_on_a_bound(small_scores, prior_fit) -> None:
     spec = ls.ModelSpec(name="linear", covariates=("log_params", "log_tokens"))
     fit = prior_fit(spec, small_scores)
-    found = ls.optimal_allocation(fit, flops=1e23, target="beta")
+    allocation = ls.optimal_allocation(fit, flops=1e23, target="beta")
     loading = fit.samples["loading"].sel(benchmark="beta")
     slope = (fit.samples["slope"] * loading).sum("skill")
     scale = fit.transform.scale
@@ -184,23 +186,23 @@ def test_size_alone_and_tokens_alone_put_every_optimum_on_a_bound(small_scores, 
         > slope.sel(covariate="log_tokens") / scale["log_tokens"]
     )
     low, high = ends(fit, 1e23)
-    got = np.log(found.draws["params"].isel(target=0, flops=0))
+    got = np.log(allocation.draws["params"].isel(target=0, flops=0))
     np.testing.assert_allclose(got, np.where(grows, high, low), atol=1e-9)
-    row = found.table().iloc[0]
+    row = allocation.table().iloc[0]
     assert row["on_bound"] == 1.0
     often = float(grows.mean())
-    part = found.segments[0]
+    part = allocation.segments[0]
     assert row["bound"] == (part.high_bound if often > 0.5 else part.low_bound)
 
 
 def test_the_table_holds_quantiles_and_probabilities(translog: Fit) -> None:
-    found = ls.optimal_allocation(translog, flops=BUDGETS)
-    table = found.table(0.8)
+    allocation = ls.optimal_allocation(translog, flops=BUDGETS)
+    table = allocation.table(0.8)
     labels = ["skill alpha", "skill delta", "alpha", "beta", "gamma", "delta"]
     assert list(table["target"].unique()) == labels and len(table) == 12
     assert set(table["kind"]) == {"skill", "score"}
     row = table[(table["target"] == "gamma") & (table["flops"] == 1e22)].iloc[0]
-    draws = found.draws.sel(target="gamma", flops=1e22)
+    draws = allocation.draws.sel(target="gamma", flops=1e22)
     for name in ("params", "tokens", "value"):
         low, mid, high = np.quantile(draws[name], [0.1, 0.5, 0.9])
         np.testing.assert_allclose(
@@ -237,8 +239,8 @@ def test_free_skills_are_no_target_but_scores_are(small_scores, prior_fit) -> No
     fit = prior_fit(spec_from_dict(document), small_scores, draws=8)
     with pytest.raises(SpecError, match="align"):
         ls.optimal_allocation(fit, flops=1e23, target=ls.studies.Target.skill("skill 1"))
-    found = ls.optimal_allocation(fit, flops=1e23)
-    assert list(found.draws["target"].values) == ["alpha", "beta", "gamma", "delta"]
+    allocation = ls.optimal_allocation(fit, flops=1e23)
+    assert list(allocation.draws["target"].values) == ["alpha", "beta", "gamma", "delta"]
 
 
 @pytest.mark.parametrize(
@@ -275,16 +277,16 @@ def test_a_targets_weights_are_checked() -> None:
 
 def test_published_optima_stand_beside_ours(translog: Fit) -> None:
     renamed = {"beta": "hellaswag", "gamma": "math_lvl5"}
-    found = ls.optimal_allocation(
+    allocation = ls.optimal_allocation(
         translog, flops=[1e21, 1e22], params=(0.01, 100), tokens=(0.01, 20)
     )
-    labels = [renamed.get(str(name), str(name)) for name in found.draws["target"].values]
+    labels = [renamed.get(str(name), str(name)) for name in allocation.draws["target"].values]
     named = replace(
-        found,
-        draws=found.draws.assign_coords(target=labels),
-        choice=found.choice.assign_coords(target=labels),
+        allocation,
+        draws=allocation.draws.assign_coords(target=labels),
+        choice=allocation.choice.assign_coords(target=labels),
         targets=tuple(
-            replace(one, label=label) for one, label in zip(found.targets, labels, strict=True)
+            replace(one, label=label) for one, label in zip(allocation.targets, labels, strict=True)
         ),
     )
     beside = named.beside_published()
@@ -304,9 +306,9 @@ def test_published_optima_stand_beside_ours(translog: Fit) -> None:
 
 def test_the_search_finds_the_top_inside_and_on_both_ends() -> None:
     top = xr.DataArray([-1.7, -1.0, -0.999, -0.31, 0.0, 0.77, 0.99, 1.0, 4.0], dims="sample")
-    found = highest_by_search(lambda u: -(abs(u - top) ** 1.5))
-    np.testing.assert_allclose(found, top.clip(-1, 1), atol=1e-6)
-    assert float(found[0]) == -1.0 and float(found[-1]) == 1.0
+    highest = highest_by_search(lambda u: -(abs(u - top) ** 1.5))
+    np.testing.assert_allclose(highest, top.clip(-1, 1), atol=1e-6)
+    assert float(highest[0]) == -1.0 and float(highest[-1]) == 1.0
 
 
 def test_the_search_takes_the_higher_of_two_hills() -> None:
@@ -324,6 +326,6 @@ def test_a_parabola_is_highest_at_its_vertex_or_an_end() -> None:
 
 
 def test_it_says_what_it_is(translog: Fit) -> None:
-    found: Allocation = ls.optimal_allocation(translog, flops=1e23, family="fam03")
-    assert "fam03" in found.basis and "base model" in found.basis
-    assert "<table" in found._repr_html_() and "1 budgets" in repr(found)
+    allocation: Allocation = ls.optimal_allocation(translog, flops=1e23, family="fam03")
+    assert "fam03" in allocation.basis and "base model" in allocation.basis
+    assert "<table" in allocation._repr_html_() and "1 budgets" in repr(allocation)

@@ -22,7 +22,7 @@ ROW = pd.DataFrame(
 
 
 @pytest.fixture(scope="module")
-def found(held_fit: Fit):
+def ranking(held_fit: Fit):
     return ls.next_benchmark(held_fit, ROW, targets=["gamma"], seed=1)
 
 
@@ -51,7 +51,7 @@ def test_the_variance_left_is_what_simulated_measurements_leave(held_fit: Fit, r
     A standard deviation of 20,000 draws has a Monte Carlo error of 0.5% (1 / sqrt(2 n) of normal
     draws, and these have shorter tails); 2.5% is five of them.
     """
-    found = ls.next_benchmark(repeated(held_fit, 20_000), ROW, targets=["gamma"], seed=1)
+    ranking = ls.next_benchmark(repeated(held_fit, 20_000), ROW, targets=["gamma"], seed=1)
     families = held_fit.samples.sizes["family"]
     level = np.linspace(-4.5, 4.5, 901)
     prior = stats.norm.pdf(level, scale=np.sqrt(1 + 1 / families))
@@ -69,7 +69,7 @@ def test_the_variance_left_is_what_simulated_measurements_leave(held_fit: Fit, r
     target = mean("gamma")
     rng = np.random.default_rng(5)
     before = np.sqrt(prior @ target**2 - (prior @ target) ** 2)
-    for row in found.table().itertuples():
+    for row in ranking.table().itertuples():
         expected = mean(row.benchmarks)
         variances = []
         for true in rng.choice(len(level), 4000, p=prior):
@@ -106,25 +106,25 @@ def held_loading(fit: Fit, name: str) -> float:
     return float(fit.samples["loading"].sel(benchmark=name).isel(sample=0, skill=0))
 
 
-def test_the_table_ranks_by_gain(found) -> None:
-    assert found.best == (found.table()["benchmarks"].iloc[0],)
-    assert found.table()["gain"].is_monotonic_decreasing
-    assert set(found.table()["benchmarks"]) == {"alpha", "beta", "delta"}
-    left = 1 - (found.table()["sd_after"] / found.table()["sd_before"]) ** 2
-    np.testing.assert_allclose(left, found.table()["variance_removed"])
-    assert found.targets == ("gamma",) and found.measured == () and found.search == "exact"
-    assert found.best[0] in repr(found)
+def test_the_table_ranks_by_gain(ranking) -> None:
+    assert ranking.best == (ranking.table()["benchmarks"].iloc[0],)
+    assert ranking.table()["gain"].is_monotonic_decreasing
+    assert set(ranking.table()["benchmarks"]) == {"alpha", "beta", "delta"}
+    left = 1 - (ranking.table()["sd_after"] / ranking.table()["sd_before"]) ** 2
+    np.testing.assert_allclose(left, ranking.table()["variance_removed"])
+    assert ranking.targets == ("gamma",) and ranking.measured == () and ranking.search == "exact"
+    assert ranking.best[0] in repr(ranking)
 
 
-def test_cost_divides_the_gain(held_fit: Fit, found) -> None:
-    dear = {name: 1.0 for name in found.table()["benchmarks"]} | {found.best[0]: 50.0}
+def test_cost_divides_the_gain(held_fit: Fit, ranking) -> None:
+    dear = {name: 1.0 for name in ranking.table()["benchmarks"]} | {ranking.best[0]: 50.0}
     again = ls.next_benchmark(held_fit, ROW, targets=["gamma"], costs=dear, seed=1)
-    assert again.best == (found.table()["benchmarks"].iloc[1],)
-    last = again.table().set_index("benchmarks").loc[found.best[0]]
-    assert last["gain"] == pytest.approx(found.table()["gain"].iloc[0] / 50)
+    assert again.best == (ranking.table()["benchmarks"].iloc[1],)
+    last = again.table().set_index("benchmarks").loc[ranking.best[0]]
+    assert last["gain"] == pytest.approx(ranking.table()["gain"].iloc[0] / 50)
 
 
-def test_by_information_one_target_ranks_the_same_way(held_fit: Fit, found) -> None:
+def test_by_information_one_target_ranks_the_same_way(held_fit: Fit, ranking) -> None:
     again = ls.next_benchmark(held_fit, ROW, targets=["gamma"], rank_by="information", seed=1)
     assert again.table()["gain"].equals(again.table()["information"])
     assert (again.table()["information"] > 0).all()
@@ -149,12 +149,12 @@ def test_sets_are_all_compared_or_grown(held_fit: Fit, monkeypatch: pytest.Monke
 
 def test_what_is_measured_is_no_candidate(held_fit: Fit) -> None:
     row = ROW.assign(alpha=0.7)
-    found = ls.next_benchmark(held_fit, row, seed=1)
-    assert np.isfinite(found.table()["information"]).all()
-    assert found.measured == ("alpha",)
-    assert set(found.targets) == set(found.table()["benchmarks"]) == {"beta", "gamma", "delta"}
+    ranking = ls.next_benchmark(held_fit, row, seed=1)
+    assert np.isfinite(ranking.table()["information"]).all()
+    assert ranking.measured == ("alpha",)
+    assert set(ranking.targets) == set(ranking.table()["benchmarks"]) == {"beta", "gamma", "delta"}
     without = ls.next_benchmark(held_fit, ROW, seed=1)
-    assert found.table()["sd_before"].iloc[0] < without.table()["sd_before"].iloc[0]
+    assert ranking.table()["sd_before"].iloc[0] < without.table()["sd_before"].iloc[0]
     fitted = held_fit.scores.to_frame()
     full = fitted.loc[fitted[list(held_fit.scores.benchmarks)].notna().all(axis=1)].iloc[[0]]
     with pytest.raises(DataError, match="already"):

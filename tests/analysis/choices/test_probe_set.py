@@ -27,8 +27,8 @@ def test_the_set_is_the_best_of_all_and_leaves_what_a_regression_leaves(fit: Fit
 
     rows = fit.scores.to_frame().drop(columns=list(fit.scores.benchmarks)).head(1)
     rows = rows.assign(model="coming", family="coming").drop(columns="lineage")
-    found = ls.probe_set(fit, 2, frame=rows, seed=4)
-    assert found.search == "exact" and len(found.best) == 2
+    probes = ls.probe_set(fit, 2, frame=rows, seed=4)
+    assert probes.search == "exact" and len(probes.best) == 2
     forecast = ls.predict(fit, rows, seed=4)
     names = list(fit.scores.benchmarks)
     expected = forecast.mean_draws.isel(model=0).transpose("sample", "benchmark").values
@@ -46,29 +46,29 @@ def test_the_set_is_the_best_of_all_and_leaves_what_a_regression_leaves(fit: Fit
         return float((left(some) / before)[outside].sum())
 
     best = min(combinations(range(len(names)), 2), key=unknown)
-    assert set(found.best) == {names[j] for j in best}
-    for row in found.left.itertuples():
+    assert set(probes.best) == {names[j] for j in best}
+    for row in probes.left.itertuples():
         j = names.index(row.benchmark)
         np.testing.assert_allclose(row.sd_before, np.sqrt(before[j]), rtol=1e-6)
         np.testing.assert_allclose(row.sd_after, np.sqrt(left(best)[j]), rtol=1e-6)
 
 
 def test_more_benchmarks_leave_less_unknown(fit: Fit) -> None:
-    found = ls.probe_set(fit, 3, seed=1)
-    assert found.left["share_explained"].between(0, 1).all()
+    probes = ls.probe_set(fit, 3, seed=1)
+    assert probes.left["share_explained"].between(0, 1).all()
     one = ls.probe_set(fit, 1, seed=1)
-    shared = found.left.merge(one.left, on="benchmark", suffixes=("", "_one"))
+    shared = probes.left.merge(one.left, on="benchmark", suffixes=("", "_one"))
     assert (shared["sd_after"] <= shared["sd_after_one"] + 1e-12).all()
-    assert "explain" in repr(found) and found.table().shape == (3, 4)
+    assert "explain" in repr(probes) and probes.table().shape == (3, 4)
 
 
 def test_costs_change_the_choice_and_exchanges_keep_to_the_budget(fit: Fit) -> None:
     free = ls.probe_set(fit, 2, seed=1)
     dear = {name: 1000.0 if name in free.best else 1.0 for name in fit.scores.benchmarks}
-    found = ls.probe_set(fit, 2, costs=dear, seed=1)
-    assert found.search == "greedy with exchanges"
-    assert not set(found.best) & set(free.best)
-    assert found.steps["total_cost"].iloc[-1] == 2.0
+    probes = ls.probe_set(fit, 2, costs=dear, seed=1)
+    assert probes.search == "greedy with exchanges"
+    assert not set(probes.best) & set(free.best)
+    assert probes.steps["total_cost"].iloc[-1] == 2.0
 
 
 def test_the_greedy_search_is_close_to_what_comparing_all_sets_gives(
@@ -76,8 +76,8 @@ def test_the_greedy_search_is_close_to_what_comparing_all_sets_gives(
 ) -> None:
     """Greedy choice of a monotone submodular gain has at least 1 - 1/e of the best."""
 
-    def explained(found: ProbeSet) -> float:
-        return (found.left["share_explained"].sum() + len(found.best)) / 4
+    def explained(probes: ProbeSet) -> float:
+        return (probes.left["share_explained"].sum() + len(probes.best)) / 4
 
     exact = ls.probe_set(fit, 2, seed=1)
     monkeypatch.setattr("latentscale.analysis.choices.probe_set.MOST_SETS", 0)

@@ -124,8 +124,8 @@ def test_targets_and_allocation_hold_other_features_at_the_familys(
     fit = make("log_params", "log_tokens", "released", "provider", sizes=True)
     needed = ls.flops_for_target(fit, benchmark="alpha", family=FAMILY, target=0.5, points=5)
     assert needed.draws.notnull().all()
-    found = ls.optimal_allocation(fit, flops=1e22, family=FAMILY)
-    assert np.isfinite(found.draws["params"]).all()
+    allocation = ls.optimal_allocation(fit, flops=1e22, family=FAMILY)
+    assert np.isfinite(allocation.draws["params"]).all()
     size = ls.scaling_curve(fit, over="log_params", family=FAMILY, points=3)
     assert "released held at" in size.held
 

@@ -107,13 +107,13 @@ def test_the_table_holds_numpys_quantiles(known_fit: Fit) -> None:
         point = int(np.argmin(abs(curve.draws["at"].values - row.at)))
         mean = curve.mean_draws.isel(point=point).sel(benchmark=row.benchmark).values
         score = curve.draws.isel(point=point).sel(benchmark=row.benchmark).values
-        found = [row.mean, row.median, row.lower, row.upper, row.score_lower, row.score_upper]
+        shown = [row.mean, row.median, row.lower, row.upper, row.score_lower, row.score_upper]
         wanted = [
             mean.mean(),
             *np.quantile(mean, [0.5, 0.25, 0.75]),
             *np.quantile(score, [0.25, 0.75]),
         ]
-        np.testing.assert_allclose(found, wanted, rtol=1e-9)
+        np.testing.assert_allclose(shown, wanted, rtol=1e-9)
         assert row.score_upper - row.score_lower > row.upper - row.lower
     with pytest.raises(ValueError, match="prob"):
         curve.table(prob=1)

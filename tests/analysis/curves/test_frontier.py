@@ -39,37 +39,37 @@ def fit(dated: Scores, prior_fit: Callable[..., Fit]) -> Fit:
 
 def test_up_to_the_last_release_it_is_the_best_fitted_model(fit: Fit) -> None:
     dates = ["2024-05-01", "2024-08-01", "2025-07-15"]
-    found = ls.frontier(fit, benchmark="alpha", dates=dates)
+    frontier = ls.frontier(fit, benchmark="alpha", dates=dates)
     mean = fit.evaluator.at(fit.samples, fit.scores.dataset, residuals="fitted").mean
     mean = mean.sel(benchmark="alpha").transpose("sample", "model")
     for place, count in enumerate((1, 3, 12)):
         np.testing.assert_allclose(
-            found.draws.isel(date=place), mean.isel(model=slice(count)).max("model")
+            frontier.draws.isel(date=place), mean.isel(model=slice(count)).max("model")
         )
-    assert (found.table()["probability_new"] == 0).all()
-    assert found.table()["leader"].iloc[0] == fit.scores.models[0]
+    assert (frontier.table()["probability_new"] == 0).all()
+    assert frontier.table()["leader"].iloc[0] == fit.scores.models[0]
 
 
 def test_after_it_the_frontier_rises_with_releases_to_come(fit: Fit) -> None:
     dates = ["2025-07-15", "2026-01-01", "2027-01-01"]
-    found = ls.frontier(fit, benchmark="alpha", dates=dates, seed=1)
-    steps = found.draws.diff("date")
+    frontier = ls.frontier(fit, benchmark="alpha", dates=dates, seed=1)
+    steps = frontier.draws.diff("date")
     assert bool((steps >= 0).all()) and float(steps.mean()) > 0
-    assert found.per_year == 10  # of the twelve models the last ten came within a year
+    assert frontier.per_year == 10  # of the twelve models the last ten came within a year
     none = ls.frontier(fit, benchmark="alpha", dates=dates, per_year=0)
     assert bool((none.draws.diff("date") == 0).all())
-    passing = found.passing(0.5)
+    passing = frontier.passing(0.5)
     assert passing["probability"].is_monotonic_increasing
-    assert "2027-01-01" in repr(found)
+    assert "2027-01-01" in repr(frontier)
 
 
 def test_the_index_has_a_frontier_on_its_own_scale(fit: Fit) -> None:
     eta = fit.evaluator.at(fit.samples, fit.scores.dataset, residuals="fitted").eta
     order = eta.mean(["sample", "benchmark"]).values.argsort()
     anchors = {fit.scores.models[order[0]]: 130, fit.scores.models[order[-1]]: 150}
-    found = ls.frontier(fit, anchors=anchors, dates=["2025-07-15"])
+    frontier = ls.frontier(fit, anchors=anchors, dates=["2025-07-15"])
     index = ls.capability_index(fit, anchors=anchors)
-    np.testing.assert_allclose(found.draws.isel(date=0), index.draws.max("model"), rtol=1e-9)
+    np.testing.assert_allclose(frontier.draws.isel(date=0), index.draws.max("model"), rtol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -118,6 +118,6 @@ def test_undisclosed_tokens_of_releases_to_come_are_drawn_from_their_prior(
         "log_tokens": ls.Prior("Normal", mu=6, sigma=0.01),
     }
     fit = prior_fit(spec.with_priors(priors), scores, draws=100)
-    found = ls.frontier(fit, benchmark="alpha", dates=["2025-12-01"], seed=1)
+    frontier = ls.frontier(fit, benchmark="alpha", dates=["2025-12-01"], seed=1)
     # Exchangeable with the fitted ones but for dates, so near a half; its standard error is 0.05.
-    assert found.table()["probability_new"].item() > 0.1
+    assert frontier.table()["probability_new"].item() > 0.1

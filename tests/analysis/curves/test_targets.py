@@ -28,10 +28,10 @@ LIMITS = (1e20, 1e27)
 
 
 def test_probabilities_are_shares_of_draws(held_fit: Fit) -> None:
-    found = ls.probability_above(held_fit, ROWS, {"alpha": 0.6, "delta": 0.5}, seed=3)
+    passing = ls.probability_above(held_fit, ROWS, {"alpha": 0.6, "delta": 0.5}, seed=3)
     forecast = ls.predict(held_fit, ROWS, seed=3)
-    assert list(found.table()["benchmark"]) == ["alpha", "delta"] * 2
-    for row in found.table().itertuples():
+    assert list(passing.table()["benchmark"]) == ["alpha", "delta"] * 2
+    for row in passing.table().itertuples():
         new, mean = (
             d.sel(model=row.model, benchmark=row.benchmark).values
             for d in (forecast.draws, forecast.mean_draws)
@@ -40,8 +40,8 @@ def test_probabilities_are_shares_of_draws(held_fit: Fit) -> None:
         assert row.probability_expected == pytest.approx(np.mean(mean >= row.threshold))
     both = forecast.draws.sel(model="b")
     wanted = np.mean((both.sel(benchmark="alpha") >= 0.6) & (both.sel(benchmark="delta") >= 0.5))
-    assert found.joint["b"] == pytest.approx(float(wanted))
-    assert 0 < found.joint["b"] < found.table()["probability"].iloc[2:].min()
+    assert passing.joint["b"] == pytest.approx(float(wanted))
+    assert 0 < passing.joint["b"] < passing.table()["probability"].iloc[2:].min()
 
 
 def test_one_threshold_serves_all_and_higher_ones_are_harder(held_fit: Fit) -> None:
@@ -71,7 +71,7 @@ def pooled(quick_spec, small_scores, prior_fit) -> Fit:
 
 
 def test_pooled_curves_are_inverted_in_closed_form(pooled: Fit) -> None:
-    found = ls.flops_for_target(
+    compute = ls.flops_for_target(
         pooled, "beta", 0.6, family="any", tokens_per_parameter=20, limits=LIMITS, points=601
     )
     s, data = pooled.samples, pooled.scores.dataset
@@ -83,33 +83,33 @@ def test_pooled_curves_are_inverted_in_closed_form(pooled: Fit) -> None:
     low, high = np.log(LIMITS)
     inside = (slope > 0) & (log_wanted > low) & (log_wanted < high)
     assert inside.sum() > 50
-    np.testing.assert_allclose(np.log(found.draws.values[inside]), log_wanted[inside], atol=2e-4)
-    never = np.isinf(found.draws.values)
+    np.testing.assert_allclose(np.log(compute.draws.values[inside]), log_wanted[inside], atol=2e-4)
+    never = np.isinf(compute.draws.values)
     np.testing.assert_array_equal(
         never, ((slope > 0) & (log_wanted > high)) | ((slope < 0) & (log_wanted < low))
     )
-    assert found.probability_unreachable == pytest.approx(never.mean())
-    assert found.probability_above_ceiling == 0.0
-    assert found.probability_already == pytest.approx(np.mean(found.draws == LIMITS[0]))
+    assert compute.probability_unreachable == pytest.approx(never.mean())
+    assert compute.probability_above_ceiling == 0.0
+    assert compute.probability_already == pytest.approx(np.mean(compute.draws == LIMITS[0]))
 
 
 def test_the_table_is_of_quantiles_at_the_ratio_held(held_fit: Fit) -> None:
-    found = ls.flops_for_target(
+    compute = ls.flops_for_target(
         held_fit, "alpha", 0.7, family="fresh", tokens_per_parameter=50, limits=LIMITS
     )
-    table = found.table(0.8)
+    table = compute.table(0.8)
     assert list(table.index) == ["lower", "median", "upper"]
     flops = 6 * table["params_b"] * 1e9 * table["tokens_t"] * 1e12
     np.testing.assert_allclose(flops, table["flops"], rtol=1e-9)
     np.testing.assert_allclose(1000 * table["tokens_t"] / table["params_b"], 50)
-    ordered = np.sort(found.draws.values)
+    ordered = np.sort(compute.draws.values)
     for name, share in (("lower", 0.1), ("median", 0.5), ("upper", 0.9)):
         assert abs(np.mean(ordered <= table.loc[name, "flops"]) - share) < 0.01
     assert table["beyond_fitted"].dtype == bool
-    assert (np.diff(found.reached.values) >= 0).all()
-    near = int(np.searchsorted(found.reached["at"].values, table.loc["median", "flops"]))
-    assert found.reached.values[near - 2] < 0.5 < found.reached.values[near + 2]
-    assert "alpha" in repr(found) and "70%" in repr(found)
+    assert (np.diff(compute.reached.values) >= 0).all()
+    near = int(np.searchsorted(compute.reached["at"].values, table.loc["median", "flops"]))
+    assert compute.reached.values[near - 2] < 0.5 < compute.reached.values[near + 2]
+    assert "alpha" in repr(compute) and "70%" in repr(compute)
 
 
 def test_a_higher_target_takes_more(held_fit: Fit) -> None:
@@ -143,10 +143,10 @@ def test_ceilings_may_stand_in_the_way(small_scores, prior_fit, with_posterior) 
     fit = prior_fit(spec, small_scores, draws=200)
     ceiling = fit.samples["ceiling"].sel(benchmark="alpha")
     target = float(ceiling.quantile(0.3))
-    found = ls.flops_for_target(fit, "alpha", target, family="any", limits=LIMITS)
-    assert found.probability_above_ceiling == pytest.approx(0.3, abs=0.02)
-    assert found.probability_unreachable >= found.probability_above_ceiling
-    assert np.isinf(found.table(0.9).loc["upper", "flops"])
+    compute = ls.flops_for_target(fit, "alpha", target, family="any", limits=LIMITS)
+    assert compute.probability_above_ceiling == pytest.approx(0.3, abs=0.02)
+    assert compute.probability_unreachable >= compute.probability_above_ceiling
+    assert np.isinf(compute.table(0.9).loc["upper", "flops"])
     with pytest.raises(DataError, match="ceiling"):
         ls.flops_for_target(fit, "alpha", float(ceiling.max()) + 1e-4, family="any")
 
@@ -159,8 +159,8 @@ def test_rows_of_one_model_share_its_residual(small_scores, prior_fit, one_skill
     mean = forecast_rows(fit, planned, seed=1, one_model=["p", "q"]).mean_draws
     np.testing.assert_array_equal(mean.sel(model="p").values, mean.sel(model="q").values)
     assert not np.allclose(mean.sel(model="p").values, mean.sel(model="r").values)
-    found = ls.flops_for_target(fit, "alpha", 0.6, family="fam01", limits=LIMITS)
-    assert isinstance(found.draws, xr.DataArray)
+    compute = ls.flops_for_target(fit, "alpha", 0.6, family="fam01", limits=LIMITS)
+    assert isinstance(compute.draws, xr.DataArray)
 
 
 @pytest.mark.parametrize(

@@ -78,11 +78,11 @@ def test_numbers_are_the_same_whatever_the_blocks(name, small_scores, prior_fit,
     monkeypatch.setattr(blocks, "SHARE", 10**9)
     for size in (9, 60):  # less than one sample's 28 numbers, and two samples' numbers
         monkeypatch.setattr(blocks, "BLOCK", size)
-        found = ls.predict(fit, table)
+        forecast = ls.predict(fit, table)
         for part in ("draws", "mean_draws", "precision_draws", "skill_draws", "token_draws"):
-            one, other = getattr(found, part), getattr(wanted, part)
+            one, other = getattr(forecast, part), getattr(wanted, part)
             assert one is other if other is None else one.identical(other), part
-        pd.testing.assert_frame_equal(found.table(), wanted.table(), rtol=1e-12)
+        pd.testing.assert_frame_equal(forecast.table(), wanted.table(), rtol=1e-12)
 
 
 def test_latents_given_scores_are_the_same_whatever_the_blocks(
@@ -165,9 +165,9 @@ def test_thinned_draws_are_evenly_spread_and_say_which_they_are(small_scores, pr
 def test_thinned_draws_keep_their_places_when_scores_are_given(small_scores, prior_fit) -> None:
     fit = prior_fit(spec_with(), small_scores, draws=61)
     given = rows_of(2).assign(alpha=[0.5, np.nan])
-    found = ls.predict(fit, given, draws=4, few_shot=ls.FewShot(latents=2, steps=1))
-    assert found.conditioning is not None
-    assert set(found.conditioning.index) <= {0, 20, 40, 60}
+    forecast = ls.predict(fit, given, draws=4, few_shot=ls.FewShot(latents=2, steps=1))
+    assert forecast.conditioning is not None
+    assert set(forecast.conditioning.index) <= {0, 20, 40, 60}
 
 
 @pytest.mark.parametrize("draws", [0, -3, 2.5, True, "all"])

@@ -160,8 +160,8 @@ def test_extrapolation_is_flagged(known_fit: Fit, known) -> None:
         ("above", "fam00", None, 0, 4000.0, 30.0),
         ("below", "newish", None, 0, 0.05, 0.2),
     )
-    found = ls.predict(known_fit, table).table().drop_duplicates("model")
-    extrapolates = dict(zip(found["model"], found["extrapolates"], strict=True))
+    by_model = ls.predict(known_fit, table).table().drop_duplicates("model")
+    extrapolates = dict(zip(by_model["model"], by_model["extrapolates"], strict=True))
     assert extrapolates["in"] == ""
     assert "log_flops above" in extrapolates["above"] and "log_flops below" in extrapolates["below"]
     fitted = known.frame.drop(columns=list(known.scores.benchmarks))
@@ -178,10 +178,10 @@ def test_the_table_holds_numpys_quantiles(forecast, mixed) -> None:
     assert list(table["model"].unique()) == list(mixed["model"])
     for row in table.iloc[::7].itertuples():
         draws = forecast.draws.sel(model=row.model, benchmark=row.benchmark).values
-        found = [row.mean, row.median, row.sd, row.lower, row.upper]
+        shown = [row.mean, row.median, row.sd, row.lower, row.upper]
         low, high = np.quantile(draws, [0.1, 0.9])
         numpys = [draws.mean(), np.median(draws), draws.std(ddof=1), low, high]
-        np.testing.assert_allclose(found, numpys, rtol=1e-9)
+        np.testing.assert_allclose(shown, numpys, rtol=1e-9)
     wide = forecast.table(prob=0.99)
     assert (wide["upper"] - wide["lower"] > table["upper"] - table["lower"]).all()
     assert forecast.table().equals(forecast.table(prob=0.9))
@@ -259,11 +259,13 @@ def test_an_omitted_instruct_is_what_the_fit_knows(
         mine = known.frame.set_index("model").loc[model]
         row = row.assign(params_b=mine["params_b"], tokens_t=mine["tokens_t"])
     left = row if empty == "no column" else row.assign(instruct=np.nan)
-    found = ls.predict(by_kind, left)
+    omitted = ls.predict(by_kind, left)
     stated = ls.predict(by_kind, row.assign(instruct=value))
-    np.testing.assert_array_equal(found.draws.values, stated.draws.values)
-    assert found.table()["assumed"].str.contains(f"instruct={value} ({source})", regex=False).all()
-    assert float(found.models["instruct"].item()) == value
+    np.testing.assert_array_equal(omitted.draws.values, stated.draws.values)
+    assert (
+        omitted.table()["assumed"].str.contains(f"instruct={value} ({source})", regex=False).all()
+    )
+    assert float(omitted.models["instruct"].item()) == value
 
 
 @pytest.mark.parametrize(("family", "why"), [("fam02", "of both kinds"), ("new", "is new")])
@@ -293,11 +295,11 @@ def test_an_omitted_instruct_is_of_no_matter_to_a_spec_without_it(by_kind, prior
 
 def test_targets_and_allocations_take_the_kind_of_the_family(by_kind) -> None:
     options = {"limits": (1e20, 1e26), "points": 5}
-    found = ls.flops_for_target(by_kind, "alpha", 0.6, family="fam00", **options)
+    compute = ls.flops_for_target(by_kind, "alpha", 0.6, family="fam00", **options)
     stated = ls.flops_for_target(by_kind, "alpha", 0.6, family="fam00", instruct=True, **options)
-    np.testing.assert_array_equal(found.draws.values, stated.draws.values)
-    assert found.instruct and not np.array_equal(
-        found.draws.values,
+    np.testing.assert_array_equal(compute.draws.values, stated.draws.values)
+    assert compute.instruct and not np.array_equal(
+        compute.draws.values,
         ls.flops_for_target(
             by_kind, "alpha", 0.6, family="fam00", instruct=False, **options
         ).draws.values,
@@ -393,9 +395,9 @@ def test_every_shipped_spec_forecasts_every_kind_of_row(name, small_scores, prio
     count = min(spec.skills.count, 3)
     spec = spec.model_copy(update={"skills": spec.skills.model_copy(update={"count": count})})
     fit = prior_fit(spec, small_scores, draws=300)
-    found = ls.predict(fit, MIXED.iloc[1:])
-    assert np.isfinite(found.draws.values).all() and np.isfinite(found.mean_draws.values).all()
-    mean = found.mean_draws
+    ahead = ls.predict(fit, MIXED.iloc[1:])
+    assert np.isfinite(ahead.draws.values).all() and np.isfinite(ahead.mean_draws.values).all()
+    mean = ahead.mean_draws
     names = ("strange-a", "strange-b", "other-a")
     one, two, other = (mean.sel(model=name).values for name in names)
     if not spec.skills.residual:
@@ -416,8 +418,8 @@ def test_a_forecast_prints(forecast) -> None:
 def test_what_a_whole_table_settles_is_stated_for_fits_of_a_part_of_it(by_kind) -> None:
     spec = by_kind.spec
     assert spec.needs_instruct
-    found = stated_rows(SHORT, by_kind.scores, spec)
-    assert found["instruct"].tolist() == [1] and found["lineage"].tolist() == ["lin00"]
+    stated = stated_rows(SHORT, by_kind.scores, spec)
+    assert stated["instruct"].tolist() == [1] and stated["lineage"].tolist() == ["lin00"]
     assert "instruct" not in SHORT
     with pytest.raises(DataError, match="fam02"):
         stated_rows(SHORT.assign(family="fam02"), by_kind.scores, spec)
@@ -431,16 +433,16 @@ def test_features_that_a_whole_table_settles_are_stated_as_well(by_kind) -> None
     spec = ls.load_spec("pooled_flops").with_(
         {"covariates": ["log_flops", "reasoning", "context_k"]}
     )
-    found = stated_rows(SHORT, scores, spec)
-    assert found["reasoning"].tolist() == [1] and found["context_k"].tolist() == [8.0]
+    stated = stated_rows(SHORT, scores, spec)
+    assert stated["reasoning"].tolist() == [1] and stated["context_k"].tolist() == [8.0]
 
 
 def test_scores_that_cannot_be_judged_are_refused_by_name(held_fit: Fit) -> None:
     frame = rows(("a", "x", "y", 0, 7.0, 2.0))
-    found = ls.predict(held_fit, frame)
-    truth = found.draws.isel(sample=0, drop=True).clip(0.01, 0.99)
-    assert np.isfinite(found.log_score(truth)).all()
-    assert np.isnan(found.log_score(truth * np.nan)).all()
+    held_out = ls.predict(held_fit, frame)
+    truth = held_out.draws.isel(sample=0, drop=True).clip(0.01, 0.99)
+    assert np.isfinite(held_out.log_score(truth)).all()
+    assert np.isnan(held_out.log_score(truth * np.nan)).all()
     for score, said in (
         (truth.assign_coords(model=["b"]), 'model "b" is not in the forecast'),
         (truth.assign_coords(benchmark=[f"{n}a" for n in held_fit.scores.benchmarks]), "alpha"),
@@ -450,20 +452,20 @@ def test_scores_that_cannot_be_judged_are_refused_by_name(held_fit: Fit) -> None
     ):
         with warnings.catch_warnings(), pytest.raises(ls.LatentscaleError, match=said):
             warnings.simplefilter("error")
-            found.log_score(score)
+            held_out.log_score(score)
 
 
 def test_scores_are_judged_in_blocks_as_at_once(
     held_fit: Fit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     frame = rows(*[(f"m{i}", f"x{i}", "y", 0, 1.0 + i, 2.0) for i in range(7)])
-    found = ls.predict(held_fit, frame, draws=50)
-    truth = found.draws.isel(sample=0, drop=True).clip(0.01, 0.99)
-    whole = found.log_score(truth)
+    at_once = ls.predict(held_fit, frame, draws=50)
+    truth = at_once.draws.isel(sample=0, drop=True).clip(0.01, 0.99)
+    whole = at_once.log_score(truth)
     monkeypatch.setattr(forecast_module, "block_size", lambda total: 2 * 50 * 4)
     # Blocks of other shapes are added up in another order: equal but for rounding.
-    xr.testing.assert_allclose(found.log_score(truth), whole, rtol=1e-12, atol=0)
+    xr.testing.assert_allclose(at_once.log_score(truth), whole, rtol=1e-12, atol=0)
     some = truth.isel(model=[5, 2], benchmark=[3, 0])
     xr.testing.assert_allclose(
-        found.log_score(some).reindex_like(some), whole.reindex_like(some), rtol=1e-12, atol=0
+        at_once.log_score(some).reindex_like(some), whole.reindex_like(some), rtol=1e-12, atol=0
     )

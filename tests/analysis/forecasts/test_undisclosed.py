@@ -118,24 +118,24 @@ def test_without_scores_tokens_are_drawn_from_the_prior(disclosed: Fit) -> None:
     rows = pd.concat([rows_of("fam00", *SHOT)[columns], rows_of("fam01", SHOT[1])[columns]])
     rows["model"] = ["disclosed", "a", "b"]
     kept = rows.copy(deep=True)
-    found = ls.predict(disclosed, rows, seed=1)
+    forecast = ls.predict(disclosed, rows, seed=1)
     pd.testing.assert_frame_equal(rows, kept)
-    assert np.isfinite(found.draws.values).all()
-    assert "tokens of 2 drawn" in repr(found)
-    tokens = found.token_draws
+    assert np.isfinite(forecast.draws.values).all()
+    assert "tokens of 2 drawn" in repr(forecast)
+    tokens = forecast.token_draws
     assert list(tokens["model"].values) == ["a", "b"]
     logs = np.log(tokens.values)
     for column in logs.T:
         agree(column, (0.7, 1.0), DRAWS)
     assert abs(np.corrcoef(logs.T)[0, 1]) < 4 / np.sqrt(DRAWS)
     again = ls.predict(disclosed, rows, seed=1)
-    np.testing.assert_array_equal(again.draws.values, found.draws.values)
+    np.testing.assert_array_equal(again.draws.values, forecast.draws.values)
     for sample in (0, 700):
         twin = rows[rows["model"] == "a"].assign(tokens_t=float(tokens[sample, 0]))
         same = ls.predict(disclosed, twin, seed=1).mean_draws.isel(sample=sample, model=0)
-        mine = found.mean_draws.sel(model="a").isel(sample=sample)
+        mine = forecast.mean_draws.sel(model="a").isel(sample=sample)
         np.testing.assert_allclose(same.values, mine.values, rtol=1e-10)
-    wide = found.table().groupby("model")["sd"].mean()
+    wide = forecast.table().groupby("model")["sd"].mean()
     assert wide["a"] > wide["disclosed"]
     assert ls.predict(disclosed, rows.assign(tokens_t=1.0), seed=1).token_draws is None
 
@@ -145,8 +145,8 @@ def test_scores_of_a_new_family_tell_of_tokens_as_quadrature_does(
     disclosed: Fit, few_shot: ls.FewShot
 ) -> None:
     rows = rows_of("fresh", *SHOT)
-    found = ls.predict(disclosed, rows, seed=2, few_shot=few_shot)
-    given = found.conditioning
+    forecast = ls.predict(disclosed, rows, seed=2, few_shot=few_shot)
+    given = forecast.conditioning
     assert given is not None and given.ess > 300 and given.pareto_k < 0.7
     families = disclosed.samples.sizes["family"]
     prior = stats.norm.logpdf(LEVEL, scale=np.sqrt(1 + 1 / families))[:, None]
@@ -154,11 +154,11 @@ def test_scores_of_a_new_family_tell_of_tokens_as_quadrature_does(
     both = prior + log_density(disclosed, rows)
     wanted = moments(both, LOG_TOKENS[None])
     assert abs(wanted[0] - 0.7) > 0.3 and wanted[1] < 0.9  # the scores do speak of them
-    agree(np.log(found.token_draws.sel(model="hidden").values), wanted, given.ess)
+    agree(np.log(forecast.token_draws.sel(model="hidden").values), wanted, given.ess)
     data = disclosed.scores.dataset
     flops = np.log(data["params"].values * data["tokens"].values)
     x = (np.log(3.0) - flops.mean()) / flops.std()
-    level = found.skill_draws.sel(model="disclosed").isel(skill=0).values - 0.6 * x
+    level = forecast.skill_draws.sel(model="disclosed").isel(skill=0).values - 0.6 * x
     agree(level, moments(both, LEVEL[:, None]), given.ess)
 
 
@@ -196,13 +196,13 @@ def test_scores_of_a_relative_move_the_tokens_of_a_fitted_model(
             frame[frame["model"] == UNTOLD][["model", "family", "params_b", "instruct"]],
         ]
     )
-    found = ls.predict(fit, asked, seed=5, few_shot=few_shot)
-    given = found.conditioning
+    forecast = ls.predict(fit, asked, seed=5, few_shot=few_shot)
+    given = forecast.conditioning
     assert given is not None and given.ess > 300
     both = old + log_density(partly_told, new)
     wanted, before = moments(both, LOG_TOKENS[None]), moments(old, LOG_TOKENS[None])
     assert abs(wanted[0] - before[0]) > 0.1  # a weaker relative: more tokens behind the scores
-    agree(np.log(found.token_draws.sel(model=UNTOLD).values), wanted, given.ess)
+    agree(np.log(forecast.token_draws.sel(model=UNTOLD).values), wanted, given.ess)
 
 
 def test_a_spec_that_leaves_out_still_refuses(prior_fit, one_skill, small_scores) -> None:

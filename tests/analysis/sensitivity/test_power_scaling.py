@@ -115,14 +115,17 @@ def test_flags_where_the_prior_matters_and_not_elsewhere(conjugate: Callable[...
     """With few draws noise hides most; with more they show; the rest are never flagged."""
     flagged = {}
     for draws in (100, 1200):
-        found = ls.sensitivity(conjugate(draws, 1), seed=1)
-        rows = found.table().assign(over=found.table()["prior"] >= found.limit)
+        sensitivity = ls.sensitivity(conjugate(draws, 1), seed=1)
+        rows = sensitivity.table().assign(over=sensitivity.table()["prior"] >= sensitivity.limit)
         flagged[draws] = (rows["diagnosis"] == CONFLICT).groupby(rows["variable"]).sum()
         if draws == 100:
             assert rows["over"].all()  # what the limit alone would flag
-            assert "by less than the Monte Carlo noise" in " ".join(found.advice)
+            assert "by less than the Monte Carlo noise" in " ".join(sensitivity.advice)
         else:
-            assert found.by_prior.set_index("prior")["moved"].to_dict() == {"theta": MANY, "phi": 0}
+            assert sensitivity.by_prior.set_index("prior")["moved"].to_dict() == {
+                "theta": MANY,
+                "phi": 0,
+            }
     assert flagged[100]["theta"] < flagged[1200]["theta"] == MANY
     assert max(part["phi"] for part in flagged.values()) <= 3  # 0.5 expected of 50
 

@@ -81,17 +81,17 @@ def shift(prior_mean: float, prior_sd: float, data_sd: float) -> float:
 def test_a_conjugate_normal(
     small: Fit, prior: tuple[float, float], data_sd: float, diagnosis: str
 ) -> None:
-    found = ls.sensitivity(conjugate(small, *prior, data_sd))
-    rows = found.table().set_index("variable")
+    sensitivity = ls.sensitivity(conjugate(small, *prior, data_sd))
+    rows = sensitivity.table().set_index("variable")
     assert rows.loc["theta", "diagnosis"] == diagnosis
     assert rows.loc["theta", "prior_shift"] == pytest.approx(shift(*prior, data_sd), abs=0.03)
     assert rows.loc["other", "prior"] < 0.05
     if diagnosis:
         assert rows.loc["theta", "driver"] == "theta"
-        assert found.flagged["variable"].tolist() == ["theta"]
-        assert diagnosis in str(found) and found.by_prior["moved"].iloc[0] == 1
+        assert sensitivity.flagged["variable"].tolist() == ["theta"]
+        assert diagnosis in str(sensitivity) and sensitivity.by_prior["moved"].iloc[0] == 1
     else:
-        assert found.flagged.empty and found.advice == ()
+        assert sensitivity.flagged.empty and sensitivity.advice == ()
 
 
 def test_prior_and_likelihood_pull_against_each_other(small: Fit) -> None:
@@ -102,14 +102,16 @@ def test_prior_and_likelihood_pull_against_each_other(small: Fit) -> None:
 
 def test_a_real_fit_with_forecasts(pooled_fit: Fit) -> None:
     frame = FRAME.copy()
-    found = ls.sensitivity(pooled_fit, frame, seed=1)
+    sensitivity = ls.sensitivity(pooled_fit, frame, seed=1)
     pd.testing.assert_frame_equal(frame, FRAME)
-    forecasts = found.table()[found.table()["variable"] == FORECAST]
+    forecasts = sensitivity.table()[sensitivity.table()["variable"] == FORECAST]
     assert list(forecasts["where"]) == [f"new, {b}" for b in pooled_fit.scores.benchmarks]
     assert (forecasts["diagnosis"] == "").all()  # 104 models tell a pooled curve well
-    assert (found.table()["prior_noise"] > 0).all()
-    assert (found.table()["likelihood_noise"] > 0).all()
-    assert (found.table()["likelihood"] > 0).all() and found.table()["prior"].notna().all()
+    assert (sensitivity.table()["prior_noise"] > 0).all()
+    assert (sensitivity.table()["likelihood_noise"] > 0).all()
+    assert (sensitivity.table()["likelihood"] > 0).all() and sensitivity.table()[
+        "prior"
+    ].notna().all()
     only = ls.sensitivity(pooled_fit, FRAME, variables=[], priors=["intercept"], seed=1)
     assert set(only.table()["variable"]) == {FORECAST}
     assert list(only.by_prior["prior"]) == ["intercept"]
@@ -153,11 +155,11 @@ def test_a_grid_of_priors(
     higher = {"intercept": {"dist": "Normal", "mu": 3, "sigma": 1}}
     broken = quick_spec.model_copy(update={"name": "broken"})
     with pytest.warns(ls.FitWarning, match="the sampler broke"):
-        found = ls.studies.sensitivity_grid(
+        grid = ls.studies.sensitivity_grid(
             quick_spec, small_scores, {"higher": higher, "odd": broken}, frame=FRAME, progress=False
         )
-    assert len(by_prior_draws) == 3 and set(found.failed) == {"odd"}
-    rows = found.table().set_index(["variant", "variable", "where"])
+    assert len(by_prior_draws) == 3 and set(grid.failed) == {"odd"}
+    rows = grid.table().set_index(["variant", "variable", "where"])
     base = rows.loc[("base", "intercept", "alpha")]
     moved = rows.loc[("higher", "intercept", "alpha")]
     assert base["change"] == 0 and base["width_ratio"] == 1
@@ -167,9 +169,9 @@ def test_a_grid_of_priors(
     sd = 2.0
     assert moved["change_in_sd"] == pytest.approx(moved["change"] / sd, rel=0.15)
     assert rows.loc[("higher", FORECAST, "new, alpha"), "change"] > 0.1
-    assert found.largest["highest_variant"].iloc[0] == "higher"
-    assert found.variants["higher"] == "intercept ~ Normal(mu=3, sigma=1) for Normal(mu=0, sigma=2)"
-    assert "higher" not in found.headline and "standard deviations" in found.headline
+    assert grid.largest["highest_variant"].iloc[0] == "higher"
+    assert grid.variants["higher"] == "intercept ~ Normal(mu=3, sigma=1) for Normal(mu=0, sigma=2)"
+    assert "higher" not in grid.headline and "standard deviations" in grid.headline
 
 
 def test_a_grid_of_priors_compiles_once(
@@ -184,10 +186,10 @@ def test_a_grid_of_priors_compiles_once(
         for name, mean in (("lower", -1), ("higher", 1))
     }
     method = ls.NUTS(draws=20, tune=20, chains=1, cores=1)
-    found = ls.studies.sensitivity_grid(
+    grid = ls.studies.sensitivity_grid(
         quick_spec, small_scores, variants, method=method, frame=FRAME, progress=False
     )
-    assert len(compiled) <= 1 and set(found.table()["variant"]) == {"base", *variants}
+    assert len(compiled) <= 1 and set(grid.table()["variant"]) == {"base", *variants}
 
 
 def test_a_grid_goes_on_from_its_folder(
@@ -277,10 +279,10 @@ def test_a_variable_that_no_variant_has_is_refused_before_the_first_fit(
             quick_spec, small_scores, {"x": {}}, variables=["precision", "intercpt"], progress=False
         )
     assert not by_prior_draws
-    found = ls.studies.sensitivity_grid(
+    grid = ls.studies.sensitivity_grid(
         quick_spec, small_scores, {"x": {}}, variables=["intercept"], progress=False
     )
-    assert set(found.table()["variable"]) == {"intercept"}
+    assert set(grid.table()["variable"]) == {"intercept"}
 
 
 def test_other_anchors_compare_forecasts_alone(
@@ -290,13 +292,13 @@ def test_other_anchors_compare_forecasts_alone(
     (spec,) = variants.values()
     assert spec.skills.identify.anchors == ("beta", "gamma")
     assert spec.skills.identify.unit == known_spec.skills.identify.unit
-    found = ls.studies.sensitivity_grid(
+    grid = ls.studies.sensitivity_grid(
         known_spec, small_scores, variants, frame=FRAME, progress=False
     )
-    other = found.table()[found.table()["variant"] == "beta + gamma"]
+    other = grid.table()[grid.table()["variant"] == "beta + gamma"]
     assert not (other["variable"] == "slope").any()
     assert (other["variable"] == FORECAST).sum() == 4
-    assert found.variants["beta + gamma"] == 'anchors "beta", "gamma"'
+    assert grid.variants["beta + gamma"] == 'anchors "beta", "gamma"'
     with pytest.raises(ls.SpecError, match="needs 2 benchmarks"):
         ls.studies.anchor_variants(known_spec, [["beta"]])
     with pytest.raises(ls.SpecError, match="no anchors"):
@@ -321,11 +323,11 @@ def test_influence_of_a_family_by_weights(
     groups["posterior"] = groups["posterior"].assign(theta=(("chain", "draw"), theta))
     groups["log_likelihood"] = xr.Dataset({"score": logs.copy(data=values)})
     fit = replace(base, tree=xr.DataTree.from_dict(groups))
-    found = ls.studies.family_influence(fit, families=["fam00"], variables=["theta"])
-    row = found.table().iloc[0]
+    influence = ls.studies.family_influence(fit, families=["fam00"], variables=["theta"])
+    row = influence.table().iloc[0]
     assert row["median"] == pytest.approx(0.0, abs=0.02)
     assert row["change_in_sd"] == pytest.approx(-0.4 / np.sqrt(0.2), abs=0.05)
-    family = found.families.iloc[0]
+    family = influence.families.iloc[0]
     assert family["reliable"] and family["pareto_k"] < 0.7 and family["variable"] == "theta"
 
 
@@ -343,8 +345,8 @@ def test_families_that_weights_cannot_drop_are_refitted(
         assert len(scores.families) == 5
     assert set(rough.table()["family"]) == set(small.scores.families)
     # The forecast is of a model of fam00: it does not count when fam00 is left out.
-    for found in (rough, exact):
-        of_forecast = found.table()[found.table()["variable"] == FORECAST]
+    for influence in (rough, exact):
+        of_forecast = influence.table()[influence.table()["variable"] == FORECAST]
         assert set(of_forecast["family"]) == set(small.scores.families) - {"fam00"}
     with pytest.raises(ls.DataError, match="all quantities are its own"):
         ls.studies.family_influence(small, FRAME, variables=[], families=["fam00"])
@@ -352,11 +354,11 @@ def test_families_that_weights_cannot_drop_are_refitted(
 
 def test_influence_on_a_lazy_frame_of_another_library(small: Fit) -> None:
     pl = pytest.importorskip("polars")
-    found, expected = (
+    influence, expected = (
         ls.studies.family_influence(small, frame, families=["fam00", "fam01"], progress=False)
         for frame in (pl.from_pandas(FRAME).lazy(), FRAME)
     )
-    pd.testing.assert_frame_equal(found.table(), expected.table())
+    pd.testing.assert_frame_equal(influence.table(), expected.table())
 
 
 def test_influence_misused(small: Fit, small_scores: ls.Scores, quick_spec: ls.ModelSpec) -> None:
@@ -416,8 +418,8 @@ def mild(held_fit: Fit, with_posterior: Callable[..., Fit], small_scores) -> Fit
 
 def test_a_conditioned_forecast_is_paired_with_its_own_draws(mild: Fit) -> None:
     """More draws than the forecast keeps, and each kept one beside its own densities."""
-    found = ls.sensitivity(mild, SCORED, priors=["intercept"], seed=1).table()
-    forecasts = found[found["variable"] == FORECAST].set_index("where")
+    table = ls.sensitivity(mild, SCORED, priors=["intercept"], seed=1).table()
+    forecasts = table[table["variable"] == FORECAST].set_index("where")
     forecast = ls.predict(mild, SCORED, seed=1)
     index = forecast.draws["sample"].values
     assert len(index) == 2000 and len(set(index)) < 2000 and index.max() > 2300
@@ -435,7 +437,7 @@ def test_a_conditioned_forecast_is_paired_with_its_own_draws(mild: Fit) -> None:
             assert shown == pytest.approx(shift, rel=2e-3)
             shifts.append(abs(shift))
     assert max(shifts) > 0.1  # pairs of other draws give 0.02
-    parameters = found[found["variable"] == "intercept"]
+    parameters = table[table["variable"] == "intercept"]
     plain = ls.sensitivity(mild, priors=["intercept"], seed=1).table()
     plain = plain[plain["variable"] == "intercept"]
     np.testing.assert_allclose(parameters["prior"], plain["prior"])

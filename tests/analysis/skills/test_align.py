@@ -94,22 +94,22 @@ def means(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("kind", ["rotation", "permutation"])
 def test_scrambled_draws_are_brought_together(one_truth: Fit, kind: str) -> None:
     mixed = scrambled(one_truth, kind)
-    found = ls.align(mixed, match=kind)
-    before, after = means(mixed)[1], means(found.fit)[1]
+    alignment = ls.align(mixed, match=kind)
+    before, after = means(mixed)[1], means(alignment.fit)[1]
     assert before.max() > 0.3
     assert after.max() < 0.035  # the noise that was put in is 0.02
-    mean, truth = means(found.fit)[0], one_truth.posterior["loading"].values[0, 0]
+    mean, truth = means(alignment.fit)[0], one_truth.posterior["loading"].values[0, 0]
     # One orthogonal matrix for all draws carries the truth to what was found.
     left, _, right = np.linalg.svd(truth.T @ mean)
     common = left @ right
     np.testing.assert_allclose(mean, truth @ common, atol=0.02)
     for name in ("slope", "family_skill", "model_skill"):
         wanted = one_truth.posterior[name].isel(chain=0, draw=0).transpose(..., "skill").values
-        got = found.fit.posterior[name].mean(("chain", "draw")).transpose(..., "skill").values
+        got = alignment.fit.posterior[name].mean(("chain", "draw")).transpose(..., "skill").values
         np.testing.assert_allclose(got, wanted @ common, atol=0.02)
     if kind == "permutation":
         np.testing.assert_allclose(np.abs(common).max(axis=0), 1, atol=1e-3)
-    assert found.unimodal and len(found.modes) == 1
+    assert alignment.unimodal and len(alignment.modes) == 1
 
 
 def test_rhat_means_something_after_but_not_before(one_truth: Fit) -> None:
@@ -124,11 +124,18 @@ def test_rhat_means_something_after_but_not_before(one_truth: Fit) -> None:
         stuck[chain] = own.isel(chain=0, draw=0).values + noise
     tree = mixed.tree.copy()
     tree["posterior"] = xr.DataTree(posterior.assign(loading=stuck))
-    found = ls.align(replace(mixed, tree=tree))
-    assert found.convergence["rhat_before"].max() > 1.5
-    assert found.convergence["rhat"].max() < 1.05
-    assert len(found.convergence) == 18
-    assert set(found.table().columns) >= {"benchmark", "skill", "median", "lower", "upper", "rhat"}
+    alignment = ls.align(replace(mixed, tree=tree))
+    assert alignment.convergence["rhat_before"].max() > 1.5
+    assert alignment.convergence["rhat"].max() < 1.05
+    assert len(alignment.convergence) == 18
+    assert set(alignment.table().columns) >= {
+        "benchmark",
+        "skill",
+        "median",
+        "lower",
+        "upper",
+        "rhat",
+    }
 
 
 @pytest.mark.parametrize(
@@ -137,13 +144,13 @@ def test_rhat_means_something_after_but_not_before(one_truth: Fit) -> None:
 def test_every_forecast_stays_as_it_was(rich: Fit, known, rotation) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FitWarning)  # prior draws do not agree on a pattern
-        found = ls.align(rich, rotation=rotation)
+        alignment = ls.align(rich, rotation=rotation)
     fitted = [str(name) for name in rich.scores.models]
     rows = known.frame[known.frame["model"].isin(fitted)]
     rows = rows[["model", "family", "lineage", "instruct", "params_b", "tokens_t"]]
-    before, after = ls.predict(rich, rows), ls.predict(found.fit, rows)
+    before, after = ls.predict(rich, rows), ls.predict(alignment.fit, rows)
     np.testing.assert_allclose(after.mean_draws, before.mean_draws, rtol=1e-7)
-    old, new = rich.posterior, found.fit.posterior
+    old, new = rich.posterior, alignment.fit.posterior
     loading, turned = (
         p["loading"].transpose("chain", "draw", "benchmark", "skill").values for p in (old, new)
     )
@@ -168,11 +175,11 @@ def test_every_forecast_stays_as_it_was(rich: Fit, known, rotation) -> None:
 def test_new_families_are_drawn_from_the_rotated_population(rich: Fit) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FitWarning)
-        found = ls.align(rich, rotation=ls.rotations.Oblimin())
+        alignment = ls.align(rich, rotation=ls.rotations.Oblimin())
     rows = pd.DataFrame(
         {"model": [f"n{i}" for i in range(150)], "params_b": 7.0, "tokens_t": 2.0}
     ).assign(family=lambda t: "new-" + t["model"])
-    before, after = ls.predict(rich, rows).mean_draws, ls.predict(found.fit, rows).mean_draws
+    before, after = ls.predict(rich, rows).mean_draws, ls.predict(alignment.fit, rows).mean_draws
     logit = [np.log(p / (1 - p)).clip(-10, 10) for p in (before, after)]
     # 60 draws x 150 families: means and spreads agree to Monte Carlo error.
     for benchmark in rich.scores.benchmarks:
@@ -183,14 +190,14 @@ def test_new_families_are_drawn_from_the_rotated_population(rich: Fit) -> None:
 
 def test_the_rotation_is_kept_and_explains_the_loadings(one_truth: Fit, tmp_path) -> None:
     mixed = scrambled(one_truth, "rotation", draws=60)
-    found = ls.align(mixed, rotation=ls.rotations.Varimax())
+    alignment = ls.align(mixed, rotation=ls.rotations.Varimax())
     order = ("chain", "draw", "benchmark", "skill")
-    turned = mixed.posterior["loading"].transpose(*order).values @ found.rotation.values
-    np.testing.assert_allclose(found.fit.posterior["loading"].transpose(*order), turned)
-    read = ls.load(found.fit.save(tmp_path / "aligned.nc"))
-    np.testing.assert_allclose(read.tree["alignment"]["rotation"], found.rotation)
+    turned = mixed.posterior["loading"].transpose(*order).values @ alignment.rotation.values
+    np.testing.assert_allclose(alignment.fit.posterior["loading"].transpose(*order), turned)
+    read = ls.load(alignment.fit.save(tmp_path / "aligned.nc"))
+    np.testing.assert_allclose(read.tree["alignment"]["rotation"], alignment.rotation)
     assert read.tree["alignment"].attrs["rotation"] == "Varimax"
-    assert "Varimax" in found.message
+    assert "Varimax" in alignment.message
 
 
 def test_skills_are_ordered_and_point_upwards(one_truth: Fit) -> None:
@@ -214,10 +221,10 @@ def test_two_patterns_are_kept_apart_and_not_averaged(one_truth: Fit) -> None:
     tree = first.tree.copy()
     tree["posterior"] = xr.DataTree(xr.where(place, second.posterior, first.posterior))
     with pytest.warns(FitWarning, match="separate groups"):
-        found = ls.align(replace(first, tree=tree))
-    assert not found.unimodal
-    np.testing.assert_allclose(found.modes["share"], [0.75, 0.25])
-    np.testing.assert_allclose(found.modes["chain 2"], [0.5, 0.5])
+        alignment = ls.align(replace(first, tree=tree))
+    assert not alignment.unimodal
+    np.testing.assert_allclose(alignment.modes["share"], [0.75, 0.25])
+    np.testing.assert_allclose(alignment.modes["chain 2"], [0.5, 0.5])
 
 
 def test_one_group_of_any_shape_is_one_mode() -> None:
@@ -238,8 +245,8 @@ def test_three_groups_are_three_modes() -> None:
     values = rng.standard_normal((2, 120, 2))
     values[:, 40:80] += 12
     values[:, 80:, 0] -= 12
-    found = find_modes(xr.DataArray(values, dims=("chain", "draw", "x")))
-    np.testing.assert_allclose(found["share"], 1 / 3)
+    modes = find_modes(xr.DataArray(values, dims=("chain", "draw", "x")))
+    np.testing.assert_allclose(modes["share"], 1 / 3)
 
 
 def test_a_wide_prior_of_fixed_families_is_rotated_too(small_scores, prior_fit) -> None:
@@ -247,15 +254,17 @@ def test_a_wide_prior_of_fixed_families_is_rotated_too(small_scores, prior_fit) 
     fit = prior_fit(spec, small_scores, draws=30)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FitWarning)
-        found = ls.align(fit)
-    skill = found.fit.posterior["model_skill"].transpose("chain", "draw", "model", "skill").values
+        alignment = ls.align(fit)
+    skill = (
+        alignment.fit.posterior["model_skill"].transpose("chain", "draw", "model", "skill").values
+    )
     centred = skill - skill.mean(axis=2, keepdims=True)
     covariance = np.swapaxes(centred, -1, -2) @ centred / skill.shape[2]
     np.testing.assert_allclose(covariance, np.broadcast_to(np.eye(2), covariance.shape), atol=1e-8)
     order = ("chain", "draw", "benchmark", "skill")
     first = fit.posterior["loading"].transpose(*order).values
-    factor = found.fit.posterior["family_skill_factor"].transpose(..., "skill", "skill_factor")
-    second = found.fit.posterior["loading"].transpose(*order).values @ factor.values
+    factor = alignment.fit.posterior["family_skill_factor"].transpose(..., "skill", "skill_factor")
+    second = alignment.fit.posterior["loading"].transpose(*order).values @ factor.values
     np.testing.assert_allclose(
         second @ np.swapaxes(second, -1, -2), first @ np.swapaxes(first, -1, -2), atol=1e-8
     )
@@ -287,9 +296,9 @@ def test_a_free_fit_converges_once_aligned(known) -> None:
     document = free_document(covariates=["log_flops"], benchmarks={"instruct": {"shift": True}})
     method = ls.NUTS(draws=300, tune=400, chains=2, cores=2)
     fit = ls.fit(spec_from_dict(document), known.scores, method=method, seed=4, progress=False)
-    found = ls.align(fit, rotation=ls.rotations.Varimax())
-    table = found.convergence
+    alignment = ls.align(fit, rotation=ls.rotations.Varimax())
+    table = alignment.convergence
     # Unaligned chains wander over every rotation, so they mix badly and tell nothing.
     assert table["rhat_before"].max() > 1.05 > table["rhat"].max()
     assert table["ess"].min() > 3 * table["ess_before"].min()
-    assert found.unimodal
+    assert alignment.unimodal

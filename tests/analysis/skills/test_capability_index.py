@@ -28,9 +28,9 @@ def anchors(fit: Fit) -> dict[str, float]:
 
 
 def test_anchors_have_their_values_on_average(fit: Fit, anchors: dict[str, float]) -> None:
-    found = ls.capability_index(fit, anchors=anchors)
+    index = ls.capability_index(fit, anchors=anchors)
     for name, value in anchors.items():
-        np.testing.assert_allclose(found.draws.sel(model=name).mean(), value, rtol=1e-9)
+        np.testing.assert_allclose(index.draws.sel(model=name).mean(), value, rtol=1e-9)
 
 
 def test_with_one_skill_the_index_orders_models_as_the_skill_does(
@@ -41,36 +41,36 @@ def test_with_one_skill_the_index_orders_models_as_the_skill_does(
     skill = fit.samples["model_skill"].isel(skill=0)
     mean = skill.mean("sample")
     first, last = (str(mean["model"].values[i]) for i in (mean.argmin(), mean.argmax()))
-    found = ls.capability_index(fit, anchors={first: 0, last: 1})
+    scale = ls.capability_index(fit, anchors={first: 0, last: 1})
     for sample in range(30):
-        index, theta = (a.isel(sample=sample).values for a in (found.draws, skill))
+        index, theta = (a.isel(sample=sample).values for a in (scale.draws, skill))
         assert abs(np.corrcoef(index, theta)[0, 1]) > 1 - 1e-9
 
 
 def test_ranks_and_probabilities_are_those_of_the_draws(
     fit: Fit, anchors: dict[str, float]
 ) -> None:
-    found = ls.capability_index(fit, anchors=anchors)
-    table = found.table(0.8)
+    index = ls.capability_index(fit, anchors=anchors)
+    table = index.table(0.8)
     assert list(table["median"]) == sorted(table["median"], reverse=True)
     assert table["probability_best"].sum() == pytest.approx(1)
     assert (table["rank_lower"] <= table["rank"]).all()
     assert (table["rank"] <= table["rank_upper"]).all()
-    assert (found.ranks.sum("model") == 12 * 13 / 2).all()
+    assert (index.ranks.sum("model") == 12 * 13 / 2).all()
     a, b = table["model"][:2]
-    by_hand = (found.draws.sel(model=a) > found.draws.sel(model=b)).mean()
-    assert found.probability_above(a, b) == pytest.approx(float(by_hand))
-    assert "130" in repr(found) and "leads with" in found._repr_html_()
+    by_hand = (index.draws.sel(model=a) > index.draws.sel(model=b)).mean()
+    assert index.probability_above(a, b) == pytest.approx(float(by_hand))
+    assert "130" in repr(index) and "leads with" in index._repr_html_()
 
 
 def test_agreement_with_another_index(fit: Fit, anchors: dict[str, float]) -> None:
-    found = ls.capability_index(fit, anchors=anchors)
-    published = dict(found.table().set_index("model")["median"]) | {"elsewhere": 3.0}
-    agreed = found.agreement(published)
+    index = ls.capability_index(fit, anchors=anchors)
+    published = dict(index.table().set_index("model")["median"]) | {"elsewhere": 3.0}
+    agreed = index.agreement(published)
     assert agreed["models"] == 12 and agreed["covered_90"] == 1
     assert agreed["rank_correlation"] == pytest.approx(1)
     with pytest.raises(DataError, match="Only 1 models have both"):
-        found.agreement({"elsewhere": 3.0, next(iter(anchors)): 2.0})
+        index.agreement({"elsewhere": 3.0, next(iter(anchors)): 2.0})
 
 
 @pytest.mark.parametrize(

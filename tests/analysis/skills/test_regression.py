@@ -49,15 +49,15 @@ def outcome_of(fit: Fit, noise: float = 0.0) -> pd.Series:
 
 
 def test_known_skills_give_the_line_back(skilled: Fit) -> None:
-    found = ls.studies.regress_on_skills(skilled, outcome_of(skilled, 5.0), seed=1)
-    table = found.table(0.99).set_index("term")
+    regression = ls.studies.regress_on_skills(skilled, outcome_of(skilled, 5.0), seed=1)
+    table = regression.table(0.99).set_index("term")
     truth = dict(zip(["intercept", *skilled.samples["skill"].values], [1200, 80, -30], strict=True))
     for term, wanted in truth.items():
         assert table.loc[term, "lower"] < wanted < table.loc[term, "upper"]
     assert table.loc[["alpha", "delta"], "sd"].max() < 8
     assert table.loc["alpha", "probability_positive"] == 1.0
     assert table.loc["delta", "probability_positive"] == 0.0
-    assert found.name == "elo" and len(found.outcome) == 40
+    assert regression.name == "elo" and len(regression.outcome) == 40
 
 
 def test_units_of_the_outcome_do_not_matter(skilled: Fit) -> None:
@@ -87,16 +87,16 @@ def test_uncertain_skills_widen_the_prediction(skilled: Fit, with_posterior) -> 
     posterior["model_skill"] = posterior["model_skill"] + 0.3 * noise
     unsure = ls.studies.regress_on_skills(with_posterior(skilled, posterior), values, seed=1)
     sure = ls.studies.regress_on_skills(skilled, values, seed=1)
-    one, two = (found.table().set_index("term") for found in (unsure, sure))
+    one, two = (regression.table().set_index("term") for regression in (unsure, sure))
     assert one.loc["alpha", "sd"] > 1.5 * two.loc["alpha", "sd"]
     assert one.loc["sigma", "median"] > 1.5 * two.loc["sigma", "median"]
 
 
 def test_fitted_models_are_predicted_on_the_line(skilled: Fit) -> None:
     values = outcome_of(skilled)
-    found = ls.studies.regress_on_skills(skilled, values, seed=1)
+    regression = ls.studies.regress_on_skills(skilled, values, seed=1)
     frame = skilled.scores.to_frame().drop(columns=list(skilled.scores.benchmarks)).iloc[:6]
-    forecast = found.predict(frame, seed=1)
+    forecast = regression.predict(frame, seed=1)
     table = forecast.table()
     np.testing.assert_allclose(table["mean"], values.iloc[:6], atol=4 * table["sd"].max())
     assert (table["lower"] < table["median"]).all() and (table["median"] < table["upper"]).all()
@@ -104,12 +104,12 @@ def test_fitted_models_are_predicted_on_the_line(skilled: Fit) -> None:
 
 
 def test_a_new_model_is_predicted_from_its_scores(skilled: Fit) -> None:
-    found = ls.studies.regress_on_skills(skilled, outcome_of(skilled, 5.0), seed=1)
+    regression = ls.studies.regress_on_skills(skilled, outcome_of(skilled, 5.0), seed=1)
     row = pd.DataFrame([{"model": "x", "family": "fx", "params_b": 7.0, "tokens_t": 2.0}])
     row["instruct"] = 0
-    wide = found.predict(row, seed=1).table().iloc[0]
-    high = found.predict(row.assign(alpha=0.93), seed=1).table().iloc[0]
-    low = found.predict(row.assign(alpha=0.1), seed=1).table().iloc[0]
+    wide = regression.predict(row, seed=1).table().iloc[0]
+    high = regression.predict(row.assign(alpha=0.93), seed=1).table().iloc[0]
+    low = regression.predict(row.assign(alpha=0.1), seed=1).table().iloc[0]
     assert high["sd"] < wide["sd"] and high["mean"] > low["mean"] + 50
 
 
@@ -143,11 +143,11 @@ def test_free_skills_have_no_table_but_predict(small_scores, prior_fit) -> None:
     spec = ls.ModelSpec(name="free", skills={"count": 1, "identify": {"kind": "free"}})
     fit = prior_fit(spec, small_scores, draws=60)
     outcome = pd.Series(np.arange(12.0), index=list(fit.scores.models))
-    found = ls.studies.regress_on_skills(fit, outcome)
+    regression = ls.studies.regress_on_skills(fit, outcome)
     with pytest.raises(SpecError, match="free to rotate"):
-        found.table()
+        regression.table()
     frame = fit.scores.to_frame().drop(columns=list(fit.scores.benchmarks))
-    assert np.isfinite(found.predict(frame).table()["mean"]).all()
+    assert np.isfinite(regression.predict(frame).table()["mean"]).all()
 
 
 def test_a_point_estimate_is_refused(skilled: Fit) -> None:

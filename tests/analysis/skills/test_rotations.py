@@ -17,13 +17,13 @@ def turn(angle: float) -> np.ndarray:
     return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
 
 
-def same_columns(found: np.ndarray, wanted: np.ndarray, **tolerance: float) -> None:
+def same_columns(rotated: np.ndarray, wanted: np.ndarray, **tolerance: float) -> None:
     """Compare up to the order and signs of columns."""
-    products = found.T @ wanted / np.linalg.norm(found, axis=0)[:, None]
+    products = rotated.T @ wanted / np.linalg.norm(rotated, axis=0)[:, None]
     order = np.abs(products / np.linalg.norm(wanted, axis=0)).argmax(axis=1)
     assert sorted(order) == list(range(len(order)))
     sign = np.sign(products[np.arange(len(order)), order])
-    np.testing.assert_allclose(found * sign, wanted[:, order], **tolerance)
+    np.testing.assert_allclose(rotated * sign, wanted[:, order], **tolerance)
 
 
 @pytest.fixture
@@ -54,14 +54,14 @@ def kaisers_angle(loading: np.ndarray, gamma: float) -> float:
     [(ls.rotations.Varimax(kaiser=False), 1.0), (ls.rotations.Quartimax(kaiser=False), 0.0)],
 )
 def test_two_skills_turn_by_kaisers_angle(messy: np.ndarray, rotation, gamma: float) -> None:
-    found = messy @ rotation.matrix(messy)
-    same_columns(found, messy @ turn(kaisers_angle(messy, gamma)), atol=1e-4)
+    rotated = messy @ rotation.matrix(messy)
+    same_columns(rotated, messy @ turn(kaisers_angle(messy, gamma)), atol=1e-4)
 
 
 def test_kaisers_weights_make_the_angle_that_of_unit_rows(messy: np.ndarray) -> None:
     unit = messy / np.linalg.norm(messy, axis=1, keepdims=True)
-    found = messy @ ls.rotations.Varimax().matrix(messy)
-    same_columns(found, messy @ turn(kaisers_angle(unit, 1.0)), atol=1e-4)
+    rotated = messy @ ls.rotations.Varimax().matrix(messy)
+    same_columns(rotated, messy @ turn(kaisers_angle(unit, 1.0)), atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -93,10 +93,10 @@ def test_oblique_ones_find_correlated_skills(simple: np.ndarray, rotation: Rotat
     matrix = rotation.matrix(uncorrelated)
     same_columns(uncorrelated @ matrix, simple, atol=5e-3)
     inverse = np.linalg.inv(matrix)
-    found = inverse @ inverse.T
-    np.testing.assert_allclose(np.diag(found), 1, atol=1e-9)
+    between = inverse @ inverse.T
+    np.testing.assert_allclose(np.diag(between), 1, atol=1e-9)
     np.testing.assert_allclose(
-        np.sort(np.abs(found[np.triu_indices(3, 1)])), [0.2, 0.3, 0.5], atol=5e-3
+        np.sort(np.abs(between[np.triu_indices(3, 1)])), [0.2, 0.3, 0.5], atol=5e-3
     )
 
 

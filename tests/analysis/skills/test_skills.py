@@ -27,7 +27,7 @@ def fit(known_spec, small_scores, prior_fit) -> Fit:
 
 
 @pytest.fixture(scope="module")
-def found(fit: Fit) -> ls.results.Skills:
+def summary(fit: Fit) -> ls.results.Skills:
     return ls.skills(fit)
 
 
@@ -57,8 +57,8 @@ def by_hand(fit: Fit) -> tuple[np.ndarray, ...]:
     return covariate, alpha, loading, instruct
 
 
-def test_loadings_are_quantiles_of_their_draws(fit: Fit, found: ls.results.Skills) -> None:
-    table = found.loadings(0.8).set_index(["benchmark", "skill"])
+def test_loadings_are_quantiles_of_their_draws(fit: Fit, summary: ls.results.Skills) -> None:
+    table = summary.loadings(0.8).set_index(["benchmark", "skill"])
     draws = fit.samples["loading"].sel(benchmark="beta", skill="delta").values
     row = table.loc[("beta", "delta")]
     np.testing.assert_allclose(
@@ -69,39 +69,39 @@ def test_loadings_are_quantiles_of_their_draws(fit: Fit, found: ls.results.Skill
 
 
 def test_standardised_loadings_are_in_units_of_the_predictor(
-    fit: Fit, found: ls.results.Skills
+    fit: Fit, summary: ls.results.Skills
 ) -> None:
     covariate, alpha, loading, instruct = by_hand(fit)
     theta = covariate + alpha
     eta = np.einsum("smk,sjk->smj", theta, loading) + instruct
     wanted = loading * theta.std(axis=1)[:, None, :] / eta.std(axis=1)[:, :, None]
-    np.testing.assert_allclose(found.share.values, wanted, rtol=1e-8)
+    np.testing.assert_allclose(summary.share.values, wanted, rtol=1e-8)
 
 
-def test_profiles_of_models_and_families(fit: Fit, found: ls.results.Skills) -> None:
+def test_profiles_of_models_and_families(fit: Fit, summary: ls.results.Skills) -> None:
     covariate, alpha, _, _ = by_hand(fit)
-    models = found.models().set_index(["model", "skill"])
+    models = summary.models().set_index(["model", "skill"])
     wanted = np.median((covariate + alpha)[:, 3, 1])
     name = fit.scores.models[3]
     assert models.loc[(name, "delta"), "median"] == pytest.approx(wanted)
     assert models.loc[(name, "delta"), "family"] == name.split("-")[0]
-    families = found.families().set_index(["family", "skill"])
+    families = summary.families().set_index(["family", "skill"])
     draws = fit.samples["family_skill"].sel(family="fam02", skill="alpha")
     assert families.loc[("fam02", "alpha"), "upper"] == pytest.approx(np.quantile(draws, 0.95))
     assert len(models) == 24 and len(families) == 12
 
 
-def test_families_are_compared_skill_by_skill(fit: Fit, found: ls.results.Skills) -> None:
-    table = found.compare_families("fam01", "fam04").set_index("skill")
+def test_families_are_compared_skill_by_skill(fit: Fit, summary: ls.results.Skills) -> None:
+    table = summary.compare_families("fam01", "fam04").set_index("skill")
     alpha = fit.samples["family_skill"]
     for skill in ("alpha", "delta"):
         a, b = (alpha.sel(family=f, skill=skill).values for f in ("fam01", "fam04"))
         assert table.loc[skill, "prob_higher"] == (a > b).mean()
         assert table.loc[skill, "median"] == pytest.approx(np.median(a - b))
-    back = found.compare_families("fam04", "fam01").set_index("skill")
+    back = summary.compare_families("fam04", "fam01").set_index("skill")
     np.testing.assert_allclose(back["prob_higher"] + table["prob_higher"], 1)
     first, second = fit.scores.models[:2]
-    models = found.compare_models(first, second).set_index("skill")
+    models = summary.compare_models(first, second).set_index("skill")
     theta = fit.samples["model_skill"].sel(skill="delta")
     higher = (theta.sel(model=first) > theta.sel(model=second)).mean()
     assert models.loc["delta", "prob_higher"] == higher
@@ -116,8 +116,10 @@ def test_a_true_difference_between_families_is_found(known_fit: Fit, known) -> N
     assert table.loc["alpha", "lower"] < wanted < table.loc["alpha", "upper"]
 
 
-def test_correlations_in_the_population_and_over_models(fit: Fit, found: ls.results.Skills) -> None:
-    table = found.correlations().set_index("between")
+def test_correlations_in_the_population_and_over_models(
+    fit: Fit, summary: ls.results.Skills
+) -> None:
+    table = summary.correlations().set_index("between")
     assert list(table.index) == ["families", "models"]
     factor = fit.samples["skill_cholesky"].transpose("sample", "skill", "skill_factor").values
     np.testing.assert_allclose(
@@ -129,15 +131,15 @@ def test_correlations_in_the_population_and_over_models(fit: Fit, found: ls.resu
     assert table.loc["models", "median"] == pytest.approx(wanted)
 
 
-def test_top_benchmarks_are_those_a_skill_moves_most(found: ls.results.Skills) -> None:
-    table = found.top_benchmarks(2)
-    middle = abs(found.share.median("sample")).sel(skill="delta").to_series()
+def test_top_benchmarks_are_those_a_skill_moves_most(summary: ls.results.Skills) -> None:
+    table = summary.top_benchmarks(2)
+    middle = abs(summary.share.median("sample")).sel(skill="delta").to_series()
     wanted = list(middle.sort_values(ascending=False).index[:2])
     mine = table[table["skill"] == "delta"]
     assert list(mine["benchmark"]) == wanted and list(mine["rank"]) == [1, 2]
-    size = abs(found.share.sel(skill="delta").values)
+    size = abs(summary.share.sel(skill="delta").values)
     ahead = (size[:, None, :] > size[:, :, None]).sum(axis=2)  # how many lie before each
-    index = list(found.share["benchmark"].values).index(wanted[0])
+    index = list(summary.share["benchmark"].values).index(wanted[0])
     assert mine.iloc[0]["prob_top"] == pytest.approx((ahead[:, index] < 2).mean())
 
 
@@ -159,19 +161,19 @@ def test_free_skills_are_refused_until_aligned(free: Fit) -> None:
     )
 
 
-def test_misuse_is_told(found: ls.results.Skills, quick_spec, small_scores, prior_fit) -> None:
+def test_misuse_is_told(summary: ls.results.Skills, quick_spec, small_scores, prior_fit) -> None:
     with pytest.raises(SpecError, match="no skills"):
         ls.skills(prior_fit(quick_spec, small_scores, draws=3))
     with pytest.raises(DataError, match='Family "fam99"'):
-        found.compare_families("fam99", "fam01")
+        summary.compare_families("fam99", "fam01")
     with pytest.raises(DataError, match='Model "x"'):
-        found.compare_models("x", "fam01-m0")
+        summary.compare_models("x", "fam01-m0")
     with pytest.raises(DataError, match="n must"):
-        found.top_benchmarks(0)
+        summary.top_benchmarks(0)
     with pytest.raises(LatentscaleError, match="prob"):
-        found.loadings(1.5)
+        summary.loadings(1.5)
     with pytest.raises(SpecError, match="no level"):
-        replace(found, family=None).families()
+        replace(summary, family=None).families()
 
 
 def test_shares_divide_the_covariance_with_the_predictor(fit: Fit) -> None:
@@ -182,24 +184,24 @@ def test_shares_divide_the_covariance_with_the_predictor(fit: Fit) -> None:
         "instruction tuning": instruct,
     }
     eta = sum(parts.values())
-    found = ls.studies.variance_shares(fit, draws=50)
-    assert list(found.draws["component"].values) == [*parts, "noise"]
-    np.testing.assert_allclose(found.draws.sum("component"), 1)
+    shares = ls.studies.variance_shares(fit, draws=50)
+    assert list(shares.draws["component"].values) == [*parts, "noise"]
+    np.testing.assert_allclose(shares.draws.sum("component"), 1)
     measured = fit.scores.dataset["score"].notnull().transpose("model", "benchmark").values
-    reliable = 1 - found.draws.sel(component="noise")
+    reliable = 1 - shares.draws.sel(component="noise")
     for j, benchmark in enumerate(fit.scores.benchmarks):
         rows = measured[:, j]
         for name, part in parts.items():
             for sample in (0, 7, 21):
                 a, b = part[sample, rows, j], eta[sample, rows, j]
                 wanted = np.cov(a, b, ddof=0)[0, 1] / b.var()
-                got = found.draws.sel(component=name, benchmark=benchmark)[sample]
+                got = shares.draws.sel(component=name, benchmark=benchmark)[sample]
                 scale = float(reliable.sel(benchmark=benchmark)[sample])
                 assert float(got) == pytest.approx(wanted * scale, abs=1e-9)
 
 
 def test_the_noise_is_that_of_the_beta(fit: Fit) -> None:
-    found = ls.studies.variance_shares(fit)
+    shares = ls.studies.variance_shares(fit)
     draws, data = fit.samples, fit.scores.dataset
     covariate, alpha, loading, instruct = by_hand(fit)
     eta = np.einsum("smk,sjk->smj", covariate + alpha, loading) + instruct
@@ -211,13 +213,13 @@ def test_the_noise_is_that_of_the_beta(fit: Fit) -> None:
     mean = np.where(measured, mean, np.nan)
     noise = np.nanmean(mean * (1 - mean) / (1 + phi), axis=1)
     share = noise / (noise + np.nanvar(mean, axis=1))
-    got = found.draws.sel(component="noise").mean("sample")
+    got = shares.draws.sel(component="noise").mean("sample")
     np.testing.assert_allclose(got, share.mean(axis=0), rtol=0.08)
 
 
 def test_every_term_has_its_component(everything: Fit) -> None:
-    found = ls.studies.variance_shares(everything)
-    assert list(found.draws["component"].values) == [
+    shares = ls.studies.variance_shares(everything)
+    assert list(shares.draws["component"].values) == [
         "skills: covariates",
         "skills: families",
         "skills: single models",
@@ -226,10 +228,10 @@ def test_every_term_has_its_component(everything: Fit) -> None:
         "instruction tuning",
         "noise",
     ]
-    np.testing.assert_allclose(found.draws.sum("component"), 1)
-    table = found.table()
+    np.testing.assert_allclose(shares.draws.sum("component"), 1)
+    table = shares.table()
     np.testing.assert_allclose(table.groupby("benchmark")["mean"].sum(), 1)
-    assert "noise" in found._repr_html_() and "noise" in found.headline
+    assert "noise" in shares._repr_html_() and "noise" in shares.headline
 
 
 def test_shares_do_not_depend_on_the_rotation(free: Fit) -> None:
@@ -239,9 +241,9 @@ def test_shares_do_not_depend_on_the_rotation(free: Fit) -> None:
 
 
 def test_pooled_curves_have_covariates_and_noise_alone(quick_spec, small_scores, prior_fit) -> None:
-    found = ls.studies.variance_shares(prior_fit(quick_spec, small_scores, draws=30))
-    assert list(found.draws["component"].values) == ["benchmark's own slopes", "noise"]
-    assert (found.draws.sel(component="noise") > 0).all()
+    shares = ls.studies.variance_shares(prior_fit(quick_spec, small_scores, draws=30))
+    assert list(shares.draws["component"].values) == ["benchmark's own slopes", "noise"]
+    assert (shares.draws.sel(component="noise") > 0).all()
     with pytest.raises(DataError, match="draws must"):
         ls.studies.variance_shares(prior_fit(quick_spec, small_scores, draws=3), draws=0)
 
@@ -263,33 +265,35 @@ def test_a_rotated_skill_space_agrees_fully(free: Fit) -> None:
     rng = np.random.default_rng(3)
     skill = rng.standard_normal((1, 12, 2)).repeat(5, axis=0)
     turned = skill @ rng.standard_normal((5, 2, 2)) + 3.0
-    found = ls.studies.skill_agreement(
+    agreement = ls.studies.skill_agreement(
         with_skills(free, skill), with_skills(free, turned), pairs=30
     )
-    np.testing.assert_allclose(found.canonical, 1, atol=1e-9)
-    np.testing.assert_allclose(found.explained, 1, atol=1e-9)
-    assert len(found.models) == 12 and "1.00" in repr(found)
+    np.testing.assert_allclose(agreement.canonical, 1, atol=1e-9)
+    np.testing.assert_allclose(agreement.explained, 1, atol=1e-9)
+    assert len(agreement.models) == 12 and "1.00" in repr(agreement)
 
 
 def test_one_skill_each_agrees_as_it_correlates(free: Fit) -> None:
     rng = np.random.default_rng(3)
     a, b = rng.standard_normal((2, 1, 12, 1))
-    found = ls.studies.skill_agreement(with_skills(free, a), with_skills(free, b), pairs=4)
+    agreement = ls.studies.skill_agreement(with_skills(free, a), with_skills(free, b), pairs=4)
     r = np.corrcoef(a[0, :, 0], b[0, :, 0])[0, 1]
-    np.testing.assert_allclose(found.canonical, abs(r))
-    assert found.table()["median"].item() == pytest.approx(abs(r))
-    np.testing.assert_allclose(found.explained_table()["median"], r**2)
+    np.testing.assert_allclose(agreement.canonical, abs(r))
+    assert agreement.table()["median"].item() == pytest.approx(abs(r))
+    np.testing.assert_allclose(agreement.explained_table()["median"], r**2)
 
 
 def test_a_skill_that_only_one_fit_has_is_seen(free: Fit) -> None:
     rng = np.random.default_rng(5)
     three = rng.standard_normal((1, 12, 3))
     flat = np.concatenate([three[..., :1], 2 * three[..., :1]], axis=2)  # one direction, not two
-    found = ls.studies.skill_agreement(with_skills(free, flat), with_skills(free, three), pairs=3)
-    np.testing.assert_allclose(found.canonical.isel(sample=0), [1, 0], atol=1e-6)
+    agreement = ls.studies.skill_agreement(
+        with_skills(free, flat), with_skills(free, three), pairs=3
+    )
+    np.testing.assert_allclose(agreement.canonical.isel(sample=0), [1, 0], atol=1e-6)
     centred = three[0] - three[0].mean(axis=0)
     r2 = np.corrcoef(centred.T)[0] ** 2
-    np.testing.assert_allclose(found.explained.isel(sample=0), r2, atol=1e-9)
+    np.testing.assert_allclose(agreement.explained.isel(sample=0), r2, atol=1e-9)
 
 
 def test_agreement_needs_shared_models_and_skills(free: Fit, quick_spec, small_scores, prior_fit):
