@@ -64,7 +64,7 @@ def run(spec: ls.ModelSpec, chosen: list[dict], method: ls.NUTS, options: argpar
         group = [split for split in chosen if split["set"] == name]
         scores = table.select(benchmarks=group[0]["benchmarks"])
         folds = [Fold(s["id"], tuple(s["train"]), tuple(s["test"])) for s in group]
-        part = ls.backtest(
+        of_set = ls.backtest(
             spec,
             scores,
             folds,
@@ -73,7 +73,7 @@ def run(spec: ls.ModelSpec, chosen: list[dict], method: ls.NUTS, options: argpar
             workers=options.workers,
             folder=HERE / "runs",
         )
-        parts.append(part.assign(set=name))
+        parts.append(of_set.assign(set=name))
     cells = pd.concat(parts, ignore_index=True)
     seen = {split["id"]: split["n_seen"] for split in chosen}
     return cells.assign(n_seen=cells["fold"].map(seen))

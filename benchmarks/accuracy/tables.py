@@ -110,17 +110,17 @@ def intervals(cells: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Return coverage, width and proper scores by spec, over all splits and by set."""
     rows = []
     for name, table in cells.items():
-        for label, part in [("all", table), *table.groupby("set")]:
-            rows.append({"spec": name, "set": label, **_calibration(part)})
+        for label, group in [("all", table), *table.groupby("set")]:
+            rows.append({"spec": name, "set": label, **_calibration(group)})
     return pd.DataFrame(rows)
 
 
 def by_group(table: pd.DataFrame, column: str) -> pd.DataFrame:
     """Return error and calibration for each value of a column."""
     rows = []
-    for label, part in table.groupby(column, sort=True):
-        error = 100 * (part["median"] - part["score"]).abs().mean()
-        rows.append({column: label, "error": f"{error:.2f}", **_calibration(part)})
+    for label, group in table.groupby(column, sort=True):
+        error = 100 * (group["median"] - group["score"]).abs().mean()
+        rows.append({column: label, "error": f"{error:.2f}", **_calibration(group)})
     return pd.DataFrame(rows)
 
 
@@ -130,23 +130,23 @@ def by_split(table: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
     wanted = [best[s, n] for s, n in zip(published["set"], published["n_seen"], strict=True)]
     theirs = published[published["method"] == wanted].set_index("split")["mae"]
     rows = []
-    for split, part in table.groupby("fold"):
-        error = 100 * (part["median"] - part["score"]).abs().mean()
+    for split, group in table.groupby("fold"):
+        error = 100 * (group["median"] - group["score"]).abs().mean()
         rows.append({"split": split, "error": error, "published": theirs.get(split, np.nan)})
-        rows[-1] |= {k: v for k, v in _calibration(part).items() if k in ("90%", "width")}
+        rows[-1] |= {k: v for k, v in _calibration(group).items() if k in ("90%", "width")}
     frame = pd.DataFrame(rows).sort_values("error", ascending=False, ignore_index=True)
     return frame.round(2)
 
 
-def _calibration(part: pd.DataFrame) -> dict[str, str]:
-    central = 2 * (part["pit"] - 0.5).abs()
-    clusters = part["fold"]
+def _calibration(group: pd.DataFrame) -> dict[str, str]:
+    central = 2 * (group["pit"] - 0.5).abs()
+    clusters = group["fold"]
     figures = {f"{p}%": _share(central <= p / 100, clusters) for p in (50, 80, 90, 95)}
-    figures["width"] = f"{100 * (part['upper'] - part['lower']).mean():.1f}"
-    figures["CRPS"] = f"{100 * part['crps'].mean():.2f}"
-    figures["log score"] = f"{part['log_score'].mean():.2f}"
-    figures["max R-hat"] = f"{part['max_rhat'].max():.2f}"
-    figures["scores"] = str(len(part))
+    figures["width"] = f"{100 * (group['upper'] - group['lower']).mean():.1f}"
+    figures["CRPS"] = f"{100 * group['crps'].mean():.2f}"
+    figures["log score"] = f"{group['log_score'].mean():.2f}"
+    figures["max R-hat"] = f"{group['max_rhat'].max():.2f}"
+    figures["scores"] = str(len(group))
     return figures
 
 

@@ -70,18 +70,18 @@ def fits(table: pd.DataFrame) -> pd.DataFrame:
     """Return one row a size: replications, time and convergence."""
     one = table.drop_duplicates(["families", "replication"])
     rows = []
-    for families, part in one.groupby("families"):
+    for families, group in one.groupby("families"):
         rows.append(
             {
                 "families": families,
-                "replications": len(part),
-                "median s a fit": f"{part['seconds'].median():.0f}",
-                "median R-hat": f"{part['max_rhat'].median():.3f}",
-                "largest R-hat": f"{part['max_rhat'].max():.3f}",
-                "chains disagreed": int((part["first_rhat"] >= 1.1).sum()),
-                "stuck chains dropped": int(part["dropped_chains"].sum()),
-                "R-hat > 1.05": int((part["max_rhat"] > 1.05).sum()),
-                "with divergences": int((part["divergences"] > 0).sum()),
+                "replications": len(group),
+                "median s a fit": f"{group['seconds'].median():.0f}",
+                "median R-hat": f"{group['max_rhat'].median():.3f}",
+                "largest R-hat": f"{group['max_rhat'].max():.3f}",
+                "chains disagreed": int((group["first_rhat"] >= 1.1).sum()),
+                "stuck chains dropped": int(group["dropped_chains"].sum()),
+                "R-hat > 1.05": int((group["max_rhat"] > 1.05).sum()),
+                "with divergences": int((group["divergences"] > 0).sum()),
             }
         )
     return pd.DataFrame(rows)
@@ -96,17 +96,17 @@ def rate(families: np.ndarray, root_mean_square: np.ndarray) -> tuple[float, flo
 def errors(table: pd.DataFrame) -> pd.DataFrame:
     """Return root mean square errors by size, and the rate of what should shrink."""
     rows = []
-    for quantity, part in table.groupby("quantity", sort=False):
+    for quantity, group in table.groupby("quantity", sort=False):
         if quantity.startswith("new score"):
             continue
         row: dict[str, object] = {"quantity": quantity}
-        for families, some in part.groupby("families"):
+        for families, some in group.groupby("families"):
             mean_square = some["squared_error"].sum() / some["elements"].sum()
             row[f"{families}"] = f"{np.sqrt(mean_square):.4f}"
         row["rate"] = "not expected to shrink"
-        if quantity in SHRINKING and part["families"].nunique() > 1:
-            own = np.sqrt(part["squared_error"] / part["elements"])
-            slope, error = rate(part["families"].to_numpy(), own.to_numpy())
+        if quantity in SHRINKING and group["families"].nunique() > 1:
+            own = np.sqrt(group["squared_error"] / group["elements"])
+            slope, error = rate(group["families"].to_numpy(), own.to_numpy())
             row["rate"] = f"{slope:.2f} ± {error:.2f}"
         rows.append(row)
     return pd.DataFrame(rows)
@@ -115,9 +115,9 @@ def errors(table: pd.DataFrame) -> pd.DataFrame:
 def coverage(table: pd.DataFrame, prob: int) -> pd.DataFrame:
     """Return coverage by quantity and size with both standard errors, in per cent."""
     rows = []
-    for quantity, part in table.groupby("quantity", sort=False):
+    for quantity, group in table.groupby("quantity", sort=False):
         row: dict[str, object] = {"quantity": quantity}
-        for families, some in part.groupby("families"):
+        for families, some in group.groupby("families"):
             total = some["elements"].sum()
             held = some[f"covered_{prob}"].sum() / total
             binomial = np.sqrt(prob / 100 * (1 - prob / 100) / total)
@@ -130,11 +130,11 @@ def coverage(table: pd.DataFrame, prob: int) -> pd.DataFrame:
 def normality(table: pd.DataFrame) -> pd.DataFrame:
     """Return the standard deviation of z by quantity and size, with its standard error."""
     rows = []
-    for quantity, part in table.groupby("quantity", sort=False):
+    for quantity, group in table.groupby("quantity", sort=False):
         if quantity not in SHRINKING:
             continue
         row: dict[str, object] = {"quantity": quantity}
-        for families, some in part.groupby("families"):
+        for families, some in group.groupby("families"):
             square = some["z_squared"].sum() / some["elements"].sum()
             own = some["z_squared"] / some["elements"]
             error = own.std(ddof=1) / np.sqrt(len(some)) / (2 * np.sqrt(square))
@@ -152,10 +152,10 @@ def draw(table: pd.DataFrame, path: Path) -> None:
     names = [name for name in SHRINKING if name in set(table["quantity"])]
     figure, axes = panels(len(names), columns=3, width=2.6, height=2.0, share_y=False)
     for axis, name in zip(axes, names, strict=True):
-        part = table[table["quantity"] == name]
-        own = np.sqrt(part["squared_error"] / part["elements"])
-        axis.plot(part["families"], own, "o", color=GREY, alpha=0.5, ms=3, label="one replication")
-        sums = part.groupby("families")[["squared_error", "elements"]].sum()
+        group = table[table["quantity"] == name]
+        own = np.sqrt(group["squared_error"] / group["elements"])
+        axis.plot(group["families"], own, "o", color=GREY, alpha=0.5, ms=3, label="one replication")
+        sums = group.groupby("families")[["squared_error", "elements"]].sum()
         level = np.sqrt(sums["squared_error"] / sums["elements"])
         axis.plot(level.index, level, "o-", color=BLUE, ms=5, label="root mean square")
         line = np.exp(np.mean(np.log(level * np.sqrt(level.index)))) / np.sqrt(level.index)
@@ -167,8 +167,8 @@ def draw(table: pd.DataFrame, path: Path) -> None:
         axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         text = name
-        if part["families"].nunique() > 1:
-            slope, error = rate(part["families"].to_numpy(), own.to_numpy())
+        if group["families"].nunique() > 1:
+            slope, error = rate(group["families"].to_numpy(), own.to_numpy())
             text += f"\nrate {slope:.2f} ± {error:.2f}"
         axis.set_title(text, loc="left", fontsize=9)
     for axis in axes[-3:]:

@@ -225,10 +225,10 @@ def replicate(
     means = forecast.mean_draws.sel(order).transpose(SAMPLE, MODEL, BENCHMARK).values
     scores = forecast.draws.sel(order).transpose(SAMPLE, MODEL, BENCHMARK).values
     kinds = {"new member of a fitted family": slice(NEW), "new family": slice(NEW, None)}
-    for kind, part in kinds.items():
+    for kind, at in kinds.items():
         name = f"expected score, {kind}"
-        compared.append(compare(name, table.new_means[part], means[:, part]))
-        compared.append(compare(f"new score, {kind}", table.new_scores[part], scores[:, part]))
+        compared.append(compare(name, table.new_means[at], means[:, at]))
+        compared.append(compare(f"new score, {kind}", table.new_scores[at], scores[:, at]))
     about = {"families": families, "replication": number, "seconds": round(seconds, 1)}
     about |= {"max_rhat": round(checked.max_rhat, 3), "min_ess": round(checked.min_ess)}
     about |= {"divergences": checked.divergences, "first_rhat": round(sampled.first_rhat, 3)}

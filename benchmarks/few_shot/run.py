@@ -155,15 +155,15 @@ def by_ess(rows: pd.DataFrame) -> pd.DataFrame:
         [
             {
                 "forecasts with": name,
-                "number": len(part),
-                "rms difference, median": round(part["rms difference"].median(), 2),
-                "rms difference, largest": round(part["rms difference"].max(), 2),
-                "one cell, largest": round(part["largest"].max(), 2),
-                "width, least": round(part["width"].min(), 2),
-                "1 / sqrt(ESS), median": round(float((1 / np.sqrt(part["ESS"])).median()), 2),
+                "number": len(bin_of_ess),
+                "rms difference, median": round(bin_of_ess["rms difference"].median(), 2),
+                "rms difference, largest": round(bin_of_ess["rms difference"].max(), 2),
+                "one cell, largest": round(bin_of_ess["largest"].max(), 2),
+                "width, least": round(bin_of_ess["width"].min(), 2),
+                "1 / sqrt(ESS), median": round(float((1 / np.sqrt(bin_of_ess["ESS"])).median()), 2),
             }
-            for name, part in ranges.items()
-            if len(part)
+            for name, bin_of_ess in ranges.items()
+            if len(bin_of_ess)
         ]
     )
 

@@ -85,11 +85,11 @@ def report() -> str:
                 continue
             cells = pd.read_csv(file)
             cells["suite"] = cells["benchmark"].map(SUITES)
-            for suite, part in [("all", cells), *cells.groupby("suite")]:
-                rows.append({"hidden": scheme, "spec": spec, "benchmarks": suite} | row(part))
+            for suite, of_group in [("all", cells), *cells.groupby("suite")]:
+                rows.append({"hidden": scheme, "spec": spec, "benchmarks": suite} | row(of_group))
             if spec == SPECS[0] and scheme == SCHEMES[0]:
-                for benchmark, part in cells.groupby("benchmark"):
-                    by_benchmark.append({"benchmark": benchmark} | row(part))
+                for benchmark, of_group in cells.groupby("benchmark"):
+                    by_benchmark.append({"benchmark": benchmark} | row(of_group))
     parts = [
         "# Held-out scores on other splits",
         "Written by `python -m benchmarks.held_out.run`; do not edit.",

@@ -56,9 +56,9 @@ def write_report(folder: Path, seed: int) -> None:
 def detection(table: pd.DataFrame) -> pd.DataFrame:
     """Return one row a kind and share, one column a table size."""
     rows = []
-    for (kind, share), part in table.groupby(["kind", "share"], sort=False):
+    for (kind, share), group in table.groupby(["kind", "share"], sort=False):
         row = {"rescaled": kind, "share": f"{100 * share:g}%"}
-        for _, one in part.iterrows():
+        for _, one in group.iterrows():
             rate = f"{100 * one['detected']:.0f} ± {100 * one['detected_se']:.0f}%"
             row[f"{one['size']:.0f} models"] = f"{rate} (named {one['named']:.1f})"
         rows.append(row)
@@ -73,20 +73,20 @@ def errors(table: pd.DataFrame) -> pd.DataFrame:
     )
     base = table[table["share"] == 0].set_index(["model", "benchmark"])["error"]
     rows = []
-    for (kind, share), part in table.groupby(["kind", "share"], sort=False):
-        own = part.set_index(["model", "benchmark"])
+    for (kind, share), group in table.groupby(["kind", "share"], sort=False):
+        own = group.set_index(["model", "benchmark"])
         more = (own["error"] - base).groupby(own["family"]).mean()
         rows.append(
             {
                 "rescaled": kind,
                 "share": f"{100 * share:g}%",
-                "models": part["rescaled"].iloc[0],
-                "mean absolute error": f"{part['error'].mean():.2f}",
+                "models": group["rescaled"].iloc[0],
+                "mean absolute error": f"{group['error'].mean():.2f}",
                 "more than raw": f"{more.mean():+.2f} ± {more.sem():.2f}",
-                "90% intervals hold": f"{100 * part['inside'].mean():.0f}%",
-                "log score": f"{part['log_score'].mean():.2f}",
-                "warned": part["warned"].iloc[0],
-                "R-hat": part["max_rhat"].iloc[0],
+                "90% intervals hold": f"{100 * group['inside'].mean():.0f}%",
+                "log score": f"{group['log_score'].mean():.2f}",
+                "warned": group["warned"].iloc[0],
+                "R-hat": group["max_rhat"].iloc[0],
             }
         )
     return pd.DataFrame(rows)
@@ -96,9 +96,9 @@ def loading_table(table: pd.DataFrame) -> pd.DataFrame:
     """Return loadings, one row a benchmark and skill, one column a mixture."""
     free = table[table["upper"] - table["lower"] > 1e-9]
     rows = []
-    for (benchmark, skill), part in free.groupby(["benchmark", "skill"], sort=False):
+    for (benchmark, skill), group in free.groupby(["benchmark", "skill"], sort=False):
         row = {"benchmark": benchmark, "skill": skill}
-        for _, one in part.iterrows():
+        for _, one in group.iterrows():
             name = f"{one['kind']} {100 * one['share']:g}%" if one["share"] else "raw"
             row[name] = f"{one['mean']:.2f} ({one['lower']:.2f} to {one['upper']:.2f})"
         rows.append(row)
@@ -117,12 +117,12 @@ def draw(table: pd.DataFrame, path: Path) -> None:
         for shift, skill, colour, mark in zip(
             (-0.4, 0.4), skills, (BLUE, VERMILLION), ("o", "s"), strict=True
         ):
-            part = free[(free["benchmark"] == name) & (free["skill"] == skill)]
-            at = 100 * part["share"] + shift
-            low, high = part["mean"] - part["lower"], part["upper"] - part["mean"]
+            group = free[(free["benchmark"] == name) & (free["skill"] == skill)]
+            at = 100 * group["share"] + shift
+            low, high = group["mean"] - group["lower"], group["upper"] - group["mean"]
             axis.errorbar(
                 at,
-                part["mean"],
+                group["mean"],
                 yerr=[low, high],
                 color=colour,
                 fmt=f"{mark}-",

@@ -76,7 +76,7 @@ def trial(fit: ls.Fit, row: pd.Series, rng: np.random.Generator, repeat: int) ->
     mean = {key: np.mean([e[key] for e in errors.values()]) for key in ("mae", "crps", "sd")}
     before, chosen = error(fit, known, row, targets, [], repeat), errors[choice.best[0]]
     figures = {"before": before, "random": mean, "chosen": chosen}
-    flat = {f"{key}_{what}": part[key] for what, part in figures.items() for key in part}
+    flat = {f"{key}_{what}": figure[key] for what, figure in figures.items() for key in figure}
     hindsight = min(e["mae"] for e in errors.values())
     return {
         "family": row["family"], "model": row["model"], "pick": choice.best[0],

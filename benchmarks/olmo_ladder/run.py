@@ -107,7 +107,7 @@ def figure(table: pd.DataFrame, task: str, what: str) -> np.ndarray:
     """Return a figure of a task at each checkpoint: the score ``"len_norm"`` or ``"bpb"``."""
     name = TASKS[task]
     start = "eval/downstream" if what == "len_norm" else "eval/downstream_bpb"
-    names = [f"mmlu_{part}_test" for part in MMLU] if name == "mmlu" else [name]
+    names = [f"mmlu_{subject}_test" for subject in MMLU] if name == "mmlu" else [name]
     return np.mean([table[f"{start}/{one}_rc_5shot_{what}"] for one in names], axis=0)
 
 
@@ -132,7 +132,7 @@ def scores() -> Scores:
         columns = {f"{TASKS[task]}_rc_5shot_len_norm": task for task in TASKS if task != "MMLU"}
         frame = wide[["model", "family", "lineage", "params_b", "tokens_t", *columns]]
         frame = frame.rename(columns=columns)
-        parts = [f"mmlu_{part}_test_rc_5shot_len_norm" for part in MMLU]
+        parts = [f"mmlu_{subject}_test_rc_5shot_len_norm" for subject in MMLU]
         frame["MMLU"] = wide[parts].mean(axis=1)
         longest = frame.groupby("family")["tokens_t"].transform("max")
         frame["trained"] = frame["tokens_t"] / longest

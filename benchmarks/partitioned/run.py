@@ -144,7 +144,7 @@ def beside(run: dict, other: dict) -> list[str]:
     """Return a table of shared parameters' moments beside those of NUTS."""
     rows = []
     for variable, (means, deviations) in run["moments"].items():
-        theirs, spread = (np.array(part) for part in other["moments"][variable])
+        theirs, spread = (np.array(moment) for moment in other["moments"][variable])
         moves = spread > 0
         shift = np.abs(np.array(means) - theirs)[moves] / spread[moves]
         ratio = np.array(deviations)[moves] / spread[moves]

@@ -270,7 +270,9 @@ def _elements(array: xr.DataArray) -> dict[str, np.ndarray]:
     if not rest:
         return {"": array.values}
     flat = array.stack(element=rest).transpose(SAMPLE, "element")
-    labels = [f" [{', '.join(str(part) for part in key)}]" for key in flat["element"].values]
+    labels = [
+        f" [{', '.join(str(coordinate) for coordinate in key)}]" for key in flat["element"].values
+    ]
     return {label: flat.values[:, place] for place, label in enumerate(labels)}
 
 

@@ -57,7 +57,7 @@ def milliseconds_a_step(compiled: Any, chains: int, seed: int) -> tuple[float, n
     )
     seconds = time.perf_counter() - begun
     parts = (trace[name]["n_steps"].sum("draw") for name in ("sample_stats", "warmup_sample_stats"))
-    steps = sum(part.values for part in parts)
+    steps = sum(stage.values for stage in parts)
     return 1e3 * seconds / float(np.max(steps)), trace["posterior"]["intercept"].values
 
 

@@ -91,17 +91,17 @@ def _priors(
     """Return where each prior applies, its kind and its two numbers."""
     ranges, kinds, numbers = [], [], []
     for name in Parameters._fields:
-        part = where[name][0]
+        span = where[name][0]
         if name == "skill_partial_correlation_raw":
             columns = np.tril_indices(data.sizes["skills"], -1)[1]
             for place, column in enumerate(columns):
                 beta = _CONCENTRATION + (data.sizes["skills"] - 2 - column) / 2
-                ranges.append((part.start + place, part.start + place + 1))
+                ranges.append((span.start + place, span.start + place + 1))
                 kinds.append(SHARE)
                 numbers.append((beta, beta))
             continue
         given = data.priors.get(_SLOTS.get(name, name), (1.0,))
-        ranges.append((part.start, part.stop))
+        ranges.append((span.start, span.stop))
         kinds.append(_KINDS.get(name, REAL))
         numbers.append(given if len(given) == 2 else (0.0, *given))
     return np.array(ranges), np.array(kinds), np.array(numbers)

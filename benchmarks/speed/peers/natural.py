@@ -36,12 +36,12 @@ def random_points(
     """
     rng = np.random.default_rng(seed)
     points = start + 0.5 * rng.standard_normal((count, len(start)))
-    for name, (part, shape) in places(model).items():
+    for name, (place, shape) in places(model).items():
         if name in UNUSED:
             axis = 0 if name == "loading_raw" else len(shape) - 1
             held = np.zeros(shape, dtype=bool)
             np.moveaxis(held, axis, 0)[data.anchors] = True
-            index = np.arange(part.start, part.stop)[held.ravel()]
+            index = np.arange(place.start, place.stop)[held.ravel()]
             points[:, index] = start[index]
     return points
 
@@ -88,9 +88,9 @@ def _on_natural_scale(model: pm.Model, point: np.ndarray) -> dict[str, np.ndarra
     values = {}
     where = places(model)
     for variable in model.free_RVs:
-        part, shape = where[variable.name]
+        place, shape = where[variable.name]
         kind = type(model.rvs_to_transforms[variable]).__name__
-        values[variable.name] = back[kind](point[part].reshape(shape))
+        values[variable.name] = back[kind](point[place].reshape(shape))
     return values
 
 
