@@ -183,7 +183,7 @@ def _theirs(spec: ModelSpec, seed: int, *, kind: str, as_vector: bool = False) -
     return posterior, {"status": ""}
 
 
-def _distance(posterior: xr.Dataset, reference: xr.Dataset) -> dict[str, float]:
+def distance(posterior: xr.Dataset, reference: xr.Dataset) -> dict[str, float]:
     """Return distances of all scalar parameters that vary."""
     distances, widths = [], []
     for name in reference.data_vars:
@@ -232,7 +232,7 @@ def _row(case: str, contender: str) -> dict[str, Any]:
     if draws.exists() and reference.exists():
         names = _in_all(draws.parent)
         with xr.open_dataset(draws) as theirs, xr.open_dataset(reference) as ours:
-            row |= _distance(theirs[names], ours[names])
+            row |= distance(theirs[names], ours[names])
     return row
 
 

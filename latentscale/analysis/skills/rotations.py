@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.optimize import minimize
@@ -46,37 +46,43 @@ class PrincipalAxes(Rotation):
 
 
 @dataclass(frozen=True)
-class Varimax(Rotation):
+class _Orthomax(Rotation):
+    """Orthogonal, by a criterion of the orthomax family (Harman 1976, chapter 13).
+
+    `kaiser` weighs every benchmark alike, whatever its loadings' length.
+    """
+
+    weight: ClassVar[float]
+
+    kaiser: bool = True
+
+    def __post_init__(self) -> None:
+        truth(self.kaiser, f"{type(self).__name__}.kaiser", error=SpecError)
+
+    def matrix(self, loading: np.ndarray) -> np.ndarray:
+        """Return the best of several starts (statsmodels' gradient projection)."""
+        return _orthomax(_weighted(loading, self.kaiser), self.weight)
+
+
+@dataclass(frozen=True)
+class Varimax(_Orthomax):
     """Orthogonal, with the variance of squared loadings within skills as large as can be.
 
     Kaiser 1958. `kaiser` weighs every benchmark alike, whatever its loadings' length.
     """
 
-    kaiser: bool = True
-
-    def __post_init__(self) -> None:
-        truth(self.kaiser, f"{type(self).__name__}.kaiser", error=SpecError)
-
-    def matrix(self, loading: np.ndarray) -> np.ndarray:
-        """Return the best of several starts (statsmodels' gradient projection)."""
-        return _orthomax(_weighted(loading, self.kaiser), 1.0)
+    weight: ClassVar[float] = 1.0
 
 
 @dataclass(frozen=True)
-class Quartimax(Rotation):
+class Quartimax(_Orthomax):
     """Orthogonal, with benchmarks as simple as can be: large fourth powers of loadings.
 
-    Neuhaus and Wrigley 1954. It favours one general skill.
+    Neuhaus and Wrigley 1954. It favours one general skill. `kaiser` weighs every benchmark alike,
+    whatever its loadings' length.
     """
 
-    kaiser: bool = True
-
-    def __post_init__(self) -> None:
-        truth(self.kaiser, f"{type(self).__name__}.kaiser", error=SpecError)
-
-    def matrix(self, loading: np.ndarray) -> np.ndarray:
-        """Return the best of several starts (statsmodels' gradient projection)."""
-        return _orthomax(_weighted(loading, self.kaiser), 0.0)
+    weight: ClassVar[float] = 0.0
 
 
 @dataclass(frozen=True)
