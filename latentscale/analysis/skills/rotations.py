@@ -47,7 +47,8 @@ class PrincipalAxes(Rotation):
 
 @dataclass(frozen=True)
 class _Orthomax(Rotation):
-    """Orthogonal, by a criterion of the orthomax family (Harman 1976, chapter 13).
+    """Orthogonal, by a criterion of the orthomax family (Jennrich 1970, "Orthogonal rotation
+    algorithms").
 
     `kaiser` weighs every benchmark alike, whatever its loadings' length.
     """
