@@ -90,26 +90,22 @@ def moments(log_weight: np.ndarray, at: np.ndarray) -> tuple[float, float]:
 
 @pytest.mark.parametrize("few_shot", BOTH, ids=NAMES)
 def test_a_new_familys_level_is_that_of_quadrature(case: Case, few_shot: ls.FewShot) -> None:
-    forecast = ls.predict(case.fit, SHOT, seed=1, few_shot=few_shot)
-    assert forecast.conditioning is not None
-    assert forecast.conditioning.method == (SAMPLER if few_shot.sampler_only else IMPORTANCE)
-    assert forecast.conditioning.n_scores == 3
+    ahead = ls.predict(case.fit, SHOT, seed=1, few_shot=few_shot)
+    assert ahead.conditioning is not None
+    assert ahead.conditioning.method == (SAMPLER if few_shot.sampler_only else IMPORTANCE)
+    assert ahead.conditioning.n_scores == 3
     families = case.fit.samples.sizes["family"]
     prior = stats.norm.logpdf(GRID, scale=np.sqrt(1 + 1 / families))
     mean, sd = moments(prior + case.log_density(GRID, SHOT, BENCHMARKS), GRID)
-    level = forecast.skill_draws.isel(model=0, skill=0) - forecast.skill_draws.isel(
-        model=2, skill=0
-    )
+    level = ahead.skill_draws.isel(model=0, skill=0) - ahead.skill_draws.isel(model=2, skill=0)
     assert float(level.std()) < 1e-9  # rows of one family share its level
     flops = np.log(6e21 * 3.0 * 1.0)
     data = case.fit.scores.dataset
     fitted = np.log(6e21 * data["params"].values * data["tokens"].values)
-    alpha = (
-        forecast.skill_draws.isel(model=0, skill=0) - 0.6 * (flops - fitted.mean()) / fitted.std()
-    )
-    error = 4 * sd / np.sqrt(forecast.conditioning.ess)
+    alpha = ahead.skill_draws.isel(model=0, skill=0) - 0.6 * (flops - fitted.mean()) / fitted.std()
+    error = 4 * sd / np.sqrt(ahead.conditioning.ess)
     assert abs(float(alpha.mean()) - mean) < error
-    assert abs(float(alpha.std()) / sd - 1) < 4 / np.sqrt(forecast.conditioning.ess)
+    assert abs(float(alpha.std()) / sd - 1) < 4 / np.sqrt(ahead.conditioning.ess)
 
 
 def settled(case: Case, family: str, with_posterior: Put, seed: int = 3) -> tuple[Case, np.ndarray]:
@@ -139,11 +135,11 @@ def test_a_fitted_familys_level_moves_to_that_of_quadrature(
 ) -> None:
     now, old = settled(case, "fam02", with_posterior)
     shot = SHOT.assign(family="fam02", model=["a", "b", "c"])
-    forecast = ls.predict(now.fit, shot, seed=1, few_shot=few_shot)
+    ahead = ls.predict(now.fit, shot, seed=1, few_shot=few_shot)
     mean, sd = moments(old + case.log_density(GRID, shot, BENCHMARKS), GRID)
-    given = forecast.conditioning
+    given = ahead.conditioning
     assert given is not None and given.ess > 200
-    logit = np.log(forecast.mean_draws / (1 - forecast.mean_draws))
+    logit = np.log(ahead.mean_draws / (1 - ahead.mean_draws))
     data = case.fit.scores.dataset
     fitted = np.log(6e21 * data["params"].values * data["tokens"].values)
     x = (np.log(6e21 * 40.0) - fitted.mean()) / fitted.std()
@@ -195,11 +191,11 @@ def test_posterior_draws_are_weighted_by_the_marginal_likelihood(
         loading = posterior["loading"].isel(skill=0, drop=True)
         moved = base + shift + xr.DataArray(mixed / count, dims="draw") * loading
         posterior["intercept"] = moved.transpose("chain", "draw", "benchmark")
-    forecast = ls.predict(with_posterior(now.fit, posterior), shot, seed=4, few_shot=few_shot)
-    assert forecast.conditioning is not None
-    share = float((forecast.conditioning.index % 2 == 1).mean())
+    ahead = ls.predict(with_posterior(now.fit, posterior), shot, seed=4, few_shot=few_shot)
+    assert ahead.conditioning is not None
+    share = float((ahead.conditioning.index % 2 == 1).mean())
     wanted = float(expit(level(1.5) - level(0.0)))
-    assert abs(share - wanted) < 4 * np.sqrt(wanted * (1 - wanted) / forecast.conditioning.ess)
+    assert abs(share - wanted) < 4 * np.sqrt(wanted * (1 - wanted) / ahead.conditioning.ess)
     assert abs(wanted - 0.5) > 0.1
 
 
@@ -237,12 +233,12 @@ def test_every_shipped_spec_takes_scores(name: str, small_scores, prior_fit) -> 
         [SHOT, SHOT.assign(family="fam01", model=["x", "y", "z"], lineage="lin00")]
     ).fillna({"lineage": "lin00"})
     for few_shot in (replace(one, degenerate="warn") for one in BOTH):
-        forecast = ls.predict(fit, table, few_shot=few_shot)
-        assert np.isfinite(forecast.mean_draws.values).all() and forecast.conditioning is not None
-        assert forecast.conditioning.n_scores == 6 and 1 <= forecast.conditioning.ess <= 60 * 8
+        ahead = ls.predict(fit, table, few_shot=few_shot)
+        assert np.isfinite(ahead.mean_draws.values).all() and ahead.conditioning is not None
+        assert ahead.conditioning.n_scores == 6 and 1 <= ahead.conditioning.ess <= 60 * 8
         # Of a new measurement, only a pooled curve can stay far off the score itself.
         if spec.family.level == "partial" and few_shot.sampler_only:
-            conditioned = forecast.mean_draws.sel(model="fresh-1", benchmark="alpha")
+            conditioned = ahead.mean_draws.sel(model="fresh-1", benchmark="alpha")
             before = ls.predict(fit, table.drop(columns=BENCHMARKS)).mean_draws
             was = before.sel(model="fresh-1", benchmark="alpha")
             assert float(abs(conditioned - 0.72).mean()) < float(abs(was - 0.72).mean())
@@ -289,11 +285,11 @@ def test_a_further_benchmark_of_a_fitted_model_counts(
     same = ls.predict(fit, row, seed=1)
     assert same.conditioning is None
     rough = ls.FewShot(degenerate="warn")  # the prior's draws have hardly seen such a score
-    forecast = ls.predict(fit, row.assign(gamma=0.97), seed=1, few_shot=rough)
-    assert forecast.conditioning is not None and forecast.conditioning.n_scores == 1
-    assert str(forecast.models["basis"].values[0]) == "fitted model"
+    ahead = ls.predict(fit, row.assign(gamma=0.97), seed=1, few_shot=rough)
+    assert ahead.conditioning is not None and ahead.conditioning.n_scores == 1
+    assert str(ahead.models["basis"].values[0]) == "fitted model"
     low = ls.predict(fit, row.assign(gamma=0.03), seed=1, few_shot=rough)
-    gap = forecast.mean_draws.mean("sample") - low.mean_draws.mean("sample")
+    gap = ahead.mean_draws.mean("sample") - low.mean_draws.mean("sample")
     assert bool((gap > 0.005).all())
 
 
@@ -379,7 +375,7 @@ def test_a_refit_takes_over_where_weights_are_degenerate(
 
     monkeypatch.setattr(predict_module, "run_fit", run_fit)
     method = ls.NUTS(draws=77)
-    forecast = ls.predict(fit, SHOT, seed=3, few_shot=ls.FewShot(refit=method))
+    ahead = ls.predict(fit, SHOT, seed=3, few_shot=ls.FewShot(refit=method))
     ((scores, used),) = asked
     assert used is method and scores.models[-2:] == ("fresh-1", "fresh-2")
     assert scores.n_observed == fit.scores.n_observed + 3
@@ -387,14 +383,14 @@ def test_a_refit_takes_over_where_weights_are_degenerate(
     assert float(added.sel(benchmark="beta")) == 0.80 and int(added.notnull().sum()) == 1
     assert list(scores.dataset["family"].values[-2:]) == ["fresh", "fresh"]
     assert scores.families == (*fit.scores.families, "fresh")
-    given = forecast.conditioning
+    given = ahead.conditioning
     assert given is not None and given.method == "refit" and given.fit is not None
     assert (
-        forecast.draws.sizes["sample"] == 90
-        and list(forecast.models["basis"].values) == ["new family"] * 3
+        ahead.draws.sizes["sample"] == 90
+        and list(ahead.models["basis"].values) == ["new family"] * 3
     )
     np.testing.assert_array_equal(
-        forecast.precision_draws.transpose("sample", ...).values,
+        ahead.precision_draws.transpose("sample", ...).values,
         given.fit.samples["precision"].transpose("sample", ...).values,
     )
     fewer = ls.predict(fit, SHOT, seed=3, few_shot=ls.FewShot(refit=method), draws=30)
@@ -412,22 +408,17 @@ def test_every_row_of_a_conditioned_forecast_names_its_posterior_draw(
     small_scores, prior_fit, one_skill, few_shot: ls.FewShot
 ) -> None:
     fit = prior_fit(one_skill, small_scores, draws=300)
-    forecast = ls.predict(fit, SHOT, few_shot=replace(few_shot, degenerate="warn", draws=200))
-    assert forecast.conditioning is not None
-    np.testing.assert_array_equal(forecast.draws["sample"], forecast.conditioning.index)
-    assert forecast.conditioning.index.max() > 200  # the draws are spread over the whole fit
-    own = fit.samples["precision"].sel(sample=forecast.draws["sample"].values)
+    ahead = ls.predict(fit, SHOT, few_shot=replace(few_shot, degenerate="warn", draws=200))
+    assert ahead.conditioning is not None
+    np.testing.assert_array_equal(ahead.draws["sample"], ahead.conditioning.index)
+    assert ahead.conditioning.index.max() > 200  # the draws are spread over the whole fit
+    own = fit.samples["precision"].sel(sample=ahead.draws["sample"].values)
     np.testing.assert_array_equal(
-        forecast.precision_draws.transpose("sample", "benchmark").values,
+        ahead.precision_draws.transpose("sample", "benchmark").values,
         own.transpose("sample", "benchmark").values,
     )
-    for array in (
-        forecast.draws,
-        forecast.mean_draws,
-        forecast.skill_draws,
-        forecast.precision_draws,
-    ):
-        np.testing.assert_array_equal(array["sample"], forecast.conditioning.index)
+    for array in (ahead.draws, ahead.mean_draws, ahead.skill_draws, ahead.precision_draws):
+        np.testing.assert_array_equal(array["sample"], ahead.conditioning.index)
         np.testing.assert_array_equal(
             array["draw"], fit.samples["draw"].sel(sample=array["sample"])
         )
@@ -436,10 +427,10 @@ def test_every_row_of_a_conditioned_forecast_names_its_posterior_draw(
 
 
 def test_a_forecast_with_arrays_of_other_samples_is_refused(case: Case) -> None:
-    forecast = ls.predict(case.fit, SHOT.drop(columns=BENCHMARKS))
-    turned = forecast.mean_draws.isel(sample=slice(None, None, -1))
+    ahead = ls.predict(case.fit, SHOT.drop(columns=BENCHMARKS))
+    turned = ahead.mean_draws.isel(sample=slice(None, None, -1))
     with pytest.raises(FitError, match="same samples in the same order"):
-        replace(forecast, mean_draws=turned)
+        replace(ahead, mean_draws=turned)
 
 
 @pytest.mark.slow
@@ -499,8 +490,8 @@ def test_scores_that_the_fit_did_not_expect_are_refused_or_fitted(known, known_s
     ]
     with pytest.raises(FitError, match="too few posterior draws"):
         ls.predict(fits[0], shot)
-    forecast = ls.predict(fits[0], shot, few_shot=ls.FewShot(refit=method), seed=1)
+    ahead = ls.predict(fits[0], shot, few_shot=ls.FewShot(refit=method), seed=1)
     exact = ls.predict(fits[1], shot.drop(columns=names), seed=1)
-    one, two = (np.log(f.mean_draws / (1 - f.mean_draws)) for f in (forecast, exact))
+    one, two = (np.log(f.mean_draws / (1 - f.mean_draws)) for f in (ahead, exact))
     error = 4 * two.std("sample") * np.sqrt(2 / 200)  # chains have fewer effective draws than draws
     assert bool((abs(one.mean("sample") - two.mean("sample")) < error).all())
