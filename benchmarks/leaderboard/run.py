@@ -37,7 +37,17 @@ SHARE = 0.1
 """Share of the fitted models' scores that is hidden."""
 EARLIER = "2024-07-15"
 """The cut at which variants are compared: scores of models uploaded up to CUT alone are used."""
-VARIANTS = ("size", "date", "date by benchmark", "date by family", "date and outliers")
+VARIANTS = (
+    "size",
+    "date",
+    "date by benchmark",
+    "date by family",
+    "date and outliers",
+    "date and tuning",
+    "date and tuning by family",
+)
+TUNING = ("chat_template", "tuning=chat", "tuning=fine-tuned", "tuning=merge")
+"""What the leaderboard says of how a model was tuned and run; few models are of other levels."""
 
 
 def spec_of(variant: str) -> ModelSpec:
@@ -46,17 +56,20 @@ def spec_of(variant: str) -> ModelSpec:
     ``date by benchmark`` also lets each benchmark rise with the date in its own way; ``date by
     family`` each family, in its skills and on every benchmark, so that what has been uploaded
     later is less certain; ``date and outliers`` takes the noise of `capabilities`, with a share of
-    outliers.
+    outliers; ``date and tuning`` adds the chat template and the kind of tuning, on skills and
+    on each benchmark; ``by family``, what instruction tuning adds differs between families.
     """
     dated = [] if variant == "size" else ["released"]
-    by_family = ["log_params", *(dated if variant == "date by family" else [])]
+    tuning = list(TUNING) if "tuning" in variant else []
+    instruct = ["instruct"] if variant == "date and tuning by family" else []
+    by_family = ["log_params", *instruct, *(dated if variant == "date by family" else [])]
     outliers = variant == "date and outliers"
     changes = {
         "name": variant,
-        "covariates": ["log_params", *dated],
+        "covariates": ["log_params", *dated, *tuning, *instruct],
         "family.slopes": by_family,
         "benchmarks.family_slopes": by_family,
-        "benchmarks.slopes": dated if variant == "date by benchmark" else [],
+        "benchmarks.slopes": dated if variant == "date by benchmark" else tuning,
         "benchmarks.likelihood": {"kind": "contaminated-beta" if outliers else "beta"},
     }
     return ls.load_spec("latentscale").with_(changes)
@@ -83,7 +96,7 @@ def main() -> None:
         began = time.time()
         method: ls.ADVI | ls.NUTS = ls.ADVI(batch=500)
         if options.method == "nuts":
-            method = ls.NUTS(draws=100, tune=200, chains=2, cores=1)
+            method = ls.NUTS(draws=100, tune=200, chains=2, cores=2)
         fit = ls.fit(
             spec_of(options.variant),
             training_scores(scores, fold),

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import latentscale as ls
 from latentscale.data.readers import download_leaderboard, leaderboard_table, read_leaderboard
 from latentscale.errors import DataError, DataWarning
 
@@ -101,6 +102,37 @@ def rows(*changes: dict) -> pd.DataFrame:
 
 def named(flags: dict[str, object], **more: object) -> pd.DataFrame:
     return rows(*({"fullname": name, "Flagged": flag, **more} for name, flag in flags.items()))
+
+
+def test_how_a_model_was_tuned_and_run_are_features() -> None:
+    kinds = {
+        "a/base": ("🟢 pretrained", "False"),
+        "a/more": ("🟩 continuously pretrained", False),
+        "a/chat": ("💬 chat models (RLHF, DPO, IFT, ...)", True),
+        "a/own": ("🔶 fine-tuned on domain-specific datasets", True),
+        "a/merge": ("🤝 base merges and moerges", None),
+        "a/eyes": ("🌸 multimodal", True),
+        "a/odd": (None, True),
+    }
+    table = rows(
+        *(
+            {"fullname": name, "Type": kind, "Chat Template": template, "#Params (B)": 7.0}
+            for name, (kind, template) in kinds.items()
+        )
+    )
+    with pytest.warns(DataWarning):
+        scores = read_leaderboard(table, set_aside=True)
+    frame = scores.to_frame().set_index("model")
+    assert frame["tuning"].fillna("").tolist() == [
+        *("pretrained", "continued", "chat", "fine-tuned", "merge", "multimodal", "")
+    ]
+    assert frame["chat_template"].fillna(-1).tolist() == [0, 0, 1, 1, -1, 1, 1]
+    covariates = ["log_params", "chat_template", "tuning=chat"]
+    spec = ls.load_spec("pooled_flops").with_(
+        {"covariates": covariates, "benchmarks.slopes": covariates}
+    )
+    model = ls.build(spec, scores.select(models=list(frame.index[:4])))
+    assert list(model.coords["covariate"]) == covariates
 
 
 GOOD_INVERTED = {"acme/a": True, "acme/b": True, "acme/c": True, "cheat/d": False}

@@ -14,6 +14,7 @@ from latentscale.data.audit import Finding, emit
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.columns import is_missing
 from latentscale.data.dates import read_dates
+from latentscale.data.features.base import Feature
 from latentscale.data.frames import as_pandas
 from latentscale.data.readers.cells import to_numbers, without_categoricals
 from latentscale.data.readers.flags import FlaggedReading, without_flagged
@@ -36,12 +37,21 @@ RAW_COLUMNS: Final[Mapping[str, str]] = {
 _SIZE: Final = ("#Params (B)", "Params (B)")
 _TEXT: Final = {"Base Model": "base_model", "Type": "type", "Architecture": "architecture"}
 _TEMPLATE: Final = "Chat Template"
-_UNUSED: Final = ("precision", "chat_template", "family_basis")
+_UNUSED: Final = ("precision", "family_basis")
 """Columns of `leaderboard_table` that are none of the model's own in `Scores`."""
 _RANK: Final = {"bfloat16": 0, "float16": 0, "bf16": 0, "fp16": 0, "float32": 1, "fp32": 1}
 """Which row of a model counts: 16 bits, as the leaderboard runs by default, before 32."""
 _OTHER_PRECISION: Final = 2
 """Rank of quantised rows and of those whose precision is unknown: the last."""
+_TUNING: Final[Mapping[str, str]] = {
+    "continuously": "continued",
+    "pretrained": "pretrained",
+    "domain": "fine-tuned",
+    "chat": "chat",
+    "merge": "merge",
+    "multimodal": "multimodal",
+}
+"""Words of the column Type and the level of ``tuning`` that each means; the first that fits."""
 _LINK: Final = re.compile(r"<[^>]*>")
 _AMBIGUOUS_DATE: Final = re.compile(r"\s*\d{1,2}[/.]\d{1,2}[/.]\d{2,4}\b")
 """07/12/2024 is July 12 or December 7: it is not guessed."""
@@ -70,11 +80,12 @@ def leaderboard_table(
         the chain of base models, else from names, else from the architecture with the size;
         family_basis says which), params_b (billions, NaN where the table has none),
         instruct (0 where the type says pretrained, 1 where it says chat, else NaN), released (the
-        day of upload), base_model, type, architecture, precision, chat_template (whether it was
-        run with one), and one column of raw scores
-        (fractions) a benchmark. Models that the leaderboard flagged are left out; of a model with
-        several rows the one of 16-bit precision is kept (bfloat16 and float16 alike), the latest
-        submitted if there are more, and the lowest in the table if the dates are the same.
+        day of upload), base_model, type, tuning (pretrained, continued, fine-tuned, chat, merge or
+        multimodal, by the type), architecture, precision, chat_template (1 where it was run with
+        one, else 0), and one column of raw scores (fractions) a benchmark. Models that the
+        leaderboard flagged are left out; of a model with several rows the one of 16-bit precision
+        is kept (bfloat16 and float16 alike), the latest submitted if there are more, and the
+        lowest in the table if the dates are the same.
 
     Raises
     ------
@@ -166,6 +177,19 @@ def read_leaderboard(
         drop_unmatched=drop_unmatched,
         set_aside=set_aside,
         benchmarks=benchmarks,
+        features=[feature for feature in _features() if feature.name in wide],
+    )
+
+
+def _features() -> tuple[Feature, ...]:
+    """Return declarations of what the leaderboard says of a model and of how it was run.
+
+    A function, since a declaration looks up the kinds of features, plug-ins among them.
+    """
+    levels = ("pretrained", *(level for level in _TUNING.values() if level != "pretrained"))
+    return (
+        Feature("chat_template", kind="flag"),
+        Feature("tuning", kind="category", coding="reference", missing="level", levels=levels),
     )
 
 
@@ -210,6 +234,7 @@ def _columns(frame: pd.DataFrame, raw: list[str]) -> tuple[pd.DataFrame, list[Fi
         columns["params_b"] = np.where(numbers > 0, numbers, np.nan)
     if "Type" in frame:
         columns["instruct"] = [_instruct(kind) for kind in frame["Type"]]
+        columns["tuning"] = [_tuning(kind) for kind in frame["Type"]]
     if "Upload To Hub Date" in frame:
         columns["released"], more = _dates(frame, "Upload To Hub Date")
         findings += more
@@ -217,7 +242,7 @@ def _columns(frame: pd.DataFrame, raw: list[str]) -> tuple[pd.DataFrame, list[Fi
     if "Precision" in frame:
         columns["precision"] = frame["Precision"]
     if _TEMPLATE in frame:
-        columns["chat_template"] = [str(cell).casefold() == "true" for cell in frame[_TEMPLATE]]
+        columns["chat_template"] = [_said(cell) for cell in frame[_TEMPLATE]]
     for name in raw:
         numbers, unread = to_numbers(frame[name])
         findings += _unread(models, name, frame[name], unread, "scores", "a fraction")
@@ -333,6 +358,16 @@ def _rank(cell: object) -> int:
 def _unknown(frame: pd.DataFrame, row: int) -> bool:
     """Return whether the table does not say a row's precision; the leaderboard writes "?"."""
     return _precision(frame["Precision"][row]) in ("", "?", "unknown", "auto", "nan")
+
+
+def _tuning(kind: object) -> str | None:
+    text = "" if is_missing(kind) else str(kind).casefold()
+    return next((level for word, level in _TUNING.items() if word in text), None)
+
+
+def _said(cell: object) -> float:
+    """Return a truth value that the table writes as True or False; NaN for anything else."""
+    return {"true": 1.0, "false": 0.0}.get(str(cell).strip().casefold(), np.nan)
 
 
 def _instruct(kind: object) -> float:

@@ -38,8 +38,10 @@ def completed(table: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
     findings = []
     stated = table["instruct"] if "instruct" in table else pd.Series(np.nan, table.index)
     by_name = [bool(_TUNED.search(name.rsplit("/", 1)[-1].casefold())) for name in table["model"]]
-    template = table.get("chat_template", False)
-    guess = (pd.Series(by_name, table.index) | template).astype(float)
+    guess = pd.Series(by_name, table.index)
+    if "chat_template" in table:
+        guess |= table["chat_template"] == 1
+    guess = guess.astype(float)
     count = int(stated.isna().sum())
     if count:
         tuned = int(guess[stated.isna()].sum())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -13,6 +13,7 @@ import pandas as pd
 from latentscale.data.audit import SET_ASIDE, Audit, Finding, emit
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.columns import is_missing, number_of_cell
+from latentscale.data.features.base import Feature
 from latentscale.data.known import known_features
 from latentscale.data.layout import METADATA, OPTIONAL, REQUIRED, checked_frame
 from latentscale.data.scales.base import scale_of
@@ -42,6 +43,7 @@ def scores_with_metadata(
     benchmarks: Mapping[str, Benchmark] | None,
     n_items: pd.DataFrame | None = None,
     stderr: pd.DataFrame | None = None,
+    features: Sequence[Feature] = (),
 ) -> Scores:
     """Join scores with metadata, check them as `Scores.from_frame` does, and warn once.
 
@@ -65,25 +67,32 @@ def scores_with_metadata(
     stderr
         Standard errors, column ``model`` and one a benchmark, as for `Scores.from_frame`; those of
         models and benchmarks that are left out are passed over.
+    features
+        Declarations of columns that the source has beside those of metadata and scores.
     """
     set_aside = truth(set_aside, "set_aside", error=DataError)
     drop_unmatched = truth(drop_unmatched, "drop_unmatched", error=DataError)
     joined, more = join_metadata(wide, metadata, drop_unmatched=drop_unmatched or set_aside)
     if set_aside:
-        joined, left_out = usable_rows(wide, joined, benchmarks or {})
+        joined, left_out = usable_rows(wide, joined, benchmarks or {}, features)
         more = [*left_out, *(finding for finding in more if finding.code != "metadata-missing")]
     given = {name: info for name, info in (benchmarks or {}).items() if name in joined}
     if stderr is not None:
         columns = [name for name in stderr if name in joined]
         stderr = stderr.loc[stderr["model"].isin(joined["model"]), columns]
-    scores = scores_from_frame(joined, benchmarks=given, n_items=n_items, stderr=stderr)
+    scores = scores_from_frame(
+        joined, features=features, benchmarks=given, n_items=n_items, stderr=stderr
+    )
     audit = Audit((*findings, *more, *scores.audit.findings))
     emit(audit.findings, about="Scores were read (the whole list is in .audit)", stacklevel=4)
     return Scores(scores.dataset, audit)
 
 
 def usable_rows(
-    wide: pd.DataFrame, joined: pd.DataFrame, benchmarks: Mapping[str, Benchmark]
+    wide: pd.DataFrame,
+    joined: pd.DataFrame,
+    benchmarks: Mapping[str, Benchmark],
+    features: Sequence[Feature] = (),
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """Leave out the rows that a table of scores would be refused for.
 
@@ -95,6 +104,8 @@ def usable_rows(
         The rows with their metadata.
     benchmarks
         Descriptions of benchmarks, whose scales say which scores are allowed.
+    features
+        Declarations of columns that hold no scores.
 
     Returns
     -------
@@ -110,11 +121,12 @@ def usable_rows(
     reasons = {
         name: ["the metadata has no row of it"] for name in wide["model"] if name not in kept
     }
-    named = [name for name in joined if name not in METADATA]
+    own = {*METADATA, *(feature.name for feature in features)}
+    named = [name for name in joined if name not in own]
     scales = {
         name: scale_of(benchmark.scale) for name, benchmark in benchmarks.items() if name in joined
     }
-    for problem in read_wide(joined, named, scales).problems:
+    for problem in read_wide(joined, named, scales, features).problems:
         if problem.row >= 0:
             reasons.setdefault(str(joined["model"].iloc[problem.row]), []).append(problem.text)
     usable = joined[~joined["model"].isin(reasons)].reset_index(drop=True)
