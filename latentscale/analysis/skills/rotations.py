@@ -47,10 +47,10 @@ class PrincipalAxes(Rotation):
 
 @dataclass(frozen=True)
 class _Orthomax(Rotation):
-    """Orthogonal, by a criterion of the orthomax family (Jennrich 1970, "Orthogonal rotation
-    algorithms").
+    """Orthogonal, by a criterion of the orthomax family.
 
-    `kaiser` weighs every benchmark alike, whatever its loadings' length.
+    Jennrich 1970, "Orthogonal rotation algorithms". `kaiser` weighs every benchmark alike, whatever
+    its loadings' length.
     """
 
     weight: ClassVar[float]
