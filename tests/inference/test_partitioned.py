@@ -21,7 +21,7 @@ from latentscale.inference.partitioned import tasks
 from latentscale.inference.partitioned.conditional import Sampler, centre
 from latentscale.inference.partitioned.search import Profile
 from latentscale.inference.partitioned.shard import Floats, Shard
-from latentscale.inference.partitioned.weights import along_axes, refitted, resampled, weighted
+from latentscale.inference.partitioned.weights import along_axes, refitted, weighted
 from latentscale.inference.tools.posterior_density import PosteriorDensity
 from latentscale.inference.tools.workers import in_workers
 from latentscale.model.design import design
@@ -155,12 +155,6 @@ def test_a_refitted_proposal_mends_one_that_is_off_centre() -> None:
     again = refitted(first, np.eye(10), rng)
     second = weighted(again, results_of(again.draws, skewed), flat)
     assert second.ess > 2 * first.ess
-
-
-def test_resampling_repeats_draws_by_their_weights() -> None:
-    weight = np.array([0.5, 0.25, 0.25, 0.0])
-    chosen = resampled(weight, np.random.default_rng(6))
-    np.testing.assert_array_equal(np.bincount(chosen, minlength=4), [2, 1, 1, 0])
 
 
 def double(number: int) -> int:

@@ -27,7 +27,6 @@ from latentscale.inference.partitioned.weights import (
     Weighted,
     along_axes,
     refitted,
-    resampled,
     weighted,
 )
 from latentscale.inference.progress import WorkProgress
@@ -36,6 +35,7 @@ from latentscale.model.batches import Batch, VariableSlices, deal
 from latentscale.model.build import build_design
 from latentscale.model.design import Design
 from latentscale.numerics.psis import k_limit
+from latentscale.numerics.resampling import resampled
 from latentscale.numerics.threads import one_blas_thread
 from latentscale.posterior.draws import Draws
 from latentscale.posterior.status import FOR_ANYTHING, Status, status_of_approximation
@@ -170,7 +170,7 @@ class Partitioned(Method):
             found, results = self._weighted(work, search, profile, rng)
             seconds["sample"] = time.perf_counter() - began
         began = time.perf_counter()
-        chosen = resampled(found.weight, rng)
+        chosen = rng.permutation(resampled(found.weight, rng))
         posterior = table.whole.to_posterior(table.points(found.draws, results, chosen))
         seconds["gather"] = time.perf_counter() - began
         stats = {"lp": found.log_p[chosen], "log_q": found.log_q[chosen]}
