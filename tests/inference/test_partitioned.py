@@ -231,7 +231,7 @@ def beside(known: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[ls.Fit
     """Return a partitioned fit of four shards, NUTS's draws of the same density, and the folder."""
     folder = tmp_path_factory.mktemp("shards")
     scores = known.scores.select(benchmarks=["alpha", "beta", "gamma"])
-    method = ls.methods.Partitioned(draws=400, shard=26, candidates=8, folder=str(folder))
+    method = ls.methods.Partitioned(draws=400, shard=26, candidates=32, folder=str(folder))
     fit = ls.fit(family_spec(), scores, method=method, seed=1, progress=False)
     same = replace(design(family_spec(), scores), centred=False)
     nuts = ls.NUTS(draws=600, tune=300, chains=2, cores=1)
@@ -263,7 +263,7 @@ def test_a_run_goes_on_from_the_shards_that_its_folder_holds(
     monkeypatch.setattr(tasks, "_computed", lambda task: worked.append(1) or computed(task))
     lost = max(folder.rglob("*.npz"), key=lambda file: file.stat().st_mtime)
     lost.write_bytes(lost.read_bytes()[:100])
-    method = ls.methods.Partitioned(draws=400, shard=26, candidates=8, folder=str(folder))
+    method = ls.methods.Partitioned(draws=400, shard=26, candidates=32, folder=str(folder))
     again = ls.fit(family_spec(), fit.scores, method=method, seed=1, progress=False)
     assert len(worked) == 1
     np.testing.assert_array_equal(again.posterior["slope"], fit.posterior["slope"])
