@@ -233,8 +233,7 @@ class Partitioned(Method):
             tuple(faults),
             figures=f"{weights.ess:.0f} effective of {self.draws} draws, {shards} shards, "
             f"last step {search.step:.2f} and Monte Carlo error {weights.error:.2f} standard "
-            "deviations, "
-            f"{weights.unit_share:.0%} of a lineage's candidates effective",
+            f"deviations, {weights.unit_share:.0%} of a lineage's candidates effective",
             good_for=self.good_for,
             limit=k_limit(self.draws),
         )
