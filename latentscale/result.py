@@ -54,6 +54,11 @@ class Result(ABC):
     A subclass may hold `advice`, a tuple of text, which is shown with it. ``table_was_attribute``
     is for classes whose table was an attribute up to version 0.1: that use still works, with a
     DeprecationWarning.
+
+    Examples
+    --------
+    >>> isinstance(ls.skills(fit), ls.results.Result)
+    True
     """
 
     def __init_subclass__(cls, *, table_was_attribute: bool = False) -> None:

@@ -76,6 +76,13 @@ class ADVI(Method):
     References
     ----------
     Batches: Hoffman, Blei, Wang and Paisley 2013, "Stochastic variational inference".
+
+    Examples
+    --------
+    >>> method = ls.ADVI(draws=200)
+    >>> quick = ls.fit(pooled.spec, pooled.scores, method=method, seed=1, progress=False)
+    >>> quick.samples.sizes["sample"]
+    200
     """
 
     __repr__ = call_text

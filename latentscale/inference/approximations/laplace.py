@@ -65,6 +65,13 @@ class Laplace(Method):
     ------
     FitError
         If a field is out of range.
+
+    Examples
+    --------
+    >>> method = ls.Laplace(draws=200)
+    >>> quick = ls.fit(pooled.spec, pooled.scores, method=method, seed=1, progress=False)
+    >>> quick.samples.sizes["sample"]
+    200
     """
 
     good_for: ClassVar[str] = (

@@ -63,6 +63,13 @@ class Pathfinder(Method):
     ------
     FitError
         If a field is out of range, or no path gives an approximation.
+
+    Examples
+    --------
+    >>> method = ls.Pathfinder(draws=200)
+    >>> quick = ls.fit(pooled.spec, pooled.scores, method=method, seed=1, progress=False)
+    >>> quick.samples.sizes["sample"]
+    200
     """
 
     good_for: ClassVar[str] = (

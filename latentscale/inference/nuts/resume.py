@@ -60,6 +60,13 @@ def resume(path: str | Path, *, draws: int | None = None, progress: bool = True)
     ------
     FitError
         If `path` is not such a folder, was damaged or changed, or another sampler writes to it.
+
+    Examples
+    --------
+    >>> method = ls.NUTS(draws=100, tune=100, chains=2, cores=1, store="run")
+    >>> begun = ls.fit(pooled.spec, pooled.scores, method=method, seed=1, progress=False)
+    >>> ls.resume("run", progress=False).samples.sizes["sample"]
+    200
     """
     expect_path(path, "path")
     path = expanded(path, FitError)

@@ -79,6 +79,11 @@ class StochasticMarginalML(Method):
     ----------
     Cai et al. 2025 (arXiv:2512.06553), estimation; Louis 1982, "Finding the observed
     information matrix when using the EM algorithm".
+
+    Examples
+    --------
+    >>> ls.methods.StochasticMarginalML(steps=600, rounds=2).rounds
+    2
     """
 
     __repr__ = call_text
