@@ -14,7 +14,7 @@ from latentscale.declare.spec import ModelSpec
 from latentscale.errors import FitError
 from latentscale.inference.approximations.importance import importance_weights, weight_stats
 from latentscale.inference.method import METHODS, Method
-from latentscale.inference.progress import WorkProgress
+from latentscale.inference.progress import COMPILING, Waiting, WorkProgress
 from latentscale.inference.tools.posterior_density import PosteriorDensity, posterior_density
 from latentscale.model.build import build_design
 from latentscale.model.design import Design
@@ -92,7 +92,8 @@ class Pathfinder(Method):
     def draw(self, spec: ModelSpec, design: Design, *, seed: int, progress: bool) -> Draws:
         """Run the paths, check them against the posterior and draw."""
         start = time.perf_counter()
-        density = posterior_density(build_design(spec, design))
+        with Waiting(f"Pathfinder: {COMPILING}", enabled=progress):
+            density = posterior_density(build_design(spec, design))
         compiled = time.perf_counter()
         attempts = []
         with WorkProgress(self.paths, "Pathfinder", "paths", enabled=progress) as shown:
