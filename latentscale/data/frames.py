@@ -66,6 +66,33 @@ def as_pandas(frame: Any, what: str) -> pd.DataFrame:
     return pd.DataFrame(columns, index=pd.RangeIndex(len(eager)))
 
 
+def is_frame(given: object) -> bool:
+    """Return whether it is a frame of a library that narwhals knows, or exports itself as Arrow."""
+    known = nw.from_native(given, pass_through=True) is not given
+    return known or _exports_arrow(given)
+
+
+def refuse_frame(given: object, what: str, instead: str) -> None:
+    """Refuse a frame where a path is wanted.
+
+    Parameters
+    ----------
+    given
+        The argument.
+    what
+        Of what a path is wanted.
+    instead
+        What takes a frame.
+
+    Raises
+    ------
+    DataError
+        If it is a frame.
+    """
+    if is_frame(given):
+        raise DataError(f"Give the path of {what}, not {type_name(given)}; {instead}.")
+
+
 def _column(column: nw.Series[Any]) -> pd.Series:
     """Return one column: numbers by NumPy, the rest cell by cell, so that no type is guessed."""
     whole = column.dtype.is_integer() or column.dtype == nw.Boolean
@@ -76,10 +103,14 @@ def _column(column: nw.Series[Any]) -> pd.Series:
     return pd.Series(column.to_list(), dtype=object)
 
 
+def _exports_arrow(given: object) -> bool:
+    return hasattr(given, "__arrow_c_stream__") or hasattr(given, "__arrow_c_array__")
+
+
 def _arrow(frame: Any, what: str) -> Any:
     """Turn what exports itself as Arrow but is not known to narwhals into a pyarrow table."""
     known = nw.from_native(frame, pass_through=True) is not frame
-    if known or not (hasattr(frame, "__arrow_c_stream__") or hasattr(frame, "__arrow_c_array__")):
+    if known or not _exports_arrow(frame):
         return frame
     try:
         import pyarrow

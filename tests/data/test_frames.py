@@ -14,7 +14,14 @@ from latentscale.analysis.checks.calibrate import pit_histogram
 from latentscale.data import Scores
 from latentscale.data.frames import as_pandas
 from latentscale.data.planned import planned_models
-from latentscale.data.readers import leaderboard_table, match_benchmarks
+from latentscale.data.readers import (
+    leaderboard_table,
+    livebench_measurements,
+    match_benchmarks,
+    read_benchpress,
+    read_epoch,
+    read_scores,
+)
 from latentscale.data.readers.leaderboard import RAW_COLUMNS
 from latentscale.data.readers.metadata import join_metadata
 from latentscale.errors import DataError
@@ -228,3 +235,19 @@ def test_a_name_that_no_file_can_hold_is_refused_when_read(table, long_table, ba
     changed.at[2, "benchmark"] = bad
     with pytest.raises(DataError, match=r'row 2, column "benchmark".*NUL'):
         Scores.from_long(changed)
+
+
+def test_livebench_and_scores_are_read_from_a_table_of_another_library(tmp_path, table, other):
+    livebench = pd.DataFrame({"model": ["o3-high", "gpt-5"], "zebra_puzzle": [91.0, None]})
+    livebench.to_csv(tmp_path / "table_2025_05_30.csv", index=False)
+    given = livebench_measurements(other(livebench), release="2025-05-30")
+    expected = livebench_measurements(tmp_path)
+    pd.testing.assert_frame_equal(given.cells, expected.cells)
+    assert given.benchmarks == expected.benchmarks
+    assert read_scores(other(table)).dataset.identical(Scores.from_frame(table).dataset)
+
+
+@pytest.mark.parametrize("read", [read_epoch, read_benchpress])
+def test_a_source_of_several_tables_says_that_it_wants_a_path(table, other, read):
+    with pytest.raises(DataError, match=r"Give the path of .*Scores\.from_"):
+        read(other(table))

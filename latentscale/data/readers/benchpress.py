@@ -12,6 +12,7 @@ import pandas as pd
 
 from latentscale.data.audit import Audit, Finding
 from latentscale.data.benchmarks import Benchmark
+from latentscale.data.frames import refuse_frame
 from latentscale.data.problems import shown_cell
 from latentscale.data.readers.cells import to_numbers
 from latentscale.data.readers.efforts import UNSTATED, effort_of
@@ -224,6 +225,11 @@ def benchpress_folds(path: str | Path) -> pd.DataFrame:
 
 
 def _table(path: str | Path, name: str, columns: Sequence[str]) -> pd.DataFrame:
+    refuse_frame(
+        path,
+        "the folder of scores.csv and models.csv",
+        "a frame of scores of your own is taken by Scores.from_long",
+    )
     folder = expanded(path, DataError)
     if not folder.is_dir():
         raise DataError(

@@ -13,6 +13,7 @@ import pandas as pd
 
 from latentscale.data.audit import Audit, Finding
 from latentscale.data.benchmarks import Benchmark
+from latentscale.data.frames import refuse_frame
 from latentscale.data.readers.cells import to_numbers
 from latentscale.data.readers.csv import content
 from latentscale.data.readers.epoch_benchmarks import HUB_FILES, INDEX_FILE, HubFile
@@ -237,6 +238,11 @@ def epoch_index(path: str | Path) -> pd.DataFrame:
 
 def _tables(path: str | Path) -> dict[str, pd.DataFrame]:
     """Return the tables of a folder or zip by name without ending, in alphabetical order."""
+    refuse_frame(
+        path,
+        "the hub's folder or zip",
+        "a frame of scores of your own is taken by Scores.from_frame and Scores.from_long",
+    )
     where = expanded(path, DataError)
     if where.is_dir():
         files = {file.stem: (file, content(file)) for file in tables_below(where)}

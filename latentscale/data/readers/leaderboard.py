@@ -15,7 +15,7 @@ from latentscale.data.benchmarks import Benchmark
 from latentscale.data.columns import is_missing
 from latentscale.data.dates import read_dates
 from latentscale.data.features.base import Feature
-from latentscale.data.frames import as_pandas
+from latentscale.data.frames import AnyFrame, as_pandas
 from latentscale.data.readers.cells import to_numbers, without_categoricals
 from latentscale.data.readers.flags import FlaggedReading, without_flagged
 from latentscale.data.readers.leaderboard_models import completed, with_guessed_families
@@ -58,15 +58,15 @@ _AMBIGUOUS_DATE: Final = re.compile(r"\s*\d{1,2}[/.]\d{1,2}[/.]\d{2,4}\b")
 
 
 def leaderboard_table(
-    source: str | Path | pd.DataFrame, *, flagged: FlaggedReading = "auto"
+    source: str | Path | AnyFrame, *, flagged: FlaggedReading = "auto"
 ) -> pd.DataFrame:
     """Read the contents table of the Open LLM Leaderboard v2.
 
     Parameters
     ----------
     source
-        The table ``open-llm-leaderboard/contents``: a Parquet or CSV file, or a frame (which is
-        not changed). `download_leaderboard` fetches it.
+        The table ``open-llm-leaderboard/contents``: a Parquet or CSV file, or a frame (pandas,
+        polars, arrow, ...; it is not changed). `download_leaderboard` fetches it.
     flagged
         How the column ``Flagged`` is read. Exports of 2024 hold it inverted: True means not
         flagged. ``"auto"`` decides by the table: the leaderboard flagged few models, so where
@@ -121,7 +121,7 @@ def leaderboard_table(
 
 
 def contents_and_findings(
-    source: str | Path | pd.DataFrame, flagged: FlaggedReading
+    source: str | Path | AnyFrame, flagged: FlaggedReading
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """Do what `leaderboard_table` does, without issuing a warning."""
     table, findings = _collected(source, flagged)
@@ -131,8 +131,8 @@ def contents_and_findings(
 
 
 def read_leaderboard(
-    source: str | Path | pd.DataFrame,
-    metadata: pd.DataFrame | None = None,
+    source: str | Path | AnyFrame,
+    metadata: AnyFrame | None = None,
     *,
     flagged: FlaggedReading = "auto",
     drop_unmatched: bool = False,
@@ -223,7 +223,7 @@ def _features() -> tuple[Feature, ...]:
 
 
 def _collected(
-    source: str | Path | pd.DataFrame, reading: FlaggedReading
+    source: str | Path | AnyFrame, reading: FlaggedReading
 ) -> tuple[pd.DataFrame, list[Finding]]:
     named = isinstance(source, str | Path)
     what = str(source) if named else "This table"

@@ -12,6 +12,7 @@ import pandas as pd
 
 from latentscale.data.audit import Audit, Finding
 from latentscale.data.benchmarks import Benchmark
+from latentscale.data.frames import AnyFrame, as_pandas, is_frame
 from latentscale.data.problems import shown_cell
 from latentscale.data.readers.cells import to_numbers
 from latentscale.data.readers.documents import read_document
@@ -43,12 +44,14 @@ _CATEGORIES: Final[Mapping[str, str]] = {
     "IF": "paraphrase simplify story_generation summarize",
 }
 """Tasks by category in the releases of 2024 to 2026, for tables without a file of categories."""
+_FRAME: Final = "This table"
+"""What messages call a table without a file."""
 _LARGEST: Final = 100.0
 """Scores are percentages."""
 
 
 def read_livebench(
-    path: str | Path,
+    path: str | Path | AnyFrame,
     *,
     release: str | None = None,
     level: Level = "task",
@@ -60,12 +63,13 @@ def read_livebench(
     ----------
     path
         A file ``table_2025_05_30.csv`` of LiveBench's website (or Parquet, by its ending), or a
-        folder with such files, of which the latest is taken. Its first column is ``model``, the
-        others are tasks; scores are
-        percentages, empty where not measured. Beside it ``categories_2025_05_30.json``, an object
-        of tasks by category, if it is there; else the categories of the known tasks.
+        folder with such files, of which the latest is taken, or a frame of such a table (pandas,
+        polars, arrow, ...). It has a column ``model``, the others are tasks; scores are
+        percentages, empty where not measured. Beside a file ``categories_2025_05_30.json``, an
+        object of tasks by category, if it is there; else the categories of the known tasks.
     release
-        The day of the release to take from a folder, as ``"2025-05-30"``.
+        The day of the release to take from a folder, as ``"2025-05-30"``. With a frame, which has
+        no file name, the release that its scores are said to be of.
     level
         ``"task"`` for a benchmark a task, in a group a category; ``"category"`` for the mean of a
         category's tasks that a model has, as the website averages.
@@ -108,7 +112,7 @@ def read_livebench(
 
 
 def livebench_measurements(
-    path: str | Path, *, release: str | None = None, level: Level = "task"
+    path: str | Path | AnyFrame, *, release: str | None = None, level: Level = "task"
 ) -> Measurements:
     """Read one of LiveBench's public tables, and return it before it becomes `Scores`.
 
@@ -131,18 +135,23 @@ def livebench_measurements(
     """
     if level not in ("task", "category"):
         raise DataError(f'level="{level}" is not known; allowed are "task" and "category".')
-    file = _file(path, release)
-    table = read_table(file)
+    if is_frame(path):
+        file, table = None, as_pandas(path, _FRAME)
+        source = (release or "").replace("-", "_")
+    else:
+        file = _file(path, release)
+        table, source = read_table(file), file.stem.removeprefix("table_")
+    what = str(file or _FRAME)
     if "model" not in table or len(table.columns) < 2:
         raise DataError(
-            f'{file}: no table of LiveBench: it has a column "model" and one a task; this has '
+            f'{what}: no table of LiveBench: it has a column "model" and one a task; this has '
             f"{listed(table.columns)}."
         )
     repeated = table["model"][table["model"].duplicated()]
     if len(repeated):
-        raise DataError(f"{file}: models with several rows: {listed(repeated)}. Keep one each.")
+        raise DataError(f"{what}: models with several rows: {listed(repeated)}. Keep one each.")
     tasks = [name for name in table.columns if name != "model"]
-    wide = pd.DataFrame({name: _percentages(table, name, file) for name in tasks})
+    wide = pd.DataFrame({name: _percentages(table, name, what) for name in tasks})
     category_of, findings = _categories(file, tasks)
     if level == "category":
         means = {
@@ -154,9 +163,7 @@ def livebench_measurements(
         wide, category_of = pd.DataFrame(means), {}
     wide.insert(0, "model", table["model"])
     cells = wide.melt(id_vars="model", var_name="benchmark", value_name="score")
-    cells = cells.dropna(subset="score").assign(
-        stderr=np.nan, n_items=np.nan, source=file.stem.removeprefix("table_")
-    )
+    cells = cells.dropna(subset="score").assign(stderr=np.nan, n_items=np.nan, source=source)
     models = pd.DataFrame({"model": list(dict.fromkeys(cells["model"]))})
     models["released"] = [day_of(name) for name in models["model"]]
     dated = int(models["released"].notna().sum())
@@ -181,7 +188,7 @@ def is_livebench(file: Path) -> bool:
     return _TABLE.fullmatch(file.name) is not None
 
 
-def _file(path: str | Path, release: str | None) -> Path:
+def _file(path: object, release: str | None) -> Path:
     """Return the table to read: the file itself, or the latest of a folder or that asked for."""
     where = expanded(path, DataError)
     if not where.exists():
@@ -207,24 +214,25 @@ def _file(path: str | Path, release: str | None) -> Path:
     return files[release or max(files)]
 
 
-def _percentages(table: pd.DataFrame, name: str, file: Path) -> np.ndarray:
+def _percentages(table: pd.DataFrame, name: str, what: str) -> np.ndarray:
     values, unread = to_numbers(table[name])
     outside = np.flatnonzero((values < 0) | (values > _LARGEST)).tolist()
     bad = [*unread, *outside]
     if bad:
         row = bad[0]
         raise DataError(
-            f'{file}: row {row} (model "{table["model"].iloc[row]}"), column "{name}": '
+            f'{what}: row {row} (model "{table["model"].iloc[row]}"), column "{name}": '
             f"{shown_cell(table[name].iloc[row])}. Scores are percentages from 0 to 100; "
             "correct it, or leave the cell empty."
         )
     return values
 
 
-def _categories(file: Path, tasks: list[str]) -> tuple[dict[str, str], list[Finding]]:
+def _categories(file: Path | None, tasks: list[str]) -> tuple[dict[str, str], list[Finding]]:
     """Return the category of each task that has one, and findings on those without."""
-    beside = file.with_name(file.name.replace("table_", "categories_")).with_suffix(".json")
-    if beside.is_file() and beside != file:
+    name = file.name.replace("table_", "categories_") if file else ""
+    beside = file.with_name(name).with_suffix(".json") if file else None
+    if beside is not None and beside.is_file() and beside != file:
         document = read_document(beside)
         if not isinstance(document, dict) or not all(
             isinstance(names, list) for names in document.values()

@@ -14,6 +14,7 @@ from latentscale.data.audit import SET_ASIDE, Audit, Finding, emit
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.columns import is_missing, number_of_cell
 from latentscale.data.features.base import Feature
+from latentscale.data.frames import AnyFrame
 from latentscale.data.known import known_features
 from latentscale.data.layout import METADATA, OPTIONAL, REQUIRED, checked_frame
 from latentscale.data.scales.base import scale_of
@@ -35,7 +36,7 @@ _DISAGREE: Final = 1.25
 
 def scores_with_metadata(
     wide: pd.DataFrame,
-    metadata: pd.DataFrame | None,
+    metadata: AnyFrame | None,
     findings: list[Finding],
     *,
     drop_unmatched: bool,
@@ -143,7 +144,7 @@ def usable_rows(
 
 
 def join_metadata(
-    wide: pd.DataFrame, metadata: pd.DataFrame | None, *, drop_unmatched: bool = False
+    wide: AnyFrame, metadata: AnyFrame | None, *, drop_unmatched: bool = False
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """Add family, size, tokens and the like to a table of scores.
 

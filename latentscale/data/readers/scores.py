@@ -9,6 +9,7 @@ from latentscale.data.audit import Audit, Finding, emit
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.declaring import features_of_file
 from latentscale.data.features.base import Feature
+from latentscale.data.frames import AnyFrame, as_pandas, is_frame
 from latentscale.data.readers.benchmarks import read_benchmarks
 from latentscale.data.readers.names import match_benchmarks
 from latentscale.data.readers.parquet import read_table
@@ -21,7 +22,7 @@ from latentscale.validate import truth
 
 
 def read_scores(
-    path: str | Path,
+    path: str | Path | AnyFrame,
     *,
     features: Sequence[str | Feature] | None = None,
     benchmarks: Mapping[str, Benchmark] | None = None,
@@ -38,7 +39,8 @@ def read_scores(
         Leaderboard's contents table (as `read_leaderboard` reads it without metadata), a folder
         or zip of Epoch's hub (`read_epoch`), a folder of BenchPress (`read_benchpress`),
         LiveBench's tables (`read_livebench`), or a folder of lm-evaluation-harness's result
-        files (`read_harness`).
+        files (`read_harness`). A frame of a table (pandas, polars, arrow, ...) is taken in place
+        of its file; Epoch's hub and BenchPress are several tables, so they are read from files.
     features
         As for `Scores.from_frame`; a hub's reader knows its own. By default those of the file
         ``NAME.features.json`` that `Scores.save` writes beside a table, if it is there.
@@ -74,16 +76,23 @@ def read_scores(
     282
     """
     match_names = truth(match_names, "match_names", error=DataError)
-    read_path = reader_of_path(path)
-    if read_path is not None:
-        _refuse_features(path, features)
-        return read_path(Path(path), benchmarks)
-    frame = read_table(path)
+    file: Path | None = None
+    if is_frame(path):
+        frame = as_pandas(path, "This table")
+    else:
+        file = expanded(path, DataError)
+        read_path = reader_of_path(file)
+        if read_path is not None:
+            _refuse_features(file, features)
+            return read_path(file, benchmarks)
+        frame = read_table(file)
     read_source = reader_of_table(frame)
     if read_source is not None:
-        _refuse_features(path, features)
+        _refuse_features(file or "this table", features)
         return read_source(frame, benchmarks=benchmarks)
-    features, benchmarks, beside_it = _described(Path(path), features, benchmarks)
+    beside_it: list[Finding] = []
+    if file is not None:
+        features, benchmarks, beside_it = _described(file, features, benchmarks)
     findings = list(beside_it)
     if match_names:
         own = [feature if isinstance(feature, str) else feature.name for feature in features or ()]
@@ -111,7 +120,6 @@ def _described(
     benchmarks: Mapping[str, Benchmark] | None,
 ) -> tuple[Sequence[str | Feature] | None, Mapping[str, Benchmark] | None, list[Finding]]:
     """Return what is stated of features and benchmarks, else what files beside the table say."""
-    path = expanded(path, DataError)
     findings = []
 
     def stated(ending: str) -> Path | None:
