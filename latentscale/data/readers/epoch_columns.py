@@ -66,7 +66,7 @@ def in_known_units(
         return values, 1.0, []
     plain = ~percent & ~np.isnan(values)
     some = values[plain & (values > 0)]
-    in_points = bool(len(some)) and float(np.median(some)) > 1
+    in_points = 2 * int((some > 1).sum()) > len(some)
     small = bool(len(some)) and float(some.max()) <= 1
     scores, factor = values.copy(), 1.0
     odd: list[int] = []
