@@ -116,11 +116,12 @@ def main() -> None:
 def leaderboard(seed: int, cut: str) -> tuple[Scores, ls.folds.Fold]:
     """Return the models of known size, and one fold of later models and of random cells.
 
-    For the earlier cut, models uploaded from CUT on are left out altogether.
+    The few multimodal models are left out, since no fitted one has this kind of tuning. For the
+    earlier cut, models uploaded from CUT on are left out altogether.
     """
     scores = ls.readers.read_leaderboard(SHARED)
     frame = scores.to_frame()
-    kept = frame["params_b"].notna()
+    kept = frame["params_b"].notna() & (frame["tuning"] != "multimodal")
     if cut == EARLIER:
         kept &= frame["released"] < pd.Timestamp(CUT)
     scores = scores.select(models=list(frame.loc[kept, "model"]))

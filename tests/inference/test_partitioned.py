@@ -21,7 +21,7 @@ from latentscale.inference.partitioned import tasks
 from latentscale.inference.partitioned.conditional import Sampler, centre
 from latentscale.inference.partitioned.search import Profile
 from latentscale.inference.partitioned.shard import Floats, Shard
-from latentscale.inference.partitioned.weights import along_axes, refitted, resampled, weighted
+from latentscale.inference.partitioned.weights import along_axes, refitted, weighted
 from latentscale.inference.tools.posterior_density import PosteriorDensity
 from latentscale.inference.tools.workers import in_workers
 from latentscale.model.design import design
@@ -157,12 +157,6 @@ def test_a_refitted_proposal_mends_one_that_is_off_centre() -> None:
     assert second.ess > 2 * first.ess
 
 
-def test_resampling_repeats_draws_by_their_weights() -> None:
-    weight = np.array([0.5, 0.25, 0.25, 0.0])
-    chosen = resampled(weight, np.random.default_rng(6))
-    np.testing.assert_array_equal(np.bincount(chosen, minlength=4), [2, 1, 1, 0])
-
-
 def double(number: int) -> int:
     return 2 * number
 
@@ -237,7 +231,7 @@ def beside(known: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[ls.Fit
     """Return a partitioned fit of four shards, NUTS's draws of the same density, and the folder."""
     folder = tmp_path_factory.mktemp("shards")
     scores = known.scores.select(benchmarks=["alpha", "beta", "gamma"])
-    method = ls.methods.Partitioned(draws=400, shard=26, candidates=8, folder=str(folder))
+    method = ls.methods.Partitioned(draws=400, shard=26, candidates=32, folder=str(folder))
     fit = ls.fit(family_spec(), scores, method=method, seed=1, progress=False)
     same = replace(design(family_spec(), scores), centred=False)
     nuts = ls.NUTS(draws=600, tune=300, chains=2, cores=1)
@@ -269,7 +263,7 @@ def test_a_run_goes_on_from_the_shards_that_its_folder_holds(
     monkeypatch.setattr(tasks, "_computed", lambda task: worked.append(1) or computed(task))
     lost = max(folder.rglob("*.npz"), key=lambda file: file.stat().st_mtime)
     lost.write_bytes(lost.read_bytes()[:100])
-    method = ls.methods.Partitioned(draws=400, shard=26, candidates=8, folder=str(folder))
+    method = ls.methods.Partitioned(draws=400, shard=26, candidates=32, folder=str(folder))
     again = ls.fit(family_spec(), fit.scores, method=method, seed=1, progress=False)
     assert len(worked) == 1
     np.testing.assert_array_equal(again.posterior["slope"], fit.posterior["slope"])

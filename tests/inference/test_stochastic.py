@@ -92,7 +92,8 @@ def test_controls_have_mean_zero_and_take_noise_away(complete: CompleteData) -> 
         chain.move()
         if number == 150:
             chain.learn_mass()
-    pairs = [complete.score(chain.move()) for _ in range(600)]
+    # Batches of 150 moves: latents stay correlated over some dozens of moves.
+    pairs = [complete.score(chain.move()) for _ in range(3000)]
     scores, controls = (np.array(part) for part in zip(*pairs, strict=True))
     means = np.array([part.mean(axis=0) for part in np.array_split(controls, 20)])
     z = means.mean(axis=0) / (means.std(axis=0, ddof=1) / np.sqrt(20))

@@ -194,7 +194,7 @@ def test_the_models_prior_and_new_families_have_one_distribution(
 ) -> None:
     """Apart from the centring: fitted effects lie round their own mean, new ones do not."""
     family = known_spec.family.model_copy(update={"lineage": False})
-    fit = prior_fit(known_spec.model_copy(update={"family": family}), small_scores, draws=2500)
+    fit = prior_fit(known_spec.model_copy(update={"family": family}), small_scores, draws=8000)
     found = new_families(fit.spec, fit.samples, ["n"], ["n"], 4)
     fitted_skill = fit.samples["family_skill"]
     assert float(abs(fitted_skill.mean("family")).max()) < 1e-9

@@ -24,11 +24,12 @@ from latentscale.analysis.forecasts.groups_in_blocks import (
 )
 from latentscale.analysis.forecasts.latents import latent_count
 from latentscale.analysis.forecasts.new_scores import new_scores
-from latentscale.analysis.forecasts.weights import refuse_degenerate, resample, weigh
+from latentscale.analysis.forecasts.weights import refuse_degenerate, weigh
 from latentscale.analysis.tools.memory import refuse_too_many_given
 from latentscale.dims import SAMPLE
 from latentscale.errors import FitError
 from latentscale.numerics.psis import k_limit
+from latentscale.numerics.resampling import resampled
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.pairing import ORIGIN
 
@@ -131,7 +132,7 @@ def condition(
         weights = weigh([p.candidates(from_mode, few_shot, rng) for p in problems], SAMPLER)
     count = int(fresh.sum())
     refuse_degenerate(weights, count, len(kept), few_shot)
-    chosen = resample(weights.weight, rng)
+    chosen = resampled(weights.weight, rng)
     drawn = [candidates.draw(chosen, few_shot.steps, rng) for candidates in weights.groups]
     terms = tuple(mine for mine, _ in drawn)
     residuals = tuple(own for _, own in drawn if own.data_vars)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from latentscale.analysis.forecasts.few_shot import FewShot
 from latentscale.analysis.forecasts.groups_in_blocks import GroupCandidates
@@ -99,13 +98,6 @@ def _smoothed(level: Floats) -> tuple[Floats, float]:
     smooth = pareto_smoothed(level)
     weight = np.exp(smooth.log_weights)
     return weight / weight.sum(), float(smooth.pareto_k)
-
-
-def resample(weight: Floats, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Resample by one random offset and evenly spaced points, the least noisy way."""
-    points = (np.arange(len(weight)) + rng.random()) / len(weight)
-    edges = np.cumsum(weight)
-    return np.minimum(np.searchsorted(edges, points), len(weight) - 1).astype(np.int64)
 
 
 def refuse_degenerate(weights: DrawWeights, n_scores: int, count: int, few_shot: FewShot) -> None:

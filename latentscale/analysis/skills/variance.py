@@ -12,7 +12,7 @@ from latentscale.analysis.tools.summaries import summary
 from latentscale.data.scaling import sampling_of
 from latentscale.declare.likelihood import Noise
 from latentscale.dims import BENCHMARK, DEFAULT_PROB, MODEL, SAMPLE, checked_seed
-from latentscale.errors import DataError
+from latentscale.errors import DataError, listed
 from latentscale.expect import expect
 from latentscale.model.equations import latent_skill, linear_predictor
 from latentscale.model.evaluate import FITTED_RESIDUALS, Evaluation
@@ -28,6 +28,8 @@ OTHER = "other terms"
 NOISE = "noise"
 _REPLICATES = 4
 """Simulated scores a draw; hundreds of draws average them further."""
+_FEWEST = 2
+"""Models measured on a benchmark from which scores have a variance."""
 _NOTHING = 1e-10
 """Relative size of a remainder that is rounding."""
 
@@ -43,10 +45,13 @@ class VarianceShares(Result):
         goes against the others (large where they are small) has a share below 0.
     is_posterior
         False if the fit is a point estimate; tables then hold no intervals.
+    left_out
+        Benchmarks with a score of one model or none: there is no variance over models.
     """
 
     draws: xr.DataArray
     is_posterior: bool = True
+    left_out: tuple[str, ...] = ()
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
         """Return one row a benchmark and component: benchmark, component, mean, lower, upper.
@@ -68,8 +73,10 @@ class VarianceShares(Result):
     @property
     def headline(self) -> str:
         """The components."""
-        return f"Variance shares of {self.draws.sizes[BENCHMARK]} benchmarks: " + ", ".join(
-            str(name) for name in self.draws[COMPONENT].values
+        return (
+            f"Variance shares of {self.draws.sizes[BENCHMARK]} benchmarks: "
+            + ", ".join(str(name) for name in self.draws[COMPONENT].values)
+            + (f"; too few scores on {listed(self.left_out)}" if self.left_out else "")
         )
 
     def brief(self) -> pd.DataFrame:
@@ -100,7 +107,7 @@ def variance_shares(fit: Fit, *, draws: int = 400, seed: int = 0) -> VarianceSha
     Raises
     ------
     DataError
-        If `draws` is not a whole number of at least 1.
+        If `draws` is not a whole number of at least 1, or no benchmark has two scores.
 
     Examples
     --------
@@ -119,6 +126,8 @@ def variance_shares(fit: Fit, *, draws: int = 400, seed: int = 0) -> VarianceSha
     )
     eta = at.eta
     measured = fit.scores.dataset["score"].notnull()
+    if not (measured.sum(MODEL) >= _FEWEST).any():
+        raise DataError("No benchmark has scores of two models, so none varies over models.")
     around = at.noise(fit.scores.item_counts, sampling_of(fit.scores.dataset))
     signal, noise = _signal_and_noise(at, around, measured, rng)
     components = _components(at)
@@ -136,7 +145,12 @@ def variance_shares(fit: Fit, *, draws: int = 400, seed: int = 0) -> VarianceSha
     shares[NOISE] = 1 - reliable
     joined = xr.concat(list(shares.values()), dim=COMPONENT)
     joined = joined.assign_coords({COMPONENT: list(shares)}).rename("share")
-    return VarianceShares(joined.transpose(SAMPLE, BENCHMARK, COMPONENT), fit.is_posterior)
+    varies = (measured.sum(MODEL) >= _FEWEST).to_numpy()
+    return VarianceShares(
+        joined.transpose(SAMPLE, BENCHMARK, COMPONENT).isel({BENCHMARK: varies}),
+        fit.is_posterior,
+        tuple(str(name) for name in joined[BENCHMARK].values[~varies]),
+    )
 
 
 def _components(at: Evaluation) -> dict[str, xr.DataArray]:

@@ -42,7 +42,8 @@ class HarnessTask:
     def __post_init__(self) -> None:
         for name in ("tasks", "metrics"):
             value = getattr(self, name)
-            if isinstance(value, str) or not value or not all(isinstance(v, str) for v in value):
+            named = isinstance(value, tuple | list) and all(isinstance(v, str) for v in value)
+            if not named or not value:
                 raise DataError(
                     f'HarnessTask.{name} must be a tuple of names, such as ("acc_norm",); '
                     f"got {value!r}."

@@ -75,7 +75,7 @@ class Pathfinder(Method):
     history: int = 15
     elbo_draws: int = 10
     max_iterations: int = 1000
-    jitter: float = 2.0
+    jitter: float = 3.0
 
     def __post_init__(self) -> None:
         super().__post_init__()

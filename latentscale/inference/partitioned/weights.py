@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from latentscale.engine.density import LogDensity
 from latentscale.inference.partitioned.search import FARTHEST_POINT, Profile
@@ -159,11 +158,3 @@ def _error(proposals: Proposals, halves: Floats) -> float:
         weight = np.exp(pareto_smoothed(log_p - proposals.log_q).log_weights)
         means.append(weight @ proposals.standard)
     return float(np.sqrt(np.mean((means[0] - means[1]) ** 2)) / 2)
-
-
-def resampled(weight: Floats, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Resample by one random offset and evenly spaced points, in random order."""
-    edges = np.cumsum(weight / weight.sum())
-    points = (np.arange(len(weight)) + rng.random()) / len(weight)
-    chosen = np.minimum(np.searchsorted(edges, points), len(weight) - 1)
-    return rng.permutation(chosen).astype(np.int64)
