@@ -56,7 +56,7 @@ help:
 	@echo "make links     check the links of the site that make docs built; outside ones are listed"
 	@echo "make build     build the source archive and the wheel in dist/, and check what they say"
 	@echo "make wheels    install that wheel on Python 3.12, 3.13 and 3.14, where present, and use it"
-	@echo "make lowest    try the lowest versions of the dependencies that are allowed, on Python 3.12"
+	@echo "make lowest    try the lowest versions of the dependencies that are allowed, on the lowest Python here"
 	@echo "make newest    try the newest ones"
 	@echo "make lint      check style and types"
 	@echo "make format    put the sources in the project's style"
@@ -96,10 +96,10 @@ build: $(RELEASE_STAMP)
 wheels: build
 	@.ci/wheel $(PYTHON)
 
-lowest:
+lowest: $(STAMP)
 	@.ci/versions lowest $(PYTHON)
 
-newest:
+newest: $(STAMP)
 	@.ci/versions newest $(PYTHON)
 
 lint: $(STAMP)

@@ -21,27 +21,79 @@ _ASCII_SEPARATORS: Final = {
 
 
 class LatentscaleError(ValueError):
-    """Base of every error that latentscale raises on purpose."""
+    """Base of every error that latentscale raises on purpose.
+
+    Examples
+    --------
+    >>> try:
+    ...     fit.scores.select(models=["gpt"])
+    ... except ls.LatentscaleError as error:
+    ...     print(str(error)[:60])
+    Unknown model: "gpt". Known are "bloom-560m", "bloom-1b1", "
+    """
 
 
 class DataError(LatentscaleError):
-    """A table of scores or of planned models cannot be used as it is."""
+    """A table of scores or of planned models cannot be used as it is.
+
+    Examples
+    --------
+    >>> try:
+    ...     fit.scores.select(benchmarks=["mmlo"])
+    ... except ls.DataError as error:
+    ...     print(str(error)[:60])
+    Unknown benchmark: "mmlo". Did you mean "mmlu"? Known are "m
+    """
 
 
 class SpecError(LatentscaleError):
-    """A model spec is malformed, or does not fit the question asked of it."""
+    """A model spec is malformed, or does not fit the question asked of it.
+
+    Examples
+    --------
+    >>> try:
+    ...     ls.load_spec("latentscal")
+    ... except ls.SpecError as error:
+    ...     print(str(error)[:60])
+    "latentscal" is neither a shipped spec nor a file. Shipped a
+    """
 
 
 class FitError(LatentscaleError):
-    """A fit could not be made, read back, or used for what was asked."""
+    """A fit could not be made, read back, or used for what was asked.
+
+    Examples
+    --------
+    >>> try:
+    ...     ls.load("none.nc")
+    ... except ls.FitError as error:
+    ...     print(str(error)[:60])
+    There is no file none.nc.
+    """
 
 
 class DataWarning(UserWarning):
-    """Something in a table looks wrong but does not stop the work."""
+    """Something in a table looks wrong but does not stop the work.
+
+    Examples
+    --------
+    >>> frame = fit.scores.to_frame().assign(gsm8k=0.5)
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     scores = ls.Scores.from_frame(frame)
+    >>> issubclass(caught[0].category, ls.DataWarning)
+    True
+    """
 
 
 class FitWarning(UserWarning):
-    """A fit was made, but part of it should not be trusted without a look."""
+    """A fit was made, but part of it should not be trusted without a look.
+
+    Examples
+    --------
+    >>> issubclass(ls.FitWarning, UserWarning)
+    True
+    """
 
 
 def spelling(name: str, *, keep_numbers_apart: bool = False) -> str:

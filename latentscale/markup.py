@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from datetime import datetime
 from html import escape
 from math import isnan
 from numbers import Integral, Real
@@ -117,8 +118,14 @@ def cell_text(value: object, decimals: int = 3) -> str:
             return _ABSENT
         plain = number == 0 or 10.0**-decimals <= abs(number) < 1e5
         return f"{number:.{decimals}f}" if plain else f"{number:.3g}"
-    text = str(value)
+    text = plain_text(value)
     return _ABSENT if text in ("<NA>", "NaT") else text
+
+
+def plain_text(value: object) -> str:
+    """Return the text of a value; that of a date without an hour is the day alone."""
+    text = str(value)
+    return text.removesuffix(" 00:00:00") if isinstance(value, datetime) else text
 
 
 def _row(row: Sequence[object], align: Sequence[str], decimals: int) -> str:

@@ -22,7 +22,7 @@ import pandas as pd
 from latentscale import validate
 from latentscale.dims import DEFAULT_PROB
 from latentscale.errors import FitError
-from latentscale.markup import bullets, data_table, shortened
+from latentscale.markup import bullets, data_table, plain_text, shortened
 
 WIDTH = 100
 """Columns of text; terminals that are narrower wrap it."""
@@ -54,6 +54,11 @@ class Result(ABC):
     A subclass may hold `advice`, a tuple of text, which is shown with it. ``table_was_attribute``
     is for classes whose table was an attribute up to version 0.1: that use still works, with a
     DeprecationWarning.
+
+    Examples
+    --------
+    >>> isinstance(ls.skills(fit), ls.results.Result)
+    True
     """
 
     def __init_subclass__(cls, *, table_was_attribute: bool = False) -> None:
@@ -293,7 +298,7 @@ def _table_lines(frame: pd.DataFrame) -> list[str]:
     shown = frame.head(_ROWS).copy()
     for name in shown.columns:
         if not pd.api.types.is_numeric_dtype(shown[name]):
-            shown[name] = [shortened(str(value), _CELL) for value in shown[name]]
+            shown[name] = [shortened(plain_text(value), _CELL) for value in shown[name]]
     count = len(shown.columns)
     while True:
         text = shown.iloc[:, :count].to_string(index=False, float_format=_figure, na_rep="-")

@@ -97,6 +97,9 @@ def test_facts_and_tables_are_well_formed_and_escaped() -> None:
         (True, "yes"),
         (np.bool_(False), "no"),
         ("qwen2", "qwen2"),
+        (pd.NaT, "–"),
+        (pd.Timestamp("2026-06-01"), "2026-06-01"),
+        (pd.Timestamp("2026-06-01 08:30"), "2026-06-01 08:30:00"),
     ],
 )
 def test_how_cells_are_written(value: object, text: str) -> None:

@@ -153,6 +153,14 @@ def backtest(
         If another argument is of the wrong type or out of range; before any fit.
     FitError
         If the folder cannot be used, every fold failed, or the cluster cannot be reached.
+
+    Examples
+    --------
+    >>> folds = ls.folds.k_fold_by_family(pooled.scores, n_folds=2, seed=1)
+    >>> method = ls.Laplace(draws=200)
+    >>> table = ls.backtest(pooled.spec, pooled.scores, folds, method=method, progress=False)
+    >>> table[["fold", "model", "benchmark", "score", "median"]].shape
+    (282, 5)
     """
     expect(spec, ModelSpec, "spec")
     expect(scores, Scores, "scores")

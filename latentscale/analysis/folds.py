@@ -79,6 +79,12 @@ def largest_member_out(
     ------
     DataError
         If no family is large enough.
+
+    Examples
+    --------
+    >>> folds = ls.folds.largest_member_out(fit.scores, n_folds=2, seed=1)
+    >>> sum(len(fold.test) for fold in folds)
+    8
     """
     expect(scores, Scores, "scores")
     _check_count(min_members, "min_members", 1)
@@ -117,6 +123,12 @@ def random_cells_out(
     """Hide a random share of the measured cells, drawn anew for each fold.
 
     A model keeps at least one score, and a benchmark too.
+
+    Examples
+    --------
+    >>> folds = ls.folds.random_cells_out(fit.scores, share=0.1, n_folds=3, seed=1)
+    >>> [len(fold.cells) for fold in folds]
+    [29, 29, 29]
     """
     expect(scores, Scores, "scores")
     _check_count(n_folds, "n_folds", 1, _MOST_FOLDS)
@@ -185,6 +197,12 @@ def benchmark_block_out(
     ------
     DataError
         If a benchmark is unknown, or no model has scores on both sides.
+
+    Examples
+    --------
+    >>> folds = ls.folds.benchmark_block_out(fit.scores, ["gsm8k"], share=0.5, n_folds=1)
+    >>> {benchmark for _, benchmark in folds[0].cells}
+    {'gsm8k'}
     """
     expect(scores, Scores, "scores")
     _check_count(n_folds, "n_folds", 1, _MOST_FOLDS)
@@ -236,6 +254,12 @@ def chronological(
     -----
     DataWarning
         If models are left out for want of a date.
+
+    Examples
+    --------
+    >>> folds = ls.folds.chronological(dated.scores, ["2025-01-01"])
+    >>> len(folds[0].train) + len(folds[0].test)
+    32
     """
     expect(scores, Scores, "scores")
     if "released" not in scores.dataset:

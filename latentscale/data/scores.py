@@ -54,6 +54,14 @@ class Scores:
         were standardised.
     audit
         What was found in the table that did not stop it from being used.
+
+    Examples
+    --------
+    >>> scores = ls.datasets.open_llm_leaderboard()
+    >>> scores.n_observed, scores.benchmarks[:3]
+    (1638, ('arc', 'hellaswag', 'mmlu'))
+    >>> scores.select(benchmarks=["mmlu"]).benchmarks
+    ('mmlu',)
     """
 
     dataset: xr.Dataset

@@ -148,6 +148,14 @@ class ModelSpec(Record):
     ------
     SpecError
         If a field is unknown, out of range, or contradicts another.
+
+    Examples
+    --------
+    >>> spec = ls.load_spec("latentscale")
+    >>> spec.skills.count, spec.benchmarks.link.kind
+    (2, 'power-logistic')
+    >>> spec.with_({"name": "steady", "skills.residual": False}).skills.residual
+    False
     """
 
     name: str

@@ -41,6 +41,12 @@ def explore(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0) -> Any:
     ------
     LatentscaleError
         If Panel is not installed, or `prob` or `seed` is out of range.
+
+    Examples
+    --------
+    >>> page = ls.explore(fit)  # in a notebook, show it by its name: page
+    >>> type(page).__name__
+    'Column'
     """
     expect(fit, Fit, "fit")
     prob = validate.prob(prob)

@@ -10,12 +10,22 @@ from types import TracebackType
 from typing import Any, Final, Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 _LOG_STEPS: Final = 5
 """Lines of a log for one piece of work: its start, its end and what lies between."""
 _NOTEBOOK_SECONDS: Final = 0.5
 """Least time between two changes of a notebook's line: each is a message to the browser."""
+_PATIENCE: Final = 1.0
+"""Seconds before a wait is shown, and between two changes of its line: what is read from a cache
+needs no line."""
 _NOTEBOOK_BAR: Final = 30
 """Width of a notebook's bar, characters: with its numbers it fits into 80."""
 
@@ -76,6 +86,75 @@ class WorkProgress:
                 display.close()
             except (OSError, ValueError):
                 return
+
+
+COMPILING: Final = "compiling the model"
+"""What a method that waits for the compiler says after its name."""
+
+
+class Waiting:
+    """Shows for how long work of unknown length, such as compilation, has gone on.
+
+    Use it as a context manager. Nothing is shown of what ends within a second. A terminal gets a
+    line with the time that passes, a notebook one that is changed in place and stays as it was at
+    the end, a log the label alone, once.
+    """
+
+    def __init__(self, label: str, *, enabled: bool) -> None:
+        self._label = label
+        self._enabled = enabled
+        self._over = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Waiting:
+        if self._enabled:
+            began = time.monotonic()
+            context = contextvars.copy_context()  # a kernel knows its cell by context
+            self._thread = threading.Thread(
+                target=self._show, args=(began, context), daemon=True, name="waiting"
+            )
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._over.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _show(self, began: float, context: contextvars.Context) -> None:
+        if self._over.wait(_PATIENCE):
+            return
+        try:
+            if _in_notebook():
+                self._show_in_notebook(began, context)
+            elif sys.stderr is not None:
+                self._show_on_stderr()
+        except (OSError, ValueError):  # a closed pipe, a full disk, a closed stream
+            return
+
+    def _show_in_notebook(self, began: float, context: contextvars.Context) -> None:
+        handle = None
+        going = True
+        while going:
+            going = not self._over.wait(0.0 if handle is None else _PATIENCE)
+            passed = _clock(time.monotonic() - began)
+            shown = _publish_text(f"{self._label}, {passed}", handle, context)
+            handle = handle or shown
+
+    def _show_on_stderr(self) -> None:
+        console = Console(stderr=True)
+        if not console.is_terminal:
+            print(self._label, file=sys.stderr, flush=True)
+            return
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        with Progress(*columns, console=console) as line:
+            line.add_task(self._label, total=None)
+            self._over.wait()
 
 
 class _Work:
@@ -167,14 +246,7 @@ class _Notebook:
         self._publish(self._handle)
 
     def _publish(self, handle: Any) -> Any:
-        """Show the current state in a new output, or in that of a handle."""
-        from IPython.display import display, update_display
-
-        # Only plain text: it is read by browsers, by saved notebooks and by converters alike.
-        data = {"text/plain": self._text()}
-        if handle is None:
-            return self._context.run(display, data, raw=True, display_id=True)
-        return self._context.run(update_display, data, raw=True, display_id=handle.display_id)
+        return _publish_text(self._text(), handle, self._context)
 
     def _text(self) -> str:
         done, note = self._last
@@ -185,6 +257,17 @@ class _Notebook:
         left = f", {_clock(seconds * (1 - share) / share)} left" if going else ""
         bar = "#" * full + "-" * (_NOTEBOOK_BAR - full)
         return f"[{bar}] {self._work.line(done, '')}, {_clock(seconds)}{left} {note}".rstrip()
+
+
+def _publish_text(text: str, handle: Any, context: contextvars.Context) -> Any:
+    """Show a text in a new output of a notebook's cell, or in that of a handle."""
+    from IPython.display import display, update_display
+
+    # Only plain text: it is read by browsers, by saved notebooks and by converters alike.
+    data = {"text/plain": text}
+    if handle is None:
+        return context.run(display, data, raw=True, display_id=True)
+    return context.run(update_display, data, raw=True, display_id=handle.display_id)
 
 
 def divergence_note(count: int) -> str:

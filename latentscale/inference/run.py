@@ -55,6 +55,15 @@ def fit(
         If the table or the spec cannot be used, or they do not fit each other.
     FitError
         If the method fails.
+
+    Examples
+    --------
+    >>> scores = ls.datasets.open_llm_leaderboard().select(benchmarks=["mmlu", "hellaswag"])
+    >>> spec = ls.load_spec("pooled_flops")
+    >>> method = ls.NUTS(draws=100, tune=100, chains=2, cores=1)
+    >>> quick = ls.fit(spec, scores, method=method, seed=1, progress=False)
+    >>> quick.samples.sizes["sample"]
+    200
     """
     expect(spec, ModelSpec, "spec")
     expect(scores, Scores, "scores")

@@ -30,6 +30,12 @@ class Simulation:
     truth
         True value of every parameter on its natural scale, named dims as in a fit's
         posterior without chain and draw.
+
+    Examples
+    --------
+    >>> table = ls.simulate(pooled.spec, pooled.scores, seed=1)
+    >>> table.scores.benchmarks == pooled.scores.benchmarks
+    True
     """
 
     scores: Scores

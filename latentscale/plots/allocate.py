@@ -59,6 +59,11 @@ def plot_allocation(allocation: Allocation, *, published: bool = True) -> Sheet:
     Sheet
         A matplotlib figure, not registered with pyplot: save it with ``.savefig``, or let a
         notebook show it.
+
+    Examples
+    --------
+    >>> plan = ls.optimal_allocation(fit, flops=1e23)
+    >>> ls.plots.plot_allocation(plan).savefig("figure.png")
     """
     expect(allocation, Allocation, "allocation")
     wide, narrow = allocation.table(_WIDE), allocation.table(_NARROW)

@@ -62,6 +62,10 @@ def plot_pit(
     ------
     DataError
         If the column is missing or the table is empty.
+
+    Examples
+    --------
+    >>> ls.plots.plot_pit(table).savefig("figure.png")  # table: from ls.backtest
     """
     table = as_pandas(table, HELD_OUT)
     counted = pit_histogram(table, bins, prob=prob)
@@ -110,6 +114,11 @@ def plot_leave_one_out(loo: LeaveOneOut, *, bins: int = 10, prob: float = DEFAUL
     -------
     Sheet
         A matplotlib figure, not registered with pyplot.
+
+    Examples
+    --------
+    >>> loo = ls.leave_one_out(pooled)
+    >>> ls.plots.plot_leave_one_out(loo).savefig("figure.png")
     """
     expect(loo, LeaveOneOut, "loo")
     return plot_pit(loo.rows, bins=bins, prob=prob, source="leave-one-out")
@@ -138,6 +147,10 @@ def plot_reliability(
     ------
     DataError
         If a column is missing or the table is empty.
+
+    Examples
+    --------
+    >>> ls.plots.plot_reliability(table).savefig("figure.png")  # table: from ls.backtest
     """
     table = as_pandas(table, HELD_OUT)
     curve = reliability(table, _FINE, prob=prob, resamples=resamples, seed=seed)
@@ -198,6 +211,10 @@ def plot_coverage(
     ------
     DataError
         If a column is missing, the table is empty, or a level is out of range.
+
+    Examples
+    --------
+    >>> ls.plots.plot_coverage(table).savefig("figure.png")  # table: from ls.backtest
     """
     if isinstance(levels, Sequence) and len(levels) > 4:
         raise DataError(f"levels holds {len(levels)} levels ({listed(levels)}); give at most 4.")

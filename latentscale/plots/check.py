@@ -58,6 +58,11 @@ def plot_residuals(check: FitCheck, *, rows: int = _MAX_ROWS) -> Sheet:
     -------
     Sheet
         A matplotlib figure, not registered with pyplot.
+
+    Examples
+    --------
+    >>> checked = ls.check(pooled)
+    >>> ls.plots.plot_residuals(checked).savefig("figure.png")
     """
     expect(check, FitCheck, "check")
     rows = whole_number(rows, "rows", least=1, error=DataError)
@@ -142,6 +147,11 @@ def plot_predictive(
     ------
     DataError
         If `by` or a statistic is unknown.
+
+    Examples
+    --------
+    >>> replicated = ls.studies.posterior_predictive(pooled)
+    >>> ls.plots.plot_predictive(replicated).savefig("figure.png")
     """
     expect(check, PredictiveCheck, "check")
     table = check.rows[check.rows["by"] == by]
@@ -212,6 +222,11 @@ def plot_outliers(check: FitCheck, *, rows: int = 20) -> Sheet:
     ------
     DataError
         If there is nothing to show.
+
+    Examples
+    --------
+    >>> checked = ls.check(pooled)
+    >>> ls.plots.plot_outliers(checked).savefig("figure.png")
     """
     expect(check, FitCheck, "check")
     settled = check.outliers.assign(kind="outlier")

@@ -46,6 +46,11 @@ def plot_next_benchmark(choice: NextBenchmark) -> Sheet:
     ----------
     choice
         From `latentscale.next_benchmark`; its first 15 rows are drawn.
+
+    Examples
+    --------
+    >>> choice = ls.next_benchmark(fit, planned.assign(hellaswag=0.84), seed=1)
+    >>> ls.plots.plot_next_benchmark(choice).savefig("figure.png")
     """
     expect(choice, NextBenchmark, "choice")
     table = choice.rows.iloc[:_BARS]
@@ -85,6 +90,11 @@ def plot_compute_needed(needed: ComputeNeeded, *, prob: float = DEFAULT_PROB) ->
         From `latentscale.flops_for_target`.
     prob
         Probability of the interval that is drawn.
+
+    Examples
+    --------
+    >>> needed = ls.flops_for_target(fit, "mmlu", 0.7, family="qwen2", seed=1)
+    >>> ls.plots.plot_compute_needed(needed).savefig("figure.png")
     """
     expect(needed, ComputeNeeded, "needed")
     table = needed.table(prob)["flops"]
@@ -133,6 +143,11 @@ def plot_passing(passing: Passing) -> Sheet:
     ----------
     passing
         From `latentscale.probability_above`.
+
+    Examples
+    --------
+    >>> passing = ls.probability_above(fit, planned, {"mmlu": 0.5})
+    >>> ls.plots.plot_passing(passing).savefig("figure.png")
     """
     expect(passing, Passing, "passing")
     table = passing.rows
@@ -180,6 +195,12 @@ def plot_few_shot(before: Forecast, after: Forecast, *, prob: float = DEFAULT_PR
     ------
     DataError
         If `after` was given no scores, or is without a model of `before`.
+
+    Examples
+    --------
+    >>> before = ls.predict(fit, planned, seed=1)
+    >>> after = ls.predict(fit, planned.assign(hellaswag=0.84), seed=1)
+    >>> ls.plots.plot_few_shot(before, after).savefig("figure.png")
     """
     expect(before, Forecast, "before")
     expect(after, Forecast, "after")
@@ -232,6 +253,12 @@ def plot_regression(regression: SkillRegression, *, prob: float = DEFAULT_PROB) 
     ------
     SpecError
         If skills are free to rotate.
+
+    Examples
+    --------
+    >>> outcome = fit.scores.to_frame().set_index("model")["mmlu"]
+    >>> regression = ls.studies.regress_on_skills(fit, outcome, name="mmlu", seed=1)
+    >>> ls.plots.plot_regression(regression).savefig("figure.png")
     """
     expect(regression, SkillRegression, "regression")
     table = regression.table(prob).set_index("term")

@@ -34,6 +34,11 @@ def plot_compare(comparison: Comparison) -> Sheet:
     -------
     Sheet
         A matplotlib figure, not registered with pyplot.
+
+    Examples
+    --------
+    >>> comparison = ls.compare({"small": fit, "pooled": pooled})
+    >>> ls.plots.plot_compare(comparison).savefig("figure.png")
     """
     expect(comparison, Comparison, "comparison")
     table = comparison.rows

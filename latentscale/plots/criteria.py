@@ -20,6 +20,14 @@ def plot_criteria(criteria: Criteria) -> Sheet:
     ----------
     criteria
         From `latentscale.studies.information_criteria`.
+
+    Examples
+    --------
+    >>> spec = fit.spec.with_({"family": {"level": "partial"}, "benchmarks.family_effect": False})
+    >>> criteria = ls.studies.information_criteria(
+    ...     spec, fit.scores, counts=[1], method=ls.MarginalML(starts=1, cores=1), progress=False
+    ... )
+    >>> ls.plots.plot_criteria(criteria).savefig("figure.png")
     """
     expect(criteria, Criteria, "criteria")
     table = criteria.rows.sort_index()

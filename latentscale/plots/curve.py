@@ -81,6 +81,11 @@ def plot_curve(
     ------
     DataError
         If `hidden` is not a table or without a column.
+
+    Examples
+    --------
+    >>> curve = ls.scaling_curve(fit, family="qwen2", points=5, seed=1)
+    >>> ls.plots.plot_curve(curve).savefig("figure.png")
     """
     expect(curve, Curve, "curve")
     wide, narrow = curve.table(_WIDE), curve.table(_NARROW)

@@ -66,6 +66,11 @@ def plot_forecast(
         benchmarks.
     LatentscaleError
         If `prob` is not strictly between 0 and 1.
+
+    Examples
+    --------
+    >>> forecast = ls.predict(fit, planned)
+    >>> ls.plots.plot_forecast(forecast).savefig("figure.png")
     """
     expect(forecast, Forecast, "forecast")
     table = forecast.table(prob)

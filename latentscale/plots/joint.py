@@ -58,6 +58,11 @@ def plot_joint_skills(
         If a family or a skill is not in the fit, or there are none or too many.
     SpecError
         If the spec gives families no level, or has one skill, or the fit is a point estimate.
+
+    Examples
+    --------
+    >>> sheet = ls.plots.plot_joint_skills(ls.skills(fit), ["qwen2", "llama-2"])
+    >>> sheet.savefig("figure.png")
     """
     expect(skills, Skills, "skills")
     if skills.family is None or not skills.is_posterior:

@@ -58,6 +58,11 @@ def plot_sensitivity(sensitivity: Sensitivity, *, rows: int = _SHOWN) -> Sheet:
     -------
     Sheet
         A matplotlib figure, not registered with pyplot.
+
+    Examples
+    --------
+    >>> sensitivity = ls.sensitivity(fit, variables=["slope"])
+    >>> ls.plots.plot_sensitivity(sensitivity).savefig("figure.png")
     """
     expect(sensitivity, Sensitivity, "sensitivity")
     _check_rows(rows)
@@ -141,6 +146,14 @@ def plot_tornado(
     ------
     DataError
         If the grid does not hold `variable`.
+
+    Examples
+    --------
+    >>> priors = {"wide": {"intercept": {"dist": "Normal", "mu": 0, "sigma": 4}}}
+    >>> grid = ls.studies.sensitivity_grid(
+    ...     pooled.spec, pooled.scores, priors, method=ls.Laplace(draws=100), progress=False
+    ... )
+    >>> ls.plots.plot_tornado(grid).savefig("figure.png")
     """
     expect(grid, SensitivityGrid, "grid")
     _check_rows(rows)
@@ -201,6 +214,11 @@ def plot_influence(influence: FamilyInfluence, *, rows: int = _SHOWN) -> Sheet:
     -------
     Sheet
         A matplotlib figure, not registered with pyplot.
+
+    Examples
+    --------
+    >>> influence = ls.studies.family_influence(pooled, progress=False)
+    >>> ls.plots.plot_influence(influence).savefig("figure.png")
     """
     expect(influence, FamilyInfluence, "influence")
     _check_rows(rows)

@@ -58,6 +58,11 @@ def plot_loadings(skills: Skills) -> Sheet:
     Sheet
         A matplotlib figure, not registered with pyplot: save it with ``.savefig``, or let a
         notebook show it.
+
+    Examples
+    --------
+    >>> skills = ls.skills(fit)
+    >>> ls.plots.plot_loadings(skills).savefig("figure.png")
     """
     expect(skills, Skills, "skills")
     wide, narrow = skills.loadings(_WIDE), skills.loadings(_NARROW)
@@ -88,6 +93,12 @@ def plot_aligned(alignment: Alignment) -> Sheet:
     -------
     Sheet
         A matplotlib figure, not registered with pyplot.
+
+    Examples
+    --------
+    >>> spec = fit.spec.with_({"skills.identify": {"kind": "free"}})
+    >>> free = ls.fit(spec, fit.scores, method=ls.Laplace(draws=50), seed=1, progress=False)
+    >>> ls.plots.plot_aligned(ls.align(free)).savefig("figure.png")
     """
     expect(alignment, Alignment, "alignment")
     return plot_loadings(skills_of(alignment.fit))
@@ -116,6 +127,11 @@ def plot_family_skills(skills: Skills, families: Sequence[str]) -> Sheet:
         If a family is not in the fit, or there are none or too many.
     SpecError
         If the spec gives families no level.
+
+    Examples
+    --------
+    >>> sheet = ls.plots.plot_family_skills(ls.skills(fit), ["qwen2", "llama-2"])
+    >>> sheet.savefig("figure.png")
     """
     expect(skills, Skills, "skills")
     wide, narrow = skills.families(_WIDE), skills.families(_NARROW)
@@ -156,6 +172,11 @@ def plot_variance_shares(shares: VarianceShares) -> Sheet:
     -------
     Sheet
         A matplotlib figure, not registered with pyplot.
+
+    Examples
+    --------
+    >>> shares = ls.studies.variance_shares(fit, draws=50)
+    >>> ls.plots.plot_variance_shares(shares).savefig("figure.png")
     """
     expect(shares, VarianceShares, "shares")
     table = shares.table(_WIDE).pivot(index="benchmark", columns="component", values="mean")

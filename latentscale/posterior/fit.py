@@ -45,6 +45,14 @@ class Fit:
         The covariate transform, fitted on `scores`.
     provenance
         Method, settings, seed, seconds and versions.
+
+    Examples
+    --------
+    >>> fit.samples.sizes["sample"], fit.status.converged
+    (800, False)
+    >>> path = fit.save("small.nc")
+    >>> ls.load(path).spec == fit.spec
+    True
     """
 
     spec: ModelSpec

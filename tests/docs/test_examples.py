@@ -1,17 +1,19 @@
 """The Examples of public docstrings run and give what they say.
 
-They share names that a user would have: ``ls``, ``pd``, and two fits, ``fit`` and ``pooled``; and
-know those of their own module.
+They share names that a user would have: ``ls``, ``pd`` and ``np``, three fits, ``fit``, ``pooled``
+and ``dated``, a row ``planned`` and a backtest's ``table``; and know those of their own module.
 """
 
 from __future__ import annotations
 
 import doctest
 import inspect
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -20,37 +22,12 @@ import latentscale.declare
 
 FITS = Path(__file__).parents[2] / "docs" / "fits"
 
-VERBS = (
-    "anchor_variants",
-    "build",
-    "check",
-    "compare",
-    "diagnose",
-    "family_influence",
-    "flops_for_target",
-    "leave_one_out",
-    "load",
-    "load_spec",
-    "next_benchmark",
-    "optimal_allocation",
-    "posterior_predictive",
-    "predict",
-    "prior_predictive",
-    "probability_above",
-    "regress_on_skills",
-    "report",
-    "scaling_curve",
-    "sensitivity",
-    "shipped_specs",
-    "simulate",
-    "skills",
-    "stack",
-    "variance_shares",
-)
-"""Functions whose docstrings must have Examples."""
-
-
-EXTRAS = {"elicit": "preliz"}
+EXTRAS = {
+    "elicit": "preliz",
+    "Elicited": "preliz",
+    "explore": "panel",
+    "read_parquet": "pyarrow",
+}
 """Libraries beyond the package's own that an example needs."""
 
 MODULES = (
@@ -60,7 +37,9 @@ MODULES = (
     ls.results,
     ls.datasets,
     ls.folds,
+    ls.plots,
     ls.readers,
+    ls.rotations,
     latentscale.declare,
 )
 """Modules whose public names are looked at."""
@@ -82,22 +61,42 @@ def _objects() -> Iterator[tuple[str, Any]]:
                         yield f"{name}.{method}", raw
 
 
+PUBLIC = sorted(
+    {
+        name: value
+        for module in MODULES[:-1]
+        for name in getattr(module, "__all__", ())
+        if inspect.isroutine(value := getattr(module, name)) or inspect.isclass(value)
+    }
+)
+"""Public functions and classes: each has Examples."""
+
 EXAMPLES = {name: value for name, value in _objects() if ">>>" in (inspect.getdoc(value) or "")}
 
 
 @pytest.fixture(scope="module")
 def names() -> dict[str, Any]:
+    pooled = ls.load(FITS / "pooled_flops.nc")
+    folds = ls.folds.k_fold_by_family(pooled.scores, n_folds=2, seed=1)
+    method = ls.Laplace(draws=200)
     return {
         "ls": ls,
         "pd": pd,
+        "np": np,
+        "warnings": warnings,
         "fit": ls.load(FITS / "small.nc"),
-        "pooled": ls.load(FITS / "pooled_flops.nc"),
+        "pooled": pooled,
+        "dated": ls.load(FITS / "dated.nc"),
+        "planned": pd.DataFrame(
+            {"model": ["qwen2-30b"], "family": ["qwen2"], "params_b": [30.0], "tokens_t": [7.0]}
+        ),
+        "table": ls.backtest(pooled.spec, pooled.scores, folds, method=method, progress=False),
     }
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_the_main_verbs_have_examples(verb: str) -> None:
-    assert verb in EXAMPLES and "Examples\n" in (inspect.getdoc(EXAMPLES[verb]) or "")
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_name_has_examples(name: str) -> None:
+    assert name in EXAMPLES and "Examples\n" in (inspect.getdoc(EXAMPLES[name]) or "")
 
 
 @pytest.mark.parametrize("name", sorted(EXAMPLES))

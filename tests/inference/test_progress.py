@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +14,7 @@ import pytest
 from nbclient import NotebookClient
 
 from latentscale.inference.nuts.on_pymc import _counted
-from latentscale.inference.progress import WorkProgress
+from latentscale.inference.progress import Waiting, WorkProgress
 
 SOURCE = str(Path(__file__).resolve().parents[2])
 
@@ -43,7 +44,8 @@ def run_cell(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PYTHONPATH", SOURCE)
 
     def run(source: str) -> list[str]:
-        head = "import threading\nfrom latentscale.inference.progress import WorkProgress\n"
+        head = "import threading, time\n"
+        head += "from latentscale.inference.progress import Waiting, WorkProgress\n"
         book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(head + source)])
         NotebookClient(book, timeout=100, kernel_name="python3").execute()
         return [out["data"]["text/plain"] for out in book.cells[0].outputs]
@@ -68,6 +70,24 @@ with WorkProgress(10, "NUTS", "draws", enabled=False) as silent:
     assert ended.endswith(" 2 divergences")
     assert stopped.startswith("[" + "#" * 15 + "-" * 15 + "] NUTS: 501 of 1000 draws, 0:00:0")
     assert "left" not in stopped
+
+
+def test_a_notebook_shows_for_how_long_the_compiler_has_worked(run_cell) -> None:
+    (line,) = run_cell("""
+with Waiting("NUTS: compiling the model", enabled=True):
+    time.sleep(2.2)
+with Waiting("short", enabled=True):
+    pass
+with Waiting("silent", enabled=False):
+    time.sleep(1.1)
+""")
+    assert line in ("NUTS: compiling the model, 0:00:02", "NUTS: compiling the model, 0:00:03")
+
+
+def test_a_log_gets_one_line_of_a_wait(capsys: pytest.CaptureFixture[str]) -> None:
+    with Waiting("NUTS: compiling the model", enabled=True):
+        time.sleep(1.2)
+    assert capsys.readouterr().err == "NUTS: compiling the model\n"
 
 
 @pytest.mark.skipif(find_spec("ipywidgets") is not None, reason="for notebooks without widgets")

@@ -147,8 +147,8 @@ def test_a_control_is_the_divergence_of_its_field(turns: bool) -> None:
     rng = np.random.default_rng(5)
     motion = Motion(np.arange(6).reshape(3, 2), rng.standard_normal((3, 2)), turns)
     point, slope = rng.standard_normal(6), rng.standard_normal(6)
-    found = motion.controls(point, slope)
-    assert found.size == motion.size
+    controls = motion.controls(point, slope)
+    assert controls.size == motion.size
     for number in range(motion.size):
         weights = np.eye(motion.size)[number]
         field = motion.velocity(point, weights).ravel()
@@ -156,7 +156,7 @@ def test_a_control_is_the_divergence_of_its_field(turns: bool) -> None:
             (motion.velocity(point + 1e-6 * e, weights).ravel() @ e - field @ e) / 1e-6
             for e in np.eye(6)
         )
-        assert found[number] == pytest.approx(field @ slope + divergence, abs=1e-4)
+        assert controls[number] == pytest.approx(field @ slope + divergence, abs=1e-4)
 
 
 @pytest.mark.parametrize("settings", [{"steps": 10}, {"moves": 0}, {"leaps": 0}, {"cores": 0}])

@@ -109,8 +109,8 @@ def drawn(draws: xr.Dataset, families: list[str], lineages: list[str]) -> xr.Dat
     return new_families(spec_of(lineage=True, correlated=True), draws, families, lineages, 1)
 
 
-def skills_of(found: xr.Dataset, family: str) -> np.ndarray:
-    return found["family_skill"].sel(family=family).transpose("sample", "skill").values
+def skills_of(drawn_effects: xr.Dataset, family: str) -> np.ndarray:
+    return drawn_effects["family_skill"].sel(family=family).transpose("sample", "skill").values
 
 
 def test_a_new_family_of_a_fitted_lineage_is_drawn_round_it(draws: xr.Dataset) -> None:
@@ -127,8 +127,8 @@ def test_a_wholly_new_family_has_the_lineages_spread_too(draws: xr.Dataset) -> N
 
 
 def test_new_families_of_one_new_lineage_share_its_draw(draws: xr.Dataset) -> None:
-    found = drawn(draws, ["n1", "n2", "n3"], ["fresh", "fresh", "other"])
-    one, two, three = (skills_of(found, name) for name in ("n1", "n2", "n3"))
+    effects = drawn(draws, ["n1", "n2", "n3"], ["fresh", "fresh", "other"])
+    one, two, three = (skills_of(effects, name) for name in ("n1", "n2", "n3"))
     between = one.T @ two / N
     np.testing.assert_allclose(between, SHARE * WIDER * SIGMA, rtol=0.1, atol=0.05)
     np.testing.assert_allclose(one.T @ three / N, 0, atol=0.12)
@@ -136,9 +136,9 @@ def test_new_families_of_one_new_lineage_share_its_draw(draws: xr.Dataset) -> No
 
 
 def test_new_benchmark_effects_have_their_own_spread(draws: xr.Dataset) -> None:
-    found = drawn(draws, ["n1", "n2"], ["L1", "L2"])["family_benchmark"]
-    assert set(found.dims) == {"sample", "family", "benchmark"}
-    spread = found.std("sample").transpose("family", "benchmark").values
+    effects = drawn(draws, ["n1", "n2"], ["L1", "L2"])["family_benchmark"]
+    assert set(effects.dims) == {"sample", "family", "benchmark"}
+    spread = effects.std("sample").transpose("family", "benchmark").values
     np.testing.assert_allclose(spread, np.sqrt(WIDER) * np.array([[0.1, 3.0]] * 2), rtol=0.04)
 
 
@@ -157,18 +157,18 @@ def test_new_slopes_have_their_own_spread(draws: xr.Dataset) -> None:
     ).assign_coords(names)
     own = ["log_flops"]
     spec = spec_of({"family_slopes": own}, lineage=True, correlated=True, slopes=own)
-    found = new_families(spec, more, ["new"], ["L1"], 1)
-    spread = found["family_slope"].std("sample").squeeze(drop=True)
+    families = new_families(spec, more, ["new"], ["L1"], 1)
+    spread = families["family_slope"].std("sample").squeeze(drop=True)
     np.testing.assert_allclose(spread.values, np.sqrt(WIDER) * np.array([0.2, 0.5]), rtol=0.04)
-    spread = found["family_benchmark_slope"].std("sample").squeeze(drop=True)
+    spread = families["family_benchmark_slope"].std("sample").squeeze(drop=True)
     np.testing.assert_allclose(spread.values, np.sqrt(WIDER) * np.array([1.5, 0.4]), rtol=0.04)
 
 
 def test_without_lineage_or_correlation_only_the_scale_counts(draws: xr.Dataset) -> None:
     part = draws.drop_vars(["lineage_skill", "lineage_share", "skill_cholesky"])
-    found = new_families(spec_of(), part, ["n"], ["L1"], 2)
+    families = new_families(spec_of(), part, ["n"], ["L1"], 2)
     wanted = WIDER * np.diag(SCALE**2)
-    np.testing.assert_allclose(np.cov(skills_of(found, "n").T), wanted, rtol=0.05, atol=0.1)
+    np.testing.assert_allclose(np.cov(skills_of(families, "n").T), wanted, rtol=0.05, atol=0.1)
 
 
 @pytest.mark.parametrize(
@@ -184,8 +184,8 @@ def test_a_new_family_of_unpooled_families_follows_their_prior(
 ) -> None:
     spec = load_spec("family_flops").with_priors({"fixed_family": prior})
     part = draws[["family_benchmark"]]
-    found = new_families(spec, part, ["n"], ["n"], 3)
-    values = found["family_benchmark"].values.ravel()
+    families = new_families(spec, part, ["n"], ["n"], 3)
+    values = families["family_benchmark"].values.ravel()
     assert stats.kstest(values, theirs.cdf).pvalue > 1e-3
 
 
@@ -195,14 +195,14 @@ def test_the_models_prior_and_new_families_have_one_distribution(
     """Apart from the centring: fitted effects lie round their own mean, new ones do not."""
     family = known_spec.family.model_copy(update={"lineage": False})
     fit = prior_fit(known_spec.model_copy(update={"family": family}), small_scores, draws=8000)
-    found = new_families(fit.spec, fit.samples, ["n"], ["n"], 4)
+    effects = new_families(fit.spec, fit.samples, ["n"], ["n"], 4)
     fitted_skill = fit.samples["family_skill"]
     assert float(abs(fitted_skill.mean("family")).max()) < 1e-9
     families = fitted_skill.sizes["family"]
     narrower = np.sqrt((1 - 1 / families) / (1 + 1 / families))
     for skill in fit.samples["skill"].values:
         fitted = fitted_skill.sel(family="fam03", skill=skill).values
-        new = narrower * found["family_skill"].sel(family="n", skill=skill).values
+        new = narrower * effects["family_skill"].sel(family="n", skill=skill).values
         assert stats.ks_2samp(fitted, new).pvalue > 1e-3
         assert stats.ks_2samp(fitted, 1.3 * new).pvalue < 1e-2
 
@@ -260,14 +260,14 @@ def test_lineage_and_family_levels_have_the_moments_of_the_hierarchy(levels) -> 
     same = np.equal.outer(lineage, lineage)
     taken = np.outer(spread[lineage], spread[lineage]) / groups
     wanted = np.where(same, r, 0.0) + (1 - r) * np.eye(len(lineage)) - taken
-    found = family.T @ family / len(family)
-    np.testing.assert_allclose(found, wanted, atol=0.045)
+    covariance = family.T @ family / len(family)
+    np.testing.assert_allclose(covariance, wanted, atol=0.045)
     for size in SIZES:
         mine = count[lineage] == size
-        own = np.diag(found)[mine].mean()
+        own = np.diag(covariance)[mine].mean()
         assert own == pytest.approx(1 - (r + (1 - r) / size) / groups, abs=0.015), size
         if size > 1:
-            pairs = found[np.ix_(mine, mine)][
+            pairs = covariance[np.ix_(mine, mine)][
                 same[np.ix_(mine, mine)] & ~np.eye(mine.sum(), dtype=bool)
             ]
             assert pairs.mean() == pytest.approx(r - (r + (1 - r) / size) / groups, abs=0.015), size
@@ -291,9 +291,9 @@ def test_models_gather_the_terms_of_their_own_family() -> None:
     skill = xr.DataArray(np.arange(6.0).reshape(3, 2), dims=("family", "skill"), coords=names)
     index = xr.DataArray([2, 0, 0, 1], dims="model")
     rows = Rows({}, xr.zeros_like(index), {}, index)
-    found = rows.of_family(skill)
-    assert found.dims == ("model", "skill") and "family" not in found.coords
-    np.testing.assert_array_equal(found.values, skill.values[[2, 0, 0, 1]])
+    gathered = rows.of_family(skill)
+    assert gathered.dims == ("model", "skill") and "family" not in gathered.coords
+    np.testing.assert_array_equal(gathered.values, skill.values[[2, 0, 0, 1]])
 
 
 def test_effects_by_family_are_those_that_the_spec_has(draws: xr.Dataset) -> None:
@@ -302,8 +302,8 @@ def test_effects_by_family_are_those_that_the_spec_has(draws: xr.Dataset) -> Non
 
 
 def test_a_pooled_spec_draws_nothing() -> None:
-    found = new_families(load_spec("pooled_flops"), xr.Dataset(), ["n"], ["n"], 0)
-    assert not found.data_vars
+    families = new_families(load_spec("pooled_flops"), xr.Dataset(), ["n"], ["n"], 0)
+    assert not families.data_vars
 
 
 def test_an_anchor_has_no_family_effect_beside_its_skill(small_scores: Scores) -> None:

@@ -60,6 +60,12 @@ def summarise(
     ------
     DataError
         If a column is missing or holds something else than it should, or the table is empty.
+
+    Examples
+    --------
+    >>> by_benchmark = ls.studies.summarise(table, by=["benchmark"], resamples=200)
+    >>> by_benchmark[["benchmark", "mae", "cover_90"]].shape
+    (6, 3)
     """
     table, by = _checked(table, _NEEDED, by)
     _check_resamples(resamples)
@@ -166,6 +172,11 @@ def reliability(
     DataError
         If a column is missing or holds something else than it should, the table is empty, or a
         level is out of range.
+
+    Examples
+    --------
+    >>> ls.studies.reliability(table, levels=[0.5, 0.9]).columns.tolist()[:5]
+    ['nominal', 'actual', 'lower', 'upper', 'cells']
     """
     table, by = _checked(table, ("family", "pit"), by)
     _check_resamples(resamples)
@@ -211,6 +222,11 @@ def pit_histogram(
     ------
     DataError
         If there is no column pit, the table is empty, or `bins` is below 2.
+
+    Examples
+    --------
+    >>> ls.studies.pit_histogram(table, bins=5).columns.tolist()[:5]
+    ['left', 'right', 'count', 'expected', 'lower']
     """
     table, _ = _checked(table, ("pit",))
     bins = whole_number(bins, "bins", least=2, most=_MOST_BINS, error=DataError)

@@ -90,6 +90,12 @@ class FitCheck(Result):
         Size of z from which a score is an outlier.
     advice
         What to do, one step an entry.
+
+    Examples
+    --------
+    >>> checked = ls.check(pooled)
+    >>> checked.table().columns.tolist()[:4]
+    ['model', 'family', 'benchmark', 'score']
     """
 
     loo: LeaveOneOut

@@ -45,6 +45,12 @@ class Comparison(FixedTable):
         True for backtests (exact); False for importance sampling.
     advice
         What to be careful of, one step an entry.
+
+    Examples
+    --------
+    >>> comparison = ls.compare({"skills": fit, "one curve": pooled}, seed=1)
+    >>> {name: round(weight) for name, weight in comparison.weights.items()}
+    {'skills': 1, 'one curve': 0}
     """
 
     rows: pd.DataFrame
@@ -132,6 +138,12 @@ def compare_backtests(tables: Mapping[str, pd.DataFrame], *, seed: int = 0) -> C
     DataError
         If there are fewer than two tables, a column is missing, or they forecast different
         scores (a fold that failed for one spec, for instance).
+
+    Examples
+    --------
+    >>> worse = table.assign(log_score=table["log_score"] - 0.5)
+    >>> ls.studies.compare_backtests({"a": table, "b": worse}).table()["name"].tolist()
+    ['a', 'b']
     """
     seed = checked_seed(seed)
     tables = _checked_tables(tables)

@@ -53,6 +53,12 @@ class Diagnosis(FixedTable):
     approximation_k
         Pareto k of the importance weights of an approximation, which has no chains to judge;
         None for the draws of a sampler.
+
+    Examples
+    --------
+    >>> diagnosis = ls.diagnose(fit)
+    >>> diagnosis.passed
+    False
     """
 
     passed: bool

@@ -59,6 +59,12 @@ class LeaveOneOut(Result, table_was_attribute=True):
         Probability of the interval lower to upper.
     fit, seed
         What it was computed from.
+
+    Examples
+    --------
+    >>> loo = ls.leave_one_out(pooled)
+    >>> len(loo.table()) == pooled.scores.n_observed
+    True
     """
 
     rows: pd.DataFrame

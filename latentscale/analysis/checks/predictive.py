@@ -77,6 +77,12 @@ class PredictiveCheck(Result, table_was_attribute=True):
         Probability of the interval lower to upper.
     scores
         The table that was measured.
+
+    Examples
+    --------
+    >>> replicated = ls.studies.posterior_predictive(pooled, seed=1)
+    >>> replicated.table().columns.tolist()[:5]
+    ['by', 'group', 'statistic', 'observed', 'median']
     """
 
     kind: str

@@ -58,6 +58,12 @@ class Allocation(Result):
         Ranges of the fitted models (billions, trillions).
     is_posterior
         False if the fit is a point estimate; tables then hold no intervals.
+
+    Examples
+    --------
+    >>> plan = ls.optimal_allocation(fit, flops=1e23, target="mmlu")
+    >>> plan.table()[["target", "kind"]].values.tolist()
+    [['mmlu', 'score']]
     """
 
     draws: xr.Dataset

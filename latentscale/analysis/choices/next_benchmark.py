@@ -69,6 +69,12 @@ class NextBenchmark(FixedTable):
     unit
         Unit of the standard deviations: fractions, the targets' own unit, or, for targets of
         several units, the standard deviation of each benchmark's scores.
+
+    Examples
+    --------
+    >>> choice = ls.next_benchmark(fit, planned.assign(hellaswag=0.84), seed=1)
+    >>> len(choice.table())
+    5
     """
 
     model: str

@@ -56,6 +56,12 @@ class ProbeSet(Result):
     unit
         Unit of errors and standard deviations: fractions, the benchmarks' own unit, or, for
         benchmarks of several units, the standard deviation of each one's scores.
+
+    Examples
+    --------
+    >>> probes = ls.probe_set(fit, 2, seed=1)
+    >>> len(probes.best)
+    2
     """
 
     steps: pd.DataFrame
@@ -141,6 +147,12 @@ def probe_set(
     ----------
     Krause, Singh and Guestrin 2008, "Near-optimal sensor placements in Gaussian processes",
     sections 3 and 4.
+
+    Examples
+    --------
+    >>> probes = ls.probe_set(fit, 2, seed=1)
+    >>> len(probes.best)
+    2
     """
     expect(fit, Fit, "fit")
     names = fit.scores.benchmarks

@@ -35,6 +35,13 @@ class Target:
     ------
     DataError
         If `kind` is neither, or a weight is not a positive number.
+
+    Examples
+    --------
+    >>> ls.studies.Target.benchmarks({"mmlu": 2.0, "gsm8k": 1.0}).label
+    'mean of 2 mmlu, 1 gsm8k'
+    >>> ls.studies.Target.skill("mmlu").kind
+    'skill'
     """
 
     kind: str

@@ -83,6 +83,12 @@ class ComputeNeeded(Result):
         Whether the model is taken to be instruction-tuned.
     unit
         Unit of the target; ``"fraction"`` for fractions.
+
+    Examples
+    --------
+    >>> needed = ls.flops_for_target(fit, "mmlu", 0.7, family="qwen2", seed=1)
+    >>> needed.probability_unreachable < 0.01
+    True
     """
 
     benchmark: str

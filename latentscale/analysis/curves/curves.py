@@ -70,6 +70,12 @@ class Curve(Result):
         Whether points are evenly spaced in the logarithm.
     units
         Units of the benchmarks whose scores are not fractions, by name.
+
+    Examples
+    --------
+    >>> curve = ls.scaling_curve(fit, family="qwen2", points=5, seed=1)
+    >>> curve.table().columns.tolist()[:5]
+    ['benchmark', 'at', 'mean', 'median', 'lower']
     """
 
     over: str

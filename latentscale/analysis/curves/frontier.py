@@ -50,6 +50,12 @@ class Frontier(Result):
         Releases a year that were simulated after the last fitted model.
     lower_is_better
         Whether lower scores are better.
+
+    Examples
+    --------
+    >>> best = ls.frontier(dated, benchmark="quiz", dates=["2026-06-01"])
+    >>> best.table().columns.tolist()[:5]
+    ['date', 'median', 'lower', 'upper', 'leader']
     """
 
     draws: xr.DataArray
@@ -159,6 +165,12 @@ def frontier(
     References
     ----------
     Ho et al. 2025 (arXiv:2512.00193), section 4, for the frontier of the index.
+
+    Examples
+    --------
+    >>> best = ls.frontier(dated, benchmark="quiz", dates=["2026-06-01"])
+    >>> best.table()["date"].astype(str).tolist()
+    ['2026-06-01']
     """
     expect(fit, Fit, "fit")
     names = fit.scores.benchmarks

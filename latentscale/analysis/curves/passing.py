@@ -42,6 +42,12 @@ class Passing(FixedTable):
         (that the expected score is), basis and assumed (as in a forecast's table).
     joint
         Chance that a model's new scores pass every threshold at once, by model.
+
+    Examples
+    --------
+    >>> passing = ls.probability_above(fit, planned, {"mmlu": 0.5}, seed=1)
+    >>> passing.table().columns.tolist()[:5]
+    ['model', 'benchmark', 'threshold', 'probability', 'probability_expected']
     """
 
     rows: pd.DataFrame

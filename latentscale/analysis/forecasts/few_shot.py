@@ -52,6 +52,12 @@ class FewShot:
     ------
     FitError
         If a field is out of range.
+
+    Examples
+    --------
+    >>> ls.FewShot(draws=500)
+    FewShot(draws=500, latents=8, steps=5, min_ess=400.0, sampler_only=False, refit=None,
+        degenerate='refuse')
     """
 
     __repr__ = call_text
@@ -101,6 +107,12 @@ class Conditioning(Result):
         Posterior draw that each sample of the forecast rests on, as its coordinate ``sample``.
     fit
         The refit, whose draws these are; None where they are draws of the fit that was given.
+
+    Examples
+    --------
+    >>> forecast = ls.predict(fit, planned.assign(hellaswag=0.84), seed=1)
+    >>> forecast.conditioning.n_scores
+    1
     """
 
     method: str

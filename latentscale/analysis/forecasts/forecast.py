@@ -82,6 +82,12 @@ class Forecast(Result):
     ------
     FitError
         If the arrays have different samples.
+
+    Examples
+    --------
+    >>> forecast = ls.predict(fit, planned, seed=1)
+    >>> forecast.draws.dims
+    ('sample', 'model', 'benchmark')
     """
 
     draws: xr.DataArray

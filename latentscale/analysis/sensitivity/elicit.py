@@ -55,6 +55,12 @@ class Elicited(Result):
         What the bounds are of, in words.
     in_units
         The function from a value of the parameter to these units.
+
+    Examples
+    --------
+    >>> elicited = ls.elicit(fit.spec, "intercept", 0.2, 0.8)
+    >>> elicited.table().columns.tolist()[:3]
+    ['quantile', 'parameter', 'a score']
     """
 
     slot: str

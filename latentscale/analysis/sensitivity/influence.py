@@ -44,6 +44,12 @@ class FamilyInfluence(FixedTable):
         change (from the median with it), change_in_sd, basis.
     k_limit
         Largest Pareto k that importance weights bear.
+
+    Examples
+    --------
+    >>> influence = ls.studies.family_influence(pooled, progress=False)
+    >>> influence.table().columns.tolist()[:5]
+    ['family', 'variable', 'where', 'median', 'change']
     """
 
     families: pd.DataFrame

@@ -53,6 +53,12 @@ class Sensitivity(FixedTable):
         the noise (the limit of Kallioinen et al. 2024: 0.05).
     advice
         What to do, one step an entry.
+
+    Examples
+    --------
+    >>> sensitivity = ls.sensitivity(fit, variables=["slope"], seed=1)
+    >>> sensitivity.table().columns.tolist()[:4]
+    ['variable', 'where', 'prior', 'prior_noise']
     """
 
     rows: pd.DataFrame

@@ -72,6 +72,15 @@ class SensitivityGrid(Result, table_was_attribute=True):
         Variants that could not be fitted, with the reason.
     prob
         Probability of the interval lower to upper.
+
+    Examples
+    --------
+    >>> priors = {"wide": {"intercept": {"dist": "Normal", "mu": 0, "sigma": 4}}}
+    >>> grid = ls.studies.sensitivity_grid(
+    ...     pooled.spec, pooled.scores, priors, method=ls.Laplace(draws=100), progress=False
+    ... )
+    >>> grid.table().columns.tolist()[:4]
+    ['variant', 'variable', 'where', 'median']
     """
 
     rows: pd.DataFrame
@@ -226,6 +235,15 @@ def sensitivity_grid(
         If there is no variant, one is called ``base``, or it names an unknown prior.
     FitError
         If the base or every variant fails, or the folder cannot be used.
+
+    Examples
+    --------
+    >>> priors = {"wide": {"intercept": {"dist": "Normal", "mu": 0, "sigma": 4}}}
+    >>> grid = ls.studies.sensitivity_grid(
+    ...     pooled.spec, pooled.scores, priors, method=ls.Laplace(draws=100), progress=False
+    ... )
+    >>> grid.table().columns.tolist()[:4]
+    ['variant', 'variable', 'where', 'median']
     """
     expect(spec, ModelSpec, "spec")
     expect(scores, Scores, "scores")
@@ -264,6 +282,14 @@ def leave_families_out(
         If a family is unknown, or it is the only one.
     FitError
         If the fit with all families fails.
+
+    Examples
+    --------
+    >>> grid = ls.studies.leave_families_out(
+    ...     pooled.spec, pooled.scores, ["qwen2"], method=ls.Laplace(draws=100), progress=False
+    ... )
+    >>> grid.table().columns.tolist()[:4]
+    ['variant', 'variable', 'where', 'median']
     """
     expect(spec, ModelSpec, "spec")
     expect(scores, Scores, "scores")

@@ -38,6 +38,12 @@ class SkillAgreement(Result):
         The models compared.
     is_posterior
         False if either fit is a point estimate; tables then hold no intervals.
+
+    Examples
+    --------
+    >>> agreement = ls.studies.skill_agreement(fit, fit, seed=1)
+    >>> agreement.table().columns.tolist()[:5]
+    ['direction', 'median', 'lower', 'upper']
     """
 
     canonical: xr.DataArray
@@ -82,6 +88,12 @@ def skill_agreement(first: Fit, second: Fit, *, pairs: int = 400, seed: int = 0)
         If a spec has no skills.
     DataError
         If the fits share too few models, or `pairs` is not a whole number of at least 1.
+
+    Examples
+    --------
+    >>> agreement = ls.studies.skill_agreement(fit, fit, seed=1)
+    >>> agreement.table().columns.tolist()[:5]
+    ['direction', 'median', 'lower', 'upper']
     """
     expect(first, Fit, "first")
     expect(second, Fit, "second")

@@ -72,6 +72,13 @@ class Alignment(Result):
         False if the draws fall into separate groups, or the chains disagree.
     message
         What was found, in words.
+
+    Examples
+    --------
+    >>> spec = fit.spec.with_({"skills.identify": {"kind": "free"}})
+    >>> free = ls.fit(spec, fit.scores, method=ls.Laplace(draws=50), seed=1, progress=False)
+    >>> ls.align(free).fit.posterior["loading"].dims
+    ('chain', 'draw', 'benchmark', 'skill')
     """
 
     fit: Fit
@@ -152,6 +159,15 @@ def align(
     Aßmann, Boysen-Hogrefe and Pape 2016, "Bayesian analysis of static and dynamic factor
     models: an ex-post approach towards the rotation problem"; Papastamoulis and Ntzoufras
     2022, "On the identifiability of Bayesian factor analytic models".
+
+    Examples
+    --------
+    >>> spec = fit.spec.with_({"skills.identify": {"kind": "free"}})
+    >>> method = ls.Laplace(draws=50)
+    >>> free = ls.fit(spec, fit.scores, method=method, seed=1, progress=False)
+    >>> aligned = ls.align(free, rotation=ls.rotations.Varimax())
+    >>> aligned.table().columns.tolist()[:5]
+    ['benchmark', 'skill', 'median', 'lower', 'upper']
     """
     expect(fit, Fit, "fit")
     expect(match, str, "match", '"rotation" or "permutation"')

@@ -37,6 +37,12 @@ class CapabilityIndex(Result):
         What a unit of each benchmark's linear predictor adds to the index, dims (benchmark,).
     is_posterior
         False if the fit is a point estimate; tables then hold no intervals.
+
+    Examples
+    --------
+    >>> index = ls.capability_index(dated, anchors={"acme-1": 100, "delta-1": 90})
+    >>> index.ranks.dims
+    ('sample', 'model')
     """
 
     draws: xr.DataArray
@@ -179,6 +185,13 @@ def capability_index(fit: Fit, *, anchors: Mapping[str, float]) -> CapabilityInd
     References
     ----------
     Ho et al. 2025 (arXiv:2512.00193), whose index is the one skill of a logistic model.
+
+    Examples
+    --------
+    >>> anchors = {"acme-1": 100, "borealis-2": 120}
+    >>> index = ls.capability_index(dated, anchors=anchors)
+    >>> index.table().columns.tolist()[:5]
+    ['model', 'median', 'lower', 'upper', 'rank']
     """
     expect(fit, Fit, "fit")
     values = _checked_anchors(anchors, fit)

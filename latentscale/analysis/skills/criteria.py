@@ -36,6 +36,15 @@ class Criteria(FixedTable):
         The estimate at each number of skills.
     families, scores
         Number of families and of scores.
+
+    Examples
+    --------
+    >>> spec = fit.spec.with_({"family": {"level": "partial"}, "benchmarks.family_effect": False})
+    >>> criteria = ls.studies.information_criteria(
+    ...     spec, fit.scores, counts=[1], method=ls.MarginalML(starts=1, cores=1), progress=False
+    ... )
+    >>> criteria.best()
+    1
     """
 
     rows: pd.DataFrame
@@ -112,6 +121,15 @@ def information_criteria(
     References
     ----------
     Cai et al. 2025 (arXiv:2512.06553), choice of the number of skills; Schwarz 1978.
+
+    Examples
+    --------
+    >>> spec = fit.spec.with_({"family": {"level": "partial"}, "benchmarks.family_effect": False})
+    >>> criteria = ls.studies.information_criteria(
+    ...     spec, fit.scores, counts=[1], method=ls.MarginalML(starts=1, cores=1), progress=False
+    ... )
+    >>> criteria.best()
+    1
     """
     expect(spec, ModelSpec, "spec")
     expect(scores, Scores, "scores")

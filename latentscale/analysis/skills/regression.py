@@ -47,6 +47,11 @@ class RegressionPrior:
     ------
     DataError
         If a number is not above 0.
+
+    Examples
+    --------
+    >>> ls.studies.RegressionPrior(coefficient_sd=1.0)
+    RegressionPrior(intercept_sd=10.0, coefficient_sd=1.0, shape=0.5, scale=0.02)
     """
 
     intercept_sd: float = 10.0
@@ -70,6 +75,13 @@ class OutcomeForecast(Result):
         New outcomes, noise included, dims (sample, model).
     mean_draws
         Expected outcomes, same dims.
+
+    Examples
+    --------
+    >>> outcome = fit.scores.to_frame().set_index("model")["mmlu"]
+    >>> regression = ls.studies.regress_on_skills(fit, outcome, name="mmlu", seed=1)
+    >>> regression.predict(planned, seed=1).table().columns.tolist()[:5]
+    ['model', 'mean', 'median', 'sd', 'lower']
     """
 
     draws: xr.DataArray
@@ -114,6 +126,13 @@ class SkillRegression(Result):
         The outcomes used, by model.
     fit
         The fit that the skills come from.
+
+    Examples
+    --------
+    >>> outcome = fit.scores.to_frame().set_index("model")["mmlu"]
+    >>> regression = ls.studies.regress_on_skills(fit, outcome, name="mmlu", seed=1)
+    >>> regression.table().columns.tolist()[:5]
+    ['term', 'mean', 'median', 'sd', 'lower']
     """
 
     name: str

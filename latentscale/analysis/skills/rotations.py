@@ -29,7 +29,13 @@ _OFF_LIMITS = 1e6
 
 @dataclass(frozen=True)
 class Rotation(ABC):
-    """A way to rotate loadings; its fields are its settings."""
+    """A way to rotate loadings; its fields are its settings.
+
+    Examples
+    --------
+    >>> issubclass(ls.rotations.Varimax, ls.rotations.Rotation)
+    True
+    """
 
     @abstractmethod
     def matrix(self, loading: np.ndarray) -> np.ndarray:
@@ -38,7 +44,14 @@ class Rotation(ABC):
 
 @dataclass(frozen=True)
 class PrincipalAxes(Rotation):
-    """Orthogonal: skill 1 explains as much as one skill can, skill 2 of the rest, and so on."""
+    """Orthogonal: skill 1 explains as much as one skill can, skill 2 of the rest, and so on.
+
+    Examples
+    --------
+    >>> loadings = np.array([[0.9, 0.3], [0.8, 0.2], [0.2, 0.7]])
+    >>> ls.rotations.PrincipalAxes().matrix(loadings).shape
+    (2, 2)
+    """
 
     def matrix(self, loading: np.ndarray) -> np.ndarray:
         """Return the right singular vectors of the loadings."""
@@ -70,6 +83,12 @@ class Varimax(_Orthomax):
     """Orthogonal, with the variance of squared loadings within skills as large as can be.
 
     Kaiser 1958. `kaiser` weighs every benchmark alike, whatever its loadings' length.
+
+    Examples
+    --------
+    >>> loadings = np.array([[0.9, 0.3], [0.8, 0.2], [0.2, 0.7]])
+    >>> ls.rotations.Varimax().matrix(loadings).shape
+    (2, 2)
     """
 
     weight: ClassVar[float] = 1.0
@@ -81,6 +100,12 @@ class Quartimax(_Orthomax):
 
     Neuhaus and Wrigley 1954. It favours one general skill. `kaiser` weighs every benchmark alike,
     whatever its loadings' length.
+
+    Examples
+    --------
+    >>> loadings = np.array([[0.9, 0.3], [0.8, 0.2], [0.2, 0.7]])
+    >>> ls.rotations.Quartimax().matrix(loadings).shape
+    (2, 2)
     """
 
     weight: ClassVar[float] = 0.0
@@ -91,6 +116,12 @@ class Oblimin(Rotation):
     """Oblique, with small products of squared loadings on different skills.
 
     Jennrich and Sampson 1966. `gamma` 0 is quartimin; larger lets skills correlate more.
+
+    Examples
+    --------
+    >>> loadings = np.array([[0.9, 0.3], [0.8, 0.2], [0.2, 0.7]])
+    >>> ls.rotations.Oblimin().matrix(loadings).shape
+    (2, 2)
     """
 
     gamma: float = 0.0
@@ -128,6 +159,12 @@ class Geomin(Rotation):
     """Oblique, with at least one small loading a benchmark: small geometric means.
 
     Yates 1987; `epsilon` keeps zero loadings from hiding the others (0.01 is usual).
+
+    Examples
+    --------
+    >>> loadings = np.array([[0.9, 0.3], [0.8, 0.2], [0.2, 0.7]])
+    >>> ls.rotations.Geomin().matrix(loadings).shape
+    (2, 2)
     """
 
     epsilon: float = 0.01

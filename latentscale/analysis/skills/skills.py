@@ -49,6 +49,12 @@ class Skills(Result):
         Names of families, dims (model,).
     is_posterior
         False if the fit is a point estimate; tables then hold no intervals.
+
+    Examples
+    --------
+    >>> skills = ls.skills(fit)
+    >>> skills.loadings().columns.tolist()[:5]
+    ['benchmark', 'skill', 'median', 'lower', 'upper']
     """
 
     loading: xr.DataArray

@@ -32,6 +32,17 @@ class Undisclosed(Result):
         Prior of the natural log of trillions of tokens.
     is_posterior
         False if the fit is a point estimate; the table then holds no intervals.
+
+    Examples
+    --------
+    >>> frame = fit.scores.to_frame()
+    >>> frame.loc[frame["model"] == "opt-6.7b", "tokens_t"] = None
+    >>> spec = pooled.spec.with_({"undisclosed": {"kind": "estimated"}})
+    >>> method = ls.NUTS(draws=100, tune=100, chains=2, cores=1)
+    >>> scores = ls.Scores.from_frame(frame)
+    >>> partly = ls.fit(spec, scores, method=method, seed=1, progress=False)
+    >>> ls.studies.undisclosed(partly).table()["model"].tolist()
+    ['opt-6.7b']
     """
 
     draws: xr.DataArray
@@ -81,6 +92,17 @@ def undisclosed(fit: Fit) -> Undisclosed:
     ------
     SpecError
         If the spec leaves such models out, or there are none.
+
+    Examples
+    --------
+    >>> frame = fit.scores.to_frame()
+    >>> frame.loc[frame["model"] == "opt-6.7b", "tokens_t"] = None
+    >>> spec = pooled.spec.with_({"undisclosed": {"kind": "estimated"}})
+    >>> method = ls.NUTS(draws=100, tune=100, chains=2, cores=1)
+    >>> scores = ls.Scores.from_frame(frame)
+    >>> partly = ls.fit(spec, scores, method=method, seed=1, progress=False)
+    >>> ls.studies.undisclosed(partly).table()["model"].tolist()
+    ['opt-6.7b']
     """
     expect(fit, Fit, "fit")
     if fit.spec.undisclosed.kind != "estimated":

@@ -47,6 +47,12 @@ class VarianceShares(Result):
         False if the fit is a point estimate; tables then hold no intervals.
     left_out
         Benchmarks with a score of one model or none: there is no variance over models.
+
+    Examples
+    --------
+    >>> shares = ls.studies.variance_shares(fit, draws=50, seed=1)
+    >>> shares.table().columns.tolist()[:5]
+    ['benchmark', 'component', 'mean', 'lower', 'upper']
     """
 
     draws: xr.DataArray

@@ -35,6 +35,12 @@ class Fold:
     given
         Cells of test models whose scores the fit does not see, but the forecast is conditional
         on: few-shot. They are not forecast.
+
+    Examples
+    --------
+    >>> fold = ls.folds.Fold("big", train=("a-7b", "a-13b"), test=("a-70b",))
+    >>> fold.test
+    ('a-70b',)
     """
 
     name: str
@@ -52,6 +58,11 @@ def as_folds(folds: Iterable[Fold | tuple[Sequence[str], Sequence[str]]]) -> tup
     DataError
         If they are of another form, there is none, a name occurs twice, or a model is in both
         parts of a fold.
+
+    Examples
+    --------
+    >>> ls.folds.as_folds([(["a-7b", "a-13b"], ["a-70b"])])[0].test
+    ('a-70b',)
     """
     single = isinstance(folds, Fold | str | bytes | Mapping) or getattr(folds, "ndim", 1) == 0
     if single or not isinstance(folds, Iterable):
@@ -80,6 +91,12 @@ def folds_of(
         As `as_folds`; also if a fold names an unknown model or benchmark, hides a cell of a model
         that it does not fit, gives a cell of a model that it does not hide or one without a
         score, fits no model, or hides nothing.
+
+    Examples
+    --------
+    >>> folds = ls.folds.largest_member_out(fit.scores, n_folds=2)
+    >>> len(ls.folds.folds_of(folds, fit.scores))
+    2
     """
     made = as_folds(folds)
     known = set(scores.benchmarks)

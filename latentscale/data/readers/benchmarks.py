@@ -40,6 +40,14 @@ def read_benchmarks(path: str | Path) -> dict[str, Benchmark]:
     DataError
         If the file cannot be read, is neither TOML nor JSON, or holds an unknown key or a
         forbidden value.
+
+    Examples
+    --------
+    >>> import json
+    >>> with open("benchmarks.json", "w") as file:
+    ...     json.dump({"quiz": {"floor": 0.25, "n_items": 400}}, file)
+    >>> ls.readers.read_benchmarks("benchmarks.json")["quiz"].floor
+    0.25
     """
     document = declared_document(path)
     path = expanded(path, DataError)

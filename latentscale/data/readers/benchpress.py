@@ -120,6 +120,16 @@ def read_benchpress(
     -----
     DataWarning
         Once, about what looks wrong but can be used.
+
+    Examples
+    --------
+    >>> scores = pd.DataFrame({"model_id": ["o3", "gpt-5"], "score": [83.3, 85.7]})
+    >>> scores.assign(benchmark_id="gpqa").to_csv("scores.csv", index=False)
+    >>> models = pd.DataFrame({"model_id": ["o3", "gpt-5"], "provider": "OpenAI"})
+    >>> models = models.assign(reasoning=1, open_weights=0, effort="n/a")
+    >>> models.assign(release_date="2025-04-16").to_csv("models.csv", index=False)
+    >>> ls.readers.read_benchpress(".").benchmarks
+    ('gpqa',)
     """
     return read_measurements(benchpress_measurements(path), benchmarks)
 
@@ -136,6 +146,16 @@ def benchpress_measurements(path: str | Path) -> Measurements:
     ------
     DataError
         As `read_benchpress`.
+
+    Examples
+    --------
+    >>> scores = pd.DataFrame({"model_id": ["o3", "gpt-5"], "score": [83.3, 85.7]})
+    >>> scores.assign(benchmark_id="gpqa").to_csv("scores.csv", index=False)
+    >>> models = pd.DataFrame({"model_id": ["o3", "gpt-5"], "provider": "OpenAI"})
+    >>> models = models.assign(reasoning=1, open_weights=0, effort="n/a")
+    >>> models.assign(release_date="2025-04-16").to_csv("models.csv", index=False)
+    >>> ls.readers.benchpress_measurements(".").cells[["model", "score"]].values.tolist()
+    [['o3', 83.3], ['gpt-5', 85.7]]
     """
     scores = _table(path, "scores.csv", ("model_id", "benchmark_id", "score"))
     models, findings = _models(path)
@@ -191,6 +211,13 @@ def benchpress_folds(path: str | Path) -> pd.DataFrame:
     ------
     DataError
         If the file or one of its columns is missing.
+
+    Examples
+    --------
+    >>> hidden = pd.DataFrame({"seed": [42], "fold": [0], "model_id": ["o3"]})
+    >>> hidden.assign(benchmark_id="gpqa").to_csv("folds.csv", index=False)
+    >>> ls.readers.benchpress_folds(".").shape
+    (1, 4)
     """
     folds = _table(path, "folds.csv", ("seed", "fold", "model_id", "benchmark_id"))
     return folds.rename(columns={"model_id": "model", "benchmark_id": "benchmark"})[

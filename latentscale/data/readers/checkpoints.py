@@ -111,6 +111,15 @@ def read_checkpoints(
     -----
     DataWarning
         Once, about what looks wrong but can be used.
+
+    Examples
+    --------
+    >>> runs = pd.DataFrame(
+    ...     {"run": "pythia-70m", "step": [1000, 2000], "task": "arc_easy", "metric": "acc"}
+    ... )
+    >>> runs = runs.assign(value=[0.3, 0.35])
+    >>> ls.readers.read_checkpoints(runs, tokens_per_step=2**21).benchmarks
+    ('arc_easy',)
     """
     read = checkpoint_measurements(
         source,
@@ -141,6 +150,16 @@ def checkpoint_measurements(
     ------
     DataError
         As `read_checkpoints`.
+
+    Examples
+    --------
+    >>> runs = pd.DataFrame(
+    ...     {"run": "pythia-70m", "step": [1000, 2000], "task": "arc_easy", "metric": "acc"}
+    ... )
+    >>> runs = runs.assign(value=[0.3, 0.35])
+    >>> read = ls.readers.checkpoint_measurements(runs, tokens_per_step=2**21)
+    >>> read.cells["score"].tolist()
+    [0.3, 0.35]
     """
     checked_tokens(tokens_per_step)
     if not isinstance(params_b or {}, Mapping):

@@ -49,6 +49,13 @@ def read_csv(path: str | Path) -> pd.DataFrame:
     ------
     DataError
         If there is no such file, or it is not a well-formed table.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"model": ["a-1b", "a-7b"], "family": "a", "mmlu": [0.3, 0.5]})
+    >>> table.to_csv("scores.csv", index=False)
+    >>> ls.readers.read_csv("scores.csv").shape
+    (2, 3)
     """
     return csv_of(content(path), Path(path))
 

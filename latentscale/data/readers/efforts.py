@@ -90,6 +90,11 @@ def effort(names: Iterable[str]) -> NameReading:
     ------
     DataError
         If a name is not text.
+
+    Examples
+    --------
+    >>> ls.readers.effort(["o3_high", "gpt-5 (medium)", "claude-3-opus"]).values.tolist()
+    ['high', 'medium', 'unstated']
     """
     column = names_column(names, "effort")
     settings = {name: parse_name(name).setting for name in dict.fromkeys(column)}
@@ -123,6 +128,11 @@ def reasoning(names: Iterable[str]) -> NameReading:
     ------
     DataError
         If a name is not text.
+
+    Examples
+    --------
+    >>> ls.readers.reasoning(["o3_high", "claude-3-opus"]).values.tolist()
+    [1.0, 0.0]
     """
     column = names_column(names, "reasoning")
     read = {name: _reasons(parse_name(name)) for name in dict.fromkeys(column)}

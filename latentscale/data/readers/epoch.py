@@ -103,6 +103,21 @@ def read_epoch(
     -----
     DataWarning
         Once, about what looks wrong but can be used.
+
+    Examples
+    --------
+    >>> gpqa = pd.DataFrame(
+    ...     {
+    ...         "Model version": ["o3-2025-04-16_high", "gpt-5-2025-08-07_high"],
+    ...         "mean_score": [0.83, 0.86],
+    ...         "Release date": ["2025-04-16", "2025-08-07"],
+    ...         "Organization": "OpenAI",
+    ...         "stderr": 0.02,
+    ...     }
+    ... )
+    >>> gpqa.to_csv("gpqa_diamond.csv", index=False)
+    >>> ls.readers.read_epoch(".").benchmarks
+    ('gpqa_diamond',)
     """
     return read_measurements(epoch_measurements(path, repeats=repeats), benchmarks)
 
@@ -119,6 +134,21 @@ def epoch_measurements(path: str | Path, *, repeats: str = "mean") -> Measuremen
     ------
     DataError
         As `read_epoch`.
+
+    Examples
+    --------
+    >>> gpqa = pd.DataFrame(
+    ...     {
+    ...         "Model version": ["o3-2025-04-16_high", "gpt-5-2025-08-07_high"],
+    ...         "mean_score": [0.83, 0.86],
+    ...         "Release date": ["2025-04-16", "2025-08-07"],
+    ...         "Organization": "OpenAI",
+    ...         "stderr": 0.02,
+    ...     }
+    ... )
+    >>> gpqa.to_csv("gpqa_diamond.csv", index=False)
+    >>> ls.readers.epoch_measurements(".").cells["score"].tolist()
+    [0.83, 0.86]
     """
     tables = _tables(path)
     findings: list[Finding] = []
@@ -179,6 +209,13 @@ def epoch_index(path: str | Path) -> pd.DataFrame:
     ------
     DataError
         If there is no such folder or zip, or it has no file of the index.
+
+    Examples
+    --------
+    >>> index = pd.DataFrame({"Model version": ["gemini-2.5-pro"], "ECI Score": [146.7]})
+    >>> index.to_csv("epoch_capabilities_index.csv", index=False)
+    >>> ls.readers.epoch_index(".").columns.tolist()
+    ['model', 'index', 'released']
     """
     table = _tables(path).get(INDEX_FILE)
     if table is None or not {MODEL_COLUMN, "ECI Score"} <= set(table.columns):

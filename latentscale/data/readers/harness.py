@@ -87,6 +87,17 @@ def harness_table(
         Once, about files of a folder that are malformed or name no model and were set aside, and
         about what was assumed of tasks unknown to the package, and about runs cut short,
         under different settings, with different numbers of examples, undated or incomplete.
+
+    Examples
+    --------
+    >>> import json, os
+    >>> os.makedirs("results/org__a-1b")
+    >>> figures = {"gsm8k": {"exact_match,strict-match": 0.4}}
+    >>> run = {"results": figures, "model_name": "org/a-1b", "date": 1.7e9}
+    >>> with open("results/org__a-1b/results_2024-05-01.json", "w") as file:
+    ...     json.dump(run, file)
+    >>> ls.readers.harness_table("results")[["model", "benchmark", "score"]].values.tolist()
+    [['org/a-1b', 'gsm8k', 0.4]]
     """
     table, findings = table_and_findings(folder, tasks)
     emit(findings, about="Result files were read")
@@ -153,6 +164,18 @@ def read_harness(
     -----
     DataWarning
         As `Scores.from_frame`.
+
+    Examples
+    --------
+    >>> import json, os
+    >>> os.makedirs("results/org__a-1b")
+    >>> figures = {"gsm8k": {"exact_match,strict-match": 0.4}}
+    >>> run = {"results": figures, "model_name": "org/a-1b", "date": 1.7e9}
+    >>> with open("results/org__a-1b/results_2024-05-01.json", "w") as file:
+    ...     json.dump(run, file)
+    >>> known = pd.DataFrame({"model": ["org/a-1b"], "family": ["a"], "params_b": [1.0]})
+    >>> ls.readers.read_harness("results", known).benchmarks
+    ('gsm8k',)
     """
     checked_tokens(tokens_per_step)
     rows, findings = _collected(expanded(folder, DataError), tasks, benchmarks or {})

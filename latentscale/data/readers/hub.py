@@ -50,6 +50,10 @@ def download_leaderboard(
     ------
     DataError
         If huggingface_hub is not installed, or the hub cannot be reached and no copy is there.
+
+    Examples
+    --------
+    >>> table = ls.readers.download_leaderboard()  # doctest: +SKIP
     """
     try:
         import huggingface_hub as hub

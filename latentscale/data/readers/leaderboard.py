@@ -99,6 +99,21 @@ def leaderboard_table(
     DataWarning
         If models were left out as flagged (with the reading of the column), only a quantised
         row of a model is there, or sizes or dates cannot be read.
+
+    Examples
+    --------
+    >>> contents = pd.DataFrame(
+    ...     {
+    ...         "fullname": ["Qwen/Qwen2-7B", "Qwen/Qwen2-7B-Instruct"],
+    ...         "Type": ["pretrained", "chat"],
+    ...         "#Params (B)": [7.6, 7.6],
+    ...         "IFEval Raw": [0.31, 0.57],
+    ...         "MMLU-PRO Raw": [0.39, 0.38],
+    ...     }
+    ... )
+    >>> table = ls.readers.leaderboard_table(contents)
+    >>> table[["family", "lineage", "tuning"]].iloc[1].tolist()
+    ['qwen2-7b', 'qwen2', 'chat']
     """
     table, findings = contents_and_findings(source, flagged)
     emit(findings, about="The leaderboard's table was read")
@@ -161,6 +176,20 @@ def read_leaderboard(
     -----
     DataWarning
         As `Scores.from_frame`.
+
+    Examples
+    --------
+    >>> contents = pd.DataFrame(
+    ...     {
+    ...         "fullname": ["Qwen/Qwen2-7B", "Qwen/Qwen2-7B-Instruct"],
+    ...         "Type": ["pretrained", "chat"],
+    ...         "#Params (B)": [7.6, 7.6],
+    ...         "IFEval Raw": [0.31, 0.57],
+    ...         "MMLU-PRO Raw": [0.39, 0.38],
+    ...     }
+    ... )
+    >>> ls.readers.read_leaderboard(contents).benchmarks
+    ('ifeval', 'mmlu_pro')
     """
     table, findings = _collected(source, flagged)
     if metadata is None:

@@ -99,6 +99,13 @@ def read_livebench(
     the categories of 2024-07-26 and 2025-11-25; other releases are assumed to have it. Tables of
     costs (``cost_2026_01_08.csv``) have the same columns and are refused by their name. Scores of
     different releases are of different questions, so one release is read at a time.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"model": ["o3-high", "gpt-5"], "zebra_puzzle": [91.0, 93.5]})
+    >>> table.to_csv("table_2025_05_30.csv", index=False)
+    >>> ls.readers.read_livebench(".").benchmarks
+    ('zebra_puzzle',)
     """
     return read_measurements(livebench_measurements(path, release=release, level=level), benchmarks)
 
@@ -117,6 +124,13 @@ def livebench_measurements(
     ------
     DataError
         As `read_livebench`.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"model": ["o3-high", "gpt-5"], "zebra_puzzle": [91.0, 93.5]})
+    >>> table.to_csv("table_2025_05_30.csv", index=False)
+    >>> ls.readers.livebench_measurements(".").cells["score"].tolist()
+    [91.0, 93.5]
     """
     if level not in ("task", "category"):
         raise DataError(f'level="{level}" is not known; allowed are "task" and "category".')

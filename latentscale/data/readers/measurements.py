@@ -45,6 +45,17 @@ class Measurements:
     expected
         Codes of findings that are as they must be for this source, and are not repeated: early
         checkpoints have seen few tokens.
+
+    Examples
+    --------
+    >>> scores = pd.DataFrame({"model_id": ["o3", "gpt-5"], "score": [83.3, 85.7]})
+    >>> scores.assign(benchmark_id="gpqa").to_csv("scores.csv", index=False)
+    >>> models = pd.DataFrame({"model_id": ["o3", "gpt-5"], "provider": "OpenAI"})
+    >>> models = models.assign(reasoning=1, open_weights=0, effort="n/a")
+    >>> models.assign(release_date="2025-04-16").to_csv("models.csv", index=False)
+    >>> read = ls.readers.benchpress_measurements(".")
+    >>> read.to_scores().n_observed
+    2
     """
 
     cells: pd.DataFrame

@@ -174,6 +174,14 @@ def join_metadata(
     ------
     DataError
         If models are not in the metadata, the metadata name a model twice, or no model is left.
+
+    Examples
+    --------
+    >>> wide = pd.DataFrame({"model": ["org/a-1b"], "mmlu": [0.3]})
+    >>> known = pd.DataFrame({"model": ["a-1b"], "family": ["a"], "params_b": [1.0]})
+    >>> joined, findings = ls.readers.join_metadata(wide, known)
+    >>> joined["family"].tolist()
+    ['a']
     """
     drop_unmatched = truth(drop_unmatched, "drop_unmatched", error=DataError)
     wide, _ = checked_frame(wide, ("model",), "This table cannot be joined with metadata")

@@ -71,6 +71,13 @@ def match_benchmarks(
     -------
     tuple
         The table with its new names, and one finding a changed name.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"model": ["a-1b"], "MMLU-PRO": [0.3]})
+    >>> renamed, findings = ls.readers.match_benchmarks(table)
+    >>> renamed.columns.tolist(), findings[0].code
+    (['model', 'mmlu_pro'], 'benchmark-renamed')
     """
     frame = as_pandas(frame, "These names cannot be matched")
     keep = expect_names(keep, "keep", '["mmlu"]')

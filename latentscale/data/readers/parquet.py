@@ -28,6 +28,13 @@ def read_parquet(path: str | Path) -> pd.DataFrame:
     ------
     DataError
         If there is no such file, it is not a Parquet file, or pyarrow is not installed.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"model": ["a-1b", "a-7b"], "family": "a", "mmlu": [0.3, 0.5]})
+    >>> table.to_parquet("scores.parquet")
+    >>> ls.readers.read_parquet("scores.parquet").shape
+    (2, 3)
     """
     return _parquet_of(content(path), Path(path))
 
@@ -74,6 +81,13 @@ def read_table(path: str | Path) -> pd.DataFrame:
     ------
     DataError
         As `read_parquet` and `read_csv`.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"model": ["a-1b", "a-7b"], "family": "a", "mmlu": [0.3, 0.5]})
+    >>> table.to_csv("scores.csv", index=False)
+    >>> ls.readers.read_table("scores.csv").shape
+    (2, 3)
     """
     return table_of(content(path), Path(path))
 

@@ -65,6 +65,13 @@ def read_scores(
     -----
     DataWarning
         As `Scores.from_frame`.
+
+    Examples
+    --------
+    >>> table = pooled.scores.to_frame()
+    >>> table.to_csv("scores.csv", index=False)
+    >>> ls.readers.read_scores("scores.csv").n_observed
+    282
     """
     match_names = truth(match_names, "match_names", error=DataError)
     read_path = reader_of_path(path)

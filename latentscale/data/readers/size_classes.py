@@ -90,6 +90,12 @@ class NameReading:
         The values that can occur, in order where they have one.
     audit
         What was read from which part of the names, with counts.
+
+    Examples
+    --------
+    >>> reading = ls.readers.effort(["o3_high", "claude-3-opus"])
+    >>> reading.values.tolist()
+    ['high', 'unstated']
     """
 
     values: pd.Series

@@ -32,6 +32,11 @@ class HarnessTask:
     ------
     DataError
         If there is no task or no metric.
+
+    Examples
+    --------
+    >>> ls.readers.HarnessTask(("gsm8k",), ("exact_match,flexible-extract",)).tasks
+    ('gsm8k',)
     """
 
     tasks: tuple[str, ...]

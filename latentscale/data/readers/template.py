@@ -84,6 +84,20 @@ def metadata_template(
     -----
     DataWarning
         As `harness_table` and `leaderboard_table`.
+
+    Examples
+    --------
+    >>> contents = pd.DataFrame(
+    ...     {
+    ...         "fullname": ["Qwen/Qwen2-7B", "Qwen/Qwen2-7B-Instruct"],
+    ...         "Type": ["pretrained", "chat"],
+    ...         "#Params (B)": [7.6, 7.6],
+    ...         "IFEval Raw": [0.31, 0.57],
+    ...         "MMLU-PRO Raw": [0.39, 0.38],
+    ...     }
+    ... )
+    >>> ls.readers.metadata_template(contents)["family"].tolist()
+    ['qwen2-7b', 'qwen2-7b']
     """
     table, findings = template_and_findings(source, flagged)
     emit(findings, about="Models were read")

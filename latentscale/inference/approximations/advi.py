@@ -22,7 +22,7 @@ from latentscale.inference.approximations.elbo import (
 from latentscale.inference.approximations.importance import importance_weights, weight_stats
 from latentscale.inference.approximations.normals import FullRank, MeanField
 from latentscale.inference.method import METHODS, Method
-from latentscale.inference.progress import WorkProgress
+from latentscale.inference.progress import COMPILING, Waiting, WorkProgress
 from latentscale.inference.tools.posterior_density import PosteriorDensity, posterior_density
 from latentscale.markup import call_text
 from latentscale.model.build import build_design
@@ -76,6 +76,13 @@ class ADVI(Method):
     References
     ----------
     Batches: Hoffman, Blei, Wang and Paisley 2013, "Stochastic variational inference".
+
+    Examples
+    --------
+    >>> method = ls.ADVI(draws=200)
+    >>> quick = ls.fit(pooled.spec, pooled.scores, method=method, seed=1, progress=False)
+    >>> quick.samples.sizes["sample"]
+    200
     """
 
     __repr__ = call_text
@@ -111,11 +118,12 @@ class ADVI(Method):
         start = time.perf_counter()
         rng = np.random.default_rng(seed)
         batched = None
-        if self.batch is None or self.batch >= len(design.scores.models):
-            density = posterior_density(build_design(spec, design))
-        else:
-            batched = BatchedDensity.of(spec, replace(design, centred=False), self.batch, rng)
-            density = batched.whole
+        with Waiting(f"ADVI: {COMPILING}", enabled=progress):
+            if self.batch is None or self.batch >= len(design.scores.models):
+                density = posterior_density(build_design(spec, design))
+            else:
+                batched = BatchedDensity.of(spec, replace(design, centred=False), self.batch, rng)
+                density = batched.whole
         if self.approximation == "full_rank" and density.size > MAX_FULL_RANK:
             raise FitError(
                 f"A full-rank approximation of {density.size} parameters needs a matrix of "

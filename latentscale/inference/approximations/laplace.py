@@ -13,7 +13,7 @@ from latentscale.declare.spec import ModelSpec
 from latentscale.errors import FitError
 from latentscale.inference.approximations.importance import importance_weights, weight_stats
 from latentscale.inference.method import METHODS, Method
-from latentscale.inference.progress import WorkProgress
+from latentscale.inference.progress import COMPILING, Waiting, WorkProgress
 from latentscale.inference.tools.posterior_density import PosteriorDensity, posterior_density
 from latentscale.model.build import build_design
 from latentscale.model.design import Design
@@ -65,6 +65,13 @@ class Laplace(Method):
     ------
     FitError
         If a field is out of range.
+
+    Examples
+    --------
+    >>> method = ls.Laplace(draws=200)
+    >>> quick = ls.fit(pooled.spec, pooled.scores, method=method, seed=1, progress=False)
+    >>> quick.samples.sizes["sample"]
+    200
     """
 
     good_for: ClassVar[str] = (
@@ -82,7 +89,8 @@ class Laplace(Method):
     def draw(self, spec: ModelSpec, design: Design, *, seed: int, progress: bool) -> Draws:
         """Find the mode, and draw from the normal around it."""
         start = time.perf_counter()
-        density = posterior_density(build_design(spec, design))
+        with Waiting(f"Laplace: {COMPILING}", enabled=progress):
+            density = posterior_density(build_design(spec, design))
         _refuse_large(density)
         compiled = time.perf_counter()
         with WorkProgress(3, "Laplace", "stages", enabled=progress) as shown:

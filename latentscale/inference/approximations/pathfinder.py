@@ -14,7 +14,7 @@ from latentscale.declare.spec import ModelSpec
 from latentscale.errors import FitError
 from latentscale.inference.approximations.importance import importance_weights, weight_stats
 from latentscale.inference.method import METHODS, Method
-from latentscale.inference.progress import WorkProgress
+from latentscale.inference.progress import COMPILING, Waiting, WorkProgress
 from latentscale.inference.tools.posterior_density import PosteriorDensity, posterior_density
 from latentscale.model.build import build_design
 from latentscale.model.design import Design
@@ -63,6 +63,13 @@ class Pathfinder(Method):
     ------
     FitError
         If a field is out of range, or no path gives an approximation.
+
+    Examples
+    --------
+    >>> method = ls.Pathfinder(draws=200)
+    >>> quick = ls.fit(pooled.spec, pooled.scores, method=method, seed=1, progress=False)
+    >>> quick.samples.sizes["sample"]
+    200
     """
 
     good_for: ClassVar[str] = (
@@ -85,7 +92,8 @@ class Pathfinder(Method):
     def draw(self, spec: ModelSpec, design: Design, *, seed: int, progress: bool) -> Draws:
         """Run the paths, check them against the posterior and draw."""
         start = time.perf_counter()
-        density = posterior_density(build_design(spec, design))
+        with Waiting(f"Pathfinder: {COMPILING}", enabled=progress):
+            density = posterior_density(build_design(spec, design))
         compiled = time.perf_counter()
         attempts = []
         with WorkProgress(self.paths, "Pathfinder", "paths", enabled=progress) as shown:

@@ -112,6 +112,21 @@ class MarginalEstimate(FixedTable):
         Number of independent units, and of measured scores.
     seconds
         Wall-clock seconds by stage.
+
+    Examples
+    --------
+    >>> spec = fit.spec.with_(
+    ...     {
+    ...         "skills.count": 1,
+    ...         "skills.identify.anchors": ["mmlu"],
+    ...         "family": {"level": "partial"},
+    ...         "benchmarks.family_effect": False,
+    ...     }
+    ... )
+    >>> method = ls.MarginalML(starts=1, cores=1)
+    >>> estimate = ls.methods.marginal_estimate(spec, fit.scores, method=method, progress=False)
+    >>> estimate.bic > estimate.aic
+    True
     """
 
     spec_name: str

@@ -79,6 +79,12 @@ class MarginalML(Method):
     References
     ----------
     Cai et al. 2025 (arXiv:2512.06553), estimation by maximum marginal likelihood.
+
+    Examples
+    --------
+    >>> ls.MarginalML(starts=2, draws=500)
+    MarginalML(starts=2, nodes=5, drop=0.0001, draws=500, candidates=32, covariance='observed',
+        iterations=500, cores=None)
     """
 
     __repr__ = call_text
@@ -230,6 +236,21 @@ def marginal_estimate(
         If the table or the spec cannot be used by this method.
     FitError
         If the method fails.
+
+    Examples
+    --------
+    >>> spec = fit.spec.with_(
+    ...     {
+    ...         "skills.count": 1,
+    ...         "skills.identify.anchors": ["mmlu"],
+    ...         "family": {"level": "partial"},
+    ...         "benchmarks.family_effect": False,
+    ...     }
+    ... )
+    >>> method = ls.MarginalML(starts=1, cores=1)
+    >>> estimate = ls.methods.marginal_estimate(spec, fit.scores, method=method, progress=False)
+    >>> estimate.converged
+    True
     """
     expect(spec, ModelSpec, "spec")
     expect(scores, Scores, "scores")

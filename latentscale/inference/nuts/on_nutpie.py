@@ -18,6 +18,7 @@ from latentscale.inference.nuts.kept import ChainRun, kept_of
 from latentscale.inference.nuts.masses import start_whitened
 from latentscale.inference.nuts.start import ModeStart, Start, StartingPoints, usual_start
 from latentscale.inference.nuts.whitening import WhitenedModel, Whitening
+from latentscale.inference.progress import COMPILING, Waiting
 from latentscale.inference.tools.posterior_density import kept_names
 from latentscale.inference.tools.versions import library_versions
 from latentscale.model.centring import can_be_moved, centred_coordinates
@@ -50,10 +51,12 @@ def run_on_nutpie(
     names = kept_names(model)
     began = time.perf_counter()
     start = method.start or usual_start(spec)
+    waiting = Waiting(f"NUTS: {COMPILING}", enabled=progress)
 
     def in_whitened_coordinates() -> Begun:
-        whitened = WhitenedModel(spec, design, model, names)
-        first = whitened.first()
+        with waiting:
+            whitened = WhitenedModel(spec, design, model, names)
+            first = whitened.first()
         ready = time.perf_counter()
         points, whitening = start_whitened(
             whitened, first, start, seed=seed, cores=method.cores, progress=progress
@@ -61,8 +64,9 @@ def run_on_nutpie(
         return ready, points, whitening
 
     def by_the_model() -> Begun:
-        moved = centred_coordinates(spec, design, model) if kind == "centred" else ()
-        compiled = chains.compiled(model, names, method.backend, moved)
+        with waiting:
+            moved = centred_coordinates(spec, design, model) if kind == "centred" else ()
+            compiled = chains.compiled(model, names, method.backend, moved)
         ready = time.perf_counter()
         points = start.place(compiled, seed=seed, cores=method.cores, progress=progress)
         return ready, points, None

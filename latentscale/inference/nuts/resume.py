@@ -17,6 +17,7 @@ from latentscale.inference.nuts.backends import BACKENDS
 from latentscale.inference.nuts.method import MOST_DRAWS, NUTS
 from latentscale.inference.nuts.start import ModeStart, usual_start
 from latentscale.inference.nuts.whitening import WhitenedModel, Whitening
+from latentscale.inference.progress import COMPILING, Waiting
 from latentscale.model.build import build_design
 from latentscale.model.centring import centred_coordinates
 from latentscale.model.double import double_precision
@@ -60,6 +61,13 @@ def resume(path: str | Path, *, draws: int | None = None, progress: bool = True)
     ------
     FitError
         If `path` is not such a folder, was damaged or changed, or another sampler writes to it.
+
+    Examples
+    --------
+    >>> method = ls.NUTS(draws=100, tune=100, chains=2, cores=1, store="run")
+    >>> begun = ls.fit(pooled.spec, pooled.scores, method=method, seed=1, progress=False)
+    >>> ls.resume("run", progress=False).samples.sizes["sample"]
+    200
     """
     expect_path(path, "path")
     path = expanded(path, FitError)
@@ -124,13 +132,14 @@ def _compiled(
     """Return the model compiled for nutpie, in the coordinates of the chains' positions."""
     header, prepared = stored.header, stored.design
     model = build_design(header.spec, prepared)
-    if header.chart is None:
-        centred = method.coordinates == "centred"
-        moved = centred_coordinates(header.spec, prepared, model) if centred else ()
-        compiled = nutpie_chains.compiled(model, header.variables, method.backend, moved)
-    else:
-        whitened = WhitenedModel(header.spec, prepared, model, header.variables)
-        compiled = whitened.density(Whitening.from_dict(header.chart)).for_nutpie()
+    with Waiting(f"NUTS: {COMPILING}", enabled=progress):
+        if header.chart is None:
+            centred = method.coordinates == "centred"
+            moved = centred_coordinates(header.spec, prepared, model) if centred else ()
+            compiled = nutpie_chains.compiled(model, header.variables, method.backend, moved)
+        else:
+            whitened = WhitenedModel(header.spec, prepared, model, header.variables)
+            compiled = whitened.density(Whitening.from_dict(header.chart)).for_nutpie()
     if any(chain.position is None for chain in work):
         start, seed = method.start or usual_start(header.spec), header.provenance.seed
         if isinstance(start, ModeStart):  # modes were weighed when the folder was begun

@@ -85,6 +85,11 @@ class PriorStart(Start):
 
     The scatter is uniform on the unconstrained scale. Nothing is spent on it, and where the
     posterior has separate modes chains end in any of them.
+
+    Examples
+    --------
+    >>> ls.NUTS(start=ls.methods.PriorStart()).start.kind
+    'prior'
     """
 
     kind: Literal["prior"] = "prior"
@@ -135,6 +140,11 @@ class ModeStart(Start):
     ----------
     Zhang, Carpenter, Gelman and Vehtari 2022, "Pathfinder: parallel quasi-Newton variational
     inference", section 3, for chains that begin at draws of L-BFGS's normals.
+
+    Examples
+    --------
+    >>> ls.NUTS(start=ls.methods.ModeStart(climbs=8)).start.climbs
+    8
     """
 
     climbs: int = 32

@@ -169,15 +169,15 @@ class Partitioned(Method):
             profile = search.profile()
             seconds["search"] = time.perf_counter() - began
             began = time.perf_counter()
-            found, results = self._weighted(work, search, profile, rng)
+            weights, results = self._weighted(work, search, profile, rng)
             seconds["sample"] = time.perf_counter() - began
         began = time.perf_counter()
-        chosen = rng.permutation(resampled(found.weight, rng))
-        posterior = table.whole.to_posterior(table.points(found.draws, results, chosen))
+        chosen = rng.permutation(resampled(weights.weight, rng))
+        posterior = table.whole.to_posterior(table.points(weights.draws, results, chosen))
         seconds["gather"] = time.perf_counter() - began
-        stats = {"lp": found.log_p[chosen], "log_q": found.log_q[chosen]}
+        stats = {"lp": weights.log_p[chosen], "log_q": weights.log_q[chosen]}
         named = {name: ((CHAIN, DRAW), values[None]) for name, values in stats.items()}
-        return Draws(posterior, xr.Dataset(named), self._status(search, found, shards), seconds)
+        return Draws(posterior, xr.Dataset(named), self._status(search, weights, shards), seconds)
 
     def _made_folder(self) -> Path | None:
         """Return the folder, made if it does not exist; refused where no file can be made in it."""
@@ -201,12 +201,12 @@ class Partitioned(Method):
             results = work.run(
                 search.shards, search.shared, proposals.draws, search.guesses, search.renew, "draws"
             )
-            found = weighted(proposals, results, work.table.prior)
-            if best is None or found.ess > best[0].ess:
-                best = found, results
-            if found.pareto_k <= k_limit(self.draws) and found.ess >= self._least_ess:
+            weights = weighted(proposals, results, work.table.prior)
+            if best is None or weights.ess > best[0].ess:
+                best = weights, results
+            if weights.pareto_k <= k_limit(self.draws) and weights.ess >= self._least_ess:
                 break
-            proposals = refitted(found, profile.root, rng)
+            proposals = refitted(weights, profile.root, rng)
         assert best is not None
         return best
 
@@ -214,26 +214,26 @@ class Partitioned(Method):
     def _least_ess(self) -> float:
         return min(_LEAST_ESS, self.draws / 4)
 
-    def _status(self, search: Search, found: Weighted, shards: int) -> Status:
+    def _status(self, search: Search, weights: Weighted, shards: int) -> Status:
         faults = []
         if not search.step < _STEP_LIMIT:
             faults.append(
                 f"The last step of the search was {search.step:.2f} posterior standard deviations "
                 "long: raise rounds, or use NUTS."
             )
-        if not found.error < _ERROR_LIMIT:
+        if not weights.error < _ERROR_LIMIT:
             faults.append(
                 "Monte Carlo error of the latents' integrals shifts posterior means by "
-                f"{found.error:.2f} standard deviations: raise candidates."
+                f"{weights.error:.2f} standard deviations: raise candidates."
             )
-        if not found.ess >= self._least_ess:
-            faults.append(f"The weights leave {found.ess:.0f} effective draws: raise draws.")
+        if not weights.ess >= self._least_ess:
+            faults.append(f"The weights leave {weights.ess:.0f} effective draws: raise draws.")
         return status_of_approximation(
-            found.pareto_k,
+            weights.pareto_k,
             tuple(faults),
-            figures=f"{found.ess:.0f} effective of {self.draws} draws, {shards} shards, last step "
-            f"{search.step:.2f} and Monte Carlo error {found.error:.2f} standard deviations, "
-            f"{found.unit_share:.0%} of a lineage's candidates effective",
+            figures=f"{weights.ess:.0f} effective of {self.draws} draws, {shards} shards, "
+            f"last step {search.step:.2f} and Monte Carlo error {weights.error:.2f} standard "
+            f"deviations, {weights.unit_share:.0%} of a lineage's candidates effective",
             good_for=self.good_for,
             limit=k_limit(self.draws),
         )

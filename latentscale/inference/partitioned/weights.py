@@ -59,17 +59,19 @@ def along_axes(profile: Profile, count: int, rng: np.random.Generator) -> Propos
     return Proposals(profile.mean + standard @ profile.root, standard, log_q)
 
 
-def refitted(found: Weighted, root: Floats, rng: np.random.Generator) -> Proposals:
+def refitted(weighted_draws: Weighted, root: Floats, rng: np.random.Generator) -> Proposals:
     """Draw as many from a Student-t distribution with the moments of weighted draws.
 
     Adaptive importance sampling (Cappe et al. 2004). The covariance is shrunk to the one before,
     root root', by as much as the effective draws are few for so many parameters.
     """
-    count, size = found.draws.shape
-    mean = found.weight @ found.draws
-    away = found.draws - mean
-    share = found.ess / (found.ess + size)
-    covariance = share * (away * found.weight[:, None]).T @ away + (1 - share) * root @ root
+    count, size = weighted_draws.draws.shape
+    mean = weighted_draws.weight @ weighted_draws.draws
+    away = weighted_draws.draws - mean
+    share = weighted_draws.ess / (weighted_draws.ess + size)
+    covariance = (
+        share * (away * weighted_draws.weight[:, None]).T @ away + (1 - share) * root @ root
+    )
     values, vectors = np.linalg.eigh(covariance)
     normal = rng.standard_normal((count, size))
     standard = normal / np.sqrt(rng.chisquare(_DEGREES, count) / _DEGREES)[:, None]

@@ -12,7 +12,7 @@ import xarray as xr
 from latentscale.declare.spec import ModelSpec
 from latentscale.errors import SpecError
 from latentscale.inference.method import METHODS, Method
-from latentscale.inference.progress import WorkProgress
+from latentscale.inference.progress import COMPILING, Waiting, WorkProgress
 from latentscale.inference.stochastic.ascent import (
     STEP_LIMIT,
     StochasticMaximum,
@@ -79,6 +79,11 @@ class StochasticMarginalML(Method):
     ----------
     Cai et al. 2025 (arXiv:2512.06553), estimation; Louis 1982, "Finding the observed
     information matrix when using the EM algorithm".
+
+    Examples
+    --------
+    >>> ls.methods.StochasticMarginalML(steps=600, rounds=2).rounds
+    2
     """
 
     __repr__ = call_text
@@ -114,7 +119,8 @@ class StochasticMarginalML(Method):
         _refuse(spec, design)
         rng = np.random.default_rng(seed)
         began = time.perf_counter()
-        complete = complete_data(spec, design, rng)
+        with Waiting(f"StochasticMarginalML: {COMPILING}", enabled=progress):
+            complete = complete_data(spec, design, rng)
         compiled = time.perf_counter()
         work = self.steps + self.rounds * self.moves
         with WorkProgress(work, "StochasticMarginalML", "moves", enabled=progress) as shown:
