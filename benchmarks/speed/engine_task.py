@@ -108,10 +108,10 @@ def _run(asked: dict[str, Any], draws: int, tune: int, chains: int) -> tuple[Any
 
 
 def _problem(asked: dict[str, Any]) -> tuple[Any, Any]:
-    """Return the spec, with the priors and terms of every checkout, and the bundled table."""
+    """Return the spec of the file asked for, the same in every checkout, and the bundled table."""
     import latentscale as ls
 
-    return ls.load_spec(asked["spec"]), ls.datasets.open_llm_leaderboard()
+    return ls.load_spec(asked["file"]), ls.datasets.open_llm_leaderboard()
 
 
 def _posterior_density() -> Any:

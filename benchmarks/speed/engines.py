@@ -4,7 +4,8 @@ Run from the project's root:  python -m benchmarks.speed.engines [--earlier ../b
 
 Each task runs in a process of its own on one core, contenders in turn, so that what else the
 machine does falls on all alike; beside the clock the processor's time is recorded, which waits for
-nobody. Results are kept in the folder runs/engines as they come; a run that was stopped goes on.
+nobody. All fit one spec, the earlier commit's where there is one: later ones have more terms.
+Results are kept in the folder runs/engines as they come; a run that was stopped goes on.
 ``--report`` only writes the table. An earlier commit's checkout comes from
 ``git worktree add --detach ../base590 590bc21``.
 """
@@ -114,6 +115,7 @@ def _in_process(task: Task, options: argparse.Namespace) -> dict[str, Any]:
     }
     asked = {
         "spec": task.spec,
+        "file": str((options.earlier or ROOT).resolve() / "model_specs" / f"{task.spec}.toml"),
         "contender": task.contender,
         "task": "first" if task.task in ("cold", "warm") else task.task,
         "draws": DRAWS,
