@@ -69,6 +69,27 @@ def test_mixed_units_and_unknown_scales_are_named(matrix):
     assert '"a_new_rating (-3 to 2100)"' in audit.filter("scale-assumed").table.message[0]
 
 
+def test_fractions_where_percentages_are_expected_are_named(matrix):
+    (matrix / "scores.csv").write_text(
+        "model_id,benchmark_id,score\ngpt-5,gpqa_diamond,0.87\nclaude-haiku-4.5,gpqa_diamond,0.7\n"
+    )
+    found = benchpress_measurements(matrix).audit.filter("scores-tiny").table.message[0]
+    assert '"gpqa_diamond"' in found and "multiply them by 100" in found
+
+
+@pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
+def test_a_known_percentage_out_of_range_is_refused_and_stays_a_percentage(matrix):
+    (matrix / "scores.csv").write_text(SCORES.replace(",73\n", ",730\n"))
+    with pytest.raises(DataError, match=r"gpqa_diamond.*730. Scores of this benchmark are perc"):
+        read_benchpress(matrix)
+
+
+def test_ids_that_are_numbers_are_found(matrix):
+    (matrix / "scores.csv").write_text("model_id,benchmark_id,score\n7,gpqa_diamond,87\n")
+    (matrix / "models.csv").write_text("model_id\n7\n")
+    assert benchpress_measurements(matrix).cells["model"].tolist() == ["7"]
+
+
 def test_efforts_and_dates_are_completed(matrix):
     models = benchpress_measurements(matrix).models.set_index("model")
     assert models["effort"].fillna("").tolist() == ["high", "high", "", ""]
@@ -96,6 +117,7 @@ def test_folds(matrix):
         ("scores", ",87.3", ",many", r"row 0, column score: 'many' is not a number"),
         ("scores", "benchmark_id", "bench", r'the columns "benchmark_id" are missing'),
         ("models", "gemma-3-1b-it", "gpt-5", r'several rows of "gpt-5"'),
+        ("scores", "gpt-5,gpqa_diamond", ",gpqa_diamond", r"row 0, column model_id: empty"),
     ],
 )
 def test_files_that_do_not_fit_are_refused(matrix, name, old, new, message):

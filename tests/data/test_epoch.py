@@ -134,6 +134,43 @@ def test_a_known_file_in_percent_becomes_fractions(hub):
     assert cell(epoch_measurements(hub), "gpt-5_high", "gpqa_diamond").score == 0.87
 
 
+@pytest.mark.parametrize(
+    ("stem", "old", "new", "scores"),
+    [
+        ("gpqa_diamond", ("0.87,", "0.55,"), ("87%,", "0.55,"), [0.87, 0.55, 0.0]),
+        ("gpqa_diamond", ("0.87,", "0.55,"), ("0.87,", "55,"), [0.87, 0.0]),
+        ("gpqa_diamond", ("0.87,", "0.55,"), ("0.87,", "inf,"), [0.87, 0.0]),
+        ("aider_polyglot_external", ("88.0%", "51.6"), ("0.88", "0.516"), [88.0, 51.6]),
+        ("aider_polyglot_external", ("51.6",), ("0.516",), [88.0, 51.6]),
+    ],
+)
+def test_cells_in_other_units_do_not_move_the_rest_of_their_file(hub, stem, old, new, scores):
+    text = FILES[stem]
+    for before, after in zip(old, new, strict=True):
+        text = text.replace(before, after, 1)
+    (hub / f"{stem}.csv").write_text(text)
+    cells = epoch_measurements(hub).cells
+    mine = cells[cells["benchmark"] == stem.removesuffix("_external")]
+    assert mine["score"].tolist() == pytest.approx(scores)
+
+
+def test_a_score_beyond_its_range_is_named_and_other_units_are_said(hub):
+    (hub / "gpqa_diamond.csv").write_text(GPQA.replace("0.55,", "55,"))
+    (hub / "aider_polyglot_external.csv").write_text(
+        AIDER.replace("88.0%", "0.88").replace("51.6", "0.516")
+    )
+    audit = epoch_measurements(hub).audit
+    assert "claude-3-5-sonnet-20241022: 55" in audit.filter("cell-out-of-range").table.message[0]
+    assert "multiplied by 100" in audit.filter("other-units").table.message[0]
+
+
+def test_two_exports_in_one_folder_are_refused(hub):
+    (hub / "old").mkdir()
+    (hub / "old" / "gpqa_diamond.csv").write_text(GPQA.replace("0.87,", "0.7,"))
+    with pytest.raises(DataError, match=r'"gpqa_diamond.csv", "old/gpqa_diamond.csv"'):
+        epoch_measurements(hub)
+
+
 def test_models_have_what_most_of_their_rows_say(hub):
     models = epoch_measurements(hub).models.set_index("model")
     row = models.loc["gpt-5_high"]

@@ -98,6 +98,9 @@ def test_names_say_what_the_table_does_not(folder):
         ("46.154", "n/k", r"'n/k'. Scores are percentages"),
         ("gpt-4o-2024-11-20", "phi-3-small-8k-instruct", "models with several rows"),
         ("model,", "name,", 'it has a column "model"'),
+        ("gpt-4o-2024-11-20", "", 'row 1, column "model": empty'),
+        (TABLE[TABLE.index("\n") :], "\ngpt-4o,,,,\n", "no score in it"),
+        (TABLE[TABLE.index("\n") :], "\ngpt-4o,0.4,0.5,0.1,0.4\n", "percentages from 0 to 100"),
     ],
 )
 def test_a_table_that_does_not_fit_is_refused(folder, old, new, message):
@@ -106,9 +109,20 @@ def test_a_table_that_does_not_fit_is_refused(folder, old, new, message):
         livebench_measurements(folder)
 
 
+def test_row_numbers_of_a_saved_table_are_no_task(folder):
+    file = folder / "table_2024_11_25.csv"
+    lines = file.read_text().splitlines()
+    numbered = [f"{'' if row == 0 else row},{line}" for row, line in enumerate(lines)]
+    file.write_text("\n".join(numbered))
+    assert "zebra_puzzle" in set(livebench_measurements(file).cells["benchmark"])
+    assert livebench_measurements(file).cells["benchmark"].nunique() == 4
+
+
 def test_wrong_paths_releases_and_levels_are_refused(folder, tmp_path):
     with pytest.raises(DataError, match='no table of the release "2025-01-01"'):
         livebench_measurements(folder, release="2025-01-01")
+    with pytest.raises(DataError, match='not named as the table of the release "2024-06-24"'):
+        livebench_measurements(folder / "table_2024_11_25.csv", release="2024-06-24")
     with pytest.raises(DataError, match="no such file or folder"):
         livebench_measurements(folder / "absent")
     with pytest.raises(DataError, match='level="all" is not known'):

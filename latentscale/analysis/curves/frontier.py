@@ -174,7 +174,7 @@ def frontier(
     """
     expect(fit, Fit, "fit")
     names = fit.scores.benchmarks
-    if benchmark is not None and benchmark not in names:
+    if benchmark is not None and not (isinstance(benchmark, str) and benchmark in names):
         raise DataError(
             f'"{benchmark}" is not a fitted benchmark.{nearest(str(benchmark), names)} '
             f"Allowed: {listed(names, 20)}."

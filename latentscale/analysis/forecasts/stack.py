@@ -16,13 +16,19 @@ from latentscale.analysis.checks.compare import Comparison
 from latentscale.analysis.forecasts.few_shot import Conditioning
 from latentscale.analysis.forecasts.forecast import Forecast
 from latentscale.analysis.forecasts.predict import predict
+from latentscale.analysis.tools.units import FRACTION, other_units
+from latentscale.data.scaling import units_of
+from latentscale.data.scores import Scores
 from latentscale.declare.likelihood import Noise
-from latentscale.dims import CHAIN, DRAW, SAMPLE, SKILL, checked_seed
+from latentscale.dims import BENCHMARK, CHAIN, DRAW, MODEL, SAMPLE, SKILL, checked_seed
 from latentscale.errors import DataError, FitError, SpecError, listed
 from latentscale.expect import expect_each, shown
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.pairing import with_origin
 from latentscale.validate import is_number
+
+_SAME_SCORE = 1e-9
+"""Relative; far below what any source prints, far above rounding in reading a file."""
 
 
 def stack(
@@ -64,7 +70,8 @@ def stack(
     DataError
         If a weight is missing, negative, or all are zero, or the table is malformed.
     FitError, SpecError
-        If the fits have different benchmarks or likelihoods.
+        If the fits have different benchmarks or likelihoods, different scores of the same models,
+        or units of scores that are not the same.
 
     Examples
     --------
@@ -268,6 +275,41 @@ def _check_alike(fits: Mapping[str, Fit]) -> None:
                 f"({reference.spec.benchmarks.likelihood.kind}, "
                 f"{fit.spec.benchmarks.likelihood.kind}); their draws cannot be one forecast."
             )
+        _check_units(first, reference.scores, name, fit.scores)
+
+
+def _check_units(first: str, reference: Scores, name: str, scores: Scores) -> None:
+    """Refuse fits whose scores of a benchmark are in different units: minutes beside seconds."""
+    known, mine = units_of(reference.dataset), units_of(scores.dataset)
+    stated = [n for n in known if known[n] and mine[n] and known[n] != mine[n]]
+    if stated:
+        units = f"{known[stated[0]]} and {mine[stated[0]]}"
+        raise FitError(
+            f'"{first}" and "{name}" give {stated[0]} in different units ({units}), so a mixture '
+            "of their forecasts has none. Fit both to scores in one unit."
+        )
+    cells = reference.dataset["score"].reset_coords(drop=True)
+    other = scores.dataset["score"].reset_coords(drop=True)
+    shared, again = xr.align(cells, other, join="inner", exclude=[BENCHMARK])
+    again = again.sel({BENCHMARK: shared[BENCHMARK].values})
+    apart = np.argwhere((abs(shared - again) > _SAME_SCORE * (1 + abs(shared))).values)
+    if len(apart):
+        model, benchmark = apart[0]
+        raise FitError(
+            f'"{first}" and "{name}" hold different scores of the same cells: '
+            f"{shared[MODEL].values[model]} on {shared[BENCHMARK].values[benchmark]} is "
+            f"{shared.values[model, benchmark]:g} and {again.values[model, benchmark]:g}. "
+            "Fit both to one table, in the same units."
+        )
+    measured = shared.notnull().any(MODEL) & again.notnull().any(MODEL)
+    loose = {n for n in known if not bool(measured.sel({BENCHMARK: n}))}
+    own, theirs = other_units(reference), other_units(scores)
+    for benchmark_name in sorted(n for n in loose if own.get(n) != theirs.get(n)):
+        raise FitError(
+            f'"{first}" and "{name}" may give {benchmark_name} in different units '
+            f"({own.get(benchmark_name, FRACTION)} and {theirs.get(benchmark_name, FRACTION)}). "
+            "Declare one scale and one unit for it in both tables."
+        )
 
 
 def _counts(shares: Mapping[str, float], total: int) -> dict[str, int]:

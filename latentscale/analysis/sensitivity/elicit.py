@@ -171,7 +171,7 @@ def elicit(
     'Normal'
     """
     expect(spec, ModelSpec, "spec")
-    if slot not in spec.used_priors():
+    if not isinstance(slot, str) or slot not in spec.used_priors():
         raise SpecError(
             f'"{slot}" is not a prior of {spec.name}; it uses {listed(spec.used_priors(), 30)}.'
             + nearest(str(slot), spec.used_priors())

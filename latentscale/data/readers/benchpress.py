@@ -12,6 +12,7 @@ import pandas as pd
 
 from latentscale.data.audit import Audit, Finding
 from latentscale.data.benchmarks import Benchmark
+from latentscale.data.columns import is_missing
 from latentscale.data.frames import refuse_frame
 from latentscale.data.problems import shown_cell
 from latentscale.data.readers.cells import to_numbers
@@ -159,7 +160,8 @@ def benchpress_measurements(path: str | Path) -> Measurements:
     """
     scores = _table(path, "scores.csv", ("model_id", "benchmark_id", "score"))
     models, findings = _models(path)
-    unknown = sorted(set(scores["model_id"]) - set(models["model"]))
+    ids = {name: _ids(scores[name], path, name) for name in ("model_id", "benchmark_id")}
+    unknown = sorted(set(ids["model_id"]) - set(models["model"]))
     if unknown:
         raise DataError(
             f"{path}: scores.csv has {len(unknown)} models that models.csv does not have: "
@@ -175,8 +177,8 @@ def benchpress_measurements(path: str | Path) -> Measurements:
         )
     cells = pd.DataFrame(
         {
-            "model": scores["model_id"].astype(str),
-            "benchmark": scores["benchmark_id"].astype(str),
+            "model": ids["model_id"],
+            "benchmark": ids["benchmark_id"],
             "score": values,
             "stderr": np.nan,
             "n_items": np.nan,
@@ -224,6 +226,14 @@ def benchpress_folds(path: str | Path) -> pd.DataFrame:
     ]
 
 
+def _ids(column: pd.Series, path: str | Path, name: str) -> pd.Series:
+    """Return ids as text without spaces at their ends; an empty one is refused."""
+    ids = ["" if is_missing(cell) else str(cell).strip() for cell in column]
+    if "" in ids:
+        raise DataError(f"{path}: row {ids.index('')}, column {name}: empty. Every row needs one.")
+    return pd.Series(ids, column.index, dtype=object)
+
+
 def _table(path: str | Path, name: str, columns: Sequence[str]) -> pd.DataFrame:
     refuse_frame(
         path,
@@ -250,11 +260,12 @@ def _table(path: str | Path, name: str, columns: Sequence[str]) -> pd.DataFrame:
 
 def _models(path: str | Path) -> tuple[pd.DataFrame, list[Finding]]:
     table = _table(path, "models.csv", ("model_id",))
-    repeated = table["model_id"][table["model_id"].duplicated()]
+    ids = _ids(table["model_id"], path, "model_id")
+    repeated = ids[ids.duplicated()]
     if len(repeated):
         raise DataError(f"{path}: models.csv has several rows of {listed(repeated)}. Keep one.")
     findings: list[Finding] = []
-    models = pd.DataFrame({"model": table["model_id"].astype(str)})
+    models = pd.DataFrame({"model": ids})
     for old, new in (
         ("release_date", "released"),
         ("provider", "provider"),
@@ -309,6 +320,15 @@ def _declarations(cells: pd.DataFrame) -> tuple[dict[str, Benchmark], list[Findi
                 "forecasts mean little, so drop the benchmark or convert its scores."
             )
             findings.append(Finding("warning", "mixed-units", str(name), message))
+    most = cells.groupby("benchmark", sort=False)["score"].max()
+    tiny = [n for n, b in info.items() if b.scale == "percent" and 0 < most[n] <= 1]
+    if tiny:
+        message = (
+            f"no score is above 1 on {len(tiny)} benchmarks, which are read as percentages: "
+            f"{listed(tiny)}. If they are fractions, multiply them by 100, or say so with "
+            "benchmarks=."
+        )
+        findings.append(Finding("warning", "scores-tiny", "benchmarks", message))
     lower = [name for name, benchmark in info.items() if benchmark.lower_is_better]
     if lower:
         message = f"lower is better on {len(lower)} benchmarks: {listed(lower)}."
@@ -333,9 +353,9 @@ def _declared(name: str, low: float, high: float) -> Benchmark:
         return Benchmark(scale="positive", group=group, suite=SUITE)
     if name in _DISTANCES or name in _MIXED:
         return Benchmark(lower_is_better=True, unit="edit distance", group=group, suite=SUITE)
-    if low < 0 or high > 100:
-        return Benchmark(scale="real", group=group, suite=SUITE)
     if name in _LOWER:
         return Benchmark(scale="percent", lower_is_better=True, group=group, suite=SUITE)
     floor = _FLOORS.get(name, 0.0)
+    if not floor and (low < 0 or high > 100):
+        return Benchmark(scale="real", group=group, suite=SUITE)
     return Benchmark(scale="percent", floor=floor, group=group, suite=SUITE)

@@ -21,6 +21,7 @@ from latentscale.data.readers.epoch_columns import (
     DATE_COLUMN,
     MODEL_COLUMN,
     guessed_benchmark,
+    in_known_units,
     main_column,
     numbers,
     standard_errors,
@@ -245,7 +246,9 @@ def _tables(path: str | Path) -> dict[str, pd.DataFrame]:
     )
     where = expanded(path, DataError)
     if where.is_dir():
-        files = {file.stem: (file, content(file)) for file in tables_below(where)}
+        below = tables_below(where)
+        _refuse_copies(path, [str(file.relative_to(where)) for file in below])
+        files = {file.stem: (file, content(file)) for file in below}
     elif not where.exists():
         raise DataError(f"{path}: there is no such folder or zip. Check the path.")
     elif zipfile.is_zipfile(where):
@@ -268,9 +271,23 @@ def _unzipped(where: Path) -> dict[str, tuple[Path, bytes]]:
             names = sorted(n for n in archive.namelist() if n.endswith((".csv", *PARQUET_ENDINGS)))
             # Copies that macOS writes beside the files of a folder that it packs.
             names = [n for n in names if not Path(n).name.startswith("._")]
+            _refuse_copies(where, names)
             return {Path(n).stem: (Path(Path(n).name), archive.read(n)) for n in names}
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
         raise DataError(f"{where}: the zip cannot be read ({error}). Fetch it again.") from error
+
+
+def _refuse_copies(path: str | Path, files: Sequence[str]) -> None:
+    """Refuse a folder with two exports of the hub: which of them counts is not for us to say."""
+    by_stem: dict[str, list[str]] = {}
+    for file in files:
+        by_stem.setdefault(Path(file).stem, []).append(file)
+    twice = [several for several in by_stem.values() if len(several) > 1]
+    if twice:
+        raise DataError(
+            f"{path}: {len(twice)} files of one name are in it several times: "
+            f"{listed(twice[0])}. Give the folder of one export of the hub."
+        )
 
 
 def _benchmark(
@@ -286,7 +303,7 @@ def _benchmark(
     if np.isnan(values).all():
         return f'no number in the column "{column}"'
     if known is None:
-        benchmark = guessed_benchmark(values, percent)
+        benchmark = guessed_benchmark(values, bool(percent.any()))
         message = (
             f'read from the column "{column}" as {benchmark.scale} (median '
             f"{np.nanmedian(values):.4g}), floor 0. If that is wrong, say so with "
@@ -295,11 +312,10 @@ def _benchmark(
         findings.append(Finding("info", "unknown-hub-file", name, message))
     else:
         benchmark = known.benchmark
-    if known is not None and known.most is not None:
-        values = values / known.most
-    elif benchmark.scale == "fraction" and (percent or np.nanmax(values) > 1):
-        values = values / 100  # a later export of a known file may hold percentages
-    errors = standard_errors(rows, known or HubFile(benchmark), column, values)
+    file = known or HubFile(benchmark)
+    values, factor, odd = in_known_units(values, percent, file)
+    findings += _other_units(rows, name, column, factor, odd)
+    errors = standard_errors(rows, file, column, values, factor)
     source = rows["Source"] if "Source" in rows else pd.Series("", rows.index)
     scored = pd.DataFrame(
         {
@@ -360,6 +376,27 @@ def _unread(rows: pd.DataFrame, name: str, column: str, unread: Sequence[int]) -
         f'{len(unread)} cells of "{column}" are not numbers and were left out: {listed(cells)}.'
     )
     return [Finding("warning", "cell-unread", name, message)]
+
+
+def _other_units(
+    rows: pd.DataFrame, name: str, column: str, factor: float, odd: Sequence[int]
+) -> list[Finding]:
+    """Say that a file's scores are in other units than were expected of it."""
+    findings = []
+    if factor != 1:
+        message = (
+            f'scores in "{column}" are in other units than usual in this file: those without "%" '
+            f"were multiplied by {factor:g}. Compare some with the source."
+        )
+        findings.append(Finding("warning", "other-units", name, message))
+    if odd:
+        cells = [f"{rows[MODEL_COLUMN].iloc[row]}: {rows[column].iloc[row]}" for row in odd]
+        message = (
+            f'{len(odd)} cells of "{column}" are above 1 among fractions, and were left out: '
+            f"{listed(cells)}. Correct them; a percentage is divided by 100."
+        )
+        findings.append(Finding("warning", "cell-out-of-range", name, message))
+    return findings
 
 
 def _passed(passed: Sequence[str], unnamed: int) -> list[Finding]:

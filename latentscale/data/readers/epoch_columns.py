@@ -36,12 +36,54 @@ def main_column(rows: pd.DataFrame) -> str | None:
     return next((by_fold[name] for name in _SCORES if name in by_fold), None)
 
 
-def numbers(column: pd.Series) -> tuple[np.ndarray, bool, list[int]]:
-    """Return numbers, NaN where empty, whether any was written with "%", and rows unread."""
+def numbers(column: pd.Series) -> tuple[np.ndarray, np.ndarray, list[int]]:
+    """Return numbers, NaN where empty, which were written with "%", and rows unread."""
     matches = [_PERCENT.match(cell) if isinstance(cell, str) else None for cell in column]
     cells = [m[1] if m else cell for m, cell in zip(matches, column, strict=True)]
     values, unread = to_numbers(pd.Series(cells, dtype=object))
-    return values, any(matches), unread
+    endless = np.isinf(values)
+    values[endless] = np.nan
+    percent = np.array([m is not None for m in matches], dtype=bool)
+    return values, percent, sorted([*unread, *np.flatnonzero(endless).tolist()])
+
+
+def in_known_units(
+    values: np.ndarray, percent: np.ndarray, known: HubFile
+) -> tuple[np.ndarray, float, list[int]]:
+    """Return scores of a known file in its benchmark's units, whatever this export holds.
+
+    Each cell written with "%" is a percentage. The other cells are percentages if most of those
+    above 0 exceed 1, and fractions if none does.
+
+    Returns
+    -------
+    tuple
+        Scores, NaN where left out; the factor by which cells without "%" were multiplied, beside
+        what is known of the file; and the places of cells beyond 1 among fractions, left out.
+    """
+    whole = known.benchmark.scale
+    if whole not in ("fraction", "percent"):
+        return values, 1.0, []
+    plain = ~percent & ~np.isnan(values)
+    some = values[plain & (values > 0)]
+    in_points = 2 * int((some > 1).sum()) > len(some)
+    small = bool(len(some)) and float(some.max()) <= 1
+    scores, factor = values.copy(), 1.0
+    odd: list[int] = []
+    if whole == "percent":
+        factor = 100.0 if small else 1.0
+        scores[plain] *= factor
+    elif known.most is not None:
+        factor = known.most if small else 1.0
+        scores[plain] *= factor / known.most
+        scores[percent] /= 100
+    else:
+        factor = 0.01 if in_points else 1.0
+        scores[plain] *= factor
+        scores[percent] /= 100
+        odd = np.flatnonzero(plain & (scores > 1)).tolist()
+        scores[odd] = np.nan
+    return scores, factor, odd
 
 
 def guessed_benchmark(values: np.ndarray, percent: bool) -> Benchmark:
@@ -55,7 +97,7 @@ def guessed_benchmark(values: np.ndarray, percent: bool) -> Benchmark:
 
 
 def standard_errors(
-    rows: pd.DataFrame, known: HubFile, column: str, scores: np.ndarray
+    rows: pd.DataFrame, known: HubFile, column: str, scores: np.ndarray, factor: float = 1.0
 ) -> np.ndarray:
     """Return standard errors in the units of the scores, NaN where the file has none."""
     nothing = np.full(len(rows), np.nan)
@@ -75,6 +117,8 @@ def standard_errors(
     errors = numbers(rows[name])[0]
     if known.benchmark.scale == "fraction" and np.nanmax(errors, initial=0) > _MOST_STDERR:
         errors = errors / 100  # in points beside a score that is a fraction
+    if factor > 1 and np.nanmax(errors, initial=0) <= _MOST_STDERR:
+        errors = errors * factor  # of fractions, as the scores
     return np.where(errors > 0, errors, np.nan)  # 0 where all items were right, or none
 
 

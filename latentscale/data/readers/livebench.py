@@ -12,6 +12,7 @@ import pandas as pd
 
 from latentscale.data.audit import Audit, Finding
 from latentscale.data.benchmarks import Benchmark
+from latentscale.data.columns import is_missing
 from latentscale.data.frames import AnyFrame, as_pandas, is_frame
 from latentscale.data.problems import shown_cell
 from latentscale.data.readers.cells import to_numbers
@@ -46,6 +47,8 @@ _CATEGORIES: Final[Mapping[str, str]] = {
 """Tasks by category in the releases of 2024 to 2026, for tables without a file of categories."""
 _FRAME: Final = "This table"
 """What messages call a table without a file."""
+_INDEX: Final = re.compile(r"(Unnamed: \d+)?")
+"""Names of columns that hold the row numbers of a table saved by pandas."""
 _LARGEST: Final = 100.0
 """Scores are percentages."""
 
@@ -86,8 +89,8 @@ def read_livebench(
     Raises
     ------
     DataError
-        If there is no such file or release, it is not a table of LiveBench, or a cell is not a
-        number from 0 to 100; and as `Scores.from_long`.
+        If there is no such file or release, it is not a table of LiveBench, a cell is not a
+        number from 0 to 100, or all are 1 or less; and as `Scores.from_long`.
 
     Warns
     -----
@@ -147,11 +150,13 @@ def livebench_measurements(
             f'{what}: no table of LiveBench: it has a column "model" and one a task; this has '
             f"{listed(table.columns)}."
         )
+    table = _named(table, what)
     repeated = table["model"][table["model"].duplicated()]
     if len(repeated):
         raise DataError(f"{what}: models with several rows: {listed(repeated)}. Keep one each.")
     tasks = [name for name in table.columns if name != "model"]
     wide = pd.DataFrame({name: _percentages(table, name, what) for name in tasks})
+    _refuse_fractions(wide, what)
     category_of, findings = _categories(file, tasks)
     if level == "category":
         means = {
@@ -196,6 +201,12 @@ def _file(path: object, release: str | None) -> Path:
     if where.is_file():
         if where.name.startswith("cost_"):
             raise DataError(f"{path}: a table of costs; give the table of scores, table_*.csv.")
+        match = _TABLE.fullmatch(where.name)
+        if release is not None and (match is None or match[1].replace("_", "-") != release):
+            raise DataError(
+                f'{path}: not named as the table of the release "{release}". Give the folder with '
+                "the releases, or leave release= out."
+            )
         return where
     files = {}
     for file in tables_below(where, "table_*"):
@@ -212,6 +223,29 @@ def _file(path: object, release: str | None) -> Path:
             f"{listed(files, 20)}."
         )
     return files[release or max(files)]
+
+
+def _named(table: pd.DataFrame, what: str) -> pd.DataFrame:
+    """Return the table with names as text without spaces at their ends, without a row index."""
+    names = ["" if is_missing(cell) else str(cell).strip() for cell in table["model"]]
+    if "" in names:
+        raise DataError(
+            f'{what}: row {names.index("")}, column "model": empty. Every row names a model.'
+        )
+    index = [name for name in table.columns if _INDEX.fullmatch(str(name))]
+    return table.drop(columns=index).assign(model=pd.Series(names, table.index, dtype=object))
+
+
+def _refuse_fractions(wide: pd.DataFrame, what: str) -> None:
+    """Refuse a table without scores, or whose scores are all 1 or less: these are fractions."""
+    highest = np.nanmax(wide.to_numpy(dtype=float), initial=-np.inf)
+    if not np.isfinite(highest):
+        raise DataError(f"{what}: no score in it.")
+    if 0 < highest <= 1:
+        raise DataError(
+            f"{what}: no score is above {highest:g}, and LiveBench's are percentages from 0 to "
+            "100. If they are fractions, multiply them by 100."
+        )
 
 
 def _percentages(table: pd.DataFrame, name: str, what: str) -> np.ndarray:

@@ -297,3 +297,21 @@ def test_a_mixture_tells_how_its_parts_were_conditioned(with_skills: Fit) -> Non
     assert given is not None and given.n_scores == 1
     assert given.ess == pytest.approx(1 / sum(0.25 / min(part.ess, 200) for part in parts))
     np.testing.assert_array_equal(given.index, mixture.draws["fit_sample"])
+
+
+def in_other_units(fit: Fit, factor: float, unit: str) -> Fit:
+    """Return a fit whose first benchmark is in other units: scores times `factor`."""
+    dataset = fit.scores.dataset.copy(deep=True)
+    dataset["score"][:, 0] *= factor
+    dataset["unit"] = ("benchmark", [unit, *[""] * (dataset.sizes["benchmark"] - 1)])
+    return replace(fit, scores=replace(fit.scores, dataset=dataset))
+
+
+def test_fits_of_other_units_are_not_stacked(pooled_fit: Fit) -> None:
+    weights, frame = {"a": 0.5, "b": 0.5}, frame_of(pooled_fit)
+    minutes, seconds = (in_other_units(pooled_fit, 1, unit) for unit in ("minutes", "s"))
+    with pytest.raises(ls.FitError, match=r"different units \(minutes and s\)"):
+        ls.stack({"a": minutes, "b": seconds}, frame, weights)
+    points = in_other_units(pooled_fit, 100, "")
+    with pytest.raises(ls.FitError, match="different scores of the same cells"):
+        ls.stack({"a": pooled_fit, "b": points}, frame, weights)
