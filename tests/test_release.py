@@ -74,3 +74,16 @@ def test_supported_pythons_are_those_of_the_workflows() -> None:
     named = {text.rsplit(" ", 1)[1] for text in PROJECT["classifiers"] if ":: 3." in text}
     matrix = re.search(r"python: \[(.+)\]", read(".github/workflows/checks.yml"))[1]
     assert set(re.findall(r"\d\.\d+", matrix)) == named
+
+
+def test_the_source_archive_has_the_folders_that_make_and_the_tests_read() -> None:
+    project = tomllib.loads(read("pyproject.toml"))
+    included = {
+        name.strip("/") for name in project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+    }
+    scripts = {path.split("/")[0] for path in re.findall(r"[\w.]+/\w+", read("Makefile"))}
+    read_here = {WORKFLOWS[0].relative_to(ROOT).parts[0], "tests", "recipe"}
+    assert {name for name in scripts | read_here if (ROOT / name).is_dir()} - {
+        ".venv",
+        "dist",
+    } <= included
