@@ -1,4 +1,4 @@
-"""Frozen records that declare a model: covariates, skills, families, priors."""
+"""The spec: frozen records that declare a model, and its priors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields as dataclass_fields
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator, model_validator
 
@@ -15,6 +15,7 @@ from latentscale.declare.choice import Choice
 from latentscale.declare.kinds import TERMS, SetByTables
 from latentscale.declare.prior import PRIOR_SLOTS, REAL, Prior
 from latentscale.declare.record import Record
+from latentscale.declare.skills import FamilySpec, SkillSpec
 from latentscale.declare.undisclosed import DEPEND_ON_TOKENS, Estimated, LeaveOut
 from latentscale.errors import SpecError, listed, nearest
 from latentscale.markup import facts_table, fitted_text
@@ -37,78 +38,6 @@ class Priors(dict[str, Prior]):
 
     def __reduce__(self) -> tuple[type[Priors], tuple[dict[str, Prior]]]:
         return Priors, (dict(self),)
-
-
-class Anchored(Record):
-    """Skill k alone drives its anchor benchmark, with a positive loading (Cai et al. 2025).
-
-    Attributes
-    ----------
-    anchors
-        Benchmarks in order of preference; the first `count` of them that the table holds
-        are the anchors. Where too few are there, the rest are chosen from the scores.
-    unit
-        ``"family"``: families have unit variance in every skill, as in Cai et al.;
-        ``"anchor"``: a skill is measured in its anchor's link scale (anchor loading 1),
-        and the spread of families is a parameter.
-    """
-
-    kind: Literal["anchored"] = "anchored"
-    anchors: tuple[str, ...] = ()
-    unit: Literal["family", "anchor"] = "family"
-
-    @field_validator("anchors")
-    @classmethod
-    def _each_once(cls, anchors: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(anchors)) < len(anchors):
-            raise SpecError(f"anchors: a benchmark is repeated in {listed(anchors)}.")
-        return anchors
-
-
-class Free(Record):
-    """Loadings are not tied down: fine for prediction, no meaning for a single skill."""
-
-    kind: Literal["free"] = "free"
-
-
-class SkillSpec(Record):
-    """Latent skills: how many, how they are identified, and whether models deviate.
-
-    Attributes
-    ----------
-    count
-        Number of skills K; with 0 there are none and each benchmark has its own curve.
-    identify
-        What identifies skills among their rotations: anchors, or nothing.
-    residual
-        Whether every model deviates from its family's curve, skill by skill.
-    """
-
-    count: int = Field(default=2, ge=0, le=12)
-    identify: Annotated[Anchored | Free, Field(discriminator="kind")] = Anchored()
-    residual: bool = False
-
-
-class FamilySpec(Record):
-    """How families differ.
-
-    Attributes
-    ----------
-    level
-        ``"none"``: families share one curve; ``"fixed"``: every family has its own level
-        under a wide prior, nothing is shared; ``"partial"``: partially pooled.
-    lineage
-        Families borrow from the lineage that they descend from.
-    correlated
-        A family's skills are correlated (an LKJ prior); otherwise independent.
-    slopes
-        Covariates whose slopes differ between families, partially pooled.
-    """
-
-    level: Literal["none", "fixed", "partial"] = "partial"
-    lineage: bool = False
-    correlated: bool = False
-    slopes: tuple[str, ...] = ()
 
 
 class ModelSpec(Record):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from latentscale.declare.spec import Anchored, SkillSpec
+from latentscale.declare.skills import Anchored, SkillSpec
 from latentscale.dims import BENCHMARK, MODEL
 from latentscale.errors import SpecError
 

@@ -11,7 +11,7 @@ import pytest
 
 import latentscale as ls
 from latentscale.declare import PRIOR_SLOTS, ModelSpec, Prior, load_spec
-from latentscale.declare.spec import Free
+from latentscale.declare.skills import Free
 from latentscale.errors import LatentscaleError, SpecError
 
 WIDE = {"dist": "Normal", "mu": 0, "sigma": 3}

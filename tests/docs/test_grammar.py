@@ -16,7 +16,8 @@ from latentscale.declare import shipped_specs
 from latentscale.declare.benchmarks import BenchmarkSpec, Instruct
 from latentscale.declare.kinds import LIKELIHOODS, LINKS, TERMS
 from latentscale.declare.prior import PRIOR_SLOTS
-from latentscale.declare.spec import Anchored, FamilySpec, ModelSpec, SkillSpec
+from latentscale.declare.skills import Anchored, FamilySpec, SkillSpec
+from latentscale.declare.spec import ModelSpec
 from latentscale.inference.method import METHODS
 
 

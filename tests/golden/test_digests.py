@@ -20,7 +20,7 @@ from latentscale.declare import ModelSpec
 from latentscale.declare.kinds import LINKS, TERMS
 from latentscale.declare.link import Link
 from latentscale.declare.prior import PRIOR_SLOTS, Prior, PriorSlot
-from latentscale.declare.spec import SkillSpec
+from latentscale.declare.skills import SkillSpec
 from latentscale.model.terms.base import Term
 from latentscale.posterior.fit import Fit
 

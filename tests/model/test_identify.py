@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from latentscale.declare.spec import Anchored, Free, SkillSpec
+from latentscale.declare.skills import Anchored, Free, SkillSpec
 from latentscale.errors import SpecError
 from latentscale.model.identify import choose_anchors, loading_masks
 

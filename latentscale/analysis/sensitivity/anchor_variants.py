@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from latentscale.declare.spec import Anchored, ModelSpec
+from latentscale.declare.skills import Anchored
+from latentscale.declare.spec import ModelSpec
 from latentscale.errors import SpecError, listed
 from latentscale.expect import expect, expect_names, shown
 

@@ -26,7 +26,8 @@ from latentscale.data.frames import as_pandas
 from latentscale.data.planned import NOT_FORECAST, planned_models
 from latentscale.data.scores import Scores
 from latentscale.declare.prior import Prior
-from latentscale.declare.spec import Anchored, ModelSpec
+from latentscale.declare.skills import Anchored
+from latentscale.declare.spec import ModelSpec
 from latentscale.dims import DEFAULT_PROB, LOG_PRIOR, SAMPLE, checked_seed, interval_quantiles
 from latentscale.errors import (
     DataError,

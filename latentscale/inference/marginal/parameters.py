@@ -10,7 +10,8 @@ import numpy as np
 import xarray as xr
 from scipy.special import expit, logit
 
-from latentscale.declare.spec import Anchored, ModelSpec
+from latentscale.declare.skills import Anchored
+from latentscale.declare.spec import ModelSpec
 from latentscale.dims import BENCHMARK, COVARIATE, SKILL
 from latentscale.inference.tools.regressions import PARTIAL_CORRELATION
 from latentscale.model.design import Design

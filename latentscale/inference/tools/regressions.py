@@ -11,7 +11,8 @@ import numpy as np
 from scipy.special import expit, logit
 
 from latentscale.data.scaling import is_bounded, standard_scores
-from latentscale.declare.spec import Anchored, ModelSpec
+from latentscale.declare.skills import Anchored
+from latentscale.declare.spec import ModelSpec
 from latentscale.model.design import Design
 from latentscale.model.identify import loading_masks
 from latentscale.model.scaled import CEILING

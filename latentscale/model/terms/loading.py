@@ -9,7 +9,8 @@ import numpy as np
 
 from latentscale.declare.kinds import TERMS
 from latentscale.declare.prior import POSITIVE, REAL, Parameter, Prior, PriorSlot
-from latentscale.declare.spec import Anchored, ModelSpec
+from latentscale.declare.skills import Anchored
+from latentscale.declare.spec import ModelSpec
 from latentscale.dims import BENCHMARK, SKILL
 from latentscale.maths import Named, maths_of
 from latentscale.model.design import Design
