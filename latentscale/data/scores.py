@@ -60,8 +60,6 @@ class Scores:
     >>> scores = ls.datasets.open_llm_leaderboard()
     >>> scores.n_observed, scores.benchmarks[:3]
     (1638, ('arc', 'hellaswag', 'mmlu'))
-    >>> scores.select(benchmarks=["mmlu"]).benchmarks
-    ('mmlu',)
     """
 
     dataset: xr.Dataset
@@ -186,6 +184,12 @@ class Scores:
         -----
         DataWarning
             As `from_frame`.
+
+        Examples
+        --------
+        >>> long = pd.DataFrame({"model": ["a-1b", "a-1b"], "family": "a", "benchmark": ["x", "y"]})
+        >>> ls.Scores.from_long(long.assign(score=[0.3, 0.5], params_b=1.0)).benchmarks
+        ('x', 'y')
         """
         scores = scores_from_long(frame, features=features, benchmarks=benchmarks, sources=sources)
         emit(scores.audit.findings, about=_ABOUT)
@@ -342,6 +346,11 @@ class Scores:
         ------
         DataError
             If the ending is another one or a file cannot be written.
+
+        Examples
+        --------
+        >>> fit.scores.save("scores.csv")[0].name
+        'scores.csv'
         """
         return save_scores(self, path)
 

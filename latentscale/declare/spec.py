@@ -229,6 +229,11 @@ class ModelSpec(Record):
         ------
         SpecError
             If no parameter has that name.
+
+        Examples
+        --------
+        >>> ls.load_spec("latentscale").prior("slope")
+        Prior('Normal', mu=0.5, sigma=0.5)
         """
         if name not in PRIOR_SLOTS:
             raise SpecError(f'No parameter is called "{name}".' + nearest(name, PRIOR_SLOTS))
@@ -258,13 +263,25 @@ class ModelSpec(Record):
         return self.model_copy(update={"priors": {**self.priors, **priors}})
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON types; `latentscale.declare.io.spec_from_dict` reads them back."""
+        """Return plain JSON types; `latentscale.declare.io.spec_from_dict` reads them back.
+
+        Examples
+        --------
+        >>> ls.load_spec("latentscale").to_dict()["skills"]["count"]
+        2
+        """
         document = self.model_dump(mode="json", exclude={"priors"})
         document["priors"] = {name: prior.to_dict() for name, prior in self.priors.items()}
         return document
 
     def to_json(self) -> str:
-        """Return the spec as canonical JSON text (sorted keys)."""
+        """Return the spec as canonical JSON text (sorted keys).
+
+        Examples
+        --------
+        >>> len(ls.load_spec("latentscale").to_json()) > 100
+        True
+        """
         return json.dumps(self.to_dict(), sort_keys=True)
 
     @property

@@ -155,6 +155,12 @@ class Allocation(Result):
         ------
         DataError
             If no published benchmark and budget is among those asked for.
+
+        Examples
+        --------
+        >>> plan = ls.optimal_allocation(fit, flops=2.548e23, target="hellaswag")
+        >>> plan.beside_published().columns.tolist()[:3]
+        ['target', 'flops', 'published_params']
         """
         ours = self.table(prob)
         asked = ours[["target", "flops"]]

@@ -63,24 +63,48 @@ class Target:
 
     @classmethod
     def skill(cls, name: str) -> Self:
-        """Return one skill as a target; an anchored skill is named after its anchor."""
+        """Return one skill as a target; an anchored skill is named after its anchor.
+
+        Examples
+        --------
+        >>> ls.studies.Target.skill("mmlu").label
+        'skill mmlu'
+        """
         label = name if str(name).startswith("skill") else f"skill {name}"
         return cls(SKILL_KIND, ((str(name), 1.0),), label)
 
     @classmethod
     def skills(cls, weights: Mapping[str, float], label: str = "") -> Self:
-        """Return a weighted sum of skills as a target."""
+        """Return a weighted sum of skills as a target.
+
+        Examples
+        --------
+        >>> ls.studies.Target.skills({"mmlu": 1.0, "ifeval": 1.0}).label
+        'skills mmlu, ifeval'
+        """
         pairs = _pairs(weights)
         return cls(SKILL_KIND, pairs, label or "skills " + _label_of(pairs))
 
     @classmethod
     def benchmark(cls, name: str) -> Self:
-        """Return one benchmark's expected score as a target."""
+        """Return one benchmark's expected score as a target.
+
+        Examples
+        --------
+        >>> ls.studies.Target.benchmark("mmlu").label
+        'mmlu'
+        """
         return cls(SCORE_KIND, ((str(name), 1.0),), str(name))
 
     @classmethod
     def benchmarks(cls, weights: Mapping[str, float], label: str = "") -> Self:
-        """Return a weighted mean of expected scores as a target."""
+        """Return a weighted mean of expected scores as a target.
+
+        Examples
+        --------
+        >>> ls.studies.Target.benchmarks({"mmlu": 2.0, "gsm8k": 1.0}).label
+        'mean of 2 mmlu, 1 gsm8k'
+        """
         pairs = _pairs(weights)
         return cls(SCORE_KIND, pairs, label or "mean of " + _label_of(pairs))
 

@@ -100,6 +100,12 @@ class Frontier(Result):
         ------
         DataError
             If the threshold is not a number.
+
+        Examples
+        --------
+        >>> best = ls.frontier(dated, benchmark="quiz", dates=["2026-06-01"])
+        >>> best.passing(0.9).columns.tolist()[:2]
+        ['date', 'probability']
         """
         limit = real_number(threshold, "threshold", error=DataError)
         passed = self.draws <= limit if self.lower_is_better else self.draws >= limit

@@ -198,6 +198,13 @@ class Forecast(Result):
         DataError
             If it is not such an array, names another model or benchmark, or holds a score that the
             likelihood does not allow.
+
+        Examples
+        --------
+        >>> forecast = ls.predict(fit, planned, seed=1)
+        >>> score = forecast.draws.median("sample")
+        >>> forecast.log_score(score).dims
+        ('model', 'benchmark')
         """
         expect(score, xr.DataArray, "score", "dims (model, benchmark)")
         for dim in (MODEL, BENCHMARK):

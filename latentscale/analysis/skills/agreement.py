@@ -56,7 +56,13 @@ class SkillAgreement(Result):
         return summary(self.canonical, prob, is_posterior=self.is_posterior)
 
     def explained_table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
-        """Return one row a skill of the second fit: skill, median, lower, upper R^2."""
+        """Return one row a skill of the second fit: skill, median, lower, upper R^2.
+
+        Examples
+        --------
+        >>> ls.studies.skill_agreement(fit, fit, seed=1).explained_table().columns.tolist()[:2]
+        ['skill', 'median']
+        """
         return summary(self.explained, prob, is_posterior=self.is_posterior)
 
     @property

@@ -96,6 +96,12 @@ class CapabilityIndex(Result):
         ------
         DataError
             If a model was not fitted.
+
+        Examples
+        --------
+        >>> index = ls.capability_index(dated, anchors={"acme-1": 100, "delta-1": 90})
+        >>> index.probability_above("acme-8", "acme-1") > 0.9
+        True
         """
         a, b = (self._of(name) for name in (first, second))
         return float((a > b).mean())
@@ -119,6 +125,13 @@ class CapabilityIndex(Result):
         ------
         DataError
             If fewer than three models are in common, or a value is not a number.
+
+        Examples
+        --------
+        >>> index = ls.capability_index(dated, anchors={"acme-1": 100, "delta-1": 90})
+        >>> other = index.table().set_index("model")["median"] + 1
+        >>> round(float(index.agreement(other)["correlation"]), 2)
+        1.0
         """
         values = dict(published)
         for name, value in values.items():

@@ -73,6 +73,16 @@ class Criteria(FixedTable):
         ------
         SpecError
             If the criterion is not ``"aic"``, ``"bic"`` or ``"bic_of_scores"``.
+
+        Examples
+        --------
+        >>> simple = {"family": {"level": "partial"}, "benchmarks.family_effect": False}
+        >>> method = ls.MarginalML(starts=1, cores=1)
+        >>> criteria = ls.studies.information_criteria(
+        ...     fit.spec.with_(simple), fit.scores, counts=[1], method=method, progress=False
+        ... )
+        >>> criteria.best("aic")
+        1
         """
         if criterion not in ("aic", "bic", "bic_of_scores"):
             raise SpecError(

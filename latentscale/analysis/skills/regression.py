@@ -205,6 +205,13 @@ class SkillRegression(Result):
             As `latentscale.predict`.
         FitError
             As `latentscale.predict`, and if the scores needed a refit.
+
+        Examples
+        --------
+        >>> outcome = fit.scores.to_frame().set_index("model")["mmlu"]
+        >>> regression = ls.studies.regress_on_skills(fit, outcome, name="mmlu", seed=1)
+        >>> regression.predict(planned, seed=1).table()["model"].tolist()
+        ['qwen2-30b']
         """
         forecast = predict(self.fit, frame, seed=seed, few_shot=few_shot)
         skill = forecast.skill_draws

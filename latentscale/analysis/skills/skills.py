@@ -77,6 +77,11 @@ class Skills(Result):
         -------
         Columns benchmark, skill, median, lower, upper (of the loading), standardised (median)
         and prob_positive.
+
+        Examples
+        --------
+        >>> ls.skills(fit).loadings().columns.tolist()[:3]
+        ['benchmark', 'skill', 'median']
         """
         table = summary(self.loading, prob, is_posterior=self.is_posterior)
         order = [BENCHMARK, SKILL]
@@ -89,7 +94,13 @@ class Skills(Result):
         return table.join(more[["standardised", "prob_positive"]], on=order)
 
     def models(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
-        """Return one row a model and skill: model, skill, median, lower, upper, family."""
+        """Return one row a model and skill: model, skill, median, lower, upper, family.
+
+        Examples
+        --------
+        >>> ls.skills(fit).models().columns.tolist()[:3]
+        ['model', 'skill', 'median']
+        """
         table = summary(self.model, prob, is_posterior=self.is_posterior)
         return table.join(self.family_of_model.to_series().rename(FAMILY), on=MODEL)
 
@@ -100,6 +111,11 @@ class Skills(Result):
         ------
         SpecError
             If the spec gives families no level.
+
+        Examples
+        --------
+        >>> ls.skills(fit).families().columns.tolist()[:3]
+        ['skill', 'family', 'median']
         """
         return summary(self._family(), prob, is_posterior=self.is_posterior)
 
@@ -126,13 +142,24 @@ class Skills(Result):
             If the spec gives families no level.
         DataError
             If a family is not in the fit.
+
+        Examples
+        --------
+        >>> ls.skills(fit).compare_families("qwen2", "llama-2").columns.tolist()[:3]
+        ['skill', 'median', 'lower']
         """
         every = self._family()
         difference = _selected(every, FAMILY, a) - _selected(every, FAMILY, b)
         return self._compared(difference, prob)
 
     def compare_models(self, a: str, b: str, prob: float = DEFAULT_PROB) -> pd.DataFrame:
-        """Return how much higher model `a` is than model `b`, as `compare_families` does."""
+        """Return how much higher model `a` is than model `b`, as `compare_families` does.
+
+        Examples
+        --------
+        >>> ls.skills(fit).compare_models("qwen2-7b", "llama-2-7b").columns.tolist()[:3]
+        ['skill', 'median', 'lower']
+        """
         difference = _selected(self.model, MODEL, a) - _selected(self.model, MODEL, b)
         return self._compared(difference, prob)
 
@@ -144,6 +171,11 @@ class Skills(Result):
         Columns between (``"families"``: of alpha in the population of families, where they
         are pooled; ``"models"``: of theta over the fitted models, covariates included), skill,
         other_skill, median, lower, upper.
+
+        Examples
+        --------
+        >>> ls.skills(fit).correlations().columns.tolist()[:3]
+        ['between', 'skill', 'other_skill']
         """
         centred = self.model - self.model.mean(MODEL)
         other = centred.rename({SKILL: OTHER_SKILL})
@@ -178,6 +210,11 @@ class Skills(Result):
         ------
         DataError
             If `n` is not a whole number of at least 1.
+
+        Examples
+        --------
+        >>> ls.skills(fit).top_benchmarks(1).columns.tolist()[:2]
+        ['skill', 'rank']
         """
         n = whole_number(n, "n", least=1, error=DataError)
         size = abs(self.share)

@@ -87,6 +87,16 @@ class Measurements:
         -----
         DataWarning
             Once, when something looks wrong but can be used.
+
+        Examples
+        --------
+        >>> scores = pd.DataFrame({"model_id": ["o3", "gpt-5"], "score": [83.3, 85.7]})
+        >>> scores.assign(benchmark_id="gpqa").to_csv("scores.csv", index=False)
+        >>> models = pd.DataFrame({"model_id": ["o3", "gpt-5"], "provider": "OpenAI"})
+        >>> models = models.assign(reasoning=1, open_weights=0, effort="n/a")
+        >>> models.assign(release_date="2025-04-16").to_csv("models.csv", index=False)
+        >>> ls.readers.benchpress_measurements(".").to_scores().benchmarks
+        ('gpqa',)
         """
         scores = self._scores(benchmarks)
         emit(scores.audit.findings, about="Scores were read (the whole list is in .audit)")
