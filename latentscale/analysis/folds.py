@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Literal, get_args
@@ -11,13 +10,24 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from latentscale.analysis.tools.fold import Cell, Fold, as_folds, folds_of
+from latentscale.analysis.tools.fold import Fold, as_folds, folds_of
+from latentscale.analysis.tools.hiding import (
+    MOST_FOLDS,
+    at_least_one,
+    by_size,
+    check_count,
+    check_share,
+    dealt,
+    hiding,
+    measured_cells,
+    spared,
+)
 from latentscale.data.dates import as_date
 from latentscale.data.scores import Scores
 from latentscale.dims import BENCHMARK, MODEL, checked_seed
 from latentscale.errors import DataError, DataWarning, listed
 from latentscale.expect import expect, expect_names
-from latentscale.validate import choice, is_number, whole_number
+from latentscale.validate import choice
 
 __all__ = [
     "Fold",
@@ -35,8 +45,6 @@ __all__ = [
 ]
 
 Undated = Literal["leave-out", "train", "test"]
-_MOST_FOLDS = 10_000
-"""Each fold is a fit: so many take days."""
 
 
 def leave_one_family_out(scores: Scores, n_seen: int = 1) -> tuple[Fold, ...]:
@@ -44,6 +52,13 @@ def leave_one_family_out(scores: Scores, n_seen: int = 1) -> tuple[Fold, ...]:
 
     The scheme of Maia Polo et al. 2024 (arXiv:2412.06540), section 4. Only families with more
     than `n_seen` members make a fold; with 0 whole families are hidden.
+
+    Parameters
+    ----------
+    scores
+        A table.
+    n_seen
+        Smallest members of the hidden family that stay in the fit.
 
     Raises
     ------
@@ -58,14 +73,14 @@ def leave_one_family_out(scores: Scores, n_seen: int = 1) -> tuple[Fold, ...]:
     'bloom/seen 1'
     """
     expect(scores, Scores, "scores")
-    _check_count(n_seen, "n_seen", 0)
-    table = _ordered(scores)
+    check_count(n_seen, "n_seen", 0)
+    table = by_size(scores)
     folds = []
     for family, members in table.groupby("family", sort=True):
         names = tuple(members["model"])
         if len(names) > n_seen:
-            folds.append(_hide(scores, f"{family}/seen {n_seen}", names[n_seen:]))
-    return _at_least_one(folds, f"has more than {n_seen} members")
+            folds.append(hiding(scores, f"{family}/seen {n_seen}", names[n_seen:]))
+    return at_least_one(folds, f"has more than {n_seen} members")
 
 
 def largest_member_out(
@@ -74,6 +89,17 @@ def largest_member_out(
     """Hide the largest member of every family with `min_members` or more, a group a fold.
 
     Families are dealt at random to `n_folds` groups.
+
+    Parameters
+    ----------
+    scores
+        A table.
+    n_folds
+        Number of folds.
+    min_members
+        Members from which a family's largest is hidden.
+    seed
+        Seed of the random numbers.
 
     Raises
     ------
@@ -87,22 +113,36 @@ def largest_member_out(
     8
     """
     expect(scores, Scores, "scores")
-    _check_count(min_members, "min_members", 1)
-    table = _ordered(scores)
+    check_count(min_members, "min_members", 1)
+    table = by_size(scores)
     largest = [
         str(members["model"].iloc[-1])
         for _, members in table.groupby("family", sort=True)
         if len(members) >= min_members
     ]
     folds = [
-        _hide(scores, f"largest/{number}", group)
-        for number, group in enumerate(_deal(largest, n_folds, seed))
+        hiding(scores, f"largest/{number}", group)
+        for number, group in enumerate(dealt(largest, n_folds, seed))
     ]
-    return _at_least_one(folds, f"has {min_members} members")
+    return at_least_one(folds, f"has {min_members} members")
 
 
 def k_fold_by_family(scores: Scores, n_folds: int = 5, seed: int = 0) -> tuple[Fold, ...]:
     """Hide whole families, dealt at random to `n_folds` groups: nothing of them is seen.
+
+    Parameters
+    ----------
+    scores
+        A table.
+    n_folds
+        Number of folds.
+    seed
+        Seed of the random numbers.
+
+    Raises
+    ------
+    DataError
+        If `n_folds` is below 1.
 
     Examples
     --------
@@ -112,8 +152,8 @@ def k_fold_by_family(scores: Scores, n_folds: int = 5, seed: int = 0) -> tuple[F
     expect(scores, Scores, "scores")
     table = scores.to_frame()
     return tuple(
-        _hide(scores, f"families/{number}", tuple(table.loc[table["family"].isin(group), "model"]))
-        for number, group in enumerate(_deal(list(scores.families), n_folds, seed))
+        hiding(scores, f"families/{number}", tuple(table.loc[table["family"].isin(group), "model"]))
+        for number, group in enumerate(dealt(list(scores.families), n_folds, seed))
     )
 
 
@@ -124,6 +164,22 @@ def random_cells_out(
 
     A model keeps at least one score, and a benchmark too.
 
+    Parameters
+    ----------
+    scores
+        A table.
+    share
+        Share of the measured cells that is hidden, in (0, 1).
+    n_folds
+        Number of folds.
+    seed
+        Seed of the random numbers.
+
+    Raises
+    ------
+    DataError
+        If `share` or `n_folds` is out of range.
+
     Examples
     --------
     >>> folds = ls.folds.random_cells_out(fit.scores, share=0.1, n_folds=3, seed=1)
@@ -131,13 +187,13 @@ def random_cells_out(
     [29, 29, 29]
     """
     expect(scores, Scores, "scores")
-    _check_count(n_folds, "n_folds", 1, _MOST_FOLDS)
-    _check_share(share)
+    check_count(n_folds, "n_folds", 1, MOST_FOLDS)
+    check_share(share)
     rng = np.random.default_rng(checked_seed(seed))
-    cells = _cells(scores)
+    cells = measured_cells(scores)
     return tuple(
         Fold(
-            f"cells/{number}", scores.models, (), _spare(cells, rng.permutation(len(cells)), share)
+            f"cells/{number}", scores.models, (), spared(cells, rng.permutation(len(cells)), share)
         )
         for number in range(n_folds)
     )
@@ -149,6 +205,15 @@ def k_fold_by_cell(scores: Scores, n_folds: int = 3, seed: int = 0) -> tuple[Fol
     With 3 folds a third of every model's scores is hidden in each, and every score once, as in
     BenchPress (arXiv:2606.24020). A score is left in all folds where else its fold would keep
     none of its model's or of its benchmark's.
+
+    Parameters
+    ----------
+    scores
+        A table.
+    n_folds
+        Number of folds.
+    seed
+        Seed of the random numbers.
 
     Raises
     ------
@@ -162,9 +227,9 @@ def k_fold_by_cell(scores: Scores, n_folds: int = 3, seed: int = 0) -> tuple[Fol
     ['cells 1 of 3', 'cells 2 of 3', 'cells 3 of 3']
     """
     expect(scores, Scores, "scores")
-    _check_count(n_folds, "n_folds", 2, _MOST_FOLDS)
+    check_count(n_folds, "n_folds", 2, MOST_FOLDS)
     rng = np.random.default_rng(checked_seed(seed))
-    cells = _cells(scores)
+    cells = measured_cells(scores)
     by_model: dict[str, list[int]] = {}
     for place, (model, _) in enumerate(cells):
         by_model.setdefault(model, []).append(place)
@@ -174,7 +239,7 @@ def k_fold_by_cell(scores: Scores, n_folds: int = 3, seed: int = 0) -> tuple[Fol
         start = rng.integers(n_folds)
         fold_of_cell[rng.permutation(places)] = (start + np.arange(len(places))) % n_folds
     dealt = [
-        _spare(cells, np.flatnonzero(fold_of_cell == number), 1.0) for number in range(n_folds)
+        spared(cells, np.flatnonzero(fold_of_cell == number), 1.0) for number in range(n_folds)
     ]
     folds = [
         Fold(f"cells {number} of {n_folds}", scores.models, (), hidden)
@@ -193,6 +258,19 @@ def benchmark_block_out(
 ) -> tuple[Fold, ...]:
     """Hide a block of benchmarks for a random share of the models that have others too.
 
+    Parameters
+    ----------
+    scores
+        A table.
+    benchmarks
+        The block: names of benchmarks.
+    share
+        Share of these models whose scores on the block are hidden, in (0, 1).
+    n_folds
+        Number of folds.
+    seed
+        Seed of the random numbers.
+
     Raises
     ------
     DataError
@@ -205,12 +283,12 @@ def benchmark_block_out(
     {'gsm8k'}
     """
     expect(scores, Scores, "scores")
-    _check_count(n_folds, "n_folds", 1, _MOST_FOLDS)
-    _check_share(share)
+    check_count(n_folds, "n_folds", 1, MOST_FOLDS)
+    check_share(share)
     benchmarks = expect_names(benchmarks, "benchmarks", '["mmlu"]')
     scores.select(benchmarks=benchmarks)
     rng = np.random.default_rng(checked_seed(seed))
-    cells = pd.DataFrame(_cells(scores), columns=["model", "benchmark"])
+    cells = pd.DataFrame(measured_cells(scores), columns=["model", "benchmark"])
     inside = cells["benchmark"].isin(benchmarks)
     both = sorted(set(cells.loc[inside, "model"]) & set(cells.loc[~inside, "model"]))
     count = int(share * len(both))
@@ -358,7 +436,7 @@ def with_given(
     True
     """
     expect(scores, Scores, "scores")
-    _check_count(count, "count", 1)
+    check_count(count, "count", 1)
     rng = np.random.default_rng(checked_seed(seed))
     measured = scores.dataset["score"].notnull().transpose(MODEL, BENCHMARK).to_pandas()
     made = []
@@ -403,58 +481,3 @@ def _dates(cutoffs: object) -> list[np.datetime64]:
 def _day(date: np.datetime64) -> str:
     stamp = pd.Timestamp(date)
     return str(stamp.date()) if stamp == stamp.normalize() else stamp.isoformat()
-
-
-def _ordered(scores: Scores) -> pd.DataFrame:
-    return scores.to_frame().sort_values(["family", "params_b", "tokens_t"], kind="stable")
-
-
-def _hide(scores: Scores, name: str, test: Sequence[str]) -> Fold:
-    hidden = set(test)
-    return Fold(name, tuple(m for m in scores.models if m not in hidden), tuple(test))
-
-
-def _at_least_one(folds: list[Fold], wanted: str) -> tuple[Fold, ...]:
-    if not folds:
-        raise DataError(f"There is no fold: no family {wanted}.")
-    return tuple(folds)
-
-
-def _deal(names: Sequence[str], n_folds: int, seed: int) -> list[tuple[str, ...]]:
-    _check_count(n_folds, "n_folds", 1, _MOST_FOLDS)
-    order = np.random.default_rng(checked_seed(seed)).permutation(len(names))
-    groups = [tuple(names[i] for i in order[start::n_folds]) for start in range(n_folds)]
-    return [group for group in groups if group]
-
-
-def _cells(scores: Scores) -> list[Cell]:
-    """Return the measured cells, benchmark by benchmark; names are free, so no table is melted."""
-    score = scores.dataset["score"].transpose(BENCHMARK, MODEL).values
-    rows, columns = np.nonzero(~np.isnan(score))
-    models, benchmarks = scores.models, scores.benchmarks
-    return [(models[i], benchmarks[j]) for j, i in zip(rows, columns, strict=True)]
-
-
-def _check_share(share: float) -> None:
-    if not is_number(share) or not 0 < share < 1:
-        raise DataError(f"share must lie strictly between 0 and 1; got {share!r}.")
-
-
-def _check_count(count: object, name: str, least: int, most: int | None = None) -> None:
-    whole_number(count, name, least=least, most=most, error=DataError)
-
-
-def _spare(cells: list[Cell], order: np.ndarray, share: float) -> tuple[Cell, ...]:
-    """Take cells in this order, but never the last one of a model or of a benchmark."""
-    models = Counter(model for model, _ in cells)
-    benchmarks = Counter(benchmark for _, benchmark in cells)
-    taken: list[Cell] = []
-    for index in order:
-        model, benchmark = cells[index]
-        if len(taken) >= share * len(cells):
-            break
-        if models[model] > 1 and benchmarks[benchmark] > 1:
-            models[model] -= 1
-            benchmarks[benchmark] -= 1
-            taken.append((model, benchmark))
-    return tuple(taken)

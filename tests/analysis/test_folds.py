@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 import latentscale as ls
-from latentscale.analysis.folds import Fold, _spare, as_folds, folds_of
+from latentscale.analysis.folds import Fold, as_folds, folds_of
+from latentscale.analysis.tools.hiding import spared
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +183,7 @@ def test_benchmarks_and_models_of_any_name_can_be_hidden(small_scores: ls.Scores
 
 def test_a_name_that_a_model_and_a_benchmark_share_counts_for_each_alone() -> None:
     cells = [("x", "x"), ("y", "x"), ("x", "z"), ("y", "z")]
-    taken = _spare(cells, np.arange(4), 0.9)
+    taken = spared(cells, np.arange(4), 0.9)
     left = set(cells) - set(taken)
     assert {model for model, _ in left} == {"x", "y"} and {b for _, b in left} == {"x", "z"}
 

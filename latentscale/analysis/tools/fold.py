@@ -53,6 +53,11 @@ class Fold:
 def as_folds(folds: Iterable[Fold | tuple[Sequence[str], Sequence[str]]]) -> tuple[Fold, ...]:
     """Return folds from `Fold` records or from pairs (train models, test models).
 
+    Parameters
+    ----------
+    folds
+        Folds, or pairs of names of models that are fitted and that are forecast.
+
     Raises
     ------
     DataError
@@ -84,6 +89,13 @@ def folds_of(
     folds: Iterable[Fold | tuple[Sequence[str], Sequence[str]]], scores: Scores
 ) -> tuple[Fold, ...]:
     """Return folds as `as_folds` does, once their models and cells are in the table.
+
+    Parameters
+    ----------
+    folds
+        Folds, or pairs of names of models that are fitted and that are forecast.
+    scores
+        The table.
 
     Raises
     ------

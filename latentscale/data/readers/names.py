@@ -39,6 +39,11 @@ def same_benchmark(name: str) -> str | None:
     Case, spaces and punctuation are looked past. A misspelling is not: the audit of the scores
     names what it is near to.
 
+    Parameters
+    ----------
+    name
+        A benchmark's name as a source spells it.
+
     Examples
     --------
     >>> same_benchmark("ARC-Challenge"), same_benchmark("MMLU-PRO"), same_benchmark("hellaswga")
