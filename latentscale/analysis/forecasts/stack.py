@@ -254,10 +254,13 @@ def _shares(fits: Mapping[str, Fit], weights: Mapping[str, float] | Comparison) 
             raise DataError(
                 f'The weight of "{name}" must be a number of at least 0; got {weight!r}.'
             )
-    total = sum(given.values())
-    if total <= 0:
+    largest = max(float(weight) for weight in given.values())
+    if largest <= 0:
         raise DataError("All weights are 0; at least one must be above 0.")
-    return {name: given[name] / total for name in fits if given[name] > 0}
+    # Scaled by the largest first: the sum of weights near 1e308 would be infinite.
+    scaled = {name: float(given[name]) / largest for name in fits}
+    total = sum(scaled.values())
+    return {name: weight / total for name, weight in scaled.items() if weight > 0}
 
 
 def _check_alike(fits: Mapping[str, Fit]) -> None:

@@ -193,6 +193,13 @@ def test_a_weight_of_zero_leaves_one_fit(pooled_fit: Fit, rival: Fit) -> None:
     )
 
 
+def test_weights_of_any_size_are_taken_as_shares(pooled_fit: Fit, rival: Fit) -> None:
+    frame, fits = frame_of(pooled_fit), {"a": pooled_fit, "b": rival}
+    huge = ls.stack(fits, frame, {"a": 1e308, "b": 1e308}, seed=1)
+    plain = ls.stack(fits, frame, {"a": 1.0, "b": 1.0}, seed=1)
+    xr.testing.assert_equal(huge.draws, plain.draws)
+
+
 def test_stacking_misused(pooled_fit: Fit, rival: Fit) -> None:
     frame, fits = frame_of(pooled_fit), {"a": pooled_fit, "b": rival}
     for weights, said in (
