@@ -33,7 +33,7 @@ class Priors(dict[str, Prior]):
     def _refuse(self, *_: Any, **__: Any) -> Any:
         raise TypeError("A spec's priors cannot be changed; use spec.with_priors({...}).")
 
-    __setitem__ = __delitem__ = __ior__ = _refuse
+    __setitem__ = __delitem__ = __ior__ = __setattr__ = __delattr__ = _refuse
     update = pop = popitem = setdefault = clear = _refuse
 
     def __reduce__(self) -> tuple[type[Priors], tuple[dict[str, Prior]]]:

@@ -166,3 +166,11 @@ def test_a_field_is_not_set_but_changed_in_a_copy() -> None:
     with pytest.raises(SpecError, match="cannot be taken out of it"):
         del spec.name
     assert spec.name == "pooled_flops"
+
+
+def test_attributes_of_priors_cannot_be_set() -> None:
+    priors = load_spec("latentscale").priors
+    with pytest.raises(TypeError, match="with_priors"):
+        priors.slope = 1
+    with pytest.raises(TypeError, match="with_priors"):
+        del priors.slope
