@@ -84,11 +84,13 @@ def writable_path(path: str | os.PathLike[str], error: type[LatentscaleError]) -
         raise error(f"Cannot write {path}: it is a folder; give the name of a file in it.")
     if path.parent.exists() and not path.parent.is_dir():
         raise error(f"Cannot write {path}: {path.parent} is a file, not a folder.")
-    if not path.parent.is_dir():
-        raise error(f"Cannot write {path}: the folder {path.parent} does not exist.")
+    folder = path.resolve().parent  # of the file that a link points to
+    if not (path.parent.is_dir() and folder.is_dir()):
+        missing = folder if path.parent.is_dir() else path.parent
+        raise error(f"Cannot write {path}: the folder {missing} does not exist.")
     if path.exists() and not os.access(path, os.W_OK):
         raise error(f"Cannot write {path}: it is write-protected; choose another name.")
-    if not (is_stream(path) or os.access(path.resolve().parent, os.W_OK)):
+    if not (is_stream(path) or os.access(folder, os.W_OK)):
         raise error(
             f"Cannot write {path}: the folder {path.parent} cannot be written to; choose one that "
             "is yours, on a disk that is not read-only."

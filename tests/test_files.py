@@ -99,3 +99,10 @@ def test_an_endless_name_and_a_ring_of_links_are_refused_before_writing(tmp_path
     ring.symlink_to(ring)
     with pytest.raises(FitError, match="links lead to each other"):
         writable_path(ring, FitError)
+
+
+def test_a_link_into_a_missing_folder_names_that_folder(tmp_path: Path) -> None:
+    link = tmp_path / "link.csv"
+    link.symlink_to(tmp_path / "nowhere" / "x.csv")
+    with pytest.raises(DataError, match=r"the folder .*nowhere does not exist"):
+        writable_path(link, DataError)

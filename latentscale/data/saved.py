@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,15 +48,17 @@ def save_scores(scores: Scores, path: str | Path) -> tuple[Path, ...]:
         BENCHMARKS_ENDING: {name: _plain(benchmark) for name, benchmark in benchmarks.items()},
         FEATURES_ENDING: features,
     }
-    if not is_stream(path):
-        for ending, document in documents.items():
-            file = beside(path, ending)
-            # An older file would otherwise describe this table.
-            if document or file.exists():
-                with replacing(file, DataError) as unfinished:
-                    unfinished.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-                written.append(file)
-    write_table(frame, path)
+    # All are written before one is renamed: a full disk leaves the older table and descriptions.
+    with ExitStack() as unfinished:
+        if not is_stream(path):
+            for ending, document in documents.items():
+                file = beside(path, ending)
+                # An older file would otherwise describe this table.
+                if document or file.exists():
+                    aside = unfinished.enter_context(replacing(file, DataError))
+                    aside.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+                    written.append(file)
+        write_table(frame, path)
     return tuple(written)
 
 

@@ -178,3 +178,22 @@ def test_the_whole_tables_are_read():
     files = [p for p in sorted((TABLES / "olmo_ladder").glob("*.csv")) if "xC" in p.stem]
     ladder = checkpoint_measurements(files, lineage="olmo")
     assert ladder.models["family"].nunique() == 30
+
+
+@pytest.mark.parametrize(
+    ("models", "known"),
+    [
+        (["/ckpt/zeta/final@step1000"], ["/ckpt/omega/final"]),
+        (["a/x-1b@step1000"], ["b/x-1b", "c/x-1b"]),
+        (["a/x-1b@step1000", "b/x-1b@step1000"], ["x-1b"]),
+    ],
+)
+def test_checkpoints_take_no_metadata_of_another_run(models: list[str], known: list[str]):
+    metadata = pd.DataFrame({"model": known, "family": known})
+    assert checkpoint_metadata(models, metadata, MTOK)["model"].tolist() == known
+
+
+def test_a_run_is_the_same_with_a_slash_at_its_end():
+    metadata = pd.DataFrame({"model": ["/ckpt/a-1b/", "b-1b"], "family": ["a", "b"]})
+    whole = checkpoint_metadata(["/ckpt/a-1b@step1000"], metadata, MTOK)
+    assert whole.set_index("model").loc["/ckpt/a-1b@step1000", "family"] == "a"

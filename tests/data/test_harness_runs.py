@@ -377,3 +377,54 @@ def test_without_metadata_a_run_of_checkpoints_is_a_family(tmp_path: Path) -> No
     tokens = scores.dataset["tokens"].to_series()
     assert tokens["EleutherAI/pythia-1b@step2000"] == pytest.approx(0.002)
     assert math.isnan(tokens["EleutherAI/pythia-410m"])
+
+
+def test_two_system_instructions_are_two_settings(tmp_path: Path) -> None:
+    put(tmp_path, 1, tasks=arc(0.5), system_instruction="Be brief.")
+    put(tmp_path, 2, tasks=arc(0.9), system_instruction="Think hard.")
+    with pytest.warns(DataWarning, match="under other settings were passed over"):
+        harness_table(tmp_path)
+
+
+def test_checkpoints_in_subfolders_are_models_of_their_own(tmp_path: Path) -> None:
+    for day, folder in ((1, "step100"), (2, "step200")):
+        put(
+            tmp_path,
+            day,
+            tasks=arc(day / 10),
+            model_args=f"pretrained=acme/a-1b,subfolder={folder}",
+        )
+    table = quiet(tmp_path).set_index("model")["score"]
+    assert table.to_dict() == {"acme/a-1b@step100": 0.1, "acme/a-1b@step200": 0.2}
+
+
+def test_an_adapter_is_not_the_model_that_it_adapts(tmp_path: Path) -> None:
+    put(tmp_path, 1, tasks=arc(0.3), model_args="pretrained=acme/a-1b")
+    put(tmp_path, 2, tasks=arc(0.7), model_args="pretrained=acme/a-1b,lora_local_path=me/lora/")
+    assert quiet(tmp_path).set_index("model")["score"].to_dict() == {
+        "acme/a-1b": 0.3,
+        "me/lora": 0.7,
+    }
+
+
+def test_another_number_of_examples_is_said(tmp_path: Path) -> None:
+    put(tmp_path, 1, tasks=arc(0.5), **{"n-shot": {"arc_challenge": 25}})
+    put(tmp_path, 2, tasks=arc(0.3), **{"n-shot": {"arc_challenge": 0}})
+    with pytest.warns(DataWarning, match="0 examples, not 25"):
+        assert harness_table(tmp_path)["score"].tolist() == [0.3]
+
+
+@pytest.mark.parametrize("late", [1.75e9, 1.75e12, "2025-06-15T15:06:40", "2025-06-15T15:06:40Z"])
+def test_dates_are_seconds_milliseconds_or_iso_text(tmp_path: Path, late: object) -> None:
+    put(tmp_path, 1, tasks=arc(0.9), date=late).rename(tmp_path / "results_a.json")
+    put(tmp_path, 1, tasks=arc(0.1), date=1.7e12).rename(tmp_path / "results_b.json")
+    assert quiet(tmp_path)["score"].tolist() == [0.9]
+
+
+def test_endings_in_capitals_are_read_and_compressed_files_named(tmp_path: Path) -> None:
+    put(tmp_path, 1, tasks=arc(0.5)).rename(tmp_path / "RESULTS.JSON")
+    put(tmp_path, 2, tasks={"hellaswag": {"acc_norm,none": 0.7}}).rename(
+        tmp_path / "results_2.json.gz"
+    )
+    with pytest.warns(DataWarning, match="compressed, and was not read"):
+        assert harness_table(tmp_path)["score"].tolist() == [0.5]

@@ -293,3 +293,26 @@ def test_without_the_hub_s_client_the_extra_is_named(monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(DataError, match=r"pip install 'latentscale\[hub\]'"):
         download_leaderboard()
+
+
+RUNS = pd.DataFrame(
+    {
+        "fullname": ["a/x-7b", "a/x-7b"],
+        "Precision": ["float32", "bfloat16"],
+        "Submission Date": ["2024-06-01", "2024-07-01"],
+        "IFEval Raw": [0.5, np.nan],
+        "BBH Raw": [0.4, np.nan],
+    }
+)
+
+
+def test_a_row_without_scores_replaces_none_with_scores() -> None:
+    table = leaderboard_table(RUNS)
+    assert table[["precision", "ifeval", "bbh"]].to_numpy().tolist() == [["float32", 0.5, 0.4]]
+
+
+def test_scores_that_only_the_row_passed_over_has_are_named() -> None:
+    with pytest.warns(DataWarning, match='another row has them: "a/x-7b on ifeval"'):
+        table = leaderboard_table(RUNS.assign(**{"BBH Raw": [0.4, 0.9]}))
+    assert table["bbh"].tolist() == [0.9]
+    assert table["ifeval"].isna().all()

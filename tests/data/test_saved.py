@@ -120,3 +120,21 @@ def test_the_command_line_writes_all_of_a_table(tmp_path: Path) -> None:
     xr.testing.assert_identical(*pairs)
     assert json.loads((tmp_path / "two.benchmarks.json").read_text())["quiz"]["n_items"] == 40
     assert read_benchmarks(tmp_path / "two.benchmarks.json")["arena"].unit == "Elo"
+
+
+def test_a_table_that_cannot_be_written_leaves_its_old_descriptions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "scores.csv"
+    rich(long=False).save(path)
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    frame = pd.DataFrame({"model": ["a", "b"], "family": "f", "params_b": 1.0, "new": [0.1, 0.2]})
+    other = ls.Scores.from_frame(frame.assign(tokens_t=1.0), benchmarks={"new": ls.Benchmark(0.1)})
+
+    def full(*_: object) -> None:
+        raise ls.DataError("the disk is full")
+
+    monkeypatch.setattr("latentscale.data.saved.write_table", full)
+    with pytest.raises(ls.DataError, match="full"):
+        other.save(path)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before

@@ -39,6 +39,7 @@ def chosen(pool: Pool) -> tuple[list[Candidate], list[Finding]]:
     findings = [
         *_not_a_number(rows, passed),
         *_superseded(passed),
+        *_other_shots(passed),
         *_undated(passed),
         *_other_settings(passed),
         *_mixed_settings([row for row in rows if row.known]),
@@ -79,6 +80,27 @@ def _superseded(passed: Sequence[tuple[Candidate, Candidate]]) -> list[Finding]:
             f"{_cells_in_words(limited)}."
         )
     return [Finding("info", "superseded-run", "rows", " ".join(sentences))] if sentences else []
+
+
+def _other_shots(passed: Sequence[tuple[Candidate, Candidate]]) -> list[Finding]:
+    """Find scores that were passed over for scores with another number of examples."""
+    others = [
+        f"{best.model} on {best.benchmark}: {best.n_shot:g} examples, not {other.n_shot:g}"
+        for best, other in passed
+        if other.known
+        and other.settings == best.settings
+        and other.cut == best.cut
+        and not isnan(best.n_shot + other.n_shot)
+        and other.n_shot != best.n_shot
+    ]
+    if not others:
+        return []
+    message = (
+        f"{len(others)} scores of runs with another number of examples in the prompt were passed "
+        f"over for the latest run: {listed(others)}. To choose otherwise, leave the other files "
+        "out of the folder."
+    )
+    return [Finding("warning", "other-shots", "rows", message)]
 
 
 def _undated(passed: Sequence[tuple[Candidate, Candidate]]) -> list[Finding]:

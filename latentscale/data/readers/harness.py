@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -42,6 +43,9 @@ _COLUMNS: Final = (
     "file",
     "settings",
 )
+
+_PACKED: Final = re.compile(r"\.json\.(gz|bz2|xz|zst|zip)$", re.IGNORECASE)
+"""How a result file is named that was compressed."""
 
 
 def harness_table(
@@ -301,14 +305,12 @@ def _runs(folder: Path) -> tuple[list[Run], list[Finding]]:
     runs: list[Run] = []
     others: list[str] = []
     unread: dict[Path, DataError] = {}
-    for path in sorted(folder.rglob("*.json")):
-        if (
-            any(folder_name.startswith(".") for folder_name in path.relative_to(folder).parts)
-            or path.is_dir()
-        ):
-            continue  # copies that editors and file systems keep
+    for path in _documents(folder):
+        if _PACKED.search(path.name):
+            unread[path] = DataError(f"{path}: it is compressed, and was not read. Unpack it.")
+            continue
         # The harness takes another name from --output_path if that ends in .json.
-        named = path.name.startswith("results")
+        named = path.name.casefold().startswith("results")
         try:
             document = None if named else read_document(path)
             if named or holds_results(document):
@@ -336,6 +338,18 @@ def _runs(folder: Path) -> tuple[list[Run], list[Finding]]:
         message = f"{len(others)} other .json files hold no results: {listed(others)}."
         findings.append(Finding("info", "other-files", "files", message))
     return runs, findings
+
+
+def _documents(folder: Path) -> list[Path]:
+    """Return the JSON files below a folder and compressed results, sorted by path."""
+    paths = []
+    for path in sorted(folder.rglob("*")):
+        packed = path.name.casefold().startswith("results") and _PACKED.search(path.name)
+        # Editors and file systems keep copies under names that begin with a dot.
+        hidden = any(name.startswith(".") for name in path.relative_to(folder).parts)
+        if (packed or path.suffix.casefold() == ".json") and not hidden and not path.is_dir():
+            paths.append(path)
+    return paths
 
 
 def _reason(error: DataError, path: Path) -> str:

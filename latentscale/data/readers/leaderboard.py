@@ -83,9 +83,9 @@ def leaderboard_table(
         day of upload), base_model, type, tuning (pretrained, continued, fine-tuned, chat, merge or
         multimodal, by the type), architecture, precision, chat_template (1 where it was run with
         one, else 0), and one column of raw scores (fractions) a benchmark. Models that the
-        leaderboard flagged are left out; of a model with several rows the one of 16-bit precision
-        is kept (bfloat16 and float16 alike), the latest submitted if there are more, and the
-        lowest in the table if the dates are the same.
+        leaderboard flagged are left out; of a model with several rows one with scores, of 16-bit
+        precision, is kept (bfloat16 and float16 alike), the latest submitted if there are more,
+        and the lowest in the table if the dates are the same.
 
     Raises
     ------
@@ -241,7 +241,7 @@ def _collected(
         )
     frame = without_categoricals(frame).assign(model=_names(frame, what)).reset_index(drop=True)
     frame, findings = without_flagged(frame, reading, what)
-    frame, more = _one_row_a_model(frame)
+    frame, more = _one_row_a_model(frame, raw)
     table, unread = _columns(frame, raw)
     missing = [name for name in RAW_COLUMNS if name not in frame]
     if missing:
@@ -321,8 +321,8 @@ def _names(frame: pd.DataFrame, what: str) -> list[str]:
     return names
 
 
-def _one_row_a_model(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
-    """Keep one row of each model: of 16 bits if there is one, then the latest submitted."""
+def _one_row_a_model(frame: pd.DataFrame, raw: list[str]) -> tuple[pd.DataFrame, list[Finding]]:
+    """Keep one row of each model: with scores, of 16 bits if there is one, then the latest."""
     findings: list[Finding] = []
     rank = np.zeros(len(frame))
     if "Precision" in frame:
@@ -332,10 +332,14 @@ def _one_row_a_model(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
     if "Submission Date" in frame:
         sent, findings = _dates(frame, "Submission Date")
         when = sent.astype("datetime64[ns]").astype("int64")
+    scored = pd.DataFrame({name: np.isfinite(to_numbers(frame[name])[0]) for name in raw})
+    # A run that failed has a row without scores: it comes after every other.
+    rank = np.where(scored.any(axis="columns"), rank, rank + _OTHER_PRECISION + 1)
     ranked = pd.DataFrame({"model": frame["model"], "rank": -rank, "when": when})
     # Stable, so that the last of a model's sorted rows is also the lowest where dates are equal.
     best = ranked.sort_values(["rank", "when"], kind="stable").drop_duplicates("model", keep="last")
     kept = sorted(best.index)
+    findings += _scores_of_other_rows(frame, scored, kept)
     repeated = ranked["model"][ranked["model"].duplicated()].unique().tolist()
     if repeated:
         findings.append(_several(frame, repeated, _tied(ranked)))
@@ -348,6 +352,25 @@ def _one_row_a_model(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
         )
         findings.append(Finding("warning", "quantised-model", "Precision", message))
     return frame.loc[kept].reset_index(drop=True), findings
+
+
+def _scores_of_other_rows(
+    frame: pd.DataFrame, scored: pd.DataFrame, kept: list[int]
+) -> list[Finding]:
+    """Find scores that only a row has that was passed over: one run's scores stay together."""
+    somewhere = scored.groupby(frame["model"]).any()
+    cells = [
+        f"{frame['model'][row]} on {RAW_COLUMNS[name]}"
+        for row in kept
+        for name in scored.columns[~scored.loc[row] & somewhere.loc[frame["model"][row]]]
+    ]
+    if not cells:
+        return []
+    message = (
+        f"{len(cells)} scores are missing in the row that was kept of a model, and another row "
+        f"has them: {listed(cells)}. Fill them in, or leave the kept row out of the table."
+    )
+    return [Finding("warning", "score-in-other-row", "rows", message)]
 
 
 def _tied(ranked: pd.DataFrame) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -17,6 +16,7 @@ from latentscale.data.features.base import Feature
 from latentscale.data.frames import AnyFrame
 from latentscale.data.known import known_features
 from latentscale.data.layout import METADATA, OPTIONAL, REQUIRED, checked_frame
+from latentscale.data.readers.matching import matching_rows
 from latentscale.data.scales.base import scale_of
 from latentscale.data.scores import Scores, scores_from_frame
 from latentscale.data.table import read_wide
@@ -24,12 +24,6 @@ from latentscale.errors import DataError, listed, nearest
 from latentscale.validate import truth
 
 _WHAT: Final = "This table of metadata cannot be used"
-_GENERIC: Final = re.compile(
-    r"\.*|((checkpoint|ckpt|step|epoch|iter|global_step|run|v)[-_.]?)?[0-9]+(k|b|m|-hf|_hf)?"
-    r"|checkpoints?|ckpts?|final|last|latest|best|main|model|models|hf|huggingface|outputs?"
-    r"|merged|weights|export|snapshot|[0-9a-f]{40}"
-)
-"""Folder names that say nothing of the model in them, as in "/ckpt/zeta/final"."""
 _DISAGREE: Final = 1.25
 """Ratio of two sizes of one model from which they are taken to contradict each other."""
 
@@ -192,7 +186,7 @@ def join_metadata(
         metadata, _ = checked_frame(metadata, ("model",), _WHAT)
         _refuse_repeated(metadata)
     _refuse_without_columns(wide, metadata)
-    row_of, by_short = _matches(wide["model"].tolist(), metadata["model"].tolist())
+    row_of, by_short = matching_rows(wide["model"].tolist(), metadata["model"].tolist())
     needed = [name for name in REQUIRED if name not in wide]
     missing = [name for name in wide["model"] if name not in row_of] if needed else []
     findings = _match_findings(by_short, row_of, metadata)
@@ -227,41 +221,6 @@ def _refuse_without_columns(wide: pd.DataFrame, metadata: pd.DataFrame) -> None:
             f"columns {listed(['model', *missing])}, one row a model (tokens_t may be empty); the "
             f"source's models are {listed(wide['model'])}."
         )
-
-
-def _path(name: object) -> tuple[str, ...]:
-    """Return the parts of a name or path, whatever the case and slashes at its end."""
-    steps = re.split(r"[\\/]+", str(name).strip().casefold())
-    return tuple(step for step in steps if step)
-
-
-def _alike(model: object, known: object) -> bool:
-    """Return whether two names that end alike may be one model."""
-    first, second = _path(model), _path(known)
-    if not _GENERIC.fullmatch(first[-1]):
-        return True
-    # One of them, as it is written, is the end of the other: "omega/final" of "/ckpt/omega/final".
-    size = min(len(first), len(second))
-    return first[-size:] == second[-size:]
-
-
-def _matches(models: list[str], known: list[str]) -> tuple[dict[str, int], dict[str, str]]:
-    """Return the metadata row of each model, and the models that were matched by short name."""
-    exact = {name: row for row, name in enumerate(known)}
-    row_of = {name: exact[name] for name in models if name in exact}
-    open_models = Counter(_path(name)[-1:] for name in models if name not in row_of)
-    open_rows: dict[tuple[str, ...], list[int]] = {}
-    for row, name in enumerate(known):
-        if name not in row_of:
-            open_rows.setdefault(_path(name)[-1:], []).append(row)
-    by_short = {}
-    for name in (name for name in models if name not in row_of):
-        short = _path(name)[-1:]
-        rows = open_rows.get(short, [])
-        if short and len(rows) == 1 and open_models[short] == 1 and _alike(name, known[rows[0]]):
-            by_short[name] = str(known[rows[0]])
-            row_of[name] = rows[0]
-    return row_of, by_short
 
 
 def _match_findings(

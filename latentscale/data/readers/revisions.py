@@ -11,6 +11,7 @@ import pandas as pd
 
 from latentscale.data.audit import Finding
 from latentscale.data.readers.families import base_families
+from latentscale.data.readers.matching import matching_rows
 from latentscale.data.readers.model_names import parse_name
 from latentscale.errors import DataError
 from latentscale.validate import real_number
@@ -62,8 +63,9 @@ def checkpoint_metadata(
 ) -> pd.DataFrame:
     """Add rows of checkpoints to a table of metadata that has their runs.
 
-    A checkpoint ("pythia-1b@step3000") that has no row gets that of its run, by the full name or
-    the part after the last slash, with the tokens that it has seen.
+    A checkpoint ("pythia-1b@step3000") that has no row gets that of its run, by the full name or,
+    where one run and one row have it alone, by the part after the last slash, with the tokens
+    that it has seen.
 
     Parameters
     ----------
@@ -75,14 +77,16 @@ def checkpoint_metadata(
         Tokens of one training step, one number or by run; a revision that states tokens needs
         none.
     """
-    known = {str(name): row for row, name in enumerate(metadata["model"])}
-    short = {name.rsplit("/", 1)[-1].casefold(): row for name, row in known.items()}
+    named = [str(name) for name in metadata["model"]]
+    models = list(models)
+    own, _ = matching_rows(models, named)
+    row_of, _ = matching_rows(list({checkpoint_of(model)[0]: None for model in models}), named)
     added = []
     for model in models:
         run, step, tokens = checkpoint_of(model)
-        if run == model or model in known or model.rsplit("/", 1)[-1].casefold() in short:
+        if run == model or model in own:
             continue
-        row = known.get(run, short.get(run.rsplit("/", 1)[-1].casefold()))
+        row = row_of.get(run)
         seen = tokens if np.isfinite(tokens) else step * tokens_of_step(run, tokens_per_step)
         if row is not None and np.isfinite(seen) and seen > 0:
             added.append(metadata.iloc[[row]].assign(model=model, tokens_t=seen / 1e12))

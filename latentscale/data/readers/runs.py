@@ -18,10 +18,13 @@ from latentscale.data.readers.settings import settings_of
 from latentscale.errors import DataError
 
 # An adapter is named together with the model that it adapts, and then it is what was evaluated.
-_NAME_KEYS: Final = ("peft", "delta", "pretrained", "model", "path", "engine")
+_ADAPTERS: Final = ("peft", "delta", "lora_local_path")
+_BASES: Final = ("pretrained", "model", "path", "engine")
 _ARCHIVE: Final = re.compile(r"^harness\|(?P<task>[^|]+)\|(?P<shots>\d+)$")
 _COMMIT: Final = re.compile(r"^[0-9a-f]{40}$")
 _STAMP: Final = re.compile(r"(\d{4}-\d{2}-\d{2})T(\d{2})[-:](\d{2})[-:](\d{2}(?:\.\d+)?)")
+_LATEST: Final = 1e11
+"""Seconds of the year 5138: what is above are milliseconds."""
 _INDENT: Final = re.compile(r"^( *)- ")
 """How the harness prints a task of a group: one space and a dash, one space more a level."""
 _FILTERED: Final = ("configs", "group_subtasks", "n-samples", "n-shot", "higher_is_better")
@@ -241,25 +244,29 @@ def _arguments(config: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _model(document: Mapping[str, Any], arguments: Mapping[str, Any], path: Path) -> str:
     general = _mapping(document, "config_general")
-    candidates = (
-        document.get("model_name"),
-        general.get("model_name"),
-        *(arguments.get(key) for key in _NAME_KEYS),
-    )
+    named = (document.get("model_name"), general.get("model_name"))
+    adapters = tuple(arguments.get(key) for key in _ADAPTERS)
+    bases = tuple(arguments.get(key) for key in _BASES)
+    # Some versions give an adapted model the name of the one that it adapts.
+    adapted = any(adapters) and any(name and name in bases for name in named)
+    candidates = (*adapters, *named) if adapted else (*named, *adapters, *bases)
     for name in candidates:
         # A folder is the same folder with a slash at its end.
         if isinstance(name, str) and name.strip().rstrip("/\\"):
-            return name.strip().rstrip("/\\") + _checkpoint(arguments.get("revision"))
+            return name.strip().rstrip("/\\") + _checkpoint(arguments)
     raise DataError(
         f'{path}: names no model: neither "model_name" nor "model_args" of its "config" has one. '
         'Write it into the file as "model_name".'
     )
 
 
-def _checkpoint(revision: object) -> str:
+def _checkpoint(arguments: Mapping[str, Any]) -> str:
     """Return what names a checkpoint beside its model: "@step3000"; commits only pin the model."""
-    text = str(revision or "main").strip()
-    return "" if text in ("", "main", "None") or _COMMIT.match(text) else f"@{text}"
+    revision = str(arguments.get("revision") or "main").strip()
+    folder = str(arguments.get("subfolder") or "").strip().strip("/\\")
+    pinned = revision in ("", "main", "None") or _COMMIT.match(revision)
+    said = [text for text in ("" if pinned else revision, folder) if text not in ("", ".", "None")]
+    return f"@{'/'.join(said)}" if said else ""
 
 
 def _date(document: Mapping[str, Any], path: Path) -> float:
@@ -270,5 +277,11 @@ def _date(document: Mapping[str, Any], path: Path) -> float:
             return pd.Timestamp(f"{day}T{':'.join(clock)}").timestamp()
         except ValueError:
             pass
-    date = _number(document.get("date"))
-    return date if date is not None and date > 0 else 0.0
+    date = document.get("date")
+    seconds = _number(date)
+    if seconds is None and isinstance(date, str):
+        read = pd.to_datetime(date, errors="coerce", utc=True, format="ISO8601")
+        return 0.0 if pd.isna(read) else float(read.timestamp())
+    if seconds is None or seconds <= 0:
+        return 0.0
+    return seconds / 1000 if seconds > _LATEST else seconds

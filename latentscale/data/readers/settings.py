@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from typing import Any, Final
 
 QUANTISED: Final = "quantised"
@@ -11,6 +12,8 @@ QUANTISED: Final = "quantised"
 PLAIN: Final = "no chat template"
 """Name of the settings that hold nothing."""
 
+_MARK: Final = 8
+"""Hexadecimal digits of a hash, 32 bits: two instructions of one folder will not share them."""
 _SWITCHES: Final = {"load_in_4bit": "4-bit", "load_in_8bit": "8-bit"}
 _METHODS: Final = ("autogptq", "gptqmodel", "quantization", "quantization_config", "gguf_file")
 _LOW_DTYPE: Final = re.compile(r"(4|8)-?bit|u?int(4|8)|fp(4|8)|float8|nf4|gptq|awq", re.IGNORECASE)
@@ -33,7 +36,7 @@ def settings_of(document: Mapping[str, Any], arguments: Mapping[str, Any]) -> tu
         if _is_on(document.get("fewshot_as_multiturn")):
             settings.append("examples as turns")
     if _is_on(document.get("system_instruction")):
-        settings.append("system instruction")
+        settings.append(f"system instruction {_mark(document)}")
     quantised = _quantisation(document, arguments)
     if quantised:
         settings.append(f"{QUANTISED} ({quantised})")
@@ -70,6 +73,12 @@ def _quantisation(document: Mapping[str, Any], arguments: Mapping[str, Any]) -> 
     )
     low = [str(kind) for kind in types if _LOW_DTYPE.search(str(kind))]
     return low[0].removeprefix("torch.") if low else ""
+
+
+def _mark(document: Mapping[str, Any]) -> str:
+    """Return what tells one system instruction from another: the beginning of its hash."""
+    text = str(document["system_instruction"]).encode("utf-8", "surrogatepass")
+    return sha256(text).hexdigest()[:_MARK]
 
 
 def _is_on(value: object) -> bool:
