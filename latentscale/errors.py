@@ -65,10 +65,10 @@ class FitError(LatentscaleError):
     Examples
     --------
     >>> try:
-    ...     ls.load("none.nc")
+    ...     ls.load("missing.nc")
     ... except ls.FitError as error:
     ...     print(str(error)[:60])
-    There is no file none.nc.
+    There is no file missing.nc.
     """
 
 

@@ -2,7 +2,7 @@
 
 Percentages on the logit scale (clipped at half a percent), every column standardised, a bias of
 each model and benchmark and rank-2 factors by alternating ridge regressions, the mean of ten random
-starts. On the published folds it has the published errors:
+starts. Its errors on the published folds are printed beside the published ones by
 
     python -m benchmarks.benchpress.factorise
 """
@@ -22,7 +22,9 @@ RIDGE = 0.1
 STARTS = 10
 """Rank, ridge penalty and starts as published."""
 SWEEPS = 30
-"""Alternations; on the published folds forecasts no longer change in the second decimal."""
+"""Alternations; the published number is not known here. After 10, 30, 60 and 120 the median error
+of the first published fold is 4.84, 4.59, 4.52 and 4.51 (published 4.65), while 60 are worse than
+30 on the third (4.89 for 4.77; published 4.62)."""
 CLIP = 0.5
 """Percent at which scores are clipped before the logit, as published."""
 
@@ -58,7 +60,7 @@ def _factorised(z: Floats, rng: np.random.Generator) -> Floats:
     known = ~np.isnan(z)
     left = rng.normal(0, 0.1, (rows, RANK + 1))
     right = rng.normal(0, 0.1, (columns, RANK + 1))
-    # The last coordinate of a model is its bias and meets a one; so with a benchmark's first.
+    # The last column of either holds biases: that of the other side is then a column of ones.
     for _ in range(SWEEPS):
         bias = right[:, -1]
         basis = np.column_stack([right[:, :RANK], np.ones(columns)])

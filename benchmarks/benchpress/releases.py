@@ -22,6 +22,7 @@ import latentscale as ls
 from benchmarks.benchpress.factorise import completed
 from benchmarks.benchpress.run import SHARED, units
 from benchmarks.common.clusters import shown
+from benchmarks.common.dated import before_and_after
 from benchmarks.common.markdown import markdown
 from benchmarks.common.provenance import provenance
 from latentscale.analysis.backtest import forecast_fold, training_scores
@@ -31,7 +32,7 @@ from latentscale.files import replacing
 
 HERE = Path(__file__).resolve().parent
 CUTS = ("2025-08-01", "2025-11-01", "2026-02-01")
-"""A quarter apart, the last with 16 later models; the table ends in April 2026."""
+"""A quarter apart; the table ends in April 2026."""
 FEWEST = 3
 """Fitted scores of a benchmark that is forecast."""
 GIVEN = 5
@@ -53,21 +54,9 @@ def main() -> None:
     (HERE / "RELEASES.md").write_text(report(tables, options), encoding="utf-8")
 
 
-def dated(cut: str) -> tuple[Scores, ls.folds.Fold]:
-    """Return dated models on benchmarks of enough scores before the cut, and the fold."""
-    scores = ls.readers.read_benchpress(SHARED)
-    frame = scores.to_frame().set_index("model")
-    known = frame.index[frame["released"].notna()]
-    before = frame[frame["released"] < pd.Timestamp(cut)]
-    kept = [name for name in scores.benchmarks if before[name].notna().sum() >= FEWEST]
-    measured = frame.loc[known, kept].notna().any(axis=1)
-    scores = scores.select(models=[str(name) for name in known[measured]], benchmarks=kept)
-    return scores, ls.folds.after(scores, cut)[0]
-
-
 def forecasts(cut: str, runs: Path, options: argparse.Namespace) -> dict[int, pd.DataFrame]:
     """Return forecasts by the number of given scores, with the baseline where some are."""
-    scores, fold = dated(cut)
+    scores, fold = before_and_after(ls.readers.read_benchpress(SHARED), cut, FEWEST)
     folds = {0: fold, GIVEN: ls.folds.with_given([fold], scores, GIVEN, seed=options.seed)[0]}
     path = runs / f"{cut}.nc"
     if not path.exists():
@@ -166,9 +155,9 @@ def report(tables: dict[str, dict[int, pd.DataFrame]], options: argparse.Namespa
         f"{FEWEST} fitted scores: with nothing given, and conditional on {GIVEN} of a model's "
         "scores at random, one model at a time. Median absolute errors and widths in the table's "
         "units. `completion` is rank-2 matrix completion as BenchPress describes it, given the "
-        "same five scores (`benchmarks/benchpress/factorise.py`; on published folds it has the "
-        "published errors). Differences with 90% bootstrap intervals over models; a model counts "
-        "once for each date that it comes after in the last rows.",
+        "same five scores (`benchmarks/benchpress/factorise.py`, which prints its errors on the "
+        "published folds beside the published ones). Differences with 90% bootstrap intervals over "
+        "models; a model counts once for each date that it comes after in the last rows.",
         markdown(pd.DataFrame(rows).fillna("")),
         f"Median over the dates of the median absolute error: {', '.join(medians)}. On its own "
         "dates and cells BenchPress states 6.1 with five given; a prototype had 5.05 and 10.5 "

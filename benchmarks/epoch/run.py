@@ -20,6 +20,7 @@ from pathlib import Path
 import pandas as pd
 
 import latentscale as ls
+from benchmarks.common.dated import before_and_after
 from benchmarks.epoch.baselines import baseline_table
 from benchmarks.epoch.report import write_report
 from latentscale.analysis.backtest import forecast_fold, training_scores
@@ -59,13 +60,7 @@ def hub(cut: str) -> tuple[Scores, ls.folds.Fold]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what the reader says of names is in the audit
         scores = ls.readers.read_epoch(SHARED)
-    frame = scores.to_frame().set_index("model")
-    dated = frame.index[frame["released"].notna()]
-    before = frame[frame["released"] < pd.Timestamp(cut)]
-    kept = [name for name in scores.benchmarks if before[name].notna().sum() >= FEWEST]
-    measured = frame.loc[dated, kept].notna().any(axis=1)
-    scores = scores.select(models=[str(m) for m in dated[measured]], benchmarks=kept)
-    return scores, ls.folds.after(scores, cut)[0]
+    return before_and_after(scores, cut, FEWEST)
 
 
 def main() -> None:

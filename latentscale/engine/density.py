@@ -165,7 +165,7 @@ class Density:
 def _try_on_nutpie(model: Any) -> None:
     """Let nutpie take a model and begin, so that a fault of the way in shows before sampling.
 
-    The sampler is stopped at once: what the density is where it begins is no fault of that way.
+    The sampler is stopped at once, so an error of the density at the first point does not count.
     """
     import nutpie
 

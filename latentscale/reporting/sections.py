@@ -122,7 +122,7 @@ def diagnostics(request: Request) -> tuple[Block, ...]:
 
 
 def _approximation(diagnosis: Diagnosis, message: str) -> tuple[Block, ...]:
-    """Return how close an approximation is; its draws are independent, so there is no R-hat."""
+    """Return how close an approximation is; R-hat does not apply to its independent draws."""
     verdict = (
         "The approximation is close to the posterior."
         if diagnosis.passed

@@ -10,7 +10,7 @@ import pytest
 import latentscale as ls
 from latentscale.declare import ModelSpec
 from latentscale.errors import FitError, SpecError
-from latentscale.inference.stochastic.ascent import best_mix
+from latentscale.inference.stochastic.ascent import best_mix, run_at_fixed
 from latentscale.inference.stochastic.complete import CompleteData, Motion, complete_data
 from latentscale.inference.stochastic.latent_chain import LatentChain
 from latentscale.inference.tools.posterior_density import PosteriorDensity
@@ -115,6 +115,19 @@ def test_the_score_is_that_of_the_likelihood_alone(complete: CompleteData) -> No
     values = complete.target.values(np.stack([point + step, point - step]))
     prior = complete.prior(point)[complete.parameters[place]]
     assert score[place] == pytest.approx((values[0] - values[1]) / 2e-5 - prior, rel=1e-4)
+
+
+def test_a_short_step_from_afar_is_no_arrival(complete: CompleteData) -> None:
+    """How far off the maximum seems is the Newton step's length, not that of the step taken."""
+    start = complete.target.start.copy()
+    start[complete.parameters] += 1.5
+    chain = LatentChain(complete.target, start, complete.latents, 8, np.random.default_rng(5))
+    for _ in range(100):
+        chain.move()
+    run = run_at_fixed(complete, chain, 100, 1)
+    taken = np.abs(run.step) / np.sqrt(np.diag(run.covariance))
+    assert taken.max() <= 2 + 1e-9
+    assert run.distance > 2
 
 
 def test_latents_are_drawn_from_their_distribution() -> None:

@@ -46,7 +46,7 @@ class VarianceShares(Result):
     is_posterior
         False if the fit is a point estimate; tables then hold no intervals.
     left_out
-        Benchmarks with a score of one model or none: there is no variance over models.
+        Benchmarks with scores of fewer than two models, whose scores have no variance over models.
 
     Examples
     --------
@@ -132,7 +132,8 @@ def variance_shares(fit: Fit, *, draws: int = 400, seed: int = 0) -> VarianceSha
     )
     eta = at.eta
     measured = fit.scores.dataset["score"].notnull()
-    if not (measured.sum(MODEL) >= _FEWEST).any():
+    varies = (measured.sum(MODEL) >= _FEWEST).to_numpy()
+    if not varies.any():
         raise DataError("No benchmark has scores of two models, so none varies over models.")
     around = at.noise(fit.scores.item_counts, sampling_of(fit.scores.dataset))
     signal, noise = _signal_and_noise(at, around, measured, rng)
@@ -151,7 +152,6 @@ def variance_shares(fit: Fit, *, draws: int = 400, seed: int = 0) -> VarianceSha
     shares[NOISE] = 1 - reliable
     joined = xr.concat(list(shares.values()), dim=COMPONENT)
     joined = joined.assign_coords({COMPONENT: list(shares)}).rename("share")
-    varies = (measured.sum(MODEL) >= _FEWEST).to_numpy()
     return VarianceShares(
         joined.transpose(SAMPLE, BENCHMARK, COMPONENT).isel({BENCHMARK: varies}),
         fit.is_posterior,

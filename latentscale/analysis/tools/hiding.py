@@ -32,7 +32,7 @@ def hiding(scores: Scores, name: str, test: Sequence[str]) -> Fold:
 def at_least_one(folds: list[Fold], wanted: str) -> tuple[Fold, ...]:
     """Return folds; refuse where no family is as wanted."""
     if not folds:
-        raise DataError(f"There is no fold: no family {wanted}.")
+        raise DataError(f"No fold can be made: none of the families {wanted}.")
     return tuple(folds)
 
 

@@ -89,8 +89,8 @@ def read_livebench(
     Raises
     ------
     DataError
-        If there is no such file or release, it is not a table of LiveBench, a cell is not a
-        number from 0 to 100, or all are 1 or less; and as `Scores.from_long`.
+        If the file or release does not exist, the table has no column of models or none of tasks,
+        a cell is not a number from 0 to 100, or all are 1 or less; and as `Scores.from_long`.
 
     Warns
     -----

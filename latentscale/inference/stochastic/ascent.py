@@ -58,7 +58,8 @@ class StochasticMaximum:
     error
         Monte Carlo standard error of the estimate, shape (P,).
     last_step
-        The last Newton step in standard errors, the largest over parameters.
+        The last Newton step in standard errors, the largest over parameters; where it was too
+        long to be taken, what it would have been.
     acceptance
         Mean acceptance of the latents' trajectories.
     """
@@ -120,13 +121,13 @@ def maximise_stochastically(
         _move(complete, chain, run.mix, run.step)
         done = min(number + 1, rounds)
         shown.update(steps + done * moves, f"Newton step {number + 1}")
-        if done == rounds and run.length <= STEP_LIMIT:
+        if done == rounds and run.distance <= STEP_LIMIT:
             break
     return StochasticMaximum(
         vector=chain.point[places].copy(),
         covariance=run.covariance,
         error=run.error,
-        last_step=run.length,
+        last_step=run.distance,
         acceptance=float(np.mean(chain.accepted[first:])),
     )
 
@@ -146,6 +147,9 @@ class FixedRun:
     step
         Newton step where it is at most a standard error long, else the step of
         expectation-maximisation, at most two standard errors long, shape (P,).
+    distance
+        Length of the Newton step, whether taken or not, in standard errors, the largest over
+        parameters: how far off the maximum seems.
     error
         Monte Carlo standard error of the step, shape (P,).
     """
@@ -154,12 +158,8 @@ class FixedRun:
     bread: np.ndarray
     covariance: np.ndarray
     step: np.ndarray
+    distance: float
     error: np.ndarray
-
-    @property
-    def length(self) -> float:
-        """Length of the step, the largest over parameters, in standard errors."""
-        return _in_standard_errors(self.step, self.covariance)
 
 
 def run_at_fixed(
@@ -182,11 +182,12 @@ def run_at_fixed(
     bread = _inverse(curvature)
     covariance = bread if far else _inverse(curvature - np.cov(reduced.T, ddof=0))
     step = covariance @ reduced.mean(axis=0)
-    if _in_standard_errors(step, covariance) > _NEWTON:
+    distance = _in_standard_errors(step, covariance)
+    if distance > _NEWTON:
         step = bread @ reduced.mean(axis=0)
-    longest = _in_standard_errors(step, covariance)
+    step *= min(1.0, _FAR / max(_in_standard_errors(step, covariance), 1e-12))
     error = np.sqrt(np.diag(covariance @ _covariance_of_mean(reduced) @ covariance))
-    return FixedRun(mix, bread, covariance, step * min(1.0, _FAR / max(longest, 1e-12)), error)
+    return FixedRun(mix, bread, covariance, step, distance, error)
 
 
 def _in_standard_errors(step: np.ndarray, covariance: np.ndarray) -> float:

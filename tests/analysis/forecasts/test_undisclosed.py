@@ -16,7 +16,7 @@ from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.posterior.fit import Fit
 
 NONE = np.nan
-UNTOLD = "fam02-m1"
+UNDISCLOSED = "fam02-m1"
 LEVEL, LOG_TOKENS = np.linspace(-5, 5, 401), np.linspace(-4, 6, 501)
 FEW_SHOT = [ls.FewShot(min_ess=1.0, draws=6000), ls.FewShot(sampler_only=True, draws=6000)]
 DRAWS = 6000
@@ -61,7 +61,7 @@ def disclosed(held, small_scores: ls.Scores) -> Fit:
 @pytest.fixture(scope="module")
 def partly_told(held, small_scores: ls.Scores) -> Fit:
     frame = small_scores.to_frame()
-    frame.loc[frame["model"] == UNTOLD, "tokens_t"] = NONE
+    frame.loc[frame["model"] == UNDISCLOSED, "tokens_t"] = NONE
     with pytest.warns(ls.DataWarning, match="1 rows have no token count"):
         return held(ls.Scores.from_frame(frame, benchmarks=small_scores.benchmark_info))
 
@@ -193,7 +193,7 @@ def test_scores_of_a_relative_move_the_tokens_of_a_fitted_model(
     asked = pd.concat(
         [
             new.assign(instruct=0),
-            frame[frame["model"] == UNTOLD][["model", "family", "params_b", "instruct"]],
+            frame[frame["model"] == UNDISCLOSED][["model", "family", "params_b", "instruct"]],
         ]
     )
     forecast = ls.predict(fit, asked, seed=5, few_shot=few_shot)
@@ -202,7 +202,7 @@ def test_scores_of_a_relative_move_the_tokens_of_a_fitted_model(
     both = old + log_density(partly_told, new)
     wanted, before = moments(both, LOG_TOKENS[None]), moments(old, LOG_TOKENS[None])
     assert abs(wanted[0] - before[0]) > 0.1  # a weaker relative: more tokens behind the scores
-    agree(np.log(forecast.token_draws.sel(model=UNTOLD).values), wanted, given.ess)
+    agree(np.log(forecast.token_draws.sel(model=UNDISCLOSED).values), wanted, given.ess)
 
 
 def test_a_spec_that_leaves_out_still_refuses(prior_fit, one_skill, small_scores) -> None:

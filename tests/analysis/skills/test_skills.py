@@ -200,6 +200,22 @@ def test_shares_divide_the_covariance_with_the_predictor(fit: Fit) -> None:
                 assert float(got) == pytest.approx(wanted * scale, abs=1e-9)
 
 
+def test_a_benchmark_with_one_score_has_no_shares(prior_fit, small_scores: ls.Scores) -> None:
+    frame = small_scores.to_frame()
+    frame.loc[1:, "beta"] = np.nan
+    sparse = ls.Scores.from_frame(frame)
+    spec = ls.load_spec("family_flops")
+    shares = ls.studies.variance_shares(prior_fit(spec, sparse, draws=30), seed=1)
+    assert shares.left_out == ("beta",)
+    assert "beta" not in shares.draws["benchmark"].values
+    assert not shares.table().isna().to_numpy().any()
+    assert "too few scores on" in shares.headline
+    shares.plot()
+    lone = ls.Scores.from_frame(frame.iloc[:1])
+    with pytest.raises(ls.DataError, match="scores of two models"):
+        ls.studies.variance_shares(prior_fit(spec, lone, draws=30))
+
+
 def test_the_noise_is_that_of_the_beta(fit: Fit) -> None:
     shares = ls.studies.variance_shares(fit)
     draws, data = fit.samples, fit.scores.dataset
