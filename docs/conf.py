@@ -31,6 +31,7 @@ extensions = [
     "myst_nb",
     "sphinx_design",
     "sphinx_copybutton",
+    "alt_text",
     "mathml",
     "measured",
 ]

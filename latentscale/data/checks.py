@@ -16,6 +16,7 @@ from latentscale.data.orientation import orientation_findings
 from latentscale.data.scaling import is_bounded
 from latentscale.dims import BENCHMARK, FAMILY, LINEAGE, MODEL
 from latentscale.errors import listed
+from latentscale.markup import counted
 
 PLAUSIBLE_PARAMS_B: Final = (1e-3, 5e3)
 """Sizes outside this range, in billions, are probably in another unit."""
@@ -233,7 +234,7 @@ def _exact_bounds(dataset: xr.Dataset) -> list[Finding]:
     by_name = zip(dataset[BENCHMARK].to_numpy(), exact.sum(axis=0), strict=True)
     counts = ", ".join(f"{name}: {count}" for name, count in by_name if count)
     message = (
-        f"{int(exact.sum())} scores are exactly 0 or 1 ({counts}). They are allowed, and pulled "
+        f"{counted(int(exact.sum()), 'score')} of exactly 0 or 1 ({counts}): allowed, and pulled "
         "inside by half an item when fitted."
     )
     return [Finding("info", "exact-bounds", "scores", message)]
