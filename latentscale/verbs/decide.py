@@ -103,7 +103,7 @@ class CapabilityIndex(Verb):
 
     name = "capability-index"
     function = "latentscale.analysis.skills.capability_index:capability_index"
-    example = "latentscale capability-index fit.nc --anchor opt-66b=100 --anchor qwen2-7b=150 --out index.csv"
+    example = "latentscale capability-index fit.nc --anchor bloom=90 --anchor qwen2-7b=150"
 
 
 @VERBS.add
