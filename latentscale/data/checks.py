@@ -10,7 +10,9 @@ import numpy as np
 import xarray as xr
 
 from latentscale.data.audit import Finding
+from latentscale.data.features.base import ESTIMATED
 from latentscale.data.floors import floor_findings
+from latentscale.data.known import features_of
 from latentscale.data.names import names_like_empty_cells, similar_names
 from latentscale.data.orientation import orientation_findings
 from latentscale.data.scaling import is_bounded
@@ -163,15 +165,21 @@ _UNDISCLOSED: Final = (
 )
 
 
+_PARAMETERS: Final = "The feature is declared so that each is a parameter."
+
+
 def _undisclosed(dataset: xr.Dataset) -> list[Finding]:
     """Find models without a size or token count in a table that gives those of others."""
     findings = []
+    estimated = {one.name for one in features_of(dataset) if one.missing == ESTIMATED}
     for code, column, variable, what, use in _UNDISCLOSED:
         empty = np.isnan(dataset[variable].to_numpy())
         if empty.any() and not empty.all():
             unknown = dataset[MODEL].to_numpy()[empty]
-            message = f"{len(unknown)} rows have no {what}: {listed(unknown)}. {use}"
-            findings.append(Finding("warning", code, column, message))
+            rows = "1 row has" if len(unknown) == 1 else f"{len(unknown)} rows have"
+            level, then = ("info", _PARAMETERS) if column in estimated else ("warning", use)
+            message = f"{rows} no {what}: {listed(unknown)}. {then}"
+            findings.append(Finding(level, code, column, message))
     return findings
 
 
