@@ -177,9 +177,12 @@ def _undisclosed(dataset: xr.Dataset) -> list[Finding]:
         if empty.any() and not empty.all():
             unknown = dataset[MODEL].to_numpy()[empty]
             rows = "1 row has" if len(unknown) == 1 else f"{len(unknown)} rows have"
-            level, then = ("info", _PARAMETERS) if column in estimated else ("warning", use)
-            message = f"{rows} no {what}: {listed(unknown)}. {then}"
-            findings.append(Finding(level, code, column, message))
+            message = f"{rows} no {what}: {listed(unknown)}."
+            findings.append(
+                Finding("info", code, column, f"{message} {_PARAMETERS}")
+                if column in estimated
+                else Finding("warning", code, column, f"{message} {use}")
+            )
     return findings
 
 
