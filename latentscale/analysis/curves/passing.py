@@ -42,6 +42,10 @@ class Passing(FixedTable):
         (that the expected score is), basis and assumed (as in a forecast's table).
     joint
         Chance that a model's new scores pass every threshold at once, by model.
+    units
+        Units of the benchmarks whose scores are not fractions, by name.
+    falling
+        Benchmarks on which lower scores are better.
 
     Examples
     --------
@@ -59,7 +63,13 @@ class Passing(FixedTable):
 
     @property
     def headline(self) -> str:
-        """How many models pass every threshold at once, more likely than not."""
+        """How many models pass every threshold at once, more likely than not.
+
+        Examples
+        --------
+        >>> passing.headline.partition(" models")[2].strip()
+        'pass its threshold more likely than not'
+        """
         likely = int((self.joint > 0.5).sum())
         several = "its threshold" if self.rows["benchmark"].nunique() == 1 else "every threshold"
         return f"{likely} of {len(self.joint)} models pass {several} more likely than not"
@@ -88,6 +98,11 @@ def probability_above(
         Seed of the random numbers.
     few_shot
         How scores in the table condition the forecast.
+
+    Returns
+    -------
+    Passing
+        One row a model and benchmark, and each model's chance to pass all at once.
 
     Raises
     ------

@@ -133,6 +133,12 @@ class Forecast(Result):
         ------
         LatentscaleError
             If `prob` is not strictly between 0 and 1.
+
+        Examples
+        --------
+        >>> table = forecast.table(prob=0.5)
+        >>> table["benchmark"].tolist() == list(fit.scores.benchmarks)
+        True
         """
         width = self.draws.sizes[SAMPLE] * self.draws.sizes[BENCHMARK]
         rows = parts(self.draws.sizes[MODEL], width, block_size(self.draws.size))
@@ -193,6 +199,12 @@ class Forecast(Result):
             Fractions strictly inside (0, 1), others in their own units, dims (model, benchmark),
             of models and benchmarks of the forecast; NaN gives NaN.
 
+        Returns
+        -------
+        xarray.DataArray
+            Natural logarithms of the mean density over draws, dims (model, benchmark); per unit of
+            a benchmark whose scores are not fractions.
+
         Raises
         ------
         DataError
@@ -251,7 +263,13 @@ class Forecast(Result):
 
     @property
     def headline(self) -> str:
-        """How many models and benchmarks, and what the draws rest on."""
+        """How many models and benchmarks, and what the draws rest on.
+
+        Examples
+        --------
+        >>> forecast.headline
+        'Forecast of 1 models on 6 benchmarks, 800 draws'
+        """
         sizes = self.draws.sizes
         given = self.conditioning
         scores = (
@@ -268,7 +286,18 @@ class Forecast(Result):
         )
 
     def brief(self) -> pd.DataFrame:
-        """Return the table of the first models, with what is not empty in it."""
+        """Return the table of the first models, with what is not empty in it.
+
+        Returns
+        -------
+        pandas.DataFrame
+            As `table` gives, of the first models, without columns that are empty.
+
+        Examples
+        --------
+        >>> forecast.brief()["model"].unique().tolist()
+        ['qwen2-30b']
+        """
         wide = _summaries(self.draws.isel({MODEL: slice(_BRIEF_MODELS)}), DEFAULT_PROB)
         names = ["basis", "extrapolates", ASSUMED]
         words = with_assumed(self.models)[names].to_dataframe()[names]
