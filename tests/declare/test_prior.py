@@ -133,5 +133,5 @@ def test_every_slot_says_what_it_is() -> None:
 
 @pytest.mark.parametrize("prob", [-0.1, 1.5, float("nan"), "half", None])
 def test_a_quantile_of_what_is_no_probability_is_refused(prob: object) -> None:
-    with pytest.raises(SpecError, match="prob must be a number from 0 to 1"):
+    with pytest.raises(SpecError, match=r"prob must lie in \[0, 1\]"):
         Prior("Normal", mu=0, sigma=1).quantile(prob)  # type: ignore[arg-type]
