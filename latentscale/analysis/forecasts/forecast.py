@@ -24,6 +24,7 @@ from latentscale.dims import (
 )
 from latentscale.errors import DataError, FitError, nearest
 from latentscale.expect import expect
+from latentscale.markup import counted
 from latentscale.maths import on_draws
 from latentscale.model.likelihoods.beta import BetaNoise
 from latentscale.result import Picture, Result
@@ -258,7 +259,7 @@ class Forecast(Result):
         scores = (
             ""
             if given is None
-            else f" given {given.n_scores} scores ({given.method}, ESS {given.ess:.0f})"
+            else f" given {counted(given.n_scores, 'score')} ({given.method}, ESS {given.ess:.0f})"
         )
         drawn = self.token_draws
         tokens = "" if drawn is None else f", tokens of {drawn.sizes[MODEL]} drawn,"

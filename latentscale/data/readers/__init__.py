@@ -65,3 +65,7 @@ __all__ = [
     "same_benchmark",
     "size_class",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
