@@ -44,6 +44,11 @@ __all__ = [
     "with_given",
 ]
 
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
 Undated = Literal["leave-out", "train", "test"]
 
 

@@ -14,6 +14,7 @@ from latentscale.analysis.tools.summaries import quantiles
 from latentscale.dims import BENCHMARK, DEFAULT_PROB, MODEL
 from latentscale.errors import DataError, listed
 from latentscale.expect import expect
+from latentscale.markup import counted
 from latentscale.plots.style import (
     BLACK,
     BLUE,
@@ -231,7 +232,7 @@ def plot_few_shot(before: Forecast, after: Forecast, *, prob: float = DEFAULT_PR
     given = after.conditioning
     title(
         figure,
-        f"Forecasts without and with {given.n_scores} scores",
+        f"Forecasts without and with {counted(given.n_scores, 'score')}",
         f"Dots: median. Lines: {prob:.0%} interval of a new score. By {given.method}, effective "
         f"sample size {given.ess:.0f}.",
     )

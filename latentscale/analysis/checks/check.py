@@ -33,6 +33,7 @@ from latentscale.errors import FitError, FitWarning, listed
 from latentscale.expect import expect
 from latentscale.inference.method import Method
 from latentscale.inference.run import fit as run_fit
+from latentscale.markup import counted
 from latentscale.posterior.fit import Fit
 from latentscale.result import Picture, Result
 from latentscale.validate import is_number
@@ -115,7 +116,7 @@ class FitCheck(Result):
     def headline(self) -> str:
         """How many scores are outliers, and what the predictive check says."""
         return (
-            f"{len(self.outliers)} outliers among {len(self.loo.rows)} scores "
+            f"{counted(len(self.outliers), 'outlier')} among {len(self.loo.rows)} scores "
             f"(abs z above {self.threshold:.1f}), {len(self.unsettled)} unsettled; "
             f"leave-one-out pit uniform: p = {self.pit_p_value:.3f}. {self.predictive.headline}"
         )

@@ -11,6 +11,7 @@ from latentscale.analysis.checks.modes import find_modes
 from latentscale.analysis.skills.identified import is_identified
 from latentscale.dims import CHAIN, DRAW, LOG_LIKELIHOOD, SAMPLE
 from latentscale.expect import expect
+from latentscale.markup import counted
 from latentscale.numerics.psis import MIN_DRAWS, k_limit, pareto_smoothed
 from latentscale.posterior.convergence import Convergence
 from latentscale.posterior.fit import Fit
@@ -85,7 +86,7 @@ class Diagnosis(FixedTable):
         )
         return (
             f"Diagnostics {head}: {figures}, "
-            f"{self.high_pareto_k} scores with Pareto k above {self.k_limit:.2f}"
+            f"{counted(self.high_pareto_k, 'score')} with Pareto k above {self.k_limit:.2f}"
             + ("; free skills are judged by linear predictors" if self.left_out else "")
         )
 

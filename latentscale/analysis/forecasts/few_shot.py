@@ -12,7 +12,7 @@ import pandas as pd
 from latentscale.dims import DEFAULT_PROB
 from latentscale.errors import FitError
 from latentscale.inference.method import Method
-from latentscale.markup import call_text
+from latentscale.markup import call_text, counted
 from latentscale.posterior.fit import Fit
 from latentscale.result import Result
 from latentscale.validate import plain_fields, real_number, truth, whole_number
@@ -125,7 +125,7 @@ class Conditioning(Result):
     @property
     def headline(self) -> str:
         """How many scores were used how, and how many draws are left."""
-        return f"Given {self.n_scores} scores ({self.method}, ESS {self.ess:.0f})"
+        return f"Given {counted(self.n_scores, 'score')} ({self.method}, ESS {self.ess:.0f})"
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
         """Return one row: method, n_scores, ess, pareto_k.

@@ -13,6 +13,7 @@ from scipy.special import logsumexp
 from latentscale.analysis.forecasts.few_shot import Conditioning
 from latentscale.analysis.tools.blocks import block_size, parts
 from latentscale.analysis.tools.summaries import quantiles
+from latentscale.analysis.tools.units import units_note
 from latentscale.data.planned import ASSUMED
 from latentscale.declare.likelihood import Noise
 from latentscale.dims import (
@@ -23,6 +24,7 @@ from latentscale.dims import (
 )
 from latentscale.errors import DataError, FitError, nearest
 from latentscale.expect import expect
+from latentscale.markup import counted
 from latentscale.maths import on_draws
 from latentscale.model.likelihoods.beta import BetaNoise
 from latentscale.result import Picture, Result
@@ -257,7 +259,7 @@ class Forecast(Result):
         scores = (
             ""
             if given is None
-            else f" given {given.n_scores} scores ({given.method}, ESS {given.ess:.0f})"
+            else f" given {counted(given.n_scores, 'score')} ({given.method}, ESS {given.ess:.0f})"
         )
         drawn = self.token_draws
         tokens = "" if drawn is None else f", tokens of {drawn.sizes[MODEL]} drawn,"
@@ -265,6 +267,7 @@ class Forecast(Result):
         return (
             f"Forecast of {sizes[MODEL]} models on {sizes[BENCHMARK]} benchmarks{scores},{tokens} "
             f"{sizes[SAMPLE]} draws{without}"
+            + units_note(self.units, map(str, self.draws[BENCHMARK].values))
         )
 
     def brief(self) -> pd.DataFrame:

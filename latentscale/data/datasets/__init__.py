@@ -14,6 +14,10 @@ from latentscale.validate import truth
 __all__ = ["catalogue", "families", "open_llm_leaderboard"]
 
 
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
 def open_llm_leaderboard(corrected: bool = True) -> Scores:
     """Return public scores of 194 open-weight models on 12 benchmarks.
 

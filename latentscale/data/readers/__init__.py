@@ -68,3 +68,7 @@ __all__ = [
     "same_benchmark",
     "size_class",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

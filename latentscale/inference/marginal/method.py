@@ -54,7 +54,8 @@ class MarginalML(Method):
     starts
         Starting points: the first from regressions, the others scattered around it.
     nodes
-        Quadrature nodes a skill, at least 3; a rule of two more gives the error.
+        Quadrature nodes a skill, at least 3; a rule of two more gives the error. With 3 the rule's
+        gradient and its value may disagree at the maximum, which then counts as not reached.
     drop
         Share of the quadrature's weight that is left out with its lightest nodes.
     draws
@@ -179,9 +180,11 @@ def _status(estimate: MarginalEstimate, latents: LatentDraws, covariance: str) -
             "NUTS with priors."
         )
     elif not estimate.converged:
+        coarse = abs(estimate.quadrature_error) > _ERROR_LIMIT
+        raised = "nodes, by which gradient and value agree" if coarse else "iterations or starts"
         advice.append(
             f"The maximum was not reached (Newton decrement {estimate.decrement:.2g}): raise "
-            "iterations or starts."
+            f"{raised}."
         )
     same = sum(value > max(estimate.starts) - _SAME_MAXIMUM for value in estimate.starts)
     if len(estimate.starts) > 1 and same == 1:
