@@ -18,7 +18,7 @@ from latentscale.analysis.forecasts.few_shot import FewShot
 from latentscale.analysis.forecasts.forecast import Forecast
 from latentscale.analysis.forecasts.latents import Floats
 from latentscale.analysis.forecasts.predict import predict
-from latentscale.analysis.tools.units import FRACTION, common_unit
+from latentscale.analysis.tools.units import FRACTION, common_unit, spread_note
 from latentscale.dims import BENCHMARK, MODEL, SAMPLE
 from latentscale.errors import DataError, FitError, listed, nearest
 from latentscale.expect import expect, expect_names, shown
@@ -112,6 +112,7 @@ class NextBenchmark(FixedTable):
         return (
             f"Next for {self.model}: {first['benchmarks']}, which is expected to remove "
             f"{first['variance_removed']:.0%} of the variance of {listed(self.targets)}"
+            + spread_note("sd_before and sd_after", self.unit)
         )
 
 

@@ -22,7 +22,7 @@ from latentscale.analysis.choices.next_benchmark import (
 from latentscale.analysis.forecasts.latents import Floats
 from latentscale.analysis.forecasts.predict import forecast_rows
 from latentscale.analysis.forecasts.rows import planned_rows
-from latentscale.analysis.tools.units import FRACTION, common_unit
+from latentscale.analysis.tools.units import FRACTION, common_unit, spread_note
 from latentscale.data.frames import AnyFrame, as_pandas
 from latentscale.data.planned import NOT_FORECAST
 from latentscale.dims import BENCHMARK, FAMILY, MODEL, SAMPLE
@@ -93,7 +93,7 @@ class ProbeSet(Result):
         return (
             f"Run {listed(self.best, len(self.best))} first: they explain {share:.0%} of the "
             f"variance of the other {len(self.left)} benchmarks between models to come "
-            f"({self.search} search)"
+            f"({self.search} search)" + spread_note("rmse_left", self.unit)
         )
 
     def table(self, prob: float | None = None) -> pd.DataFrame:

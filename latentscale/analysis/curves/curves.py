@@ -26,6 +26,7 @@ from latentscale.analysis.curves.along import (
 from latentscale.analysis.forecasts.predict import forecast_rows
 from latentscale.analysis.forecasts.rows import checked_family
 from latentscale.analysis.tools.summaries import quantiles
+from latentscale.analysis.tools.units import units_note
 from latentscale.dims import (
     BENCHMARK,
     DEFAULT_PROB,
@@ -161,6 +162,7 @@ class Curve(Result):
         return (
             f"Curve of {self.family} over {self.label} from {first} to {last}, {points} points, "
             f"{self.draws.sizes[BENCHMARK]} benchmarks; {self.held}"
+            + units_note(self.units, map(str, self.draws[BENCHMARK].values))
         )
 
 

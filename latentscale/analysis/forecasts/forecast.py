@@ -13,6 +13,7 @@ from scipy.special import logsumexp
 from latentscale.analysis.forecasts.few_shot import Conditioning
 from latentscale.analysis.tools.blocks import block_size, parts
 from latentscale.analysis.tools.summaries import quantiles
+from latentscale.analysis.tools.units import units_note
 from latentscale.data.planned import ASSUMED
 from latentscale.declare.likelihood import Noise
 from latentscale.dims import (
@@ -284,6 +285,7 @@ class Forecast(Result):
         return (
             f"Forecast of {sizes[MODEL]} models on {sizes[BENCHMARK]} benchmarks{scores},{tokens} "
             f"{sizes[SAMPLE]} draws{without}"
+            + units_note(self.units, map(str, self.draws[BENCHMARK].values))
         )
 
     def brief(self) -> pd.DataFrame:
