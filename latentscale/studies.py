@@ -41,3 +41,7 @@ __all__ = [
     "undisclosed",
     "variance_shares",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -10,12 +10,15 @@ import numpy as np
 import xarray as xr
 
 from latentscale.data.audit import Finding
+from latentscale.data.features.base import ESTIMATED
 from latentscale.data.floors import floor_findings
+from latentscale.data.known import features_of
 from latentscale.data.names import names_like_empty_cells, similar_names
 from latentscale.data.orientation import orientation_findings
 from latentscale.data.scaling import is_bounded
 from latentscale.dims import BENCHMARK, FAMILY, LINEAGE, MODEL
 from latentscale.errors import listed
+from latentscale.markup import counted
 
 PLAUSIBLE_PARAMS_B: Final = (1e-3, 5e3)
 """Sizes outside this range, in billions, are probably in another unit."""
@@ -162,15 +165,24 @@ _UNDISCLOSED: Final = (
 )
 
 
+_PARAMETERS: Final = "The feature is declared so that each is a parameter."
+
+
 def _undisclosed(dataset: xr.Dataset) -> list[Finding]:
     """Find models without a size or token count in a table that gives those of others."""
     findings = []
+    estimated = {one.name for one in features_of(dataset) if one.missing == ESTIMATED}
     for code, column, variable, what, use in _UNDISCLOSED:
         empty = np.isnan(dataset[variable].to_numpy())
         if empty.any() and not empty.all():
             unknown = dataset[MODEL].to_numpy()[empty]
-            message = f"{len(unknown)} rows have no {what}: {listed(unknown)}. {use}"
-            findings.append(Finding("warning", code, column, message))
+            rows = "1 row has" if len(unknown) == 1 else f"{len(unknown)} rows have"
+            message = f"{rows} no {what}: {listed(unknown)}."
+            findings.append(
+                Finding("info", code, column, f"{message} {_PARAMETERS}")
+                if column in estimated
+                else Finding("warning", code, column, f"{message} {use}")
+            )
     return findings
 
 
@@ -233,7 +245,7 @@ def _exact_bounds(dataset: xr.Dataset) -> list[Finding]:
     by_name = zip(dataset[BENCHMARK].to_numpy(), exact.sum(axis=0), strict=True)
     counts = ", ".join(f"{name}: {count}" for name, count in by_name if count)
     message = (
-        f"{int(exact.sum())} scores are exactly 0 or 1 ({counts}). They are allowed, and pulled "
+        f"{counted(int(exact.sum()), 'score')} of exactly 0 or 1 ({counts}): allowed, and pulled "
         "inside by half an item when fitted."
     )
     return [Finding("info", "exact-bounds", "scores", message)]

@@ -14,6 +14,7 @@ from latentscale.analysis.tools.summaries import quantiles
 from latentscale.dims import BENCHMARK, DEFAULT_PROB, MODEL
 from latentscale.errors import DataError, listed
 from latentscale.expect import expect
+from latentscale.markup import counted
 from latentscale.plots.style import (
     BLACK,
     BLUE,
@@ -46,6 +47,16 @@ def plot_next_benchmark(choice: NextBenchmark) -> Sheet:
     ----------
     choice
         From `latentscale.next_benchmark`; its first 15 rows are drawn.
+
+    Returns
+    -------
+    Sheet
+        A matplotlib figure, not registered with pyplot.
+
+    Raises
+    ------
+    FitError
+        If `choice` is not what `latentscale.next_benchmark` returns.
 
     Examples
     --------
@@ -90,6 +101,18 @@ def plot_compute_needed(needed: ComputeNeeded, *, prob: float = DEFAULT_PROB) ->
         From `latentscale.flops_for_target`.
     prob
         Probability of the interval that is drawn.
+
+    Returns
+    -------
+    Sheet
+        A matplotlib figure, not registered with pyplot.
+
+    Raises
+    ------
+    FitError
+        If `needed` is not what `latentscale.flops_for_target` returns.
+    LatentscaleError
+        If `prob` is not strictly between 0 and 1.
 
     Examples
     --------
@@ -144,6 +167,16 @@ def plot_passing(passing: Passing) -> Sheet:
     passing
         From `latentscale.probability_above`.
 
+    Returns
+    -------
+    Sheet
+        A matplotlib figure, not registered with pyplot.
+
+    Raises
+    ------
+    FitError
+        If `passing` is not what `latentscale.probability_above` returns.
+
     Examples
     --------
     >>> passing = ls.probability_above(fit, planned, {"mmlu": 0.5})
@@ -191,6 +224,11 @@ def plot_few_shot(before: Forecast, after: Forecast, *, prob: float = DEFAULT_PR
     prob
         Probability of the equal-tailed interval of a new score.
 
+    Returns
+    -------
+    Sheet
+        A matplotlib figure, not registered with pyplot.
+
     Raises
     ------
     DataError
@@ -231,7 +269,7 @@ def plot_few_shot(before: Forecast, after: Forecast, *, prob: float = DEFAULT_PR
     given = after.conditioning
     title(
         figure,
-        f"Forecasts without and with {given.n_scores} scores",
+        f"Forecasts without and with {counted(given.n_scores, 'score')}",
         f"Dots: median. Lines: {prob:.0%} interval of a new score. By {given.method}, effective "
         f"sample size {given.ess:.0f}.",
     )
@@ -248,6 +286,11 @@ def plot_regression(regression: SkillRegression, *, prob: float = DEFAULT_PROB) 
         From `latentscale.studies.regress_on_skills`.
     prob
         Probability of the equal-tailed interval.
+
+    Returns
+    -------
+    Sheet
+        A matplotlib figure, not registered with pyplot.
 
     Raises
     ------

@@ -186,7 +186,7 @@ def score_label(names: Sequence[str], units: Mapping[str, str]) -> str:
     own = [name for name in names if name in units]
     if not own:
         return SCORE_LABEL
-    return "score" if len(own) == len(names) else "score (%, or as said)"
+    return "score" if len(own) == len(names) else "score (% or named unit)"
 
 
 def distinct(names: Sequence[str], limit: int) -> list[str]:

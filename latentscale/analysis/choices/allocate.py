@@ -95,6 +95,11 @@ class Allocation(Result):
         ------
         LatentscaleError
             If `prob` is not strictly between 0 and 1.
+
+        Examples
+        --------
+        >>> plan.table(prob=0.5).columns.tolist()[:6]
+        ['target', 'kind', 'flops', 'params', 'params_lower', 'params_upper']
         """
         low, high = interval_quantiles(prob)
         ratio = 1000 * self.draws["tokens"] / self.draws["params"]
@@ -186,14 +191,31 @@ class Allocation(Result):
 
     @property
     def headline(self) -> str:
-        """For how many budgets and targets, and for which models."""
+        """For how many budgets and targets, and for which models.
+
+        Examples
+        --------
+        >>> plan.headline
+        'Allocation of 1 budgets for 1 targets, base model of the average family, 800 draws'
+        """
         return (
             f"Allocation of {self.draws.sizes[FLOPS]} budgets for "
             f"{self.draws.sizes[TARGET]} targets, {self.basis}, {self.draws.sizes[SAMPLE]} draws"
         )
 
     def brief(self) -> pd.DataFrame:
-        """Return the table without ratios, values and the single choice."""
+        """Return the table without ratios, values and the single choice.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns target, flops, params and tokens with their intervals, on_bound and bound.
+
+        Examples
+        --------
+        >>> plan.brief()[["target", "flops"]].values.tolist()
+        [['mmlu', 1e+23]]
+        """
         columns = ["target", "flops", "params", "params_lower", "params_upper"]
         columns += ["tokens", "tokens_lower", "tokens_upper", "on_bound", "bound"]
         return self.table()[columns]
