@@ -221,6 +221,27 @@ def test_gather_shows_what_a_source_holds(capsys: pytest.CaptureFixture[str]) ->
     assert said.err.count("contaminated-7B") == 1
 
 
+def test_gather_reads_a_hubs_table_as_it_is_published(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hub, out = tmp_path / "hub.csv", tmp_path / "scores.csv"
+    rows = {"Model": ["gpt-5", "gpt-5", "o3"], "Agent": ["a", "b", "b"], "Price": "$3"}
+    rows |= {"% Resolved": ["70%", "60%", "50%"]}
+    pd.DataFrame(rows).to_csv(hub, index=False)
+    assert main(["gather", str(hub), "--repeats", "best", "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "model from Model" in said
+    assert '"Price": by its name' in said
+    scores = ls.readers.read_scores(out)
+    assert scores.dataset["score"].sel(model="gpt-5").values == pytest.approx([0.7])
+    assert scores.families == ("gpt", "openai-o")
+    assert main(["gather", str(hub), "--sources", "apart", "--out", str(out)]) == 0
+    assert ls.readers.read_scores(out).benchmark_info["% Resolved (a)"].task == "% Resolved"
+    assert "leave out" in _refused(capsys, "gather", hub, "--metadata", out)
+    board = RECORDED / "leaderboard_contents.csv"
+    assert "for a hub's table" in _refused(capsys, "gather", board, "--repeats", "best")
+
+
 def test_gather_writes_a_table_that_data_and_fit_read(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

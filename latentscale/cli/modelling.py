@@ -107,6 +107,7 @@ def predict(
     leave out is taken from the fitted models where these settle it; the column assumed says so.
     """
     import latentscale as ls
+    from latentscale.analysis.tools.units import units_note
     from latentscale.data.readers import read_table
 
     announce([out], inputs=[fit_file, rows])
@@ -119,7 +120,8 @@ def predict(
     if out is not None:
         save_table(table, out)
         return
-    say(f"lower, upper: {prob:.4g} interval of a new score")
+    units = units_note(forecast.units, dict.fromkeys(table["benchmark"]))
+    say(f"lower, upper: {prob:.4g} interval of a new score{units}")
     shown = table.drop(columns=[c for c in ("extrapolates", "assumed") if not table[c].any()])
     print_table(shown, "{:.3f}".format)
 

@@ -147,7 +147,10 @@ class Page:
         thresholds = {n: w.value for n, w in self.thresholds.items() if w.value is not None}
         table = answer.passing(thresholds, self.prob)
         caption = f"lower, upper: {self.prob:.0%} interval of a new score"
-        caption += "; probability of at least the threshold" if thresholds else ""
+        lower = [name for name in thresholds if name in answer.falling]
+        if thresholds:
+            caption += "; probability of at least the threshold"
+            caption += f" (at most, on {listed(lower)})" if lower else ""
         beyond = str(answer.forecast.models["extrapolates"].values[0])
         note = f"<p>Outside the range of the fitted models: {escape(beyond)}.</p>" if beyond else ""
         planned = answer.planned
