@@ -5,7 +5,7 @@ The readers of single sources make it; it becomes `Scores` in one place, here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -239,7 +239,9 @@ def name_features() -> tuple[str | Feature, ...]:
     )
 
 
-def one_score_a_cell(cells: pd.DataFrame, rule: str) -> tuple[pd.DataFrame, list[Finding]]:
+def one_score_a_cell(
+    cells: pd.DataFrame, rule: str, falling: Collection[str] = ()
+) -> tuple[pd.DataFrame, list[Finding]]:
     """Merge the rows that a model has on one benchmark.
 
     Parameters
@@ -249,7 +251,9 @@ def one_score_a_cell(cells: pd.DataFrame, rule: str) -> tuple[pd.DataFrame, list
     rule
         ``"mean"`` of the rows (settings, prompts, agents), whose standard error follows from
         theirs as independent ones and is missing if one of theirs is; or ``"best"``, the row with
-        the highest score.
+        the best score.
+    falling
+        Benchmarks on which lower is better.
 
     Raises
     ------
@@ -264,7 +268,11 @@ def one_score_a_cell(cells: pd.DataFrame, rule: str) -> tuple[pd.DataFrame, list
         return cells, []
     groups = cells[several].groupby(keys, sort=False)
     if rule == "best":
-        merged = cells.loc[groups["score"].idxmax()]
+        sign = np.where(cells["benchmark"].isin(list(falling)), -1.0, 1.0)
+        oriented = (sign * cells["score"])[several]
+        merged = cells.loc[
+            oriented.groupby([cells["model"], cells["benchmark"]], sort=False).idxmax()
+        ]
     else:
         errors = cells.loc[several, "stderr"] ** 2
         total = errors.groupby([cells["model"], cells["benchmark"]], sort=False)
@@ -282,7 +290,7 @@ def one_score_a_cell(cells: pd.DataFrame, rule: str) -> tuple[pd.DataFrame, list
     message = (
         f"{len(counts)} benchmarks have several rows of one model ({int(several.sum())} rows of "
         f"{len(merged)} scores; {largest}{' and others' if len(counts) > 5 else ''}); the "
-        f"{'mean' if rule == 'mean' else 'highest'} was taken."
+        f"{rule} was taken."
     )
     whole = pd.concat([cells[~several], merged[list(cells.columns)]], ignore_index=True)
     return whole, [Finding("info", "repeats-merged", "scores", message)]
