@@ -133,6 +133,11 @@ def epoch_measurements(path: str | Path, *, repeats: str = "mean") -> Measuremen
     path, repeats
         As for `read_epoch`.
 
+    Returns
+    -------
+    Measurements
+        Scores, models and declarations of benchmarks.
+
     Raises
     ------
     DataError
@@ -189,7 +194,7 @@ def _measured(path: str | Path, repeats: str, falling: Collection[str] = ()) -> 
     whole = pd.concat(cells, ignore_index=True)
     whole = whole.assign(model=whole["model"].map(spelt))
     falling = [*falling, *(n for n, benchmark in info.items() if benchmark.lower_is_better)]
-    whole, merged = one_score_a_cell(whole, repeats, falling)
+    whole, merged = one_score_a_cell(whole, repeats, falling=falling)
     models, described = _models(about, spelt, set(whole["model"]))
     return Measurements(
         cells=whole,

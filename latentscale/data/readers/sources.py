@@ -50,6 +50,12 @@ def reader_of_path(path: str | Path) -> Read | None:
     return _livebench if where.is_file() and is_livebench(where) else None
 
 
+def is_harness(path: str | Path) -> bool:
+    """Return whether a path holds results of lm-evaluation-harness: JSON files."""
+    where = expanded(path, DataError)
+    return where.suffix.lower() == ".json" or (where.is_dir() and _of_folder(where) is _harness)
+
+
 def reader_of_table(frame: pd.DataFrame) -> Callable[..., Scores] | None:
     """Return what reads a table of a leaderboard by its columns; None for a table of scores."""
     return read_leaderboard if any(name in frame for name in RAW_COLUMNS) else None
