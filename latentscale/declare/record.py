@@ -56,7 +56,8 @@ class Record(BaseModel):
 
         Returns
         -------
-        The changed copy; the record itself stays as it is.
+        Record
+            The changed copy; the record itself stays as it is.
 
         Raises
         ------

@@ -64,9 +64,13 @@ def test_every_parameter_is_described(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [n for n, p in CALLED.items() if not inspect.isclass(p.value)])
-def test_what_is_returned_is_described(name: str) -> None:
-    returned = inspect.signature(CALLED[name].called).return_annotation
-    assert returned in ("None", None) or sections(CALLED[name].text).keys() & {"Returns", "Yields"}
+def test_what_is_returned_is_described_below_its_type(name: str) -> None:
+    if inspect.signature(CALLED[name].called).return_annotation in ("None", None):
+        return
+    found = sections(CALLED[name].text)
+    kind, *description = found.get("Returns", found.get("Yields", "")).splitlines()
+    assert not kind.endswith(".") and description
+    assert all(line.startswith("    ") or not line for line in description)
 
 
 def raising(function: Callable[..., Any], seen: set[str]) -> Iterator[str]:
