@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tomllib
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -271,6 +272,9 @@ def test_specs_lists_and_shows(capsys: pytest.CaptureFixture[str]) -> None:
     assert tuple(listed) == shipped_specs()
     assert main(["specs", "cai2025"]) == 0
     assert "ModelSpec cai2025" in capsys.readouterr().out
+    assert main(["specs", "cai2025", "--toml"]) == 0
+    document = tomllib.loads(capsys.readouterr().out)
+    assert spec_from_dict({"name": "cai2025", **document}) == ls.load_spec("cai2025")
     assert main(["specs", "cai2025", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == ls.load_spec("cai2025").to_dict()
 
@@ -303,6 +307,8 @@ def test_mistakes_give_one_message_and_exit_code_two(
     broken.write_text("model,family,params_b\nm,f,1\n")
     text = tmp_path / "text.nc"
     text.write_text("this is not a fit")
+    minutes = tmp_path / "minutes.csv"
+    minutes.write_text("model,family,horizon\na,f,12\nb,f,45\n")
     bad_spec = tmp_path / "bad.toml"
     bad_spec.write_text("covariate = []\n")
     cases: list[tuple[tuple[object, ...], str]] = [
@@ -333,6 +339,7 @@ def test_mistakes_give_one_message_and_exit_code_two(
         (("report", fit_file, "--planned", broken, "-o", tmp_path / "r.html"), "tokens_t"),
         (("diagnose", tmp_path), "holds no draws by latentscale"),
         (("specs", "cai"), "neither a shipped spec nor a file"),
+        (("data", minutes), "--benchmarks FILE.toml"),
         (("demo", "--folder", planned, "--draws", "1"), "planned.csv"),
     ]
     for words, expected in cases:

@@ -195,6 +195,10 @@ def _write_template(
     counts = table["family_confidence"].value_counts()
     sure = ", ".join(f"{name} {counts[name]}" for name in CONFIDENCE.values() if name in counts)
     say(f"families are guessed; confidence: {sure}")
+    say(
+        "the fine-tunes of one base model are one family; where the sizes of a series are to be "
+        "one, copy the column catalogue_family or lineage to family"
+    )
     _save_aside(findings, aside)
 
 

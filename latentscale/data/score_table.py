@@ -45,17 +45,35 @@ class ScoreTable:
 
     @property
     def models(self) -> tuple[str, ...]:
-        """Model names, in row order."""
+        """Model names, in row order.
+
+        Examples
+        --------
+        >>> scores.models[:2]
+        ('bloom-560m', 'bloom-1b1')
+        """
         return _names(self.dataset, MODEL)
 
     @property
     def benchmarks(self) -> tuple[str, ...]:
-        """Benchmark names, in column order."""
+        """Benchmark names, in column order.
+
+        Examples
+        --------
+        >>> fit.scores.benchmarks
+        ('mmlu', 'hellaswag', 'gsm8k', 'mmlu_pro', 'ifeval', 'bbh')
+        """
         return _names(self.dataset, BENCHMARK)
 
     @property
     def features(self) -> tuple[Feature, ...]:
-        """Features that the table has: known ones with some value, and declared ones."""
+        """Features that the table has: known ones with some value, and declared ones.
+
+        Examples
+        --------
+        >>> [feature.name for feature in dated.scores.features]
+        ['instruct', 'released']
+        """
         return tuple(
             kind.feature
             for kind in kinds_among(features_of(self.dataset)).values()
@@ -64,17 +82,36 @@ class ScoreTable:
 
     @property
     def families(self) -> tuple[str, ...]:
-        """Family names, each once, sorted."""
+        """Family names, each once, sorted.
+
+        Examples
+        --------
+        >>> fit.scores.families[:3]
+        ('bloom', 'falcon', 'llama')
+        """
         return tuple(sorted(set(_names(self.dataset, FAMILY))))
 
     @property
     def n_observed(self) -> int:
-        """Number of scores that were measured."""
+        """Number of scores that were measured.
+
+        Examples
+        --------
+        >>> fit.scores.n_observed
+        282
+        """
         return int(self.dataset["score"].notnull().sum())
 
     @property
     def benchmark_info(self) -> dict[str, Benchmark]:
-        """What is known of each benchmark, by name: what `from_frame` takes."""
+        """What is known of each benchmark, by name: what `from_frame` takes.
+
+        Examples
+        --------
+        >>> info = scores.benchmark_info["mmlu"]
+        >>> info.floor, info.n_items
+        (0.25, 14042)
+        """
         info = {}
         for name in self.benchmarks:
             own = self.dataset.sel({BENCHMARK: name})
@@ -90,7 +127,14 @@ class ScoreTable:
 
     @property
     def item_counts(self) -> xr.DataArray:
-        """Items that each score was measured on, dims (model, benchmark), NaN where unknown."""
+        """Items that each score was measured on, dims (model, benchmark), NaN where unknown.
+
+        Examples
+        --------
+        >>> counts = scores.item_counts
+        >>> counts.dims, float(counts.sel(model="llama-7b", benchmark="arc"))
+        (('model', 'benchmark'), 1172.0)
+        """
         items = self.dataset["n_items"].broadcast_like(self.dataset["score"])
         items = items.transpose(MODEL, BENCHMARK)
         return self.dataset["cell_items"].fillna(items) if "cell_items" in self.dataset else items
@@ -105,6 +149,13 @@ class ScoreTable:
             measured), lowest, median, highest (fractions, or in the benchmark's unit). Where some
             benchmark is not a plain fraction also scale, better (``"higher"`` or ``"lower"``),
             ceiling and unit.
+
+        Examples
+        --------
+        >>> scores.benchmark_table().loc[:1, ["benchmark", "floor", "items", "scores"]]
+           benchmark  floor  items  scores
+        0        arc   0.25   1172     168
+        1  hellaswag   0.25  10042     168
         """
         score = self.dataset["score"].transpose(MODEL, BENCHMARK).to_numpy()
         wide = pd.DataFrame(score, columns=list(self.benchmarks))
@@ -130,6 +181,13 @@ class ScoreTable:
         pandas.DataFrame
             Columns feature, kind, unit, models (how many give it), from, to (texts; of a category
             its number of levels).
+
+        Examples
+        --------
+        >>> dated.scores.feature_table()[["feature", "kind", "models"]]
+            feature  kind  models
+        0  instruct  flag      32
+        1  released  date      32
         """
         return feature_table(self.dataset)
 
@@ -140,6 +198,11 @@ class ScoreTable:
         -------
         pandas.Series
             Lineage names, indexed by family in the order of `families`.
+
+        Examples
+        --------
+        >>> scores.family_lineage()["wizardlm-v1.0"]
+        'llama'
         """
         table = pd.DataFrame(
             {FAMILY: _names(self.dataset, FAMILY), LINEAGE: _names(self.dataset, LINEAGE)}
@@ -152,6 +215,21 @@ class ScoreTable:
         ``Scores.from_frame(frame, features=scores.features, benchmarks=scores.benchmark_info)``
         reads it back. Standard errors and items of single scores are in `to_long` alone; `save`
         writes all to files.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a model, in the table's order: model, family, lineage, instruct, then features
+            and benchmarks. Scores are fractions, or in their benchmark's unit, and NaN where not
+            measured.
+
+        Examples
+        --------
+        >>> frame = fit.scores.to_frame()
+        >>> frame.loc[:1, ["model", "family", "params_b", "mmlu"]].round(3)
+                model family  params_b   mmlu
+        0  bloom-560m  bloom      0.56  0.242
+        1   bloom-1b1  bloom      1.10  0.267
         """
         data = self.dataset
         columns: dict[str, object] = {
@@ -173,6 +251,22 @@ class ScoreTable:
         Where scores have them, columns stderr and n_items hold their own standard errors and item
         counts. ``Scores.from_long(frame, features=scores.features,
         benchmarks=scores.benchmark_info)`` reads it back.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a measured score: model, the columns that describe its model, benchmark and
+            score.
+
+        Examples
+        --------
+        >>> long = fit.scores.to_long()
+        >>> len(long) == fit.scores.n_observed
+        True
+        >>> long.loc[:1, ["model", "benchmark", "score"]].round(3)
+                model  benchmark  score
+        0  bloom-560m       mmlu  0.242
+        1  bloom-560m  hellaswag  0.372
         """
         return long_table(self)
 

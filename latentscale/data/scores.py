@@ -240,6 +240,16 @@ class Scores(ScoreTable):
     def without(self, models: Sequence[str]) -> Scores:
         """Return the scores of all models but these.
 
+        Parameters
+        ----------
+        models
+            Names of the models to leave out.
+
+        Returns
+        -------
+        Scores
+            As `select` gives, with an audit of its own.
+
         Raises
         ------
         DataError
@@ -263,6 +273,19 @@ class Scores(ScoreTable):
 
         Sampling error is then a part of the precision that a fit estimates; methods that cannot
         take it by score need such a table.
+
+        Returns
+        -------
+        Scores
+            The same scores and audit.
+
+        Examples
+        --------
+        >>> table = pd.DataFrame({"model": ["a-1b", "a-7b"], "family": "a", "quiz": [0.4, 0.6]})
+        >>> errors = pd.DataFrame({"model": ["a-1b", "a-7b"], "quiz": [0.02, 0.02]})
+        >>> measured = ls.Scores.from_frame(table, stderr=errors)
+        >>> "stderr" in measured.dataset, "stderr" in measured.without_errors().dataset
+        (True, False)
         """
         return Scores(self.dataset.drop_vars(["stderr", "cell_items"], errors="ignore"), self.audit)
 

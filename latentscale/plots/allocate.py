@@ -60,6 +60,11 @@ def plot_allocation(allocation: Allocation, *, published: bool = True) -> Sheet:
         A matplotlib figure, not registered with pyplot: save it with ``.savefig``, or let a
         notebook show it.
 
+    Raises
+    ------
+    FitError
+        If `allocation` is not what `latentscale.optimal_allocation` returns.
+
     Examples
     --------
     >>> plan = ls.optimal_allocation(fit, flops=1e23)

@@ -115,6 +115,13 @@ def plot_leave_one_out(loo: LeaveOneOut, *, bins: int = 10, prob: float = DEFAUL
     Sheet
         A matplotlib figure, not registered with pyplot.
 
+    Raises
+    ------
+    FitError
+        If `loo` is not what `latentscale.leave_one_out` returns.
+    LatentscaleError
+        If `prob` is not strictly between 0 and 1, or `bins` is not a whole number above 0.
+
     Examples
     --------
     >>> loo = ls.leave_one_out(pooled)

@@ -59,6 +59,13 @@ def plot_residuals(check: FitCheck, *, rows: int = _MAX_ROWS) -> Sheet:
     Sheet
         A matplotlib figure, not registered with pyplot.
 
+    Raises
+    ------
+    FitError
+        If `check` is not what `latentscale.check` returns.
+    DataError
+        If `rows` is not a whole number above 0.
+
     Examples
     --------
     >>> checked = ls.check(pooled)

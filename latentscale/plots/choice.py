@@ -48,6 +48,16 @@ def plot_next_benchmark(choice: NextBenchmark) -> Sheet:
     choice
         From `latentscale.next_benchmark`; its first 15 rows are drawn.
 
+    Returns
+    -------
+    Sheet
+        A matplotlib figure, not registered with pyplot.
+
+    Raises
+    ------
+    FitError
+        If `choice` is not what `latentscale.next_benchmark` returns.
+
     Examples
     --------
     >>> choice = ls.next_benchmark(fit, planned.assign(hellaswag=0.84), seed=1)
@@ -91,6 +101,18 @@ def plot_compute_needed(needed: ComputeNeeded, *, prob: float = DEFAULT_PROB) ->
         From `latentscale.flops_for_target`.
     prob
         Probability of the interval that is drawn.
+
+    Returns
+    -------
+    Sheet
+        A matplotlib figure, not registered with pyplot.
+
+    Raises
+    ------
+    FitError
+        If `needed` is not what `latentscale.flops_for_target` returns.
+    LatentscaleError
+        If `prob` is not strictly between 0 and 1.
 
     Examples
     --------
@@ -145,6 +167,16 @@ def plot_passing(passing: Passing) -> Sheet:
     passing
         From `latentscale.probability_above`.
 
+    Returns
+    -------
+    Sheet
+        A matplotlib figure, not registered with pyplot.
+
+    Raises
+    ------
+    FitError
+        If `passing` is not what `latentscale.probability_above` returns.
+
     Examples
     --------
     >>> passing = ls.probability_above(fit, planned, {"mmlu": 0.5})
@@ -191,6 +223,11 @@ def plot_few_shot(before: Forecast, after: Forecast, *, prob: float = DEFAULT_PR
         From `latentscale.predict`, of the same models: without and with scores in the table.
     prob
         Probability of the equal-tailed interval of a new score.
+
+    Returns
+    -------
+    Sheet
+        A matplotlib figure, not registered with pyplot.
 
     Raises
     ------
@@ -249,6 +286,11 @@ def plot_regression(regression: SkillRegression, *, prob: float = DEFAULT_PROB) 
         From `latentscale.studies.regress_on_skills`.
     prob
         Probability of the equal-tailed interval.
+
+    Returns
+    -------
+    Sheet
+        A matplotlib figure, not registered with pyplot.
 
     Raises
     ------

@@ -35,6 +35,12 @@ def plot_compare(comparison: Comparison) -> Sheet:
     Sheet
         A matplotlib figure, not registered with pyplot.
 
+    Raises
+    ------
+    FitError
+        If `comparison` is not what `latentscale.compare` or
+        `latentscale.studies.compare_backtests` returns.
+
     Examples
     --------
     >>> comparison = ls.compare({"small": fit, "pooled": pooled})

@@ -21,6 +21,16 @@ def plot_criteria(criteria: Criteria) -> Sheet:
     criteria
         From `latentscale.studies.information_criteria`.
 
+    Returns
+    -------
+    Sheet
+        A matplotlib figure, not registered with pyplot.
+
+    Raises
+    ------
+    FitError
+        If `criteria` is not what `latentscale.studies.information_criteria` returns.
+
     Examples
     --------
     >>> spec = fit.spec.with_({"family": {"level": "partial"}, "benchmarks.family_effect": False})

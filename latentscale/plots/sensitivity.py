@@ -59,6 +59,13 @@ def plot_sensitivity(sensitivity: Sensitivity, *, rows: int = _SHOWN) -> Sheet:
     Sheet
         A matplotlib figure, not registered with pyplot.
 
+    Raises
+    ------
+    FitError
+        If `sensitivity` is not what `latentscale.sensitivity` returns.
+    DataError
+        If `rows` is not a whole number above 0.
+
     Examples
     --------
     >>> sensitivity = ls.sensitivity(fit, variables=["slope"])
@@ -214,6 +221,13 @@ def plot_influence(influence: FamilyInfluence, *, rows: int = _SHOWN) -> Sheet:
     -------
     Sheet
         A matplotlib figure, not registered with pyplot.
+
+    Raises
+    ------
+    FitError
+        If `influence` is not what `latentscale.studies.family_influence` returns.
+    DataError
+        If `rows` is not a whole number above 0.
 
     Examples
     --------

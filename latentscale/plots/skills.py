@@ -59,6 +59,11 @@ def plot_loadings(skills: Skills) -> Sheet:
         A matplotlib figure, not registered with pyplot: save it with ``.savefig``, or let a
         notebook show it.
 
+    Raises
+    ------
+    FitError
+        If `skills` is not what `latentscale.skills` returns.
+
     Examples
     --------
     >>> skills = ls.skills(fit)
@@ -93,6 +98,11 @@ def plot_aligned(alignment: Alignment) -> Sheet:
     -------
     Sheet
         A matplotlib figure, not registered with pyplot.
+
+    Raises
+    ------
+    FitError
+        If `alignment` is not what `latentscale.align` returns.
 
     Examples
     --------
@@ -172,6 +182,11 @@ def plot_variance_shares(shares: VarianceShares) -> Sheet:
     -------
     Sheet
         A matplotlib figure, not registered with pyplot.
+
+    Raises
+    ------
+    FitError
+        If `shares` is not what `latentscale.studies.variance_shares` returns.
 
     Examples
     --------

@@ -12,9 +12,9 @@ import xarray as xr
 import latentscale as ls
 from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.errors import FitError, SpecError
-from latentscale.inference.marginal.estimate import newton
 from latentscale.inference.marginal.information import Information
 from latentscale.inference.marginal.likelihood import marginal_likelihood
+from latentscale.inference.marginal.maximise import newton
 from latentscale.inference.marginal.method import _status
 from latentscale.inference.marginal.quadrature import gauss_hermite
 from latentscale.model.build import build_design

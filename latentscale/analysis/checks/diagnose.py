@@ -76,7 +76,13 @@ class Diagnosis(FixedTable):
 
     @property
     def headline(self) -> str:
-        """Whether the draws pass, with the worst figures."""
+        """Whether the draws pass, with the worst figures.
+
+        Examples
+        --------
+        >>> diagnosis.headline.partition(":")[0]
+        'Diagnostics NOT passed'
+        """
         head = "passed" if self.passed else "NOT passed"
         figures = (
             f"max R-hat {self.max_rhat:.3f}, min ESS {self.min_ess:.0f}, "
@@ -91,7 +97,18 @@ class Diagnosis(FixedTable):
         )
 
     def brief(self) -> pd.DataFrame:
-        """Return the table, the largest R-hat first."""
+        """Return the table, the largest R-hat first.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a scalar parameter.
+
+        Examples
+        --------
+        >>> diagnosis.brief()["rhat"].is_monotonic_decreasing
+        True
+        """
         return self.rows.sort_values("rhat", ascending=False)
 
 
@@ -111,7 +128,13 @@ def diagnose(fit: Fit) -> Diagnosis:
 
     Returns
     -------
-    The diagnosis; print it, or read ``.passed``, ``.table()`` and ``.advice``.
+    Diagnosis
+        The diagnosis; print it, or read ``.passed``, ``.table()`` and ``.advice``.
+
+    Raises
+    ------
+    FitError
+        If `fit` is not a fit.
 
     Examples
     --------

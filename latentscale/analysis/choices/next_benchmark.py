@@ -88,14 +88,26 @@ class NextBenchmark(FixedTable):
 
     @property
     def best(self) -> tuple[str, ...]:
-        """The set that teaches most per unit cost."""
+        """The set that teaches most per unit cost.
+
+        Examples
+        --------
+        >>> choice.best == choice.sets[0]
+        True
+        """
         return self.sets[0]
 
     plot = Picture("plot_next_benchmark")
 
     @property
     def headline(self) -> str:
-        """What to measure next, and what it is expected to teach."""
+        """What to measure next, and what it is expected to teach.
+
+        Examples
+        --------
+        >>> choice.headline.partition(":")[0]
+        'Next for qwen2-30b'
+        """
         first = self.rows.iloc[0]
         return (
             f"Next for {self.model}: {first['benchmarks']}, which is expected to remove "
@@ -154,6 +166,11 @@ def next_benchmark(
         Seed of the random numbers.
     few_shot
         How the scores so far condition the forecast.
+
+    Returns
+    -------
+    NextBenchmark
+        One row a set of candidates, the one that teaches most a unit of cost first.
 
     Raises
     ------

@@ -71,12 +71,24 @@ class ProbeSet(Result):
 
     @property
     def best(self) -> tuple[str, ...]:
-        """The benchmarks of the set, in the order in which they were added."""
+        """The benchmarks of the set, in the order in which they were added.
+
+        Examples
+        --------
+        >>> set(probes.best) <= set(fit.scores.benchmarks)
+        True
+        """
         return tuple(self.steps["benchmark"])
 
     @property
     def headline(self) -> str:
-        """The set, and how much of the others it explains."""
+        """The set, and how much of the others it explains.
+
+        Examples
+        --------
+        >>> all(name in probes.headline for name in probes.best)
+        True
+        """
         share = float(self.left["share_explained"].mean())
         return (
             f"Run {listed(self.best, len(self.best))} first: they explain {share:.0%} of the "
@@ -85,7 +97,28 @@ class ProbeSet(Result):
         )
 
     def table(self, prob: float | None = None) -> pd.DataFrame:
-        """Return the set in the order in which it was built; it has no intervals."""
+        """Return the set in the order in which it was built; it has no intervals.
+
+        Parameters
+        ----------
+        prob
+            Of no effect; the table has no intervals.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a step: the benchmark added, and what the set explains with it.
+
+        Raises
+        ------
+        LatentscaleError
+            If `prob` is given and not strictly between 0 and 1.
+
+        Examples
+        --------
+        >>> probes.table()["benchmark"].tolist() == list(probes.best)
+        True
+        """
         return self.steps.copy()
 
 

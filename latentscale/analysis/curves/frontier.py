@@ -70,7 +70,13 @@ class Frontier(Result):
 
     @property
     def headline(self) -> str:
-        """The frontier at the last date."""
+        """The frontier at the last date.
+
+        Examples
+        --------
+        >>> best.headline.partition(":")[0]
+        'Best score on quiz by 2026-06-01'
+        """
         last = self.table().iloc[-1]
         unit = f" {self.unit}" if self.unit else ""
         what = "capability index" if self.benchmark is None else f"score on {self.benchmark}"
@@ -81,7 +87,30 @@ class Frontier(Result):
         )
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
-        """Return one row a date: median, lower, upper, leader, probability_new."""
+        """Return one row a date.
+
+        Parameters
+        ----------
+        prob
+            Probability of the equal-tailed interval.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns date, median, lower, upper (of the best score or index by then), leader (the
+            fitted model with the highest mean by then) and probability_new (that a model still to
+            come surpasses all fitted ones).
+
+        Raises
+        ------
+        LatentscaleError
+            If `prob` is not strictly between 0 and 1.
+
+        Examples
+        --------
+        >>> best.table(prob=0.5).columns.tolist()[3:]
+        ['upper', 'leader', 'probability_new']
+        """
         table = summary(self.draws, prob)
         return table.assign(
             leader=self.leaders[MODEL].to_numpy(),

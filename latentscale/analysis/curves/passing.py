@@ -64,7 +64,13 @@ class Passing(FixedTable):
 
     @property
     def headline(self) -> str:
-        """How many models pass every threshold at once, more likely than not."""
+        """How many models pass every threshold at once, more likely than not.
+
+        Examples
+        --------
+        >>> passing.headline.partition(" models")[2].strip()
+        'pass its threshold more likely than not'
+        """
         likely = int((self.joint > 0.5).sum())
         several = "its threshold" if self.rows["benchmark"].nunique() == 1 else "every threshold"
         lower = f" (at most so much on {listed(self.falling)})" if self.falling else ""
@@ -97,6 +103,11 @@ def probability_above(
         Seed of the random numbers.
     few_shot
         How scores in the table condition the forecast.
+
+    Returns
+    -------
+    Passing
+        One row a model and benchmark, and each model's chance to pass all at once.
 
     Raises
     ------

@@ -39,6 +39,11 @@ def open_llm_leaderboard(corrected: bool = True) -> Scores:
     Scores
         194 models x 12 benchmarks. Nothing is warned of on loading; see ``.audit``.
 
+    Raises
+    ------
+    DataError
+        If `corrected` is not True or False.
+
     References
     ----------
     Scores: Open LLM Leaderboard v1 and v2, Hugging Face. Sizes and token counts: Maia Polo et al.

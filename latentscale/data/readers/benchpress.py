@@ -104,6 +104,11 @@ def benchpress_measurements(path: str | Path) -> Measurements:
     path
         As for `read_benchpress`.
 
+    Returns
+    -------
+    Measurements
+        Scores, models and declarations of benchmarks.
+
     Raises
     ------
     DataError

@@ -160,6 +160,11 @@ def checkpoint_measurements(
     source, tokens_per_step, params_b, lineage, figures
         As for `read_checkpoints`.
 
+    Returns
+    -------
+    Measurements
+        Scores, checkpoints as models, and declarations of benchmarks.
+
     Raises
     ------
     DataError

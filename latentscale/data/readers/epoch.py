@@ -131,6 +131,11 @@ def epoch_measurements(path: str | Path, *, repeats: str = "mean") -> Measuremen
     path, repeats
         As for `read_epoch`.
 
+    Returns
+    -------
+    Measurements
+        Scores, models and declarations of benchmarks.
+
     Raises
     ------
     DataError

@@ -70,7 +70,13 @@ class Measurements:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """One row a score with its model's columns: what `Scores.from_long` takes."""
+        """One row a score with its model's columns: what `Scores.from_long` takes.
+
+        Examples
+        --------
+        >>> read.frame[["model", "benchmark", "score"]].values.tolist()
+        [['o3', 'gpqa', 83.3], ['gpt-5', 'gpqa', 85.7]]
+        """
         return self.cells.merge(self.models, on="model", how="left", validate="many_to_one")
 
     def to_scores(self, *, benchmarks: Mapping[str, Benchmark] | None = None) -> Scores:
@@ -80,6 +86,11 @@ class Measurements:
         ----------
         benchmarks
             Declarations that win over those of the source, by benchmark.
+
+        Returns
+        -------
+        Scores
+            The checked table.
 
         Raises
         ------

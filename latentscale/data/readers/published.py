@@ -119,6 +119,11 @@ def published_measurements(
     path, repeats, sources, features, benchmarks
         As for `read_published`.
 
+    Returns
+    -------
+    Measurements
+        Scores, models and declarations of benchmarks.
+
     Raises
     ------
     DataError
