@@ -238,6 +238,10 @@ def test_gather_reads_a_hubs_table_as_it_is_published(
     assert main(["gather", str(hub), "--sources", "apart", "--out", str(out)]) == 0
     assert ls.readers.read_scores(out).benchmark_info["% Resolved (a)"].task == "% Resolved"
     assert "leave out" in _refused(capsys, "gather", hub, "--metadata", out)
+    about = tmp_path / "about.toml"
+    about.write_text('[Price]\nscale = "fraction"\n')
+    words = ("report", hub, "--benchmarks", about, "--out", tmp_path / "page.html")
+    assert "Price" in _refused(capsys, *words)
     board = RECORDED / "leaderboard_contents.csv"
     assert "for a hub's table" in _refused(capsys, "gather", board, "--repeats", "best")
 
