@@ -40,11 +40,28 @@ class Method(ABC):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The method's fields as plain JSON types."""
+        """The method's fields as plain JSON types.
+
+        Examples
+        --------
+        >>> ls.Laplace(draws=200).settings["draws"]
+        200
+        """
         return asdict(self)
 
     def on_one_core(self) -> Self:
-        """Return the method for work beside others: on one core, unless a number was asked for."""
+        """Return the method for work beside others: on one core, unless a number was asked for.
+
+        Returns
+        -------
+        Method
+            The method itself where its number of cores was given.
+
+        Examples
+        --------
+        >>> ls.NUTS().on_one_core().cores, ls.NUTS(cores=4).on_one_core().cores
+        (1, 4)
+        """
         return replace(self, **{_CORES: 1}) if getattr(self, _CORES, 1) is None else self
 
     def __post_init__(self) -> None:

@@ -54,6 +54,11 @@ def build(spec: ModelSpec, scores: Scores) -> pm.Model:
     scores
         The table; rows that the spec cannot use are left out with a warning.
 
+    Returns
+    -------
+    pymc.Model
+        With dims model, benchmark, skill, family and others that the spec has.
+
     Raises
     ------
     DataError

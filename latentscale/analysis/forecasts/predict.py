@@ -102,6 +102,11 @@ def predict(
         condition it (see ``conditioning.index``). Where ``few_shot.refit`` fits the scores, at
         most so many of the refit's draws are used.
 
+    Returns
+    -------
+    Forecast
+        Joint draws of the scores of all rows on all fitted benchmarks.
+
     Raises
     ------
     FitError
