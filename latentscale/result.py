@@ -195,6 +195,11 @@ class Picture:
     name
         Name of a function of `latentscale.plots`, or ``"module:function"`` of any other that
         returns a `Drawing` or a matplotlib figure.
+
+    Examples
+    --------
+    >>> vars(ls.results.Skills)["plot"].name
+    'plot_loadings'
     """
 
     def __init__(self, name: str) -> None:
@@ -307,7 +312,13 @@ class TableOrMethod:
 
 
 class FixedTable(Result, table_was_attribute=True):
-    """A result whose table, the field `rows`, holds no interval."""
+    """A result whose table, the field `rows`, holds no interval.
+
+    Examples
+    --------
+    >>> issubclass(ls.results.Comparison, FixedTable)
+    True
+    """
 
     rows: pd.DataFrame
 
