@@ -72,7 +72,7 @@ def test_what_is_returned_is_described_below_its_type(name: str) -> None:
     if inspect.signature(CALLED[name].called).return_annotation in ("None", None):
         return
     found = sections(CALLED[name].text)
-    kind, *description = found.get("Returns", found.get("Yields", "")).splitlines()
+    kind, *description = found.get("Returns", found.get("Yields", ".")).splitlines()
     assert not kind.endswith(".") and description
     assert all(line.startswith("    ") or not line for line in description)
 
