@@ -316,7 +316,8 @@ class FixedTable(Result, table_was_attribute=True):
 
     Examples
     --------
-    >>> issubclass(ls.results.Comparison, FixedTable)
+    >>> passing = ls.probability_above(fit, planned, {"mmlu": 0.5}, seed=1)
+    >>> isinstance(passing, FixedTable)
     True
     """
 
@@ -342,8 +343,8 @@ class FixedTable(Result, table_was_attribute=True):
 
         Examples
         --------
-        >>> comparison.table()["name"].tolist()
-        ['skills', 'one curve']
+        >>> passing.table()["benchmark"].tolist()
+        ['mmlu']
         """
         return self.rows.copy()
 
