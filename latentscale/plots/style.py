@@ -229,10 +229,14 @@ def panels(
     across = min(count, columns)
     down = ceil(count / across)
     width = max(width, _MIN_WIDTH / across)
+    # Outside the context, at whose end a notebook's settings, made with its first figure, would go.
+    figure = _new_sheet(
+        figsize=(across * width + 0.6, down * height + 0.9),
+        dpi=_DPI,
+        layout="constrained",
+        facecolor=_STYLE["figure.facecolor"],
+    )
     with mpl.rc_context(_STYLE):
-        figure = _new_sheet(
-            figsize=(across * width + 0.6, down * height + 0.9), dpi=_DPI, layout="constrained"
-        )
         grid = figure.subplots(down, across, sharey=share_y, squeeze=False)
     axes = [axis for row in grid for axis in row]
     for spare in axes[count:]:
