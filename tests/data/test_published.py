@@ -229,3 +229,10 @@ def test_dates_without_a_day_are_in_their_middle() -> None:
         None,
     ]
     assert odd == ["Q3 2024"]
+
+
+def test_the_best_row_is_the_lowest_where_lower_is_better() -> None:
+    table = pd.DataFrame({"Model": ["gpt-5", "gpt-5", "o3"], "Error rate": [0.3, 0.1, 0.5]})
+    lower = {"Error rate": ls.Benchmark(lower_is_better=True)}
+    best = read_published(table, repeats="best", benchmarks=lower)
+    assert best.dataset["score"].sel(model="gpt-5").values == pytest.approx([0.1])
