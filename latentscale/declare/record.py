@@ -213,6 +213,11 @@ def _check_changes(changes: object) -> None:
             'Changes of a spec must be given by field name, such as {"skills.count": 3}; '
             f"got {changes!r}."
         )
+    name = changes.get("name")
+    if isinstance(name, str) and not name.strip():
+        raise SpecError(
+            f"name: {name!r} is empty, and results of several specs are known by their names."
+        )
 
 
 def _changed(record: Record, changes: Mapping[str, Any], where: str) -> dict[str, Any]:
