@@ -142,6 +142,9 @@ def published_measurements(
     declared = dict(benchmarks or {})
     own = [feature if isinstance(feature, str) else feature.name for feature in features or ()]
     table = table.set_axis([str(name).strip() for name in table.columns], axis="columns")
+    repeated = list(dict.fromkeys(table.columns[table.columns.duplicated()]))
+    if repeated:
+        raise DataError(f"{what}: columns named more than once: {listed(repeated)}. Keep one each.")
     roles = roles_of(table, kept=[*declared, *own])
     if "model" not in roles.columns:
         raise DataError(
