@@ -72,6 +72,8 @@ _MIN_WIDTH: Final = 6.6
 
 _MOST_OPEN: Final = 10
 """Figures that pyplot holds for `plt.show()`: it warns of more than 20 of all that are open."""
+_BELOW_LABELS: Final = -0.22
+"""Where a legend begins under a caller's axes, in heights of it: below ticks and label."""
 _open: deque[ref[Sheet]] = deque()
 _apart: ContextVar[bool] = ContextVar("apart", default=False)
 _guests: WeakKeyDictionary[Figure, list[Axes]] = WeakKeyDictionary()
@@ -227,10 +229,14 @@ def panels(
     across = min(count, columns)
     down = ceil(count / across)
     width = max(width, _MIN_WIDTH / across)
+    # Outside the context, at whose end a notebook's settings, made with its first figure, would go.
+    figure = _new_sheet(
+        figsize=(across * width + 0.6, down * height + 0.9),
+        dpi=_DPI,
+        layout="constrained",
+        facecolor=_STYLE["figure.facecolor"],
+    )
     with mpl.rc_context(_STYLE):
-        figure = _new_sheet(
-            figsize=(across * width + 0.6, down * height + 0.9), dpi=_DPI, layout="constrained"
-        )
         grid = figure.subplots(down, across, sharey=share_y, squeeze=False)
     axes = [axis for row in grid for axis in row]
     for spare in axes[count:]:
@@ -251,10 +257,10 @@ def heading(panel: Axes, name: str) -> None:
 def title(figure: Figure, headline: str, caption: str) -> None:
     """Write a headline over the figure, and its caption in the next lines.
 
-    Over a caller's axes the headline alone is written, and where there is one panel.
+    Over a caller's axes the headline alone is written, where there is one panel without a name.
     """
     if host := hosted(figure):
-        if len(host) == 1:
+        if len(host) == 1 and not host[0].get_title(loc="left"):
             heading(host[0], headline)
         return
     # Names of models and families may hold a dollar sign, which is not mathematics here.
@@ -356,7 +362,15 @@ def legend(figure: Figure, axes: list[Axes]) -> None:
         for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
     if hosted(figure):
-        axes[-1].legend(list(handles.values()), list(handles), fontsize=7.5, frameon=False)
+        axes[-1].legend(
+            list(handles.values()),
+            list(handles),
+            loc="upper left",
+            bbox_to_anchor=(0, _BELOW_LABELS),
+            ncols=2,
+            fontsize=7.5,
+            frameon=False,
+        )
         return
     with mpl.rc_context(_STYLE):
         figure.legend(

@@ -57,6 +57,21 @@ def test_pyplot_has_a_figure_until_a_notebook_has_shown_it(plt, curve: Curve) ->
     assert plt.get_fignums() == []
 
 
+def test_settings_that_come_with_the_first_figure_stay(
+    plt, curve: Curve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = plt.figure
+
+    def as_a_notebook_does(**settings: object) -> object:
+        mpl.rcParams["interactive"] = True
+        return make(**settings)
+
+    monkeypatch.setitem(mpl.rcParams, "interactive", False)
+    monkeypatch.setattr(plt, "figure", as_a_notebook_does)
+    curve.plot()
+    assert mpl.rcParams["interactive"]
+
+
 def test_without_pyplot_a_figure_is_the_caller_s_alone(
     curve: Curve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
