@@ -138,7 +138,7 @@ def report(tables: dict[str, dict[int, pd.DataFrame]], options: argparse.Namespa
         for cut, by_count in tables.items()
         for count, table in by_count.items()
     ]
-    for count in (0, GIVEN):
+    for count in (0, GIVEN) if len(tables) > 1 else ():
         every = pd.concat([by_count[count] for by_count in tables.values()])
         rows.append({"released from": "all", "given": str(count), **row(every)})
     medians = [
@@ -153,7 +153,8 @@ def report(tables: dict[str, dict[int, pd.DataFrame]], options: argparse.Namespa
         f"`capabilities` (NUTS, 2 chains of {options.tune} + {options.draws} draws, trees of depth "
         "at most 7), and scores of later models forecast on benchmarks with at least "
         f"{FEWEST} fitted scores: with nothing given, and conditional on {GIVEN} of a model's "
-        "scores at random, one model at a time. Median absolute errors and widths in the table's "
+        "scores at random, one model at a time, also where the weights of the posterior draws are "
+        'degenerate (`FewShot(degenerate="warn")`). Median absolute errors and widths in the table\'s '
         "units. `completion` is rank-2 matrix completion as BenchPress describes it, given the "
         "same five scores (`benchmarks/benchpress/factorise.py`, which prints its errors on the "
         "published folds beside the published ones). Differences with 90% bootstrap intervals over "
