@@ -29,9 +29,7 @@ class TuningPrecision(Term):
     order: ClassVar[int] = 97
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         # One standard deviation makes the noise of tuned models 1.6 times that of base models.
-        _SHIFT: PriorSlot(
-            Prior("Normal", mu=0, sigma=1), "q_j, shift of log phi for tuned models"
-        )
+        _SHIFT: PriorSlot(Prior("Normal", mu=0, sigma=1), "q_j, shift of log phi for tuned models")
     }
 
     def parameters(self, spec: ModelSpec, design: Design) -> dict[str, Parameter]:
