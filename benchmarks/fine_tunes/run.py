@@ -21,7 +21,6 @@ import numpy as np
 import pandas as pd
 
 import latentscale as ls
-from benchmarks.common.clusters import shown
 from benchmarks.common.markdown import markdown
 from benchmarks.common.provenance import provenance
 from benchmarks.leaderboard.run import SHARED, VARIANTS, row, spec_of
@@ -71,7 +70,7 @@ def main() -> None:
             seconds = time.time() - began
             table = forecast_fold(fit, scores, fold, seed=options.seed)
             table.assign(seconds=seconds).to_csv(path, index=False)
-        print(options.variant, number, whole(pd.read_csv(path)), flush=True)
+        print(options.variant, number, row(pd.read_csv(path)), flush=True)
 
 
 @lru_cache
@@ -100,12 +99,6 @@ def hidden(seed: int) -> tuple[Scores, tuple[ls.folds.Fold, ...]]:
     return scores.select(models=list(frame["model"])), tuple(folds)
 
 
-def whole(table: pd.DataFrame) -> dict[str, str]:
-    """Return error, bias and coverage of 90% and 50% intervals; standard errors by family."""
-    inside = (table["pit"] > 0.25) & (table["pit"] < 0.75)
-    return {**row(table), "cover 50%": shown(inside.astype(float), table["family"], 3)}
-
-
 def report(runs: Path, seed: int) -> str:
     """Return FINE_TUNES.md of all kept forecasts."""
     scores, folds = hidden(seed)
@@ -123,11 +116,11 @@ def report(runs: Path, seed: int) -> str:
         tables = [pd.read_csv(path) for path in paths]
         both = pd.concat(tables)
         for name, table in zip(("1", "2", "both"), (*tables, both), strict=True):
-            rows.append({"spec": variant, "fold": name, **whole(table)})
+            rows.append({"spec": variant, "fold": name, **row(table)})
         for benchmark, cells in both.groupby("benchmark"):
-            each.append({"spec": variant, "benchmark": benchmark, **whole(cells)})
+            each.append({"spec": variant, "benchmark": benchmark, **row(cells)})
         for lineage, cells in both.groupby(both["model"].map(lineages)):
-            by_lineage.append({"spec": variant, "lineage": lineage, **whole(cells)})
+            by_lineage.append({"spec": variant, "lineage": lineage, **row(cells)})
     parts = [
         "# Largest members of lineages of fine-tunes",
         provenance(seed),

@@ -69,11 +69,6 @@ VARIANTS: dict[str, dict] = {
         "covariates": ["log_params", "log_tokens"],
         "terms": [{"kind": "curvature", "squares": ["log_params", "log_tokens"]}],
     },
-    "tuning": {
-        "covariates": ["log_flops"],
-        "skills": {"count": 1, "identify": {"kind": "free"}},
-        "terms": [{"kind": "family-tuning"}, {"kind": "tuning-precision"}],
-    },
     "trend": {
         "covariates": ["log_params", "log_tokens"],
         "terms": [{"kind": "trend", "covariate": "log_params", "knots": 4}],
