@@ -32,6 +32,7 @@ extensions = [
     "sphinx_design",
     "sphinx_copybutton",
     "alt_text",
+    "defaults",
     "mathml",
     "measured",
 ]

@@ -95,11 +95,8 @@ def run(
     path = folder / f"{stem(case, fault)}.csv"
     table = pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=["simulation"])
     missing = [number for number in range(simulations) if number not in set(table["simulation"])]
-    # Beside the case's tables, in a folder that git ignores.
-    refits = [
-        Ranking(case, fault, number, method, folder.parent / "runs" / folder.name)
-        for number in missing
-    ]
+    kept = folder / "runs"  # which git ignores, beside the tables that it keeps
+    refits = [Ranking(case, fault, number, method, kept) for number in missing]
     rows, failed = run_refits(
         refits, workers, cluster, title=case, unit="simulations", progress=True
     )

@@ -140,12 +140,13 @@ def backtest(
 
     Returns
     -------
-    One row a hidden score: fold, model, family, benchmark, score, mean, median, lower, upper
-    (in the units of the scores), prob (of the interval lower to upper), log_score (log predictive
-    density per unit of score),
-    crps, pit (share of draws below the score) and max_rhat of its fit; where some scores are
-    not fractions also scale, unit and spread (standard deviation of the benchmark's scores).
-    Folds that failed are named in a `FitWarning`, with the reason, and in ``attrs["failed"]``.
+    pandas.DataFrame
+        One row a hidden score: fold, model, family, benchmark, score, mean, median, lower, upper
+        (in the units of the scores), prob (of the interval lower to upper), log_score (log
+        predictive density per unit of score), crps, pit (share of draws below the score) and
+        max_rhat of its fit; where some scores are not fractions also scale, unit and spread
+        (standard deviation of the benchmark's scores). Folds that failed are named in a
+        `FitWarning`, with the reason, and in ``attrs["failed"]``.
 
     Raises
     ------

@@ -135,12 +135,14 @@ def gather(
 
 def _names_its_models(source: Path) -> bool:
     """Return whether a source says enough of its models by their names: any but the two."""
-    from latentscale.data.readers import read_table
+    from latentscale.data.readers import read_leaderboard, read_table
     from latentscale.data.readers.sources import is_harness, reader_of_path, reader_of_table
 
     if not source.exists() or is_stream(source) or is_harness(source):
         return False
-    return reader_of_path(source) is not None or reader_of_table(read_table(source)) is None
+    if reader_of_path(source) is not None:
+        return True
+    return reader_of_table(read_table(source)) is not read_leaderboard
 
 
 def _refuse_options(source: Path, metadata: Path | None, template: Path | None) -> None:
@@ -193,6 +195,10 @@ def _write_template(
     counts = table["family_confidence"].value_counts()
     sure = ", ".join(f"{name} {counts[name]}" for name in CONFIDENCE.values() if name in counts)
     say(f"families are guessed; confidence: {sure}")
+    say(
+        "the fine-tunes of one base model are one family; where the sizes of a series are to be "
+        "one, copy the column catalogue_family or lineage to family"
+    )
     _save_aside(findings, aside)
 
 

@@ -32,6 +32,13 @@ _RARE: Final = 8
 _RARE_SHARE: Final = 0.25
 """In a small table fewer are expected: a quarter of its models is enough."""
 
+_HUNDREDTH: Final = 0.01
+"""A fraction that was divided by 100 once more is at most this."""
+_APART: Final = 20
+"""Times the next score: weak models do not fall so far behind all others without any between."""
+_FEWEST_OTHERS: Final = 3
+"""Scores of a benchmark that show what its others are like."""
+
 
 def dataset_findings(dataset: xr.Dataset) -> list[Finding]:
     """Run every check on a dataset of models and scores.
@@ -54,6 +61,7 @@ def dataset_findings(dataset: xr.Dataset) -> list[Finding]:
         *_constant_benchmarks(dataset),
         *_rarely_measured(dataset),
         *_exact_bounds(dataset),
+        *_other_units(dataset),
         *floor_findings(dataset),
         *orientation_findings(dataset),
     ]
@@ -249,3 +257,29 @@ def _exact_bounds(dataset: xr.Dataset) -> list[Finding]:
         "inside by half an item when fitted."
     )
     return [Finding("info", "exact-bounds", "scores", message)]
+
+
+def _other_units(dataset: xr.Dataset) -> list[Finding]:
+    """Find scores that would be among the others if they were multiplied by 100."""
+    score, bounded = dataset["score"].to_numpy(), is_bounded(dataset).to_numpy()
+    models = dataset[MODEL].to_numpy()
+    findings = []
+    for place, name in enumerate(dataset[BENCHMARK].to_numpy().tolist()):
+        column = score[:, place]
+        small = (column > 0) & (column <= _HUNDREDTH)
+        rest = column[~small & (column > 0)]
+        if not (bounded[place] and small.any()) or len(rest) < _FEWEST_OTHERS:
+            continue
+        if rest.min() < _APART * column[small].max():
+            continue
+        turned = column[small] / _HUNDREDTH
+        if turned.min() < rest.min() or turned.max() > rest.max():
+            continue
+        cells = listed([f"{models[row]}: {column[row]:.4g}" for row in np.flatnonzero(small)])
+        message = (
+            f"{int(small.sum())} scores are far below all {len(rest)} others, which begin at "
+            f"{rest.min():.3g}: {cells}. If they were fractions among percentages, or were "
+            "divided by 100 twice, correct them."
+        )
+        findings.append(Finding("warning", "mixed-units", name, message))
+    return findings

@@ -65,15 +65,7 @@ def load_spec(source: str | Path) -> ModelSpec:
     """
     if not isinstance(source, str | Path):
         raise SpecError(f"A spec is loaded by name or path; got {source!r}.")
-    path = expanded(source, SpecError)
-    if str(source) in shipped_specs():
-        path = _spec_folder() / f"{source}.toml"
-    elif not (path.is_file() or is_stream(path)):
-        known = shipped_specs()
-        raise SpecError(
-            f'"{source}" is neither a shipped spec nor a file. Shipped are {listed(known, 20)}.'
-            + nearest(str(source), known)
-        )
+    path = _path(source)
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
@@ -84,6 +76,25 @@ def load_spec(source: str | Path) -> ModelSpec:
         raise SpecError(f"{path} is not a readable TOML file: {error}") from None
     document.setdefault("name", path.stem)
     return spec_from_dict(document)
+
+
+def spec_text(source: str | Path) -> str:
+    """Return the TOML file of a spec that `load_spec` reads, with its comments."""
+    return _path(source).read_text(encoding="utf-8-sig")
+
+
+def _path(source: str | Path) -> Path:
+    """Return the file of a shipped spec or of a path."""
+    if str(source) in shipped_specs():
+        return _spec_folder() / f"{source}.toml"
+    path = expanded(source, SpecError)
+    if not (path.is_file() or is_stream(path)):
+        known = shipped_specs()
+        raise SpecError(
+            f'"{source}" is neither a shipped spec nor a file. Shipped are {listed(known, 20)}.'
+            + nearest(str(source), known)
+        )
+    return path
 
 
 def spec_from_dict(document: Mapping[str, Any]) -> ModelSpec:

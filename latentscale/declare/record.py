@@ -17,7 +17,13 @@ from latentscale.validate import plain
 
 
 class Record(BaseModel):
-    """A frozen record that refuses unknown fields and values of another type."""
+    """A frozen record that refuses unknown fields and values of another type.
+
+    Examples
+    --------
+    >>> isinstance(ls.load_spec("latentscale"), Record)
+    True
+    """
 
     # Terms speak of models, and pydantic before 2.10 keeps names that begin with model_ to itself.
     model_config = ConfigDict(
@@ -56,7 +62,8 @@ class Record(BaseModel):
 
         Returns
         -------
-        The changed copy; the record itself stays as it is.
+        Record
+            The changed copy; the record itself stays as it is.
 
         Raises
         ------
@@ -211,6 +218,11 @@ def _check_changes(changes: object) -> None:
         raise SpecError(
             'Changes of a spec must be given by field name, such as {"skills.count": 3}; '
             f"got {changes!r}."
+        )
+    name = changes.get("name")
+    if isinstance(name, str) and not name.strip():
+        raise SpecError(
+            f"name: {name!r} is empty, and results of several specs are known by their names."
         )
 
 

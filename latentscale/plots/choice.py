@@ -20,6 +20,7 @@ from latentscale.plots.style import (
     BLUE,
     GREY,
     VERMILLION,
+    OnAxes,
     Sheet,
     heading,
     legend,
@@ -40,18 +41,20 @@ _SIDE = 0.17
 """Of a row: how far two intervals of one row are apart from its middle."""
 
 
-def plot_next_benchmark(choice: NextBenchmark) -> Sheet:
+def plot_next_benchmark(choice: NextBenchmark, *, ax: OnAxes = None) -> Sheet:
     """Draw what each candidate measurement is expected to teach; the best at the top.
 
     Parameters
     ----------
     choice
         From `latentscale.next_benchmark`; its first 15 rows are drawn.
+    ax
+        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
 
     Returns
     -------
     Sheet
-        A matplotlib figure, not registered with pyplot.
+        A matplotlib figure, which `plt.show()` shows where pyplot is imported.
 
     Raises
     ------
@@ -65,7 +68,7 @@ def plot_next_benchmark(choice: NextBenchmark) -> Sheet:
     """
     expect(choice, NextBenchmark, "choice")
     table = choice.rows.iloc[:_BARS]
-    figure, (panel,) = panels(1, columns=1, width=6.6, height=0.6 + _ROW_INCHES * len(table))
+    figure, (panel,) = panels(1, columns=1, width=6.6, height=0.6 + _ROW_INCHES * len(table), ax=ax)
     rows = np.arange(len(table))
     by_variance = choice.ranked_by == "variance"
     values = table["variance_removed" if by_variance else "information"]
@@ -92,7 +95,9 @@ def plot_next_benchmark(choice: NextBenchmark) -> Sheet:
     return figure
 
 
-def plot_compute_needed(needed: ComputeNeeded, *, prob: float = DEFAULT_PROB) -> Sheet:
+def plot_compute_needed(
+    needed: ComputeNeeded, *, prob: float = DEFAULT_PROB, ax: OnAxes = None
+) -> Sheet:
     """Draw the chance that the target is reached by training compute, with the interval.
 
     Parameters
@@ -101,11 +106,13 @@ def plot_compute_needed(needed: ComputeNeeded, *, prob: float = DEFAULT_PROB) ->
         From `latentscale.flops_for_target`.
     prob
         Probability of the interval that is drawn.
+    ax
+        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
 
     Returns
     -------
     Sheet
-        A matplotlib figure, not registered with pyplot.
+        A matplotlib figure, which `plt.show()` shows where pyplot is imported.
 
     Raises
     ------
@@ -121,7 +128,7 @@ def plot_compute_needed(needed: ComputeNeeded, *, prob: float = DEFAULT_PROB) ->
     """
     expect(needed, ComputeNeeded, "needed")
     table = needed.table(prob)["flops"]
-    figure, (panel,) = panels(1, columns=1, width=6.6, height=2.9)
+    figure, (panel,) = panels(1, columns=1, width=6.6, height=2.9, ax=ax)
     at = needed.reached["at"].values
     panel.plot(at, needed.reached.values, color=BLUE, lw=1.8, label="chance that it is reached")
     for end in needed.fitted_range:
@@ -159,18 +166,20 @@ def plot_compute_needed(needed: ComputeNeeded, *, prob: float = DEFAULT_PROB) ->
     return figure
 
 
-def plot_passing(passing: Passing) -> Sheet:
+def plot_passing(passing: Passing, *, ax: OnAxes = None) -> Sheet:
     """Draw the chance that each model passes each threshold, one panel a benchmark.
 
     Parameters
     ----------
     passing
         From `latentscale.probability_above`.
+    ax
+        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
 
     Returns
     -------
     Sheet
-        A matplotlib figure, not registered with pyplot.
+        A matplotlib figure, which `plt.show()` shows where pyplot is imported.
 
     Raises
     ------
@@ -187,7 +196,7 @@ def plot_passing(passing: Passing) -> Sheet:
     names, models = list(dict.fromkeys(table["benchmark"])), list(passing.joint.index)
     columns = min(len(names), 4)
     height = 0.7 + _ROW_INCHES * len(models)
-    figure, axes = panels(len(names), columns=columns, width=2.4, height=height)
+    figure, axes = panels(len(names), columns=columns, width=2.4, height=height, ax=ax)
     for name, panel in zip(names, axes, strict=True):
         mine = table[table["benchmark"] == name].set_index("model").loc[models]
         heading(panel, _threshold(passing, name, float(mine["threshold"].iloc[0])))
@@ -214,7 +223,9 @@ def plot_passing(passing: Passing) -> Sheet:
     return figure
 
 
-def plot_few_shot(before: Forecast, after: Forecast, *, prob: float = DEFAULT_PROB) -> Sheet:
+def plot_few_shot(
+    before: Forecast, after: Forecast, *, prob: float = DEFAULT_PROB, ax: OnAxes = None
+) -> Sheet:
     """Draw forecasts without and with the scores given, one panel a benchmark.
 
     Parameters
@@ -223,11 +234,13 @@ def plot_few_shot(before: Forecast, after: Forecast, *, prob: float = DEFAULT_PR
         From `latentscale.predict`, of the same models: without and with scores in the table.
     prob
         Probability of the equal-tailed interval of a new score.
+    ax
+        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
 
     Returns
     -------
     Sheet
-        A matplotlib figure, not registered with pyplot.
+        A matplotlib figure, which `plt.show()` shows where pyplot is imported.
 
     Raises
     ------
@@ -253,7 +266,7 @@ def plot_few_shot(before: Forecast, after: Forecast, *, prob: float = DEFAULT_PR
     names = [str(name) for name in before.draws[BENCHMARK].values]
     columns = min(len(names), 4)
     height = 0.7 + 1.5 * _ROW_INCHES * len(models)
-    figure, axes = panels(len(names), columns=columns, width=2.4, height=height)
+    figure, axes = panels(len(names), columns=columns, width=2.4, height=height, ax=ax)
     for name, panel in zip(names, axes, strict=True):
         heading(panel, with_unit(name, before.units))
         for forecast, color, side, label in (
@@ -277,7 +290,9 @@ def plot_few_shot(before: Forecast, after: Forecast, *, prob: float = DEFAULT_PR
     return figure
 
 
-def plot_regression(regression: SkillRegression, *, prob: float = DEFAULT_PROB) -> Sheet:
+def plot_regression(
+    regression: SkillRegression, *, prob: float = DEFAULT_PROB, ax: OnAxes = None
+) -> Sheet:
     """Draw the coefficients of the skills, with intervals.
 
     Parameters
@@ -286,11 +301,13 @@ def plot_regression(regression: SkillRegression, *, prob: float = DEFAULT_PROB) 
         From `latentscale.studies.regress_on_skills`.
     prob
         Probability of the equal-tailed interval.
+    ax
+        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
 
     Returns
     -------
     Sheet
-        A matplotlib figure, not registered with pyplot.
+        A matplotlib figure, which `plt.show()` shows where pyplot is imported.
 
     Raises
     ------
@@ -307,7 +324,9 @@ def plot_regression(regression: SkillRegression, *, prob: float = DEFAULT_PROB) 
     table = regression.table(prob).set_index("term")
     skills = [term for term in table.index if term not in ("intercept", "sigma", "r_squared")]
     coefficients, rows = table.loc[skills], np.arange(len(skills))
-    figure, (panel,) = panels(1, columns=1, width=6.6, height=0.9 + _ROW_INCHES * len(skills))
+    figure, (panel,) = panels(
+        1, columns=1, width=6.6, height=0.9 + _ROW_INCHES * len(skills), ax=ax
+    )
     panel.axvline(0, color=BLACK, lw=0.8)
     panel.hlines(
         rows,

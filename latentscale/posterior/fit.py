@@ -168,7 +168,8 @@ class Fit:
 
         Returns
         -------
-        A fit of the same spec and scores. The fit itself stays as it is.
+        Fit
+            A fit of the same spec and scores. The fit itself stays as it is.
 
         Raises
         ------
@@ -197,7 +198,8 @@ class Fit:
 
         Returns
         -------
-        The path written.
+        pathlib.Path
+            The path written.
 
         Raises
         ------

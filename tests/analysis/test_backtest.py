@@ -420,3 +420,9 @@ def test_summary_of_a_calibrated_and_of_an_overconfident_table() -> None:
     assert honest["mae"] == pytest.approx(0.1 * np.sqrt(2 / np.pi), rel=0.05)
     assert honest["interval_score"] < bold["interval_score"]
     assert 0.3 < honest["mae_se"] / (0.0603 / np.sqrt(size)) < 3
+
+
+def test_a_fold_that_cannot_be_claimed_names_the_file(tmp_path: Path) -> None:
+    refused = pytest.raises(ls.FitError, match=r"Cannot write .*fold\.lock")
+    with refused, claimed(tmp_path / "gone" / "fold.csv", wait=True):
+        pass

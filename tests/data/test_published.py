@@ -199,6 +199,14 @@ def test_a_table_without_models_or_benchmarks_is_refused() -> None:
         read_published(pd.DataFrame({"Model": ["a"], "Price": [3.0]}))
 
 
+@pytest.mark.parametrize("first", ["Model", "model"])
+def test_repeated_columns_are_refused(first: str) -> None:
+    table = pd.DataFrame([["gpt-5", 0.1, 0.2]], columns=[first, "a", "a"])
+    for reader in (read_published, read_scores):
+        with pytest.raises(DataError, match=r"named more than once|occurs 2 times"):
+            reader(table)
+
+
 def test_unread_cells_are_counted_with_their_column() -> None:
     table = percentages()
     table.loc[0, "AIME 2025"] = "see notes"
@@ -213,10 +221,18 @@ def test_sizes_are_read_in_their_units() -> None:
 
 
 def test_printed_scores_are_read() -> None:
-    cells = pd.Series(["45.3%", "$5,478.20", "1,465*", "78.2 (±1.1)", "-", "soon", 3], dtype=object)
-    read = score_cells(cells)
-    assert read.values == pytest.approx([45.3, 5478.2, 1465, 78.2, np.nan, np.nan, 3], nan_ok=True)
-    assert (read.unread, read.half[3]) == ([5], 1.1)
+    texts = ["45.3%", "$5,478.20", "1,465*", "78.2 (±1.1)", "-", "soon", 3, "-$20", "45,3"]
+    read = score_cells(pd.Series(texts, dtype=object))
+    expected = [45.3, 5478.2, 1465, 78.2, np.nan, np.nan, 3, -20, np.nan]
+    assert read.values == pytest.approx(expected, nan_ok=True)
+    assert (read.unread, read.half[3]) == ([5, 8], 1.1)
+
+
+def test_names_are_read_without_links_and_medals() -> None:
+    models = ['<a href="https://x.y">gpt-5</a>', "[o3](https://x.y)", "🥇 Claude Opus 4"]
+    scores = read_published(pd.DataFrame({"Model": models, "HLE": [20.0, 25.0, 11.0]}))
+    assert scores.models == ("gpt-5", "o3", "Claude Opus 4")
+    assert "3 names are read without" in str(scores.audit.filter("names-cleaned"))
 
 
 def test_dates_without_a_day_are_in_their_middle() -> None:
@@ -229,3 +245,10 @@ def test_dates_without_a_day_are_in_their_middle() -> None:
         None,
     ]
     assert odd == ["Q3 2024"]
+
+
+def test_the_best_row_is_the_lowest_where_lower_is_better() -> None:
+    table = pd.DataFrame({"Model": ["gpt-5", "gpt-5", "o3"], "Error rate": [0.3, 0.1, 0.5]})
+    lower = {"Error rate": ls.Benchmark(lower_is_better=True)}
+    best = read_published(table, repeats="best", benchmarks=lower)
+    assert best.dataset["score"].sel(model="gpt-5").values == pytest.approx([0.1])

@@ -137,8 +137,9 @@ class FitCheck(Result):
 
         Returns
         -------
-        Columns of `latentscale.results.LeaveOneOut.table`, and verdict: ``"outlier"``,
-        ``"unsettled"`` or empty.
+        pandas.DataFrame
+            Columns of `latentscale.results.LeaveOneOut.table`, and verdict: ``"outlier"``,
+            ``"unsettled"`` or empty.
 
         Raises
         ------

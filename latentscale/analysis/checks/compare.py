@@ -99,8 +99,9 @@ def compare(fits: Mapping[str, Fit], *, seed: int = 0) -> Comparison:
 
     Returns
     -------
-    The comparison. Where ``high_k`` is more than a few scores, leave-one-out flatters that
-    model: compare `latentscale.backtest` runs by `compare_backtests` instead, which is exact.
+    Comparison
+        The comparison. Where ``high_k`` is more than a few scores, leave-one-out flatters that
+        model: compare `latentscale.backtest` runs by `compare_backtests` instead, which is exact.
 
     Raises
     ------

@@ -128,7 +128,8 @@ def diagnose(fit: Fit) -> Diagnosis:
 
     Returns
     -------
-    The diagnosis; print it, or read ``.passed``, ``.table()`` and ``.advice``.
+    Diagnosis
+        The diagnosis; print it, or read ``.passed``, ``.table()`` and ``.advice``.
 
     Raises
     ------

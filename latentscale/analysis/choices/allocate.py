@@ -85,11 +85,12 @@ class Allocation(Result):
 
         Returns
         -------
-        Columns target, kind, flops; params (billions), tokens (trillions), tokens_per_param
-        and value (posterior medians), each with _lower and _upper (NaN for a point estimate);
-        on_bound (probability that the optimum sits on a bound) and bound (the likelier one);
-        choice_params and choice_tokens (see `choice`); beyond_fitted (whether the medians lie
-        outside the range of the fitted models).
+        pandas.DataFrame
+            Columns target, kind, flops; params (billions), tokens (trillions), tokens_per_param and
+            value (posterior medians), each with _lower and _upper (NaN for a point estimate);
+            on_bound (probability that the optimum sits on a bound) and bound (the likelier one);
+            choice_params and choice_tokens (see `choice`); beyond_fitted (whether the medians lie
+            outside the range of the fitted models).
 
         Raises
         ------
@@ -152,9 +153,10 @@ class Allocation(Result):
 
         Returns
         -------
-        Columns target, flops, published_params, published_tokens, then ours as in `table`,
-        params_agrees (whether the published size lies in our interval, to its rounding) and
-        source.
+        pandas.DataFrame
+            Columns target, flops, published_params, published_tokens, then ours as in `table`,
+            params_agrees (whether the published size lies in our interval, to its rounding) and
+            source.
 
         Raises
         ------
@@ -259,8 +261,9 @@ def optimal_allocation(
 
     Returns
     -------
-    The allocations: print ``.table()``, plot with `latentscale.plots.plot_allocation`, or set
-    them beside published ones with ``.beside_published()``.
+    Allocation
+        The allocations: print ``.table()``, plot with `latentscale.plots.plot_allocation`, or set
+        them beside published ones with ``.beside_published()``.
 
     Raises
     ------

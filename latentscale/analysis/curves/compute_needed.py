@@ -127,8 +127,9 @@ class ComputeNeeded(Result):
 
         Returns
         -------
-        Rows lower, median, upper; columns flops, params_b (billions), tokens_t (trillions) and
-        beyond_fitted (bool). Infinite where the quantile is beyond the upper limit.
+        pandas.DataFrame
+            Rows lower, median, upper; columns flops, params_b (billions), tokens_t (trillions) and
+            beyond_fitted (bool). Infinite where the quantile is beyond the upper limit.
 
         Raises
         ------

@@ -104,8 +104,9 @@ class Curve(Result):
 
         Returns
         -------
-        Columns benchmark, at (natural units), mean, median, lower, upper (of the expected
-        score), score_lower, score_upper (of a new score), and beyond_fitted (bool).
+        pandas.DataFrame
+            Columns benchmark, at (natural units), mean, median, lower, upper (of the expected
+            score), score_lower, score_upper (of a new score), and beyond_fitted (bool).
 
         Raises
         ------

@@ -127,9 +127,9 @@ class Forecast(Result):
 
         Returns
         -------
-        Columns model, benchmark, mean, median, sd, lower, upper (of new scores, fractions or in
-        `units`),
-        basis, extrapolates and assumed (text, such as ``"instruct=1 (family)"``).
+        pandas.DataFrame
+            Columns model, benchmark, mean, median, sd, lower, upper (of new scores, fractions or in
+            `units`), basis, extrapolates and assumed (text, such as ``"instruct=1 (family)"``).
 
         Raises
         ------

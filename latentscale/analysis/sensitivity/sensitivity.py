@@ -150,7 +150,9 @@ def sensitivity(
 
     Returns
     -------
-    The sensitivity; print it, or read ``.table()``, ``.flagged``, ``.by_prior`` and ``.advice``.
+    Sensitivity
+        The sensitivity; print it, or read ``.table()``, ``.flagged``, ``.by_prior`` and
+        ``.advice``.
 
     Raises
     ------

@@ -163,8 +163,9 @@ def align(
 
     Returns
     -------
-    The alignment: ``.fit`` is the aligned fit, ``.rotation`` what was done, ``.table()`` the
-    loadings, ``.modes`` and ``.message`` whether they are one group.
+    Alignment
+        The alignment: ``.fit`` is the aligned fit, ``.rotation`` what was done, ``.table()`` the
+        loadings, ``.modes`` and ``.message`` whether they are one group.
 
     Raises
     ------

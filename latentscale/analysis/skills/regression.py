@@ -211,7 +211,8 @@ class SkillRegression(Result):
 
         Returns
         -------
-        Columns term, mean, median, sd, lower, upper and probability_positive.
+        pandas.DataFrame
+            Columns term, mean, median, sd, lower, upper and probability_positive.
 
         Raises
         ------

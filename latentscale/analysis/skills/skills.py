@@ -75,8 +75,9 @@ class Skills(Result):
 
         Returns
         -------
-        Columns benchmark, skill, median, lower, upper (of the loading), standardised (median)
-        and prob_positive.
+        pandas.DataFrame
+            Columns benchmark, skill, median, lower, upper (of the loading), standardised (median)
+            and prob_positive.
 
         Raises
         ------
@@ -166,7 +167,8 @@ class Skills(Result):
 
         Returns
         -------
-        Columns skill, median, lower, upper (of a minus b) and prob_higher (that a is higher).
+        pandas.DataFrame
+            Columns skill, median, lower, upper (of a minus b) and prob_higher (that a is higher).
 
         Raises
         ------
@@ -224,9 +226,10 @@ class Skills(Result):
 
         Returns
         -------
-        Columns between (``"families"``: of alpha in the population of families, where they
-        are pooled; ``"models"``: of theta over the fitted models, covariates included), skill,
-        other_skill, median, lower, upper.
+        pandas.DataFrame
+            Columns between (``"families"``: of alpha in the population of families, where they are
+            pooled; ``"models"``: of theta over the fitted models, covariates included), skill,
+            other_skill, median, lower, upper.
 
         Raises
         ------
@@ -264,8 +267,9 @@ class Skills(Result):
 
         Returns
         -------
-        Columns skill, rank, benchmark, standardised (median standardised loading) and
-        prob_top (posterior probability that it is among the n largest in size).
+        pandas.DataFrame
+            Columns skill, rank, benchmark, standardised (median standardised loading) and prob_top
+            (posterior probability that it is among the n largest in size).
 
         Raises
         ------
@@ -379,7 +383,8 @@ def skills(fit: Fit) -> Skills:
 
     Returns
     -------
-    Skills as draws, with tables.
+    Skills
+        Skills as draws, with tables.
 
     Raises
     ------

@@ -197,12 +197,21 @@ def claimed(file: Path, *, wait: bool) -> Iterator[bool]:
     ------
     Whether the fold is this process's: always with `wait`, which takes its turn; otherwise not
     while another process works on it.
+
+    Raises
+    ------
+    FitError
+        If the folder cannot be written to, or the disk is full.
     """
     if fcntl is None:
         yield True
         return
     lock = file.with_suffix(".lock")
-    with lock.open("w") as opened:
+    try:
+        opened = lock.open("w")
+    except OSError as failure:
+        raise FitError(f"Cannot write {lock}: {reason(failure)}.") from failure
+    with opened:
         try:
             fcntl.flock(opened, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:

@@ -5,7 +5,7 @@ The readers of single sources make it; it becomes `Scores` in one place, here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -256,7 +256,7 @@ def name_features() -> tuple[str | Feature, ...]:
 
 
 def one_score_a_cell(
-    cells: pd.DataFrame, rule: str, *, by_source: bool = False
+    cells: pd.DataFrame, rule: str, *, by_source: bool = False, falling: Collection[str] = ()
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """Merge the rows that a model has on one benchmark.
 
@@ -267,9 +267,11 @@ def one_score_a_cell(
     rule
         ``"mean"`` of the rows (settings, prompts, agents), whose standard error follows from
         theirs as independent ones and is missing if one of theirs is; or ``"best"``, the row with
-        the highest score.
+        the best score.
     by_source
         Whether rows of different sources stay apart.
+    falling
+        Benchmarks on which lower is better.
 
     Raises
     ------
@@ -284,7 +286,10 @@ def one_score_a_cell(
         return cells, []
     groups = cells[several].groupby(keys, sort=False)
     if rule == "best":
-        merged = cells.loc[groups["score"].idxmax()]
+        sign = np.where(cells["benchmark"].isin(list(falling)), -1.0, 1.0)
+        oriented = (sign * cells["score"])[several]
+        of_cell = [cells.loc[several, key] for key in keys]
+        merged = cells.loc[oriented.groupby(of_cell, sort=False).idxmax()]
     else:
         errors = cells.loc[several, "stderr"] ** 2
         total = errors.groupby([cells.loc[several, key] for key in keys], sort=False)
@@ -303,7 +308,7 @@ def one_score_a_cell(
     message = (
         f"{len(counts)} benchmarks have several rows of one model ({int(several.sum())} rows of "
         f"{len(merged)} scores; {largest}{' and others' if len(counts) > 5 else ''}); the "
-        f"{'mean' if rule == 'mean' else 'highest'} was taken."
+        f"{rule} was taken."
     )
     whole = pd.concat([cells[~several], merged[list(cells.columns)]], ignore_index=True)
     return whole, [Finding("info", "repeats-merged", "scores", message)]

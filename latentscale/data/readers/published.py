@@ -56,7 +56,7 @@ def read_published(
         Chinese); provider, release date, sizes, effort and licence likewise.
     repeats
         What becomes of several rows of one model on one benchmark: ``"mean"`` of those of each
-        source, or ``"best"``, the highest of all. A source is what a column Source, Agent,
+        source, or ``"best"``, the best of all. A source is what a column Source, Agent,
         Scaffold or Harness says.
     sources
         What becomes of several sources then: ``"merged"`` or ``"apart"``, as for
@@ -142,6 +142,9 @@ def published_measurements(
     declared = dict(benchmarks or {})
     own = [feature if isinstance(feature, str) else feature.name for feature in features or ()]
     table = table.set_axis([str(name).strip() for name in table.columns], axis="columns")
+    repeated = list(dict.fromkeys(table.columns[table.columns.duplicated()]))
+    if repeated:
+        raise DataError(f"{what}: columns named more than once: {listed(repeated)}. Keep one each.")
     roles = roles_of(table, kept=[*declared, *own])
     if "model" not in roles.columns:
         raise DataError(
@@ -159,7 +162,8 @@ def published_measurements(
     read = long_cells if roles.long else wide_cells
     cells, info, found = read(table, roles, named, declared, own, what)
     cells = cells.dropna(subset="score")[list(CELLS)].reset_index(drop=True)
-    cells, merged = one_score_a_cell(cells, repeats, by_source=repeats != "best")
+    falling = [name for name, benchmark in info.items() if benchmark.lower_is_better]
+    cells, merged = one_score_a_cell(cells, repeats, by_source=repeats != "best", falling=falling)
     models = models[models["model"].isin(cells["model"])].reset_index(drop=True)
     models, from_names = _with_names(models)
     return Measurements(

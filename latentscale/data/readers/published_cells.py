@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -22,7 +23,7 @@ _MISSING_WORDS: Final = frozenset(("tbd", "tba", "pending", "unknown", "undisclo
 _NUMBER: Final = r"-?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
 _SIGN: Final = r"[%\uff05]"  # the second is the full-width one of Chinese tables
 _CELL: Final = re.compile(
-    rf"(?P<money>[$€£])?\s*(?P<number>{_NUMBER})\s*(?P<percent>{_SIGN})?"
+    rf"(?P<minus>-(?=[$€£]))?(?P<money>[$€£])?\s*(?P<number>{_NUMBER})\s*(?P<percent>{_SIGN})?"
     rf"\s*(?:[(\[]?\s*(?:±|\+/-|\+-)\s*(?P<half>{_NUMBER})\s*{_SIGN}?\s*[)\]]?)?\s*[*†‡^]*"
 )
 _PLUS_MINUS: Final = re.compile(
@@ -77,6 +78,7 @@ def score_cells(column: pd.Series) -> ScoreCells:
             continue
         match = _CELL.fullmatch(cell.strip()) if isinstance(cell, str) else None
         number = _plain(match["number"]) if match else number_of_cell(cell)
+        number = -number if number is not None and match and match["minus"] else number
         if number is None or not np.isfinite(number):
             unread.append(row)
             continue
@@ -85,6 +87,18 @@ def score_cells(column: pd.Series) -> ScoreCells:
             percent[row], money[row] = bool(match["percent"]), bool(match["money"])
             half[row] = _plain(match["half"]) if match["half"] else np.nan
     return ScoreCells(values, percent, money, half, unread)
+
+
+def plain_name(cell: object) -> str:
+    """Return a model's name without HTML tags, the address of a link, and medals before it."""
+    text = re.sub(r"<[^<>]+>", "", str(cell))
+    text = re.sub(r"\[([^\[\]]+)\]\([^()]*\)", r"\1", text)
+    kept = [letter for letter in text if unicodedata.category(letter) not in _SYMBOLS]
+    return re.sub(r"\s+", " ", "".join(kept)).strip()
+
+
+_SYMBOLS: Final = ("So", "Mn", "Cf")
+"""Unicode's other symbols, marks and marks of no width: medals and emoji."""
 
 
 def half_widths(column: pd.Series) -> Floats | None:

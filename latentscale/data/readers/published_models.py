@@ -11,7 +11,7 @@ from latentscale.data.audit import Finding
 from latentscale.data.features import Feature
 from latentscale.data.readers.efforts import UNSTATED, effort_of
 from latentscale.data.readers.measurements import commonest, name_features
-from latentscale.data.readers.published_cells import amounts, dates, is_empty, truths
+from latentscale.data.readers.published_cells import amounts, dates, is_empty, plain_name, truths
 from latentscale.data.readers.published_columns import Roles
 from latentscale.errors import listed
 
@@ -42,13 +42,14 @@ def described(
     """
     columns = roles.columns
     efforts = _efforts(table, columns.get("effort"))
-    names = pd.Series([str(cell).strip() for cell in table[columns["model"]].tolist()])
+    written = [str(cell).strip() for cell in table[columns["model"]].tolist()]
+    names = pd.Series([plain_name(name) or name for name in written], dtype=object)
     levels = pd.DataFrame({"model": names, "effort": efforts}).fillna({"effort": ""})
     several = levels.drop_duplicates().groupby("model").size()
     apart = names.map(several).gt(1) & levels["effort"].ne("")
     named = names.where(~apart, names + " (" + levels["effort"] + ")")
     read: dict[str, Sequence[Any] | pd.Series] = {"effort": efforts}
-    findings = [_recognised(roles)]
+    findings = [_recognised(roles), *_cleaned(written, names)]
     for role in ("released", *_TEXTS, *_AMOUNTS, "reasoning", "instruct", "open_weights"):
         if role not in columns:
             continue
@@ -113,6 +114,14 @@ def _licences(column: pd.Series) -> list[float | None]:
         None if is_empty(cell) else float(str(cell).strip().casefold() not in _CLOSED)
         for cell in column.tolist()
     ]
+
+
+def _cleaned(written: Sequence[str], names: pd.Series) -> list[Finding]:
+    changed = [f"{name} of {old}" for old, name in zip(written, names, strict=True) if name != old]
+    if not changed:
+        return []
+    message = f"{len(changed)} names are read without links, tags or symbols: {listed(changed, 3)}."
+    return [Finding("info", "names-cleaned", "model", message)]
 
 
 def _recognised(roles: Roles) -> Finding:

@@ -208,7 +208,7 @@ def _scaled(name: str, cells: ScoreCells, named_as_benchmark: bool) -> tuple[Ben
     if not named_as_benchmark and is_neither(name):
         return None, "by its name a rank, price, speed, count or setting"
     if not known.size:
-        return None, "no numbers"
+        return None, "text, not numbers" if cells.unread else "no numbers"
     if len(cells.unread) > known.size:
         return None, "mostly text"
     low, high = float(known.min()), float(known.max())

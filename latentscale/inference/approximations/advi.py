@@ -133,8 +133,7 @@ class ADVI(Method):
         Raises
         ------
         FitError
-            If the objective cannot be computed anywhere, or `approximation` is too large for the
-            parameters.
+            If `approximation` is ``"full_rank"`` and the model has too many parameters for that.
 
         Examples
         --------
