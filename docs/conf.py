@@ -31,6 +31,8 @@ extensions = [
     "myst_nb",
     "sphinx_design",
     "sphinx_copybutton",
+    "alt_text",
+    "defaults",
     "mathml",
     "measured",
 ]
@@ -75,7 +77,8 @@ html_theme_options = {
     "show_prev_next": True,
     "back_to_top_button": False,
 }
-html_sidebars = {"index": [], "start": [], "comparison": []}
+_BROAD = ("index", "start", "comparison", "which_spec", "which_method")
+html_sidebars = {page: [] for page in _BROAD}  # wide tables, or nothing to list
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 html_math_renderer = "mathml"

@@ -130,3 +130,7 @@ __all__ = [
     "status_of_approximation",
     "status_of_chains",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -63,6 +63,11 @@ def call_text(record: Any) -> str:
     return fitted_text([f"{type(record).__name__}({', '.join(parts)})"])
 
 
+def counted(count: int, singular: str, plural: str = "") -> str:
+    """Return a number with what it counts, "1 score" or "3 scores"; `plural` if irregular."""
+    return f"{count} {singular if count == 1 else plural or singular + 's'}"
+
+
 def shortened(text: str, most: int) -> str:
     """Return a text of at most `most` letters, the last an ellipsis where it was longer."""
     return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -25,3 +25,7 @@ __all__ = [
     "StochasticMarginalML",
     "marginal_estimate",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

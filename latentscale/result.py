@@ -9,7 +9,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import fields
-from functools import partial, wraps
+from functools import wraps
 from html import escape
 from importlib import import_module
 from inspect import isfunction, signature
@@ -72,14 +72,52 @@ class Result(ABC):
     @property
     @abstractmethod
     def headline(self) -> str:
-        """What it says, in a sentence."""
+        """What it says, in a sentence.
+
+        Examples
+        --------
+        >>> ls.skills(fit).headline
+        '2 skills of 55 models on 6 benchmarks, 800 draws; below, what each moves most'
+        """
 
     @abstractmethod
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
-        """Return it as a table, with equal-tailed intervals of probability `prob`."""
+        """Return it as a table, with equal-tailed intervals of probability `prob`.
+
+        Parameters
+        ----------
+        prob
+            Probability of the intervals, in (0, 1).
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a quantity; which columns, each result says.
+
+        Raises
+        ------
+        LatentscaleError
+            If `prob` is not strictly between 0 and 1.
+
+        Examples
+        --------
+        >>> ls.skills(fit).table(prob=0.5).columns.tolist()[:4]
+        ['benchmark', 'skill', 'median', 'lower']
+        """
 
     def brief(self) -> pd.DataFrame | None:
-        """Return the rows and columns that text and notebooks show; None for no table."""
+        """Return the rows and columns that text and notebooks show; None for no table.
+
+        Returns
+        -------
+        pandas.DataFrame or None
+            A part of the table.
+
+        Examples
+        --------
+        >>> ls.skills(fit).brief().columns.tolist()[:2]
+        ['skill', 'rank']
+        """
         return self.table()
 
     def __repr__(self) -> str:
@@ -157,6 +195,11 @@ class Picture:
     name
         Name of a function of `latentscale.plots`, or ``"module:function"`` of any other that
         returns a `Drawing` or a matplotlib figure.
+
+    Examples
+    --------
+    >>> vars(ls.results.Skills)["plot"].name
+    'plot_loadings'
     """
 
     def __init__(self, name: str) -> None:
@@ -176,7 +219,8 @@ class Picture:
     def __get__(self, result: Result | None, owner: type) -> Picture | Callable[..., Drawing]:
         if result is None:
             return self
-        return partial(getattr(import_module(self._module), self._function), result)
+        # A method of the result, so that ``?`` shows the function's own text and arguments.
+        return MethodType(getattr(import_module(self._module), self._function), result)
 
 
 def _with_checked_prob(method: Callable[..., pd.DataFrame]) -> Callable[..., pd.DataFrame]:
@@ -268,7 +312,14 @@ class TableOrMethod:
 
 
 class FixedTable(Result, table_was_attribute=True):
-    """A result whose table, the field `rows`, holds no interval."""
+    """A result whose table, the field `rows`, holds no interval.
+
+    Examples
+    --------
+    >>> passing = ls.probability_above(fit, planned, {"mmlu": 0.5}, seed=1)
+    >>> isinstance(passing, FixedTable)
+    True
+    """
 
     rows: pd.DataFrame
 
@@ -279,6 +330,21 @@ class FixedTable(Result, table_was_attribute=True):
         ----------
         prob
             Checked, as in every result; the table holds no interval.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The rows; changing them does not change the result.
+
+        Raises
+        ------
+        LatentscaleError
+            If `prob` is not strictly between 0 and 1.
+
+        Examples
+        --------
+        >>> passing.table()["benchmark"].tolist()
+        ['mmlu']
         """
         return self.rows.copy()
 

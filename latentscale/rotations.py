@@ -12,3 +12,7 @@ from latentscale.analysis.skills.rotations import (
 )
 
 __all__ = ["Geomin", "Oblimin", "PrincipalAxes", "Quartimax", "Rotation", "Varimax"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from latentscale.analysis.checks.calibrate import pit_histogram, reliability, summarise
 from latentscale.analysis.checks.compare import compare_backtests
 from latentscale.analysis.checks.predictive import posterior_predictive, prior_predictive
+from latentscale.analysis.checks.replicated import with_posterior_predictive
 from latentscale.analysis.choices.target import Target
 from latentscale.analysis.sensitivity.anchor_variants import anchor_variants
 from latentscale.analysis.sensitivity.influence import family_influence
@@ -40,4 +41,9 @@ __all__ = [
     "summarise",
     "undisclosed",
     "variance_shares",
+    "with_posterior_predictive",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

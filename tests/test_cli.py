@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tomllib
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -220,6 +221,31 @@ def test_gather_shows_what_a_source_holds(capsys: pytest.CaptureFixture[str]) ->
     assert said.err.count("contaminated-7B") == 1
 
 
+def test_gather_reads_a_hubs_table_as_it_is_published(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hub, out = tmp_path / "hub.csv", tmp_path / "scores.csv"
+    rows = {"Model": ["gpt-5", "gpt-5", "o3"], "Agent": ["a", "b", "b"], "Price": "$3"}
+    rows |= {"% Resolved": ["70%", "60%", "50%"]}
+    pd.DataFrame(rows).to_csv(hub, index=False)
+    assert main(["gather", str(hub), "--repeats", "best", "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "model from Model" in said
+    assert '"Price": by its name' in said
+    scores = ls.readers.read_scores(out)
+    assert scores.dataset["score"].sel(model="gpt-5").values == pytest.approx([0.7])
+    assert scores.families == ("gpt", "openai-o")
+    assert main(["gather", str(hub), "--sources", "apart", "--out", str(out)]) == 0
+    assert ls.readers.read_scores(out).benchmark_info["% Resolved (a)"].task == "% Resolved"
+    assert "leave out" in _refused(capsys, "gather", hub, "--metadata", out)
+    about = tmp_path / "about.toml"
+    about.write_text('[Price]\nscale = "fraction"\n')
+    words = ("report", hub, "--benchmarks", about, "--out", tmp_path / "page.html")
+    assert "Price" in _refused(capsys, *words)
+    board = RECORDED / "leaderboard_contents.csv"
+    assert "for a hub's table" in _refused(capsys, "gather", board, "--repeats", "best")
+
+
 def test_gather_writes_a_table_that_data_and_fit_read(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -246,6 +272,9 @@ def test_specs_lists_and_shows(capsys: pytest.CaptureFixture[str]) -> None:
     assert tuple(listed) == shipped_specs()
     assert main(["specs", "cai2025"]) == 0
     assert "ModelSpec cai2025" in capsys.readouterr().out
+    assert main(["specs", "cai2025", "--toml"]) == 0
+    document = tomllib.loads(capsys.readouterr().out)
+    assert spec_from_dict({"name": "cai2025", **document}) == ls.load_spec("cai2025")
     assert main(["specs", "cai2025", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == ls.load_spec("cai2025").to_dict()
 
@@ -278,6 +307,8 @@ def test_mistakes_give_one_message_and_exit_code_two(
     broken.write_text("model,family,params_b\nm,f,1\n")
     text = tmp_path / "text.nc"
     text.write_text("this is not a fit")
+    minutes = tmp_path / "minutes.csv"
+    minutes.write_text("model,family,horizon\na,f,12\nb,f,45\n")
     bad_spec = tmp_path / "bad.toml"
     bad_spec.write_text("covariate = []\n")
     cases: list[tuple[tuple[object, ...], str]] = [
@@ -308,6 +339,7 @@ def test_mistakes_give_one_message_and_exit_code_two(
         (("report", fit_file, "--planned", broken, "-o", tmp_path / "r.html"), "tokens_t"),
         (("diagnose", tmp_path), "holds no draws by latentscale"),
         (("specs", "cai"), "neither a shipped spec nor a file"),
+        (("data", minutes), "--benchmarks FILE.toml"),
         (("demo", "--folder", planned, "--draws", "1"), "planned.csv"),
     ]
     for words, expected in cases:

@@ -28,6 +28,20 @@ def test_the_front_door_has_about_35_names_and_a_few_modules() -> None:
     assert dir(ls) == sorted([*ls.__all__, "__version__"])
 
 
+BESIDE = ("latentscale.data", "latentscale.declare", "latentscale.extend")
+"""Public modules that are imported by name."""
+MODULES = [
+    *(value for name in ls.__all__ if isinstance(value := getattr(ls, name), ModuleType)),
+    *(import_module(name) for name in BESIDE),
+]
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+def test_completion_offers_the_public_names_of_a_module_alone(module: ModuleType) -> None:
+    assert dir(module) == sorted(module.__all__)
+    assert all(hasattr(module, name) for name in dir(module))
+
+
 def test_every_name_has_its_use_documented() -> None:
     for name in ls.__all__:
         assert getattr(ls, name).__doc__, name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -92,6 +93,15 @@ def test_a_picture_is_a_function_of_plots() -> None:
     pictures = [kind.__dict__["plot"] for kind in every_result() if "plot" in kind.__dict__]
     assert len(pictures) >= 16 and all(isinstance(picture, Picture) for picture in pictures)
     assert {picture.name for picture in pictures} <= set(plots.__all__)
+
+
+def test_plot_of_a_result_shows_the_arguments_and_text_of_its_function(
+    results: dict[str, Any],
+) -> None:
+    plot = results["Forecast"].plot
+    assert inspect.getdoc(plot) == inspect.getdoc(ls.plots.plot_forecast)
+    _, *others = inspect.signature(ls.plots.plot_forecast).parameters
+    assert list(inspect.signature(plot).parameters) == others
 
 
 def test_text_and_html_are_short(results: dict[str, Result]) -> None:

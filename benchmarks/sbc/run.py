@@ -9,330 +9,24 @@ quantities after Modrák et al. 2023). Deliberate faults show that the check has
     python -m benchmarks.sbc.run --quick          # every case, few simulations, files apart
     python -m benchmarks.sbc.run --report         # write SBC.md and the figures from what is there
 
+    python -m benchmarks.sbc.run --case latentscale --workers 8
+    python -m benchmarks.sbc.run --case latentscale --cluster tcp://10.0.0.1:8786
+
 A run that was stopped goes on where it was.
 """
 
 from __future__ import annotations
 
 import argparse
-import time
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-import pymc as pm
-import xarray as xr
-from pytensor.graph.replace import clone_replace
-
 import latentscale as ls
-from benchmarks.common.refit import as_fit, sample, thin, with_scores
-from latentscale.data.scores import Scores, scores_from_frame
-from latentscale.declare import ModelSpec
-from latentscale.dims import BENCHMARK, CELL, CHAIN, DRAW, LOG_LIKELIHOOD, MODEL, SAMPLE
-from latentscale.model.build import build_design
-from latentscale.model.design import Design, design
-from latentscale.posterior.convergence import convergence
+from benchmarks.sbc.refits import run
+from benchmarks.sbc.report import write_report
+from benchmarks.sbc.simulation import FAULTS, KEPT, SEED, specs
 
 HERE = Path(__file__).resolve().parent
-BENCHMARKS = ("mmlu", "hellaswag", "math_lvl5", "ifeval", "arc", "mmlu_pro")
-HELD = ("held base", "held tuned")
-SEED = 20261122
-KEPT = 63  # draws that a truth is ranked among: 64 equally likely ranks
-EDGE = 5e-4  # half an item of 1,000
-BLOCK = 200
-MAX_BLOCKS = 100
-FAULTS = ("none", "family", "floor", "prior")
-
-
-def specs() -> dict[str, ModelSpec]:
-    """Return the specs under test by the name of their case."""
-    cai = ls.load_spec("cai2025").with_({"skills.identify.anchors": BENCHMARKS[:4]})
-    positive = {"loading": {"dist": "HalfNormal", "sigma": 1.0}}
-    return {
-        "latentscale": ls.load_spec("latentscale"),
-        "cai2025": cai,
-        "cai2025-positive": cai.with_priors(positive),
-    }
-
-
-@dataclass(frozen=True)
-class Study:
-    """One case with its fault: a simulator, and what is fitted.
-
-    Attributes
-    ----------
-    spec
-        The model that simulates.
-    whole, train
-        Design of all rows, and of the rows that are fitted; they share a covariate transform.
-    simulator
-        The model of `whole`.
-    fit_spec, fit_design
-        Spec and design of the fit, wrong on purpose where there is a fault.
-    """
-
-    spec: ModelSpec
-    fault: str
-    whole: Design
-    train: Design
-    simulator: pm.Model
-    fit_spec: ModelSpec
-    fit_design: Design
-
-
-@dataclass(frozen=True)
-class Simulation:
-    """Parameters from the prior, and scores from them: fitted cells and held-out models."""
-
-    truth: xr.Dataset
-    score_of_cell: np.ndarray
-    held: xr.DataArray
-    tried: int
-
-
-def template(families: int = 16, members: int = 3, seed: int = SEED) -> Scores:
-    """Return the rows that are simulated: `members` models a family, two held-out ones at the end.
-
-    Two families a lineage, but for the last four, which are alone; every third row is tuned; one
-    cell in ten is empty.
-    """
-    rng = np.random.default_rng(seed)
-    rows = []
-    for family in range(families):
-        tokens = float(np.exp(rng.uniform(np.log(0.3), np.log(12))))
-        lineage = family // 2 if family < families - 4 else family
-        for member in range(members):
-            rows.append(_row(f"m{family}-{member}", family, lineage, tokens, rng))
-    for name, family in zip(HELD, (0, families - 1), strict=True):
-        source = rows[family * members]
-        instruct = int(name == HELD[1])
-        size = float(np.exp(rng.uniform(np.log(0.5), np.log(80))))
-        rows.append({**source, "model": name, "instruct": instruct, "params_b": size})
-    frame = pd.DataFrame(rows)
-    score = np.full((len(frame), len(BENCHMARKS)), 0.5)
-    empty = rng.random(score.shape) < 0.1
-    empty[-len(HELD) :] = False
-    score[empty] = np.nan
-    return scores_from_frame(frame.join(pd.DataFrame(score, columns=list(BENCHMARKS))))
-
-
-def _row(
-    name: str, family: int, lineage: int, tokens: float, rng: np.random.Generator
-) -> dict[str, object]:
-    return {
-        "model": name,
-        "family": f"family {family:02d}",
-        "lineage": f"lineage {lineage:02d}",
-        "instruct": int(rng.random() < 1 / 3),
-        "params_b": float(np.exp(rng.uniform(np.log(0.5), np.log(80)))),
-        "tokens_t": tokens,
-    }
-
-
-def prepare(spec: ModelSpec, fault: str) -> Study:
-    """Build the simulator and decide what is fitted."""
-    whole, train = designs(spec)
-    return Study(
-        spec, fault, whole, train, build_design(spec, whole), *faulty_fit(spec, train, fault)
-    )
-
-
-def designs(spec: ModelSpec) -> tuple[Design, Design]:
-    """Return the design of all rows and that of the fitted rows, on one covariate scale."""
-    rows = template()
-    train = design(spec, rows.without(list(HELD)))
-    return design(spec, rows, transform=train.transform), train
-
-
-def faulty_fit(spec: ModelSpec, train: Design, fault: str) -> tuple[ModelSpec, Design]:
-    """Return spec and design of the fit: those of the simulation, or wrong in one place.
-
-    ``floor``: the fit takes the floor of arc for 0 where scores were made with 0.25.
-    ``prior``: the fit expects intercepts within Normal(0, 0.5) where they came from the spec's
-    own prior. ``family`` is a fault of the data (`draw_block`).
-    """
-    if fault == "floor":
-        floor = train.scores.dataset["floor"].copy()
-        floor.loc[{BENCHMARK: "arc"}] = 0.0
-        return spec, replace(train, scores=Scores(train.scores.dataset.assign(floor=floor)))
-    if fault == "prior":
-        return spec.with_priors({"intercept": {"dist": "Normal", "mu": 0.0, "sigma": 0.5}}), train
-    return spec, train
-
-
-def draw_block(model: pm.Model, fault: str, count: int, seed: int) -> tuple[xr.Dataset, np.ndarray]:
-    """Draw parameters and scores from the prior, dims (draw, ...) and (draw, cell).
-
-    With the fault ``family``, scores are made with family levels twice those recorded.
-    """
-    kept = [v for v in [*model.free_RVs, *model.deterministics] if not v.name.endswith("_raw")]
-    score = model["score"]
-    if fault == "family":
-        level = model["family_skill"]
-        kept_and_score = clone_replace([score], {level: 2.0 * level}, rebuild_strict=False)
-        score = kept_and_score[0]
-    *values, scores = pm.draw([*kept, score], count, random_seed=seed, mode="FAST_COMPILE")
-    coords = {dim: list(names) for dim, names in model.coords.items() if names is not None}
-    variables = {
-        v.name: ((DRAW, *v.dims), np.asarray(value)) for v, value in zip(kept, values, strict=True)
-    }
-    used = {dim for dims, _ in variables.values() for dim in dims}
-    drawn = xr.Dataset(variables, coords={k: c for k, c in coords.items() if k in used})
-    return drawn, np.asarray(scores)
-
-
-def inside(scores: np.ndarray) -> np.ndarray:
-    """Say which tables, dims (draw, cell), keep every score away from 0 and 1.
-
-    The rule looks at data alone, so a posterior given an accepted table is what it was, and ranks
-    over accepted tables stay uniform. Pulling scores inside instead would change the data and not
-    the density that is fitted to them.
-    """
-    return np.all((scores > EDGE) & (scores < 1 - EDGE), axis=1)
-
-
-def simulate(study: Study, number: int) -> Simulation:
-    """Draw from the prior until a table is accepted."""
-    fitted = study.whole.model_of_cell < len(study.train.scores.models)
-    for block in range(MAX_BLOCKS):
-        seed = int(np.random.SeedSequence([SEED, number, block]).generate_state(1)[0])
-        drawn, scores = draw_block(study.simulator, study.fault, BLOCK, seed)
-        good = np.flatnonzero(inside(scores[:, fitted]))
-        if len(good):
-            first = int(good[0])
-            truth = drawn.isel({DRAW: first})
-            table = np.full(
-                [study.whole.scores.dataset.sizes[d] for d in (MODEL, BENCHMARK)], np.nan
-            )
-            table[study.whole.model_of_cell, study.whole.benchmark_of_cell] = scores[first]
-            held = xr.DataArray(
-                table[-len(HELD) :],
-                dims=(MODEL, BENCHMARK),
-                coords={MODEL: list(HELD), BENCHMARK: list(study.whole.scores.benchmarks)},
-            )
-            if MODEL in truth.dims:
-                truth = truth.sel({MODEL: list(study.train.scores.models)})
-            return Simulation(truth, scores[first, fitted], held, block * BLOCK + first + 1)
-    raise RuntimeError(f"Simulation {number}: no table accepted in {MAX_BLOCKS * BLOCK} draws.")
-
-
-def ranks_of(
-    study: Study, simulated: Simulation, posterior: xr.Dataset, seed: int
-) -> dict[str, int]:
-    """Return the rank of every test quantity's truth among the kept draws."""
-    from benchmarks.sbc.uniformity import rank
-
-    rng = np.random.default_rng(seed)
-    right = with_scores(study.train, simulated.score_of_cell)
-    believed = with_scores(study.fit_design, simulated.score_of_cell)
-    fit = as_fit(study.fit_spec, believed, thin(posterior, KEPT), seed)
-    known = simulated.truth.expand_dims({CHAIN: 1, DRAW: 1})
-    truth = as_fit(study.spec, right, known, seed)
-    pairs = [*_parameters(truth, fit), *_likelihood(truth, fit), *_forecasts(truth, fit, seed)]
-    table = template().select(models=list(HELD)).to_frame().drop(columns=list(BENCHMARKS))
-    new = ls.predict(fit, table, seed=seed).draws
-    for model in HELD:
-        for benchmark in BENCHMARKS:
-            cell = {MODEL: model, BENCHMARK: benchmark}
-            true = float(simulated.held.sel(cell))
-            pairs.append((f"score of {model}: {benchmark}", true, new.sel(cell).values))
-    return {name: rank(true, draws, rng) for name, true, draws in pairs}
-
-
-Pair = tuple[str, float, np.ndarray]
-
-
-def _parameters(truth: ls.Fit, fit: ls.Fit) -> Iterator[Pair]:
-    """Yield every top-level parameter, and the mean of each that has several elements."""
-    true, draws = truth.samples, fit.samples
-    for name in fit.tree["log_prior"].to_dataset().data_vars:
-        elements = _elements(draws[name])
-        whole = _elements(true[name])
-        free = {key: d for key, d in elements.items() if np.ptp(d) > 1e-9}
-        if len(free) > 1:
-            total = np.mean([whole[key][0] for key in free])
-            yield f"{name}, mean", float(total), np.mean(list(free.values()), axis=0)
-        for key, values in free.items():
-            yield f"{name}{key}", float(whole[key][0]), values
-    if "skill_cholesky" in draws:
-        yield (
-            "skill correlation [2, 1]",
-            float(true["skill_cholesky"].values[0, 1, 0]),
-            draws["skill_cholesky"].values[:, 1, 0],
-        )
-
-
-def _elements(array: xr.DataArray) -> dict[str, np.ndarray]:
-    rest = [dim for dim in array.dims if dim != SAMPLE]
-    if not rest:
-        return {"": array.values}
-    flat = array.stack(element=rest).transpose(SAMPLE, "element")
-    labels = [
-        f" [{', '.join(str(coordinate) for coordinate in key)}]" for key in flat["element"].values
-    ]
-    return {label: flat.values[:, place] for place, label in enumerate(labels)}
-
-
-def _likelihood(truth: ls.Fit, fit: ls.Fit) -> Iterator[Pair]:
-    """Yield the log likelihood of the table, a quantity that sees data and parameters at once."""
-    total = [f.tree[LOG_LIKELIHOOD]["score"].sum(CELL).values.ravel() for f in (truth, fit)]
-    yield "log likelihood", float(total[0][0]), total[1]
-
-
-def _forecasts(truth: ls.Fit, fit: ls.Fit, seed: int) -> Iterator[Pair]:
-    """Yield expected scores of new families, averaged over benchmarks: known lineage and new."""
-    about = {"instruct": [0, 0], "params_b": [70.0, 70.0], "tokens_t": [4.0, 4.0]}
-    names = ["new family of lineage 00", "new family"]
-    lineage = ["lineage 00", "new lineage"]
-    frame = pd.DataFrame({"model": names, "family": names, "lineage": lineage, **about})
-    true = ls.predict(truth, frame, seed=seed + 7919).mean_draws.mean(BENCHMARK)
-    draws = ls.predict(fit, frame, seed=seed).mean_draws.mean(BENCHMARK)
-    for name in names:
-        one = {MODEL: name}
-        yield f"curve of {name}", true.sel(one).values.item(), draws.sel(one).values
-
-
-def run(case: str, fault: str, simulations: int, method: ls.NUTS, folder: Path) -> None:
-    """Run simulations that are not in the case's file yet, appending each as it ends."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"sbc_{case}_{fault}_{specs()[case].digest[:8]}.csv"
-    table = pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=["simulation"])
-    missing = [number for number in range(simulations) if number not in set(table["simulation"])]
-    if not missing:
-        return
-    study = prepare(specs()[case], fault)
-    for number in missing:
-        seed = int(np.random.SeedSequence([SEED, number]).generate_state(1)[0]) % 2**31
-        simulated = simulate(study, number)
-        start = time.perf_counter()
-        told = with_scores(study.fit_design, simulated.score_of_cell)
-        sampled = sample(study.fit_spec, told, method, seed)
-        statistics = convergence(sampled.draws.posterior, None)
-        about = {
-            "seconds": round(time.perf_counter() - start, 1),
-            "first_rhat": round(sampled.first_rhat, 3),
-            "max_rhat": round(statistics.max_rhat, 3),
-            "min_ess": round(statistics.min_ess, 1),
-            "dropped_chains": sampled.dropped_chains,
-            "divergences": sampled.divergences,
-            "tried": simulated.tried,
-        }
-        ranks = ranks_of(study, simulated, sampled.draws.posterior, seed)
-        row = {"simulation": number, **about, **ranks}
-        table = with_row(table, row)
-        table.to_csv(path, index=False)
-        print(f"{path.name}: {number}: {about}", flush=True)
-
-
-def with_row(table: pd.DataFrame, row: dict[str, object]) -> pd.DataFrame:
-    """Return a table with one row more; a quantity new to it is empty in the rows before."""
-    if table.empty:
-        return pd.DataFrame([row])
-    whole = pd.concat([table, pd.DataFrame([row])], ignore_index=True)
-    return whole.convert_dtypes()  # ranks stay whole numbers beside empty cells
 
 
 def main() -> None:
@@ -344,15 +38,24 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=400)
     parser.add_argument("--quick", action="store_true", help="3 simulations a case, apart")
     parser.add_argument("--report", action="store_true", help="only write SBC.md from the files")
+    parser.add_argument("--workers", type=int, default=1, help="simulations that run at once")
+    parser.add_argument("--cluster", help="address of a dask.distributed scheduler to run them on")
     given = parser.parse_args()
     folder = HERE / "runs" / "quick" if given.quick else HERE / "results"
     warnings.simplefilter("ignore", ls.DataWarning)
     if not given.report:
         method = ls.NUTS(draws=given.draws, tune=given.draws, chains=2, cores=1)
         for case in given.case or list(specs()):
-            run(case, given.fault, 3 if given.quick else given.simulations, method, folder)
-    from benchmarks.sbc.report import write_report
-
+            count = 3 if given.quick else given.simulations
+            run(
+                case,
+                given.fault,
+                count,
+                method,
+                folder,
+                workers=given.workers,
+                cluster=given.cluster,
+            )
     write_report(folder, KEPT, SEED)
 
 

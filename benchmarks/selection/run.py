@@ -177,7 +177,9 @@ def halves(scores: ls.Scores, seed: int = SEED) -> list[Fold]:
     return folds
 
 
-def run(names: list[str], base: str, workers: int, only: list[str]) -> None:
+def run(
+    names: list[str], base: str, only: list[str], *, workers: int = 1, cluster: str | None = None
+) -> None:
     for name in names:
         spec = candidate(name, base)
         for table, scores in tables().items():
@@ -190,6 +192,7 @@ def run(names: list[str], base: str, workers: int, only: list[str]) -> None:
                 method=METHOD,
                 seed=SEED,
                 workers=workers,
+                cluster=cluster,
                 folder=FOLDER / "folds",
                 progress=False,
             )
@@ -260,12 +263,19 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help=f"of {', '.join(CANDIDATES)}")
     parser.add_argument("--base", default="latentscale")
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--cluster", help="address of a dask.distributed scheduler to fit on")
     parser.add_argument("--only", nargs="*", default=list(TABLES), choices=list(TABLES))
     options = parser.parse_args()
     unknown = [name for name in options.names if name not in CANDIDATES]
     if unknown:
         parser.error(f"no candidate is called {unknown}; there are {list(CANDIDATES)}")
-    run(options.names, options.base, options.workers, options.only)
+    run(
+        options.names,
+        options.base,
+        options.only,
+        workers=options.workers,
+        cluster=options.cluster,
+    )
     write()
 
 

@@ -63,6 +63,8 @@ COLUMNS = (
 _DEFAULT_METHOD = NUTS(draws=500, tune=500)
 """Half the usual draws: forecasts need no more, and every fold is a fit."""
 _FEW_SHOT = FewShot()
+_OF_CELLS = ("score", "stderr", "cell_items")
+"""Variables of single scores: an error or a count of a hidden score is hidden with it."""
 
 
 @dataclass(frozen=True)
@@ -138,12 +140,13 @@ def backtest(
 
     Returns
     -------
-    One row a hidden score: fold, model, family, benchmark, score, mean, median, lower, upper
-    (in the units of the scores), prob (of the interval lower to upper), log_score (log predictive
-    density per unit of score),
-    crps, pit (share of draws below the score) and max_rhat of its fit; where some scores are
-    not fractions also scale, unit and spread (standard deviation of the benchmark's scores).
-    Folds that failed are named in a `FitWarning`, with the reason, and in ``attrs["failed"]``.
+    pandas.DataFrame
+        One row a hidden score: fold, model, family, benchmark, score, mean, median, lower, upper
+        (in the units of the scores), prob (of the interval lower to upper), log_score (log
+        predictive density per unit of score), crps, pit (share of draws below the score) and
+        max_rhat of its fit; where some scores are not fractions also scale, unit and spread
+        (standard deviation of the benchmark's scores). Folds that failed are named in a
+        `FitWarning`, with the reason, and in ``attrs["failed"]``.
 
     Raises
     ------
@@ -255,7 +258,8 @@ def training_scores(scores: Scores, fold: Fold) -> Scores:
     keep = xr.ones_like(shown["score"], dtype=bool)
     for model, benchmark in fold.cells:
         keep.loc[{MODEL: model, BENCHMARK: benchmark}] = False
-    return Scores(shown.assign(score=shown["score"].where(keep)))
+    known = [name for name in _OF_CELLS if name in shown]
+    return Scores(shown.assign({name: shown[name].where(keep) for name in known}))
 
 
 def forecast_fold(

@@ -76,6 +76,7 @@ def stack(
     leave-one-out density of the mixture. The table is that of `latentscale predict`.
     """
     import latentscale as ls
+    from latentscale.analysis.tools.units import units_note
     from latentscale.data.readers import read_table
 
     paths = {name: existing_fit(path) for name, path in fits_by_name(fits).items()}
@@ -84,12 +85,14 @@ def stack(
     opened = {name: loaded(path) for name, path in paths.items()}
     given = numbers_by_name(weight, "--weight")
     weights = given if isinstance(given, dict) else ls.compare(opened, seed=seed).weights
-    table = ls.stack(opened, frame, weights, seed=seed).table(prob)
+    forecast = ls.stack(opened, frame, weights, seed=seed)
+    table = forecast.table(prob)
     if out is not None:
         save_table(table, out)
         return
     shares = ", ".join(f"{name} {share:.3g}" for name, share in weights.items())
-    say(f"weights: {shares}; lower, upper: {prob:.4g} interval of a new score")
+    units = units_note(forecast.units, dict.fromkeys(table["benchmark"]))
+    say(f"weights: {shares}; lower, upper: {prob:.4g} interval of a new score{units}")
     print_table(table, "{:.3f}".format)
 
 

@@ -23,6 +23,12 @@ BROKEN: Final = 70
 """An internal error: EX_SOFTWARE of BSD's sysexits.h."""
 PIPE_CLOSED: Final = 141
 """What a shell reports of a program that SIGPIPE ended: 128 + 13."""
+_OPTIONS: Final = {
+    "benchmarks={": "--benchmarks FILE.toml, which has a table such as [arena] for a benchmark, "
+    'with lines such as scale = "real" or group = "science"',
+    "features=[": "--feature COLUMN",
+}
+"""Arguments that messages name, and the options of commands in their place."""
 
 # typer does not export the base of its errors in a command's words; it is the most general class
 # above this one that can explain itself.
@@ -96,7 +102,7 @@ def _outcome(run: Callable[[], int], stops: Stops, verbose: bool) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return _stopped(stops)
     except LatentscaleError as error:
-        failed = _fail(str(error), verbose)
+        failed = _fail(_with_options(str(error)), verbose)
         return failed if stops.received is None else stops.code
     except BrokenPipeError:
         return PIPE_CLOSED
@@ -109,6 +115,12 @@ def _outcome(run: Callable[[], int], stops: Stops, verbose: bool) -> int:
         return _unforeseen(error, verbose)
     # A sampler that was stopped returns what it has, and that was written.
     return code if stops.received is None else _stopped(stops)
+
+
+def _with_options(message: str) -> str:
+    """Return a message that names arguments of Python with the options in their place."""
+    named = [option for argument, option in _OPTIONS.items() if argument in message]
+    return "\n".join([message, *(f"On the command line: {option}." for option in named)])
 
 
 def _unforeseen(error: Exception, verbose: bool) -> int:

@@ -1,7 +1,8 @@
-"""The command that makes a table of scores from result files or from a leaderboard: gather."""
+"""The command that makes a table of scores from result files, leaderboards and hubs: gather."""
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, get_args
 
@@ -67,11 +68,31 @@ def gather(
             readable=False,
         ),
     ] = None,
+    repeats: Annotated[
+        str | None,
+        typer.Option(
+            "--repeats",
+            help="Of a published table, several rows of one score: mean, or best, the highest.",
+        ),
+    ] = None,
+    sources: Annotated[
+        str | None,
+        typer.Option(
+            "--sources",
+            help="Of a published table, scores of several sources: merged, or apart, a benchmark "
+            "each, for specs with the term sources.",
+        ),
+    ] = None,
     verbose: Verbose = False,
 ) -> None:
-    """Make a table of scores from lm-evaluation-harness results or the Open LLM Leaderboard.
+    """Make a table of scores from result files, a leaderboard or a hub's table.
 
-    The source knows scores but not families and training tokens. --metadata is a CSV or Parquet
+    A hub's table as it is published (LMArena, LiveBench, Epoch's hub and others: models, a column
+    a benchmark, whatever the columns are called) needs nothing else: families are read from
+    names, and what was decided is printed.
+
+    Results of lm-evaluation-harness and the Open LLM Leaderboard know scores but not families
+    and training tokens. --metadata is a CSV or Parquet
     file with the columns model, family, params_b (billions) and tokens_t (trillions; empty if
     undisclosed), optionally lineage, instruct and released. --template writes such a file with what
     is known: complete it, and give it as --metadata. Models and result files that cannot be used
@@ -83,6 +104,12 @@ def gather(
     announce([template, out, aside], inputs=[source, metadata])
     if (source is None) == (not hub):
         raise DataError("Give either a SOURCE (a folder or a table) or --hub.")
+    if source is not None and _names_its_models(source):
+        _refuse_options(source, metadata, template)
+        _gather_published(source, out, repeats, sources)
+        return
+    if repeats is not None or sources is not None:
+        raise DataError("--repeats and --sources are for a hub's table; leave them out.")
     if template is not None:
         if metadata is not None:
             raise DataError("--template makes the file for --metadata; give one of the two.")
@@ -106,6 +133,51 @@ def gather(
     _save_aside(scores.audit.findings, aside)
 
 
+def _names_its_models(source: Path) -> bool:
+    """Return whether a source says enough of its models by their names: any but the two."""
+    from latentscale.data.readers import read_leaderboard, read_table
+    from latentscale.data.readers.sources import is_harness, reader_of_path, reader_of_table
+
+    if not source.exists() or is_stream(source) or is_harness(source):
+        return False
+    if reader_of_path(source) is not None:
+        return True
+    return reader_of_table(read_table(source)) is not read_leaderboard
+
+
+def _refuse_options(source: Path, metadata: Path | None, template: Path | None) -> None:
+    given = [o for o, v in (("--metadata", metadata), ("--template", template)) if v is not None]
+    if given:
+        raise DataError(
+            f"{source}: families are read from the names of this source; leave out "
+            f"{listed(given)}. To name them yourself, write the table with --out and correct its "
+            "column family."
+        )
+
+
+def _gather_published(
+    source: Path, out: Path | None, repeats: str | None, sources: str | None
+) -> None:
+    """Read a hub's table, say what was decided, and write it as a table of scores."""
+    from latentscale.data.readers import read_published, read_scores, read_table
+    from latentscale.data.readers.published import is_published
+    from latentscale.errors import DataWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # the audit, printed below, says it all
+        if repeats is None and sources is None:
+            scores = read_scores(source)
+        elif source.is_file() and is_published(read_table(source)):
+            scores = read_published(source, repeats=repeats or "mean", sources=sources or "merged")
+        else:
+            raise DataError(
+                f"{source}: --repeats and --sources are for a published table in one file."
+            )
+    say(f"{scores!r}\n{scores.audit}")
+    if out is not None:
+        save_scores(scores, out)
+
+
 def _write_template(
     source: Path | None, flagged: FlaggedReading, path: Path, aside: Path | None
 ) -> None:
@@ -123,6 +195,10 @@ def _write_template(
     counts = table["family_confidence"].value_counts()
     sure = ", ".join(f"{name} {counts[name]}" for name in CONFIDENCE.values() if name in counts)
     say(f"families are guessed; confidence: {sure}")
+    say(
+        "the fine-tunes of one base model are one family; where the sizes of a series are to be "
+        "one, copy the column catalogue_family or lineage to family"
+    )
     _save_aside(findings, aside)
 
 

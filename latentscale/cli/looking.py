@@ -94,10 +94,13 @@ def specs(
         str | None, typer.Argument(metavar="[NAME]", help="A shipped spec, or a TOML file's path.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole spec as JSON.")] = False,
+    as_toml: Annotated[
+        bool, typer.Option("--toml", help="Print its TOML file, to be changed and given as --spec.")
+    ] = False,
     verbose: Verbose = False,
 ) -> None:
     """List the shipped model specs, or show one."""
-    from latentscale.declare.io import load_spec, shipped_specs
+    from latentscale.declare.io import load_spec, shipped_specs, spec_text
 
     if name is None:
         width = max(len(known) for known in shipped_specs())
@@ -105,6 +108,9 @@ def specs(
             say(f"{known:<{width}}  {load_spec(known).description}")
         return
     spec = load_spec(name)
+    if as_toml:
+        say(spec_text(name).rstrip())
+        return
     if as_json:
         import json
 

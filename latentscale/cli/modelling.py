@@ -34,6 +34,7 @@ from latentscale.cli.options import (
 from latentscale.cli.output import announce, print_table, save_figure, save_fit, save_table
 from latentscale.cli.surveying import fit_of_scores, is_fit
 from latentscale.dims import DEFAULT_PROB
+from latentscale.errors import DataError
 
 
 def fit(
@@ -107,6 +108,7 @@ def predict(
     leave out is taken from the fitted models where these settle it; the column assumed says so.
     """
     import latentscale as ls
+    from latentscale.analysis.tools.units import units_note
     from latentscale.data.readers import read_table
 
     announce([out], inputs=[fit_file, rows])
@@ -119,7 +121,8 @@ def predict(
     if out is not None:
         save_table(table, out)
         return
-    say(f"lower, upper: {prob:.4g} interval of a new score")
+    units = units_note(forecast.units, dict.fromkeys(table["benchmark"]))
+    say(f"lower, upper: {prob:.4g} interval of a new score{units}")
     shown = table.drop(columns=[c for c in ("extrapolates", "assumed") if not table[c].any()])
     print_table(shown, "{:.3f}".format)
 
@@ -187,6 +190,9 @@ def report(
         int | None, typer.Option("--draws", help="Of scores: kept draws, of each chain of NUTS.")
     ] = None,
     keep: KeptFit = None,
+    feature: Features = None,
+    features: FeaturesFile = None,
+    benchmarks: BenchmarksFile = None,
     planned: PlannedRows = None,
     family: Annotated[
         list[str] | None,
@@ -204,9 +210,9 @@ def report(
     """Write everything that a fit says to one HTML page; of scores, fit them first.
 
     SOURCE is a fit (a file .nc), or scores: a table as `latentscale fit` takes, the Open LLM
-    Leaderboard's contents table, Epoch's hub, BenchPress or LiveBench. Families and features that
-    such a source does not state are read from names; the audit that is printed says what was
-    guessed.
+    Leaderboard's contents table, Epoch's hub, BenchPress, LiveBench, or a table as another hub
+    publishes it. Families and features that such a source does not state are read from names; the
+    audit that is printed says what was guessed.
 
     The page holds a summary, forecasts, scaling curves, diagnostics, data audit and the model. It
     needs no other file and no network. Without --planned, models four times the largest of their
@@ -215,9 +221,13 @@ def report(
     import latentscale as ls
     from latentscale.data.readers import read_table
 
-    announce([out, keep], inputs=[source, planned])
+    announce([out, keep], inputs=[source, planned, features, benchmarks])
     rows = None if planned is None else read_table(planned)
     if is_fit(source):
+        if feature or features or benchmarks:
+            raise DataError(
+                "--feature, --features and --benchmarks describe scores; a fit has its own."
+            )
         fitted = loaded(source)
     else:
         fitted = fit_of_scores(
@@ -228,6 +238,7 @@ def report(
             draws=draws,
             seed=seed,
             keep=keep,
+            described=lambda: scores_of(source, False, feature, features, benchmarks),
         )
     ls.report(
         fitted,

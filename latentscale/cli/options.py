@@ -204,7 +204,8 @@ Source = Annotated[
     Path | None,
     typer.Argument(
         metavar="[SOURCE]",
-        help="Folder of lm-evaluation-harness results, or the leaderboard's contents table.",
+        help="Folder of lm-evaluation-harness results, the leaderboard's contents table, or a "
+        "table, folder or zip of a hub.",
         callback=existing_input,
     ),
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -42,6 +42,7 @@ def fit_of_scores(
     draws: int | None,
     seed: int,
     keep: Path | None,
+    described: Callable[[], Scores] | None = None,
 ) -> Fit:
     """Read scores, fit a spec to them, and save the fit where that is asked for.
 
@@ -62,6 +63,8 @@ def fit_of_scores(
         Seed of the random numbers.
     keep
         File to write the fit to.
+    described
+        Reads the table where features or benchmarks are declared; None for `read_scores`.
     """
     import latentscale as ls
     from latentscale.data.readers import read_scores
@@ -70,7 +73,7 @@ def fit_of_scores(
         chosen_method(method, settings, {"draws": draws})  # refused before a long table is read
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # the audit, printed below, says it all
-        scores = read_scores(path)
+        scores = read_scores(path) if described is None else described()
     say(f"{scores!r}\n{scores.audit}")
     model = suited(spec, scores)
     how = _method(method, scores, settings, draws)

@@ -21,3 +21,7 @@ __all__ = [
     "planned_models",
     "readers",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

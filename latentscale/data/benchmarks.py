@@ -119,7 +119,13 @@ class Benchmark:
 
     @property
     def best(self) -> float:
-        """The best score possible on a bounded scale: the ceiling, else the end of the scale."""
+        """The best score possible on a bounded scale: the ceiling, else the end of the scale.
+
+        Examples
+        --------
+        >>> ls.Benchmark(ceiling=0.95).best, ls.Benchmark(scale="real").best
+        (0.95, inf)
+        """
         lowest, highest = self._bounds or (-np.inf, np.inf)
         if self.ceiling is not None:
             return self.ceiling
@@ -132,7 +138,19 @@ class Benchmark:
         return FractionScale.bounded if known else scale_of(self.scale).bounded
 
     def as_kept(self) -> Benchmark:
-        """Return the benchmark of the scores as `Scores` keeps them: percent become fractions."""
+        """Return the benchmark of the scores as `Scores` keeps them: percent become fractions.
+
+        Returns
+        -------
+        Benchmark
+            With scale, floor and ceiling as kept; the benchmark itself where nothing changes.
+
+        Examples
+        --------
+        >>> kept = ls.Benchmark(scale="percent", floor=25).as_kept()
+        >>> kept.scale, kept.floor
+        ('fraction', 0.25)
+        """
         scale = scale_of(self.scale)
         if scale.kept_as == scale.kind:
             return self

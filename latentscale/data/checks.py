@@ -10,12 +10,15 @@ import numpy as np
 import xarray as xr
 
 from latentscale.data.audit import Finding
+from latentscale.data.features.base import ESTIMATED
 from latentscale.data.floors import floor_findings
+from latentscale.data.known import features_of
 from latentscale.data.names import names_like_empty_cells, similar_names
 from latentscale.data.orientation import orientation_findings
 from latentscale.data.scaling import is_bounded
 from latentscale.dims import BENCHMARK, FAMILY, LINEAGE, MODEL
 from latentscale.errors import listed
+from latentscale.markup import counted
 
 PLAUSIBLE_PARAMS_B: Final = (1e-3, 5e3)
 """Sizes outside this range, in billions, are probably in another unit."""
@@ -28,6 +31,13 @@ _RARE: Final = 8
 """Scores of a benchmark from which its intercept, loading and precision have some data each."""
 _RARE_SHARE: Final = 0.25
 """In a small table fewer are expected: a quarter of its models is enough."""
+
+_HUNDREDTH: Final = 0.01
+"""A fraction that was divided by 100 once more is at most this."""
+_APART: Final = 20
+"""Times the next score: weak models do not fall so far behind all others without any between."""
+_FEWEST_OTHERS: Final = 3
+"""Scores of a benchmark that show what its others are like."""
 
 
 def dataset_findings(dataset: xr.Dataset) -> list[Finding]:
@@ -51,6 +61,7 @@ def dataset_findings(dataset: xr.Dataset) -> list[Finding]:
         *_constant_benchmarks(dataset),
         *_rarely_measured(dataset),
         *_exact_bounds(dataset),
+        *_other_units(dataset),
         *floor_findings(dataset),
         *orientation_findings(dataset),
     ]
@@ -162,15 +173,24 @@ _UNDISCLOSED: Final = (
 )
 
 
+_PARAMETERS: Final = "The feature is declared so that each is a parameter."
+
+
 def _undisclosed(dataset: xr.Dataset) -> list[Finding]:
     """Find models without a size or token count in a table that gives those of others."""
     findings = []
+    estimated = {one.name for one in features_of(dataset) if one.missing == ESTIMATED}
     for code, column, variable, what, use in _UNDISCLOSED:
         empty = np.isnan(dataset[variable].to_numpy())
         if empty.any() and not empty.all():
             unknown = dataset[MODEL].to_numpy()[empty]
-            message = f"{len(unknown)} rows have no {what}: {listed(unknown)}. {use}"
-            findings.append(Finding("warning", code, column, message))
+            rows = "1 row has" if len(unknown) == 1 else f"{len(unknown)} rows have"
+            message = f"{rows} no {what}: {listed(unknown)}."
+            findings.append(
+                Finding("info", code, column, f"{message} {_PARAMETERS}")
+                if column in estimated
+                else Finding("warning", code, column, f"{message} {use}")
+            )
     return findings
 
 
@@ -233,7 +253,33 @@ def _exact_bounds(dataset: xr.Dataset) -> list[Finding]:
     by_name = zip(dataset[BENCHMARK].to_numpy(), exact.sum(axis=0), strict=True)
     counts = ", ".join(f"{name}: {count}" for name, count in by_name if count)
     message = (
-        f"{int(exact.sum())} scores are exactly 0 or 1 ({counts}). They are allowed, and pulled "
+        f"{counted(int(exact.sum()), 'score')} of exactly 0 or 1 ({counts}): allowed, and pulled "
         "inside by half an item when fitted."
     )
     return [Finding("info", "exact-bounds", "scores", message)]
+
+
+def _other_units(dataset: xr.Dataset) -> list[Finding]:
+    """Find scores that would be among the others if they were multiplied by 100."""
+    score, bounded = dataset["score"].to_numpy(), is_bounded(dataset).to_numpy()
+    models = dataset[MODEL].to_numpy()
+    findings = []
+    for place, name in enumerate(dataset[BENCHMARK].to_numpy().tolist()):
+        column = score[:, place]
+        small = (column > 0) & (column <= _HUNDREDTH)
+        rest = column[~small & (column > 0)]
+        if not (bounded[place] and small.any()) or len(rest) < _FEWEST_OTHERS:
+            continue
+        if rest.min() < _APART * column[small].max():
+            continue
+        turned = column[small] / _HUNDREDTH
+        if turned.min() < rest.min() or turned.max() > rest.max():
+            continue
+        cells = listed([f"{models[row]}: {column[row]:.4g}" for row in np.flatnonzero(small)])
+        message = (
+            f"{int(small.sum())} scores are far below all {len(rest)} others, which begin at "
+            f"{rest.min():.3g}: {cells}. If they were fractions among percentages, or were "
+            "divided by 100 twice, correct them."
+        )
+        findings.append(Finding("warning", "mixed-units", name, message))
+    return findings

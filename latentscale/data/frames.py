@@ -68,6 +68,8 @@ def as_pandas(frame: Any, what: str) -> pd.DataFrame:
 
 def is_frame(given: object) -> bool:
     """Return whether it is a frame of a library that narwhals knows, or exports itself as Arrow."""
+    if isinstance(given, pd.DataFrame):  # one with repeated names too, which narwhals refuses
+        return True
     known = nw.from_native(given, pass_through=True) is not given
     return known or _exports_arrow(given)
 

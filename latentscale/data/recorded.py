@@ -73,7 +73,8 @@ def recording_of(table: xr.Dataset) -> Recording:
 
     Returns
     -------
-    Parts where 20 scores or more are all multiples of 1 / parts; by chance that does not happen.
+    Parts where 20 scores or more are all multiples of 1 / parts, the coarsest that they are
+    multiples of; by chance that does not happen.
     An edge where the items are known, or some score is exactly 0 or 1, unless a score lies
     within half an item of them: then it is not a share of items.
     """
@@ -84,7 +85,8 @@ def recording_of(table: xr.Dataset) -> Recording:
         safe = candidate.where(candidate > 0, 1.0)
         off = abs(score - (score * safe).round() / safe)
         seen = (off.fillna(0.0) < _TOLERANCE).all(MODEL) & enough & (candidate > 0)
-        parts = xr.where(seen, candidate, parts)
+        coarser = (parts == 0) | (candidate < parts)  # fiftieths are hundredths too
+        parts = xr.where(seen & coarser, candidate, parts)
     half = half_item(items)
     near = ((score > 0) & (score < half)) | ((score < 1) & (score > 1 - half))
     exact = ((score == 0) | (score == 1)).any(MODEL)

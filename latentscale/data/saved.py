@@ -24,7 +24,7 @@ from latentscale.errors import DataError
 from latentscale.files import expanded, is_stream, replacing
 
 if TYPE_CHECKING:
-    from latentscale.data.scores import Scores
+    from latentscale.data.score_table import ScoreTable
 
 BENCHMARKS_ENDING = ".benchmarks.json"
 FEATURES_ENDING = ".features.json"
@@ -37,7 +37,7 @@ def beside(path: Path, ending: str) -> Path:
     return path.with_name(path.stem + ending)
 
 
-def save_scores(scores: Scores, path: str | Path) -> tuple[Path, ...]:
+def save_scores(scores: ScoreTable, path: str | Path) -> tuple[Path, ...]:
     """Do what `Scores.save` does."""
     path = checked_table_path(expanded(path, DataError))
     frame = scores.to_frame() if is_wide(scores) else scores.to_long()
@@ -62,14 +62,14 @@ def save_scores(scores: Scores, path: str | Path) -> tuple[Path, ...]:
     return tuple(written)
 
 
-def is_wide(scores: Scores) -> bool:
+def is_wide(scores: ScoreTable) -> bool:
     """Return whether a wide table holds all that scores have of their own."""
     of_cells = any(name in scores.dataset for name in _OF_CELLS.values())
     looks_long = {"benchmark", "score"} <= set(scores.benchmarks)
     return not (of_cells or looks_long)
 
 
-def long_table(scores: Scores) -> pd.DataFrame:
+def long_table(scores: ScoreTable) -> pd.DataFrame:
     """Do what `Scores.to_long` does."""
     wide = scores.to_frame()
     names = list(scores.benchmarks)

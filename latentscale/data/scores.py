@@ -1,39 +1,33 @@
-"""`Scores`: a validated table of models and benchmark scores."""
+"""`Scores`: how a table of models and benchmark scores is checked, subset and written.
+
+What it holds and the tables that it gives are in `score_table.py`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-import xarray as xr
 
-from latentscale.data.assembly import commonest_lineage, from_rows, from_wide
+from latentscale.data.assembly import from_rows, from_wide
 from latentscale.data.audit import Audit, emit
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.checks import dataset_findings
 from latentscale.data.features.base import Feature
 from latentscale.data.frames import AnyFrame
-from latentscale.data.known import (
-    feature_table,
-    features_of,
-    kinds_among,
-)
-from latentscale.data.saved import long_table, save_scores
-from latentscale.data.scaling import scaling_columns, scaling_of
-from latentscale.dims import BENCHMARK, FAMILY, LINEAGE, MODEL
+from latentscale.data.saved import save_scores
+from latentscale.data.score_table import ScoreTable
+from latentscale.dims import BENCHMARK, MODEL
 from latentscale.errors import DataError, listed, nearest
 from latentscale.expect import expect_names
-from latentscale.markup import bullets, data_table
 
 _ABOUT = "Scores were read (the whole list is in .audit)"
-_VARIABLES = ("score", FAMILY, LINEAGE, "instruct", "params", "tokens", "floor", "n_items", "suite")
 
 
-@dataclass(frozen=True, eq=False)
-class Scores:
+@dataclass(frozen=True, eq=False, repr=False)
+class Scores(ScoreTable):
     """Models, what is known of them, and their scores on benchmarks.
 
     Build it with `from_frame` or `from_long`, which check every cell.
@@ -61,20 +55,6 @@ class Scores:
     >>> scores.n_observed, scores.benchmarks[:3]
     (1638, ('arc', 'hellaswag', 'mmlu'))
     """
-
-    dataset: xr.Dataset
-    audit: Audit = field(default_factory=Audit)
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.dataset, xr.Dataset) or not isinstance(self.audit, Audit):
-            raise DataError(
-                "Scores holds a dataset of xarray and an audit; build it with Scores.from_frame."
-            )
-        missing = [name for name in _VARIABLES if name not in self.dataset]
-        if missing:
-            raise DataError(
-                f"A dataset of scores has no {listed(missing)}; build it with Scores.from_frame."
-            )
 
     @classmethod
     def from_frame(
@@ -195,137 +175,6 @@ class Scores:
         emit(scores.audit.findings, about=_ABOUT)
         return scores
 
-    @property
-    def models(self) -> tuple[str, ...]:
-        """Model names, in row order."""
-        return _names(self.dataset, MODEL)
-
-    @property
-    def benchmarks(self) -> tuple[str, ...]:
-        """Benchmark names, in column order."""
-        return _names(self.dataset, BENCHMARK)
-
-    @property
-    def features(self) -> tuple[Feature, ...]:
-        """Features that the table has: known ones with some value, and declared ones."""
-        return tuple(
-            kind.feature
-            for kind in kinds_among(features_of(self.dataset)).values()
-            if kind.variable in self.dataset and kind.given(self.dataset).any()
-        )
-
-    @property
-    def families(self) -> tuple[str, ...]:
-        """Family names, each once, sorted."""
-        return tuple(sorted(set(_names(self.dataset, FAMILY))))
-
-    @property
-    def n_observed(self) -> int:
-        """Number of scores that were measured."""
-        return int(self.dataset["score"].notnull().sum())
-
-    @property
-    def benchmark_info(self) -> dict[str, Benchmark]:
-        """What is known of each benchmark, by name: what `from_frame` takes."""
-        info = {}
-        for name in self.benchmarks:
-            own = self.dataset.sel({BENCHMARK: name})
-            items = float(own["n_items"])
-            info[name] = Benchmark(
-                floor=float(own["floor"]),
-                n_items=None if np.isnan(items) else int(items),
-                suite=str(own["suite"].item()),
-                basis=str(own["basis"].item()) if "basis" in own else "",
-                **scaling_of(own),
-            )
-        return info
-
-    @property
-    def item_counts(self) -> xr.DataArray:
-        """Items that each score was measured on, dims (model, benchmark), NaN where unknown."""
-        return item_counts(self.dataset)
-
-    def benchmark_table(self) -> pd.DataFrame:
-        """Return one row a benchmark: guessing floor, items, number and range of its scores.
-
-        Returns
-        -------
-        pandas.DataFrame
-            Columns benchmark, floor, items (``"unknown"`` where they are), scores (how many were
-            measured), lowest, median, highest (fractions, or in the benchmark's unit). Where some
-            benchmark is not a plain fraction also scale, better (``"higher"`` or ``"lower"``),
-            ceiling and unit.
-        """
-        score = self.dataset["score"].transpose(MODEL, BENCHMARK).to_numpy()
-        wide = pd.DataFrame(score, columns=list(self.benchmarks))
-        info = self.benchmark_info
-        table = pd.DataFrame(
-            {
-                "benchmark": list(self.benchmarks),
-                "floor": [info[name].floor for name in self.benchmarks],
-                "items": [info[name].n_items or "unknown" for name in self.benchmarks],
-                "scores": wide.notna().sum().to_numpy(),
-                "lowest": wide.min().to_numpy(),
-                "median": wide.median().to_numpy(),
-                "highest": wide.max().to_numpy(),
-            }
-        )
-        return table.assign(**scaling_columns(list(info.values())))
-
-    def feature_table(self) -> pd.DataFrame:
-        """Return one row a feature: kind, unit, on how many models it is given, and its range.
-
-        Returns
-        -------
-        pandas.DataFrame
-            Columns feature, kind, unit, models (how many give it), from, to (texts; of a category
-            its number of levels).
-        """
-        return feature_table(self.dataset)
-
-    def family_lineage(self) -> pd.Series:
-        """Return each family's one lineage: the commonest among its models, else the first row's.
-
-        Returns
-        -------
-        pandas.Series
-            Lineage names, indexed by family in the order of `families`.
-        """
-        table = pd.DataFrame(
-            {FAMILY: _names(self.dataset, FAMILY), LINEAGE: _names(self.dataset, LINEAGE)}
-        )
-        return commonest_lineage(table)
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return a wide table with the columns of `from_frame`.
-
-        ``Scores.from_frame(frame, features=scores.features, benchmarks=scores.benchmark_info)``
-        reads it back. Standard errors and items of single scores are in `to_long` alone; `save`
-        writes all to files.
-        """
-        data = self.dataset
-        columns: dict[str, object] = {
-            "model": list(self.models),
-            "family": list(_names(data, FAMILY)),
-            "lineage": list(_names(data, LINEAGE)),
-            "instruct": data["instruct"].to_numpy().astype(int),
-        }
-        for name, kind in kinds_among(features_of(data)).items():
-            if kind.variable in data and name not in columns:
-                columns[name] = kind.cells(data[kind.variable].to_numpy())
-        scores = data["score"].transpose(MODEL, BENCHMARK).to_numpy()
-        columns |= {name: scores[:, j] for j, name in enumerate(self.benchmarks)}
-        return pd.DataFrame(columns)
-
-    def to_long(self) -> pd.DataFrame:
-        """Return a long table with the columns of `from_long`, one row a score.
-
-        Where scores have them, columns stderr and n_items hold their own standard errors and item
-        counts. ``Scores.from_long(frame, features=scores.features,
-        benchmarks=scores.benchmark_info)`` reads it back.
-        """
-        return long_table(self)
-
     def save(self, path: str | Path) -> tuple[Path, ...]:
         """Write a table that `latentscale.readers.read_scores` reads back as it was.
 
@@ -391,6 +240,16 @@ class Scores:
     def without(self, models: Sequence[str]) -> Scores:
         """Return the scores of all models but these.
 
+        Parameters
+        ----------
+        models
+            Names of the models to leave out.
+
+        Returns
+        -------
+        Scores
+            As `select` gives, with an audit of its own.
+
         Raises
         ------
         DataError
@@ -414,33 +273,21 @@ class Scores:
 
         Sampling error is then a part of the precision that a fit estimates; methods that cannot
         take it by score need such a table.
+
+        Returns
+        -------
+        Scores
+            The same scores and audit.
+
+        Examples
+        --------
+        >>> table = pd.DataFrame({"model": ["a-1b", "a-7b"], "family": "a", "quiz": [0.4, 0.6]})
+        >>> errors = pd.DataFrame({"model": ["a-1b", "a-7b"], "quiz": [0.02, 0.02]})
+        >>> measured = ls.Scores.from_frame(table, stderr=errors)
+        >>> "stderr" in measured.dataset, "stderr" in measured.without_errors().dataset
+        (True, False)
         """
         return Scores(self.dataset.drop_vars(["stderr", "cell_items"], errors="ignore"), self.audit)
-
-    def __repr__(self) -> str:
-        return f"Scores({', '.join(self._facts())})"
-
-    def _repr_html_(self) -> str:
-        table = data_table(self.benchmark_table(), caption=", ".join(self._facts()), limit=30)
-        return table + bullets([f"{f.where}: {f.message}" for f in self.audit.warnings])
-
-    def _facts(self) -> list[str]:
-        lineages = len(set(_names(self.dataset, LINEAGE)))
-        facts = [
-            _counted(len(self.models), "model", "models"),
-            _counted(len(self.families), "family", "families"),
-            _counted(lineages, "lineage", "lineages"),
-            _counted(len(self.benchmarks), "benchmark", "benchmarks"),
-            _counted(self.n_observed, "score", "scores"),
-        ]
-        warned = len(self.audit.warnings)
-        return facts if not warned else [*facts, f"{warned} to check in .audit"]
-
-
-def item_counts(dataset: xr.Dataset) -> xr.DataArray:
-    """Return the items of each score, dims (model, benchmark): its own, else its benchmark's."""
-    items = dataset["n_items"].broadcast_like(dataset["score"]).transpose(MODEL, BENCHMARK)
-    return dataset["cell_items"].fillna(items) if "cell_items" in dataset else items
 
 
 def scores_from_frame(
@@ -468,14 +315,6 @@ def scores_from_long(
 ) -> Scores:
     """Do what `Scores.from_long` does, without issuing a warning."""
     return Scores(*from_rows(frame, features, benchmarks, sources))
-
-
-def _counted(count: int, singular: str, plural: str) -> str:
-    return f"{count} {singular if count == 1 else plural}"
-
-
-def _names(dataset: xr.Dataset, variable: str) -> tuple[str, ...]:
-    return tuple(str(name) for name in dataset[variable].to_numpy())
 
 
 def _checked_names(

@@ -11,7 +11,7 @@ import pandas as pd
 from latentscale.data.audit import Finding
 from latentscale.data.benchmarks import KNOWN_BENCHMARKS, Benchmark
 from latentscale.data.scales.base import scale_of
-from latentscale.errors import listed
+from latentscale.errors import DataError, listed
 
 MERGED: Final = "merged"
 APART: Final = "apart"
@@ -33,8 +33,14 @@ def apart(
     Returns
     -------
     tuple
-        The table, in which the source with most scores keeps the benchmark's name and others are
-        named "gpqa (vendor)"; declarations with task and source; and what was done.
+        The table, in which the source with most scores (of several the first in the alphabet)
+        keeps the benchmark's name and others are named "gpqa (vendor)"; declarations with task and
+        source; and what was done.
+
+    Raises
+    ------
+    DataError
+        If such a name is that of another benchmark of the table.
     """
     stated = dict(given or {})
     if "source" not in frame:
@@ -44,16 +50,28 @@ def apart(
     usable = frame["source"].notna() & (sources != "") & frame["benchmark"].notna()
     new = names.copy()
     made: list[str] = []
+    kept: list[str] = []
+    bare: list[str] = []
     for name in dict.fromkeys(names[usable]):
         known = stated.get(name, KNOWN_BENCHMARKS.get(name, Benchmark()))
         if not isinstance(known, Benchmark) or scale_of(known.scale).bounded is None:
             continue
         rows = usable & (names == name)
         counts = sources[rows].value_counts(sort=False)
-        main = str(counts.idxmax())
+        main = min(counts.index, key=lambda source: (-counts[source], str(source)))
         stated[name] = replace(known, task=known.task or name, source=main)
+        without = int(((names == name) & ~usable).sum())
+        if without and len(counts) > 1:
+            bare.append(f"{name} ({without} scores, beside those of {main})")
+        if len(counts) > 1:
+            kept.append(f"{name}: {main}")
         for source in (str(s) for s in counts.index if str(s) != main):
             other = f"{name} ({source})"
+            if (names == other).any():
+                raise DataError(
+                    f'column "benchmark": the table has a benchmark "{other}", and scores of '
+                    f'"{name}" from the source "{source}" would take that name. Rename one of them.'
+                )
             new[rows & (sources == source)] = other
             stated[other] = replace(stated[name], source=source)
             made.append(other)
@@ -61,7 +79,15 @@ def apart(
     if not made:
         return frame, stated, []
     message = (
-        f"{len(made)} benchmarks are further sources of another: {listed(made, 3)}. The term "
+        f"{len(made)} benchmarks are further sources of another: {listed(made, 3)}. The source "
+        f"with most scores keeps the name ({listed(kept, 3)}). The term "
         '"sources" takes those of one task for one skill; other specs keep them apart.'
     )
-    return frame, stated, [Finding("info", "sources-apart", "source", message)]
+    findings = [Finding("info", "sources-apart", "source", message)]
+    if bare:
+        message = (
+            f"scores without a source stay under the benchmark's name, beside those of the source "
+            f"that keeps it: {listed(bare, 3)}. Say their source if it is another one."
+        )
+        findings.append(Finding("warning", "source-missing", "source", message))
+    return frame, stated, findings

@@ -13,3 +13,7 @@ __all__ = [
     "spec_from_dict",
     "spec_from_json",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

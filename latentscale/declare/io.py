@@ -25,6 +25,11 @@ def _spec_folder() -> Path:
 def shipped_specs() -> tuple[str, ...]:
     """Return the names of the specs that come with the package, sorted.
 
+    Returns
+    -------
+    tuple of str
+        Names that `latentscale.load_spec` takes.
+
     Examples
     --------
     >>> from latentscale.declare import shipped_specs
@@ -42,6 +47,11 @@ def load_spec(source: str | Path) -> ModelSpec:
     source
         The name of a shipped spec, such as ``"latentscale"``, or the path of a TOML file.
 
+    Returns
+    -------
+    ModelSpec
+        The spec.
+
     Raises
     ------
     SpecError
@@ -55,15 +65,7 @@ def load_spec(source: str | Path) -> ModelSpec:
     """
     if not isinstance(source, str | Path):
         raise SpecError(f"A spec is loaded by name or path; got {source!r}.")
-    path = expanded(source, SpecError)
-    if str(source) in shipped_specs():
-        path = _spec_folder() / f"{source}.toml"
-    elif not (path.is_file() or is_stream(path)):
-        known = shipped_specs()
-        raise SpecError(
-            f'"{source}" is neither a shipped spec nor a file. Shipped are {listed(known, 20)}.'
-            + nearest(str(source), known)
-        )
+    path = _path(source)
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
@@ -76,13 +78,47 @@ def load_spec(source: str | Path) -> ModelSpec:
     return spec_from_dict(document)
 
 
+def spec_text(source: str | Path) -> str:
+    """Return the TOML file of a spec that `load_spec` reads, with its comments."""
+    return _path(source).read_text(encoding="utf-8-sig")
+
+
+def _path(source: str | Path) -> Path:
+    """Return the file of a shipped spec or of a path."""
+    if str(source) in shipped_specs():
+        return _spec_folder() / f"{source}.toml"
+    path = expanded(source, SpecError)
+    if not (path.is_file() or is_stream(path)):
+        known = shipped_specs()
+        raise SpecError(
+            f'"{source}" is neither a shipped spec nor a file. Shipped are {listed(known, 20)}.'
+            + nearest(str(source), known)
+        )
+    return path
+
+
 def spec_from_dict(document: Mapping[str, Any]) -> ModelSpec:
     """Build a spec from plain types, as TOML or JSON give them.
+
+    Parameters
+    ----------
+    document
+        Fields of a spec by name; parts are mappings themselves.
+
+    Returns
+    -------
+    ModelSpec
+        The spec, with defaults where the document is silent.
 
     Raises
     ------
     SpecError
         If a key is unknown (the nearest valid key is suggested) or a value is not allowed.
+
+    Examples
+    --------
+    >>> spec_from_dict({"name": "mine", "covariates": ["log_flops"]}).covariates
+    ('log_flops',)
     """
     if not isinstance(document, Mapping):
         raise SpecError(f"A spec must be a table of keys and values; got {document!r}.")
@@ -95,10 +131,25 @@ def spec_from_dict(document: Mapping[str, Any]) -> ModelSpec:
 def spec_from_json(text: str) -> ModelSpec:
     """Read a spec back from `ModelSpec.to_json`.
 
+    Parameters
+    ----------
+    text
+        JSON text.
+
+    Returns
+    -------
+    ModelSpec
+        The spec.
+
     Raises
     ------
     SpecError
         If the text is not JSON, or not that of a spec.
+
+    Examples
+    --------
+    >>> spec_from_json(ls.load_spec("latentscale").to_json()) == ls.load_spec("latentscale")
+    True
     """
     try:
         document = json.loads(text, object_pairs_hook=without_repeats)

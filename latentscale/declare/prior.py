@@ -11,7 +11,7 @@ import numpy as np
 from scipy import stats
 
 from latentscale.errors import SpecError, listed, nearest
-from latentscale.validate import is_number, plain_fields
+from latentscale.validate import is_number, plain_fields, real_number
 
 Reading = Literal["own", "level", "shift", "noise", "ceiling"]
 """What a value of a parameter says in scores; see `PriorSlot`."""
@@ -96,16 +96,38 @@ class Prior:
 
     @property
     def support(self) -> str:
-        """Where the distribution lives: ``"real"``, ``"positive"`` or ``"unit"``."""
+        """Where the distribution lives: ``"real"``, ``"positive"`` or ``"unit"``.
+
+        Examples
+        --------
+        >>> ls.Prior("HalfNormal", sigma=1).support
+        'positive'
+        """
         return _DISTRIBUTIONS[self.dist][0]
 
     @property
     def numbers(self) -> dict[str, float]:
-        """The distribution's numbers by name, in PyMC's order."""
+        """The distribution's numbers by name, in PyMC's order.
+
+        Examples
+        --------
+        >>> prior.numbers
+        {'alpha': 9.0, 'beta': 1.0}
+        """
         return {name: getattr(self, name) for name in _DISTRIBUTIONS[self.dist][1]}
 
     def log_density(self, value: np.ndarray) -> np.ndarray:
         """Return the log density at `value`, elementwise; -inf outside the support.
+
+        Parameters
+        ----------
+        value
+            Values in the parameter's unit, of any shape.
+
+        Returns
+        -------
+        numpy.ndarray
+            Natural logarithms of the density, of the same shape.
 
         Examples
         --------
@@ -119,6 +141,18 @@ class Prior:
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         """Return independent draws of this shape.
 
+        Parameters
+        ----------
+        shape
+            Shape of the array.
+        rng
+            NumPy's generator, which is moved on.
+
+        Returns
+        -------
+        numpy.ndarray
+            Draws of that shape, in the parameter's unit.
+
         Examples
         --------
         >>> ls.Prior("Normal", mu=0, sigma=1).draw((3,), np.random.default_rng(1)).shape
@@ -130,17 +164,43 @@ class Prior:
     def quantile(self, prob: float) -> float:
         """Return the value below which the prior has this probability.
 
+        Parameters
+        ----------
+        prob
+            Probability, in [0, 1].
+
+        Returns
+        -------
+        float
+            The value, in the parameter's unit.
+
+        Raises
+        ------
+        SpecError
+            If `prob` is not a number from 0 to 1.
+
         Examples
         --------
         >>> round(float(ls.Prior("Normal", mu=0, sigma=1).quantile(0.975)), 2)
         1.96
         """
+        prob = real_number(prob, "prob", least=0, most=1, error=SpecError)
         if self.dist == "HalfStudentT":
             return float(self._frozen().ppf((1 + prob) / 2))
         return float(self._frozen().ppf(prob))
 
     def below(self, value: float) -> float:
         """Return the probability below a value.
+
+        Parameters
+        ----------
+        value
+            A value in the parameter's unit.
+
+        Returns
+        -------
+        float
+            The distribution function there, in [0, 1].
 
         Examples
         --------
@@ -166,7 +226,20 @@ class Prior:
         }[self.dist]()
 
     def to_dict(self) -> dict[str, str | float]:
-        """Return plain JSON types that `Prior` reads back."""
+        """Return plain JSON types that `Prior` reads back.
+
+        Returns
+        -------
+        dict
+            The key ``dist`` and the distribution's numbers.
+
+        Examples
+        --------
+        >>> prior.to_dict()
+        {'dist': 'Beta', 'alpha': 9.0, 'beta': 1.0}
+        >>> ls.Prior(**prior.to_dict()) == prior
+        True
+        """
         return {"dist": self.dist, **self.numbers}
 
     def __str__(self) -> str:
@@ -194,6 +267,11 @@ class PriorSlot:
         What a value says in scores, for `latentscale.elicit`: ``"level"``, the score of a benchmark
         at average skill; ``"shift"``, a change of the linear predictor, or its standard deviation;
         ``"noise"``, how far scores scatter; ``"ceiling"``; or ``"own"`` where it says nothing.
+
+    Examples
+    --------
+    >>> ls.declare.PRIOR_SLOTS["intercept"].default
+    Prior('Normal', mu=0.0, sigma=2.0)
     """
 
     default: Prior
@@ -203,7 +281,20 @@ class PriorSlot:
 
 @dataclass(frozen=True)
 class Parameter:
-    """A top-level parameter of the model: the slot of its prior, and its dims."""
+    """A top-level parameter of the model: the slot of its prior, and its dims.
+
+    Parameters
+    ----------
+    slot
+        Name of its prior slot.
+    dims
+        Names of its dims, in order.
+
+    Examples
+    --------
+    >>> Parameter("slope", ("covariate", "skill")).slot
+    'slope'
+    """
 
     slot: str
     dims: tuple[str, ...]

@@ -17,7 +17,13 @@ from latentscale.validate import plain
 
 
 class Record(BaseModel):
-    """A frozen record that refuses unknown fields and values of another type."""
+    """A frozen record that refuses unknown fields and values of another type.
+
+    Examples
+    --------
+    >>> isinstance(ls.load_spec("latentscale"), Record)
+    True
+    """
 
     # Terms speak of models, and pydantic before 2.10 keeps names that begin with model_ to itself.
     model_config = ConfigDict(
@@ -56,7 +62,8 @@ class Record(BaseModel):
 
         Returns
         -------
-        The changed copy; the record itself stays as it is.
+        Record
+            The changed copy; the record itself stays as it is.
 
         Raises
         ------
@@ -88,10 +95,27 @@ class Record(BaseModel):
 
         `deep` changes nothing, since every part of a record is frozen.
 
+        Parameters
+        ----------
+        update
+            Values of fields by name; None for none.
+        deep
+            Of no effect, since every part of a record is frozen.
+
+        Returns
+        -------
+        Record
+            The changed copy.
+
         Raises
         ------
         SpecError
             If a field is unknown, or a value is not allowed.
+
+        Examples
+        --------
+        >>> ls.load_spec("latentscale").model_copy(update={"name": "mine"}).name
+        'mine'
         """
         if update is not None:
             _check_changes(update)
@@ -105,7 +129,30 @@ class Record(BaseModel):
         update: dict[str, Any] | None = None,
         deep: bool = False,
     ) -> Self:
-        """Do what `model_copy` does; pydantic's old name for it, which checked nothing."""
+        """Do what `model_copy` does; pydantic's old name for it, which checked nothing.
+
+        Parameters
+        ----------
+        include, exclude
+            None: a record is copied whole.
+        update, deep
+            As for `model_copy`.
+
+        Returns
+        -------
+        Record
+            The changed copy.
+
+        Raises
+        ------
+        SpecError
+            As `model_copy`, and if `include` or `exclude` is given.
+
+        Examples
+        --------
+        >>> ls.load_spec("latentscale").copy(update={"name": "mine"}).name
+        'mine'
+        """
         if include is not None or exclude is not None:
             raise SpecError("A record is copied whole; change fields by with_({...}).")
         return self.model_copy(update=update, deep=deep)
@@ -114,7 +161,30 @@ class Record(BaseModel):
     def model_construct(  # type: ignore[override]  # pydantic's plug-in makes fields of **values
         cls, _fields_set: set[str] | None = None, **values: Any
     ) -> Self:
-        """Make a record as the constructor does: its fields are checked, unlike pydantic's own."""
+        """Make a record as the constructor does: its fields are checked, unlike pydantic's own.
+
+        Parameters
+        ----------
+        _fields_set
+            Of no effect, as fields are checked.
+        **values
+            Values of the fields, by name.
+
+        Returns
+        -------
+        Record
+            The record.
+
+        Raises
+        ------
+        SpecError
+            If a value is not allowed.
+
+        Examples
+        --------
+        >>> ls.ModelSpec.model_construct(name="mine").name
+        'mine'
+        """
         return cls(**values)
 
 
@@ -148,6 +218,11 @@ def _check_changes(changes: object) -> None:
         raise SpecError(
             'Changes of a spec must be given by field name, such as {"skills.count": 3}; '
             f"got {changes!r}."
+        )
+    name = changes.get("name")
+    if isinstance(name, str) and not name.strip():
+        raise SpecError(
+            f"name: {name!r} is empty, and results of several specs are known by their names."
         )
 
 

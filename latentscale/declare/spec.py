@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import fields as dataclass_fields
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator, model_validator
 
 from latentscale.declare.benchmarks import BenchmarkSpec
 from latentscale.declare.choice import Choice
+from latentscale.declare.facts import away_from_defaults, facts_of
+from latentscale.declare.given_priors import Priors, prior_of
 from latentscale.declare.kinds import TERMS, SetByTables
 from latentscale.declare.prior import PRIOR_SLOTS, REAL, Prior
 from latentscale.declare.record import Record
@@ -25,19 +26,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _A_TERM = Choice(SetByTables())
-
-
-class Priors(dict[str, Prior]):
-    """Priors by parameter name; a dict that cannot be changed."""
-
-    def _refuse(self, *_: Any, **__: Any) -> Any:
-        raise TypeError("A spec's priors cannot be changed; use spec.with_priors({...}).")
-
-    __setitem__ = __delitem__ = __ior__ = __setattr__ = __delattr__ = _refuse
-    update = pop = popitem = setdefault = clear = _refuse
-
-    def __reduce__(self) -> tuple[type[Priors], tuple[dict[str, Prior]]]:
-        return Priors, (dict(self),)
 
 
 class ModelSpec(Record):
@@ -208,14 +196,26 @@ class ModelSpec(Record):
 
     @property
     def needs_tokens(self) -> bool:
-        """Whether some covariate needs the training tokens of a model."""
+        """Whether some covariate needs the training tokens of a model.
+
+        Examples
+        --------
+        >>> ls.load_spec("pooled_flops").needs_tokens
+        True
+        """
         return any(
             factor in DEPEND_ON_TOKENS for name in self.covariates for factor in name.split(":")
         )
 
     @property
     def needs_instruct(self) -> bool:
-        """Whether the spec uses the instruct flag."""
+        """Whether the spec uses the instruct flag.
+
+        Examples
+        --------
+        >>> ls.load_spec("pooled_flops").needs_instruct
+        False
+        """
         return (
             self.benchmarks.instruct.shift
             or bool(self.benchmarks.instruct.slopes)
@@ -224,6 +224,16 @@ class ModelSpec(Record):
 
     def prior(self, name: str) -> Prior:
         """Return the prior of a parameter: the spec's own, or else the default.
+
+        Parameters
+        ----------
+        name
+            A prior slot, such as ``"slope"``: a key of `latentscale.declare.PRIOR_SLOTS`.
+
+        Returns
+        -------
+        Prior
+            The prior.
 
         Raises
         ------
@@ -243,6 +253,16 @@ class ModelSpec(Record):
         """Return a copy in which these priors replace the spec's own (user > spec > default).
 
         `with_` changes other fields.
+
+        Parameters
+        ----------
+        priors
+            `Prior` objects, or tables such as ``{"dist": "Normal", "mu": 0, "sigma": 1}``, by slot.
+
+        Returns
+        -------
+        ModelSpec
+            The changed copy.
 
         Raises
         ------
@@ -265,6 +285,11 @@ class ModelSpec(Record):
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types; `latentscale.declare.io.spec_from_dict` reads them back.
 
+        Returns
+        -------
+        dict
+            Every field, with its defaults.
+
         Examples
         --------
         >>> ls.load_spec("latentscale").to_dict()["skills"]["count"]
@@ -276,6 +301,11 @@ class ModelSpec(Record):
 
     def to_json(self) -> str:
         """Return the spec as canonical JSON text (sorted keys).
+
+        Returns
+        -------
+        str
+            JSON that `latentscale.declare.spec_from_json` reads back.
 
         Examples
         --------
@@ -290,13 +320,26 @@ class ModelSpec(Record):
 
         It covers what the spec sets away from the defaults and the priors that it uses, so a later
         version that adds an option or a prior slot gives the same digest.
+
+        Examples
+        --------
+        >>> spec = ls.load_spec("latentscale")
+        >>> spec.digest == spec.with_({"name": "another name"}).digest
+        True
+        >>> spec.digest == spec.with_({"skills.residual": False}).digest
+        False
         """
-        document = _away_from_defaults(self, leave_out=("name", "description", "sources", "priors"))
+        document = away_from_defaults(self, leave_out=("name", "description", "sources", "priors"))
         document["priors"] = {name: self.prior(name).to_dict() for name in self.used_priors()}
         return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]
 
     def used_priors(self) -> tuple[str, ...]:
         """Return the prior slots that the model uses, sorted.
+
+        Returns
+        -------
+        tuple of str
+            Names of prior slots.
 
         Examples
         --------
@@ -338,13 +381,29 @@ class ModelSpec(Record):
         return pd.DataFrame(rows, columns=["parameter", "prior", "given", "meaning"])
 
     def default_priors(self) -> dict[str, str]:
-        """Return the priors that the model uses and the spec does not give, as text by slot."""
+        """Return the priors that the model uses and the spec does not give, as text by slot.
+
+        Returns
+        -------
+        dict
+            Texts such as ``"Normal(mu=0, sigma=1)"``, by slot.
+
+        Examples
+        --------
+        >>> ls.load_spec("pooled_flops").default_priors()
+        {'intercept': 'Normal(mu=0, sigma=2)', 'precision': 'LogNormal(mu=4.5, sigma=1)'}
+        """
         return {
             name: str(self.prior(name)) for name in self.used_priors() if name not in self.priors
         }
 
     def unused_priors(self) -> tuple[str, ...]:
         """Return the priors that the spec sets of parameters that its model does not have, sorted.
+
+        Returns
+        -------
+        tuple of str
+            Names of prior slots.
 
         Examples
         --------
@@ -377,77 +436,22 @@ class ModelSpec(Record):
         return given | {f"default prior {name}": text for name, text in defaults}
 
     def facts(self) -> dict[str, str]:
-        """Return what the model is, in a few words a part."""
-        skills, family, benchmarks = self.skills, self.family, self.benchmarks
-        return {
-            "covariates": ", ".join(self.covariates) or "none",
-            "skills": f"{skills.count}, {skills.identify.kind}"
-            + (", model residuals" if skills.residual else ""),
-            "family": family.level
-            + (", lineage" if family.lineage else "")
-            + (", correlated" if family.correlated else "")
-            + (f", slopes on {', '.join(family.slopes)}" if family.slopes else ""),
-            "benchmarks": f"{benchmarks.link.kind} link, {benchmarks.floor} floor, "
-            f"{benchmarks.ceiling} ceiling, {benchmarks.likelihood.kind} noise"
-            + (", pooled" if benchmarks.pooled else "")
-            + (", family effects" if benchmarks.family_effect else ""),
-            **({"undisclosed tokens": "estimated"} if self.undisclosed.kind == "estimated" else {}),
-            **({"terms": ", ".join(_short(term) for term in self.terms)} if self.terms else {}),
-        }
+        """Return what the model is, in a few words a part.
+
+        Returns
+        -------
+        dict
+            Texts by part: covariates, skills, family, benchmarks, and others that the spec uses.
+
+        Examples
+        --------
+        >>> ls.load_spec("latentscale").facts()["covariates"]
+        'log_params, log_tokens, log_params:log_tokens'
+        """
+        return facts_of(self)
 
     def _repr_html_(self) -> str:
         about = {"": self.description} if self.description else {}
         sources = {"sources": ", ".join(self.sources)} if self.sources else {}
         title = f"ModelSpec {self.name} ({self.digest})"
         return facts_table(title, {**about, **self.facts(), **self._shown_priors(), **sources})
-
-
-def _away_from_defaults(record: Record, leave_out: Sequence[str] = ()) -> dict[str, Any]:
-    """Return the fields of a record that differ from their defaults, and always its kind."""
-    fields: dict[str, Any] = {}
-    for name, field in type(record).model_fields.items():
-        value = getattr(record, name)
-        default = field.get_default(call_default_factory=True)
-        if name in leave_out or (name != "kind" and value == default):
-            continue
-        if isinstance(value, tuple):
-            value = [_away_from_defaults(v) if isinstance(v, Record) else v for v in value]
-        fields[name] = _away_from_defaults(value) if isinstance(value, Record) else value
-    return fields
-
-
-def _short(term: Any) -> str:
-    """Return a term's kind, with the settings that it has."""
-    settings = ", ".join(
-        f"{key} {listed(value) if isinstance(value, list) else value}"
-        for key, value in _away_from_defaults(term).items()
-        if key != "kind"
-    )
-    return f"{term.kind} ({settings})" if settings else str(term.kind)
-
-
-def prior_of(name: str, value: Any) -> Prior:
-    """Read the prior of a parameter from a `Prior` or from a table such as TOML gives.
-
-    Raises
-    ------
-    SpecError
-        Naming the parameter, if the distribution or one of its numbers is not allowed.
-    """
-    if isinstance(value, Prior):
-        return value
-    if not isinstance(value, Mapping) or "dist" not in value:
-        raise SpecError(
-            f'priors.{name} must be like {{dist = "Normal", mu = 0, sigma = 1}}; got {value!r}.'
-        )
-    allowed = tuple(field.name for field in dataclass_fields(Prior))
-    for key in value:
-        if key not in allowed:
-            raise SpecError(
-                f'priors.{name}: unknown key "{key}"; allowed are {listed(allowed, 20)}.'
-                + nearest(str(key), allowed)
-            )
-    try:
-        return Prior(**value)
-    except SpecError as error:
-        raise SpecError(f"priors.{name}: {error}") from None

@@ -17,11 +17,13 @@ import xarray as xr
 
 from latentscale.analysis.choices.next_benchmark import NextBenchmark, next_of_forecast
 from latentscale.analysis.curves.curves import Curve, scaling_curve
+from latentscale.analysis.curves.thresholds import signs
 from latentscale.analysis.forecasts.few_shot import FewShot
 from latentscale.analysis.forecasts.forecast import Forecast
 from latentscale.analysis.forecasts.predict import predict
 from latentscale.analysis.tools.blocks import spread_draws
 from latentscale.analysis.tools.summaries import quantiles
+from latentscale.analysis.tools.units import FRACTION
 from latentscale.dims import BENCHMARK, MODEL, SAMPLE, interval_quantiles
 from latentscale.errors import LatentscaleError
 from latentscale.model.evaluate import FITTED_RESIDUALS
@@ -86,8 +88,8 @@ class Answer:
         Its scores.
     index
         Draws of its standing, dims (sample,): the mean over benchmarks of its expected score,
-        standardised on the fitted models. 0 is the average fitted model, 1 a standard deviation
-        above.
+        standardised on the fitted models, with its sign turned where lower is better. 0 is the
+        average fitted model, 1 a standard deviation above.
     rank
         Draws of its rank among the fitted models by that, 1 for the best.
     fitted
@@ -96,6 +98,8 @@ class Answer:
         Which benchmark to run next; None where none is left, or the fit has too few draws.
     why_none
         Why there is no `following`.
+    falling
+        Benchmarks on which lower is better.
     """
 
     planned: Planned
@@ -105,9 +109,12 @@ class Answer:
     fitted: int
     following: NextBenchmark | None
     why_none: str = ""
+    falling: tuple[str, ...] = ()
 
     def passing(self, thresholds: Mapping[str, float], prob: float) -> pd.DataFrame:
-        """Return forecasts with the probability that a new score is at least a threshold.
+        """Return forecasts with the probability that a new score reaches a threshold.
+
+        At least the threshold, or at most where lower is better.
 
         Parameters
         ----------
@@ -118,10 +125,14 @@ class Answer:
         """
         table = self.forecast.table(prob)[["benchmark", "median", "lower", "upper"]]
         draws = self.forecast.draws.isel({MODEL: 0})
-        shares = {
-            name: float((draws.sel({BENCHMARK: name}) >= value).mean())
-            for name, value in thresholds.items()
-        }
+        shares = {}
+        for name, value in thresholds.items():
+            scores = draws.sel({BENCHMARK: name})
+            reached = scores <= value if name in self.falling else scores >= value
+            shares[name] = float(reached.mean())
+        units = self.forecast.units
+        if units:
+            table.insert(1, "unit", [units.get(name, FRACTION) for name in table["benchmark"]])
         return table.assign(
             measured=[self.planned.scores.get(name, np.nan) for name in table["benchmark"]],
             threshold=[thresholds.get(name, np.nan) for name in table["benchmark"]],
@@ -205,7 +216,9 @@ class Planner:
         except LatentscaleError as error:
             following, why = None, str(error)
         count = len(self.fit.scores.models)
-        return Answer(planned, forecast, index, rank, count, following, why)
+        sign = signs(self.fit)
+        falling = tuple(str(name) for name in sign[BENCHMARK].values[sign.values < 0])
+        return Answer(planned, forecast, index, rank, count, following, why, falling)
 
     def _standing(self, forecast: Forecast) -> tuple[xr.DataArray, xr.DataArray]:
         """Return a model's index and its rank among the fitted models, over the same draws."""
@@ -213,6 +226,7 @@ class Planner:
         centre = fitted.mean([SAMPLE, MODEL])
         spread = fitted.mean(SAMPLE).std(MODEL)
         usable = [str(b) for b in spread[BENCHMARK].values[np.asarray(spread > 0)]]
+        spread = spread * signs(self.fit)  # more is better in every summand
         theirs = ((fitted - centre) / spread).sel({BENCHMARK: usable}).mean(BENCHMARK)
         mine = forecast.mean_draws.isel({MODEL: 0}, drop=True).transpose(SAMPLE, BENCHMARK)
         own = ((mine.drop_vars(SAMPLE) - centre) / spread).sel({BENCHMARK: usable}).mean(BENCHMARK)

@@ -25,6 +25,7 @@ from latentscale.explore.controls import Control, controls_of, usual_values
 from latentscale.explore.strips import strip_range, strips
 from latentscale.markup import data_table
 from latentscale.plots import plot_curve
+from latentscale.plots.style import apart_from_pyplot
 from latentscale.posterior.fit import Fit
 
 pn: Any = lazy_loader.load("panel")  # an extra, which this module must load without
@@ -147,7 +148,10 @@ class Page:
         thresholds = {n: w.value for n, w in self.thresholds.items() if w.value is not None}
         table = answer.passing(thresholds, self.prob)
         caption = f"lower, upper: {self.prob:.0%} interval of a new score"
-        caption += "; probability of at least the threshold" if thresholds else ""
+        lower = [name for name in thresholds if name in answer.falling]
+        if thresholds:
+            caption += "; probability of at least the threshold"
+            caption += f" (at most, on {listed(lower)})" if lower else ""
         beyond = str(answer.forecast.models["extrapolates"].values[0])
         note = f"<p>Outside the range of the fitted models: {escape(beyond)}.</p>" if beyond else ""
         planned = answer.planned
@@ -169,7 +173,8 @@ class Page:
             self.curve.objects = [pn.pane.HTML("<p>A new family has no curve of its own.</p>")]
             return
         try:
-            sheet = plot_curve(self.planner.curve(family))
+            with apart_from_pyplot():
+                sheet = plot_curve(self.planner.curve(family))
         except LatentscaleError as error:
             self.curve.objects = [pn.pane.HTML(f"<p>{escape(str(error))}</p>")]
             return

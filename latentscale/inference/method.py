@@ -22,7 +22,13 @@ MOST_COUNTED = 2**31 - 1
 
 @dataclass(frozen=True)
 class Method(ABC):
-    """An inference method; its fields are its settings."""
+    """An inference method; its fields are its settings.
+
+    Examples
+    --------
+    >>> isinstance(ls.NUTS(), Method)
+    True
+    """
 
     @abstractmethod
     def draw(self, spec: ModelSpec, design: Design, *, seed: int, progress: bool) -> Draws:
@@ -36,15 +42,44 @@ class Method(ABC):
             Seed of the random numbers; the same seed gives the same draws, as `fit` says.
         progress
             Whether to show progress.
+
+        Returns
+        -------
+        Draws
+            Posterior with dims (chain, draw, ...), sampling statistics, status and seconds.
+
+        Examples
+        --------
+        >>> method = ls.Laplace(draws=50)
+        >>> drawn = method.draw(pooled.spec, pooled.design, seed=1, progress=False)
+        >>> drawn.posterior.sizes["draw"]
+        50
         """
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The method's fields as plain JSON types."""
+        """The method's fields as plain JSON types.
+
+        Examples
+        --------
+        >>> ls.Laplace(draws=200).settings["draws"]
+        200
+        """
         return asdict(self)
 
     def on_one_core(self) -> Self:
-        """Return the method for work beside others: on one core, unless a number was asked for."""
+        """Return the method for work beside others: on one core, unless a number was asked for.
+
+        Returns
+        -------
+        Method
+            The method itself where its number of cores was given.
+
+        Examples
+        --------
+        >>> ls.NUTS().on_one_core().cores, ls.NUTS(cores=4).on_one_core().cores
+        (1, 4)
+        """
         return replace(self, **{_CORES: 1}) if getattr(self, _CORES, 1) is None else self
 
     def __post_init__(self) -> None:

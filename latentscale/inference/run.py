@@ -47,7 +47,8 @@ def fit(
 
     Returns
     -------
-    The fit. Look at ``fit.status`` before you trust it.
+    Fit
+        The fit. Look at ``fit.status`` before you trust it.
 
     Raises
     ------

@@ -81,16 +81,18 @@ def response_of_scores(design: Design) -> WorkingResponse:
     the linear predictor itself once they are standardised. Sampling error is not regarded.
     """
     known = {name: v.values[design.benchmark_of_cell] for name, v in design.known_curve.items()}
-    floor, top = known["floor"], known.get(CEILING, 1.0)
+    other = known[CODE] > 0 if CODE in known else np.zeros(len(design.score_of_cell), dtype=bool)
+    # Scores that are not fractions have neither floor nor ceiling: any will do until the end.
+    floor = np.where(other, 0.0, known["floor"])
+    top = np.where(other, 1.0, known.get(CEILING, 1.0))
     share = np.clip((design.score_of_cell - floor) / (top - floor), _EDGE, 1 - _EDGE)
     mean = floor + (top - floor) * share
     rise = (top - floor) * share * (1 - share)
     eta, weight = logit(share), rise**2 / (mean * (1 - mean))
-    if CODE not in known:
+    if not other.any():
         return WorkingResponse(eta, weight)
     standard = standard_scores(design.scores.dataset).values
     own = standard[design.model_of_cell, design.benchmark_of_cell]
-    other = known[CODE] > 0
     return WorkingResponse(np.where(other, own, eta), np.where(other, UNBOUNDED_WEIGHT, weight))
 
 

@@ -7,7 +7,7 @@ by benchmark, and the sampling error of single scores is added.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
@@ -159,6 +159,13 @@ class SampledNoise(Noise):
     def sampled(self, phi: Named, mean: Named, sampling: Named) -> Named:
         """Return the precision with a further sampling error."""
         return self.noise.sampled(self.noise.sampled(phi, mean, self.sampling), mean, sampling)
+
+
+def of_fractions(noise: Noise) -> Noise:
+    """Return the noise of scores that are all fractions: the same without that of other scales."""
+    if isinstance(noise, SampledNoise):
+        return replace(noise, noise=of_fractions(noise.noise))
+    return noise.fraction if isinstance(noise, MixedNoise) else noise
 
 
 def _inside(value: Named, bounded: Named) -> Named:

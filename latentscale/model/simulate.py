@@ -55,6 +55,11 @@ def simulate(spec: ModelSpec, template: Scores, *, seed: int = 0) -> Simulation:
     seed
         Seed of the random numbers.
 
+    Returns
+    -------
+    Simulation
+        The simulated table with the parameters that made it.
+
     Raises
     ------
     DataError, SpecError

@@ -57,3 +57,7 @@ __all__ = [
     "plot_tornado",
     "plot_variance_shares",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

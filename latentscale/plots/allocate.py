@@ -19,6 +19,7 @@ from latentscale.plots.style import (
     BLUE,
     GREY,
     VERMILLION,
+    OnAxes,
     Sheet,
     across_label,
     heading,
@@ -39,7 +40,7 @@ _OFTEN = 0.005
 """Share of draws on a bound from which it is said: it rounds to 1%."""
 
 
-def plot_allocation(allocation: Allocation, *, published: bool = True) -> Sheet:
+def plot_allocation(allocation: Allocation, *, published: bool = True, ax: OnAxes = None) -> Sheet:
     """Draw the optimal number of parameters for each budget, with 50% and 90% intervals.
 
     Grey is what the limits of sizes and token counts leave of each budget; the
@@ -53,12 +54,19 @@ def plot_allocation(allocation: Allocation, *, published: bool = True) -> Sheet:
         From `latentscale.optimal_allocation`.
     published
         Whether optima of Cai et al. 2025, Table 2, are drawn where they are known.
+    ax
+        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
 
     Returns
     -------
     Sheet
         A matplotlib figure, not registered with pyplot: save it with ``.savefig``, or let a
         notebook show it.
+
+    Raises
+    ------
+    FitError
+        If `allocation` is not what `latentscale.optimal_allocation` returns.
 
     Examples
     --------
@@ -70,7 +78,7 @@ def plot_allocation(allocation: Allocation, *, published: bool = True) -> Sheet:
     names = [target.label for target in allocation.targets]
     columns = min(len(names), _COLUMNS)
     height = 2.1 if columns > 2 else 2.9
-    figure, axes = panels(len(names), columns=columns, width=2.5, height=height)
+    figure, axes = panels(len(names), columns=columns, width=2.5, height=height, ax=ax)
     budgets = np.array([segment.flops for segment in allocation.segments])
     lows = np.exp([segment.low for segment in allocation.segments])
     highs = np.exp([segment.high for segment in allocation.segments])

@@ -19,6 +19,7 @@ from latentscale.plots.style import (
     BLUE,
     GREY,
     VERMILLION,
+    OnAxes,
     Sheet,
     heading,
     legend,
@@ -35,7 +36,12 @@ _FINE = tuple(np.round(np.arange(0.02, 1.0, 0.02), 2))
 
 
 def plot_pit(
-    table: pd.DataFrame, *, bins: int = 10, prob: float = DEFAULT_PROB, source: str = "held-out"
+    table: pd.DataFrame,
+    *,
+    bins: int = 10,
+    prob: float = DEFAULT_PROB,
+    source: str = "held-out",
+    ax: OnAxes = None,
 ) -> Sheet:
     """Draw the histogram of probability integral transforms with its binomial band.
 
@@ -52,11 +58,13 @@ def plot_pit(
         Probability of the band.
     source
         What the scores are, for the headline: ``"held-out"`` or ``"leave-one-out"``.
+    ax
+        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
 
     Returns
     -------
     Sheet
-        A matplotlib figure, not registered with pyplot.
+        A matplotlib figure, which `plt.show()` shows where pyplot is imported.
 
     Raises
     ------
@@ -69,7 +77,7 @@ def plot_pit(
     """
     table = as_pandas(table, HELD_OUT)
     counted = pit_histogram(table, bins, prob=prob)
-    figure, (panel,) = panels(1, columns=1, width=5.0, height=2.8)
+    figure, (panel,) = panels(1, columns=1, width=5.0, height=2.8, ax=ax)
     edges = np.append(counted["left"], 1.0)
     panel.stairs(
         counted["upper"],
@@ -98,7 +106,9 @@ def plot_pit(
     return figure
 
 
-def plot_leave_one_out(loo: LeaveOneOut, *, bins: int = 10, prob: float = DEFAULT_PROB) -> Sheet:
+def plot_leave_one_out(
+    loo: LeaveOneOut, *, bins: int = 10, prob: float = DEFAULT_PROB, ax: OnAxes = None
+) -> Sheet:
     """Draw the histogram of leave-one-out probability integral transforms, as `plot_pit` does.
 
     Parameters
@@ -109,11 +119,20 @@ def plot_leave_one_out(loo: LeaveOneOut, *, bins: int = 10, prob: float = DEFAUL
         Number of bins.
     prob
         Probability of the band.
+    ax
+        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
 
     Returns
     -------
     Sheet
-        A matplotlib figure, not registered with pyplot.
+        A matplotlib figure, which `plt.show()` shows where pyplot is imported.
+
+    Raises
+    ------
+    FitError
+        If `loo` is not what `latentscale.leave_one_out` returns.
+    LatentscaleError
+        If `prob` is not strictly between 0 and 1, or `bins` is not a whole number above 0.
 
     Examples
     --------
@@ -121,11 +140,16 @@ def plot_leave_one_out(loo: LeaveOneOut, *, bins: int = 10, prob: float = DEFAUL
     >>> ls.plots.plot_leave_one_out(loo).savefig("figure.png")
     """
     expect(loo, LeaveOneOut, "loo")
-    return plot_pit(loo.rows, bins=bins, prob=prob, source="leave-one-out")
+    return plot_pit(loo.rows, bins=bins, prob=prob, source="leave-one-out", ax=ax)
 
 
 def plot_reliability(
-    table: pd.DataFrame, *, prob: float = DEFAULT_PROB, resamples: int = 2000, seed: int = 0
+    table: pd.DataFrame,
+    *,
+    prob: float = DEFAULT_PROB,
+    resamples: int = 2000,
+    seed: int = 0,
+    ax: OnAxes = None,
 ) -> Sheet:
     """Draw actual against nominal coverage of central intervals, with a band over families.
 
@@ -137,11 +161,13 @@ def plot_reliability(
         Probability of the bootstrap band.
     resamples, seed
         Of the bootstrap, which keeps the cells of a family together.
+    ax
+        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
 
     Returns
     -------
     Sheet
-        A matplotlib figure, not registered with pyplot.
+        A matplotlib figure, which `plt.show()` shows where pyplot is imported.
 
     Raises
     ------
@@ -154,7 +180,7 @@ def plot_reliability(
     """
     table = as_pandas(table, HELD_OUT)
     curve = reliability(table, _FINE, prob=prob, resamples=resamples, seed=seed)
-    figure, (panel,) = panels(1, columns=1, width=4.6, height=4.2)
+    figure, (panel,) = panels(1, columns=1, width=4.6, height=4.2, ax=ax)
     panel.plot([0, 1], [0, 1], color=BLACK, lw=1, ls="--", label="calibrated")
     if curve["lower"].notna().all():
         panel.fill_between(
@@ -188,6 +214,7 @@ def plot_coverage(
     prob: float = DEFAULT_PROB,
     resamples: int = 2000,
     seed: int = 0,
+    ax: OnAxes = None,
 ) -> Sheet:
     """Draw actual coverage of each benchmark, one panel a nominal level.
 
@@ -201,11 +228,13 @@ def plot_coverage(
         Probability of the bootstrap interval over families.
     resamples, seed
         Of the bootstrap.
+    ax
+        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
 
     Returns
     -------
     Sheet
-        A matplotlib figure, not registered with pyplot.
+        A matplotlib figure, which `plt.show()` shows where pyplot is imported.
 
     Raises
     ------
@@ -222,7 +251,7 @@ def plot_coverage(
     curve = reliability(table, levels, by=["benchmark"], prob=prob, resamples=resamples, seed=seed)
     names = list(dict.fromkeys(curve["benchmark"]))
     height = 0.5 + _ROW_INCHES * len(names)
-    figure, axes = panels(len(levels), columns=len(levels), width=3.0, height=height)
+    figure, axes = panels(len(levels), columns=len(levels), width=3.0, height=height, ax=ax)
     for level, panel in zip(levels, axes, strict=True):
         heading(panel, f"{level:.0%} intervals")
         _coverage_rows(panel, curve[curve["nominal"] == level], names, prob)

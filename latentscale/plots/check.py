@@ -21,6 +21,7 @@ from latentscale.plots.style import (
     GREY,
     SCORE_LABEL,
     VERMILLION,
+    OnAxes,
     Sheet,
     distinct,
     heading,
@@ -44,7 +45,7 @@ _REACH = 4.0
 """Standardised residuals at the ends of the colours: 1 in 16,000 is larger by chance."""
 
 
-def plot_residuals(check: FitCheck, *, rows: int = _MAX_ROWS) -> Sheet:
+def plot_residuals(check: FitCheck, *, rows: int = _MAX_ROWS, ax: OnAxes = None) -> Sheet:
     """Draw leave-one-out residuals as a map of models and benchmarks.
 
     Parameters
@@ -53,11 +54,20 @@ def plot_residuals(check: FitCheck, *, rows: int = _MAX_ROWS) -> Sheet:
         From `latentscale.check`.
     rows
         Largest number of models; those with the largest residuals are shown, family by family.
+    ax
+        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
 
     Returns
     -------
     Sheet
-        A matplotlib figure, not registered with pyplot.
+        A matplotlib figure, which `plt.show()` shows where pyplot is imported.
+
+    Raises
+    ------
+    FitError
+        If `check` is not what `latentscale.check` returns.
+    DataError
+        If `rows` is not a whole number above 0.
 
     Examples
     --------
@@ -73,7 +83,7 @@ def plot_residuals(check: FitCheck, *, rows: int = _MAX_ROWS) -> Sheet:
     shown = grid.sel({MODEL: order})
     names = [str(name) for name in grid[BENCHMARK].values]
     width, height = 1.6 + 0.5 * len(names), 0.9 + _ROW_INCHES * len(order)
-    figure, (panel,) = panels(1, columns=1, width=width, height=height)
+    figure, (panel,) = panels(1, columns=1, width=width, height=height, ax=ax)
     colours = mpl.colormaps["PuOr_r"].with_extremes(bad="white")
     image = panel.pcolormesh(
         np.ma.masked_invalid(shown.values), cmap=colours, vmin=-_REACH, vmax=_REACH
@@ -124,6 +134,7 @@ def plot_predictive(
     by: str = "benchmark",
     statistics: tuple[str, ...] = ("mean", "sd", "smallest", "largest"),
     rows: int = _MAX_ROWS,
+    ax: OnAxes = None,
 ) -> Sheet:
     """Draw observed statistics of groups of scores beside those of replicated tables.
 
@@ -137,11 +148,13 @@ def plot_predictive(
         Names of statistics, one panel each.
     rows
         Largest number of groups; those with the smallest p-values are shown.
+    ax
+        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
 
     Returns
     -------
     Sheet
-        A matplotlib figure, not registered with pyplot.
+        A matplotlib figure, which `plt.show()` shows where pyplot is imported.
 
     Raises
     ------
@@ -180,7 +193,7 @@ def plot_predictive(
     groups = [group for group in lowest.index if group in kept]
     columns = min(len(statistics), 4)
     figure, axes = panels(
-        len(statistics), columns=columns, width=2.3, height=0.6 + _GROUP_INCHES * len(groups)
+        len(statistics), columns=columns, width=2.3, height=0.6 + _GROUP_INCHES * len(groups), ax=ax
     )
     for name, panel in zip(statistics, axes, strict=True):
         heading(panel, name)
@@ -203,7 +216,7 @@ def plot_predictive(
     return figure
 
 
-def plot_outliers(check: FitCheck, *, rows: int = 20) -> Sheet:
+def plot_outliers(check: FitCheck, *, rows: int = 20, ax: OnAxes = None) -> Sheet:
     """Draw the outliers, and what looks odd but is unsettled, with their expected intervals.
 
     Parameters
@@ -212,11 +225,13 @@ def plot_outliers(check: FitCheck, *, rows: int = 20) -> Sheet:
         From `latentscale.check`.
     rows
         Largest number of scores shown, the worst first.
+    ax
+        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
 
     Returns
     -------
     Sheet
-        A matplotlib figure, not registered with pyplot.
+        A matplotlib figure, which `plt.show()` shows where pyplot is imported.
 
     Raises
     ------
@@ -235,7 +250,7 @@ def plot_outliers(check: FitCheck, *, rows: int = 20) -> Sheet:
     if both.empty:
         raise DataError("No score is an outlier or unsettled; there is nothing to draw.")
     both, label = _on_one_axis(both, check.predictive.scores)
-    figure, (panel,) = panels(1, columns=1, width=5.4, height=0.6 + 0.28 * len(both))
+    figure, (panel,) = panels(1, columns=1, width=5.4, height=0.6 + 0.28 * len(both), ax=ax)
     places = np.arange(len(both))
     panel.hlines(
         places,

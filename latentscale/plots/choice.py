@@ -14,11 +14,13 @@ from latentscale.analysis.tools.summaries import quantiles
 from latentscale.dims import BENCHMARK, DEFAULT_PROB, MODEL
 from latentscale.errors import DataError, listed
 from latentscale.expect import expect
+from latentscale.markup import counted
 from latentscale.plots.style import (
     BLACK,
     BLUE,
     GREY,
     VERMILLION,
+    OnAxes,
     Sheet,
     heading,
     legend,
@@ -39,13 +41,25 @@ _SIDE = 0.17
 """Of a row: how far two intervals of one row are apart from its middle."""
 
 
-def plot_next_benchmark(choice: NextBenchmark) -> Sheet:
+def plot_next_benchmark(choice: NextBenchmark, *, ax: OnAxes = None) -> Sheet:
     """Draw what each candidate measurement is expected to teach; the best at the top.
 
     Parameters
     ----------
     choice
         From `latentscale.next_benchmark`; its first 15 rows are drawn.
+    ax
+        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
+
+    Returns
+    -------
+    Sheet
+        A matplotlib figure, which `plt.show()` shows where pyplot is imported.
+
+    Raises
+    ------
+    FitError
+        If `choice` is not what `latentscale.next_benchmark` returns.
 
     Examples
     --------
@@ -54,7 +68,7 @@ def plot_next_benchmark(choice: NextBenchmark) -> Sheet:
     """
     expect(choice, NextBenchmark, "choice")
     table = choice.rows.iloc[:_BARS]
-    figure, (panel,) = panels(1, columns=1, width=6.6, height=0.6 + _ROW_INCHES * len(table))
+    figure, (panel,) = panels(1, columns=1, width=6.6, height=0.6 + _ROW_INCHES * len(table), ax=ax)
     rows = np.arange(len(table))
     by_variance = choice.ranked_by == "variance"
     values = table["variance_removed" if by_variance else "information"]
@@ -81,7 +95,9 @@ def plot_next_benchmark(choice: NextBenchmark) -> Sheet:
     return figure
 
 
-def plot_compute_needed(needed: ComputeNeeded, *, prob: float = DEFAULT_PROB) -> Sheet:
+def plot_compute_needed(
+    needed: ComputeNeeded, *, prob: float = DEFAULT_PROB, ax: OnAxes = None
+) -> Sheet:
     """Draw the chance that the target is reached by training compute, with the interval.
 
     Parameters
@@ -90,6 +106,20 @@ def plot_compute_needed(needed: ComputeNeeded, *, prob: float = DEFAULT_PROB) ->
         From `latentscale.flops_for_target`.
     prob
         Probability of the interval that is drawn.
+    ax
+        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
+
+    Returns
+    -------
+    Sheet
+        A matplotlib figure, which `plt.show()` shows where pyplot is imported.
+
+    Raises
+    ------
+    FitError
+        If `needed` is not what `latentscale.flops_for_target` returns.
+    LatentscaleError
+        If `prob` is not strictly between 0 and 1.
 
     Examples
     --------
@@ -98,7 +128,7 @@ def plot_compute_needed(needed: ComputeNeeded, *, prob: float = DEFAULT_PROB) ->
     """
     expect(needed, ComputeNeeded, "needed")
     table = needed.table(prob)["flops"]
-    figure, (panel,) = panels(1, columns=1, width=6.6, height=2.9)
+    figure, (panel,) = panels(1, columns=1, width=6.6, height=2.9, ax=ax)
     at = needed.reached["at"].values
     panel.plot(at, needed.reached.values, color=BLUE, lw=1.8, label="chance that it is reached")
     for end in needed.fitted_range:
@@ -136,13 +166,25 @@ def plot_compute_needed(needed: ComputeNeeded, *, prob: float = DEFAULT_PROB) ->
     return figure
 
 
-def plot_passing(passing: Passing) -> Sheet:
+def plot_passing(passing: Passing, *, ax: OnAxes = None) -> Sheet:
     """Draw the chance that each model passes each threshold, one panel a benchmark.
 
     Parameters
     ----------
     passing
         From `latentscale.probability_above`.
+    ax
+        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
+
+    Returns
+    -------
+    Sheet
+        A matplotlib figure, which `plt.show()` shows where pyplot is imported.
+
+    Raises
+    ------
+    FitError
+        If `passing` is not what `latentscale.probability_above` returns.
 
     Examples
     --------
@@ -154,7 +196,7 @@ def plot_passing(passing: Passing) -> Sheet:
     names, models = list(dict.fromkeys(table["benchmark"])), list(passing.joint.index)
     columns = min(len(names), 4)
     height = 0.7 + _ROW_INCHES * len(models)
-    figure, axes = panels(len(names), columns=columns, width=2.4, height=height)
+    figure, axes = panels(len(names), columns=columns, width=2.4, height=height, ax=ax)
     for name, panel in zip(names, axes, strict=True):
         mine = table[table["benchmark"] == name].set_index("model").loc[models]
         heading(panel, _threshold(passing, name, float(mine["threshold"].iloc[0])))
@@ -181,7 +223,9 @@ def plot_passing(passing: Passing) -> Sheet:
     return figure
 
 
-def plot_few_shot(before: Forecast, after: Forecast, *, prob: float = DEFAULT_PROB) -> Sheet:
+def plot_few_shot(
+    before: Forecast, after: Forecast, *, prob: float = DEFAULT_PROB, ax: OnAxes = None
+) -> Sheet:
     """Draw forecasts without and with the scores given, one panel a benchmark.
 
     Parameters
@@ -190,6 +234,13 @@ def plot_few_shot(before: Forecast, after: Forecast, *, prob: float = DEFAULT_PR
         From `latentscale.predict`, of the same models: without and with scores in the table.
     prob
         Probability of the equal-tailed interval of a new score.
+    ax
+        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
+
+    Returns
+    -------
+    Sheet
+        A matplotlib figure, which `plt.show()` shows where pyplot is imported.
 
     Raises
     ------
@@ -215,7 +266,7 @@ def plot_few_shot(before: Forecast, after: Forecast, *, prob: float = DEFAULT_PR
     names = [str(name) for name in before.draws[BENCHMARK].values]
     columns = min(len(names), 4)
     height = 0.7 + 1.5 * _ROW_INCHES * len(models)
-    figure, axes = panels(len(names), columns=columns, width=2.4, height=height)
+    figure, axes = panels(len(names), columns=columns, width=2.4, height=height, ax=ax)
     for name, panel in zip(names, axes, strict=True):
         heading(panel, with_unit(name, before.units))
         for forecast, color, side, label in (
@@ -231,7 +282,7 @@ def plot_few_shot(before: Forecast, after: Forecast, *, prob: float = DEFAULT_PR
     given = after.conditioning
     title(
         figure,
-        f"Forecasts without and with {given.n_scores} scores",
+        f"Forecasts without and with {counted(given.n_scores, 'score')}",
         f"Dots: median. Lines: {prob:.0%} interval of a new score. By {given.method}, effective "
         f"sample size {given.ess:.0f}.",
     )
@@ -239,7 +290,9 @@ def plot_few_shot(before: Forecast, after: Forecast, *, prob: float = DEFAULT_PR
     return figure
 
 
-def plot_regression(regression: SkillRegression, *, prob: float = DEFAULT_PROB) -> Sheet:
+def plot_regression(
+    regression: SkillRegression, *, prob: float = DEFAULT_PROB, ax: OnAxes = None
+) -> Sheet:
     """Draw the coefficients of the skills, with intervals.
 
     Parameters
@@ -248,6 +301,13 @@ def plot_regression(regression: SkillRegression, *, prob: float = DEFAULT_PROB) 
         From `latentscale.studies.regress_on_skills`.
     prob
         Probability of the equal-tailed interval.
+    ax
+        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
+
+    Returns
+    -------
+    Sheet
+        A matplotlib figure, which `plt.show()` shows where pyplot is imported.
 
     Raises
     ------
@@ -264,7 +324,9 @@ def plot_regression(regression: SkillRegression, *, prob: float = DEFAULT_PROB) 
     table = regression.table(prob).set_index("term")
     skills = [term for term in table.index if term not in ("intercept", "sigma", "r_squared")]
     coefficients, rows = table.loc[skills], np.arange(len(skills))
-    figure, (panel,) = panels(1, columns=1, width=6.6, height=0.9 + _ROW_INCHES * len(skills))
+    figure, (panel,) = panels(
+        1, columns=1, width=6.6, height=0.9 + _ROW_INCHES * len(skills), ax=ax
+    )
     panel.axvline(0, color=BLACK, lw=0.8)
     panel.hlines(
         rows,

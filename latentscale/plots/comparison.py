@@ -10,6 +10,7 @@ from latentscale.plots.style import (
     BLACK,
     BLUE,
     VERMILLION,
+    OnAxes,
     Sheet,
     heading,
     legend,
@@ -22,18 +23,26 @@ _ROW_INCHES = 0.34
 """Height of a row with two markers."""
 
 
-def plot_compare(comparison: Comparison) -> Sheet:
+def plot_compare(comparison: Comparison, *, ax: OnAxes = None) -> Sheet:
     """Draw each model's difference from the best with two standard errors, and its weight.
 
     Parameters
     ----------
     comparison
         From `latentscale.compare` or `latentscale.studies.compare_backtests`.
+    ax
+        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
 
     Returns
     -------
     Sheet
-        A matplotlib figure, not registered with pyplot.
+        A matplotlib figure, which `plt.show()` shows where pyplot is imported.
+
+    Raises
+    ------
+    FitError
+        If `comparison` is not what `latentscale.compare` or
+        `latentscale.studies.compare_backtests` returns.
 
     Examples
     --------
@@ -44,7 +53,7 @@ def plot_compare(comparison: Comparison) -> Sheet:
     table = comparison.rows
     places = np.arange(len(table))
     height = 0.7 + _ROW_INCHES * len(table)
-    figure, (gap, weight) = panels(2, columns=2, width=3.4, height=height)
+    figure, (gap, weight) = panels(2, columns=2, width=3.4, height=height, ax=ax)
     heading(gap, "log predictive density")
     gap.hlines(
         places,

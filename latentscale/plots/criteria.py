@@ -6,12 +6,12 @@ from matplotlib.ticker import MaxNLocator
 
 from latentscale.analysis.skills.criteria import Criteria
 from latentscale.expect import expect
-from latentscale.plots.style import BLUE, VERMILLION, Sheet, legend, panels, title
+from latentscale.plots.style import BLUE, VERMILLION, OnAxes, Sheet, legend, panels, title
 
 _LINES = {"aic": ("AIC", BLUE, "o"), "bic": ("BIC", VERMILLION, "s")}
 
 
-def plot_criteria(criteria: Criteria) -> Sheet:
+def plot_criteria(criteria: Criteria, *, ax: OnAxes = None) -> Sheet:
     """Draw AIC and BIC above their smallest value; smaller is better.
 
     Fits that did not converge are drawn hollow.
@@ -20,6 +20,18 @@ def plot_criteria(criteria: Criteria) -> Sheet:
     ----------
     criteria
         From `latentscale.studies.information_criteria`.
+    ax
+        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
+
+    Returns
+    -------
+    Sheet
+        A matplotlib figure, which `plt.show()` shows where pyplot is imported.
+
+    Raises
+    ------
+    FitError
+        If `criteria` is not what `latentscale.studies.information_criteria` returns.
 
     Examples
     --------
@@ -31,7 +43,7 @@ def plot_criteria(criteria: Criteria) -> Sheet:
     """
     expect(criteria, Criteria, "criteria")
     table = criteria.rows.sort_index()
-    figure, (panel,) = panels(1, columns=1, width=4.6, height=3.0)
+    figure, (panel,) = panels(1, columns=1, width=4.6, height=3.0, ax=ax)
     for column, (name, colour, marker) in _LINES.items():
         above = table[column] - table[column].min()
         best = int(table[column].idxmin())

@@ -26,6 +26,7 @@ from latentscale.plots.style import (
     BLUE,
     GREY,
     VERMILLION,
+    OnAxes,
     Sheet,
     across_label,
     heading,
@@ -55,6 +56,7 @@ def plot_curve(
     noise: bool = True,
     hidden: pd.DataFrame | None = None,
     floors: Mapping[str, float] | None = None,
+    ax: OnAxes = None,
 ) -> Sheet:
     """Draw a scaling curve: median, 50% and 90% bands, and the scores that were measured.
 
@@ -70,6 +72,8 @@ def plot_curve(
         model, benchmark, at (natural units) and score (fraction), like ``curve.observed``.
     floors
         Guessing floor by benchmark (fractions); drawn as a dotted line where it is given.
+    ax
+        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
 
     Returns
     -------
@@ -94,7 +98,9 @@ def plot_curve(
     columns = min(len(names), _COLUMNS)
     height = 2.0 if columns > 2 else 2.8
     alike = not any(name in curve.units for name in names)  # Elo and percent share no axis
-    figure, axes = panels(len(names), columns=columns, width=2.5, height=height, share_y=alike)
+    figure, axes = panels(
+        len(names), columns=columns, width=2.5, height=height, share_y=alike, ax=ax
+    )
     for name, panel in zip(names, axes, strict=True):
         heading(panel, with_unit(name, curve.units))
         _ranges(panel, curve)

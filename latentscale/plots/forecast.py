@@ -14,6 +14,7 @@ from latentscale.expect import expect
 from latentscale.plots.style import (
     BLUE,
     VERMILLION,
+    OnAxes,
     Sheet,
     across_label,
     heading,
@@ -38,7 +39,11 @@ _PALE = 0.35
 
 
 def plot_forecast(
-    forecast: Forecast, observed: pd.DataFrame | None = None, *, prob: float = DEFAULT_PROB
+    forecast: Forecast,
+    observed: pd.DataFrame | None = None,
+    *,
+    prob: float = DEFAULT_PROB,
+    ax: OnAxes = None,
 ) -> Sheet:
     """Draw forecast medians and intervals, with the measured scores where they are known.
 
@@ -52,6 +57,8 @@ def plot_forecast(
         ``score``. Where it is given, forecasts without a measured score are drawn pale.
     prob
         Probability of the equal-tailed interval of a new score.
+    ax
+        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
 
     Returns
     -------
@@ -79,7 +86,7 @@ def plot_forecast(
     truth = None if observed is None else _measured(observed, models, benchmarks)
     height = 0.7 + _ROW_INCHES * len(models)
     columns = min(len(benchmarks), _COLUMNS)
-    figure, axes = panels(len(benchmarks), columns=columns, width=2.4, height=height)
+    figure, axes = panels(len(benchmarks), columns=columns, width=2.4, height=height, ax=ax)
     place = {model: row for row, model in enumerate(models)}
     for name, panel in zip(benchmarks, axes, strict=True):
         heading(panel, with_unit(name, forecast.units))

@@ -16,7 +16,17 @@ from latentscale.analysis.skills.skills import Skills
 from latentscale.dims import FAMILY, SAMPLE, SKILL
 from latentscale.errors import DataError, SpecError, listed, nearest
 from latentscale.expect import expect, expect_names
-from latentscale.plots.style import BLACK, BLUE, VERMILLION, Sheet, heading, panels, title
+from latentscale.plots.style import (
+    BLACK,
+    BLUE,
+    VERMILLION,
+    OnAxes,
+    Sheet,
+    heading,
+    hosted,
+    panels,
+    title,
+)
 
 _COLOURS: Final = (BLUE, VERMILLION, "#009E73", BLACK)  # Okabe and Ito 2008
 _MOST_FAMILIES: Final = len(_COLOURS)
@@ -31,7 +41,11 @@ _MOST_PANELS: Final = 6
 
 
 def plot_joint_skills(
-    skills: Skills, families: Sequence[str], pair: tuple[str, str] | None = None
+    skills: Skills,
+    families: Sequence[str],
+    pair: tuple[str, str] | None = None,
+    *,
+    ax: OnAxes = None,
 ) -> Sheet:
     """Draw the joint posterior density of families' skills: contours that hold 50% and 90%.
 
@@ -46,11 +60,13 @@ def plot_joint_skills(
         One to four fitted families.
     pair
         Two skills; by default every pair of the fit's skills, at most six panels.
+    ax
+        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
 
     Returns
     -------
     Sheet
-        A matplotlib figure, not registered with pyplot.
+        A matplotlib figure, which `plt.show()` shows where pyplot is imported.
 
     Raises
     ------
@@ -75,7 +91,7 @@ def plot_joint_skills(
     names = [str(name) for name in skills.family[SKILL].values]
     pairs = _pairs(pair, names)
     columns = min(len(pairs), ceil(sqrt(len(pairs))))
-    figure, axes = panels(len(pairs), columns=columns, width=3.3, height=2.9, share_y=False)
+    figure, axes = panels(len(pairs), columns=columns, width=3.3, height=2.9, share_y=False, ax=ax)
     for (across, up), panel in zip(pairs, axes, strict=True):
         heading(panel, f"{across} and {up}")
         panel.axhline(0, color="#BBBBBB", lw=0.8, zorder=1)
@@ -117,7 +133,12 @@ def _legend(figure: Sheet, families: list[str]) -> None:
         for prob, width in zip(_PROBS, (0.9, 1.6), strict=True)
     ]
     marks.append(Line2D([], [], color="#666666", lw=0, marker="o", ms=4, label="medians"))
-    drawn = figure.legend(handles=marks, loc="outside lower left", ncols=3, frameon=False)
+    host = hosted(figure)
+    drawn = (
+        host[-1].legend(handles=marks, frameon=False)
+        if host
+        else figure.legend(handles=marks, loc="outside lower left", ncols=3, frameon=False)
+    )
     for text in drawn.get_texts():
         text.set_parse_math(False)
 

@@ -21,6 +21,7 @@ from latentscale.plots.style import (
     BLUE,
     GREY,
     VERMILLION,
+    OnAxes,
     Sheet,
     heading,
     legend,
@@ -41,7 +42,7 @@ _APART = 0.16
 _LEAST = 0.005  # left end of the axis; a line that meets it goes on to 0
 
 
-def plot_sensitivity(sensitivity: Sensitivity, *, rows: int = _SHOWN) -> Sheet:
+def plot_sensitivity(sensitivity: Sensitivity, *, rows: int = _SHOWN, ax: OnAxes = None) -> Sheet:
     """Draw how far priors and scores move each quantity, the surest prior-sensitive first.
 
     Each sensitivity comes with a line down to itself less its Monte Carlo noise, a bound on the
@@ -53,11 +54,20 @@ def plot_sensitivity(sensitivity: Sensitivity, *, rows: int = _SHOWN) -> Sheet:
         From `latentscale.sensitivity`.
     rows
         Largest number of quantities shown.
+    ax
+        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
 
     Returns
     -------
     Sheet
-        A matplotlib figure, not registered with pyplot.
+        A matplotlib figure, which `plt.show()` shows where pyplot is imported.
+
+    Raises
+    ------
+    FitError
+        If `sensitivity` is not what `latentscale.sensitivity` returns.
+    DataError
+        If `rows` is not a whole number above 0.
 
     Examples
     --------
@@ -70,7 +80,7 @@ def plot_sensitivity(sensitivity: Sensitivity, *, rows: int = _SHOWN) -> Sheet:
         ascending=False
     )
     table = sensitivity.rows.loc[clear.index].head(rows)
-    figure, (panel,) = panels(1, columns=1, width=5.6, height=0.5 + _ROW_INCHES * len(table))
+    figure, (panel,) = panels(1, columns=1, width=5.6, height=0.5 + _ROW_INCHES * len(table), ax=ax)
     places = np.arange(len(table))
     for name, color, marker, off in (
         ("prior", VERMILLION, "o", -_APART),
@@ -123,7 +133,7 @@ def plot_sensitivity(sensitivity: Sensitivity, *, rows: int = _SHOWN) -> Sheet:
 
 
 def plot_tornado(
-    grid: SensitivityGrid, *, variable: str | None = None, rows: int = _SHOWN
+    grid: SensitivityGrid, *, variable: str | None = None, rows: int = _SHOWN, ax: OnAxes = None
 ) -> Sheet:
     """Draw how far each quantity's median moves between variants, the widest first.
 
@@ -136,11 +146,13 @@ def plot_tornado(
         fractions); by default all, in posterior standard deviations of the base.
     rows
         Largest number of quantities shown.
+    ax
+        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
 
     Returns
     -------
     Sheet
-        A matplotlib figure, not registered with pyplot.
+        A matplotlib figure, which `plt.show()` shows where pyplot is imported.
 
     Raises
     ------
@@ -168,7 +180,7 @@ def plot_tornado(
     moved = moved if variable is None else moved[moved["variable"] == variable]
     ends = moved.groupby(["variable", "where"], sort=False)[value].agg(["min", "max"])
     size = ends.abs().max(axis="columns").sort_values(ascending=False).head(rows)
-    figure, (panel,) = panels(1, columns=1, width=5.6, height=0.6 + _ROW_INCHES * len(size))
+    figure, (panel,) = panels(1, columns=1, width=5.6, height=0.6 + _ROW_INCHES * len(size), ax=ax)
     for place, key in enumerate(size.index):
         variants = moved[(moved["variable"] == key[0]) & (moved["where"] == key[1])]
         low, high = min(ends.loc[key, "min"], 0.0), max(ends.loc[key, "max"], 0.0)
@@ -200,7 +212,7 @@ def plot_tornado(
     return figure
 
 
-def plot_influence(influence: FamilyInfluence, *, rows: int = _SHOWN) -> Sheet:
+def plot_influence(influence: FamilyInfluence, *, rows: int = _SHOWN, ax: OnAxes = None) -> Sheet:
     """Draw the largest change that leaving each family out makes, and Pareto k.
 
     Parameters
@@ -209,11 +221,20 @@ def plot_influence(influence: FamilyInfluence, *, rows: int = _SHOWN) -> Sheet:
         From `latentscale.studies.family_influence`.
     rows
         Largest number of families shown, the most influential first.
+    ax
+        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
 
     Returns
     -------
     Sheet
-        A matplotlib figure, not registered with pyplot.
+        A matplotlib figure, which `plt.show()` shows where pyplot is imported.
+
+    Raises
+    ------
+    FitError
+        If `influence` is not what `latentscale.studies.family_influence` returns.
+    DataError
+        If `rows` is not a whole number above 0.
 
     Examples
     --------
@@ -224,7 +245,7 @@ def plot_influence(influence: FamilyInfluence, *, rows: int = _SHOWN) -> Sheet:
     _check_rows(rows)
     table = influence.families.head(rows)
     height = 0.6 + _ROW_INCHES * len(table)
-    figure, (change, weight) = panels(2, columns=2, width=3.3, height=height)
+    figure, (change, weight) = panels(2, columns=2, width=3.3, height=height, ax=ax)
     places = np.arange(len(table))
     known = table["reliable"].to_numpy(dtype=bool)
     heading(change, "largest change")

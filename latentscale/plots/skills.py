@@ -23,6 +23,7 @@ from latentscale.plots.style import (
     FILLS,
     GREY,
     VERMILLION,
+    OnAxes,
     Sheet,
     heading,
     legend,
@@ -45,19 +46,26 @@ _FILLS_OF_RESTS: dict[str, tuple[str, str | None]] = {
 }
 
 
-def plot_loadings(skills: Skills) -> Sheet:
+def plot_loadings(skills: Skills, *, ax: OnAxes = None) -> Sheet:
     """Draw every benchmark's loading on each skill, with 50% and 90% intervals.
 
     Parameters
     ----------
     skills
         From `latentscale.skills`.
+    ax
+        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
 
     Returns
     -------
     Sheet
         A matplotlib figure, not registered with pyplot: save it with ``.savefig``, or let a
         notebook show it.
+
+    Raises
+    ------
+    FitError
+        If `skills` is not what `latentscale.skills` returns.
 
     Examples
     --------
@@ -68,7 +76,7 @@ def plot_loadings(skills: Skills) -> Sheet:
     wide, narrow = skills.loadings(_WIDE), skills.loadings(_NARROW)
     names = [str(name) for name in skills.loading[SKILL].values]
     rows = list(dict.fromkeys(wide["benchmark"]))
-    figure, axes = _rows_of(names, len(rows))
+    figure, axes = _rows_of(names, len(rows), ax)
     for name, panel in zip(names, axes, strict=True):
         heading(panel, _of_skill(name))
         outer, inner = (table[table["skill"] == name] for table in (wide, narrow))
@@ -81,18 +89,25 @@ def plot_loadings(skills: Skills) -> Sheet:
     return figure
 
 
-def plot_aligned(alignment: Alignment) -> Sheet:
+def plot_aligned(alignment: Alignment, *, ax: OnAxes = None) -> Sheet:
     """Draw the aligned loadings, as `plot_loadings` does.
 
     Parameters
     ----------
     alignment
         From `latentscale.align`.
+    ax
+        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
 
     Returns
     -------
     Sheet
-        A matplotlib figure, not registered with pyplot.
+        A matplotlib figure, which `plt.show()` shows where pyplot is imported.
+
+    Raises
+    ------
+    FitError
+        If `alignment` is not what `latentscale.align` returns.
 
     Examples
     --------
@@ -101,10 +116,10 @@ def plot_aligned(alignment: Alignment) -> Sheet:
     >>> ls.plots.plot_aligned(ls.align(free)).savefig("figure.png")
     """
     expect(alignment, Alignment, "alignment")
-    return plot_loadings(skills_of(alignment.fit))
+    return plot_loadings(skills_of(alignment.fit), ax=ax)
 
 
-def plot_family_skills(skills: Skills, families: Sequence[str]) -> Sheet:
+def plot_family_skills(skills: Skills, families: Sequence[str], *, ax: OnAxes = None) -> Sheet:
     """Draw the skills of some families side by side, with 50% and 90% intervals.
 
     What a family adds to the skills of its members beyond size, tokens and other covariates.
@@ -115,11 +130,13 @@ def plot_family_skills(skills: Skills, families: Sequence[str]) -> Sheet:
         From `latentscale.skills`.
     families
         Fitted families, at most 12.
+    ax
+        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
 
     Returns
     -------
     Sheet
-        A matplotlib figure, not registered with pyplot.
+        A matplotlib figure, which `plt.show()` shows where pyplot is imported.
 
     Raises
     ------
@@ -137,7 +154,7 @@ def plot_family_skills(skills: Skills, families: Sequence[str]) -> Sheet:
     wide, narrow = skills.families(_WIDE), skills.families(_NARROW)
     chosen = _checked(families, list(dict.fromkeys(wide[FAMILY])))
     names = [str(name) for name in skills.loading[SKILL].values]
-    figure, axes = _rows_of(names, len(chosen))
+    figure, axes = _rows_of(names, len(chosen), ax)
     for name, panel in zip(names, axes, strict=True):
         heading(panel, _of_skill(name))
         outer, inner = (
@@ -158,7 +175,7 @@ def plot_family_skills(skills: Skills, families: Sequence[str]) -> Sheet:
     return figure
 
 
-def plot_variance_shares(shares: VarianceShares) -> Sheet:
+def plot_variance_shares(shares: VarianceShares, *, ax: OnAxes = None) -> Sheet:
     """Draw what makes scores vary over models: stacked posterior means, one bar a benchmark.
 
     A share below 0 (a term that goes against the others) is drawn left of 0.
@@ -167,11 +184,18 @@ def plot_variance_shares(shares: VarianceShares) -> Sheet:
     ----------
     shares
         From `latentscale.studies.variance_shares`.
+    ax
+        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
 
     Returns
     -------
     Sheet
-        A matplotlib figure, not registered with pyplot.
+        A matplotlib figure, which `plt.show()` shows where pyplot is imported.
+
+    Raises
+    ------
+    FitError
+        If `shares` is not what `latentscale.studies.variance_shares` returns.
 
     Examples
     --------
@@ -182,7 +206,8 @@ def plot_variance_shares(shares: VarianceShares) -> Sheet:
     table = shares.table(_WIDE).pivot(index="benchmark", columns="component", values="mean")
     rows = [str(name) for name in shares.draws["benchmark"].values]
     table = table.loc[rows, [str(name) for name in shares.draws["component"].values]]
-    figure, axes = panels(1, columns=1, width=6.6, height=max(1.6, 0.28 * len(rows) + 0.5))
+    height = max(1.6, 0.28 * len(rows) + 0.5)
+    figure, axes = panels(1, columns=1, width=6.6, height=height, ax=ax)
     panel = axes[0]
     place = np.arange(len(rows))
     right, left = np.zeros(len(rows)), np.zeros(len(rows))
@@ -226,10 +251,10 @@ def _fills(names: Sequence[str]) -> dict[str, tuple[str, str | None]]:
     return by_term | _FILLS_OF_RESTS
 
 
-def _rows_of(names: Sequence[str], rows: int) -> tuple[Sheet, list[Axes]]:
+def _rows_of(names: Sequence[str], rows: int, ax: OnAxes) -> tuple[Sheet, list[Axes]]:
     columns = min(len(names), _COLUMNS)
     height = max(1.4, 0.22 * rows + 0.7)
-    return panels(len(names), columns=columns, width=2.6, height=height)
+    return panels(len(names), columns=columns, width=2.6, height=height, ax=ax)
 
 
 def _intervals(panel: Axes, wide: pd.DataFrame, narrow: pd.DataFrame, bands: bool) -> None:

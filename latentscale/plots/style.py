@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+import sys
+import threading
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from io import BytesIO
 from itertools import count
 from math import ceil
 from os import PathLike
 from pathlib import Path
 from typing import IO, Any, Final
+from weakref import WeakKeyDictionary, ref
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -64,13 +70,47 @@ _DPI: Final = 150
 _MIN_WIDTH: Final = 6.6
 
 
+_MOST_OPEN: Final = 10
+"""Figures that pyplot holds for `plt.show()`: it warns of more than 20 of all that are open."""
+_BELOW_LABELS: Final = -0.22
+"""Where a legend begins under a caller's axes, in heights of it: below ticks and label."""
+_open: deque[ref[Sheet]] = deque()
+_apart: ContextVar[bool] = ContextVar("apart", default=False)
+_guests: WeakKeyDictionary[Figure, list[Axes]] = WeakKeyDictionary()
+"""Figures of others that are drawn on, and the axes that were given."""
+
+type OnAxes = Axes | Sequence[Axes] | np.ndarray | None
+"""Where a plot is drawn: axes of the caller's, one a panel, or a new figure."""
+
+
+@contextmanager
+def apart_from_pyplot() -> Iterator[None]:
+    """Keep figures from `plt.show()` and from notebooks: those that go into a page or a file."""
+    token = _apart.set(True)
+    try:
+        yield
+    finally:
+        _apart.reset(token)
+
+
 class Sheet(Figure):
-    """A matplotlib figure that a notebook shows without pyplot, and so only once."""
+    """A matplotlib figure that pyplot shows where it is imported, and a notebook only once."""
 
     def _repr_png_(self) -> bytes:
         stream = BytesIO()
         self.savefig(stream, format="png")
         return stream.getvalue()
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        display({"image/png": self._repr_png_(), "text/plain": repr(self)}, raw=True)
+        self._leave_pyplot()  # which would show it again at the end of the cell
+
+    def _leave_pyplot(self) -> None:
+        pyplot = sys.modules.get("matplotlib.pyplot")
+        if pyplot is not None:
+            pyplot.close(self)
 
     def savefig(self, fname: str | PathLike[str] | IO[bytes], **settings: Any) -> None:
         """Save the figure as matplotlib does; a file is replaced as a whole or not at all.
@@ -116,10 +156,59 @@ class Sheet(Figure):
         return stream.getvalue()
 
 
+def _new_sheet(**settings: Any) -> Sheet:
+    """Return a figure; where the user has imported pyplot, `plt.show()` shows it.
+
+    Of a program's many figures pyplot keeps the last ones; the others stay with whoever has them.
+    """
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    main = threading.current_thread() is threading.main_thread()
+    if pyplot is None or _apart.get() or not main:
+        figure = Sheet(**settings)
+        FigureCanvasAgg(figure)
+        return figure
+    managed: Sheet = pyplot.figure(FigureClass=Sheet, **settings)
+    _open.append(ref(managed))
+    while len(_open) > _MOST_OPEN:
+        oldest = _open.popleft()()
+        if oldest is not None:
+            oldest._leave_pyplot()
+    return managed
+
+
+def _given_axes(ax: Axes | Sequence[Axes] | np.ndarray, count: int) -> list[Axes]:
+    """Return the caller's axes, one a panel.
+
+    Raises
+    ------
+    LatentscaleError
+        If they are not axes, of several figures, or not as many as the panels.
+    """
+    given = list(np.ravel(np.asarray(ax, dtype=object)))
+    if not all(isinstance(one, Axes) for one in given):
+        raise LatentscaleError(
+            f"ax must be matplotlib Axes, or a list or array of them; got {ax!r}."
+        )
+    if len(given) != count:
+        raise LatentscaleError(
+            f"This plot has {count} panel{'' if count == 1 else 's'} and ax {len(given)}: give as "
+            f"many axes, such as plt.subplots(1, {count})[1]."
+        )
+    if len({id(one.figure) for one in given}) > 1:
+        raise LatentscaleError("The axes given are of several figures; give those of one.")
+    return given
+
+
 def panels(
-    count: int, *, columns: int, width: float, height: float, share_y: bool = True
+    count: int,
+    *,
+    columns: int,
+    width: float,
+    height: float,
+    share_y: bool = True,
+    ax: OnAxes = None,
 ) -> tuple[Sheet, list[Axes]]:
-    """Return a new figure with `count` panels in rows of `columns`.
+    """Return a figure with `count` panels in rows of `columns`: a new one, or that of `ax`.
 
     Parameters
     ----------
@@ -129,20 +218,35 @@ def panels(
         Size of one panel, inches; a few panels are widened to hold the caption and legend.
     share_y
         Whether all panels have the same vertical axis.
+    ax
+        Axes of the caller's, one a panel; None for a new figure.
     """
+    if ax is not None:
+        given = _given_axes(ax, count)
+        host: Any = given[0].get_figure()  # typed as ours: a caller's figure is saved by the caller
+        _guests[host] = given
+        return host, given
     across = min(count, columns)
     down = ceil(count / across)
     width = max(width, _MIN_WIDTH / across)
+    # Outside the context, at whose end a notebook's settings, made with its first figure, would go.
+    figure = _new_sheet(
+        figsize=(across * width + 0.6, down * height + 0.9),
+        dpi=_DPI,
+        layout="constrained",
+        facecolor=_STYLE["figure.facecolor"],
+    )
     with mpl.rc_context(_STYLE):
-        figure = Sheet(
-            figsize=(across * width + 0.6, down * height + 0.9), dpi=_DPI, layout="constrained"
-        )
-        FigureCanvasAgg(figure)
         grid = figure.subplots(down, across, sharey=share_y, squeeze=False)
     axes = [axis for row in grid for axis in row]
     for spare in axes[count:]:
         spare.remove()
     return figure, axes[:count]
+
+
+def hosted(figure: Figure) -> list[Axes]:
+    """Return the caller's axes that a plot is drawn on; none of a figure of ours."""
+    return _guests.get(figure, [])
 
 
 def heading(panel: Axes, name: str) -> None:
@@ -151,7 +255,14 @@ def heading(panel: Axes, name: str) -> None:
 
 
 def title(figure: Figure, headline: str, caption: str) -> None:
-    """Write a headline over the figure, and its caption in the next lines."""
+    """Write a headline over the figure, and its caption in the next lines.
+
+    Over a caller's axes the headline alone is written, where there is one panel without a name.
+    """
+    if host := hosted(figure):
+        if len(host) == 1 and not host[0].get_title(loc="left"):
+            heading(host[0], headline)
+        return
     # Names of models and families may hold a dollar sign, which is not mathematics here.
     figure.suptitle(
         f"{headline}\n{caption}", x=0.01, ha="left", fontsize=10, linespacing=1.4, parse_math=False
@@ -186,7 +297,7 @@ def score_label(names: Sequence[str], units: Mapping[str, str]) -> str:
     own = [name for name in names if name in units]
     if not own:
         return SCORE_LABEL
-    return "score" if len(own) == len(names) else "score (%, or as said)"
+    return "score" if len(own) == len(names) else "score (% or named unit)"
 
 
 def distinct(names: Sequence[str], limit: int) -> list[str]:
@@ -250,6 +361,17 @@ def legend(figure: Figure, axes: list[Axes]) -> None:
     for panel in axes:
         for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
+    if hosted(figure):
+        axes[-1].legend(
+            list(handles.values()),
+            list(handles),
+            loc="upper left",
+            bbox_to_anchor=(0, _BELOW_LABELS),
+            ncols=2,
+            fontsize=7.5,
+            frameon=False,
+        )
+        return
     with mpl.rc_context(_STYLE):
         figure.legend(
             list(handles.values()),

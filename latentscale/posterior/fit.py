@@ -64,31 +64,74 @@ class Fit:
 
     @property
     def is_posterior(self) -> bool:
-        """Whether the draws describe uncertainty; False for a point estimate."""
+        """Whether the draws describe uncertainty; False for a point estimate.
+
+        Examples
+        --------
+        >>> fit.is_posterior
+        True
+        """
         return self.status.is_posterior
 
     @property
     def posterior(self) -> xr.Dataset:
-        """Draws of the parameters, dims (chain, draw, ...)."""
+        """Draws of the parameters, dims (chain, draw, ...).
+
+        Examples
+        --------
+        >>> fit.posterior["loading"].dims
+        ('chain', 'draw', 'benchmark', 'skill')
+        """
         return self.tree[POSTERIOR].to_dataset()
 
-    @cached_property
+    @property
     def samples(self) -> xr.Dataset:
         """Draws with chains joined, dims (sample, ...), sample counted from 0.
 
         The coordinates sample, chain and draw say which draw a row is; they stay with it
         through selection and resampling.
+
+        Examples
+        --------
+        >>> fit.samples["loading"].sizes["sample"], int(fit.samples["chain"][-1])
+        (800, 1)
         """
+        return self._samples
+
+    @property
+    def design(self) -> Design:
+        """The constants of the fitted model, computed once from `scores`.
+
+        Examples
+        --------
+        >>> fit.design.scores.n_observed == fit.scores.n_observed
+        True
+        """
+        return self._design
+
+    @property
+    def evaluator(self) -> Evaluator:
+        """What turns draws and rows into skills, linear predictors, expected scores, precisions.
+
+        Examples
+        --------
+        >>> rows = fit.scores.dataset.isel(model=[0])
+        >>> fit.evaluator.at(fit.samples, rows, residuals="fitted").mean.dims
+        ('benchmark', 'sample', 'model')
+        """
+        return self._evaluator
+
+    # Computed once; properties of their own above, since ``?`` shows a cached property's value.
+    @cached_property
+    def _samples(self) -> xr.Dataset:
         return joined_chains(self.posterior)
 
     @cached_property
-    def design(self) -> Design:
-        """The constants of the fitted model, computed once from `scores`."""
+    def _design(self) -> Design:
         return design(self.spec, self.scores, transform=self.transform)
 
     @cached_property
-    def evaluator(self) -> Evaluator:
-        """What turns draws and rows into skills, linear predictors, expected scores, precisions."""
+    def _evaluator(self) -> Evaluator:
         return Evaluator.of(self.spec, self.transform, self.scores.dataset)
 
     def convergence(self) -> Convergence:
@@ -96,6 +139,11 @@ class Fit:
 
         Of free skills that are not aligned, linear predictors are judged in place of loadings and
         skills, which rotate.
+
+        Returns
+        -------
+        Convergence
+            Figures of every parameter: ``max_rhat``, ``min_ess``, ``divergences`` and ``ebfmi``.
 
         Examples
         --------
@@ -120,7 +168,8 @@ class Fit:
 
         Returns
         -------
-        A fit of the same spec and scores. The fit itself stays as it is.
+        Fit
+            A fit of the same spec and scores. The fit itself stays as it is.
 
         Raises
         ------
@@ -149,7 +198,8 @@ class Fit:
 
         Returns
         -------
-        The path written.
+        pathlib.Path
+            The path written.
 
         Raises
         ------

@@ -19,6 +19,7 @@ import xarray as xr
 
 from latentscale.errors import FitError
 from latentscale.files import replacing
+from latentscale.posterior.heaps import refuse_endless_texts
 
 ATTRIBUTE = "latentscale"
 """Attribute of the root group that holds the header."""
@@ -114,7 +115,7 @@ def header_text(file: BinaryIO, path: Path) -> str | None:
     FitError
         If it is not a text.
     """
-    with _hdf5(file) as root:
+    with _hdf5(file, path) as root:
         if ATTRIBUTE not in root.attrs:
             return None
         kind = h5py.h5a.open(root.id, ATTRIBUTE.encode())
@@ -134,7 +135,7 @@ def read_tree(file: BinaryIO, path: Path) -> xr.DataTree:
         If it declares more than it can hold, or holds what latentscale does not write.
     """
     size = file.seek(0, os.SEEK_END)
-    with _hdf5(file) as root:
+    with _hdf5(file, path) as root:
         declared = sum(_declared(data, size, path) for data in _datasets(root, path, set()))
     memory = _memory()
     if memory is not None and declared > memory:
@@ -152,7 +153,8 @@ def read_tree(file: BinaryIO, path: Path) -> xr.DataTree:
 
 
 @contextmanager
-def _hdf5(file: BinaryIO) -> Iterator[h5py.File]:
+def _hdf5(file: BinaryIO, path: Path) -> Iterator[h5py.File]:
+    refuse_endless_texts(file, path)
     file.seek(0)
     with h5py.File(file, "r") as root:
         yield root

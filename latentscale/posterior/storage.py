@@ -45,6 +45,11 @@ def load(path: str | Path) -> Fit:
         sampler runs and after a crash: the fit then holds what the chains that got far have in
         common, and its status says that it is partial.
 
+    Returns
+    -------
+    Fit
+        The fit, as it was when saved.
+
     Raises
     ------
     FitError

@@ -12,6 +12,7 @@ from latentscale.dims import DEFAULT_PROB, VERSION
 from latentscale.errors import FitError
 from latentscale.expect import expect, expect_path
 from latentscale.files import replacing, writable_path
+from latentscale.plots.style import apart_from_pyplot
 from latentscale.posterior.fit import Fit
 from latentscale.reporting.page import render
 from latentscale.reporting.request import request
@@ -83,10 +84,12 @@ def report(
     for name, text in (("title", title), ("source", source)):
         if text is not None:
             expect(text, str, name)
+    with apart_from_pyplot():
+        sections = sections_of(asked, progress=progress)
     page = render(
         title or f"{fit.spec.name}: report of a fit",
         f"{fit.provenance.method}: {fit.status.message}.",
-        sections_of(asked, progress=progress),
+        sections,
         f"Written by latentscale {VERSION}. Intervals are equal-tailed, {prob:.0%} unless they "
         "say otherwise.",
         facts={

@@ -11,7 +11,7 @@ class NextBenchmark(Verb):
 
     name = "next-benchmark"
     function = "latentscale.analysis.choices.next_benchmark:next_benchmark"
-    example = "latentscale next-benchmark fit.nc measured.csv --target mmlu --cost bbh=2"
+    example = "latentscale next-benchmark fit.nc measured.csv --target mmlu --out next.png"
 
 
 @VERBS.add
@@ -103,7 +103,7 @@ class CapabilityIndex(Verb):
 
     name = "capability-index"
     function = "latentscale.analysis.skills.capability_index:capability_index"
-    example = 'latentscale capability-index fit.nc --anchor "GPT-5=150" --out index.csv'
+    example = "latentscale capability-index fit.nc --anchor bloom=90 --anchor qwen2-7b=150"
 
 
 @VERBS.add

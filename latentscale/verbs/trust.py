@@ -64,7 +64,7 @@ class Backtest(Verb):
 
     name = "backtest"
     function = "latentscale.analysis.backtest:backtest"
-    example = "latentscale backtest --scores scores.csv --scheme largest-member --csv errors.csv"
+    example = "latentscale backtest --scores scores.csv --scheme largest-member --out errors.csv"
     command = "latentscale.cli.running:backtest"
 
 

@@ -183,6 +183,35 @@ def test_a_spoiled_fold_is_fitted_again_and_the_others_are_not(
     pd.testing.assert_frame_equal(mended, whole, check_exact=True)
 
 
+def test_folds_of_another_version_are_taken_with_a_warning(
+    by_prior_draws: list[ls.Scores],
+    small_scores: ls.Scores,
+    quick_spec: ls.ModelSpec,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folds = ls.folds.leave_one_family_out(small_scores)[:2]
+    whole = ls.backtest(quick_spec, small_scores, folds, folder=tmp_path, progress=False)
+    monkeypatch.setattr(refits, "VERSION", "9.9")
+    with pytest.warns(ls.FitWarning, match=f"2 by {fold_files.VERSION}; this is 9.9"):
+        again = ls.backtest(quick_spec, small_scores, folds, folder=tmp_path, progress=False)
+    assert len(by_prior_draws) == 2
+    pd.testing.assert_frame_equal(again, whole, check_exact=True)
+
+
+def test_errors_and_items_of_hidden_scores_are_hidden_too(small_scores: ls.Scores) -> None:
+    frame = small_scores.to_frame()
+    model, fitted = small_scores.models[0], small_scores.models[1]
+    errors = pd.DataFrame({"model": [model, fitted], "alpha": [0.02, 0.03]})
+    scores = ls.Scores.from_frame(frame, benchmarks=small_scores.benchmark_info, stderr=errors)
+    shown = (
+        module.training_scores(scores, Fold("x", scores.models, (), ((model, "alpha"),)))
+        .dataset["stderr"]
+        .sel(benchmark="alpha")
+    )
+    assert np.isnan(shown.sel(model=model)) and float(shown.sel(model=fitted)) == 0.03
+
+
 def test_the_key_holds_what_changes_the_numbers_alone(
     small_scores: ls.Scores, quick_spec: ls.ModelSpec
 ) -> None:
@@ -391,3 +420,9 @@ def test_summary_of_a_calibrated_and_of_an_overconfident_table() -> None:
     assert honest["mae"] == pytest.approx(0.1 * np.sqrt(2 / np.pi), rel=0.05)
     assert honest["interval_score"] < bold["interval_score"]
     assert 0.3 < honest["mae_se"] / (0.0603 / np.sqrt(size)) < 3
+
+
+def test_a_fold_that_cannot_be_claimed_names_the_file(tmp_path: Path) -> None:
+    refused = pytest.raises(ls.FitError, match=r"Cannot write .*fold\.lock")
+    with refused, claimed(tmp_path / "gone" / "fold.csv", wait=True):
+        pass

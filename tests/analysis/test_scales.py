@@ -18,6 +18,10 @@ from latentscale.analysis.forecasts.predict import forecast_rows
 from latentscale.analysis.tools.units import STANDARD, common_unit, with_scales
 from latentscale.data.scaling import is_bounded
 from latentscale.declare import ModelSpec, spec_from_dict
+from latentscale.explore.answers import Planned, Planner
+from latentscale.inference.tools.regressions import _logit_table
+from latentscale.model.coordinates import response_of_scores
+from latentscale.model.design import design
 from latentscale.posterior.fit import Fit
 
 ROW = {"model": "new", "family": "new", "params_b": 8.0, "tokens_t": 4.0}
@@ -274,3 +278,39 @@ def test_a_probe_set_weighs_units_by_their_spread(mixed_fit: Fit) -> None:
     assert probes.unit == STANDARD
     left = probes.left[probes.left["benchmark"].isin(["elo", "acc"])]
     assert left["sd_before"].max() < 20  # in standard deviations, not in Elo
+
+
+def test_headlines_say_the_units_of_their_figures(mixed_fit: Fit, forecast: ls.Forecast) -> None:
+    row = pd.DataFrame([ROW])
+    assert "elo in Elo, minutes in minutes, cost in dollars, others" in forecast.headline
+    spread = "in standard deviations of each benchmark's scores"
+    assert f"sd_after {spread}" in ls.next_benchmark(mixed_fit, row).headline
+    assert f"rmse_left {spread}" in ls.probe_set(mixed_fit, 1).headline
+    assert "in Elo" in ls.next_benchmark(mixed_fit, row, targets=["elo"]).headline
+    passing = ls.probability_above(mixed_fit, row, {"elo": 1200, "cost": 5})
+    assert 'at most so much on "cost"' in passing.headline and "cost in dollars" in passing.headline
+
+
+def test_the_planner_counts_lower_for_better_where_it_is(mixed_fit: Fit) -> None:
+    row = {name: ROW[name] for name in ("params_b", "tokens_t")}
+    answer = Planner(mixed_fit).answer(Planned("new", "new", row, {}))
+    fitted = mixed_fit.evaluator.at(
+        mixed_fit.samples, mixed_fit.scores.dataset, residuals="fitted"
+    ).mean.transpose("sample", "model", "benchmark")
+    spread = fitted.mean("sample").std("model") * np.array([1, 1, 1, -1, -1])
+    own = answer.forecast.mean_draws.isel(model=0).values
+    by_hand = ((own - fitted.mean(["sample", "model"]).values) / spread.values).mean(axis=1)
+    assert np.allclose(answer.index.values, by_hand)
+    table = answer.passing({"cost": 5.0}, 0.9).set_index("benchmark")
+    draws = answer.forecast.draws.sel(benchmark="cost")
+    assert table.loc["cost", "probability"] == pytest.approx(float((draws <= 5).mean()))
+    assert table.loc["cost", "unit"] == "dollars"
+
+
+def test_working_responses_of_mixed_scales_divide_by_nothing_that_is_zero(mixed) -> None:
+    prepared = design(mixed_spec(), mixed)
+    with np.errstate(all="raise"):
+        response = response_of_scores(prepared)
+        table = _logit_table(prepared)
+    assert np.isfinite(response.eta).all() and np.isfinite(response.weight).all()
+    assert np.isfinite(table.logits).all()

@@ -268,6 +268,7 @@ def test_readers_name_what_is_not_a_path(wrong: Any) -> None:
         readers.metadata_template,
         readers.read_epoch,
         readers.read_livebench,
+        readers.read_published,
         readers.read_benchpress,
         readers.read_leaderboard,
         readers.read_checkpoints,

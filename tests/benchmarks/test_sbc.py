@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from benchmarks.sbc import run as sbc
+from benchmarks.sbc import refits
+from benchmarks.sbc import simulation as sbc
 from latentscale.model.build import build_design
 
 
@@ -136,11 +137,36 @@ def test_prior_draws_as_posterior_give_uniform_ranks_of_parameters(study) -> Non
 
 def test_a_result_file_takes_quantities_that_it_did_not_have(tmp_path) -> None:
     path = tmp_path / "sbc.csv"
-    sbc.with_row(pd.DataFrame(), {"simulation": 0, "slope": 12}).to_csv(path, index=False)
+    refits.with_row(pd.DataFrame(), {"simulation": 0, "slope": 12}).to_csv(path, index=False)
     row = {"simulation": 1, "slope": 40, "score of held base: arc": 7}
-    sbc.with_row(pd.read_csv(path), row).to_csv(path, index=False)
-    table = sbc.with_row(pd.read_csv(path), {**row, "simulation": 2})
+    refits.with_row(pd.read_csv(path), row).to_csv(path, index=False)
+    table = refits.with_row(pd.read_csv(path), {**row, "simulation": 2})
     assert list(table["slope"]) == [12, 40, 40]
     assert list(table["score of held base: arc"].isna()) == [True, False, False]
     table.to_csv(path, index=False)
     assert path.read_text().splitlines()[1:3] == ["0,12,", "1,40,7"]
+
+
+def test_simulations_go_on_where_they_were_and_a_failure_stops_no_other(
+    tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted = []
+
+    def ranked(study: object, number: int, method: object) -> dict[str, float]:
+        if number == 1 and 1 not in fitted:
+            fitted.append(number)
+            raise ValueError("chains were lost")
+        fitted.append(number)
+        return {"seconds": 0.5, "slope": 10 + number}
+
+    monkeypatch.setattr(refits, "_study", lambda case, fault: None)
+    monkeypatch.setattr(refits, "ranked", ranked)
+    given = ("cai2025", "none", 3, refits.ls.NUTS(draws=9, tune=9), tmp_path / "results")
+    with pytest.raises(RuntimeError, match=r"simulations 1 failed.*chains were lost"):
+        refits.run(*given)
+    refits.run(*given)
+    refits.run(*given)
+    assert fitted == [0, 1, 2, 1]
+    (path,) = (tmp_path / "results").glob("*.csv")
+    table = pd.read_csv(path).sort_values("simulation")
+    assert table["slope"].tolist() == [10, 11, 12] and table["seconds"].tolist() == [0.5] * 3

@@ -5,9 +5,10 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from latentscale.data import KNOWN_BENCHMARKS, Audit, Finding, Scores
+from latentscale.data import KNOWN_BENCHMARKS, Audit, Benchmark, Finding, Scores
 from latentscale.data.audit import emit
 from latentscale.data.datasets import open_llm_leaderboard
 from latentscale.data.floors import implausibly_low
@@ -152,3 +153,12 @@ def test_the_table_is_a_method_and_still_the_attribute_that_it_was():
         assert list(audit.table["code"]) == ["a"]
     with pytest.raises(LatentscaleError, match="prob must lie strictly between 0 and 1"):
         audit.table(prob=90)
+
+
+def test_fractions_among_percentages_are_found() -> None:
+    frame = pd.DataFrame({"model": list("abcd"), "family": "f", "quiz": [88, 0.81, 60, 70]})
+    percent = {"quiz": Benchmark(scale="percent")}
+    with pytest.warns(DataWarning, match='far below all 3 others.*"b: 0.0081"'):
+        Scores.from_frame(frame, benchmarks=percent)
+    hard = frame.assign(quiz=[88, 0.4, 60, 70])  # 40 is below all others: a weak model
+    assert not Scores.from_frame(hard, benchmarks=percent).audit.filter("mixed-units").findings

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from latentscale.data.readers import checkpoint_measurements, read_checkpoints
+from latentscale.data.readers import checkpoint_measurements, read_checkpoints, read_scores
 from latentscale.data.readers.revisions import checkpoint_metadata, checkpoint_of
 from latentscale.errors import DataError
 
@@ -197,3 +197,32 @@ def test_a_run_is_the_same_with_a_slash_at_its_end():
     metadata = pd.DataFrame({"model": ["/ckpt/a-1b/", "b-1b"], "family": ["a", "b"]})
     whole = checkpoint_metadata(["/ckpt/a-1b@step1000"], metadata, MTOK)
     assert whole.set_index("model").loc["/ckpt/a-1b@step1000", "family"] == "a"
+
+
+def runs_in_one_table() -> pd.DataFrame:
+    rows = {"run": ["a", "a", "b"], "step": [10, 20, 10], "tokens_b": [1.0, 2.0, 1.0]}
+    rows |= {"params": [190e6, 190e6, 1.3e9], "lr": 1e-4, "val_loss": [3.2, 3.0, 2.8]}
+    return pd.DataFrame(rows | {"hellaswag/acc": [0.26, 0.3, 0.4], "quiz": [20.0, 25.0, 40.0]})
+
+
+def test_one_wide_table_of_several_runs_is_read():
+    scores = read_checkpoints(runs_in_one_table())
+    assert scores.models == ("a@step10", "a@step20", "b@step10")
+    assert scores.dataset["params"].values == pytest.approx([0.19, 0.19, 1.3])
+    assert scores.dataset["tokens"].values == pytest.approx([0.001, 0.002, 0.001])
+    assert scores.benchmarks == ("val_loss", "hellaswag/acc", "quiz")
+    assert '"lr"' in str(scores.audit.filter("ignored-column"))
+    loss = scores.benchmark_info["val_loss"]
+    assert (loss.scale, loss.lower_is_better) == ("positive", True)
+    assert scores.dataset["score"].sel(benchmark="quiz").values == pytest.approx([0.2, 0.25, 0.4])
+
+
+def test_a_file_of_runs_is_known_by_its_steps(tmp_path: Path):
+    runs_in_one_table().rename(columns={"run": "model"}).to_csv(tmp_path / "runs.csv", index=False)
+    assert read_scores(tmp_path / "runs.csv").families == ("a", "b")
+
+
+def test_tokens_in_another_unit_are_refused():
+    table = runs_in_one_table().rename(columns={"tokens_b": "tokens"})
+    with pytest.raises(DataError, match=r'more than 2 tokens by the column "tokens".*tokens_b'):
+        read_checkpoints(table)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from latentscale.data import Benchmark
 from latentscale.data.readers import epoch_index, epoch_measurements, read_epoch
 from latentscale.errors import DataError
 
@@ -244,3 +245,26 @@ def test_the_whole_hub_is_read():
     index = epoch_index(SHARED)
     assert len(index) == 278 and index["model"].isin(read.models["model"]).mean() > 0.95
     assert len(read_epoch(SHARED).models) == 477
+
+
+@pytest.mark.parametrize("beside", ["stderr", "Shots", "Samples", "Cost per task", "CI_low"])
+def test_what_stands_beside_the_score_is_not_taken_for_it(tmp_path: Path, beside: str) -> None:
+    text = f"Model version,{beside},EM,{ABOUT}\ngpt-5_high,0.05,0.9,2025-08-07,OpenAI,USA,,\n"
+    (tmp_path / "mmlu_external.csv").write_text(text)
+    assert cell(epoch_measurements(tmp_path), "gpt-5_high", "mmlu").score == 0.9
+
+
+def test_standard_errors_with_and_without_a_percent_sign_are_of_one_unit(tmp_path: Path) -> None:
+    text = "Model version,mean_score,stderr\ngpt-5_high,87%,2%\no3,0.6,0.03\n"
+    (tmp_path / "gpqa_diamond.csv").write_text(text)
+    read = epoch_measurements(tmp_path)
+    assert cell(read, "gpt-5_high", "gpqa_diamond").stderr == pytest.approx(0.02)
+    assert cell(read, "o3", "gpqa_diamond").stderr == pytest.approx(0.03)
+
+
+def test_the_best_of_several_rows_is_the_lowest_where_lower_is_better(tmp_path: Path) -> None:
+    text = "Model version,Error rate\ngpt-5_high,0.3\ngpt-5_high,0.1\no3,0.5\n"
+    (tmp_path / "errors.csv").write_text(text)
+    lower = {"errors": Benchmark(lower_is_better=True)}
+    scores = read_epoch(tmp_path, repeats="best", benchmarks=lower)
+    assert scores.to_frame().set_index("model").loc["gpt-5_high", "errors"] == 0.1

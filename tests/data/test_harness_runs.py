@@ -428,3 +428,33 @@ def test_endings_in_capitals_are_read_and_compressed_files_named(tmp_path: Path)
     )
     with pytest.warns(DataWarning, match="compressed, and was not read"):
         assert harness_table(tmp_path)["score"].tolist() == [0.5]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "pretrained=a/x,enable_thinking=True",
+        {"enable_thinking": True},
+        {"chat_template_args": {"enable_thinking": True}},
+        'chat_template_args={"enable_thinking": true}',
+    ],
+)
+def test_a_later_run_that_reasons_does_not_mix_with_the_others(tmp_path: Path, arguments) -> None:
+    gsm8k = "exact_match,strict-match"
+    put(tmp_path / "a", 1, tasks={**arc(0.35), "gsm8k": {gsm8k: 0.5}}, chat_template="{{ m }}")
+    put(
+        tmp_path / "b",
+        2,
+        tasks={"gsm8k": {gsm8k: 0.9}},
+        chat_template="{{ m }}",
+        model_args=arguments,
+    )
+    with pytest.warns(DataWarning, match=r"chat template \+ thinking for chat template"):
+        table = harness_table(tmp_path).set_index("benchmark")
+    assert table["score"].to_dict() == {"arc": 0.35, "gsm8k": 0.5}
+
+
+def test_percentages_in_a_result_file_are_named(tmp_path: Path) -> None:
+    put(tmp_path, 1, tasks=arc(35.0))
+    with pytest.warns(DataWarning, match='not fractions from 0 to 1: "acme/a-1b on arc: 35"'):
+        harness_table(tmp_path)

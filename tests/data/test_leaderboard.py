@@ -316,3 +316,37 @@ def test_scores_that_only_the_row_passed_over_has_are_named() -> None:
         table = leaderboard_table(RUNS.assign(**{"BBH Raw": [0.4, 0.9]}))
     assert table["bbh"].tolist() == [0.9]
     assert table["ifeval"].isna().all()
+
+
+def test_rows_of_unknown_precision_count_before_quantised_ones() -> None:
+    kinds = pd.DataFrame({"fullname": "a/x-7b", "Precision": ["?", "4bit"], "BBH Raw": [0.4, 0.1]})
+    assert leaderboard_table(kinds)["bbh"].tolist() == [0.4]
+    assert leaderboard_table(kinds.replace("?", "half"))["bbh"].tolist() == [0.4]
+
+
+def test_types_of_the_first_year_say_how_a_model_was_tuned() -> None:
+    kinds = ["⭕ instruction-tuned", "🟦 RL-tuned", "🔶 fine-tuned"]
+    table = leaderboard_table(
+        pd.DataFrame({"fullname": list("abc"), "Type": kinds, "BBH Raw": 0.4})
+    )
+    assert table["tuning"].tolist() == ["chat", "chat", "fine-tuned"]
+    assert table["instruct"].tolist()[:2] == [1.0, 1.0]
+
+
+def test_chat_templates_are_truth_values_in_every_spelling() -> None:
+    contents = pd.DataFrame({"fullname": list("abcd"), "BBH Raw": 0.4})
+    table = leaderboard_table(contents.assign(**{"Chat Template": [1, 0.0, "yes", True]}))
+    assert table["chat_template"].tolist() == [1, 0, 1, 1]
+    with pytest.warns(DataWarning, match='Chat Template: 1 cells cannot be read.*"b: maybe"'):
+        leaderboard_table(contents.assign(**{"Chat Template": [True, "maybe", None, False]}))
+
+
+def test_scores_that_are_no_fractions_are_named() -> None:
+    contents = pd.DataFrame({"fullname": ["a/x", "a/y"], "BBH Raw": [40.0, 0.4]})
+    with pytest.warns(DataWarning, match='1 scores are not fractions from 0 to 1: "a/x: 40"'):
+        leaderboard_table(contents)
+
+
+def test_a_name_may_be_a_link_in_markdown() -> None:
+    contents = pd.DataFrame({"fullname": ["[a/x-7b](https://hub/a/x-7b)"], "BBH Raw": [0.4]})
+    assert leaderboard_table(contents)["model"].tolist() == ["a/x-7b"]

@@ -37,6 +37,8 @@ def test_steps_and_ends_are_seen_in_the_scores() -> None:
         "two decimals": (np.round(RAW, 2), np.nan, 100, 0),
         "four decimals": (np.round(RAW, 4), np.nan, 10_000, 0),
         "shares of 30 items": (np.round(RAW * 30) / 30, 30, 30, 0.5 / 30),
+        "shares of 50 items, which are hundredths too": (np.round(RAW * 50) / 50, 50, 50, 0.01),
+        "shares of 1,000 items in hundredths": (np.round(RAW, 2), 1000, 100, 0.0005),
         "raw": (RAW, np.nan, 0, 0),
         "an exact 0": (zero, np.nan, 0, 0.0005),
         "items known": (RAW, 250, 0, 0.002),

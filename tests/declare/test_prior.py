@@ -129,3 +129,9 @@ def test_a_prior_is_frozen_hashes_and_reads_back() -> None:
 def test_every_slot_says_what_it_is() -> None:
     for name, slot in PRIOR_SLOTS.items():
         assert slot.meaning, name
+
+
+@pytest.mark.parametrize("prob", [-0.1, 1.5, float("nan"), "half", None])
+def test_a_quantile_of_what_is_no_probability_is_refused(prob: object) -> None:
+    with pytest.raises(SpecError, match=r"prob must lie in \[0, 1\]"):
+        Prior("Normal", mu=0, sigma=1).quantile(prob)  # type: ignore[arg-type]

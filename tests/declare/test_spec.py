@@ -211,3 +211,9 @@ def test_which_specs_need_the_instruct_flag() -> None:
 def test_a_wrong_spec_made_in_python_raises_the_package_error() -> None:
     with pytest.raises(SpecError, match="log_flops"):
         ls.ModelSpec(name="x", covariates=("log_flops", "log_flops"))
+
+
+@pytest.mark.parametrize("name", ["", " "])
+def test_a_copy_has_a_name(name: str) -> None:
+    with pytest.raises(SpecError, match="is empty, and results"):
+        load_spec("latentscale").with_({"name": name})

@@ -1,4 +1,4 @@
-"""The scripts of ``docs``, which are no package, as modules."""
+"""The scripts of ``docs``, which are no package, as modules; and what these tests share."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ import sys
 from pathlib import Path
 
 DOCS = Path(__file__).parents[2] / "docs"
-sys.path[:0] = [str(DOCS), str(DOCS / "_ext")]
+sys.path[:0] = [str(DOCS), str(DOCS / "_ext"), str(Path(__file__).parent)]

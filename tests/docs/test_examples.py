@@ -1,7 +1,9 @@
 """The Examples of public docstrings run and give what they say.
 
-They share names that a user would have: ``ls``, ``pd`` and ``np``, three fits, ``fit``, ``pooled``
-and ``dated``, a row ``planned`` and a backtest's ``table``; and know those of their own module.
+They share names that a user would have: ``ls``, ``pd``, ``np`` and ``xr``, three fits, ``fit``,
+``pooled`` and ``dated``, a row ``planned`` and a backtest's ``table``; and know those of their own
+module.
+Those of a class's methods and properties go on where those of the class end, as its page does.
 """
 
 from __future__ import annotations
@@ -9,16 +11,18 @@ from __future__ import annotations
 import doctest
 import inspect
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
+from public_members import public_names
 
 import latentscale as ls
-import latentscale.declare
 
 FITS = Path(__file__).parents[2] / "docs" / "fits"
 
@@ -30,48 +34,20 @@ EXTRAS = {
 }
 """Libraries beyond the package's own that an example needs."""
 
-MODULES = (
-    ls,
-    ls.studies,
-    ls.methods,
-    ls.results,
-    ls.datasets,
-    ls.folds,
-    ls.plots,
-    ls.readers,
-    ls.rotations,
-    latentscale.declare,
-)
-"""Modules whose public names are looked at."""
+PUBLIC = {public.name: public for public in public_names()}
+EXAMPLES = {name: public for name, public in PUBLIC.items() if ">>>" in public.text}
+FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 
-def _objects() -> Iterator[tuple[str, Any]]:
-    """Yield every public name, and the public methods of public classes."""
-    for module in MODULES:
-        own = (
-            n for n, v in vars(module).items() if getattr(v, "__module__", "") == module.__name__
-        )
-        for name in getattr(module, "__all__", None) or own:
-            value = getattr(module, name)
-            yield name, value
-            if inspect.isclass(value):
-                for method, function in vars(value).items():
-                    raw = getattr(function, "__func__", function)
-                    if not method.startswith("_") and inspect.isfunction(raw):
-                        yield f"{name}.{method}", raw
-
-
-PUBLIC = sorted(
-    {
-        name: value
-        for module in MODULES[:-1]
-        for name in getattr(module, "__all__", ())
-        if inspect.isroutine(value := getattr(module, name)) or inspect.isclass(value)
-    }
-)
-"""Public functions and classes: each has Examples."""
-
-EXAMPLES = {name: value for name, value in _objects() if ">>>" in (inspect.getdoc(value) or "")}
+def run(text: str, known: dict[str, Any], name: str) -> dict[str, Any]:
+    """Run a docstring's examples with these names; return the names that there are then."""
+    example = doctest.DocTestParser().get_doctest(text, known, name, name, 0)
+    assert example.examples
+    failures: list[str] = []
+    out: Callable[[str], object] = failures.append
+    result = doctest.DocTestRunner(optionflags=FLAGS).run(example, out=out, clear_globs=False)
+    assert result.failed == 0, "".join(failures)
+    return example.globs
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +59,7 @@ def names() -> dict[str, Any]:
         "ls": ls,
         "pd": pd,
         "np": np,
+        "xr": xr,
         "warnings": warnings,
         "fit": ls.load(FITS / "small.nc"),
         "pooled": pooled,
@@ -94,23 +71,34 @@ def names() -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("name", PUBLIC)
-def test_every_public_name_has_examples(name: str) -> None:
-    assert name in EXAMPLES and "Examples\n" in (inspect.getdoc(EXAMPLES[name]) or "")
+@pytest.fixture(scope="module")
+def of_class(names: dict[str, Any]) -> Callable[[type | None], dict[str, Any]]:
+    """Return what gives the names that a class's own examples leave to those of its members."""
+
+    @cache
+    def left(owner: type | None) -> dict[str, Any]:
+        text = "" if owner is None else inspect.getdoc(owner) or ""
+        if ">>>" not in text:
+            return names
+        assert owner is not None
+        return run(text, {**vars(inspect.getmodule(owner)), **names}, owner.__name__)
+
+    return left
 
 
-@pytest.mark.parametrize("name", sorted(EXAMPLES))
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_examples_give_what_they_say(
-    name: str, names: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    of_class: Callable[[type | None], dict[str, Any]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    if name in EXTRAS:
-        pytest.importorskip(EXTRAS[name])
-    text = inspect.getdoc(EXAMPLES[name]) or ""
-    known = {**vars(inspect.getmodule(EXAMPLES[name])), **names}
-    example = doctest.DocTestParser().get_doctest(text, known, name, name, 0)
-    assert example.examples
-    failures: list[str] = []
-    out: Callable[[str], object] = failures.append
-    result = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(example, out=out)
-    assert result.failed == 0, "".join(failures)
+    public = EXAMPLES[name]
+    for needed in EXTRAS.keys() & {name, name.partition(".")[0]}:
+        pytest.importorskip(EXTRAS[needed])
+    if inspect.isclass(public.value):
+        of_class(public.value)
+        return
+    function = inspect.unwrap(public.function)
+    run(public.text, {**vars(inspect.getmodule(function)), **of_class(public.owner)}, name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,9 +12,10 @@ import xarray as xr
 import latentscale as ls
 from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.errors import FitError, SpecError
-from latentscale.inference.marginal.estimate import newton
 from latentscale.inference.marginal.information import Information
 from latentscale.inference.marginal.likelihood import marginal_likelihood
+from latentscale.inference.marginal.maximise import newton
+from latentscale.inference.marginal.method import _status
 from latentscale.inference.marginal.quadrature import gauss_hermite
 from latentscale.model.build import build_design
 from latentscale.model.design import design
@@ -225,3 +227,19 @@ def test_too_few_families_have_no_outer_product(small_scores, marginal_spec) -> 
     method = dataclasses.replace(METHOD, covariance="outer-product", draws=10)
     with pytest.raises(FitError, match="6 families"):
         ls.fit(marginal_spec, small_scores, method=method, progress=False)
+
+
+@pytest.mark.parametrize(("error", "said"), [(0.3, "raise nodes"), (0.01, "raise iterations")])
+def test_a_maximum_not_reached_names_what_to_raise(error: float, said: str) -> None:
+    estimate = SimpleNamespace(
+        flat_parameters=(),
+        converged=False,
+        decrement=0.005,
+        starts=(1.0, 1.0),
+        quadrature_error=error,
+        families=80,
+        n_parameters=10,
+        log_likelihood=1.0,
+    )
+    advice = _status(estimate, SimpleNamespace(effective=np.ones(3)), "observed").advice
+    assert said in advice[0]

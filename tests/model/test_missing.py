@@ -46,8 +46,15 @@ def table(models: int = 60) -> tuple[pd.DataFrame, np.ndarray]:
 
 
 def read(frame: pd.DataFrame, features: list[ls.Feature] = ESTIMATED) -> ls.Scores:
+    return ls.Scores.from_frame(frame, features=features)
+
+
+def test_sizes_that_are_parameters_are_noted_and_others_are_warned_of() -> None:
+    frame, _ = table(20)
+    (note,) = [one for one in read(frame).audit if one.code == "unknown-sizes"]
+    assert note.level == "info" and "each is a parameter" in note.message
     with pytest.warns(ls.DataWarning, match="12 rows have no size"):
-        return ls.Scores.from_frame(frame, features=features)
+        read(frame, [ls.Feature("released", missing="estimated")])
 
 
 def test_missing_sizes_and_dates_are_recovered() -> None:

@@ -81,3 +81,21 @@ def test_benchmarks_of_one_task_differ_by_their_offsets_alone(
 def test_a_table_without_sources_says_how_they_are_read(small_scores: ls.Scores) -> None:
     with pytest.raises(SpecError, match='sources="apart"'):
         ls.build(spec(), small_scores)
+
+
+def test_the_source_that_keeps_the_name_does_not_hang_on_the_order_of_rows() -> None:
+    frame = pd.DataFrame({"model": ["a", "a", "b", "b"], "family": "f", "benchmark": "quiz"})
+    frame = frame.assign(source=["z", "y", "z", "y"], score=[0.9, 0.5, 0.8, 0.4])
+    for table in (frame, frame.iloc[::-1]):
+        wide = ls.Scores.from_long(table, sources="apart").to_frame().set_index("model")
+        assert wide.loc["a", ["quiz", "quiz (z)"]].tolist() == [0.5, 0.9]
+
+
+def test_scores_without_a_source_beside_those_of_one_are_named() -> None:
+    frame = pd.DataFrame({"model": list("aab"), "family": "f", "benchmark": "quiz"})
+    frame = frame.assign(source=["z", "y", None], score=[0.9, 0.5, 0.8])
+    with pytest.warns(ls.DataWarning, match=r"quiz \(1 scores, beside those of y\)"):
+        ls.Scores.from_long(frame, sources="apart")
+    taken = frame.assign(benchmark=["quiz", "quiz", "quiz (z)"], source=["z", "y", "x"])
+    with pytest.raises(ls.DataError, match="would take that name"):
+        ls.Scores.from_long(taken, sources="apart")

@@ -22,6 +22,7 @@ from latentscale.errors import DataError, FitError
 from latentscale.posterior import netcdf
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.header import SCHEMA, FitHeader, sealed
+from latentscale.posterior.heaps import refuse_endless_texts
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "590bc21" / "nuts_pooled_flops.nc"
 
@@ -297,3 +298,27 @@ def test_a_file_of_schema_2_says_nothing_of_features_that_it_does_not_have(
     resealed(copied, document)
     with pytest.raises(FitError, match="covariate transform has the fields"):
         ls.load(copied)
+
+
+@pytest.mark.parametrize("zeros", [16, 512])
+def test_a_block_of_zeros_among_texts_is_refused_and_not_read_for_ever(
+    saved: Path, tmp_path: Path, zeros: int
+) -> None:
+    whole = bytearray(saved.read_bytes())
+    start = whole.rfind(b"GCOL\x01\x00\x00\x00") + 16  # the texts of the last collection
+    whole[start : start + zeros] = bytes(zeros)
+    path = tmp_path / "zeros.nc"
+    path.write_bytes(whole)
+    with path.open("rb") as file, pytest.raises(FitError, match=r"zeros\.nc.*texts are damaged"):
+        refuse_endless_texts(file, path)  # before HDF5, which would not come back
+    with pytest.raises(FitError, match="texts are damaged"):
+        ls.load(path)
+
+
+def test_numbers_of_another_width_are_refused(saved: Path, tmp_path: Path) -> None:
+    whole = bytearray(saved.read_bytes())
+    whole[13:15] = b"\x04\x04"
+    path = tmp_path / "narrow.nc"
+    path.write_bytes(whole)
+    with pytest.raises(FitError, match="unusual width"):
+        ls.load(path)

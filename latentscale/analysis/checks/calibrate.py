@@ -47,14 +47,15 @@ def summarise(
 
     Returns
     -------
-    One row a group: cells, families, and the mean over cells of mae (absolute error of the
-    median), crps, width, interval_score (of the table's own interval; Gneiting and Raftery
-    2007, eq. 43) as fractions, log_score, cover (share inside the table's own interval), and
-    cover_50, cover_80, cover_90, cover_95 (of central intervals, by the pit); each with its
-    bootstrap standard error in ``<name>_se`` (NaN with one family). Where the backtest holds
-    scores that are not fractions, also unit: that of mae, crps, width and interval_score. A
-    group with several units has them divided by the standard deviation of each benchmark's
-    scores, and its log_score is that of such scores.
+    pandas.DataFrame
+        One row a group: cells, families, and the mean over cells of mae (absolute error of the
+        median), crps, width, interval_score (of the table's own interval; Gneiting and Raftery
+        2007, eq. 43) as fractions, log_score, cover (share inside the table's own interval), and
+        cover_50, cover_80, cover_90, cover_95 (of central intervals, by the pit); each with its
+        bootstrap standard error in ``<name>_se`` (NaN with one family). Where the backtest holds
+        scores that are not fractions, also unit: that of mae, crps, width and interval_score. A
+        group with several units has them divided by the standard deviation of each benchmark's
+        scores, and its log_score is that of such scores.
 
     Raises
     ------
@@ -164,8 +165,9 @@ def reliability(
 
     Returns
     -------
-    One row a group and level: nominal, actual, lower, upper, cells, families. The band lower
-    to upper is that of actual; NaN with one family.
+    pandas.DataFrame
+        One row a group and level: nominal, actual, lower, upper, cells, families. The band lower to
+        upper is that of actual; NaN with one family.
 
     Raises
     ------
@@ -216,7 +218,8 @@ def pit_histogram(
 
     Returns
     -------
-    One row a bin: left, right, count, expected, lower, upper.
+    pandas.DataFrame
+        One row a bin: left, right, count, expected, lower, upper.
 
     Raises
     ------

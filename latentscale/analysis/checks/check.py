@@ -33,6 +33,7 @@ from latentscale.errors import FitError, FitWarning, listed
 from latentscale.expect import expect
 from latentscale.inference.method import Method
 from latentscale.inference.run import fit as run_fit
+from latentscale.markup import counted
 from latentscale.posterior.fit import Fit
 from latentscale.result import Picture, Result
 from latentscale.validate import is_number
@@ -113,9 +114,15 @@ class FitCheck(Result):
 
     @property
     def headline(self) -> str:
-        """How many scores are outliers, and what the predictive check says."""
+        """How many scores are outliers, and what the predictive check says.
+
+        Examples
+        --------
+        >>> "leave-one-out pit uniform" in checked.headline
+        True
+        """
         return (
-            f"{len(self.outliers)} outliers among {len(self.loo.rows)} scores "
+            f"{counted(len(self.outliers), 'outlier')} among {len(self.loo.rows)} scores "
             f"(abs z above {self.threshold:.1f}), {len(self.unsettled)} unsettled; "
             f"leave-one-out pit uniform: p = {self.pit_p_value:.3f}. {self.predictive.headline}"
         )
@@ -130,8 +137,19 @@ class FitCheck(Result):
 
         Returns
         -------
-        Columns of `latentscale.results.LeaveOneOut.table`, and verdict: ``"outlier"``,
-        ``"unsettled"`` or empty.
+        pandas.DataFrame
+            Columns of `latentscale.results.LeaveOneOut.table`, and verdict: ``"outlier"``,
+            ``"unsettled"`` or empty.
+
+        Raises
+        ------
+        LatentscaleError
+            If `prob` is not strictly between 0 and 1.
+
+        Examples
+        --------
+        >>> len(checked.table()) == pooled.scores.n_observed
+        True
         """
         table = self.loo.table(self.loo.prob if prob is None else prob)
         verdicts = {"outlier": self.outliers, "unsettled": self.unsettled}
@@ -144,7 +162,18 @@ class FitCheck(Result):
         return table.assign(verdict=[verdict.get(cell, "") for cell in cells])
 
     def brief(self) -> pd.DataFrame:
-        """Return the outliers."""
+        """Return the outliers.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row an outlier: model, benchmark, score and its leave-one-out figures.
+
+        Examples
+        --------
+        >>> checked.brief().columns.tolist()[:3]
+        ['model', 'benchmark', 'score']
+        """
         return self.outliers[[n for n in self.outliers if n not in ("family", "basis", "advice")]]
 
 
@@ -174,6 +203,11 @@ def check(
         Probability of the leave-one-out interval.
     seed
         Seed of the noise of new scores, and of the refit.
+
+    Returns
+    -------
+    FitCheck
+        Outliers, unsettled scores, residuals and a predictive check.
 
     Raises
     ------

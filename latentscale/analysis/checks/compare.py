@@ -60,7 +60,13 @@ class Comparison(FixedTable):
 
     @property
     def weights(self) -> dict[str, float]:
-        """Stacking weight of each model; they sum to 1."""
+        """Stacking weight of each model; they sum to 1.
+
+        Examples
+        --------
+        >>> round(sum(comparison.weights.values()), 6)
+        1.0
+        """
         return {str(row.name): float(row["weight"]) for _, row in self._by_name().iterrows()}
 
     def _by_name(self) -> pd.DataFrame:
@@ -70,7 +76,13 @@ class Comparison(FixedTable):
 
     @property
     def headline(self) -> str:
-        """Which model predicts best, and how."""
+        """Which model predicts best, and how.
+
+        Examples
+        --------
+        >>> comparison.headline
+        '2 models by leave-one-out log density: "skills" is highest'
+        """
         first, how = self.rows.iloc[0], "held-out" if self.held_out else "leave-one-out"
         return f'{len(self.rows)} models by {how} log density: "{first["name"]}" is highest'
 
@@ -87,8 +99,9 @@ def compare(fits: Mapping[str, Fit], *, seed: int = 0) -> Comparison:
 
     Returns
     -------
-    The comparison. Where ``high_k`` is more than a few scores, leave-one-out flatters that
-    model: compare `latentscale.backtest` runs by `compare_backtests` instead, which is exact.
+    Comparison
+        The comparison. Where ``high_k`` is more than a few scores, leave-one-out flatters that
+        model: compare `latentscale.backtest` runs by `compare_backtests` instead, which is exact.
 
     Raises
     ------
@@ -132,6 +145,11 @@ def compare_backtests(tables: Mapping[str, pd.DataFrame], *, seed: int = 0) -> C
         Tables of `latentscale.backtest` by name.
     seed
         Of the bootstrap over families.
+
+    Returns
+    -------
+    Comparison
+        One row a backtest, the best first.
 
     Raises
     ------

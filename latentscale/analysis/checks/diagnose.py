@@ -11,6 +11,7 @@ from latentscale.analysis.checks.modes import find_modes
 from latentscale.analysis.skills.identified import is_identified
 from latentscale.dims import CHAIN, DRAW, LOG_LIKELIHOOD, SAMPLE
 from latentscale.expect import expect
+from latentscale.markup import counted
 from latentscale.numerics.psis import MIN_DRAWS, k_limit, pareto_smoothed
 from latentscale.posterior.convergence import Convergence
 from latentscale.posterior.fit import Fit
@@ -75,7 +76,13 @@ class Diagnosis(FixedTable):
 
     @property
     def headline(self) -> str:
-        """Whether the draws pass, with the worst figures."""
+        """Whether the draws pass, with the worst figures.
+
+        Examples
+        --------
+        >>> diagnosis.headline.partition(":")[0]
+        'Diagnostics NOT passed'
+        """
         head = "passed" if self.passed else "NOT passed"
         figures = (
             f"max R-hat {self.max_rhat:.3f}, min ESS {self.min_ess:.0f}, "
@@ -85,12 +92,23 @@ class Diagnosis(FixedTable):
         )
         return (
             f"Diagnostics {head}: {figures}, "
-            f"{self.high_pareto_k} scores with Pareto k above {self.k_limit:.2f}"
+            f"{counted(self.high_pareto_k, 'score')} with Pareto k above {self.k_limit:.2f}"
             + ("; free skills are judged by linear predictors" if self.left_out else "")
         )
 
     def brief(self) -> pd.DataFrame:
-        """Return the table, the largest R-hat first."""
+        """Return the table, the largest R-hat first.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a scalar parameter.
+
+        Examples
+        --------
+        >>> diagnosis.brief()["rhat"].is_monotonic_decreasing
+        True
+        """
         return self.rows.sort_values("rhat", ascending=False)
 
 
@@ -110,7 +128,13 @@ def diagnose(fit: Fit) -> Diagnosis:
 
     Returns
     -------
-    The diagnosis; print it, or read ``.passed``, ``.table()`` and ``.advice``.
+    Diagnosis
+        The diagnosis; print it, or read ``.passed``, ``.table()`` and ``.advice``.
+
+    Raises
+    ------
+    FitError
+        If `fit` is not a fit.
 
     Examples
     --------

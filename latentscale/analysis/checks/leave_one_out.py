@@ -80,7 +80,13 @@ class LeaveOneOut(Result, table_was_attribute=True):
 
     @property
     def headline(self) -> str:
-        """The log density, and how far it can be trusted."""
+        """The log density, and how far it can be trusted.
+
+        Examples
+        --------
+        >>> loo.headline.startswith("Leave-one-out log density")
+        True
+        """
         bad = len(self.unreliable)
         note = (
             f"; {bad} of them have Pareto k above {self.k_limit:.2f}: their figures, and the sum, "
@@ -102,10 +108,20 @@ class LeaveOneOut(Result, table_was_attribute=True):
             Probability of the equal-tailed interval of a new score; by default that of the call.
             Another one computes the intervals again from the fit.
 
+        Returns
+        -------
+        pandas.DataFrame
+            One row a score: a copy of `rows`, with lower and upper of that probability.
+
         Raises
         ------
         LatentscaleError
             If `prob` is not strictly between 0 and 1.
+
+        Examples
+        --------
+        >>> loo.table(prob=0.5).columns.tolist()[:4]
+        ['model', 'family', 'benchmark', 'score']
         """
         fit = self.fit
         again = None if fit is None else lambda p: leave_one_out(fit, prob=p, seed=self.seed).rows
@@ -113,12 +129,29 @@ class LeaveOneOut(Result, table_was_attribute=True):
 
     @property
     def unreliable(self) -> pd.DataFrame:
-        """Rows whose weights are too heavy-tailed to be trusted, worst first."""
+        """Rows whose weights are too heavy-tailed to be trusted, worst first.
+
+        Examples
+        --------
+        >>> bool((loo.unreliable["pareto_k"] > loo.k_limit).all())
+        True
+        """
         rows = self.rows[~self.rows["reliable"]]
         return rows.sort_values("pareto_k", ascending=False, ignore_index=True)
 
     def brief(self) -> pd.DataFrame:
-        """Return the unreliable rows, or all where every row is reliable."""
+        """Return the unreliable rows, or all where every row is reliable.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a score.
+
+        Examples
+        --------
+        >>> loo.brief().columns.tolist()[:3]
+        ['model', 'family', 'benchmark']
+        """
         return self.unreliable if len(self.unreliable) else self.rows
 
 
@@ -138,6 +171,11 @@ def leave_one_out(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0) -> Lea
         Probability of the leave-one-out interval of a new score.
     seed
         Seed of the noise of new scores.
+
+    Returns
+    -------
+    LeaveOneOut
+        One row a score, and the summed log density with its standard error.
 
     Raises
     ------

@@ -96,7 +96,13 @@ class PredictiveCheck(Result, table_was_attribute=True):
 
     @property
     def headline(self) -> str:
-        """How many statistics the replicates do not reach."""
+        """How many statistics the replicates do not reach.
+
+        Examples
+        --------
+        >>> replicated.headline.partition(":")[0]
+        'Posterior predictive check, 800 replicates'
+        """
         share = len(self.surprising) / len(self.rows)
         return (
             f"{self.kind.capitalize()} predictive check, {self.draws.sizes[SAMPLE]} replicates: "
@@ -112,10 +118,21 @@ class PredictiveCheck(Result, table_was_attribute=True):
         prob
             Probability of the interval of the replicates; by default that of the check.
 
+        Returns
+        -------
+        pandas.DataFrame
+            One row a group and statistic: by, group, statistic, observed, then median, lower and
+            upper of the replicates, and p_value.
+
         Raises
         ------
         LatentscaleError
             If `prob` is not strictly between 0 and 1.
+
+        Examples
+        --------
+        >>> sorted(set(replicated.table(prob=0.5)["by"]))
+        ['all', 'benchmark', 'family']
         """
         scores = self.scores
         again = None if scores is None else lambda p: _statistics(self.draws, scores, p)
@@ -123,13 +140,30 @@ class PredictiveCheck(Result, table_was_attribute=True):
 
     @property
     def surprising(self) -> pd.DataFrame:
-        """Rows whose observed statistic lies outside the interval of the replicates."""
+        """Rows whose observed statistic lies outside the interval of the replicates.
+
+        Examples
+        --------
+        >>> replicated.surprising["p_value"].is_monotonic_increasing
+        True
+        """
         table = self.rows
         outside = (table["observed"] < table["lower"]) | (table["observed"] > table["upper"])
         return table[outside].sort_values("p_value", ignore_index=True)
 
     def brief(self) -> pd.DataFrame:
-        """Return the surprising rows."""
+        """Return the surprising rows.
+
+        Returns
+        -------
+        pandas.DataFrame
+            As `surprising`.
+
+        Examples
+        --------
+        >>> replicated.brief().columns.tolist()[:4]
+        ['by', 'group', 'statistic', 'observed']
+        """
         return self.surprising
 
 
@@ -157,6 +191,11 @@ def prior_predictive(
         Probability of the intervals of the statistics.
     seed
         Seed of the random numbers.
+
+    Returns
+    -------
+    PredictiveCheck
+        Observed statistics beside those of scores simulated from the prior.
 
     Raises
     ------
@@ -206,6 +245,11 @@ def posterior_predictive(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0)
         Probability of the intervals of the statistics.
     seed
         Seed of the noise of new scores.
+
+    Returns
+    -------
+    PredictiveCheck
+        Observed statistics beside those of replicated scores.
 
     Raises
     ------

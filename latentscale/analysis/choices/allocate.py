@@ -85,16 +85,22 @@ class Allocation(Result):
 
         Returns
         -------
-        Columns target, kind, flops; params (billions), tokens (trillions), tokens_per_param
-        and value (posterior medians), each with _lower and _upper (NaN for a point estimate);
-        on_bound (probability that the optimum sits on a bound) and bound (the likelier one);
-        choice_params and choice_tokens (see `choice`); beyond_fitted (whether the medians lie
-        outside the range of the fitted models).
+        pandas.DataFrame
+            Columns target, kind, flops; params (billions), tokens (trillions), tokens_per_param and
+            value (posterior medians), each with _lower and _upper (NaN for a point estimate);
+            on_bound (probability that the optimum sits on a bound) and bound (the likelier one);
+            choice_params and choice_tokens (see `choice`); beyond_fitted (whether the medians lie
+            outside the range of the fitted models).
 
         Raises
         ------
         LatentscaleError
             If `prob` is not strictly between 0 and 1.
+
+        Examples
+        --------
+        >>> plan.table(prob=0.5).columns.tolist()[:6]
+        ['target', 'kind', 'flops', 'params', 'params_lower', 'params_upper']
         """
         low, high = interval_quantiles(prob)
         ratio = 1000 * self.draws["tokens"] / self.draws["params"]
@@ -147,9 +153,10 @@ class Allocation(Result):
 
         Returns
         -------
-        Columns target, flops, published_params, published_tokens, then ours as in `table`,
-        params_agrees (whether the published size lies in our interval, to its rounding) and
-        source.
+        pandas.DataFrame
+            Columns target, flops, published_params, published_tokens, then ours as in `table`,
+            params_agrees (whether the published size lies in our interval, to its rounding) and
+            source.
 
         Raises
         ------
@@ -186,14 +193,31 @@ class Allocation(Result):
 
     @property
     def headline(self) -> str:
-        """For how many budgets and targets, and for which models."""
+        """For how many budgets and targets, and for which models.
+
+        Examples
+        --------
+        >>> plan.headline
+        'Allocation of 1 budgets for 1 targets, base model of the average family, 800 draws'
+        """
         return (
             f"Allocation of {self.draws.sizes[FLOPS]} budgets for "
             f"{self.draws.sizes[TARGET]} targets, {self.basis}, {self.draws.sizes[SAMPLE]} draws"
         )
 
     def brief(self) -> pd.DataFrame:
-        """Return the table without ratios, values and the single choice."""
+        """Return the table without ratios, values and the single choice.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns target, flops, params and tokens with their intervals, on_bound and bound.
+
+        Examples
+        --------
+        >>> plan.brief()[["target", "flops"]].values.tolist()
+        [['mmlu', 1e+23]]
+        """
         columns = ["target", "flops", "params", "params_lower", "params_upper"]
         columns += ["tokens", "tokens_lower", "tokens_upper", "on_bound", "bound"]
         return self.table()[columns]
@@ -237,8 +261,9 @@ def optimal_allocation(
 
     Returns
     -------
-    The allocations: print ``.table()``, plot with `latentscale.plots.plot_allocation`, or set
-    them beside published ones with ``.beside_published()``.
+    Allocation
+        The allocations: print ``.table()``, plot with `latentscale.plots.plot_allocation`, or set
+        them beside published ones with ``.beside_published()``.
 
     Raises
     ------

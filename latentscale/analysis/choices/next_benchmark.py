@@ -18,7 +18,7 @@ from latentscale.analysis.forecasts.few_shot import FewShot
 from latentscale.analysis.forecasts.forecast import Forecast
 from latentscale.analysis.forecasts.latents import Floats
 from latentscale.analysis.forecasts.predict import predict
-from latentscale.analysis.tools.units import FRACTION, common_unit
+from latentscale.analysis.tools.units import FRACTION, common_unit, spread_note
 from latentscale.dims import BENCHMARK, MODEL, SAMPLE
 from latentscale.errors import DataError, FitError, listed, nearest
 from latentscale.expect import expect, expect_names, shown
@@ -88,18 +88,31 @@ class NextBenchmark(FixedTable):
 
     @property
     def best(self) -> tuple[str, ...]:
-        """The set that teaches most per unit cost."""
+        """The set that teaches most per unit cost.
+
+        Examples
+        --------
+        >>> choice.best == choice.sets[0]
+        True
+        """
         return self.sets[0]
 
     plot = Picture("plot_next_benchmark")
 
     @property
     def headline(self) -> str:
-        """What to measure next, and what it is expected to teach."""
+        """What to measure next, and what it is expected to teach.
+
+        Examples
+        --------
+        >>> choice.headline.partition(":")[0]
+        'Next for qwen2-30b'
+        """
         first = self.rows.iloc[0]
         return (
             f"Next for {self.model}: {first['benchmarks']}, which is expected to remove "
             f"{first['variance_removed']:.0%} of the variance of {listed(self.targets)}"
+            + spread_note("sd_before and sd_after", self.unit)
         )
 
 
@@ -153,6 +166,11 @@ def next_benchmark(
         Seed of the random numbers.
     few_shot
         How the scores so far condition the forecast.
+
+    Returns
+    -------
+    NextBenchmark
+        One row a set of candidates, the one that teaches most a unit of cost first.
 
     Raises
     ------

@@ -22,7 +22,7 @@ from latentscale.analysis.choices.next_benchmark import (
 from latentscale.analysis.forecasts.latents import Floats
 from latentscale.analysis.forecasts.predict import forecast_rows
 from latentscale.analysis.forecasts.rows import planned_rows
-from latentscale.analysis.tools.units import FRACTION, common_unit
+from latentscale.analysis.tools.units import FRACTION, common_unit, spread_note
 from latentscale.data.frames import AnyFrame, as_pandas
 from latentscale.data.planned import NOT_FORECAST
 from latentscale.dims import BENCHMARK, FAMILY, MODEL, SAMPLE
@@ -71,21 +71,54 @@ class ProbeSet(Result):
 
     @property
     def best(self) -> tuple[str, ...]:
-        """The benchmarks of the set, in the order in which they were added."""
+        """The benchmarks of the set, in the order in which they were added.
+
+        Examples
+        --------
+        >>> set(probes.best) <= set(fit.scores.benchmarks)
+        True
+        """
         return tuple(self.steps["benchmark"])
 
     @property
     def headline(self) -> str:
-        """The set, and how much of the others it explains."""
+        """The set, and how much of the others it explains.
+
+        Examples
+        --------
+        >>> all(name in probes.headline for name in probes.best)
+        True
+        """
         share = float(self.left["share_explained"].mean())
         return (
             f"Run {listed(self.best, len(self.best))} first: they explain {share:.0%} of the "
             f"variance of the other {len(self.left)} benchmarks between models to come "
-            f"({self.search} search)"
+            f"({self.search} search)" + spread_note("rmse_left", self.unit)
         )
 
     def table(self, prob: float | None = None) -> pd.DataFrame:
-        """Return the set in the order in which it was built; it has no intervals."""
+        """Return the set in the order in which it was built; it has no intervals.
+
+        Parameters
+        ----------
+        prob
+            Of no effect; the table has no intervals.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a step: the benchmark added, and what the set explains with it.
+
+        Raises
+        ------
+        LatentscaleError
+            If `prob` is given and not strictly between 0 and 1.
+
+        Examples
+        --------
+        >>> probes.table()["benchmark"].tolist() == list(probes.best)
+        True
+        """
         return self.steps.copy()
 
 

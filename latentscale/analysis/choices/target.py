@@ -65,6 +65,16 @@ class Target:
     def skill(cls, name: str) -> Self:
         """Return one skill as a target; an anchored skill is named after its anchor.
 
+        Parameters
+        ----------
+        name
+            A skill's name.
+
+        Returns
+        -------
+        Target
+            Of kind ``"skill"``.
+
         Examples
         --------
         >>> ls.studies.Target.skill("mmlu").label
@@ -76,6 +86,23 @@ class Target:
     @classmethod
     def skills(cls, weights: Mapping[str, float], label: str = "") -> Self:
         """Return a weighted sum of skills as a target.
+
+        Parameters
+        ----------
+        weights
+            Weight of each skill, by name.
+        label
+            What to call it; by default its weights and names.
+
+        Returns
+        -------
+        Target
+            Of kind ``"skill"``.
+
+        Raises
+        ------
+        DataError
+            If there is no weight, or one is not a finite number.
 
         Examples
         --------
@@ -89,6 +116,16 @@ class Target:
     def benchmark(cls, name: str) -> Self:
         """Return one benchmark's expected score as a target.
 
+        Parameters
+        ----------
+        name
+            A fitted benchmark.
+
+        Returns
+        -------
+        Target
+            Of kind ``"score"``.
+
         Examples
         --------
         >>> ls.studies.Target.benchmark("mmlu").label
@@ -99,6 +136,23 @@ class Target:
     @classmethod
     def benchmarks(cls, weights: Mapping[str, float], label: str = "") -> Self:
         """Return a weighted mean of expected scores as a target.
+
+        Parameters
+        ----------
+        weights
+            Weight of each fitted benchmark, by name.
+        label
+            What to call it; by default its weights and names.
+
+        Returns
+        -------
+        Target
+            Of kind ``"score"``.
+
+        Raises
+        ------
+        DataError
+            If there is no weight, or one is not a finite number.
 
         Examples
         --------

@@ -108,16 +108,39 @@ class ComputeNeeded(Result):
 
     @property
     def shown_target(self) -> str:
-        """The target with its unit; a fraction as a percentage."""
+        """The target with its unit; a fraction as a percentage.
+
+        Examples
+        --------
+        >>> needed.shown_target
+        '70%'
+        """
         return f"{self.target:.0%}" if self.unit == FRACTION else f"{self.target:g} {self.unit}"
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
         """Return median and ends of the equal-tailed interval.
 
+        Parameters
+        ----------
+        prob
+            Probability of the interval.
+
         Returns
         -------
-        Rows lower, median, upper; columns flops, params_b (billions), tokens_t (trillions) and
-        beyond_fitted (bool). Infinite where the quantile is beyond the upper limit.
+        pandas.DataFrame
+            Rows lower, median, upper; columns flops, params_b (billions), tokens_t (trillions) and
+            beyond_fitted (bool). Infinite where the quantile is beyond the upper limit.
+
+        Raises
+        ------
+        LatentscaleError
+            If `prob` is not strictly between 0 and 1.
+
+        Examples
+        --------
+        >>> flops = needed.table(prob=0.5)["flops"]
+        >>> bool(flops["lower"] <= flops["median"] <= flops["upper"])
+        True
         """
         low, high = interval_quantiles(prob)
         # A quantile between a finite and an infinite draw must be a draw, not their mean.
@@ -138,7 +161,13 @@ class ComputeNeeded(Result):
 
     @property
     def headline(self) -> str:
-        """The compute, with its interval, and how likely none is enough."""
+        """The compute, with its interval, and how likely none is enough.
+
+        Examples
+        --------
+        >>> needed.headline.partition(" at ")[0]
+        'qwen2 reaches 70% on mmlu'
+        """
         flops = self.table()["flops"]
         return (
             f"{self.family} reaches {self.shown_target} on {self.benchmark} at "
@@ -148,7 +177,18 @@ class ComputeNeeded(Result):
         )
 
     def brief(self) -> pd.DataFrame:
-        """Return the table with the quantiles' names as a column."""
+        """Return the table with the quantiles' names as a column.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns quantile, flops, params_b, tokens_t and beyond_fitted.
+
+        Examples
+        --------
+        >>> needed.brief()["quantile"].tolist()
+        ['lower', 'median', 'upper']
+        """
         return self.table().reset_index()
 
 
@@ -203,6 +243,11 @@ def flops_for_target(
         Seed of the random numbers.
     few_shot
         How the scores in `given` condition the answer.
+
+    Returns
+    -------
+    ComputeNeeded
+        Draws of the compute, infinite where no compute within `limits` is enough.
 
     Raises
     ------

@@ -26,6 +26,7 @@ from latentscale.analysis.curves.along import (
 from latentscale.analysis.forecasts.predict import forecast_rows
 from latentscale.analysis.forecasts.rows import checked_family
 from latentscale.analysis.tools.summaries import quantiles
+from latentscale.analysis.tools.units import units_note
 from latentscale.dims import (
     BENCHMARK,
     DEFAULT_PROB,
@@ -70,6 +71,9 @@ class Curve(Result):
         Whether points are evenly spaced in the logarithm.
     units
         Units of the benchmarks whose scores are not fractions, by name.
+    family_range
+        Smallest and largest value of `over` among the family's fitted models, in natural units;
+        None where it has none.
 
     Examples
     --------
@@ -100,13 +104,19 @@ class Curve(Result):
 
         Returns
         -------
-        Columns benchmark, at (natural units), mean, median, lower, upper (of the expected
-        score), score_lower, score_upper (of a new score), and beyond_fitted (bool).
+        pandas.DataFrame
+            Columns benchmark, at (natural units), mean, median, lower, upper (of the expected
+            score), score_lower, score_upper (of a new score), and beyond_fitted (bool).
 
         Raises
         ------
         LatentscaleError
             If `prob` is not strictly between 0 and 1.
+
+        Examples
+        --------
+        >>> len(curve.table(prob=0.5)) == 5 * len(fit.scores.benchmarks)
+        True
         """
         expected, score = quantiles(self.mean_draws, prob), quantiles(self.draws, prob)
         wide = xr.Dataset(
@@ -129,17 +139,31 @@ class Curve(Result):
 
     @property
     def ends(self) -> tuple[Any, Any]:
-        """The first and the last place."""
+        """The first and the last place.
+
+        Examples
+        --------
+        >>> first, last = curve.ends
+        >>> bool(first < last)
+        True
+        """
         first, last = self.draws["at"].values[[0, -1]]
         return first, last
 
     @property
     def headline(self) -> str:
-        """Of which family, over what, from where to where."""
+        """Of which family, over what, from where to where.
+
+        Examples
+        --------
+        >>> curve.headline.partition(" from ")[0]
+        'Curve of qwen2 over parameters (billions)'
+        """
         points, (first, last) = self.draws.sizes[POINT], map(place_text, self.ends)
         return (
             f"Curve of {self.family} over {self.label} from {first} to {last}, {points} points, "
             f"{self.draws.sizes[BENCHMARK]} benchmarks; {self.held}"
+            + units_note(self.units, map(str, self.draws[BENCHMARK].values))
         )
 
 
@@ -180,6 +204,11 @@ def scaling_curve(
         Number of points, evenly spaced on the covariate's scale.
     seed
         Seed of the random numbers.
+
+    Returns
+    -------
+    Curve
+        Draws of expected and of new scores along the curve.
 
     Raises
     ------

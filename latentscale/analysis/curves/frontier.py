@@ -13,6 +13,7 @@ from latentscale.analysis.forecasts.rows import planned_rows
 from latentscale.analysis.skills.capability_index import capability_index
 from latentscale.analysis.tools.blocks import spread_draws
 from latentscale.analysis.tools.summaries import summary
+from latentscale.analysis.tools.units import other_units
 from latentscale.data.dates import as_date
 from latentscale.data.scaling import lower_is_better
 from latentscale.dims import BENCHMARK, DEFAULT_PROB, MODEL, SAMPLE, checked_seed
@@ -50,6 +51,8 @@ class Frontier(Result):
         Releases a year that were simulated after the last fitted model.
     lower_is_better
         Whether lower scores are better.
+    unit
+        Unit of the scores where they are not fractions, else empty.
 
     Examples
     --------
@@ -63,20 +66,51 @@ class Frontier(Result):
     leaders: pd.DataFrame
     per_year: float
     lower_is_better: bool = False
+    unit: str = ""
 
     @property
     def headline(self) -> str:
-        """The frontier at the last date."""
+        """The frontier at the last date.
+
+        Examples
+        --------
+        >>> best.headline.partition(":")[0]
+        'Best score on quiz by 2026-06-01'
+        """
         last = self.table().iloc[-1]
+        unit = f" {self.unit}" if self.unit else ""
         what = "capability index" if self.benchmark is None else f"score on {self.benchmark}"
         return (
             f"Best {what} by {last[DATE]:%Y-%m-%d}: {last['median']:.4g} "
-            f"({last['lower']:.4g} to {last['upper']:.4g}), if {self.per_year:.3g} models a year "
-            "are released as in the last year of the table"
+            f"({last['lower']:.4g} to {last['upper']:.4g}){unit}, if {self.per_year:.3g} "
+            "models a year are released as in the last year of the table"
         )
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
-        """Return one row a date: median, lower, upper, leader, probability_new."""
+        """Return one row a date.
+
+        Parameters
+        ----------
+        prob
+            Probability of the equal-tailed interval.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns date, median, lower, upper (of the best score or index by then), leader (the
+            fitted model with the highest mean by then) and probability_new (that a model still to
+            come surpasses all fitted ones).
+
+        Raises
+        ------
+        LatentscaleError
+            If `prob` is not strictly between 0 and 1.
+
+        Examples
+        --------
+        >>> best.table(prob=0.5).columns.tolist()[3:]
+        ['upper', 'leader', 'probability_new']
+        """
         table = summary(self.draws, prob)
         return table.assign(
             leader=self.leaders[MODEL].to_numpy(),
@@ -211,7 +245,8 @@ def frontier(
         later = (values, coming[RELEASED].to_numpy(dtype="datetime64[ns]"))
     down = benchmark is not None and bool(lower_is_better(table).sel({BENCHMARK: benchmark}))
     best, leaders = _by_date(when, (fitted, released), later, -1.0 if down else 1.0)
-    return Frontier(best.rename("frontier"), benchmark, leaders, rate, down)
+    unit = other_units(fit.scores).get(benchmark or "", "")
+    return Frontier(best.rename("frontier"), benchmark, leaders, rate, down, unit)
 
 
 def _by_date(

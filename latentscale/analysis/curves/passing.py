@@ -16,7 +16,7 @@ from latentscale.analysis.curves.thresholds import (
 )
 from latentscale.analysis.forecasts.few_shot import FewShot
 from latentscale.analysis.forecasts.predict import predict
-from latentscale.analysis.tools.units import other_units
+from latentscale.analysis.tools.units import other_units, units_note
 from latentscale.dims import (
     BENCHMARK,
     MODEL,
@@ -37,11 +37,16 @@ class Passing(FixedTable):
     Attributes
     ----------
     rows
-        One row a model and benchmark: model, benchmark, threshold (fraction), probability
-        (that a new score, noise included, is at least the threshold), probability_expected
-        (that the expected score is), basis and assumed (as in a forecast's table).
+        One row a model and benchmark: model, benchmark, threshold (in the benchmark's units),
+        probability (that a new score, noise included, is at least the threshold; at most it,
+        where lower is better), probability_expected (that the expected score is), basis and
+        assumed (as in a forecast's table).
     joint
         Chance that a model's new scores pass every threshold at once, by model.
+    units
+        Units of benchmarks whose scores are not fractions, by name.
+    falling
+        Benchmarks among them on which lower is better.
 
     Examples
     --------
@@ -59,10 +64,20 @@ class Passing(FixedTable):
 
     @property
     def headline(self) -> str:
-        """How many models pass every threshold at once, more likely than not."""
+        """How many models pass every threshold at once, more likely than not.
+
+        Examples
+        --------
+        >>> passing.headline.partition(" models")[2].strip()
+        'pass its threshold more likely than not'
+        """
         likely = int((self.joint > 0.5).sum())
         several = "its threshold" if self.rows["benchmark"].nunique() == 1 else "every threshold"
-        return f"{likely} of {len(self.joint)} models pass {several} more likely than not"
+        lower = f" (at most so much on {listed(self.falling)})" if self.falling else ""
+        return (
+            f"{likely} of {len(self.joint)} models pass {several}{lower} more likely than not"
+            + units_note(self.units, dict.fromkeys(self.rows["benchmark"]))
+        )
 
 
 def probability_above(
@@ -88,6 +103,11 @@ def probability_above(
         Seed of the random numbers.
     few_shot
         How scores in the table condition the forecast.
+
+    Returns
+    -------
+    Passing
+        One row a model and benchmark, and each model's chance to pass all at once.
 
     Raises
     ------

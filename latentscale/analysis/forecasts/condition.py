@@ -19,12 +19,14 @@ from latentscale.analysis.forecasts.candidates import from_fit, from_mode
 from latentscale.analysis.forecasts.few_shot import IMPORTANCE, SAMPLER, Conditioning, FewShot
 from latentscale.analysis.forecasts.groups import Group, family_groups
 from latentscale.analysis.forecasts.groups_in_blocks import (
+    GroupInBlocks,
+    Maker,
     groups_in_blocks,
     numbers_of_a_draw,
 )
 from latentscale.analysis.forecasts.latents import latent_count
 from latentscale.analysis.forecasts.new_scores import new_scores
-from latentscale.analysis.forecasts.weights import refuse_degenerate, weigh
+from latentscale.analysis.forecasts.weights import DrawWeights, refuse_degenerate, weigh
 from latentscale.analysis.tools.memory import refuse_too_many_given
 from latentscale.dims import SAMPLE
 from latentscale.errors import FitError
@@ -69,10 +71,11 @@ def condition(
 
     First candidate latents are drawn from what the fit knows of them, and pairs of draw and
     latents are weighted by the likelihood of the new scores and resampled. Where the effective
-    sample size of that is too low, latents are proposed from a Gaussian at their mode given
-    old and new scores, the posterior draws are weighted by the estimated likelihood of the new
-    scores given the old ones, and Metropolis steps follow. In both the weights of the
-    posterior draws are Pareto-smoothed.
+    sample size of that is too low, latents are proposed from a Gaussian at their mode, the
+    posterior draws are weighted by the estimated likelihood of the new scores, and Metropolis
+    steps follow: at first for those latents alone that the fit does not have, given the new
+    scores; where that does not do, for all latents of the families, given old and new scores.
+    The weights of the posterior draws are Pareto-smoothed.
 
     Parameters
     ----------
@@ -120,16 +123,7 @@ def condition(
     kept = _draws_within_memory(fit, draws, groups, few_shot)
     # Within a problem draws are counted by place; `kept` leads back to the posterior's.
     spread = draws.isel({SAMPLE: kept}).drop_vars(list(ORIGIN), errors="ignore")
-    problems = groups_in_blocks(fit, spread, groups, rng)
-    weights = None
-    if not few_shot.sampler_only:
-        weights = weigh([p.candidates(from_fit, few_shot, rng) for p in problems], IMPORTANCE)
-    enough = min(few_shot.min_ess, len(kept) / 4)
-    good = (
-        weights is not None and weights.ess >= enough and not weights.pareto_k > k_limit(len(kept))
-    )
-    if weights is None or not good:
-        weights = weigh([p.candidates(from_mode, few_shot, rng) for p in problems], SAMPLER)
+    weights = _weights(fit, spread, groups, few_shot, rng)
     count = int(fresh.sum())
     refuse_degenerate(weights, count, len(kept), few_shot)
     chosen = resampled(weights.weight, rng)
@@ -138,6 +132,39 @@ def condition(
     residuals = tuple(own for _, own in drawn if own.data_vars)
     report = Conditioning(weights.method, count, weights.ess, weights.pareto_k, kept[chosen])
     return LatentsGivenScores(report, terms, residuals)
+
+
+def _weights(
+    fit: Fit,
+    draws: xr.Dataset,
+    groups: Sequence[Group],
+    few_shot: FewShot,
+    rng: np.random.Generator,
+) -> DrawWeights:
+    """Return the weights of the first way that leaves enough draws, or of the last.
+
+    Latents that the fit has are part of its draws. Holding them there spares a problem of all
+    scores of their families, and is exact as far as the weights are good. Where they are not, all
+    latents of the families move; the larger effective sample size of the two is then taken, for
+    with many latents the estimated likelihoods are rough themselves.
+    """
+    count = draws.sizes[SAMPLE]
+    enough = min(few_shot.min_ess, count / 4)
+
+    def weighed(problems: Sequence[GroupInBlocks], make: Maker, method: str) -> DrawWeights:
+        return weigh([one.candidates(make, few_shot, rng) for one in problems], method)
+
+    if few_shot.sampler_only:
+        return weighed(groups_in_blocks(fit, draws, groups, rng), from_mode, SAMPLER)
+    held = groups_in_blocks(fit, draws, groups, rng, hold=True)
+    for make, method in ((from_fit, IMPORTANCE), (from_mode, SAMPLER)):
+        weights = weighed(held, make, method)
+        if weights.ess >= enough and not weights.pareto_k > k_limit(count):
+            return weights
+    if not any(group.has_fitted_latents(fit) for group in groups):
+        return weights
+    moved = weighed(groups_in_blocks(fit, draws, groups, rng), from_mode, SAMPLER)
+    return max(weights, moved, key=lambda way: way.ess)
 
 
 def _draws_within_memory(

@@ -12,7 +12,7 @@ import pandas as pd
 from latentscale.dims import DEFAULT_PROB
 from latentscale.errors import FitError
 from latentscale.inference.method import Method
-from latentscale.markup import call_text
+from latentscale.markup import call_text, counted
 from latentscale.posterior.fit import Fit
 from latentscale.result import Result
 from latentscale.validate import plain_fields, real_number, truth, whole_number
@@ -124,8 +124,14 @@ class Conditioning(Result):
 
     @property
     def headline(self) -> str:
-        """How many scores were used how, and how many draws are left."""
-        return f"Given {self.n_scores} scores ({self.method}, ESS {self.ess:.0f})"
+        """How many scores were used how, and how many draws are left.
+
+        Examples
+        --------
+        >>> forecast.conditioning.headline.partition(" (")[0]
+        'Given 1 score'
+        """
+        return f"Given {counted(self.n_scores, 'score')} ({self.method}, ESS {self.ess:.0f})"
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
         """Return one row: method, n_scores, ess, pareto_k.
@@ -134,6 +140,22 @@ class Conditioning(Result):
         ----------
         prob
             Checked, as in every result; the table holds no interval.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row: how scores condition the forecast, how many, the effective number of posterior
+            draws and Pareto k.
+
+        Raises
+        ------
+        LatentscaleError
+            If `prob` is not strictly between 0 and 1.
+
+        Examples
+        --------
+        >>> forecast.conditioning.table().columns.tolist()
+        ['method', 'n_scores', 'ess', 'pareto_k']
         """
         names = ("method", "n_scores", "ess", "pareto_k")
         return pd.DataFrame([{name: getattr(self, name) for name in names}])

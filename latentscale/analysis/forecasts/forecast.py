@@ -13,6 +13,7 @@ from scipy.special import logsumexp
 from latentscale.analysis.forecasts.few_shot import Conditioning
 from latentscale.analysis.tools.blocks import block_size, parts
 from latentscale.analysis.tools.summaries import quantiles
+from latentscale.analysis.tools.units import units_note
 from latentscale.data.planned import ASSUMED
 from latentscale.declare.likelihood import Noise
 from latentscale.dims import (
@@ -23,6 +24,7 @@ from latentscale.dims import (
 )
 from latentscale.errors import DataError, FitError, nearest
 from latentscale.expect import expect
+from latentscale.markup import counted
 from latentscale.maths import on_draws
 from latentscale.model.likelihoods.beta import BetaNoise
 from latentscale.result import Picture, Result
@@ -125,14 +127,20 @@ class Forecast(Result):
 
         Returns
         -------
-        Columns model, benchmark, mean, median, sd, lower, upper (of new scores, fractions or in
-        `units`),
-        basis, extrapolates and assumed (text, such as ``"instruct=1 (family)"``).
+        pandas.DataFrame
+            Columns model, benchmark, mean, median, sd, lower, upper (of new scores, fractions or in
+            `units`), basis, extrapolates and assumed (text, such as ``"instruct=1 (family)"``).
 
         Raises
         ------
         LatentscaleError
             If `prob` is not strictly between 0 and 1.
+
+        Examples
+        --------
+        >>> table = forecast.table(prob=0.5)
+        >>> table["benchmark"].tolist() == list(fit.scores.benchmarks)
+        True
         """
         width = self.draws.sizes[SAMPLE] * self.draws.sizes[BENCHMARK]
         rows = parts(self.draws.sizes[MODEL], width, block_size(self.draws.size))
@@ -193,6 +201,12 @@ class Forecast(Result):
             Fractions strictly inside (0, 1), others in their own units, dims (model, benchmark),
             of models and benchmarks of the forecast; NaN gives NaN.
 
+        Returns
+        -------
+        xarray.DataArray
+            Natural logarithms of the mean density over draws, dims (model, benchmark); per unit of
+            a benchmark whose scores are not fractions.
+
         Raises
         ------
         DataError
@@ -251,13 +265,19 @@ class Forecast(Result):
 
     @property
     def headline(self) -> str:
-        """How many models and benchmarks, and what the draws rest on."""
+        """How many models and benchmarks, and what the draws rest on.
+
+        Examples
+        --------
+        >>> forecast.headline
+        'Forecast of 1 models on 6 benchmarks, 800 draws'
+        """
         sizes = self.draws.sizes
         given = self.conditioning
         scores = (
             ""
             if given is None
-            else f" given {given.n_scores} scores ({given.method}, ESS {given.ess:.0f})"
+            else f" given {counted(given.n_scores, 'score')} ({given.method}, ESS {given.ess:.0f})"
         )
         drawn = self.token_draws
         tokens = "" if drawn is None else f", tokens of {drawn.sizes[MODEL]} drawn,"
@@ -265,10 +285,22 @@ class Forecast(Result):
         return (
             f"Forecast of {sizes[MODEL]} models on {sizes[BENCHMARK]} benchmarks{scores},{tokens} "
             f"{sizes[SAMPLE]} draws{without}"
+            + units_note(self.units, map(str, self.draws[BENCHMARK].values))
         )
 
     def brief(self) -> pd.DataFrame:
-        """Return the table of the first models, with what is not empty in it."""
+        """Return the table of the first models, with what is not empty in it.
+
+        Returns
+        -------
+        pandas.DataFrame
+            As `table` gives, of the first models, without columns that are empty.
+
+        Examples
+        --------
+        >>> forecast.brief()["model"].unique().tolist()
+        ['qwen2-30b']
+        """
         wide = _summaries(self.draws.isel({MODEL: slice(_BRIEF_MODELS)}), DEFAULT_PROB)
         names = ["basis", "extrapolates", ASSUMED]
         words = with_assumed(self.models)[names].to_dataframe()[names]

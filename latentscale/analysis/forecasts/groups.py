@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +42,23 @@ class Group:
     benchmark_of_cell: list[str]
     score: npt.NDArray[np.float64]
     is_new: npt.NDArray[np.bool_]
+
+    def has_fitted_latents(self, fit: Fit) -> bool:
+        """Return whether the fit has latents of its families or rows."""
+        return bool(self.fitted) or bool(np.isin(self.rows[MODEL].values, fit.scores.models).any())
+
+    def of_new_scores(self) -> Group:
+        """Return the group with its new scores alone, and the rows that have them."""
+        kept = np.flatnonzero(self.is_new)
+        models = [self.model_of_cell[cell] for cell in kept]
+        return replace(
+            self,
+            rows=self.rows.isel({MODEL: np.isin(self.rows[MODEL].values, models)}),
+            model_of_cell=models,
+            benchmark_of_cell=[self.benchmark_of_cell[cell] for cell in kept],
+            score=self.score[kept],
+            is_new=self.is_new[kept],
+        )
 
 
 def family_groups(fit: Fit, planned: xr.Dataset, is_new: xr.DataArray) -> list[Group]:

@@ -32,10 +32,10 @@ from latentscale.posterior.fit import Fit
 
 Maker = Callable[[LocalProblem, FewShot, np.random.Generator], Candidates]
 
-_BLOCK = 2**22
-"""Numbers in a block: 32 MB, and some three times that while it is worked on."""
-_HELD = 2**23
-"""Numbers of all blocks of all groups that are held, 64 MB, rather than made twice."""
+_BLOCK = 2**23
+"""Numbers in a block: 64 MB, and some three times that while it is worked on."""
+_HELD = 2**25
+"""Numbers of all blocks of all groups that are held, 256 MB, rather than made twice."""
 _OF_A_CELL = 16
 """Numbers held of each cell beside its row of the matrix: predictor and density at three points."""
 _OF_A_SCORE = 6
@@ -64,6 +64,8 @@ class GroupInBlocks:
     blocks
         Consecutive slices of the posterior draws.
     hold
+        Whether latents that the fit has stay where it has them.
+    keep
         Whether problems and candidates are kept once they are made.
     """
 
@@ -73,17 +75,19 @@ class GroupInBlocks:
     noise_of_models: xr.Dataset
     blocks: Sequence[slice]
     hold: bool
-    _held: dict[int, LocalProblem] = field(default_factory=dict, repr=False)
+    keep: bool
+    _kept: dict[int, LocalProblem] = field(default_factory=dict, repr=False)
 
     def problem(self, number: int) -> LocalProblem:
         """Return the problem on one block of draws."""
-        if number in self._held:
-            return self._held[number]
+        if number in self._kept:
+            return self._kept[number]
         here = {SAMPLE: self.blocks[number]}
         noise = self.noise_of_models.isel(here, missing_dims="ignore")
-        problem_here = local_problem(self.fit, self.draws.isel(here), self.group, noise)
-        if self.hold:
-            self._held[number] = problem_here
+        draws = self.draws.isel(here)
+        problem_here = local_problem(self.fit, draws, self.group, noise, hold=self.hold)
+        if self.keep:
+            self._kept[number] = problem_here
         return problem_here
 
     def candidates(
@@ -98,11 +102,11 @@ class GroupInBlocks:
             drawn = make(self.problem(number), few_shot, rng)
             levels.append(drawn.level)
             concentrations.append(drawn.concentration)
-            made.append(drawn if self.hold else None)
+            made.append(drawn if self.keep else None)
 
         def again(number: int) -> Candidates:
-            held = made[number]
-            return held or make(self.problem(number), few_shot, deepcopy(states[number]))
+            kept = made[number]
+            return kept or make(self.problem(number), few_shot, deepcopy(states[number]))
 
         return GroupCandidates(
             self.blocks, np.concatenate(levels), np.concatenate(concentrations), again
@@ -158,7 +162,12 @@ class GroupCandidates:
 
 
 def groups_in_blocks(
-    fit: Fit, draws: xr.Dataset, groups: Sequence[Group], rng: np.random.Generator
+    fit: Fit,
+    draws: xr.Dataset,
+    groups: Sequence[Group],
+    rng: np.random.Generator,
+    *,
+    hold: bool = False,
 ) -> list[GroupInBlocks]:
     """Return the groups' problems, in blocks of draws.
 
@@ -172,10 +181,15 @@ def groups_in_blocks(
         From `family_groups`.
     rng
         Source of random numbers, for the noise of new models.
+    hold
+        Whether latents that the fit has stay where it has them; then new scores alone bear on the
+        others.
     """
+    if hold:
+        groups = [group.of_new_scores() for group in groups]
     count = draws.sizes[SAMPLE]
     widths = [numbers_of_a_draw(fit, draws, group) for group in groups]
-    hold = count * sum(widths) <= _HELD
+    keep = count * sum(widths) <= _HELD
     return [
         GroupInBlocks(
             fit=fit,
@@ -184,6 +198,7 @@ def groups_in_blocks(
             noise_of_models=draw_noise_of_models(fit, draws, group, rng),
             blocks=tuple(parts(count, width, _BLOCK)),
             hold=hold,
+            keep=keep,
         )
         for group, width in zip(groups, widths, strict=True)
     ]

@@ -8,7 +8,7 @@ independent, once a posterior draw.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,6 +22,8 @@ from latentscale.dims import BENCHMARK, CELL, FAMILY, LINEAGE, MODEL, SAMPLE, SK
 from latentscale.maths import on_draws
 from latentscale.model.equations import expected_score
 from latentscale.model.evaluate import Evaluation
+from latentscale.model.noise import of_fractions
+from latentscale.model.scaled import CODE
 from latentscale.model.unseen import (
     family_effects,
     model_effects_of_raw,
@@ -47,12 +49,18 @@ class LocalProblem:
 
     Attributes
     ----------
+    template
+        Zeros shaped as the group's raw latents.
+    fitted
+        Where the fit has each of them, (sample, all latents); 0 where it has none.
+    free
+        Which of them are z, by latent of the template; the others stay where the fit has them.
     offset, matrix
         eta = offset + matrix z; shapes (sample, cell) and (sample, cell, latent).
     start
-        Where the fit has each latent, (sample, latent); 0 where it has none.
+        Where the fit has each latent of z, (sample, latent); 0 where it has none.
     known
-        Whether the fit has the latent, by latent.
+        Whether the fit has the latent, by latent of z.
     unpooled
         Whether the latent is the value of an unpooled family, under that prior; otherwise it is
         standard normal.
@@ -65,6 +73,8 @@ class LocalProblem:
     draws: xr.Dataset
     group: Group
     template: xr.Dataset
+    fitted: Floats
+    free: npt.NDArray[np.bool_]
     offset: Floats
     matrix: Floats
     start: Floats
@@ -120,6 +130,7 @@ class LocalProblem:
             draws=_at_samples(self.draws, index),
             offset=self.offset[index],
             matrix=self.matrix[index],
+            fitted=self.fitted[index],
             start=self.start[index],
             at_cells={name: chosen(value) for name, value in self.at_cells.items()},
             phi=chosen(self.phi),
@@ -138,8 +149,10 @@ class LocalProblem:
             Latents, shape (len(index), latent).
         """
         draws = _at_samples(self.draws, index)
-        start = _unpack(self.template, self.start[index])
-        raw = _unpack(self.template, z)
+        start = _unpack(self.template, self.fitted[index])
+        moved = self.fitted[index]
+        moved[:, self.free] = z  # a copy, as the index is one of numbers
+        raw = _unpack(self.template, moved)
         terms = _terms(self.fit, draws, self.group, raw, start)
         own = model_effects_of_raw(self.fit.spec, draws, raw)
         if self.noise_of_models.data_vars:  # without one there are no samples to choose from
@@ -153,7 +166,7 @@ def latent_count(fit: Fit, draws: xr.Dataset, group: Group) -> int:
 
 
 def local_problem(
-    fit: Fit, draws: xr.Dataset, group: Group, noise_of_models: xr.Dataset
+    fit: Fit, draws: xr.Dataset, group: Group, noise_of_models: xr.Dataset, *, hold: bool = False
 ) -> LocalProblem:
     """Return a group's latents and likelihood on posterior draws.
 
@@ -167,21 +180,21 @@ def local_problem(
         From `family_groups`.
     noise_of_models
         From `draw_noise_of_models`, on the same draws.
+    hold
+        Whether latents that the fit has stay where it has them.
     """
     template, known = _template(fit, draws, group)
-    count = draws.sizes[SAMPLE]
-    start = _start(fit, draws, group, template)
-    begin = _unpack(template, start)
+    free = ~known if hold else np.ones_like(known)
+    fitted = _start(fit, draws, group, template)
+    begin = _unpack(template, fitted)
 
     def at(raw: xr.Dataset) -> Floats:
         return _cell_eta(_evaluated(fit, draws, group, raw, begin, noise_of_models), group)
 
-    evaluation = _evaluated(fit, draws, group, template, begin, noise_of_models)
+    base = _unpack(template, np.where(free, 0.0, fitted))
+    evaluation = _evaluated(fit, draws, group, base, begin, noise_of_models)
     offset = _cell_eta(evaluation, group)
-    matrix = np.empty((count, len(group.score), _n_latents(template)))
-    for column, unit in enumerate(np.eye(_n_latents(template))):
-        raw = _unpack(template, unit[None]).isel({SAMPLE: 0}, drop=True)
-        matrix[:, :, column] = at(raw) - offset
+    matrix = _matrix(group, len(fitted), template, base, free, lambda raw: at(raw) - offset)
     here = _cells(group.benchmark_of_cell)
     at_cells = {
         name: value.sel({BENCHMARK: here}).drop_vars(BENCHMARK)
@@ -195,22 +208,71 @@ def local_problem(
         [np.full(v.size, fixed and name not in by_model) for name, v in template.data_vars.items()]
         or [np.zeros(0, bool)]
     )
-    phi = evaluation.precision
+    phi, noise = evaluation.precision, _noise(fit, group, evaluation)
+    if CODE in at_cells and not at_cells[CODE].any():  # fractions alone: half of the work
+        noise = of_fractions(noise)
+        del at_cells[CODE]
     return LocalProblem(
         fit=fit,
         draws=draws,
         group=group,
         template=template,
+        fitted=fitted,
+        free=free,
         offset=offset,
         matrix=matrix,
-        start=start,
-        known=known,
-        unpooled=unpooled,
+        start=fitted[:, free],
+        known=known[free],
+        unpooled=unpooled[free],
         at_cells=at_cells,
         phi=phi.sel(_cell_index(group, phi)).drop_vars([MODEL, BENCHMARK], errors="ignore"),
-        noise=_noise(fit, group, evaluation),
+        noise=noise,
         noise_of_models=noise_of_models,
     )
+
+
+def _matrix(
+    group: Group,
+    count: int,
+    template: xr.Dataset,
+    base: xr.Dataset,
+    free: npt.NDArray[np.bool_],
+    change: Callable[[xr.Dataset], Floats],
+) -> Floats:
+    """Return what each free latent adds to the cells' predictors, (sample, cell, free latent).
+
+    Effects by model act on that model alone, so those of all models are moved at once.
+
+    Parameters
+    ----------
+    group, template, free
+        As in `LocalProblem`.
+    count
+        How many posterior draws there are.
+    base
+        Raw latents from which one is moved by 1 at a time, dims (sample, ...).
+    change
+        Returns the change of the predictors, (sample, cell), for raw latents.
+    """
+    column = np.cumsum(free) - 1
+    matrix = np.zeros((count, len(group.score), int(free.sum())))
+    first = 0
+    for name, variable in template.data_vars.items():
+        places = first + np.arange(variable.size)
+        first += variable.size
+        by_model = variable.dims[0] == MODEL
+        rows = variable.sizes[MODEL] if by_model else 1
+        row = np.zeros(len(group.score), dtype=np.int64)
+        if by_model:
+            row = variable.get_index(MODEL).get_indexer(group.model_of_cell)
+        for together in places.reshape(rows, -1).T:
+            cells = np.flatnonzero(free[together[row]])
+            if not len(cells):
+                continue
+            unit = variable.copy(data=np.isin(places, together).reshape(variable.shape) * 1.0)
+            moved = change(base.assign({name: base[name] + unit}))
+            matrix[:, cells, column[together[row[cells]]]] = moved[:, cells]
+    return matrix
 
 
 def slope_and_curvature(problem: LocalProblem, eta: Floats) -> tuple[Floats, Floats]:

@@ -102,6 +102,11 @@ def predict(
         condition it (see ``conditioning.index``). Where ``few_shot.refit`` fits the scores, at
         most so many of the refit's draws are used.
 
+    Returns
+    -------
+    Forecast
+        Joint draws of the scores of all rows on all fitted benchmarks.
+
     Raises
     ------
     FitError
@@ -117,7 +122,7 @@ def predict(
     -----
     DataWarning
         If rows look wrong, or a family, lineage or model differs from a fitted one only in
-        case, spaces, dots, dashes or underscores (and so is a new one).
+        case, accents, spaces, dots, dashes or underscores (and so is a new one).
     FitWarning
         If the scores given leave the weight on few posterior draws.
 

@@ -16,9 +16,11 @@ _NEWTON_STEPS = 15
 """Newton steps from a good start end in some 5; the rest is for stragglers."""
 _HALVINGS = 6
 """A Newton step is halved so often at most, to 1/64, before the point is left where it is."""
-_CLOSE = 1e-3
-"""A gap to the mode, in prior standard deviations, that a proposal does not feel; also the step of
-differences of the log prior, whose errors of rounding and curvature balance there."""
+_CLOSE = 1e-2
+"""A gap to the mode, in prior standard deviations, that a proposal does not feel: its own standard
+deviation is some tenth of the prior's at least, and its tails are heavier than the target's."""
+_DIFFERENCE = 1e-3
+"""Step of differences of the log prior: errors of rounding and curvature balance there."""
 _STRAGGLERS = 0.02
 """Share of draws that may be further from their mode: their weights are right all the same."""
 _BATCH = 2e6
@@ -126,12 +128,15 @@ def laplace_proposal(problem: LocalProblem, cells: np.ndarray) -> Proposal:
     target = target_of(problem, cells)
     z = problem.start.copy()
     value = target(z)
+    climbing = np.ones(len(z), bool)
     for _ in range(_NEWTON_STEPS):
         gradient, hessian = _derivatives(problem, cells, z)
         step = np.linalg.solve(hessian, gradient[..., None])[..., 0]
-        moved, value = _climb(target, z, value, step)
+        moved, value = _climb(target, z, value, step, climbing, cells=len(cells))
         gap = np.abs(moved - z).max(axis=1, initial=0.0)
         z = moved
+        # A draw that did not move would try the same step again.
+        climbing &= gap > 0
         if np.mean(gap > _CLOSE) < _STRAGGLERS:
             break
     _, hessian = _derivatives(problem, cells, z)
@@ -191,9 +196,9 @@ def _derivatives(problem: LocalProblem, cells: np.ndarray, z: Floats) -> tuple[F
     slope, curvature = slope_and_curvature(problem, problem.eta(z))
     slope, curvature = slope * cells, np.maximum(curvature, 0.0) * cells
     middle = problem.log_prior(z)
-    up, down = problem.log_prior(z + _CLOSE), problem.log_prior(z - _CLOSE)
-    prior_slope = (up - down) / (2 * _CLOSE)
-    prior_curvature = np.maximum(-(up - 2 * middle + down) / _CLOSE**2, _LEAST_CURVATURE)
+    up, down = problem.log_prior(z + _DIFFERENCE), problem.log_prior(z - _DIFFERENCE)
+    prior_slope = (up - down) / (2 * _DIFFERENCE)
+    prior_curvature = np.maximum(-(up - 2 * middle + down) / _DIFFERENCE**2, _LEAST_CURVATURE)
     transposed = problem.matrix.swapaxes(1, 2)
     gradient = (transposed @ slope[..., None])[..., 0] + prior_slope
     hessian = transposed @ (problem.matrix * curvature[..., None])
@@ -202,18 +207,25 @@ def _derivatives(problem: LocalProblem, cells: np.ndarray, z: Floats) -> tuple[F
     return gradient, hessian
 
 
-def _climb(target: Target, z: Floats, value: Floats, step: Floats) -> tuple[Floats, Floats]:
-    """Take each draw's step, halved until the target does not fall; else stay."""
-    share = np.ones(len(z))
+def _climb(
+    target: Target, z: Floats, value: Floats, step: Floats, climbing: np.ndarray, *, cells: int
+) -> tuple[Floats, Floats]:
+    """Take each climbing draw's step, halved until the target does not fall; else stay.
+
+    Steps too short for a proposal to feel are not halved: there rounding decides.
+    """
     best, best_value = z.copy(), value.copy()
-    waiting = np.ones(len(z), bool)
-    for _ in range(_HALVINGS):
-        tried = z + share[:, None] * step
-        tried_value = target(tried)
-        good = waiting & (tried_value >= value)
-        best[good], best_value[good] = tried[good], tried_value[good]
-        waiting &= ~good
-        if not waiting.any():
-            break
-        share[waiting] /= 2
+
+    def take(tried: Floats, reached: Floats, waiting: np.ndarray) -> np.ndarray:
+        good = waiting & (reached >= value)
+        best[good], best_value[good] = tried[good], reached[good]
+        return waiting & ~good
+
+    whole = z + step
+    waiting = take(whole, target(whole), climbing)
+    waiting &= np.abs(step).max(axis=1, initial=0.0) > _CLOSE
+    if waiting.any():
+        halved = [z + step / 2**power for power in range(1, _HALVINGS)]
+        for tried, reached in zip(halved, at_each(target, halved, cells), strict=True):
+            waiting = take(tried, reached, waiting)
     return best, best_value

@@ -57,13 +57,14 @@ def stack(
 
     Returns
     -------
-    A forecast with as many draws as the longest fit. The coordinates ``fit``, ``fit_sample``,
-    ``chain`` and ``draw`` over ``sample`` say which posterior draw of which fit each comes from.
-    Its ``models`` are those of the fit with the largest weight; a model counts as extrapolated
-    where that fit extrapolates. Skills are there where all fits mean the same by them (same
-    link, anchors, family level and models); otherwise ``no_skills`` says why not. Tokens are
-    NaN in draws of fits that do not estimate them. Where scores condition a fit's forecast, the
-    mixture's effective sample size is 1 / sum(share^2 / ESS of the fit).
+    Forecast
+        A forecast with as many draws as the longest fit. The coordinates ``fit``, ``fit_sample``,
+        ``chain`` and ``draw`` over ``sample`` say which posterior draw of which fit each comes
+        from. Its ``models`` are those of the fit with the largest weight; a model counts as
+        extrapolated where that fit extrapolates. Skills are there where all fits mean the same by
+        them (same link, anchors, family level and models); otherwise ``no_skills`` says why not.
+        Tokens are NaN in draws of fits that do not estimate them. Where scores condition a fit's
+        forecast, the mixture's effective sample size is 1 / sum(share^2 / ESS of the fit).
 
     Raises
     ------

@@ -23,6 +23,11 @@ def anchor_variants(spec: ModelSpec, anchors: Sequence[Sequence[str]]) -> dict[s
     anchors
         Sets of anchors, each with one benchmark a skill.
 
+    Returns
+    -------
+    dict
+        Specs by name, for `sensitivity_grid`.
+
     Raises
     ------
     SpecError

@@ -75,7 +75,13 @@ class Elicited(Result):
 
     @property
     def headline(self) -> str:
-        """The prior, and what it was asked to say."""
+        """The prior, and what it was asked to say.
+
+        Examples
+        --------
+        >>> elicited.headline.partition(":")[0]
+        'intercept'
+        """
         missed = abs(self.mass - self.prob) > _MISSED
         but = (
             f"; it has {self.mass:.0%} there, the nearest that a {self.prior.dist} comes"
@@ -94,6 +100,22 @@ class Elicited(Result):
         ----------
         prob
             Probability of the equal-tailed interval whose ends are shown beside the median.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a quantile: columns quantile, parameter (on its own scale), and the score or
+            change of score that it gives, named in words.
+
+        Raises
+        ------
+        LatentscaleError
+            If `prob` is not strictly between 0 and 1.
+
+        Examples
+        --------
+        >>> elicited.table(prob=0.5)["quantile"].tolist()
+        [0.25, 0.5, 0.75]
         """
         low, high = interval_quantiles(prob)
         values = [self.prior.quantile(q) for q in (low, 0.5, high)]

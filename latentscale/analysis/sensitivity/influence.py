@@ -60,7 +60,13 @@ class FamilyInfluence(FixedTable):
 
     @property
     def headline(self) -> str:
-        """Which family moves what most."""
+        """Which family moves what most.
+
+        Examples
+        --------
+        >>> influence.headline.partition(":")[0]
+        'Most influential of 13 families'
+        """
         top = self.families.iloc[0]
         place = f"{top['variable']} [{top['where']}]" if top["where"] else str(top["variable"])
         bad = self.families[~self.families["reliable"]]
@@ -76,7 +82,18 @@ class FamilyInfluence(FixedTable):
         )
 
     def brief(self) -> pd.DataFrame:
-        """Return the families."""
+        """Return the families.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a family, the most influential first.
+
+        Examples
+        --------
+        >>> influence.brief().columns.tolist()[:3]
+        ['family', 'scores', 'pareto_k']
+        """
         return self.families
 
 
@@ -136,6 +153,11 @@ def family_influence(
         Seed of forecasts and refits.
     progress
         Whether to show how many refits are done.
+
+    Returns
+    -------
+    FamilyInfluence
+        One row a family and quantity, and one row a family with its largest change.
 
     Raises
     ------

@@ -41,6 +41,11 @@ def sensitivity_index(quantities: xr.DataArray, logs: xr.DataArray) -> Floats:
         Draws, dims (chain, draw, quantity).
     logs
         The component's log density, dims (chain, draw).
+
+    Returns
+    -------
+    The index of each quantity; to first order in the power where the tail of the weights is
+    constant, so that it cannot be smoothed.
     """
     if float(logs.std()) < CONSTANT:
         return np.zeros(quantities.sizes[QUANTITY])
@@ -50,11 +55,16 @@ def sensitivity_index(quantities: xr.DataArray, logs: xr.DataArray) -> Floats:
         POSTERIOR: xr.Dataset({"q": bare}),
         LOG_LIKELIHOOD: xr.Dataset({"component": logs.transpose(CHAIN, DRAW)}),
     }
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        indices = azs.psense(
-            xr.DataTree.from_dict(group), group="likelihood", alphas=_ALPHAS, sample_dims=None
-        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            indices = azs.psense(
+                xr.DataTree.from_dict(group), group="likelihood", alphas=_ALPHAS, sample_dims=None
+            )
+    except ValueError:  # the largest densities are one: a chain stayed where it was, draw by draw
+        values = group[LOG_LIKELIHOOD]["component"].values.reshape(1, -1)
+        draws = bare.transpose(QUANTITY, CHAIN, DRAW).values
+        return np.array([linear_index(quantity.ravel(), values)[0] for quantity in draws])
     return np.asarray(indices["q"].values, dtype=float)
 
 

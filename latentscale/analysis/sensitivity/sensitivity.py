@@ -70,13 +70,25 @@ class Sensitivity(FixedTable):
 
     @property
     def flagged(self) -> pd.DataFrame:
-        """Rows with a diagnosis, the most sensitive to the prior first."""
+        """Rows with a diagnosis, the most sensitive to the prior first.
+
+        Examples
+        --------
+        >>> bool((sensitivity.flagged["diagnosis"] != "").all())
+        True
+        """
         rows = self.rows[self.rows["diagnosis"] != ""]
         return rows.sort_values("prior", ascending=False, ignore_index=True)
 
     @property
     def headline(self) -> str:
-        """How many quantities the priors move, and how."""
+        """How many quantities the priors move, and how.
+
+        Examples
+        --------
+        >>> sensitivity.headline.partition(":")[0]
+        'Power-scaling sensitivity of 4 quantities'
+        """
         counts = self.rows["diagnosis"].value_counts()
         unclear = counts.get(UNCLEAR, 0)
         return (
@@ -87,7 +99,18 @@ class Sensitivity(FixedTable):
         )
 
     def brief(self) -> pd.DataFrame:
-        """Return the rows with a diagnosis, or all if there are none."""
+        """Return the rows with a diagnosis, or all if there are none.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a quantity.
+
+        Examples
+        --------
+        >>> sensitivity.brief().columns.tolist()[:4]
+        ['variable', 'where', 'prior', 'prior_noise']
+        """
         return self.flagged if len(self.flagged) else self.rows
 
 
@@ -127,7 +150,9 @@ def sensitivity(
 
     Returns
     -------
-    The sensitivity; print it, or read ``.table()``, ``.flagged``, ``.by_prior`` and ``.advice``.
+    Sensitivity
+        The sensitivity; print it, or read ``.table()``, ``.flagged``, ``.by_prior`` and
+        ``.advice``.
 
     Raises
     ------

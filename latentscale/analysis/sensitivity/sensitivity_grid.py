@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from latentscale.analysis.forecasts.rows import stated_rows
+from latentscale.analysis.sensitivity.grid import BASE, KEY, SensitivityGrid
 from latentscale.analysis.sensitivity.sensitivity import flat, quantities_of
 from latentscale.analysis.tools.fold_files import checked_folder, run_key, summary_file
 from latentscale.analysis.tools.refits import (
@@ -44,108 +45,13 @@ from latentscale.inference.nuts.method import NUTS
 from latentscale.inference.run import fit
 from latentscale.model.build import build
 from latentscale.posterior.fit import Fit
-from latentscale.result import Picture, Result
 
-BASE = "base"
 _DEFAULT_METHOD = NUTS(draws=500, tune=500)
 """Half the usual draws: medians and intervals are compared, and each variant is a fit."""
-_KEY = ["variable", "where"]
 SUMMARY = ("variable", "where", "median", "sd", "lower", "upper", "max_rhat")
 """Columns of `summary_of`."""
 
 Variant = ModelSpec | Mapping[str, Prior | Mapping[str, Any]]
-
-
-@dataclass(frozen=True, repr=False)
-class SensitivityGrid(Result, table_was_attribute=True):
-    """What refits with other priors or specs change.
-
-    Attributes
-    ----------
-    rows
-        One row a variant and quantity: variant, variable, where, median, lower, upper, change
-        (of the median from the base), change_in_sd (in posterior standard deviations of the
-        base), width_ratio (of the interval to that of the base) and max_rhat of the refit.
-        Rows of the base have a change of 0.
-    variants
-        What each variant is, in words.
-    failed
-        Variants that could not be fitted, with the reason.
-    prob
-        Probability of the interval lower to upper.
-
-    Examples
-    --------
-    >>> priors = {"wide": {"intercept": {"dist": "Normal", "mu": 0, "sigma": 4}}}
-    >>> grid = ls.studies.sensitivity_grid(
-    ...     pooled.spec, pooled.scores, priors, method=ls.Laplace(draws=100), progress=False
-    ... )
-    >>> grid.table().columns.tolist()[:4]
-    ['variant', 'variable', 'where', 'median']
-    """
-
-    rows: pd.DataFrame
-    variants: Mapping[str, str]
-    failed: Mapping[str, str]
-    prob: float
-
-    plot = Picture("plot_tornado")
-
-    @property
-    def largest(self) -> pd.DataFrame:
-        """One row a quantity: the variants that change its median most, down and up."""
-        moved = self.rows[self.rows["variant"] != BASE]
-        rows = []
-        for (variable, where), of_quantity in moved.groupby(_KEY, sort=False):
-            low, high = of_quantity["change"].idxmin(), of_quantity["change"].idxmax()
-            rows.append(
-                {
-                    "variable": variable,
-                    "where": where,
-                    "lowest": of_quantity.loc[low, "change"],
-                    "lowest_variant": of_quantity.loc[low, "variant"],
-                    "highest": of_quantity.loc[high, "change"],
-                    "highest_variant": of_quantity.loc[high, "variant"],
-                    "largest_in_sd": of_quantity["change_in_sd"].abs().max(),
-                }
-            )
-        changes = pd.DataFrame(rows)
-        return changes.sort_values("largest_in_sd", ascending=False, ignore_index=True)
-
-    @property
-    def headline(self) -> str:
-        """How many variants were fitted, and the largest change."""
-        worst = self.largest.iloc[0]
-        place = f"{worst['variable']} [{worst['where']}]" if worst["where"] else worst["variable"]
-        failed = f"; {len(self.failed)} failed" if self.failed else ""
-        return (
-            f"{len(self.variants)} variants refitted{failed}. Largest change of a median: "
-            f"{place}, {worst['largest_in_sd']:.2f} posterior standard deviations"
-        )
-
-    def table(self, prob: float | None = None) -> pd.DataFrame:
-        """Return `rows`.
-
-        Parameters
-        ----------
-        prob
-            Probability of the intervals: that of the call, since draws of refits are not kept.
-
-        Raises
-        ------
-        FitError
-            If it is another.
-        """
-        if prob is not None and prob != self.prob:
-            raise FitError(
-                f"The intervals have probability {self.prob:g}, and the refits' draws are not "
-                f"kept; give prob={prob:g} to the call that refits."
-            )
-        return self.rows.copy()
-
-    def brief(self) -> pd.DataFrame:
-        """Return the largest changes."""
-        return self.largest
 
 
 @dataclass(frozen=True)
@@ -230,6 +136,11 @@ def sensitivity_grid(
     progress
         Whether to show how many refits are done.
 
+    Returns
+    -------
+    SensitivityGrid
+        One row a variant and quantity.
+
     Raises
     ------
     SpecError
@@ -274,8 +185,19 @@ def leave_families_out(
 ) -> SensitivityGrid:
     """Refit without each of some families and compare parameters and forecasts: exact influence.
 
-    Parameters as in `sensitivity_grid`; `families` are left out one at a time. Models of `frame`
-    in a family that is left out are forecast as members of a new family.
+    Models of `frame` in a family that is left out are forecast as members of a new family.
+
+    Parameters
+    ----------
+    spec, scores, frame, variables, method, prob, seed, workers, folder, cluster, progress
+        As for `sensitivity_grid`.
+    families
+        Families that are left out, one at a time.
+
+    Returns
+    -------
+    SensitivityGrid
+        One variant a family, called ``without FAMILY``.
 
     Raises
     ------
@@ -445,10 +367,10 @@ def _checked_variables(
 
 def _changes(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Return all variants beside the base, in quantities that both have."""
-    base = tables[BASE].set_index(_KEY)
+    base = tables[BASE].set_index(KEY)
     parts = []
     for name, table in tables.items():
-        mine = table.set_index(_KEY)
+        mine = table.set_index(KEY)
         both = mine.index.intersection(base.index, sort=False)
         mine, own = mine.loc[both], base.loc[both]
         change = mine["median"] - own["median"]
@@ -464,7 +386,7 @@ def _changes(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         )
     table = pd.concat(parts, ignore_index=True)
     columns = ["median", "lower", "upper", "change", "change_in_sd", "width_ratio", "max_rhat"]
-    return table[["variant", *_KEY, *columns]]
+    return table[["variant", *KEY, *columns]]
 
 
 def _words(base: ModelSpec, other: ModelSpec) -> str:

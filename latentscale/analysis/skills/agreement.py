@@ -52,11 +52,47 @@ class SkillAgreement(Result):
     is_posterior: bool = True
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
-        """Return one row a direction: direction, median, lower, upper correlation."""
+        """Return one row a direction: its canonical correlation.
+
+        Parameters
+        ----------
+        prob
+            Probability of the equal-tailed interval.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns direction, median, lower and upper, the largest correlation first.
+
+        Raises
+        ------
+        LatentscaleError
+            If `prob` is not strictly between 0 and 1.
+
+        Examples
+        --------
+        >>> len(agreement.table(prob=0.5))
+        2
+        """
         return summary(self.canonical, prob, is_posterior=self.is_posterior)
 
     def explained_table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
         """Return one row a skill of the second fit: skill, median, lower, upper R^2.
+
+        Parameters
+        ----------
+        prob
+            Probability of the equal-tailed interval.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns skill, median, lower and upper.
+
+        Raises
+        ------
+        LatentscaleError
+            If `prob` is not strictly between 0 and 1.
 
         Examples
         --------
@@ -67,7 +103,13 @@ class SkillAgreement(Result):
 
     @property
     def headline(self) -> str:
-        """The median canonical correlations."""
+        """The median canonical correlations.
+
+        Examples
+        --------
+        >>> agreement.headline.partition(":")[0]
+        'Skill agreement over 55 models'
+        """
         middle = ", ".join(f"{value:.2f}" for value in self.canonical.median(SAMPLE).values)
         return f"Skill agreement over {len(self.models)} models: canonical correlations {middle}"
 
@@ -87,6 +129,11 @@ def skill_agreement(first: Fit, second: Fit, *, pairs: int = 400, seed: int = 0)
         Pairs of draws.
     seed
         Seed of the pairing.
+
+    Returns
+    -------
+    SkillAgreement
+        Draws of canonical correlations, and of the R^2 of single skills.
 
     Raises
     ------

@@ -77,7 +77,8 @@ class Alignment(Result):
     --------
     >>> spec = fit.spec.with_({"skills.identify": {"kind": "free"}})
     >>> free = ls.fit(spec, fit.scores, method=ls.Laplace(draws=50), seed=1, progress=False)
-    >>> ls.align(free).fit.posterior["loading"].dims
+    >>> alignment = ls.align(free)
+    >>> alignment.fit.posterior["loading"].dims
     ('chain', 'draw', 'benchmark', 'skill')
     """
 
@@ -97,6 +98,22 @@ class Alignment(Result):
         ----------
         prob
             Probability of the equal-tailed interval.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a benchmark and skill, with R-hat and effective sample size of the aligned
+            draws.
+
+        Raises
+        ------
+        LatentscaleError
+            If `prob` is not strictly between 0 and 1.
+
+        Examples
+        --------
+        >>> alignment.table().columns.tolist()
+        ['benchmark', 'skill', 'median', 'lower', 'upper', 'rhat', 'ess']
         """
         columns = quantiles(self.fit.posterior["loading"], prob, dim=(CHAIN, DRAW))
         wide = columns.to_dataframe(dim_order=[BENCHMARK, SKILL])
@@ -107,7 +124,13 @@ class Alignment(Result):
 
     @property
     def headline(self) -> str:
-        """How the draws were matched, and whether they are one group."""
+        """How the draws were matched, and whether they are one group.
+
+        Examples
+        --------
+        >>> alignment.headline == f"Alignment: {alignment.message}"
+        True
+        """
         return f"Alignment: {self.message}"
 
 
@@ -140,8 +163,9 @@ def align(
 
     Returns
     -------
-    The alignment: ``.fit`` is the aligned fit, ``.rotation`` what was done, ``.table()`` the
-    loadings, ``.modes`` and ``.message`` whether they are one group.
+    Alignment
+        The alignment: ``.fit`` is the aligned fit, ``.rotation`` what was done, ``.table()`` the
+        loadings, ``.modes`` and ``.message`` whether they are one group.
 
     Raises
     ------

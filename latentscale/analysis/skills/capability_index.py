@@ -52,7 +52,13 @@ class CapabilityIndex(Result):
 
     @property
     def headline(self) -> str:
-        """The best model, and how sure it is."""
+        """The best model, and how sure it is.
+
+        Examples
+        --------
+        >>> index.headline.partition(":")[0]
+        'Capability index of 32 models on the scale on which acme-1 = 100 and delta-1 = 90'
+        """
         first = self.table().iloc[0]
         scale = " and ".join(f"{name} = {value:g}" for name, value in self.anchors.items())
         return (
@@ -64,8 +70,26 @@ class CapabilityIndex(Result):
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
         """Return one row a model, the best first.
 
-        Columns model, median, lower, upper, rank (median over draws; 1 is the best), rank_lower,
-        rank_upper and probability_best.
+        Parameters
+        ----------
+        prob
+            Probability of the equal-tailed intervals of the index and the rank.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns model, median, lower, upper (on the scale of the anchors), rank (median over
+            draws; 1 is the best), rank_lower, rank_upper and probability_best.
+
+        Raises
+        ------
+        LatentscaleError
+            If `prob` is not strictly between 0 and 1.
+
+        Examples
+        --------
+        >>> index.table(prob=0.5).columns.tolist()[:6]
+        ['model', 'median', 'lower', 'upper', 'rank', 'rank_lower']
         """
         table = summary(self.draws.rename("index"), prob, is_posterior=self.is_posterior)
         rank = self.ranks
@@ -80,17 +104,44 @@ class CapabilityIndex(Result):
         return table.sort_values("median", ascending=False, kind="stable").reset_index(drop=True)
 
     def brief(self) -> pd.DataFrame:
-        """Return the table without the ranks' intervals."""
+        """Return the table without the ranks' intervals.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a model, the best first.
+
+        Examples
+        --------
+        >>> index.brief().columns.tolist()
+        ['model', 'median', 'lower', 'upper', 'rank', 'probability_best']
+        """
         return self.table().drop(columns=["rank_lower", "rank_upper"])
 
     @property
     def ranks(self) -> xr.DataArray:
-        """The rank of each model, 1 for the best, dims (sample, model)."""
+        """The rank of each model, 1 for the best, dims (sample, model).
+
+        Examples
+        --------
+        >>> int(index.ranks.min()), int(index.ranks.max()) == len(dated.scores.models)
+        (1, True)
+        """
         order = rankdata(-self.draws.transpose(SAMPLE, MODEL).values, axis=1, method="min")
         return self.draws.transpose(SAMPLE, MODEL).copy(data=order.astype(int))
 
     def probability_above(self, first: str, second: str) -> float:
         """Return the probability that the first model is more capable than the second.
+
+        Parameters
+        ----------
+        first, second
+            Names of fitted models.
+
+        Returns
+        -------
+        float
+            A share of the draws, in [0, 1].
 
         Raises
         ------

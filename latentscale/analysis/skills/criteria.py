@@ -56,18 +56,45 @@ class Criteria(FixedTable):
 
     @property
     def headline(self) -> str:
-        """Which number of skills each criterion prefers."""
+        """Which number of skills each criterion prefers.
+
+        Examples
+        --------
+        >>> criteria.headline
+        '1 skills by AIC, 1 by BIC, of 1 numbers of skills on 282 scores of 13 families'
+        """
         return (
             f"{self.best('aic')} skills by AIC, {self.best()} by BIC, of {len(self.rows)} numbers "
             f"of skills on {self.scores} scores of {self.families} families"
         )
 
     def brief(self) -> pd.DataFrame:
-        """Return the table with the number of skills as a column."""
+        """Return the table with the number of skills as a column.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a number of skills.
+
+        Examples
+        --------
+        >>> criteria.brief().columns.tolist()[:3]
+        ['skills', 'parameters', 'log_likelihood']
+        """
         return self.rows.reset_index()
 
     def best(self, criterion: str = "bic") -> int:
         """Return the number of skills with the smallest criterion.
+
+        Parameters
+        ----------
+        criterion
+            ``"aic"``, ``"bic"`` (over families) or ``"bic_of_scores"``.
+
+        Returns
+        -------
+        int
+            The number of skills.
 
         Raises
         ------
@@ -76,11 +103,6 @@ class Criteria(FixedTable):
 
         Examples
         --------
-        >>> simple = {"family": {"level": "partial"}, "benchmarks.family_effect": False}
-        >>> method = ls.MarginalML(starts=1, cores=1)
-        >>> criteria = ls.studies.information_criteria(
-        ...     fit.spec.with_(simple), fit.scores, counts=[1], method=method, progress=False
-        ... )
         >>> criteria.best("aic")
         1
         """
@@ -120,6 +142,11 @@ def information_criteria(
         Seed of the starts.
     progress
         Whether to show progress on standard error.
+
+    Returns
+    -------
+    Criteria
+        One row a number of skills.
 
     Raises
     ------

@@ -37,8 +37,8 @@ def require_identified(fit: Fit, what: str) -> None:
         )
     if not is_identified(fit):
         raise SpecError(
-            f'The spec "{fit.spec.name}" leaves its skills free to rotate, so {what} has no '
-            "meaning: skill 1 of one draw is not skill 1 of the next. Align the draws first, "
+            f'The spec "{fit.spec.name}" leaves its skills free to rotate, so it does not '
+            f"give {what}: skill 1 of one draw is not skill 1 of the next. Align the draws first, "
             "latentscale.align(fit).fit, or use anchored skills (skills.identify.kind = "
             '"anchored").'
         )

@@ -80,7 +80,8 @@ class OutcomeForecast(Result):
     --------
     >>> outcome = fit.scores.to_frame().set_index("model")["mmlu"]
     >>> regression = ls.studies.regress_on_skills(fit, outcome, name="mmlu", seed=1)
-    >>> regression.predict(planned, seed=1).table().columns.tolist()[:5]
+    >>> outcomes = regression.predict(planned, seed=1)
+    >>> outcomes.table().columns.tolist()[:5]
     ['model', 'mean', 'median', 'sd', 'lower']
     """
 
@@ -89,12 +90,39 @@ class OutcomeForecast(Result):
 
     @property
     def headline(self) -> str:
-        """How many models were forecast."""
+        """How many models were forecast.
+
+        Examples
+        --------
+        >>> outcomes.headline
+        'Forecast of an outcome of 1 models, 800 draws'
+        """
         sizes = self.draws.sizes
         return f"Forecast of an outcome of {sizes[MODEL]} models, {sizes[SAMPLE]} draws"
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
-        """Return one row a model: model, mean, median, sd, lower, upper of a new outcome."""
+        """Return one row a model.
+
+        Parameters
+        ----------
+        prob
+            Probability of the equal-tailed interval.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns model, mean, median, sd, lower, upper of a new outcome, in the outcome's unit.
+
+        Raises
+        ------
+        LatentscaleError
+            If `prob` is not strictly between 0 and 1.
+
+        Examples
+        --------
+        >>> outcomes.table(prob=0.5)["model"].tolist()
+        ['qwen2-30b']
+        """
         ends = quantiles(self.draws, prob)
         columns = {
             "mean": self.draws.mean(SAMPLE),
@@ -146,28 +174,58 @@ class SkillRegression(Result):
 
     @property
     def headline(self) -> str:
-        """The outcome, and the share of its variance that skills explain."""
+        """The outcome, and the share of its variance that skills explain.
+
+        Examples
+        --------
+        >>> regression.headline.partition(";")[0]
+        'Regression of mmlu on the skills of 52 models'
+        """
         return (
             f"Regression of {self.name} on the skills of {len(self.outcome)} models; median share "
             f"of variance explained {float(self.r_squared.median()):.0%}"
         )
 
     def brief(self) -> pd.DataFrame | None:
-        """Return the table; None where coefficients of single skills mean nothing."""
+        """Return the table; None where coefficients of single skills mean nothing.
+
+        Returns
+        -------
+        pandas.DataFrame or None
+            As `table`.
+
+        Examples
+        --------
+        >>> regression.brief()["term"].tolist()
+        ['intercept', 'mmlu', 'ifeval', 'sigma', 'r_squared']
+        """
         return None if self.fit.spec.skills.identify.kind == "free" else self.table()
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
         """Return one row a coefficient, and one for sigma and for r_squared.
 
+        Parameters
+        ----------
+        prob
+            Probability of the equal-tailed interval.
+
         Returns
         -------
-        Columns term, mean, median, sd, lower, upper and probability_positive.
+        pandas.DataFrame
+            Columns term, mean, median, sd, lower, upper and probability_positive.
 
         Raises
         ------
         SpecError
             If the fit's skills are free to rotate, so that a coefficient means nothing;
             `predict` works all the same.
+        LatentscaleError
+            If `prob` is not strictly between 0 and 1.
+
+        Examples
+        --------
+        >>> regression.table(prob=0.5)["term"].tolist()
+        ['intercept', 'mmlu', 'ifeval', 'sigma', 'r_squared']
         """
         if self.fit.spec.skills.identify.kind == "free":
             raise SpecError(
@@ -198,6 +256,11 @@ class SkillRegression(Result):
             Seed of the random numbers.
         few_shot
             How scores of new models condition their skills.
+
+        Returns
+        -------
+        OutcomeForecast
+            Joint draws of the models' outcomes.
 
         Raises
         ------
@@ -260,6 +323,11 @@ def regress_on_skills(
         Prior of the coefficients and the noise.
     seed
         Seed of the random numbers.
+
+    Returns
+    -------
+    SkillRegression
+        Draws of coefficients, noise and share of variance explained.
 
     Raises
     ------

@@ -39,7 +39,25 @@ class Rotation(ABC):
 
     @abstractmethod
     def matrix(self, loading: np.ndarray) -> np.ndarray:
-        """Return M, shape (skill, skill), for loadings A of shape (benchmark, skill)."""
+        """Return the matrix M that rotates loadings A to A M.
+
+        Parameters
+        ----------
+        loading
+            Loadings A of uncorrelated skills of unit variance, shape (benchmark, skill).
+
+        Returns
+        -------
+        numpy.ndarray
+            M, shape (skill, skill).
+
+        Examples
+        --------
+        >>> loadings = np.array([[0.9, 0.3], [0.8, 0.2], [0.2, 0.7]])
+        >>> axes = ls.rotations.Varimax().matrix(loadings)
+        >>> bool(np.allclose(axes @ axes.T, np.eye(2)))
+        True
+        """
 
 
 @dataclass(frozen=True)
@@ -54,7 +72,24 @@ class PrincipalAxes(Rotation):
     """
 
     def matrix(self, loading: np.ndarray) -> np.ndarray:
-        """Return the right singular vectors of the loadings."""
+        """Return the right singular vectors of the loadings.
+
+        Parameters
+        ----------
+        loading
+            Loadings, shape (benchmark, skill).
+
+        Returns
+        -------
+        numpy.ndarray
+            M, shape (skill, skill): orthogonal.
+
+        Examples
+        --------
+        >>> rotated = loadings @ ls.rotations.PrincipalAxes().matrix(loadings)
+        >>> abs(round(float(rotated[:, 0] @ rotated[:, 1]), 6))
+        0.0
+        """
         return np.linalg.svd(loading, full_matrices=False)[2].T
 
 
@@ -74,15 +109,40 @@ class _Orthomax(Rotation):
         truth(self.kaiser, f"{type(self).__name__}.kaiser", error=SpecError)
 
     def matrix(self, loading: np.ndarray) -> np.ndarray:
-        """Return the best of several starts (statsmodels' gradient projection)."""
+        """Return the best of several starts (statsmodels' gradient projection).
+
+        Parameters
+        ----------
+        loading
+            Loadings, shape (benchmark, skill).
+
+        Returns
+        -------
+        numpy.ndarray
+            M, shape (skill, skill): orthogonal.
+
+        Raises
+        ------
+        SpecError
+            If statsmodels, which rotates, is not installed.
+
+        Examples
+        --------
+        >>> rotated = loadings @ ls.rotations.Quartimax().matrix(loadings)
+        >>> bool((rotated**4).sum() >= (loadings**4).sum())
+        True
+        """
         return _orthomax(_weighted(loading, self.kaiser), self.weight)
 
 
 @dataclass(frozen=True)
 class Varimax(_Orthomax):
-    """Orthogonal, with the variance of squared loadings within skills as large as can be.
+    """Orthogonal, with a large variance of squared loadings within skills (Kaiser 1958).
 
-    Kaiser 1958. `kaiser` weighs every benchmark alike, whatever its loadings' length.
+    Parameters
+    ----------
+    kaiser
+        Whether every benchmark weighs alike, whatever its loadings' length.
 
     Examples
     --------
@@ -98,8 +158,12 @@ class Varimax(_Orthomax):
 class Quartimax(_Orthomax):
     """Orthogonal, with benchmarks as simple as can be: large fourth powers of loadings.
 
-    Neuhaus and Wrigley 1954. It favours one general skill. `kaiser` weighs every benchmark alike,
-    whatever its loadings' length.
+    Neuhaus and Wrigley 1954. It favours one general skill.
+
+    Parameters
+    ----------
+    kaiser
+        Whether every benchmark weighs alike, whatever its loadings' length.
 
     Examples
     --------
@@ -116,6 +180,18 @@ class Oblimin(Rotation):
     """Oblique, with small products of squared loadings on different skills.
 
     Jennrich and Sampson 1966. `gamma` 0 is quartimin; larger lets skills correlate more.
+
+    Parameters
+    ----------
+    gamma
+        0 is quartimin; larger values let skills correlate more.
+    kaiser
+        Whether every benchmark weighs alike, whatever its loadings' length.
+
+    Raises
+    ------
+    SpecError
+        If a field is out of range; `gamma` is at most 0.8.
 
     Examples
     --------
@@ -136,7 +212,29 @@ class Oblimin(Rotation):
             )
 
     def matrix(self, loading: np.ndarray) -> np.ndarray:
-        """Return the best of several starts (statsmodels' gradient projection)."""
+        """Return the best of several starts (statsmodels' gradient projection).
+
+        Parameters
+        ----------
+        loading
+            Loadings, shape (benchmark, skill).
+
+        Returns
+        -------
+        numpy.ndarray
+            M, shape (skill, skill), for skills of unit variance.
+
+        Raises
+        ------
+        SpecError
+            If statsmodels, which rotates, is not installed.
+
+        Examples
+        --------
+        >>> oblimin = ls.rotations.Oblimin()
+        >>> oblimin.criterion(loadings @ oblimin.matrix(loadings)) < oblimin.criterion(loadings)
+        True
+        """
         weighted = _weighted(loading, self.kaiser)
         rotate = _rotate_factors()
 
@@ -147,7 +245,23 @@ class Oblimin(Rotation):
         return _best(turn, lambda m: self.criterion(weighted @ m), loading.shape[1])
 
     def criterion(self, rotated: np.ndarray) -> float:
-        """Return what is made small: products of squared loadings, summed over skill pairs."""
+        """Return what is made small: products of squared loadings, summed over skill pairs.
+
+        Parameters
+        ----------
+        rotated
+            Rotated loadings, shape (benchmark, skill).
+
+        Returns
+        -------
+        float
+            The sum.
+
+        Examples
+        --------
+        >>> ls.rotations.Oblimin().criterion(np.array([[0.9, 0.0], [0.0, 0.7]]))
+        0.0
+        """
         squares = rotated**2
         centred = squares - self.gamma * squares.mean(axis=0)
         products = squares.T @ centred
@@ -159,6 +273,18 @@ class Geomin(Rotation):
     """Oblique, with at least one small loading a benchmark: small geometric means.
 
     Yates 1987; `epsilon` keeps zero loadings from hiding the others (0.01 is usual).
+
+    Parameters
+    ----------
+    epsilon
+        Above 0: keeps zero loadings from hiding the others; 0.01 is usual.
+    kaiser
+        Whether every benchmark weighs alike, whatever its loadings' length.
+
+    Raises
+    ------
+    SpecError
+        If a field is out of range.
 
     Examples
     --------
@@ -179,7 +305,24 @@ class Geomin(Rotation):
             )
 
     def matrix(self, loading: np.ndarray) -> np.ndarray:
-        """Return the best of several starts (SciPy's BFGS over normal matrices)."""
+        """Return the best of several starts (SciPy's BFGS over normal matrices).
+
+        Parameters
+        ----------
+        loading
+            Loadings, shape (benchmark, skill).
+
+        Returns
+        -------
+        numpy.ndarray
+            M, shape (skill, skill), for skills of unit variance.
+
+        Examples
+        --------
+        >>> geomin = ls.rotations.Geomin()
+        >>> geomin.criterion(loadings @ geomin.matrix(loadings)) < geomin.criterion(loadings)
+        True
+        """
         weighted = _weighted(loading, self.kaiser)
         count = loading.shape[1]
 
@@ -213,7 +356,24 @@ class Geomin(Rotation):
         return _best(turn, lambda m: self.criterion(weighted @ m), count)
 
     def criterion(self, rotated: np.ndarray) -> float:
-        """Return what is made small: the geometric mean of squared loadings, over benchmarks."""
+        """Return what is made small: the geometric mean of squared loadings, over benchmarks.
+
+        Parameters
+        ----------
+        rotated
+            Rotated loadings, shape (benchmark, skill).
+
+        Returns
+        -------
+        float
+            The sum over benchmarks, at least 0.
+
+        Examples
+        --------
+        >>> simple = np.array([[0.9, 0.0], [0.0, 0.7]])
+        >>> ls.rotations.Geomin().criterion(simple) < ls.rotations.Geomin().criterion(loadings)
+        True
+        """
         return float(self._means(rotated).sum())
 
     def _means(self, rotated: np.ndarray) -> np.ndarray:

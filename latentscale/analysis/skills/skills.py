@@ -75,8 +75,14 @@ class Skills(Result):
 
         Returns
         -------
-        Columns benchmark, skill, median, lower, upper (of the loading), standardised (median)
-        and prob_positive.
+        pandas.DataFrame
+            Columns benchmark, skill, median, lower, upper (of the loading), standardised (median)
+            and prob_positive.
+
+        Raises
+        ------
+        LatentscaleError
+            If `prob` is not strictly between 0 and 1.
 
         Examples
         --------
@@ -94,7 +100,22 @@ class Skills(Result):
         return table.join(more[["standardised", "prob_positive"]], on=order)
 
     def models(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
-        """Return one row a model and skill: model, skill, median, lower, upper, family.
+        """Return one row a model and skill.
+
+        Parameters
+        ----------
+        prob
+            Probability of the equal-tailed interval.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns model, skill, median, lower, upper and family.
+
+        Raises
+        ------
+        LatentscaleError
+            If `prob` is not strictly between 0 and 1.
 
         Examples
         --------
@@ -105,12 +126,24 @@ class Skills(Result):
         return table.join(self.family_of_model.to_series().rename(FAMILY), on=MODEL)
 
     def families(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
-        """Return one row a family and skill: family, skill, median, lower, upper.
+        """Return one row a family and skill.
+
+        Parameters
+        ----------
+        prob
+            Probability of the equal-tailed interval.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns skill, family, median, lower and upper.
 
         Raises
         ------
         SpecError
             If the spec gives families no level.
+        LatentscaleError
+            If `prob` is not strictly between 0 and 1.
 
         Examples
         --------
@@ -134,7 +167,8 @@ class Skills(Result):
 
         Returns
         -------
-        Columns skill, median, lower, upper (of a minus b) and prob_higher (that a is higher).
+        pandas.DataFrame
+            Columns skill, median, lower, upper (of a minus b) and prob_higher (that a is higher).
 
         Raises
         ------
@@ -155,6 +189,25 @@ class Skills(Result):
     def compare_models(self, a: str, b: str, prob: float = DEFAULT_PROB) -> pd.DataFrame:
         """Return how much higher model `a` is than model `b`, as `compare_families` does.
 
+        Parameters
+        ----------
+        a, b
+            Names of fitted models.
+        prob
+            Probability of the equal-tailed interval.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns as of `compare_families`, one row a skill.
+
+        Raises
+        ------
+        DataError
+            If a model is not in the fit.
+        LatentscaleError
+            If `prob` is not strictly between 0 and 1.
+
         Examples
         --------
         >>> ls.skills(fit).compare_models("qwen2-7b", "llama-2-7b").columns.tolist()[:3]
@@ -166,11 +219,22 @@ class Skills(Result):
     def correlations(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
         """Return the correlation of each pair of skills.
 
+        Parameters
+        ----------
+        prob
+            Probability of the equal-tailed interval.
+
         Returns
         -------
-        Columns between (``"families"``: of alpha in the population of families, where they
-        are pooled; ``"models"``: of theta over the fitted models, covariates included), skill,
-        other_skill, median, lower, upper.
+        pandas.DataFrame
+            Columns between (``"families"``: of alpha in the population of families, where they are
+            pooled; ``"models"``: of theta over the fitted models, covariates included), skill,
+            other_skill, median, lower, upper.
+
+        Raises
+        ------
+        LatentscaleError
+            If `prob` is not strictly between 0 and 1.
 
         Examples
         --------
@@ -203,8 +267,9 @@ class Skills(Result):
 
         Returns
         -------
-        Columns skill, rank, benchmark, standardised (median standardised loading) and
-        prob_top (posterior probability that it is among the n largest in size).
+        pandas.DataFrame
+            Columns skill, rank, benchmark, standardised (median standardised loading) and prob_top
+            (posterior probability that it is among the n largest in size).
 
         Raises
         ------
@@ -254,7 +319,13 @@ class Skills(Result):
 
     @property
     def headline(self) -> str:
-        """How many skills, of how many models, on how many benchmarks."""
+        """How many skills, of how many models, on how many benchmarks.
+
+        Examples
+        --------
+        >>> skills.headline.partition(",")[0]
+        '2 skills of 55 models on 6 benchmarks'
+        """
         sizes = self.loading.sizes
         return (
             f"{sizes[SKILL]} skills of {self.model.sizes[MODEL]} models on {sizes[BENCHMARK]} "
@@ -262,11 +333,43 @@ class Skills(Result):
         )
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
-        """Return `loadings`."""
+        """Return the loadings, as `loadings` does.
+
+        Parameters
+        ----------
+        prob
+            Probability of the equal-tailed interval.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a benchmark and skill.
+
+        Raises
+        ------
+        LatentscaleError
+            If `prob` is not strictly between 0 and 1.
+
+        Examples
+        --------
+        >>> skills.table().equals(skills.loadings())
+        True
+        """
         return self.loadings(prob)
 
     def brief(self) -> pd.DataFrame:
-        """Return the benchmarks that each skill moves most."""
+        """Return the benchmarks that each skill moves most.
+
+        Returns
+        -------
+        pandas.DataFrame
+            As `top_benchmarks`.
+
+        Examples
+        --------
+        >>> skills.brief().columns.tolist()[:3]
+        ['skill', 'rank', 'benchmark']
+        """
         return self.top_benchmarks()
 
 
@@ -280,7 +383,8 @@ def skills(fit: Fit) -> Skills:
 
     Returns
     -------
-    Skills as draws, with tables.
+    Skills
+        Skills as draws, with tables.
 
     Raises
     ------

@@ -41,7 +41,8 @@ class Undisclosed(Result):
     >>> method = ls.NUTS(draws=100, tune=100, chains=2, cores=1)
     >>> scores = ls.Scores.from_frame(frame)
     >>> partly = ls.fit(spec, scores, method=method, seed=1, progress=False)
-    >>> ls.studies.undisclosed(partly).table()["model"].tolist()
+    >>> tokens = ls.studies.undisclosed(partly)
+    >>> tokens.table()["model"].tolist()
     ['opt-6.7b']
     """
 
@@ -58,10 +59,20 @@ class Undisclosed(Result):
         prob
             Probability of the equal-tailed interval.
 
+        Returns
+        -------
+        pandas.DataFrame
+            Sizes in billions of parameters, tokens in trillions.
+
         Raises
         ------
         LatentscaleError
             If `prob` is not strictly between 0 and 1.
+
+        Examples
+        --------
+        >>> tokens.table(prob=0.5).columns.tolist()
+        ['model', 'family', 'params', 'median', 'lower', 'upper']
         """
         tokens = summary(self.draws, prob, is_posterior=self.is_posterior)
         about = self.about.to_dataframe()[[FAMILY, "params"]]
@@ -70,7 +81,13 @@ class Undisclosed(Result):
 
     @property
     def headline(self) -> str:
-        """Of how many models, under which prior."""
+        """Of how many models, under which prior.
+
+        Examples
+        --------
+        >>> tokens.headline.partition(";")[0]
+        'Undisclosed training tokens of 1 models (trillions)'
+        """
         return (
             f"Undisclosed training tokens of {self.draws.sizes[MODEL]} models (trillions); prior "
             f"of their natural log {self.prior}"
@@ -87,6 +104,11 @@ def undisclosed(fit: Fit) -> Undisclosed:
     ----------
     fit
         A fit of a spec with ``undisclosed = {kind = "estimated"}``.
+
+    Returns
+    -------
+    Undisclosed
+        Draws of the tokens, in trillions, of each model that does not disclose them.
 
     Raises
     ------

@@ -68,6 +68,22 @@ class VarianceShares(Result):
         ----------
         prob
             Probability of the equal-tailed interval.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Posterior means and intervals of the shares.
+
+        Raises
+        ------
+        LatentscaleError
+            If `prob` is not strictly between 0 and 1.
+
+        Examples
+        --------
+        >>> total = shares.table().groupby("benchmark")["mean"].sum()
+        >>> bool(np.allclose(total, 1))
+        True
         """
         table = summary(self.draws, prob, is_posterior=self.is_posterior)
         means = self.draws.mean(SAMPLE).to_series().rename("mean")
@@ -78,7 +94,13 @@ class VarianceShares(Result):
 
     @property
     def headline(self) -> str:
-        """The components."""
+        """The components.
+
+        Examples
+        --------
+        >>> shares.headline.partition(":")[0]
+        'Variance shares of 6 benchmarks'
+        """
         return (
             f"Variance shares of {self.draws.sizes[BENCHMARK]} benchmarks: "
             + ", ".join(str(name) for name in self.draws[COMPONENT].values)
@@ -86,7 +108,18 @@ class VarianceShares(Result):
         )
 
     def brief(self) -> pd.DataFrame:
-        """Return the mean shares, one row a benchmark and one column a component."""
+        """Return the mean shares, one row a benchmark and one column a component.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Shares in [0, 1], but for terms that go against the others.
+
+        Examples
+        --------
+        >>> shares.brief()["benchmark"].tolist() == list(fit.scores.benchmarks)
+        True
+        """
         wide = self.draws.mean(SAMPLE).transpose(BENCHMARK, COMPONENT).to_pandas()
         return wide.rename_axis(columns=None).reset_index()
 
@@ -109,6 +142,11 @@ def variance_shares(fit: Fit, *, draws: int = 400, seed: int = 0) -> VarianceSha
         Posterior draws to use at most, evenly spaced.
     seed
         Seed of the simulated scores.
+
+    Returns
+    -------
+    VarianceShares
+        Draws of the shares, dims (sample, benchmark, component).
 
     Raises
     ------

@@ -58,6 +58,11 @@ def as_folds(folds: Iterable[Fold | tuple[Sequence[str], Sequence[str]]]) -> tup
     folds
         Folds, or pairs of names of models that are fitted and that are forecast.
 
+    Returns
+    -------
+    tuple of Fold
+        In the order given.
+
     Raises
     ------
     DataError
@@ -96,6 +101,11 @@ def folds_of(
         Folds, or pairs of names of models that are fitted and that are forecast.
     scores
         The table.
+
+    Returns
+    -------
+    tuple of Fold
+        In the order given.
 
     Raises
     ------

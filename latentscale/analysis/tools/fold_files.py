@@ -26,6 +26,7 @@ from latentscale.analysis.forecasts.condition import FewShot
 from latentscale.analysis.tools.fold import Fold
 from latentscale.data.scores import Scores
 from latentscale.declare.spec import ModelSpec
+from latentscale.dims import VERSION
 from latentscale.errors import FitError
 from latentscale.expect import expect_path
 from latentscale.files import reason, replacing
@@ -147,13 +148,15 @@ def write_fold(table: pd.DataFrame, file: Path) -> None:
     columns = [table[name].tolist() for name in table]
     writer.writerows(zip(*columns, strict=True))
     body = text.getvalue().encode("utf-8", "surrogatepass")
-    ending = f"{_END} {len(table)} sha256 {_hash(body, file)}\n"
+    ending = f"{_END} {len(table)} sha256 {_hash(body, file, VERSION)} {VERSION}\n"
     with replacing(file, FitError) as unfinished:
         unfinished.write_bytes(body + ending.encode())
 
 
 def read_fold(file: Path, columns: tuple[str, ...]) -> pd.DataFrame | None:
     """Return a fold's table exactly as it was written; None if the file was cut or changed.
+
+    Its ``attrs["version"]`` is the version that wrote it, empty where the file does not say.
 
     Raises
     ------
@@ -167,7 +170,8 @@ def read_fold(file: Path, columns: tuple[str, ...]) -> pd.DataFrame | None:
     body, mark, ending = content.rpartition(f"\n{_END} ".encode())
     body += b"\n"
     try:
-        rows, _, digest = ending.decode("ascii").split()
+        rows, _, digest, *versions = ending.decode("ascii").split(maxsplit=3)
+        version = "".join(versions).removesuffix("\n")
         lines = csv.reader(
             io.StringIO(body.decode("utf-8", "surrogatepass"), newline=""),
             quoting=csv.QUOTE_NONNUMERIC,
@@ -175,10 +179,12 @@ def read_fold(file: Path, columns: tuple[str, ...]) -> pd.DataFrame | None:
         header, *cells = list(lines)
     except (ValueError, csv.Error):
         return None
-    whole = mark and digest == _hash(body, file) and rows == str(len(cells))
+    whole = mark and digest == _hash(body, file, version) and rows == str(len(cells))
     if not whole or header != list(columns):
         return None
-    return pd.DataFrame(cells, columns=header)
+    table = pd.DataFrame(cells, columns=header)
+    table.attrs["version"] = version
+    return table
 
 
 @contextmanager
@@ -191,12 +197,21 @@ def claimed(file: Path, *, wait: bool) -> Iterator[bool]:
     ------
     Whether the fold is this process's: always with `wait`, which takes its turn; otherwise not
     while another process works on it.
+
+    Raises
+    ------
+    FitError
+        If the folder cannot be written to, or the disk is full.
     """
     if fcntl is None:
         yield True
         return
     lock = file.with_suffix(".lock")
-    with lock.open("w") as opened:
+    try:
+        opened = lock.open("w")
+    except OSError as failure:
+        raise FitError(f"Cannot write {lock}: {reason(failure)}.") from failure
+    with opened:
         try:
             fcntl.flock(opened, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
@@ -211,9 +226,12 @@ def claimed(file: Path, *, wait: bool) -> Iterator[bool]:
                 os.unlink(lock)
 
 
-def _hash(body: bytes, file: Path) -> str:
-    """Hash a file's rows with its name, so that one fold's file is not taken for another's."""
-    name = f"{file.parent.name}/{file.name}".encode()
+def _hash(body: bytes, file: Path, version: str) -> str:
+    """Hash a file's rows with its name, so that one fold's file is not taken for another's.
+
+    With the version that wrote them too, where the file names it.
+    """
+    name = f"{file.parent.name}/{file.name}{version and ' '}{version}".encode()
     return hashlib.sha256(name + b"\n" + body).hexdigest()
 
 

@@ -22,6 +22,7 @@ from latentscale.analysis.tools.fold_files import (
     refuse_unwritable,
     write_fold,
 )
+from latentscale.dims import VERSION
 from latentscale.errors import FitError, FitWarning, listed
 from latentscale.inference.method import Method
 from latentscale.inference.progress import WorkProgress
@@ -165,9 +166,12 @@ def run_refits(
 def _kept(refits: Sequence[Refit], unit: str) -> tuple[list[_Outcome], list[Refit]]:
     """Return what the folder holds, and what is to be fitted."""
     kept, todo, spoiled = [], [], []
+    written: dict[str, int] = {}
     for refit in refits:
         table = refit.read()
         if table is not None:
+            version = str(table.attrs.pop("version", "")) or VERSION
+            written[version] = written.get(version, 0) + 1
             kept.append(_Outcome(refit.name, table))
             continue
         todo.append(refit)
@@ -177,6 +181,16 @@ def _kept(refits: Sequence[Refit], unit: str) -> tuple[list[_Outcome], list[Refi
         warnings.warn(
             f"{len(spoiled)} files of finished {unit} were cut or changed since they were "
             f"written, and their {unit} are fitted again: {listed(spoiled)}.",
+            FitWarning,
+            stacklevel=4,
+        )
+    written.pop(VERSION, None)
+    if written:
+        by = ", ".join(f"{count} by {version}" for version, count in written.items())
+        warnings.warn(
+            f"Finished {unit} in the folder were fitted by another version of latentscale ({by}; "
+            f"this is {VERSION}), and are taken as they are: their numbers may differ from what "
+            "this version gives. Give another folder to fit them again.",
             FitWarning,
             stacklevel=4,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -18,6 +18,8 @@ STANDARD: Final = "sd of the benchmark's scores"
 """Unit of figures that join benchmarks of several scales."""
 SCALE_COLUMNS: Final = ("scale", "unit", "spread")
 """Columns of a backtest's table where some scores are not fractions."""
+_NAMED: Final = 6
+"""Benchmarks whose units a headline names: it stays a sentence."""
 _IN_UNITS: Final = ("mae", "crps", "width", "interval_score")
 
 
@@ -35,6 +37,32 @@ def other_units(scores: Scores) -> dict[str, str]:
 def in_words(units: Mapping[str, str]) -> str:
     """Return the units of a table's scores in words, such as "fractions; elo in Elo"."""
     return "; ".join(["fractions", *(f"{name} in {unit}" for name, unit in units.items())])
+
+
+def units_note(units: Mapping[str, str], benchmarks: Iterable[str]) -> str:
+    """Return what a headline adds of scores' units, such as "; elo in Elo, others in fractions".
+
+    Parameters
+    ----------
+    units
+        As `other_units` returns them.
+    benchmarks
+        Those whose scores are shown; nothing is added where all of them are fractions.
+    """
+    names = list(benchmarks)
+    own = [f"{name} in {units[name]}" for name in names if name in units]
+    if not own:
+        return ""
+    more = f" and {len(own) - _NAMED} more" if len(own) > _NAMED else ""
+    rest = ", others in fractions" if len(own) < len(names) else ""
+    return f"; {', '.join(own[:_NAMED])}{more}{rest}"
+
+
+def spread_note(columns: str, unit: str) -> str:
+    """Return what a headline adds of the unit of errors and spreads; nothing for fractions."""
+    in_sd = {STANDARD: "standard deviations of each benchmark's scores", FRACTION: ""}
+    said = in_sd.get(unit, unit)
+    return f"; {columns} in {said}" if said else ""
 
 
 def shown_score(value: float, unit: str | None, decimals: int = 0) -> str:

@@ -14,6 +14,10 @@ from latentscale.validate import truth
 __all__ = ["catalogue", "families", "open_llm_leaderboard"]
 
 
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
 def open_llm_leaderboard(corrected: bool = True) -> Scores:
     """Return public scores of 194 open-weight models on 12 benchmarks.
 
@@ -34,6 +38,11 @@ def open_llm_leaderboard(corrected: bool = True) -> Scores:
     -------
     Scores
         194 models x 12 benchmarks. Nothing is warned of on loading; see ``.audit``.
+
+    Raises
+    ------
+    DataError
+        If `corrected` is not True or False.
 
     References
     ----------

@@ -103,7 +103,18 @@ class Feature:
             FEATURES[kind].check(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON types of what differs from the defaults; `from_dict` reads them."""
+        """Return plain JSON types of what differs from the defaults; `from_dict` reads them.
+
+        Returns
+        -------
+        dict
+            The name, and settings that are not the defaults.
+
+        Examples
+        --------
+        >>> ls.Feature("context_k", transform="log").to_dict()
+        {'name': 'context_k', 'kind': 'numeric', 'transform': 'log'}
+        """
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         defaults = {field.name: field.default for field in fields(self)}
         kept = {name: value for name, value in values.items() if value != defaults[name]}
@@ -113,10 +124,25 @@ class Feature:
     def from_dict(cls, document: object) -> Feature:
         """Read what `to_dict` wrote, or a table of TOML or JSON.
 
+        Parameters
+        ----------
+        document
+            A mapping with the key ``name`` and the settings of `Feature`.
+
+        Returns
+        -------
+        Feature
+            The record.
+
         Raises
         ------
         SpecError
             If a key is unknown, or a value is not allowed.
+
+        Examples
+        --------
+        >>> ls.Feature.from_dict({"name": "context_k", "transform": "log"}).transform
+        'log'
         """
         known = [field.name for field in fields(cls)]
         if not isinstance(document, Mapping) or "name" not in document:
@@ -145,6 +171,13 @@ class FeatureKind(ABC):
         Its variable in a dataset of models; by default the feature's name.
     covariate
         Its covariate; by default the feature's name.
+
+    Examples
+    --------
+    >>> from latentscale.extend import FEATURES, Feature
+    >>> kind = FEATURES["numeric"](Feature("context_k", kind="numeric", transform="log"))
+    >>> kind.transformed(np.array([1.0, 8.0])).round(2).tolist()
+    [0.0, 2.08]
     """
 
     feature: Feature

@@ -25,6 +25,7 @@ from latentscale.data.readers.measurements import Measurements
 from latentscale.data.readers.metadata import join_metadata
 from latentscale.data.readers.names import match_benchmarks, same_benchmark
 from latentscale.data.readers.parquet import read_parquet, read_table
+from latentscale.data.readers.published import published_measurements, read_published
 from latentscale.data.readers.scores import read_scores
 from latentscale.data.readers.size_classes import SIZE_CLASSES, NameReading, size_class
 from latentscale.data.readers.tasks import HARNESS_TASKS, HarnessTask
@@ -50,6 +51,7 @@ __all__ = [
     "livebench_measurements",
     "match_benchmarks",
     "metadata_template",
+    "published_measurements",
     "read_benchmarks",
     "read_benchpress",
     "read_checkpoints",
@@ -59,9 +61,14 @@ __all__ = [
     "read_leaderboard",
     "read_livebench",
     "read_parquet",
+    "read_published",
     "read_scores",
     "read_table",
     "reasoning",
     "same_benchmark",
     "size_class",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -15,6 +15,7 @@ from latentscale.data.benchmarks import Benchmark
 from latentscale.data.columns import is_missing
 from latentscale.data.frames import refuse_frame
 from latentscale.data.problems import shown_cell
+from latentscale.data.readers.benchmark_names import GUESSING, group_of
 from latentscale.data.readers.cells import to_numbers
 from latentscale.data.readers.efforts import UNSTATED, effort_of
 from latentscale.data.readers.measurements import (
@@ -44,46 +45,6 @@ _DISTANCES: Final = ("omnidocbench",)
 """Normalised edit distances, from 0 to 1."""
 _MIXED: Final = ("omnidocbench_1.5",)
 """Edit distances for some models and percentages of credit for others: kept as they are."""
-_FLOORS: Final[Mapping[str, float]] = {
-    "gpqa_diamond": 25.0,
-    "gpqa_main": 25.0,
-    "mmlu_pro": 10.0,
-    "mmmlu": 25.0,
-    "video_mme": 25.0,
-    "longbench_v2": 25.0,
-    "c_eval": 25.0,
-    "global_piqa": 50.0,
-    "cluewsc": 50.0,
-}
-"""Percentages that guessing reaches, by the number of choices."""
-_GROUPS: Final[Sequence[tuple[str, str]]] = (
-    (r"aime|hmmt|math|usamo|brumo|cmimc|smt_|imo_|cnmo|apex_2025|gsm|frontiermath", "mathematics"),
-    (r"swe|codeforces|livecodebench|humaneval|aider|bigcode|ojbench|scicode|mbpp|multipl", "code"),
-    (r"nl2repo|artifactsbench|bird_sql|cybergym|repoqa", "code"),
-    (r"terminal|tau\d?_|mcp|toolathlon|bfcl|complexfunc|osworld|vending|finance_agent", "agents"),
-    (r"browsecomp|xbench|gaia|widesearch|deepsearch|finsearch|frames", "search"),
-    (r"mrcr|graphwalks|longbench|lcr", "long context"),
-    (r"mmmu|charxiv|erqa|screenspot|omnidoc|babyvision|vibe_eval|video_mm", "vision"),
-    (r"ifeval|ifbench|multi_if|if_hard|collie|multichallenge|infobench", "instructions"),
-    (r"simpleqa|factscore|longfact|facts_|popqa|truthful|bullshit", "factuality"),
-    (r"arena|alpaca|gdpval|index|livebench|safety|healthbench", "mixed"),
-    (r"arc_agi", "puzzles"),
-    (r"mgsm|mmmlu|global_piqa|c_eval|cluewsc", "languages"),
-    (r"gpqa|hle|critpt|supergpqa", "science"),
-    (r"mmlu|drop|bigbench", "knowledge"),
-)
-"""Groups of benchmarks by parts of their ids, the first that fits."""
-_FIXED_GROUPS: Final[Mapping[str, str]] = {
-    "mathvista": "vision",
-    "mathvision": "vision",
-    "mgsm": "languages",
-    "mmmlu": "languages",
-    "aa_lcr": "long context",
-    "browsecomp_long_context_128k": "long context",
-    "hle_tools": "search",
-    "chinese_simpleqa": "factuality",
-}
-"""Benchmarks whose ids hold parts of another group's."""
 
 
 def read_benchpress(
@@ -142,6 +103,11 @@ def benchpress_measurements(path: str | Path) -> Measurements:
     ----------
     path
         As for `read_benchpress`.
+
+    Returns
+    -------
+    Measurements
+        Scores, models and declarations of benchmarks.
 
     Raises
     ------
@@ -343,9 +309,7 @@ def _declarations(cells: pd.DataFrame) -> tuple[dict[str, Benchmark], list[Findi
 
 
 def _declared(name: str, low: float, high: float) -> Benchmark:
-    group = _FIXED_GROUPS.get(name) or next(
-        (group for pattern, group in _GROUPS if re.search(pattern, name)), ""
-    )
+    group = group_of(name)
     if name in _UNBOUNDED:
         scale, unit = _UNBOUNDED[name]
         return Benchmark(scale=scale, unit=unit, group=group, suite=SUITE)
@@ -355,7 +319,7 @@ def _declared(name: str, low: float, high: float) -> Benchmark:
         return Benchmark(lower_is_better=True, unit="edit distance", group=group, suite=SUITE)
     if name in _LOWER:
         return Benchmark(scale="percent", lower_is_better=True, group=group, suite=SUITE)
-    floor = _FLOORS.get(name, 0.0)
+    floor = 100 * GUESSING.get(name, 0.0)
     if not floor and (low < 0 or high > 100):
         return Benchmark(scale="real", group=group, suite=SUITE)
     return Benchmark(scale="percent", floor=floor, group=group, suite=SUITE)

@@ -15,6 +15,15 @@ from latentscale.data.benchmarks import KNOWN_BENCHMARKS, Benchmark
 from latentscale.data.frames import as_pandas
 from latentscale.data.problems import shown_cell
 from latentscale.data.readers.cells import to_numbers
+from latentscale.data.readers.checkpoint_columns import (
+    STEP,
+    column_of,
+    figure_columns,
+    run_column,
+    sizes,
+    tokens_seen,
+    unused_columns,
+)
 from latentscale.data.readers.families import base_families
 from latentscale.data.readers.measurements import (
     CELLS,
@@ -32,8 +41,6 @@ from latentscale.errors import DataError, listed
 from latentscale.files import expanded
 
 _LONG: Final = ("run", "step", "task", "metric", "value")
-_STEP: Final = ("step", "_step", "iteration")
-_TOKENS: Final = ("throughput/total_tokens", "tokens")
 _BATCH: Final = "batch_size_in_tokens"
 _DOWNSTREAM: Final = "eval/downstream/"
 """Accuracies in exports of OLMo's training runs."""
@@ -54,7 +61,11 @@ _FLOORS: Final[Mapping[str, float]] = {
     "wsc": 0.5,
 }
 """Guessing levels, one over the number of choices, by the first word of a task."""
-_LOSSES: Final = re.compile(r"(crossentropyloss|_bpb|perplexity|_ppl)$", re.IGNORECASE)
+_LOSSES: Final = re.compile(
+    r"(crossentropyloss|(^|[_/ .-])(loss|bpb|ppl)|perplexity)$", re.IGNORECASE
+)
+_PERCENT: Final = 100.0
+"""Highest percentage: scores above 1 and up to this are read as such."""
 _LOGARITHM: Final = re.compile(r"_log$", re.IGNORECASE)
 
 
@@ -75,7 +86,9 @@ def read_checkpoints(
         A long table (a frame, or a CSV or Parquet file) with the columns run, step, task, metric
         and value, optionally stderr, num_fewshot and setting. Or wide tables, a CSV file a run
         named by it, or a folder or a list of such files: a column ``_step`` (or ``step``) or
-        ``throughput/total_tokens``, and a column a figure.
+        ``throughput/total_tokens``, and a column a figure. Or one wide table of several runs, with
+        columns run (or model), step, tokens (or tokens_b, tokens_t) and params, where every other
+        column of numbers that is not named as a setting is a figure.
     tokens_per_step
         Tokens of one training step, one number or by run. Wide tables may say it themselves, by
         tokens seen or by ``batch_size_in_tokens``; names such as ``"pythia-1b-0.5MtokBS"`` do.
@@ -86,6 +99,7 @@ def read_checkpoints(
         run itself.
     figures
         Of wide tables, how the columns of scores begin; their benchmarks are named by the rest.
+        Where no column of a table with runs begins so, all its figures are read.
     benchmarks
         Declarations that win, by benchmark.
 
@@ -146,6 +160,11 @@ def checkpoint_measurements(
     source, tokens_per_step, params_b, lineage, figures
         As for `read_checkpoints`.
 
+    Returns
+    -------
+    Measurements
+        Scores, checkpoints as models, and declarations of benchmarks.
+
     Raises
     ------
     DataError
@@ -168,6 +187,7 @@ def checkpoint_measurements(
             f"{params_b!r}."
         )
     tables = _tables(source)
+    findings: list[Finding] = []
     long = [name for name, table in tables.items() if set(_LONG) <= set(table.columns)]
     if long:
         cells = pd.concat([_of_long(tables[name], name) for name in long], ignore_index=True)
@@ -179,7 +199,8 @@ def checkpoint_measurements(
     else:
         parts = [_of_wide(table, name, figures) for name, table in tables.items()]
         cells = pd.concat(parts, ignore_index=True)
-    return _measurements(cells, tokens_per_step, params_b or {}, lineage)
+        findings = [f for table in tables.values() for f in unused_columns(table, figures)]
+    return _measurements(cells, tokens_per_step, params_b or {}, lineage, findings)
 
 
 def _tables(source: object) -> dict[str, pd.DataFrame]:
@@ -276,26 +297,31 @@ def _mean(rows: pd.DataFrame, count: int) -> pd.DataFrame:
     return mean[mean["n"] == count].reset_index()
 
 
-def _of_wide(table: pd.DataFrame, run: str, figures: str) -> pd.DataFrame:
-    """Return one row a figure of a table of one run."""
-    columns = [name for name in table.columns if name.startswith(figures)]
-    step = next((name for name in _STEP if name in table), None)
-    tokens = next((name for name in _TOKENS if name in table), None)
-    if not columns or (step is None and tokens is None):
+def _of_wide(table: pd.DataFrame, name: str, figures: str) -> pd.DataFrame:
+    """Return one row a figure of a table of one run, or of several with a column of runs."""
+    run, step = run_column(table), column_of(table, STEP)
+    seen = tokens_seen(table, name)
+    if (run is None and not any(c.startswith(figures) for c in table.columns)) or (
+        step is None and np.isnan(seen).all()
+    ):
         raise DataError(
-            f"{run}: neither a long table of checkpoints (columns {listed(_LONG)}) nor a wide one, "
-            f'which has a column "_step" or "{_TOKENS[0]}" and scores in columns that begin with '
-            f'"{figures}" (say otherwise with figures=). It has {listed(table.columns)}.'
+            f"{name}: neither a long table of checkpoints (columns {listed(_LONG)}) nor a wide "
+            'one, which has a column "step" or "tokens", and a column "run" or scores in columns '
+            f'that begin with "{figures}" (say otherwise with figures=). It has '
+            f"{listed(table.columns)}."
         )
+    columns = figure_columns(table, figures, name)
     steps = to_numbers(table[step])[0] if step is not None else np.full(len(table), np.nan)
-    seen = to_numbers(table[tokens])[0] if tokens is not None else np.full(len(table), np.nan)
-    if tokens is None and _BATCH in table:
+    if np.isnan(seen).all() and _BATCH in table:
         seen = steps * to_numbers(table[_BATCH])[0]
-    wide = pd.DataFrame({name: to_numbers(table[name])[0] for name in columns})
-    wide = wide.assign(step=steps, tokens=seen)
-    long = wide.melt(id_vars=["step", "tokens"], var_name="benchmark", value_name="score")
+    runs = pd.Series(name, table.index) if run is None else table[run].astype(str).str.strip()
+    wide = pd.DataFrame({column: to_numbers(table[column])[0] for column in columns})
+    wide = wide.assign(run=runs.to_numpy(), step=steps, tokens=seen)
+    wide["size_b"] = wide["run"].map(sizes(table, runs)).astype(float)
+    keys = ["run", "step", "tokens", "size_b"]
+    long = wide.melt(id_vars=keys, var_name="benchmark", value_name="score")
     names = long["benchmark"].str.removeprefix(figures)
-    return long.dropna(subset="score").assign(run=run, benchmark=names, stderr=np.nan)
+    return long.dropna(subset="score").assign(benchmark=names, stderr=np.nan)
 
 
 def _measurements(
@@ -303,8 +329,13 @@ def _measurements(
     tokens_per_step: TokensPerStep | None,
     params_b: Mapping[str, float],
     lineage: str | None,
+    found: Sequence[Finding],
 ) -> Measurements:
-    cells, findings = _with_tokens(cells, tokens_per_step)
+    cells, untrained = _with_tokens(cells, tokens_per_step)
+    findings = [*found, *untrained]
+    stated = {}
+    if "size_b" in cells:
+        stated = cells.dropna(subset="size_b").groupby("run")["size_b"].first().to_dict()
     at = cells["step"].map(lambda n: f"@step{n:.0f}")
     by_tokens = cells["tokens"].map(lambda n: f"@{n / 1e9:.4g}Btokens")
     cells = cells.assign(model=cells["run"] + at.where(cells["step"].notna(), by_tokens))
@@ -312,31 +343,34 @@ def _measurements(
     cells = cells.assign(n_items=np.nan, source="")
     cells, merged = one_score_a_cell(cells[list(CELLS)].reset_index(drop=True), "mean")
     findings += merged
-    sizes = {run: params_b.get(run, parse_name(run).size_b) for run in about["run"].unique()}
-    unsized = [run for run, size in sizes.items() if np.isnan(size)]
+    size_of = {run: params_b.get(run, parse_name(run).size_b) for run in about["run"].unique()}
+    size_of = {
+        run: size_of[run] if run in params_b else stated.get(run, size_of[run]) for run in size_of
+    }
+    unsized = [run for run, size in size_of.items() if np.isnan(size)]
     if unsized:
         message = (
             f"the names of {len(unsized)} runs state no size: {listed(unsized)}. Give it with "
             "params_b={run: billions}; specs that use sizes leave their checkpoints out."
         )
         findings.append(Finding("warning", "size-missing", "params_b", message))
-    lineage_of = _lineages(list(sizes)) if lineage is None else dict.fromkeys(sizes, lineage)
+    lineage_of = _lineages(list(size_of)) if lineage is None else dict.fromkeys(size_of, lineage)
     models = pd.DataFrame(
         {
             "model": about["model"],
             "family": about["run"],
             "lineage": about["run"].map(lineage_of),
-            "params_b": about["run"].map(sizes),
+            "params_b": about["run"].map(size_of),
             "tokens_t": about["tokens"] / 1e12,
             "instruct": 0,
         }
     )
-    names = dict.fromkeys(cells["benchmark"])
+    most = cells.groupby("benchmark", sort=False)["score"].max()
     cells = cells.assign(stderr=cells["stderr"].where(cells["stderr"] > 0))
     return Measurements(
         cells=cells,
         models=models,
-        benchmarks={name: _declared(name) for name in names},
+        benchmarks={str(name): _declared(str(name), float(top)) for name, top in most.items()},
         audit=Audit(tuple(findings)),
         expected=("odd-tokens", "odd-ratio"),
     )
@@ -372,7 +406,7 @@ def _with_tokens(
     return kept, findings
 
 
-def _declared(name: str) -> Benchmark:
+def _declared(name: str, highest: float) -> Benchmark:
     known = KNOWN_BENCHMARKS.get(re.sub(r" \d+-shot$", "", name))
     if known is not None:
         return known
@@ -380,4 +414,7 @@ def _declared(name: str) -> Benchmark:
         return Benchmark(scale="positive", lower_is_better=True, unit="nats or bits")
     if _LOGARITHM.search(name):
         return Benchmark(scale="real")
-    return Benchmark(floor=_FLOORS.get(name.split("_")[0].split(" ")[0], 0.0))
+    floor = _FLOORS.get(name.split("_")[0].split(" ")[0], 0.0)
+    if 1 < highest <= _PERCENT:
+        return Benchmark(scale="percent", floor=_PERCENT * floor)
+    return Benchmark(floor=floor)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Final
@@ -120,7 +120,9 @@ def read_epoch(
     >>> ls.readers.read_epoch(".").benchmarks
     ('gpqa_diamond',)
     """
-    return read_measurements(epoch_measurements(path, repeats=repeats), benchmarks)
+    stated = {n: b for n, b in (benchmarks or {}).items() if isinstance(b, Benchmark)}
+    falling = [name for name, benchmark in stated.items() if benchmark.lower_is_better]
+    return read_measurements(_measured(path, repeats, falling), benchmarks)
 
 
 def epoch_measurements(path: str | Path, *, repeats: str = "mean") -> Measurements:
@@ -130,6 +132,11 @@ def epoch_measurements(path: str | Path, *, repeats: str = "mean") -> Measuremen
     ----------
     path, repeats
         As for `read_epoch`.
+
+    Returns
+    -------
+    Measurements
+        Scores, models and declarations of benchmarks.
 
     Raises
     ------
@@ -151,6 +158,11 @@ def epoch_measurements(path: str | Path, *, repeats: str = "mean") -> Measuremen
     >>> ls.readers.epoch_measurements(".").cells["score"].tolist()
     [0.83, 0.86]
     """
+    return _measured(path, repeats)
+
+
+def _measured(path: str | Path, repeats: str, falling: Collection[str] = ()) -> Measurements:
+    """Do what `epoch_measurements` does; of benchmarks in `falling` the lowest row is the best."""
     tables = _tables(path)
     findings: list[Finding] = []
     cells, info, about, passed = [], {}, [], []
@@ -181,7 +193,8 @@ def epoch_measurements(path: str | Path, *, repeats: str = "mean") -> Measuremen
     spelt, more = same_names(pd.concat(cells)["model"].tolist())
     whole = pd.concat(cells, ignore_index=True)
     whole = whole.assign(model=whole["model"].map(spelt))
-    whole, merged = one_score_a_cell(whole, repeats)
+    falling = [*falling, *(n for n, benchmark in info.items() if benchmark.lower_is_better)]
+    whole, merged = one_score_a_cell(whole, repeats, falling=falling)
     models, described = _models(about, spelt, set(whole["model"]))
     return Measurements(
         cells=whole,

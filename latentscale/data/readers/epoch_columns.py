@@ -17,6 +17,12 @@ DATE_COLUMN: Final = "Release date"
 _SCORES: Final = ("mean_score", "score", "accuracy", "em", "average")
 """Names of main scores in files whose columns are in another order."""
 _STDERR: Final = re.compile(r"std_?err|stderr|\bse\b|standard error", re.IGNORECASE)
+_BESIDE: Final = re.compile(
+    r"\bshots?$|^(n|num|number|count)\b|^n_|\b(samples|runs|votes|seed|epochs?|rank|year|tokens|id)$"
+    r"|\b(cost|price|latency|seconds|usd|ci|low|high)\b|_(low|high|count|cost)$|\(\$\)",
+    re.IGNORECASE,
+)
+"""Names of columns of numbers that stand beside scores: settings, counts, costs, interval ends."""
 _PERCENT: Final = re.compile(r"^\s*(-?[\d.]+)\s*%\s*$")
 _HALF_WIDTH: Final = re.compile(r"\+\s*([\d.]+)\s*/\s*-\s*([\d.]+)")
 _NORMAL_95: Final = 1.96
@@ -26,14 +32,25 @@ _MOST_STDERR: Final = 0.5
 
 
 def main_column(rows: pd.DataFrame) -> str | None:
-    """Return the column of the main score: of numbers, between the model and its date."""
+    """Return the column of the main score: of numbers, between the model and its date.
+
+    Of several one that is named as main scores are, else the first; never one whose name says
+    that it holds standard errors, settings, counts or costs.
+    """
     names = list(rows.columns)
     end = names.index(DATE_COLUMN) if DATE_COLUMN in names else len(names)
-    for name in names[names.index(MODEL_COLUMN) + 1 : end]:
-        if not np.isnan(numbers(rows[name])[0]).all():
-            return name
-    by_fold = {name.casefold(): name for name in names}
-    return next((by_fold[name] for name in _SCORES if name in by_fold), None)
+    between = [
+        name
+        for name in names[names.index(MODEL_COLUMN) + 1 : end]
+        if not (_STDERR.search(name) or _BESIDE.search(name))
+        and not np.isnan(numbers(rows[name])[0]).all()
+    ]
+    for among in (between, names):
+        by_fold = {name.casefold(): name for name in among}
+        named = next((by_fold[name] for name in _SCORES if name in by_fold), None)
+        if named or between:
+            return named or between[0]
+    return None
 
 
 def numbers(column: pd.Series) -> tuple[np.ndarray, np.ndarray, list[int]]:
@@ -114,11 +131,14 @@ def standard_errors(
     name = known.stderr if known.stderr else _error_column(rows, column)
     if known.stderr is None or name is None or name not in rows:
         return nothing
-    errors = numbers(rows[name])[0]
-    if known.benchmark.scale == "fraction" and np.nanmax(errors, initial=0) > _MOST_STDERR:
-        errors = errors / 100  # in points beside a score that is a fraction
-    if factor > 1 and np.nanmax(errors, initial=0) <= _MOST_STDERR:
-        errors = errors * factor  # of fractions, as the scores
+    errors, percent, _ = numbers(rows[name])
+    plain = np.where(percent, np.nan, errors)
+    if known.benchmark.scale == "fraction":
+        errors[percent] /= 100  # in points beside a score that is a fraction
+        if np.nanmax(plain, initial=0) > _MOST_STDERR:
+            errors[~percent] /= 100
+    if factor > 1 and np.nanmax(plain, initial=0) <= _MOST_STDERR:
+        errors[~percent] *= factor  # of fractions, as the scores
     return np.where(errors > 0, errors, np.nan)  # 0 where all items were right, or none
 
 

@@ -14,6 +14,8 @@ FlaggedReading = Literal["auto", "as-named", "inverted", "keep"]
 """How ``Flagged`` is read: decided by the table, as named, inverted, or not at all."""
 
 _TRUE: Final = ("true", "t", "yes", "1", "1.0")
+UNREAD: Final = "unread"
+"""What `truth_of` returns of a cell that is neither a truth value nor empty."""
 _FALSE: Final = ("false", "f", "no", "0", "0.0")
 _RARE: Final = 0.1
 """The leaderboard flagged a few models in a hundred; no export comes near one in ten."""
@@ -127,8 +129,8 @@ def _decided(frame: pd.DataFrame, known: pd.Series, what: str) -> tuple[str, str
 
 def _truths(frame: pd.DataFrame, name: str, what: str) -> pd.Series:
     """Return a column as True, False or None, whatever the type of its cells."""
-    cells = [_truth(cell) for cell in frame[name]]
-    bad = [row for row, cell in enumerate(cells) if cell == "unread"]
+    cells = [truth_of(cell) for cell in frame[name]]
+    bad = [row for row, cell in enumerate(cells) if cell == UNREAD]
     if bad:
         said = listed([f"row {row}: {frame[name].iloc[row]}" for row in bad])
         raise DataError(
@@ -138,11 +140,12 @@ def _truths(frame: pd.DataFrame, name: str, what: str) -> pd.Series:
     return pd.Series(cells, index=frame.index, dtype=object)
 
 
-def _truth(cell: object) -> bool | str | None:
+def truth_of(cell: object) -> bool | str | None:
+    """Return a cell's truth value, None where it is empty, `UNREAD` for anything else."""
     if is_missing(cell):
         return None
     number = number_of_cell(cell)
     text = str(cell).strip().casefold() if number is None else f"{number:g}"
     if text in ("", "nan", "none"):
         return None
-    return True if text in _TRUE else False if text in _FALSE else "unread"
+    return True if text in _TRUE else False if text in _FALSE else UNREAD

@@ -262,7 +262,7 @@ def _collected(
     ]
     unfit = {cell: said for cell, said in pooled.unfit.items() if cell not in scored}
     findings += [*more, *left_out, *_assumed(rows, others, described)]
-    findings += [*_mixed_shots(_table(rows)), *_other_metrics(unfit, others)]
+    findings += [*_mixed_shots(_table(rows)), *_other_metrics(unfit, others), *_outside(rows)]
     if not rows:
         seen = sorted({name for run in runs for name in run.figures})
         said = " ".join(f.message for f in findings if f.level == "warning")
@@ -407,6 +407,20 @@ def _other_metrics(
         f"{len(cells)} scores are missing, since the runs have another metric: {listed(cells)}."
     )
     return [Finding("warning", "other-metric", "scores", message)]
+
+
+def _outside(rows: list[Candidate]) -> list[Finding]:
+    """Find scores that are no fractions."""
+    cells = [
+        f"{row.model} on {row.benchmark}: {row.score:g}" for row in rows if not 0 <= row.score <= 1
+    ]
+    if not cells:
+        return []
+    message = (
+        f"{len(cells)} scores are not fractions from 0 to 1: {listed(cells)}. The harness writes "
+        "fractions: divide percentages by 100 in the files, or leave these files out."
+    )
+    return [Finding("warning", "score-out-of-range", "scores", message)]
 
 
 def _mixed_shots(table: pd.DataFrame) -> list[Finding]:

@@ -17,7 +17,7 @@ from latentscale.data.dates import read_dates
 from latentscale.data.features.base import Feature
 from latentscale.data.frames import AnyFrame, as_pandas
 from latentscale.data.readers.cells import to_numbers, without_categoricals
-from latentscale.data.readers.flags import FlaggedReading, without_flagged
+from latentscale.data.readers.flags import UNREAD, FlaggedReading, truth_of, without_flagged
 from latentscale.data.readers.leaderboard_models import completed, with_guessed_families
 from latentscale.data.readers.metadata import scores_with_metadata
 from latentscale.data.readers.parquet import read_table
@@ -39,10 +39,15 @@ _TEXT: Final = {"Base Model": "base_model", "Type": "type", "Architecture": "arc
 _TEMPLATE: Final = "Chat Template"
 _UNUSED: Final = ("precision", "family_basis")
 """Columns of `leaderboard_table` that are none of the model's own in `Scores`."""
-_RANK: Final = {"bfloat16": 0, "float16": 0, "bf16": 0, "fp16": 0, "float32": 1, "fp32": 1}
-"""Which row of a model counts: 16 bits, as the leaderboard runs by default, before 32."""
-_OTHER_PRECISION: Final = 2
-"""Rank of quantised rows and of those whose precision is unknown: the last."""
+_RANK: Final = {
+    **dict.fromkeys(("bfloat16", "float16", "bf16", "fp16", "half"), 0),
+    **dict.fromkeys(("float32", "fp32", "float"), 1),
+    **dict.fromkeys(("", "?", "unknown", "auto", "nan"), 2),
+}
+"""Which row of a model counts: 16 bits, as the leaderboard runs by default, then 32, then those
+whose precision is unknown."""
+_QUANTISED: Final = 3
+"""Rank of all other precisions: the last."""
 _TUNING: Final[Mapping[str, str]] = {
     "continuously": "continued",
     "pretrained": "pretrained",
@@ -50,9 +55,14 @@ _TUNING: Final[Mapping[str, str]] = {
     "chat": "chat",
     "merge": "merge",
     "multimodal": "multimodal",
+    "instruction-tuned": "chat",  # these three in exports of the leaderboard's first year
+    "rl-tuned": "chat",
+    "fine-tuned": "fine-tuned",
 }
 """Words of the column Type and the level of ``tuning`` that each means; the first that fits."""
 _LINK: Final = re.compile(r"<[^>]*>")
+_MARKDOWN: Final = re.compile(r"^\[([^\]]+)\]\([^)]*\).*$", re.DOTALL)
+"""A link as Markdown writes it: [org/name](https://...)."""
 _AMBIGUOUS_DATE: Final = re.compile(r"\s*\d{1,2}[/.]\d{1,2}[/.]\d{2,4}\b")
 """07/12/2024 is July 12 or December 7: it is not guessed."""
 
@@ -215,7 +225,7 @@ def _features() -> tuple[Feature, ...]:
 
     A function, since a declaration looks up the kinds of features, plug-ins among them.
     """
-    levels = ("pretrained", *(level for level in _TUNING.values() if level != "pretrained"))
+    levels = ("pretrained", *dict.fromkeys(v for v in _TUNING.values() if v != "pretrained"))
     return (
         Feature("chat_template", kind="flag"),
         Feature("tuning", kind="category", coding="reference", missing="level", levels=levels),
@@ -271,10 +281,14 @@ def _columns(frame: pd.DataFrame, raw: list[str]) -> tuple[pd.DataFrame, list[Fi
     if "Precision" in frame:
         columns["precision"] = frame["Precision"]
     if _TEMPLATE in frame:
-        columns["chat_template"] = [_said(cell) for cell in frame[_TEMPLATE]]
+        said = [truth_of(cell) for cell in frame[_TEMPLATE]]
+        columns["chat_template"] = [float(cell) if type(cell) is bool else np.nan for cell in said]
+        odd = [row for row, cell in enumerate(said) if cell == UNREAD]
+        findings += _unread(models, _TEMPLATE, frame[_TEMPLATE], odd, "cells", "True or False")
     for name in raw:
         numbers, unread = to_numbers(frame[name])
         findings += _unread(models, name, frame[name], unread, "scores", "a fraction")
+        findings += _outside(models, name, numbers)
         columns[RAW_COLUMNS[name]] = numbers
     return pd.DataFrame(columns), findings
 
@@ -288,6 +302,19 @@ def _unread(
     cells = listed([f"{models[row]}: {column.iloc[row]}" for row in rows])
     message = f"{len(rows)} {what} cannot be read and are left empty ({cells}); write {wanted}."
     return [Finding("warning", "cell-unread", name, message)]
+
+
+def _outside(models: list[str], name: str, scores: np.ndarray) -> list[Finding]:
+    """Return one finding on scores that are no fractions."""
+    rows = np.flatnonzero((scores < 0) | (scores > 1)).tolist()
+    if not rows:
+        return []
+    cells = listed([f"{models[row]}: {scores[row]:g}" for row in rows])
+    message = (
+        f"{len(rows)} scores are not fractions from 0 to 1: {cells}. Raw scores are fractions: "
+        "divide percentages by 100."
+    )
+    return [Finding("warning", "score-out-of-range", name, message)]
 
 
 def _dates(frame: pd.DataFrame, name: str) -> tuple[np.ndarray, list[Finding]]:
@@ -311,7 +338,7 @@ def _names(frame: pd.DataFrame, what: str) -> list[str]:
     cells = [cell if isinstance(cell, str) else "" for cell in frame[column]]
     if column == "Model":
         cells = [_LINK.sub("", cell).partition("📑")[0] for cell in cells]
-    names = [cell.strip() for cell in cells]
+    names = [_MARKDOWN.sub(r"\1", cell.strip()).strip() for cell in cells]
     empty = [str(row) for row, name in enumerate(names) if not name]
     if empty:
         raise DataError(
@@ -334,7 +361,7 @@ def _one_row_a_model(frame: pd.DataFrame, raw: list[str]) -> tuple[pd.DataFrame,
         when = sent.astype("datetime64[ns]").astype("int64")
     scored = pd.DataFrame({name: np.isfinite(to_numbers(frame[name])[0]) for name in raw})
     # A run that failed has a row without scores: it comes after every other.
-    rank = np.where(scored.any(axis="columns"), rank, rank + _OTHER_PRECISION + 1)
+    rank = np.where(scored.any(axis="columns"), rank, rank + _QUANTISED + 1)
     ranked = pd.DataFrame({"model": frame["model"], "rank": -rank, "when": when})
     # Stable, so that the last of a model's sorted rows is also the lowest where dates are equal.
     best = ranked.sort_values(["rank", "when"], kind="stable").drop_duplicates("model", keep="last")
@@ -343,7 +370,7 @@ def _one_row_a_model(frame: pd.DataFrame, raw: list[str]) -> tuple[pd.DataFrame,
     repeated = ranked["model"][ranked["model"].duplicated()].unique().tolist()
     if repeated:
         findings.append(_several(frame, repeated, _tied(ranked)))
-    low = [row for row in kept if rank[row] == _OTHER_PRECISION and not _unknown(frame, row)]
+    low = [row for row in kept if rank[row] == _QUANTISED]
     if low:
         named = listed([f"{frame['model'][row]} ({frame['Precision'][row]})" for row in low])
         message = (
@@ -404,12 +431,7 @@ def _precision(cell: object) -> str:
 
 
 def _rank(cell: object) -> int:
-    return _RANK.get(_precision(cell), _OTHER_PRECISION)
-
-
-def _unknown(frame: pd.DataFrame, row: int) -> bool:
-    """Return whether the table does not say a row's precision; the leaderboard writes "?"."""
-    return _precision(frame["Precision"][row]) in ("", "?", "unknown", "auto", "nan")
+    return _RANK.get(_precision(cell), _QUANTISED)
 
 
 def _tuning(kind: object) -> str | None:
@@ -417,11 +439,6 @@ def _tuning(kind: object) -> str | None:
     return next((level for word, level in _TUNING.items() if word in text), None)
 
 
-def _said(cell: object) -> float:
-    """Return a truth value that the table writes as True or False; NaN for anything else."""
-    return {"true": 1.0, "false": 0.0}.get(str(cell).strip().casefold(), np.nan)
-
-
 def _instruct(kind: object) -> float:
-    text = str(kind).casefold()
-    return 1.0 if "chat" in text else 0.0 if "pretrained" in text else np.nan
+    tuning = {"chat": 1.0, "pretrained": 0.0, "continued": 0.0}
+    return tuning.get(_tuning(kind) or "", np.nan)

@@ -124,6 +124,11 @@ def livebench_measurements(
     path, release, level
         As for `read_livebench`.
 
+    Returns
+    -------
+    Measurements
+        Scores, models and declarations of benchmarks.
+
     Raises
     ------
     DataError

@@ -5,7 +5,7 @@ The readers of single sources make it; it becomes `Scores` in one place, here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -45,6 +45,8 @@ class Measurements:
     expected
         Codes of findings that are as they must be for this source, and are not repeated: early
         checkpoints have seen few tokens.
+    sources
+        As for `Scores.from_long`: what becomes of scores of one cell from several sources.
 
     Examples
     --------
@@ -64,10 +66,17 @@ class Measurements:
     features: tuple[str | Feature, ...] = ()
     audit: Audit = field(default_factory=Audit)
     expected: tuple[str, ...] = ()
+    sources: str = "merged"
 
     @property
     def frame(self) -> pd.DataFrame:
-        """One row a score with its model's columns: what `Scores.from_long` takes."""
+        """One row a score with its model's columns: what `Scores.from_long` takes.
+
+        Examples
+        --------
+        >>> read.frame[["model", "benchmark", "score"]].values.tolist()
+        [['o3', 'gpqa', 83.3], ['gpt-5', 'gpqa', 85.7]]
+        """
         return self.cells.merge(self.models, on="model", how="left", validate="many_to_one")
 
     def to_scores(self, *, benchmarks: Mapping[str, Benchmark] | None = None) -> Scores:
@@ -77,6 +86,11 @@ class Measurements:
         ----------
         benchmarks
             Declarations that win over those of the source, by benchmark.
+
+        Returns
+        -------
+        Scores
+            The checked table.
 
         Raises
         ------
@@ -106,7 +120,9 @@ class Measurements:
         declared = {**self.benchmarks, **(benchmarks or {})}
         frame = self.frame.dropna(axis="columns", how="all")
         features = [f for f in self.features if _name_of(f) in frame]
-        scores = scores_from_long(frame, features=features, benchmarks=declared)
+        scores = scores_from_long(
+            frame, features=features, benchmarks=declared, sources=self.sources
+        )
         more = [finding for finding in scores.audit.findings if finding.code not in self.expected]
         return replace(scores, audit=Audit((*self.audit.findings, *more)))
 
@@ -239,7 +255,9 @@ def name_features() -> tuple[str | Feature, ...]:
     )
 
 
-def one_score_a_cell(cells: pd.DataFrame, rule: str) -> tuple[pd.DataFrame, list[Finding]]:
+def one_score_a_cell(
+    cells: pd.DataFrame, rule: str, *, by_source: bool = False, falling: Collection[str] = ()
+) -> tuple[pd.DataFrame, list[Finding]]:
     """Merge the rows that a model has on one benchmark.
 
     Parameters
@@ -249,7 +267,11 @@ def one_score_a_cell(cells: pd.DataFrame, rule: str) -> tuple[pd.DataFrame, list
     rule
         ``"mean"`` of the rows (settings, prompts, agents), whose standard error follows from
         theirs as independent ones and is missing if one of theirs is; or ``"best"``, the row with
-        the highest score.
+        the best score.
+    by_source
+        Whether rows of different sources stay apart.
+    falling
+        Benchmarks on which lower is better.
 
     Raises
     ------
@@ -258,20 +280,24 @@ def one_score_a_cell(cells: pd.DataFrame, rule: str) -> tuple[pd.DataFrame, list
     """
     if rule not in ("mean", "best"):
         raise DataError(f'repeats="{rule}" is not known; allowed are "mean" and "best".')
-    keys = ["model", "benchmark"]
+    keys = ["model", "benchmark", "source"] if by_source else ["model", "benchmark"]
     several = cells.duplicated(keys, keep=False)
     if not several.any():
         return cells, []
     groups = cells[several].groupby(keys, sort=False)
     if rule == "best":
-        merged = cells.loc[groups["score"].idxmax()]
+        sign = np.where(cells["benchmark"].isin(list(falling)), -1.0, 1.0)
+        oriented = (sign * cells["score"])[several]
+        of_cell = [cells.loc[several, key] for key in keys]
+        merged = cells.loc[oriented.groupby(of_cell, sort=False).idxmax()]
     else:
         errors = cells.loc[several, "stderr"] ** 2
-        total = errors.groupby([cells["model"], cells["benchmark"]], sort=False)
-        merged = groups.agg(
-            score=("score", "mean"),
-            source=("source", lambda s: "; ".join(dict.fromkeys(filter(None, s)))),
-        )
+        total = errors.groupby([cells.loc[several, key] for key in keys], sort=False)
+        merged = groups.agg(score=("score", "mean"))
+        if not by_source:
+            merged["source"] = groups["source"].agg(
+                lambda s: "; ".join(dict.fromkeys(filter(None, s)))
+            )
         merged["stderr"] = np.sqrt(total.sum(min_count=1)) / total.size()
         merged.loc[total.count() < total.size(), "stderr"] = np.nan
         items = groups["n_items"]
@@ -282,7 +308,7 @@ def one_score_a_cell(cells: pd.DataFrame, rule: str) -> tuple[pd.DataFrame, list
     message = (
         f"{len(counts)} benchmarks have several rows of one model ({int(several.sum())} rows of "
         f"{len(merged)} scores; {largest}{' and others' if len(counts) > 5 else ''}); the "
-        f"{'mean' if rule == 'mean' else 'highest'} was taken."
+        f"{rule} was taken."
     )
     whole = pd.concat([cells[~several], merged[list(cells.columns)]], ignore_index=True)
     return whole, [Finding("info", "repeats-merged", "scores", message)]

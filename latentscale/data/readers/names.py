@@ -44,6 +44,16 @@ def same_benchmark(name: str) -> str | None:
     name
         A benchmark's name as a source spells it.
 
+    Returns
+    -------
+    str or None
+        The name known here.
+
+    Raises
+    ------
+    DataError
+        If `name` is not text.
+
     Examples
     --------
     >>> same_benchmark("ARC-Challenge"), same_benchmark("MMLU-PRO"), same_benchmark("hellaswga")
@@ -76,6 +86,11 @@ def match_benchmarks(
     -------
     tuple
         The table with its new names, and one finding a changed name.
+
+    Raises
+    ------
+    DataError
+        If `frame` is not a table, or `keep` is not a list of names.
 
     Examples
     --------

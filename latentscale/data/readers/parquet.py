@@ -24,6 +24,11 @@ def read_parquet(path: str | Path) -> pd.DataFrame:
     path
         The file; ``~`` is expanded. Reading it needs pyarrow, which the extra ``hub`` installs.
 
+    Returns
+    -------
+    pandas.DataFrame
+        The table as it is in the file, unchecked.
+
     Raises
     ------
     DataError
@@ -76,6 +81,11 @@ def read_table(path: str | Path) -> pd.DataFrame:
     ----------
     path
         A file, or a pipe, which is read once.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The table as it is in the file, unchecked.
 
     Raises
     ------

@@ -13,6 +13,7 @@ from latentscale.data.frames import AnyFrame, as_pandas, is_frame
 from latentscale.data.readers.benchmarks import read_benchmarks
 from latentscale.data.readers.names import match_benchmarks
 from latentscale.data.readers.parquet import read_table
+from latentscale.data.readers.published import is_published, read_published
 from latentscale.data.readers.sources import reader_of_path, reader_of_table
 from latentscale.data.saved import BENCHMARKS_ENDING, FEATURES_ENDING, beside
 from latentscale.data.scores import Scores, scores_from_frame, scores_from_long
@@ -39,8 +40,10 @@ def read_scores(
         Leaderboard's contents table (as `read_leaderboard` reads it without metadata), a folder
         or zip of Epoch's hub (`read_epoch`), a folder of BenchPress (`read_benchpress`),
         LiveBench's tables (`read_livebench`), or a folder of lm-evaluation-harness's result
-        files (`read_harness`). A frame of a table (pandas, polars, arrow, ...) is taken in place
-        of its file; Epoch's hub and BenchPress are several tables, so they are read from files.
+        files (`read_harness`). A table that names models, but has no column ``family``, is read as
+        hubs publish such tables (`read_published`). A frame of a table (pandas, polars, arrow,
+        ...) is taken in place of its file; Epoch's hub and BenchPress are several tables, so they
+        are read from files.
     features
         As for `Scores.from_frame`; a hub's reader knows its own. By default those of the file
         ``NAME.features.json`` that `Scores.save` writes beside a table, if it is there.
@@ -90,6 +93,8 @@ def read_scores(
     if read_source is not None:
         _refuse_features(file or "this table", features)
         return read_source(frame, benchmarks=benchmarks)
+    if is_published(frame):
+        return read_published(frame, features=features, benchmarks=benchmarks)
     beside_it: list[Finding] = []
     if file is not None:
         features, benchmarks, beside_it = _described(file, features, benchmarks)

@@ -17,6 +17,9 @@ _MARK: Final = 8
 _SWITCHES: Final = {"load_in_4bit": "4-bit", "load_in_8bit": "8-bit"}
 _METHODS: Final = ("autogptq", "gptqmodel", "quantization", "quantization_config", "gguf_file")
 _LOW_DTYPE: Final = re.compile(r"(4|8)-?bit|u?int(4|8)|fp(4|8)|float8|nf4|gptq|awq", re.IGNORECASE)
+_THINKING: Final = "enable_thinking"
+"""By which a chat template lets a model reason before it answers, or not."""
+_IN_TEXT: Final = re.compile(rf"{_THINKING}\W+(\w+)")
 _OFF: Final = ("", "false", "none", "null", "0", "auto")
 
 
@@ -35,6 +38,9 @@ def settings_of(document: Mapping[str, Any], arguments: Mapping[str, Any]) -> tu
         settings.append("chat template")
         if _is_on(document.get("fewshot_as_multiturn")):
             settings.append("examples as turns")
+    thinking = _thinking(arguments)
+    if thinking is not None:
+        settings.append("thinking" if thinking else "no thinking")
     if _is_on(document.get("system_instruction")):
         settings.append(f"system instruction {_mark(document)}")
     quantised = _quantisation(document, arguments)
@@ -73,6 +79,17 @@ def _quantisation(document: Mapping[str, Any], arguments: Mapping[str, Any]) -> 
     )
     low = [str(kind) for kind in types if _LOW_DTYPE.search(str(kind))]
     return low[0].removeprefix("torch.") if low else ""
+
+
+def _thinking(arguments: Mapping[str, Any]) -> bool | None:
+    """Return whether a run asked a model to think, or not to; None where it left that open."""
+    inner = arguments.get("chat_template_args") or arguments.get("chat_template_kwargs")
+    for place in (arguments, inner):
+        if isinstance(place, Mapping) and place.get(_THINKING) is not None:
+            return _is_on(place[_THINKING])
+        if isinstance(place, str) and (said := _IN_TEXT.search(place)):
+            return _is_on(said[1])
+    return None
 
 
 def _mark(document: Mapping[str, Any]) -> str:

@@ -11,6 +11,8 @@ import pandas as pd
 
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.readers.benchpress import read_benchpress
+from latentscale.data.readers.checkpoint_columns import is_checkpoints
+from latentscale.data.readers.checkpoints import read_checkpoints
 from latentscale.data.readers.epoch import read_epoch
 from latentscale.data.readers.harness import read_harness
 from latentscale.data.readers.leaderboard import RAW_COLUMNS, read_leaderboard
@@ -50,9 +52,17 @@ def reader_of_path(path: str | Path) -> Read | None:
     return _livebench if where.is_file() and is_livebench(where) else None
 
 
+def is_harness(path: str | Path) -> bool:
+    """Return whether a path holds results of lm-evaluation-harness: JSON files."""
+    where = expanded(path, DataError)
+    return where.suffix.lower() == ".json" or (where.is_dir() and _of_folder(where) is _harness)
+
+
 def reader_of_table(frame: pd.DataFrame) -> Callable[..., Scores] | None:
     """Return what reads a table of a leaderboard by its columns; None for a table of scores."""
-    return read_leaderboard if any(name in frame for name in RAW_COLUMNS) else None
+    if any(name in frame for name in RAW_COLUMNS):
+        return read_leaderboard
+    return read_checkpoints if is_checkpoints(frame) else None
 
 
 def _of_folder(folder: Path) -> Read:

@@ -114,7 +114,34 @@ class ADVI(Method):
                 )
 
     def draw(self, spec: ModelSpec, design: Design, *, seed: int, progress: bool) -> Draws:
-        """Fit the approximation and draw from it; Ctrl-C keeps the approximation so far."""
+        """Fit the approximation and draw from it; Ctrl-C keeps the approximation so far.
+
+        Parameters
+        ----------
+        spec, design
+            The model, and its constants on a table, as ``fit.design`` has them.
+        seed
+            Seed of the random numbers; the same seed gives the same draws, as `fit` says.
+        progress
+            Whether to show progress.
+
+        Returns
+        -------
+        Draws
+            Posterior with dims (chain, draw, ...), sampling statistics, status and seconds.
+
+        Raises
+        ------
+        FitError
+            If `approximation` is ``"full_rank"`` and the model has too many parameters for that.
+
+        Examples
+        --------
+        >>> method = ls.ADVI(steps=200, draws=50)
+        >>> drawn = method.draw(pooled.spec, pooled.design, seed=1, progress=False)
+        >>> drawn.posterior["intercept"].sizes["draw"]
+        50
+        """
         start = time.perf_counter()
         rng = np.random.default_rng(seed)
         batched = None

@@ -87,7 +87,34 @@ class Laplace(Method):
         self._check_counts("draws", "max_iterations")
 
     def draw(self, spec: ModelSpec, design: Design, *, seed: int, progress: bool) -> Draws:
-        """Find the mode, and draw from the normal around it."""
+        """Find the mode, and draw from the normal around it.
+
+        Parameters
+        ----------
+        spec, design
+            The model, and its constants on a table, as ``fit.design`` has them.
+        seed
+            Seed of the random numbers; the same seed gives the same draws, as `fit` says.
+        progress
+            Whether to show progress.
+
+        Returns
+        -------
+        Draws
+            Posterior with dims (chain, draw, ...), sampling statistics, status and seconds.
+
+        Raises
+        ------
+        FitError
+            If the model has too many parameters for a Hessian, or its density is not finite.
+
+        Examples
+        --------
+        >>> method = ls.Laplace(draws=50)
+        >>> drawn = method.draw(pooled.spec, pooled.design, seed=1, progress=False)
+        >>> drawn.posterior["intercept"].sizes["draw"]
+        50
+        """
         start = time.perf_counter()
         with Waiting(f"Laplace: {COMPILING}", enabled=progress):
             density = posterior_density(build_design(spec, design))

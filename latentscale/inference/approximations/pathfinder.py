@@ -90,7 +90,34 @@ class Pathfinder(Method):
         self._check_between("jitter", 0, 100)
 
     def draw(self, spec: ModelSpec, design: Design, *, seed: int, progress: bool) -> Draws:
-        """Run the paths, check them against the posterior and draw."""
+        """Run the paths, check them against the posterior and draw.
+
+        Parameters
+        ----------
+        spec, design
+            The model, and its constants on a table, as ``fit.design`` has them.
+        seed
+            Seed of the random numbers; the same seed gives the same draws, as `fit` says.
+        progress
+            Whether to show progress.
+
+        Returns
+        -------
+        Draws
+            Posterior with dims (chain, draw, ...), sampling statistics, status and seconds.
+
+        Raises
+        ------
+        FitError
+            If no path gives an approximation.
+
+        Examples
+        --------
+        >>> method = ls.Pathfinder(paths=2, draws=50)
+        >>> drawn = method.draw(pooled.spec, pooled.design, seed=1, progress=False)
+        >>> drawn.posterior["intercept"].sizes["draw"]
+        50
+        """
         start = time.perf_counter()
         with Waiting(f"Pathfinder: {COMPILING}", enabled=progress):
             density = posterior_density(build_design(spec, design))

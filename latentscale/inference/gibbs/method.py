@@ -89,10 +89,31 @@ class Gibbs(Method):
     def draw(self, spec: ModelSpec, design: Design, *, seed: int, progress: bool) -> Draws:
         """Sample the posterior; Ctrl-C keeps the draws so far and marks the fit.
 
+        Parameters
+        ----------
+        spec, design
+            The model, and its constants on a table, as ``fit.design`` has them.
+        seed
+            Seed of the random numbers; the same seed gives the same draws, as `fit` says.
+        progress
+            Whether to show progress.
+
+        Returns
+        -------
+        Draws
+            Posterior with dims (chain, draw, ...), sampling statistics, status and seconds.
+
         Raises
         ------
         FitError
             If some conditional of the spec on this table is not one that it draws exactly.
+
+        Examples
+        --------
+        >>> ls.methods.Gibbs().draw(pooled.spec, pooled.design, seed=1, progress=False)
+        Traceback (most recent call last):
+            ...
+        latentscale.errors.FitError: Gibbs cannot draw under the spec "pooled_flops": ...
         """
         began = time.perf_counter()
         problem = problem_of(spec, design)

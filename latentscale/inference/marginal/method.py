@@ -28,7 +28,8 @@ from latentscale.posterior.status import Status
 from latentscale.validate import real_number
 
 if TYPE_CHECKING:
-    from latentscale.inference.marginal.estimate import MarginalEstimate, Search
+    from latentscale.inference.marginal.estimate import MarginalEstimate
+    from latentscale.inference.marginal.maximise import Search
 
 # Error of the quadrature in log likelihood, a twentieth of what AIC charges for a parameter.
 _ERROR_LIMIT = 0.1
@@ -54,7 +55,8 @@ class MarginalML(Method):
     starts
         Starting points: the first from regressions, the others scattered around it.
     nodes
-        Quadrature nodes a skill, at least 3; a rule of two more gives the error.
+        Quadrature nodes a skill, at least 3; a rule of two more gives the error. With 3 the rule's
+        gradient and its value may disagree at the maximum, which then counts as not reached.
     drop
         Share of the quadrature's weight that is left out with its lightest nodes.
     draws
@@ -112,15 +114,36 @@ class MarginalML(Method):
     def draw(self, spec: ModelSpec, design: Design, *, seed: int, progress: bool) -> Draws:
         """Maximise, then draw parameters and latents (see the class).
 
+        Parameters
+        ----------
+        spec, design
+            The model, and its constants on a table, as ``fit.design`` has them.
+        seed
+            Seed of the random numbers; the same seed gives the same draws, as `fit` says.
+        progress
+            Whether to show progress.
+
+        Returns
+        -------
+        Draws
+            Posterior with dims (chain, draw, ...), sampling statistics, status and seconds.
+
         Raises
         ------
         SpecError
             If the spec has latents that quadrature cannot integrate out.
         FitError
             If the likelihood is not finite, or the covariance asked for does not exist.
+
+        Examples
+        --------
+        >>> ls.MarginalML().draw(pooled.spec, pooled.design, seed=1, progress=False)
+        Traceback (most recent call last):
+            ...
+        latentscale.errors.SpecError: MarginalML integrates over 1 to 6 skills; ...
         """
-        from latentscale.inference.marginal.estimate import maximise
         from latentscale.inference.marginal.likelihood import marginal_likelihood
+        from latentscale.inference.marginal.maximise import maximise
 
         refuse_other_latents(spec, design, type(self).__name__)
         rng = np.random.default_rng(seed)
@@ -149,7 +172,7 @@ class MarginalML(Method):
 
 
 def _search(method: MarginalML) -> Search:
-    from latentscale.inference.marginal.estimate import Search
+    from latentscale.inference.marginal.maximise import Search
 
     return Search(method.starts, method.nodes, method.drop, method.iterations, method.cores)
 
@@ -179,9 +202,11 @@ def _status(estimate: MarginalEstimate, latents: LatentDraws, covariance: str) -
             "NUTS with priors."
         )
     elif not estimate.converged:
+        coarse = abs(estimate.quadrature_error) > _ERROR_LIMIT
+        raised = "nodes, by which gradient and value agree" if coarse else "iterations or starts"
         advice.append(
             f"The maximum was not reached (Newton decrement {estimate.decrement:.2g}): raise "
-            "iterations or starts."
+            f"{raised}."
         )
     same = sum(value > max(estimate.starts) - _SAME_MAXIMUM for value in estimate.starts)
     if len(estimate.starts) > 1 and same == 1:
@@ -230,6 +255,11 @@ def marginal_estimate(
     progress
         Whether to show progress on standard error.
 
+    Returns
+    -------
+    MarginalEstimate
+        Estimates with standard errors, and the criteria.
+
     Raises
     ------
     DataError, SpecError
@@ -256,8 +286,8 @@ def marginal_estimate(
     expect(scores, Scores, "scores")
     if method is not None:
         expect(method, MarginalML, "method")
-    from latentscale.inference.marginal.estimate import maximise
     from latentscale.inference.marginal.likelihood import marginal_likelihood
+    from latentscale.inference.marginal.maximise import maximise
 
     method = MarginalML() if method is None else method
     if not isinstance(method, MarginalML):

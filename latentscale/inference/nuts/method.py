@@ -132,6 +132,32 @@ class NUTS(Method):
 
         PyMC's own sampler on one core takes its chains in turn: Ctrl-C ends the chain that
         runs, and the next one starts. Of NumPyro's draws Ctrl-C keeps none.
+
+        Parameters
+        ----------
+        spec, design
+            The model, and its constants on a table, as ``fit.design`` has them.
+        seed
+            Seed of the random numbers; the same seed gives the same draws, as `fit` says.
+        progress
+            Whether to show progress.
+
+        Returns
+        -------
+        Draws
+            Posterior with dims (chain, draw, ...), sampling statistics, status and seconds.
+
+        Raises
+        ------
+        FitError
+            If the backend is not installed, `store` cannot be written, or a chain cannot begin.
+
+        Examples
+        --------
+        >>> method = ls.NUTS(draws=20, tune=20, chains=1, cores=1)
+        >>> drawn = method.draw(pooled.spec, pooled.design, seed=1, progress=False)
+        >>> drawn.posterior["intercept"].sizes["draw"]
+        20
         """
         self._backend.require()
         folder = nullcontext() if self.store is None else claimed(Path(self.store))

@@ -55,7 +55,8 @@ def resume(path: str | Path, *, draws: int | None = None, progress: bool = True)
 
     Returns
     -------
-    The fit, with all the draws in the folder.
+    Fit
+        The fit, with all the draws in the folder.
 
     Raises
     ------

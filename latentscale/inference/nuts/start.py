@@ -86,6 +86,11 @@ class PriorStart(Start):
     The scatter is uniform on the unconstrained scale. Nothing is spent on it, and where the
     posterior has separate modes chains end in any of them.
 
+    Attributes
+    ----------
+    kind
+        Always ``"prior"``: how settings in a file name it.
+
     Examples
     --------
     >>> ls.NUTS(start=ls.methods.PriorStart()).start.kind
@@ -97,7 +102,32 @@ class PriorStart(Start):
     def place(
         self, compiled: ChainModel, *, seed: int, cores: int | None, progress: bool
     ) -> StartingPoints:
-        """Leave the model's own starting points."""
+        """Leave the model's own starting points.
+
+        Parameters
+        ----------
+        compiled
+            The compiled model.
+        seed, cores, progress
+            Of no effect: nothing is computed.
+
+        Returns
+        -------
+        StartingPoints
+            The model as it is.
+
+        Examples
+        --------
+        >>> from latentscale.engine.density import ChainModel
+        >>> def log_density(point):
+        ...     return -0.5 * float(point @ point), -point
+        >>> def begin(seed):
+        ...     return np.random.default_rng(seed).normal(size=2)
+        >>> normal = ChainModel(log_density, begin, make=None)
+        >>> start = ls.methods.PriorStart()
+        >>> start.place(normal, seed=1, cores=1, progress=False).compiled is normal
+        True
+        """
         return StartingPoints(compiled)
 
 
@@ -130,6 +160,8 @@ class ModeStart(Start):
     least_share
         Where modes are weighed, the least part of the posterior that a mode with chains holds;
         None for 0.1. Refused in the model's own coordinates, where modes are not weighed.
+    kind
+        Always ``"modes"``: how settings in a file name it.
 
     Raises
     ------
@@ -167,10 +199,38 @@ class ModeStart(Start):
     ) -> StartingPoints:
         """Climb, and put chains around the highest modes.
 
+        Parameters
+        ----------
+        compiled
+            The compiled model.
+        seed
+            Seed of where climbs begin.
+        cores
+            Threads; None for as many as the machine has.
+        progress
+            Whether to show progress.
+
+        Returns
+        -------
+        StartingPoints
+            The model whose chains begin around the highest modes, and what is worth saying of them.
+
         Raises
         ------
         FitError
             If the density is not finite wherever a climb began, or `least_share` was given.
+
+        Examples
+        --------
+        >>> from latentscale.engine.density import ChainModel
+        >>> def log_density(point):
+        ...     return -0.5 * float(point @ point), -point
+        >>> def begin(seed):
+        ...     return np.random.default_rng(seed).normal(size=2)
+        >>> normal = ChainModel(log_density, begin, make=None)
+        >>> start = ls.methods.ModeStart(climbs=2)
+        >>> len(start.place(normal, seed=1, cores=1, progress=False).modes)
+        1
         """
         if self.least_share is not None:
             raise FitError(
@@ -190,10 +250,38 @@ class ModeStart(Start):
     ) -> list[Trajectory]:
         """Climb from scattered points; return the ends, highest first.
 
+        Parameters
+        ----------
+        compiled
+            The compiled model.
+        seed
+            Seed of where climbs begin.
+        cores
+            Threads; None for as many as the machine has.
+        progress
+            Whether to show progress.
+
+        Returns
+        -------
+        list of Trajectory
+            One end a climb: where it is, its log density and the curvature on the way.
+
         Raises
         ------
         FitError
             If the density is not finite wherever a climb began.
+
+        Examples
+        --------
+        >>> from latentscale.engine.density import ChainModel
+        >>> def log_density(point):
+        ...     return -0.5 * float(point @ point), -point
+        >>> def begin(seed):
+        ...     return np.random.default_rng(seed).normal(size=2)
+        >>> normal = ChainModel(log_density, begin, make=None)
+        >>> ends = ls.methods.ModeStart(climbs=2).climb(normal, seed=1, cores=1, progress=False)
+        >>> [abs(round(end.value, 6)) for end in ends]
+        [0.0, 0.0]
         """
         streams = np.random.SeedSequence(seed).spawn(self.climbs)
         seeds = [int(stream.generate_state(1)[0]) for stream in streams]

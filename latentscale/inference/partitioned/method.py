@@ -147,6 +147,20 @@ class Partitioned(Method):
     def draw(self, spec: ModelSpec, design: Design, *, seed: int, progress: bool) -> Draws:
         """Draw from the posterior (see the class).
 
+        Parameters
+        ----------
+        spec, design
+            The model, and its constants on a table, as ``fit.design`` has them.
+        seed
+            Seed of the random numbers; the same seed gives the same draws, as `fit` says.
+        progress
+            Whether to show progress.
+
+        Returns
+        -------
+        Draws
+            Posterior with dims (chain, draw, ...), sampling statistics, status and seconds.
+
         Raises
         ------
         SpecError
@@ -154,6 +168,13 @@ class Partitioned(Method):
             many latents.
         FitError
             If a worker was lost or the folder cannot be used.
+
+        Examples
+        --------
+        >>> ls.methods.Partitioned().draw(pooled.spec, pooled.design, seed=1, progress=False)
+        Traceback (most recent call last):
+            ...
+        latentscale.errors.SpecError: Partitioned integrates out latents of families, ...
         """
         folder = self._made_folder()
         began = time.perf_counter()

@@ -17,7 +17,7 @@ import numpy as np
 from latentscale.declare.spec import ModelSpec
 from latentscale.engine.density import LogDensity
 from latentscale.errors import FitError
-from latentscale.files import replacing
+from latentscale.files import reason, replacing
 from latentscale.inference.partitioned.conditional import Sampler, centre, chosen_noise
 from latentscale.inference.partitioned.shard import Floats, Shard
 from latentscale.inference.tools.workers import in_workers
@@ -160,7 +160,10 @@ def run_task(task: Task) -> Result:
     result = _computed(task)
     file = task.file
     if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as failure:
+            raise FitError(f"Cannot make the folder {file.parent}: {reason(failure)}.") from failure
         with replacing(file, FitError) as unfinished, unfinished.open("wb") as opened:
             np.savez(opened, **result)  # type: ignore[arg-type]
     return result

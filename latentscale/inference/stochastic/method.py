@@ -111,10 +111,32 @@ class StochasticMarginalML(Method):
     def draw(self, spec: ModelSpec, design: Design, *, seed: int, progress: bool) -> Draws:
         """Climb, then draw parameters and latents (see the class).
 
+        Parameters
+        ----------
+        spec, design
+            The model, and its constants on a table, as ``fit.design`` has them.
+        seed
+            Seed of the random numbers; the same seed gives the same draws, as `fit` says.
+        progress
+            Whether to show progress.
+
+        Returns
+        -------
+        Draws
+            Posterior with dims (chain, draw, ...), sampling statistics, status and seconds.
+
         Raises
         ------
         SpecError
             If the spec has no latents, or its likelihood no single maximum.
+
+        Examples
+        --------
+        >>> method = ls.methods.StochasticMarginalML()
+        >>> method.draw(pooled.spec, pooled.design, seed=1, progress=False)
+        Traceback (most recent call last):
+            ...
+        latentscale.errors.SpecError: StochasticMarginalML integrates latents out, ...
         """
         _refuse(spec, design)
         rng = np.random.default_rng(seed)

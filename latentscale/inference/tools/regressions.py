@@ -112,7 +112,9 @@ def _logit_table(design: Design) -> _Table:
     unbounded = ~is_bounded(design.scores.dataset).values
     logits = np.zeros((len(design.family_of_model), floor.size))
     measured = np.zeros(logits.shape, bool)
-    below, above = floor[design.benchmark_of_cell], top[design.benchmark_of_cell]
+    # Scores that are not fractions have neither end: their shares are replaced below.
+    ends = np.where(unbounded, 0.0, floor), np.where(unbounded, 1.0, top)
+    below, above = (end[design.benchmark_of_cell] for end in ends)
     share = (design.score_of_cell - below) / (above - below)
     at = design.model_of_cell, design.benchmark_of_cell
     logits[at] = logit(np.clip(share, _INSIDE, 1 - _INSIDE))

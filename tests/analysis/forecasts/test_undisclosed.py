@@ -62,7 +62,7 @@ def disclosed(held, small_scores: ls.Scores) -> Fit:
 def partly_told(held, small_scores: ls.Scores) -> Fit:
     frame = small_scores.to_frame()
     frame.loc[frame["model"] == UNDISCLOSED, "tokens_t"] = NONE
-    with pytest.warns(ls.DataWarning, match="1 rows have no token count"):
+    with pytest.warns(ls.DataWarning, match="1 row has no token count"):
         return held(ls.Scores.from_frame(frame, benchmarks=small_scores.benchmark_info))
 
 

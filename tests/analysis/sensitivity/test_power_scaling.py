@@ -48,6 +48,17 @@ def test_to_first_order_it_is_the_index_of_arviz() -> None:
     np.testing.assert_allclose(ours, exact, rtol=0.005)
 
 
+def test_a_chain_that_stays_put_has_an_index() -> None:
+    rng = np.random.default_rng(4)
+    logs = rng.normal(size=(2, 100))
+    logs[1, 20:] = 9.0  # all of the tail is one draw
+    draws = rng.normal(size=(2, 100)) + logs
+    quantity = xr.DataArray(draws[..., None], dims=("chain", "draw", "quantity"))
+    index = sensitivity_index(quantity, xr.DataArray(logs, dims=("chain", "draw")))
+    assert index == pytest.approx(linear_index(draws.ravel(), logs.reshape(1, -1)))
+    assert index[0] > 0.5
+
+
 def test_rotations_keep_every_chain_and_leave_no_draw_near_its_place() -> None:
     values = np.arange(2 * DRAWS, dtype=float).reshape(2, DRAWS)
     for row in shifted_series(values, 30, np.random.default_rng(0)):

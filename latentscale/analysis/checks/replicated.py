@@ -1,0 +1,78 @@
+"""Replicated scores in the tree of a fit, for the plots of other packages."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import xarray as xr
+
+from latentscale.analysis.forecasts.predict import forecast_rows
+from latentscale.dims import (
+    BENCHMARK,
+    CELL,
+    CHAIN,
+    DRAW,
+    LOG_LIKELIHOOD,
+    MODEL,
+    OBSERVED_DATA,
+    POSTERIOR_PREDICTIVE,
+    SAMPLE,
+    checked_seed,
+)
+from latentscale.errors import FitError
+from latentscale.expect import expect
+from latentscale.posterior.fit import Fit
+
+
+def with_posterior_predictive(fit: Fit, *, seed: int = 0) -> Fit:
+    """Return the fit with replicated scores in its tree, as ArviZ's checks read them.
+
+    The tree of the result has the group posterior_predictive, dims (chain, draw, cell), one cell
+    for each measured score, with its model and benchmark as the coordinates ``cell_model`` and
+    ``cell_benchmark``; and the measured scores in observed_data by cell too, as log_likelihood is.
+    Benchmarks keep their units, so plots of several units together mean little: select cells.
+
+    Parameters
+    ----------
+    fit
+        A fit with posterior draws. It stays as it is.
+    seed
+        Seed of the noise of new scores.
+
+    Returns
+    -------
+    Fit
+        The same draws, with the two groups in its tree.
+
+    Raises
+    ------
+    FitError
+        If the fit is a point estimate.
+
+    Examples
+    --------
+    >>> checked = ls.studies.with_posterior_predictive(pooled, seed=1)
+    >>> checked.tree["posterior_predictive"]["score"].dims
+    ('chain', 'draw', 'cell')
+    """
+    expect(fit, Fit, "fit")
+    checked_seed(seed)
+    if not fit.is_posterior:
+        raise FitError(
+            f"The fit ({fit.provenance.method}) is a point estimate, which has no posterior "
+            "predictive distribution. Fit with NUTS or another method that draws."
+        )
+    cells = {
+        MODEL: xr.DataArray(fit.design.model_of_cell, dims=CELL),
+        BENCHMARK: xr.DataArray(fit.design.benchmark_of_cell, dims=CELL),
+    }
+    density = fit.tree[LOG_LIKELIHOOD].to_dataset()["score"]
+    drawn = forecast_rows(fit, fit.scores.dataset, seed=seed).draws
+    made = drawn.isel(cells).transpose(SAMPLE, CELL).values
+    replicated = density.copy(data=made.reshape(density.sizes[CHAIN], density.sizes[DRAW], -1))
+    measured = fit.scores.dataset["score"].transpose(MODEL, BENCHMARK).isel(cells).values
+    observed = density.isel({CHAIN: 0, DRAW: 0}, drop=True).copy(data=measured)
+    groups = {node.path: node.to_dataset(inherit=False) for node in fit.tree.subtree}
+    groups[f"/{POSTERIOR_PREDICTIVE}"] = xr.Dataset({"score": replicated})
+    groups[f"/{OBSERVED_DATA}"] = xr.Dataset({"score": observed})
+    return replace(fit, tree=xr.DataTree.from_dict(groups))

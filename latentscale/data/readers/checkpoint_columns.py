@@ -1,0 +1,114 @@
+"""Wide tables of checkpoints: which column is the run, its size, its tokens, a figure."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from latentscale.data.audit import Finding
+from latentscale.data.readers.cells import to_numbers
+from latentscale.data.readers.published_cells import amounts
+from latentscale.errors import DataError, listed
+
+STEP: Final = ("step", "_step", "iteration", "global_step")
+_RUN: Final = ("run", "run_name", "run_id", "model", "model_name", "name")
+_TOKENS: Final = {
+    "throughput/total_tokens": 1.0,
+    "tokens": 1.0,
+    "tokens_seen": 1.0,
+    "total_tokens": 1.0,
+    "train_tokens": 1.0,
+    "tokens_b": 1e9,
+    "tokens_t": 1e12,
+}
+"""Columns of tokens seen, with what one of their numbers counts: tokens, billions, trillions."""
+_FEWEST: Final = 1e6
+"""Tokens that any run has seen at its end; fewer are counted in another unit."""
+_PARAMS: Final = ("params_b", "params", "parameters", "n_params", "size", "model_size")
+_SETTINGS: Final = re.compile(
+    r"(learning.?rate|lr|seed|epoch|batch.*|.*time.*|.*flops?|compute|warmup.*|weight.?decay|gpus?"
+    r"|nodes|grad.*|.*throughput.*|date|released|family|lineage|tokens?.*|params?.*"
+    r"|(model_)?size|unnamed: \d+)",
+    re.IGNORECASE,
+)
+"""Columns of numbers that are settings of a run, or its clock."""
+
+
+def column_of(table: pd.DataFrame, names: tuple[str, ...]) -> str | None:
+    """Return the first of some columns that a table has."""
+    return next((name for name in names if name in table), None)
+
+
+def run_column(table: pd.DataFrame) -> str | None:
+    """Return the column of runs of a table of several; None for a table of one run."""
+    return column_of(table, _RUN)
+
+
+def is_checkpoints(table: pd.DataFrame) -> bool:
+    """Return whether a table has several rows of a run, each at a step of its training."""
+    run = run_column(table)
+    if run is None or column_of(table, STEP) is None or not table.columns.is_unique:
+        return False
+    return bool(table[run].duplicated().any())
+
+
+def tokens_seen(table: pd.DataFrame, what: str) -> np.ndarray:
+    """Return the tokens that each row's checkpoint has seen, NaN where no column says them."""
+    name = column_of(table, tuple(_TOKENS))
+    if name is None:
+        return np.full(len(table), np.nan)
+    seen = to_numbers(table[name])[0] * _TOKENS[name]
+    most = float(np.nanmax(seen, initial=0.0))
+    if 0 < most < _FEWEST:
+        raise DataError(
+            f'{what}: no checkpoint has seen more than {most:g} tokens by the column "{name}". If '
+            'it counts billions, call it "tokens_b"; trillions, "tokens_t".'
+        )
+    return seen
+
+
+def sizes(table: pd.DataFrame, runs: pd.Series) -> dict[str, float]:
+    """Return billions of parameters by run, of those whose rows state them."""
+    name = column_of(table, _PARAMS)
+    if name is None:
+        return {}
+    stated = pd.Series(amounts(table[name], unit=1e9)).groupby(runs.to_numpy()).max().dropna()
+    return {str(run): float(size) for run, size in stated.items()}
+
+
+def figure_columns(table: pd.DataFrame, figures: str, what: str) -> list[str]:
+    """Return the columns of scores: those that begin as asked for, else all other numbers.
+
+    Raises
+    ------
+    DataError
+        If there is none.
+    """
+    columns = _figures(table, figures)
+    if not columns:
+        raise DataError(f"{what}: no column of scores; it has {listed(table.columns, 12)}.")
+    return columns
+
+
+def unused_columns(table: pd.DataFrame, figures: str) -> list[Finding]:
+    """Return a finding on columns of a table of several runs that are not used."""
+    own = {*_own(table), column_of(table, _PARAMS), *_figures(table, figures)}
+    unused = [name for name in table.columns if name not in own]
+    if not unused or any(name.startswith(figures) for name in table.columns):
+        return []
+    message = f"not used, as settings or text: {listed(unused)}. Others are scores."
+    return [Finding("info", "ignored-column", "columns", message)]
+
+
+def _figures(table: pd.DataFrame, figures: str) -> list[str]:
+    named = [name for name in table.columns if name.startswith(figures)]
+    own = _own(table)
+    free = [name for name in table.columns if name not in own and not _SETTINGS.fullmatch(name)]
+    return named or [n for n in free if not np.isnan(to_numbers(table[n])[0]).all()]
+
+
+def _own(table: pd.DataFrame) -> set[str | None]:
+    return {run_column(table), column_of(table, STEP), column_of(table, tuple(_TOKENS))}

@@ -1,0 +1,224 @@
+"""Tables as hubs and leaderboards publish them: columns named anyhow, figures as they are printed.
+
+For tables that no other reader knows by their files. What each column is, is decided by rules and
+said; what no rule decides is left out and named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from latentscale.data.audit import Audit, Finding
+from latentscale.data.benchmarks import Benchmark
+from latentscale.data.features import Feature
+from latentscale.data.frames import AnyFrame, as_pandas, is_frame
+from latentscale.data.layout import closest
+from latentscale.data.readers.measurements import (
+    CELLS,
+    Measurements,
+    one_score_a_cell,
+    read_measurements,
+    with_names,
+)
+from latentscale.data.readers.parquet import read_table
+from latentscale.data.readers.published_cells import is_empty
+from latentscale.data.readers.published_columns import Roles, roles_of
+from latentscale.data.readers.published_models import described, published_features
+from latentscale.data.readers.published_scores import long_cells, wide_cells
+from latentscale.data.scores import Scores
+from latentscale.errors import DataError, listed
+from latentscale.files import expanded
+
+_FRAME: Final = "This table"
+
+
+def read_published(
+    path: str | Path | AnyFrame,
+    *,
+    repeats: str = "mean",
+    sources: str = "merged",
+    features: Sequence[str | Feature] | None = None,
+    benchmarks: Mapping[str, Benchmark] | None = None,
+) -> Scores:
+    """Read scores from a table as a hub or leaderboard publishes it.
+
+    Parameters
+    ----------
+    path
+        A CSV, TSV or Parquet file, or a frame, with one row a model and a column a benchmark, or
+        one row a score. The column of models is named Model, Name, LLM or the like (also in
+        Chinese); provider, release date, sizes, effort and licence likewise.
+    repeats
+        What becomes of several rows of one model on one benchmark: ``"mean"`` of those of each
+        source, or ``"best"``, the best of all. A source is what a column Source, Agent,
+        Scaffold or Harness says.
+    sources
+        What becomes of several sources then: ``"merged"`` or ``"apart"``, as for
+        `Scores.from_long`.
+    features
+        Columns that describe models and are not among those known by name.
+    benchmarks
+        Declarations that win, by column or by benchmark of a long table. A column described here
+        is a benchmark whatever its name.
+
+    Returns
+    -------
+    Scores
+        Families, and where the table does not state them providers, efforts and size classes, are
+        read from names. A column of numbers is a benchmark: of percentages where cells have a
+        percent sign or exceed 1, of fractions where none does; a rating (real) or an amount
+        (positive, such as minutes) by its name, and a rating too where all scores lie between
+        500 and 5000. Columns whose names speak of ranks, prices, speeds, votes or settings,
+        means and indices of the others, and numbers beyond 100 that no rule knows are left out.
+        Errors follow from columns of standard errors and of 95% intervals; half widths printed
+        beside a score ("78.2 ± 1.1") count as those of 95%, since spread beyond the stated error
+        is estimated. Each decision is in the audit.
+
+    Raises
+    ------
+    DataError
+        If no column names models or none is a benchmark; and as `Scores.from_long`.
+
+    Warns
+    -----
+    DataWarning
+        Once, about what looks wrong but can be used.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"Model": ["GPT-5", "o3"], "Organization": "OpenAI"})
+    >>> table = table.assign(**{"GPQA Diamond": ["85.7%", "83.3%"], "Price": ["$1.25", "$2"]})
+    >>> scores = ls.readers.read_published(table)
+    >>> scores.benchmarks, scores.dataset["score"].values.ravel().tolist()
+    (('GPQA Diamond',), [0.857, 0.833])
+    """
+    read = published_measurements(
+        path, repeats=repeats, sources=sources, features=features, benchmarks=benchmarks
+    )
+    return read_measurements(read, None)
+
+
+def published_measurements(
+    path: str | Path | AnyFrame,
+    *,
+    repeats: str = "mean",
+    sources: str = "merged",
+    features: Sequence[str | Feature] | None = None,
+    benchmarks: Mapping[str, Benchmark] | None = None,
+) -> Measurements:
+    """Read a published table, and return it before it becomes `Scores`.
+
+    Parameters
+    ----------
+    path, repeats, sources, features, benchmarks
+        As for `read_published`.
+
+    Returns
+    -------
+    Measurements
+        Scores, models and declarations of benchmarks.
+
+    Raises
+    ------
+    DataError
+        As `read_published`.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"Model": ["GPT-5", "o3"], "GPQA Diamond": ["85.7%", "83.3%"]})
+    >>> ls.readers.published_measurements(table).models["provider"].tolist()
+    ['OpenAI', 'OpenAI']
+    """
+    if is_frame(path):
+        what, table = _FRAME, as_pandas(path, _FRAME)
+    else:
+        what, table = str(path), read_table(expanded(path, DataError))
+    declared = dict(benchmarks or {})
+    own = [feature if isinstance(feature, str) else feature.name for feature in features or ()]
+    table = table.set_axis([str(name).strip() for name in table.columns], axis="columns")
+    repeated = list(dict.fromkeys(table.columns[table.columns.duplicated()]))
+    if repeated:
+        raise DataError(f"{what}: columns named more than once: {listed(repeated)}. Keep one each.")
+    roles = roles_of(table, kept=[*declared, *own])
+    if "model" not in roles.columns:
+        raise DataError(
+            f"{what}: no column names the models; it is called Model, Name or LLM in such tables. "
+            f"Rename it. The table has {listed(table.columns, 12)}."
+        )
+    absent = [name for name in own if name not in table]
+    if absent:
+        raise DataError(
+            f"{what}: features: no column {listed(absent)}. It has {listed(table.columns, 12)}."
+        )
+    table, unnamed = _named(table, roles)
+    roles = _shape(table, roles)
+    named, models, described_here = described(table, roles, own)
+    read = long_cells if roles.long else wide_cells
+    cells, info, found = read(table, roles, named, declared, own, what)
+    cells = cells.dropna(subset="score")[list(CELLS)].reset_index(drop=True)
+    falling = [name for name, benchmark in info.items() if benchmark.lower_is_better]
+    cells, merged = one_score_a_cell(cells, repeats, by_source=repeats != "best", falling=falling)
+    models = models[models["model"].isin(cells["model"])].reset_index(drop=True)
+    models, from_names = _with_names(models)
+    return Measurements(
+        cells=cells,
+        models=models,
+        benchmarks={name: info[name] for name in dict.fromkeys(cells["benchmark"])},
+        features=(*published_features(), *(features or ())),
+        audit=Audit((*unnamed, *described_here, *found, *merged, *from_names)),
+        sources=sources,
+    )
+
+
+def is_published(frame: pd.DataFrame) -> bool:
+    """Return whether a table names models, but not as a table of scores does, with families.
+
+    A column that seems to be a misspelt ``family`` is for its owner to correct.
+    """
+    names = [name for name in frame.columns if isinstance(name, str)]
+    if {"model", "family"} <= {name.strip() for name in names}:
+        return False
+    roles = roles_of(frame[names] if len(names) == len(frame.columns) else frame.iloc[:, :0])
+    free = [name for name in roles.others if closest([name], "family", cutoff=0.8)]
+    return "model" in roles.columns and not free and frame.columns.is_unique
+
+
+def _named(table: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, list[Finding]]:
+    """Return the rows that name a model, and a finding on the others."""
+    column = roles.columns["model"]
+    empty = np.array([is_empty(cell) for cell in table[column].tolist()], dtype=bool)
+    kept = table[~empty].reset_index(drop=True)
+    if not empty.any():
+        return kept, []
+    message = f'{int(empty.sum())} rows have no name in "{column}" and were left out.'
+    return kept, [Finding("warning", "unnamed-rows", column, message)]
+
+
+def _shape(table: pd.DataFrame, roles: Roles) -> Roles:
+    """Return the roles for the table's shape: one row a score only where models repeat."""
+    if not roles.long or table[roles.columns["model"]].duplicated().any():
+        return roles
+    kept = {
+        role: name
+        for role, name in roles.columns.items()
+        if role not in ("benchmark", "score", "n_items")
+    }
+    others = [name for name in table.columns if name not in kept.values()]
+    return replace(roles, columns=kept, others=tuple(others))
+
+
+def _with_names(models: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
+    """Complete models from their names; what the table states of families stays."""
+    own = {name: models[name] for name in ("family", "lineage") if name in models}
+    completed, findings = with_names(models.drop(columns=list(own)))
+    for name, column in own.items():
+        completed[name] = column.where(column.notna(), completed[name])
+    if "family" in own and own["family"].notna().all():
+        findings = [finding for finding in findings if finding.code != "families-from-names"]
+    return completed, findings

@@ -1,0 +1,193 @@
+"""Cells as hubs print them: "45.3%", "$5,478", "78.2 ± 1.1", "72B", "128k", "Proprietary"."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from latentscale.data.columns import is_missing, number_of_cell
+from latentscale.data.dates import as_date
+
+Floats = npt.NDArray[np.float64]
+
+NORMAL_95: Final = 1.96
+"""Half width of a normal distribution's central 95% in standard deviations."""
+_EMPTY: Final = frozenset(("", "?", "-", "–", "—", "na", "n/a", "n.a.", "nan", "none", "null"))
+"""Texts that tables print where they have no figure."""
+_MISSING_WORDS: Final = frozenset(("tbd", "tba", "pending", "unknown", "undisclosed", "未公布"))
+_NUMBER: Final = r"-?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
+_SIGN: Final = r"[%\uff05]"  # the second is the full-width one of Chinese tables
+_CELL: Final = re.compile(
+    rf"(?P<minus>-(?=[$€£]))?(?P<money>[$€£])?\s*(?P<number>{_NUMBER})\s*(?P<percent>{_SIGN})?"
+    rf"\s*(?:[(\[]?\s*(?:±|\+/-|\+-)\s*(?P<half>{_NUMBER})\s*{_SIGN}?\s*[)\]]?)?\s*[*†‡^]*"
+)
+_PLUS_MINUS: Final = re.compile(
+    rf"\+\s*(?P<up>{_NUMBER})\s*/?\s*[-–−]\s*(?P<down>{_NUMBER})|±\s*(?P<both>{_NUMBER})"
+)
+_AMOUNT: Final = re.compile(rf"(?P<number>{_NUMBER})\s*(?P<unit>[a-z]*).*", re.IGNORECASE)
+_UNITS: Final = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
+_UNITS_BY_WORD: Final = {"million": 1e6, "billion": 1e9, "trillion": 1e12}
+"""What letters and words after a number multiply it by."""
+_YES: Final = frozenset(("1", "1.0", "true", "t", "yes", "y", "✓", "✔", "✅", "是"))
+_NO: Final = frozenset(("0", "0.0", "false", "f", "no", "n", "✗", "✘", "❌", "否"))
+
+
+class ScoreCells(NamedTuple):
+    """Scores of a column, one a row.
+
+    Attributes
+    ----------
+    values
+        Numbers as printed, NaN where empty or unread.
+    percent, money
+        Which cells are written with a percent sign, or with that of a currency.
+    half
+        Half widths printed beside the numbers ("78.2 ± 1.1"), NaN where there is none.
+    unread
+        Rows that are neither empty nor a number.
+    """
+
+    values: Floats
+    percent: npt.NDArray[np.bool_]
+    money: npt.NDArray[np.bool_]
+    half: Floats
+    unread: list[int]
+
+
+def is_empty(cell: object) -> bool:
+    """Return whether a cell is empty, or has a text that stands for an empty one."""
+    if not isinstance(cell, str):
+        return is_missing(cell)
+    text = cell.strip().casefold()
+    return text in _EMPTY or text in _MISSING_WORDS
+
+
+def score_cells(column: pd.Series) -> ScoreCells:
+    """Read the cells of a column of scores."""
+    rows = len(column)
+    values, half = np.full(rows, np.nan), np.full(rows, np.nan)
+    percent, money = np.zeros(rows, dtype=bool), np.zeros(rows, dtype=bool)
+    unread = []
+    for row, cell in enumerate(column.tolist()):
+        if is_empty(cell):
+            continue
+        match = _CELL.fullmatch(cell.strip()) if isinstance(cell, str) else None
+        number = _plain(match["number"]) if match else number_of_cell(cell)
+        number = -number if number is not None and match and match["minus"] else number
+        if number is None or not np.isfinite(number):
+            unread.append(row)
+            continue
+        values[row] = number
+        if match:
+            percent[row], money[row] = bool(match["percent"]), bool(match["money"])
+            half[row] = _plain(match["half"]) if match["half"] else np.nan
+    return ScoreCells(values, percent, money, half, unread)
+
+
+def plain_name(cell: object) -> str:
+    """Return a model's name without HTML tags, the address of a link, and medals before it."""
+    text = re.sub(r"<[^<>]+>", "", str(cell))
+    text = re.sub(r"\[([^\[\]]+)\]\([^()]*\)", r"\1", text)
+    kept = [letter for letter in text if unicodedata.category(letter) not in _SYMBOLS]
+    return re.sub(r"\s+", " ", "".join(kept)).strip()
+
+
+_SYMBOLS: Final = ("So", "Mn", "Cf")
+"""Unicode's other symbols, marks and marks of no width: medals and emoji."""
+
+
+def half_widths(column: pd.Series) -> Floats | None:
+    """Return half widths of intervals from cells such as "+7/-8" or "±7"; None if it has none."""
+    texts = [cell if isinstance(cell, str) else "" for cell in column.tolist()]
+    matches = [_PLUS_MINUS.search(text) for text in texts]
+    if not any(matches):
+        return None
+    widths = np.full(len(column), np.nan)
+    for row, match in enumerate(matches):
+        if match:
+            ends = [match["both"]] * 2 if match["both"] else [match["up"], match["down"]]
+            widths[row] = sum(map(_plain, ends)) / 2
+    return widths
+
+
+def amounts(column: pd.Series, *, unit: float) -> Floats:
+    """Return sizes or token counts in billions or trillions; NaN where there is none.
+
+    Parameters
+    ----------
+    column
+        Cells such as "72B", "671B (37B active)", "1.5T", 7e9 or 7.2.
+    unit
+        1e9 for billions, 1e12 for trillions: what a bare number counts. Bare numbers above a
+        hundred thousand of them are taken for raw counts.
+    """
+    read = np.array([_amount(cell, unit) for cell in column.tolist()], dtype=float)
+    return np.where(read > _LARGEST, read / unit, read)
+
+
+_LARGEST: Final = 1e5
+"""Billions of parameters, or trillions of tokens, that no model has: raw counts lie above."""
+
+
+def _amount(cell: Any, unit: float) -> float:
+    if is_empty(cell):
+        return np.nan
+    if not isinstance(cell, str):
+        number = number_of_cell(cell)
+        return np.nan if number is None else number
+    match = _AMOUNT.match(cell.strip())
+    if match is None:
+        return np.nan
+    word = match["unit"].casefold()
+    factor = _UNITS_BY_WORD.get(word.rstrip("s"), _UNITS.get(word[:1]) if len(word) < 3 else None)
+    number = _plain(match["number"])
+    return number if factor is None else number * factor / unit
+
+
+def truths(column: pd.Series) -> list[float | None] | None:
+    """Return a column of yes and no as 1 and 0, None where empty; None if it holds others."""
+    read: list[float | None] = []
+    for cell in column.tolist():
+        text = str(cell).strip().casefold()
+        if is_empty(cell):
+            read.append(None)
+        elif text in _YES or text in _NO:
+            read.append(float(text in _YES))
+        else:
+            return None
+    return read if any(value is not None for value in read) else None
+
+
+def dates(column: pd.Series) -> tuple[list[pd.Timestamp | None], list[str]]:
+    """Return dates, None where empty or unread, and the cells that are not surely dates.
+
+    A year alone is its middle, a month alone the 15th.
+    """
+    read: list[pd.Timestamp | None] = []
+    odd = []
+    for cell in column.tolist():
+        text = str(cell).strip()
+        if is_empty(cell):
+            read.append(None)
+            continue
+        if re.fullmatch(r"\d{4}(\.0)?", text):
+            text, cell = f"{text[:4]}-07-01", f"{text[:4]}-07-01"
+        month = re.fullmatch(r"(\d{4})[-/.年](\d{1,2})月?", text)
+        if month:
+            cell = f"{month[1]}-{int(month[2]):02d}-15"
+        elif re.fullmatch(r"[A-Za-z]{3,9}\.?,?\s+\d{4}", text):
+            cell = f"15 {text.replace('.', '').replace(',', '')}"
+        moment = as_date(cell)
+        if moment is None:
+            odd.append(text)
+        read.append(None if moment is None else pd.Timestamp(moment))
+    return read, odd
+
+
+def _plain(text: str) -> float:
+    return float(text.replace(",", ""))

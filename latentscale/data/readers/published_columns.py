@@ -1,0 +1,224 @@
+"""Which column of a published table is what: the model, its features, a score, its error, neither.
+
+By names, as hubs write them, and by what the cells hold. Nothing is decided here for good: the
+reader says each decision, and a declaration of the caller wins.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import pandas as pd
+
+from latentscale.errors import spelling
+
+_ROLES: Final[Mapping[str, str]] = {
+    "model": """model|model name|models|name|llm|model id|model version|模型|模型名称|モデル""",
+    "family": "family|model family|series|系列",
+    "lineage": "lineage",
+    "provider": """provider|organization|organisation|org|creator|developer|lab|vendor|company
+    |maker|owner|model creator|model creators|publisher|institution|机构|厂商|公司|发布机构""",
+    "released": """released|release|release date|released on|model release date|launch date|date
+    |publication date|upload date|发布时间|发布日期""",
+    "params_b": """params b|params|parameters|parameters b|n params|num params|number of parameters
+    |size|size b|model size|model size b|#params|#params b|参数量|参数""",
+    "active_params_b": "active params b|active parameters|active params|activated params|激活参数",
+    "tokens_t": "tokens t|training tokens|train tokens|training tokens t|n tokens|训练数据量",
+    "flops": "flops|flop|training compute|training compute flop|training flops",
+    "effort": "effort|reasoning effort|thinking effort|reasoning level|thinking",
+    "reasoning": "reasoning|is reasoning|reasoning model|thinking mode",
+    "instruct": "instruct|is instruct",
+    "open_weights": "open weights|open source|open|weights|license|licence|model license|开源",
+    "benchmark": "benchmark|benchmarks|bench|task|dataset|eval|evaluation|category|subset",
+    "score": "score|scores|value|result|rating|accuracy|mean score|best score",
+    "stderr": "stderr|std err|standard error|score stderr|stderr score|se",
+    "n_items": "n items|items|n|num items|n samples|num samples|samples",
+    "source": "source|agent|scaffold|harness|reported by|source of score",
+}
+ROLE_OF: Final[Mapping[str, str]] = {
+    spelling(name.strip()): role for role, names in _ROLES.items() for name in names.split("|")
+}
+"""Roles by the name of a column without case, spaces and punctuation."""
+_NEITHER: Final = re.compile(
+    r"\b(rank|votes?|battles?|prices?|pricing|costs?|latency|speed|throughput|tokens?|t/s"
+    r"|cutoff|urls?|licen[cs]e|params?|parameters|sota|runtime|duration|likes|downloads"
+    r"|quantization|hardware|architecture|commit|website)\b"
+    r"|\b(context|max)\b ?(window|size|length|output|input)"
+    r"|^\W*(id|ids?|links?|sites?|types?|modes?|access|image|notes?|comments?|api|logs?|trajs?|open"
+    r"|checked|verified|submi(ssion|tted)|context|size|updated|hash|revision|seed|step|epoch"
+    r"|precision|index|unnamed: \d+|name)\W*$"
+    r"|[$€]|^#|排名|价格|速度|上下文",
+    re.IGNORECASE,
+)
+"""Columns of numbers that measure no skill: prices, speeds, ranks, counts, settings."""
+_AGGREGATE: Final = re.compile(
+    r"(global |overall |weighted |macro |micro )?(average|avg|mean)( score| accuracy| win rate)?"
+    r"|overall( score)?|total( score)?|avg score|.*(?<![a-z])index"
+    r"|综合(得分|分)?|总分|平均(分)?",
+    re.IGNORECASE,
+)
+"""Means and indices of the table's other columns."""
+_LOWER: Final = re.compile(
+    r"(?<![a-z])(loss|ppl|perplexity|wer|cer|error|errors)(?![a-z])|error.?rate|hallucination.?rate"
+    r"|edit.?distance|幻觉率",
+    re.IGNORECASE,
+)
+_AMOUNTS: Final = (
+    (re.compile(r"minutes?(?![a-z])|分钟", re.IGNORECASE), "minutes"),
+    (re.compile(r"hours?(?![a-z])", re.IGNORECASE), "hours"),
+    (re.compile(r"dollars?|usd|revenue|profit|balance|net worth|earnings", re.IGNORECASE), "USD"),
+    (re.compile(r"perplexity|(?<![a-z])ppl(?![a-z])|loss(?![a-z])", re.IGNORECASE), ""),
+)
+"""Positive amounts that measure skill, with their units."""
+_RATING: Final = re.compile(r"elo|rating|arena|trueskill|glicko", re.IGNORECASE)
+_STDERR: Final = re.compile(
+    r"(?<![a-z])(std\.?[ _-]?err(or)?|standard[ _-]error|stderr|se)(?![a-z])", re.IGNORECASE
+)
+_INTERVAL: Final = re.compile(r"95 ?%|(?<![a-z])ci(?![a-z])|interval|±|\+/-", re.IGNORECASE)
+_LOW: Final = re.compile(
+    r"(?<![a-z])(low(er)?|lb|min|q0?025|q2\.5|p2\.5|l95)(?![a-z0-9])", re.IGNORECASE
+)
+_HIGH: Final = re.compile(
+    r"(?<![a-z])(high|upper|ub|max|q0?975|q97\.5|p97\.5|u95)(?![a-z0-9])", re.IGNORECASE
+)
+_ENDS: Final = re.compile(r"95 ?%|(?<![a-z])(ci|bound|score)(?![a-z])", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Roles:
+    """What the columns of a table are.
+
+    Attributes
+    ----------
+    columns
+        Column by role: model, provider, released, benchmark, score and the like.
+    others
+        Columns without a role, in order: candidates for benchmarks.
+    """
+
+    columns: Mapping[str, str]
+    others: tuple[str, ...]
+
+    @property
+    def long(self) -> bool:
+        """Whether the table has one row a score."""
+        return {"benchmark", "score"} <= set(self.columns)
+
+
+def roles_of(frame: pd.DataFrame, kept: Collection[str] = ()) -> Roles:
+    """Return the role of each column by its name.
+
+    Of several columns for one role the first of the names listed for it counts ("Model" before
+    "Name").
+
+    Parameters
+    ----------
+    frame
+        The table.
+    kept
+        Columns that the caller declares, which have no role here.
+    """
+    order = list(ROLE_OF)
+    columns: dict[str, str] = {}
+    for name in sorted(
+        (n for n in frame.columns if n not in kept and spelling(_bare(n)) in ROLE_OF),
+        key=lambda n: order.index(spelling(_bare(n))),
+    ):
+        columns.setdefault(ROLE_OF[spelling(_bare(name))], name)
+    if not {"benchmark", "score"} <= set(columns):
+        for role in ("benchmark", "score", "stderr", "n_items"):
+            columns.pop(role, None)
+    taken = set(columns.values())
+    return Roles(columns, tuple(name for name in frame.columns if name not in taken))
+
+
+def _bare(name: str) -> str:
+    """Return a column's name without brackets round its unit: "Params (B)" is "Params B"."""
+    return re.sub(r"[()\[\]]", " ", name)
+
+
+def is_neither(name: str) -> bool:
+    """Return whether a column's name speaks of prices, speeds, ranks, counts or settings."""
+    return bool(_NEITHER.search(name.replace("_", " ")))
+
+
+def is_aggregate(name: str) -> bool:
+    """Return whether a column is named as a mean or index of others."""
+    return bool(_AGGREGATE.fullmatch(_bare(name).replace("_", " ").strip()))
+
+
+def is_lower(name: str) -> bool:
+    """Return whether lower seems to be better, by a benchmark's name."""
+    return bool(_LOWER.search(name.replace("_", " ")))
+
+
+def is_rating(name: str) -> bool:
+    """Return whether a benchmark is named as a rating, such as Elo."""
+    return bool(_RATING.search(name))
+
+
+def unit_of_amount(name: str) -> str | None:
+    """Return the unit of a positive amount, empty for one without; None if it is not one."""
+    text = name.replace("_", " ")
+    return next((unit for pattern, unit in _AMOUNTS if pattern.search(text)), None)
+
+
+def is_error(name: str) -> bool:
+    """Return whether a column is named as standard errors."""
+    return bool(_STDERR.search(name.replace("_", " ")))
+
+
+def is_interval(name: str) -> bool:
+    """Return whether a column is named as an interval, such as "95% CI"."""
+    return bool(_INTERVAL.search(name.replace("_", " ")))
+
+
+def bounds_among(names: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Return pairs of columns that are the lower and upper ends of intervals.
+
+    Returns
+    -------
+    list
+        The rest of the name that both share, the lower column and the upper one.
+    """
+    low = {_rest(name, _LOW): name for name in names if _LOW.search(name.replace("_", " "))}
+    high = {_rest(name, _HIGH): name for name in names if _HIGH.search(name.replace("_", " "))}
+    return [(rest, low[rest], high[rest]) for rest in low if rest in high]
+
+
+def _rest(name: str, end: re.Pattern[str]) -> str:
+    return spelling(_ENDS.sub(" ", end.sub(" ", _bare(name.replace("_", " ")))))
+
+
+def scored_by(name: str, benchmarks: Sequence[str], left: str | None) -> str | None:
+    """Return the benchmark that a column of errors belongs to.
+
+    Parameters
+    ----------
+    name
+        What is left of the column's name without the words for errors and ends.
+    benchmarks
+        The table's benchmarks in order.
+    left
+        The benchmark in the column to its left, if that is one.
+
+    Returns
+    -------
+    The benchmark whose name is the same, or begins so; for an empty name that to the left, else
+    the first.
+    """
+    short = spelling(name)
+    if short:
+        spelt = {spelling(b): b for b in benchmarks}
+        starts = (b for key, b in spelt.items() if key.startswith(short))
+        return spelt.get(short) or next(starts, None)
+    return left or (benchmarks[0] if benchmarks else None)
+
+
+def without_error_words(name: str) -> str:
+    """Return a column's name without the words that say that it holds errors or intervals."""
+    text = _INTERVAL.sub(" ", _STDERR.sub(" ", name.replace("_", " ")))
+    return _ENDS.sub(" ", _bare(text))

@@ -1,0 +1,132 @@
+"""What a published table says of its models: one row a model, in the units used here."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import pandas as pd
+
+from latentscale.data.audit import Finding
+from latentscale.data.features import Feature
+from latentscale.data.readers.efforts import UNSTATED, effort_of
+from latentscale.data.readers.measurements import commonest, name_features
+from latentscale.data.readers.published_cells import amounts, dates, is_empty, plain_name, truths
+from latentscale.data.readers.published_columns import Roles
+from latentscale.errors import listed
+
+_CLOSED = frozenset(("proprietary", "closed", "closed source", "commercial", "闭源", "否", "api"))
+_TEXTS = ("family", "lineage", "provider")
+_AMOUNTS = {"params_b": 1e9, "active_params_b": 1e9, "tokens_t": 1e12, "flops": 1.0}
+"""Units in which amounts are kept: billions of parameters, trillions of tokens, FLOP."""
+
+
+def published_features() -> tuple[str | Feature, ...]:
+    """Return declarations of the features that published tables may state."""
+    return ("released", "flops", "active_params_b", "open_weights", *name_features())
+
+
+def described(
+    table: pd.DataFrame, roles: Roles, own: Collection[str]
+) -> tuple[pd.Series, pd.DataFrame, list[Finding]]:
+    """Return each row's model, one row a model, and findings.
+
+    Parameters
+    ----------
+    table
+        Rows that name a model.
+    roles
+        What the columns are.
+    own
+        Further columns that the caller declares as features.
+    """
+    columns = roles.columns
+    efforts = _efforts(table, columns.get("effort"))
+    written = [str(cell).strip() for cell in table[columns["model"]].tolist()]
+    names = pd.Series([plain_name(name) or name for name in written], dtype=object)
+    levels = pd.DataFrame({"model": names, "effort": efforts}).fillna({"effort": ""})
+    several = levels.drop_duplicates().groupby("model").size()
+    apart = names.map(several).gt(1) & levels["effort"].ne("")
+    named = names.where(~apart, names + " (" + levels["effort"] + ")")
+    read: dict[str, Sequence[Any] | pd.Series] = {"effort": efforts}
+    findings = [_recognised(roles), *_cleaned(written, names)]
+    for role in ("released", *_TEXTS, *_AMOUNTS, "reasoning", "instruct", "open_weights"):
+        if role not in columns:
+            continue
+        values, odd = _read(role, table[columns[role]])
+        if values is not None:
+            read[role] = values
+        if odd:
+            message = f"{len(odd)} cells were not understood and left empty: {listed(odd)}."
+            findings.append(Finding("warning", "cell-unread", columns[role], message))
+    read |= {name: table[name] for name in own}
+    rows = pd.DataFrame({"model": named, **{k: list(v) for k, v in read.items()}})
+    models = pd.DataFrame({"model": list(dict.fromkeys(named))})
+    for name in rows.columns.drop("model"):
+        values, torn = _of_each_model(rows, name)
+        if values.notna().any():
+            models[name] = models["model"].map(values)
+        if torn:
+            rule = "the earliest" if name == "released" else "the commonest"
+            message = f"{len(torn)} models have several values; {rule} was taken: "
+            findings.append(Finding("info", "values-differ", name, message + f"{listed(torn, 4)}."))
+    return named, models, findings
+
+
+def _of_each_model(rows: pd.DataFrame, name: str) -> tuple[pd.Series, list[str]]:
+    given = rows[["model", name]].dropna()
+    several = given.drop_duplicates().groupby("model", sort=False).size()
+    torn = several.index[several > 1].tolist()
+    if name == "released":  # the day of a model's first submission is the nearest to its release
+        return given.groupby("model", sort=False)[name].min(), torn
+    return commonest(rows[name], rows["model"]), torn
+
+
+def _efforts(table: pd.DataFrame, column: str | None) -> list[str | None]:
+    if column is None:
+        return [None] * len(table)
+    texts = ["" if is_empty(cell) else str(cell) for cell in table[column].tolist()]
+    levels = [effort_of(text) for text in texts]
+    return [None if level == UNSTATED else level for level in levels]
+
+
+def _read(role: str, column: pd.Series) -> tuple[Sequence[Any] | None, list[str]]:
+    """Return the cells of a column as its role has them, and those that were not understood."""
+    if role == "released":
+        return dates(column)
+    if role in _TEXTS:
+        return [None if is_empty(cell) else str(cell).strip() for cell in column], []
+    if role in _AMOUNTS:
+        values = amounts(column, unit=_AMOUNTS[role]) if role != "flops" else _plain(column)
+        return [value if value > 0 else None for value in values], []
+    if role == "open_weights":
+        return truths(column) or _licences(column), []
+    return truths(column), []
+
+
+def _plain(column: pd.Series) -> list[float]:
+    return pd.to_numeric(column, errors="coerce").astype(float).tolist()
+
+
+def _licences(column: pd.Series) -> list[float | None]:
+    """Return 0 for closed licences and 1 for others."""
+    return [
+        None if is_empty(cell) else float(str(cell).strip().casefold() not in _CLOSED)
+        for cell in column.tolist()
+    ]
+
+
+def _cleaned(written: Sequence[str], names: pd.Series) -> list[Finding]:
+    changed = [f"{name} of {old}" for old, name in zip(written, names, strict=True) if name != old]
+    if not changed:
+        return []
+    message = f"{len(changed)} names are read without links, tags or symbols: {listed(changed, 3)}."
+    return [Finding("info", "names-cleaned", "model", message)]
+
+
+def _recognised(roles: Roles) -> Finding:
+    pairs = [f"{role} from {name}" for role, name in roles.columns.items() if role != name]
+    shape = "one row a score" if roles.long else "one row a model and a column a benchmark"
+    message = f"read as a published table with {shape}"
+    message += f"; columns: {listed(pairs, 20)}." if pairs else "."
+    return Finding("info", "columns-recognised", "columns", message)

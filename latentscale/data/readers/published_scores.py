@@ -1,0 +1,361 @@
+"""Which columns of a published table are benchmarks, on which scale, with which errors."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from latentscale.data.audit import Finding
+from latentscale.data.benchmarks import Benchmark
+from latentscale.data.readers.benchmark_names import GUESSING, group_of, plain_name
+from latentscale.data.readers.published_cells import (
+    NORMAL_95,
+    Floats,
+    ScoreCells,
+    half_widths,
+    score_cells,
+)
+from latentscale.data.readers.published_columns import (
+    Roles,
+    bounds_among,
+    is_aggregate,
+    is_error,
+    is_interval,
+    is_lower,
+    is_neither,
+    is_rating,
+    scored_by,
+    unit_of_amount,
+    without_error_words,
+)
+from latentscale.errors import DataError, listed
+
+_RATINGS: Final = (500.0, 5000.0)
+"""Where Elo ratings of models lie; those of players begin near 1000 and reach 4000 (Codeforces)."""
+_BELOW: Final = 0.05
+"""Below guessing by more than this, a twentieth of the scale, scores are corrected for it."""
+_FEW: Final = 3
+"""Benchmarks from which a column named as a mean is one of them, and not the only score."""
+
+Read = tuple[pd.DataFrame, dict[str, Benchmark], list[Finding]]
+
+
+def wide_cells(
+    table: pd.DataFrame,
+    roles: Roles,
+    named: pd.Series,
+    declared: Mapping[str, Benchmark],
+    own: Collection[str],
+    what: str,
+) -> Read:
+    """Return the scores of a table with one row a model, declarations and findings.
+
+    Parameters
+    ----------
+    table
+        Rows that name a model.
+    roles
+        What the columns are.
+    named
+        The model of each row.
+    declared
+        The caller's declarations by benchmark.
+    own
+        Columns declared as features.
+    what
+        The table, for messages.
+    """
+    columns = {name: score_cells(table[name]) for name in roles.others if name not in own}
+    errors, left_out = _error_columns(list(columns), declared)
+    info: dict[str, Benchmark] = {}
+    for name, cells in columns.items():
+        if name in errors or name in left_out:
+            continue
+        benchmark, why = _declared(name, cells, declared)
+        if benchmark is None:
+            left_out[name] = why
+        else:
+            info[name] = benchmark
+    means = [name for name in info if is_aggregate(name) and name not in declared]
+    if len(info) - len(means) >= _FEW:
+        left_out |= dict.fromkeys(means, "a mean or index of the others")
+        info = {name: benchmark for name, benchmark in info.items() if name not in means}
+    if not info:
+        raise DataError(
+            f"{what}: no column is a benchmark. {_reasons(left_out)} Declare one with "
+            'benchmarks={"name": Benchmark(scale=...)}.'
+        )
+    stderr = _stderr(table, roles, columns, info, errors)
+    sources = _sources(table, roles)
+    parts = [
+        pd.DataFrame(
+            {
+                "model": named,
+                "benchmark": name,
+                "score": columns[name].values,
+                "stderr": stderr[name],
+                "n_items": np.nan,
+                "source": sources,
+            }
+        )
+        for name in info
+    ]
+    found = [*_left_out(left_out), *_scales(info, declared), *_cells(table, columns, info)]
+    return pd.concat(parts, ignore_index=True), info, found
+
+
+def long_cells(
+    table: pd.DataFrame,
+    roles: Roles,
+    named: pd.Series,
+    declared: Mapping[str, Benchmark],
+    own: Collection[str],
+    what: str,
+) -> Read:
+    """Return the scores of a table with one row a score; parameters as for `wide_cells`."""
+    columns = roles.columns
+    names = table[columns["benchmark"]].map(lambda cell: str(cell).strip())
+    read = score_cells(table[columns["score"]])
+    error = _column(table, columns.get("stderr"))
+    items = _column(table, columns.get("n_items"))
+    bounds = bounds_among([name for name in roles.others if name not in own])
+    half = np.where(np.isnan(read.half), _half_of_bounds(table, bounds), read.half)
+    error = np.where(np.isnan(error), half / NORMAL_95, error)
+    info: dict[str, Benchmark] = {}
+    left_out: dict[str, str] = {}
+    for name, rows in names.groupby(names, sort=False).groups.items():
+        part = ScoreCells(
+            read.values[rows], read.percent[rows], read.money[rows], read.half[rows], []
+        )
+        benchmark, why = _declared(str(name), part, declared, named_as_benchmark=True)
+        if benchmark is None:
+            left_out[str(name)] = why
+        else:
+            info[str(name)] = benchmark
+    if not info:
+        raise DataError(f"{what}: no benchmark has a score. {_reasons(left_out)}")
+    cells = pd.DataFrame(
+        {
+            "model": named,
+            "benchmark": names,
+            "score": read.values,
+            "stderr": np.where(error > 0, error, np.nan),
+            "n_items": np.where((items >= 1) & (items == np.floor(items)), items, np.nan),
+            "source": _sources(table, roles),
+        }
+    )
+    used = {name for _, low, high in bounds[:1] for name in (low, high)}
+    ignored = {n: "not a column of a table of scores" for n in roles.others if n not in used}
+    ignored = {name: why for name, why in ignored.items() if name not in own}
+    found = [*_left_out(left_out | ignored), *_scales(info, declared)]
+    found += _unread(columns["score"], table, read)
+    return cells[cells["benchmark"].isin(info)], info, found
+
+
+def _column(table: pd.DataFrame, name: str | None) -> Floats:
+    return np.full(len(table), np.nan) if name is None else score_cells(table[name]).values
+
+
+def _sources(table: pd.DataFrame, roles: Roles) -> list[str]:
+    column = roles.columns.get("source")
+    cells = [""] * len(table) if column is None else table[column].tolist()
+    return [cell.strip() if isinstance(cell, str) else "" for cell in cells]
+
+
+def _error_columns(
+    names: Sequence[str], declared: Mapping[str, Benchmark]
+) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
+    """Return columns of errors with their kind, and none to leave out yet."""
+    free = [name for name in names if name not in declared]
+    errors: dict[str, tuple[str, ...]] = {}
+    for rest, low, high in bounds_among(free):
+        errors[low] = errors[high] = ("bounds", rest, low, high)
+    for name in free:
+        if name not in errors and (is_error(name) or is_interval(name)):
+            errors[name] = ("error" if is_error(name) else "interval", name)
+    return errors, {}
+
+
+def _declared(
+    name: str,
+    cells: ScoreCells,
+    declared: Mapping[str, Benchmark],
+    *,
+    named_as_benchmark: bool = False,
+) -> tuple[Benchmark | None, str]:
+    """Return the declaration of a column of scores, or None and why it is not one."""
+    if name in declared:
+        return declared[name], ""
+    benchmark, why = _scaled(name, cells, named_as_benchmark)
+    if benchmark is None:
+        return None, why
+    short = plain_name(name)
+    top = 100.0 if benchmark.scale == "percent" else 1.0
+    floor = top * GUESSING.get(short, 0.0)
+    bounded = benchmark.scale in ("fraction", "percent") and not benchmark.lower_is_better
+    if not bounded or np.nanmin(cells.values) < floor - _BELOW * top:
+        floor = benchmark.floor
+    return replace(benchmark, floor=floor, group=group_of(short)), ""
+
+
+def _scaled(name: str, cells: ScoreCells, named_as_benchmark: bool) -> tuple[Benchmark | None, str]:
+    """Return the scale of a column of scores, or None and why it is not one."""
+    known = cells.values[~np.isnan(cells.values)]
+    if not named_as_benchmark and is_neither(name):
+        return None, "by its name a rank, price, speed, count or setting"
+    if not known.size:
+        return None, "text, not numbers" if cells.unread else "no numbers"
+    if len(cells.unread) > known.size:
+        return None, "mostly text"
+    low, high = float(known.min()), float(known.max())
+    lower = is_lower(name)
+    unit = unit_of_amount(name)
+    if cells.percent.any():
+        if low < 0 or high > 100:
+            return None, f"percent signs, but scores of {low:g} to {high:g}"
+        return Benchmark(scale="percent", lower_is_better=lower), ""
+    if (unit is not None or cells.money.any()) and low > 0:
+        unit = "USD" if cells.money.any() else unit
+        return Benchmark(scale="positive", unit=unit or "", lower_is_better=lower), ""
+    if is_rating(name) and high > 100:
+        return Benchmark(scale="real", unit="Elo" if "elo" in name.casefold() else "rating"), ""
+    if low >= 0 and high <= 1:
+        return Benchmark(lower_is_better=lower), ""
+    if low >= 0 and high <= 100:
+        return Benchmark(scale="percent", lower_is_better=lower), ""
+    if low >= _RATINGS[0] and high <= _RATINGS[1]:
+        return Benchmark(scale="real", unit="rating"), ""
+    return None, f"numbers of {low:g} to {high:g}, whose scale is not known"
+
+
+def _stderr(
+    table: pd.DataFrame,
+    roles: Roles,
+    columns: Mapping[str, ScoreCells],
+    info: Mapping[str, Benchmark],
+    errors: Mapping[str, tuple[str, ...]],
+) -> dict[str, Floats]:
+    """Return standard errors by benchmark, in the units of its scores."""
+    stderr = {name: columns[name].half / NORMAL_95 for name in info}
+    order = list(table.columns)
+    for name, (kind, *about) in errors.items():
+        left = next((n for n in reversed(order[: order.index(name)]) if n not in errors), None)
+        rest = about[0] if kind == "bounds" else without_error_words(name)
+        owner = scored_by(rest, list(info), left if left in info else None)
+        if owner is None:
+            continue
+        if kind == "error":
+            read = columns[name].values
+        elif kind == "interval":
+            widths = half_widths(table[name])
+            read = columns[name].values if widths is None else widths
+            read = read / NORMAL_95
+        else:
+            read = _half_of_ends(columns, about[1], about[2], columns[owner], info[owner])
+            read = read / NORMAL_95
+        stderr[owner] = np.where(np.isnan(stderr[owner]), read, stderr[owner])
+    return {name: np.where(values > 0, values, np.nan) for name, values in stderr.items()}
+
+
+def _half_of_ends(
+    columns: Mapping[str, ScoreCells], low: str, high: str, scores: ScoreCells, about: Benchmark
+) -> Floats:
+    lower, upper = columns[low].values, columns[high].values
+    if about.scale != "positive":
+        return (upper - lower) / 2
+    with np.errstate(invalid="ignore", divide="ignore"):  # intervals symmetric in logarithms
+        spread = (np.log(upper) - np.log(lower)) / 2 * scores.values
+    return np.where(np.isfinite(spread), spread, np.nan)
+
+
+def _half_of_bounds(table: pd.DataFrame, bounds: Sequence[tuple[str, str, str]]) -> Floats:
+    if not bounds:
+        return np.full(len(table), np.nan)
+    _, low, high = bounds[0]
+    return (score_cells(table[high]).values - score_cells(table[low]).values) / 2
+
+
+def _left_out(reasons: Mapping[str, str]) -> list[Finding]:
+    if not reasons:
+        return []
+    message = (
+        f"{len(reasons)} of the table are not used. {_reasons(reasons)} Declare one that "
+        'measures a skill with benchmarks={"name": Benchmark(scale=...)}, and one that describes '
+        'models with features=["name"].'
+    )
+    return [Finding("warning", "ignored-column", "columns", message)]
+
+
+def _reasons(reasons: Mapping[str, str]) -> str:
+    by_reason: dict[str, list[str]] = {}
+    for name, why in reasons.items():
+        by_reason.setdefault(why, []).append(name)
+    return " ".join(f"{listed(names)}: {why}." for why, names in by_reason.items())
+
+
+def _scales(info: Mapping[str, Benchmark], declared: Mapping[str, Benchmark]) -> list[Finding]:
+    """Say on which scale benchmarks were read that the caller does not declare."""
+    kinds: dict[str, list[str]] = {}
+    for name, about in info.items():
+        if name not in declared:
+            unit = f" ({about.unit})" if about.unit else ""
+            lower = ", lower is better" if about.lower_is_better else ""
+            kinds.setdefault(f"{about.scale}{unit}{lower}", []).append(name)
+    if not kinds:
+        return []
+    said = "; ".join(f"{len(n)} as {kind}: {listed(n, 4)}" for kind, n in kinds.items())
+    floors = [name for name, about in info.items() if about.floor and not about.lower_is_better]
+    guessed = [name for name in floors if name not in declared]
+    floor = (
+        f"; floors of guessing for {listed(guessed, 4)}, else 0" if guessed else "; floors are 0"
+    )
+    groups: dict[str, int] = {}
+    for name, about in info.items():
+        if about.group and name not in declared:
+            groups[about.group] = groups.get(about.group, 0) + 1
+    in_groups = ", ".join(f"{group} {count}" for group, count in groups.items())
+    message = f"scales were read from names and cells: {said}{floor}. "
+    message += f"Groups by names: {in_groups}. " if groups else ""
+    message += "benchmarks= says otherwise."
+    return [Finding("info", "scales-assumed", "benchmarks", message)]
+
+
+def _cells(
+    table: pd.DataFrame, columns: Mapping[str, ScoreCells], info: Mapping[str, Benchmark]
+) -> list[Finding]:
+    """Name cells that were not read, and columns that may mix fractions and percentages."""
+    findings = [f for name in info for f in _unread(name, table, columns[name])]
+    mixed = []
+    for name, about in info.items():
+        plain = columns[name].values[~columns[name].percent]
+        if about.scale == "percent" and ((plain > 0) & (plain < 1)).any():
+            mixed.append(name)
+    if mixed:
+        message = (
+            f"{len(mixed)} benchmarks have scores below 1 among percentages without a sign: "
+            f"{listed(mixed)}. They are read as such small percentages; if they are fractions, "
+            "multiply them by 100."
+        )
+        findings.append(Finding("warning", "scores-tiny", "benchmarks", message))
+    percentages = [name for name, about in info.items() if about.scale == "percent"]
+    alone = [n for n, a in info.items() if a.scale == "fraction" and len(percentages) > _FEW]
+    if alone:
+        message = (
+            f"no score is above 1 on {listed(alone)}, while {len(percentages)} benchmarks are "
+            "percentages. They are read as fractions; if they are small percentages, pass "
+            'benchmarks={"name": Benchmark(scale="percent")}.'
+        )
+        findings.append(Finding("warning", "mixed-units", "benchmarks", message))
+    return findings
+
+
+def _unread(name: str, table: pd.DataFrame, cells: ScoreCells) -> list[Finding]:
+    if not cells.unread or name not in table:
+        return []
+    shown = listed([table[name].iloc[row] for row in cells.unread], 4)
+    message = f"{len(cells.unread)} cells are not numbers and were left out: {shown}."
+    return [Finding("warning", "cell-unread", name, message)]

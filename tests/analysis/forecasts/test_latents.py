@@ -1,0 +1,109 @@
+"""Latents given new scores: what they do to predictors, and latents that the fit has held fixed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import latentscale as ls
+from latentscale.analysis.forecasts import condition as condition_module
+from latentscale.analysis.forecasts import latents
+from latentscale.analysis.forecasts.candidates import from_fit, from_mode
+from latentscale.analysis.forecasts.groups import Group, family_groups
+from latentscale.analysis.forecasts.groups_in_blocks import groups_in_blocks
+from latentscale.analysis.forecasts.new_scores import new_scores
+from latentscale.analysis.forecasts.rows import planned_rows
+from latentscale.dims import SAMPLE
+from latentscale.posterior.fit import Fit
+from latentscale.posterior.pairing import ORIGIN
+
+
+@pytest.fixture(scope="module")
+def fit(small_scores, prior_fit, everything_spec) -> Fit:
+    """Twenty draws of the prior of every term at once."""
+    return prior_fit(everything_spec, small_scores, draws=20)
+
+
+def rows(family: str, lineage: str) -> pd.DataFrame:
+    """Two models with a score each, and one without."""
+    nothing = np.nan
+    return pd.DataFrame(
+        {
+            "model": ["x", "y", "z"],
+            "family": family,
+            "lineage": lineage,
+            "instruct": [0, 1, 0],
+            "params_b": [3.0, 9.0, 40.0],
+            "tokens_t": 1.0,
+            "alpha": [0.6, nothing, nothing],
+            "beta": [nothing, 0.5, nothing],
+        }
+    )
+
+
+def group_of(fit: Fit, table: pd.DataFrame) -> Group:
+    planned = planned_rows(fit, table)
+    (group,) = family_groups(fit, planned, new_scores(fit, planned))
+    return group
+
+
+@pytest.mark.parametrize("hold", [True, False])
+@pytest.mark.parametrize("family", [("fam02", "lin01"), ("fresh", "strange")])
+def test_predictors_are_offset_and_matrix_times_latents(family, hold, fit) -> None:
+    """Effects of all models are moved at once to fill the matrix; here each has its own value."""
+    group = group_of(fit, rows(*family))
+    draws = fit.samples.drop_vars(list(ORIGIN))
+    noise = latents.draw_noise_of_models(fit, draws, group, np.random.default_rng(1))
+    problem = latents.local_problem(fit, draws, group, noise, hold=hold)
+    z = np.random.default_rng(2).normal(size=problem.start.shape)
+    terms, own = problem.terms(np.arange(20), z)
+    values = fit.evaluator.at(draws, group.rows, residuals=own, effects=terms)
+    wanted = latents._cell_eta(values, group)
+    np.testing.assert_allclose(problem.eta(z), wanted, rtol=1e-9, atol=1e-9)
+    assert problem.known.any() == (family[0] == "fam02" and not hold)
+
+
+def test_held_latents_stay_where_the_fit_has_them(fit) -> None:
+    group = group_of(fit, rows("fam02", "lin01")).of_new_scores()
+    assert list(group.rows["model"].values) == ["x", "y"] and group.is_new.all()
+    draws = fit.samples.drop_vars(list(ORIGIN))
+    noise = latents.draw_noise_of_models(fit, draws, group, np.random.default_rng(1))
+    problem = latents.local_problem(fit, draws, group, noise, hold=True)
+    terms, _ = problem.terms(np.arange(20), np.ones(problem.start.shape))
+    had = draws["family_skill"].sel(family=["fam02"]).transpose(*terms["family_skill"].dims)
+    np.testing.assert_allclose(terms["family_skill"].values, had.values, atol=1e-9)
+
+
+def test_candidates_at_the_mode_weigh_draws_as_many_candidates_of_the_prior_do(fit) -> None:
+    groups = [group_of(fit, rows("fam02", "lin01"))]
+    draws = fit.samples.drop_vars(list(ORIGIN))
+    levels = []
+    for make, count in ((from_fit, 4000), (from_mode, 400)):
+        (held,) = groups_in_blocks(fit, draws, groups, np.random.default_rng(1), hold=True)
+        made = held.candidates(make, ls.FewShot(latents=count), np.random.default_rng(3))
+        error = np.sqrt(np.maximum(made.concentration - 1 / count, 0.0))
+        levels.append((made.level, error))
+    (plain, rough), (mode, fine) = levels
+    sure = rough < 0.1  # of some draws even many candidates of the prior say little
+    assert sure.sum() >= 5
+    assert (abs(plain - mode) < 4 * np.hypot(rough, fine) + 0.02)[sure].all()
+
+
+@pytest.mark.filterwarnings("ignore::latentscale.errors.FitWarning")
+@pytest.mark.parametrize(("family", "moves"), [("fam02", True), ("fresh", False)])
+def test_all_latents_move_only_where_held_ones_leave_few_draws(
+    family, moves, fit, monkeypatch
+) -> None:
+    asked = []
+
+    def spied(*arguments, **options):
+        asked.append(options.get("hold", False))
+        return groups_in_blocks(*arguments, **options)
+
+    monkeypatch.setattr(condition_module, "groups_in_blocks", spied)
+    table = rows(family, "lin01").assign(alpha=[0.999, np.nan, np.nan])
+    few_shot = ls.FewShot(latents=2, steps=1, degenerate="warn")
+    forecast = ls.predict(fit, table, few_shot=few_shot)
+    assert asked == ([True, False] if moves else [True])
+    assert forecast.draws.sizes[SAMPLE] == 20

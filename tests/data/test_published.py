@@ -1,0 +1,254 @@
+"""Tables as hubs publish them: columns named anyhow, percent signs, intervals, several sources."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import latentscale as ls
+from latentscale.data.readers import read_published, read_scores
+from latentscale.data.readers.published_cells import amounts, dates, score_cells
+from latentscale.errors import DataError, DataWarning
+
+pytestmark = pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
+
+
+def ratings() -> pd.DataFrame:
+    """Return an arena's table: ratings with intervals, votes, organisation, licence."""
+    return pd.DataFrame(
+        {
+            "Rank* (UB)": [1, 2, 3],
+            "Model": ["gpt-5 (high)", "claude-opus-4-1", "qwen3-32b"],
+            "Arena Score": [1465, 1440, 1322],
+            "95% CI": ["+7/-8", "+5/-5", "±9"],
+            "Coding": [1470, 1450, np.nan],
+            "Votes": ["26,407", "9,114", "8,002"],
+            "Organization": ["OpenAI", "Anthropic", "Alibaba"],
+            "License": ["Proprietary", "Proprietary", "Apache 2.0"],
+            "Release Date": ["2025-08-07", "Aug 2025", "2025-04"],
+        }
+    )
+
+
+def percentages() -> pd.DataFrame:
+    """Return a hub's table of percentages with prices beside them."""
+    return pd.DataFrame(
+        {
+            "Model": ["gpt-5", "o3", "claude-opus-4"],
+            "Creator": ["OpenAI", "OpenAI", "Anthropic"],
+            "Intelligence Index": [69, 65, 59],
+            "GPQA Diamond": ["85.7%", "83.3% ± 2.0", "–"],
+            "AIME 2025": ["94.3%", "88.4%", "73.3%"],
+            "τ²-Bench Telecom": ["85%", "81%", "57%"],
+            "Blended USD/1M Tokens": ["$3.44", "$3.50", "$30.00"],
+            "Context Window": ["400k", "200k", "200k"],
+        }
+    )
+
+
+def test_ratings_are_real_and_their_intervals_give_standard_errors() -> None:
+    scores = read_published(ratings())
+    assert scores.benchmarks == ("Arena Score", "Coding")
+    assert scores.benchmark_info["Arena Score"].scale == "real"
+    assert scores.dataset["stderr"].sel(benchmark="Arena Score").values == pytest.approx(
+        [7.5 / 1.96, 5 / 1.96, 9 / 1.96]
+    )
+    assert scores.dataset["stderr"].sel(benchmark="Coding").isnull().all()
+
+
+def test_what_an_arena_says_of_models_becomes_their_features() -> None:
+    models = read_published(ratings()).to_frame().set_index("model")
+    assert models["provider"].tolist() == ["OpenAI", "Anthropic", "Alibaba"]
+    assert models["open_weights"].tolist() == [0, 0, 1]
+    assert [str(day)[:10] for day in models["released"]] == [
+        "2025-08-07",
+        "2025-08-15",
+        "2025-04-15",
+    ]
+    assert models.loc["gpt-5 (high)", "effort"] == "high"
+
+
+def test_percent_signs_are_percentages_and_guessing_has_its_floor() -> None:
+    scores = read_published(percentages())
+    assert scores.benchmarks == ("GPQA Diamond", "AIME 2025", "τ²-Bench Telecom")
+    gpqa = scores.dataset.sel(benchmark="GPQA Diamond")
+    assert gpqa["score"].values == pytest.approx([0.857, 0.833, np.nan], nan_ok=True)
+    assert gpqa["stderr"].values[1] == pytest.approx(0.02 / 1.96)
+    assert scores.benchmark_info["GPQA Diamond"].floor == 0.25
+    assert scores.benchmark_info["AIME 2025"].floor == 0
+    assert scores.benchmark_info["τ²-Bench Telecom"].group == "agents"
+
+
+def test_columns_that_are_no_benchmarks_are_named_once_with_the_reason() -> None:
+    ignored = read_published(percentages()).audit.filter("ignored-column")
+    assert len(ignored) == 1
+    message = next(iter(ignored)).message
+    assert '"Intelligence Index": a mean or index of the others.' in message
+    assert '"Blended USD/1M Tokens", "Context Window": by its name a rank, price' in message
+
+
+def test_a_declaration_makes_any_column_a_benchmark() -> None:
+    about = {"Intelligence Index": ls.Benchmark(scale="percent")}
+    scores = read_published(percentages(), benchmarks=about)
+    assert scores.dataset["score"].sel(benchmark="Intelligence Index").values[0] == 0.69
+
+
+def test_a_further_column_is_a_feature_where_it_is_declared() -> None:
+    table = percentages().assign(tools=[1, 0, 1])
+    scores = read_published(table, features=["tools"])
+    assert "tools" not in scores.benchmarks
+    assert scores.dataset["tools"].values.tolist() == [1, 0, 1]
+
+
+def test_read_scores_and_its_files_take_a_published_table(tmp_path: Path) -> None:
+    percentages().to_csv(tmp_path / "hub.csv", index=False)
+    assert read_scores(tmp_path / "hub.csv").n_observed == 8
+
+
+def test_minutes_are_positive_and_their_bounds_count_in_logarithms() -> None:
+    table = pd.DataFrame({"model": ["gpt-5", "o3"], "p50_horizon_minutes": [120.0, 60.0]})
+    table = table.assign(p50_low=[60.0, 30.0], p50_high=[240.0, 120.0], usd_cost=[3.0, 4.0])
+    scores = read_published(table)
+    assert scores.benchmarks == ("p50_horizon_minutes",)
+    assert scores.benchmark_info["p50_horizon_minutes"].scale == "positive"
+    expected = np.log(2) / 1.96 * np.array([120, 60])
+    assert scores.dataset["stderr"].values.ravel() == pytest.approx(expected)
+
+
+def test_agents_of_one_model_are_averaged_or_the_best_is_taken() -> None:
+    table = pd.DataFrame(
+        {
+            "Model": ["gpt-5", "gpt-5", "o3"],
+            "Agent": ["OpenHands", "SWE-agent", "SWE-agent"],
+            "Date": ["2025-09-01", "2025-08-15", "2025-05-01"],
+            "% Resolved": ["70%", "60%", "50%"],
+        }
+    )
+    mean, best = read_published(table), read_published(table, repeats="best")
+    assert mean.dataset["score"].values.ravel() == pytest.approx([0.65, 0.5])
+    assert best.dataset["score"].sel(model="gpt-5").values == pytest.approx([0.7])
+    assert str(mean.dataset["released"].values[0])[:10] == "2025-08-15"
+
+
+def test_sources_apart_are_benchmarks_of_one_task() -> None:
+    table = pd.DataFrame(
+        {"Model": ["gpt-5", "gpt-5", "o3"], "Benchmark": "gpqa", "Score": [0.9] * 3}
+    )
+    table = table.assign(Score=[0.9, 0.8, 0.7], Source=["vendor", "Epoch", "Epoch"])
+    scores = read_published(table, sources="apart")
+    assert scores.benchmarks == ("gpqa (vendor)", "gpqa")
+    assert scores.benchmark_info["gpqa (vendor)"].task == "gpqa"
+    assert read_published(table).dataset["score"].values.ravel() == pytest.approx([0.85, 0.7])
+
+
+def test_a_long_table_keeps_its_errors_and_items() -> None:
+    table = pd.DataFrame({"model": ["gpt-5", "o3"], "benchmark": "hle", "score": [0.25, 0.2]})
+    table = pd.concat([table, table.assign(benchmark="aime", score=[0.9, 0.8])])
+    scores = read_scores(table.assign(stderr=0.02, n_items=2500, organization="OpenAI"))
+    assert (scores.dataset["stderr"] == 0.02).all()
+    assert (scores.dataset["cell_items"] == 2500).all()
+
+
+def test_efforts_in_a_column_of_their_own_make_models_apart() -> None:
+    table = pd.DataFrame({"Model": ["gpt-5", "gpt-5"], "Reasoning effort": ["low", "high"]})
+    scores = read_published(table.assign(HLE=[10.0, 25.0]))
+    assert scores.models == ("gpt-5 (low)", "gpt-5 (high)")
+    assert scores.dataset["effort"].values.tolist() == ["low", "high"]
+
+
+def test_chinese_tables_are_read() -> None:
+    table = pd.DataFrame({"模型": ["qwen3-32b", "glm-4.6"], "机构": ["阿里", "智谱"]})
+    table = table.assign(
+        发布时间=["2025/04/28", "2025年9月"], 参数量=["32B", "N/A"], 数学=[70.1, 80.2]
+    )
+    scores = read_published(table)
+    assert scores.benchmarks == ("数学",)
+    assert scores.dataset["params"].values.tolist()[0] == 32
+    assert [str(day)[:10] for day in scores.dataset["released"].values] == [
+        "2025-04-28",
+        "2025-09-15",
+    ]
+
+
+def test_numbers_of_no_known_scale_are_left_out_and_named() -> None:
+    table = percentages().assign(Points=[120.0, 3000.0, 44.0])
+    scores = read_published(table)
+    assert "Points" not in scores.benchmarks
+    assert '"Points": numbers of 44 to 3000' in str(scores.audit)
+
+
+def test_a_fraction_among_percentages_is_named() -> None:
+    scores = read_published(percentages().assign(a=[50.0, 0.6, 70.0]).assign(d=[0.1, 0.2, 0.3]))
+    assert next(iter(scores.audit.filter("scores-tiny"))).message.startswith("1 benchmarks")
+    assert '"d"' in next(iter(scores.audit.filter("mixed-units"))).message
+
+
+def test_a_misspelt_family_is_left_to_its_owner() -> None:
+    table = pd.DataFrame({"model": ["a-1b"], "famliy": ["a"], "mmlu": [0.3]})
+    with pytest.raises(DataError, match="famliy"):
+        read_scores(table)
+
+
+def test_a_table_without_models_or_benchmarks_is_refused() -> None:
+    with pytest.raises(DataError, match="no column names the models"):
+        read_published(pd.DataFrame({"x": [1.0]}))
+    with pytest.raises(DataError, match="no column is a benchmark"):
+        read_published(pd.DataFrame({"Model": ["a"], "Price": [3.0]}))
+
+
+@pytest.mark.parametrize("first", ["Model", "model"])
+def test_repeated_columns_are_refused(first: str) -> None:
+    table = pd.DataFrame([["gpt-5", 0.1, 0.2]], columns=[first, "a", "a"])
+    for reader in (read_published, read_scores):
+        with pytest.raises(DataError, match=r"named more than once|occurs 2 times"):
+            reader(table)
+
+
+def test_unread_cells_are_counted_with_their_column() -> None:
+    table = percentages()
+    table.loc[0, "AIME 2025"] = "see notes"
+    with pytest.warns(DataWarning, match=r"AIME 2025: 1 cells are not numbers.*see notes"):
+        read_published(table)
+
+
+def test_sizes_are_read_in_their_units() -> None:
+    cells = pd.Series(["72B", "671B (37B active)", "1.5T", "350M", 7e9, 7.2, "N/A"], dtype=object)
+    expected = [72, 671, 1500, 0.35, 7, 7.2, np.nan]
+    assert amounts(cells, unit=1e9) == pytest.approx(expected, nan_ok=True)
+
+
+def test_printed_scores_are_read() -> None:
+    texts = ["45.3%", "$5,478.20", "1,465*", "78.2 (±1.1)", "-", "soon", 3, "-$20", "45,3"]
+    read = score_cells(pd.Series(texts, dtype=object))
+    expected = [45.3, 5478.2, 1465, 78.2, np.nan, np.nan, 3, -20, np.nan]
+    assert read.values == pytest.approx(expected, nan_ok=True)
+    assert (read.unread, read.half[3]) == ([5, 8], 1.1)
+
+
+def test_names_are_read_without_links_and_medals() -> None:
+    models = ['<a href="https://x.y">gpt-5</a>', "[o3](https://x.y)", "🥇 Claude Opus 4"]
+    scores = read_published(pd.DataFrame({"Model": models, "HLE": [20.0, 25.0, 11.0]}))
+    assert scores.models == ("gpt-5", "o3", "Claude Opus 4")
+    assert "3 names are read without" in str(scores.audit.filter("names-cleaned"))
+
+
+def test_dates_without_a_day_are_in_their_middle() -> None:
+    read, odd = dates(pd.Series(["2024", "2024-09", "Sept. 2024", "Q3 2024", None], dtype=object))
+    assert [day and str(day.date()) for day in read] == [
+        "2024-07-01",
+        "2024-09-15",
+        "2024-09-15",
+        None,
+        None,
+    ]
+    assert odd == ["Q3 2024"]
+
+
+def test_the_best_row_is_the_lowest_where_lower_is_better() -> None:
+    table = pd.DataFrame({"Model": ["gpt-5", "gpt-5", "o3"], "Error rate": [0.3, 0.1, 0.5]})
+    lower = {"Error rate": ls.Benchmark(lower_is_better=True)}
+    best = read_published(table, repeats="best", benchmarks=lower)
+    assert best.dataset["score"].sel(model="gpt-5").values == pytest.approx([0.1])
