@@ -25,11 +25,23 @@ class Named(Protocol):
 
     What the equations may do with either: arithmetic, which broadcasts over dims by name and takes
     numbers too, and a few methods that both have. Functions are those of `maths_of`.
+
+    Examples
+    --------
+    >>> array = xr.DataArray([[1.0, 3.0], [2.0, 4.0]], dims=("model", "skill"))
+    >>> (array + 1.0).dims
+    ('model', 'skill')
     """
 
     @property
     def dims(self) -> tuple[Any, ...]:
-        """Names of the dims, in order."""
+        """Names of the dims, in order.
+
+        Examples
+        --------
+        >>> array.dims
+        ('model', 'skill')
+        """
 
     def __neg__(self) -> Named: ...
 
@@ -56,19 +68,99 @@ class Named(Protocol):
     def __gt__(self, other: Any, /) -> Named: ...
 
     def sum(self, dim: Any = ..., /) -> Named:
-        """Return the sum over a dim."""
+        """Return the sum over a dim.
+
+        Parameters
+        ----------
+        dim
+            Name of a dim, or several; by default all.
+
+        Returns
+        -------
+        Named
+            Without these dims.
+
+        Examples
+        --------
+        >>> array.sum("skill").values.tolist()
+        [4.0, 6.0]
+        """
 
     def mean(self, dim: Any = ..., /) -> Named:
-        """Return the mean over a dim."""
+        """Return the mean over a dim.
+
+        Parameters
+        ----------
+        dim
+            Name of a dim, or several; by default all.
+
+        Returns
+        -------
+        Named
+            Without these dims.
+
+        Examples
+        --------
+        >>> array.mean("skill").values.tolist()
+        [2.0, 3.0]
+        """
 
     def isel(self, indexers: Any = ..., /) -> Named:
-        """Return elements by position along dims."""
+        """Return elements by position along dims.
+
+        Parameters
+        ----------
+        indexers
+            Positions by dim.
+
+        Returns
+        -------
+        Named
+            The elements; a dim of a single position goes.
+
+        Examples
+        --------
+        >>> array.isel({"model": 1}).values.tolist()
+        [2.0, 4.0]
+        """
 
     def rename(self, names: Any = ..., /) -> Named:
-        """Return the array with other names of dims."""
+        """Return the array with other names of dims.
+
+        Parameters
+        ----------
+        names
+            New names by old ones.
+
+        Returns
+        -------
+        Named
+            The same values.
+
+        Examples
+        --------
+        >>> array.rename({"skill": "other_skill"}).dims
+        ('model', 'other_skill')
+        """
 
     def transpose(self, *dims: Any) -> Named:
-        """Return the array with dims in this order."""
+        """Return the array with dims in this order.
+
+        Parameters
+        ----------
+        *dims
+            Names of all dims.
+
+        Returns
+        -------
+        Named
+            The same values in that order.
+
+        Examples
+        --------
+        >>> array.transpose("skill", "model").dims
+        ('skill', 'model')
+        """
 
 
 def on_draws(array: Named) -> xr.DataArray:
@@ -85,7 +177,15 @@ def on_draws(array: Named) -> xr.DataArray:
 
 
 class Maths(ABC):
-    """Elementwise functions for the model's equations, for links and for likelihoods."""
+    """Elementwise functions for the model's equations, for links and for likelihoods.
+
+    Examples
+    --------
+    >>> from latentscale.extend import maths_of
+    >>> x = xr.DataArray([0.25, 0.5], dims="model")
+    >>> maths_of(x).logit(x).round(3).values.tolist()
+    [-1.099, 0.0]
+    """
 
     @abstractmethod
     def _apply(self, function: str, *arguments: Named | float) -> Named:
@@ -229,7 +329,24 @@ class _XtensorMaths(Maths):
 
 
 def maths_of(array: Named | None) -> Maths:
-    """Return the elementwise functions that fit the kind of `array`; None for a PyTensor graph."""
+    """Return the elementwise functions that fit the kind of `array`; None for a PyTensor graph.
+
+    Parameters
+    ----------
+    array
+        An array with named dims.
+
+    Returns
+    -------
+    Maths
+        Functions for DataArrays, or for variables of a graph.
+
+    Examples
+    --------
+    >>> half = xr.DataArray(0.0)
+    >>> float(maths_of(half).sigmoid(half))
+    0.5
+    """
     return _XarrayMaths() if isinstance(array, xr.DataArray) else _XtensorMaths()
 
 
@@ -238,6 +355,23 @@ def as_data(values: np.ndarray, dims: tuple[str, ...]) -> Named:
 
     Along dims that change from table to table it is a shared variable of unknown length: models
     of one structure then have one graph, and what was compiled for one table serves the next.
+
+    Parameters
+    ----------
+    values
+        The array.
+    dims
+        Names of its dims.
+
+    Returns
+    -------
+    Named
+        A variable of the graph.
+
+    Examples
+    --------
+    >>> as_data(np.zeros(3), ("skill",)).dims
+    ('skill',)
     """
     from pytensor.xtensor import as_xtensor
     from pytensor.xtensor.type import xtensor_shared

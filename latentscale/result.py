@@ -195,6 +195,11 @@ class Picture:
     name
         Name of a function of `latentscale.plots`, or ``"module:function"`` of any other that
         returns a `Drawing` or a matplotlib figure.
+
+    Examples
+    --------
+    >>> vars(ls.results.Skills)["plot"].name
+    'plot_loadings'
     """
 
     def __init__(self, name: str) -> None:
@@ -307,7 +312,14 @@ class TableOrMethod:
 
 
 class FixedTable(Result, table_was_attribute=True):
-    """A result whose table, the field `rows`, holds no interval."""
+    """A result whose table, the field `rows`, holds no interval.
+
+    Examples
+    --------
+    >>> passing = ls.probability_above(fit, planned, {"mmlu": 0.5}, seed=1)
+    >>> isinstance(passing, FixedTable)
+    True
+    """
 
     rows: pd.DataFrame
 
@@ -331,8 +343,8 @@ class FixedTable(Result, table_was_attribute=True):
 
         Examples
         --------
-        >>> comparison.table()["name"].tolist()
-        ['skills', 'one curve']
+        >>> passing.table()["benchmark"].tolist()
+        ['mmlu']
         """
         return self.rows.copy()
 

@@ -35,6 +35,11 @@ class ReportSection:
     blocks
         ``"module:function"`` that makes its blocks of a request. By default the verb's function is
         called with the fit, and its result shown: headline, advice, picture and table.
+
+    Examples
+    --------
+    >>> ReportSection("leaders", "Leaders", place=50).heading
+    'Leaders'
     """
 
     key: str
@@ -61,6 +66,12 @@ class Verb:
         from the function: its arguments become options, and its result is printed and written.
     section
         Its section in the report; None for none.
+
+    Examples
+    --------
+    >>> from latentscale.extend import VERBS
+    >>> VERBS["frontier"].name
+    'frontier'
     """
 
     name: ClassVar[str]
@@ -71,12 +82,34 @@ class Verb:
 
     @classmethod
     def question(cls) -> str:
-        """Return the question."""
+        """Return the question.
+
+        Returns
+        -------
+        str
+            The first line of the docstring.
+
+        Examples
+        --------
+        >>> VERBS["frontier"].question()
+        'How good will the best model be, and when?'
+        """
         return cleandoc(cls.__doc__ or "").partition("\n")[0]
 
     @classmethod
     def answer(cls) -> Callable[..., Any]:
-        """Return the function, imported if need be."""
+        """Return the function, imported if need be.
+
+        Returns
+        -------
+        callable
+            A function whose first argument is a fit.
+
+        Examples
+        --------
+        >>> VERBS["frontier"].answer() is ls.frontier
+        True
+        """
         return imported(cls.function) if isinstance(cls.function, str) else cls.function
 
 

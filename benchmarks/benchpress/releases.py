@@ -140,7 +140,7 @@ def report(tables: dict[str, dict[int, pd.DataFrame]], options: argparse.Namespa
     ]
     for count in (0, GIVEN):
         every = pd.concat([by_count[count] for by_count in tables.values()])
-        rows.append({"released from": "all three", "given": str(count), **row(every)})
+        rows.append({"released from": "all", "given": str(count), **row(every)})
     medians = [
         f"{np.median([float(row(by_count[count])['MedAE']) for by_count in tables.values()]):.2f} "
         f"with {count} given"

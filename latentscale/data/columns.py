@@ -27,7 +27,23 @@ _FINITE: Final = "Infinite values are not allowed; give a finite number, or leav
 
 
 def is_missing(value: object) -> bool:
-    """Return whether a cell is empty: None, NaN, NaT or NA."""
+    """Return whether a cell is empty: None, NaN, NaT or NA.
+
+    Parameters
+    ----------
+    value
+        A cell of a table.
+
+    Returns
+    -------
+    bool
+        False for text, also where it is empty.
+
+    Examples
+    --------
+    >>> is_missing(None), is_missing(float("nan")), is_missing("")
+    (True, True, False)
+    """
     if value is None or value is pd.NA or value is pd.NaT:
         return True
     return isinstance(value, float | np.floating) and bool(np.isnan(value))

@@ -30,6 +30,11 @@ class Problem:
         Column that it is about, or an empty string.
     row
         Row position starting at 0, or -1 when it is not about one row.
+
+    Examples
+    --------
+    >>> Problem('column "mmlu": no score', "mmlu").row
+    -1
     """
 
     text: str
@@ -46,7 +51,29 @@ def shown_cell(value: object) -> str:
 
 
 def at_cell(row: int, model: str, column: str, value: object, rule: str) -> Problem:
-    """Return the problem of one cell: its row, model, column and value, then the rule."""
+    """Return the problem of one cell: its row, model, column and value, then the rule.
+
+    Parameters
+    ----------
+    row
+        Position of the row, from 0.
+    model, column
+        Names of the model and of the column.
+    value
+        What the cell holds.
+    rule
+        What is allowed and what to do, in sentences.
+
+    Returns
+    -------
+    Problem
+        With the whole sentence as its text.
+
+    Examples
+    --------
+    >>> at_cell(3, "a-1b", "mmlu", 1.2, "Scores are fractions.").text
+    'row 3 (model "a-1b"), column "mmlu": 1.2. Scores are fractions.'
+    """
     named = f' (model "{model}")' if model else ""
     return Problem(f'row {row}{named}, column "{column}": {shown_cell(value)}. {rule}', column, row)
 
@@ -70,7 +97,27 @@ def at_cells(
     values: Sequence[object],
     rule: str,
 ) -> list[Problem]:
-    """Return one problem a cell, for cells of one column that break the same rule."""
+    """Return one problem a cell, for cells of one column that break the same rule.
+
+    Parameters
+    ----------
+    column
+        Name of the column.
+    rows, labels, values
+        Position, model and content of each cell, all of one length.
+    rule
+        What is allowed and what to do, in sentences.
+
+    Returns
+    -------
+    list of Problem
+        In the order of the cells.
+
+    Examples
+    --------
+    >>> [p.row for p in at_cells("mmlu", [0, 2], ["a", "b"], [1.2, 3.0], "Scores are fractions.")]
+    [0, 2]
+    """
     cells = zip(rows, labels, values, strict=True)
     return [at_cell(row, label, column, value, rule) for row, label, value in cells]
 

@@ -23,6 +23,18 @@ class Likelihood(Record):
 
     A kind is a subclass with a field ``kind``, registered by ``@LIKELIHOODS.add``. See
     ``latentscale/model/likelihoods`` for the kinds of the package.
+
+    Attributes
+    ----------
+    kind
+        Its name in a spec.
+
+    Examples
+    --------
+    >>> from latentscale.extend import LIKELIHOODS
+    >>> beta = LIKELIHOODS["beta"]()
+    >>> beta.kind, beta.needs_items
+    ('beta', False)
     """
 
     kind: str
@@ -52,7 +64,18 @@ class Likelihood(Record):
     """Whether `latentscale.inference.marginal.kernel` has its compiled scalar form."""
 
     def parameters(self) -> dict[str, Parameter]:
-        """Return the likelihood's own parameters by name: each with its slot and its dims."""
+        """Return the likelihood's own parameters by name: each with its slot and its dims.
+
+        Returns
+        -------
+        dict
+            `Parameter` by name; empty for a likelihood without parameters of its own.
+
+        Examples
+        --------
+        >>> sorted(LIKELIHOODS["student-t"]().parameters())
+        ['tail']
+        """
         return {}
 
     @abstractmethod
@@ -65,6 +88,16 @@ class Likelihood(Record):
             The likelihood's own parameters.
         n_items
             Item counts, dims (benchmark,) or (cell,).
+
+        Returns
+        -------
+        Noise
+            The noise, with the parameters in it.
+
+        Examples
+        --------
+        >>> beta.noise({}, xr.DataArray([100.0], dims="benchmark"))
+        BetaNoise()
         """
 
     def unbounded(self, parameters: Mapping[str, Named]) -> Noise:
@@ -76,6 +109,16 @@ class Likelihood(Record):
         ----------
         parameters
             The likelihood's own parameters.
+
+        Returns
+        -------
+        Noise
+            The noise around the linear predictor.
+
+        Examples
+        --------
+        >>> beta.unbounded({})
+        NormalNoise()
         """
         return NormalNoise()
 
@@ -88,6 +131,14 @@ class Noise(ABC):
     named dims, or plain settings. A PyMC model takes `log_density` and `draw` as they are, unless
     the kind also has the method `observe` of `Observes`. Log densities are per unit of score for
     every likelihood, so that they compare.
+
+    Examples
+    --------
+    >>> from latentscale.extend import LIKELIHOODS
+    >>> noise = LIKELIHOODS["beta"]().noise({}, xr.DataArray([100.0], dims="benchmark"))
+    >>> mean = xr.DataArray([0.2, 0.6], dims="model")
+    >>> noise.draw(mean, xr.DataArray(50.0), np.random.default_rng(1)).dims
+    ('model',)
     """
 
     @abstractmethod
@@ -96,17 +147,67 @@ class Noise(ABC):
 
         Written with the functions of `latentscale.maths.maths_of`, it serves draws and the
         PyMC model; a kind that has `observe` needs it on draws alone.
+
+        Parameters
+        ----------
+        score
+            Scores, fractions inside (0, 1).
+        mean
+            Expected scores mu.
+        phi
+            Precision.
+
+        Returns
+        -------
+        Named
+            Natural logarithms, with the dims of all three.
+
+        Examples
+        --------
+        >>> noise.log_density(xr.DataArray(0.5), mean, xr.DataArray(50.0)).dims
+        ('model',)
         """
 
     @abstractmethod
     def draw(self, mean: xr.DataArray, phi: xr.DataArray, rng: np.random.Generator) -> xr.DataArray:
-        """Draw a new score for every element of `mean`, with its dims."""
+        """Draw a new score for every element of `mean`, with its dims.
+
+        Parameters
+        ----------
+        mean
+            Expected scores mu.
+        phi
+            Precision, whose dims are among those of `mean`.
+        rng
+            NumPy's generator, which is moved on.
+
+        Returns
+        -------
+        xarray.DataArray
+            New scores, with the dims of `mean`.
+
+        Examples
+        --------
+        >>> drawn = noise.draw(mean, xr.DataArray(50.0), np.random.default_rng(1))
+        >>> bool(((drawn > 0) & (drawn < 1)).all())
+        True
+        """
 
     def steps(self) -> tuple[Step, ...]:
         """Return what `draw` does, as passes over all scores that follow one another.
 
         Each takes what the one before gave, mean, phi and a source of random numbers. Taking one
         over consecutive parts of the scores, then the next, gives the numbers of `draw`.
+
+        Returns
+        -------
+        tuple of callable
+            From (what was drawn before, mean, phi, rng) to new values.
+
+        Examples
+        --------
+        >>> len(noise.steps())
+        1
         """
         return (lambda _, mean, phi, rng: self.draw(mean, phi, rng),)
 
@@ -122,17 +223,59 @@ class Noise(ABC):
             Precision of the noise itself, and expected scores.
         sampling
             1 / n, 0 for none (`latentscale.data.scaling.sampling_of`).
+
+        Returns
+        -------
+        Named
+            The precision of both together.
+
+        Examples
+        --------
+        >>> float(noise.sampled(xr.DataArray(99.0), mean, xr.DataArray(0.01)).round(2))
+        49.25
         """
         return phi * (1 - sampling) / (1 + phi * sampling)
 
     def at(self, indexers: Mapping[str, Any]) -> Self:
-        """Return the noise of some cells, picked by index along dims."""
+        """Return the noise of some cells, picked by index along dims.
+
+        Parameters
+        ----------
+        indexers
+            Positions by dim.
+
+        Returns
+        -------
+        Noise
+            Of the same kind.
+
+        Examples
+        --------
+        >>> noise.at({"benchmark": [0]}) == noise
+        True
+        """
         return self.mapped(
             lambda array: array.isel({dim: indexers[dim] for dim in array.dims if dim in indexers})
         )
 
     def mapped(self, change: Callable[[Any], Any]) -> Self:
-        """Return the noise with each of its arrays changed; other fields stay."""
+        """Return the noise with each of its arrays changed; other fields stay.
+
+        Parameters
+        ----------
+        change
+            From an array to an array.
+
+        Returns
+        -------
+        Noise
+            Of the same kind.
+
+        Examples
+        --------
+        >>> noise.mapped(lambda array: array + 1) == noise  # of a noise without arrays
+        True
+        """
         changed: dict[str, Any] = {}
         for field in fields(self):
             value = getattr(self, field.name)
@@ -143,7 +286,18 @@ class Noise(ABC):
         return replace(self, **changed)
 
     def arrays(self) -> Iterator[Named]:
-        """Yield its arrays, and those of noises that it is put together from."""
+        """Yield its arrays, and those of noises that it is put together from.
+
+        Returns
+        -------
+        Iterator
+            Arrays with named dims.
+
+        Examples
+        --------
+        >>> list(noise.arrays())
+        []
+        """
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, Noise):
@@ -192,6 +346,25 @@ class NormalNoise(Noise):
 
 
 def aligned(mean: xr.DataArray, other: Named) -> tuple[np.ndarray, np.ndarray]:
-    """Return both arrays with the dims of `mean`, in its order."""
+    """Return both arrays with the dims of `mean`, in its order.
+
+    Parameters
+    ----------
+    mean
+        Expected scores.
+    other
+        An array whose dims are among those of `mean`.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Both arrays, of the shape of `mean`.
+
+    Examples
+    --------
+    >>> mean = xr.DataArray([[0.2, 0.6]], dims=("sample", "model"))
+    >>> aligned(mean, xr.DataArray([5.0, 6.0], dims="model"))[1].tolist()
+    [[5.0, 6.0]]
+    """
     wide, narrow = xr.broadcast(mean, on_draws(other))
     return wide.transpose(*mean.dims).values, narrow.transpose(*mean.dims).values

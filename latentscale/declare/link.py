@@ -16,6 +16,18 @@ class Link(Record):
 
     A kind is a subclass with a field ``kind``, registered by ``@LINKS.add``; its instances are
     part of a spec. See ``latentscale/model/links`` for the kinds of the package.
+
+    Attributes
+    ----------
+    kind
+        Its name in a spec.
+
+    Examples
+    --------
+    >>> from latentscale.extend import LINKS
+    >>> link = LINKS["logistic"]()
+    >>> float(link.share({}, xr.DataArray(0.0)))
+    0.5
     """
 
     kind: str
@@ -32,11 +44,33 @@ class Link(Record):
     """
 
     def parameters(self) -> dict[str, Parameter]:
-        """Return the link's own parameters by name: each with its prior slot and its dims."""
+        """Return the link's own parameters by name: each with its prior slot and its dims.
+
+        Returns
+        -------
+        dict
+            `Parameter` by name; empty for a link without parameters of its own.
+
+        Examples
+        --------
+        >>> LINKS["power-logistic"]().parameters()
+        {'link_power': Parameter(slot='link_power', dims=('benchmark',))}
+        """
         return {}
 
     def coords(self) -> dict[str, list[str]]:
-        """Return the coordinates of dims that are the link's own."""
+        """Return the coordinates of dims that are the link's own.
+
+        Returns
+        -------
+        dict
+            Labels by dim.
+
+        Examples
+        --------
+        >>> link.coords()
+        {}
+        """
         return {}
 
     def constants(self, parameters: Mapping[str, Named]) -> dict[str, Named]:
@@ -44,6 +78,21 @@ class Link(Record):
 
         A model computes it once for each benchmark, before parameters are spread over cells;
         `share` takes it where it is among its parameters.
+
+        Parameters
+        ----------
+        parameters
+            The link's own parameters, dims (benchmark, ...).
+
+        Returns
+        -------
+        dict
+            Arrays by name.
+
+        Examples
+        --------
+        >>> link.constants({})
+        {}
         """
         return {}
 
@@ -58,4 +107,15 @@ class Link(Record):
         eta
             Linear predictor; an xarray array or a variable of a PyTensor graph. Use the functions
             of `latentscale.maths.maths_of`, which serve both.
+
+        Returns
+        -------
+        Named
+            With the dims of `eta`.
+
+        Examples
+        --------
+        >>> eta = xr.DataArray([-1.0, 0.0, 1.0], dims="model")
+        >>> link.share({}, eta).round(3).values.tolist()
+        [0.269, 0.5, 0.731]
         """

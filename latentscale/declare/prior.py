@@ -267,6 +267,11 @@ class PriorSlot:
         What a value says in scores, for `latentscale.elicit`: ``"level"``, the score of a benchmark
         at average skill; ``"shift"``, a change of the linear predictor, or its standard deviation;
         ``"noise"``, how far scores scatter; ``"ceiling"``; or ``"own"`` where it says nothing.
+
+    Examples
+    --------
+    >>> ls.declare.PRIOR_SLOTS["intercept"].default
+    Prior('Normal', mu=0.0, sigma=2.0)
     """
 
     default: Prior
@@ -276,7 +281,20 @@ class PriorSlot:
 
 @dataclass(frozen=True)
 class Parameter:
-    """A top-level parameter of the model: the slot of its prior, and its dims."""
+    """A top-level parameter of the model: the slot of its prior, and its dims.
+
+    Parameters
+    ----------
+    slot
+        Name of its prior slot.
+    dims
+        Names of its dims, in order.
+
+    Examples
+    --------
+    >>> Parameter("slope", ("covariate", "skill")).slot
+    'slope'
+    """
 
     slot: str
     dims: tuple[str, ...]

@@ -17,7 +17,13 @@ from latentscale.validate import plain
 
 
 class Record(BaseModel):
-    """A frozen record that refuses unknown fields and values of another type."""
+    """A frozen record that refuses unknown fields and values of another type.
+
+    Examples
+    --------
+    >>> isinstance(ls.load_spec("latentscale"), Record)
+    True
+    """
 
     # Terms speak of models, and pydantic before 2.10 keeps names that begin with model_ to itself.
     model_config = ConfigDict(

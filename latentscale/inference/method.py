@@ -22,7 +22,13 @@ MOST_COUNTED = 2**31 - 1
 
 @dataclass(frozen=True)
 class Method(ABC):
-    """An inference method; its fields are its settings."""
+    """An inference method; its fields are its settings.
+
+    Examples
+    --------
+    >>> isinstance(ls.NUTS(), Method)
+    True
+    """
 
     @abstractmethod
     def draw(self, spec: ModelSpec, design: Design, *, seed: int, progress: bool) -> Draws:
@@ -36,6 +42,18 @@ class Method(ABC):
             Seed of the random numbers; the same seed gives the same draws, as `fit` says.
         progress
             Whether to show progress.
+
+        Returns
+        -------
+        Draws
+            Posterior with dims (chain, draw, ...), sampling statistics, status and seconds.
+
+        Examples
+        --------
+        >>> method = ls.Laplace(draws=50)
+        >>> drawn = method.draw(pooled.spec, pooled.design, seed=1, progress=False)
+        >>> drawn.posterior.sizes["draw"]
+        50
         """
 
     @property

@@ -83,7 +83,31 @@ def build(spec: ModelSpec, scores: Scores) -> pm.Model:
 
 @double_precision()
 def build_design(spec: ModelSpec, design: Design) -> pm.Model:
-    """Turn a spec and a prepared design into a PyMC model (see `build`)."""
+    """Turn a spec and a prepared design into a PyMC model (see `build`).
+
+    Parameters
+    ----------
+    spec
+        The model.
+    design
+        Its constants on a table, as ``fit.design`` has them.
+
+    Returns
+    -------
+    pymc.Model
+        With the observed cells.
+
+    Raises
+    ------
+    SpecError
+        If a term cannot be declared: a variable or dim has the name of another.
+
+    Examples
+    --------
+    >>> model = build_design(pooled.spec, pooled.design)
+    >>> sorted(v.name for v in model.free_RVs)
+    ['benchmark_slope', 'intercept', 'precision']
+    """
     with pm.Model(coords=coordinates_of(spec, design), check_bounds=False) as model:
         values: dict[str, Named] = {
             name: as_data(array.values, dims=(BENCHMARK,))

@@ -61,6 +61,12 @@ class Design:
     centred
         Whether families' effects are taken from their mean over what was fitted. A part of a
         table cannot know that mean (see `latentscale.model.batches`).
+
+    Examples
+    --------
+    >>> design = fit.design
+    >>> design.x.dims, len(design.score_of_cell) == fit.scores.n_observed
+    (('model', 'covariate'), True)
     """
 
     def __repr__(self) -> str:
@@ -87,18 +93,87 @@ class Design:
 
     @property
     def instruct(self) -> xr.DataArray:
-        """The instruct flag, 0 or 1, dims (model,)."""
+        """The instruct flag, 0 or 1, dims (model,).
+
+        Examples
+        --------
+        >>> design.instruct.dims
+        ('model',)
+        """
         return self.scores.dataset["instruct"]
 
     @property
     def undisclosed(self) -> tuple[str, ...]:
-        """Models whose training tokens are needed and undisclosed, and so are parameters."""
+        """Models whose training tokens are needed and undisclosed, and so are parameters.
+
+        Examples
+        --------
+        >>> design.undisclosed
+        ()
+        """
         unknown = self.x.isnull().any(COVARIATE) & self.scores.dataset["tokens"].isnull()
         return tuple(str(name) for name in self.x[MODEL].values[unknown.values])
 
-    @cached_property
+    @property
     def estimated(self) -> dict[str, tuple[str, int]]:
-        """Missing values of features that are parameters: base covariate and row, by label."""
+        """Missing values of features that are parameters: base covariate and row, by label.
+
+        Examples
+        --------
+        >>> design.estimated
+        {}
+        """
+        return self._estimated
+
+    @property
+    def known_curve(self) -> dict[str, xr.DataArray]:
+        """What the table fixes of its curves (see `latentscale.model.scaled.known_curve`).
+
+        Examples
+        --------
+        >>> sorted(design.known_curve)
+        ['floor']
+        """
+        return self._known_curve
+
+    @property
+    def floor(self) -> xr.DataArray:
+        """Guessing floors as fractions, dims (benchmark,).
+
+        Examples
+        --------
+        >>> float(design.floor.sel(benchmark="mmlu"))
+        0.25
+        """
+        return self.scores.dataset["floor"]
+
+    @property
+    def sampling(self) -> xr.DataArray | None:
+        """Sampling error of each score, dims (model, benchmark); None where none is stated.
+
+        Examples
+        --------
+        >>> design.sampling is None
+        True
+        """
+        return self._sampling
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether scores are fractions with 1 as the best, and no sampling error is stated.
+
+        What linearises scores by themselves, or integrates over them, knows such tables alone.
+
+        Examples
+        --------
+        >>> design.is_plain
+        True
+        """
+        return set(self.known_curve) == {"floor"} and self.sampling is None
+
+    # Computed once; properties of their own above, since ``?`` shows a cached property's value.
+    @cached_property
+    def _estimated(self) -> dict[str, tuple[str, int]]:
         labels = {}
         for base, values in self.transform.estimated(self.scores.dataset).items():
             for row in np.flatnonzero(np.isnan(values)).tolist():
@@ -106,27 +181,12 @@ class Design:
         return labels
 
     @cached_property
-    def known_curve(self) -> dict[str, xr.DataArray]:
-        """What the table fixes of its curves (see `latentscale.model.scaled.known_curve`)."""
+    def _known_curve(self) -> dict[str, xr.DataArray]:
         return known_curve(self.scores.dataset)
 
-    @property
-    def floor(self) -> xr.DataArray:
-        """Guessing floors as fractions, dims (benchmark,)."""
-        return self.scores.dataset["floor"]
-
     @cached_property
-    def sampling(self) -> xr.DataArray | None:
-        """Sampling error of each score, dims (model, benchmark); None where none is stated."""
+    def _sampling(self) -> xr.DataArray | None:
         return sampling_of(self.scores.dataset)
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether scores are fractions with 1 as the best, and no sampling error is stated.
-
-        What linearises scores by themselves, or integrates over them, knows such tables alone.
-        """
-        return set(self.known_curve) == {"floor"} and self.sampling is None
 
 
 def design(

@@ -40,7 +40,29 @@ def declare(
 
 
 def declare_parameters(spec: ModelSpec, parameters: Mapping[str, Parameter]) -> dict[str, Named]:
-    """Add free variables to the open PyMC model, each under the prior of its slot."""
+    """Add free variables to the open PyMC model, each under the prior of its slot.
+
+    Parameters
+    ----------
+    spec
+        The spec, for its priors.
+    parameters
+        `Parameter` by name of the variable.
+
+    Returns
+    -------
+    dict
+        The variables, by name.
+
+    Examples
+    --------
+    >>> import pymc as pm
+    >>> level = {"level": Parameter("intercept", ("benchmark",))}
+    >>> with pm.Model(coords={"benchmark": ["mmlu"]}):
+    ...     made = declare_parameters(pooled.spec, level)
+    >>> made["level"].dims
+    ('benchmark',)
+    """
     return {
         name: declare(name, spec.prior(parameter.slot), parameter.dims)
         for name, parameter in parameters.items()
@@ -48,7 +70,29 @@ def declare_parameters(spec: ModelSpec, parameters: Mapping[str, Parameter]) -> 
 
 
 def standard_normal(name: str, dims: tuple[str, ...], start: np.ndarray | None = None) -> Named:
-    """Add a standard normal variable, the raw part of a non-centred effect (see `declare`)."""
+    """Add a standard normal variable, the raw part of a non-centred effect (see `declare`).
+
+    Parameters
+    ----------
+    name
+        Name of the effect; the variable is called so with ``_raw``.
+    dims
+        Its dims, which must be coordinates of the open model.
+    start
+        Where optimisers and samplers begin, shaped by `dims`; PyMC's choice by default.
+
+    Returns
+    -------
+    Named
+        The variable.
+
+    Examples
+    --------
+    >>> import pymc as pm
+    >>> with pm.Model(coords={"family": ["a", "b"]}):
+    ...     standard_normal("shift", ("family",)).name
+    'shift_raw'
+    """
     import pymc.dims as pmd
 
     return pmd.Normal(f"{name}_raw", mu=0.0, sigma=1.0, dims=dims, initval=start)
@@ -62,13 +106,55 @@ def coordinate(dim: str, labels: Sequence[object]) -> None:
 
 
 def deterministic(name: str, value: Named) -> Named:
-    """Name a value in the open PyMC model, so that draws hold it."""
+    """Name a value in the open PyMC model, so that draws hold it.
+
+    Parameters
+    ----------
+    name
+        What draws call it.
+    value
+        A value of the graph.
+
+    Returns
+    -------
+    Named
+        The named value.
+
+    Examples
+    --------
+    >>> import pymc as pm
+    >>> with pm.Model(coords={"family": ["a", "b"]}):
+    ...     deterministic("twice", 2 * standard_normal("shift", ("family",))).name
+    'twice'
+    """
     import pymc.dims as pmd
 
     return pmd.Deterministic(name, value)
 
 
 def deviations(name: str, dims: tuple[str, ...], *, centred: bool) -> Named:
-    """Add standard normal effects, taken from their mean over the first dim if `centred`."""
+    """Add standard normal effects, taken from their mean over the first dim if `centred`.
+
+    Parameters
+    ----------
+    name
+        Name of the effect; the variable is called so with ``_raw``.
+    dims
+        Its dims, the first of which the mean is over.
+    centred
+        Whether the mean is taken off.
+
+    Returns
+    -------
+    Named
+        Effects with these dims.
+
+    Examples
+    --------
+    >>> import pymc as pm
+    >>> with pm.Model(coords={"family": ["a", "b"]}):
+    ...     deviations("shift", ("family",), centred=True).dims
+    ('family',)
+    """
     raw = standard_normal(name, dims)
     return raw - raw.mean(dims[0]) if centred else raw

@@ -75,6 +75,16 @@ def convergence(posterior: xr.Dataset, sample_stats: xr.Dataset | None) -> Conve
         Draws, dims (chain, draw, ...).
     sample_stats
         Sampler statistics with ``diverging`` and ``energy``, or None.
+
+    Returns
+    -------
+    Convergence
+        Figures of every scalar parameter that varies, and the worst of them.
+
+    Examples
+    --------
+    >>> convergence(pooled.posterior, None).table.columns.tolist()
+    ['variable', 'where', 'rhat', 'ess_bulk', 'ess_tail']
     """
     rows = []
     for name in posterior.data_vars:

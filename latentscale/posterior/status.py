@@ -42,6 +42,11 @@ class Status:
         Shape of the tail of the importance weights p / q of an approximation q, or None for
         a method without one. Up to min(1 - 1 / log10(draws), 0.7) the approximation can be
         trusted (Vehtari et al. 2024); NaN where it cannot be computed.
+
+    Examples
+    --------
+    >>> fit.status.is_posterior, fit.status.interrupted
+    (True, False)
     """
 
     __repr__ = call_text
@@ -55,19 +60,66 @@ class Status:
     pareto_k: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON types."""
+        """Return plain JSON types.
+
+        Returns
+        -------
+        dict
+            Every field by name.
+
+        Examples
+        --------
+        >>> fit.status.to_dict()["interrupted"]
+        False
+        """
         return asdict(self)
 
     @classmethod
     def from_dict(cls, document: dict[str, Any]) -> Status:
-        """Read back what `to_dict` gave."""
+        """Read back what `to_dict` gave.
+
+        Parameters
+        ----------
+        document
+            A mapping from `to_dict`, or of it written as JSON.
+
+        Returns
+        -------
+        Status
+            The status.
+
+        Examples
+        --------
+        >>> Status.from_dict(fit.status.to_dict()) == fit.status
+        True
+        """
         return cls(**{**document, "advice": tuple(document["advice"])})
 
 
 def status_of_chains(
     convergence: Convergence, *, interrupted: bool, good_for: str = FOR_ANYTHING
 ) -> Status:
-    """Judge Markov chains by R-hat, effective sample size, divergences and energy."""
+    """Judge Markov chains by R-hat, effective sample size, divergences and energy.
+
+    Parameters
+    ----------
+    convergence
+        Figures of the chains.
+    interrupted
+        Whether sampling was stopped before its end.
+    good_for
+        What draws of the method can be used for.
+
+    Returns
+    -------
+    Status
+        With the advice that follows.
+
+    Examples
+    --------
+    >>> status_of_chains(fit.convergence(), interrupted=False).is_posterior
+    True
+    """
     advice = list(problems(convergence))
     if interrupted:
         advice.append("Sampling was stopped early: run it again for the full number of draws.")
@@ -123,6 +175,16 @@ def status_of_approximation(
         Whether the optimisation was stopped by the user.
     limit
         Largest Pareto k that the number of draws bears, from `numerics.psis.k_limit`.
+
+    Returns
+    -------
+    Status
+        With the advice that follows.
+
+    Examples
+    --------
+    >>> status_of_approximation(0.3, (), figures="ELBO 12", good_for="estimates").message
+    'approximation, converged (Pareto k 0.30, ELBO 12)'
     """
     advice = list(faults)
     if interrupted:

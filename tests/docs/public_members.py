@@ -11,6 +11,8 @@ from typing import Any
 
 import latentscale as ls
 import latentscale.declare
+import latentscale.extend
+from latentscale.maths import Maths
 from latentscale.result import Picture
 
 MODULES: tuple[ModuleType, ...] = (
@@ -24,8 +26,12 @@ MODULES: tuple[ModuleType, ...] = (
     ls.readers,
     ls.rotations,
     latentscale.declare,
+    latentscale.extend,
 )
 """The front door and the public modules behind it."""
+
+INTERFACES: tuple[type, ...] = (Maths, latentscale.extend.Term, latentscale.extend.FeatureKind)
+"""Classes for those who add kinds, of a few dozen methods: one line says what each is for."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,7 @@ def public_names() -> Iterator[Public]:
 def _members(owner: type, name: str, public: dict[type, str]) -> Iterator[Public]:
     """Yield what a class has by the package's own code and no public base of it shows already."""
     for member in dir(owner):
-        if member.startswith("_"):
+        if member.startswith("_") or owner in INTERFACES:
             continue
         home = next(base for base in owner.__mro__ if member in vars(base) or base is object)
         ours = home.__module__.partition(".")[0] == "latentscale"

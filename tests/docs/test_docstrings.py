@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from public_members import public_names
 
+VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 NAMES = {public.name: public for public in public_names()}
 CALLED = {
     name: public
@@ -43,8 +44,11 @@ def described(text: str) -> set[str]:
 
 
 def parameters(called: Callable[..., Any]) -> list[str]:
-    names = list(inspect.signature(called).parameters)
-    return [name for name in names if name not in ("self", "cls")]
+    """Return the names that a caller gives, but for those of a protocol, which is not called."""
+    given = inspect.signature(called).parameters
+    if inspect.isclass(called):
+        given = {name: value for name, value in given.items() if value.kind not in VARIADIC}
+    return [name for name in given if name not in ("self", "cls")]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -68,7 +72,7 @@ def test_what_is_returned_is_described_below_its_type(name: str) -> None:
     if inspect.signature(CALLED[name].called).return_annotation in ("None", None):
         return
     found = sections(CALLED[name].text)
-    kind, *description = found.get("Returns", found.get("Yields", "")).splitlines()
+    kind, *description = found.get("Returns", found.get("Yields", ".")).splitlines()
     assert not kind.endswith(".") and description
     assert all(line.startswith("    ") or not line for line in description)
 

@@ -1,7 +1,8 @@
 """The Examples of public docstrings run and give what they say.
 
-They share names that a user would have: ``ls``, ``pd`` and ``np``, three fits, ``fit``, ``pooled``
-and ``dated``, a row ``planned`` and a backtest's ``table``; and know those of their own module.
+They share names that a user would have: ``ls``, ``pd``, ``np`` and ``xr``, three fits, ``fit``,
+``pooled`` and ``dated``, a row ``planned`` and a backtest's ``table``; and know those of their own
+module.
 Those of a class's methods and properties go on where those of the class end, as its page does.
 """
 
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from public_members import public_names
 
 import latentscale as ls
@@ -57,6 +59,7 @@ def names() -> dict[str, Any]:
         "ls": ls,
         "pd": pd,
         "np": np,
+        "xr": xr,
         "warnings": warnings,
         "fit": ls.load(FITS / "small.nc"),
         "pooled": pooled,

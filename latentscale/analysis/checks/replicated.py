@@ -39,6 +39,11 @@ def with_posterior_predictive(fit: Fit, *, seed: int = 0) -> Fit:
     seed
         Seed of the noise of new scores.
 
+    Returns
+    -------
+    Fit
+        The same draws, with the two groups in its tree.
+
     Raises
     ------
     FitError

@@ -171,6 +171,13 @@ class FeatureKind(ABC):
         Its variable in a dataset of models; by default the feature's name.
     covariate
         Its covariate; by default the feature's name.
+
+    Examples
+    --------
+    >>> from latentscale.extend import FEATURES, Feature
+    >>> kind = FEATURES["numeric"](Feature("context_k", kind="numeric", transform="log"))
+    >>> kind.transformed(np.array([1.0, 8.0])).round(2).tolist()
+    [0.0, 2.08]
     """
 
     feature: Feature

@@ -23,6 +23,13 @@ class Scale(ABC):
     standardised: a score y is seen as (forward(y) - centre) / step, on the scale of the linear
     predictor, where centre and step are the mean and the standard deviation of forward(y) over
     the fitted scores, and step is negative where lower is better.
+
+    Examples
+    --------
+    >>> from latentscale.extend import SCALES
+    >>> percent, positive = SCALES["percent"](), SCALES["positive"]()
+    >>> percent.kept_as, percent.bounded
+    ('fraction', (0.0, 100.0))
     """
 
     kind: ClassVar[str]
@@ -36,7 +43,23 @@ class Scale(ABC):
     """Unit of scores, unless a benchmark states one."""
 
     def read(self, values: Floats) -> Floats:
-        """Return values of a table as `Scores` keeps them."""
+        """Return values of a table as `Scores` keeps them.
+
+        Parameters
+        ----------
+        values
+            Scores as a table has them.
+
+        Returns
+        -------
+        numpy.ndarray
+            Scores as kept, of the same shape.
+
+        Examples
+        --------
+        >>> percent.read(np.array([50.0, 75.0])).tolist()
+        [0.5, 0.75]
+        """
         return values
 
     @abstractmethod
@@ -53,22 +76,96 @@ class Scale(ABC):
             Row and model name of each, for the messages.
         name
             The column, for the messages.
+
+        Returns
+        -------
+        list of Problem
+            Empty where all values are allowed.
+
+        Examples
+        --------
+        >>> positive.problems(np.array([-1.0]), [0], ["a-1b"], "minutes")[0].row
+        0
         """
 
     def forward(self, score: Named) -> Named:
-        """Return scores on the scale that is standardised."""
+        """Return scores on the scale that is standardised.
+
+        Parameters
+        ----------
+        score
+            Scores as kept.
+
+        Returns
+        -------
+        Named
+            On the scale that is standardised.
+
+        Examples
+        --------
+        >>> float(positive.forward(xr.DataArray(1.0)))
+        0.0
+        """
         return score
 
     def backward(self, value: Named) -> Named:
-        """Return the inverse of `forward`."""
+        """Return the inverse of `forward`.
+
+        Parameters
+        ----------
+        value
+            Values on the scale that is standardised.
+
+        Returns
+        -------
+        Named
+            Scores as kept.
+
+        Examples
+        --------
+        >>> float(positive.backward(xr.DataArray(0.0)))
+        1.0
+        """
         return value
 
     def log_slope(self, score: Named) -> Named | float:
-        """Return the log derivative of `forward` at a score."""
+        """Return the log derivative of `forward` at a score.
+
+        Parameters
+        ----------
+        score
+            Scores as kept.
+
+        Returns
+        -------
+        Named or float
+            Natural logarithms, with the dims of `score`.
+
+        Examples
+        --------
+        >>> round(float(positive.log_slope(xr.DataArray(2.0))), 3)
+        -0.693
+        """
         return 0.0
 
     def step_at(self, score: Floats) -> Floats:
-        """Return the derivative of `forward`, which carries a standard error (delta method)."""
+        """Return the derivative of `forward`, which carries a standard error (delta method).
+
+        Parameters
+        ----------
+        score
+            Scores as kept.
+
+        Returns
+        -------
+        numpy.ndarray
+            Derivatives, of the same shape.
+
+        Examples
+        --------
+        >>> positive.step_at(np.array([2.0])).tolist()
+        [0.5]
+        """
         return np.ones_like(score)
 
 

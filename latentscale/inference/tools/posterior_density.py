@@ -30,6 +30,13 @@ class PosteriorDensity:
         From a point to named parameters on their natural scale.
     dims, coords
         Dims of those parameters, and their coordinates.
+
+    Examples
+    --------
+    >>> from latentscale.extend import build_design, posterior_density
+    >>> density = posterior_density(build_design(pooled.spec, pooled.design))
+    >>> density.size == len(density.start)
+    True
     """
 
     start: np.ndarray
@@ -40,13 +47,35 @@ class PosteriorDensity:
 
     @property
     def size(self) -> int:
-        """Number of scalar parameters n."""
+        """Number of scalar parameters n.
+
+        Examples
+        --------
+        >>> density.size
+        18
+        """
         return len(self.start)
 
     def value_and_gradient(self, point: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the log density at a point of shape (n,) and its gradient.
 
         Where the density is zero or not a number: -inf, and a gradient of zeros.
+
+        Parameters
+        ----------
+        point
+            Unconstrained parameters, shape (n,).
+
+        Returns
+        -------
+        tuple
+            The log density, and its gradient, shape (n,).
+
+        Examples
+        --------
+        >>> value, gradient = density.value_and_gradient(density.start)
+        >>> bool(np.isfinite(value)), gradient.shape == density.start.shape
+        (True, True)
         """
         value, gradient = self.evaluate(point)
         if not (np.isfinite(value) and np.isfinite(gradient).all()):
@@ -54,7 +83,23 @@ class PosteriorDensity:
         return float(value), np.asarray(gradient)
 
     def values(self, points: np.ndarray) -> np.ndarray:
-        """Return the log density at points of shape (m, n): shape (m,)."""
+        """Return the log density at points of shape (m, n): shape (m,).
+
+        Parameters
+        ----------
+        points
+            Unconstrained parameters, shape (m, n).
+
+        Returns
+        -------
+        numpy.ndarray
+            Log densities, shape (m,).
+
+        Examples
+        --------
+        >>> density.values(density.start[None]).shape
+        (1,)
+        """
         return np.array([self.value_and_gradient(point)[0] for point in points])
 
     def to_posterior(self, points: np.ndarray) -> xr.Dataset:
@@ -64,6 +109,16 @@ class PosteriorDensity:
         ----------
         points
             Shape (m, n), one chain of m draws, or (chain, m, n).
+
+        Returns
+        -------
+        xarray.Dataset
+            Parameters on their natural scale, dims (chain, draw, ...).
+
+        Examples
+        --------
+        >>> density.to_posterior(density.start[None])["intercept"].dims
+        ('chain', 'draw', 'benchmark')
         """
         chains = points[None] if points.ndim == 2 else points
         expanded = [self.expand(point) for chain in chains for point in chain]
@@ -82,13 +137,45 @@ class PosteriorDensity:
 
 
 def kept_names(model: pm.Model) -> list[str]:
-    """Return the names of the variables that a posterior holds: all but raw parts of effects."""
+    """Return the names of the variables that a posterior holds: all but raw parts of effects.
+
+    Parameters
+    ----------
+    model
+        A PyMC model.
+
+    Returns
+    -------
+    list of str
+        Names, free variables first.
+
+    Examples
+    --------
+    >>> kept_names(ls.build(pooled.spec, pooled.scores))[:2]
+    ['intercept', 'benchmark_slope']
+    """
     variables = [*model.free_RVs, *model.deterministics]
     return [v.name for v in variables if not v.name.endswith("_raw")]
 
 
 def posterior_density(model: pm.Model) -> PosteriorDensity:
-    """Compile a model's log posterior density, its gradient and its named parameters."""
+    """Compile a model's log posterior density, its gradient and its named parameters.
+
+    Parameters
+    ----------
+    model
+        A PyMC model.
+
+    Returns
+    -------
+    PosteriorDensity
+        On the unconstrained scale.
+
+    Examples
+    --------
+    >>> posterior_density(ls.build(pooled.spec, pooled.scores)).start.ndim
+    1
+    """
     density = compile_density(model, kept_names(model))
     return PosteriorDensity(
         start=density.start,

@@ -42,6 +42,13 @@ class Rows[Array: Named]:
     family
         Index of each model's family into the family dim of the terms, dims (model,); None where
         nothing differs between families.
+
+    Examples
+    --------
+    >>> family, instruct = (xr.DataArray(v, dims="model") for v in ([0, 0, 1], [0, 1, 0]))
+    >>> rows = Rows(covariates={}, instruct=instruct, data={}, family=family)
+    >>> rows.instruct.dims
+    ('model',)
     """
 
     covariates: Mapping[str, Array]
@@ -50,7 +57,24 @@ class Rows[Array: Named]:
     family: Array | None = None
 
     def of_family(self, value: Named) -> Named:
-        """Return values by family (family, ...) for each model, dims (model, ...)."""
+        """Return values by family (family, ...) for each model, dims (model, ...).
+
+        Parameters
+        ----------
+        value
+            Values by family, dims (family, ...).
+
+        Returns
+        -------
+        Named
+            The value of each model's family.
+
+        Examples
+        --------
+        >>> levels = xr.DataArray([0.5, -0.5], dims="family", coords={"family": ["a", "b"]})
+        >>> rows.of_family(levels).values.tolist()
+        [0.5, 0.5, -0.5]
+        """
         gathered = value.isel({FAMILY: self.family})
         if isinstance(gathered, xr.DataArray):
             return gathered.drop_vars(FAMILY, errors="ignore")
@@ -70,6 +94,12 @@ class Groups:
         known, so a deviation from it has 1 + 1 / others times the variance of an effect.
     lineage_levels
         Levels of the lineages, dims with (lineage, skill); None without a lineage level.
+
+    Examples
+    --------
+    >>> groups = Groups(lineages=["llama", "qwen"], others=4)
+    >>> round(groups.widening, 3)
+    1.118
     """
 
     lineages: Sequence[str]
@@ -78,7 +108,13 @@ class Groups:
 
     @property
     def widening(self) -> float:
-        """How much wider a deviation from the fitted families' mean is than an effect."""
+        """How much wider a deviation from the fitted families' mean is than an effect.
+
+        Examples
+        --------
+        >>> round(groups.widening**2, 6) == 1 + 1 / 4
+        True
+        """
         return float((1 + 1 / self.others) ** 0.5)
 
     @property
@@ -87,6 +123,11 @@ class Groups:
 
         Fitted effects are taken from the mean of all F families, so the deviation of one from
         the mean of the other F - 1 is F / (F - 1) times as large.
+
+        Examples
+        --------
+        >>> groups.from_others
+        1.25
         """
         return (self.others + 1) / self.others
 
@@ -98,6 +139,18 @@ class Term(Record):
     by a table ``[[terms]]`` with that kind and its settings, unless the kind says by `of` which
     specs have it. Values of a term are the variables that it declares, by name, with named dims;
     methods work alike on a PyTensor graph and on draws.
+
+    Attributes
+    ----------
+    kind
+        Its name in a spec.
+
+    Examples
+    --------
+    >>> from latentscale.extend import TERMS
+    >>> trend = TERMS["trend"]
+    >>> trend.is_set_by_table()
+    True
     """
 
     kind: str
@@ -302,6 +355,18 @@ def scaled(draws: xr.Dataset, effect: str, noise: xr.DataArray) -> xr.DataArray:
         Its name, such as ``"residual"``.
     noise
         Values of unit variance, dims with skill.
+
+    Returns
+    -------
+    xarray.DataArray
+        The effect, with the dims of both.
+
+    Examples
+    --------
+    >>> draws = xr.Dataset({"residual_scale": ("skill", [2.0])})
+    >>> noise = xr.DataArray([[1.0], [-1.0]], dims=("model", "skill"))
+    >>> scaled(draws, "residual", noise).values.tolist()
+    [[2.0], [-2.0]]
     """
     if f"{effect}_factor" in draws:
         return through_factor(draws, effect, noise)
@@ -320,6 +385,26 @@ def standardised(effect: xr.DataArray, scale: xr.DataArray, groups: Groups) -> x
     """Return fitted effects as standardised deviations from the other families.
 
     An effect whose scale is 0 has the standardised value 0.
+
+    Parameters
+    ----------
+    effect
+        Fitted effects, taken from the mean over families.
+    scale
+        Their standard deviation in the population.
+    groups
+        The families, and how many others there are.
+
+    Returns
+    -------
+    xarray.DataArray
+        Standardised effects, with the dims of both.
+
+    Examples
+    --------
+    >>> groups = Groups(lineages=["llama"], others=4)
+    >>> float(standardised(xr.DataArray(0.0), xr.DataArray(1.0), groups))
+    0.0
     """
     away = effect * groups.from_others
     safe = scale.where(scale > 0, 1.0)
