@@ -12,10 +12,14 @@ from difflib import get_close_matches
 from typing import Final
 
 _SEPARATORS: Final = frozenset({"Zs", "Pd", "Pc"})
+_LIKE_SEPARATORS: Final = ".\t\n\N{MINUS SIGN}\N{MIDDLE DOT}"
+"""Characters of other categories that names have between their words."""
+_ACCENTS: Final = ("\N{COMBINING GRAVE ACCENT}", "\N{COMBINING LATIN SMALL LETTER X}")
+"""First and last of Unicode's combining accents, U+0300 to U+036F."""
 _ASCII_SEPARATORS: Final = {
     code: " "
     for code in range(128)
-    if chr(code) in ".\t\n" or unicodedata.category(chr(code)) in _SEPARATORS
+    if chr(code) in _LIKE_SEPARATORS or unicodedata.category(chr(code)) in _SEPARATORS
 }
 """Unicode's categories of spaces, dashes, and underscores and their like."""
 
@@ -97,7 +101,7 @@ class FitWarning(UserWarning):
 
 
 def spelling(name: str, *, keep_numbers_apart: bool = False) -> str:
-    """Return a name without case, look-alike characters, spaces, dots, dashes and underscores.
+    """Return a name without case, accents, look-alikes, spaces, dots, dashes and underscores.
 
     Names with the same result are probably one name that was written in two ways.
 
@@ -109,9 +113,10 @@ def spelling(name: str, *, keep_numbers_apart: bool = False) -> str:
         Whether a separator between two digits counts, so that "opt-1.3b" is not "opt-13b".
     """
     letters = [
-        " " if letter in ".\t\n" or unicodedata.category(letter) in _SEPARATORS else letter
-        for letter in unicodedata.normalize("NFKC", name).casefold()
+        " " if letter in _LIKE_SEPARATORS or unicodedata.category(letter) in _SEPARATORS else letter
+        for letter in unicodedata.normalize("NFKD", name).casefold()
         if unicodedata.category(letter) != "Cf"  # marks of no width
+        and not _ACCENTS[0] <= letter <= _ACCENTS[1]
     ]
     text = "".join(letters)
     if keep_numbers_apart:

@@ -37,6 +37,13 @@ SHARE = 0.1
 """Share of the fitted models' scores that is hidden."""
 EARLIER = "2024-07-15"
 """The cut at which variants are compared: scores of models uploaded up to CUT alone are used."""
+MEMBERS = (-1, 0, 2, 10, 1000)
+"""Edges of the numbers of a family's fitted models: none, one or two, a few, and more."""
+MEMBER_NAMES = ("0", "1 to 2", "3 to 10", "more")
+UNDER = ("ifeval", "math_lvl5")
+"""Benchmarks whose intervals under-cover."""
+NEAR_ZERO = 0.002
+"""Scores are clamped to this before their logits are taken: less than one item of the smallest."""
 VARIANTS = (
     "size",
     "date",
@@ -132,28 +139,41 @@ def leaderboard(seed: int, cut: str) -> tuple[Scores, ls.folds.Fold]:
 
 
 def parts_of(table: pd.DataFrame, cut: str) -> dict[str, pd.DataFrame]:
-    """Return the hidden cells of fitted models, and the scores of later ones."""
-    late = table["model"].isin(set(leaderboard(0, cut)[1].test))
-    return {"random cells": table[~late], "later models": table[late]}
+    """Return the hidden cells of fitted models, and the scores of later ones.
+
+    Of the later ones also those of lineages that have fitted models, and those of new lineages.
+    """
+    scores, fold = leaderboard(0, cut)
+    late = table["model"].isin(set(fold.test))
+    lineage = scores.to_frame().set_index("model")["lineage"]
+    known = table["model"].map(lineage).isin(set(lineage[list(fold.train)]))
+    return {
+        "random cells": table[~late],
+        "later models": table[late],
+        "later models, fitted lineages": table[late & known],
+        "later models, new lineages": table[late & ~known],
+    }
 
 
 def row(cells: pd.DataFrame) -> dict[str, str]:
     """Return error, bias and coverage, with standard errors between families."""
     error = 100 * (cells["median"] - cells["score"])
     inside = (cells["score"] >= cells["lower"]) & (cells["score"] <= cells["upper"])
+    half = (cells["pit"] > 0.25) & (cells["pit"] < 0.75)
     by = cells["family"]
     return {
         "cells": str(len(cells)),
         "MAE": shown(error.abs(), by),
         "bias": shown(error, by),
         "cover 90%": shown(inside.astype(float), by, 3),
+        "cover 50%": shown(half.astype(float), by, 3),
         "width": f"{100 * (cells['upper'] - cells['lower']).median():.1f}",
     }
 
 
 def report(runs: Path, seed: int) -> str:
     """Return LEADERBOARD.md of all kept forecasts."""
-    whole, each = [], []
+    whole, each, few = [], [], tuned_shares()
     for path in sorted(runs.glob("*.csv"), key=lambda path: (_cut(path), path.stem)):
         table = pd.read_csv(path)
         name, cut = path.stem.rsplit(", ", 1)
@@ -176,6 +196,15 @@ def report(runs: Path, seed: int) -> str:
         markdown(pd.DataFrame(whole)),
         f"Models from {CUT} on by benchmark:",
         markdown(pd.DataFrame(each)),
+        "## Later models by the fitted models of their family",
+        f"Uploaded from {EARLIER} on, by how many models of their family are fitted. Families of "
+        "one or two fitted models under-cover most, on the two benchmarks that depend most on "
+        f"tuning: {few[0]:.0%} of these fitted models are tuned, {few[1]:.0%} of the later ones.",
+        markdown(by_fitted_members(runs)),
+        "What tuning adds differs between families, while all specs but `date and tuning by "
+        "family` give every family one shift a benchmark. On the logit scale, standard deviations "
+        "by moments, fitted models of the earlier cut, given size, date and chat template:",
+        markdown(between_families()),
         "## Later models on math_lvl5, by lineage",
         "Where its intervals under-cover: in lineages that no fitted model has (Qwen 2.5, Llama "
         "3.2), on both sides, since whole lineages came that were trained on mathematics and the "
@@ -186,6 +215,69 @@ def report(runs: Path, seed: int) -> str:
         _math(runs),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def by_fitted_members(runs: Path) -> pd.DataFrame:
+    """Return coverage at the earlier cut by how many models of the family are fitted."""
+    scores, fold = leaderboard(0, EARLIER)
+    family = scores.to_frame().set_index("model")["family"]
+    members = family[list(fold.train)].value_counts()
+    rows = []
+    for path in sorted(runs.glob(f"*, {EARLIER}.csv")):
+        late = parts_of(pd.read_csv(path), EARLIER)["later models"]
+        count = late["family"].map(members).fillna(0)
+        for (benchmark, about), cells in late.groupby(
+            ["benchmark", pd.cut(count, MEMBERS, labels=list(MEMBER_NAMES))], observed=True
+        ):
+            if benchmark in UNDER:
+                name = path.stem.rsplit(", ", 1)[0]
+                about_cells = {"spec": name, "benchmark": benchmark, "fitted of family": about}
+                rows.append({**about_cells, **row(cells)})
+    return pd.DataFrame(rows)
+
+
+def tuned_shares() -> tuple[float, float]:
+    """Return the shares of tuned models in families with one or two fitted ones at EARLIER.
+
+    Of the fitted models, in families that have later ones, and of the later models.
+    """
+    scores, fold = leaderboard(0, EARLIER)
+    frame = scores.to_frame().set_index("model")
+    fitted, later = frame.loc[list(fold.train)], frame.loc[list(fold.test)]
+    counts = fitted["family"].value_counts()
+    few = set(counts.index[counts <= MEMBERS[2]]) & set(later["family"])
+    before, after = (part.loc[part["family"].isin(few), "instruct"] for part in (fitted, later))
+    return float(before.mean()), float(after.mean())
+
+
+def between_families() -> pd.DataFrame:
+    """Return standard deviations between and within families of base and of tuned models.
+
+    By moments: residuals of logits of scores on log size, date and chat template, by least
+    squares; families count alike.
+    """
+    scores, fold = leaderboard(0, EARLIER)
+    frame = scores.to_frame().set_index("model").loc[list(fold.train)]
+    days = (frame["released"] - frame["released"].min()).dt.days
+    x = np.column_stack(
+        [np.ones(len(frame)), np.log(frame["params_b"]), days, frame["chat_template"].fillna(0)]
+    )
+    rows = []
+    for benchmark in scores.benchmarks:
+        for flag, state in ((0, "base"), (1, "tuned")):
+            used = ((frame["instruct"] == flag) & frame[benchmark].notna()).to_numpy()
+            score = frame.loc[used, benchmark].clip(NEAR_ZERO, 1 - NEAR_ZERO)
+            logit = np.log(score / (1 - score))
+            rest = logit - x[used] @ np.linalg.lstsq(x[used], logit, rcond=None)[0]
+            families = rest.groupby(frame.loc[used, "family"])
+            within = ((rest - families.transform("mean")) ** 2).sum()
+            within /= len(rest) - families.ngroups
+            between = (families.mean() ** 2 - within / families.size()).mean()
+            sd = {"between": max(between, 0.0) ** 0.5, "within": within**0.5}
+            shown_sd = {name: f"{value:.2f}" for name, value in sd.items()}
+            about = {"benchmark": benchmark, "models": state, "families": families.ngroups}
+            rows.append({**about, **shown_sd})
+    return pd.DataFrame(rows)
 
 
 def _math(runs: Path) -> str:

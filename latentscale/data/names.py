@@ -11,7 +11,7 @@ from latentscale.data.audit import EXAMPLES, Finding
 from latentscale.dims import FAMILY, LINEAGE, MODEL
 from latentscale.errors import DataWarning, listed, spellings
 
-_HOW: Final = "only in case, look-alike characters, spaces, dots, dashes or underscores"
+_HOW: Final = "only in case, accents, look-alike characters, spaces, dots, dashes or underscores"
 _EMPTY: Final = frozenset(
     ("nan", "none", "null", "nat", "na", "n/a", "#n/a", "<na>", "-", "?", "unknown")
 )

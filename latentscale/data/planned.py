@@ -90,7 +90,7 @@ def planned_models(
     -----
     DataWarning
         Once, when sizes, tokens, names or lineages look wrong, or a name differs from a fitted
-        one only in case, spaces, dots, dashes or underscores.
+        one only in case, accents, spaces, dots, dashes or underscores.
     """
     lineages = {} if lineages is None else lineages
     clean, findings = checked_frame(frame, REQUIRED, NOT_FORECAST)

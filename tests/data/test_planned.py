@@ -140,7 +140,10 @@ def warned(frame, fitted=None, lineages=None) -> str:
     return str(caught[0].message)
 
 
-@pytest.mark.parametrize("family", ["Bee", "b e e", "be-e", "b.ee", "b_ee"])
+@pytest.mark.parametrize(
+    "family",
+    ["Bee", "b e e", "be-e", "b.ee", "b_ee", "be\u2212e", "b\u00b7ee", "b\u00e9e", "be\u0301e"],
+)
 def test_a_family_that_differs_from_a_fitted_one_in_spelling_is_warned_of(rows, family):
     rows.loc[0, "family"] = family
     message = warned(rows, lineages={"bee": "bee"})

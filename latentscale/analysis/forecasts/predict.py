@@ -122,7 +122,7 @@ def predict(
     -----
     DataWarning
         If rows look wrong, or a family, lineage or model differs from a fitted one only in
-        case, spaces, dots, dashes or underscores (and so is a new one).
+        case, accents, spaces, dots, dashes or underscores (and so is a new one).
     FitWarning
         If the scores given leave the weight on few posterior draws.
 

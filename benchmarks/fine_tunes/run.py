@@ -1,0 +1,145 @@
+"""Largest members of lineages of fine-tunes, hidden; FINE_TUNES.md.
+
+The Open LLM Leaderboard v2 (../shared/tables/open_llm_leaderboard_v2, read in place) is a table of
+community fine-tunes and merges. Lineages with several sizes are dealt to two folds; a fold hides
+all models of the largest size of each of its lineages, and forecasts them from all else. Forecasts
+are kept in the folder runs, fold by fold, so a run that was stopped goes on.
+
+    python -m benchmarks.fine_tunes.run date       # one spec, both folds
+    python -m benchmarks.fine_tunes.run --report   # FINE_TUNES.md of all that is there
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import warnings
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import latentscale as ls
+from benchmarks.common.markdown import markdown
+from benchmarks.common.provenance import provenance
+from benchmarks.leaderboard.run import SHARED, VARIANTS, row, spec_of
+from latentscale.analysis.backtest import forecast_fold, training_scores
+from latentscale.data.scores import Scores
+
+HERE = Path(__file__).resolve().parent
+BEFORE = "2024-11-01"
+"""Models uploaded before it make the table."""
+MEMBERS = 5
+"""Models of smaller sizes from which a lineage can be hidden at its largest."""
+LIKE = 2
+"""Models of one family from which its size counts as the lineage's largest: enlarged merges of a
+kind of their own do not."""
+APART = 1.3
+"""A smaller size is one that the largest exceeds by this factor: sizes of one family differ by
+less, as a model grows by some layers or tokens."""
+FOLDS = 2
+"""Half of the lineages keep their largest models, so that the table has large ones."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("variant", nargs="?", choices=VARIANTS, default="date")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--report", action="store_true", help="write FINE_TUNES.md, fit nothing")
+    options = parser.parse_args()
+    if not SHARED.is_file():
+        raise SystemExit(f"{SHARED} is not there: the study reads the published table in place.")
+    runs = HERE / "runs"
+    runs.mkdir(exist_ok=True)
+    if options.report:
+        (HERE / "FINE_TUNES.md").write_text(report(runs, options.seed), encoding="utf-8")
+        return
+    scores, folds = hidden(options.seed)
+    for number, fold in enumerate(folds, start=1):
+        path = runs / f"{options.variant}, {number}.csv"
+        if not path.exists():
+            began = time.time()
+            fit = ls.fit(
+                spec_of(options.variant),
+                training_scores(scores, fold),
+                method=ls.ADVI(batch=500),
+                seed=options.seed,
+                progress=False,
+            )
+            seconds = time.time() - began
+            table = forecast_fold(fit, scores, fold, seed=options.seed)
+            table.assign(seconds=seconds).to_csv(path, index=False)
+        print(options.variant, number, row(pd.read_csv(path)), flush=True)
+
+
+@lru_cache
+def hidden(seed: int) -> tuple[Scores, tuple[ls.folds.Fold, ...]]:
+    """Return the table, and folds that hide the largest models of half the lineages each."""
+    scores = ls.readers.read_leaderboard(SHARED)
+    frame = scores.to_frame()
+    kept = frame["params_b"].notna() & (frame["tuning"] != "multimodal")
+    kept &= frame["released"] < pd.Timestamp(BEFORE)
+    frame = frame[kept]
+    # A lineage known by its architecture alone is not one: anyone may train a model of that form.
+    named = frame[~frame["lineage"].str.contains("architecture")]
+    largest = {}
+    for lineage, members in named.groupby("lineage", sort=True):
+        counts = members["family"].value_counts()
+        several = members[members["family"].map(counts) >= LIKE]
+        top = members["params_b"] > several["params_b"].max() / APART
+        if (~top).sum() >= MEMBERS:
+            largest[str(lineage)] = tuple(members.loc[top, "model"])
+    order = np.random.default_rng(seed).permutation(sorted(largest))
+    folds = []
+    for number in range(FOLDS):
+        test = tuple(model for name in order[number::FOLDS] for model in largest[str(name)])
+        train = tuple(model for model in frame["model"] if model not in set(test))
+        folds.append(ls.folds.Fold(f"largest/{number + 1}", train, test))
+    return scores.select(models=list(frame["model"])), tuple(folds)
+
+
+def report(runs: Path, seed: int) -> str:
+    """Return FINE_TUNES.md of all kept forecasts."""
+    scores, folds = hidden(seed)
+    lineages = scores.to_frame().set_index("model")["lineage"]
+    about = [
+        f"fold {number}: {', '.join(sorted(set(lineages[list(fold.test)])))}"
+        f" ({len(fold.test)} models)"
+        for number, fold in enumerate(folds, start=1)
+    ]
+    rows, each, by_lineage = [], [], []
+    for variant in VARIANTS:
+        paths = [runs / f"{variant}, {number}.csv" for number in range(1, FOLDS + 1)]
+        if not all(path.exists() for path in paths):
+            continue
+        tables = [pd.read_csv(path) for path in paths]
+        both = pd.concat(tables)
+        for name, table in zip(("1", "2", "both"), (*tables, both), strict=True):
+            rows.append({"spec": variant, "fold": name, **row(table)})
+        for benchmark, cells in both.groupby("benchmark"):
+            each.append({"spec": variant, "benchmark": benchmark, **row(cells)})
+        for lineage, cells in both.groupby(both["model"].map(lineages)):
+            by_lineage.append({"spec": variant, "lineage": lineage, **row(cells)})
+    parts = [
+        "# Largest members of lineages of fine-tunes",
+        provenance(seed),
+        f"{len(scores.models)} models uploaded before {BEFORE}, {len(scores.families)} families. "
+        f"A fold hides the largest size of half of the lineages with {MEMBERS} smaller models or "
+        f"more. Hidden are, {'; '.join(about)}. Specs are those of the study of the whole "
+        "leaderboard (benchmarks/leaderboard), chosen there; no fold took part in the choice. Each "
+        "is fitted by ADVI. Points are percentage points, forecasts are medians, standard errors "
+        "are between families.",
+        markdown(pd.DataFrame(rows)),
+        "By benchmark:",
+        markdown(pd.DataFrame(each)),
+        "By lineage:",
+        markdown(pd.DataFrame(by_lineage)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+if __name__ == "__main__":
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        main()
