@@ -154,8 +154,8 @@ def report(tables: dict[str, dict[int, pd.DataFrame]], options: argparse.Namespa
         "at most 7), and scores of later models forecast on benchmarks with at least "
         f"{FEWEST} fitted scores: with nothing given, and conditional on {GIVEN} of a model's "
         "scores at random, one model at a time, also where the weights of the posterior draws are "
-        'degenerate (`FewShot(degenerate="warn")`). Median absolute errors and widths in the table\'s '
-        "units. `completion` is rank-2 matrix completion as BenchPress describes it, given the "
+        'degenerate (`FewShot(degenerate="warn")`). Median absolute errors and widths in the '
+        "table's units. `completion` is rank-2 matrix completion as BenchPress describes it, given the "
         "same five scores (`benchmarks/benchpress/factorise.py`, which prints its errors on the "
         "published folds beside the published ones). Differences with 90% bootstrap intervals over "
         "models; a model counts once for each date that it comes after in the last rows.",
