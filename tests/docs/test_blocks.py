@@ -47,6 +47,7 @@ SHORTER: Final = {
     'folder="folds", workers=2': 'folder="folds", method=ls.Laplace(draws=200)',
     "fit --scores scores.csv": "fit --spec pooled_flops --draws 200 --tune 200 --scores scores.csv",
     "backtest --scores": "backtest --spec pooled_flops --method Laplace --scores",
+    "report hub.csv": "report hub.csv --method ADVI --draws 100",
     "fit.nc --benchmark gpqa": "dated.nc --benchmark quiz",
     "agreement fit1.nc fit2.nc": "agreement fit1.nc fit.nc",
 }
@@ -234,6 +235,10 @@ def folder(tmp_path: Path) -> Path:
     )
     named = known[["model", "family", "params_b", "tokens_t", "instruct"]]
     named.to_csv(tmp_path / "models.csv", index=False)
+    hub = pd.DataFrame({"Model": [f"gpt-{k}" for k in range(1, 9)]})
+    for j, name in enumerate(("Resolved", "Maths", "Science", "Code")):
+        hub[name] = [f"{10 + 9 * k + 2 * j}%" for k in range(8)]
+    hub.to_csv(tmp_path / "hub.csv", index=False)
     results = tmp_path / "results"
     results.mkdir()
     for model in named["model"].head(3):
