@@ -133,8 +133,8 @@ def report(runs: Path, seed: int) -> str:
         markdown(pd.DataFrame(rows)),
         "By benchmark:",
         markdown(pd.DataFrame(each)),
-        "By lineage:",
-        markdown(pd.DataFrame(by_lineage)),
+        "By lineage, without a standard error where one family is hidden:",
+        markdown(pd.DataFrame(by_lineage)).replace(" ± nan", ""),
     ]
     return "\n\n".join(parts) + "\n"
 
