@@ -155,10 +155,10 @@ def report(tables: dict[str, dict[int, pd.DataFrame]], options: argparse.Namespa
         f"{FEWEST} fitted scores: with nothing given, and conditional on {GIVEN} of a model's "
         "scores at random, one model at a time, also where the weights of the posterior draws are "
         'degenerate (`FewShot(degenerate="warn")`). Median absolute errors and widths in the '
-        "table's units. `completion` is rank-2 matrix completion as BenchPress describes it, given the "
-        "same five scores (`benchmarks/benchpress/factorise.py`, which prints its errors on the "
-        "published folds beside the published ones). Differences with 90% bootstrap intervals over "
-        "models; a model counts once for each date that it comes after in the last rows.",
+        "table's units. `completion` is rank-2 matrix completion as BenchPress describes it, given "
+        "the same five scores (`benchmarks/benchpress/factorise.py`, which prints its errors on "
+        "the published folds beside the published ones). Differences with 90% bootstrap intervals "
+        "over models; a model counts once for each date that it comes after in the last rows.",
         markdown(pd.DataFrame(rows).fillna("")),
         f"Median over the dates of the median absolute error: {', '.join(medians)}. On its own "
         "dates and cells BenchPress states 6.1 with five given; a prototype had 5.05 and 10.5 "
