@@ -45,6 +45,11 @@ class FamilyBenchmarkSlopes(Term):
         )
     }
 
+    @property
+    def _scale_dims(self) -> tuple[str, ...]:
+        """Dims of the spreads: covariates differ in theirs where there are several."""
+        return (BENCHMARK,) if len(self.names) == 1 else (BENCHMARK, FAMILY_BENCHMARK_SLOPE)
+
     @classmethod
     def of(cls, spec: ModelSpec) -> Self | None:
         """Return the term if benchmarks.family_slopes names covariates."""
@@ -62,7 +67,7 @@ class FamilyBenchmarkSlopes(Term):
     def parameters(self, spec: ModelSpec, design: Design) -> dict[str, Parameter]:
         """Return the spread of the slopes."""
         slot = "family_benchmark_slope_scale"
-        return {slot: Parameter(slot, (BENCHMARK,))}
+        return {slot: Parameter(slot, self._scale_dims)}
 
     def declare(self, spec: ModelSpec, design: Design) -> dict[str, Named]:
         """Add the slopes, dims (family, benchmark, family_benchmark_slope_covariate)."""
@@ -75,7 +80,7 @@ class FamilyBenchmarkSlopes(Term):
     def normal_effects(self, spec: ModelSpec, design: Design) -> tuple[NormalEffect, ...]:
         """Return the families' slopes."""
         dims = (FAMILY, BENCHMARK, FAMILY_BENCHMARK_SLOPE)
-        scale = EffectScale("family_benchmark_slope_scale", (BENCHMARK,))
+        scale = EffectScale("family_benchmark_slope_scale", self._scale_dims)
         centred = FAMILY if design.centred else None
         return (NormalEffect("family_benchmark_slope", dims, scale=scale, centred=centred),)
 
