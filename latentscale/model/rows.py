@@ -84,9 +84,9 @@ def covariate_coords(spec: ModelSpec, transform: CovariateTransform) -> dict[str
     return coords
 
 
-def coordinates_of(spec: ModelSpec, design: Design) -> dict[str, object]:
+def coordinates_of(spec: ModelSpec, design: Design) -> dict[str, Any]:
     """Return the coordinates of a model's dims, but for those that terms add themselves."""
-    coords: dict[str, object] = {
+    coords: dict[str, Any] = {
         MODEL: list(design.scores.models),
         BENCHMARK: list(design.scores.benchmarks),
         FAMILY: list(design.families),
