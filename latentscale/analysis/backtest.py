@@ -42,6 +42,7 @@ from latentscale.expect import checked_workers, expect
 from latentscale.inference.method import Method
 from latentscale.inference.nuts.method import NUTS
 from latentscale.inference.run import fit
+from latentscale.markup import counted
 from latentscale.posterior.fit import Fit
 
 COLUMNS = (
@@ -189,7 +190,7 @@ def backtest(
         raise FitError(f"Every fold failed; the first: {next(iter(failed.values()))}")
     if failed:
         reasons = "; ".join(f'"{name}": {reason}' for name, reason in failed.items())
-        warnings.warn(f"{len(failed)} folds failed. {reasons}", FitWarning, stacklevel=2)
+        warnings.warn(f"{counted(len(failed), 'fold')} failed. {reasons}", FitWarning, stacklevel=2)
     result = with_scales(pd.concat(list(tables.values()), ignore_index=True), scores)
     result.attrs["failed"] = failed
     return result

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pymc as pm
 import xarray as xr
 
@@ -13,12 +12,7 @@ from latentscale.declare.spec import ModelSpec
 from latentscale.dims import (
     BENCHMARK,
     CELL,
-    FAMILY,
-    LINEAGE,
-    MISSING_VALUE,
     MODEL,
-    SKILL,
-    UNDISCLOSED,
 )
 from latentscale.errors import LatentscaleError, SpecError
 from latentscale.expect import expect
@@ -33,7 +27,7 @@ from latentscale.model.equations import (
     precision,
 )
 from latentscale.model.noise import noise_of
-from latentscale.model.rows import covariate_coords
+from latentscale.model.rows import coordinates_of
 from latentscale.model.terms.base import Term, known_of, terms_of
 from latentscale.model.undisclosed import rows_in_graph
 
@@ -164,23 +158,3 @@ def _observe(
     sampling = None if design.sampling is None else design.sampling.isel(at)
     noise = noise_of(spec.benchmarks.likelihood, by_cell, items, sampling)
     observe_scores(noise, design.score_of_cell, mean, at_cells(phi))
-
-
-def coordinates_of(spec: ModelSpec, design: Design) -> dict[str, object]:
-    """Return the coordinates of a model's dims, but for those that terms add themselves."""
-    coords: dict[str, object] = {
-        MODEL: list(design.scores.models),
-        BENCHMARK: list(design.scores.benchmarks),
-        FAMILY: list(design.families),
-        LINEAGE: list(design.lineages),
-        CELL: np.arange(len(design.score_of_cell)),
-        **{dim: names for dim, names in covariate_coords(spec, design.transform).items() if names},
-    }
-    if design.undisclosed:
-        coords[UNDISCLOSED] = list(design.undisclosed)
-    if design.estimated:
-        coords[MISSING_VALUE] = list(design.estimated)
-    if spec.skills.count:
-        free = [f"skill {k + 1}" for k in range(spec.skills.count)]
-        coords[SKILL] = list(design.anchors) or free
-    return coords

@@ -11,8 +11,21 @@ import xarray as xr
 
 from latentscale.data.covariates import CovariateTransform
 from latentscale.declare.spec import ModelSpec
-from latentscale.dims import CATEGORY, CATEGORY_LEVEL, COVARIATE, FAMILY, MODEL
+from latentscale.dims import (
+    BENCHMARK,
+    CATEGORY,
+    CATEGORY_LEVEL,
+    CELL,
+    COVARIATE,
+    FAMILY,
+    LINEAGE,
+    MISSING_VALUE,
+    MODEL,
+    SKILL,
+    UNDISCLOSED,
+)
 from latentscale.maths import as_data
+from latentscale.model.design import Design
 from latentscale.model.terms.base import Rows, terms_of
 
 
@@ -68,6 +81,26 @@ def covariate_coords(spec: ModelSpec, transform: CovariateTransform) -> dict[str
     }
     for term in terms_of(spec):
         coords |= term.coords(spec)
+    return coords
+
+
+def coordinates_of(spec: ModelSpec, design: Design) -> dict[str, Any]:
+    """Return the coordinates of a model's dims, but for those that terms add themselves."""
+    coords: dict[str, Any] = {
+        MODEL: list(design.scores.models),
+        BENCHMARK: list(design.scores.benchmarks),
+        FAMILY: list(design.families),
+        LINEAGE: list(design.lineages),
+        CELL: np.arange(len(design.score_of_cell)),
+        **{dim: names for dim, names in covariate_coords(spec, design.transform).items() if names},
+    }
+    if design.undisclosed:
+        coords[UNDISCLOSED] = list(design.undisclosed)
+    if design.estimated:
+        coords[MISSING_VALUE] = list(design.estimated)
+    if spec.skills.count:
+        free = [f"skill {k + 1}" for k in range(spec.skills.count)]
+        coords[SKILL] = list(design.anchors) or free
     return coords
 
 

@@ -12,6 +12,7 @@ from latentscale.errors import FitError, listed
 from latentscale.expect import expect_path
 from latentscale.files import expanded
 from latentscale.model.design import Design, design
+from latentscale.model.rows import coordinates_of
 from latentscale.posterior import netcdf
 from latentscale.posterior.convert import to_tree
 from latentscale.posterior.draws import Draws
@@ -27,10 +28,12 @@ from latentscale.posterior.status import (
 )
 from latentscale.posterior.stream import (
     common_draws,
+    finished_runs_without_hash,
     read_chains,
     runs_without_hash,
     wanted_draws,
 )
+from latentscale.posterior.zarr_store import ChainDraws
 
 
 def load(path: str | Path) -> Fit:
@@ -110,6 +113,27 @@ class StoredRun:
         """The constants of the model."""
         return design(self.header.spec, self.scores, transform=self.header.transform)
 
+    def chains(self) -> dict[int, ChainDraws]:
+        """Return the draws in the folder, chain by chain.
+
+        Raises
+        ------
+        FitError
+            If they are damaged, or have other labels than the scores and the spec give them.
+        """
+        chains = read_chains(self.path, self.header.variables)
+        expected = coordinates_of(self.header.spec, self.design)
+        for number, chain in chains.items():
+            for dim, labels in chain.posterior.coords.items():
+                wanted = [str(label) for label in expected.get(str(dim), labels.values)]
+                if labels.values.astype(str).tolist() != wanted:
+                    raise FitError(
+                        f'{self.path} cannot be read: chain {number} labels its "{dim}" '
+                        f"{listed(labels.values)}, where its scores and spec have "
+                        f"{listed(wanted)}. It is damaged; take a copy that is whole."
+                    )
+        return chains
+
     def fit(self) -> Fit:
         """Return the draws in the folder as a fit.
 
@@ -120,7 +144,8 @@ class StoredRun:
         """
         header = self.header
         unhashed = runs_without_hash(self.path)
-        chains = read_chains(self.path, header.variables)
+        old = finished_runs_without_hash(self.path)
+        chains = self.chains()
         go_on = f'latentscale.resume("{self.path}")'
         if not any(chain.length for chain in chains.values()):
             raise FitError(
@@ -140,6 +165,8 @@ class StoredRun:
             status = status_of_partial(status, held, go_on)
         if unhashed:
             status = replace(status, advice=(*status.advice, _without_hash(unhashed, go_on)))
+        if old:
+            status = replace(status, advice=(*status.advice, _of_old(old)))
         status = status_with_start(status, header.start_message, header.start_advice)
         draws = Draws(posterior, stats, status, {})
         return Fit(
@@ -156,6 +183,13 @@ def _without_hash(names: Sequence[str], go_on: str) -> str:
     return (
         f"{listed(names)} did not end, so its draws have no hash: that they are whole was checked, "
         f"but not that nobody changed them. {go_on} ends it and gives them one."
+    )
+
+
+def _of_old(names: Sequence[str]) -> str:
+    return (
+        f"{listed(names)}: a version before 0.2 wrote these draws, without a hash: damage that "
+        "leaves numbers in them cannot be seen. Save the fit by fit.save(path), which gives it one."
     )
 
 

@@ -104,6 +104,12 @@ def runs_without_hash(path: Path) -> list[str]:
     return [run.name for run in runs(path) if not (run / _DONE).is_file()]
 
 
+def finished_runs_without_hash(path: Path) -> list[str]:
+    """Return the names of finished runs of schema 1, which gave their files no hash."""
+    done = [(run, record) for run, record in _records(path) if (run / _DONE).is_file()]
+    return [run.name for run, record in done if "schema" not in record]
+
+
 def zarr_folder(run: Path) -> Path:
     """Return where a run's draws go while it samples."""
     return run / _ZARR

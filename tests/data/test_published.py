@@ -90,6 +90,13 @@ def test_columns_that_are_no_benchmarks_are_named_once_with_the_reason() -> None
     assert '"Blended USD/1M Tokens", "Context Window": by its name a rank, price' in message
 
 
+def test_the_amount_of_training_data_is_no_benchmark() -> None:
+    table = percentages().assign(**{"Pretraining Data Size (T)": [0.5, 2.0, 15.0]})
+    scores = read_published(table)
+    assert "Pretraining Data Size (T)" not in scores.benchmarks
+    assert "Pretraining Data Size (T)" in str(scores.audit.filter("ignored-column"))
+
+
 def test_a_declaration_makes_any_column_a_benchmark() -> None:
     about = {"Intelligence Index": ls.Benchmark(scale="percent")}
     scores = read_published(percentages(), benchmarks=about)

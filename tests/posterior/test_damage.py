@@ -19,7 +19,7 @@ import xarray as xr
 
 import latentscale as ls
 from latentscale.errors import DataError, FitError
-from latentscale.posterior import netcdf
+from latentscale.posterior import netcdf, stream
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.header import SCHEMA, FitHeader, sealed
 from latentscale.posterior.heaps import refuse_endless_texts
@@ -322,3 +322,23 @@ def test_numbers_of_another_width_are_refused(saved: Path, tmp_path: Path) -> No
     path.write_bytes(whole)
     with pytest.raises(FitError, match="unusual width"):
         ls.load(path)
+
+
+def test_other_labels_in_the_store_of_a_killed_run_are_refused(
+    folder, prepared, store, begin
+) -> None:
+    run = begin(folder)
+    store(run, prepared.scores.benchmarks, {0: 31, 1: 25, 2: 30})
+    at = stream.zarr_folder(run) / "posterior"
+    others = xr.Dataset(coords={"benchmark": ["alpha", "beta", "gamma", "delt"]})
+    others.to_zarr(at, mode="a", consolidated=False)
+    with pytest.raises(FitError, match=r'labels its "benchmark" .*"delt"'):
+        ls.load(folder)
+    with pytest.raises(FitError, match='labels its "benchmark"'):
+        ls.resume(folder, progress=False)
+    assert stream.zarr_folder(run).exists()  # nothing was sealed
+
+
+def test_finished_draws_of_the_first_schema_say_that_they_have_no_hash() -> None:
+    advice = ls.load(GOLDEN.parent / "store_pooled_flops").status.advice
+    assert any("without a hash" in line for line in advice)

@@ -27,6 +27,7 @@ from latentscale.dims import (
 )
 from latentscale.errors import DataError, SpecError, listed
 from latentscale.expect import expect
+from latentscale.markup import counted
 from latentscale.posterior.fit import Fit
 from latentscale.result import Picture, Result
 from latentscale.validate import is_number, plain, truth
@@ -198,11 +199,12 @@ class Allocation(Result):
         Examples
         --------
         >>> plan.headline
-        'Allocation of 1 budgets for 1 targets, base model of the average family, 800 draws'
+        'Allocation of 1 budget for 1 target, base model of the average family, 800 draws'
         """
         return (
-            f"Allocation of {self.draws.sizes[FLOPS]} budgets for "
-            f"{self.draws.sizes[TARGET]} targets, {self.basis}, {self.draws.sizes[SAMPLE]} draws"
+            f"Allocation of {counted(self.draws.sizes[FLOPS], 'budget')} for "
+            f"{counted(self.draws.sizes[TARGET], 'target')}, {self.basis}, "
+            f"{self.draws.sizes[SAMPLE]} draws"
         )
 
     def brief(self) -> pd.DataFrame:

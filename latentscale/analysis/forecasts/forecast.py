@@ -270,7 +270,7 @@ class Forecast(Result):
         Examples
         --------
         >>> forecast.headline
-        'Forecast of 1 models on 6 benchmarks, 800 draws'
+        'Forecast of 1 model on 6 benchmarks, 800 draws'
         """
         sizes = self.draws.sizes
         given = self.conditioning
@@ -283,7 +283,8 @@ class Forecast(Result):
         tokens = "" if drawn is None else f", tokens of {drawn.sizes[MODEL]} drawn,"
         without = f"; no skills: {self.no_skills}" if self.no_skills else ""
         return (
-            f"Forecast of {sizes[MODEL]} models on {sizes[BENCHMARK]} benchmarks{scores},{tokens} "
+            f"Forecast of {counted(sizes[MODEL], 'model')} on "
+            f"{counted(sizes[BENCHMARK], 'benchmark')}{scores},{tokens} "
             f"{sizes[SAMPLE]} draws{without}"
             + units_note(self.units, map(str, self.draws[BENCHMARK].values))
         )

@@ -10,6 +10,7 @@ import pandas as pd
 from latentscale.errors import (
     FitError,
 )
+from latentscale.markup import counted
 from latentscale.result import Picture, Result
 
 BASE = "base"
@@ -87,14 +88,15 @@ class SensitivityGrid(Result, table_was_attribute=True):
         Examples
         --------
         >>> grid.headline.partition(".")[0]
-        '1 variants refitted'
+        '1 variant refitted'
         """
         worst = self.largest.iloc[0]
         place = f"{worst['variable']} [{worst['where']}]" if worst["where"] else worst["variable"]
         failed = f"; {len(self.failed)} failed" if self.failed else ""
         return (
-            f"{len(self.variants)} variants refitted{failed}. Largest change of a median: "
-            f"{place}, {worst['largest_in_sd']:.2f} posterior standard deviations"
+            f"{counted(len(self.variants), 'variant')} refitted{failed}. "
+            f"Largest change of a median: {place}, "
+            f"{worst['largest_in_sd']:.2f} posterior standard deviations"
         )
 
     def table(self, prob: float | None = None) -> pd.DataFrame:

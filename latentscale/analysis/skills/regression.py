@@ -18,6 +18,7 @@ from latentscale.data.frames import type_name
 from latentscale.dims import DEFAULT_PROB, MODEL, SAMPLE, SKILL, checked_seed
 from latentscale.errors import DataError, DataWarning, FitError, SpecError, listed, nearest
 from latentscale.expect import expect
+from latentscale.markup import counted
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.pairing import at_samples, with_origin
 from latentscale.result import Picture, Result
@@ -95,10 +96,10 @@ class OutcomeForecast(Result):
         Examples
         --------
         >>> outcomes.headline
-        'Forecast of an outcome of 1 models, 800 draws'
+        'Forecast of an outcome of 1 model, 800 draws'
         """
         sizes = self.draws.sizes
-        return f"Forecast of an outcome of {sizes[MODEL]} models, {sizes[SAMPLE]} draws"
+        return f"Forecast of an outcome of {counted(sizes[MODEL], 'model')}, {sizes[SAMPLE]} draws"
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
         """Return one row a model.

@@ -13,6 +13,7 @@ from latentscale.declare.prior import Prior
 from latentscale.dims import DEFAULT_PROB, FAMILY, MODEL, UNDISCLOSED
 from latentscale.errors import SpecError
 from latentscale.expect import expect
+from latentscale.markup import counted
 from latentscale.model.undisclosed import LOG_TOKENS
 from latentscale.posterior.fit import Fit
 from latentscale.result import Result
@@ -86,11 +87,11 @@ class Undisclosed(Result):
         Examples
         --------
         >>> tokens.headline.partition(";")[0]
-        'Undisclosed training tokens of 1 models (trillions)'
+        'Undisclosed training tokens of 1 model (trillions)'
         """
         return (
-            f"Undisclosed training tokens of {self.draws.sizes[MODEL]} models (trillions); prior "
-            f"of their natural log {self.prior}"
+            f"Undisclosed training tokens of {counted(self.draws.sizes[MODEL], 'model')} "
+            f"(trillions); prior of their natural log {self.prior}"
         )
 
 

@@ -44,8 +44,8 @@ ROLE_OF: Final[Mapping[str, str]] = {
 """Roles by the name of a column without case, spaces and punctuation."""
 _NEITHER: Final = re.compile(
     r"\b(rank|votes?|battles?|prices?|pricing|costs?|latency|speed|throughput|tokens?|t/s"
-    r"|cutoff|urls?|licen[cs]e|params?|parameters|sota|runtime|duration|likes|downloads"
-    r"|quantization|hardware|architecture|commit|website)\b"
+    r"|(pre-?)?training|data ?size|cutoff|urls?|licen[cs]e|params?|parameters|sota|runtime"
+    r"|duration|likes|downloads|quantization|hardware|architecture|commit|website)\b"
     r"|\b(context|max)\b ?(window|size|length|output|input)"
     r"|^\W*(id|ids?|links?|sites?|types?|modes?|access|image|notes?|comments?|api|logs?|trajs?|open"
     r"|checked|verified|submi(ssion|tted)|context|size|updated|hash|revision|seed|step|epoch"

@@ -17,10 +17,9 @@ from latentscale.declare.spec import ModelSpec
 from latentscale.dims import BENCHMARK, MODEL, SAMPLE, SKILL
 from latentscale.errors import FitError
 from latentscale.maths import on_draws
-from latentscale.model.build import coordinates_of
 from latentscale.model.design import Design
 from latentscale.model.normal_effects import NormalEffect
-from latentscale.model.rows import rows_of, with_families, with_levels
+from latentscale.model.rows import coordinates_of, rows_of, with_families, with_levels
 from latentscale.model.terms.base import Rows, Term, known_of
 
 _CHUNK = 64  # unit vectors at once: a table of 2,000 x 50 then takes 50 MB

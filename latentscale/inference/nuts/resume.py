@@ -25,7 +25,7 @@ from latentscale.posterior.fit import Fit
 from latentscale.posterior.folder import unverified_header
 from latentscale.posterior.lock import locked
 from latentscale.posterior.storage import StoredRun, read_folder
-from latentscale.posterior.stream import read_chains, runs, wanted_draws
+from latentscale.posterior.stream import runs, wanted_draws
 from latentscale.validate import whole_number
 
 # A chain that moved before needs its step size and mass matrix again, not its way to the bulk.
@@ -106,7 +106,7 @@ def _continuations(
     stored: StoredRun, method: NUTS, wanted: int
 ) -> list[nutpie_chains.Continuation]:
     """Return the chains that have fewer draws than wanted, each from where it is."""
-    held = read_chains(stored.path, stored.header.variables)
+    held = stored.chains()
     seeds = np.random.SeedSequence([stored.header.provenance.seed, len(runs(stored.path))])
     states = seeds.generate_state(method.chains)
     work = []

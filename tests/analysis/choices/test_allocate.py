@@ -328,4 +328,4 @@ def test_a_parabola_is_highest_at_its_vertex_or_an_end() -> None:
 def test_it_says_what_it_is(translog: Fit) -> None:
     allocation: Allocation = ls.optimal_allocation(translog, flops=1e23, family="fam03")
     assert "fam03" in allocation.basis and "base model" in allocation.basis
-    assert "<table" in allocation._repr_html_() and "1 budgets" in repr(allocation)
+    assert "<table" in allocation._repr_html_() and "1 budget " in repr(allocation)
