@@ -5,7 +5,7 @@ scores is forecast: with nothing given of a model, and with three of its scores.
 place (../shared/tables/epoch: CC BY 4.0, Epoch AI). Fits and forecasts are kept in the folder
 runs, so a run that was stopped goes on; EPOCH.md is written of all that is there.
 
-    python -m benchmarks.epoch.run sizes 2025-01-01       # one fit and its forecasts
+    python -m benchmarks.epoch.run "sizes, no family x benchmark" 2025-01-01   # one fit
     python -m benchmarks.epoch.run --report               # EPOCH.md
 """
 

@@ -22,13 +22,13 @@ FAMILY_BENCHMARK_SLOPE: str = "family_benchmark_slope_covariate"
 
 @TERMS.add
 class FamilyBenchmarkSlopes(Term):
-    """Each family's own change of a benchmark's slopes, partially pooled by benchmark."""
+    """Each family's own change of a benchmark's slopes, partially pooled by benchmark and covariate."""
 
     names: tuple[str, ...]
     kind: Literal["family_benchmark_slopes"] = "family_benchmark_slopes"
     equation: ClassVar[str] = (
         r"\eta_{ij} \mathrel{+}= \sum_c v_{f(i)jc} x_{ic}, "
-        r"\quad v_{fjc} \sim \mathrm{Normal}(0, \xi_j^2)"
+        r"\quad v_{fjc} \sim \mathrm{Normal}(0, \xi_{jc}^2)"
     )
     order: ClassVar[int] = 93
     component: ClassVar[str | None] = "family x benchmark"
