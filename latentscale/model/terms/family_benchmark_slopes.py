@@ -22,7 +22,7 @@ FAMILY_BENCHMARK_SLOPE: str = "family_benchmark_slope_covariate"
 
 @TERMS.add
 class FamilyBenchmarkSlopes(Term):
-    """Each family's own change of a benchmark's slopes, partially pooled by benchmark and covariate."""
+    """Each family's own change of a benchmark's slopes, pooled by benchmark and covariate."""
 
     names: tuple[str, ...]
     kind: Literal["family_benchmark_slopes"] = "family_benchmark_slopes"
