@@ -233,7 +233,8 @@ def report(runs: Path, seed: int) -> str:
         "What tuning adds differs between families, while all specs but those `by family` and `by "
         "series` give every family one shift a benchmark. At the earlier cut the latter does best; "
         f"on models from {CUT} on it gains nothing beyond the random cells. On the logit scale, "
-        "standard deviations by moments, fitted models of the earlier cut, given size, date and chat template:",
+        "standard deviations by moments, fitted models of the earlier cut, given size, date and "
+        "chat template:",
         markdown(between_families()),
         "## Later models on math_lvl5, by lineage",
         "Where its intervals under-cover: in lineages that no fitted model has (Qwen 2.5, Llama "

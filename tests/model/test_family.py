@@ -327,7 +327,7 @@ def test_an_anchor_has_no_family_effect_beside_its_skill(small_scores: Scores) -
 def test_families_slopes_on_a_benchmark_have_a_spread_for_each_covariate(
     known, prior_fit, names: list[str]
 ) -> None:
-    spec = spec_of({"family_slopes": names}).with_({"covariates": names})
+    spec = spec_of().with_({"covariates": names, "benchmarks.family_slopes": names})
     draws = prior_fit(spec, known.scores, draws=200).samples
     covariate = "family_benchmark_slope_covariate"
     scale = draws["family_benchmark_slope_scale"]
