@@ -213,6 +213,13 @@ def test_sizes_that_are_not_totals_are_left_empty_and_named() -> None:
     assert amounts(pd.Series(["7 params", "7 Billion"]), unit=1e9).tolist() == [7, 7]
 
 
+@pytest.mark.parametrize("name", ["benchmark", "Benchmark_ID", "task"])
+def test_a_long_table_whose_scores_have_an_unknown_name_is_not_averaged(name: str) -> None:
+    table = pd.DataFrame({"model": ["a1", "a1"], name: ["mmlu", "gpqa"], "acc": [0.7, 0.3]})
+    with pytest.raises(DataError, match='Rename the column of scores to "score"'):
+        read_scores(table)
+
+
 def test_a_misspelt_family_is_left_to_its_owner() -> None:
     table = pd.DataFrame({"model": ["a-1b"], "famliy": ["a"], "mmlu": [0.3]})
     with pytest.raises(DataError, match="famliy"):
