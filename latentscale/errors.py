@@ -100,6 +100,10 @@ class FitWarning(UserWarning):
     """
 
 
+_ALIKE: Final = 0.6
+"""Ratio of `difflib` from which another name may be meant: "lineage" has .55 with "name"."""
+
+
 def spelling(name: str, *, keep_numbers_apart: bool = False) -> str:
     """Return a name without case, accents, look-alikes, spaces, dots, dashes and underscores.
 
@@ -152,7 +156,7 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
     """
     names = [str(a) for a in allowed]
     same = [other for other in names if spelling(other) == spelling(str(name))]
-    close = same or get_close_matches(str(name), names, n=1, cutoff=0.5)
+    close = same or get_close_matches(str(name), names, n=1, cutoff=_ALIKE)
     return f' Did you mean "{close[0]}"?' if close else ""
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from latentscale.data import Benchmark, Scores
 from latentscale.data.readers import HarnessTask, harness_table, join_metadata, read_harness
+from latentscale.data.readers.settings import settings_of, settings_text
 from latentscale.declare import ModelSpec, load_spec, spec_from_dict
 from latentscale.errors import DataError, DataWarning, SpecError
 from latentscale.model.build import build
@@ -26,7 +27,8 @@ MUSR = [*MUSR, "leaderboard_musr_team_allocation"]
 
 def put(folder: Path, day: int, model: str = "acme/a-1b", **more: object) -> Path:
     """Write a result file of version 0.4; `tasks` are its results, the rest joins the document."""
-    config = {"model_args": more.pop("model_args", ""), "limit": more.pop("limit", None)}
+    empty = {"model_args": "", "limit": None, "gen_kwargs": None}
+    config = {key: more.pop(key, value) for key, value in empty.items()}
     document = {"results": more.pop("tasks"), "model_name": model, "config": config, **more}
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"results_2024-01-{day:02d}T00-00-00.1.json"
@@ -383,6 +385,31 @@ def test_two_system_instructions_are_two_settings(tmp_path: Path) -> None:
     put(tmp_path, 1, tasks=arc(0.5), system_instruction="Be brief.")
     put(tmp_path, 2, tasks=arc(0.9), system_instruction="Think hard.")
     with pytest.warns(DataWarning, match="under other settings were passed over"):
+        harness_table(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("given", "sampled"),
+    [
+        ({"temperature": 0.7, "do_sample": True}, "sampled answers at temperature 0.7"),
+        ("temperature=0.7,do_sample=True", "sampled answers at temperature 0.7"),
+        ("do_sample=true", "sampled answers"),
+        ({"temperature": 1}, "sampled answers at temperature 1"),
+        ({"temperature": 1, "do_sample": False}, "no chat template"),
+        ("temperature=0", "no chat template"),
+        ("max_gen_toks=2048", "no chat template"),
+        ({"temperature": "warm"}, "no chat template"),
+        (None, "no chat template"),
+    ],
+)
+def test_sampled_answers_are_a_setting(given, sampled) -> None:
+    assert settings_text(settings_of({"config": {"gen_kwargs": given}}, {})) == sampled
+
+
+def test_a_run_with_sampled_answers_replaces_no_greedy_one_in_silence(tmp_path: Path) -> None:
+    put(tmp_path, 1, tasks=arc(0.5))
+    put(tmp_path, 2, tasks=arc(0.9), gen_kwargs="temperature=1,do_sample=True")
+    with pytest.warns(DataWarning, match="sampled answers at temperature 1"):
         harness_table(tmp_path)
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from latentscale.data.readers import livebench_measurements, read_livebench
@@ -116,6 +118,21 @@ def test_row_numbers_of_a_saved_table_are_no_task(folder):
     file.write_text("\n".join(numbered))
     assert "zebra_puzzle" in set(livebench_measurements(file).cells["benchmark"])
     assert livebench_measurements(file).cells["benchmark"].nunique() == 4
+
+
+def test_a_task_in_fractions_is_named() -> None:
+    table = pd.read_csv(StringIO(TABLE))
+    table["zebra_puzzle"] /= 100
+    found = livebench_measurements(table).audit.filter("scores-tiny")
+    assert ["zebra_puzzle" in finding.message for finding in found] == [True]
+    assert not livebench_measurements(pd.read_csv(StringIO(TABLE))).audit.filter("scores-tiny")
+
+
+@pytest.mark.parametrize("name", ["Global Average", "Average", "index"])
+def test_a_mean_of_the_tasks_or_an_index_is_no_task(name) -> None:
+    table = pd.read_csv(StringIO(TABLE)).assign(**{name: [50.0, 45.0, 20.0]})
+    read = livebench_measurements(table)
+    assert name not in read.benchmarks and name in str(read.audit.filter("ignored-column"))
 
 
 def test_wrong_paths_releases_and_levels_are_refused(folder, tmp_path):

@@ -193,6 +193,33 @@ def test_a_fraction_among_percentages_is_named() -> None:
     assert '"d"' in next(iter(scores.audit.filter("mixed-units"))).message
 
 
+def test_one_fraction_beside_one_percentage_is_named() -> None:
+    table = pd.DataFrame({"Model": ["a1", "b1"], "GPQA": [40.0, 50.0], "Hard": [0.1, 0.4]})
+    assert '"Hard"' in next(iter(read_published(table).audit.filter("mixed-units"))).message
+    said = read_published(table, benchmarks={"Hard": ls.Benchmark()})
+    assert not list(said.audit.filter("mixed-units"))
+
+
+def test_ages_and_years_are_no_benchmarks() -> None:
+    table = percentages().assign(Year=[2023, 2024, 2025], age=[3, 2, 1])
+    assert not {"Year", "age"} & set(read_published(table).benchmarks)
+
+
+def test_sizes_that_are_not_totals_are_left_empty_and_named() -> None:
+    table = percentages().assign(Params=["8x7B", "A22B", "unknown"])
+    found = [f.message for f in read_published(table).audit if "not understood" in f.message]
+    assert len(found) == 1 and '"8x7B"' in found[0] and '"unknown"' not in found[0]
+    assert np.isnan(amounts(pd.Series(["8x7B", "12 layers"]), unit=1e9)).all()
+    assert amounts(pd.Series(["7 params", "7 Billion"]), unit=1e9).tolist() == [7, 7]
+
+
+@pytest.mark.parametrize("name", ["benchmark", "Benchmark_ID", "task"])
+def test_a_long_table_whose_scores_have_an_unknown_name_is_not_averaged(name: str) -> None:
+    table = pd.DataFrame({"model": ["a1", "a1"], name: ["mmlu", "gpqa"], "acc": [0.7, 0.3]})
+    with pytest.raises(DataError, match='Rename the column of scores to "score"'):
+        read_scores(table)
+
+
 def test_a_misspelt_family_is_left_to_its_owner() -> None:
     table = pd.DataFrame({"model": ["a-1b"], "famliy": ["a"], "mmlu": [0.3]})
     with pytest.raises(DataError, match="famliy"):

@@ -217,3 +217,9 @@ def test_a_wrong_spec_made_in_python_raises_the_package_error() -> None:
 def test_a_copy_has_a_name(name: str) -> None:
     with pytest.raises(SpecError, match="is empty, and results"):
         load_spec("latentscale").with_({"name": name})
+
+
+def test_a_key_that_resembles_no_other_gets_no_suggestion() -> None:
+    with pytest.raises(ValueError, match='unknown key "lineage"') as caught:
+        ModelSpec.model_validate({"name": "x", "lineage": True})
+    assert "Did you mean" not in str(caught.value)

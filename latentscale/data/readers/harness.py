@@ -76,8 +76,9 @@ def harness_table(
         are split by ``"; "``) and settings (such as ``"chat template"``). A
         model's checkpoint that was named as a revision is a model of its own, ``model@revision``.
         Of several runs of a model, those not quantised count before quantised ones, then those
-        under the settings (chat template, system instruction) of most of its benchmarks; under
-        the same settings whole runs count before those cut short by ``--limit``, then the latest.
+        under the settings (chat template, system instruction, sampled answers by ``gen_kwargs``)
+        of most of its benchmarks; under the same settings whole runs count before those cut short
+        by ``--limit``, then the latest.
 
     Raises
     ------

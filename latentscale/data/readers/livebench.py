@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
@@ -26,6 +26,7 @@ from latentscale.data.readers.measurements import (
 )
 from latentscale.data.readers.model_names import day_of
 from latentscale.data.readers.parquet import read_table, tables_below
+from latentscale.data.readers.published_columns import is_aggregate
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError, listed, nearest
 from latentscale.files import expanded
@@ -159,18 +160,20 @@ def livebench_measurements(
     repeated = table["model"][table["model"].duplicated()]
     if len(repeated):
         raise DataError(f"{what}: models with several rows: {listed(repeated)}. Keep one each.")
-    tasks = [name for name in table.columns if name != "model"]
+    means = [str(name) for name in table.columns if is_aggregate(str(name))]
+    tasks = [name for name in table.columns if name != "model" and str(name) not in means]
     wide = pd.DataFrame({name: _percentages(table, name, what) for name in tasks})
     _refuse_fractions(wide, what)
     category_of, findings = _categories(file, tasks)
+    findings += _left_out(means) + _tiny(wide)
     if level == "category":
-        means = {
+        by_category = {
             category: wide[[task for task in tasks if category_of.get(task) == category]].mean(
                 axis=1
             )
             for category in dict.fromkeys(category_of.values())
         }
-        wide, category_of = pd.DataFrame(means), {}
+        wide, category_of = pd.DataFrame(by_category), {}
     wide.insert(0, "model", table["model"])
     cells = wide.melt(id_vars="model", var_name="benchmark", value_name="score")
     cells = cells.dropna(subset="score").assign(stderr=np.nan, n_items=np.nan, source=source)
@@ -251,6 +254,23 @@ def _refuse_fractions(wide: pd.DataFrame, what: str) -> None:
             f"{what}: no score is above {highest:g}, and LiveBench's are percentages from 0 to "
             "100. If they are fractions, multiply them by 100."
         )
+
+
+def _left_out(means: Sequence[str]) -> list[Finding]:
+    message = f"columns that are means or indices of others were left out: {listed(means)}."
+    return [Finding("info", "ignored-column", "columns", message)] if means else []
+
+
+def _tiny(wide: pd.DataFrame) -> list[Finding]:
+    """Find tasks whose scores look like fractions in a table of percentages."""
+    tiny = [str(name) for name, scores in wide.items() if 0 < scores.max() <= 1]
+    if not tiny:
+        return []
+    message = (
+        f"no score is above 1 on {listed(tiny)}, which are read as percentages. If they are "
+        "fractions, multiply them by 100."
+    )
+    return [Finding("warning", "scores-tiny", "benchmarks", message)]
 
 
 def _percentages(table: pd.DataFrame, name: str, what: str) -> np.ndarray:

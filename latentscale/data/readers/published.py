@@ -6,6 +6,7 @@ said; what no rule decides is left out and named.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -36,6 +37,10 @@ from latentscale.errors import DataError, listed
 from latentscale.files import expanded
 
 _FRAME: Final = "This table"
+_BENCHMARK: Final = re.compile(
+    r"(benchmarks?|bench|tasks?|datasets?|eval|evaluation)([ _-]?(id|name))?", re.IGNORECASE
+)
+"""Columns that name the benchmark of a row, in tables with one row a score."""
 
 
 def read_published(
@@ -157,6 +162,7 @@ def published_measurements(
             f"{what}: features: no column {listed(absent)}. It has {listed(table.columns, 12)}."
         )
     table, unnamed = _named(table, roles)
+    _refuse_scores_of_no_column(table, roles, own, what)
     roles = _shape(table, roles)
     named, models, described_here = described(table, roles, own)
     read = long_cells if roles.long else wide_cells
@@ -198,6 +204,22 @@ def _named(table: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, list[Findin
         return kept, []
     message = f'{int(empty.sum())} rows have no name in "{column}" and were left out.'
     return kept, [Finding("warning", "unnamed-rows", column, message)]
+
+
+def _refuse_scores_of_no_column(
+    table: pd.DataFrame, roles: Roles, own: Sequence[str], what: str
+) -> None:
+    """Refuse a table with one row a score whose scores have another name than those known."""
+    names = [n for n in roles.others if n not in own and _BENCHMARK.fullmatch(n)]
+    models = table[roles.columns["model"]]
+    for name in [] if roles.long else names:
+        pairs = pd.DataFrame({"model": models.astype(str), "benchmark": table[name].astype(str)})
+        if len(pairs.drop_duplicates()) > models.astype(str).nunique():
+            raise DataError(
+                f'{what}: column "{name}" names several benchmarks of one model, but no column is '
+                f'called "score", "value" or "accuracy". Rename the column of scores to "score". '
+                f"The table has {listed(table.columns, 12)}."
+            )
 
 
 def _shape(table: pd.DataFrame, roles: Roles) -> Roles:

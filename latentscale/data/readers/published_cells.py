@@ -116,7 +116,7 @@ def half_widths(column: pd.Series) -> Floats | None:
 
 
 def amounts(column: pd.Series, *, unit: float) -> Floats:
-    """Return sizes or token counts in billions or trillions; NaN where there is none.
+    """Return sizes or token counts in billions or trillions; NaN where none is understood.
 
     Parameters
     ----------
@@ -145,6 +145,8 @@ def _amount(cell: Any, unit: float) -> float:
         return np.nan
     word = match["unit"].casefold()
     factor = _UNITS_BY_WORD.get(word.rstrip("s"), _UNITS.get(word[:1]) if len(word) < 3 else None)
+    if factor is None and word and not word.startswith("param"):
+        return np.nan  # "8x7B": experts share weights, so the total is not stated
     number = _plain(match["number"])
     return number if factor is None else number * factor / unit
 

@@ -47,7 +47,7 @@ _NEITHER: Final = re.compile(
     r"|(pre-?)?training|data ?size|cutoff|urls?|licen[cs]e|params?|parameters|sota|runtime"
     r"|duration|likes|downloads|quantization|hardware|architecture|commit|website)\b"
     r"|\b(context|max)\b ?(window|size|length|output|input)"
-    r"|^\W*(id|ids?|links?|sites?|types?|modes?|access|image|notes?|comments?|api|logs?|trajs?|open"
+    r"|^\W*(age|years?|months?|days?|id|ids?|links?|sites?|types?|modes?|access|image|notes?|comments?|api|logs?|trajs?|open"
     r"|checked|verified|submi(ssion|tted)|context|size|updated|hash|revision|seed|step|epoch"
     r"|precision|index|unnamed: \d+|name)\W*$"
     r"|[$€]|^#|排名|价格|速度|上下文",

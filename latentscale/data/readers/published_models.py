@@ -98,10 +98,18 @@ def _read(role: str, column: pd.Series) -> tuple[Sequence[Any] | None, list[str]
         return [None if is_empty(cell) else str(cell).strip() for cell in column], []
     if role in _AMOUNTS:
         values = amounts(column, unit=_AMOUNTS[role]) if role != "flops" else _plain(column)
-        return [value if value > 0 else None for value in values], []
+        read = [value if value > 0 else None for value in values]
+        pairs = zip(column.tolist(), read, strict=True)
+        return read, [str(cell) for cell, value in pairs if value is None and not _unstated(cell)]
     if role == "open_weights":
         return truths(column) or _licences(column), []
     return truths(column), []
+
+
+def _unstated(cell: Any) -> bool:
+    """Return whether a cell says that an amount is not published."""
+    words = ("unknown", "undisclosed", "proprietary", "closed", "private", "not disclosed", "tbd")
+    return is_empty(cell) or str(cell).strip().casefold() in words
 
 
 def _plain(column: pd.Series) -> list[float]:

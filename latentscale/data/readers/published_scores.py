@@ -104,7 +104,11 @@ def wide_cells(
         )
         for name in info
     ]
-    found = [*_left_out(left_out), *_scales(info, declared), *_cells(table, columns, info)]
+    found = [
+        *_left_out(left_out),
+        *_scales(info, declared),
+        *_cells(table, columns, info, declared),
+    ]
     return pd.concat(parts, ignore_index=True), info, found
 
 
@@ -325,7 +329,10 @@ def _scales(info: Mapping[str, Benchmark], declared: Mapping[str, Benchmark]) ->
 
 
 def _cells(
-    table: pd.DataFrame, columns: Mapping[str, ScoreCells], info: Mapping[str, Benchmark]
+    table: pd.DataFrame,
+    columns: Mapping[str, ScoreCells],
+    info: Mapping[str, Benchmark],
+    declared: Mapping[str, Benchmark],
 ) -> list[Finding]:
     """Name cells that were not read, and columns that may mix fractions and percentages."""
     findings = [f for name in info for f in _unread(name, table, columns[name])]
@@ -342,7 +349,9 @@ def _cells(
         )
         findings.append(Finding("warning", "scores-tiny", "benchmarks", message))
     percentages = [name for name, about in info.items() if about.scale == "percent"]
-    alone = [n for n, a in info.items() if a.scale == "fraction" and len(percentages) > _FEW]
+    alone = [
+        n for n, a in info.items() if a.scale == "fraction" and n not in declared and percentages
+    ]
     if alone:
         message = (
             f"no score is above 1 on {listed(alone)}, while {len(percentages)} benchmarks are "

@@ -5,16 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
 
-from latentscale.data.columns import number_of_cell
 from latentscale.data.readers.documents import checked_name, read_document
 from latentscale.data.readers.metrics import errors_of, figures_of
-from latentscale.data.readers.settings import settings_of
+from latentscale.data.readers.settings import finite_number, settings_of
 from latentscale.errors import DataError
 
 # An adapter is named together with the model that it adapts, and then it is what was evaluated.
@@ -138,7 +136,7 @@ def run_of(document: Mapping[str, Any], path: Path) -> Run:
     config = _mapping(document, "config")
     arguments = _arguments(config)
     shots |= _shots(document, config, list(figures))
-    limit = _number(config.get("limit"))
+    limit = finite_number(config.get("limit"))
     groups = _groups(document)
     for name in {*groups, *(task_name for tasks in groups.values() for task_name in tasks)}:
         checked_name(name, path, "task")
@@ -167,15 +165,6 @@ def _names_filters(document: Mapping[str, Any]) -> bool:
 def _mapping(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = document.get(name)
     return value if isinstance(value, Mapping) else {}
-
-
-def _number(value: object) -> float | None:
-    """Return a finite number, also from a text that holds one; else None."""
-    try:
-        number = float(value) if isinstance(value, str) else number_of_cell(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if number is not None and isfinite(number) else None
 
 
 def _groups(document: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
@@ -211,8 +200,8 @@ def _items(document: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
     items = {}
     for task, counts in _mapping(document, "n-samples").items():
         if isinstance(counts, Mapping):
-            done = _number(counts.get("effective"))
-            there = _number(counts.get("original"))
+            done = finite_number(counts.get("effective"))
+            there = finite_number(counts.get("original"))
             if done is not None and done > 0:
                 items[str(task)] = (done, done if there is None else max(done, there))
     return items
@@ -222,12 +211,12 @@ def _shots(
     document: Mapping[str, Any], config: Mapping[str, Any], tasks: list[str]
 ) -> dict[str, float]:
     by_task = _mapping(document, "n-shot")
-    of_all = _number(config.get("num_fewshot"))
+    of_all = finite_number(config.get("num_fewshot"))
     shots = {}
     for task in tasks:
         own = _mapping(_mapping(document, "configs"), task).get("num_fewshot")
-        first = _number(by_task.get(task))
-        number = first if first is not None else _number(own)
+        first = finite_number(by_task.get(task))
+        number = first if first is not None else finite_number(own)
         number = number if number is not None else of_all
         if number is not None:
             shots[task] = number
@@ -278,7 +267,7 @@ def _date(document: Mapping[str, Any], path: Path) -> float:
         except ValueError:
             pass
     date = document.get("date")
-    seconds = _number(date)
+    seconds = finite_number(date)
     if seconds is None and isinstance(date, str):
         read = pd.to_datetime(date, errors="coerce", utc=True, format="ISO8601")
         return 0.0 if pd.isna(read) else float(read.timestamp())

@@ -1,11 +1,14 @@
-"""What a run of the harness was made under that changes scores: quantisation, chat template."""
+"""What a run was made under that changes scores: quantisation, chat template, sampling."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
+from math import isfinite
 from typing import Any, Final
+
+from latentscale.data.columns import number_of_cell
 
 QUANTISED: Final = "quantised"
 """How a setting begins that says of a run that the model was quantised."""
@@ -43,6 +46,9 @@ def settings_of(document: Mapping[str, Any], arguments: Mapping[str, Any]) -> tu
         settings.append("thinking" if thinking else "no thinking")
     if _is_on(document.get("system_instruction")):
         settings.append(f"system instruction {_mark(document)}")
+    sampled = _sampling(document)
+    if sampled:
+        settings.append(sampled)
     quantised = _quantisation(document, arguments)
     if quantised:
         settings.append(f"{QUANTISED} ({quantised})")
@@ -90,6 +96,37 @@ def _thinking(arguments: Mapping[str, Any]) -> bool | None:
         if isinstance(place, str) and (said := _IN_TEXT.search(place)):
             return _is_on(said[1])
     return None
+
+
+def _sampling(document: Mapping[str, Any]) -> str:
+    """Return how a run was asked to sample its answers, an empty text if it was not.
+
+    By ``gen_kwargs`` of the whole run, which count before those of its tasks. Answers are sampled
+    at a temperature above 0 unless ``do_sample`` is off, and where ``do_sample`` is on.
+    """
+    config = document.get("config")
+    given = config.get("gen_kwargs") if isinstance(config, Mapping) else None
+    if isinstance(given, str):
+        pairs = (pair.partition("=") for pair in given.split(","))
+        given = {key.strip(): value for key, _, value in pairs}
+    if not isinstance(given, Mapping):
+        return ""
+    temperature = finite_number(given.get("temperature"))
+    asked = given.get("do_sample")
+    if temperature == 0 or (asked is not None and not _is_on(asked)):
+        return ""
+    if temperature is None:
+        return "sampled answers" if asked is not None else ""
+    return f"sampled answers at temperature {temperature:g}"
+
+
+def finite_number(value: object) -> float | None:
+    """Return a finite number, also from a text that holds one; else None."""
+    try:
+        number = float(value) if isinstance(value, str) else number_of_cell(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if number is not None and isfinite(number) else None
 
 
 def _mark(document: Mapping[str, Any]) -> str:
