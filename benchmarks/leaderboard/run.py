@@ -52,12 +52,7 @@ VARIANTS = (
     "date and outliers",
     "date and tuning",
     "date and tuning by family",
-    "date and tuning by series",
 )
-WIDE = {"dist": "HalfNormal", "sigma": 1.0}
-"""Prior of spreads of families' own slopes on a benchmark, in logits. Instruction tuning moves
-families' scores on instruction following by several logits or by none, so that the recommended
-spec's 0.3, which is for slopes in log size, is narrow for it."""
 TUNING = ("chat_template", "tuning=chat", "tuning=fine-tuned", "tuning=merge")
 """What the leaderboard says of how a model was tuned and run; few models are of other levels."""
 
@@ -69,14 +64,11 @@ def spec_of(variant: str) -> ModelSpec:
     family`` each family, in its skills and on every benchmark, so that what has been uploaded
     later is less certain; ``date and outliers`` takes the noise of `capabilities`, with a share of
     outliers; ``date and tuning`` adds the chat template and the kind of tuning, on skills and
-    on each benchmark; ``by family``, what instruction tuning adds differs between families. ``by
-    series``, families are series of base models (`by_series`), spreads of what tuning adds have a
-    wider prior, and noise differs between base and tuned models.
+    on each benchmark; ``by family``, what instruction tuning adds differs between families.
     """
     dated = [] if variant == "size" else ["released"]
     tuning = list(TUNING) if "tuning" in variant else []
-    series = variant == "date and tuning by series"
-    instruct = ["instruct"] if series or variant == "date and tuning by family" else []
+    instruct = ["instruct"] if variant == "date and tuning by family" else []
     by_family = ["log_params", *instruct, *(dated if variant == "date by family" else [])]
     outliers = variant == "date and outliers"
     changes = {
@@ -87,24 +79,7 @@ def spec_of(variant: str) -> ModelSpec:
         "benchmarks.slopes": dated if variant == "date by benchmark" else tuning,
         "benchmarks.likelihood": {"kind": "contaminated-beta" if outliers else "beta"},
     }
-    if series:
-        changes |= {
-            "family.lineage": False,
-            "benchmarks.precision_covariates": instruct,
-            "priors.family_benchmark_slope_scale": WIDE,
-        }
     return ls.load_spec("latentscale").with_(changes)
-
-
-def by_series(scores: Scores) -> Scores:
-    """Return a table whose families are series, such as Llama 3.1, in place of base models.
-
-    The sizes of a series then share what is particular to it on each benchmark, and a base model
-    of which one tune is fitted learns from those of other sizes.
-    """
-    table = scores.dataset
-    series = table["lineage"].where(table["lineage"] != "", table["family"])
-    return Scores(table.assign(family=series.astype(table["family"].dtype)))
 
 
 def main() -> None:
@@ -129,20 +104,16 @@ def main() -> None:
         method: ls.ADVI | ls.NUTS = ls.ADVI(batch=500)
         if options.method == "nuts":
             method = ls.NUTS(draws=100, tune=200, chains=2, cores=2)
-        table = by_series(scores) if options.variant.endswith("by series") else scores
         fit = ls.fit(
             spec_of(options.variant),
-            training_scores(table, fold),
+            training_scores(scores, fold),
             method=method,
             seed=options.seed,
             progress=False,
         )
         seconds = time.time() - began
-        forecasts = forecast_fold(fit, table, fold, seed=options.seed)
-        # Standard errors are between families as read, whatever the spec takes for them.
-        family = scores.to_frame().set_index("model")["family"]
-        forecasts["family"] = forecasts["model"].map(family)
-        forecasts.assign(seconds=seconds).to_csv(path, index=False)
+        table = forecast_fold(fit, scores, fold, seed=options.seed)
+        table.assign(seconds=seconds).to_csv(path, index=False)
     table = pd.read_csv(path)
     for part, cells in parts_of(table, options.cut).items():
         print(options.variant, options.cut, part, row(cells), flush=True)
@@ -230,11 +201,9 @@ def report(runs: Path, seed: int) -> str:
         "one or two fitted models under-cover most, on the two benchmarks that depend most on "
         f"tuning: {few[0]:.0%} of these fitted models are tuned, {few[1]:.0%} of the later ones.",
         markdown(by_fitted_members(runs)),
-        "What tuning adds differs between families, while all specs but those `by family` and `by "
-        "series` give every family one shift a benchmark. At the earlier cut the latter does best; "
-        f"on models from {CUT} on it gains nothing beyond the random cells. On the logit scale, "
-        "standard deviations by moments, fitted models of the earlier cut, given size, date and "
-        "chat template:",
+        "What tuning adds differs between families, while all specs but `date and tuning by "
+        "family` give every family one shift a benchmark. On the logit scale, standard deviations "
+        "by moments, fitted models of the earlier cut, given size, date and chat template:",
         markdown(between_families()),
         "## Later models on math_lvl5, by lineage",
         "Where its intervals under-cover: in lineages that no fitted model has (Qwen 2.5, Llama "

@@ -321,20 +321,3 @@ def test_an_anchor_has_no_family_effect_beside_its_skill(small_scores: Scores) -
     at_anchor = np.isin(prepared.scores.benchmarks, prepared.anchors)
     assert at_anchor.sum() == 1
     assert (effect[:, at_anchor] == 0).all() and (effect[:, ~at_anchor] != 0).all()
-
-
-@pytest.mark.parametrize("names", [["log_flops"], ["log_flops", "instruct"]])
-def test_families_slopes_on_a_benchmark_have_a_spread_for_each_covariate(
-    known, prior_fit, names: list[str]
-) -> None:
-    spec = spec_of().with_({"covariates": names, "benchmarks.family_slopes": names})
-    draws = prior_fit(spec, known.scores, draws=200).samples
-    covariate = "family_benchmark_slope_covariate"
-    scale = draws["family_benchmark_slope_scale"]
-    assert set(scale.dims) == {"sample", "benchmark"} | ({covariate} if len(names) > 1 else set())
-    standard = draws["family_benchmark_slope"] / scale
-    spread = standard.std([dim for dim in standard.dims if dim != covariate])
-    np.testing.assert_allclose(spread, 1.0, atol=0.1)
-    if len(names) > 1:
-        apart = [np.log(scale.sel({covariate: name})).values.ravel() for name in names]
-        assert abs(np.corrcoef(apart)[0, 1]) < 0.1

@@ -22,13 +22,13 @@ FAMILY_BENCHMARK_SLOPE: str = "family_benchmark_slope_covariate"
 
 @TERMS.add
 class FamilyBenchmarkSlopes(Term):
-    """Each family's own change of a benchmark's slopes, pooled by benchmark and covariate."""
+    """Each family's own change of a benchmark's slopes, partially pooled by benchmark."""
 
     names: tuple[str, ...]
     kind: Literal["family_benchmark_slopes"] = "family_benchmark_slopes"
     equation: ClassVar[str] = (
         r"\eta_{ij} \mathrel{+}= \sum_c v_{f(i)jc} x_{ic}, "
-        r"\quad v_{fjc} \sim \mathrm{Normal}(0, \xi_{jc}^2)"
+        r"\quad v_{fjc} \sim \mathrm{Normal}(0, \xi_j^2)"
     )
     order: ClassVar[int] = 93
     component: ClassVar[str | None] = "family x benchmark"
@@ -44,11 +44,6 @@ class FamilyBenchmarkSlopes(Term):
             reading="shift",
         )
     }
-
-    @property
-    def _scale_dims(self) -> tuple[str, ...]:
-        """Dims of the spreads: covariates differ in theirs where there are several."""
-        return (BENCHMARK,) if len(self.names) == 1 else (BENCHMARK, FAMILY_BENCHMARK_SLOPE)
 
     @classmethod
     def of(cls, spec: ModelSpec) -> Self | None:
@@ -67,7 +62,7 @@ class FamilyBenchmarkSlopes(Term):
     def parameters(self, spec: ModelSpec, design: Design) -> dict[str, Parameter]:
         """Return the spread of the slopes."""
         slot = "family_benchmark_slope_scale"
-        return {slot: Parameter(slot, self._scale_dims)}
+        return {slot: Parameter(slot, (BENCHMARK,))}
 
     def declare(self, spec: ModelSpec, design: Design) -> dict[str, Named]:
         """Add the slopes, dims (family, benchmark, family_benchmark_slope_covariate)."""
@@ -80,7 +75,7 @@ class FamilyBenchmarkSlopes(Term):
     def normal_effects(self, spec: ModelSpec, design: Design) -> tuple[NormalEffect, ...]:
         """Return the families' slopes."""
         dims = (FAMILY, BENCHMARK, FAMILY_BENCHMARK_SLOPE)
-        scale = EffectScale("family_benchmark_slope_scale", self._scale_dims)
+        scale = EffectScale("family_benchmark_slope_scale", (BENCHMARK,))
         centred = FAMILY if design.centred else None
         return (NormalEffect("family_benchmark_slope", dims, scale=scale, centred=centred),)
 
