@@ -286,3 +286,11 @@ def test_the_best_row_is_the_lowest_where_lower_is_better() -> None:
     lower = {"Error rate": ls.Benchmark(lower_is_better=True)}
     best = read_published(table, repeats="best", benchmarks=lower)
     assert best.dataset["score"].sel(model="gpt-5").values == pytest.approx([0.1])
+
+
+def test_fractions_beside_percentages_are_named_in_a_table_with_one_row_a_score_too() -> None:
+    wide = pd.DataFrame({"model": ["a1", "b1"], "GPQA": [40.0, 0.5], "Hard": [0.1, 0.4]})
+    long = wide.melt("model", var_name="benchmark", value_name="score")
+    audit = read_published(long).audit
+    assert '"Hard"' in next(iter(audit.filter("mixed-units"))).message
+    assert '"GPQA"' in next(iter(audit.filter("scores-tiny"))).message

@@ -131,8 +131,9 @@ def long_cells(
     error = np.where(np.isnan(error), half / NORMAL_95, error)
     info: dict[str, Benchmark] = {}
     left_out: dict[str, str] = {}
+    parts: dict[str, ScoreCells] = {}
     for name, rows in names.groupby(names, sort=False).groups.items():
-        part = ScoreCells(
+        parts[str(name)] = part = ScoreCells(
             read.values[rows], read.percent[rows], read.money[rows], read.half[rows], []
         )
         benchmark, why = _declared(str(name), part, declared, named_as_benchmark=True)
@@ -155,8 +156,12 @@ def long_cells(
     used = {name for _, low, high in bounds[:1] for name in (low, high)}
     ignored = {n: "not a column of a table of scores" for n in roles.others if n not in used}
     ignored = {name: why for name, why in ignored.items() if name not in own}
-    found = [*_left_out(left_out | ignored), *_scales(info, declared)]
-    found += _unread(columns["score"], table, read)
+    found = [
+        *_left_out(left_out | ignored),
+        *_scales(info, declared),
+        *_cells(table, parts, info, declared),
+        *_unread(columns["score"], table, read),
+    ]
     return cells[cells["benchmark"].isin(info)], info, found
 
 
