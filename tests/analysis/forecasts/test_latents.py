@@ -79,7 +79,7 @@ def test_candidates_at_the_mode_weigh_draws_as_many_candidates_of_the_prior_do(f
     groups = [group_of(fit, rows("fam02", "lin01"))]
     draws = fit.samples.drop_vars(list(ORIGIN))
     levels = []
-    for make, count in ((from_fit, 4000), (from_mode, 400)):
+    for make, count in ((from_fit, 40_000), (from_mode, 400)):
         (held,) = groups_in_blocks(fit, draws, groups, np.random.default_rng(1), hold=True)
         made = held.candidates(make, ls.FewShot(latents=count), np.random.default_rng(3))
         error = np.sqrt(np.maximum(made.concentration - 1 / count, 0.0))
