@@ -128,9 +128,9 @@ def blocks(text: str) -> list[tuple[str, str]]:
 
 def of_help() -> list[str]:
     """Return the examples in the help of all commands."""
-    told = CliRunner().invoke(app, ["--help"]).output
-    names = re.findall(r"^  ([a-z][a-z-]+)  +\S", told[told.index("Commands:") :], re.M)
-    shown = [told, *(CliRunner().invoke(app, [name, "--help"]).output for name in names)]
+    help_text = CliRunner().invoke(app, ["--help"]).output
+    names = re.findall(r"^  ([a-z][a-z-]+)  +\S", help_text[help_text.index("Commands:") :], re.M)
+    shown = [help_text, *(CliRunner().invoke(app, [name, "--help"]).output for name in names)]
     return [
         line.strip() for text in shown for line in re.findall(r"^    (latentscale .+)", text, re.M)
     ]

@@ -102,7 +102,7 @@ class Target:
         Raises
         ------
         DataError
-            If there is no weight, or one is not a finite number.
+            If `weights` is empty, or one of them is not a finite number.
 
         Examples
         --------
@@ -152,7 +152,7 @@ class Target:
         Raises
         ------
         DataError
-            If there is no weight, or one is not a finite number.
+            If `weights` is empty, or one of them is not a finite number.
 
         Examples
         --------

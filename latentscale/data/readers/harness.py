@@ -411,7 +411,7 @@ def _other_metrics(
 
 
 def _outside(rows: list[Candidate]) -> list[Finding]:
-    """Find scores that are no fractions."""
+    """Find scores outside 0 to 1."""
     cells = [
         f"{row.model} on {row.benchmark}: {row.score:g}" for row in rows if not 0 <= row.score <= 1
     ]

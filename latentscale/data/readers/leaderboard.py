@@ -305,7 +305,7 @@ def _unread(
 
 
 def _outside(models: list[str], name: str, scores: np.ndarray) -> list[Finding]:
-    """Return one finding on scores that are no fractions."""
+    """Return one finding on scores outside 0 to 1."""
     rows = np.flatnonzero((scores < 0) | (scores > 1)).tolist()
     if not rows:
         return []
