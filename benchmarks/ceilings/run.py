@@ -35,18 +35,10 @@ METHOD = ls.NUTS(draws=250, tune=300, chains=2, cores=1)
 
 _SLOPE = {"dist": "Normal", "mu": 0.5, "sigma": 0.5}  # as shipped; the prior of ceilings is unused
 AT_ONE: dict[str, Any] = {"benchmarks.ceiling": "fixed", "priors": {"slope": _SLOPE}}
-SECOND_RISE = AT_ONE | {"benchmarks.link": {"kind": "bi-logistic"}}
-OUTLIERS: dict[str, Any] = {"benchmarks.likelihood": {"kind": "contaminated-beta"}}
-SPECS: dict[str, dict[str, Any]] = {
-    "recommended": {},
-    "ceilings at 1": AT_ONE,
-    "second rise": SECOND_RISE,
-    "outliers": OUTLIERS,
-    "second rise, outliers": SECOND_RISE | OUTLIERS,
-}
-MIXTURE = "mixture"
-"""Half of the draws from `recommended`, half from `ceilings at 1`: bounded and unbounded curves."""
-VARIANTS = (*SPECS, MIXTURE)
+SPECS: dict[str, dict[str, Any]] = {"recommended": {}, "ceilings at 1": AT_ONE}
+MIXTURES = {"a quarter open": 0.25, "half open": 0.5}
+"""Share of draws from `ceilings at 1`, the others from `recommended`: `latentscale.stack`."""
+VARIANTS = (*SPECS, *MIXTURES)
 
 
 def spec_of(variant: str) -> ls.ModelSpec:
@@ -59,8 +51,8 @@ def cells_of(variant: str, name: str, scores: ls.Scores, fold: Fold, method: ls.
     file = RUNS / f"{variant}, {name}.csv"
     if file.exists():
         return file
-    if variant == MIXTURE:
-        table = _mixed(name, scores, fold)
+    if variant in MIXTURES:
+        table = _mixed(MIXTURES[variant], name, scores, fold)
     else:
         fit = ls.fit(
             spec_of(variant),
@@ -75,14 +67,14 @@ def cells_of(variant: str, name: str, scores: ls.Scores, fold: Fold, method: ls.
     return file
 
 
-def _mixed(name: str, scores: ls.Scores, fold: Fold) -> pd.DataFrame:
-    """Return a fold's forecasts by both fits, stacked."""
-    parts = ("recommended", "ceilings at 1")
-    fits = {part: ls.load(RUNS / f"{part}, {name}.nc") for part in parts}
+def _mixed(share: float, name: str, scores: ls.Scores, fold: Fold) -> pd.DataFrame:
+    """Return a fold's forecasts by both fits, which must be there, stacked."""
+    weights = {"recommended": 1 - share, "ceilings at 1": share}
+    fits = {part: ls.load(RUNS / f"{part}, {name}.nc") for part in weights}
     table = scores.to_frame()
     names = list(scores.benchmarks)
     rows = table[table["model"].isin(fold.test)].drop(columns=names)
-    forecast = ls.stack(fits, rows, dict.fromkeys(parts, 0.5), seed=SEED)
+    forecast = ls.stack(fits, rows, weights, seed=SEED)
     truth = scores.dataset["score"].sel(model=list(fold.test))
     cells = score_forecast(forecast, truth, scores.item_counts)
     families = dict(zip(table["model"], table["family"], strict=True))

@@ -64,7 +64,6 @@ VARIANTS: dict[str, dict] = {
             "ceiling": "estimated",
         },
     },
-    "bi-logistic": {"benchmarks": {"link": {"kind": "bi-logistic"}}},
     "shared monotone": {"benchmarks": {"link": {"kind": "monotone", "knots": [0], "shared": True}}},
     "curvature": {
         "covariates": ["log_params", "log_tokens"],

@@ -191,13 +191,3 @@ def test_free_loadings_of_fixed_families_forecast(known) -> None:
     assert 0.8 < float(((true >= low) & (true <= high)).mean()) < 0.97
     halves = [mean.isel(sample=part).mean("sample") for part in (slice(300), slice(300, None))]
     assert float(abs(halves[0] - halves[1]).max()) < 0.03
-
-
-def test_a_second_rise_beyond_a_plateau(table: Table) -> None:
-    plateau, second = np.array([0.6, 0.7, 0.5]), np.array([1.5, 2.0, 3.0])
-    share = plateau * expit(table.eta) + (1 - plateau) * expit(2 * (table.eta - second))
-    mean = FLOOR + (1 - FLOOR) * share
-    scores = table.scored(table.rng.beta(mean * PHI * 5, (1 - mean) * PHI * 5))
-    fit = fitted(scores, link={"kind": "bi-logistic"})
-    truth = {**CURVE, "precision": 5 * PHI, "link_plateau": plateau, "link_second_rise": second}
-    check(fit, truth, {**CURVE_MOVED, "link_plateau": 1 - plateau, "precision": PHI})
