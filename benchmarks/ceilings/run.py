@@ -1,13 +1,13 @@
 """Ceilings that no fitted model has reached: do intervals of the largest models cover?
 
-Variants of the recommended spec are compared on the folds of the selection (`--halves`), by which
-one is chosen; then on three splits that hide the largest models: the demo's, that of families with
-two or three base models, and that of lineages with community fine-tunes (the last reads
-../shared/tables/open_llm_leaderboard_v2 in place). Fits and forecasts are kept in the folder runs,
-so a run that was stopped goes on.
+The recommended spec, the same with ceilings at 1, and mixtures of both fits are compared on folds
+of the selection (`--halves`), where the weight is chosen; then on three splits that hide the
+largest models: the demo's, that of families with two or three base models, and that of lineages
+with community fine-tunes (which reads ../shared/tables/open_llm_leaderboard_v2 in place). Fits and
+forecasts are kept in the folder runs, so a run that was stopped goes on; a mixture needs both fits.
 
-    python -m benchmarks.ceilings.run "second rise" --halves largest
-    python -m benchmarks.ceilings.run "second rise" --splits demo
+    python -m benchmarks.ceilings.run "ceilings at 1" --halves largest
+    python -m benchmarks.ceilings.run "a quarter open" --splits demo "two or three"
     python -m benchmarks.ceilings.run --report   # CEILINGS.md of all that is there
 """
 

@@ -1,7 +1,6 @@
-"""Splits that hide the largest models: of large families, of small ones, of lineages with fine-tunes.
+"""Splits that hide the largest models of large families, small ones, and lineages of fine-tunes.
 
-Not for choosing a spec: none of their hidden models takes part in the choice (`HALVES` in
-`benchmarks.ceilings.run`).
+Not for choosing a weight or a spec: that is done on the folds of `benchmarks.selection`.
 """
 
 from __future__ import annotations
