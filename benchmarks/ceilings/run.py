@@ -36,8 +36,12 @@ METHOD = ls.NUTS(draws=250, tune=300, chains=2, cores=1)
 _SLOPE = {"dist": "Normal", "mu": 0.5, "sigma": 0.5}  # as shipped; the prior of ceilings is unused
 AT_ONE: dict[str, Any] = {"benchmarks.ceiling": "fixed", "priors": {"slope": _SLOPE}}
 SPECS: dict[str, dict[str, Any]] = {"recommended": {}, "ceilings at 1": AT_ONE}
-MIXTURES = {"a quarter open": 0.25, "half open": 0.5}
+NEAR = "a quarter open near ceilings"
+MIXTURES = {"a quarter open": 0.25, "half open": 0.5, NEAR: 0.25}
 """Share of draws from `ceilings at 1`, the others from `recommended`: `latentscale.stack`."""
+REACH = 0.9
+"""`NEAR` mixes where the recommended fit expects so much of the way from floor to ceiling, median
+over draws; below, both fits have seen scores, and the better one is not mixed with the other."""
 VARIANTS = (*SPECS, *MIXTURES)
 
 
@@ -53,6 +57,8 @@ def cells_of(variant: str, name: str, scores: ls.Scores, fold: Fold, method: ls.
         return file
     if variant in MIXTURES:
         table = _mixed(MIXTURES[variant], name, scores, fold)
+        if variant == NEAR:
+            table = _only_near(table, name, scores, fold)
     else:
         fit = ls.fit(
             spec_of(variant),
@@ -80,6 +86,23 @@ def _mixed(share: float, name: str, scores: ls.Scores, fold: Fold) -> pd.DataFra
     families = dict(zip(table["model"], table["family"], strict=True))
     rhat = max(fit.convergence().max_rhat for fit in fits.values())
     return cells.assign(family=cells["model"].map(families), max_rhat=rhat)
+
+
+def _only_near(mixed: pd.DataFrame, name: str, scores: ls.Scores, fold: Fold) -> pd.DataFrame:
+    """Return the mixture's forecasts of cells near their ceilings, and the recommended others."""
+    fit = ls.load(RUNS / f"recommended, {name}.nc")
+    table = scores.to_frame()
+    rows = table[table["model"].isin(fold.test)].drop(columns=list(scores.benchmarks))
+    mean = ls.predict(fit, rows, seed=SEED).mean_draws
+    floor, ceiling = fit.scores.dataset["floor"], fit.samples["ceiling"]
+    reach = ((mean - floor) / (ceiling - floor)).median("sample").to_series()
+    near = set(reach.index[reach > REACH])
+    bounded = pd.read_csv(RUNS / f"recommended, {name}.csv")
+    parts = []
+    for cells, wanted in ((mixed, True), (bounded, False)):
+        names = zip(cells["model"], cells["benchmark"], strict=True)
+        parts.append(cells[[(name in near) == wanted for name in names]])
+    return pd.concat(parts, ignore_index=True)
 
 
 def main() -> None:
