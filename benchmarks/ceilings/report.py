@@ -16,21 +16,21 @@ NEAR = ("mmlu", "mmlu_pro", "gsm8k")
 """Benchmarks on which the largest models come near an estimated ceiling."""
 _RESAMPLES = 2000
 """Of the bootstrap over families: standard errors are then known to 2%."""
+_MOST_FOLDS = 3
+"""Of a table of the selection."""
 
 
 def report(runs: Path, variants: tuple[str, ...], seed: int) -> str:
-    """Return the report of all folds that every compared variant has."""
+    """Return the report of the folds that all compared variants have."""
     notes = (runs.parent / "notes.md").read_text(encoding="utf-8").strip()
     parts = ["# Ceilings that no fitted model has reached", provenance(seed), notes]
     for title, names in (("The selection's folds", TABLES), ("The three splits", SPLITS)):
         rows = []
         for name in names:
-            reference = _cells(runs, "recommended", name)
-            for variant in variants:
-                cells = _cells(runs, variant, name)
-                if cells is None or reference is None or len(cells) != len(reference):
-                    continue
-                rows.append({"hidden": name, "variant": variant, **row(cells, reference, seed)})
+            made = _of_all(runs, variants, name)
+            for variant, cells in made.items():
+                figures = row(cells, made["recommended"], seed)
+                rows.append({"hidden": name, "variant": variant, **figures})
         if rows:
             parts += [f"## {title}", markdown(pd.DataFrame(rows))]
     return "\n\n".join(parts) + "\n"
@@ -81,9 +81,16 @@ def _se(change: pd.Series, part: pd.DataFrame, seed: int) -> float:
     return float((drawn[:, 0] / drawn[:, 1]).std(ddof=1))
 
 
-def _cells(runs: Path, variant: str, name: str) -> pd.DataFrame | None:
-    """Return a variant's forecasts of a split, or of all folds of a table; None without any."""
-    files = sorted(runs.glob(f"{variant}, {name}.csv")) or [
-        file for file in sorted(runs.glob(f"{variant}, {name} ?.csv"))
-    ]
-    return pd.concat([pd.read_csv(file) for file in files]) if files else None
+def _cells(runs: Path, variant: str, name: str) -> dict[str, pd.DataFrame]:
+    """Return a variant's forecasts of a split, or of the folds of a table, by name."""
+    found = [name, *(f"{name} {number}" for number in range(_MOST_FOLDS))]
+    files = {fold: runs / f"{variant}, {fold}.csv" for fold in found}
+    return {fold: pd.read_csv(file) for fold, file in files.items() if file.is_file()}
+
+
+def _of_all(runs: Path, variants: tuple[str, ...], name: str) -> dict[str, pd.DataFrame]:
+    """Return forecasts by variant, of the folds that all variants with any have."""
+    made = {variant: _cells(runs, variant, name) for variant in variants}
+    made = {variant: folds for variant, folds in made.items() if folds}
+    common = sorted(set.intersection(*(set(folds) for folds in made.values()))) if made else []
+    return {v: pd.concat([folds[f] for f in common]) for v, folds in made.items() if common}
