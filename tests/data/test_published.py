@@ -270,7 +270,9 @@ def test_names_are_read_without_links_and_medals() -> None:
 
 
 def test_dates_without_a_day_are_in_their_middle() -> None:
-    read, odd, _ = dates(pd.Series(["2024", "2024-09", "Sept. 2024", "Q3 2024", None], dtype=object))
+    read, odd, _ = dates(
+        pd.Series(["2024", "2024-09", "Sept. 2024", "Q3 2024", None], dtype=object)
+    )
     assert [day and str(day.date()) for day in read] == [
         "2024-07-01",
         "2024-09-15",

@@ -206,9 +206,9 @@ def _mixed_versions(rows: Sequence[Candidate]) -> list[Finding]:
     if not mixed:
         return []
     message = (
-        f"{counted(len(mixed), 'benchmark holds', 'benchmarks hold')} scores of several versions of a "
-        f"task, which differ in prompts, items or metrics: {'. '.join(mixed)}. Such scores do not "
-        "compare; run one version, or drop some."
+        f"{counted(len(mixed), 'benchmark holds', 'benchmarks hold')} scores of several versions "
+        f"of a task, which differ in prompts, items or metrics: {'. '.join(mixed)}. Such scores do "
+        "not compare; run one version, or drop some."
     )
     return [Finding("warning", "mixed-versions", "benchmarks", message)]
 
