@@ -43,7 +43,7 @@ SLOPES = {
 }
 
 
-@pytest.mark.parametrize("changes", [{}, SLOPES], ids=["quick", "slopes of families"])
+@pytest.mark.parametrize("changes", [{}, pytest.param(SLOPES, marks=pytest.mark.slow)])
 def test_both_engines_give_one_density(
     changes: dict[str, Any], quick_spec: ModelSpec, small_scores: Scores
 ) -> None:
