@@ -38,6 +38,12 @@ _DOCUMENTS: dict[str, dict[str, Any]] = {
         "family": {"level": "fixed"},
         "benchmarks": {"likelihood": {"kind": "student-t", "shared": False}},
     },
+    "noise by model": {
+        "covariates": ["log_flops"],
+        "skills": {"count": 1, "identify": {"kind": "free"}},
+        "benchmarks": {"likelihood": {"kind": "student-t"}, "pooled": True},
+        "terms": [{"kind": "model-precision"}],
+    },
     "no skills": {
         "covariates": ["log_flops"],
         "skills": {"count": 0},
@@ -73,6 +79,7 @@ _DOCUMENTS: dict[str, dict[str, Any]] = {
         },
         "terms": [
             {"kind": "model-group"},
+            {"kind": "model-precision"},
             {"kind": "trend", "covariate": "log_tokens", "knots": 3},
         ],
     },
