@@ -188,6 +188,12 @@ class ModelSpec(Record):
                 f'family.level is "{self.family.level}"; family.lineage, family.slopes and '
                 'benchmarks.family_slopes need "partial".'
             )
+        if self.benchmarks.family_slope_spreads != "shared" and not self.benchmarks.family_slopes:
+            raise SpecError(
+                "benchmarks.family_slope_spreads is "
+                f'"{self.benchmarks.family_slope_spreads}" but benchmarks.family_slopes is empty, '
+                "so there are no slopes to spread; name covariates there, or leave it out."
+            )
         if self.family.level == "none" and self.benchmarks.family_effect:
             raise SpecError(
                 'benchmarks.family_effect is true but family.level is "none"; set it to '

@@ -50,6 +50,16 @@ _DOCUMENTS: dict[str, dict[str, Any]] = {
         "family": {"level": "none"},
         "benchmarks": {"likelihood": {"kind": "logit-normal"}, "slopes": ["log_flops"]},
     },
+    "spreads by covariate": {
+        "covariates": ["log_params", "log_tokens"],
+        "skills": {"count": 1, "identify": {"kind": "free"}},
+        "family": {"level": "partial"},
+        "benchmarks": {
+            "likelihood": {"kind": "logit-normal"},
+            "family_slopes": ["log_tokens", "log_params"],
+            "family_slope_spreads": "by-covariate",
+        },
+    },
     "everything": {
         "covariates": ["log_params", "log_tokens"],
         "skills": {"count": 2, "identify": {**_ANCHORED, "unit": "anchor"}, "residual": True},

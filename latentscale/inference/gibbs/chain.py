@@ -304,12 +304,16 @@ class Chain:
             if block.scales is not None:
                 coefficient = self.coefficient[:, block.first : block.last]
                 self._draw_scale_given_effects(block.scales, coefficient)
-                zeros = np.zeros_like(self.coefficient)
-                zeros[:, block.first : block.last] = self.centred(block)
-                change = by_columns(zeros, bench, problem.column, problem.value)
-                first = block.scales.index[:, 0]
-                ratio = self._draw_scale_given_units(block.scales, change, first[bench])
-                coefficient *= ratio[block.scales.index]
+                # A score has an effect of each column; columns that share their standard
+                # deviations change together.
+                kinds, kind = np.unique(block.scales.index, axis=1, return_inverse=True)
+                for number, owner in enumerate(kinds.T):
+                    zeros = np.zeros_like(self.coefficient)
+                    own = np.where(kind.reshape(-1) == number, self.centred(block), 0.0)
+                    zeros[:, block.first : block.last] = own
+                    change = by_columns(zeros, bench, problem.column, problem.value)
+                    ratio = self._draw_scale_given_units(block.scales, change, owner[bench])
+                    coefficient *= ratio[block.scales.index]
         for place, single in enumerate(problem.single_blocks):
             if single.scales is not None:
                 effect = self.single[place]
@@ -334,6 +338,8 @@ class Chain:
     ) -> np.ndarray:
         """Draw standard deviations, effects in their units held; return the new over the old.
 
+        Those that own no cell's effect stay.
+
         Parameters
         ----------
         scales
@@ -348,7 +354,9 @@ class Chain:
         slope = np.bincount(owner, self.weight * each * self._left(), count)
         bend = np.bincount(owner, self.weight * each**2, count)
         none, priors = np.zeros(count), np.tile(scales.prior, (count, 1))
-        after = slice_scales(before, priors, none, none, slope, bend, self.rng)
+        drawn = slice_scales(before, priors, none, none, slope, bend, self.rng)
+        owned = np.isin(np.arange(count), owner)
+        after = np.where(owned, drawn, before)
         self.scale[scales.name] = after
         return after / before
 
