@@ -9,7 +9,7 @@ table is not in it: graphs take data as arguments.
 from __future__ import annotations
 
 import io
-import pickle
+import pickle  # noqa: TID251  # a cache beside numba's, which is pickled too; fits never are
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -24,11 +24,12 @@ from latentscale.engine.graphs import Graph
 from latentscale.errors import FitError
 from latentscale.files import replacing
 
-_OWN = ("builtins", "copyreg", "latentscale", "numpy", "pymc", "pytensor")
+_OWN = ("latentscale", "numpy", "pymc", "pytensor")
 """Packages whose classes and functions a file may name; their versions, or code, are in it.
 
 What others define, such as a noise in a notebook, may change under the same name.
 """
+_BUILT_IN = ("slice",)  # what such classes need of Python's own
 _LIBRARIES = ("numba", "numpy", "pymc", "pytensor")
 _DIGEST = 64  # characters of a SHA-256 in hexadecimal, before the pickled part of a file
 
@@ -102,8 +103,7 @@ def function_graph_of(kept: Rewritten) -> Any:
     inputs = [kind() for kind in kept.inputs]
     known = {(_INPUT, i): variable for i, variable in enumerate(inputs)}
     known |= {
-        (_CONSTANT, i): kind.make_constant(data)
-        for i, (kind, data) in enumerate(kept.constants)
+        (_CONSTANT, i): kind.make_constant(data) for i, (kind, data) in enumerate(kept.constants)
     }
     for number, (op, places, kinds) in enumerate(kept.steps):
         node: Apply[Any] = Apply(op, [known[place] for place in places], [kind() for kind in kinds])
@@ -181,7 +181,7 @@ def _as_text(part: Any) -> Any:
 
 @cache
 def _surroundings() -> tuple[Any, ...]:
-    """Return what rewriting depends on beside the model: libraries, their settings, own code."""
+    """Return what rewriting depends on beside the model: libraries, their settings, this code."""
     from pytensor.configdefaults import config
 
     package = Path(__file__).parent.parent
@@ -194,15 +194,16 @@ def _surroundings() -> tuple[Any, ...]:
 
 
 def _checked(module: str, name: str) -> None:
-    custom = module.startswith("pymc.distributions.custom")  # densities that the user wrote
-    if module.split(".")[0] not in _OWN or custom:
+    written_by_users = module.startswith("pymc.distributions.custom")
+    own = module.split(".")[0] in _OWN and not written_by_users
+    if not own and not (module == "builtins" and name in _BUILT_IN):
         raise pickle.PicklingError(f"{module}.{name} is not of a package whose version is kept.")
 
 
 class _Pickler(pickle.Pickler):
     def reducer_override(self, obj: Any) -> Any:
         if isinstance(obj, type) or hasattr(obj, "__qualname__"):
-            _checked(str(obj.__module__), obj.__qualname__)
+            _checked(str(obj.__module__), str(obj.__qualname__))
         return NotImplemented
 
 
