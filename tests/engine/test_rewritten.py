@@ -56,7 +56,7 @@ def test_a_graph_read_from_disk_computes_the_same(function: Any) -> None:
     ours = pytensor.function(again.inputs, again.outputs, mode="FAST_COMPILE")
     x, data = np.array([0.3, -0.2, 0.7]), np.array([SECRET, 1.0, 2.0])
     for mine, theirs in zip(ours(x, data), function(x), strict=True):
-        np.testing.assert_array_equal(mine, theirs)
+        np.testing.assert_allclose(mine, theirs, rtol=1e-12)  # another linker sums otherwise
 
 
 def test_the_table_is_not_on_disk(function: Any, own_folder: Path) -> None:
