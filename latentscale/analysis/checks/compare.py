@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.optimize import minimize
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
-from latentscale.analysis.checks.calibrate import bootstrap_errors, cell_figures
+from latentscale.analysis.checks.calibrate import bootstrap_errors, cell_figures, check_column
 from latentscale.analysis.checks.leave_one_out import leave_one_out
-from latentscale.analysis.tools.units import in_one_unit
+from latentscale.analysis.tools.units import SCALE_COLUMNS, in_one_unit
 from latentscale.data.frames import as_pandas
 from latentscale.dims import checked_seed
 from latentscale.errors import DataError, FitError, listed
@@ -22,6 +24,8 @@ from latentscale.result import FixedTable, Picture
 
 _RESAMPLES = 2000
 """Standard errors within 2%."""
+_SAME = 1e-9
+"""Scores are given with six decimals at most: a smaller difference is rounding."""
 _CELL = ["model", "benchmark"]
 _HELD_OUT = ["fold", *_CELL]
 
@@ -164,8 +168,7 @@ def compare_backtests(tables: Mapping[str, pd.DataFrame], *, seed: int = 0) -> C
     ['a', 'b']
     """
     seed = checked_seed(seed)
-    tables = _checked_tables(tables)
-    seed = checked_seed(seed)
+    tables = _with_scales_of_the_first(_checked_tables(tables))
     parts = []
     for name, table in tables.items():
         parts.append(_with_figures(table, name))
@@ -251,10 +254,33 @@ def _wide(
     cells: pd.DataFrame, key: list[str], value: str, names: list[str]
 ) -> tuple[pd.DataFrame, pd.Series]:
     """Return one row a score and one column a model, and the family of each row."""
-    index = [*key, "family"]
-    wide = cells.pivot(index=index, columns="name", values=value)[names].rename_axis(columns=None)
-    families = pd.Series(wide.index.get_level_values("family"), name="family")
-    return wide.reset_index(drop=True), families
+    wide = cells.pivot(index=key, columns="name", values=[value, "family"])
+    families = joint_families(wide["family"][names])
+    return wide[value][names].astype(float).rename_axis(columns=None).reset_index(
+        drop=True
+    ), families
+
+
+def joint_families(own: pd.DataFrame) -> pd.Series:
+    """Return the families that scores are resampled by, where tables may state different ones.
+
+    Scores that share a family in any of the tables are of one family.
+
+    Parameters
+    ----------
+    own
+        Families as each table states them, one row a score, one column a table.
+    """
+    nodes, count = [], 0
+    for name in own:
+        codes, known = pd.factorize(own[name])
+        nodes.append(codes + count)
+        count += len(known)
+    first = np.tile(nodes[0], len(nodes))
+    edges = coo_array((np.ones(first.size), (first, np.concatenate(nodes))), shape=(count, count))
+    _, joined = connected_components(edges, directed=False)
+    stated = own.iloc[:, 0].reset_index(drop=True)
+    return stated.groupby(joined[nodes[0]]).transform("min").rename("family")
 
 
 def _check_names(names: Mapping[str, object], error: type[DataError] | type[FitError]) -> None:
@@ -300,12 +326,31 @@ def _check_fits(fits: Mapping[str, Fit]) -> None:
                 "tokens are left out by specs that need tokens."
             )
         shift = (cells - mine.loc[cells.index]).abs()
-        if shift.max() > 1e-9:
+        if shift.max() > _SAME:
             model, benchmark = shift.idxmax()
             raise FitError(
                 f'"{first}" and "{name}" hold different scores of the same cells: {model} on '
                 f"{benchmark} is {cells[shift.idxmax()]:g} and {mine[shift.idxmax()]:g}."
             )
+
+        inside = (_as_fitted(reference) - _as_fitted(fit)).abs()
+        if inside.max() > _SAME:
+            model, benchmark = inside.idxmax()
+            raise FitError(
+                f'"{first}" and "{name}" were fitted with {model} on {benchmark} at '
+                f"{_as_fitted(reference)[inside.idxmax()]:g} and "
+                f"{_as_fitted(fit)[inside.idxmax()]:g}: exact 0 and 1 are moved inside by half an "
+                "item, and the items differ. Fit both to one table with the same n_items."
+            )
+
+
+def _as_fitted(fit: Fit) -> pd.Series:
+    """Return the scores as the likelihood takes them: exact 0 and 1 moved inside."""
+    made = fit.design
+    models = np.asarray(made.scores.models)[made.model_of_cell]
+    benchmarks = np.asarray(made.scores.benchmarks)[made.benchmark_of_cell]
+    index = pd.MultiIndex.from_arrays([models, benchmarks], names=_CELL)
+    return pd.Series(made.score_of_cell, index=index)
 
 
 def _scores_by_cell(fit: Fit) -> pd.Series:
@@ -317,6 +362,22 @@ def _with_figures(table: pd.DataFrame, name: str) -> pd.DataFrame:
     """Return a backtest's table with elpd and mae by cell, in one unit."""
     figures, _ = in_one_unit(cell_figures(table), table)
     return table.assign(name=name, elpd=figures["log_score"], mae=figures["mae"])
+
+
+def _with_scales_of_the_first(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Return the tables with one scale, unit and spread of each benchmark's scores.
+
+    The scores are the same, but spreads are those of whole tables, which may hold other models.
+    """
+    first = next(iter(tables.values()))
+    scales = [name for name in SCALE_COLUMNS if name in first]
+    by_benchmark = first.drop_duplicates("benchmark").set_index("benchmark")[scales]
+    return {
+        name: table.drop(columns=list(SCALE_COLUMNS), errors="ignore").join(
+            by_benchmark, on="benchmark"
+        )
+        for name, table in tables.items()
+    }
 
 
 def _checked_tables(given: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
@@ -336,6 +397,8 @@ def _checked_tables(given: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
         if missing or table.empty:
             lost = f"has no {listed(missing)}" if missing else "is empty"
             raise DataError(f'"{name}" {lost}; give tables from latentscale.backtest.')
+        for column in ("family", *(name for name in needed if name not in (*_HELD_OUT, "family"))):
+            check_column(table[column], f'"{name}"')
         twice = table[table.duplicated(_HELD_OUT)]
         if len(twice):
             fold, model, benchmark = twice[_HELD_OUT].iloc[0]

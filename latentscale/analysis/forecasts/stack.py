@@ -232,7 +232,9 @@ _SAME_SKILLS: dict[str, Callable[[Fit], object]] = {
     ),
     "link": lambda fit: fit.spec.benchmarks.link,
     "family level": lambda fit: (fit.spec.family.level, fit.spec.family.lineage),
-    "fitted models, whose mean is a skill's zero": lambda fit: sorted(fit.scores.models),
+    "fitted models and families, whose mean is a skill's zero": lambda fit: sorted(
+        zip(fit.scores.models, map(str, fit.scores.dataset["family"].values), strict=True)
+    ),
 }
 
 
