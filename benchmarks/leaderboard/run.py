@@ -59,9 +59,12 @@ VARIANTS = (
     "date and tuning by family",
     "date and tuning by series",
     "date and tuning by series, first upload",
+    "date and tuning by series, uploader",
+    "date and tuning by series, uploader, first upload",
     "date and tuning by maker",
-    "date and tuning by maker, first upload",
 )
+OWN_FEATURES = {"uploader": "uploader", "began": "first upload"}
+"""Features that `table_of` adds, by what variants call them."""
 WIDE = {"dist": "HalfNormal", "sigma": 1.0}
 """Prior of spreads of families' own slopes on a benchmark, in logits. Instruction tuning moves
 families' scores on instruction following by several logits or by none, so that the recommended
@@ -83,7 +86,7 @@ def spec_of(variant: str) -> ModelSpec:
     series`` and ``by maker``, families are series of base models (`table_of`), spreads of what
     tuning adds and of what size adds differ and have a wider prior, and noise differs between base
     and tuned models. ``first upload`` is a covariate: when the first model of the series was
-    uploaded.
+    uploaded. ``uploader`` adds effects of uploaders on skills, partially pooled.
     """
     dated = [] if variant == "size" else ["released"]
     tuning = list(TUNING) if "tuning" in variant else []
@@ -91,10 +94,10 @@ def spec_of(variant: str) -> ModelSpec:
     instruct = ["instruct"] if series or variant == "date and tuning by family" else []
     by_family = ["log_params", *instruct, *(dated if variant == "date by family" else [])]
     outliers = variant == "date and outliers"
-    first = ["began"] if "first upload" in variant else []
+    own = [name for name, what in OWN_FEATURES.items() if what in variant]
     changes = {
         "name": variant,
-        "covariates": ["log_params", *dated, *tuning, *instruct, *first],
+        "covariates": ["log_params", *dated, *tuning, *instruct, *own],
         "family.slopes": by_family,
         "benchmarks.family_slopes": by_family,
         "benchmarks.slopes": dated if variant == "date by benchmark" else tuning,
@@ -122,12 +125,17 @@ def table_of(variant: str, scores: Scores) -> Scores:
     frame = scores.to_frame()
     family, lineage = frame["family"], frame["lineage"]
     series = lineage.where(lineage != "", family)
+    features = list(features_of(scores.dataset))
+    if "uploader" in variant:
+        frame["uploader"] = frame["model"].str.split("/").str[0].str.casefold()
+        features.append(ls.Feature("uploader", kind="category"))
     if "first upload" in variant:
-        features = [kind for kind in features_of(scores.dataset) if kind.name in frame]
         frame["began"] = frame.groupby(series)["released"].transform("min")
         features.append(ls.Feature("began", kind="date"))
+    if any(name in frame for name in OWN_FEATURES):
+        declared = [feature for feature in features if feature.name in frame]
         info = scores.benchmark_info
-        scores = Scores.from_frame(frame, features=features, benchmarks=info)
+        scores = Scores.from_frame(frame, features=declared, benchmarks=info)
     if "by maker" in variant:
         maker = lineage.str.extract(MAKER, expand=False).fillna(lineage)
         unnamed = lineage.str.contains("architecture")
