@@ -135,7 +135,7 @@ def _with_assumed(
 ) -> tuple[pd.DataFrame, list[str]]:
     """Take features in use from the fitted models where rows leave them out."""
     for name, kind in kinds_among(features_of(fitted)).items():
-        if name in uses and name not in _NEVER_ASSUMED and not kind.estimated:
+        if name in uses and (kind.estimated or name not in _NEVER_ASSUMED):
             cells, more = assumed_feature(models, kind, fitted)
             models = models.assign(**{name: cells})
             texts = ["; ".join(filter(None, pair)) for pair in zip(texts, more, strict=True)]

@@ -10,9 +10,11 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from latentscale.analysis.forecasts.from_names import with_names_read
 from latentscale.data.covariates import features_in_use
+from latentscale.data.frames import as_pandas
 from latentscale.data.names import warn_of_spelling
-from latentscale.data.planned import planned_models
+from latentscale.data.planned import ASSUMED, NOT_FORECAST, planned_models
 from latentscale.data.scores import Scores
 from latentscale.declare.spec import ModelSpec
 from latentscale.dims import FAMILY, LINEAGE, MODEL
@@ -41,13 +43,17 @@ def planned_rows(fit: Fit, frame: pd.DataFrame) -> xr.Dataset:
         LINEAGE: "lineage_skill" in fit.posterior,
     }
     features = [f.name for f in fit.transform.features if f.name not in uses]
-    return planned_models(
+    frame, from_names = with_names_read(fit, as_pandas(frame, NOT_FORECAST))
+    rows = planned_models(
         frame,
         fit.scores.benchmarks,
         fitted_lineages(fit),
         fitted=fit.scores.dataset,
         uses=[*(name for name, used in uses.items() if used), *features],
     )
+    texts = zip(from_names, rows[ASSUMED].values.tolist(), strict=True)
+    said = ["; ".join(filter(None, pair)) for pair in texts]
+    return rows.assign({ASSUMED: (MODEL, np.array(said, dtype=np.str_))})
 
 
 def stated_rows(frame: pd.DataFrame, scores: Scores, spec: ModelSpec) -> pd.DataFrame:
