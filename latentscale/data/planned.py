@@ -28,7 +28,7 @@ from latentscale.data.problems import Problem, at_column, fail
 from latentscale.data.scaling import scales_of
 from latentscale.data.table import read_wide
 from latentscale.dims import BENCHMARK, FAMILY, LINEAGE, MODEL
-from latentscale.errors import listed, nearest
+from latentscale.errors import DataError, listed, nearest
 
 NOT_FORECAST = "These rows cannot be forecast"
 _NEVER_ASSUMED = ("instruct", "params_b", "active_params_b", "tokens_t", "flops")
@@ -93,6 +93,7 @@ def planned_models(
         one only in case, accents, spaces, dots, dashes or underscores.
     """
     lineages = {} if lineages is None else lineages
+    _refuse_one_row_a_score(frame, known_benchmarks)
     clean, findings = checked_frame(frame, REQUIRED, NOT_FORECAST)
     given = [name for name in clean.columns if name in known_benchmarks]
     features = () if fitted is None else features_of(fitted)
@@ -128,6 +129,19 @@ def planned_models(
     all_findings: list[Finding] = [*findings, *read, *_contradictions(models, lineages), *odd]
     emit(all_findings, about="Rows to forecast were read")
     return dataset
+
+
+def _refuse_one_row_a_score(frame: AnyFrame, benchmarks: Collection[str]) -> None:
+    """Refuse a long table, such as a forecast's own, by saying what it is."""
+    names = [str(name).strip() for name in getattr(frame, "columns", [])]
+    if "benchmark" in benchmarks or "benchmark" not in names:
+        return
+    what = "a forecast's own table" if {"lower", "upper"} <= set(names) else "a table of scores"
+    raise DataError(
+        f"{NOT_FORECAST}: they have one row a score (column \"benchmark\"), as {what} has. Give "
+        "one row a model: the columns model and family, the features that the spec uses, and, to "
+        "condition on scores, a column for each benchmark."
+    )
 
 
 def _with_assumed(

@@ -94,7 +94,7 @@ def predict(
     frame
         Columns model, family, params_b (billions), tokens_t (trillions), as far as the spec uses
         them; optionally lineage, instruct and other features, and fitted benchmarks with scores
-        (in the units of the fitted table, empty where there is none). It is not changed.
+        (fractions, or in the benchmark's unit; empty where there is none). It is not changed.
     seed
         Seed of the random numbers; the same seed gives the same forecast.
     few_shot
