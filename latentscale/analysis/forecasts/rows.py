@@ -161,11 +161,47 @@ def typical_features(
     return features
 
 
-def members_of(fit: Fit, family: str | None) -> xr.Dataset:
-    """Return the fitted models of a family; all of them for None or a new family."""
-    table = fit.scores.dataset
-    mine = np.flatnonzero(table[FAMILY].values == family)
-    return table.isel({MODEL: mine}) if len(mine) else table
+def held_features(fit: Fit, members: xr.Dataset) -> dict[str, str]:
+    """Return in words at what `typical_features` holds features, by covariate.
+
+    Parameters
+    ----------
+    fit
+        A fit.
+    members
+        As for `typical_features`.
+    """
+    typical = typical_features(fit, members, 1)
+    texts = {}
+    for kind in fit.transform.kinds:
+        if kind.variable in typical:
+            cell = kind.cells(typical[kind.variable][1])[0]
+            if isinstance(cell, np.datetime64):
+                shown = str(cell.astype("datetime64[D]"))
+            else:
+                shown = cell if isinstance(cell, str) else f"{float(cell):.3g}"
+            texts[kind.covariate] = f"{kind.name} held at {shown}"
+    return texts
+
+
+def members_of(fit: Fit, family: str | None, rows: xr.Dataset | None = None) -> xr.Dataset:
+    """Return the models of a family.
+
+    Parameters
+    ----------
+    fit
+        A fit.
+    family
+        A fitted family; a family of `rows`, whose models there then count; all fitted models
+        for None or another new family.
+    rows
+        Checked rows that were given beside the fit.
+    """
+    for table in (fit.scores.dataset, *([] if rows is None else [rows])):
+        mine = np.flatnonzero(table[FAMILY].values == family)
+        if len(mine):
+            return table.isel({MODEL: mine})
+    return fit.scores.dataset
 
 
 def warn_of_new_family(

@@ -144,3 +144,53 @@ def test_rows_need_a_family_where_the_table_states_other_ones(fit: Fit) -> None:
         ls.predict(fit, pd.DataFrame([{k: v for k, v in ROW.items() if k != "family"}]))
     fitted = pd.DataFrame([{"model": "b-1", "ctx": 16.0, "eff": "high"}])
     assert ls.predict(fit, fitted).table()["basis"].unique().tolist() == ["fitted model"]
+
+
+@pytest.fixture(scope="module")
+def sized(prior_fit: Callable[..., Fit]) -> Fit:
+    table = pd.DataFrame(MODELS)[["model", "family", "mmlu", "arc"]].assign(
+        params_b=[1.0, 2, 4, 8, 16, 32],
+        tokens_t=[1.0, 1, 2, 2, 3, 3],
+        released=[
+            "2024-01-01",
+            "2024-01-03",
+            "2024-03-01",
+            "2024-03-03",
+            "2024-05-01",
+            "2024-05-03",
+        ],
+    )
+    document = {
+        "name": "sized",
+        "covariates": ["log_params", "log_tokens", "released"],
+        "family": {"level": "partial"},
+    }
+    return prior_fit(spec_from_dict(document), ls.Scores.from_frame(table, features=["released"]))
+
+
+def test_curves_and_budgets_say_at_what_features_are_held(sized: Fit) -> None:
+    plan = ls.optimal_allocation(sized, flops=3e22, family="beta", target="arc")
+    assert plan.held == "released held at 2024-03-02" and plan.held in plan.headline
+    needed = ls.flops_for_target(sized, "mmlu", 0.6, family="beta", points=5)
+    assert needed.held == plan.held and needed.held in needed.headline
+    assert plan.held in ls.scaling_curve(sized, family="beta", points=2).held
+
+
+def test_a_new_family_is_followed_with_the_features_that_its_rows_state(sized: Fit) -> None:
+    row = {"model": "d-1", "family": "delta", "params_b": 8.0, "tokens_t": 2.0}
+    needed = {
+        day: ls.flops_for_target(
+            sized,
+            "mmlu",
+            0.6,
+            family="delta",
+            given=pd.DataFrame([{**row, "released": day}]),
+            points=9,
+            seed=1,
+        )
+        for day in ("2024-04-01", "2026-04-01")
+    }
+    assert [one.held for one in needed.values()] == [f"released held at {day}" for day in needed]
+    slopes = sized.samples["slope"].sel(covariate="released")
+    early, late = (one.reached.values for one in needed.values())
+    assert slopes.size and not np.array_equal(early, late)
