@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from scipy.optimize import minimize
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
@@ -16,7 +17,9 @@ from latentscale.analysis.checks.calibrate import bootstrap_errors, cell_figures
 from latentscale.analysis.checks.leave_one_out import leave_one_out
 from latentscale.analysis.tools.units import SCALE_COLUMNS, in_one_unit
 from latentscale.data.frames import as_pandas
-from latentscale.dims import checked_seed
+from latentscale.data.recorded import unlike
+from latentscale.data.scaling import is_bounded
+from latentscale.dims import BENCHMARK, MODEL, checked_seed
 from latentscale.errors import DataError, FitError, listed
 from latentscale.expect import expect_each
 from latentscale.posterior.fit import Fit
@@ -24,9 +27,7 @@ from latentscale.result import FixedTable, Picture
 
 _RESAMPLES = 2000
 """Standard errors within 2%."""
-_SAME = 1e-9
-"""Scores are given with six decimals at most: a smaller difference is rounding."""
-_CELL = ["model", "benchmark"]
+_CELL = [MODEL, BENCHMARK]
 _HELD_OUT = ["fold", *_CELL]
 
 
@@ -314,34 +315,42 @@ def _check_fits(fits: Mapping[str, Fit]) -> None:
         raise FitError(f"Give at least two fits by name, such as {example}.")
     _check_names(fits, FitError)
     (first, reference), *others = fits.items()
-    cells = _scores_by_cell(reference)
+    cells = _measured(reference)
     for name, fit in others:
-        mine = _scores_by_cell(fit)
-        apart = cells.index.symmetric_difference(mine.index)
+        mine = _measured(fit)
+        wide, other = xr.align(cells, mine, join="outer")
+        apart = np.argwhere((wide.notnull() != other.notnull()).values)
         if len(apart):
-            examples = listed([f"{model} on {benchmark}" for model, benchmark in apart[:3]])
+            examples = listed([_cell_text(wide, at) for at in apart[:3]])
             raise FitError(
                 f'"{first}" and "{name}" are not fits of the same scores: {len(apart)} are in one '
                 f"of them only, such as {examples}. Fit both to the same table; rows without "
                 "tokens are left out by specs that need tokens."
             )
-        shift = (cells - mine.loc[cells.index]).abs()
-        if shift.max() > _SAME:
-            model, benchmark = shift.idxmax()
+        changed = np.argwhere(unlike(wide, other, is_bounded(reference.scores.dataset)).values)
+        if len(changed):
+            at = tuple(changed[0])
             raise FitError(
-                f'"{first}" and "{name}" hold different scores of the same cells: {model} on '
-                f"{benchmark} is {cells[shift.idxmax()]:g} and {mine[shift.idxmax()]:g}."
+                f'"{first}" and "{name}" hold different scores of the same cells: '
+                f"{_cell_text(wide, at)} is {wide.values[at]:.8g} and {other.values[at]:.8g}."
+            )
+        _check_exact(first, reference, name, fit)
+
+
+def _check_exact(first: str, reference: Fit, name: str, fit: Fit) -> None:
+    """Refuse exact 0 and 1 that the two fits take for other numbers: densities there differ."""
+    one, two = _as_fitted(reference), _as_fitted(fit)
+    for cell in reference.design.pulled_inside:
+        if not np.isclose([one[cell], 1 - one[cell]], [two[cell], 1 - two[cell]], atol=0).all():
+            raise FitError(
+                f'"{first}" and "{name}" were fitted with {cell[0]} on {cell[1]} at {one[cell]:g} '
+                f"and {two[cell]:g}: exact 0 and 1 are moved inside by half an item, and the items "
+                "differ. Fit both to one table with the same n_items."
             )
 
-        inside = (_as_fitted(reference) - _as_fitted(fit)).abs()
-        if inside.max() > _SAME:
-            model, benchmark = inside.idxmax()
-            raise FitError(
-                f'"{first}" and "{name}" were fitted with {model} on {benchmark} at '
-                f"{_as_fitted(reference)[inside.idxmax()]:g} and "
-                f"{_as_fitted(fit)[inside.idxmax()]:g}: exact 0 and 1 are moved inside by half an "
-                "item, and the items differ. Fit both to one table with the same n_items."
-            )
+
+def _cell_text(scores: xr.DataArray, at: Sequence[int]) -> str:
+    return f"{scores[MODEL].values[at[0]]} on {scores[BENCHMARK].values[at[1]]}"
 
 
 def _as_fitted(fit: Fit) -> pd.Series:
@@ -353,9 +362,9 @@ def _as_fitted(fit: Fit) -> pd.Series:
     return pd.Series(made.score_of_cell, index=index)
 
 
-def _scores_by_cell(fit: Fit) -> pd.Series:
-    frame = fit.scores.to_frame().set_index("model")[list(fit.scores.benchmarks)]
-    return frame.rename_axis(columns="benchmark").stack().dropna().sort_index()
+def _measured(fit: Fit) -> xr.DataArray:
+    """Return a fit's scores, dims (model, benchmark), names sorted."""
+    return fit.scores.dataset["score"].transpose(*_CELL).sortby(_CELL).reset_coords(drop=True)
 
 
 def _with_figures(table: pd.DataFrame, name: str) -> pd.DataFrame:

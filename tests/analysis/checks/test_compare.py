@@ -213,6 +213,27 @@ def test_exact_scores_moved_inside_by_other_items_are_refused(
         ls.compare({"few": few, "many": many})
 
 
+def test_single_precision_is_the_same_score_and_a_small_time_is_another(
+    small_scores: ls.Scores, quick_spec: ls.ModelSpec, prior_fit: Callable[..., Fit]
+) -> None:
+    frame = small_scores.to_frame().drop(columns=["beta"])
+    frame["alpha"] = (1200 + 100 * frame["alpha"]).round(1)
+    frame["gamma"] = 1e-7 * (1 + frame["gamma"].round(3))
+    names = {"alpha": ls.Benchmark(scale="real"), "gamma": ls.Benchmark(scale="positive")}
+    single = frame.astype({"alpha": "float32", "delta": "float32"})
+    one, two = (
+        prior_fit(quick_spec, ls.Scores.from_frame(f, benchmarks=names)) for f in (frame, single)
+    )
+    assert len(ls.compare({"double": one, "single": two}).table()) == 2
+    rows = frame_of(one)
+    assert ls.stack({"a": one, "b": two}, rows, {"a": 1.0, "b": 1.0}).draws.sizes["model"] == 2
+    row = single.dropna().iloc[:1]
+    plain = ls.predict(one, row)
+    assert plain.conditioning is None  # nothing there is new
+    with pytest.raises(ls.DataError, match=r'"gamma": the fit has .*e-07, this row 3e-07'):
+        ls.predict(one, row.assign(gamma=3e-7))
+
+
 def frame_of(fit: Fit) -> pd.DataFrame:
     return pd.DataFrame(
         {"model": ["new", "other"], "family": ["n", "o"], "params_b": [7, 70], "tokens_t": [2, 9]}
