@@ -83,20 +83,6 @@ def test_resume_and_fit_beside_a_living_sampler_are_refused_until_it_is_killed(
     assert ls.resume(finished, draws=40, progress=False).posterior.sizes["draw"] == 40
 
 
-def test_a_full_disk_hides_nothing_behind_the_lock(folder) -> None:
-    """What is raised inside is what the user reads, and nothing is where nothing was."""
-    resource = pytest.importorskip("resource")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
-    try:
-        with locked(folder):
-            pass
-        with pytest.raises(FitError, match="the disk is full"), locked(folder):
-            raise FitError("the disk is full")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 def test_without_locks_of_the_system_the_process_in_the_file_decides(folder, monkeypatch) -> None:
     def unsupported(*_: object) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
