@@ -199,7 +199,7 @@ def forecast_rows(
         return _refitted(fit, planned, failure, few_shot.refit, (seed, draws), one_model)
     report = None
     if given is not None:
-        sampled = sampled.isel({SAMPLE: given.report.index})
+        sampled = sampled.isel({SAMPLE: given.report.index}).assign(given.shared.data_vars)
         report = replace(given.report, index=kept[given.report.index])
     refuse_too_large(fit, planned.sizes[MODEL], sampled.sizes[SAMPLE])
     # All below is row by row of these draws, and each result takes their labels at the end.
