@@ -128,6 +128,8 @@ def forecast_hidden(
             measured.values, drawn.sel(at).transpose("cell", "sample").values
         ),
         **dict(zip(("lower", "lower_50", "median", "upper_50", "upper"), at_cells.T, strict=True)),
+        expected=expected.median("sample").values,
+        mean=drawn.sel(at).mean("sample").values,
         rhat=agree,
         seconds=time.time() - began,
         divergences=int(stats["diverging"].sum()) if "diverging" in stats else 0,

@@ -285,14 +285,27 @@ def _checked(
         twice = table.columns[table.columns.duplicated()]
         raise DataError(f"The table has more than one column {listed(dict.fromkeys(twice))}.")
     for name in columns:
-        _check_column(table[name])
+        check_column(table[name])
     if "prob" in table and "lower" in columns:
-        _check_column(table["prob"])
+        check_column(table["prob"])
     return table, names
 
 
-def _check_column(column: pd.Series) -> None:
-    """Refuse missing values, text for numbers, and probabilities that are none."""
+def check_column(column: pd.Series, where: str = "the table") -> None:
+    """Refuse missing values, text for numbers, and probabilities that are none.
+
+    Parameters
+    ----------
+    column
+        A column of a backtest's table.
+    where
+        What messages call the table.
+
+    Raises
+    ------
+    DataError
+        Naming the column and the first such row.
+    """
     name = str(column.name)
     if name in _TEXT:
         bad, wanted = column.isna(), "a name"
@@ -308,7 +321,7 @@ def _check_column(column: pd.Series) -> None:
     if bad.any():
         row = int(bad.to_numpy().argmax())
         raise DataError(
-            f'The column "{name}" of the table must hold {wanted} in every row; row {row} has '
+            f'The column "{name}" of {where} must hold {wanted} in every row; row {row} has '
             f"{shown(column.iloc[row])} ({int(bad.sum())} such rows). Leave those rows out, or "
             f"give a table {_SOURCE}."
         )
