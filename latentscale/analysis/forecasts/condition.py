@@ -50,6 +50,10 @@ _MOST_NUMBERS = 3e7
 _FEWEST_DRAWS = 100
 
 
+Way = tuple[DrawWeights, Shifts | None]
+"""Weights of posterior draws, and the shifts of what all models share, if there are any."""
+
+
 @dataclass(frozen=True)
 class LatentsGivenScores:
     """Latents drawn given new scores, dims (sample, ...), sample as in ``report.index``.
@@ -136,14 +140,17 @@ def condition(
     kept = _draws_within_memory(fit, draws, groups, few_shot)
     # Within a problem draws are counted by place; `kept` leads back to the posterior's.
     spread = draws.isel({SAMPLE: kept}).drop_vars(list(ORIGIN), errors="ignore")
-    weights, shifts = _weights(fit, spread, groups, few_shot, rng)
+    ways = _weights(fit, spread, groups, few_shot, rng)
     count = int(fresh.sum())
-    chosen = resampled(weights.weight, rng)
-    drawn = [candidates.draw(chosen, few_shot.steps, rng) for candidates in weights.groups]
-    if shifts is not None:
-        weights, again = _corrected(weights, shifts, chosen, drawn[0][2], rng)
-        chosen = chosen[again]
-        drawn = [tuple(_at(part, again) for part in parts) for parts in drawn]  # type: ignore[misc]
+    for number, (weights, shifts) in enumerate(ways):
+        chosen = resampled(weights.weight, rng)
+        drawn = [candidates.draw(chosen, few_shot.steps, rng) for candidates in weights.groups]
+        if shifts is not None:
+            weights, again = _corrected(weights, shifts, chosen, drawn[0][2], rng)
+            chosen = chosen[again]
+            drawn = [tuple(_at(part, again) for part in parts) for parts in drawn]  # type: ignore[misc]
+        if all(weights.ess >= other.ess for other, _ in ways[number + 1 :]):
+            break
     refuse_degenerate(weights, count, len(kept), few_shot)
     terms = tuple(mine for mine, _, _ in drawn)
     residuals = tuple(own for _, own, _ in drawn if own.data_vars)
@@ -168,7 +175,7 @@ def _corrected(
     left = 1 / float(np.sum(weight**2)) / len(weight)
     both = replace(
         weights,
-        ess=weights.ess * left,
+        ess=max(weights.ess * left, 1.0),
         pareto_k=float(np.fmax(weights.pareto_k, pareto_k)),
     )
     return both, resampled(weight, rng)
@@ -184,14 +191,14 @@ def _weights(
     groups: Sequence[Group],
     few_shot: FewShot,
     rng: np.random.Generator,
-) -> tuple[DrawWeights, Shifts | None]:
-    """Return the weights of the first way that leaves enough draws, or of the best.
+) -> list[Way]:
+    """Return the first way that leaves enough draws, or all ways that were tried, best first.
 
     Latents that the fit has are part of its draws. Holding them there spares a problem of all
     scores of their families, and is exact as far as the weights are good. Where they are not,
     effects that all models share are shifted along with the new models' latents. Where there can
-    be no shifts, or scores are of fitted models, all latents of the families move. The larger
-    effective sample size is then taken, for with many latents the estimated likelihoods are rough
+    be no shifts, or scores are of fitted models, all latents of the families move. They go by
+    their effective sample size, for with many latents the estimated likelihoods are rough
     themselves.
     """
     count = draws.sizes[SAMPLE]
@@ -204,23 +211,21 @@ def _weights(
         return weights.ess >= least and not weights.pareto_k > k_limit(count)
 
     if few_shot.sampler_only:
-        return weighed(groups_in_blocks(fit, draws, groups, rng), from_mode, SAMPLER), None
+        return [(weighed(groups_in_blocks(fit, draws, groups, rng), from_mode, SAMPLER), None)]
     held = groups_in_blocks(fit, draws, groups, rng, hold=True)
     for make, method in ((from_fit, IMPORTANCE), (from_mode, SAMPLER)):
         weights = weighed(held, make, method)
         if enough(weights):
-            return weights, None
-    ways: list[tuple[DrawWeights, Shifts | None]] = [(weights, None)]
-    shifted = _shifted(fit, draws, groups, few_shot, rng) if count > 1 else None
-    if shifted is not None:
-        ways.append(shifted)
+            return [(weights, None)]
+    shifted = _shifted(fit, draws, groups, few_shot, rng)
+    ways: list[Way] = [(weights, None), *shifted]
     rows = [group.of_new_scores().rows for group in groups]
     latents = any(group.has_fitted_latents(fit) for group in groups)
     fitted = any(bool(np.isin(of[MODEL].values, fit.scores.models).any()) for of in rows)
-    if latents and (shifted is None or (fitted and not enough(shifted[0]))):
+    if latents and (not shifted or (fitted and not enough(shifted[0][0]))):
         moved = groups_in_blocks(fit, draws, groups, rng)
         ways.append((weighed(moved, from_mode, SAMPLER), None))
-    return max(ways, key=lambda way: way[0].ess)
+    return sorted(ways, key=lambda way: -way[0].ess)
 
 
 def _shifted(
@@ -229,16 +234,18 @@ def _shifted(
     groups: Sequence[Group],
     few_shot: FewShot,
     rng: np.random.Generator,
-) -> tuple[DrawWeights, Shifts] | None:
-    """Return the weights of shifted draws, with the shifts; None where there can be none."""
+) -> list[Way]:
+    """Return the weights of shifted draws, with the shifts; none where there can be none."""
+    if draws.sizes[SAMPLE] == 1 or not fit.is_posterior:
+        return []
     together = joined_group([group.of_new_scores() for group in groups])
     shifts = shifts_for(fit, draws, together)
     if shifts is None:
-        return None
+        return []
     (problem,) = groups_in_blocks(
         fit, shifts.centred, [together], rng, hold=True, moves=shifts.moves
     )
-    return weigh([problem.candidates(from_mode, few_shot, rng)], SAMPLER), shifts
+    return [(weigh([problem.candidates(from_mode, few_shot, rng)], SAMPLER), shifts)]
 
 
 def _draws_within_memory(
