@@ -82,7 +82,10 @@ def allocate(
     table = allocation.table(prob)
     brief = ["target", "flops", "params", "params_lower", "params_upper"]
     brief += ["tokens", "tokens_lower", "tokens_upper", "on_bound", "bound"]
-    _table(table, csv, f"For the {allocation.basis}; lower, upper: {prob:.4g} interval", brief)
+    held = f"; {allocation.held}" if allocation.held else ""
+    _table(
+        table, csv, f"For the {allocation.basis}{held}; lower, upper: {prob:.4g} interval", brief
+    )
     if out is not None:
         from latentscale.plots import plot_allocation
 
