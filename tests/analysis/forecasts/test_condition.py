@@ -14,7 +14,6 @@ from scipy import stats
 from scipy.special import expit, logsumexp
 
 import latentscale as ls
-from latentscale.analysis.forecasts import condition as condition_module
 from latentscale.analysis.forecasts import predict as predict_module
 from latentscale.analysis.forecasts.few_shot import IMPORTANCE, SAMPLER
 from latentscale.analysis.forecasts.weights import DrawWeights, refuse_degenerate
@@ -63,13 +62,6 @@ class Case:
 @pytest.fixture(scope="module")
 def case(held_fit) -> Case:
     return Case(held_fit)
-
-
-@pytest.fixture(autouse=True)
-def parameters_held(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hold what models share where draws repeat one value, which is no posterior to move in."""
-    if "held_fit" in request.fixturenames:
-        monkeypatch.setattr(condition_module, "shifts_for", lambda *_: None)
 
 
 def count_of(case: Case) -> int:
