@@ -69,8 +69,9 @@ class _Command(TyperCommand):
     """A command whose arguments may be negative numbers, which begin as options do."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        ctx.ignore_unknown_options = any(map(_NEGATIVE.fullmatch, args))
-        return super().parse_args(ctx, args)
+        # A number is read with a space before it, too, and then is not taken for an option.
+        numbers = [f" {word}" if _NEGATIVE.fullmatch(word) else word for word in args]
+        return super().parse_args(ctx, numbers)
 
 
 def command_of(verb: type[Verb]) -> Any:
