@@ -59,6 +59,8 @@ _DOCUMENTS: dict[str, dict[str, Any]] = {
             "family_slopes": ["log_tokens", "log_params"],
             "family_slope_spreads": "by-covariate",
         },
+        # Slopes as large as the noise, so that a wrong draw of their spreads would show.
+        "priors": {"family_benchmark_slope_scale": {"dist": "HalfNormal", "sigma": 2}},
     },
     "everything": {
         "covariates": ["log_params", "log_tokens"],
