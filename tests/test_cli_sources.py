@@ -80,4 +80,4 @@ def test_a_report_of_models_without_sizes_takes_the_spec_for_them(
     said = " ".join(capsys.readouterr().out.split())
     assert "most models state no size: the spec is capabilities" in said
     assert "fewer than half of the models have reasoning: capabilities is fitted" in said
-    assert "no benchmarks are grouped: capabilities is fitted without" in said
+    assert "no group has two benchmarks or more" in said

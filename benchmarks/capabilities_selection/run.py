@@ -7,7 +7,7 @@ neither fitted nor looked at. (Each of them is visible in other folds, as everyw
 protocol: a choice made here is not blind to the table, only to the cells of its own fold.) Errors
 and scores are in the units of the table; CRPS and mean absolute error over percentages alone.
 
-    python -m benchmarks.capabilities_selection.run base "two skills" --splits 2
+    python -m benchmarks.capabilities_selection.run base "two skills" --first 1 --splits 2
     python -m benchmarks.capabilities_selection.run        # write SELECTION.md of what is there
 """
 
@@ -161,7 +161,7 @@ def record(names: list[str], base: str, splits: list[int], method: Method) -> No
         row: dict[str, Any] = {
             "candidate": name,
             "method": described(method),
-            "splits": len(splits),
+            "splits": " and ".join(map(str, splits)),
             **figures_of(cells),
         }
         other = SECOND if name.startswith(f"{SECOND},") else BASE
@@ -182,7 +182,7 @@ def keep(row: dict[str, Any]) -> None:
     """Keep a row of figures, in place of that of an earlier run of the same."""
     fresh = pd.DataFrame([row])
     if RECORD.is_file():
-        kept = pd.read_csv(RECORD)
+        kept = pd.read_csv(RECORD, dtype={"splits": str})
         keys = ["candidate", "method", "splits"]
         again = (kept[keys] == fresh[keys].iloc[0]).all(axis=1)
         fresh = pd.concat([kept[~again], fresh])
@@ -193,7 +193,7 @@ def keep(row: dict[str, Any]) -> None:
 
 def write() -> None:
     """Write SELECTION.md: how, the table of what was run, and what was concluded."""
-    table = pd.read_csv(RECORD).round(3)
+    table = pd.read_csv(RECORD, dtype={"splits": str}).round(3)
     notes = (HERE / "notes.md").read_text(encoding="utf-8").strip()
     about = __doc__.split("\n\n")[1]
     title = "# How the spec `capabilities` was chosen"
@@ -208,6 +208,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help=f"of {', '.join(CANDIDATES)}")
     parser.add_argument("--base", default="capabilities", help="a spec's name or file")
     parser.add_argument("--splits", type=int, default=1, help="how many folds' training data")
+    parser.add_argument("--first", type=int, default=0, help="number of the first of them")
     parser.add_argument("--nuts", type=int, default=0, help="draws, and as many of warm-up")
     parser.add_argument("--depth", type=int, default=7, help="of NUTS's trees at most")
     parser.add_argument("--draws", type=int, default=600, help="of Gibbs sampling, without --nuts")
@@ -222,7 +223,8 @@ def main() -> None:
         method = ls.NUTS(
             draws=options.nuts, tune=options.nuts, chains=2, cores=1, max_depth=options.depth
         )
-    record(options.names, options.base, list(range(options.splits)), method)
+    splits = list(range(options.first, options.first + options.splits))
+    record(options.names, options.base, splits, method)
     write()
 
 

@@ -23,7 +23,7 @@ import pandas as pd
 import latentscale as ls
 from benchmarks.common.markdown import markdown
 from benchmarks.common.provenance import provenance
-from benchmarks.leaderboard.run import SHARED, VARIANTS, row, spec_of
+from benchmarks.leaderboard.run import SHARED, VARIANTS, row, spec_of, table_of
 from latentscale.analysis.backtest import forecast_fold, training_scores
 from latentscale.data.scores import Scores
 
@@ -56,20 +56,24 @@ def main() -> None:
         (HERE / "FINE_TUNES.md").write_text(report(runs, options.seed), encoding="utf-8")
         return
     scores, folds = hidden(options.seed)
+    families = scores.to_frame().set_index("model")["family"]
+    table = table_of(options.variant, scores)
     for number, fold in enumerate(folds, start=1):
         path = runs / f"{options.variant}, {number}.csv"
         if not path.exists():
             began = time.time()
             fit = ls.fit(
                 spec_of(options.variant),
-                training_scores(scores, fold),
+                training_scores(table, fold),
                 method=ls.ADVI(batch=500),
                 seed=options.seed,
                 progress=False,
             )
             seconds = time.time() - began
-            table = forecast_fold(fit, scores, fold, seed=options.seed)
-            table.assign(seconds=seconds).to_csv(path, index=False)
+            cells = forecast_fold(fit, table, fold, seed=options.seed)
+            # Standard errors are between families as read, whatever the spec takes for them.
+            cells["family"] = cells["model"].map(families)
+            cells.assign(seconds=seconds).to_csv(path, index=False)
         print(options.variant, number, row(pd.read_csv(path)), flush=True)
 
 

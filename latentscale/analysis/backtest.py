@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import scoringrules
 import xarray as xr
@@ -147,7 +148,9 @@ def backtest(
         predictive density per unit of score), crps, pit (share of draws below the score) and
         max_rhat of its fit; where some scores are not fractions also scale, unit and spread
         (standard deviation of the benchmark's scores). Folds that failed are named in a
-        `FitWarning`, with the reason, and in ``attrs["failed"]``.
+        `FitWarning`, with the reason, and in ``attrs["failed"]``; hidden scores on benchmarks of
+        which a fold's fit has no score, likewise, in ``attrs["not_forecast"]`` (by fold, pairs of
+        model and benchmark).
 
     Raises
     ------
@@ -156,7 +159,8 @@ def backtest(
     LatentscaleError
         If another argument is of the wrong type or out of range; before any fit.
     FitError
-        If the folder cannot be used, every fold failed, or the cluster cannot be reached.
+        If the folder cannot be used, every fold failed, no hidden score can be forecast, or the
+        cluster cannot be reached.
 
     Examples
     --------
@@ -193,7 +197,52 @@ def backtest(
         warnings.warn(f"{counted(len(failed), 'fold')} failed. {reasons}", FitWarning, stacklevel=2)
     result = with_scales(pd.concat(list(tables.values()), ignore_index=True), scores)
     result.attrs["failed"] = failed
+    result.attrs["not_forecast"] = _not_forecast(made, tables, scores)
+    _warn_of_missing(result)
     return result
+
+
+def _not_forecast(
+    folds: Sequence[Fold], tables: Mapping[str, pd.DataFrame], scores: Scores
+) -> dict[str, list[tuple[str, str]]]:
+    """Return the hidden scores (model, benchmark) that a fold's fit could not forecast."""
+    missing = {}
+    for fold in folds:
+        if fold.name in tables:
+            given, hidden = _given_and_hidden(scores, fold)
+            wanted = scores.dataset["score"].where(hidden & ~given).transpose(MODEL, BENCHMARK)
+            rows, columns = np.nonzero(wanted.notnull().values)
+            own = tables[fold.name]
+            done = set(zip(own["model"], own["benchmark"], strict=True))
+            names, benchmarks = wanted[MODEL].values[rows], wanted[BENCHMARK].values[columns]
+            cells = [(str(m), str(b)) for m, b in zip(names, benchmarks, strict=True)]
+            if set(cells) - done:
+                missing[fold.name] = [cell for cell in cells if cell not in done]
+    return missing
+
+
+def _warn_of_missing(result: pd.DataFrame) -> None:
+    """Warn of hidden scores that are not in the result, or refuse a result without any.
+
+    Raises
+    ------
+    FitError
+        If no hidden score could be forecast.
+    """
+    missing: dict[str, list[tuple[str, str]]] = result.attrs["not_forecast"]
+    if not missing:
+        return
+    count = sum(len(cells) for cells in missing.values())
+    fold, cells = next(iter(missing.items()))
+    benchmarks = listed(sorted({benchmark for _, benchmark in cells}))
+    said = (
+        f"{counted(count, 'hidden score')} could not be forecast, such as {cells[0][0]} on "
+        f'{cells[0][1]} in the fold "{fold}": no model that the fold fits has a score on '
+        f"{benchmarks}. Choose folds that leave some scores of every benchmark."
+    )
+    if result.empty:
+        raise FitError(said)
+    warnings.warn(said, FitWarning, stacklevel=3)
 
 
 def score_forecast(

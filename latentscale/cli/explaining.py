@@ -82,7 +82,10 @@ def allocate(
     table = allocation.table(prob)
     brief = ["target", "flops", "params", "params_lower", "params_upper"]
     brief += ["tokens", "tokens_lower", "tokens_upper", "on_bound", "bound"]
-    _table(table, csv, f"For the {allocation.basis}; lower, upper: {prob:.4g} interval", brief)
+    held = f"; {allocation.held}" if allocation.held else ""
+    _table(
+        table, csv, f"For the {allocation.basis}{held}; lower, upper: {prob:.4g} interval", brief
+    )
     if out is not None:
         from latentscale.plots import plot_allocation
 
@@ -133,7 +136,7 @@ def elicit(
         units="parameter" if of_parameter else "score",
     )
     _table(elicited.table(prob), csv, elicited.headline)
-    numbers = ", ".join(f"{name} = {value:.6g}" for name, value in elicited.prior.numbers.items())
+    numbers = ", ".join(f"{name} = {value:.12g}" for name, value in elicited.prior.numbers.items())
     say(f'\n[priors]\n{slot} = {{ dist = "{elicited.prior.dist}", {numbers} }}')
 
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from latentscale.cli.console import say
-from latentscale.errors import listed
 
 if TYPE_CHECKING:
     from latentscale.data.scores import Scores
@@ -17,15 +16,6 @@ AUTO: Final = "auto"
 WITH_SIZES, WITHOUT_SIZES = "latentscale", "capabilities"
 _MOST: Final = 0.5
 """Share of models that must state a feature: else most of the table would be left out."""
-_COVARIATES: Final = (
-    "covariates",
-    "family.slopes",
-    "benchmarks.slopes",
-    "benchmarks.family_slopes",
-    "benchmarks.precision_covariates",
-    "benchmarks.instruct.slopes",
-)
-"""Fields of a spec that name covariates."""
 
 
 def suited(name: str, scores: Scores) -> ModelSpec:
@@ -64,21 +54,13 @@ def without_unstated(model: ModelSpec, scores: Scores, *, share: float) -> Model
     share
         Share of the models that must state a feature, or 0 for any.
     """
-    from latentscale.model.pooling import benchmark_groups
+    from latentscale.model.feasible import used, without_covariates
 
     gone = [name for name in model.covariates if not _stated(name, scores, share)]
-    changes: dict[str, Any] = {}
-    for path in _COVARIATES:
-        names = _at(model, path)
-        kept = [name for name in names if name not in gone]
-        if len(kept) < len(names):
-            changes[path] = kept
+    changes = without_covariates(model, gone)
     terms: tuple[Any, ...] = model.terms  # records of `latentscale.model.terms.base.Term`
     without = [
-        term
-        for term in terms
-        if any(name in gone for name in _of_term(term))
-        or (term.kind == "model-group" and not benchmark_groups(scores.dataset))
+        term for term in terms if any(name in gone for name in used(term)) or term.idle(scores)
     ]
     if without:
         changes["terms"] = [term.model_dump() for term in terms if term not in without]
@@ -91,9 +73,9 @@ def without_unstated(model: ModelSpec, scores: Scores, *, share: float) -> Model
             why = f"{'fewer than half of the models have' if share else 'no model has'} "
             why += ", ".join(gone)
         say(f"{why}: {model.name} is fitted on {on}")
-    grouped = [term.kind for term in without if not any(n in gone for n in _of_term(term))]
-    if grouped:
-        say(f"no benchmarks are grouped: {model.name} is fitted without {listed(grouped)}")
+    for term in without:
+        if not any(name in gone for name in used(term)):
+            say(f"{term.idle(scores)}: {model.name} is fitted without the term {term.kind}")
     return model.with_(changes) if changes else model
 
 
@@ -105,17 +87,5 @@ def _stated(name: str, scores: Scores, share: float) -> bool:
     return all(given_share > 0 and given_share >= share for given_share in given)
 
 
-def _of_term(term: Any) -> Sequence[str]:
-    own = [name for names in term.covariates().values() for name in names]
-    return [*own, *filter(None, [getattr(term, "covariate", None)])]
-
-
 def _tokens_alone(names: Sequence[str]) -> bool:
     return all("log_tokens" in name or "log_flops" in name for name in names)
-
-
-def _at(model: ModelSpec, path: str) -> Sequence[str]:
-    value: Any = model
-    for name in path.split("."):
-        value = getattr(value, name)
-    return tuple(value)

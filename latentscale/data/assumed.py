@@ -111,7 +111,10 @@ def assumed_feature(
 ) -> tuple[pd.Series, list[str]]:
     """Take a feature from the fitted models where it is left out and they settle it.
 
-    As `assumed_instruct`, but what they do not settle stays empty.
+    As `assumed_instruct`, but what they do not settle stays empty, and so does what a fitted
+    model has not got: it is missing there as it was in the fit. Where missing is a level of the
+    category, that is said, and counts as a value of the models that have it. Where missing values
+    are estimated, a model that was not fitted has its drawn, whatever its family, and that is said.
 
     Parameters
     ----------
@@ -130,32 +133,53 @@ def assumed_feature(
     empty = pd.Series([None] * len(models), index=models.index, dtype=object)
     cells = models[kind.name].astype(object) if kind.name in models else empty
     texts = [""] * len(models)
-    if kind.variable not in fitted:
-        return cells, texts
-    own: dict[str, set[object]] = defaultdict(set)
-    by_family: dict[str, set[object]] = defaultdict(set)
-    values = pd.Series(kind.cells(fitted[kind.variable].to_numpy())).astype(object)
-    names = (fitted[name].to_numpy().astype(str) for name in (MODEL, FAMILY))
-    for model, family, value in zip(*names, values, strict=True):
-        if not is_blank(value):
-            own[model].add(value)
-            by_family[family].add(value)
+    level = getattr(kind, "missing_level", "")
+    own, by_family = _values_of_models(kind, fitted, level)
     for place, row in enumerate(models.index):
         if not is_blank(cells[row]):
             continue
         model, family = str(models.at[row, MODEL]), str(models.at[row, FAMILY])
-        every = set().union(*by_family.values()) if by_family else set()
-        choices, source = (
-            (own[model], "fitted model")
-            if model in own
-            else (by_family[family], "family")
-            if family in by_family
-            else (every, "all fitted models")
-        )
-        if len(choices) == 1:
-            cells[row] = next(iter(choices))
-            texts[place] = f"{kind.name}={_as_text(cells[row])} ({source})"
+        if model in own or kind.estimated:
+            choices, source = own.get(model, set()), "fitted model"
+        elif family in by_family:
+            choices, source = by_family[family], "family"
+        else:
+            choices, source = set().union(*by_family.values()), "all fitted models"
+        value = next(iter(choices)) if len(choices) == 1 else level
+        if value == level:
+            texts[place] = _of_missing(kind, level, fitted=model in own)
+        else:
+            cells[row] = value
+            texts[place] = f"{kind.name}={_as_text(value)} ({source})"
     return cells, texts
+
+
+def _values_of_models(
+    kind: FeatureKind, fitted: xr.Dataset, level: str
+) -> tuple[dict[str, set[object]], dict[str, set[object]]]:
+    """Return the values of each fitted model, and of each family, the level of missing included."""
+    own: dict[str, set[object]] = defaultdict(set)
+    by_family: dict[str, set[object]] = defaultdict(set)
+    rows = len(fitted[MODEL])
+    kept = fitted[kind.variable].to_numpy() if kind.variable in fitted else kind.kept(None, rows)
+    values = pd.Series(kind.cells(kept)).astype(object)
+    names = (fitted[name].to_numpy().astype(str) for name in (MODEL, FAMILY))
+    for model, family, value in zip(*names, values, strict=True):
+        own[model] |= set()
+        said = level if is_blank(value) else value
+        if said != "":
+            own[model].add(said)
+            by_family[family].add(said)
+    return own, by_family
+
+
+def _of_missing(kind: FeatureKind, level: str, *, fitted: bool) -> str:
+    """Return what is said of a feature that a row leaves out and nothing settles."""
+    if level:
+        return f"{kind.name}={level} (left out)"
+    if kind.estimated:
+        return f"{kind.name} estimated (fitted model)" if fitted else f"{kind.name} drawn (prior)"
+    return ""
 
 
 def _as_text(value: object) -> str:

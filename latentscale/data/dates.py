@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from numbers import Real
 from typing import Any, Final
@@ -95,6 +95,30 @@ def as_date(cell: Any) -> np.datetime64 | None:
         return np.datetime64(stamp.as_unit("ns").to_datetime64())
     except (ValueError, TypeError, OverflowError):
         return None
+
+
+def day_first(cells: Iterable[Any]) -> bool | None:
+    """Return whether a column's dates in figures begin with the day.
+
+    A number above 12 can only be a day, so one such cell shows the order of the others. None
+    where no cell shows it, or two contradict each other.
+    """
+    shown = set()
+    for cell in cells:
+        figures = _DAY_AND_MONTH.match(cell.strip()) if isinstance(cell, str) else None
+        if figures and (int(figures[1]) > _MONTHS) != (int(figures[2]) > _MONTHS):
+            shown.add(int(figures[1]) > _MONTHS)
+    return shown.pop() if len(shown) == 1 else None
+
+
+def in_order(text: str, *, day_first: bool) -> str:
+    """Return a date in figures whose year is last with its year first; other text as it is."""
+    figures = _DAY_AND_MONTH.match(text)
+    if figures is None:
+        return text
+    day, month = (figures[1], figures[2]) if day_first else (figures[2], figures[1])
+    rest = text[figures.end() :]
+    return f"{figures[0][-4:]}-{int(month):02d}-{int(day):02d}{rest}"
 
 
 def _surely_a_date(text: str) -> bool:

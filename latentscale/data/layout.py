@@ -12,6 +12,7 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from latentscale.data.audit import Finding
 from latentscale.data.benchmarks import KNOWN_BENCHMARKS
+from latentscale.data.column_names import is_aggregate, is_neither
 from latentscale.data.features.base import Feature
 from latentscale.data.frames import AnyFrame, as_pandas
 from latentscale.data.known import known_features
@@ -199,6 +200,8 @@ def benchmark_columns(
             problems.append(at_column(name, text))
         elif meant:
             findings.append(_lookalike(name, meant))
+        elif name not in measured and name not in KNOWN_BENCHMARKS:
+            findings += _unlikely(name)
     skipped = {problem.column for problem in problems}
     return [name for name in names if name not in skipped], problems, findings
 
@@ -223,6 +226,21 @@ def _misspelt_column(name: str, present: Iterable[str]) -> str | None:
     there = set(present)
     absent = [column for column in (*METADATA, *known_features()) if column not in there]
     return next((column for column in absent if closest([name], column, cutoff=0.8)), None)
+
+
+def _unlikely(name: str) -> list[Finding]:
+    """Find a column that measures no skill of its own by its name, but is read as a benchmark."""
+    if is_aggregate(name):
+        by_name = "a mean, total or index of others"
+    elif is_neither(name):
+        by_name = "a rank, price, speed, count or setting"
+    else:
+        return []
+    message = (
+        f"by its name {by_name}, but this column is read as a benchmark. If it is not one, drop "
+        f'it, or declare it as a feature, features=["{name}"].'
+    )
+    return [Finding("warning", "unlikely-benchmark", name, message)]
 
 
 def _lookalike(name: str, meant: str) -> Finding:

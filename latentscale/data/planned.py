@@ -28,7 +28,7 @@ from latentscale.data.problems import Problem, at_column, fail
 from latentscale.data.scaling import scales_of
 from latentscale.data.table import read_wide
 from latentscale.dims import BENCHMARK, FAMILY, LINEAGE, MODEL
-from latentscale.errors import listed, nearest
+from latentscale.errors import DataError, listed, nearest
 
 NOT_FORECAST = "These rows cannot be forecast"
 _NEVER_ASSUMED = ("instruct", "params_b", "active_params_b", "tokens_t", "flops")
@@ -93,6 +93,7 @@ def planned_models(
         one only in case, accents, spaces, dots, dashes or underscores.
     """
     lineages = {} if lineages is None else lineages
+    _refuse_one_row_a_score(frame, known_benchmarks)
     clean, findings = checked_frame(frame, REQUIRED, NOT_FORECAST)
     given = [name for name in clean.columns if name in known_benchmarks]
     features = () if fitted is None else features_of(fitted)
@@ -130,12 +131,25 @@ def planned_models(
     return dataset
 
 
+def _refuse_one_row_a_score(frame: AnyFrame, benchmarks: Collection[str]) -> None:
+    """Refuse a long table, such as a forecast's own, by saying what it is."""
+    names = [str(name).strip() for name in getattr(frame, "columns", [])]
+    if "benchmark" in benchmarks or "benchmark" not in names:
+        return
+    what = "a forecast's own table" if {"lower", "upper"} <= set(names) else "a table of scores"
+    raise DataError(
+        f'{NOT_FORECAST}: they have one row a score (column "benchmark"), as {what} has. Give '
+        "one row a model: the columns model and family, the features that the spec uses, and, to "
+        "condition on scores, a column for each benchmark."
+    )
+
+
 def _with_assumed(
     models: pd.DataFrame, texts: list[str], fitted: xr.Dataset, uses: Collection[str]
 ) -> tuple[pd.DataFrame, list[str]]:
     """Take features in use from the fitted models where rows leave them out."""
     for name, kind in kinds_among(features_of(fitted)).items():
-        if name in uses and name not in _NEVER_ASSUMED and not kind.estimated:
+        if name in uses and (kind.estimated or name not in _NEVER_ASSUMED):
             cells, more = assumed_feature(models, kind, fitted)
             models = models.assign(**{name: cells})
             texts = ["; ".join(filter(None, pair)) for pair in zip(texts, more, strict=True)]

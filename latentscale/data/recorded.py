@@ -24,6 +24,8 @@ _DECIMALS = (100.0, 1000.0, 10000.0)
 _MIN_SCORES = 20
 # Multiples survive division by 100 and the like to this; the finest step is 100,000 times as large.
 _TOLERANCE = 1e-9
+# Single precision keeps seven digits, and fractions are given with six decimals at most.
+_SAME = 1e-6
 # The least and the largest double inside (0, 1) with full precision: log s is -708, log(1 - s) -37.
 _LEAST, _LARGEST = np.finfo(float).tiny, 1 - np.finfo(float).epsneg
 
@@ -172,3 +174,19 @@ def pull_inside(
     )
     inside = xr.where(low, half, xr.where(high, 1 - half, score))
     return inside.transpose(MODEL, BENCHMARK), touched
+
+
+def unlike(score: xr.DataArray, other: xr.DataArray, bounded: xr.DataArray) -> xr.DataArray:
+    """Return where two scores of a cell differ by more than rounding; not where one is missing.
+
+    Parameters
+    ----------
+    score, other
+        Dims with benchmark, both the same.
+    bounded
+        Which benchmarks' scores are fractions, dims (benchmark,).
+    """
+    size = xr.where(
+        bounded.sel({BENCHMARK: score[BENCHMARK]}), 1.0, np.maximum(abs(score), abs(other))
+    )
+    return abs(score - other) > _SAME * size

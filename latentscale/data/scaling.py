@@ -202,9 +202,7 @@ def sampling_of(dataset: xr.Dataset) -> xr.DataArray | None:
     score = dataset["score"].transpose(MODEL, BENCHMARK)
     nothing = xr.full_like(score, np.nan)
     error = dataset.get("stderr", nothing).transpose(MODEL, BENCHMARK)
-    items = dataset.get("cell_items", nothing).transpose(MODEL, BENCHMARK)
-    stated = (error.notnull() | items.notnull()).any(MODEL)
-    items = items.fillna(dataset["n_items"].where(stated))
+    items = with_items_of_scores(dataset)["cell_items"].transpose(MODEL, BENCHMARK)
     # A score of 0 with a standard error s is taken for s: it is not known to be below that.
     known = error.fillna(0.0).clip(0.0, _LARGEST_SAMPLING)
     middle = score.clip(known, 1 - known)
@@ -218,6 +216,20 @@ def sampling_of(dataset: xr.Dataset) -> xr.DataArray | None:
             slope = scale.step_at(score[:, place].values) / dataset[STEP].values[place]
             sampling[:, place] = (error[:, place] * slope) ** 2
     return sampling.fillna(0.0).where(score.notnull(), 0.0).transpose(MODEL, BENCHMARK)
+
+
+def with_items_of_scores(dataset: xr.Dataset) -> xr.Dataset:
+    """Return a table that states an error or a count, with every count that is its scores' own.
+
+    A benchmark's items are those of its scores where some of them state an error or a count. In a
+    part of a table none of them may: made of this table, the part keeps what they are.
+    """
+    if "stderr" not in dataset and "cell_items" not in dataset:
+        return dataset
+    nothing = xr.full_like(dataset["score"], np.nan)
+    own = dataset.get("cell_items", nothing)
+    stated = (dataset.get("stderr", nothing).notnull() | own.notnull()).any(MODEL)
+    return dataset.assign(cell_items=own.fillna(dataset["n_items"].where(stated)))
 
 
 def usual_sampling(dataset: xr.Dataset) -> xr.DataArray | None:

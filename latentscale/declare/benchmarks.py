@@ -57,6 +57,10 @@ class BenchmarkSpec(Record):
     family_slopes
         Covariates whose slopes on each benchmark differ between families beyond the skills,
         partially pooled by benchmark.
+    family_slope_spreads
+        ``"shared"``: the slopes of all covariates in `family_slopes` have one spread on each
+        benchmark; ``"by-covariate"``: each covariate has its own, so that families may differ much
+        in what instruction tuning adds to a benchmark, say, and little in what size adds.
     slopes
         Covariates for which every benchmark has a slope of its own beyond its skills.
     instruct
@@ -75,5 +79,6 @@ class BenchmarkSpec(Record):
     precision_covariates: tuple[str, ...] = ()
     family_effect: bool = False
     family_slopes: tuple[str, ...] = ()
+    family_slope_spreads: Literal["shared", "by-covariate"] = "shared"
     slopes: tuple[str, ...] = ()
     instruct: Instruct = Instruct()

@@ -25,6 +25,8 @@ from latentscale.validate import UNSTORABLE_RULE, unstorable
 if TYPE_CHECKING:
     import pandas as pd
 
+_NOT_THE_MODEL = ("name", "description", "sources", "optional", "priors")
+"""Fields that change no density; priors enter a digest as far as they are used."""
 _A_TERM = Choice(SetByTables())
 
 
@@ -46,6 +48,10 @@ class ModelSpec(Record):
         any other feature of the table by its name, such as ``released``, or products and squares
         such as ``log_params:log_tokens``. Whether the table has them is checked when the spec
         meets it.
+    optional
+        Those of `covariates` that a table may be without: where fewer than half of the models
+        state one, the fit goes on without it and without terms that use it, with a warning. Other
+        names have no effect.
     skills
         How many skills, and what identifies them.
     family
@@ -79,6 +85,7 @@ class ModelSpec(Record):
     description: str = ""
     sources: tuple[str, ...] = ()
     covariates: tuple[str, ...] = ("log_flops",)
+    optional: tuple[str, ...] = ()
     skills: SkillSpec = SkillSpec()
     family: FamilySpec = FamilySpec()
     benchmarks: BenchmarkSpec = Field(default_factory=BenchmarkSpec)
@@ -181,6 +188,12 @@ class ModelSpec(Record):
             raise SpecError(
                 f'family.level is "{self.family.level}"; family.lineage, family.slopes and '
                 'benchmarks.family_slopes need "partial".'
+            )
+        if self.benchmarks.family_slope_spreads != "shared" and not self.benchmarks.family_slopes:
+            raise SpecError(
+                "benchmarks.family_slope_spreads is "
+                f'"{self.benchmarks.family_slope_spreads}" but benchmarks.family_slopes is empty, '
+                "so there are no slopes to spread; name covariates there, or leave it out."
             )
         if self.family.level == "none" and self.benchmarks.family_effect:
             raise SpecError(
@@ -319,7 +332,8 @@ class ModelSpec(Record):
         """First 16 hexadecimal digits of the SHA-256 of what the model is, not of its name.
 
         It covers what the spec sets away from the defaults and the priors that it uses, so a later
-        version that adds an option or a prior slot gives the same digest.
+        version that adds an option or a prior slot gives the same digest. Which covariates are
+        optional does not enter: a fit has them or its spec does not name them.
 
         Examples
         --------
@@ -329,7 +343,7 @@ class ModelSpec(Record):
         >>> spec.digest == spec.with_({"skills.residual": False}).digest
         False
         """
-        document = away_from_defaults(self, leave_out=("name", "description", "sources", "priors"))
+        document = away_from_defaults(self, leave_out=_NOT_THE_MODEL)
         document["priors"] = {name: self.prior(name).to_dict() for name in self.used_priors()}
         return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -22,7 +22,8 @@ import pymc as pm
 from latentscale.engine.coordinate import Coordinate
 from latentscale.engine.density import Affine, Density, LogDensity
 from latentscale.engine.graphs import Graph, flat_graph, graph_of, initial_point, moved_by
-from latentscale.engine.linker import numba_function
+from latentscale.engine.linker import machine_code, numba_function
+from latentscale.engine.rewritten import function_graph_of, keep_rewritten, read_rewritten
 
 # Compiled programs that a process keeps: some specs in their own and in whitened coordinates; one
 # takes some 10 MB.
@@ -180,6 +181,26 @@ def _expand(
 
 
 def _compile(model: pm.Model, graph: Graph, coordinates: Sequence[Coordinate]) -> _Program:
+    settings = (bool(model.check_bounds),)
+    kept = read_rewritten(graph, settings)
+    if kept is not None:
+        log_density, expand = (machine_code(function_graph_of(function)) for function in kept)
+        return _Program(graph, log_density, expand, kept[0].data, kept[1].data)
+    with model:
+        functions = [
+            numba_function(inputs, outputs)
+            for inputs, outputs in _functions_of(model, graph, coordinates)
+        ]
+    place = {variable: position for position, variable in enumerate(graph.inputs)}
+    data = [tuple(place[v] for v in function.get_shared()) for function, _ in functions]
+    keep_rewritten(graph, settings, [function.maker.fgraph for function, _ in functions], data)
+    return _Program(graph, functions[0][1], functions[1][1], data[0], data[1])
+
+
+def _functions_of(
+    model: pm.Model, graph: Graph, coordinates: Sequence[Coordinate]
+) -> list[tuple[tuple[Any, ...], list[Any]]]:
+    """Return inputs and outputs of log density with gradient, and of the expansion of a point."""
     import pytensor.tensor as pt
     from pytensor.graph import clone_replace, rewrite_graph
 
@@ -202,14 +223,10 @@ def _compile(model: pm.Model, graph: Graph, coordinates: Sequence[Coordinate]) -
     point, begins = pt.dvector("unconstrained_point"), pt.lvector("begins")
     parts = _split(point, begins, model, graph)
     parts |= {at[name]: parts[model.rvs_to_values[model[name]]] for name in at}
-    with model:
-        functions = [
-            numba_function((point, begins), clone_replace(outputs, parts, rebuild_strict=False))
-            for outputs in ([log_density, gradient], [expanded])
-        ]
-    place = {variable: position for position, variable in enumerate(graph.inputs)}
-    data = [tuple(place[v] for v in function.get_shared()) for function, _ in functions]
-    return _Program(graph, functions[0][1], functions[1][1], data[0], data[1])
+    return [
+        ((point, begins), clone_replace(outputs, parts, rebuild_strict=False))
+        for outputs in ([log_density, gradient], [expanded])
+    ]
 
 
 def _split(point: Any, begins: Any, model: pm.Model, graph: Graph) -> dict[Any, Any]:

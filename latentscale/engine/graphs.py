@@ -29,13 +29,26 @@ def initial_point(model: pm.Model) -> dict[str, np.ndarray]:
 
 
 def moved_by(model: pm.Model, coordinates: Sequence[Coordinate]) -> tuple[dict[Any, Any], Any]:
-    """Return value variables as functions of what is moved, and the log Jacobian."""
+    """Return value variables as functions of what is moved, and the log Jacobian.
+
+    A coordinate may depend on variables that earlier ones take the place of.
+    """
+    from pytensor.graph import clone_replace
+
     if not coordinates:
         return {}, 0.0
     wanted = [graph for c in coordinates for graph in (c.value, c.log_jacobian)]
     replaced = model.replace_rvs_by_values(wanted)
     values = [model.rvs_to_values[model[c.variable]] for c in coordinates]
-    return dict(zip(values, replaced[::2], strict=True)), sum(replaced[1::2])
+    moved: dict[Any, Any] = {}
+    volume: Any = 0.0
+    for value, function, own in zip(values, replaced[::2], replaced[1::2], strict=True):
+        both = [function, own]
+        if moved:
+            both = clone_replace(both, moved, rebuild_strict=False)
+        moved[value] = both[0]
+        volume = volume + both[1]
+    return moved, volume
 
 
 def flat_graph(variables: Sequence[Any]) -> Any:

@@ -30,6 +30,18 @@ def numba_function(inputs: Sequence[Any], outputs: list[Any]) -> tuple[Any, Any]
     return function, function.vm.jit_fn
 
 
+def machine_code(function_graph: Any) -> Any:
+    """Return machine code of a graph that is rewritten already, as of `numba_function`.
+
+    Parameters
+    ----------
+    function_graph
+        PyTensor's ``FunctionGraph``, its data among its inputs.
+    """
+    linker = numba_mode().linker.accept(function_graph)
+    return linker.make_all()[0].jit_fn
+
+
 def numba_mode() -> Any:
     """Return PyTensor's numba mode with the linker of this module."""
     from pytensor.compile.mode import Mode, get_mode

@@ -1,5 +1,7 @@
 """Inference: methods as objects, and the call that runs them."""
 
+import arviz_stats  # noqa: F401  # here, where the call stack is short: it looks through all of it
+
 from latentscale.inference.approximations.advi import ADVI
 from latentscale.inference.approximations.laplace import Laplace
 from latentscale.inference.approximations.pathfinder import Pathfinder

@@ -11,6 +11,7 @@ from latentscale.inference.nuts.method import NUTS
 from latentscale.inference.tools.versions import library_versions
 from latentscale.model.design import design
 from latentscale.model.double import double_precision
+from latentscale.model.feasible import feasible
 from latentscale.posterior.convert import to_tree
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.provenance import Provenance
@@ -35,7 +36,8 @@ def fit(
     scores
         The table, from `Scores.from_frame` or `latentscale.datasets`. Rows that the spec
         cannot use (no score, or unknown tokens where it needs them) are left out with a
-        warning and are not in ``fit.scores``.
+        warning and are not in ``fit.scores``. Optional covariates (`ModelSpec.optional`) and terms
+        that the table has no data for are left out with a warning and are not in ``fit.spec``.
     method
         How to fit; NUTS with 4 chains of 1,000 draws by default.
     seed
@@ -70,6 +72,7 @@ def fit(
     expect(scores, Scores, "scores")
     expect(method, Method, "method")
     seed = checked_seed(seed)
+    spec = feasible(spec, scores)
     prepared = design(spec, scores)
     with double_precision():
         draws = method.draw(spec, prepared, seed=seed, progress=progress)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pymc as pm
 
+from latentscale.data.scaling import with_items_of_scores
+from latentscale.data.scores import Scores
 from latentscale.dims import FAMILY, LINEAGE, MISSING_VALUE, MODEL, UNDISCLOSED
 from latentscale.model.design import Design
 
@@ -116,9 +118,10 @@ def _batch(design: Design, models: np.ndarray) -> Batch:
     families = np.unique(design.family_of_model[models])
     lineages = np.unique(design.lineage_of_family[families])
     cells = np.isin(design.model_of_cell, models)
+    whole = Scores(with_items_of_scores(design.scores.dataset))
     own = replace(
         design,
-        scores=design.scores.select(models=list(np.array(design.scores.models)[models])),
+        scores=whole.select(models=list(np.array(design.scores.models)[models])),
         x=design.x.isel({MODEL: models}),
         families=tuple(design.families[f] for f in families),
         lineages=tuple(design.lineages[g] for g in lineages),

@@ -26,6 +26,7 @@ from latentscale.model.equations import (
     linear_predictor,
     precision,
 )
+from latentscale.model.feasible import feasible
 from latentscale.model.noise import noise_of
 from latentscale.model.rows import coordinates_of
 from latentscale.model.terms.base import Term, known_of, terms_of
@@ -46,7 +47,8 @@ def build(spec: ModelSpec, scores: Scores) -> pm.Model:
     spec
         The model.
     scores
-        The table; rows that the spec cannot use are left out with a warning.
+        The table; rows that the spec cannot use are left out with a warning, and so are optional
+        covariates and terms that it has no data for.
 
     Returns
     -------
@@ -72,6 +74,7 @@ def build(spec: ModelSpec, scores: Scores) -> pm.Model:
     """
     expect(spec, ModelSpec, "spec")
     expect(scores, Scores, "scores")
+    spec = feasible(spec, scores)
     return build_design(spec, design(spec, scores))
 
 

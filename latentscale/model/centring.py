@@ -5,6 +5,9 @@ residual; a benchmark's intercept, loadings and precision as their population's 
 spread times standard normals. Each part must then take all others along, and steps are as short
 as the scores are sharp. Here a sampler moves the skill, the intercept or the loading itself where
 there are many scores, the standard normal where there are few, and what lies between elsewhere.
+A benchmark that only strong models were measured on says little of its intercept, the predictor of
+a model of skill 0, without its loading: there the predictor at the mean skill of its own models
+moves in the intercept's place, which a shift of all skills leaves as it is.
 The density is that of the same model: a change of variables with its Jacobian.
 
 Papaspiliopoulos, Roberts and Skold 2007, "A general framework for the parametrization of
@@ -21,13 +24,14 @@ import pymc as pm
 
 from latentscale.declare.prior import POSITIVE
 from latentscale.declare.spec import ModelSpec
-from latentscale.dims import BENCHMARK, MODEL
+from latentscale.dims import BENCHMARK, MODEL, SKILL
 from latentscale.engine.coordinate import Coordinate
 from latentscale.maths import Named, as_data, maths_of
 from latentscale.model.design import Design
 from latentscale.model.equations import latent_skill
 from latentscale.model.pooling import Pooling
 from latentscale.model.terms.base import terms_of
+from latentscale.model.terms.intercept import INTERCEPT
 from latentscale.model.terms.residual import Residual
 from latentscale.model.undisclosed import rows_in_graph
 
@@ -55,14 +59,15 @@ def centred_coordinates(spec: ModelSpec, design: Design, model: pm.Model) -> tup
     for term in terms_of(spec):
         known |= term.fixed(design)
     by_benchmark = _share(design.benchmark_of_cell, len(design.scores.benchmarks), BENCHMARK)
+    poolings = [pooling for term in terms_of(spec) for pooling in term.poolings()]
+    family = as_data(design.family_of_model, (MODEL,))
+    rows = replace(rows_in_graph(spec, design, known), family=family)
     coordinates = [
         _pooled(pooling, known, design, by_benchmark, spec)
-        for term in terms_of(spec)
-        for pooling in term.poolings()
+        for pooling in poolings
+        if pooling.name != INTERCEPT
     ]
     if any(isinstance(term, Residual) for term in terms_of(spec)):
-        family = as_data(design.family_of_model, (MODEL,))
-        rows = replace(rows_in_graph(spec, design, known), family=family)
         curve = latent_skill(spec, known, rows, lambda term: not isinstance(term, Residual))
         scale, by_model = (
             known["residual_scale"],
@@ -70,6 +75,13 @@ def centred_coordinates(spec: ModelSpec, design: Design, model: pm.Model) -> tup
         )
         middle = 0.0 * scale if curve is None else curve
         coordinates.append(_moved(known["residual_raw"], middle, scale, by_model))
+    skill = latent_skill(spec, known, rows)
+    # Last: intercepts move with loadings and skills, which are moved themselves.
+    coordinates += [
+        _pooled(pooling, known, design, by_benchmark, spec, skill)
+        for pooling in poolings
+        if pooling.name == INTERCEPT
+    ]
     return tuple(coordinates)
 
 
@@ -79,11 +91,28 @@ def _share(of_cell: np.ndarray, count: int, dim: str) -> Named:
     return as_data(scores / (scores + _HALF), (dim,))
 
 
+def _at_mean_skill(skill: Named, known: dict[str, Any], design: Design) -> Named:
+    """Return what loadings add to the predictor at the mean skill of each benchmark's models."""
+    shape = (len(design.scores.benchmarks), len(design.scores.models))
+    measured = np.zeros(shape)
+    measured[design.benchmark_of_cell, design.model_of_cell] = 1.0
+    share = measured / np.maximum(measured.sum(axis=1, keepdims=True), 1)
+    weight: Any = as_data(share, (BENCHMARK, MODEL))
+    return (known["loading"] * weight.dot(skill, dim=MODEL)).sum(SKILL)
+
+
 def _pooled(
-    pooling: Pooling, known: dict[str, Any], design: Design, share: Named, spec: ModelSpec
+    pooling: Pooling,
+    known: dict[str, Any],
+    design: Design,
+    share: Named,
+    spec: ModelSpec,
+    skill: Named | None = None,
 ) -> Coordinate:
-    """Return the coordinate of a pooled parameter."""
+    """Return the coordinate of a pooled parameter; `skill` is that of models, for intercepts."""
     middle = pooling.middle(known, design)
+    if skill is not None:
+        middle = middle + _at_mean_skill(skill, known, design)
     if pooling.support == POSITIVE:  # its prior is far from 0, where chains begin
         middle = middle - float(spec.prior(f"{pooling.name}_mean").numbers["mu"])
     return _moved(known[f"{pooling.name}_raw"], middle, known[f"{pooling.name}_spread"], share)

@@ -17,6 +17,7 @@ from latentscale.expect import expect
 from latentscale.model.build import build_design
 from latentscale.model.design import design
 from latentscale.model.double import double_precision
+from latentscale.model.feasible import feasible
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ def simulate(spec: ModelSpec, template: Scores, *, seed: int = 0) -> Simulation:
     expect(spec, ModelSpec, "spec")
     expect(template, Scores, "template")
     seed = checked_seed(seed)
+    spec = feasible(spec, template)
     prepared = design(spec, template)
     model = build_design(spec, prepared)
     names = [

@@ -22,6 +22,10 @@ EBFMI_LIMIT = 0.3
 
 # Standard deviation below which a number is the same in all draws, such as a fixed loading.
 _CONSTANT = 1e-12
+FROZEN: float = 0.2
+"""Spread of a chain's draws, over that of the chain that moves most, below which it has not moved:
+short chains of one posterior differed by a factor of at most 1.6, one that was stuck by 10."""
+
 # Fewest draws from which ArviZ computes R-hat and effective sample sizes.
 _FEWEST = 4
 
@@ -40,12 +44,17 @@ class Convergence:
         Smallest energy Bayesian fraction of missing information over chains.
     left_out
         Variables that are not judged, since free skills rotate; their linear predictors are.
+    frozen
+        Numbers of chains that hardly moved: the standard deviation of half of their numbers is
+        below a fifth of that in the chain that moves most. Their warm-up ended before they had
+        found how far to step.
     """
 
     table: pd.DataFrame
     divergences: int
     ebfmi: float
     left_out: tuple[str, ...] = ()
+    frozen: tuple[int, ...] = ()
 
     @property
     def max_rhat(self) -> float:
@@ -96,7 +105,24 @@ def convergence(posterior: xr.Dataset, sample_stats: xr.Dataset | None) -> Conve
         divergences = int(sample_stats["diverging"].sum())
     if sample_stats is not None and "energy" in sample_stats:
         ebfmi = _ebfmi(sample_stats["energy"])
-    return Convergence(table, divergences, ebfmi)
+    return Convergence(table, divergences, ebfmi, frozen=_frozen(posterior))
+
+
+def _frozen(posterior: xr.Dataset) -> tuple[int, ...]:
+    """Return the chains whose draws hardly spread, beside the chain that moves most."""
+    if posterior.sizes[CHAIN] < 2 or posterior.sizes[DRAW] < _FEWEST:
+        return ()
+    spreads = [
+        posterior[name].std(DRAW).transpose(CHAIN, ...).values.reshape(posterior.sizes[CHAIN], -1)
+        for name in posterior.data_vars
+    ]
+    spread = np.concatenate(spreads, axis=1)
+    widest = spread.max(axis=0)
+    moving = widest > _CONSTANT
+    if not moving.any():
+        return ()
+    share = np.median(spread[:, moving] / widest[moving], axis=1)
+    return tuple(int(chain) for chain in posterior[CHAIN].values[share < FROZEN])
 
 
 def _figures(name: str, draws: xr.DataArray) -> pd.DataFrame:

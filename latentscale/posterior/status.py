@@ -228,6 +228,12 @@ def problems(convergence: Convergence) -> tuple[str, ...]:
                 else "the skills may not be identified."
             )
         )
+    if convergence.frozen:
+        names = ", ".join(map(str, convergence.frozen))
+        lines.append(
+            f"Chain {names} hardly moved: its draws spread less than a fifth as far as those of "
+            "another chain. Use more tuning, or keep the other chains (fit.with_chains)."
+        )
     if not convergence.min_ess >= ESS_LIMIT:
         lines.append(
             f"The smallest effective sample size is {convergence.min_ess:.0f}, below "

@@ -130,7 +130,8 @@ def allocation(request: Request) -> tuple[Block, ...]:
     names |= {"on_bound": "probability on a bound", "beyond_fitted": "beyond fitted models"}
     return (
         Paragraph(
-            f"For the {result.basis}, inside the sizes and token counts of the fitted models. "
+            f"For the {result.basis}, inside the sizes and token counts of the fitted models"
+            f"{f' ({result.held})' if result.held else ''}. "
             "Where the optimum mostly sits on a bound of that range, the scores do not "
             "determine it."
         ),

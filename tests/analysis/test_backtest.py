@@ -272,6 +272,26 @@ def test_given_scores_condition_their_own_model_and_are_not_forecast(
     pd.testing.assert_frame_equal(one, table[table["model"] == folds[0].test[0]])
 
 
+def test_hidden_scores_that_no_fit_can_forecast_are_named(
+    small_scores: ls.Scores, by_prior_draws: list[ls.Scores]
+) -> None:
+    """One family alone has scores on a benchmark, and the fold hides that family."""
+    own = [name for name in small_scores.models if name.startswith("fam00")]
+    data = small_scores.dataset.copy(deep=True)
+    lone = ~data["model"].isin(own) & (data["benchmark"] == "gamma")
+    table = ls.Scores(data.assign(score=data["score"].where(~lone)))
+    hidden = data["score"].sel(model=own).notnull()
+    fold = Fold("lone", tuple(m for m in table.models if m not in own), tuple(own))
+    with pytest.warns(ls.FitWarning, match=r'"lone": no model .* has a score on "gamma"'):
+        result = ls.backtest(ls.load_spec("pooled_flops"), table, [fold], progress=False)
+    cells = [(m, "gamma") for m in own if bool(hidden.sel(model=m, benchmark="gamma"))]
+    assert result.attrs["not_forecast"] == {"lone": cells} and cells
+    assert len(result) == int(hidden.sum()) - len(cells)
+    single = Fold("every", table.models, cells=tuple(cells))
+    with pytest.raises(ls.FitError, match=f"^{len(cells)} hidden scores? could not be forecast"):
+        ls.backtest(ls.load_spec("pooled_flops"), table, [single], progress=False)
+
+
 def test_everything_is_checked_before_the_first_fit(
     by_prior_draws: list[ls.Scores],
     small_scores: ls.Scores,

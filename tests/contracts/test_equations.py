@@ -80,6 +80,13 @@ VARIANTS: dict[str, dict] = {
             {"kind": "trend", "covariate": "log_flops", "shape": "random-walk", "beyond": 0.5}
         ],
     },
+    "slopes of families, spreads by covariate": {
+        "covariates": ["log_params", "log_tokens"],
+        "benchmarks": {
+            "family_slopes": ["log_tokens", "log_params"],
+            "family_slope_spreads": "by-covariate",
+        },
+    },
     "only benchmark curves, pooled families": {
         "skills": {"count": 0},
         "benchmarks": {"slopes": ["log_flops"], "family_effect": True},

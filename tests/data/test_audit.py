@@ -162,3 +162,13 @@ def test_fractions_among_percentages_are_found() -> None:
         Scores.from_frame(frame, benchmarks=percent)
     hard = frame.assign(quiz=[88, 0.4, 60, 70])  # 40 is below all others: a weak model
     assert not Scores.from_frame(hard, benchmarks=percent).audit.filter("mixed-units").findings
+
+
+@pytest.mark.parametrize("name", ["rank", "seed", "fold", "Average", "total"])
+def test_a_column_that_by_its_name_is_no_benchmark_is_warned_of(raw, name):
+    table = raw.assign(**{name: raw["mmlu"]})
+    found = audited(table).filter("unlikely-benchmark").findings
+    assert [finding.where for finding in found] == [name]
+    assert not audited(raw).filter("unlikely-benchmark").findings
+    declared = Scores.from_frame(table, benchmarks={name: Benchmark()}).audit
+    assert not declared.filter("unlikely-benchmark").findings

@@ -485,3 +485,13 @@ def test_percentages_in_a_result_file_are_named(tmp_path: Path) -> None:
     put(tmp_path, 1, tasks=arc(35.0))
     with pytest.warns(DataWarning, match='not fractions from 0 to 1: "acme/a-1b on arc: 35"'):
         harness_table(tmp_path)
+
+
+def test_scores_of_several_versions_of_a_task_are_named(tmp_path: Path) -> None:
+    put(tmp_path / "a", 1, tasks=arc(0.35), versions={"arc_challenge": 1})
+    put(tmp_path / "b", 2, "acme/b-1b", tasks=arc(0.4), versions={"arc_challenge": "1.0"})
+    quiet(tmp_path)
+    put(tmp_path / "c", 3, "acme/c-1b", tasks=arc(0.4), versions={"arc_challenge": 2})
+    said = r'version 1 \("acme/a-1b", "acme/b-1b"\); version 2 \("acme/c-1b"\)'
+    with pytest.warns(DataWarning, match=said):
+        harness_table(tmp_path)

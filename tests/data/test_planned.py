@@ -223,3 +223,10 @@ def test_a_blank_instruct_is_left_out_whatever_stands_for_blank(table, blank):
     )
     assert data["instruct"].values.tolist() == [1.0]
     assert "instruct=1" in data["assumed"].item()
+
+
+@pytest.mark.parametrize("columns", [["benchmark", "score"], ["benchmark", "lower", "upper"]])
+def test_a_table_with_one_row_a_score_is_refused_by_what_it_is(rows, columns):
+    message = refused(rows.assign(**dict.fromkeys(columns, 0.5)))
+    what = "a table of scores" if "score" in columns else "a forecast's own table"
+    assert what in message and "one row a model" in message

@@ -86,7 +86,7 @@ def test_columns_that_are_no_benchmarks_are_named_once_with_the_reason() -> None
     ignored = read_published(percentages()).audit.filter("ignored-column")
     assert len(ignored) == 1
     message = next(iter(ignored)).message
-    assert '"Intelligence Index": a mean or index of the others.' in message
+    assert '"Intelligence Index": a mean, sum or index of the others.' in message
     assert '"Blended USD/1M Tokens", "Context Window": by its name a rank, price' in message
 
 
@@ -270,7 +270,9 @@ def test_names_are_read_without_links_and_medals() -> None:
 
 
 def test_dates_without_a_day_are_in_their_middle() -> None:
-    read, odd = dates(pd.Series(["2024", "2024-09", "Sept. 2024", "Q3 2024", None], dtype=object))
+    read, odd, _ = dates(
+        pd.Series(["2024", "2024-09", "Sept. 2024", "Q3 2024", None], dtype=object)
+    )
     assert [day and str(day.date()) for day in read] == [
         "2024-07-01",
         "2024-09-15",
@@ -294,3 +296,92 @@ def test_fractions_beside_percentages_are_named_in_a_table_with_one_row_a_score_
     audit = read_published(long).audit
     assert '"Hard"' in next(iter(audit.filter("mixed-units"))).message
     assert '"GPQA"' in next(iter(audit.filter("scores-tiny"))).message
+
+
+def named(**columns: list) -> pd.DataFrame:
+    models = ["gpt-5", "o3", "claude-opus-4", "qwen3-32b", "gpt-4o"]
+    return pd.DataFrame({"Model": models[: len(next(iter(columns.values())))]} | columns)
+
+
+@pytest.mark.parametrize(
+    ("cells", "read"),
+    [
+        (["01/06/2025", "06/06/2025", "13/06/2025"], ["2025-06-01", "2025-06-06", "2025-06-13"]),
+        (["01/06/2025", "06/06/2025", "06/13/2025"], ["2025-01-06", "2025-06-06", "2025-06-13"]),
+        (["01/06/2025", "06/06/2025", "02/06/2025"], ["NaT", "2025-06-06", "NaT"]),
+        (["01/02/2025", "13/06/2025", "06/13/2025"], ["NaT", "2025-06-13", "2025-06-13"]),
+    ],
+)
+def test_dates_in_figures_are_read_by_one_rule_or_named(cells: list, read: list) -> None:
+    scores = read_published(named(Date=cells, GPQA=[40.0, 50.0, 60.0]))
+    days = scores.dataset["released"].values.astype("datetime64[D]").astype(str).tolist()
+    assert days == read
+    unread = [cell for cell, day in zip(cells, read, strict=True) if day == "NaT"]
+    said = " ".join(finding.message for finding in scores.audit.filter("cell-unread"))
+    assert all(f'"{cell}"' in said for cell in unread) and bool(said) == bool(unread)
+    assert ("first" in str(scores.audit.filter("dates-ordered"))) == (not unread)
+
+
+@pytest.mark.parametrize(
+    ("cells", "half"),
+    [
+        (["40 ± 1.0", "50 ± 2.0"], [1.0, 2.0]),
+        (["40 [38, 42]", "50% [47%, 53%]"], [2.0, 3.0]),
+        (["40 (38–42)", "50 +2/-4"], [2.0, 3.0]),
+        (["40 $\\pm$ 1", "50 (55-60)"], [1.0, None]),
+        (["0,812", "45,3"], [None, None]),
+    ],
+)
+def test_intervals_beside_scores_are_half_widths_or_the_cell_is_not_read(
+    cells: list, half: list
+) -> None:
+    read = score_cells(pd.Series(cells, dtype=object))
+    assert [None if np.isnan(width) else width for width in read.half.tolist()] == half
+    assert read.unread == [row for row, width in enumerate(half) if width is None]
+
+
+def test_scores_under_the_name_of_an_interval_are_scores() -> None:
+    name = "GPQA (95% CI)"
+    scores = read_published(named(**{name: ["40 ± 1.96", "50 ± 3.92"]})).dataset
+    assert scores["score"].values.ravel().tolist() == [0.4, 0.5]
+    assert scores["stderr"].values.ravel() == pytest.approx([0.01, 0.02])
+
+
+def test_columns_of_intervals_are_read_as_ends_or_named() -> None:
+    ends = named(GPQA=[40.0, 50.0], **{"GPQA 95% CI": ["[38.04, 41.96]", "48.04-51.96"]})
+    assert read_published(ends).dataset["stderr"].values.ravel() == pytest.approx([0.01, 0.01])
+    for name in ("GPQA 95% CI", "BBH stderr"):
+        scores = read_published(named(GPQA=[40.0, 50.0], **{name: ["wide", "narrow"]}))
+        assert f'"{name}": by its name errors' in str(scores.audit.filter("ignored-column"))
+
+
+@pytest.mark.parametrize(
+    "name", ["fold", "seed", "index", "rank", "Unnamed: 0", "No.", "place", "run", "n", "序号"]
+)
+def test_columns_that_number_or_count_are_no_benchmarks(name: str) -> None:
+    table = named(GPQA=[40.0, 50.0, 45.0], **{name: [3.0, 1.0, 2.0]})
+    assert read_published(table).benchmarks == ("GPQA",)
+
+
+def test_a_column_that_numbers_the_rows_is_no_benchmark_whatever_its_name() -> None:
+    table = named(GPQA=[40.0, 50.0, 45.0, 30.0], Nº_de_modelo=[1, 2, 3, 4])
+    assert read_published(table).benchmarks == ("GPQA",)
+
+
+@pytest.mark.parametrize("name", ["total", "Average", "Overall", "Score (avg)", "Average ⬆️"])
+def test_a_mean_of_two_benchmarks_is_left_out_in_both_shapes(name: str) -> None:
+    table = named(GPQA=[40.0, 50.0, 45.0], MMLU=[60.0, 71.0, 80.0])
+    count = 1 if name == "total" else 2
+    table[name] = (table["GPQA"] + table["MMLU"]).round(1) / count / 1.5  # of others
+    with pytest.warns(DataWarning, match="a score may count once only"):
+        assert read_published(table).benchmarks == ("GPQA", "MMLU", name)
+    table[name] = ((table["GPQA"] + table["MMLU"]) / 2).round(1)
+    assert read_published(table).benchmarks == ("GPQA", "MMLU")
+    long = table.melt("Model", var_name="benchmark", value_name="score")
+    assert read_published(long).benchmarks == ("GPQA", "MMLU")
+
+
+def test_nothing_is_listed_of_which_there_is_nothing() -> None:
+    models = pd.DataFrame({"Model": ["fam-1b", "fam-2b"], "GPQA": [40.0, 50.0]})
+    for finding in read_published(models).audit.findings:
+        assert ": ." not in finding.message and "()" not in finding.message

@@ -31,6 +31,10 @@ CONTRADICTIONS = [
         {"family": {"level": "fixed"}, "benchmarks": {"family_slopes": ["log_params"]}},
         ['"fixed"', "benchmarks.family_slopes"],
     ),
+    (
+        {"benchmarks": {"family_slope_spreads": "by-covariate"}},
+        ["benchmarks.family_slope_spreads", "benchmarks.family_slopes is empty"],
+    ),
     ({"benchmarks": {"precision_covariates": ["x"]}}, ["benchmarks.precision_covariates"]),
     ({"skills": {"count": 0, "residual": True}}, ["skills.count is 0"]),
     ({"skills": {"count": 0}, "family": {"slopes": ["log_params"]}}, ["skills.count is 0"]),

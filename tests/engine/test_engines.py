@@ -36,8 +36,18 @@ def unbroken() -> Iterator[None]:
     choice.forget_faults()
 
 
-def test_both_engines_give_one_density(quick_spec: ModelSpec, small_scores: Scores) -> None:
-    model = build(quick_spec, small_scores)
+SLOPES = {
+    "benchmarks.family_slopes": ["log_flops"],
+    "benchmarks.family_slope_spreads": "by-covariate",
+    "family.level": "partial",
+}
+
+
+@pytest.mark.parametrize("changes", [{}, pytest.param(SLOPES, marks=pytest.mark.slow)])
+def test_both_engines_give_one_density(
+    changes: dict[str, Any], quick_spec: ModelSpec, small_scores: Scores
+) -> None:
+    model = build(quick_spec.with_(changes), small_scores)
     names = kept_names(model)
     ours, theirs = (e.compile_density(model, names) for e in (fast, stock))
     np.testing.assert_array_equal(ours.start, theirs.start)

@@ -46,7 +46,7 @@ def draw_scores(chain: Chain, rng: np.random.Generator) -> None:
     if chain.problem.tail is not None:
         tail = chain.tail[bench]
         noise /= np.sqrt(rng.chisquare(tail) / tail)
-    cells.y[:] = cells.y - chain._left() + 2 * noise / np.sqrt(chain.phi[bench])
+    cells.y[:] = cells.y - chain._left() + 2 * noise / np.sqrt(chain.precision())
 
 
 def _population_from_prior(
@@ -111,6 +111,10 @@ def _noise_from_prior(chain: Chain, rng: np.random.Generator) -> None:
         chain.phi = np.exp(population.middle(0) + population.spread[0] * noise)
     else:
         chain.phi = spec.prior("precision").draw((count,), rng)
+    if chain.noise is not None:
+        chain.noise.spread = float(spec.prior("model_precision_scale").draw((), rng))
+        standard = rng.standard_normal(problem.cells.models)
+        chain.noise.effect = chain.noise.spread * standard
     if problem.tail is not None:
         size = (1,) if problem.tail_shared else (count,)
         chain.tail = np.broadcast_to(spec.prior("tail").draw(size, rng), (count,)).copy()

@@ -38,11 +38,29 @@ _DOCUMENTS: dict[str, dict[str, Any]] = {
         "family": {"level": "fixed"},
         "benchmarks": {"likelihood": {"kind": "student-t", "shared": False}},
     },
+    "noise by model": {
+        "covariates": ["log_flops"],
+        "skills": {"count": 1, "identify": {"kind": "free"}},
+        "benchmarks": {"likelihood": {"kind": "student-t"}, "pooled": True},
+        "terms": [{"kind": "model-precision"}],
+    },
     "no skills": {
         "covariates": ["log_flops"],
         "skills": {"count": 0},
         "family": {"level": "none"},
         "benchmarks": {"likelihood": {"kind": "logit-normal"}, "slopes": ["log_flops"]},
+    },
+    "spreads by covariate": {
+        "covariates": ["log_params", "log_tokens"],
+        "skills": {"count": 1, "identify": {"kind": "free"}},
+        "family": {"level": "partial"},
+        "benchmarks": {
+            "likelihood": {"kind": "logit-normal"},
+            "family_slopes": ["log_tokens", "log_params"],
+            "family_slope_spreads": "by-covariate",
+        },
+        # Slopes as large as the noise, so that a wrong draw of their spreads would show.
+        "priors": {"family_benchmark_slope_scale": {"dist": "HalfNormal", "sigma": 2}},
     },
     "everything": {
         "covariates": ["log_params", "log_tokens"],
@@ -63,6 +81,7 @@ _DOCUMENTS: dict[str, dict[str, Any]] = {
         },
         "terms": [
             {"kind": "model-group"},
+            {"kind": "model-precision"},
             {"kind": "trend", "covariate": "log_tokens", "knots": 3},
         ],
     },

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from scipy.stats import ks_2samp
@@ -212,6 +213,31 @@ def test_scores_that_are_not_fractions_need_no_likelihood_of_logits(table: Score
     middle = ls.predict(fit, rows, seed=1).draws.median("sample")
     measured = real.dataset["score"].transpose(*middle.dims)
     assert float(abs(middle - measured).median()) < 80
+
+
+def test_each_covariates_slopes_by_family_have_the_spread_behind_the_scores() -> None:
+    rng, spread = np.random.default_rng(5), np.array([[1.0, 0.1], [0.1, 1.0]])
+    family = np.repeat(np.arange(40), 4)
+    x = rng.standard_normal((160, 2))
+    own = rng.standard_normal((40, 2, 2)) * spread
+    eta = np.einsum("mc,mjc->mj", x, 0.5 + own[family]) + 0.1 * rng.standard_normal((160, 2))
+    frame = pd.DataFrame(1 / (1 + np.exp(-eta)), columns=["first", "second"])
+    frame = frame.assign(model=[f"m{i}" for i in range(160)], family=[f"f{i}" for i in family])
+    frame[["params_b", "tokens_t"]] = np.exp(x)
+    names = ["log_params", "log_tokens"]
+    benchmarks = {
+        "likelihood": {"kind": "logit-normal"},
+        "slopes": names,
+        "family_slopes": names,
+        "family_slope_spreads": "by-covariate",
+    }
+    spec = spec_from_dict(
+        {"name": "x", "covariates": names, "skills": {"count": 0}, "benchmarks": benchmarks}
+    )
+    method = ls.methods.Gibbs(draws=200, tune=200, chains=2, cores=1)
+    fit = ls.fit(spec, Scores.from_frame(frame), method=method, seed=1, progress=False)
+    drawn = fit.samples["family_benchmark_slope_scale"].transpose("sample", "benchmark", ...)
+    np.testing.assert_allclose(drawn.mean("sample"), spread, atol=0.25)
 
 
 REFUSED = {

@@ -31,7 +31,7 @@ def differences(ours: Fit, theirs: Fit) -> xr.Dataset:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["lineages", "pooled"])
+@pytest.mark.parametrize("name", ["lineages", "pooled", "noise by model"])
 def test_posteriors_agree_within_monte_carlo_error(name: str, known) -> None:
     table = without_floors(known.scores.select(models=known.scores.models[:40]))
     spec = gibbs_spec(name)

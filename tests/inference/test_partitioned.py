@@ -20,10 +20,12 @@ from latentscale.errors import FitError, SpecError
 from latentscale.inference.partitioned import tasks
 from latentscale.inference.partitioned.conditional import Sampler, centre
 from latentscale.inference.partitioned.search import Profile
-from latentscale.inference.partitioned.shard import Floats, Shard
+from latentscale.inference.partitioned.shard import Floats, Shard, units_of_latents
 from latentscale.inference.partitioned.weights import along_axes, refitted, weighted
 from latentscale.inference.tools.posterior_density import PosteriorDensity
 from latentscale.inference.tools.workers import in_workers
+from latentscale.model.batches import VariableSlices, deal
+from latentscale.model.build import build_design
 from latentscale.model.design import design
 from latentscale.numerics.psis import k_limit
 
@@ -159,6 +161,95 @@ def test_a_refitted_proposal_mends_one_that_is_off_centre() -> None:
 
 def double(number: int) -> int:
     return 2 * number
+
+
+def _anchored(**more: Any) -> ModelSpec:
+    skills = {"count": 1, "identify": {"kind": "anchored", "anchors": ["alpha"]}}
+    family = {"level": "partial"}
+    return spec_from_dict({"name": "anchored", "skills": skills, "family": family, **more})
+
+
+def test_tables_that_differ_in_anything_are_other_shards(small_scores: ls.Scores) -> None:
+    """A process, and a folder, keep what they know of a shard by its key."""
+    spec = _anchored(covariates=["log_flops"], undisclosed={"kind": "estimated"})
+    frame = small_scores.to_frame()
+    closed = frame.assign(tokens_t=frame["tokens_t"].where(frame.index > 0))
+    larger = closed.assign(params_b=closed["params_b"].where(closed.index > 0, 500.0))
+    declared: list[dict[str, Any]] = [
+        {},
+        {"ceiling": 0.99},
+        {"group": "reasoning"},
+        {"lower_is_better": True},
+        {"scale": "real"},
+        {"scale": "positive"},
+        {"scale": "real", "lower_is_better": True},
+    ]
+    tables = [
+        ls.Scores.from_frame(frame, benchmarks={"beta": ls.Benchmark(**words)})
+        for words in declared
+    ]
+    tables += [ls.Scores.from_frame(table) for table in (closed, larger)]
+    made = [
+        tasks.Task(
+            spec, design(spec, t), 0, 0, np.zeros(1), None, np.zeros((0, 1)), 4, True, True, None
+        )
+        for t in tables
+    ]
+    assert len({task.key for task in made}) == len(tables)
+    again = replace(made[0], design=design(spec, ls.Scores.from_frame(frame)))
+    assert again.key != made[1].key and again.key_of_prior == made[0].key_of_prior
+    assert made[2].key_of_prior != made[0].key_of_prior  # a group has parameters of its own
+
+
+def test_a_kept_result_that_was_cut_or_changed_anywhere_is_computed_again(tmp_path: Path) -> None:
+    file, other = tmp_path / "one.npz", tmp_path / "two.npz"
+    result = {"level": np.arange(5.0), "latents": np.ones((5, 3))}
+    tasks._write(result, file)
+    whole = file.read_bytes()
+    kept = tasks._read(file)
+    assert kept is not None and all((kept[name] == result[name]).all() for name in result)
+    rng = np.random.default_rng(4)
+    for place in rng.integers(len(whole), size=60).tolist():
+        flipped = bytearray(whole)
+        flipped[place] ^= 1 << int(rng.integers(8))
+        for damaged in (bytes(flipped), whole[:place], whole + b"x"):
+            file.write_bytes(damaged)
+            assert tasks._read(file) is None
+    other.write_bytes(whole)  # another task's result
+    assert tasks._read(other) is None and tasks._read(tmp_path / "absent.npz") is None
+
+
+def test_a_shard_counts_the_items_that_the_whole_table_counts(small_scores: ls.Scores) -> None:
+    """One model states its items, so all scores of that benchmark count theirs, in every shard."""
+    data = small_scores.dataset
+    items = data["score"] * np.nan
+    items[0, 0] = 50.0
+    table = ls.Scores(data.assign(cell_items=items, n_items=data["n_items"] * 0 + 400.0))
+    whole = design(_anchored(), table)
+    assert whole.sampling is not None and float(whole.sampling[3, 0]) == pytest.approx(1 / 400)
+    batches = deal(whole, 4, np.random.default_rng(2))
+    assert len(batches) > 1
+    for batch in batches:
+        assert batch.design.sampling is not None
+        own = whole.sampling.sel(model=list(batch.design.scores.models))
+        np.testing.assert_array_equal(batch.design.sampling, own)
+
+
+def test_every_latent_belongs_to_a_lineage_and_nothing_shared_does(small_scores) -> None:
+    """Missing values of features and undisclosed tokens are latents of their models."""
+    frame = small_scores.to_frame().assign(context=np.arange(12.0) + 1)
+    frame.loc[[1, 7], "context"] = np.nan
+    frame.loc[[3, 4], "tokens_t"] = np.nan
+    tokens, context = (ls.Feature(n, missing="estimated") for n in ("tokens_t", "context"))
+    table = ls.Scores.from_frame(frame, features=[tokens, context])
+    spec = _anchored(covariates=["log_tokens", "context"])
+    whole = design(spec, table)
+    slices = VariableSlices.of(build_design(spec, whole))
+    unit = units_of_latents(slices, whole)
+    of_entry = np.repeat(list(slices.shapes), [int(np.prod(s)) for s in slices.shapes.values()])
+    assert set(of_entry[unit < 0]) == set(slices.shared)
+    owners = unit[of_entry == "missing_standard"]
+    assert set(owners) == {int(whole.family_of_model[row]) for row in (1, 3, 4, 7)}
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import latentscale as ls
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError
+from latentscale.model.feasible import feasible
 from latentscale.posterior.fit import Fit
 
 GROUPS = {"alpha": "maths", "beta": "code", "gamma": "maths", "delta": "code"}
@@ -76,6 +78,49 @@ def test_the_index_and_a_probe_set_of_closed_models(fit: Fit) -> None:
     assert len(ls.probe_set(fit, 2, seed=1).best) == 2
 
 
-def test_a_table_without_dates_is_refused_by_the_features_missing(small_scores: Scores) -> None:
+def test_a_table_without_dates_and_groups_is_fitted_without_them(
+    small_scores: Scores, recwarn: pytest.WarningsRecorder
+) -> None:
+    spec = ls.load_spec("capabilities")
+    model = ls.build(spec, small_scores)
+    said = [str(w.message) for w in recwarn if issubclass(w.category, ls.FitWarning)]
+    assert len(said) == 1
+    for left_out in ("released", "reasoning", "model-group", "trend"):
+        assert left_out in said[0]
+    names = set(model.named_vars)
+    assert {"residual_raw", "loading"} <= names
+    assert not names & {"slope", "trend_change", "model_group"}
+
+
+def test_a_table_of_one_date_is_fitted_without_the_trend(closed: Scores) -> None:
+    frame = closed.to_frame().assign(released="2025-01-01")
+    same = Scores.from_frame(frame, benchmarks=closed.benchmark_info)
+    with pytest.warns(ls.FitWarning, match="without the term trend: all models have the same"):
+        reduced = feasible(ls.load_spec("capabilities"), same)
+    assert reduced.covariates == ("released", "reasoning")
+    assert [term.kind for term in reduced.terms] == ["model-group"]
+
+
+@pytest.mark.parametrize(("stated", "kept"), [(5, False), (6, True)])
+def test_a_covariate_that_most_models_do_not_state_is_left_out(
+    closed: Scores, stated: int, kept: bool
+) -> None:
+    frame = closed.to_frame()
+    frame["reasoning"] = frame["reasoning"].where(np.arange(len(frame)) < stated)
+    some = Scores.from_frame(frame, benchmarks=closed.benchmark_info)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ls.FitWarning)
+        assert ("reasoning" in feasible(ls.load_spec("capabilities"), some).covariates) is kept
+
+
+def test_a_users_own_spec_that_names_a_missing_column_is_refused(small_scores: Scores) -> None:
+    shipped = ls.load_spec("capabilities")
+    own = shipped.with_({"name": "own", "optional": [], "terms": []})
     with pytest.raises(DataError, match='"reasoning", "released"'):
-        ls.build(ls.load_spec("capabilities"), small_scores)
+        ls.build(own, small_scores)
+
+
+def test_what_is_optional_is_kept_where_it_is_stated(closed: Scores) -> None:
+    spec = ls.load_spec("capabilities")
+    assert feasible(spec, closed) is spec
+    assert spec.with_({"optional": []}).digest == spec.digest

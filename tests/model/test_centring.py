@@ -77,6 +77,22 @@ def test_the_jacobian_is_that_of_the_change_of_variables(moved: dict[str, Any]) 
     assert float(function(*place)[1]) == pytest.approx(volume, abs=1e-5)
 
 
+@pytest.mark.parametrize("name", ["residual_raw", "signed_loading_raw"])
+def test_intercepts_move_with_what_skills_add_at_the_mean_of_their_models(
+    moved: dict[str, Any], name: str
+) -> None:
+    function, names = moved["function"], moved["names"]
+    assert names[-1] == "intercept_raw"
+    count = moved["place"][len(names) - 1].size
+
+    def intercepts(shifted: str) -> np.ndarray:
+        place = [p + (n == shifted) for p, n in zip(moved["place"], names, strict=False)]
+        return np.asarray(function(*place, *moved["place"][len(names) :])[0])[-count:]
+
+    assert (intercepts(name) != intercepts("none")).all()
+    np.testing.assert_array_equal(intercepts("precision_raw"), intercepts("none"))
+
+
 def test_what_many_scores_pin_down_moves_by_itself_and_the_rest_by_its_prior() -> None:
     from latentscale.model.centring import _share
 

@@ -321,3 +321,44 @@ def test_an_anchor_has_no_family_effect_beside_its_skill(small_scores: Scores) -
     at_anchor = np.isin(prepared.scores.benchmarks, prepared.anchors)
     assert at_anchor.sum() == 1
     assert (effect[:, at_anchor] == 0).all() and (effect[:, ~at_anchor] != 0).all()
+
+
+def with_slopes_of_families(spreads: str) -> ModelSpec:
+    return spec_from_dict(
+        {
+            "name": "two slopes",
+            "covariates": ["log_flops", "instruct"],
+            "benchmarks": {
+                "family_slopes": ["log_flops", "instruct"],
+                "family_slope_spreads": spreads,
+            },
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("spreads", "more"), [("shared", set()), ("by-covariate", {"family_benchmark_slope_covariate"})]
+)
+def test_spreads_of_families_slopes_on_a_benchmark_are_shared_or_by_covariate(
+    known, prior_fit, spreads: str, more: set[str]
+) -> None:
+    draws = prior_fit(with_slopes_of_families(spreads), known.scores, draws=200).samples
+    scale = draws["family_benchmark_slope_scale"]
+    assert set(scale.dims) == {"sample", "benchmark"} | more
+    standard = draws["family_benchmark_slope"] / scale
+    across = ["sample", "family", "benchmark"]
+    np.testing.assert_allclose(standard.std(across), 1.0, atol=0.1)
+
+
+def test_a_new_familys_slopes_have_the_spread_of_their_covariate(draws: xr.Dataset) -> None:
+    covariate = "family_benchmark_slope_covariate"
+    scale = np.array([[1.5, 0.4], [0.2, 2.0]])
+    more = draws.assign(
+        family_benchmark_slope=constant(np.zeros((2, 2, 2)), ("family", "benchmark", covariate)),
+        family_benchmark_slope_scale=constant(scale, ("benchmark", covariate)),
+    ).assign_coords({covariate: ["log_flops", "instruct"]})
+    spec = with_slopes_of_families("by-covariate")
+    families = new_families(spec, more, ["new"], ["L1"], 1)
+    spread = families["family_benchmark_slope"].std("sample").squeeze("family")
+    wanted = np.sqrt(WIDER) * scale
+    np.testing.assert_allclose(spread.transpose("benchmark", covariate), wanted, rtol=0.04)

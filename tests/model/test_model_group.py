@@ -15,6 +15,8 @@ import latentscale as ls
 from latentscale.data.scores import Scores
 from latentscale.declare import spec_from_dict
 from latentscale.errors import SpecError
+from latentscale.model.build import build_design
+from latentscale.model.design import design
 from latentscale.posterior.fit import Fit
 
 SPEC = spec_from_dict(
@@ -91,11 +93,15 @@ def test_a_score_moves_the_benchmarks_of_its_group_most(fit: Fit) -> None:
     assert float(change.sel(benchmark="gamma")) > 2 * float(change.sel(benchmark="zeta"))
 
 
-def test_groups_are_needed(small_scores: Scores) -> None:
-    with pytest.raises(SpecError, match="no group has two benchmarks"):
-        ls.build(SPEC, small_scores)
-    with pytest.raises(SpecError, match="no group has two benchmarks"):
-        ls.build(SPEC, in_groups(small_scores, {"alpha": "alone"}))
+def test_without_groups_of_two_a_model_goes_on_without_the_effects(
+    small_scores: Scores,
+) -> None:
+    for scores in (small_scores, in_groups(small_scores, {"alpha": "alone"})):
+        with pytest.warns(ls.FitWarning, match="without the term model-group: no group has two"):
+            model = ls.build(SPEC, scores)
+        assert not any(name.startswith("model_group") for name in model.named_vars)
+        with pytest.raises(SpecError, match="no group has two benchmarks"):
+            build_design(SPEC, design(SPEC, scores))
 
 
 def test_shares_of_variance_name_the_effect(fit: Fit) -> None:

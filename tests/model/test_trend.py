@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-import latentscale as ls
 from latentscale.data.scores import Scores
 from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.errors import SpecError
+from latentscale.model.build import build_design
+from latentscale.model.design import design
 from latentscale.posterior.fit import Fit
 
 
@@ -92,5 +93,6 @@ def test_a_trend_that_a_spec_cannot_have_is_refused(small_scores: Scores) -> Non
         spec_from_dict({**document, "terms": terms})
     frame = small_scores.to_frame()
     frame["params_b"] = 7.0
+    same = Scores.from_frame(frame, benchmarks=small_scores.benchmark_info)
     with pytest.raises(SpecError, match="differ between models"):
-        ls.build(spec_of(), Scores.from_frame(frame, benchmarks=small_scores.benchmark_info))
+        build_design(spec_of(), design(spec_of(), same))

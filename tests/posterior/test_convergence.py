@@ -53,6 +53,17 @@ def test_a_chain_that_stands_apart_is_found_and_named() -> None:
     assert status.converged is False and any("R-hat" in line for line in status.advice)
 
 
+def test_a_chain_that_hardly_moved_is_named() -> None:
+    draws = normal()
+    assert convergence(draws, None).frozen == ()
+    stuck = draws.where(draws["chain"] != 2, 0.3 + 0.02 * draws)
+    verdict = convergence(stuck.assign_coords(chain=[0, 1, 5, 6]), None)
+    assert verdict.frozen == (5,)
+    assert any("Chain 5 hardly moved" in line for line in problems(verdict))
+    slower = draws.where(draws["chain"] != 2, 0.4 * draws)
+    assert convergence(slower, None).frozen == ()
+
+
 def test_too_few_draws_are_found() -> None:
     draws = normal(draws=40)
     verdict = convergence(draws, statistics(draws))

@@ -191,3 +191,38 @@ def test_free_loadings_of_fixed_families_forecast(known) -> None:
     assert 0.8 < float(((true >= low) & (true <= high)).mean()) < 0.97
     halves = [mean.isel(sample=part).mean("sample") for part in (slice(300), slice(300, None))]
     assert float(abs(halves[0] - halves[1]).max()) < 0.03
+
+
+def test_spreads_of_families_slopes_differ_by_covariate(table: Table) -> None:
+    spread = np.array([[0.9, 0.15], [0.15, 0.9], [0.5, 0.5]])
+    x = np.log(table.frame[["params_b", "tokens_t"]].to_numpy())
+    x = (x - x.mean(axis=0)) / x.std(axis=0)
+    family = np.arange(MODELS) % 60  # four models each: fewer scores than make chains slow
+    own = table.rng.standard_normal((60, *spread.shape)) * spread
+    own -= own.mean(axis=0)
+    slope = np.stack([SLOPE / 2, SLOPE / 3], axis=1)
+    eta = INTERCEPT + np.einsum("mc,mjc->mj", x, slope + own[family])
+    mean = FLOOR + (1 - FLOOR) * expit(eta)
+    table.frame["family"] = [f"f{number}" for number in family]
+    scores = table.scored(table.rng.beta(mean * PHI, (1 - mean) * PHI))
+    names = ["log_params", "log_tokens"]
+    spec = spec_from_dict(
+        {
+            "name": "spreads by covariate",
+            "covariates": names,
+            "skills": {"count": 0},
+            "family": {"level": "partial"},
+            "benchmarks": {
+                "slopes": names,
+                "family_slopes": names,
+                "family_slope_spreads": "by-covariate",
+            },
+            "priors": {"family_benchmark_slope_scale": {"dist": "HalfNormal", "sigma": 1.0}},
+        }
+    )
+    method = ls.NUTS(draws=400, tune=500, chains=2, cores=1)
+    fit = ls.fit(spec, scores, method=method, seed=4, progress=False)
+    assert fit.convergence().max_rhat < 1.1
+    truth = {"family_benchmark_slope_scale": spread, "benchmark_slope": slope}
+    moved = {"family_benchmark_slope_scale": spread[:, ::-1], "benchmark_slope": slope[:, ::-1]}
+    check(fit, truth, moved)

@@ -285,14 +285,29 @@ def _checked(
         twice = table.columns[table.columns.duplicated()]
         raise DataError(f"The table has more than one column {listed(dict.fromkeys(twice))}.")
     for name in columns:
-        _check_column(table[name])
+        check_column(table[name])
     if "prob" in table and "lower" in columns:
-        _check_column(table["prob"])
+        check_column(table["prob"])
+    if set(SCALE_COLUMNS) <= set(table.columns) and "lower" in columns:
+        check_column(table["spread"])
     return table, names
 
 
-def _check_column(column: pd.Series) -> None:
-    """Refuse missing values, text for numbers, and probabilities that are none."""
+def check_column(column: pd.Series, where: str = "the table") -> None:
+    """Refuse missing values, text for numbers, and probabilities that are none.
+
+    Parameters
+    ----------
+    column
+        A column of a backtest's table.
+    where
+        What messages call the table.
+
+    Raises
+    ------
+    DataError
+        Naming the column and the first such row.
+    """
     name = str(column.name)
     if name in _TEXT:
         bad, wanted = column.isna(), "a name"
@@ -302,13 +317,17 @@ def _check_column(column: pd.Series) -> None:
         bad, wanted = values.isna(), "a number"
         if name == "pit":
             bad, wanted = ~values.between(0, 1), "a number from 0 to 1"
+        if name == "log_score":
+            bad = bad | (values == np.inf)  # -inf is that of a score that the forecast rules out
+        if name == "spread":
+            bad, wanted = ~((values > 0) & np.isfinite(values)), "a number above 0"
         if name == "prob":
             bad = ~values.between(0, 1, inclusive="neither")
             wanted = "a number strictly between 0 and 1"
     if bad.any():
         row = int(bad.to_numpy().argmax())
         raise DataError(
-            f'The column "{name}" of the table must hold {wanted} in every row; row {row} has '
+            f'The column "{name}" of {where} must hold {wanted} in every row; row {row} has '
             f"{shown(column.iloc[row])} ({int(bad.sum())} such rows). Leave those rows out, or "
             f"give a table {_SOURCE}."
         )

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from scipy.optimize import minimize
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
-from latentscale.analysis.checks.calibrate import bootstrap_errors, cell_figures
+from latentscale.analysis.checks.calibrate import bootstrap_errors, cell_figures, check_column
 from latentscale.analysis.checks.leave_one_out import leave_one_out
-from latentscale.analysis.tools.units import in_one_unit
+from latentscale.analysis.tools.units import SCALE_COLUMNS, in_one_unit
 from latentscale.data.frames import as_pandas
-from latentscale.dims import checked_seed
+from latentscale.data.recorded import unlike
+from latentscale.data.scaling import is_bounded
+from latentscale.dims import BENCHMARK, MODEL, checked_seed
 from latentscale.errors import DataError, FitError, listed
 from latentscale.expect import expect_each
 from latentscale.posterior.fit import Fit
@@ -22,7 +27,7 @@ from latentscale.result import FixedTable, Picture
 
 _RESAMPLES = 2000
 """Standard errors within 2%."""
-_CELL = ["model", "benchmark"]
+_CELL = [MODEL, BENCHMARK]
 _HELD_OUT = ["fold", *_CELL]
 
 
@@ -37,7 +42,8 @@ class Comparison(FixedTable):
         better), difference (elpd less that of the best) with its difference_se, weight (in the
         stacked forecast), cells; and p_loo and high_k (scores whose Pareto k is too high) for
         leave-one-out, or mae, mae_difference, mae_difference_se and crps for backtests.
-        Standard errors are of a bootstrap over families.
+        Standard errors are of a bootstrap over families; scores that share a family in any of
+        the compared tables are drawn together.
     cells
         One row a model and score: name, model, family, benchmark, elpd, and pareto_k for
         leave-one-out or fold for backtests.
@@ -106,8 +112,8 @@ def compare(fits: Mapping[str, Fit], *, seed: int = 0) -> Comparison:
     Raises
     ------
     FitError
-        If there are fewer than two fits, they hold different scores, or one is a point
-        estimate.
+        If there are fewer than two fits, they hold different scores, exact 0 and 1 were moved
+        inside by other items, or one is a point estimate.
 
     References
     ----------
@@ -154,8 +160,8 @@ def compare_backtests(tables: Mapping[str, pd.DataFrame], *, seed: int = 0) -> C
     Raises
     ------
     DataError
-        If there are fewer than two tables, a column is missing, or they forecast different
-        scores (a fold that failed for one spec, for instance).
+        If there are fewer than two tables, a column or a number is missing, or they forecast
+        different scores (a fold that failed for one spec, for instance).
 
     Examples
     --------
@@ -164,8 +170,7 @@ def compare_backtests(tables: Mapping[str, pd.DataFrame], *, seed: int = 0) -> C
     ['a', 'b']
     """
     seed = checked_seed(seed)
-    tables = _checked_tables(tables)
-    seed = checked_seed(seed)
+    tables = _with_scales_of_the_first(_checked_tables(tables))
     parts = []
     for name, table in tables.items():
         parts.append(_with_figures(table, name))
@@ -198,6 +203,7 @@ def stacking_weights(elpd: pd.DataFrame) -> np.ndarray:
         Log predictive densities, one row a score, one column a model.
     """
     values = elpd.to_numpy()
+    values = values[np.isfinite(values.max(1))]  # a score that all rule out favours none
     density = np.exp(values - values.max(1, keepdims=True))
     count = density.shape[1]
 
@@ -251,10 +257,33 @@ def _wide(
     cells: pd.DataFrame, key: list[str], value: str, names: list[str]
 ) -> tuple[pd.DataFrame, pd.Series]:
     """Return one row a score and one column a model, and the family of each row."""
-    index = [*key, "family"]
-    wide = cells.pivot(index=index, columns="name", values=value)[names].rename_axis(columns=None)
-    families = pd.Series(wide.index.get_level_values("family"), name="family")
-    return wide.reset_index(drop=True), families
+    wide = cells.pivot(index=key, columns="name", values=[value, "family"])
+    families = joint_families(wide["family"][names])
+    return wide[value][names].astype(float).rename_axis(columns=None).reset_index(
+        drop=True
+    ), families
+
+
+def joint_families(own: pd.DataFrame) -> pd.Series:
+    """Return the families that scores are resampled by, where tables may state different ones.
+
+    Scores that share a family in any of the tables are of one family.
+
+    Parameters
+    ----------
+    own
+        Families as each table states them, one row a score, one column a table.
+    """
+    nodes, count = [], 0
+    for name in own:
+        codes, known = pd.factorize(own[name])
+        nodes.append(codes + count)
+        count += len(known)
+    first = np.tile(nodes[0], len(nodes))
+    edges = coo_array((np.ones(first.size), (first, np.concatenate(nodes))), shape=(count, count))
+    _, joined = connected_components(edges, directed=False)
+    stated = own.iloc[:, 0].reset_index(drop=True)
+    return stated.groupby(joined[nodes[0]]).transform("min").rename("family")
 
 
 def _check_names(names: Mapping[str, object], error: type[DataError] | type[FitError]) -> None:
@@ -288,35 +317,78 @@ def _check_fits(fits: Mapping[str, Fit]) -> None:
         raise FitError(f"Give at least two fits by name, such as {example}.")
     _check_names(fits, FitError)
     (first, reference), *others = fits.items()
-    cells = _scores_by_cell(reference)
+    cells = _measured(reference)
     for name, fit in others:
-        mine = _scores_by_cell(fit)
-        apart = cells.index.symmetric_difference(mine.index)
+        mine = _measured(fit)
+        wide, other = xr.align(cells, mine, join="outer")
+        apart = np.argwhere((wide.notnull() != other.notnull()).values)
         if len(apart):
-            examples = listed([f"{model} on {benchmark}" for model, benchmark in apart[:3]])
+            examples = listed([_cell_text(wide, at) for at in apart[:3]])
             raise FitError(
                 f'"{first}" and "{name}" are not fits of the same scores: {len(apart)} are in one '
                 f"of them only, such as {examples}. Fit both to the same table; rows without "
                 "tokens are left out by specs that need tokens."
             )
-        shift = (cells - mine.loc[cells.index]).abs()
-        if shift.max() > 1e-9:
-            model, benchmark = shift.idxmax()
+        changed = np.argwhere(unlike(wide, other, is_bounded(reference.scores.dataset)).values)
+        if len(changed):
+            at = tuple(changed[0])
             raise FitError(
-                f'"{first}" and "{name}" hold different scores of the same cells: {model} on '
-                f"{benchmark} is {cells[shift.idxmax()]:g} and {mine[shift.idxmax()]:g}."
+                f'"{first}" and "{name}" hold different scores of the same cells: '
+                f"{_cell_text(wide, at)} is {wide.values[at]:.8g} and {other.values[at]:.8g}."
+            )
+        _check_exact(first, reference, name, fit)
+
+
+def _check_exact(first: str, reference: Fit, name: str, fit: Fit) -> None:
+    """Refuse exact 0 and 1 that the two fits take for other numbers: densities there differ."""
+    one, two = _as_fitted(reference), _as_fitted(fit)
+    for cell in reference.design.pulled_inside:
+        if not np.isclose([one[cell], 1 - one[cell]], [two[cell], 1 - two[cell]], atol=0).all():
+            raise FitError(
+                f'"{first}" and "{name}" were fitted with {cell[0]} on {cell[1]} at {one[cell]:g} '
+                f"and {two[cell]:g}: exact 0 and 1 are moved inside by half an item, and the items "
+                "differ. Fit both to one table with the same n_items."
             )
 
 
-def _scores_by_cell(fit: Fit) -> pd.Series:
-    frame = fit.scores.to_frame().set_index("model")[list(fit.scores.benchmarks)]
-    return frame.rename_axis(columns="benchmark").stack().dropna().sort_index()
+def _cell_text(scores: xr.DataArray, at: Sequence[int]) -> str:
+    return f"{scores[MODEL].values[at[0]]} on {scores[BENCHMARK].values[at[1]]}"
+
+
+def _as_fitted(fit: Fit) -> pd.Series:
+    """Return the scores as the likelihood takes them: exact 0 and 1 moved inside."""
+    made = fit.design
+    models = np.asarray(made.scores.models)[made.model_of_cell]
+    benchmarks = np.asarray(made.scores.benchmarks)[made.benchmark_of_cell]
+    index = pd.MultiIndex.from_arrays([models, benchmarks], names=_CELL)
+    return pd.Series(made.score_of_cell, index=index)
+
+
+def _measured(fit: Fit) -> xr.DataArray:
+    """Return a fit's scores, dims (model, benchmark), names sorted."""
+    return fit.scores.dataset["score"].transpose(*_CELL).sortby(_CELL).reset_coords(drop=True)
 
 
 def _with_figures(table: pd.DataFrame, name: str) -> pd.DataFrame:
     """Return a backtest's table with elpd and mae by cell, in one unit."""
     figures, _ = in_one_unit(cell_figures(table), table)
     return table.assign(name=name, elpd=figures["log_score"], mae=figures["mae"])
+
+
+def _with_scales_of_the_first(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Return the tables with one scale, unit and spread of each benchmark's scores.
+
+    The scores are the same, but spreads are those of whole tables, which may hold other models.
+    """
+    first = next(iter(tables.values()))
+    scales = [name for name in SCALE_COLUMNS if name in first]
+    by_benchmark = first.drop_duplicates("benchmark").set_index("benchmark")[scales]
+    return {
+        name: table.drop(columns=list(SCALE_COLUMNS), errors="ignore").join(
+            by_benchmark, on="benchmark"
+        )
+        for name, table in tables.items()
+    }
 
 
 def _checked_tables(given: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
@@ -336,6 +408,13 @@ def _checked_tables(given: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
         if missing or table.empty:
             lost = f"has no {listed(missing)}" if missing else "is empty"
             raise DataError(f'"{name}" {lost}; give tables from latentscale.backtest.')
+        scales = ["spread"] if set(SCALE_COLUMNS) <= set(table.columns) else []
+        for column in (
+            "family",
+            *scales,
+            *(name for name in needed if name not in (*_HELD_OUT, "family")),
+        ):
+            check_column(table[column], f'"{name}"')
         twice = table[table.duplicated(_HELD_OUT)]
         if len(twice):
             fold, model, benchmark = twice[_HELD_OUT].iloc[0]

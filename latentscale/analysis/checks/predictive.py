@@ -30,6 +30,7 @@ from latentscale.expect import expect
 from latentscale.model.build import build_design
 from latentscale.model.design import design
 from latentscale.model.double import double_precision
+from latentscale.model.feasible import feasible
 from latentscale.posterior.fit import Fit
 from latentscale.result import Picture, Result, rows_of_prob
 from latentscale.validate import MOST_REPEATS, whole_number
@@ -213,6 +214,7 @@ def prior_predictive(
     expect(scores, Scores, "scores")
     draws = whole_number(draws, "draws", least=20, most=MOST_REPEATS, error=DataError)
     seed = checked_seed(seed)
+    spec = feasible(spec, scores)
     prepared = design(spec, scores)
     model = build_design(spec, prepared)
     # Each replicate is computed once, so that optimising the graph would cost more than it saves.

@@ -16,7 +16,12 @@ from latentscale.analysis.choices.maximise import highest_by_search, highest_of_
 from latentscale.analysis.choices.published import PUBLISHED, ROUNDING, SAME_BUDGET
 from latentscale.analysis.choices.target import SCORE_KIND, SKILL_KIND, Target, checked_targets
 from latentscale.analysis.curves.along import increasing_positive
-from latentscale.analysis.forecasts.rows import checked_family, usual_instruct
+from latentscale.analysis.forecasts.rows import (
+    checked_family,
+    held_features,
+    members_of,
+    usual_instruct,
+)
 from latentscale.analysis.skills.identified import require_identified
 from latentscale.dims import (
     BENCHMARK,
@@ -59,6 +64,8 @@ class Allocation(Result):
         Ranges of the fitted models (billions, trillions).
     is_posterior
         False if the fit is a point estimate; tables then hold no intervals.
+    held
+        At what other features are held, in words; empty where there are none.
 
     Examples
     --------
@@ -75,6 +82,7 @@ class Allocation(Result):
     fitted_params: tuple[float, float]
     fitted_tokens: tuple[float, float]
     is_posterior: bool = True
+    held: str = ""
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
         """Return one row a target and budget.
@@ -204,7 +212,7 @@ class Allocation(Result):
         return (
             f"Allocation of {counted(self.draws.sizes[FLOPS], 'budget')} for "
             f"{counted(self.draws.sizes[TARGET], 'target')}, {self.basis}, "
-            f"{self.draws.sizes[SAMPLE]} draws"
+            f"{self.draws.sizes[SAMPLE]} draws" + (f"; {self.held}" if self.held else "")
         )
 
     def brief(self) -> pd.DataFrame:
@@ -251,7 +259,8 @@ def optimal_allocation(
         Budgets, FLOPs (6 x parameters x tokens).
     target
         What to maximise: a benchmark's name, a `Target`, or a list of these. By default every
-        benchmark, and every skill where skills have a meaning of their own.
+        benchmark on which higher is better, and every skill where skills have a meaning of their
+        own. Other features are held at the family's mean, or its commonest level.
     family
         A fitted family, whose own slopes then count; by default the mean of all of them.
     instruct
@@ -321,6 +330,7 @@ def optimal_allocation(
         fitted_params=fitted["params"],
         fitted_tokens=fitted["tokens"],
         is_posterior=fit.is_posterior,
+        held="; ".join(held_features(fit, members_of(fit, family)).values()),
     )
 
 

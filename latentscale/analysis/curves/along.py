@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from latentscale.analysis.forecasts.rows import typical_features
+from latentscale.analysis.forecasts.rows import held_features, typical_features
 from latentscale.data.features.base import FeatureKind
 from latentscale.data.features.compute import FLOPS, flops_of
 from latentscale.dims import FLOPS_PER_BILLION_TRILLION, MODEL
@@ -246,12 +246,8 @@ def held(fit: Fit, members: xr.Dataset, over: str) -> str:
     texts = []
     if over in sized and not (over == "log_flops" and np.isnan(tokens)):
         texts.append(sized[over]())
-    typical = typical_features(fit, members, 1)
-    for kind in fit.transform.kinds:
-        if kind.variable in typical and kind.covariate != over:
-            cell = kind.cells(typical[kind.variable][1])[0]
-            shown = cell if isinstance(cell, str) else place_text(cell)
-            texts.append(f"{kind.name} held at {shown}")
+    features = held_features(fit, members)
+    texts += [text for covariate, text in features.items() if covariate != over]
     if members["instruct"].min() != members["instruct"].max():
         tuned = float(members["instruct"].mean()) > 0.5
         texts.append("as instruction-tuned" if tuned else "as base model")

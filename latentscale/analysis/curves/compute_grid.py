@@ -90,7 +90,7 @@ def models_along(
             "params": (MODEL, params),
             "tokens": (MODEL, params * ratio / 1000),
             "instruct": (MODEL, np.full(len(at), float(instruct))),
-            **typical_features(fit, members_of(fit, family), len(at)),
+            **typical_features(fit, members_of(fit, family, rows), len(at)),
             FAMILY: (MODEL, np.full(len(at), family)),
             LINEAGE: (MODEL, np.full(len(at), known.get(family, family))),
         },

@@ -25,6 +25,8 @@ from latentscale.analysis.forecasts.few_shot import Conditioning, FewShot
 from latentscale.analysis.forecasts.forecast import Forecast
 from latentscale.analysis.forecasts.predict import forecast_rows
 from latentscale.analysis.forecasts.rows import (
+    held_features,
+    members_of,
     planned_rows,
     usual_instruct,
     warn_of_new_family,
@@ -83,6 +85,8 @@ class ComputeNeeded(Result):
         Whether the model is taken to be instruction-tuned.
     unit
         Unit of the target; ``"fraction"`` for fractions.
+    held
+        At what other features are held, in words; empty where there are none.
 
     Examples
     --------
@@ -105,6 +109,7 @@ class ComputeNeeded(Result):
     conditioning: Conditioning | None = None
     instruct: bool = False
     unit: str = FRACTION
+    held: str = ""
 
     @property
     def shown_target(self) -> str:
@@ -173,7 +178,7 @@ class ComputeNeeded(Result):
             f"{self.family} reaches {self.shown_target} on {self.benchmark} at "
             f"{flops['median']:.2g} FLOPs ({DEFAULT_PROB:.0%} interval {flops['lower']:.2g} to "
             f"{flops['upper']:.2g}); not below {self.limits[1]:.2g} with probability "
-            f"{self.probability_unreachable:.2f}"
+            f"{self.probability_unreachable:.2f}" + (f"; {self.held}" if self.held else "")
         )
 
     def brief(self) -> pd.DataFrame:
@@ -247,7 +252,8 @@ def flops_for_target(
     Returns
     -------
     ComputeNeeded
-        Draws of the compute, infinite where no compute within `limits` is enough.
+        Draws of the compute (other features are held at the family's mean, or its commonest
+        level), infinite where no compute within `limits` is enough.
 
     Raises
     ------
@@ -317,6 +323,7 @@ def flops_for_target(
         conditioning=forecast.conditioning,
         instruct=tuned,
         unit=other_units(fit.scores).get(benchmark, FRACTION),
+        held="; ".join(held_features(fit, members_of(fit, family, rows)).values()),
     )
 
 

@@ -6,13 +6,12 @@ import numpy as np
 import xarray as xr
 
 from latentscale.data.known import features_of, kinds_among
+from latentscale.data.recorded import unlike
+from latentscale.data.scaling import is_bounded
 from latentscale.data.scores import Scores
 from latentscale.dims import BENCHMARK, MODEL
 from latentscale.errors import DataError
 from latentscale.posterior.fit import Fit
-
-# Scores are given with six decimals at most, so a smaller difference is rounding.
-_SAME = 1e-6
 
 
 def new_scores(fit: Fit, planned: xr.Dataset) -> xr.DataArray:
@@ -25,7 +24,7 @@ def new_scores(fit: Fit, planned: xr.Dataset) -> xr.DataArray:
     """
     score = planned["score"].transpose(MODEL, BENCHMARK)
     fitted = fit.scores.dataset["score"].reindex_like(score).transpose(MODEL, BENCHMARK)
-    apart = fitted.notnull() & score.notnull() & (abs(score - fitted) > _SAME)
+    apart = unlike(score, fitted, is_bounded(fit.scores.dataset))
     if bool(apart.any()):
         i, j = (int(at[0]) for at in np.nonzero(apart.values))
         raise DataError(

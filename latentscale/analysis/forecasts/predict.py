@@ -22,7 +22,7 @@ from latentscale.analysis.tools.blocks import draw_scores, spread_draws
 from latentscale.analysis.tools.memory import refuse_too_large
 from latentscale.analysis.tools.units import other_units
 from latentscale.data.frames import as_pandas
-from latentscale.data.planned import NOT_FORECAST
+from latentscale.data.planned import ASSUMED, NOT_FORECAST
 from latentscale.data.recorded import recording_of
 from latentscale.data.scaling import usual_sampling
 from latentscale.dims import (
@@ -70,17 +70,21 @@ def predict(
     A row may leave out ``instruct`` where the fitted models settle it: a fitted model has its
     own value; a member of a fitted family the value that all fitted models of the family share;
     a new family the value that all fitted models share. Where they differ and the spec uses
-    ``instruct``, the row is refused. A fitted family keeps its fitted lineage, and a new one
-    that states none is a lineage of its own. The column ``assumed`` of the table says what was
-    taken so.
+    ``instruct``, the row is refused. So with other features that the spec uses, with two
+    exceptions: a category whose missing cells are a level then takes that level, and missing
+    values that are estimated are drawn from their prior. A fitted family keeps its fitted
+    lineage, and a new one that states none is a lineage of its own. Where the fitted families
+    are read from names, as in tables of hubs, a row may leave out its family, and likewise its
+    reasoning, effort and size class. The column ``assumed`` of the table says what was taken so.
 
     Scores in the table that the fit has not seen condition the forecast without a refit
     (few-shot): scores of new models, and further benchmarks of fitted ones. They move the
     latents of their families and models, and weigh the posterior draws (with the tokens of
-    models that do not disclose them, so that scores bear on those as well); they do not move
-    other fitted families except through those weights. Where that leaves the weight on too few
-    posterior draws the answer would be wrong, and it is refused unless ``few_shot.refit`` has
-    the scores fitted instead. The forecast of a benchmark whose
+    models that do not disclose them, so that scores bear on those as well). Where that leaves the
+    weight on few posterior draws (dates past the last fitted one, benchmarks of few scores), they
+    also move what all models share along a few directions: intercepts, slopes, trends and levels of
+    families. Where weights are degenerate all the same the answer would be wrong, and it is refused
+    unless ``few_shot.refit`` has the scores fitted instead. The forecast of a benchmark whose
     score is given is that of a second measurement. Exact 0 and 1 are pulled inside by half an
     item, as in a fit.
 
@@ -89,9 +93,9 @@ def predict(
     fit
         A fit.
     frame
-        Columns model, family, params_b (billions), tokens_t (trillions); optionally lineage
-        and instruct, and fitted benchmarks with scores (fractions, empty where there is none).
-        It is not changed.
+        Columns model, family, params_b (billions), tokens_t (trillions), as far as the spec uses
+        them; optionally lineage, instruct and other features, and fitted benchmarks with scores
+        (fractions, or in the benchmark's unit; empty where there is none). It is not changed.
     seed
         Seed of the random numbers; the same seed gives the same forecast.
     few_shot
@@ -199,7 +203,7 @@ def forecast_rows(
         return _refitted(fit, planned, failure, few_shot.refit, (seed, draws), one_model)
     report = None
     if given is not None:
-        sampled = sampled.isel({SAMPLE: given.report.index})
+        sampled = sampled.isel({SAMPLE: given.report.index}).assign(given.shared.data_vars)
         report = replace(given.report, index=kept[given.report.index])
     refuse_too_large(fit, planned.sizes[MODEL], sampled.sizes[SAMPLE])
     # All below is row by row of these draws, and each result takes their labels at the end.
@@ -218,7 +222,7 @@ def forecast_rows(
         draws=origin(scores).rename("score"),
         mean_draws=origin(expected.mean).rename("expected_score"),
         precision_draws=origin(expected.phi).rename("precision"),
-        models=_about(fit, planned),
+        models=_with_tokens_said(fit, sampled, _about(fit, planned)),
         is_posterior=fit.is_posterior,
         noise=noise.mapped(origin),
         skill_draws=None
@@ -270,6 +274,20 @@ def _about(fit: Fit, planned: xr.Dataset) -> xr.Dataset:
         basis=(MODEL, _basis(fit, planned)),
         extrapolates=(MODEL, fit.transform.extrapolates(planned).to_numpy(dtype=str)),
     )
+
+
+def _with_tokens_said(fit: Fit, draws: xr.Dataset, about: xr.Dataset) -> xr.Dataset:
+    """Say of rows whose tokens are drawn that they are."""
+    if LOG_TOKENS not in draws:
+        return about
+    drawn, fitted = set(draws[UNDISCLOSED].values.tolist()), set(fit.scores.models)
+    texts = []
+    columns = (about[name].values.tolist() for name in (MODEL, "tokens", ASSUMED))
+    for model, tokens, said in zip(*columns, strict=True):
+        how = "estimated (fitted model)" if model in fitted else "drawn (prior)"
+        is_drawn = model in drawn and np.isnan(tokens)
+        texts.append("; ".join(filter(None, [str(said), f"tokens_t {how}" if is_drawn else ""])))
+    return about.assign({ASSUMED: (MODEL, np.array(texts, dtype=np.str_))})
 
 
 def _basis(fit: Fit, planned: xr.Dataset) -> list[str]:

@@ -73,6 +73,15 @@ def refuse_altered_models(fit: Fit, planned: xr.Dataset) -> None:
                 same = bool(np.isclose(float(was), float(now), rtol=1e-6, equal_nan=True))
             if not same:
                 raise DataError(
-                    f'Model "{model}", column "{column}": the fit has {was.item()}, this row '
-                    f"{now.item()}. Give the fitted value, or another name to the model."
+                    f'Model "{model}", column "{column}": the fit has {_shown(was)}, this row '
+                    f"{_shown(now)}. Give the fitted value, or another name to the model."
                 )
+
+
+def _shown(value: xr.DataArray) -> str:
+    """Return a value of a model as text: a date as its day, "nothing" where it is missing."""
+    if bool(value.isnull()) or str(value.item()) == "":
+        return "nothing"
+    return (
+        str(value.values.astype("datetime64[D]")) if value.dtype.kind == "M" else str(value.item())
+    )

@@ -10,9 +10,11 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from latentscale.analysis.forecasts.from_names import with_names_read
 from latentscale.data.covariates import features_in_use
+from latentscale.data.frames import as_pandas
 from latentscale.data.names import warn_of_spelling
-from latentscale.data.planned import planned_models
+from latentscale.data.planned import ASSUMED, NOT_FORECAST, planned_models
 from latentscale.data.scores import Scores
 from latentscale.declare.spec import ModelSpec
 from latentscale.dims import FAMILY, LINEAGE, MODEL
@@ -41,13 +43,17 @@ def planned_rows(fit: Fit, frame: pd.DataFrame) -> xr.Dataset:
         LINEAGE: "lineage_skill" in fit.posterior,
     }
     features = [f.name for f in fit.transform.features if f.name not in uses]
-    return planned_models(
+    frame, from_names = with_names_read(fit, as_pandas(frame, NOT_FORECAST))
+    rows = planned_models(
         frame,
         fit.scores.benchmarks,
         fitted_lineages(fit),
         fitted=fit.scores.dataset,
         uses=[*(name for name, used in uses.items() if used), *features],
     )
+    texts = zip(from_names, rows[ASSUMED].values.tolist(), strict=True)
+    said = ["; ".join(filter(None, pair)) for pair in texts]
+    return rows.assign({ASSUMED: (MODEL, np.array(said, dtype=np.str_))})
 
 
 def stated_rows(frame: pd.DataFrame, scores: Scores, spec: ModelSpec) -> pd.DataFrame:
@@ -155,11 +161,47 @@ def typical_features(
     return features
 
 
-def members_of(fit: Fit, family: str | None) -> xr.Dataset:
-    """Return the fitted models of a family; all of them for None or a new family."""
-    table = fit.scores.dataset
-    mine = np.flatnonzero(table[FAMILY].values == family)
-    return table.isel({MODEL: mine}) if len(mine) else table
+def held_features(fit: Fit, members: xr.Dataset) -> dict[str, str]:
+    """Return in words at what `typical_features` holds features, by covariate.
+
+    Parameters
+    ----------
+    fit
+        A fit.
+    members
+        As for `typical_features`.
+    """
+    typical = typical_features(fit, members, 1)
+    texts = {}
+    for kind in fit.transform.kinds:
+        if kind.variable in typical:
+            cell = kind.cells(typical[kind.variable][1])[0]
+            if isinstance(cell, np.datetime64):
+                shown = str(cell.astype("datetime64[D]"))
+            else:
+                shown = cell if isinstance(cell, str) else f"{float(cell):.3g}"
+            texts[kind.covariate] = f"{kind.name} held at {shown}"
+    return texts
+
+
+def members_of(fit: Fit, family: str | None, rows: xr.Dataset | None = None) -> xr.Dataset:
+    """Return the models of a family.
+
+    Parameters
+    ----------
+    fit
+        A fit.
+    family
+        A fitted family; a family of `rows`, whose models there then count; all fitted models
+        for None or another new family.
+    rows
+        Checked rows that were given beside the fit.
+    """
+    for table in (fit.scores.dataset, *([] if rows is None else [rows])):
+        mine = np.flatnonzero(table[FAMILY].values == family)
+        if len(mine):
+            return table.isel({MODEL: mine})
+    return fit.scores.dataset
 
 
 def warn_of_new_family(

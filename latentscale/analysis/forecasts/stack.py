@@ -17,7 +17,8 @@ from latentscale.analysis.forecasts.few_shot import Conditioning
 from latentscale.analysis.forecasts.forecast import Forecast
 from latentscale.analysis.forecasts.predict import predict
 from latentscale.analysis.tools.units import FRACTION, other_units
-from latentscale.data.scaling import units_of
+from latentscale.data.recorded import unlike
+from latentscale.data.scaling import is_bounded, units_of
 from latentscale.data.scores import Scores
 from latentscale.declare.likelihood import Noise
 from latentscale.dims import BENCHMARK, CHAIN, DRAW, MODEL, SAMPLE, SKILL, checked_seed
@@ -26,9 +27,6 @@ from latentscale.expect import expect_each, shown
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.pairing import with_origin
 from latentscale.validate import is_number
-
-_SAME_SCORE = 1e-9
-"""Relative; far below what any source prints, far above rounding in reading a file."""
 
 
 def stack(
@@ -232,7 +230,9 @@ _SAME_SKILLS: dict[str, Callable[[Fit], object]] = {
     ),
     "link": lambda fit: fit.spec.benchmarks.link,
     "family level": lambda fit: (fit.spec.family.level, fit.spec.family.lineage),
-    "fitted models, whose mean is a skill's zero": lambda fit: sorted(fit.scores.models),
+    "fitted models and families, whose mean is a skill's zero": lambda fit: sorted(
+        zip(fit.scores.models, map(str, fit.scores.dataset["family"].values), strict=True)
+    ),
 }
 
 
@@ -296,7 +296,7 @@ def _check_units(first: str, reference: Scores, name: str, scores: Scores) -> No
     other = scores.dataset["score"].reset_coords(drop=True)
     shared, again = xr.align(cells, other, join="inner", exclude=[BENCHMARK])
     again = again.sel({BENCHMARK: shared[BENCHMARK].values})
-    apart = np.argwhere((abs(shared - again) > _SAME_SCORE * (1 + abs(shared))).values)
+    apart = np.argwhere(unlike(shared, again, is_bounded(reference.dataset)).values)
     if len(apart):
         model, benchmark = apart[0]
         raise FitError(

@@ -79,6 +79,10 @@ class Numeric(FeatureKind):
         """Return the numbers of covariates."""
         return np.exp(raw) if self.is_log else raw
 
+    def shown(self, raw: float) -> str:
+        """Return the covariate; the number itself where the covariate has the column's name."""
+        return self.cell_text(raw) if self.covariate == self.name else super().shown(raw)
+
     def cell_text(self, raw: float) -> str:
         """Return the number."""
         return f"{float(self.stepped(np.array([raw]))[0]):.4g}"

@@ -30,6 +30,8 @@ class Candidate:
         Standard error of the score that the files give, NaN where they do not.
     n_shot
         Examples in the prompt, NaN where unknown or mixed.
+    version
+        Version of the task, of each of its subtasks where they differ; empty where unknown.
     done, there
         Items scored and items that there are; NaN where unknown.
     cut
@@ -48,6 +50,7 @@ class Candidate:
     metric: str
     stderr: float
     n_shot: float
+    version: str
     done: float
     there: float
     cut: bool
@@ -237,6 +240,7 @@ def _candidate(
 ) -> Candidate:
     counts = [_count(run, task, benchmark if len(tasks) == 1 else "") for run, task in tasks]
     shots = {run.shots[task] for run, task in tasks if task in run.shots}
+    versions = {v for run, task in tasks if (v := _version(run, name, task))}
     return Candidate(
         model=runs[0].model,
         benchmark=benchmark,
@@ -246,12 +250,18 @@ def _candidate(
         metric=metric,
         stderr=stderr,
         n_shot=float(shots.pop()) if len(shots) == 1 else nan,
+        version=" and ".join(sorted(versions)),
         done=sum(done for done, _, _ in counts),
         there=sum(there for _, there, _ in counts),
         cut=any(cut for _, _, cut in counts),
         date=min(run.date for run in runs),
         files=tuple(str(run.path) for run in runs),
     )
+
+
+def _version(run: Run, group: str, task: str) -> str:
+    """Return the version of a task, of the group that it is scored in where that has one."""
+    return run.versions.get(group) or run.versions.get(task, "")
 
 
 def _counted_parts(run: Run, name: str, task: HarnessTask) -> tuple[str, ...]:

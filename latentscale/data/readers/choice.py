@@ -15,6 +15,7 @@ from latentscale.data.audit import Finding
 from latentscale.data.readers.candidates import Candidate, Pool
 from latentscale.data.readers.settings import is_quantised, settings_text
 from latentscale.errors import listed
+from latentscale.markup import counted
 
 _Cell = tuple[str, str]
 
@@ -43,6 +44,7 @@ def chosen(pool: Pool) -> tuple[list[Candidate], list[Finding]]:
         *_undated(passed),
         *_other_settings(passed),
         *_mixed_settings([row for row in rows if row.known]),
+        *_mixed_versions([row for row in rows if row.known]),
         *_cut([row for row in rows if row.known]),
         *_partial({cell: said for cell, said in pool.partial.items() if cell not in scored}),
     ]
@@ -187,6 +189,28 @@ def _mixed_settings(rows: Sequence[Candidate]) -> list[Finding]:
         f"unless each model is used so.{within} Run them alike, or drop some."
     )
     return [Finding("warning", "mixed-settings", "rows", message)]
+
+
+def _mixed_versions(rows: Sequence[Candidate]) -> list[Finding]:
+    """Find benchmarks whose scores are of several versions of a task."""
+    models: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        if row.version:
+            models[row.benchmark][row.version].append(row.model)
+    mixed = [
+        f"{benchmark}: "
+        + "; ".join(f"version {version} ({listed(names, 3)})" for version, names in said.items())
+        for benchmark, said in models.items()
+        if len(said) > 1
+    ]
+    if not mixed:
+        return []
+    message = (
+        f"{counted(len(mixed), 'benchmark holds', 'benchmarks hold')} scores of several versions "
+        f"of a task, which differ in prompts, items or metrics: {'. '.join(mixed)}. Such scores do "
+        "not compare; run one version, or drop some."
+    )
+    return [Finding("warning", "mixed-versions", "benchmarks", message)]
 
 
 def _cut(rows: Sequence[Candidate]) -> list[Finding]:

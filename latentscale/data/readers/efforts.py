@@ -140,7 +140,8 @@ def reasoning(names: Iterable[str]) -> NameReading:
     basis = pd.Series([read[name] for name in column], index=column.index, dtype=object)
     yes = {name: reason for name, reason in read.items() if reason}
     reasons = counted(pd.Series(list(yes.values()), dtype=object))
-    message = f"{len(yes)} of {len(read)} names are of models that reason ({reasons})."
+    message = f"{len(yes)} of {len(read)} names are of models that reason"
+    message += f" ({reasons})." if yes else "."
     silent = [name for name in read if name not in yes]
     if silent:
         message += f" {len(silent)} are taken not to: {listed(silent, 5)}."

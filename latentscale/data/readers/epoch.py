@@ -37,6 +37,7 @@ from latentscale.data.readers.measurements import (
     with_names,
 )
 from latentscale.data.readers.parquet import table_of, tables_below
+from latentscale.data.readers.published_cells import dates
 from latentscale.data.scores import Scores
 from latentscale.data.tables import PARQUET_ENDINGS
 from latentscale.errors import DataError, listed
@@ -242,9 +243,7 @@ def epoch_index(path: str | Path) -> pd.DataFrame:
         {
             "model": table[MODEL_COLUMN].map(spelt),
             "index": index,
-            "released": pd.to_datetime(table[DATE_COLUMN], errors="coerce")
-            if DATE_COLUMN in table
-            else None,
+            "released": dates(table[DATE_COLUMN])[0] if DATE_COLUMN in table else None,
         }
     )
     return by_model.dropna(subset=["model", "index"]).reset_index(drop=True)

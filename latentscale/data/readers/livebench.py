@@ -12,6 +12,7 @@ import pandas as pd
 
 from latentscale.data.audit import Audit, Finding
 from latentscale.data.benchmarks import Benchmark
+from latentscale.data.column_names import is_aggregate
 from latentscale.data.columns import is_missing
 from latentscale.data.frames import AnyFrame, as_pandas, is_frame
 from latentscale.data.problems import shown_cell
@@ -26,7 +27,6 @@ from latentscale.data.readers.measurements import (
 )
 from latentscale.data.readers.model_names import day_of
 from latentscale.data.readers.parquet import read_table, tables_below
-from latentscale.data.readers.published_columns import is_aggregate
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError, listed, nearest
 from latentscale.files import expanded

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from latentscale.data.columns import is_missing, number_of_cell
-from latentscale.data.dates import as_date
+from latentscale.data.dates import as_date, day_first, in_order
 
 Floats = npt.NDArray[np.float64]
 
@@ -20,15 +20,24 @@ NORMAL_95: Final = 1.96
 _EMPTY: Final = frozenset(("", "?", "-", "–", "—", "na", "n/a", "n.a.", "nan", "none", "null"))
 """Texts that tables print where they have no figure."""
 _MISSING_WORDS: Final = frozenset(("tbd", "tba", "pending", "unknown", "undisclosed", "未公布"))
-_NUMBER: Final = r"-?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
+_PLAIN: Final = r"(?:[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
+"""Commas part thousands; "0,812" has a decimal comma and is not read."""
+_NUMBER: Final = rf"-?{_PLAIN}"
 _SIGN: Final = r"[%\uff05]"  # the second is the full-width one of Chinese tables
 _CELL: Final = re.compile(
     rf"(?P<minus>-(?=[$€£]))?(?P<money>[$€£])?\s*(?P<number>{_NUMBER})\s*(?P<percent>{_SIGN})?"
-    rf"\s*(?:[(\[]?\s*(?:±|\+/-|\+-)\s*(?P<half>{_NUMBER})\s*{_SIGN}?\s*[)\]]?)?\s*[*†‡^]*"
+    rf"\s*(?P<width>[(\[]?\s*(?:±|\+/-|\+-|\$?\\pm\$?|\+|\[|\().+?)?\s*[*†‡^]*"
 )
 _PLUS_MINUS: Final = re.compile(
-    rf"\+\s*(?P<up>{_NUMBER})\s*/?\s*[-–−]\s*(?P<down>{_NUMBER})|±\s*(?P<both>{_NUMBER})"
+    rf"[(\[]?\s*(?:\+\s*(?P<up>{_NUMBER})\s*{_SIGN}?\s*[/,]?\s*[-–−]\s*(?P<down>{_PLAIN})"
+    rf"|(?:±|\+/-|\+-|\$?\\pm\$?)\s*(?P<both>{_NUMBER}))\s*{_SIGN}?\s*[)\]]?"
 )
+"""Half widths: "+7/-8", "±7"."""
+_ENDS: Final = re.compile(
+    rf"[(\[]?\s*(?P<low>{_NUMBER})\s*{_SIGN}?\s*(?:,\s|,(?=\S)|;|to|[-–−])\s*(?P<high>{_NUMBER})"
+    rf"\s*{_SIGN}?\s*[)\]]?"
+)
+"""Ends of an interval: "[38, 42]", "38-42"."""
 _AMOUNT: Final = re.compile(rf"(?P<number>{_NUMBER})\s*(?P<unit>[a-z]*).*", re.IGNORECASE)
 _UNITS: Final = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
 _UNITS_BY_WORD: Final = {"million": 1e6, "billion": 1e9, "trillion": 1e12}
@@ -79,13 +88,15 @@ def score_cells(column: pd.Series) -> ScoreCells:
         match = _CELL.fullmatch(cell.strip()) if isinstance(cell, str) else None
         number = _plain(match["number"]) if match else number_of_cell(cell)
         number = -number if number is not None and match and match["minus"] else number
-        if number is None or not np.isfinite(number):
+        width = _width(match["width"], number) if match and match["width"] else None
+        not_read = match is not None and match["width"] and width is None
+        if number is None or not np.isfinite(number) or not_read:
             unread.append(row)
             continue
         values[row] = number
         if match:
             percent[row], money[row] = bool(match["percent"]), bool(match["money"])
-            half[row] = _plain(match["half"]) if match["half"] else np.nan
+            half[row] = np.nan if width is None else width
     return ScoreCells(values, percent, money, half, unread)
 
 
@@ -102,17 +113,30 @@ _SYMBOLS: Final = ("So", "Mn", "Cf")
 
 
 def half_widths(column: pd.Series) -> Floats | None:
-    """Return half widths of intervals from cells such as "+7/-8" or "±7"; None if it has none."""
-    texts = [cell if isinstance(cell, str) else "" for cell in column.tolist()]
-    matches = [_PLUS_MINUS.search(text) for text in texts]
-    if not any(matches):
+    """Return half widths of intervals from cells such as "+7/-8", "±7" or "[38, 42]".
+
+    None if the column has none.
+    """
+    texts = [cell.strip() if isinstance(cell, str) else "" for cell in column.tolist()]
+    widths = [_width(text) for text in texts]
+    if all(width is None for width in widths):
         return None
-    widths = np.full(len(column), np.nan)
-    for row, match in enumerate(matches):
-        if match:
-            ends = [match["both"]] * 2 if match["both"] else [match["up"], match["down"]]
-            widths[row] = sum(map(_plain, ends)) / 2
-    return widths
+    return np.array([np.nan if width is None else width for width in widths])
+
+
+def _width(text: str, score: float | None = None) -> float | None:
+    """Return half the width of an interval, None if the text is not one (around the score)."""
+    match = _PLUS_MINUS.search(text) if score is None else _PLUS_MINUS.fullmatch(text)
+    if match and match["both"]:
+        return abs(_plain(match["both"]))
+    if match:
+        return (abs(_plain(match["up"])) + _plain(match["down"])) / 2
+    ends = _ENDS.fullmatch(text)
+    if ends is None:
+        return None
+    low, high = _plain(ends["low"]), _plain(ends["high"])
+    around = low <= high if score is None else low <= score <= high
+    return (high - low) / 2 if around else None
 
 
 def amounts(column: pd.Series, *, unit: float) -> Floats:
@@ -165,30 +189,46 @@ def truths(column: pd.Series) -> list[float | None] | None:
     return read if any(value is not None for value in read) else None
 
 
-def dates(column: pd.Series) -> tuple[list[pd.Timestamp | None], list[str]]:
-    """Return dates, None where empty or unread, and the cells that are not surely dates.
+def dates(column: pd.Series) -> tuple[list[pd.Timestamp | None], list[str], str]:
+    """Return dates, None where empty or unread, the cells that are not surely dates, and a note.
 
-    A year alone is its middle, a month alone the 15th.
+    A year alone is its middle, a month alone the 15th. Dates in figures such as "01/06/2025" are
+    read if other cells of the column show whether the day comes first; the note says so.
     """
+    cells = column.tolist()
+    order = day_first(cells)
     read: list[pd.Timestamp | None] = []
-    odd = []
-    for cell in column.tolist():
-        text = str(cell).strip()
+    odd, turned = [], []
+    for cell in cells:
         if is_empty(cell):
             read.append(None)
             continue
-        if re.fullmatch(r"\d{4}(\.0)?", text):
-            text, cell = f"{text[:4]}-07-01", f"{text[:4]}-07-01"
-        month = re.fullmatch(r"(\d{4})[-/.年](\d{1,2})月?", text)
-        if month:
-            cell = f"{month[1]}-{int(month[2]):02d}-15"
-        elif re.fullmatch(r"[A-Za-z]{3,9}\.?,?\s+\d{4}", text):
-            cell = f"15 {text.replace('.', '').replace(',', '')}"
-        moment = as_date(cell)
+        text = str(cell).strip()
+        moment = as_date(_whole_date(cell))
+        if moment is None and order is not None:
+            moment = as_date(in_order(text, day_first=order))
+            turned += [text] if moment is not None else []
         if moment is None:
             odd.append(text)
         read.append(None if moment is None else pd.Timestamp(moment))
-    return read, odd
+    first = "day" if order else "month"
+    note = (
+        f"{len(turned)} dates such as {turned[0]} are read with the {first} first" if turned else ""
+    )
+    return read, odd, note and f"{note}, as other cells of the column show."
+
+
+def _whole_date(cell: Any) -> Any:
+    """Return a year or a month alone as its middle, any other cell as it is."""
+    text = str(cell).strip()
+    if re.fullmatch(r"\d{4}(\.0)?", text):
+        return f"{text[:4]}-07-01"
+    month = re.fullmatch(r"(\d{4})[-/.年](\d{1,2})月?", text)
+    if month:
+        return f"{month[1]}-{int(month[2]):02d}-15"
+    if re.fullmatch(r"[A-Za-z]{3,9}\.?,?\s+\d{4}", text):
+        return f"15 {text.replace('.', '').replace(',', '')}"
+    return cell
 
 
 def _plain(text: str) -> float:

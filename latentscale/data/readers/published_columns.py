@@ -13,6 +13,7 @@ from typing import Final
 
 import pandas as pd
 
+from latentscale.data.column_names import without_brackets
 from latentscale.errors import spelling
 
 _ROLES: Final[Mapping[str, str]] = {
@@ -42,25 +43,6 @@ ROLE_OF: Final[Mapping[str, str]] = {
     spelling(name.strip()): role for role, names in _ROLES.items() for name in names.split("|")
 }
 """Roles by the name of a column without case, spaces and punctuation."""
-_NEITHER: Final = re.compile(
-    r"\b(rank|votes?|battles?|prices?|pricing|costs?|latency|speed|throughput|tokens?|t/s"
-    r"|(pre-?)?training|data ?size|cutoff|urls?|licen[cs]e|params?|parameters|sota|runtime"
-    r"|duration|likes|downloads|quantization|hardware|architecture|commit|website)\b"
-    r"|\b(context|max)\b ?(window|size|length|output|input)"
-    r"|^\W*(age|years?|months?|days?|id|ids?|links?|sites?|types?|modes?|access|image|notes?|comments?|api|logs?|trajs?|open"
-    r"|checked|verified|submi(ssion|tted)|context|size|updated|hash|revision|seed|step|epoch"
-    r"|precision|index|unnamed: \d+|name)\W*$"
-    r"|[$€]|^#|排名|价格|速度|上下文",
-    re.IGNORECASE,
-)
-"""Columns of numbers that measure no skill: prices, speeds, ranks, counts, settings."""
-_AGGREGATE: Final = re.compile(
-    r"(global |overall |weighted |macro |micro )?(average|avg|mean)( score| accuracy| win rate)?"
-    r"|overall( score)?|total( score)?|avg score|.*(?<![a-z])index"
-    r"|综合(得分|分)?|总分|平均(分)?",
-    re.IGNORECASE,
-)
-"""Means and indices of the table's other columns."""
 _LOWER: Final = re.compile(
     r"(?<![a-z])(loss|ppl|perplexity|wer|cer|error|errors)(?![a-z])|error.?rate|hallucination.?rate"
     r"|edit.?distance|幻觉率",
@@ -124,30 +106,15 @@ def roles_of(frame: pd.DataFrame, kept: Collection[str] = ()) -> Roles:
     order = list(ROLE_OF)
     columns: dict[str, str] = {}
     for name in sorted(
-        (n for n in frame.columns if n not in kept and spelling(_bare(n)) in ROLE_OF),
-        key=lambda n: order.index(spelling(_bare(n))),
+        (n for n in frame.columns if n not in kept and spelling(without_brackets(n)) in ROLE_OF),
+        key=lambda n: order.index(spelling(without_brackets(n))),
     ):
-        columns.setdefault(ROLE_OF[spelling(_bare(name))], name)
+        columns.setdefault(ROLE_OF[spelling(without_brackets(name))], name)
     if not {"benchmark", "score"} <= set(columns):
         for role in ("benchmark", "score", "stderr", "n_items"):
             columns.pop(role, None)
     taken = set(columns.values())
     return Roles(columns, tuple(name for name in frame.columns if name not in taken))
-
-
-def _bare(name: str) -> str:
-    """Return a column's name without brackets round its unit: "Params (B)" is "Params B"."""
-    return re.sub(r"[()\[\]]", " ", name)
-
-
-def is_neither(name: str) -> bool:
-    """Return whether a column's name speaks of prices, speeds, ranks, counts or settings."""
-    return bool(_NEITHER.search(name.replace("_", " ")))
-
-
-def is_aggregate(name: str) -> bool:
-    """Return whether a column is named as a mean or index of others."""
-    return bool(_AGGREGATE.fullmatch(_bare(name).replace("_", " ").strip()))
 
 
 def is_lower(name: str) -> bool:
@@ -190,7 +157,7 @@ def bounds_among(names: Sequence[str]) -> list[tuple[str, str, str]]:
 
 
 def _rest(name: str, end: re.Pattern[str]) -> str:
-    return spelling(_ENDS.sub(" ", end.sub(" ", _bare(name.replace("_", " ")))))
+    return spelling(_ENDS.sub(" ", end.sub(" ", without_brackets(name.replace("_", " ")))))
 
 
 def scored_by(name: str, benchmarks: Sequence[str], left: str | None) -> str | None:
@@ -221,4 +188,4 @@ def scored_by(name: str, benchmarks: Sequence[str], left: str | None) -> str | N
 def without_error_words(name: str) -> str:
     """Return a column's name without the words that say that it holds errors or intervals."""
     text = _INTERVAL.sub(" ", _STDERR.sub(" ", name.replace("_", " ")))
-    return _ENDS.sub(" ", _bare(text))
+    return _ENDS.sub(" ", without_brackets(text))

@@ -19,6 +19,9 @@ _CLOSED = frozenset(("proprietary", "closed", "closed source", "commercial", "é—
 _TEXTS = ("family", "lineage", "provider")
 _AMOUNTS = {"params_b": 1e9, "active_params_b": 1e9, "tokens_t": 1e12, "flops": 1.0}
 """Units in which amounts are kept: billions of parameters, trillions of tokens, FLOP."""
+_UNREAD = 30
+"""Cells named in one message: more than a reader corrects one by one."""
+_ISO = "Write dates as 2024-07-23."
 
 
 def published_features() -> tuple[str | Feature, ...]:
@@ -53,11 +56,15 @@ def described(
     for role in ("released", *_TEXTS, *_AMOUNTS, "reasoning", "instruct", "open_weights"):
         if role not in columns:
             continue
-        values, odd = _read(role, table[columns[role]])
+        values, odd, note = _read(role, table[columns[role]])
         if values is not None:
             read[role] = values
+        if note:
+            findings.append(Finding("info", "dates-ordered", columns[role], note))
         if odd:
-            message = f"{len(odd)} cells were not understood and left empty: {listed(odd)}."
+            shown = listed(dict.fromkeys(odd), _UNREAD)
+            message = f"{len(odd)} cells were not understood and left empty: {shown}."
+            message += f" {_ISO}" if role == "released" else ""
             findings.append(Finding("warning", "cell-unread", columns[role], message))
     read |= {name: table[name] for name in own}
     rows = pd.DataFrame({"model": named, **{k: list(v) for k, v in read.items()}})
@@ -90,20 +97,21 @@ def _efforts(table: pd.DataFrame, column: str | None) -> list[str | None]:
     return [None if level == UNSTATED else level for level in levels]
 
 
-def _read(role: str, column: pd.Series) -> tuple[Sequence[Any] | None, list[str]]:
-    """Return the cells of a column as its role has them, and those that were not understood."""
+def _read(role: str, column: pd.Series) -> tuple[Sequence[Any] | None, list[str], str]:
+    """Return a column's cells as its role has them, those not understood, and a note."""
     if role == "released":
         return dates(column)
     if role in _TEXTS:
-        return [None if is_empty(cell) else str(cell).strip() for cell in column], []
+        return [None if is_empty(cell) else str(cell).strip() for cell in column], [], ""
     if role in _AMOUNTS:
         values = amounts(column, unit=_AMOUNTS[role]) if role != "flops" else _plain(column)
         read = [value if value > 0 else None for value in values]
         pairs = zip(column.tolist(), read, strict=True)
-        return read, [str(cell) for cell, value in pairs if value is None and not _unstated(cell)]
+        odd = [str(cell) for cell, value in pairs if value is None and not _unstated(cell)]
+        return read, odd, ""
     if role == "open_weights":
-        return truths(column) or _licences(column), []
-    return truths(column), []
+        return truths(column) or _licences(column), [], ""
+    return truths(column), [], ""
 
 
 def _unstated(cell: Any) -> bool:

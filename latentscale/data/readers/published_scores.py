@@ -11,35 +11,39 @@ import pandas as pd
 
 from latentscale.data.audit import Finding
 from latentscale.data.benchmarks import Benchmark
+from latentscale.data.column_names import is_aggregate, is_neither
 from latentscale.data.readers.benchmark_names import GUESSING, group_of, plain_name
 from latentscale.data.readers.published_cells import (
     NORMAL_95,
     Floats,
     ScoreCells,
     half_widths,
+    is_empty,
     score_cells,
 )
 from latentscale.data.readers.published_columns import (
     Roles,
     bounds_among,
-    is_aggregate,
     is_error,
     is_interval,
     is_lower,
-    is_neither,
     is_rating,
     scored_by,
     unit_of_amount,
     without_error_words,
 )
 from latentscale.errors import DataError, listed
+from latentscale.markup import counted
 
 _RATINGS: Final = (500.0, 5000.0)
 """Where Elo ratings of models lie; those of players begin near 1000 and reach 4000 (Codeforces)."""
 _BELOW: Final = 0.05
 """Below guessing by more than this, a twentieth of the scale, scores are corrected for it."""
 _FEW: Final = 3
-"""Benchmarks from which a column named as a mean is one of them, and not the only score."""
+"""Benchmarks beside which a column named as a mean is their mean, and not the only score. Fewer
+rows than these may be numbered 1, 2, 3 by chance."""
+_ROUNDING: Final = 0.006
+"""Of the largest score: means are printed to the hundredth of a fraction, or the half per cent."""
 
 Read = tuple[pd.DataFrame, dict[str, Benchmark], list[Finding]]
 
@@ -70,26 +74,19 @@ def wide_cells(
         The table, for messages.
     """
     columns = {name: score_cells(table[name]) for name in roles.others if name not in own}
-    errors, left_out = _error_columns(list(columns), declared)
-    info: dict[str, Benchmark] = {}
-    for name, cells in columns.items():
-        if name in errors or name in left_out:
-            continue
-        benchmark, why = _declared(name, cells, declared)
-        if benchmark is None:
-            left_out[name] = why
-        else:
-            info[name] = benchmark
+    errors = _error_columns(columns, declared)
+    info, left_out = _benchmarks(columns, errors, declared)
     means = [name for name in info if is_aggregate(name) and name not in declared]
-    if len(info) - len(means) >= _FEW:
-        left_out |= dict.fromkeys(means, "a mean or index of the others")
-        info = {name: benchmark for name, benchmark in info.items() if name not in means}
+    combined = _combined({name: columns[name].values for name in info}, info, means)
+    left_out |= dict.fromkeys(combined, "a mean, sum or index of the others")
+    info = {name: benchmark for name, benchmark in info.items() if name not in combined}
     if not info:
         raise DataError(
             f"{what}: no column is a benchmark. {_reasons(left_out)} Declare one with "
             'benchmarks={"name": Benchmark(scale=...)}.'
         )
-    stderr = _stderr(table, roles, columns, info, errors)
+    stderr, unused = _stderr(table, columns, info, errors)
+    left_out |= unused
     sources = _sources(table, roles)
     parts = [
         pd.DataFrame(
@@ -106,6 +103,7 @@ def wide_cells(
     ]
     found = [
         *_left_out(left_out),
+        *_kept_means([name for name in means if name in info and len(info) > 1]),
         *_scales(info, declared),
         *_cells(table, columns, info, declared),
     ]
@@ -143,6 +141,11 @@ def long_cells(
             info[str(name)] = benchmark
     if not info:
         raise DataError(f"{what}: no benchmark has a score. {_reasons(left_out)}")
+    means = [name for name in info if is_aggregate(name) and name not in declared]
+    by_model = _by_model(named, names, read.values) if means else {}
+    combined = _combined(by_model, info, means)
+    left_out |= dict.fromkeys(combined, "a mean, sum or index of the others")
+    info = {name: benchmark for name, benchmark in info.items() if name not in combined}
     cells = pd.DataFrame(
         {
             "model": named,
@@ -158,6 +161,7 @@ def long_cells(
     ignored = {name: why for name, why in ignored.items() if name not in own}
     found = [
         *_left_out(left_out | ignored),
+        *_kept_means([name for name in means if name in info and len(info) > 1]),
         *_scales(info, declared),
         *_cells(table, parts, info, declared),
         *_unread(columns["score"], table, read),
@@ -175,18 +179,100 @@ def _sources(table: pd.DataFrame, roles: Roles) -> list[str]:
     return [cell.strip() if isinstance(cell, str) else "" for cell in cells]
 
 
+def _benchmarks(
+    columns: Mapping[str, ScoreCells],
+    errors: Collection[str],
+    declared: Mapping[str, Benchmark],
+) -> tuple[dict[str, Benchmark], dict[str, str]]:
+    """Return the declarations of columns of scores, and why other columns are not some."""
+    info: dict[str, Benchmark] = {}
+    left_out: dict[str, str] = {}
+    for name, cells in columns.items():
+        if name in errors:
+            continue
+        benchmark, why = _declared(name, cells, declared)
+        if benchmark is not None and name not in declared and _numbers_rows(cells.values):
+            benchmark, why = None, "the numbers of the rows"
+        if benchmark is None:
+            left_out[name] = why
+        else:
+            info[name] = benchmark
+    return info, left_out
+
+
+def _numbers_rows(values: Floats) -> bool:
+    """Return whether a column counts the rows, from 0 or from 1."""
+    return len(values) > _FEW and any(
+        np.array_equal(values, np.arange(first, first + len(values))) for first in (0, 1)
+    )
+
+
+def _by_model(models: pd.Series, benchmarks: pd.Series, scores: Floats) -> dict[str, Floats]:
+    """Return the scores of each benchmark, one a model in one order, the mean of several."""
+    table = pd.DataFrame({"model": models, "benchmark": benchmarks, "score": scores})
+    wide = table.pivot_table(index="model", columns="benchmark", values="score", dropna=False)
+    return {str(name): wide[name].to_numpy(dtype=float) for name in wide}
+
+
+def _combined(
+    values: Mapping[str, Floats], info: Mapping[str, Benchmark], means: Collection[str]
+) -> list[str]:
+    """Return the columns named as means that say nothing beside the table's other benchmarks.
+
+    Beside few others one is left out where it follows from them, as a mean or a sum does.
+    """
+    others = [name for name in info if name not in means]
+    if len(others) >= _FEW:
+        return list(means)
+    return [
+        name
+        for name in means
+        if others and _follows(values[name], [values[other] for other in others])
+    ]
+
+
+def _follows(mean: Floats, parts: Sequence[Floats]) -> bool:
+    """Return whether a column is the mean or the sum of others in all rows that have each."""
+    table = np.column_stack([mean, *parts])
+    whole = table[~np.isnan(table).any(axis=1)]
+    if len(whole) < 2:  # one row may agree by chance
+        return False
+    sums = whole[:, 1:].sum(axis=1)
+    allowed = _ROUNDING * np.abs(whole).max()
+    return any(
+        bool((np.abs(whole[:, 0] - sums / count) <= allowed).all()) for count in (1, len(parts))
+    )
+
+
+def _kept_means(names: Sequence[str]) -> list[Finding]:
+    if not names:
+        return []
+    message = (
+        f"{listed(names)}: by name a mean or index of others, but not of those in the table, so "
+        "read as a benchmark of its own. If it contains them, drop the column: a score may "
+        "count once only."
+    )
+    return [Finding("warning", "mean-kept", "columns", message)]
+
+
 def _error_columns(
-    names: Sequence[str], declared: Mapping[str, Benchmark]
-) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
-    """Return columns of errors with their kind, and none to leave out yet."""
-    free = [name for name in names if name not in declared]
+    columns: Mapping[str, ScoreCells], declared: Mapping[str, Benchmark]
+) -> dict[str, tuple[str, ...]]:
+    """Return columns of errors with their kind.
+
+    A column named as an interval whose cells are scores with half widths ("40 ± 1") has scores.
+    """
+    free = [name for name in columns if name not in declared]
     errors: dict[str, tuple[str, ...]] = {}
     for rest, low, high in bounds_among(free):
         errors[low] = errors[high] = ("bounds", rest, low, high)
     for name in free:
-        if name not in errors and (is_error(name) or is_interval(name)):
-            errors[name] = ("error" if is_error(name) else "interval", name)
-    return errors, {}
+        scored = not np.isnan(columns[name].half).all()
+        if name not in errors and is_error(name):
+            errors[name] = ("error", name)
+        elif name not in errors and is_interval(name) and not scored:
+            errors[name] = ("interval", name)
+    return errors
 
 
 def _declared(
@@ -243,19 +329,20 @@ def _scaled(name: str, cells: ScoreCells, named_as_benchmark: bool) -> tuple[Ben
 
 def _stderr(
     table: pd.DataFrame,
-    roles: Roles,
     columns: Mapping[str, ScoreCells],
     info: Mapping[str, Benchmark],
     errors: Mapping[str, tuple[str, ...]],
-) -> dict[str, Floats]:
-    """Return standard errors by benchmark, in the units of its scores."""
+) -> tuple[dict[str, Floats], dict[str, str]]:
+    """Return standard errors by benchmark in its scores' units, and why columns give none."""
     stderr = {name: columns[name].half / NORMAL_95 for name in info}
     order = list(table.columns)
+    unused: dict[str, str] = {}
     for name, (kind, *about) in errors.items():
         left = next((n for n in reversed(order[: order.index(name)]) if n not in errors), None)
         rest = about[0] if kind == "bounds" else without_error_words(name)
         owner = scored_by(rest, list(info), left if left in info else None)
         if owner is None:
+            unused[name] = "by its name errors or ends of intervals, but of no benchmark here"
             continue
         if kind == "error":
             read = columns[name].values
@@ -266,8 +353,10 @@ def _stderr(
         else:
             read = _half_of_ends(columns, about[1], about[2], columns[owner], info[owner])
             read = read / NORMAL_95
+        if np.isnan(read).all() and not table[name].map(is_empty).all():
+            unused[name] = "by its name errors or intervals, but not understood"
         stderr[owner] = np.where(np.isnan(stderr[owner]), read, stderr[owner])
-    return {name: np.where(values > 0, values, np.nan) for name, values in stderr.items()}
+    return {name: np.where(values > 0, values, np.nan) for name, values in stderr.items()}, unused
 
 
 def _half_of_ends(
@@ -292,9 +381,9 @@ def _left_out(reasons: Mapping[str, str]) -> list[Finding]:
     if not reasons:
         return []
     message = (
-        f"{len(reasons)} of the table are not used. {_reasons(reasons)} Declare one that "
-        'measures a skill with benchmarks={"name": Benchmark(scale=...)}, and one that describes '
-        'models with features=["name"].'
+        f"{counted(len(reasons), 'column is', 'columns are')} not used. "
+        f'{_reasons(reasons)} Declare one that measures a skill with benchmarks={{"name": '
+        'Benchmark(scale=...)}, and one that describes models with features=["name"].'
     )
     return [Finding("warning", "ignored-column", "columns", message)]
 

@@ -27,6 +27,8 @@ _INDENT: Final = re.compile(r"^( *)- ")
 """How the harness prints a task of a group: one space and a dash, one space more a level."""
 _FILTERED: Final = ("configs", "group_subtasks", "n-samples", "n-shot", "higher_is_better")
 """Parts of a file of version 0.4, which names the filter of every metric."""
+_NO_VERSION: Final = ("", "n/a", "none", "yaml")
+"""Versions that say nothing; "Yaml" was every task's in the first files of version 0.4."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class Run:
         By task, the number of items that were scored and that there are.
     shots
         By task, the number of examples in the prompt.
+    versions
+        By task, the version of its prompts and items, as text.
     groups
         By task that is a group, the tasks in it; empty if the file does not list them.
     limit
@@ -69,6 +73,7 @@ class Run:
     lower: frozenset[tuple[str, str]]
     items: Mapping[str, tuple[float, float]]
     shots: Mapping[str, float]
+    versions: Mapping[str, str]
     groups: Mapping[str, tuple[str, ...]]
     limit: float | None
 
@@ -150,6 +155,7 @@ def run_of(document: Mapping[str, Any], path: Path) -> Run:
         lower=_lower_is_better(document),
         items=_items(document),
         shots=shots,
+        versions=_versions(document),
         groups=groups,
         limit=limit if limit is not None and limit > 0 else None,
     )
@@ -221,6 +227,18 @@ def _shots(
         if number is not None:
             shots[task] = number
     return shots
+
+
+def _versions(document: Mapping[str, Any]) -> dict[str, str]:
+    """Return the versions of tasks: 1 and "1.0" are one; "N/A", which groups have, is none."""
+    versions = {}
+    for name, value in _mapping(document, "versions").items():
+        archived = _ARCHIVE.match(str(name))
+        number = finite_number(value)
+        text = f"{number:g}" if number is not None else str(value or "").strip()
+        if text.casefold() not in _NO_VERSION:
+            versions[archived["task"] if archived else str(name)] = text
+    return versions
 
 
 def _arguments(config: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -172,7 +172,8 @@ def name_findings(
     counts = []
     for value, rows in read.groupby("value", sort=False):
         counts.append(f"{value} {len(rows)} ({counted(rows['basis'])})")
-    message = f"{len(read)} of {len(table)} names state the {what}: {'; '.join(counts)}."
+    message = f"{len(read)} of {len(table)} names state the {what}"
+    message += f": {'; '.join(counts)}." if counts else "."
     silent = table.loc[table["basis"] == "", "name"]
     if len(silent):
         message += f" {len(silent)} do not: {listed(silent, 5)}."

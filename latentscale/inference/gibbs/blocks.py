@@ -213,6 +213,8 @@ class GibbsProblem:
         Prior of the degrees of freedom, as a code; None for normal noise.
     tail_shared
         Whether all benchmarks share them.
+    model_noise
+        Prior of the spread of models' log precisions, as a code; None without these.
     pooled
         Populations of effects by benchmark, by variable.
     """
@@ -231,4 +233,5 @@ class GibbsProblem:
     precision: np.ndarray | PooledPrior
     tail: np.ndarray | None
     tail_shared: bool
+    model_noise: np.ndarray | None
     pooled: dict[str, PooledPrior]

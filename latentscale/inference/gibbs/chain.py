@@ -19,6 +19,7 @@ from latentscale.inference.gibbs.kernels import (
     loading_sums,
     model_sums,
 )
+from latentscale.inference.gibbs.model_noise import ModelNoise
 from latentscale.inference.gibbs.populations import PopulationState
 from latentscale.inference.gibbs.rescale import can_rescale, rescale
 from latentscale.inference.gibbs.skills import (
@@ -60,6 +61,8 @@ class Chain:
         Shapes (benchmark, skill) and (model, skill).
     phi, tail
         Precisions and degrees of freedom (0 for normal noise), shape (benchmark,).
+    noise
+        Models' own log precisions, or None.
     weight
         Precision of each cell's noise on the link's scale.
     population
@@ -88,6 +91,8 @@ class Chain:
         self.phi = np.full(cells.benchmarks, _FIRST_PRECISION)
         first = 0.0 if problem.tail is None else _FIRST_TAIL
         self.tail = np.full(cells.benchmarks, first)
+        prior = problem.model_noise
+        self.noise = None if prior is None else ModelNoise(prior, cells.model, cells.models)
         self.weight = self.phi[cells.bench] / 4
         priors = dict(problem.pooled)
         if plan.pooled is not None:
@@ -109,8 +114,7 @@ class Chain:
 
     def log_likelihood(self) -> float:
         """Return the log density of all scores on the link's scale, without mixing weights."""
-        cells = self.problem.cells
-        phi, tail = self.phi[cells.bench], self.tail[cells.bench]
+        phi, tail = self.precision(), self.tail[self.problem.cells.bench]
         scaled = self._left() ** 2 * phi / 4
         if self.problem.tail is None:
             return float(np.sum(0.5 * np.log(phi / (8 * np.pi)) - scaled / 2))
@@ -118,6 +122,11 @@ class Chain:
             gammaln((tail + 1) / 2) - gammaln(tail / 2) + 0.5 * np.log(phi / (4 * np.pi * tail))
         )
         return float(np.sum(constant - (tail + 1) / 2 * np.log1p(scaled / tail)))
+
+    def precision(self) -> np.ndarray:
+        """Return the precision of each cell, shape (cell,)."""
+        phi = self.phi[self.problem.cells.bench]
+        return phi if self.noise is None else phi * self.noise.factor
 
     def centred(self, block: ColumnBlock) -> np.ndarray:
         """Return a block's effects, from whose mean they are taken, shape (benchmark, level)."""
@@ -154,13 +163,16 @@ class Chain:
         problem, cells, rng = self.problem, self.problem.cells, self.rng
         square = self._left() ** 2
         if problem.tail is not None:
-            self._draw_tail(square * self.phi[cells.bench] / 4)
+            self._draw_tail(square * self.precision() / 4)
+        tail = self.tail[cells.bench]
         priors = self._precision_priors()
-        self.phi = slice_precisions(self.phi, priors, cells.start, square, self.tail, rng)
-        phi = self.phi[cells.bench]
+        if self.noise is not None:
+            self.noise.draw(square * self.phi[cells.bench] / 4, tail, rng)
+        own = square if self.noise is None else square * self.noise.factor
+        self.phi = slice_precisions(self.phi, priors, cells.start, own, self.tail, rng)
+        phi = self.precision()
         self.weight = phi / 4
         if problem.tail is not None:
-            tail = self.tail[cells.bench]
             rate = 0.5 * (tail + square * phi / 4)
             self.weight = phi / 4 * rng.standard_gamma(0.5 * (tail + 1)) / rate
 
@@ -292,12 +304,16 @@ class Chain:
             if block.scales is not None:
                 coefficient = self.coefficient[:, block.first : block.last]
                 self._draw_scale_given_effects(block.scales, coefficient)
-                zeros = np.zeros_like(self.coefficient)
-                zeros[:, block.first : block.last] = self.centred(block)
-                change = by_columns(zeros, bench, problem.column, problem.value)
-                first = block.scales.index[:, 0]
-                ratio = self._draw_scale_given_units(block.scales, change, first[bench])
-                coefficient *= ratio[block.scales.index]
+                # A score has an effect of each column; columns that share their standard
+                # deviations change together.
+                kinds, kind = np.unique(block.scales.index, axis=1, return_inverse=True)
+                for number, owner in enumerate(kinds.T):
+                    zeros = np.zeros_like(self.coefficient)
+                    own = np.where(kind.reshape(-1) == number, self.centred(block), 0.0)
+                    zeros[:, block.first : block.last] = own
+                    change = by_columns(zeros, bench, problem.column, problem.value)
+                    ratio = self._draw_scale_given_units(block.scales, change, owner[bench])
+                    coefficient *= ratio[block.scales.index]
         for place, single in enumerate(problem.single_blocks):
             if single.scales is not None:
                 effect = self.single[place]
@@ -322,6 +338,8 @@ class Chain:
     ) -> np.ndarray:
         """Draw standard deviations, effects in their units held; return the new over the old.
 
+        Those that own no cell's effect stay.
+
         Parameters
         ----------
         scales
@@ -336,7 +354,9 @@ class Chain:
         slope = np.bincount(owner, self.weight * each * self._left(), count)
         bend = np.bincount(owner, self.weight * each**2, count)
         none, priors = np.zeros(count), np.tile(scales.prior, (count, 1))
-        after = slice_scales(before, priors, none, none, slope, bend, self.rng)
+        drawn = slice_scales(before, priors, none, none, slope, bend, self.rng)
+        owned = np.isin(np.arange(count), owner)
+        after = np.where(owned, drawn, before)
         self.scale[scales.name] = after
         return after / before
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import xarray as xr
 
-from latentscale.dims import BENCHMARK, CHAIN, DRAW, SKILL, SKILL_FACTOR
+from latentscale.dims import BENCHMARK, CHAIN, DRAW, MODEL, SKILL, SKILL_FACTOR
 from latentscale.inference.gibbs.blocks import ColumnBlock, GibbsProblem, Scales
 from latentscale.inference.gibbs.chain import Chain
 from latentscale.inference.gibbs.skills import SkillState, group_matrices, skill_cholesky
@@ -81,6 +81,9 @@ def _of_noise(chain: Chain) -> Iterator[Kept]:
             own = chain.loading[anchors, np.arange(problem.skills)]
             yield "anchor_loading", (SKILL,), own
     yield "precision", (BENCHMARK,), chain.phi.copy()
+    if chain.noise is not None:
+        yield "model_precision", (MODEL,), chain.noise.effect.copy()
+        yield "model_precision_scale", (), np.array(chain.noise.spread)
     if problem.tail is not None and problem.tail_shared:
         yield "tail", (), np.array(chain.tail[0])
     elif problem.tail is not None:

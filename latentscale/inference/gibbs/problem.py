@@ -31,6 +31,7 @@ from latentscale.model.pooling import Pooling, benchmark_groups, group_of_benchm
 from latentscale.model.scaled import CODE, without_bounds
 from latentscale.model.terms.base import terms_of
 from latentscale.model.terms.loading import Loadings
+from latentscale.model.terms.model_precision import ModelPrecision
 from latentscale.model.terms.precision import PRECISION_POOLING
 
 
@@ -71,6 +72,7 @@ def problem_of(spec: ModelSpec, design: Design) -> GibbsProblem:
         precision=_precision(spec, design),
         tail=None if tail is None else prior_code(spec.prior(tail.slot)),
         tail_shared=tail is not None and tail.dims == (),
+        model_noise=_model_noise(spec),
         pooled={
             d.effect.variable: _population(spec, design, d.effect.pooling)
             for d in designs
@@ -313,3 +315,9 @@ def _precision(spec: ModelSpec, design: Design) -> np.ndarray | PooledPrior:
     if not spec.benchmarks.pooled:
         return prior_code(spec.prior("precision"))
     return _population(spec, design, PRECISION_POOLING)
+
+
+def _model_noise(spec: ModelSpec) -> np.ndarray | None:
+    if ModelPrecision.of(spec) is None:
+        return None
+    return prior_code(spec.prior("model_precision_scale"))

@@ -15,10 +15,16 @@ from latentscale.model.scaled import CEILING
 from latentscale.model.terms.base import Term, terms_of
 from latentscale.model.terms.curve import BenchmarkCurve
 from latentscale.model.terms.loading import Loadings
+from latentscale.model.terms.model_precision import ModelPrecision
 from latentscale.model.terms.precision import Precision
 
 INSTEAD = "Use NUTS(), which takes every spec."
-_OWN = (BenchmarkCurve, Loadings, Precision)  # which the sampler draws by rules of their own
+_OWN = (
+    BenchmarkCurve,
+    Loadings,
+    ModelPrecision,
+    Precision,
+)  # which the sampler draws by rules of their own
 
 
 def refuse(spec: ModelSpec, design: Design) -> None:

@@ -28,9 +28,9 @@ _DISTRIBUTIONS: Final = {
 }
 """Numbers by which the loops know the distributions."""
 
-_STEPS: Final = 61
+STEPS: Final = 61
 """Most steps out on either side: one more than bring the interval from one limit to the other."""
-_SHRINKS: Final = 200
+SHRINKS: Final = 200
 """Most shrinkings: each takes off a part of the interval, so 200 leave rounding alone."""
 _WIDTH: Final = 1.0
 """First interval, in logs: the spread of a standard deviation of which ten effects are known."""
@@ -117,15 +117,15 @@ def slice_scale(
     level = _scale_density(start, prior, power, square, a, b, at) - rng.standard_exponential()
     lower = start - _WIDTH * rng.random()
     upper = lower + _WIDTH
-    for _ in range(_STEPS):
+    for _ in range(STEPS):
         if _scale_density(lower, prior, power, square, a, b, at) <= level:
             break
         lower -= _WIDTH
-    for _ in range(_STEPS):
+    for _ in range(STEPS):
         if _scale_density(upper, prior, power, square, a, b, at) <= level:
             break
         upper += _WIDTH
-    for _ in range(_SHRINKS):
+    for _ in range(SHRINKS):
         proposal = lower + (upper - lower) * rng.random()
         if _scale_density(proposal, prior, power, square, a, b, at) > level:
             return math.exp(proposal)
@@ -204,16 +204,16 @@ def slice_precisions(
         level = _noise_density(at, priors[j], own, tail[j]) - rng.standard_exponential()
         lower = at - _WIDTH * rng.random()
         upper = lower + _WIDTH
-        for _ in range(_STEPS):
+        for _ in range(STEPS):
             if _noise_density(lower, priors[j], own, tail[j]) <= level:
                 break
             lower -= _WIDTH
-        for _ in range(_STEPS):
+        for _ in range(STEPS):
             if _noise_density(upper, priors[j], own, tail[j]) <= level:
                 break
             upper += _WIDTH
         new = at
-        for _ in range(_SHRINKS):
+        for _ in range(SHRINKS):
             new = lower + (upper - lower) * rng.random()
             if _noise_density(new, priors[j], own, tail[j]) > level:
                 break
@@ -257,15 +257,15 @@ def slice_number(
     level = density(at) - rng.standard_exponential()
     lower = at - width * rng.random()
     upper = lower + width
-    for _ in range(_STEPS):
+    for _ in range(STEPS):
         if density(lower) <= level:
             break
         lower -= width
-    for _ in range(_STEPS):
+    for _ in range(STEPS):
         if density(upper) <= level:
             break
         upper += width
-    for _ in range(_SHRINKS):
+    for _ in range(SHRINKS):
         proposal = lower + (upper - lower) * rng.random()
         if density(proposal) > level:
             return float(proposal)

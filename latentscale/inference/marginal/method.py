@@ -21,6 +21,7 @@ from latentscale.inference.method import METHODS, Method
 from latentscale.markup import call_text
 from latentscale.model.design import Design, design
 from latentscale.model.double import double_precision
+from latentscale.model.feasible import feasible
 from latentscale.numerics.curvature import normal_draws
 from latentscale.numerics.threads import one_blas_thread
 from latentscale.posterior.draws import Draws
@@ -293,6 +294,7 @@ def marginal_estimate(
     if not isinstance(method, MarginalML):
         raise FitError(f"method must be a MarginalML; got {method!r}.")
     rng = np.random.default_rng(checked_seed(seed))
+    spec = feasible(spec, scores)
     prepared = design(spec, scores)
     refuse_other_latents(spec, prepared, "MarginalML")
     with double_precision():

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from latentscale.declare.spec import ModelSpec
-from latentscale.dims import FAMILY, LINEAGE, MODEL, UNDISCLOSED
+from latentscale.dims import FAMILY, LINEAGE, MISSING_VALUE, MODEL, UNDISCLOSED
 from latentscale.engine.compile import compile_prior
 from latentscale.engine.density import LogDensity
 from latentscale.inference.tools.posterior_density import PosteriorDensity, posterior_density
@@ -51,6 +51,7 @@ def units_of_latents(slices: VariableSlices, design: Design) -> npt.NDArray[np.i
         FAMILY: by_family,
         MODEL: by_model,
         UNDISCLOSED: np.array(undisclosed, dtype=int),
+        MISSING_VALUE: np.array([by_model[row] for _, row in design.estimated.values()], dtype=int),
     }
     parts = []
     for name, shape in slices.shapes.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import zipfile
+import io
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from latentscale.declare.spec import ModelSpec
+from latentscale.dims import MODEL
 from latentscale.engine.density import LogDensity
 from latentscale.errors import FitError
 from latentscale.files import reason, replacing
@@ -82,14 +83,23 @@ class Task:
 
     @property
     def key(self) -> str:
-        """Name of the shard: its spec, its table, its number and the seed."""
-        design = self.design
-        text = [self.spec.digest, self.place, self.seed, design.scores.models, design.families]
-        text += [design.lineages, design.scores.benchmarks, design.anchors, design.use_lineage]
-        arrays = [design.x.values, design.family_of_model, design.lineage_of_family]
+        """Name of the shard: its spec, all of its table, its number and the seed."""
+        design, table = self.design, self.design.scores.dataset
+        text = [self.spec.digest, self.place, self.seed, design.families, design.lineages]
+        text += [design.anchors, design.use_lineage, *_transform(design), list(map(str, table))]
+        arrays = [table[name].values for name in table.variables]
+        arrays += [design.x.values, design.family_of_model, design.lineage_of_family]
         arrays += [design.model_of_cell, design.benchmark_of_cell, design.score_of_cell]
-        arrays += [design.scores.dataset[name].values for name in ("floor", "n_items", "instruct")]
         return _hash(repr(text), arrays)
+
+    @property
+    def key_of_prior(self) -> str:
+        """Name of the shared parameters' prior: the spec, and what the table says of benchmarks."""
+        design, table = self.design, self.design.scores.dataset
+        text = [self.spec.digest, design.anchors, *_transform(design)]
+        of_models = [name for name in table.variables if MODEL in table[name].dims]
+        kept = table.drop_vars(of_models)
+        return _hash(repr([*text, list(map(str, kept))]), [kept[n].values for n in kept.variables])
 
     @property
     def file(self) -> Path | None:
@@ -164,8 +174,7 @@ def run_task(task: Task) -> Result:
             file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as failure:
             raise FitError(f"Cannot make the folder {file.parent}: {reason(failure)}.") from failure
-        with replacing(file, FitError) as unfinished, unfinished.open("wb") as opened:
-            np.savez(opened, **result)  # type: ignore[arg-type]
+        _write(result, file)
     return result
 
 
@@ -200,7 +209,7 @@ def _shard(task: Task) -> Shard:
     """Return the compiled shard of a task, from among those that this process holds."""
     key = task.key
     if key not in _shards:
-        of_prior = repr([task.spec.digest, task.design.scores.benchmarks, task.design.anchors])
+        of_prior = task.key_of_prior
         _shards[key] = Shard.of(task.spec, task.design, _priors.get(of_prior))
         _priors[of_prior] = _shards[key].prior
     _shards.move_to_end(key)
@@ -209,18 +218,48 @@ def _shard(task: Task) -> Shard:
     return _shards[key]
 
 
+def _write(result: Result, file: Path) -> None:
+    """Write a result: a line with the hash of all that follows, then arrays."""
+    image = io.BytesIO()
+    np.savez(image, **result)  # type: ignore[arg-type]
+    body = image.getvalue()
+    with replacing(file, FitError) as unfinished:
+        unfinished.write_bytes(_seal(body, file) + body)
+
+
 def _read(file: Path | None) -> Result | None:
-    """Return a result that was kept; None if there is no whole file."""
-    if file is None:
+    """Return a result that was kept; None if there is no file, or it was cut or changed."""
+    content = b""
+    if file is not None:
+        with suppress(OSError):
+            content = file.read_bytes()
+    seal, _, body = content.partition(b"\n")
+    if file is None or not body or seal + b"\n" != _seal(body, file):
         return None
-    with suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile), np.load(file) as of:
+    with np.load(io.BytesIO(body)) as of:
         return {name: of[name] for name in of.files}
-    return None
+
+
+def _seal(body: bytes, file: Path) -> bytes:
+    """Return the first line of a file: of its name too, so that none is taken for another."""
+    name = f"{file.parent.name}/{file.name}\n".encode()
+    return hashlib.sha256(name + body).hexdigest().encode() + b"\n"
+
+
+def _transform(design: Design) -> list[object]:
+    """Return what covariates are made by: models' parameters go through it too."""
+    own = design.transform
+    kinds = [feature.to_dict() for feature in own.features]
+    return [own.names, dict(own.mean), dict(own.scale), kinds]
 
 
 def _hash(text: str, arrays: Sequence[Floats]) -> str:
     digest = hashlib.sha256(text.encode())
     for array in arrays:
         digest.update(repr((array.shape, str(array.dtype))).encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
+        digest.update(
+            repr(array.tolist()).encode("utf-8", "surrogatepass")
+            if array.dtype.hasobject
+            else np.ascontiguousarray(array).tobytes()
+        )
     return digest.hexdigest()[:_DIGITS]

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import xarray as xr
 
+from latentscale.data.scores import Scores
 from latentscale.declare.kinds import TERMS
 from latentscale.declare.prior import Parameter, PriorSlot
 from latentscale.declare.record import Record
@@ -211,6 +212,16 @@ class Term(Record):
 
     def check(self, spec: ModelSpec) -> None:
         """Raise SpecError where the spec contradicts the term."""
+
+    def idle(self, scores: Scores) -> str | None:
+        """Return why the term is left out of a fit of some scores; None where it is not.
+
+        Parameters
+        ----------
+        scores
+            The table.
+        """
+        return None
 
     def used_slots(self, spec: ModelSpec) -> tuple[str, ...]:
         """Return the prior slots that the term uses under a spec."""

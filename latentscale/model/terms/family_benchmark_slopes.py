@@ -22,13 +22,18 @@ FAMILY_BENCHMARK_SLOPE: str = "family_benchmark_slope_covariate"
 
 @TERMS.add
 class FamilyBenchmarkSlopes(Term):
-    """Each family's own change of a benchmark's slopes, partially pooled by benchmark."""
+    """Each family's own change of a benchmark's slopes, partially pooled by benchmark.
+
+    Covariates share one spread on a benchmark, xi_j, or have one each, xi_jc.
+    """
 
     names: tuple[str, ...]
+    by_covariate: bool
     kind: Literal["family_benchmark_slopes"] = "family_benchmark_slopes"
     equation: ClassVar[str] = (
         r"\eta_{ij} \mathrel{+}= \sum_c v_{f(i)jc} x_{ic}, "
-        r"\quad v_{fjc} \sim \mathrm{Normal}(0, \xi_j^2)"
+        r"\quad v_{fjc} \sim \mathrm{Normal}(0, \xi_j^2) "
+        r"\text{ or } \mathrm{Normal}(0, \xi_{jc}^2)"
     )
     order: ClassVar[int] = 93
     component: ClassVar[str | None] = "family x benchmark"
@@ -40,7 +45,7 @@ class FamilyBenchmarkSlopes(Term):
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         "family_benchmark_slope_scale": PriorSlot(
             Prior("HalfNormal", sigma=0.3),
-            "spread of the families' own slopes on each benchmark",
+            "spread of the families' own slopes on each benchmark, for all covariates or for each",
             reading="shift",
         )
     }
@@ -49,7 +54,12 @@ class FamilyBenchmarkSlopes(Term):
     def of(cls, spec: ModelSpec) -> Self | None:
         """Return the term if benchmarks.family_slopes names covariates."""
         names = spec.benchmarks.family_slopes
-        return cls(names=names) if names else None
+        by_covariate = spec.benchmarks.family_slope_spreads == "by-covariate"
+        return cls(names=names, by_covariate=by_covariate) if names else None
+
+    @property
+    def _scale_dims(self) -> tuple[str, ...]:
+        return (BENCHMARK, FAMILY_BENCHMARK_SLOPE) if self.by_covariate else (BENCHMARK,)
 
     def coords(self, spec: ModelSpec) -> dict[str, list[Any]]:
         """Return the covariates of the slopes."""
@@ -62,7 +72,7 @@ class FamilyBenchmarkSlopes(Term):
     def parameters(self, spec: ModelSpec, design: Design) -> dict[str, Parameter]:
         """Return the spread of the slopes."""
         slot = "family_benchmark_slope_scale"
-        return {slot: Parameter(slot, (BENCHMARK,))}
+        return {slot: Parameter(slot, self._scale_dims)}
 
     def declare(self, spec: ModelSpec, design: Design) -> dict[str, Named]:
         """Add the slopes, dims (family, benchmark, family_benchmark_slope_covariate)."""
@@ -75,7 +85,7 @@ class FamilyBenchmarkSlopes(Term):
     def normal_effects(self, spec: ModelSpec, design: Design) -> tuple[NormalEffect, ...]:
         """Return the families' slopes."""
         dims = (FAMILY, BENCHMARK, FAMILY_BENCHMARK_SLOPE)
-        scale = EffectScale("family_benchmark_slope_scale", (BENCHMARK,))
+        scale = EffectScale("family_benchmark_slope_scale", self._scale_dims)
         centred = FAMILY if design.centred else None
         return (NormalEffect("family_benchmark_slope", dims, scale=scale, centred=centred),)
 

@@ -16,9 +16,8 @@ from latentscale.model.pooling import Pooling, declared_or_pooled
 from latentscale.model.priors import declare_parameters
 from latentscale.model.terms.base import Rows, Term
 
-_POOLING = Pooling(
-    "intercept", REAL, Prior("Normal", mu=0, sigma=2), Prior("HalfNormal", sigma=1.5)
-)
+INTERCEPT: str = "intercept"
+_POOLING = Pooling(INTERCEPT, REAL, Prior("Normal", mu=0, sigma=2), Prior("HalfNormal", sigma=1.5))
 """The mean as the intercept without pooling; on the logit scale 1.5 is from 50% to 82%, as far as
 benchmarks of one group commonly differ."""
 

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 import numpy as np
 import xarray as xr
 
+from latentscale.data.scores import Scores
 from latentscale.declare.kinds import TERMS
 from latentscale.declare.prior import Parameter, Prior, PriorSlot
 from latentscale.declare.spec import ModelSpec
@@ -49,6 +50,15 @@ class ModelGroup(Term):
             reading="shift",
         )
     }
+
+    def idle(self, scores: Scores) -> str | None:
+        """Return that no benchmarks share a group, where that is so."""
+        if benchmark_groups(scores.dataset):
+            return None
+        return (
+            "no group has two benchmarks or more (groups are named when the table is read, as in "
+            'benchmarks={"gpqa": Benchmark(group="science"), ...})'
+        )
 
     def known(self, table: xr.Dataset) -> dict[str, xr.DataArray]:
         """Return the index of each benchmark's group, and whether it has one; (benchmark,)."""

@@ -9,6 +9,8 @@ import numpy as np
 import xarray as xr
 from pydantic import Field
 
+from latentscale.data.covariates import CovariateTransform
+from latentscale.data.scores import Scores
 from latentscale.declare.kinds import TERMS
 from latentscale.declare.prior import Parameter, Prior, PriorSlot
 from latentscale.declare.spec import ModelSpec
@@ -16,6 +18,7 @@ from latentscale.dims import SKILL
 from latentscale.errors import SpecError
 from latentscale.maths import Maths, Named, maths_of, on_draws
 from latentscale.model.design import Design
+from latentscale.model.feasible import stated_share
 from latentscale.model.normal_effects import EffectScale, NormalEffect
 from latentscale.model.priors import (
     coordinate,
@@ -97,6 +100,15 @@ class Trend(Term):
                 f'terms, trend: the covariate "{self.covariate}" is a product; name one of its '
                 "parts."
             )
+
+    def idle(self, scores: Scores) -> str | None:
+        """Return that the covariate does not vary, where that is so."""
+        if not stated_share(self.covariate, scores):
+            return None  # refused where covariates are taken from the table
+        transform = CovariateTransform.fit(scores, [self.covariate])
+        lower, upper = (edge.get(self.covariate) for edge in (transform.lower, transform.upper))
+        same = lower is not None and lower == upper
+        return f"all models have the same {self.covariate}" if same else None
 
     def covariates(self) -> dict[str, tuple[str, ...]]:
         """Return the covariate."""

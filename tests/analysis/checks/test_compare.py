@@ -14,7 +14,7 @@ import xarray as xr
 from scipy import stats
 
 import latentscale as ls
-from latentscale.analysis.checks.compare import stacking_weights
+from latentscale.analysis.checks.compare import joint_families, stacking_weights
 from latentscale.declare import spec_from_dict
 from latentscale.posterior.convert import to_tree
 from latentscale.posterior.draws import Draws
@@ -45,6 +45,8 @@ def test_stacking_weights_of_a_mixture() -> None:
     elpd = pd.DataFrame({m: stats.norm(m, 1).logpdf(y) for m in (-2, 2)})
     assert stacking_weights(elpd)[0] == pytest.approx(0.7, abs=0.02)
     assert stacking_weights(elpd - 900)[0] == pytest.approx(0.7, abs=0.02)
+    ruled_out = pd.concat([elpd, elpd.iloc[:2] * 0 - np.inf])  # by both: it favours none
+    assert stacking_weights(ruled_out)[0] == pytest.approx(0.7, abs=0.02)
 
 
 def test_a_comparison_agrees_with_arviz(pooled_fit: Fit, rival: Fit) -> None:
@@ -154,6 +156,89 @@ def test_backtests_of_different_folds_are_refused() -> None:
         ls.studies.compare_backtests({"a": table})
     with pytest.raises(ls.DataError, match="different scores"):
         ls.studies.compare_backtests({"a": table, "b": table.assign(score=0.5)})
+
+
+def test_families_that_differ_between_tables_lose_no_score(pooled_fit: Fit, rival: Fit) -> None:
+    """A spec without families takes any: the log densities are those of the same labels."""
+    families = pooled_fit.scores.dataset["family"].values.copy()
+    families[:3] = ["zz", "zz", "yy"]
+    dataset = rival.scores.dataset.assign(family=("model", families))
+    apart = replace(rival, scores=replace(rival.scores, dataset=dataset))
+    wanted = ls.compare({"good": pooled_fit, "bad": rival}).table()
+    got = ls.compare({"good": pooled_fit, "bad": apart}).table()
+    same = [name for name in wanted if name != "difference_se"]
+    pd.testing.assert_frame_equal(got[same], wanted[same], check_exact=True)
+    assert got["difference_se"].iloc[1] > 0
+    table = backtested(1, 0.03)
+    worse = backtested(2, 0.15).assign(family=[f"g{k % 8}" for k in range(40)])
+    row = ls.studies.compare_backtests({"good": table, "bad": worse}).table().iloc[1]
+    assert row["cells"] == 40
+    assert row["difference"] == pytest.approx((worse["log_score"] - table["log_score"]).sum())
+
+
+def test_scores_of_one_family_in_any_table_are_resampled_together() -> None:
+    own = pd.DataFrame({"a": ["x", "x", "y", "z"], "b": ["p", "q", "q", "r"]})
+    assert list(joint_families(own)) == ["x", "x", "x", "z"]
+    assert list(joint_families(own[["a"]])) == ["x", "x", "y", "z"]
+
+
+def test_backtests_of_mixed_units_are_compared_in_one_unit() -> None:
+    """The spread of a benchmark's scores is that of a whole table, which may hold more models."""
+    table = backtested(1, 0.03).assign(scale="real", unit="Elo", spread=0.2)
+    table.loc[:9, ["benchmark", "unit", "spread"]] = ["c", "minutes", 3.0]
+    wider = table.assign(spread=table["spread"] * 2)
+    rows = ls.studies.compare_backtests({"a": table, "b": wider}).table()
+    assert rows["difference"].abs().max() == 0 and rows["mae_difference"].abs().max() == 0
+    wanted = table["log_score"].sum() + 30 * np.log(0.2) + 10 * np.log(3.0)
+    assert rows["elpd"].tolist() == pytest.approx([wanted] * 2)
+
+
+def test_backtests_with_missing_numbers_are_refused() -> None:
+    table = backtested(1, 0.03)
+    holed = table.assign(log_score=table["log_score"].where(table.index != 4))
+    with pytest.raises(
+        ls.DataError, match=r'"log_score" of "b" must hold a number .* row 4 has nan'
+    ):
+        ls.studies.compare_backtests({"a": table, "b": holed})
+    with pytest.raises(ls.DataError, match=r'"log_score" of "b" must hold .* row 0 has inf'):
+        ls.studies.compare_backtests({"a": table, "b": table.assign(log_score=np.inf)})
+    unscaled = table.assign(scale="real", unit="Elo", spread=0.0)
+    with pytest.raises(ls.DataError, match='"spread" of "a" must hold a number above 0'):
+        ls.studies.compare_backtests({"a": unscaled, "b": table})
+
+
+def test_exact_scores_moved_inside_by_other_items_are_refused(
+    quick_spec: ls.ModelSpec, small_scores: ls.Scores, prior_fit: Callable[..., Fit]
+) -> None:
+    exact = small_scores.dataset.copy(deep=True)
+    exact["score"].loc[{"model": small_scores.models[0], "benchmark": "alpha"}] = 1.0
+    few, many = (
+        prior_fit(quick_spec, ls.Scores(exact.assign(n_items=0 * exact["n_items"] + n)))
+        for n in (100, 1000)
+    )
+    with pytest.raises(ls.FitError, match=r"at 0.995 and 0.9995.*same n_items"):
+        ls.compare({"few": few, "many": many})
+
+
+def test_single_precision_is_the_same_score_and_a_small_time_is_another(
+    small_scores: ls.Scores, quick_spec: ls.ModelSpec, prior_fit: Callable[..., Fit]
+) -> None:
+    frame = small_scores.to_frame().drop(columns=["beta"])
+    frame["alpha"] = (1200 + 100 * frame["alpha"]).round(1)
+    frame["gamma"] = 1e-7 * (1 + frame["gamma"].round(3))
+    names = {"alpha": ls.Benchmark(scale="real"), "gamma": ls.Benchmark(scale="positive")}
+    single = frame.astype({"alpha": "float32", "delta": "float32"})
+    one, two = (
+        prior_fit(quick_spec, ls.Scores.from_frame(f, benchmarks=names)) for f in (frame, single)
+    )
+    assert len(ls.compare({"double": one, "single": two}).table()) == 2
+    rows = frame_of(one)
+    assert ls.stack({"a": one, "b": two}, rows, {"a": 1.0, "b": 1.0}).draws.sizes["model"] == 2
+    row = single.dropna().iloc[:1]
+    plain = ls.predict(one, row)
+    assert plain.conditioning is None  # nothing there is new
+    with pytest.raises(ls.DataError, match=r'"gamma": the fit has .*e-07, this row 3e-07'):
+        ls.predict(one, row.assign(gamma=3e-7))
 
 
 def frame_of(fit: Fit) -> pd.DataFrame:

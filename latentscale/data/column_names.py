@@ -1,0 +1,46 @@
+"""What names of columns say that measure no skill of their own: ranks, prices, counts, means."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_NEITHER: Final = re.compile(
+    r"\b(rank|votes?|battles?|prices?|pricing|costs?|latency|speed|throughput|tokens?|t/s"
+    r"|(pre-?)?training|data ?size|cutoff|urls?|licen[cs]e|params?|parameters|sota|runtime"
+    r"|duration|likes|downloads|quantization|hardware|architecture|commit|website)\b"
+    r"|\b(context|max)\b ?(window|size|length|output|input)"
+    r"|^\W*(age|years?|months?|days?|id|ids?|links?|sites?|types?|modes?|access|image|notes?|comments?|api|logs?|trajs?|open"
+    r"|checked|verified|submi(ssion|tted)|context|size|updated|hash|revision|precision|name"
+    r"|seeds?|steps?|epochs?|folds?|splits?|runs?|trials?|replicates?|repeats?|clusters?|index"
+    r"|level 0|unnamed: \d+|rows?|row (number|index)|positions?|places?|ranking|order|nr|no"
+    r"|n|counts?|samples|tiers?|line)\W*$"
+    r"|^\W*(num|(total )?(number|count) of)\b"
+    r"|[$€]|^#|排名|价格|速度|上下文|序号",
+    re.IGNORECASE,
+)
+"""Columns of numbers that measure no skill: prices, speeds, ranks, counts, settings."""
+_AGGREGATE: Final = re.compile(
+    r"(global |overall |weighted |macro |micro )?(average|avg|mean)( score| accuracy| win rate)?"
+    r"|(score|accuracy|win rate) (average|avg|mean)"
+    r"|(overall|total|aggregate|combined|composite)( score| accuracy)?|.*(?<![a-z])index"
+    r"|综合(得分|分)?|总分|平均(分)?",
+    re.IGNORECASE,
+)
+"""Means and indices of the table's other columns."""
+
+
+def is_neither(name: str) -> bool:
+    """Return whether a column's name speaks of prices, speeds, ranks, counts or settings."""
+    return bool(_NEITHER.search(name.replace("_", " ")))
+
+
+def is_aggregate(name: str) -> bool:
+    """Return whether a column is named as a mean or index of others."""
+    words = re.sub(r"\W+", " ", without_brackets(name).replace("_", " "))
+    return bool(_AGGREGATE.fullmatch(words.strip()))
+
+
+def without_brackets(name: str) -> str:
+    """Return a column's name without brackets round its unit: "Params (B)" is "Params B"."""
+    return re.sub(r"[()\[\]]", " ", name)

@@ -1,0 +1,213 @@
+"""Rewritten graphs on disk, so that a later process need not rewrite what an earlier one did.
+
+PyTensor's rewriting takes most of the time before the first draw once machine code is on disk.
+What it leaves of a model depends on the model's structure, on the libraries and on this package's
+own code: a file holds all three beside the graphs, and counts only where all are the same. The
+table is not in it: graphs take data as arguments.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle  # noqa: TID251  # a cache beside numba's, which is pickled too; fits never are
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from latentscale.engine.graphs import Graph
+from latentscale.errors import FitError
+from latentscale.files import replacing
+
+_OWN = ("latentscale", "numpy", "pymc", "pytensor")
+"""Packages whose classes and functions a file may name; their versions, or code, are in it.
+
+What others define, such as a noise in a notebook, may change under the same name.
+"""
+_BUILT_IN = ("slice",)  # what such classes need of Python's own
+_LIBRARIES = ("numba", "numpy", "pymc", "pytensor")
+_DIGEST = 64  # characters of a SHA-256 in hexadecimal, before the pickled part of a file
+
+
+@dataclass(frozen=True)
+class Rewritten:
+    """A function's graph after PyTensor's rewriting.
+
+    Attributes
+    ----------
+    inputs
+        Types of its inputs: first those of the call, then the model's data.
+    constants
+        Types and values of its constants.
+    steps
+        Operations in order: each with where its inputs come from and the types of its outputs.
+    outputs
+        Where its outputs come from.
+    data
+        Places of its data among the inputs of the model's `Graph`.
+    """
+
+    inputs: tuple[Any, ...]
+    constants: tuple[tuple[Any, Any], ...]
+    steps: tuple[tuple[Any, tuple[tuple[int, int], ...], tuple[Any, ...]], ...]
+    outputs: tuple[tuple[int, int], ...]
+    data: tuple[int, ...]
+
+
+_INPUT, _CONSTANT = -1, -2  # where an input comes from, beside the numbers of steps
+
+
+def rewritten(function_graph: Any, data: tuple[int, ...]) -> Rewritten:
+    """Return a graph without the variables that hold a model's data.
+
+    Parameters
+    ----------
+    function_graph
+        PyTensor's ``FunctionGraph`` after rewriting.
+    data
+        Places of its data among the inputs of the model's `Graph`.
+    """
+    from pytensor.graph.basic import Constant
+
+    place = {variable: (_INPUT, i) for i, variable in enumerate(function_graph.inputs)}
+    constants: list[tuple[Any, Any]] = []
+
+    def of(variable: Any) -> tuple[int, int]:
+        if variable not in place:
+            if not isinstance(variable, Constant):
+                raise TypeError(f"{variable!r} is neither an input, a constant nor an output.")
+            place[variable] = (_CONSTANT, len(constants))
+            constants.append((variable.type, variable.data))
+        return place[variable]
+
+    steps = []
+    for number, node in enumerate(function_graph.toposort()):
+        places = tuple(of(variable) for variable in node.inputs)
+        steps.append((node.op, places, tuple(variable.type for variable in node.outputs)))
+        place |= {variable: (number, i) for i, variable in enumerate(node.outputs)}
+    types = tuple(variable.type for variable in function_graph.inputs)
+    outputs = tuple(of(variable) for variable in function_graph.outputs)
+    return Rewritten(types, tuple(constants), tuple(steps), outputs, data)
+
+
+def function_graph_of(kept: Rewritten) -> Any:
+    """Return PyTensor's ``FunctionGraph`` of a rewritten graph, on variables of its own."""
+    from pytensor.graph.basic import Apply
+    from pytensor.graph.fg import FunctionGraph
+
+    inputs = [kind() for kind in kept.inputs]
+    known = {(_INPUT, i): variable for i, variable in enumerate(inputs)}
+    known |= {
+        (_CONSTANT, i): kind.make_constant(data) for i, (kind, data) in enumerate(kept.constants)
+    }
+    for number, (op, places, kinds) in enumerate(kept.steps):
+        node: Apply[Any] = Apply(op, [known[place] for place in places], [kind() for kind in kinds])
+        known |= {(number, i): variable for i, variable in enumerate(node.outputs)}
+    return FunctionGraph(inputs, [known[place] for place in kept.outputs], clone=False)
+
+
+def read_rewritten(graph: Graph, settings: tuple[Any, ...]) -> list[Rewritten] | None:
+    """Return the rewritten graphs that were kept of models of this structure, or None.
+
+    Parameters
+    ----------
+    graph
+        The structure.
+    settings
+        What else decided how it was rewritten.
+    """
+    with suppress(Exception):  # whatever is wrong with a file: it is made again
+        content = _path(graph).read_bytes()
+        digest, pickled = content[:_DIGEST], content[_DIGEST:]
+        if sha256(pickled).hexdigest().encode() == digest:
+            about, structure, kept = _Unpickler(io.BytesIO(pickled)).load()
+            if about == (*_surroundings(), settings) and structure == _structure(graph):
+                return list(kept)
+    return None
+
+
+def keep_rewritten(
+    graph: Graph,
+    settings: tuple[Any, ...],
+    function_graphs: Sequence[Any],
+    data: Sequence[tuple[int, ...]],
+) -> None:
+    """Keep rewritten graphs on disk, beside PyTensor's machine code.
+
+    Nothing is kept where classes of other packages take part, or where the disk does not allow it.
+
+    Parameters
+    ----------
+    graph, settings
+        As for `read_rewritten`.
+    function_graphs
+        PyTensor's graphs after rewriting, one a function.
+    data
+        For each, the places of its data among the inputs of the model's `Graph`.
+    """
+    with suppress(Exception):  # a later process is slower, and that is all
+        buffer = io.BytesIO()
+        about = (*_surroundings(), settings)
+        kept = [rewritten(one, its) for one, its in zip(function_graphs, data, strict=True)]
+        _Pickler(buffer).dump((about, _structure(graph), tuple(kept)))
+        pickled, path = buffer.getvalue(), _path(graph)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path, FitError) as aside:
+            aside.write_bytes(sha256(pickled).hexdigest().encode() + pickled)
+
+
+def _structure(graph: Graph) -> tuple[Any, ...]:
+    return graph.signature, graph.excess, graph.transforms, graph.kept
+
+
+def _path(graph: Graph) -> Path:
+    """Return where graphs of a structure are kept; equal structures share a file."""
+    from pytensor.configdefaults import config
+
+    text = repr((_as_text(graph.signature), graph.excess, graph.transforms, graph.kept))
+    return Path(config.base_compiledir) / "latentscale" / sha256(text.encode()).hexdigest()[:32]
+
+
+def _as_text(part: Any) -> Any:
+    if isinstance(part, tuple):
+        return tuple(_as_text(inner) for inner in part)
+    return part if isinstance(part, str | int | bytes | None) else f"{type(part).__name__} {part}"
+
+
+@cache
+def _surroundings() -> tuple[Any, ...]:
+    """Return what rewriting depends on beside the model: libraries, their settings, this code."""
+    from pytensor.configdefaults import config
+
+    package = Path(__file__).parent.parent
+    files = [*package.glob("*.py"), *(package / "engine").rglob("*.py")]
+    files += (package / "model").rglob("*.py")
+    code = sha256(b"".join(path.read_bytes() for path in sorted(files))).hexdigest()
+    settings = (config.optimizer, config.optimizer_including, config.optimizer_excluding)
+    versions = tuple(version(library) for library in _LIBRARIES)
+    return sys.version, versions, code, config.get_config_hash(), *settings
+
+
+def _checked(module: str, name: str) -> None:
+    written_by_users = module.startswith("pymc.distributions.custom")
+    own = module.split(".")[0] in _OWN and not written_by_users
+    if not own and not (module == "builtins" and name in _BUILT_IN):
+        raise pickle.PicklingError(f"{module}.{name} is not of a package whose version is kept.")
+
+
+class _Pickler(pickle.Pickler):
+    def reducer_override(self, obj: Any) -> Any:
+        if isinstance(obj, type) or hasattr(obj, "__qualname__"):
+            _checked(str(obj.__module__), str(obj.__qualname__))
+        return NotImplemented
+
+
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        _checked(module, name)
+        return super().find_class(module, name)

@@ -1,0 +1,99 @@
+"""Which parts of a spec a table has the data for: the others are left out, and said."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any, Final
+
+from latentscale.data.covariates import features_in_use
+from latentscale.data.scores import Scores
+from latentscale.declare.spec import ModelSpec
+from latentscale.dims import BENCHMARK
+from latentscale.errors import FitWarning, listed
+
+USES_COVARIATES: Final = (
+    "covariates",
+    "family.slopes",
+    "benchmarks.slopes",
+    "benchmarks.family_slopes",
+    "benchmarks.precision_covariates",
+    "benchmarks.instruct.slopes",
+)
+"""Fields of a spec that name covariates."""
+
+
+LEAST_SHARE: Final = 0.5
+"""Share of the models that must state an optional covariate: those that do not are left out of a
+fit that has it, and with fewer that would be most of the table."""
+
+
+def feasible(spec: ModelSpec, scores: Scores) -> ModelSpec:
+    """Return a spec without what a table has no data for; warn of what is left out.
+
+    Left out are covariates that the spec calls optional and fewer than half of the models with a
+    score state, with the terms that use them, and terms that have no effect on the table, such as
+    effects on groups of benchmarks where no benchmarks share a group. Any other covariate that a
+    table does not have is an error where the covariates are taken from it.
+
+    Parameters
+    ----------
+    spec, scores
+        The model and the table.
+
+    Warns
+    -----
+    FitWarning
+        Once, with all that is left out.
+    """
+    gone = [
+        name
+        for name in spec.covariates
+        if name in spec.optional and stated_share(name, scores) < LEAST_SHARE
+    ]
+    terms: tuple[Any, ...] = spec.terms  # records of `latentscale.model.terms.base.Term`
+    idle = {term.kind: term.idle(scores) for term in terms if not set(used(term)) & set(gone)}
+    left = [term for term in terms if not set(used(term)) & set(gone) and not idle[term.kind]]
+    if not gone and len(left) == len(terms):
+        return spec
+    reasons = [f"fewer than half of the models state {listed(gone, 10)}"] if gone else []
+    reasons += [reason for reason in idle.values() if reason]
+    dropped = [f"the covariate {name}" for name in gone]
+    dropped += [f"the term {term.kind}" for term in terms if term not in left]
+    warnings.warn(
+        f'"{spec.name}" is fitted without {" and ".join(dropped)}: {"; ".join(reasons)}.',
+        FitWarning,
+        stacklevel=3,
+    )
+    changes = without_covariates(spec, gone)
+    reduced = spec.with_(changes | {"terms": [term.model_dump() for term in left]})
+    fresh = set(reduced.unused_priors()) - set(spec.unused_priors())
+    kept = {name: prior for name, prior in spec.priors.items() if name not in fresh}
+    return reduced.model_copy(update={"priors": kept}) if fresh else reduced
+
+
+def without_covariates(spec: ModelSpec, gone: Sequence[str]) -> dict[str, Any]:
+    """Return the fields of a spec that name some covariates, without these, for `spec.with_`."""
+    changes: dict[str, Any] = {}
+    for path in USES_COVARIATES:
+        value: Any = spec
+        for name in path.split("."):
+            value = getattr(value, name)
+        kept = [name for name in value if name not in gone]
+        if len(kept) < len(value):
+            changes[path] = kept
+    return changes
+
+
+def used(term: Any) -> tuple[str, ...]:
+    """Return the covariates that a term uses, each once."""
+    own = [name for names in term.covariates().values() for name in names]
+    return tuple(dict.fromkeys([*own, *filter(None, [getattr(term, "covariate", None)])]))
+
+
+def stated_share(covariate: str, scores: Scores) -> float:
+    """Return the share of models with a score that state the features that a covariate needs."""
+    table = scores.dataset
+    scored = table["score"].notnull().any(BENCHMARK).values
+    given = [kind.given(table)[scored].mean() for kind in features_in_use(table, [covariate])]
+    return float(min(given, default=1.0)) if scored.any() else 0.0
