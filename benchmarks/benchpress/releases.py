@@ -21,11 +21,12 @@ import pandas as pd
 import latentscale as ls
 from benchmarks.benchpress.factorise import completed
 from benchmarks.benchpress.run import SHARED, units
+from benchmarks.common.by_model import forecast_by_model
 from benchmarks.common.clusters import shown
 from benchmarks.common.dated import before_and_after
 from benchmarks.common.markdown import markdown
 from benchmarks.common.provenance import provenance
-from latentscale.analysis.backtest import forecast_fold, training_scores
+from latentscale.analysis.backtest import training_scores
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError
 from latentscale.files import replacing
@@ -45,12 +46,16 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=200)
     parser.add_argument("--tune", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=1e6, help="then stop, to go on later")
     options = parser.parse_args()
     if not SHARED.is_dir():
         raise SystemExit(f"{SHARED} is not there: the study reads the public table in place.")
     runs = HERE / "runs" / f"releases-{options.tune}+{options.draws}-{options.seed}"
     runs.mkdir(parents=True, exist_ok=True)
     tables = {cut: forecasts(cut, runs, options) for cut in options.cuts}
+    if any(len(by_count) < 2 for by_count in tables.values()):
+        print("Not all is there: run the command again.")
+        return
     (HERE / "RELEASES.md").write_text(report(tables, options), encoding="utf-8")
 
 
@@ -71,8 +76,11 @@ def forecasts(cut: str, runs: Path, options: argparse.Namespace) -> dict[int, pd
     for count, fold in folds.items():
         file = runs / f"{cut}-{count}.csv"
         if not file.exists():
-            few = ls.FewShot(degenerate="warn")
-            table = forecast_fold(ls.load(path), scores, fold, seed=options.seed, few_shot=few)
+            kept = runs / f"{cut}-{count}"
+            fit = ls.load(path)
+            table = forecast_by_model(fit, scores, fold, kept, options.seed, options.minutes)
+            if table is None:
+                break
             if count:
                 table = table.merge(completions(scores, fold, options.seed))
             with replacing(file, DataError) as fresh:

@@ -20,10 +20,11 @@ from pathlib import Path
 import pandas as pd
 
 import latentscale as ls
+from benchmarks.common.by_model import forecast_by_model
 from benchmarks.common.dated import before_and_after
 from benchmarks.epoch.baselines import baseline_table
 from benchmarks.epoch.report import write_report
-from latentscale.analysis.backtest import forecast_fold, training_scores
+from latentscale.analysis.backtest import training_scores
 from latentscale.data.scores import Scores
 from latentscale.declare import ModelSpec
 
@@ -73,6 +74,7 @@ def main() -> None:
     parser.add_argument("--tune", type=int, default=200)
     parser.add_argument("--depth", type=int, default=7, help="of NUTS's trees at most")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=1e6, help="then stop, to go on later")
     parser.add_argument("--report", action="store_true", help="write EPOCH.md, fit nothing")
     parser.add_argument("--given", action="store_true", help="forecast with three given as well")
     options = parser.parse_args()
@@ -95,8 +97,10 @@ def main() -> None:
             baseline_table(scores, one).to_csv(baselines, index=False)
         if not path.exists():
             began = time.time()
-            few = ls.FewShot(degenerate="warn")
-            table = forecast_fold(fit, scores, one, seed=options.seed, few_shot=few)
+            kept = runs / f"{options.cut}-{count}"
+            table = forecast_by_model(fit, scores, one, kept, options.seed, options.minutes)
+            if table is None:
+                return
             table.to_csv(path, index=False)
             print(f"forecast in {time.time() - began:.0f} s", flush=True)
         print(options.variant, options.cut, count, _line(pd.read_csv(path), scores), flush=True)

@@ -113,3 +113,10 @@ def held_fit(small_scores, prior_fit, one_skill, with_posterior, repeated, fixed
     levels = xr.DataArray([0.2, -0.3, 0.1, -0.6], dims="benchmark")
     calm["intercept"] = (calm["intercept"] * 0 + levels).transpose(*calm["intercept"].dims)
     return repeated(with_posterior(fit, calm))
+
+
+@pytest.fixture(autouse=True)
+def parameters_held(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hold what models share where draws repeat one value, which is no posterior to move in."""
+    if "held_fit" in request.fixturenames:
+        monkeypatch.setattr("latentscale.analysis.forecasts.condition.shifts_for", lambda *_: None)

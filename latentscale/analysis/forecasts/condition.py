@@ -2,14 +2,16 @@
 
 The target is p(parameters, latents | fitted scores, new scores). Posterior draws are weighted by
 the likelihood of the new scores with the latents they bear on integrated out, and those latents
-are drawn anew on every draw. What all families share is only weighted, never moved: where the
-weights are degenerate nothing here can help, and the rows have to be fitted.
+are drawn anew on every draw. Effects that all models share (intercepts, trends, levels of families)
+move along a few directions where weights alone leave too few draws (`shifts`). Loadings, precisions
+and spreads are only weighted: where the weights are degenerate all the same, the rows have to be
+fitted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +19,7 @@ import xarray as xr
 
 from latentscale.analysis.forecasts.candidates import from_fit, from_mode
 from latentscale.analysis.forecasts.few_shot import IMPORTANCE, SAMPLER, Conditioning, FewShot
-from latentscale.analysis.forecasts.groups import Group, family_groups
+from latentscale.analysis.forecasts.groups import Group, family_groups, joined_group
 from latentscale.analysis.forecasts.groups_in_blocks import (
     GroupInBlocks,
     Maker,
@@ -25,10 +27,17 @@ from latentscale.analysis.forecasts.groups_in_blocks import (
     numbers_of_a_draw,
 )
 from latentscale.analysis.forecasts.latents import latent_count
+from latentscale.analysis.forecasts.moves import SHIFT
 from latentscale.analysis.forecasts.new_scores import new_scores
-from latentscale.analysis.forecasts.weights import DrawWeights, refuse_degenerate, weigh
+from latentscale.analysis.forecasts.shifts import Shifts, shifts_for
+from latentscale.analysis.forecasts.weights import (
+    DrawWeights,
+    refuse_degenerate,
+    smoothed,
+    weigh,
+)
 from latentscale.analysis.tools.memory import refuse_too_many_given
-from latentscale.dims import SAMPLE
+from latentscale.dims import MODEL, SAMPLE
 from latentscale.errors import FitError
 from latentscale.numerics.psis import k_limit
 from latentscale.numerics.resampling import resampled
@@ -39,6 +48,10 @@ from latentscale.posterior.pairing import ORIGIN
 _MOST_NUMBERS = 3e7
 # Fewest posterior draws kept where matrices are large.
 _FEWEST_DRAWS = 100
+
+
+Way = tuple[DrawWeights, Shifts | None]
+"""Weights of posterior draws, and the shifts of what all models share, if there are any."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +66,14 @@ class LatentsGivenScores:
         Terms of the families that the scores bear on, one dataset a group of families.
     residuals
         Effects by model of the models that the scores bear on, likewise.
+    shared
+        Variables of the posterior draws that the scores moved, which take their place.
     """
 
     report: Conditioning
     terms: tuple[xr.Dataset, ...]
     residuals: tuple[xr.Dataset, ...]
+    shared: xr.Dataset
 
 
 def condition(
@@ -74,8 +90,9 @@ def condition(
     sample size of that is too low, latents are proposed from a Gaussian at their mode, the
     posterior draws are weighted by the estimated likelihood of the new scores, and Metropolis
     steps follow: at first for those latents alone that the fit does not have, given the new
-    scores; where that does not do, for all latents of the families, given old and new scores.
-    The weights of the posterior draws are Pareto-smoothed.
+    scores; where that does not do, also for shifts of the effects that all models share, or for
+    all latents of the families, given old and new scores. The weights of the posterior draws are
+    Pareto-smoothed.
 
     Parameters
     ----------
@@ -123,15 +140,49 @@ def condition(
     kept = _draws_within_memory(fit, draws, groups, few_shot)
     # Within a problem draws are counted by place; `kept` leads back to the posterior's.
     spread = draws.isel({SAMPLE: kept}).drop_vars(list(ORIGIN), errors="ignore")
-    weights = _weights(fit, spread, groups, few_shot, rng)
+    ways = _weights(fit, spread, groups, few_shot, rng)
     count = int(fresh.sum())
+    for number, (weights, shifts) in enumerate(ways):
+        chosen = resampled(weights.weight, rng)
+        drawn = [candidates.draw(chosen, few_shot.steps, rng) for candidates in weights.groups]
+        if shifts is not None:
+            weights, again = _corrected(weights, shifts, chosen, drawn[0][2], rng)
+            chosen = chosen[again]
+            drawn = [tuple(_at(part, again) for part in parts) for parts in drawn]  # type: ignore[misc]
+        if all(weights.ess >= other.ess for other, _ in ways[number + 1 :]):
+            break
     refuse_degenerate(weights, count, len(kept), few_shot)
-    chosen = resampled(weights.weight, rng)
-    drawn = [candidates.draw(chosen, few_shot.steps, rng) for candidates in weights.groups]
-    terms = tuple(mine for mine, _ in drawn)
-    residuals = tuple(own for _, own in drawn if own.data_vars)
+    terms = tuple(mine for mine, _, _ in drawn)
+    residuals = tuple(own for _, own, _ in drawn if own.data_vars)
+    shared = drawn[0][2].drop_vars(SHIFT, errors="ignore")
     report = Conditioning(weights.method, count, weights.ess, weights.pareto_k, kept[chosen])
-    return LatentsGivenScores(report, terms, residuals)
+    return LatentsGivenScores(report, terms, residuals, shared)
+
+
+def _corrected(
+    weights: DrawWeights,
+    shifts: Shifts,
+    chosen: npt.NDArray[np.int64],
+    shared: xr.Dataset,
+    rng: np.random.Generator,
+) -> tuple[DrawWeights, npt.NDArray[np.int64]]:
+    """Return what is left of the draws when chosen ones are weighed for the shifts' true density.
+
+    With the places of the chosen draws that stay, which may repeat.
+    """
+    log_weight = shifts.log_correction(chosen, shared[SHIFT].transpose(SAMPLE, SHIFT).values)
+    weight, pareto_k = smoothed(log_weight)
+    left = 1 / float(np.sum(weight**2)) / len(weight)
+    both = replace(
+        weights,
+        ess=max(weights.ess * left, 1.0),
+        pareto_k=float(np.fmax(weights.pareto_k, pareto_k)),
+    )
+    return both, resampled(weight, rng)
+
+
+def _at(drawn: xr.Dataset, places: npt.NDArray[np.int64]) -> xr.Dataset:
+    return drawn.isel({SAMPLE: places}, missing_dims="ignore")
 
 
 def _weights(
@@ -140,31 +191,61 @@ def _weights(
     groups: Sequence[Group],
     few_shot: FewShot,
     rng: np.random.Generator,
-) -> DrawWeights:
-    """Return the weights of the first way that leaves enough draws, or of the last.
+) -> list[Way]:
+    """Return the first way that leaves enough draws, or all ways that were tried, best first.
 
     Latents that the fit has are part of its draws. Holding them there spares a problem of all
-    scores of their families, and is exact as far as the weights are good. Where they are not, all
-    latents of the families move; the larger effective sample size of the two is then taken, for
-    with many latents the estimated likelihoods are rough themselves.
+    scores of their families, and is exact as far as the weights are good. Where they are not,
+    effects that all models share are shifted along with the new models' latents. Where there can
+    be no shifts, or scores are of fitted models, all latents of the families move. They go by
+    their effective sample size, for with many latents the estimated likelihoods are rough
+    themselves.
     """
     count = draws.sizes[SAMPLE]
-    enough = min(few_shot.min_ess, count / 4)
+    least = min(few_shot.min_ess, count / 4)
 
     def weighed(problems: Sequence[GroupInBlocks], make: Maker, method: str) -> DrawWeights:
         return weigh([one.candidates(make, few_shot, rng) for one in problems], method)
 
+    def enough(weights: DrawWeights) -> bool:
+        return weights.ess >= least and not weights.pareto_k > k_limit(count)
+
     if few_shot.sampler_only:
-        return weighed(groups_in_blocks(fit, draws, groups, rng), from_mode, SAMPLER)
+        return [(weighed(groups_in_blocks(fit, draws, groups, rng), from_mode, SAMPLER), None)]
     held = groups_in_blocks(fit, draws, groups, rng, hold=True)
     for make, method in ((from_fit, IMPORTANCE), (from_mode, SAMPLER)):
         weights = weighed(held, make, method)
-        if weights.ess >= enough and not weights.pareto_k > k_limit(count):
-            return weights
-    if not any(group.has_fitted_latents(fit) for group in groups):
-        return weights
-    moved = weighed(groups_in_blocks(fit, draws, groups, rng), from_mode, SAMPLER)
-    return max(weights, moved, key=lambda way: way.ess)
+        if enough(weights):
+            return [(weights, None)]
+    shifted = _shifted(fit, draws, groups, few_shot, rng)
+    ways: list[Way] = [(weights, None), *shifted]
+    rows = [group.of_new_scores().rows for group in groups]
+    latents = any(group.has_fitted_latents(fit) for group in groups)
+    fitted = any(bool(np.isin(of[MODEL].values, fit.scores.models).any()) for of in rows)
+    if latents and (not shifted or (fitted and not enough(shifted[0][0]))):
+        moved = groups_in_blocks(fit, draws, groups, rng)
+        ways.append((weighed(moved, from_mode, SAMPLER), None))
+    return sorted(ways, key=lambda way: -way[0].ess)
+
+
+def _shifted(
+    fit: Fit,
+    draws: xr.Dataset,
+    groups: Sequence[Group],
+    few_shot: FewShot,
+    rng: np.random.Generator,
+) -> list[Way]:
+    """Return the weights of shifted draws, with the shifts; none where there can be none."""
+    if draws.sizes[SAMPLE] == 1 or not fit.is_posterior:
+        return []
+    together = joined_group([group.of_new_scores() for group in groups])
+    shifts = shifts_for(fit, draws, together)
+    if shifts is None:
+        return []
+    (problem,) = groups_in_blocks(
+        fit, shifts.centred, [together], rng, hold=True, moves=shifts.moves
+    )
+    return [(weigh([problem.candidates(from_mode, few_shot, rng)], SAMPLER), shifts)]
 
 
 def _draws_within_memory(

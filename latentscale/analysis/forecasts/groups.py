@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -93,6 +94,36 @@ def family_groups(fit: Fit, planned: xr.Dataset, is_new: xr.DataArray) -> list[G
         _group(fit, planned, is_new, {f: g for f, g in lineage_of.items() if shared[f] == key})
         for key in keys
     ]
+
+
+def joined_group(groups: Sequence[Group]) -> Group:
+    """Return groups of new scores as one."""
+    return Group(
+        rows=xr.concat([group.rows for group in groups], dim=MODEL),
+        fitted={f: g for group in groups for f, g in group.fitted.items()},
+        new={f: g for group in groups for f, g in group.new.items()},
+        model_of_cell=[name for group in groups for name in group.model_of_cell],
+        benchmark_of_cell=[name for group in groups for name in group.benchmark_of_cell],
+        score=np.concatenate([group.score for group in groups]),
+        is_new=np.concatenate([group.is_new for group in groups]),
+    )
+
+
+def fitted_group(fit: Fit) -> Group:
+    """Return all fitted models and scores as one group."""
+    data = fit.scores.dataset
+    table = data["score"].transpose(MODEL, BENCHMARK)
+    models, benchmarks, scores = _observed(table, fit.scores.item_counts, is_bounded(data))
+    pairs = zip(data[FAMILY].values, data[LINEAGE].values, strict=True)
+    return Group(
+        rows=data,
+        fitted={str(family): str(lineage) for family, lineage in pairs},
+        new={},
+        model_of_cell=models,
+        benchmark_of_cell=benchmarks,
+        score=np.array(scores, dtype=float),
+        is_new=np.zeros(len(scores), bool),
+    )
 
 
 def _group(

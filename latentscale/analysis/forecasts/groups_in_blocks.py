@@ -67,6 +67,8 @@ class GroupInBlocks:
         Whether latents that the fit has stay where it has them.
     keep
         Whether problems and candidates are kept once they are made.
+    moves
+        Changes of what all models share, dims (sample, shift, ...), a latent each.
     """
 
     fit: Fit
@@ -76,6 +78,7 @@ class GroupInBlocks:
     blocks: Sequence[slice]
     hold: bool
     keep: bool
+    moves: xr.Dataset = field(default_factory=xr.Dataset)
     _kept: dict[int, LocalProblem] = field(default_factory=dict, repr=False)
 
     def problem(self, number: int) -> LocalProblem:
@@ -85,7 +88,10 @@ class GroupInBlocks:
         here = {SAMPLE: self.blocks[number]}
         noise = self.noise_of_models.isel(here, missing_dims="ignore")
         draws = self.draws.isel(here)
-        problem_here = local_problem(self.fit, draws, self.group, noise, hold=self.hold)
+        moves = self.moves.isel(here, missing_dims="ignore")
+        problem_here = local_problem(
+            self.fit, draws, self.group, noise, hold=self.hold, moves=moves
+        )
         if self.keep:
             self._kept[number] = problem_here
         return problem_here
@@ -134,8 +140,8 @@ class GroupCandidates:
 
     def draw(
         self, chosen: npt.NDArray[np.int64], steps: int, rng: np.random.Generator
-    ) -> tuple[xr.Dataset, xr.Dataset]:
-        """Return family terms and effects by model, drawn on chosen posterior draws.
+    ) -> tuple[xr.Dataset, xr.Dataset, xr.Dataset]:
+        """Return family terms, effects by model and what moved of all, on chosen draws.
 
         Parameters
         ----------
@@ -146,7 +152,7 @@ class GroupCandidates:
         rng
             Source of random numbers.
         """
-        terms, residuals = [], []
+        drawn: list[tuple[xr.Dataset, xr.Dataset, xr.Dataset]] = []
         for number, block in enumerate(self.blocks):
             here = chosen[(chosen >= block.start) & (chosen < block.stop)] - block.start
             if not len(here):
@@ -155,10 +161,9 @@ class GroupCandidates:
             # A draw of much weight is chosen often: its copies take no more memory than the block.
             for some in parts(len(here), 1, block.stop - block.start):
                 z = latents_of(candidates, here[some], steps, rng)
-                mine, own = candidates.problem.terms(here[some], z)
-                terms.append(mine)
-                residuals.append(own)
-        return _joined(terms), _joined(residuals)
+                drawn.append(candidates.problem.terms(here[some], z))
+        terms, residuals, shared = (_joined(blocks) for blocks in zip(*drawn, strict=True))
+        return terms, residuals, shared
 
 
 def groups_in_blocks(
@@ -168,6 +173,7 @@ def groups_in_blocks(
     rng: np.random.Generator,
     *,
     hold: bool = False,
+    moves: xr.Dataset | None = None,
 ) -> list[GroupInBlocks]:
     """Return the groups' problems, in blocks of draws.
 
@@ -184,6 +190,8 @@ def groups_in_blocks(
     hold
         Whether latents that the fit has stay where it has them; then new scores alone bear on the
         others.
+    moves
+        Changes of what all models share, dims (sample, shift, ...); with one group alone.
     """
     if hold:
         groups = [group.of_new_scores() for group in groups]
@@ -199,6 +207,7 @@ def groups_in_blocks(
             blocks=tuple(parts(count, width, _BLOCK)),
             hold=hold,
             keep=keep,
+            moves=xr.Dataset() if moves is None else moves,
         )
         for group, width in zip(groups, widths, strict=True)
     ]

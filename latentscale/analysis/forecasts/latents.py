@@ -9,13 +9,14 @@ independent, once a posterior draw.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
 from latentscale.analysis.forecasts.groups import Group
+from latentscale.analysis.forecasts.moves import SHIFT, moved_by
 from latentscale.data.scaling import sampling_of, usual_sampling
 from latentscale.declare.likelihood import Noise
 from latentscale.dims import BENCHMARK, CELL, FAMILY, LINEAGE, MODEL, SAMPLE, SKILL
@@ -67,6 +68,9 @@ class LocalProblem:
     noise_of_models
         Effects on the precision, by variable, dims (sample, model): the fit's, or a draw from
         their population for new models. They belong to the posterior draw, not to the latents.
+    moves
+        Changes of what all models share, by variable, dims (sample, shift, ...): the last latents
+        of z, which stand for no family or model. Empty without any.
     """
 
     fit: Fit
@@ -84,6 +88,7 @@ class LocalProblem:
     phi: xr.DataArray
     noise: Noise
     noise_of_models: xr.Dataset
+    moves: xr.Dataset = field(default_factory=xr.Dataset)
 
     def eta(self, z: Floats) -> Floats:
         """Return the linear predictor at the cells, (..., sample, cell) for z (..., latent)."""
@@ -136,10 +141,15 @@ class LocalProblem:
             phi=chosen(self.phi),
             noise=self.noise.mapped(chosen),
             noise_of_models=_at_samples(self.noise_of_models, index),
+            moves=_at_samples(self.moves, index),
         )
 
-    def terms(self, index: npt.NDArray[np.int64], z: Floats) -> tuple[xr.Dataset, xr.Dataset]:
-        """Return family terms and effects by model, dims (sample, ...), of latents on chosen draws.
+    def terms(
+        self, index: npt.NDArray[np.int64], z: Floats
+    ) -> tuple[xr.Dataset, xr.Dataset, xr.Dataset]:
+        """Return family terms, effects by model and what was moved of all models, on chosen draws.
+
+        Dims (sample, ...); the last also holds the shifts, (sample, shift).
 
         Parameters
         ----------
@@ -149,15 +159,20 @@ class LocalProblem:
             Latents, shape (len(index), latent).
         """
         draws = _at_samples(self.draws, index)
+        own_latents = int(self.free.sum())
+        shared = moved_by(draws, _at_samples(self.moves, index), z[:, own_latents:])
+        draws = draws.assign(shared.data_vars)
         start = _unpack(self.template, self.fitted[index])
         moved = self.fitted[index]
-        moved[:, self.free] = z  # a copy, as the index is one of numbers
+        moved[:, self.free] = z[:, :own_latents]  # a copy, as the index is one of numbers
         raw = _unpack(self.template, moved)
         terms = _terms(self.fit, draws, self.group, raw, start)
         own = model_effects_of_raw(self.fit.spec, draws, raw)
         if self.noise_of_models.data_vars:  # without one there are no samples to choose from
             own = own.assign(_at_samples(self.noise_of_models, index).data_vars)
-        return terms, own
+        if shared.data_vars:
+            shared = shared.assign({SHIFT: ((SAMPLE, SHIFT), z[:, own_latents:])})
+        return terms, own, shared
 
 
 def latent_count(fit: Fit, draws: xr.Dataset, group: Group) -> int:
@@ -166,7 +181,13 @@ def latent_count(fit: Fit, draws: xr.Dataset, group: Group) -> int:
 
 
 def local_problem(
-    fit: Fit, draws: xr.Dataset, group: Group, noise_of_models: xr.Dataset, *, hold: bool = False
+    fit: Fit,
+    draws: xr.Dataset,
+    group: Group,
+    noise_of_models: xr.Dataset,
+    *,
+    hold: bool = False,
+    moves: xr.Dataset | None = None,
 ) -> LocalProblem:
     """Return a group's latents and likelihood on posterior draws.
 
@@ -182,7 +203,10 @@ def local_problem(
         From `draw_noise_of_models`, on the same draws.
     hold
         Whether latents that the fit has stay where it has them.
+    moves
+        Changes of what all models share, dims (sample, shift, ...), a latent each.
     """
+    moves = xr.Dataset() if moves is None else moves
     template, known = _template(fit, draws, group)
     free = ~known if hold else np.ones_like(known)
     fitted = _start(fit, draws, group, template)
@@ -195,6 +219,14 @@ def local_problem(
     evaluation = _evaluated(fit, draws, group, base, begin, noise_of_models)
     offset = _cell_eta(evaluation, group)
     matrix = _matrix(group, len(fitted), template, base, free, lambda raw: at(raw) - offset)
+    shifts = moves.sizes.get(SHIFT, 0)
+    for place in range(shifts):
+        unit = np.eye(shifts)[[place] * len(fitted)]
+        there = draws.assign(moved_by(draws, moves, unit).data_vars)
+        evaluated = _evaluated(fit, there, group, base, begin, noise_of_models)
+        column = _cell_eta(evaluated, group) - offset
+        matrix = np.concatenate([matrix, column[..., None]], axis=2)
+    none = np.zeros(shifts, bool)
     here = _cells(group.benchmark_of_cell)
     at_cells = {
         name: value.sel({BENCHMARK: here}).drop_vars(BENCHMARK)
@@ -221,13 +253,14 @@ def local_problem(
         free=free,
         offset=offset,
         matrix=matrix,
-        start=fitted[:, free],
-        known=known[free],
-        unpooled=unpooled[free],
+        start=np.pad(fitted[:, free], ((0, 0), (0, shifts))),
+        known=np.concatenate([known[free], none]),
+        unpooled=np.concatenate([unpooled[free], none]),
         at_cells=at_cells,
         phi=phi.sel(_cell_index(group, phi)).drop_vars([MODEL, BENCHMARK], errors="ignore"),
         noise=noise,
         noise_of_models=noise_of_models,
+        moves=moves,
     )
 
 

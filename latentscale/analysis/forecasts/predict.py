@@ -80,10 +80,11 @@ def predict(
     Scores in the table that the fit has not seen condition the forecast without a refit
     (few-shot): scores of new models, and further benchmarks of fitted ones. They move the
     latents of their families and models, and weigh the posterior draws (with the tokens of
-    models that do not disclose them, so that scores bear on those as well); they do not move
-    other fitted families except through those weights. Where that leaves the weight on too few
-    posterior draws the answer would be wrong, and it is refused unless ``few_shot.refit`` has
-    the scores fitted instead. The forecast of a benchmark whose
+    models that do not disclose them, so that scores bear on those as well). Where that leaves the
+    weight on few posterior draws (dates past the last fitted one, benchmarks of few scores), they
+    also move what all models share along a few directions: intercepts, slopes, trends and levels of
+    families. Where weights are degenerate all the same the answer would be wrong, and it is refused
+    unless ``few_shot.refit`` has the scores fitted instead. The forecast of a benchmark whose
     score is given is that of a second measurement. Exact 0 and 1 are pulled inside by half an
     item, as in a fit.
 
@@ -202,7 +203,7 @@ def forecast_rows(
         return _refitted(fit, planned, failure, few_shot.refit, (seed, draws), one_model)
     report = None
     if given is not None:
-        sampled = sampled.isel({SAMPLE: given.report.index})
+        sampled = sampled.isel({SAMPLE: given.report.index}).assign(given.shared.data_vars)
         report = replace(given.report, index=kept[given.report.index])
     refuse_too_large(fit, planned.sizes[MODEL], sampled.sizes[SAMPLE])
     # All below is row by row of these draws, and each result takes their labels at the end.

@@ -81,13 +81,13 @@ class DrawWeights:
 def weigh(groups: Sequence[GroupCandidates], method: str) -> DrawWeights:
     """Weigh the posterior draws by all groups together, and count what that leaves."""
     level = np.sum([candidates.level for candidates in groups], axis=0)
-    weight, pareto_k = _smoothed(level)
+    weight, pareto_k = smoothed(level)
     ess = [1 / float(np.sum(weight**2))]
     ess += [1 / float(np.sum(weight**2 * group.concentration)) for group in groups]
     return DrawWeights(groups, method, weight, min(ess), pareto_k)
 
 
-def _smoothed(level: Floats) -> tuple[Floats, float]:
+def smoothed(level: Floats) -> tuple[Floats, float]:
     """Return normalised weights of posterior draws, Pareto-smoothed, and the tail's shape."""
     level = np.where(np.isfinite(level), level, -np.inf)
     if not np.isfinite(level).any():

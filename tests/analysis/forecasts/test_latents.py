@@ -57,7 +57,7 @@ def test_predictors_are_offset_and_matrix_times_latents(family, hold, fit) -> No
     noise = latents.draw_noise_of_models(fit, draws, group, np.random.default_rng(1))
     problem = latents.local_problem(fit, draws, group, noise, hold=hold)
     z = np.random.default_rng(2).normal(size=problem.start.shape)
-    terms, own = problem.terms(np.arange(20), z)
+    terms, own, _ = problem.terms(np.arange(20), z)
     values = fit.evaluator.at(draws, group.rows, residuals=own, effects=terms)
     wanted = latents._cell_eta(values, group)
     np.testing.assert_allclose(problem.eta(z), wanted, rtol=1e-9, atol=1e-9)
@@ -70,7 +70,7 @@ def test_held_latents_stay_where_the_fit_has_them(fit) -> None:
     draws = fit.samples.drop_vars(list(ORIGIN))
     noise = latents.draw_noise_of_models(fit, draws, group, np.random.default_rng(1))
     problem = latents.local_problem(fit, draws, group, noise, hold=True)
-    terms, _ = problem.terms(np.arange(20), np.ones(problem.start.shape))
+    terms, _, _ = problem.terms(np.arange(20), np.ones(problem.start.shape))
     had = draws["family_skill"].sel(family=["fam02"]).transpose(*terms["family_skill"].dims)
     np.testing.assert_allclose(terms["family_skill"].values, had.values, atol=1e-9)
 

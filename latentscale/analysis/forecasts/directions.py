@@ -1,0 +1,281 @@
+"""Directions: in which new scores move what all models share.
+
+A posterior draw holds intercepts, trends, levels of lineages and families, and all models' own
+effects where the fitted scores leave them. Where little is known of a new model's place (its date
+lies past the last fitted one, its benchmarks have few scores), such draws differ by much more than
+new scores allow, and weights degenerate. So each draw is moved along as many directions as there
+are new scores: of all changes that alter the new predictors by the same amount, those that the
+prior and the old scores like best. The rest of the draw stays, and given that rest the density of
+a shift is the prior's times the old scores': a problem of a few dimensions, solved as any other.
+
+Any directions are right, as long as they do not depend on where the draw is along them; good ones
+leave the weights near equal. So what the old scores weigh in them is an average over draws.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from scipy.linalg import cho_factor, cho_solve
+
+from latentscale.analysis.forecasts.moves import SHIFT
+from latentscale.analysis.forecasts.shared_effects import SharedEffects
+from latentscale.dims import BENCHMARK, MODEL, SAMPLE, SKILL
+
+Floats = npt.NDArray[np.float64]
+_SAME_DIRECTION = 1e-8
+"""Relative, added to variances: predictors that move together then have directions that differ."""
+
+
+@dataclass(frozen=True)
+class Directions:
+    """Directions of all effects on every draw, of unit variance given the old scores, roughly.
+
+    Attributes
+    ----------
+    moves
+        Changes by variable, dims (sample, shift, ...).
+    old
+        Changes of the old scores' predictors, (sample, cell, shift).
+    slope, bend
+        Log prior density of a shift d: -slope d - d' bend d / 2; (sample, shift) and
+        (sample, shift, shift).
+    """
+
+    moves: xr.Dataset
+    old: Floats
+    slope: Floats
+    bend: Floats
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Old scores and new ones, by place.
+
+    Attributes
+    ----------
+    model, benchmark
+        Of each old score, among the fitted ones.
+    weight
+        Average curvature of its log density in its predictor.
+    new_row, new_benchmark
+        Of each new score: the row, and the benchmark.
+    kept
+        Fitted models whose own effects stay, by model.
+    """
+
+    model: npt.NDArray[np.int64]
+    benchmark: npt.NDArray[np.int64]
+    weight: Floats
+    new_row: npt.NDArray[np.int64]
+    new_benchmark: npt.NDArray[np.int64]
+    kept: npt.NDArray[np.bool_]
+
+
+def directions(effects: SharedEffects, cells: Cells, draws: xr.Dataset) -> Directions:
+    """Return the directions on every draw of `effects`; `draws` gives names and dims."""
+    solved = _Elimination(effects, cells)
+    columns = solved.columns()
+    own = solved.own_effects(columns)
+    slope, bend = _prior(effects, columns, own)
+    return Directions(_named(effects, columns, own, draws), own.old, slope, bend)
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """Changes of intercepts (sample, benchmark, shift) and levels (sample, level, skill, shift)."""
+
+    intercept: Floats
+    level: Floats
+
+
+@dataclass(frozen=True)
+class _Own:
+    """Changes of single models' effects, and what they come from, (sample, ..., shift).
+
+    `pulls` are changes over variances, which are finite where a variance is 0.
+    """
+
+    residual: Floats
+    residual_pulls: Floats
+    grouped: Floats
+    grouped_pulls: Floats
+    old: Floats
+
+
+class _Elimination:
+    """The precision of shared effects given old scores, single models' effects integrated out."""
+
+    def __init__(self, effects: SharedEffects, cells: Cells) -> None:
+        self._effects, self._cells = effects, cells
+        count = len(effects.factors)
+        self._of_model = [np.flatnonzero(cells.model == model) for model in range(count)]
+        self._inverse: list[Floats] = [self._inverse_of(model) for model in range(count)]
+
+    def _inverse_of(self, model: int) -> Floats:
+        """Return the inverse covariance of a model's scores given the shared effects."""
+        e, here = self._effects, self._of_model[model]
+        at = self._cells.benchmark[here]
+        covariance = np.zeros((len(e.loading), len(here), len(here)))
+        covariance += np.diag(1 / self._cells.weight[here])
+        if not self._cells.kept[model]:
+            if e.residual is not None:
+                load = e.loading[:, at]
+                covariance += (load * e.residual[2][:, None] ** 2) @ load.swapaxes(1, 2)
+            if e.grouped is not None:
+                member = e.member[at]
+                covariance += (member * e.grouped[2][:, None] ** 2) @ member.T
+        return np.linalg.inv(covariance)
+
+    def columns(self) -> _Columns:
+        """Return changes of shared effects, of unit variance given the old scores."""
+        e, c = self._effects, self._cells
+        draws, width, skills = e.loading.shape
+        moving = e.intercept is not None
+        core, cross, block = self._cores()
+        levels = e.factors.shape[1]
+        size = width + levels * skills
+        shifts = len(c.new_row)
+        intercept = np.zeros((draws, width, shifts))
+        level = np.zeros((draws, levels, skills, shifts))
+        for draw in range(draws):
+            matrix = np.zeros((size, size))
+            matrix[:width, :width] = block[draw] if moving else np.eye(width)
+            if moving:
+                matrix[:width, :width] += e.intercept_precision[draw]  # type: ignore[index]
+            for k in range(skills):
+                mine = slice(width + k, None, skills)
+                if moving:
+                    matrix[:width, mine] = cross[draw, :, :, k] @ e.factors
+                    matrix[mine, :width] = matrix[:width, mine].T
+                for j in range(skills):
+                    theirs = slice(width + j, None, skills)
+                    matrix[mine, theirs] = (e.factors.T * core[draw, :, k, j]) @ e.factors
+            corner = np.arange(size - width)
+            matrix[width + corner, width + corner] += e.precision[draw].ravel()
+            for row, column, value in e.ties:
+                for k in range(skills):
+                    i, j = width + row * skills + k, width + column * skills + k
+                    matrix[i, j] += value[draw, k]
+                    matrix[j, i] += value[draw, k]
+            wanted = self._wanted(draw, moving)
+            solved = cho_solve(cho_factor(matrix, overwrite_a=True, check_finite=False), wanted)
+            if e.sums is not None:
+                held, moved = wanted[:, shifts:], solved[:, :shifts]
+                spread = held.T @ solved[:, shifts:]
+                moved -= solved[:, shifts:] @ np.linalg.solve(spread, held.T @ moved)
+                solved, wanted = moved, wanted[:, :shifts]
+            variance = wanted.T @ solved
+            variance[np.diag_indices(shifts)] *= 1 + _SAME_DIRECTION
+            unit = np.linalg.solve(np.linalg.cholesky(variance), solved.T).T
+            intercept[draw] = unit[:width]
+            level[draw] = unit[width:].reshape(levels, skills, shifts)
+        return _Columns(intercept if moving else intercept * 0, level)
+
+    def _cores(self) -> tuple[Floats, Floats, Floats]:
+        """Return the scores' precision as skills see it, as intercepts do, and between them."""
+        e = self._effects
+        draws, width, skills = e.loading.shape
+        models = len(e.factors)
+        core = np.zeros((draws, models, skills, skills))
+        cross = np.zeros((draws, width, models, skills))
+        block = np.zeros((draws, width, width))
+        for model, here in enumerate(self._of_model):
+            at = self._cells.benchmark[here]
+            seen = self._inverse[model] @ e.loading[:, at]
+            core[:, model] = e.loading[:, at].swapaxes(1, 2) @ seen
+            cross[:, at, model] = seen
+            block[:, at[:, None], at] += self._inverse[model]
+        return core, cross, block
+
+    def _wanted(self, draw: int, moving: bool) -> Floats:
+        """Return what new predictors take of the effects, and what sums to 0, by column."""
+        e, c = self._effects, self._cells
+        _, width, skills = e.loading.shape
+        shifts = len(c.new_row)
+        wanted = np.zeros((width + e.value.shape[1] * skills, shifts + skills))
+        if moving:
+            wanted[c.new_benchmark, np.arange(shifts)] = 1.0
+        load = e.loading[draw, c.new_benchmark]
+        both = np.einsum("cl,ck->lkc", e.of_rows[c.new_row], load)
+        wanted[width:, :shifts] = both.reshape(-1, shifts)
+        if e.sums is None:
+            return wanted[:, :shifts]
+        for k in range(skills):
+            wanted[width + k :: skills, shifts + k] = e.sums[draw]
+        return wanted
+
+    def own_effects(self, columns: _Columns) -> _Own:
+        """Return how single models' effects and the old predictors follow the shared ones."""
+        e = self._effects
+        draws, _, skills = e.loading.shape
+        models, shifts = len(e.factors), columns.intercept.shape[-1]
+        groups = e.member.shape[1]
+        moved = np.einsum("ml,slkd->smkd", e.factors, columns.level, optimize=True)
+        pulls = np.zeros((draws, models, skills, shifts))
+        of_groups = np.zeros((draws, models, groups, shifts))
+        old = np.zeros((draws, len(self._cells.model), shifts))
+        for model, here in enumerate(self._of_model):
+            at = self._cells.benchmark[here]
+            load = e.loading[:, at]
+            pushed = columns.intercept[:, at] + load @ moved[:, model]
+            answer = self._inverse[model] @ pushed
+            old[:, here] = answer / self._cells.weight[here, None]
+            if self._cells.kept[model]:
+                continue
+            pulls[:, model] = -load.swapaxes(1, 2) @ answer
+            of_groups[:, model] = -e.member[at].T @ answer
+        residual = pulls * (0 if e.residual is None else e.residual[2][:, None, :, None] ** 2)
+        grouped = of_groups * (0 if e.grouped is None else e.grouped[2][:, None, :, None] ** 2)
+        return _Own(residual, pulls, grouped, of_groups, old)
+
+
+def _prior(e: SharedEffects, columns: _Columns, own: _Own) -> tuple[Floats, Floats]:
+    """Return slope and bend of the negative log prior density along the shifts."""
+    level = e.precision[..., None] * columns.level
+    for row, column, value in e.ties:
+        level[:, row] += value[..., None] * columns.level[:, column]
+        level[:, column] += value[..., None] * columns.level[:, row]
+    slope = np.einsum("slk,slkd->sd", e.value, level)
+    bend = np.einsum("slkc,slkd->scd", columns.level, level, optimize=True)
+    if e.intercept is not None and e.intercept_precision is not None:
+        pull = e.intercept_precision @ columns.intercept
+        slope += np.einsum("sb,sbd->sd", e.intercept, pull)
+        bend += columns.intercept.swapaxes(1, 2) @ pull
+    for effect, change, pulls in (
+        (e.residual, own.residual, own.residual_pulls),
+        (e.grouped, own.grouped, own.grouped_pulls),
+    ):
+        if effect is not None:
+            slope += np.einsum("smk,smkd->sd", effect[1], pulls, optimize=True)
+            bend += np.einsum("smkc,smkd->scd", change, pulls, optimize=True)
+    return slope, (bend + bend.swapaxes(1, 2)) / 2
+
+
+def _named(e: SharedEffects, columns: _Columns, own: _Own, draws: xr.Dataset) -> xr.Dataset:
+    """Return the changes by variable, dims (sample, shift, ...)."""
+    named = {}
+
+    def put(name: str, array: Floats, dims: tuple[str, ...]) -> None:
+        """Add changes whose last axis is the shift's, 0 for levels that were not fitted."""
+        sizes = [draws.sizes[dim] for dim in dims]
+        full = np.zeros((len(array), array.shape[-1], *sizes))
+        moved = np.moveaxis(array, -1, 1)
+        full[tuple(slice(size) for size in moved.shape)] = moved
+        coords = {dim: draws[dim].values for dim in dims if dim in draws.coords}
+        named[name] = xr.DataArray(full, coords, (SAMPLE, SHIFT, *dims))
+
+    if e.intercept is not None:
+        put("intercept", columns.intercept, (BENCHMARK,))
+    for name, place in e.variables.items():
+        level = next(str(d) for d in draws[name].dims if d not in (SAMPLE, SKILL))
+        put(name, columns.level[:, place], (level, SKILL))
+    if e.residual is not None:
+        put(e.residual[0], own.residual, (MODEL, SKILL))
+    if e.grouped is not None:
+        dim = next(str(d) for d in draws[e.grouped[0]].dims if d not in (SAMPLE, MODEL))
+        put(e.grouped[0], own.grouped, (MODEL, dim))
+    return xr.Dataset(named)

@@ -1,0 +1,194 @@
+"""Shifts: posterior draws moved along a few directions, and how the old scores weigh that.
+
+Given the rest of a draw, a shift's density is the prior's times the old scores'. Near its mode
+that is a Gaussian, which serves as the prior of a few more latents of the rows that are forecast;
+what it misses is put right by weights of the draws that are chosen in the end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from latentscale.analysis.forecasts.directions import Cells, Directions, directions
+from latentscale.analysis.forecasts.groups import Group, fitted_group
+from latentscale.analysis.forecasts.latents import (
+    Floats,
+    LocalProblem,
+    draw_noise_of_models,
+    local_problem,
+    slope_and_curvature,
+)
+from latentscale.analysis.forecasts.moves import SHIFT
+from latentscale.analysis.forecasts.shared_effects import SharedEffects, shared_effects
+from latentscale.analysis.tools.blocks import parts
+from latentscale.dims import BENCHMARK, MODEL, SAMPLE
+from latentscale.posterior.fit import Fit
+
+_MOST_SHIFTS = 24
+"""New scores at most: each is one more direction of all effects, on every draw."""
+_MOST_EFFECTS = 1500
+"""Shared effects at most: their precision is factorised on every draw, 1 GFlop with so many."""
+_MOST_NUMBERS = 2e8
+"""Numbers of all directions together, 1.6 GB; beyond that latents are conditioned without them."""
+_BLOCK = 2**23
+"""Numbers in a block of draws whose directions are found at a time, 64 MB."""
+_FOR_AVERAGES = 40
+"""Draws behind the average curvature of a score, which need only be right within some 20%."""
+_LEAST_WEIGHT = 1e-3
+"""Of a score at a floor, which hardly bends the likelihood: a standard deviation of some 30."""
+_NEWTON_STEPS = 6
+"""Steps from a draw to the mode: some 3 do, for directions have unit variance."""
+_CLOSE = 0.1
+"""A last step, in standard deviations: Newton's next one would be some 0.01, which the weights of
+draws do not feel."""
+
+
+@dataclass(frozen=True)
+class Shifts:
+    """Posterior draws at the modes of their shifts, and the way from there.
+
+    Attributes
+    ----------
+    centred
+        The draws, dims (sample, ...).
+    moves
+        Change of each variable for a shift of one standard deviation, (sample, shift, ...).
+    directions
+        What the shifts are made of.
+    old
+        Fitted scores, at the draws as they were.
+    mode, factor
+        A shift is mode + factor u for u of unit variance; (sample, shift) and
+        (sample, shift, shift).
+    """
+
+    centred: xr.Dataset
+    moves: xr.Dataset
+    directions: Directions
+    old: LocalProblem
+    mode: Floats
+    factor: Floats
+
+    def log_correction(self, index: npt.NDArray[np.int64], u: Floats) -> Floats:
+        """Return the log of what a Gaussian density of shifts leaves out, on chosen draws.
+
+        The density of the old scores and the prior at `u` over the Gaussian's there, and the same
+        over at the draw itself, which was in equilibrium.
+
+        Parameters
+        ----------
+        index
+            Posterior draw of each sample.
+        u
+            Shifts in standard deviations from the mode, (len(index), shift).
+        """
+        mode, factor = self.mode[index], self.factor[index]
+        shift = mode + (factor @ u[..., None])[..., 0]
+        back = np.linalg.solve(factor, mode[..., None])[..., 0]
+        slope, bend = self.directions.slope[index], self.directions.bend[index]
+        old = self.old.at(index)
+        changed = (self.directions.old[index] @ shift[..., None])[..., 0]
+        likelihood = old.log_likelihood(np.stack([old.offset + changed, old.offset])).sum(axis=-1)
+        prior = -(slope * shift).sum(axis=1) - np.einsum("sc,scd,sd->s", shift, bend, shift) / 2
+        gaussian = ((back**2).sum(axis=1) - (u**2).sum(axis=1)) / 2
+        return np.asarray(likelihood[0] - likelihood[1] + prior - gaussian)
+
+
+def shifts_for(fit: Fit, draws: xr.Dataset, group: Group) -> Shifts | None:
+    """Return the shifts that new scores call for; None where there would be too many.
+
+    Parameters
+    ----------
+    fit
+        A fit.
+    draws
+        Its draws with floors, dims (sample, ...).
+    group
+        All rows with new scores, from `joined_group`.
+    """
+    if len(group.score) > _MOST_SHIFTS:
+        return None
+    effects = shared_effects(fit, draws, group.rows)
+    if effects is None or effects.size > _MOST_EFFECTS:
+        return None
+    fitted = fitted_group(fit)
+    single = len(fit.scores.models) * (effects.loading.shape[2] + effects.member.shape[1])
+    numbers = len(group.score) * (effects.size + single + 2 * len(fitted.score))
+    if numbers * draws.sizes[SAMPLE] > _MOST_NUMBERS:
+        return None
+    rng = np.random.default_rng(0)  # fitted models have effects on precision: none is drawn
+    noise = draw_noise_of_models(fit, draws, fitted, rng)
+    old = local_problem(fit, draws, fitted, noise, hold=True)
+    made = _in_blocks(effects, _cells(fit, group, fitted, old), draws)
+    mode, factor = _gaussian(old, made)
+    mean = {n: _times(made.moves[n], mode[:, :, None]) for n in made.moves.data_vars}
+    moves = {n: _times(made.moves[n], factor) for n in made.moves.data_vars}
+    centred = draws.assign({n: draws[n] + change.isel({SHIFT: 0}) for n, change in mean.items()})
+    return Shifts(centred, xr.Dataset(moves), made, old, mode, factor)
+
+
+def _cells(fit: Fit, group: Group, fitted: Group, old: LocalProblem) -> Cells:
+    """Return where old and new scores are, and what the old ones weigh."""
+    count = old.draws.sizes[SAMPLE]
+    some = np.unique(np.linspace(0, count - 1, min(count, _FOR_AVERAGES)).round().astype(int))
+    sample = old.at(some)
+    _, curvature = slope_and_curvature(sample, sample.offset)
+    data = fit.scores.dataset
+    models, benchmarks = data.get_index(MODEL), data.get_index(BENCHMARK)
+    rows = group.rows.get_index(MODEL)
+    return Cells(
+        model=models.get_indexer(fitted.model_of_cell),
+        benchmark=benchmarks.get_indexer(fitted.benchmark_of_cell),
+        weight=np.maximum(np.maximum(curvature, 0.0).mean(axis=0), _LEAST_WEIGHT),
+        new_row=rows.get_indexer(group.model_of_cell),
+        new_benchmark=benchmarks.get_indexer(group.benchmark_of_cell),
+        kept=np.isin(models, rows),
+    )
+
+
+def _in_blocks(effects: SharedEffects, cells: Cells, draws: xr.Dataset) -> Directions:
+    """Return the directions on all draws."""
+    _, width, skills = effects.loading.shape
+    per_model = np.bincount(cells.model, minlength=len(effects.factors))
+    each = int((per_model**2).sum()) + len(per_model) * width * skills + width**2
+    each += effects.size * len(cells.new_row) * skills
+    blocks = [
+        directions(effects.at(some), cells, draws)
+        for some in parts(draws.sizes[SAMPLE], each, _BLOCK)
+    ]
+    return Directions(
+        xr.concat([block.moves for block in blocks], dim=SAMPLE),
+        *(
+            np.concatenate([getattr(block, name) for block in blocks])
+            for name in ("old", "slope", "bend")
+        ),
+    )
+
+
+def _gaussian(old: LocalProblem, made: Directions) -> tuple[Floats, Floats]:
+    """Return the mode of the shifts on every draw, and the factor of their covariance there."""
+    shift = np.zeros_like(made.slope)
+    transposed = made.old.swapaxes(1, 2)
+    for _ in range(_NEWTON_STEPS):
+        changed = old.offset + (made.old @ shift[..., None])[..., 0]
+        slope, curvature = slope_and_curvature(old, changed)
+        hessian = made.bend + transposed @ (np.maximum(curvature, 0.0)[..., None] * made.old)
+        gradient = (transposed @ slope[..., None] - made.bend @ shift[..., None])[..., 0]
+        step = np.linalg.solve(hessian, (gradient - made.slope)[..., None])[..., 0]
+        shift = shift + step
+        if np.sqrt(np.mean(step**2)) < _CLOSE:
+            break
+    return shift, np.linalg.inv(np.linalg.cholesky(hessian)).swapaxes(1, 2)
+
+
+def _times(moves: xr.DataArray, factor: Floats) -> xr.DataArray:
+    """Return moves (sample, shift, ...) times a factor (sample, shift, other)."""
+    flat = moves.values.reshape(*moves.shape[:2], -1)
+    product = factor.swapaxes(1, 2) @ flat
+    shape = (len(flat), factor.shape[2], *moves.shape[2:])
+    coords = {d: moves[d].values for d in moves.dims[2:] if d in moves.coords}
+    return xr.DataArray(product.reshape(shape), coords, moves.dims)

@@ -1,0 +1,185 @@
+"""Shifts of what all models share: directions, their prior, and forecasts against brute force."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+import latentscale as ls
+from latentscale.analysis.forecasts import condition as condition_module
+from latentscale.analysis.forecasts.groups import family_groups, fitted_group, joined_group
+from latentscale.analysis.forecasts.latents import (
+    draw_noise_of_models,
+    local_problem,
+    slope_and_curvature,
+)
+from latentscale.analysis.forecasts.moves import SHIFT, moved_by
+from latentscale.analysis.forecasts.new_scores import new_scores
+from latentscale.analysis.forecasts.rows import planned_rows
+from latentscale.analysis.forecasts.shifts import Shifts, shifts_for
+from latentscale.data.scores import Scores
+from latentscale.declare import ModelSpec, spec_from_dict
+from latentscale.dims import SAMPLE
+from latentscale.inference.gibbs.skills import group_matrices
+from latentscale.model.normal_effects import Nesting
+from latentscale.posterior.fit import Fit
+from latentscale.posterior.pairing import ORIGIN
+
+
+def spec_of(**fields: object) -> ModelSpec:
+    return spec_from_dict(
+        {
+            "name": "dated",
+            "covariates": ["log_params"],
+            "skills": {"count": 2, "identify": {"kind": "free"}, "residual": True},
+            "family": {"level": "partial", "lineage": True},
+            "terms": [{"kind": "trend", "covariate": "log_params", "knots": 4}],
+            **fields,
+        }
+    )
+
+
+def later(**scores: float) -> pd.DataFrame:
+    """One new model beyond all fitted sizes."""
+    row = {"model": "new", "family": "new", "params_b": 400.0, "tokens_t": 5.0, "instruct": 0}
+    return pd.DataFrame([row | scores])
+
+
+def shifts_of(fit: Fit, table: pd.DataFrame) -> tuple[xr.Dataset, Shifts]:
+    planned = planned_rows(fit, table)
+    groups = family_groups(fit, planned, new_scores(fit, planned))
+    draws = fit.samples.drop_vars(list(ORIGIN))
+    made = shifts_for(fit, draws, joined_group([group.of_new_scores() for group in groups]))
+    assert made is not None
+    return draws, made
+
+
+@pytest.fixture(scope="module")
+def grouped(small_scores: Scores) -> Scores:
+    names = {"alpha": "a", "beta": "a", "gamma": "b", "delta": "b"}
+    info = {n: replace(small_scores.benchmark_info[n], group=g) for n, g in names.items()}
+    return Scores.from_frame(small_scores.to_frame(), benchmarks=info)
+
+
+@pytest.fixture(scope="module")
+def fit(grouped: Scores, prior_fit: Callable[..., Fit]) -> Fit:
+    """Ten draws of the prior of a spec whose every effect moves."""
+    terms = [{"kind": "model-group"}, *[t.model_dump() for t in spec_of().terms]]
+    return prior_fit(spec_of(benchmarks={"pooled": True}, terms=terms), grouped, draws=10)
+
+
+def test_old_predictors_move_as_the_directions_say(fit: Fit) -> None:
+    draws, made = shifts_of(fit, later(alpha=0.9, gamma=0.8))
+    group = fitted_group(fit)
+    for place in range(2):
+        moves = made.directions.moves
+        unit = np.eye(2)[[place] * 10]
+        there = draws.assign(moved_by(draws, moves, unit).data_vars)
+        noise = draw_noise_of_models(fit, draws, group, np.random.default_rng(0))
+        at = local_problem(fit, there, group, noise, hold=True)
+        wanted = at.offset - made.old.offset
+        np.testing.assert_allclose(made.directions.old[..., place], wanted, atol=1e-8)
+
+
+def test_directions_have_unit_variance_in_the_gaussian_model(fit: Fit) -> None:
+    """Prior bend plus old scores' curvature along them is the identity, at average curvature."""
+    _, made = shifts_of(fit, later(alpha=0.9, gamma=0.8))
+    d = made.directions
+    _, curvature = slope_and_curvature(made.old, made.old.offset)
+    weight = np.maximum(np.maximum(curvature, 0).mean(axis=0), 1e-3)
+    whole = d.bend + d.old.swapaxes(1, 2) @ (weight[:, None] * d.old)
+    np.testing.assert_allclose(whole, np.broadcast_to(np.eye(2), whole.shape), atol=1e-6)
+
+
+def family_density(fit: Fit, draws: xr.Dataset, at: xr.Dataset) -> np.ndarray:
+    """Return the log prior density of families' levels, by the latents that the model has."""
+    levels = at["family_skill"].transpose(SAMPLE, "family", "skill").values
+    if "lineage_skill" not in draws:
+        return -0.5 * (levels**2).sum(axis=(1, 2))
+    lineages = at["lineage_skill"].transpose(SAMPLE, "lineage", "skill").values
+    index = fit.design.lineage_of_family
+    nesting = Nesting("lineage_share", "lineage_skill", "lineage", index)
+    density = []
+    for place, share in enumerate(draws["lineage_share"].values):
+        to_levels = np.concatenate(group_matrices(nesting, float(share), True))
+        both = np.concatenate([lineages[place], levels[place]])
+        latents = np.linalg.lstsq(to_levels, both, rcond=None)[0]
+        np.testing.assert_allclose(to_levels @ latents, both, atol=1e-8)
+        density.append(-0.5 * (latents**2).sum())
+    return np.array(density)
+
+
+@pytest.mark.parametrize("lineage", [False, True])
+def test_the_prior_of_a_shift_is_that_of_the_effects(
+    lineage: bool, grouped: Scores, prior_fit: Callable[..., Fit]
+) -> None:
+    """By hand: differences of normal log densities of all effects that move."""
+    spec = spec_of(family={"level": "partial", "lineage": lineage})
+    fit = prior_fit(spec, grouped, draws=6)
+    draws, made = shifts_of(fit, later(alpha=0.9, gamma=0.8))
+    moves = made.directions.moves
+    step = np.diff(draws["trend_knot"].values.astype(float)).mean()
+    sd = {
+        "slope": fit.spec.prior("slope").sigma,
+        "intercept": fit.spec.prior("intercept").sigma,
+        "trend_change": draws["trend_scale"] * step**0.5,
+        "residual": draws["residual_scale"],
+    }
+    assert set(moves.data_vars) == {*sd, "family_skill", *(["lineage_skill"] if lineage else [])}
+    shift = np.random.default_rng(1).normal(size=(6, 2))
+    there = moved_by(draws, moves, shift)
+    change = family_density(fit, draws, there) - family_density(fit, draws, draws)
+    for name, scale in sd.items():
+        ratio = -0.5 * (there[name] ** 2 - draws[name] ** 2) / scale**2
+        change = change + ratio.sum([d for d in ratio.dims if d != SAMPLE]).values
+    d = made.directions
+    wanted = -(d.slope * shift).sum(1) - np.einsum("sc,scd,sd->s", shift, d.bend, shift) / 2
+    np.testing.assert_allclose(change, wanted, rtol=1e-6, atol=1e-7)
+
+
+def test_shifts_of_nothing_correct_nothing(fit: Fit) -> None:
+    """At the draw itself the Gaussian and the true density are both where they were."""
+    _, made = shifts_of(fit, later(alpha=0.9, gamma=0.8))
+    back = -np.linalg.solve(made.factor, made.mode[..., None])[..., 0]
+    np.testing.assert_allclose(made.log_correction(np.arange(10), back), 0.0, atol=1e-8)
+    assert made.moves[next(iter(made.moves))].sizes[SHIFT] == 2
+
+
+@pytest.mark.filterwarnings("ignore:The scores given")
+def test_forecasts_agree_with_importance_sampling_of_very_many_draws(
+    small_scores: Scores, prior_fit: Callable[..., Fit], with_posterior, monkeypatch
+) -> None:
+    """Scores that few draws expect, beyond the fitted range: 400 shifted draws against 6,000."""
+    scores = small_scores.select(
+        models=["fam00-m0", "fam01-m0", "fam02-m0", "fam02-m1"], benchmarks=["alpha", "beta"]
+    )
+    noisy = {"precision": {"dist": "LogNormal", "mu": 1.5, "sigma": 0.3}}
+    steep = {"trend_scale": {"dist": "HalfNormal", "sigma": 0.8}}
+    spec = spec_of(priors=noisy | steep, family={"level": "partial"})
+    prior = prior_fit(spec, scores, draws=6_000)
+    group, rng = fitted_group(prior), np.random.default_rng(2)
+    draws = prior.samples.drop_vars(list(ORIGIN))
+    noise = draw_noise_of_models(prior, draws, group, rng)
+    old = local_problem(prior, draws, group, noise, hold=True)
+    weight = np.exp(old.log_likelihood(old.offset).sum(axis=1))
+
+    def posterior(count: int) -> Fit:
+        chosen = rng.choice(len(weight), size=count, p=weight / weight.sum())
+        kept = prior.posterior.isel(draw=chosen).assign_coords(draw=np.arange(count))
+        return with_posterior(prior, kept)
+
+    new = later(alpha=0.03, beta=0.02)
+    many = ls.FewShot(draws=6_000, min_ess=50, degenerate="warn")
+    brute = ls.predict(posterior(6_000), new, seed=1, few_shot=many)
+    monkeypatch.setattr(condition_module, "_weights", condition_module._shifted)
+    few = ls.predict(posterior(400), new, seed=1, few_shot=ls.FewShot(degenerate="warn"))
+    assert brute.conditioning is not None and few.conditioning is not None
+    own, other = few.mean_draws.squeeze(), brute.mean_draws.squeeze()
+    error = np.sqrt(1 / few.conditioning.ess + 1 / brute.conditioning.ess)
+    apart = (own.mean("sample") - other.mean("sample")) / other.std("sample")
+    assert bool((abs(apart) < 4 * error).all())  # one forecast in 16,000 by chance
