@@ -203,6 +203,7 @@ def stacking_weights(elpd: pd.DataFrame) -> np.ndarray:
         Log predictive densities, one row a score, one column a model.
     """
     values = elpd.to_numpy()
+    values = values[np.isfinite(values.max(1))]  # a score that all rule out favours none
     density = np.exp(values - values.max(1, keepdims=True))
     count = density.shape[1]
 
@@ -407,7 +408,12 @@ def _checked_tables(given: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
         if missing or table.empty:
             lost = f"has no {listed(missing)}" if missing else "is empty"
             raise DataError(f'"{name}" {lost}; give tables from latentscale.backtest.')
-        for column in ("family", *(name for name in needed if name not in (*_HELD_OUT, "family"))):
+        scales = ["spread"] if set(SCALE_COLUMNS) <= set(table.columns) else []
+        for column in (
+            "family",
+            *scales,
+            *(name for name in needed if name not in (*_HELD_OUT, "family")),
+        ):
             check_column(table[column], f'"{name}"')
         twice = table[table.duplicated(_HELD_OUT)]
         if len(twice):
