@@ -144,7 +144,8 @@ def sensitivity_grid(
     Raises
     ------
     SpecError
-        If there is no variant, one is called ``base``, or it names an unknown prior.
+        If there is no variant, one is called ``base``, two have one name (1 and ``"1"``), or one
+        names an unknown prior.
     FitError
         If the base or every variant fails, or the folder cannot be used.
 
@@ -304,6 +305,8 @@ def _specs(spec: ModelSpec, variants: Mapping[str, Variant]) -> dict[str, ModelS
             made = variant if isinstance(variant, ModelSpec) else spec.with_priors(variant)
         except (SpecError, AttributeError, TypeError) as error:
             raise SpecError(f'variant "{name}": {error}') from None
+        if str(name) in specs:
+            raise SpecError(f'Two variants are called "{name}" as text; give each its own name.')
         specs[str(name)] = made
     return specs
 

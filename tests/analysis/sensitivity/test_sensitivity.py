@@ -271,6 +271,14 @@ def test_a_grid_misused(
         ls.studies.sensitivity_grid(broken, small_scores, {"x": quick_spec}, progress=False)
 
 
+def test_two_variants_of_one_name_as_text_are_refused(
+    quick_spec: ls.ModelSpec, small_scores: ls.Scores
+) -> None:
+    """The second took the place of the first."""
+    with pytest.raises(ls.SpecError, match='Two variants are called "1"'):
+        ls.studies.sensitivity_grid(quick_spec, small_scores, {1: {}, "1": {}}, progress=False)
+
+
 def test_a_variable_that_no_variant_has_is_refused_before_the_first_fit(
     by_prior_draws: list[object], quick_spec: ls.ModelSpec, small_scores: ls.Scores
 ) -> None:
