@@ -374,3 +374,12 @@ def test_bounds_that_no_prior_can_have_are_refused_by_the_command(
 ) -> None:
     assert main(["elicit", "pooled_flops", "nothing", "0.02", "0.20"]) == 2
     assert "is not a prior of pooled_flops" in capsys.readouterr().err
+
+
+def test_negative_numbers_are_arguments_and_misspelt_options_are_not(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pytest.importorskip("preliz", reason="the extra elicit is not installed")
+    assert main(["elicit", "latentscale", "slope", "-0.1", "2e-1"]) == 0
+    assert main(["elicit", "latentscale", "slope", "-0.1", "0.2", "--probb", "0.9"]) == 2
+    assert "No such option: --probb" in capsys.readouterr().err

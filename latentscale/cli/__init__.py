@@ -5,13 +5,14 @@ What a command calls is imported when it runs.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from inspect import cleandoc
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from latentscale.cli.console import guarded, say
@@ -20,6 +21,7 @@ from latentscale.errors import nearest
 from latentscale.verb import VERBS, Verb, imported
 
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
+_NEGATIVE = re.compile(r"-(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 _ABOUT = """Forecast benchmark scores of language models, with their uncertainty.
 
 \b
@@ -63,6 +65,15 @@ class _Verbs(TyperGroup):
             formatter.write_dl([(name, VERBS[name].question()) for name in self.list_commands(ctx)])
 
 
+class _Command(TyperCommand):
+    """A command whose arguments may be negative numbers, which begin as options do."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        # A number is read with a space before it, too, and then is not taken for an option.
+        numbers = [f" {word}" if _NEGATIVE.fullmatch(word) else word for word in args]
+        return super().parse_args(ctx, numbers)
+
+
 def command_of(verb: type[Verb]) -> Any:
     """Return the command of a verb: written by hand, or derived from its function."""
     if verb.command:
@@ -73,7 +84,7 @@ def command_of(verb: type[Verb]) -> Any:
         function = derived(verb)
     text = f"{cleandoc(function.__doc__ or '')}\n\n\b\nExample:\n  {verb.example}"
     single = typer.Typer(add_completion=False, rich_markup_mode=None)
-    single.command(verb.name, help=text, context_settings=_SETTINGS)(function)
+    single.command(verb.name, cls=_Command, help=text, context_settings=_SETTINGS)(function)
     return get_command(single)
 
 

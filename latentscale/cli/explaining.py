@@ -136,7 +136,7 @@ def elicit(
         units="parameter" if of_parameter else "score",
     )
     _table(elicited.table(prob), csv, elicited.headline)
-    numbers = ", ".join(f"{name} = {value:.6g}" for name, value in elicited.prior.numbers.items())
+    numbers = ", ".join(f"{name} = {value:.12g}" for name, value in elicited.prior.numbers.items())
     say(f'\n[priors]\n{slot} = {{ dist = "{elicited.prior.dist}", {numbers} }}')
 
 

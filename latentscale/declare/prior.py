@@ -35,6 +35,11 @@ _NUMBERS: Final = ("mu", "sigma", "nu", "alpha", "beta", "b", "lam")
 _LOCATIONS: Final = ("mu",)
 
 
+def distributions_on(support: str) -> tuple[str, ...]:
+    """Return the names of the prior distributions that live on ``"real"``, or another support."""
+    return tuple(name for name, (where, _) in _DISTRIBUTIONS.items() if where == support)
+
+
 @dataclass(frozen=True)
 class Prior:
     """A prior distribution with fixed numbers.

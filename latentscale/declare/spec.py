@@ -49,8 +49,9 @@ class ModelSpec(Record):
         such as ``log_params:log_tokens``. Whether the table has them is checked when the spec
         meets it.
     optional
-        Those of `covariates` that a table may be without: where no model states one, the fit goes
-        on without it and without terms that use it, with a warning. Other names have no effect.
+        Those of `covariates` that a table may be without: where fewer than half of the models
+        state one, the fit goes on without it and without terms that use it, with a warning. Other
+        names have no effect.
     skills
         How many skills, and what identifies them.
     family

@@ -23,13 +23,18 @@ USES_COVARIATES: Final = (
 """Fields of a spec that name covariates."""
 
 
+LEAST_SHARE: Final = 0.5
+"""Share of the models that must state an optional covariate: those that do not are left out of a
+fit that has it, and with fewer that would be most of the table."""
+
+
 def feasible(spec: ModelSpec, scores: Scores) -> ModelSpec:
     """Return a spec without what a table has no data for; warn of what is left out.
 
-    Left out are covariates that the spec calls optional and no model with a score states, with the
-    terms that use them, and terms that have no effect on the table, such as effects on groups of
-    benchmarks where no benchmarks share a group. Any other covariate that a table does not have
-    is an error where the covariates are taken from it.
+    Left out are covariates that the spec calls optional and fewer than half of the models with a
+    score state, with the terms that use them, and terms that have no effect on the table, such as
+    effects on groups of benchmarks where no benchmarks share a group. Any other covariate that a
+    table does not have is an error where the covariates are taken from it.
 
     Parameters
     ----------
@@ -42,14 +47,16 @@ def feasible(spec: ModelSpec, scores: Scores) -> ModelSpec:
         Once, with all that is left out.
     """
     gone = [
-        name for name in spec.covariates if name in spec.optional and not is_stated(name, scores)
+        name
+        for name in spec.covariates
+        if name in spec.optional and stated_share(name, scores) < LEAST_SHARE
     ]
     terms: tuple[Any, ...] = spec.terms  # records of `latentscale.model.terms.base.Term`
     idle = {term.kind: term.idle(scores) for term in terms if not set(used(term)) & set(gone)}
     left = [term for term in terms if not set(used(term)) & set(gone) and not idle[term.kind]]
     if not gone and len(left) == len(terms):
         return spec
-    reasons = [f"no model states {listed(gone, 10)}"] if gone else []
+    reasons = [f"fewer than half of the models state {listed(gone, 10)}"] if gone else []
     reasons += [reason for reason in idle.values() if reason]
     dropped = [f"the covariate {name}" for name in gone]
     dropped += [f"the term {term.kind}" for term in terms if term not in left]
@@ -84,8 +91,9 @@ def used(term: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*own, *filter(None, [getattr(term, "covariate", None)])]))
 
 
-def is_stated(covariate: str, scores: Scores) -> bool:
-    """Return whether some model with a score states the features that a covariate needs."""
+def stated_share(covariate: str, scores: Scores) -> float:
+    """Return the share of models with a score that state the features that a covariate needs."""
     table = scores.dataset
     scored = table["score"].notnull().any(BENCHMARK).values
-    return all((kind.given(table) & scored).any() for kind in features_in_use(table, [covariate]))
+    given = [kind.given(table)[scored].mean() for kind in features_in_use(table, [covariate])]
+    return float(min(given, default=1.0)) if scored.any() else 0.0

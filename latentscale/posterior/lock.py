@@ -12,8 +12,9 @@ import json
 import os
 import socket
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from latentscale.errors import FitError
 from latentscale.files import reason
@@ -43,7 +44,8 @@ def locked(folder: Path) -> Iterator[None]:
         If another sampler writes to the folder, or nothing can be written there.
     """
     try:
-        file = open(folder / LOCK, "a+", encoding="utf-8")  # noqa: SIM115 - held until the end
+        # Unbuffered: on a full disk a buffer is written, and fails, when the file is closed.
+        file = open(folder / LOCK, "a+b", buffering=0)  # noqa: SIM115 - held until the end
     except OSError as failure:
         raise FitError(f"Cannot write to {folder}: {reason(failure)}.") from failure
     with file:
@@ -57,7 +59,7 @@ def locked(folder: Path) -> Iterator[None]:
                 _write(file, "")
 
 
-def _take(file: IO[str], folder: Path) -> None:
+def _take(file: FileIO, folder: Path) -> None:
     try:
         _lock(file)
     except OSError as failure:
@@ -70,7 +72,7 @@ def _take(file: IO[str], folder: Path) -> None:
             ) from None
 
 
-def _lock(file: IO[str]) -> None:
+def _lock(file: FileIO) -> None:
     """Have the operating system lock a file for this process, without waiting."""
     try:
         import fcntl
@@ -84,14 +86,13 @@ def _lock(file: IO[str]) -> None:
     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def _write(file: IO[str], text: str) -> None:
+def _write(file: FileIO, text: str) -> None:
     file.seek(0)
     file.truncate()
-    file.write(text)
-    file.flush()
+    file.write(text.encode())
 
 
-def _holder(file: IO[str]) -> dict[str, Any]:
+def _holder(file: FileIO) -> dict[str, Any]:
     """Return the process and the machine that a lock names, or nothing."""
     try:
         file.seek(0)

@@ -94,7 +94,9 @@ def test_the_table_says_what_the_prior_is_in_scores(preliz) -> None:
         ("precision", (0.1, 0.7), {}, "standard deviations above 0 and below 0.5"),
         ("precision", (-1, 5), {"units": "parameter"}, "is positive; got the bound -1"),
         ("intercept", (0.1, 0.9), {"units": "points"}, "units"),
-        ("intercept", (0.1, 0.9), {"dist": "Cauchyy"}, "no distribution"),
+        ("intercept", (0.1, 0.9), {"dist": "Cauchyy"}, "dist must be one of"),
+        ("intercept", (0.1, 0.9), {"dist": "Uniform"}, "dist must be one of"),
+        ("precision", (0.02, 0.1), {"dist": "Normal"}, 'Did you mean "LogNormal"'),
     ],
 )
 def test_bounds_that_mean_nothing_are_refused(preliz, slot, bounds, settings, said) -> None:
@@ -115,3 +117,8 @@ def test_without_preliz_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(module, "find_spec", lambda name: None)
     with pytest.raises(LatentscaleError, match=r"latentscale\[elicit\]"):
         ls.elicit(SPEC, "intercept", 0.2, 0.8)
+
+
+def test_narrow_bounds_are_kept() -> None:
+    elicited = ls.elicit(ls.load_spec("latentscale"), "intercept", 0.3, 0.3001)
+    assert elicited.mass == pytest.approx(0.9, abs=0.01)

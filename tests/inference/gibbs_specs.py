@@ -40,7 +40,7 @@ _DOCUMENTS: dict[str, dict[str, Any]] = {
     },
     "noise by model": {
         "covariates": ["log_flops"],
-        "skills": {"count": 1, "identify": {"kind": "free"}},
+        "skills": {"count": 1, "identify": {"kind": "anchored", "anchors": ["alpha"]}},
         "benchmarks": {"likelihood": {"kind": "student-t"}, "pooled": True},
         "terms": [{"kind": "model-precision"}],
     },

@@ -201,6 +201,24 @@ def test_tables_that_differ_in_anything_are_other_shards(small_scores: ls.Scores
     assert made[2].key_of_prior != made[0].key_of_prior  # a group has parameters of its own
 
 
+def test_a_kept_result_that_was_cut_or_changed_anywhere_is_computed_again(tmp_path: Path) -> None:
+    file, other = tmp_path / "one.npz", tmp_path / "two.npz"
+    result = {"level": np.arange(5.0), "latents": np.ones((5, 3))}
+    tasks._write(result, file)
+    whole = file.read_bytes()
+    kept = tasks._read(file)
+    assert kept is not None and all((kept[name] == result[name]).all() for name in result)
+    rng = np.random.default_rng(4)
+    for place in rng.integers(len(whole), size=60).tolist():
+        flipped = bytearray(whole)
+        flipped[place] ^= 1 << int(rng.integers(8))
+        for damaged in (bytes(flipped), whole[:place], whole + b"x"):
+            file.write_bytes(damaged)
+            assert tasks._read(file) is None
+    other.write_bytes(whole)  # another task's result
+    assert tasks._read(other) is None and tasks._read(tmp_path / "absent.npz") is None
+
+
 def test_a_shard_counts_the_items_that_the_whole_table_counts(small_scores: ls.Scores) -> None:
     """One model states its items, so all scores of that benchmark count theirs, in every shard."""
     data = small_scores.dataset

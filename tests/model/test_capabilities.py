@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -98,6 +99,18 @@ def test_a_table_of_one_date_is_fitted_without_the_trend(closed: Scores) -> None
         reduced = feasible(ls.load_spec("capabilities"), same)
     assert reduced.covariates == ("released", "reasoning")
     assert [term.kind for term in reduced.terms] == ["model-group"]
+
+
+@pytest.mark.parametrize(("stated", "kept"), [(5, False), (6, True)])
+def test_a_covariate_that_most_models_do_not_state_is_left_out(
+    closed: Scores, stated: int, kept: bool
+) -> None:
+    frame = closed.to_frame()
+    frame["reasoning"] = frame["reasoning"].where(np.arange(len(frame)) < stated)
+    some = Scores.from_frame(frame, benchmarks=closed.benchmark_info)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ls.FitWarning)
+        assert ("reasoning" in feasible(ls.load_spec("capabilities"), some).covariates) is kept
 
 
 def test_a_users_own_spec_that_names_a_missing_column_is_refused(small_scores: Scores) -> None:

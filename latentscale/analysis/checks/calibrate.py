@@ -288,6 +288,8 @@ def _checked(
         check_column(table[name])
     if "prob" in table and "lower" in columns:
         check_column(table["prob"])
+    if set(SCALE_COLUMNS) <= set(table.columns) and "lower" in columns:
+        check_column(table["spread"])
     return table, names
 
 
@@ -315,6 +317,10 @@ def check_column(column: pd.Series, where: str = "the table") -> None:
         bad, wanted = values.isna(), "a number"
         if name == "pit":
             bad, wanted = ~values.between(0, 1), "a number from 0 to 1"
+        if name == "log_score":
+            bad = bad | (values == np.inf)  # -inf is that of a score that the forecast rules out
+        if name == "spread":
+            bad, wanted = ~((values > 0) & np.isfinite(values)), "a number above 0"
         if name == "prob":
             bad = ~values.between(0, 1, inclusive="neither")
             wanted = "a number strictly between 0 and 1"

@@ -42,7 +42,8 @@ class Comparison(FixedTable):
         better), difference (elpd less that of the best) with its difference_se, weight (in the
         stacked forecast), cells; and p_loo and high_k (scores whose Pareto k is too high) for
         leave-one-out, or mae, mae_difference, mae_difference_se and crps for backtests.
-        Standard errors are of a bootstrap over families.
+        Standard errors are of a bootstrap over families; scores that share a family in any of
+        the compared tables are drawn together.
     cells
         One row a model and score: name, model, family, benchmark, elpd, and pareto_k for
         leave-one-out or fold for backtests.
@@ -111,8 +112,8 @@ def compare(fits: Mapping[str, Fit], *, seed: int = 0) -> Comparison:
     Raises
     ------
     FitError
-        If there are fewer than two fits, they hold different scores, or one is a point
-        estimate.
+        If there are fewer than two fits, they hold different scores, exact 0 and 1 were moved
+        inside by other items, or one is a point estimate.
 
     References
     ----------
@@ -159,8 +160,8 @@ def compare_backtests(tables: Mapping[str, pd.DataFrame], *, seed: int = 0) -> C
     Raises
     ------
     DataError
-        If there are fewer than two tables, a column is missing, or they forecast different
-        scores (a fold that failed for one spec, for instance).
+        If there are fewer than two tables, a column or a number is missing, or they forecast
+        different scores (a fold that failed for one spec, for instance).
 
     Examples
     --------
@@ -202,6 +203,7 @@ def stacking_weights(elpd: pd.DataFrame) -> np.ndarray:
         Log predictive densities, one row a score, one column a model.
     """
     values = elpd.to_numpy()
+    values = values[np.isfinite(values.max(1))]  # a score that all rule out favours none
     density = np.exp(values - values.max(1, keepdims=True))
     count = density.shape[1]
 
@@ -406,7 +408,12 @@ def _checked_tables(given: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
         if missing or table.empty:
             lost = f"has no {listed(missing)}" if missing else "is empty"
             raise DataError(f'"{name}" {lost}; give tables from latentscale.backtest.')
-        for column in ("family", *(name for name in needed if name not in (*_HELD_OUT, "family"))):
+        scales = ["spread"] if set(SCALE_COLUMNS) <= set(table.columns) else []
+        for column in (
+            "family",
+            *scales,
+            *(name for name in needed if name not in (*_HELD_OUT, "family")),
+        ):
             check_column(table[column], f'"{name}"')
         twice = table[table.duplicated(_HELD_OUT)]
         if len(twice):

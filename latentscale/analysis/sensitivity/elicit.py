@@ -14,7 +14,7 @@ import xarray as xr
 from scipy.optimize import brentq
 
 from latentscale import validate
-from latentscale.declare.prior import POSITIVE, PRIOR_SLOTS, Prior
+from latentscale.declare.prior import POSITIVE, PRIOR_SLOTS, Prior, distributions_on
 from latentscale.declare.spec import ModelSpec
 from latentscale.dims import BENCHMARK, DEFAULT_PROB, interval_quantiles
 from latentscale.errors import LatentscaleError, SpecError, listed, nearest
@@ -29,6 +29,8 @@ _MISSED: Final = 0.02
 """Probability by which a prior may miss what was asked before it is said."""
 _NOTHING: Final = 1e-6
 """A location nearer to 0 than the optimiser's tolerance is 0."""
+_DIGITS: Final = 4
+"""Digits of a prior's numbers, as many as a file of priors is read with."""
 _FIXED: Final = {"StudentT": {"nu": 4.0}, "HalfStudentT": {"nu": 4.0}}
 """Degrees of freedom of Student's t, which two bounds cannot settle."""
 
@@ -333,9 +335,10 @@ class _Curve:
 
 
 def _distribution(spec: ModelSpec, slot: str, dist: str | None, lowest: float) -> str:
-    if dist is not None:
-        return dist
     own = spec.prior(slot)
+    if dist is not None:
+        allowed = distributions_on(own.support)
+        return validate.choice(dist, "dist", allowed, error=SpecError)
     free = len(own.numbers) - len(_FIXED.get(own.dist, {}))
     return "LogNormal" if own.support == POSITIVE and free < 2 and lowest > 0 else own.dist
 
@@ -349,14 +352,30 @@ def _maximum_entropy(dist: str, bounds: list[float], prob: float) -> Prior:
         )
     import preliz
 
-    kind: Any = getattr(preliz, dist, None) if isinstance(dist, str) else None
-    if kind is None or dist.startswith("_"):
-        raise SpecError(f'PreliZ has no distribution "{dist}".')
+    kind: Any = getattr(preliz, dist, None)
+    if kind is None:
+        raise SpecError(f'PreliZ has no distribution "{dist}"; name another one in dist=.')
     fixed = _FIXED.get(dist, {})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # `mass` says what it reached
-        optimum = preliz.maxent(kind(**fixed), *bounds, prob, plot=False)
-    numbers = {name: float(f"{value:.4g}") for name, value in optimum.params_dict.items()}
+        warnings.simplefilter("ignore", RuntimeWarning)  # of steps of its search
+        try:
+            optimum = preliz.maxent(kind(**fixed), *bounds, prob, plot=False)
+        except (ValueError, ArithmeticError) as error:
+            raise SpecError(
+                f"PreliZ finds no {dist} with {prob:g} of its probability from {bounds[0]:.4g} to "
+                f"{bounds[1]:.4g} ({error}). Give other bounds, or another dist=."
+            ) from error
+    if not all(map(np.isfinite, optimum.params_dict.values())):
+        raise SpecError(
+            f"PreliZ finds no {dist} with {prob:g} of its probability from {bounds[0]:.4g} to "
+            f"{bounds[1]:.4g}. Give other bounds, or another dist=."
+        )
+    numbers = {name: float(f"{value:.{_DIGITS}g}") for name, value in optimum.params_dict.items()}
+    if "mu" in numbers:  # to a thousandth of the spread, however narrow that is
+        middle, spread = float(optimum.params_dict["mu"]), numbers.get("sigma") or numbers["b"]
+        more = int(np.log10(max(abs(middle) / spread, 1.0)))
+        numbers["mu"] = float(f"{middle:.{_DIGITS + more}g}")
     if abs(numbers.get("mu", 1.0)) < _NOTHING:
         numbers["mu"] = 0.0
     return Prior(dist, **numbers)

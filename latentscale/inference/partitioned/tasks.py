@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import zipfile
+import io
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -174,8 +174,7 @@ def run_task(task: Task) -> Result:
             file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as failure:
             raise FitError(f"Cannot make the folder {file.parent}: {reason(failure)}.") from failure
-        with replacing(file, FitError) as unfinished, unfinished.open("wb") as opened:
-            np.savez(opened, **result)  # type: ignore[arg-type]
+        _write(result, file)
     return result
 
 
@@ -219,13 +218,32 @@ def _shard(task: Task) -> Shard:
     return _shards[key]
 
 
+def _write(result: Result, file: Path) -> None:
+    """Write a result: a line with the hash of all that follows, then arrays."""
+    image = io.BytesIO()
+    np.savez(image, **result)  # type: ignore[arg-type]
+    body = image.getvalue()
+    with replacing(file, FitError) as unfinished:
+        unfinished.write_bytes(_seal(body, file) + body)
+
+
 def _read(file: Path | None) -> Result | None:
-    """Return a result that was kept; None if there is no whole file."""
-    if file is None:
+    """Return a result that was kept; None if there is no file, or it was cut or changed."""
+    content = b""
+    if file is not None:
+        with suppress(OSError):
+            content = file.read_bytes()
+    seal, _, body = content.partition(b"\n")
+    if file is None or not body or seal + b"\n" != _seal(body, file):
         return None
-    with suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile), np.load(file) as of:
+    with np.load(io.BytesIO(body)) as of:
         return {name: of[name] for name in of.files}
-    return None
+
+
+def _seal(body: bytes, file: Path) -> bytes:
+    """Return the first line of a file: of its name too, so that none is taken for another."""
+    name = f"{file.parent.name}/{file.name}\n".encode()
+    return hashlib.sha256(name + body).hexdigest().encode() + b"\n"
 
 
 def _transform(design: Design) -> list[object]:

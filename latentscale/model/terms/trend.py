@@ -18,7 +18,7 @@ from latentscale.dims import SKILL
 from latentscale.errors import SpecError
 from latentscale.maths import Maths, Named, maths_of, on_draws
 from latentscale.model.design import Design
-from latentscale.model.feasible import is_stated
+from latentscale.model.feasible import stated_share
 from latentscale.model.normal_effects import EffectScale, NormalEffect
 from latentscale.model.priors import (
     coordinate,
@@ -103,7 +103,7 @@ class Trend(Term):
 
     def idle(self, scores: Scores) -> str | None:
         """Return that the covariate does not vary, where that is so."""
-        if not is_stated(self.covariate, scores):
+        if not stated_share(self.covariate, scores):
             return None  # refused where covariates are taken from the table
         transform = CovariateTransform.fit(scores, [self.covariate])
         lower, upper = (edge.get(self.covariate) for edge in (transform.lower, transform.upper))

@@ -45,6 +45,8 @@ def test_stacking_weights_of_a_mixture() -> None:
     elpd = pd.DataFrame({m: stats.norm(m, 1).logpdf(y) for m in (-2, 2)})
     assert stacking_weights(elpd)[0] == pytest.approx(0.7, abs=0.02)
     assert stacking_weights(elpd - 900)[0] == pytest.approx(0.7, abs=0.02)
+    ruled_out = pd.concat([elpd, elpd.iloc[:2] * 0 - np.inf])  # by both: it favours none
+    assert stacking_weights(ruled_out)[0] == pytest.approx(0.7, abs=0.02)
 
 
 def test_a_comparison_agrees_with_arviz(pooled_fit: Fit, rival: Fit) -> None:
@@ -198,6 +200,11 @@ def test_backtests_with_missing_numbers_are_refused() -> None:
         ls.DataError, match=r'"log_score" of "b" must hold a number .* row 4 has nan'
     ):
         ls.studies.compare_backtests({"a": table, "b": holed})
+    with pytest.raises(ls.DataError, match=r'"log_score" of "b" must hold .* row 0 has inf'):
+        ls.studies.compare_backtests({"a": table, "b": table.assign(log_score=np.inf)})
+    unscaled = table.assign(scale="real", unit="Elo", spread=0.0)
+    with pytest.raises(ls.DataError, match='"spread" of "a" must hold a number above 0'):
+        ls.studies.compare_backtests({"a": unscaled, "b": table})
 
 
 def test_exact_scores_moved_inside_by_other_items_are_refused(

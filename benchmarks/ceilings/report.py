@@ -1,0 +1,96 @@
+"""CEILINGS.md: errors and coverage by variant, and paired differences to the recommended spec."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.ceilings.splits import SPLITS
+from benchmarks.common.markdown import markdown
+from benchmarks.common.provenance import provenance
+from benchmarks.selection.run import TABLES
+
+NEAR = ("mmlu", "mmlu_pro", "gsm8k")
+"""Benchmarks on which the largest models come near an estimated ceiling."""
+_RESAMPLES = 2000
+"""Of the bootstrap over families: standard errors are then known to 2%."""
+_MOST_FOLDS = 3
+"""Of a table of the selection."""
+
+
+def report(runs: Path, variants: tuple[str, ...], seed: int) -> str:
+    """Return the report of the folds that all compared variants have."""
+    notes = (runs.parent / "notes.md").read_text(encoding="utf-8").strip()
+    parts = ["# Ceilings that no fitted model has reached", provenance(seed), notes]
+    for title, names in (("The selection's folds", TABLES), ("The three splits", SPLITS)):
+        rows = []
+        for name in names:
+            made = _of_all(runs, variants, name)
+            for variant, cells in made.items():
+                figures = row(cells, made["recommended"], seed)
+                rows.append({"hidden": name, "variant": variant, **figures})
+        if rows:
+            parts += [f"## {title}", markdown(pd.DataFrame(rows))]
+    return "\n\n".join(parts) + "\n"
+
+
+def row(cells: pd.DataFrame, reference: pd.DataFrame, seed: int) -> dict[str, str]:
+    """Return figures of all cells and of the near benchmarks, and paired differences."""
+    both = _figures(cells).merge(
+        _figures(reference), on=["family", "model", "benchmark"], suffixes=("", "_by")
+    )
+    near = both["benchmark"].isin(NEAR)
+    shown = {"cells": f"{len(both)}, {int(near.sum())}"}
+    for label, part in (("", both), (" near", both[near])):
+        shown[f"error{label}"] = f"{part['error'].mean():.2f}"
+        shown[f"cover 90%{label}"] = f"{part['in_90'].mean():.0%}"
+        shown[f"cover 50%{label}"] = f"{part['in_50'].mean():.0%}"
+    shown["width"] = f"{both['width'].mean():.1f}"
+    shown["above, below near"] = f"{int(both.loc[near, 'above'].sum())}, " + str(
+        int(both.loc[near, "below"].sum())
+    )
+    for label, part, what in (
+        ("error", both, "error"),
+        ("CRPS", both, "crps"),
+        ("error near", both[near], "error"),
+    ):
+        change = part[what] - part[f"{what}_by"]
+        shown[f"{label}, difference"] = f"{change.mean():+.2f} ± {_se(change, part, seed):.2f}"
+    return shown
+
+
+def _figures(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return errors, widths and CRPS in points, and where each score lies, by cell."""
+    figures = cells[["family", "model", "benchmark"]].copy()
+    figures["error"] = 100 * (cells["median"] - cells["score"]).abs()
+    figures["crps"] = 100 * cells["crps"]
+    figures["width"] = 100 * (cells["upper"] - cells["lower"])
+    figures["above"], figures["below"] = cells["pit"] > 0.95, cells["pit"] < 0.05
+    figures["in_90"] = ~(figures["above"] | figures["below"])
+    figures["in_50"] = (cells["pit"] - 0.5).abs() <= 0.25
+    return figures
+
+
+def _se(change: pd.Series, part: pd.DataFrame, seed: int) -> float:
+    """Return the standard error of a mean over cells, by a bootstrap over families."""
+    groups = change.groupby(part["family"]).agg(["sum", "size"]).to_numpy()
+    rng = np.random.default_rng(seed)
+    drawn = groups[rng.integers(len(groups), size=(_RESAMPLES, len(groups)))].sum(1)
+    return float((drawn[:, 0] / drawn[:, 1]).std(ddof=1))
+
+
+def _cells(runs: Path, variant: str, name: str) -> dict[str, pd.DataFrame]:
+    """Return a variant's forecasts of a split, or of the folds of a table, by name."""
+    found = [name, *(f"{name} {number}" for number in range(_MOST_FOLDS))]
+    files = {fold: runs / f"{variant}, {fold}.csv" for fold in found}
+    return {fold: pd.read_csv(file) for fold, file in files.items() if file.is_file()}
+
+
+def _of_all(runs: Path, variants: tuple[str, ...], name: str) -> dict[str, pd.DataFrame]:
+    """Return forecasts by variant, of the folds that all variants with any have."""
+    made = {variant: _cells(runs, variant, name) for variant in variants}
+    made = {variant: folds for variant, folds in made.items() if folds}
+    common = sorted(set.intersection(*(set(folds) for folds in made.values()))) if made else []
+    return {v: pd.concat([folds[f] for f in common]) for v, folds in made.items() if common}

@@ -1,0 +1,132 @@
+"""Ceilings that no fitted model has reached: do intervals of the largest models cover?
+
+The recommended spec, the same with ceilings at 1, and mixtures of both fits are compared on folds
+of the selection (`--halves`), where the weight is chosen; then on three splits that hide the
+largest models: the demo's, that of families with two or three base models, and that of lineages
+with community fine-tunes (which reads ../shared/tables/open_llm_leaderboard_v2 in place). Fits and
+forecasts are kept in the folder runs, so a run that was stopped goes on; a mixture needs both fits.
+
+    python -m benchmarks.ceilings.run "ceilings at 1" --halves largest
+    python -m benchmarks.ceilings.run "a quarter open" --splits demo "two or three"
+    python -m benchmarks.ceilings.run --report   # CEILINGS.md of all that is there
+"""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import latentscale as ls
+from benchmarks.ceilings.report import report
+from benchmarks.ceilings.splits import SPLITS, split
+from benchmarks.selection.run import METHOD as SHORT
+from benchmarks.selection.run import TABLES, folds, tables
+from latentscale.analysis.backtest import forecast_fold, score_forecast, training_scores
+from latentscale.analysis.folds import Fold
+
+HERE = Path(__file__).resolve().parent
+RUNS = HERE / "runs"
+SEED = 3
+METHOD = ls.NUTS(draws=250, tune=300, chains=2, cores=1)
+
+_SLOPE = {"dist": "Normal", "mu": 0.5, "sigma": 0.5}  # as shipped; the prior of ceilings is unused
+AT_ONE: dict[str, Any] = {"benchmarks.ceiling": "fixed", "priors": {"slope": _SLOPE}}
+SPECS: dict[str, dict[str, Any]] = {"recommended": {}, "ceilings at 1": AT_ONE}
+NEAR = "a quarter open near ceilings"
+MIXTURES = {"a quarter open": 0.25, "half open": 0.5, NEAR: 0.25}
+"""Share of draws from `ceilings at 1`, the others from `recommended`: `latentscale.stack`."""
+REACH = 0.9
+"""`NEAR` mixes where the recommended fit expects so much of the way from floor to ceiling, median
+over draws; below, both fits have seen scores, and the better one is not mixed with the other."""
+VARIANTS = (*SPECS, *MIXTURES)
+
+
+def spec_of(variant: str) -> ls.ModelSpec:
+    """Return the recommended spec with a variant's changes."""
+    return ls.load_spec("latentscale").with_({"name": variant, **SPECS[variant]})
+
+
+def cells_of(variant: str, name: str, scores: ls.Scores, fold: Fold, method: ls.NUTS) -> Path:
+    """Fit and forecast one fold, unless that was done; return the file of its forecasts."""
+    file = RUNS / f"{variant}, {name}.csv"
+    if file.exists():
+        return file
+    if variant in MIXTURES:
+        table = _mixed(MIXTURES[variant], name, scores, fold)
+        if variant == NEAR:
+            table = _only_near(table, name, scores, fold)
+    else:
+        fit = ls.fit(
+            spec_of(variant),
+            training_scores(scores, fold),
+            method=method,
+            seed=SEED,
+            progress=False,
+        )
+        fit.save(file.with_suffix(".nc"))
+        table = forecast_fold(fit, scores, fold, seed=SEED)
+    table.to_csv(file, index=False)
+    return file
+
+
+def _mixed(share: float, name: str, scores: ls.Scores, fold: Fold) -> pd.DataFrame:
+    """Return a fold's forecasts by both fits, which must be there, stacked."""
+    weights = {"recommended": 1 - share, "ceilings at 1": share}
+    fits = {part: ls.load(RUNS / f"{part}, {name}.nc") for part in weights}
+    table = scores.to_frame()
+    names = list(scores.benchmarks)
+    rows = table[table["model"].isin(fold.test)].drop(columns=names)
+    forecast = ls.stack(fits, rows, weights, seed=SEED)
+    truth = scores.dataset["score"].sel(model=list(fold.test))
+    cells = score_forecast(forecast, truth, scores.item_counts)
+    families = dict(zip(table["model"], table["family"], strict=True))
+    rhat = max(fit.convergence().max_rhat for fit in fits.values())
+    return cells.assign(family=cells["model"].map(families), max_rhat=rhat)
+
+
+def _only_near(mixed: pd.DataFrame, name: str, scores: ls.Scores, fold: Fold) -> pd.DataFrame:
+    """Return the mixture's forecasts of cells near their ceilings, and the recommended others."""
+    fit = ls.load(RUNS / f"recommended, {name}.nc")
+    table = scores.to_frame()
+    rows = table[table["model"].isin(fold.test)].drop(columns=list(scores.benchmarks))
+    mean = ls.predict(fit, rows, seed=SEED).mean_draws
+    floor, ceiling = fit.scores.dataset["floor"], fit.samples["ceiling"]
+    reach = ((mean - floor) / (ceiling - floor)).median("sample").to_series()
+    near = set(reach.index[reach > REACH])
+    bounded = pd.read_csv(RUNS / f"recommended, {name}.csv")
+    parts = []
+    for cells, wanted in ((mixed, True), (bounded, False)):
+        names = zip(cells["model"], cells["benchmark"], strict=True)
+        parts.append(cells[[(name in near) == wanted for name in names]])
+    return pd.concat(parts, ignore_index=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("variant", nargs="?", choices=VARIANTS, default="recommended")
+    parser.add_argument("--halves", nargs="*", default=[], choices=list(TABLES))
+    parser.add_argument("--splits", nargs="*", default=[], choices=SPLITS)
+    parser.add_argument("--fold", type=int, help="only this fold of the halves")
+    parser.add_argument("--report", action="store_true", help="write CEILINGS.md, fit nothing")
+    options = parser.parse_args()
+    RUNS.mkdir(exist_ok=True)
+    for table in options.halves:
+        scores = tables()[table]
+        for number, fold in enumerate(folds(table, scores)):
+            if options.fold in (None, number):
+                file = cells_of(options.variant, f"{table} {number}", scores, fold, SHORT)
+                print(file.name, flush=True)
+    for name in options.splits:
+        print(cells_of(options.variant, name, *split(name), METHOD).name, flush=True)
+    if options.report:
+        (HERE / "CEILINGS.md").write_text(report(RUNS, VARIANTS, SEED), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        main()
