@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from typing import Final
 
 _SEPARATORS: Final = frozenset({"Zs", "Pd", "Pc"})
@@ -152,12 +152,16 @@ def spellings(names: Sequence[str], *, keep_numbers_apart: bool = False) -> list
 def nearest(name: str, allowed: Iterable[str]) -> str:
     """Return ``' Did you mean "x"?'`` for the closest allowed name, or an empty string.
 
-    A name that differs in spelling alone (see `spelling`) is the closest.
+    A name that differs in spelling alone (see `spelling`) is the closest. Two that are equally
+    close are both named.
     """
     names = [str(a) for a in allowed]
     same = [other for other in names if spelling(other) == spelling(str(name))]
-    close = same or get_close_matches(str(name), names, n=1, cutoff=_ALIKE)
-    return f' Did you mean "{close[0]}"?' if close else ""
+    close = same or get_close_matches(str(name), names, n=2, cutoff=_ALIKE)
+    alike = [SequenceMatcher(None, other, str(name)).ratio() for other in close[:2]]
+    tied = [other for other, ratio in zip(close, alike, strict=False) if ratio == alike[0]]
+    either = " or ".join(f'"{other}"' for other in dict.fromkeys(tied))
+    return f" Did you mean {either}?" if close else ""
 
 
 def listed(names: Iterable[object], limit: int = 8) -> str:

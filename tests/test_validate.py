@@ -15,7 +15,7 @@ import latentscale as ls
 from latentscale import validate
 from latentscale.declare import spec_from_dict
 from latentscale.dims import interval_quantiles
-from latentscale.errors import FitError, LatentscaleError
+from latentscale.errors import FitError, LatentscaleError, nearest
 from latentscale.validate import truth
 
 WHOLE = (np.int64, np.int32, np.uint8, np.array)
@@ -173,3 +173,8 @@ def test_no_is_not_yes(use: Callable[[], object]) -> None:
 def test_counts_that_end_the_sampler_s_process_are_refused(name: str) -> None:
     with pytest.raises(ls.FitError, match=rf"NUTS\.{name} must be a whole number from 1 to"):
         ls.NUTS(**{name: 2**40})
+
+
+def test_two_names_that_are_equally_close_are_both_suggested():
+    assert nearest("ar", ["arc", "art", "mmlu"]) == ' Did you mean "art" or "arc"?'
+    assert nearest("mmlu_pr", ["mmlu", "mmlu_pro"]) == ' Did you mean "mmlu_pro"?'

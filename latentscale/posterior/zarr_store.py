@@ -20,6 +20,7 @@ from latentscale.errors import FitError
 from latentscale.posterior.draws import sampler_statistics
 
 _GROUPS = ("posterior", "sample_stats", "warmup_sample_stats")
+_EVENTS = "divergence_"  # what the sampler's arrays of divergent transitions begin with
 # What Zarr and its decoders raise on a chunk that is not whole.
 _UNREADABLE = (RuntimeError, ValueError, OSError)
 
@@ -67,7 +68,7 @@ def read_store(
         If the store holds draws and cannot be read.
     """
     try:
-        with _without_notices(), xr.open_datatree(store, engine="zarr", consolidated=False) as tree:
+        with _without_notices(), _opened(store) as tree:
             posterior, stats, warm_up = (tree[name].to_dataset() for name in _GROUPS)
             kept = posterior[list(variables)]
             return {
@@ -81,6 +82,16 @@ def read_store(
             return {}
         reason = f"{type(error).__name__}: {error}"
         raise FitError(f"{store} cannot be read: it is damaged ({reason}).") from error
+
+
+def _opened(store: Path) -> xr.DataTree:
+    """Open a store without the arrays of divergent transitions, one entry a transition.
+
+    The sampler gives each its length at the end, one after the other: stopped between two, they
+    are of one dim and of different lengths. Which transitions diverged is a statistic of draws.
+    """
+    events = {path.name for path in store.glob(f"*/{_EVENTS}*")}
+    return xr.open_datatree(store, engine="zarr", consolidated=False, drop_variables=sorted(events))
 
 
 @contextmanager

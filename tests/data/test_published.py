@@ -385,3 +385,10 @@ def test_nothing_is_listed_of_which_there_is_nothing() -> None:
     models = pd.DataFrame({"Model": ["fam-1b", "fam-2b"], "GPQA": [40.0, 50.0]})
     for finding in read_published(models).audit.findings:
         assert ": ." not in finding.message and "()" not in finding.message
+
+
+def test_errors_in_fractions_beside_percentages_are_named() -> None:
+    table = named(GPQA=[40.0, 50.0], **{"GPQA stderr": [0.01, 0.02]})
+    assert '"GPQA"' in str(read_published(table).audit.filter("errors-tiny"))
+    whole = table.assign(**{"GPQA stderr": [1.0, 2.0]})
+    assert not read_published(whole).audit.filter("errors-tiny").findings

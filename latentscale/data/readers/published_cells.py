@@ -12,6 +12,7 @@ import pandas as pd
 
 from latentscale.data.columns import is_missing, number_of_cell
 from latentscale.data.dates import as_date, day_first, in_order
+from latentscale.markup import counted
 
 Floats = npt.NDArray[np.float64]
 
@@ -211,11 +212,11 @@ def dates(column: pd.Series) -> tuple[list[pd.Timestamp | None], list[str], str]
         if moment is None:
             odd.append(text)
         read.append(None if moment is None else pd.Timestamp(moment))
+    if not turned:
+        return read, odd, ""
     first = "day" if order else "month"
-    note = (
-        f"{len(turned)} dates such as {turned[0]} are read with the {first} first" if turned else ""
-    )
-    return read, odd, note and f"{note}, as other cells of the column show."
+    note = f"{counted(len(turned), 'date')}, such as {turned[0]}, read with the {first} first"
+    return read, odd, f"{note}, as other cells of the column show."
 
 
 def _whole_date(cell: Any) -> Any:

@@ -42,6 +42,8 @@ _BELOW: Final = 0.05
 _FEW: Final = 3
 """Benchmarks beside which a column named as a mean is their mean, and not the only score. Fewer
 rows than these may be numbered 1, 2, 3 by chance."""
+_MOST_ITEMS: Final = 1e6
+"""Items of a benchmark: the largest test sets have some ten thousand."""
 _ROUNDING: Final = 0.006
 """Of the largest score: means are printed to the hundredth of a fraction, or the half per cent."""
 
@@ -106,6 +108,7 @@ def wide_cells(
         *_kept_means([name for name in means if name in info and len(info) > 1]),
         *_scales(info, declared),
         *_cells(table, columns, info, declared),
+        *_tiny_errors(columns, stderr, info),
     ]
     return pd.concat(parts, ignore_index=True), info, found
 
@@ -242,6 +245,25 @@ def _follows(mean: Floats, parts: Sequence[Floats]) -> bool:
     return any(
         bool((np.abs(whole[:, 0] - sums / count) <= allowed).all()) for count in (1, len(parts))
     )
+
+
+def _tiny_errors(
+    columns: Mapping[str, ScoreCells], stderr: Mapping[str, Floats], info: Mapping[str, Benchmark]
+) -> list[Finding]:
+    """Find errors of percentages that no test set is large enough for: fractions, perhaps."""
+    tiny = []
+    for name, about in info.items():
+        score = columns[name].values
+        items = score * (100.0 - score) / stderr[name] ** 2
+        if about.scale == "percent" and np.nanmedian(np.append(items, 0.0)) > _MOST_ITEMS:
+            tiny.append(name)
+    if not tiny:
+        return []
+    message = (
+        f"the errors beside {listed(tiny)} are as small as those of more than {_MOST_ITEMS:,.0f} "
+        "items: fractions among percentages? If so, multiply them by 100."
+    )
+    return [Finding("warning", "errors-tiny", "benchmarks", message)]
 
 
 def _kept_means(names: Sequence[str]) -> list[Finding]:
