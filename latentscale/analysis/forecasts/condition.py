@@ -11,7 +11,7 @@ fitted.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -67,13 +67,14 @@ class LatentsGivenScores:
     residuals
         Effects by model of the models that the scores bear on, likewise.
     shared
-        Variables of the posterior draws that the scores moved, which take their place.
+        Variables of the posterior draws that the scores moved, which take their place; empty where
+        none moved.
     """
 
     report: Conditioning
     terms: tuple[xr.Dataset, ...]
     residuals: tuple[xr.Dataset, ...]
-    shared: xr.Dataset
+    shared: xr.Dataset = field(default_factory=xr.Dataset)
 
 
 def condition(
