@@ -49,15 +49,19 @@ def fit() -> Fit:
     return ls.fit(SPEC, Scores.from_frame(frame), method=method, seed=3, progress=False)
 
 
-def covered(fit: Fit, effect: np.ndarray) -> float:
-    """Return the share of models whose 90% interval holds a log precision."""
-    low, high = fit.samples["model_precision"].quantile([0.05, 0.95], "sample")
+def covered(fit: Fit, effect: np.ndarray, prob: float = 0.9) -> float:
+    """Return the share of models whose interval holds a log precision."""
+    ends = [(1 - prob) / 2, (1 + prob) / 2]
+    low, high = fit.samples["model_precision"].quantile(ends, "sample")
     order = [fit.scores.models.index(f"m{i}") for i in range(MODELS)]
     return float(((effect >= low.values[order]) & (effect <= high.values[order])).mean())
 
 
 def test_intervals_hold_the_noise_of_each_model(fit: Fit) -> None:
-    assert 0.78 <= covered(fit, EFFECT) <= 0.98  # 60 intervals of 90%: three standard errors
+    # Three standard errors, 3 sqrt(p (1 - p) / 60); of 90% that is up to all of them, so intervals
+    # that are too wide show in those of 50%.
+    assert covered(fit, EFFECT) >= 0.78
+    assert 0.31 <= covered(fit, EFFECT, 0.5) <= 0.69
     assert covered(fit, np.roll(EFFECT, 1)) < 0.7
 
 
