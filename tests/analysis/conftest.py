@@ -117,6 +117,6 @@ def held_fit(small_scores, prior_fit, one_skill, with_posterior, repeated, fixed
 
 @pytest.fixture(autouse=True)
 def parameters_held(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hold what models share where draws repeat one value, which is no posterior to move in."""
+    """Switch shifts off for fits whose draws all repeat one value: they are not a posterior."""
     if "held_fit" in request.fixturenames:
         monkeypatch.setattr("latentscale.analysis.forecasts.condition.shifts_for", lambda *_: None)

@@ -2,7 +2,7 @@
 
 Given the rest of a draw, a shift's density is the prior's times the old scores'. Near its mode
 that is a Gaussian, which serves as the prior of a few more latents of the rows that are forecast;
-what it misses is put right by weights of the draws that are chosen in the end.
+importance weights of the selected draws correct for the difference from the true density.
 """
 
 from __future__ import annotations

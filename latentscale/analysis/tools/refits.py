@@ -52,7 +52,7 @@ class Refit(ABC):
         """Fit, and return the table."""
 
     def read(self) -> pd.DataFrame | None:
-        """Return the table that was kept; None if there is no file, or it was cut or changed."""
+        """Return the table kept on disk; None if its file is missing or damaged."""
         if self.file is None or not self.file.is_file():
             return None
         return read_fold(self.file, self.columns)

@@ -228,7 +228,7 @@ def _write(result: Result, file: Path) -> None:
 
 
 def _read(file: Path | None) -> Result | None:
-    """Return a result that was kept; None if there is no file, or it was cut or changed."""
+    """Return a result kept on disk; None if its file is missing or damaged."""
     content = b""
     if file is not None:
         with suppress(OSError):
