@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
+from weakref import WeakValueDictionary
 
-_KIND = "self-contained"  # part of the cache's keys: machine code of another kind is not read back
+from latentscale.engine.contained import self_contained
+
+# Part of the cache's keys: machine code of another kind is not read back.
+_KIND = "self-contained, operations called directly"
+_converting = threading.RLock()  # a graph may hold graphs
+_converted: WeakValueDictionary[Any, Any] = WeakValueDictionary()  # functions of operations
 
 
 def numba_function(inputs: Sequence[Any], outputs: list[Any]) -> tuple[Any, Any]:
@@ -62,7 +69,8 @@ def _linker() -> Any:
 
     class UnlockedLinker(NumbaLinker):
         def fgraph_convert(self, fgraph: Any, *rest: Any, **settings: Any) -> Any:
-            return numba_funcify_and_cache_key(fgraph, *rest, **settings)
+            with _operations_called_directly():
+                return numba_funcify_and_cache_key(fgraph, *rest, **settings)
 
         def jit_compile(self, fn_and_cache: Any) -> Any:
             function, key = fn_and_cache
@@ -77,60 +85,30 @@ def _linker() -> Any:
     return UnlockedLinker()
 
 
-def self_contained(function: Any, *, cache: bool) -> Any:
-    """Return a function for numba to compile, without Python's lock, into self-contained code.
+@contextmanager
+def _operations_called_directly() -> Iterator[None]:
+    """Let graphs that PyTensor converts call the functions of their operations themselves.
 
-    Numba leaves calls to copies of other functions open, by name, until the code is loaded: in
-    the process that compiled them to the functions by themselves, in a later one, which reads
-    this function's code only, to the copies in it. LLVM optimised the two in different
-    surroundings, and under fast mathematics (sums in any order, fused products) their last digits
-    differ. Here the copies are private to the code, so that both processes run the same.
-
-    Parameters
-    ----------
-    function
-        A Python function that numba can compile.
-    cache
-        Whether its machine code is kept on disk.
+    PyTensor puts a function that is kept on disk around each, and around each inside of fused
+    loops: numba compiles twice as many functions, and LLVM optimises them once more. Here the whole
+    graph's machine code alone is on disk, and equal operations share a function in memory.
     """
-    import numba
+    from pytensor.configdefaults import config
+    from pytensor.link.numba.dispatch import basic
 
-    return numba.njit(function, nogil=True, cache=cache, pipeline_class=_compiler())
+    def of_operation(op: Any, *rest: Any, **settings: Any) -> tuple[Any, str | None]:
+        function, key = basic.numba_funcify_and_cache_key(op, *rest, **settings)
+        node = settings.get("node")
+        if key is None or node is None:
+            return function, key
+        kinds = tuple((v.type.dtype, getattr(v.type, "ndim", 0)) for v in node.inputs)
+        place = (key, kinds, config.numba__fastmath)
+        return _converted.setdefault(place, function), key
 
-
-@cache
-def _compiler() -> Any:
-    """Return numba's compiler, changed to make every function but the whole one private."""
-    from numba.core.codegen import JITCodeLibrary
-    from numba.core.compiler import Compiler
-    from numba.core.compiler_machinery import FunctionPass, register_pass
-    from numba.core.typed_passes import NopythonTypeInference
-
-    class SelfContainedLibrary(JITCodeLibrary):
-        def _optimize_final_module(self) -> None:
-            super()._optimize_final_module()
-            for function in self._final_module.functions:
-                if not function.is_declaration and function.linkage.name == "linkonce_odr":
-                    function.linkage = "internal"
-
-    @register_pass(mutates_CFG=False, analysis_only=True)
-    class OwnLibrary(FunctionPass):
-        _name = "latentscale_own_library"
-
-        def __init__(self) -> None:
-            FunctionPass.__init__(self)
-
-        def run_pass(self, state: Any) -> bool:
-            codegen = state.targetctx.codegen()
-            state.library = SelfContainedLibrary(codegen, state.func_id.func_qualname)
-            state.library.enable_object_caching()
-            return False
-
-    class SelfContained(Compiler):
-        def define_pipelines(self) -> list[Any]:
-            (passes,) = super().define_pipelines()
-            passes.add_pass_after(OwnLibrary, NopythonTypeInference)
-            passes.finalize()
-            return [passes]
-
-    return SelfContained
+    with _converting:
+        by_pytensor = basic.numba_funcify_ensure_cache
+        basic.numba_funcify_ensure_cache = of_operation
+        try:
+            yield
+        finally:
+            basic.numba_funcify_ensure_cache = by_pytensor

@@ -6,12 +6,16 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numba
 import numpy as np
+import pytensor.tensor as pt
 import pytest
+from numba.core.event import install_recorder
 
-from latentscale.engine.linker import self_contained
+from latentscale.engine.contained import self_contained
+from latentscale.engine.linker import numba_function
 
 DIGEST = """
 import hashlib, sys
@@ -63,6 +67,56 @@ def test_no_function_is_left_to_be_chosen_when_the_code_is_loaded() -> None:
     codes = [f.overloads[f.signatures[0]].library.get_llvm_str() for f in (shared, own)]
     assert ["linkonce_odr" in code for code in codes] == [True, False]
     assert all("summed" in code for code in codes)
+
+
+@numba.njit
+def doubled(value):  # type: ignore[no-untyped-def]
+    return 2 * value
+
+
+@numba.njit
+def by_python(value):  # type: ignore[no-untyped-def]
+    with numba.objmode(halved="float64"):
+        halved = float(np.float64(value) / 2)
+    return halved
+
+
+@numba.njit
+def refused(value):  # type: ignore[no-untyped-def]
+    if value < 0:
+        raise ValueError("negative", value)
+    return value
+
+
+def test_a_function_that_was_copied_is_called_by_itself() -> None:
+    """Its machine code is made when Python first calls it, or at the call with another type."""
+    whole = self_contained(lambda value: doubled(value) + 1, cache=False)
+    assert whole(3.0) == 7.0
+    assert doubled(3.0) == 6.0 and doubled(3) == 6
+
+
+def test_what_copies_need_of_python_is_there() -> None:
+    """Objects that only Python can handle: text of errors, and calls back to the interpreter."""
+    whole = self_contained(lambda value: by_python(refused(value)), cache=False)
+    assert whole(3.0) == 1.5
+    with pytest.raises(ValueError, match="negative"):
+        whole(-3.0)
+
+
+def test_equal_operations_are_compiled_once() -> None:
+    x, y = pt.dvectors("x", "y")
+
+    def compiled_functions(outputs: list[Any]) -> int:
+        _, program = numba_function([x, y], outputs)
+        with install_recorder("numba:compile") as recorder:
+            program(np.ones(3), np.ones(3))
+        return len(recorder.buffer)
+
+    once, six_times = (
+        compiled_functions([pt.outer(x + i, y * i) for i in range(1, 1 + count)])
+        for count in (1, 6)
+    )
+    assert six_times <= once + 6  # what gathers the outputs may differ
 
 
 @pytest.mark.parametrize(
