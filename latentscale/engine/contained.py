@@ -40,9 +40,25 @@ def self_contained(function: Any, *, cache: bool) -> Any:
     return numba.njit(function, nogil=True, cache=cache, pipeline_class=_compiler())
 
 
+class NotOnDiskError(Exception):
+    """Machine code that was to be read from disk is not there for these types."""
+
+
+def only_from_disk(function: Any) -> Any:
+    """Return a function as of `self_contained` that raises NotOnDiskError instead of compiling."""
+    import numba
+    from numba.core.compiler import CompilerBase
+
+    class ReadOnly(CompilerBase):
+        def compile_extra(self, function: Any) -> Any:
+            raise NotOnDiskError
+
+    return numba.njit(function, nogil=True, cache=True, pipeline_class=ReadOnly)
+
+
 @cache
-def _libraries() -> tuple[type, type]:
-    """Return numba's libraries of code: of a whole, and of a function that it has copies of."""
+def _whole_library() -> type:
+    """Return numba's library of code, changed for a function that has copies of all it calls."""
     from numba.core.codegen import JITCodeLibrary
     from numba.core.environment import lookup_environment
 
@@ -57,14 +73,21 @@ def _libraries() -> tuple[type, type]:
             """Load the code, then say where copies find the Python objects that they need."""
             names = [each.name for each in self._final_module.global_variables]
             super()._finalize_final_module()
+            codegen: Any = self._codegen
             for name in names:
                 environment = name.startswith(_ENVIRONMENT) and lookup_environment(name)
-                if environment and self._codegen._engine.is_symbol_defined(name):
-                    self._codegen.set_env(name, environment)
+                if environment and codegen._engine.is_symbol_defined(name):
+                    codegen.set_env(name, environment)
+
+    return SelfContainedLibrary
+
+
+@cache
+def _copied_library() -> type:
+    """Return numba's library of code, changed to be loaded at the first look for a function."""
+    from numba.core.codegen import JITCodeLibrary
 
     class CopiedLibrary(JITCodeLibrary):
-        """Code to be copied, loaded by itself at the first look for one of its functions."""
-
         _loaded = False
 
         def _finalize_final_module(self) -> None:
@@ -99,17 +122,18 @@ def _libraries() -> tuple[type, type]:
         def set_env(self, name: str, environment: Any) -> None:
             """Leave a function that is not loaded without its Python objects."""
 
-    return SelfContainedLibrary, CopiedLibrary
+    return CopiedLibrary
 
 
 @contextmanager
 def _functions_only_copied(codegen: Any) -> Iterator[None]:
     """Let what numba compiles here be code to copy; numba's lock keeps other threads out."""
-    codegen._library_class = _libraries()[1]
+    before = codegen._library_class
+    codegen._library_class = _copied_library()
     try:
         yield
     finally:
-        del codegen._library_class
+        codegen._library_class = before
 
 
 @cache
@@ -119,7 +143,7 @@ def _compiler() -> Any:
     from numba.core.compiler_machinery import FunctionPass, register_pass
     from numba.core.typed_passes import NopythonTypeInference
 
-    whole, _ = _libraries()
+    whole = _whole_library()
 
     @register_pass(mutates_CFG=False, analysis_only=True)
     class OwnLibrary(FunctionPass):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import marshal
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from types import FunctionType
 from typing import Any
 from weakref import WeakValueDictionary
 
-from latentscale.engine.contained import self_contained
+from latentscale.engine.contained import NotOnDiskError, only_from_disk, self_contained
+from latentscale.engine.views import view_function
 
 # Part of the cache's keys: machine code of another kind is not read back.
 _KIND = "self-contained, operations called directly"
@@ -35,6 +39,58 @@ def numba_function(inputs: Sequence[Any], outputs: list[Any]) -> tuple[Any, Any]
     mode = mode.register(*((rewrite, BEFORE_FUSION) for rewrite in (trust_shapes, in_loops)))
     function = compile_pymc(inputs, outputs, mode=mode)
     return function, function.vm.jit_fn
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where machine code is on disk: numba looks for it by these two.
+
+    Attributes
+    ----------
+    code
+        The Python function that numba compiled, without what it calls, as `marshal` writes it.
+    key
+        PyTensor's key of the graph.
+    """
+
+    code: bytes
+    key: str
+
+
+def place_of(program: Any) -> Place | None:
+    """Return where machine code of `numba_function` is on disk, or None where it is not kept."""
+    from pytensor.link.numba.cache import CACHED_SRC_FUNCTIONS
+
+    function = program.py_func
+    if function not in CACHED_SRC_FUNCTIONS:
+        return None
+    return Place(marshal.dumps(function.__code__), CACHED_SRC_FUNCTIONS[function])
+
+
+def read_machine_code(place: Place | None, arguments: Sequence[Any]) -> Any | None:
+    """Return machine code that an earlier process compiled, or None where it is not on disk.
+
+    What the code calls is in it, so none of the graph's operations need be made again.
+
+    Parameters
+    ----------
+    place
+        As of `place_of`.
+    arguments
+        What it is to be called with: code is compiled by their types.
+    """
+    from pytensor.configdefaults import config
+    from pytensor.link.numba.cache import CACHED_SRC_FUNCTIONS
+
+    if place is None or not config.numba__cache:
+        return None
+    function = FunctionType(marshal.loads(place.code), {"__name__": __name__})
+    CACHED_SRC_FUNCTIONS[function] = place.key
+    program = only_from_disk(function)
+    with suppress(NotOnDiskError):
+        program(*arguments)
+        return program
+    return None
 
 
 def machine_code(function_graph: Any) -> Any:
@@ -97,8 +153,9 @@ def _operations_called_directly() -> Iterator[None]:
     from pytensor.link.numba.dispatch import basic
 
     def of_operation(op: Any, *rest: Any, **settings: Any) -> tuple[Any, str | None]:
-        function, key = basic.numba_funcify_and_cache_key(op, *rest, **settings)
         node = settings.get("node")
+        leaner = None if node is None else view_function(op, node)
+        function, key = leaner or basic.numba_funcify_and_cache_key(op, *rest, **settings)
         if key is None or node is None:
             return function, key
         kinds = tuple((v.type.dtype, getattr(v.type, "ndim", 0)) for v in node.inputs)

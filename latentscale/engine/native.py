@@ -192,6 +192,9 @@ def _back(memory, size, slopes, gradient):  # type: ignore[no-untyped-def]
     return np.isfinite(total)
 
 
+program_at: Any = None  # in both laws below: a program of the types that one is compiled for
+
+
 def density_law(size, point, gradient, value, memory):  # type: ignore[no-untyped-def]
     """Fill in gradient and value: the C function of a density."""
     try:

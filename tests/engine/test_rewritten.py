@@ -45,7 +45,7 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def keep(function: Any, graph: Graph, settings: tuple[Any, ...] = SETTINGS) -> None:
-    kept.keep_rewritten(graph, settings, [function.maker.fgraph], [(0,)])
+    kept.keep_rewritten(graph, settings, [function.maker.fgraph], [(0,)], [None])
 
 
 def test_a_graph_read_from_disk_computes_the_same(function: Any) -> None:
