@@ -131,7 +131,7 @@ def _linker() -> Any:
         def jit_compile(self, fn_and_cache: Any) -> Any:
             function, key = fn_and_cache
             source = function.py_func
-            if key is None:  # PyTensor has no place on disk for this graph
+            if key is None or not config.numba__cache:  # PyTensor has no place on disk for this
                 return self_contained(source, cache=False)
             # The cache goes by the file's name, and PyTensor's is a new one each time.
             source.__code__ = source.__code__.replace(co_filename="unlocked")
