@@ -80,7 +80,7 @@ def test_what_is_overwritten_is_read_before(first: bool) -> None:
     """Without the kept order one of the two graphs would be run the other way."""
     made = _in_place(first)
     steps = [node.op for node in made.toposort()]
-    again = kept.function_graph_of(kept.rewritten(made, ()))
+    again = kept.function_graph_of(kept.rewritten(made, (), None))
     assert [node.op for node in again.toposort()] == steps
     assert steps[-1] == OVERWRITE
 
