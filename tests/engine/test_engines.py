@@ -211,7 +211,10 @@ def test_a_nutpie_without_models_in_python_samples_its_own(
         ls.fit(quick_spec, small_scores, method=method, seed=1, progress=False)
 
 
-FAST = ("fast", "linker", "native", "nutpie_model", "rewrites", "ops/beta_density", "ops/gammas")
+FAST = (
+    *("fast", "linker", "contained", "native", "nutpie_model", "rewrites", "views"),
+    *("ops/beta_density", "ops/gammas"),
+)
 LIBRARIES = ("llvmlite", "numba", "nutpie", "pymc", "pytensor")
 # The stock engine needs these, too, or nutpie, PyMC and PyTensor look them up as they run: without
 # AdvancedIncSubtensor, PyMC is not imported and PyTensor has no gradient of an index.
@@ -226,6 +229,7 @@ PUBLIC = {
     ("pytensor.graph.op", "Op"),
     ("pytensor.graph.rewriting.basic", "node_rewriter"),
     ("pytensor.link.jax.dispatch", "jax_funcify"),
+    ("pytensor.tensor.elemwise", "DimShuffle"),
     ("pytensor.tensor.elemwise", "Elemwise"),
     ("pytensor.tensor.math", "Sum"),
     ("pytensor.tensor.subtensor", "AdvancedIncSubtensor"),
