@@ -116,11 +116,14 @@ def _copied_library() -> type:
 
         @property
         def codegen(self) -> Any:
-            """Numba's, or before the code is loaded this: there is nothing to point anywhere."""
+            """Numba's, or before the code is loaded this, which stands in for its `set_env`."""
             return super().codegen if self._loaded else self
 
         def set_env(self, name: str, environment: Any) -> None:
-            """Leave a function that is not loaded without its Python objects."""
+            """Say where a function finds its Python objects: with any, others may need it too."""
+            if environment.consts:
+                self._load()
+                self.codegen.set_env(name, environment)
 
     return CopiedLibrary
 
