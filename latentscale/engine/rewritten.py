@@ -20,6 +20,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from pytensor.graph.basic import Apply
+from pytensor.graph.features import Feature
+
 from latentscale.engine.graphs import Graph
 from latentscale.errors import FitError
 from latentscale.files import replacing
@@ -95,9 +98,23 @@ def rewritten(function_graph: Any, data: tuple[int, ...]) -> Rewritten:
     return Rewritten(types, tuple(constants), tuple(steps), outputs, data)
 
 
+class _InOrder(Feature):
+    """Nodes run in the order in which they were kept.
+
+    Some operations overwrite what others have read by then. What else a graph says of its order,
+    which is what each operation needs, would let them do so before.
+    """
+
+    def __init__(self, nodes: Sequence[Any]) -> None:
+        self._nodes = nodes
+
+    def orderings(self, fgraph: Any) -> dict[Any, list[Any]]:
+        """Return what must run before each node: the one before it."""
+        return {node: [before] for before, node in zip(self._nodes, self._nodes[1:], strict=False)}
+
+
 def function_graph_of(kept: Rewritten) -> Any:
     """Return PyTensor's ``FunctionGraph`` of a rewritten graph, on variables of its own."""
-    from pytensor.graph.basic import Apply
     from pytensor.graph.fg import FunctionGraph
 
     inputs = [kind() for kind in kept.inputs]
@@ -105,10 +122,12 @@ def function_graph_of(kept: Rewritten) -> Any:
     known |= {
         (_CONSTANT, i): kind.make_constant(data) for i, (kind, data) in enumerate(kept.constants)
     }
+    nodes: list[Apply[Any]] = []
     for number, (op, places, kinds) in enumerate(kept.steps):
-        node: Apply[Any] = Apply(op, [known[place] for place in places], [kind() for kind in kinds])
-        known |= {(number, i): variable for i, variable in enumerate(node.outputs)}
-    return FunctionGraph(inputs, [known[place] for place in kept.outputs], clone=False)
+        nodes.append(Apply(op, [known[place] for place in places], [kind() for kind in kinds]))
+        known |= {(number, i): variable for i, variable in enumerate(nodes[-1].outputs)}
+    outputs = [known[place] for place in kept.outputs]
+    return FunctionGraph(inputs, outputs, clone=False, features=[_InOrder(nodes)])
 
 
 def read_rewritten(graph: Graph, settings: tuple[Any, ...]) -> list[Rewritten] | None:
