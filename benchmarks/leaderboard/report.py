@@ -76,9 +76,7 @@ def report(runs: Path, seed: int) -> str:
         "share of scores inside intervals of 90%, in points, by pairs of cells.",
         markdown(pd.DataFrame(choosing(runs))),
         (HERE / "notes.md").read_text(encoding="utf-8").strip(),
-        "## Models at random",
-        f"A fifth of the models uploaded before {EARLIER} hidden, whatever their date:",
-        markdown(pd.DataFrame(random_models(runs))),
+        *at_random(runs),
         f"## Measured at {CUT}",
         markdown(pd.DataFrame(measured(runs))),
         "Later models by the intervals that later models of the earlier cuts say to ask for "
@@ -142,13 +140,15 @@ def paired(cells: pd.DataFrame, others: pd.DataFrame) -> dict[str, str]:
     return {"CRPS less": shown(crps, by, 3), "cover 90% less": shown(covered, by)}
 
 
-def random_models(runs: Path) -> list[dict[str, str]]:
-    """Return models hidden at random, by benchmark and in all."""
-    return [
+def at_random(runs: Path) -> list[str]:
+    """Return the section on models hidden at random, by benchmark and in all, if any were run."""
+    rows = [
         {"spec": name, "benchmark": benchmark, **row(cells)}
         for name, table in kept_runs(runs, AT_RANDOM).items()
         for benchmark, cells in [("all", table), *table.groupby("benchmark")]
     ]
+    about = f"A fifth of the models uploaded before {EARLIER} hidden, whatever their date:"
+    return ["## Models at random", about, markdown(pd.DataFrame(rows))] if rows else []
 
 
 def measured(runs: Path) -> list[dict[str, str]]:
