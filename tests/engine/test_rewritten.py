@@ -51,7 +51,7 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def keep(function: Any, graph: Graph, settings: tuple[Any, ...] = SETTINGS) -> None:
-    kept.keep_rewritten(graph, settings, [function.maker.fgraph], [(0,)])
+    kept.keep_rewritten(graph, settings, [function.maker.fgraph], [(0,)], [None])
 
 
 def test_a_graph_read_from_disk_computes_the_same(function: Any) -> None:
@@ -80,7 +80,7 @@ def test_what_is_overwritten_is_read_before(first: bool) -> None:
     """Without the kept order one of the two graphs would be run the other way."""
     made = _in_place(first)
     steps = [node.op for node in made.toposort()]
-    again = kept.function_graph_of(kept.rewritten(made, ()))
+    again = kept.function_graph_of(kept.rewritten(made, (), None))
     assert [node.op for node in again.toposort()] == steps
     assert steps[-1] == OVERWRITE
 
