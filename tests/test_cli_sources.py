@@ -63,6 +63,27 @@ def test_an_unknown_method_and_a_missing_file_are_refused(
     assert "there is no such file" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("dates", "name"), [(4, "latentscale_dated"), (1, "latentscale")])
+def test_a_report_of_models_with_sizes_takes_dates_where_most_models_state_them(
+    dates: int, name: str, asked: list[tuple], tmp_path: Path, monkeypatch, capsys
+) -> None:
+    monkeypatch.setattr(ls, "report", lambda fit, out, **_: None, raising=False)
+    days = ["2024-01-01", "2024-05-01", "2025-01-01", "2025-05-01"]
+    rows = [
+        f"m{place},{'xy'[place % 2]},{1 + place},{day if place < dates else ''},0.{2 + place},0.4"
+        for place, day in enumerate(days)
+    ]
+    table = tmp_path / "open.csv"
+    text = "model,family,params_b,released,a,b\n" + "\n".join(rows)
+    table.write_text(text + "\n", encoding="utf-8")
+    assert main(["report", str(table), "-o", str(tmp_path / "r.html")]) == 0
+    model = asked[0][0]
+    assert model.name == name and ("released" in model.covariates) == (dates == 4)
+    assert "log_params" in model.covariates
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"the spec is {name} (--spec names another)" in said
+
+
 def test_a_report_of_models_without_sizes_takes_the_spec_for_them(
     asked: list[tuple], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:

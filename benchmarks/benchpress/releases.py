@@ -92,9 +92,8 @@ def forecasts(cut: str, runs: Path, options: argparse.Namespace) -> dict[int, pd
 
 def completions(scores: Scores, fold: ls.folds.Fold, seed: int) -> pd.DataFrame:
     """Return the baseline's forecasts of each new model beside the fitted ones."""
-    raw = pd.read_csv(SHARED / "scores.csv").pivot_table(
-        index="model_id", columns="benchmark_id", values="score"
-    )[list(scores.benchmarks)]
+    names = list(scores.benchmarks)
+    raw = scores.to_frame().set_index("model")[names] * units().reindex(names)
     rows = []
     for model in fold.test:
         table = raw.loc[[*fold.train, model]].copy()

@@ -39,6 +39,8 @@ PUBLISHED = [
 ]
 """Median absolute error of BenchPress by fold, its code rerun (../shared/tables/README.md)."""
 FIRST_SEED, FOLDS_A_SEED = 42, 3  # of the published folds
+DISTANCE = "edit distance"
+"""Unit of fractions that are fractions in the table too."""
 LOW = 10.0
 """Forecasts below it are looked at by themselves: there a symmetric interval under-covers."""
 
@@ -151,11 +153,11 @@ def split_rhat(draws: np.ndarray, chains: int) -> np.ndarray:
 @lru_cache
 def units() -> pd.Series:
     """Return what a score here is multiplied by to be in the table's unit: 100 for percentages."""
-    raw = pd.read_csv(SHARED / "scores.csv").groupby("benchmark_id")["score"].max()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # said when the study reads the table
-        read = ls.readers.read_benchpress(SHARED).dataset["score"].max("model").to_series()
-    return (raw / read.reindex(raw.index)).round()
+        info = ls.readers.read_benchpress(SHARED).benchmark_info
+    percent = {n: b.scale == "fraction" and b.unit != DISTANCE for n, b in info.items()}
+    return pd.Series({name: 100.0 if own else 1.0 for name, own in percent.items()})
 
 
 def figures(cells: pd.DataFrame) -> dict[str, float]:

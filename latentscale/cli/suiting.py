@@ -12,8 +12,12 @@ if TYPE_CHECKING:
     from latentscale.declare.spec import ModelSpec
 
 AUTO: Final = "auto"
-"""The recommended spec for models with sizes, or that for models without."""
-WITH_SIZES, WITHOUT_SIZES = "latentscale", "capabilities"
+"""The recommended spec for models with sizes, with dates or not, or that for models without."""
+WITH_SIZES, WITH_SIZES_AND_DATES, WITHOUT_SIZES = (
+    "latentscale",
+    "latentscale_dated",
+    "capabilities",
+)
 _MOST: Final = 0.5
 """Share of models that must state a feature: else most of the table would be left out."""
 
@@ -33,9 +37,11 @@ def suited(name: str, scores: Scores) -> ModelSpec:
     from latentscale.declare.io import shipped_specs
 
     if name == AUTO:
-        sized = float(scores.dataset["params"].notnull().mean()) >= _MOST
-        spec = WITH_SIZES if sized else WITHOUT_SIZES
-        have = "most models state their size" if sized else "most models state no size"
+        spec, have = WITHOUT_SIZES, "most models state no size"
+        if float(scores.dataset["params"].notnull().mean()) >= _MOST:
+            dated = _stated("released", scores, _MOST) and _varies("released", scores)
+            spec = WITH_SIZES_AND_DATES if dated else WITH_SIZES
+            have = f"most models state their size{' and date' if dated else ''}"
         say(f"{have}: the spec is {spec} (--spec names another)")
         return without_unstated(ls.load_spec(spec), scores, share=_MOST)
     model = ls.load_spec(name)
@@ -85,6 +91,13 @@ def _stated(name: str, scores: Scores, share: float) -> bool:
     kinds = features_in_use(scores.dataset, [name])
     given = [float(kind.given(scores.dataset).mean()) for kind in kinds]
     return all(given_share > 0 and given_share >= share for given_share in given)
+
+
+def _varies(name: str, scores: Scores) -> bool:
+    from latentscale.data.covariates import CovariateTransform
+
+    fitted = CovariateTransform.fit(scores, [name])
+    return fitted.lower[name] < fitted.upper[name]
 
 
 def _tokens_alone(names: Sequence[str]) -> bool:

@@ -129,6 +129,8 @@ def _refusal(given: object, what: str) -> str:
         return f"{text}. pandas.DataFrame(...) makes one."
     if isinstance(given, str) or hasattr(given, "__fspath__"):
         return f"{text}. latentscale.readers.read_csv(path) reads one from a file."
+    if not isinstance(given, type) and callable(getattr(given, "to_frame", None)):
+        return f"{text}. Its to_frame() gives one, with every column that it has."
     return f"{text}. Frames of polars, pyarrow and other libraries are taken too."
 
 

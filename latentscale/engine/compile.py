@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pymc as pm
 
+from latentscale.engine.agreement import expect_agreement
 from latentscale.engine.choice import fast_or_stock
 from latentscale.engine.coordinate import Coordinate
 from latentscale.engine.density import Density, LogDensity
@@ -29,7 +30,9 @@ def compile_density(
     def fast() -> Density:
         from latentscale.engine import fast as engine
 
-        return engine.compile_density(model, kept, coordinates)
+        density = engine.compile_density(model, kept, coordinates)
+        expect_agreement(density.log_density, density.start)
+        return density
 
     def stock() -> Density:
         from latentscale.engine import stock as engine

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from latentscale.engine.choice import fast_or_stock
+from latentscale.engine.sampler import nutpie_module
 
 LogDensity = Callable[[np.ndarray], tuple[float, np.ndarray]]
 Begin = Callable[[Any], np.ndarray]
@@ -167,9 +168,7 @@ def _try_on_nutpie(model: Any) -> None:
 
     The sampler is stopped at once, so an error of the density at the first point does not count.
     """
-    import nutpie
-
-    sampler = nutpie.sample(
+    sampler = nutpie_module().sample(
         model, draws=1, tune=1, chains=1, cores=1, seed=0, progress_bar=False, blocking=False
     )
     sampler.cancel()

@@ -22,8 +22,18 @@ import pymc as pm
 from latentscale.engine.coordinate import Coordinate
 from latentscale.engine.density import Affine, Density, LogDensity
 from latentscale.engine.graphs import Graph, flat_graph, graph_of, initial_point, moved_by
-from latentscale.engine.linker import machine_code, numba_function
-from latentscale.engine.rewritten import function_graph_of, keep_rewritten, read_rewritten
+from latentscale.engine.linker import (
+    machine_code,
+    numba_function,
+    place_of,
+    read_machine_code,
+)
+from latentscale.engine.rewritten import (
+    Rewritten,
+    function_graph_of,
+    keep_rewritten,
+    read_rewritten,
+)
 
 # Compiled programs that a process keeps: some specs in their own and in whitened coordinates; one
 # takes some 10 MB.
@@ -80,20 +90,20 @@ def compile_density(
     values = [model.rvs_to_values[variable] for variable in model.free_RVs]
     shapes_of_values = [np.shape(initial[value.name]) for value in values]
     graph = graph_of(model, tuple(kept), shapes_of_values, coordinates)
+    data = [variable.get_value(borrow=True) for variable in graph.inputs]
+    start = np.concatenate([np.ravel(initial[value.name]) for value in values]).astype(float)
+    begins = np.cumsum([0, *(int(np.prod(shape)) for shape in shapes_of_values)])
     with _lock:
         program = next((p for p in _programs if p.graph.same_as(graph)), None)
         reused = program is not None
         if program is None:
-            program = _compile(model, graph, coordinates)
+            program = _compile(model, graph, coordinates, [start, begins], data)
             _programs.append(program)
             del _programs[:-_MOST_PROGRAMS]
-    data = [variable.get_value(borrow=True) for variable in graph.inputs]
     dims = {name: tuple(map(str, model.named_vars_to_dims.get(name, ()))) for name in kept}
     used = {dim for of_variable in dims.values() for dim in of_variable}
     coords = {dim: pd.Index(model.coords[dim]) for dim in used}
     shapes = {name: tuple(len(coords[dim]) for dim in dims[name]) for name in kept}
-    start = np.concatenate([np.ravel(initial[value.name]) for value in values]).astype(float)
-    begins = np.cumsum([0, *(int(np.prod(shape)) for shape in shapes_of_values)])
     log_density_data = [begins, *(data[i] for i in program.log_density_data)]
     expand_data = [begins, *(data[i] for i in program.expand_data)]
     program.log_density(start, *log_density_data)  # the first call compiles
@@ -180,11 +190,32 @@ def _expand(
     return values
 
 
-def _compile(model: pm.Model, graph: Graph, coordinates: Sequence[Coordinate]) -> _Program:
+def _compile(
+    model: pm.Model,
+    graph: Graph,
+    coordinates: Sequence[Coordinate],
+    where: list[np.ndarray],
+    data: list[np.ndarray],
+) -> _Program:
+    """Return the programs of a model, from disk as far as they are there.
+
+    Parameters
+    ----------
+    model, graph, coordinates
+        What to compile.
+    where, data
+        A point and where its parts begin, and values of the graph's inputs: programs on disk are
+        called with them.
+    """
     settings = (bool(model.check_bounds),)
+
+    def read(kept: Rewritten) -> Any:
+        program = read_machine_code(kept.machine_code, [*where, *(data[i] for i in kept.data)])
+        return machine_code(function_graph_of(kept)) if program is None else program
+
     kept = read_rewritten(graph, settings)
     if kept is not None:
-        log_density, expand = (machine_code(function_graph_of(function)) for function in kept)
+        log_density, expand = map(read, kept)
         return _Program(graph, log_density, expand, kept[0].data, kept[1].data)
     with model:
         functions = [
@@ -192,9 +223,11 @@ def _compile(model: pm.Model, graph: Graph, coordinates: Sequence[Coordinate]) -
             for inputs, outputs in _functions_of(model, graph, coordinates)
         ]
     place = {variable: position for position, variable in enumerate(graph.inputs)}
-    data = [tuple(place[v] for v in function.get_shared()) for function, _ in functions]
-    keep_rewritten(graph, settings, [function.maker.fgraph for function, _ in functions], data)
-    return _Program(graph, functions[0][1], functions[1][1], data[0], data[1])
+    places = [tuple(place[v] for v in function.get_shared()) for function, _ in functions]
+    log_density, expand = (program for _, program in functions)
+    codes = [place_of(program) for program in (log_density, expand)]
+    keep_rewritten(graph, settings, [f.maker.fgraph for f, _ in functions], places, codes)
+    return _Program(graph, log_density, expand, places[0], places[1])
 
 
 def _functions_of(

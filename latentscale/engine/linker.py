@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
+import marshal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from types import FunctionType
 from typing import Any
+from weakref import WeakValueDictionary
 
-_KIND = "self-contained"  # part of the cache's keys: machine code of another kind is not read back
+from latentscale.engine.contained import NotOnDiskError, only_from_disk, self_contained
+from latentscale.engine.views import view_function
+
+# Part of the cache's keys: machine code of another kind is not read back.
+_KIND = "self-contained, operations called directly"
+_converting = threading.RLock()  # a graph may hold graphs
+_converted: WeakValueDictionary[Any, Any] = WeakValueDictionary()  # functions of operations
 
 
 def numba_function(inputs: Sequence[Any], outputs: list[Any]) -> tuple[Any, Any]:
@@ -28,6 +39,58 @@ def numba_function(inputs: Sequence[Any], outputs: list[Any]) -> tuple[Any, Any]
     mode = mode.register(*((rewrite, BEFORE_FUSION) for rewrite in (trust_shapes, in_loops)))
     function = compile_pymc(inputs, outputs, mode=mode)
     return function, function.vm.jit_fn
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where machine code is on disk: numba looks for it by these two.
+
+    Attributes
+    ----------
+    code
+        The Python function that numba compiled, without what it calls, as `marshal` writes it.
+    key
+        PyTensor's key of the graph.
+    """
+
+    code: bytes
+    key: str
+
+
+def place_of(program: Any) -> Place | None:
+    """Return where machine code of `numba_function` is on disk, or None where it is not kept."""
+    from pytensor.link.numba.cache import CACHED_SRC_FUNCTIONS
+
+    function = program.py_func
+    if function not in CACHED_SRC_FUNCTIONS:
+        return None
+    return Place(marshal.dumps(function.__code__), CACHED_SRC_FUNCTIONS[function])
+
+
+def read_machine_code(place: Place | None, arguments: Sequence[Any]) -> Any | None:
+    """Return machine code that an earlier process compiled, or None where it is not on disk.
+
+    What the code calls is in it, so none of the graph's operations need be made again.
+
+    Parameters
+    ----------
+    place
+        As of `place_of`.
+    arguments
+        What it is to be called with: code is compiled by their types.
+    """
+    from pytensor.configdefaults import config
+    from pytensor.link.numba.cache import CACHED_SRC_FUNCTIONS
+
+    if place is None or not config.numba__cache:
+        return None
+    function = FunctionType(marshal.loads(place.code), {"__name__": __name__})
+    CACHED_SRC_FUNCTIONS[function] = place.key
+    program = only_from_disk(function)
+    with suppress(NotOnDiskError):
+        program(*arguments)
+        return program
+    return None
 
 
 def machine_code(function_graph: Any) -> Any:
@@ -62,12 +125,13 @@ def _linker() -> Any:
 
     class UnlockedLinker(NumbaLinker):
         def fgraph_convert(self, fgraph: Any, *rest: Any, **settings: Any) -> Any:
-            return numba_funcify_and_cache_key(fgraph, *rest, **settings)
+            with _operations_called_directly():
+                return numba_funcify_and_cache_key(fgraph, *rest, **settings)
 
         def jit_compile(self, fn_and_cache: Any) -> Any:
             function, key = fn_and_cache
             source = function.py_func
-            if key is None:  # PyTensor has no place on disk for this graph
+            if key is None or not config.numba__cache:  # PyTensor has no place on disk for this
                 return self_contained(source, cache=False)
             # The cache goes by the file's name, and PyTensor's is a new one each time.
             source.__code__ = source.__code__.replace(co_filename="unlocked")
@@ -77,60 +141,31 @@ def _linker() -> Any:
     return UnlockedLinker()
 
 
-def self_contained(function: Any, *, cache: bool) -> Any:
-    """Return a function for numba to compile, without Python's lock, into self-contained code.
+@contextmanager
+def _operations_called_directly() -> Iterator[None]:
+    """Let graphs that PyTensor converts call the functions of their operations themselves.
 
-    Numba leaves calls to copies of other functions open, by name, until the code is loaded: in
-    the process that compiled them to the functions by themselves, in a later one, which reads
-    this function's code only, to the copies in it. LLVM optimised the two in different
-    surroundings, and under fast mathematics (sums in any order, fused products) their last digits
-    differ. Here the copies are private to the code, so that both processes run the same.
-
-    Parameters
-    ----------
-    function
-        A Python function that numba can compile.
-    cache
-        Whether its machine code is kept on disk.
+    PyTensor puts a function that is kept on disk around each, and around each inside of fused
+    loops: numba compiles twice as many functions, and LLVM optimises them once more. Here the whole
+    graph's machine code alone is on disk, and equal operations share a function in memory.
     """
-    import numba
+    from pytensor.configdefaults import config
+    from pytensor.link.numba.dispatch import basic
 
-    return numba.njit(function, nogil=True, cache=cache, pipeline_class=_compiler())
+    def of_operation(op: Any, *rest: Any, **settings: Any) -> tuple[Any, str | None]:
+        node = settings.get("node")
+        leaner = None if node is None else view_function(op, node)
+        function, key = leaner or basic.numba_funcify_and_cache_key(op, *rest, **settings)
+        if key is None or node is None:
+            return function, key
+        kinds = tuple((v.type.dtype, getattr(v.type, "ndim", 0)) for v in node.inputs)
+        place = (key, kinds, config.numba__fastmath)
+        return _converted.setdefault(place, function), key
 
-
-@cache
-def _compiler() -> Any:
-    """Return numba's compiler, changed to make every function but the whole one private."""
-    from numba.core.codegen import JITCodeLibrary
-    from numba.core.compiler import Compiler
-    from numba.core.compiler_machinery import FunctionPass, register_pass
-    from numba.core.typed_passes import NopythonTypeInference
-
-    class SelfContainedLibrary(JITCodeLibrary):
-        def _optimize_final_module(self) -> None:
-            super()._optimize_final_module()
-            for function in self._final_module.functions:
-                if not function.is_declaration and function.linkage.name == "linkonce_odr":
-                    function.linkage = "internal"
-
-    @register_pass(mutates_CFG=False, analysis_only=True)
-    class OwnLibrary(FunctionPass):
-        _name = "latentscale_own_library"
-
-        def __init__(self) -> None:
-            FunctionPass.__init__(self)
-
-        def run_pass(self, state: Any) -> bool:
-            codegen = state.targetctx.codegen()
-            state.library = SelfContainedLibrary(codegen, state.func_id.func_qualname)
-            state.library.enable_object_caching()
-            return False
-
-    class SelfContained(Compiler):
-        def define_pipelines(self) -> list[Any]:
-            (passes,) = super().define_pipelines()
-            passes.add_pass_after(OwnLibrary, NopythonTypeInference)
-            passes.finalize()
-            return [passes]
-
-    return SelfContained
+    with _converting:
+        by_pytensor = basic.numba_funcify_ensure_cache
+        basic.numba_funcify_ensure_cache = of_operation
+        try:
+            yield
+        finally:
+            basic.numba_funcify_ensure_cache = by_pytensor

@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -81,16 +84,16 @@ def native_calls(
     across = np.ascontiguousarray(spread.T)
     moved = [len(places), *(array.ctypes.data for array in (places, origin, spread, across))]
     blocks, functions = [], []
-    for program, data, make in (
-        (log_density, log_density_data, _density_of),
-        (expand, expand_data, _expansion_of),
+    for program, data, law, kind in (
+        (log_density, log_density_data, density_law, _DENSITY),
+        (expand, expand_data, expansion_law, _EXPANSION),
     ):
         kinds = tuple(typeof(argument) for argument in (point, *data))
         compiled = program.overloads[kinds]
         entry = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
         words = [entry, *(word for array in data for word in _words(array))]
         blocks.append(np.array(words, dtype=np.int64))
-        functions.append(make(kinds, compiled.signature.return_type))
+        functions.append(_c_function(law, kind, kinds, compiled.signature.return_type))
     memory = np.array([*(block.ctypes.data for block in blocks), *moved], dtype=np.int64)
     kept = (log_density, expand, *log_density_data, *expand_data, point, *blocks)
     kept = (*kept, places, origin, spread, across)
@@ -189,37 +192,45 @@ def _back(memory, size, slopes, gradient):  # type: ignore[no-untyped-def]
     return np.isfinite(total)
 
 
+program_at: Any = None  # in both laws below: a program of the types that one is compiled for
+
+
+def density_law(size, point, gradient, value, memory):  # type: ignore[no-untyped-def]
+    """Fill in gradient and value: the C function of a density."""
+    try:
+        outputs = program_at(_words_at(memory[0]), _ahead(memory, size, point))
+        value[0] = outputs[0].item()
+        finite = _back(memory, size, outputs[1], gradient)
+    except Exception:  # such as a division by zero
+        return _RAISED
+    if not finite:
+        return _NOT_FINITE_GRADIENT
+    return _OK if np.isfinite(value[0]) else _NOT_FINITE_VALUE
+
+
+def expansion_law(size, length, point, values, memory):  # type: ignore[no-untyped-def]
+    """Fill in the values of named variables: the C function of an expansion."""
+    try:
+        outputs = program_at(_words_at(memory[1]), _ahead(memory, size, point))
+        for i in range(length):
+            values[i] = outputs[0][i]
+    except Exception:
+        return _RAISED
+    return _OK
+
+
 @lru_cache(maxsize=64)
-def _density_of(kinds: tuple[Any, ...], answer: Any) -> Any:
-    call = _caller(kinds, answer)
+def _c_function(law: Any, kind: Any, kinds: tuple[Any, ...], answer: Any) -> Any:
+    """Return `density_law` or `expansion_law` for the types of one program.
 
-    @cfunc(_DENSITY)
-    def log_density(size, point, gradient, value, memory):  # type: ignore[no-untyped-def]
-        try:
-            outputs = call(_words_at(memory[0]), _ahead(memory, size, point))
-            value[0] = outputs[0].item()
-            finite = _back(memory, size, outputs[1], gradient)
-        except Exception:  # such as a division by zero
-            return _RAISED
-        if not finite:
-            return _NOT_FINITE_GRADIENT
-        return _OK if np.isfinite(value[0]) else _NOT_FINITE_VALUE
+    It is kept on disk by these types and this module's code, where PyTensor keeps programs: making
+    it takes numba most of a second in each process.
+    """
+    from pytensor.configdefaults import config
+    from pytensor.link.numba.cache import CACHED_SRC_FUNCTIONS
 
-    return log_density
-
-
-@lru_cache(maxsize=64)
-def _expansion_of(kinds: tuple[Any, ...], answer: Any) -> Any:
-    call = _caller(kinds, answer)
-
-    @cfunc(_EXPANSION)
-    def expand(size, length, point, values, memory):  # type: ignore[no-untyped-def]
-        try:
-            outputs = call(_words_at(memory[1]), _ahead(memory, size, point))
-            for i in range(length):
-                values[i] = outputs[0][i]
-        except Exception:
-            return _RAISED
-        return _OK
-
-    return expand
+    names = globals() | {"program_at": _caller(kinds, answer)}
+    function = FunctionType(law.__code__, names, law.__name__)
+    made_of = f"{law.__name__} {kind} {kinds!r} {answer!r}".encode() + Path(__file__).read_bytes()
+    CACHED_SRC_FUNCTIONS[function] = sha256(made_of).hexdigest()
+    return cfunc(kind, cache=bool(config.numba__cache))(function)

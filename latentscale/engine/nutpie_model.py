@@ -11,6 +11,7 @@ import numpy as np
 
 from latentscale.engine.density import Begin, Density
 from latentscale.engine.native import NativeCalls
+from latentscale.engine.sampler import nutpie_module
 
 
 def native_model(calls: NativeCalls, density: Density, begin: Begin) -> Any:
@@ -26,6 +27,7 @@ def native_model(calls: NativeCalls, density: Density, begin: Begin) -> Any:
     begin
         From a seed to a point where a chain begins, shape (size,).
     """
+    nutpie_module()  # before any part of it
     from nutpie.compile_pymc import CompiledPyMCModel
 
     lengths = [int(np.prod(shape)) for shape in density.shapes.values()]

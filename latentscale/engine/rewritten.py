@@ -20,7 +20,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from pytensor.graph.basic import Apply
+from pytensor.graph.features import Feature
+
 from latentscale.engine.graphs import Graph
+from latentscale.engine.linker import Place
 from latentscale.errors import FitError
 from latentscale.files import replacing
 
@@ -50,6 +54,8 @@ class Rewritten:
         Where its outputs come from.
     data
         Places of its data among the inputs of the model's `Graph`.
+    machine_code
+        Where its machine code is on disk, if it is.
     """
 
     inputs: tuple[Any, ...]
@@ -57,12 +63,13 @@ class Rewritten:
     steps: tuple[tuple[Any, tuple[tuple[int, int], ...], tuple[Any, ...]], ...]
     outputs: tuple[tuple[int, int], ...]
     data: tuple[int, ...]
+    machine_code: Place | None
 
 
 _INPUT, _CONSTANT = -1, -2  # where an input comes from, beside the numbers of steps
 
 
-def rewritten(function_graph: Any, data: tuple[int, ...]) -> Rewritten:
+def rewritten(function_graph: Any, data: tuple[int, ...], machine_code: Place | None) -> Rewritten:
     """Return a graph without the variables that hold a model's data.
 
     Parameters
@@ -71,6 +78,8 @@ def rewritten(function_graph: Any, data: tuple[int, ...]) -> Rewritten:
         PyTensor's ``FunctionGraph`` after rewriting.
     data
         Places of its data among the inputs of the model's `Graph`.
+    machine_code
+        Where its machine code is on disk, if it is.
     """
     from pytensor.graph.basic import Constant
 
@@ -92,12 +101,26 @@ def rewritten(function_graph: Any, data: tuple[int, ...]) -> Rewritten:
         place |= {variable: (number, i) for i, variable in enumerate(node.outputs)}
     types = tuple(variable.type for variable in function_graph.inputs)
     outputs = tuple(of(variable) for variable in function_graph.outputs)
-    return Rewritten(types, tuple(constants), tuple(steps), outputs, data)
+    return Rewritten(types, tuple(constants), tuple(steps), outputs, data, machine_code)
+
+
+class _InOrder(Feature):
+    """Nodes run in the order in which they were kept.
+
+    Some operations overwrite what others have read by then. What else a graph says of its order,
+    which is what each operation needs, would let them do so before.
+    """
+
+    def __init__(self, nodes: Sequence[Any]) -> None:
+        self._nodes = nodes
+
+    def orderings(self, fgraph: Any) -> dict[Any, list[Any]]:
+        """Return what must run before each node: the one before it."""
+        return {node: [before] for before, node in zip(self._nodes, self._nodes[1:], strict=False)}
 
 
 def function_graph_of(kept: Rewritten) -> Any:
     """Return PyTensor's ``FunctionGraph`` of a rewritten graph, on variables of its own."""
-    from pytensor.graph.basic import Apply
     from pytensor.graph.fg import FunctionGraph
 
     inputs = [kind() for kind in kept.inputs]
@@ -105,10 +128,12 @@ def function_graph_of(kept: Rewritten) -> Any:
     known |= {
         (_CONSTANT, i): kind.make_constant(data) for i, (kind, data) in enumerate(kept.constants)
     }
+    nodes: list[Apply[Any]] = []
     for number, (op, places, kinds) in enumerate(kept.steps):
-        node: Apply[Any] = Apply(op, [known[place] for place in places], [kind() for kind in kinds])
-        known |= {(number, i): variable for i, variable in enumerate(node.outputs)}
-    return FunctionGraph(inputs, [known[place] for place in kept.outputs], clone=False)
+        nodes.append(Apply(op, [known[place] for place in places], [kind() for kind in kinds]))
+        known |= {(number, i): variable for i, variable in enumerate(nodes[-1].outputs)}
+    outputs = [known[place] for place in kept.outputs]
+    return FunctionGraph(inputs, outputs, clone=False, features=[_InOrder(nodes)])
 
 
 def read_rewritten(graph: Graph, settings: tuple[Any, ...]) -> list[Rewritten] | None:
@@ -136,6 +161,7 @@ def keep_rewritten(
     settings: tuple[Any, ...],
     function_graphs: Sequence[Any],
     data: Sequence[tuple[int, ...]],
+    machine_codes: Sequence[Place | None],
 ) -> None:
     """Keep rewritten graphs on disk, beside PyTensor's machine code.
 
@@ -149,11 +175,14 @@ def keep_rewritten(
         PyTensor's graphs after rewriting, one a function.
     data
         For each, the places of its data among the inputs of the model's `Graph`.
+    machine_codes
+        For each, where its machine code is on disk, if it is.
     """
     with suppress(Exception):  # a later process is slower, and that is all
         buffer = io.BytesIO()
         about = (*_surroundings(), settings)
-        kept = [rewritten(one, its) for one, its in zip(function_graphs, data, strict=True)]
+        parts = zip(function_graphs, data, machine_codes, strict=True)
+        kept = [rewritten(*parts_of_one) for parts_of_one in parts]
         _Pickler(buffer).dump((about, _structure(graph), tuple(kept)))
         pickled, path = buffer.getvalue(), _path(graph)
         path.parent.mkdir(parents=True, exist_ok=True)

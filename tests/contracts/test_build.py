@@ -14,8 +14,8 @@ from latentscale.data.scores import Scores
 from latentscale.declare import ModelSpec, shipped_specs, spec_from_dict
 from latentscale.model.design import design
 
-FOR_SIZES = [name for name in shipped_specs() if name != "capabilities"]
-"""Specs for tables of sizes and tokens, as the bundled one; the other needs dates."""
+FOR_SIZES = [name for name in shipped_specs() if "released" not in ls.load_spec(name).covariates]
+"""Specs for tables of sizes and tokens, as the bundled one; the others need dates."""
 
 WANTED = {
     "cai2025": {"intercept", "slope", "loading", "anchor_loading", "family_skill", "precision"},

@@ -15,8 +15,8 @@ import latentscale as ls
 from latentscale.data.scores import Scores
 from latentscale.declare import ModelSpec, shipped_specs, spec_from_dict
 
-FOR_SIZES = [name for name in shipped_specs() if name != "capabilities"]
-"""Specs for tables of sizes and tokens, as the bundled one; the other needs dates."""
+FOR_SIZES = [name for name in shipped_specs() if "released" not in ls.load_spec(name).covariates]
+"""Specs for tables of sizes and tokens, as the bundled one; the others need dates."""
 
 VARIANTS: dict[str, dict] = {
     "free": {"skills": {"count": 3, "identify": {"kind": "free"}}},

@@ -11,8 +11,8 @@ import latentscale as ls
 from latentscale.data.scores import Scores
 from latentscale.declare import ModelSpec, shipped_specs
 
-FOR_SIZES = [name for name in shipped_specs() if name != "capabilities"]
-"""Specs for tables of sizes and tokens, as the bundled one; the other needs dates."""
+FOR_SIZES = [name for name in shipped_specs() if "released" not in ls.load_spec(name).covariates]
+"""Specs for tables of sizes and tokens, as the bundled one; the others need dates."""
 
 AS_TEMPLATE = ("family", "lineage", "instruct", "params", "tokens", "floor", "n_items")
 

@@ -28,7 +28,8 @@ claude-haiku-4.5,vending_bench_2,Vending-Bench 2,549
 gpt-5,omnidocbench,edit distance,0.12
 claude-haiku-4.5,omnidocbench,edit distance,0.15
 gpt-5,factscore,hallucination rate,2.8
-gemma-3-1b-it,factscore,hallucination rate,97
+gemma-3-1b-it,factscore,hallucination rate,38
+claude-haiku-4.5,factscore,right claims,91
 gpt-5,omnidocbench_1.5,OmniDocBench,0.143
 claude-haiku-4.5,omnidocbench_1.5,OmniDocBench,89.1
 gpt-5,a_new_rating,New,2100
@@ -67,6 +68,17 @@ def test_mixed_units_and_unknown_scales_are_named(matrix):
         "1 scores of at most 1 are edit distances" in audit.filter("mixed-units").table.message[0]
     )
     assert '"a_new_rating (-3 to 2100)"' in audit.filter("scale-assumed").table.message[0]
+
+
+def test_shares_of_right_claims_are_read_as_rates_of_wrong_ones_and_named(matrix):
+    read = benchpress_measurements(matrix)
+    rates = read.cells.set_index("benchmark").loc["factscore"].set_index("model")["score"]
+    assert rates.to_dict() == {"gpt-5": 2.8, "gemma-3-1b-it": 38.0, "claude-haiku-4.5": 9.0}
+    found = read.audit.filter("mixed-directions").table
+    assert (
+        found["message"].str.contains('1 scores above 50 ("claude-haiku-4.5")', regex=False).all()
+    )
+    assert len(found) == 1
 
 
 def test_fractions_where_percentages_are_expected_are_named(matrix):
@@ -137,7 +149,7 @@ def test_a_folder_without_the_files_is_refused(tmp_path):
 @pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
 def test_the_matrix_becomes_scores(matrix):
     scores = read_benchpress(matrix)
-    assert (len(scores.models), len(scores.benchmarks), scores.n_observed) == (4, 7, 16)
+    assert (len(scores.models), len(scores.benchmarks), scores.n_observed) == (4, 7, 17)
     assert scores.benchmark_info["factscore"].lower_is_better
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import warnings
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,23 @@ def test_corrections_touch_forty_cells_and_no_score():
     by_name = right.set_index("model")
     assert by_name.loc["gemma-2-9b", "tokens_t"] == 8
     assert by_name.loc["gemma-7b", "params_b"] == 8.5
+
+
+def test_dates_are_those_of_lineages_and_change_nothing_else():
+    plain, dated = open_llm_leaderboard(), open_llm_leaderboard(dated=True)
+    released = resources.files("latentscale.data.datasets").joinpath("figures/released.csv")
+    rows = list(csv.DictReader(released.read_text(encoding="utf-8").splitlines()))
+    months = {row["lineage"]: row["released"] for row in rows}
+    frame = dated.to_frame()
+    assert set(months) == set(plain.to_frame()["lineage"])
+    assert (frame["released"].dt.strftime("%Y-%m") == frame["lineage"].map(months)).all()
+    assert frame.drop(columns="released").equals(plain.to_frame())
+    assert all(row["source"] for row in rows)
+    began = frame.groupby("lineage")["released"].first()
+    # A base model is older than what is built on it, whatever the months' sources.
+    assert began["llama"] < began["llama-2"] < began["meta-llama-3"]
+    assert began["qwen"] < began["qwen1.5"] < began["qwen2"]
+    assert began["gemma"] < began["gemma-2"] and began["yi"] < began["yi-1.5"]
 
 
 def test_floors_and_item_counts():

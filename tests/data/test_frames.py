@@ -12,6 +12,7 @@ import pytest
 
 from latentscale.analysis.checks.calibrate import pit_histogram
 from latentscale.data import Scores
+from latentscale.data.datasets import open_llm_leaderboard
 from latentscale.data.frames import as_pandas
 from latentscale.data.planned import planned_models
 from latentscale.data.readers import (
@@ -108,6 +109,7 @@ def test_what_is_empty_in_polars_is_empty_here():
         (np.eye(2), "not numpy.ndarray"),
         (pd.Series([1.0]), "not pandas.Series"),
         (pl.Series([1.0]), "not polars.Series"),
+        (open_llm_leaderboard(), "not latentscale.Scores. Its to_frame() gives one"),
         (pl.DataFrame, "not the class polars.DataFrame"),
         (type("DataFrame", (), {"__module__": "mine"})(), "not mine.DataFrame"),
     ],

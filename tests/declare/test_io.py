@@ -18,6 +18,7 @@ SHIPPED = (
     "family_flops",
     "family_size_tokens",
     "latentscale",
+    "latentscale_dated",
     "pooled_flops",
     "pooled_size_tokens",
     "sloth",

@@ -9,6 +9,10 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
+from pytensor.graph.destroyhandler import DestroyHandler
+from pytensor.graph.fg import FunctionGraph
+from pytensor.scalar import add
+from pytensor.tensor.elemwise import Elemwise
 
 from latentscale.declare.likelihood import Noise
 from latentscale.engine import rewritten as kept
@@ -17,6 +21,8 @@ from latentscale.model.distributions import _NoiseRV, _Parts
 
 SETTINGS = (True,)
 SECRET = 12345.678
+OVERWRITE = Elemwise(add, {0: 0})
+"""Writes the sum of two vectors into the first."""
 
 
 class Own(Noise):
@@ -45,7 +51,7 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def keep(function: Any, graph: Graph, settings: tuple[Any, ...] = SETTINGS) -> None:
-    kept.keep_rewritten(graph, settings, [function.maker.fgraph], [(0,)])
+    kept.keep_rewritten(graph, settings, [function.maker.fgraph], [(0,)], [None])
 
 
 def test_a_graph_read_from_disk_computes_the_same(function: Any) -> None:
@@ -57,6 +63,26 @@ def test_a_graph_read_from_disk_computes_the_same(function: Any) -> None:
     x, data = np.array([0.3, -0.2, 0.7]), np.array([SECRET, 1.0, 2.0])
     for mine, theirs in zip(ours(x, data), function(x), strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-12)  # another linker sums otherwise
+
+
+def _in_place(first: bool) -> Any:
+    """A graph that overwrites a vector which another operation reads, in one of two orders."""
+    x = pt.dvector("x")
+    doubled = x * 2
+    node = pt.exp(doubled).owner
+    over = OVERWRITE(doubled, x)
+    outputs = [over, node.outputs[0]] if first else [node.outputs[0], over]
+    return FunctionGraph([x], outputs, clone=False, features=[DestroyHandler()])
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_what_is_overwritten_is_read_before(first: bool) -> None:
+    """Without the kept order one of the two graphs would be run the other way."""
+    made = _in_place(first)
+    steps = [node.op for node in made.toposort()]
+    again = kept.function_graph_of(kept.rewritten(made, (), None))
+    assert [node.op for node in again.toposort()] == steps
+    assert steps[-1] == OVERWRITE
 
 
 def test_the_table_is_not_on_disk(function: Any, own_folder: Path) -> None:

@@ -18,7 +18,7 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
-def open_llm_leaderboard(corrected: bool = True) -> Scores:
+def open_llm_leaderboard(corrected: bool = True, dated: bool = False) -> Scores:
     """Return public scores of 194 open-weight models on 12 benchmarks.
 
     Scores are raw accuracies, fractions in [0, 1]: ``arc``, ``hellaswag``, ``mmlu``,
@@ -33,6 +33,10 @@ def open_llm_leaderboard(corrected: bool = True) -> Scores:
     corrected
         Whether 40 sizes and token counts that are wrong as published are put right; the value and
         the basis of each are in ``figures/corrections.csv`` beside this module.
+    dated
+        Whether the table has the feature ``released``: the month, taken at its 15th, in which the
+        first base model of a model's lineage was published. Fine-tunes have the date of their
+        lineage. The source of each is in ``figures/released.csv``.
 
     Returns
     -------
@@ -42,7 +46,7 @@ def open_llm_leaderboard(corrected: bool = True) -> Scores:
     Raises
     ------
     DataError
-        If `corrected` is not True or False.
+        If `corrected` or `dated` is not True or False.
 
     References
     ----------
@@ -54,20 +58,33 @@ def open_llm_leaderboard(corrected: bool = True) -> Scores:
     >>> from latentscale.data.datasets import open_llm_leaderboard
     >>> open_llm_leaderboard()
     Scores(194 models, 83 families, 36 lineages, 12 benchmarks, 1638 scores, 1 to check in .audit)
+    >>> frame = open_llm_leaderboard(dated=True).to_frame()
+    >>> str(frame.loc[frame["model"] == "qwen2-72b", "released"].item().date())
+    '2024-06-15'
     """
     models = _figures("models.csv")
     if truth(corrected, "corrected", error=DataError):
         models = _corrected(models, _figures("corrections.csv"))
+    features = []
+    if truth(dated, "dated", error=DataError):
+        models = models.assign(released=models["lineage"].map(_released()))
+        features = ["released"]
     scores = _figures("scores.csv")
     order = list(dict.fromkeys(scores["benchmark"]))
     wide = scores.pivot(index="model", columns="benchmark", values="score")[order]
-    return scores_from_frame(models.join(wide, on="model"))
+    return scores_from_frame(models.join(wide, on="model"), features=features)
 
 
 def _figures(name: str) -> pd.DataFrame:
     source = resources.files(__name__).joinpath("figures").joinpath(name)
     with source.open("r", encoding="utf-8") as stream:
         return pd.read_csv(stream)
+
+
+def _released() -> pd.Series:
+    """Return the middle of the month in which each lineage began, by lineage."""
+    months = _figures("released.csv").set_index("lineage")["released"]
+    return pd.to_datetime(months + "-15")
 
 
 def _corrected(models: pd.DataFrame, corrections: pd.DataFrame) -> pd.DataFrame:

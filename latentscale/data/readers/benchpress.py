@@ -40,7 +40,9 @@ _UNBOUNDED: Final[Mapping[str, tuple[str, str]]] = {
 }
 """Scale and unit of the benchmarks that are not percentages."""
 _LOWER: Final = ("factscore", "longfact_concepts", "longfact_objects")
-"""Rates of hallucination, in percent."""
+"""Rates of hallucination, in percent; for some models the table holds the share of right claims."""
+_HIGHEST_RATE: Final = 50.0
+"""A larger one is a share of right claims: rates in the table reach 39, and shares begin at 71."""
 _DISTANCES: Final = ("omnidocbench",)
 """Normalised edit distances, from 0 to 1."""
 _MIXED: Final = ("omnidocbench_1.5",)
@@ -67,7 +69,9 @@ def read_benchpress(
     Scores
         Models and benchmarks are named by their ids. Scores are in the units of the table:
         percentages but for Elo and ratings (real), dollars (positive) and edit distances;
-        hallucination rates and edit distances are lower for better models. A benchmark that is
+        hallucination rates and edit distances are lower for better models. Where the table holds
+        the share of right claims in place of a rate of hallucination it is read as 100 less the
+        score, which the audit says. A benchmark that is
         not known is a percentage if its scores lie in 0 to 100, else real. Features: released,
         provider, reasoning, open_weights, effort, and size_class from names. The family is the
         series in the name, the lineage its provider.
@@ -151,13 +155,14 @@ def benchpress_measurements(path: str | Path) -> Measurements:
             "source": "",
         }
     ).dropna(subset="score")[list(CELLS)]
+    cells, turned = _as_rates(cells)
     info, more = _declarations(cells)
     return Measurements(
         cells=cells.reset_index(drop=True),
         models=models[models["model"].isin(cells["model"])].reset_index(drop=True),
         benchmarks=info,
         features=("released", "open_weights", *name_features()),
-        audit=Audit((*findings, *more)),
+        audit=Audit((*findings, *turned, *more)),
     )
 
 
@@ -267,6 +272,22 @@ def _date(cell: object) -> str:
     if re.fullmatch(r"\d{4}", text):
         return f"{text}-07-01"
     return f"{text}-15" if re.fullmatch(r"\d{4}-\d{2}", text) else text
+
+
+def _as_rates(cells: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
+    """Return the scores with shares of right claims as rates of wrong ones, and which they were."""
+    larger = (cells["score"] > _HIGHEST_RATE) & (cells["score"] <= 100.0)
+    share = cells["benchmark"].isin(_LOWER) & larger
+    findings = []
+    for name, some in cells[share].groupby("benchmark", sort=False):
+        message = (
+            f"mixes directions: {len(some)} scores above {_HIGHEST_RATE:g} "
+            f"({listed(list(some['model']))}) are taken for shares of right claims and read as 100 "
+            "less the score, a rate of hallucination as the others. If one of them is a rate, "
+            "leave the benchmark out."
+        )
+        findings.append(Finding("warning", "mixed-directions", str(name), message))
+    return cells.assign(score=cells["score"].where(~share, 100.0 - cells["score"])), findings
 
 
 def _declarations(cells: pd.DataFrame) -> tuple[dict[str, Benchmark], list[Finding]]:

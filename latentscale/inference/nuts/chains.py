@@ -18,6 +18,7 @@ from latentscale.engine.compile import compile_density
 from latentscale.engine.coordinate import Coordinate
 from latentscale.engine.density import ChainModel
 from latentscale.engine.jax import jax_model
+from latentscale.engine.sampler import nutpie_module
 from latentscale.errors import FitError, FitWarning
 from latentscale.inference.progress import WorkProgress, divergence_note
 from latentscale.posterior.stream import (
@@ -56,8 +57,7 @@ def compiled(
 
 def sample(model: ChainModel, method: NUTS, seed: int, progress: bool) -> xr.DataTree:
     """Sample all chains, draws in memory; Ctrl-C returns those so far."""
-    import nutpie
-
+    nutpie = nutpie_module()
     total = method.chains * (method.tune + method.draws)
     with WorkProgress(total, "NUTS", "draws", enabled=progress) as shown:
         trace: xr.DataTree = nutpie.sample(model.compiled(), **_all_chains(method, seed, shown))
@@ -76,8 +76,7 @@ def sample_to_folder(
     -------
     Kept draws, their statistics, and whether the run was cut short.
     """
-    import nutpie
-
+    nutpie = nutpie_module()
     chains = range(method.chains)
     before = dict.fromkeys(chains, 0)
     run = start_run(path, chains, method.draws, method.tune, seed, before)
@@ -198,8 +197,7 @@ def _has_ended(sampler: Any) -> bool:
 def _started(
     model: ChainModel, method: NUTS, run: Path, own: Continuation, reporter: _Reporter
 ) -> Any:
-    import nutpie
-
+    nutpie = nutpie_module()
     return nutpie.sample(
         (model if own.position is None else _starting_at(model, own.position)).compiled(),
         draws=own.draws,
@@ -242,8 +240,7 @@ def _all_chains(method: NUTS, seed: int, shown: WorkProgress) -> dict[str, Any]:
 
 def _on_disk(run: Path) -> dict[str, Any]:
     """Return the arguments of nutpie that write a run's draws as they come."""
-    import nutpie
-
+    nutpie = nutpie_module()
     store = nutpie.zarr_store.LocalStore(str(zarr_folder(run)))
     return {"zarr_store": store, "store_unconstrained": True}
 
