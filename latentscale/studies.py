@@ -9,6 +9,7 @@ from __future__ import annotations
 from latentscale.analysis.checks.calibrate import pit_histogram, reliability, summarise
 from latentscale.analysis.checks.compare import compare_backtests
 from latentscale.analysis.checks.predictive import posterior_predictive, prior_predictive
+from latentscale.analysis.checks.recalibrate import nominal_for
 from latentscale.analysis.checks.replicated import with_posterior_predictive
 from latentscale.analysis.choices.target import Target
 from latentscale.analysis.sensitivity.anchor_variants import anchor_variants
@@ -31,6 +32,7 @@ __all__ = [
     "family_influence",
     "information_criteria",
     "leave_families_out",
+    "nominal_for",
     "pit_histogram",
     "posterior_predictive",
     "prior_predictive",

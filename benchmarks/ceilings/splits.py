@@ -8,7 +8,7 @@ from __future__ import annotations
 import pandas as pd
 
 import latentscale as ls
-from benchmarks.leaderboard.run import SHARED
+from benchmarks.leaderboard.split import SHARED
 from benchmarks.selection.run import V2
 from latentscale.analysis.folds import Fold
 from latentscale.demo import built_on, hidden_models

@@ -21,9 +21,12 @@ import numpy as np
 import pandas as pd
 
 import latentscale as ls
+from benchmarks.common.clusters import shown
 from benchmarks.common.markdown import markdown
 from benchmarks.common.provenance import provenance
-from benchmarks.leaderboard.run import SHARED, VARIANTS, row, spec_of, table_of
+from benchmarks.leaderboard.report import WANTED, row
+from benchmarks.leaderboard.specs import CHOSEN, VARIANTS, spec_of, table_of
+from benchmarks.leaderboard.split import SHARED
 from latentscale.analysis.backtest import forecast_fold, training_scores
 from latentscale.data.scores import Scores
 
@@ -103,6 +106,18 @@ def hidden(seed: int) -> tuple[Scores, tuple[ls.folds.Fold, ...]]:
     return scores.select(models=list(frame["model"])), tuple(folds)
 
 
+def as_asked(tables: list[pd.DataFrame]) -> dict[str, str]:
+    """Return coverage of each fold by intervals that the other one says to ask for."""
+    shares: dict[str, list[pd.Series]] = {f"cover {prob:.0%} as asked": [] for prob in WANTED}
+    for cells, other in zip(tables, tables[::-1], strict=True):
+        nominal = ls.studies.nominal_for(other, WANTED, seed=1)["nominal"]
+        central = (2 * (cells["pit"] - 0.5)).abs()
+        for inside, prob in zip(shares.values(), nominal, strict=True):
+            inside.append((central <= prob) * 1.0)
+    families = pd.concat(tables)["family"]
+    return {name: shown(pd.concat(inside), families, 3) for name, inside in shares.items()}
+
+
 def report(runs: Path, seed: int) -> str:
     """Return FINE_TUNES.md of all kept forecasts."""
     scores, folds = hidden(seed)
@@ -112,7 +127,7 @@ def report(runs: Path, seed: int) -> str:
         f" ({len(fold.test)} models)"
         for number, fold in enumerate(folds, start=1)
     ]
-    rows, each, by_lineage = [], [], []
+    rows, asked, each, by_lineage = [], [], [], []
     for variant in VARIANTS:
         paths = [runs / f"{variant}, {number}.csv" for number in range(1, FOLDS + 1)]
         if not all(path.exists() for path in paths):
@@ -121,10 +136,12 @@ def report(runs: Path, seed: int) -> str:
         both = pd.concat(tables)
         for name, table in zip(("1", "2", "both"), (*tables, both), strict=True):
             rows.append({"spec": variant, "fold": name, **row(table)})
-        for benchmark, cells in both.groupby("benchmark"):
-            each.append({"spec": variant, "benchmark": benchmark, **row(cells)})
-        for lineage, cells in both.groupby(both["model"].map(lineages)):
-            by_lineage.append({"spec": variant, "lineage": lineage, **row(cells)})
+        asked.append({"spec": variant, **as_asked(tables)})
+        if variant == CHOSEN:
+            for benchmark, cells in both.groupby("benchmark"):
+                each.append({"benchmark": benchmark, **row(cells)})
+            for lineage, cells in both.groupby(both["model"].map(lineages)):
+                by_lineage.append({"lineage": lineage, **row(cells)})
     parts = [
         "# Largest members of lineages of fine-tunes",
         provenance(seed),
@@ -135,9 +152,12 @@ def report(runs: Path, seed: int) -> str:
         "is fitted by ADVI. Points are percentage points, forecasts are medians, standard errors "
         "are between families.",
         markdown(pd.DataFrame(rows)),
-        "By benchmark:",
+        "Both folds by the intervals that the other fold says to ask for "
+        "(`ls.studies.nominal_for`):",
+        markdown(pd.DataFrame(asked)),
+        f"Spec `{CHOSEN}` by benchmark:",
         markdown(pd.DataFrame(each)),
-        "By lineage, without a standard error where one family is hidden:",
+        "The same by lineage, without a standard error where one family is hidden:",
         markdown(pd.DataFrame(by_lineage)).replace(" ± nan", ""),
     ]
     return "\n\n".join(parts) + "\n"

@@ -8,7 +8,7 @@ import pytest
 from benchmarks.ceilings.report import row
 from benchmarks.ceilings.run import MIXTURES, spec_of
 from benchmarks.ceilings.splits import fine_tunes, split
-from benchmarks.leaderboard.run import SHARED
+from benchmarks.leaderboard.split import SHARED
 
 CELLS = pd.DataFrame(
     {

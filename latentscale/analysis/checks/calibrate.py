@@ -68,12 +68,12 @@ def summarise(
     >>> by_benchmark[["benchmark", "mae", "cover_90"]].shape
     (6, 3)
     """
-    table, by = _checked(table, _NEEDED, by)
-    _check_resamples(resamples)
+    table, by = checked_backtest(table, _NEEDED, by)
+    check_resamples(resamples)
     figures = cell_figures(table)
     rng = np.random.default_rng(checked_seed(seed))
     rows = []
-    for key, places in _groups(table, by).items():
+    for key, places in rows_of_groups(table, by).items():
         rowwise = table.iloc[places]
         of_group, unit = in_one_unit(figures.iloc[places], rowwise)
         row = _row(of_group, rowwise["family"], resamples, rng)
@@ -180,14 +180,14 @@ def reliability(
     >>> ls.studies.reliability(table, levels=[0.5, 0.9]).columns.tolist()[:5]
     ['nominal', 'actual', 'lower', 'upper', 'cells']
     """
-    table, by = _checked(table, ("family", "pit"), by)
-    _check_resamples(resamples)
-    _check_levels(levels)
+    table, by = checked_backtest(table, ("family", "pit"), by)
+    check_resamples(resamples)
+    check_levels(levels)
     ends = interval_quantiles(prob)
     inside = pd.DataFrame({level: _centrality(table) <= level for level in levels}).astype(float)
     rng = np.random.default_rng(checked_seed(seed))
     parts = []
-    for key, places in _groups(table, by).items():
+    for key, places in rows_of_groups(table, by).items():
         covered, families = inside.iloc[places], table["family"].iloc[places]
         band = np.full((2, len(levels)), np.nan)
         if families.nunique() > 1:
@@ -231,7 +231,7 @@ def pit_histogram(
     >>> ls.studies.pit_histogram(table, bins=5).columns.tolist()[:5]
     ['left', 'right', 'count', 'expected', 'lower']
     """
-    table, _ = _checked(table, ("pit",))
+    table, _ = checked_backtest(table, ("pit",))
     bins = whole_number(bins, "bins", least=2, most=_MOST_BINS, error=DataError)
     counts, edges = np.histogram(table["pit"], bins=bins, range=(0, 1))
     low, high = stats.binom(len(table), 1 / bins).ppf(interval_quantiles(prob))
@@ -251,8 +251,22 @@ def _centrality(table: pd.DataFrame) -> pd.Series:
     return (2 * (table["pit"] - 0.5)).abs()
 
 
-def _check_levels(levels: object) -> None:
-    wanted = "levels must be a list of numbers strictly between 0 and 1, such as [0.5, 0.9]"
+def check_levels(levels: object, what: str = "levels") -> None:
+    """Refuse what is not a list of different probabilities.
+
+    Parameters
+    ----------
+    levels
+        The argument.
+    what
+        Its name.
+
+    Raises
+    ------
+    DataError
+        If it is no list, or holds something else than numbers strictly between 0 and 1.
+    """
+    wanted = f"{what} must be a list of numbers strictly between 0 and 1, such as [0.5, 0.9]"
     flat = getattr(levels, "ndim", 1) == 1
     if isinstance(levels, str | Mapping) or not isinstance(levels, Iterable) or not flat:
         raise DataError(f"{wanted}; got {levels!r:.200}.")
@@ -262,12 +276,13 @@ def _check_levels(levels: object) -> None:
         raise DataError(f"{wanted}, each once; got {bad or given}.")
 
 
-def _check_resamples(resamples: object) -> None:
+def check_resamples(resamples: object) -> None:
+    """Refuse what is not a number of bootstrap resamples."""
     # A standard deviation needs two.
     whole_number(resamples, "resamples", least=2, most=MOST_REPEATS, error=DataError)
 
 
-def _checked(
+def checked_backtest(
     table: Any, columns: Sequence[str], by: Sequence[str] = ()
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Refuse a table that is not a backtest's; return it, and the names to group by."""
@@ -333,7 +348,8 @@ def check_column(column: pd.Series, where: str = "the table") -> None:
         )
 
 
-def _groups(table: pd.DataFrame, by: Sequence[str]) -> dict[tuple[object, ...], np.ndarray]:
+def rows_of_groups(table: pd.DataFrame, by: Sequence[str]) -> dict[tuple[object, ...], np.ndarray]:
+    """Return the places of the rows of each group, by the group's values of `by`."""
     if not by:
         return {(): np.arange(len(table))}
     rows_of = table.groupby(list(by), sort=False, dropna=False).indices
