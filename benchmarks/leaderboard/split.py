@@ -40,8 +40,11 @@ def leaderboard(seed: int, cut: str) -> tuple[Scores, ls.folds.Fold]:
     """Return the models of known size, and one fold of later models and of random cells.
 
     The few multimodal models are left out, since no fitted one has this kind of tuning. For the
-    cuts for choosing, models uploaded later than `UNTIL` are left out altogether.
+    cuts for choosing, models uploaded later than `UNTIL` are left out altogether. Under `AT_RANDOM`
+    models at random stand for the later ones, and no cells of others are hidden.
     """
+    if cut == AT_RANDOM:
+        return at_random(seed)
     scores = ls.readers.read_leaderboard(SHARED)
     frame = scores.to_frame()
     kept = frame["params_b"].notna() & (frame["tuning"] != "multimodal")
