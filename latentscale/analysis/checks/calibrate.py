@@ -264,7 +264,7 @@ def check_levels(levels: object, what: str = "levels") -> None:
     Raises
     ------
     DataError
-        If it is no list, or holds something else than numbers strictly between 0 and 1.
+        If it is not a list of numbers strictly between 0 and 1, or one is given twice.
     """
     wanted = f"{what} must be a list of numbers strictly between 0 and 1, such as [0.5, 0.9]"
     flat = getattr(levels, "ndim", 1) == 1

@@ -144,8 +144,8 @@ def sensitivity_grid(
     Raises
     ------
     SpecError
-        If there is no variant, one is called ``base``, two have the same name (1 and ``"1"``), or
-        one names an unknown prior.
+        If `variants` is empty, a variant is called ``base`` or names an unknown prior, or two
+        variants have the same name (1 and ``"1"``).
     FitError
         If the base or every variant fails, or the folder cannot be used.
 

@@ -75,7 +75,7 @@ def test_one_family_has_no_band_and_pits_of_0_and_1_count() -> None:
         (pd.DataFrame({"family": ["a"], "pit": [0.2]}), 0.9, "coverages must be a list of numbers"),
     ],
 )
-def test_what_is_no_backtest_or_no_coverage_is_refused(
+def test_other_tables_and_coverages_are_refused(
     table: pd.DataFrame, coverages: Sequence[float], said: str
 ) -> None:
     with pytest.raises(DataError, match=said):
