@@ -153,7 +153,8 @@ def report(runs: Path, seed: int) -> str:
         "are between families.",
         markdown(pd.DataFrame(rows)),
         "Both folds by the intervals that the other fold says to ask for "
-        "(`ls.studies.nominal_for`):",
+        "(`ls.studies.nominal_for`). These rows were thought of after forecasts of the folds had "
+        "been seen:",
         markdown(pd.DataFrame(asked)),
         f"Spec `{CHOSEN}` by benchmark:",
         markdown(pd.DataFrame(each)),
