@@ -127,7 +127,10 @@ class MeasuredTable(SphinxDirective):
 
 
 def _plain(cell: str) -> str:
-    return re.sub(r" \([0-9a-f]{16}\)", "", cell).replace("_", r"\_").replace("*", r"\*")
+    """Return a cell's text without digests; names in brackets may break at their underscores."""
+    text = re.sub(r" \([0-9a-f]{16}\)", "", cell).replace(" ± ", "\u00a0±\u00a0")
+    text = re.sub(r"\([^)]*\)", lambda found: found[0].replace("_", "_\u200b"), text)
+    return text.replace("_", r"\_").replace("*", r"\*")
 
 
 class MeasuredNumber(SphinxRole):

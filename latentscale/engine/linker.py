@@ -12,10 +12,11 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from latentscale.engine.contained import NotOnDiskError, only_from_disk, self_contained
+from latentscale.engine.ops.elementary import elementary_function, write_into_loops
 from latentscale.engine.views import view_function
 
 # Part of the cache's keys: machine code of another kind is not read back.
-_KIND = "self-contained, operations called directly"
+_KIND = "self-contained, operations called directly, elementary functions in arithmetic"
 _converting = threading.RLock()  # a graph may hold graphs
 _converted: WeakValueDictionary[Any, Any] = WeakValueDictionary()  # functions of operations
 
@@ -147,14 +148,25 @@ def _operations_called_directly() -> Iterator[None]:
 
     PyTensor puts a function that is kept on disk around each, and around each inside of fused
     loops: numba compiles twice as many functions, and LLVM optimises them once more. Here the whole
-    graph's machine code alone is on disk, and equal operations share a function in memory.
+    graph's machine code alone is on disk, and equal operations share a function in memory. What
+    loops do to each number is written into them, with elementary functions that LLVM vectorises.
     """
     from pytensor.configdefaults import config
     from pytensor.link.numba.dispatch import basic
+    from pytensor.link.numba.dispatch import elemwise as of_loops
+
+    elemwise: Any = of_loops
+
+    def in_loop(op: Any, *rest: Any, **settings: Any) -> tuple[Any, str | None]:
+        node = settings.get("node")
+        leaner = None if node is None else elementary_function(op, node)
+        function, key = leaner or basic.numba_funcify_and_cache_key(op, *rest, **settings)
+        write_into_loops(op, function)
+        return function, key
 
     def of_operation(op: Any, *rest: Any, **settings: Any) -> tuple[Any, str | None]:
         node = settings.get("node")
-        leaner = None if node is None else view_function(op, node)
+        leaner = None if node is None else view_function(op, node) or elementary_function(op, node)
         function, key = leaner or basic.numba_funcify_and_cache_key(op, *rest, **settings)
         if key is None or node is None:
             return function, key
@@ -165,7 +177,9 @@ def _operations_called_directly() -> Iterator[None]:
     with _converting:
         by_pytensor = basic.numba_funcify_ensure_cache
         basic.numba_funcify_ensure_cache = of_operation
+        elemwise.numba_funcify_and_cache_key = in_loop
         try:
             yield
         finally:
             basic.numba_funcify_ensure_cache = by_pytensor
+            elemwise.numba_funcify_and_cache_key = basic.numba_funcify_and_cache_key

@@ -18,6 +18,8 @@ from pytensor.tensor.math import Sum
 from pytensor.tensor.shape import SpecifyShape
 from pytensor.tensor.subtensor import AdvancedIncSubtensor, AdvancedSubtensor
 
+from latentscale.engine.ops.elementary import vectorises
+
 BEFORE_FUSION = 99.0  # PyTensor fuses loops at 100
 
 _copy = Elemwise(identity)
@@ -73,6 +75,8 @@ def _in_loop(fgraph: Any, node: Apply[Any]) -> list[Any] | None:
     """
     if isinstance(node.op, AdvancedSubtensor):
         (gathered,) = node.outputs
+        if gathered.type.ndim == 1 and vectorises():  # loops over cells do so without the gather
+            return [GuaranteedShape(gathered.type.shape)(_copy(gathered))]
         alone = not all(_elementwise(client) for client, _ in fgraph.clients[gathered])
         return [_copy(gathered)] if alone else None
     if isinstance(node.op, Sum) and node.op.axis is None:
