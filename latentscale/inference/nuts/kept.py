@@ -31,6 +31,8 @@ class ChainRun:
         Where the chains began.
     chosen
         Settings that NUTS left open and the run settled, as JSON types.
+    positions
+        Kept draws on the unconstrained scale, shape (chain, draw, n), where they were asked for.
     """
 
     posterior: xr.Dataset
@@ -39,6 +41,7 @@ class ChainRun:
     seconds: dict[str, float]
     points: StartingPoints
     chosen: Mapping[str, Any] = field(default_factory=dict)
+    positions: np.ndarray | None = None
 
 
 def kept_of(trace: xr.DataTree, draws: int, chains: int) -> tuple[xr.Dataset, xr.Dataset, bool]:
@@ -65,3 +68,10 @@ def kept_of(trace: xr.DataTree, draws: int, chains: int) -> tuple[xr.Dataset, xr
         posterior = posterior.isel({CHAIN: far, DRAW: slice(common)})
         stats = stats.isel({CHAIN: far, DRAW: slice(common)})
     return posterior.drop_attrs(), stats.drop_attrs(), interrupted
+
+
+def positions_of(trace: xr.DataTree, posterior: xr.Dataset) -> np.ndarray:
+    """Return the unconstrained positions of kept draws, shape (chain, draw, n)."""
+    every = trace["sample_stats"]["unconstrained_draw"].transpose(CHAIN, DRAW, ...)
+    kept = every.sel({CHAIN: posterior[CHAIN]}).isel({DRAW: slice(posterior.sizes[DRAW])})
+    return np.asarray(kept.values)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from latentscale.declare.spec import ModelSpec
 from latentscale.errors import FitError
 from latentscale.inference.nuts import chains
 from latentscale.inference.nuts.backends import Coordinates
-from latentscale.inference.nuts.kept import ChainRun, kept_of
+from latentscale.inference.nuts.kept import ChainRun, kept_of, positions_of
 from latentscale.inference.nuts.masses import start_whitened
 from latentscale.inference.nuts.start import ModeStart, Start, StartingPoints, usual_start
 from latentscale.inference.nuts.whitening import WhitenedModel, Whitening
@@ -37,7 +37,14 @@ Begun = tuple[float, StartingPoints, Whitening | None]
 
 @one_blas_thread()
 def run_on_nutpie(
-    model: pm.Model, spec: ModelSpec, design: Design, method: NUTS, seed: int, progress: bool
+    model: pm.Model,
+    spec: ModelSpec,
+    design: Design,
+    method: NUTS,
+    seed: int,
+    progress: bool,
+    *,
+    only: Sequence[str] = (),
 ) -> ChainRun:
     """Sample all chains, to memory or to the folder that `NUTS.store` names.
 
@@ -47,8 +54,11 @@ def run_on_nutpie(
         What `build_design` made of `spec` and `design`.
     spec, design, method, seed, progress
         As for `Method.draw`.
+    only
+        The variables that draws in memory should hold, with positions on the unconstrained scale;
+        none for all variables without positions.
     """
-    names = kept_names(model)
+    names = list(only) or kept_names(model)
     began = time.perf_counter()
     start = method.start or usual_start(spec)
     waiting = Waiting(f"NUTS: {COMPILING}", enabled=progress)
@@ -79,7 +89,7 @@ def run_on_nutpie(
     chosen = {"start": asdict(start), "coordinates": kind}
     began = time.perf_counter()
     if method.store is None:
-        trace = chains.sample(points.compiled, method, seed, progress)
+        trace = chains.sample(points.compiled, method, seed, progress, positions=bool(only))
         kept = kept_of(trace, method.draws, method.chains)
     else:
         path = Path(method.store)
@@ -96,7 +106,8 @@ def run_on_nutpie(
         )
         kept = chains.sample_to_folder(points.compiled, method, path, names, seed, progress)
     seconds = seconds | {"sample": time.perf_counter() - began}
-    return ChainRun(*kept, seconds, points, chosen)
+    positions = positions_of(trace, kept[0]) if only and method.store is None else None
+    return ChainRun(*kept, seconds, points, chosen, positions)
 
 
 def _coordinates(method: NUTS, start: Start, spec: ModelSpec, design: Design) -> Coordinates:
