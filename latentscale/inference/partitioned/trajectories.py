@@ -15,17 +15,16 @@ from latentscale.inference.partitioned.conditional import centre, moved_to_mode
 from latentscale.inference.partitioned.shard import Floats, Shard
 
 # Steps of a trajectory and their size: a quarter of the orbit of a standard normal, 1.57, after
-# which nothing is left of where it began; with 74 latents some 95% of such ends are accepted.
+# which little is left of where it began. Of 74 latents under the recommended spec 84% of such ends
+# were accepted.
 _STEPS = 3
 _STEP = 0.52
 # Steps are shortened at random to this share, so that no latent returns to where it was.
 _SHORTEST = 0.7
-# Gauss-Lobatto's rule with five points on (0, 1), both ends among them: exact for a log density of
-# degree 8 along the way. Weights are of the ends, the two others at the sides, and the middle.
-_SIDE = 0.5 - 0.5 * float(np.sqrt(3 / 7))
-_NODES = (_SIDE, 0.5, 1 - _SIDE)
-_WEIGHTS = (49 / 180, 64 / 180, 49 / 180)
-_END_WEIGHT = 1 / 20
+# Gauss-Lobatto's rule with four points on (0, 1), both ends among them: exact for a log density of
+# degree 6 along the way. Weights are of an end and of a point between.
+_NODES = (0.5 - 0.5 * float(np.sqrt(1 / 5)), 0.5 + 0.5 * float(np.sqrt(1 / 5)))
+_END_WEIGHT, _WEIGHT = 1 / 12, 5 / 12
 LEAST_TRAJECTORIES = 2
 """Fewest trajectories: halfway and the end are compared."""
 
@@ -109,11 +108,11 @@ class _Orbit:
 
     def latents(self, standard: Floats) -> Floats:
         """Return latents from coordinates, (unit, latent)."""
-        return np.asarray(self.mode + np.einsum("uvw,uv->uw", self.root, standard))
+        return np.asarray(self.mode + (standard[:, None] @ self.root)[:, 0])
 
     def at(self, standard: Floats) -> _State:
         value, slope = self.shard.along_latents(self.shared, self.latents(standard))
-        return _State(standard, np.einsum("uvw,uw->uv", self.root, slope), value)
+        return _State(standard, (self.root @ slope[..., None])[..., 0], value)
 
     def moved(self, begin: _State, rng: np.random.Generator) -> tuple[_State, Floats, float]:
         """Return where one trajectory of each unit ends, which were accepted, and `rounding`.
@@ -147,7 +146,7 @@ class _Orbit:
         way = end.standard - begin.standard
         between = [self.at(begin.standard + node * way) for node in _NODES]
         mean = _END_WEIGHT * (begin.slope + end.slope)
-        mean = mean + sum(w * s.slope for w, s in zip(_WEIGHTS, between, strict=True))
+        mean = mean + _WEIGHT * (between[0].slope + between[1].slope)
         inside = all(np.isfinite(state.value) for state in between)
         return np.asarray((mean * way).sum(axis=1)), inside
 
