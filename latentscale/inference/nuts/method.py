@@ -181,7 +181,9 @@ class NUTS(Method):
     ) -> ChainRun:
         """Sample some variables, with every position on the unconstrained scale.
 
-        For methods that go on from the draws. By nutpie, in memory.
+        For methods that go on from the draws. By nutpie, in memory; where intercepts have priors
+        of their own, the mean linear predictor of each benchmark's models moves in their place,
+        so `names` must have them.
 
         Parameters
         ----------

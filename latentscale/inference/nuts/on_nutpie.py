@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pymc as pm
 
 from latentscale.declare.spec import ModelSpec
+from latentscale.engine.coordinate import Coordinate
 from latentscale.errors import FitError
 from latentscale.inference.nuts import chains
 from latentscale.inference.nuts.backends import Coordinates
@@ -21,9 +22,16 @@ from latentscale.inference.nuts.whitening import WhitenedModel, Whitening
 from latentscale.inference.progress import COMPILING, Waiting
 from latentscale.inference.tools.posterior_density import kept_names
 from latentscale.inference.tools.versions import library_versions
-from latentscale.model.centring import can_be_moved, centred_coordinates
+from latentscale.model.batches import VariableSlices
+from latentscale.model.centring import (
+    can_be_levelled,
+    can_be_moved,
+    centred_coordinates,
+    level_coordinates,
+)
 from latentscale.model.coordinates import can_be_centred
 from latentscale.model.design import Design
+from latentscale.model.terms.intercept import INTERCEPT
 from latentscale.numerics.threads import one_blas_thread
 from latentscale.posterior.folder import start_folder
 from latentscale.posterior.provenance import Provenance
@@ -75,11 +83,16 @@ def run_on_nutpie(
 
     def by_the_model() -> Begun:
         with waiting:
-            moved = centred_coordinates(spec, design, model) if kind == "centred" else ()
+            moved = coordinates_moved()
             compiled = chains.compiled(model, names, method.backend, moved)
         ready = time.perf_counter()
         points = start.place(compiled, seed=seed, cores=method.cores, progress=progress)
         return ready, points, None
+
+    def coordinates_moved() -> tuple[Coordinate, ...]:
+        if only and can_be_levelled(model):
+            return level_coordinates(spec, design, model)
+        return centred_coordinates(spec, design, model) if kind == "centred" else ()
 
     kind = _coordinates(method, start, spec, design)
     way = in_whitened_coordinates if kind == "whitened" else by_the_model
@@ -106,7 +119,10 @@ def run_on_nutpie(
         )
         kept = chains.sample_to_folder(points.compiled, method, path, names, seed, progress)
     seconds = seconds | {"sample": time.perf_counter() - began}
-    positions = positions_of(trace, kept[0]) if only and method.store is None else None
+    positions = None
+    if only and method.store is None:
+        levels = (INTERCEPT,) if can_be_levelled(model) else ()
+        positions = positions_of(trace, kept[0], VariableSlices.of(model), levels)
     return ChainRun(*kept, seconds, points, chosen, positions)
 
 
