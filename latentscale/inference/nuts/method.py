@@ -177,7 +177,14 @@ class NUTS(Method):
         return Draws(posterior, run.stats, status, run.seconds, chosen=run.chosen)
 
     def positions(
-        self, spec: ModelSpec, design: Design, names: Sequence[str], *, seed: int, progress: bool
+        self,
+        spec: ModelSpec,
+        design: Design,
+        names: Sequence[str],
+        *,
+        min_depth: int = 0,
+        seed: int,
+        progress: bool,
     ) -> ChainRun:
         """Sample some variables, with every position on the unconstrained scale.
 
@@ -191,6 +198,8 @@ class NUTS(Method):
             The model, and its constants on a table.
         names
             The variables that draws hold.
+        min_depth
+            Least tree depth: a draw takes at least 2**min_depth - 1 gradient evaluations.
         seed
             Seed of the random numbers.
         progress
@@ -216,4 +225,6 @@ class NUTS(Method):
         ((1, 20), ['intercept'])
         """
         model = build_design(spec, design)
-        return run_on_nutpie(model, spec, design, self, seed, progress, only=names)
+        return run_on_nutpie(
+            model, spec, design, self, seed, progress, only=names, min_depth=min_depth
+        )

@@ -53,6 +53,7 @@ def run_on_nutpie(
     progress: bool,
     *,
     only: Sequence[str] = (),
+    min_depth: int = 0,
 ) -> ChainRun:
     """Sample all chains, to memory or to the folder that `NUTS.store` names.
 
@@ -65,6 +66,8 @@ def run_on_nutpie(
     only
         The variables that draws in memory should hold, with positions on the unconstrained scale;
         none for all variables without positions.
+    min_depth
+        Least tree depth of draws in memory.
     """
     names = list(only) or kept_names(model)
     began = time.perf_counter()
@@ -102,7 +105,9 @@ def run_on_nutpie(
     chosen = {"start": asdict(start), "coordinates": kind}
     began = time.perf_counter()
     if method.store is None:
-        trace = chains.sample(points.compiled, method, seed, progress, positions=bool(only))
+        trace = chains.sample(
+            points.compiled, method, seed, progress, positions=bool(only), min_depth=min_depth
+        )
         kept = kept_of(trace, method.draws, method.chains)
     else:
         path = Path(method.store)

@@ -53,6 +53,8 @@ _MOST_MEMORY, _ERRORS = 0.1, 4.0
 _MOST_DRIFT = 5.5
 # Error of a log density by quadrature: acceptance is off by less than a hundredth.
 _MOST_ROUNDING = 0.01
+_MOST_DEPTH = 10
+"""Tree depth at which NUTS ends a trajectory."""
 _NAMED = 3
 """Lineages that failed of which the status has the names."""
 
@@ -83,6 +85,11 @@ class Subsampled(Method):
         table.
     draws, tune, chains, target_accept
         Of NUTS on the subsample.
+    min_depth
+        Least tree depth of NUTS, at most 10. Slopes and populations' means move along with effects
+        of all lineages, and a trajectory that ends where the thousands of other latents turn back
+        leaves them where they were: at 400 models, 8 times the effective draws for 6 times the
+        gradients, and 3 times those of the slowest parameter for each gradient.
     kept
         Of all chains' draws, those with latents and in the fit, evenly spaced: a multiple of
         `chains`.
@@ -120,10 +127,11 @@ class Subsampled(Method):
     good_for: ClassVar[str] = FOR_ANYTHING
 
     models: int = 800
-    draws: int = 3000
+    draws: int = 1500
     tune: int = 400
     chains: int = 2
     target_accept: float = 0.8
+    min_depth: int = 7
     kept: int = 400
     trajectories: int = 4
     shard: int = 400
@@ -137,6 +145,7 @@ class Subsampled(Method):
         self._check_counts("trajectories", least=LEAST_TRAJECTORIES)
         self._check_counts("kept", least=self.chains, most=self.draws * self.chains)
         self._check_between("target_accept", 0, 1)
+        self._check_counts("min_depth", least=0, most=_MOST_DEPTH)
         check_engine(self)
 
     @one_blas_thread()
@@ -244,7 +253,14 @@ class _SharedDraws:
         """Draw them by NUTS on the models at some places, or read those that the folder has."""
         own = batch_of(design, places).design
         key = LatentTask(spec, own, 0, seed, np.zeros(0), 0, None).key
-        settings = [method.draws, method.tune, method.chains, method.target_accept, method.kept]
+        settings = [
+            method.draws,
+            method.tune,
+            method.chains,
+            method.target_accept,
+            method.min_depth,
+        ]
+        settings.append(method.kept)
         file = folder / f"shared-{named_by(repr([key, *settings]), [])}.npz" if folder else None
         kept = read_result(file)
         if kept is None:
@@ -276,7 +292,9 @@ class _SharedDraws:
             | {"target_accept": method.target_accept, "coordinates": "model"}
             | {"cores": min(method.workers, method.chains)},
         )
-        run = nuts.positions(spec, design, names, seed=seed, progress=progress)  # type: ignore[attr-defined]
+        run = nuts.positions(
+            spec, design, names, min_depth=method.min_depth, seed=seed, progress=progress
+        )  # type: ignore[attr-defined]
         figures = convergence_of(spec, design, run.posterior, run.stats)
         status = status_of_chains(figures, interrupted=run.interrupted, good_for=method.good_for)
         chains, length = run.positions.shape[:2]
