@@ -4,8 +4,8 @@ Run from the project's root, in pieces; each keeps what it has, and goes on from
 
     python -m benchmarks.subsampled.run nuts --models 1000 --chain 0     # and --chain 1
     python -m benchmarks.subsampled.run exact --models 1000
-    python -m benchmarks.subsampled.run fit --models 1000 --subsample 400
-    python -m benchmarks.subsampled.run fit --models 20000 --subsample 400 --draws 1500 --kept 200 --workers 2
+    python -m benchmarks.subsampled.run fit --models 1000 --draws 600
+    python -m benchmarks.subsampled.run fit --models 20000 --draws 1200 --kept 200 --workers 2
     python -m benchmarks.subsampled.run cluster --models 2000
 
 Tables are those of `benchmarks.growth`: 12 benchmarks, families of four, lineages of two families.

@@ -292,9 +292,9 @@ class _SharedDraws:
             | {"target_accept": method.target_accept, "coordinates": "model"}
             | {"cores": min(method.workers, method.chains)},
         )
-        run = nuts.positions(
+        run = nuts.positions(  # type: ignore[attr-defined]
             spec, design, names, min_depth=method.min_depth, seed=seed, progress=progress
-        )  # type: ignore[attr-defined]
+        )
         figures = convergence_of(spec, design, run.posterior, run.stats)
         status = status_of_chains(figures, interrupted=run.interrupted, good_for=method.good_for)
         chains, length = run.positions.shape[:2]
