@@ -8,7 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pymc as pm
+import xarray as xr
 
 from latentscale.declare.spec import ModelSpec
 from latentscale.engine.coordinate import Coordinate
@@ -124,11 +126,14 @@ def run_on_nutpie(
         )
         kept = chains.sample_to_folder(points.compiled, method, path, names, seed, progress)
     seconds = seconds | {"sample": time.perf_counter() - began}
-    positions = None
-    if only and method.store is None:
-        levels = (INTERCEPT,) if can_be_levelled(model) else ()
-        positions = positions_of(trace, kept[0], VariableSlices.of(model), levels)
+    positions = _positions(trace, kept[0], model) if only and method.store is None else None
     return ChainRun(*kept, seconds, points, chosen, positions)
+
+
+def _positions(trace: xr.DataTree, posterior: xr.Dataset, model: pm.Model) -> np.ndarray:
+    """Return the positions of kept draws on the model's unconstrained scale, (chain, draw, n)."""
+    levels = (INTERCEPT,) if can_be_levelled(model) else ()
+    return positions_of(trace, posterior, VariableSlices.of(model), levels)
 
 
 def _coordinates(method: NUTS, start: Start, spec: ModelSpec, design: Design) -> Coordinates:
