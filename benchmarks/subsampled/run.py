@@ -57,7 +57,7 @@ RUNS = HERE / "runs"
 REPORT = HERE / "SUBSAMPLED.md"
 TUNE, DRAWS = 400, 1000
 """Of NUTS on the whole table, a chain."""
-EACH = 400  # draws of a chain at which latents are drawn anew
+EACH = 200  # draws of a chain at which latents are drawn anew
 TRAJECTORIES = ls.methods.Subsampled().trajectories
 BATCHES = 10  # of each chain, for Monte Carlo errors: 100 draws of NUTS each
 WRONG = (

@@ -88,8 +88,7 @@ class Subsampled(Method):
     min_depth
         Least tree depth of NUTS, at most 10. Slopes and populations' means move along with effects
         of all lineages, and a trajectory that ends where the thousands of other latents turn back
-        leaves them where they were: at 400 models, 8 times the effective draws for 6 times the
-        gradients, and 3 times those of the slowest parameter for each gradient.
+        leaves them near where they were. 0 for the usual end.
     kept
         Of all chains' draws, those with latents and in the fit, evenly spaced: a multiple of
         `chains`.
