@@ -64,6 +64,9 @@ _NAMED = 3
 class Subsampled(Method):
     """NUTS on a random subsample of lineages, then every lineage's latents given its draws.
 
+    Experimental: the latents are confirmed (``benchmarks/subsampled``); whole fits of thousands of
+    models have not been measured.
+
     Lineages (families, in a spec without a lineage level) are independent given the parameters
     that all share. NUTS on the subsample gives a posterior of the shared parameters: that given the
     subsample's scores alone, so valid, and wider than that of the whole table. The latents of every
