@@ -252,8 +252,8 @@ def report(seed: int) -> None:
     lines += ["The recommended spec on made-up tables of 12 benchmarks.", ""]
     if rows:
         lines += [
-            "Minutes on the clock; peak memory of the first process in MB, without forecasts; error "
-            "and width of 90% intervals in points and their coverage in percent, on models that no "
+            "Minutes on the clock; peak memory of the first process in MB, without forecasts; "
+            "error and width of 90% intervals in points and their coverage in percent, on models that no "
             "fit saw.",
             "",
             markdown(pd.DataFrame(rows)),
@@ -264,8 +264,8 @@ def report(seed: int) -> None:
         ]
     else:
         lines += [
-            "No fit of a whole table has been kept yet: its minutes, memory, error and coverage are "
-            "not measured, nor how its shared parameters compare with those of NUTS."
+            "No fit of a whole table has been kept yet: its minutes, memory, error and coverage "
+            "are not measured, nor how its shared parameters compare with those of NUTS."
         ]
     for file in sorted(RUNS.glob("exact-*.json")):
         lines += ["", *_exactness(json.loads(file.read_text("utf-8")), file.stem)]
