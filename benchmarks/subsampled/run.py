@@ -253,8 +253,8 @@ def report(seed: int) -> None:
     if rows:
         lines += [
             "Minutes on the clock; peak memory of the first process in MB, without forecasts; "
-            "error and width of 90% intervals in points and their coverage in percent, on models that no "
-            "fit saw.",
+            "error and width of 90% intervals in points and their coverage in percent, on models "
+            "that no fit saw.",
             "",
             markdown(pd.DataFrame(rows)),
             "",
