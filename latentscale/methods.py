@@ -10,6 +10,7 @@ from latentscale.inference.marginal.method import MarginalML, marginal_estimate
 from latentscale.inference.nuts.method import NUTS
 from latentscale.inference.nuts.start import ModeStart, PriorStart
 from latentscale.inference.partitioned.method import Partitioned
+from latentscale.inference.partitioned.subsampled import Subsampled
 from latentscale.inference.stochastic.method import StochasticMarginalML
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Pathfinder",
     "PriorStart",
     "StochasticMarginalML",
+    "Subsampled",
     "marginal_estimate",
 ]
 

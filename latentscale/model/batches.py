@@ -110,11 +110,20 @@ def deal(design: Design, size: int, rng: np.random.Generator) -> tuple[Batch, ..
     batch_of_group[order] = np.minimum(number * reached / len(of_model), number - 1).astype(int)
     batch_of_model = batch_of_group[of_model]
     return tuple(
-        _batch(design, np.nonzero(batch_of_model == k)[0]) for k in np.unique(batch_of_model)
+        batch_of(design, np.nonzero(batch_of_model == k)[0]) for k in np.unique(batch_of_model)
     )
 
 
-def _batch(design: Design, models: np.ndarray) -> Batch:
+def batch_of(design: Design, models: np.ndarray) -> Batch:
+    """Return some models of a table as a batch.
+
+    Parameters
+    ----------
+    design
+        The whole table.
+    models
+        Places of the models, in rising order, shape (n,); all of each lineage that is among them.
+    """
     families = np.unique(design.family_of_model[models])
     lineages = np.unique(design.lineage_of_family[families])
     cells = np.isin(design.model_of_cell, models)

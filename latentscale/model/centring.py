@@ -17,7 +17,7 @@ hierarchical models", section 4.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pymc as pm
@@ -28,10 +28,10 @@ from latentscale.dims import BENCHMARK, MODEL, SKILL
 from latentscale.engine.coordinate import Coordinate
 from latentscale.maths import Named, as_data, maths_of
 from latentscale.model.design import Design
-from latentscale.model.equations import latent_skill
+from latentscale.model.equations import latent_skill, linear_predictor
 from latentscale.model.pooling import Pooling
 from latentscale.model.terms.base import terms_of
-from latentscale.model.terms.intercept import INTERCEPT
+from latentscale.model.terms.intercept import INTERCEPT, Intercept
 from latentscale.model.terms.residual import Residual
 from latentscale.model.undisclosed import rows_in_graph
 
@@ -93,12 +93,15 @@ def _share(of_cell: np.ndarray, count: int, dim: str) -> Named:
 
 def _at_mean_skill(skill: Named, known: dict[str, Any], design: Design) -> Named:
     """Return what loadings add to the predictor at the mean skill of each benchmark's models."""
-    shape = (len(design.scores.benchmarks), len(design.scores.models))
-    measured = np.zeros(shape)
-    measured[design.benchmark_of_cell, design.model_of_cell] = 1.0
-    share = measured / np.maximum(measured.sum(axis=1, keepdims=True), 1)
-    weight: Any = as_data(share, (BENCHMARK, MODEL))
+    weight: Any = as_data(_shares(design), (BENCHMARK, MODEL))
     return (known["loading"] * weight.dot(skill, dim=MODEL)).sum(SKILL)
+
+
+def _shares(design: Design) -> np.ndarray:
+    """Return weights whose sum over models is a mean over each benchmark's, (benchmark, model)."""
+    measured = np.zeros((len(design.scores.benchmarks), len(design.scores.models)))
+    measured[design.benchmark_of_cell, design.model_of_cell] = 1.0
+    return np.asarray(measured / np.maximum(measured.sum(axis=1, keepdims=True), 1))
 
 
 def _pooled(
@@ -131,3 +134,39 @@ def _moved(raw: Any, middle: Named, spread: Named, share: Named) -> Coordinate:
     value = (point - share * middle) * maths.exp(-narrowed)
     volume = -pt.as_tensor(narrowed, allow_xtensor_conversion=True).sum()
     return Coordinate(str(raw.name), point, value.transpose(*raw.dims), volume)
+
+
+def can_be_levelled(model: pm.Model) -> bool:
+    """Return whether intercepts are variables of their own, which can be any number."""
+    free = {str(variable.name): variable for variable in model.free_RVs}
+    return INTERCEPT in free and model.rvs_to_transforms[free[INTERCEPT]] is None
+
+
+def level_coordinates(spec: ModelSpec, design: Design, model: pm.Model) -> tuple[Coordinate, ...]:
+    """Return the mean linear predictor of each benchmark's models, moved in its intercept's place.
+
+    Scores pin that mean down, whatever the loadings, curves and effects that add to it, while an
+    intercept must follow the mean of all of them. A shift: its Jacobian is 1.
+
+    Parameters
+    ----------
+    spec, design
+        A spec whose intercepts have priors of their own, and its table.
+    model
+        What `build_design` made of them.
+    """
+    known: dict[str, Any] = dict(model.named_vars)
+    for term in terms_of(spec):
+        known |= term.fixed(design)
+    family = as_data(design.family_of_model, (MODEL,))
+    rows = replace(rows_in_graph(spec, design, known), family=family)
+    skill = latent_skill(spec, known, rows)
+    others = linear_predictor(
+        spec, known, rows, skill, lambda term: not isinstance(term, Intercept)
+    )
+    import pytensor.tensor as pt
+
+    raw = known[INTERCEPT]
+    point = raw.type(name=f"{raw.name}_point")
+    mean: Any = as_data(_shares(design), (BENCHMARK, MODEL)) * others
+    return (Coordinate(INTERCEPT, point, point - mean.sum(MODEL), cast("Named", pt.zeros(()))),)

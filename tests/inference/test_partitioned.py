@@ -206,7 +206,7 @@ def test_a_kept_result_that_was_cut_or_changed_anywhere_is_computed_again(tmp_pa
     result = {"level": np.arange(5.0), "latents": np.ones((5, 3))}
     tasks._write(result, file)
     whole = file.read_bytes()
-    kept = tasks._read(file)
+    kept = tasks.read_result(file)
     assert kept is not None and all((kept[name] == result[name]).all() for name in result)
     rng = np.random.default_rng(4)
     for place in rng.integers(len(whole), size=60).tolist():
@@ -214,9 +214,9 @@ def test_a_kept_result_that_was_cut_or_changed_anywhere_is_computed_again(tmp_pa
         flipped[place] ^= 1 << int(rng.integers(8))
         for damaged in (bytes(flipped), whole[:place], whole + b"x"):
             file.write_bytes(damaged)
-            assert tasks._read(file) is None
+            assert tasks.read_result(file) is None
     other.write_bytes(whole)  # another task's result
-    assert tasks._read(other) is None and tasks._read(tmp_path / "absent.npz") is None
+    assert tasks.read_result(other) is None and tasks.read_result(tmp_path / "absent.npz") is None
 
 
 def test_a_shard_counts_the_items_that_the_whole_table_counts(small_scores: ls.Scores) -> None:
@@ -266,7 +266,7 @@ def test_a_worker_that_was_killed_is_named_with_what_to_do(
         raise BrokenProcessPool("a process was terminated")
 
     monkeypatch.setattr(tasks, "in_workers", killed)
-    todo: Any = [SimpleNamespace(file=None, folder=folder)] * 2
+    todo: Any = [SimpleNamespace(file=folder)] * 2
     with pytest.raises(FitError, match=f"1 of 2 shards failed; the last: Broken.*{said}"):
         tasks.run_tasks(todo, 2, None, lambda: None)
 

@@ -55,12 +55,29 @@ def compiled(
     return compile_density(model, names, moved).for_nutpie()
 
 
-def sample(model: ChainModel, method: NUTS, seed: int, progress: bool) -> xr.DataTree:
-    """Sample all chains, draws in memory; Ctrl-C returns those so far."""
+def sample(
+    model: ChainModel,
+    method: NUTS,
+    seed: int,
+    progress: bool,
+    *,
+    positions: bool = False,
+    min_depth: int = 0,
+) -> xr.DataTree:
+    """Sample all chains, draws in memory; Ctrl-C returns those so far.
+
+    With `positions`, the statistics hold each draw on the unconstrained scale. Trees are doubled
+    `min_depth` times at least.
+    """
     nutpie = nutpie_module()
     total = method.chains * (method.tune + method.draws)
     with WorkProgress(total, "NUTS", "draws", enabled=progress) as shown:
-        trace: xr.DataTree = nutpie.sample(model.compiled(), **_all_chains(method, seed, shown))
+        trace: xr.DataTree = nutpie.sample(
+            model.compiled(),
+            **_all_chains(method, seed, shown),
+            store_unconstrained=positions,
+            mindepth=min_depth,
+        )
         stats = trace["sample_stats"]
         if "energy" in stats and int(np.isfinite(stats["energy"]).sum()) == _kept_draws(method):
             shown.update(total, divergence_note(int(stats["diverging"].sum())))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ import xarray as xr
 from latentscale.dims import CHAIN, DRAW
 from latentscale.errors import FitError
 from latentscale.inference.nuts.start import StartingPoints
+from latentscale.model.batches import VariableSlices
 from latentscale.posterior.draws import NOTHING_KEPT, kept_chains, sampler_statistics
 
 
@@ -31,6 +32,8 @@ class ChainRun:
         Where the chains began.
     chosen
         Settings that NUTS left open and the run settled, as JSON types.
+    positions
+        Kept draws on the unconstrained scale, shape (chain, draw, n), where they were asked for.
     """
 
     posterior: xr.Dataset
@@ -39,6 +42,7 @@ class ChainRun:
     seconds: dict[str, float]
     points: StartingPoints
     chosen: Mapping[str, Any] = field(default_factory=dict)
+    positions: np.ndarray | None = None
 
 
 def kept_of(trace: xr.DataTree, draws: int, chains: int) -> tuple[xr.Dataset, xr.Dataset, bool]:
@@ -65,3 +69,30 @@ def kept_of(trace: xr.DataTree, draws: int, chains: int) -> tuple[xr.Dataset, xr
         posterior = posterior.isel({CHAIN: far, DRAW: slice(common)})
         stats = stats.isel({CHAIN: far, DRAW: slice(common)})
     return posterior.drop_attrs(), stats.drop_attrs(), interrupted
+
+
+def positions_of(
+    trace: xr.DataTree, posterior: xr.Dataset, slices: VariableSlices, moved: Sequence[str]
+) -> np.ndarray:
+    """Return the positions of kept draws on the model's unconstrained scale, (chain, draw, n).
+
+    Parameters
+    ----------
+    trace, posterior
+        Of nutpie, and its kept draws.
+    slices
+        Where the model's variables are.
+    moved
+        Variables in whose place others were moved; any number is allowed for them.
+    """
+    every = trace["sample_stats"]["unconstrained_draw"].transpose(CHAIN, DRAW, ...)
+    kept = every.sel({CHAIN: posterior[CHAIN]}).isel({DRAW: slice(posterior.sizes[DRAW])})
+    positions = np.array(kept.values)
+    begin = 0
+    for name, shape in slices.shapes.items():
+        end = begin + int(np.prod(shape))
+        if name in moved:
+            own = posterior[name].transpose(CHAIN, DRAW, ...).values
+            positions[..., begin:end] = own.reshape(*positions.shape[:2], -1)
+        begin = end
+    return positions

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from latentscale.errors import FitError
 from latentscale.files import expanded
 from latentscale.inference.method import METHODS, Method
 from latentscale.inference.nuts.backends import BACKENDS, Backend, BackendName, Coordinates
+from latentscale.inference.nuts.kept import ChainRun
 from latentscale.inference.nuts.on_nutpie import run_on_nutpie
 from latentscale.inference.nuts.on_pymc import run_on_pymc
 from latentscale.inference.nuts.start import Start, start_from
@@ -173,3 +175,56 @@ class NUTS(Method):
         status = status_of_chains(figures, interrupted=run.interrupted, good_for=self.good_for)
         status = run.points.noted_in(status)
         return Draws(posterior, run.stats, status, run.seconds, chosen=run.chosen)
+
+    def positions(
+        self,
+        spec: ModelSpec,
+        design: Design,
+        names: Sequence[str],
+        *,
+        min_depth: int = 0,
+        seed: int,
+        progress: bool,
+    ) -> ChainRun:
+        """Sample some variables, with every position on the unconstrained scale.
+
+        For methods that go on from the draws. By nutpie, in memory; where intercepts have priors
+        of their own, the mean linear predictor of each benchmark's models moves in their place,
+        so `names` must have them.
+
+        Parameters
+        ----------
+        spec, design
+            The model, and its constants on a table.
+        names
+            The variables that draws hold.
+        min_depth
+            Least tree depth: a draw takes at least 2**min_depth - 1 gradient evaluations.
+        seed
+            Seed of the random numbers.
+        progress
+            Whether to show progress.
+
+        Returns
+        -------
+        ChainRun
+            Draws of the variables, statistics, and positions, shape (chain, draw, n).
+
+        Raises
+        ------
+        FitError
+            If a chain cannot begin.
+
+        Examples
+        --------
+        >>> method = ls.NUTS(draws=20, tune=20, chains=1, cores=1, coordinates="model")
+        >>> run = method.positions(
+        ...     pooled.spec, pooled.design, ["intercept"], seed=1, progress=False
+        ... )
+        >>> run.positions.shape[:2], list(run.posterior)
+        ((1, 20), ['intercept'])
+        """
+        model = build_design(spec, design)
+        return run_on_nutpie(
+            model, spec, design, self, seed, progress, only=names, min_depth=min_depth
+        )

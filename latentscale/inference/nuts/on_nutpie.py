@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pymc as pm
+import xarray as xr
 
 from latentscale.declare.spec import ModelSpec
+from latentscale.engine.coordinate import Coordinate
 from latentscale.errors import FitError
 from latentscale.inference.nuts import chains
 from latentscale.inference.nuts.backends import Coordinates
-from latentscale.inference.nuts.kept import ChainRun, kept_of
+from latentscale.inference.nuts.kept import ChainRun, kept_of, positions_of
 from latentscale.inference.nuts.masses import start_whitened
 from latentscale.inference.nuts.start import ModeStart, Start, StartingPoints, usual_start
 from latentscale.inference.nuts.whitening import WhitenedModel, Whitening
 from latentscale.inference.progress import COMPILING, Waiting
 from latentscale.inference.tools.posterior_density import kept_names
 from latentscale.inference.tools.versions import library_versions
-from latentscale.model.centring import can_be_moved, centred_coordinates
+from latentscale.model.batches import VariableSlices
+from latentscale.model.centring import (
+    can_be_levelled,
+    can_be_moved,
+    centred_coordinates,
+    level_coordinates,
+)
 from latentscale.model.coordinates import can_be_centred
 from latentscale.model.design import Design
+from latentscale.model.terms.intercept import INTERCEPT
 from latentscale.numerics.threads import one_blas_thread
 from latentscale.posterior.folder import start_folder
 from latentscale.posterior.provenance import Provenance
@@ -37,7 +47,15 @@ Begun = tuple[float, StartingPoints, Whitening | None]
 
 @one_blas_thread()
 def run_on_nutpie(
-    model: pm.Model, spec: ModelSpec, design: Design, method: NUTS, seed: int, progress: bool
+    model: pm.Model,
+    spec: ModelSpec,
+    design: Design,
+    method: NUTS,
+    seed: int,
+    progress: bool,
+    *,
+    only: Sequence[str] = (),
+    min_depth: int = 0,
 ) -> ChainRun:
     """Sample all chains, to memory or to the folder that `NUTS.store` names.
 
@@ -47,8 +65,13 @@ def run_on_nutpie(
         What `build_design` made of `spec` and `design`.
     spec, design, method, seed, progress
         As for `Method.draw`.
+    only
+        The variables that draws in memory should hold, with positions on the unconstrained scale;
+        none for all variables without positions.
+    min_depth
+        Least tree depth of draws in memory.
     """
-    names = kept_names(model)
+    names = list(only) or kept_names(model)
     began = time.perf_counter()
     start = method.start or usual_start(spec)
     waiting = Waiting(f"NUTS: {COMPILING}", enabled=progress)
@@ -65,11 +88,16 @@ def run_on_nutpie(
 
     def by_the_model() -> Begun:
         with waiting:
-            moved = centred_coordinates(spec, design, model) if kind == "centred" else ()
+            moved = coordinates_moved()
             compiled = chains.compiled(model, names, method.backend, moved)
         ready = time.perf_counter()
         points = start.place(compiled, seed=seed, cores=method.cores, progress=progress)
         return ready, points, None
+
+    def coordinates_moved() -> tuple[Coordinate, ...]:
+        if only and can_be_levelled(model):
+            return level_coordinates(spec, design, model)
+        return centred_coordinates(spec, design, model) if kind == "centred" else ()
 
     kind = _coordinates(method, start, spec, design)
     way = in_whitened_coordinates if kind == "whitened" else by_the_model
@@ -79,7 +107,9 @@ def run_on_nutpie(
     chosen = {"start": asdict(start), "coordinates": kind}
     began = time.perf_counter()
     if method.store is None:
-        trace = chains.sample(points.compiled, method, seed, progress)
+        trace = chains.sample(
+            points.compiled, method, seed, progress, positions=bool(only), min_depth=min_depth
+        )
         kept = kept_of(trace, method.draws, method.chains)
     else:
         path = Path(method.store)
@@ -96,7 +126,14 @@ def run_on_nutpie(
         )
         kept = chains.sample_to_folder(points.compiled, method, path, names, seed, progress)
     seconds = seconds | {"sample": time.perf_counter() - began}
-    return ChainRun(*kept, seconds, points, chosen)
+    positions = _positions(trace, kept[0], model) if only and method.store is None else None
+    return ChainRun(*kept, seconds, points, chosen, positions)
+
+
+def _positions(trace: xr.DataTree, posterior: xr.Dataset, model: pm.Model) -> np.ndarray:
+    """Return the positions of kept draws on the model's unconstrained scale, (chain, draw, n)."""
+    levels = (INTERCEPT,) if can_be_levelled(model) else ()
+    return positions_of(trace, posterior, VariableSlices.of(model), levels)
 
 
 def _coordinates(method: NUTS, start: Start, spec: ModelSpec, design: Design) -> Coordinates:

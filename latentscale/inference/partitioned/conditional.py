@@ -98,6 +98,15 @@ def centre(shard: Shard, shared: Floats, begin: Floats) -> Centre:
     return Centre(shared, mode, curvature, drift, information)
 
 
+def moved_to_mode(shard: Shard, centre: Centre, shared: Floats) -> Floats:
+    """Return about the mode of the latents at shared parameters (d,) near a centre's."""
+    latents = centre.mode + centre.drift @ (shared - centre.shared)
+    for _ in range(_POLISH):
+        _, slope = shard.along_latents(shared, latents)
+        latents = latents + _newton_step(centre.curvature, slope)
+    return np.asarray(latents)
+
+
 @dataclass(frozen=True)
 class Candidates:
     """Importance sampling of the latents at one value of the shared parameters.
@@ -157,11 +166,8 @@ class Sampler:
 
     def at(self, shared: Floats, rng: np.random.Generator, scores: int = 1) -> Candidates:
         """Sample the latents at shared parameters of shape (d,)."""
-        latents = self.centre.mode + self.centre.drift @ (shared - self.centre.shared)
+        latents = moved_to_mode(self.shard, self.centre, shared)
         curvature = self.centre.curvature
-        for _ in range(_POLISH):
-            here = self.shard.gradient(shared, latents)
-            latents = latents + _newton_step(curvature, here.latents)
         if self.renew:
             curvature = lifted(self.shard.curvature(shared, latents))
         here = self.shard.gradient(shared, latents)

@@ -16,10 +16,14 @@ from latentscale.declare.spec import ModelSpec
 from latentscale.dims import CHAIN, DRAW
 from latentscale.engine.compile import compile_prior
 from latentscale.engine.density import LogDensity
-from latentscale.errors import FitError, SpecError
-from latentscale.expect import checked_workers, expect_path
-from latentscale.files import expanded, reason, writable_path
+from latentscale.errors import FitError
 from latentscale.inference.method import METHODS, Method
+from latentscale.inference.partitioned.engine import (
+    check_engine,
+    made_folder,
+    refuse_sizes,
+    refuse_specs,
+)
 from latentscale.inference.partitioned.search import Profile, Search
 from latentscale.inference.partitioned.shard import Floats, units_of_latents
 from latentscale.inference.partitioned.tasks import Result, Task, run_tasks
@@ -51,9 +55,6 @@ _REFITS = 3  # of the proposal to weighted draws: each some doubles the effectiv
 Places = npt.NDArray[np.int64]
 SEARCH = "search"
 """Note of progress until the draws."""
-MOST_LATENTS = 1000
-"""Most latents of one lineage: importance sampling in more dimensions is degenerate, and their
-curvature takes as many gradients."""
 
 
 @METHODS.add
@@ -127,21 +128,12 @@ class Partitioned(Method):
         super().__post_init__()
         self._check_counts("draws", least=4)
         self._check_counts("shard", "candidates", "rounds")
-        checked_workers(self.workers)
         if self.candidates % 4:
             raise FitError(
                 f"Partitioned.candidates must be a multiple of 4; got {self.candidates}. They are "
                 "two halves of pairs of opposite sign."
             )
-        if self.cluster is not None and not isinstance(self.cluster, str):
-            raise FitError(
-                'Partitioned.cluster must be an address, such as "tcp://10.0.0.1:8786"; got '
-                f"{self.cluster!r}."
-            )
-        if self.folder is not None:
-            expect_path(self.folder, "Partitioned.folder")
-            path = expanded(self.folder, FitError).absolute()  # workers may run in another folder
-            object.__setattr__(self, "folder", str(path))  # as JSON has it
+        check_engine(self)
 
     @one_blas_thread()
     def draw(self, spec: ModelSpec, design: Design, *, seed: int, progress: bool) -> Draws:
@@ -176,9 +168,10 @@ class Partitioned(Method):
             ...
         latentscale.errors.SpecError: Partitioned integrates out latents of families, ...
         """
-        folder = self._made_folder()
+        folder = made_folder(self.folder)
         began = time.perf_counter()
-        table = _Table.of(spec, design, self.shard, np.random.default_rng([seed, 0]))
+        refuse_specs(spec, self)
+        table = _Table.of(self, spec, design, np.random.default_rng([seed, 0]))
         seconds = {"compile": time.perf_counter() - began}
         rng = np.random.default_rng([seed, 1])
         shards = len(table.batches)
@@ -199,18 +192,6 @@ class Partitioned(Method):
         stats = {"lp": weights.log_p[chosen], "log_q": weights.log_q[chosen]}
         named = {name: ((CHAIN, DRAW), values[None]) for name, values in stats.items()}
         return Draws(posterior, xr.Dataset(named), self._status(search, weights, shards), seconds)
-
-    def _made_folder(self) -> Path | None:
-        """Return the folder, made if it does not exist; refused where no file can be made in it."""
-        if self.folder is None:
-            return None
-        folder = Path(self.folder)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as failure:
-            raise FitError(f"Cannot make the folder {folder}: {reason(failure)}.") from failure
-        writable_path(folder / "result.npz", FitError)
-        return folder
 
     def _weighted(
         self, work: _Work, search: Search, profile: Profile, rng: np.random.Generator
@@ -272,17 +253,18 @@ class _Table:
     shared: Places
 
     @classmethod
-    def of(cls, spec: ModelSpec, design: Design, size: int, rng: np.random.Generator) -> _Table:
-        _refuse(spec)
+    def of(
+        cls, method: Partitioned, spec: ModelSpec, design: Design, rng: np.random.Generator
+    ) -> _Table:
         design = replace(design, centred=False)
         model = build_design(spec, design)
         slices = VariableSlices.of(model)
         unit = units_of_latents(slices, design)
-        _refuse_sizes(unit)
+        refuse_sizes(unit, method, does="integrates out")
         return cls(
             spec=spec,
             slices=slices,
-            batches=deal(design, size, rng),
+            batches=deal(design, method.shard, rng),
             whole=posterior_density(model),
             prior=compile_prior(model, slices.shared),
             shared=np.nonzero(unit < 0)[0],
@@ -352,26 +334,3 @@ class _Work:
             self.shown.update(done, note)
 
         return run_tasks(tasks, self.method.workers, self.method.cluster, one_more)
-
-
-def _refuse(spec: ModelSpec) -> None:
-    if spec.skills.count and spec.skills.identify.kind != "anchored":
-        raise SpecError(
-            'Partitioned needs skills.identify of kind "anchored"; it is '
-            f'"{spec.skills.identify.kind}", and then skills can be rotated, so the posterior of '
-            "loadings has no single mode. Name anchors, or use NUTS."
-        )
-
-
-def _refuse_sizes(unit: np.ndarray) -> None:
-    if not (unit >= 0).any():
-        raise SpecError(
-            "Partitioned integrates out latents of families, lineages and models, and this spec "
-            "has none of them. Use NUTS or Laplace."
-        )
-    most = int(np.bincount(unit[unit >= 0]).max())
-    if most > MOST_LATENTS:
-        raise SpecError(
-            f"One lineage has {most} latents; Partitioned takes up to {MOST_LATENTS}. Set "
-            "family.lineage = false where a lineage has very many families, or use ADVI(batch=500)."
-        )

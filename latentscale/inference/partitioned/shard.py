@@ -149,6 +149,11 @@ class Shard:
         prior, prior_slope = self.prior(shared)
         return Gradient(value - prior, slope[self.shared] - prior_slope, self.rows(slope))
 
+    def along_latents(self, shared: Floats, latents: Floats) -> tuple[float, Floats]:
+        """Return the log density, shared prior included, and its slope by (unit, latent)."""
+        value, slope = self.density.value_and_gradient(self.point(shared, latents))
+        return value, self.rows(slope)
+
     def curvature(self, shared: Floats, latents: Floats) -> Floats:
         """Return minus the Hessian of each unit's latents, shape (unit, latent, latent).
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -40,8 +41,8 @@ Result = dict[str, Floats]
 
 
 @dataclass(frozen=True)
-class Task:
-    """One piece of work on a shard.
+class ShardWork(ABC):
+    """Work on a shard, by any process, whose result may be kept in a file.
 
     Attributes
     ----------
@@ -51,6 +52,51 @@ class Task:
         Number of the shard.
     seed
         Of the run.
+    """
+
+    spec: ModelSpec
+    design: Design
+    place: int
+    seed: int
+
+    @property
+    @abstractmethod
+    def file(self) -> Path | None:
+        """Where the result is kept, named by all that it depends on; None for nowhere."""
+
+    @abstractmethod
+    def computed(self) -> Result:
+        """Do the work."""
+
+    @property
+    def key(self) -> str:
+        """Name of the shard: its spec, all of its table, its number and the seed."""
+        design, table = self.design, self.design.scores.dataset
+        text = [self.spec.digest, self.place, self.seed, design.families, design.lineages]
+        text += [design.anchors, design.use_lineage, *_transform(design), list(map(str, table))]
+        arrays = [table[name].values for name in table.variables]
+        arrays += [design.x.values, design.family_of_model, design.lineage_of_family]
+        arrays += [design.model_of_cell, design.benchmark_of_cell, design.score_of_cell]
+        return named_by(repr(text), arrays)
+
+    @property
+    def key_of_prior(self) -> str:
+        """Name of the shared parameters' prior: the spec, and what the table says of benchmarks."""
+        design, table = self.design, self.design.scores.dataset
+        text = [self.spec.digest, design.anchors, *_transform(design)]
+        of_models = [name for name in table.variables if MODEL in table[name].dims]
+        kept = table.drop_vars(of_models)
+        return named_by(
+            repr([*text, list(map(str, kept))]), [kept[n].values for n in kept.variables]
+        )
+
+
+@dataclass(frozen=True)
+class Task(ShardWork):
+    """One piece of work of partitioned inference.
+
+    Attributes
+    ----------
     shared
         Where latents are centred, shape (d,).
     begin
@@ -69,10 +115,6 @@ class Task:
         Where the result is kept, if anywhere.
     """
 
-    spec: ModelSpec
-    design: Design
-    place: int
-    seed: int
     shared: Floats
     begin: Floats | None
     draws: Floats
@@ -82,38 +124,22 @@ class Task:
     folder: Path | None
 
     @property
-    def key(self) -> str:
-        """Name of the shard: its spec, all of its table, its number and the seed."""
-        design, table = self.design, self.design.scores.dataset
-        text = [self.spec.digest, self.place, self.seed, design.families, design.lineages]
-        text += [design.anchors, design.use_lineage, *_transform(design), list(map(str, table))]
-        arrays = [table[name].values for name in table.variables]
-        arrays += [design.x.values, design.family_of_model, design.lineage_of_family]
-        arrays += [design.model_of_cell, design.benchmark_of_cell, design.score_of_cell]
-        return _hash(repr(text), arrays)
-
-    @property
-    def key_of_prior(self) -> str:
-        """Name of the shared parameters' prior: the spec, and what the table says of benchmarks."""
-        design, table = self.design, self.design.scores.dataset
-        text = [self.spec.digest, design.anchors, *_transform(design)]
-        of_models = [name for name in table.variables if MODEL in table[name].dims]
-        kept = table.drop_vars(of_models)
-        return _hash(repr([*text, list(map(str, kept))]), [kept[n].values for n in kept.variables])
-
-    @property
     def file(self) -> Path | None:
         """Where the result is kept, named by all that it depends on."""
         if self.folder is None:
             return None
         about = repr([self.candidates, self.renew, self.alike])
         begin = np.zeros(0) if self.begin is None else self.begin
-        name = _hash(about, [self.shared, self.draws, begin])
+        name = named_by(about, [self.shared, self.draws, begin])
         return self.folder / self.key / f"{name}.npz"
+
+    def computed(self) -> Result:
+        """Return the score, the information or draws of the shard."""
+        return _computed(self)
 
 
 def run_tasks(
-    tasks: Sequence[Task], workers: int, cluster: str | None, done: Callable[[], None]
+    tasks: Sequence[ShardWork], workers: int, cluster: str | None, done: Callable[[], None]
 ) -> list[Result]:
     """Return the results of tasks, in their order; those whose files are whole are read instead.
 
@@ -131,7 +157,7 @@ def run_tasks(
     FitError
         If a worker was lost or its work failed.
     """
-    results = [_read(task.file) for task in tasks]
+    results = [read_result(task.file) for task in tasks]
     todo = []
     for place, result in enumerate(results):
         if result is None:
@@ -150,7 +176,7 @@ def run_tasks(
         lost = broken
     whole = [result for result in results if result is not None]
     if len(whole) < len(tasks):
-        kept = tasks[0].folder is not None
+        kept = tasks[0].file is not None
         raise FitError(
             f"{len(tasks) - len(whole)} of {len(tasks)} shards failed; the last: "
             f"{type(lost).__name__}: {lost}. "
@@ -165,21 +191,26 @@ def run_tasks(
 
 @double_precision()
 @one_blas_thread()
-def run_task(task: Task) -> Result:
+def run_task(task: ShardWork) -> Result:
     """Do one task, and keep the result in its file."""
-    result = _computed(task)
-    file = task.file
-    if file is not None:
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as failure:
-            raise FitError(f"Cannot make the folder {file.parent}: {reason(failure)}.") from failure
-        _write(result, file)
+    result = task.computed()
+    keep_result(result, task.file)
     return result
 
 
+def keep_result(result: Result, file: Path | None) -> None:
+    """Write a result to its file, if it has one."""
+    if file is None:
+        return
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as failure:
+        raise FitError(f"Cannot make the folder {file.parent}: {reason(failure)}.") from failure
+    _write(result, file)
+
+
 def _computed(task: Task) -> Result:
-    shard = _shard(task)
+    shard = shard_of(task)
     begin = np.zeros(shard.places.shape) if task.begin is None else task.begin
     here = centre(shard, task.shared, begin)
     candidates, choices = chosen_noise(task.seed, task.place)
@@ -205,7 +236,7 @@ def _computed(task: Task) -> Result:
     }
 
 
-def _shard(task: Task) -> Shard:
+def shard_of(task: ShardWork) -> Shard:
     """Return the compiled shard of a task, from among those that this process holds."""
     key = task.key
     if key not in _shards:
@@ -227,7 +258,7 @@ def _write(result: Result, file: Path) -> None:
         unfinished.write_bytes(_seal(body, file) + body)
 
 
-def _read(file: Path | None) -> Result | None:
+def read_result(file: Path | None) -> Result | None:
     """Return a result kept on disk; None if its file is missing or damaged."""
     content = b""
     if file is not None:
@@ -253,7 +284,8 @@ def _transform(design: Design) -> list[object]:
     return [own.names, dict(own.mean), dict(own.scale), kinds]
 
 
-def _hash(text: str, arrays: Sequence[Floats]) -> str:
+def named_by(text: str, arrays: Sequence[Floats]) -> str:
+    """Return a name that depends on a text and on arrays."""
     digest = hashlib.sha256(text.encode())
     for array in arrays:
         digest.update(repr((array.shape, str(array.dtype))).encode())

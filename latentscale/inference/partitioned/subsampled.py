@@ -1,0 +1,408 @@
+"""Subsampled: NUTS on a subsample of lineages, and every lineage's latents given its draws."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import xarray as xr
+
+from latentscale.declare.spec import ModelSpec
+from latentscale.dims import CHAIN, DRAW
+from latentscale.errors import listed
+from latentscale.inference.method import METHODS, Method, method_of
+from latentscale.inference.partitioned.engine import (
+    check_engine,
+    made_folder,
+    refuse_sizes,
+    refuse_specs,
+)
+from latentscale.inference.partitioned.lineages import Places, subsample
+from latentscale.inference.partitioned.shard import Floats, units_of_latents
+from latentscale.inference.partitioned.tasks import (
+    Result,
+    ShardWork,
+    keep_result,
+    named_by,
+    read_result,
+    run_tasks,
+    shard_of,
+)
+from latentscale.inference.partitioned.trajectories import LEAST_TRAJECTORIES, draw_latents
+from latentscale.inference.progress import WorkProgress
+from latentscale.inference.tools.posterior_density import kept_names, posterior_density
+from latentscale.model.batches import VariableSlices, batch_of, deal
+from latentscale.model.build import build_design
+from latentscale.model.design import Design
+from latentscale.numerics.threads import one_blas_thread
+from latentscale.posterior.draws import Draws
+from latentscale.posterior.identified import convergence_of
+from latentscale.posterior.status import FOR_ANYTHING, Status, status_of_chains
+
+# A trajectory that is accepted less often than this has steps too long for its lineage.
+_LEAST_ACCEPTANCE = 0.5
+# Correlation of where a chain begins and ends, beyond four standard errors of 0: a mean is then
+# off by less than a tenth of the distance between the normal's and its own.
+_MOST_MEMORY, _ERRORS = 0.1, 4.0
+# Standard errors between halfway and the end: 74 latents of 2,500 lineages pass 5.5 by chance in
+# one lineage of 140 runs.
+_MOST_DRIFT = 5.5
+# Error of a log density by quadrature: acceptance is off by less than a hundredth.
+_MOST_ROUNDING = 0.01
+_MOST_DEPTH = 10
+"""Tree depth at which NUTS ends a trajectory."""
+_NAMED = 3
+"""Lineages that failed of which the status has the names."""
+
+
+@METHODS.add
+@dataclass(frozen=True)
+class Subsampled(Method):
+    """NUTS on a random subsample of lineages, then every lineage's latents given its draws.
+
+    Experimental: the latents are confirmed (``benchmarks/subsampled``); whole fits of thousands of
+    models have not been measured.
+
+    Lineages (families, in a spec without a lineage level) are independent given the parameters
+    that all share. NUTS on the subsample gives a posterior of the shared parameters: that given the
+    subsample's scores alone, so valid, and wider than that of the whole table. The latents of every
+    lineage, those of the subsample too, are then drawn given each of its draws and the lineage's
+    own scores, by Hamiltonian Monte Carlo from the normal at their mode. Shared draws are not
+    weighted by the other lineages' scores.
+
+    The status judges the shared parameters as `NUTS` judges chains, and each lineage by its
+    acceptance, by what the ends of its chains keep of where they began, and by the difference
+    between halfway and the end.
+
+    Families' effects are not taken from their mean over the table, as in `Partitioned`.
+
+    Attributes
+    ----------
+    models
+        Models in the subsample. Lineages are drawn at random; those that a benchmark, a level of a
+        category or an end of a covariate needs come first, so there can be more. All of a smaller
+        table.
+    draws, tune, chains, target_accept
+        Of NUTS on the subsample.
+    min_depth
+        Least tree depth of NUTS, at most 10. Slopes and populations' means move along with effects
+        of all lineages, and a trajectory that ends where the thousands of other latents turn back
+        leaves them near where they were. 0 for the usual end.
+    kept
+        Of all chains' draws, those with latents and in the fit, evenly spaced: a multiple of
+        `chains`.
+    trajectories
+        Of each lineage's chain at each kept draw, at least 2; each leaves hardly anything of where
+        it began.
+    shard
+        Models whose latents one task draws; a lineage is never split, so there can be more.
+    workers
+        Shards and chains that run at once, each in its own process or thread.
+    cluster
+        Address of a dask.distributed scheduler, such as ``"tcp://10.0.0.1:8786"``, whose workers
+        draw the latents; `folder` must then be one that they see. Chains run in this process, so
+        many at once as `workers` says.
+    folder
+        Where draws of NUTS and latents of shards are kept; a run that was stopped, or lost a
+        worker, goes on from there.
+
+    Raises
+    ------
+    FitError
+        If a field is out of range.
+
+    References
+    ----------
+    Neal 2011 (arXiv:1206.1901), Hamiltonian Monte Carlo. Latents drawn from their conditional given
+    draws of the others: Plummer 2015 (doi:10.1007/s11222-014-9503-z) calls it a cut.
+
+    Examples
+    --------
+    >>> ls.methods.Subsampled(models=600, workers=2).kept
+    400
+    """
+
+    good_for: ClassVar[str] = FOR_ANYTHING
+
+    models: int = 800
+    draws: int = 1500
+    tune: int = 400
+    chains: int = 2
+    target_accept: float = 0.8
+    min_depth: int = 7
+    kept: int = 400
+    trajectories: int = 4
+    shard: int = 400
+    workers: int = 1
+    cluster: str | None = None
+    folder: str | Path | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_counts("models", "draws", "tune", "chains", "shard")
+        self._check_counts("trajectories", least=LEAST_TRAJECTORIES)
+        self._check_counts("kept", least=self.chains, most=self.draws * self.chains)
+        self._check_between("target_accept", 0, 1)
+        self._check_counts("min_depth", least=0, most=_MOST_DEPTH)
+        check_engine(self)
+
+    @one_blas_thread()
+    def draw(self, spec: ModelSpec, design: Design, *, seed: int, progress: bool) -> Draws:
+        """Draw from the posterior given the subsample (see the class).
+
+        Parameters
+        ----------
+        spec, design
+            The model, and its constants on a table, as ``fit.design`` has them.
+        seed
+            Seed of the random numbers; the same seed gives the same draws, as `fit` says.
+        progress
+            Whether to show progress.
+
+        Returns
+        -------
+        Draws
+            Posterior with dims (chain, draw, ...), sampling statistics, status and seconds.
+
+        Raises
+        ------
+        SpecError
+            If the spec has no latents, or its skills are not identified, or one lineage has too
+            many latents.
+        FitError
+            If a chain cannot begin, a worker was lost or the folder cannot be used.
+
+        Examples
+        --------
+        >>> ls.methods.Subsampled().draw(pooled.spec, pooled.design, seed=1, progress=False)
+        Traceback (most recent call last):
+            ...
+        latentscale.errors.SpecError: Subsampled draws latents of families, ...
+        """
+        refuse_specs(spec, self)
+        folder = made_folder(self.folder)
+        design = replace(design, centred=False)
+        began = time.perf_counter()
+        model = build_design(spec, design)
+        slices = VariableSlices.of(model)
+        unit = units_of_latents(slices, design)
+        refuse_sizes(unit, self, does="draws")
+        whole = posterior_density(model)
+        seconds = {"compile": time.perf_counter() - began}
+        began = time.perf_counter()
+        places = subsample(design, self.models, np.random.default_rng([seed, 0]))
+        shared = _SharedDraws.of(self, spec, design, places, seed, progress, folder)
+        seconds["sample"] = time.perf_counter() - began
+        began = time.perf_counter()
+        batches = deal(design, self.shard, np.random.default_rng([seed, 1]))
+        flat = shared.points.reshape(-1, shared.points.shape[-1])
+        tasks = [
+            LatentTask(spec, batch.design, place, seed, flat, self.trajectories, folder)
+            for place, batch in enumerate(batches)
+        ]
+        with WorkProgress(len(tasks), "Subsampled", "shards", enabled=progress) as shown:
+            done = iter(range(1, len(tasks) + 1))
+            results = run_tasks(
+                tasks, self.workers, self.cluster, lambda: shown.update(next(done), "latents")
+            )
+        seconds["latents"] = time.perf_counter() - began
+        began = time.perf_counter()
+        points = np.empty((*shared.points.shape[:2], whole.size))
+        points[..., unit < 0] = shared.points
+        rows = points.reshape(-1, whole.size)
+        for batch, result in zip(batches, results, strict=True):
+            where, common = slices.places(batch)
+            rows[:, where[~common]] = result.pop("latents")
+        posterior = whole.to_posterior(points)
+        seconds["gather"] = time.perf_counter() - began
+        status = _judged(shared, results, (len(places), len(design.scores.models)), self, tasks)
+        return Draws(posterior, shared.stats, status, seconds)
+
+
+@dataclass(frozen=True)
+class _SharedDraws:
+    """Kept draws of the shared parameters.
+
+    Attributes
+    ----------
+    points
+        Unconstrained, shape (chain, draw, d).
+    stats
+        NUTS's statistics of the kept draws, dims (chain, draw).
+    status
+        Of all draws of the shared parameters.
+    """
+
+    points: Floats
+    stats: xr.Dataset
+    status: Status
+
+    @classmethod
+    def of(
+        cls,
+        method: Subsampled,
+        spec: ModelSpec,
+        design: Design,
+        places: Places,
+        seed: int,
+        progress: bool,
+        folder: Path | None,
+    ) -> _SharedDraws:
+        """Draw them by NUTS on the models at some places, or read those that the folder has."""
+        own = batch_of(design, places).design
+        key = LatentTask(spec, own, 0, seed, np.zeros(0), 0, None).key
+        settings = [
+            method.draws,
+            method.tune,
+            method.chains,
+            method.target_accept,
+            method.min_depth,
+        ]
+        settings.append(method.kept)
+        file = folder / f"shared-{named_by(repr([key, *settings]), [])}.npz" if folder else None
+        kept = read_result(file)
+        if kept is None:
+            drawn = cls._sampled(method, spec, own, seed, progress)
+            if not drawn.status.interrupted:
+                keep_result(drawn._arrays(), file)
+            return drawn
+        status = Status.from_dict(json.loads(bytes(kept.pop("status").astype(np.uint8)).decode()))
+        points = kept.pop("points")
+        stats = {name: ((CHAIN, DRAW), values) for name, values in kept.items()}
+        return cls(points, xr.Dataset(stats), status)
+
+    def _arrays(self) -> Result:
+        text = json.dumps(self.status.to_dict()).encode()
+        stats = {str(name): values.values for name, values in self.stats.items()}
+        return {"status": np.frombuffer(text, dtype=np.uint8), "points": self.points, **stats}
+
+    @classmethod
+    def _sampled(
+        cls, method: Subsampled, spec: ModelSpec, design: Design, seed: int, progress: bool
+    ) -> _SharedDraws:
+        model = build_design(spec, design)
+        slices = VariableSlices.of(model)
+        names = [name for name in kept_names(model) if name in slices.shared]
+        settings = {"draws": method.draws, "tune": method.tune, "chains": method.chains}
+        nuts = method_of(
+            "NUTS",
+            settings
+            | {"target_accept": method.target_accept, "coordinates": "model"}
+            | {"cores": min(method.workers, method.chains)},
+        )
+        run = nuts.positions(  # type: ignore[attr-defined]
+            spec, design, names, min_depth=method.min_depth, seed=seed, progress=progress
+        )
+        figures = convergence_of(spec, design, run.posterior, run.stats)
+        status = status_of_chains(figures, interrupted=run.interrupted, good_for=method.good_for)
+        chains, length = run.positions.shape[:2]
+        some = np.linspace(0, length - 1, min(method.kept // chains, length)).round().astype(int)
+        shared = units_of_latents(slices, design) < 0
+        stats = run.stats.isel({DRAW: some}).drop_vars([CHAIN, DRAW], errors="ignore")
+        points = np.asarray(run.positions[:, some][..., shared], dtype=float)
+        return cls(points, stats.transpose(CHAIN, DRAW), run.points.noted_in(status))
+
+
+@dataclass(frozen=True)
+class LatentTask(ShardWork):
+    """Latents of a shard at draws of the shared parameters.
+
+    Attributes
+    ----------
+    points
+        The draws, shape (draw, d).
+    trajectories
+        As for `Subsampled`.
+    folder
+        Where the result is kept, if anywhere.
+    """
+
+    points: Floats
+    trajectories: int
+    folder: Path | None
+
+    @property
+    def file(self) -> Path | None:
+        """Where the result is kept, named by all that it depends on."""
+        if self.folder is None:
+            return None
+        name = named_by(repr(["latents", self.trajectories]), [self.points])
+        return self.folder / self.key / f"{name}.npz"
+
+    def computed(self) -> Result:
+        """Return latents, (draw, latent), and what judges each lineage, (unit,)."""
+        shard = shard_of(self)
+        rng = np.random.default_rng([self.seed, 2, self.place])
+        latents = draw_latents(shard, self.points, self.trajectories, rng)
+        return {
+            "latents": np.array([shard.in_order(one) for one in latents.drawn]),
+            "acceptance": latents.acceptance,
+            "memory": latents.memory,
+            "drift": latents.drift,
+            "sizes": shard.present.sum(axis=1),
+            "rounding": np.array(latents.rounding),
+        }
+
+
+def _judged(
+    shared: _SharedDraws,
+    results: list[Result],
+    sizes: tuple[int, int],
+    method: Subsampled,
+    tasks: list[LatentTask],
+) -> Status:
+    """Return the status of the shared draws with what lineages add; sizes of subsample and table.
+
+    Parameters
+    ----------
+    shared, results
+        Draws of the shared parameters, and what tasks returned.
+    sizes
+        Models in the subsample and in the table.
+    method, tasks
+        What was run.
+    """
+    figures = {
+        name: np.concatenate([result[name] for result in results])
+        for name in ("acceptance", "memory", "drift", "sizes")
+    }
+    names = [
+        name
+        for task in tasks
+        for name in (task.design.lineages if task.design.use_lineage else task.design.families)
+    ]
+    draws = shared.points.shape[0] * shared.points.shape[1]
+    rounding = max(float(result["rounding"]) for result in results)
+    by_chance = _ERRORS / np.sqrt(draws * figures["sizes"])
+    failed = ~(figures["acceptance"] >= _LEAST_ACCEPTANCE)
+    failed |= ~(np.abs(figures["memory"]) <= _MOST_MEMORY + by_chance)
+    failed |= ~(figures["drift"] <= _MOST_DRIFT)
+    advice = []
+    if failed.any():
+        which = listed([names[place] for place in np.nonzero(failed)[0]], _NAMED)
+        advice.append(
+            f"Latents of {int(failed.sum())} of {len(failed)} lineages are not confirmed "
+            f"({which}): raise trajectories; if it stays, use NUTS for a table with them."
+        )
+    if not rounding <= _MOST_ROUNDING:
+        advice.append(
+            f"Log densities of lineages are off by {rounding:.3f} along their trajectories: use "
+            "NUTS, and please report the spec."
+        )
+    kept, total = sizes
+    message = (
+        f"{shared.status.message}; shared parameters are informed by {kept:,} of {total:,} models; "
+        f"latents of {len(failed) - int(failed.sum()):,} of {len(failed):,} lineages confirmed at "
+        f"{draws} draws (least acceptance {figures['acceptance'].min():.2f}, largest memory "
+        f"{np.abs(figures['memory']).max():.2f} and drift {figures['drift'].max():.1f})"
+    )
+    return replace(
+        shared.status,
+        converged=bool(shared.status.converged) and not advice,
+        message=message if not advice else f"latents not confirmed; {message}",
+        advice=(*shared.status.advice, *advice),
+    )

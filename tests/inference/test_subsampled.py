@@ -1,0 +1,210 @@
+"""NUTS on a subsample, and every lineage's latents given its draws."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.special import expit
+
+import latentscale as ls
+from latentscale.declare import ModelSpec, spec_from_dict
+from latentscale.errors import FitError, SpecError
+from latentscale.inference.partitioned import tasks
+from latentscale.inference.partitioned.lineages import lineage_of_models, needed, subsample
+from latentscale.inference.partitioned.shard import Floats, Shard, units_of_latents
+from latentscale.inference.partitioned.subsampled import LatentTask
+from latentscale.inference.partitioned.trajectories import Latents, draw_latents
+from latentscale.inference.tools.posterior_density import PosteriorDensity, kept_names
+from latentscale.model.batches import VariableSlices, deal
+from latentscale.model.build import build_design
+from latentscale.model.design import design
+
+COUNTS = np.array([[3.0, 5.0], [9.0, 11.0], [0.0, 1.0]])
+"""Successes of three lineages at two benchmarks, of 12 trials each."""
+TRIALS = 12.0
+GRID = np.linspace(-8, 8, 4001)
+
+
+def binomial_shard(wrong: float = 0.0) -> Shard:
+    """Return three lineages, a latent each: logit of success at benchmark j is b_j + 0.8 z.
+
+    With `wrong`, the log density has that much times z too much, as a forgotten Jacobian would.
+    """
+
+    def evaluate(point: Floats) -> tuple[float, Floats]:
+        b, z = point[:2], point[2:]
+        eta = b + 0.8 * z[:, None]
+        value = float((COUNTS * eta - TRIALS * np.logaddexp(0, eta)).sum() - 0.5 * (z @ z))
+        away = COUNTS - TRIALS * expit(eta)
+        slope = np.concatenate([away.sum(axis=0), 0.8 * away.sum(axis=1) - z + wrong])
+        return value + wrong * float(z.sum()), slope
+
+    density = PosteriorDensity(np.zeros(5), evaluate, lambda point: {}, {}, {})
+    flat = lambda b: (0.0, np.zeros_like(b))  # noqa: E731
+    return Shard(density, flat, np.arange(2), np.arange(2, 5)[:, None])
+
+
+def below(drawn: Floats, points: Floats) -> Floats:
+    """Return the exact share of each lineage's density below its latents, (draw, lineage)."""
+    shares = np.empty(drawn.shape[:2])
+    for place, (b, latents) in enumerate(zip(points, drawn[..., 0], strict=True)):
+        eta = b[:, None] + 0.8 * GRID
+        log_p = COUNTS @ eta - TRIALS * np.logaddexp(0, eta).sum(axis=0) - GRID**2 / 2
+        mass = np.cumsum(np.exp(log_p - log_p.max(axis=1, keepdims=True)), axis=1)
+        shares[place] = [
+            np.interp(z, GRID, row / row[-1]) for z, row in zip(latents, mass, strict=True)
+        ]
+    return shares
+
+
+def drawn(shard: Shard, seed_shift: int) -> tuple[Latents, Floats]:
+    """Return latents at 500 values of the shared parameters."""
+    rng = np.random.default_rng([8, seed_shift])
+    points = np.array([0.1, -0.2]) + 0.3 * rng.standard_normal((500, 2))
+    return draw_latents(shard, points, 4, rng), points
+
+
+def test_latents_have_their_exact_distribution_and_a_wrong_jacobian_is_seen(
+    seed_shift: int,
+) -> None:
+    latents, points = drawn(binomial_shard(), seed_shift)
+    for share in below(latents.drawn, points).T:
+        assert stats.kstest(share, "uniform").pvalue > 1e-6
+    assert latents.acceptance.min() > 0.8 and latents.drift.max() < 5.5
+    assert latents.rounding < 1e-2
+    latents, points = drawn(binomial_shard(wrong=0.6), seed_shift)
+    pvalues = [stats.kstest(share, "uniform").pvalue for share in below(latents.drawn, points).T]
+    assert max(pvalues) < 1e-6
+
+
+def test_a_density_that_its_gradient_contradicts_is_seen(seed_shift: int) -> None:
+    """The sum of lineages' changes is checked against the shard's value."""
+    shard = binomial_shard()
+    evaluate = shard.density.evaluate
+    other = replace(shard.density, evaluate=lambda x: (2 * evaluate(x)[0], evaluate(x)[1]))
+    latents, _ = drawn(replace(shard, density=other), seed_shift)
+    assert latents.rounding > 0.1
+
+
+def family_spec(**other: Any) -> ModelSpec:
+    """Return a curve over compute with one skill, whose families are partially pooled."""
+    document: dict[str, Any] = {
+        "name": "families",
+        "covariates": ["log_flops"],
+        "skills": {"count": 1, "identify": {"kind": "anchored", "anchors": ["alpha"]}},
+        "family": {"level": "partial"},
+    }
+    return spec_from_dict(document | other)
+
+
+def test_a_subsample_has_whole_lineages_and_what_shared_parameters_need(known: Any) -> None:
+    frame = known.scores.to_frame()
+    few = frame["family"].isin(frame["family"].unique()[:2])
+    frame["gamma"] = frame["gamma"].where(few)
+    whole = design(family_spec(), ls.Scores.from_frame(frame))
+    lineage, things = lineage_of_models(whole), needed(whole)
+    for seed in range(5):
+        places = subsample(whole, 20, np.random.default_rng(seed))
+        assert set(places) == set(np.nonzero(np.isin(lineage, lineage[places]))[0])
+        least = np.minimum(things.sum(axis=1), 20)
+        assert (things[:, places].sum(axis=1) >= least).all()
+    everything = subsample(whole, 10_000, np.random.default_rng(1))
+    np.testing.assert_array_equal(everything, np.arange(len(whole.scores.models)))
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ({"models": 0}, "Subsampled.models"),
+        ({"trajectories": 1}, "Subsampled.trajectories"),
+        ({"kept": 1}, "Subsampled.kept"),
+        ({"draws": 10, "kept": 21}, "Subsampled.kept"),
+        ({"workers": 0}, "workers"),
+        ({"cluster": 8786}, "Subsampled.cluster must be an address"),
+        ({"target_accept": 1.0}, "Subsampled.target_accept"),
+    ],
+)
+def test_settings_out_of_range_are_refused(setting: dict[str, Any], said: str) -> None:
+    with pytest.raises(FitError, match=said):
+        ls.methods.Subsampled(**setting)
+
+
+def test_specs_without_latents_or_with_free_skills_are_refused(small_scores: ls.Scores) -> None:
+    method = ls.methods.Subsampled()
+    with pytest.raises(SpecError, match=r"Subsampled draws latents .* has none of them"):
+        ls.fit(ls.load_spec("pooled_flops"), small_scores, method=method, progress=False)
+    free = family_spec(skills={"count": 1, "identify": {"kind": "free"}})
+    with pytest.raises(SpecError, match="skills can be rotated"):
+        ls.fit(free, small_scores, method=method, progress=False)
+
+
+def small_method(folder: Path) -> ls.methods.Subsampled:
+    return ls.methods.Subsampled(
+        models=60, draws=800, tune=300, kept=200, shard=40, folder=str(folder)
+    )
+
+
+@pytest.fixture(scope="module")
+def fitted(known: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[ls.Fit, Path]:
+    """Return a fit of a subsample, and its folder."""
+    folder = tmp_path_factory.mktemp("shards")
+    scores = known.scores.select(benchmarks=["alpha", "beta", "gamma"])
+    spec = family_spec()
+    return ls.fit(spec, scores, method=small_method(folder), seed=1, progress=False), folder
+
+
+def test_a_fit_says_what_its_shared_parameters_rest_on(fitted: tuple[ls.Fit, Path]) -> None:
+    fit, _ = fitted
+    assert "shared parameters are informed by" in fit.status.message
+    assert fit.status.is_posterior and not fit.status.interrupted
+    assert dict(fit.posterior.sizes)["chain"] == 2 and fit.posterior.sizes["draw"] == 100
+    assert set(fit.posterior["family_skill"].dims) == {"chain", "draw", "family", "skill"}
+    assert fit.tree["sample_stats"]["diverging"].shape == (2, 100)
+
+
+def test_a_run_goes_on_from_what_its_folder_holds(
+    fitted: tuple[ls.Fit, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit, folder = fitted
+    worked = []
+    computed = LatentTask.computed
+    monkeypatch.setattr(
+        LatentTask, "computed", lambda task: worked.append(task.place) or computed(task)
+    )
+    lost = sorted(folder.glob("*/*.npz"))[0]
+    lost.write_bytes(lost.read_bytes()[:100])
+    again = ls.fit(fit.spec, fit.scores, method=small_method(folder), seed=1, progress=False)
+    assert len(worked) == 1
+    for name in ("slope", "family_skill"):
+        np.testing.assert_array_equal(again.posterior[name], fit.posterior[name])
+    assert again.status == fit.status
+
+
+def test_latents_given_shared_draws_are_those_of_nuts(known: Any, seed_shift: int) -> None:
+    """Latents redrawn given each draw of NUTS leave their posterior as it is."""
+    scores, spec = known.scores.select(benchmarks=["alpha", "beta", "gamma"]), family_spec()
+    whole = replace(design(spec, scores), centred=False)
+    model = build_design(spec, whole)
+    slices, shared = VariableSlices.of(model), units_of_latents(VariableSlices.of(model), whole) < 0
+    names = [name for name in kept_names(model) if name in slices.shared]
+    nuts = ls.NUTS(draws=2000, tune=300, chains=2, cores=1, coordinates="model")
+    run = nuts.positions(spec, whole, names, seed=2 + seed_shift, progress=False)
+    assert run.positions is not None
+    theirs = run.positions[:, ::10].reshape(-1, len(shared))
+    ours = theirs.copy()
+    for place, batch in enumerate(deal(whole, 40, np.random.default_rng(3))):
+        task = LatentTask(spec, batch.design, place, seed_shift, theirs[:, shared], 4, None)
+        where, common = slices.places(batch)
+        ours[:, where[~common]] = tasks.run_task(task)["latents"]
+    latents = ~shared
+    # of 400 draws, each 10 after the last: batches of 20 are independent
+    change = (ours - theirs)[:, latents].reshape(20, 20, -1).mean(axis=1)
+    z = change.mean(axis=0) / (change.std(axis=0, ddof=1) / np.sqrt(20))
+    assert stats.t.sf(np.abs(z).max(), 19) * 2 * z.size > 1e-5
+    spread = ours[:, latents].std(axis=0) / theirs[:, latents].std(axis=0)
+    assert 0.9 < np.median(spread) < 1.1
