@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from latentscale.data.audit import Finding
+from latentscale.data.copied import copied_scores
 from latentscale.data.features.base import ESTIMATED
 from latentscale.data.floors import floor_findings
 from latentscale.data.known import features_of
@@ -60,6 +61,7 @@ def dataset_findings(dataset: xr.Dataset) -> list[Finding]:
         *_models_without_score(dataset),
         *_constant_benchmarks(dataset),
         *_rarely_measured(dataset),
+        *copied_scores(dataset),
         *_exact_bounds(dataset),
         *_other_units(dataset),
         *floor_findings(dataset),

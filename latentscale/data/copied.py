@@ -1,0 +1,82 @@
+"""Benchmarks whose scores repeat those of another: one measurement entered in two columns."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from latentscale.data.audit import Finding
+from latentscale.data.scaling import is_bounded
+from latentscale.dims import BENCHMARK, MODEL
+from latentscale.errors import listed
+
+FEWEST_MODELS: Final = 5
+"""Models with both scores from which a share says something: of four, three may agree by chance
+where scores are rounded."""
+MOST_SHARE: Final = 0.5
+"""Of these models; two measurements that are apart agree to the last digit in far fewer."""
+_FEWEST_VALUES: Final = 3
+"""Different repeated scores: a column of one or two values repeats another by being coarse."""
+_EQUAL: Final = 1e-9
+"""Relative; a percentage divided by 100 is not always the fraction to the last bit."""
+
+
+def copied_scores(dataset: xr.Dataset) -> list[Finding]:
+    """Find pairs of benchmarks whose scores are the same for most models that have both.
+
+    Scores of exactly 0 or 1 on a bounded scale are left out of both counts: two benchmarks that
+    are saturated agree without being copies.
+
+    Parameters
+    ----------
+    dataset
+        As in `Scores`: score (model, benchmark), and the variables of benchmarks.
+
+    Returns
+    -------
+    list
+        One finding a pair, in the order of the columns.
+    """
+    score = dataset["score"].transpose(MODEL, BENCHMARK).to_numpy()
+    exact = ((score == 0) | (score == 1)) & is_bounded(dataset).to_numpy()
+    score = np.where(exact, np.nan, score)
+    names = [str(name) for name in dataset[BENCHMARK].to_numpy()]
+    models = dataset[MODEL].to_numpy()
+    measured = ~np.isnan(score)
+    together = measured.astype(np.float64).T @ measured.astype(np.float64)
+    findings = []
+    for first, second in combinations(range(len(names)), 2):
+        both = int(together[first, second])
+        if both < FEWEST_MODELS:
+            continue
+        same = _repeated(score[:, first], score[:, second])
+        if same.sum() > MOST_SHARE * both and _values(score[same, first]) >= _FEWEST_VALUES:
+            pair = (names[first], names[second])
+            findings.append(_finding(pair, both, models[same].tolist()))
+    return findings
+
+
+def _repeated(
+    first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]
+) -> npt.NDArray[np.bool_]:
+    return np.asarray(np.abs(first - second) <= _EQUAL * np.abs(first))
+
+
+def _values(scores: npt.NDArray[np.float64]) -> int:
+    return len(np.unique(scores))
+
+
+def _finding(pair: tuple[str, str], both: int, models: list[str]) -> Finding:
+    first, second = pair
+    message = (
+        f"{first} and {second} have the same score for {len(models)} of the {both} models that "
+        f"have both ({listed(models)}). If one column was filled in from the other, a fit counts "
+        "each of these scores twice, so that skills and both benchmarks look more certain than "
+        "they are. Keep the score where it was measured and empty the other cell, or drop one "
+        "of the benchmarks."
+    )
+    return Finding("warning", "copied-scores", f"{first}, {second}", message)

@@ -1,0 +1,72 @@
+"""The audit's search for benchmarks whose scores repeat those of another."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from latentscale.data import Scores
+from latentscale.errors import DataWarning
+
+MODELS = 12
+
+
+def table(seed: int) -> pd.DataFrame:
+    """Return a table of three benchmarks without a repeated score."""
+    rng = np.random.default_rng(seed)
+    columns = {name: rng.permutation(np.linspace(0.1, 0.9, MODELS) + step) for name, step in
+               (("first", 0.0), ("second", 0.01), ("third", 0.02))}  # fmt: skip
+    names = [f"model-{place}" for place in range(MODELS)]
+    return pd.DataFrame({"model": names, "family": names, **columns})
+
+
+def found(frame: pd.DataFrame) -> list:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        return list(Scores.from_frame(frame).audit.filter("copied-scores"))
+
+
+def copied(frame: pd.DataFrame, rows: int) -> pd.DataFrame:
+    """Return the table with so many of the first scores copied to the second benchmark."""
+    changed = frame.copy()
+    changed.loc[: rows - 1, "second"] = changed.loc[: rows - 1, "first"]
+    return changed
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_copy_is_found_with_both_names_and_the_count(seed):
+    (finding,) = found(copied(table(seed), 7))
+    assert finding.level == "warning" and finding.where == "first, second"
+    assert "7 of the 12 models" in finding.message and "twice" in finding.message
+
+
+def test_other_tables_have_no_such_finding():
+    assert not found(table(3))
+
+
+def test_half_of_the_models_is_not_more_than_half():
+    assert not found(copied(table(4), 6))
+
+
+def test_only_models_with_both_scores_count():
+    frame = copied(table(5), 5)
+    frame.loc[7:, "second"] = np.nan
+    (finding,) = found(frame)
+    assert "5 of the 7 models" in finding.message
+    frame.loc[4:, "second"] = np.nan
+    assert not found(frame)
+
+
+def test_saturated_and_coarse_benchmarks_are_not_copies():
+    frame = table(6)
+    for score in (1.0, 0.5):
+        frame.loc[: MODELS - 2, ["first", "second"]] = score
+        assert not found(frame)
+
+
+def test_the_user_is_warned():
+    with pytest.warns(DataWarning, match="first and second have the same score"):
+        Scores.from_frame(copied(table(7), 9))
