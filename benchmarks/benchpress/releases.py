@@ -117,6 +117,7 @@ def row(table: pd.DataFrame) -> dict[str, str]:
         "MedAE": f"{error.median():.2f}",
         "cover 90%": shown(inside.astype(float), table["model"], 3),
         "width": f"{((table['upper'] - table['lower']) * unit).median():.1f}",
+        "max R-hat": f"{table['max_rhat'].max():.2f}",
     }
     if "completed" in table:
         theirs = (table["completed"] - table["score"] * unit).abs()
@@ -160,9 +161,10 @@ def report(tables: dict[str, dict[int, pd.DataFrame]], options: argparse.Namespa
         provenance(options.seed),
         f"Models of the BenchPress matrix that were released before a date are fitted by "
         f"`capabilities` (NUTS, {CHAINS} chains of {options.tune} + {options.draws} draws; max "
-        "R-hat is the largest over expected scores), and scores of later models forecast on benchmarks with at least "
-        f"{FEWEST} fitted scores: with nothing given, and conditional on {GIVEN} of a model's "
-        "scores at random, one model at a time, also where the weights of the posterior draws are "
+        "R-hat is the largest over expected scores), and scores of later models forecast on "
+        f"benchmarks with at least {FEWEST} fitted scores: with nothing given, and conditional on "
+        f"{GIVEN} of a model's scores at random, one model at a time, "
+        "also where the weights of the posterior draws are "
         'degenerate (`FewShot(degenerate="warn")`). Median absolute errors and widths in the '
         "table's units. `completion` is rank-2 matrix completion as BenchPress describes it, given "
         "the same five scores (`benchmarks/benchpress/factorise.py`, which prints its errors on "
