@@ -35,6 +35,7 @@ from latentscale.inference.partitioned.tasks import (
 from latentscale.inference.partitioned.trajectories import LEAST_TRAJECTORIES, draw_latents
 from latentscale.inference.progress import WorkProgress
 from latentscale.inference.tools.posterior_density import kept_names, posterior_density
+from latentscale.markup import call_text
 from latentscale.model.batches import VariableSlices, batch_of, deal
 from latentscale.model.build import build_design
 from latentscale.model.design import Design
@@ -140,6 +141,8 @@ class Subsampled(Method):
     workers: int = 1
     cluster: str | None = None
     folder: str | Path | None = None
+
+    __repr__ = call_text
 
     def __post_init__(self) -> None:
         super().__post_init__()
