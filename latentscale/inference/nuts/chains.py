@@ -76,7 +76,7 @@ def sample(
             model.compiled(),
             **_all_chains(method, seed, shown),
             store_unconstrained=positions,
-            mindepth=min_depth,
+            **({"mindepth": min_depth} if min_depth else {}),  # nutpie's own setting otherwise
         )
         stats = trace["sample_stats"]
         if "energy" in stats and int(np.isfinite(stats["energy"]).sum()) == _kept_draws(method):
