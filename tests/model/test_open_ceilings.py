@@ -163,6 +163,12 @@ def test_a_target_above_an_estimated_ceiling_can_be_reached_in_open_draws(
     assert above(opened) < above(closed) - 0.1
 
 
+@pytest.mark.filterwarnings("ignore")  # draws of the prior are no posterior of these scores
+def test_leave_one_out_is_of_the_posterior_as_sampled(closed: Fit, opened: Fit) -> None:
+    of_closed, of_opened = (ls.leave_one_out(fit, seed=3).table() for fit in (closed, opened))
+    pd.testing.assert_frame_equal(of_closed, of_opened)
+
+
 def test_open_curves_are_saved_and_a_point_estimate_has_none(
     opened: Fit, tmp_path: Path, thinned
 ) -> None:
