@@ -7,6 +7,7 @@ fitted and what is forecast. Here a fit is made for each of the targets' release
 forecasts are kept in the folder runs, so a run that was stopped goes on. LANDMARKS.md.
 
     python -m benchmarks.benchpress.landmarks
+    python -m benchmarks.benchpress.landmarks --report   # of all that is there
 """
 
 from __future__ import annotations
@@ -78,8 +79,8 @@ def forecasts(
     return pd.concat(tables, ignore_index=True)
 
 
-def report(table: pd.DataFrame, options: argparse.Namespace) -> str:
-    """Return LANDMARKS.md."""
+def report(table: pd.DataFrame, missing: list[str], options: argparse.Namespace) -> str:
+    """Return LANDMARKS.md, which says what release dates are missing."""
     rows, lines = [], []
     for given, part in ((0, table[table["repeat"] == 0]), (GIVEN, table[table["repeat"] > 0])):
         by_model = {str(name): row(cells) for name, cells in part.groupby("model", sort=False)}
@@ -112,10 +113,20 @@ def report(table: pd.DataFrame, options: argparse.Namespace) -> str:
         markdown(pd.DataFrame(lines).fillna("")),
         f"Published: a median over {number} targets of {published} with {GIVEN} given, other "
         "random choices of the given scores.",
+        *_unfinished(missing),
         f"## By model, {GIVEN} given",
         markdown(pd.DataFrame(rows).fillna("")),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _unfinished(missing: list[str]) -> list[str]:
+    if not missing:
+        return []
+    return [
+        f"**Not finished**: targets of {len(missing)} release dates have not been run, "
+        f"{', '.join(missing)}. Which ones were run did not depend on what they gave."
+    ]
 
 
 def _middle(by_model: dict[str, dict[str, str]], figure: str) -> float:
@@ -127,6 +138,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=300)
     parser.add_argument("--tune", type=int, default=300)
     parser.add_argument("--until", default=LAST, help="only targets released up to this date")
+    parser.add_argument("--report", action="store_true", help="write LANDMARKS.md, fit nothing")
     parser.add_argument("--since", default=FIRST, help="only targets released from this date")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=1e6, help="then stop, to go on later")
@@ -136,16 +148,15 @@ def main() -> None:
     runs = HERE / "runs" / f"landmarks-{options.tune}+{options.draws}-{options.seed}"
     runs.mkdir(parents=True, exist_ok=True)
     dates = targets(ls.readers.read_benchpress(SHARED))
-    tables = []
     for date, models in dates.groupby(dates.dt.date.astype(str)):
-        if options.since <= str(date) <= options.until:
-            names = tuple(str(model) for model in models.index)
-            tables.append(forecasts(str(date), names, runs, options))
-    done = [table for table in tables if table is not None]
-    if len(done) < dates.nunique():
-        print("Not all is there: run the command again.")
-        return
-    (HERE / "LANDMARKS.md").write_text(report(pd.concat(done), options), encoding="utf-8")
+        if not options.report and options.since <= str(date) <= options.until:
+            forecasts(str(date), tuple(str(model) for model in models.index), runs, options)
+    wanted = sorted(set(dates.dt.date.astype(str)))
+    done = [date for date in wanted if (runs / f"{date}-{REPEATS}.csv").exists()]
+    tables = [pd.read_csv(runs / f"{d}-{r}.csv") for d in done for r in range(REPEATS + 1)]
+    missing = [date for date in wanted if date not in done]
+    text = report(pd.concat(tables), missing, options)
+    (HERE / "LANDMARKS.md").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
