@@ -100,7 +100,7 @@ def _share_at(scale: Named, of_cell: np.ndarray, count: int) -> Named:
     """
     scores = as_data(np.bincount(of_cell, minlength=count).astype(float), (MODEL,))
     said = scores * (scale / _RESIDUAL_SCALE) ** 2
-    return cast("Named", said / (said + _HALF))
+    return said / (said + _HALF)
 
 
 def _at_mean_skill(skill: Named, known: dict[str, Any], design: Design) -> Named:
