@@ -38,6 +38,8 @@ from latentscale.model.undisclosed import rows_in_graph
 _HALF = 2.0
 """Scores with which a coordinate is half centred. A score says about as much of a loading or of
 a skill as half its prior does on the tables of closed models."""
+_RESIDUAL_SCALE = 0.3
+"""Scale of residuals at which `_HALF` scores centre one half: the sd of the scale's first prior."""
 
 
 def can_be_moved(spec: ModelSpec) -> bool:
@@ -69,10 +71,8 @@ def centred_coordinates(spec: ModelSpec, design: Design, model: pm.Model) -> tup
     ]
     if any(isinstance(term, Residual) for term in terms_of(spec)):
         curve = latent_skill(spec, known, rows, lambda term: not isinstance(term, Residual))
-        scale, by_model = (
-            known["residual_scale"],
-            _share(design.model_of_cell, len(design.scores.models), MODEL),
-        )
+        scale = known["residual_scale"]
+        by_model = _share_at(scale, design.model_of_cell, len(design.scores.models))
         middle = 0.0 * scale if curve is None else curve
         coordinates.append(_moved(known["residual_raw"], middle, scale, by_model))
     skill = latent_skill(spec, known, rows)
@@ -89,6 +89,18 @@ def _share(of_cell: np.ndarray, count: int, dim: str) -> Named:
     """Return how far each model or benchmark is centred, between 0 and 1, by its scores."""
     scores = np.bincount(of_cell, minlength=count)
     return as_data(scores / (scores + _HALF), (dim,))
+
+
+def _share_at(scale: Named, of_cell: np.ndarray, count: int) -> Named:
+    """Return how far each model's residual is centred where its population has this scale.
+
+    n scores of a residual that has scale s shrink its variance by n s^2 / (n s^2 + noise). So a
+    skill whose scale is near 0 keeps its standard normals: scores say nothing of them, and centred
+    they would form a funnel. A share may depend on the scale, which is a coordinate of its own.
+    """
+    scores = as_data(np.bincount(of_cell, minlength=count).astype(float), (MODEL,))
+    said = scores * (scale / _RESIDUAL_SCALE) ** 2
+    return said / (said + _HALF)
 
 
 def _at_mean_skill(skill: Named, known: dict[str, Any], design: Design) -> Named:
