@@ -30,6 +30,7 @@ from latentscale.maths import Named, as_data, maths_of
 from latentscale.model.design import Design
 from latentscale.model.equations import latent_skill, linear_predictor
 from latentscale.model.pooling import Pooling
+from latentscale.model.skill_units import pooled_loadings, unit_coordinates, unit_of_skills
 from latentscale.model.terms.base import terms_of
 from latentscale.model.terms.intercept import INTERCEPT, Intercept
 from latentscale.model.terms.residual import Residual
@@ -38,8 +39,9 @@ from latentscale.model.undisclosed import rows_in_graph
 _HALF = 2.0
 """Scores with which a coordinate is half centred. A score says about as much of a loading or of
 a skill as half its prior does on the tables of closed models."""
-_RESIDUAL_SCALE = 0.3
-"""Scale of residuals at which `_HALF` scores centre one half: the sd of the scale's first prior."""
+_NOISE = 0.05
+"""Variance of a score's linear predictor, of the noise alone: 1 / (0.2 x 100) for a score of 0.3 or
+0.7 and a Beta of precision 100, which is typical of the tables of closed models."""
 
 
 def can_be_moved(spec: ModelSpec) -> bool:
@@ -64,17 +66,24 @@ def centred_coordinates(spec: ModelSpec, design: Design, model: pm.Model) -> tup
     poolings = [pooling for term in terms_of(spec) for pooling in term.poolings()]
     family = as_data(design.family_of_model, (MODEL,))
     rows = replace(rows_in_graph(spec, design, known), family=family)
-    coordinates = [
-        _pooled(pooling, known, design, by_benchmark, spec)
-        for pooling in poolings
-        if pooling.name != INTERCEPT
-    ]
+    unit, of_skills = unit_of_skills(spec, model), pooled_loadings(spec)
+    coordinates = list(unit_coordinates(spec, design, model))
+    for pooling in poolings:
+        if pooling.name != INTERCEPT:
+            own = None if unit is None or pooling != of_skills else 1 / unit
+            coordinates.append(_pooled(pooling, known, design, by_benchmark, spec, unit=own))
     if any(isinstance(term, Residual) for term in terms_of(spec)):
         curve = latent_skill(spec, known, rows, lambda term: not isinstance(term, Residual))
         scale = known["residual_scale"]
-        by_model = _share_at(scale, design.model_of_cell, len(design.scores.models))
-        middle = 0.0 * scale if curve is None else curve
-        coordinates.append(_moved(known["residual_raw"], middle, scale, by_model))
+        coordinates.append(
+            _moved(
+                known["residual_raw"],
+                _times(0.0 * scale if curve is None else curve, unit),
+                _times(scale, unit),
+                _share(design.model_of_cell, len(design.scores.models), MODEL),
+                _said_of_residuals(known, design, of_skills),
+            )
+        )
     skill = latent_skill(spec, known, rows)
     # Last: intercepts move with loadings and skills, which are moved themselves.
     coordinates += [
@@ -91,16 +100,26 @@ def _share(of_cell: np.ndarray, count: int, dim: str) -> Named:
     return as_data(scores / (scores + _HALF), (dim,))
 
 
-def _share_at(scale: Named, of_cell: np.ndarray, count: int) -> Named:
-    """Return how far each model's residual is centred where its population has this scale.
+def _said_of_residuals(
+    known: dict[str, Any], design: Design, of_skills: Pooling | None
+) -> Named | None:
+    """Return the share of residuals' variance that scores tell, dims (model, skill).
 
-    n scores of a residual that has scale s shrink its variance by n s^2 / (n s^2 + noise). So a
-    skill whose scale is near 0 keeps its standard normals: scores say nothing of them, and centred
-    they would form a funnel. A share may depend on the scale, which is a coordinate of its own.
+    n scores with loadings of mean square l^2 and noise of variance v on the link scale tell
+    n l^2 s^2 / (n l^2 s^2 + v) of a residual with scale s. Where s is near 0 they tell nothing:
+    centred there, the residuals of all models would form a funnel. None where loadings are not
+    pooled around a mean.
     """
-    scores = as_data(np.bincount(of_cell, minlength=count).astype(float), (MODEL,))
-    said = scores * (scale / _RESIDUAL_SCALE) ** 2
-    return said / (said + _HALF)
+    if of_skills is None:
+        return None
+    scores = np.bincount(design.model_of_cell, minlength=len(design.scores.models))
+    mean, spread = (known[f"{of_skills.name}_{what}"] for what in ("mean", "spread"))
+    told = as_data(scores, (MODEL,)) * known["residual_scale"] ** 2 * (mean**2 + spread**2)
+    return told / (told + _NOISE)
+
+
+def _times(value: Named, unit: Named | None) -> Named:
+    return value if unit is None else value * unit
 
 
 def _at_mean_skill(skill: Named, known: dict[str, Any], design: Design) -> Named:
@@ -123,26 +142,33 @@ def _pooled(
     share: Named,
     spec: ModelSpec,
     skill: Named | None = None,
+    unit: Named | None = None,
 ) -> Coordinate:
-    """Return the coordinate of a pooled parameter; `skill` is that of models, for intercepts."""
+    """Return the coordinate of a pooled parameter.
+
+    `skill` is that of models, for intercepts; `unit` that of loadings.
+    """
     middle = pooling.middle(known, design)
     if skill is not None:
         middle = middle + _at_mean_skill(skill, known, design)
     if pooling.support == POSITIVE:  # its prior is far from 0, where chains begin
         middle = middle - float(spec.prior(f"{pooling.name}_mean").numbers["mu"])
-    return _moved(known[f"{pooling.name}_raw"], middle, known[f"{pooling.name}_spread"], share)
+    spread = _times(known[f"{pooling.name}_spread"], unit)
+    return _moved(known[f"{pooling.name}_raw"], _times(middle, unit), spread, share)
 
 
-def _moved(raw: Any, middle: Named, spread: Named, share: Named) -> Coordinate:
-    """Return z = (p - w middle) / spread^w for the standard normals z, with p in their place.
+def _moved(
+    raw: Any, middle: Named, spread: Named, share: Named, power: Named | None = None
+) -> Coordinate:
+    """Return z = (p - w middle) / spread^v for the standard normals z, with p in their place.
 
-    For w = 1 that is middle + spread z = p, the effect itself; for w = 0 it is z = p.
+    For w = v = 1 that is middle + spread z = p, the effect itself; for w = v = 0 it is z = p.
     """
     import pytensor.tensor as pt
 
     point = raw.type(name=f"{raw.name}_point")
     maths = maths_of(raw)
-    narrowed: Any = share * maths.log(spread)
+    narrowed: Any = (share if power is None else power) * maths.log(spread)
     value = (point - share * middle) * maths.exp(-narrowed)
     volume = -pt.as_tensor(narrowed, allow_xtensor_conversion=True).sum()
     return Coordinate(str(raw.name), point, value.transpose(*raw.dims), volume)

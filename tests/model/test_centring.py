@@ -16,6 +16,7 @@ from latentscale.model.centring import can_be_moved, centred_coordinates
 from latentscale.model.design import design
 
 NAMES = ["intercept_raw", "signed_loading_raw", "precision_raw", "residual_raw"]
+UNITS = ["slope", "trend_scale", "residual_scale", "family_skill_raw", "lineage_skill_raw", "signed_loading_mean", "signed_loading_group_spread"]
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +60,7 @@ def moved(small: Scores) -> dict[str, Any]:
 
 
 def test_skills_and_pooled_parameters_are_moved(moved: dict[str, Any]) -> None:
-    assert sorted(moved["names"]) == sorted(NAMES)
+    assert sorted(moved["names"]) == sorted(NAMES + UNITS)
 
 
 def test_the_jacobian_is_that_of_the_change_of_variables(moved: dict[str, Any]) -> None:
