@@ -74,16 +74,7 @@ def centred_coordinates(spec: ModelSpec, design: Design, model: pm.Model) -> tup
             coordinates.append(_pooled(pooling, known, design, by_benchmark, spec, unit=own))
     if any(isinstance(term, Residual) for term in terms_of(spec)):
         curve = latent_skill(spec, known, rows, lambda term: not isinstance(term, Residual))
-        scale = known["residual_scale"]
-        coordinates.append(
-            _moved(
-                known["residual_raw"],
-                _times(0.0 * scale if curve is None else curve, unit),
-                _times(scale, unit),
-                _share(design.model_of_cell, len(design.scores.models), MODEL),
-                _said_of_residuals(known, design, of_skills),
-            )
-        )
+        coordinates.append(_residuals(known, design, curve, unit, of_skills))
     skill = latent_skill(spec, known, rows)
     # Last: intercepts move with loadings and skills, which are moved themselves.
     coordinates += [
@@ -100,18 +91,38 @@ def _share(of_cell: np.ndarray, count: int, dim: str) -> Named:
     return as_data(scores / (scores + _HALF), (dim,))
 
 
-def _said_of_residuals(
-    known: dict[str, Any], design: Design, of_skills: Pooling | None
-) -> Named | None:
+def _residuals(
+    known: dict[str, Any],
+    design: Design,
+    curve: Named | None,
+    unit: Named | None,
+    of_skills: Pooling | None,
+) -> Coordinate:
+    """Return the coordinate of residuals: models' skills, around their curve, in units of loadings.
+
+    Scores hardly know the mean of a free skill over all models, as intercepts can take it: it is
+    about as uncertain as the skill of one model. So where residuals are centred their mean is
+    stretched by the square root of the number of models, which a sum of so many as uncertain and
+    independent ones would need.
+    """
+    scale = known["residual_scale"]
+    share = _share(design.model_of_cell, len(design.scores.models), MODEL)
+    middle = _times(0.0 * scale if curve is None else curve, unit)
+    if of_skills is None:
+        return _moved(known["residual_raw"], middle, _times(scale, unit), share)
+    told = _told_of_residuals(known, design, of_skills)
+    half_log_count = as_data(np.array(np.log(len(design.scores.models)) / 2), ())
+    stretch = told.mean(MODEL) * half_log_count
+    return _moved(known["residual_raw"], middle, _times(scale, unit), share, told, stretch)
+
+
+def _told_of_residuals(known: dict[str, Any], design: Design, of_skills: Pooling) -> Any:
     """Return the share of residuals' variance that scores tell, dims (model, skill).
 
     n scores with loadings of mean square l^2 and noise of variance v on the link scale tell
     n l^2 s^2 / (n l^2 s^2 + v) of a residual with scale s. Where s is near 0 they tell nothing:
-    centred there, the residuals of all models would form a funnel. None where loadings are not
-    pooled around a mean.
+    centred there, the residuals of all models would form a funnel.
     """
-    if of_skills is None:
-        return None
     scores = np.bincount(design.model_of_cell, minlength=len(design.scores.models))
     mean, spread = (known[f"{of_skills.name}_{what}"] for what in ("mean", "spread"))
     told = as_data(scores, (MODEL,)) * known["residual_scale"] ** 2 * (mean**2 + spread**2)
@@ -158,19 +169,30 @@ def _pooled(
 
 
 def _moved(
-    raw: Any, middle: Named, spread: Named, share: Named, power: Named | None = None
+    raw: Any,
+    middle: Named,
+    spread: Named,
+    share: Named,
+    power: Named | None = None,
+    stretch: Named | None = None,
 ) -> Coordinate:
     """Return z = (p - w middle) / spread^v for the standard normals z, with p in their place.
 
-    For w = v = 1 that is middle + spread z = p, the effect itself; for w = v = 0 it is z = p.
+    For w = v = 1 that is middle + spread z = p, the effect itself; for w = v = 0 it is z = p. With
+    a stretch k, on the log scale, p is what is moved plus (e^k - 1) times its mean over models.
     """
     import pytensor.tensor as pt
 
     point = raw.type(name=f"{raw.name}_point")
     maths = maths_of(raw)
     narrowed: Any = (share if power is None else power) * maths.log(spread)
-    value = (point - share * middle) * maths.exp(-narrowed)
     volume = -pt.as_tensor(narrowed, allow_xtensor_conversion=True).sum()
+    effect: Any = point
+    if stretch is not None:
+        effect = point + (maths.exp(stretch) - 1) * point.mean(MODEL)
+        each: Any = stretch
+        volume = volume + pt.as_tensor(each, allow_xtensor_conversion=True).sum()
+    value = (effect - share * middle) * maths.exp(-narrowed)
     return Coordinate(str(raw.name), point, value.transpose(*raw.dims), volume)
 
 
