@@ -67,13 +67,7 @@ def forecasts(cut: str, runs: Path, options: argparse.Namespace) -> dict[int, pd
     folds = {0: fold, GIVEN: ls.folds.with_given([fold], scores, GIVEN, seed=options.seed)[0]}
     path = runs / f"{cut}.nc"
     if not path.exists():
-        method = ls.NUTS(draws=options.draws, tune=options.tune, chains=CHAINS, cores=1)
-        began = time.time()
-        train = training_scores(scores, fold)
-        spec = ls.load_spec("capabilities")
-        fit = ls.fit(spec, train, method=method, seed=options.seed, progress=False)
-        print(f"{cut}: fitted in {time.time() - began:.0f} s: {fit.status.message}", flush=True)
-        fit.save(path)
+        fitted(scores, fold, path, options)
     tables = {}
     for count, fold in folds.items():
         file = runs / f"{cut}-{count}.csv"
@@ -90,6 +84,17 @@ def forecasts(cut: str, runs: Path, options: argparse.Namespace) -> dict[int, pd
         tables[count] = pd.read_csv(file)
         print(cut, count, row(tables[count]), flush=True)
     return tables
+
+
+def fitted(scores: Scores, fold: ls.folds.Fold, path: Path, options: argparse.Namespace) -> None:
+    """Fit `capabilities` to what a fold trains on, and save the fit."""
+    method = ls.NUTS(draws=options.draws, tune=options.tune, chains=CHAINS, cores=1)
+    began = time.time()
+    train = training_scores(scores, fold)
+    spec = ls.load_spec("capabilities")
+    fit = ls.fit(spec, train, method=method, seed=options.seed, progress=False)
+    print(f"{path.stem}: fitted in {time.time() - began:.0f} s: {fit.status.message}", flush=True)
+    fit.save(path)
 
 
 def completions(scores: Scores, fold: ls.folds.Fold, seed: int) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from latentscale.data import Scores
+from latentscale.data import Finding, Scores
 from latentscale.errors import DataWarning
 
 MODELS = 12
@@ -23,7 +23,8 @@ def table(seed: int) -> pd.DataFrame:
     return pd.DataFrame({"model": names, "family": names, **columns})
 
 
-def found(frame: pd.DataFrame) -> list:
+def copies(frame: pd.DataFrame) -> list[Finding]:
+    """Return what the audit says of copied scores."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)
         return list(Scores.from_frame(frame).audit.filter("copied-scores"))
@@ -37,36 +38,36 @@ def copied(frame: pd.DataFrame, rows: int) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_a_copy_is_found_with_both_names_and_the_count(seed):
-    (finding,) = found(copied(table(seed), 7))
+def test_a_copy_is_found_with_both_names_and_the_count(seed: int) -> None:
+    (finding,) = copies(copied(table(seed), 7))
     assert finding.level == "warning" and finding.where == "first, second"
     assert "7 of the 12 models" in finding.message and "twice" in finding.message
 
 
-def test_other_tables_have_no_such_finding():
-    assert not found(table(3))
+def test_other_tables_have_no_such_finding() -> None:
+    assert not copies(table(3))
 
 
-def test_half_of_the_models_is_not_more_than_half():
-    assert not found(copied(table(4), 6))
+def test_half_of_the_models_is_not_more_than_half() -> None:
+    assert not copies(copied(table(4), 6))
 
 
-def test_only_models_with_both_scores_count():
+def test_only_models_with_both_scores_count() -> None:
     frame = copied(table(5), 5)
     frame.loc[7:, "second"] = np.nan
-    (finding,) = found(frame)
+    (finding,) = copies(frame)
     assert "5 of the 7 models" in finding.message
     frame.loc[4:, "second"] = np.nan
-    assert not found(frame)
+    assert not copies(frame)
 
 
-def test_saturated_and_coarse_benchmarks_are_not_copies():
+def test_saturated_and_coarse_benchmarks_are_not_copies() -> None:
     frame = table(6)
     for score in (1.0, 0.5):
         frame.loc[: MODELS - 2, ["first", "second"]] = score
-        assert not found(frame)
+        assert not copies(frame)
 
 
-def test_the_user_is_warned():
+def test_the_user_is_warned() -> None:
     with pytest.warns(DataWarning, match="first and second have the same score"):
         Scores.from_frame(copied(table(7), 9))
