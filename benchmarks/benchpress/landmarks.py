@@ -124,8 +124,10 @@ def _middle(by_model: dict[str, dict[str, str]], figure: str) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--draws", type=int, default=400)
-    parser.add_argument("--tune", type=int, default=400)
+    parser.add_argument("--draws", type=int, default=300)
+    parser.add_argument("--tune", type=int, default=300)
+    parser.add_argument("--until", default=LAST, help="only targets released up to this date")
+    parser.add_argument("--since", default=FIRST, help="only targets released from this date")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=1e6, help="then stop, to go on later")
     options = parser.parse_args()
@@ -136,10 +138,11 @@ def main() -> None:
     dates = targets(ls.readers.read_benchpress(SHARED))
     tables = []
     for date, models in dates.groupby(dates.dt.date.astype(str)):
-        names = tuple(str(model) for model in models.index)
-        tables.append(forecasts(str(date), names, runs, options))
+        if options.since <= str(date) <= options.until:
+            names = tuple(str(model) for model in models.index)
+            tables.append(forecasts(str(date), names, runs, options))
     done = [table for table in tables if table is not None]
-    if len(done) < len(tables):
+    if len(done) < dates.nunique():
         print("Not all is there: run the command again.")
         return
     (HERE / "LANDMARKS.md").write_text(report(pd.concat(done), options), encoding="utf-8")
