@@ -8,6 +8,7 @@ there are many scores, the standard normal where there are few, and what lies be
 A benchmark that only strong models were measured on says little of its intercept, the predictor of
 a model of skill 0, without its loading: there the predictor at the mean skill of its own models
 moves in the intercept's place, which a shift of all skills leaves as it is.
+Free skills have units of their own, which `latentscale.model.skill_units` holds apart.
 The density is that of the same model: a change of variables with its Jacobian.
 
 Papaspiliopoulos, Roberts and Skold 2007, "A general framework for the parametrization of
@@ -42,6 +43,12 @@ a skill as half its prior does on the tables of closed models."""
 _NOISE = 0.05
 """Variance of a score's linear predictor, of the noise alone: 1 / (0.2 x 100) for a score of 0.3 or
 0.7 and a Beta of precision 100, which is typical of the tables of closed models."""
+_ADDED = 0.5
+"""Standard deviation of what a skill adds to linear predictors: of a table's second and third."""
+
+CENTRING = {"centring": "2"}
+"""What a folder of draws records beside libraries' versions; the number changes with what is moved,
+so that chains are never resumed in other coordinates than they began in."""
 
 
 def can_be_moved(spec: ModelSpec) -> bool:
@@ -70,8 +77,10 @@ def centred_coordinates(spec: ModelSpec, design: Design, model: pm.Model) -> tup
     coordinates = list(unit_coordinates(spec, design, model))
     for pooling in poolings:
         if pooling.name != INTERCEPT:
-            own = None if unit is None or pooling != of_skills else 1 / unit
-            coordinates.append(_pooled(pooling, known, design, by_benchmark, spec, unit=own))
+            pooled = _pooled(pooling, known, design, by_benchmark, spec)
+            if unit is not None and pooling == of_skills:
+                pooled = _loadings(pooling, known, design, by_benchmark, unit)
+            coordinates.append(pooled)
     if any(isinstance(term, Residual) for term in terms_of(spec)):
         curve = latent_skill(spec, known, rows, lambda term: not isinstance(term, Residual))
         coordinates.append(_residuals(known, design, curve, unit, of_skills))
@@ -153,19 +162,31 @@ def _pooled(
     share: Named,
     spec: ModelSpec,
     skill: Named | None = None,
-    unit: Named | None = None,
 ) -> Coordinate:
-    """Return the coordinate of a pooled parameter.
-
-    `skill` is that of models, for intercepts; `unit` that of loadings.
-    """
+    """Return the coordinate of a pooled parameter; `skill` is that of models, for intercepts."""
     middle = pooling.middle(known, design)
     if skill is not None:
         middle = middle + _at_mean_skill(skill, known, design)
     if pooling.support == POSITIVE:  # its prior is far from 0, where chains begin
         middle = middle - float(spec.prior(f"{pooling.name}_mean").numbers["mu"])
-    spread = _times(known[f"{pooling.name}_spread"], unit)
-    return _moved(known[f"{pooling.name}_raw"], _times(middle, unit), spread, share)
+    return _moved(known[f"{pooling.name}_raw"], middle, known[f"{pooling.name}_spread"], share)
+
+
+def _loadings(
+    pooling: Pooling, known: dict[str, Any], design: Design, share: Named, unit: Named
+) -> Coordinate:
+    """Return the coordinate of free skills' loadings, in units of their population.
+
+    Where a skill adds b to predictors and noise has variance v, n scores tell n b^2 s^2 /
+    (n b^2 s^2 + v) of the variance of loadings with spread s in these units: nothing where all
+    benchmarks have about the same loading.
+    """
+    spread: Any = known[f"{pooling.name}_spread"] / unit
+    scores = np.bincount(design.benchmark_of_cell, minlength=len(design.scores.benchmarks))
+    told = as_data(scores, (BENCHMARK,)) * (_ADDED * spread) ** 2
+    middle = pooling.middle(known, design) / unit
+    power = told / (told + _NOISE)
+    return _moved(known[f"{pooling.name}_raw"], middle, spread, share, power)
 
 
 def _moved(

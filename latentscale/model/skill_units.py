@@ -3,10 +3,11 @@
 Loadings times c and skills divided by c give the same scores. Only priors hold the unit of a free
 skill: those of families' levels, slopes and scales on one side, of loadings on the other. So the
 unit is known to some ten percent, and each of its changes takes all loadings, families and models
-along: the direction in which chains are slowest. Here the spread s_k of a skill's loadings over
-benchmarks stands for the unit. In place of an effect x_k on the skill, of a scale r_k of such
-effects, and of the loadings' mean m_k, a sampler moves s_k x_k, s_k r_k and m_k / s_k. Scores do
-not depend on s_k where these are held, and the spread moves by its prior and theirs.
+along: the direction in which chains are slowest. Here the root mean square u_k of the population
+of a skill's loadings, with mean m_k and spread s_k over benchmarks, stands for the unit. In place
+of s_k, of m_k, of an effect x_k on the skill and of a scale r_k of such effects a sampler moves
+u_k, m_k / s_k, u_k x_k and u_k r_k. Scores do not depend on u_k where the others are held: it
+moves by priors alone.
 The density is that of the same model: a change of variables with its Jacobian.
 
 Liu and Sabatti 2000, "Generalised Gibbs sampler and multigrid Monte Carlo for Bayesian
@@ -37,12 +38,16 @@ def pooled_loadings(spec: ModelSpec) -> Pooling | None:
 
 
 def unit_of_skills(spec: ModelSpec, model: pm.Model) -> Named | None:
-    """Return s_k, dims (skill,): the spread of its loadings; None as for `pooled_loadings`."""
+    """Return u_k, dims (skill,): the root mean square of its loadings' population.
+
+    None as for `pooled_loadings`.
+    """
     pooling = pooled_loadings(spec)
     if pooling is None:
         return None
-    spread: Named = model[f"{pooling.name}_spread"]
-    return spread
+    mean, spread = (model[f"{pooling.name}_{what}"] for what in ("mean", "spread"))
+    unit: Named = maths_of(spread).sqrt(mean**2 + spread**2)
+    return unit
 
 
 def unit_coordinates(spec: ModelSpec, design: Design, model: pm.Model) -> tuple[Coordinate, ...]:
@@ -59,13 +64,33 @@ def unit_coordinates(spec: ModelSpec, design: Design, model: pm.Model) -> tuple[
     if pooling is None or unit is None:
         return ()
     names = {str(v.name) for v in model.free_RVs if _movable(model.rvs_to_transforms[v])}
-    coordinates = [
-        _times(model, name, unit, -1.0) for name in _of_skills(spec, design) if name in names
-    ]
-    of_loadings = (f"{pooling.name}_mean", f"{pooling.name}_group_spread")
+    population = [f"{pooling.name}_{what}" for what in ("spread", "mean")]
+    if not names.issuperset(population):
+        return ()
+    of_groups = f"{pooling.name}_group_spread"
     return (
-        *coordinates,
-        *(_times(model, name, unit, 1.0) for name in of_loadings if name in names),
+        *_population(model, *population),
+        *(_times(model, of_groups, unit, 1.0) for _ in range(of_groups in names)),
+        *(_times(model, name, unit, -1.0) for name in _of_skills(spec, design) if name in names),
+    )
+
+
+def _population(model: pm.Model, spread: str, mean: str) -> tuple[Coordinate, Coordinate]:
+    """Return coordinates log u and t of a population's mean t s and spread s.
+
+    s^2 = u^2 / (1 + t^2). The Jacobian of (log s, t s) with regard to (log u, t) is s.
+    """
+    import pytensor.tensor as pt
+
+    of_spread, of_mean = (model[name].type(name=f"{name}_in_units") for name in (spread, mean))
+    maths = maths_of(of_spread)
+    narrower: Any = 0.5 * maths.log(1 + of_mean**2)
+    own: Any = model[spread]
+    log_spread: Any = maths.log(own)
+    volume = pt.as_tensor(log_spread, allow_xtensor_conversion=True).sum()
+    return (
+        Coordinate(spread, of_spread, of_spread - narrower, cast("Named", pt.zeros(()))),
+        Coordinate(mean, of_mean, of_mean * own, volume),
     )
 
 
