@@ -14,6 +14,7 @@ from benchmarks.selection.run import TABLES
 
 NEAR = ("mmlu", "mmlu_pro", "gsm8k")
 """Benchmarks on which the largest models come near an estimated ceiling."""
+_SELECTION, _EVERY = "The selection's folds", "all of these"
 _RESAMPLES = 2000
 """Of the bootstrap over families: standard errors are then known to 2%."""
 _MOST_FOLDS = 3
@@ -24,13 +25,15 @@ def report(runs: Path, variants: tuple[str, ...], seed: int) -> str:
     """Return the report of the folds that all compared variants have."""
     notes = (runs.parent / "notes.md").read_text(encoding="utf-8").strip()
     parts = ["# Ceilings that no fitted model has reached", provenance(seed), notes]
-    for title, names in (("The selection's folds", TABLES), ("The three splits", SPLITS)):
-        rows = []
-        for name in names:
-            made = _of_all(runs, variants, name)
-            for variant, cells in made.items():
-                figures = row(cells, made["recommended"], seed)
-                rows.append({"hidden": name, "variant": variant, **figures})
+    for title, names in ((_SELECTION, TABLES), ("The three splits", SPLITS)):
+        made = {name: _of_all(runs, variants, name) for name in names}
+        if title == _SELECTION:
+            made[_EVERY] = _together(made)
+        rows = [
+            {"hidden": name, "variant": variant, **row(cells, of["recommended"], seed)}
+            for name, of in made.items()
+            for variant, cells in of.items()
+        ]
         if rows:
             parts += [f"## {title}", markdown(pd.DataFrame(rows))]
     return "\n\n".join(parts) + "\n"
@@ -47,6 +50,8 @@ def row(cells: pd.DataFrame, reference: pd.DataFrame, seed: int) -> dict[str, st
         shown[f"error{label}"] = f"{part['error'].mean():.2f}"
         shown[f"cover 90%{label}"] = f"{part['in_90'].mean():.0%}"
         shown[f"cover 50%{label}"] = f"{part['in_50'].mean():.0%}"
+    covered = both.loc[near, "in_90"].astype(float)
+    shown["cover 90% near"] += f" ± {_se(covered, both[near], seed):.0%}"
     shown["width"] = f"{both['width'].mean():.1f}"
     shown["above, below near"] = f"{int(both.loc[near, 'above'].sum())}, " + str(
         int(both.loc[near, "below"].sum())
@@ -86,6 +91,24 @@ def _cells(runs: Path, variant: str, name: str) -> dict[str, pd.DataFrame]:
     found = [name, *(f"{name} {number}" for number in range(_MOST_FOLDS))]
     files = {fold: runs / f"{variant}, {fold}.csv" for fold in found}
     return {fold: pd.read_csv(file) for fold, file in files.items() if file.is_file()}
+
+
+def _together(made: dict[str, dict[str, pd.DataFrame]]) -> dict[str, pd.DataFrame]:
+    """Return forecasts of all tables by variant, of the variants that every table has.
+
+    A model that is hidden in several tables counts once for each, and is of one family.
+    """
+    parts = [of for of in made.values() if of]
+    common = set.intersection(*map(set, parts)) if parts else set()
+    return {
+        variant: pd.concat(
+            of[variant].assign(model=of[variant]["model"] + f" in {name}")
+            for name, of in made.items()
+            if of
+        )
+        for variant in (parts[0] if parts else {})
+        if variant in common
+    }
 
 
 def _of_all(runs: Path, variants: tuple[str, ...], name: str) -> dict[str, pd.DataFrame]:

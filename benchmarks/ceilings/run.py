@@ -1,13 +1,17 @@
 """Ceilings that no fitted model has reached: do intervals of the largest models cover?
 
-The recommended spec, the same with ceilings at 1, and mixtures of both fits are compared on folds
-of the selection (`--halves`), where the weight is chosen; then on three splits that hide the
-largest models: the demo's, that of families with two or three base models, and that of lineages
-with community fine-tunes (which reads ../shared/tables/open_llm_leaderboard_v2 in place). Fits and
-forecasts are kept in the folder runs, so a run that was stopped goes on; a mixture needs both fits.
+The recommended spec with its estimated ceilings, the same with ceilings at 1, mixtures of both fits
+(`latentscale.stack`), and the recommended fit with a share of its draws opened after the fit
+(`benchmarks.ceiling_open`) are compared on folds of the selection (`--halves`), where the share is
+chosen; then on three splits that hide the largest models: the demo's, that of families with two or
+three base models, and that of lineages with community fine-tunes (which reads
+../shared/tables/open_llm_leaderboard_v2 in place). Fits and
+forecasts are kept in the folder runs, so a run that was stopped goes on; a mixture needs both fits,
+and what is opened the recommended one.
 
     python -m benchmarks.ceilings.run "ceilings at 1" --halves largest
     python -m benchmarks.ceilings.run "a quarter open" --splits demo "two or three"
+    python -m benchmarks.ceilings.run "a quarter opened after the fit" --splits demo
     python -m benchmarks.ceilings.run --report   # CEILINGS.md of all that is there
 """
 
@@ -15,10 +19,12 @@ from __future__ import annotations
 
 import argparse
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import xarray as xr
 
 import latentscale as ls
 from benchmarks.ceilings.report import report
@@ -27,6 +33,8 @@ from benchmarks.selection.run import METHOD as SHORT
 from benchmarks.selection.run import TABLES, folds, tables
 from latentscale.analysis.backtest import forecast_fold, score_forecast, training_scores
 from latentscale.analysis.folds import Fold
+from latentscale.dims import OPENED as GROUP
+from latentscale.model.open_ceilings import open_curves
 
 HERE = Path(__file__).resolve().parent
 RUNS = HERE / "runs"
@@ -34,15 +42,18 @@ SEED = 3
 METHOD = ls.NUTS(draws=250, tune=300, chains=2, cores=1)
 
 _SLOPE = {"dist": "Normal", "mu": 0.5, "sigma": 0.5}  # as shipped; the prior of ceilings is unused
+CLOSED: dict[str, Any] = {"benchmarks.ceiling_open": 0.0}
 AT_ONE: dict[str, Any] = {"benchmarks.ceiling": "fixed", "priors": {"slope": _SLOPE}}
-SPECS: dict[str, dict[str, Any]] = {"recommended": {}, "ceilings at 1": AT_ONE}
+SPECS: dict[str, dict[str, Any]] = {"recommended": CLOSED, "ceilings at 1": CLOSED | AT_ONE}
 NEAR = "a quarter open near ceilings"
 MIXTURES = {"a quarter open": 0.25, "half open": 0.5, NEAR: 0.25}
 """Share of draws from `ceilings at 1`, the others from `recommended`: `latentscale.stack`."""
+OPENED = {"a quarter opened after the fit": 0.25, "half opened after the fit": 0.5}
+"""Share of the draws of the recommended fit whose ceilings are opened, without another fit."""
 REACH = 0.9
 """`NEAR` mixes where the recommended fit expects so much of the way from floor to ceiling, median
 over draws; below, both fits have seen scores, and the better one is not mixed with the other."""
-VARIANTS = (*SPECS, *MIXTURES)
+VARIANTS = (*SPECS, *MIXTURES, *OPENED)
 
 
 def spec_of(variant: str) -> ls.ModelSpec:
@@ -59,6 +70,9 @@ def cells_of(variant: str, name: str, scores: ls.Scores, fold: Fold, method: ls.
         table = _mixed(MIXTURES[variant], name, scores, fold)
         if variant == NEAR:
             table = _only_near(table, name, scores, fold)
+    elif variant in OPENED:
+        fit = opened(ls.load(RUNS / f"recommended, {name}.nc"), OPENED[variant])
+        table = forecast_fold(fit, scores, fold, seed=SEED)
     else:
         fit = ls.fit(
             spec_of(variant),
@@ -71,6 +85,15 @@ def cells_of(variant: str, name: str, scores: ls.Scores, fold: Fold, method: ls.
         table = forecast_fold(fit, scores, fold, seed=SEED)
     table.to_csv(file, index=False)
     return file
+
+
+def opened(fit: ls.Fit, share: float) -> ls.Fit:
+    """Return a fit as it would be with a share of its draws opened: density and draws are alike."""
+    spec = fit.spec.with_({"benchmarks.ceiling_open": share})
+    curves = open_curves(spec, fit.design, fit.posterior)
+    groups = {node.path: node.to_dataset(inherit=False) for node in fit.tree.subtree}
+    tree = xr.DataTree.from_dict({**groups, f"/{GROUP}": curves})
+    return replace(fit, spec=spec, tree=tree)
 
 
 def _mixed(share: float, name: str, scores: ls.Scores, fold: Fold) -> pd.DataFrame:

@@ -43,6 +43,7 @@ BASE: dict[str, Any] = {
     "family.slopes": [],
     "benchmarks.family_slopes": ["log_flops"],
     "benchmarks.instruct.slopes": ["log_flops"],
+    "benchmarks.ceiling_open": 0.0,
     "priors.slope": {"dist": "Normal", "mu": 1, "sigma": 1},
     "priors.ceiling": {"dist": "Beta", "alpha": 18, "beta": 2},
     "terms": [],

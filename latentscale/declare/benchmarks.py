@@ -43,6 +43,12 @@ class BenchmarkSpec(Record):
         the table's on the logit scale; a floor of 0 stays 0.
     ceiling
         ``"fixed"`` at 1, or ``"estimated"`` by benchmark.
+    ceiling_open
+        Share of the posterior draws, 0 to 1, in which estimated ceilings are opened after the fit:
+        the benchmark's curve then rises to 1, and is fitted to its scores given the draw's linear
+        predictors (`latentscale.model.open_ceilings`). Density, sampling and leave-one-out are
+        those of estimated ceilings; forecasts and curves are a mixture. A point estimate keeps its
+        ceilings, and fixed ceilings and those that a table states stay as they are.
     likelihood
         The noise of a score around mu, one of `latentscale.declare.kinds.LIKELIHOODS`.
     pooled
@@ -72,6 +78,7 @@ class BenchmarkSpec(Record):
     )
     floor: Literal["fixed", "estimated"] = "fixed"
     ceiling: Literal["fixed", "estimated"] = "fixed"
+    ceiling_open: float = Field(default=0.0, ge=0, le=1)
     likelihood: Annotated[
         SerializeAsAny[Likelihood], BeforeValidator(_A_LIKELIHOOD), _A_LIKELIHOOD
     ] = Field(default_factory=default_of(LIKELIHOODS, "beta"))

@@ -24,7 +24,7 @@ def facts_of(spec: ModelSpec) -> dict[str, str]:
         + (", correlated" if family.correlated else "")
         + (f", slopes on {', '.join(family.slopes)}" if family.slopes else ""),
         "benchmarks": f"{benchmarks.link.kind} link, {benchmarks.floor} floor, "
-        f"{benchmarks.ceiling} ceiling, {benchmarks.likelihood.kind} noise"
+        f"{benchmarks.ceiling} ceiling{_open(spec)}, {benchmarks.likelihood.kind} noise"
         + (", pooled" if benchmarks.pooled else "")
         + (", family effects" if benchmarks.family_effect else ""),
         **({"undisclosed tokens": "estimated"} if spec.undisclosed.kind == "estimated" else {}),
@@ -44,6 +44,14 @@ def away_from_defaults(record: Record, leave_out: Sequence[str] = ()) -> dict[st
             value = [away_from_defaults(v) if isinstance(v, Record) else v for v in value]
         fields[name] = away_from_defaults(value) if isinstance(value, Record) else value
     return fields
+
+
+def _open(spec: ModelSpec) -> str:
+    """Return in which share of the draws estimated ceilings are opened."""
+    settings = spec.benchmarks
+    if settings.ceiling != "estimated" or not settings.ceiling_open:
+        return ""
+    return f" (open in {settings.ceiling_open:.0%} of draws)"
 
 
 def _shortened(term: Any) -> str:

@@ -19,6 +19,10 @@ from latentscale.model.terms.base import Rows, Term, terms_of
 # table records scores to more than five decimals.
 _EDGE = 1e-6
 
+OPEN_INTERCEPT, OPEN_SLOPE = "open_intercept", "open_slope"
+"""a and b > 0 of a curve h(a + b eta) whose ceiling was opened after the fit, dims (benchmark,): 0
+and 1 in draws that have their estimated ceiling (`latentscale.model.open_ceilings`)."""
+
 
 def latent_skill[Array: Named](
     spec: ModelSpec,
@@ -102,13 +106,17 @@ def expected_score[Array: Named](spec: ModelSpec, values: Mapping[str, Array], e
     spec
         Names the link h.
     values
-        ``floor`` c, ``ceiling`` d (1 where absent), the link's own parameters, and where scores
-        are not fractions what `latentscale.model.scaled.known_curve` returns, with dims that
+        ``floor`` c, ``ceiling`` d (1 where absent), the link's own parameters, where ceilings were
+        opened ``open_intercept`` a and ``open_slope`` b of h(a + b eta), and where scores are not
+        fractions what `latentscale.model.scaled.known_curve` returns, with dims that
         line up with those of `eta`.
     eta
         Linear predictor.
     """
-    share = spec.benchmarks.link.share(values, eta)
+    line = cast(
+        "Array", values[OPEN_INTERCEPT] + values[OPEN_SLOPE] * eta if OPEN_SLOPE in values else eta
+    )
+    share = spec.benchmarks.link.share(values, line)
     floor = values["floor"]
     top = values.get("ceiling", 1.0)
     mean = floor + (top - floor) * share

@@ -19,6 +19,7 @@ from latentscale.dims import (
     LOG_PRIOR,
     MODEL,
     OBSERVED_DATA,
+    OPENED,
     POSTERIOR,
     SAMPLE_STATS,
     SKILL,
@@ -26,6 +27,7 @@ from latentscale.dims import (
 from latentscale.maths import on_draws
 from latentscale.model.design import Design
 from latentscale.model.evaluate import FITTED_RESIDUALS, Evaluation, Evaluator
+from latentscale.model.open_ceilings import open_curves
 from latentscale.model.terms.base import terms_of
 from latentscale.posterior.draws import Draws
 
@@ -44,8 +46,8 @@ def to_tree(spec: ModelSpec, design: Design, draws: Draws) -> xr.DataTree:
     -------
     A tree with groups posterior, sample_stats, log_likelihood (dim cell, with the model and
     benchmark of each cell as coordinates), log_prior (top-level parameters), observed_data
-    and constant_data, and ``estimate`` from an estimator. The posterior also holds
-    ``model_skill`` (chain, draw, model, skill).
+    and constant_data, ``estimate`` from an estimator, and ``opened`` where ceilings are opened in
+    a share of the draws. The posterior also holds ``model_skill`` (chain, draw, model, skill).
     """
     posterior = draws.posterior
     evaluation = Evaluator.of(spec, design.transform, design.scores.dataset).at(
@@ -62,6 +64,9 @@ def to_tree(spec: ModelSpec, design: Design, draws: Draws) -> xr.DataTree:
         OBSERVED_DATA: _without_loose_coords(design.scores.dataset[["score"]]),
         CONSTANT_DATA: _constants(design),
     }
+    opened = open_curves(spec, design, posterior) if draws.status.is_posterior else None
+    if opened is not None:
+        tree[OPENED] = opened
     if draws.sample_stats is not None:
         tree[SAMPLE_STATS] = draws.sample_stats
     if draws.estimate is not None:

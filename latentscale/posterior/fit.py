@@ -12,10 +12,11 @@ import xarray as xr
 from latentscale.data.covariates import CovariateTransform
 from latentscale.data.scores import Scores
 from latentscale.declare.spec import ModelSpec
-from latentscale.dims import ALIGNMENT, CHAIN, DRAW, POSTERIOR, SAMPLE_STATS
+from latentscale.dims import ALIGNMENT, BENCHMARK, CHAIN, DRAW, OPENED, POSTERIOR, SAMPLE_STATS
 from latentscale.markup import bullets, facts_table, fitted_text
 from latentscale.model.design import Design, design
 from latentscale.model.evaluate import Evaluator
+from latentscale.model.open_ceilings import IS_OPEN
 from latentscale.posterior.chains import fit_of_chains
 from latentscale.posterior.convergence import Convergence
 from latentscale.posterior.identified import convergence_of
@@ -37,8 +38,8 @@ class Fit:
         The rows that it used.
     tree
         DataTree with ArviZ's groups: posterior, sample_stats, log_likelihood, log_prior,
-        observed_data, constant_data; dims chain, draw, model, benchmark, skill, family,
-        lineage, covariate.
+        observed_data, constant_data, and opened where ceilings were opened in a share of the
+        draws; dims chain, draw, model, benchmark, skill, family, lineage, covariate.
     status
         Whether it converged, and advice.
     transform
@@ -75,7 +76,7 @@ class Fit:
 
     @property
     def posterior(self) -> xr.Dataset:
-        """Draws of the parameters, dims (chain, draw, ...).
+        """Draws of the parameters as they were sampled, dims (chain, draw, ...).
 
         Examples
         --------
@@ -89,7 +90,9 @@ class Fit:
         """Draws with chains joined, dims (sample, ...), sample counted from 0.
 
         The coordinates sample, chain and draw say which draw a row is; they stay with it
-        through selection and resampling.
+        through selection and resampling. Where ceilings were opened in a share of the draws
+        (``spec.benchmarks.ceiling_open``), curves are those of forecasts, ``open_ceiling`` is 1 in
+        these draws, and `posterior` has the curves that were sampled.
 
         Examples
         --------
@@ -124,7 +127,10 @@ class Fit:
     # Computed once; properties of their own above, since ``?`` shows a cached property's value.
     @cached_property
     def _samples(self) -> xr.Dataset:
-        return joined_chains(self.posterior)
+        if OPENED not in self.tree:
+            return joined_chains(self.posterior)
+        opened = self.tree[OPENED].to_dataset()
+        return joined_chains(self.posterior.assign(opened.data_vars))
 
     @cached_property
     def _design(self) -> Design:
@@ -229,6 +235,14 @@ class Fit:
         parts += [f"default {', '.join(defaults)}"] if defaults else []
         return f"{'; '.join(parts)} (.spec.priors_table())"
 
+    def _open_ceilings(self) -> str:
+        """Return in how many draws ceilings were opened, and how many curves kept theirs."""
+        opened = self.tree[OPENED][IS_OPEN]
+        by_draw = opened.any(BENCHMARK)
+        curves = opened.any((CHAIN, DRAW)).sum() * by_draw.sum() - opened.sum()
+        kept = f"; {int(curves)} curves did not converge and are as sampled" if curves else ""
+        return f"{int(by_draw.sum())} of {by_draw.size} draws{kept}"
+
     def _facts(self) -> dict[str, str]:
         sizes = self.posterior.sizes
         seconds = ", ".join(f"{k} {v:.0f} s" for k, v in self.provenance.seconds.items())
@@ -238,6 +252,7 @@ class Fit:
             f"{self.scores.n_observed} scores",
             "method": f"{self.provenance.method}, seed {self.provenance.seed}, {seconds}",
             "draws": f"{sizes.get(CHAIN, 0)} chains x {sizes.get(DRAW, 0)} draws",
+            **({"open ceilings": self._open_ceilings()} if OPENED in self.tree else {}),
             "priors": self._priors(),
             "status": self.status.message,
             **({"good for": self.status.good_for} if self.status.good_for else {}),

@@ -143,7 +143,8 @@ def check(spec: ModelSpec, values) -> None:
 @pytest.mark.filterwarnings("ignore:Rows to forecast were read")  # one family in two lineages
 @pytest.mark.parametrize("name", FOR_SIZES)
 def test_a_shipped_spec_has_one_likelihood(name: str, evaluated) -> None:
-    spec = ls.load_spec(name)
+    # Draws with open ceilings are forecast by other curves than the density's.
+    spec = ls.load_spec(name).with_({"benchmarks.ceiling_open": 0.0})
     check(spec, evaluated(spec))
 
 

@@ -35,6 +35,7 @@ from latentscale.inference.method import Method
 from latentscale.inference.run import fit as run_fit
 from latentscale.markup import counted
 from latentscale.posterior.fit import Fit
+from latentscale.posterior.opened import as_sampled
 from latentscale.result import Picture, Result
 from latentscale.validate import is_number
 
@@ -293,7 +294,7 @@ def _confirmed_by_refit(
         warnings.warn(
             f"The refit without the suspects: {again.status.message}", FitWarning, stacklevel=3
         )
-    drawn = draws_of_cells(forecast_rows(again, data, seed=seed).draws, score)
+    drawn = draws_of_cells(forecast_rows(as_sampled(again), data, seed=seed).draws, score)
     ends = quantiles(drawn, prob)
     even = xr.ones_like(drawn) / drawn.sizes[SAMPLE]
     below = (drawn < score) + 0.5 * (drawn == score)

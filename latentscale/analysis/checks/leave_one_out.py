@@ -29,6 +29,7 @@ from latentscale.expect import expect
 from latentscale.model.scaled import CODE, without_bounds
 from latentscale.numerics.psis import MIN_DRAWS, k_limit, pareto_smoothed
 from latentscale.posterior.fit import Fit
+from latentscale.posterior.opened import as_sampled
 from latentscale.posterior.pairing import at_samples, by_sample
 from latentscale.result import Picture, Result, rows_of_prob
 
@@ -192,7 +193,9 @@ def leave_one_out(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0) -> Lea
     low, high = interval_quantiles(prob)
     smoothed = psis(fit)
     score = observed_cells(fit)
-    drawn = draws_of_cells(forecast_rows(fit, fit.scores.dataset, seed=seed).draws, score)
+    # By the curves of the log likelihood, which the weights are of.
+    replicated = forecast_rows(as_sampled(fit), fit.scores.dataset, seed=seed).draws
+    drawn = draws_of_cells(replicated, score)
     weights, elpd, khat = at_samples(smoothed.weights, drawn), smoothed.elpd, smoothed.pareto_k
     ends = weighted_quantiles(drawn, weights, (low, 0.5, high))
     below = (drawn < score) + 0.5 * (drawn == score)

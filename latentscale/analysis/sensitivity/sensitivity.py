@@ -21,7 +21,7 @@ from latentscale.dims import CELL, CHAIN, DRAW, LOG_LIKELIHOOD, LOG_PRIOR, SAMPL
 from latentscale.errors import FitError, SpecError, listed, nearest
 from latentscale.expect import expect, expect_names
 from latentscale.posterior.fit import Fit
-from latentscale.posterior.pairing import at_samples, by_sample, in_chains
+from latentscale.posterior.pairing import at_samples, by_sample, in_chains, joined_chains
 from latentscale.result import FixedTable, Picture
 from latentscale.validate import real_number
 
@@ -275,7 +275,8 @@ def quantities_of(
     SpecError
         If there is neither a parameter nor a frame.
     """
-    parts = [fit.samples[list(variables)]] if len(variables) else []
+    # As they were sampled: weights of priors and likelihood say nothing of opened ceilings.
+    parts = [joined_chains(fit.posterior)[list(variables)]] if len(variables) else []
     if frame is not None:
         mean = predict(fit, frame, seed=seed).mean_draws
         parts.append(mean.rename(FORECAST).to_dataset())
