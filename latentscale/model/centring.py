@@ -116,13 +116,13 @@ def _residuals(
     """
     scale = known["residual_scale"]
     share = _share(design.model_of_cell, len(design.scores.models), MODEL)
-    middle = _times(0.0 * scale if curve is None else curve, unit)
+    middle = _in_units(0.0 * scale if curve is None else curve, unit)
     if of_skills is None:
-        return _moved(known["residual_raw"], middle, _times(scale, unit), share)
+        return _moved(known["residual_raw"], middle, _in_units(scale, unit), share)
     told = _told_of_residuals(known, design, of_skills)
     half_log_count = as_data(np.array(np.log(len(design.scores.models)) / 2), ())
     stretch = told.mean(MODEL) * half_log_count
-    return _moved(known["residual_raw"], middle, _times(scale, unit), share, told, stretch)
+    return _moved(known["residual_raw"], middle, _in_units(scale, unit), share, told, stretch)
 
 
 def _told_of_residuals(known: dict[str, Any], design: Design, of_skills: Pooling) -> Any:
@@ -138,7 +138,7 @@ def _told_of_residuals(known: dict[str, Any], design: Design, of_skills: Pooling
     return told / (told + _NOISE)
 
 
-def _times(value: Named, unit: Named | None) -> Named:
+def _in_units(value: Named, unit: Named | None) -> Named:
     return value if unit is None else value * unit
 
 
