@@ -8,6 +8,7 @@ there are many scores, the standard normal where there are few, and what lies be
 A benchmark that only strong models were measured on says little of its intercept, the predictor of
 a model of skill 0, without its loading: there the predictor at the mean skill of its own models
 moves in the intercept's place, which a shift of all skills leaves as it is.
+Free skills have units of their own, which `latentscale.model.skill_units` holds apart.
 The density is that of the same model: a change of variables with its Jacobian.
 
 Papaspiliopoulos, Roberts and Skold 2007, "A general framework for the parametrization of
@@ -30,6 +31,7 @@ from latentscale.maths import Named, as_data, maths_of
 from latentscale.model.design import Design
 from latentscale.model.equations import latent_skill, linear_predictor
 from latentscale.model.pooling import Pooling
+from latentscale.model.skill_units import pooled_loadings, unit_coordinates, unit_of_skills
 from latentscale.model.terms.base import terms_of
 from latentscale.model.terms.intercept import INTERCEPT, Intercept
 from latentscale.model.terms.residual import Residual
@@ -38,6 +40,15 @@ from latentscale.model.undisclosed import rows_in_graph
 _HALF = 2.0
 """Scores with which a coordinate is half centred. A score says about as much of a loading or of
 a skill as half its prior does on the tables of closed models."""
+_NOISE = 0.05
+"""Variance of a score's linear predictor, of the noise alone: 1 / (0.2 x 100) for a score of 0.3 or
+0.7 and a Beta of precision 100, which is typical of the tables of closed models."""
+_ADDED = 0.5
+"""Standard deviation of what a skill adds to linear predictors: of a table's second and third."""
+
+CENTRING = {"centring": "2"}
+"""What a folder of draws records beside libraries' versions; the number changes with what is moved,
+so that chains are never resumed in other coordinates than they began in."""
 
 
 def can_be_moved(spec: ModelSpec) -> bool:
@@ -62,19 +73,17 @@ def centred_coordinates(spec: ModelSpec, design: Design, model: pm.Model) -> tup
     poolings = [pooling for term in terms_of(spec) for pooling in term.poolings()]
     family = as_data(design.family_of_model, (MODEL,))
     rows = replace(rows_in_graph(spec, design, known), family=family)
-    coordinates = [
-        _pooled(pooling, known, design, by_benchmark, spec)
-        for pooling in poolings
-        if pooling.name != INTERCEPT
-    ]
+    unit, of_skills = unit_of_skills(spec, model), pooled_loadings(spec)
+    coordinates = list(unit_coordinates(spec, design, model))
+    for pooling in poolings:
+        if pooling.name != INTERCEPT:
+            pooled = _pooled(pooling, known, design, by_benchmark, spec)
+            if unit is not None and pooling == of_skills:
+                pooled = _loadings(pooling, known, design, by_benchmark, unit)
+            coordinates.append(pooled)
     if any(isinstance(term, Residual) for term in terms_of(spec)):
         curve = latent_skill(spec, known, rows, lambda term: not isinstance(term, Residual))
-        scale, by_model = (
-            known["residual_scale"],
-            _share(design.model_of_cell, len(design.scores.models), MODEL),
-        )
-        middle = 0.0 * scale if curve is None else curve
-        coordinates.append(_moved(known["residual_raw"], middle, scale, by_model))
+        coordinates.append(_residuals(known, design, curve, unit, of_skills))
     skill = latent_skill(spec, known, rows)
     # Last: intercepts move with loadings and skills, which are moved themselves.
     coordinates += [
@@ -89,6 +98,48 @@ def _share(of_cell: np.ndarray, count: int, dim: str) -> Named:
     """Return how far each model or benchmark is centred, between 0 and 1, by its scores."""
     scores = np.bincount(of_cell, minlength=count)
     return as_data(scores / (scores + _HALF), (dim,))
+
+
+def _residuals(
+    known: dict[str, Any],
+    design: Design,
+    curve: Named | None,
+    unit: Named | None,
+    of_skills: Pooling | None,
+) -> Coordinate:
+    """Return the coordinate of residuals: models' skills, around their curve, in units of loadings.
+
+    Scores hardly know the mean of a free skill over all models, as intercepts can take it: it is
+    about as uncertain as the skill of one model. So where residuals are centred their mean is
+    stretched by the square root of the number of models, which a sum of so many as uncertain and
+    independent ones would need.
+    """
+    scale = known["residual_scale"]
+    share = _share(design.model_of_cell, len(design.scores.models), MODEL)
+    middle = _in_units(0.0 * scale if curve is None else curve, unit)
+    if of_skills is None:
+        return _moved(known["residual_raw"], middle, _in_units(scale, unit), share)
+    told = _told_of_residuals(known, design, of_skills)
+    half_log_count = as_data(np.array(np.log(len(design.scores.models)) / 2), ())
+    stretch = told.mean(MODEL) * half_log_count
+    return _moved(known["residual_raw"], middle, _in_units(scale, unit), share, told, stretch)
+
+
+def _told_of_residuals(known: dict[str, Any], design: Design, of_skills: Pooling) -> Any:
+    """Return the share of residuals' variance that scores tell, dims (model, skill).
+
+    n scores with loadings of mean square l^2 and noise of variance v on the link scale tell
+    n l^2 s^2 / (n l^2 s^2 + v) of a residual with scale s. Where s is near 0 they tell nothing:
+    centred there, the residuals of all models would form a funnel.
+    """
+    scores = np.bincount(design.model_of_cell, minlength=len(design.scores.models))
+    mean, spread = (known[f"{of_skills.name}_{what}"] for what in ("mean", "spread"))
+    told = as_data(scores, (MODEL,)) * known["residual_scale"] ** 2 * (mean**2 + spread**2)
+    return told / (told + _NOISE)
+
+
+def _in_units(value: Named, unit: Named | None) -> Named:
+    return value if unit is None else value * unit
 
 
 def _at_mean_skill(skill: Named, known: dict[str, Any], design: Design) -> Named:
@@ -121,18 +172,48 @@ def _pooled(
     return _moved(known[f"{pooling.name}_raw"], middle, known[f"{pooling.name}_spread"], share)
 
 
-def _moved(raw: Any, middle: Named, spread: Named, share: Named) -> Coordinate:
-    """Return z = (p - w middle) / spread^w for the standard normals z, with p in their place.
+def _loadings(
+    pooling: Pooling, known: dict[str, Any], design: Design, share: Named, unit: Named
+) -> Coordinate:
+    """Return the coordinate of free skills' loadings, in units of their population.
 
-    For w = 1 that is middle + spread z = p, the effect itself; for w = 0 it is z = p.
+    Where a skill adds b to predictors and noise has variance v, n scores tell n b^2 s^2 /
+    (n b^2 s^2 + v) of the variance of loadings with spread s in these units: nothing where all
+    benchmarks have about the same loading.
+    """
+    spread: Any = known[f"{pooling.name}_spread"] / unit
+    scores = np.bincount(design.benchmark_of_cell, minlength=len(design.scores.benchmarks))
+    told = as_data(scores, (BENCHMARK,)) * (_ADDED * spread) ** 2
+    middle = pooling.middle(known, design) / unit
+    power = told / (told + _NOISE)
+    return _moved(known[f"{pooling.name}_raw"], middle, spread, share, power)
+
+
+def _moved(
+    raw: Any,
+    middle: Named,
+    spread: Named,
+    share: Named,
+    power: Named | None = None,
+    stretch: Named | None = None,
+) -> Coordinate:
+    """Return z = (p - w middle) / spread^v for the standard normals z, with p in their place.
+
+    For w = v = 1 that is middle + spread z = p, the effect itself; for w = v = 0 it is z = p. With
+    a stretch k, on the log scale, p is what is moved plus (e^k - 1) times its mean over models.
     """
     import pytensor.tensor as pt
 
     point = raw.type(name=f"{raw.name}_point")
     maths = maths_of(raw)
-    narrowed: Any = share * maths.log(spread)
-    value = (point - share * middle) * maths.exp(-narrowed)
+    narrowed: Any = (share if power is None else power) * maths.log(spread)
     volume = -pt.as_tensor(narrowed, allow_xtensor_conversion=True).sum()
+    effect: Any = point
+    if stretch is not None:
+        effect = point + (maths.exp(stretch) - 1) * point.mean(MODEL)
+        each: Any = stretch
+        volume = volume + pt.as_tensor(each, allow_xtensor_conversion=True).sum()
+    value = (effect - share * middle) * maths.exp(-narrowed)
     return Coordinate(str(raw.name), point, value.transpose(*raw.dims), volume)
 
 

@@ -51,6 +51,9 @@ _HALVINGS = 20
 """Of one step, to a millionth: shorter ones change nothing."""
 _SLACK = 1e-9
 """By how much rounding may lower a density of some hundreds."""
+_MOST_CELLS = 1000
+"""Of a benchmark, to which its curve is fitted: more would tell an intercept, a slope and a
+precision to better than three percent, and cost time in proportion."""
 _BLOCK = 2**21
 """Numbers in a block of draws by models and benchmarks, 16 MB: some ten such arrays are held."""
 
@@ -237,7 +240,9 @@ def _curves(opened: _Opened, here: Evaluation, design: Design) -> Iterator[tuple
     wide = {MODEL, FAMILY, LINEAGE, SKILL}
     for name in opened.free:
         column = list(design.scores.benchmarks).index(name)
-        cells = np.nonzero(design.benchmark_of_cell == column)[0]
+        cells = representative(
+            np.nonzero(design.benchmark_of_cell == column)[0], design.score_of_cell
+        )
         models = xr.DataArray(design.model_of_cell[cells], dims=(CELL,))
         at = {MODEL: models, BENCHMARK: xr.full_like(models, column)}
         values = {
@@ -259,6 +264,23 @@ def _curves(opened: _Opened, here: Evaluation, design: Design) -> Iterator[tuple
                 powers=opened.powers,
             ),
         )
+
+
+def representative(cells: npt.NDArray[np.int64], scores: Floats) -> npt.NDArray[np.int64]:
+    """Return at most `_MOST_CELLS` of some cells, evenly spaced in the order of their scores.
+
+    Parameters
+    ----------
+    cells
+        Places of a benchmark's cells, sorted.
+    scores
+        Scores of all cells, shape (cell,).
+    """
+    if len(cells) <= _MOST_CELLS:
+        return cells
+    order = np.argsort(scores[cells], kind="stable")
+    places = np.linspace(0, len(cells) - 1, _MOST_CELLS).round().astype(np.int64)
+    return np.sort(cells[order[places]])
 
 
 def _maximum(curve: _Curve) -> tuple[Floats, npt.NDArray[np.bool_]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import json
 from pathlib import Path
 
@@ -87,7 +88,10 @@ def test_centred_coordinates_are_refused_where_no_benchmarks_are_pooled(
 
 
 def test_pooled_benchmarks_move_centred_and_a_stored_run_goes_on_so(
-    quick_spec: ModelSpec, small_scores: Scores, tmp_path: Path
+    quick_spec: ModelSpec,
+    small_scores: Scores,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     spec = quick_spec.with_({"name": "pooled", "benchmarks.pooled": True})
     method = ls.NUTS(draws=10, tune=30, chains=2, cores=1, store=tmp_path / "run")
@@ -95,6 +99,11 @@ def test_pooled_benchmarks_move_centred_and_a_stored_run_goes_on_so(
     assert first.provenance.settings["coordinates"] == "centred"
     on = ls.resume(tmp_path / "run", draws=15, progress=False).posterior
     assert on.isel(draw=slice(10)).equals(first.posterior) and on.sizes["draw"] == 15
+    later = importlib.import_module("latentscale.inference.nuts.resume")
+    monkeypatch.setattr(later, "CENTRING", {"centring": "of a later version"})
+    with pytest.raises(FitError, match=r"cannot be resumed.*centred coordinates"):
+        ls.resume(tmp_path / "run", draws=20, progress=False)
+    assert ls.load(tmp_path / "run").posterior.sizes["draw"] == 15
 
 
 def test_what_a_run_chose_is_in_the_provenance(quick_spec: ModelSpec, small_scores: Scores) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,22 @@ import pytest
 
 import latentscale as ls
 from latentscale.data.scores import Scores
+from latentscale.dims import MODEL
 from latentscale.engine.graphs import flat_graph, moved_by
+from latentscale.maths import as_data
 from latentscale.model.build import build_design
 from latentscale.model.centring import can_be_moved, centred_coordinates
 from latentscale.model.design import design
+from latentscale.model.equations import latent_skill, linear_predictor
+from latentscale.model.terms.base import Term, terms_of
+from latentscale.model.undisclosed import rows_in_graph
 
 NAMES = ["intercept_raw", "signed_loading_raw", "precision_raw", "residual_raw"]
+UNITS = [
+    *("slope", "trend_scale", "residual_scale", "family_skill_raw", "lineage_skill_raw"),
+    *("signed_loading_mean", "signed_loading_spread", "signed_loading_group_spread"),
+]
+SPREAD = "signed_loading_spread"
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +42,16 @@ def small(small_scores: Scores) -> Scores:
     return Scores.from_frame(frame, benchmarks=info)
 
 
+def of_skills(term: Term) -> bool:
+    """Return whether a term adds intercepts or what skills say."""
+    return term.kind in ("intercept", "loading")
+
+
 @pytest.fixture(scope="module")
 def moved(small: Scores) -> dict[str, Any]:
     """Each variable's value and log Jacobian as functions of what is moved, and a place."""
     import pytensor
+    from pytensor.graph import clone_replace
 
     spec = ls.load_spec("capabilities").with_({"name": "small", "skills.count": 2})
     table = design(spec, small)
@@ -45,7 +62,21 @@ def moved(small: Scores) -> dict[str, Any]:
     others = [v for v in model.value_vars if v not in values]
     start = model.initial_point(random_seed=0)
     inputs = [*points, *others]
-    outputs = [flat_graph(list(values.values())), volume]
+    named: Any = dict(model.named_vars) | {
+        n: v for t in terms_of(spec) for n, v in t.fixed(table).items()
+    }
+    rows = replace(
+        rows_in_graph(spec, table, named), family=as_data(table.family_of_model, (MODEL,))
+    )
+    skill: Any = latent_skill(spec, named, rows)
+    predictor: Any = linear_predictor(spec, named, rows, skill, of_skills)
+    own = [
+        model["loading"].transpose("benchmark", "skill"),
+        skill.transpose("model", "skill"),
+        predictor,
+    ]
+    seen = clone_replace(model.replace_rvs_by_values(own), values, rebuild_strict=False)
+    outputs = [flat_graph(list(values.values())), volume, *(flat_graph([v]) for v in seen)]
     function = pytensor.function(inputs, outputs, mode="FAST_COMPILE", on_unused_input="ignore")
     rng = np.random.default_rng(1)
     shapes = [
@@ -55,11 +86,16 @@ def moved(small: Scores) -> dict[str, Any]:
     place += [
         start[str(v.name)] + 0.3 * rng.standard_normal(np.shape(start[str(v.name)])) for v in others
     ]
-    return {"names": [c.variable for c in coordinates], "function": function, "place": place}
+    return {
+        "names": [c.variable for c in coordinates],
+        "others": [str(v.name) for v in others],
+        "function": function,
+        "place": place,
+    }
 
 
 def test_skills_and_pooled_parameters_are_moved(moved: dict[str, Any]) -> None:
-    assert sorted(moved["names"]) == sorted(NAMES)
+    assert sorted(moved["names"]) == sorted(NAMES + UNITS)
 
 
 def test_the_jacobian_is_that_of_the_change_of_variables(moved: dict[str, Any]) -> None:
@@ -91,6 +127,35 @@ def test_intercepts_move_with_what_skills_add_at_the_mean_of_their_models(
 
     assert (intercepts(name) != intercepts("none")).all()
     np.testing.assert_array_equal(intercepts("precision_raw"), intercepts("none"))
+
+
+def test_a_skills_unit_can_change_by_itself(moved: dict[str, Any]) -> None:
+    function, place = moved["function"], moved["place"]
+    spread = moved["names"].index(SPREAD)
+    changed = list(place)
+    changed[spread] = place[spread] + np.log([2.0, 1.0])
+    loading, skill, predictor = (np.asarray(v) for v in function(*place)[2:])
+    other_loading, other_skill, same_predictor = (np.asarray(v) for v in function(*changed)[2:])
+    factor = np.array([2.0, 1.0])
+    np.testing.assert_allclose(other_loading.reshape(-1, 2), factor * loading.reshape(-1, 2))
+    np.testing.assert_allclose(other_skill.reshape(-1, 2), skill.reshape(-1, 2) / factor)
+    np.testing.assert_allclose(same_predictor, predictor, rtol=1e-9)
+
+
+def test_the_mean_of_all_models_moves_further_than_single_models(moved: dict[str, Any]) -> None:
+    function, place, names = moved["function"], moved["place"], moved["names"]
+    residuals = names.index("residual_raw")
+
+    def skills(shift: np.ndarray) -> np.ndarray:
+        there = [p + shift if i == residuals else p for i, p in enumerate(place)]
+        return np.asarray(function(*there)[3]).reshape(-1, 2)
+
+    here, shape = skills(np.zeros(())), place[residuals].shape
+    of_all = np.abs(skills(np.ones(shape)) - here).mean(axis=0)
+    alone = np.zeros(shape)
+    alone[0], alone[1] = 1, -1  # the mean stays
+    of_two = np.abs(skills(alone) - here)[:2].mean(axis=0)
+    assert (of_all > 1.2 * of_two).all() and (of_all < np.sqrt(shape[0]) * 1.2 * of_two).all()
 
 
 def test_what_many_scores_pin_down_moves_by_itself_and_the_rest_by_its_prior() -> None:

@@ -18,7 +18,7 @@ from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.errors import SpecError
 from latentscale.inference.method import Method
 from latentscale.model.design import Design, design
-from latentscale.model.open_ceilings import open_curves, opened_draws
+from latentscale.model.open_ceilings import open_curves, opened_draws, representative
 from latentscale.posterior.convert import to_tree
 from latentscale.posterior.draws import Draws
 from latentscale.posterior.fit import Fit
@@ -103,6 +103,21 @@ def test_a_planted_curve_with_ceiling_1_is_recovered(prior_fit, known) -> None:
     assert (drawn["ceiling"] == 1).all()
     # The log of a precision of 100 scores has a standard error of some 0.15.
     assert np.abs(np.log(drawn["precision"] / PHI)).max() < 0.75
+
+
+def test_of_many_scores_a_curve_is_fitted_to_some_that_have_their_distribution(
+    seed_shift: int,
+) -> None:
+    scores = np.random.default_rng(4 + seed_shift).beta(2, 5, 30_000)
+    cells = np.arange(5, 25_005)
+    some = representative(cells, scores)
+    assert len(np.unique(some)) == 1000 and np.isin(some, cells).all() and (np.diff(some) > 0).all()
+    assert scores[some].max() == scores[cells].max() and scores[some].min() == scores[cells].min()
+    shares = np.linspace(0.05, 0.95, 19)
+    wanted, had = (np.quantile(scores[these], shares) for these in (cells, some))
+    np.testing.assert_allclose(had, wanted, atol=3e-3)
+    few = cells[:1000]
+    assert representative(few, scores) is few
 
 
 def test_open_curves_rise_and_other_draws_stay_as_they_were(

@@ -26,6 +26,7 @@ from latentscale.inference.tools.posterior_density import kept_names
 from latentscale.inference.tools.versions import library_versions
 from latentscale.model.batches import VariableSlices
 from latentscale.model.centring import (
+    CENTRING,
     can_be_levelled,
     can_be_moved,
     centred_coordinates,
@@ -113,7 +114,8 @@ def run_on_nutpie(
         kept = kept_of(trace, method.draws, method.chains)
     else:
         path = Path(method.store)
-        made = Provenance("NUTS", method.settings | chosen, seed, seconds, library_versions())
+        versions = library_versions() | (CENTRING if kind == "centred" else {})
+        made = Provenance("NUTS", method.settings | chosen, seed, seconds, versions)
         start_folder(
             path,
             spec,

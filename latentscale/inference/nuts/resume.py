@@ -19,7 +19,7 @@ from latentscale.inference.nuts.start import ModeStart, usual_start
 from latentscale.inference.nuts.whitening import WhitenedModel, Whitening
 from latentscale.inference.progress import COMPILING, Waiting
 from latentscale.model.build import build_design
-from latentscale.model.centring import centred_coordinates
+from latentscale.model.centring import CENTRING, centred_coordinates
 from latentscale.model.double import double_precision
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.folder import unverified_header
@@ -136,6 +136,12 @@ def _compiled(
     with Waiting(f"NUTS: {COMPILING}", enabled=progress):
         if header.chart is None:
             centred = method.coordinates == "centred"
+            if centred and not CENTRING.items() <= header.provenance.versions.items():
+                raise FitError(
+                    f"{stored.path} cannot be resumed: its chains moved in centred coordinates of "
+                    "an earlier version. latentscale.load opens its draws; begin another folder "
+                    "for more."
+                )
             moved = centred_coordinates(header.spec, prepared, model) if centred else ()
             compiled = nutpie_chains.compiled(model, header.variables, method.backend, moved)
         else:

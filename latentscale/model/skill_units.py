@@ -1,0 +1,128 @@
+"""Units of free skills: what a sampler moves in place of everything that has a skill's unit.
+
+Loadings times c and skills divided by c give the same scores. Only priors hold the unit of a free
+skill: those of families' levels, slopes and scales on one side, of loadings on the other. So the
+unit is known to some ten percent, and each of its changes takes all loadings, families and models
+along: the direction in which chains are slowest. Here the root mean square u_k of the population
+of a skill's loadings, with mean m_k and spread s_k over benchmarks, stands for the unit. In place
+of s_k, of m_k, of an effect x_k on the skill and of a scale r_k of such effects a sampler moves
+u_k, m_k / s_k, u_k x_k and u_k r_k. Scores do not depend on u_k where the others are held: it
+moves by priors alone.
+The density is that of the same model: a change of variables with its Jacobian.
+
+Liu and Sabatti 2000, "Generalised Gibbs sampler and multigrid Monte Carlo for Bayesian
+computation", move along such groups of scale changes in steps of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import pymc as pm
+
+from latentscale.declare.prior import REAL
+from latentscale.declare.spec import ModelSpec
+from latentscale.engine.coordinate import Coordinate
+from latentscale.maths import Named, maths_of
+from latentscale.model.design import Design
+from latentscale.model.pooling import Pooling
+from latentscale.model.terms.base import terms_of
+from latentscale.model.terms.loading import Loadings
+
+
+def pooled_loadings(spec: ModelSpec) -> Pooling | None:
+    """Return how free skills' loadings are pooled; None where skills have units of their own."""
+    poolings = [p for term in terms_of(spec) if isinstance(term, Loadings) for p in term.poolings()]
+    return next((p for p in poolings if p.support == REAL), None)
+
+
+def unit_of_skills(spec: ModelSpec, model: pm.Model) -> Named | None:
+    """Return u_k, dims (skill,): the root mean square of its loadings' population.
+
+    None as for `pooled_loadings`.
+    """
+    pooling = pooled_loadings(spec)
+    if pooling is None:
+        return None
+    mean, spread = (model[f"{pooling.name}_{what}"] for what in ("mean", "spread"))
+    unit: Named = maths_of(spread).sqrt(mean**2 + spread**2)
+    return unit
+
+
+def unit_coordinates(spec: ModelSpec, design: Design, model: pm.Model) -> tuple[Coordinate, ...]:
+    """Return what is moved in place of variables that have a skill's unit.
+
+    Parameters
+    ----------
+    spec, design
+        A spec and its table.
+    model
+        What `build_design` made of them.
+    """
+    pooling, unit = pooled_loadings(spec), unit_of_skills(spec, model)
+    if pooling is None or unit is None:
+        return ()
+    names = {str(v.name) for v in model.free_RVs if _movable(model.rvs_to_transforms[v])}
+    population = [f"{pooling.name}_{what}" for what in ("spread", "mean")]
+    if not names.issuperset(population):
+        return ()
+    of_groups = f"{pooling.name}_group_spread"
+    return (
+        *_population(model, *population),
+        *(_times(model, of_groups, unit, 1.0) for _ in range(of_groups in names)),
+        *(_times(model, name, unit, -1.0) for name in _of_skills(spec, design) if name in names),
+    )
+
+
+def _population(model: pm.Model, spread: str, mean: str) -> tuple[Coordinate, Coordinate]:
+    """Return coordinates log u and t of a population's mean t s and spread s.
+
+    s^2 = u^2 / (1 + t^2). The Jacobian of (log s, t s) with regard to (log u, t) is s.
+    """
+    import pytensor.tensor as pt
+
+    of_spread, of_mean = (model[name].type(name=f"{name}_in_units") for name in (spread, mean))
+    maths = maths_of(of_spread)
+    narrower: Any = 0.5 * maths.log(1 + of_mean**2)
+    own: Any = model[spread]
+    log_spread: Any = maths.log(own)
+    volume = pt.as_tensor(log_spread, allow_xtensor_conversion=True).sum()
+    return (
+        Coordinate(spread, of_spread, of_spread - narrower, cast("Named", pt.zeros(()))),
+        Coordinate(mean, of_mean, of_mean * own, volume),
+    )
+
+
+def _of_skills(spec: ModelSpec, design: Design) -> Iterator[str]:
+    """Yield variables with the unit of their skill: scales of effects, and effects without one."""
+    for term in terms_of(spec):
+        yield from term.skill_scales
+        for effect in term.normal_effects(spec, design) or ():
+            own = effect.variable in term.skill_vectors and effect.scale is None
+            if own and effect.pooling is None:
+                yield from (effect.variable, f"{effect.variable}_raw")
+                if effect.nesting is not None:
+                    yield from (effect.nesting.variable, f"{effect.nesting.variable}_raw")
+
+
+def _movable(transform: Any) -> bool:
+    """Return whether a variable can be any number, or any positive one and moves by its log."""
+    return transform is None or type(transform).__name__ == "LogTransform"
+
+
+def _times(model: pm.Model, name: str, unit: Named, power: float) -> Coordinate:
+    """Return x = p unit^power, with p in the place of x; on the log scale where x is positive."""
+    import pytensor.tensor as pt
+
+    variable: Any = model[name]
+    point = variable.type(name=f"{name}_in_units")
+    shift: Any = power * maths_of(unit).log(unit)
+    if model.rvs_to_transforms[variable] is not None:
+        return Coordinate(
+            name, point, (point + shift).transpose(*variable.dims), cast("Named", pt.zeros(()))
+        )
+    every: Any = shift + 0.0 * point
+    volume = pt.as_tensor(every.transpose(*variable.dims), allow_xtensor_conversion=True).sum()
+    value = (point * maths_of(unit).exp(shift)).transpose(*variable.dims)
+    return Coordinate(name, point, value, volume)
