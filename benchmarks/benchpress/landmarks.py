@@ -82,7 +82,8 @@ def forecasts(
 def report(table: pd.DataFrame, missing: list[str], options: argparse.Namespace) -> str:
     """Return LANDMARKS.md, which says what release dates are missing."""
     rows, lines = [], []
-    for given, part in ((0, table[table["repeat"] == 0]), (GIVEN, table[table["repeat"] > 0])):
+    nothing = table[table["repeat"] == 0].drop(columns="completed")
+    for given, part in ((0, nothing), (GIVEN, table[table["repeat"] > 0])):
         by_model = {str(name): row(cells) for name, cells in part.groupby("model", sort=False)}
         figures = row(part) | {
             "median over targets": f"{_middle(by_model, 'MedAE'):.2f}",
@@ -92,7 +93,7 @@ def report(table: pd.DataFrame, missing: list[str], options: argparse.Namespace)
             figures["completion, over targets"] = f"{_middle(by_model, 'completion MedAE'):.2f}"
             fitted_models = part.groupby("model")["fitted"].first()
             rows = [
-                {"model": name, "fitted models": str(fitted_models[name]), **cells}
+                {"model": name, "fitted models": str(fitted_models[name]), **_of_one(cells)}
                 for name, cells in by_model.items()
             ]
         lines.append({"given": str(given), **figures})
@@ -127,6 +128,13 @@ def _unfinished(missing: list[str]) -> list[str]:
         f"**Not finished**: targets of {len(missing)} release dates have not been run, "
         f"{', '.join(missing)}. Which ones were run did not depend on what they gave."
     ]
+
+
+def _of_one(figures: dict[str, str]) -> dict[str, str]:
+    """Return a model's figures without what is between models."""
+    shown = {**figures, "cover 90%": figures["cover 90%"].split(" ")[0]}
+    shown.pop("less completion (90%)")
+    return shown
 
 
 def _middle(by_model: dict[str, dict[str, str]], figure: str) -> float:
