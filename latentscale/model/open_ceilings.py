@@ -62,7 +62,8 @@ def open_curves(spec: ModelSpec, design: Design, posterior: xr.Dataset) -> xr.Da
     """Return the variables of draws of which a share has open ceilings.
 
     mu = c + (1 - c) h(a + b eta), with a, b > 0, the precision, and what the link has of positive
-    parameters by benchmark at the posterior mode given the draw's predictors eta.
+    parameters by benchmark at the posterior mode given the draw's predictors eta. Of a benchmark
+    with more than `_MOST_CELLS` scores, so many with their distribution are used.
 
     Parameters
     ----------
