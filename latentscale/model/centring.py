@@ -8,7 +8,7 @@ there are many scores, the standard normal where there are few, and what lies be
 A benchmark that only strong models were measured on says little of its intercept, the predictor of
 a model of skill 0, without its loading: there the predictor at the mean skill of its own models
 moves in the intercept's place, which a shift of all skills leaves as it is.
-Free skills have units of their own, which `latentscale.model.skill_units` holds apart.
+The units of free skills, which only priors identify, move by `latentscale.model.skill_units`.
 The density is that of the same model: a change of variables with its Jacobian.
 
 Papaspiliopoulos, Roberts and Skold 2007, "A general framework for the parametrization of
@@ -40,11 +40,11 @@ from latentscale.model.undisclosed import rows_in_graph
 _HALF = 2.0
 """Scores with which a coordinate is half centred. A score says about as much of a loading or of
 a skill as half its prior does on the tables of closed models."""
-_NOISE = 0.05
+_NOISE_VARIANCE = 0.05
 """Variance of a score's linear predictor, of the noise alone: 1 / (0.2 x 100) for a score of 0.3 or
 0.7 and a Beta of precision 100, which is typical of the tables of closed models."""
-_ADDED = 0.5
-"""Standard deviation of what a skill adds to linear predictors: of a table's second and third."""
+_CONTRIBUTION_SD = 0.5
+"""Standard deviation of a skill's contribution to predictors: of a table's second and third."""
 
 CENTRING = {"centring": "2"}
 """What a folder of draws records beside libraries' versions; the number changes with what is moved,
@@ -109,8 +109,8 @@ def _residuals(
 ) -> Coordinate:
     """Return the coordinate of residuals: models' skills, around their curve, in units of loadings.
 
-    Scores hardly know the mean of a free skill over all models, as intercepts can take it: it is
-    about as uncertain as the skill of one model. So where residuals are centred their mean is
+    The mean of a free skill over all models is weakly identified, as intercepts can absorb it: it
+    is about as uncertain as the skill of one model. So where residuals are centred their mean is
     stretched by the square root of the number of models, which a sum of so many as uncertain and
     independent ones would need.
     """
@@ -119,23 +119,25 @@ def _residuals(
     middle = _in_units(0.0 * scale if curve is None else curve, unit)
     if of_skills is None:
         return _moved(known["residual_raw"], middle, _in_units(scale, unit), share)
-    told = _told_of_residuals(known, design, of_skills)
+    reliability = _reliability_of_residuals(known, design, of_skills)
     half_log_count = as_data(np.array(np.log(len(design.scores.models)) / 2), ())
-    stretch = told.mean(MODEL) * half_log_count
-    return _moved(known["residual_raw"], middle, _in_units(scale, unit), share, told, stretch)
+    stretch = reliability.mean(MODEL) * half_log_count
+    spread = _in_units(scale, unit)
+    return _moved(known["residual_raw"], middle, spread, share, reliability, stretch)
 
 
-def _told_of_residuals(known: dict[str, Any], design: Design, of_skills: Pooling) -> Any:
-    """Return the share of residuals' variance that scores tell, dims (model, skill).
+def _reliability_of_residuals(known: dict[str, Any], design: Design, of_skills: Pooling) -> Any:
+    """Return the reliability of residuals given their scores, dims (model, skill).
 
-    n scores with loadings of mean square l^2 and noise of variance v on the link scale tell
-    n l^2 s^2 / (n l^2 s^2 + v) of a residual with scale s. Where s is near 0 they tell nothing:
-    centred there, the residuals of all models would form a funnel.
+    For n scores with loadings of mean square l^2 and noise of variance v on the link scale, and
+    residuals of standard deviation s: n l^2 s^2 / (n l^2 s^2 + v). Where s is near 0 the scores are
+    uninformative: centred there, the residuals of all models would form a funnel.
     """
     scores = np.bincount(design.model_of_cell, minlength=len(design.scores.models))
     mean, spread = (known[f"{of_skills.name}_{what}"] for what in ("mean", "spread"))
-    told = as_data(scores, (MODEL,)) * known["residual_scale"] ** 2 * (mean**2 + spread**2)
-    return told / (told + _NOISE)
+    loading_square = mean**2 + spread**2
+    signal = as_data(scores, (MODEL,)) * known["residual_scale"] ** 2 * loading_square
+    return signal / (signal + _NOISE_VARIANCE)
 
 
 def _in_units(value: Named, unit: Named | None) -> Named:
@@ -177,16 +179,16 @@ def _loadings(
 ) -> Coordinate:
     """Return the coordinate of free skills' loadings, in units of their population.
 
-    Where a skill adds b to predictors and noise has variance v, n scores tell n b^2 s^2 /
-    (n b^2 s^2 + v) of the variance of loadings with spread s in these units: nothing where all
-    benchmarks have about the same loading.
+    Their reliability is n b^2 s^2 / (n b^2 s^2 + v) for n scores, a skill that contributes a
+    standard deviation of b to predictors, noise of variance v and loadings of standard deviation s
+    in these units: near 0 where all benchmarks have about the same loading.
     """
     spread: Any = known[f"{pooling.name}_spread"] / unit
     scores = np.bincount(design.benchmark_of_cell, minlength=len(design.scores.benchmarks))
-    told = as_data(scores, (BENCHMARK,)) * (_ADDED * spread) ** 2
+    signal = as_data(scores, (BENCHMARK,)) * (_CONTRIBUTION_SD * spread) ** 2
     middle = pooling.middle(known, design) / unit
-    power = told / (told + _NOISE)
-    return _moved(known[f"{pooling.name}_raw"], middle, spread, share, power)
+    reliability = signal / (signal + _NOISE_VARIANCE)
+    return _moved(known[f"{pooling.name}_raw"], middle, spread, share, reliability)
 
 
 def _moved(

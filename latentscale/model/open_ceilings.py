@@ -52,7 +52,7 @@ _HALVINGS = 20
 _SLACK = 1e-9
 """By how much rounding may lower a density of some hundreds."""
 _MOST_CELLS = 1000
-"""Of a benchmark, to which its curve is fitted: more would tell an intercept, a slope and a
+"""Of a benchmark, to which its curve is fitted: more would estimate an intercept, a slope and a
 precision to better than three percent, and cost time in proportion."""
 _BLOCK = 2**21
 """Numbers in a block of draws by models and benchmarks, 16 MB: some ten such arrays are held."""
