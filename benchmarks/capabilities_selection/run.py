@@ -49,6 +49,7 @@ SECOND = "no family x benchmark"
 _SECOND = {"benchmarks.family_effect": False, "family.lineage": True}
 """Of the candidate that the second round goes on from."""
 
+RARE = f"{SECOND}, rare outliers"
 # Each candidate is the first spec with fields replaced; those of the second round, named with a
 # comma, are the spec without effects of families on single benchmarks with fields replaced.
 CANDIDATES: dict[str, dict[str, Any]] = {
@@ -57,6 +58,9 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     f"{SECOND}, no lineages": _SECOND | {"family.lineage": False},
     f"{SECOND}, noise by model": _SECOND | {"terms": [*TERMS, {"kind": "model-precision"}]},
     f"{SECOND}, no model x group": _SECOND | {"terms": TERMS[1:]},
+    RARE: _SECOND | {"priors": {"outlier_share": ls.Prior("Beta", alpha=2, beta=98)}},
+    f"{SECOND}, heavy tails": _SECOND
+    | {"benchmarks.likelihood": {"kind": "heavy-tailed-beta"}},
     "two skills": {"skills.count": 2},
     "four skills": {"skills.count": 4},
     "noise by model": {"terms": [*TERMS, {"kind": "model-precision"}]},

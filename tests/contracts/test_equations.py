@@ -50,6 +50,7 @@ VARIANTS: dict[str, dict] = {
         },
     },
     "contaminated Beta": {"benchmarks": {"likelihood": {"kind": "contaminated-beta"}}},
+    "heavy-tailed Beta": {"benchmarks": {"likelihood": {"kind": "heavy-tailed-beta"}}},
     "pooled benchmarks": {"benchmarks": {"pooled": True, "ceiling": "estimated"}},
     "student-t, one tail": {
         "benchmarks": {"likelihood": {"kind": "student-t"}, "precision_covariates": ["log_flops"]},
@@ -118,6 +119,11 @@ def by_scipy(spec: ModelSpec, values, score: np.ndarray) -> np.ndarray:
         )
         usual, wide = (stats.beta(mean * p, (1 - mean) * p).pdf(score) for p in (phi, ratio * phi))
         return np.log((1 - share) * usual + share * wide)
+    if kind == "heavy-tailed-beta":
+        weight = values.natural["tail_weight"].values[:, None]
+        shares = (1 - weight, weight * (1 - weight), weight**2)
+        parts = (stats.beta(mean * p, (1 - mean) * p).pdf(score) for p in (phi, phi / 9, phi / 81))
+        return np.log(sum(share * part for share, part in zip(shares, parts, strict=True)))
     tail = values.natural["tail"].values
     tail = tail[:, None] if tail.ndim == 1 else tail[:, values.design.benchmark_of_cell]
     return stats.t.logpdf(z, tail) + scale

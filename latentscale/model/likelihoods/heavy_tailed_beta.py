@@ -1,0 +1,105 @@
+"""A Beta likelihood with heavy tails: a scale mixture whose widths are powers of three."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+import xarray as xr
+
+from latentscale.declare.kinds import LIKELIHOODS
+from latentscale.declare.likelihood import Likelihood, Noise, NormalNoise, aligned
+from latentscale.declare.prior import Parameter, Prior, PriorSlot
+from latentscale.dims import BENCHMARK
+from latentscale.maths import Named, maths_of
+from latentscale.model.likelihoods.beta import BetaNoise
+
+_WEIGHT = "tail_weight"
+_WIDER = 2  # times that a score can be wider than usual: nine standard deviations reach any score
+_RATIO = 1 / 9
+"""Precision of a wider score over that of the one before: three standard deviations, beyond which
+a component of its own begins to show in the density."""
+
+
+@LIKELIHOODS.add
+class HeavyTailedBetaLikelihood(Likelihood):
+    """Scores are Beta(mu, phi), Beta(mu, phi / 9) or Beta(mu, phi / 81).
+
+    With probability w, the tail's weight, a score has three times the usual standard deviation,
+    and of these a share w has nine times. Tails fall off as a power of the distance, as a
+    Student t's of -log(w) / log(3) degrees of freedom, as far as nine standard deviations; near
+    floors and ceilings the variance shrinks as a Beta's does. The weight, inside (0, 1), is
+    learned: `shared` by all benchmarks, or one a benchmark.
+
+    References
+    ----------
+    Andrews and Mallows 1974, "Scale mixtures of normal distributions", for the normal.
+    """
+
+    kind: Literal["heavy-tailed-beta"] = "heavy-tailed-beta"
+    equation: ClassVar[str] = (
+        r"Y_{ij} \sim (1 - w) \, \mathrm{Beta}(\mu_{ij}, \phi_{ij}) "
+        r"+ w (1 - w) \, \mathrm{Beta}(\mu_{ij}, \phi_{ij} / 9) "
+        r"+ w^2 \, \mathrm{Beta}(\mu_{ij}, \phi_{ij} / 81)"
+    )
+    shared: bool = True
+    slots: ClassVar[Mapping[str, PriorSlot]] = {
+        _WEIGHT: PriorSlot(
+            Prior("Beta", alpha=2, beta=8),
+            "share of scores with three times the standard deviation, and of these with nine",
+        ),
+    }
+
+    def parameters(self) -> dict[str, Parameter]:
+        """Return the weight of the tails."""
+        return {_WEIGHT: Parameter(_WEIGHT, () if self.shared else (BENCHMARK,))}
+
+    def noise(self, parameters: Mapping[str, Named], n_items: xr.DataArray) -> Noise:
+        """Return Beta noise with heavy tails."""
+        return HeavyTailedNoise(BetaNoise(), parameters[_WEIGHT])
+
+    def unbounded(self, parameters: Mapping[str, Named]) -> Noise:
+        """Return normal noise with tails of the same weight, on an unbounded scale."""
+        return HeavyTailedNoise(NormalNoise(), parameters[_WEIGHT])
+
+
+@dataclass(frozen=True)
+class HeavyTailedNoise(Noise):
+    """A scale mixture of a noise at phi, phi / 9 and phi / 81.
+
+    Attributes
+    ----------
+    usual
+        The noise at one precision.
+    weight
+        Probability that a score is wider than usual, and again that it is wider still. Dims () or
+        (benchmark,) or (cell,), and sample on draws.
+    """
+
+    usual: Noise
+    weight: Named
+
+    def log_density(self, score: Named, mean: Named, phi: Named) -> Named:
+        """Return the log density of the mixture."""
+        maths = maths_of(mean)
+        wider, no_wider = maths.log(self.weight), maths.log1p(-self.weight)
+        total = no_wider + self.usual.log_density(score, mean, phi)
+        for times in range(1, _WIDER + 1):
+            chance = times * wider if times == _WIDER else times * wider + no_wider
+            part = chance + self.usual.log_density(score, mean, phi * _RATIO**times)
+            total = total + maths.softplus(part - total)
+        return total
+
+    def draw(self, mean: xr.DataArray, phi: xr.DataArray, rng: np.random.Generator) -> xr.DataArray:
+        """Draw how wide each score is, then the scores."""
+        mu, weight = aligned(mean, self.weight)
+        spread = aligned(mean, phi)[1]
+        uniform = rng.random(mu.shape)
+        times = sum((uniform < weight**power).astype(int) for power in range(1, _WIDER + 1))
+        return self.usual.draw(mean, mean.copy(data=spread * _RATIO**times), rng)
+
+    def sampled(self, phi: Named, mean: Named, sampling: Named) -> Named:
+        """Return the precision of the usual scores with sampling error."""
+        return self.usual.sampled(phi, mean, sampling)
