@@ -215,11 +215,13 @@ def design(
     DataWarning
         If rows are left out for want of a feature that the spec needs.
     FitWarning
-        If the spec sets priors of parameters that its model does not have.
+        If the spec sets priors of parameters that its model does not have, or opens ceilings that
+        are fixed.
     """
     used, left_out = _usable(spec, scores)
     if transform is None:  # else a design like one that was made, and warned of, before
         _warn_of_unused_priors(spec)
+        _warn_of_no_ceilings_to_open(spec)
     data = with_standards(used.dataset)
     used = used if data is used.dataset else Scores(data, used.audit)
     _refuse_unknown_items(spec, used)
@@ -298,6 +300,18 @@ def _warn_of_unused_priors(spec: ModelSpec) -> None:
             f'The spec "{spec.name}" sets priors of parameters that its model does not have: '
             f"{listed(unused, 30)}. They change nothing. It has {listed(spec.used_priors(), 30)}"
             "; move the prior to one of these, or leave it out.",
+            FitWarning,
+            stacklevel=4,
+        )
+
+
+def _warn_of_no_ceilings_to_open(spec: ModelSpec) -> None:
+    settings = spec.benchmarks
+    if settings.ceiling_open and settings.ceiling == "fixed":
+        warnings.warn(
+            f'The spec "{spec.name}" has benchmarks.ceiling_open = {settings.ceiling_open:g}, '
+            "which changes nothing: it opens estimated ceilings, and benchmarks.ceiling is "
+            '"fixed". Set ceiling_open to 0, or ceiling to "estimated".',
             FitWarning,
             stacklevel=4,
         )

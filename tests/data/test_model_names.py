@@ -31,6 +31,11 @@ from latentscale.errors import DataError
         ("Qwen/Qwen3-235B-A22B-Thinking-2507", "qwen", "3", 235, ""),
         ("o3-mini-high", "openai-o-mini", "3", None, "high"),
         ("smollm-360M", "smollm", "", 0.36, ""),
+        ("mini-SWE-agent + Claude 4 Opus (20250514)", "claude-opus", "4", None, ""),
+        ("OpenHands + GPT-5 mini (medium reasoning)", "gpt-mini", "5", None, "medium"),
+        ("GPT-4.1 + web search", "gpt", "4.1", None, ""),
+        ("mini-SWE-agent + Qwen3-Coder 480B/A35B Instruct", "qwen-coder", "3", 480, ""),
+        ("DeepSeek R1 + Claude 3.5 Sonnet", "deepseek-r-claude-sonnet", "1", None, ""),
     ],
 )
 def test_the_parts_of_a_name(name, series, number, size_b, setting):

@@ -368,7 +368,26 @@ def test_a_column_that_numbers_the_rows_is_no_benchmark_whatever_its_name() -> N
     assert read_published(table).benchmarks == ("GPQA",)
 
 
-@pytest.mark.parametrize("name", ["total", "Average", "Overall", "Score (avg)", "Average ⬆️"])
+@pytest.mark.parametrize(
+    "name", ["First Chunk (s)", "Latency: First Answer Chunk (s)", "Total Response (ms)", "TTFT"]
+)
+def test_latencies_are_no_benchmarks(name: str) -> None:
+    table = named(GPQA=[40.0, 50.0, 45.0], **{name: [0.4, 75.9, 1.7]})
+    assert read_published(table).benchmarks == ("GPQA",)
+
+
+def test_agents_have_the_features_of_their_models() -> None:
+    agents = ["mini-SWE-agent + Claude 4 Opus", "mini-SWE-agent + GPT-5 mini", "agent + GPT-5"]
+    table = pd.DataFrame({"Model": agents, "% Resolved": [67.6, 59.8, 65.0]})
+    data = read_published(table).dataset
+    assert data["family"].values.tolist() == ["claude-opus", "gpt-mini", "gpt"]
+    assert data["size_class"].values.tolist() == ["large", "mini", "unknown"]
+    assert data["provider"].values.tolist() == ["Anthropic", "OpenAI", "OpenAI"]
+
+
+@pytest.mark.parametrize(
+    "name", ["total", "Average", "Overall", "Score (avg)", "Average ⬆️", "均分", "平均值"]
+)
 def test_a_mean_of_two_benchmarks_is_left_out_in_both_shapes(name: str) -> None:
     table = named(GPQA=[40.0, 50.0, 45.0], MMLU=[60.0, 71.0, 80.0])
     count = 1 if name == "total" else 2
