@@ -26,6 +26,10 @@ from latentscale.model.identify import choose_anchors
 from latentscale.model.scaled import known_curve
 
 _TOKENS = "tokens_t"
+_INSTEAD = (
+    "Give these when the table is read, or fit a spec that needs neither sizes nor tokens, such as "
+    '"capabilities".'
+)
 
 
 @dataclass(frozen=True)
@@ -279,7 +283,7 @@ def _usable(spec: ModelSpec, scores: Scores) -> tuple[Scores, tuple[str, ...]]:
     if not keep.any():
         raise DataError(
             f'No row can be used by the spec "{spec.name}": no model has '
-            f"{f'both a score and {needed}' if missing else 'a score'}."
+            f"{f'both a score and {needed}. {_INSTEAD}' if missing else 'a score.'}"
         )
     without = names[~known & scored]
     if len(without):

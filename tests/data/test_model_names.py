@@ -35,6 +35,7 @@ from latentscale.errors import DataError
         ("OpenHands + GPT-5 mini (medium reasoning)", "gpt-mini", "5", None, "medium"),
         ("GPT-4.1 + web search", "gpt", "4.1", None, ""),
         ("mini-SWE-agent + Qwen3-Coder 480B/A35B Instruct", "qwen-coder", "3", 480, ""),
+        ("Qwen3 235B A22B Instruct 2507 FP8", "qwen", "3", 235, ""),
         ("DeepSeek R1 + Claude 3.5 Sonnet", "deepseek-r-claude-sonnet", "1", None, ""),
     ],
 )

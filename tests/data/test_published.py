@@ -220,6 +220,50 @@ def test_a_long_table_whose_scores_have_an_unknown_name_is_not_averaged(name: st
         read_scores(table)
 
 
+@pytest.mark.parametrize(
+    ("name", "error"), [("Metric", "Std. Error"), ("Test", "stderr"), ("Dataset Name", "SE")]
+)
+def test_a_long_table_with_other_headings_is_not_averaged_over_benchmarks(
+    name: str, error: str
+) -> None:
+    table = pd.DataFrame(
+        {
+            "Model": ["a-1b", "a-1b", "b-2b", "b-2b"],
+            name: ["mmlu", "gpqa", "mmlu", "gpqa"],
+            "Value": ["70%", "30%", "80%", "40%"],
+            error: [1.0, 2.0, 1.5, 2.5],
+        }
+    )
+    scores = read_published(table)
+    assert scores.benchmarks == ("mmlu", "gpqa")
+    assert scores.dataset["score"].sel(model="a-1b").values.tolist() == [0.7, 0.3]
+    assert scores.dataset["stderr"].sel(model="b-2b").values.tolist() == [0.015, 0.025]
+
+
+def test_several_metrics_of_one_benchmark_are_refused() -> None:
+    table = pd.DataFrame(
+        {
+            "model": ["a-1b"] * 3,
+            "task": ["arc", "arc", "mmlu"],
+            "metric": ["acc", "acc_norm", "acc"],
+            "value": [0.3, 0.4, 0.5],
+        }
+    )
+    with pytest.raises(DataError, match=r'"metric" names several metrics of one benchmark \(a-1b'):
+        read_published(table)
+    kept = read_published(table[table["metric"] == "acc"])
+    assert kept.benchmarks == ("arc", "mmlu")
+
+
+def test_sizes_and_tokens_are_known_by_their_headings_with_units() -> None:
+    table = named(GPQA=[40.0, 50.0, 45.0]).assign(
+        **{"Base family": ["x", "x", "y"], "Train tokens (T)": [0.3, 1.0, 2.0]}
+    )
+    data = read_published(table).dataset
+    assert data["tokens"].values.tolist() == [0.3, 1.0, 2.0]
+    assert data["family"].values.tolist() == ["x", "x", "y"]
+
+
 def test_a_misspelt_family_is_left_to_its_owner() -> None:
     table = pd.DataFrame({"model": ["a-1b"], "famliy": ["a"], "mmlu": [0.3]})
     with pytest.raises(DataError, match="famliy"):

@@ -38,12 +38,13 @@ _EXPERTS: Final = re.compile(r"\d+e")
 _NUMBER: Final = re.compile(r"v?((?:0(?=\.)|[1-9]\d?)(?:\.\d+)*)")
 """A part of a version; months and days of dates ("05") and years are none."""
 _DIGITS: Final = re.compile(r"v?\d+(?:\.\d+)*")
-_CONTEXT: Final = re.compile(r"\d+[km]|\d+k\w*|res\d+")
+_CONTEXT: Final = re.compile(r"\d+[km]|\d+k\w*|res\d+|(?:fp|bf|int)\d+")
+"""Context lengths, image sizes and number formats."""
 _JOINED: Final = re.compile(r"(?P<letters>[a-z]+)(?P<number>\d{1,2}(?:\.\d+)*)(?P<rest>[a-z]*)")
 _ALONE: Final = re.compile(r"(\d{1,2}(?:\.\d+)?)([a-z]+)")
 _GENERIC_WORDS: Final = """instruct chat it base hf preview exp experimental latest beta alpha
 thinking reasoning reasoner think instructions gguf awq gptq bnb dpo sft rlhf orpo merged unknown
-effort default web app turbo fast original vision vl meta c4ai open models amazon non"""
+effort default web app turbo fast basic original vision vl meta c4ai open models amazon non"""
 _GENERIC: Final = frozenset(_GENERIC_WORDS.split())
 """Words of a name that say how a model was tuned, packed or served, and not of which series."""
 

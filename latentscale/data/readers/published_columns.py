@@ -18,7 +18,7 @@ from latentscale.errors import spelling
 
 _ROLES: Final[Mapping[str, str]] = {
     "model": """model|model name|models|name|llm|model id|model version|模型|模型名称|モデル""",
-    "family": "family|model family|series|系列",
+    "family": "family|model family|base family|series|系列",
     "lineage": "lineage",
     "provider": """provider|organization|organisation|org|creator|developer|lab|vendor|company
     |maker|owner|model creator|model creators|publisher|institution|机构|厂商|公司|发布机构""",
@@ -27,15 +27,17 @@ _ROLES: Final[Mapping[str, str]] = {
     "params_b": """params b|params|parameters|parameters b|n params|num params|number of parameters
     |size|size b|model size|model size b|#params|#params b|参数量|参数""",
     "active_params_b": "active params b|active parameters|active params|activated params|激活参数",
-    "tokens_t": "tokens t|training tokens|train tokens|training tokens t|n tokens|训练数据量",
+    "tokens_t": """tokens t|training tokens|train tokens|training tokens t|train tokens t
+    |pretraining tokens|pretraining tokens t|n tokens|训练数据量""",
     "flops": "flops|flop|training compute|training compute flop|training flops",
     "effort": "effort|reasoning effort|thinking effort|reasoning level|thinking",
     "reasoning": "reasoning|is reasoning|reasoning model|thinking mode",
     "instruct": "instruct|is instruct",
     "open_weights": "open weights|open source|open|weights|license|licence|model license|开源",
-    "benchmark": "benchmark|benchmarks|bench|task|dataset|eval|evaluation|category|subset",
+    "benchmark": """benchmark|benchmarks|bench|benchmark name|task|task name|dataset|dataset name
+    |eval|evaluation|category|subset|test|metric|metric name|measure|评测集|数据集|指标""",
     "score": "score|scores|value|result|rating|accuracy|mean score|best score",
-    "stderr": "stderr|std err|standard error|score stderr|stderr score|se",
+    "stderr": "stderr|std err|std error|standard error|score stderr|stderr score|se",
     "n_items": "n items|items|n|num items|n samples|num samples|samples",
     "source": "source|agent|scaffold|harness|reported by|source of score",
 }
@@ -59,6 +61,7 @@ _RATING: Final = re.compile(r"elo|rating|arena|trueskill|glicko", re.IGNORECASE)
 _STDERR: Final = re.compile(
     r"(?<![a-z])(std\.?[ _-]?err(or)?|standard[ _-]error|stderr|se)(?![a-z])", re.IGNORECASE
 )
+_METRIC: Final = re.compile(r"metrics?([ _-]?(name|id))?|measure|指标", re.IGNORECASE)
 _INTERVAL: Final = re.compile(r"95 ?%|(?<![a-z])ci(?![a-z])|interval|±|\+/-", re.IGNORECASE)
 _LOW: Final = re.compile(
     r"(?<![a-z])(low(er)?|lb|min|q0?025|q2\.5|p2\.5|l95)(?![a-z0-9])", re.IGNORECASE
@@ -136,6 +139,11 @@ def unit_of_amount(name: str) -> str | None:
 def is_error(name: str) -> bool:
     """Return whether a column is named as standard errors."""
     return bool(_STDERR.search(name.replace("_", " ")))
+
+
+def is_metric(name: str) -> bool:
+    """Return whether a column names what was measured on a benchmark, such as "metric"."""
+    return bool(_METRIC.fullmatch(name.strip()))
 
 
 def is_interval(name: str) -> bool:
