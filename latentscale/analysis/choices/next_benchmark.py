@@ -374,8 +374,7 @@ def checked_names(names: Sequence[str] | None, known: Sequence[str], what: str) 
 def _checked_count(n: int, offered: Sequence[str]) -> int:
     if not is_whole(n, least=1, most=len(offered)):
         raise DataError(
-            f"n must be a whole number from 1 to {len(offered)}, the number of candidates; "
-            f"got {n!r}."
+            f"n must be a whole number from 1 to the {len(offered)} candidates; got {n!r}."
         )
     return int(n)
 

@@ -197,8 +197,7 @@ def probe_set(
     wanted = checked_names(targets, names, "targets") or list(names)
     if not is_whole(n, least=1, most=len(offered)):
         raise DataError(
-            f"n must be a whole number from 1 to {len(offered)}, the number of candidates; "
-            f"got {n!r}."
+            f"n must be a whole number from 1 to the {len(offered)} candidates; got {n!r}."
         )
     if not fit.is_posterior or fit.samples.sizes[SAMPLE] < FEWEST_DRAWS:
         raise FitError(f"probe_set needs at least {FEWEST_DRAWS} posterior draws; fit with NUTS.")
