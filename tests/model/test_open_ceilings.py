@@ -182,6 +182,8 @@ def test_a_target_above_an_estimated_ceiling_can_be_reached_in_open_draws(
 def test_leave_one_out_is_of_the_posterior_as_sampled(closed: Fit, opened: Fit) -> None:
     of_closed, of_opened = (ls.leave_one_out(fit, seed=3).table() for fit in (closed, opened))
     pd.testing.assert_frame_equal(of_closed, of_opened)
+    headline = ls.compare({"a": closed, "b": opened}).headline
+    assert headline == '2 models by leave-one-out log density: "a", "b" are equally high'
 
 
 @pytest.mark.filterwarnings("ignore")
