@@ -117,7 +117,7 @@ def test_positions_are_those_of_the_model_s_own_variables(
     table = design(spec, small_scores)
     ls.NUTS().positions(spec, table, ["intercept"], seed=1, progress=False)
     assert asked == ["model"]
-    with pytest.raises(FitError, match='coordinates = "centred".*own variables'):
+    with pytest.raises(FitError, match=r'coordinates = "centred".*own variables'):
         ls.NUTS(coordinates="centred").positions(spec, table, ["slope"], seed=1, progress=False)
 
 
