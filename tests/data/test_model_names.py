@@ -106,3 +106,8 @@ def test_models_that_reason():
     no = ["gpt-4o", "gpt-5-chat", "gpt-5_minimal", "grok-4-fast-non-reasoning", "claude-opus-4"]
     no += ["opt-13b", "olmo-2-7b", "gemini-2.0-pro"]
     assert reasoning([*yes, *no]).values.tolist() == [1.0] * len(yes) + [0.0] * len(no)
+
+
+def test_a_name_that_says_that_the_model_does_not_think_is_not_of_one_that_reasons():
+    read = reasoning(["Qwen3 235B A22B no think", "Qwen3-32B (thinking)", "gpt-5 no thinking"])
+    assert read.values.tolist() == [0.0, 1.0, 0.0]

@@ -255,6 +255,28 @@ def test_several_metrics_of_one_benchmark_are_refused() -> None:
     assert kept.benchmarks == ("arc", "mmlu")
 
 
+def test_models_without_a_score_are_counted() -> None:
+    table = named(GPQA=[40.0, None, 45.0], MMLU=[50.0, None, 55.0], Average=[45.0, 60.0, 50.0])
+    table["Size"] = ["7B", "unk", "13B"]
+    scores = read_published(table)
+    (finding,) = scores.audit.filter("models-without-scores")
+    assert finding.message.startswith("1 model without a score") and len(scores.models) == 2
+    assert not list(scores.audit.filter("cell-unread"))
+
+
+def test_a_table_whose_models_are_columns_is_refused_with_the_remedy() -> None:
+    table = pd.DataFrame({"Benchmark": ["gpqa", "mmlu"], "gpt-5": [0.8, 0.9], "o3": [0.7, 0.8]})
+    with pytest.raises(DataError, match=r'the models are the columns.*set_index\("Benchmark"\)'):
+        read_scores(table)
+    with pytest.raises(DataError) as error:
+        read_scores(table.assign(o3="text"))
+    assert "are the columns" not in str(error.value)
+    assert read_published(table.set_index("Benchmark").T.reset_index(names="model")).benchmarks == (
+        "gpqa",
+        "mmlu",
+    )
+
+
 def test_sizes_and_tokens_are_known_by_their_headings_with_units() -> None:
     table = named(GPQA=[40.0, 50.0, 45.0]).assign(
         **{"Base family": ["x", "x", "y"], "Train tokens (T)": [0.3, 1.0, 2.0]}

@@ -17,7 +17,7 @@ _LEVELS: Final = "minimal|low|medium|high|xhigh"
 _EFFORT: Final = re.compile(
     r"_(?P<budget>\d+k)$"  # the hub's: a thinking budget, thousands of tokens
     rf"|_(?P<hub>{_LEVELS}|max|none|unknown|thinking)$"
-    rf"|[-_ ](?P<named>{_LEVELS}|max|default|no)-?(?:effort|thinking)$"
+    rf"|[-_ ](?P<named>{_LEVELS}|max|default|no)[- ]?(?:effort|thinking)$"
     r"|[-_ ]thinking-(?P<tokens>\d+k)$"
     rf"|[-_ ](?P<level>{_LEVELS})$"
     r"|[-_ ](?P<mode>thinking|nothinking|non-thinking)$"

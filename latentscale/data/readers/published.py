@@ -35,6 +35,7 @@ from latentscale.data.readers.published_scores import long_cells, wide_cells
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError, listed
 from latentscale.files import expanded
+from latentscale.markup import counted
 
 _FRAME: Final = "This table"
 _BENCHMARK: Final = re.compile(
@@ -173,14 +174,15 @@ def published_measurements(
     cells = cells.dropna(subset="score")[list(CELLS)].reset_index(drop=True)
     falling = [name for name, benchmark in info.items() if benchmark.lower_is_better]
     cells, merged = one_score_a_cell(cells, repeats, by_source=repeats != "best", falling=falling)
-    models = models[models["model"].isin(cells["model"])].reset_index(drop=True)
-    models, from_names = _with_names(models)
+    scored = models["model"].isin(cells["model"])
+    without = _without_scores(models.loc[~scored, "model"])
+    models, from_names = _with_names(models[scored].reset_index(drop=True))
     return Measurements(
         cells=cells,
         models=models,
         benchmarks={name: info[name] for name in dict.fromkeys(cells["benchmark"])},
         features=(*published_features(), *(features or ())),
-        audit=Audit((*unnamed, *described_here, *found, *merged, *from_names)),
+        audit=Audit((*unnamed, *described_here, *found, *merged, *without, *from_names)),
         sources=sources,
     )
 
@@ -207,6 +209,13 @@ def _named(table: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, list[Findin
         return kept, []
     message = f'{int(empty.sum())} rows have no name in "{column}" and were left out.'
     return kept, [Finding("warning", "unnamed-rows", column, message)]
+
+
+def _without_scores(models: pd.Series) -> list[Finding]:
+    if models.empty:
+        return []
+    message = f"{counted(len(models), 'model')} without a score were left out: {listed(models, 5)}."
+    return [Finding("info", "models-without-scores", "model", message)]
 
 
 def _refuse_scores_of_no_column(

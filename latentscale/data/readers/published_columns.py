@@ -18,17 +18,17 @@ from latentscale.errors import spelling
 
 _ROLES: Final[Mapping[str, str]] = {
     "model": """model|model name|models|name|llm|model id|model version|模型|模型名称|モデル""",
-    "family": "family|model family|base family|series|系列",
+    "family": "family|family name|model family|base family|series|系列",
     "lineage": "lineage",
     "provider": """provider|organization|organisation|org|creator|developer|lab|vendor|company
     |maker|owner|model creator|model creators|publisher|institution|机构|厂商|公司|发布机构""",
-    "released": """released|release|release date|released on|model release date|launch date|date
-    |publication date|upload date|发布时间|发布日期""",
+    "released": """released|release|release date|release month|released on
+    |model release date|launch date|date|publication date|upload date|发布时间|发布日期""",
     "params_b": """params b|params|parameters|parameters b|n params|num params|number of parameters
     |size|size b|model size|model size b|#params|#params b|参数量|参数""",
     "active_params_b": "active params b|active parameters|active params|activated params|激活参数",
     "tokens_t": """tokens t|training tokens|train tokens|training tokens t|train tokens t
-    |pretraining tokens|pretraining tokens t|n tokens|训练数据量""",
+    |pretraining tokens|pretraining tokens t|tokens seen|n tokens|训练数据量""",
     "flops": "flops|flop|training compute|training compute flop|training flops",
     "effort": "effort|reasoning effort|thinking effort|reasoning level|thinking",
     "reasoning": "reasoning|is reasoning|reasoning model|thinking mode",
