@@ -255,6 +255,27 @@ def test_several_metrics_of_one_benchmark_are_refused() -> None:
     assert kept.benchmarks == ("arc", "mmlu")
 
 
+def test_decimal_commas_are_named_with_the_remedy() -> None:
+    table = named(GPQA=["40,5", "50,1", "45%"], MMLU=["0,812", "", "0,7"])
+    found = read_published(table.assign(AIME=[50, 60, 70])).audit
+    why = "numbers with a decimal comma; write them with a dot"
+    assert f'"GPQA", "MMLU": {why}' in str(found.filter("ignored-column").table()["message"][0])
+    with pytest.raises(DataError, match=why):
+        read_published(table)
+    mixed = read_published(named(GPQA=["40.5", "50.1", "45,2"]))
+    assert "Write decimals with a dot." in str(mixed.audit.filter("cell-unread"))
+
+
+@pytest.mark.parametrize("name", ["MT-Bench", "MT Bench (GPT-4 judge)", "Helpfulness (0-10)"])
+def test_points_of_ten_are_not_percentages(name: str) -> None:
+    scores = read_published(named(**{name: [9.1, 8.9, 7.5], "GPQA": [40.0, 50.0, 45.0]}))
+    info = scores.benchmark_info[name]
+    assert (info.scale, info.unit) == ("real", "points")
+    assert scores.dataset["score"].sel(benchmark=name).values.tolist() == [9.1, 8.9, 7.5]
+    again = read_published(named(**{name: [91.0, 89.0, 75.0]}))
+    assert again.benchmark_info[name].scale == "fraction"  # percentages are kept as fractions
+
+
 def test_models_without_a_score_are_counted() -> None:
     table = named(GPQA=[40.0, None, 45.0], MMLU=[50.0, None, 55.0], Average=[45.0, 60.0, 50.0])
     table["Size"] = ["7B", "unk", "13B"]

@@ -123,7 +123,10 @@ def _refuse_header(header: list[str], path: Path, separator: str) -> None:
     if len(header) == 1 and split:
         wanted = "tabs, as its ending says" if separator == "\t" else "commas"
         remedy = "Save it with" if split[0] != "tabs" else "Name it .tsv, or save it with"
-        raise DataError(f"{path}: the columns are split by {split[0]}. {remedy} {wanted}.")
+        decimals = ", and decimals with dots" if split[0] == "semicolons" else ""
+        raise DataError(
+            f"{path}: the columns are split by {split[0]}. {remedy} {wanted}{decimals}."
+        )
     empty = sum(not name.strip() for name in header)
     if empty > 1:
         raise DataError(

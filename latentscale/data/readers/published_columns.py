@@ -58,6 +58,11 @@ _AMOUNTS: Final = (
 )
 """Positive amounts that measure skill, with their units."""
 _RATING: Final = re.compile(r"elo|rating|arena|trueskill|glicko", re.IGNORECASE)
+_IN_POINTS: Final = re.compile(
+    r"mt[ _-]?bench|(?<!\d)/ ?10(?!\d)|out of (10|ten)(?!\d)|(?<!\d)[01] ?[-–] ?10(?!\d)",
+    re.IGNORECASE,
+)
+"""Benchmarks on which a judge gives up to ten points."""
 _STDERR: Final = re.compile(
     r"(?<![a-z])(std\.?[ _-]?err(or)?|standard[ _-]error|stderr|se)(?![a-z])", re.IGNORECASE
 )
@@ -128,6 +133,11 @@ def is_lower(name: str) -> bool:
 def is_rating(name: str) -> bool:
     """Return whether a benchmark is named as a rating, such as Elo."""
     return bool(_RATING.search(name))
+
+
+def is_in_points(name: str) -> bool:
+    """Return whether a benchmark is named as one on which a judge gives up to ten points."""
+    return bool(_IN_POINTS.search(name))
 
 
 def unit_of_amount(name: str) -> str | None:
