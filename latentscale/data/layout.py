@@ -116,7 +116,8 @@ def _name_problems(frame: pd.DataFrame, required: Sequence[str]) -> list[Problem
 
 def _missing(name: str, spare: Sequence[str], frame: pd.DataFrame) -> str:
     start = f"this required column ({_MEANING[name]}) is missing."
-    if name == frame.index.name:
+    index = frame.index.name
+    if isinstance(index, str) and closest([index], name):
         return f"{start} It is the table's index: call frame.reset_index() first."
     if name in ("benchmark", "score") and any(n in KNOWN_BENCHMARKS for n in frame.columns):
         return f"{start} This looks like a wide table: use Scores.from_frame."

@@ -276,6 +276,12 @@ def test_points_of_ten_are_not_percentages(name: str) -> None:
     assert again.benchmark_info[name].scale == "fraction"  # percentages are kept as fractions
 
 
+def test_models_in_the_index_are_named_as_such() -> None:
+    table = named(GPQA=[40.0, 50.0, 45.0])
+    with pytest.raises(DataError, match=r"reset_index"):
+        read_scores(table.set_index(table.columns[0]))
+
+
 def test_models_without_a_score_are_counted() -> None:
     table = named(GPQA=[40.0, None, 45.0], MMLU=[50.0, None, 55.0], Average=[45.0, 60.0, 50.0])
     table["Size"] = ["7B", "unk", "13B"]
