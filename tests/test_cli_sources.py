@@ -102,3 +102,35 @@ def test_a_report_of_models_without_sizes_takes_the_spec_for_them(
     assert "most models state no size: the spec is capabilities" in said
     assert "fewer than half of the models have reasoning: capabilities is fitted" in said
     assert "no group has two benchmarks or more" in said
+
+
+def test_fit_takes_the_spec_for_a_table_too_and_says_what_to_do_where_it_is_not_asked_to(
+    asked: list[tuple], tmp_path: Path, capsys
+) -> None:
+    table, out = tmp_path / "closed.csv", tmp_path / "fit.nc"
+    rows = "x1,x,0.2,0.4,0.3\nx2,x,0.3,0.5,0.4\ny1,y,0.5,0.6,0.5\n"
+    table.write_text("model,family,a,b,c\n" + rows, encoding="utf-8")
+    words = ["fit", "--scores", table, "--out", out]
+    assert main([str(word) for word in [*words, "--spec", "auto"]]) == 0
+    assert asked[0][0].name == "capabilities" and out.exists()
+    capsys.readouterr()
+    assert main([str(word) for word in words]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert 'no model has both a score and "params_b", "tokens_t"' in said
+    assert 'fit a spec that needs neither sizes nor tokens, such as "capabilities"' in said
+
+
+def test_a_table_of_one_benchmark_is_fitted_with_one_skill(
+    asked: list[tuple], tmp_path: Path, capsys
+) -> None:
+    table = tmp_path / "one.csv"
+    sized = "model,family,params_b,tokens_t,a\nx1,x,1,2,0.2\nx2,x,3,2,0.3\ny1,y,7,2,0.5\n"
+    for text in (sized, sized.replace("params_b,tokens_t", "colour,shape")):
+        table.write_text(text, encoding="utf-8")
+        words = ["fit", "--scores", table, "--spec", "auto", "--out", tmp_path / "fit.nc"]
+        if "colour" in text:
+            words += ["--feature", "colour", "--feature", "shape"]
+        assert main([str(word) for word in words]) == 0
+        said = " ".join(capsys.readouterr().out.split())
+        assert "the table has 1 benchmark:" in said and "with 1 skill in place of" in said
+    assert [model.skills.count for model, *_ in asked] == [1, 1]

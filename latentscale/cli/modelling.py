@@ -32,6 +32,7 @@ from latentscale.cli.options import (
     figure_output,
 )
 from latentscale.cli.output import announce, print_table, save_figure, save_fit, save_table
+from latentscale.cli.suiting import AUTO, suited
 from latentscale.cli.surveying import fit_of_scores, is_fit
 from latentscale.dims import DEFAULT_PROB
 from latentscale.errors import DataError
@@ -39,7 +40,12 @@ from latentscale.errors import DataError
 
 def fit(
     spec: Annotated[
-        str, typer.Option("--spec", help="A shipped spec, or the path of a TOML file.")
+        str,
+        typer.Option(
+            "--spec",
+            help="A shipped spec, or the path of a TOML file; auto is latentscale where most "
+            "models state their size, else capabilities.",
+        ),
     ] = "latentscale",
     scores: ScoresFile = None,
     feature: Features = None,
@@ -74,8 +80,9 @@ def fit(
     announce([out], inputs=[scores, features, benchmarks])
     options = {"draws": draws, "tune": tune, "chains": chains, "backend": backend}
     how = chosen_method(method, settings, options)
-    model = ls.load_spec(spec)
+    named = None if spec == AUTO else ls.load_spec(spec)
     table = scores_of(scores, published, feature, features, benchmarks)
+    model = named or suited(spec, table)
     result = ls.fit(model, table, method=how, seed=seed)
     save_fit(result, out)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from latentscale.cli.console import say
+from latentscale.markup import counted
 
 if TYPE_CHECKING:
     from latentscale.data.scores import Scores
@@ -31,7 +32,8 @@ def suited(name: str, scores: Scores) -> ModelSpec:
         A shipped spec, the path of a TOML file, which is taken as it is, or `AUTO`.
     scores
         The table. Covariates that no model states, or with `AUTO` fewer than half, are left out,
-        and so are terms that need them or groups of benchmarks; this is said.
+        and so are terms that need them or groups of benchmarks, and skills beyond the number of
+        benchmarks; this is said.
     """
     import latentscale as ls
     from latentscale.declare.io import shipped_specs
@@ -82,7 +84,22 @@ def without_unstated(model: ModelSpec, scores: Scores, *, share: float) -> Model
     for term in without:
         if not any(name in gone for name in used(term)):
             say(f"{term.idle(scores)}: {model.name} is fitted without the term {term.kind}")
-    return model.with_(changes) if changes else model
+    return _with_fewer_skills(model.with_(changes) if changes else model, scores)
+
+
+def _with_fewer_skills(model: ModelSpec, scores: Scores) -> ModelSpec:
+    """Return a spec with at most one skill for each benchmark that has a score."""
+    from latentscale.dims import MODEL
+
+    scored = int(scores.dataset["score"].notnull().any(MODEL).sum())
+    if not 0 < scored < model.skills.count:
+        return model
+    say(
+        f"the table has {counted(scored, 'benchmark')}: {model.name} is fitted with "
+        f"{counted(scored, 'skill')} in place of {model.skills.count}"
+    )
+    alone = {"family.correlated": False} if scored == 1 else {}
+    return model.with_({"skills.count": scored, **alone})
 
 
 def _stated(name: str, scores: Scores, share: float) -> bool:

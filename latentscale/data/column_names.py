@@ -16,6 +16,7 @@ _NEITHER: Final = re.compile(
     r"|level 0|unnamed: \d+|rows?|row (number|index)|positions?|places?|ranking|order|nr|no"
     r"|n|counts?|samples|tiers?|line)\W*$"
     r"|^\W*(num|(total )?(number|count) of)\b"
+    r"|\b(ttft|response time|first (answer )?(chunk|token))\b|\s\((s|ms)\)\W*$"  # latencies
     r"|[$€]|^#|排名|价格|速度|上下文|序号",
     re.IGNORECASE,
 )
@@ -24,7 +25,7 @@ _AGGREGATE: Final = re.compile(
     r"(global |overall |weighted |macro |micro )?(average|avg|mean)( score| accuracy| win rate)?"
     r"|(score|accuracy|win rate) (average|avg|mean)"
     r"|(overall|total|aggregate|combined|composite)( score| accuracy)?|.*(?<![a-z])index"
-    r"|综合(得分|分)?|总分|平均(分)?",
+    r"|综合(得分|分)?|总分|平均(分|值)?|均分|均值",
     re.IGNORECASE,
 )
 """Means and indices of the table's other columns."""

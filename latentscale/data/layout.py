@@ -92,6 +92,10 @@ def checked_frame(
     return clean, [Finding("warning", "names-stripped", "columns", message)]
 
 
+_BENCHMARK_HEADINGS = ("benchmark", "benchmarks", "task", "dataset", "metric", "evaluation")
+"""Of the first column of a table whose columns are models."""
+
+
 def _name_problems(frame: pd.DataFrame, required: Sequence[str]) -> list[Problem]:
     names = list(frame.columns)
     problems = []
@@ -112,14 +116,28 @@ def _name_problems(frame: pd.DataFrame, required: Sequence[str]) -> list[Problem
 
 def _missing(name: str, spare: Sequence[str], frame: pd.DataFrame) -> str:
     start = f"this required column ({_MEANING[name]}) is missing."
-    if name == frame.index.name:
+    index = frame.index.name
+    if isinstance(index, str) and closest([index], name):
         return f"{start} It is the table's index: call frame.reset_index() first."
     if name in ("benchmark", "score") and any(n in KNOWN_BENCHMARKS for n in frame.columns):
         return f"{start} This looks like a wide table: use Scores.from_frame."
     meant = closest(spare, name)
     if meant:
         return f'{start} Did you mean "{meant}"? Rename that column, and mind its unit.'
-    return f"{start} The table has {listed(frame.columns)}."
+    hint = _turned(frame) if name == "model" else ""
+    return f"{start} The table has {listed(frame.columns)}.{hint}"
+
+
+def _turned(frame: pd.DataFrame) -> str:
+    """Return what to do with a table whose first column names benchmarks, and others models."""
+    names = list(frame.columns)
+    known = set(METADATA) & set(names)
+    if len(names) < 3 or known or names[0].casefold() not in _BENCHMARK_HEADINGS:
+        return ""
+    numbers = (pd.to_numeric(frame[name], errors="coerce").notna().any() for name in names[1:])
+    if not all(numbers):
+        return ""
+    return f' If the models are the columns, transpose it: frame.set_index("{names[0]}").T.'
 
 
 def closest(candidates: Iterable[str], name: str, cutoff: float = 0.6) -> str | None:

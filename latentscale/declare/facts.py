@@ -49,8 +49,10 @@ def away_from_defaults(record: Record, leave_out: Sequence[str] = ()) -> dict[st
 def _open(spec: ModelSpec) -> str:
     """Return in which share of the draws estimated ceilings are opened."""
     settings = spec.benchmarks
-    if settings.ceiling != "estimated" or not settings.ceiling_open:
+    if not settings.ceiling_open:
         return ""
+    if settings.ceiling != "estimated":
+        return f" (ceiling_open {settings.ceiling_open:g} not used)"
     return f" (open in {settings.ceiling_open:.0%} of draws)"
 
 

@@ -26,6 +26,10 @@ from latentscale.model.identify import choose_anchors
 from latentscale.model.scaled import known_curve
 
 _TOKENS = "tokens_t"
+_INSTEAD = (
+    "Give these when the table is read, or fit a spec that needs neither sizes nor tokens, such as "
+    '"capabilities".'
+)
 
 
 @dataclass(frozen=True)
@@ -215,11 +219,13 @@ def design(
     DataWarning
         If rows are left out for want of a feature that the spec needs.
     FitWarning
-        If the spec sets priors of parameters that its model does not have.
+        If the spec sets priors of parameters that its model does not have, or opens ceilings that
+        are fixed.
     """
     used, left_out = _usable(spec, scores)
     if transform is None:  # else a design like one that was made, and warned of, before
         _warn_of_unused_priors(spec)
+        _warn_of_no_ceilings_to_open(spec)
     data = with_standards(used.dataset)
     used = used if data is used.dataset else Scores(data, used.audit)
     _refuse_unknown_items(spec, used)
@@ -277,7 +283,7 @@ def _usable(spec: ModelSpec, scores: Scores) -> tuple[Scores, tuple[str, ...]]:
     if not keep.any():
         raise DataError(
             f'No row can be used by the spec "{spec.name}": no model has '
-            f"{f'both a score and {needed}' if missing else 'a score'}."
+            f"{f'both a score and {needed}. {_INSTEAD}' if missing else 'a score.'}"
         )
     without = names[~known & scored]
     if len(without):
@@ -298,6 +304,18 @@ def _warn_of_unused_priors(spec: ModelSpec) -> None:
             f'The spec "{spec.name}" sets priors of parameters that its model does not have: '
             f"{listed(unused, 30)}. They change nothing. It has {listed(spec.used_priors(), 30)}"
             "; move the prior to one of these, or leave it out.",
+            FitWarning,
+            stacklevel=4,
+        )
+
+
+def _warn_of_no_ceilings_to_open(spec: ModelSpec) -> None:
+    settings = spec.benchmarks
+    if settings.ceiling_open and settings.ceiling == "fixed":
+        warnings.warn(
+            f'The spec "{spec.name}" has benchmarks.ceiling_open = {settings.ceiling_open:g}, '
+            "which changes nothing: it opens estimated ceilings, and benchmarks.ceiling is "
+            '"fixed". Set ceiling_open to 0, or ceiling to "estimated".',
             FitWarning,
             stacklevel=4,
         )

@@ -10,6 +10,7 @@ import xarray as xr
 from latentscale.declare.skills import Anchored, SkillSpec
 from latentscale.dims import BENCHMARK, MODEL
 from latentscale.errors import SpecError
+from latentscale.markup import counted
 
 # Models that two benchmarks must share for a correlation; with fewer it counts as 0.
 _MIN_OVERLAP = 5
@@ -40,8 +41,9 @@ def choose_anchors(skills: SkillSpec, score: xr.DataArray) -> tuple[str, ...]:
     names = [str(name) for name in score[BENCHMARK].values]
     if skills.count > len(names):
         raise SpecError(
-            f"skills.count is {skills.count}, but the table has only {len(names)} benchmarks; "
-            f"use at most {len(names)} skills."
+            f"skills.count is {skills.count}, but the table has only "
+            f"{counted(len(names), 'benchmark')}; use at most {counted(len(names), 'skill')}, as "
+            f'in spec.with_({{"skills.count": {len(names)}}}).'
         )
     if skills.count == 0 or not isinstance(skills.identify, Anchored):
         return ()

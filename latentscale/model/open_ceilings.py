@@ -79,7 +79,7 @@ def open_curves(spec: ModelSpec, design: Design, posterior: xr.Dataset) -> xr.Da
     own, 0, 1 and 0 where it is not open. None where no draw or no benchmark is opened.
     """
     which = opened_draws(posterior.sizes[CHAIN] * posterior.sizes[DRAW], spec)
-    free = [str(name) for name in _estimated(design)] if which.size else []
+    free = estimated_ceilings(design) if which.size else []
     if not free:
         return None
     made = _Opened.of(spec, posterior, free)
@@ -105,13 +105,14 @@ def opened_draws(count: int, spec: ModelSpec) -> npt.NDArray[np.int64]:
     return (edges[:-1] + np.floor(place * np.diff(edges))).astype(np.int64)
 
 
-def _estimated(design: Design) -> list[str]:
+def estimated_ceilings(design: Design) -> list[str]:
     """Return the benchmarks whose ceilings the table does not state."""
     data = design.scores.dataset
     free = is_bounded(data).values.copy()
     if "ceiling" in data:
         free &= data["ceiling"].isnull().values
-    return [name for name, is_free in zip(design.scores.benchmarks, free, strict=True) if is_free]
+    names = map(str, design.scores.benchmarks)
+    return [name for name, is_free in zip(names, free, strict=True) if is_free]
 
 
 @dataclass(frozen=True)
@@ -288,7 +289,7 @@ def _maximum(curve: _Curve) -> tuple[Floats, npt.NDArray[np.bool_]]:
     """Return the posterior modes, (sample, parameter), and of which draws they converged.
 
     Newton's method, along directions of negative curvature uphill as well; steps are halved until
-    the density does not fall.
+    the density does not fall. Where density or derivatives are not finite there is no step.
     """
     mode = curve.start()
     density = curve.density(mode)
@@ -300,8 +301,9 @@ def _maximum(curve: _Curve) -> tuple[Floats, npt.NDArray[np.bool_]]:
         at, best = _halved(part, mode[active], step, density[active])
         moved = np.abs(at - mode[active]).max(axis=1)
         mode[active], density[active] = at, best
-        close[active] = (moved < _CLOSE) & np.isfinite(at).all(axis=1)
-        active = active[~close[active]]
+        finite = np.isfinite(step).all(axis=1) & np.isfinite(best)
+        close[active] = (moved < _CLOSE) & finite
+        active = active[(moved >= _CLOSE) & finite]
         if not active.size:
             break
     return mode, close
@@ -326,7 +328,7 @@ def _newton_step(curve: _Curve, mode: Floats) -> Floats:
     """Return Newton's steps uphill, (sample, parameter), by differences of the cells' densities.
 
     Intercept and log slope act through the predictor alone: with e = a + b eta, derivatives in
-    them are those in e times 1 and times b eta.
+    them are those in e times 1 and times b eta. NaN where a derivative is not finite.
     """
     count = mode.shape[1] - 1
     unit = _STEP * np.eye(count)
@@ -353,6 +355,8 @@ def _newton_step(curve: _Curve, mode: Floats) -> Floats:
     above, at, below = (curve.prior(mode, sign * _STEP) for sign in (1, 0, -1))
     gradient += (above - below) / (2 * _STEP)
     hessian += ((above - 2 * at + below) / _STEP**2)[:, :, None] * np.eye(count + 1)
+    finite = np.isfinite(hessian).all(axis=(1, 2)) & np.isfinite(gradient).all(axis=1)
+    hessian[~finite], gradient[~finite] = 0.0, np.nan
     scale, turned = np.linalg.eigh(-hessian)
     along = (turned.swapaxes(1, 2) @ gradient[..., None]) / np.maximum(np.abs(scale), _FLATTEST)[
         ..., None

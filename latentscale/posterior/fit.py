@@ -16,7 +16,7 @@ from latentscale.dims import ALIGNMENT, BENCHMARK, CHAIN, DRAW, OPENED, POSTERIO
 from latentscale.markup import bullets, facts_table, fitted_text
 from latentscale.model.design import Design, design
 from latentscale.model.evaluate import Evaluator
-from latentscale.model.open_ceilings import IS_OPEN
+from latentscale.model.open_ceilings import IS_OPEN, estimated_ceilings
 from latentscale.posterior.chains import fit_of_chains
 from latentscale.posterior.convergence import Convergence
 from latentscale.posterior.identified import convergence_of
@@ -238,10 +238,10 @@ class Fit:
     def _open_ceilings(self) -> str:
         """Return in how many draws ceilings were opened, and how many curves kept theirs."""
         opened = self.tree[OPENED][IS_OPEN]
-        by_draw = opened.any(BENCHMARK)
-        curves = opened.any((CHAIN, DRAW)).sum() * by_draw.sum() - opened.sum()
-        kept = f"; {int(curves)} curves did not converge and are as sampled" if curves else ""
-        return f"{int(by_draw.sum())} of {by_draw.size} draws{kept}"
+        draws = opened.any(BENCHMARK)
+        curves = int(draws.sum()) * len(estimated_ceilings(self.design)) - int(opened.sum())
+        kept = f"; {curves} curves did not converge and are as sampled" if curves else ""
+        return f"{int(draws.sum())} of {draws.size} draws{kept}"
 
     def _facts(self) -> dict[str, str]:
         sizes = self.posterior.sizes

@@ -31,6 +31,12 @@ from latentscale.errors import DataError
         ("Qwen/Qwen3-235B-A22B-Thinking-2507", "qwen", "3", 235, ""),
         ("o3-mini-high", "openai-o-mini", "3", None, "high"),
         ("smollm-360M", "smollm", "", 0.36, ""),
+        ("mini-SWE-agent + Claude 4 Opus (20250514)", "claude-opus", "4", None, ""),
+        ("OpenHands + GPT-5 mini (medium reasoning)", "gpt-mini", "5", None, "medium"),
+        ("GPT-4.1 + web search", "gpt", "4.1", None, ""),
+        ("mini-SWE-agent + Qwen3-Coder 480B/A35B Instruct", "qwen-coder", "3", 480, ""),
+        ("Qwen3 235B A22B Instruct 2507 FP8", "qwen", "3", 235, ""),
+        ("DeepSeek R1 + Claude 3.5 Sonnet", "deepseek-r-claude-sonnet", "1", None, ""),
     ],
 )
 def test_the_parts_of_a_name(name, series, number, size_b, setting):
@@ -100,3 +106,8 @@ def test_models_that_reason():
     no = ["gpt-4o", "gpt-5-chat", "gpt-5_minimal", "grok-4-fast-non-reasoning", "claude-opus-4"]
     no += ["opt-13b", "olmo-2-7b", "gemini-2.0-pro"]
     assert reasoning([*yes, *no]).values.tolist() == [1.0] * len(yes) + [0.0] * len(no)
+
+
+def test_a_name_that_says_that_the_model_does_not_think_is_not_of_one_that_reasons():
+    read = reasoning(["Qwen3 235B A22B no think", "Qwen3-32B (thinking)", "gpt-5 no thinking"])
+    assert read.values.tolist() == [0.0, 1.0, 0.0]

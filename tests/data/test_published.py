@@ -368,7 +368,9 @@ def test_a_column_that_numbers_the_rows_is_no_benchmark_whatever_its_name() -> N
     assert read_published(table).benchmarks == ("GPQA",)
 
 
-@pytest.mark.parametrize("name", ["total", "Average", "Overall", "Score (avg)", "Average ⬆️"])
+@pytest.mark.parametrize(
+    "name", ["total", "Average", "Overall", "Score (avg)", "Average ⬆️", "均分", "平均值"]
+)
 def test_a_mean_of_two_benchmarks_is_left_out_in_both_shapes(name: str) -> None:
     table = named(GPQA=[40.0, 50.0, 45.0], MMLU=[60.0, 71.0, 80.0])
     count = 1 if name == "total" else 2

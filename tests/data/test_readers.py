@@ -61,12 +61,35 @@ def test_files_that_are_no_table(tmp_path, text, said):
         read_csv(write(tmp_path / "t.csv", text))
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"PK\x03\x04\x14\x00", "Excel workbook or a zip"),
+        (b"\x1f\x8b\x08\x00", "compressed"),
+        ("model,family\n".encode("utf-16"), "UTF-16"),
+        (b"\n <!DOCTYPE html><html>", "web page"),
+        (b'[\n {"model": "a-1b", "mmlu": 0.5}]', "JSON"),
+        (b'\xef\xbb\xbf{"model": "a-1b"}\n{"model": "b"}\n', "lines=True"),
+    ],
+)
+def test_files_of_other_kinds_are_named(tmp_path, content, said):
+    file = tmp_path / "t.csv"
+    file.write_bytes(content)
+    with pytest.raises(DataError, match=said):
+        read_csv(file)
+
+
+def test_an_address_is_no_file(tmp_path):
+    with pytest.raises(DataError, match="an address, not a file"):
+        read_csv("https://example.org/scores.csv")
+
+
 def test_files_that_cannot_be_read(tmp_path):
     with pytest.raises(DataError, match="cannot be read"):
         read_csv(tmp_path / "absent.csv")
     with pytest.raises(DataError, match="cannot be read"):
         read_csv(tmp_path)
-    (tmp_path / "t.csv").write_bytes(b"\xff\xfe\x00m")
+    (tmp_path / "t.csv").write_bytes(b"\xf0\xfe\x00m")
     with pytest.raises(DataError, match="UTF-8"):
         read_csv(tmp_path / "t.csv")
 

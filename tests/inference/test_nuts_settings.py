@@ -13,6 +13,7 @@ import latentscale as ls
 from latentscale.data.scores import Scores
 from latentscale.declare import ModelSpec
 from latentscale.errors import DataError, FitError, SpecError
+from latentscale.model.design import design
 
 REFUSED = [
     ({"draws": 0}, ["NUTS.draws", "0"]),
@@ -104,6 +105,20 @@ def test_pooled_benchmarks_move_centred_and_a_stored_run_goes_on_so(
     with pytest.raises(FitError, match=r"cannot be resumed.*centred coordinates"):
         ls.resume(tmp_path / "run", draws=20, progress=False)
     assert ls.load(tmp_path / "run").posterior.sizes["draw"] == 15
+
+
+def test_positions_are_those_of_the_model_s_own_variables(
+    quick_spec: ModelSpec, small_scores: Scores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = importlib.import_module("latentscale.inference.nuts.method")
+    asked = []
+    monkeypatch.setattr(module, "run_on_nutpie", lambda *a, **k: asked.append(a[3].coordinates))
+    spec = quick_spec.with_({"name": "pooled", "benchmarks.pooled": True})
+    table = design(spec, small_scores)
+    ls.NUTS().positions(spec, table, ["intercept"], seed=1, progress=False)
+    assert asked == ["model"]
+    with pytest.raises(FitError, match=r'coordinates = "centred".*own variables'):
+        ls.NUTS(coordinates="centred").positions(spec, table, ["slope"], seed=1, progress=False)
 
 
 def test_what_a_run_chose_is_in_the_provenance(quick_spec: ModelSpec, small_scores: Scores) -> None:

@@ -15,7 +15,7 @@ import latentscale as ls
 from latentscale.analysis.choices.budget_line import line, segment
 from latentscale.analysis.forecasts.rows import planned_rows
 from latentscale.declare import ModelSpec, spec_from_dict
-from latentscale.errors import SpecError
+from latentscale.errors import FitWarning, SpecError
 from latentscale.inference.method import Method
 from latentscale.model.design import Design, design
 from latentscale.model.open_ceilings import open_curves, opened_draws, representative
@@ -182,6 +182,45 @@ def test_a_target_above_an_estimated_ceiling_can_be_reached_in_open_draws(
 def test_leave_one_out_is_of_the_posterior_as_sampled(closed: Fit, opened: Fit) -> None:
     of_closed, of_opened = (ls.leave_one_out(fit, seed=3).table() for fit in (closed, opened))
     pd.testing.assert_frame_equal(of_closed, of_opened)
+    headline = ls.compare({"a": closed, "b": opened}).headline
+    assert headline == '2 models by leave-one-out log density: "a", "b" are equally high'
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_predictive_checks_follow_the_curves_of_the_log_likelihood(
+    closed: Fit, opened: Fit
+) -> None:
+    of_closed, of_opened = (
+        ls.studies.posterior_predictive(fit, seed=3) for fit in (closed, opened)
+    )
+    xr.testing.assert_identical(of_closed.draws, of_opened.draws)
+    own, mixture = (ls.studies.with_posterior_predictive(fit, seed=3) for fit in (closed, opened))
+    assert mixture.tree["posterior_predictive"].identical(own.tree["posterior_predictive"])
+    assert mixture.samples.identical(opened.samples)  # forecasts are of the mixture all the same
+
+
+def test_a_draw_without_a_finite_density_keeps_its_ceilings(prior_fit, known) -> None:
+    fit: Fit = prior_fit(lines_spec(), known.scores, draws=12)
+    where = int(opened_draws(12, fit.spec)[1])
+    draws, phi = fit.posterior, fit.posterior["precision"].copy()
+    phi[{"draw": where, "benchmark": 2}] = np.inf
+    curves = open_curves(fit.spec, fit.design, draws.assign(precision=phi))
+    assert curves is not None
+    lost = fit.samples["open_ceiling"] - curves["open_ceiling"].isel(chain=0).values
+    assert int(lost.sum()) == 1 == int(lost[where].isel(benchmark=2))
+    tree = fit.tree.copy()
+    tree["opened"] = xr.DataTree(curves)
+    assert "1 curves did not converge" in repr(replace(fit, tree=tree))
+    curves["open_ceiling"][{"benchmark": 2}] = 0  # in no draw: counted as well
+    tree["opened"] = xr.DataTree(curves)
+    assert "3 curves did not converge" in repr(replace(fit, tree=tree))
+
+
+def test_a_share_that_opens_nothing_is_marked_and_warned_of(everything_spec, known) -> None:
+    spec = everything_spec.with_({"benchmarks.ceiling": "fixed", "benchmarks.ceiling_open": 0.25})
+    assert "fixed ceiling (ceiling_open 0.25 not used)" in str(spec)
+    with pytest.warns(FitWarning, match="ceiling_open = 0.25, which changes nothing"):
+        design(spec, known.scores)
 
 
 def test_open_curves_are_saved_and_a_point_estimate_has_none(

@@ -22,6 +22,7 @@ from latentscale.dims import (
 from latentscale.errors import FitError
 from latentscale.expect import expect
 from latentscale.posterior.fit import Fit
+from latentscale.posterior.opened import as_sampled
 
 
 def with_posterior_predictive(fit: Fit, *, seed: int = 0) -> Fit:
@@ -30,6 +31,7 @@ def with_posterior_predictive(fit: Fit, *, seed: int = 0) -> Fit:
     The tree of the result has the group posterior_predictive, dims (chain, draw, cell), one cell
     for each measured score, with its model and benchmark as the coordinates ``cell_model`` and
     ``cell_benchmark``; and the measured scores in observed_data by cell too, as log_likelihood is.
+    They follow the curves that were sampled, as log_likelihood does: no ceiling is opened in them.
     Benchmarks keep their units, so plots of several units together mean little: select cells.
 
     Parameters
@@ -67,7 +69,7 @@ def with_posterior_predictive(fit: Fit, *, seed: int = 0) -> Fit:
         BENCHMARK: xr.DataArray(fit.design.benchmark_of_cell, dims=CELL),
     }
     density = fit.tree[LOG_LIKELIHOOD].to_dataset()["score"]
-    drawn = forecast_rows(fit, fit.scores.dataset, seed=seed).draws
+    drawn = forecast_rows(as_sampled(fit), fit.scores.dataset, seed=seed).draws
     made = drawn.isel(cells).transpose(SAMPLE, CELL).values
     replicated = density.copy(data=made.reshape(density.sizes[CHAIN], density.sizes[DRAW], -1))
     measured = fit.scores.dataset["score"].transpose(MODEL, BENCHMARK).isel(cells).values

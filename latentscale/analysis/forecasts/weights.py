@@ -14,6 +14,7 @@ from latentscale.analysis.forecasts.latents import (
     Floats,
 )
 from latentscale.errors import FitError, FitWarning
+from latentscale.markup import counted
 from latentscale.numerics.psis import k_limit, pareto_smoothed
 
 # The mean of a forecast from n effective draws is off by 1 / sqrt(n) posterior standard deviations.
@@ -43,8 +44,9 @@ class Degenerate(FitError):
         self.n_scores, self.pareto_k = n_scores, pareto_k
         shape = f", Pareto k {pareto_k:.2f} (at most {k_limit(count):.2f})"
         super().__init__(
-            f"The {n_scores} scores given leave the weight on too few posterior draws: effective "
-            f"sample size {ess:.0f} of {count} (at least {np.ceil(_least_ess(count)):.0f})"
+            f"The {counted(n_scores, 'score')} given {'leaves' if n_scores == 1 else 'leave'} the "
+            f"weight on too few posterior draws: effective sample size {ess:.0f} of {count} "
+            f"(at least {np.ceil(_least_ess(count)):.0f})"
             f"{'' if np.isnan(pareto_k) else shape}. The fit did not expect such scores, "
             "or there are many of them, and a forecast from these weights would be wrong. Check "
             "the scores and their columns. If they are right, fit them as well: add the rows to "

@@ -131,7 +131,9 @@ def family_influence(
 
     Draws are weighted by 1 / p(scores of the family | draw), Pareto-smoothed (Vehtari et al.
     2024). A family with many scores determines its own effects, which the weights cannot forget, so
-    its Pareto k is often above the limit: such families are refitted if `refit` is given.
+    its Pareto k is often above the limit: such families are refitted if `refit` is given. Ceilings
+    that were opened after the fit (``benchmarks.ceiling_open``) keep the curves that all scores
+    gave: near them a refit alone says what forecasts would be without the family.
 
     Parameters
     ----------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from csv import Error as CsvError
 from csv import reader
@@ -23,6 +24,26 @@ _EXACT: Final[dict[str, Any]] = (
 )
 _DIGITS: Final = r"\s*[-+]?[0-9]+\s*"
 _EMPTY: Final = ("", "NA", "N/A", "NaN", "nan")
+
+_FIRST: Final = 256
+"""Bytes at the beginning that tell kinds of files apart, spaces before them included."""
+_OTHER_KINDS: Final = (
+    (re.compile(rb"pk\x03\x04"), "an Excel workbook or a zip file. Save its table as CSV"),
+    (re.compile(rb"\x1f\x8b"), "compressed. Unpack it"),
+    (re.compile(rb"\xff\xfe|\xfe\xff"), "text in UTF-16. Save it in UTF-8"),
+    (
+        re.compile(rb"<(!doctype|html|\?xml|table)"),
+        "a web page or XML. Save the table in it as CSV",
+    ),
+    (
+        re.compile(rb'\[\s*[\[{]|\{\s*"'),
+        "JSON. Save it as CSV or pass a frame: pandas.read_json(path), with lines=True where each "
+        "line is an object",
+    ),
+)
+"""What is taken for a table by mistake, by its first bytes in lower case."""
+_ADDRESS: Final = re.compile(r"[a-z][a-z0-9+]+:/+", re.IGNORECASE)
+"""Of the web; a path with two slashes is kept with one."""
 
 
 def read_csv(path: str | Path) -> pd.DataFrame:
@@ -71,6 +92,10 @@ def content(path: str | Path) -> bytes:
     try:
         return expanded(path, DataError).read_bytes()
     except FileNotFoundError:
+        if _ADDRESS.match(str(path)):
+            raise DataError(
+                f"{path}: this is an address, not a file. Download the table, and name the file."
+            ) from None
         raise DataError(f"{path}: cannot be read: there is no such file. Check the path.") from None
     except OSError as error:
         reason = error.strerror or error
@@ -87,6 +112,7 @@ def csv_of(data: bytes, path: Path) -> pd.DataFrame:
     path
         Where they come from.
     """
+    _refuse_other_kinds(data, path)
     separator = "\t" if path.suffix.lower() in TAB_ENDINGS else ","
     header = _header(data, path, separator)
     _refuse_header(header, path, separator)
@@ -116,6 +142,14 @@ def csv_of(data: bytes, path: Path) -> pd.DataFrame:
     return unquoted(frame)
 
 
+def _refuse_other_kinds(data: bytes, path: Path) -> None:
+    """Refuse what is no text table by its first bytes."""
+    first = data[:_FIRST].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    for pattern, kind in _OTHER_KINDS:
+        if pattern.match(first):
+            raise DataError(f"{path}: this is {kind}.")
+
+
 def _refuse_header(header: list[str], path: Path, separator: str) -> None:
     """Refuse a first line that does not name each column once, or is split by something else."""
     others = {";": "semicolons", "\t": "tabs", "|": "bars", ",": "commas"}
@@ -123,7 +157,10 @@ def _refuse_header(header: list[str], path: Path, separator: str) -> None:
     if len(header) == 1 and split:
         wanted = "tabs, as its ending says" if separator == "\t" else "commas"
         remedy = "Save it with" if split[0] != "tabs" else "Name it .tsv, or save it with"
-        raise DataError(f"{path}: the columns are split by {split[0]}. {remedy} {wanted}.")
+        decimals = ", and decimals with dots" if split[0] == "semicolons" else ""
+        raise DataError(
+            f"{path}: the columns are split by {split[0]}. {remedy} {wanted}{decimals}."
+        )
     empty = sum(not name.strip() for name in header)
     if empty > 1:
         raise DataError(

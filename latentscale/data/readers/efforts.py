@@ -47,7 +47,7 @@ _REASONING_SINCE: Final = {
     "grok": 4.0,
 }
 """Version from which a series reasons by default."""
-_WITHOUT: Final = re.compile(r"chat|instruct|non")
+_WITHOUT: Final = re.compile(r"chat|instruct|non|no")
 """Words of models that do not reason though their series does (gpt-5-chat)."""
 
 
@@ -157,7 +157,7 @@ def _reasons(name: ModelName) -> str:
     if level != UNSTATED or name.setting == "thinking":
         return name.setting
     word = next((word for word in name.words if word in _REASONING_WORDS), "")
-    if word and "non" not in name.words:
+    if word and not {"non", "no"} & set(name.words):
         return word
     if any(_WITHOUT.fullmatch(word) for word in name.words):
         return ""

@@ -16,7 +16,7 @@ from typing import Final
 import pandas as pd
 
 from latentscale.data.audit import Finding
-from latentscale.data.readers.model_names import parse_name
+from latentscale.data.readers.model_names import parse_name, without_owner
 from latentscale.errors import listed
 
 BASES: Final = ("base model", "name", "architecture", "none")
@@ -145,7 +145,7 @@ def _pretraining(chain: Iterable[str]) -> tuple[_Base | None, str]:
 
 
 def _base_of(name: str) -> _Base | None:
-    short = _QUANTISED.sub("", name.rsplit("/", 1)[-1].casefold())
+    short = _QUANTISED.sub("", without_owner(name).casefold())
     squeezed = re.sub(r"(code|open|gpt|c4ai)[-_](?=llama|neox?|j\b|2\b)", r"\1", short)
     match = _SERIES.search(squeezed)
     if match is None:

@@ -16,7 +16,7 @@ from latentscale.data.audit import Audit, Finding, emit
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.features import Feature
 from latentscale.data.readers.efforts import UNSTATED, effort, reasoning
-from latentscale.data.readers.model_names import parse_name, provider_of
+from latentscale.data.readers.model_names import parse_name, provider_of, without_owner
 from latentscale.data.readers.size_classes import size_class
 from latentscale.data.scores import Scores, scores_from_long
 from latentscale.errors import DataError, listed, spelling
@@ -158,7 +158,7 @@ def same_names(names: Sequence[str]) -> tuple[dict[str, str], list[Finding]]:
     groups: dict[str, dict[str, int]] = {}
     key_of = {}
     for name, count in counts.items():
-        short = str(name).rsplit("/", 1)[-1].strip()
+        short = without_owner(str(name))
         key = spelling(short, keep_numbers_apart=True)
         key_of[str(name)] = key
         group = groups.setdefault(key, {})

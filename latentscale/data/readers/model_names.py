@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from math import nan
 from typing import Final
@@ -17,7 +17,7 @@ _LEVELS: Final = "minimal|low|medium|high|xhigh"
 _EFFORT: Final = re.compile(
     r"_(?P<budget>\d+k)$"  # the hub's: a thinking budget, thousands of tokens
     rf"|_(?P<hub>{_LEVELS}|max|none|unknown|thinking)$"
-    rf"|[-_ ](?P<named>{_LEVELS}|max|default|no)-?(?:effort|thinking)$"
+    rf"|[-_ ](?P<named>{_LEVELS}|max|default|no)[- ]?(?:effort|thinking)$"
     r"|[-_ ]thinking-(?P<tokens>\d+k)$"
     rf"|[-_ ](?P<level>{_LEVELS})$"
     r"|[-_ ](?P<mode>thinking|nothinking|non-thinking)$"
@@ -38,12 +38,13 @@ _EXPERTS: Final = re.compile(r"\d+e")
 _NUMBER: Final = re.compile(r"v?((?:0(?=\.)|[1-9]\d?)(?:\.\d+)*)")
 """A part of a version; months and days of dates ("05") and years are none."""
 _DIGITS: Final = re.compile(r"v?\d+(?:\.\d+)*")
-_CONTEXT: Final = re.compile(r"\d+[km]|\d+k\w*|res\d+")
+_CONTEXT: Final = re.compile(r"\d+[km]|\d+k\w*|res\d+|(?:fp|bf|int)\d+")
+"""Context lengths, image sizes and number formats."""
 _JOINED: Final = re.compile(r"(?P<letters>[a-z]+)(?P<number>\d{1,2}(?:\.\d+)*)(?P<rest>[a-z]*)")
 _ALONE: Final = re.compile(r"(\d{1,2}(?:\.\d+)?)([a-z]+)")
 _GENERIC_WORDS: Final = """instruct chat it base hf preview exp experimental latest beta alpha
 thinking reasoning reasoner think instructions gguf awq gptq bnb dpo sft rlhf orpo merged unknown
-effort default web app turbo fast original vision vl meta c4ai open models amazon non"""
+effort default web app turbo fast basic original vision vl meta c4ai open models amazon non"""
 _GENERIC: Final = frozenset(_GENERIC_WORDS.split())
 """Words of a name that say how a model was tuned, packed or served, and not of which series."""
 
@@ -54,6 +55,11 @@ _DAYS: Final = (
     re.compile(r"(?<!\d)(?P<month>[01]\d)-(?P<day>[0-3]\d)-(?P<year>20\d\d)(?!\d)"),
 )
 """Days in names: 20241022, 2024-10-22 and 10-22-2024; months and days without a year are not."""
+
+_AFTER_OWNER: Final = re.compile(r"/(?![ae]\d+(?:\.\d+)?b\b)", re.IGNORECASE)
+"""The slash after an organisation or a route; that of "480B/A35B" is between two sizes."""
+_AGENT: Final = re.compile(r"\s\+\s")
+"""Between an agent and its model, or a model and its tools: "mini-SWE-agent + GPT-5"."""
 
 PROVIDERS: Final[Mapping[str, str]] = {
     "claude": "Anthropic",
@@ -128,6 +134,9 @@ class ModelName:
 def parse_name(name: str) -> ModelName:
     """Read the parts of one model's name.
 
+    Of an agent and its model, or of a model and its tools, the parts are those of the model, where
+    one of the two is of a series in `PROVIDERS`.
+
     Examples
     --------
     >>> parsed = parse_name("claude-opus-4-1-20250805_16K")
@@ -136,7 +145,10 @@ def parse_name(name: str) -> ModelName:
     >>> parse_name("Qwen/Qwen2.5-72B-Instruct").size_b
     72.0
     """
-    version, setting = _without_setting(name.rsplit("/", 1)[-1].strip())
+    models = [part for part in map(parse_name, _parts(name)) if provider_of(part)]
+    if len(models) == 1:
+        return replace(models[0], name=name)
+    version, setting = _without_setting(without_owner(name))
     words = tuple(_words(version))
     series: list[str] = []
     numbers: list[str] = []
@@ -168,6 +180,17 @@ def parse_name(name: str) -> ModelName:
     )
 
 
+def without_owner(name: str) -> str:
+    """Return a name without the organisation or route before its last slash.
+
+    Examples
+    --------
+    >>> without_owner("openrouter/qwen/qwen3-32b"), without_owner("Qwen3-Coder 480B/A35B")
+    ('qwen3-32b', 'Qwen3-Coder 480B/A35B')
+    """
+    return _AFTER_OWNER.split(name)[-1].strip()
+
+
 def day_of(name: str) -> str | None:
     """Return the day that a name states, as 2024-10-22; None if it states none.
 
@@ -190,6 +213,12 @@ def day_of(name: str) -> str | None:
 def provider_of(name: ModelName) -> str | None:
     """Return the only maker of a model's series, None where the series does not say."""
     return PROVIDERS.get(name.series.split("-")[0])
+
+
+def _parts(name: str) -> list[str]:
+    """Return an agent and its model, where a name has both; nothing else."""
+    parts = _AGENT.split(name)
+    return parts if len(parts) > 1 else []
 
 
 def _of_series(word: str, numbers: list[str]) -> Iterator[str]:

@@ -29,16 +29,19 @@ from latentscale.data.readers.measurements import (
 )
 from latentscale.data.readers.parquet import read_table
 from latentscale.data.readers.published_cells import is_empty
-from latentscale.data.readers.published_columns import Roles, roles_of
+from latentscale.data.readers.published_columns import Roles, is_metric, roles_of
 from latentscale.data.readers.published_models import described, published_features
 from latentscale.data.readers.published_scores import long_cells, wide_cells
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError, listed
 from latentscale.files import expanded
+from latentscale.markup import counted
 
 _FRAME: Final = "This table"
 _BENCHMARK: Final = re.compile(
-    r"(benchmarks?|bench|tasks?|datasets?|eval|evaluation)([ _-]?(id|name))?", re.IGNORECASE
+    r"(benchmarks?|bench|tasks?|datasets?|eval|evaluation|metrics?|measures?|tests?)"
+    r"([ _-]?(id|name))?",
+    re.IGNORECASE,
 )
 """Columns that name the benchmark of a row, in tables with one row a score."""
 
@@ -164,20 +167,22 @@ def published_measurements(
     table, unnamed = _named(table, roles)
     _refuse_scores_of_no_column(table, roles, own, what)
     roles = _shape(table, roles)
+    _refuse_several_metrics(table, roles, own, what)
     named, models, described_here = described(table, roles, own)
     read = long_cells if roles.long else wide_cells
     cells, info, found = read(table, roles, named, declared, own, what)
     cells = cells.dropna(subset="score")[list(CELLS)].reset_index(drop=True)
     falling = [name for name, benchmark in info.items() if benchmark.lower_is_better]
     cells, merged = one_score_a_cell(cells, repeats, by_source=repeats != "best", falling=falling)
-    models = models[models["model"].isin(cells["model"])].reset_index(drop=True)
-    models, from_names = _with_names(models)
+    scored = models["model"].isin(cells["model"])
+    without = _without_scores(models.loc[~scored, "model"])
+    models, from_names = _with_names(models[scored].reset_index(drop=True))
     return Measurements(
         cells=cells,
         models=models,
         benchmarks={name: info[name] for name in dict.fromkeys(cells["benchmark"])},
         features=(*published_features(), *(features or ())),
-        audit=Audit((*unnamed, *described_here, *found, *merged, *from_names)),
+        audit=Audit((*unnamed, *described_here, *found, *merged, *without, *from_names)),
         sources=sources,
     )
 
@@ -206,6 +211,13 @@ def _named(table: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, list[Findin
     return kept, [Finding("warning", "unnamed-rows", column, message)]
 
 
+def _without_scores(models: pd.Series) -> list[Finding]:
+    if models.empty:
+        return []
+    message = f"{counted(len(models), 'model')} without a score were left out: {listed(models, 5)}."
+    return [Finding("info", "models-without-scores", "model", message)]
+
+
 def _refuse_scores_of_no_column(
     table: pd.DataFrame, roles: Roles, own: Sequence[str], what: str
 ) -> None:
@@ -219,6 +231,23 @@ def _refuse_scores_of_no_column(
                 f'{what}: column "{name}" names several benchmarks of one model, but no column is '
                 f'called "score", "value" or "accuracy". Rename the column of scores to "score". '
                 f"The table has {listed(table.columns, 12)}."
+            )
+
+
+def _refuse_several_metrics(
+    table: pd.DataFrame, roles: Roles, own: Sequence[str], what: str
+) -> None:
+    """Refuse a table with one row a score that has several metrics of one benchmark."""
+    for name in [n for n in roles.others if roles.long and n not in own and is_metric(n)]:
+        where = table[[roles.columns["model"], roles.columns["benchmark"]]].astype(str)
+        kinds = where.assign(kind=table[name].astype(str)).drop_duplicates()
+        several = kinds[kinds.duplicated(list(where.columns))]
+        if len(several):
+            model, benchmark, _ = several.iloc[0]
+            raise DataError(
+                f'{what}: column "{name}" names several metrics of one benchmark ({model}, '
+                f"{benchmark}), which have no mean. Keep the rows of one metric, or put both names "
+                f'into "{roles.columns["benchmark"]}".'
             )
 
 

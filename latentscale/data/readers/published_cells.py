@@ -23,6 +23,8 @@ _EMPTY: Final = frozenset(("", "?", "-", "–", "—", "na", "n/a", "n.a.", "nan
 _MISSING_WORDS: Final = frozenset(("tbd", "tba", "pending", "unknown", "undisclosed", "未公布"))
 _PLAIN: Final = r"(?:[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
 """Commas part thousands; "0,812" has a decimal comma and is not read."""
+_COMMA: Final = re.compile(r"-?(?:0,\d+|\d+,\d{1,2})\s*[%\uff05]?")
+"""Numbers with a decimal comma: "0,812", "81,2"."""
 _NUMBER: Final = rf"-?{_PLAIN}"
 _SIGN: Final = r"[%\uff05]"  # the second is the full-width one of Chinese tables
 _CELL: Final = re.compile(
@@ -60,6 +62,8 @@ class ScoreCells(NamedTuple):
         Half widths printed beside the numbers ("78.2 ± 1.1"), NaN where there is none.
     unread
         Rows that are neither empty nor a number.
+    commas
+        Whether some of these are numbers with a decimal comma.
     """
 
     values: Floats
@@ -67,6 +71,7 @@ class ScoreCells(NamedTuple):
     money: npt.NDArray[np.bool_]
     half: Floats
     unread: list[int]
+    commas: bool = False
 
 
 def is_empty(cell: object) -> bool:
@@ -98,7 +103,8 @@ def score_cells(column: pd.Series) -> ScoreCells:
         if match:
             percent[row], money[row] = bool(match["percent"]), bool(match["money"])
             half[row] = np.nan if width is None else width
-    return ScoreCells(values, percent, money, half, unread)
+    commas = any(_COMMA.fullmatch(str(column.iloc[row]).strip()) for row in unread)
+    return ScoreCells(values, percent, money, half, unread, commas)
 
 
 def plain_name(cell: object) -> str:

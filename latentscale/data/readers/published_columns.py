@@ -18,24 +18,26 @@ from latentscale.errors import spelling
 
 _ROLES: Final[Mapping[str, str]] = {
     "model": """model|model name|models|name|llm|model id|model version|模型|模型名称|モデル""",
-    "family": "family|model family|series|系列",
+    "family": "family|family name|model family|base family|series|系列",
     "lineage": "lineage",
     "provider": """provider|organization|organisation|org|creator|developer|lab|vendor|company
     |maker|owner|model creator|model creators|publisher|institution|机构|厂商|公司|发布机构""",
-    "released": """released|release|release date|released on|model release date|launch date|date
-    |publication date|upload date|发布时间|发布日期""",
+    "released": """released|release|release date|release month|released on
+    |model release date|launch date|date|publication date|upload date|发布时间|发布日期""",
     "params_b": """params b|params|parameters|parameters b|n params|num params|number of parameters
     |size|size b|model size|model size b|#params|#params b|参数量|参数""",
     "active_params_b": "active params b|active parameters|active params|activated params|激活参数",
-    "tokens_t": "tokens t|training tokens|train tokens|training tokens t|n tokens|训练数据量",
+    "tokens_t": """tokens t|training tokens|train tokens|training tokens t|train tokens t
+    |pretraining tokens|pretraining tokens t|tokens seen|n tokens|训练数据量""",
     "flops": "flops|flop|training compute|training compute flop|training flops",
     "effort": "effort|reasoning effort|thinking effort|reasoning level|thinking",
     "reasoning": "reasoning|is reasoning|reasoning model|thinking mode",
     "instruct": "instruct|is instruct",
     "open_weights": "open weights|open source|open|weights|license|licence|model license|开源",
-    "benchmark": "benchmark|benchmarks|bench|task|dataset|eval|evaluation|category|subset",
+    "benchmark": """benchmark|benchmarks|bench|benchmark name|task|task name|dataset|dataset name
+    |eval|evaluation|category|subset|test|metric|metric name|measure|评测集|数据集|指标""",
     "score": "score|scores|value|result|rating|accuracy|mean score|best score",
-    "stderr": "stderr|std err|standard error|score stderr|stderr score|se",
+    "stderr": "stderr|std err|std error|standard error|score stderr|stderr score|se",
     "n_items": "n items|items|n|num items|n samples|num samples|samples",
     "source": "source|agent|scaffold|harness|reported by|source of score",
 }
@@ -56,9 +58,15 @@ _AMOUNTS: Final = (
 )
 """Positive amounts that measure skill, with their units."""
 _RATING: Final = re.compile(r"elo|rating|arena|trueskill|glicko", re.IGNORECASE)
+_IN_POINTS: Final = re.compile(
+    r"mt[ _-]?bench|(?<!\d)/ ?10(?!\d)|out of (10|ten)(?!\d)|(?<!\d)[01] ?[-–] ?10(?!\d)",
+    re.IGNORECASE,
+)
+"""Benchmarks on which a judge gives up to ten points."""
 _STDERR: Final = re.compile(
     r"(?<![a-z])(std\.?[ _-]?err(or)?|standard[ _-]error|stderr|se)(?![a-z])", re.IGNORECASE
 )
+_METRIC: Final = re.compile(r"metrics?([ _-]?(name|id))?|measure|指标", re.IGNORECASE)
 _INTERVAL: Final = re.compile(r"95 ?%|(?<![a-z])ci(?![a-z])|interval|±|\+/-", re.IGNORECASE)
 _LOW: Final = re.compile(
     r"(?<![a-z])(low(er)?|lb|min|q0?025|q2\.5|p2\.5|l95)(?![a-z0-9])", re.IGNORECASE
@@ -127,6 +135,11 @@ def is_rating(name: str) -> bool:
     return bool(_RATING.search(name))
 
 
+def is_in_points(name: str) -> bool:
+    """Return whether a benchmark is named as one on which a judge gives up to ten points."""
+    return bool(_IN_POINTS.search(name))
+
+
 def unit_of_amount(name: str) -> str | None:
     """Return the unit of a positive amount, empty for one without; None if it is not one."""
     text = name.replace("_", " ")
@@ -136,6 +149,11 @@ def unit_of_amount(name: str) -> str | None:
 def is_error(name: str) -> bool:
     """Return whether a column is named as standard errors."""
     return bool(_STDERR.search(name.replace("_", " ")))
+
+
+def is_metric(name: str) -> bool:
+    """Return whether a column names what was measured on a benchmark, such as "metric"."""
+    return bool(_METRIC.fullmatch(name.strip()))
 
 
 def is_interval(name: str) -> bool:

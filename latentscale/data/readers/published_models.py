@@ -116,7 +116,16 @@ def _read(role: str, column: pd.Series) -> tuple[Sequence[Any] | None, list[str]
 
 def _unstated(cell: Any) -> bool:
     """Return whether a cell says that an amount is not published."""
-    words = ("unknown", "undisclosed", "proprietary", "closed", "private", "not disclosed", "tbd")
+    words = (
+        "unknown",
+        "unk",
+        "undisclosed",
+        "proprietary",
+        "closed",
+        "private",
+        "not disclosed",
+        "tbd",
+    )
     return is_empty(cell) or str(cell).strip().casefold() in words
 
 

@@ -25,6 +25,7 @@ from latentscale.data.readers.published_columns import (
     Roles,
     bounds_among,
     is_error,
+    is_in_points,
     is_interval,
     is_lower,
     is_rating,
@@ -44,6 +45,9 @@ _FEW: Final = 3
 rows than these may be numbered 1, 2, 3 by chance."""
 _MOST_ITEMS: Final = 1e6
 """Items of a benchmark: the largest test sets have some ten thousand."""
+_COMMAS: Final = "numbers with a decimal comma; write them with a dot"
+_POINTS: Final = 10.0
+"""Most points of a benchmark on which a judge gives up to ten."""
 _ROUNDING: Final = 0.006
 """Of the largest score: means are printed to the hundredth of a fraction, or the half per cent."""
 
@@ -325,9 +329,10 @@ def _scaled(name: str, cells: ScoreCells, named_as_benchmark: bool) -> tuple[Ben
     if not named_as_benchmark and is_neither(name):
         return None, "by its name a rank, price, speed, count or setting"
     if not known.size:
-        return None, "text, not numbers" if cells.unread else "no numbers"
+        text = _COMMAS if cells.commas else "text, not numbers"
+        return None, text if cells.unread else "no numbers"
     if len(cells.unread) > known.size:
-        return None, "mostly text"
+        return None, _COMMAS if cells.commas else "mostly text"
     low, high = float(known.min()), float(known.max())
     lower = is_lower(name)
     unit = unit_of_amount(name)
@@ -338,6 +343,8 @@ def _scaled(name: str, cells: ScoreCells, named_as_benchmark: bool) -> tuple[Ben
     if (unit is not None or cells.money.any()) and low > 0:
         unit = "USD" if cells.money.any() else unit
         return Benchmark(scale="positive", unit=unit or "", lower_is_better=lower), ""
+    if is_in_points(name) and 1 < high <= _POINTS:
+        return Benchmark(scale="real", unit="points", lower_is_better=lower), ""
     if is_rating(name) and high > 100:
         return Benchmark(scale="real", unit="Elo" if "elo" in name.casefold() else "rating"), ""
     if low >= 0 and high <= 1:
@@ -483,4 +490,5 @@ def _unread(name: str, table: pd.DataFrame, cells: ScoreCells) -> list[Finding]:
         return []
     shown = listed([table[name].iloc[row] for row in cells.unread], 4)
     message = f"{len(cells.unread)} cells are not numbers and were left out: {shown}."
+    message += " Write decimals with a dot." if cells.commas else ""
     return [Finding("warning", "cell-unread", name, message)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -186,11 +186,11 @@ class NUTS(Method):
         seed: int,
         progress: bool,
     ) -> ChainRun:
-        """Sample some variables, with every position on the unconstrained scale.
+        """Sample some variables, with every position on the model's unconstrained scale.
 
-        For methods that go on from the draws. By nutpie, in memory; where intercepts have priors
-        of their own, the mean linear predictor of each benchmark's models moves in their place,
-        so `names` must have them.
+        For methods that go on from the draws. By nutpie, in memory, in the model's own coordinates
+        whatever "auto" would choose. Where intercepts have priors of their own, the mean linear
+        predictor of each benchmark's models moves in their place, so `names` must have them.
 
         Parameters
         ----------
@@ -213,18 +213,23 @@ class NUTS(Method):
         Raises
         ------
         FitError
-            If a chain cannot begin.
+            If a chain cannot begin, or `coordinates` asks for others than the model's.
 
         Examples
         --------
-        >>> method = ls.NUTS(draws=20, tune=20, chains=1, cores=1, coordinates="model")
+        >>> method = ls.NUTS(draws=20, tune=20, chains=1, cores=1)
         >>> run = method.positions(
         ...     pooled.spec, pooled.design, ["intercept"], seed=1, progress=False
         ... )
         >>> run.positions.shape[:2], list(run.posterior)
         ((1, 20), ['intercept'])
         """
-        model = build_design(spec, design)
+        if self.coordinates not in ("auto", "model"):
+            raise FitError(
+                f'NUTS.coordinates = "{self.coordinates}": positions are those of the model\'s own '
+                'variables. Leave coordinates out, or use "model".'
+            )
+        model, own = build_design(spec, design), replace(self, coordinates="model")
         return run_on_nutpie(
-            model, spec, design, self, seed, progress, only=names, min_depth=min_depth
+            model, spec, design, own, seed, progress, only=names, min_depth=min_depth
         )

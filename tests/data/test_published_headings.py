@@ -1,0 +1,126 @@
+"""Published tables: headings, shapes and cells that a hub writes in its own way."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from latentscale.data.readers import read_published, read_scores
+from latentscale.errors import DataError
+
+pytestmark = pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
+
+
+def named(**columns: list) -> pd.DataFrame:
+    models = ["gpt-5", "o3", "claude-opus-4", "qwen3-32b", "gpt-4o"]
+    return pd.DataFrame({"Model": models[: len(next(iter(columns.values())))]} | columns)
+
+
+@pytest.mark.parametrize(
+    ("name", "error"), [("Metric", "Std. Error"), ("Test", "stderr"), ("Dataset Name", "SE")]
+)
+def test_a_long_table_with_other_headings_is_not_averaged_over_benchmarks(
+    name: str, error: str
+) -> None:
+    table = pd.DataFrame(
+        {
+            "Model": ["a-1b", "a-1b", "b-2b", "b-2b"],
+            name: ["mmlu", "gpqa", "mmlu", "gpqa"],
+            "Value": ["70%", "30%", "80%", "40%"],
+            error: [1.0, 2.0, 1.5, 2.5],
+        }
+    )
+    scores = read_published(table)
+    assert scores.benchmarks == ("mmlu", "gpqa")
+    assert scores.dataset["score"].sel(model="a-1b").values.tolist() == [0.7, 0.3]
+    assert scores.dataset["stderr"].sel(model="b-2b").values.tolist() == [0.015, 0.025]
+
+
+def test_several_metrics_of_one_benchmark_are_refused() -> None:
+    table = pd.DataFrame(
+        {
+            "model": ["a-1b"] * 3,
+            "task": ["arc", "arc", "mmlu"],
+            "metric": ["acc", "acc_norm", "acc"],
+            "value": [0.3, 0.4, 0.5],
+        }
+    )
+    with pytest.raises(DataError, match=r'"metric" names several metrics of one benchmark \(a-1b'):
+        read_published(table)
+    kept = read_published(table[table["metric"] == "acc"])
+    assert kept.benchmarks == ("arc", "mmlu")
+
+
+def test_decimal_commas_are_named_with_the_remedy() -> None:
+    table = named(GPQA=["40,5", "50,1", "45%"], MMLU=["0,812", "", "0,7"])
+    found = read_published(table.assign(AIME=[50, 60, 70])).audit
+    why = "numbers with a decimal comma; write them with a dot"
+    assert f'"GPQA", "MMLU": {why}' in str(found.filter("ignored-column").table()["message"][0])
+    with pytest.raises(DataError, match=why):
+        read_published(table)
+    mixed = read_published(named(GPQA=["40.5", "50.1", "45,2"]))
+    assert "Write decimals with a dot." in str(mixed.audit.filter("cell-unread"))
+
+
+@pytest.mark.parametrize("name", ["MT-Bench", "MT Bench (GPT-4 judge)", "Helpfulness (0-10)"])
+def test_points_of_ten_are_not_percentages(name: str) -> None:
+    scores = read_published(named(**{name: [9.1, 8.9, 7.5], "GPQA": [40.0, 50.0, 45.0]}))
+    info = scores.benchmark_info[name]
+    assert (info.scale, info.unit) == ("real", "points")
+    assert scores.dataset["score"].sel(benchmark=name).values.tolist() == [9.1, 8.9, 7.5]
+    again = read_published(named(**{name: [91.0, 89.0, 75.0]}))
+    assert again.benchmark_info[name].scale == "fraction"  # percentages are kept as fractions
+
+
+def test_models_in_the_index_are_named_as_such() -> None:
+    table = named(GPQA=[40.0, 50.0, 45.0])
+    with pytest.raises(DataError, match=r"reset_index"):
+        read_scores(table.set_index(table.columns[0]))
+
+
+def test_models_without_a_score_are_counted() -> None:
+    table = named(GPQA=[40.0, None, 45.0], MMLU=[50.0, None, 55.0], Average=[45.0, 60.0, 50.0])
+    table["Size"] = ["7B", "unk", "13B"]
+    scores = read_published(table)
+    (finding,) = scores.audit.filter("models-without-scores")
+    assert finding.message.startswith("1 model without a score") and len(scores.models) == 2
+    assert not list(scores.audit.filter("cell-unread"))
+
+
+def test_a_table_whose_models_are_columns_is_refused_with_the_remedy() -> None:
+    table = pd.DataFrame({"Benchmark": ["gpqa", "mmlu"], "gpt-5": [0.8, 0.9], "o3": [0.7, 0.8]})
+    with pytest.raises(DataError, match=r'the models are the columns.*set_index\("Benchmark"\)'):
+        read_scores(table)
+    with pytest.raises(DataError) as error:
+        read_scores(table.assign(o3="text"))
+    assert "are the columns" not in str(error.value)
+    assert read_published(table.set_index("Benchmark").T.reset_index(names="model")).benchmarks == (
+        "gpqa",
+        "mmlu",
+    )
+
+
+def test_sizes_and_tokens_are_known_by_their_headings_with_units() -> None:
+    table = named(GPQA=[40.0, 50.0, 45.0]).assign(
+        **{"Base family": ["x", "x", "y"], "Train tokens (T)": [0.3, 1.0, 2.0]}
+    )
+    data = read_published(table).dataset
+    assert data["tokens"].values.tolist() == [0.3, 1.0, 2.0]
+    assert data["family"].values.tolist() == ["x", "x", "y"]
+
+
+@pytest.mark.parametrize(
+    "name", ["First Chunk (s)", "Latency: First Answer Chunk (s)", "Total Response (ms)", "TTFT"]
+)
+def test_latencies_are_no_benchmarks(name: str) -> None:
+    table = named(GPQA=[40.0, 50.0, 45.0], **{name: [0.4, 75.9, 1.7]})
+    assert read_published(table).benchmarks == ("GPQA",)
+
+
+def test_agents_have_the_features_of_their_models() -> None:
+    agents = ["mini-SWE-agent + Claude 4 Opus", "mini-SWE-agent + GPT-5 mini", "agent + GPT-5"]
+    table = pd.DataFrame({"Model": agents, "% Resolved": [67.6, 59.8, 65.0]})
+    data = read_published(table).dataset
+    assert data["family"].values.tolist() == ["claude-opus", "gpt-mini", "gpt"]
+    assert data["size_class"].values.tolist() == ["large", "mini", "unknown"]
+    assert data["provider"].values.tolist() == ["Anthropic", "OpenAI", "OpenAI"]
