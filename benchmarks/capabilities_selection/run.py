@@ -43,7 +43,11 @@ TERMS: list[dict[str, Any]] = [
     {"kind": "trend", "covariate": "released"},
 ]
 
-_FIRST = {"benchmarks.family_effect": True, "family.lineage": True}
+_FIRST = {
+    "benchmarks.family_effect": True,
+    "benchmarks.likelihood": {"kind": "contaminated-beta"},
+    "family.lineage": True,
+}
 """Of the spec as it was before these comparisons."""
 SECOND = "no family x benchmark"
 _SECOND = {"benchmarks.family_effect": False, "family.lineage": True}
@@ -77,7 +81,7 @@ def candidate(name: str, base: str, method: Method) -> ls.ModelSpec:
     """Return a candidate spec by name; under Gibbs sampling with a noise that it can draw."""
     noise = {"benchmarks.likelihood": {"kind": "student-t"}}
     own = noise if isinstance(method, ls.methods.Gibbs) else {}
-    return ls.load_spec(base).with_({"name": name, **own, **_FIRST, **CANDIDATES[name]})
+    return ls.load_spec(base).with_({"name": name, **_FIRST, **own, **CANDIDATES[name]})
 
 
 def split(number: int) -> tuple[pd.DataFrame, pd.DataFrame]:
