@@ -63,8 +63,7 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     f"{SECOND}, noise by model": _SECOND | {"terms": [*TERMS, {"kind": "model-precision"}]},
     f"{SECOND}, no model x group": _SECOND | {"terms": TERMS[1:]},
     RARE: _SECOND | {"priors": {"outlier_share": ls.Prior("Beta", alpha=2, beta=98)}},
-    f"{SECOND}, heavy tails": _SECOND
-    | {"benchmarks.likelihood": {"kind": "heavy-tailed-beta"}},
+    f"{SECOND}, heavy tails": _SECOND | {"benchmarks.likelihood": {"kind": "heavy-tailed-beta"}},
     "two skills": {"skills.count": 2},
     "four skills": {"skills.count": 4},
     "noise by model": {"terms": [*TERMS, {"kind": "model-precision"}]},
