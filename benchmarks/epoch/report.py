@@ -11,8 +11,6 @@ from benchmarks.common.clusters import shown
 from benchmarks.common.markdown import markdown
 from benchmarks.common.provenance import provenance
 
-ANCHORS = {"claude-3-5-sonnet-20240620": 130.0, "gpt-5-2025-08-07_medium": 150.0}
-"""The hub's own anchors, Claude 3.5 Sonnet and GPT-5; the version of each is our choice."""
 PROTOTYPE = {
     ("2025-01-01", 0): (11.5, 14.6),
     ("2025-07-01", 0): (10.2, 12.6),
@@ -133,7 +131,8 @@ def _indices(runs: Path, hub: Path) -> list[str]:
     rows = []
     for path in sorted(runs.glob("*/*.nc")):
         fit = ls.load(path)
-        index = ls.capability_index(fit, anchors=_anchors(fit, published))
+        common = {name: published[name] for name in fit.scores.models if name in published}
+        index = ls.capability_index(fit, anchors=common)
         agreement = index.agreement(published)
         row = {"spec": path.parent.name, "fitted before": path.stem}
         rows.append(row | {name: f"{value:.3g}" for name, value in agreement.items()})
@@ -141,16 +140,9 @@ def _indices(runs: Path, hub: Path) -> list[str]:
         return []
     return [
         "## Capability index beside the hub's own",
-        "`ls.capability_index` of each fit, on the scale of two models' values in the hub's index "
-        "(the hub's own anchors where both are fitted, else the lowest and highest of the models "
-        "in common), and `CapabilityIndex.agreement` with that index on all common models.",
+        "`ls.capability_index` of each fit, on the scale that by least squares comes closest to "
+        "the hub's index over all models in common, and `CapabilityIndex.agreement` with that index on "
+        "these models. (Two anchors alone, as the hub has, would carry their own errors into every "
+        "model's difference.)",
         markdown(pd.DataFrame(rows)),
     ]
-
-
-def _anchors(fit: ls.Fit, published: dict[str, float]) -> dict[str, float]:
-    if set(ANCHORS) <= set(fit.scores.models):
-        return ANCHORS
-    common = {name: published[name] for name in fit.scores.models if name in published}
-    lowest, highest = min(common, key=common.__getitem__), max(common, key=common.__getitem__)
-    return {lowest: common[lowest], highest: common[highest]}
