@@ -141,8 +141,8 @@ def _indices(runs: Path, hub: Path) -> list[str]:
     return [
         "## Capability index beside the hub's own",
         "`ls.capability_index` of each fit, on the scale that by least squares comes closest to "
-        "the hub's index over all models in common, and `CapabilityIndex.agreement` with that index on "
-        "these models. (Two anchors alone, as the hub has, would carry their own errors into every "
-        "model's difference.)",
+        "the hub's index over all models in common, and `CapabilityIndex.agreement` with that "
+        "index on these models. (Two anchors alone, as the hub has, would carry their own errors "
+        "into every model's difference.)",
         markdown(pd.DataFrame(rows)),
     ]
