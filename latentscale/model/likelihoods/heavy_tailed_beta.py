@@ -30,8 +30,9 @@ class HeavyTailedBetaLikelihood(Likelihood):
     With probability w, the tail's weight, a score has three times the usual standard deviation,
     and of these a share w has nine times. Tails fall off as a power of the distance, as a
     Student t's of -log(w) / log(3) degrees of freedom, as far as nine standard deviations; near
-    floors and ceilings the variance shrinks as a Beta's does. The weight, inside (0, 1), is
-    learned: `shared` by all benchmarks, or one a benchmark.
+    floors and ceilings the variance shrinks as a Beta's does. Where phi is below some 80, the
+    widest Beta has most of its mass near 0 and 1. The weight, inside (0, 1), is learned: `shared`
+    by all benchmarks, or one a benchmark.
 
     References
     ----------
