@@ -289,7 +289,7 @@ def _maximum(curve: _Curve) -> tuple[Floats, npt.NDArray[np.bool_]]:
     """Return the posterior modes, (sample, parameter), and of which draws they converged.
 
     Newton's method, along directions of negative curvature uphill as well; steps are halved until
-    the density does not fall. Where density or derivatives are not finite there is no step.
+    the density does not fall. A draw whose density or derivatives are not finite does not converge.
     """
     mode = curve.start()
     density = curve.density(mode)

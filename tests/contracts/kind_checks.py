@@ -96,11 +96,10 @@ def check_density(likelihood: Likelihood) -> None:
     np.testing.assert_allclose(slopes, np.concatenate(wanted), rtol=1e-5, atol=1e-4)
 
 
-def check_draws(likelihood: Likelihood) -> None:
+def check_draws(likelihood: Likelihood, precision: float = 12.0) -> None:
     """Draws on arrays and in the PyMC model follow the density."""
     arrays, graph = _noises(likelihood, {CELL: 1})
-    # Precise enough that no kind has mass where scores round to 0 or 1, which no grid resolves.
-    mean, phi = np.array([0.3]), np.array([120.0])
+    mean, phi = np.array([0.3]), np.array([precision])
     points = _points(likelihood)
     at = [xr.DataArray(part, dims=(CELL,)) for part in (mean, phi)]
     one = arrays.at({CELL: 0})

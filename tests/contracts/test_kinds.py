@@ -28,6 +28,8 @@ def settings(kind: type[Likelihood] | type[Link]) -> list[Any]:
 
 
 EVERY_LIKELIHOOD = [one for kind in LIKELIHOODS.values() for one in settings(kind)]
+PRECISION = {"heavy-tailed-beta": 120.0}
+"""Where 12 will not do: its widest Beta then has mass that rounds to 1, which no grid resolves."""
 EVERY_LINK = [one for kind in LINKS.values() for one in settings(kind)]
 
 
@@ -38,7 +40,7 @@ def test_a_likelihood_has_one_density(likelihood: Likelihood) -> None:
 
 @pytest.mark.parametrize("likelihood", EVERY_LIKELIHOOD, ids=str)
 def test_draws_follow_the_likelihoods_density(likelihood: Likelihood) -> None:
-    check_draws(likelihood)
+    check_draws(likelihood, PRECISION.get(likelihood.kind, 12.0))
 
 
 @pytest.mark.parametrize("link", EVERY_LINK, ids=str)

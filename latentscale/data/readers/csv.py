@@ -143,7 +143,7 @@ def csv_of(data: bytes, path: Path) -> pd.DataFrame:
 
 
 def _refuse_other_kinds(data: bytes, path: Path) -> None:
-    """Refuse what is no text table by its first bytes."""
+    """Refuse a file that is not a table in text, as its first bytes show."""
     first = data[:_FIRST].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     for pattern, kind in _OTHER_KINDS:
         if pattern.match(first):
