@@ -17,11 +17,13 @@ from latentscale.data.column_names import without_brackets
 from latentscale.errors import spelling
 
 _ROLES: Final[Mapping[str, str]] = {
-    "model": """model|model name|models|name|llm|model id|model version|模型|模型名称|モデル""",
+    "model": """model|model name|models|name|llm|model id|model version|ai system|system
+    |模型|模型名称|モデル""",
     "family": "family|family name|model family|base family|series|系列",
     "lineage": "lineage",
     "provider": """provider|organization|organisation|org|creator|developer|lab|vendor|company
-    |maker|owner|model creator|model creators|publisher|institution|机构|厂商|公司|发布机构""",
+    |maker|owner|model creator|model creators|model org|model organization|model organisation
+    |model provider|model developer|model vendor|publisher|institution|机构|厂商|公司|发布机构""",
     "released": """released|release|release date|release month|released on
     |model release date|launch date|date|publication date|upload date|发布时间|发布日期""",
     "params_b": """params b|params|parameters|parameters b|n params|num params|number of parameters
@@ -114,15 +116,19 @@ def roles_of(frame: pd.DataFrame, kept: Collection[str] = ()) -> Roles:
     order = list(ROLE_OF)
     columns: dict[str, str] = {}
     for name in sorted(
-        (n for n in frame.columns if n not in kept and spelling(without_brackets(n)) in ROLE_OF),
-        key=lambda n: order.index(spelling(without_brackets(n))),
+        (n for n in frame.columns if n not in kept and _spelt(n) in ROLE_OF),
+        key=lambda n: order.index(_spelt(n)),
     ):
-        columns.setdefault(ROLE_OF[spelling(without_brackets(name))], name)
+        columns.setdefault(ROLE_OF[_spelt(name)], name)
     if not {"benchmark", "score"} <= set(columns):
         for role in ("benchmark", "score", "stderr", "n_items"):
             columns.pop(role, None)
     taken = set(columns.values())
     return Roles(columns, tuple(name for name in frame.columns if name not in taken))
+
+
+def _spelt(name: str) -> str:
+    return spelling(without_brackets(name).strip().removesuffix("?"))
 
 
 def is_lower(name: str) -> bool:
