@@ -319,9 +319,7 @@ def _of_wide(table: pd.DataFrame, name: str, figures: str) -> pd.DataFrame:
     runs = pd.Series(name, table.index) if run is None else table[run].astype(str).str.strip()
     errors = error_columns(table, columns)
     size_b = runs.map(sizes(table, runs)).astype(float).to_numpy()
-    about = pd.DataFrame(
-        {"run": runs.to_numpy(), "step": steps, "tokens": seen, "size_b": size_b}
-    )
+    about = pd.DataFrame({"run": runs.to_numpy(), "step": steps, "tokens": seen, "size_b": size_b})
     parts = [
         about.assign(
             benchmark=column.removeprefix(figures),

@@ -25,7 +25,9 @@ _EFFORT: Final = re.compile(
     re.IGNORECASE,
 )
 _BRACKETED: Final = (
-    re.compile(r"(?<![a-z])no(?:n|ne)?(?:$|[-, ]+(?:reasoning|thinking))|thinking[-: ]+(?:none|off)"),
+    re.compile(
+        r"(?<![a-z])no(?:n|ne)?(?:$|[-, ]+(?:reasoning|thinking))|thinking[-: ]+(?:none|off)"
+    ),
     re.compile(rf"x-high|(?<![a-z])(?:{_LEVELS}|max)(?![a-z])"),
     re.compile(r"\d+k"),
     re.compile("thinking"),

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import logit
 
 from latentscale.data.scaling import lower_is_better
@@ -144,9 +143,7 @@ class BenchmarkCurve(Term):
         return values
 
 
-def _of_curve(
-    values: Mapping[str, Named], spec: ModelSpec, design: Design
-) -> dict[str, Named]:
+def _of_curve(values: Mapping[str, Named], spec: ModelSpec, design: Design) -> dict[str, Named]:
     """Return the values that benchmarks have of others, by name; none where each has its own."""
     places = curve_places(spec, design)
     if places is None:
