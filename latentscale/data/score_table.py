@@ -220,8 +220,8 @@ class ScoreTable:
         -------
         pandas.DataFrame
             One row a model, in the table's order: model, family, lineage, instruct where a column
-            stated it, then features and benchmarks. Scores are fractions, or in their benchmark's unit, and NaN where not
-            measured.
+            stated it, then features and benchmarks. Scores are fractions, or in their benchmark's
+            unit, and NaN where not measured.
 
         Examples
         --------

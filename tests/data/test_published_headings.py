@@ -164,7 +164,10 @@ def test_what_a_heading_explains_in_brackets_hides_no_floor() -> None:
 def test_instruct_is_left_out_where_no_column_states_it(tmp_path) -> None:
     scores = read_published(named(GPQA=[40.0, 50.0, 45.0]))
     assert len(scores.audit.filter("instruct-unstated").findings) == 1
-    again = [read_scores(scores.to_frame()), scores.select(models=list(scores.models[:2]))]
+    again = [
+        read_scores(scores.to_frame(), features=scores.features),
+        scores.select(models=list(scores.models[:2])),
+    ]
     scores.save(tmp_path / "t.csv")
     for table in (scores, *again, read_scores(tmp_path / "t.csv")):
         assert "instruct" not in {feature.name for feature in table.features}
