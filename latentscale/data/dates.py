@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.api.types import is_datetime64_any_dtype
 
-from latentscale.data.columns import cells_of, missing
+from latentscale.data.columns import cells_of, is_blank
 from latentscale.data.problems import Problem, at_cell
 
 _MONTHS: Final = 12
@@ -38,7 +38,7 @@ def read_dates(
         except (ValueError, OverflowError):  # a year that nanoseconds do not reach: find its row
             pass
     cells = cells_of(column)
-    rows = np.flatnonzero(~missing(cells))
+    rows = np.flatnonzero([not is_blank(cell) for cell in cells.tolist()])
     moments_read = _as_dates(cells[rows].tolist())
     values = np.full(len(column), np.datetime64("NaT", "ns"))
     read = np.array([moment is not None for moment in moments_read], dtype=bool)
