@@ -15,6 +15,7 @@ import xarray as xr
 from latentscale.analysis.forecasts.condition import FewShot
 from latentscale.analysis.forecasts.forecast import Forecast
 from latentscale.analysis.forecasts.predict import forecast_rows
+from latentscale.analysis.forecasts.refusals import models_to_forecast
 from latentscale.analysis.forecasts.weights import Degenerate
 from latentscale.analysis.tools.fold import Fold, folds_of
 from latentscale.analysis.tools.fold_files import checked_folder, fold_file, run_key
@@ -149,8 +150,9 @@ def backtest(
         max_rhat of its fit; where some scores are not fractions also scale, unit and spread
         (standard deviation of the benchmark's scores). Folds that failed are named in a
         `FitWarning`, with the reason, and in ``attrs["failed"]``; hidden scores on benchmarks of
-        which a fold's fit has no score, likewise, in ``attrs["not_forecast"]`` (by fold, pairs of
-        model and benchmark).
+        which a fold's fit has no score, and of models that leave out a feature that the spec uses
+        or have a level that no fitted model has, likewise, in ``attrs["not_forecast"]`` (by fold,
+        pairs of model and benchmark).
 
     Raises
     ------
@@ -195,10 +197,11 @@ def backtest(
     if failed:
         reasons = "; ".join(f'"{name}": {reason}' for name, reason in failed.items())
         warnings.warn(f"{counted(len(failed), 'fold')} failed. {reasons}", FitWarning, stacklevel=2)
-    result = with_scales(pd.concat(list(tables.values()), ignore_index=True), scores)
+    filled = [table for table in tables.values() if len(table)] or list(tables.values())
+    result = with_scales(pd.concat(filled, ignore_index=True), scores)
     result.attrs["failed"] = failed
     result.attrs["not_forecast"] = _not_forecast(made, tables, scores)
-    _warn_of_missing(result)
+    _warn_of_missing(result, made, scores)
     return result
 
 
@@ -221,7 +224,7 @@ def _not_forecast(
     return missing
 
 
-def _warn_of_missing(result: pd.DataFrame) -> None:
+def _warn_of_missing(result: pd.DataFrame, folds: Sequence[Fold], scores: Scores) -> None:
     """Warn of hidden scores that are not in the result, or refuse a result without any.
 
     Raises
@@ -233,12 +236,25 @@ def _warn_of_missing(result: pd.DataFrame) -> None:
     if not missing:
         return
     count = sum(len(cells) for cells in missing.values())
-    fold, cells = next(iter(missing.items()))
-    benchmarks = listed(sorted({benchmark for _, benchmark in cells}))
+    name, cells = next(iter(missing.items()))
+    fold = next(fold for fold in folds if fold.name == name)
+    score = training_scores(scores, fold).dataset["score"]
+    fitted = {str(b) for b in score[BENCHMARK].values[score.notnull().any(MODEL).values]}
+    unfitted = sorted({benchmark for _, benchmark in cells} - fitted)
+    if unfitted:
+        why = (
+            f"no model that the fold fits has a score on {listed(unfitted)}. Choose folds that "
+            "leave some scores of every benchmark."
+        )
+    else:
+        why = (
+            "the model leaves out a feature that the spec uses, or has a level of it that no "
+            "fitted model has. Fill such cells, or use a spec with other covariates."
+        )
+    shown = next(cell for cell in cells if not unfitted or cell[1] in unfitted)
     said = (
-        f"{counted(count, 'hidden score')} could not be forecast, such as {cells[0][0]} on "
-        f'{cells[0][1]} in the fold "{fold}": no model that the fold fits has a score on '
-        f"{benchmarks}. Choose folds that leave some scores of every benchmark."
+        f"{counted(count, 'hidden score')} could not be forecast, such as {shown[0]} on "
+        f'{shown[1]} in the fold "{name}": {why}'
     )
     if result.empty:
         raise FitError(said)
@@ -350,6 +366,9 @@ def forecast_fold(
     together = [model for model in names if model not in with_scores]
     rows = scores.dataset.assign(score=scores.dataset["score"].where(given))
     rows = rows.sel({BENCHMARK: list(fit.scores.benchmarks)})
+    able = set(models_to_forecast(fit, rows.sel({MODEL: names})))
+    alone = [group for group in alone if able.issuperset(group)]
+    together = [model for model in together if model in able]
     truth = scores.dataset["score"].where(hidden & ~given)
     bounded = is_bounded(scores.dataset)
     parts = []
@@ -361,7 +380,7 @@ def forecast_fold(
             raise FitError(f"Model {listed(group)}: {failure}") from failure
         measured = truth.sel({MODEL: group})
         parts.append(score_forecast(forecast, measured, scores.item_counts, prob, bounded))
-    table = pd.concat(parts, ignore_index=True)
+    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
     families = dict(zip(scores.models, scores.dataset["family"].values, strict=True))
     table = table.assign(
         fold=fold.name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from latentscale.data.features.base import FeatureKind
@@ -19,10 +20,7 @@ _IDENTITY = {FAMILY: "family", "params": "params_b", "tokens": "tokens_t", "inst
 
 def refuse_missing_features(fit: Fit, planned: xr.Dataset) -> None:
     """Refuse rows that leave out a feature of the covariates, unless it is drawn."""
-    missing = fit.transform.missing(planned)
-    if fit.spec.undisclosed.kind == "estimated":
-        missing.pop("tokens_t", None)
-    for column, rows in missing.items():
+    for column, rows in _missing(fit, planned).items():
         names = planned[MODEL].values[rows]
         if column == "tokens_t":
             raise DataError(
@@ -39,11 +37,35 @@ def refuse_missing_features(fit: Fit, planned: xr.Dataset) -> None:
         _refuse_level(kind, planned)
 
 
-def _refuse_level(kind: FeatureKind, planned: xr.Dataset) -> None:
-    """Refuse rows with a level of a reference-coded category that no fitted model has."""
+def models_to_forecast(fit: Fit, planned: xr.Dataset) -> list[str]:
+    """Return the models of checked rows that `refuse_missing_features` does not refuse."""
+    refused = np.zeros(planned.sizes[MODEL], dtype=bool)
+    for rows in _missing(fit, planned).values():
+        refused |= rows
+    for kind in fit.transform.kinds:
+        refused |= _of_unknown_level(kind, planned)
+    return [str(name) for name in planned[MODEL].values[~refused]]
+
+
+def _missing(fit: Fit, planned: xr.Dataset) -> dict[str, npt.NDArray[np.bool_]]:
+    """Return which rows leave out a feature that is not drawn, by its column."""
+    missing = dict(fit.transform.missing(planned))
+    if fit.spec.undisclosed.kind == "estimated":
+        missing.pop("tokens_t", None)
+    return missing
+
+
+def _of_unknown_level(kind: FeatureKind, planned: xr.Dataset) -> npt.NDArray[np.bool_]:
+    """Return which rows have a level of a reference-coded category that no fitted model has."""
     unknown = np.zeros(planned.sizes[MODEL], dtype=bool)
     for base in kind.bases() if isinstance(kind, Category) else ():
         unknown |= np.isnan(kind.raw(planned, base))
+    return unknown
+
+
+def _refuse_level(kind: FeatureKind, planned: xr.Dataset) -> None:
+    """Refuse rows with a level of a reference-coded category that no fitted model has."""
+    unknown = _of_unknown_level(kind, planned)
     if unknown.any():
         row = int(np.flatnonzero(unknown)[0])
         raise DataError(
