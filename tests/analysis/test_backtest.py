@@ -299,7 +299,7 @@ def test_models_that_leave_out_a_feature_of_the_spec_fail_no_fold(
     frame = small_scores.to_frame()
     days = [f"2024-0{1 + place % 9}-01" for place in range(len(frame))]
     levels = ["mit" if place % 2 else "apache" for place in range(len(frame))]
-    frame = frame.assign(released=["", *days[1:]], licence=["mit", "rare", *levels[2:]])
+    frame = frame.assign(released=[None, *days[1:]], licence=["mit", "rare", *levels[2:]])
     features = ["released", ls.Feature("licence", kind="category", coding="reference")]
     table = ls.Scores.from_frame(frame, features=features, benchmarks=small_scores.benchmark_info)
     changes = {"covariates": ["released", "licence"], "benchmarks.slopes": ["released"]}
