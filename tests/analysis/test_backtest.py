@@ -292,6 +292,27 @@ def test_hidden_scores_that_no_fit_can_forecast_are_named(
         ls.backtest(ls.load_spec("pooled_flops"), table, [single], progress=False)
 
 
+def test_hidden_scores_of_models_that_a_spec_leaves_out_are_named_and_the_others_forecast(
+    small_scores: ls.Scores, by_prior_draws: list[ls.Scores]
+) -> None:
+    """Of two models with hidden scores one states no training tokens, which the spec needs."""
+    with_score = small_scores.dataset["score"].notnull().sel(benchmark="alpha").values
+    silent, other = (str(name) for name in np.asarray(small_scores.models)[with_score][:2])
+    data = small_scores.dataset
+    table = ls.Scores(data.assign(tokens=data["tokens"].where(data["model"] != silent)))
+    fold = Fold("cells", table.models, cells=((silent, "alpha"), (other, "alpha")))
+    spec = ls.load_spec("pooled_flops")
+    said = f'needs "tokens_t", which "{silent}" leave empty'
+    with pytest.warns(ls.FitWarning, match=said):
+        result = ls.backtest(spec, table, [fold], progress=False)
+    assert list(result["model"]) == [other]
+    assert result.attrs["not_forecast"] == {"cells": [(silent, "alpha")]}
+    with pytest.raises(ls.FitError, match=f"1 hidden score could not be forecast.*{said}"):
+        ls.backtest(spec, table, [replace(fold, cells=((silent, "alpha"),))], progress=False)
+    estimated = spec.with_({"undisclosed": {"kind": "estimated"}})
+    assert len(ls.backtest(estimated, table, [fold], progress=False)) == 2
+
+
 def test_everything_is_checked_before_the_first_fit(
     by_prior_draws: list[ls.Scores],
     small_scores: ls.Scores,

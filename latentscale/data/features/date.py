@@ -57,7 +57,7 @@ class Date(FeatureKind):
         """Return dates, NaT where not given."""
         if values is None:
             return np.full(rows, np.datetime64("NaT", "ns"))
-        return values.to_numpy(dtype="datetime64[ns]")
+        return pd.to_datetime(values).to_numpy(dtype="datetime64[ns]")  # of objects with NaT too
 
     def transformed(self, values: npt.NDArray[Any]) -> Floats:
         """Return years since the origin, NaN where there is no date."""

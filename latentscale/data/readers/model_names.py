@@ -25,12 +25,15 @@ _EFFORT: Final = re.compile(
     re.IGNORECASE,
 )
 _BRACKETED: Final = re.compile(rf"\d+k|{_LEVELS}|max|thinking")
-_SIZED_BY_MEDIUM: Final = ("mistral", "magistral", "phi")
-"""Series in which "medium" at the end of a name is a size: mistral-medium, phi-3-medium."""
+_SIZED_BY_MEDIUM: Final = re.compile(r"(mistral|magistral|phi|gpt-?2|dialogpt)(?![a-z.])")
+"""Series in which "medium" at the end of a name is a size: mistral-medium, gpt2-medium."""
 _MAX_AS_EFFORT: Final = re.compile(r"^(?:gpt|claude|o\d)(?!.*codex).*-(max)$")
 """In these series a name ends with "-max" for the effort; elsewhere (qwen-max) it is a model."""
 
-_SIZE: Final = re.compile(r"(?:(?P<experts>\d+)x)?(?P<number>\d+(?:\.\d+)?)(?P<unit>[bm])")
+_SIZE: Final = re.compile(
+    r"(?:(?P<experts>\d+)x)?(?P<number>\d+(?:\.\d+)?)(?P<unit>[bm])(?:(?<=\db)(?P<tenths>\d))?"
+)
+"""A size in billions or millions; the digit after "1b1" (bloom) and "1b5" (rwkv) is of tenths."""
 _ACTIVE: Final = re.compile(r"[ae]\d+(?:\.\d+)?b|\d+e")
 """Active parameters ("a22b"), effective ones ("e4b") and numbers of experts ("128e")."""
 _EXPERTS: Final = re.compile(r"\d+e")
@@ -158,7 +161,8 @@ def parse_name(name: str) -> ModelName:
         size = _SIZE.fullmatch(word)
         if size:
             per_billion = 1.0 if size["unit"] == "b" else 1000.0
-            sizes.append(float(size["experts"] or 1) * float(size["number"]) / per_billion)
+            stated = float(size["number"]) + float(size["tenths"] or 0) / 10
+            sizes.append(float(size["experts"] or 1) * stated / per_billion)
         number = _NUMBER.fullmatch(word)
         if number and not size and not dated:
             # "3-5" is version 3.5; a number after the next word is none of the version.
@@ -256,7 +260,6 @@ def _without_setting(name: str) -> tuple[str, str]:
     if match["bracketed"]:
         inside = _BRACKETED.search(text)
         text = inside[0] if inside else text
-    first = re.split(r"[-_ \d]", name.casefold(), maxsplit=1)[0]
-    if match["level"] and text == "medium" and first in _SIZED_BY_MEDIUM:
+    if match["level"] and text == "medium" and _SIZED_BY_MEDIUM.match(name.casefold()):
         return name, ""
     return name[: match.start()].strip(), text
