@@ -239,8 +239,10 @@ class Fit:
         """Return in how many draws ceilings were opened, and how many curves kept theirs."""
         opened = self.tree[OPENED][IS_OPEN]
         draws = opened.any(BENCHMARK)
-        curves = int(draws.sum()) * len(estimated_ceilings(self.design)) - int(opened.sum())
-        kept = f"; {curves} curves did not converge and are as sampled" if curves else ""
+        curves = int(draws.sum()) * len(estimated_ceilings(self.spec, self.design)) - int(
+            opened.sum()
+        )
+        kept = f"; {curves} curves did not converge and are as sampled" if curves > 0 else ""
         return f"{int(draws.sum())} of {draws.size} draws{kept}"
 
     def _facts(self) -> dict[str, str]:

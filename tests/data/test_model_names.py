@@ -40,6 +40,22 @@ from latentscale.errors import DataError
         ("bigscience/bloom-7b1", "bloom", "", 7.1, ""),
         ("RWKV/rwkv-4-1b5-pile", "rwkv-pile", "4", 1.5, ""),
         ("DeepSeek R1 + Claude 3.5 Sonnet", "deepseek-r-claude-sonnet", "1", None, ""),
+        ("Claude Opus 4.5 (Thinking 64K)", "claude-opus", "4.5", None, "64k"),
+        ("GPT-5 (Thinking High)", "gpt", "5", None, "high"),
+        ("Claude Opus 4.6 (Non-reasoning, High Effort)", "claude-opus", "4.6", None, "none"),
+        ("Claude Opus 4.5 (Thinking None)", "claude-opus", "4.5", None, "none"),
+        ("GPT-5.2 (X-High)", "gpt", "5.2", None, "xhigh"),
+        (
+            "mini-SWE-agent + Claude 4.5 Opus medium (20251101)",
+            "claude-opus",
+            "4.5",
+            None,
+            "medium",
+        ),
+        ("Gemini 3 Flash (12/25)", "gemini-flash", "3", None, ""),
+        ("DeepSeek R1 (05/28)", "deepseek-r", "1", None, ""),
+        ("Claude Opus 4.5 w/ Thinking", "claude-opus", "4.5", None, "thinking"),
+        ("GLM-4.6 (T=1)", "glm", "4.6", None, ""),
     ],
 )
 def test_the_parts_of_a_name(name, series, number, size_b, setting):

@@ -18,6 +18,7 @@ from latentscale.data.readers.cells import to_numbers
 from latentscale.data.readers.checkpoint_columns import (
     STEP,
     column_of,
+    error_columns,
     figure_columns,
     run_column,
     sizes,
@@ -89,7 +90,8 @@ def read_checkpoints(
         named by it, or a folder or a list of such files: a column ``_step`` (or ``step``) or
         ``throughput/total_tokens``, and a column a figure. Or one wide table of several runs, with
         columns run (or model), step, tokens (or tokens_b, tokens_t) and params, where every other
-        column of numbers that is not named as a setting is a figure.
+        column of numbers that is not named as a setting is a figure; one named as the standard
+        error of a figure (``arc_stderr``) is that.
     tokens_per_step
         Tokens of one training step, one number or by run. Wide tables may say it themselves, by
         tokens seen or by ``batch_size_in_tokens``; names such as ``"pythia-1b-0.5MtokBS"`` do.
@@ -316,13 +318,18 @@ def _of_wide(table: pd.DataFrame, name: str, figures: str) -> pd.DataFrame:
     if np.isnan(seen).all() and _BATCH in table:
         seen = steps * to_numbers(table[_BATCH])[0]
     runs = pd.Series(name, table.index) if run is None else table[run].astype(str).str.strip()
-    wide = pd.DataFrame({column: to_numbers(table[column])[0] for column in columns})
-    wide = wide.assign(run=runs.to_numpy(), step=steps, tokens=seen)
-    wide["size_b"] = wide["run"].map(sizes(table, runs)).astype(float)
-    keys = ["run", "step", "tokens", "size_b"]
-    long = wide.melt(id_vars=keys, var_name="benchmark", value_name="score")
-    names = long["benchmark"].str.removeprefix(figures)
-    return long.dropna(subset="score").assign(benchmark=names, stderr=np.nan)
+    errors = error_columns(table, columns)
+    size_b = runs.map(sizes(table, runs)).astype(float).to_numpy()
+    about = pd.DataFrame({"run": runs.to_numpy(), "step": steps, "tokens": seen, "size_b": size_b})
+    parts = [
+        about.assign(
+            benchmark=column.removeprefix(figures),
+            score=to_numbers(table[column])[0],
+            stderr=to_numbers(table[errors[column]])[0] if column in errors else np.nan,
+        )
+        for column in columns
+    ]
+    return pd.concat(parts, ignore_index=True).dropna(subset="score")
 
 
 def _measurements(

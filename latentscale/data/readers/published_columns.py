@@ -17,11 +17,13 @@ from latentscale.data.column_names import without_brackets
 from latentscale.errors import spelling
 
 _ROLES: Final[Mapping[str, str]] = {
-    "model": """model|model name|models|name|llm|model id|model version|模型|模型名称|モデル""",
+    "model": """model|model name|models|name|llm|model id|model version|ai system|system
+    |模型|模型名称|モデル""",
     "family": "family|family name|model family|base family|series|系列",
     "lineage": "lineage",
     "provider": """provider|organization|organisation|org|creator|developer|lab|vendor|company
-    |maker|owner|model creator|model creators|publisher|institution|机构|厂商|公司|发布机构""",
+    |maker|owner|model creator|model creators|model org|model organization|model organisation
+    |model provider|model developer|model vendor|publisher|institution|机构|厂商|公司|发布机构""",
     "released": """released|release|release date|release month|released on
     |model release date|launch date|date|publication date|upload date|发布时间|发布日期""",
     "params_b": """params b|params|parameters|parameters b|n params|num params|number of parameters
@@ -137,8 +139,10 @@ def power_of_ten(name: str) -> float:
 
 def _heading(name: str) -> str:
     """Return a heading as `ROLE_OF` has it: spelt alike, and of compute without a power of ten."""
-    short = spelling(without_brackets(_POWER.sub("", name)))
-    whole = spelling(without_brackets(name))
+    whole, short = (
+        spelling(without_brackets(text).strip().removesuffix("?"))
+        for text in (name, _POWER.sub("", name))
+    )
     return short if ROLE_OF.get(short) == "flops" else whole
 
 

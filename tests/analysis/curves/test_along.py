@@ -128,6 +128,8 @@ def test_targets_and_allocation_hold_other_features_at_the_familys(
     assert np.isfinite(allocation.draws["params"]).all()
     size = ls.scaling_curve(fit, over="log_params", family=FAMILY, points=3)
     assert "released held at" in size.held
+    days = ls.scaling_curve(fit, over="released", family=FAMILY, points=3)
+    assert "parameters held at" in days.held and "tokens held at" in days.held
 
 
 def test_allocation_and_targets_say_that_they_need_sizes(dated: Fit) -> None:
