@@ -134,3 +134,20 @@ def test_a_table_of_one_benchmark_is_fitted_with_one_skill(
         said = " ".join(capsys.readouterr().out.split())
         assert "the table has 1 benchmark:" in said and "with 1 skill in place of" in said
     assert [model.skills.count for model, *_ in asked] == [1, 1]
+
+
+def test_models_without_tokens_are_kept_and_those_without_sizes_are_counted(
+    asked: list[tuple], tmp_path: Path, capsys
+) -> None:
+    """Most models state tokens, so the spec uses them: the others must not be lost by that."""
+    table = tmp_path / "some.csv"
+    rows = ["a1,a,1,2,0.2,0.3", "a2,a,3,2,0.3,0.4", "b1,b,7,,0.5,0.5", "c1,c,,,0.6,0.7"]
+    table.write_text("model,family,params_b,tokens_t,x,y\n" + "\n".join(rows), encoding="utf-8")
+    words = ["fit", "--scores", table, "--spec", "auto", "--out", tmp_path / "fit.nc"]
+    assert main([str(word) for word in words]) == 0
+    model = asked[0][0]
+    assert model.name == "latentscale" and model.undisclosed.kind == "estimated"
+    assert set(ls.load(tmp_path / "fit.nc").scores.models) == {"a1", "a2", "b1"}
+    said = " ".join(capsys.readouterr().out.split())
+    assert "1 of 3 models of known size state no training tokens" in said
+    assert "1 of 4 models state no size and are left out: --spec capabilities keeps them" in said

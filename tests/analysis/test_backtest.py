@@ -292,35 +292,44 @@ def test_hidden_scores_that_no_fit_can_forecast_are_named(
         ls.backtest(ls.load_spec("pooled_flops"), table, [single], progress=False)
 
 
-def test_models_that_leave_out_a_feature_of_the_spec_fail_no_fold(
+def test_hidden_scores_of_models_that_a_spec_leaves_out_are_named_and_the_others_forecast(
+    small_scores: ls.Scores, by_prior_draws: list[ls.Scores]
+) -> None:
+    """Of two models with hidden scores one states no training tokens, which the spec needs."""
+    with_score = small_scores.dataset["score"].notnull().sel(benchmark="alpha").values
+    silent, other = (str(name) for name in np.asarray(small_scores.models)[with_score][:2])
+    data = small_scores.dataset
+    table = ls.Scores(data.assign(tokens=data["tokens"].where(data["model"] != silent)))
+    fold = Fold("cells", table.models, cells=((silent, "alpha"), (other, "alpha")))
+    spec = ls.load_spec("pooled_flops")
+    said = f'needs "tokens_t", which "{silent}" leave empty'
+    with pytest.warns(ls.FitWarning, match=said):
+        result = ls.backtest(spec, table, [fold], progress=False)
+    assert list(result["model"]) == [other]
+    assert result.attrs["not_forecast"] == {"cells": [(silent, "alpha")]}
+    with pytest.raises(ls.FitError, match=f"1 hidden score could not be forecast.*{said}"):
+        ls.backtest(spec, table, [replace(fold, cells=((silent, "alpha"),))], progress=False)
+    estimated = spec.with_({"undisclosed": {"kind": "estimated"}})
+    assert len(ls.backtest(estimated, table, [fold], progress=False)) == 2
+
+
+def test_models_of_a_level_that_the_fold_does_not_fit_are_named_and_the_others_forecast(
     small_scores: ls.Scores, by_prior_draws: list[ls.Scores], tmp_path: Path
 ) -> None:
-    """Without a date, and with a licence that no fitted model has; of both, their cells too."""
     frame = small_scores.to_frame()
-    days = [f"2024-0{1 + place % 9}-01" for place in range(len(frame))]
-    levels = ["mit" if place % 2 else "apache" for place in range(len(frame))]
-    frame = frame.assign(released=[None, *days[1:]], licence=["mit", "rare", *levels[2:]])
-    features = ["released", ls.Feature("licence", kind="category", coding="reference")]
+    frame = frame.assign(licence=["rare", *["mit", "apache"] * len(frame)][: len(frame)])
+    features = [ls.Feature("licence", kind="category", coding="reference")]
     table = ls.Scores.from_frame(frame, features=features, benchmarks=small_scores.benchmark_info)
-    changes = {"covariates": ["released", "licence"], "benchmarks.slopes": ["released"]}
-    spec = ls.load_spec("pooled_flops").with_(changes)
-    names = [str(name) for name in table.models]
-    hidden = Fold("some", tuple(names[3:]), tuple(names[:3]))
-    of_cells = Fold("cells", tuple(n for n in names if n != names[1]), cells=((names[0], "alpha"),
-                    (names[4], "alpha")))  # fmt: skip
-    with pytest.warns(ls.FitWarning, match="leaves out a feature that the spec uses"):
-        result = ls.backtest(spec, table, [hidden, of_cells], progress=False)
-    assert set(result["model"]) == {names[2], names[4]} and not result.attrs["failed"]
-    missing = result.attrs["not_forecast"]
-    assert {model for model, _ in missing["some"]} == set(names[:2])
-    assert missing["cells"] == [(names[0], "alpha")]
+    spec = ls.load_spec("pooled_flops").with_({"covariates": ["log_flops", "licence"]})
+    names = table.models
+    folds = [Fold("two", names[2:], names[:2]), Fold("one", names[1:], names[:1])]
+    said = f'^.* such as {names[0]} on .*"{names[0]}" has a level of a category'
+    with pytest.warns(ls.FitWarning, match=said):
+        result = ls.backtest(spec, table, folds, progress=False, folder=tmp_path)
+    assert set(result["model"]) == {names[1]} and not result.attrs["failed"]
     assert result["score"].dtype == result["crps"].dtype == float
-    nothing = replace(hidden, name="nothing", test=tuple(names[:2]))
-    with pytest.warns(ls.FitWarning, match="leaves out a feature that the spec uses"):
-        both = ls.backtest(spec, table, [nothing, hidden], progress=False, folder=tmp_path)
-    assert set(both["fold"]) == {"some"} and both["crps"].dtype == float
-    with pytest.raises(ls.FitError, match=r"could not be forecast.*leaves out a feature"):
-        ls.backtest(spec, table, [nothing], progress=False)
+    missing = result.attrs["not_forecast"]
+    assert {cell[0] for cells in missing.values() for cell in cells} == {names[0]}
 
 
 def test_everything_is_checked_before_the_first_fit(

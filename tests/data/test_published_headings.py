@@ -126,6 +126,39 @@ def test_agents_have_the_features_of_their_models() -> None:
     assert data["provider"].values.tolist() == ["Anthropic", "OpenAI", "OpenAI"]
 
 
+def test_compute_and_tokens_under_the_headings_of_papers_are_features() -> None:
+    """The table of Ruan et al. 2024 counts FLOPs in 1e21, and has one token count in billions."""
+    table = named(
+        GPQA=[0.5, 0.6, 0.7],
+        **{"Pretraining Data Size (T)": [2.0, 627.0, 15.0], "FLOPs (1E21)": [84.0, 156.0, 0.5]},
+    )
+    scores = read_published(table)
+    assert scores.benchmarks == ("GPQA",)
+    assert scores.dataset["flops"].values.tolist() == pytest.approx([8.4e22, 1.56e23, 5e20])
+    assert scores.dataset["tokens"].isnull().values.tolist() == [False, True, False]
+    (found,) = scores.audit.filter("cell-unread")
+    assert "627 (above 100 trillion tokens)" in found.message
+    for name in ("FLOPs (10^21)", "Training compute (1e21 FLOP)"):
+        again = read_published(table.rename(columns={"FLOPs (1E21)": name}))
+        assert again.dataset["flops"].values[0] == pytest.approx(8.4e22)
+    with pytest.raises(DataError, match="looks like billions of tokens"):
+        read_published(table.assign(**{"Pretraining Data Size (T)": [2000.0, 627.0, 15000.0]}))
+
+
+@pytest.mark.parametrize(
+    ("name", "lower"),
+    [
+        ("bbh_salient_translation_error_detection_exact_match", False),
+        ("Error Correction F1", False),
+        ("Word Error Rate", True),
+        ("Error", True),
+    ],
+)
+def test_finding_errors_is_not_making_them(name: str, lower: bool) -> None:
+    scores = read_published(named(**{name: [0.5, 0.6, 0.7]}))
+    assert scores.benchmark_info[name].lower_is_better is lower
+
+
 def test_systems_with_costs_and_footnotes_are_read() -> None:
     """ARC Prize's leaderboard: the model is an "AI System", and footnotes end names."""
     table = pd.DataFrame(

@@ -18,9 +18,17 @@ from latentscale.posterior.fit import Fit
 _IDENTITY = {FAMILY: "family", "params": "params_b", "tokens": "tokens_t", "instruct": "instruct"}
 
 
+def without_features(fit: Fit, planned: xr.Dataset) -> dict[str, npt.NDArray[np.bool_]]:
+    """Return which rows leave a feature empty that the fit needs and does not draw, by column."""
+    missing = fit.transform.missing(planned)
+    if fit.spec.undisclosed.kind == "estimated":
+        missing.pop("tokens_t", None)
+    return missing
+
+
 def refuse_missing_features(fit: Fit, planned: xr.Dataset) -> None:
     """Refuse rows that leave out a feature of the covariates, unless it is drawn."""
-    for column, rows in _missing(fit, planned).items():
+    for column, rows in without_features(fit, planned).items():
         names = planned[MODEL].values[rows]
         if column == "tokens_t":
             raise DataError(
@@ -37,25 +45,7 @@ def refuse_missing_features(fit: Fit, planned: xr.Dataset) -> None:
         _refuse_level(kind, planned)
 
 
-def models_to_forecast(fit: Fit, planned: xr.Dataset) -> list[str]:
-    """Return the models of checked rows that `refuse_missing_features` does not refuse."""
-    refused = np.zeros(planned.sizes[MODEL], dtype=bool)
-    for rows in _missing(fit, planned).values():
-        refused |= rows
-    for kind in fit.transform.kinds:
-        refused |= _of_unknown_level(kind, planned)
-    return [str(name) for name in planned[MODEL].values[~refused]]
-
-
-def _missing(fit: Fit, planned: xr.Dataset) -> dict[str, npt.NDArray[np.bool_]]:
-    """Return which rows leave out a feature that is not drawn, by its column."""
-    missing = dict(fit.transform.missing(planned))
-    if fit.spec.undisclosed.kind == "estimated":
-        missing.pop("tokens_t", None)
-    return missing
-
-
-def _of_unknown_level(kind: FeatureKind, planned: xr.Dataset) -> npt.NDArray[np.bool_]:
+def of_unknown_level(kind: FeatureKind, planned: xr.Dataset) -> npt.NDArray[np.bool_]:
     """Return which rows have a level of a reference-coded category that no fitted model has."""
     unknown = np.zeros(planned.sizes[MODEL], dtype=bool)
     for base in kind.bases() if isinstance(kind, Category) else ():
@@ -65,7 +55,7 @@ def _of_unknown_level(kind: FeatureKind, planned: xr.Dataset) -> npt.NDArray[np.
 
 def _refuse_level(kind: FeatureKind, planned: xr.Dataset) -> None:
     """Refuse rows with a level of a reference-coded category that no fitted model has."""
-    unknown = _of_unknown_level(kind, planned)
+    unknown = of_unknown_level(kind, planned)
     if unknown.any():
         row = int(np.flatnonzero(unknown)[0])
         raise DataError(

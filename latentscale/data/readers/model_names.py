@@ -35,12 +35,15 @@ _BRACKETED: Final = (
 """What a setting in brackets says, the first that is in it: none, a level, a budget, thinking."""
 _DATED: Final = re.compile(r"\s*\((?:20\d\d-?[01]\d-?[0-3]\d|\d{1,2}/\d{1,2})\)$")
 """A date in brackets at the end of a name: "Claude 4.5 Opus medium (20251101)", "R1 (05/28)"."""
-_SIZED_BY_MEDIUM: Final = ("mistral", "magistral", "phi")
-"""Series in which "medium" at the end of a name is a size: mistral-medium, phi-3-medium."""
+_SIZED_BY_MEDIUM: Final = re.compile(r"(mistral|magistral|phi|gpt-?2|dialogpt)(?![a-z.])")
+"""Series in which "medium" at the end of a name is a size: mistral-medium, gpt2-medium."""
 _MAX_AS_EFFORT: Final = re.compile(r"^(?:gpt|claude|o\d)(?!.*codex).*-(max)$")
 """In these series a name ends with "-max" for the effort; elsewhere (qwen-max) it is a model."""
 
-_SIZE: Final = re.compile(r"(?:(?P<experts>\d+)x)?(?P<number>\d+(?:\.\d+)?)(?P<unit>[bm])")
+_SIZE: Final = re.compile(
+    r"(?:(?P<experts>\d+)x)?(?P<number>\d+(?:\.\d+)?)(?P<unit>[bm])(?:(?<=\db)(?P<tenths>\d))?"
+)
+"""A size in billions or millions; the digit after "1b1" (bloom) and "1b5" (rwkv) is of tenths."""
 _ACTIVE: Final = re.compile(r"[ae]\d+(?:\.\d+)?b|\d+e")
 """Active parameters ("a22b"), effective ones ("e4b") and numbers of experts ("128e")."""
 _EXPERTS: Final = re.compile(r"\d+e")
@@ -171,7 +174,8 @@ def parse_name(name: str) -> ModelName:
         size = _SIZE.fullmatch(word)
         if size:
             per_billion = 1.0 if size["unit"] == "b" else 1000.0
-            sizes.append(float(size["experts"] or 1) * float(size["number"]) / per_billion)
+            stated = float(size["number"]) + float(size["tenths"] or 0) / 10
+            sizes.append(float(size["experts"] or 1) * stated / per_billion)
         number = _NUMBER.fullmatch(word)
         if number and not size and not dated:
             # "3-5" is version 3.5; a number after the next word is none of the version.
@@ -275,7 +279,6 @@ def _without_setting(name: str) -> tuple[str, str]:
         said = _BRACKETED[inside[0]].search(text) if inside else None
         text = said[0].replace("x-high", "xhigh") if said else text
         text = "none" if inside[:1] == [0] else text
-    first = re.split(r"[-_ \d]", name.casefold(), maxsplit=1)[0]
-    if match["level"] and text == "medium" and first in _SIZED_BY_MEDIUM:
+    if match["level"] and text == "medium" and _SIZED_BY_MEDIUM.match(name.casefold()):
         return name, ""
     return name[: match.start()].strip(), text
