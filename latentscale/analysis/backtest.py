@@ -15,7 +15,7 @@ import xarray as xr
 from latentscale.analysis.forecasts.condition import FewShot
 from latentscale.analysis.forecasts.forecast import Forecast
 from latentscale.analysis.forecasts.predict import forecast_rows
-from latentscale.analysis.forecasts.refusals import without_features
+from latentscale.analysis.forecasts.refusals import of_unknown_level, without_features
 from latentscale.analysis.forecasts.weights import Degenerate
 from latentscale.analysis.tools.fold import Fold, folds_of
 from latentscale.analysis.tools.fold_files import checked_folder, fold_file, run_key
@@ -199,10 +199,11 @@ def backtest(
     if failed:
         reasons = "; ".join(f'"{name}": {reason}' for name, reason in failed.items())
         warnings.warn(f"{counted(len(failed), 'fold')} failed. {reasons}", FitWarning, stacklevel=2)
-    result = with_scales(pd.concat(list(tables.values()), ignore_index=True), scores)
+    filled = [table for table in tables.values() if len(table)] or list(tables.values())
+    result = with_scales(pd.concat(filled, ignore_index=True), scores)
     result.attrs["failed"] = failed
     result.attrs["not_forecast"] = _not_forecast(made, tables, scores)
-    _warn_of_missing(result, spec, scores)
+    _warn_of_missing(result, spec, scores, made)
     return result
 
 
@@ -225,7 +226,9 @@ def _not_forecast(
     return missing
 
 
-def _warn_of_missing(result: pd.DataFrame, spec: ModelSpec, scores: Scores) -> None:
+def _warn_of_missing(
+    result: pd.DataFrame, spec: ModelSpec, scores: Scores, folds: Sequence[Fold]
+) -> None:
     """Warn of hidden scores that are not in the result, or refuse a result without any.
 
     Raises
@@ -247,7 +250,16 @@ def _warn_of_missing(result: pd.DataFrame, spec: ModelSpec, scores: Scores) -> N
             f'the spec "{spec.name}" needs {listed(columns)}, which {listed(models)} leave empty. '
             f"Fill it, or take a spec that does without{_OF_TOKENS if _TOKENS in columns else ''}."
         )
-    unfitted = [cell for cell in cells if cell[1] not in lacking]
+    fitted = {fold.name: _measured(training_scores(scores, fold)) for fold in folds}
+    others = [cell for cell in cells if cell[1] not in lacking]
+    unfitted = [cell for cell in others if cell[2] not in fitted[cell[0]]]
+    levels = [cell for cell in others if cell[2] in fitted[cell[0]]]
+    if levels:
+        reasons.append(
+            f"{listed(dict.fromkeys(model for _, model, _ in levels))} has a level of a category "
+            "that no model which the fold fits has, and its coding is by reference: "
+            'coding="pooled" draws its effect.'
+        )
     if unfitted:
         fold = unfitted[0][0]
         benchmarks = listed(sorted({name for where, _, name in unfitted if where == fold}))
@@ -255,7 +267,7 @@ def _warn_of_missing(result: pd.DataFrame, spec: ModelSpec, scores: Scores) -> N
             f"no model that the fold fits has a score on {benchmarks}. Choose folds that leave "
             "some scores of every benchmark."
         )
-    fold, model, benchmark = (unstated or unfitted)[0]
+    fold, model, benchmark = (unstated or levels or unfitted)[0]
     said = (
         f"{counted(len(cells), 'hidden score')} could not be forecast, such as {model} on "
         f'{benchmark} in the fold "{fold}": {" And ".join(reasons)}'
@@ -263,6 +275,12 @@ def _warn_of_missing(result: pd.DataFrame, spec: ModelSpec, scores: Scores) -> N
     if result.empty:
         raise FitError(said)
     warnings.warn(said, FitWarning, stacklevel=3)
+
+
+def _measured(scores: Scores) -> set[str]:
+    """Return the benchmarks of which a table has a score."""
+    measured = scores.dataset["score"].notnull().any(MODEL).values
+    return {str(name) for name in scores.dataset[BENCHMARK].values[measured]}
 
 
 def _without_features(spec: ModelSpec, scores: Scores) -> dict[str, list[str]]:
@@ -407,9 +425,14 @@ def forecast_fold(
 
 
 def _forecastable(fit: Fit, scores: Scores, names: Sequence[str]) -> list[str]:
-    """Return the models that state all that a fit needs: the others it left out, or would."""
-    rows = without_features(fit, scores.dataset.sel({MODEL: list(names)})).values()
-    lacking = np.any([np.zeros(len(names), dtype=bool), *rows], axis=0)
+    """Return the models that state all that a fit needs: the others it left out, or would.
+
+    Nor those of a level that the fit knows nothing of.
+    """
+    table = scores.dataset.sel({MODEL: list(names)})
+    levels = [of_unknown_level(kind, table) for kind in fit.transform.kinds]
+    rows = without_features(fit, table).values()
+    lacking = np.any([np.zeros(len(names), dtype=bool), *rows, *levels], axis=0)
     return [name for name, out in zip(names, lacking, strict=True) if not out]
 
 

@@ -313,6 +313,25 @@ def test_hidden_scores_of_models_that_a_spec_leaves_out_are_named_and_the_others
     assert len(ls.backtest(estimated, table, [fold], progress=False)) == 2
 
 
+def test_models_of_a_level_that_the_fold_does_not_fit_are_named_and_the_others_forecast(
+    small_scores: ls.Scores, by_prior_draws: list[ls.Scores], tmp_path: Path
+) -> None:
+    frame = small_scores.to_frame()
+    frame = frame.assign(licence=["rare", *["mit", "apache"] * len(frame)][: len(frame)])
+    features = [ls.Feature("licence", kind="category", coding="reference")]
+    table = ls.Scores.from_frame(frame, features=features, benchmarks=small_scores.benchmark_info)
+    spec = ls.load_spec("pooled_flops").with_({"covariates": ["log_flops", "licence"]})
+    names = table.models
+    folds = [Fold("two", names[2:], names[:2]), Fold("one", names[1:], names[:1])]
+    said = f'^.* such as {names[0]} on .*"{names[0]}" has a level of a category'
+    with pytest.warns(ls.FitWarning, match=said):
+        result = ls.backtest(spec, table, folds, progress=False, folder=tmp_path)
+    assert set(result["model"]) == {names[1]} and not result.attrs["failed"]
+    assert result["score"].dtype == result["crps"].dtype == float
+    missing = result.attrs["not_forecast"]
+    assert {cell[0] for cells in missing.values() for cell in cells} == {names[0]}
+
+
 def test_everything_is_checked_before_the_first_fit(
     by_prior_draws: list[ls.Scores],
     small_scores: ls.Scores,

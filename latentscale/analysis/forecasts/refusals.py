@@ -45,11 +45,17 @@ def refuse_missing_features(fit: Fit, planned: xr.Dataset) -> None:
         _refuse_level(kind, planned)
 
 
-def _refuse_level(kind: FeatureKind, planned: xr.Dataset) -> None:
-    """Refuse rows with a level of a reference-coded category that no fitted model has."""
+def of_unknown_level(kind: FeatureKind, planned: xr.Dataset) -> npt.NDArray[np.bool_]:
+    """Return which rows have a level of a reference-coded category that no fitted model has."""
     unknown = np.zeros(planned.sizes[MODEL], dtype=bool)
     for base in kind.bases() if isinstance(kind, Category) else ():
         unknown |= np.isnan(kind.raw(planned, base))
+    return unknown
+
+
+def _refuse_level(kind: FeatureKind, planned: xr.Dataset) -> None:
+    """Refuse rows with a level of a reference-coded category that no fitted model has."""
+    unknown = of_unknown_level(kind, planned)
     if unknown.any():
         row = int(np.flatnonzero(unknown)[0])
         raise DataError(
