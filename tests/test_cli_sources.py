@@ -151,3 +151,17 @@ def test_models_without_tokens_are_kept_and_those_without_sizes_are_counted(
     said = " ".join(capsys.readouterr().out.split())
     assert "1 of 3 models of known size state no training tokens" in said
     assert "1 of 4 models state no size and are left out: --spec capabilities keeps them" in said
+
+
+def test_the_tokens_of_a_step_can_be_given_where_checkpoints_do_not_state_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, out = tmp_path / "runs.csv", tmp_path / "scores.csv"
+    rows = [f"run-1b,{step},0,piqa,acc,0.{6 + step // 1000}" for step in (1000, 2000)]
+    source.write_text("run,step,num_fewshot,task,metric,value\n" + "\n".join(rows))
+    assert main(["gather", str(source), "--out", str(out)]) == 2
+    assert "--tokens-per-step to `latentscale gather`" in capsys.readouterr().err
+    words = ["gather", str(source), "--tokens-per-step", "2097152", "--out", str(out)]
+    assert main(words) == 0
+    tokens = ls.readers.read_scores(out).dataset["tokens"].values
+    assert tokens.tolist() == pytest.approx([2097152e3 / 1e12, 2 * 2097152e3 / 1e12])

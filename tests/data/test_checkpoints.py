@@ -80,6 +80,8 @@ def test_a_batch_in_the_run_s_name_wins_over_one_number_for_all():
 def test_tokens_that_are_not_known_are_asked_for():
     with pytest.raises(DataError, match=r'"pythia-1b".* give\s+tokens_per_step='):
         checkpoint_measurements(long_table())
+    with pytest.raises(DataError, match="without rows"):
+        checkpoint_measurements(long_table().iloc[:0], tokens_per_step=MTOK)
 
 
 @pytest.fixture

@@ -190,6 +190,9 @@ def checkpoint_measurements(
             f"{params_b!r}."
         )
     tables = _tables(source)
+    empty = [name for name, table in tables.items() if table.empty]
+    if empty:
+        raise DataError(f"{listed(empty)}: a table of checkpoints without rows. Leave it out.")
     findings: list[Finding] = []
     long = [name for name, table in tables.items() if set(_LONG) <= set(table.columns)]
     if long:
@@ -401,7 +404,8 @@ def _with_tokens(
     if bare:
         raise DataError(
             f"the tokens of the checkpoints of {listed(bare)} are not known: give "
-            "tokens_per_step=, one number or by run."
+            "tokens_per_step= to read_checkpoints, one number or by run, or --tokens-per-step to "
+            "`latentscale gather`."
         )
     kept = cells.assign(tokens=tokens)[tokens > 0]
     start = cells.loc[tokens <= 0, ["run", "step"]].drop_duplicates()
