@@ -7,7 +7,8 @@ from typing import Final
 
 _NEITHER: Final = re.compile(
     r"\b(rank|votes?|battles?|prices?|pricing|costs?|latency|speed|throughput|tokens?|t/s"
-    r"|(pre-?)?training|data ?size|cutoff|urls?|licen[cs]e|params?|parameters|sota|runtime"
+    r"|(pre-?)?training|data ?size|cutoff|temperature|top[- ]?[pk]|urls?|licen[cs]e"
+    r"|params?|parameters|sota|runtime"
     r"|duration|likes|downloads|quantization|hardware|architecture|commit|website)\b"
     r"|\b(context|max)\b ?(window|size|length|output|input)"
     r"|^\W*(age|years?|months?|days?|id|ids?|links?|sites?|types?|modes?|access|image|notes?|comments?|api|logs?|trajs?|open"

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
+from latentscale.data.readers.names import same_benchmark
 from latentscale.declare.skills import Anchored, SkillSpec
 from latentscale.dims import BENCHMARK, MODEL
-from latentscale.errors import SpecError
+from latentscale.errors import SpecError, spelling
 from latentscale.markup import counted
 
 # Models that two benchmarks must share for a correlation; with fewer it counts as 0.
@@ -21,7 +22,8 @@ _SHRINK = 0.9
 def choose_anchors(skills: SkillSpec, score: xr.DataArray) -> tuple[str, ...]:
     """Return the anchor benchmark of each skill, or an empty tuple where none is needed.
 
-    Preferred anchors that the table holds come first, in the spec's order. The rest are
+    Preferred anchors that the table holds come first, in the spec's order; one that it spells
+    otherwise ("MMLU-Pro" for mmlu_pro) counts, of several the one with most scores. The rest are
     chosen by a pivoted factorisation of the benchmarks' correlation: each new anchor is
     the benchmark that others resemble most and that the anchors so far explain least.
 
@@ -47,11 +49,22 @@ def choose_anchors(skills: SkillSpec, score: xr.DataArray) -> tuple[str, ...]:
         )
     if skills.count == 0 or not isinstance(skills.identify, Anchored):
         return ()
-    chosen = [name for name in skills.identify.anchors if name in names][: skills.count]
+    counts = score.notnull().sum(MODEL).to_series()
+    chosen: list[str] = []
+    for anchor in skills.identify.anchors:
+        alike = [name for name in names if name not in chosen and _is(name, anchor)]
+        if anchor in names or alike:
+            chosen.append(anchor if anchor in names else max(alike, key=lambda n: counts[n]))
+    chosen = list(dict.fromkeys(chosen))[: skills.count]
     correlation = _correlation(score)
     while len(chosen) < skills.count:
         chosen.append(_next_anchor(correlation, names, chosen))
     return tuple(chosen)
+
+
+def _is(name: str, anchor: str) -> bool:
+    """Return whether a table's benchmark is a spec's anchor in another spelling."""
+    return spelling(name) == spelling(anchor) or same_benchmark(name) == anchor
 
 
 def _correlation(score: xr.DataArray) -> np.ndarray:

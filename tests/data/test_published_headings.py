@@ -124,3 +124,89 @@ def test_agents_have_the_features_of_their_models() -> None:
     assert data["family"].values.tolist() == ["claude-opus", "gpt-mini", "gpt"]
     assert data["size_class"].values.tolist() == ["large", "mini", "unknown"]
     assert data["provider"].values.tolist() == ["Anthropic", "OpenAI", "OpenAI"]
+
+
+def test_compute_and_tokens_under_the_headings_of_papers_are_features() -> None:
+    """The table of Ruan et al. 2024 counts FLOPs in 1e21, and has one token count in billions."""
+    table = named(
+        GPQA=[0.5, 0.6, 0.7],
+        **{"Pretraining Data Size (T)": [2.0, 627.0, 15.0], "FLOPs (1E21)": [84.0, 156.0, 0.5]},
+    )
+    scores = read_published(table)
+    assert scores.benchmarks == ("GPQA",)
+    assert scores.dataset["flops"].values.tolist() == pytest.approx([8.4e22, 1.56e23, 5e20])
+    assert scores.dataset["tokens"].isnull().values.tolist() == [False, True, False]
+    (found,) = scores.audit.filter("cell-unread")
+    assert "627 (above 100 trillion tokens)" in found.message
+    for name in ("FLOPs (10^21)", "Training compute (1e21 FLOP)"):
+        again = read_published(table.rename(columns={"FLOPs (1E21)": name}))
+        assert again.dataset["flops"].values[0] == pytest.approx(8.4e22)
+    with pytest.raises(DataError, match="looks like billions of tokens"):
+        read_published(table.assign(**{"Pretraining Data Size (T)": [2000.0, 627.0, 15000.0]}))
+
+
+@pytest.mark.parametrize(
+    ("name", "lower"),
+    [
+        ("bbh_salient_translation_error_detection_exact_match", False),
+        ("Error Correction F1", False),
+        ("Word Error Rate", True),
+        ("Error", True),
+    ],
+)
+def test_finding_errors_is_not_making_them(name: str, lower: bool) -> None:
+    scores = read_published(named(**{name: [0.5, 0.6, 0.7]}))
+    assert scores.benchmark_info[name].lower_is_better is lower
+
+
+def test_systems_with_costs_and_footnotes_are_read() -> None:
+    """ARC Prize's leaderboard: the model is an "AI System", and footnotes end names."""
+    table = pd.DataFrame(
+        {
+            "AI System": ["o3-Preview (Low)*", "Gemini 3 Deep Think ²", "GPT-5.2 (X-High)"],
+            "ARC-AGI-2": ["4.0%", "45.1%", "52.9%"],
+            "Cost/Task": ["$200.00", "$77.16", "$1.90"],
+        }
+    )
+    scores = read_published(table)
+    assert scores.models == ("o3-Preview (Low)", "Gemini 3 Deep Think", "GPT-5.2 (X-High)")
+    assert scores.benchmarks == ("ARC-AGI-2",)
+    assert scores.dataset["effort"].values.tolist() == ["low", "", "xhigh"]
+
+
+def test_the_provider_is_the_models_and_not_the_agents() -> None:
+    about = {"Agent Org": ["Factory", "JetBrains"], "Model Org": ["OpenAI", "Google"]}
+    table = pd.DataFrame({"Agent": ["Droid", "Junie"], "Model": ["x-1", "y-2"]} | about)
+    scores = read_published(table.assign(Accuracy=["64.9%± 2.8", "64.3%± 2.8"]))
+    assert scores.dataset["provider"].values.tolist() == ["OpenAI", "Google"]
+
+
+def test_questions_are_flags_and_sampling_settings_no_benchmarks() -> None:
+    table = named(GPQA=[40.0, 50.0, 45.0], Temperature=[1, 0.7, 1])
+    table = table.assign(**{"Open weights?": ["✗", "✗", "✓"], "Top-p": [0.9, 1, 1]})
+    scores = read_published(table)
+    assert scores.benchmarks == ("GPQA",)
+    assert scores.dataset["open_weights"].values.tolist() == [0, 0, 1]
+
+
+def test_what_a_heading_explains_in_brackets_hides_no_floor() -> None:
+    name = "GPQA Diamond (Scientific Reasoning)"
+    assert read_published(named(**{name: ["85%", "83%", "80%"]})).benchmark_info[name].floor == 0.25
+
+
+def test_instruct_is_left_out_where_no_column_states_it(tmp_path) -> None:
+    scores = read_published(named(GPQA=[40.0, 50.0, 45.0]))
+    assert len(scores.audit.filter("instruct-unstated").findings) == 1
+    again = [
+        read_scores(scores.to_frame(), features=scores.features),
+        scores.select(models=list(scores.models[:2])),
+    ]
+    scores.save(tmp_path / "t.csv")
+    for table in (scores, *again, read_scores(tmp_path / "t.csv")):
+        assert "instruct" not in {feature.name for feature in table.features}
+        assert "instruct" not in {*table.to_frame(), *table.to_long()}
+        assert "instruct" not in table.feature_table()["feature"].tolist()
+        assert table.dataset["instruct"].values.tolist() == [0.0] * len(table.models)
+    stated = read_published(named(GPQA=[40.0, 50.0, 45.0], Instruct=[1, 1, 0]))
+    assert stated.to_frame()["instruct"].tolist() == [1, 1, 0]
+    assert not stated.audit.filter("instruct-unstated").findings

@@ -40,6 +40,20 @@ def test_preferred_anchors_that_the_table_lacks_are_passed_over(two_groups: xr.D
     assert choose_anchors(skills, two_groups) == ("c", "p")
 
 
+def test_preferred_anchors_are_known_in_the_table_s_spelling(two_groups: xr.DataArray) -> None:
+    """Shipped specs name mmlu and hellaswag; hubs write MMLU and leaderboard_mmlu_pro."""
+    skills = SkillSpec(count=2, identify=Anchored(anchors=("mmlu", "hellaswag", "mmlu_pro")))
+    names = ["MMLU", "b", "leaderboard_mmlu_pro", "p", "HellaSwag", "noise"]
+    assert choose_anchors(skills, two_groups.assign_coords(benchmark=names)) == (
+        "MMLU",
+        "HellaSwag",
+    )
+    both = ["hellaswag", "b", "leaderboard_mmlu_pro", "MMLU-Pro", "HellaSwag", "noise"]
+    twice = two_groups.assign_coords(benchmark=both)
+    twice.loc[{"model": twice["model"][:40], "benchmark": "MMLU-Pro"}] = np.nan  # has fewer scores
+    assert choose_anchors(skills, twice) == ("hellaswag", "leaderboard_mmlu_pro")
+
+
 def test_the_rest_are_chosen_from_what_the_first_does_not_explain(
     two_groups: xr.DataArray,
 ) -> None:

@@ -108,13 +108,14 @@ def score_cells(column: pd.Series) -> ScoreCells:
 
 
 def plain_name(cell: object) -> str:
-    """Return a model's name without HTML tags, the address of a link, and medals before it."""
+    """Return a model's name without HTML tags, a link's address, medals and marks of footnotes."""
     text = re.sub(r"<[^<>]+>", "", str(cell))
     text = re.sub(r"\[([^\[\]]+)\]\([^()]*\)", r"\1", text)
     kept = [letter for letter in text if unicodedata.category(letter) not in _SYMBOLS]
-    return re.sub(r"\s+", " ", "".join(kept)).strip()
+    return _FOOTNOTE.sub("", re.sub(r"\s+", " ", "".join(kept)).strip())
 
 
+_FOOTNOTE: Final = re.compile(r"(?<=[\w)\]])[\s*†‡§¹²³⁴-⁹]+$")
 _SYMBOLS: Final = ("So", "Mn", "Cf")
 """Unicode's other symbols, marks and marks of no width: medals and emoji."""
 

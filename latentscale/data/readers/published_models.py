@@ -12,7 +12,8 @@ from latentscale.data.features import Feature
 from latentscale.data.readers.efforts import UNSTATED, effort_of
 from latentscale.data.readers.measurements import commonest, name_features
 from latentscale.data.readers.published_cells import amounts, dates, is_empty, plain_name, truths
-from latentscale.data.readers.published_columns import Roles
+from latentscale.data.readers.published_columns import Roles, power_of_ten
+from latentscale.data.table import MAX_TOKENS_T
 from latentscale.errors import listed
 
 _CLOSED = frozenset(("proprietary", "closed", "closed source", "commercial", "闭源", "否", "api"))
@@ -104,14 +105,35 @@ def _read(role: str, column: pd.Series) -> tuple[Sequence[Any] | None, list[str]
     if role in _TEXTS:
         return [None if is_empty(cell) else str(cell).strip() for cell in column], [], ""
     if role in _AMOUNTS:
-        values = amounts(column, unit=_AMOUNTS[role]) if role != "flops" else _plain(column)
+        if role == "flops":
+            values: Sequence[float] = _plain(column, power_of_ten(str(column.name)))
+        else:
+            values = amounts(column, unit=_AMOUNTS[role]).tolist()
         read = [value if value > 0 else None for value in values]
         pairs = zip(column.tolist(), read, strict=True)
         odd = [str(cell) for cell, value in pairs if value is None and not _unstated(cell)]
-        return read, odd, ""
+        return (*_few_too_large(read, odd), "") if role == "tokens_t" else (read, odd, "")
     if role == "open_weights":
         return truths(column) or _licences(column), [], ""
     return truths(column), [], ""
+
+
+def _few_too_large(
+    read: list[float | None], odd: list[str]
+) -> tuple[list[float | None], list[str]]:
+    """Leave out the few token counts that are too large: one wrong cell is no reason to refuse all.
+
+    Where they are half of the column or more its unit is another one, which the table's check says.
+    """
+    large = [value is not None and value > MAX_TOKENS_T for value in read]
+    if 2 * sum(large) >= sum(value is not None for value in read):
+        return read, odd
+    named = [
+        f"{value:g} (above {MAX_TOKENS_T:g} trillion tokens)"
+        for value, out in zip(read, large, strict=True)
+        if out
+    ]
+    return [None if out else value for value, out in zip(read, large, strict=True)], odd + named
 
 
 def _unstated(cell: Any) -> bool:
@@ -129,8 +151,8 @@ def _unstated(cell: Any) -> bool:
     return is_empty(cell) or str(cell).strip().casefold() in words
 
 
-def _plain(column: pd.Series) -> list[float]:
-    return pd.to_numeric(column, errors="coerce").astype(float).tolist()
+def _plain(column: pd.Series, unit: float) -> list[float]:
+    return (pd.to_numeric(column, errors="coerce").astype(float) * unit).tolist()
 
 
 def _licences(column: pd.Series) -> list[float | None]:

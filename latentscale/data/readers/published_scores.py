@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
@@ -48,6 +49,8 @@ _MOST_ITEMS: Final = 1e6
 _COMMAS: Final = "numbers with a decimal comma; write them with a dot"
 _POINTS: Final = 10.0
 """Most points of a benchmark on which a judge gives up to ten."""
+_EXPLAINED: Final = re.compile(r"\s*\([^()]*\)\s*$")
+"""What a heading says of a benchmark in brackets: "GPQA Diamond (Scientific Reasoning)"."""
 _ROUNDING: Final = 0.006
 """Of the largest score: means are printed to the hundredth of a fraction, or the half per cent."""
 
@@ -316,7 +319,8 @@ def _declared(
         return None, why
     short = plain_name(name)
     top = 100.0 if benchmark.scale == "percent" else 1.0
-    floor = top * GUESSING.get(short, 0.0)
+    bare = plain_name(_EXPLAINED.sub("", name))
+    floor = top * GUESSING.get(short, GUESSING.get(bare, 0.0))
     bounded = benchmark.scale in ("fraction", "percent") and not benchmark.lower_is_better
     if not bounded or np.nanmin(cells.values) < floor - _BELOW * top:
         floor = benchmark.floor
