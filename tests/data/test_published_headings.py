@@ -227,3 +227,12 @@ def test_features_printed_as_figures_are_numbers() -> None:
     odd = table.assign(Context=["400k", "long", "8k"])
     with pytest.raises(DataError, match=r'"Context" is declared as numbers.*"long"'):
         read_published(odd, features=features)
+
+
+@pytest.mark.parametrize(
+    "heading", ["95% Confidence", "95% Confidence Interval", "Confidence (95%)"]
+)
+def test_intervals_of_confidence_belong_to_the_score_beside_them(heading: str) -> None:
+    table = named(Score=["38.30", "35.40"], **{heading: ["+1.96 / -1.96", "+3.92 / -3.92"]})
+    data = read_published(table).dataset
+    assert data["stderr"].values.ravel() == pytest.approx([0.01, 0.02])
