@@ -57,6 +57,7 @@ def report(runs: Path, seed: int) -> str:
         "by benchmark pulled to a common one, an offset by family; `last checkpoint`: the last "
         "fitted score of the run.",
         markdown(pd.DataFrame([{"table": n, "split": s} | beside(c) for n, s, c in folds])),
+        *_others(runs, folds),
         "## By extremity of the forecast",
         markdown(pd.DataFrame([r for n, s, c in folds for r in by_extremity(n, s, c)])),
         "## By the number of fitted scores of the model",
@@ -72,15 +73,31 @@ def report(runs: Path, seed: int) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def _others(runs: Path, folds: list[tuple[str, str, pd.DataFrame]]) -> list[str]:
+    """Return a section on specs that were fitted beside the one of auto."""
+    rows = []
+    for name, split, cells in folds:
+        for path in sorted(runs.glob(f"{name}-{split}-as-*.csv")):
+            other = measured(runs, name, split, path.stem.removeprefix(f"{name}-{split}"))
+            rows.append({"table": name, "split": split} | row(other))
+            common = other.merge(cells[["model", "benchmark"]], on=["model", "benchmark"])
+            common.attrs = dict(other.attrs)
+            if len(common) < len(other):
+                rows.append({"table": name, "split": "those of auto's spec"} | row(common))
+    if not rows:
+        return []
+    return ["## Other specs than auto's", markdown(pd.DataFrame(rows))]
+
+
 def _size_of(name: str) -> str:
     scores = scores_of(name)
     count = int(scores.dataset["score"].notnull().sum())
     return f"{len(scores.models)} models, {len(scores.benchmarks)} benchmarks, {count} scores"
 
 
-def measured(runs: Path, name: str, split: str) -> pd.DataFrame:
+def measured(runs: Path, name: str, split: str, spec: str = "") -> pd.DataFrame:
     """Return the forecasts of a fold, on benchmarks that are fractions, with all baselines."""
-    cells = pd.read_csv(runs / f"{name}-{split}.csv")
+    cells = pd.read_csv(runs / f"{name}-{split}{spec}.csv")
     hidden = pd.read_csv(runs / f"{name}-{split}-baselines.csv")
     wide = hidden.pivot(index=["model", "benchmark"], columns="baseline", values="median")
     theirs = wide[list(dict.fromkeys(hidden["baseline"]))].add_prefix("by ").reset_index()
