@@ -109,7 +109,7 @@ def gather(
     """
     if aside is None and out is not None and metadata is not None and not is_stream(out):
         aside = out.with_name(f"{out.stem}.aside{out.suffix}")
-    announce([template, out, aside], inputs=[source, metadata])
+    announce([template, out, aside], inputs=[source, metadata], models=True)
     if (source is None) == (not hub):
         raise DataError("Give either a SOURCE (a folder or a table) or --hub.")
     if source is not None and (tokens_per_step is not None or _names_its_models(source)):

@@ -76,7 +76,7 @@ def simulate(
     """
     import latentscale as ls
 
-    announce([out], inputs=[scores, features])
+    announce([out], inputs=[scores, features], models=True)
     simulated = ls.simulate(
         ls.load_spec(spec), scores_of(scores, published, feature, features), seed=seed
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
+import latentscale as ls
 from latentscale.data.readers import read_published, read_scores
 from latentscale.errors import DataError
 
@@ -210,3 +212,27 @@ def test_instruct_is_left_out_where_no_column_states_it(tmp_path) -> None:
     stated = read_published(named(GPQA=[40.0, 50.0, 45.0], Instruct=[1, 1, 0]))
     assert stated.to_frame()["instruct"].tolist() == [1, 1, 0]
     assert not stated.audit.filter("instruct-unstated").findings
+
+
+def test_features_printed_as_figures_are_numbers() -> None:
+    table = named(GPQA=[40.0, 50.0, 45.0], Context=["400k", "1m", "N/A"])
+    table = table.assign(**{"Input Price": ["$2.00", "$0.5", "$1,200"], "Type": ["a", "b", "a"]})
+    features = [ls.Feature("Context", transform="log"), "Input Price", "Type"]
+    scores = read_published(table, features=features)
+    data = scores.dataset
+    assert data["Context"].values[:2].tolist() == [400e3, 1e6] and np.isnan(data["Context"][2])
+    assert data["Input Price"].values.tolist() == [2.0, 0.5, 1200.0]
+    assert {f.name: f.kind for f in scores.features}["Type"] == "category"
+    assert "400k is 400000" in scores.audit.filter("figures-read").findings[0].message
+    odd = table.assign(Context=["400k", "long", "8k"])
+    with pytest.raises(DataError, match=r'"Context" is declared as numbers.*"long"'):
+        read_published(odd, features=features)
+
+
+@pytest.mark.parametrize(
+    "heading", ["95% Confidence", "95% Confidence Interval", "Confidence (95%)"]
+)
+def test_intervals_of_confidence_belong_to_the_score_beside_them(heading: str) -> None:
+    table = named(Score=["38.30", "35.40"], **{heading: ["+1.96 / -1.96", "+3.92 / -3.92"]})
+    data = read_published(table).dataset
+    assert data["stderr"].values.ravel() == pytest.approx([0.01, 0.02])

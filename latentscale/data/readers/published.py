@@ -30,7 +30,7 @@ from latentscale.data.readers.measurements import (
 from latentscale.data.readers.parquet import read_table
 from latentscale.data.readers.published_cells import is_empty
 from latentscale.data.readers.published_columns import Roles, is_metric, roles_of
-from latentscale.data.readers.published_models import described, published_features
+from latentscale.data.readers.published_models import described, published_features, with_figures
 from latentscale.data.readers.published_scores import long_cells, wide_cells
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError, listed
@@ -70,7 +70,8 @@ def read_published(
         What becomes of several sources then: ``"merged"`` or ``"apart"``, as for
         `Scores.from_long`.
     features
-        Columns that describe models and are not among those known by name.
+        Columns that describe models and are not among those known by name. Figures as hubs print
+        them ("$2.00", "400k") are read as numbers.
     benchmarks
         Declarations that win, by column or by benchmark of a long table. A column described here
         is a benchmark whatever its name.
@@ -168,6 +169,7 @@ def published_measurements(
     _refuse_scores_of_no_column(table, roles, own, what)
     roles = _shape(table, roles)
     _refuse_several_metrics(table, roles, own, what)
+    table, figures = with_figures(table, features or (), what)
     named, models, described_here = described(table, roles, own)
     read = long_cells if roles.long else wide_cells
     cells, info, found = read(table, roles, named, declared, own, what)
@@ -182,7 +184,7 @@ def published_measurements(
         models=models,
         benchmarks={name: info[name] for name in dict.fromkeys(cells["benchmark"])},
         features=(*published_features(), *(features or ())),
-        audit=Audit((*unnamed, *described_here, *found, *merged, *without, *from_names)),
+        audit=Audit((*unnamed, *figures, *described_here, *found, *merged, *without, *from_names)),
         sources=sources,
     )
 
