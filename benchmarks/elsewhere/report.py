@@ -17,6 +17,8 @@ TOO_FAR = 2.0
 """Standard errors beyond 85 or 95% at which coverage is looked into."""
 EDGES = {"below 10": (-1.0, 10.0), "10 to 90": (10.0, 90.0), "above 90": (90.0, 101.0)}
 """Forecasts by extremity, in points."""
+FITTED = (2, 5, 10)
+"""Numbers of fitted scores up to which models are grouped."""
 FEW = 5
 """Benchmarks of one fold in the table of those that are furthest from what is promised."""
 
@@ -55,8 +57,12 @@ def report(runs: Path, seed: int) -> str:
         "by benchmark pulled to a common one, an offset by family; `last checkpoint`: the last "
         "fitted score of the run.",
         markdown(pd.DataFrame([{"table": n, "split": s} | beside(c) for n, s, c in folds])),
+        *_others(runs, folds),
         "## By extremity of the forecast",
         markdown(pd.DataFrame([r for n, s, c in folds for r in by_extremity(n, s, c)])),
+        "## By the number of fitted scores of the model",
+        "Of hidden cells.",
+        markdown(pd.DataFrame([r for n, s, c in folds for r in by_fitted(n, s, c)])),
         "## Benchmarks furthest from 90%",
         f"Of each fold the {FEW} benchmarks with ten hidden scores or more whose coverage is "
         "furthest from 90%, in standard errors of a share.",
@@ -67,15 +73,31 @@ def report(runs: Path, seed: int) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def _others(runs: Path, folds: list[tuple[str, str, pd.DataFrame]]) -> list[str]:
+    """Return a section on specs that were fitted beside the one of auto."""
+    rows = []
+    for name, split, cells in folds:
+        for path in sorted(runs.glob(f"{name}-{split}-as-*.csv")):
+            other = measured(runs, name, split, path.stem.removeprefix(f"{name}-{split}"))
+            rows.append({"table": name, "split": split} | row(other))
+            common = other.merge(cells[["model", "benchmark"]], on=["model", "benchmark"])
+            common.attrs = dict(other.attrs)
+            if len(common) < len(other):
+                rows.append({"table": name, "split": "those of auto's spec"} | row(common))
+    if not rows:
+        return []
+    return ["## Other specs than auto's", markdown(pd.DataFrame(rows))]
+
+
 def _size_of(name: str) -> str:
     scores = scores_of(name)
     count = int(scores.dataset["score"].notnull().sum())
     return f"{len(scores.models)} models, {len(scores.benchmarks)} benchmarks, {count} scores"
 
 
-def measured(runs: Path, name: str, split: str) -> pd.DataFrame:
+def measured(runs: Path, name: str, split: str, spec: str = "") -> pd.DataFrame:
     """Return the forecasts of a fold, on benchmarks that are fractions, with all baselines."""
-    cells = pd.read_csv(runs / f"{name}-{split}.csv")
+    cells = pd.read_csv(runs / f"{name}-{split}{spec}.csv")
     hidden = pd.read_csv(runs / f"{name}-{split}-baselines.csv")
     wide = hidden.pivot(index=["model", "benchmark"], columns="baseline", values="median")
     theirs = wide[list(dict.fromkeys(hidden["baseline"]))].add_prefix("by ").reset_index()
@@ -145,6 +167,31 @@ def by_extremity(name: str, split: str, cells: pd.DataFrame) -> list[dict[str, s
                 }
             )
     return rows
+
+
+def by_fitted(name: str, split: str, cells: pd.DataFrame) -> list[dict[str, str]]:
+    """Return errors and coverage of a fold of cells by how many scores of the model are fitted."""
+    scores = scores_of(name)
+    fold = TABLES[name].splits[split](scores)
+    if not fold.cells:
+        return []
+    measured_of = scores.dataset["score"].notnull().sum("benchmark").to_series()
+    hidden_of = pd.Series([model for model, _ in fold.cells]).value_counts()
+    fitted = cells["model"].map(measured_of.sub(hidden_of, fill_value=0))
+    bins = pd.cut(fitted, [0, *FITTED, np.inf])
+    return [
+        {
+            "table": name,
+            "split": split,
+            "fitted scores": f"{some_fitted.min():.0f} to {some_fitted.max():.0f}",
+            "cells": str(len(some)),
+            "MAE": shown(some["error"].abs(), some["family"]),
+            "cover 90%": shown(some["inside"], some["family"], 3),
+            "width": f"{some['width'].median():.1f}",
+        }
+        for _, some in cells.groupby(bins, observed=True)
+        for some_fitted in [fitted[some.index]]
+    ]
 
 
 def furthest(name: str, split: str, cells: pd.DataFrame) -> list[dict[str, str]]:

@@ -6,6 +6,7 @@ scores are forecast through `ls.backtest`, beside simple baselines. The tables a
 
     python -m benchmarks.elsewhere.run "base models" cells   # one fold
     python -m benchmarks.elsewhere.run                       # all that are not there
+    python -m benchmarks.elsewhere.run agents cells --spec capabilities   # another spec beside
     python -m benchmarks.elsewhere.run --report              # ELSEWHERE.md of all that is there
 """
 
@@ -32,17 +33,17 @@ CHAINS, TUNE, DRAWS = 2, 200, 200
 """Short chains: a minute or two a fold on one core. R-hat is in the report."""
 
 
-def spec_of(name: str) -> ModelSpec:
-    """Return the spec that the command line takes for a table where it is asked to choose."""
-    return suited(AUTO, scores_of(name))
+def spec_of(name: str, spec: str = AUTO) -> ModelSpec:
+    """Return a shipped spec as the command line fits it to a table; AUTO leaves it the choice."""
+    return suited(spec, scores_of(name))
 
 
-def forecast(name: str, split: str, seed: int) -> pd.DataFrame:
+def forecast(name: str, split: str, seed: int, named: str = AUTO) -> pd.DataFrame:
     """Fit what a split leaves of a table, forecast what it hides, and compare."""
     scores = scores_of(name)
     method = ls.NUTS(draws=DRAWS, tune=TUNE, chains=CHAINS, cores=1)
     fold = TABLES[name].splits[split](scores)
-    spec = spec_of(name)
+    spec = spec_of(name, named)
     began = time.process_time()
     table = ls.backtest(spec, scores, [fold], method=method, seed=seed, progress=False)
     return table.assign(spec=spec.name, seconds=time.process_time() - began)
@@ -57,6 +58,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("table", nargs="?", choices=[*TABLES])
     parser.add_argument("split", nargs="?")
+    parser.add_argument("--spec", default=AUTO, help="a shipped spec beside the one of auto")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--report", action="store_true", help="write ELSEWHERE.md, fit nothing")
     parser.add_argument("--minutes", type=float, default=1e6, help="begin no fold after so many")
@@ -68,13 +70,15 @@ def main() -> None:
     began = time.time()
     for name in [options.table] if options.table else TABLES:
         for split in [options.split] if options.split else TABLES[name].splits:
-            place, simple = runs / f"{name}-{split}.csv", runs / f"{name}-{split}-baselines.csv"
+            other = "" if options.spec == AUTO else f"-as-{options.spec}"
+            place = runs / f"{name}-{split}{other}.csv"
+            simple = runs / f"{name}-{split}-baselines.csv"
             if not simple.exists():
                 scores = scores_of(name)
                 _write(baseline_table(scores, TABLES[name].splits[split](scores)), simple)
             if options.report or place.exists() or time.time() - began > 60 * options.minutes:
                 continue
-            _write(forecast(name, split, options.seed), place)
+            _write(forecast(name, split, options.seed, options.spec), place)
             print(name, split, f"{time.time() - began:.0f} s", flush=True)
     if options.report:
         (HERE / "ELSEWHERE.md").write_text(report(runs, options.seed), encoding="utf-8")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +60,11 @@ def cells(scores: Scores) -> ls.folds.Fold:
     return ls.folds.random_cells_out(scores, SHARE, n_folds=1, seed=SEED)[0]
 
 
+def cells_again(scores: Scores) -> ls.folds.Fold:
+    """Hide another fifth of the scores at random."""
+    return ls.folds.random_cells_out(scores, SHARE, n_folds=1, seed=SEED + 1)[0]
+
+
 def largest(scores: Scores) -> ls.folds.Fold:
     """Hide the largest fifth of the models of known size, and leave out those of unknown size."""
     size = scores.dataset["params"].to_series().dropna()
@@ -107,9 +112,9 @@ def _agents() -> Scores:
     return _obsscaling("instruct_llm_benchmark_eval", "instruct_llm_agent_eval")
 
 
-def _leaderboard() -> Scores:
+def _leaderboard(seed: int = SEED) -> Scores:
     scores = ls.readers.read_scores(SHARED / "open_llm_leaderboard_v2" / "contents.csv")
-    drawn = np.random.default_rng(SEED).choice(scores.models, DRAWN, replace=False)
+    drawn = np.random.default_rng(seed).choice(scores.models, DRAWN, replace=False)
     return scores.select(models=[str(name) for name in sorted(drawn)])
 
 
@@ -151,10 +156,15 @@ TABLES = {
         "table was used to choose among variants of `latentscale_dated`",
         {"cells": cells, "latest": latest},
     ),
+    "leaderboard, others": Table(
+        partial(_leaderboard, SEED + 1),
+        "another 150 of its models, likewise",
+        {"cells": cells, "latest": latest},
+    ),
     "epoch": Table(
         _epoch,
         "models of Epoch's hub, dated or not; forecasts in time on it are in EPOCH.md",
-        {"cells": cells},
+        {"cells": cells, "cells again": cells_again},
     ),
     "pythia": Table(
         _pythia,

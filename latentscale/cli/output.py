@@ -48,6 +48,8 @@ def announce(
     """
     written = [path for path in outputs if path is not None]
     for place, path in enumerate(written):
+        if str(path) == "-":
+            raise LatentscaleError(f'Cannot write "-": name a file, or {_SCREEN} to print it.')
         if any(_same(path, other) for other in inputs if other is not None):
             raise LatentscaleError(
                 f"Cannot write {path}: it is read by this command. Give another name."

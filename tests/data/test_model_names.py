@@ -53,6 +53,8 @@ from latentscale.errors import DataError
             "medium",
         ),
         ("Gemini 3 Flash (12/25)", "gemini-flash", "3", None, ""),
+        ("o3 (high) (April 2025)", "openai-o", "3", None, "high"),
+        ("Gemini 2.5 Pro (Jun '25)", "gemini-pro", "2.5", None, ""),
         ("DeepSeek R1 (05/28)", "deepseek-r", "1", None, ""),
         ("Claude Opus 4.5 w/ Thinking", "claude-opus", "4.5", None, "thinking"),
         ("GLM-4.6 (T=1)", "glm", "4.6", None, ""),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
+import latentscale as ls
 from latentscale.data.readers import read_published, read_scores
 from latentscale.errors import DataError
 
@@ -210,3 +212,50 @@ def test_instruct_is_left_out_where_no_column_states_it(tmp_path) -> None:
     stated = read_published(named(GPQA=[40.0, 50.0, 45.0], Instruct=[1, 1, 0]))
     assert stated.to_frame()["instruct"].tolist() == [1, 1, 0]
     assert not stated.audit.filter("instruct-unstated").findings
+
+
+def test_features_printed_as_figures_are_numbers() -> None:
+    table = named(GPQA=[40.0, 50.0, 45.0], Context=["400k", "1m", "N/A"])
+    table = table.assign(**{"Input Price": ["$2.00", "$0.5", "$1,200"], "Type": ["a", "b", "a"]})
+    features = [ls.Feature("Context", transform="log"), "Input Price", "Type"]
+    scores = read_published(table, features=features)
+    data = scores.dataset
+    assert data["Context"].values[:2].tolist() == [400e3, 1e6] and np.isnan(data["Context"][2])
+    assert data["Input Price"].values.tolist() == [2.0, 0.5, 1200.0]
+    assert {f.name: f.kind for f in scores.features}["Type"] == "category"
+    assert "400k is 400000" in scores.audit.filter("figures-read").findings[0].message
+    odd = table.assign(Context=["400k", "long", "8k"])
+    with pytest.raises(DataError, match=r'"Context" is declared as numbers.*"long"'):
+        read_published(odd, features=features)
+
+
+@pytest.mark.parametrize(
+    "heading", ["95% Confidence", "95% Confidence Interval", "Confidence (95%)"]
+)
+def test_intervals_of_confidence_belong_to_the_score_beside_them(heading: str) -> None:
+    table = named(Score=["38.30", "35.40"], **{heading: ["+1.96 / -1.96", "+3.92 / -3.92"]})
+    data = read_published(table).dataset
+    assert data["stderr"].values.ravel() == pytest.approx([0.01, 0.02])
+
+
+def test_a_benchmark_that_is_probably_the_other_way_round_is_named() -> None:
+    """Error rates whose heading does not say so, among accuracies."""
+    skill = np.arange(12.0)
+    columns = {"GPQA": 30 + 4 * skill, "AIME": 10 + 6 * skill, "LibriSpeech": 20 - 1.5 * skill}
+    table = pd.DataFrame({"Model": [f"model-{k}" for k in range(12)]} | columns)
+    (found,) = read_published(table).audit.filter("against-others").findings
+    assert "LibriSpeech (-1.00)" in found.message and "GPQA" not in found.message
+    falling = {"LibriSpeech": ls.Benchmark(scale="percent", lower_is_better=True, floor=100)}
+    again = read_published(table, benchmarks=falling)
+    assert not again.audit.filter("against-others").findings
+    assert not read_published(table.head(7)).audit.filter("against-others").findings
+
+
+def test_a_mean_by_another_name_is_no_benchmark_where_it_follows_from_the_others() -> None:
+    table = named(Retail=[81.1, 82.4, 73.9], Airline=[62.6, 56.0, 52.0], Telecom=[96.7, None, 58.2])
+    mean = table.assign(**{"Avg Pass^1": [80.1, 69.2, 61.4]})
+    assert read_published(mean).benchmarks == ("Retail", "Airline", "Telecom")
+    other = table.assign(**{"Avg Pass^1": [70.0, 69.2, 41.4]})
+    assert "Avg Pass^1" in read_published(other).benchmarks
+    declared = read_published(mean, benchmarks={"Avg Pass^1": ls.Benchmark(scale="percent")})
+    assert "Avg Pass^1" in declared.benchmarks

@@ -33,7 +33,11 @@ _BRACKETED: Final = (
     re.compile("thinking"),
 )
 """What a setting in brackets says, the first that is in it: none, a level, a budget, thinking."""
-_DATED: Final = re.compile(r"\s*\((?:20\d\d-?[01]\d-?[0-3]\d|\d{1,2}/\d{1,2})\)$")
+_DATED: Final = re.compile(
+    r"\s*\((?:20\d\d-?[01]\d-?[0-3]\d|\d{1,2}/\d{1,2}"
+    r"|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?,? (?:'|20)\d\d)\)$",
+    re.IGNORECASE,
+)
 """A date in brackets at the end of a name: "Claude 4.5 Opus medium (20251101)", "R1 (05/28)"."""
 _SIZED_BY_MEDIUM: Final = re.compile(r"(mistral|magistral|phi|gpt-?2|dialogpt)(?![a-z.])")
 """Series in which "medium" at the end of a name is a size: mistral-medium, gpt2-medium."""

@@ -80,7 +80,9 @@ _LOW: Final = re.compile(
 _HIGH: Final = re.compile(
     r"(?<![a-z])(high|upper|ub|max|q0?975|q97\.5|p97\.5|u95)(?![a-z0-9])", re.IGNORECASE
 )
-_ENDS: Final = re.compile(r"95 ?%|(?<![a-z])(ci|bound|score)(?![a-z])", re.IGNORECASE)
+_ENDS: Final = re.compile(
+    r"95 ?%|(?<![a-z])(ci|bound|score|confidence|conf)(?![a-z])", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)

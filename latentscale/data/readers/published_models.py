@@ -5,16 +5,25 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from latentscale.data.audit import Finding
 from latentscale.data.features import Feature
+from latentscale.data.known import known_features
 from latentscale.data.readers.efforts import UNSTATED, effort_of
 from latentscale.data.readers.measurements import commonest, name_features
-from latentscale.data.readers.published_cells import amounts, dates, is_empty, plain_name, truths
+from latentscale.data.readers.published_cells import (
+    amounts,
+    dates,
+    is_empty,
+    plain_name,
+    plain_numbers,
+    truths,
+)
 from latentscale.data.readers.published_columns import Roles, power_of_ten
 from latentscale.data.table import MAX_TOKENS_T
-from latentscale.errors import listed
+from latentscale.errors import DataError, listed
 
 _CLOSED = frozenset(("proprietary", "closed", "closed source", "commercial", "闭源", "否", "api"))
 _TEXTS = ("family", "lineage", "provider")
@@ -28,6 +37,50 @@ _ISO = "Write dates as 2024-07-23."
 def published_features() -> tuple[str | Feature, ...]:
     """Return declarations of the features that published tables may state."""
     return ("released", "flops", "active_params_b", "open_weights", *name_features())
+
+
+def with_figures(
+    table: pd.DataFrame, features: Sequence[str | Feature], what: str
+) -> tuple[pd.DataFrame, list[Finding]]:
+    """Return a table whose features are numbers where hubs print figures: "$2.00", "400k".
+
+    Parameters
+    ----------
+    table
+        Rows that name a model.
+    features
+        What the caller declares: columns that are declared as numbers, or not to be anything.
+    what
+        The table, for messages.
+
+    Raises
+    ------
+    DataError
+        If a column is declared as numbers and some cells are none.
+    """
+    changed: dict[str, str] = {}
+    for feature in features:
+        name = feature if isinstance(feature, str) else feature.name
+        kind = None if isinstance(feature, str) else feature.kind
+        texts = [cell for cell in table[name].tolist() if isinstance(cell, str)]
+        if name in known_features() or kind not in (None, "numeric") or not texts:
+            continue
+        numbers, odd = plain_numbers(table[name])
+        if odd and kind == "numeric":
+            raise DataError(
+                f'{what}: the feature "{name}" is declared as numbers, but {len(odd)} cells are '
+                f"not: {listed(dict.fromkeys(odd), 6)}. Correct them, or leave them empty."
+            )
+        if odd or all(number is None for number in numbers):
+            continue
+        example = next(c for c, n in zip(table[name], numbers, strict=True) if n is not None)
+        number = next(n for n in numbers if n is not None)
+        changed[name] = f"{name} ({example} is {number:g})"
+        table = table.assign(**{name: np.array(numbers, dtype=float)})
+    if not changed:
+        return table, []
+    message = f"figures were read as numbers: {listed(changed.values())}."
+    return table, [Finding("info", "figures-read", "features", message)]
 
 
 def described(
