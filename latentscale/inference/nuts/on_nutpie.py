@@ -109,7 +109,8 @@ def run_on_nutpie(
     ready, points, whitening = way()
     assert points.compiled is not None  # all ways compile the model
     seconds = {"compile": ready - began, "start": time.perf_counter() - ready}
-    chosen = {"start": asdict(start), "coordinates": kind, "extra_doublings": method.extra_doublings}
+    doublings = method.extra_doublings
+    chosen = {"start": asdict(start), "coordinates": kind, "extra_doublings": doublings}
     began = time.perf_counter()
     if method.store is None:
         trace = chains.sample(
