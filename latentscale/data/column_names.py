@@ -30,6 +30,7 @@ _AGGREGATE: Final = re.compile(
     re.IGNORECASE,
 )
 """Means and indices of the table's other columns."""
+_MEAN: Final = re.compile(r"\W*(average|avg|mean|overall|total)(?![a-z])", re.IGNORECASE)
 
 
 def is_neither(name: str) -> bool:
@@ -41,6 +42,11 @@ def is_aggregate(name: str) -> bool:
     """Return whether a column is named as a mean or index of others."""
     words = re.sub(r"\W+", " ", without_brackets(name).replace("_", " "))
     return bool(_AGGREGATE.fullmatch(words.strip()))
+
+
+def begins_as_mean(name: str) -> bool:
+    """Return whether a column's name begins as that of a mean: "Avg Pass^1", "Mean WER"."""
+    return bool(_MEAN.match(name))
 
 
 def without_brackets(name: str) -> str:

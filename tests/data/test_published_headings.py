@@ -236,3 +236,26 @@ def test_intervals_of_confidence_belong_to_the_score_beside_them(heading: str) -
     table = named(Score=["38.30", "35.40"], **{heading: ["+1.96 / -1.96", "+3.92 / -3.92"]})
     data = read_published(table).dataset
     assert data["stderr"].values.ravel() == pytest.approx([0.01, 0.02])
+
+
+def test_a_benchmark_that_is_probably_the_other_way_round_is_named() -> None:
+    """Error rates whose heading does not say so, among accuracies."""
+    skill = np.arange(12.0)
+    columns = {"GPQA": 30 + 4 * skill, "AIME": 10 + 6 * skill, "LibriSpeech": 20 - 1.5 * skill}
+    table = pd.DataFrame({"Model": [f"model-{k}" for k in range(12)]} | columns)
+    (found,) = read_published(table).audit.filter("against-others").findings
+    assert "LibriSpeech (-1.00)" in found.message and "GPQA" not in found.message
+    falling = {"LibriSpeech": ls.Benchmark(scale="percent", lower_is_better=True, floor=100)}
+    again = read_published(table, benchmarks=falling)
+    assert not again.audit.filter("against-others").findings
+    assert not read_published(table.head(7)).audit.filter("against-others").findings
+
+
+def test_a_mean_by_another_name_is_no_benchmark_where_it_follows_from_the_others() -> None:
+    table = named(Retail=[81.1, 82.4, 73.9], Airline=[62.6, 56.0, 52.0], Telecom=[96.7, None, 58.2])
+    mean = table.assign(**{"Avg Pass^1": [80.1, 69.2, 61.4]})
+    assert read_published(mean).benchmarks == ("Retail", "Airline", "Telecom")
+    other = table.assign(**{"Avg Pass^1": [70.0, 69.2, 41.4]})
+    assert "Avg Pass^1" in read_published(other).benchmarks
+    declared = read_published(mean, benchmarks={"Avg Pass^1": ls.Benchmark(scale="percent")})
+    assert "Avg Pass^1" in declared.benchmarks
