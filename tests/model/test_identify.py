@@ -107,3 +107,17 @@ def test_the_mask_lets_an_anchor_load_on_its_own_skill_alone() -> None:
     mask = loading_masks(("c", "a"), ["a", "b", "c"], 2)
     np.testing.assert_array_equal(mask, [[0, 2], [1, 1], [2, 0]])
     np.testing.assert_array_equal(loading_masks((), ["a", "b"], 3), np.ones((2, 3)))
+
+
+def test_benchmarks_with_few_scores_are_not_chosen_as_anchors(two_groups) -> None:
+    """On the few models that have them they resemble each other, and no other benchmark."""
+    few = 10
+    first = two_groups.sel(benchmark="a").values[:few]
+    alone = np.random.default_rng(1).standard_normal(few)
+    alone -= np.polyval(np.polyfit(first, alone, 1), first)
+    column = np.r_[alone, np.full(len(two_groups) - few, np.nan)]
+    sparse = table(np.stack([column, column], axis=1), ["once", "twice"])
+    scores = xr.concat([sparse, two_groups], "benchmark")
+    assert choose_anchors(SkillSpec(count=2, identify=Anchored()), scores)[1] in ("p", "q")
+    every = choose_anchors(SkillSpec(count=8, identify=Anchored()), scores)
+    assert set(every[-2:]) == {"once", "twice"}
