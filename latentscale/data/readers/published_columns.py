@@ -38,8 +38,9 @@ _ROLES: Final[Mapping[str, str]] = {
     "reasoning": "reasoning|is reasoning|reasoning model|thinking mode",
     "instruct": "instruct|is instruct",
     "open_weights": "open weights|open source|open|weights|license|licence|model license|开源",
-    "benchmark": """benchmark|benchmarks|bench|benchmark name|task|task name|dataset|dataset name|eval
-    |eval name|evaluation|category|subset|test|metric|metric name|measure|评测集|数据集|指标""",
+    "benchmark": """benchmark|benchmarks|bench|benchmark name|task|task name|dataset|dataset name
+    |eval|eval name|evaluation|category|subset|test|metric|metric name|measure
+    |评测集|数据集|指标""",
     "score": """score|scores|value|result|rating|accuracy|mean score|best score|metric value
     |score headline value""",
     "stderr": """stderr|std err|std error|standard error|score stderr|stderr score|se|metric stderr
