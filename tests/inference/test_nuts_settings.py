@@ -20,6 +20,9 @@ REFUSED = [
     ({"tune": 0}, ["NUTS.tune", "0"]),
     ({"chains": -1}, ["NUTS.chains", "-1"]),
     ({"max_depth": 0}, ["NUTS.max_depth", "0"]),
+    ({"extra_doublings": -1}, ["NUTS.extra_doublings", "-1"]),
+    ({"extra_doublings": 11}, ["NUTS.extra_doublings", "11"]),
+    ({"extra_doublings": 1, "backend": "pymc"}, ["NUTS.extra_doublings", "nutpie", "pymc"]),
     ({"target_accept": 0}, ["NUTS.target_accept", "(0, 1)"]),
     ({"target_accept": 1.0}, ["NUTS.target_accept", "(0, 1)"]),
     ({"backend": "stan"}, ["NUTS.backend", "nutpie", "pymc", "stan"]),
@@ -97,7 +100,8 @@ def test_pooled_benchmarks_move_centred_and_a_stored_run_goes_on_so(
     spec = quick_spec.with_({"name": "pooled", "benchmarks.pooled": True})
     method = ls.NUTS(draws=10, tune=30, chains=2, cores=1, store=tmp_path / "run")
     first = ls.fit(spec, small_scores, method=method, seed=2, progress=False)
-    assert first.provenance.settings["coordinates"] == "centred"
+    chosen = first.provenance.settings
+    assert chosen["coordinates"] == "centred" and chosen["extra_doublings"] == 1
     on = ls.resume(tmp_path / "run", draws=15, progress=False).posterior
     assert on.isel(draw=slice(10)).equals(first.posterior) and on.sizes["draw"] == 15
     later = importlib.import_module("latentscale.inference.nuts.resume")
@@ -126,9 +130,21 @@ def test_what_a_run_chose_is_in_the_provenance(quick_spec: ModelSpec, small_scor
     fit = ls.fit(quick_spec, small_scores, method=method, seed=2, progress=False)
     settings = fit.provenance.settings
     assert settings["coordinates"] == "model" and settings["start"] == {"kind": "prior"}
+    assert settings["extra_doublings"] == 0
     again = ls.NUTS(**settings)
     same = ls.fit(quick_spec, small_scores, method=again, seed=2, progress=False)
     assert same.posterior.identical(fit.posterior)
+
+
+def test_a_trajectory_is_doubled_after_it_has_turned_back(
+    quick_spec: ModelSpec, small_scores: Scores
+) -> None:
+    depths = []
+    for extra in (0, 2):
+        method = ls.NUTS(draws=40, tune=60, chains=2, cores=1, extra_doublings=extra)
+        fit = ls.fit(quick_spec, small_scores, method=method, seed=1, progress=False)
+        depths.append(float(fit.tree["sample_stats"].to_dataset()["tree_depth"].mean()))
+    assert 1 < depths[1] - depths[0] < 3
 
 
 def test_the_wrong_spec_is_refused(small_scores: Scores) -> None:

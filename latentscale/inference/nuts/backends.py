@@ -13,7 +13,12 @@ BackendName = Literal["nutpie", "nutpie-jax", "numpyro", "pymc"]
 Coordinates = Literal["auto", "whitened", "centred", "model"]
 
 # Values of a setting that a backend honours, where it does not honour all.
-_NO_START: Mapping[str, tuple[Any, ...]] = {"start": (None,), "store": (None,)}
+_NOT_OURS: Mapping[str, tuple[Any, ...]] = {
+    "start": (None,),
+    "store": (None,),
+    "extra_doublings": (None, 0),
+    "adaptation": ("diag",),
+}
 _MODEL: tuple[Coordinates, ...] = ("auto", "model")
 
 
@@ -88,9 +93,9 @@ BACKENDS: Mapping[str, Backend] = {
             1000,
             ("jax", "numpyro"),
             # NumPyro takes its chains in turn on one device, so a number of cores would be idle.
-            {**_NO_START, "adaptation": ("diag",), "coordinates": _MODEL, "cores": (None, 1)},
+            {**_NOT_OURS, "coordinates": _MODEL, "cores": (None, 1)},
         ),
-        Backend("pymc", 1000, (), {**_NO_START, "adaptation": ("diag",), "coordinates": _MODEL}),
+        Backend("pymc", 1000, (), {**_NOT_OURS, "coordinates": _MODEL}),
     )
 }
 """All backends by name."""

@@ -240,6 +240,7 @@ def _settings(method: NUTS) -> dict[str, Any]:
         "adaptation": method.adaptation,
         "target_accept": method.target_accept,
         "maxdepth": method.max_depth,
+        "extra_doublings": method.extra_doublings or 0,
     }
 
 

@@ -29,6 +29,7 @@ from latentscale.posterior.status import FOR_ANYTHING, status_of_chains
 # is none: a draw of 100 parameters takes 800 bytes, so a chain of these 8 GB.
 MOST_DRAWS = 10_000_000
 _MOST_CHAINS = 10_000
+_MOST_DOUBLINGS = 10  # trees have at most that depth by default
 
 
 @METHODS.add
@@ -49,6 +50,11 @@ class NUTS(Method):
         Mean acceptance that the step size is tuned to, in (0, 1).
     max_depth
         Largest tree depth; a draw takes at most 2**max_depth gradient evaluations.
+    extra_doublings
+        With nutpie's backends, how many times a trajectory is doubled after it has turned back.
+        Each doubles the time of a draw. The rule stops a trajectory when most parameters, taken
+        together, turn back: the few that move slowest have then hardly moved. None for 1 in
+        centred coordinates and 0 in others, where it gains nothing.
     cores
         Chains run at once; None for as many as the machine has. NumPyro takes its chains in
         turn, so it takes no more than 1.
@@ -99,6 +105,7 @@ class NUTS(Method):
     chains: int = 4
     target_accept: float = 0.8
     max_depth: int = 10
+    extra_doublings: int | None = None
     cores: int | None = None
     backend: BackendName = "nutpie"
     adaptation: Literal["diag", "low_rank"] = "diag"
@@ -112,6 +119,8 @@ class NUTS(Method):
         if self.tune is None:
             object.__setattr__(self, "tune", self._backend.tune)
         self._check_counts("max_depth")
+        if self.extra_doublings is not None:
+            self._check_counts("extra_doublings", least=0, most=_MOST_DOUBLINGS)
         self._check_counts("draws", "tune", most=MOST_DRAWS)
         self._check_counts("chains", most=_MOST_CHAINS)
         self._check_cores()

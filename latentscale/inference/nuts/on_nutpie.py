@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pymc as pm
@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 
 Begun = tuple[float, StartingPoints, Whitening | None]
 """When the model was compiled, where its chains begin, and in which coordinates if not its own."""
+
+_EXTRA_DOUBLINGS = 1
+"""Of trajectories in centred coordinates (benchmarks/capabilities_selection/MIXING.md)."""
 
 
 @one_blas_thread()
@@ -101,11 +104,12 @@ def run_on_nutpie(
         return centred_coordinates(spec, design, model) if kind == "centred" else ()
 
     kind = _coordinates(method, start, spec, design)
+    method = _with_doublings(method, kind)
     way = in_whitened_coordinates if kind == "whitened" else by_the_model
     ready, points, whitening = way()
     assert points.compiled is not None  # all ways compile the model
     seconds = {"compile": ready - began, "start": time.perf_counter() - ready}
-    chosen = {"start": asdict(start), "coordinates": kind}
+    chosen = _settled(start, kind, method)
     began = time.perf_counter()
     if method.store is None:
         trace = chains.sample(
@@ -136,6 +140,19 @@ def _positions(trace: xr.DataTree, posterior: xr.Dataset, model: pm.Model) -> np
     """Return the positions of kept draws on the model's unconstrained scale, (chain, draw, n)."""
     levels = (INTERCEPT,) if can_be_levelled(model) else ()
     return positions_of(trace, posterior, VariableSlices.of(model), levels)
+
+
+def _with_doublings(method: NUTS, kind: Coordinates) -> NUTS:
+    """Return the method with its number of extra doublings, by the coordinates if it has none."""
+    if method.extra_doublings is not None:
+        return method
+    return replace(method, extra_doublings=_EXTRA_DOUBLINGS if kind == "centred" else 0)
+
+
+def _settled(start: Start, kind: Coordinates, method: NUTS) -> dict[str, Any]:
+    """Return the settings that the run settled by itself."""
+    doublings = method.extra_doublings
+    return {"start": asdict(start), "coordinates": kind, "extra_doublings": doublings}
 
 
 def _coordinates(method: NUTS, start: Start, spec: ModelSpec, design: Design) -> Coordinates:
