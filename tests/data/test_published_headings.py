@@ -38,6 +38,25 @@ def test_a_long_table_with_other_headings_is_not_averaged_over_benchmarks(
     assert scores.dataset["stderr"].sel(model="b-2b").values.tolist() == [0.015, 0.025]
 
 
+@pytest.mark.parametrize(
+    ("task", "score", "items"),
+    [
+        ("task", "score_headline", "total_samples"),  # evals_df of Inspect
+        ("eval_name", "metric", "n_samples"),
+    ],
+)
+def test_a_frame_of_evaluations_is_read(task: str, score: str, items: str) -> None:
+    columns = {"model": ["openai/gpt-4o"] * 2 + ["x/b-7b"] * 2, task: ["mmlu", "gpqa_diamond"] * 2}
+    values = {
+        f"{score}_value": [0.87, 0.51, 0.6, 0.3],
+        f"{score}_stderr": [0.003, 0.035, 0.004, 0.03],
+    }
+    scores = read_published(pd.DataFrame(columns | values | {items: [14042, 198] * 2}))
+    assert scores.models == ("openai/gpt-4o", "x/b-7b")
+    assert scores.dataset["stderr"].values.tolist() == [[0.003, 0.035], [0.004, 0.03]]
+    assert scores.item_counts.values[0].tolist() == [14042.0, 198.0]
+
+
 def test_several_metrics_of_one_benchmark_are_refused() -> None:
     table = pd.DataFrame(
         {

@@ -39,10 +39,13 @@ _ROLES: Final[Mapping[str, str]] = {
     "instruct": "instruct|is instruct",
     "open_weights": "open weights|open source|open|weights|license|licence|model license|开源",
     "benchmark": """benchmark|benchmarks|bench|benchmark name|task|task name|dataset|dataset name
-    |eval|evaluation|category|subset|test|metric|metric name|measure|评测集|数据集|指标""",
-    "score": "score|scores|value|result|rating|accuracy|mean score|best score",
-    "stderr": "stderr|std err|std error|standard error|score stderr|stderr score|se",
-    "n_items": "n items|items|n|num items|n samples|num samples|samples",
+    |eval|eval name|evaluation|category|subset|test|metric|metric name|measure
+    |评测集|数据集|指标""",
+    "score": """score|scores|value|result|rating|accuracy|mean score|best score|metric value
+    |score headline value""",
+    "stderr": """stderr|std err|std error|standard error|score stderr|stderr score|se|metric stderr
+    |score headline stderr""",
+    "n_items": "n items|items|n|num items|n samples|num samples|samples|total samples",
     "source": "source|agent|scaffold|harness|reported by|source of score",
 }
 ROLE_OF: Final[Mapping[str, str]] = {
