@@ -32,9 +32,9 @@ Example, from a table to a forecast:
 
 Files: an output that exists is replaced, as a whole and once all is done; standard error says so
 beforehand. What a command reads is never written to, and an answer never replaces a table of
-scores or of planned models. Tables are CSV, TSV or Parquet, by their ending. In CSV, names that begin with
-= + - or @ have an apostrophe before them, so that no spreadsheet computes them; latentscale reads
-them back without it.
+scores or of planned models. Tables are CSV, TSV or Parquet, by their ending. In CSV, names that
+begin with = + - or @ have an apostrophe before them, so that no spreadsheet computes them;
+latentscale reads them back without it.
 
 \b
 Exit codes:
