@@ -57,9 +57,8 @@ class Date(FeatureKind):
         """Return dates, NaT where not given."""
         if values is None:
             return np.full(rows, np.datetime64("NaT", "ns"))
-        dates = pd.to_datetime(
-            values
-        )  # cells that a forecast completes are objects, NaT among them
+        # Cells that a forecast completes are objects, NaT among them.
+        dates = pd.to_datetime(values)
         return np.asarray(dates.to_numpy(dtype="datetime64[ns]"))
 
     def transformed(self, values: npt.NDArray[Any]) -> Floats:

@@ -28,8 +28,8 @@ _UNSTATED: Final = Finding(
     "info",
     "instruct-unstated",
     INSTRUCT,
-    "the source does not say which models are instruction-tuned. Specs that use it take all models "
-    "for alike; a column instruct (1 or 0) states it.",
+    "the source does not say which models are instruction-tuned. Specs that use it treat all "
+    "models alike; a column instruct (1 or 0) states it.",
 )
 
 

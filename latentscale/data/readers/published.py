@@ -42,8 +42,8 @@ _MODELS: Final = 8
 """Models from which two benchmarks' rank correlation counts; of eight models in random order it is
 below -0.5 once in nine times."""
 _AGAINST: Final = -0.5
-"""Mean rank correlation with the other benchmarks below which one is asked about. Of the 173
-benchmarks of Epoch's hub and BenchPress, all the right way round, the lowest is -0.1."""
+"""Mean rank correlation with the other benchmarks below which a benchmark is reported. Of the
+173 benchmarks of Epoch's hub and BenchPress, all the right way round, the lowest is -0.1."""
 _BENCHMARK: Final = re.compile(
     r"(benchmarks?|bench|tasks?|datasets?|eval|evaluation|metrics?|measures?|tests?)"
     r"([ _-]?(id|name))?",

@@ -191,7 +191,7 @@ def _amount(cell: Any, unit: float) -> float:
 def plain_numbers(column: pd.Series) -> tuple[list[float | None], list[str]]:
     """Return figures such as "$2.00", "400k", "1m" or "55%" as numbers, None where empty.
 
-    And the cells that are no such figure. Letters and words multiply; "55%" is 55.
+    And the cells that are not such figures. Letters and words multiply; "55%" is 55.
     """
     read: list[float | None] = []
     odd = []

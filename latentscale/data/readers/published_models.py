@@ -174,9 +174,9 @@ def _read(role: str, column: pd.Series) -> tuple[Sequence[Any] | None, list[str]
 def _few_too_large(
     read: list[float | None], odd: list[str]
 ) -> tuple[list[float | None], list[str]]:
-    """Leave out the few token counts that are too large: one wrong cell is no reason to refuse all.
+    """Leave out the few token counts that are too large: one wrong cell does not refuse the table.
 
-    Where they are half of the column or more its unit is another one, which the table's check says.
+    Where they are half of the column or more, its unit is another, as the table's check says.
     """
     large = [value is not None and value > MAX_TOKENS_T for value in read]
     if 2 * sum(large) >= sum(value is not None for value in read):
