@@ -12,6 +12,7 @@ kept in the folder runs, so a run that was stopped goes on.
 from __future__ import annotations
 
 import argparse
+import re
 import time
 import warnings
 from functools import lru_cache
@@ -240,12 +241,12 @@ def beside(runs: Path, other: Path) -> str:
         for name in ours
         if name != "seconds"  # of whatever else the machine did
     ]
-    sizes, depth, _, *doubled = other.name.split("-")[1:]
-    doublings = doubled[0].removeprefix("doublings") if doubled else "0"
+    _, sizes, *settings = other.name.split("-")
+    named = [re.sub(r"(\D)(\d)", r"\1 \2", text) for text in settings if not text.isdigit()]
     return "\n\n".join(
         [
-            f"## Chains of {sizes.replace('+', ' + ')} draws, {depth.replace('depth', 'depth ')}, "
-            f"{doublings} extra doublings",
+            f"## Chains of {sizes.replace('+', ' + ')} draws"
+            + (f" ({', '.join(named)})" if named else ""),
             f"On {len(names)} folds, beside the chains above on the same folds. The mean "
             "difference is paired by fold, with its standard error if folds were independent.",
             "\n".join(
