@@ -96,6 +96,13 @@ def test_what_exists_is_replaced_with_a_word_and_what_is_read_never(
         ["gather", "rows.csv", "--metadata", "scores.csv", "--out", "scores.csv"],
     ):
         assert "it is read by this command" in _refused(capsys, *refused)
+    for answer in (
+        ["check", "fit.nc", "--csv", "scores.csv"],
+        ["curve", "fit.nc", "--family", "fam00", "--csv", "rows.csv"],
+        ["predict", "fit.nc", "rows.csv", "--out", "scores.csv"],
+    ):
+        assert "it holds a table of models" in _refused(capsys, *answer)
+    assert "/dev/stdout" in _refused(capsys, "predict", "fit.nc", "rows.csv", "--out", "-")
     (folder / "picture.html").symlink_to("fit.nc")
     assert "is read by" in _refused(capsys, "report", "fit.nc", "-o", "picture.html")
     assert kept.items() <= {path: path.read_bytes() for path in folder.iterdir()}.items()

@@ -134,3 +134,34 @@ def test_a_table_of_one_benchmark_is_fitted_with_one_skill(
         said = " ".join(capsys.readouterr().out.split())
         assert "the table has 1 benchmark:" in said and "with 1 skill in place of" in said
     assert [model.skills.count for model, *_ in asked] == [1, 1]
+
+
+def test_models_without_tokens_are_kept_and_those_without_sizes_are_counted(
+    asked: list[tuple], tmp_path: Path, capsys
+) -> None:
+    """Most models state tokens, so the spec uses them: the others must not be lost by that."""
+    table = tmp_path / "some.csv"
+    rows = ["a1,a,1,2,0.2,0.3", "a2,a,3,2,0.3,0.4", "b1,b,7,,0.5,0.5", "c1,c,,,0.6,0.7"]
+    table.write_text("model,family,params_b,tokens_t,x,y\n" + "\n".join(rows), encoding="utf-8")
+    words = ["fit", "--scores", table, "--spec", "auto", "--out", tmp_path / "fit.nc"]
+    assert main([str(word) for word in words]) == 0
+    model = asked[0][0]
+    assert model.name == "latentscale" and model.undisclosed.kind == "estimated"
+    assert set(ls.load(tmp_path / "fit.nc").scores.models) == {"a1", "a2", "b1"}
+    said = " ".join(capsys.readouterr().out.split())
+    assert "1 of 3 models of known size state no training tokens" in said
+    assert "1 of 4 models state no size and are left out: --spec capabilities keeps them" in said
+
+
+def test_the_tokens_of_a_step_can_be_given_where_checkpoints_do_not_state_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, out = tmp_path / "runs.csv", tmp_path / "scores.csv"
+    rows = [f"run-1b,{step},0,piqa,acc,0.{6 + step // 1000}" for step in (1000, 2000)]
+    source.write_text("run,step,num_fewshot,task,metric,value\n" + "\n".join(rows))
+    assert main(["gather", str(source), "--out", str(out)]) == 2
+    assert "--tokens-per-step to `latentscale gather`" in capsys.readouterr().err
+    words = ["gather", str(source), "--tokens-per-step", "2097152", "--out", str(out)]
+    assert main(words) == 0
+    tokens = ls.readers.read_scores(out).dataset["tokens"].values
+    assert tokens.tolist() == pytest.approx([2097152e3 / 1e12, 2 * 2097152e3 / 1e12])

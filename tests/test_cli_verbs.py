@@ -248,6 +248,9 @@ def test_a_backtest_is_run_by_scheme(
     assert main([*words, *few]) == 0
     assert 0 < len(pd.read_csv(folder / "few.csv")) < len(rows)
     assert "hide whole models" in refused(capsys, *words, "--scheme", "cells", "--given", "1")
+    chosen = ["backtest", "--spec", "auto", "--scores", "scores.csv", "--scheme", "cells"]
+    assert main([*chosen, "--folds", "1"]) == 0
+    assert "the spec is latentscale" in capsys.readouterr().out
 
 
 def test_a_run_that_was_stopped_goes_on_to_a_saved_fit(

@@ -29,7 +29,7 @@ CLIP = 0.5
 """Percent at which scores are clipped before the logit, as published."""
 
 
-def completed(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+def completed(table: pd.DataFrame, seed: int = 0, rank: int = RANK) -> pd.DataFrame:
     """Fill the empty cells of a table of models x benchmarks, in its own units.
 
     Parameters
@@ -39,6 +39,8 @@ def completed(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
         scores lie in 0 to 100 are percentages, others are left as they are.
     seed
         Seed of the random starts.
+    rank
+        Number of factors; with 0 a bias of each model and benchmark is all there is.
     """
     percent = ((table.min() >= 0) & (table.max() <= 100)).to_numpy()
     clipped = table.clip(CLIP, 100 - CLIP) / 100
@@ -47,27 +49,27 @@ def completed(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     middle, spread = scaled.mean(), scaled.std(ddof=0).replace(0, 1).fillna(1)
     z = ((scaled - middle) / spread).to_numpy()
     rng = np.random.default_rng(seed)
-    filled = np.mean([_factorised(z, rng) for _ in range(STARTS)], axis=0)
+    filled = np.mean([_factorised(z, rng, rank) for _ in range(STARTS)], axis=0)
     back = pd.DataFrame(filled, table.index, table.columns) * spread + middle.fillna(0)
     with np.errstate(over="ignore"):  # of columns that are no logits, and not used
         fractions = 1 / (1 + np.exp(-back))
     return (100 * fractions).where(np.tile(percent, (len(table), 1)), back)
 
 
-def _factorised(z: Floats, rng: np.random.Generator) -> Floats:
+def _factorised(z: Floats, rng: np.random.Generator, rank: int) -> Floats:
     """Return bias and factors of a standardised table from one random start, shape of z."""
     rows, columns = z.shape
     known = ~np.isnan(z)
-    left = rng.normal(0, 0.1, (rows, RANK + 1))
-    right = rng.normal(0, 0.1, (columns, RANK + 1))
+    left = rng.normal(0, 0.1, (rows, rank + 1))
+    right = rng.normal(0, 0.1, (columns, rank + 1))
     # The last column of either holds biases: that of the other side is then a column of ones.
     for _ in range(SWEEPS):
         bias = right[:, -1]
-        basis = np.column_stack([right[:, :RANK], np.ones(columns)])
+        basis = np.column_stack([right[:, :rank], np.ones(columns)])
         left = _ridge(z - bias, known, basis)
-        basis = np.column_stack([left[:, :RANK], np.ones(rows)])
+        basis = np.column_stack([left[:, :rank], np.ones(rows)])
         right = _ridge((z - left[:, -1][:, None]).T, known.T, basis)
-    return left[:, :RANK] @ right[:, :RANK].T + left[:, -1][:, None] + right[:, -1]
+    return left[:, :rank] @ right[:, :rank].T + left[:, -1][:, None] + right[:, -1]
 
 
 def _ridge(target: Floats, known: npt.NDArray[np.bool_], basis: Floats) -> Floats:

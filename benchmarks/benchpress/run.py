@@ -12,6 +12,7 @@ kept in the folder runs, so a run that was stopped goes on.
 from __future__ import annotations
 
 import argparse
+import re
 import time
 import warnings
 from functools import lru_cache
@@ -52,6 +53,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=120)
     parser.add_argument("--tune", type=int, default=120)
     parser.add_argument("--depth", type=int, default=7, help="of NUTS's trees at most")
+    parser.add_argument("--doublings", type=int, default=0, help="of trajectories that turned back")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--cores", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=1e9, help="begin no fold after so many")
@@ -65,9 +67,11 @@ def main() -> None:
         chains=2,
         cores=options.cores,
         max_depth=options.depth,
+        extra_doublings=options.doublings,
     )
     sizes = f"{options.tune}+{options.draws}-depth{options.depth}-{options.seed}"
-    runs = HERE / "runs" / f"{spec.digest}-{sizes}"
+    doubled = f"-doublings{options.doublings}" if options.doublings else ""
+    runs = HERE / "runs" / f"{spec.digest}-{sizes}{doubled}"
     runs.mkdir(parents=True, exist_ok=True)
     scores = ls.readers.read_benchpress(SHARED)
     folds = pd.read_csv(SHARED / "folds.csv")
@@ -199,7 +203,8 @@ def report(spec: ModelSpec, runs: Path, options: argparse.Namespace) -> str:
         provenance(options.seed),
         f"Spec {spec.name} ({spec.digest}); {len(paths)} of the 30 published folds; "
         f"NUTS, 2 chains of {options.tune} + {options.draws} draws, trees of depth at most "
-        f"{options.depth}. Errors in the table's units (percentages but for seven benchmarks). "
+        f"{options.depth}, {options.doublings} extra doublings. Errors in the table's units "
+        "(percentages but for seven benchmarks). "
         "rhat_95 and max_rhat are the 95th centile and the largest of the split R-hat of expected "
         "scores of hidden cells; seconds are of a fold on a machine with other work.",
         "\n".join(
@@ -236,14 +241,14 @@ def beside(runs: Path, other: Path) -> str:
         for name in ours
         if name != "seconds"  # of whatever else the machine did
     ]
-    sizes = other.name.split("-")[1]
+    _, sizes, *settings = other.name.split("-")
+    named = [re.sub(r"(\D)(\d)", r"\1 \2", text) for text in settings if not text.isdigit()]
     return "\n\n".join(
         [
-            f"## Chains of {sizes.replace('+', ' + ')} draws",
+            f"## Chains of {sizes.replace('+', ' + ')} draws"
+            + (f" ({', '.join(named)})" if named else ""),
             f"On {len(names)} folds, beside the chains above on the same folds. The mean "
-            "difference is paired by fold, with its standard error if folds were independent. "
-            "Chains of 120 + 120 draws are of version 0.2.0; since then intercepts move with the "
-            "mean skill of their benchmark's models.",
+            "difference is paired by fold, with its standard error if folds were independent.",
             "\n".join(
                 [
                     "| figure | median above | median | mean difference | se |",

@@ -56,6 +56,7 @@ def row(path: Path) -> dict[str, str]:
         "max R-hat": f"{table['rhat'].max():.3f}",
         f"share over {LIMIT}": f"{(table['rhat'] > LIMIT).mean():.1%}",
         "least ESS": f"{table['ess_bulk'].min():.0f}",
+        "E-BFMI": f"{convergence.ebfmi:.2f}",
     }
     for kind in KINDS:
         own = table[table["variable"] == kind]

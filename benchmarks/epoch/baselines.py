@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
@@ -32,7 +34,7 @@ def baseline_table(scores: Scores, fold: Fold) -> pd.DataFrame:
     train = cells[~hidden & cells["model"].isin(fold.train)]
     test, shown = cells[hidden & ~given.values], cells[given.values]
     test = test[test["benchmark"].isin(train["benchmark"])]
-    return pd.concat([_mean(train, test), _trend(train, test, shown)], ignore_index=True)
+    return pd.concat([mean(train, test), trend(train, test, shown)], ignore_index=True)
 
 
 def _cells(scores: Scores) -> pd.DataFrame:
@@ -46,24 +48,45 @@ def _cells(scores: Scores) -> pd.DataFrame:
     return long.assign(years=years, y=np.log(share / (1 - share)))
 
 
-def _mean(train: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
+def mean(train: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
+    """Forecast cells (benchmark; score; y, its logit) by their benchmark's mean logit."""
     each = train.groupby("benchmark")["y"].agg(["mean", "std"])
     at = each.loc[test["benchmark"]]
     return _forecast(test, at["mean"].to_numpy(), at["std"].to_numpy(), "mean")
 
 
-def _trend(train: pd.DataFrame, test: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:
+def trend(
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+    shown: pd.DataFrame,
+    along: Sequence[str] = ("years",),
+    group: str = "provider",
+) -> pd.DataFrame:
+    """Forecast cells by a regression on covariates, by ridge on the logit scale.
+
+    Parameters
+    ----------
+    train, test, shown
+        Cells that are fitted, forecast, and given of the models that are forecast: model,
+        benchmark, score, y (its logit), the covariates and the group.
+    along
+        Covariates, known of every model; each has a common slope and one by benchmark, which is
+        pulled to the common one.
+    group
+        Column with an offset by value, pulled to none.
+    """
     names = sorted(train["benchmark"].unique())
-    groups = sorted(train["provider"].dropna().unique())
+    groups = sorted(train[group].dropna().unique())
 
     def matrix(cells: pd.DataFrame) -> np.ndarray:
         own = (cells["benchmark"].to_numpy()[:, None] == names).astype(float)
-        years = cells["years"].to_numpy()[:, None]
-        offset = (cells["provider"].to_numpy()[:, None] == groups).astype(float)
-        return np.hstack([own, years, own * years, offset])
+        common = cells[list(along)].to_numpy(dtype=float)
+        each = [own * column[:, None] for column in common.T]
+        offset = (cells[group].to_numpy()[:, None] == groups).astype(float)
+        return np.hstack([own, common, *each, offset])
 
     x, y = matrix(train), train["y"].to_numpy()
-    free = len(names) + 1  # intercepts and the common slope are not pulled
+    free = len(names) + len(along)  # intercepts and the common slopes are not pulled
     pull = np.diag(np.r_[np.full(free, 1e-6), np.full(x.shape[1] - free, RIDGE)])
     beta = np.linalg.solve(x.T @ x + pull, x.T @ y)
     residual = pd.Series(y - x @ beta).groupby(train["benchmark"].to_numpy())

@@ -139,9 +139,8 @@ def report(runs: Path, seed: int) -> str:
         provenance(seed),
         "Zero-shot accuracies of the 16 runs at 11 checkpoints; a run is a family, with the spec "
         "of the OLMo ladder's study without its share of the run. Points are percentage points; "
-        "standard errors are between runs and benchmarks. On wsc all runs score 37 to 64%, many "
-        "below the floor of one half that the reader takes for it (answers of one class alone "
-        "score 37%), which no curve above a floor can follow.",
+        "standard errors are between runs and benchmarks. On wsc all runs score 37 to 64%; its "
+        "floor is 37%, what answers of the rarer class alone score.",
     ]
     simple = {"later": "last shown checkpoint", "largest": "6.9b and its lead over 2.8b"}
     for part, title in PARTS.items():

@@ -15,6 +15,7 @@ import xarray as xr
 from latentscale.analysis.forecasts.condition import FewShot
 from latentscale.analysis.forecasts.forecast import Forecast
 from latentscale.analysis.forecasts.predict import forecast_rows
+from latentscale.analysis.forecasts.refusals import of_unknown_level, without_features
 from latentscale.analysis.forecasts.weights import Degenerate
 from latentscale.analysis.tools.fold import Fold, folds_of
 from latentscale.analysis.tools.fold_files import checked_folder, fold_file, run_key
@@ -26,6 +27,7 @@ from latentscale.analysis.tools.refits import (
     run_refits,
 )
 from latentscale.analysis.tools.units import with_scales
+from latentscale.data.covariates import missing_features
 from latentscale.data.recorded import pull_inside
 from latentscale.data.scaling import is_bounded, without_standards
 from latentscale.data.scores import Scores
@@ -65,6 +67,8 @@ COLUMNS = (
 _DEFAULT_METHOD = NUTS(draws=500, tune=500)
 """Half the usual draws: forecasts need no more, and every fold is a fit."""
 _FEW_SHOT = FewShot()
+_TOKENS = "tokens_t"
+_OF_TOKENS = ', such as one with undisclosed = {kind = "estimated"}'
 _OF_CELLS = ("score", "stderr", "cell_items")
 """Variables of single scores: an error or a count of a hidden score is hidden with it."""
 
@@ -195,10 +199,11 @@ def backtest(
     if failed:
         reasons = "; ".join(f'"{name}": {reason}' for name, reason in failed.items())
         warnings.warn(f"{counted(len(failed), 'fold')} failed. {reasons}", FitWarning, stacklevel=2)
-    result = with_scales(pd.concat(list(tables.values()), ignore_index=True), scores)
+    filled = [table for table in tables.values() if len(table)] or list(tables.values())
+    result = with_scales(pd.concat(filled, ignore_index=True), scores)
     result.attrs["failed"] = failed
     result.attrs["not_forecast"] = _not_forecast(made, tables, scores)
-    _warn_of_missing(result)
+    _warn_of_missing(result, spec, scores, made)
     return result
 
 
@@ -221,7 +226,9 @@ def _not_forecast(
     return missing
 
 
-def _warn_of_missing(result: pd.DataFrame) -> None:
+def _warn_of_missing(
+    result: pd.DataFrame, spec: ModelSpec, scores: Scores, folds: Sequence[Fold]
+) -> None:
     """Warn of hidden scores that are not in the result, or refuse a result without any.
 
     Raises
@@ -232,17 +239,60 @@ def _warn_of_missing(result: pd.DataFrame) -> None:
     missing: dict[str, list[tuple[str, str]]] = result.attrs["not_forecast"]
     if not missing:
         return
-    count = sum(len(cells) for cells in missing.values())
-    fold, cells = next(iter(missing.items()))
-    benchmarks = listed(sorted({benchmark for _, benchmark in cells}))
+    lacking = _without_features(spec, scores)
+    reasons = []
+    cells = [(fold, *cell) for fold, cells in missing.items() for cell in cells]
+    unstated = [cell for cell in cells if cell[1] in lacking]
+    if unstated:
+        models = list(dict.fromkeys(model for _, model, _ in unstated))
+        columns = list(dict.fromkeys(column for model in models for column in lacking[model]))
+        reasons.append(
+            f'the spec "{spec.name}" needs {listed(columns)}, which {listed(models)} leave empty. '
+            f"Fill it, or take a spec that does without{_OF_TOKENS if _TOKENS in columns else ''}."
+        )
+    fitted = {fold.name: _measured(training_scores(scores, fold)) for fold in folds}
+    others = [cell for cell in cells if cell[1] not in lacking]
+    unfitted = [cell for cell in others if cell[2] not in fitted[cell[0]]]
+    levels = [cell for cell in others if cell[2] in fitted[cell[0]]]
+    if levels:
+        reasons.append(
+            f"{listed(dict.fromkeys(model for _, model, _ in levels))} has a level of a category "
+            "that no model which the fold fits has, and its coding is by reference: "
+            'coding="pooled" draws its effect.'
+        )
+    if unfitted:
+        fold = unfitted[0][0]
+        benchmarks = listed(sorted({name for where, _, name in unfitted if where == fold}))
+        reasons.append(
+            f"no model that the fold fits has a score on {benchmarks}. Choose folds that leave "
+            "some scores of every benchmark."
+        )
+    fold, model, benchmark = (unstated or levels or unfitted)[0]
     said = (
-        f"{counted(count, 'hidden score')} could not be forecast, such as {cells[0][0]} on "
-        f'{cells[0][1]} in the fold "{fold}": no model that the fold fits has a score on '
-        f"{benchmarks}. Choose folds that leave some scores of every benchmark."
+        f"{counted(len(cells), 'hidden score')} could not be forecast, such as {model} on "
+        f'{benchmark} in the fold "{fold}": {" And ".join(reasons)}'
     )
     if result.empty:
         raise FitError(said)
     warnings.warn(said, FitWarning, stacklevel=3)
+
+
+def _measured(scores: Scores) -> set[str]:
+    """Return the benchmarks of which a table has a score."""
+    measured = scores.dataset["score"].notnull().any(MODEL).values
+    return {str(name) for name in scores.dataset[BENCHMARK].values[measured]}
+
+
+def _without_features(spec: ModelSpec, scores: Scores) -> dict[str, list[str]]:
+    """Return the columns that a spec needs and does not draw, by the models that leave them."""
+    missing = missing_features(scores.dataset, spec.covariates)
+    if spec.undisclosed.kind == "estimated":
+        missing.pop(_TOKENS, None)
+    lacking: dict[str, list[str]] = {}
+    for column, rows in missing.items():
+        for place in np.flatnonzero(rows):
+            lacking.setdefault(scores.models[place], []).append(column)
+    return lacking
 
 
 def score_forecast(
@@ -345,7 +395,7 @@ def forecast_fold(
     """
     given, hidden = _given_and_hidden(scores, fold)
     with_scores = {model for model, _ in fold.given}
-    names = [*fold.test, *dict.fromkeys(model for model, _ in fold.cells)]
+    names = _forecastable(fit, scores, [*fold.test, *dict.fromkeys(m for m, _ in fold.cells)])
     alone = [[model] for model in names if model in with_scores]
     together = [model for model in names if model not in with_scores]
     rows = scores.dataset.assign(score=scores.dataset["score"].where(given))
@@ -361,6 +411,8 @@ def forecast_fold(
             raise FitError(f"Model {listed(group)}: {failure}") from failure
         measured = truth.sel({MODEL: group})
         parts.append(score_forecast(forecast, measured, scores.item_counts, prob, bounded))
+    if not parts:
+        return pd.DataFrame(columns=list(COLUMNS))
     table = pd.concat(parts, ignore_index=True)
     families = dict(zip(scores.models, scores.dataset["family"].values, strict=True))
     table = table.assign(
@@ -370,6 +422,18 @@ def forecast_fold(
         max_rhat=fit.convergence().max_rhat,
     )
     return table[list(COLUMNS)]
+
+
+def _forecastable(fit: Fit, scores: Scores, names: Sequence[str]) -> list[str]:
+    """Return the models that state all that a fit needs: the others it left out, or would.
+
+    Nor those of a level that the fit knows nothing of.
+    """
+    table = scores.dataset.sel({MODEL: list(names)})
+    levels = [of_unknown_level(kind, table) for kind in fit.transform.kinds]
+    rows = without_features(fit, table).values()
+    lacking = np.any([np.zeros(len(names), dtype=bool), *rows, *levels], axis=0)
+    return [name for name, out in zip(names, lacking, strict=True) if not out]
 
 
 def _given_and_hidden(scores: Scores, fold: Fold) -> tuple[xr.DataArray, xr.DataArray]:

@@ -31,9 +31,10 @@ Example, from a table to a forecast:
   latentscale predict fit.nc planned.csv
 
 Files: an output that exists is replaced, as a whole and once all is done; standard error says so
-beforehand. What a command reads is never written to. Tables are CSV, TSV or Parquet, by their
-ending. In CSV, names that begin with = + - or @ have an apostrophe before them, so that no
-spreadsheet computes them; latentscale reads them back without it.
+beforehand. What a command reads is never written to, and an answer never replaces a table of
+scores or of planned models. Tables are CSV, TSV or Parquet, by their ending. In CSV, names that
+begin with = + - or @ have an apostrophe before them, so that no spreadsheet computes them;
+latentscale reads them back without it.
 
 \b
 Exit codes:

@@ -83,6 +83,14 @@ def gather(
             "each, for specs with the term sources.",
         ),
     ] = None,
+    tokens_per_step: Annotated[
+        float | None,
+        typer.Option(
+            "--tokens-per-step",
+            help="Of training checkpoints, tokens of one step, such as 2097152, where neither "
+            "columns nor names of runs say.",
+        ),
+    ] = None,
     verbose: Verbose = False,
 ) -> None:
     """Make a table of scores from result files, a leaderboard or a hub's table.
@@ -101,12 +109,12 @@ def gather(
     """
     if aside is None and out is not None and metadata is not None and not is_stream(out):
         aside = out.with_name(f"{out.stem}.aside{out.suffix}")
-    announce([template, out, aside], inputs=[source, metadata])
+    announce([template, out, aside], inputs=[source, metadata], models=True)
     if (source is None) == (not hub):
         raise DataError("Give either a SOURCE (a folder or a table) or --hub.")
-    if source is not None and _names_its_models(source):
+    if source is not None and (tokens_per_step is not None or _names_its_models(source)):
         _refuse_options(source, metadata, template)
-        _gather_published(source, out, repeats, sources)
+        _gather_published(source, out, repeats, sources, tokens_per_step)
         return
     if repeats is not None or sources is not None:
         raise DataError("--repeats and --sources are for a hub's table; leave them out.")
@@ -156,16 +164,22 @@ def _refuse_options(source: Path, metadata: Path | None, template: Path | None) 
 
 
 def _gather_published(
-    source: Path, out: Path | None, repeats: str | None, sources: str | None
+    source: Path,
+    out: Path | None,
+    repeats: str | None,
+    sources: str | None,
+    tokens_per_step: float | None,
 ) -> None:
-    """Read a hub's table, say what was decided, and write it as a table of scores."""
-    from latentscale.data.readers import read_published, read_scores, read_table
+    """Read a hub's table or checkpoints, say what was decided, and write a table of scores."""
+    from latentscale.data.readers import read_checkpoints, read_published, read_scores, read_table
     from latentscale.data.readers.published import is_published
     from latentscale.errors import DataWarning
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # the audit, printed below, says it all
-        if repeats is None and sources is None:
+        if tokens_per_step is not None:
+            scores = read_checkpoints(source, tokens_per_step=tokens_per_step)
+        elif repeats is None and sources is None:
             scores = read_scores(source)
         elif source.is_file() and is_published(read_table(source)):
             scores = read_published(source, repeats=repeats or "mean", sources=sources or "merged")

@@ -57,7 +57,7 @@ def demo(
         chains=METHOD.chains if chains is None else chains,
     )
     folder = results_folder(folder)
-    announce([folder / name for name in FILES])
+    announce([folder / name for name in FILES], models=True)
     run_demo(folder, method=method, seed=seed, echo=say)
 
 
@@ -74,7 +74,7 @@ def data(
 
     --out also writes the table as it was understood.
     """
-    announce([out], inputs=[csv, features, benchmarks])
+    announce([out], inputs=[csv, features, benchmarks], models=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # the audit, printed below, says it all
         table = scores_of(csv, published, feature, features, benchmarks)

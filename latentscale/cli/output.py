@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,29 +20,60 @@ if TYPE_CHECKING:
     from latentscale.result import Drawing, Result
 
 _SCREEN = Path("/dev/stdout")
+_HEAD = 2**16
+"""Characters of a table's first line that are read: names of a thousand columns."""
+_ANSWERED = frozenset(("lower", "upper", "median", "pareto_k", "crps", "probability", "change"))
+"""Columns of answers, which may be replaced by new ones."""
 
 
-def announce(outputs: Sequence[Path | None], inputs: Sequence[Path | None] = ()) -> None:
+def announce(
+    outputs: Sequence[Path | None], inputs: Sequence[Path | None] = (), *, models: bool = False
+) -> None:
     """Check the files to write against each other and against what is read.
 
     Says on standard error which files are there already and will be replaced.
 
+    Parameters
+    ----------
+    outputs, inputs
+        Files to write, and files that are read.
+    models
+        Whether tables of models are written, which may replace another one.
+
     Raises
     ------
     LatentscaleError
-        If a file to write is also read, or is named twice.
+        If a file to write is also read, is named twice, or holds a table of models (scores, or
+        rows to forecast) that an answer would replace.
     """
     written = [path for path in outputs if path is not None]
     for place, path in enumerate(written):
+        if str(path) == "-":
+            raise LatentscaleError(f'Cannot write "-": name a file, or {_SCREEN} to print it.')
         if any(_same(path, other) for other in inputs if other is not None):
             raise LatentscaleError(
                 f"Cannot write {path}: it is read by this command. Give another name."
             )
         if any(_same(path, other) for other in written[:place]):
             raise LatentscaleError(f"Cannot write {path} twice. Give two names.")
+        if not models and _holds_models(path):
+            raise LatentscaleError(
+                f"Cannot write {path}: it holds a table of models, with the columns model and "
+                "family, which this would replace. Give another name, or remove that file."
+            )
     for path in written:
         if path.is_file() and path != _SCREEN:
             say(f"{path} exists and will be replaced", err=True)
+
+
+def _holds_models(path: Path) -> bool:
+    """Return whether a file is a CSV or TSV table of models, and not an answer of a command."""
+    if not path.is_file() or path.suffix.lower() not in (".csv", ".tsv", ".tab"):
+        return False
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        head = file.readline(_HEAD)
+    names = {name.strip().strip('"') for name in re.split(r"[,;\t]", head)}
+    return {"model", "family"} <= names and not names & _ANSWERED
 
 
 def print_table(table: pd.DataFrame, form: Callable[[float], str], empty: str = "NaN") -> None:

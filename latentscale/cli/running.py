@@ -12,6 +12,7 @@ from latentscale.cli.console import say
 from latentscale.cli.inputs import scores_of
 from latentscale.cli.methods import MethodName, Settings, chosen_method
 from latentscale.cli.options import (
+    BenchmarksFile,
     Features,
     FeaturesFile,
     FitOut,
@@ -23,6 +24,7 @@ from latentscale.cli.options import (
     Verbose,
 )
 from latentscale.cli.output import announce, print_table, save_fit, save_scores, save_table
+from latentscale.cli.suiting import AUTO, suited
 from latentscale.dims import DEFAULT_PROB
 
 if TYPE_CHECKING:
@@ -74,7 +76,7 @@ def simulate(
     """
     import latentscale as ls
 
-    announce([out], inputs=[scores, features])
+    announce([out], inputs=[scores, features], models=True)
     simulated = ls.simulate(
         ls.load_spec(spec), scores_of(scores, published, feature, features), seed=seed
     )
@@ -86,10 +88,18 @@ def simulate(
 
 
 def backtest(
-    spec: _Spec = "latentscale",
+    spec: Annotated[
+        str,
+        typer.Option(
+            "--spec",
+            help="A shipped spec, or the path of a TOML file; auto chooses by the table, as for "
+            "fit.",
+        ),
+    ] = "latentscale",
     scores: ScoresFile = None,
     feature: Features = None,
     features: FeaturesFile = None,
+    benchmarks: BenchmarksFile = None,
     published: Published = False,
     scheme: Annotated[
         str,
@@ -140,12 +150,12 @@ def backtest(
     """
     import latentscale as ls
 
-    announce([out], inputs=[scores, features])
+    announce([out], inputs=[scores, features, benchmarks])
     how = chosen_method(method, settings, {"draws": draws, "tune": tune, "chains": chains})
-    table = scores_of(scores, published, feature, features)
+    table = scores_of(scores, published, feature, features, benchmarks)
     made = _folds(table, scheme, folds, seen, cutoff or (), seed)
     results = ls.backtest(
-        ls.load_spec(spec),
+        suited(spec, table) if spec == AUTO else ls.load_spec(spec),
         table,
         _with_given(made, table, scheme, given, seed),
         method=how,

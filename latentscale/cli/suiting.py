@@ -45,7 +45,15 @@ def suited(name: str, scores: Scores) -> ModelSpec:
             spec = WITH_SIZES_AND_DATES if dated else WITH_SIZES
             have = f"most models state their size{' and date' if dated else ''}"
         say(f"{have}: the spec is {spec} (--spec names another)")
-        return without_unstated(ls.load_spec(spec), scores, share=_MOST)
+        unsized = int(scores.dataset["params"].isnull().sum())
+        if spec != WITHOUT_SIZES and unsized:
+            say(
+                f"{unsized} of {counted(len(scores.models), 'model')} state no size and are left "
+                f"out: --spec {WITHOUT_SIZES} keeps them"
+            )
+        return _with_tokens_estimated(
+            without_unstated(ls.load_spec(spec), scores, share=_MOST), scores
+        )
     model = ls.load_spec(name)
     return without_unstated(model, scores, share=0.0) if name in shipped_specs() else model
 
@@ -85,6 +93,19 @@ def without_unstated(model: ModelSpec, scores: Scores, *, share: float) -> Model
         if not any(name in gone for name in used(term)):
             say(f"{term.idle(scores)}: {model.name} is fitted without the term {term.kind}")
     return _with_fewer_skills(model.with_(changes) if changes else model, scores)
+
+
+def _with_tokens_estimated(model: ModelSpec, scores: Scores) -> ModelSpec:
+    """Return a spec that draws the tokens of the models that do not state them, if any."""
+    sized = scores.dataset["tokens"].where(scores.dataset["params"].notnull(), drop=True)
+    unknown = int(sized.isnull().sum())
+    if not model.needs_tokens or not unknown:
+        return model
+    say(
+        f"{unknown} of {counted(sized.size, 'model')} of known size state no training tokens: "
+        f'{model.name} is fitted with undisclosed = {{kind = "estimated"}}, which draws them'
+    )
+    return model.with_({"undisclosed": {"kind": "estimated"}})
 
 
 def _with_fewer_skills(model: ModelSpec, scores: Scores) -> ModelSpec:

@@ -15,6 +15,8 @@ from latentscale.data.checks import dataset_findings
 from latentscale.data.features.base import Feature
 from latentscale.data.frames import AnyFrame
 from latentscale.data.known import (
+    INSTRUCT,
+    UNSTATED,
     declared,
     kinds_among,
     with_features,
@@ -67,7 +69,8 @@ def from_wide(
     table = replace(
         read, problems=(*problems, *read.problems, *error_problems), stderr=errors, n_items=items
     )
-    return _assemble(table, benchmarks, findings + more)
+    dataset, audit = _assemble(table, benchmarks, findings + more)
+    return _with_instruct(dataset, stated=INSTRUCT in clean), audit
 
 
 def from_rows(
@@ -84,7 +87,15 @@ def from_rows(
         findings = [*findings, *more]
     scales = _stated_scales(benchmarks)
     read = read_long(clean, scales, declared(features, clean))
-    return _assemble(read, benchmarks, findings)
+    dataset, audit = _assemble(read, benchmarks, findings)
+    return _with_instruct(dataset, stated=INSTRUCT in clean), audit
+
+
+def _with_instruct(dataset: xr.Dataset, *, stated: bool) -> xr.Dataset:
+    """Mark instruct where no column states it: it is 0 for specs that use it, and not said."""
+    if stated:
+        return dataset
+    return dataset.assign({INSTRUCT: dataset[INSTRUCT].assign_attrs({UNSTATED: 1})})
 
 
 def _assemble(
@@ -148,7 +159,7 @@ def dataset_of_models(models: pd.DataFrame, features: Sequence[Feature] = ()) ->
         LINEAGE: (MODEL, np.array(lineage.tolist(), dtype=np.str_)),
     }
     for name, kind in kinds_among(features).items():
-        if name in (*models.columns, "instruct", "params_b", "tokens_t"):
+        if name in (*models.columns, INSTRUCT, "params_b", "tokens_t"):
             data[kind.variable] = (MODEL, kind.kept(models.get(name), len(models)))
     return xr.Dataset(data, coords={MODEL: np.array(models["model"].tolist(), dtype=np.str_)})
 

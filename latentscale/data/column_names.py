@@ -7,7 +7,8 @@ from typing import Final
 
 _NEITHER: Final = re.compile(
     r"\b(rank|votes?|battles?|prices?|pricing|costs?|latency|speed|throughput|tokens?|t/s"
-    r"|(pre-?)?training|data ?size|cutoff|urls?|licen[cs]e|params?|parameters|sota|runtime"
+    r"|(pre-?)?training|data ?size|cutoff|temperature|top[- ]?[pk]|urls?|licen[cs]e"
+    r"|params?|parameters|sota|runtime"
     r"|duration|likes|downloads|quantization|hardware|architecture|commit|website)\b"
     r"|\b(context|max)\b ?(window|size|length|output|input)"
     r"|^\W*(age|years?|months?|days?|id|ids?|links?|sites?|types?|modes?|access|image|notes?|comments?|api|logs?|trajs?|open"
@@ -29,6 +30,7 @@ _AGGREGATE: Final = re.compile(
     re.IGNORECASE,
 )
 """Means and indices of the table's other columns."""
+_MEAN: Final = re.compile(r"\W*(average|avg|mean|overall|total)(?![a-z])", re.IGNORECASE)
 
 
 def is_neither(name: str) -> bool:
@@ -40,6 +42,11 @@ def is_aggregate(name: str) -> bool:
     """Return whether a column is named as a mean or index of others."""
     words = re.sub(r"\W+", " ", without_brackets(name).replace("_", " "))
     return bool(_AGGREGATE.fullmatch(words.strip()))
+
+
+def begins_as_mean(name: str) -> bool:
+    """Return whether a column's name begins as that of a mean: "Avg Pass^1", "Mean WER"."""
+    return bool(_MEAN.match(name))
 
 
 def without_brackets(name: str) -> str:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.api.types import is_datetime64_any_dtype
 
-from latentscale.data.columns import cells_of, missing
+from latentscale.data.columns import cells_of, is_blank, missing
 from latentscale.data.problems import Problem, at_cell
 
 _MONTHS: Final = 12
@@ -57,13 +57,20 @@ def _date_rule(cell: Any) -> str:
 
 
 def _as_dates(cells: Sequence[Any]) -> list[np.datetime64 | None]:
-    """Read cells as dates, each of the few that occur once; None where a cell is not a date."""
+    """Read cells as dates, each of the few that occur once; None where a cell is not a date.
+
+    NaT for a text without anything to read.
+    """
     try:
         # Equal keys of different types, such as 1 and True, are numbers: refused alike.
-        known = {cell: as_date(cell) for cell in dict.fromkeys(cells)}
+        known = {cell: _moment(cell) for cell in dict.fromkeys(cells)}
     except TypeError:  # a list or another cell that cannot be a key
-        return [as_date(cell) for cell in cells]
+        return [_moment(cell) for cell in cells]
     return [known[cell] for cell in cells]
+
+
+def _moment(cell: Any) -> np.datetime64 | None:
+    return np.datetime64("NaT", "ns") if is_blank(cell) else as_date(cell)
 
 
 _DAY_AND_MONTH: Final = re.compile(r"(\d{1,2})[-/. ]+(\d{1,2})[-/. ]+\d{4}(?!\d)", re.ASCII)

@@ -25,6 +25,9 @@ _MIN_MARGIN: Final = 0.05
 """Five points: wrong answers that are not guesses (refusals, formats) cost a model as much."""
 _MIN_ROWS: Final = 2
 """One low score can be a slip of its own; two point to the floor."""
+_MIN_MODELS: Final = 10
+"""Of ten guessers on 100 items the median lies five points below a floor of one half in 1 of 400
+tables."""
 _MIN_SHARE: Final = 0.02
 """In a large table a few broken evaluations are not the fault of the floor: 1 in 50 is."""
 
@@ -65,7 +68,8 @@ def floor_findings(dataset: xr.Dataset) -> list[Finding]:
     -------
     list
         ``floor-rescaled`` where several rows lie there, ``below-floor`` where it is one row or a
-        very small share of them.
+        very small share of them; ``floor-too-high`` where no single score is that low, but most
+        are below the floor by more than noise.
     """
     findings = []
     models = dataset[MODEL].to_numpy()
@@ -80,6 +84,7 @@ def floor_findings(dataset: xr.Dataset) -> list[Finding]:
         low = np.flatnonzero(scores < _limits(column, floor, limit))
         known = int(np.count_nonzero(~np.isnan(scores)))
         if not len(low):
+            findings += _too_high(name, scores, floor)
             continue
         order = low[np.argsort(scores[low], kind="stable")]
         where = listed(models[order].tolist(), limit=6)
@@ -102,6 +107,21 @@ def _limits(column: xr.Dataset, floor: float, limit: float) -> np.ndarray:
         for row in np.flatnonzero(~np.isnan(own)):
             limits[row] = implausibly_low(floor, float(own[row]))
     return limits
+
+
+def _too_high(name: str, scores: np.ndarray, floor: float) -> list[Finding]:
+    """Return a finding where the median score is below the floor, as no number of items excuses."""
+    known = scores[~np.isnan(scores)]
+    margin = min(_MIN_MARGIN, floor / 4)
+    if len(known) < _MIN_MODELS or np.median(known) >= floor - margin:
+        return []
+    text = (
+        f"the median of {len(known)} scores, {np.median(known):.3g}, lies below the guessing floor "
+        f"{floor:g}, and no curve goes below its floor. Guessing reaches less where a model gives "
+        "one answer throughout and that is the rarer one: declare a lower floor, or raw scores if "
+        "these are rescaled."
+    )
+    return [Finding("warning", "floor-too-high", name, text)]
 
 
 def _rescaled(low: int, known: int) -> str:

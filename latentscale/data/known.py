@@ -19,6 +19,10 @@ from latentscale.errors import SpecError, listed, nearest
 RECORD: Final = "feature_record"
 """Variable of a table, over feature: declarations as JSON, so that files keep them."""
 
+INSTRUCT: Final = "instruct"
+UNSTATED: Final = "unstated"
+"""Attribute of a table's ``instruct`` that no column states: 0 stands for what is not known."""
+
 
 @dataclass(frozen=True)
 class Known:
@@ -167,11 +171,16 @@ def with_features(table: xr.Dataset, features: Sequence[Feature]) -> xr.Dataset:
     return table.assign({RECORD: (FEATURE, np.array(texts, dtype=np.str_))})
 
 
+def is_stated(table: xr.Dataset, kind: FeatureKind) -> bool:
+    """Return whether a table has a feature, and not only what stands for an unstated one."""
+    return kind.variable in table and not table[kind.variable].attrs.get(UNSTATED)
+
+
 def feature_table(table: xr.Dataset) -> pd.DataFrame:
     """Return one row a feature that some model gives (see `Scores.feature_table`)."""
     rows = []
     for name, kind in kinds_among(features_of(table)).items():
-        given = kind.given(table) if kind.variable in table else np.zeros(0, dtype=bool)
+        given = kind.given(table) if is_stated(table, kind) else np.zeros(0, dtype=bool)
         if not given.any():
             continue
         lowest, highest = kind.range_of(table.isel(model=np.flatnonzero(given)))

@@ -11,7 +11,6 @@ import xarray as xr
 
 from latentscale.data.assembly import commonest_lineage, dataset_of_models
 from latentscale.data.assumed import (
-    INSTRUCT,
     assumed_feature,
     assumed_instruct,
     assumed_lineages,
@@ -22,7 +21,7 @@ from latentscale.data.checks import model_findings
 from latentscale.data.columns import as_objects
 from latentscale.data.features.base import Feature
 from latentscale.data.frames import AnyFrame
-from latentscale.data.known import features_of, kinds_among
+from latentscale.data.known import INSTRUCT, features_of, kinds_among
 from latentscale.data.layout import METADATA, REQUIRED, checked_frame
 from latentscale.data.problems import Problem, at_column, fail
 from latentscale.data.scaling import scales_of

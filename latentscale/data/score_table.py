@@ -15,7 +15,7 @@ from latentscale.data.assembly import commonest_lineage
 from latentscale.data.audit import Audit
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.features.base import Feature
-from latentscale.data.known import feature_table, features_of, kinds_among
+from latentscale.data.known import INSTRUCT, feature_table, features_of, is_stated, kinds_among
 from latentscale.data.saved import long_table
 from latentscale.data.scaling import scaling_columns, scaling_of
 from latentscale.dims import BENCHMARK, FAMILY, LINEAGE, MODEL
@@ -77,7 +77,7 @@ class ScoreTable:
         return tuple(
             kind.feature
             for kind in kinds_among(features_of(self.dataset)).values()
-            if kind.variable in self.dataset and kind.given(self.dataset).any()
+            if is_stated(self.dataset, kind) and kind.given(self.dataset).any()
         )
 
     @property
@@ -219,9 +219,9 @@ class ScoreTable:
         Returns
         -------
         pandas.DataFrame
-            One row a model, in the table's order: model, family, lineage, instruct, then features
-            and benchmarks. Scores are fractions, or in their benchmark's unit, and NaN where not
-            measured.
+            One row a model, in the table's order: model, family, lineage, instruct where a column
+            stated it, then features and benchmarks. Scores are fractions, or in their benchmark's
+            unit, and NaN where not measured.
 
         Examples
         --------
@@ -236,10 +236,12 @@ class ScoreTable:
             "model": list(self.models),
             "family": list(_names(data, FAMILY)),
             "lineage": list(_names(data, LINEAGE)),
-            "instruct": data["instruct"].to_numpy().astype(int),
         }
-        for name, kind in kinds_among(features_of(data)).items():
-            if kind.variable in data and name not in columns:
+        kinds = kinds_among(features_of(data))
+        if is_stated(data, kinds[INSTRUCT]):
+            columns[INSTRUCT] = data[INSTRUCT].to_numpy().astype(int)
+        for name, kind in kinds.items():
+            if is_stated(data, kind) and name not in columns:
                 columns[name] = kind.cells(data[kind.variable].to_numpy())
         scores = data["score"].transpose(MODEL, BENCHMARK).to_numpy()
         columns |= {name: scores[:, j] for j, name in enumerate(self.benchmarks)}

@@ -335,8 +335,9 @@ def _left_out_text(
     columns = ", ".join(f"{column} of {count}" for column, count in counts.items() if count)
     return (
         f'The spec "{spec.name}" leaves out {len(names)} models, for want of {columns}: '
-        f"{listed(names)}. Fill these cells, or use a spec with other covariates than "
-        f"{listed(spec.covariates)}."
+        f"{listed(names)}. Fill these cells, use a spec with other covariates than "
+        f"{listed(spec.covariates)}, or keep the models by drawing what they do not state: "
+        'features=[Feature(name, missing="estimated")] when the table is read.'
     )
 
 

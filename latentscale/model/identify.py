@@ -7,23 +7,29 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
+from latentscale.data.readers.names import same_benchmark
 from latentscale.declare.skills import Anchored, SkillSpec
 from latentscale.dims import BENCHMARK, MODEL
-from latentscale.errors import SpecError
+from latentscale.errors import SpecError, spelling
 from latentscale.markup import counted
 
 # Models that two benchmarks must share for a correlation; with fewer it counts as 0.
 _MIN_OVERLAP = 5
 # Correlations are shrunk, so that pairs measured on different models give a positive matrix.
 _SHRINK = 0.9
+# An anchor gives its skill scale and sign: one with less than this share of the scores of the most
+# measured benchmark leaves both to a few models.
+_MEASURED = 0.5
 
 
 def choose_anchors(skills: SkillSpec, score: xr.DataArray) -> tuple[str, ...]:
     """Return the anchor benchmark of each skill, or an empty tuple where none is needed.
 
-    Preferred anchors that the table holds come first, in the spec's order. The rest are
+    Preferred anchors that the table holds come first, in the spec's order; one that it spells
+    otherwise ("MMLU-Pro" for mmlu_pro) counts, of several the one with most scores. The rest are
     chosen by a pivoted factorisation of the benchmarks' correlation: each new anchor is
-    the benchmark that others resemble most and that the anchors so far explain least.
+    the benchmark that others resemble most and that the anchors so far explain least, among those
+    with at least half as many scores as the most measured one, where these are enough.
 
     Parameters
     ----------
@@ -47,11 +53,25 @@ def choose_anchors(skills: SkillSpec, score: xr.DataArray) -> tuple[str, ...]:
         )
     if skills.count == 0 or not isinstance(skills.identify, Anchored):
         return ()
-    chosen = [name for name in skills.identify.anchors if name in names][: skills.count]
+    counts = score.notnull().sum(MODEL).to_series()
+    chosen: list[str] = []
+    for anchor in skills.identify.anchors:
+        alike = [name for name in names if name not in chosen and _is(name, anchor)]
+        if anchor in names or alike:
+            chosen.append(anchor if anchor in names else max(alike, key=lambda n: counts[n]))
+    chosen = list(dict.fromkeys(chosen))[: skills.count]
     correlation = _correlation(score)
+    usual = {name for name in names if counts[name] >= _MEASURED * counts.max()}
     while len(chosen) < skills.count:
-        chosen.append(_next_anchor(correlation, names, chosen))
+        others = [name for name in names if name not in chosen]
+        offered = [name for name in others if name in usual] or others
+        chosen.append(_next_anchor(correlation, names, chosen, offered))
     return tuple(chosen)
+
+
+def _is(name: str, anchor: str) -> bool:
+    """Return whether a table's benchmark is a spec's anchor in another spelling."""
+    return spelling(name) == spelling(anchor) or same_benchmark(name) == anchor
 
 
 def _correlation(score: xr.DataArray) -> np.ndarray:
@@ -62,18 +82,18 @@ def _correlation(score: xr.DataArray) -> np.ndarray:
     return correlation
 
 
-def _next_anchor(correlation: np.ndarray, names: Sequence[str], chosen: Sequence[str]) -> str:
-    taken = [names.index(name) for name in chosen]
-    others = [index for index in range(len(names)) if index not in taken]
+def _next_anchor(
+    correlation: np.ndarray, names: Sequence[str], chosen: Sequence[str], offered: Sequence[str]
+) -> str:
+    taken, others = ([names.index(name) for name in some] for some in (chosen, offered))
     off_diagonal = np.abs(correlation - np.eye(len(names)))
-    resemblance = off_diagonal.max(axis=1)
     if not taken:
-        return names[int(np.argmax(off_diagonal.mean(axis=1)))]
+        return offered[int(np.argmax(off_diagonal[others].mean(axis=1)))]
     cross = correlation[np.ix_(others, taken)]
     block = correlation[np.ix_(taken, taken)]
     explained = np.einsum("ij,ji->i", cross, np.linalg.pinv(block) @ cross.T)
-    merit = resemblance[others] * np.clip(1 - explained, 0, 1)
-    return names[others[int(np.argmax(merit))]]
+    resemblance = off_diagonal[others].max(axis=1)
+    return offered[int(np.argmax(resemblance * np.clip(1 - explained, 0, 1)))]
 
 
 def loading_masks(anchors: Sequence[str], benchmarks: Sequence[str], count: int) -> np.ndarray:

@@ -26,6 +26,7 @@ from latentscale.maths import on_draws
 from latentscale.model.design import Design
 from latentscale.model.equations import OPEN_INTERCEPT, OPEN_SLOPE, expected_score
 from latentscale.model.evaluate import FITTED_RESIDUALS, Evaluation, Evaluator
+from latentscale.model.terms.base import curve_places
 
 Floats = npt.NDArray[np.float64]
 
@@ -79,7 +80,7 @@ def open_curves(spec: ModelSpec, design: Design, posterior: xr.Dataset) -> xr.Da
     own, 0, 1 and 0 where it is not open. None where no draw or no benchmark is opened.
     """
     which = opened_draws(posterior.sizes[CHAIN] * posterior.sizes[DRAW], spec)
-    free = estimated_ceilings(design) if which.size else []
+    free = estimated_ceilings(spec, design) if which.size else []
     if not free:
         return None
     made = _Opened.of(spec, posterior, free)
@@ -105,12 +106,19 @@ def opened_draws(count: int, spec: ModelSpec) -> npt.NDArray[np.int64]:
     return (edges[:-1] + np.floor(place * np.diff(edges))).astype(np.int64)
 
 
-def estimated_ceilings(design: Design) -> list[str]:
-    """Return the benchmarks whose ceilings the table does not state."""
+def estimated_ceilings(spec: ModelSpec, design: Design) -> list[str]:
+    """Return the benchmarks whose ceilings the table does not state and a single curve has.
+
+    Benchmarks of several attempts at one task keep theirs: curves that are opened one by one
+    could make more attempts score lower.
+    """
     data = design.scores.dataset
     free = is_bounded(data).values.copy()
     if "ceiling" in data:
         free &= data["ceiling"].isnull().values
+    places = curve_places(spec, design)
+    if places is not None:
+        free &= np.bincount(places, minlength=len(places))[places] == 1
     names = map(str, design.scores.benchmarks)
     return [name for name, is_free in zip(names, free, strict=True) if is_free]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -12,7 +12,16 @@ import xarray as xr
 from latentscale.data.covariates import CovariateTransform
 from latentscale.data.scores import Scores
 from latentscale.declare.spec import ModelSpec
-from latentscale.dims import ALIGNMENT, BENCHMARK, CHAIN, DRAW, OPENED, POSTERIOR, SAMPLE_STATS
+from latentscale.dims import (
+    ALIGNMENT,
+    BENCHMARK,
+    CHAIN,
+    DRAW,
+    OPENED,
+    POSTERIOR,
+    SAMPLE_STATS,
+    SKILL,
+)
 from latentscale.markup import bullets, facts_table, fitted_text
 from latentscale.model.design import Design, design
 from latentscale.model.evaluate import Evaluator
@@ -134,7 +143,12 @@ class Fit:
 
     @cached_property
     def _design(self) -> Design:
-        return design(self.spec, self.scores, transform=self.transform)
+        made = design(self.spec, self.scores, transform=self.transform)
+        skills = self.posterior.coords.get(SKILL)
+        if not made.anchors or skills is None:
+            return made
+        # Those of the draws: an earlier version may have chosen others for the same table.
+        return replace(made, anchors=tuple(str(name) for name in skills.values))
 
     @cached_property
     def _evaluator(self) -> Evaluator:
@@ -239,8 +253,10 @@ class Fit:
         """Return in how many draws ceilings were opened, and how many curves kept theirs."""
         opened = self.tree[OPENED][IS_OPEN]
         draws = opened.any(BENCHMARK)
-        curves = int(draws.sum()) * len(estimated_ceilings(self.design)) - int(opened.sum())
-        kept = f"; {curves} curves did not converge and are as sampled" if curves else ""
+        curves = int(draws.sum()) * len(estimated_ceilings(self.spec, self.design)) - int(
+            opened.sum()
+        )
+        kept = f"; {curves} curves did not converge and are as sampled" if curves > 0 else ""
         return f"{int(draws.sum())} of {draws.size} draws{kept}"
 
     def _facts(self) -> dict[str, str]:

@@ -24,7 +24,7 @@ class Check(Verb):
 
     name = "check"
     function = "latentscale.analysis.checks.check:check"
-    example = "latentscale check fit.nc --csv scores.csv --out residuals.png"
+    example = "latentscale check fit.nc --csv residuals.csv --out residuals.png"
     section = ReportSection(
         "checks", "Checks and outliers", 30, "latentscale.reporting.checks:checks"
     )

@@ -292,6 +292,46 @@ def test_hidden_scores_that_no_fit_can_forecast_are_named(
         ls.backtest(ls.load_spec("pooled_flops"), table, [single], progress=False)
 
 
+def test_hidden_scores_of_models_that_a_spec_leaves_out_are_named_and_the_others_forecast(
+    small_scores: ls.Scores, by_prior_draws: list[ls.Scores]
+) -> None:
+    """Of two models with hidden scores one states no training tokens, which the spec needs."""
+    with_score = small_scores.dataset["score"].notnull().sel(benchmark="alpha").values
+    silent, other = (str(name) for name in np.asarray(small_scores.models)[with_score][:2])
+    data = small_scores.dataset
+    table = ls.Scores(data.assign(tokens=data["tokens"].where(data["model"] != silent)))
+    fold = Fold("cells", table.models, cells=((silent, "alpha"), (other, "alpha")))
+    spec = ls.load_spec("pooled_flops")
+    said = f'needs "tokens_t", which "{silent}" leave empty'
+    with pytest.warns(ls.FitWarning, match=said):
+        result = ls.backtest(spec, table, [fold], progress=False)
+    assert list(result["model"]) == [other]
+    assert result.attrs["not_forecast"] == {"cells": [(silent, "alpha")]}
+    with pytest.raises(ls.FitError, match=f"1 hidden score could not be forecast.*{said}"):
+        ls.backtest(spec, table, [replace(fold, cells=((silent, "alpha"),))], progress=False)
+    estimated = spec.with_({"undisclosed": {"kind": "estimated"}})
+    assert len(ls.backtest(estimated, table, [fold], progress=False)) == 2
+
+
+def test_models_of_a_level_that_the_fold_does_not_fit_are_named_and_the_others_forecast(
+    small_scores: ls.Scores, by_prior_draws: list[ls.Scores], tmp_path: Path
+) -> None:
+    frame = small_scores.to_frame()
+    frame = frame.assign(licence=["rare", *["mit", "apache"] * len(frame)][: len(frame)])
+    features = [ls.Feature("licence", kind="category", coding="reference")]
+    table = ls.Scores.from_frame(frame, features=features, benchmarks=small_scores.benchmark_info)
+    spec = ls.load_spec("pooled_flops").with_({"covariates": ["log_flops", "licence"]})
+    names = table.models
+    folds = [Fold("two", names[2:], names[:2]), Fold("one", names[1:], names[:1])]
+    said = f'^.* such as {names[0]} on .*"{names[0]}" has a level of a category'
+    with pytest.warns(ls.FitWarning, match=said):
+        result = ls.backtest(spec, table, folds, progress=False, folder=tmp_path)
+    assert set(result["model"]) == {names[1]} and not result.attrs["failed"]
+    assert result["score"].dtype == result["crps"].dtype == float
+    missing = result.attrs["not_forecast"]
+    assert {cell[0] for cells in missing.values() for cell in cells} == {names[0]}
+
+
 def test_everything_is_checked_before_the_first_fit(
     by_prior_draws: list[ls.Scores],
     small_scores: ls.Scores,

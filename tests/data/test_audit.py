@@ -172,3 +172,16 @@ def test_a_column_that_by_its_name_is_no_benchmark_is_warned_of(raw, name):
     assert not audited(raw).filter("unlikely-benchmark").findings
     declared = Scores.from_frame(table, benchmarks={name: Benchmark()}).audit
     assert not declared.filter("unlikely-benchmark").findings
+
+
+def test_a_floor_above_most_scores_is_named_whatever_the_number_of_items() -> None:
+    """As of wsc, where a model that always gives the rarer answer scores 0.365."""
+    rng = np.random.default_rng(5)
+    frame = pd.DataFrame({"model": [f"m{i}" for i in range(40)], "family": "f"})
+    frame["one_answer"] = rng.choice([38, 38, 39, 42, 66], 40, p=[0.3, 0.3, 0.2, 0.1, 0.1]) / 104
+    frame["guessed"] = rng.binomial(104, 0.5, 40) / 104
+    info = {name: Benchmark(floor=0.5) for name in ("one_answer", "guessed")}
+    with pytest.warns(DataWarning, match="one_answer"):
+        audit = Scores.from_frame(frame, benchmarks=info).audit
+    (finding,) = audit.filter("floor-too-high")
+    assert finding.where == "one_answer" and "declare a lower floor" in finding.message

@@ -80,6 +80,8 @@ def test_a_batch_in_the_run_s_name_wins_over_one_number_for_all():
 def test_tokens_that_are_not_known_are_asked_for():
     with pytest.raises(DataError, match=r'"pythia-1b".* give\s+tokens_per_step='):
         checkpoint_measurements(long_table())
+    with pytest.raises(DataError, match="without rows"):
+        checkpoint_measurements(long_table().iloc[:0], tokens_per_step=MTOK)
 
 
 @pytest.fixture
@@ -215,6 +217,18 @@ def test_one_wide_table_of_several_runs_is_read():
     loss = scores.benchmark_info["val_loss"]
     assert (loss.scale, loss.lower_is_better) == ("positive", True)
     assert scores.dataset["score"].sel(benchmark="quiz").values == pytest.approx([0.2, 0.25, 0.4])
+
+
+def test_columns_of_standard_errors_are_no_figures():
+    """Seeds of one run are averaged, and their errors with them."""
+    table = pd.concat([runs_in_one_table().assign(seed=seed) for seed in (0, 1)])
+    errors = {"hellaswag/acc_stderr": 0.004, "quiz_stderr": 2.0, "other_stderr": 0.1}
+    scores = read_checkpoints(table.assign(**errors).reset_index(drop=True))
+    assert scores.benchmarks == ("val_loss", "hellaswag/acc", "quiz")
+    assert '"other_stderr"' in str(scores.audit.filter("ignored-column"))
+    stderr = scores.dataset["stderr"].isel(model=0)
+    wanted = [np.nan, 0.004 / np.sqrt(2), 0.02 / np.sqrt(2)]
+    np.testing.assert_allclose(stderr.values, wanted)
 
 
 def test_a_file_of_runs_is_known_by_its_steps(tmp_path: Path):

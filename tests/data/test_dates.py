@@ -50,3 +50,16 @@ def test_a_cutoff_is_read_as_the_dates_of_a_table_are(known) -> None:
         ls.folds.chronological(scores, ["24-03-01"])
     (fold,) = ls.folds.chronological(scores, [pd.Timestamp("2024-03-01")])
     assert fold.test == tuple(scores.models[1::2])
+
+
+@pytest.mark.parametrize("cell", [None, "", " ", pd.NaT])
+def test_an_empty_date_that_the_fitted_models_do_not_settle_is_named(prior_fit, cell) -> None:
+    frame = pd.DataFrame({"model": ["a", "b", "c"], "family": ["x", "x", "y"]})
+    frame = frame.assign(released=["2024-01-01", "2024-05-01", ""], quiz=[0.3, 0.5, 0.4])
+    changes = {"covariates": ["released"], "benchmarks.slopes": ["released"]}
+    spec = ls.load_spec("pooled_flops").with_(changes)
+    with pytest.warns(ls.DataWarning, match='leaves out.* "c"'):
+        fit = prior_fit(spec, ls.Scores.from_frame(frame, features=["released"]), draws=4)
+    rows = pd.DataFrame({"model": ["new"], "family": ["x"], "released": [cell]})
+    with pytest.raises(DataError, match='released is empty for "new"'):
+        ls.predict(fit, rows)

@@ -55,7 +55,7 @@ def standard(values: object) -> np.ndarray:
 def test_a_table_needs_names_of_models_and_families_alone(table):
     scores = ls.Scores.from_frame(table[["model", "family", "mmlu"]])
     assert scores.dataset["params"].isnull().all() and scores.dataset["tokens"].isnull().all()
-    assert [f.name for f in scores.features] == ["instruct"]
+    assert scores.features == ()
 
 
 def test_kinds_are_read_off_columns_that_are_only_named(rich):

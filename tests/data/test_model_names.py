@@ -36,7 +36,28 @@ from latentscale.errors import DataError
         ("GPT-4.1 + web search", "gpt", "4.1", None, ""),
         ("mini-SWE-agent + Qwen3-Coder 480B/A35B Instruct", "qwen-coder", "3", 480, ""),
         ("Qwen3 235B A22B Instruct 2507 FP8", "qwen", "3", 235, ""),
+        ("openai-community/gpt2-medium", "gpt-medium", "2", None, ""),
+        ("bigscience/bloom-7b1", "bloom", "", 7.1, ""),
+        ("RWKV/rwkv-4-1b5-pile", "rwkv-pile", "4", 1.5, ""),
         ("DeepSeek R1 + Claude 3.5 Sonnet", "deepseek-r-claude-sonnet", "1", None, ""),
+        ("Claude Opus 4.5 (Thinking 64K)", "claude-opus", "4.5", None, "64k"),
+        ("GPT-5 (Thinking High)", "gpt", "5", None, "high"),
+        ("Claude Opus 4.6 (Non-reasoning, High Effort)", "claude-opus", "4.6", None, "none"),
+        ("Claude Opus 4.5 (Thinking None)", "claude-opus", "4.5", None, "none"),
+        ("GPT-5.2 (X-High)", "gpt", "5.2", None, "xhigh"),
+        (
+            "mini-SWE-agent + Claude 4.5 Opus medium (20251101)",
+            "claude-opus",
+            "4.5",
+            None,
+            "medium",
+        ),
+        ("Gemini 3 Flash (12/25)", "gemini-flash", "3", None, ""),
+        ("o3 (high) (April 2025)", "openai-o", "3", None, "high"),
+        ("Gemini 2.5 Pro (Jun '25)", "gemini-pro", "2.5", None, ""),
+        ("DeepSeek R1 (05/28)", "deepseek-r", "1", None, ""),
+        ("Claude Opus 4.5 w/ Thinking", "claude-opus", "4.5", None, "thinking"),
+        ("GLM-4.6 (T=1)", "glm", "4.6", None, ""),
     ],
 )
 def test_the_parts_of_a_name(name, series, number, size_b, setting):
@@ -104,7 +125,7 @@ def test_models_that_reason():
     yes = ["o1-2024-12-17", "deepseek-r1", "QwQ-32B", "gpt-5", "gpt-oss-20b", "glm-4.5_thinking"]
     yes += ["claude-opus-4_16K", "grok-4-fast-reasoning", "gemini-2.5-pro", "o3-pro"]
     no = ["gpt-4o", "gpt-5-chat", "gpt-5_minimal", "grok-4-fast-non-reasoning", "claude-opus-4"]
-    no += ["opt-13b", "olmo-2-7b", "gemini-2.0-pro"]
+    no += ["gpt2-medium", "opt-13b", "olmo-2-7b", "gemini-2.0-pro"]
     assert reasoning([*yes, *no]).values.tolist() == [1.0] * len(yes) + [0.0] * len(no)
 
 

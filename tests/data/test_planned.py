@@ -10,6 +10,7 @@ import pytest
 
 from latentscale.data import Scores, planned_models
 from latentscale.data.datasets import open_llm_leaderboard
+from latentscale.data.features import Feature
 from latentscale.errors import DataError, DataWarning
 
 BENCHMARKS = ("mmlu", "gsm8k")
@@ -230,3 +231,16 @@ def test_a_table_with_one_row_a_score_is_refused_by_what_it_is(rows, columns):
     message = refused(rows.assign(**dict.fromkeys(columns, 0.5)))
     what = "a table of scores" if "score" in columns else "a forecast's own table"
     assert what in message and "one row a model" in message
+
+
+@pytest.mark.parametrize("blank", [None, np.nan])
+@pytest.mark.parametrize("missing", ["estimated", "leave-out"])
+def test_a_row_may_leave_out_its_date_beside_rows_that_state_it(missing, blank):
+    """What is not settled stays empty: the fit draws it, or refuses the row by name."""
+    frame = pd.DataFrame({"model": list("abc"), "family": list("xyz"), "mmlu": [0.1, 0.2, 0.3]})
+    frame["released"] = ["2024-01-01", "2024-02-01", "2024-03-01"]
+    fitted = Scores.from_frame(frame, features=[Feature("released", "date", missing=missing)])
+    new = pd.DataFrame({"model": ["d", "e"], "family": ["x", "v"]})
+    new["released"] = pd.Series(["2024-05-01", blank], dtype=object)
+    read = planned_models(new, ["mmlu"], fitted=fitted.dataset, uses=["released"])
+    assert np.isnat(read["released"].values).tolist() == [False, True]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
+import latentscale as ls
 from latentscale.data.readers import read_published, read_scores
 from latentscale.errors import DataError
 
@@ -34,6 +36,25 @@ def test_a_long_table_with_other_headings_is_not_averaged_over_benchmarks(
     assert scores.benchmarks == ("mmlu", "gpqa")
     assert scores.dataset["score"].sel(model="a-1b").values.tolist() == [0.7, 0.3]
     assert scores.dataset["stderr"].sel(model="b-2b").values.tolist() == [0.015, 0.025]
+
+
+@pytest.mark.parametrize(
+    ("task", "score", "items"),
+    [
+        ("task", "score_headline", "total_samples"),  # evals_df of Inspect
+        ("eval_name", "metric", "n_samples"),
+    ],
+)
+def test_a_frame_of_evaluations_is_read(task: str, score: str, items: str) -> None:
+    columns = {"model": ["openai/gpt-4o"] * 2 + ["x/b-7b"] * 2, task: ["mmlu", "gpqa_diamond"] * 2}
+    values = {
+        f"{score}_value": [0.87, 0.51, 0.6, 0.3],
+        f"{score}_stderr": [0.003, 0.035, 0.004, 0.03],
+    }
+    scores = read_published(pd.DataFrame(columns | values | {items: [14042, 198] * 2}))
+    assert scores.models == ("openai/gpt-4o", "x/b-7b")
+    assert scores.dataset["stderr"].values.tolist() == [[0.003, 0.035], [0.004, 0.03]]
+    assert scores.item_counts.values[0].tolist() == [14042.0, 198.0]
 
 
 def test_several_metrics_of_one_benchmark_are_refused() -> None:
@@ -124,3 +145,136 @@ def test_agents_have_the_features_of_their_models() -> None:
     assert data["family"].values.tolist() == ["claude-opus", "gpt-mini", "gpt"]
     assert data["size_class"].values.tolist() == ["large", "mini", "unknown"]
     assert data["provider"].values.tolist() == ["Anthropic", "OpenAI", "OpenAI"]
+
+
+def test_compute_and_tokens_under_the_headings_of_papers_are_features() -> None:
+    """The table of Ruan et al. 2024 counts FLOPs in 1e21, and has one token count in billions."""
+    table = named(
+        GPQA=[0.5, 0.6, 0.7],
+        **{"Pretraining Data Size (T)": [2.0, 627.0, 15.0], "FLOPs (1E21)": [84.0, 156.0, 0.5]},
+    )
+    scores = read_published(table)
+    assert scores.benchmarks == ("GPQA",)
+    assert scores.dataset["flops"].values.tolist() == pytest.approx([8.4e22, 1.56e23, 5e20])
+    assert scores.dataset["tokens"].isnull().values.tolist() == [False, True, False]
+    (found,) = scores.audit.filter("cell-unread")
+    assert "627 (above 100 trillion tokens)" in found.message
+    for name in ("FLOPs (10^21)", "Training compute (1e21 FLOP)"):
+        again = read_published(table.rename(columns={"FLOPs (1E21)": name}))
+        assert again.dataset["flops"].values[0] == pytest.approx(8.4e22)
+    with pytest.raises(DataError, match="looks like billions of tokens"):
+        read_published(table.assign(**{"Pretraining Data Size (T)": [2000.0, 627.0, 15000.0]}))
+
+
+@pytest.mark.parametrize(
+    ("name", "lower"),
+    [
+        ("bbh_salient_translation_error_detection_exact_match", False),
+        ("Error Correction F1", False),
+        ("Word Error Rate", True),
+        ("Error", True),
+    ],
+)
+def test_finding_errors_is_not_making_them(name: str, lower: bool) -> None:
+    scores = read_published(named(**{name: [0.5, 0.6, 0.7]}))
+    assert scores.benchmark_info[name].lower_is_better is lower
+
+
+def test_systems_with_costs_and_footnotes_are_read() -> None:
+    """ARC Prize's leaderboard: the model is an "AI System", and footnotes end names."""
+    table = pd.DataFrame(
+        {
+            "AI System": ["o3-Preview (Low)*", "Gemini 3 Deep Think ²", "GPT-5.2 (X-High)"],
+            "ARC-AGI-2": ["4.0%", "45.1%", "52.9%"],
+            "Cost/Task": ["$200.00", "$77.16", "$1.90"],
+        }
+    )
+    scores = read_published(table)
+    assert scores.models == ("o3-Preview (Low)", "Gemini 3 Deep Think", "GPT-5.2 (X-High)")
+    assert scores.benchmarks == ("ARC-AGI-2",)
+    assert scores.dataset["effort"].values.tolist() == ["low", "", "xhigh"]
+
+
+def test_the_provider_is_the_models_and_not_the_agents() -> None:
+    about = {"Agent Org": ["Factory", "JetBrains"], "Model Org": ["OpenAI", "Google"]}
+    table = pd.DataFrame({"Agent": ["Droid", "Junie"], "Model": ["x-1", "y-2"]} | about)
+    scores = read_published(table.assign(Accuracy=["64.9%± 2.8", "64.3%± 2.8"]))
+    assert scores.dataset["provider"].values.tolist() == ["OpenAI", "Google"]
+
+
+def test_questions_are_flags_and_sampling_settings_no_benchmarks() -> None:
+    table = named(GPQA=[40.0, 50.0, 45.0], Temperature=[1, 0.7, 1])
+    table = table.assign(**{"Open weights?": ["✗", "✗", "✓"], "Top-p": [0.9, 1, 1]})
+    scores = read_published(table)
+    assert scores.benchmarks == ("GPQA",)
+    assert scores.dataset["open_weights"].values.tolist() == [0, 0, 1]
+
+
+def test_what_a_heading_explains_in_brackets_hides_no_floor() -> None:
+    name = "GPQA Diamond (Scientific Reasoning)"
+    assert read_published(named(**{name: ["85%", "83%", "80%"]})).benchmark_info[name].floor == 0.25
+
+
+def test_instruct_is_left_out_where_no_column_states_it(tmp_path) -> None:
+    scores = read_published(named(GPQA=[40.0, 50.0, 45.0]))
+    assert len(scores.audit.filter("instruct-unstated").findings) == 1
+    again = [
+        read_scores(scores.to_frame(), features=scores.features),
+        scores.select(models=list(scores.models[:2])),
+    ]
+    scores.save(tmp_path / "t.csv")
+    for table in (scores, *again, read_scores(tmp_path / "t.csv")):
+        assert "instruct" not in {feature.name for feature in table.features}
+        assert "instruct" not in {*table.to_frame(), *table.to_long()}
+        assert "instruct" not in table.feature_table()["feature"].tolist()
+        assert table.dataset["instruct"].values.tolist() == [0.0] * len(table.models)
+    stated = read_published(named(GPQA=[40.0, 50.0, 45.0], Instruct=[1, 1, 0]))
+    assert stated.to_frame()["instruct"].tolist() == [1, 1, 0]
+    assert not stated.audit.filter("instruct-unstated").findings
+
+
+def test_features_printed_as_figures_are_numbers() -> None:
+    table = named(GPQA=[40.0, 50.0, 45.0], Context=["400k", "1m", "N/A"])
+    table = table.assign(**{"Input Price": ["$2.00", "$0.5", "$1,200"], "Type": ["a", "b", "a"]})
+    features = [ls.Feature("Context", transform="log"), "Input Price", "Type"]
+    scores = read_published(table, features=features)
+    data = scores.dataset
+    assert data["Context"].values[:2].tolist() == [400e3, 1e6] and np.isnan(data["Context"][2])
+    assert data["Input Price"].values.tolist() == [2.0, 0.5, 1200.0]
+    assert {f.name: f.kind for f in scores.features}["Type"] == "category"
+    assert "400k is 400000" in scores.audit.filter("figures-read").findings[0].message
+    odd = table.assign(Context=["400k", "long", "8k"])
+    with pytest.raises(DataError, match=r'"Context" is declared as numbers.*"long"'):
+        read_published(odd, features=features)
+
+
+@pytest.mark.parametrize(
+    "heading", ["95% Confidence", "95% Confidence Interval", "Confidence (95%)"]
+)
+def test_intervals_of_confidence_belong_to_the_score_beside_them(heading: str) -> None:
+    table = named(Score=["38.30", "35.40"], **{heading: ["+1.96 / -1.96", "+3.92 / -3.92"]})
+    data = read_published(table).dataset
+    assert data["stderr"].values.ravel() == pytest.approx([0.01, 0.02])
+
+
+def test_a_benchmark_that_is_probably_the_other_way_round_is_named() -> None:
+    """Error rates whose heading does not say so, among accuracies."""
+    skill = np.arange(12.0)
+    columns = {"GPQA": 30 + 4 * skill, "AIME": 10 + 6 * skill, "LibriSpeech": 20 - 1.5 * skill}
+    table = pd.DataFrame({"Model": [f"model-{k}" for k in range(12)]} | columns)
+    (found,) = read_published(table).audit.filter("against-others").findings
+    assert "LibriSpeech (-1.00)" in found.message and "GPQA" not in found.message
+    falling = {"LibriSpeech": ls.Benchmark(scale="percent", lower_is_better=True, floor=100)}
+    again = read_published(table, benchmarks=falling)
+    assert not again.audit.filter("against-others").findings
+    assert not read_published(table.head(7)).audit.filter("against-others").findings
+
+
+def test_a_mean_by_another_name_is_no_benchmark_where_it_follows_from_the_others() -> None:
+    table = named(Retail=[81.1, 82.4, 73.9], Airline=[62.6, 56.0, 52.0], Telecom=[96.7, None, 58.2])
+    mean = table.assign(**{"Avg Pass^1": [80.1, 69.2, 61.4]})
+    assert read_published(mean).benchmarks == ("Retail", "Airline", "Telecom")
+    other = table.assign(**{"Avg Pass^1": [70.0, 69.2, 41.4]})
+    assert "Avg Pass^1" in read_published(other).benchmarks
+    declared = read_published(mean, benchmarks={"Avg Pass^1": ls.Benchmark(scale="percent")})
+    assert "Avg Pass^1" in declared.benchmarks

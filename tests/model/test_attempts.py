@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ import latentscale as ls
 from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.errors import DataError, SpecError
 from latentscale.model.attempts import over_attempts
+from latentscale.model.build import build_design
 from latentscale.model.evaluate import NO_RESIDUALS
 from latentscale.posterior.fit import Fit
 
@@ -74,6 +76,41 @@ def test_benchmarks_of_one_task_have_its_predictor_and_more_attempts_score_highe
         xr.testing.assert_allclose(
             mean.isel(benchmark=0, drop=True), 1 / (1 + np.exp(-eta.isel(benchmark=0, drop=True)))
         )
+
+
+@pytest.mark.parametrize("link", ["power-logistic", "monotone"])
+def test_more_attempts_never_score_lower_whatever_of_the_curve_is_estimated(
+    prior_fit: Callable[..., Fit], link: str
+) -> None:
+    curve = {"link": {"kind": link}, "ceiling": "estimated", "ceiling_open": 0.5}
+    changes = {f"benchmarks.{name}": value for name, value in curve.items()}
+    estimated = spec().with_({**changes, "benchmarks.floor": "estimated"})
+    # Items that are always or never solved: more attempts add little to what curves make of it.
+    estimated = estimated.with_priors({"item_spread": ls.Prior("LogNormal", mu=-3, sigma=0.5)})
+    scores = table(6)
+    info = {n: replace(b, floor=0.1) for n, b in scores.benchmark_info.items()}
+    info["alone"] = ls.Benchmark(floor=0.2)
+    frame = scores.to_frame().assign(alone=[0.3, 0.5, 0.4, 0.7, 0.6, 0.8])
+    fit = prior_fit(estimated, ls.Scores.from_frame(frame, benchmarks=info), draws=40)
+    mean = fit.evaluator.at(fit.samples, fit.scores.dataset, residuals=NO_RESIDUALS).mean
+    for task in SPREAD:
+        names = [task, f"{task} pass@10", f"{task} pass@100"]
+        assert (mean.sel(benchmark=names).diff("benchmark") >= -1e-12).all()
+        assert not fit.samples["open_ceiling"].sel(benchmark=names).any()
+    assert fit.samples["open_ceiling"].sel(benchmark="alone").sum() > 0
+    by_model = build_design(estimated, fit.design)
+    free = [v.name for v in by_model.free_RVs]
+    assert set(free) >= {"ceiling_share", "floor_shift", "task_item_spread"}
+    assert [name for name in free if name.endswith("_of_each")]
+
+
+def test_other_bounds_for_benchmarks_of_one_task_are_refused() -> None:
+    scores = table(6)
+    info = dict(scores.benchmark_info)
+    info["code"] = replace(info["code"], floor=0.25)
+    other = ls.Scores.from_frame(scores.to_frame(), benchmarks=info)
+    with pytest.raises(SpecError, match=r'"code pass@10" states the floor 0, and "code".* 0\.25'):
+        ls.build(spec(), other)
 
 
 def test_the_spread_of_items_and_the_curve_are_recovered() -> None:

@@ -40,6 +40,20 @@ def test_preferred_anchors_that_the_table_lacks_are_passed_over(two_groups: xr.D
     assert choose_anchors(skills, two_groups) == ("c", "p")
 
 
+def test_preferred_anchors_are_known_in_the_table_s_spelling(two_groups: xr.DataArray) -> None:
+    """Shipped specs name mmlu and hellaswag; hubs write MMLU and leaderboard_mmlu_pro."""
+    skills = SkillSpec(count=2, identify=Anchored(anchors=("mmlu", "hellaswag", "mmlu_pro")))
+    names = ["MMLU", "b", "leaderboard_mmlu_pro", "p", "HellaSwag", "noise"]
+    assert choose_anchors(skills, two_groups.assign_coords(benchmark=names)) == (
+        "MMLU",
+        "HellaSwag",
+    )
+    both = ["hellaswag", "b", "leaderboard_mmlu_pro", "MMLU-Pro", "HellaSwag", "noise"]
+    twice = two_groups.assign_coords(benchmark=both)
+    twice.loc[{"model": twice["model"][:40], "benchmark": "MMLU-Pro"}] = np.nan  # has fewer scores
+    assert choose_anchors(skills, twice) == ("hellaswag", "leaderboard_mmlu_pro")
+
+
 def test_the_rest_are_chosen_from_what_the_first_does_not_explain(
     two_groups: xr.DataArray,
 ) -> None:
@@ -93,3 +107,17 @@ def test_the_mask_lets_an_anchor_load_on_its_own_skill_alone() -> None:
     mask = loading_masks(("c", "a"), ["a", "b", "c"], 2)
     np.testing.assert_array_equal(mask, [[0, 2], [1, 1], [2, 0]])
     np.testing.assert_array_equal(loading_masks((), ["a", "b"], 3), np.ones((2, 3)))
+
+
+def test_benchmarks_with_few_scores_are_not_chosen_as_anchors(two_groups) -> None:
+    """On the few models that have them they resemble each other, and no other benchmark."""
+    few = 10
+    first = two_groups.sel(benchmark="a").values[:few]
+    alone = np.random.default_rng(1).standard_normal(few)
+    alone -= np.polyval(np.polyfit(first, alone, 1), first)
+    column = np.r_[alone, np.full(len(two_groups) - few, np.nan)]
+    sparse = table(np.stack([column, column], axis=1), ["once", "twice"])
+    scores = xr.concat([sparse, two_groups], "benchmark")
+    assert choose_anchors(SkillSpec(count=2, identify=Anchored()), scores)[1] in ("p", "q")
+    every = choose_anchors(SkillSpec(count=8, identify=Anchored()), scores)
+    assert set(every[-2:]) == {"once", "twice"}

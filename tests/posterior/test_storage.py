@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -226,3 +228,16 @@ def test_odd_names_dates_and_gaps_survive(small_scores, prior_fit, known_spec, t
     xr.testing.assert_equal(back.scores.dataset, fit.scores.dataset)
     rows = frame.drop(columns=[*scores.benchmarks, "released"])
     np.testing.assert_array_equal(ls.predict(back, rows).draws, ls.predict(fit, rows).draws)
+
+
+def test_a_saved_fit_keeps_the_anchors_of_its_draws(
+    prior_fit: Callable[..., Fit], small_scores: ls.Scores, tmp_path: Path
+) -> None:
+    """Which anchors a version chooses for a table may change: draws are of those they had."""
+    chosen = {"skills.count": 2, "skills.identify.anchors": ["delta", "alpha"]}
+    fit = prior_fit(ls.load_spec("cai2025").with_(chosen), small_scores, draws=10)
+    other = fit.spec.with_({"skills.identify.anchors": ["beta", "gamma"]})
+    moved = ls.load(replace(fit, spec=other).save(tmp_path / "fit.nc"))
+    assert moved.design.anchors == fit.design.anchors == ("delta", "alpha")
+    first, second = (ls.predict(one, ROWS, seed=1).draws for one in (fit, moved))
+    assert np.array_equal(first, second)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from math import comb
 
@@ -32,6 +32,9 @@ from latentscale.posterior.fit import Fit
 from latentscale.result import Result
 from latentscale.validate import is_whole
 
+_USUAL = 5
+"""Benchmarks of a set by default: what a run of an afternoon covers, and few beside the dozens of a
+hub."""
 _MOST_ROWS = 60
 """Rows taken for models to come: the mean over more of them changes in the third digit."""
 _NOTHING = 1e-12
@@ -56,6 +59,8 @@ class ProbeSet(Result):
     unit
         Unit of errors and standard deviations: fractions, the benchmarks' own unit, or, for
         benchmarks of several units, the standard deviation of each one's scores.
+    note
+        What was settled by itself, such as the size of the set; empty where nothing was.
 
     Examples
     --------
@@ -68,6 +73,7 @@ class ProbeSet(Result):
     left: pd.DataFrame
     search: str
     unit: str = FRACTION
+    note: str = ""
 
     @property
     def best(self) -> tuple[str, ...]:
@@ -89,11 +95,17 @@ class ProbeSet(Result):
         >>> all(name in probes.headline for name in probes.best)
         True
         """
+        first = f"Run {listed(self.best, len(self.best))} first"
+        if not len(self.left):
+            return f"{first}: the set holds every target, so nothing is left to explain"
         share = float(self.left["share_explained"].mean())
+        verb = "they explain" if len(self.best) > 1 else "it explains"
+        others = "benchmark" if len(self.left) == 1 else f"{len(self.left)} benchmarks"
         return (
-            f"Run {listed(self.best, len(self.best))} first: they explain {share:.0%} of the "
-            f"variance of the other {len(self.left)} benchmarks between models to come "
-            f"({self.search} search)" + spread_note("rmse_left", self.unit)
+            f"{first}: {verb} {share:.0%} of the variance of the other {others} between models "
+            f"to come ({self.search} search)"
+            + (f"; {self.note}" if self.note else "")
+            + spread_note("rmse_left", self.unit)
         )
 
     def table(self, prob: float | None = None) -> pd.DataFrame:
@@ -124,7 +136,7 @@ class ProbeSet(Result):
 
 def probe_set(
     fit: Fit,
-    n: int = 5,
+    n: int | None = None,
     *,
     costs: Mapping[str, float] | None = None,
     candidates: Sequence[str] | None = None,
@@ -148,7 +160,8 @@ def probe_set(
     fit
         A fit.
     n
-        How many benchmarks.
+        How many benchmarks; by default 5, or where that many would leave no target outside the
+        set, as many as leave one. The headline says so.
     costs
         Cost of each candidate, in any unit; 1 each by default.
     candidates
@@ -195,7 +208,8 @@ def probe_set(
             expect_names(given, what, example)
     offered = checked_names(candidates, names, "candidates") or list(names)
     wanted = checked_names(targets, names, "targets") or list(names)
-    if not is_whole(n, least=1, most=len(offered)):
+    size, note = (n, "") if n is not None else _usual_size(offered, wanted)
+    if not is_whole(size, least=1, most=len(offered)):
         raise DataError(
             f"n must be a whole number from 1 to the {len(offered)} candidates; got {n!r}."
         )
@@ -203,12 +217,21 @@ def probe_set(
         raise FitError(f"probe_set needs at least {FEWEST_DRAWS} posterior draws; fit with NUTS.")
     price = checked_costs(costs, offered)
     joint = _joint(fit, wanted, offered, _rows_to_come(fit, frame), draws, seed)
-    if costs is None and comb(len(offered), int(n)) <= MOST_SETS:
-        sets = [frozenset(some) for some in combinations(offered, int(n))]
+    if costs is None and comb(len(offered), int(size)) <= MOST_SETS:
+        sets = [frozenset(some) for some in combinations(offered, int(size))]
         chosen, search = joint.in_order(min(sets, key=joint.unknown)), "exact"
     else:
-        chosen, search = _by_exchange(joint, offered, int(n), price), "greedy with exchanges"
-    return _described(joint, chosen, price, search)
+        chosen, search = _by_exchange(joint, offered, int(size), price), "greedy with exchanges"
+    return replace(_described(joint, chosen, price, search), note=note)
+
+
+def _usual_size(offered: Sequence[str], wanted: Sequence[str]) -> tuple[int, str]:
+    """Return how many benchmarks a set has by default, and what is said of it."""
+    most = len(offered) if set(wanted) - set(offered) else len(offered) - 1
+    size = max(1, min(_USUAL, most))
+    if size == _USUAL:
+        return size, ""
+    return size, f"{size} of {len(offered)}, since {_USUAL} would leave no other; n sets the number"
 
 
 @dataclass(frozen=True)

@@ -244,8 +244,14 @@ def held(fit: Fit, members: xr.Dataset, over: str) -> str:
         "log_flops": lambda: f"tokens per parameter held at {1000 * tokens / params:,.0f}",
     }
     texts = []
-    if over in sized and not (over == "log_flops" and np.isnan(tokens)):
+    by_compute = fit.transform.needs("log_flops")
+    unused = over == "log_params" and not (by_compute or fit.transform.needs("log_tokens"))
+    if over in sized and not unused and not (over == "log_flops" and np.isnan(tokens)):
         texts.append(sized[over]())
+    if over not in sized and (by_compute or fit.transform.needs("log_params")):
+        texts.append(sized["log_tokens"]())
+    if over not in sized and (by_compute or fit.transform.needs("log_tokens")):
+        texts.append(sized["log_params"]())
     features = held_features(fit, members)
     texts += [text for covariate, text in features.items() if covariate != over]
     if members["instruct"].min() != members["instruct"].max():

@@ -181,7 +181,7 @@ def frontier(
     dates
         Dates such as ``"2026-07-01"``, in any order.
     anchors
-        As for `latentscale.capability_index`; needed without `benchmark`.
+        As for `latentscale.capability_index`; needed without `benchmark`, and refused with it.
     per_year
         Releases a year after the last fitted one; by default as many as in the last year fitted.
     draws
@@ -223,6 +223,11 @@ def frontier(
         raise DataError(
             'Name a benchmark, as in benchmark="' + names[0] + '", or give anchors={model: value, '
             "...} for the capability index."
+        )
+    if benchmark is not None and anchors is not None:
+        raise DataError(
+            "Give a benchmark or anchors, not both: anchors are the scale of the capability index, "
+            "which is another frontier."
         )
     table = fit.scores.dataset
     released = _released(fit)

@@ -272,8 +272,26 @@ def _refitted(
 def _about(fit: Fit, planned: xr.Dataset) -> xr.Dataset:
     return with_assumed(planned).assign(
         basis=(MODEL, _basis(fit, planned)),
-        extrapolates=(MODEL, fit.transform.extrapolates(planned).to_numpy(dtype=str)),
+        extrapolates=(MODEL, np.array(_extrapolates(fit, planned), dtype=np.str_)),
     )
+
+
+def _extrapolates(fit: Fit, planned: xr.Dataset) -> list[str]:
+    """Return what of each row lies outside the fitted range, with instruct where no covariate is.
+
+    What tuning adds to benchmarks is known of no score where all fitted models are alike in it.
+    """
+    texts = [str(text) for text in fit.transform.extrapolates(planned)]
+    fitted = {float(value) for value in fit.scores.dataset["instruct"].values}
+    if not fit.spec.needs_instruct or fit.transform.needs("instruct") or len(fitted) > 1:
+        return texts
+    (only,) = fitted
+    side = "above the fitted range (yes > no)" if only == 0 else "below the fitted range (no < yes)"
+    values = planned["instruct"].values
+    return [
+        text if value == only else "; ".join(filter(None, [text, f"instruct {side}"]))
+        for text, value in zip(texts, values, strict=True)
+    ]
 
 
 def _with_tokens_said(fit: Fit, draws: xr.Dataset, about: xr.Dataset) -> xr.Dataset:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from latentscale.data.features.base import FeatureKind
@@ -17,12 +18,17 @@ from latentscale.posterior.fit import Fit
 _IDENTITY = {FAMILY: "family", "params": "params_b", "tokens": "tokens_t", "instruct": "instruct"}
 
 
-def refuse_missing_features(fit: Fit, planned: xr.Dataset) -> None:
-    """Refuse rows that leave out a feature of the covariates, unless it is drawn."""
+def without_features(fit: Fit, planned: xr.Dataset) -> dict[str, npt.NDArray[np.bool_]]:
+    """Return which rows leave a feature empty that the fit needs and does not draw, by column."""
     missing = fit.transform.missing(planned)
     if fit.spec.undisclosed.kind == "estimated":
         missing.pop("tokens_t", None)
-    for column, rows in missing.items():
+    return missing
+
+
+def refuse_missing_features(fit: Fit, planned: xr.Dataset) -> None:
+    """Refuse rows that leave out a feature of the covariates, unless it is drawn."""
+    for column, rows in without_features(fit, planned).items():
         names = planned[MODEL].values[rows]
         if column == "tokens_t":
             raise DataError(
@@ -39,11 +45,17 @@ def refuse_missing_features(fit: Fit, planned: xr.Dataset) -> None:
         _refuse_level(kind, planned)
 
 
-def _refuse_level(kind: FeatureKind, planned: xr.Dataset) -> None:
-    """Refuse rows with a level of a reference-coded category that no fitted model has."""
+def of_unknown_level(kind: FeatureKind, planned: xr.Dataset) -> npt.NDArray[np.bool_]:
+    """Return which rows have a level of a reference-coded category that no fitted model has."""
     unknown = np.zeros(planned.sizes[MODEL], dtype=bool)
     for base in kind.bases() if isinstance(kind, Category) else ():
         unknown |= np.isnan(kind.raw(planned, base))
+    return unknown
+
+
+def _refuse_level(kind: FeatureKind, planned: xr.Dataset) -> None:
+    """Refuse rows with a level of a reference-coded category that no fitted model has."""
+    unknown = of_unknown_level(kind, planned)
     if unknown.any():
         row = int(np.flatnonzero(unknown)[0])
         raise DataError(

@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from latentscale.analysis.forecasts.from_names import with_names_read
+from latentscale.data.columns import is_blank
 from latentscale.data.covariates import features_in_use
 from latentscale.data.frames import as_pandas
 from latentscale.data.names import warn_of_spelling
@@ -176,7 +177,9 @@ def held_features(fit: Fit, members: xr.Dataset) -> dict[str, str]:
     for kind in fit.transform.kinds:
         if kind.variable in typical:
             cell = kind.cells(typical[kind.variable][1])[0]
-            if isinstance(cell, np.datetime64):
+            if is_blank(cell):  # missing is a level of its own, and the commonest here
+                shown = str(getattr(kind, "missing_level", "missing"))
+            elif isinstance(cell, np.datetime64):
                 shown = str(cell.astype("datetime64[D]"))
             else:
                 shown = cell if isinstance(cell, str) else f"{float(cell):.3g}"

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.api.types import is_datetime64_any_dtype
 
-from latentscale.data.columns import distinct_cells
+from latentscale.data.columns import distinct_cells, is_blank
 from latentscale.data.dates import read_dates
 from latentscale.data.features.base import (
     ESTIMATED,
@@ -43,7 +43,7 @@ class Date(FeatureKind):
         """Return whether every cell that is filled is a date."""
         if is_datetime64_any_dtype(column.dtype):
             return True
-        cells = distinct_cells(column)
+        cells = [cell for cell in distinct_cells(column) if not is_blank(cell)]
         _, problems = read_dates(pd.Series(cells, dtype=object), [""] * len(cells), "")
         return bool(cells) and not problems
 
@@ -57,7 +57,9 @@ class Date(FeatureKind):
         """Return dates, NaT where not given."""
         if values is None:
             return np.full(rows, np.datetime64("NaT", "ns"))
-        return values.to_numpy(dtype="datetime64[ns]")
+        # Cells that a forecast completes are objects, NaT among them.
+        dates = pd.to_datetime(values)
+        return np.asarray(dates.to_numpy(dtype="datetime64[ns]"))
 
     def transformed(self, values: npt.NDArray[Any]) -> Floats:
         """Return years since the origin, NaN where there is no date."""

@@ -70,6 +70,17 @@ def plain_name(name: str) -> str:
     return re.sub(r"[\W_]+", "_", text).strip("_")
 
 
+def unexplained(name: str) -> str:
+    """Return a benchmark's name as an id, without what its heading explains in brackets.
+
+    Examples
+    --------
+    >>> unexplained("GPQA Diamond (Scientific Reasoning)")
+    'gpqa_diamond'
+    """
+    return plain_name(re.sub(r"\s*\([^()]*\)\s*$", "", name))
+
+
 def group_of(name: str) -> str:
     """Return the group of a benchmark by its id, an empty text for none."""
     return _FIXED_GROUPS.get(name) or next(

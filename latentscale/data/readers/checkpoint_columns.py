@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -11,7 +12,8 @@ import pandas as pd
 from latentscale.data.audit import Finding
 from latentscale.data.readers.cells import to_numbers
 from latentscale.data.readers.published_cells import amounts
-from latentscale.errors import DataError, listed
+from latentscale.data.readers.published_columns import is_error, without_error_words
+from latentscale.errors import DataError, listed, spelling
 
 STEP: Final = ("step", "_step", "iteration", "global_step")
 _RUN: Final = ("run", "run_name", "run_id", "model", "model_name", "name")
@@ -93,9 +95,28 @@ def figure_columns(table: pd.DataFrame, figures: str, what: str) -> list[str]:
     return columns
 
 
+def error_columns(table: pd.DataFrame, columns: Sequence[str]) -> dict[str, str]:
+    """Return the column of standard errors of each column of scores that has one.
+
+    Such as ``arc_acc_stderr`` of ``arc_acc``, or ``arc_stderr``; and not where one column of errors
+    could be that of several.
+    """
+    rests = {n: spelling(without_error_words(n)) for n in table.columns if is_error(n)}
+    found: dict[str, str] = {}
+    for name, rest in rests.items():
+        whole = [column for column in columns if spelling(column) == rest]
+        begun = [column for column in columns if rest and spelling(column).startswith(rest)]
+        owner = whole or begun
+        if len(owner) == 1:
+            found.setdefault(owner[0], name)
+    return found
+
+
 def unused_columns(table: pd.DataFrame, figures: str) -> list[Finding]:
     """Return a finding on columns of a table of several runs that are not used."""
-    own = {*_own(table), column_of(table, _PARAMS), *_figures(table, figures)}
+    columns = _figures(table, figures)
+    errors = error_columns(table, columns).values()
+    own = {*_own(table), column_of(table, _PARAMS), *columns, *errors}
     unused = [name for name in table.columns if name not in own]
     if not unused or any(name.startswith(figures) for name in table.columns):
         return []
@@ -104,9 +125,10 @@ def unused_columns(table: pd.DataFrame, figures: str) -> list[Finding]:
 
 
 def _figures(table: pd.DataFrame, figures: str) -> list[str]:
-    named = [name for name in table.columns if name.startswith(figures)]
+    scores = [name for name in table.columns if not is_error(name)]
+    named = [name for name in scores if name.startswith(figures)]
     own = _own(table)
-    free = [name for name in table.columns if name not in own and not _SETTINGS.fullmatch(name)]
+    free = [name for name in scores if name not in own and not _SETTINGS.fullmatch(name)]
     return named or [n for n in free if not np.isnan(to_numbers(table[n])[0]).all()]
 
 

@@ -18,6 +18,7 @@ from latentscale.data.readers.cells import to_numbers
 from latentscale.data.readers.checkpoint_columns import (
     STEP,
     column_of,
+    error_columns,
     figure_columns,
     run_column,
     sizes,
@@ -58,9 +59,10 @@ _FLOORS: Final[Mapping[str, float]] = {
     "winogrande": 0.5,
     "sciq": 0.25,
     "logiqa": 0.25,
-    "wsc": 0.5,
+    "wsc": 38 / 104,
 }
-"""Guessing levels, one over the number of choices, by the first word of a task."""
+"""Guessing levels, one over the number of choices, by the first word of a task. Of the 104 items of
+wsc (SuperGLUE) 38 are true, and runs that say so of all are the commonest."""
 _LOSSES: Final = re.compile(
     r"(crossentropyloss|(^|[_/ .-])(loss|bpb|ppl)|perplexity)$", re.IGNORECASE
 )
@@ -88,7 +90,8 @@ def read_checkpoints(
         named by it, or a folder or a list of such files: a column ``_step`` (or ``step``) or
         ``throughput/total_tokens``, and a column a figure. Or one wide table of several runs, with
         columns run (or model), step, tokens (or tokens_b, tokens_t) and params, where every other
-        column of numbers that is not named as a setting is a figure.
+        column of numbers that is not named as a setting is a figure; one named as the standard
+        error of a figure (``arc_stderr``) is that.
     tokens_per_step
         Tokens of one training step, one number or by run. Wide tables may say it themselves, by
         tokens seen or by ``batch_size_in_tokens``; names such as ``"pythia-1b-0.5MtokBS"`` do.
@@ -187,6 +190,9 @@ def checkpoint_measurements(
             f"{params_b!r}."
         )
     tables = _tables(source)
+    empty = [name for name, table in tables.items() if table.empty]
+    if empty:
+        raise DataError(f"{listed(empty)}: a table of checkpoints without rows. Leave it out.")
     findings: list[Finding] = []
     long = [name for name, table in tables.items() if set(_LONG) <= set(table.columns)]
     if long:
@@ -315,13 +321,18 @@ def _of_wide(table: pd.DataFrame, name: str, figures: str) -> pd.DataFrame:
     if np.isnan(seen).all() and _BATCH in table:
         seen = steps * to_numbers(table[_BATCH])[0]
     runs = pd.Series(name, table.index) if run is None else table[run].astype(str).str.strip()
-    wide = pd.DataFrame({column: to_numbers(table[column])[0] for column in columns})
-    wide = wide.assign(run=runs.to_numpy(), step=steps, tokens=seen)
-    wide["size_b"] = wide["run"].map(sizes(table, runs)).astype(float)
-    keys = ["run", "step", "tokens", "size_b"]
-    long = wide.melt(id_vars=keys, var_name="benchmark", value_name="score")
-    names = long["benchmark"].str.removeprefix(figures)
-    return long.dropna(subset="score").assign(benchmark=names, stderr=np.nan)
+    errors = error_columns(table, columns)
+    size_b = runs.map(sizes(table, runs)).astype(float).to_numpy()
+    about = pd.DataFrame({"run": runs.to_numpy(), "step": steps, "tokens": seen, "size_b": size_b})
+    parts = [
+        about.assign(
+            benchmark=column.removeprefix(figures),
+            score=to_numbers(table[column])[0],
+            stderr=to_numbers(table[errors[column]])[0] if column in errors else np.nan,
+        )
+        for column in columns
+    ]
+    return pd.concat(parts, ignore_index=True).dropna(subset="score")
 
 
 def _measurements(
@@ -393,7 +404,8 @@ def _with_tokens(
     if bare:
         raise DataError(
             f"the tokens of the checkpoints of {listed(bare)} are not known: give "
-            "tokens_per_step=, one number or by run."
+            "tokens_per_step= to read_checkpoints, one number or by run, or --tokens-per-step to "
+            "`latentscale gather`."
         )
     kept = cells.assign(tokens=tokens)[tokens > 0]
     start = cells.loc[tokens <= 0, ["run", "step"]].drop_duplicates()

@@ -15,6 +15,7 @@ import pandas as pd
 from latentscale.data.audit import Audit, Finding, emit
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.features import Feature
+from latentscale.data.known import INSTRUCT
 from latentscale.data.readers.efforts import UNSTATED, effort, reasoning
 from latentscale.data.readers.model_names import parse_name, provider_of, without_owner
 from latentscale.data.readers.size_classes import size_class
@@ -23,6 +24,13 @@ from latentscale.errors import DataError, listed, spelling
 
 CELLS: Final = ("model", "benchmark", "score", "stderr", "n_items", "source")
 """Columns of a table of scores, in order."""
+_UNSTATED: Final = Finding(
+    "info",
+    "instruct-unstated",
+    INSTRUCT,
+    "the source does not say which models are instruction-tuned. Specs that use it treat all "
+    "models alike; a column instruct (1 or 0) states it.",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +132,8 @@ class Measurements:
             frame, features=features, benchmarks=declared, sources=self.sources
         )
         more = [finding for finding in scores.audit.findings if finding.code not in self.expected]
-        return replace(scores, audit=Audit((*self.audit.findings, *more)))
+        unstated = [] if INSTRUCT in frame else [_UNSTATED]
+        return replace(scores, audit=Audit((*self.audit.findings, *unstated, *more)))
 
 
 def read_measurements(

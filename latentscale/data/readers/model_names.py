@@ -21,16 +21,33 @@ _EFFORT: Final = re.compile(
     r"|[-_ ]thinking-(?P<tokens>\d+k)$"
     rf"|[-_ ](?P<level>{_LEVELS})$"
     r"|[-_ ](?P<mode>thinking|nothinking|non-thinking)$"
-    rf"|\s*\((?P<bracketed>[^()]*\b(?:{_LEVELS}|max|thinking|\d+k)\b[^()]*)\)$",
+    rf"|\s*\((?P<bracketed>[^()]*\b(?:{_LEVELS}|x-high|max|thinking|\d+k)\b[^()]*)\)$",
     re.IGNORECASE,
 )
-_BRACKETED: Final = re.compile(rf"\d+k|{_LEVELS}|max|thinking")
-_SIZED_BY_MEDIUM: Final = ("mistral", "magistral", "phi")
-"""Series in which "medium" at the end of a name is a size: mistral-medium, phi-3-medium."""
+_BRACKETED: Final = (
+    re.compile(
+        r"(?<![a-z])no(?:n|ne)?(?:$|[-, ]+(?:reasoning|thinking))|thinking[-: ]+(?:none|off)"
+    ),
+    re.compile(rf"x-high|(?<![a-z])(?:{_LEVELS}|max)(?![a-z])"),
+    re.compile(r"\d+k"),
+    re.compile("thinking"),
+)
+"""What a setting in brackets says, the first that is in it: none, a level, a budget, thinking."""
+_DATED: Final = re.compile(
+    r"\s*\((?:20\d\d-?[01]\d-?[0-3]\d|\d{1,2}/\d{1,2}"
+    r"|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?,? (?:'|20)\d\d)\)$",
+    re.IGNORECASE,
+)
+"""A date in brackets at the end of a name: "Claude 4.5 Opus medium (20251101)", "R1 (05/28)"."""
+_SIZED_BY_MEDIUM: Final = re.compile(r"(mistral|magistral|phi|gpt-?2|dialogpt)(?![a-z.])")
+"""Series in which "medium" at the end of a name is a size: mistral-medium, gpt2-medium."""
 _MAX_AS_EFFORT: Final = re.compile(r"^(?:gpt|claude|o\d)(?!.*codex).*-(max)$")
 """In these series a name ends with "-max" for the effort; elsewhere (qwen-max) it is a model."""
 
-_SIZE: Final = re.compile(r"(?:(?P<experts>\d+)x)?(?P<number>\d+(?:\.\d+)?)(?P<unit>[bm])")
+_SIZE: Final = re.compile(
+    r"(?:(?P<experts>\d+)x)?(?P<number>\d+(?:\.\d+)?)(?P<unit>[bm])(?:(?<=\db)(?P<tenths>\d))?"
+)
+"""A size in billions or millions; the digit after "1b1" (bloom) and "1b5" (rwkv) is of tenths."""
 _ACTIVE: Final = re.compile(r"[ae]\d+(?:\.\d+)?b|\d+e")
 """Active parameters ("a22b"), effective ones ("e4b") and numbers of experts ("128e")."""
 _EXPERTS: Final = re.compile(r"\d+e")
@@ -44,7 +61,7 @@ _JOINED: Final = re.compile(r"(?P<letters>[a-z]+)(?P<number>\d{1,2}(?:\.\d+)*)(?
 _ALONE: Final = re.compile(r"(\d{1,2}(?:\.\d+)?)([a-z]+)")
 _GENERIC_WORDS: Final = """instruct chat it base hf preview exp experimental latest beta alpha
 thinking reasoning reasoner think instructions gguf awq gptq bnb dpo sft rlhf orpo merged unknown
-effort default web app turbo fast basic original vision vl meta c4ai open models amazon non"""
+effort default web app turbo fast basic original vision vl meta c4ai open models amazon non w"""
 _GENERIC: Final = frozenset(_GENERIC_WORDS.split())
 """Words of a name that say how a model was tuned, packed or served, and not of which series."""
 
@@ -56,8 +73,11 @@ _DAYS: Final = (
 )
 """Days in names: 20241022, 2024-10-22 and 10-22-2024; months and days without a year are not."""
 
-_AFTER_OWNER: Final = re.compile(r"/(?![ae]\d+(?:\.\d+)?b\b)", re.IGNORECASE)
-"""The slash after an organisation or a route; that of "480B/A35B" is between two sizes."""
+_AFTER_OWNER: Final = re.compile(
+    r"(?<!\s)/(?!\s|[ae]\d+(?:\.\d+)?b\b|[^()]*\))(?<!\d/(?=\d))", re.IGNORECASE
+)
+"""The slash after an organisation or a route; that of "480B/A35B" is between two sizes, others
+are in brackets, in dates ("12/25") or beside a space ("w/ thinking")."""
 _AGENT: Final = re.compile(r"\s\+\s")
 """Between an agent and its model, or a model and its tools: "mini-SWE-agent + GPT-5"."""
 
@@ -149,7 +169,7 @@ def parse_name(name: str) -> ModelName:
     if len(models) == 1:
         return replace(models[0], name=name)
     version, setting = _without_setting(without_owner(name))
-    words = tuple(_words(version))
+    words = tuple(_words(_DATED.sub("", version)))
     series: list[str] = []
     numbers: list[str] = []
     sizes: list[float] = []
@@ -158,7 +178,8 @@ def parse_name(name: str) -> ModelName:
         size = _SIZE.fullmatch(word)
         if size:
             per_billion = 1.0 if size["unit"] == "b" else 1000.0
-            sizes.append(float(size["experts"] or 1) * float(size["number"]) / per_billion)
+            stated = float(size["number"]) + float(size["tenths"] or 0) / 10
+            sizes.append(float(size["experts"] or 1) * stated / per_billion)
         number = _NUMBER.fullmatch(word)
         if number and not size and not dated:
             # "3-5" is version 3.5; a number after the next word is none of the version.
@@ -225,7 +246,7 @@ def _of_series(word: str, numbers: list[str]) -> Iterator[str]:
     """Yield what a word that is not a number gives to the series; note a version in it."""
     if any(kind.fullmatch(word) for kind in (_SIZE, _ACTIVE, _CONTEXT, _DIGITS)):
         return
-    if word in _GENERIC:
+    if word in _GENERIC or "=" in word:  # a setting: "T=1"
         return
     alone = _ALONE.fullmatch(word)
     if alone:  # "4o"
@@ -248,15 +269,20 @@ def _words(version: str) -> list[str]:
 
 
 def _without_setting(name: str) -> tuple[str, str]:
+    dated = _DATED.search(name)
+    if dated is not None:
+        version, setting = _without_setting(name[: dated.start()])
+        return (version + name[dated.start() :], setting) if setting else (name, "")
     match = _EFFORT.search(name)
     if match is None:
         ending = _MAX_AS_EFFORT.match(name.casefold())
         return (name[: ending.start(1) - 1], "max") if ending else (name, "")
     text = next(group for group in match.groups() if group is not None).casefold()
     if match["bracketed"]:
-        inside = _BRACKETED.search(text)
-        text = inside[0] if inside else text
-    first = re.split(r"[-_ \d]", name.casefold(), maxsplit=1)[0]
-    if match["level"] and text == "medium" and first in _SIZED_BY_MEDIUM:
+        inside = [place for place, kind in enumerate(_BRACKETED) if kind.search(text)]
+        said = _BRACKETED[inside[0]].search(text) if inside else None
+        text = said[0].replace("x-high", "xhigh") if said else text
+        text = "none" if inside[:1] == [0] else text
+    if match["level"] and text == "medium" and _SIZED_BY_MEDIUM.match(name.casefold()):
         return name, ""
     return name[: match.start()].strip(), text

@@ -45,6 +45,11 @@ _AMOUNT: Final = re.compile(rf"(?P<number>{_NUMBER})\s*(?P<unit>[a-z]*).*", re.I
 _UNITS: Final = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
 _UNITS_BY_WORD: Final = {"million": 1e6, "billion": 1e9, "trillion": 1e12}
 """What letters and words after a number multiply it by."""
+_FIGURE: Final = re.compile(
+    rf"[$€£]?\s*(?P<number>{_NUMBER})\s*(?P<unit>[kmbt]?|millions?|billions?|trillions?)"
+    rf"\s*{_SIGN}?",
+    re.IGNORECASE,
+)
 _YES: Final = frozenset(("1", "1.0", "true", "t", "yes", "y", "✓", "✔", "✅", "是"))
 _NO: Final = frozenset(("0", "0.0", "false", "f", "no", "n", "✗", "✘", "❌", "否"))
 
@@ -108,13 +113,14 @@ def score_cells(column: pd.Series) -> ScoreCells:
 
 
 def plain_name(cell: object) -> str:
-    """Return a model's name without HTML tags, the address of a link, and medals before it."""
+    """Return a model's name without HTML tags, a link's address, medals and marks of footnotes."""
     text = re.sub(r"<[^<>]+>", "", str(cell))
     text = re.sub(r"\[([^\[\]]+)\]\([^()]*\)", r"\1", text)
     kept = [letter for letter in text if unicodedata.category(letter) not in _SYMBOLS]
-    return re.sub(r"\s+", " ", "".join(kept)).strip()
+    return _FOOTNOTE.sub("", re.sub(r"\s+", " ", "".join(kept)).strip())
 
 
+_FOOTNOTE: Final = re.compile(r"(?<=[\w)\]])[\s*†‡§¹²³⁴-⁹]+$")
 _SYMBOLS: Final = ("So", "Mn", "Cf")
 """Unicode's other symbols, marks and marks of no width: medals and emoji."""
 
@@ -180,6 +186,25 @@ def _amount(cell: Any, unit: float) -> float:
         return np.nan  # "8x7B": experts share weights, so the total is not stated
     number = _plain(match["number"])
     return number if factor is None else number * factor / unit
+
+
+def plain_numbers(column: pd.Series) -> tuple[list[float | None], list[str]]:
+    """Return figures such as "$2.00", "400k", "1m" or "55%" as numbers, None where empty.
+
+    And the cells that are not such figures. Letters and words multiply; "55%" is 55.
+    """
+    read: list[float | None] = []
+    odd = []
+    for cell in column.tolist():
+        number = None if is_empty(cell) or isinstance(cell, str) else number_of_cell(cell)
+        match = _FIGURE.fullmatch(cell.strip()) if isinstance(cell, str) else None
+        if match:
+            word = match["unit"].casefold().rstrip("s")
+            number = _plain(match["number"]) * ({"": 1.0} | _UNITS | _UNITS_BY_WORD)[word]
+        if number is None and not is_empty(cell):
+            odd.append(str(cell))
+        read.append(number)
+    return read, odd
 
 
 def truths(column: pd.Series) -> list[float | None] | None:

@@ -17,28 +17,35 @@ from latentscale.data.column_names import without_brackets
 from latentscale.errors import spelling
 
 _ROLES: Final[Mapping[str, str]] = {
-    "model": """model|model name|models|name|llm|model id|model version|模型|模型名称|モデル""",
+    "model": """model|model name|models|name|llm|model id|model version|ai system|system
+    |模型|模型名称|モデル""",
     "family": "family|family name|model family|base family|series|系列",
     "lineage": "lineage",
     "provider": """provider|organization|organisation|org|creator|developer|lab|vendor|company
-    |maker|owner|model creator|model creators|publisher|institution|机构|厂商|公司|发布机构""",
+    |maker|owner|model creator|model creators|model org|model organization|model organisation
+    |model provider|model developer|model vendor|publisher|institution|机构|厂商|公司|发布机构""",
     "released": """released|release|release date|release month|released on
     |model release date|launch date|date|publication date|upload date|发布时间|发布日期""",
     "params_b": """params b|params|parameters|parameters b|n params|num params|number of parameters
     |size|size b|model size|model size b|#params|#params b|参数量|参数""",
     "active_params_b": "active params b|active parameters|active params|activated params|激活参数",
     "tokens_t": """tokens t|training tokens|train tokens|training tokens t|train tokens t
-    |pretraining tokens|pretraining tokens t|tokens seen|n tokens|训练数据量""",
-    "flops": "flops|flop|training compute|training compute flop|training flops",
+    |pretraining tokens|pretraining tokens t|tokens seen|n tokens|pretraining data size t
+    |training data size t|pretraining data t|training data t|训练数据量""",
+    "flops": """flops|flop|training compute|training compute flop|training compute flops
+    |training flop|training flops|pretraining flops|total flops""",
     "effort": "effort|reasoning effort|thinking effort|reasoning level|thinking",
     "reasoning": "reasoning|is reasoning|reasoning model|thinking mode",
     "instruct": "instruct|is instruct",
     "open_weights": "open weights|open source|open|weights|license|licence|model license|开源",
     "benchmark": """benchmark|benchmarks|bench|benchmark name|task|task name|dataset|dataset name
-    |eval|evaluation|category|subset|test|metric|metric name|measure|评测集|数据集|指标""",
-    "score": "score|scores|value|result|rating|accuracy|mean score|best score",
-    "stderr": "stderr|std err|std error|standard error|score stderr|stderr score|se",
-    "n_items": "n items|items|n|num items|n samples|num samples|samples",
+    |eval|eval name|evaluation|category|subset|test|metric|metric name|measure
+    |评测集|数据集|指标""",
+    "score": """score|scores|value|result|rating|accuracy|mean score|best score|metric value
+    |score headline value""",
+    "stderr": """stderr|std err|std error|standard error|score stderr|stderr score|se|metric stderr
+    |score headline stderr""",
+    "n_items": "n items|items|n|num items|n samples|num samples|samples|total samples",
     "source": "source|agent|scaffold|harness|reported by|source of score",
 }
 ROLE_OF: Final[Mapping[str, str]] = {
@@ -46,8 +53,8 @@ ROLE_OF: Final[Mapping[str, str]] = {
 }
 """Roles by the name of a column without case, spaces and punctuation."""
 _LOWER: Final = re.compile(
-    r"(?<![a-z])(loss|ppl|perplexity|wer|cer|error|errors)(?![a-z])|error.?rate|hallucination.?rate"
-    r"|edit.?distance|幻觉率",
+    r"(?<![a-z])(loss|ppl|perplexity|wer|cer|errors?)(?![a-z])(?! (detect|correct|locat|ident))"
+    r"|error.?rate|hallucination.?rate|edit.?distance|幻觉率",
     re.IGNORECASE,
 )
 _AMOUNTS: Final = (
@@ -66,6 +73,8 @@ _IN_POINTS: Final = re.compile(
 _STDERR: Final = re.compile(
     r"(?<![a-z])(std\.?[ _-]?err(or)?|standard[ _-]error|stderr|se)(?![a-z])", re.IGNORECASE
 )
+_POWER: Final = re.compile(r"(?:1|10|(?<![\w.]))(?:e|\^)\+?(\d{2})(?!\d)", re.IGNORECASE)
+"""A power of ten in a heading: "FLOPs (1E21)", "FLOPs (10^21)"."""
 _METRIC: Final = re.compile(r"metrics?([ _-]?(name|id))?|measure|指标", re.IGNORECASE)
 _INTERVAL: Final = re.compile(r"95 ?%|(?<![a-z])ci(?![a-z])|interval|±|\+/-", re.IGNORECASE)
 _LOW: Final = re.compile(
@@ -74,7 +83,9 @@ _LOW: Final = re.compile(
 _HIGH: Final = re.compile(
     r"(?<![a-z])(high|upper|ub|max|q0?975|q97\.5|p97\.5|u95)(?![a-z0-9])", re.IGNORECASE
 )
-_ENDS: Final = re.compile(r"95 ?%|(?<![a-z])(ci|bound|score)(?![a-z])", re.IGNORECASE)
+_ENDS: Final = re.compile(
+    r"95 ?%|(?<![a-z])(ci|bound|score|confidence|conf)(?![a-z])", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -114,15 +125,30 @@ def roles_of(frame: pd.DataFrame, kept: Collection[str] = ()) -> Roles:
     order = list(ROLE_OF)
     columns: dict[str, str] = {}
     for name in sorted(
-        (n for n in frame.columns if n not in kept and spelling(without_brackets(n)) in ROLE_OF),
-        key=lambda n: order.index(spelling(without_brackets(n))),
+        (n for n in frame.columns if n not in kept and _heading(n) in ROLE_OF),
+        key=lambda n: order.index(_heading(n)),
     ):
-        columns.setdefault(ROLE_OF[spelling(without_brackets(name))], name)
+        columns.setdefault(ROLE_OF[_heading(name)], name)
     if not {"benchmark", "score"} <= set(columns):
         for role in ("benchmark", "score", "stderr", "n_items"):
             columns.pop(role, None)
     taken = set(columns.values())
     return Roles(columns, tuple(name for name in frame.columns if name not in taken))
+
+
+def power_of_ten(name: str) -> float:
+    """Return the power of ten that a heading counts in: 1e21 of "FLOPs (1E21)", else 1."""
+    match = _POWER.search(name)
+    return 10.0 ** int(match[1]) if match else 1.0
+
+
+def _heading(name: str) -> str:
+    """Return a heading as `ROLE_OF` has it: spelt alike, and of compute without a power of ten."""
+    whole, short = (
+        spelling(without_brackets(text).strip().removesuffix("?"))
+        for text in (name, _POWER.sub("", name))
+    )
+    return short if ROLE_OF.get(short) == "flops" else whole
 
 
 def is_lower(name: str) -> bool:

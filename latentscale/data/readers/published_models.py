@@ -5,15 +5,25 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from latentscale.data.audit import Finding
 from latentscale.data.features import Feature
+from latentscale.data.known import known_features
 from latentscale.data.readers.efforts import UNSTATED, effort_of
 from latentscale.data.readers.measurements import commonest, name_features
-from latentscale.data.readers.published_cells import amounts, dates, is_empty, plain_name, truths
-from latentscale.data.readers.published_columns import Roles
-from latentscale.errors import listed
+from latentscale.data.readers.published_cells import (
+    amounts,
+    dates,
+    is_empty,
+    plain_name,
+    plain_numbers,
+    truths,
+)
+from latentscale.data.readers.published_columns import Roles, power_of_ten
+from latentscale.data.table import MAX_TOKENS_T
+from latentscale.errors import DataError, listed
 
 _CLOSED = frozenset(("proprietary", "closed", "closed source", "commercial", "闭源", "否", "api"))
 _TEXTS = ("family", "lineage", "provider")
@@ -27,6 +37,50 @@ _ISO = "Write dates as 2024-07-23."
 def published_features() -> tuple[str | Feature, ...]:
     """Return declarations of the features that published tables may state."""
     return ("released", "flops", "active_params_b", "open_weights", *name_features())
+
+
+def with_figures(
+    table: pd.DataFrame, features: Sequence[str | Feature], what: str
+) -> tuple[pd.DataFrame, list[Finding]]:
+    """Return a table whose features are numbers where hubs print figures: "$2.00", "400k".
+
+    Parameters
+    ----------
+    table
+        Rows that name a model.
+    features
+        What the caller declares: columns that are declared as numbers, or not to be anything.
+    what
+        The table, for messages.
+
+    Raises
+    ------
+    DataError
+        If a column is declared as numbers and some cells are none.
+    """
+    changed: dict[str, str] = {}
+    for feature in features:
+        name = feature if isinstance(feature, str) else feature.name
+        kind = None if isinstance(feature, str) else feature.kind
+        texts = [cell for cell in table[name].tolist() if isinstance(cell, str)]
+        if name in known_features() or kind not in (None, "numeric") or not texts:
+            continue
+        numbers, odd = plain_numbers(table[name])
+        if odd and kind == "numeric":
+            raise DataError(
+                f'{what}: the feature "{name}" is declared as numbers, but {len(odd)} cells are '
+                f"not: {listed(dict.fromkeys(odd), 6)}. Correct them, or leave them empty."
+            )
+        if odd or all(number is None for number in numbers):
+            continue
+        example = next(c for c, n in zip(table[name], numbers, strict=True) if n is not None)
+        number = next(n for n in numbers if n is not None)
+        changed[name] = f"{name} ({example} is {number:g})"
+        table = table.assign(**{name: np.array(numbers, dtype=float)})
+    if not changed:
+        return table, []
+    message = f"figures were read as numbers: {listed(changed.values())}."
+    return table, [Finding("info", "figures-read", "features", message)]
 
 
 def described(
@@ -104,14 +158,35 @@ def _read(role: str, column: pd.Series) -> tuple[Sequence[Any] | None, list[str]
     if role in _TEXTS:
         return [None if is_empty(cell) else str(cell).strip() for cell in column], [], ""
     if role in _AMOUNTS:
-        values = amounts(column, unit=_AMOUNTS[role]) if role != "flops" else _plain(column)
+        if role == "flops":
+            values: Sequence[float] = _plain(column, power_of_ten(str(column.name)))
+        else:
+            values = amounts(column, unit=_AMOUNTS[role]).tolist()
         read = [value if value > 0 else None for value in values]
         pairs = zip(column.tolist(), read, strict=True)
         odd = [str(cell) for cell, value in pairs if value is None and not _unstated(cell)]
-        return read, odd, ""
+        return (*_few_too_large(read, odd), "") if role == "tokens_t" else (read, odd, "")
     if role == "open_weights":
         return truths(column) or _licences(column), [], ""
     return truths(column), [], ""
+
+
+def _few_too_large(
+    read: list[float | None], odd: list[str]
+) -> tuple[list[float | None], list[str]]:
+    """Leave out the few token counts that are too large: one wrong cell does not refuse the table.
+
+    Where they are half of the column or more, its unit is another, as the table's check says.
+    """
+    large = [value is not None and value > MAX_TOKENS_T for value in read]
+    if 2 * sum(large) >= sum(value is not None for value in read):
+        return read, odd
+    named = [
+        f"{value:g} (above {MAX_TOKENS_T:g} trillion tokens)"
+        for value, out in zip(read, large, strict=True)
+        if out
+    ]
+    return [None if out else value for value, out in zip(read, large, strict=True)], odd + named
 
 
 def _unstated(cell: Any) -> bool:
@@ -129,8 +204,8 @@ def _unstated(cell: Any) -> bool:
     return is_empty(cell) or str(cell).strip().casefold() in words
 
 
-def _plain(column: pd.Series) -> list[float]:
-    return pd.to_numeric(column, errors="coerce").astype(float).tolist()
+def _plain(column: pd.Series, unit: float) -> list[float]:
+    return (pd.to_numeric(column, errors="coerce").astype(float) * unit).tolist()
 
 
 def _licences(column: pd.Series) -> list[float | None]:

@@ -11,8 +11,8 @@ import pandas as pd
 
 from latentscale.data.audit import Finding
 from latentscale.data.benchmarks import Benchmark
-from latentscale.data.column_names import is_aggregate, is_neither
-from latentscale.data.readers.benchmark_names import GUESSING, group_of, plain_name
+from latentscale.data.column_names import begins_as_mean, is_aggregate, is_neither
+from latentscale.data.readers.benchmark_names import GUESSING, group_of, plain_name, unexplained
 from latentscale.data.readers.published_cells import (
     NORMAL_95,
     Floats,
@@ -83,7 +83,7 @@ def wide_cells(
     errors = _error_columns(columns, declared)
     info, left_out = _benchmarks(columns, errors, declared)
     means = [name for name in info if is_aggregate(name) and name not in declared]
-    combined = _combined({name: columns[name].values for name in info}, info, means)
+    combined = _combined({n: columns[n].values for n in info}, info, means, declared)
     left_out |= dict.fromkeys(combined, "a mean, sum or index of the others")
     info = {name: benchmark for name, benchmark in info.items() if name not in combined}
     if not info:
@@ -149,8 +149,8 @@ def long_cells(
     if not info:
         raise DataError(f"{what}: no benchmark has a score. {_reasons(left_out)}")
     means = [name for name in info if is_aggregate(name) and name not in declared]
-    by_model = _by_model(named, names, read.values) if means else {}
-    combined = _combined(by_model, info, means)
+    by_model = _by_model(named, names, read.values)
+    combined = _combined(by_model, info, means, declared)
     left_out |= dict.fromkeys(combined, "a mean, sum or index of the others")
     info = {name: benchmark for name, benchmark in info.items() if name not in combined}
     cells = pd.DataFrame(
@@ -222,20 +222,20 @@ def _by_model(models: pd.Series, benchmarks: pd.Series, scores: Floats) -> dict[
 
 
 def _combined(
-    values: Mapping[str, Floats], info: Mapping[str, Benchmark], means: Collection[str]
+    values: Mapping[str, Floats],
+    info: Mapping[str, Benchmark],
+    means: Collection[str],
+    declared: Collection[str],
 ) -> list[str]:
     """Return the columns named as means that say nothing beside the table's other benchmarks.
 
-    Beside few others one is left out where it follows from them, as a mean or a sum does.
+    Beside few others, or where a name only begins as a mean's ("Avg Pass^1"), one is left out
+    that follows from them, as a mean or a sum does.
     """
-    others = [name for name in info if name not in means]
-    if len(others) >= _FEW:
-        return list(means)
-    return [
-        name
-        for name in means
-        if others and _follows(values[name], [values[other] for other in others])
-    ]
+    begun = [n for n in info if begins_as_mean(n) and n not in (*means, *declared)]
+    others = [values[name] for name in info if name not in (*means, *begun)]
+    sure = means if len(others) >= _FEW else ()
+    return [n for n in (*means, *begun) if n in sure or (others and _follows(values[n], others))]
 
 
 def _follows(mean: Floats, parts: Sequence[Floats]) -> bool:
@@ -316,7 +316,7 @@ def _declared(
         return None, why
     short = plain_name(name)
     top = 100.0 if benchmark.scale == "percent" else 1.0
-    floor = top * GUESSING.get(short, 0.0)
+    floor = top * GUESSING.get(short, GUESSING.get(unexplained(name), 0.0))
     bounded = benchmark.scale in ("fraction", "percent") and not benchmark.lower_is_better
     if not bounded or np.nanmin(cells.values) < floor - _BELOW * top:
         floor = benchmark.floor

@@ -56,6 +56,7 @@ SERIES_WORDS: Final[Mapping[tuple[str, str], str]] = {
     ("phi", "mini"): "nano",  # Phi-3-mini has 3.8 billion parameters
     ("phi", "small"): "mini",  # 7 billion
     ("phi", "medium"): "mini",  # 14 billion
+    **{("gpt2", word): "nano" for word in ("medium", "large", "xl")},  # up to 1.6 billion
     ("qwen", "flash"): "small",
     ("qwen", "turbo"): "small",
     ("qwen", "plus"): "medium",

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pymc as pm
@@ -109,7 +109,7 @@ def run_on_nutpie(
     ready, points, whitening = way()
     assert points.compiled is not None  # all ways compile the model
     seconds = {"compile": ready - began, "start": time.perf_counter() - ready}
-    chosen = {"start": asdict(start), "coordinates": kind, "extra_doublings": method.extra_doublings}
+    chosen = _settled(start, kind, method)
     began = time.perf_counter()
     if method.store is None:
         trace = chains.sample(
@@ -147,6 +147,12 @@ def _with_doublings(method: NUTS, kind: Coordinates) -> NUTS:
     if method.extra_doublings is not None:
         return method
     return replace(method, extra_doublings=_EXTRA_DOUBLINGS if kind == "centred" else 0)
+
+
+def _settled(start: Start, kind: Coordinates, method: NUTS) -> dict[str, Any]:
+    """Return the settings that the run settled by itself."""
+    doublings = method.extra_doublings
+    return {"start": asdict(start), "coordinates": kind, "extra_doublings": doublings}
 
 
 def _coordinates(method: NUTS, start: Start, spec: ModelSpec, design: Design) -> Coordinates:

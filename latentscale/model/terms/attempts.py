@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from latentscale.declare.kinds import TERMS
@@ -17,6 +18,7 @@ from latentscale.maths import Named
 from latentscale.model.attempts import ATTEMPTS, FIRST, SPREAD, first_of_each
 from latentscale.model.design import Design
 from latentscale.model.priors import coordinate, declare_parameters, deterministic
+from latentscale.model.scaled import CEILING
 from latentscale.model.terms.base import Term
 
 TASK = "attempted_task"
@@ -30,8 +32,9 @@ class Attempts(Term):
 
     Items' success rates are Beta with the expected score of one attempt as mean. Benchmarks of one
     task (``latentscale.Benchmark(attempts=10, task="humaneval")``) share all but their
-    precision: the linear predictor of each is that of the task, so their own intercepts and
-    loadings are not used, and keep their priors.
+    precision: the linear predictor of each and its curve (floor, ceiling, the link's parameters)
+    are those of the task, so that more attempts never score lower. Their own intercepts, loadings
+    and curves are not used, and keep their priors.
 
     Scores of exactly 1, frequent at many attempts, are fitted half an item lower, which makes
     items look a little less alike than they are: with a third of the models at 1 at 100 attempts
@@ -66,6 +69,10 @@ class Attempts(Term):
             _PLACE: xr.DataArray(np.array(place, dtype="int64"), dims=(BENCHMARK,)),
         }
 
+    def curve_places(self, design: Design) -> npt.NDArray[np.int64]:
+        """Return the place of the first benchmark of each benchmark's task."""
+        return first_of_each(design.scores.dataset)
+
     def parameters(self, spec: ModelSpec, design: Design) -> dict[str, Parameter]:
         """Return the spread of each task's items."""
         return {_RATE: Parameter("item_spread", (TASK,))}
@@ -80,6 +87,7 @@ class Attempts(Term):
                 'the table is read, as in benchmarks={"humaneval pass@10": Benchmark(attempts=10, '
                 'task="humaneval")}, or leave the term out.'
             )
+        _refuse_other_bounds(design)
         coordinate(TASK, tasks)
         values = declare_parameters(spec, self.parameters(spec, design))
         place: Any = self.known(table)[_PLACE].values
@@ -91,6 +99,23 @@ def _index(places: np.ndarray) -> Named:
     from latentscale.maths import as_data
 
     return as_data(places, (BENCHMARK,))
+
+
+def _refuse_other_bounds(design: Design) -> None:
+    """Refuse benchmarks of a task that state another floor or ceiling than its first."""
+    names = list(design.scores.benchmarks)
+    for bound, known in design.known_curve.items():
+        if bound not in ("floor", CEILING):
+            continue
+        first = first_of_each(design.scores.dataset)
+        for place in np.flatnonzero(known.values != known.values[first]):
+            own, other = float(known.values[place]), float(known.values[first[place]])
+            raise SpecError(
+                f'terms, attempts: "{names[place]}" states the {bound} {own:g}, and '
+                f'"{names[first[place]]}", of the same task, {other:g}. Both are of one attempt: '
+                f"give all benchmarks of a task one {bound}, as in benchmarks="
+                f'{{"{names[place]}": Benchmark({bound}={other:g}, attempts=..., task=...)}}.'
+            )
 
 
 def _tasks(table: xr.Dataset) -> list[str]:

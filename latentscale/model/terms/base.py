@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
+import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from latentscale.data.scores import Scores
@@ -275,6 +277,13 @@ class Term(Record):
         """
         return declare_parameters(spec, self.parameters(spec, design))
 
+    def curve_places(self, design: Design) -> npt.NDArray[np.int64] | None:
+        """Return the place of the benchmark whose floor, ceiling and link each benchmark has.
+
+        Shape (benchmark,). None, by default, where each has its own.
+        """
+        return None
+
     def fixed(self, design: Design) -> dict[str, Any]:
         """Return what its equations take that follows from the table alone, by name."""
         return {}
@@ -336,6 +345,12 @@ def terms_of(spec: ModelSpec) -> tuple[Term, ...]:
     """Return the terms that a spec switches on, in the order of their declaration."""
     kinds = sorted(TERMS.items(), key=lambda item: (item[1].order, item[0]))
     return tuple(term for term in (kind.of(spec) for _, kind in kinds) if term is not None)
+
+
+def curve_places(spec: ModelSpec, design: Design) -> npt.NDArray[np.int64] | None:
+    """Return the place of the benchmark whose curve each has; None where each has its own."""
+    places = (term.curve_places(design) for term in terms_of(spec))
+    return next((place for place in places if place is not None), None)
 
 
 def known_of(spec: ModelSpec, table: xr.Dataset) -> dict[str, xr.DataArray]:

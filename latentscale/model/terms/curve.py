@@ -14,16 +14,20 @@ from latentscale.declare.link import Link
 from latentscale.declare.prior import UNIT, Parameter, Prior, PriorSlot
 from latentscale.declare.spec import ModelSpec
 from latentscale.dims import BENCHMARK
-from latentscale.maths import Named, maths_of
+from latentscale.maths import Named, as_data, maths_of
 from latentscale.model.design import Design
 from latentscale.model.pooling import Pooling, declared_or_pooled
 from latentscale.model.priors import declare_parameters, deterministic
-from latentscale.model.terms.base import Term
+from latentscale.model.terms.base import Term, curve_places
 
 _POOLING = Pooling(
     "ceiling_share", UNIT, Prior("Normal", mu=2.2, sigma=1), Prior("HalfNormal", sigma=1)
 )
 """sigmoid(2.2) = 0.9, the mean of the ceiling's prior where benchmarks are not pooled."""
+
+
+_OWN = "_of_each"
+"""Ends the name of a link's parameter where several benchmarks have that of one of them."""
 
 
 @TERMS.add
@@ -80,6 +84,11 @@ class BenchmarkCurve(Term):
     def parameters(self, spec: ModelSpec, design: Design) -> dict[str, Parameter]:
         """Return the link's parameters, shifts of floors and shares of ceilings."""
         parameters = self.link.parameters()
+        if curve_places(spec, design) is not None:
+            parameters = {
+                f"{name}{_OWN}" if BENCHMARK in parameter.dims else name: parameter
+                for name, parameter in parameters.items()
+            }
         if self.floor == "estimated":
             parameters["floor_shift"] = Parameter("floor_shift", (BENCHMARK,))
         if self.pooled:
@@ -93,7 +102,8 @@ class BenchmarkCurve(Term):
 
         logit c_j is the logit of the known floor plus a shift. Where nothing can be guessed the
         floor stays 0 (or 1, where lower is better), and the shift keeps its prior; so does the
-        share of a ceiling that the table states.
+        share of a ceiling that the table states. Where a term says that benchmarks have the curve
+        of another one, so do their parameters.
         """
         population = _POOLING.parameters(design) if self.pooled else {}
         parameters = self.parameters(spec, design)
@@ -105,6 +115,7 @@ class BenchmarkCurve(Term):
             spec,
             design,
         )
+        values |= _of_curve(values, spec, design)
         fixed = {name: array.values for name, array in design.known_curve.items()}
         known = fixed.pop("floor")
         values |= {n: maths_of(None).named(array, (BENCHMARK,)) for n, array in fixed.items()}
@@ -130,6 +141,25 @@ class BenchmarkCurve(Term):
             else:
                 values["ceiling"] = deterministic("ceiling", floor + (1 - floor) * share)
         return values
+
+
+def _of_curve(values: Mapping[str, Named], spec: ModelSpec, design: Design) -> dict[str, Named]:
+    """Return the values that benchmarks have of others, by name; none where each has its own."""
+    places = curve_places(spec, design)
+    if places is None:
+        return {}
+    index = as_data(places, (BENCHMARK,))
+
+    def of_first(value: Named) -> Named:
+        return value.isel({BENCHMARK: index})
+
+    shared = {
+        name.removesuffix(_OWN): deterministic(name.removesuffix(_OWN), of_first(value))
+        for name, value in values.items()
+        if name.endswith(_OWN)
+    }
+    bounds = {n: of_first(values[n]) for n in ("floor_shift", "ceiling_share") if n in values}
+    return shared | bounds
 
 
 def _estimated_ceiling(design: Design, floor: Named, share: Named) -> Named:

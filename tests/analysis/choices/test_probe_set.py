@@ -62,6 +62,19 @@ def test_more_benchmarks_leave_less_unknown(fit: Fit) -> None:
     assert "explain" in repr(probes) and probes.table().shape == (3, 4)
 
 
+def test_by_default_a_small_table_has_a_set_that_leaves_one_benchmark(fit: Fit) -> None:
+    probes = ls.probe_set(fit, seed=1)
+    assert len(probes.best) == 3 and len(probes.left) == 1
+    assert "3 of 4, since 5 would leave no other" in probes.headline
+    outside = ls.probe_set(fit, candidates=["alpha", "beta"], targets=["gamma"], seed=1)
+    assert set(outside.best) == {"alpha", "beta"}
+
+
+def test_a_set_of_all_benchmarks_says_that_nothing_is_left(fit: Fit) -> None:
+    headline = ls.probe_set(fit, 4, seed=1).headline
+    assert "nothing is left to explain" in headline and "nan" not in headline
+
+
 def test_costs_change_the_choice_and_exchanges_keep_to_the_budget(fit: Fit) -> None:
     free = ls.probe_set(fit, 2, seed=1)
     dear = {name: 1000.0 if name in free.best else 1.0 for name in fit.scores.benchmarks}

@@ -128,6 +128,21 @@ def test_targets_and_allocation_hold_other_features_at_the_familys(
     assert np.isfinite(allocation.draws["params"]).all()
     size = ls.scaling_curve(fit, over="log_params", family=FAMILY, points=3)
     assert "released held at" in size.held
+    days = ls.scaling_curve(fit, over="released", family=FAMILY, points=3)
+    assert "parameters held at" in days.held and "tokens held at" in days.held
+
+
+def test_a_family_whose_commonest_level_is_the_missing_one_has_its_curve(
+    frame: pd.DataFrame, prior_fit: Callable[..., Fit]
+) -> None:
+    table = frame.assign(provider=frame["provider"].where(frame["family"] != FAMILY))
+    features = [ls.Feature("provider", kind="category", missing="level")]
+    scores = ls.Scores.from_frame(table.drop(columns="context_k"), features=features)
+    document = {"name": "x", "covariates": ["log_params", "log_tokens", "provider"]}
+    fit = prior_fit(spec_from_dict(document | {"skills": {"count": 1}}), scores, draws=8)
+    assert "provider held at (missing)" in ls.scaling_curve(fit, family=FAMILY, points=3).held
+    needed = ls.flops_for_target(fit, "alpha", 0.5, family=FAMILY, points=5)
+    assert "provider held at (missing)" in needed.held
 
 
 def test_allocation_and_targets_say_that_they_need_sizes(dated: Fit) -> None:

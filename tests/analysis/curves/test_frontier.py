@@ -77,6 +77,7 @@ def test_the_index_has_a_frontier_on_its_own_scale(fit: Fit) -> None:
     [
         ({"benchmark": "alfa", "dates": ["2025-01-01"]}, '"alfa" is not a fitted benchmark'),
         ({"dates": ["2025-01-01"]}, "Name a benchmark"),
+        ({"benchmark": "alpha", "dates": ["2025-01-01"], "anchors": {"x": 1}}, "not both"),
         ({"benchmark": "alpha", "dates": ["soon"]}, "dates must be dates"),
         ({"benchmark": "alpha", "dates": []}, "one date or more"),
         ({"benchmark": "alpha", "dates": ["2020-01-01"]}, "none before the first release"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -194,3 +195,17 @@ def test_a_new_family_is_followed_with_the_features_that_its_rows_state(sized: F
     slopes = sized.samples["slope"].sel(covariate="released")
     early, late = (one.reached.values for one in needed.values())
     assert slopes.size and not np.array_equal(early, late)
+
+
+@pytest.mark.parametrize(("fitted", "said"), [(0, "above .*yes > no"), (1, "below .*no < yes")])
+def test_a_tuned_model_beside_base_models_alone_extrapolates(
+    prior_fit: Callable[..., Fit], fitted: int, said: str
+) -> None:
+    """As it does where instruct is a covariate: no score says what tuning adds to a benchmark."""
+    table = pd.DataFrame(MODELS).drop(columns=["ctx", "eff", "day"]).assign(instruct=fitted)
+    document = {"name": "x", "covariates": [], "benchmarks": {"instruct": {"shift": True}}}
+    made = prior_fit(spec_from_dict(document), ls.Scores.from_frame(table), draws=4)
+    rows = pd.DataFrame({"model": ["x", "y"], "family": "alpha", "instruct": [0, 1]})
+    texts = ls.predict(made, rows).table().groupby("model")["extrapolates"].first()
+    assert texts.iloc[fitted] == ""
+    assert re.fullmatch(f"instruct {said}.*", texts.iloc[1 - fitted])
