@@ -50,7 +50,8 @@ def write_report(folder: Path, hub: Path, seed: int) -> None:
         "`less trend` is the mean absolute error less that of the baseline on the same cells. "
         "Fits: the spec `capabilities` with the size class from names, in centred coordinates; "
         "NUTS, 4 chains of 200 + 200 draws with two extra doublings (`python -m "
-        'benchmarks.epoch.run "sizes, no family x benchmark" CUT --given`); max R-hat is the largest over expected scores. '
+        'benchmarks.epoch.run "sizes, no family x benchmark" CUT --given`); max R-hat '
+        "is the largest over expected scores. "
         "The table handed over ends before 2025-10-01, so that cut cannot be measured. The cut in "
         "2024 is for choosing among specs; before it no reasoning model was released.",
         markdown(pd.DataFrame(rows).sort_values(["cut", "given", "spec"])),
