@@ -239,19 +239,19 @@ def _warn_of_missing(
     missing: dict[str, list[tuple[str, str]]] = result.attrs["not_forecast"]
     if not missing:
         return
-    lacking = _without_features(spec, scores)
+    empty_columns = _without_features(spec, scores)
     reasons = []
     cells = [(fold, *cell) for fold, cells in missing.items() for cell in cells]
-    unstated = [cell for cell in cells if cell[1] in lacking]
+    unstated = [cell for cell in cells if cell[1] in empty_columns]
     if unstated:
         models = list(dict.fromkeys(model for _, model, _ in unstated))
-        columns = list(dict.fromkeys(column for model in models for column in lacking[model]))
+        columns = list(dict.fromkeys(column for model in models for column in empty_columns[model]))
         reasons.append(
             f'the spec "{spec.name}" needs {listed(columns)}, which {listed(models)} leave empty. '
             f"Fill it, or take a spec that does without{_OF_TOKENS if _TOKENS in columns else ''}."
         )
     fitted = {fold.name: _measured(training_scores(scores, fold)) for fold in folds}
-    others = [cell for cell in cells if cell[1] not in lacking]
+    others = [cell for cell in cells if cell[1] not in empty_columns]
     unfitted = [cell for cell in others if cell[2] not in fitted[cell[0]]]
     levels = [cell for cell in others if cell[2] in fitted[cell[0]]]
     if levels:
@@ -288,11 +288,11 @@ def _without_features(spec: ModelSpec, scores: Scores) -> dict[str, list[str]]:
     missing = missing_features(scores.dataset, spec.covariates)
     if spec.undisclosed.kind == "estimated":
         missing.pop(_TOKENS, None)
-    lacking: dict[str, list[str]] = {}
+    empty_columns: dict[str, list[str]] = {}
     for column, rows in missing.items():
         for place in np.flatnonzero(rows):
-            lacking.setdefault(scores.models[place], []).append(column)
-    return lacking
+            empty_columns.setdefault(scores.models[place], []).append(column)
+    return empty_columns
 
 
 def score_forecast(
@@ -432,8 +432,8 @@ def _forecastable(fit: Fit, scores: Scores, names: Sequence[str]) -> list[str]:
     table = scores.dataset.sel({MODEL: list(names)})
     levels = [of_unknown_level(kind, table) for kind in fit.transform.kinds]
     rows = without_features(fit, table).values()
-    lacking = np.any([np.zeros(len(names), dtype=bool), *rows, *levels], axis=0)
-    return [name for name, out in zip(names, lacking, strict=True) if not out]
+    left_out = np.any([np.zeros(len(names), dtype=bool), *rows, *levels], axis=0)
+    return [name for name, out in zip(names, left_out, strict=True) if not out]
 
 
 def _given_and_hidden(scores: Scores, fold: Fold) -> tuple[xr.DataArray, xr.DataArray]:

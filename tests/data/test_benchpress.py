@@ -153,7 +153,7 @@ def test_the_matrix_becomes_scores(matrix):
     assert scores.benchmark_info["factscore"].lower_is_better
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="the BenchPress matrix is not at hand")
+@pytest.mark.skipif(not SHARED.exists(), reason="needs ../shared/tables/benchpress")
 @pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
 def test_the_whole_matrix_is_read():
     scores = read_benchpress(SHARED)

@@ -170,7 +170,7 @@ def test_checkpoints_become_scores():
     assert scores.n_observed == 4
 
 
-@pytest.mark.skipif(not (TABLES / "pythia").exists(), reason="Pythia's tables are not at hand")
+@pytest.mark.skipif(not (TABLES / "pythia").exists(), reason="needs ../shared/tables/pythia")
 @pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
 def test_the_whole_tables_are_read():
     scores = read_checkpoints(

@@ -236,7 +236,7 @@ def test_the_hub_becomes_scores_with_features(hub):
     assert scores.benchmark_info["metr_time_horizons"].scale == "positive"
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="the hub's tables are not at hand")
+@pytest.mark.skipif(not SHARED.exists(), reason="needs ../shared/tables/epoch")
 @pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
 def test_the_whole_hub_is_read():
     read = epoch_measurements(SHARED)

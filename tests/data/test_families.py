@@ -96,7 +96,7 @@ def test_the_leaderboard_s_table_says_what_families_were_read_from():
     assert list(table.columns[:3]) == ["family", "lineage", "family_basis"]
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="the leaderboard's whole table is not at hand")
+@pytest.mark.skipif(not SHARED.exists(), reason="needs ../shared/tables/open_llm_leaderboard_v2")
 @pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
 def test_the_whole_leaderboard_is_read():
     scores = ls.readers.read_leaderboard(SHARED)

@@ -277,9 +277,10 @@ def _about(fit: Fit, planned: xr.Dataset) -> xr.Dataset:
 
 
 def _extrapolates(fit: Fit, planned: xr.Dataset) -> list[str]:
-    """Return what of each row lies outside the fitted range, with instruct where no covariate is.
+    """Return which features of each row lie outside the fitted range, as texts, one a model.
 
-    What tuning adds to benchmarks is known of no score where all fitted models are alike in it.
+    Where benchmarks have slopes in instruct and all fitted models share its value, scores do not
+    inform those slopes, so a row of the other value extrapolates.
     """
     texts = [str(text) for text in fit.transform.extrapolates(planned)]
     fitted = {float(value) for value in fit.scores.dataset["instruct"].values}
