@@ -64,3 +64,25 @@ def test_a_number_without_a_reason_is_caught() -> None:
     assert list(unexplained("import x\n\nA = 3\nB = 'b'\n")) == [(3, "A")]
     for said in ("# why\nA = 3\n", "A = 3  # why\n", 'A = 3\n"""Why."""\n', "A = 1\n"):
         assert not list(unexplained("import x\n\n" + said))
+
+
+def bound_twice(text: str) -> Iterator[tuple[int, str]]:
+    """Yield line and name of what the top of a module assigns a second time."""
+    seen: set[str] = set()
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                if ast.unparse(target) in seen:
+                    yield node.lineno, ast.unparse(target)
+                seen.add(ast.unparse(target))
+
+
+def test_no_module_assigns_a_name_at_its_top_twice() -> None:
+    """A merge once left a second definition, of other values, below the first."""
+    twice = [
+        f"{path.relative_to(ROOT)}:{line} {name}"
+        for folder in ("latentscale", "benchmarks", "tests")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for line, name in bound_twice(path.read_text(encoding="utf-8"))
+    ]
+    assert not twice, "\n".join(twice)

@@ -64,18 +64,6 @@ VARIANTS = ("power terms", "power terms, one skill", "logs")
 POWERS = {"params_b": 0.2, "tokens_t": 0.2}
 """Exponents of size and tokens, picked among a few on the 3B runs by Laplace approximation; those
 of the loss in Hoffmann et al. 2022 (0.34 and 0.28) level off too early for accuracies."""
-POWER_TERMS = {"params_b": "size_term", "tokens_t": "token_term"}
-SHARES = (0.3, 0.5, 0.7, 0.85, 1.0)
-"""Checkpoints of a run that are fitted, by the share of its tokens: near ones say the same."""
-PUBLISHED_13B = {
-    **{"MMLU": (51.3, 51.6), "HellaSwag": (85.3, 83.2), "ARC-Challenge": (52.7, 63.8)},
-    **{"ARC-Easy": (77.2, 87.2), "PIQA": (82.1, 83.0), "CommonsenseQA": (77.6, 74.1)},
-    **{"Social IQa": (59.9, 61.6), "OpenBookQA": (44.9, 48.6)},
-}
-"""Forecast and score of 13B-5T: chained_main.csv of allenai/OLMo-ladder, in points."""
-VARIANTS = ("checkpoints", "curvature", "power terms", "power terms, one skill")
-POWERS = {"params_b": 0.34, "tokens_t": 0.28}
-"""Exponents of size and tokens in the loss of Hoffmann et al. 2022 (arXiv:2203.15556)."""
 
 
 def spec_of(variant: str) -> ModelSpec:

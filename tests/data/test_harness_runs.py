@@ -21,8 +21,9 @@ from latentscale.errors import DataError, DataWarning, SpecError
 from latentscale.model.build import build
 from latentscale.model.design import design
 
-MUSR = [f"leaderboard_musr_{p}" for p in ("murder_mysteries", "object_placements")]
-MUSR = [*MUSR, "leaderboard_musr_team_allocation"]
+MUSR = [
+    f"leaderboard_musr_{p}" for p in ("murder_mysteries", "object_placements", "team_allocation")
+]
 
 
 def put(folder: Path, day: int, model: str = "acme/a-1b", **more: object) -> Path:
