@@ -70,6 +70,10 @@ VARIANTS: dict[str, dict] = {
         "covariates": ["log_params", "log_tokens"],
         "terms": [{"kind": "curvature", "squares": ["log_params", "log_tokens"]}],
     },
+    "levelling": {
+        "covariates": ["log_params", "log_tokens", "log_params:log_tokens"],
+        "terms": [{"kind": "levelling", "names": ["log_tokens", "log_params"]}],
+    },
     "trend": {
         "covariates": ["log_params", "log_tokens"],
         "terms": [{"kind": "trend", "covariate": "log_params", "knots": 4}],

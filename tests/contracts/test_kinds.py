@@ -51,6 +51,7 @@ def test_a_link_increases_inside_the_unit_interval(link: Link) -> None:
 SETTINGS: dict[str, dict[str, Any]] = {
     "trend": {"covariate": "log_params"},
     "curvature": {"squares": ["log_params"]},
+    "levelling": {"names": ["log_params"]},
 }
 """Of the kinds of term that a spec switches on by a table and that have settings to be given."""
 
