@@ -129,18 +129,22 @@ def plot_residuals(check: FitCheck, *, rows: int = _MAX_ROWS, ax: OnAxes = None)
     panel.set_ylim(len(order), 0)
     bar = figure.colorbar(image, ax=panel, extend="both", shrink=0.6, aspect=30)
     bar.set_label("residual\n(predictive sd, logit scale)", fontsize=8.5)
-    cut = "".join(
-        f", {count} of {grid.sizes[dim]} {dim}s"
-        for dim, count in ((MODEL, len(order)), (BENCHMARK, len(names)))
-        if count < grid.sizes[dim]
-    )
     title(
         figure,
-        f"Leave-one-out residuals{cut}",
+        f"Leave-one-out residuals{_left_out(grid, shown)}",
         "Orange: higher than the other scores say. Purple: lower. White: not measured.",
     )
     legend(figure, [panel])
     return figure
+
+
+def _left_out(grid: xr.DataArray, shown: xr.DataArray) -> str:
+    """Return how many models and benchmarks are shown, where not all are."""
+    return "".join(
+        f", {shown.sizes[dim]} of {grid.sizes[dim]} {dim}s"
+        for dim in (MODEL, BENCHMARK)
+        if shown.sizes[dim] < grid.sizes[dim]
+    )
 
 
 def _columns_shown(residuals: xr.DataArray) -> npt.NDArray[np.int64]:
