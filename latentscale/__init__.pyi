@@ -50,6 +50,7 @@ from .inference.nuts.resume import resume as resume
 from .inference.run import fit as fit
 from .model.build import build as build
 from .model.simulate import simulate as simulate
+from .model.spec_for import spec_for as spec_for
 from .posterior.fit import Fit as Fit
 from .posterior.storage import load as load
 from .reporting.report import report as report
@@ -107,6 +108,7 @@ __all__ = [
     "sensitivity",
     "simulate",
     "skills",
+    "spec_for",
     "stack",
     "studies",
 ]

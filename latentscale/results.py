@@ -30,6 +30,7 @@ from latentscale.analysis.skills.undisclosed import Undisclosed
 from latentscale.analysis.skills.variance import VarianceShares
 from latentscale.inference.marginal.estimate import MarginalEstimate
 from latentscale.model.simulate import Simulation
+from latentscale.model.spec_for import SpecChoice
 from latentscale.result import Result
 
 __all__ = [
@@ -61,6 +62,7 @@ __all__ = [
     "SkillAgreement",
     "SkillRegression",
     "Skills",
+    "SpecChoice",
     "Undisclosed",
     "VarianceShares",
 ]

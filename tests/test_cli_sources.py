@@ -81,7 +81,7 @@ def test_a_report_of_models_with_sizes_takes_dates_where_most_models_state_them(
     assert model.name == name and ("released" in model.covariates) == (dates == 4)
     assert "log_params" in model.covariates
     said = " ".join(capsys.readouterr().out.split())
-    assert f"the spec is {name} (--spec names another)" in said
+    assert f"the spec is {name}" in said and "--spec names another spec" in said
 
 
 def test_a_report_of_models_without_sizes_takes_the_spec_for_them(
@@ -150,7 +150,7 @@ def test_models_without_tokens_are_kept_and_those_without_sizes_are_counted(
     assert set(ls.load(tmp_path / "fit.nc").scores.models) == {"a1", "a2", "b1"}
     said = " ".join(capsys.readouterr().out.split())
     assert "1 of 3 models of known size state no training tokens" in said
-    assert "1 of 4 models state no size and are left out: --spec capabilities keeps them" in said
+    assert "1 of 4 models state no size and are left out: the spec capabilities keeps them" in said
 
 
 def test_the_tokens_of_a_step_can_be_given_where_checkpoints_do_not_state_them(
@@ -165,3 +165,16 @@ def test_the_tokens_of_a_step_can_be_given_where_checkpoints_do_not_state_them(
     assert main(words) == 0
     tokens = ls.readers.read_scores(out).dataset["tokens"].values
     assert tokens.tolist() == pytest.approx([2097152e3 / 1e12, 2 * 2097152e3 / 1e12])
+
+
+def test_spec_for_shows_the_spec_of_a_table_and_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "one.csv"
+    table.write_text("model,family,a,b\nx1,x,0.2,0.3\nx2,x,0.4,0.5\ny1,y,0.6,0.7\n")
+    assert main(["spec-for", str(table)]) == 0
+    said = capsys.readouterr().out
+    assert "most models state no size: the spec is capabilities" in said
+    assert "ModelSpec capabilities" in said and "covariates: none" in said
+    assert main(["spec-for", str(table), "--spec", "capabilitees"]) == 2
+    assert "neither a shipped spec nor a file" in capsys.readouterr().err

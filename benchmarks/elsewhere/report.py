@@ -41,7 +41,7 @@ def report(runs: Path, seed: int) -> str:
         "# Elsewhere: tables that took no part in choosing the specs",
         provenance(seed),
         "Each table is read by `ls.readers.read_scores` (Pythia by `read_checkpoints`), with "
-        "nothing declared by hand, and fitted with the spec that `--spec auto` names: NUTS, 2 "
+        "nothing declared by hand, and fitted with the spec that `ls.spec_for` returns: NUTS, 2 "
         "chains of 200 + 200 draws, through `ls.backtest`. Hidden are a fifth of the scores at "
         "random (`cells`), the largest fifth of the models (`largest`), the latest fifth by date "
         "(`latest`), or the checkpoints after 44% of a run's tokens (`last tokens`). Errors are in "

@@ -1,8 +1,9 @@
 """Shipped specs on tables that took no part in choosing them; ELSEWHERE.md.
 
-Each table is read as a user reads it, fitted with the spec that `--spec auto` names, and its hidden
-scores are forecast through `ls.backtest`, beside simple baselines. The tables are read in place
-(../shared/tables). Finished folds are kept in the folder runs, so a run that was stopped goes on.
+Each table is read as a user reads it, fitted with the spec that `ls.spec_for` returns, and its
+hidden scores are forecast through `ls.backtest`, beside simple baselines. The tables are read in
+place (../shared/tables). Finished folds are kept in the folder runs, so a run that was stopped goes
+on.
 
     python -m benchmarks.elsewhere.run "base models" cells   # one fold
     python -m benchmarks.elsewhere.run                       # all that are not there
@@ -23,10 +24,10 @@ import latentscale as ls
 from benchmarks.elsewhere.baselines import baseline_table
 from benchmarks.elsewhere.report import report
 from benchmarks.elsewhere.tables import SHARED, TABLES, scores_of
-from latentscale.cli.suiting import AUTO, suited
 from latentscale.declare import ModelSpec
 from latentscale.errors import DataError
 from latentscale.files import replacing
+from latentscale.model.spec_for import AUTO
 
 HERE = Path(__file__).resolve().parent
 CHAINS, TUNE, DRAWS = 2, 200, 200
@@ -34,8 +35,8 @@ CHAINS, TUNE, DRAWS = 2, 200, 200
 
 
 def spec_of(name: str, spec: str = AUTO) -> ModelSpec:
-    """Return a shipped spec as the command line fits it to a table; AUTO leaves it the choice."""
-    return suited(spec, scores_of(name))
+    """Return a shipped spec as it is fitted to a table; AUTO leaves the choice to the table."""
+    return ls.spec_for(scores_of(name), spec).spec
 
 
 def forecast(name: str, split: str, seed: int, named: str = AUTO) -> pd.DataFrame:

@@ -23,7 +23,7 @@ given with their module.
 
 _GROUPS = (
     ("Tables", ("latentscale.data",), "Read and check what was measured."),
-    ("Specs", ("latentscale.declare",), "Declare a model."),
+    ("Specs", ("latentscale.declare", "latentscale.model.spec_for"), "Declare a model."),
     ("Fitting", ("latentscale.inference", "latentscale.posterior"), "Methods, and what they give."),
     ("Models", ("latentscale.model",), "A plain PyMC model, and tables simulated from one."),
     (

@@ -16,6 +16,7 @@ from latentscale.analysis.forecasts.condition import FewShot
 from latentscale.analysis.forecasts.forecast import Forecast
 from latentscale.analysis.forecasts.predict import forecast_rows
 from latentscale.analysis.forecasts.refusals import of_unknown_level, without_features
+from latentscale.analysis.forecasts.unused import warn_of_unused_features
 from latentscale.analysis.forecasts.weights import Degenerate
 from latentscale.analysis.tools.fold import Fold, folds_of
 from latentscale.analysis.tools.fold_files import checked_folder, fold_file, run_key
@@ -166,6 +167,14 @@ def backtest(
         If the folder cannot be used, every fold failed, no hidden score can be forecast, or the
         cluster cannot be reached.
 
+    Warns
+    -----
+    DataWarning
+        If models of which all scores are hidden state features, other than size, tokens and
+        ``instruct``, that the spec does not use.
+    FitWarning
+        If a fold failed, or hidden scores could not be forecast.
+
     Examples
     --------
     >>> folds = ls.folds.k_fold_by_family(pooled.scores, n_folds=2, seed=1)
@@ -184,6 +193,8 @@ def backtest(
     refuse_store(method, "fold")
     cluster = checked_cluster(cluster)
     place = None if folder is None else checked_folder(folder)
+    hidden = scores.dataset.sel({MODEL: list(dict.fromkeys(m for f in made for m in f.test))})
+    warn_of_unused_features(spec, scores.dataset, hidden, "hidden models", stacklevel=2)
     key = run_key(spec, scores, method, seed, prob)
     alone = in_one_process(method, workers, cluster)
     files = [place and fold_file(place, key, fold, few_shot) for fold in made]

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from math import log10
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from latentscale.analysis.choices.allocate import Allocation
 from latentscale.analysis.choices.published import PUBLISHED, SAME_BUDGET
@@ -24,6 +21,7 @@ from latentscale.plots.style import (
     across_label,
     heading,
     legend,
+    log_axis,
     panels,
     title,
 )
@@ -196,12 +194,5 @@ def _axes(panel: Axes, budgets: np.ndarray, low: float, high: float) -> None:
     panel.set_yscale("log")
     panel.set_xlim(budgets.min() / _MARGIN**2, budgets.max() * _MARGIN**2)
     panel.set_ylim(low / _MARGIN, high * _MARGIN**2)
-    panel.xaxis.set_major_locator(LogLocator(numticks=6))
-    panel.xaxis.set_major_formatter(FuncFormatter(_power))
-    panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    panel.xaxis.set_minor_formatter(NullFormatter())
-    panel.yaxis.set_minor_formatter(NullFormatter())
-
-
-def _power(value: float, _position: int | None = None) -> str:
-    return f"$10^{{{round(log10(value))}}}$" if value > 0 else ""
+    log_axis(panel.xaxis, *panel.get_xlim())
+    log_axis(panel.yaxis, *panel.get_ylim())

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import matplotlib as mpl
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
 
@@ -39,6 +41,10 @@ _GROUP_INCHES = 0.24
 """Height of a row with its interval."""
 _MAX_ROWS = 40
 """Rows that a page holds."""
+_MAX_COLUMNS = 40
+"""Benchmarks side by side: at half an inch each they take 20 inches, some two screens."""
+_SLANTED_INCHES = 0.045
+"""Height of a letter of a name at 45 degrees, at 8 points."""
 _MAX_NAME = 30
 """Letters of a name beside a row; longer ones are cut."""
 _REACH = 4.0
@@ -53,7 +59,8 @@ def plot_residuals(check: FitCheck, *, rows: int = _MAX_ROWS, ax: OnAxes = None)
     check
         From `latentscale.check`.
     rows
-        Largest number of models; those with the largest residuals are shown, family by family.
+        Largest number of models; those with the largest residuals are shown, family by family. Of
+        more than 40 benchmarks, those with the largest residuals of these models are shown.
     ax
         Axes to draw on in place of a new figure, one a panel; the result is then their figure.
 
@@ -81,8 +88,11 @@ def plot_residuals(check: FitCheck, *, rows: int = _MAX_ROWS, ax: OnAxes = None)
     kept = set(worst.head(rows).index)
     order = sorted(kept, key=lambda name: (str(grid["family"].sel(model=name).item()), name))
     shown = grid.sel({MODEL: order})
-    names = [str(name) for name in grid[BENCHMARK].values]
-    width, height = 1.6 + 0.5 * len(names), 0.9 + _ROW_INCHES * len(order)
+    shown = shown.isel({BENCHMARK: _columns_shown(shown)})
+    names = [str(name) for name in shown[BENCHMARK].values]
+    labels = distinct(names, _MAX_NAME)
+    below = _SLANTED_INCHES * max(map(len, labels))
+    width, height = 1.6 + 0.5 * len(names), 0.6 + _ROW_INCHES * len(order) + max(below, 0.3)
     figure, (panel,) = panels(1, columns=1, width=width, height=height, ax=ax)
     colours = mpl.colormaps["PuOr_r"].with_extremes(bad="white")
     image = panel.pcolormesh(
@@ -100,7 +110,8 @@ def plot_residuals(check: FitCheck, *, rows: int = _MAX_ROWS, ax: OnAxes = None)
         label="Pareto k too high: residual too small",
     )
     outliers = set(zip(check.outliers["model"], check.outliers["benchmark"], strict=True))
-    at = [(names.index(b) + 0.5, order.index(m) + 0.5) for m, b in outliers if m in kept]
+    drawn = {(m, b) for m, b in outliers if m in kept and b in names}
+    at = [(names.index(b) + 0.5, order.index(m) + 0.5) for m, b in drawn]
     panel.scatter(
         [x for x, _ in at],
         [y for _, y in at],
@@ -112,20 +123,34 @@ def plot_residuals(check: FitCheck, *, rows: int = _MAX_ROWS, ax: OnAxes = None)
         path_effects=[withStroke(linewidth=3.2, foreground="white")],
         label="outlier",
     )
-    panel.set_xticks(np.arange(len(names)) + 0.5, names, rotation=45, ha="right", parse_math=False)
+    panel.set_xticks(np.arange(len(names)) + 0.5, labels, rotation=45, ha="right", parse_math=False)
     models = distinct([str(name) for name in order], _MAX_NAME)
     panel.set_yticks(np.arange(len(order)) + 0.5, models, fontsize=7, parse_math=False)
     panel.set_ylim(len(order), 0)
     bar = figure.colorbar(image, ax=panel, extend="both", shrink=0.6, aspect=30)
-    bar.set_label("residual (predictive sd, logit scale)", fontsize=8.5)
-    cut = f", {len(order)} of {grid.sizes[MODEL]} models" if len(order) < grid.sizes[MODEL] else ""
+    bar.set_label("residual\n(predictive sd, logit scale)", fontsize=8.5)
     title(
         figure,
-        f"Leave-one-out residuals{cut}",
+        f"Leave-one-out residuals{_left_out(grid, shown)}",
         "Orange: higher than the other scores say. Purple: lower. White: not measured.",
     )
     legend(figure, [panel])
     return figure
+
+
+def _left_out(grid: xr.DataArray, shown: xr.DataArray) -> str:
+    """Return how many models and benchmarks are shown, where not all are."""
+    return "".join(
+        f", {shown.sizes[dim]} of {grid.sizes[dim]} {dim}s"
+        for dim in (MODEL, BENCHMARK)
+        if shown.sizes[dim] < grid.sizes[dim]
+    )
+
+
+def _columns_shown(residuals: xr.DataArray) -> npt.NDArray[np.int64]:
+    """Return places of the benchmarks with the largest residuals, in the table's order."""
+    largest = abs(residuals).max(MODEL).fillna(-1.0).values
+    return np.sort(np.argsort(-largest, kind="stable")[:_MAX_COLUMNS])
 
 
 def plot_predictive(

@@ -22,6 +22,7 @@ from latentscale.plots.style import (
     VERMILLION,
     OnAxes,
     Sheet,
+    distinct,
     heading,
     legend,
     name_rows,
@@ -35,6 +36,8 @@ from latentscale.plots.style import (
 
 _BARS = 15
 """Benchmarks shown; those beyond are hardly worth running."""
+_MAX_LABEL = 45
+"""Letters of a set of benchmarks beside a bar: the bars keep half of the figure."""
 _ROW_INCHES = 0.24
 """Height of a row with its interval."""
 _SIDE = 0.17
@@ -76,7 +79,7 @@ def plot_next_benchmark(choice: NextBenchmark, *, ax: OnAxes = None) -> Sheet:
     labels = list(table["benchmarks"])
     if table["cost"].nunique() > 1:
         labels = [f"{n} (cost {c:g})" for n, c in zip(labels, table["cost"], strict=True)]
-    panel.set_yticks(rows, labels, parse_math=False)
+    panel.set_yticks(rows, distinct(labels, _MAX_LABEL), parse_math=False)
     panel.invert_yaxis()
     panel.grid(visible=False, axis="y")
     panel.set_xlim(left=0)

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import floor, log10
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import (
-    FuncFormatter,
-    LogLocator,
-    MaxNLocator,
-    NullFormatter,
-)
+from matplotlib.ticker import MaxNLocator
 
 from latentscale.analysis.curves.curves import Curve
 from latentscale.data.frames import as_pandas
@@ -31,6 +25,7 @@ from latentscale.plots.style import (
     across_label,
     heading,
     legend,
+    log_axis,
     panels,
     score_axis,
     score_label,
@@ -44,8 +39,6 @@ _COLUMNS = 4
 """Panels in a row: their labels stay readable across a page."""
 _MAX_LABELS = 5
 """Models that are named in a panel: more names would cover each other."""
-_FULL_DECADES = 1.5
-"""Below so many decades an axis shows more ticks than the powers of ten."""
 _OWN_RANGE = "range of the family's fitted models"
 _POINT_COLUMNS = ("model", "benchmark", "at", "score")
 
@@ -114,7 +107,9 @@ def plot_curve(
             panel.set_ylim(0, 1)
         score_axis(panel.yaxis, name, curve.units)
         if curve.is_log:
-            _log_axis(panel, wide["at"])
+            panel.set_xscale("log")
+            panel.set_xlim(float(wide["at"].min()), float(wide["at"].max()))
+            log_axis(panel.xaxis, *panel.get_xlim())
         else:
             panel.set_xlim(*curve.ends)
             _even_axis(panel, wide["at"])
@@ -223,24 +218,3 @@ def _even_axis(panel: Axes, at: pd.Series) -> None:
     locator = AutoDateLocator(minticks=2, maxticks=5)
     panel.xaxis.set_major_locator(locator)
     panel.xaxis.set_major_formatter(ConciseDateFormatter(locator))
-
-
-def _log_axis(panel: Axes, at: pd.Series) -> None:
-    panel.set_xscale("log")
-    first, last = float(at.min()), float(at.max())
-    panel.set_xlim(first, last)
-    few = log10(last / first) < _FULL_DECADES
-    panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if few else (1,), numticks=6))
-    panel.xaxis.set_major_formatter(FuncFormatter(_natural))
-    panel.xaxis.set_minor_formatter(NullFormatter())
-
-
-def _natural(value: float, _position: int | None = None) -> str:
-    """Write 0.5, 20 and 700 as they are, and compute as a power of ten."""
-    if value <= 0:
-        return ""
-    power = floor(log10(value) + 1e-9)
-    if -3 <= power < 5:
-        return f"{value:g}"
-    mantissa = round(value / 10.0**power)
-    return f"$10^{{{power}}}$" if mantissa == 1 else f"${mantissa}\\cdot10^{{{power}}}$"

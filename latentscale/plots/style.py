@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from io import BytesIO
 from itertools import count
-from math import ceil
+from math import ceil, floor, log10
 from os import PathLike
 from pathlib import Path
+from textwrap import fill
 from typing import IO, Any, Final
 from weakref import WeakKeyDictionary, ref
 
@@ -21,7 +22,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from latentscale.errors import LatentscaleError
 from latentscale.files import FIGURE_ENDINGS, checked_ending, is_stream, replacing, writable_path
@@ -48,6 +49,9 @@ FILLS: Final[tuple[tuple[str, str | None], ...]] = (
 
 SCORE_LABEL: Final = "score (%)"
 
+_FULL_DECADES: Final = 1.5
+"""Below so many decades an axis shows more ticks than the powers of ten."""
+
 # Any: matplotlib types the keys of its settings as a list of literals.
 _STYLE: Final[Any] = {
     "font.size": 9,
@@ -68,6 +72,14 @@ _STYLE: Final[Any] = {
 }
 _DPI: Final = 150
 _MIN_WIDTH: Final = 6.6
+_LETTER_INCHES: Final = 0.08
+"""Mean width of a letter of captions, at 10 points: 97 Latin or 90 Cyrillic took 7.2 inches."""
+_LINE_INCHES: Final = 0.2
+"""Height of a line of captions, at 10 points and 1.4 lines."""
+_BOLD_INCHES: Final = 0.095
+"""Mean width of a letter over a panel, bold at 9.5 points."""
+_AXIS_INCHES: Final = 0.5
+"""Of a panel's width: numbers of its vertical axis and the gap to the next panel."""
 
 
 _MOST_OPEN: Final = 10
@@ -250,7 +262,18 @@ def hosted(figure: Figure) -> list[Axes]:
 
 
 def heading(panel: Axes, name: str) -> None:
-    """Write the name of a panel's benchmark over it."""
+    """Write the name of a panel's benchmark over it, in two lines or cut where it is long.
+
+    Of a name that is cut both ends are kept: names often begin alike, and units are at the end.
+    """
+    figure: Any = panel.get_figure()
+    if not hosted(figure):
+        grid = panel.get_subplotspec()
+        across = 1 if grid is None else grid.get_gridspec().ncols
+        fits = int((figure.get_figwidth() / across - _AXIS_INCHES) / _BOLD_INCHES)
+        if len(name) > 2 * fits:
+            name = f"{name[: fits - 3].rstrip()}… {name[3 - fits :].lstrip()}"
+        name = fill(name, fits)
     panel.set_title(name, loc="left", fontsize=9.5, fontweight="bold", parse_math=False)
 
 
@@ -263,10 +286,13 @@ def title(figure: Figure, headline: str, caption: str) -> None:
         if len(host) == 1 and not host[0].get_title(loc="left"):
             heading(host[0], headline)
         return
+    fits = int(figure.get_figwidth() / _LETTER_INCHES)
+    whole = f"{headline}\n{caption}"
+    text = "\n".join(fill(line, fits) for line in whole.split("\n"))
+    more = text.count("\n") - whole.count("\n")
+    figure.set_figheight(figure.get_figheight() + _LINE_INCHES * more)  # panels keep their height
     # Names of models and families may hold a dollar sign, which is not mathematics here.
-    figure.suptitle(
-        f"{headline}\n{caption}", x=0.01, ha="left", fontsize=10, linespacing=1.4, parse_math=False
-    )
+    figure.suptitle(text, x=0.01, ha="left", fontsize=10, linespacing=1.4, parse_math=False)
 
 
 def across_label(axes: list[Axes], columns: int, text: str) -> None:
@@ -279,6 +305,32 @@ def percent_axis(axis: Any) -> None:
     """Show fractions as percentages on one axis of a panel, ``panel.xaxis`` or ``panel.yaxis``."""
     # As many decimals as a tick needs: 2.5 must not be written as 2, nor 5 as 5.0.
     axis.set_major_formatter(FuncFormatter(lambda share, _: f"{round(100 * share, 6):g}"))
+
+
+def log_axis(axis: Any, first: float, last: float) -> None:
+    """Label a logarithmic axis: 0.5, 20 and 700 as they are, compute as powers of ten.
+
+    Parameters
+    ----------
+    axis
+        ``panel.xaxis`` or ``panel.yaxis``, in the logarithm already.
+    first, last
+        Its ends.
+    """
+    few = log10(last / first) < _FULL_DECADES
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if few else (1,), numticks=6))
+    axis.set_major_formatter(FuncFormatter(_natural))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _natural(value: float, _position: int | None = None) -> str:
+    if value <= 0:
+        return ""
+    power = floor(log10(value) + 1e-9)
+    if -3 <= power < 5:
+        return f"{value:g}"
+    mantissa = round(value / 10.0**power)
+    return f"$10^{{{power}}}$" if mantissa == 1 else f"${mantissa}\\cdot10^{{{power}}}$"
 
 
 def score_axis(axis: Any, name: str, units: Mapping[str, str]) -> None:

@@ -48,6 +48,8 @@ class Convergence:
         Numbers of chains that hardly moved: the standard deviation of half of their numbers is
         below a fifth of that in the chain that moves most. Their warm-up ended before they had
         found how far to step.
+    not_finite
+        Variables with draws that are NaN or infinite, of which no figure can be computed.
     """
 
     table: pd.DataFrame
@@ -55,6 +57,7 @@ class Convergence:
     ebfmi: float
     left_out: tuple[str, ...] = ()
     frozen: tuple[int, ...] = ()
+    not_finite: tuple[str, ...] = ()
 
     @property
     def max_rhat(self) -> float:
@@ -105,7 +108,8 @@ def convergence(posterior: xr.Dataset, sample_stats: xr.Dataset | None) -> Conve
         divergences = int(sample_stats["diverging"].sum())
     if sample_stats is not None and "energy" in sample_stats:
         ebfmi = _ebfmi(sample_stats["energy"])
-    return Convergence(table, divergences, ebfmi, frozen=_frozen(posterior))
+    odd = [str(name) for name, v in posterior.items() if not np.isfinite(v.values).all()]
+    return Convergence(table, divergences, ebfmi, frozen=_frozen(posterior), not_finite=tuple(odd))
 
 
 def _frozen(posterior: xr.Dataset) -> tuple[int, ...]:
@@ -128,7 +132,7 @@ def _frozen(posterior: xr.Dataset) -> tuple[int, ...]:
 def _figures(name: str, draws: xr.DataArray) -> pd.DataFrame:
     rest = [str(dim) for dim in draws.dims if dim not in (CHAIN, DRAW)]
     flat = draws.stack(cell=rest) if rest else draws.expand_dims("cell", axis=-1)
-    varies = (flat.std((CHAIN, DRAW)) > _CONSTANT).values
+    varies = (flat.where(np.isfinite(flat)).std((CHAIN, DRAW)) > _CONSTANT).values
     values = flat.transpose("cell", CHAIN, DRAW).values[varies]
     where = _varying_labels(draws, rest, varies)
     sample = xr.Dataset({"x": (("cell", CHAIN, DRAW), values)})

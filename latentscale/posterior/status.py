@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from math import isnan
 from typing import Any
 
+from latentscale.errors import listed
 from latentscale.markup import call_text
 from latentscale.numerics.psis import MOST_K
 from latentscale.posterior.convergence import (
@@ -213,7 +214,18 @@ def status_of_approximation(
 def problems(convergence: Convergence) -> tuple[str, ...]:
     """Return what is wrong with a set of chains and what to do, one line a problem."""
     lines = []
-    if isnan(convergence.max_rhat):
+    if convergence.not_finite:
+        lines.append(
+            f"Draws of {listed(convergence.not_finite)} are NaN or infinite: forecasts that rest "
+            "on them are too. Check the priors of these parameters and the scores that bear on "
+            "them, and fit again."
+        )
+    if not len(convergence.table) and not convergence.not_finite:
+        lines.append(
+            "All draws are the same: the sampler never moved, or the model has nothing to "
+            "estimate. Use more tuning."
+        )
+    elif isnan(convergence.max_rhat):
         lines.append(
             "R-hat cannot be computed: run at least 2 chains of at least 4 draws, or nothing shows "
             "whether the chains agree."

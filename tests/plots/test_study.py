@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,16 @@ def test_the_residual_map(check: FitCheck, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="rows"):
         plot_residuals(check, rows=0)
     _saved(figure, tmp_path)
+
+
+def test_a_residual_map_of_many_benchmarks_shows_those_with_the_largest(check: FitCheck) -> None:
+    wide = xr.concat([check.residuals.isel(benchmark=[0] * 50), check.residuals], "benchmark")
+    names = [*(f"a benchmark with a long name, number {place}" for place in range(50)), *BENCHMARKS]
+    figure = plot_residuals(replace(check, residuals=wide.assign_coords(benchmark=names)))
+    shown = [text.get_text() for text in figure.axes[0].get_xticklabels()]
+    assert len(shown) == 40 and len(set(shown)) == 40
+    assert BENCHMARKS[1] in shown  # it holds the largest
+    assert max(map(len, shown)) <= 30 and "40 of 52 benchmarks" in figure.get_suptitle()
 
 
 def test_outliers_and_what_is_unsettled(check: FitCheck, tmp_path: Path) -> None:

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import os
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from latentscale.errors import LatentscaleError
-from latentscale.plots.style import Sheet, distinct, panels, percent_axis, within
+from latentscale.plots.style import (
+    Sheet,
+    distinct,
+    heading,
+    log_axis,
+    panels,
+    percent_axis,
+    title,
+    within,
+)
 
 
 @pytest.mark.parametrize("high", [0.01, 0.025, 0.03, 0.1, 0.25, 0.5, 1.0, 1.2])
@@ -113,3 +123,45 @@ def test_axes_of_fractions_end_at_0_and_100_percent() -> None:
     panel.set_xlim(-0.1, 1.1)
     within(panel, "elo", {"elo": "points"})
     assert panel.get_xlim() == (-0.1, 1.1)
+
+
+LONG = (
+    "Humanity's Last Exam (text only subset), pass@1 with tools",
+    "Humanity's Last Exam (text only subset), pass@1 without tools",
+    "Эксперимент длинный, очень длинный, вторая часть",
+    "terminal-bench-hard-2025-11-24-preview (minutes)",
+)
+
+
+def test_names_over_panels_do_not_cover_each_other_nor_leave_the_figure() -> None:
+    figure, axes = panels(4, columns=4, width=2.4, height=1.0)
+    for name, panel in zip(LONG, axes, strict=True):
+        heading(panel, name)
+    figure.draw_without_rendering()
+    boxes = [panel._left_title.get_window_extent() for panel in axes]  # type: ignore[attr-defined]
+    for left, right in pairwise(boxes):
+        assert left.x1 < right.x0
+    assert boxes[-1].x1 <= figure.bbox.x1
+    shown = [panel.get_title(loc="left") for panel in axes]
+    assert len(set(shown)) == 4 and shown[-1].endswith("(minutes)")
+
+
+def test_a_caption_stays_inside_its_figure() -> None:
+    figure, _ = panels(1, columns=1, width=3, height=2)
+    title(figure, "Headline", f"To learn about {', '.join(LONG)}.\nSecond line.")
+    figure.draw_without_rendering()
+    (caption,) = figure.texts
+    assert caption.get_window_extent().x1 <= figure.bbox.x1
+    assert caption.get_text().endswith("\nSecond line.")
+
+
+@pytest.mark.parametrize("ends", [(1.2, 9.0), (2e22, 2e23), (0.5, 700.0), (1e20, 1e27)])
+def test_a_logarithmic_axis_has_two_labels_or_more(ends: tuple[float, float]) -> None:
+    figure, (panel,) = panels(1, columns=1, width=3, height=2)
+    panel.set_yscale("log")
+    panel.set_ylim(*ends)
+    log_axis(panel.yaxis, *ends)
+    figure.draw_without_rendering()
+    texts = [text.get_text() for text in panel.get_yticklabels()]
+    inside = [at for at in panel.get_yticks() if ends[0] <= at <= ends[1]]
+    assert len(inside) >= 2 and len(set(texts)) == len(texts)

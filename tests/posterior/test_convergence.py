@@ -53,6 +53,25 @@ def test_a_chain_that_stands_apart_is_found_and_named() -> None:
     assert status.converged is False and any("R-hat" in line for line in status.advice)
 
 
+@pytest.mark.parametrize("odd", [np.nan, np.inf])
+@pytest.mark.parametrize("all_draws", [True, False])
+def test_draws_that_are_not_finite_are_not_converged(odd: float, all_draws: bool) -> None:
+    """Neither R-hat nor ESS can be computed of them, and the other parameters are well."""
+    draws = normal()
+    places = {"benchmark": 0} if all_draws else {"benchmark": 0, "chain": 1, "draw": 3}
+    draws["x"][places] = odd
+    status = status_of_chains(convergence(draws, statistics(draws)), interrupted=False)
+    assert status.converged is False
+    assert any('Draws of "x" are NaN or infinite' in line for line in status.advice)
+
+
+def test_draws_that_are_all_the_same_are_said_to_be() -> None:
+    """Not that more chains are to be run: there are four."""
+    advice = problems(convergence(xr.ones_like(normal()), None))
+    assert advice[0].startswith("All draws are the same")
+    assert not any("at least 2 chains" in line for line in advice)
+
+
 def test_a_chain_that_hardly_moved_is_named() -> None:
     draws = normal()
     assert convergence(draws, None).frozen == ()

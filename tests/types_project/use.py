@@ -32,6 +32,8 @@ def tables(frame: pd.DataFrame) -> ls.Scores:
 def models() -> ls.ModelSpec:
     """Declare a model, and its priors."""
     spec: ls.ModelSpec = ls.load_spec("latentscale")
+    choice: results.SpecChoice = ls.spec_for(datasets.open_llm_leaderboard())
+    assert choice.reasons
     prior: ls.Prior = ls.Prior("Normal", mu=0.0, sigma=1.0)
     elicited: results.Elicited = ls.elicit(spec, "slope", 0.02, 0.2)
     table: pd.DataFrame = spec.priors_table()

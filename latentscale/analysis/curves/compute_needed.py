@@ -120,7 +120,9 @@ class ComputeNeeded(Result):
         >>> needed.shown_target
         '70%'
         """
-        return f"{self.target:.0%}" if self.unit == FRACTION else f"{self.target:g} {self.unit}"
+        if self.unit != FRACTION:
+            return f"{self.target:g} {self.unit}"
+        return f"{100 * self.target:.6g}%"  # 0.999 is not 100%
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
         """Return median and ends of the equal-tailed interval.
@@ -216,7 +218,8 @@ def flops_for_target(
     On every posterior draw the expected score of one new model of the family (with one
     residual, where the spec has them) is followed along compute at a fixed ratio of tokens to
     parameters; the answer is where it first reaches the target, interpolated between points
-    that are evenly spaced in log FLOPs.
+    that are evenly spaced in log FLOPs. A curve that falls before it rises, as one that bends in
+    log size may do below the fitted sizes, counts from its lowest point on.
 
     Parameters
     ----------
@@ -316,7 +319,7 @@ def flops_for_target(
         tokens_per_parameter=ratio,
         probability_unreachable=float(np.isinf(flops).mean()),
         probability_above_ceiling=_above_ceiling(fit, benchmark, target, forecast),
-        probability_already=float((sign * curve[:, 0] >= sign * target).mean()),
+        probability_already=float((flops == at[0]).mean()),
         reached=xr.DataArray(
             (sign * curve >= sign * target).mean(0), {"at": (POINT, at)}, (POINT,)
         ),
@@ -328,13 +331,21 @@ def flops_for_target(
 
 
 def _first_reach(curve: np.ndarray, at: np.ndarray, target: float) -> np.ndarray:
-    """Return where each row of `curve` first reaches the target; infinite where it never does."""
-    reached = curve >= target
+    """Return where each row of `curve` first reaches the target; infinite where it never does.
+
+    A row that falls before it rises counts from its lowest point on: bends in log size turn below
+    the fitted sizes, where nothing was measured, and small models are not the better for it. One
+    that is above the target even there has reached it at the first point.
+    """
+    places = np.arange(curve.shape[1])
+    up_to_top = places <= curve.argmax(axis=1)[:, None]
+    lowest = np.where(up_to_top, curve, np.inf).argmin(axis=1)
+    reached = (curve >= target) & (places >= lowest[:, None])
     first = reached.argmax(axis=1)
-    flops = np.full(len(curve), np.inf)
-    flops[reached[:, 0]] = at[0]
+    ever = reached.any(axis=1)
+    flops = np.where(ever, at[0], np.inf)
     log_at = np.log(at)
-    rows = np.nonzero(reached.any(axis=1) & ~reached[:, 0])[0]
+    rows = np.nonzero(ever & (first > lowest))[0]
     after = first[rows]
     low, high = curve[rows, after - 1], curve[rows, after]
     share = (target - low) / (high - low)

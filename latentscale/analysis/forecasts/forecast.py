@@ -31,6 +31,8 @@ from latentscale.result import Picture, Result
 from latentscale.validate import real_number
 
 _BETA = BetaNoise()
+_SAME_ERROR = 1e-9
+"""Share of an error within which two are equal: far above rounding, far below what is recorded."""
 _BRIEF_MODELS = 12
 """Models whose rows text and notebooks show: no more rows fit there."""
 
@@ -180,6 +182,9 @@ class Forecast(Result):
         points = real_number(points, "points", above=0, error=FitError)
         names = [str(name) for name in self.draws[BENCHMARK].values]
         reach = [points if name in self.units else points / 100 for name in names]
+        # Recorded scores are multiples of 0.01: an error of exactly 5 points must be 5 on both
+        # sides of the median, whatever 0.60 - 0.55 is in binary.
+        reach = [size * (1 - _SAME_ERROR) for size in reach]
         within = xr.DataArray(reach, {BENCHMARK: names}, (BENCHMARK,))
         median = self.draws.median(SAMPLE)
         columns = xr.Dataset(

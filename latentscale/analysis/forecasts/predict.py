@@ -17,6 +17,7 @@ from latentscale.analysis.forecasts.in_blocks import evaluate_in_blocks
 from latentscale.analysis.forecasts.new_scores import with_rows
 from latentscale.analysis.forecasts.refusals import refuse_altered_models, refuse_missing_features
 from latentscale.analysis.forecasts.rows import planned_rows
+from latentscale.analysis.forecasts.unused import new_models, warn_of_unused_features
 from latentscale.analysis.forecasts.weights import Degenerate
 from latentscale.analysis.tools.blocks import draw_scores, spread_draws
 from latentscale.analysis.tools.memory import refuse_too_large
@@ -126,7 +127,8 @@ def predict(
     -----
     DataWarning
         If rows look wrong, or a family, lineage or model differs from a fitted one only in
-        case, accents, spaces, dots, dashes or underscores (and so is a new one).
+        case, accents, spaces, dots, dashes or underscores (and so is a new one); or if new rows
+        state features, other than size, tokens and ``instruct``, that the fit does not use.
     FitWarning
         If the scores given leave the weight on few posterior draws.
 
@@ -151,6 +153,9 @@ def predict(
     scored = any(name in fit.scores.benchmarks for name in frame.columns)
     refuse_too_large(fit, len(frame), min(count, few_shot.draws) if scored else count)
     planned = planned_rows(fit, frame)
+    fitted = fit.scores.dataset
+    new = new_models(fitted, planned)  # a fitted model has latents of its own
+    warn_of_unused_features(fit.spec, fitted, new, "new rows", stacklevel=2)
     return forecast_rows(fit, planned, seed=seed, few_shot=few_shot, draws=draws)
 
 

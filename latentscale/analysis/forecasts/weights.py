@@ -42,13 +42,19 @@ class Degenerate(FitError):
 
     def __init__(self, n_scores: int, ess: float, pareto_k: float, count: int) -> None:
         self.n_scores, self.pareto_k = n_scores, pareto_k
-        shape = f", Pareto k {pareto_k:.2f} (at most {k_limit(count):.2f})"
+        verb = "leaves" if n_scores == 1 else "leave"
+        size = f"effective sample size {ess:.0f} of {count}"
+        shape = f"Pareto k {pareto_k:.2f} (at most {k_limit(count):.2f})"
+        fault = (
+            f"the weight on too few posterior draws: {size} (at least "
+            f"{np.ceil(_least_ess(count)):.0f}){'' if np.isnan(pareto_k) else f', {shape}'}"
+            if ess < _least_ess(count)
+            else f"weights with too heavy a tail: {shape}, so that their {size} means little"
+        )
         super().__init__(
-            f"The {counted(n_scores, 'score')} given {'leaves' if n_scores == 1 else 'leave'} the "
-            f"weight on too few posterior draws: effective sample size {ess:.0f} of {count} "
-            f"(at least {np.ceil(_least_ess(count)):.0f})"
-            f"{'' if np.isnan(pareto_k) else shape}. The fit did not expect such scores, "
-            "or there are many of them, and a forecast from these weights would be wrong. Check "
+            f"The {counted(n_scores, 'score')} given {verb} {fault}. The fit did not expect such "
+            "scores, or there are many of them, and a forecast from these weights would be wrong. "
+            "Check "
             "the scores and their columns. If they are right, fit them as well: add the rows to "
             "the table and fit again, or give predict "
             "few_shot=latentscale.FewShot(refit=latentscale.NUTS()), which does that."
@@ -102,14 +108,30 @@ def smoothed(level: Floats) -> tuple[Floats, float]:
     return weight / weight.sum(), float(smooth.pareto_k)
 
 
+def is_degenerate(weights: DrawWeights, count: int) -> bool:
+    """Return whether weights of `count` posterior draws leave too few of them for an answer."""
+    return weights.ess < _least_ess(count) or bool(weights.pareto_k > k_limit(count))
+
+
+def is_rough(weights: DrawWeights, count: int) -> bool:
+    """Return whether an answer from weights of `count` posterior draws needs a warning."""
+    few = min(_ROUGH_ESS, count * _ROUGH_SHARE)
+    return is_degenerate(weights, count) or weights.ess < few
+
+
+def goodness(weights: DrawWeights, count: int) -> tuple[bool, float]:
+    """Return what weights are ordered by: whether they allow an answer, then how many draws."""
+    return not is_degenerate(weights, count), weights.ess
+
+
 def refuse_degenerate(weights: DrawWeights, n_scores: int, count: int, few_shot: FewShot) -> None:
     """Refuse degenerate weights, and warn of weights that leave a rough answer."""
     if count == 1:  # a point estimate has nothing to weigh
         return
-    degenerate = weights.ess < _least_ess(count) or weights.pareto_k > k_limit(count)
+    degenerate = is_degenerate(weights, count)
     if degenerate and (few_shot.refit is not None or few_shot.degenerate == "refuse"):
         raise Degenerate(n_scores, weights.ess, weights.pareto_k, count)
-    if degenerate or weights.ess < min(_ROUGH_ESS, count * _ROUGH_SHARE):
+    if is_rough(weights, count):
         shape = "" if np.isnan(weights.pareto_k) else f", Pareto k {weights.pareto_k:.2f}"
         warnings.warn(
             f"The scores given leave the weight on few posterior draws (effective sample size "

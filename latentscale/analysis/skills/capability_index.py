@@ -19,6 +19,8 @@ from latentscale.posterior.fit import Fit
 from latentscale.result import Result
 from latentscale.validate import is_number
 
+_SAME = 1e-9
+"""Share of their size within which the anchors' predictors are equal: rounding of doubles."""
 _FEWEST_COMMON = 3
 """Models that two indices must have in common: a line fits any two."""
 
@@ -241,8 +243,8 @@ def capability_index(fit: Fit, *, anchors: Mapping[str, float]) -> CapabilityInd
     Raises
     ------
     DataError
-        If anchors are fewer than two, were not fitted, have equal values, or are in the order
-        opposite to the fit's.
+        If anchors are fewer than two, were not fitted, have equal values, are equally capable
+        under the fit, or are in the order opposite to the fit's.
     FitError
         If no benchmark differs between models.
 
@@ -270,6 +272,11 @@ def capability_index(fit: Fit, *, anchors: Mapping[str, float]) -> CapabilityInd
     names = list(values)
     there = plain.mean(SAMPLE).sel({MODEL: names}).values
     wanted = np.array([values[name] for name in names])
+    if np.ptp(there) <= _SAME * np.abs(there).max():
+        raise DataError(
+            f"The anchors {listed(names)} are equally capable under this fit, so their values "
+            "fix no scale. Name models that differ in their scores, family or features."
+        )
     slope, start = np.polyfit(there, wanted, 1)
     if not slope > 0:
         given = ", ".join(f"{name} = {value:g}" for name, value in values.items())

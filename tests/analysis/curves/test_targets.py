@@ -11,6 +11,7 @@ import xarray as xr
 from scipy.special import logit
 
 import latentscale as ls
+from latentscale.analysis.curves.compute_needed import _first_reach
 from latentscale.analysis.forecasts.predict import forecast_rows
 from latentscale.data.planned import planned_models
 from latentscale.errors import DataError, FitError, SpecError
@@ -91,6 +92,31 @@ def test_pooled_curves_are_inverted_in_closed_form(pooled: Fit) -> None:
     assert compute.probability_unreachable == pytest.approx(never.mean())
     assert compute.probability_above_ceiling == 0.0
     assert compute.probability_already == pytest.approx(np.mean(compute.draws == LIMITS[0]))
+
+
+def test_a_curve_that_falls_first_counts_from_its_lowest_point() -> None:
+    """Bends in log size turn below the fitted sizes: a tenth of the size is not the better."""
+    at = np.array([1.0, 10.0, 100.0, 1e3, 1e4])
+    curves = np.array(
+        [
+            [0.8, 0.5, 0.3, 0.6, 0.9],  # falls, then rises past the target
+            [0.8, 0.5, 0.3, 0.4, 0.5],  # falls, and never comes back
+            [0.2, 0.5, 0.8, 0.6, 0.1],  # rises first, whatever comes after
+            [0.9, 0.8, 0.75, 0.8, 0.95],  # above the target even at its lowest point
+            [0.1, 0.2, 0.3, 0.4, 0.5],  # never
+        ]
+    )
+    halfway = 10.0 ** (3 + 1 / 3)
+    wanted = [halfway, 1.0, 10.0 ** (1 + 2 / 3), 1.0, np.inf]
+    np.testing.assert_allclose(_first_reach(curves, at, 0.7), wanted)
+
+
+@pytest.mark.parametrize(("target", "shown"), [(0.7, "70%"), (0.999, "99.9%"), (0.125, "12.5%")])
+def test_a_target_is_shown_as_it_was_given(held_fit: Fit, target: float, shown: str) -> None:
+    compute = ls.flops_for_target(
+        held_fit, "alpha", target, family="fresh", tokens_per_parameter=50, points=3
+    )
+    assert compute.shown_target == shown
 
 
 def test_the_table_is_of_quantiles_at_the_ratio_held(held_fit: Fit) -> None:

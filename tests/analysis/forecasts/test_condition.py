@@ -16,7 +16,6 @@ from scipy.special import expit, logsumexp
 import latentscale as ls
 from latentscale.analysis.forecasts import predict as predict_module
 from latentscale.analysis.forecasts.few_shot import IMPORTANCE, SAMPLER
-from latentscale.analysis.forecasts.weights import DrawWeights, refuse_degenerate
 from latentscale.declare import shipped_specs
 from latentscale.errors import DataError, FitError, FitWarning
 from latentscale.posterior.fit import Fit
@@ -335,34 +334,6 @@ def test_scores_that_no_draw_expects_are_refused(small_scores, prior_fit) -> Non
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         ls.predict(fit, SHOT.drop(columns=BENCHMARKS))
-
-
-@pytest.mark.parametrize(
-    ("ess", "pareto_k", "count", "outcome"),
-    [
-        (400, 0.3, 2000, None),
-        (80, 0.3, 2000, "rough"),
-        (49, 0.3, 2000, "at least 50"),
-        (400, 0.71, 4000, "at most 0.70"),
-        (400, 0.68, 1000, "at most 0.67"),  # fewer draws bear a smaller k
-        (12, np.nan, 60, "rough"),
-        (7, np.nan, 60, "at least 8"),
-        (1, np.nan, 1, None),  # a point estimate has nothing to weigh
-    ],
-)
-def test_weights_are_judged_by_both_figures(
-    ess: float, pareto_k: float, count: int, outcome: str | None
-) -> None:
-    weights = DrawWeights((), SAMPLER, np.ones(1), ess, pareto_k)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        if outcome is None:
-            refuse_degenerate(weights, 3, count, ls.FewShot())
-        else:
-            error = FitWarning if outcome == "rough" else FitError
-            with pytest.raises(error, match=outcome) as raised:
-                refuse_degenerate(weights, 3, count, ls.FewShot())
-            assert "nan" not in str(raised.value)
 
 
 def test_a_refit_takes_over_where_weights_are_degenerate(

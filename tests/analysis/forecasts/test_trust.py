@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -53,3 +55,17 @@ def test_the_surest_forecast_comes_first(forecast: Forecast) -> None:
 def test_an_error_that_is_no_size_is_refused(forecast: Forecast, points: object) -> None:
     with pytest.raises(ls.FitError, match="points must be"):
         forecast.trust(points=points)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("middle", [0.07, 0.35, 0.55, 0.57, 0.93])
+def test_an_error_of_exactly_so_many_points_is_on_neither_side(
+    forecast: Forecast, middle: float
+) -> None:
+    """Of scores in hundredths: 0.60 - 0.55 is below 0.05 in binary, and 0.55 - 0.50 is above."""
+    steps = np.array([-5, 0, 0, 0, 5]) / 100
+    draws = forecast.draws.isel(sample=slice(5), benchmark=[0]).copy()
+    draws[:, 0, 0] = np.round(middle + steps, 2)
+    few = replace(
+        forecast, draws=draws, mean_draws=draws, precision_draws=forecast.precision_draws[:5]
+    )
+    assert few.trust(points=5)["trust"].tolist() == [0.6]

@@ -93,3 +93,16 @@ def test_anchors_in_the_opposite_order_are_refused(fit: Fit, anchors: dict[str, 
         ls.capability_index(fit, anchors={low: 150, high: 130})
     with pytest.raises(ls.LatentscaleError):
         ls.capability_index("fit", anchors=anchors)
+
+
+def test_anchors_that_are_equally_capable_are_refused(
+    prior_fit: Callable[..., Fit], small_scores: Scores
+) -> None:
+    """Two models of one family, size and tokens, without deviations of their own."""
+    frame = small_scores.to_frame()
+    features = [name for name in frame if name not in ("model", *small_scores.benchmarks)]
+    frame.loc[frame.index[1], features] = frame.loc[frame.index[0], features]
+    spec = spec_from_dict({"name": "one", "skills": {"count": 1}, "covariates": ["log_flops"]})
+    fit = prior_fit(spec, Scores.from_frame(frame), draws=30)
+    with pytest.raises(DataError, match="equally capable under this fit"):
+        ls.capability_index(fit, anchors=dict(zip(frame["model"][:2], (100, 120), strict=True)))

@@ -1,0 +1,77 @@
+"""Features that models to forecast state and the fit does not use: said once, not refused."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Final
+
+import numpy as np
+import xarray as xr
+
+from latentscale.data.columns import is_blank
+from latentscale.data.covariates import features_in_use
+from latentscale.data.features.base import FeatureKind
+from latentscale.data.known import features_of, is_stated, kinds_among
+from latentscale.declare.spec import ModelSpec
+from latentscale.dims import MODEL
+from latentscale.errors import DataWarning, listed
+
+_IN_EVERY_TABLE: Final = ("params_b", "tokens_t", "instruct")
+"""Variables of every table of models: rows have them whether or not somebody thought of the fit."""
+
+
+def unused_features(spec: ModelSpec, fitted: xr.Dataset, rows: xr.Dataset) -> tuple[str, ...]:
+    """Return the features that rows state and no covariate of a spec needs.
+
+    Parameters
+    ----------
+    spec
+        The model that is fitted.
+    fitted
+        The fitted table, which has the declarations of features.
+    rows
+        Models, dims (model,).
+    """
+    used = {kind.name for kind in features_in_use(fitted, spec.covariates)}
+    return tuple(
+        name
+        for name, kind in kinds_among(features_of(fitted)).items()
+        if name not in used
+        and name not in _IN_EVERY_TABLE
+        and is_stated(rows, kind)
+        and any(_filled(kind, rows))
+    )
+
+
+def _filled(kind: FeatureKind, rows: xr.Dataset) -> list[bool]:
+    """Return which rows fill a feature's cell: where missing is a level, all rows give a level."""
+    cells = kind.cells(rows[kind.variable].values)
+    pairs = zip(kind.given(rows).tolist(), cells.tolist(), strict=True)
+    return [given and not is_blank(cell) for given, cell in pairs]
+
+
+def warn_of_unused_features(
+    spec: ModelSpec, fitted: xr.Dataset, rows: xr.Dataset, whose: str, *, stacklevel: int
+) -> None:
+    """Warn of stated features that the forecasts do not use, in one warning.
+
+    `whose` says which models state them; `stacklevel` is as for `warnings.warn`, 2 points at the
+    caller of this function.
+    """
+    names = unused_features(spec, fitted, rows)
+    if not names:
+        return
+    has = f"its covariates are {listed(spec.covariates)}" if spec.covariates else "it has none"
+    warnings.warn(
+        f"The forecast does not use {listed(names, 10)}, which {whose} state: the spec "
+        f'"{spec.name}" has no such covariate ({has}). Fit a spec with these among its '
+        "covariates if they are to count.",
+        DataWarning,
+        stacklevel=stacklevel + 1,
+    )
+
+
+def new_models(fitted: xr.Dataset, rows: xr.Dataset) -> xr.Dataset:
+    """Return the rows that are not fitted models, dims (model,)."""
+    known = np.isin(rows[MODEL].values.astype(str), fitted[MODEL].values.astype(str))
+    return rows.isel({MODEL: np.flatnonzero(~known)})

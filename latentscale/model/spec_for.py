@@ -1,0 +1,199 @@
+"""Which spec a table can be fitted with at once, and why; not how well it fits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any, Final
+
+from latentscale.data.covariates import CovariateTransform
+from latentscale.data.scores import Scores
+from latentscale.declare.io import load_spec, shipped_specs
+from latentscale.declare.spec import ModelSpec
+from latentscale.dims import BENCHMARK, MODEL
+from latentscale.expect import expect
+from latentscale.markup import bullets, counted, fitted_text
+from latentscale.model.feasible import LEAST_SHARE, stated_share, used, without_covariates
+
+AUTO: Final = "auto"
+"""The recommended spec for models with sizes, with dates or not, or that for models without."""
+WITH_SIZES, WITH_SIZES_AND_DATES, WITHOUT_SIZES = (
+    "latentscale",
+    "latentscale_dated",
+    "capabilities",
+)
+
+
+@dataclass(frozen=True, repr=False)
+class SpecChoice:
+    """A spec that a table has the data for, and why it is this one.
+
+    Attributes
+    ----------
+    spec
+        The spec, for `latentscale.fit` or `latentscale.backtest`.
+    reasons
+        Why, a sentence for each decision: the spec chosen, what it is fitted without, and which
+        models it leaves out. Empty where a spec is returned as it was.
+
+    Examples
+    --------
+    >>> choice = ls.spec_for(ls.datasets.open_llm_leaderboard())
+    >>> choice.spec.name, choice.reasons
+    ('latentscale', ('most models state their size: the spec is latentscale',))
+    """
+
+    spec: ModelSpec
+    reasons: tuple[str, ...]
+
+    @property
+    def _headline(self) -> str:
+        return f"{self.spec.name}, on {', '.join(self.spec.covariates) or 'no covariate'}"
+
+    def __repr__(self) -> str:
+        lines = [f"SpecChoice: {self._headline}", *(f"  - {line}" for line in self.reasons)]
+        return fitted_text([*lines, "See .spec, .reasons"])
+
+    def _repr_html_(self) -> str:
+        return f"<p>SpecChoice: {escape(self._headline)}</p>{bullets(self.reasons)}"
+
+
+def spec_for(scores: Scores, spec: str | Path = AUTO) -> SpecChoice:
+    """Return a spec that a table can be fitted with, and the reasons.
+
+    ``"auto"`` takes ``latentscale`` where at least half of the models state a size,
+    ``latentscale_dated`` where as many state a date of release too and dates differ, and else
+    ``capabilities``. Such a spec is then without covariates that fewer than half of the models
+    state; a shipped spec that is named, without those that no model states. Either is without
+    terms that need these covariates or groups of benchmarks that the table does not have, and has
+    at most one skill a benchmark. It is what ``--spec`` of the command line does.
+
+    Parameters
+    ----------
+    scores
+        The table. Models without a score do not count.
+    spec
+        ``"auto"``, or the name of a shipped spec. A path of a TOML file is read and returned as it
+        is.
+
+    Returns
+    -------
+    SpecChoice
+        The spec, and a sentence for each decision.
+
+    Raises
+    ------
+    LatentscaleError
+        If `scores` is not a table of scores.
+    SpecError
+        If `spec` is neither ``"auto"``, nor a shipped spec, nor a readable file.
+
+    Examples
+    --------
+    >>> scores = ls.datasets.open_llm_leaderboard(dated=True)
+    >>> ls.spec_for(scores)
+    SpecChoice: latentscale_dated, on log_params, log_tokens, log_params:log_tokens, released
+      - most models state their size and date: the spec is latentscale_dated
+    See .spec, .reasons
+    >>> ls.spec_for(scores, "capabilities").reasons[0]
+    'no model has reasoning: capabilities is fitted on released alone'
+    """
+    expect(scores, Scores, "scores")
+    if spec != AUTO:
+        model = load_spec(spec)
+        if str(spec) not in shipped_specs():
+            return SpecChoice(model, ())
+        return SpecChoice(*_reduced(model, scores, share=0.0))
+    name, reasons = _chosen(scores)
+    model, left_out = _reduced(load_spec(name), scores, share=LEAST_SHARE)
+    model, drawn = _with_tokens_estimated(model, scores)
+    return SpecChoice(model, (*reasons, *left_out, *drawn))
+
+
+def _chosen(scores: Scores) -> tuple[str, tuple[str, ...]]:
+    """Return the shipped spec for a table, and why."""
+    if not _stated("log_params", scores, LEAST_SHARE):
+        return WITHOUT_SIZES, (f"most models state no size: the spec is {WITHOUT_SIZES}",)
+    dated = _stated("released", scores, LEAST_SHARE) and _varies("released", scores)
+    spec = WITH_SIZES_AND_DATES if dated else WITH_SIZES
+    reasons = [f"most models state their size{' and date' if dated else ''}: the spec is {spec}"]
+    table = scores.dataset.isel({MODEL: scores.dataset["score"].notnull().any(BENCHMARK)})
+    unsized = int(table["params"].isnull().sum())
+    if unsized:
+        reasons.append(
+            f"{unsized} of {counted(table.sizes[MODEL], 'model')} state no size and are left out: "
+            f"the spec {WITHOUT_SIZES} keeps them"
+        )
+    return spec, tuple(reasons)
+
+
+def _reduced(
+    model: ModelSpec, scores: Scores, *, share: float
+) -> tuple[ModelSpec, tuple[str, ...]]:
+    """Return a spec without covariates that too few models state, and why.
+
+    `share` is the share of the models that must state one, or 0 for any.
+    """
+    gone = [name for name in model.covariates if not _stated(name, scores, share)]
+    changes = without_covariates(model, gone)
+    terms: tuple[Any, ...] = model.terms  # records of `latentscale.model.terms.base.Term`
+    idle = {term.kind: term.idle(scores) for term in terms if not set(used(term)) & set(gone)}
+    left = [term for term in terms if not set(used(term)) & set(gone) and not idle[term.kind]]
+    if len(left) < len(terms):
+        changes["terms"] = [term.model_dump() for term in left]
+    reasons = []
+    if gone:
+        kept = changes["covariates"]
+        on = f"{', '.join(kept)} alone" if kept else "no covariate"
+        if not share and all("log_tokens" in name or "log_flops" in name for name in gone):
+            why = "no model states its training tokens"
+        else:
+            why = f"{'fewer than half of the models have' if share else 'no model has'} "
+            why += ", ".join(gone)
+        reasons.append(f"{why}: {model.name} is fitted on {on}")
+    reasons += [
+        f"{why}: {model.name} is fitted without the term {kind}"
+        for kind, why in idle.items()
+        if why
+    ]
+    reduced = model.with_(changes) if changes else model
+    reduced, fewer = _with_fewer_skills(reduced, scores)
+    return reduced, (*reasons, *fewer)
+
+
+def _with_tokens_estimated(model: ModelSpec, scores: Scores) -> tuple[ModelSpec, tuple[str, ...]]:
+    """Return a spec that draws the tokens of the models that do not state them, if any."""
+    sized = scores.dataset["tokens"].where(scores.dataset["params"].notnull(), drop=True)
+    unknown = int(sized.isnull().sum())
+    if not model.needs_tokens or not unknown:
+        return model, ()
+    why = (
+        f"{unknown} of {counted(sized.size, 'model')} of known size state no training tokens: "
+        f'{model.name} is fitted with undisclosed = {{kind = "estimated"}}, which draws them'
+    )
+    return model.with_({"undisclosed": {"kind": "estimated"}}), (why,)
+
+
+def _with_fewer_skills(model: ModelSpec, scores: Scores) -> tuple[ModelSpec, tuple[str, ...]]:
+    """Return a spec with at most one skill for each benchmark that has a score."""
+    scored = int(scores.dataset["score"].notnull().any(MODEL).sum())
+    if not 0 < scored < model.skills.count:
+        return model, ()
+    why = (
+        f"the table has {counted(scored, 'benchmark')}: {model.name} is fitted with "
+        f"{counted(scored, 'skill')} in place of {model.skills.count}"
+    )
+    alone = {"family.correlated": False} if scored == 1 else {}
+    return model.with_({"skills.count": scored, **alone}), (why,)
+
+
+def _stated(name: str, scores: Scores, share: float) -> bool:
+    """Return whether some models, and at least a share, state what a covariate needs."""
+    given = stated_share(name, scores)
+    return given > 0 and given >= share
+
+
+def _varies(name: str, scores: Scores) -> bool:
+    fitted = CovariateTransform.fit(scores, [name])
+    return fitted.lower[name] < fitted.upper[name]

@@ -1,0 +1,80 @@
+"""The spec that a table has the data for, and the reasons."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+import latentscale as ls
+
+ROWS = pd.DataFrame(
+    {
+        "model": ["a1", "a2", "b1", "c1"],
+        "family": ["a", "a", "b", "c"],
+        "quiz": [0.2, 0.3, 0.5, 0.6],
+        "sums": [0.3, 0.4, 0.5, 0.7],
+        "code": [0.3, 0.2, 0.5, 0.7],
+    }
+)
+SIZES = {"params_b": [1, 3, 7, None], "tokens_t": [2, 2, None, None]}
+DATES = {"released": ["2024-01-01", "2024-06-01", "2025-01-01", None]}
+
+
+def chosen(spec: str = "auto", **columns: list) -> ls.results.SpecChoice:
+    return ls.spec_for(ls.Scores.from_frame(ROWS.assign(**columns)), spec)
+
+
+@pytest.mark.parametrize(
+    ("columns", "name"),
+    [
+        (SIZES, "latentscale"),
+        (SIZES | DATES, "latentscale_dated"),
+        (SIZES | {"released": ["2024-01-01"] * 4}, "latentscale"),
+        (SIZES | {"released": ["2024-01-01", None, None, None]}, "latentscale"),
+        ({"params_b": [1, None, None, None]}, "capabilities"),
+        (DATES, "capabilities"),
+        ({}, "capabilities"),
+    ],
+)
+def test_the_spec_follows_from_what_most_models_state(columns: dict, name: str) -> None:
+    choice = chosen(**columns)
+    assert choice.spec.name == name and f"the spec is {name}" in choice.reasons[0]
+
+
+def test_the_choice_can_be_fitted_and_names_what_it_leaves_out() -> None:
+    choice = chosen(**SIZES)
+    assert choice.spec.undisclosed.kind == "estimated"
+    assert any("1 of 4 models state no size" in reason for reason in choice.reasons)
+    kept = ls.Scores.from_frame(ROWS.iloc[:3].assign(params_b=[1, 3, 7], tokens_t=[2, 2, None]))
+    assert ls.build(choice.spec, kept).free_RVs
+
+
+def test_models_without_a_score_do_not_count() -> None:
+    rows = pd.concat([ROWS, pd.DataFrame({"model": list("uvwxyz"), "family": list("uvwxyz")})])
+    sized = rows.assign(params_b=[1.0, 3.0, 7.0] + [None] * 7, tokens_t=2.0)
+    choice = ls.spec_for(ls.Scores.from_frame(sized))
+    assert choice.spec.name == "latentscale"
+    assert "1 of 4 models state no size" in " ".join(choice.reasons)
+
+
+def test_a_named_spec_loses_what_no_model_states_and_one_of_ones_own_nothing(tmp_path) -> None:
+    choice = chosen("latentscale", params_b=SIZES["params_b"])
+    assert choice.spec.covariates == ("log_params",)
+    assert choice.reasons == (
+        "no model states its training tokens: latentscale is fitted on log_params alone",
+    )
+    own = tmp_path / "mine.toml"
+    own.write_text('name = "mine"\ncovariates = ["log_flops"]\n', encoding="utf-8")
+    choice = ls.spec_for(ls.Scores.from_frame(ROWS), own)
+    assert choice.spec == ls.load_spec(own) and choice.reasons == ()
+    with pytest.raises(ls.SpecError, match="neither a shipped spec nor a file"):
+        chosen("latentscal")
+    with pytest.raises(ls.DataError, match="from_frame"):
+        ls.spec_for(ROWS)  # type: ignore[arg-type]
+
+
+def test_a_choice_is_shown_with_its_reasons() -> None:
+    choice = chosen(**DATES)
+    assert repr(choice).startswith("SpecChoice: capabilities, on released\n  - most models state")
+    page = choice._repr_html_()
+    assert page.count("<li>") == len(choice.reasons) and "benchmarks={&quot;" in page
