@@ -2,11 +2,14 @@
 
 The published result files as one long table (../shared/tables/pythia, read in place: Apache-2.0,
 EleutherAI/pythia) are read by `latentscale.readers.read_checkpoints`: a run is a family. Finished
-forecasts are kept in the folder runs, so a run that was stopped goes on.
+forecasts are kept in the folder runs, so a run that was stopped goes on. Variants of the shipped
+spec are compared inside what the two parts fit: on the checkpoints before half of every run, and on
+the two 6.9b runs from smaller ones.
 
-    python -m benchmarks.pythia.run later      # the second half of every run
-    python -m benchmarks.pythia.run largest    # all checkpoints of the two 12b runs
-    python -m benchmarks.pythia.run --report   # PYTHIA.md of all that is there
+    python -m benchmarks.pythia.run later         # the second half of every run
+    python -m benchmarks.pythia.run largest       # all checkpoints of the two 12b runs
+    python -m benchmarks.pythia.run "inside largest" --variant "with the product"
+    python -m benchmarks.pythia.run --report      # PYTHIA.md of all that is there
 """
 
 from __future__ import annotations
@@ -28,21 +31,33 @@ from latentscale.data.scores import Scores
 
 HERE = Path(__file__).resolve().parent
 SHARED = HERE.parents[1].parent / "shared" / "tables" / "pythia" / "checkpoint_scores_long.csv"
-SPEC = HERE.parent / "olmo_ladder" / "checkpoints.toml"
 TOKENS_PER_STEP = 2_097_152
 """Of all runs but those that state another batch (Biderman et al. 2023, arXiv:2304.01373)."""
 RUN = r"pythia-[\d.]+[mb](-deduped|-bf16)?"
 """The 16 runs of the suite: neither interventions nor other batch sizes."""
 STEPS = (512, 1000, 3000, 13000, 23000, 43000, 63000, 83000, 103000, 123000, 143000)
 """Checkpoints in use: near ones say the same, and before step 512 every score is that of chance."""
-HALF = 71500
-"""Half of the 143,000 steps of a run."""
-POWER = 0.2
-"""Exponent of size and tokens, as in the study of the OLMo ladder."""
+HALF, EARLY = 71500, 13000
+"""Half of the 143,000 steps of a run; and the last step that is shown inside the first half."""
 PARTS = {
+    "inside later": "From step 13,000 to half of every run, from the checkpoints before",
+    "inside largest": "All checkpoints of the 6.9b runs, from the runs up to 2.8b",
     "later": "The second half of every run, from the first halves of all",
     "largest": "All checkpoints of the 12b runs, from the runs up to 6.9b",
 }
+SIMPLE = {
+    "inside later": "last shown checkpoint",
+    "inside largest": "2.8b and its lead over 1.4b",
+    "later": "last shown checkpoint",
+    "largest": "6.9b and its lead over 2.8b",
+}
+"""The simple rule that each part is compared with."""
+VARIANTS: dict[str, dict[str, object]] = {
+    "checkpoints": {},
+    "with run x benchmark effects": {"benchmarks.family_effect": True},
+    "with the product": {"covariates": ["log_params", "log_tokens", "log_params:log_tokens"]},
+}
+"""Changes of the shipped spec. With the product the gain by tokens depends on size."""
 
 
 @lru_cache
@@ -55,28 +70,31 @@ def scores() -> Scores:
         frame = read.to_frame()
         step = frame["model"].str.extract(r"@step(\d+)$")[0].astype(int)
         frame = frame[frame["family"].str.fullmatch(RUN) & step.isin(STEPS)]
-        frame = frame[["model", "family", "lineage", "params_b", "tokens_t", *names]].assign(
-            size_term=-(frame["params_b"] ** -POWER), token_term=-(frame["tokens_t"] ** -POWER)
-        )
+        frame = frame[["model", "family", "lineage", "params_b", "tokens_t", *names]]
         info = {name: read.benchmark_info[name] for name in names}
-        return Scores.from_frame(frame, features=["size_term", "token_term"], benchmarks=info)
+        return Scores.from_frame(frame, benchmarks=info)
 
 
-def hidden(part: str) -> pd.Series:
-    """Return which rows are held out, by model."""
+def split(part: str) -> tuple[pd.Series, pd.Series]:
+    """Return which rows are fitted and which are held out, by model; others are left out."""
     frame = scores().to_frame().set_index("model")
-    if part == "largest":
-        return frame["family"].str.startswith("pythia-12b")
-    return frame["tokens_t"] > HALF * TOKENS_PER_STEP / 1e12
+    step = frame["tokens_t"] * 1e12 / TOKENS_PER_STEP
+    size = frame["family"].str.extract(r"pythia-([\d.]+[mb])")[0]
+    if part == "later":
+        return step <= HALF, step > HALF
+    if part == "inside later":
+        return step <= EARLY, (step > EARLY) & (step <= HALF)
+    largest = size == ("12b" if part == "largest" else "6.9b")
+    return ~largest & (size != "12b"), largest
 
 
-def forecast(part: str, seed: int) -> pd.DataFrame:
+def forecast(part: str, variant: str, seed: int) -> pd.DataFrame:
     """Fit the shown checkpoints and forecast the held-out ones."""
-    out, table = hidden(part), scores()
+    (shown_rows, out), table = split(part), scores()
     began = time.time()
-    spec = ls.load_spec(SPEC).with_({"covariates": ["size_term", "token_term"]})
+    spec = ls.load_spec("checkpoints").with_({"name": variant} | VARIANTS[variant])
     method = ls.NUTS(draws=300, tune=400, chains=2, cores=1)
-    train = table.select(models=list(out.index[~out]))
+    train = table.select(models=list(out.index[shown_rows]))
     fit = ls.fit(spec, train, method=method, seed=seed, progress=False)
     rows = table.to_frame().set_index("model", drop=False)[out.to_numpy()]
     ahead = ls.predict(fit, rows.drop(columns=list(table.benchmarks)), seed=seed).table(prob=0.9)
@@ -86,27 +104,30 @@ def forecast(part: str, seed: int) -> pd.DataFrame:
 
 
 def baseline(part: str) -> pd.DataFrame:
-    """Forecast by a run's last shown checkpoint; 12b by 6.9b and its lead over 2.8b."""
-    out = hidden(part)
+    """Forecast by a run's last shown checkpoint; a size by the one below and its lead."""
+    fitted, out = split(part)
     frame = scores().to_frame().set_index("model")
     names = list(scores().benchmarks)
-    if part == "later":
-        shown_rows = frame[~out].sort_values("tokens_t").groupby("family").last()
-        values = shown_rows.loc[frame.loc[out, "family"], names].set_axis(frame.index[out])
+    if part.endswith("later"):
+        last = frame[fitted].sort_values("tokens_t").groupby("family").last()
+        values = last.loc[frame.loc[out, "family"], names].set_axis(frame.index[out])
     else:
         sizes = frame["family"].str.extract(r"pythia-([\d.]+b)")[0]
         means = frame.groupby([sizes, "tokens_t"])[names].mean()  # over both runs of a size
-        steps = np.log(np.array([12.0, 6.9, 2.8]))
+        ahead_of = ("12", "6.9", "2.8") if part == "largest" else ("6.9", "2.8", "1.4")
+        steps = np.log(np.array([float(size) for size in ahead_of]))
         ratio = (steps[0] - steps[1]) / (steps[1] - steps[2])
-        ahead = means.loc["6.9b"] + ratio * (means.loc["6.9b"] - means.loc["2.8b"])
-        values = ahead.loc[frame.loc[out, "tokens_t"]].set_axis(frame.index[out])
+        below, two_below = (means.loc[f"{size}b"] for size in ahead_of[1:])
+        values = (below + ratio * (below - two_below)).loc[frame.loc[out, "tokens_t"]]
+        values = values.set_axis(frame.index[out])
     long = values.rename_axis("model").reset_index().melt("model", names, "benchmark", "median")
     return _measured(long.dropna(), part)
 
 
 def _measured(cells: pd.DataFrame, part: str) -> pd.DataFrame:
     rows = scores().to_frame()
-    rows = rows[rows["model"].isin(hidden(part).index[hidden(part)])]
+    out = split(part)[1]
+    rows = rows[rows["model"].isin(out.index[out])]
     truth = rows.melt(["model", "family"], list(scores().benchmarks), "benchmark", "score").dropna()
     merged = cells.merge(truth, on=["model", "benchmark"], suffixes=("_", ""))
     return merged[[c for c in (*truth.columns, "median", "lower", "upper") if c in merged]]
@@ -137,33 +158,36 @@ def report(runs: Path, seed: int) -> str:
     parts = [
         "# Pythia",
         provenance(seed),
-        "Zero-shot accuracies of the 16 runs at 11 checkpoints; a run is a family, with the spec "
-        "of the OLMo ladder's study without its share of the run. Points are percentage points; "
-        "standard errors are between runs and benchmarks. On wsc all runs score 37 to 64%; its "
+        "Zero-shot accuracies of the 16 runs at 11 checkpoints; a run is a family, with the "
+        "shipped spec `checkpoints`, and with the product of size and tokens besides, which was "
+        "added for the two splits inside. Points are percentage points; standard errors are "
+        "between runs and benchmarks. On wsc all runs score 37 to 64%; its "
         "floor is 37%, what answers of the rarer class alone score.",
     ]
-    simple = {"later": "last shown checkpoint", "largest": "6.9b and its lead over 2.8b"}
     for part, title in PARTS.items():
-        path = runs / f"{part}.csv"
-        if not path.exists():
+        paths = {name: runs / f"{part}, {name}.csv" for name in VARIANTS}
+        fits = {name: pd.read_csv(path) for name, path in paths.items() if path.exists()}
+        if not fits:
             continue
-        cells = {simple[part]: baseline(part), "latent skills": pd.read_csv(path)}
+        cells = {SIMPLE[part]: baseline(part)} | fits
         rows = [{"forecast": name, **figures(table)} for name, table in cells.items()]
+        parts += [f"## {title}", markdown(pd.DataFrame(rows))]
+        if part.startswith("inside"):
+            continue
         each = [
             {"benchmark": name, "forecast": who, **figures(mine)}
             for name in scores().benchmarks
             for who, table in cells.items()
             if len(mine := table[table["benchmark"] == name])
         ]
-        drop = ["max R-hat", "seconds"]
-        parts += [f"## {title}", markdown(pd.DataFrame(rows))]
-        parts += [markdown(pd.DataFrame(each).drop(columns=drop))]
+        parts += [markdown(pd.DataFrame(each).drop(columns=["max R-hat", "seconds"]))]
     return "\n\n".join(parts) + "\n"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("part", nargs="?", choices=tuple(PARTS))
+    parser.add_argument("--variant", choices=tuple(VARIANTS), default="checkpoints")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--report", action="store_true", help="write PYTHIA.md, fit nothing")
     options = parser.parse_args()
@@ -174,10 +198,10 @@ def main() -> None:
     if options.report or options.part is None:
         (HERE / "PYTHIA.md").write_text(report(runs, options.seed), encoding="utf-8")
         return
-    path = runs / f"{options.part}.csv"
+    path = runs / f"{options.part}, {options.variant}.csv"
     if not path.exists():
-        forecast(options.part, options.seed).to_csv(path, index=False)
-    for name, cells in (("latent skills", pd.read_csv(path)), ("simple", baseline(options.part))):
+        forecast(options.part, options.variant, options.seed).to_csv(path, index=False)
+    for name, cells in ((options.variant, pd.read_csv(path)), ("simple", baseline(options.part))):
         print(options.part, name, figures(cells), flush=True)
 
 

@@ -18,11 +18,15 @@ from latentscale.model.feasible import LEAST_SHARE, stated_share, used, without_
 
 AUTO: Final = "auto"
 """The recommended spec for models with sizes, with dates or not, or that for models without."""
-WITH_SIZES, WITH_SIZES_AND_DATES, WITHOUT_SIZES = (
+WITH_SIZES, WITH_SIZES_AND_DATES, WITHOUT_SIZES, OF_RUNS = (
     "latentscale",
     "latentscale_dated",
     "capabilities",
+    "checkpoints",
 )
+_A_CURVE: Final = 3
+"""Token counts at which a family has a model of one size, for these to be checkpoints of a run: a
+family that was trained anew on more data has two."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -62,12 +66,14 @@ class SpecChoice:
 def spec_for(scores: Scores, spec: str | Path = AUTO) -> SpecChoice:
     """Return a spec that a table can be fitted with, and the reasons.
 
-    ``"auto"`` takes ``latentscale`` where at least half of the models state a size,
-    ``latentscale_dated`` where as many state a date of release too and dates differ, and else
-    ``capabilities``. Such a spec is then without covariates that fewer than half of the models
-    state; a shipped spec that is named, without those that no model states. Either is without
-    terms that need these covariates or groups of benchmarks that the table does not have, and has
-    at most one skill a benchmark. It is what ``--spec`` of the command line does.
+    ``"auto"`` takes ``checkpoints`` where at least half of the models are checkpoints: models of
+    one family and size at three or more numbers of tokens. Else it takes ``latentscale`` where at
+    least half of the models state a size, ``latentscale_dated`` where as many state a date of
+    release too and dates differ, and ``capabilities`` for other tables. Such a spec is then
+    without covariates that fewer than half of the models state; a shipped spec that is named,
+    without those that no model states. Either is without terms that need these covariates or
+    groups of benchmarks that the table does not have, and has at most one skill a benchmark. It is
+    what ``--spec`` of the command line does.
 
     Parameters
     ----------
@@ -115,6 +121,11 @@ def _chosen(scores: Scores) -> tuple[str, tuple[str, ...]]:
     """Return the shipped spec for a table, and why."""
     if not _stated("log_params", scores, LEAST_SHARE):
         return WITHOUT_SIZES, (f"most models state no size: the spec is {WITHOUT_SIZES}",)
+    if (share := _share_of_checkpoints(scores)) >= LEAST_SHARE:
+        return OF_RUNS, (
+            f"{share:.0%} of the models are checkpoints, of one family and size at {_A_CURVE} or "
+            f"more numbers of tokens: the spec is {OF_RUNS}",
+        )
     dated = _stated("released", scores, LEAST_SHARE) and _varies("released", scores)
     spec = WITH_SIZES_AND_DATES if dated else WITH_SIZES
     reasons = [f"most models state their size{' and date' if dated else ''}: the spec is {spec}"]
@@ -192,6 +203,14 @@ def _stated(name: str, scores: Scores, share: float) -> bool:
     """Return whether some models, and at least a share, state what a covariate needs."""
     given = stated_share(name, scores)
     return given > 0 and given >= share
+
+
+def _share_of_checkpoints(scores: Scores) -> float:
+    """Return the share of models in families that have a model of that size at several tokens."""
+    table = scores.dataset.isel({MODEL: scores.dataset["score"].notnull().any(BENCHMARK)})
+    frame = table[["family", "params", "tokens"]].to_dataframe()
+    counts = frame.groupby(["family", "params"])["tokens"].transform("nunique")
+    return float((counts >= _A_CURVE).sum() / max(len(frame), 1))
 
 
 def _varies(name: str, scores: Scores) -> bool:

@@ -41,6 +41,22 @@ def test_the_spec_follows_from_what_most_models_state(columns: dict, name: str) 
     assert choice.spec.name == name and f"the spec is {name}" in choice.reasons[0]
 
 
+@pytest.mark.parametrize(
+    ("tokens", "sizes", "name"),
+    [
+        ([0.1, 0.2, 0.3, 0.4], [1, 1, 1, 1], "checkpoints"),
+        ([0.1, 0.2, 0.3, 0.3], [1, 1, 1, 7], "checkpoints"),
+        ([0.1, 0.2, 0.3, 0.3], [1, 3, 7, 13], "latentscale"),
+        ([0.1, 0.2, 0.2, 0.1], [1, 1, 1, 1], "latentscale"),
+    ],
+)
+def test_models_of_one_family_and_size_at_several_tokens_are_checkpoints(
+    tokens: list[float], sizes: list[float], name: str
+) -> None:
+    choice = chosen(family=["run"] * 4, tokens_t=tokens, params_b=sizes)
+    assert choice.spec.name == name and f"the spec is {name}" in choice.reasons[0]
+
+
 def test_the_choice_can_be_fitted_and_names_what_it_leaves_out() -> None:
     choice = chosen(**SIZES)
     assert choice.spec.undisclosed.kind == "estimated"

@@ -12,9 +12,9 @@ from pydantic import Field
 from latentscale.declare.kinds import TERMS
 from latentscale.declare.prior import Parameter, Prior, PriorSlot
 from latentscale.declare.spec import ModelSpec
-from latentscale.dims import COVARIATE, SKILL
+from latentscale.dims import COVARIATE
 from latentscale.errors import SpecError, listed
-from latentscale.maths import Named, maths_of, on_draws
+from latentscale.maths import Named, as_data, maths_of, on_draws
 from latentscale.model.design import Design
 from latentscale.model.terms.base import Rows, Term
 
@@ -26,17 +26,17 @@ _PLACES: str = "levelling_places"
 class LevellingOff(Term):
     """Skills level off in covariates, as losses do in size and tokens: powers in place of logs.
 
-    Where the recommended skills are straight in the log of size, these rise along
-    g(x) = (1 - exp(-lambda x)) / lambda, with slope 1 at the mean of the fitted models. For a
-    covariate that is a logarithm this is the Box-Cox transform of the feature itself, with a power
-    of -lambda over the covariate's standard deviation: lambda near 0 is the logarithm; the larger,
-    the sooner skills level off beyond the fitted models. Loss curves have powers of this kind
-    (Hoffmann et al. 2022, arXiv:2203.15556, eq. 2); here they are shared by all skills. Products
-    among the covariates stay products of the covariates as they are, and so do slopes of families.
+    Skills rise along g(x) = (1 - exp(-lambda x)) / lambda in place of x, with the slope B at the
+    mean of the fitted models. Where x is the standardised log of a feature, g is the Box-Cox
+    transform of the feature over its geometric mean, with power -lambda / s, s the standard
+    deviation of the log: near 0 the logarithm; the larger lambda, the sooner skills level off
+    beyond the fitted models. Losses follow such powers (Hoffmann et al. 2022, arXiv:2203.15556,
+    eq. 2). All skills share them. Products among the covariates, and slopes of families and
+    benchmarks, are in x as it is.
 
     Attributes
     ----------
-    of
+    names
         The covariates that level off, of those of the spec; no products.
     """
 
@@ -81,8 +81,6 @@ class LevellingOff(Term):
 
     def declare(self, spec: ModelSpec, design: Design) -> dict[str, Named]:
         """Add lambda, dims (levelling_covariate,)."""
-        from latentscale.maths import as_data
-
         places = self._places(design.transform.columns)
         return super().declare(spec, design) | {_PLACES: as_data(places, (LEVELLING, COVARIATE))}
 
