@@ -61,8 +61,8 @@ def in_workers[Task, Result](
             yield place, result
     except BrokenProcessPool:  # a process was killed, and all that were at work with it
         warnings.warn(
-            f"A worker process was killed, most often for want of memory: what is left "
-            f"({counted(len(left), 'task')}) is done one at a time. Fewer workers need less memory.",
+            "A worker process was killed, most often for want of memory: what is left "
+            f"({counted(len(left), 'task')}) is done one at a time. Fewer workers need less.",
             FitWarning,
             stacklevel=2,
         )
