@@ -165,3 +165,16 @@ def test_the_tokens_of_a_step_can_be_given_where_checkpoints_do_not_state_them(
     assert main(words) == 0
     tokens = ls.readers.read_scores(out).dataset["tokens"].values
     assert tokens.tolist() == pytest.approx([2097152e3 / 1e12, 2 * 2097152e3 / 1e12])
+
+
+def test_spec_for_shows_the_spec_of_a_table_and_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "one.csv"
+    table.write_text("model,family,a,b\nx1,x,0.2,0.3\nx2,x,0.4,0.5\ny1,y,0.6,0.7\n")
+    assert main(["spec-for", str(table)]) == 0
+    said = capsys.readouterr().out
+    assert "most models state no size: the spec is capabilities" in said
+    assert "ModelSpec capabilities" in said and "covariates: none" in said
+    assert main(["spec-for", str(table), "--spec", "capabilitees"]) == 2
+    assert "neither a shipped spec nor a file" in capsys.readouterr().err

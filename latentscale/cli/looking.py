@@ -1,10 +1,10 @@
-"""The commands that show what there is: demo, data, specs."""
+"""The commands that show what there is: demo, data, specs, spec-for."""
 
 from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -21,10 +21,8 @@ from latentscale.cli.options import (
     Verbose,
 )
 from latentscale.cli.output import announce, print_table, save_scores
+from latentscale.cli.suiting import AUTO, suited
 from latentscale.errors import DataWarning
-
-if TYPE_CHECKING:
-    pass
 
 
 def demo(
@@ -118,3 +116,28 @@ def specs(
         return
     for line in (str(spec), "", spec.description, *spec.sources):
         say(line)
+
+
+def spec_for(
+    csv: ScoresArgument = None,
+    spec: Annotated[
+        str,
+        typer.Option("--spec", help="A shipped spec, in place of the one that the table suits."),
+    ] = AUTO,
+    feature: Features = None,
+    features: FeaturesFile = None,
+    benchmarks: BenchmarksFile = None,
+    published: Published = False,
+    verbose: Verbose = False,
+) -> None:
+    """Show the spec that a table has the data for, and why: what --spec auto of fit takes.
+
+    Nothing is fitted.
+    """
+    announce([], inputs=[csv, features, benchmarks])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # what it says of cells is no matter here
+        table = scores_of(csv, published, feature, features, benchmarks)
+    say(f"{table!r}\n")
+    chosen = suited(spec, table)
+    say(f"\n{chosen}")

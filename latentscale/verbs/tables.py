@@ -40,6 +40,16 @@ class Specs(Verb):
 
 
 @VERBS.add
+class SpecFor(Verb):
+    """Which model can a table be fitted with, and why?"""
+
+    name = "spec-for"
+    function = "latentscale.model.spec_for:spec_for"
+    example = "latentscale spec-for scores.csv"
+    command = "latentscale.cli.looking:spec_for"
+
+
+@VERBS.add
 class Methods(Verb):
     """How can a model be fitted, and what can be set?"""
 
