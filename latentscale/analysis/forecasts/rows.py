@@ -147,7 +147,7 @@ def usual_instruct(fit: Fit, family: str | None, rows: xr.Dataset | None = None)
 
 
 def typical_features(
-    fit: Fit, members: xr.Dataset, count: int
+    fit: Fit, members: xr.Dataset, count: int, *, to_come: bool = False
 ) -> dict[str, tuple[str, npt.NDArray[Any]]]:
     """Return what models of a family are like in the features of a fit, by variable, over model.
 
@@ -161,6 +161,8 @@ def typical_features(
         Models of the family; where none of them gives a feature, all fitted models count.
     count
         How many rows are wanted, all alike.
+    to_come
+        Whether they follow the members: dates are then the latest, not the mean.
     """
     features = {}
     for kind in fit.transform.kinds:
@@ -168,7 +170,8 @@ def typical_features(
             continue
         given = kind.given(members)
         some = members.isel({MODEL: np.flatnonzero(given)}) if given.any() else fit.scores.dataset
-        features[kind.variable] = (MODEL, np.repeat(kind.typical(some), count))
+        value = kind.coming(some) if to_come else kind.typical(some)
+        features[kind.variable] = (MODEL, np.repeat(value, count))
     return features
 
 
