@@ -41,6 +41,7 @@ _SOURCES: Final[Mapping[str, tuple[type[LatentscaleError], str]]] = {
     "Curve": (FitError, "from latentscale.scaling_curve"),
     "FamilyInfluence": (FitError, "from latentscale.studies.family_influence"),
     "FitCheck": (FitError, "from latentscale.check"),
+    "Frontier": (FitError, "from latentscale.frontier"),
     "Forecast": (FitError, "from latentscale.predict"),
     "LeaveOneOut": (FitError, "from latentscale.leave_one_out"),
     "NextBenchmark": (FitError, "from latentscale.next_benchmark"),

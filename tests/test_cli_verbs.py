@@ -219,6 +219,21 @@ def test_forecasts_say_how_sure_they_are_when_asked(folder: Path, fits: dict[str
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_forecasts_given_scores_say_so(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Draws from a prior: what weights of them are worth is not the question here.
+    monkeypatch.setattr(
+        "latentscale.analysis.forecasts.condition.refuse_degenerate", lambda *_: None
+    )
+    assert main(["predict", "skilled.nc", "rows.csv"]) == 0
+    assert "Given" not in capsys.readouterr().out
+    ROWS.assign(alpha=[0.5, None]).to_csv("scored.csv", index=False)
+    assert main(["predict", "skilled.nc", "scored.csv"]) == 0
+    assert "Given 1 score (" in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore")
 def test_a_backtest_is_run_by_scheme(
     folder: Path,
     prior_fit: Callable[..., Fit],

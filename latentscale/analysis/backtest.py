@@ -26,6 +26,7 @@ from latentscale.analysis.tools.refits import (
     in_one_process,
     refuse_store,
     run_refits,
+    whole,
 )
 from latentscale.analysis.tools.units import with_scales
 from latentscale.data.covariates import missing_features
@@ -356,7 +357,7 @@ def score_forecast(
 
 def _fold_table(job: _FoldRefit) -> pd.DataFrame:
     train = training_scores(job.scores, job.fold)
-    result = fit(job.spec, train, method=job.method, seed=job.seed, progress=False)
+    result = whole(fit(job.spec, train, method=job.method, seed=job.seed, progress=False))
     return forecast_fold(
         result, job.scores, job.fold, seed=job.seed, prob=job.prob, few_shot=job.few_shot
     )

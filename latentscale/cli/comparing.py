@@ -92,6 +92,8 @@ def stack(
         return
     shares = ", ".join(f"{name} {share:.3g}" for name, share in weights.items())
     units = units_note(forecast.units, dict.fromkeys(table["benchmark"]))
+    if forecast.conditioning is not None:
+        say(forecast.conditioning.headline)
     say(f"weights: {shares}; lower, upper: {prob:.4g} interval of a new score{units}")
     print_table(table, "{:.3f}".format)
 

@@ -129,6 +129,8 @@ def predict(
         save_table(table, out)
         return
     units = units_note(forecast.units, dict.fromkeys(table["benchmark"]))
+    if forecast.conditioning is not None:
+        say(forecast.conditioning.headline)
     say(f"lower, upper: {prob:.4g} interval of a new score{units}")
     shown = table.drop(columns=[c for c in ("extrapolates", "assumed") if not table[c].any()])
     print_table(shown, "{:.3f}".format)

@@ -21,6 +21,7 @@ from latentscale.plots.comparison import plot_compare
 from latentscale.plots.criteria import plot_criteria
 from latentscale.plots.curve import plot_curve
 from latentscale.plots.forecast import plot_forecast
+from latentscale.plots.frontier import plot_frontier
 from latentscale.plots.joint import plot_joint_skills
 from latentscale.plots.sensitivity import plot_influence, plot_sensitivity, plot_tornado
 from latentscale.plots.skills import (
@@ -41,6 +42,7 @@ __all__ = [
     "plot_family_skills",
     "plot_few_shot",
     "plot_forecast",
+    "plot_frontier",
     "plot_influence",
     "plot_joint_skills",
     "plot_leave_one_out",

@@ -12,7 +12,6 @@ import xarray as xr
 from latentscale.errors import FitError
 from latentscale.posterior.status import Status
 
-NOTHING_KEPT = "Sampling was stopped before the first kept draw; there is nothing to keep."
 _STATISTICS = {
     "diverging": ("diverging",),
     "energy": ("energy",),
@@ -21,6 +20,15 @@ _STATISTICS = {
     "step_size": ("step_size",),
     "acceptance_rate": ("mean_tree_accept", "acceptance_rate"),
 }
+
+
+class NothingKept(FitError):
+    """Sampling was stopped before the first kept draw."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Sampling was stopped before the first kept draw; there is nothing to keep."
+        )
 
 
 @dataclass(frozen=True)
@@ -83,6 +91,6 @@ def kept_chains(lengths: Sequence[int]) -> tuple[list[int], int]:
     """
     counts = np.asarray(lengths, dtype=int)
     if not counts.size or not counts.max():
-        raise FitError(NOTHING_KEPT)
+        raise NothingKept
     far = np.nonzero(counts >= max(int(counts.max()) // 2, 1))[0]
     return [int(index) for index in far], int(counts[far].min())

@@ -112,7 +112,7 @@ class Frontier(Verb):
 
     name = "frontier"
     function = "latentscale.analysis.curves.frontier:frontier"
-    example = "latentscale frontier fit.nc --benchmark gpqa --date 2027-01-01 --out frontier.csv"
+    example = "latentscale frontier fit.nc --benchmark gpqa --date 2027-01-01 --csv frontier.csv"
 
 
 @VERBS.add

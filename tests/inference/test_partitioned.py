@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
@@ -16,7 +18,7 @@ from scipy.special import expit
 
 import latentscale as ls
 from latentscale.declare import ModelSpec, spec_from_dict
-from latentscale.errors import FitError, SpecError
+from latentscale.errors import FitError, FitWarning, SpecError
 from latentscale.inference.partitioned import tasks
 from latentscale.inference.partitioned.conditional import Sampler, centre
 from latentscale.inference.partitioned.search import Profile
@@ -257,13 +259,28 @@ def test_workers_give_each_task_its_result(workers: int) -> None:
     assert dict(in_workers(double, [3, 5, 7], workers)) == {0: 6, 1: 10, 2: 14}
 
 
+def killed_by_five(number: int) -> int:
+    if number == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return double(number)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
+def test_a_task_whose_process_is_killed_fails_alone() -> None:
+    with pytest.warns(FitWarning, match="worker process was killed.*one at a time"):
+        results = dict(in_workers(killed_by_five, [3, 5, 7], 2))
+    lost = results.pop(1)
+    assert results == {0: 6, 2: 14}
+    assert isinstance(lost, FitError) and "want of memory" in str(lost)
+
+
 @pytest.mark.parametrize(("folder", "said"), [(None, "Give `folder`"), (Path(), "run it again")])
 def test_a_worker_that_was_killed_is_named_with_what_to_do(
     folder: Path | None, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def killed(*_: object) -> Iterator[tuple[int, object]]:
         yield 1, {}
-        raise BrokenProcessPool("a process was terminated")
+        yield 0, BrokenProcessPool("a process was terminated")
 
     monkeypatch.setattr(tasks, "in_workers", killed)
     todo: Any = [SimpleNamespace(file=folder)] * 2

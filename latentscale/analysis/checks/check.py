@@ -18,6 +18,7 @@ from latentscale.analysis.checks.leave_one_out import (
 )
 from latentscale.analysis.checks.predictive import PredictiveCheck, posterior_predictive
 from latentscale.analysis.forecasts.predict import forecast_rows
+from latentscale.analysis.tools.refits import whole
 from latentscale.analysis.tools.summaries import quantiles
 from latentscale.data.scaling import is_bounded, lower_is_better
 from latentscale.data.scores import Scores
@@ -287,9 +288,8 @@ def _confirmed_by_refit(
     bare = [str(b) for b in data[BENCHMARK].values[~kept.notnull().any(MODEL).values]]
     if bare:
         raise FitError(f"All scores of {listed(bare)} are suspect; nothing is left to refit on.")
-    again = run_fit(
-        fit.spec, Scores(data.assign(score=kept)), method=method, seed=seed, progress=False
-    )
+    table = Scores(data.assign(score=kept))
+    again = whole(run_fit(fit.spec, table, method=method, seed=seed, progress=False))
     if again.status.converged is False:
         warnings.warn(
             f"The refit without the suspects: {again.status.message}", FitWarning, stacklevel=3

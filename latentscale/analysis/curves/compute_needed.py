@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from latentscale.analysis.curves.along import MOST_POINTS
+from latentscale.analysis.curves.along import MOST_POINTS, refuse_active
 from latentscale.analysis.curves.compute_grid import (
     compute_limits,
     fitted_compute,
@@ -264,7 +264,7 @@ def flops_for_target(
         If the benchmark is unknown, the target lies at or below the guessing floor or above
         every draw of the ceiling, or another argument makes no sense.
     SpecError
-        If the spec uses neither size, tokens nor compute.
+        If the spec uses neither size, tokens nor compute, or active parameters.
     FitError
         If the fit is a point estimate.
 
@@ -292,6 +292,7 @@ def flops_for_target(
     check_benchmark(fit, benchmark)
     _check_target(fit, benchmark, target)
     _check_moves(fit)
+    refuse_active(fit)
     points = whole_number(points, "points", least=2, most=MOST_POINTS, error=DataError)
     _check_family(family)
     rows = None if given is None else planned_rows(fit, given)

@@ -15,8 +15,17 @@ from latentscale.analysis.tools.blocks import spread_draws
 from latentscale.analysis.tools.summaries import summary
 from latentscale.analysis.tools.units import other_units
 from latentscale.data.dates import as_date
+from latentscale.data.known import features_of, is_stated, kinds_among
 from latentscale.data.scaling import lower_is_better
-from latentscale.dims import BENCHMARK, DEFAULT_PROB, MODEL, SAMPLE, checked_seed
+from latentscale.dims import (
+    BENCHMARK,
+    DEFAULT_PROB,
+    FAMILY,
+    LINEAGE,
+    MODEL,
+    SAMPLE,
+    checked_seed,
+)
 from latentscale.errors import DataError, SpecError, listed, nearest
 from latentscale.expect import expect
 from latentscale.model.evaluate import Evaluation
@@ -24,12 +33,14 @@ from latentscale.model.missing import with_drawn_values
 from latentscale.model.undisclosed import with_drawn_tokens
 from latentscale.model.unseen import model_effects_of_raw, raw_model_template
 from latentscale.posterior.fit import Fit
-from latentscale.result import Result
+from latentscale.result import Picture, Result
 from latentscale.validate import real_number
 
 DATE = "date"
 RELEASED = "released"
 _YEAR = pd.Timedelta(days=365.25)
+_SAID = 4
+"""Levels that the headline names: a line or two of text."""
 _MOST_RELEASES = 300
 """Releases simulated: the best of more of them is hardly better, and memory grows with each."""
 
@@ -41,18 +52,23 @@ class Frontier(Result):
     Attributes
     ----------
     draws
-        Expected score of the best model, or the highest index, dims (sample, date).
+        Expected score of the best model, or the highest index, dims (sample, date); with `by`
+        dims (sample, level, date), the dim named as `by`, NaN before the first release of a level.
     benchmark
         The benchmark; None for the index.
     leaders
         The fitted model that leads at each date (by the mean over draws), with the share of
-        draws in which some model to come does: date, model, probability_new.
+        draws in which some model to come does: date, model, probability_new; with `by` also its
+        level, without dates before the first release of a level.
     per_year
         Releases a year that were simulated after the last fitted model.
     lower_is_better
         Whether lower scores are better.
     unit
         Unit of the scores where they are not fractions, else empty.
+    by
+        What has a frontier for each of its levels, such as ``"family"``; empty for one of all
+        models. Levels are in order of their medians at the last date, the best first.
 
     Examples
     --------
@@ -67,6 +83,8 @@ class Frontier(Result):
     per_year: float
     lower_is_better: bool = False
     unit: str = ""
+    by: str = ""
+    plot = Picture("plot_frontier")
 
     @property
     def headline(self) -> str:
@@ -77,17 +95,25 @@ class Frontier(Result):
         >>> best.headline.partition(":")[0]
         'Best score on quiz by 2026-06-01'
         """
-        last = self.table().iloc[-1]
+        table = self.table()
+        last = table[table[DATE] == table[DATE].max()]
         unit = f" {self.unit}" if self.unit else ""
         what = "capability index" if self.benchmark is None else f"score on {self.benchmark}"
+        figures = [
+            f"{f'{row[self.by]} ' if self.by else ''}{row['median']:.4g} "
+            f"({row['lower']:.4g} to {row['upper']:.4g}){unit}"
+            for _, row in last.head(_SAID).iterrows()
+        ]
+        left = len(last) - len(figures)
+        each = f" of each {self.by}" if self.by else ""
         return (
-            f"Best {what} by {last[DATE]:%Y-%m-%d}: {last['median']:.4g} "
-            f"({last['lower']:.4g} to {last['upper']:.4g}){unit}, if {self.per_year:.3g} "
-            "models a year are released as in the last year of the table"
+            f"Best {what}{each} by {last[DATE].iloc[0]:%Y-%m-%d}: {', '.join(figures)}"
+            f"{f' and {left} more' if left else ''}, if {self.per_year:.3g} models a year are "
+            "released as in the last year of the table"
         )
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
-        """Return one row a date.
+        """Return one row a date; with `by` one a level and date.
 
         Parameters
         ----------
@@ -99,7 +125,8 @@ class Frontier(Result):
         pandas.DataFrame
             Columns date, median, lower, upper (of the best score or index by then), leader (the
             fitted model with the highest mean by then) and probability_new (that a model still to
-            come surpasses all fitted ones).
+            come surpasses all fitted ones). With `by` the level is the first column, and dates
+            before a level's first release have no row.
 
         Raises
         ------
@@ -111,7 +138,7 @@ class Frontier(Result):
         >>> best.table(prob=0.5).columns.tolist()[3:]
         ['upper', 'leader', 'probability_new']
         """
-        table = summary(self.draws, prob)
+        table = summary(self.draws, prob).dropna(subset="median").reset_index(drop=True)
         return table.assign(
             leader=self.leaders[MODEL].to_numpy(),
             probability_new=self.leaders["probability_new"].to_numpy(),
@@ -128,7 +155,7 @@ class Frontier(Result):
         Returns
         -------
         pandas.DataFrame
-            Columns date and probability.
+            Columns date and probability; with `by` the level first.
 
         Raises
         ------
@@ -143,9 +170,9 @@ class Frontier(Result):
         """
         limit = real_number(threshold, "threshold", error=DataError)
         passed = self.draws <= limit if self.lower_is_better else self.draws >= limit
-        return pd.DataFrame(
-            {DATE: self.draws[DATE].values, "probability": passed.mean(SAMPLE).values}
-        )
+        known = self.draws.notnull().all(SAMPLE)
+        share = passed.mean(SAMPLE).where(known).rename("probability")
+        return share.to_dataframe().dropna().reset_index()[[*share.dims, "probability"]]
 
 
 def frontier(
@@ -153,6 +180,7 @@ def frontier(
     *,
     benchmark: str | None = None,
     dates: Sequence[str],
+    by: str | None = None,
     anchors: Mapping[str, float] | None = None,
     per_year: float | None = None,
     draws: int = 1000,
@@ -180,6 +208,10 @@ def frontier(
         The benchmark; by default the capability index on the scale of `anchors`.
     dates
         Dates such as ``"2026-07-01"``, in any order.
+    by
+        A frontier for each level of ``"family"``, ``"lineage"`` or a category of the table, such
+        as ``"provider"``; by default one of all models. Models without a level have none. A level
+        that released nothing in the table's last year is taken to release nothing more.
     anchors
         As for `latentscale.capability_index`; needed without `benchmark`, and refused with it.
     per_year
@@ -192,13 +224,13 @@ def frontier(
     Returns
     -------
     Frontier
-        Draws by date, with who leads.
+        Draws by date, or by level and date, with who leads.
 
     Raises
     ------
     DataError
-        If a name, a date, the anchors or the number of releases is not valid, or dates lie
-        before the first release.
+        If a name, a date, the anchors or the number of releases is not valid, dates lie before
+        the first release, or `by` names nothing that has levels.
     SpecError
         If the spec has no covariate that rises with dates, for dates to come.
 
@@ -211,8 +243,45 @@ def frontier(
     >>> best = ls.frontier(dated, benchmark="quiz", dates=["2026-06-01"])
     >>> best.table()["date"].astype(str).tolist()
     ['2026-06-01']
+    >>> each = ls.frontier(dated, benchmark="quiz", dates=["2026-06-01"], by="family")
+    >>> each.table().columns.tolist()[:3]
+    ['family', 'date', 'median']
     """
     expect(fit, Fit, "fit")
+    _check_asked(fit, benchmark, anchors)
+    table = fit.scores.dataset
+    groups = None if by is None else levels_of_models(fit, by)
+    released = _released(fit)
+    when = _dates(dates, released)
+    rate = _per_year(per_year, released)
+    rng = np.random.default_rng(checked_seed(seed))
+    posterior = fit.samples.isel({SAMPLE: spread_draws(fit, draws)})
+    value = _valued(fit, benchmark, anchors)
+    fitted = value(fit.evaluator.at(posterior, table, residuals="fitted"))
+    later, coming = None, None
+    if when.max() > np.nanmax(released) and rate > 0:
+        coming = _to_come(fit, released, when.max(), rate)
+        planned = planned_rows(fit, coming)
+        raw = raw_model_template(fit.spec, posterior, [str(m) for m in planned[MODEL].values])
+        noise = raw.map(lambda v: _noise(v, posterior.sizes[SAMPLE], rng))
+        effects = model_effects_of_raw(fit.spec, posterior, noise)
+        sampled = with_drawn_tokens(fit.spec, posterior, planned, rng)
+        sampled = with_drawn_values(fit.spec, fit.transform, sampled, planned, rng)
+        values = value(fit.evaluator.at(sampled, planned, residuals=effects))
+        later = (values, coming[RELEASED].to_numpy(dtype="datetime64[ns]"))
+    down = benchmark is not None and bool(lower_is_better(table).sel({BENCHMARK: benchmark}))
+    sign = -1.0 if down else 1.0
+    if by is None or groups is None:
+        best, leaders = _by_date(when, (fitted, released), later, sign)
+    else:
+        to_come = np.zeros(0, object) if coming is None else coming[by].to_numpy(object)
+        best, leaders = _by_level(when, (fitted, released), later, sign, (by, groups, to_come))
+    unit = other_units(fit.scores).get(benchmark or "", "")
+    return Frontier(best.rename("frontier"), benchmark, leaders, rate, down, unit, by or "")
+
+
+def _check_asked(fit: Fit, benchmark: str | None, anchors: Mapping[str, float] | None) -> None:
+    """Refuse a benchmark that is not fitted, and both or neither of benchmark and anchors."""
     names = fit.scores.benchmarks
     if benchmark is not None and not (isinstance(benchmark, str) and benchmark in names):
         raise DataError(
@@ -229,29 +298,71 @@ def frontier(
             "Give a benchmark or anchors, not both: anchors are the scale of the capability index, "
             "which is another frontier."
         )
+
+
+def levels_of_models(fit: Fit, by: str) -> np.ndarray:
+    """Return the level of each fitted model, None where it has none.
+
+    Raises
+    ------
+    DataError
+        If `by` is neither family nor lineage nor a category that some model states.
+    """
     table = fit.scores.dataset
-    released = _released(fit)
-    when = _dates(dates, released)
-    rate = _per_year(per_year, released)
-    rng = np.random.default_rng(checked_seed(seed))
-    posterior = fit.samples.isel({SAMPLE: spread_draws(fit, draws)})
-    value = _valued(fit, benchmark, anchors)
-    fitted = value(fit.evaluator.at(posterior, table, residuals="fitted"))
-    later = None
-    if when.max() > np.nanmax(released) and rate > 0:
-        coming = _to_come(fit, released, when.max(), rate)
-        planned = planned_rows(fit, coming)
-        raw = raw_model_template(fit.spec, posterior, [str(m) for m in planned[MODEL].values])
-        noise = raw.map(lambda v: _noise(v, posterior.sizes[SAMPLE], rng))
-        effects = model_effects_of_raw(fit.spec, posterior, noise)
-        sampled = with_drawn_tokens(fit.spec, posterior, planned, rng)
-        sampled = with_drawn_values(fit.spec, fit.transform, sampled, planned, rng)
-        values = value(fit.evaluator.at(sampled, planned, residuals=effects))
-        later = (values, coming[RELEASED].to_numpy(dtype="datetime64[ns]"))
-    down = benchmark is not None and bool(lower_is_better(table).sel({BENCHMARK: benchmark}))
-    best, leaders = _by_date(when, (fitted, released), later, -1.0 if down else 1.0)
-    unit = other_units(fit.scores).get(benchmark or "", "")
-    return Frontier(best.rename("frontier"), benchmark, leaders, rate, down, unit)
+    kinds = kinds_among(features_of(table))
+    cells = {
+        name: np.asarray(kind.cells(table[kind.variable].values), dtype=object)
+        for name, kind in kinds.items()
+        if is_stated(table, kind)
+    }
+    cells |= {name: table[name].values.astype(str).astype(object) for name in (FAMILY, LINEAGE)}
+    named = {
+        name: values
+        for name, values in cells.items()
+        if any(values) and all(value is None or isinstance(value, str) for value in values)
+    }
+    if by not in named:
+        raise DataError(
+            f'by: "{by}" has no levels in the fitted table.{nearest(str(by), named)} Allowed: '
+            f"{listed(named, 20)}."
+        )
+    return named[by]
+
+
+def _by_level(
+    when: np.ndarray,
+    fitted: tuple[xr.DataArray, np.ndarray],
+    later: tuple[xr.DataArray, np.ndarray] | None,
+    sign: float,
+    groups: tuple[str, np.ndarray, np.ndarray],
+) -> tuple[xr.DataArray, pd.DataFrame]:
+    """Return `_by_date` of each level, dims (sample, level, date), the best at the end first.
+
+    `groups` are the dim, and the levels of fitted models and of releases to come.
+    """
+    by, levels, coming = groups
+    parts, leaders = [], []
+    for level in dict.fromkeys(value for value in levels if value is not None):
+        own = np.flatnonzero(levels == level)
+        dates = fitted[1][own]
+        begun = when[when >= np.nanmin(dates)] if not np.isnat(dates).all() else when[:0]
+        if not len(begun):
+            continue
+        new = None
+        if later is not None:
+            mine = np.flatnonzero(coming == level)
+            new = (later[0].isel({MODEL: mine}), later[1][mine])
+        best, who = _by_date(begun, (fitted[0].isel({MODEL: own}), dates), new, sign)
+        parts.append(best.reindex({DATE: when}).expand_dims({by: [level]}))
+        leaders.append(who.assign(**{by: level}))
+    if not parts:
+        raise DataError(
+            f"No model with a {by} was released by {str(when.max())[:10]}; give later dates."
+        )
+    order = np.argsort([-sign * float(part.isel({DATE: -1}).median()) for part in parts])
+    joined = xr.concat([parts[place] for place in order], dim=by).transpose(SAMPLE, by, DATE)
+    table = pd.concat([leaders[place] for place in order], ignore_index=True)
+    return joined, table[[by, DATE, MODEL, "probability_new"]]
 
 
 def _by_date(

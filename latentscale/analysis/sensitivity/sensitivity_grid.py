@@ -21,6 +21,7 @@ from latentscale.analysis.tools.refits import (
     in_one_process,
     refuse_store,
     run_refits,
+    whole,
 )
 from latentscale.analysis.tools.summaries import quantiles
 from latentscale.data.frames import as_pandas
@@ -68,8 +69,8 @@ class _Variant(Refit):
     columns = SUMMARY
 
     def table(self) -> pd.DataFrame:
-        result = fit(self.spec, self.scores, method=self.method, seed=self.seed, progress=False)
-        return summary_of(result, self.frame, self.variables, self.prob, self.seed)
+        fitted = fit(self.spec, self.scores, method=self.method, seed=self.seed, progress=False)
+        return summary_of(whole(fitted), self.frame, self.variables, self.prob, self.seed)
 
 
 @dataclass(frozen=True)

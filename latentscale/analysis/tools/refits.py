@@ -27,6 +27,8 @@ from latentscale.errors import FitError, FitWarning, listed
 from latentscale.inference.method import Method
 from latentscale.inference.progress import WorkProgress
 from latentscale.inference.tools.workers import in_workers
+from latentscale.posterior.draws import NothingKept
+from latentscale.posterior.fit import Fit
 
 
 class Refit(ABC):
@@ -70,6 +72,22 @@ class _Outcome:
     failed: str = ""
     busy: bool = False
     unkept: str = ""
+
+
+def whole(fit: Fit) -> Fit:
+    """Return a refit; stop all refits where the user stopped this one.
+
+    Methods keep what they have of a fit that is stopped. A refit is one of many, whose table would
+    be kept as that of a finished one, and whoever presses Ctrl-C means all of them.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If the fit was stopped before its end.
+    """
+    if fit.status.interrupted:
+        raise KeyboardInterrupt
+    return fit
 
 
 def in_one_process(method: Method, workers: int, cluster: str | None = None) -> Method:
@@ -239,6 +257,8 @@ def _run(refit: Refit, wait: bool) -> _Outcome:
 def _fitted(refit: Refit) -> _Outcome:
     try:
         table = refit.table()
+    except NothingKept:
+        raise KeyboardInterrupt from None
     except Exception as error:  # whatever goes wrong in one refit must not stop the others
         return _Outcome(refit.name, failed=f"{type(error).__name__}: {error}")
     if refit.file is not None:

@@ -10,10 +10,9 @@ import numpy as np
 import xarray as xr
 
 from latentscale.dims import CHAIN, DRAW
-from latentscale.errors import FitError
 from latentscale.inference.nuts.start import StartingPoints
 from latentscale.model.batches import VariableSlices
-from latentscale.posterior.draws import NOTHING_KEPT, kept_chains, sampler_statistics
+from latentscale.posterior.draws import NothingKept, kept_chains, sampler_statistics
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def kept_of(trace: xr.DataTree, draws: int, chains: int) -> tuple[xr.Dataset, xr
         How many were asked for.
     """
     if "posterior" not in trace or not trace["posterior"].sizes.get(DRAW):
-        raise FitError(NOTHING_KEPT)
+        raise NothingKept
     posterior = trace["posterior"].to_dataset()
     stats = sampler_statistics(trace["sample_stats"].to_dataset())
     done = np.isfinite(stats["energy"].transpose(CHAIN, DRAW).values).cumprod(axis=1)

@@ -7,7 +7,6 @@ import io
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass
@@ -165,15 +164,12 @@ def run_tasks(
         else:
             done()
     lost: BaseException | None = None
-    try:
-        for number, outcome in in_workers(run_task, [tasks[k] for k in todo], workers, cluster):
-            if isinstance(outcome, BaseException):
-                lost = outcome
-                continue
-            results[todo[number]] = outcome
-            done()
-    except BrokenProcessPool as broken:  # a process was killed; what others finished is in files
-        lost = broken
+    for number, outcome in in_workers(run_task, [tasks[k] for k in todo], workers, cluster):
+        if isinstance(outcome, BaseException):
+            lost = outcome
+            continue
+        results[todo[number]] = outcome
+        done()
     whole = [result for result in results if result is not None]
     if len(whole) < len(tasks):
         kept = tasks[0].file is not None

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any
 
 import joblib
 
-from latentscale.errors import FitError
+from latentscale.errors import FitError, FitWarning
+from latentscale.markup import counted
 
 _CONNECT_SECONDS = 15
 """A scheduler on the same network answers within seconds."""
@@ -35,20 +38,63 @@ def in_workers[Task, Result](
 
     Yields
     ------
-    Place and result; where a worker of the cluster was lost, or the work raised there, the error
-    in place of the result.
+    Place and result; the error in place of the result where the worker was lost (killed for want
+    of memory, for instance), or where the work raised on a cluster.
 
     Raises
     ------
     FitError
         If the cluster cannot be reached.
+
+    Warns
+    -----
+    FitWarning
+        If a process was killed, and tasks are done one at a time.
     """
     if cluster is not None and tasks:
         yield from _on_cluster(work, tasks, cluster)
         return
+    left = dict(enumerate(tasks))
+    try:
+        for place, result in _here(work, left, workers):
+            del left[place]
+            yield place, result
+    except BrokenProcessPool:  # a process was killed, and all that were at work with it
+        warnings.warn(
+            "A worker process was killed, most often for want of memory: what is left "
+            f"({counted(len(left), 'task')}) is done one at a time. Fewer workers need less.",
+            FitWarning,
+            stacklevel=2,
+        )
+        yield from _apart(work, left)
+
+
+def _here(work: Callable[[Any], Any], tasks: dict[int, Any], workers: int) -> Iterator[Any]:
+    """Yield place and result of tasks in processes of this machine, as they finish.
+
+    Raises
+    ------
+    BrokenProcessPool
+        If one of the processes was killed; which one is not known.
+    """
     parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")
-    calls = (joblib.delayed(_placed)(work, place, task) for place, task in enumerate(tasks))
-    yield from parallel(calls)
+    yield from parallel(joblib.delayed(_placed)(work, *one) for one in list(tasks.items()))
+
+
+def _apart(work: Callable[[Any], Any], tasks: dict[int, Any]) -> Iterator[Any]:
+    """Do tasks one at a time in a process of their own, so that one that is killed fails alone."""
+    for place, task in tasks.items():
+        try:
+            # Of two workers one is idle; with one, joblib works in this process.
+            yield from _here(work, {place: task}, 2)
+        except BrokenProcessPool:
+            yield (
+                place,
+                FitError(
+                    "its worker process was killed, most often for want of memory. Free memory, "
+                    "or give the fit fewer draws or chains, and run it again."
+                ),
+            )
 
 
 def _placed(work: Callable[[Any], Any], place: int, task: Any) -> tuple[int, Any]:

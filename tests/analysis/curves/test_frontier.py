@@ -122,3 +122,56 @@ def test_undisclosed_tokens_of_releases_to_come_are_drawn_from_their_prior(
     frontier = ls.frontier(fit, benchmark="alpha", dates=["2025-12-01"], seed=1)
     # Exchangeable with the fitted ones but for dates, so near a half; its standard error is 0.05.
     assert frontier.table()["probability_new"].item() > 0.1
+
+
+def test_each_level_has_a_frontier_of_its_own(fit: Fit) -> None:
+    dates = ["2024-05-01", "2025-07-15", "2027-01-01"]
+    each = ls.frontier(fit, benchmark="alpha", dates=dates, by="family", seed=1)
+    assert each.draws.dims == ("sample", "family", "date")
+    table = each.table()
+    assert table.columns.tolist()[:3] == ["family", "date", "median"]
+    mean = fit.evaluator.at(fit.samples, fit.scores.dataset, residuals="fitted").mean
+    mean = mean.sel(benchmark="alpha").transpose("sample", "model")
+    families = fit.scores.dataset["family"].values
+    for family in fit.scores.families:
+        own = each.draws.sel(family=family, date="2025-07-15").squeeze()
+        mine = mean.isel(model=np.flatnonzero(families == family))
+        np.testing.assert_allclose(own, mine.max("model"))
+    first = families[0]
+    assert table.loc[table["date"] == "2024-05-01", "family"].tolist() == [first]
+    last = table[table["date"] == "2027-01-01"]
+    assert last["median"].is_monotonic_decreasing and set(last["family"]) == set(families)
+    assert each.passing(0.5).columns.tolist() == ["family", "date", "probability"]
+    assert len(each.passing(0.5)) == len(table)
+
+
+def test_the_best_of_all_levels_is_the_frontier_of_all(fit: Fit) -> None:
+    dates = ["2025-07-15", "2027-01-01"]
+    whole = ls.frontier(fit, benchmark="alpha", dates=dates, seed=1)
+    each = ls.frontier(fit, benchmark="alpha", dates=dates, by="family", seed=1)
+    np.testing.assert_allclose(each.draws.max("family"), whole.draws)
+
+
+def test_levels_of_a_category_are_taken_and_other_columns_refused(
+    dated: Scores, prior_fit: Callable[..., Fit]
+) -> None:
+    frame = dated.to_frame()
+    frame["provider"] = ["one", "two", None, *["one"] * (len(frame) - 3)]
+    own = Scores.from_frame(frame, benchmarks=dated.benchmark_info)
+    some = prior_fit(SPEC, own, draws=40)
+    each = ls.frontier(some, benchmark="alpha", dates=["2027-01-01"], by="provider")
+    assert set(each.table()["provider"]) == {"one", "two"}
+    assert "of each provider" in each.headline
+    two = each.table().set_index("provider").loc["two"]
+    assert two["probability_new"] == 0  # nothing in the last year, so nothing to come
+    with pytest.raises(DataError, match=r'"released" has no levels.* Allowed: .*"provider"'):
+        ls.frontier(some, benchmark="alpha", dates=["2027-01-01"], by="released")
+
+
+def test_the_plot_has_a_line_a_level(fit: Fit) -> None:
+    dates = ["2025-07-15", "2026-01-01", "2027-01-01"]
+    one = ls.frontier(fit, benchmark="alpha", dates=dates).plot()
+    assert len(one.axes[0].lines) == 1
+    each = ls.frontier(fit, benchmark="alpha", dates=dates, by="family").plot(prob=0.5)
+    assert len(each.axes[0].lines) == min(6, len(fit.scores.families))
+    assert "of each family" in each.get_suptitle()

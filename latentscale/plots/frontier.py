@@ -1,0 +1,84 @@
+"""The plot of the frontier: the best score, or index, by date."""
+
+from __future__ import annotations
+
+from latentscale.analysis.curves.frontier import DATE, Frontier
+from latentscale.dims import DEFAULT_PROB
+from latentscale.expect import expect
+from latentscale.plots.style import (
+    FILLS,
+    OnAxes,
+    Sheet,
+    legend,
+    panels,
+    score_axis,
+    title,
+)
+
+# Blue, vermillion, orange, black, pink and pale blue: lines need hues that differ.
+_LINES = tuple(FILLS[place][0] for place in (0, 3, 4, 7, 6, 1))
+_PALE = 0.18
+"""Opacity of bands: three over one another still differ from one."""
+_SLANT = 20
+"""Degrees by which dates are turned, so that they do not overlap."""
+
+
+def plot_frontier(frontier: Frontier, *, prob: float = DEFAULT_PROB, ax: OnAxes = None) -> Sheet:
+    """Draw the best score, or index, by date, with its interval; one line a level.
+
+    Parameters
+    ----------
+    frontier
+        From `latentscale.frontier`; of its levels the 6 best at the last date are drawn.
+    prob
+        Probability of the equal-tailed interval.
+    ax
+        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
+
+    Returns
+    -------
+    Sheet
+        A matplotlib figure, which `plt.show()` shows where pyplot is imported.
+
+    Raises
+    ------
+    FitError
+        If `frontier` is not what `latentscale.frontier` returns.
+    LatentscaleError
+        If `prob` is not strictly between 0 and 1.
+
+    Examples
+    --------
+    >>> best = ls.frontier(dated, benchmark="quiz", dates=["2025-06-01", "2026-06-01"])
+    >>> ls.plots.plot_frontier(best).savefig("figure.png")
+    """
+    expect(frontier, Frontier, "frontier")
+    table = frontier.table(prob)
+    levels = list(dict.fromkeys(table[frontier.by])) if frontier.by else [""]
+    shown = levels[: len(_LINES)]
+    figure, (panel,) = panels(1, columns=1, width=6.6, height=3.2, ax=ax)
+    for level, color in zip(shown, _LINES, strict=False):
+        own = table[table[frontier.by] == level] if frontier.by else table
+        band = f"{prob:.0%} interval" if not frontier.by else None
+        panel.fill_between(
+            own[DATE], own["lower"], own["upper"], color=color, alpha=_PALE, lw=0, label=band
+        )
+        label = str(level) if frontier.by else "median"
+        panel.plot(own[DATE], own["median"], color=color, lw=1.8, marker=".", label=label)
+    name = frontier.benchmark
+    units = {name: frontier.unit} if name and frontier.unit else {}
+    if name is not None:
+        score_axis(panel.yaxis, name, units)
+    what = "capability index" if name is None else f"{name} ({frontier.unit or '%'})"
+    panel.set_ylabel(what, parse_math=False)
+    panel.tick_params(axis="x", labelrotation=_SLANT)
+    each = f" of each {frontier.by}" if frontier.by else ""
+    of = f"the {len(shown)} best of {len(levels)} levels" if len(shown) < len(levels) else ""
+    caption = f"Lines: median. Bands: {prob:.0%} interval of the best expected score or index."
+    title(
+        figure,
+        f"Best {'capability index' if name is None else name}{each} by date",
+        f"{caption} Drawn: {of}." if of else caption,
+    )
+    legend(figure, [panel])
+    return figure
