@@ -180,10 +180,11 @@ class ComputeNeeded(Result):
         if np.isinf(flops["median"]):
             lower = flops["lower"]
             ends = f"; {DEFAULT_PROB:.0%} interval from {lower:.2g} FLOPs on"
+            ends = ("" if np.isinf(lower) else ends) + held
             return (
                 f"{self.family} reaches {self.shown_target} on {self.benchmark} below "
                 f"{self.limits[1]:.2g} FLOPs with probability "
-                f"{1 - self.probability_unreachable:.2f} only{'' if np.isinf(lower) else ends}{held}"
+                f"{1 - self.probability_unreachable:.2f} only{ends}"
             )
         return (
             f"{self.family} reaches {self.shown_target} on {self.benchmark} at "
