@@ -15,6 +15,7 @@ from latentscale.data.covariates import (
     missing_features,
     single_covariates_of,
 )
+from latentscale.data.features.compute import counted_in_full, counted_in_full_text
 from latentscale.data.recorded import pull_inside
 from latentscale.data.scaling import is_bounded, on_one_scale, sampling_of, with_standards
 from latentscale.data.scores import Scores
@@ -218,13 +219,15 @@ def design(
     Warns
     -----
     DataWarning
-        If rows are left out for want of a feature that the spec needs.
+        If rows are left out for want of a feature that the spec needs, or the FLOPs of mixtures of
+        experts are those of all their parameters.
     FitWarning
         If the spec sets priors of parameters that its model does not have, or opens ceilings that
         are fixed.
     """
     used, left_out = _usable(spec, scores)
     if transform is None:  # else a design like one that was made, and warned of, before
+        _warn_of_mixtures(spec, used)
         _warn_of_unused_priors(spec)
         _warn_of_no_ceilings_to_open(spec)
     data = with_standards(used.dataset)
@@ -298,6 +301,16 @@ def _usable(spec: ModelSpec, scores: Scores) -> tuple[Scores, tuple[str, ...]]:
             benchmarks=[str(b) for b in kept.dataset[BENCHMARK].values[~empty.values]]
         )
     return kept, left_out
+
+
+def _warn_of_mixtures(spec: ModelSpec, scores: Scores) -> None:
+    names = counted_in_full(scores.dataset)
+    if names and any("log_flops" in name.split(":") for name in spec.covariates):
+        warnings.warn(
+            f'The spec "{spec.name}" uses training compute, and {counted_in_full_text(names)}',
+            DataWarning,
+            stacklevel=4,
+        )
 
 
 def _warn_of_unused_priors(spec: ModelSpec) -> None:

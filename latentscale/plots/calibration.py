@@ -18,9 +18,11 @@ from latentscale.plots.style import (
     BLACK,
     BLUE,
     GREY,
+    ROW_LETTERS,
     VERMILLION,
     OnAxes,
     Sheet,
+    distinct,
     heading,
     legend,
     name_rows,
@@ -260,7 +262,8 @@ def plot_coverage(
         percent_axis(panel.xaxis)
         panel.set_xlabel("scores inside (%)")
     cells = curve.groupby("benchmark", sort=False)["cells"].first()
-    name_rows(axes[0], [f"{name} ({cells[name]})" for name in names])
+    shown = zip(distinct(names, ROW_LETTERS), names, strict=True)
+    name_rows(axes[0], [f"{short} ({cells[name]})" for short, name in shown], limit=None)
     title(figure, "Coverage by benchmark", "In brackets: held-out scores of the benchmark.")
     legend(figure, axes)
     return figure

@@ -21,6 +21,7 @@ from latentscale.plots.style import (
     BLACK,
     BLUE,
     GREY,
+    ROW_LETTERS,
     SCORE_LABEL,
     VERMILLION,
     OnAxes,
@@ -45,8 +46,6 @@ _MAX_COLUMNS = 40
 """Benchmarks side by side: at half an inch each they take 20 inches, some two screens."""
 _SLANTED_INCHES = 0.045
 """Height of a letter of a name at 45 degrees, at 8 points."""
-_MAX_NAME = 30
-"""Letters of a name beside a row; longer ones are cut."""
 _REACH = 4.0
 """Standardised residuals at the ends of the colours: 1 in 16,000 is larger by chance."""
 
@@ -90,7 +89,7 @@ def plot_residuals(check: FitCheck, *, rows: int = _MAX_ROWS, ax: OnAxes = None)
     shown = grid.sel({MODEL: order})
     shown = shown.isel({BENCHMARK: _columns_shown(shown)})
     names = [str(name) for name in shown[BENCHMARK].values]
-    labels = distinct(names, _MAX_NAME)
+    labels = distinct(names, ROW_LETTERS)
     below = _SLANTED_INCHES * max(map(len, labels))
     width, height = 1.6 + 0.5 * len(names), 0.6 + _ROW_INCHES * len(order) + max(below, 0.3)
     figure, (panel,) = panels(1, columns=1, width=width, height=height, ax=ax)
@@ -124,7 +123,7 @@ def plot_residuals(check: FitCheck, *, rows: int = _MAX_ROWS, ax: OnAxes = None)
         label="outlier",
     )
     panel.set_xticks(np.arange(len(names)) + 0.5, labels, rotation=45, ha="right", parse_math=False)
-    models = distinct([str(name) for name in order], _MAX_NAME)
+    models = distinct([str(name) for name in order], ROW_LETTERS)
     panel.set_yticks(np.arange(len(order)) + 0.5, models, fontsize=7, parse_math=False)
     panel.set_ylim(len(order), 0)
     bar = figure.colorbar(image, ax=panel, extend="both", shrink=0.6, aspect=30)
@@ -230,7 +229,7 @@ def plot_predictive(
     for panel in axes[-columns:]:
         panel.set_xlabel(SCORE_LABEL, fontsize=8.5)
     for panel in axes[::columns]:
-        name_rows(panel, [str(group) for group in groups], limit=_MAX_NAME)
+        name_rows(panel, [str(group) for group in groups])
     title(
         figure,
         f"{check.kind.capitalize()} predictive check by {by}",
@@ -296,8 +295,10 @@ def plot_outliers(check: FitCheck, *, rows: int = 20, ax: OnAxes = None) -> Shee
             zorder=3,
             label=f"measured score, {kind}" if mine.any() else "",
         )
-    models = distinct([str(name) for name in both["model"]], _MAX_NAME)
-    name_rows(panel, [f"{m}: {b}" for m, b in zip(models, both["benchmark"], strict=True)])
+    models = distinct([str(name) for name in both["model"]], ROW_LETTERS)
+    benchmarks = distinct([str(name) for name in both["benchmark"]], ROW_LETTERS)
+    names = [f"{model}: {name}" for model, name in zip(models, benchmarks, strict=True)]
+    name_rows(panel, names, limit=None)
     if label == SCORE_LABEL:
         percent_axis(panel.xaxis)
     panel.set_xlabel(label)

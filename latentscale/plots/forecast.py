@@ -32,8 +32,6 @@ _COLUMNS = 4
 """Panels in a row: their labels stay readable across a page."""
 _ROW_INCHES = 0.19
 """Height of a row of small text."""
-_MAX_NAME = 30
-"""Letters of a name beside a row; longer ones are cut."""
 _PALE = 0.35
 """Opacity of rows without a measured score beside those with one."""
 
@@ -97,7 +95,7 @@ def plot_forecast(
             _truths(panel, known, place)
         score_axis(panel.xaxis, name, forecast.units)
         within(panel, name, forecast.units)
-        name_rows(panel, models, limit=_MAX_NAME)
+        name_rows(panel, models)
     across_label(axes, columns, score_label(benchmarks, forecast.units))
     versus = "" if truth is None else ", beside the measured scores"
     title(

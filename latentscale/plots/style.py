@@ -49,6 +49,9 @@ FILLS: Final[tuple[tuple[str, str | None], ...]] = (
 
 SCORE_LABEL: Final = "score (%)"
 
+ROW_LETTERS: Final = 30
+"""Letters of a name beside a row; longer ones are cut: panels keep most of the figure."""
+
 _FULL_DECADES: Final = 1.5
 """Below so many decades an axis shows more ticks than the powers of ten."""
 
@@ -383,7 +386,7 @@ def distinct(names: Sequence[str], limit: int) -> list[str]:
     return [kept[name] for name in names]
 
 
-def name_rows(panel: Axes, names: Sequence[str], *, limit: int | None = None) -> None:
+def name_rows(panel: Axes, names: Sequence[str], *, limit: int | None = ROW_LETTERS) -> None:
     """Label rows 0, 1, ... from the top down; a name is never read as mathematics.
 
     Parameters

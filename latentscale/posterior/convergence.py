@@ -132,7 +132,8 @@ def _frozen(posterior: xr.Dataset) -> tuple[int, ...]:
 def _figures(name: str, draws: xr.DataArray) -> pd.DataFrame:
     rest = [str(dim) for dim in draws.dims if dim not in (CHAIN, DRAW)]
     flat = draws.stack(cell=rest) if rest else draws.expand_dims("cell", axis=-1)
-    varies = (flat.where(np.isfinite(flat)).std((CHAIN, DRAW)) > _CONSTANT).values
+    flat = flat.where(np.isfinite(flat))  # of infinite draws there is no figure either
+    varies = (flat.std((CHAIN, DRAW)) > _CONSTANT).values
     values = flat.transpose("cell", CHAIN, DRAW).values[varies]
     where = _varying_labels(draws, rest, varies)
     sample = xr.Dataset({"x": (("cell", CHAIN, DRAW), values)})

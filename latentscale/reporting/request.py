@@ -146,11 +146,14 @@ def _example(fit: Fit, families: Sequence[str]) -> pd.DataFrame:
 
 
 def _typical(fit: Fit, families: Sequence[str]) -> pd.DataFrame:
-    """Return a model of each family with what its models have in the features of the fit."""
+    """Return a model of each family with what its models have in the features of the fit.
+
+    Released on the family's latest date: a forecast of the mean one would be of the past.
+    """
     rows = []
     for family in families:
         members = members_of(fit, family)
-        features = typical_features(fit, members, 1)
+        features = typical_features(fit, members, 1, to_come=True)
         cells = {
             kind.name: kind.cells(features[kind.variable][1])[0]
             for kind in fit.transform.kinds

@@ -11,6 +11,7 @@ from latentscale.analysis.curves.along import place_text
 from latentscale.analysis.curves.curves import Curve, scaling_curve
 from latentscale.analysis.forecasts.forecast import Forecast
 from latentscale.analysis.tools.units import in_words, other_units, shown_score
+from latentscale.data.features.date import Date
 from latentscale.data.names import fitted_spelling
 from latentscale.dims import FAMILY
 from latentscale.errors import LatentscaleError, listed
@@ -205,6 +206,8 @@ def forecasts(request: Request) -> tuple[Block, ...]:
         if sized
         else "a model with the features of its models, since no size is disclosed"
     )
+    if any(isinstance(kind, Date) for kind in request.fit.transform.kinds):
+        example += ", released on its latest date"
     lead = (
         f"No models were named, so each family below is taken further as an example: {example}."
         if request.is_example

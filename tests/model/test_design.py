@@ -191,3 +191,21 @@ def test_priors_that_the_model_has_no_use_for_are_warned_of_by_name(frame: pd.Da
         design(spec, scores_of(frame), transform=made.transform)  # said once, when it was fitted
         powered = spec.with_({"benchmarks.link": {"kind": "power-logistic"}})
         design(powered, scores_of(frame))
+
+
+def test_mixtures_whose_compute_counts_all_parameters_are_named(frame: pd.DataFrame) -> None:
+    """Where compute is used, tokens are known, and flops is not stated."""
+    frame = frame.assign(
+        active_params_b=[0.1, 0.2, np.nan, 7.9, 1.6, 3.2],
+        flops=[np.nan, 1.2e21, np.nan, np.nan, np.nan, np.nan],
+    )
+    frame.loc[5, "tokens_t"] = np.nan
+    scores = scores_of(frame)
+    with pytest.warns(DataWarning) as caught:
+        design(FLOPS, scores)
+    (said,) = [str(w.message) for w in caught if "active_params_b" in str(w.message)]
+    assert 'of "u", "y" it is counted as 6 x params_b x tokens_t' in said
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        design(SIZE, scores)
+        design(FLOPS, scores_of(frame.assign(flops=1e22)))

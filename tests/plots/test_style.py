@@ -16,6 +16,7 @@ from latentscale.plots.style import (
     distinct,
     heading,
     log_axis,
+    name_rows,
     panels,
     percent_axis,
     title,
@@ -165,3 +166,10 @@ def test_a_logarithmic_axis_has_two_labels_or_more(ends: tuple[float, float]) ->
     texts = [text.get_text() for text in panel.get_yticklabels()]
     inside = [at for at in panel.get_yticks() if ends[0] <= at <= ends[1]]
     assert len(inside) >= 2 and len(set(texts)) == len(texts)
+
+
+def test_names_beside_rows_leave_room_for_the_panel() -> None:
+    _, (panel,) = panels(1, columns=1, width=3, height=2)
+    name_rows(panel, LONG)
+    shown = [text.get_text() for text in panel.get_yticklabels()]
+    assert max(map(len, shown)) <= 30 and len(set(shown)) == len(LONG)

@@ -48,6 +48,26 @@ def _of(blocks: tuple[Block, ...], kind: type) -> list:
     return [block for block in blocks if isinstance(block, kind)]
 
 
+@pytest.mark.parametrize("sized", [True, False])
+def test_an_example_is_released_on_its_familys_latest_date(
+    sized: bool, small_scores: ls.Scores, prior_fit: Callable[..., Fit]
+) -> None:
+    """A model that follows the others is not of their mean date, which is past."""
+    frame = small_scores.to_frame()
+    days = pd.to_timedelta(30 * np.arange(len(frame)), "D")
+    frame = frame.assign(released=pd.Timestamp("2024-01-01") + days)
+    if not sized:
+        frame = frame.drop(columns=["params_b", "tokens_t"])
+    spec = spec_from_dict({"name": "x", "covariates": ["released"], "skills": {"count": 1}})
+    fit = prior_fit(spec, ls.Scores.from_frame(frame), draws=20)
+    asked = request(fit, families=None, planned=None, prob=0.8, seed=2)
+    latest = frame.groupby("family")["released"].max()
+    for row in asked.planned.itertuples():
+        assert pd.Timestamp(row.released) == latest[row.family]
+    said = _of(forecasts(asked), Paragraph)[0].text
+    assert "released on its latest date" in said
+
+
 def test_a_planned_family_spelt_in_another_way_is_warned_of_once_and_named(fit: Fit) -> None:
     row = {"model": "n", "family": "Fam-00", "instruct": 0, "params_b": 20.0, "tokens_t": 2.0}
     planned = request(fit, families=None, planned=pd.DataFrame([row]), prob=0.8, seed=2)

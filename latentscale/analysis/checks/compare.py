@@ -141,7 +141,8 @@ def compare(fits: Mapping[str, Fit], *, seed: int = 0) -> Comparison:
     table["p_loo"] = [by_fit[name].p_loo for name in table["name"]]
     table["high_k"] = [len(by_fit[name].unreliable) for name in table["name"]]
     columns = ["name", "model", "family", "benchmark", "elpd", "pareto_k"]
-    return Comparison(table, cells[columns], False, _advice(table, heavy=True))
+    advice = (*_not_converged(fits), *_advice(table, heavy=True))
+    return Comparison(table, cells[columns], False, advice)
 
 
 def compare_backtests(tables: Mapping[str, pd.DataFrame], *, seed: int = 0) -> Comparison:
@@ -313,6 +314,16 @@ def _advice(table: pd.DataFrame, *, heavy: bool) -> tuple[str, ...]:
                 "scores do not separate them."
             )
     return tuple(lines)
+
+
+def _not_converged(fits: Mapping[str, Fit]) -> tuple[str, ...]:
+    """Return a line for each fit whose draws are not those of its posterior."""
+    return tuple(
+        f'"{name}" is {fit.status.message.partition(";")[0]}: its densities are those of its '
+        "draws, which may not be those of its posterior. Fit it longer before you choose."
+        for name, fit in fits.items()
+        if fit.status.converged is False
+    )
 
 
 def _check_fits(fits: Mapping[str, Fit]) -> None:

@@ -15,7 +15,7 @@ from latentscale.analysis.choices.budget_line import Line, Segment, line, segmen
 from latentscale.analysis.choices.maximise import highest_by_search, highest_of_quadratic, value_at
 from latentscale.analysis.choices.published import PUBLISHED, ROUNDING, SAME_BUDGET
 from latentscale.analysis.choices.target import SCORE_KIND, SKILL_KIND, Target, checked_targets
-from latentscale.analysis.curves.along import increasing_positive
+from latentscale.analysis.curves.along import increasing_positive, refuse_active
 from latentscale.analysis.forecasts.rows import (
     checked_family,
     held_features,
@@ -279,8 +279,8 @@ def optimal_allocation(
     Raises
     ------
     SpecError
-        If the spec has no separate terms for size and tokens, or a target is a skill that
-        nothing identifies.
+        If the spec has no separate terms for size and tokens, uses active parameters, or a target
+        is a skill that nothing identifies.
     DataError
         If a name is not in the fit, or a budget or a limit makes no sense.
 
@@ -297,6 +297,7 @@ def optimal_allocation(
     """
     expect(fit, Fit, "fit")
     _require_size_and_tokens(fit)
+    refuse_active(fit)
     if instruct is not None:
         instruct = truth(instruct, "instruct", error=DataError, also="None")
     targets = checked_targets(fit, target)

@@ -69,6 +69,8 @@ def checked_over(fit: Fit, over: str | None) -> str:
             f'over must be one of {listed(allowed, 20)}; got "{over}".{nearest(over, allowed)} '
             "Curves run along numbers and dates that the spec uses."
         )
+    if over == "log_flops":
+        refuse_active(fit)
     moved = {over} if over in others else {over, "log_flops"}
     if not factors & (set(OVER) if over == "log_flops" else moved):
         raise SpecError(
@@ -76,6 +78,23 @@ def checked_over(fit: Fit, over: str | None) -> str:
             f"{listed(fit.spec.covariates)}, so its curves over {over} are flat."
         )
     return over
+
+
+def refuse_active(fit: Fit) -> None:
+    """Refuse compute by size and tokens under a spec that uses active parameters.
+
+    Raises
+    ------
+    SpecError
+        Since a budget does not say how many of the parameters are active.
+    """
+    if any("log_active_params" in name.split(":") for name in fit.transform.columns):
+        raise SpecError(
+            f'The spec "{fit.spec.name}" uses log_active_params, and compute alone does not say '
+            "how many of a model's parameters are active: one token of a mixture of experts takes "
+            "those alone. Forecast the models that you plan as rows of predict, or fit a spec with "
+            "log_params in its place."
+        )
 
 
 def label_of(fit: Fit, over: str) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from latentscale.analysis.curves.along import MOST_POINTS
+from latentscale.analysis.curves.along import MOST_POINTS, refuse_active
 from latentscale.analysis.curves.compute_grid import (
     compute_limits,
     fitted_compute,
@@ -176,11 +176,21 @@ class ComputeNeeded(Result):
         'qwen2 reaches 70% on mmlu'
         """
         flops = self.table()["flops"]
+        held = f"; {self.held}" if self.held else ""
+        if np.isinf(flops["median"]):
+            lower = flops["lower"]
+            ends = f"; {DEFAULT_PROB:.0%} interval from {lower:.2g} FLOPs on"
+            ends = ("" if np.isinf(lower) else ends) + held
+            return (
+                f"{self.family} reaches {self.shown_target} on {self.benchmark} below "
+                f"{self.limits[1]:.2g} FLOPs with probability "
+                f"{1 - self.probability_unreachable:.2f} only{ends}"
+            )
         return (
             f"{self.family} reaches {self.shown_target} on {self.benchmark} at "
             f"{flops['median']:.2g} FLOPs ({DEFAULT_PROB:.0%} interval {flops['lower']:.2g} to "
             f"{flops['upper']:.2g}); not below {self.limits[1]:.2g} with probability "
-            f"{self.probability_unreachable:.2f}" + (f"; {self.held}" if self.held else "")
+            f"{self.probability_unreachable:.2f}{held}"
         )
 
     def brief(self) -> pd.DataFrame:
@@ -264,7 +274,7 @@ def flops_for_target(
         If the benchmark is unknown, the target lies at or below the guessing floor or above
         every draw of the ceiling, or another argument makes no sense.
     SpecError
-        If the spec uses neither size, tokens nor compute.
+        If the spec uses neither size, tokens nor compute, or active parameters.
     FitError
         If the fit is a point estimate.
 
@@ -292,6 +302,7 @@ def flops_for_target(
     check_benchmark(fit, benchmark)
     _check_target(fit, benchmark, target)
     _check_moves(fit)
+    refuse_active(fit)
     points = whole_number(points, "points", least=2, most=MOST_POINTS, error=DataError)
     _check_family(family)
     rows = None if given is None else planned_rows(fit, given)

@@ -13,6 +13,7 @@ import xarray as xr
 from latentscale.analysis.forecasts.from_names import with_names_read
 from latentscale.data.columns import is_blank
 from latentscale.data.covariates import features_in_use
+from latentscale.data.features.compute import counted_in_full, counted_in_full_text
 from latentscale.data.frames import as_pandas
 from latentscale.data.names import warn_of_spelling
 from latentscale.data.planned import ASSUMED, NOT_FORECAST, planned_models
@@ -38,6 +39,11 @@ def planned_rows(fit: Fit, frame: pd.DataFrame) -> xr.Dataset:
     DataError
         If the table is malformed, or a row leaves out what the forecast needs and the fitted
         models do not settle.
+
+    Warns
+    -----
+    DataWarning
+        If compute is used, and that of mixtures of experts is counted by all their parameters.
     """
     uses = {
         "instruct": fit.spec.needs_instruct,
@@ -52,6 +58,10 @@ def planned_rows(fit: Fit, frame: pd.DataFrame) -> xr.Dataset:
         fitted=fit.scores.dataset,
         uses=[*(name for name, used in uses.items() if used), *features],
     )
+    mixtures = [name for name in counted_in_full(rows) if name not in fit.scores.models]
+    if mixtures and fit.transform.needs("log_flops"):
+        said_of_them = f"The fit uses training compute, and {counted_in_full_text(mixtures)}"
+        warnings.warn(said_of_them, DataWarning, stacklevel=3)
     texts = zip(from_names, rows[ASSUMED].values.tolist(), strict=True)
     said = ["; ".join(filter(None, pair)) for pair in texts]
     return rows.assign({ASSUMED: (MODEL, np.array(said, dtype=np.str_))})
@@ -137,7 +147,7 @@ def usual_instruct(fit: Fit, family: str | None, rows: xr.Dataset | None = None)
 
 
 def typical_features(
-    fit: Fit, members: xr.Dataset, count: int
+    fit: Fit, members: xr.Dataset, count: int, *, to_come: bool = False
 ) -> dict[str, tuple[str, npt.NDArray[Any]]]:
     """Return what models of a family are like in the features of a fit, by variable, over model.
 
@@ -151,6 +161,8 @@ def typical_features(
         Models of the family; where none of them gives a feature, all fitted models count.
     count
         How many rows are wanted, all alike.
+    to_come
+        Whether they follow the members: dates are then the latest, not the mean.
     """
     features = {}
     for kind in fit.transform.kinds:
@@ -158,7 +170,8 @@ def typical_features(
             continue
         given = kind.given(members)
         some = members.isel({MODEL: np.flatnonzero(given)}) if given.any() else fit.scores.dataset
-        features[kind.variable] = (MODEL, np.repeat(kind.typical(some), count))
+        value = kind.coming(some) if to_come else kind.typical(some)
+        features[kind.variable] = (MODEL, np.repeat(value, count))
     return features
 
 

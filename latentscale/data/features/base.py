@@ -329,6 +329,10 @@ class FeatureKind(ABC):
         """Return the value to keep of a model like those of a table, shape (1,)."""
         return self.stepped(np.array([float(np.nanmean(self.raw(table, self.covariate)))]))
 
+    def coming(self, table: xr.Dataset) -> npt.NDArray[Any]:
+        """Return the value to keep of a model that follows those of a table, shape (1,)."""
+        return self.typical(table)
+
     def range_of(self, table: xr.Dataset) -> tuple[str, str]:
         """Return the lowest and the highest value of models that give the feature, as texts."""
         values = self.raw(table, self.covariate)

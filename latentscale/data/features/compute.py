@@ -11,10 +11,14 @@ import xarray as xr
 
 from latentscale.data.features.base import FEATURES, Feature, Floats
 from latentscale.data.features.numeric import Numeric
-from latentscale.dims import FLOPS_PER_BILLION_TRILLION
-from latentscale.errors import SpecError
+from latentscale.dims import FLOPS_PER_BILLION_TRILLION, MODEL
+from latentscale.errors import SpecError, listed
 
 FLOPS: Final = "flops"
+ACTIVE: Final = "active_params_b"
+_DENSE = 0.95
+"""Active over all parameters from which a model counts as dense: embeddings are left out of some
+counts, which makes FLOPs 5% more, far below what a covariate in logarithms shows."""
 
 
 @FEATURES.add
@@ -68,3 +72,32 @@ def flops_of(table: xr.Dataset) -> Floats:
         return computed
     stated = table[FLOPS].to_numpy().astype(float)
     return np.where(np.isnan(stated), computed, stated)
+
+
+def counted_in_full(table: xr.Dataset) -> list[str]:
+    """Return mixtures of experts whose FLOPs are those of all their parameters.
+
+    Models that state fewer active parameters than parameters, and tokens, but not their FLOPs:
+    `flops_of` gives them 6 x parameters x tokens, and their training took 6 x active x tokens.
+
+    Parameters
+    ----------
+    table
+        Variables over model.
+    """
+    if ACTIVE not in table:
+        return []
+    known = np.isfinite(flops_of(table))
+    stated = ~np.isnan(table[FLOPS].to_numpy().astype(float)) if FLOPS in table else ~known
+    fewer = table[ACTIVE].to_numpy() < _DENSE * table["params"].to_numpy()
+    return [str(name) for name in table[MODEL].to_numpy()[fewer & known & ~(known & stated)]]
+
+
+def counted_in_full_text(names: list[str]) -> str:
+    """Return what is said of mixtures of experts whose FLOPs are those of all parameters."""
+    these = "these models" if len(names) > 1 else "this model"
+    return (
+        f"of {listed(names)} it is counted as 6 x params_b x tokens_t, though one token uses "
+        f"active_params_b alone. Fill the column flops of {these}: "
+        "6e21 x active_params_b x tokens_t."
+    )

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Final
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import xarray as xr
 from pandas.api.types import is_datetime64_any_dtype
 
 from latentscale.data.columns import distinct_cells, is_blank
@@ -70,6 +71,10 @@ class Date(FeatureKind):
         """Return the dates of years since the origin, to the day."""
         days = np.round(np.asarray(raw, dtype=float) * DAYS_PER_YEAR)
         return ORIGIN + days.astype("timedelta64[D]")
+
+    def coming(self, table: xr.Dataset) -> npt.NDArray[Any]:
+        """Return the latest day: what follows is not of the mean one."""
+        return self.stepped(np.array([float(np.nanmax(self.raw(table, self.covariate)))]))
 
     def shown(self, raw: float) -> str:
         """Return the day."""

@@ -49,6 +49,19 @@ def test_stacking_weights_of_a_mixture() -> None:
     assert stacking_weights(ruled_out)[0] == pytest.approx(0.7, abs=0.02)
 
 
+def test_a_comparison_says_which_fits_have_not_converged(pooled_fit: Fit, rival: Fit) -> None:
+    well = replace(pooled_fit, status=replace(pooled_fit.status, converged=True))
+    stuck = replace(
+        rival,
+        status=replace(
+            rival.status, converged=False, message="not converged (max R-hat 1.8); other modes"
+        ),
+    )
+    advice = ls.compare({"well": well, "stuck": stuck}).advice
+    assert [line for line in advice if "not converged" in line] == [advice[0]]
+    assert advice[0].startswith('"stuck" is not converged (max R-hat 1.8): its densities')
+
+
 def test_a_comparison_agrees_with_arviz(pooled_fit: Fit, rival: Fit) -> None:
     comparison = ls.compare({"bad": rival, "good": pooled_fit})
     loo = {"bad": loo_of(rival), "good": loo_of(pooled_fit)}

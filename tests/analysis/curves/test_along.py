@@ -170,3 +170,45 @@ def test_compute_that_is_given_alone_makes_a_curve(
     np.testing.assert_allclose(one.mean_draws.values, other.mean_draws.values, rtol=1e-9)
     rows = pd.DataFrame({"model": ["n"], "family": ["q"], "instruct": 0, "flops": [1e23]})
     assert np.isfinite(ls.predict(given, rows).draws).all()
+
+
+def test_compute_alone_says_nothing_of_active_parameters(
+    frame: pd.DataFrame, prior_fit: Callable[..., Fit]
+) -> None:
+    table = frame.drop(columns="context_k").assign(active_params_b=frame["params_b"] / 8)
+    document = {
+        "name": "mixtures",
+        "covariates": ["log_params", "log_active_params", "log_tokens"],
+        "skills": {"count": 1},
+    }
+    fit = prior_fit(spec_from_dict(document), ls.Scores.from_frame(table), draws=20)
+    target = fit.scores.benchmarks[0]
+    for ask in (
+        lambda: ls.flops_for_target(fit, target, 0.6, family=FAMILY),
+        lambda: ls.optimal_allocation(fit, flops=1e22, target=target),
+        lambda: ls.scaling_curve(fit, family=FAMILY, over="log_flops"),
+    ):
+        with pytest.raises(SpecError, match="uses log_active_params"):
+            ask()
+    assert "active_params_b held at" in ls.scaling_curve(fit, family=FAMILY, points=3).held
+
+
+def test_a_planned_mixture_whose_compute_counts_all_parameters_is_named(
+    frame: pd.DataFrame, prior_fit: Callable[..., Fit]
+) -> None:
+    document = {"name": "compute", "covariates": ["log_flops"], "skills": {"count": 1}}
+    scores = ls.Scores.from_frame(frame.drop(columns="context_k"))
+    fit = prior_fit(spec_from_dict(document), scores, draws=20)
+    row = pd.DataFrame(
+        {
+            "model": ["next"],
+            "family": [FAMILY],
+            "params_b": [671.0],
+            "active_params_b": [37.0],
+            "tokens_t": [15.0],
+        }
+    )
+    with pytest.warns(ls.DataWarning, match='of "next" it is counted as 6 x params_b'):
+        whole = ls.predict(fit, row, seed=1)
+    stated = ls.predict(fit, row.assign(flops=6e21 * 37.0 * 15.0), seed=1)
+    assert not whole.mean_draws.equals(stated.mean_draws)
