@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from latentscale.dims import CHAIN, DRAW
+from latentscale.markup import counted, fitted_text
 
 RHAT_LIMIT = 1.01
 """Largest R-hat of chains that agree (Vehtari et al. 2021, section 4)."""
@@ -30,7 +31,7 @@ short chains of one posterior differed by a factor of at most 1.6, one that was 
 _FEWEST = 4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Convergence:
     """Worst figures over all parameters, and one row a parameter.
 
@@ -58,6 +59,15 @@ class Convergence:
     left_out: tuple[str, ...] = ()
     frozen: tuple[int, ...] = ()
     not_finite: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        lines = [f"Convergence of {counted(len(self.table), 'number')}"]
+        if len(self.table):
+            lines += [f"  max R-hat    {self.max_rhat:.3f}", f"  least ESS    {self.min_ess:.0f}"]
+        lines += [f"  divergences  {self.divergences}", f"  least E-BFMI {self.ebfmi:.2f}"]
+        lines += [f"  chain {chain} hardly moved" for chain in self.frozen]
+        lines += [f"  {name} has draws that are not finite" for name in self.not_finite]
+        return fitted_text([*lines, "See .table, .left_out"])
 
     @property
     def max_rhat(self) -> float:
@@ -132,7 +142,8 @@ def _frozen(posterior: xr.Dataset) -> tuple[int, ...]:
 def _figures(name: str, draws: xr.DataArray) -> pd.DataFrame:
     rest = [str(dim) for dim in draws.dims if dim not in (CHAIN, DRAW)]
     flat = draws.stack(cell=rest) if rest else draws.expand_dims("cell", axis=-1)
-    varies = (flat.where(np.isfinite(flat)).std((CHAIN, DRAW)) > _CONSTANT).values
+    flat = flat.where(np.isfinite(flat))  # of infinite draws there is no figure either
+    varies = (flat.std((CHAIN, DRAW)) > _CONSTANT).values
     values = flat.transpose("cell", CHAIN, DRAW).values[varies]
     where = _varying_labels(draws, rest, varies)
     sample = xr.Dataset({"x": (("cell", CHAIN, DRAW), values)})

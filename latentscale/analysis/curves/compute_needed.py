@@ -176,11 +176,21 @@ class ComputeNeeded(Result):
         'qwen2 reaches 70% on mmlu'
         """
         flops = self.table()["flops"]
+        held = f"; {self.held}" if self.held else ""
+        if np.isinf(flops["median"]):
+            lower = flops["lower"]
+            ends = f"; {DEFAULT_PROB:.0%} interval from {lower:.2g} FLOPs on"
+            ends = ("" if np.isinf(lower) else ends) + held
+            return (
+                f"{self.family} reaches {self.shown_target} on {self.benchmark} below "
+                f"{self.limits[1]:.2g} FLOPs with probability "
+                f"{1 - self.probability_unreachable:.2f} only{ends}"
+            )
         return (
             f"{self.family} reaches {self.shown_target} on {self.benchmark} at "
             f"{flops['median']:.2g} FLOPs ({DEFAULT_PROB:.0%} interval {flops['lower']:.2g} to "
             f"{flops['upper']:.2g}); not below {self.limits[1]:.2g} with probability "
-            f"{self.probability_unreachable:.2f}" + (f"; {self.held}" if self.held else "")
+            f"{self.probability_unreachable:.2f}{held}"
         )
 
     def brief(self) -> pd.DataFrame:

@@ -111,6 +111,15 @@ def test_a_curve_that_falls_first_counts_from_its_lowest_point() -> None:
     np.testing.assert_allclose(_first_reach(curves, at, 0.7), wanted)
 
 
+def test_a_target_that_most_draws_do_not_reach_is_not_at_infinite_flops(held_fit: Fit) -> None:
+    compute = ls.flops_for_target(held_fit, "alpha", 0.9, family="fresh", tokens_per_parameter=50)
+    far = np.where(np.arange(compute.draws.size) % 3 == 0, 1e22, np.inf)
+    most = replace(compute, draws=compute.draws.copy(data=far), probability_unreachable=2 / 3)
+    assert "with probability 0.33 only; 90% interval from 1e+22 FLOPs on" in most.headline
+    never = replace(compute, draws=compute.draws * np.inf, probability_unreachable=1.0)
+    assert never.headline.endswith("with probability 0.00 only")
+
+
 @pytest.mark.parametrize(("target", "shown"), [(0.7, "70%"), (0.999, "99.9%"), (0.125, "12.5%")])
 def test_a_target_is_shown_as_it_was_given(held_fit: Fit, target: float, shown: str) -> None:
     compute = ls.flops_for_target(
