@@ -27,6 +27,8 @@ _OPTIONS: Final = {
     "benchmarks={": "--benchmarks FILE.toml, which has a table such as [arena] for a benchmark, "
     'with lines such as scale = "real" or group = "science"',
     "features=[": "--feature COLUMN",
+    "with_estimated(": '--features FILE.toml, with the lines [[features]], name = "COLUMN" and '
+    'missing = "estimated" for each column',
 }
 """Arguments that messages name, and the options of commands in their place."""
 
@@ -102,7 +104,7 @@ def _outcome(run: Callable[[], int], stops: Stops, verbose: bool) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return _stopped(stops)
     except LatentscaleError as error:
-        failed = _fail(_with_options(str(error)), verbose)
+        failed = _fail(with_options(str(error)), verbose)
         return failed if stops.received is None else stops.code
     except BrokenPipeError:
         return PIPE_CLOSED
@@ -117,8 +119,8 @@ def _outcome(run: Callable[[], int], stops: Stops, verbose: bool) -> int:
     return code if stops.received is None else _stopped(stops)
 
 
-def _with_options(message: str) -> str:
-    """Return a message that names arguments of Python with the options in their place."""
+def with_options(message: str) -> str:
+    """Return a message that names arguments of Python, and below it the options for them."""
     named = [option for argument, option in _OPTIONS.items() if argument in message]
     return "\n".join([message, *(f"On the command line: {option}." for option in named)])
 
@@ -210,4 +212,4 @@ def _show(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    warn(str(message))
+    warn(with_options(str(message)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from latentscale.cli.console import say
+from latentscale.cli.console import say, with_options
 
 if TYPE_CHECKING:
     from latentscale.data.scores import Scores
@@ -28,7 +28,7 @@ def suited(name: str, scores: Scores) -> ModelSpec:
 
     choice = ls.spec_for(scores, name)
     for reason in choice.reasons:
-        say(reason)
+        say(with_options(reason))
     if name == AUTO:
         say("--spec names another spec")
     return choice.spec

@@ -6,7 +6,7 @@ What it holds and the tables that it gives are in `score_table.py`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -15,8 +15,9 @@ from latentscale.data.assembly import from_rows, from_wide
 from latentscale.data.audit import Audit, emit
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.checks import dataset_findings
-from latentscale.data.features.base import Feature
+from latentscale.data.features.base import ESTIMATED, Feature
 from latentscale.data.frames import AnyFrame
+from latentscale.data.known import features_of, kinds_among, with_features
 from latentscale.data.saved import save_scores
 from latentscale.data.score_table import ScoreTable
 from latentscale.dims import BENCHMARK, MODEL
@@ -288,6 +289,47 @@ class Scores(ScoreTable):
         (True, False)
         """
         return Scores(self.dataset.drop_vars(["stderr", "cell_items"], errors="ignore"), self.audit)
+
+    def with_estimated(self, features: Sequence[str]) -> Scores:
+        """Return the scores with missing values of some features to be drawn by fits.
+
+        As ``Feature(name, missing="estimated")`` when the table is read: models that leave the
+        feature empty are fitted, each with a parameter for it under the prior
+        ``missing_feature``. Look at R-hat: a missing size can have two modes.
+
+        Parameters
+        ----------
+        features
+            Names of features that are numbers or dates, such as ``["released"]``. For sizes name
+            ``tokens_t`` too where the spec uses tokens.
+
+        Returns
+        -------
+        Scores
+            The same scores, with an audit of its own.
+
+        Raises
+        ------
+        DataError
+            If a name is repeated, or not that of a feature of the table which can be drawn.
+
+        Examples
+        --------
+        >>> table = ls.datasets.open_llm_leaderboard(dated=True).with_estimated(["released"])
+        >>> [feature.name for feature in table.features if feature.missing == "estimated"]
+        ['released']
+        """
+        names = expect_names(features, "features", '["released"]')
+        kinds = {
+            name: kind
+            for name, kind in kinds_among(features_of(self.dataset)).items()
+            if ESTIMATED in kind.if_missing and kind.given(self.dataset).any()
+        }
+        _checked_names(names, tuple(kinds), "feature")
+        drawn = {name: replace(kinds[name].feature, missing=ESTIMATED) for name in names}
+        own = {feature.name: feature for feature in features_of(self.dataset)}
+        declared = with_features(self.dataset, tuple((own | drawn).values()))
+        return Scores(declared, Audit(tuple(dataset_findings(declared))))
 
 
 def scores_from_frame(

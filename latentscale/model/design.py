@@ -23,6 +23,7 @@ from latentscale.declare.spec import ModelSpec
 from latentscale.dims import BENCHMARK, COVARIATE, MODEL
 from latentscale.errors import DataError, DataWarning, FitWarning, SpecError, listed
 from latentscale.model.attempts import first_of_each
+from latentscale.model.feasible import drawable
 from latentscale.model.identify import choose_anchors
 from latentscale.model.scaled import known_curve
 
@@ -290,7 +291,9 @@ def _usable(spec: ModelSpec, scores: Scores) -> tuple[Scores, tuple[str, ...]]:
         )
     without = names[~known & scored]
     if len(without):
-        warnings.warn(_left_out_text(spec, missing, scored, without), DataWarning, stacklevel=4)
+        warnings.warn(
+            _left_out_text(spec, missing, scores, scored, without), DataWarning, stacklevel=4
+        )
     kept = scores.select(models=[str(name) for name in names[keep]]) if left_out else scores
     empty = ~kept.dataset["score"].notnull().any(MODEL)
     if bool(empty.any()):
@@ -335,7 +338,11 @@ def _warn_of_no_ceilings_to_open(spec: ModelSpec) -> None:
 
 
 def _left_out_text(
-    spec: ModelSpec, missing: dict[str, np.ndarray], scored: np.ndarray, names: np.ndarray
+    spec: ModelSpec,
+    missing: dict[str, np.ndarray],
+    scores: Scores,
+    scored: np.ndarray,
+    names: np.ndarray,
 ) -> str:
     if set(missing) == {_TOKENS}:
         return (
@@ -348,10 +355,19 @@ def _left_out_text(
     columns = ", ".join(f"{column} of {count}" for column, count in counts.items() if count)
     return (
         f'The spec "{spec.name}" leaves out {len(names)} models, for want of {columns}: '
-        f"{listed(names)}. Fill these cells, use a spec with other covariates than "
-        f"{listed(spec.covariates)}, or keep the models by drawing what they do not state: "
-        'features=[Feature(name, missing="estimated")] when the table is read.'
+        f"{listed(names)}. Fill these cells, or use a spec with other covariates than "
+        f"{listed(spec.covariates)}.{_drawn_instead(scores, [c for c in counts if counts[c]])}"
     )
+
+
+def _drawn_instead(scores: Scores, columns: list[str]) -> str:
+    """Say how models are kept that leave out what can be drawn; an empty text where it cannot."""
+    names = drawable(scores, columns)
+    if len(names) < len(columns):
+        return ""
+    return (
+        f" Or keep the models by drawing what they do not state: scores.with_estimated({names})."
+    ).replace("'", '"')
 
 
 def _refuse_levels(spec: ModelSpec, transform: CovariateTransform) -> None:

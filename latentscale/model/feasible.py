@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from latentscale.data.covariates import features_in_use
+from latentscale.data.features.base import ESTIMATED
+from latentscale.data.known import features_of, kinds_among
 from latentscale.data.scores import Scores
 from latentscale.declare.spec import ModelSpec
 from latentscale.dims import BENCHMARK
@@ -89,6 +91,12 @@ def used(term: Any) -> tuple[str, ...]:
     """Return the covariates that a term uses, each once."""
     own = [name for names in term.covariates().values() for name in names]
     return tuple(dict.fromkeys([*own, *filter(None, [getattr(term, "covariate", None)])]))
+
+
+def drawable(scores: Scores, columns: Sequence[str]) -> list[str]:
+    """Return those of some columns of features whose missing values can be parameters."""
+    kinds = kinds_among(features_of(scores.dataset))
+    return [name for name in columns if name in kinds and ESTIMATED in kinds[name].if_missing]
 
 
 def stated_share(covariate: str, scores: Scores) -> float:

@@ -7,14 +7,21 @@ from html import escape
 from pathlib import Path
 from typing import Any, Final
 
-from latentscale.data.covariates import CovariateTransform
+from latentscale.data.covariates import CovariateTransform, missing_features
+from latentscale.data.features.base import ESTIMATED
 from latentscale.data.scores import Scores
 from latentscale.declare.io import load_spec, shipped_specs
 from latentscale.declare.spec import ModelSpec
 from latentscale.dims import BENCHMARK, MODEL
 from latentscale.expect import expect
 from latentscale.markup import bullets, counted, fitted_text
-from latentscale.model.feasible import LEAST_SHARE, stated_share, used, without_covariates
+from latentscale.model.feasible import (
+    LEAST_SHARE,
+    drawable,
+    stated_share,
+    used,
+    without_covariates,
+)
 
 AUTO: Final = "auto"
 """The recommended spec for models with sizes, with dates or not, or that for models without."""
@@ -23,6 +30,9 @@ WITH_SIZES, WITH_SIZES_AND_DATES, WITHOUT_SIZES = (
     "latentscale_dated",
     "capabilities",
 )
+_TOKENS: Final = "tokens_t"
+_CALLED: Final = {"params_b": "size", _TOKENS: "training tokens"}
+"""What columns are called in reasons; others by their names."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -104,11 +114,12 @@ def spec_for(scores: Scores, spec: str | Path = AUTO) -> SpecChoice:
         model = load_spec(spec)
         if str(spec) not in shipped_specs():
             return SpecChoice(model, ())
-        return SpecChoice(*_reduced(model, scores, share=0.0))
+        model, reasons = _reduced(model, scores, share=0.0)
+        return SpecChoice(model, (*reasons, *_left_out(model, scores)))
     name, reasons = _chosen(scores)
-    model, left_out = _reduced(load_spec(name), scores, share=LEAST_SHARE)
+    model, without = _reduced(load_spec(name), scores, share=LEAST_SHARE)
     model, drawn = _with_tokens_estimated(model, scores)
-    return SpecChoice(model, (*reasons, *left_out, *drawn))
+    return SpecChoice(model, (*reasons, *without, *drawn, *_left_out(model, scores)))
 
 
 def _chosen(scores: Scores) -> tuple[str, tuple[str, ...]]:
@@ -117,15 +128,33 @@ def _chosen(scores: Scores) -> tuple[str, tuple[str, ...]]:
         return WITHOUT_SIZES, (f"most models state no size: the spec is {WITHOUT_SIZES}",)
     dated = _stated("released", scores, LEAST_SHARE) and _varies("released", scores)
     spec = WITH_SIZES_AND_DATES if dated else WITH_SIZES
-    reasons = [f"most models state their size{' and date' if dated else ''}: the spec is {spec}"]
+    return spec, (
+        f"most models state their size{' and date' if dated else ''}: the spec is {spec}",
+    )
+
+
+def _left_out(model: ModelSpec, scores: Scores) -> tuple[str, ...]:
+    """Say how many models a spec leaves out, for which feature, and what keeps them.
+
+    Sizes go with tokens where the spec uses both: those of one model are then drawn alike.
+    """
     table = scores.dataset.isel({MODEL: scores.dataset["score"].notnull().any(BENCHMARK)})
-    unsized = int(table["params"].isnull().sum())
-    if unsized:
-        reasons.append(
-            f"{unsized} of {counted(table.sizes[MODEL], 'model')} state no size and are left out: "
-            f"the spec {WITHOUT_SIZES} keeps them"
-        )
-    return spec, tuple(reasons)
+    missing = missing_features(table, model.covariates)
+    if model.undisclosed.kind == "estimated":
+        missing.pop(_TOKENS, None)
+    reasons = []
+    for column, rows in missing.items():
+        if not rows.any():
+            continue
+        why = f"{int(rows.sum())} of {counted(len(rows), 'model')} state no "
+        why += f"{_CALLED.get(column, column)} and are left out: "
+        names = [column, _TOKENS] if column == "params_b" and model.needs_tokens else [column]
+        keeps = [f"the spec {WITHOUT_SIZES} keeps them"] if column in ("params_b", _TOKENS) else []
+        if drawable(scores, names) == names:
+            shown = ", ".join(f'"{name}"' for name in names)
+            keeps.append(f"scores.with_estimated([{shown}]) keeps them and draws it")
+        reasons.append(why + (", or ".join(keeps) or "fill it, or name a spec without it"))
+    return tuple(reasons)
 
 
 def _reduced(
@@ -164,6 +193,8 @@ def _reduced(
 
 def _with_tokens_estimated(model: ModelSpec, scores: Scores) -> tuple[ModelSpec, tuple[str, ...]]:
     """Return a spec that draws the tokens of the models that do not state them, if any."""
+    if any(one.name == _TOKENS and one.missing == ESTIMATED for one in scores.features):
+        return model, ()
     sized = scores.dataset["tokens"].where(scores.dataset["params"].notnull(), drop=True)
     unknown = int(sized.isnull().sum())
     if not model.needs_tokens or not unknown:

@@ -62,6 +62,8 @@ def test_a_named_spec_loses_what_no_model_states_and_one_of_ones_own_nothing(tmp
     assert choice.spec.covariates == ("log_params",)
     assert choice.reasons == (
         "no model states its training tokens: latentscale is fitted on log_params alone",
+        "1 of 4 models state no size and are left out: the spec capabilities keeps them, or "
+        'scores.with_estimated(["params_b"]) keeps them and draws it',
     )
     own = tmp_path / "mine.toml"
     own.write_text('name = "mine"\ncovariates = ["log_flops"]\n', encoding="utf-8")
@@ -78,3 +80,35 @@ def test_a_choice_is_shown_with_its_reasons() -> None:
     assert repr(choice).startswith("SpecChoice: capabilities, on released\n  - most models state")
     page = choice._repr_html_()
     assert page.count("<li>") == len(choice.reasons) and "benchmarks={&quot;" in page
+
+
+def test_models_that_are_left_out_are_kept_by_what_the_reason_names() -> None:
+    scores = ls.Scores.from_frame(ROWS.assign(**SIZES))
+    said = ls.spec_for(scores).reasons[-1]
+    assert 'scores.with_estimated(["params_b", "tokens_t"]) keeps them' in said
+    kept = scores.with_estimated(["params_b", "tokens_t"])
+    choice = ls.spec_for(kept)
+    assert choice.spec.undisclosed.kind == "leave-out"
+    assert not any("left out" in reason for reason in choice.reasons)
+    assert len(ls.build(choice.spec, kept).coords["missing_value"]) == 3  # a size, two of tokens
+
+
+def test_undated_models_are_named_and_kept_where_dates_are_drawn() -> None:
+    scores = ls.Scores.from_frame(ROWS.assign(**DATES))
+    choice = ls.spec_for(scores)
+    assert choice.reasons[-1] == (
+        "1 of 4 models state no released and are left out: "
+        'scores.with_estimated(["released"]) keeps them and draws it'
+    )
+    with pytest.warns(ls.DataWarning, match=r'scores.with_estimated\(\["released"\]\)'):
+        left = ls.build(choice.spec, scores)
+    assert len(left.coords["model"]) == 3
+    kept = ls.build(choice.spec, scores.with_estimated(["released"]))
+    assert list(kept.coords["missing_value"]) == ["released of c1"]
+
+
+@pytest.mark.parametrize("name", ["instruct", "colour", "flops"])
+def test_only_numbers_and_dates_of_the_table_can_be_estimated(name: str) -> None:
+    scores = ls.Scores.from_frame(ROWS.assign(instruct=[1, 0, 1, 0], **DATES))
+    with pytest.raises(ls.DataError, match=r"Unknown feature.*Known are"):
+        scores.with_estimated([name])

@@ -1,4 +1,4 @@
-"""What names of benchmarks say in tables that declare none: their group, what guessing reaches."""
+"""What names of benchmarks say in tables that declare none: their group."""
 
 from __future__ import annotations
 
@@ -7,26 +7,6 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-GUESSING: Final[Mapping[str, float]] = {
-    "gpqa": 0.25,
-    "gpqa_diamond": 0.25,
-    "gpqa_main": 0.25,
-    "mmlu": 0.25,
-    "mmlu_pro": 0.1,
-    "mmmlu": 0.25,
-    "arc_challenge": 0.25,
-    "hellaswag": 0.25,
-    "winogrande": 0.5,
-    "boolq": 0.5,
-    "piqa": 0.5,
-    "openbookqa": 0.25,
-    "video_mme": 0.25,
-    "longbench_v2": 0.25,
-    "c_eval": 0.25,
-    "global_piqa": 0.5,
-    "cluewsc": 0.5,
-}
-"""Fractions that guessing reaches, by the number of choices."""
 _GROUPS: Final[Sequence[tuple[str, str]]] = (
     (r"aime|hmmt|math|usamo|brumo|cmimc|smt_|imo_|cnmo|apex_2025|gsm|frontiermath", "mathematics"),
     (r"swe|codeforces|livecodebench|humaneval|aider|bigcode|ojbench|scicode|mbpp|multipl", "code"),
@@ -68,17 +48,6 @@ def plain_name(name: str) -> str:
     first = name.split(" - ", maxsplit=1)[0]  # what follows is the metric
     text = unicodedata.normalize("NFKC", first).casefold().replace("τ", "tau")
     return re.sub(r"[\W_]+", "_", text).strip("_")
-
-
-def unexplained(name: str) -> str:
-    """Return a benchmark's name as an id, without what its heading explains in brackets.
-
-    Examples
-    --------
-    >>> unexplained("GPQA Diamond (Scientific Reasoning)")
-    'gpqa_diamond'
-    """
-    return plain_name(re.sub(r"\s*\([^()]*\)\s*$", "", name))
 
 
 def group_of(name: str) -> str:

@@ -15,9 +15,10 @@ from latentscale.data.benchmarks import Benchmark
 from latentscale.data.columns import is_missing
 from latentscale.data.frames import refuse_frame
 from latentscale.data.problems import shown_cell
-from latentscale.data.readers.benchmark_names import GUESSING, group_of
+from latentscale.data.readers.benchmark_names import group_of
 from latentscale.data.readers.cells import to_numbers
 from latentscale.data.readers.efforts import UNSTATED, effort_of
+from latentscale.data.readers.guessing import guessing
 from latentscale.data.readers.measurements import (
     CELLS,
     Measurements,
@@ -340,7 +341,7 @@ def _declared(name: str, low: float, high: float) -> Benchmark:
         return Benchmark(lower_is_better=True, unit="edit distance", group=group, suite=SUITE)
     if name in _LOWER:
         return Benchmark(scale="percent", lower_is_better=True, group=group, suite=SUITE)
-    floor = 100 * GUESSING.get(name, 0.0)
+    floor = 100 * guessing(name)
     if not floor and (low < 0 or high > 100):
         return Benchmark(scale="real", group=group, suite=SUITE)
     return Benchmark(scale="percent", floor=floor, group=group, suite=SUITE)

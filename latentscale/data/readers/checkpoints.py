@@ -26,6 +26,7 @@ from latentscale.data.readers.checkpoint_columns import (
     unused_columns,
 )
 from latentscale.data.readers.families import base_families
+from latentscale.data.readers.guessing import guessing
 from latentscale.data.readers.measurements import (
     CELLS,
     Measurements,
@@ -47,22 +48,6 @@ _DOWNSTREAM: Final = "eval/downstream/"
 """Accuracies in exports of OLMo's training runs."""
 _SHOTS: Final = re.compile(r"none|nan|(zero|one|five|few|\d+)[-_ ]?shots?|", re.IGNORECASE)
 """Settings that say how many examples were given, and not how the run was trained."""
-_FLOORS: Final[Mapping[str, float]] = {
-    "mmlu": 0.25,
-    "hellaswag": 0.25,
-    "arc": 0.25,
-    "boolq": 0.5,
-    "csqa": 0.2,
-    "openbookqa": 0.25,
-    "piqa": 0.5,
-    "socialiqa": 1 / 3,
-    "winogrande": 0.5,
-    "sciq": 0.25,
-    "logiqa": 0.25,
-    "wsc": 38 / 104,
-}
-"""Guessing levels, one over the number of choices, by the first word of a task. Of the 104 items of
-wsc (SuperGLUE) 38 are true, and runs that say so of all are the commonest."""
 _LOSSES: Final = re.compile(
     r"(crossentropyloss|(^|[_/ .-])(loss|bpb|ppl)|perplexity)$", re.IGNORECASE
 )
@@ -426,7 +411,7 @@ def _declared(name: str, highest: float) -> Benchmark:
         return Benchmark(scale="positive", lower_is_better=True, unit="nats or bits")
     if _LOGARITHM.search(name):
         return Benchmark(scale="real")
-    floor = _FLOORS.get(name.split("_")[0].split(" ")[0], 0.0)
+    floor = guessing(name) or guessing(name.split("_")[0].split(" ")[0])
     if 1 < highest <= _PERCENT:
         return Benchmark(scale="percent", floor=_PERCENT * floor)
     return Benchmark(floor=floor)

@@ -12,7 +12,8 @@ import pandas as pd
 from latentscale.data.audit import Finding
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.column_names import begins_as_mean, is_aggregate, is_neither
-from latentscale.data.readers.benchmark_names import GUESSING, group_of, plain_name, unexplained
+from latentscale.data.readers.benchmark_names import group_of, plain_name
+from latentscale.data.readers.guessing import floor_for
 from latentscale.data.readers.published_cells import (
     NORMAL_95,
     Floats,
@@ -38,13 +39,13 @@ from latentscale.markup import counted
 
 _RATINGS: Final = (500.0, 5000.0)
 """Where Elo ratings of models lie; those of players begin near 1000 and reach 4000 (Codeforces)."""
-_BELOW: Final = 0.05
-"""Below guessing by more than this, a twentieth of the scale, scores are corrected for it."""
 _FEW: Final = 3
 """Benchmarks beside which a column named as a mean is their mean, and not the only score. Fewer
 rows than these may be numbered 1, 2, 3 by chance."""
 _MOST_ITEMS: Final = 1e6
 """Items of a benchmark: the largest test sets have some ten thousand."""
+_FLOORS_SAID: Final = 12
+"""Floors that one finding names: as many as a table of multiple-choice tasks has."""
 _COMMAS: Final = "numbers with a decimal comma; write them with a dot"
 _POINTS: Final = 10.0
 """Most points of a benchmark on which a judge gives up to ten."""
@@ -316,10 +317,8 @@ def _declared(
         return None, why
     short = plain_name(name)
     top = 100.0 if benchmark.scale == "percent" else 1.0
-    floor = top * GUESSING.get(short, GUESSING.get(unexplained(name), 0.0))
     bounded = benchmark.scale in ("fraction", "percent") and not benchmark.lower_is_better
-    if not bounded or np.nanmin(cells.values) < floor - _BELOW * top:
-        floor = benchmark.floor
+    floor = floor_for(name, float(np.nanmin(cells.values)), top) if bounded else benchmark.floor
     return replace(benchmark, floor=floor, group=group_of(short)), ""
 
 
@@ -437,8 +436,12 @@ def _scales(info: Mapping[str, Benchmark], declared: Mapping[str, Benchmark]) ->
     said = "; ".join(f"{len(n)} as {kind}: {listed(n, 4)}" for kind, n in kinds.items())
     floors = [name for name, about in info.items() if about.floor and not about.lower_is_better]
     guessed = [name for name in floors if name not in declared]
+    tops = {name: 100.0 if info[name].scale == "percent" else 1.0 for name in guessed}
+    shown = [f"{name} ({info[name].floor / tops[name]:.3g})" for name in guessed]
     floor = (
-        f"; floors of guessing for {listed(guessed, 4)}, else 0" if guessed else "; floors are 0"
+        f"; floors by the choices of {listed(shown, _FLOORS_SAID)}, else 0"
+        if guessed
+        else "; floors are 0"
     )
     groups: dict[str, int] = {}
     for name, about in info.items():

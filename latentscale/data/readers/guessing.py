@@ -1,0 +1,75 @@
+"""What guessing reaches on tasks, by their names: for every reader of tables that declare none.
+
+One over the number of choices. The name says nothing of the format, so a floor that most scores
+of a column contradict is not taken (`floor_for`), and every reader says which ones it took.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from latentscale.errors import spelling
+
+_QUARTER: Final = """gpqa gpqadiamond gpqamain gpqaextended mmlu mmmlu mmluredux arc arcc arce
+arcchallenge arceasy ai2arc hellaswag openbookqa obqa sciq logiqa race videomme longbenchv2 ceval
+cmmlu kmmlu belebele medmcqa"""
+_THIRD: Final = "socialiqa siqa xnli mnli anli cb pubmedqa"
+_HALF: Final = """winogrande winograd xwinograd winogradwsc wsc273 boolq piqa globalpiqa cluewsc
+copa xcopa storycloze xstorycloze rte qnli wic"""
+GUESSING: Final[Mapping[str, float]] = {
+    **dict.fromkeys(_QUARTER.split(), 1 / 4),
+    **dict.fromkeys(_THIRD.split(), 1 / 3),
+    **dict.fromkeys(_HALF.split(), 1 / 2),
+    "csqa": 1 / 5,
+    "commonsenseqa": 1 / 5,
+    "mmlupro": 1 / 10,
+    "wsc": 38 / 104,
+}
+"""Fractions by the task's name without case, spaces and punctuation. Of the 104 items of wsc
+(SuperGLUE) 38 are true, and models that say so of all are the commonest."""
+_BELOW: Final = 0.05
+"""Below guessing by more than this, a twentieth of the scale, scores are corrected for it, or
+answers are written and not chosen."""
+_WRITTEN: Final = re.compile(
+    r"(?<![a-z])(gen(erative|erated|eration)?|open[- ]?ended|free[- ]?form)(?![a-z])"
+)
+"""What a heading says where answers are written: nothing is reached by guessing among choices."""
+_SETTINGS: Final = re.compile(
+    r"[\s_(\[]+(\d+|zero|one|five|few)[- _]?shots?[)\]]?|\s*\([^()]*\)\s*$", re.IGNORECASE
+)
+"""Numbers of examples, and explanations in brackets, which are no part of a task's name."""
+
+
+def guessing(name: str) -> float:
+    """Return the fraction that guessing reaches on a task, 0 where it is not known.
+
+    Examples
+    --------
+    >>> guessing("ARC-C"), guessing("XWinograd"), guessing("GPQA Diamond (science)")
+    (0.25, 0.5, 0.25)
+    >>> guessing("ARC-AGI"), guessing("MMLU (generative)"), guessing("ARC (25-shot)")
+    (0.0, 0.0, 0.25)
+    """
+    if _WRITTEN.search(name.casefold().replace("_", " ")):
+        return 0.0
+    whole = name.split(" - ", maxsplit=1)[0]  # what follows is the metric
+    short = _SETTINGS.sub("", whole)
+    return next((GUESSING[k] for k in (spelling(whole), spelling(short)) if k in GUESSING), 0.0)
+
+
+def floor_for(name: str, lowest: float, top: float = 1.0) -> float:
+    """Return the floor of a column of scores: what guessing reaches, unless a score contradicts it.
+
+    Parameters
+    ----------
+    name
+        The task.
+    lowest
+        The lowest score.
+    top
+        The best possible score: 1 of fractions, 100 of percentages.
+    """
+    floor = top * guessing(name)
+    return 0.0 if lowest < floor - _BELOW * top else floor

@@ -1,0 +1,48 @@
+"""What guessing reaches, by names of tasks: one table for every reader."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+import latentscale as ls
+from latentscale.data.readers.guessing import floor_for, guessing
+
+pytestmark = pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
+
+
+@pytest.mark.parametrize(
+    ("name", "floor"),
+    [
+        ("ARC-C", 0.25),
+        ("arc_easy 0-shot", 0.25),
+        ("ARC (25-shot)", 0.25),
+        ("Winograd", 0.5),
+        ("XWinograd", 0.5),
+        ("MMLU-Pro - COT correct", 0.1),
+        ("GPQA Diamond (Scientific Reasoning)", 0.25),
+        ("wsc", 38 / 104),
+        ("ARC-AGI", 0.0),
+        ("MMLU (generative)", 0.0),
+        ("mmlu_gen", 0.0),
+        ("TruthfulQA", 0.0),
+        ("GSM8K", 0.0),
+    ],
+)
+def test_the_floor_of_a_task_follows_from_its_choices(name: str, floor: float) -> None:
+    assert guessing(name) == pytest.approx(floor)
+
+
+def test_a_score_below_guessing_contradicts_the_floor() -> None:
+    assert floor_for("Winograd", 48.0, 100.0) == 50.0
+    assert floor_for("Winograd", 30.0, 100.0) == 0.0
+
+
+def test_a_published_table_says_which_floors_it_took() -> None:
+    table = pd.DataFrame({"Model": ["a-7b", "b-7b", "c-7b"], "ARC-C": [50, 60, 70.0]})
+    table = table.assign(XWinograd=[60, 70, 80.0], PIQA=[20, 70, 80.0], GSM8K=[1, 20, 30.0])
+    read = ls.readers.read_published(table)
+    floors = {name: about.floor for name, about in read.benchmark_info.items()}
+    assert floors == {"ARC-C": 0.25, "XWinograd": 0.5, "PIQA": 0.0, "GSM8K": 0.0}
+    (said,) = (finding.message for finding in read.audit.filter("scales-assumed"))
+    assert '"ARC-C (0.25)", "XWinograd (0.5)", else 0' in said
