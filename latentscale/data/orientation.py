@@ -18,10 +18,26 @@ _NAMES: Final = re.compile(
     r"|perplexity|hallucination.?rate|latency|toxicity"
 )
 """Measures of which less is better, by the names that leaderboards give them."""
+_USUALLY: Final = re.compile(
+    r"librispeech|ted-?lium|gigaspeech|voxpopuli|common.?voice|(?<![a-z])wikitext"
+)
+"""Tests of speech recognition and language modelling, whose tables mostly give error rates and
+perplexities."""
+_SAID: Final = re.compile(r"[↑⬆▲]|higher.?(is.?)?better|(?<![a-z])acc(uracy)?(?![a-z])")
+"""What a name says that settles it: nothing is suggested by its other words."""
 _MIN_OVERLAP: Final = 8
 """Models that two benchmarks share before their rank correlation says anything (sd about 0.4)."""
 _AGAINST: Final = -0.4
 """Mean rank correlation with the others below this; skills make benchmarks agree."""
+
+
+def _spoken(name: str) -> str | None:
+    """Return what a name suggests of scores of which less is better, None for nothing."""
+    if _SAID.search(name):
+        return None
+    if _NAMES.search(name):
+        return "its name speaks of a distance, an error or a loss"
+    return "tables mostly give error rates or perplexities of it" if _USUALLY.search(name) else None
 
 
 def orientation_findings(dataset: xr.Dataset) -> list[Finding]:
@@ -41,13 +57,14 @@ def orientation_findings(dataset: xr.Dataset) -> list[Finding]:
     for place, name in enumerate(dataset[BENCHMARK].to_numpy().tolist()):
         others = correlation[place][~np.isnan(correlation[place])]
         against = len(others) > 1 and float(others.mean()) < _AGAINST
-        if stated[place] or not (against or _NAMES.search(name.casefold())):
+        spoken = _spoken(name.casefold())
+        if stated[place] or not (against or spoken):
             continue
         why = (
             f"its scores fall where those of {len(others)} others rise (mean rank correlation "
             f"{others.mean():.2f})"
             if against
-            else "its name speaks of a distance, an error or a loss"
+            else spoken
         )
         message = (
             f"{why}, but it is read as one on which higher is better. If lower is better, pass "

@@ -127,8 +127,11 @@ def _frozen(posterior: xr.Dataset) -> tuple[int, ...]:
     if posterior.sizes[CHAIN] < 2 or posterior.sizes[DRAW] < _FEWEST:
         return ()
     spreads = [
-        posterior[name].std(DRAW).transpose(CHAIN, ...).values.reshape(posterior.sizes[CHAIN], -1)
-        for name in posterior.data_vars
+        draws.where(np.isfinite(draws))
+        .std(DRAW)
+        .transpose(CHAIN, ...)
+        .values.reshape(posterior.sizes[CHAIN], -1)
+        for draws in posterior.data_vars.values()
     ]
     spread = np.concatenate(spreads, axis=1)
     widest = spread.max(axis=0)

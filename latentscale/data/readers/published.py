@@ -30,7 +30,12 @@ from latentscale.data.readers.measurements import (
 from latentscale.data.readers.parquet import read_table
 from latentscale.data.readers.published_cells import is_empty
 from latentscale.data.readers.published_columns import Roles, is_metric, roles_of
-from latentscale.data.readers.published_models import described, published_features, with_figures
+from latentscale.data.readers.published_models import (
+    described,
+    published_features,
+    with_figures,
+    with_sizes_of_names,
+)
 from latentscale.data.readers.published_scores import long_cells, wide_cells
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError, listed
@@ -86,11 +91,14 @@ def read_published(
     -------
     Scores
         Families, and where the table does not state them providers, efforts and size classes, are
-        read from names. A column of numbers is a benchmark: of percentages where cells have a
+        read from names; so are sizes where the table states none and at least half of the names
+        do. A column of numbers is a benchmark: of percentages where cells have a
         percent sign or exceed 1, of fractions where none does; a rating (real) or an amount
         (positive, such as minutes) by its name, and a rating too where all scores lie between
         500 and 5000. Columns whose names speak of ranks, prices, speeds, votes or settings,
         means and indices of the others, and numbers beyond 100 that no rule knows are left out.
+        Lower is better where a heading says so ("WER", "perplexity", "↓"). Floors are those of
+        guessing among a known task's choices, unless a score is below.
         Errors follow from columns of standard errors and of 95% intervals; half widths printed
         beside a score ("78.2 ± 1.1") count as those of 95%, since spread beyond the stated error
         is estimated. Each decision is in the audit.
@@ -185,14 +193,18 @@ def published_measurements(
     scored = models["model"].isin(cells["model"])
     without = _without_scores(models.loc[~scored, "model"])
     turned = _turned([name for name in info if name not in declared], cells, falling)
-    models, from_names = _with_names(models[scored].reset_index(drop=True))
+    models, of_sizes = with_sizes_of_names(models[scored].reset_index(drop=True))
+    models, from_names = _with_names(models)
     return Measurements(
         cells=cells,
         models=models,
         benchmarks={name: info[name] for name in dict.fromkeys(cells["benchmark"])},
         features=(*published_features(), *(features or ())),
         audit=Audit(
-            (*unnamed, *figures, *described_here, *found, *merged, *without, *from_names, *turned)
+            (
+                *(*unnamed, *figures, *described_here, *found, *merged, *without),
+                *(*of_sizes, *from_names, *turned),
+            )
         ),
         sources=sources,
     )

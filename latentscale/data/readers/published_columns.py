@@ -57,6 +57,9 @@ _LOWER: Final = re.compile(
     r"|error.?rate|hallucination.?rate|edit.?distance|幻觉率",
     re.IGNORECASE,
 )
+_LESS: Final = re.compile(r"[↓⬇▼]|lower[ -](is[ -])?better|越低越好|越小越好", re.IGNORECASE)
+_MORE: Final = re.compile(r"[↑⬆▲]|higher[ -](is[ -])?better|越高越好|越大越好", re.IGNORECASE)
+"""What a heading says of which scores are better; it wins over what its words suggest."""
 _AMOUNTS: Final = (
     (re.compile(r"minutes?(?![a-z])|分钟", re.IGNORECASE), "minutes"),
     (re.compile(r"hours?(?![a-z])", re.IGNORECASE), "hours"),
@@ -153,7 +156,10 @@ def _heading(name: str) -> str:
 
 def is_lower(name: str) -> bool:
     """Return whether lower seems to be better, by a benchmark's name."""
-    return bool(_LOWER.search(name.replace("_", " ")))
+    text = name.replace("_", " ")
+    if _MORE.search(text):
+        return False
+    return bool(_LESS.search(text) or _LOWER.search(text))
 
 
 def is_rating(name: str) -> bool:

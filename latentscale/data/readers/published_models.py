@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from latentscale.data.features import Feature
 from latentscale.data.known import known_features
 from latentscale.data.readers.efforts import UNSTATED, effort_of
 from latentscale.data.readers.measurements import commonest, name_features
+from latentscale.data.readers.model_names import parse_name
 from latentscale.data.readers.published_cells import (
     amounts,
     dates,
@@ -24,11 +26,16 @@ from latentscale.data.readers.published_cells import (
 from latentscale.data.readers.published_columns import Roles, power_of_ten
 from latentscale.data.table import MAX_TOKENS_T
 from latentscale.errors import DataError, listed
+from latentscale.markup import counted
 
 _CLOSED = frozenset(("proprietary", "closed", "closed source", "commercial", "闭源", "否", "api"))
 _TEXTS = ("family", "lineage", "provider")
 _AMOUNTS = {"params_b": 1e9, "active_params_b": 1e9, "tokens_t": 1e12, "flops": 1.0}
 """Units in which amounts are kept: billions of parameters, trillions of tokens, FLOP."""
+_MOST = 0.5
+"""Share of the names that must state a size: with fewer most models would have none, and their size
+class, which every name has, says more."""
+_EXPERTS = re.compile(r"\d+x\d+(\.\d+)?b")
 _UNREAD = 30
 """Cells named in one message: more than a reader corrects one by one."""
 _ISO = "Write dates as 2024-07-23."
@@ -132,6 +139,41 @@ def described(
             message = f"{len(torn)} models have several values; {rule} was taken: "
             findings.append(Finding("info", "values-differ", name, message + f"{listed(torn, 4)}."))
     return named, models, findings
+
+
+def with_sizes_of_names(models: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
+    """Add sizes that models' names state, where the table states none and most names do.
+
+    Parameters
+    ----------
+    models
+        One row a model; with a column ``params_b`` it is returned as it is.
+    """
+    if "params_b" in models or models.empty:
+        return models, []
+    parsed = [parse_name(name) for name in models["model"]]
+    sizes = np.array([name.size_b for name in parsed], dtype=float)
+    known = ~np.isnan(sizes)
+    if known.mean() < _MOST:
+        return models, []
+    named = zip(models["model"][known], sizes[known], strict=True)
+    pairs = [f"{name} {size:.3g}" for name, size in named]
+    silent = models["model"][~known].tolist()
+    message = (
+        f"the table states no sizes; those of {len(pairs)} of {counted(len(models), 'model')} are "
+        f"read from their names, in billions: {listed(pairs, 6)}."
+    )
+    message += f" {len(silent)} state none: {listed(silent, 4)}." if silent else ""
+    both = zip(models["model"], parsed, strict=True)
+    experts = [name for name, one in both if any(map(_EXPERTS.fullmatch, one.words))]
+    if experts:
+        message += (
+            f" Of {listed(experts, 4)} the size is experts times size, which counts what experts "
+            "share several times."
+        )
+    message += " A column params_b says otherwise."
+    sized = models.assign(params_b=np.where(known, sizes, np.nan))
+    return sized, [Finding("info", "sizes-from-names", "params_b", message)]
 
 
 def _of_each_model(rows: pd.DataFrame, name: str) -> tuple[pd.Series, list[str]]:
