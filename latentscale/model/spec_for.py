@@ -24,7 +24,7 @@ from latentscale.model.feasible import (
 )
 
 AUTO: Final = "auto"
-"""The recommended spec for models with sizes, with dates or not, or that for models without."""
+"""The choice among the specs below by what most models of a table state."""
 WITH_SIZES, WITH_SIZES_AND_DATES, WITHOUT_SIZES, OF_RUNS = (
     "latentscale",
     "latentscale_dated",
