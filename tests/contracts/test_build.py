@@ -20,6 +20,19 @@ FOR_SIZES = [name for name in shipped_specs() if "released" not in ls.load_spec(
 WANTED = {
     "cai2025": {"intercept", "slope", "loading", "anchor_loading", "family_skill", "precision"},
     "cai2025_heteroscedastic": {"loading", "anchor_loading", "precision", "precision_slope"},
+    "checkpoints": {
+        "intercept",
+        "slope",
+        "loading",
+        "family_skill",
+        "family_slope",
+        "benchmark_slope",
+        "levelling",
+        "trend_change",
+        "link_power",
+        "ceiling",
+        "precision",
+    },
     "family_flops": {"family_benchmark", "benchmark_slope", "precision"},
     "family_size_tokens": {"family_benchmark", "benchmark_slope", "precision"},
     "latentscale": {

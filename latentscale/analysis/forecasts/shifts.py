@@ -99,7 +99,10 @@ class Shifts:
 
 
 def shifts_for(fit: Fit, draws: xr.Dataset, group: Group) -> Shifts | None:
-    """Return the shifts that new scores call for; None where there would be too many.
+    """Return the shifts that new scores call for.
+
+    None where there would be too many, or where scores and priors do not determine them on every
+    draw: far out on curves that are flat there.
 
     Parameters
     ----------
@@ -124,7 +127,10 @@ def shifts_for(fit: Fit, draws: xr.Dataset, group: Group) -> Shifts | None:
     noise = draw_noise_of_models(fit, draws, fitted, rng)
     old = local_problem(fit, draws, fitted, noise, hold=True)
     made = _in_blocks(effects, _cells(fit, group, fitted, old), draws)
-    mode, factor = _gaussian(old, made)
+    try:
+        mode, factor = _gaussian(old, made)
+    except np.linalg.LinAlgError:
+        return None
     mean = {n: _times(made.moves[n], mode[:, :, None]) for n in made.moves.data_vars}
     moves = {n: _times(made.moves[n], factor) for n in made.moves.data_vars}
     centred = draws.assign({n: draws[n] + change.isel({SHIFT: 0}) for n, change in mean.items()})
