@@ -136,7 +136,7 @@ def spec_for(
     """
     announce([], inputs=[csv, features, benchmarks])
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataWarning)  # no cell is fitted here
+        warnings.simplefilter("ignore", DataWarning)  # the table's audit is printed by fit
         table = scores_of(csv, published, feature, features, benchmarks)
     say(f"{table!r}\n")
     chosen = suited(spec, table)

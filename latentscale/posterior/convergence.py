@@ -145,7 +145,7 @@ def _frozen(posterior: xr.Dataset) -> tuple[int, ...]:
 def _figures(name: str, draws: xr.DataArray) -> pd.DataFrame:
     rest = [str(dim) for dim in draws.dims if dim not in (CHAIN, DRAW)]
     flat = draws.stack(cell=rest) if rest else draws.expand_dims("cell", axis=-1)
-    flat = flat.where(np.isfinite(flat))  # of infinite draws there is no figure either
+    flat = flat.where(np.isfinite(flat))  # R-hat and ESS need finite draws
     varies = (flat.std((CHAIN, DRAW)) > _CONSTANT).values
     values = flat.transpose("cell", CHAIN, DRAW).values[varies]
     where = _varying_labels(draws, rest, varies)
