@@ -106,6 +106,7 @@ NOT_RUN: Final = {
     'pip install "latentscale[jax]" "jax[cuda12]"': "pyproject.toml: fetches from a registry",
     "python -m benchmarks.growth.gpu --models 20000": "tests/inference/test_gpu.py: needs a GPU",
     "python -m benchmarks.accuracy.run": "benchmarks/accuracy/RESULTS.md: a day",
+    "python -m benchmarks.subsampled.run exact": "benchmarks/subsampled/run.py: after nuts",
     "python benchmarks/accuracy.py": "docs/upgrade.md: its place in 0.1",
     "python docs/make_fits.py": "docs/make_fits.py: minutes; the pages load what it saved",
     "python -W error::DeprecationWarning:__main__ script.py": "docs/upgrade.md: a reader's script",
