@@ -96,8 +96,9 @@ def read_published(
         do. A column of numbers is a benchmark: of percentages where cells have a
         percent sign or exceed 1, of fractions where none does; a rating (real) or an amount
         (positive, such as minutes) by its name, and a rating too where all scores lie between
-        500 and 5000; cells such as "2 hr 17 min" are minutes. Columns whose names speak of ranks, prices, speeds, votes or settings,
-        means and indices of the others (also with weights, of columns that a name is part of), and numbers beyond 100 that no rule knows are left out.
+        500 and 5000; cells such as "2 hr 17 min" are minutes. Columns whose names speak of ranks,
+        prices, speeds, votes or settings, means and indices of the others (also with weights, of
+        columns that a name is part of), and numbers beyond 100 that no rule knows are left out.
         Lower is better where a heading says so ("WER", "perplexity", "↓"). Floors are those of
         guessing among a known task's choices, unless a score is below.
         Errors follow from columns of standard errors and of 95% intervals; half widths printed
