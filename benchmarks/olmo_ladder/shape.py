@@ -142,20 +142,21 @@ def fit(shape: str, runs: Runs, fitted: np.ndarray) -> tuple[np.ndarray, dict[st
 
 
 NOTES = (
-    "Why the shipped spec `checkpoints` forecasts the ladder's 7B and 13B models worse once the 3B "
-    "runs are fitted, and Pythia's 12b worse than a simple rule. Every checkpoint has one skill: "
-    "the first principal component of the benchmarks' logits above their floors. A difference of "
-    "0.1 is about two percentage points in the middle of a benchmark's range. Three shapes are "
-    "fitted by least squares with ridge penalties of the size of the spec's priors: that of the "
-    "shipped spec, a curve in size plus a curve in tokens; the same with the product of size and "
-    "tokens; and a curve in size plus one in tokens per parameter, with a trend in tokens. No run "
-    "has effects of its own here. The shape was found on these tables, and the forecasts of 7B, "
-    "13B and 12b were known by then: the splits below leave these models out. Standard errors are "
-    "between runs; runs of one size are not independent draws of a size, of which there are five.",
+    "Why the shipped spec `checkpoints` forecasts the ladder's 7B and 13B models worse once the "
+    "3B runs are fitted, and Pythia's 12b worse than a simple rule. Every checkpoint has one "
+    "skill: the first principal component of the benchmarks' logits above their floors. A "
+    "difference of 0.1 is about two percentage points in the middle of a benchmark's range. Three "
+    "shapes are fitted by least squares with ridge penalties of the size of the spec's priors: "
+    "that of the shipped spec, a curve in size plus a curve in tokens; the same with the product "
+    "of size and tokens; and a curve in size plus one in tokens per parameter, with a trend in "
+    "tokens. No run has effects of its own here. The shape was found on these tables, and the "
+    "forecasts of 7B, 13B and 12b were known by then: the splits below leave these models out. "
+    "Standard errors are between runs; runs of one size are not independent draws of a size, of "
+    "which there are five.",
     "**Tokens.** At one multiple of Chinchilla's tokens the gain by tokens is about the same at "
-    "all sizes, so skills level off in tokens per parameter. A curve in size plus a curve in tokens "
-    "cannot have that shape, whatever the curves. What it leaves within a run is a slope in "
-    "tokens that rises with the run's size. The spec has a slope for every run and takes these "
+    "all sizes, so skills level off in tokens per parameter. A curve in size plus a curve in "
+    "tokens cannot have that shape, whatever the curves. What it leaves within a run is a slope "
+    "in tokens that rises with the run's size. The spec has a slope for every run and takes these "
     "slopes for draws of one population, so a larger run that it has not seen gets the mean "
     "slope. The product of size and tokens catches this and goes on without bound: it "
     "overpredicts the ladder's larger runs most.",
