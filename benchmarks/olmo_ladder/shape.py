@@ -171,8 +171,8 @@ NOTES = (
     "per parameter: that is the step in size. At either set of runs those of the shipped spec are "
     "six to eight points below those with tokens per parameter: that is the shape in tokens. From "
     "runs up to 1.3B the two errors cancel, and the shipped spec is about right; with the 3B runs "
-    "the first is gone and the second stays. On the 3B runs themselves the spec is right because "
-    "its prior says that skills level off in size, not because the smaller runs do.",
+    "the first is gone and the second stays. On the 3B runs themselves the spec is right "
+    "probably because of its prior, which has skills level off in size: the smaller runs do not.",
 )
 
 Splits = dict[str, tuple[np.ndarray, np.ndarray]]
