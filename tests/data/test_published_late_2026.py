@@ -185,7 +185,7 @@ def test_models_in_an_index_and_columns_of_several_levels_are_refused_with_the_r
         read_scores(frame)
     assert read_scores(frame.reset_index(names="model")).models == ("GPT-5", "o3")
     levels = frame.reset_index(names="model").T.set_index([["", "x", "x"]], append=True).T
-    with pytest.raises(DataError, match="frame.columns = "):
+    with pytest.raises(DataError, match=r"frame\.columns = "):
         read_scores(levels)
     with pytest.raises(DataError) as numbered:
         read_scores(frame.reset_index(drop=True))
