@@ -106,6 +106,10 @@ def test_durations_are_minutes() -> None:
     assert scores.benchmark_table().set_index("benchmark").loc["50% time horizon", "unit"] == (
         "minutes"
     )
+    ends = ["1 hr 17 min – 3 hr 17 min", "[25 min, 45 min]", "3h to 5h", "12 sec", "", "x", "", ""]
+    stated = read_published(table(**{"50% time horizon": cells, "95% CI": ends}))
+    errors = stated.dataset["stderr"].sel(benchmark="50% time horizon").values * 1.96
+    assert errors[:3].tolist() == pytest.approx([60, 10, 60]) and np.isnan(errors[3:]).all()
     mixed = read_published(table(Horizon=["35 min", *"1234567"]))
     assert mixed.benchmarks == ("GPQA",)
 

@@ -164,6 +164,18 @@ def half_widths(column: pd.Series) -> Floats | None:
     return np.array([np.nan if width is None else width for width in widths])
 
 
+def duration_half_widths(column: pd.Series) -> Floats:
+    """Return half widths in minutes of cells such as "35 min – 4 hr 2 min", NaN of others."""
+    widths = np.full(len(column), np.nan)
+    for row, cell in enumerate(column.tolist()):
+        text = str(cell).strip().strip("[]()")
+        parts = re.split(r"[-–−,;]|\bto\b", text)
+        ends = [end for part in parts if (end := _duration(part.strip())) is not None]
+        if len(parts) == len(ends) == 2 and ends[0] <= ends[1]:
+            widths[row] = (ends[1] - ends[0]) / 2
+    return widths
+
+
 def _width(text: str, score: float | None = None) -> float | None:
     """Return half the width of an interval, None if the text is not one (around the score)."""
     match = _PLUS_MINUS.search(text) if score is None else _PLUS_MINUS.fullmatch(text)

@@ -18,6 +18,7 @@ from latentscale.data.readers.published_cells import (
     NORMAL_95,
     Floats,
     ScoreCells,
+    duration_half_widths,
     half_widths,
     is_empty,
     score_cells,
@@ -342,7 +343,8 @@ def _stderr(
         if kind == "error":
             read = columns[name].values
         elif kind == "interval":
-            widths = half_widths(table[name])
+            timed = bool(columns[owner].minutes.any())
+            widths = duration_half_widths(table[name]) if timed else half_widths(table[name])
             read = columns[name].values if widths is None else widths
             read = read / NORMAL_95
         else:
