@@ -11,21 +11,22 @@ import xarray as xr
 
 from benchmarks.sbc import refits
 from benchmarks.sbc import simulation as sbc
+from benchmarks.sbc.cases import BENCHMARKS, cases
 from latentscale.model.build import build_design
 
 
 @pytest.fixture(scope="module")
 def study() -> sbc.Study:
     """The study of the shipped cai2025, with no fault."""
-    spec = sbc.specs()["cai2025"]
-    whole, train = sbc.designs(spec)
-    return sbc.Study(spec, "none", whole, train, build_design(spec, whole), spec, train)
+    case = cases()["cai2025"]
+    whole, train = sbc.designs(case)
+    return sbc.Study(case, "none", whole, train, build_design(case.spec, whole), case.spec, train)
 
 
 def test_held_out_models_share_the_fitted_covariate_scale(study) -> None:
     names = list(study.train.scores.models)
     xr.testing.assert_allclose(study.whole.x.sel(model=names), study.train.x)
-    assert set(study.whole.scores.models) - set(names) == set(sbc.HELD)
+    assert set(study.whole.scores.models) - set(names) == set(study.case.held)
     assert study.whole.families == study.train.families
     assert study.whole.anchors == study.train.anchors
     fitted = study.whole.model_of_cell < len(names)
@@ -51,7 +52,7 @@ def test_held_scores_are_those_of_their_own_cells(study, monkeypatch: pytest.Mon
     )
     held = sbc.simulate(study, 3).held
     names, benchmarks = list(study.whole.scores.models), list(study.whole.scores.benchmarks)
-    for name in sbc.HELD:
+    for name in study.case.held:
         for benchmark in benchmarks:
             wanted = 0.1 + (names.index(name) + 0.1 * benchmarks.index(benchmark)) / 100
             assert float(held.sel(model=name, benchmark=benchmark)) == pytest.approx(wanted)
@@ -71,12 +72,12 @@ def test_the_family_fault_doubles_levels_in_the_data_alone(study) -> None:
 
 
 def test_the_other_faults_change_the_fit_alone(study) -> None:
-    spec, train = sbc.faulty_fit(study.spec, study.train, "floor")
-    assert spec == study.spec
+    spec, train = sbc.faulty_fit(study.case.spec, study.train, "floor")
+    assert spec == study.case.spec
     assert train.floor.sel(benchmark="arc") == 0 and study.train.floor.sel(benchmark="arc") == 0.25
-    spec, train = sbc.faulty_fit(study.spec, study.train, "prior")
+    spec, train = sbc.faulty_fit(study.case.spec, study.train, "prior")
     assert spec.prior("intercept").sigma == 0.5 and train is study.train
-    assert sbc.faulty_fit(study.spec, study.train, "none") == (study.spec, study.train)
+    assert sbc.faulty_fit(study.case.spec, study.train, "none") == (study.case.spec, study.train)
 
 
 def prior_draws(study: sbc.Study, seed: int) -> xr.Dataset:
@@ -125,7 +126,7 @@ def test_prior_draws_as_posterior_give_uniform_ranks_of_parameters(study) -> Non
             xr.DataArray(
                 np.full((2, 6), 0.5),
                 dims=("model", "benchmark"),
-                coords={"model": list(sbc.HELD), "benchmark": list(sbc.BENCHMARKS)},
+                coords={"model": list(study.case.held), "benchmark": list(BENCHMARKS)},
             ),
             1,
         )
