@@ -171,3 +171,31 @@ def test_simulations_go_on_where_they_were_and_a_failure_stops_no_other(
     (path,) = (tmp_path / "results").glob("*.csv")
     table = pd.read_csv(path).sort_values("simulation")
     assert table["slope"].tolist() == [10, 11, 12] and table["seconds"].tolist() == [0.5] * 3
+
+
+def test_what_is_ranked_of_free_skills_does_not_change_with_their_signs() -> None:
+    study = sbc.prepare(cases()["capabilities"], "none")
+    drawn, scores = sbc.draw_block(study.simulator, "none", sbc.KEPT + 1, seed=7)
+    fitted = study.whole.model_of_cell < len(study.train.scores.models)
+    held = xr.DataArray(
+        np.full((2, len(BENCHMARKS)), 0.5),
+        dims=("model", "benchmark"),
+        coords={"model": list(study.case.held), "benchmark": list(BENCHMARKS)},
+    )
+    inside = np.clip(scores[-1, fitted], 1e-3, 1 - 1e-3)
+    drawn = drawn.sel(model=list(study.train.scores.models))
+    truth, posterior = drawn.isel(draw=-1), drawn.isel(draw=slice(sbc.KEPT)).expand_dims("chain")
+    turned = truth.copy()
+    for name, values in truth.items():
+        if "skill" in values.dims:
+            turned[name] = values * xr.DataArray([-1.0, 1.0, -1.0], dims="skill")
+    ranks, again = (
+        sbc.ranks_of(study, sbc.Simulation(one, inside, held, 1), posterior, seed=3)
+        for one in (truth, turned)
+    )
+    # The skills of a new family are drawn, so its curve changes with their signs.
+    differ = [name for name in ranks if ranks[name] != again[name]]
+    assert all(name.startswith("curve of new family") for name in differ)
+    assert "slope of [mmlu, released]" in ranks and "loadings of [arc]" in ranks
+    assert not [name for name in ranks if name.startswith(("loading [", "slope ["))]
+    assert sum(name.startswith("predictor of") for name in ranks) == 27
