@@ -3,9 +3,8 @@
 The tables of Ruan et al. 2024 (../shared/tables/obsscaling, read in place: Apache-2.0,
 ryoungj/ObsScaling) and their splits: BIG-bench tasks of models above a training compute, and agent
 scores of the strongest tenth, from standard benchmarks and the tasks of weaker models. The spec is
-the one that `ls.spec_for` returns for the table; the task's ceiling is estimated, or stated to be 1
-as the law has it. Finished forecasts are kept in the folder runs, so a run that was stopped goes
-on.
+the one that `ls.spec_for` returns for the table. Finished forecasts are kept in the folder runs, so
+a run that was stopped goes on.
 
     python -m benchmarks.observational.run emergent   # or agents
     python -m benchmarks.observational.run --report   # OBSERVATIONAL.md of all that is there
@@ -37,10 +36,8 @@ BASE = (
 TUNED = ("MMLU", "ARC-C", "HellaSwag", "Winogrande", "TruthfulQA", "GSM8K", "HumanEval")
 FLOORS = {"MMLU": 0.25, "ARC-C": 0.25, "HellaSwag": 0.25, "TruthfulQA": 0.31}
 FLOORS |= {"Winograd": 0.5, "Winogrande": 0.5, "XWinograd": 0.5, "parsinlu_qa_2_acc": 0.25}
-VARIANTS: dict[str, float | None] = {"": None, ", ceiling of the task 1": 1.0}
-"""What a row's spec is followed by, and the ceiling that is stated for its task."""
-CHAINS, TUNE, DRAWS = 2, 300, 300
-"""A task takes half a minute; R-hat is in the report."""
+CHAINS, TUNE, DRAWS = 4, 300, 300
+"""A task takes a minute of a core; R-hat is in the report."""
 CUT = 84.0
 """1e21 FLOPs of Llama 2 7B, the published cut."""
 ARITHMETIC_CUT = 22.0
@@ -60,12 +57,27 @@ AGENTS = {"ABench-OA": 10.0, "ABoard-Avg_SR": 100.0}
 
 @dataclass(frozen=True)
 class Task:
-    """One task to forecast: its table in fractions, its predictors, and who is held out."""
+    """One task to forecast.
+
+    Attributes
+    ----------
+    name
+        Its column.
+    frame
+        Its table, scores in fractions.
+    known
+        Benchmarks that predict it.
+    hidden
+        Models that are held out.
+    sized
+        Whether sizes and tokens are read; not of agents, whose strongest models do not state them.
+    """
 
     name: str
     frame: pd.DataFrame
     known: tuple[str, ...]
     hidden: tuple[str, ...]
+    sized: bool
 
 
 def tasks(part: str) -> list[Task]:
@@ -89,24 +101,24 @@ def tasks(part: str) -> list[Task]:
             rows = rows.assign(**{name: rows[name] / limit})
             count = max(1, round(STRONGEST * len(rows)))
             out = rows[name].rank(ascending=False, method="first") <= count
-        names.append(Task(name, rows, known, tuple(rows.loc[out, "Model"])))
+        names.append(Task(name, rows, known, tuple(rows.loc[out, "Model"]), part == "emergent"))
     return names
 
 
-def scores_of(task: Task, ceiling: float | None) -> Scores:
-    """Return a task's table as a user reads it, with sizes and tokens where they are stated."""
+def scores_of(task: Task) -> Scores:
+    """Return a task's table as a user reads it."""
     names = {"Model": "model", "Model Family": "family"}
-    names |= {"Model Size (B)": "params_b", "Pretraining Data Size (T)": "tokens_t"}
+    if task.sized:
+        names |= {"Model Size (B)": "params_b", "Pretraining Data Size (T)": "tokens_t"}
     frame = task.frame.rename(columns=names)
-    features = [name for name in names.values() if name in frame]
-    info = {name: ls.Benchmark(floor=FLOORS.get(name, 0.0)) for name in task.known}
-    info[task.name] = ls.Benchmark(floor=FLOORS.get(task.name, 0.0), ceiling=ceiling)
+    features = list(names.values())
+    info = {name: ls.Benchmark(floor=FLOORS.get(name, 0.0)) for name in (*task.known, task.name)}
     return Scores.from_frame(frame[[*features, *task.known, task.name]], benchmarks=info)
 
 
-def forecast(task: Task, variant: str, seed: int) -> pd.DataFrame:
+def forecast(task: Task, seed: int) -> pd.DataFrame:
     """Forecast the hidden scores of one task, by latent skills and by the published laws."""
-    scores = scores_of(task, VARIANTS[variant])
+    scores = scores_of(task)
     cells = tuple((model, task.name) for model in task.hidden)
     fold = ls.folds.Fold(task.name, tuple(scores.models), (), cells=cells)
     began = time.process_time()
@@ -161,12 +173,11 @@ def report(runs: Path, seed: int) -> str:
     rows = []
     for part in ("emergent", "agents"):
         for task in tasks(part):
-            for variant in VARIANTS:
-                path = _file(runs, task, variant)
-                if path.is_file():
-                    table = pd.read_csv(path)
-                    named = {"task": task.name, "spec": f"{table['spec'].iloc[0]}{variant}"}
-                    rows.append(named | figures(table))
+            path = runs / f"{task.name}.csv"
+            if path.is_file():
+                table = pd.read_csv(path)
+                named = {"task": task.name, "spec": table["spec"].iloc[0]}
+                rows.append(named | figures(table))
     parts = [
         "# Observational scaling laws",
         f"{provenance(seed)} {CHAINS} chains of {TUNE} + {DRAWS} draws a fit.",
@@ -182,10 +193,6 @@ def report(runs: Path, seed: int) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _file(runs: Path, task: Task, variant: str) -> Path:
-    return runs / f"{task.name}{variant}.csv".replace(" ", "-").replace(",", "")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("part", nargs="?", choices=("emergent", "agents"))
@@ -197,11 +204,10 @@ def main() -> None:
     runs = HERE / "runs"
     runs.mkdir(exist_ok=True)
     for task in tasks(options.part) if options.part and not options.report else ():
-        for variant in VARIANTS:
-            path = _file(runs, task, variant)
-            if not path.exists():
-                forecast(task, variant, options.seed).to_csv(path, index=False)
-            print(task.name, variant, figures(pd.read_csv(path)), flush=True)
+        path = runs / f"{task.name}.csv"
+        if not path.exists():
+            forecast(task, options.seed).to_csv(path, index=False)
+        print(task.name, figures(pd.read_csv(path)), flush=True)
     (HERE / "OBSERVATIONAL.md").write_text(report(runs, options.seed), encoding="utf-8")
 
 
