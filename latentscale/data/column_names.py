@@ -22,6 +22,24 @@ _NEITHER: Final = re.compile(
     re.IGNORECASE,
 )
 """Columns of numbers that measure no skill: prices, speeds, ranks, counts, settings."""
+_OF_A_RUN: Final = re.compile(
+    r"\b(lr|learning ?rate|weight ?decay|warm-?up( steps)?|batch ?size|dropout|grad(ient)? ?norm"
+    r"|data ?mix(ture)?|(usage|market|mix|data) ?share|vocab(ulary)? ?size|contamination|uptime"
+    r"|energy|emissions|v?ram|(tool|api) calls?|days since)\b|\((gb|gib|k?wh|kg)\)"
+    r"|\b(avg|average|mean|median|total)\b\W*(time|steps?|turns?|attempts?)\W*$"
+    r"|\b(wall|clock|gpu|tpu|h100|completion|inference|training|execution|solving?|reasoning)"
+    r" ?(time|hours?|minutes?)\b|\btime (per|/)|\b(release|launch) (year|month|day|quarter)\b"
+    r"|^\W*(time|age)\W*(\(\w+\))?\W*$|^\W*(truncated|layers|heads|experts|stars|percentile)\W*$",
+    re.IGNORECASE,
+)
+"""Settings, clock and hardware of a training or evaluation run, and what is known of its use."""
+_SPREAD: Final = re.compile(
+    r"\W*((elo |score |rating )?(Δ|delta|change|diff(erence)?)|(elo|score|rating) gap"
+    r"|std\.?( ?dev(iation)?)?|stdev|sd|variance|p-?value|uncertainty|error bars?"
+    r"|margin of error|(ci|interval) width)\W*",
+    re.IGNORECASE,
+)
+"""Differences and measures of spread, of no benchmark by name."""
 _AGGREGATE: Final = re.compile(
     r"(global |overall |weighted |macro |micro )?(average|avg|mean)( score| accuracy| win rate)?"
     r"|(score|accuracy|win rate) (average|avg|mean)"
@@ -35,7 +53,8 @@ _MEAN: Final = re.compile(r"\W*(average|avg|mean|overall|total)(?![a-z])", re.IG
 
 def is_neither(name: str) -> bool:
     """Return whether a column's name speaks of prices, speeds, ranks, counts or settings."""
-    return bool(_NEITHER.search(name.replace("_", " ")))
+    text = name.replace("_", " ")
+    return bool(_NEITHER.search(text) or _OF_A_RUN.search(text) or _SPREAD.fullmatch(text))
 
 
 def is_aggregate(name: str) -> bool:

@@ -15,7 +15,7 @@ from latentscale.dims import BENCHMARK, MODEL
 
 _NAMES: Final = re.compile(
     r"edit.?distance|levenshtein|error.?rate|(?<![a-z])(wer|cer|ppl|rmse|mae|loss)(?![a-z])"
-    r"|perplexity|hallucination.?rate|latency|toxicity"
+    r"|perplexity|(?<!non)(?<!non[ _-])hallucination.?rate|latency|toxicity"
 )
 """Measures of which less is better, by the names that leaderboards give them."""
 _USUALLY: Final = re.compile(

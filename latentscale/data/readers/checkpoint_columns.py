@@ -10,9 +10,15 @@ import numpy as np
 import pandas as pd
 
 from latentscale.data.audit import Finding
+from latentscale.data.column_names import is_neither
 from latentscale.data.readers.cells import to_numbers
 from latentscale.data.readers.published_cells import amounts
-from latentscale.data.readers.published_columns import is_error, without_error_words
+from latentscale.data.readers.published_columns import (
+    counted_in,
+    is_error,
+    is_lower,
+    without_error_words,
+)
 from latentscale.errors import DataError, listed, spelling
 
 STEP: Final = ("step", "_step", "iteration", "global_step")
@@ -29,11 +35,14 @@ _TOKENS: Final = {
 """Columns of tokens seen, with what one of their numbers counts: tokens, billions, trillions."""
 _FEWEST: Final = 1e6
 """Tokens that any run has seen at its end; fewer are counted in another unit."""
-_PARAMS: Final = ("params_b", "params", "parameters", "n_params", "size", "model_size")
+_PARAMS: Final = (
+    *("params_b", "params", "parameters", "n_params", "size", "model_size"),
+    "params_m",
+)
 _SETTINGS: Final = re.compile(
     r"(learning.?rate|lr|seed|epoch|batch.*|.*time.*|.*flops?|compute|warmup.*|weight.?decay|gpus?"
     r"|nodes|grad.*|.*throughput.*|date|released|family|lineage|tokens?.*|params?.*"
-    r"|(model_)?size|unnamed: \d+)",
+    r"|(model_)?size|.*hours|optimi[sz]er|unnamed: \d+)",
     re.IGNORECASE,
 )
 """Columns of numbers that are settings of a run, or its clock."""
@@ -77,7 +86,12 @@ def sizes(table: pd.DataFrame, runs: pd.Series) -> dict[str, float]:
     name = column_of(table, _PARAMS)
     if name is None:
         return {}
-    stated = pd.Series(amounts(table[name], unit=1e9)).groupby(runs.to_numpy()).max().dropna()
+    stated = (
+        pd.Series(amounts(table[name], unit=1e9, bare=counted_in(name, 1e9)))
+        .groupby(runs.to_numpy())
+        .max()
+        .dropna()
+    )
     return {str(run): float(size) for run, size in stated.items()}
 
 
@@ -128,8 +142,13 @@ def _figures(table: pd.DataFrame, figures: str) -> list[str]:
     scores = [name for name in table.columns if not is_error(name)]
     named = [name for name in scores if name.startswith(figures)]
     own = _own(table)
-    free = [name for name in scores if name not in own and not _SETTINGS.fullmatch(name)]
+    free = [name for name in scores if name not in own and not _is_setting(name)]
     return named or [n for n in free if not np.isnan(to_numbers(table[n])[0]).all()]
+
+
+def _is_setting(name: str) -> bool:
+    """Return whether a column is a setting of a run or its clock; "training_loss" is a score."""
+    return bool(_SETTINGS.fullmatch(name)) or (is_neither(name) and not is_lower(name))
 
 
 def _own(table: pd.DataFrame) -> set[str | None]:

@@ -36,6 +36,7 @@ from latentscale.data.readers.measurements import (
 from latentscale.data.readers.metrics import rank_of
 from latentscale.data.readers.model_names import parse_name
 from latentscale.data.readers.parquet import read_table
+from latentscale.data.readers.published_columns import is_lower, unit_of_amount
 from latentscale.data.readers.revisions import TokensPerStep, checked_tokens, tokens_of_step
 from latentscale.data.readers.tasks import HARNESS_TASKS
 from latentscale.data.scores import Scores
@@ -407,11 +408,12 @@ def _declared(name: str, highest: float) -> Benchmark:
     known = KNOWN_BENCHMARKS.get(re.sub(r" \d+-shot$", "", name))
     if known is not None:
         return known
-    if _LOSSES.search(name):
+    if _LOSSES.search(name) or (is_lower(name) and unit_of_amount(name) is not None):
         return Benchmark(scale="positive", lower_is_better=True, unit="nats or bits")
     if _LOGARITHM.search(name):
         return Benchmark(scale="real")
+    scale = "percent" if 1 < highest <= _PERCENT else "fraction"
+    if is_lower(name):
+        return Benchmark(scale=scale, lower_is_better=True)
     floor = guessing(name) or guessing(name.split("_")[0].split(" ")[0])
-    if 1 < highest <= _PERCENT:
-        return Benchmark(scale="percent", floor=_PERCENT * floor)
-    return Benchmark(floor=floor)
+    return Benchmark(scale=scale, floor=floor * (_PERCENT if scale == "percent" else 1.0))

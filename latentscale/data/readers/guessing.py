@@ -14,7 +14,7 @@ from latentscale.errors import spelling
 
 _QUARTER: Final = """gpqa gpqadiamond gpqamain gpqaextended mmlu mmmlu mmluredux arc arcc arce
 arcchallenge arceasy ai2arc hellaswag openbookqa obqa sciq logiqa race videomme longbenchv2 ceval
-cmmlu kmmlu belebele medmcqa"""
+cmmlu kmmlu belebele medmcqa globalmmlu globalmmlulite"""
 _THIRD: Final = "socialiqa siqa xnli mnli anli cb pubmedqa"
 _HALF: Final = """winogrande winograd xwinograd winogradwsc wsc273 boolq piqa globalpiqa cluewsc
 copa xcopa storycloze xstorycloze rte qnli wic"""
@@ -37,9 +37,13 @@ _WRITTEN: Final = re.compile(
 )
 """What a heading says where answers are written: nothing is reached by guessing among choices."""
 _SETTINGS: Final = re.compile(
-    r"[\s_(\[]+(\d+|zero|one|five|few)[- _]?shots?[)\]]?|\s*\([^()]*\)\s*$", re.IGNORECASE
+    r"[\s_(\[]+(\d+|zero|one|five|few)[- _]?shots?[)\]]?|\s*\([^()]*\)\s*$"
+    r"|_acc(uracy)?(_norm)?$",
+    re.IGNORECASE,
 )
-"""Numbers of examples, and explanations in brackets, which are no part of a task's name."""
+"""Numbers of examples, explanations in brackets and metrics, which are no part of a task's name."""
+_LANGUAGE: Final = re.compile(r"[\s_-]+[a-z]{2}([-_][a-z]{2})?$", re.IGNORECASE)
+"""A language at the end of a task's name: "mmlu_de", "MMMLU_FR-FR"."""
 
 
 def guessing(name: str) -> float:
@@ -51,12 +55,15 @@ def guessing(name: str) -> float:
     (0.25, 0.5, 0.25)
     >>> guessing("ARC-AGI"), guessing("MMLU (generative)"), guessing("ARC (25-shot)")
     (0.0, 0.0, 0.25)
+    >>> guessing("mmlu_de"), guessing("MMMLU_FR-FR")
+    (0.25, 0.25)
     """
     if _WRITTEN.search(name.casefold().replace("_", " ")):
         return 0.0
     whole = name.split(" - ", maxsplit=1)[0]  # what follows is the metric
     short = _SETTINGS.sub("", whole)
-    return next((GUESSING[k] for k in (spelling(whole), spelling(short)) if k in GUESSING), 0.0)
+    spelt = [spelling(text) for text in (whole, short, _LANGUAGE.sub("", short))]
+    return next((GUESSING[key] for key in spelt if key in GUESSING), 0.0)
 
 
 def floor_for(name: str, lowest: float, top: float = 1.0) -> float:

@@ -80,6 +80,12 @@ _AFTER_OWNER: Final = re.compile(
 are in brackets, in dates ("12/25") or beside a space ("w/ thinking")."""
 _AGENT: Final = re.compile(r"\s\+\s")
 """Between an agent and its model, or a model and its tools: "mini-SWE-agent + GPT-5"."""
+_OF_PROVIDERS: Final = re.compile(
+    r"claude[ -]code|codex([ -]cli)?|gemini[ -]cli|qwen[ -]?(code|agent)|kimi[ -](cli|code)"
+    r"|grok[ -](cli|build)|mistral[ -]vibe",
+    re.IGNORECASE,
+)
+"""Agents that bear the name of a series: "Claude Code + GPT-5" is of the series gpt."""
 
 PROVIDERS: Final[Mapping[str, str]] = {
     "claude": "Anthropic",
@@ -239,7 +245,8 @@ def provider_of(name: ModelName) -> str | None:
 def _parts(name: str) -> list[str]:
     """Return an agent and its model, where a name has both; nothing else."""
     parts = _AGENT.split(name)
-    return parts if len(parts) > 1 else []
+    models = [part for part in parts if not _OF_PROVIDERS.fullmatch(part.strip())]
+    return models if len(parts) > 1 else []
 
 
 def _of_series(word: str, numbers: list[str]) -> Iterator[str]:

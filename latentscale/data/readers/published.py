@@ -36,6 +36,7 @@ from latentscale.data.readers.published_models import (
     with_figures,
     with_sizes_of_names,
 )
+from latentscale.data.readers.published_repeats import mixed_settings
 from latentscale.data.readers.published_scores import long_cells, wide_cells
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError, listed
@@ -95,8 +96,9 @@ def read_published(
         do. A column of numbers is a benchmark: of percentages where cells have a
         percent sign or exceed 1, of fractions where none does; a rating (real) or an amount
         (positive, such as minutes) by its name, and a rating too where all scores lie between
-        500 and 5000. Columns whose names speak of ranks, prices, speeds, votes or settings,
-        means and indices of the others, and numbers beyond 100 that no rule knows are left out.
+        500 and 5000; cells such as "2 hr 17 min" are minutes. Columns whose names speak of ranks,
+        prices, speeds, votes or settings, means and indices of the others (also with weights, of
+        columns that a name is part of), and numbers beyond 100 that no rule knows are left out.
         Lower is better where a heading says so ("WER", "perplexity", "↓"). Floors are those of
         guessing among a known task's choices, unless a score is below.
         Errors follow from columns of standard errors and of 95% intervals; half widths printed
@@ -189,6 +191,7 @@ def published_measurements(
     cells, info, found = read(table, roles, named, declared, own, what)
     cells = cells.dropna(subset="score")[list(CELLS)].reset_index(drop=True)
     falling = [name for name, benchmark in info.items() if benchmark.lower_is_better]
+    mixed = mixed_settings(table, named, roles, own)
     cells, merged = one_score_a_cell(cells, repeats, by_source=repeats != "best", falling=falling)
     scored = models["model"].isin(cells["model"])
     without = _without_scores(models.loc[~scored, "model"])
@@ -202,7 +205,7 @@ def published_measurements(
         features=(*published_features(), *(features or ())),
         audit=Audit(
             (
-                *(*unnamed, *figures, *described_here, *found, *merged, *without),
+                *(*unnamed, *figures, *described_here, *found, *mixed, *merged, *without),
                 *(*of_sizes, *from_names, *turned),
             )
         ),

@@ -20,6 +20,9 @@ NORMAL_95: Final = 1.96
 """Half width of a normal distribution's central 95% in standard deviations."""
 _EMPTY: Final = frozenset(("", "?", "-", "–", "—", "na", "n/a", "n.a.", "nan", "none", "null"))
 """Texts that tables print where they have no figure."""
+_DASHES: Final = re.compile(r"[-–—−]{2,}|\.{2,}|…")
+"""Rules of dashes and dots, which stand for an empty cell: "--", "...".
+"""
 _MISSING_WORDS: Final = frozenset(("tbd", "tba", "pending", "unknown", "undisclosed", "未公布"))
 _PLAIN: Final = r"(?:[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
 """Commas part thousands; "0,812" has a decimal comma and is not read."""
@@ -45,6 +48,13 @@ _AMOUNT: Final = re.compile(rf"(?P<number>{_NUMBER})\s*(?P<unit>[a-z]*).*", re.I
 _UNITS: Final = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
 _UNITS_BY_WORD: Final = {"million": 1e6, "billion": 1e9, "trillion": 1e12}
 """What letters and words after a number multiply it by."""
+_DURATION: Final = re.compile(
+    rf"(?=.)(?:(?P<hours>{_PLAIN})\s*(?:h|hrs?|hours?)\b[\s,]*)?"
+    rf"(?:(?P<minutes>{_PLAIN})\s*(?:mins?|minutes?|(?(hours)m|(?!)))\b[\s,]*)?"
+    rf"(?:(?P<seconds>{_PLAIN})\s*(?:secs?|seconds?)\b)?",
+    re.IGNORECASE,
+)
+"""Durations: "2 hr 17 min", "4h", "35 minutes", "12 sec"."""
 _FIGURE: Final = re.compile(
     rf"[$€£]?\s*(?P<number>{_NUMBER})\s*(?P<unit>[kmbt]?|millions?|billions?|trillions?)"
     rf"\s*{_SIGN}?",
@@ -69,6 +79,8 @@ class ScoreCells(NamedTuple):
         Rows that are neither empty nor a number.
     commas
         Whether some of these are numbers with a decimal comma.
+    minutes
+        Which cells are durations ("2 hr 17 min"), whose values are minutes.
     """
 
     values: Floats
@@ -77,6 +89,7 @@ class ScoreCells(NamedTuple):
     half: Floats
     unread: list[int]
     commas: bool = False
+    minutes: npt.NDArray[np.bool_] = np.zeros(0, dtype=bool)
 
 
 def is_empty(cell: object) -> bool:
@@ -84,7 +97,7 @@ def is_empty(cell: object) -> bool:
     if not isinstance(cell, str):
         return is_missing(cell)
     text = cell.strip().casefold()
-    return text in _EMPTY or text in _MISSING_WORDS
+    return text in _EMPTY or text in _MISSING_WORDS or bool(_DASHES.fullmatch(text))
 
 
 def score_cells(column: pd.Series) -> ScoreCells:
@@ -92,9 +105,14 @@ def score_cells(column: pd.Series) -> ScoreCells:
     rows = len(column)
     values, half = np.full(rows, np.nan), np.full(rows, np.nan)
     percent, money = np.zeros(rows, dtype=bool), np.zeros(rows, dtype=bool)
+    minutes = np.zeros(rows, dtype=bool)
     unread = []
     for row, cell in enumerate(column.tolist()):
         if is_empty(cell):
+            continue
+        duration = _duration(cell)
+        if duration is not None:
+            values[row], minutes[row] = duration, True
             continue
         match = _CELL.fullmatch(cell.strip()) if isinstance(cell, str) else None
         number = _plain(match["number"]) if match else number_of_cell(cell)
@@ -109,7 +127,16 @@ def score_cells(column: pd.Series) -> ScoreCells:
             percent[row], money[row] = bool(match["percent"]), bool(match["money"])
             half[row] = np.nan if width is None else width
     commas = any(_COMMA.fullmatch(str(column.iloc[row]).strip()) for row in unread)
-    return ScoreCells(values, percent, money, half, unread, commas)
+    return ScoreCells(values, percent, money, half, unread, commas, minutes)
+
+
+def _duration(cell: object) -> float | None:
+    """Return the minutes of a duration, None of any other cell."""
+    match = _DURATION.fullmatch(cell.strip()) if isinstance(cell, str) else None
+    if match is None:
+        return None
+    units = zip(("hours", "minutes", "seconds"), (60.0, 1.0, 1 / 60), strict=True)
+    return sum(_plain(match[unit]) * factor for unit, factor in units if match[unit])
 
 
 def plain_name(cell: object) -> str:
@@ -152,7 +179,7 @@ def _width(text: str, score: float | None = None) -> float | None:
     return (high - low) / 2 if around else None
 
 
-def amounts(column: pd.Series, *, unit: float) -> Floats:
+def amounts(column: pd.Series, *, unit: float, bare: float | None = None) -> Floats:
     """Return sizes or token counts in billions or trillions; NaN where none is understood.
 
     Parameters
@@ -162,7 +189,12 @@ def amounts(column: pd.Series, *, unit: float) -> Floats:
     unit
         1e9 for billions, 1e12 for trillions: what a bare number counts. Bare numbers above a
         hundred thousand of them are taken for raw counts.
+    bare
+        What a bare number counts where the heading says another unit, such as millions.
     """
+    if bare not in (None, unit):
+        stated = [_amount(cell, bare) for cell in column.tolist()]
+        return np.array(stated, dtype=float) * bare / unit
     read = np.array([_amount(cell, unit) for cell in column.tolist()], dtype=float)
     return np.where(read > _LARGEST, read / unit, read)
 

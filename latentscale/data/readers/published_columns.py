@@ -27,9 +27,11 @@ _ROLES: Final[Mapping[str, str]] = {
     "released": """released|release|release date|release month|released on
     |model release date|launch date|date|publication date|upload date|发布时间|发布日期""",
     "params_b": """params b|params|parameters|parameters b|n params|num params|number of parameters
-    |size|size b|model size|model size b|#params|#params b|参数量|参数""",
+    |size|size b|model size|model size b|#params|#params b|参数量|参数
+    |params m|parameters m|n params m|#params m|model size m""",
     "active_params_b": "active params b|active parameters|active params|activated params|激活参数",
     "tokens_t": """tokens t|training tokens|train tokens|training tokens t|train tokens t
+    |tokens b|training tokens b|train tokens b
     |pretraining tokens|pretraining tokens t|tokens seen|n tokens|pretraining data size t
     |training data size t|pretraining data t|training data t|训练数据量""",
     "flops": """flops|flop|training compute|training compute flop|training compute flops
@@ -54,7 +56,8 @@ ROLE_OF: Final[Mapping[str, str]] = {
 """Roles by the name of a column without case, spaces and punctuation."""
 _LOWER: Final = re.compile(
     r"(?<![a-z])(loss|ppl|perplexity|wer|cer|errors?)(?![a-z])(?! (detect|correct|locat|ident))"
-    r"|error.?rate|hallucination.?rate|edit.?distance|幻觉率",
+    r"|error.?rate|(?<!non)(?<!non[ -])hallucination.?rate|edit.?distance|幻觉率"
+    r"|(?<![a-z])(ece|brier|toxicity)(?![a-z])|attack success",
     re.IGNORECASE,
 )
 _LESS: Final = re.compile(r"[↓⬇▼]|lower[ -](is[ -])?better|越低越好|越小越好", re.IGNORECASE)
@@ -143,6 +146,15 @@ def power_of_ten(name: str) -> float:
     """Return the power of ten that a heading counts in: 1e21 of "FLOPs (1E21)", else 1."""
     match = _POWER.search(name)
     return 10.0 ** int(match[1]) if match else 1.0
+
+
+def counted_in(name: str, unit: float) -> float:
+    """Return what the numbers of a column of sizes or tokens count, by the end of its heading.
+
+    "Params (M)" counts millions and "tokens_b" billions; others count in the unit given.
+    """
+    end = re.search(r"(?<![A-Za-z])([MB])\W*$", name.replace("_", " "), re.IGNORECASE)
+    return {"m": 1e6, "b": 1e9}[end[1].casefold()] if end else unit
 
 
 def _heading(name: str) -> str:

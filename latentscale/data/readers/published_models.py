@@ -23,12 +23,13 @@ from latentscale.data.readers.published_cells import (
     plain_numbers,
     truths,
 )
-from latentscale.data.readers.published_columns import Roles, power_of_ten
+from latentscale.data.readers.published_columns import Roles, counted_in, power_of_ten
 from latentscale.data.table import MAX_TOKENS_T
 from latentscale.errors import DataError, listed
 from latentscale.markup import counted
 
-_CLOSED = frozenset(("proprietary", "closed", "closed source", "commercial", "闭源", "否", "api"))
+_PROPRIETARY = "proprietary", "proprietary license", "commercial", "api"
+_CLOSED = frozenset((*_PROPRIETARY, "closed", "closed source", "闭源", "否"))
 _TEXTS = ("family", "lineage", "provider")
 _AMOUNTS = {"params_b": 1e9, "active_params_b": 1e9, "tokens_t": 1e12, "flops": 1.0}
 """Units in which amounts are kept: billions of parameters, trillions of tokens, FLOP."""
@@ -203,7 +204,8 @@ def _read(role: str, column: pd.Series) -> tuple[Sequence[Any] | None, list[str]
         if role == "flops":
             values: Sequence[float] = _plain(column, power_of_ten(str(column.name)))
         else:
-            values = amounts(column, unit=_AMOUNTS[role]).tolist()
+            bare = counted_in(str(column.name), _AMOUNTS[role])
+            values = amounts(column, unit=_AMOUNTS[role], bare=bare).tolist()
         read = [value if value > 0 else None for value in values]
         pairs = zip(column.tolist(), read, strict=True)
         odd = [str(cell) for cell, value in pairs if value is None and not _unstated(cell)]
@@ -251,10 +253,11 @@ def _plain(column: pd.Series, unit: float) -> list[float]:
 
 
 def _licences(column: pd.Series) -> list[float | None]:
-    """Return 0 for closed licences and 1 for others."""
+    """Return 0 for closed licences and 1 for others; "OpenAI · Proprietary" is closed."""
+    parts = [re.split(r"[·•|,;()]", str(cell).casefold()) for cell in column.tolist()]
     return [
-        None if is_empty(cell) else float(str(cell).strip().casefold() not in _CLOSED)
-        for cell in column.tolist()
+        None if is_empty(cell) else float(not any(part.strip() in _CLOSED for part in said))
+        for cell, said in zip(column.tolist(), parts, strict=True)
     ]
 
 

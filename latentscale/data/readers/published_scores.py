@@ -11,7 +11,7 @@ import pandas as pd
 
 from latentscale.data.audit import Finding
 from latentscale.data.benchmarks import Benchmark
-from latentscale.data.column_names import begins_as_mean, is_aggregate, is_neither
+from latentscale.data.column_names import is_neither
 from latentscale.data.readers.benchmark_names import group_of, plain_name
 from latentscale.data.readers.guessing import floor_for
 from latentscale.data.readers.published_cells import (
@@ -34,14 +34,14 @@ from latentscale.data.readers.published_columns import (
     unit_of_amount,
     without_error_words,
 )
+from latentscale.data.readers.published_means import means_among
 from latentscale.errors import DataError, listed
 from latentscale.markup import counted
 
 _RATINGS: Final = (500.0, 5000.0)
 """Where Elo ratings of models lie; those of players begin near 1000 and reach 4000 (Codeforces)."""
 _FEW: Final = 3
-"""Benchmarks beside which a column named as a mean is their mean, and not the only score. Fewer
-rows than these may be numbered 1, 2, 3 by chance."""
+"""Fewer rows than these may be numbered 1, 2, 3 by chance."""
 _MOST_ITEMS: Final = 1e6
 """Items of a benchmark: the largest test sets have some ten thousand."""
 _FLOORS_SAID: Final = 12
@@ -49,9 +49,6 @@ _FLOORS_SAID: Final = 12
 _COMMAS: Final = "numbers with a decimal comma; write them with a dot"
 _POINTS: Final = 10.0
 """Most points of a benchmark on which a judge gives up to ten."""
-_ROUNDING: Final = 0.006
-"""Of the largest score: means are printed to the hundredth of a fraction, or the half per cent."""
-
 Read = tuple[pd.DataFrame, dict[str, Benchmark], list[Finding]]
 
 
@@ -83,9 +80,9 @@ def wide_cells(
     columns = {name: score_cells(table[name]) for name in roles.others if name not in own}
     errors = _error_columns(columns, declared)
     info, left_out = _benchmarks(columns, errors, declared)
-    means = [name for name in info if is_aggregate(name) and name not in declared]
-    combined = _combined({n: columns[n].values for n in info}, info, means, declared)
-    left_out |= dict.fromkeys(combined, "a mean, sum or index of the others")
+    values = {name: columns[name].values for name in info}
+    combined, kept = means_among(values, declared)
+    left_out |= combined
     info = {name: benchmark for name, benchmark in info.items() if name not in combined}
     if not info:
         raise DataError(
@@ -110,7 +107,7 @@ def wide_cells(
     ]
     found = [
         *_left_out(left_out),
-        *_kept_means([name for name in means if name in info and len(info) > 1]),
+        *kept,
         *_scales(info, declared),
         *_cells(table, columns, info, declared),
         *_tiny_errors(columns, stderr, info),
@@ -140,7 +137,12 @@ def long_cells(
     parts: dict[str, ScoreCells] = {}
     for name, rows in names.groupby(names, sort=False).groups.items():
         parts[str(name)] = part = ScoreCells(
-            read.values[rows], read.percent[rows], read.money[rows], read.half[rows], []
+            read.values[rows],
+            read.percent[rows],
+            read.money[rows],
+            read.half[rows],
+            [],
+            minutes=read.minutes[rows],
         )
         benchmark, why = _declared(str(name), part, declared, named_as_benchmark=True)
         if benchmark is None:
@@ -149,10 +151,9 @@ def long_cells(
             info[str(name)] = benchmark
     if not info:
         raise DataError(f"{what}: no benchmark has a score. {_reasons(left_out)}")
-    means = [name for name in info if is_aggregate(name) and name not in declared]
     by_model = _by_model(named, names, read.values)
-    combined = _combined(by_model, info, means, declared)
-    left_out |= dict.fromkeys(combined, "a mean, sum or index of the others")
+    combined, kept = means_among({name: by_model[name] for name in info}, declared)
+    left_out |= combined
     info = {name: benchmark for name, benchmark in info.items() if name not in combined}
     cells = pd.DataFrame(
         {
@@ -169,7 +170,7 @@ def long_cells(
     ignored = {name: why for name, why in ignored.items() if name not in own}
     found = [
         *_left_out(left_out | ignored),
-        *_kept_means([name for name in means if name in info and len(info) > 1]),
+        *kept,
         *_scales(info, declared),
         *_cells(table, parts, info, declared),
         *_unread(columns["score"], table, read),
@@ -222,36 +223,6 @@ def _by_model(models: pd.Series, benchmarks: pd.Series, scores: Floats) -> dict[
     return {str(name): wide[name].to_numpy(dtype=float) for name in wide}
 
 
-def _combined(
-    values: Mapping[str, Floats],
-    info: Mapping[str, Benchmark],
-    means: Collection[str],
-    declared: Collection[str],
-) -> list[str]:
-    """Return the columns named as means that say nothing beside the table's other benchmarks.
-
-    Beside few others, or where a name only begins as a mean's ("Avg Pass^1"), one is left out
-    that follows from them, as a mean or a sum does.
-    """
-    begun = [n for n in info if begins_as_mean(n) and n not in (*means, *declared)]
-    others = [values[name] for name in info if name not in (*means, *begun)]
-    sure = means if len(others) >= _FEW else ()
-    return [n for n in (*means, *begun) if n in sure or (others and _follows(values[n], others))]
-
-
-def _follows(mean: Floats, parts: Sequence[Floats]) -> bool:
-    """Return whether a column is the mean or the sum of others in all rows that have each."""
-    table = np.column_stack([mean, *parts])
-    whole = table[~np.isnan(table).any(axis=1)]
-    if len(whole) < 2:  # one row may agree by chance
-        return False
-    sums = whole[:, 1:].sum(axis=1)
-    allowed = _ROUNDING * np.abs(whole).max()
-    return any(
-        bool((np.abs(whole[:, 0] - sums / count) <= allowed).all()) for count in (1, len(parts))
-    )
-
-
 def _tiny_errors(
     columns: Mapping[str, ScoreCells], stderr: Mapping[str, Floats], info: Mapping[str, Benchmark]
 ) -> list[Finding]:
@@ -269,17 +240,6 @@ def _tiny_errors(
         "items: fractions among percentages? If so, multiply them by 100."
     )
     return [Finding("warning", "errors-tiny", "benchmarks", message)]
-
-
-def _kept_means(names: Sequence[str]) -> list[Finding]:
-    if not names:
-        return []
-    message = (
-        f"{listed(names)}: by name a mean or index of others, but not of those in the table, so "
-        "read as a benchmark of its own. If it contains them, drop the column: a score may "
-        "count once only."
-    )
-    return [Finding("warning", "mean-kept", "columns", message)]
 
 
 def _error_columns(
@@ -332,9 +292,16 @@ def _scaled(name: str, cells: ScoreCells, named_as_benchmark: bool) -> tuple[Ben
         return None, text if cells.unread else "no numbers"
     if len(cells.unread) > known.size:
         return None, _COMMAS if cells.commas else "mostly text"
+    return _scale_of(name, cells, known)
+
+
+def _scale_of(name: str, cells: ScoreCells, known: Floats) -> tuple[Benchmark | None, str]:
+    """Return the scale of a column of numbers, or None and why it has none."""
+    if 0 < cells.minutes.sum() < known.size:
+        return None, "durations beside plain numbers"
     low, high = float(known.min()), float(known.max())
     lower = is_lower(name)
-    unit = unit_of_amount(name)
+    unit = "minutes" if cells.minutes.any() else unit_of_amount(name)
     if cells.percent.any():
         if low < 0 or high > 100:
             return None, f"percent signs, but scores of {low:g} to {high:g}"

@@ -1,0 +1,152 @@
+"""Published tables in shapes of hubs of late 2026: windows, durations, agents, runs of a lab."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from latentscale.data.column_names import is_neither
+from latentscale.data.orientation import _spoken
+from latentscale.data.readers import read_checkpoints, read_published
+from latentscale.data.readers.guessing import floor_for, guessing
+from latentscale.data.readers.model_names import parse_name
+from latentscale.data.readers.published_columns import is_lower
+
+pytestmark = pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
+MODELS = ("GPT-5.2", "GPT-5", "o3", "Claude Opus 4.5", "Gemini 3 Pro", "Grok 4", "GLM-5", "Kimi K2")
+
+
+def table(**columns: object) -> pd.DataFrame:
+    return pd.DataFrame({"Model": MODELS} | {"GPQA": np.linspace(40.0, 80.0, 8)} | columns)
+
+
+def test_rules_of_dashes_and_dots_are_empty_cells() -> None:
+    column = ["40%", "--", "—", "...", "---", "50%", "60%", "70%"]
+    scores = read_published(table(HLE=column))
+    assert np.isfinite(scores.dataset["score"].sel(benchmark="HLE")).sum() == 4
+    assert not scores.audit.filter("cell-unread")
+
+
+def test_a_licence_beside_other_words_is_closed() -> None:
+    scores = read_published(table(License=["OpenAI · Proprietary"] * 4 + ["Z.ai · MIT"] * 4))
+    assert scores.dataset["open_weights"].values.tolist() == [0.0] * 4 + [1.0] * 4
+
+
+@pytest.mark.parametrize("agent", ["Claude Code", "Codex CLI", "Gemini CLI", "OpenHands"])
+def test_an_agent_named_like_a_series_leaves_the_model_its_own(agent: str) -> None:
+    parsed = parse_name(f"{agent} + GPT-5.2 (high)")
+    assert (parsed.series, parsed.number, parsed.setting) == ("gpt", "5.2", "high")
+
+
+@pytest.mark.parametrize(
+    "name",
+    """lr|learning_rate|weight_decay|wall_hours|GPU hours|data_mix_code_share|Avg. steps|Avg. time
+    |Time per task (min)|Age (days)|Release Year|Usage share|Std Dev|Elo change|VRAM (GB)
+    |truncated|Tool calls""".replace("\n    ", "").split("|"),
+)
+def test_settings_clocks_and_spreads_are_no_benchmarks(name: str) -> None:
+    scores = read_published(table(**{name: np.linspace(5.0, 50.0, 8)}))
+    assert scores.benchmarks == ("GPQA",)
+
+
+@pytest.mark.parametrize(
+    "name",
+    """Time horizon (minutes)|p50_horizon_minutes|50% time horizon|MMLU-Pro|TimeQA|Tau-bench
+    |Vending-Bench net worth|StepGame|GAP|Stars-Arena""".replace("\n    ", "").split("|"),
+)
+def test_benchmarks_named_alike_stay(name: str) -> None:
+    assert not is_neither(name)
+
+
+def test_directions_of_errors_of_calibration_and_of_hallucination() -> None:
+    falling = "ECE (10-bin)", "Brier score", "Hallucination Rate", "Attack success rate"
+    assert [is_lower(name) for name in falling] == [True] * 4
+    rising = "Non-Hallucination Rate", "Nonhallucination rate", "ECEval"
+    assert [is_lower(name) for name in rising] == [False] * 3
+    assert _spoken("non-hallucination rate") is None
+
+
+def test_a_mean_over_windows_with_gaps_is_left_out() -> None:
+    random = np.random.default_rng(0)
+    windows = random.uniform(20, 90, (8, 5)).round(1)
+    windows[random.random((8, 5)) < 0.2] = np.nan
+    windows[:, :2] = random.uniform(20, 90, (8, 2)).round(1)
+    named = {f"2026-0{n + 1}": windows[:, n] for n in range(5)}
+    mean = np.nanmean(np.column_stack([*named.values(), np.linspace(40.0, 80.0, 8)]), axis=1)
+    scores = read_published(table(**named, **{"Overall Pass@1": mean.round(1)}))
+    assert scores.benchmarks == ("GPQA", *named)
+    other = table(**named, **{"Overall Pass@1": random.uniform(20, 90, 8)})
+    kept = read_published(other)
+    assert "Overall Pass@1" in kept.benchmarks
+    (finding,) = kept.audit.filter("mean-kept")
+    assert "Overall Pass@1" in finding.message
+
+
+@pytest.mark.parametrize("weights", [(1 / 3, 1 / 3, 1 / 3), (0.2, 0.5, 0.3)])
+def test_a_mean_named_by_what_its_parts_share_is_left_out(
+    weights: tuple[float, ...],
+) -> None:
+    random = np.random.default_rng(1)
+    parts = random.uniform(20, 90, (8, 3)).round(1)
+    names = [f"{level}-Pass@1" for level in ("Easy", "Medium", "Hard")]
+    columns = dict(zip(names, parts.T, strict=True))
+    scores = read_published(table(**columns, **{"Pass@1": (parts @ weights).round(1)}))
+    assert scores.benchmarks == ("GPQA", *names)
+    own = read_published(table(**columns, **{"Pass@1": random.uniform(20, 90, 8)}))
+    assert "Pass@1" in own.benchmarks
+
+
+def test_durations_are_minutes() -> None:
+    cells = ["2 hr 17 min", "35 min", "4h", "12 sec", "1.5 hours", "3h 5m", "90 minutes", "n/a"]
+    scores = read_published(table(**{"50% time horizon": cells}))
+    horizon = scores.dataset["score"].sel(benchmark="50% time horizon").values
+    assert horizon[:7].tolist() == pytest.approx([137, 35, 240, 0.2, 90, 185, 90])
+    assert scores.benchmark_table().set_index("benchmark").loc["50% time horizon", "unit"] == (
+        "minutes"
+    )
+    mixed = read_published(table(Horizon=["35 min", *"1234567"]))
+    assert mixed.benchmarks == ("GPQA",)
+
+
+def test_rows_of_one_score_under_several_settings_are_named() -> None:
+    rows = [(m, "mmlu", shots, 0.5 + shots / 100) for m in MODELS for shots in (0, 5)]
+    long = pd.DataFrame(rows, columns=["model", "task", "n_shot", "value"])
+    (finding,) = read_published(long).audit.filter("settings-merged")
+    assert finding.level == "warning" and '("0", "5"), 8 times' in finding.message
+    once = read_published(long[long["n_shot"] == 5])
+    assert not once.audit.filter("settings-merged")
+    seeds = read_published(long.rename(columns={"n_shot": "seed"}))
+    assert not seeds.audit.filter("settings-merged")
+
+
+def test_tasks_by_language_and_metric_have_their_floor() -> None:
+    names = "mmlu_de", "global_mmlu_sw", "MMMLU_FR-FR", "ARC-DE", "hellaswag_acc", "copa_et"
+    assert [guessing(name) for name in names] == [0.25, 0.25, 0.25, 0.25, 0.25, 0.5]
+    assert [guessing(name) for name in ("ARC-AGI", "mgsm_de", "mmlu_pro")] == [0.0, 0.0, 0.1]
+    assert floor_for("mmlu_yo", 9.0, 100.0) == 0.0
+
+
+def test_sizes_in_millions_and_tokens_in_billions() -> None:
+    lab = table(**{"Params (M)": [50, 405_000] * 4, "tokens_b": [80, "36 trillion"] * 4})
+    scores = read_published(lab)
+    assert scores.dataset["params"].values[:2].tolist() == pytest.approx([0.05, 405.0])
+    assert scores.dataset["tokens"].values[:2].tolist() == pytest.approx([0.08, 36.0])
+    assert scores.benchmarks == ("GPQA",)
+
+
+def test_runs_of_a_lab_with_settings_and_losses_in_units() -> None:
+    rows = [
+        (run, step, step * 0.002, size, 30.0, 0.3, 3.5 - step / 1e5, 3.7 - step / 1e5, 30 + step)
+        for run, size in (("base", 150.0), ("wide", 400.0))
+        for step in (5, 20, 40)
+    ]
+    names = "run step tokens_b params_m wall_hours data_mix_share val_loss c4|(nats) arc_acc"
+    columns = [name.replace("c4|", "c4_loss ") for name in names.split()]
+    lab = pd.DataFrame(rows, columns=columns).assign(step=lambda t: t["step"] * 1000)
+    scores = read_checkpoints(lab.assign(tokens_b=lab["step"] * 0.002))
+    assert scores.benchmarks == ("val_loss", "c4_loss (nats)", "arc_acc")
+    about = scores.benchmark_table().set_index("benchmark")
+    assert about["better"].tolist() == ["lower", "lower", "higher"]
+    assert scores.dataset["score"].sel(benchmark="c4_loss (nats)").min() > 3
+    assert sorted(set(scores.dataset["params"].values.tolist())) == [0.15, 0.4]
