@@ -2,11 +2,13 @@
 
 The tables of Ruan et al. 2024 (../shared/tables/obsscaling, read in place: Apache-2.0,
 ryoungj/ObsScaling) and their splits: BIG-bench tasks of models above a training compute, and agent
-scores of the strongest tenth, from standard benchmarks and the tasks of weaker models. The spec is
+scores of the strongest tenth, from standard benchmarks and the tasks of weaker models. The part
+`inside` leaves the hidden BIG-bench scores out and hides those of the quarter of the other models
+with the most compute: splits of our own, on which weaker models say less still. The spec is
 the one that `ls.spec_for` returns for the table. Finished forecasts are kept in the folder runs, so
 a run that was stopped goes on.
 
-    python -m benchmarks.observational.run emergent   # or agents
+    python -m benchmarks.observational.run emergent   # or agents, or inside
     python -m benchmarks.observational.run --report   # OBSERVATIONAL.md of all that is there
 """
 
@@ -15,7 +17,7 @@ from __future__ import annotations
 import argparse
 import time
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +46,13 @@ ARITHMETIC_CUT = 22.0
 """The published cut of arithmetic tasks, 1e21 FLOPs."""
 STRONGEST = 0.1
 """Share of models with an agent score that is held out, as published."""
+QUARTER = 0.25
+"""Share of the weaker models that the part `inside` hides."""
+PARTS = {
+    "emergent": "BIG-bench tasks, the published splits",
+    "inside": "BIG-bench tasks, the strongest quarter of the models that the splits above fit",
+    "agents": "Agents",
+}
 EMERGENT = {
     "word_unscrambling_2_exact_match": CUT,
     "parsinlu_qa_2_acc": CUT,
@@ -80,8 +89,17 @@ class Task:
     sized: bool
 
 
+def inside(task: Task) -> Task:
+    """Return a task without its hidden models, and the next strongest quarter hidden."""
+    shown = task.frame[~task.frame["Model"].isin(task.hidden)].sort_values("FLOPs (1E21)")
+    count = round(QUARTER * len(shown))
+    return replace(task, frame=shown, hidden=tuple(shown["Model"].iloc[-count:]))
+
+
 def tasks(part: str) -> list[Task]:
-    """Return the tasks of a part, each with its published split."""
+    """Return the tasks of a part, each with its split."""
+    if part == "inside":
+        return [inside(task) for task in tasks("emergent")]
     files = {
         "emergent": ("base_llm_benchmark_eval", "base_llm_emergent_capability_eval"),
         "agents": ("instruct_llm_benchmark_eval", "instruct_llm_agent_eval"),
@@ -170,14 +188,16 @@ def _mean(points: pd.Series) -> str:
 
 def report(runs: Path, seed: int) -> str:
     """Return OBSERVATIONAL.md of all kept forecasts."""
-    rows = []
-    for part in ("emergent", "agents"):
+    tables = []
+    for part, heading in PARTS.items():
+        rows = []
         for task in tasks(part):
-            path = runs / f"{task.name}.csv"
+            path = runs / part / f"{task.name}.csv"
             if path.is_file():
                 table = pd.read_csv(path)
                 named = {"task": task.name, "spec": table["spec"].iloc[0]}
                 rows.append(named | figures(table))
+        tables += [f"## {heading}", markdown(pd.DataFrame(rows))] if rows else []
     parts = [
         "# Observational scaling laws",
         f"{provenance(seed)} {CHAINS} chains of {TUNE} + {DRAWS} draws a fit.",
@@ -187,7 +207,8 @@ def report(runs: Path, seed: int) -> str:
         "median widths of 90% intervals in percentage points of the task's range, with standard "
         "errors between models; the laws are fitted here again. Of agents one or two models are "
         "held out.",
-        markdown(pd.DataFrame(rows)),
+        *tables,
+        "## What can be said",
         (HERE / "notes.md").read_text(encoding="utf-8").rstrip(),
     ]
     return "\n\n".join(parts) + "\n"
@@ -195,16 +216,16 @@ def report(runs: Path, seed: int) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", nargs="?", choices=("emergent", "agents"))
+    parser.add_argument("part", nargs="?", choices=[*PARTS])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--report", action="store_true", help="write the page, fit nothing")
     options = parser.parse_args()
     if not SHARED.is_dir():
         raise SystemExit(f"{SHARED} is not there: the study reads the public tables in place.")
     runs = HERE / "runs"
-    runs.mkdir(exist_ok=True)
     for task in tasks(options.part) if options.part and not options.report else ():
-        path = runs / f"{task.name}.csv"
+        path = runs / options.part / f"{task.name}.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             forecast(task, options.seed).to_csv(path, index=False)
         print(task.name, figures(pd.read_csv(path)), flush=True)
