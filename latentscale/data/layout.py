@@ -76,7 +76,10 @@ def checked_frame(
     """
     frame = as_pandas(frame, what)
     if isinstance(frame.columns, pd.MultiIndex):
-        raise DataError(f"{what}: the columns have several levels; give each column one name.")
+        raise DataError(
+            f"{what}: the columns have several levels; give each column one name, as by "
+            'frame.columns = [" ".join(map(str, name)).strip() for name in frame.columns].'
+        )
     unnamed = [name for name in frame.columns if not isinstance(name, str) or not name.strip()]
     if unnamed:
         raise DataError(f"{what}: column names must be text; got {unnamed[:8]!r}. Name each one.")
@@ -124,8 +127,15 @@ def _missing(name: str, spare: Sequence[str], frame: pd.DataFrame) -> str:
     meant = closest(spare, name)
     if meant:
         return f'{start} Did you mean "{meant}"? Rename that column, and mind its unit.'
-    hint = _turned(frame) if name == "model" else ""
+    hint = (_turned(frame) or _indexed(frame)) if name == "model" else ""
     return f"{start} The table has {listed(frame.columns)}.{hint}"
+
+
+def _indexed(frame: pd.DataFrame) -> str:
+    """Return what to do with a table whose index, without a name, seems to be the models."""
+    named = frame.index.name is None and frame.index.map(lambda name: isinstance(name, str)).all()
+    call = 'frame.reset_index(names="model")'
+    return f" If the models are its index, call {call} first." if named and len(frame) else ""
 
 
 def _turned(frame: pd.DataFrame) -> str:

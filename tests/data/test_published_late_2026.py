@@ -8,10 +8,11 @@ import pytest
 
 from latentscale.data.column_names import is_neither
 from latentscale.data.orientation import _spoken
-from latentscale.data.readers import read_checkpoints, read_published
+from latentscale.data.readers import read_checkpoints, read_published, read_scores
 from latentscale.data.readers.guessing import floor_for, guessing
 from latentscale.data.readers.model_names import parse_name
 from latentscale.data.readers.published_columns import is_lower
+from latentscale.errors import DataError
 
 pytestmark = pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
 MODELS = ("GPT-5.2", "GPT-5", "o3", "Claude Opus 4.5", "Gemini 3 Pro", "Grok 4", "GLM-5", "Kimi K2")
@@ -150,3 +151,42 @@ def test_runs_of_a_lab_with_settings_and_losses_in_units() -> None:
     assert about["better"].tolist() == ["lower", "lower", "higher"]
     assert scores.dataset["score"].sel(benchmark="c4_loss (nats)").min() > 3
     assert sorted(set(scores.dataset["params"].values.tolist())) == [0.15, 0.4]
+
+
+def test_rows_of_people_guessing_and_statistics_are_no_models() -> None:
+    names = ["Average", "Human expert", "Random guess (25%)", "Median", "Avg. Human", "human panel"]
+    rows = pd.DataFrame({"Model": names, "GPQA": [61.0, 69.7, 25.0, 60.0, 50.0, 80.0]})
+    scores = read_published(pd.concat([table(), rows], ignore_index=True))
+    assert scores.models == MODELS
+    (finding,) = scores.audit.filter("rows-of-no-model")
+    assert all(name in finding.message for name in names)
+    kept = [
+        "Human-Like-LLama3-8B",
+        "Random-Mistral-7B",
+        "MiniMax M2",
+        "Mean-Qwen 7B",
+        "average-joe",
+    ]
+    alike = pd.DataFrame({"Model": kept, "GPQA": [40.0, 50.0, 60.0, 45.0, 55.0]})
+    assert read_published(alike).models == tuple(kept)
+
+
+def test_families_that_only_some_rows_state_are_warned_of() -> None:
+    merged = table(Family=["OpenAI", "", "", "Anthropic", "Google", "xAI", "Zhipu", "Moonshot"])
+    (finding,) = read_published(merged).audit.filter("families-partly-stated")
+    assert "2 of 8 models" in finding.message and '"GPT-5", "o3"' in finding.message
+    whole = table(Family=["OpenAI"] * 3 + ["Anthropic", "Google", "xAI", "Zhipu", "Moonshot"])
+    assert not read_published(whole).audit.filter("families-partly-stated")
+
+
+def test_models_in_an_index_and_columns_of_several_levels_are_refused_with_the_remedy() -> None:
+    frame = pd.DataFrame({"GPQA": [40.0, 50.0], "HLE": [4.0, 9.0]}, index=["GPT-5", "o3"])
+    with pytest.raises(DataError, match=r'reset_index\(names="model"\)'):
+        read_scores(frame)
+    assert read_scores(frame.reset_index(names="model")).models == ("GPT-5", "o3")
+    levels = frame.reset_index(names="model").T.set_index([["", "x", "x"]], append=True).T
+    with pytest.raises(DataError, match=r"frame\.columns = "):
+        read_scores(levels)
+    with pytest.raises(DataError) as numbered:
+        read_scores(frame.reset_index(drop=True))
+    assert "reset_index" not in str(numbered.value)

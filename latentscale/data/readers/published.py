@@ -56,6 +56,16 @@ _BENCHMARK: Final = re.compile(
     re.IGNORECASE,
 )
 """Columns that name the benchmark of a row, in tables with one row a score."""
+_NO_MODEL: Final = re.compile(
+    r"((overall|macro|column) )?(average|avg\.?|mean|median|total|std\.?( dev)?|maximum|minimum)"
+    r"( (score|human|mturker))?( \([^()]*\))?"
+    r"|(random|majority|naive)( (guess(ing)?|baseline|class|chance))?( \([^()]*\))?"
+    r"|(chance|guessing)( level)?( \([^()]*\))?|((average|non-?expert|expert) )?humans?"
+    r"([ -](experts?|baseline|performance|average|avg|level|median|score|panel|raters?))*"
+    r"( \([^()]*\))?",
+    re.IGNORECASE,
+)
+"""Rows that hubs print among models: means, human baselines, what guessing reaches."""
 
 
 def read_published(
@@ -229,12 +239,21 @@ def is_published(frame: pd.DataFrame) -> bool:
 def _named(table: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, list[Finding]]:
     """Return the rows that name a model, and a finding on the others."""
     column = roles.columns["model"]
-    empty = np.array([is_empty(cell) for cell in table[column].tolist()], dtype=bool)
-    kept = table[~empty].reset_index(drop=True)
-    if not empty.any():
-        return kept, []
-    message = f'{int(empty.sum())} rows have no name in "{column}" and were left out.'
-    return kept, [Finding("warning", "unnamed-rows", column, message)]
+    names = table[column].tolist()
+    empty = np.array([is_empty(cell) for cell in names], dtype=bool)
+    other = np.array([bool(_NO_MODEL.fullmatch(str(cell).strip())) for cell in names], dtype=bool)
+    findings = []
+    if empty.any():
+        message = f'{int(empty.sum())} rows have no name in "{column}" and were left out.'
+        findings.append(Finding("warning", "unnamed-rows", column, message))
+    if other.any():
+        shown = listed(dict.fromkeys(str(cell).strip() for cell in table[column][other]))
+        message = (
+            f"{counted(int(other.sum()), 'row')} with names of people, of guessing or of "
+            f"statistics, and not of models, were left out: {shown}. Rename a row to keep it."
+        )
+        findings.append(Finding("warning", "rows-of-no-model", column, message))
+    return table[~empty & ~other].reset_index(drop=True), findings
 
 
 def _without_scores(models: pd.Series) -> list[Finding]:
@@ -317,4 +336,12 @@ def _with_names(models: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
         completed[name] = column.where(column.notna(), completed[name])
     if "family" in own and own["family"].notna().all():
         findings = [finding for finding in findings if finding.code != "families-from-names"]
+    elif "family" in own:
+        without = models.loc[own["family"].isna(), "model"].tolist()
+        message = (
+            f"{len(without)} of {counted(len(models), 'model')} state none and have the series in "
+            f"their names as family: {listed(without, 4)}. If cells of a spreadsheet were merged, "
+            "fill them down; else state the family of all models, or drop the column."
+        )
+        findings = [*findings, Finding("warning", "families-partly-stated", "family", message)]
     return completed, findings
