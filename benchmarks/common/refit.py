@@ -18,10 +18,10 @@ from latentscale.data.scores import Scores
 from latentscale.declare import ModelSpec
 from latentscale.dims import BENCHMARK, CHAIN, DRAW, MODEL
 from latentscale.model.design import Design
-from latentscale.posterior.convergence import convergence
 from latentscale.posterior.convert import to_tree
 from latentscale.posterior.draws import Draws
 from latentscale.posterior.fit import Fit, Provenance
+from latentscale.posterior.identified import convergence_of
 from latentscale.posterior.status import Status
 
 DISAGREE = 1.1  # R-hat above which more chains are run
@@ -55,7 +55,7 @@ class ChainDraws:
 def sample(spec: ModelSpec, design: Design, method: ls.NUTS, seed: int) -> ChainDraws:
     """Sample; where chains disagree, run four longer ones and drop those in a negligible mode."""
     drawn = method.draw(spec, design, seed=seed, progress=False)
-    first = convergence(drawn.posterior, None).max_rhat
+    first = convergence_of(spec, design, drawn.posterior, None).max_rhat
     if first < DISAGREE:
         return ChainDraws(drawn, first, 0)
     longer = replace(method, draws=2 * method.draws, tune=2 * method.tune, chains=4)

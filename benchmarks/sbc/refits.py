@@ -16,9 +16,10 @@ import pandas as pd
 
 import latentscale as ls
 from benchmarks.common.refit import sample, with_scores
-from benchmarks.sbc.simulation import SEED, Study, prepare, ranks_of, simulate, specs
+from benchmarks.sbc.cases import SEED, cases
+from benchmarks.sbc.simulation import Study, prepare, ranks_of, simulate
 from latentscale.analysis.tools.refits import Refit, run_refits
-from latentscale.posterior.convergence import convergence
+from latentscale.posterior.identified import convergence_of
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def run(
 
 def stem(case: str, fault: str) -> str:
     """Return the name of a case's files, with the identity of its spec."""
-    return f"sbc_{case}_{fault}_{specs()[case].digest[:8]}"
+    return f"sbc_{case}_{fault}_{cases()[case].spec.digest[:8]}"
 
 
 def ranked(study: Study, number: int, method: ls.NUTS) -> dict[str, float]:
@@ -123,7 +124,7 @@ def ranked(study: Study, number: int, method: ls.NUTS) -> dict[str, float]:
     start = time.perf_counter()
     observed = with_scores(study.fit_design, simulated.score_of_cell)
     sampled = sample(study.fit_spec, observed, method, seed)
-    statistics = convergence(sampled.draws.posterior, None)
+    statistics = convergence_of(study.fit_spec, observed, sampled.draws.posterior, None)
     return {
         "seconds": round(time.perf_counter() - start, 1),
         "first_rhat": round(sampled.first_rhat, 3),
@@ -152,4 +153,4 @@ def _whole(values: dict[str, float]) -> dict[str, object]:
 @lru_cache(maxsize=1)
 def _study(case: str, fault: str) -> Study:
     """Return a case with its simulator, built once a process."""
-    return prepare(specs()[case], fault)
+    return prepare(cases()[case], fault)

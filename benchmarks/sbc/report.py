@@ -32,18 +32,22 @@ FAULTS = {
 INTRO = """# Simulation-based calibration
 
 Parameters are drawn from the prior of a spec as shipped, a table from them (16 families x 3 models
-x 6 benchmarks, one cell in ten empty), the table is fitted by NUTS, and the truth is ranked among
-{kept} posterior draws. If density, sampler and forecasts are right, ranks are uniform. Test
-quantities: every top-level parameter, the mean of each that has several elements, the correlation
-of the first two skills, the log likelihood of the table, the expected scores of new families, and
-new scores of two held-out models, which PyMC drew and `ls.predict` forecasts.
+x 6 benchmarks, of checkpoints 12 runs x 4; one cell in ten empty), the table is fitted by NUTS, and
+the truth is ranked among {kept} posterior draws. If density, sampler and forecasts are right, ranks
+are uniform. Test quantities: every top-level parameter, the mean of each that has several elements,
+the correlation of the first two skills, the log likelihood of the table, the expected scores of new
+families, and new scores of two held-out models, which PyMC drew and `ls.predict` forecasts.
+
+**Free skills.** Skills of capabilities are free to rotate. What is ranked of them is what rotations
+leave: the length of each benchmark's loadings over the skills, its slope in each covariate, and the
+linear predictors of 27 pairs of a model and a benchmark. Chains are judged by predictors too.
 
 **Extreme tables.** Weak priors make some scores 0 or 1 to machine precision (cai2025: 2% of cells;
 latentscale: 0.2%), where a Beta density is no longer finite and the package pulls the score inside.
 Pulled scores are not what the density describes, so ranks would not be uniform. Instead a table is
 drawn again unless every fitted score lies within [0.0005, 0.9995]. The rule looks at the data
 alone, so the posterior given an accepted table is unchanged and ranks stay exactly uniform; SBC
-then holds for such tables only.
+then holds for such tables only. `tables drawn` is the median number until one was accepted.
 
 **Chains that disagree.** Where R-hat of the first two chains is above 1.1, four longer ones are
 run, and those whose mean log density lies more than 20 below the best are dropped: they sit in a
@@ -73,8 +77,8 @@ def write_report(folder: Path, kept: int, seed: int) -> None:
         table = pd.read_csv(path)
         ranks = table.drop(columns=list(META))
         test_of_ranks = uniformity(ranks, kept, seed)
-        rows.append(_row(case, fault, table, test_of_ranks))
-        figure = out / "figures" / f"sbc_{case}_{fault}.png"
+        rows.append({"case": case, "spec": digest} | _row(fault, table, test_of_ranks))
+        figure = out / "figures" / f"{path.stem}.png"
         draw(
             ranks,
             test_of_ranks,
@@ -89,12 +93,12 @@ def write_report(folder: Path, kept: int, seed: int) -> None:
     (out / "SBC.md").write_text("\n".join([*lines, *sections]), encoding="utf-8")
 
 
-def _row(case: str, fault: str, table: pd.DataFrame, ranks: pd.DataFrame) -> dict[str, object]:
+def _row(fault: str, table: pd.DataFrame, ranks: pd.DataFrame) -> dict[str, object]:
     caught = int((ranks["p_holm"] < LEVEL).sum())
     return {
-        "case": case,
         "fault": FAULTS[fault],
         "simulations": len(table),
+        "tables drawn": f"{table['tried'].median():.0f}",
         "quantities": len(ranks),
         "rejected": caught,
         "smallest corrected p": f"{ranks['p_holm'].min():.2g}",

@@ -22,9 +22,10 @@ import warnings
 from pathlib import Path
 
 import latentscale as ls
+from benchmarks.sbc.cases import SEED, cases
 from benchmarks.sbc.refits import run
 from benchmarks.sbc.report import write_report
-from benchmarks.sbc.simulation import FAULTS, KEPT, SEED, specs
+from benchmarks.sbc.simulation import FAULTS, KEPT
 
 HERE = Path(__file__).resolve().parent
 
@@ -32,7 +33,7 @@ HERE = Path(__file__).resolve().parent
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--case", choices=list(specs()), action="append")
+    parser.add_argument("--case", choices=list(cases()), action="append")
     parser.add_argument("--fault", choices=FAULTS, default="none")
     parser.add_argument("--simulations", type=int, default=100)
     parser.add_argument("--draws", type=int, default=400)
@@ -45,7 +46,7 @@ def main() -> None:
     warnings.simplefilter("ignore", ls.DataWarning)
     if not given.report:
         method = ls.NUTS(draws=given.draws, tune=given.draws, chains=2, cores=1)
-        for case in given.case or list(specs()):
+        for case in given.case or list(cases()):
             count = 3 if given.quick else given.simulations
             run(
                 case,

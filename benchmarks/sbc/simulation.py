@@ -13,33 +13,20 @@ from pytensor.graph.replace import clone_replace
 
 import latentscale as ls
 from benchmarks.common.refit import as_fit, thin, with_scores
-from latentscale.data.scores import Scores, scores_from_frame
+from benchmarks.sbc.cases import BENCHMARKS, SEED, Case
+from latentscale.data.scores import Scores
 from latentscale.declare import ModelSpec
-from latentscale.dims import BENCHMARK, CELL, CHAIN, DRAW, LOG_LIKELIHOOD, MODEL, SAMPLE
+from latentscale.dims import BENCHMARK, CELL, CHAIN, DRAW, LOG_LIKELIHOOD, MODEL, SAMPLE, SKILL
 from latentscale.model.build import build_design
 from latentscale.model.design import Design, design
+from latentscale.posterior.identified import predictors, rotates
 
-BENCHMARKS = ("mmlu", "hellaswag", "math_lvl5", "ifeval", "arc", "mmlu_pro")
-HELD = ("held base", "held tuned")
-SEED = 20261122
 KEPT = 63  # draws that a truth is ranked among: 64 equally likely ranks
 EDGE = 5e-4  # half an item of 1,000
 BLOCK = 200
 MAX_BLOCKS = 100
+PREDICTORS = 11  # one pair in so many: 48 models x 6 benchmarks give 27
 FAULTS = ("none", "family", "floor", "prior")
-
-
-def specs() -> dict[str, ModelSpec]:
-    """Return the specs under test by the name of their case."""
-    cai = ls.load_spec("cai2025").with_({"skills.identify.anchors": BENCHMARKS[:4]})
-    positive = {"loading": {"dist": "HalfNormal", "sigma": 1.0}}
-    # Opened ceilings are no draws of the posterior, which is what is tested.
-    sampled = ls.load_spec("latentscale").with_({"benchmarks.ceiling_open": 0.0})
-    return {
-        "latentscale": sampled,
-        "cai2025": cai,
-        "cai2025-positive": cai.with_priors(positive),
-    }
 
 
 @dataclass(frozen=True)
@@ -48,8 +35,8 @@ class Study:
 
     Attributes
     ----------
-    spec
-        The model that simulates.
+    case
+        What is simulated.
     whole, train
         Design of all rows, and of the rows that are fitted; they share a covariate transform.
     simulator
@@ -58,7 +45,7 @@ class Study:
         Spec and design of the fit, wrong on purpose where there is a fault.
     """
 
-    spec: ModelSpec
+    case: Case
     fault: str
     whole: Design
     train: Design
@@ -77,58 +64,18 @@ class Simulation:
     tried: int
 
 
-def template(families: int = 16, members: int = 3, seed: int = SEED) -> Scores:
-    """Return the rows that are simulated: `members` models a family, two held-out ones at the end.
-
-    Two families a lineage, but for the last four, which are alone; every third row is tuned; one
-    cell in ten is empty.
-    """
-    rng = np.random.default_rng(seed)
-    rows = []
-    for family in range(families):
-        tokens = float(np.exp(rng.uniform(np.log(0.3), np.log(12))))
-        lineage = family // 2 if family < families - 4 else family
-        for member in range(members):
-            rows.append(_row(f"m{family}-{member}", family, lineage, tokens, rng))
-    for name, family in zip(HELD, (0, families - 1), strict=True):
-        source = rows[family * members]
-        instruct = int(name == HELD[1])
-        size = float(np.exp(rng.uniform(np.log(0.5), np.log(80))))
-        rows.append({**source, "model": name, "instruct": instruct, "params_b": size})
-    frame = pd.DataFrame(rows)
-    score = np.full((len(frame), len(BENCHMARKS)), 0.5)
-    empty = rng.random(score.shape) < 0.1
-    empty[-len(HELD) :] = False
-    score[empty] = np.nan
-    return scores_from_frame(frame.join(pd.DataFrame(score, columns=list(BENCHMARKS))))
-
-
-def _row(
-    name: str, family: int, lineage: int, tokens: float, rng: np.random.Generator
-) -> dict[str, object]:
-    return {
-        "model": name,
-        "family": f"family {family:02d}",
-        "lineage": f"lineage {lineage:02d}",
-        "instruct": int(rng.random() < 1 / 3),
-        "params_b": float(np.exp(rng.uniform(np.log(0.5), np.log(80)))),
-        "tokens_t": tokens,
-    }
-
-
-def prepare(spec: ModelSpec, fault: str) -> Study:
+def prepare(case: Case, fault: str) -> Study:
     """Build the simulator and decide what is fitted."""
-    whole, train = designs(spec)
-    return Study(
-        spec, fault, whole, train, build_design(spec, whole), *faulty_fit(spec, train, fault)
-    )
+    whole, train = designs(case)
+    simulator = build_design(case.spec, whole)
+    return Study(case, fault, whole, train, simulator, *faulty_fit(case.spec, train, fault))
 
 
-def designs(spec: ModelSpec) -> tuple[Design, Design]:
+def designs(case: Case) -> tuple[Design, Design]:
     """Return the design of all rows and that of the fitted rows, on one covariate scale."""
-    rows = template()
-    train = design(spec, rows.without(list(HELD)))
-    return design(spec, rows, transform=train.transform), train
+    rows = case.template()
+    train = design(case.spec, rows.without(list(case.held)))
+    return design(case.spec, rows, transform=train.transform), train
 
 
 def faulty_fit(spec: ModelSpec, train: Design, fault: str) -> tuple[ModelSpec, Design]:
@@ -193,9 +140,12 @@ def simulate(study: Study, number: int) -> Simulation:
             )
             table[study.whole.model_of_cell, study.whole.benchmark_of_cell] = scores[first]
             held = xr.DataArray(
-                table[-len(HELD) :],
+                table[-len(study.case.held) :],
                 dims=(MODEL, BENCHMARK),
-                coords={MODEL: list(HELD), BENCHMARK: list(study.whole.scores.benchmarks)},
+                coords={
+                    MODEL: list(study.case.held),
+                    BENCHMARK: list(study.whole.scores.benchmarks),
+                },
             )
             if MODEL in truth.dims:
                 truth = truth.sel({MODEL: list(study.train.scores.models)})
@@ -214,15 +164,18 @@ def ranks_of(
     believed = with_scores(study.fit_design, simulated.score_of_cell)
     fit = as_fit(study.fit_spec, believed, thin(posterior, KEPT), seed)
     known = simulated.truth.expand_dims({CHAIN: 1, DRAW: 1})
-    truth = as_fit(study.spec, right, known, seed)
-    pairs = [*_parameters(truth, fit), *_likelihood(truth, fit), *_forecasts(truth, fit, seed)]
-    table = template().select(models=list(HELD)).to_frame().drop(columns=list(BENCHMARKS))
-    new = ls.predict(fit, table, seed=seed).draws
-    for model in HELD:
+    truth = as_fit(study.case.spec, right, known, seed)
+    new = study.case.new
+    pairs = [*_parameters(truth, fit), *_likelihood(truth, fit), *_forecasts(truth, fit, new, seed)]
+    if rotates(study.case.spec):
+        pairs += [*_of_benchmarks(truth, fit), *_predictors(truth, fit, right)]
+    held = study.case.rows.iloc[-len(study.case.held) :].drop(columns=list(BENCHMARKS))
+    draws = ls.predict(fit, held, seed=seed).draws
+    for model in study.case.held:
         for benchmark in BENCHMARKS:
             cell = {MODEL: model, BENCHMARK: benchmark}
             true = float(simulated.held.sel(cell))
-            pairs.append((f"score of {model}: {benchmark}", true, new.sel(cell).values))
+            pairs.append((f"score of {model}: {benchmark}", true, draws.sel(cell).values))
     return {name: rank(true, draws, rng) for name, true, draws in pairs}
 
 
@@ -230,9 +183,14 @@ Pair = tuple[str, float, np.ndarray]
 
 
 def _parameters(truth: ls.Fit, fit: ls.Fit) -> Iterator[Pair]:
-    """Yield every top-level parameter, and the mean of each that has several elements."""
+    """Yield every top-level parameter, and the mean of each that has several elements.
+
+    Those of single skills are left out where skills are free to rotate.
+    """
     true, draws = truth.samples, fit.samples
     for name in fit.tree["log_prior"].to_dataset().data_vars:
+        if rotates(fit.spec) and SKILL in draws[name].dims:
+            continue
         elements = _elements(draws[name])
         whole = _elements(true[name])
         free = {key: d for key, d in elements.items() if np.ptp(d) > 1e-9}
@@ -266,14 +224,33 @@ def _likelihood(truth: ls.Fit, fit: ls.Fit) -> Iterator[Pair]:
     yield "log likelihood", float(total[0][0]), total[1]
 
 
-def _forecasts(truth: ls.Fit, fit: ls.Fit, seed: int) -> Iterator[Pair]:
-    """Yield expected scores of new families, averaged over benchmarks: known lineage and new."""
-    about = {"instruct": [0, 0], "params_b": [70.0, 70.0], "tokens_t": [4.0, 4.0]}
-    names = ["new family of lineage 00", "new family"]
-    lineage = ["lineage 00", "new lineage"]
-    frame = pd.DataFrame({"model": names, "family": names, "lineage": lineage, **about})
-    true = ls.predict(truth, frame, seed=seed + 7919).mean_draws.mean(BENCHMARK)
-    draws = ls.predict(fit, frame, seed=seed).mean_draws.mean(BENCHMARK)
-    for name in names:
+def _of_benchmarks(truth: ls.Fit, fit: ls.Fit) -> Iterator[Pair]:
+    """Yield what rotations of the skills leave of each benchmark's loadings and slopes.
+
+    The length of its loadings over the skills, and the slope of its predictor in each covariate.
+    """
+    both = [known.samples for known in (truth, fit)]
+    lengths = [np.sqrt((draws["loading"] ** 2).sum(SKILL)) for draws in both]
+    slopes = [(draws["loading"] * draws["slope"]).sum(SKILL) for draws in both]
+    for of, (true, draws) in {"loadings": lengths, "slope": slopes}.items():
+        elements, whole = _elements(draws), _elements(true)
+        for key, values in elements.items():
+            yield f"{of} of{key}", float(whole[key][0]), values
+
+
+def _predictors(truth: ls.Fit, fit: ls.Fit, right: Design) -> Iterator[Pair]:
+    """Yield the predictor of every eleventh pair of a fitted model and a benchmark."""
+    values = [predictors(known.spec, right, known.posterior) for known in (truth, fit)]
+    for place in range(0, values[0].sizes["model_benchmark"], PREDICTORS):
+        true, draws = (value.isel(model_benchmark=place) for value in values)
+        label = str(true["model_benchmark"].item())
+        yield f"predictor of [{label}]", true.values.item(), draws.values.ravel()
+
+
+def _forecasts(truth: ls.Fit, fit: ls.Fit, new: pd.DataFrame, seed: int) -> Iterator[Pair]:
+    """Yield expected scores of models of new families, averaged over benchmarks."""
+    true = ls.predict(truth, new, seed=seed + 7919).mean_draws.mean(BENCHMARK)
+    draws = ls.predict(fit, new, seed=seed).mean_draws.mean(BENCHMARK)
+    for name in new["model"]:
         one = {MODEL: name}
         yield f"curve of {name}", true.sel(one).values.item(), draws.sel(one).values

@@ -11,21 +11,22 @@ import xarray as xr
 
 from benchmarks.sbc import refits
 from benchmarks.sbc import simulation as sbc
+from benchmarks.sbc.cases import BENCHMARKS, cases
 from latentscale.model.build import build_design
 
 
 @pytest.fixture(scope="module")
 def study() -> sbc.Study:
     """The study of the shipped cai2025, with no fault."""
-    spec = sbc.specs()["cai2025"]
-    whole, train = sbc.designs(spec)
-    return sbc.Study(spec, "none", whole, train, build_design(spec, whole), spec, train)
+    case = cases()["cai2025"]
+    whole, train = sbc.designs(case)
+    return sbc.Study(case, "none", whole, train, build_design(case.spec, whole), case.spec, train)
 
 
 def test_held_out_models_share_the_fitted_covariate_scale(study) -> None:
     names = list(study.train.scores.models)
     xr.testing.assert_allclose(study.whole.x.sel(model=names), study.train.x)
-    assert set(study.whole.scores.models) - set(names) == set(sbc.HELD)
+    assert set(study.whole.scores.models) - set(names) == set(study.case.held)
     assert study.whole.families == study.train.families
     assert study.whole.anchors == study.train.anchors
     fitted = study.whole.model_of_cell < len(names)
@@ -51,7 +52,7 @@ def test_held_scores_are_those_of_their_own_cells(study, monkeypatch: pytest.Mon
     )
     held = sbc.simulate(study, 3).held
     names, benchmarks = list(study.whole.scores.models), list(study.whole.scores.benchmarks)
-    for name in sbc.HELD:
+    for name in study.case.held:
         for benchmark in benchmarks:
             wanted = 0.1 + (names.index(name) + 0.1 * benchmarks.index(benchmark)) / 100
             assert float(held.sel(model=name, benchmark=benchmark)) == pytest.approx(wanted)
@@ -71,12 +72,12 @@ def test_the_family_fault_doubles_levels_in_the_data_alone(study) -> None:
 
 
 def test_the_other_faults_change_the_fit_alone(study) -> None:
-    spec, train = sbc.faulty_fit(study.spec, study.train, "floor")
-    assert spec == study.spec
+    spec, train = sbc.faulty_fit(study.case.spec, study.train, "floor")
+    assert spec == study.case.spec
     assert train.floor.sel(benchmark="arc") == 0 and study.train.floor.sel(benchmark="arc") == 0.25
-    spec, train = sbc.faulty_fit(study.spec, study.train, "prior")
+    spec, train = sbc.faulty_fit(study.case.spec, study.train, "prior")
     assert spec.prior("intercept").sigma == 0.5 and train is study.train
-    assert sbc.faulty_fit(study.spec, study.train, "none") == (study.spec, study.train)
+    assert sbc.faulty_fit(study.case.spec, study.train, "none") == (study.case.spec, study.train)
 
 
 def prior_draws(study: sbc.Study, seed: int) -> xr.Dataset:
@@ -125,7 +126,7 @@ def test_prior_draws_as_posterior_give_uniform_ranks_of_parameters(study) -> Non
             xr.DataArray(
                 np.full((2, 6), 0.5),
                 dims=("model", "benchmark"),
-                coords={"model": list(sbc.HELD), "benchmark": list(sbc.BENCHMARKS)},
+                coords={"model": list(study.case.held), "benchmark": list(BENCHMARKS)},
             ),
             1,
         )
@@ -170,3 +171,31 @@ def test_simulations_go_on_where_they_were_and_a_failure_stops_no_other(
     (path,) = (tmp_path / "results").glob("*.csv")
     table = pd.read_csv(path).sort_values("simulation")
     assert table["slope"].tolist() == [10, 11, 12] and table["seconds"].tolist() == [0.5] * 3
+
+
+def test_what_is_ranked_of_free_skills_does_not_change_with_their_signs() -> None:
+    study = sbc.prepare(cases()["capabilities"], "none")
+    drawn, scores = sbc.draw_block(study.simulator, "none", sbc.KEPT + 1, seed=7)
+    fitted = study.whole.model_of_cell < len(study.train.scores.models)
+    held = xr.DataArray(
+        np.full((2, len(BENCHMARKS)), 0.5),
+        dims=("model", "benchmark"),
+        coords={"model": list(study.case.held), "benchmark": list(BENCHMARKS)},
+    )
+    inside = np.clip(scores[-1, fitted], 1e-3, 1 - 1e-3)
+    drawn = drawn.sel(model=list(study.train.scores.models))
+    truth, posterior = drawn.isel(draw=-1), drawn.isel(draw=slice(sbc.KEPT)).expand_dims("chain")
+    turned = truth.copy()
+    for name, values in truth.items():
+        if "skill" in values.dims:
+            turned[name] = values * xr.DataArray([-1.0, 1.0, -1.0], dims="skill")
+    ranks, again = (
+        sbc.ranks_of(study, sbc.Simulation(one, inside, held, 1), posterior, seed=3)
+        for one in (truth, turned)
+    )
+    # The skills of a new family are drawn, so its curve changes with their signs.
+    differ = [name for name in ranks if ranks[name] != again[name]]
+    assert all(name.startswith("curve of new family") for name in differ)
+    assert "slope of [mmlu, released]" in ranks and "loadings of [arc]" in ranks
+    assert not [name for name in ranks if name.startswith(("loading [", "slope ["))]
+    assert sum(name.startswith("predictor of") for name in ranks) == 27
