@@ -215,7 +215,9 @@ def frontier(
     anchors
         As for `latentscale.capability_index`; needed without `benchmark`, and refused with it.
     per_year
-        Releases a year after the last fitted one; by default as many as in the last year fitted.
+        Releases a year after the last fitted one; by default as many as rows were released in the
+        last year fitted. Rows of one model at several efforts count each there: give the number of
+        models, since the best of more releases is better.
     draws
         Posterior draws to use at most, evenly spaced.
     seed
