@@ -20,6 +20,7 @@ from latentscale.declare.io import spec_from_json
 from latentscale.declare.prior import PRIOR_SLOTS
 from latentscale.declare.spec import ModelSpec
 from latentscale.errors import FitError, LatentscaleError, listed
+from latentscale.posterior.heaps import SIGNATURE
 from latentscale.posterior.integrity import content_hash
 from latentscale.posterior.migrations import MIGRATIONS
 from latentscale.posterior.provenance import Provenance
@@ -271,9 +272,23 @@ def readable(path: Path) -> Iterator[None]:
     except PermissionError:
         raise FitError(f"{path} cannot be read: permission denied.") from None
     except Exception as error:
+        if path.suffix != ".nc" and _is_another_file(path):
+            raise FitError(
+                f"{path} is not a saved fit. Give a file that Fit.save or `latentscale fit --out "
+                "fit.nc` wrote; `latentscale data` checks a table of scores."
+            ) from None
         reason = f"{type(error).__name__}: {error}"
         kind = " as NetCDF" if path.suffix == ".nc" else ""
         raise FitError(f"{path} cannot be read{kind}: it is damaged ({reason}).") from error
+
+
+def _is_another_file(path: Path) -> bool:
+    """Return whether a path is a file that can be read and does not begin as HDF5 does."""
+    try:
+        with path.open("rb") as file:
+            return path.is_file() and file.read(len(SIGNATURE)) != SIGNATURE
+    except OSError:
+        return False
 
 
 def _schema(document: Mapping[str, Any]) -> int | None:

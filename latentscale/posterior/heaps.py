@@ -26,7 +26,8 @@ _TEXT: Final = struct.Struct("<HHIQ")
 """Number of a text (0 where unused), references to it, reserved bytes, and its size."""
 _WORD: Final = 8
 """Bytes to a multiple of which texts are filled up."""
-_SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
+SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
+"""How an HDF5 file begins."""
 _WIDTHS: Final = {0: 13, 1: 13, 2: 9, 3: 9}
 """By version of the superblock, where the widths of addresses and of sizes are, a byte each."""
 
@@ -40,9 +41,9 @@ def refuse_endless_texts(file: BinaryIO, path: Path) -> None:
         Naming the file.
     """
     with _bytes_of(file) as content:
-        version = content[8] if len(content) > len(_SIGNATURE) else 0
+        version = content[8] if len(content) > len(SIGNATURE) else 0
         widths = content[_WIDTHS.get(version, 0) :][:2]
-        if content[: len(_SIGNATURE)] == _SIGNATURE and widths != bytes((_WORD, _WORD)):
+        if content[: len(SIGNATURE)] == SIGNATURE and widths != bytes((_WORD, _WORD)):
             raise FitError(
                 f"{path} cannot be read: its numbers have an unusual width. It is damaged, or was "
                 "not written by latentscale."

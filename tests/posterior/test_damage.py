@@ -342,3 +342,10 @@ def test_other_labels_in_the_store_of_a_killed_run_are_refused(
 def test_finished_draws_of_the_first_schema_say_that_they_have_no_hash() -> None:
     advice = ls.load(GOLDEN.parent / "store_pooled_flops").status.advice
     assert any("without a hash" in line for line in advice)
+
+
+def test_a_table_in_place_of_a_fit_is_no_damaged_fit(tmp_path) -> None:
+    table = tmp_path / "scores.csv"
+    table.write_text("model,family,quiz\na,a,0.5\n", encoding="utf-8")
+    with pytest.raises(FitError, match=r"scores\.csv is not a saved fit.*latentscale data"):
+        ls.load(table)
