@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from latentscale.analysis.curves.releases import RELEASED, releases_a_year, releases_to_come
 from latentscale.analysis.forecasts.rows import planned_rows
 from latentscale.analysis.skills.capability_index import capability_index
 from latentscale.analysis.tools.blocks import spread_draws
@@ -26,7 +27,7 @@ from latentscale.dims import (
     SAMPLE,
     checked_seed,
 )
-from latentscale.errors import DataError, SpecError, listed, nearest
+from latentscale.errors import DataError, listed, nearest
 from latentscale.expect import expect
 from latentscale.model.evaluate import Evaluation
 from latentscale.model.missing import with_drawn_values
@@ -37,12 +38,8 @@ from latentscale.result import Picture, Result
 from latentscale.validate import real_number
 
 DATE = "date"
-RELEASED = "released"
-_YEAR = pd.Timedelta(days=365.25)
 _SAID = 4
 """Levels that the headline names: a line or two of text."""
-_MOST_RELEASES = 300
-"""Releases simulated: the best of more of them is hardly better, and memory grows with each."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -191,8 +188,10 @@ def frontier(
     Up to the last release that was fitted, the best of the fitted models. After it, releases are
     simulated: each has the family and the features of a model of the table's last year, taken in
     turn from the latest, a later date, and deviations of its own; so the frontier rises by the
-    trend in dates, and by luck. That future releases are as many and of the kinds that the table
-    has is an assumption: tables of hubs hold mostly leading models.
+    trend in dates, and by luck. Rows of the table that differ in the features ``reasoning`` and
+    ``effort`` alone are one release, of which the best setting counts. That future releases are as
+    many and of the kinds that the table has is an assumption: tables of hubs hold mostly leading
+    models.
 
     Which models are measured is not modelled. Hubs measure a model the sooner the stronger it is
     thought to be, more so from year to year; a trend in dates then takes in this change of
@@ -215,9 +214,7 @@ def frontier(
     anchors
         As for `latentscale.capability_index`; needed without `benchmark`, and refused with it.
     per_year
-        Releases a year after the last fitted one; by default as many as rows were released in the
-        last year fitted. Rows of one model at several efforts count each there: give the number of
-        models, since the best of more releases is better.
+        Releases a year after the last fitted one; by default as many as in the last year fitted.
     draws
         Posterior draws to use at most, evenly spaced.
     seed
@@ -255,28 +252,28 @@ def frontier(
     groups = None if by is None else levels_of_models(fit, by)
     released = _released(fit)
     when = _dates(dates, released)
-    rate = _per_year(per_year, released)
+    rate = releases_a_year(per_year, fit, released)
     rng = np.random.default_rng(checked_seed(seed))
     posterior = fit.samples.isel({SAMPLE: spread_draws(fit, draws)})
     value = _valued(fit, benchmark, anchors)
     fitted = value(fit.evaluator.at(posterior, table, residuals="fitted"))
     later, coming = None, None
     if when.max() > np.nanmax(released) and rate > 0:
-        coming = _to_come(fit, released, when.max(), rate)
-        planned = planned_rows(fit, coming)
-        raw = raw_model_template(fit.spec, posterior, [str(m) for m in planned[MODEL].values])
+        coming = releases_to_come(fit, released, when.max(), rate)
+        planned = planned_rows(fit, coming.rows)
+        raw = raw_model_template(fit.spec, posterior, coming.names)
         noise = raw.map(lambda v: _noise(v, posterior.sizes[SAMPLE], rng))
-        effects = model_effects_of_raw(fit.spec, posterior, noise)
+        effects = model_effects_of_raw(fit.spec, posterior, coming.of_rows(noise))
         sampled = with_drawn_tokens(fit.spec, posterior, planned, rng)
         sampled = with_drawn_values(fit.spec, fit.transform, sampled, planned, rng)
         values = value(fit.evaluator.at(sampled, planned, residuals=effects))
-        later = (values, coming[RELEASED].to_numpy(dtype="datetime64[ns]"))
+        later = (values, coming.rows[RELEASED].to_numpy(dtype="datetime64[ns]"))
     down = benchmark is not None and bool(lower_is_better(table).sel({BENCHMARK: benchmark}))
     sign = -1.0 if down else 1.0
     if by is None or groups is None:
         best, leaders = _by_date(when, (fitted, released), later, sign)
     else:
-        to_come = np.zeros(0, object) if coming is None else coming[by].to_numpy(object)
+        to_come = np.zeros(0, object) if coming is None else coming.rows[by].to_numpy(object)
         best, leaders = _by_level(when, (fitted, released), later, sign, (by, groups, to_come))
     unit = other_units(fit.scores).get(benchmark or "", "")
     return Frontier(best.rename("frontier"), benchmark, leaders, rate, down, unit, by or "")
@@ -447,33 +444,3 @@ def _dates(dates: Sequence[str], released: np.ndarray) -> np.ndarray:
             f"({str(first)[:10]}); got {dates!r}."
         )
     return moments
-
-
-def _per_year(per_year: float | None, released: np.ndarray) -> float:
-    if per_year is not None:
-        return real_number(per_year, "per_year", least=0, error=DataError)
-    last = np.nanmax(released)
-    return float((released > last - _YEAR.to_numpy()).sum())
-
-
-def _to_come(fit: Fit, released: np.ndarray, until: np.datetime64, rate: float) -> pd.DataFrame:
-    """Return rows of releases after the last fitted one, up to a date."""
-    if not any(RELEASED in name.split(":") for name in fit.spec.covariates):
-        raise SpecError(
-            f'The spec "{fit.spec.name}" has no covariate "released", so it says nothing of dates '
-            'after the last release. Add it to the covariates, or fit load_spec("capabilities").'
-        )
-    last = np.nanmax(released)
-    years = (until - last) / _YEAR.to_numpy()
-    count = min(int(np.ceil(rate * years)), _MOST_RELEASES)
-    rows = fit.scores.to_frame().drop(columns=list(fit.scores.benchmarks))
-    latest_first = np.argsort(-released.astype("int64"), kind="stable")
-    recent = rows.iloc[[p for p in latest_first if released[p] > last - _YEAR.to_numpy()]]
-    taken = recent.iloc[np.arange(count) % len(recent)].reset_index(drop=True)
-    steps = (np.arange(count) + 1) / count
-    days = last + (steps * (until - last).astype("timedelta64[s]").astype(float)).astype(
-        "timedelta64[s]"
-    )
-    return taken.assign(
-        **{MODEL: [f"release {place + 1} to come" for place in range(count)], RELEASED: days}
-    )

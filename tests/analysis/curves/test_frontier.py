@@ -7,8 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 import latentscale as ls
+from latentscale.analysis.curves.releases import release_of_rows, releases_to_come
 from latentscale.data.scores import Scores
 from latentscale.declare import spec_from_dict
 from latentscale.errors import DataError, SpecError
@@ -175,3 +177,51 @@ def test_the_plot_has_a_line_a_level(fit: Fit) -> None:
     each = ls.frontier(fit, benchmark="alpha", dates=dates, by="family").plot(prob=0.5)
     assert len(each.axes[0].lines) == min(6, len(fit.scores.families))
     assert "of each family" in each.get_suptitle()
+
+
+def rows_of(efforts: list[str | None], names: list[str]) -> pd.DataFrame:
+    """Return models of one family and date."""
+    about = {"family": "a", "lineage": "a", "released": pd.Timestamp("2026-01-05")}
+    return pd.DataFrame({"model": names, **about, "effort": efforts})
+
+
+def test_efforts_of_a_model_are_one_release_and_models_alike_are_several() -> None:
+    rows = rows_of(["high", "low", "high", "low", None], ["m", "m low", "n", "n low", "o"])
+    assert release_of_rows(rows).tolist() == [0, 0, 1, 1, 0]
+    assert release_of_rows(rows.drop(columns="effort")).tolist() == [0, 1, 2, 3, 4]
+    later = rows.assign(released=pd.date_range("2026-01-05", periods=5))
+    assert release_of_rows(later).tolist() == [0, 1, 2, 3, 4]
+
+
+@pytest.fixture(scope="module")
+def with_efforts(dated: Scores, prior_fit: Callable[..., Fit]) -> Fit:
+    """A fit of a table with each model at two efforts, of equal expected scores but for chance."""
+    frame = dated.to_frame()
+    low = frame.assign(model=frame["model"] + " low", effort="low")
+    both = pd.concat([frame.assign(effort="high"), low], ignore_index=True)
+    scores = Scores.from_frame(both, benchmarks=dated.benchmark_info)
+    return prior_fit(SPEC, scores, draws=200)
+
+
+def test_a_second_effort_of_every_model_adds_no_releases(with_efforts: Fit) -> None:
+    dates = ["2025-07-15", "2027-01-01"]
+    frontier = ls.frontier(with_efforts, benchmark="alpha", dates=dates, seed=1)
+    assert frontier.per_year == 10
+    released = with_efforts.scores.dataset["released"].values
+    until = np.datetime64("2027-01-01", "ns")
+    coming = releases_to_come(with_efforts, released, until, 10.0)
+    assert len(coming.rows) == 2 * len(coming.names) and coming.rows["model"].is_unique
+    pairs = coming.rows.groupby(coming.release)
+    assert (pairs["released"].nunique() == 1).all() and (pairs["effort"].nunique() == 2).all()
+    assert coming.rows["released"].max() == pd.Timestamp(until)
+
+
+def test_settings_of_a_release_share_its_deviations(with_efforts: Fit) -> None:
+    released = with_efforts.scores.dataset["released"].values
+    until = np.datetime64("2026-07-01", "ns")
+    coming = releases_to_come(with_efforts, released, until, 10.0)
+    own = xr.Dataset({"z": ("model", np.arange(len(coming.names)) + 0.5)})
+    spread = coming.of_rows(own.assign_coords(model=coming.names))["z"]
+    assert spread["model"].values.tolist() == coming.rows["model"].tolist()
+    pairs = spread.values.reshape(-1, 2)
+    assert (pairs[:, 0] == pairs[:, 1]).all() and len(set(pairs[:, 0])) == len(coming.names)

@@ -1,0 +1,128 @@
+"""Releases: how many a year a table has, and those to come after its last one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from latentscale.dims import MODEL
+from latentscale.errors import DataError, SpecError
+from latentscale.posterior.fit import Fit
+from latentscale.validate import real_number
+
+RELEASED = "released"
+SETTINGS = ("reasoning", "effort")
+"""Features that say how a model was run: rows that differ in these alone are one release."""
+YEAR = pd.Timedelta(days=365.25).to_numpy()
+_MOST_ROWS = 300
+"""Rows simulated: the best of more of them is hardly better, and memory grows with each."""
+
+
+@dataclass(frozen=True)
+class ReleasesToCome:
+    """Releases that are simulated after the last fitted one.
+
+    Attributes
+    ----------
+    rows
+        One row a setting of a release, as planned models: model, family, features, released.
+    release
+        Name of each row's release, shape (row,): rows of one release share its deviations.
+    """
+
+    rows: pd.DataFrame
+    release: np.ndarray
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the releases, the earliest first."""
+        return list(dict.fromkeys(self.release.tolist()))
+
+    def of_rows(self, of_releases: xr.Dataset) -> xr.Dataset:
+        """Return for every row what its release has, dims (model, ...); empty of nothing."""
+        if not of_releases.data_vars:
+            return of_releases
+        repeated = of_releases.sel({MODEL: self.release})
+        return repeated.assign_coords({MODEL: self.rows[MODEL].to_numpy()})
+
+
+def release_of_rows(rows: pd.DataFrame) -> np.ndarray:
+    """Return the number of each row's release, shape (row,).
+
+    Rows that differ in their names and in `SETTINGS` alone are one release, such as a model of
+    one family and date at three efforts. Rows that are alike in those too are several releases.
+
+    Parameters
+    ----------
+    rows
+        Models with family, lineage and features, and without scores.
+    """
+    stated = [name for name in rows.columns if name != MODEL]
+    apart = [name for name in stated if name not in SETTINGS]
+    alike = rows.groupby(stated, dropna=False, sort=False).cumcount()
+    keys = [rows[name] for name in apart]
+    return rows.groupby([*keys, alike], dropna=False, sort=False).ngroup().to_numpy()
+
+
+def features_of_models(fit: Fit) -> pd.DataFrame:
+    """Return the fitted models with family, lineage and features, one row a model."""
+    return fit.scores.to_frame().drop(columns=list(fit.scores.benchmarks))
+
+
+def releases_a_year(per_year: float | None, fit: Fit, released: np.ndarray) -> float:
+    """Return the number of releases a year: that given, or that of the last year fitted.
+
+    Raises
+    ------
+    DataError
+        If a number is given that is not one or below 0.
+    """
+    if per_year is not None:
+        return real_number(per_year, "per_year", least=0, error=DataError)
+    recent = released > np.nanmax(released) - YEAR
+    return float(len(np.unique(release_of_rows(features_of_models(fit))[recent])))
+
+
+def releases_to_come(
+    fit: Fit, released: np.ndarray, until: np.datetime64, rate: float
+) -> ReleasesToCome:
+    """Return releases up to a date, like those of the last year fitted, in turn from the latest.
+
+    Raises
+    ------
+    SpecError
+        If the spec has no covariate that rises with dates.
+    """
+    if not any(RELEASED in name.split(":") for name in fit.spec.covariates):
+        raise SpecError(
+            f'The spec "{fit.spec.name}" has no covariate "released", so it says nothing of dates '
+            'after the last release. Add it to the covariates, or fit load_spec("capabilities").'
+        )
+    last = np.nanmax(released)
+    rows = features_of_models(fit)
+    of_rows = release_of_rows(rows)
+    latest_first = np.argsort(-released.astype("int64"), kind="stable")
+    recent = [int(place) for place in latest_first if released[place] > last - YEAR]
+    like = [np.flatnonzero(of_rows == one) for one in dict.fromkeys(of_rows[recent])]
+    count = int(np.ceil(rate * (until - last) / YEAR))
+    count = min(count, max(1, _MOST_ROWS * len(like) // len(recent)))
+    places = [like[turn % len(like)] for turn in range(count)]
+    which = np.repeat(np.arange(count), [len(place) for place in places])
+    names = np.array([f"release {turn + 1} to come" for turn in range(count)])
+    seconds = (until - last).astype("timedelta64[s]").astype(float)
+    days = last + ((which + 1) / count * seconds).astype("timedelta64[s]")
+    taken = rows.iloc[np.concatenate(places)].reset_index(drop=True)
+    labels = _labels(names, which)
+    return ReleasesToCome(taken.assign(**{MODEL: labels, RELEASED: days}), names[which])
+
+
+def _labels(names: np.ndarray, which: np.ndarray) -> list[str]:
+    """Return a name for every row: its release's, numbered where that has several."""
+    turn = pd.Series(which).groupby(which).cumcount()
+    return [
+        f"{names[one]}, {place + 1}" if place else str(names[one])
+        for one, place in zip(which, turn, strict=True)
+    ]
