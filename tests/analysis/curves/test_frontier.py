@@ -195,7 +195,7 @@ def test_efforts_of_a_model_are_one_release_and_models_alike_are_several() -> No
 
 @pytest.fixture(scope="module")
 def with_efforts(dated: Scores, prior_fit: Callable[..., Fit]) -> Fit:
-    """A fit of a table with each model at two efforts, of equal expected scores but for chance."""
+    """A fit of a table with each model at two efforts."""
     frame = dated.to_frame()
     low = frame.assign(model=frame["model"] + " low", effort="low")
     both = pd.concat([frame.assign(effort="high"), low], ignore_index=True)
