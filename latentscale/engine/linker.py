@@ -13,10 +13,11 @@ from weakref import WeakValueDictionary
 
 from latentscale.engine.contained import NotOnDiskError, only_from_disk, self_contained
 from latentscale.engine.ops.elementary import elementary_function, write_into_loops
+from latentscale.engine.scatters import scatter_function
 from latentscale.engine.views import view_function
 
 # Part of the cache's keys: machine code of another kind is not read back.
-_KIND = "self-contained, operations called directly, elementary functions in arithmetic"
+_KIND = "self-contained, operations called directly, elementary functions and sums by group ours"
 _converting = threading.RLock()  # a graph may hold graphs
 _converted: WeakValueDictionary[Any, Any] = WeakValueDictionary()  # functions of operations
 
@@ -142,6 +143,14 @@ def _linker() -> Any:
     return UnlockedLinker()
 
 
+def _leaner(op: Any, node: Any | None) -> tuple[Any, str] | None:
+    """Return our function of an operation and its key, or None where PyTensor's is taken."""
+    if node is None:
+        return None
+    ours = (view_function, scatter_function, elementary_function)
+    return next((made for function in ours if (made := function(op, node)) is not None), None)
+
+
 @contextmanager
 def _operations_called_directly() -> Iterator[None]:
     """Let graphs that PyTensor converts call the functions of their operations themselves.
@@ -166,8 +175,9 @@ def _operations_called_directly() -> Iterator[None]:
 
     def of_operation(op: Any, *rest: Any, **settings: Any) -> tuple[Any, str | None]:
         node = settings.get("node")
-        leaner = None if node is None else view_function(op, node) or elementary_function(op, node)
-        function, key = leaner or basic.numba_funcify_and_cache_key(op, *rest, **settings)
+        function, key = _leaner(op, node) or basic.numba_funcify_and_cache_key(
+            op, *rest, **settings
+        )
         if key is None or node is None:
             return function, key
         kinds = tuple((v.type.dtype, getattr(v.type, "ndim", 0)) for v in node.inputs)

@@ -98,5 +98,5 @@ def test_loops_of_a_graph_call_no_library() -> None:
     np.testing.assert_allclose(values, wanted, rtol=1e-14)
     code = "".join(program.inspect_llvm().values())
     assert re.search(r"call [^\n]*numba_composite", code) is None
-    assert "<4 x double>" in code
+    assert re.search(r"<(4|8) x double>", code)  # eight at a time with AVX-512
     assert not any(f"@{name}(" in code for name in ("exp", "llvm.exp.f64", "log1p", "log"))
