@@ -1,4 +1,4 @@
-"""Sums by group as numba's code: the same numbers as numpy's, in whatever order groups come."""
+"""Sums as numba's code: the same numbers as numpy's, in whatever order groups come."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pytensor import config
 
 from latentscale.engine import linker
 from latentscale.engine.linker import numba_function
-from latentscale.engine.scatters import scatter_function
+from latentscale.engine.sums import sum_function
 
 DRAWN = np.random.default_rng(8)
 
@@ -36,10 +36,10 @@ def test_a_gradient_of_a_gather_takes_the_loop_of_ours(monkeypatch: pytest.Monke
     made = []
 
     def noted(op: Any, node: Any) -> Any:
-        made.append(scatter_function(op, node))
+        made.append(sum_function(op, node))
         return made[-1]
 
-    monkeypatch.setattr(linker, "scatter_function", noted)
+    monkeypatch.setattr(linker, "sum_function", noted)
     parameter, group = pt.dvector("parameter"), pt.lvector("group")
     cost = pt.exp(parameter[group]).sum()  # PyTensor would write the scatter into exp's loop
     with config.change_flags(numba__cache=False):  # what is on disk is not made again
@@ -47,6 +47,20 @@ def test_a_gradient_of_a_gather_takes_the_loop_of_ours(monkeypatch: pytest.Monke
         (slope,) = program(np.array([0.1, 0.2]), np.array([0, 0, 1, 0, 1, 1, 1, 0, 1]))
     np.testing.assert_allclose(slope, np.exp([0.1, 0.2]) * [4, 5], rtol=1e-14)
     assert any(made)
+
+
+@pytest.mark.parametrize("length", [0, 1, 7, 8, 9, 83])
+def test_the_sum_of_all_numbers_is_that_of_numpy(length: int) -> None:
+    numbers = DRAWN.normal(size=length)
+    (total,) = _whole()(numbers)
+    assert np.shape(total) == ()
+    np.testing.assert_allclose(total, numbers.sum(), rtol=1e-12, atol=1e-14)
+
+
+def test_other_sums_are_left_to_pytensor() -> None:
+    table, whole = pt.dmatrix(), pt.lvector()
+    others = [table.sum(), table.sum(0), whole.sum()]
+    assert all(sum_function(other.owner.op, other.owner) is None for other in others)
 
 
 def test_other_scatters_are_left_to_pytensor() -> None:
@@ -57,10 +71,16 @@ def test_other_scatters_are_left_to_pytensor() -> None:
         pt.inc_subtensor(table[index], table[index]),
         pt.inc_subtensor(vector[index], vector[index], ignore_duplicates=True),
     ]
-    assert all(scatter_function(other.owner.op, other.owner) is None for other in others)
+    assert all(sum_function(other.owner.op, other.owner) is None for other in others)
 
 
 @cache
 def _program() -> Any:
     target, numbers, group = pt.dvector("target"), pt.dvector("numbers"), pt.lvector("group")
     return numba_function((target, numbers, group), [pt.inc_subtensor(target[group], numbers)])[1]
+
+
+@cache
+def _whole() -> Any:
+    numbers = pt.dvector("numbers")
+    return numba_function((numbers,), [numbers.sum()])[1]
