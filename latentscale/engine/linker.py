@@ -17,7 +17,7 @@ from latentscale.engine.sums import sum_function
 from latentscale.engine.views import view_function
 
 # Part of the cache's keys: machine code of another kind is not read back.
-_KIND = "self-contained, operations called directly, elementary functions, log1p and sums ours, inlined"
+_KIND = "self-contained, operations called directly, loops and sums of our own, 2"
 _AROUND_LOOPS = "scalar_core"  # PyTensor's function around what a loop does to each number
 _converting = threading.RLock()  # a graph may hold graphs
 _converted: WeakValueDictionary[Any, Any] = WeakValueDictionary()  # functions of operations
@@ -186,7 +186,7 @@ def _operations_called_directly() -> Iterator[None]:
         return _converted.setdefault(place, function), key
 
     def njit(*functions: Any, **settings: Any) -> Any:
-        function = by_numba(*functions, **settings)
+        function: Any = by_numba(*functions, **settings)
         if functions and functions[0].__name__ == _AROUND_LOOPS:
             function.targetoptions["forceinline"] = True
         return function
