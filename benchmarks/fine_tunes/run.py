@@ -6,6 +6,7 @@ all models of the largest size of each of its lineages, and forecasts them from 
 are kept in the folder runs, fold by fold, so a run that was stopped goes on.
 
     python -m benchmarks.fine_tunes.run date       # one spec, both folds
+    python -m benchmarks.fine_tunes.run date --method nuts
     python -m benchmarks.fine_tunes.run --report   # FINE_TUNES.md of all that is there
 """
 
@@ -15,6 +16,7 @@ import argparse
 import time
 import warnings
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,7 @@ import latentscale as ls
 from benchmarks.common.clusters import shown
 from benchmarks.common.markdown import markdown
 from benchmarks.common.provenance import provenance
+from benchmarks.elsewhere.baselines import baseline_table
 from benchmarks.leaderboard.report import WANTED, row
 from benchmarks.leaderboard.specs import CHOSEN, VARIANTS, spec_of, table_of
 from benchmarks.leaderboard.split import SHARED
@@ -41,6 +44,12 @@ kind of their own do not."""
 APART = 1.3
 """A smaller size is one that the largest exceeds by this factor: sizes of one family differ by
 less, as a model grows by some layers or tokens."""
+METHODS = {
+    "advi": ls.ADVI(batch=500),
+    "nuts": ls.NUTS(draws=200, tune=300, chains=2, cores=1),
+}
+SHOWN = f"{CHOSEN}, nuts"
+"""Shown by benchmark and by lineage."""
 FOLDS = 2
 """Half of the lineages keep their largest models, so that the table has large ones."""
 
@@ -48,6 +57,7 @@ FOLDS = 2
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("variant", nargs="?", choices=VARIANTS, default="date")
+    parser.add_argument("--method", choices=tuple(METHODS), default="advi")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--report", action="store_true", help="write FINE_TUNES.md, fit nothing")
     options = parser.parse_args()
@@ -62,13 +72,13 @@ def main() -> None:
     families = scores.to_frame().set_index("model")["family"]
     table = table_of(options.variant, scores)
     for number, fold in enumerate(folds, start=1):
-        path = runs / f"{options.variant}, {number}.csv"
+        path = runs / f"{options.variant}, {options.method}, {number}.csv"
         if not path.exists():
             began = time.time()
             fit = ls.fit(
                 spec_of(options.variant),
                 training_scores(table, fold),
-                method=ls.ADVI(batch=500),
+                method=METHODS[options.method],
                 seed=options.seed,
                 progress=False,
             )
@@ -77,7 +87,7 @@ def main() -> None:
             # Standard errors are between families as read, whatever the spec takes for them.
             cells["family"] = cells["model"].map(families)
             cells.assign(seconds=seconds).to_csv(path, index=False)
-        print(options.variant, number, row(pd.read_csv(path)), flush=True)
+        print(options.variant, options.method, number, row(pd.read_csv(path)), flush=True)
 
 
 @lru_cache
@@ -106,6 +116,32 @@ def hidden(seed: int) -> tuple[Scores, tuple[ls.folds.Fold, ...]]:
     return scores.select(models=list(frame["model"])), tuple(folds)
 
 
+def kept(runs: Path) -> dict[str, list[pd.DataFrame]]:
+    """Return the kept forecasts of specs that were run on both folds, by spec and method."""
+    found = {}
+    for variant, method in product(VARIANTS, METHODS):
+        paths = [runs / f"{variant}, {method}, {number}.csv" for number in range(1, FOLDS + 1)]
+        if all(path.exists() for path in paths):
+            found[f"{variant}, {method}"] = [pd.read_csv(path) for path in paths]
+    return found
+
+
+def beside_baselines(tables: dict[str, list[pd.DataFrame]], seed: int) -> pd.DataFrame:
+    """Return errors of simple forecasts of the same scores, and of the specs less theirs."""
+    scores, folds = hidden(seed)
+    simple = pd.concat([baseline_table(scores, fold) for fold in folds])
+    rows = []
+    for name, cells in simple.groupby("baseline", sort=False):
+        error = 100 * (cells["median"] - cells["score"]).abs()
+        about = {"baseline": name, "MAE": shown(error, cells["family"])}
+        for spec, parts in tables.items():
+            both = pd.concat(parts).merge(cells, on=["model", "benchmark"], validate="one_to_one")
+            ours, theirs = ((both[f"median_{k}"] - both["score_x"]).abs() for k in "xy")
+            about[f"{spec}, less"] = shown(100 * (ours - theirs), both["family_x"])
+        rows.append(about)
+    return pd.DataFrame(rows)
+
+
 def as_asked(tables: list[pd.DataFrame]) -> dict[str, str]:
     """Return coverage of each fold by intervals that the other one says to ask for."""
     shares: dict[str, list[pd.Series]] = {f"cover {prob:.0%} as asked": [] for prob in WANTED}
@@ -128,16 +164,12 @@ def report(runs: Path, seed: int) -> str:
         for number, fold in enumerate(folds, start=1)
     ]
     rows, asked, each, by_lineage = [], [], [], []
-    for variant in VARIANTS:
-        paths = [runs / f"{variant}, {number}.csv" for number in range(1, FOLDS + 1)]
-        if not all(path.exists() for path in paths):
-            continue
-        tables = [pd.read_csv(path) for path in paths]
+    for variant, tables in kept(runs).items():
         both = pd.concat(tables)
         for name, table in zip(("1", "2", "both"), (*tables, both), strict=True):
             rows.append({"spec": variant, "fold": name, **row(table)})
         asked.append({"spec": variant, **as_asked(tables)})
-        if variant == CHOSEN:
+        if variant == SHOWN:
             for benchmark, cells in both.groupby("benchmark"):
                 each.append({"benchmark": benchmark, **row(cells)})
             for lineage, cells in both.groupby(both["model"].map(lineages)):
@@ -148,15 +180,20 @@ def report(runs: Path, seed: int) -> str:
         f"{len(scores.models)} models uploaded before {BEFORE}, {len(scores.families)} families. "
         f"A fold hides the largest size of half of the lineages with {MEMBERS} smaller models or "
         f"more. Hidden are, {'; '.join(about)}. Specs are those of the study of the whole "
-        "leaderboard (benchmarks/leaderboard), chosen there; no fold took part in the choice. Each "
-        "is fitted by ADVI. Points are percentage points, forecasts are medians, standard errors "
+        "leaderboard (benchmarks/leaderboard), chosen there; no fold took part in the choice. "
+        "Points are percentage points, forecasts are medians, standard errors "
         "are between families.",
         markdown(pd.DataFrame(rows)),
+        "Simple forecasts of the same scores, on the logit scale: `mean`, the benchmark's; "
+        "`regression` on size and date, with slopes by benchmark pulled to common ones and an "
+        "offset by family (`benchmarks/elsewhere/baselines.py`). `less`: the error of a spec less "
+        "that of the baseline, negative is better.",
+        markdown(beside_baselines(kept(runs), seed)),
         "Both folds by the intervals that the other fold says to ask for "
         "(`ls.studies.nominal_for`). These rows were thought of after forecasts of the folds had "
         "been seen:",
         markdown(pd.DataFrame(asked)),
-        f"Spec `{CHOSEN}` by benchmark:",
+        f"`{SHOWN}` by benchmark:",
         markdown(pd.DataFrame(each)),
         "The same by lineage, without a standard error where one family is hidden:",
         markdown(pd.DataFrame(by_lineage)).replace(" ± nan", ""),

@@ -8,15 +8,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FunctionType
-from typing import Any
+from typing import Any, cast
 from weakref import WeakValueDictionary
 
 from latentscale.engine.contained import NotOnDiskError, only_from_disk, self_contained
 from latentscale.engine.ops.elementary import elementary_function, write_into_loops
+from latentscale.engine.sums import sum_function
 from latentscale.engine.views import view_function
 
 # Part of the cache's keys: machine code of another kind is not read back.
-_KIND = "self-contained, operations called directly, elementary functions in arithmetic"
+_KIND = "self-contained, operations called directly, loops and sums of our own, 2"
+_AROUND_LOOPS = "scalar_core"  # PyTensor's function around what a loop does to each number
 _converting = threading.RLock()  # a graph may hold graphs
 _converted: WeakValueDictionary[Any, Any] = WeakValueDictionary()  # functions of operations
 
@@ -142,6 +144,14 @@ def _linker() -> Any:
     return UnlockedLinker()
 
 
+def _leaner(op: Any, node: Any | None) -> tuple[Any, str] | None:
+    """Return our function of an operation and its key, or None where PyTensor's is taken."""
+    if node is None:
+        return None
+    ours = (view_function, sum_function, elementary_function)
+    return next((made for function in ours if (made := function(op, node)) is not None), None)
+
+
 @contextmanager
 def _operations_called_directly() -> Iterator[None]:
     """Let graphs that PyTensor converts call the functions of their operations themselves.
@@ -155,7 +165,7 @@ def _operations_called_directly() -> Iterator[None]:
     from pytensor.link.numba.dispatch import basic
     from pytensor.link.numba.dispatch import elemwise as of_loops
 
-    elemwise: Any = of_loops
+    elemwise, pytensor_basic = cast(Any, of_loops), cast(Any, basic)
 
     def in_loop(op: Any, *rest: Any, **settings: Any) -> tuple[Any, str | None]:
         node = settings.get("node")
@@ -166,20 +176,29 @@ def _operations_called_directly() -> Iterator[None]:
 
     def of_operation(op: Any, *rest: Any, **settings: Any) -> tuple[Any, str | None]:
         node = settings.get("node")
-        leaner = None if node is None else view_function(op, node) or elementary_function(op, node)
-        function, key = leaner or basic.numba_funcify_and_cache_key(op, *rest, **settings)
+        function, key = _leaner(op, node) or basic.numba_funcify_and_cache_key(
+            op, *rest, **settings
+        )
         if key is None or node is None:
             return function, key
         kinds = tuple((v.type.dtype, getattr(v.type, "ndim", 0)) for v in node.inputs)
         place = (key, kinds, config.numba__fastmath)
         return _converted.setdefault(place, function), key
 
+    def njit(*functions: Any, **settings: Any) -> Any:
+        function: Any = by_numba(*functions, **settings)
+        if functions and functions[0].__name__ == _AROUND_LOOPS:
+            function.targetoptions["forceinline"] = True
+        return function
+
     with _converting:
-        by_pytensor = basic.numba_funcify_ensure_cache
+        by_pytensor, by_numba = basic.numba_funcify_ensure_cache, basic.numba_njit
         basic.numba_funcify_ensure_cache = of_operation
+        pytensor_basic.numba_njit = njit
         elemwise.numba_funcify_and_cache_key = in_loop
         try:
             yield
         finally:
             basic.numba_funcify_ensure_cache = by_pytensor
+            pytensor_basic.numba_njit = by_numba
             elemwise.numba_funcify_and_cache_key = basic.numba_funcify_and_cache_key

@@ -71,7 +71,8 @@ def _in_loop(fgraph: Any, node: Apply[Any]) -> list[Any] | None:
 
     PyTensor writes them as plain loops where they are next to elementwise operations, and the
     copy goes into the loop. Elsewhere it calls code for arrays of all layouts, which takes
-    three to five times as long to compile.
+    three to five times as long to compile. Sums along a single
+    axis, whole or by group, stay apart: `latentscale.engine.sums`.
     """
     if isinstance(node.op, AdvancedSubtensor):
         (gathered,) = node.outputs
@@ -79,12 +80,17 @@ def _in_loop(fgraph: Any, node: Apply[Any]) -> list[Any] | None:
             return [GuaranteedShape(gathered.type.shape)(_copy(gathered))]
         alone = not all(_elementwise(client) for client, _ in fgraph.clients[gathered])
         return [_copy(gathered)] if alone else None
-    if isinstance(node.op, Sum) and node.op.axis is None:
-        return None
     place = 0 if isinstance(node.op, Sum) else 1  # a scatter's values follow its target
-    if _elementwise(node.inputs[place].owner):
-        return None
     inputs: list[Any] = list(node.inputs)
+    beside = _elementwise(inputs[place].owner)
+    if inputs[place].type.ndim == 1:
+        if beside:  # loops over cells vectorise without the sum
+            inputs[place] = GuaranteedShape(inputs[place].type.shape)(inputs[place])
+            return [node.op(*inputs)]
+        if node.outputs[0].type.ndim < 2:
+            return None  # `latentscale.engine.sums` has loops of its own
+    if beside or (isinstance(node.op, Sum) and node.op.axis is None):
+        return None
     inputs[place] = _copy(inputs[place])
     return [node.op(*inputs)]
 

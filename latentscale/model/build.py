@@ -152,7 +152,8 @@ def _observe(
 
     ready = values | spec.benchmarks.link.constants(values)
     by_cell = {name: at_cells(value) for name, value in ready.items()}
-    mean = expected_score(spec, by_cell, at_cells(eta))
+    # Terms hold a model's numbers side by side, so that sums over them are loops along benchmarks.
+    mean = expected_score(spec, by_cell, at_cells(eta.transpose(MODEL, BENCHMARK)))
     at = {
         MODEL: xr.DataArray(design.model_of_cell, dims=(CELL,)),
         BENCHMARK: xr.DataArray(design.benchmark_of_cell, dims=(CELL,)),

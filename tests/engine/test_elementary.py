@@ -88,6 +88,7 @@ def test_loops_of_a_graph_call_no_library() -> None:
     """A call of the C library's exp or log1p keeps LLVM from making vector instructions."""
     x, power, benchmark = pt.dvector("x"), pt.dvector("power"), pt.lvector("benchmark")
     share = pt.exp(-power[benchmark] * pt.softplus(-x)) + pt.sigmoid(x) * pt.softplus(x + 1)
+    share += pt.log1p(pt.sqr(x))
     with config.change_flags(numba__cache=False):  # what is read from disk cannot be looked at
         _, program = numba_function((x, power, benchmark), [share])
         numbers, powers = DRAWN.normal(size=40), np.array([0.5, 2.0])
@@ -95,8 +96,27 @@ def test_loops_of_a_graph_call_no_library() -> None:
         (values,) = program(numbers, powers, places)
     shares = special.expit(numbers)
     wanted = shares ** powers[places] + shares * np.log1p(np.exp(numbers + 1))
+    wanted += np.log1p(numbers**2)
     np.testing.assert_allclose(values, wanted, rtol=1e-14)
     code = "".join(program.inspect_llvm().values())
     assert re.search(r"call [^\n]*numba_composite", code) is None
-    assert "<4 x double>" in code
+    assert re.search(r"<(4|8) x double>", code)  # eight at a time with AVX-512
     assert not any(f"@{name}(" in code for name in ("exp", "llvm.exp.f64", "log1p", "log"))
+
+
+@needs_vectors
+def test_loops_with_numbers_beside_the_cells_and_sums_of_them_are_vectorised() -> None:
+    """PyTensor puts a function around loops that take plain numbers, and sums into the loops."""
+    x, weight = pt.dvector("x"), pt.dscalar("weight")
+    terms = pt.softplus(x - pt.log(weight)) * pt.exp(x)
+    with config.change_flags(numba__cache=False):  # what is read from disk cannot be looked at
+        _, program = numba_function((x, weight), [terms.sum(), pt.grad(terms.sum(), weight)])
+        numbers = DRAWN.normal(size=43)
+        value, slope = program(numbers, np.array(0.3))
+    odds = np.exp(numbers) / 0.3
+    np.testing.assert_allclose(value, (np.log1p(odds) * np.exp(numbers)).sum(), rtol=1e-13)
+    by_weight = -odds / (1 + odds) / 0.3 * np.exp(numbers)
+    np.testing.assert_allclose(slope, by_weight.sum(), rtol=1e-13)
+    code = "".join(program.inspect_llvm().values())
+    assert re.search(r"call [^\n]*(numba_composite|scalar_core)", code) is None
+    assert re.search(r"fmul[^\n]*<(4|8) x double>", code)

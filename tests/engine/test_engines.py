@@ -214,7 +214,7 @@ def test_a_nutpie_without_models_in_python_samples_its_own(
 
 
 FAST = (
-    *("fast", "linker", "contained", "native", "nutpie_model", "rewrites", "views"),
+    *("fast", "linker", "contained", "native", "nutpie_model", "rewrites", "sums", "views"),
     *("ops/beta_density", "ops/gammas"),
 )
 LIBRARIES = ("llvmlite", "numba", "nutpie", "pymc", "pytensor")

@@ -210,4 +210,10 @@ def _functions() -> dict[type, Any]:
     from pytensor.scalar import math as special
 
     math: Any = special
-    return {basic.Exp: exp, basic.Log: log, math.Softplus: softplus, math.Sigmoid: sigmoid}
+    return {
+        basic.Exp: exp,
+        basic.Log: log,
+        basic.Log1p: log1p,
+        math.Softplus: softplus,
+        math.Sigmoid: sigmoid,
+    }

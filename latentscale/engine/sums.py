@@ -1,0 +1,108 @@
+"""Sums over all scores and by group, such as by benchmark, in loops that do not wait.
+
+A plain loop adds each number to one sum, which takes four cycles before the next can be added; to
+a sum by group in memory nine, where neighbours are of one group, as the scores of a benchmark are:
+each addition waits for the one before to be stored and read again. Here several sums take turns.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+_VERSION = 1  # of the machine code on disk: raise it with any change below
+_LANES = 4  # sums of a group that take turns: nine cycles of waiting at two a number, halved
+_WIDE = 8  # sums of a whole that take turns: doubles of the widest vector instructions
+
+
+@njit
+def _whole_sum(numbers: np.ndarray) -> np.ndarray:
+    """Return the sum of numbers, as an array without axes."""
+    lanes = np.zeros(_WIDE)
+    whole = len(numbers) - len(numbers) % _WIDE
+    for first in range(0, whole, _WIDE):
+        for lane in range(_WIDE):
+            lanes[lane] += numbers[first + lane]
+    total = 0.0
+    for place in range(whole, len(numbers)):
+        total += numbers[place]
+    for lane in range(_WIDE):
+        total += lanes[lane]
+    return np.array(total)
+
+
+@njit
+def _add_by_group(sums: np.ndarray, numbers: np.ndarray, group: np.ndarray) -> None:
+    """Add numbers to the sums of their groups, of which there are few, in place."""
+    lanes = np.zeros((_LANES, len(sums)))
+    whole = len(numbers) - len(numbers) % _LANES
+    for first in range(0, whole, _LANES):
+        for lane in range(_LANES):
+            lanes[lane, group[first + lane]] += numbers[first + lane]
+    for left in range(whole, len(numbers)):
+        sums[group[left]] += numbers[left]
+    for lane in range(_LANES):
+        for place in range(len(sums)):
+            sums[place] += lanes[lane, place]
+
+
+@njit
+def _add_one_by_one(sums: np.ndarray, numbers: np.ndarray, group: np.ndarray) -> None:
+    """Add numbers to the sums of their groups, in place."""
+    for place in range(len(numbers)):
+        sums[group[place]] += numbers[place]
+
+
+@njit
+def _in_place(target: np.ndarray, numbers: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Return the target with numbers added to their groups."""
+    if _LANES * len(target) <= len(numbers):
+        _add_by_group(target, numbers, group)
+    else:
+        _add_one_by_one(target, numbers, group)
+    return target
+
+
+@njit
+def _on_a_copy(target: np.ndarray, numbers: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Return a copy of the target with numbers added to their groups."""
+    return _in_place(target.copy(), numbers, group)
+
+
+def sum_function(op: Any, node: Any) -> tuple[Any, str] | None:
+    """Return numba's function of a sum over one axis and its key, or None of another operation.
+
+    Of all numbers along the axis, or of each group that an index names. Indices are not checked,
+    nor lengths: one design made all arrays.
+
+    Parameters
+    ----------
+    op, node
+        PyTensor's operation and where it is used.
+    """
+    from pytensor.tensor.math import Sum
+    from pytensor.tensor.subtensor import AdvancedIncSubtensor
+
+    if isinstance(op, Sum) and over_one_axis(node):
+        return _whole_sum, sha256(f"sum {_VERSION}".encode()).hexdigest()
+    if isinstance(op, AdvancedIncSubtensor) and _by_group(op, node):
+        key = sha256(f"sum by group {op.inplace} {_VERSION}".encode()).hexdigest()
+        return (_in_place if op.inplace else _on_a_copy), key
+    return None
+
+
+def over_one_axis(node: Any) -> bool:
+    """Return whether a node, of a `Sum`, adds up doubles along the one axis that they have."""
+    kinds = [(v.type.dtype, v.type.ndim) for v in (*node.inputs, *node.outputs)]
+    return kinds == [("float64", 1), ("float64", 0)] and node.op.acc_dtype in (None, "float64")
+
+
+def _by_group(op: Any, node: Any) -> bool:
+    if op.set_instead_of_inc or op.ignore_duplicates:
+        return False
+    kinds = [(v.type.dtype, v.type.ndim) for v in node.inputs]
+    numbers = node.inputs[1]
+    return kinds == [("float64", 1), ("float64", 1), ("int64", 1)] and numbers.type.shape != (1,)
