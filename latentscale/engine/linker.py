@@ -17,7 +17,7 @@ from latentscale.engine.sums import sum_function
 from latentscale.engine.views import view_function
 
 # Part of the cache's keys: machine code of another kind is not read back.
-_KIND = "self-contained, operations called directly, loops and sums of our own, 2"
+_KIND = "self-contained, operations called directly, loops and sums of our own, 3"
 _AROUND_LOOPS = "scalar_core"  # PyTensor's function around what a loop does to each number
 _converting = threading.RLock()  # a graph may hold graphs
 _converted: WeakValueDictionary[Any, Any] = WeakValueDictionary()  # functions of operations

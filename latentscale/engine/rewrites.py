@@ -71,8 +71,8 @@ def _in_loop(fgraph: Any, node: Apply[Any]) -> list[Any] | None:
 
     PyTensor writes them as plain loops where they are next to elementwise operations, and the
     copy goes into the loop. Elsewhere it calls code for arrays of all layouts, which takes
-    three to five times as long to compile. Sums along a single
-    axis, whole or by group, stay apart: `latentscale.engine.sums`.
+    three to five times as long to compile. Sums of numbers along a single axis, whole or by group,
+    stay apart: loops over scores then vectorise, and `latentscale.engine.sums` has their own.
     """
     if isinstance(node.op, AdvancedSubtensor):
         (gathered,) = node.outputs

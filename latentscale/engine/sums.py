@@ -19,8 +19,8 @@ _WIDE = 8  # sums of a whole that take turns: doubles of the widest vector instr
 
 
 @njit
-def _whole_sum(numbers: np.ndarray) -> np.ndarray:
-    """Return the sum of numbers, as an array without axes."""
+def _whole_sum(numbers: np.ndarray) -> float:
+    """Return the sum of numbers."""
     lanes = np.zeros(_WIDE)
     whole = len(numbers) - len(numbers) % _WIDE
     for first in range(0, whole, _WIDE):
@@ -31,7 +31,13 @@ def _whole_sum(numbers: np.ndarray) -> np.ndarray:
         total += numbers[place]
     for lane in range(_WIDE):
         total += lanes[lane]
-    return np.array(total)
+    return total
+
+
+@njit
+def _whole_sum_in_array(numbers: np.ndarray) -> np.ndarray:
+    """Return the sum of numbers, as an array without axes."""
+    return np.array(_whole_sum(numbers))
 
 
 @njit
@@ -83,21 +89,28 @@ def sum_function(op: Any, node: Any) -> tuple[Any, str] | None:
     op, node
         PyTensor's operation and where it is used.
     """
+    from pytensor.tensor.elemwise import CAReduce
     from pytensor.tensor.math import Sum
+    from pytensor.tensor.rewriting.scalarize import ScalarCAReduce
     from pytensor.tensor.subtensor import AdvancedIncSubtensor
 
-    if isinstance(op, Sum) and over_one_axis(node):
-        return _whole_sum, sha256(f"sum {_VERSION}".encode()).hexdigest()
+    if isinstance(op, Sum) and _of_one_axis(op, node):
+        return _whole_sum_in_array, sha256(f"sum {_VERSION}".encode()).hexdigest()
+    if isinstance(op, ScalarCAReduce):  # PyTensor's reduction to a plain number
+        (within,) = (n.op for n in op.fgraph.apply_nodes if isinstance(n.op, CAReduce))
+        if isinstance(within, Sum) and _of_one_axis(within, node):
+            return _whole_sum, sha256(f"sum to a number {_VERSION}".encode()).hexdigest()
     if isinstance(op, AdvancedIncSubtensor) and _by_group(op, node):
         key = sha256(f"sum by group {op.inplace} {_VERSION}".encode()).hexdigest()
         return (_in_place if op.inplace else _on_a_copy), key
     return None
 
 
-def over_one_axis(node: Any) -> bool:
-    """Return whether a node, of a `Sum`, adds up doubles along the one axis that they have."""
-    kinds = [(v.type.dtype, v.type.ndim) for v in (*node.inputs, *node.outputs)]
-    return kinds == [("float64", 1), ("float64", 0)] and node.op.acc_dtype in (None, "float64")
+def _of_one_axis(op: Any, node: Any) -> bool:
+    """Return whether a sum is of doubles along the one axis that they have."""
+    (numbers,) = node.inputs
+    alike = numbers.type.dtype == "float64" and op.acc_dtype in (None, "float64")
+    return alike and numbers.type.ndim == 1
 
 
 def _by_group(op: Any, node: Any) -> bool:

@@ -52,9 +52,10 @@ def test_a_gradient_of_a_gather_takes_the_loop_of_ours(monkeypatch: pytest.Monke
 @pytest.mark.parametrize("length", [0, 1, 7, 8, 9, 83])
 def test_the_sum_of_all_numbers_is_that_of_numpy(length: int) -> None:
     numbers = DRAWN.normal(size=length)
-    (total,) = _whole()(numbers)
-    assert np.shape(total) == ()
+    total, twice = _whole()(numbers)
+    assert np.shape(total) == np.shape(twice) == ()
     np.testing.assert_allclose(total, numbers.sum(), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(twice, 2 * (numbers**2).sum(), rtol=1e-12)
 
 
 def test_other_sums_are_left_to_pytensor() -> None:
@@ -83,4 +84,5 @@ def _program() -> Any:
 @cache
 def _whole() -> Any:
     numbers = pt.dvector("numbers")
-    return numba_function((numbers,), [numbers.sum()])[1]
+    twice = 2 * (numbers**2).sum()  # PyTensor sums it to a plain number
+    return numba_function((numbers,), [numbers.sum(), twice])[1]
