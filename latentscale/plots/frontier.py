@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pandas as pd
+from matplotlib.axes import Axes
+
 from latentscale.analysis.curves.frontier import DATE, Frontier
 from latentscale.dims import DEFAULT_PROB
 from latentscale.expect import expect
@@ -19,12 +22,16 @@ from latentscale.plots.style import (
 _LINES = tuple(FILLS[place][0] for place in (0, 3, 4, 7, 6, 1))
 _PALE = 0.18
 """Opacity of bands: three over one another still differ from one."""
+_PALER = 0.09
+"""Half of that: seen to differ from it where the two meet."""
 _SLANT = 20
 """Degrees by which dates are turned, so that they do not overlap."""
 
 
 def plot_frontier(frontier: Frontier, *, prob: float = DEFAULT_PROB, ax: OnAxes = None) -> Sheet:
     """Draw the best score, or index, by date, with its interval; one line a level.
+
+    Dates after the last fitted release, which rest on simulated releases, are dashed and paler.
 
     Parameters
     ----------
@@ -60,11 +67,8 @@ def plot_frontier(frontier: Frontier, *, prob: float = DEFAULT_PROB, ax: OnAxes 
     for level, color in zip(shown, _LINES, strict=False):
         own = table[table[frontier.by] == level] if frontier.by else table
         band = f"{prob:.0%} interval" if not frontier.by else None
-        panel.fill_between(
-            own[DATE], own["lower"], own["upper"], color=color, alpha=_PALE, lw=0, label=band
-        )
         label = str(level) if frontier.by else "median"
-        panel.plot(own[DATE], own["median"], color=color, lw=1.8, marker=".", label=label)
+        _draw_level(panel, own, color, (label, band))
     name = frontier.benchmark
     units = {name: frontier.unit} if name and frontier.unit else {}
     if name is not None:
@@ -75,6 +79,10 @@ def plot_frontier(frontier: Frontier, *, prob: float = DEFAULT_PROB, ax: OnAxes 
     each = f" of each {frontier.by}" if frontier.by else ""
     of = f"the {len(shown)} best of {len(levels)} levels" if len(shown) < len(levels) else ""
     caption = f"Lines: median. Bands: {prob:.0%} interval of the best expected score or index."
+    if table["beyond_fitted"].any():
+        caption += (
+            f" Dashed and paler: after the last fitted release, {frontier.last_fitted:%Y-%m-%d}."
+        )
     title(
         figure,
         f"Best {'capability index' if name is None else name}{each} by date",
@@ -82,3 +90,27 @@ def plot_frontier(frontier: Frontier, *, prob: float = DEFAULT_PROB, ax: OnAxes 
     )
     legend(figure, [panel])
     return figure
+
+
+def _draw_level(
+    panel: Axes, rows: pd.DataFrame, color: str, labels: tuple[str, str | None]
+) -> None:
+    """Draw median and band: what models to come decide is dashed, its band paler.
+
+    `labels` are those of line and band, in the legend once.
+    """
+    beyond = rows["beyond_fitted"].to_numpy(dtype=bool)
+    fitted = int((~beyond).sum())
+    # What lies beyond begins at the last fitted point, so that the line has no gap.
+    parts = ((rows[:fitted], "-", _PALE), (rows[max(fitted - 1, 0) :], "--", _PALER))
+    line, band = labels
+    for part, style, alpha in parts if beyond.any() else parts[:1]:
+        if part.empty:
+            continue
+        panel.fill_between(
+            part[DATE], part["lower"], part["upper"], color=color, alpha=alpha, lw=0, label=band
+        )
+        panel.plot(
+            part[DATE], part["median"], color=color, lw=1.8, marker=".", ls=style, label=line
+        )
+        line, band = "_nolegend_", "_nolegend_"

@@ -59,6 +59,8 @@ class Frontier(Result):
         level, without dates before the first release of a level.
     per_year
         Releases a year that were simulated after the last fitted model.
+    last_fitted
+        The last release date of the fitted table: later dates rest on simulated releases.
     lower_is_better
         Whether lower scores are better.
     unit
@@ -78,6 +80,7 @@ class Frontier(Result):
     benchmark: str | None
     leaders: pd.DataFrame
     per_year: float
+    last_fitted: pd.Timestamp
     lower_is_better: bool = False
     unit: str = ""
     by: str = ""
@@ -103,10 +106,14 @@ class Frontier(Result):
         ]
         left = len(last) - len(figures)
         each = f" of each {self.by}" if self.by else ""
+        to_come = (
+            f", if {self.per_year:.3g} models a year are released after {self.last_fitted:%Y-%m-%d}"
+            ", the last fitted, as in the last year of the table"
+        )
         return (
             f"Best {what}{each} by {last[DATE].iloc[0]:%Y-%m-%d}: {', '.join(figures)}"
-            f"{f' and {left} more' if left else ''}, if {self.per_year:.3g} models a year are "
-            "released as in the last year of the table"
+            f"{f' and {left} more' if left else ''}"
+            f"{to_come if last['beyond_fitted'].any() else ''}"
         )
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
@@ -121,9 +128,10 @@ class Frontier(Result):
         -------
         pandas.DataFrame
             Columns date, median, lower, upper (of the best score or index by then), leader (the
-            fitted model with the highest mean by then) and probability_new (that a model still to
-            come surpasses all fitted ones). With `by` the level is the first column, and dates
-            before a level's first release have no row.
+            fitted model with the highest mean by then), probability_new (that a model still to
+            come surpasses all fitted ones) and beyond_fitted (bool: whether the date is after the
+            last fitted release, so that the row is a forecast). With `by` the level is the first
+            column, and dates before a level's first release have no row.
 
         Raises
         ------
@@ -133,12 +141,13 @@ class Frontier(Result):
         Examples
         --------
         >>> best.table(prob=0.5).columns.tolist()[3:]
-        ['upper', 'leader', 'probability_new']
+        ['upper', 'leader', 'probability_new', 'beyond_fitted']
         """
         table = summary(self.draws, prob).dropna(subset="median").reset_index(drop=True)
         return table.assign(
             leader=self.leaders[MODEL].to_numpy(),
             probability_new=self.leaders["probability_new"].to_numpy(),
+            beyond_fitted=(table[DATE] > self.last_fitted).to_numpy(),
         )
 
     def passing(self, threshold: float) -> pd.DataFrame:
@@ -152,7 +161,7 @@ class Frontier(Result):
         Returns
         -------
         pandas.DataFrame
-            Columns date and probability; with `by` the level first.
+            Columns date, probability and beyond_fitted (as in `table`); with `by` the level first.
 
         Raises
         ------
@@ -162,14 +171,15 @@ class Frontier(Result):
         Examples
         --------
         >>> best = ls.frontier(dated, benchmark="quiz", dates=["2026-06-01"])
-        >>> best.passing(0.9).columns.tolist()[:2]
-        ['date', 'probability']
+        >>> best.passing(0.9).columns.tolist()
+        ['date', 'probability', 'beyond_fitted']
         """
         limit = real_number(threshold, "threshold", error=DataError)
         passed = self.draws <= limit if self.lower_is_better else self.draws >= limit
         known = self.draws.notnull().all(SAMPLE)
         share = passed.mean(SAMPLE).where(known).rename("probability")
-        return share.to_dataframe().dropna().reset_index()[[*share.dims, "probability"]]
+        rows = share.to_dataframe().dropna().reset_index()[[*share.dims, "probability"]]
+        return rows.assign(beyond_fitted=rows[DATE] > self.last_fitted)
 
 
 def frontier(
@@ -188,10 +198,11 @@ def frontier(
     Up to the last release that was fitted, the best of the fitted models. After it, releases are
     simulated: each has the family and the features of a model of the table's last year, taken in
     turn from the latest, a later date, and deviations of its own; so the frontier rises by the
-    trend in dates, and by luck. Rows of the table that differ in the features ``reasoning`` and
-    ``effort`` alone are one release, of which the best setting counts. That future releases are as
-    many and of the kinds that the table has is an assumption: tables of hubs hold mostly leading
-    models.
+    trend in dates, and by luck. They are evenly spaced: the first is due one interval (a year over
+    `per_year`) after the last fitted release, so that a date before it has none. Rows of the table
+    that differ in the features ``reasoning`` and ``effort`` alone are one release, of which the
+    best setting counts. That future releases are as many and of the kinds that the table has is an
+    assumption: tables of hubs hold mostly leading models.
 
     Which models are measured is not modelled. Hubs measure a model the sooner the stronger it is
     thought to be, more so from year to year; a trend in dates then takes in this change of
@@ -260,6 +271,7 @@ def frontier(
     later, coming = None, None
     if when.max() > np.nanmax(released) and rate > 0:
         coming = releases_to_come(fit, released, when.max(), rate)
+    if coming is not None:
         planned = planned_rows(fit, coming.rows)
         raw = raw_model_template(fit.spec, posterior, coming.names)
         noise = raw.map(lambda v: _noise(v, posterior.sizes[SAMPLE], rng))
@@ -276,7 +288,8 @@ def frontier(
         to_come = np.zeros(0, object) if coming is None else coming.rows[by].to_numpy(object)
         best, leaders = _by_level(when, (fitted, released), later, sign, (by, groups, to_come))
     unit = other_units(fit.scores).get(benchmark or "", "")
-    return Frontier(best.rename("frontier"), benchmark, leaders, rate, down, unit, by or "")
+    final = pd.Timestamp(np.nanmax(released))
+    return Frontier(best.rename("frontier"), benchmark, leaders, rate, final, down, unit, by or "")
 
 
 def _check_asked(fit: Fit, benchmark: str | None, anchors: Mapping[str, float] | None) -> None:
@@ -415,8 +428,9 @@ def _valued(
 
 
 def _noise(template: xr.DataArray, count: int, rng: np.random.Generator) -> xr.DataArray:
-    wide = template.expand_dims({SAMPLE: count})
-    return wide.copy(data=rng.standard_normal(wide.shape))
+    """Return noise release by release: those up to a date have theirs, however many follow."""
+    wide = template.expand_dims({SAMPLE: count}).transpose(MODEL, SAMPLE, ...)
+    return wide.copy(data=rng.spawn(1)[0].standard_normal(wide.shape))
 
 
 def _released(fit: Fit) -> np.ndarray:

@@ -17,6 +17,8 @@ RELEASED = "released"
 SETTINGS = ("reasoning", "effort")
 """Features that say how a model was run: rows that differ in these alone are one release."""
 YEAR = pd.Timedelta(days=365.25).to_numpy()
+_ROUNDING = 1e-9
+"""Relative: a release due on the last date itself counts, whatever binary makes of its date."""
 _MOST_ROWS = 300
 """Rows simulated: the best of more of them is hardly better, and memory grows with each."""
 
@@ -88,8 +90,11 @@ def releases_a_year(per_year: float | None, fit: Fit, released: np.ndarray) -> f
 
 def releases_to_come(
     fit: Fit, released: np.ndarray, until: np.datetime64, rate: float
-) -> ReleasesToCome:
+) -> ReleasesToCome | None:
     """Return releases up to a date, like those of the last year fitted, in turn from the latest.
+
+    They are evenly spaced, `rate` a year, from the last fitted release on; of more than can be
+    simulated as many as can, evenly spaced up to the date. None where none is due by then.
 
     Raises
     ------
@@ -107,13 +112,20 @@ def releases_to_come(
     latest_first = np.argsort(-released.astype("int64"), kind="stable")
     recent = [int(place) for place in latest_first if released[place] > last - YEAR]
     like = [np.flatnonzero(of_rows == one) for one in dict.fromkeys(of_rows[recent])]
-    count = int(np.ceil(rate * (until - last) / YEAR))
-    count = min(count, max(1, _MOST_ROWS * len(like) // len(recent)))
+    span = (until - last) / YEAR
+    # One interval after the last fitted release, and so on: what is asked of later dates does not
+    # move the releases before them.
+    count = int(np.floor(rate * span * (1 + _ROUNDING)))
+    most = max(1, _MOST_ROWS * len(like) // len(recent))
+    apart = 1 / rate if count <= most else span / most
+    count = min(count, most)
+    if not count:
+        return None
     places = [like[turn % len(like)] for turn in range(count)]
     which = np.repeat(np.arange(count), [len(place) for place in places])
     names = np.array([f"release {turn + 1} to come" for turn in range(count)])
-    seconds = (until - last).astype("timedelta64[s]").astype(float)
-    days = last + ((which + 1) / count * seconds).astype("timedelta64[s]")
+    seconds = YEAR.astype("timedelta64[s]").astype(float)
+    days = last + ((which + 1) * apart * seconds).astype("timedelta64[s]")
     taken = rows.iloc[np.concatenate(places)].reset_index(drop=True)
     labels = _labels(names, which)
     return ReleasesToCome(taken.assign(**{MODEL: labels, RELEASED: days}), names[which])

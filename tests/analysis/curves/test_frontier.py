@@ -143,7 +143,7 @@ def test_each_level_has_a_frontier_of_its_own(fit: Fit) -> None:
     assert table.loc[table["date"] == "2024-05-01", "family"].tolist() == [first]
     last = table[table["date"] == "2027-01-01"]
     assert last["median"].is_monotonic_decreasing and set(last["family"]) == set(families)
-    assert each.passing(0.5).columns.tolist() == ["family", "date", "probability"]
+    assert each.passing(0.5).columns.tolist()[:3] == ["family", "date", "probability"]
     assert len(each.passing(0.5)) == len(table)
 
 
@@ -172,11 +172,38 @@ def test_levels_of_a_category_are_taken_and_other_columns_refused(
 
 def test_the_plot_has_a_line_a_level(fit: Fit) -> None:
     dates = ["2025-07-15", "2026-01-01", "2027-01-01"]
-    one = ls.frontier(fit, benchmark="alpha", dates=dates).plot()
+    one = ls.frontier(fit, benchmark="alpha", dates=dates[:1]).plot()
     assert len(one.axes[0].lines) == 1
     each = ls.frontier(fit, benchmark="alpha", dates=dates, by="family").plot(prob=0.5)
-    assert len(each.axes[0].lines) == min(6, len(fit.scores.families))
+    named = [line for line in each.axes[0].lines if not str(line.get_label()).startswith("_")]
+    assert len(named) == min(6, len(fit.scores.families))
     assert "of each family" in each.get_suptitle()
+
+
+def test_dates_beyond_the_last_fitted_release_are_marked(fit: Fit) -> None:
+    dates = ["2025-05-01", "2025-07-15", "2025-07-16", "2027-01-01"]
+    frontier = ls.frontier(fit, benchmark="alpha", dates=dates)
+    marks = [False, False, True, True]
+    assert frontier.table()["beyond_fitted"].tolist() == marks
+    assert frontier.passing(0.5)["beyond_fitted"].tolist() == marks
+    assert "after 2025-07-15, the last fitted" in frontier.headline
+    solid, dashed = frontier.plot().axes[0].lines
+    assert (solid.get_linestyle(), dashed.get_linestyle()) == ("-", "--")
+    assert len(solid.get_xdata()) == 2 and len(dashed.get_xdata()) == 3  # they meet
+    known = ls.frontier(fit, benchmark="alpha", dates=dates[:2])
+    assert not known.table()["beyond_fitted"].any() and "models a year" not in known.headline
+    assert [line.get_linestyle() for line in known.plot().axes[0].lines] == ["-"]
+
+
+def test_a_date_has_one_answer_whatever_later_dates_are_asked_for(fit: Fit) -> None:
+    """Releases were spread up to the last date asked for, and at least one fell on it."""
+    soon = "2025-07-16"
+    alone = ls.frontier(fit, benchmark="alpha", dates=[soon], per_year=1, seed=1)
+    assert alone.table()["probability_new"].item() == 0  # the next is due in a year
+    near, far = ("2026-02-01", "2027-01-01")
+    short = ls.frontier(fit, benchmark="alpha", dates=[near], seed=1)
+    long = ls.frontier(fit, benchmark="alpha", dates=[near, far], seed=1)
+    np.testing.assert_array_equal(short.draws.sel(date=near), long.draws.sel(date=near))
 
 
 def rows_of(efforts: list[str | None], names: list[str]) -> pd.DataFrame:
@@ -213,7 +240,11 @@ def test_a_second_effort_of_every_model_adds_no_releases(with_efforts: Fit) -> N
     assert len(coming.rows) == 2 * len(coming.names) and coming.rows["model"].is_unique
     pairs = coming.rows.groupby(coming.release)
     assert (pairs["released"].nunique() == 1).all() and (pairs["effort"].nunique() == 2).all()
-    assert coming.rows["released"].max() == pd.Timestamp(until)
+    last, apart = released.max(), pd.Timedelta(days=365.25) / 10
+    due = last + apart * np.arange(1, len(coming.names) + 1)
+    days = coming.rows.groupby(coming.release, sort=False)["released"].first()
+    assert (abs(days.to_numpy() - due) <= np.timedelta64(1, "s")).all()
+    assert due[-1] <= until < due[-1] + apart
 
 
 def test_settings_of_a_release_share_its_deviations(with_efforts: Fit) -> None:
