@@ -135,7 +135,7 @@ def _halves(
     shared = float((known[:, here].T @ known[:, there]).clip(_MIN_OVERLAP).min())
     if np.isnan(across).all() or np.nanmean(across) > min(_AGAINST, -_CHANCE / (shared - 1) ** 0.5):
         return []
-    first, second = (listed([names[place] for place in half]) for half in (here, there))
+    first, second = (listed([names[place] for place in half.tolist()]) for half in (here, there))
     message = (
         f"scores on {first} fall where those on {second} rise (mean rank correlation "
         f"{np.nanmean(across):.2f}), as they are read. Skills make benchmarks agree: if lower is "
