@@ -193,3 +193,11 @@ def test_a_command_explains_an_option_once(
         assert main([str(word) for word in words]) == 0
         said = capsys.readouterr()
         assert (said.out + said.err).count("On the command line: --benchmarks") == 1
+
+
+def test_a_table_in_json_is_gathered(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = ", ".join(f'{{"Model": "GPT-{k}", "GPQA": {40 + k}}}' for k in range(3, 6))
+    table, out = tmp_path / "hub.json", tmp_path / "scores.csv"
+    table.write_text(f"[{rows}]", encoding="utf-8")
+    assert main(["gather", str(table), "--out", str(out)]) == 0
+    assert ls.readers.read_scores(out).models == ("GPT-3", "GPT-4", "GPT-5")

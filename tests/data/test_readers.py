@@ -214,3 +214,16 @@ def test_commas_that_may_mean_either_are_refused(tmp_path, cells, said):
 def test_semicolons_with_decimal_dots_are_read(tmp_path):
     frame = read_csv(write(tmp_path / "t.csv", "model;mmlu\na;0.5\nb;\n"))
     assert frame["mmlu"].tolist()[0] == 0.5
+
+
+def test_a_comma_within_a_heading_does_not_hide_semicolons(tmp_path):
+    text = "model;GPQA, diamond;elo\na;50,5;1200\n"
+    frame = read_csv(write(tmp_path / "t.csv", text))
+    assert frame.columns.tolist() == ["model", "GPQA, diamond", "elo"]
+    assert frame["GPQA, diamond"].tolist() == [50.5]
+
+
+def test_a_title_above_the_columns_is_named(tmp_path):
+    text = "Leaderboard September 2026\nmodel,mmlu,gpqa\na,0.5,0.4\n"
+    with pytest.raises(DataError, match="seems to be a title"):
+        read_csv(write(tmp_path / "t.csv", text))

@@ -117,9 +117,8 @@ def csv_of(data: bytes, path: Path) -> pd.DataFrame:
     _refuse_other_kinds(first, path)
     separator = "\t" if path.suffix.lower() in TAB_ENDINGS else ","
     header = _header(data, path, separator)
-    if separator == "," and len(header) == 1 and ";" in header[0]:
-        separator = ";"
-        header = _header(data, path, separator)
+    if separator == "," and len(semicolons := _header(data, path, ";")) > len(header):
+        separator, header = ";", semicolons
     _refuse_header(header, path, separator)
     empty = {name: [""] if name.strip() in _NAME_COLUMNS else list(_EMPTY) for name in header}
     text = {name: str for name in header if name.strip() in _NAME_COLUMNS}
@@ -139,6 +138,7 @@ def csv_of(data: bytes, path: Path) -> pd.DataFrame:
                 low_memory=False,  # else one word makes text of a part of its column, by chunks
             )
     except (pd.errors.ParserWarning, ValueError) as error:
+        _refuse_title(header, data, path, separator)
         raise DataError(
             f"{path}: not a well-formed table: {error} "
             "Each row needs as many cells as there are columns; quote names that hold commas."
@@ -176,6 +176,17 @@ def _refuse_header(header: list[str], path: Path, separator: str) -> None:
     repeated = [name for name in dict.fromkeys(header) if header.count(name) > 1]
     if repeated:
         raise DataError(f"{path}: columns named more than once: {listed(repeated)}. Keep one each.")
+
+
+def _refuse_title(header: list[str], data: bytes, path: Path, separator: str) -> None:
+    """Refuse a first line of one cell above a longer one: a title."""
+    below = _header(data.partition(b"\n")[2], path, separator) if b"\n" in data.strip() else []
+    if len(header) == 1 < len(below):
+        raise DataError(
+            f"{path}: the first line has one cell ({header[0]}) and the second {len(below)} "
+            f"({listed(below, 4)}), so it seems to be a title. Cut lines above the one with the "
+            "columns' names."
+        )
 
 
 def _mixed(frame: pd.DataFrame) -> list[str]:

@@ -57,6 +57,14 @@ def records_of(data: bytes, path: Path) -> pd.DataFrame:
     return pd.DataFrame(records)
 
 
+def is_table(data: bytes) -> bool:
+    """Return whether a JSON file holds records, as `records_of` reads them."""
+    try:
+        return bool(_records(_parsed(data, Path())))
+    except DataError:
+        return False
+
+
 def _parsed(data: bytes, path: Path) -> Any:
     try:
         text = data.decode("utf-8-sig")
