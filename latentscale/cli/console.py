@@ -6,6 +6,7 @@ import errno
 import io
 import logging
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -25,12 +26,14 @@ PIPE_CLOSED: Final = 141
 """What a shell reports of a program that SIGPIPE ended: 128 + 13."""
 _OPTIONS: Final = {
     "benchmarks={": "--benchmarks FILE.toml, which has a table such as [arena] for a benchmark, "
-    'with lines such as scale = "real" or group = "science"',
-    "features=[": "--feature COLUMN",
-    "with_estimated(": '--features FILE.toml, with the lines [[features]], name = "COLUMN" and '
-    'missing = "estimated" for each column',
+    'with lines such as scale = "real" or group = "science".',
+    "features=[": "--feature COLUMN.",
+    "FewShot(refit=": "--refit, of predict and the other commands that forecast rows.",
+    "with_estimated(": "--features FILE.toml, with the line\n{features}",
 }
 """Arguments that messages name, and the options of commands in their place."""
+_ESTIMATED: Final = re.compile(r"with_estimated\(\[([^\]]*)\]\)")
+_QUOTED: Final = re.compile(r'"[^"]+"')
 
 # typer does not export the base of its errors in a command's words; it is the most general class
 # above this one that can explain itself.
@@ -121,8 +124,15 @@ def _outcome(run: Callable[[], int], stops: Stops, verbose: bool) -> int:
 
 def with_options(message: str) -> str:
     """Return a message that names arguments of Python, and below it the options for them."""
-    named = [option for argument, option in _OPTIONS.items() if argument in message]
-    return "\n".join([message, *(f"On the command line: {option}." for option in named)])
+    listings = _ESTIMATED.findall(message)
+    columns = list(dict.fromkeys(_QUOTED.findall(" ".join(listings)))) or ['"COLUMN"']
+    declared = ", ".join(f'{{name = {name}, missing = "estimated"}}' for name in columns)
+    named = [
+        option.replace("{features}", f"features = [{declared}]")
+        for argument, option in _OPTIONS.items()
+        if argument in message
+    ]
+    return "\n".join([message, *(f"On the command line: {option}" for option in named)])
 
 
 def _unforeseen(error: Exception, verbose: bool) -> int:
