@@ -179,3 +179,17 @@ def test_spec_for_shows_the_spec_of_a_table_and_why(
     assert "ModelSpec capabilities" in said and "covariates: none" in said
     assert main(["spec-for", str(table), "--spec", "capabilitees"]) == 2
     assert "neither a shipped spec nor a file" in capsys.readouterr().err
+
+
+def test_a_command_explains_an_option_once(
+    asked: list[tuple], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both the reader's warning and the reasons for the spec name benchmarks={...}."""
+    rows = [f"GPT-{k},OpenAI,{30 + k},{20 + k},{-5 + k}" for k in range(12)]
+    table = tmp_path / "hub.csv"
+    table.write_text("\n".join(["Model,Organization,GPQA,AIME,Omniscience", *rows]))
+    words = ["fit", "--scores", table, "--spec", "auto", "--out", tmp_path / "fit.nc"]
+    for _ in range(2):  # each command anew
+        assert main([str(word) for word in words]) == 0
+        said = capsys.readouterr()
+        assert (said.out + said.err).count("On the command line: --benchmarks") == 1

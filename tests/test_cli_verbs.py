@@ -260,7 +260,10 @@ def test_degenerate_weights_name_the_option_that_refits(
     assert asked == [ls.NUTS()] and len(pd.read_csv("o.csv"))
 
 
-def test_columns_to_estimate_are_named_as_a_file_of_features_has_them() -> None:
+def test_columns_to_estimate_are_named_as_a_file_of_features_has_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("latentscale.cli.console._explained", set())
     said = with_options(
         'scores.with_estimated(["params_b", "tokens_t"]) keeps them; '
         'scores.with_estimated(["released"]) keeps those'

@@ -57,7 +57,7 @@ ROLE_OF: Final[Mapping[str, str]] = {
 _LOWER: Final = re.compile(
     r"(?<![a-z])(loss|ppl|perplexity|wer|cer|errors?)(?![a-z])(?! (detect|correct|locat|ident))"
     r"|error.?rate|(?<!non)(?<!non[ -])hallucination.?rate|edit.?distance|幻觉率"
-    r"|(?<![a-z])(ece|brier|toxicity)(?![a-z])|attack success",
+    r"|(?<![a-z])(ece|brier|toxicity|kld|kl[ -]?div(ergence)?)(?![a-z])|attack success",
     re.IGNORECASE,
 )
 _LESS: Final = re.compile(r"[↓⬇▼]|lower[ -](is[ -])?better|越低越好|越小越好", re.IGNORECASE)
