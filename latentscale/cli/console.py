@@ -6,6 +6,7 @@ import errno
 import io
 import logging
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -25,15 +26,17 @@ PIPE_CLOSED: Final = 141
 """What a shell reports of a program that SIGPIPE ended: 128 + 13."""
 _OPTIONS: Final = {
     "benchmarks={": "--benchmarks FILE.toml, which has a table such as [arena] for a benchmark, "
-    'with lines such as scale = "real", lower_is_better = true or group = "science"',
-    "features=[": "--feature COLUMN",
-    'sources="apart"': "latentscale gather --sources apart --out TABLE, and fit that table",
-    "with_estimated(": '--features FILE.toml, with the lines [[features]], name = "COLUMN" and '
-    'missing = "estimated" for each column',
+    'with lines such as scale = "real", lower_is_better = true or group = "science".',
+    "features=[": "--feature COLUMN.",
+    'sources="apart"': "latentscale gather --sources apart --out TABLE, and fit that table.",
+    "FewShot(refit=": "--refit, of predict and the other commands that forecast rows.",
+    "with_estimated(": "--features FILE.toml, with the line\n{features}",
 }
 """Arguments that messages name, and the options of commands in their place."""
+_ESTIMATED: Final = re.compile(r"with_estimated\(\[([^\]]*)\]\)")
+_QUOTED: Final = re.compile(r'"[^"]+"')
 _explained: Final[set[str]] = set()
-"""Options that the running command has explained."""
+"""Arguments whose options the running command has explained."""
 
 # typer does not export the base of its errors in a command's words; it is the most general class
 # above this one that can explain itself.
@@ -128,10 +131,13 @@ def with_options(message: str) -> str:
 
     Within a command each option is explained once.
     """
-    named = [option for argument, option in _OPTIONS.items() if argument in message]
-    new = [option for option in dict.fromkeys(named) if option not in _explained]
+    listings = _ESTIMATED.findall(message)
+    columns = list(dict.fromkeys(_QUOTED.findall(" ".join(listings)))) or ['"COLUMN"']
+    declared = ", ".join(f'{{name = {name}, missing = "estimated"}}' for name in columns)
+    new = [name for name in _OPTIONS if name in message and name not in _explained]
     _explained.update(new)
-    return "\n".join([message, *(f"On the command line: {option}." for option in new)])
+    options = [_OPTIONS[name].replace("{features}", f"features = [{declared}]") for name in new]
+    return "\n".join([message, *(f"On the command line: {option}" for option in options)])
 
 
 def _unforeseen(error: Exception, verbose: bool) -> int:
