@@ -151,7 +151,7 @@ def test_models_without_tokens_are_kept_and_those_without_sizes_are_counted(
     said = " ".join(capsys.readouterr().out.split())
     assert "1 of 3 models of known size state no training tokens" in said
     assert "1 of 4 models state no size and are left out: the spec capabilities keeps them" in said
-    assert '--features FILE.toml, with the line features = [{name = ' in said
+    assert "--features FILE.toml, with the line features = [{name = " in said
 
 
 def test_the_tokens_of_a_step_can_be_given_where_checkpoints_do_not_state_them(
