@@ -151,7 +151,7 @@ def test_models_without_tokens_are_kept_and_those_without_sizes_are_counted(
     said = " ".join(capsys.readouterr().out.split())
     assert "1 of 3 models of known size state no training tokens" in said
     assert "1 of 4 models state no size and are left out: the spec capabilities keeps them" in said
-    assert '--features FILE.toml, with the lines [[features]], name = "COLUMN"' in said
+    assert "--features FILE.toml, with the line features = [{name = " in said
 
 
 def test_the_tokens_of_a_step_can_be_given_where_checkpoints_do_not_state_them(
@@ -179,3 +179,25 @@ def test_spec_for_shows_the_spec_of_a_table_and_why(
     assert "ModelSpec capabilities" in said and "covariates: none" in said
     assert main(["spec-for", str(table), "--spec", "capabilitees"]) == 2
     assert "neither a shipped spec nor a file" in capsys.readouterr().err
+
+
+def test_a_command_explains_an_option_once(
+    asked: list[tuple], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both the reader's warning and the reasons for the spec name benchmarks={...}."""
+    rows = [f"GPT-{k},OpenAI,{30 + k},{20 + k},{-5 + k}" for k in range(12)]
+    table = tmp_path / "hub.csv"
+    table.write_text("\n".join(["Model,Organization,GPQA,AIME,Omniscience", *rows]))
+    words = ["fit", "--scores", table, "--spec", "auto", "--out", tmp_path / "fit.nc"]
+    for _ in range(2):  # each command anew
+        assert main([str(word) for word in words]) == 0
+        said = capsys.readouterr()
+        assert (said.out + said.err).count("On the command line: --benchmarks") == 1
+
+
+def test_a_table_in_json_is_gathered(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = ", ".join(f'{{"Model": "GPT-{k}", "GPQA": {40 + k}}}' for k in range(3, 6))
+    table, out = tmp_path / "hub.json", tmp_path / "scores.csv"
+    table.write_text(f"[{rows}]", encoding="utf-8")
+    assert main(["gather", str(table), "--out", str(out)]) == 0
+    assert ls.readers.read_scores(out).models == ("GPT-3", "GPT-4", "GPT-5")

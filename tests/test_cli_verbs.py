@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
@@ -12,6 +13,7 @@ import pytest
 
 import latentscale as ls
 from latentscale.cli import main
+from latentscale.cli.console import with_options
 from latentscale.cli.derive import derived, described
 from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.errors import SpecError
@@ -231,6 +233,45 @@ def test_forecasts_given_scores_say_so(
     ROWS.assign(alpha=[0.5, None]).to_csv("scored.csv", index=False)
     assert main(["predict", "skilled.nc", "scored.csv"]) == 0
     assert "Given 1 score (" in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("words", [("predict",), ("passing", "--threshold", "0.5")])
+def test_degenerate_weights_name_the_option_that_refits(
+    folder: Path,
+    fits: dict[str, Fit],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+) -> None:
+    command, *settings = words
+    ROWS.assign(alpha=[0.999, 0.001], beta=[0.001, 0.999]).to_csv("odd.csv", index=False)
+    assert main([command, "skilled.nc", "odd.csv", *settings]) == 2
+    assert "On the command line: --refit" in capsys.readouterr().err
+    asked: list[object] = []
+
+    def refitted(*_: object, method: object, **__: object) -> Fit:
+        asked.append(method)
+        return fits["skilled"]
+
+    monkeypatch.setattr("latentscale.analysis.forecasts.predict.run_fit", refitted)
+    csv = "--out" if command == "predict" else "--csv"
+    assert main([command, "skilled.nc", "odd.csv", *settings, "--refit", csv, "o.csv"]) == 0
+    assert asked == [ls.NUTS()] and len(pd.read_csv("o.csv"))
+
+
+def test_columns_to_estimate_are_named_as_a_file_of_features_has_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("latentscale.cli.console._explained", set())
+    said = with_options(
+        'scores.with_estimated(["params_b", "tokens_t"]) keeps them; '
+        'scores.with_estimated(["released"]) keeps those'
+    )
+    assert said.count("On the command line") == 1
+    declared = tomllib.loads(said.splitlines()[-1])["features"]
+    assert [one["name"] for one in declared] == ["params_b", "tokens_t", "released"]
+    assert {one["missing"] for one in declared} == {"estimated"}
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -34,8 +34,9 @@ FLOORS = {"ARC-Challenge": 0.18, "OpenBookQA": 0.18}
 ZERO_SHOT = {"lambada_openai": 0.0, "arc_easy": 0.25, "piqa": 0.5, "sciq": 0.25, "winogrande": 0.47}
 """Pythia's benchmarks that rise for all sizes, with floors under all scores."""
 NEAREST = 0.004
-"""Scores nearer to the floor count as this far above it: about two standard errors on a thousand
-items is 0.03, so the logit of what lies below is noise."""
+"""Scores nearer to the floor, or below it, count as this far above it, so that logits are finite.
+Only 19 of 770 scores of Pythia do, all at step 512, and none of the ladder. With half or
+twice as much the shapes rank alike on every split, and no mean error moves by more than 0.04."""
 BEFORE = 2000
 """Pythia's steps up to which every run scores near chance."""
 KNOTS, BEYOND = 8, 2.0

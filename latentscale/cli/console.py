@@ -6,6 +6,7 @@ import errno
 import io
 import logging
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -25,12 +26,17 @@ PIPE_CLOSED: Final = 141
 """What a shell reports of a program that SIGPIPE ended: 128 + 13."""
 _OPTIONS: Final = {
     "benchmarks={": "--benchmarks FILE.toml, which has a table such as [arena] for a benchmark, "
-    'with lines such as scale = "real" or group = "science"',
-    "features=[": "--feature COLUMN",
-    "with_estimated(": '--features FILE.toml, with the lines [[features]], name = "COLUMN" and '
-    'missing = "estimated" for each column',
+    'with lines such as scale = "real", lower_is_better = true or group = "science".',
+    "features=[": "--feature COLUMN.",
+    'sources="apart"': "latentscale gather --sources apart --out TABLE, and fit that table.",
+    "FewShot(refit=": "--refit, of predict and the other commands that forecast rows.",
+    "with_estimated(": "--features FILE.toml, with the line\n{features}",
 }
 """Arguments that messages name, and the options of commands in their place."""
+_ESTIMATED: Final = re.compile(r"with_estimated\(\[([^\]]*)\]\)")
+_QUOTED: Final = re.compile(r'"[^"]+"')
+_explained: Final[set[str]] = set()
+"""Arguments whose options the running command has explained."""
 
 # typer does not export the base of its errors in a command's words; it is the most general class
 # above this one that can explain itself.
@@ -61,6 +67,7 @@ def guarded(run: Callable[[], int], *, verbose: bool) -> int:
     stopped (130 for Ctrl-C); 141 if the reader of the output closed it; 70 for a fault of
     latentscale itself.
     """
+    _explained.clear()
     with _encodable(), catching() as stops:
         try:
             with _quiet(verbose):
@@ -120,9 +127,17 @@ def _outcome(run: Callable[[], int], stops: Stops, verbose: bool) -> int:
 
 
 def with_options(message: str) -> str:
-    """Return a message that names arguments of Python, and below it the options for them."""
-    named = [option for argument, option in _OPTIONS.items() if argument in message]
-    return "\n".join([message, *(f"On the command line: {option}." for option in named)])
+    """Return a message that names arguments of Python, and below it the options for them.
+
+    Within a command each option is explained once.
+    """
+    listings = _ESTIMATED.findall(message)
+    columns = list(dict.fromkeys(_QUOTED.findall(" ".join(listings)))) or ['"COLUMN"']
+    declared = ", ".join(f'{{name = {name}, missing = "estimated"}}' for name in columns)
+    new = [name for name in _OPTIONS if name in message and name not in _explained]
+    _explained.update(new)
+    options = [_OPTIONS[name].replace("{features}", f"features = [{declared}]") for name in new]
+    return "\n".join([message, *(f"On the command line: {option}" for option in options)])
 
 
 def _unforeseen(error: Exception, verbose: bool) -> int:

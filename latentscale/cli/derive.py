@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, 
 
 import typer
 
-from latentscale.cli.inputs import loaded, numbers_by_name, outcome_of, scores_of
+from latentscale.cli.inputs import few_shot_of, loaded, numbers_by_name, outcome_of, scores_of
 from latentscale.cli.options import (
     Features,
     FeaturesFile,
@@ -23,6 +23,7 @@ from latentscale.cli.options import (
     PlannedRows,
     Prob,
     Published,
+    Refit,
     Rows,
     ScoresFile,
     SecondTableOut,
@@ -168,6 +169,8 @@ def _arguments(
             bool, typer.Option("--refit", help="Judge by a refit where importance weights cannot.")
         ]
         return (Argument(name, kind, False, _typed(name, _nuts), name),)
+    if title == "FewShot":
+        return (Argument("refit", Refit, False, _typed("refit", few_shot_of), name),)
     if name == "prob":
         return (Argument(name, Prob, default, _typed(name), name),)
     if name == "seed":

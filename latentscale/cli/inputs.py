@@ -10,6 +10,7 @@ from latentscale.cli.console import warn
 from latentscale.errors import DataError
 
 if TYPE_CHECKING:
+    from latentscale.analysis.forecasts.few_shot import FewShot
     from latentscale.data.scores import Scores
     from latentscale.posterior.fit import Fit
 
@@ -147,3 +148,16 @@ def _number(text: str, word: str, option: str) -> float:
         return float(text)
     except ValueError:
         raise DataError(f'{option} takes a number, such as 0.7; got "{word}".') from None
+
+
+def few_shot_of(refit: bool) -> FewShot:
+    """Return how scores of rows condition forecasts: fitted where weights are degenerate, if asked.
+
+    Parameters
+    ----------
+    refit
+        Whether ``--refit`` is given.
+    """
+    import latentscale as ls
+
+    return ls.FewShot(refit=ls.NUTS() if refit else None)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from latentscale.cli.console import say
-from latentscale.cli.inputs import loaded, scores_of
+from latentscale.cli.inputs import few_shot_of, loaded, scores_of
 from latentscale.cli.methods import MethodName, Settings, chosen_method
 from latentscale.cli.options import (
     BenchmarksFile,
@@ -23,6 +23,7 @@ from latentscale.cli.options import (
     PlannedRows,
     Prob,
     Published,
+    Refit,
     Rows,
     ScoresFile,
     SecondTableOut,
@@ -104,6 +105,7 @@ def predict(
             "benchmark that is not a fraction).",
         ),
     ] = None,
+    refit: Refit = False,
     seed: Seed = 0,
     verbose: Verbose = False,
 ) -> None:
@@ -120,7 +122,8 @@ def predict(
 
     announce([out], inputs=[fit_file, rows])
     frame = read_table(rows)
-    forecast = ls.predict(loaded(fit_file), frame, seed=seed, draws=draws)
+    fit, few_shot = loaded(fit_file), few_shot_of(refit)
+    forecast = ls.predict(fit, frame, seed=seed, draws=draws, few_shot=few_shot)
     table = forecast.table(prob)
     if trust is not None:
         sure = forecast.trust(trust)[["model", "benchmark", "trust"]]

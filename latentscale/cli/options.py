@@ -266,3 +266,10 @@ Published = Annotated[
         help="Take the bundled table as published, without the corrections of sizes and tokens.",
     ),
 ]
+Refit = Annotated[
+    bool,
+    typer.Option(
+        "--refit",
+        help="Fit the given scores as well, with NUTS, where importance weights are degenerate.",
+    ),
+]

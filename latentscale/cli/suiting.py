@@ -27,8 +27,8 @@ def suited(name: str, scores: Scores) -> ModelSpec:
     import latentscale as ls
 
     choice = ls.spec_for(scores, name)
-    for reason in choice.reasons:
-        say(with_options(reason))
+    if choice.reasons:
+        say(with_options("\n".join(choice.reasons)))
     if name == AUTO:
         say("--spec names another spec")
     return choice.spec

@@ -168,7 +168,8 @@ def merged_sources(cells: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
     message = (
         f"{len(rows)} scores are means over several sources: {counts['inverse variance']} weighted "
         f"by inverse variance (all sources state stderr), {counts['items']} by items, "
-        f"{counts['plain']} plain means. Filter the sources if they are not one measurement."
+        f"{counts['plain']} plain means. If sources such as agents differ in what they measure, "
+        'keep the rows of one, or have a benchmark each: read_published(path, sources="apart").'
     )
     return kept, [Finding("warning", "merged-sources", "source", message)]
 

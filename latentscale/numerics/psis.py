@@ -94,7 +94,8 @@ def _smoothed_row(ratio: Floats, efficiency: float) -> tuple[Floats, float]:
             smooth, shape = array_stats.psislw(-filled, r_eff=efficiency)
     except ValueError:  # the largest weights are all alike
         return plain, np.nan
-    if np.isnan(smooth).any():
+    # No tail fits where the largest ratios lie so far apart that all but one underflow.
+    if np.isnan(smooth).any() or np.isnan(shape):
         return plain, np.inf
     return np.asarray(smooth, dtype=float), float(shape)
 

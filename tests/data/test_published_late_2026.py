@@ -194,3 +194,37 @@ def test_models_in_an_index_and_columns_of_several_levels_are_refused_with_the_r
     with pytest.raises(DataError) as numbered:
         read_scores(frame.reset_index(drop=True))
     assert "reset_index" not in str(numbered.value)
+
+
+@pytest.mark.parametrize(
+    "column", ["Bits", "bpw", "Zero-shot", "Embedding Dimensions", "Memory Usage (MB)"]
+)
+def test_what_is_known_of_a_model_is_no_benchmark(column: str) -> None:
+    scores = read_published(table(**{column: [99, 80, 64, 50, 16, 8, 8.5, 4.8]}))
+    assert scores.benchmarks == ("GPQA",)
+
+
+def test_headings_that_only_hold_such_words_stay_benchmarks() -> None:
+    assert not any(map(is_neither, ["MMLU (zero-shot)", "Few-shot CoT MMLU", "Bits and Bytes QA"]))
+
+
+@pytest.mark.parametrize(
+    "end", ["BF16", "FP8", "Q8_0", "Q4_K_M", "IQ2_XXS", "MXFP4", "4bit", "W4A16", "qat-q4_0"]
+)
+def test_quantised_variants_are_of_one_series(end: str) -> None:
+    parsed = parse_name(f"Llama-3.3-70B-Instruct-{end}")
+    assert (parsed.series, parsed.number, parsed.size_b) == ("llama", "3.3", 70.0)
+    assert parse_name(f"gpt-oss-120b-{end}").series == "gpt-oss"
+
+
+def test_merged_agents_are_said_with_the_way_to_keep_them_apart() -> None:
+    twice = pd.concat([table(Agent="OpenHands"), table(Agent="mini-SWE-agent")])
+    (found,) = read_published(twice).audit.filter("merged-sources").findings
+    assert 'sources="apart"' in found.message
+    assert len(read_published(twice, sources="apart").benchmarks) == 2
+
+
+def test_an_index_below_zero_is_left_out_with_its_scale() -> None:
+    index = [-20.0, -10, -5, 0, 5, 10, 12, 14]
+    (found,) = read_published(table(Omniscience=index)).audit.filter("ignored-column").findings
+    assert 'scale="real"' in found.message

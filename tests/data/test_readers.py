@@ -52,7 +52,6 @@ def test_names_stay_and_empty_cells_are_missing(tmp_path):
     [
         ("", "empty"),
         (HEAD.replace("tokens_t", "mmlu"), "more than once"),
-        (HEAD.replace(",", ";"), "semicolons"),
         (HEAD + "a,f,7,1,0.5,9,9\n", "as many cells"),
     ],
 )
@@ -68,8 +67,11 @@ def test_files_that_are_no_table(tmp_path, text, said):
         (b"\x1f\x8b\x08\x00", "compressed"),
         ("model,family\n".encode("utf-16"), "UTF-16"),
         (b"\n <!DOCTYPE html><html>", "web page"),
-        (b'[\n {"model": "a-1b", "mmlu": 0.5}]', "JSON"),
-        (b'\xef\xbb\xbf{"model": "a-1b"}\n{"model": "b"}\n', "lines=True"),
+        (b"[[1, 2], [3, 4]]", "no list of records"),
+        (b'{"results": {"arc": {"acc": 0.5}}}', "read from their folder"),
+        (b'[{"model": "a-1b", "mmlu": {"acc": 0.5}}]', 'record 0, "mmlu" holds an object'),
+        (b'[{"model": "a-1b", "mmlu": 0.5}', "begins as JSON, but is not"),
+        (b'[{"model": "a-1b", "mmlu": 0.5, "mmlu": 0.6}]', "mmlu"),
     ],
 )
 def test_files_of_other_kinds_are_named(tmp_path, content, said):
@@ -167,3 +169,61 @@ def test_two_names_of_one_benchmark_are_kept_apart(table):
     matched, findings = match_benchmarks(both)
     assert list(matched) == list(both)
     assert findings == []
+
+
+RECORDS = '{"model": "None", "family": "a", "mmlu": 0.5}', '{"model": "b", "mmlu": null}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"[{RECORDS[0]},\n{RECORDS[1]}]",
+        f"\ufeff{RECORDS[0]}\n{RECORDS[1]}\n",
+        f'{{"updated": "2026-09-01", "data": [{RECORDS[0]}, {RECORDS[1]}]}}',
+    ],
+)
+def test_records_in_json_are_a_table(tmp_path, text):
+    frame = read_csv(write(tmp_path / "t.json", text))
+    assert frame["model"].tolist() == ["None", "b"]
+    assert frame["mmlu"].iloc[0] == 0.5 and frame["mmlu"].isna().tolist() == [False, True]
+
+
+def test_semicolons_and_decimal_commas_are_read(tmp_path):
+    rows = 'a;x;12.05.2026;85,2%;0,812;1.250,5\n"b;c";x;;"9,5 ± 1,1";;980\n'
+    text = "model;family;released;gpqa;mmlu;elo\n" + rows
+    frame = read_csv(write(tmp_path / "t.csv", text))
+    assert frame["model"].tolist() == ["a", "b;c"]
+    assert frame["released"].tolist()[0] == "12.05.2026"
+    assert frame["gpqa"].tolist() == ["85.2%", "9.5 ± 1.1"]
+    assert frame["mmlu"].tolist()[0] == 0.812 and frame["elo"].tolist() == [1250.5, 980.0]
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        (("85,2", "80.5"), 'row 0, column "gpqa": 85,2.*row 1, column "gpqa": 80.5'),
+        (("1,234", "1,250"), "decimal comma, or one between thousands"),
+    ],
+)
+def test_commas_that_may_mean_either_are_refused(tmp_path, cells, said):
+    text = f"model;gpqa\na;{cells[0]}\nb;{cells[1]}\n"
+    with pytest.raises(DataError, match=said):
+        read_csv(write(tmp_path / "t.csv", text))
+
+
+def test_semicolons_with_decimal_dots_are_read(tmp_path):
+    frame = read_csv(write(tmp_path / "t.csv", "model;mmlu\na;0.5\nb;\n"))
+    assert frame["mmlu"].tolist()[0] == 0.5
+
+
+def test_a_comma_within_a_heading_does_not_hide_semicolons(tmp_path):
+    text = "model;GPQA, diamond;elo\na;50,5;1200\n"
+    frame = read_csv(write(tmp_path / "t.csv", text))
+    assert frame.columns.tolist() == ["model", "GPQA, diamond", "elo"]
+    assert frame["GPQA, diamond"].tolist() == [50.5]
+
+
+def test_a_title_above_the_columns_is_named(tmp_path):
+    text = "Leaderboard September 2026\nmodel,mmlu,gpqa\na,0.5,0.4\n"
+    with pytest.raises(DataError, match="seems to be a title"):
+        read_csv(write(tmp_path / "t.csv", text))

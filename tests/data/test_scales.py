@@ -114,6 +114,52 @@ def test_a_benchmark_that_falls_where_others_rise_is_named():
     assert [finding.where for finding in findings] == ["d"]
 
 
+def _of_skill(**columns):
+    """A table of 20 models: each column the sign of what skill does to it."""
+    rng = np.random.default_rng(2)
+    skill = rng.uniform(0.2, 0.8, 20)
+    frame = pd.DataFrame({"model": [f"m{i}" for i in range(20)], "family": "f"})
+    frame = frame.assign(params_b=7.0, tokens_t=2.0)
+    noisy = {name: skill if sign > 0 else 1 - skill for name, sign in columns.items()}
+    return frame.assign(**{k: v + rng.normal(0, 0.02, 20) for k, v in noisy.items()})
+
+
+def test_several_benchmarks_that_fall_do_not_hide_each_other():
+    frame = _of_skill(a=1, b=1, c=1, d=1, e=-1, f=-1, g=-1)
+    findings = read(frame).audit.filter("lower-is-better").findings
+    assert [finding.where for finding in findings] == ["e", "f", "g"]
+
+
+@pytest.mark.parametrize("signs", [{"a": 1, "b": -1}, {"a": 1, "b": 1, "c": -1, "d": -1}])
+def test_a_table_of_two_halves_that_oppose_each_other_is_named(signs):
+    (finding,) = read(_of_skill(**signs)).audit.filter("opposed-benchmarks").findings
+    assert "lower_is_better" in finding.message and "-0.9" in finding.message
+
+
+def test_a_benchmark_declared_the_wrong_way_round_is_named():
+    frame = _of_skill(a=1, b=1, c=1, d=1)
+    audit = read(frame, d=Benchmark(lower_is_better=True)).audit
+    (finding,) = audit.filter("higher-is-better").findings
+    assert finding.where == "d" and "lower_is_better=False" in finding.message
+
+
+def test_unrelated_benchmarks_are_not_taken_for_opposed():
+    rng = np.random.default_rng(5)
+    frame = _of_skill()
+    for columns in (["a", "b"], ["a", "b", "c"], list("abcdef")):
+        for _ in range(20):
+            table = frame.assign(**{name: rng.uniform(0.2, 0.8, 20) for name in columns})
+            codes = {finding.code for finding in read(table).audit}
+            assert not codes & {"higher-is-better", "opposed-benchmarks"}
+
+
+def test_an_index_of_both_signs_is_refused_with_its_scale(table):
+    table["index"] = [-22.5, -8.0, 3.0, 7.0, 13.0, 20.0]
+    message = refused(table)
+    assert 'benchmarks={"index": Benchmark(scale="real")}' in message
+    assert 'percent")' not in message and message.count("\n") <= 1
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [

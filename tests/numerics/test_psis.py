@@ -51,3 +51,10 @@ def test_few_draws_have_no_tail() -> None:
     smoothed = pareto_smoothed(np.arange(24.0))
     assert np.isnan(smoothed.pareto_k)
     np.testing.assert_allclose(np.diff(smoothed.log_weights), 1.0)
+
+
+def test_one_draw_that_outweighs_all_others_is_not_mistaken_for_too_few_draws() -> None:
+    """As of a Laplace approximation far from its posterior: advice was to ask for more draws."""
+    smoothed = pareto_smoothed(np.linspace(-20_000.0, 0.0, 1000))
+    assert np.isposinf(smoothed.pareto_k)
+    assert np.exp(smoothed.log_weights[-1]) == pytest.approx(1.0, abs=1e-6)

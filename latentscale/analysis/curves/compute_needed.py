@@ -31,6 +31,7 @@ from latentscale.analysis.forecasts.rows import (
     usual_instruct,
     warn_of_new_family,
 )
+from latentscale.analysis.forecasts.unused import new_models, warn_of_unused_features
 from latentscale.analysis.tools.units import FRACTION, other_units
 from latentscale.data.scaling import best_of, is_bounded
 from latentscale.dims import (
@@ -282,7 +283,7 @@ def flops_for_target(
     -----
     DataWarning
         If a new family's name differs from a known one only in case, spaces, dots, dashes or
-        underscores.
+        underscores, or if new rows of `given` state features that the fit does not use.
 
     Examples
     --------
@@ -306,6 +307,10 @@ def flops_for_target(
     points = whole_number(points, "points", least=2, most=MOST_POINTS, error=DataError)
     _check_family(family)
     rows = None if given is None else planned_rows(fit, given)
+    if rows is not None:
+        fitted_table = fit.scores.dataset
+        new = new_models(fitted_table, rows)
+        warn_of_unused_features(fit.spec, fitted_table, new, "new rows", stacklevel=2)
     warn_of_new_family(fit, family, rows, stacklevel=3)
     tuned = usual_instruct(fit, family, rows) if instruct is None else instruct
     ratio = token_ratio(fit, family, rows, tokens_per_parameter)

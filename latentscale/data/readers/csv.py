@@ -13,6 +13,8 @@ from typing import Any, Final
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
+from latentscale.data.readers.decimals import with_decimal_points
+from latentscale.data.readers.records import records_of
 from latentscale.data.tables import TAB_ENDINGS, unquoted
 from latentscale.errors import DataError, listed
 from latentscale.files import expanded
@@ -35,13 +37,9 @@ _OTHER_KINDS: Final = (
         re.compile(rb"<(!doctype|html|\?xml|table)"),
         "a web page or XML. Save the table in it as CSV",
     ),
-    (
-        re.compile(rb'\[\s*[\[{]|\{\s*"'),
-        "JSON. Save it as CSV or pass a frame: pandas.read_json(path), with lines=True where each "
-        "line is an object",
-    ),
 )
 """What is taken for a table by mistake, by its first bytes in lower case."""
+_JSON: Final = re.compile(rb'\[\s*[\[{]|\{\s*"')
 _ADDRESS: Final = re.compile(r"[a-z][a-z0-9+]+:/+", re.IGNORECASE)
 """Of the web; a path with two slashes is kept with one."""
 
@@ -53,7 +51,8 @@ def read_csv(path: str | Path) -> pd.DataFrame:
     column or a row with too many cells is refused. In every column that holds no names, an empty
     cell, ``NA``, ``N/A`` and ``NaN`` mean: not given. An apostrophe before ``=``, ``+``, ``-`` or
     ``@`` at the beginning of a text, which keeps spreadsheets from computing it and is written
-    so by the command line, is taken away.
+    so by the command line, is taken away. Columns may be split by semicolons, then also with
+    decimal commas; and a file that holds a list of records in JSON, or one a line, is read as such.
 
     Parameters
     ----------
@@ -112,9 +111,14 @@ def csv_of(data: bytes, path: Path) -> pd.DataFrame:
     path
         Where they come from.
     """
-    _refuse_other_kinds(data, path)
+    first = data[:_FIRST].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if _JSON.match(first):
+        return _with_numbers(records_of(data, path))
+    _refuse_other_kinds(first, path)
     separator = "\t" if path.suffix.lower() in TAB_ENDINGS else ","
     header = _header(data, path, separator)
+    if separator == "," and len(semicolons := _header(data, path, ";")) > len(header):
+        separator, header = ";", semicolons
     _refuse_header(header, path, separator)
     empty = {name: [""] if name.strip() in _NAME_COLUMNS else list(_EMPTY) for name in header}
     text = {name: str for name in header if name.strip() in _NAME_COLUMNS}
@@ -134,17 +138,22 @@ def csv_of(data: bytes, path: Path) -> pd.DataFrame:
                 low_memory=False,  # else one word makes text of a part of its column, by chunks
             )
     except (pd.errors.ParserWarning, ValueError) as error:
+        _refuse_title(header, data, path, separator)
         raise DataError(
             f"{path}: not a well-formed table: {error} "
             "Each row needs as many cells as there are columns; quote names that hold commas."
         ) from error
-    frame = frame.assign(**{name: _numbers_among(frame[name]) for name in _mixed(frame)})
-    return unquoted(frame)
+    if separator == ";":
+        frame = with_decimal_points(frame, _NAME_COLUMNS, path)
+    return unquoted(_with_numbers(frame))
 
 
-def _refuse_other_kinds(data: bytes, path: Path) -> None:
-    """Refuse a file that is not a table in text, as its first bytes show."""
-    first = data[:_FIRST].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+def _with_numbers(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(**{name: _numbers_among(frame[name]) for name in _mixed(frame)})
+
+
+def _refuse_other_kinds(first: bytes, path: Path) -> None:
+    """Refuse a file that is not a table in text, as its first bytes in lower case show."""
     for pattern, kind in _OTHER_KINDS:
         if pattern.match(first):
             raise DataError(f"{path}: this is {kind}.")
@@ -157,10 +166,7 @@ def _refuse_header(header: list[str], path: Path, separator: str) -> None:
     if len(header) == 1 and split:
         wanted = "tabs, as its ending says" if separator == "\t" else "commas"
         remedy = "Save it with" if split[0] != "tabs" else "Name it .tsv, or save it with"
-        decimals = ", and decimals with dots" if split[0] == "semicolons" else ""
-        raise DataError(
-            f"{path}: the columns are split by {split[0]}. {remedy} {wanted}{decimals}."
-        )
+        raise DataError(f"{path}: the columns are split by {split[0]}. {remedy} {wanted}.")
     empty = sum(not name.strip() for name in header)
     if empty > 1:
         raise DataError(
@@ -170,6 +176,17 @@ def _refuse_header(header: list[str], path: Path, separator: str) -> None:
     repeated = [name for name in dict.fromkeys(header) if header.count(name) > 1]
     if repeated:
         raise DataError(f"{path}: columns named more than once: {listed(repeated)}. Keep one each.")
+
+
+def _refuse_title(header: list[str], data: bytes, path: Path, separator: str) -> None:
+    """Refuse a first line of one cell above a longer one: a title."""
+    below = _header(data.partition(b"\n")[2], path, separator) if b"\n" in data.strip() else []
+    if len(header) == 1 < len(below):
+        raise DataError(
+            f"{path}: the first line has one cell ({header[0]}) and the second {len(below)} "
+            f"({listed(below, 4)}), so it seems to be a title. Cut lines above the one with the "
+            "columns' names."
+        )
 
 
 def _mixed(frame: pd.DataFrame) -> list[str]:

@@ -55,13 +55,18 @@ _EXPERTS: Final = re.compile(r"\d+e")
 _NUMBER: Final = re.compile(r"v?((?:0(?=\.)|[1-9]\d?)(?:\.\d+)*)")
 """A part of a version; months and days of dates ("05") and years are none."""
 _DIGITS: Final = re.compile(r"v?\d+(?:\.\d+)*")
-_CONTEXT: Final = re.compile(r"\d+[km]|\d+k\w*|res\d+|(?:fp|bf|int)\d+")
+_CONTEXT: Final = re.compile(
+    r"\d+[km]|\d+k\w*|res\d+|(?:mx|nv)?(?:fp|bf|int)\d+|w\d+a\d+|[2-8]bit|exl\d"
+)
 """Context lengths, image sizes and number formats."""
+_GGUF: Final = re.compile(r"(?<=[-_ :.(])i?q\d(?:_[a-z0-9]{1,3})*(?![a-z0-9])")
+"""Quantisations as llama.cpp names them: "Q8_0", "Q4_K_M", "IQ2_XXS"."""
 _JOINED: Final = re.compile(r"(?P<letters>[a-z]+)(?P<number>\d{1,2}(?:\.\d+)*)(?P<rest>[a-z]*)")
 _ALONE: Final = re.compile(r"(\d{1,2}(?:\.\d+)?)([a-z]+)")
 _GENERIC_WORDS: Final = """instruct chat it base hf preview exp experimental latest beta alpha
-thinking reasoning reasoner think instructions gguf awq gptq bnb dpo sft rlhf orpo merged unknown
-effort default web app turbo fast basic original vision vl meta c4ai open models amazon non w"""
+thinking reasoning reasoner think instructions qat mlx gguf awq gptq bnb dpo sft rlhf orpo merged
+unknown effort default web app turbo fast basic original vision vl meta c4ai open models amazon
+non w"""
 _GENERIC: Final = frozenset(_GENERIC_WORDS.split())
 """Words of a name that say how a model was tuned, packed or served, and not of which series."""
 
@@ -271,7 +276,8 @@ def _of_series(word: str, numbers: list[str]) -> Iterator[str]:
 
 
 def _words(version: str) -> list[str]:
-    text = re.sub(r"(?<=\d)_(?=\d)", ".", version.casefold())  # internlm2_5-1_8b
+    plain = _GGUF.sub("", version.casefold())
+    text = re.sub(r"(?<=\d)_(?=\d)", ".", plain)  # internlm2_5-1_8b
     return [word for word in re.split(r"[-_\s:/(),+]+|\.(?=\D)", text) if word]
 
 

@@ -18,14 +18,16 @@ from latentscale.errors import spelling
 
 _ROLES: Final[Mapping[str, str]] = {
     "model": """model|model name|models|name|llm|model id|model version|ai system|system
-    |模型|模型名称|モデル""",
+    |模型|模型名称|モデル|modell|modellname|modèle|modelo|modello""",
     "family": "family|family name|model family|base family|series|系列",
     "lineage": "lineage",
     "provider": """provider|organization|organisation|org|creator|developer|lab|vendor|company
     |maker|owner|model creator|model creators|model org|model organization|model organisation
-    |model provider|model developer|model vendor|publisher|institution|机构|厂商|公司|发布机构""",
+    |model provider|model developer|model vendor|publisher|institution|机构|厂商|公司|发布机构
+    |anbieter|hersteller|fournisseur|proveedor""",
     "released": """released|release|release date|release month|released on
-    |model release date|launch date|date|publication date|upload date|发布时间|发布日期""",
+    |model release date|launch date|date|publication date|upload date|发布时间|发布日期
+    |veröffentlicht|veröffentlichung|date de sortie|fecha de lanzamiento""",
     "params_b": """params b|params|parameters|parameters b|n params|num params|number of parameters
     |size|size b|model size|model size b|#params|#params b|参数量|参数
     |params m|parameters m|n params m|#params m|model size m""",
@@ -57,7 +59,7 @@ ROLE_OF: Final[Mapping[str, str]] = {
 _LOWER: Final = re.compile(
     r"(?<![a-z])(loss|ppl|perplexity|wer|cer|errors?)(?![a-z])(?! (detect|correct|locat|ident))"
     r"|error.?rate|(?<!non)(?<!non[ -])hallucination.?rate|edit.?distance|幻觉率"
-    r"|(?<![a-z])(ece|brier|toxicity)(?![a-z])|attack success",
+    r"|(?<![a-z])(ece|brier|toxicity|kld|kl[ -]?div(ergence)?)(?![a-z])|attack success",
     re.IGNORECASE,
 )
 _LESS: Final = re.compile(r"[↓⬇▼]|lower[ -](is[ -])?better|越低越好|越小越好", re.IGNORECASE)

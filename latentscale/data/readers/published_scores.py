@@ -320,7 +320,8 @@ def _scale_of(name: str, cells: ScoreCells, known: Floats) -> tuple[Benchmark | 
         return Benchmark(scale="percent", lower_is_better=lower), ""
     if low >= _RATINGS[0] and high <= _RATINGS[1]:
         return Benchmark(scale="real", unit="rating"), ""
-    return None, f"numbers of {low:g} to {high:g}, whose scale is not known"
+    remedy = ' (below 0, so scale="real" if it measures a skill)' if low < 0 else ""
+    return None, f"numbers of {low:g} to {high:g}, whose scale is not known{remedy}"
 
 
 def _stderr(

@@ -13,11 +13,13 @@ from latentscale.data.benchmarks import Benchmark
 from latentscale.data.readers.benchpress import read_benchpress
 from latentscale.data.readers.checkpoint_columns import is_checkpoints
 from latentscale.data.readers.checkpoints import read_checkpoints
+from latentscale.data.readers.csv import content
 from latentscale.data.readers.epoch import read_epoch
 from latentscale.data.readers.harness import read_harness
 from latentscale.data.readers.leaderboard import RAW_COLUMNS, read_leaderboard
 from latentscale.data.readers.livebench import is_livebench, read_livebench
 from latentscale.data.readers.parquet import table_of_name, tables_below
+from latentscale.data.readers.records import is_table
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError
 from latentscale.files import expanded
@@ -53,9 +55,11 @@ def reader_of_path(path: str | Path) -> Read | None:
 
 
 def is_harness(path: str | Path) -> bool:
-    """Return whether a path holds results of lm-evaluation-harness: JSON files."""
+    """Return whether a path holds results of lm-evaluation-harness: JSON, but no table in JSON."""
     where = expanded(path, DataError)
-    return where.suffix.lower() == ".json" or (where.is_dir() and _of_folder(where) is _harness)
+    if where.is_dir():
+        return _of_folder(where) is _harness
+    return where.suffix.lower() == ".json" and not (where.is_file() and is_table(content(where)))
 
 
 def reader_of_table(frame: pd.DataFrame) -> Callable[..., Scores] | None:

@@ -38,6 +38,8 @@ class FractionScale(Scale):
                 *_mixed_problem(values, name),
                 *_cell_problems(values < 0, values, rows, labels, name),
             ]
+        if count > 1 and values[values < 0].size > 1:
+            return [at_column(name, _signed(values, known, name))]
         problems = []
         if count > 1 and 2 * count >= known:
             typical = float(np.median(values[above]))
@@ -56,6 +58,17 @@ class FractionScale(Scale):
 
 FRACTION: Final = FractionScale()
 """The scale of a benchmark that states none."""
+
+
+def _signed(values: Floats, known: int, name: str) -> str:
+    """Return what to do with numbers on both sides of what a fraction can be: an index."""
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    return (
+        f"{int((values < 0).sum())} of {known} scores lie below 0 and {int((values > 1).sum())} "
+        f"above 1 ({low:g} to {high:g}), so these are neither fractions from 0 to 1 nor "
+        f"percentages. If it is an index or a rating, pass {_call(name, 'real')}; if it is no "
+        f'benchmark, declare it as a feature, features=["{name}"], or drop it.'
+    )
 
 
 def _conversion(name: str, percent: bool) -> str:

@@ -59,6 +59,16 @@ def test_a_forecast_names_the_features_that_do_not_count(fit: Fit) -> None:
     assert next(w for w in caught if "does not use" in str(w.message)).filename == __file__
 
 
+def test_compute_for_a_target_names_them_too(fit: Fit) -> None:
+    given = pd.DataFrame([NEW | {"released": "2026-01-01"}])
+    said = said_by(
+        lambda: ls.flops_for_target(
+            fit, "mmlu", 0.7, family="alpha", given=given, tokens_per_parameter=20.0, points=5
+        )
+    )
+    assert sum('does not use "released"' in one for one in said) == 1
+
+
 @pytest.mark.parametrize("changed", [{}, {"released": None, "ctx": None, "provider": None}])
 def test_columns_of_every_table_and_empty_ones_are_not_named(fit: Fit, changed: dict) -> None:
     assert not said_by(lambda: ls.predict(fit, pd.DataFrame([NEW | changed])))

@@ -1,0 +1,91 @@
+"""Decimal commas of tables whose columns are split by semicolons, as spreadsheets of Europe write.
+
+Not for tables split by commas or tabs, in which a comma within a number mostly counts thousands.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+from latentscale.errors import DataError
+
+_CELL: Final = re.compile(r"[-+−~≈<>±\s%$€£*†()\[\]\d.,/–]*\d[-+−~≈<>±\s%$€£*†()\[\]\d.,/–]*")
+"""A cell that holds numbers and signs only."""
+_DECIMAL: Final = re.compile(r"(?<![\d,])(?:0,\d+|\d+,(?:\d{1,2}|\d{4,}))(?![\d,])")
+"""A number whose comma can only be a decimal one: thousands have three digits and no 0 before."""
+_GROUPED: Final = re.compile(r"(?<=\d)\.(?=\d{3}(?:\D|$))(?=[\d.]*,\d)")
+"""A dot between thousands of a number with a decimal comma: "1.250,5"."""
+_POINT: Final = re.compile(r"(?<![\d.,])\d+\.\d+(?![\d.,])")
+_COMMA: Final = re.compile(r"(?<=\d),(?=\d)")
+
+
+def with_decimal_points(frame: pd.DataFrame, names: Collection[str], path: Path) -> pd.DataFrame:
+    """Return a table split by semicolons with dots in place of decimal commas.
+
+    Parameters
+    ----------
+    frame
+        The table as read, cells with a comma as text.
+    names
+        Columns that hold names, which stay as they are.
+    path
+        The file, for messages.
+
+    Raises
+    ------
+    DataError
+        If some numbers have a decimal comma and others a decimal dot, or nothing says whether
+        commas are decimal ones or count thousands.
+    """
+    texts = {
+        name: [cell if isinstance(cell, str) and _CELL.fullmatch(cell) else "" for cell in column]
+        for name, column in frame.items()
+        if str(name).strip() not in names and column.dtype.kind not in "fiub"
+    }
+    comma = next(_where(texts, _COMMA), None)
+    if comma is None:
+        return frame
+    if next(_where(texts, _DECIMAL), None) is None:
+        raise DataError(
+            f"{path}: {comma}: a decimal comma, or one between thousands? No number of the table "
+            "says which. Write decimals with a dot, and thousands without a comma."
+        )
+    point = next(_where(texts, _POINT), None) or _float_among(frame)
+    if point is not None:
+        raise DataError(
+            f"{path}: decimals have a comma ({comma}) and a dot ({point}). Write all of them with "
+            "a dot."
+        )
+    changed = {}
+    for name, cells in texts.items():
+        new = [_COMMA.sub(".", _GROUPED.sub("", cell)) for cell in cells]
+        column = frame[name].astype(object)
+        column = column.where([not cell for cell in cells], pd.Series(new, index=frame.index))
+        try:
+            changed[name] = pd.to_numeric(column)
+        except (ValueError, TypeError):
+            changed[name] = column
+    return frame.assign(**changed)
+
+
+def _where(texts: dict[str, list[str]], pattern: re.Pattern[str]) -> Iterator[str]:
+    """Yield the places of cells in which a pattern occurs, in words."""
+    for name, cells in texts.items():
+        for row, cell in enumerate(cells):
+            if pattern.search(cell):
+                yield f'row {row}, column "{name}": {cell.strip()}'
+
+
+def _float_among(frame: pd.DataFrame) -> str | None:
+    """Return the place of a number with a decimal dot in a column of numbers, None without one."""
+    for name, column in frame.items():
+        if column.dtype.kind == "f":
+            broken = column[column.notna() & (column % 1 != 0)]
+            if len(broken):
+                return f'row {broken.index[0]}, column "{name}": {broken.iloc[0]:g}'
+    return None
