@@ -57,6 +57,45 @@ def test_a_frame_of_evaluations_is_read(task: str, score: str, items: str) -> No
     assert scores.item_counts.values[0].tolist() == [14042.0, 198.0]
 
 
+def test_the_metric_of_a_benchmark_says_its_scale_and_which_scores_are_better() -> None:
+    rows = [
+        ("mmlu", "accuracy", (65.2, 79.3, 70.1)),
+        ("wikitext", "perplexity", (6.1, 3.6, 7.2)),
+        ("novel task", "error rate", (0.3, 0.1, 0.2)),
+        ("chess", "Elo", (800.0, 1500.0, 1100.0)),
+    ]
+    models = ("llama-3-8b", "llama-3-70b", "qwen2-7b")
+    table = pd.DataFrame(
+        [
+            {"model": model, "task": task, "metric": metric, "value": value}
+            for task, metric, values in rows
+            for model, value in zip(models, values, strict=True)
+        ]
+    )
+    scores = read_published(table)
+    info = scores.benchmark_info
+    assert (info["wikitext"].scale, info["wikitext"].lower_is_better) == ("positive", True)
+    assert scores.to_frame()["wikitext"].tolist() == [6.1, 3.6, 7.2]
+    assert (info["novel task"].scale, info["novel task"].lower_is_better) == ("fraction", True)
+    assert (info["chess"].scale, info["chess"].unit) == ("real", "Elo")
+    assert (info["mmlu"].floor, info["mmlu"].lower_is_better) == (0.25, False)
+    assert not [f for f in scores.audit.findings if '"metric"' in f.message]
+
+
+def test_models_that_differ_in_the_metric_of_a_benchmark_are_reported() -> None:
+    table = pd.DataFrame(
+        {
+            "model": ["a-1b", "b-1b", "a-1b", "b-1b"],
+            "task": ["arc", "arc", "mmlu", "mmlu"],
+            "metric": ["acc", "acc_norm", "acc", "acc"],
+            "value": [0.3, 0.4, 0.5, 0.6],
+        }
+    )
+    (found,) = (f for f in read_published(table).audit.findings if f.code == "mixed-metrics")
+    assert "arc (acc, acc_norm)" in found.message
+    assert "mmlu" not in found.message
+
+
 def test_several_metrics_of_one_benchmark_are_refused() -> None:
     table = pd.DataFrame(
         {

@@ -29,7 +29,8 @@ from latentscale.data.readers.measurements import (
 )
 from latentscale.data.readers.parquet import read_table
 from latentscale.data.readers.published_cells import is_empty
-from latentscale.data.readers.published_columns import Roles, is_metric, roles_of
+from latentscale.data.readers.published_columns import Roles, roles_of
+from latentscale.data.readers.published_metrics import refuse_several_metrics
 from latentscale.data.readers.published_models import (
     described,
     published_features,
@@ -194,7 +195,7 @@ def published_measurements(
     table, unnamed = _named(table, roles)
     _refuse_scores_of_no_column(table, roles, own, what)
     roles = _shape(table, roles)
-    _refuse_several_metrics(table, roles, own, what)
+    refuse_several_metrics(table, roles, own, what)
     table, figures = with_figures(table, features or (), what)
     named, models, described_here = described(table, roles, own)
     read = long_cells if roles.long else wide_cells
@@ -295,23 +296,6 @@ def _refuse_scores_of_no_column(
                 f'{what}: column "{name}" names several benchmarks of one model, but no column is '
                 f'called "score", "value" or "accuracy". Rename the column of scores to "score". '
                 f"The table has {listed(table.columns, 12)}."
-            )
-
-
-def _refuse_several_metrics(
-    table: pd.DataFrame, roles: Roles, own: Sequence[str], what: str
-) -> None:
-    """Refuse a table with one row a score that has several metrics of one benchmark."""
-    for name in [n for n in roles.others if roles.long and n not in own and is_metric(n)]:
-        where = table[[roles.columns["model"], roles.columns["benchmark"]]].astype(str)
-        kinds = where.assign(kind=table[name].astype(str)).drop_duplicates()
-        several = kinds[kinds.duplicated(list(where.columns))]
-        if len(several):
-            model, benchmark, _ = several.iloc[0]
-            raise DataError(
-                f'{what}: column "{name}" names several metrics of one benchmark ({model}, '
-                f"{benchmark}), which have no mean. Keep the rows of one metric, or put both names "
-                f'into "{roles.columns["benchmark"]}".'
             )
 
 

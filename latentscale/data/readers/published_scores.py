@@ -30,12 +30,14 @@ from latentscale.data.readers.published_columns import (
     is_in_points,
     is_interval,
     is_lower,
+    is_metric,
     is_rating,
     scored_by,
     unit_of_amount,
     without_error_words,
 )
 from latentscale.data.readers.published_means import means_among
+from latentscale.data.readers.published_metrics import with_metrics
 from latentscale.errors import DataError, listed
 from latentscale.markup import counted
 
@@ -136,6 +138,8 @@ def long_cells(
     info: dict[str, Benchmark] = {}
     left_out: dict[str, str] = {}
     parts: dict[str, ScoreCells] = {}
+    metrics = [name for name in roles.others if name not in own and is_metric(name)]
+    headings, mixed = with_metrics(names, table[metrics])
     for name, rows in names.groupby(names, sort=False).groups.items():
         parts[str(name)] = part = ScoreCells(
             read.values[rows],
@@ -145,7 +149,7 @@ def long_cells(
             [],
             minutes=read.minutes[rows],
         )
-        benchmark, why = _declared(str(name), part, declared, named_as_benchmark=True)
+        benchmark, why = _declared(str(name), part, declared, heading=headings[str(name)])
         if benchmark is None:
             left_out[str(name)] = why
         else:
@@ -168,9 +172,10 @@ def long_cells(
     )
     used = {name for _, low, high in bounds[:1] for name in (low, high)}
     ignored = {n: "not a column of a table of scores" for n in roles.others if n not in used}
-    ignored = {name: why for name, why in ignored.items() if name not in own}
+    ignored = {n: why for n, why in ignored.items() if n not in own and n not in metrics}
     found = [
         *_left_out(left_out | ignored),
+        *mixed,
         *kept,
         *_scales(info, declared),
         *_cells(table, parts, info, declared),
@@ -268,12 +273,15 @@ def _declared(
     cells: ScoreCells,
     declared: Mapping[str, Benchmark],
     *,
-    named_as_benchmark: bool = False,
+    heading: str = "",
 ) -> tuple[Benchmark | None, str]:
-    """Return the declaration of a column of scores, or None and why it is not one."""
+    """Return the declaration of a column of scores, or None and why it is not one.
+
+    `heading` is what is said of a benchmark that is named as one: its name, and its metric if any.
+    """
     if name in declared:
         return declared[name], ""
-    benchmark, why = _scaled(name, cells, named_as_benchmark)
+    benchmark, why = _scaled(heading or name, cells, bool(heading))
     if benchmark is None:
         return None, why
     short = plain_name(name)
