@@ -151,7 +151,8 @@ def write(rows: list[dict], fits: list[dict], options: argparse.Namespace, path:
         f"Written by `python -m benchmarks.growth.run{flags} --seed {options.seed}`. "
         "Recommended spec; made-up tables, every score measured.",
         f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}; {versions}.",
-        "Processor time on one thread, median over repeats; memory is the process's peak.",
+        "Processor time on one thread, median over repeats; memory is the process's peak. The "
+        "first table compiles where caches are empty; the others read what it left.",
         "",
         "| models | benchmarks | scores | parameters | ms a gradient | ns a score "
         "| compile s | peak MB | MB before compiling |",
