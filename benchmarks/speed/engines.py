@@ -149,7 +149,8 @@ def write(seed: int) -> None:
         "process to one draw of one chain, caches empty (cold) or as that left them (warm). Times "
         "are clock / processor seconds: other work on the machine lengthens the first, hardly the "
         "second. Where a task ran several times, the least; of NUTS, seeds differ, and processor "
-        "seconds of a fit whose functions are compiled, steps and least ESS are means over runs, effective draws a second the sum of the runs' "
+        "seconds of a fit whose functions are compiled, steps and least ESS are means over runs, "
+        "effective draws a second the sum of the runs' "
         "least ESS over that of their seconds, ± one standard error by leaving out each run in "
         "turn, R-hat the largest.",
     ]
