@@ -90,8 +90,7 @@ def test_groups_without_a_figure_are_averaged_over_items() -> None:
 
 
 def test_version_0_3_and_the_archive_of_the_leaderboard() -> None:
-    with pytest.warns(DataWarning, match='taken with floor 0: "boolq"'):
-        old = scores_of(harness_table(RECORDED / "harness_0_3"), "EleutherAI/pythia-410m")
+    old = scores_of(harness_table(RECORDED / "harness_0_3"), "EleutherAI/pythia-410m")
     raw = results("harness_0_3")
     assert old.index.tolist() == [*V1, "boolq"]
     assert old["arc"] == raw["arc_challenge"]["acc_norm"]
@@ -119,8 +118,9 @@ def test_scores_with_metadata(metadata: pd.DataFrame) -> None:
     params = scores.dataset["params"].sel(model="EleutherAI/pythia-1.4b")
     assert float(params) == 1.4
     assert scores.benchmark_info["arc"].floor == 0.25
+    assert scores.benchmark_info["boolq"].floor == 0.5
     codes = scores.audit.codes
-    assert {"names-matched", "unknown-tasks", "mixed-shots", "floor-assumed"} <= set(codes)
+    assert {"names-matched", "unknown-tasks", "mixed-shots", "floor-by-choices"} <= set(codes)
     assert '"boolq (acc)"' in scores.audit.filter("unknown-tasks").table()["message"][0]
     assert "leaderboard" not in scores.audit.filter("unknown-tasks").table()["message"][0]
 

@@ -9,14 +9,14 @@ from typing import Final
 
 import pandas as pd
 
-from latentscale.data.audit import SET_ASIDE, Finding, Level, emit
+from latentscale.data.audit import SET_ASIDE, Finding, emit
 from latentscale.data.benchmarks import KNOWN_BENCHMARKS, Benchmark
 from latentscale.data.frames import as_pandas
 from latentscale.data.readers.candidates import Candidate, pool
 from latentscale.data.readers.choice import chosen
 from latentscale.data.readers.documents import read_document
+from latentscale.data.readers.harness_benchmarks import assumed, described_by_files
 from latentscale.data.readers.metadata import scores_with_metadata
-from latentscale.data.readers.metrics import attempts_of
 from latentscale.data.readers.revisions import (
     TokensPerStep,
     checked_tokens,
@@ -26,7 +26,7 @@ from latentscale.data.readers.revisions import (
 from latentscale.data.readers.runs import Run, holds_results, read_run, run_of
 from latentscale.data.readers.settings import settings_text
 from latentscale.data.readers.tasks import HARNESS_TASKS, HarnessTask
-from latentscale.data.readers.unknown import ATTEMPTS, unknown_tasks
+from latentscale.data.readers.unknown import unknown_tasks
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError, listed
 from latentscale.files import expanded
@@ -156,9 +156,10 @@ def read_harness(
     -------
     Scores
         Its audit also says what was found in the files. A benchmark unknown to the package has
-        floor 0 and the item count of the files, unless `benchmarks` says otherwise. Scores of
-        runs cut short by ``--limit`` keep their own item counts, and all scores the standard
-        errors that the files give.
+        the item count of the files and the floor of its task's choices, where its name says how
+        many there are, else 0; `benchmarks` says otherwise. Scores of runs cut short by
+        ``--limit`` keep their own item counts, and all scores the standard errors that the files
+        give.
 
     Raises
     ------
@@ -194,7 +195,7 @@ def read_harness(
         findings += more
     else:
         metadata = _with_checkpoints(wide["model"].tolist(), metadata, tokens_per_step)
-    described = {**_described(rows), **(benchmarks or {})}
+    described = {**described_by_files(rows), **(benchmarks or {})}
     return scores_with_metadata(
         wide,
         metadata,
@@ -262,7 +263,7 @@ def _collected(
         for (model, benchmark), said in wrong.items()
     ]
     unfit = {cell: said for cell, said in pooled.unfit.items() if cell not in scored}
-    findings += [*more, *left_out, *_assumed(rows, others, described)]
+    findings += [*more, *left_out, *assumed(rows, others, described)]
     findings += [*_mixed_shots(_table(rows)), *_other_metrics(unfit, others), *_outside(rows)]
     if not rows:
         seen = sorted({name for run in runs for name in run.figures})
@@ -357,42 +358,6 @@ def _reason(error: DataError, path: Path) -> str:
     return str(error).removeprefix(f"{path}: ")
 
 
-def _assumed(
-    rows: list[Candidate],
-    others: Mapping[str, HarnessTask],
-    described: Collection[str],
-) -> list[Finding]:
-    """Say what was taken for granted of benchmarks that nobody described."""
-    bare = dict.fromkeys(
-        row.benchmark
-        for row in rows
-        if row.benchmark not in KNOWN_BENCHMARKS and row.benchmark not in described
-    )
-    taken = dict.fromkeys(
-        f"{row.benchmark} ({row.metric.removesuffix(',none')})"
-        for row in rows
-        if row.benchmark in others
-    )
-    findings = []
-    if bare:
-        message = (
-            f"{len(bare)} benchmarks are taken with floor 0: {listed(bare)}. Where guessing among "
-            "k choices reaches 1/k, say so with "
-            f'benchmarks={{"{next(iter(bare))}": Benchmark(floor=...)}}.'
-        )
-        # The caller named the benchmarks of tasks=, but has not seen the others yet.
-        level: Level = "warning" if any(name in others for name in bare) else "info"
-        findings.append(Finding(level, "floor-assumed", "benchmarks", message))
-    if taken:
-        message = (
-            f"{len(taken)} tasks unknown to the package were read by these metrics: "
-            f"{listed(taken)}. To take another one, say so with "
-            'tasks={"name": HarnessTask(("task",), ("metric",))}.'
-        )
-        findings.append(Finding("info", "unknown-tasks", "tasks", message))
-    return findings
-
-
 def _other_metrics(
     unfit: Mapping[tuple[str, str], str], others: Mapping[str, HarnessTask]
 ) -> list[Finding]:
@@ -438,29 +403,6 @@ def _mixed_shots(table: pd.DataFrame) -> list[Finding]:
         f"{listed(mixed)}. Such scores do not compare; run them alike, or drop some."
     )
     return [Finding("warning", "mixed-shots", "benchmarks", message)]
-
-
-def _described(rows: list[Candidate]) -> dict[str, Benchmark]:
-    """Return item counts of the benchmarks that only the files describe: those of a whole run.
-
-    Benchmarks of one task with several numbers of attempts are a group, and attempt that task.
-    """
-    described = {}
-    several = {row.benchmark for row in rows if ATTEMPTS in row.benchmark}
-    groups = {name.partition(ATTEMPTS)[0] for name in several}
-    for name in dict.fromkeys(row.benchmark for row in rows):
-        counts = [row.there for row in rows if row.benchmark == name and row.there >= 1]
-        if name not in KNOWN_BENCHMARKS:
-            items = int(max(counts)) if counts else None
-            basis = "items counted by lm-evaluation-harness" if counts else ""
-            task = name.partition(ATTEMPTS)[0]
-            group = task if task in groups else ""
-            metrics = [attempts_of(row.metric) for row in rows if row.benchmark == name]
-            attempts = max((k for k in metrics if k is not None), default=1)
-            described[name] = Benchmark(
-                n_items=items, basis=basis, group=group, attempts=attempts, task=group
-            )
-    return described
 
 
 def _own_items(
