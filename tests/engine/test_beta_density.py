@@ -15,24 +15,25 @@ RNG = np.random.default_rng(4)
 COUNT = 400
 SCORE = RNG.uniform(1e-4, 1 - 1e-4, COUNT)
 MEAN = np.concatenate([RNG.uniform(0.01, 0.99, COUNT - 4), [1e-6, 1e-3, 0.999, 1 - 1e-6]])
-PHI = np.repeat(np.exp(RNG.uniform(np.log(0.05), np.log(5e4), COUNT // 4)), 4)
+PHI = np.exp(RNG.uniform(np.log(0.05), np.log(5e4), COUNT))
 
 
 def inputs() -> list:
     return [pt.dvector(name) for name in ("score", "mean", "phi")]
 
 
+@pytest.mark.parametrize("alike", [1, 4, 20])  # neighbours of one precision: few, or many
 @pytest.mark.parametrize("mode", ["NUMBA", "FAST_COMPILE"])
-def test_density_and_derivatives_are_scipys(mode: str) -> None:
-    given = inputs()
+def test_density_and_derivatives_are_scipys(mode: str, alike: int) -> None:
+    given, phi = inputs(), np.repeat(PHI[::alike], alike)
     density, by_mean, by_phi = pytensor.function(given, beta_log_density(*given), mode=mode)(
-        SCORE, MEAN, PHI
+        SCORE, MEAN, phi
     )
-    alpha, beta = MEAN * PHI, (1 - MEAN) * PHI
+    alpha, beta = MEAN * phi, (1 - MEAN) * phi
     np.testing.assert_allclose(density, stats.beta(alpha, beta).logpdf(SCORE), rtol=1e-9, atol=1e-9)
     up, down = np.log(SCORE) - digamma(alpha), np.log1p(-SCORE) - digamma(beta)
-    np.testing.assert_allclose(by_mean, PHI * (up - down), rtol=1e-9, atol=1e-7)
-    wanted = digamma(PHI) + MEAN * up + (1 - MEAN) * down
+    np.testing.assert_allclose(by_mean, phi * (up - down), rtol=1e-9, atol=1e-7)
+    wanted = digamma(phi) + MEAN * up + (1 - MEAN) * down
     np.testing.assert_allclose(by_phi, wanted, rtol=1e-8, atol=1e-8)
 
 

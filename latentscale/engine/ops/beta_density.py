@@ -21,7 +21,10 @@ from scipy.special import digamma, gammaln
 from latentscale.engine.ops import elementary
 from latentscale.engine.ops.gammas import log_gamma_and_digamma
 
-_VERSION = 5  # of the machine code on disk: raise it with any change below or in what it calls
+_VERSION = 6  # of the machine code on disk: raise it with any change below or in what it calls
+_SHARED = 8
+"""Cells to a precision from which each is computed once: below, computing that of every cell takes
+less where that loop vectorises."""
 
 
 class BetaLogDensity(Op):
@@ -92,14 +95,22 @@ def _second(inputs: Sequence[Any], which: int) -> list[Any]:
 
 @register_funcify_default_op_cache_key(BetaLogDensity)
 def _beta_log_density_in_numba(op: BetaLogDensity, node: Apply, **rest: Any) -> Any:
-    gamma, log, log1p = log_gamma_and_digamma, np.log, np.log1p
+    gamma, log, log1p, shared = log_gamma_and_digamma, np.log, np.log1p, 1
     if elementary.vectorises():
         gamma, log, log1p = elementary.log_gamma_and_digamma, elementary.log, elementary.log1p
+        shared = _SHARED
 
     @numba_njit
     def of_precisions(phi: Any) -> Any:
         count = phi.shape[0]
         at_phi, slope_phi = np.empty(count), np.empty(count)
+        others = 0
+        for i in range(1, count):
+            others += phi[i] != phi[i - 1]
+        if others * shared > count:
+            for i in range(count):
+                at_phi[i], slope_phi[i] = gamma(phi[i])
+            return at_phi, slope_phi
         for i in range(count):
             if i and phi[i] == phi[i - 1]:
                 at_phi[i], slope_phi[i] = at_phi[i - 1], slope_phi[i - 1]
