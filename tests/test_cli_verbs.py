@@ -441,4 +441,5 @@ def test_negative_numbers_are_arguments_and_misspelt_options_are_not(
     pytest.importorskip("preliz", reason="the extra elicit is not installed")
     assert main(["elicit", "latentscale", "slope", "-0.1", "2e-1"]) == 0
     assert main(["elicit", "latentscale", "slope", "-0.1", "0.2", "--probb", "0.9"]) == 2
-    assert "No such option: --probb" in capsys.readouterr().err
+    assert "No such option: --probb" in (said := capsys.readouterr().err)
+    assert "See `latentscale elicit --help`" in said

@@ -144,7 +144,9 @@ def _unforeseen(error: Exception, verbose: bool) -> int:
     if isinstance(error, _USAGE):
         words = str(error.format_message())  # type: ignore[attr-defined]
         end = "" if words.endswith(("?", ".")) else "."
-        return _fail(f"{words}{end} See `latentscale --help`.", verbose)
+        context = getattr(error, "ctx", None)
+        command = f" {context.info_name}" if context is not None and context.parent else ""
+        return _fail(f"{words}{end} See `latentscale{command} --help`.", verbose)
     if isinstance(error, MemoryError):
         return _fail("There is not enough memory for this. Give fewer rows or draws.", verbose)
     return _fail(

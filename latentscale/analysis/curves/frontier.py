@@ -17,6 +17,7 @@ from latentscale.analysis.tools.summaries import summary
 from latentscale.analysis.tools.units import other_units
 from latentscale.data.dates import as_date
 from latentscale.data.known import features_of, is_stated, kinds_among
+from latentscale.data.scales.base import SCALES
 from latentscale.data.scaling import lower_is_better
 from latentscale.dims import (
     BENCHMARK,
@@ -64,7 +65,8 @@ class Frontier(Result):
     lower_is_better
         Whether lower scores are better.
     unit
-        Unit of the scores where they are not fractions, else empty.
+        Unit of the scores where they are not fractions, that of their scale (``"real"``,
+        ``"positive"``) where none is stated; else empty.
     by
         What has a frontier for each of its levels, such as ``"family"``; empty for one of all
         models. Levels are in order of their medians at the last date, the best first.
@@ -97,7 +99,7 @@ class Frontier(Result):
         """
         table = self.table()
         last = table[table[DATE] == table[DATE].max()]
-        unit = f" {self.unit}" if self.unit else ""
+        unit = "" if self.unit in SCALES or not self.unit else f" {self.unit}"
         what = "capability index" if self.benchmark is None else f"score on {self.benchmark}"
         figures = [
             f"{f'{row[self.by]} ' if self.by else ''}{row['median']:.4g} "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -50,6 +51,13 @@ def test_up_to_the_last_release_it_is_the_best_fitted_model(fit: Fit) -> None:
         )
     assert (frontier.table()["probability_new"] == 0).all()
     assert frontier.table()["leader"].iloc[0] == fit.scores.models[0]
+
+
+def test_the_headline_has_a_unit_where_one_is_stated(fit: Fit) -> None:
+    frontier = ls.frontier(fit, benchmark="alpha", dates=["2025-07-15"])
+    assert "(" in str(frontier)
+    assert ") Elo" in str(replace(frontier, unit="Elo"))
+    assert "positive" not in str(replace(frontier, unit="positive"))  # the name of a scale
 
 
 def test_after_it_the_frontier_rises_with_releases_to_come(fit: Fit) -> None:
