@@ -1,8 +1,8 @@
 """Sums over all scores and by group, such as by benchmark, in loops that do not wait.
 
-A plain loop adds each number to one sum, which takes four cycles before the next can be added; to
-a sum by group in memory nine, where neighbours are of one group, as the scores of a benchmark are:
-each addition waits for the one before to be stored and read again. Here several sums take turns.
+A plain loop adds each number to one sum, and each addition waits for the one before; for a sum by
+group in memory it waits until that was stored and is read again, where neighbours are of one group,
+as the scores of a benchmark are. Here several sums take turns.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 
 _VERSION = 1  # of the machine code on disk: raise it with any change below
-_LANES = 4  # sums of a group that take turns: nine cycles of waiting at two a number, halved
+_LANES = 4  # sums of a group that take turns: one is stored when its turn comes again
 _WIDE = 8  # sums of a whole that take turns: doubles of the widest vector instructions
 
 

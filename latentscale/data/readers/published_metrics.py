@@ -14,7 +14,22 @@ from latentscale.errors import DataError, listed
 def refuse_several_metrics(
     table: pd.DataFrame, roles: Roles, own: Sequence[str], what: str
 ) -> None:
-    """Refuse a table with one row a score that has several metrics of one benchmark."""
+    """Refuse a table with one row a score that has several metrics of one benchmark.
+
+    Parameters
+    ----------
+    table, roles
+        The table, and what its columns hold.
+    own
+        Columns that the caller declares as features.
+    what
+        The table, for messages.
+
+    Raises
+    ------
+    DataError
+        If a model has a benchmark's score by two metrics.
+    """
     for name in [n for n in roles.others if roles.long and n not in own and is_metric(n)]:
         where = table[[roles.columns["model"], roles.columns["benchmark"]]].astype(str)
         kinds = where.assign(kind=table[name].astype(str)).drop_duplicates()

@@ -23,8 +23,8 @@ from latentscale.engine.ops.gammas import log_gamma_and_digamma
 
 _VERSION = 6  # of the machine code on disk: raise it with any change below or in what it calls
 _SHARED = 8
-"""Cells to a precision from which each is computed once: below, computing that of every cell takes
-less where that loop vectorises."""
+"""Cells to a precision from which each is computed once. The widest vector instructions take so
+many at once: for fewer cells a loop over all of them that vectorises takes no longer."""
 
 
 class BetaLogDensity(Op):

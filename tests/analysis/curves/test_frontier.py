@@ -151,7 +151,8 @@ def test_each_level_has_a_frontier_of_its_own(fit: Fit) -> None:
     assert table.loc[table["date"] == "2024-05-01", "family"].tolist() == [first]
     last = table[table["date"] == "2027-01-01"]
     assert last["median"].is_monotonic_decreasing and set(last["family"]) == set(families)
-    assert each.passing(0.5).columns.tolist()[:3] == ["family", "date", "probability"]
+    columns = ["family", "date", "probability", "beyond_fitted"]
+    assert each.passing(0.5).columns.tolist() == columns
     assert len(each.passing(0.5)) == len(table)
 
 
