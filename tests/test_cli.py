@@ -406,3 +406,24 @@ def test_the_module_runs_and_its_help_is_light() -> None:
         check=False,
     )
     assert done.stdout == f"latentscale {ls.__version__}\n"
+
+
+@pytest.mark.parametrize(("rhat", "warned"), [(1.12, True), (1.005, False)])
+def test_a_backtest_says_units_and_which_folds_have_not_converged(
+    table: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    rhat: float,
+    warned: bool,
+) -> None:
+    score, unit = [0.5, 0.6, 20.0], ["fraction", "fraction", "minutes"]
+    rows = pd.DataFrame({"model": ["a", "b", "a"], "family": ["x", "y", "x"], "score": score})
+    rows = rows.assign(fold=["one", "two", "two"], benchmark=["quiz", "quiz", "horizon"])
+    rows = rows.assign(mean=rows["score"], median=rows["score"], lower=0.4, upper=30.0, prob=0.9)
+    rows = rows.assign(log_score=0.0, crps=0.1, pit=0.5, scale="", unit=unit, spread=1.0)
+    rows["max_rhat"] = [1.001, rhat, rhat]
+    monkeypatch.setattr(ls, "backtest", lambda *_, **__: rows)
+    assert main(["backtest", "--scores", str(table), "--scheme", "cells"]) == 0
+    said = capsys.readouterr()
+    assert "sd of the benchmark's scores" in said.out and "minutes" in said.out
+    assert ("1 of 2 folds have not converged (largest R-hat 1.120" in said.err) == warned

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from latentscale.cli.console import say
+from latentscale.cli.console import say, warn
 from latentscale.cli.inputs import scores_of
 from latentscale.cli.methods import MethodName, Settings, chosen_method
 from latentscale.cli.options import (
@@ -26,8 +26,11 @@ from latentscale.cli.options import (
 from latentscale.cli.output import announce, print_table, save_fit, save_scores, save_table
 from latentscale.cli.suiting import AUTO, suited
 from latentscale.dims import DEFAULT_PROB
+from latentscale.markup import counted
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from latentscale.analysis.folds import Fold
     from latentscale.data.scores import Scores
 
@@ -169,10 +172,26 @@ def backtest(
         save_table(results, out)
     whole = ls.studies.summarise(results, seed=seed).assign(benchmark="all")
     each = ls.studies.summarise(results, ["benchmark"], seed=seed)
-    names = ["benchmark", "cells", "mae", "mae_se", "crps", "width", "cover", "cover_se"]
+    _warn_of_rhat(results)
+    units = ["unit"] if "unit" in each else []  # where some scores are not fractions
+    names = ["benchmark", *units, "cells", "mae", "mae_se", "crps", "width", "cover", "cover_se"]
     for rows in (whole, each):
         print_table(rows[names], "{:.3f}".format)
         say("")
+
+
+def _warn_of_rhat(results: pd.DataFrame) -> None:
+    """Warn of folds whose draws have not converged: their errors and intervals are rough."""
+    from latentscale.posterior.convergence import RHAT_LIMIT
+
+    of_folds = results.groupby("fold")["max_rhat"].first()
+    bad = of_folds[of_folds > RHAT_LIMIT]
+    if len(bad):
+        warn(
+            f"the draws of {len(bad)} of {counted(len(of_folds), 'fold')} have not converged "
+            f"(largest R-hat {bad.max():.3f}, above {RHAT_LIMIT}), so the errors and intervals "
+            "below are rough. Give more --tune and --draws."
+        )
 
 
 def _folds(
