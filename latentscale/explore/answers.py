@@ -50,7 +50,7 @@ class Planned:
     scores
         Its scores so far, by benchmark, in the benchmark's units.
     lineage
-        Of a new family; empty for a lineage of its own.
+        Of a new family; where it is empty, as `latentscale.predict` has it.
     """
 
     model: str

@@ -120,12 +120,15 @@ class Page:
         """The model that the controls describe."""
         new = self.family.value == NEW_FAMILY
         given = {name: w.value for name, w in self.scores.items() if w.value is not None}
+        family = (self.new_family.value.strip() or "new") if new else self.family.value
+        # Stated, or a new family would have the lineage of its provider.
+        lineage = family if self.lineage.value == "its own" else self.lineage.value
         return Planned(
             model=self.model.value.strip() or "planned model",
-            family=(self.new_family.value.strip() or "new") if new else self.family.value,
+            family=family,
             features={name: _cell(w.value) for name, w in self.features.items()},
             scores=given,
-            lineage="" if not new or self.lineage.value == "its own" else self.lineage.value,
+            lineage=lineage if new else "",
         )
 
     def update(self) -> None:

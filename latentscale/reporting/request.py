@@ -146,7 +146,7 @@ def _example(fit: Fit, families: Sequence[str]) -> pd.DataFrame:
 
 
 def _typical(fit: Fit, families: Sequence[str]) -> pd.DataFrame:
-    """Return a model of each family with what its models have in the features of the fit.
+    """Return a model of each family with what its latest models have in the features of the fit.
 
     Released on the family's latest date: a forecast of the mean one would be of the past.
     """

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
 from latentscale.analysis.checks.diagnose import Diagnosis, diagnose
@@ -11,6 +12,7 @@ from latentscale.analysis.curves.along import place_text
 from latentscale.analysis.curves.curves import Curve, scaling_curve
 from latentscale.analysis.forecasts.forecast import Forecast
 from latentscale.analysis.tools.units import in_words, other_units, shown_score
+from latentscale.data.columns import is_blank
 from latentscale.data.features.date import Date
 from latentscale.data.names import fitted_spelling
 from latentscale.dims import FAMILY
@@ -207,9 +209,10 @@ def forecasts(request: Request) -> tuple[Block, ...]:
         else "a model with the features of its models, since no size is disclosed"
     )
     if any(isinstance(kind, Date) for kind in request.fit.transform.kinds):
-        example += ", released on its latest date"
+        example += ", released on its latest date and else like its models of that date"
     lead = (
         f"No models were named, so each family below is taken further as an example: {example}."
+        f"{_stated_features(request)}"
         if request.is_example
         else "The models that were asked for."
     )
@@ -245,6 +248,23 @@ def forecasts(request: Request) -> tuple[Block, ...]:
             folded="Numbers of the forecasts",
         ),
     )
+
+
+def _stated_features(request: Request) -> str:
+    """Return the features that example rows state, model by model."""
+    kinds = [kind for kind in request.fit.transform.kinds if kind.name in request.planned]
+    texts = []
+    for row in request.planned.to_dict("records"):
+        cells = {kind.name: row[kind.name] for kind in kinds if not is_blank(row[kind.name])}
+        shown = [f"{name}={_cell_text(cell)}" for name, cell in cells.items()]
+        texts += [f"{row['model']}: {', '.join(shown)}"] if shown else []
+    return f" {'; '.join(texts)}." if texts else ""
+
+
+def _cell_text(cell: Any) -> str:
+    if isinstance(cell, np.datetime64 | pd.Timestamp):
+        return f"{pd.Timestamp(cell):%Y-%m-%d}"
+    return cell if isinstance(cell, str) else f"{float(cell):.3g}"
 
 
 def _with_interval(median: float, lower: float, upper: float, unit: str | None) -> str:

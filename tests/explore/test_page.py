@@ -34,7 +34,7 @@ def page(fit: ls.Fit):
 
 def test_a_family_sets_the_features_to_what_its_models_are_like(page) -> None:
     page.family.value = "qwen2"
-    assert page.planned.family == "qwen2"
+    assert page.planned.family == "qwen2" and page.planned.lineage == ""
     assert 1 < page.planned.features["params_b"] < 4
     assert "planned model of qwen2" in page.summary.object
 
@@ -42,7 +42,7 @@ def test_a_family_sets_the_features_to_what_its_models_are_like(page) -> None:
 def test_a_new_family_has_a_name_and_no_curve(page) -> None:
     page.family.value = "a new family"
     page.new_family.value = EVIL
-    assert page.planned.family == EVIL
+    assert page.planned.family == page.planned.lineage == EVIL
     assert EVIL not in page.summary.object and "&lt;img" in page.summary.object
     assert "no curve" in page.curve.objects[0].object
 

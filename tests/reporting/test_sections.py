@@ -68,6 +68,33 @@ def test_an_example_is_released_on_its_familys_latest_date(
     assert "released on its latest date" in said
 
 
+def test_an_example_is_like_its_familys_latest_models_and_the_page_says_so(
+    small_scores: ls.Scores, prior_fit: Callable[..., Fit]
+) -> None:
+    """Most models of a family may be of before its first that reasons."""
+    frame = small_scores.to_frame().drop(columns=["params_b", "tokens_t"])
+    frame = pd.concat(
+        [frame.assign(model=[f"{name}-{k}" for name in frame["model"]]) for k in "ab"]
+    )
+    days = pd.to_timedelta(30 * np.arange(len(frame)), "D")
+    frame = frame.assign(released=pd.Timestamp("2024-01-01") + days, reasoning=0)
+    latest = frame["released"] == frame.groupby("family")["released"].transform("max")
+    frame.loc[latest & (frame["family"] != "fam00"), "reasoning"] = 1
+    spec = {"name": "x", "covariates": ["released", "reasoning"], "skills": {"count": 1}}
+    scores = ls.Scores.from_frame(frame, features=["released", "reasoning"])
+    asked = request(
+        prior_fit(spec_from_dict(spec), scores, draws=20),
+        families=["fam00", "fam01"],
+        planned=None,
+        prob=0.8,
+        seed=2,
+    )
+    assert asked.planned["reasoning"].astype(float).tolist() == [0.0, 1.0]
+    said = _of(forecasts(asked), Paragraph)[0].text
+    day = frame.loc[frame["family"] == "fam01", "released"].max()
+    assert f"fam01, next: reasoning=1, released={day:%Y-%m-%d}" in said
+
+
 def test_a_planned_family_spelt_in_another_way_is_warned_of_once_and_named(fit: Fit) -> None:
     row = {"model": "n", "family": "Fam-00", "instruct": 0, "params_b": 20.0, "tokens_t": 2.0}
     planned = request(fit, families=None, planned=pd.DataFrame([row]), prob=0.8, seed=2)

@@ -25,7 +25,7 @@ from latentscale.analysis.forecasts.rows import planned_rows
 from latentscale.analysis.tools.units import FRACTION, common_unit, spread_note
 from latentscale.data.frames import AnyFrame, as_pandas
 from latentscale.data.planned import NOT_FORECAST
-from latentscale.dims import BENCHMARK, FAMILY, MODEL, SAMPLE
+from latentscale.dims import BENCHMARK, FAMILY, LINEAGE, MODEL, SAMPLE
 from latentscale.errors import DataError, FitError, listed
 from latentscale.expect import expect, expect_names
 from latentscale.posterior.fit import Fit
@@ -310,7 +310,8 @@ def _rows_to_come(fit: Fit, frame: AnyFrame | None) -> pd.DataFrame:
     rows = rows.iloc[places].reset_index(drop=True)
     rows[MODEL] = [f"new model {place + 1}" for place in range(len(rows))]
     rows[FAMILY] = [f"new family {place + 1}" for place in range(len(rows))]
-    return rows.drop(columns="lineage", errors="ignore")
+    # Stated, or a new family would have the lineage of its provider.
+    return rows.assign(**{LINEAGE: rows[FAMILY]})
 
 
 def _joint(

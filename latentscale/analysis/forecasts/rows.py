@@ -163,17 +163,27 @@ def typical_features(
     count
         How many rows are wanted, all alike.
     to_come
-        Whether they follow the members: dates are then the latest, not the mean.
+        Whether they follow the members: dates are then the latest, not the mean, and other
+        features those of the members of the latest date.
     """
     features = {}
     for kind in fit.transform.kinds:
         if kind.name in ("params_b", "tokens_t", "flops", "instruct"):
             continue
-        given = kind.given(members)
-        some = members.isel({MODEL: np.flatnonzero(given)}) if given.any() else fit.scores.dataset
+        tables = [*([_latest(members)] if to_come else []), members]
+        stated = (table.isel({MODEL: np.flatnonzero(kind.given(table))}) for table in tables)
+        some = next((table for table in stated if table.sizes[MODEL]), fit.scores.dataset)
         value = kind.coming(some) if to_come else kind.typical(some)
         features[kind.variable] = (MODEL, np.repeat(value, count))
     return features
+
+
+def _latest(members: xr.Dataset) -> xr.Dataset:
+    """Return the models of the latest date of release; all where none has one."""
+    if "released" not in members or members["released"].isnull().all():
+        return members
+    dates = members["released"].values
+    return members.isel({MODEL: np.flatnonzero(dates == np.nanmax(dates))})
 
 
 def held_features(fit: Fit, members: xr.Dataset) -> dict[str, str]:

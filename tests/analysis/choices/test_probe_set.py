@@ -6,11 +6,12 @@ from collections.abc import Callable
 from itertools import combinations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import latentscale as ls
 from latentscale.data.scores import Scores
-from latentscale.declare import ModelSpec
+from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.errors import DataError, FitError
 from latentscale.posterior.fit import Fit
 from latentscale.results import ProbeSet
@@ -121,3 +122,19 @@ def test_scores_and_short_fits_are_refused(
         ls.probe_set(fit, 2, frame=small_scores.to_frame())
     with pytest.raises(FitError, match="at least 50 posterior draws"):
         ls.probe_set(prior_fit(known_spec, small_scores, draws=20), 2)
+
+
+def test_models_to_come_are_of_new_lineages_though_the_table_names_their_providers(
+    small_scores: ls.Scores, prior_fit: Callable[..., Fit]
+) -> None:
+    frame = small_scores.to_frame()
+    frame["provider"] = frame["lineage"]
+    named = ls.Scores.from_frame(frame, benchmarks=small_scores.benchmark_info)
+    spec = spec_from_dict(
+        {"name": "x", "covariates": [], "family": {"level": "partial", "lineage": True}}
+    )
+    sets = [
+        ls.probe_set(prior_fit(spec, scores, draws=200), 2, seed=1).table()
+        for scores in (small_scores, named)
+    ]
+    pd.testing.assert_frame_equal(*sets)
