@@ -150,18 +150,33 @@ def spellings(names: Sequence[str], *, keep_numbers_apart: bool = False) -> list
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:
-    """Return ``' Did you mean "x"?'`` for the closest allowed name, or an empty string.
+    """Return ``' Did you mean "x"?'`` for the closest allowed names, or an empty string.
 
-    A name that differs in spelling alone (see `spelling`) is the closest. Two that are equally
-    close are both named.
+    A name that differs in spelling alone (see `spelling`) is the closest, then those that begin
+    with the whole name, such as a model at several efforts. Those that are equally close are all
+    named, up to three.
     """
-    names = [str(a) for a in allowed]
-    same = [other for other in names if spelling(other) == spelling(str(name))]
-    close = same or get_close_matches(str(name), names, n=2, cutoff=_ALIKE)
-    alike = [SequenceMatcher(None, other, str(name)).ratio() for other in close[:2]]
-    tied = [other for other, ratio in zip(close, alike, strict=False) if ratio == alike[0]]
-    either = " or ".join(f'"{other}"' for other in dict.fromkeys(tied))
+    names = list(dict.fromkeys(str(a) for a in allowed))
+    wanted = str(name)
+    close = [other for other in names if spelling(other) == spelling(wanted)]
+    close = close or [other for other in names if _begins_with(other, wanted)]
+    if not close:
+        alike = get_close_matches(wanted, names, n=2, cutoff=_ALIKE)
+        ratios = [SequenceMatcher(None, other, wanted).ratio() for other in alike]
+        close = [other for other, ratio in zip(alike, ratios, strict=True) if ratio == ratios[0]]
+    *first, last = [f'"{other}"' for other in close[:_NAMED]] or [""]
+    either = f"{', '.join(first)} or {last}" if first else last
     return f" Did you mean {either}?" if close else ""
+
+
+_NAMED: Final = 3
+"""Names in one question: efforts are mostly low, medium and high."""
+
+
+def _begins_with(other: str, name: str) -> bool:
+    """Return whether a name is another one and more words: "GPT-5 (high)" and "GPT-5"."""
+    start, rest = other[: len(name)], other[len(name) :]
+    return bool(name and rest) and start.casefold() == name.casefold() and not rest[0].isalnum()
 
 
 def listed(names: Iterable[object], limit: int = 8) -> str:

@@ -260,6 +260,40 @@ def test_degenerate_weights_name_the_option_that_refits(
     assert asked == [ls.NUTS()] and len(pd.read_csv("o.csv"))
 
 
+@pytest.mark.parametrize(
+    ("words", "options"),
+    [
+        (("frontier", "skilled.nc", "--date", "2026-01-01"), ("--benchmark NAME", "--anchor NAME")),
+        (("next-benchmark", "skilled.nc", "planned.csv"), ("--model NAME",)),
+    ],
+)
+def test_arguments_that_a_refusal_names_are_options_of_the_command(
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    options: tuple,
+) -> None:
+    monkeypatch.setattr("latentscale.analysis.choices.next_benchmark.FEWEST_DRAWS", 1)
+    ROWS.to_csv("planned.csv", index=False)
+    assert main(list(words)) == 2
+    said = capsys.readouterr().err
+    assert all(f"On the command line: {option}" in said for option in options)
+    assert main([words[0], "--help"]) == 0
+    listed = capsys.readouterr().out
+    assert all(option.split()[0] in listed for option in options)
+
+
+def test_what_the_audit_names_has_an_option(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hub = pd.DataFrame({"Model": ["gpt-5", "o3"], "GPQA": [80.0, 85.0], "Price": [1.0, 2.0]})
+    hub.to_csv("hub.csv", index=False)
+    assert main(["data", "hub.csv"]) == 0
+    said = capsys.readouterr().out
+    assert "On the command line: --benchmarks FILE.toml" in said and "--feature COLUMN" in said
+
+
 def test_columns_to_estimate_are_named_as_a_file_of_features_has_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

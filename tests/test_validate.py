@@ -178,3 +178,11 @@ def test_counts_that_end_the_sampler_s_process_are_refused(name: str) -> None:
 def test_two_names_that_are_equally_close_are_both_suggested():
     assert nearest("ar", ["arc", "art", "mmlu"]) == ' Did you mean "art" or "arc"?'
     assert nearest("mmlu_pr", ["mmlu", "mmlu_pro"]) == ' Did you mean "mmlu_pro"?'
+
+
+def test_a_model_is_meant_by_its_name_without_an_effort():
+    models = ["GPT-4.5", "GPT-5 (low)", "GPT-5 (high)", "GPT-50"]
+    assert nearest("gpt-5", models) == ' Did you mean "GPT-5 (low)" or "GPT-5 (high)"?'
+    efforts = [f"o3 ({effort})" for effort in ("low", "medium", "high", "xhigh")]
+    assert nearest("o3", efforts) == ' Did you mean "o3 (low)", "o3 (medium)" or "o3 (high)"?'
+    assert nearest("o3 (low)", ["O3 (low)", "o3 (low) x"]) == ' Did you mean "O3 (low)"?'

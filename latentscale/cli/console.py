@@ -28,6 +28,9 @@ _OPTIONS: Final = {
     "benchmarks={": "--benchmarks FILE.toml, which has a table such as [arena] for a benchmark, "
     'with lines such as scale = "real", lower_is_better = true or group = "science".',
     "features=[": "--feature COLUMN.",
+    'benchmark="': "--benchmark NAME.",
+    "anchors={": "--anchor NAME=NUMBER, for each of two models or more.",
+    "with model=": "--model NAME.",
     'sources="apart"': "latentscale gather --sources apart --out TABLE, and fit that table.",
     "FewShot(refit=": "--refit, of predict and the other commands that forecast rows.",
     "with_estimated(": "--features FILE.toml, with the line\n{features}",

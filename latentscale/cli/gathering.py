@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final, get_args
 
 import typer
 
-from latentscale.cli.console import say
+from latentscale.cli.console import say, with_options
 from latentscale.cli.options import Metadata, Source, TableOut, Verbose, table_output
 from latentscale.cli.output import announce, print_table, save_scores, save_table
 from latentscale.errors import DataError, listed
@@ -135,7 +135,7 @@ def gather(
     )
     say(repr(scores))
     if out is None:
-        say(str(scores.audit))
+        say(with_options(str(scores.audit)))
         return
     save_scores(scores, out)
     _save_aside(scores.audit.findings, aside)

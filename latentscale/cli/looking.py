@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from latentscale.cli.console import say
+from latentscale.cli.console import say, with_options
 from latentscale.cli.inputs import scores_of
 from latentscale.cli.options import (
     BenchmarksFile,
@@ -81,7 +81,7 @@ def data(
     say("\nFeatures of models")
     print_table(table.feature_table(), "{:.4g}".format)
     say("\nAudit")
-    say(str(table.audit))
+    say(with_options(str(table.audit)))
     if out is not None:
         say("")
         save_scores(table, out)

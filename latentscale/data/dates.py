@@ -53,6 +53,8 @@ def _date_rule(cell: Any) -> str:
     rule = "Expected a date such as 2024-07-23, or an empty cell."
     if isinstance(cell, str) and _DAY_AND_MONTH.match(cell.strip()):
         return f"Which is the day and which the month? {rule}"
+    if isinstance(cell, str) and _QUARTER.fullmatch(cell.strip()):
+        return f"{rule} The middle of this quarter is {middle_of(cell.strip())}."
     return rule
 
 
@@ -102,6 +104,33 @@ def as_date(cell: Any) -> np.datetime64 | None:
         return np.datetime64(stamp.as_unit("ns").to_datetime64())
     except (ValueError, TypeError, OverflowError):
         return None
+
+
+def middle_of(text: str) -> str | None:
+    """Return the middle of a year, a quarter or a month that is stated alone; None of other text.
+
+    A quarter or a month is the 15th of its (middle) month: "2026Q1" is 2026-02-15.
+    """
+    if re.fullmatch(r"\d{4}(\.0)?", text):
+        return f"{text[:4]}-07-01"
+    quarter = _QUARTER.fullmatch(text)
+    if quarter:
+        number = int(quarter["after"] or quarter["before"] or quarter["digit"])
+        return f"{quarter['year'] or quarter['end']}-{3 * number - 1:02d}-15"
+    month = re.fullmatch(r"(\d{4})[-/.年](\d{1,2})月?", text)
+    if month:
+        return f"{month[1]}-{int(month[2]):02d}-15"
+    if re.fullmatch(r"[A-Za-z]{3,9}\.?,?\s+\d{4}", text):
+        return f"15 {text.replace('.', '').replace(',', '')}"
+    return None
+
+
+_QUARTER: Final = re.compile(
+    r"(?P<year>\d{4})[- /]?Q(?P<after>[1-4])"
+    r"|(?:Q(?P<before>[1-4])|(?P<digit>[1-4])Q)(?:[-/ ]|,\s*)?(?P<end>\d{4})",
+    re.IGNORECASE,
+)
+"""Quarters of a year in four figures: "2026Q1", "2026-Q1", "Q1 2026", "1Q2026"."""
 
 
 def day_first(cells: Iterable[Any]) -> bool | None:

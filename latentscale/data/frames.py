@@ -43,9 +43,11 @@ def as_pandas(frame: Any, what: str) -> pd.DataFrame:
     Raises
     ------
     DataError
-        If it is not a table, or its library cannot hand it over.
+        If it is not a table, its library cannot hand it over, or columns have several levels.
     """
     if isinstance(frame, pd.DataFrame):
+        if isinstance(frame.columns, pd.MultiIndex):
+            raise DataError(f"{what}: {_of_levels(frame.columns)}")
         return frame
     if isinstance(frame, type | str | bytes | dict | list | tuple):
         raise DataError(_refusal(frame, what))
@@ -64,6 +66,22 @@ def as_pandas(frame: Any, what: str) -> pd.DataFrame:
         raise DataError(f"{what}: columns named more than once: {listed(repeated)}. Keep one each.")
     columns = {name: _column(eager[name]) for name in names}
     return pd.DataFrame(columns, index=pd.RangeIndex(len(eager)))
+
+
+def _of_levels(columns: pd.MultiIndex) -> str:
+    """Return what to do with columns of several levels, such as groups above benchmarks.
+
+    pandas calls an empty cell of a heading "Unnamed: 0_level_0".
+    """
+    parts = [[p for p in map(str, name) if p and not p.startswith("Unnamed:")] for name in columns]
+    last = [part[-1] if part else "" for part in parts]
+    how = "[-1]" if len(set(last)) == len(last) else ""
+    names = f'[p for p in map(str, name) if not p.startswith("Unnamed:")]{how}'
+    one = names if how else f'" ".join({names.removeprefix("[").removesuffix("]")})'
+    return (
+        "the columns have several levels; give each column one name, as by "
+        f"frame.columns = [{one} for name in frame.columns]."
+    )
 
 
 def is_frame(given: object) -> bool:

@@ -75,11 +75,6 @@ def checked_frame(
         If it is not a table, is empty, has not every required column, or names columns badly.
     """
     frame = as_pandas(frame, what)
-    if isinstance(frame.columns, pd.MultiIndex):
-        raise DataError(
-            f"{what}: the columns have several levels; give each column one name, as by "
-            'frame.columns = [" ".join(map(str, name)).strip() for name in frame.columns].'
-        )
     unnamed = [name for name in frame.columns if not isinstance(name, str) or not name.strip()]
     if unnamed:
         raise DataError(f"{what}: column names must be text; got {unnamed[:8]!r}. Name each one.")

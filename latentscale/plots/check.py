@@ -127,11 +127,11 @@ def plot_residuals(check: FitCheck, *, rows: int = _MAX_ROWS, ax: OnAxes = None)
     panel.set_yticks(np.arange(len(order)) + 0.5, models, fontsize=7, parse_math=False)
     panel.set_ylim(len(order), 0)
     bar = figure.colorbar(image, ax=panel, extend="both", shrink=0.6, aspect=30)
-    bar.set_label("residual\n(predictive sd, logit scale)", fontsize=8.5)
+    bar.set_label("residual (predictive sd)", fontsize=8.5)
     title(
         figure,
         f"Leave-one-out residuals{_left_out(grid, shown)}",
-        "Orange: higher than the other scores say. Purple: lower. White: not measured.",
+        "Orange: better than the other scores say. Purple: worse. White: not measured.",
     )
     legend(figure, [panel])
     return figure

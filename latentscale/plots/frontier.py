@@ -16,6 +16,7 @@ from latentscale.plots.style import (
     panels,
     score_axis,
     title,
+    with_unit,
 )
 
 # Blue, vermillion, orange, black, pink and pale blue: lines need hues that differ.
@@ -73,8 +74,7 @@ def plot_frontier(frontier: Frontier, *, prob: float = DEFAULT_PROB, ax: OnAxes 
     units = {name: frontier.unit} if name and frontier.unit else {}
     if name is not None:
         score_axis(panel.yaxis, name, units)
-    what = "capability index" if name is None else f"{name} ({frontier.unit or '%'})"
-    panel.set_ylabel(what, parse_math=False)
+    panel.set_ylabel(_label(frontier), parse_math=False)
     panel.tick_params(axis="x", labelrotation=_SLANT)
     each = f" of each {frontier.by}" if frontier.by else ""
     of = f"the {len(shown)} best of {len(levels)} levels" if len(shown) < len(levels) else ""
@@ -90,6 +90,14 @@ def plot_frontier(frontier: Frontier, *, prob: float = DEFAULT_PROB, ax: OnAxes 
     )
     legend(figure, [panel])
     return figure
+
+
+def _label(frontier: Frontier) -> str:
+    """Return what the vertical axis is called: with its unit, once, and its direction if down."""
+    if frontier.benchmark is None:
+        return "capability index"
+    named = with_unit(frontier.benchmark, {frontier.benchmark: frontier.unit or "%"})
+    return f"{named}, lower is better" if frontier.lower_is_better else named
 
 
 def _draw_level(

@@ -343,8 +343,12 @@ def score_axis(axis: Any, name: str, units: Mapping[str, str]) -> None:
 
 
 def with_unit(name: str, units: Mapping[str, str]) -> str:
-    """Return what a panel of a benchmark is called: its unit is said unless it is percent."""
-    return f"{name} ({units[name]})" if name in units else name
+    """Return what a panel of a benchmark is called: its unit is said unless it is percent.
+
+    A name that states its unit, such as "horizon (minutes)", stays as it is.
+    """
+    unit = f"({units[name]})" if name in units else ""
+    return name if unit in name else f"{name} {unit}"
 
 
 def score_label(names: Sequence[str], units: Mapping[str, str]) -> str:

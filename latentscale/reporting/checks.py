@@ -91,7 +91,8 @@ def outliers(result: FitCheck) -> tuple[Block, ...]:
         blocks.append(
             TableBlock(
                 result.outliers[[*shown, "advice"]].rename(columns=names),
-                f"Outliers, worst first ({units}; residual in predictive standard deviations)",
+                f"Outliers, worst first ({units}; residual in predictive standard deviations, "
+                "above 0 where the score is better than expected)",
                 limit=_ROWS,
             )
         )

@@ -22,6 +22,8 @@ from latentscale.explore.answers import Planned, Planner
 from latentscale.inference.tools.regressions import _logit_table
 from latentscale.model.coordinates import response_of_scores
 from latentscale.model.design import design
+from latentscale.plots.check import plot_residuals
+from latentscale.plots.style import with_unit
 from latentscale.posterior.fit import Fit
 
 ROW = {"model": "new", "family": "new", "params_b": 8.0, "tokens_t": 4.0}
@@ -245,6 +247,28 @@ def test_a_check_judges_scores_on_their_scale(narrow_fit: Fit) -> None:
     assert set(rows.loc[rows["by"] == "benchmark", "group"]) >= {"elo", "acc"}
     everything = rows[(rows["by"] == "all") & (rows["statistic"] == "largest")]
     assert everything["observed"].item() <= 1
+
+
+def test_residuals_are_above_0_where_scores_are_better_and_figure_and_advice_say_so(
+    narrow_fit: Fit,
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        check = ls.check(narrow_fit)
+    table = check.loo.table()
+    down = table["benchmark"].isin(["cost", "error"])
+    clear = (table["score"] - table["median"]).abs() > 0.25 * (table["upper"] - table["lower"])
+    better = (table["score"] > table["median"]) ^ down
+    assert (clear & down).any() and ((table["z"] > 0) == better)[clear].all()
+    assert "Orange: better than" in " ".join(plot_residuals(check).get_suptitle().split())
+    said = check.outliers["advice"]
+    assert not said[check.outliers["benchmark"].isin(["cost", "error"])].str.contains("igher").any()
+
+
+def test_a_unit_that_a_name_states_is_not_said_twice() -> None:
+    units = {"horizon (minutes)": "minutes", "arena": "Elo"}
+    named = [with_unit(name, units) for name in ("horizon (minutes)", "arena", "quiz")]
+    assert named == ["horizon (minutes)", "arena (Elo)", "quiz"]
 
 
 def test_marginal_likelihood_refuses_other_scales_by_name(mixed: ls.Scores) -> None:

@@ -43,6 +43,13 @@ def test_a_day_and_month_in_figures_are_asked_for_with_their_row(known) -> None:
         ls.Scores.from_frame(frame, features=["released"])
 
 
+def test_a_quarter_is_named_with_its_middle_which_is_a_date(known) -> None:
+    frame = known.frame.head(2).assign(released=["2024-01-02", "Q3 2025"])
+    with pytest.raises(DataError, match=r"'Q3 2025'.* The middle of this quarter is 2025-08-15\."):
+        ls.Scores.from_frame(frame, features=["released"])
+    assert as_date("2025-08-15") is not None
+
+
 def test_a_cutoff_is_read_as_the_dates_of_a_table_are(known) -> None:
     frame = known.frame.head(4).assign(released=["2024-01-02", "2024-05-05"] * 2)
     scores = ls.Scores.from_frame(frame, features=["released"])

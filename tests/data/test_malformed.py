@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import re
 import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 
+import latentscale as ls
 from latentscale.data import Scores
 from latentscale.data.readers import read_scores
 from latentscale.errors import DataError, DataWarning
@@ -284,6 +287,34 @@ def test_columns_that_are_not_named_by_text(table):
     levels = table.copy()
     levels.columns = pd.MultiIndex.from_product([["x"], table.columns])
     assert "several levels" in refused(levels)
+
+
+GROUPS = ",,Maths,,Code\n"
+SPANNED = "Model,Released,Maths,,Code\n,,"
+TWO_ROWS = {
+    "names below groups": GROUPS + "Model,Released,AIME,MATH,SWE\n",
+    "cells that span both": SPANNED + "AIME,MATH,SWE\n",
+    "one name in two groups": ",,Maths,Maths,Code\nModel,Released,A,B,A\n",
+}
+READERS = (read_scores, ls.readers.read_published, Scores.from_frame)
+
+
+@pytest.mark.parametrize("head", TWO_ROWS.values(), ids=TWO_ROWS)
+@pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.__name__)
+def test_columns_of_two_levels_are_refused_with_a_remedy_that_works(head, reader) -> None:
+    text = head + "gpt-5,2025-08-07,90,95,70\no3,2025-04-16,80,91,60\n"
+    frame = pd.read_csv(io.StringIO(text), header=[0, 1])
+    with pytest.raises(DataError, match="several levels") as caught:
+        reader(frame)
+    code = re.search(r"as by (frame\.columns = .*)\.$", str(caught.value))
+    assert code is not None
+    exec(code[1], {"frame": frame})
+    scores = read_scores(frame)
+    assert (scores.models, scores.n_observed) == (("gpt-5", "o3"), 6)
+    assert [str(day)[:10] for day in scores.dataset["released"].values] == [
+        "2025-08-07",
+        "2025-04-16",
+    ]
 
 
 def test_spaces_at_the_ends_of_names_are_cut_and_reported(table):

@@ -270,9 +270,8 @@ def test_names_are_read_without_links_and_medals() -> None:
 
 
 def test_dates_without_a_day_are_in_their_middle() -> None:
-    read, odd, _ = dates(
-        pd.Series(["2024", "2024-09", "Sept. 2024", "Q3 2024", None], dtype=object)
-    )
+    cells = ["2024", "2024-09", "Sept. 2024", "summer 2024", None]
+    read, odd, _ = dates(pd.Series(cells, dtype=object))
     assert [day and str(day.date()) for day in read] == [
         "2024-07-01",
         "2024-09-15",
@@ -280,7 +279,23 @@ def test_dates_without_a_day_are_in_their_middle() -> None:
         None,
         None,
     ]
-    assert odd == ["Q3 2024"]
+    assert odd == ["summer 2024"]
+
+
+def test_quarters_are_read_as_their_middle_and_that_is_said() -> None:
+    cells = ["2026Q1", "2025-Q2", "Q3 2025", "q4, 2025", "1Q2025"]
+    scores = read_published(named(Released=cells, GPQA=[40.0, 50.0, 60.0, 70.0, 80.0]))
+    days = scores.dataset["released"].values.astype("datetime64[D]").astype(str).tolist()
+    assert days == ["2026-02-15", "2025-05-15", "2025-08-15", "2025-11-15", "2025-02-15"]
+    (said,) = scores.audit.filter("dates-by-middle")
+    assert "2026Q1 as 2026-02-15" in said.message
+    assert not list(scores.audit.filter("cell-unread"))
+
+
+@pytest.mark.parametrize("cell", ["Q5 2025", "2025Q0", "Q1 25", "Q1", "FQ1 2025", "Q1-Q2 2025"])
+def test_what_is_not_surely_a_quarter_is_named(cell: str) -> None:
+    _, odd, notes = dates(pd.Series([cell], dtype=object))
+    assert (odd, notes) == ([cell], {})
 
 
 def test_the_best_row_is_the_lowest_where_lower_is_better() -> None:

@@ -325,7 +325,7 @@ def _advice_for(fit: Fit, outliers: pd.DataFrame, table: pd.DataFrame) -> list[s
         model = own.loc[row.model]
         same = model["above"] if row.z > 0 else model["below"]
         if model["scores"] >= 3 and same >= _WHOLE_MODEL:
-            side = "higher" if row.z > 0 else "lower"
+            side = "better" if row.z > 0 else "worse"
             lines.append(
                 f"Most scores of this model are {side} than expected: check its size, tokens, "
                 "family and instruct flag."

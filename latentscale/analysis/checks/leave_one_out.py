@@ -47,9 +47,10 @@ class LeaveOneOut(Result, table_was_attribute=True):
     rows
         One row a score: model, family, benchmark, score, elpd (log predictive density of the
         score given all others), pareto_k, reliable (k at most `k_limit`), mean, median, lower,
-        upper (fractions, of a new score), pit (predictive probability below the score) and z
-        (distance from the predictive mean in its standard deviations, on the logit scale; NaN
-        where one draw alone has all the weight).
+        upper (of a new score, fractions or in the benchmark's unit), pit (predictive probability
+        below the score) and z (distance from the predictive mean in its standard deviations, on
+        the logit scale for fractions, positive where the score is better; NaN where one draw alone
+        has all the weight).
     elpd, se
         Sum of elpd, and its standard error.
     p_loo

@@ -101,9 +101,11 @@ class Frontier(Result):
         last = table[table[DATE] == table[DATE].max()]
         unit = "" if self.unit in SCALES or not self.unit else f" {self.unit}"
         what = "capability index" if self.benchmark is None else f"score on {self.benchmark}"
+        best = "Best (lowest)" if self.lower_is_better else "Best"
+        form = ".1%" if self.benchmark is not None and not self.unit else ".4g"  # a fraction
         figures = [
-            f"{f'{row[self.by]} ' if self.by else ''}{row['median']:.4g} "
-            f"({row['lower']:.4g} to {row['upper']:.4g}){unit}"
+            f"{f'{row[self.by]} ' if self.by else ''}{row['median']:{form}} "
+            f"({row['lower']:{form}} to {row['upper']:{form}}){unit}"
             for _, row in last.head(_SAID).iterrows()
         ]
         left = len(last) - len(figures)
@@ -113,7 +115,7 @@ class Frontier(Result):
             ", the last fitted, as in the last year of the table"
         )
         return (
-            f"Best {what}{each} by {last[DATE].iloc[0]:%Y-%m-%d}: {', '.join(figures)}"
+            f"{best} {what}{each} by {last[DATE].iloc[0]:%Y-%m-%d}: {', '.join(figures)}"
             f"{f' and {left} more' if left else ''}"
             f"{to_come if last['beyond_fitted'].any() else ''}"
         )
@@ -145,7 +147,9 @@ class Frontier(Result):
         >>> best.table(prob=0.5).columns.tolist()[3:]
         ['upper', 'leader', 'probability_new', 'beyond_fitted']
         """
-        table = summary(self.draws, prob).dropna(subset="median").reset_index(drop=True)
+        known = self.draws.notnull().all(SAMPLE)  # NumPy warns of quantiles of nothing
+        table = summary(self.draws.where(known, 0.0), prob)[known.values.ravel()]
+        table = table.reset_index(drop=True)
         return table.assign(
             leader=self.leaders[MODEL].to_numpy(),
             probability_new=self.leaders["probability_new"].to_numpy(),

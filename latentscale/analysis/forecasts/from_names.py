@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -9,10 +10,12 @@ import numpy as np
 import pandas as pd
 
 from latentscale.data.columns import is_blank
+from latentscale.data.known import features_of, kinds_among
 from latentscale.data.readers.efforts import UNSTATED, effort, reasoning
 from latentscale.data.readers.families import base_families
 from latentscale.data.readers.model_names import parse_name, provider_of
 from latentscale.data.readers.size_classes import NameReading, size_class
+from latentscale.data.scores import Scores
 from latentscale.dims import FAMILY, LINEAGE, MODEL
 from latentscale.posterior.fit import Fit
 
@@ -27,11 +30,14 @@ _MOSTLY: Final = 0.9
 leaderboard states decide on the others."""
 
 
+_PROVIDER: Final = "provider"
+
+
 class _Named(NamedTuple):
-    """Family and lineage that a name gives, and what says so."""
+    """Family that a name gives, its lineage where names give one too, and what says so."""
 
     family: str
-    lineage: str
+    lineage: str | None
     source: str
 
 
@@ -40,9 +46,10 @@ def with_names_read(fit: Fit, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[s
 
     A fitted model has its fitted family. Another row has the one that its name gives, if the
     fitted families are read from names (as in tables of hubs and leaderboards, which state
-    none); a family that is not fitted also has the lineage that its name gives. Reasoning, effort
-    and size class are read likewise, if those of all fitted models are what their names give.
-    Otherwise the rows stay as they are.
+    none). A family that is not fitted, and states no lineage, has that of its provider, stated or
+    by name, where the fitted lineages are providers. Reasoning, effort and size class are read
+    likewise, if those of all fitted models are what their names give. Otherwise the rows stay as
+    they are.
 
     Parameters
     ----------
@@ -57,9 +64,12 @@ def with_names_read(fit: Fit, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[s
         The rows, and a text each, such as ``"family=gpt (name)"``; empty where it was stated.
     """
     frame, of_families = _with_families(fit, frame)
+    frame, of_lineages = with_lineages_of_providers(fit.scores, frame)
+    if "lineage_skill" not in fit.posterior:
+        of_lineages = [""] * len(frame)
     frame, of_features = _with_features(fit, frame)
-    pairs = zip(of_families, of_features, strict=True)
-    return frame, ["; ".join(filter(None, pair)) for pair in pairs]
+    parts = zip(of_families, of_lineages, of_features, strict=True)
+    return frame, ["; ".join(filter(None, part)) for part in parts]
 
 
 def _with_features(fit: Fit, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -107,7 +117,7 @@ def _with_families(fit: Fit, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[st
     empty = [row for row, cell in enumerate(families) if is_blank(cell) and models[row]]
     if not empty:
         return frame, unsaid
-    own = dict(zip(fit.scores.models, _of_models(fit, FAMILY), strict=True))
+    own = dict(zip(fit.scores.models, _of_models(fit.scores, FAMILY), strict=True))
     new = [models[row] for row in empty if models[row] not in own]
     read = dict(zip(new, _read_from_names(fit, new), strict=False)) if new else {}
     lineages = _cells(clean, LINEAGE)
@@ -118,7 +128,8 @@ def _with_families(fit: Fit, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[st
         elif model in read:
             families[row] = read[model].family
             unsaid[row] = f"{FAMILY}={read[model].family} ({read[model].source})"
-            if is_blank(lineages[row]) and read[model].family not in fit.scores.families:
+            new_family = read[model].family not in fit.scores.families
+            if read[model].lineage and is_blank(lineages[row]) and new_family:
                 lineages[row] = read[model].lineage
     stated = {LINEAGE: lineages} if LINEAGE in clean or any(map(_given, lineages)) else {}
     if not any(map(_given, families)):
@@ -129,6 +140,80 @@ def _with_families(fit: Fit, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[st
     ), unsaid
 
 
+def with_lineages_of_providers(
+    scores: Scores, frame: pd.DataFrame
+) -> tuple[pd.DataFrame, list[str]]:
+    """Give rows of new families the lineage of their provider, where lineages are providers.
+
+    Parameters
+    ----------
+    scores
+        The fitted table.
+    frame
+        Rows to forecast; those that state a lineage, or another row of their family does, and
+        those of fitted families stay as they are.
+
+    Returns
+    -------
+    tuple
+        The rows, and a text each, such as ``"lineage=OpenAI (provider)"``; empty where nothing
+        was taken.
+    """
+    unsaid = [""] * len(frame)
+    names = [name.strip() if isinstance(name, str) else name for name in frame.columns]
+    if any(names.count(name) != 1 for name in (MODEL, FAMILY)) or names.count(LINEAGE) > 1:
+        return frame, unsaid
+    frame = frame.set_axis(pd.Index(names, dtype=object), axis="columns")
+    families, lineages = _cells(frame, FAMILY), _cells(frame, LINEAGE)
+    stated = {_text(f) for f, g in zip(families, lineages, strict=True) if not is_blank(g)}
+    free = [
+        row
+        for row, (family, lineage) in enumerate(zip(families, lineages, strict=True))
+        if is_blank(lineage)
+        and not is_blank(family)
+        and _text(family) not in stated
+        and _text(family) not in scores.families
+    ]
+    of_makers = _providers_by_maker(scores) if free else None
+    if of_makers is None:
+        return frame, unsaid
+    models, providers = _cells(frame, MODEL), _cells(frame, _PROVIDER)
+    for row in free:
+        maker = provider_of(parse_name(_text(models[row])))
+        own = None if is_blank(providers[row]) else _text(providers[row])
+        lineages[row] = own or of_makers.get(maker or "", maker)
+        if lineages[row]:
+            unsaid[row] = f"{LINEAGE}={lineages[row]} ({'provider' if own else 'name'})"
+    if not any(map(_given, lineages)):
+        return frame, unsaid
+    return frame.assign(**{LINEAGE: pd.Series(lineages, frame.index, dtype=object)}), unsaid
+
+
+def _providers_by_maker(scores: Scores) -> dict[str, str] | None:
+    """Return the table's spelling of makers that names give, if fitted lineages are providers.
+
+    Providers are those that the table states, else what names say.
+    """
+    table = scores.dataset
+    makers = [provider_of(parse_name(model)) for model in scores.models]
+    kind = kinds_among(features_of(table)).get(_PROVIDER)
+    has = kind is not None and kind.variable in table
+    stated = kind.cells(table[kind.variable].values).tolist() if kind and has else makers
+    pairs = zip(stated, _of_models(scores, LINEAGE), makers, strict=True)
+    known = [(said, lineage, maker) for said, lineage, maker in pairs if not is_blank(said)]
+    alike = [one for one in known if one[0] == one[1]]
+    if len(alike) < max(_MOSTLY * len(known), 1):
+        return None
+    spelt: dict[str, Counter[str]] = defaultdict(Counter)
+    for _, lineage, maker in alike:
+        spelt[maker or ""][lineage] += 1
+    return {maker: counts.most_common(1)[0][0] for maker, counts in spelt.items() if maker}
+
+
+def _text(cell: object) -> str:
+    return str(cell).strip()
+
+
 def _given(cell: object) -> bool:
     return not is_blank(cell)
 
@@ -137,16 +222,16 @@ def _cells(frame: pd.DataFrame, name: str) -> list[object]:
     return frame[name].astype(object).tolist() if name in frame else [None] * len(frame)
 
 
-def _of_models(fit: Fit, name: str) -> list[str]:
-    return [str(value) for value in fit.scores.dataset[name].values]
+def _of_models(scores: Scores, name: str) -> list[str]:
+    return [str(value) for value in scores.dataset[name].values]
 
 
 def _read_from_names(fit: Fit, models: Sequence[str]) -> list[_Named]:
     """Return what names give by the rule that gives the fitted families; empty if none does."""
-    fitted, families = list(fit.scores.models), _of_models(fit, FAMILY)
+    fitted, families = list(fit.scores.models), _of_models(fit.scores, FAMILY)
     if [parse_name(name).series for name in fitted] == families:
         parsed = [parse_name(name) for name in models]
-        return [_Named(n.series, provider_of(n) or n.series, "name") for n in parsed]
+        return [_Named(n.series, None, "name") for n in parsed]
     every = [*fitted, *models]
     sizes = [parse_name(name).size_b for name in models]
     table, _ = base_families(every, params_b=[*fit.scores.dataset["params"].values, *sizes])

@@ -74,9 +74,11 @@ def predict(
     ``instruct``, the row is refused. So with other features that the spec uses, with two
     exceptions: a category whose missing cells are a level then takes that level, and missing
     values that are estimated are drawn from their prior. A fitted family keeps its fitted
-    lineage, and a new one that states none is a lineage of its own. Where the fitted families
-    are read from names, as in tables of hubs, a row may leave out its family, and likewise its
-    reasoning, effort and size class. The column ``assumed`` of the table says what was taken so.
+    lineage. A new one that states none is a lineage of its own, or, where the fitted lineages are
+    providers, of that of its provider, which the row states or its model's name says. Where the
+    fitted families are read from names, as in tables of hubs, a row may leave out its family, and
+    likewise its reasoning, effort and size class. The column ``assumed`` of the table says what
+    was taken so.
 
     Scores in the table that the fit has not seen condition the forecast without a refit
     (few-shot): scores of new models, and further benchmarks of fitted ones. They move the

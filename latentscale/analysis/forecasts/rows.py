@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from latentscale.analysis.forecasts.from_names import with_names_read
+from latentscale.analysis.forecasts.from_names import with_lineages_of_providers, with_names_read
 from latentscale.data.columns import is_blank
 from latentscale.data.covariates import features_in_use
 from latentscale.data.features.compute import counted_in_full, counted_in_full_text
@@ -91,7 +91,8 @@ def stated_rows(frame: pd.DataFrame, scores: Scores, spec: ModelSpec) -> pd.Data
     uses = [*kinds, *(["instruct"] if spec.needs_instruct else [])]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # the forecasts will say it
-        rows = planned_models(frame, scores.benchmarks, lineages, fitted=scores.dataset, uses=uses)
+        named, _ = with_lineages_of_providers(scores, frame)
+        rows = planned_models(named, scores.benchmarks, lineages, fitted=scores.dataset, uses=uses)
     features = {
         name: kind.cells(rows[kind.variable].values)
         for name, kind in kinds.items()

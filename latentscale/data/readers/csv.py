@@ -171,7 +171,9 @@ def _refuse_header(header: list[str], path: Path, separator: str) -> None:
     if empty > 1:
         raise DataError(
             f"{path}: the first line leaves {empty} of {len(header)} columns without a name. Cut "
-            "lines above the one with the columns' names, and columns without one."
+            "lines above the one with the columns' names, and columns without one. Where names are "
+            "in two lines, such as Model in the first and benchmarks below their groups in the "
+            "second, write all of them in one."
         )
     repeated = [name for name in dict.fromkeys(header) if header.count(name) > 1]
     if repeated:

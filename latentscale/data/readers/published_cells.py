@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from latentscale.data.columns import is_missing, number_of_cell
-from latentscale.data.dates import as_date, day_first, in_order
+from latentscale.data.dates import as_date, day_first, in_order, middle_of
+from latentscale.errors import listed
 from latentscale.markup import counted
 
 Floats = npt.NDArray[np.float64]
@@ -265,46 +266,50 @@ def truths(column: pd.Series) -> list[float | None] | None:
     return read if any(value is not None for value in read) else None
 
 
-def dates(column: pd.Series) -> tuple[list[pd.Timestamp | None], list[str], str]:
-    """Return dates, None where empty or unread, the cells that are not surely dates, and a note.
+def dates(column: pd.Series) -> tuple[list[pd.Timestamp | None], list[str], dict[str, str]]:
+    """Return dates, None where empty or unread, the cells that are not surely dates, and notes.
 
-    A year alone is its middle, a month alone the 15th. Dates in figures such as "01/06/2025" are
-    read if other cells of the column show whether the day comes first; the note says so.
+    A year or a quarter alone is its middle, a month alone the 15th. Dates in figures such as
+    "01/06/2025" are read if other cells of the column show whether the day comes first. Both are
+    noted, by the code of the finding.
     """
     cells = column.tolist()
     order = day_first(cells)
     read: list[pd.Timestamp | None] = []
     odd, turned = [], []
+    middles: dict[str, str] = {}
     for cell in cells:
         if is_empty(cell):
             read.append(None)
             continue
         text = str(cell).strip()
-        moment = as_date(_whole_date(cell))
+        whole = middle_of(text)
+        moment = as_date(cell if whole is None else whole)
         if moment is None and order is not None:
             moment = as_date(in_order(text, day_first=order))
             turned += [text] if moment is not None else []
         if moment is None:
             odd.append(text)
+        elif whole is not None:
+            middles[text] = str(moment)[:10]
         read.append(None if moment is None else pd.Timestamp(moment))
-    if not turned:
-        return read, odd, ""
-    first = "day" if order else "month"
-    note = f"{counted(len(turned), 'date')}, such as {turned[0]}, read with the {first} first"
-    return read, odd, f"{note}, as other cells of the column show."
+    notes = {}
+    if turned:
+        first = "day" if order else "month"
+        notes["dates-ordered"] = (
+            f"{counted(len(turned), 'date')}, such as {turned[0]}, read with the {first} first, as "
+            "other cells of the column show."
+        )
+    if middles:
+        shown = listed([f"{text} as {day}" for text, day in middles.items()], _MIDDLES_SAID)
+        notes["dates-by-middle"] = (
+            f"years, quarters and months without a day are read as their middle: {shown}."
+        )
+    return read, odd, notes
 
 
-def _whole_date(cell: Any) -> Any:
-    """Return a year or a month alone as its middle, any other cell as it is."""
-    text = str(cell).strip()
-    if re.fullmatch(r"\d{4}(\.0)?", text):
-        return f"{text[:4]}-07-01"
-    month = re.fullmatch(r"(\d{4})[-/.年](\d{1,2})月?", text)
-    if month:
-        return f"{month[1]}-{int(month[2]):02d}-15"
-    if re.fullmatch(r"[A-Za-z]{3,9}\.?,?\s+\d{4}", text):
-        return f"15 {text.replace('.', '').replace(',', '')}"
-    return cell
+_MIDDLES_SAID: Final = 3
+"""Examples of dates by their middle: the rule is seen from them."""
 
 
 def _plain(text: str) -> float:

@@ -118,11 +118,10 @@ def described(
     for role in ("released", *_TEXTS, *_AMOUNTS, "reasoning", "instruct", "open_weights"):
         if role not in columns:
             continue
-        values, odd, note = _read(role, table[columns[role]])
+        values, odd, notes = _read(role, table[columns[role]])
         if values is not None:
             read[role] = values
-        if note:
-            findings.append(Finding("info", "dates-ordered", columns[role], note))
+        findings += [Finding("info", code, columns[role], text) for code, text in notes.items()]
         if odd:
             shown = listed(dict.fromkeys(odd), _UNREAD)
             message = f"{len(odd)} cells were not understood and left empty: {shown}."
@@ -194,12 +193,12 @@ def _efforts(table: pd.DataFrame, column: str | None) -> list[str | None]:
     return [None if level == UNSTATED else level for level in levels]
 
 
-def _read(role: str, column: pd.Series) -> tuple[Sequence[Any] | None, list[str], str]:
-    """Return a column's cells as its role has them, those not understood, and a note."""
+def _read(role: str, column: pd.Series) -> tuple[Sequence[Any] | None, list[str], dict[str, str]]:
+    """Return a column's cells as its role has them, those not understood, and notes by code."""
     if role == "released":
         return dates(column)
     if role in _TEXTS:
-        return [None if is_empty(cell) else str(cell).strip() for cell in column], [], ""
+        return [None if is_empty(cell) else str(cell).strip() for cell in column], [], {}
     if role in _AMOUNTS:
         if role == "flops":
             values: Sequence[float] = _plain(column, power_of_ten(str(column.name)))
@@ -209,10 +208,10 @@ def _read(role: str, column: pd.Series) -> tuple[Sequence[Any] | None, list[str]
         read = [value if value > 0 else None for value in values]
         pairs = zip(column.tolist(), read, strict=True)
         odd = [str(cell) for cell, value in pairs if value is None and not _unstated(cell)]
-        return (*_few_too_large(read, odd), "") if role == "tokens_t" else (read, odd, "")
+        return (*_few_too_large(read, odd), {}) if role == "tokens_t" else (read, odd, {})
     if role == "open_weights":
-        return truths(column) or _licences(column), [], ""
-    return truths(column), [], ""
+        return truths(column) or _licences(column), [], {}
+    return truths(column), [], {}
 
 
 def _few_too_large(

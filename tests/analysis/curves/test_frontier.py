@@ -179,6 +179,16 @@ def test_levels_of_a_category_are_taken_and_other_columns_refused(
         ls.frontier(some, benchmark="alpha", dates=["2027-01-01"], by="released")
 
 
+@pytest.mark.filterwarnings("error")
+def test_levels_that_begin_later_give_no_warning_of_numpy(fit: Fit) -> None:
+    dates = ["2024-05-01", "2025-07-15"]
+    each = ls.frontier(fit, benchmark="alpha", dates=dates, by="family")
+    table = each.table()
+    assert len(table) < 2 * table["family"].nunique() and table["median"].notna().all()
+    late = each.draws.isnull().any("sample").to_series()
+    assert set(table.set_index(["family", "date"]).index) == set(late.index[~late])
+
+
 def test_the_plot_has_a_line_a_level(fit: Fit) -> None:
     dates = ["2025-07-15", "2026-01-01", "2027-01-01"]
     one = ls.frontier(fit, benchmark="alpha", dates=dates[:1]).plot()
@@ -213,6 +223,37 @@ def test_a_date_has_one_answer_whatever_later_dates_are_asked_for(fit: Fit) -> N
     short = ls.frontier(fit, benchmark="alpha", dates=[near], seed=1)
     long = ls.frontier(fit, benchmark="alpha", dates=[near, far], seed=1)
     np.testing.assert_array_equal(short.draws.sel(date=near), long.draws.sel(date=near))
+
+
+def test_where_lower_is_better_the_frontier_falls_and_says_so(
+    dated: Scores, prior_fit: Callable[..., Fit]
+) -> None:
+    frame = dated.to_frame().rename(columns={"alpha": "WER (%)"}).assign(provider="one")
+    frame.loc[::2, "provider"] = "two"
+    info = dict(dated.benchmark_info)
+    down = ls.Benchmark(lower_is_better=True)
+    others = {name: info[name] for name in info if name != "alpha"}
+    scores = Scores.from_frame(frame, benchmarks={"WER (%)": down, **others})
+    fit = prior_fit(SPEC, scores, draws=200)
+    ask = {"benchmark": "WER (%)", "dates": ["2024-08-01", "2025-07-15", "2027-01-01"], "seed": 1}
+    best = ls.frontier(fit, **ask)
+    mean = fit.evaluator.at(fit.samples, scores.dataset, residuals="fitted").mean
+    of_models = mean.sel(benchmark="WER (%)").transpose("sample", "model")
+    np.testing.assert_allclose(best.draws.isel(date=1), of_models.min("model"))
+    assert best.table()["leader"].iloc[1] == scores.models[int(of_models.mean("sample").argmin())]
+    assert bool((best.draws.diff("date") <= 0).all())
+    assert best.table()["probability_new"].iloc[-1] > 0
+    chance = best.passing(float(best.draws.isel(date=1).median()))["probability"]
+    assert chance.is_monotonic_increasing and chance.iloc[1] == pytest.approx(0.5, abs=0.02)
+    each = ls.frontier(fit, **ask, by="provider")
+    last = each.table().groupby("provider", sort=False)["median"].last()
+    assert last.is_monotonic_increasing  # the lowest is the best, and first
+    assert best.headline.startswith("Best (lowest) score on WER (%) by 2027-01-01: ")
+    assert f"{float(best.table()['median'].iloc[-1]):.1%}" in best.headline
+    assert best.plot().axes[0].get_ylabel() == "WER (%), lower is better"
+    other = ls.frontier(fit, **{**ask, "benchmark": "beta"})
+    assert other.headline.startswith("Best score") and "lower" not in other.headline
+    assert other.plot().axes[0].get_ylabel() == "beta (%)"
 
 
 def rows_of(efforts: list[str | None], names: list[str]) -> pd.DataFrame:

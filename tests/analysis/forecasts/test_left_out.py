@@ -140,6 +140,54 @@ def test_rows_need_no_family_where_the_table_needs_none(of_names: Fit) -> None:
     assert np.array_equal(made.mean_draws.values, again.mean_draws.values)
 
 
+@pytest.mark.parametrize(
+    ("row", "lineage", "said"),
+    [
+        ({"model": "GPT-6 Sora", "family": "sora"}, "OpenAI", "lineage=OpenAI (name)"),
+        (
+            {"model": "Omni 1", "family": "omni", "provider": "OpenAI"},
+            "OpenAI",
+            "lineage=OpenAI (provider)",
+        ),
+        (
+            {"model": "Omni 1", "provider": "OpenAI"},
+            "OpenAI",
+            "family=omni (name); lineage=OpenAI (provider)",
+        ),
+        ({"model": "Omni 1", "family": "omni"}, "omni", "lineage=omni (the family's own)"),
+        ({"model": "Gemma 4"}, "Google", "family=gemma (name); lineage=Google (name)"),
+    ],
+)
+def test_a_new_family_has_the_lineage_of_its_provider(
+    of_names: Fit, row: dict[str, str], lineage: str, said: str
+) -> None:
+    made = ls.predict(of_names, pd.DataFrame([row]), seed=1)
+    assert made.models["lineage"].values.tolist() == [lineage]
+    assert said in made.table()["assumed"].iloc[0]
+    family = made.models["family"].values[0]
+    stated = pd.DataFrame([row]).assign(family=family, lineage=lineage)
+    assert np.array_equal(made.draws.values, ls.predict(of_names, stated, seed=1).draws.values)
+
+
+@pytest.mark.parametrize(
+    ("provider", "lineage"), [("Google DeepMind", "Google DeepMind"), ("", "")]
+)
+def test_a_provider_by_name_is_spelt_as_the_table_has_it(
+    prior_fit: Callable[..., Fit], provider: str, lineage: str
+) -> None:
+    names = ["Gemini 2.5 Pro", "Gemini 2.0 Flash", "GPT-5"]
+    table = pd.DataFrame({"Model": names, "GPQA": [84.0, 60.0, 85.0], "HLE": [20.0, 6, 25]})
+    if provider:
+        table["Organization"] = [provider, provider, "OpenAI"]
+    else:  # lineages that are no providers have no place for one
+        table = table.assign(family=["gemini", "gemini", "gpt"], lineage=["x", "x", "y"])
+    document = {"name": "x", "covariates": [], "family": {"level": "partial", "lineage": True}}
+    made = prior_fit(spec_from_dict(document), ls.readers.read_published(table), draws=4)
+    rows = pd.DataFrame({"model": ["Gemma 4"], "family": ["gemma"]})
+    used = ls.predict(made, rows).models["lineage"].values.tolist()
+    assert used == [lineage or "gemma"]
+
+
 def test_rows_need_a_family_where_the_table_states_other_ones(fit: Fit) -> None:
     with pytest.raises(DataError, match='column "family": this required column'):
         ls.predict(fit, pd.DataFrame([{k: v for k, v in ROW.items() if k != "family"}]))
