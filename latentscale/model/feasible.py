@@ -114,7 +114,7 @@ def stated_share(covariate: str, scores: Scores) -> float:
 
 
 def one_level(covariate: str, scores: Scores) -> bool:
-    """Return whether a covariate is a pooled category in which no two models with a score differ."""
+    """Return whether no two models with a score differ in a pooled category."""
     table = scores.dataset
     scored = table.isel({MODEL: table["score"].notnull().any(BENCHMARK)})
     kinds = features_in_use(table, [covariate])
