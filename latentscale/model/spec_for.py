@@ -115,7 +115,7 @@ def spec_for(scores: Scores, spec: str | Path = AUTO) -> SpecChoice:
       - most models state their size and date: the spec is latentscale_dated
     See .spec, .reasons
     >>> ls.spec_for(scores, "capabilities").reasons[0]
-    'no model has reasoning: capabilities is fitted on released alone'
+    'no model has reasoning, size_class: capabilities is fitted on released alone'
     """
     expect(scores, Scores, "scores")
     if spec != AUTO:
