@@ -44,6 +44,8 @@ TERMS: list[dict[str, Any]] = [
 ]
 
 _FIRST = {
+    "covariates": ["released", "reasoning"],
+    "optional": ["released", "reasoning"],
     "benchmarks.family_effect": True,
     "benchmarks.likelihood": {"kind": "contaminated-beta"},
     "family.lineage": True,
@@ -54,6 +56,8 @@ _SECOND = {"benchmarks.family_effect": False, "family.lineage": True}
 """Of the candidate that the second round goes on from."""
 
 RARE = f"{SECOND}, rare outliers"
+HEAVY = f"{SECOND}, heavy tails"
+_HEAVY = _SECOND | {"benchmarks.likelihood": {"kind": "heavy-tailed-beta"}}
 # Each candidate is the first spec with fields replaced; those of the second round, named with a
 # comma, are the spec without effects of families on single benchmarks with fields replaced.
 CANDIDATES: dict[str, dict[str, Any]] = {
@@ -63,7 +67,9 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     f"{SECOND}, noise by model": _SECOND | {"terms": [*TERMS, {"kind": "model-precision"}]},
     f"{SECOND}, no model x group": _SECOND | {"terms": TERMS[1:]},
     RARE: _SECOND | {"priors": {"outlier_share": ls.Prior("Beta", alpha=2, beta=98)}},
-    f"{SECOND}, heavy tails": _SECOND | {"benchmarks.likelihood": {"kind": "heavy-tailed-beta"}},
+    HEAVY: _HEAVY,
+    f"{HEAVY}, size class": _HEAVY | {"covariates": ["released", "reasoning", "size_class"]},
+    f"{HEAVY}, effort": _HEAVY | {"covariates": ["released", "reasoning", "effort"]},
     "two skills": {"skills.count": 2},
     "four skills": {"skills.count": 4},
     "noise by model": {"terms": [*TERMS, {"kind": "model-precision"}]},
@@ -171,7 +177,7 @@ def record(names: list[str], base: str, splits: list[int], method: Method) -> No
             "splits": " and ".join(map(str, splits)),
             **figures_of(cells),
         }
-        other = SECOND if name.startswith(f"{SECOND},") else BASE
+        other = next((one for one in (HEAVY, SECOND) if name.startswith(f"{one},")), BASE)
         there = all(path_of(candidate(other, base, method), method, k).exists() for k in splits)
         if name != other and there:
             mean, error = less_base(cells, gathered(other, base, splits, method))

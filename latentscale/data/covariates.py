@@ -73,10 +73,15 @@ class CovariateTransform:
         SpecError
             If a covariate is unknown or named twice.
         DataError
-            If no model is left to centre on.
+            If the table does not have a category, or no model is left to centre on.
         """
         table = scores.dataset
         kinds = features_in_use(table, names)
+        if absent := [kind.name for kind in kinds if kind.pooled and kind.variable not in table]:
+            raise DataError(
+                f"The table has no column {listed(absent)}, of which the covariates "
+                f"{listed(names)} are made. Add it, or name other covariates."
+            )
         used = table["score"].notnull().any(BENCHMARK).to_numpy()
         for kind in kinds:
             if not kind.estimated:

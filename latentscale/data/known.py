@@ -12,7 +12,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from latentscale.data.features.base import FEATURES, Feature, FeatureKind, kind_of_column
+from latentscale.data.features.base import (
+    AS_LEVEL,
+    FEATURES,
+    Feature,
+    FeatureKind,
+    kind_of_column,
+)
 from latentscale.dims import FEATURE
 from latentscale.errors import SpecError, listed, nearest
 
@@ -47,7 +53,7 @@ _EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 """Reasoning efforts as providers name them in 2025 and 2026, from the lowest."""
 
 
-_FREE_KIND: Final = ("effort", "provider")
+_FREE_KIND: Final = ("effort", "provider", "size_class")
 """Known features that a table may declare to be of another kind."""
 
 
@@ -72,6 +78,7 @@ def known_features() -> Mapping[str, Known]:
             Known(Feature("released", "date")),
             Known(Feature("effort", "ordered", levels=_EFFORTS)),
             Known(Feature("provider", "category")),
+            Known(Feature("size_class", "category", missing=AS_LEVEL)),
         )
     }
 
@@ -127,7 +134,7 @@ def declared(features: object, frame: pd.DataFrame) -> tuple[Feature, ...]:
     for given in features:
         if not isinstance(given, str | Feature):
             raise SpecError(f"features holds names and Feature records; got {given!r}.")
-        feature = Feature(given) if isinstance(given, str) else given
+        feature = _named(given) if isinstance(given, str) else given
         if feature.name in features_by_name:
             raise SpecError(f'features: "{feature.name}" is declared twice; declare it once.')
         if feature.name not in frame.columns:
@@ -137,6 +144,11 @@ def declared(features: object, frame: pd.DataFrame) -> tuple[Feature, ...]:
             )
         features_by_name[feature.name] = _settled(feature, frame[feature.name])
     return tuple(features_by_name.values())
+
+
+def _named(name: str) -> Feature:
+    known = known_features().get(name)
+    return Feature(name) if known is None else known.feature
 
 
 def _settled(feature: Feature, column: pd.Series) -> Feature:

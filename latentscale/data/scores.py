@@ -74,10 +74,10 @@ class Scores(ScoreTable):
             Columns ``model`` and ``family``; optionally ``lineage`` (default: the family) and
             known features: ``params_b`` and ``active_params_b`` (billions), ``tokens_t``
             (trillions), ``flops``, each empty where undisclosed, ``instruct`` (0 or 1, default
-            0), ``reasoning``, ``effort``, ``released`` and ``provider``. Every other column that
-            is not declared is a benchmark: fractions in [0, 1] unless `benchmarks` says
-            otherwise, empty where not measured. It is not changed. Of pandas, or of another
-            library that narwhals knows, such as polars and pyarrow.
+            0), ``reasoning``, ``effort``, ``released``, ``provider`` and ``size_class``. Every
+            other column that is not declared is a benchmark: fractions in [0, 1] unless
+            `benchmarks` says otherwise, empty where not measured. It is not changed. Of pandas, or
+            of another library that narwhals knows, such as polars and pyarrow.
         features
             Further columns that describe models: their names, or `Feature` records that say how
             they are read. Specs name them among their covariates.

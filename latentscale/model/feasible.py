@@ -11,7 +11,7 @@ from latentscale.data.features.base import ESTIMATED
 from latentscale.data.known import features_of, kinds_among
 from latentscale.data.scores import Scores
 from latentscale.declare.spec import ModelSpec
-from latentscale.dims import BENCHMARK
+from latentscale.dims import BENCHMARK, MODEL
 from latentscale.errors import FitWarning, listed
 
 USES_COVARIATES: Final = (
@@ -34,9 +34,10 @@ def feasible(spec: ModelSpec, scores: Scores) -> ModelSpec:
     """Return a spec without what a table has no data for; warn of what is left out.
 
     Left out are covariates that the spec calls optional and fewer than half of the models with a
-    score state, with the terms that use them, and terms that have no effect on the table, such as
-    effects on groups of benchmarks where no benchmarks share a group. Any other covariate that a
-    table does not have is an error where the covariates are taken from it.
+    score state, optional categories of one level, the terms that use them, and terms that have no
+    effect on the table, such as effects on groups of benchmarks where no benchmarks share a group.
+    Any other covariate that a table does not have is an error where the covariates are taken from
+    it.
 
     Parameters
     ----------
@@ -48,17 +49,17 @@ def feasible(spec: ModelSpec, scores: Scores) -> ModelSpec:
     FitWarning
         Once, with all that is left out.
     """
-    gone = [
-        name
-        for name in spec.covariates
-        if name in spec.optional and stated_share(name, scores) < LEAST_SHARE
-    ]
+    optional = [name for name in spec.covariates if name in spec.optional]
+    unstated = [name for name in optional if stated_share(name, scores) < LEAST_SHARE]
+    alike = [name for name in optional if name not in unstated and one_level(name, scores)]
+    gone = [*unstated, *alike]
     terms: tuple[Any, ...] = spec.terms  # records of `latentscale.model.terms.base.Term`
     idle = {term.kind: term.idle(scores) for term in terms if not set(used(term)) & set(gone)}
     left = [term for term in terms if not set(used(term)) & set(gone) and not idle[term.kind]]
     if not gone and len(left) == len(terms):
         return spec
-    reasons = [f"fewer than half of the models state {listed(gone, 10)}"] if gone else []
+    reasons = [f"fewer than half of the models state {listed(unstated, 10)}"] if unstated else []
+    reasons += [f"all models have the same {', '.join(alike)}"] if alike else []
     reasons += [reason for reason in idle.values() if reason]
     dropped = [f"the covariate {name}" for name in gone]
     dropped += [f"the term {term.kind}" for term in terms if term not in left]
@@ -100,8 +101,21 @@ def drawable(scores: Scores, columns: Sequence[str]) -> list[str]:
 
 
 def stated_share(covariate: str, scores: Scores) -> float:
-    """Return the share of models with a score that state the features that a covariate needs."""
+    """Return the share of models with a score that state the features that a covariate needs.
+
+    Where a category's missing values are a level, all models of a table that has it state it.
+    """
     table = scores.dataset
     scored = table["score"].notnull().any(BENCHMARK).values
-    given = [kind.given(table)[scored].mean() for kind in features_in_use(table, [covariate])]
-    return float(min(given, default=1.0)) if scored.any() else 0.0
+    kinds = features_in_use(table, [covariate])
+    if not scored.any() or any(kind.pooled and kind.variable not in table for kind in kinds):
+        return 0.0
+    return float(min((kind.given(table)[scored].mean() for kind in kinds), default=1.0))
+
+
+def one_level(covariate: str, scores: Scores) -> bool:
+    """Return whether no two models with a score differ in a pooled category."""
+    table = scores.dataset
+    scored = table.isel({MODEL: table["score"].notnull().any(BENCHMARK)})
+    kinds = features_in_use(table, [covariate])
+    return any(kind.pooled and len(kind.settled(scored).feature.levels) < 2 for kind in kinds)

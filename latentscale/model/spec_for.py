@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -18,6 +19,7 @@ from latentscale.markup import bullets, counted, fitted_text
 from latentscale.model.feasible import (
     LEAST_SHARE,
     drawable,
+    one_level,
     stated_share,
     used,
     without_covariates,
@@ -113,7 +115,7 @@ def spec_for(scores: Scores, spec: str | Path = AUTO) -> SpecChoice:
       - most models state their size and date: the spec is latentscale_dated
     See .spec, .reasons
     >>> ls.spec_for(scores, "capabilities").reasons[0]
-    'no model has reasoning: capabilities is fitted on released alone'
+    'no model has reasoning, size_class: capabilities is fitted on released alone'
     """
     expect(scores, Scores, "scores")
     if spec != AUTO:
@@ -175,7 +177,9 @@ def _reduced(
 
     `share` is the share of the models that must state one, or 0 for any.
     """
-    gone = [name for name in model.covariates if not _stated(name, scores, share)]
+    unstated = [name for name in model.covariates if not _stated(name, scores, share)]
+    alike = [n for n in model.covariates if n not in unstated and one_level(n, scores)]
+    gone = [*unstated, *alike]
     changes = without_covariates(model, gone)
     terms: tuple[Any, ...] = model.terms  # records of `latentscale.model.terms.base.Term`
     idle = {term.kind: term.idle(scores) for term in terms if not set(used(term)) & set(gone)}
@@ -186,12 +190,9 @@ def _reduced(
     if gone:
         kept = changes["covariates"]
         on = f"{', '.join(kept)} alone" if kept else "no covariate"
-        if not share and all("log_tokens" in name or "log_flops" in name for name in gone):
-            why = "no model states its training tokens"
-        else:
-            why = f"{'fewer than half of the models have' if share else 'no model has'} "
-            why += ", ".join(gone)
-        reasons.append(f"{why}: {model.name} is fitted on {on}")
+        why = [_why_unstated(unstated, share)] if unstated else []
+        why += [f"all models have the same {', '.join(alike)}"] if alike else []
+        reasons.append(f"{'; '.join(why)}: {model.name} is fitted on {on}")
     reasons += [
         f"{why}: {model.name} is fitted without the term {kind}"
         for kind, why in idle.items()
@@ -200,6 +201,14 @@ def _reduced(
     reduced = model.with_(changes) if changes else model
     reduced, fewer = _with_fewer_skills(reduced, scores)
     return reduced, (*reasons, *fewer)
+
+
+def _why_unstated(covariates: Sequence[str], share: float) -> str:
+    if not share and all("log_tokens" in name or "log_flops" in name for name in covariates):
+        return "no model states its training tokens"
+    return f"{'fewer than half of the models have' if share else 'no model has'} " + ", ".join(
+        covariates
+    )
 
 
 def _with_tokens_estimated(model: ModelSpec, scores: Scores) -> tuple[ModelSpec, tuple[str, ...]]:

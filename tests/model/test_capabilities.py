@@ -25,6 +25,7 @@ def closed(small_scores: Scores) -> Scores:
     days = pd.to_timedelta(40 * np.arange(len(frame)), unit="D")
     frame["released"] = pd.Timestamp("2024-05-01") + days
     frame["reasoning"] = np.arange(len(frame)) % 2
+    frame["size_class"] = np.where(np.arange(len(frame)) % 3, "mini", "large")
     frame["arena"] = 1000 + 20.0 * np.arange(len(frame))
     info = {name: ls.Benchmark(floor=0, group=group) for name, group in GROUPS.items()}
     info["arena"] = ls.Benchmark(scale="real", unit="Elo")
@@ -85,7 +86,7 @@ def test_a_table_without_dates_and_groups_is_fitted_without_them(
     model = ls.build(spec, small_scores)
     said = [str(w.message) for w in recwarn if issubclass(w.category, ls.FitWarning)]
     assert len(said) == 1
-    for left_out in ("released", "reasoning", "model-group", "trend"):
+    for left_out in ("released", "reasoning", "size_class", "model-group", "trend"):
         assert left_out in said[0]
     names = set(model.named_vars)
     assert {"residual_raw", "loading"} <= names
@@ -97,7 +98,7 @@ def test_a_table_of_one_date_is_fitted_without_the_trend(closed: Scores) -> None
     same = Scores.from_frame(frame, benchmarks=closed.benchmark_info)
     with pytest.warns(ls.FitWarning, match="without the term trend: all models have the same"):
         reduced = feasible(ls.load_spec("capabilities"), same)
-    assert reduced.covariates == ("released", "reasoning")
+    assert reduced.covariates == ("released", "reasoning", "size_class")
     assert [term.kind for term in reduced.terms] == ["model-group"]
 
 
@@ -113,11 +114,40 @@ def test_a_covariate_that_most_models_do_not_state_is_left_out(
         assert ("reasoning" in feasible(ls.load_spec("capabilities"), some).covariates) is kept
 
 
+@pytest.mark.parametrize("same", ["mini", None])
+def test_a_size_class_that_is_the_same_of_all_models_is_left_out(
+    closed: Scores, same: str | None
+) -> None:
+    table = Scores.from_frame(
+        closed.to_frame().assign(size_class=same), benchmarks=closed.benchmark_info
+    )
+    spec = ls.load_spec("capabilities")
+    with pytest.warns(ls.FitWarning, match="all models have the same size_class"):
+        reduced = feasible(spec, table)
+    assert reduced.covariates == ("released", "reasoning")
+    assert reduced.terms == spec.terms
+    reasons = ls.spec_for(table, "capabilities").reasons
+    assert any("all models have the same size_class" in reason for reason in reasons)
+
+
+def test_models_without_a_size_class_have_a_level_of_their_own(closed: Scores) -> None:
+    frame = closed.to_frame()
+    frame["size_class"] = frame["size_class"].where(np.arange(len(frame)) < 2)
+    some = Scores.from_frame(frame, benchmarks=closed.benchmark_info)
+    model = ls.build(ls.load_spec("capabilities"), some)
+    assert len(model.coords["model"]) == len(frame)
+    levels = ["size_class=(missing)", "size_class=large", "size_class=mini"]
+    assert list(model.coords["category_level"]) == levels
+
+
 def test_a_users_own_spec_that_names_a_missing_column_is_refused(small_scores: Scores) -> None:
     shipped = ls.load_spec("capabilities")
     own = shipped.with_({"name": "own", "optional": [], "terms": []})
     with pytest.raises(DataError, match='"reasoning", "released"'):
         ls.build(own, small_scores)
+    sizes = shipped.with_({"covariates": ["size_class"], "optional": [], "terms": []})
+    with pytest.raises(DataError, match='no column "size_class"'):
+        ls.build(sizes, small_scores)
 
 
 def test_what_is_optional_is_kept_where_it_is_stated(closed: Scores) -> None:

@@ -24,6 +24,7 @@ from latentscale.model.undisclosed import rows_in_graph
 NAMES = ["intercept_raw", "signed_loading_raw", "precision_raw", "residual_raw"]
 UNITS = [
     *("slope", "trend_scale", "residual_scale", "family_skill_raw", "lineage_skill_raw"),
+    "category_scale",
     *("signed_loading_mean", "signed_loading_spread", "signed_loading_group_spread"),
 ]
 SPREAD = "signed_loading_spread"
@@ -37,6 +38,7 @@ def small(small_scores: Scores) -> Scores:
         40 * np.arange(len(frame)), unit="D"
     )
     frame["reasoning"] = np.arange(len(frame)) % 2
+    frame["size_class"] = np.where(np.arange(len(frame)) % 3, "mini", "large")
     groups = {"alpha": "maths", "beta": "code", "gamma": "maths", "delta": "code"}
     info = {name: ls.Benchmark(group=group) for name, group in groups.items()}
     return Scores.from_frame(frame, benchmarks=info)

@@ -260,7 +260,7 @@ def name_features() -> tuple[str | Feature, ...]:
         "reasoning",
         Feature("provider", kind="category", missing="level"),
         Feature("effort", kind="category", missing="level"),
-        Feature("size_class", kind="category"),
+        "size_class",
     )
 
 
