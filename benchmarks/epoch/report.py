@@ -11,6 +11,9 @@ from benchmarks.common.clusters import shown
 from benchmarks.common.markdown import markdown
 from benchmarks.common.provenance import provenance
 
+SHIPPED = "capabilities"
+"""The variant of the study that is the shipped spec."""
+
 PROTOTYPE = {
     ("2025-01-01", 0): (11.5, 14.6),
     ("2025-07-01", 0): (10.2, 12.6),
@@ -64,6 +67,7 @@ def write_report(folder: Path, hub: Path, seed: int) -> None:
         markdown(pd.DataFrame(kinds).sort_values(["cut", "given", "spec", "reasoning"])),
         _earlier(),
         *_indices(runs, hub),
+        *_frontiers(runs, hub, seed),
     ]
     (folder / "EPOCH.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
@@ -128,7 +132,7 @@ def _earlier() -> str:
 
 def _indices(runs: Path, hub: Path) -> list[str]:
     """Return the agreement of the capability index with the hub's own, one row a fit."""
-    published = ls.readers.epoch_index(hub).set_index("model")["index"].to_dict()
+    published = _published(hub)["index"].to_dict()
     rows = []
     for path in sorted(runs.glob("*/*.nc")):
         fit = ls.load(path)
@@ -145,5 +149,46 @@ def _indices(runs: Path, hub: Path) -> list[str]:
         "the hub's index over all models in common, and `CapabilityIndex.agreement` with that "
         "index on these models. (Two anchors alone, as the hub has, would carry their own errors "
         "into every model's difference.)",
+        markdown(pd.DataFrame(rows)),
+    ]
+
+
+def _published(hub: Path) -> pd.DataFrame:
+    """Return the hub's own index and its dates by model; of several settings the best."""
+    return ls.readers.epoch_index(hub).groupby("model").max()
+
+
+def _frontiers(runs: Path, hub: Path, seed: int) -> list[str]:
+    """Return the frontier of each fit of the shipped spec, beside the hub's own index."""
+    published = _published(hub)
+    rows = []
+    for path in sorted(runs.glob(f"{SHIPPED}/*.nc")):
+        fit = ls.load(path)
+        common = {
+            m: float(published["index"][m]) for m in fit.scores.models if m in published.index
+        }
+        dates = pd.date_range(path.stem, published["released"].max(), freq="QS").astype(str)
+        frontier = ls.frontier(fit, dates=list(dates), anchors=common, seed=seed)
+        for row in frontier.table().itertuples():
+            there = published.loc[published["released"] <= row.date, "index"]
+            rows.append(
+                {
+                    "fitted before": path.stem,
+                    "date": f"{row.date:%Y-%m-%d}",
+                    "median": f"{row.median:.1f}",
+                    "90%": f"{row.lower:.1f} to {row.upper:.1f}",
+                    "the hub's best": f"{there.max():.1f}",
+                    "its model": str(there.idxmax()),
+                }
+            )
+    if not rows:
+        return []
+    return [
+        "## Frontier beside the hub's own",
+        "`ls.frontier` of the index of each fit of `capabilities`, on the scale above, by dates "
+        "after the last fitted release, beside the highest index that the hub states of models "
+        "released by then (with all scores that it has since). The frontier is the highest index "
+        "of all releases, measured well or badly; the highest of many that are known in part lies "
+        "above the highest estimate.",
         markdown(pd.DataFrame(rows)),
     ]

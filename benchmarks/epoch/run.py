@@ -23,7 +23,7 @@ import latentscale as ls
 from benchmarks.common.by_model import forecast_by_model
 from benchmarks.common.dated import before_and_after
 from benchmarks.epoch.baselines import baseline_table
-from benchmarks.epoch.report import write_report
+from benchmarks.epoch.report import SHIPPED, write_report
 from latentscale.analysis.backtest import training_scores
 from latentscale.data.scores import Scores
 from latentscale.declare import ModelSpec
@@ -42,7 +42,6 @@ DOUBLINGS = 2
 1.4 and 1.55."""
 
 
-SHIPPED = "capabilities"
 VARIANTS: dict[str, dict[str, Any]] = {
     SHIPPED: {},
     "no size class": {"covariates": ["released", "reasoning"]},

@@ -254,6 +254,14 @@ def test_a_column_of_text_or_other_numbers_is_named_and_never_a_benchmark(rich):
     assert 'features=["context_k"]' in message and 'features=["tier"]' in message
 
 
+@pytest.mark.parametrize("features", [None, ["size_class"]])
+def test_a_size_class_is_known_and_empty_cells_of_it_are_a_level(table, features):
+    sizes = ["mini", "mini", "large", None, "large", "large"]
+    scores = ls.Scores.from_frame(table.assign(size_class=sizes), features=features)
+    (kind,) = raw(scores, "size_class").kinds
+    assert kind.feature.levels == ("(missing)", "large", "mini")
+
+
 def test_a_benchmark_with_the_name_of_a_known_feature_stays_one(table):
     scores = ls.Scores.from_frame(table.assign(reasoning=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6]))
     assert "reasoning" in scores.benchmarks
