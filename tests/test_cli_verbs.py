@@ -233,6 +233,11 @@ def test_forecasts_given_scores_say_so(
     ROWS.assign(alpha=[0.5, None]).to_csv("scored.csv", index=False)
     assert main(["predict", "skilled.nc", "scored.csv"]) == 0
     assert "Given 1 score (" in capsys.readouterr().out
+    assert main(["predict", "skilled.nc", "scored.csv", "--out", "given.csv"]) == 0
+    assert "Given 1 score (" in capsys.readouterr().out
+    assert main(["predict", "skilled.nc", "scored.csv", "--out", "/dev/stdout"]) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("model,benchmark") and "Given 1 score (" in said.err
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -25,7 +25,7 @@ BROKEN: Final = 70
 PIPE_CLOSED: Final = 141
 """What a shell reports of a program that SIGPIPE ended: 128 + 13."""
 _OPTIONS: Final = {
-    "benchmarks={": "--benchmarks FILE.toml, which has a table such as [arena] for a benchmark, "
+    "benchmarks={": '--benchmarks FILE.toml, which has a table such as ["arena"] for a benchmark, '
     'with lines such as scale = "real", lower_is_better = true or group = "science".',
     "features=[": "--feature COLUMN.",
     'benchmark="': "--benchmark NAME.",

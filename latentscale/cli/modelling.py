@@ -32,7 +32,14 @@ from latentscale.cli.options import (
     Verbose,
     figure_output,
 )
-from latentscale.cli.output import announce, print_table, save_figure, save_fit, save_table
+from latentscale.cli.output import (
+    SCREEN,
+    announce,
+    print_table,
+    save_figure,
+    save_fit,
+    save_table,
+)
 from latentscale.cli.suiting import AUTO, suited
 from latentscale.cli.surveying import fit_of_scores, is_fit
 from latentscale.dims import DEFAULT_PROB
@@ -128,12 +135,12 @@ def predict(
     if trust is not None:
         sure = forecast.trust(trust)[["model", "benchmark", "trust"]]
         table = table.merge(sure, on=["model", "benchmark"], validate="one_to_one")
+    if forecast.conditioning is not None:  # on standard error where the table is what is printed
+        say(forecast.conditioning.headline, err=out == SCREEN)
     if out is not None:
         save_table(table, out)
         return
     units = units_note(forecast.units, dict.fromkeys(table["benchmark"]))
-    if forecast.conditioning is not None:
-        say(forecast.conditioning.headline)
     say(f"lower, upper: {prob:.4g} interval of a new score{units}")
     shown = table.drop(columns=[c for c in ("extrapolates", "assumed") if not table[c].any()])
     print_table(shown, "{:.3f}".format)

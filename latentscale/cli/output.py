@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from latentscale.posterior.fit import Fit
     from latentscale.result import Drawing, Result
 
-_SCREEN = Path("/dev/stdout")
+SCREEN = Path("/dev/stdout")
+"""Where a table is printed as it would be written."""
 _HEAD = 2**16
 """Characters of a table's first line that are read: names of a thousand columns."""
 _ANSWERED = frozenset(("lower", "upper", "median", "pareto_k", "crps", "probability", "change"))
@@ -49,7 +50,7 @@ def announce(
     written = [path for path in outputs if path is not None]
     for place, path in enumerate(written):
         if str(path) == "-":
-            raise LatentscaleError(f'Cannot write "-": name a file, or {_SCREEN} to print it.')
+            raise LatentscaleError(f'Cannot write "-": name a file, or {SCREEN} to print it.')
         if any(_same(path, other) for other in inputs if other is not None):
             raise LatentscaleError(
                 f"Cannot write {path}: it is read by this command. Give another name."
@@ -62,7 +63,7 @@ def announce(
                 "family, which this would replace. Give another name, or remove that file."
             )
     for path in written:
-        if path.is_file() and path != _SCREEN:
+        if path.is_file() and path != SCREEN:
             say(f"{path} exists and will be replaced", err=True)
 
 
@@ -90,7 +91,7 @@ def save_table(table: pd.DataFrame, path: Path, what: str = "rows") -> None:
     from latentscale.data.tables import quoted, write_table
 
     written = f"wrote {path}: {len(table)} {what}"
-    if path == _SCREEN and sys.stdout is not None:  # which the shell may be appending to a file
+    if path == SCREEN and sys.stdout is not None:  # which the shell may be appending to a file
         sys.stdout.write(quoted(table).to_csv(index=False))
         say(written, err=True)
         return
@@ -102,7 +103,7 @@ def save_scores(scores: Scores, path: Path) -> None:
     """Write a table of scores, with what belongs beside it, and say so."""
     from latentscale.data.saved import is_wide
 
-    if path == _SCREEN:
+    if path == SCREEN:
         save_table(scores.to_frame() if is_wide(scores) else scores.to_long(), path)
         return
     table, *others = scores.save(path)

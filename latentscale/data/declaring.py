@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -86,6 +87,7 @@ def declared_document(path: str | Path) -> Any:
         If the file cannot be read, is not TOML or JSON, or repeats a key.
     """
     place = expanded(path, DataError)
+    text = ""
     try:
         text = place.read_text(encoding="utf-8-sig")
         if place.suffix.lower() == ".json":
@@ -95,7 +97,22 @@ def declared_document(path: str | Path) -> Any:
         raise DataError(f"{place} cannot be read: {error.strerror or error}.") from None
     except (ValueError, RecursionError) as error:
         form = "JSON" if place.suffix.lower() == ".json" else "TOML"
-        raise DataError(f"{place} is not a readable {form} file: {error}.") from None
+        quotes = _without_quotes(text) if form == "TOML" else ""
+        raise DataError(f"{place} is not a readable {form} file: {error}.{quotes}") from None
+
+
+def _without_quotes(text: str) -> str:
+    """Return how the first heading of a TOML table is written that needs quotes and has none."""
+    for line in text.splitlines():
+        heading = _HEADING.fullmatch(line.strip())
+        if heading and not _BARE.fullmatch(heading[1]):
+            return f' A name with spaces or brackets has quotes: ["{heading[1]}"].'
+    return ""
+
+
+_HEADING = re.compile(r"\[([^\[\]\"']+)\]")
+_BARE = re.compile(r"[\w.-]+", re.ASCII)
+"""Headings of TOML tables, and what may stand there without quotes."""
 
 
 def stated_features(texts: Sequence[str] | None, path: Path | None) -> list[Feature]:

@@ -45,7 +45,8 @@ def _forecast(request: Request) -> list[str]:
     plain = table[~table["benchmark"].isin(list(units))]
     if len(plain):
         half = 100 * float((plain["upper"] - plain["lower"]).median()) / 2
-        sentences.append(f"Half of all forecasts are known to within ±{half:.1f} points or better.")
+        which = "all forecasts" if len(plain) == len(table) else "the forecasts that are fractions"
+        sentences.append(f"Half of {which} are known to within ±{half:.1f} points or better.")
     beyond = table.loc[table["extrapolates"] != "", "model"].nunique()
     if beyond:
         of = table["model"].nunique()

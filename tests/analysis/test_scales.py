@@ -25,6 +25,8 @@ from latentscale.model.design import design
 from latentscale.plots.check import plot_residuals
 from latentscale.plots.style import with_unit
 from latentscale.posterior.fit import Fit
+from latentscale.reporting.request import request
+from latentscale.reporting.summary import summary
 
 ROW = {"model": "new", "family": "new", "params_b": 8.0, "tokens_t": 4.0}
 
@@ -263,6 +265,11 @@ def test_residuals_are_above_0_where_scores_are_better_and_figure_and_advice_say
     assert "Orange: better than" in " ".join(plot_residuals(check).get_suptitle().split())
     said = check.outliers["advice"]
     assert not said[check.outliers["benchmark"].isin(["cost", "error"])].str.contains("igher").any()
+
+
+def test_a_reports_summary_says_which_forecasts_its_points_are_of(mixed_fit: Fit) -> None:
+    asked = request(mixed_fit, families=None, planned=None, prob=0.9, seed=1)
+    assert "Half of the forecasts that are fractions are known" in summary(asked)
 
 
 def test_a_unit_that_a_name_states_is_not_said_twice() -> None:

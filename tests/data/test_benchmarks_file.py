@@ -41,6 +41,15 @@ def test_what_is_wrong_in_a_file_is_named_with_its_benchmark(tmp_path, text, sai
     assert "arena" in str(caught.value) or "TOML" in str(caught.value)
 
 
+def test_a_heading_that_needs_quotes_is_shown_with_them(tmp_path: Path) -> None:
+    text = '[mmlu]\nfloor = 0.25\n[Cost per task ($)]\nscale = "positive"\n'
+    with pytest.raises(DataError, match="has quotes") as caught:
+        read_benchmarks(written(tmp_path, text))
+    quoted = str(caught.value).partition("quotes: ")[2].removesuffix(".")
+    mended = written(tmp_path, text.replace("[Cost per task ($)]", quoted))
+    assert list(read_benchmarks(mended)) == ["mmlu", "Cost per task ($)"]
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none\.toml cannot be read"):
         read_benchmarks(tmp_path / "none.toml")

@@ -282,6 +282,13 @@ def test_dates_without_a_day_are_in_their_middle() -> None:
     assert odd == ["summer 2024"]
 
 
+def test_the_audit_says_how_many_scores_have_standard_errors() -> None:
+    table = named(GPQA=["40 ± 1.0", "50 ± 2.0", "60"])
+    (said,) = read_published(table).audit.filter("errors-read")
+    assert said.message.startswith("2 of 3 scores have a standard error")
+    assert not list(read_published(named(GPQA=[40.0, 50.0, 60.0])).audit.filter("errors-read"))
+
+
 def test_quarters_are_read_as_their_middle_and_that_is_said() -> None:
     cells = ["2026Q1", "2025-Q2", "Q3 2025", "q4, 2025", "1Q2025"]
     scores = read_published(named(Released=cells, GPQA=[40.0, 50.0, 60.0, 70.0, 80.0]))

@@ -15,7 +15,7 @@ from latentscale.analysis.skills.capability_index import capability_index
 from latentscale.analysis.tools.blocks import spread_draws
 from latentscale.analysis.tools.summaries import summary
 from latentscale.analysis.tools.units import other_units
-from latentscale.data.dates import as_date
+from latentscale.data.dates import as_date, middle_of
 from latentscale.data.known import features_of, is_stated, kinds_among
 from latentscale.data.scales.base import SCALES
 from latentscale.data.scaling import lower_is_better
@@ -455,7 +455,10 @@ def _dates(dates: Sequence[str], released: np.ndarray) -> np.ndarray:
     given = [dates] if isinstance(dates, str) or not isinstance(dates, Iterable) else list(dates)
     when = [as_date(date) for date in given]
     if any(date is None for date in when):
-        raise DataError(f'dates must be dates such as ["2026-07-01"]; got {dates!r:.200}.')
+        texts = [date.strip() for date in given if isinstance(date, str) and as_date(date) is None]
+        middles = {text: day for text in texts if (day := middle_of(text))}
+        hint = "".join(f" The middle of {text} is {day}." for text, day in middles.items())
+        raise DataError(f'dates must be dates such as ["2026-07-01"]; got {dates!r:.200}.{hint}')
     moments = np.sort(np.array(when, dtype="datetime64[ns]"))
     first = np.nanmin(released)
     if not len(moments) or moments.min() < first:

@@ -217,7 +217,7 @@ def published_measurements(
         audit=Audit(
             (
                 *(*unnamed, *figures, *described_here, *found, *mixed, *merged, *without),
-                *(*of_sizes, *from_names, *turned),
+                *(*_errors(cells), *of_sizes, *from_names, *turned),
             )
         ),
         sources=sources,
@@ -262,6 +262,16 @@ def _without_scores(models: pd.Series) -> list[Finding]:
         return []
     message = f"{counted(len(models), 'model')} without a score were left out: {listed(models, 5)}."
     return [Finding("info", "models-without-scores", "model", message)]
+
+
+def _errors(cells: pd.DataFrame) -> list[Finding]:
+    """Say how many scores have a standard error, which then counts in their noise."""
+    known = cells["stderr"].notna()
+    if not known.any():
+        return []
+    message = f"{int(known.sum())} of {counted(len(cells), 'score')} have a standard error, which "
+    message += "counts in their noise."
+    return [Finding("info", "errors-read", "scores", message)]
 
 
 def _turned(guessed: Sequence[str], cells: pd.DataFrame, falling: Collection[str]) -> list[Finding]:

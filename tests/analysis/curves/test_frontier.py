@@ -89,6 +89,7 @@ def test_the_index_has_a_frontier_on_its_own_scale(fit: Fit) -> None:
         ({"dates": ["2025-01-01"]}, "Name a benchmark"),
         ({"benchmark": "alpha", "dates": ["2025-01-01"], "anchors": {"x": 1}}, "not both"),
         ({"benchmark": "alpha", "dates": ["soon"]}, "dates must be dates"),
+        ({"benchmark": "alpha", "dates": ["2026Q1"]}, r"The middle of 2026Q1 is 2026-02-15\."),
         ({"benchmark": "alpha", "dates": []}, "one date or more"),
         ({"benchmark": "alpha", "dates": ["2020-01-01"]}, "none before the first release"),
         ({"benchmark": "alpha", "dates": ["2026-01-01"], "per_year": -1}, "per_year"),
