@@ -91,7 +91,7 @@ def stated_rows(frame: pd.DataFrame, scores: Scores, spec: ModelSpec) -> pd.Data
     uses = [*kinds, *(["instruct"] if spec.needs_instruct else [])]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # the forecasts will say it
-        named, _ = with_lineages_of_providers(scores, frame)
+        named, _ = with_lineages_of_providers(scores, as_pandas(frame, NOT_FORECAST))
         rows = planned_models(named, scores.benchmarks, lineages, fitted=scores.dataset, uses=uses)
     features = {
         name: kind.cells(rows[kind.variable].values)
