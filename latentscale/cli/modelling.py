@@ -51,8 +51,8 @@ def fit(
         str,
         typer.Option(
             "--spec",
-            help="A shipped spec, or the path of a TOML file; auto is latentscale where most "
-            "models state their size, else capabilities.",
+            help="A shipped spec, or the path of a TOML file; auto is what latentscale spec-for "
+            "says of the table.",
         ),
     ] = "latentscale",
     scores: ScoresFile = None,
@@ -192,8 +192,8 @@ def report(
         str,
         typer.Option(
             "--spec",
-            help="Of scores: a shipped spec, or the path of a TOML file; auto is latentscale where "
-            "most models state their size, else capabilities.",
+            help="Of scores: a shipped spec, or the path of a TOML file; auto is what latentscale "
+            "spec-for says of them.",
         ),
     ] = "auto",
     method: Annotated[
@@ -234,8 +234,8 @@ def report(
     audit that is printed says what was guessed.
 
     The page holds a summary, forecasts, scaling curves, diagnostics, data audit and the model. It
-    needs no other file and no network. Without --planned, models four times the largest of their
-    family are forecast as an example.
+    needs no other file and no network. Without --planned, a next model of families is forecast as
+    an example: four times their largest or, in a table without sizes, like their latest.
     """
     import latentscale as ls
     from latentscale.data.readers import read_table
