@@ -30,7 +30,7 @@ from latentscale.files import replacing
 
 CUTS = (EARLIEST, EARLIER, CUT)
 BATCH = 500
-"""Scores' models in a batch of ADVI, as docs/which_method.md says for a thousand models or more."""
+"""Models in a batch of ADVI: as docs/which_method.md has for thousands of models."""
 
 
 def forecasts(cut: str, runs: Path, seed: int) -> pd.DataFrame:
@@ -94,7 +94,8 @@ def report(tables: dict[str, pd.DataFrame], seed: int) -> str:
         "and all scores of later models are forecast by their median. Families and lineages are "
         "read from base models and names; nothing is declared by hand. `ls.spec_for` returns "
         f"{' or '.join(sorted(specs))}; ADVI in batches of {BATCH} models takes {min(seconds):.0f} "
-        f"to {max(seconds):.0f} s, compilation included. Points are percentage points; standard "
+        f"to {max(seconds):.0f} s on the clock, one run each: the first fit on a machine compiles, "
+        "later ones find that in a cache. Points are percentage points; standard "
         "errors are between families as read. The specs of LEADERBOARD.md name more of what the "
         "leaderboard says of tuning.",
         markdown(pd.DataFrame(errors)),

@@ -204,11 +204,11 @@ def _reduced(
 
 
 def _why_unstated(covariates: Sequence[str], share: float) -> str:
+    """Return that too few models state some covariates, or none does."""
     if not share and all("log_tokens" in name or "log_flops" in name for name in covariates):
         return "no model states its training tokens"
-    return f"{'fewer than half of the models have' if share else 'no model has'} " + ", ".join(
-        covariates
-    )
+    how_many = "fewer than half of the models have" if share else "no model has"
+    return f"{how_many} {', '.join(covariates)}"
 
 
 def _with_tokens_estimated(model: ModelSpec, scores: Scores) -> tuple[ModelSpec, tuple[str, ...]]:

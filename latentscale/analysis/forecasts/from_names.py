@@ -28,8 +28,6 @@ _READINGS: Final[Mapping[str, Callable[[Sequence[str]], NameReading]]] = {
 _MOSTLY: Final = 0.9
 """Share of fitted models whose family their name gives: bases and architectures that a
 leaderboard states decide on the others."""
-
-
 _PROVIDER: Final = "provider"
 
 
