@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from numbers import Real
 from typing import Any, Final
@@ -15,9 +15,14 @@ from pandas.api.types import is_datetime64_any_dtype
 
 from latentscale.data.columns import cells_of, is_blank, missing
 from latentscale.data.problems import Problem, at_cell
+from latentscale.errors import listed
 
+MIDDLES: Final = "dates-by-middle"
+"""Code of the finding of `said_of_middles`."""
 _MONTHS: Final = 12
 """Of a year: a larger number is a day."""
+_YEARS: Final = range(1950, 2101)
+"""Numbers that may be years of models' releases."""
 _NANOSECOND_YEARS: Final = (1678, 2261)
 """First and last whole year that a count of nanoseconds since 1970 reaches in 64 bits."""
 
@@ -27,7 +32,8 @@ def read_dates(
 ) -> tuple[npt.NDArray[np.datetime64], list[Problem]]:
     """Read a column of dates: text such as 2024-07-23, or date objects; NaT where empty.
 
-    A moment in a time zone is turned into that of UTC.
+    A moment in a time zone is turned into that of UTC. A year, a quarter or a month alone is its
+    middle, as `said_of_middles` says.
     """
     if is_datetime64_any_dtype(column.dtype):
         try:
@@ -53,8 +59,8 @@ def _date_rule(cell: Any) -> str:
     rule = "Expected a date such as 2024-07-23, or an empty cell."
     if isinstance(cell, str) and _DAY_AND_MONTH.match(cell.strip()):
         return f"Which is the day and which the month? {rule}"
-    if isinstance(cell, str) and _QUARTER.fullmatch(cell.strip()):
-        return f"{rule} The middle of this quarter is {middle_of(cell.strip())}."
+    if isinstance(cell, Real) and float(cell) in _YEARS:
+        return f'{rule} Write a year as text, "{float(cell):g}": its middle is taken.'
     return rule
 
 
@@ -72,7 +78,30 @@ def _as_dates(cells: Sequence[Any]) -> list[np.datetime64 | None]:
 
 
 def _moment(cell: Any) -> np.datetime64 | None:
-    return np.datetime64("NaT", "ns") if is_blank(cell) else as_date(cell)
+    if is_blank(cell):
+        return np.datetime64("NaT", "ns")
+    return as_date(_middle(cell) or cell)
+
+
+def _middle(cell: Any) -> str | None:
+    return middle_of(cell.strip()) if isinstance(cell, str) else None
+
+
+def middles_of(column: pd.Series) -> dict[str, str]:
+    """Return the day that is taken for each year, quarter or month alone in a column of dates."""
+    texts = dict.fromkeys(cell.strip() for cell in cells_of(column) if isinstance(cell, str))
+    middles = {text: as_date(middle_of(text)) for text in texts}
+    return {text: str(day)[:10] for text, day in middles.items() if day is not None}
+
+
+def said_of_middles(middles: Mapping[str, str]) -> str:
+    """Return the finding of a column with periods alone, from the days that are taken for them."""
+    shown = listed([f"{text} as {day}" for text, day in middles.items()], _MIDDLES_SAID)
+    return f"years, quarters and months without a day are read as their middle: {shown}."
+
+
+_MIDDLES_SAID: Final = 3
+"""Examples of dates by their middle: the rule is seen from them."""
 
 
 _DAY_AND_MONTH: Final = re.compile(r"(\d{1,2})[-/. ]+(\d{1,2})[-/. ]+\d{4}(?!\d)", re.ASCII)

@@ -88,6 +88,7 @@ def read_models(frame: pd.DataFrame, features: Sequence[Feature] = ()) -> Table:
     columns: dict[str, object] = {}
     problems: list[Problem] = []
     cut: list[str] = []
+    findings: list[Finding] = []
     for name in ("model", "family", "lineage"):
         if name not in frame.columns:
             columns[name] = as_objects([""] * len(frame))
@@ -102,7 +103,7 @@ def read_models(frame: pd.DataFrame, features: Sequence[Feature] = ()) -> Table:
         if name in own:
             columns[name], new_problems = kind.read(frame[name], labels)
             problems += new_problems
-    findings = []
+            findings += kind.findings(frame[name])
     if cut:
         message = f"spaces at the ends of these names were cut: {listed(dict.fromkeys(cut))}."
         findings.append(Finding("warning", "names-stripped", "names", message))

@@ -43,11 +43,19 @@ def test_a_day_and_month_in_figures_are_asked_for_with_their_row(known) -> None:
         ls.Scores.from_frame(frame, features=["released"])
 
 
-def test_a_quarter_is_named_with_its_middle_which_is_a_date(known) -> None:
-    frame = known.frame.head(2).assign(released=["2024-01-02", "Q3 2025"])
-    with pytest.raises(DataError, match=r"'Q3 2025'.* The middle of this quarter is 2025-08-15\."):
+def test_a_year_a_quarter_or_a_month_alone_is_its_middle_and_that_is_said(known) -> None:
+    frame = known.frame.head(4).assign(released=["2024-01-02", "Q3 2025", "2025", "2024-07"])
+    scores = ls.Scores.from_frame(frame, features=["released"])
+    days = scores.dataset["released"].values.astype("datetime64[D]").astype(str)
+    assert days.tolist() == ["2024-01-02", "2025-08-15", "2025-07-01", "2024-07-15"]
+    (said,) = [finding for finding in scores.audit.findings if finding.code == "dates-by-middle"]
+    assert said.where == "released" and "Q3 2025 as 2025-08-15" in said.message
+
+
+def test_a_year_in_a_column_of_numbers_is_asked_for_as_text(known) -> None:
+    frame = known.frame.head(2).assign(released=[2024, 2025])
+    with pytest.raises(DataError, match='Write a year as text, "2024": its middle is taken'):
         ls.Scores.from_frame(frame, features=["released"])
-    assert as_date("2025-08-15") is not None
 
 
 def test_a_cutoff_is_read_as_the_dates_of_a_table_are(known) -> None:

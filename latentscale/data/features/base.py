@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from latentscale.data.audit import Finding
 from latentscale.data.problems import Problem
 from latentscale.errors import SpecError, listed, nearest
 from latentscale.markup import call_text
@@ -45,9 +46,9 @@ class Feature:
     name
         The column, and the name of its covariate.
     kind
-        ``"numeric"``, ``"date"`` (in years), ``"flag"`` (0 or 1, true or false, yes or no),
-        ``"category"``, ``"ordered"``, or a kind that another package registered; by default as
-        the column's cells say.
+        ``"numeric"``, ``"date"`` (in years; a year, quarter or month alone is its middle),
+        ``"flag"`` (0 or 1, true or false, yes or no), ``"category"``, ``"ordered"``, or a kind that
+        another package registered; by default as the column's cells say.
     transform
         Of a numeric feature: ``"identity"`` (the default), or ``"log"`` for positive numbers.
     unit
@@ -265,6 +266,10 @@ class FeatureKind(ABC):
             Values as they are kept, empty (NaN, NaT or None) where the cell is empty or bad; and
             a problem for each bad cell, naming its row, column and value.
         """
+
+    def findings(self, column: pd.Series) -> list[Finding]:
+        """Return what the audit says of how the cells of a column were read."""
+        return []
 
     def kept(self, values: pd.Series | None, rows: int) -> npt.NDArray[Any]:
         """Return values as an array of a dataset, all empty where the table has no such column."""

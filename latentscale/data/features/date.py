@@ -12,8 +12,9 @@ import pandas as pd
 import xarray as xr
 from pandas.api.types import is_datetime64_any_dtype
 
+from latentscale.data.audit import Finding
 from latentscale.data.columns import distinct_cells, is_blank
-from latentscale.data.dates import read_dates
+from latentscale.data.dates import MIDDLES, middles_of, read_dates, said_of_middles
 from latentscale.data.features.base import (
     ESTIMATED,
     FEATURES,
@@ -51,8 +52,14 @@ class Date(FeatureKind):
     def read(
         self, column: pd.Series, labels: Sequence[str]
     ) -> tuple[npt.NDArray[np.datetime64], list[Problem]]:
-        """Read dates such as 2024-07-23."""
+        """Read dates such as 2024-07-23; a year, a quarter or a month alone is its middle."""
         return read_dates(column, labels, self.name)
+
+    def findings(self, column: pd.Series) -> list[Finding]:
+        """Return that periods were read as their middle, where some were."""
+        middles = middles_of(column)
+        message = said_of_middles(middles)
+        return [Finding("info", MIDDLES, self.name, message)] if middles else []
 
     def kept(self, values: pd.Series | None, rows: int) -> npt.NDArray[Any]:
         """Return dates, NaT where not given."""

@@ -11,8 +11,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from latentscale.data.columns import is_missing, number_of_cell
-from latentscale.data.dates import as_date, day_first, in_order, middle_of
-from latentscale.errors import listed
+from latentscale.data.dates import (
+    MIDDLES,
+    as_date,
+    day_first,
+    in_order,
+    middle_of,
+    said_of_middles,
+)
 from latentscale.markup import counted
 
 Floats = npt.NDArray[np.float64]
@@ -301,15 +307,8 @@ def dates(column: pd.Series) -> tuple[list[pd.Timestamp | None], list[str], dict
             "other cells of the column show."
         )
     if middles:
-        shown = listed([f"{text} as {day}" for text, day in middles.items()], _MIDDLES_SAID)
-        notes["dates-by-middle"] = (
-            f"years, quarters and months without a day are read as their middle: {shown}."
-        )
+        notes[MIDDLES] = said_of_middles(middles)
     return read, odd, notes
-
-
-_MIDDLES_SAID: Final = 3
-"""Examples of dates by their middle: the rule is seen from them."""
 
 
 def _plain(text: str) -> float:
