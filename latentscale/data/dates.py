@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.api.types import is_datetime64_any_dtype
 
-from latentscale.data.columns import cells_of, is_blank, missing
+from latentscale.data.columns import cells_of, distinct_cells, is_blank, missing
 from latentscale.data.problems import Problem, at_cell
 from latentscale.errors import listed
 
@@ -89,7 +89,7 @@ def _middle(cell: Any) -> str | None:
 
 def middles_of(column: pd.Series) -> dict[str, str]:
     """Return the day that is taken for each year, quarter or month alone in a column of dates."""
-    texts = dict.fromkeys(cell.strip() for cell in cells_of(column) if isinstance(cell, str))
+    texts = dict.fromkeys(cell.strip() for cell in distinct_cells(column) if isinstance(cell, str))
     middles = {text: as_date(middle_of(text)) for text in texts}
     return {text: str(day)[:10] for text, day in middles.items() if day is not None}
 
