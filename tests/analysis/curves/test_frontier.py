@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 
 import latentscale as ls
-from latentscale.analysis.curves.releases import release_of_rows, releases_to_come
+from latentscale.analysis.curves.releases import release_of_rows, releases_to_come, spread_order
 from latentscale.data.scores import Scores
 from latentscale.declare import spec_from_dict
 from latentscale.errors import DataError, SpecError
@@ -275,6 +275,15 @@ def test_the_leader_has_its_own_score_which_the_best_of_all_is_never_below(fit: 
     assert rows.columns[-3:].tolist() == ["leader_median", "leader_lower", "leader_upper"]
     for row in rows.itertuples():
         assert row.leader_median == pytest.approx(float(mean.sel(model=row.leader).median()))
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 12, 100])
+def test_any_few_turns_of_releases_are_spread_over_the_year(count: int) -> None:
+    order = spread_order(count)
+    assert sorted(order) == list(range(count)) and order[0] == 0
+    for few in range(1, count):
+        stops = np.sort([*order[:few], count])
+        assert np.diff(stops).max() <= 4 * count / few  # in turn from one end it is count - few
 
 
 def rows_of(efforts: list[str | None], names: list[str]) -> pd.DataFrame:
