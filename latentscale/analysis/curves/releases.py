@@ -93,9 +93,10 @@ def releases_to_come(
 ) -> ReleasesToCome | None:
     """Return releases up to a date, like those of the last year fitted, each in its turn.
 
-    The turns begin with the latest and spread over the year, so that releases of a few weeks are of
-    the kinds that the whole year has, and no provider waits for all others. They are evenly spaced, `rate` a year, from the last fitted release on; of more than can be
-    simulated as many as can, evenly spaced up to the date. None where none is due by then.
+    The turns begin with the latest and spread over the year, so that releases of a few weeks are
+    of the kinds that the whole year has, and no provider waits for all others. They are evenly
+    spaced, `rate` a year, from the last fitted release on; of more than can be simulated as many
+    as can, evenly spaced up to the date. None where none is due by then.
 
     Raises
     ------
