@@ -166,7 +166,8 @@ def _measured(path: str | Path, repeats: str, falling: Collection[str] = ()) -> 
     """Do what `epoch_measurements` does; of benchmarks in `falling` the lowest row is the best."""
     tables = _tables(path)
     findings: list[Finding] = []
-    cells, info, about, passed = [], {}, [], []
+    info: dict[str, Benchmark] = {}
+    cells, about, passed = [], [], []
     unnamed = 0
     for stem, table in tables.items():
         name = _name(stem, info)
