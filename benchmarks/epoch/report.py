@@ -52,7 +52,7 @@ def write_report(folder: Path, hub: Path, seed: int) -> None:
         "points; Elo and minutes are left out of them. Standard errors are between families. "
         "`less trend` is the mean absolute error less that of the baseline on the same cells. "
         "Fits: the spec `capabilities`, and the same without the size class that is read from "
-        "names; NUTS, 4 chains of 200 + 200 draws with two extra doublings (`python -m "
+        "names; NUTS, 4 chains of 400 + 400 draws with two extra doublings (`python -m "
         "benchmarks.epoch.run capabilities CUT --given`); max R-hat is the largest over expected "
         "scores. "
         "The table handed over ends before 2025-10-01, so that cut cannot be measured. The cut in "
@@ -171,12 +171,14 @@ def _frontiers(runs: Path, hub: Path, seed: int) -> list[str]:
         frontier = ls.frontier(fit, dates=list(dates), anchors=common, seed=seed)
         for row in frontier.table().itertuples():
             there = published.loc[published["released"] <= row.date, "index"]
+            leader = f"{row.leader_median:.1f} ({row.leader_lower:.1f} to {row.leader_upper:.1f})"
             rows.append(
                 {
                     "fitted before": path.stem,
                     "date": f"{row.date:%Y-%m-%d}",
                     "median": f"{row.median:.1f}",
                     "90%": f"{row.lower:.1f} to {row.upper:.1f}",
+                    "fitted leader (90%)": leader if row.date == pd.Timestamp(path.stem) else "",
                     "the hub's best": f"{there.max():.1f}",
                     "its model": str(there.idxmax()),
                 }
@@ -189,6 +191,7 @@ def _frontiers(runs: Path, hub: Path, seed: int) -> list[str]:
         "after the last fitted release, beside the highest index that the hub states of models "
         "released by then (with all scores that it has since). The frontier is the highest index "
         "of all releases, measured well or badly; the highest of many that are known in part lies "
-        "above the highest estimate.",
+        "above the highest estimate, so the first date of a fit also has the index of the model "
+        "with the highest mean.",
         markdown(pd.DataFrame(rows)),
     ]

@@ -66,7 +66,6 @@ def read_long(
     measured, measured_here = read_measured(frame, labels)
     cells = pd.DataFrame(columns).join(measured)
     ranges = _range_problems(cells, scales or {})
-    cells = as_kept(cells, scales or {})
     problems = [
         *judged.problems,
         *conflicts,
@@ -78,7 +77,7 @@ def read_long(
         *measured_problems(cells, scales or {}),
         *repeated_cells(cells),
     ]
-    cells, merged_here = merged_sources(cells)
+    cells, merged_here = merged_sources(as_kept(cells, scales or {}))
     findings = [*judged.findings, *_ignored(frame, own_columns(frame, features)), *merged_here]
     if cut:
         message = f"spaces at the ends of these names were cut: {listed(dict.fromkeys(cut))}."

@@ -58,9 +58,11 @@ def read_stderr_frame(
     """
     if frame is None:
         return None, []
-    given = as_pandas(frame, "stderr= is not a table").rename(columns=str.strip)
-    if "model" not in given.columns:
-        return None, [Problem('stderr= needs the column "model", as the table of scores has it.')]
+    given = as_pandas(frame, "stderr= is not a table")
+    badly_named = _badly_named(given)
+    if badly_named:
+        return None, badly_named
+    given = given.rename(columns=str.strip)
     labels = [str(name).strip() for name in given["model"]]
     problems = [
         at_column(
@@ -77,11 +79,27 @@ def read_stderr_frame(
     wide = read.scores * np.nan
     for name in [name for name in given.columns if name in read.scores.columns]:
         values, new_problems = read_numbers(given[name], labels, f"stderr [{name}]")
-        scale = scales.get(name, FRACTION)
-        cells = pd.DataFrame({"model": labels, "benchmark": name, "stderr": scale.read(values)})
+        cells = pd.DataFrame({"model": labels, "benchmark": name, "stderr": values})
         problems += [*new_problems, *measured_problems(cells, scales)]
-        wide[name] = cells.set_index("model")["stderr"].reindex(models).to_numpy()
+        kept = as_kept(cells, scales)
+        wide[name] = kept.set_index("model")["stderr"].reindex(models).to_numpy()
     return wide, problems
+
+
+def _badly_named(frame: pd.DataFrame) -> list[Problem]:
+    """Return what is wrong with the names of the columns of a table of standard errors."""
+    names = list(frame.columns)
+    odd = [name for name in names if not isinstance(name, str)]
+    if odd:
+        return [Problem(f"stderr=: column names must be text; got {odd[:8]!r}. Name each one.")]
+    short = [name.strip() for name in names]
+    twice = [name for name in dict.fromkeys(short) if short.count(name) > 1]
+    if twice:
+        text = f"stderr=: columns named more than once: {listed(twice)}. Keep one each."
+        return [Problem(text)]
+    if "model" not in short:
+        return [Problem('stderr= needs the column "model", as the table of scores has it.')]
+    return []
 
 
 def measured_problems(cells: pd.DataFrame, scales: Mapping[str, Scale]) -> list[Problem]:
@@ -90,7 +108,7 @@ def measured_problems(cells: pd.DataFrame, scales: Mapping[str, Scale]) -> list[
     Parameters
     ----------
     cells
-        One row a score as it is kept: model, benchmark, score, and what `read_measured` read.
+        One row a score as the table has it: model, benchmark and what `read_measured` read.
     scales
         Scales of the benchmarks by name; fractions where none is stated.
     """
@@ -99,17 +117,27 @@ def measured_problems(cells: pd.DataFrame, scales: Mapping[str, Scale]) -> list[
         stderr = cells["stderr"]
         rule = "A standard error is 0 or more, in the units of the score."
         problems += _broken(cells, "stderr", stderr < 0, rule)
-        bounded = cells["benchmark"].map(lambda b: scales.get(b, FRACTION).bounded is not None)
-        rule = (
-            "The standard error of a fraction is at most 0.5. If scores and errors are "
-            'percentages, pass benchmarks={name: Benchmark(scale="percent")}.'
-        )
-        problems += _broken(cells, "stderr", bounded & (stderr > _LARGEST_STDERR), rule)
+        ends = cells["benchmark"].map(lambda b: scales.get(b, FRACTION).bounded)
+        for low, high in dict.fromkeys(ends.dropna()):
+            most = _LARGEST_STDERR * (high - low)
+            here = ends.map(lambda pair, own=(low, high): pair == own)
+            problems += _broken(cells, "stderr", here & (stderr > most), _too_large(low, high))
     if "n_items" in cells:
         items = cells["n_items"]
         rule = "The number of items is a whole number of at least 1."
         problems += _broken(cells, "n_items", (items < 1) | (items != np.floor(items)), rule)
     return problems
+
+
+def _too_large(low: float, high: float) -> str:
+    """Return the rule that a standard error of scores between two ends breaks."""
+    if (low, high) != FRACTION.bounded:
+        most = _LARGEST_STDERR * (high - low)
+        return f"The standard error of a score from {low:g} to {high:g} is at most {most:g}."
+    return (
+        "The standard error of a fraction is at most 0.5. If scores and errors are "
+        'percentages, pass benchmarks={name: Benchmark(scale="percent")}.'
+    )
 
 
 def as_kept(cells: pd.DataFrame, scales: Mapping[str, Scale]) -> pd.DataFrame:
@@ -128,15 +156,17 @@ def repeated_cells(cells: pd.DataFrame) -> list[Problem]:
     given = [column for column in (*_CELL, "source") if column in cells.columns]
     named = cells[(cells["model"] != "") & (cells["benchmark"] != "")]
     named = named[named.duplicated(given, keep=False)]
-    remedy = (
-        "Keep one a source."
-        if "source" in given
-        else 'Keep one, or say where each comes from in a column "source": they are then merged.'
-    )
     problems = []
     for key, rows in named.groupby(given, sort=False).groups.items():
         model, name, *source = key
-        of = f', source "{source[0]}"' if source else ""
+        stated = bool(source and source[0])
+        of = f', source "{source[0]}"' if stated else ""
+        remedy = (
+            "Keep one a source."
+            if stated
+            else 'Keep one, or say where each comes from in a column "source": they are then '
+            "merged."
+        )
         text = (
             f'model "{model}", benchmark "{name}"{of} has {len(rows)} rows ({numbered(rows)}). '
             f"{remedy}"
@@ -150,7 +180,8 @@ def merged_sources(cells: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
 
     Where all of them state a standard error above 0, the mean weighted by inverse variance; else
     where all state their items, the mean weighted by items; else the plain mean, without an error
-    of its own. The sources count as independent.
+    of its own. The items are those of all sources together, where all state them. The sources
+    count as independent.
     """
     known = cells[cells["score"].notna()]
     several = known.duplicated(_CELL, keep=False)
@@ -184,6 +215,9 @@ def _merged(group: pd.DataFrame) -> tuple[pd.Series, str]:
     """Return one row for the rows of a cell, and the rule by which they were merged."""
     row = group.iloc[0].copy()
     score = group["score"].to_numpy(dtype=float)
+    counted = "n_items" in group and bool(group["n_items"].notna().all())
+    if "n_items" in group:
+        row["n_items"] = group["n_items"].sum() if counted else np.nan
     if "stderr" in group and (group["stderr"] > 0).all():
         precision = group["stderr"].to_numpy(dtype=float) ** -2.0
         row["score"] = np.average(score, weights=precision)
@@ -191,12 +225,9 @@ def _merged(group: pd.DataFrame) -> tuple[pd.Series, str]:
         return row, "inverse variance"
     if "stderr" in group:
         row["stderr"] = np.nan
-    if "n_items" in group and group["n_items"].notna().all():
+    if counted:
         row["score"] = np.average(score, weights=group["n_items"])
-        row["n_items"] = group["n_items"].sum()
         return row, "items"
-    if "n_items" in group:
-        row["n_items"] = np.nan
     row["score"] = score.mean()
     return row, "plain"
 

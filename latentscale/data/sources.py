@@ -9,7 +9,7 @@ from typing import Final
 import pandas as pd
 
 from latentscale.data.audit import Finding
-from latentscale.data.benchmarks import KNOWN_BENCHMARKS, Benchmark
+from latentscale.data.benchmarks import KNOWN_BENCHMARKS, Benchmark, resolve
 from latentscale.data.scales.base import scale_of
 from latentscale.errors import DataError, listed
 
@@ -76,14 +76,17 @@ def apart(
             stated[other] = replace(stated[name], source=source)
             made.append(other)
     frame["benchmark"] = frame["benchmark"].where(~usable, new)
+    # Named here, they no longer count as benchmarks that nobody described.
+    bare_names = [name for name in stated if name not in (given or {}) and name not in made]
+    _, unknown = resolve(bare_names, None)
     if not made:
-        return frame, stated, []
+        return frame, stated, unknown
     message = (
         f"{len(made)} benchmarks are further sources of another: {listed(made, 3)}. The source "
         f"with most scores keeps the name ({listed(kept, 3)}). The term "
         '"sources" takes those of one task for one skill; other specs keep them apart.'
     )
-    findings = [Finding("info", "sources-apart", "source", message)]
+    findings = [*unknown, Finding("info", "sources-apart", "source", message)]
     if bare:
         message = (
             f"scores without a source stay under the benchmark's name, beside those of the source "

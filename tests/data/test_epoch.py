@@ -243,7 +243,8 @@ def test_the_whole_hub_is_read():
     assert len(read.benchmarks) == 49 and not read.audit.filter("unknown-hub-file")
     assert (len(read.models), len(read.cells)) == (477, 2115)
     index = epoch_index(SHARED)
-    assert len(index) == 278 and index["model"].isin(read.models["model"]).mean() > 0.95
+    assert len(index) == 263 and index["model"].is_unique  # 15 models have two rows
+    assert index["model"].isin(read.models["model"]).mean() > 0.95
     assert len(read_epoch(SHARED).models) == 477
 
 

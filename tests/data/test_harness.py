@@ -275,3 +275,14 @@ def test_folders_without_result_files(tmp_path: Path) -> None:
         harness_table(RECORDED, tasks={"x": "acc"})  # type: ignore[dict-item]
     with pytest.raises(DataError, match="tuple of names"):
         HarnessTask("arc", ("acc",))  # type: ignore[arg-type]
+
+
+def test_known_features_of_the_metadata_are_no_scores_when_rows_are_set_aside(tmp_path) -> None:
+    for name in ("a", "b"):
+        write(tmp_path, run(name, arc_challenge=ARC), f"results_{name}.json")
+    rows = about("a", "b").assign(params_b=10.0, active_params_b=[3.0, None], provider=["x", None])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        scores = read_harness(tmp_path, rows, set_aside=True)
+    assert scores.models == ("a", "b")
+    assert not scores.audit.filter("set-aside")

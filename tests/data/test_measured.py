@@ -55,6 +55,27 @@ def test_a_wide_table_takes_a_second_one_of_standard_errors(table):
         Scores.from_frame(table, stderr=errors.rename(columns={"mmlu": "mmlo"}))
 
 
+def test_columns_of_standard_errors_are_named_once_and_by_text(table):
+    rows = [[name, 0.1, 0.1] for name in table["model"]]
+    twice = pd.DataFrame(rows, columns=["model", "mmlu", " mmlu"])
+    with pytest.raises(DataError, match='named more than once: "mmlu"'):
+        Scores.from_frame(table, stderr=twice)
+    with pytest.raises(DataError, match=r"stderr=: column names must be text; got \[0\]"):
+        Scores.from_frame(table, stderr=twice.set_axis(["model", "mmlu", 0], axis="columns"))
+
+
+def test_a_standard_error_of_percentages_is_judged_and_shown_as_a_percentage():
+    frame = long_of(("m", "b", 50.0, 60.0), ("n", "b", 40.0, 2.0), columns="stderr")
+    percent = {"b": Benchmark(scale="percent")}
+    said = r"\"stderr\": 60. The standard error of a score from 0 to 100 is at most 50"
+    with pytest.raises(DataError, match=said):
+        read(frame, **percent)
+    wide = pd.DataFrame({"model": ["m", "n"], "family": "f", "b": [50.0, 40.0]})
+    errors = pd.DataFrame({"model": ["m", "n"], "b": [60.0, 2.0]})
+    with pytest.raises(DataError, match=said):
+        Scores.from_frame(wide, benchmarks=percent, stderr=errors)
+
+
 @pytest.mark.parametrize(
     ("column", "value", "said"),
     [
@@ -86,6 +107,16 @@ def test_sources_merge_by_inverse_variance():
     assert cell(scores, "stderr") == pytest.approx(1 / np.sqrt(1e4 + 2.5e3))
 
 
+def test_a_mean_by_inverse_variance_has_the_items_of_all_its_sources():
+    names = "stderr n_items source"
+    rows = ("m", "b", 0.5, 0.05, 100, "x"), ("m", "b", 0.6, 0.05, 300, "y")
+    assert cell(read(long_of(*rows, columns=names)), "cell_items") == 400
+    unknown = long_of(
+        ("n", "b", 0.6, 0.05, 50, "x"), rows[0], (*rows[1][:4], np.nan, "y"), columns=names
+    )
+    assert np.isnan(cell(read(unknown), "cell_items"))
+
+
 def test_sources_merge_by_items_or_alike_where_no_errors_are_stated():
     rows = ("m", "b", 0.5, 100, "x"), ("m", "b", 0.6, 300, "y")
     assert cell(read(long_of(*rows, columns="n_items source"))) == pytest.approx(0.575)
@@ -96,6 +127,8 @@ def test_repeated_cells_without_a_source_are_refused():
     frame = long_of(("m", "b", 0.5), ("m", "b", 0.6))
     with pytest.raises(DataError, match='"source"'):
         read(frame)
+    with pytest.raises(DataError, match=r'"b" has 2 rows \(0, 1\). Keep one, or say where'):
+        read(frame.assign(source=""))
     with pytest.raises(DataError, match='source "x" has 2 rows'):
         read(frame.assign(source="x"))
 

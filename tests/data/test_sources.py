@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from latentscale.data import Scores
 from latentscale.data.readers import read_scores
 from latentscale.errors import DataError
 
@@ -87,3 +88,12 @@ def test_parquet_is_read_wherever_a_source_has_csv(source: str, tmp_path: Path) 
         read.append(read_scores(folder))
     assert read[0].dataset.equals(read[1].dataset)
     assert read[0].n_observed >= 2
+
+
+def test_sources_apart_says_which_benchmarks_nobody_described():
+    long = pd.DataFrame({"model": ["a", "b", "c"] * 2, "family": "f", "source": "x"})
+    long = long.assign(benchmark=["MMLUU"] * 3 + ["quiz"] * 3, score=[0.5, 0.6, 0.7, 0.4, 0.3, 0.5])
+    for sources in ("merged", "apart"):
+        audit = Scores.from_long(long, sources=sources).audit
+        assert [f.where for f in audit.filter("near-known-benchmark")] == ["MMLUU"]
+        assert [f.where for f in audit.filter("unknown-benchmark")] == ["quiz"]

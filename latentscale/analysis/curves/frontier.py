@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from latentscale.analysis.curves.best_by_date import DATE, best_by_date, best_by_level
 from latentscale.analysis.curves.releases import RELEASED, releases_a_year, releases_to_come
 from latentscale.analysis.forecasts.rows import planned_rows
 from latentscale.analysis.skills.capability_index import capability_index
@@ -38,7 +39,6 @@ from latentscale.posterior.fit import Fit
 from latentscale.result import Picture, Result
 from latentscale.validate import real_number
 
-DATE = "date"
 _SAID = 4
 """Levels that the headline names: a line or two of text."""
 
@@ -52,6 +52,10 @@ class Frontier(Result):
     draws
         Expected score of the best model, or the highest index, dims (sample, date); with `by`
         dims (sample, level, date), the dim named as `by`, NaN before the first release of a level.
+    leader_draws
+        Expected score, or index, of the fitted model that leads, dims as of `draws`. The best of
+        many models that are known in part lies above each of them, the leader too; what a hub
+        publishes as its frontier is the highest estimate, so compare it with the leader's.
     benchmark
         The benchmark; None for the index.
     leaders
@@ -79,6 +83,7 @@ class Frontier(Result):
     """
 
     draws: xr.DataArray
+    leader_draws: xr.DataArray
     benchmark: str | None
     leaders: pd.DataFrame
     per_year: float
@@ -133,8 +138,9 @@ class Frontier(Result):
         pandas.DataFrame
             Columns date, median, lower, upper (of the best score or index by then), leader (the
             fitted model with the highest mean by then), probability_new (that a model still to
-            come surpasses all fitted ones) and beyond_fitted (bool: whether the date is after the
-            last fitted release, so that the row is a forecast). With `by` the level is the first
+            come surpasses all fitted ones), beyond_fitted (bool: whether the date is after the
+            last fitted release, so that the row is a forecast), and leader_median, leader_lower
+            and leader_upper (the leader's own score or index). With `by` the level is the first
             column, and dates before a level's first release have no row.
 
         Raises
@@ -144,16 +150,18 @@ class Frontier(Result):
 
         Examples
         --------
-        >>> best.table(prob=0.5).columns.tolist()[3:]
-        ['upper', 'leader', 'probability_new', 'beyond_fitted']
+        >>> best.table(prob=0.5).columns.tolist()[4:7]
+        ['leader', 'probability_new', 'beyond_fitted']
         """
         known = self.draws.notnull().all(SAMPLE)  # NumPy warns of quantiles of nothing
-        table = summary(self.draws.where(known, 0.0), prob)[known.values.ravel()]
-        table = table.reset_index(drop=True)
+        rows = known.values.ravel()
+        table = summary(self.draws.where(known, 0.0), prob)[rows].reset_index(drop=True)
+        leader = summary(self.leader_draws.where(known, 0.0), prob)[rows]
         return table.assign(
             leader=self.leaders[MODEL].to_numpy(),
             probability_new=self.leaders["probability_new"].to_numpy(),
             beyond_fitted=(table[DATE] > self.last_fitted).to_numpy(),
+            **{f"leader_{name}": leader[name].to_numpy() for name in ("median", "lower", "upper")},
         )
 
     def passing(self, threshold: float) -> pd.DataFrame:
@@ -203,12 +211,12 @@ def frontier(
 
     Up to the last release that was fitted, the best of the fitted models. After it, releases are
     simulated: each has the family and the features of a model of the table's last year, taken in
-    turn from the latest, a later date, and deviations of its own; so the frontier rises by the
-    trend in dates, and by luck. They are evenly spaced: the first is due one interval (a year over
-    `per_year`) after the last fitted release, so that a date before it has none. Rows of the table
-    that differ in the features ``reasoning`` and ``effort`` alone are one release, of which the
-    best setting counts. That future releases are as many and of the kinds that the table has is an
-    assumption: tables of hubs hold mostly leading models.
+    turns that begin with the latest and spread over the year, a later date, and deviations of its
+    own; so the frontier rises by the trend in dates, and by luck. They are evenly spaced: the first
+    is due one interval (a year over `per_year`) after the last fitted release, so that a date
+    before it has none. Rows of the table that differ in the features ``reasoning`` and ``effort``
+    alone are one release, of which the best setting counts. That future releases are as many and of
+    the kinds that the table has is an assumption: tables of hubs hold mostly leading models.
 
     Which models are measured is not modelled. Hubs measure a model the sooner the stronger it is
     thought to be, more so from year to year; a trend in dates then takes in this change of
@@ -289,13 +297,21 @@ def frontier(
     down = benchmark is not None and bool(lower_is_better(table).sel({BENCHMARK: benchmark}))
     sign = -1.0 if down else 1.0
     if by is None or groups is None:
-        best, leaders = _by_date(when, (fitted, released), later, sign)
+        best = best_by_date(when, (fitted, released), later, sign)
     else:
         to_come = np.zeros(0, object) if coming is None else coming.rows[by].to_numpy(object)
-        best, leaders = _by_level(when, (fitted, released), later, sign, (by, groups, to_come))
-    unit = other_units(fit.scores).get(benchmark or "", "")
-    final = pd.Timestamp(np.nanmax(released))
-    return Frontier(best.rename("frontier"), benchmark, leaders, rate, final, down, unit, by or "")
+        best = best_by_level(when, (fitted, released), later, sign, (by, groups, to_come))
+    return Frontier(
+        draws=best.draws.rename("frontier"),
+        leader_draws=best.leader_draws.rename("leader"),
+        benchmark=benchmark,
+        leaders=best.leaders,
+        per_year=rate,
+        last_fitted=pd.Timestamp(np.nanmax(released)),
+        lower_is_better=down,
+        unit=other_units(fit.scores).get(benchmark or "", ""),
+        by=by or "",
+    )
 
 
 def _check_asked(fit: Fit, benchmark: str | None, anchors: Mapping[str, float] | None) -> None:
@@ -345,75 +361,6 @@ def levels_of_models(fit: Fit, by: str) -> np.ndarray:
             f"{listed(named, 20)}."
         )
     return named[by]
-
-
-def _by_level(
-    when: np.ndarray,
-    fitted: tuple[xr.DataArray, np.ndarray],
-    later: tuple[xr.DataArray, np.ndarray] | None,
-    sign: float,
-    groups: tuple[str, np.ndarray, np.ndarray],
-) -> tuple[xr.DataArray, pd.DataFrame]:
-    """Return `_by_date` of each level, dims (sample, level, date), the best at the end first.
-
-    `groups` are the dim, and the levels of fitted models and of releases to come.
-    """
-    by, levels, coming = groups
-    parts, leaders = [], []
-    for level in dict.fromkeys(value for value in levels if value is not None):
-        own = np.flatnonzero(levels == level)
-        dates = fitted[1][own]
-        begun = when[when >= np.nanmin(dates)] if not np.isnat(dates).all() else when[:0]
-        if not len(begun):
-            continue
-        new = None
-        if later is not None:
-            mine = np.flatnonzero(coming == level)
-            new = (later[0].isel({MODEL: mine}), later[1][mine])
-        best, who = _by_date(begun, (fitted[0].isel({MODEL: own}), dates), new, sign)
-        parts.append(best.reindex({DATE: when}).expand_dims({by: [level]}))
-        leaders.append(who.assign(**{by: level}))
-    if not parts:
-        raise DataError(
-            f"No model with a {by} was released by {str(when.max())[:10]}; give later dates."
-        )
-    order = np.argsort([-sign * float(part.isel({DATE: -1}).median()) for part in parts])
-    joined = xr.concat([parts[place] for place in order], dim=by).transpose(SAMPLE, by, DATE)
-    table = pd.concat([leaders[place] for place in order], ignore_index=True)
-    return joined, table[[by, DATE, MODEL, "probability_new"]]
-
-
-def _by_date(
-    when: np.ndarray,
-    fitted: tuple[xr.DataArray, np.ndarray],
-    later: tuple[xr.DataArray, np.ndarray] | None,
-    sign: float,
-) -> tuple[xr.DataArray, pd.DataFrame]:
-    """Return the best value by date, dims (sample, date), and who has it.
-
-    Parameters
-    ----------
-    when
-        The dates.
-    fitted, later
-        Values of fitted models and of releases to come, dims (sample, model), with their dates.
-    sign
-        1 where higher is better, -1 where lower is.
-    """
-    columns, leaders = [], []
-    for date in when:
-        old = (sign * fitted[0]).isel({MODEL: np.flatnonzero(fitted[1] <= date)})
-        best, share = old.max(MODEL), 0.0
-        leader = str(old[MODEL].values[int(np.argmax(old.mean(SAMPLE).values))])
-        new = np.zeros(0, int) if later is None else np.flatnonzero(later[1] <= date)
-        if later is not None and len(new):
-            candidate = (sign * later[0]).isel({MODEL: new}).max(MODEL)
-            share = float((candidate > best).mean())
-            best = xr.where(candidate > best, candidate, best)
-        columns.append(sign * best)
-        leaders.append((date, leader, share))
-    joined = xr.concat(columns, dim=DATE).assign_coords({DATE: when}).transpose(SAMPLE, DATE)
-    return joined, pd.DataFrame(leaders, columns=[DATE, MODEL, "probability_new"])
 
 
 def _valued(

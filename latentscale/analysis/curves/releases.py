@@ -91,10 +91,12 @@ def releases_a_year(per_year: float | None, fit: Fit, released: np.ndarray) -> f
 def releases_to_come(
     fit: Fit, released: np.ndarray, until: np.datetime64, rate: float
 ) -> ReleasesToCome | None:
-    """Return releases up to a date, like those of the last year fitted, in turn from the latest.
+    """Return releases up to a date, like those of the last year fitted, each in its turn.
 
-    They are evenly spaced, `rate` a year, from the last fitted release on; of more than can be
-    simulated as many as can, evenly spaced up to the date. None where none is due by then.
+    The turns begin with the latest and spread over the year, so that releases of a few weeks are
+    of the kinds that the whole year has, and no provider waits for all others. They are evenly
+    spaced, `rate` a year, from the last fitted release on; of more than can be simulated as many
+    as can, evenly spaced up to the date. None where none is due by then.
 
     Raises
     ------
@@ -111,7 +113,8 @@ def releases_to_come(
     of_rows = release_of_rows(rows)
     latest_first = np.argsort(-released.astype("int64"), kind="stable")
     recent = [int(place) for place in latest_first if released[place] > last - YEAR]
-    like = [np.flatnonzero(of_rows == one) for one in dict.fromkeys(of_rows[recent])]
+    alike = [np.flatnonzero(of_rows == one) for one in dict.fromkeys(of_rows[recent])]
+    like = [alike[turn] for turn in spread_order(len(alike))]
     span = (until - last) / YEAR
     # One interval after the last fitted release, and so on: what is asked of later dates does not
     # move the releases before them.
@@ -129,6 +132,16 @@ def releases_to_come(
     taken = rows.iloc[np.concatenate(places)].reset_index(drop=True)
     labels = _labels(names, which)
     return ReleasesToCome(taken.assign(**{MODEL: labels, RELEASED: days}), names[which])
+
+
+def spread_order(count: int) -> list[int]:
+    """Return the numbers below `count` in an order whose beginnings are spread over all of them.
+
+    The van der Corput sequence: numbers by their binary digits in reverse.
+    """
+    digits = (count - 1).bit_length()
+    turned = (int(f"{turn:0{digits}b}"[::-1], 2) for turn in range(2**digits))
+    return [number for number in turned if number < count]
 
 
 def _labels(names: np.ndarray, which: np.ndarray) -> list[str]:

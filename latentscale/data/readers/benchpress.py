@@ -14,7 +14,7 @@ from latentscale.data.audit import Audit, Finding
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.columns import is_missing
 from latentscale.data.frames import refuse_frame
-from latentscale.data.problems import shown_cell
+from latentscale.data.problems import numbered, shown_cell
 from latentscale.data.readers.benchmark_names import group_of
 from latentscale.data.readers.cells import to_numbers
 from latentscale.data.readers.efforts import UNSTATED, effort_of
@@ -146,6 +146,7 @@ def benchpress_measurements(path: str | Path) -> Measurements:
             f"{path}: scores.csv, row {row}, column score: {cell} is not a "
             f"number ({len(unread)} such cells). Correct it, or leave the cell empty."
         )
+    _refuse_repeated(pd.DataFrame(ids)[~np.isnan(values)], path)
     cells = pd.DataFrame(
         {
             "model": ids["model_id"],
@@ -165,6 +166,18 @@ def benchpress_measurements(path: str | Path) -> Measurements:
         features=("released", "open_weights", *name_features()),
         audit=Audit((*findings, *turned, *more)),
     )
+
+
+def _refuse_repeated(ids: pd.DataFrame, path: str | Path) -> None:
+    """Refuse several scores of a model on a benchmark: which of them counts is not known."""
+    several = ids[ids.duplicated(keep=False)]
+    if len(several):
+        groups = several.groupby(["model_id", "benchmark_id"], sort=False).groups
+        said = [f"{m} on {b} (rows {numbered(rows)})" for (m, b), rows in groups.items()]
+        raise DataError(
+            f"{path}: scores.csv has several scores of a model on a benchmark: {listed(said, 6)}. "
+            "Keep one each."
+        )
 
 
 def benchpress_folds(path: str | Path) -> pd.DataFrame:

@@ -20,6 +20,7 @@ from latentscale.data.readers.published_columns import (
     without_error_words,
 )
 from latentscale.errors import DataError, listed, spelling
+from latentscale.markup import counted
 
 STEP: Final = ("step", "_step", "iteration", "global_step")
 _RUN: Final = ("run", "run_name", "run_id", "model", "model_name", "name")
@@ -136,6 +137,18 @@ def unused_columns(table: pd.DataFrame, figures: str) -> list[Finding]:
         return []
     message = f"not used, as settings or text: {listed(unused)}. Others are scores."
     return [Finding("info", "ignored-column", "columns", message)]
+
+
+def unread_cells(table: pd.DataFrame, figures: str) -> list[Finding]:
+    """Return a finding on each column of scores with cells that are no numbers, such as "35%"."""
+    findings = []
+    for name in _figures(table, figures):
+        rows = to_numbers(table[name])[1]
+        if rows:
+            cells = listed(dict.fromkeys(str(table[name].iloc[row]) for row in rows), 4)
+            message = f"{counted(len(rows), 'cell')} without a number, left out: {cells}."
+            findings.append(Finding("warning", "cell-unread", name, message))
+    return findings
 
 
 def _figures(table: pd.DataFrame, figures: str) -> list[str]:

@@ -23,6 +23,7 @@ from latentscale.data.readers.checkpoint_columns import (
     run_column,
     sizes,
     tokens_seen,
+    unread_cells,
     unused_columns,
 )
 from latentscale.data.readers.families import base_families
@@ -191,7 +192,11 @@ def checkpoint_measurements(
     else:
         parts = [_of_wide(table, name, figures) for name, table in tables.items()]
         cells = pd.concat(parts, ignore_index=True)
-        findings = [f for table in tables.values() for f in unused_columns(table, figures)]
+        findings = [
+            finding
+            for table in tables.values()
+            for finding in (*unused_columns(table, figures), *unread_cells(table, figures))
+        ]
     return _measurements(cells, tokens_per_step, params_b or {}, lineage, findings)
 
 
@@ -210,8 +215,20 @@ def _tables(source: object) -> dict[str, pd.DataFrame]:
         files = [expanded(path, DataError) for path in source]
         if not files:
             raise DataError("No file of checkpoints is given; name at least one.")
+        _refuse_alike(files)
         return {file.stem: read_table(file) for file in files}
     return {"table": as_pandas(source, "This table of checkpoints")}
+
+
+def _refuse_alike(files: Sequence[Path]) -> None:
+    """Refuse files of one name, of which the last alone would be read."""
+    for file in files:
+        alike = [str(other) for other in files if other.stem == file.stem]
+        if len(alike) > 1:
+            raise DataError(
+                f'{len(alike)} files are named "{file.stem}": {listed(alike)}. A table of one run '
+                "has the run's name: rename them, or give one long table of all runs."
+            )
 
 
 def _of_long(table: pd.DataFrame, what: str) -> pd.DataFrame:

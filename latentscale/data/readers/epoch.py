@@ -36,7 +36,7 @@ from latentscale.data.readers.measurements import (
     same_names,
     with_names,
 )
-from latentscale.data.readers.parquet import table_of, tables_below
+from latentscale.data.readers.parquet import is_hidden, table_of, tables_below
 from latentscale.data.readers.published_cells import dates
 from latentscale.data.scores import Scores
 from latentscale.data.tables import PARQUET_ENDINGS
@@ -166,13 +166,15 @@ def _measured(path: str | Path, repeats: str, falling: Collection[str] = ()) -> 
     """Do what `epoch_measurements` does; of benchmarks in `falling` the lowest row is the best."""
     tables = _tables(path)
     findings: list[Finding] = []
-    cells, info, about, passed = [], {}, [], []
+    info: dict[str, Benchmark] = {}
+    cells, about, passed = [], [], []
     unnamed = 0
     for stem, table in tables.items():
-        name = stem.removesuffix("_external")
+        name = _name(stem, info)
         if MODEL_COLUMN not in table or name == INDEX_FILE:
             if name != INDEX_FILE:
-                passed.append(f'{stem}.csv (no column "{MODEL_COLUMN}")')
+                why = f'no column "{MODEL_COLUMN}"' if len(table.columns) else "empty"
+                passed.append(f"{stem}.csv ({why})")
             continue
         named = table[MODEL_COLUMN].map(lambda cell: isinstance(cell, str) and bool(cell.strip()))
         unnamed += int((~named).sum())
@@ -206,6 +208,15 @@ def _measured(path: str | Path, repeats: str, falling: Collection[str] = ()) -> 
     )
 
 
+def _name(stem: str, taken: Collection[str]) -> str:
+    """Return the benchmark of a file: its name without "_external".
+
+    Two files that are not known may have scores on different scales, so the second keeps its name.
+    """
+    short = stem.removesuffix("_external")
+    return stem if short in taken and short not in HUB_FILES else short
+
+
 def epoch_index(path: str | Path) -> pd.DataFrame:
     """Read the capabilities index that Epoch publishes with its hub, for comparison.
 
@@ -218,7 +229,7 @@ def epoch_index(path: str | Path) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row a model that has an index: model, index (Claude 3.5 Sonnet is at 130 and GPT-5 at
-        150), released.
+        150; the mean of several rows of a model), released.
 
     Raises
     ------
@@ -246,7 +257,8 @@ def epoch_index(path: str | Path) -> pd.DataFrame:
             "released": dates(table[DATE_COLUMN])[0] if DATE_COLUMN in table else None,
         }
     )
-    return by_model.dropna(subset=["model", "index"]).reset_index(drop=True)
+    known = by_model.dropna(subset=["model", "index"]).groupby("model", sort=False)
+    return known.agg(index=("index", "mean"), released=("released", "first")).reset_index()
 
 
 def _tables(path: str | Path) -> dict[str, pd.DataFrame]:
@@ -274,15 +286,18 @@ def _tables(path: str | Path) -> dict[str, pd.DataFrame]:
         raise DataError(
             f"{path}: no CSV or Parquet file in it. Give the zip of Epoch's hub, or its folder."
         )
-    return {stem: table_of(data, file) for stem, (file, data) in files.items() if data.strip()}
+    return {
+        stem: table_of(data, file) if data.strip() else pd.DataFrame()
+        for stem, (file, data) in files.items()
+    }
 
 
 def _unzipped(where: Path) -> dict[str, tuple[Path, bytes]]:
     try:
         with zipfile.ZipFile(BytesIO(content(where))) as archive:
-            names = sorted(n for n in archive.namelist() if n.endswith((".csv", *PARQUET_ENDINGS)))
-            # Copies that macOS writes beside the files of a folder that it packs.
-            names = [n for n in names if not Path(n).name.startswith("._")]
+            endings = (".csv", *PARQUET_ENDINGS)
+            names = sorted(n for n in archive.namelist() if Path(n).suffix.lower() in endings)
+            names = [n for n in names if not is_hidden(Path(n))]
             _refuse_copies(where, names)
             return {Path(n).stem: (Path(Path(n).name), archive.read(n)) for n in names}
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:

@@ -15,7 +15,7 @@ from latentscale.data.columns import is_missing, number_of_cell
 from latentscale.data.features.base import Feature
 from latentscale.data.frames import AnyFrame
 from latentscale.data.known import known_features
-from latentscale.data.layout import METADATA, OPTIONAL, REQUIRED, checked_frame
+from latentscale.data.layout import METADATA, OPTIONAL, REQUIRED, checked_frame, own_columns
 from latentscale.data.readers.matching import matching_rows
 from latentscale.data.scales.base import scale_of
 from latentscale.data.scores import Scores, scores_from_frame
@@ -116,7 +116,8 @@ def usable_rows(
     reasons = {
         name: ["the metadata has no row of it"] for name in wide["model"] if name not in kept
     }
-    own = {*METADATA, *(feature.name for feature in features)}
+    described = set(benchmarks) - set(METADATA)
+    own = [name for name in own_columns(joined, features) if name not in described]
     named = [name for name in joined if name not in own]
     scales = {
         name: scale_of(benchmark.scale) for name, benchmark in benchmarks.items() if name in joined

@@ -55,9 +55,16 @@ def table_of_name(folder: Path, stem: str) -> Path | None:
 def tables_below(folder: Path, pattern: str = "*") -> list[Path]:
     """Return CSV and Parquet files of a folder and those below, in alphabetical order."""
     files = [
-        file for ending in (".csv", *PARQUET_ENDINGS) for file in folder.rglob(f"{pattern}{ending}")
+        file
+        for ending in (".csv", *PARQUET_ENDINGS)
+        for file in folder.rglob(f"{pattern}{ending}", case_sensitive=False)
     ]
-    return sorted(files)
+    return sorted(file for file in files if not is_hidden(file))
+
+
+def is_hidden(file: Path) -> bool:
+    """Return whether a file's name begins with a dot, as of the copies that macOS writes."""
+    return file.name.startswith(".")
 
 
 def _parquet_of(data: bytes, path: Path) -> pd.DataFrame:

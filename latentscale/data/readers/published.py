@@ -195,6 +195,7 @@ def published_measurements(
     table, unnamed = _named(table, roles)
     _refuse_scores_of_no_column(table, roles, own, what)
     roles = _shape(table, roles)
+    table, bare = _of_benchmarks(table, roles)
     refuse_several_metrics(table, roles, own, what)
     table, figures = with_figures(table, features or (), what)
     named, models, described_here = described(table, roles, own)
@@ -216,7 +217,7 @@ def published_measurements(
         features=(*published_features(), *(features or ())),
         audit=Audit(
             (
-                *(*unnamed, *figures, *described_here, *found, *mixed, *merged, *without),
+                *(*unnamed, *bare, *figures, *described_here, *found, *mixed, *merged, *without),
                 *(*_errors(cells), *of_sizes, *from_names, *turned),
             )
         ),
@@ -255,6 +256,19 @@ def _named(table: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, list[Findin
         )
         findings.append(Finding("warning", "rows-of-no-model", column, message))
     return table[~empty & ~other].reset_index(drop=True), findings
+
+
+def _of_benchmarks(table: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, list[Finding]]:
+    """Return the rows that name a benchmark, of a table with one row a score."""
+    column = roles.columns.get("benchmark")
+    if column is None:
+        return table, []
+    empty = table[column].map(is_empty).to_numpy(dtype=bool)
+    if not empty.any():
+        return table, []
+    message = f'{counted(int(empty.sum()), "row")} without a name in "{column}" were left out.'
+    finding = Finding("warning", "unnamed-rows", column, message)
+    return table[~empty].reset_index(drop=True), [finding]
 
 
 def _without_scores(models: pd.Series) -> list[Finding]:

@@ -51,7 +51,10 @@ _ENDS: Final = re.compile(
     rf"\s*{_SIGN}?\s*[)\]]?"
 )
 """Ends of an interval: "[38, 42]", "38-42"."""
-_AMOUNT: Final = re.compile(rf"(?P<number>{_NUMBER})\s*(?P<unit>[a-z]*).*", re.IGNORECASE)
+_AMOUNT: Final = re.compile(
+    rf"(?P<number>{_NUMBER})(?![.,]?\d)\s*(?P<unit>[a-z]*).*", re.IGNORECASE
+)
+"""A number and what follows; "7,5B" has a decimal comma, and is not read as 7."""
 _UNITS: Final = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
 _UNITS_BY_WORD: Final = {"million": 1e6, "billion": 1e9, "trillion": 1e12}
 """What letters and words after a number multiply it by."""

@@ -133,8 +133,6 @@ def long_cells(
     error = _column(table, columns.get("stderr"))
     items = _column(table, columns.get("n_items"))
     bounds = bounds_among([name for name in roles.others if name not in own])
-    half = np.where(np.isnan(read.half), _half_of_bounds(table, bounds), read.half)
-    error = np.where(np.isnan(error), half / NORMAL_95, error)
     info: dict[str, Benchmark] = {}
     left_out: dict[str, str] = {}
     parts: dict[str, ScoreCells] = {}
@@ -160,12 +158,17 @@ def long_cells(
     combined, kept = means_among({name: by_model[name] for name in info}, declared)
     left_out |= combined
     info = {name: benchmark for name, benchmark in info.items() if name not in combined}
+    positive = names.isin([name for name, about in info.items() if about.scale == "positive"])
+    half = _half_of_bounds(table, bounds, read.values, positive.to_numpy())
+    half = np.where(np.isnan(read.half), half, read.half)
+    error = np.where(np.isnan(error), half / NORMAL_95, error)
+    error = np.where(error > 0, error, np.nan)
     cells = pd.DataFrame(
         {
             "model": named,
             "benchmark": names,
             "score": read.values,
-            "stderr": np.where(error > 0, error, np.nan),
+            "stderr": error,
             "n_items": np.where((items >= 1) & (items == np.floor(items)), items, np.nan),
             "source": _sources(table, roles),
         }
@@ -179,6 +182,7 @@ def long_cells(
         *kept,
         *_scales(info, declared),
         *_cells(table, parts, info, declared),
+        *_tiny_errors(parts, {name: error[names == name] for name in info}, info),
         *_unread(columns["score"], table, read),
     ]
     return cells[cells["benchmark"].isin(info)], info, found
@@ -357,30 +361,33 @@ def _stderr(
             read = columns[name].values if widths is None else widths
             read = read / NORMAL_95
         else:
-            read = _half_of_ends(columns, about[1], about[2], columns[owner], info[owner])
-            read = read / NORMAL_95
+            positive = np.array(info[owner].scale == "positive")
+            ends = (columns[about[1]].values, columns[about[2]].values)
+            read = _half_of_ends(*ends, columns[owner].values, positive) / NORMAL_95
         if np.isnan(read).all() and not table[name].map(is_empty).all():
             unused[name] = "by its name errors or intervals, but not understood"
         stderr[owner] = np.where(np.isnan(stderr[owner]), read, stderr[owner])
     return {name: np.where(values > 0, values, np.nan) for name, values in stderr.items()}, unused
 
 
-def _half_of_ends(
-    columns: Mapping[str, ScoreCells], low: str, high: str, scores: ScoreCells, about: Benchmark
+def _half_of_ends(lower: Floats, upper: Floats, scores: Floats, positive: np.ndarray) -> Floats:
+    """Return half widths of intervals, of positive scores as if symmetric in logarithms."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        spread = (np.log(upper) - np.log(lower)) / 2 * scores
+    spread = np.where(np.isfinite(spread), spread, np.nan)
+    return np.where(positive, spread, (upper - lower) / 2)
+
+
+def _half_of_bounds(
+    table: pd.DataFrame,
+    bounds: Sequence[tuple[str, str, str]],
+    scores: Floats,
+    positive: np.ndarray,
 ) -> Floats:
-    lower, upper = columns[low].values, columns[high].values
-    if about.scale != "positive":
-        return (upper - lower) / 2
-    with np.errstate(invalid="ignore", divide="ignore"):  # intervals symmetric in logarithms
-        spread = (np.log(upper) - np.log(lower)) / 2 * scores.values
-    return np.where(np.isfinite(spread), spread, np.nan)
-
-
-def _half_of_bounds(table: pd.DataFrame, bounds: Sequence[tuple[str, str, str]]) -> Floats:
     if not bounds:
         return np.full(len(table), np.nan)
-    _, low, high = bounds[0]
-    return (score_cells(table[high]).values - score_cells(table[low]).values) / 2
+    lower, upper = (score_cells(table[name]).values for name in bounds[0][1:])
+    return _half_of_ends(lower, upper, scores, positive)
 
 
 def _left_out(reasons: Mapping[str, str]) -> list[Finding]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from latentscale.data.audit import Audit, Finding, emit
 from latentscale.data.benchmarks import Benchmark
@@ -89,6 +90,7 @@ def read_scores(
             _refuse_features(file, features)
             return read_path(file, benchmarks)
         frame = read_table(file)
+    frame = frame.rename(columns=_without_spaces)
     read_source = reader_of_table(frame)
     if read_source is not None:
         _refuse_features(file or "this table", features)
@@ -103,7 +105,7 @@ def read_scores(
         own = [feature if isinstance(feature, str) else feature.name for feature in features or ()]
         frame, renamed = match_benchmarks(frame, keep=[*(benchmarks or {}), *own])
         findings += renamed
-    long = {"benchmark", "score"} <= set(frame.columns)
+    long = set(frame.columns) >= _SCORED
     read = scores_from_long if long else scores_from_frame
     try:
         scores = read(frame, features=features, benchmarks=benchmarks)
@@ -117,6 +119,16 @@ def read_scores(
     audit = Audit((*findings, *scores.audit.findings))
     emit(audit.findings, about="Scores were read (the whole list is in .audit)")
     return Scores(scores.dataset, audit)
+
+
+_SCORED: Final = {"benchmark", "score"}
+"""Columns of a table with one row a score."""
+
+
+def _without_spaces(name: object) -> object:
+    """Return the name of a column of a long table as it is known, others as they are."""
+    short = name.strip() if isinstance(name, str) else name
+    return short if short in _SCORED else name
 
 
 def _described(

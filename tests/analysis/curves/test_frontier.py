@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 
 import latentscale as ls
-from latentscale.analysis.curves.releases import release_of_rows, releases_to_come
+from latentscale.analysis.curves.releases import release_of_rows, releases_to_come, spread_order
 from latentscale.data.scores import Scores
 from latentscale.declare import spec_from_dict
 from latentscale.errors import DataError, SpecError
@@ -242,6 +242,7 @@ def test_where_lower_is_better_the_frontier_falls_and_says_so(
     of_models = mean.sel(benchmark="WER (%)").transpose("sample", "model")
     np.testing.assert_allclose(best.draws.isel(date=1), of_models.min("model"))
     assert best.table()["leader"].iloc[1] == scores.models[int(of_models.mean("sample").argmin())]
+    assert bool((best.leader_draws >= best.draws).all())
     assert bool((best.draws.diff("date") <= 0).all())
     assert best.table()["probability_new"].iloc[-1] > 0
     chance = best.passing(float(best.draws.isel(date=1).median()))["probability"]
@@ -255,6 +256,34 @@ def test_where_lower_is_better_the_frontier_falls_and_says_so(
     other = ls.frontier(fit, **{**ask, "benchmark": "beta"})
     assert other.headline.startswith("Best score") and "lower" not in other.headline
     assert other.plot().axes[0].get_ylabel() == "beta (%)"
+
+
+def test_the_leader_has_its_own_score_which_the_best_of_all_is_never_below(fit: Fit) -> None:
+    ask = {"benchmark": "alpha", "dates": ["2024-05-01", "2025-07-15", "2027-01-01"], "seed": 1}
+    mean = fit.evaluator.at(fit.samples, fit.scores.dataset, residuals="fitted").mean
+    mean = mean.sel(benchmark="alpha").transpose("sample", "model")
+    best = ls.frontier(fit, **ask)
+    table = best.table(prob=0.5)
+    for place, leader in enumerate(table["leader"]):
+        own = mean.sel(model=leader)
+        np.testing.assert_allclose(best.leader_draws.isel(date=place), own)
+        found = table.loc[place, ["leader_median", "leader_lower", "leader_upper"]].tolist()
+        np.testing.assert_allclose(found, np.quantile(own, [0.5, 0.25, 0.75]))
+    assert bool((best.draws >= best.leader_draws - 1e-12).all())
+    each = ls.frontier(fit, **ask, by="family")
+    rows = each.table()
+    assert rows.columns[-3:].tolist() == ["leader_median", "leader_lower", "leader_upper"]
+    for row in rows.itertuples():
+        assert row.leader_median == pytest.approx(float(mean.sel(model=row.leader).median()))
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 12, 100])
+def test_any_few_turns_of_releases_are_spread_over_the_year(count: int) -> None:
+    order = spread_order(count)
+    assert sorted(order) == list(range(count)) and order[0] == 0
+    for few in range(1, count):
+        stops = np.sort([*order[:few], count])
+        assert np.diff(stops).max() <= 4 * count / few  # in turn from one end it is count - few
 
 
 def rows_of(efforts: list[str | None], names: list[str]) -> pd.DataFrame:
