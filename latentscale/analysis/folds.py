@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,7 +23,7 @@ from latentscale.analysis.tools.hiding import (
 )
 from latentscale.data.scores import Scores
 from latentscale.dims import checked_seed
-from latentscale.errors import DataError, listed
+from latentscale.errors import DataError, DataWarning, listed
 from latentscale.expect import expect, expect_names
 
 __all__ = [
@@ -49,7 +50,9 @@ def leave_one_family_out(scores: Scores, n_seen: int = 1) -> tuple[Fold, ...]:
     """Hide all members of a family but its `n_seen` smallest, one family a fold.
 
     The scheme of Maia Polo et al. 2024 (arXiv:2412.06540), section 4. Only families with more
-    than `n_seen` members make a fold; with 0 whole families are hidden.
+    than `n_seen` members make a fold; with 0 whole families are hidden. Members of undisclosed
+    size count as the largest; where too few of a family state theirs, those that come first in the
+    table stay, with a warning.
 
     Parameters
     ----------
@@ -68,6 +71,11 @@ def leave_one_family_out(scores: Scores, n_seen: int = 1) -> tuple[Fold, ...]:
     DataError
         If no family is large enough.
 
+    Warns
+    -----
+    DataWarning
+        If fewer than `n_seen` members of a family that makes a fold state their size.
+
     Examples
     --------
     >>> table = ls.datasets.open_llm_leaderboard()
@@ -78,11 +86,21 @@ def leave_one_family_out(scores: Scores, n_seen: int = 1) -> tuple[Fold, ...]:
     expect(scores, Scores, "scores")
     check_count(n_seen, "n_seen", 0)
     table = by_size(scores)
-    folds = []
+    folds, unsized = [], []
     for family, members in table.groupby("family", sort=True):
         names = tuple(members["model"])
         if len(names) > n_seen:
             folds.append(hiding(scores, f"{family}/seen {n_seen}", names[n_seen:]))
+            if members["params_b"].notna().sum() < n_seen:
+                unsized.append(str(family))
+    if unsized:
+        warnings.warn(
+            f"{len(unsized)} families have fewer than {n_seen} members of known size "
+            f"({listed(unsized)}), so those that come first in the table stay in the fit, whether "
+            "or not they are the smallest. Fill in params_b, or hide whole families (n_seen=0).",
+            DataWarning,
+            stacklevel=2,
+        )
     return at_least_one(folds, f"has more than {n_seen} members")
 
 
@@ -91,7 +109,8 @@ def largest_member_out(
 ) -> tuple[Fold, ...]:
     """Hide the largest member of every family with `min_members` or more, a group a fold.
 
-    Families are dealt at random to `n_folds` groups.
+    Families are dealt at random to `n_folds` groups. Members of undisclosed size are neither
+    counted nor hidden: nothing says whether they are the largest.
 
     Parameters
     ----------
@@ -100,7 +119,7 @@ def largest_member_out(
     n_folds
         Number of folds.
     min_members
-        Members from which a family's largest is hidden.
+        Members of known size from which a family's largest is hidden.
     seed
         Seed of the random numbers.
 
@@ -122,7 +141,7 @@ def largest_member_out(
     """
     expect(scores, Scores, "scores")
     check_count(min_members, "min_members", 1)
-    table = by_size(scores)
+    table = by_size(scores).dropna(subset="params_b")
     largest = [
         str(members["model"].iloc[-1])
         for _, members in table.groupby("family", sort=True)
@@ -132,7 +151,7 @@ def largest_member_out(
         hiding(scores, f"largest/{number}", group)
         for number, group in enumerate(dealt(largest, n_folds, seed))
     ]
-    return at_least_one(folds, f"has {min_members} members")
+    return at_least_one(folds, f"has {min_members} members of known size (params_b)")
 
 
 def k_fold_by_family(scores: Scores, n_folds: int = 5, seed: int = 0) -> tuple[Fold, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -34,6 +36,25 @@ def test_largest_member_out_hides_one_model_a_family(scores: ls.Scores) -> None:
     for name in hidden:
         family = table[table["family"] == table.loc[name, "family"]]
         assert table.loc[name, "params_b"] == family["params_b"].max()
+
+
+def test_a_member_of_unknown_size_is_not_taken_for_the_largest(scores: ls.Scores) -> None:
+    frame = scores.to_frame()
+    frame.loc[frame["model"] == "qwen2-1.5b", "params_b"] = None
+    partly = ls.Scores.from_frame(frame, benchmarks=scores.benchmark_info)
+    hidden = [name for fold in ls.folds.largest_member_out(partly, seed=5) for name in fold.test]
+    assert "qwen2-72b" in hidden and "qwen2-1.5b" not in hidden
+    bare = ls.Scores.from_frame(
+        frame.assign(params_b=None, tokens_t=None), benchmarks=scores.benchmark_info
+    )
+    with pytest.raises(ls.DataError, match=r"3 members of known size \(params_b\)"):
+        ls.folds.largest_member_out(bare)
+    with pytest.warns(ls.DataWarning, match="fewer than 1 members of known size"):
+        ls.folds.leave_one_family_out(bare, n_seen=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ls.folds.leave_one_family_out(bare, n_seen=0)
+        ls.folds.leave_one_family_out(partly, n_seen=1)
 
 
 def test_k_fold_by_family_hides_each_family_whole_and_once(scores: ls.Scores) -> None:

@@ -13,8 +13,10 @@ import pytest
 
 import latentscale as ls
 from latentscale.analysis.backtest import score_forecast
+from latentscale.analysis.checks import check as checks
 from latentscale.analysis.choices.target import checked_targets
 from latentscale.analysis.forecasts.predict import forecast_rows
+from latentscale.analysis.sensitivity import sensitivity_grid as grids
 from latentscale.analysis.tools.units import STANDARD, common_unit, with_scales
 from latentscale.data.scaling import is_bounded
 from latentscale.declare import ModelSpec, spec_from_dict
@@ -123,6 +125,52 @@ def test_centre_and_step_stay_those_of_the_fit(mixed_fit: Fit, tmp_path) -> None
     elo = mixed_fit.scores.dataset["score"].sel(benchmark="elo")
     assert float(again.design.known_curve["centre"].sel(benchmark="elo")) == float(elo.mean())
     assert float(again.design.known_curve["step"].sel(benchmark="cost")) < 0
+
+
+def test_a_refit_without_suspects_knows_nothing_of_how_far_off_they_were(
+    mixed_fit: Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Centre and step of its priors are those of the scores that it sees."""
+    asked: list[ls.Scores] = []
+
+    def run_fit(spec, scores, *, method, seed, progress):  # type: ignore[no-untyped-def]
+        asked.append(scores)
+        return mixed_fit
+
+    real = checks.leave_one_out
+
+    def doubtful(fit: Fit, **settings: object) -> ls.results.LeaveOneOut:
+        values = real(fit, **settings)  # type: ignore[arg-type]
+        rows = values.rows.assign(reliable=True, z=0.0)
+        rows.loc[rows["benchmark"].eq("elo") & rows["model"].eq("m3"), "z"] = 9.0
+        return replace(values, rows=rows)
+
+    monkeypatch.setattr(checks, "run_fit", run_fit)
+    monkeypatch.setattr(checks, "leave_one_out", doubtful)
+    ls.check(mixed_fit, refit=ls.Laplace(draws=30))
+    seen = asked[0].dataset["score"].sel(benchmark="elo")
+    assert int(seen.isnull().sum()) == 1 and bool(seen.sel(model="m3").isnull())
+    centre = design(mixed_spec(), asked[0]).scores.dataset["centre"].sel(benchmark="elo")
+    assert float(centre) == pytest.approx(float(seen.mean()))
+
+
+def test_a_refit_without_a_family_knows_nothing_of_its_scores(
+    mixed_fit: Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[ls.Scores] = []
+
+    def run_refits(refits, *arguments, **settings):  # type: ignore[no-untyped-def]
+        asked.extend(refit.scores for refit in refits)
+        return {}, {grids.BASE: "seen enough"}
+
+    monkeypatch.setattr(grids, "run_refits", run_refits)
+    with pytest.raises(ls.FitError, match="seen enough"):
+        ls.studies.leave_families_out(mixed_spec(), mixed_fit.scores, ["f0"], progress=False)
+    base, rest = (design(mixed_spec(), scores).scores.dataset for scores in asked)
+    assert base["centre"].equals(mixed_fit.scores.dataset["centre"])
+    elo = rest["score"].sel(benchmark="elo")
+    assert elo.sizes["model"] == 36
+    assert float(rest["centre"].sel(benchmark="elo")) == pytest.approx(float(elo.mean()))
 
 
 def test_a_simulated_table_keeps_the_standards_of_its_template(mixed: ls.Scores) -> None:

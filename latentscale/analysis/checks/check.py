@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 from scipy.stats import norm
 
+from latentscale.analysis.backtest import training_scores
 from latentscale.analysis.checks.leave_one_out import (
     LeaveOneOut,
     draws_of_cells,
@@ -18,10 +19,10 @@ from latentscale.analysis.checks.leave_one_out import (
 )
 from latentscale.analysis.checks.predictive import PredictiveCheck, posterior_predictive
 from latentscale.analysis.forecasts.predict import forecast_rows
+from latentscale.analysis.tools.fold import Fold
 from latentscale.analysis.tools.refits import whole
 from latentscale.analysis.tools.summaries import quantiles
 from latentscale.data.scaling import is_bounded, lower_is_better
-from latentscale.data.scores import Scores
 from latentscale.dims import (
     BENCHMARK,
     CELL,
@@ -282,13 +283,13 @@ def _confirmed_by_refit(
         cell_benchmark=(CELL, suspects["benchmark"].to_numpy(dtype=str)),
     )
     data = fit.scores.dataset
-    kept = data["score"].copy()
-    for model, benchmark in zip(suspects["model"], suspects["benchmark"], strict=True):
-        kept.loc[{MODEL: model, BENCHMARK: benchmark}] = np.nan
-    bare = [str(b) for b in data[BENCHMARK].values[~kept.notnull().any(MODEL).values]]
+    cells = zip(suspects["model"].astype(str), suspects["benchmark"].astype(str), strict=True)
+    # As of a fold: the refit knows neither their errors nor the centre and step that they moved.
+    table = training_scores(fit.scores, Fold("suspects", fit.scores.models, cells=tuple(cells)))
+    measured = table.dataset["score"].notnull().any(MODEL)
+    bare = [str(b) for b in measured[BENCHMARK].values[~measured.values]]
     if bare:
         raise FitError(f"All scores of {listed(bare)} are suspect; nothing is left to refit on.")
-    table = Scores(data.assign(score=kept))
     again = whole(run_fit(fit.spec, table, method=method, seed=seed, progress=False))
     if again.status.converged is False:
         warnings.warn(

@@ -183,7 +183,8 @@ def _separate_modes(fit: Fit) -> tuple[str, ...]:
         f"The draws of the loadings fall into {len(modes)} separate groups: "
         f"{'; '.join(groups)}. They are different modes, shares of chains are not their masses, "
         "and averages over them describe none: raise ModeStart.climbs, so that chains begin at "
-        "the highest, or use other anchors or fewer skills.",
+        "the highest, keep the chains of one group (fit.with_chains), or use other anchors or "
+        "fewer skills.",
     )
 
 

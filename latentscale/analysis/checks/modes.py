@@ -39,7 +39,8 @@ def find_modes(values: xr.DataArray) -> pd.DataFrame:
     Returns
     -------
     One row a group, largest first: mode (from 1), share of all draws, and a column
-    ``chain <k>`` for each chain with the share of its draws.
+    ``chain <k>`` for each chain with the share of its draws; k as the draws label their chains,
+    which is what `Fit.with_chains` takes, or counted from 0 where they have no labels.
     """
     ordered = values.transpose(CHAIN, DRAW, ...)
     spread = ordered.std(DRAW).mean(CHAIN)
@@ -56,10 +57,13 @@ def find_modes(values: xr.DataArray) -> pd.DataFrame:
             pending += [int(label[here[0]]), new]
             label[here[second]] = new
     by_chain = label.reshape(chains, draws)
+    numbers = ordered[CHAIN].values  # 0, 1, ... where they have no labels
     rows = []
     for mode in np.argsort(-np.bincount(label), kind="stable"):
         own = (by_chain == mode).mean(axis=1)
-        columns = {f"chain {k + 1}": float(share) for k, share in enumerate(own)}
+        columns = {
+            f"{CHAIN} {number}": float(share) for number, share in zip(numbers, own, strict=True)
+        }
         rows.append({"share": float((label == mode).mean()), **columns})
     table = pd.DataFrame(rows)
     table.insert(0, "mode", np.arange(1, len(table) + 1))

@@ -61,7 +61,7 @@ def with_names_read(fit: Fit, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[s
     tuple
         The rows, and a text each, such as ``"family=gpt (name)"``; empty where it was stated.
     """
-    frame, of_families = _with_families(fit, frame)
+    frame, of_families = with_families_read(fit.scores, frame)
     frame, of_lineages = with_lineages_of_providers(fit.scores, frame)
     if "lineage_skill" not in fit.posterior:
         of_lineages = [""] * len(frame)
@@ -104,7 +104,21 @@ def _reading(name: str, models: Sequence[str]) -> list[object]:
     return [None if value == UNSTATED else value for value in _READINGS[name](models).values]
 
 
-def _with_families(fit: Fit, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+def with_families_read(scores: Scores, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Return rows with the families that they leave out, as a table of scores settles them.
+
+    Parameters
+    ----------
+    scores
+        The fitted table.
+    frame
+        Rows to forecast.
+
+    Returns
+    -------
+    tuple
+        The rows, and a text each, such as ``"family=gpt (name)"``; empty where it was stated.
+    """
     names = [name.strip() if isinstance(name, str) else name for name in frame.columns]
     unsaid = [""] * len(frame)
     if names.count(MODEL) != 1 or names.count(FAMILY) > 1 or names.count(LINEAGE) > 1:
@@ -115,9 +129,9 @@ def _with_families(fit: Fit, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[st
     empty = [row for row, cell in enumerate(families) if is_blank(cell) and models[row]]
     if not empty:
         return frame, unsaid
-    own = dict(zip(fit.scores.models, _of_models(fit.scores, FAMILY), strict=True))
+    own = dict(zip(scores.models, _of_models(scores, FAMILY), strict=True))
     new = [models[row] for row in empty if models[row] not in own]
-    read = dict(zip(new, _read_from_names(fit, new), strict=False)) if new else {}
+    read = dict(zip(new, _read_from_names(scores, new), strict=False)) if new else {}
     lineages = _cells(clean, LINEAGE)
     for row in empty:
         model = models[row]
@@ -126,7 +140,7 @@ def _with_families(fit: Fit, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[st
         elif model in read:
             families[row] = read[model].family
             unsaid[row] = f"{FAMILY}={read[model].family} ({read[model].source})"
-            new_family = read[model].family not in fit.scores.families
+            new_family = read[model].family not in scores.families
             if read[model].lineage and is_blank(lineages[row]) and new_family:
                 lineages[row] = read[model].lineage
     stated = {LINEAGE: lineages} if LINEAGE in clean or any(map(_given, lineages)) else {}
@@ -224,15 +238,15 @@ def _of_models(scores: Scores, name: str) -> list[str]:
     return [str(value) for value in scores.dataset[name].values]
 
 
-def _read_from_names(fit: Fit, models: Sequence[str]) -> list[_Named]:
+def _read_from_names(scores: Scores, models: Sequence[str]) -> list[_Named]:
     """Return what names give by the rule that gives the fitted families; empty if none does."""
-    fitted, families = list(fit.scores.models), _of_models(fit.scores, FAMILY)
+    fitted, families = list(scores.models), _of_models(scores, FAMILY)
     if [parse_name(name).series for name in fitted] == families:
         parsed = [parse_name(name) for name in models]
         return [_Named(n.series, None, "name") for n in parsed]
     every = [*fitted, *models]
     sizes = [parse_name(name).size_b for name in models]
-    table, _ = base_families(every, params_b=[*fit.scores.dataset["params"].values, *sizes])
+    table, _ = base_families(every, params_b=[*scores.dataset["params"].values, *sizes])
     known, new = table.iloc[: len(fitted)], table.iloc[len(fitted) :]
     named = (known["family_basis"] == "name").to_numpy()
     agree = known["family"].to_numpy() == np.array(families, dtype=object)

@@ -10,7 +10,11 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from latentscale.analysis.forecasts.from_names import with_lineages_of_providers, with_names_read
+from latentscale.analysis.forecasts.from_names import (
+    with_families_read,
+    with_lineages_of_providers,
+    with_names_read,
+)
 from latentscale.data.columns import is_blank
 from latentscale.data.covariates import features_in_use
 from latentscale.data.features.compute import counted_in_full, counted_in_full_text
@@ -68,7 +72,7 @@ def planned_rows(fit: Fit, frame: pd.DataFrame) -> xr.Dataset:
 
 
 def stated_rows(frame: pd.DataFrame, scores: Scores, spec: ModelSpec) -> pd.DataFrame:
-    """Return rows that also state the lineage and the features that a whole table settles.
+    """Return rows that also state the family, lineage and features that a whole table settles.
 
     For forecasts by fits of a part of the table, to which some of these families are new.
 
@@ -89,9 +93,10 @@ def stated_rows(frame: pd.DataFrame, scores: Scores, spec: ModelSpec) -> pd.Data
     lineages = {str(f): str(g) for f, g in scores.family_lineage().items()}
     kinds = {kind.name: kind for kind in features_in_use(scores.dataset, spec.covariates)}
     uses = [*kinds, *(["instruct"] if spec.needs_instruct else [])]
+    frame, _ = with_families_read(scores, as_pandas(frame, NOT_FORECAST))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # the forecasts will say it
-        named, _ = with_lineages_of_providers(scores, as_pandas(frame, NOT_FORECAST))
+        named, _ = with_lineages_of_providers(scores, frame)
         rows = planned_models(named, scores.benchmarks, lineages, fitted=scores.dataset, uses=uses)
     features = {
         name: kind.cells(rows[kind.variable].values)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,13 +12,14 @@ import pandas as pd
 import xarray as xr
 
 from latentscale.analysis.checks.leave_one_out import refuse_few_draws, weighted_quantiles
+from latentscale.analysis.forecasts.rows import planned_rows
 from latentscale.analysis.sensitivity.sensitivity import flat, quantities_of
 from latentscale.analysis.sensitivity.sensitivity_grid import leave_families_out
 from latentscale.analysis.tools.refits import checked_cluster
 from latentscale.data.frames import as_pandas
 from latentscale.data.planned import NOT_FORECAST
 from latentscale.dims import CELL, FAMILY, LOG_LIKELIHOOD, LOG_PRIOR, MODEL, SAMPLE, checked_seed
-from latentscale.errors import DataError, FitError, SpecError, listed, nearest
+from latentscale.errors import DataError, DataWarning, FitError, SpecError, listed, nearest
 from latentscale.expect import checked_workers, expect, expect_names, expect_path
 from latentscale.inference.method import Method
 from latentscale.numerics.psis import k_limit, pareto_smoothed
@@ -190,9 +192,10 @@ def family_influence(
     weights, khat, limit = _weights(fit, names)
     heavy = [name for name in names if not khat[name] <= limit]  # NaN is heavy too
     refitted = _refitted(fit, heavy, frame, shown, refit, run)
+    owner = _families_of_models(fit, frame)
     tables = []
     for name in names:
-        others = [_of_others(fit, group, frame, name) for group in quantities]
+        others = [_of_others(group, owner, name) for group in quantities]
         kept = [samples for samples in others if samples is not None]
         if not kept:
             raise DataError(
@@ -269,18 +272,29 @@ def _refitted(
     return {name: done.loc[variant] for name, variant in variants.items() if variant in done.index}
 
 
+def _families_of_models(fit: Fit, frame: pd.DataFrame | None) -> dict[str, str]:
+    """Return the family of each fitted and each planned model."""
+    tables = [fit.scores.dataset]
+    if frame is not None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DataWarning)  # the forecasts have said it
+            tables.append(planned_rows(fit, frame))
+    return {
+        str(model): str(family)
+        for table in tables
+        for model, family in zip(table[MODEL].values, table[FAMILY].values, strict=True)
+    }
+
+
 def _of_others(
-    fit: Fit, quantities: xr.Dataset, frame: pd.DataFrame | None, family: str
+    quantities: xr.Dataset, owner: Mapping[str, str], family: str
 ) -> xr.DataArray | None:
     """Return quantities that are not the family's own, dims (sample, quantity), if any are."""
-    owner = dict(fit.scores.dataset[FAMILY].to_series())
-    if frame is not None:
-        owner |= dict(zip(frame["model"], frame["family"], strict=True))
     kept = quantities
     if FAMILY in quantities.dims:
         kept = kept.sel({FAMILY: kept[FAMILY] != family})
     if MODEL in quantities.dims:
-        others = [str(owner.get(str(name))) != family for name in kept[MODEL].values]
+        others = [owner.get(str(name)) != family for name in kept[MODEL].values]
         kept = kept.isel({MODEL: np.nonzero(others)[0]})
     kept = kept[[name for name, values in kept.data_vars.items() if values.size]]
     return None if not kept.data_vars else flat(kept)

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
+from latentscale.analysis.forecasts.from_names import with_families_read
 from latentscale.analysis.forecasts.rows import stated_rows
 from latentscale.analysis.sensitivity.grid import BASE, KEY, SensitivityGrid
 from latentscale.analysis.sensitivity.sensitivity import flat, quantities_of
@@ -26,6 +27,7 @@ from latentscale.analysis.tools.refits import (
 from latentscale.analysis.tools.summaries import quantiles
 from latentscale.data.frames import as_pandas
 from latentscale.data.planned import NOT_FORECAST, planned_models
+from latentscale.data.scaling import without_standards
 from latentscale.data.scores import Scores
 from latentscale.declare.prior import Prior
 from latentscale.declare.skills import Anchored
@@ -163,6 +165,9 @@ def sensitivity_grid(
     expect(scores, Scores, "scores")
     run = _checked_run(frame, variables, method, prob, seed, workers, folder, cluster, progress)
     specs = _specs(spec, variants)
+    if frame is not None:
+        named, _ = with_families_read(scores, as_pandas(frame, NOT_FORECAST))
+        run = replace(run, frame=named)
     tables, failed = _refitted(specs, {name: scores for name in specs}, run, "variants")
     if BASE in failed:
         raise FitError(f"The base spec failed: {failed[BASE]}")
@@ -232,7 +237,9 @@ def leave_families_out(
     owner = dict(zip(scores.dataset["model"].values, scores.dataset["family"].values, strict=True))
     tables = {BASE: scores}
     for family in families:
-        tables[f"without {family}"] = scores.without([m for m, f in owner.items() if f == family])
+        rest = scores.without([m for m, f in owner.items() if f == family])
+        # The scores of a fit have a centre and step, which must not know of the family.
+        tables[f"without {family}"] = Scores(without_standards(rest.dataset), rest.audit)
     specs = {name: spec for name in tables}
     # A family that is left out is new to the refit, which could not settle what its rows omit.
     if frame is not None:

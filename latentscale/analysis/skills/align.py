@@ -66,8 +66,8 @@ class Alignment(Result):
     convergence
         One row a loading: benchmark, skill, rhat_before, rhat, ess_before, ess.
     modes
-        One row a group of draws: its share, and its share of each chain. One row alone means
-        that the aligned draws are one group.
+        One row a group of draws: its share, and its share of each chain (``chain 0``, as the fit
+        numbers them). One row alone means that the aligned draws are one group.
     unimodal
         False if the draws fall into separate groups, or the chains disagree.
     message

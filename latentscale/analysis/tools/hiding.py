@@ -19,7 +19,7 @@ MOST_FOLDS = 10_000
 
 
 def by_size(scores: Scores) -> pd.DataFrame:
-    """Return the models family by family, the smallest first."""
+    """Return the models family by family, the smallest first, those of unknown size last."""
     return scores.to_frame().sort_values(["family", "params_b", "tokens_t"], kind="stable")
 
 

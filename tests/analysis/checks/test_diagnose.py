@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import latentscale as ls
+from latentscale.analysis.checks.modes import find_modes
 from latentscale.posterior.fit import Fit
 
 
@@ -116,3 +118,14 @@ def test_separate_modes_of_anchored_loadings_are_told(known_fit: Fit) -> None:
     lines = [line for line in diagnosis.advice if "separate groups" in line]
     assert len(lines) == 1 and "2 separate groups" in lines[0] and "chain 1" in lines[0]
     assert not any("separate groups" in line for line in ls.diagnose(known_fit).advice)
+
+
+def test_separate_modes_name_chains_as_with_chains_takes_them() -> None:
+    """Whoever keeps the chains of one mode keeps those that were named, also of a part."""
+    rng = np.random.default_rng(1)
+    values = rng.standard_normal((3, 60, 2))
+    values[2] += 12
+    plain = xr.DataArray(values, dims=("chain", "draw", "x"))
+    assert find_modes(plain)["chain 2"].tolist() == [0, 1]
+    kept = plain.assign_coords(chain=[0, 1, 5])
+    assert find_modes(kept)["chain 5"].tolist() == [0, 1]

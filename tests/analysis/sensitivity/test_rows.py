@@ -1,0 +1,68 @@
+"""Planned rows of sensitivity by refits and of influence: all those that `predict` takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+import pytest
+
+import latentscale as ls
+from latentscale.analysis.sensitivity import sensitivity_grid as grids
+from latentscale.analysis.sensitivity.sensitivity import FORECAST
+from latentscale.posterior.fit import Fit
+
+HIGHER = {"higher": {"intercept": {"dist": "Normal", "mu": 3, "sigma": 1}}}
+
+
+@pytest.fixture
+def small(
+    prior_fit: Callable[..., Fit],
+    quick_spec: ls.ModelSpec,
+    small_scores: ls.Scores,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Fit:
+    """A fit of prior draws; refits are prior draws too."""
+
+    def fit(spec, scores, *, method, seed, progress):  # type: ignore[no-untyped-def]
+        return prior_fit(spec, scores, draws=60, seed=seed)
+
+    monkeypatch.setattr(grids, "fit", fit)
+    return prior_fit(quick_spec, small_scores, draws=60)
+
+
+def bare(fit: Fit) -> pd.DataFrame:
+    """Return a fitted model's row without its family, which the fit knows."""
+    frame = fit.scores.to_frame()
+    return frame.loc[frame["family"] == "fam00", ["model", "instruct", "params_b", "tokens_t"]]
+
+
+@pytest.mark.parametrize("padded", [False, True])
+def test_influence_takes_rows_that_leave_out_their_family(small: Fit, padded: bool) -> None:
+    rows = bare(small).rename(columns={"model": " model"} if padded else {})
+    ls.predict(small, rows)
+    influence = ls.studies.family_influence(
+        small, rows, families=["fam00", "fam01"], progress=False
+    )
+    of_forecast = influence.table().query(f"variable == '{FORECAST}'")
+    assert set(of_forecast["family"]) == {"fam01"}  # what is a family's own does not count
+
+
+def test_grids_take_rows_that_leave_out_their_family(small: Fit) -> None:
+    asked = {"frame": bare(small), "variables": [], "progress": False}
+    grid = ls.studies.sensitivity_grid(small.spec, small.scores, HIGHER, **asked)
+    assert set(grid.table()["variable"]) == {FORECAST} and not grid.failed
+    without = ls.studies.leave_families_out(small.spec, small.scores, ["fam00"], **asked)
+    assert set(without.table()["variant"]) == {"base", "without fam00"} and not without.failed
+
+
+def test_families_are_left_out_with_rows_of_another_library(small: Fit) -> None:
+    polars = pytest.importorskip("polars")
+    asked = {"variables": [], "progress": False}
+    tables = [
+        ls.studies.leave_families_out(
+            small.spec, small.scores, ["fam00"], frame=frame, **asked
+        ).table()
+        for frame in (bare(small), polars.from_pandas(bare(small)))
+    ]
+    pd.testing.assert_frame_equal(*tables)
