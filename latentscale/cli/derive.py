@@ -154,8 +154,11 @@ def _arguments(
             ScoresFile,
             None,
             lambda typed: scores_of(
-                *(typed[word] for word in ("scores", "published", "feature", "features")),
-                benchmarks=typed["benchmarks"],
+                typed["scores"],
+                typed["published"],
+                typed["feature"],
+                typed["features"],
+                typed["benchmarks"],
             ),
             name,
             True,
