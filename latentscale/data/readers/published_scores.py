@@ -160,9 +160,7 @@ def long_cells(
     left_out |= combined
     info = {name: benchmark for name, benchmark in info.items() if name not in combined}
     positive = names.isin([name for name, about in info.items() if about.scale == "positive"])
-    printed = _half_printed(table[columns["score"]], read, positive.to_numpy())
-    half = _half_of_bounds(table, bounds, read.values, positive.to_numpy())
-    half = np.where(np.isnan(printed), half, printed)
+    half = _half_of_rows(table, columns["score"], read, bounds, positive.to_numpy())
     error = np.where(np.isnan(error), half / NORMAL_95, error)
     error = np.where(error > 0, error, np.nan)
     cells = pd.DataFrame(
@@ -381,16 +379,19 @@ def _half_printed(column: pd.Series, cells: ScoreCells, positive: bool | np.ndar
     return np.where(np.isnan(half), cells.half, half)
 
 
-def _half_of_bounds(
+def _half_of_rows(
     table: pd.DataFrame,
+    column: str,
+    read: ScoreCells,
     bounds: Sequence[tuple[str, str, str]],
-    scores: Floats,
     positive: np.ndarray,
 ) -> Floats:
+    """Return half widths that are printed beside scores, else those of columns of ends."""
+    printed = _half_printed(table[column], read, positive)
     if not bounds:
-        return np.full(len(table), np.nan)
+        return printed
     lower, upper = (score_cells(table[name]).values for name in bounds[0][1:])
-    return half_of_ends(lower, upper, scores, positive)
+    return np.where(np.isnan(printed), half_of_ends(lower, upper, read.values, positive), printed)
 
 
 def _left_out(reasons: Mapping[str, str]) -> list[Finding]:
