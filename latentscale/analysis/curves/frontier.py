@@ -120,7 +120,7 @@ class Frontier(Result):
         each = f" of each {self.by}" if self.by else ""
         to_come = (
             f", if {self.per_year:.3g} models a year are released after {self.last_fitted:%Y-%m-%d}"
-            ", the last fitted, as in the last year of the table"
+            ", the last fitted, each like one of the table's last year"
         )
         return (
             f"{best} {what}{each} by {last[DATE].iloc[0]:%Y-%m-%d}: {', '.join(figures)}"
