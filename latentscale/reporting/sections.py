@@ -31,7 +31,7 @@ from latentscale.reporting.blocks import (
     Section,
     TableBlock,
 )
-from latentscale.reporting.request import Request
+from latentscale.reporting.request import Request, why_unsized
 from latentscale.verb import imported, sections
 
 _WORST = 15
@@ -202,11 +202,11 @@ def forecasts(request: Request) -> tuple[Block, ...]:
     """Return the forecasts of planned models."""
     forecast = request.forecast
     table = forecast.table(request.prob)
-    sized = bool(request.fit.scores.dataset["params"].notnull().any())
+    unsized = why_unsized(request.fit)
     example = (
-        "a model four times its largest in parameters, trained on as many tokens"
-        if sized
-        else "a model with the features of its models, since no size is disclosed"
+        f"a model with the features of its models, since {unsized}"
+        if unsized
+        else "a model four times its largest in parameters, trained on as many tokens"
     )
     if any(isinstance(kind, Date) for kind in request.fit.transform.kinds):
         example += ", released on its latest date and else like its models of that date"
@@ -329,7 +329,7 @@ def sections_of(request: Request, *, progress: bool = False) -> tuple[Section, .
 
     Parameters
     ----------
-    asked
+    request
         What the report is about.
     progress
         Whether to show how many sections are done.
