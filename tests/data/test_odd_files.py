@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from latentscale.data.readers import (
     read_benchpress,
     read_checkpoints,
     read_epoch,
+    read_leaderboard,
+    read_livebench,
     read_published,
     read_scores,
 )
@@ -113,6 +116,40 @@ def test_cells_of_wide_checkpoints_that_are_no_numbers_are_named() -> None:
     scores = read_checkpoints(runs.assign(arc=[0.3, "35%", 0.4]))
     (finding,) = scores.audit.filter("cell-unread")
     assert (finding.where, finding.message) == ("arc", '1 cell without a number, left out: "35%".')
+
+
+WIDE = pd.DataFrame({"model": MODELS, "zebra_puzzle": [91.0, 93, 50], "typos": [2.0, 20, 30]})
+LONG = WIDE.melt(id_vars="model", var_name="benchmark", value_name="score")
+STEPS = pd.DataFrame({"run": ["p-1b", "p-1b", "q-2b"], "step": [1, 2, 3], "value": [0.3, 0.4, 0.5]})
+
+
+@pytest.mark.parametrize(
+    ("read", "frame"),
+    [
+        (read_livebench, WIDE),
+        (lambda frame: read_livebench(frame, level="category"), WIDE),
+        (read_published, WIDE.rename(columns={"model": "Model"})),
+        (read_published, LONG.rename(columns={"model": "Model"})),
+        (Scores.from_long, LONG.assign(family="f", score=LONG["score"] / 100)),
+        (read_scores, WIDE.assign(family="f", typos=0.5, zebra_puzzle=[0.1, 0.2, 0.3])),
+        (
+            lambda frame: read_checkpoints(frame, tokens_per_step=2**21),
+            STEPS.assign(task="arc_easy", metric="acc"),
+        ),
+        (
+            read_leaderboard,
+            pd.DataFrame({"fullname": ["q/a-1b", "q/b-2b", "q/c-3b"], "BBH Raw": [0.3, 0.4, 0.5]}),
+        ),
+    ],
+)
+def test_the_index_of_a_frame_says_nothing(
+    read: Callable[[pd.DataFrame], Scores], frame: pd.DataFrame
+) -> None:
+    """A frame that was sorted, filtered or joined has another index; its rows are what they are."""
+    expected = read(frame.reset_index(drop=True)).dataset
+    places = np.arange(len(frame))
+    for index in (places + 2, places[::-1], 0 * places, [f"r{place}" for place in places]):
+        assert read(frame.set_axis(index, axis="index")).dataset.equals(expected)
 
 
 def test_copies_of_macos_are_passed_over_and_an_empty_file_is_named(tmp_path: Path) -> None:
