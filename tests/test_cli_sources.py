@@ -9,8 +9,10 @@ import pytest
 
 import latentscale as ls
 from latentscale.cli import main
+from latentscale.data.readers import read_scores
 from latentscale.declare import ModelSpec
 from latentscale.inference.method import Method
+from latentscale.verb import VERBS
 
 CONTENTS = Path(__file__).parent / "data" / "recorded" / "leaderboard_contents.csv"
 
@@ -202,3 +204,42 @@ def test_a_table_in_json_is_gathered(tmp_path: Path, capsys: pytest.CaptureFixtu
     table.write_text(f"[{rows}]", encoding="utf-8")
     assert main(["gather", str(table), "--out", str(out)]) == 0
     assert ls.readers.read_scores(out).models == ("GPT-3", "GPT-4", "GPT-5")
+
+
+def test_every_command_that_takes_scores_takes_descriptions_of_their_benchmarks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Errors on scales say --benchmarks."""
+    having = []
+    for name in VERBS:
+        assert main([name, "--help"]) == 0
+        if "--scores" in (said := capsys.readouterr().out):
+            having.append(name)
+            assert "--benchmarks" in said, name
+    assert {"fit", "simulate", "backtest", "criteria"} <= set(having)
+    table, about = tmp_path / "scores.csv", tmp_path / "about.toml"
+    table.write_text("model,family,params_b,quiz\na,f,1,30\nb,f,2,40\nc,g,4,50\nd,g,8,70\n")
+    about.write_text('[quiz]\nscale = "percent"\n')
+    spec = tmp_path / "one_skill.toml"
+    spec.write_text('covariates = ["log_params"]\n[skills]\ncount = 1\n')
+    words = ["simulate", "--spec", str(spec), "--scores", str(table)]
+    assert main(words) == 2
+    assert "--benchmarks FILE.toml" in capsys.readouterr().err
+    assert main([*words, "--benchmarks", str(about)]) == 0
+
+
+def test_gather_takes_descriptions_of_benchmarks_and_refuses_what_does_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table, about, out = (tmp_path / name for name in ("hub.csv", "about.toml", "out.csv"))
+    table.write_text("Model,Price,Quiz\nGPT-5,2,30\no3,3,40\nGPT-4,4,50\n")
+    about.write_text('[Price]\nscale = "positive"\nlower_is_better = true\n')
+    words = ["gather", str(table), "--benchmarks", str(about), "--out", str(out)]
+    assert main(words) == 0
+    assert read_scores(out).benchmark_info["Price"].lower_is_better
+    capsys.readouterr()
+    for option in (["--flagged", "keep"], ["--drop-unmatched"], ["--aside", str(tmp_path / "a")]):
+        assert main(["gather", str(table), *option]) == 2
+        assert f'leave out "{option[0]}"' in capsys.readouterr().err
+    assert main(["gather", str(table), "--tokens-per-step", "5", "--repeats", "best"]) == 2
+    assert "--repeats and --sources are for" in capsys.readouterr().err

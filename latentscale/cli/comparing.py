@@ -21,7 +21,7 @@ from latentscale.cli.options import (
     existing_input,
     fit_output,
 )
-from latentscale.cli.output import announce, finish, print_table, save_table
+from latentscale.cli.output import SCREEN, announce, finish, print_table, save_table
 from latentscale.dims import DEFAULT_PROB
 
 Fits = Annotated[
@@ -87,13 +87,14 @@ def stack(
     weights = given if isinstance(given, dict) else ls.compare(opened, seed=seed).weights
     forecast = ls.stack(opened, frame, weights, seed=seed)
     table = forecast.table(prob)
+    shares = ", ".join(f"{name} {share:.3g}" for name, share in weights.items())
+    if forecast.conditioning is not None:  # on standard error where the table is what is printed
+        say(forecast.conditioning.headline, err=out == SCREEN)
     if out is not None:
+        say(f"weights: {shares}", err=out == SCREEN)
         save_table(table, out)
         return
-    shares = ", ".join(f"{name} {share:.3g}" for name, share in weights.items())
     units = units_note(forecast.units, dict.fromkeys(table["benchmark"]))
-    if forecast.conditioning is not None:
-        say(forecast.conditioning.headline)
     say(f"weights: {shares}; lower, upper: {prob:.4g} interval of a new score{units}")
     print_table(table, "{:.3f}".format)
 

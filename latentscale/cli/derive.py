@@ -17,6 +17,7 @@ import typer
 
 from latentscale.cli.inputs import few_shot_of, loaded, numbers_by_name, outcome_of, scores_of
 from latentscale.cli.options import (
+    BenchmarksFile,
     Features,
     FeaturesFile,
     FigureOut,
@@ -153,7 +154,11 @@ def _arguments(
             ScoresFile,
             None,
             lambda typed: scores_of(
-                typed["scores"], typed["published"], typed["feature"], typed["features"]
+                typed["scores"],
+                typed["published"],
+                typed["feature"],
+                typed["features"],
+                typed["benchmarks"],
             ),
             name,
             True,
@@ -161,7 +166,8 @@ def _arguments(
         return (
             table,
             Argument("feature", Features, None, _typed("feature"), ""),
-            Argument("features", FeaturesFile, None, _typed("features"), ""),
+            Argument("features", FeaturesFile, None, _typed("features"), "", True),
+            Argument("benchmarks", BenchmarksFile, None, _typed("benchmarks"), "", True),
             Argument("published", Published, False, _typed("published"), ""),
         )
     if name == "refit" and optional:

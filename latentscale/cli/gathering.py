@@ -9,17 +9,25 @@ from typing import TYPE_CHECKING, Annotated, Final, get_args
 import typer
 
 from latentscale.cli.console import say, with_options
-from latentscale.cli.options import Metadata, Source, TableOut, Verbose, table_output
+from latentscale.cli.options import (
+    BenchmarksFile,
+    Metadata,
+    Source,
+    TableOut,
+    Verbose,
+    table_output,
+)
 from latentscale.cli.output import announce, print_table, save_scores, save_table
 from latentscale.errors import DataError, listed
 from latentscale.files import is_stream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     import pandas as pd
 
     from latentscale.data.audit import Finding
+    from latentscale.data.benchmarks import Benchmark
     from latentscale.data.readers import FlaggedReading
     from latentscale.data.scores import Scores
 
@@ -72,7 +80,8 @@ def gather(
         str | None,
         typer.Option(
             "--repeats",
-            help="Of a published table, several rows of one score: mean, or best, the highest.",
+            help="Of a published table, several rows of one score: mean, or best, the best of "
+            "them (the lowest where lower is better).",
         ),
     ] = None,
     sources: Annotated[
@@ -91,6 +100,7 @@ def gather(
             "columns nor names of runs say.",
         ),
     ] = None,
+    benchmarks: BenchmarksFile = None,
     verbose: Verbose = False,
 ) -> None:
     """Make a table of scores from result files, a leaderboard or a hub's table.
@@ -109,15 +119,27 @@ def gather(
     """
     if aside is None and out is not None and metadata is not None and not is_stream(out):
         aside = out.with_name(f"{out.stem}.aside{out.suffix}")
-    announce([template, out, aside], inputs=[source, metadata], models=True)
+    announce([template, out, aside], inputs=[source, metadata, benchmarks], models=True)
     if (source is None) == (not hub):
         raise DataError("Give either a SOURCE (a folder or a table) or --hub.")
+    from latentscale.data.readers import read_benchmarks
+
+    about = None if benchmarks is None else read_benchmarks(benchmarks)
     if source is not None and (tokens_per_step is not None or _names_its_models(source)):
-        _refuse_options(source, metadata, template)
-        _gather_published(source, out, repeats, sources, tokens_per_step)
+        for_others = {
+            "--metadata": metadata,
+            "--template": template,
+            "--aside": aside,
+            "--drop-unmatched": drop_unmatched or None,
+            "--flagged": None if flagged == "auto" else flagged,
+        }
+        _refuse_options(source, for_others)
+        _gather_published(source, out, repeats, sources, tokens_per_step, about)
         return
     if repeats is not None or sources is not None:
         raise DataError("--repeats and --sources are for a hub's table; leave them out.")
+    if benchmarks is not None and metadata is None:
+        raise DataError("--benchmarks describes a table of scores, which needs --metadata here.")
     if template is not None:
         if metadata is not None:
             raise DataError("--template makes the file for --metadata; give one of the two.")
@@ -131,7 +153,7 @@ def gather(
     from latentscale.data.readers import read_table
 
     scores = _scores(
-        source, read_table(metadata), drop_unmatched, out is not None, _reading(flagged)
+        source, read_table(metadata), drop_unmatched, out is not None, _reading(flagged), about
     )
     say(repr(scores))
     if out is None:
@@ -153,13 +175,15 @@ def _names_its_models(source: Path) -> bool:
     return reader_of_table(read_table(source)) is not read_leaderboard
 
 
-def _refuse_options(source: Path, metadata: Path | None, template: Path | None) -> None:
-    given = [o for o, v in (("--metadata", metadata), ("--template", template)) if v is not None]
+def _refuse_options(source: Path, options: Mapping[str, object]) -> None:
+    """Refuse options that do nothing for a source which names its models."""
+    given = [option for option, value in options.items() if value is not None]
     if given:
         raise DataError(
-            f"{source}: families are read from the names of this source; leave out "
-            f"{listed(given)}. To name them yourself, write the table with --out and correct its "
-            "column family."
+            f"{source}: families are read from the names of this source, and options for results "
+            "of lm-evaluation-harness and the Open LLM Leaderboard do nothing; leave out "
+            f"{listed(given)}. To name families yourself, write the table with --out and correct "
+            "its column family."
         )
 
 
@@ -169,6 +193,7 @@ def _gather_published(
     repeats: str | None,
     sources: str | None,
     tokens_per_step: float | None,
+    benchmarks: Mapping[str, Benchmark] | None,
 ) -> None:
     """Read a hub's table or checkpoints, say what was decided, and write a table of scores."""
     from latentscale.data.readers import read_checkpoints, read_published, read_scores, read_table
@@ -177,12 +202,19 @@ def _gather_published(
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # the audit, printed below, says it all
-        if tokens_per_step is not None:
-            scores = read_checkpoints(source, tokens_per_step=tokens_per_step)
+        if tokens_per_step is not None and repeats is None and sources is None:
+            scores = read_checkpoints(
+                source, tokens_per_step=tokens_per_step, benchmarks=benchmarks
+            )
         elif repeats is None and sources is None:
-            scores = read_scores(source)
-        elif source.is_file() and is_published(read_table(source)):
-            scores = read_published(source, repeats=repeats or "mean", sources=sources or "merged")
+            scores = read_scores(source, benchmarks=benchmarks)
+        elif tokens_per_step is None and source.is_file() and is_published(read_table(source)):
+            scores = read_published(
+                source,
+                repeats=repeats or "mean",
+                sources=sources or "merged",
+                benchmarks=benchmarks,
+            )
         else:
             raise DataError(
                 f"{source}: --repeats and --sources are for a published table in one file."
@@ -248,15 +280,27 @@ def _scores(
     drop_unmatched: bool,
     set_aside: bool,
     flagged: FlaggedReading,
+    benchmarks: Mapping[str, Benchmark] | None,
 ) -> Scores:
     from latentscale.data.readers import download_leaderboard, read_harness, read_leaderboard
     from latentscale.data.readers.template import is_results
 
     if source is not None and is_results(source):
-        return read_harness(source, metadata, drop_unmatched=drop_unmatched, set_aside=set_aside)
+        return read_harness(
+            source,
+            metadata,
+            drop_unmatched=drop_unmatched,
+            set_aside=set_aside,
+            benchmarks=benchmarks,
+        )
     table = download_leaderboard() if source is None else source
     return read_leaderboard(
-        table, metadata, flagged=flagged, drop_unmatched=drop_unmatched, set_aside=set_aside
+        table,
+        metadata,
+        flagged=flagged,
+        drop_unmatched=drop_unmatched,
+        set_aside=set_aside,
+        benchmarks=benchmarks,
     )
 
 

@@ -235,7 +235,7 @@ def report(
 
     The page holds a summary, forecasts, scaling curves, diagnostics, data audit and the model. It
     needs no other file and no network. Without --planned, a next model of families is forecast as
-    an example: four times their largest or, in a table without sizes, like their latest.
+    an example: four times their largest or, where the fit uses no sizes, like their latest.
     """
     import latentscale as ls
     from latentscale.data.readers import read_table

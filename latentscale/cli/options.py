@@ -23,7 +23,7 @@ FIT_ENDING: Final = ".nc"
 
 
 def fit_or_source(path: Path) -> Path:
-    """Return the path of a fit or of scores, once it is clear that it can be read.
+    """Return the path of a fit, or of scores, which may be a pipe.
 
     Raises
     ------
@@ -45,12 +45,12 @@ def _probability(prob: float) -> float:
 
 
 def existing_input(path: Path | None) -> Path | None:
-    """Return the path of a table to read, once it is clear that it is there."""
+    """Return the path of a file to read, which is opened later, with ``~`` expanded."""
     return None if path is None else expanded(path, DataError)
 
 
 def existing_fit(path: Path) -> Path:
-    """Return the path of a fit to read, once it is clear that it is a file."""
+    """Return the path of a fit to read, once it is clear that it is no pipe or device."""
     path = expanded(path, FitError)
     if is_stream(path):
         raise FitError(f"{path}: a pipe or device; a fit is read from a file. Give its path.")

@@ -67,6 +67,7 @@ def simulate(
     scores: ScoresFile = None,
     feature: Features = None,
     features: FeaturesFile = None,
+    benchmarks: BenchmarksFile = None,
     published: Published = False,
     out: TableOut = None,
     seed: Seed = 0,
@@ -79,10 +80,9 @@ def simulate(
     """
     import latentscale as ls
 
-    announce([out], inputs=[scores, features], models=True)
-    simulated = ls.simulate(
-        ls.load_spec(spec), scores_of(scores, published, feature, features), seed=seed
-    )
+    announce([out], inputs=[scores, features, benchmarks], models=True)
+    table = scores_of(scores, published, feature, features, benchmarks)
+    simulated = ls.simulate(ls.load_spec(spec), table, seed=seed)
     if out is not None:
         save_scores(simulated.scores, out)
         return

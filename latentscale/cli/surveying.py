@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from latentscale.cli.console import say, warn
+from latentscale.cli.console import say, warn, with_options
 from latentscale.cli.methods import chosen_method
 from latentscale.cli.options import FIT_ENDING
 from latentscale.cli.stops import saving
@@ -74,7 +74,7 @@ def fit_of_scores(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # the audit, printed below, says it all
         scores = read_scores(path) if described is None else described()
-    say(f"{scores!r}\n{scores.audit}")
+    say(f"{scores!r}\n{with_options(str(scores.audit))}")
     model = suited(spec, scores)
     how = _method(method, scores, settings, draws)
     fitted = ls.fit(model, scores, method=how, seed=seed)

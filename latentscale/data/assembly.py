@@ -57,6 +57,12 @@ def from_wide(
     clean, findings = checked_frame(frame, REQUIRED, _WHAT)
     stated = declared(features, clean)
     measured = set(benchmarks if isinstance(benchmarks, Mapping) else ()) - set(METADATA)
+    both = [feature.name for feature in stated if feature.name in measured]
+    if both:
+        raise DataError(
+            f"{_WHAT}: {listed(both)} is declared as a feature and as a benchmark, in features= "
+            "and benchmarks=. Declare it once, as what it is."
+        )
     own = [name for name in own_columns(clean, stated) if name not in measured]
     names, problems, more = benchmark_columns(clean, own, measured)
     scales = _stated_scales(benchmarks)

@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from latentscale.data.features.base import AS_LEVEL, FEATURES, Feature
+from latentscale.data.features.base import AS_LEVEL, ESTIMATED, FEATURES, Feature
+from latentscale.data.features.category import CODINGS
+from latentscale.data.features.numeric import TRANSFORMS
 from latentscale.errors import DataError, SpecError, listed
 from latentscale.files import expanded
 from latentscale.validate import without_repeats
 
-_CODINGS: Final = ("pooled", "reference")
-_TRANSFORMS: Final = ("log", "identity")
+_MISSING: Final = (AS_LEVEL, ESTIMATED)
 _FORMS: Final = (
     '"released", "context_k:log", "tier:mini<flash<pro", "provider:reference", "lab:category"'
 )
@@ -28,8 +29,8 @@ def feature_of_text(text: str) -> Feature:
     ----------
     text
         The column, alone or with a colon and settings with commas between them: a kind, a
-        transform, a coding, ``level`` (empty cells are a level of their own), levels in order
-        with ``<`` between them, or ``unit=...``.
+        transform, a coding, ``level`` (empty cells are a level of their own), ``estimated`` (each
+        is a parameter), levels in order with ``<`` between them, or ``unit=...``.
 
     Raises
     ------
@@ -44,16 +45,16 @@ def feature_of_text(text: str) -> Feature:
             settings.setdefault("kind", "ordered")
         elif word.startswith("unit="):
             settings["unit"] = word.removeprefix("unit=")
-        elif word in _TRANSFORMS:
+        elif word in TRANSFORMS:
             settings["transform"] = word
-        elif word in _CODINGS:
+        elif word in CODINGS:
             settings["coding"] = word
-        elif word == AS_LEVEL:
+        elif word in _MISSING:
             settings["missing"] = word
         elif word in FEATURES:
             settings["kind"] = word
         else:
-            known = [*FEATURES, *_TRANSFORMS, *_CODINGS, AS_LEVEL]
+            known = [*FEATURES, *TRANSFORMS, *CODINGS, *_MISSING]
             raise SpecError(
                 f'Feature "{text}": "{word}" is not known; allowed are {listed(known, 20)}, '
                 f"levels in order with < between them, and unit=... Examples: {_FORMS}."

@@ -162,7 +162,7 @@ def plot_compute_needed(
     title(
         figure,
         f"{needed.family}: compute for {needed.shown_target} on {needed.benchmark}",
-        f"Not reached below {at[-1]:.1g} FLOPs with probability "
+        f"Not reached below {at[-1]:.2g} FLOPs with probability "
         f"{needed.probability_unreachable:.0%}.",
     )
     legend(figure, [panel])

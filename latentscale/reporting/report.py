@@ -44,7 +44,8 @@ def report(
         File to write, replaced as a whole if it exists; its folder must exist. ``~`` is expanded.
     planned
         Models to forecast, as for `latentscale.predict`; by default, for each family drawn, a
-        model four times its largest or, in a table without sizes, one like its latest.
+        model four times its largest or, where no size is disclosed or the fit uses none, one like
+        its latest.
     families
         Families whose scaling curves are drawn; by default the three with the most models.
     prob

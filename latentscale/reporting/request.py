@@ -12,6 +12,7 @@ import pandas as pd
 from latentscale.analysis.forecasts.forecast import Forecast
 from latentscale.analysis.forecasts.predict import predict
 from latentscale.analysis.forecasts.rows import members_of, typical_features
+from latentscale.data.features.compute import FLOPS
 from latentscale.data.frames import as_pandas
 from latentscale.data.planned import NOT_FORECAST
 from latentscale.dims import DEFAULT_PROB, FAMILY, MODEL, checked_seed, interval_quantiles
@@ -116,15 +117,19 @@ def _largest(fit: Fit) -> tuple[str, ...]:
 def _example(fit: Fit, families: Sequence[str]) -> pd.DataFrame:
     """Return a model of each family, four times its largest in size, with as many tokens.
 
-    Where no size is disclosed, a model with the features that the family's models have.
+    Where no size is disclosed or the fit uses none, a model with the features that the family's
+    models have; so for a family whose sizes are all undisclosed.
     """
-    if fit.scores.dataset["params"].isnull().all():
+    if why_unsized(fit):
         return _typical(fit, families)
-    rows = []
+    rows: list[dict[str, object]] = []
     taken = set(fit.scores.models)
+    models = _models(fit)
     for family in families:
-        models = _models(fit)
-        members = models[models[FAMILY] == family]
+        members = models[(models[FAMILY] == family) & models["params"].notna()]
+        if members.empty:
+            rows.append({"model": f"{family}, next", "family": family})
+            continue
         if fit.spec.needs_tokens and members["tokens"].notna().any():
             members = members.dropna(subset=["tokens"])
         largest = members.sort_values("params").iloc[-1]
@@ -143,6 +148,14 @@ def _example(fit: Fit, families: Sequence[str]) -> pd.DataFrame:
     typical = _typical(fit, families)
     frame = pd.DataFrame(rows)
     return frame.join(typical[[name for name in typical if name not in frame]])
+
+
+def why_unsized(fit: Fit) -> str:
+    """Return why example models have no size of their own; an empty text where they have one."""
+    if fit.scores.dataset["params"].isnull().all():
+        return "no size is disclosed"
+    used = any(kind.variable == "params" or kind.name == FLOPS for kind in fit.transform.kinds)
+    return "" if used else "the fit does not use sizes"
 
 
 def _typical(fit: Fit, families: Sequence[str]) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from latentscale.dims import FAMILY
 from latentscale.errors import LatentscaleError, listed
 from latentscale.inference.progress import WorkProgress
 from latentscale.plots import plot_curve, plot_forecast
+from latentscale.posterior.convergence import EBFMI_LIMIT, ESS_LIMIT, RHAT_LIMIT
 from latentscale.posterior.fit import Fit
 from latentscale.reporting.answered import answered
 from latentscale.reporting.blocks import (
@@ -31,7 +32,7 @@ from latentscale.reporting.blocks import (
     Section,
     TableBlock,
 )
-from latentscale.reporting.request import Request
+from latentscale.reporting.request import Request, why_unsized
 from latentscale.verb import imported, sections
 
 _WORST = 15
@@ -100,10 +101,10 @@ def diagnostics(request: Request) -> tuple[Block, ...]:
         else "The draws did NOT pass: do not rely on them yet."
     )
     facts = {
-        "largest R-hat": f"{diagnosis.max_rhat:.3f} (at most 1.01)",
-        "smallest ESS": f"{diagnosis.min_ess:.0f} (at least 400)",
+        "largest R-hat": f"{diagnosis.max_rhat:.3f} (at most {RHAT_LIMIT:g})",
+        "smallest ESS": f"{diagnosis.min_ess:.0f} (at least {ESS_LIMIT:g})",
         "divergent transitions": f"{diagnosis.divergences} (none)",
-        "E-BFMI": f"{diagnosis.ebfmi:.2f} (at least 0.3)",
+        "E-BFMI": f"{diagnosis.ebfmi:.2f} (at least {EBFMI_LIMIT:g})",
         **_heavy(diagnosis),
     }
     worst = diagnosis.rows.sort_values("rhat", ascending=False)
@@ -202,11 +203,11 @@ def forecasts(request: Request) -> tuple[Block, ...]:
     """Return the forecasts of planned models."""
     forecast = request.forecast
     table = forecast.table(request.prob)
-    sized = bool(request.fit.scores.dataset["params"].notnull().any())
+    unsized = why_unsized(request.fit)
     example = (
-        "a model four times its largest in parameters, trained on as many tokens"
-        if sized
-        else "a model with the features of its models, since no size is disclosed"
+        f"a model with the features of its models, since {unsized}"
+        if unsized
+        else "a model four times its largest in parameters, trained on as many tokens"
     )
     if any(isinstance(kind, Date) for kind in request.fit.transform.kinds):
         example += ", released on its latest date and else like its models of that date"
@@ -329,7 +330,7 @@ def sections_of(request: Request, *, progress: bool = False) -> tuple[Section, .
 
     Parameters
     ----------
-    asked
+    request
         What the report is about.
     progress
         Whether to show how many sections are done.

@@ -27,6 +27,7 @@ TIER = Feature("tier", "ordered", levels=("mini", "flash", "pro"))
         ("tier:mini<flash<pro", TIER),
         ("lab:category", Feature("lab", "category")),
         ("lab:reference", Feature("lab", "category", coding="reference")),
+        ("context_k:log,estimated", Feature("context_k", transform="log", missing="estimated")),
         ("lab:level", Feature("lab", "category", missing="level")),
     ],
 )

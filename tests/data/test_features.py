@@ -311,3 +311,10 @@ def test_the_covariates_that_depend_on_tokens_are_those_that_declare_names(rich)
     kinds = kinds_among(()).values()
     depend = {k.covariate for k in kinds if "tokens_t" in k.missing(table)}
     assert depend == set(DEPEND_ON_TOKENS)
+
+
+def test_a_column_is_a_feature_or_a_benchmark(table: pd.DataFrame) -> None:
+    wide = table.assign(reasoning=[0, 1, 0, 1, 1, 0])
+    benchmarks = {"reasoning": ls.Benchmark()}
+    with pytest.raises(DataError, match='"reasoning" is declared as a feature and as a benchmark'):
+        ls.Scores.from_frame(wide, features=["reasoning"], benchmarks=benchmarks)

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from latentscale.data.readers import SIZE_CLASSES, effort, reasoning, size_class
+from latentscale.data.readers.efforts import effort_of
 from latentscale.data.readers.model_names import parse_name
 from latentscale.errors import DataError
 
@@ -132,3 +133,19 @@ def test_models_that_reason():
 def test_a_name_that_says_that_the_model_does_not_think_is_not_of_one_that_reasons():
     read = reasoning(["Qwen3 235B A22B no think", "Qwen3-32B (thinking)", "gpt-5 no thinking"])
     assert read.values.tolist() == [0.0, 1.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("text", "level"),
+    [
+        ("x-high", "xhigh"),
+        ("Extra High", "xhigh"),
+        ("high", "high"),
+        ("8,192", "medium"),
+        ("32,000 tokens", "high"),
+        ("off", "none"),
+        ("no thinking", "none"),
+    ],
+)
+def test_a_text_states_an_effort(text: str, level: str) -> None:
+    assert effort_of(text) == level

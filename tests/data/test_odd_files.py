@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from latentscale.data.readers import (
     read_benchpress,
     read_checkpoints,
     read_epoch,
+    read_leaderboard,
+    read_livebench,
     read_published,
     read_scores,
 )
@@ -59,19 +62,32 @@ def test_rows_without_a_benchmark_are_left_out_and_counted() -> None:
     assert finding.message.startswith("2 rows without")
 
 
-def test_ends_of_intervals_of_amounts_give_one_error_wide_and_long() -> None:
+def test_ends_of_intervals_of_amounts_give_one_error_however_they_are_written() -> None:
     minutes, low, high = [60.0, 30.0, 10.0], [20.0, 10.0, 5.0], [180.0, 90.0, 20.0]
-    wide = pd.DataFrame({"Model": MODELS, "Horizon minutes": minutes, "low": low, "high": high})
-    long = pd.DataFrame({"Model": (*MODELS, "o3"), "Benchmark": [*["Horizon minutes"] * 3, "quiz"]})
-    long = long.assign(Score=[*minutes, 0.5], low=[*low, 0.4], high=[*high, 0.6])
-    errors = [
-        read_published(table).dataset["stderr"].sel(benchmark="Horizon minutes").values.tolist()
-        for table in (wide, long)
-    ]
-    assert errors[0] == pytest.approx(
-        [score * np.log(3) / 1.96 for score in minutes[:2]] + [10 * np.log(2) / 1.96]
+    name = "Horizon minutes"
+    ends = [f"[{a:g}, {b:g}]" for a, b in zip(low, high, strict=True)]
+    models = {"Model": MODELS}
+    long = pd.DataFrame({"Model": (*MODELS, "o3"), "Benchmark": [*[name] * 3, "quiz"]})
+    tables = (
+        pd.DataFrame({**models, name: minutes, "low": low, "high": high}),
+        pd.DataFrame({**models, name: minutes, "95% CI": ends}),
+        pd.DataFrame({**models, name: [f"{m:g} {e}" for m, e in zip(minutes, ends, strict=True)]}),
+        pd.DataFrame(
+            {
+                **models,
+                name: ["1 hr", "30 min", "10 min"],
+                "95% CI": ["20 min - 3 hr", "10 min - 90 min", "5 min - 20 min"],
+            }
+        ),
+        long.assign(Score=[*minutes, 0.5], low=[*low, 0.4], high=[*high, 0.6]),
+        long.assign(Score=[*(f"{m:g} {e}" for m, e in zip(minutes, ends, strict=True)), "0.5"]),
     )
-    assert errors[1] == pytest.approx(errors[0])
+    for table in tables:
+        scores = read_published(table)
+        assert scores.benchmark_info[name].scale == "positive"
+        errors = scores.dataset["stderr"].sel(benchmark=name).values
+        expected = np.log(np.divide(high, low)) / 2 / 1.96 * minutes  # symmetric in logarithms
+        assert errors == pytest.approx(expected)
 
 
 def test_errors_that_are_fractions_among_percentages_are_named_in_a_long_table_too() -> None:
@@ -102,6 +118,40 @@ def test_cells_of_wide_checkpoints_that_are_no_numbers_are_named() -> None:
     assert (finding.where, finding.message) == ("arc", '1 cell without a number, left out: "35%".')
 
 
+WIDE = pd.DataFrame({"model": MODELS, "zebra_puzzle": [91.0, 93, 50], "typos": [2.0, 20, 30]})
+LONG = WIDE.melt(id_vars="model", var_name="benchmark", value_name="score")
+STEPS = pd.DataFrame({"run": ["p-1b", "p-1b", "q-2b"], "step": [1, 2, 3], "value": [0.3, 0.4, 0.5]})
+
+
+@pytest.mark.parametrize(
+    ("read", "frame"),
+    [
+        (read_livebench, WIDE),
+        (lambda frame: read_livebench(frame, level="category"), WIDE),
+        (read_published, WIDE.rename(columns={"model": "Model"})),
+        (read_published, LONG.rename(columns={"model": "Model"})),
+        (Scores.from_long, LONG.assign(family="f", score=LONG["score"] / 100)),
+        (read_scores, WIDE.assign(family="f", typos=0.5, zebra_puzzle=[0.1, 0.2, 0.3])),
+        (
+            lambda frame: read_checkpoints(frame, tokens_per_step=2**21),
+            STEPS.assign(task="arc_easy", metric="acc"),
+        ),
+        (
+            read_leaderboard,
+            pd.DataFrame({"fullname": ["q/a-1b", "q/b-2b", "q/c-3b"], "BBH Raw": [0.3, 0.4, 0.5]}),
+        ),
+    ],
+)
+def test_the_index_of_a_frame_says_nothing(
+    read: Callable[[pd.DataFrame], Scores], frame: pd.DataFrame
+) -> None:
+    """A frame that was sorted, filtered or joined has another index; its rows are what they are."""
+    expected = read(frame.reset_index(drop=True)).dataset
+    places = np.arange(len(frame))
+    for index in (places + 2, places[::-1], 0 * places, [f"r{place}" for place in places]):
+        assert read(frame.set_axis(index, axis="index")).dataset.equals(expected)
+
+
 def test_copies_of_macos_are_passed_over_and_an_empty_file_is_named(tmp_path: Path) -> None:
     hub_file(tmp_path / "foo.csv", 0.3, 0.4)
     (tmp_path / "empty.csv").write_text("")
@@ -128,6 +178,16 @@ def test_two_unknown_files_of_one_benchmark_keep_their_own_scales(tmp_path: Path
     scores = read_epoch(tmp_path)
     assert score(scores, "GPT-5", "foo") == pytest.approx(0.3)
     assert score(scores, "GPT-5", "foo_external") == pytest.approx(0.5)
+
+
+def test_errors_in_points_beside_scores_in_points_are_divided_with_them(tmp_path: Path) -> None:
+    """Of ten thousand items all errors are below 0.5 points."""
+    for errors, expected in (([0.217, 0.3, 0.4], 0.003), ([0.02, 0.03, 0.04], 0.03)):
+        file = tmp_path / "hella_swag_external.csv"
+        hub_file(file, 95.0, 90.0, 80.0)
+        pd.read_csv(file).assign(stderr=errors).to_csv(file, index=False)
+        found = read_epoch(tmp_path).dataset["stderr"].sel(model="o3").values
+        assert found == pytest.approx([expected])
 
 
 def test_the_index_has_one_row_a_model(tmp_path: Path) -> None:

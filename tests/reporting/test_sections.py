@@ -68,6 +68,37 @@ def test_an_example_is_released_on_its_familys_latest_date(
     assert "released on its latest date" in said
 
 
+def test_an_example_has_a_size_that_is_known_and_used(
+    small_scores: ls.Scores, prior_fit: Callable[..., Fit]
+) -> None:
+    frame = small_scores.to_frame()
+    first, second = frame["family"].unique()[:2]
+    largest = frame[frame["family"] == first]["params_b"].idxmax()
+    frame.loc[[largest, *frame.index[frame["family"] == second]], "params_b"] = np.nan
+    scores = ls.Scores.from_frame(frame).with_estimated(["params_b"])
+    documents = [
+        {"name": "x", "covariates": covariates, "skills": {"count": 1}}
+        for covariates in (["log_params"], ["instruct"])
+    ]
+    sized, unsized = (
+        request(
+            prior_fit(spec_from_dict(document), scores, draws=20),
+            families=[first, second],
+            planned=None,
+            prob=0.8,
+            seed=2,
+        )
+        for document in documents
+    )
+    known = frame[frame["family"] == first]["params_b"].max()
+    assert sized.planned["params_b"].iloc[0] == pytest.approx(4 * known)
+    assert not any("nan" in name for name in sized.planned["model"])
+    assert len(sized.forecast.table(0.8)["model"].unique()) == 2
+    assert "params_b" not in unsized.planned
+    said = _of(forecasts(unsized), Paragraph)[0].text
+    assert "since the fit does not use sizes" in said
+
+
 def test_an_example_is_like_its_familys_latest_models_and_the_page_says_so(
     small_scores: ls.Scores, prior_fit: Callable[..., Fit]
 ) -> None:

@@ -164,8 +164,8 @@ class Allocation(Result):
         -------
         pandas.DataFrame
             Columns target, flops, published_params, published_tokens, then ours as in `table`,
-            params_agrees (whether the published size lies in our interval, to its rounding) and
-            source.
+            params_agrees (whether the published size lies in our interval, to its rounding;
+            missing for a point estimate, which has none) and source.
 
         Raises
         ------
@@ -194,7 +194,7 @@ class Allocation(Result):
         inside = joined["published_params"].between(
             joined["params_lower"] * (1 - ROUNDING), joined["params_upper"] * (1 + ROUNDING)
         )
-        joined["params_agrees"] = inside
+        joined["params_agrees"] = inside if self.is_posterior else pd.NA
         last = joined.pop("source")
         return joined.assign(source=last)
 

@@ -131,8 +131,8 @@ def line(fit: Fit, segment: Segment, *, family: str | None, instruct: bool) -> L
     ----------
     fit
         A fit.
-    part
-        The segment.
+    segment
+        The part of a budget's line.
     family
         The family, or None for the mean of the fitted families.
     instruct

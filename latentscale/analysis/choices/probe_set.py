@@ -279,12 +279,11 @@ def _by_exchange(
         chosen.append(best)
         now = left[best]
     while True:
-        budget = sum(price[name] for name in chosen)
         swaps = [
             [*(kept for kept in chosen if kept != old), new]
             for old in chosen
             for new in offered
-            if new not in chosen and budget - price[old] + price[new] <= budget
+            if new not in chosen and price[new] <= price[old]
         ]
         scored = [(joint.unknown(frozenset(swap)), swap) for swap in swaps]
         better = min(scored, default=(np.inf, []), key=lambda pair: pair[0])

@@ -10,7 +10,12 @@ import pandas as pd
 import xarray as xr
 
 from latentscale.analysis.curves.best_by_date import DATE, best_by_date, best_by_level
-from latentscale.analysis.curves.releases import RELEASED, releases_a_year, releases_to_come
+from latentscale.analysis.curves.releases import (
+    RELEASED,
+    releases_a_year,
+    releases_to_come,
+    with_drawn_releases,
+)
 from latentscale.analysis.forecasts.rows import planned_rows
 from latentscale.analysis.skills.capability_index import capability_index
 from latentscale.analysis.tools.blocks import spread_draws
@@ -32,8 +37,6 @@ from latentscale.dims import (
 from latentscale.errors import DataError, listed, nearest
 from latentscale.expect import expect
 from latentscale.model.evaluate import Evaluation
-from latentscale.model.missing import with_drawn_values
-from latentscale.model.undisclosed import with_drawn_tokens
 from latentscale.model.unseen import model_effects_of_raw, raw_model_template
 from latentscale.posterior.fit import Fit
 from latentscale.result import Picture, Result
@@ -117,7 +120,7 @@ class Frontier(Result):
         each = f" of each {self.by}" if self.by else ""
         to_come = (
             f", if {self.per_year:.3g} models a year are released after {self.last_fitted:%Y-%m-%d}"
-            ", the last fitted, as in the last year of the table"
+            ", the last fitted, each like one of the table's last year"
         )
         return (
             f"{best} {what}{each} by {last[DATE].iloc[0]:%Y-%m-%d}: {', '.join(figures)}"
@@ -290,8 +293,7 @@ def frontier(
         raw = raw_model_template(fit.spec, posterior, coming.names)
         noise = raw.map(lambda v: _noise(v, posterior.sizes[SAMPLE], rng))
         effects = model_effects_of_raw(fit.spec, posterior, coming.of_rows(noise))
-        sampled = with_drawn_tokens(fit.spec, posterior, planned, rng)
-        sampled = with_drawn_values(fit.spec, fit.transform, sampled, planned, rng)
+        sampled = with_drawn_releases(fit, posterior, coming, planned, rng)
         values = value(fit.evaluator.at(sampled, planned, residuals=effects))
         later = (values, coming.rows[RELEASED].to_numpy(dtype="datetime64[ns]"))
     down = benchmark is not None and bool(lower_is_better(table).sel({BENCHMARK: benchmark}))

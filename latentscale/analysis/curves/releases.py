@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from latentscale.dims import MODEL
+from latentscale.dims import MISSING_VALUE, MODEL, UNDISCLOSED
 from latentscale.errors import DataError, SpecError
+from latentscale.model.missing import VALUE, with_drawn_values
+from latentscale.model.undisclosed import LOG_TOKENS, with_drawn_tokens
 from latentscale.posterior.fit import Fit
 from latentscale.validate import real_number
 
@@ -49,6 +52,62 @@ class ReleasesToCome:
             return of_releases
         repeated = of_releases.sel({MODEL: self.release})
         return repeated.assign_coords({MODEL: self.rows[MODEL].to_numpy()})
+
+
+def with_drawn_releases(
+    fit: Fit,
+    draws: xr.Dataset,
+    coming: ReleasesToCome,
+    planned: xr.Dataset,
+    rng: np.random.Generator,
+) -> xr.Dataset:
+    """Return draws that also hold what releases to come leave open: tokens and missing features.
+
+    Each release has one value a draw, which the rows of all its settings share. Releases are
+    drawn in their order, so that those up to a date have the same values however many follow.
+
+    Parameters
+    ----------
+    fit
+        A fit.
+    draws
+        Its draws, dims (sample, ...).
+    coming
+        The releases.
+    planned
+        Their rows as checked for a forecast, dims (model,).
+    rng
+        Source of random numbers.
+    """
+    spec, transform = fit.spec, fit.transform
+    for name in coming.names:  # which is also that of its first row
+        first = planned.sel({MODEL: [name]})
+        draws = with_drawn_tokens(spec, draws, first, rng)
+        draws = with_drawn_values(spec, transform, draws, first, rng)
+    pairs = zip(planned[MODEL].values.tolist(), coming.release.tolist(), strict=True)
+    others = {row: release for row, release in pairs if row != release}
+    draws = _with_copies(draws, LOG_TOKENS, UNDISCLOSED, others)
+    values = {
+        f"{base} of {row}": f"{base} of {release}"
+        for base in transform.estimated(planned)
+        for row, release in others.items()
+    }
+    draws = _with_copies(draws, VALUE, MISSING_VALUE, values)
+    # What one setting alone leaves open.
+    return with_drawn_values(spec, transform, draws, planned, rng)
+
+
+def _with_copies(
+    draws: xr.Dataset, variable: str, dim: str, copies: Mapping[str, str]
+) -> xr.Dataset:
+    """Return draws in which a variable has further labels, each with the values of another."""
+    known = set(draws[dim].values.tolist()) if variable in draws else set()
+    held = {label: source for label, source in copies.items() if source in known}
+    if not held:
+        return draws
+    own = draws[variable]
+    more = own.sel({dim: list(held.values())}).assign_coords({dim: list(held)})
+    return draws.drop_vars([variable, dim]).assign({variable: xr.concat([own, more], dim=dim)})
 
 
 def release_of_rows(rows: pd.DataFrame) -> np.ndarray:

@@ -38,7 +38,7 @@ class CapabilityIndex(Result):
     weights
         What a unit of each benchmark's linear predictor adds to the index, dims (benchmark,).
     is_posterior
-        False if the fit is a point estimate; tables then hold no intervals.
+        False if the fit is a point estimate; tables then hold no intervals and no probabilities.
 
     Examples
     --------
@@ -63,10 +63,11 @@ class CapabilityIndex(Result):
         """
         first = self.table().iloc[0]
         scale = " and ".join(f"{name} = {value:g}" for name, value in self.anchors.items())
+        ends = f"({first['lower']:.1f} to {first['upper']:.1f})"
         return (
             f"Capability index of {self.draws.sizes[MODEL]} models on the scale on which {scale}: "
             f"{first['model']} leads with {first['median']:.1f} "
-            f"({first['lower']:.1f} to {first['upper']:.1f})"
+            + (ends if self.is_posterior else "(a point estimate, without an interval)")
         )
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
@@ -103,6 +104,8 @@ class CapabilityIndex(Result):
             rank_upper=places.isel(quantile=2).values,
             probability_best=(rank == 1).mean(SAMPLE).values,
         )
+        if not self.is_posterior:
+            table[["rank_lower", "rank_upper", "probability_best"]] = np.nan
         return table.sort_values("median", ascending=False, kind="stable").reset_index(drop=True)
 
     def brief(self) -> pd.DataFrame:
@@ -149,6 +152,8 @@ class CapabilityIndex(Result):
         ------
         DataError
             If a model was not fitted.
+        FitError
+            If the fit is a point estimate.
 
         Examples
         --------
@@ -157,6 +162,10 @@ class CapabilityIndex(Result):
         True
         """
         a, b = (self._of(name) for name in (first, second))
+        if not self.is_posterior:
+            raise FitError(
+                "This index is of a point estimate, which has no probabilities; fit with NUTS."
+            )
         return float((a > b).mean())
 
     def agreement(self, published: Mapping[str, float]) -> pd.Series:
@@ -171,8 +180,8 @@ class CapabilityIndex(Result):
         -------
         pandas.Series
             models (in common), correlation, rank_correlation (Spearman), mean_abs_difference
-            and covered_90 (share of published values inside the 90% interval here). The last
-            two are of use where both indices are on one scale.
+            and covered_90 (share of published values inside the 90% interval here, NaN for a
+            point estimate). The last two are of use where both indices are on one scale.
 
         Raises
         ------
@@ -207,7 +216,9 @@ class CapabilityIndex(Result):
                 "correlation": float(np.corrcoef(median, theirs)[0, 1]),
                 "rank_correlation": float(spearmanr(median, theirs).statistic),
                 "mean_abs_difference": float(np.abs(median - theirs).mean()),
-                "covered_90": float(np.mean((theirs >= lower) & (theirs <= upper))),
+                "covered_90": float(np.mean((theirs >= lower) & (theirs <= upper)))
+                if self.is_posterior
+                else np.nan,
             },
             name="agreement",
         )

@@ -14,6 +14,7 @@ from latentscale.expect import expect, shown
 from latentscale.inference.marginal.estimate import MarginalEstimate
 from latentscale.inference.marginal.limits import MAX_SKILLS
 from latentscale.inference.marginal.method import MarginalML, marginal_estimate
+from latentscale.markup import counted
 from latentscale.result import FixedTable, Picture
 from latentscale.validate import is_whole, plain
 
@@ -56,16 +57,24 @@ class Criteria(FixedTable):
 
     @property
     def headline(self) -> str:
-        """Which number of skills each criterion prefers.
+        """Which number of skills each criterion prefers, and where no maximum was found.
 
         Examples
         --------
         >>> criteria.headline
-        '1 skills by AIC, 1 by BIC, of 1 numbers of skills on 282 scores of 13 families'
+        '1 skill by AIC, 1 by BIC, of 1 number of skills tried on 282 scores of 13 families'
         """
+        unsure = [str(count) for count in self.rows.index[~self.rows["converged"].astype(bool)]]
         return (
-            f"{self.best('aic')} skills by AIC, {self.best()} by BIC, of {len(self.rows)} numbers "
-            f"of skills on {self.scores} scores of {self.families} families"
+            f"{counted(self.best('aic'), 'skill')} by AIC, {self.best()} by BIC, of "
+            f"{counted(len(self.rows), 'number')} of skills tried on {self.scores} scores of "
+            f"{self.families} families"
+            + (
+                f"; no maximum was found with {' or '.join(unsure)}, so that criteria there may "
+                "be too large"
+                if unsure
+                else ""
+            )
         )
 
     def brief(self) -> pd.DataFrame:

@@ -13,6 +13,7 @@ import xarray as xr
 from latentscale.analysis.forecasts.few_shot import FewShot
 from latentscale.analysis.forecasts.latents import Floats
 from latentscale.analysis.forecasts.predict import predict
+from latentscale.analysis.skills.identified import is_identified
 from latentscale.analysis.tools.summaries import quantiles
 from latentscale.data.frames import type_name
 from latentscale.dims import DEFAULT_PROB, MODEL, SAMPLE, SKILL, checked_seed
@@ -200,7 +201,7 @@ class SkillRegression(Result):
         >>> regression.brief()["term"].tolist()
         ['intercept', 'mmlu', 'ifeval', 'sigma', 'r_squared']
         """
-        return None if self.fit.spec.skills.identify.kind == "free" else self.table()
+        return self.table() if is_identified(self.fit) else None
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
         """Return one row a coefficient, and one for sigma and for r_squared.
@@ -218,8 +219,8 @@ class SkillRegression(Result):
         Raises
         ------
         SpecError
-            If the fit's skills are free to rotate, so that a coefficient means nothing;
-            `predict` works all the same.
+            If the fit's skills are free to rotate and not aligned, so that a coefficient means
+            nothing; `predict` works all the same.
         LatentscaleError
             If `prob` is not strictly between 0 and 1.
 
@@ -228,10 +229,11 @@ class SkillRegression(Result):
         >>> regression.table(prob=0.5)["term"].tolist()
         ['intercept', 'mmlu', 'ifeval', 'sigma', 'r_squared']
         """
-        if self.fit.spec.skills.identify.kind == "free":
+        if not is_identified(self.fit):
             raise SpecError(
                 f'The skills of "{self.fit.spec.name}" are free to rotate, so coefficients of '
-                "single skills mean nothing. Use .predict, or fit a spec with anchored skills."
+                "single skills mean nothing. Use .predict, align the draws first "
+                "(latentscale.align(fit).fit), or fit a spec with anchored skills."
             )
         parts = {str(t): self.coefficients.sel({TERM: t}) for t in self.coefficients[TERM].values}
         parts |= {"sigma": self.sigma, "r_squared": self.r_squared}
@@ -377,9 +379,7 @@ def regress_on_skills(
             stacklevel=2,
         )
     skill = fit.samples["model_skill"].sel({MODEL: list(values.index)})
-    centre = skill.mean([SAMPLE, MODEL])
-    scale = skill.mean(SAMPLE).std(MODEL)
-    scale = scale.where(scale > 0, 1.0)
+    centre, scale = _standards(skill, identified=is_identified(fit))
     x = ((skill - centre) / scale).transpose(SAMPLE, MODEL, SKILL).values
     y = values.to_numpy(dtype=float)
     middle, spread = y.mean(), y.std()
@@ -405,6 +405,21 @@ def regress_on_skills(
         outcome=values,
         fit=fit,
     )
+
+
+def _standards(skill: xr.DataArray, *, identified: bool) -> tuple[xr.DataArray, xr.DataArray]:
+    """Return by what skills are centred and scaled, dims with skill.
+
+    Means over draws of skills that rotate are near 0 and say nothing of their spread; what is taken
+    in their place does not depend on how each draw is turned.
+    """
+    if identified:
+        centre, scale = skill.mean([SAMPLE, MODEL]), skill.mean(SAMPLE).std(MODEL)
+    else:
+        centre = skill.mean(MODEL)
+        scale = xr.ones_like(skill.isel({SAMPLE: 0, MODEL: 0}, drop=True))
+        scale = scale * float(skill.var(MODEL).mean()) ** 0.5
+    return centre, scale.where(scale > 0, 1.0)
 
 
 def _draw_conjugate(

@@ -27,6 +27,7 @@ MISSING: Final = "(missing)"
 """The level of models that leave the category empty, where that is a level of its own."""
 POOLED: Final = "pooled"
 REFERENCE: Final = "reference"
+CODINGS: Final = (POOLED, REFERENCE)
 
 
 def levels_of(table: xr.Dataset, variable: str, *, missing: str) -> npt.NDArray[np.object_]:
@@ -78,11 +79,10 @@ class Category(FeatureKind):
     def check(cls, feature: Feature) -> None:
         """Refuse a coding that is not known."""
         super().check(feature)
-        if feature.coding not in (None, POOLED, REFERENCE):
+        if feature.coding not in (None, *CODINGS):
             raise SpecError(
                 f'Feature "{feature.name}": coding "{feature.coding}" is not known; allowed are '
-                f"{listed((POOLED, REFERENCE))}."
-                + nearest(str(feature.coding), (POOLED, REFERENCE))
+                f"{listed(CODINGS)}." + nearest(str(feature.coding), CODINGS)
             )
         for level in feature.levels:
             if ":" in level:

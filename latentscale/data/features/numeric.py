@@ -22,7 +22,7 @@ from latentscale.data.features.base import (
 from latentscale.data.problems import Problem, at_cell
 from latentscale.errors import SpecError, listed, nearest
 
-_TRANSFORMS: Final = ("identity", "log")
+TRANSFORMS: Final = ("identity", "log")
 
 
 @FEATURES.add
@@ -40,10 +40,10 @@ class Numeric(FeatureKind):
     def check(cls, feature: Feature) -> None:
         """Refuse a transform that is not known."""
         super().check(feature)
-        if feature.transform not in (None, *_TRANSFORMS):
+        if feature.transform not in (None, *TRANSFORMS):
             raise SpecError(
                 f'Feature "{feature.name}": transform "{feature.transform}" is not known; allowed '
-                f"are {listed(_TRANSFORMS)}." + nearest(str(feature.transform), _TRANSFORMS)
+                f"are {listed(TRANSFORMS)}." + nearest(str(feature.transform), TRANSFORMS)
             )
 
     @classmethod

@@ -30,9 +30,12 @@ Google's interface for OpenAI's clients takes low, medium and high for 1,024, 8,
 tokens; these are the geometric means between them.
 """
 
-_BUDGET: Final = re.compile(r"(\d+(?:\.\d+)?)\s*k\b|\b(\d{4,6})\b", re.IGNORECASE)
-_WORD: Final = re.compile(r"\b(none|minimal|low|medium|xhigh|high|max)\b", re.IGNORECASE)
-_OFF: Final = ("nothinking", "non-thinking", "no")
+_BUDGET: Final = re.compile(r"(\d+(?:\.\d+)?)\s*k\b|\b(\d{1,3},\d{3}|\d{4,6})\b", re.IGNORECASE)
+_WORD: Final = re.compile(
+    r"\b(none|minimal|low|medium|(?P<xhigh>x-?high|(?:extra|very)[- ]high)|high|max)\b",
+    re.IGNORECASE,
+)
+_OFF: Final = ("nothinking", "non-thinking", "no thinking", "no", "off", "disabled")
 _REASONING_WORDS: Final = frozenset(("thinking", "reasoning", "reasoner", "think"))
 _REASONING_SERIES: Final = re.compile(
     r"openai-o(-.*)?|deepseek-r(-.*)?|qwq.*|gpt-oss.*|magistral.*|minimax-m.*|codex-.*"
@@ -63,13 +66,13 @@ def effort_of(text: str) -> str:
     """
     word = _WORD.search(text)
     if word:
-        return word[1].casefold()
+        return "xhigh" if word["xhigh"] else word[1].casefold()
     if text.strip().casefold() in _OFF:
         return "none"
     budget = _BUDGET.search(text)
     if budget is None:
         return UNSTATED
-    thousands = float(budget[1]) if budget[1] else float(budget[2]) / 1000
+    thousands = float(budget[1]) if budget[1] else float(budget[2].replace(",", "")) / 1000
     return ("low", "medium", "high")[int(np.searchsorted(LARGEST_BUDGET_K, thousands))]
 
 

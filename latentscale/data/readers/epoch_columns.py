@@ -29,6 +29,8 @@ _NORMAL_95: Final = 1.96
 """Half width of a normal distribution's central 95% in standard deviations."""
 _MOST_STDERR: Final = 0.5
 """Largest standard deviation of a score of 0 to 1: a larger standard error is in points."""
+_FEWEST_ITEMS: Final = 10
+"""No benchmark of the hub has so few: beside scores in points, errors of fewer are in points."""
 
 
 def main_column(rows: pd.DataFrame) -> str | None:
@@ -135,11 +137,20 @@ def standard_errors(
     plain = np.where(percent, np.nan, errors)
     if known.benchmark.scale == "fraction":
         errors[percent] /= 100  # in points beside a score that is a fraction
-        if np.nanmax(plain, initial=0) > _MOST_STDERR:
+        if np.nanmax(plain, initial=0) > _MOST_STDERR or (
+            factor < 1 and _items(scores, plain) < _FEWEST_ITEMS
+        ):
             errors[~percent] /= 100
     if factor > 1 and np.nanmax(plain, initial=0) <= _MOST_STDERR:
         errors[~percent] *= factor  # of fractions, as the scores
     return np.where(errors > 0, errors, np.nan)  # 0 where all items were right, or none
+
+
+def _items(scores: np.ndarray, errors: np.ndarray) -> float:
+    """Return how many items standard errors of fractions stand for: the median over the scores."""
+    known = (errors > 0) & (scores > 0) & (scores < 1)
+    items = scores[known] * (1 - scores[known]) / errors[known] ** 2
+    return float(np.median(items)) if known.any() else np.inf
 
 
 def _error_column(rows: pd.DataFrame, column: str) -> str | None:

@@ -234,7 +234,11 @@ def _file(path: object, release: str | None) -> Path:
 
 
 def _named(table: pd.DataFrame, what: str) -> pd.DataFrame:
-    """Return the table with names as text without spaces at their ends, without a row index."""
+    """Return the table with names as text without spaces at their ends, without a row index.
+
+    Rows are numbered anew: scores and names are joined by their row.
+    """
+    table = table.reset_index(drop=True)
     names = ["" if is_missing(cell) else str(cell).strip() for cell in table["model"]]
     if "" in names:
         raise DataError(

@@ -174,16 +174,41 @@ def half_widths(column: pd.Series) -> Floats | None:
     return np.array([np.nan if width is None else width for width in widths])
 
 
-def duration_half_widths(column: pd.Series) -> Floats:
-    """Return half widths in minutes of cells such as "35 min – 4 hr 2 min", NaN of others."""
-    widths = np.full(len(column), np.nan)
+def ends_of(column: pd.Series) -> tuple[Floats, Floats]:
+    """Return the ends of intervals that cells hold, alone or beside a score; NaN of others.
+
+    Such as "[38, 42]", "60 (20-180)" and, in minutes, "35 min – 4 hr 2 min".
+    """
+    ends = np.full((len(column), 2), np.nan)
     for row, cell in enumerate(column.tolist()):
-        text = str(cell).strip().strip("[]()")
-        parts = re.split(r"[-–−,;]|\bto\b", text)
-        ends = [end for part in parts if (end := _duration(part.strip())) is not None]
-        if len(parts) == len(ends) == 2 and ends[0] <= ends[1]:
-            widths[row] = (ends[1] - ends[0]) / 2
-    return widths
+        text = cell.strip() if isinstance(cell, str) else ""
+        beside = _CELL.fullmatch(text)
+        match = _ENDS.fullmatch(beside["width"] if beside and beside["width"] else text)
+        if match:
+            ends[row] = _plain(match["low"]), _plain(match["high"])
+            continue
+        parts = re.split(r"[-–−,;]|\bto\b", text.strip("[]()"))
+        times = [time for part in parts if (time := _duration(part.strip())) is not None]
+        if len(parts) == len(times) == 2:
+            ends[row] = times
+    ends[ends[:, 0] > ends[:, 1]] = np.nan
+    return ends[:, 0], ends[:, 1]
+
+
+def half_of_ends(lower: Floats, upper: Floats, scores: Floats, positive: Any) -> Floats:
+    """Return half widths of intervals, of positive scores as if symmetric in logarithms.
+
+    Parameters
+    ----------
+    lower, upper, scores
+        Ends and scores, one a row.
+    positive
+        Whether scores are of the scale ``"positive"``, one for all or one a row.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        spread = (np.log(upper) - np.log(lower)) / 2 * scores
+    spread = np.where(np.isfinite(spread), spread, np.nan)
+    return np.where(positive, spread, (upper - lower) / 2)
 
 
 def _width(text: str, score: float | None = None) -> float | None:

@@ -18,7 +18,8 @@ from latentscale.data.readers.published_cells import (
     NORMAL_95,
     Floats,
     ScoreCells,
-    duration_half_widths,
+    ends_of,
+    half_of_ends,
     half_widths,
     is_empty,
     score_cells,
@@ -159,8 +160,7 @@ def long_cells(
     left_out |= combined
     info = {name: benchmark for name, benchmark in info.items() if name not in combined}
     positive = names.isin([name for name, about in info.items() if about.scale == "positive"])
-    half = _half_of_bounds(table, bounds, read.values, positive.to_numpy())
-    half = np.where(np.isnan(read.half), half, read.half)
+    half = _half_of_rows(table, columns["score"], read, bounds, positive.to_numpy())
     error = np.where(np.isnan(error), half / NORMAL_95, error)
     error = np.where(error > 0, error, np.nan)
     cells = pd.DataFrame(
@@ -343,7 +343,10 @@ def _stderr(
     errors: Mapping[str, tuple[str, ...]],
 ) -> tuple[dict[str, Floats], dict[str, str]]:
     """Return standard errors by benchmark in its scores' units, and why columns give none."""
-    stderr = {name: columns[name].half / NORMAL_95 for name in info}
+    positive = {name: about.scale == "positive" for name, about in info.items()}
+    stderr = {
+        name: _half_printed(table[name], columns[name], positive[name]) / NORMAL_95 for name in info
+    }
     order = list(table.columns)
     unused: dict[str, str] = {}
     for name, (kind, *about) in errors.items():
@@ -356,38 +359,39 @@ def _stderr(
         if kind == "error":
             read = columns[name].values
         elif kind == "interval":
-            timed = bool(columns[owner].minutes.any())
-            widths = duration_half_widths(table[name]) if timed else half_widths(table[name])
+            widths = half_widths(table[name])
             read = columns[name].values if widths is None else widths
-            read = read / NORMAL_95
+            read = np.where(columns[owner].minutes, np.nan, read)  # "±5" of minutes or of hours?
+            ends = half_of_ends(*ends_of(table[name]), columns[owner].values, positive[owner])
+            read = np.where(np.isnan(ends), read, ends) / NORMAL_95
         else:
-            positive = np.array(info[owner].scale == "positive")
-            ends = (columns[about[1]].values, columns[about[2]].values)
-            read = _half_of_ends(*ends, columns[owner].values, positive) / NORMAL_95
+            low, high = (columns[n].values for n in about[1:])
+            read = half_of_ends(low, high, columns[owner].values, positive[owner]) / NORMAL_95
         if np.isnan(read).all() and not table[name].map(is_empty).all():
             unused[name] = "by its name errors or intervals, but not understood"
         stderr[owner] = np.where(np.isnan(stderr[owner]), read, stderr[owner])
     return {name: np.where(values > 0, values, np.nan) for name, values in stderr.items()}, unused
 
 
-def _half_of_ends(lower: Floats, upper: Floats, scores: Floats, positive: np.ndarray) -> Floats:
-    """Return half widths of intervals, of positive scores as if symmetric in logarithms."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        spread = (np.log(upper) - np.log(lower)) / 2 * scores
-    spread = np.where(np.isfinite(spread), spread, np.nan)
-    return np.where(positive, spread, (upper - lower) / 2)
+def _half_printed(column: pd.Series, cells: ScoreCells, positive: bool | np.ndarray) -> Floats:
+    """Return half widths that are printed beside scores, NaN where there is none."""
+    half = half_of_ends(*ends_of(column), cells.values, positive)
+    return np.where(np.isnan(half), cells.half, half)
 
 
-def _half_of_bounds(
+def _half_of_rows(
     table: pd.DataFrame,
+    column: str,
+    read: ScoreCells,
     bounds: Sequence[tuple[str, str, str]],
-    scores: Floats,
     positive: np.ndarray,
 ) -> Floats:
+    """Return half widths that are printed beside scores, else those of columns of ends."""
+    printed = _half_printed(table[column], read, positive)
     if not bounds:
-        return np.full(len(table), np.nan)
+        return printed
     lower, upper = (score_cells(table[name]).values for name in bounds[0][1:])
-    return _half_of_ends(lower, upper, scores, positive)
+    return np.where(np.isnan(printed), half_of_ends(lower, upper, read.values, positive), printed)
 
 
 def _left_out(reasons: Mapping[str, str]) -> list[Finding]:

@@ -296,6 +296,8 @@ def test_published_optima_stand_beside_ours(translog: Fit) -> None:
     ours = named.table().query("target == 'hellaswag' and flops == 1e21").iloc[0]
     assert row["params"] == ours["params"]
     assert row["params_agrees"] == (ours["params_lower"] <= 1.12 <= ours["params_upper"])
+    point = replace(named, is_posterior=False).beside_published()
+    assert point["params_agrees"].isna().all()  # without an interval nothing is said
     # What was published keeps the budget, to its rounding.
     np.testing.assert_allclose(
         6e21 * beside["published_params"] * beside["published_tokens"], 1e21, rtol=0.02

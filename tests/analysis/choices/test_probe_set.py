@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import latentscale as ls
+from latentscale.analysis.choices.probe_set import _by_exchange
 from latentscale.data.scores import Scores
 from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.errors import DataError, FitError
@@ -138,3 +139,20 @@ def test_models_to_come_are_of_new_lineages_though_the_table_names_their_provide
         for scores in (small_scores, named)
     ]
     pd.testing.assert_frame_equal(*sets)
+
+
+def test_an_exchange_for_what_costs_the_same_is_not_lost_to_rounding() -> None:
+    """0.1 + 0.2 + 0.3 + 0.3 less 0.3 and plus 0.3 is more than it was, in binary."""
+    costs = {"a": 0.1, "b": 0.3, "c": 0.3, "d": 0.2, "e": 0.3}
+    alone = {"a": 0.05, "b": 0.12, "c": 0.12, "d": 0.1, "e": 0.06}
+
+    class Known:
+        """Gains add up, but e tells most beside a, c and d."""
+
+        def unknown(self, measured: frozenset[str]) -> float:
+            return 0.1 if measured == set("acde") else 1 - sum(alone[name] for name in measured)
+
+        def in_order(self, chosen: frozenset[str]) -> list[str]:
+            return sorted(chosen)
+
+    assert _by_exchange(Known(), list(costs), 4, costs) == list("acde")  # type: ignore[arg-type]

@@ -11,7 +11,13 @@ import pytest
 import xarray as xr
 
 import latentscale as ls
-from latentscale.analysis.curves.releases import release_of_rows, releases_to_come, spread_order
+from latentscale.analysis.curves.releases import (
+    release_of_rows,
+    releases_to_come,
+    spread_order,
+    with_drawn_releases,
+)
+from latentscale.analysis.forecasts.rows import planned_rows
 from latentscale.data.scores import Scores
 from latentscale.declare import spec_from_dict
 from latentscale.errors import DataError, SpecError
@@ -133,6 +139,57 @@ def test_undisclosed_tokens_of_releases_to_come_are_drawn_from_their_prior(
     frontier = ls.frontier(fit, benchmark="alpha", dates=["2025-12-01"], seed=1)
     # Exchangeable with the fitted ones but for dates, so near a half; its standard error is 0.05.
     assert frontier.table()["probability_new"].item() > 0.1
+
+
+def hidden_tokens(small_scores: Scores, efforts: bool) -> Scores:
+    """Return a table whose last models hide their tokens, at two efforts each if asked for."""
+    frame = small_scores.to_frame()
+    days = pd.to_timedelta(40 * np.arange(len(frame)), unit="D")
+    frame["released"] = pd.Timestamp("2024-05-01") + days
+    frame.loc[frame.index[-4:], "tokens_t"] = np.nan
+    if efforts:
+        again = frame.assign(model=frame["model"] + " high", effort="high")
+        frame = pd.concat([frame.assign(effort="low"), again], ignore_index=True)
+    return Scores.from_frame(frame, benchmarks=small_scores.benchmark_info)
+
+
+ESTIMATED = {"covariates": ["released", "log_tokens"], "undisclosed": {"kind": "estimated"}}
+
+
+def test_undisclosed_tokens_of_releases_do_not_hang_on_how_many_follow(
+    small_scores: Scores, prior_fit: Callable[..., Fit]
+) -> None:
+    spec = spec_from_dict({"name": "open", **ESTIMATED})
+    fit = prior_fit(spec, hidden_tokens(small_scores, efforts=False), draws=40)
+    near, far = "2026-01-01", "2027-01-01"
+    short = ls.frontier(fit, benchmark="alpha", dates=[near], seed=1)
+    long = ls.frontier(fit, benchmark="alpha", dates=[near, far], seed=1)
+    np.testing.assert_array_equal(short.draws.sel(date=near), long.draws.sel(date=near))
+
+
+def test_settings_of_a_release_share_the_tokens_that_it_does_not_disclose(
+    small_scores: Scores, prior_fit: Callable[..., Fit]
+) -> None:
+    """The best of several draws for one model would be above what it can reach."""
+    spec = spec_from_dict({"name": "open", **ESTIMATED})
+    fit = prior_fit(spec, hidden_tokens(small_scores, efforts=True), draws=20)
+    released = fit.scores.dataset["released"].values.astype("datetime64[ns]")
+    coming = releases_to_come(fit, released, np.datetime64("2026-07-01", "ns"), 12.0)
+    assert coming is not None and len(coming.names) < len(coming.rows)
+    rows = planned_rows(fit, coming.rows)
+    rng = np.random.default_rng(1)
+    drawn = with_drawn_releases(fit, fit.samples, coming, rows, rng)["log_tokens"]
+    names = set(drawn["undisclosed_model"].values.tolist())
+    hidden = [(row, one) for row, one in zip(rows["model"].values, coming.release, strict=True)]
+    hidden = [(row, one) for row, one in hidden if bool(rows["tokens"].sel(model=row).isnull())]
+    assert len(hidden) > len({one for _, one in hidden}) > 1
+    assert {row for row, _ in hidden} <= names
+    for row, one in hidden:
+        assert drawn.sel(undisclosed_model=row, drop=True).equals(
+            drawn.sel(undisclosed_model=one, drop=True)
+        )
+    first, second = list(dict.fromkeys(one for _, one in hidden))[:2]
+    assert not np.allclose(drawn.sel(undisclosed_model=first), drawn.sel(undisclosed_model=second))
 
 
 def test_each_level_has_a_frontier_of_its_own(fit: Fit) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -106,3 +107,17 @@ def test_anchors_that_are_equally_capable_are_refused(
     fit = prior_fit(spec, Scores.from_frame(frame), draws=30)
     with pytest.raises(DataError, match="equally capable under this fit"):
         ls.capability_index(fit, anchors=dict(zip(frame["model"][:2], (100, 120), strict=True)))
+
+
+def test_a_point_estimate_has_neither_intervals_nor_probabilities(
+    fit: Fit, anchors: dict[str, float]
+) -> None:
+    point = replace(fit, status=replace(fit.status, is_posterior=False))
+    index = ls.capability_index(point, anchors=anchors)
+    assert "nan" not in index.headline and "point estimate" in index.headline
+    table = index.table()
+    unknown = ["lower", "upper", "rank_lower", "rank_upper", "probability_best"]
+    assert table[unknown].isna().all(axis=None) and table[["median", "rank"]].notna().all(axis=None)
+    assert np.isnan(index.agreement(table.set_index("model")["median"])["covered_90"])
+    with pytest.raises(ls.FitError, match="no probabilities"):
+        index.probability_above(*table["model"][:2])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -150,9 +153,39 @@ def test_free_skills_have_no_table_but_predict(small_scores, prior_fit) -> None:
     assert np.isfinite(regression.predict(frame).table()["mean"]).all()
 
 
-def test_a_point_estimate_is_refused(skilled: Fit) -> None:
-    from dataclasses import replace
+def test_coefficients_of_an_aligned_fit_are_shown(small_scores, prior_fit) -> None:
+    spec = ls.ModelSpec(name="free", skills={"count": 1, "identify": {"kind": "free"}})
+    fit = prior_fit(spec, small_scores, draws=60)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ls.FitWarning)  # draws of the prior
+        aligned = ls.align(fit).fit
+    outcome = pd.Series(np.arange(12.0), index=list(fit.scores.models))
+    table = ls.studies.regress_on_skills(aligned, outcome).table()
+    assert table["term"].tolist()[0] == "intercept" and len(table) == 4
 
+
+def test_the_prior_does_not_depend_on_how_free_skills_are_turned(small_scores, prior_fit) -> None:
+    """Turned at random, skills are 0 on average over draws; that is not their spread."""
+    spec = ls.ModelSpec(name="free", skills={"count": 1, "identify": {"kind": "free"}})
+    fit = prior_fit(spec, small_scores, draws=400)
+    skill = fit.posterior["model_skill"].copy()
+    models = list(fit.scores.models)
+    skill[:] = np.linspace(-1, 1, len(models))[:, None]
+    sign = np.where(np.arange(skill.sizes["draw"]) % 2 == 0, 1.0, -1.0)
+    shares = []
+    for turned in (skill, skill * xr.DataArray(sign, dims="draw")):
+        tree = fit.tree.copy()
+        tree["posterior"] = xr.DataTree(
+            fit.posterior.assign(model_skill=turned.transpose(*skill.dims))
+        )
+        outcome = pd.Series([0.0, 1.0, 0.3], index=models[:3])
+        with pytest.warns(ls.DataWarning, match="3 models"):
+            regression = ls.studies.regress_on_skills(replace(fit, tree=tree), outcome, seed=2)
+        shares.append(float(regression.r_squared.mean()))
+    assert shares[0] == pytest.approx(shares[1], abs=0.05)
+
+
+def test_a_point_estimate_is_refused(skilled: Fit) -> None:
     point = replace(skilled, status=replace(skilled.status, is_posterior=False))
     with pytest.raises(FitError, match="point estimate"):
         ls.studies.regress_on_skills(point, outcome_of(skilled))
