@@ -157,7 +157,8 @@ def places(
         If limits make no sense, or are needed because the family's places are not known.
     """
     if over in OVER:
-        return np.geomspace(*_positive_limits(limits, own), points)
+        what = LABELS[over] + (", or its size and tokens" if over == "log_flops" else "")
+        return np.geomspace(*_positive_limits(limits, own, what), points)
     kind = steps_of(fit)[over]
     ends: npt.NDArray[np.float64]
     if limits is None:
@@ -188,10 +189,12 @@ def _stated(kind: FeatureKind, limits: tuple[Any, Any]) -> npt.NDArray[Any]:
     return kind.kept(pd.Series(values), 2)
 
 
-def _positive_limits(limits: tuple[Any, Any] | None, own: npt.NDArray[Any]) -> tuple[float, float]:
+def _positive_limits(
+    limits: tuple[Any, Any] | None, own: npt.NDArray[Any], what: str
+) -> tuple[float, float]:
     if limits is None:
         if not np.isfinite(own).any():
-            raise DataError("The family discloses no tokens, so give limits for the curve.")
+            raise DataError(f"No model of the family discloses its {what}: give limits.")
         return float(np.nanmin(own)) / REACH, float(np.nanmax(own)) * REACH
     return increasing_positive(limits, "numbers")
 
@@ -226,8 +229,12 @@ def rows_along(
         params = at
     elif over == "log_tokens":
         tokens = at
-    elif over == "log_flops" and FLOPS in fit.scores.dataset and fit.transform.needs(over):
+    elif over == "log_flops" and _states_compute(fit):
         rows[FLOPS] = (MODEL, at)
+        usual = _usual_compute(members)
+        if np.isfinite(usual):
+            grow = np.sqrt(at / usual)
+            params, tokens = params * grow, tokens * grow
     elif over == "log_flops":
         if np.isnan(tokens).any():
             raise DataError(
@@ -238,7 +245,33 @@ def rows_along(
         params, tokens = params * grow, tokens * grow
     else:
         rows[steps_of(fit)[over].variable] = (MODEL, at)
+        if _states_compute(fit):
+            rows[FLOPS] = (MODEL, np.full(len(at), _usual_compute(members)))
+    if over in ("log_params", "log_tokens") and _states_compute(fit):
+        rows[FLOPS] = (
+            MODEL,
+            _usual_compute(members) * at / _usual_with_compute(fit, members, over),
+        )
     return rows | {"params": (MODEL, params), "tokens": (MODEL, tokens)}
+
+
+def _states_compute(fit: Fit) -> bool:
+    """Return whether a fit uses training compute that its table states for some models.
+
+    That of mixtures of experts is far from 6 x parameters x tokens.
+    """
+    return FLOPS in fit.scores.dataset and fit.transform.needs("log_flops")
+
+
+def _usual_compute(members: xr.Dataset) -> float:
+    """Return the geometric mean of models' training FLOPs, NaN where none is known."""
+    return geometric_mean(xr.DataArray(flops_of(members)))
+
+
+def _usual_with_compute(fit: Fit, members: xr.Dataset, over: str) -> float:
+    """Return the geometric mean of a size or tokens over the models whose FLOPs are known."""
+    known = members.isel({MODEL: np.flatnonzero(np.isfinite(flops_of(members)))})
+    return geometric_mean(xr.DataArray(natural(fit, known, over)))
 
 
 def place_text(place: Any) -> str:
@@ -267,6 +300,11 @@ def held(fit: Fit, members: xr.Dataset, over: str) -> str:
     unused = over == "log_params" and not (by_compute or fit.transform.needs("log_tokens"))
     if over in sized and not unused and not (over == "log_flops" and np.isnan(tokens)):
         texts.append(sized[over]())
+    elif over == "log_flops" and fit.transform.needs("log_params"):
+        texts.append("parameters grow as the square root of compute")
+    if over not in sized and _states_compute(fit):
+        texts.append(f"training compute held at {_usual_compute(members):.3g} FLOPs")
+        by_compute = False
     if over not in sized and (by_compute or fit.transform.needs("log_params")):
         texts.append(sized["log_tokens"]())
     if over not in sized and (by_compute or fit.transform.needs("log_tokens")):

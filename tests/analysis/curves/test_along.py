@@ -212,3 +212,89 @@ def test_a_planned_mixture_whose_compute_counts_all_parameters_is_named(
         whole = ls.predict(fit, row, seed=1)
     stated = ls.predict(fit, row.assign(flops=6e21 * 37.0 * 15.0), seed=1)
     assert not whole.mean_draws.equals(stated.mean_draws)
+
+
+def test_size_and_tokens_grow_with_compute_that_is_stated_too(
+    frame: pd.DataFrame, prior_fit: Callable[..., Fit]
+) -> None:
+    """The curve says that it holds their ratio; it held both."""
+    stated = frame.assign(flops=1.3 * 6e21 * frame["params_b"] * frame["tokens_t"])
+    document = {"name": "both", "covariates": ["log_flops", "log_tokens"], "skills": {"count": 1}}
+    scores = ls.Scores.from_frame(stated.drop(columns="context_k"))
+    fit = prior_fit(spec_from_dict(document), scores, draws=20)
+    members = stated[stated["family"] == FAMILY]
+    own, size, tokens = (
+        float(np.exp(np.log(members[name]).mean())) for name in ("flops", "params_b", "tokens_t")
+    )
+    curve = ls.scaling_curve(
+        fit, over="log_flops", family=FAMILY, points=3, limits=(own / 100, own * 100)
+    )
+    assert f"tokens per parameter held at {1000 * tokens / size:,.0f}" in curve.held
+    rows = pd.DataFrame(
+        {
+            "model": ["a", "b", "c"],
+            "family": FAMILY,
+            "instruct": float(members["instruct"].mean() > 0.5),
+            "params_b": size * np.array([0.1, 1.0, 10.0]),
+            "tokens_t": tokens * np.array([0.1, 1.0, 10.0]),
+            "flops": own * np.array([0.01, 1.0, 100.0]),
+        }
+    )
+    expected = ls.predict(fit, rows).mean_draws.transpose("sample", "model", "benchmark")
+    drawn = curve.mean_draws.transpose("sample", "point", "benchmark")
+    np.testing.assert_allclose(drawn.values, expected.values, rtol=1e-9)
+
+
+def test_compute_that_is_stated_is_held_along_dates(
+    frame: pd.DataFrame, prior_fit: Callable[..., Fit]
+) -> None:
+    """That of a mixture of experts is a small part of 6 x parameters x tokens."""
+    stated = frame.assign(flops=0.05 * 6e21 * frame["params_b"] * frame["tokens_t"])
+    document = {"name": "both", "covariates": ["released", "log_flops"], "skills": {"count": 1}}
+    scores = ls.Scores.from_frame(stated.drop(columns="context_k"))
+    fit = prior_fit(spec_from_dict(document), scores, draws=20)
+    members = stated[stated["family"] == FAMILY]
+    usual = float(np.exp(np.log(members["flops"]).mean()))
+    ends = ("2024-06-01", "2025-06-01")
+    curve = ls.scaling_curve(fit, over="released", family=FAMILY, points=2, limits=ends)
+    assert f"training compute held at {usual:.3g} FLOPs" in curve.held
+    assert "parameters held" not in curve.held
+    row = {"family": FAMILY, "instruct": float(members["instruct"].mean() > 0.5), "flops": usual}
+    rows = pd.DataFrame([{**row, "model": day, "released": day} for day in ends])
+    expected = ls.predict(fit, rows).mean_draws.transpose("sample", "model", "benchmark")
+    drawn = curve.mean_draws.transpose("sample", "point", "benchmark")
+    np.testing.assert_allclose(drawn.values, expected.values, rtol=1e-9)
+
+
+def test_compute_that_is_stated_grows_along_sizes_from_what_it_is(
+    frame: pd.DataFrame, prior_fit: Callable[..., Fit]
+) -> None:
+    stated = frame.assign(flops=0.05 * 6e21 * frame["params_b"] * frame["tokens_t"])
+    document = {"name": "compute", "covariates": ["log_flops"], "skills": {"count": 1}}
+    scores = ls.Scores.from_frame(stated.drop(columns="context_k"))
+    fit = prior_fit(spec_from_dict(document), scores, draws=20)
+    members = stated[stated["family"] == FAMILY]
+    size, usual = (float(np.exp(np.log(members[name]).mean())) for name in ("params_b", "flops"))
+    curve = ls.scaling_curve(
+        fit, over="log_params", family=FAMILY, points=3, limits=(size / 10, size * 10)
+    )
+    rows = pd.DataFrame({"model": list("abc"), "family": FAMILY})
+    rows["instruct"] = float(members["instruct"].mean() > 0.5)
+    rows["flops"] = usual * np.array([0.1, 1.0, 10.0])
+    expected = ls.predict(fit, rows).mean_draws.transpose("sample", "model", "benchmark")
+    drawn = curve.mean_draws.transpose("sample", "point", "benchmark")
+    np.testing.assert_allclose(drawn.values, expected.values, rtol=1e-9)
+
+
+def test_a_family_without_a_size_is_said_to_lack_it(
+    frame: pd.DataFrame, prior_fit: Callable[..., Fit]
+) -> None:
+    document = {"name": "sized", "covariates": ["log_params"], "skills": {"count": 1}}
+    sized = ls.Feature("params_b", missing="estimated")
+    table = frame.drop(columns="context_k")
+    table = table.assign(params_b=table["params_b"].where(table["family"] != FAMILY))
+    fit = prior_fit(
+        spec_from_dict(document), ls.Scores.from_frame(table, features=[sized]), draws=5
+    )
+    with pytest.raises(DataError, match=r"discloses its parameters \(billions\): give limits"):
+        ls.scaling_curve(fit, over="log_params", family=FAMILY)
