@@ -51,10 +51,9 @@ def write_report(folder: Path, hub: Path, seed: int) -> None:
         "model, and conditional on three of its scores, model by model. Points are percentage "
         "points; Elo and minutes are left out of them. Standard errors are between families. "
         "`less trend` is the mean absolute error less that of the baseline on the same cells. "
-        "Fits: the spec `capabilities`, and the same without the size class that is read from "
-        "names; NUTS, 4 chains of 400 + 400 draws with two extra doublings (`python -m "
-        "benchmarks.epoch.run capabilities CUT --given`); max R-hat is the largest over expected "
-        "scores. "
+        f"Fits: the spec `{SHIPPED}`{_others(rows)}; NUTS, 4 chains of 400 + 400 draws with two "
+        "extra doublings (`python -m benchmarks.epoch.run capabilities CUT --given`); max R-hat is "
+        "the largest over expected scores. "
         "The table handed over ends before 2025-10-01, so that cut cannot be measured. The cut in "
         "2024 is for choosing among specs; before it no reasoning model was released.",
         markdown(pd.DataFrame(rows).sort_values(["cut", "given", "spec"])),
@@ -70,6 +69,12 @@ def write_report(folder: Path, hub: Path, seed: int) -> None:
         *_frontiers(runs, hub, seed),
     ]
     (folder / "EPOCH.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def _others(rows: list[dict[str, object]]) -> str:
+    """Return the variants that were run beside the shipped spec, as the report says them."""
+    others = [name for name in dict.fromkeys(str(row["spec"]) for row in rows) if name != SHIPPED]
+    return f", and variants of it: {', '.join(others)}" if others else ""
 
 
 def _row(

@@ -25,6 +25,7 @@ from benchmarks.elsewhere.baselines import baseline_table
 from benchmarks.leaderboard.report import parts_of, row
 from benchmarks.leaderboard.split import CUT, EARLIER, EARLIEST, HERE, SEED, SHARED, leaderboard
 from latentscale.analysis.backtest import forecast_fold, training_scores
+from latentscale.data.scores import Scores
 from latentscale.errors import DataError
 from latentscale.files import replacing
 
@@ -57,9 +58,23 @@ def simple(cut: str) -> pd.DataFrame:
     scores, fold = leaderboard(SEED, cut)
     early = scores.select(models=list(fold.train))
     cells = ls.folds.Fold("cells", fold.train, (), fold.cells)
-    return pd.concat(
-        [baseline_table(scores, replace(fold, cells=())), baseline_table(early, cells)]
+    later = baseline_table(scores, replace(fold, cells=()))
+    return pd.concat([later, _family_mean(scores, fold, later), baseline_table(early, cells)])
+
+
+def _family_mean(scores: Scores, fold: ls.folds.Fold, later: pd.DataFrame) -> pd.DataFrame:
+    """Forecast later models by the mean of their family's fitted scores, else the benchmark's."""
+    long = (
+        training_scores(scores, fold)
+        .to_frame()
+        .melt(["model", "family"], list(scores.benchmarks), "benchmark", "score")
     )
+    of_all = long.groupby("benchmark")["score"].mean().rename("all")
+    of_family = long.groupby(["family", "benchmark"])["score"].mean().rename("own")
+    cells = later[later["baseline"] == "mean"].join(of_all, on="benchmark")
+    cells = cells.join(of_family, on=["family", "benchmark"])
+    cells["median"] = cells["own"].fillna(cells["all"])
+    return cells.drop(columns=["own", "all"]).assign(baseline="family mean")
 
 
 def beside(cells: pd.DataFrame, baselines: pd.DataFrame) -> list[dict[str, str]]:
@@ -101,10 +116,11 @@ def report(tables: dict[str, pd.DataFrame], seed: int) -> str:
         markdown(pd.DataFrame(errors)),
         "## Beside simple forecasts",
         "Simple forecasts of the same scores, on the logit scale: `mean`, the benchmark's; of "
-        "later models `regression` on size and date, slopes by benchmark pulled to common ones, an "
-        "offset by family; of single cells `two-way`, a bias of model and benchmark, and `rank 2`, "
-        "matrix completion (`benchmarks/elsewhere/baselines.py`). `spec less`: the error of the "
-        "spec less theirs, negative is better.",
+        "later models `family mean`, that of the family's fitted scores (not of logits; where none "
+        "is fitted, the benchmark's), and `regression` on size and date, slopes by benchmark "
+        "pulled to common ones, an offset by family; of single cells `two-way`, a bias of model "
+        "and benchmark, and `rank 2`, matrix completion (`benchmarks/elsewhere/baselines.py`). "
+        "`spec less`: the error of the spec less theirs, negative is better.",
         markdown(pd.DataFrame(differences)),
     ]
     return "\n\n".join(parts) + "\n"

@@ -18,7 +18,13 @@ import pandas as pd
 
 from latentscale.data.benchmarks import KNOWN_BENCHMARKS, Benchmark, known_name
 from latentscale.data.known import features_of
-from latentscale.data.tables import checked_table_path, write_table
+from latentscale.data.tables import (
+    EMPTY_CELLS,
+    NAME_COLUMNS,
+    PARQUET_ENDINGS,
+    checked_table_path,
+    write_table,
+)
 from latentscale.dims import BENCHMARK, MODEL
 from latentscale.errors import DataError
 from latentscale.files import expanded, is_stream, replacing
@@ -41,6 +47,7 @@ def save_scores(scores: ScoreTable, path: str | Path) -> tuple[Path, ...]:
     """Do what `Scores.save` does."""
     path = checked_table_path(expanded(path, DataError))
     frame = scores.to_frame() if is_wide(scores) else scores.to_long()
+    _refuse_lost(frame, path)
     benchmarks = {n: b for n, b in scores.benchmark_info.items() if not _would_be_taken(n, b)}
     features = [feature.to_dict() for feature in features_of(scores.dataset)]
     written = [path]
@@ -60,6 +67,33 @@ def save_scores(scores: ScoreTable, path: str | Path) -> tuple[Path, ...]:
                     written.append(file)
         write_table(frame, path)
     return tuple(written)
+
+
+def _refuse_lost(frame: pd.DataFrame, path: Path) -> None:
+    """Refuse levels of categories that are read from a text file as another level, or none."""
+    if path.suffix.lower() in PARQUET_ENDINGS:
+        return
+    for name in frame.columns.difference(NAME_COLUMNS, sort=False):
+        texts = [cell for cell in frame[name].unique() if isinstance(cell, str)]
+        truths = {text.casefold() for text in texts} <= {"true", "false"}
+        lost = next((text for text in texts if truths or _is_lost(text)), None)
+        if lost is not None:
+            raise DataError(
+                f'{path}: column "{name}" has the level "{lost}", which is read from a text file '
+                "as an empty cell, a number or a truth value. Write the table as Parquet "
+                "(.parquet), or rename the level."
+            )
+
+
+def _is_lost(text: str) -> bool:
+    """Return whether a text is an empty cell to a reader, or a number that is written otherwise."""
+    if text in EMPTY_CELLS:
+        return True
+    try:
+        number = float(text)
+    except ValueError:
+        return False
+    return not number.is_integer() or str(int(number)) != text
 
 
 def is_wide(scores: ScoreTable) -> bool:

@@ -195,7 +195,8 @@ class Scores(ScoreTable):
         Raises
         ------
         DataError
-            If the ending is another one or a file cannot be written.
+            If the ending is another one, a file cannot be written, or a category has a level
+            that CSV and TSV cannot keep, such as "NA" or "007".
 
         Examples
         --------

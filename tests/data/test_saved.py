@@ -138,3 +138,31 @@ def test_a_table_that_cannot_be_written_leaves_its_old_descriptions(
     with pytest.raises(ls.DataError, match="full"):
         other.save(path)
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+@pytest.mark.filterwarnings("ignore::latentscale.DataWarning")
+@pytest.mark.parametrize(
+    ("levels", "lost"),
+    [
+        (["NA", "EU", None], "NA"),
+        (["007", "x", "7"], "007"),
+        (["1e5", "x", None], "1e5"),
+        (["True", "False", None], "True"),
+        (["7", "x", "true"], None),
+        (["None", "8", ""], None),
+    ],
+)
+def test_a_level_that_a_text_file_would_lose_is_refused(
+    tmp_path: Path, levels: list[str | None], lost: str | None
+) -> None:
+    table = pd.DataFrame({"model": ["a", "NA", "c"], "family": "f", "quiz": [0.1, 0.2, 0.3]})
+    region = ls.Feature("region", kind="category", missing="level")
+    scores = ls.Scores.from_frame(table.assign(region=levels), features=[region])
+    if lost is not None:
+        with pytest.raises(ls.DataError, match=f'"region" has the level "{lost}".*Parquet'):
+            scores.save(tmp_path / "scores.csv")
+        assert not (tmp_path / "scores.csv").exists()
+    for ending in ("parquet",) if lost else ("parquet", "csv", "tsv"):
+        scores.save(tmp_path / f"scores.{ending}")
+        back = read_scores(tmp_path / f"scores.{ending}")
+        assert back.dataset["region"].values.tolist() == [level or "" for level in levels]

@@ -15,17 +15,15 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from latentscale.data.readers.decimals import with_decimal_points
 from latentscale.data.readers.records import records_of
-from latentscale.data.tables import TAB_ENDINGS, unquoted
+from latentscale.data.tables import EMPTY_CELLS, NAME_COLUMNS, TAB_ENDINGS, unquoted
 from latentscale.errors import DataError, listed
 from latentscale.files import expanded
 
-_NAME_COLUMNS: Final = ("model", "family", "lineage", "benchmark")
 # Before pandas 3 a number's last digit is another one unless this is asked for.
 _EXACT: Final[dict[str, Any]] = (
     {} if int(pd.__version__.partition(".")[0]) > 2 else {"float_precision": "round_trip"}
 )
 _DIGITS: Final = r"\s*[-+]?[0-9]+\s*"
-_EMPTY: Final = ("", "NA", "N/A", "NaN", "nan")
 
 _FIRST: Final = 256
 """Bytes at the beginning that tell kinds of files apart, spaces before them included."""
@@ -120,8 +118,8 @@ def csv_of(data: bytes, path: Path) -> pd.DataFrame:
     if separator == "," and len(semicolons := _header(data, path, ";")) > len(header):
         separator, header = ";", semicolons
     _refuse_header(header, path, separator)
-    empty = {name: [""] if name.strip() in _NAME_COLUMNS else list(_EMPTY) for name in header}
-    text = {name: str for name in header if name.strip() in _NAME_COLUMNS}
+    empty = {name: [""] if name.strip() in NAME_COLUMNS else list(EMPTY_CELLS) for name in header}
+    text = {name: str for name in header if name.strip() in NAME_COLUMNS}
     try:
         with warnings.catch_warnings():
             # Rows with too many cells would otherwise be cut, with no more than a warning.
@@ -144,7 +142,7 @@ def csv_of(data: bytes, path: Path) -> pd.DataFrame:
             "Each row needs as many cells as there are columns; quote names that hold commas."
         ) from error
     if separator == ";":
-        frame = with_decimal_points(frame, _NAME_COLUMNS, path)
+        frame = with_decimal_points(frame, NAME_COLUMNS, path)
     return unquoted(_with_numbers(frame))
 
 
@@ -193,7 +191,7 @@ def _refuse_title(header: list[str], data: bytes, path: Path, separator: str) ->
 
 def _mixed(frame: pd.DataFrame) -> list[str]:
     """Return columns that came as text and hold neither names nor dates."""
-    kept = (*_NAME_COLUMNS, "released")
+    kept = (*NAME_COLUMNS, "released")
     return [name for name in frame if name.strip() not in kept and not _is_typed(frame[name])]
 
 
