@@ -183,7 +183,7 @@ def plot_predictive(
     Raises
     ------
     DataError
-        If `by` or a statistic is unknown.
+        If `by` or a statistic is unknown, or `rows` is not a whole number above 0.
 
     Examples
     --------
@@ -191,6 +191,7 @@ def plot_predictive(
     >>> ls.plots.plot_predictive(replicated).savefig("figure.png")
     """
     expect(check, PredictiveCheck, "check")
+    rows = whole_number(rows, "rows", least=1, error=DataError)
     table = check.rows[check.rows["by"] == by]
     if table.empty:
         allowed = list(dict.fromkeys(check.rows["by"]))
@@ -260,7 +261,7 @@ def plot_outliers(check: FitCheck, *, rows: int = 20, ax: OnAxes = None) -> Shee
     Raises
     ------
     DataError
-        If there is nothing to show.
+        If there is nothing to show, or `rows` is not a whole number above 0.
 
     Examples
     --------
@@ -268,6 +269,7 @@ def plot_outliers(check: FitCheck, *, rows: int = 20, ax: OnAxes = None) -> Shee
     >>> ls.plots.plot_outliers(checked).savefig("figure.png")
     """
     expect(check, FitCheck, "check")
+    rows = whole_number(rows, "rows", least=1, error=DataError)
     settled = check.outliers.assign(kind="outlier")
     both = pd.concat([settled, check.unsettled.assign(kind="unsettled")], ignore_index=True)
     both = both.head(rows)

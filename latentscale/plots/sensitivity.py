@@ -253,9 +253,9 @@ def plot_influence(influence: FamilyInfluence, *, rows: int = _SHOWN, ax: OnAxes
         (known, BLUE, "reliable"),
         (~known, GREY, "rough: Pareto k too high"),
     ):
-        change.barh(
-            places[chosen], table["largest_in_sd"][chosen], height=0.62, color=color, label=label
-        )
+        if chosen.any():
+            size = table["largest_in_sd"][chosen]
+            change.barh(places[chosen], size, height=0.62, color=color, label=label)
     change.set_xlabel("posterior standard deviations")
     heading(weight, "Pareto k of its weights")
     weight.scatter(table["pareto_k"], places, s=24, color=VERMILLION)

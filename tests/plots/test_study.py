@@ -139,6 +139,9 @@ def test_outliers_and_what_is_unsettled(check: FitCheck, tmp_path: Path) -> None
     clean = FitCheck(**{**vars(check), "outliers": empty, "unsettled": empty})
     with pytest.raises(DataError, match="nothing to draw"):
         plot_outliers(clean)
+    for rows in (-1, "x"):
+        with pytest.raises(DataError, match="rows must be a whole number"):
+            plot_outliers(check, rows=rows)  # type: ignore[arg-type]
 
 
 def test_predictive_statistics(predictive: PredictiveCheck, tmp_path: Path) -> None:
@@ -152,6 +155,8 @@ def test_predictive_statistics(predictive: PredictiveCheck, tmp_path: Path) -> N
         plot_predictive(predictive, by="family")
     with pytest.raises(DataError, match=r'no statistic "meen".*"mean"'):
         plot_predictive(predictive, statistics=("meen",))
+    with pytest.raises(DataError, match="rows must be a whole number"):
+        plot_predictive(predictive, rows="x")  # type: ignore[arg-type]
 
 
 def test_a_comparison(tmp_path: Path) -> None:
@@ -241,3 +246,6 @@ def test_influence(tmp_path: Path) -> None:
     assert [bar.get_width() for bar in change.patches] == [0.4, 2.0]
     np.testing.assert_allclose(weight.collections[0].get_offsets()[:, 0], [1.2, 0.3])
     _saved(figure, tmp_path)
+    sound = plot_influence(FamilyInfluence(families.iloc[1:], pd.DataFrame(), 0.7))
+    labels = [text.get_text() for text in sound.legends[0].get_texts()]
+    assert "reliable" in labels and not any("rough" in label for label in labels)

@@ -42,8 +42,8 @@ class Comparison(FixedTable):
         better), difference (elpd less that of the best) with its difference_se, weight (in the
         stacked forecast), cells; and p_loo and high_k (scores whose Pareto k is too high) for
         leave-one-out, or mae, mae_difference, mae_difference_se and crps for backtests.
-        Standard errors are of a bootstrap over families; scores that share a family in any of
-        the compared tables are drawn together.
+        Standard errors are of a bootstrap over families, NaN with one family; scores that share a
+        family in any of the compared tables are drawn together.
     cells
         One row a model and score: name, model, family, benchmark, elpd, and pareto_k for
         leave-one-out or fold for backtests.
@@ -306,6 +306,11 @@ def _advice(table: pd.DataFrame, *, heavy: bool) -> tuple[str, ...]:
             f"Scores with too high a Pareto k: {counts}. Their leave-one-out densities are too "
             "favourable, most of all for models with many local effects. Run latentscale.backtest "
             "on the same folds for each spec and use compare_backtests."
+        )
+    if table["difference_se"].isna().all():
+        lines.append(
+            "All scores are of one family, whose models are not independent, so the differences "
+            "have no standard errors. Compare on scores of several families."
         )
     for row in table.iloc[1:].itertuples():
         if abs(row.difference) < 2 * row.difference_se:

@@ -159,6 +159,15 @@ def test_backtests_by_hand() -> None:
     assert sum(comparison.weights.values()) == pytest.approx(1)
 
 
+def test_differences_within_one_family_are_said_to_have_no_standard_error() -> None:
+    good, bad = (backtested(k, 0.05).assign(family="f0") for k in (1, 2))
+    alone = ls.studies.compare_backtests({"good": good, "bad": bad})
+    assert alone.table()["difference_se"].isna().all()
+    assert any("of one family" in line for line in alone.advice)
+    several = ls.studies.compare_backtests({"a": backtested(1, 0.05), "b": backtested(2, 0.05)})
+    assert not any("of one family" in line for line in several.advice)
+
+
 def test_backtests_of_different_folds_are_refused() -> None:
     table = backtested(1, 0.03)
     with pytest.raises(ls.DataError, match='such as m0 on b in the fold "f0"'):
