@@ -248,3 +248,14 @@ def test_a_year_alone_among_dates_of_the_hub_is_read(tmp_path: Path) -> None:
     rows.to_csv(tmp_path / "foo.csv", index=False)
     days = read_epoch(tmp_path).dataset["released"].values.astype("datetime64[D]").astype(str)
     assert days.tolist() == ["2025-04-16", "2023-07-01"]
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv"])
+def test_years_alone_of_a_file_are_dates(tmp_path: Path, ending: str) -> None:
+    mark = "\t" if ending == "tsv" else ","
+    rows = (["model", "family", "released", "quiz"], ["a", "f", "2024", "0.1"])
+    rows += (["b", "f", "2025", "0.2"], ["c", "f", "", "0.3"])
+    file = tmp_path / f"scores.{ending}"
+    file.write_text("\n".join(mark.join(row) for row in rows))
+    days = read_scores(file).dataset["released"].values.astype("datetime64[D]").astype(str)
+    assert days.tolist() == ["2024-07-01", "2025-07-01", "NaT"]

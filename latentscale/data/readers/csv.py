@@ -25,6 +25,8 @@ _EXACT: Final[dict[str, Any]] = (
 )
 _DIGITS: Final = r"\s*[-+]?[0-9]+\s*"
 
+_DATES: Final = "released"
+"""Column whose cells stay text, so that a year alone is one, and not a number."""
 _FIRST: Final = 256
 """Bytes at the beginning that tell kinds of files apart, spaces before them included."""
 _OTHER_KINDS: Final = (
@@ -119,7 +121,7 @@ def csv_of(data: bytes, path: Path) -> pd.DataFrame:
         separator, header = ";", semicolons
     _refuse_header(header, path, separator)
     empty = {name: [""] if name.strip() in NAME_COLUMNS else list(EMPTY_CELLS) for name in header}
-    text = {name: str for name in header if name.strip() in NAME_COLUMNS}
+    text = {name: str for name in header if name.strip() in (*NAME_COLUMNS, _DATES)}
     try:
         with warnings.catch_warnings():
             # Rows with too many cells would otherwise be cut, with no more than a warning.
@@ -191,7 +193,7 @@ def _refuse_title(header: list[str], data: bytes, path: Path, separator: str) ->
 
 def _mixed(frame: pd.DataFrame) -> list[str]:
     """Return columns that came as text and hold neither names nor dates."""
-    kept = (*NAME_COLUMNS, "released")
+    kept = (*NAME_COLUMNS, _DATES)
     return [name for name in frame if name.strip() not in kept and not _is_typed(frame[name])]
 
 
