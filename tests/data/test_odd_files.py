@@ -210,3 +210,41 @@ def test_several_scores_of_a_cell_of_benchpress_are_named_with_their_rows(tmp_pa
     (tmp_path / "scores.csv").write_text(f"model_id,benchmark_id,score\n{rows}")
     with pytest.raises(DataError, match=r"o3 on gpqa \(rows 0, 3\).*Keep one each"):
         read_benchpress(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("read", "columns"),
+    [
+        (read_livebench, ["model", "typos", "typos "]),
+        (read_published, ["Model", "typos", "typos "]),
+        (read_checkpoints, ["run", "step", "step "]),
+    ],
+)
+def test_columns_of_one_name_are_named(
+    read: Callable[[pd.DataFrame], Scores], columns: list[str]
+) -> None:
+    with pytest.raises(DataError, match=f'named more than once: "{columns[1]}"'):
+        read(pd.DataFrame([["o3", 1.0, 2.0], ["gpt-5", 50.0, 60.0]], columns=columns))
+
+
+def test_columns_named_by_numbers_are_benchmarks_of_that_name() -> None:
+    frame = pd.DataFrame([["o3", 10.0], ["gpt-5", 20.0]], columns=["model", 7])
+    assert read_livebench(frame).benchmarks == ("7",)
+    runs = pd.DataFrame([["p-1b", 1, 1e9, 0.2]], columns=["run", "step", "tokens", 7])
+    assert read_checkpoints(runs).benchmarks == ("7",)
+
+
+def test_livebench_says_what_it_cannot_average_or_find() -> None:
+    frame = pd.DataFrame({"model": ["o3", "gpt-5"], "of its own": [10.0, 20.0]})
+    with pytest.raises(DataError, match=r'no task has a category.*level="task"'):
+        read_livebench(frame, level="category")
+    with pytest.raises(DataError, match=r"release= is the day of a release.*got 2025"):
+        read_livebench(frame, release=2025)  # type: ignore[arg-type]
+
+
+def test_a_year_alone_among_dates_of_the_hub_is_read(tmp_path: Path) -> None:
+    hub_file(tmp_path / "foo.csv", 0.3, 0.4)
+    rows = pd.read_csv(tmp_path / "foo.csv").assign(**{"Release date": ["2025-04-16", "2023"]})
+    rows.to_csv(tmp_path / "foo.csv", index=False)
+    days = read_epoch(tmp_path).dataset["released"].values.astype("datetime64[D]").astype(str)
+    assert days.tolist() == ["2025-04-16", "2023-07-01"]

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from latentscale.data.columns import is_missing, number_of_cell
+from latentscale.errors import DataError, listed
 
 _EMPTY = frozenset(("", "?", "-", "na", "n/a", "nan", "none", "null"))
 """Texts that exports write where they have no figure."""
@@ -18,6 +19,21 @@ def without_categoricals(frame: pd.DataFrame) -> pd.DataFrame:
         name: object for name, kind in frame.dtypes.items() if isinstance(kind, pd.CategoricalDtype)
     }
     return frame.astype(kinds) if kinds else frame.copy(deep=False)
+
+
+def with_text_names(frame: pd.DataFrame, what: str) -> pd.DataFrame:
+    """Return a table whose columns are named by text without spaces at its ends, each once.
+
+    Raises
+    ------
+    DataError
+        If a name occurs twice; `what` names the table.
+    """
+    names = [str(name).strip() for name in frame.columns]
+    repeated = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    if repeated:
+        raise DataError(f"{what}: columns named more than once: {listed(repeated)}. Keep one each.")
+    return frame.set_axis(names, axis="columns")
 
 
 def to_numbers(column: pd.Series) -> tuple[npt.NDArray[np.float64], list[int]]:

@@ -14,7 +14,7 @@ from latentscale.data.audit import Audit, Finding
 from latentscale.data.benchmarks import KNOWN_BENCHMARKS, Benchmark
 from latentscale.data.frames import as_pandas
 from latentscale.data.problems import shown_cell
-from latentscale.data.readers.cells import to_numbers
+from latentscale.data.readers.cells import to_numbers, with_text_names
 from latentscale.data.readers.checkpoint_columns import (
     STEP,
     column_of,
@@ -217,7 +217,8 @@ def _tables(source: object) -> dict[str, pd.DataFrame]:
             raise DataError("No file of checkpoints is given; name at least one.")
         _refuse_alike(files)
         return {file.stem: read_table(file) for file in files}
-    return {"table": as_pandas(source, "This table of checkpoints")}
+    what = "This table of checkpoints"
+    return {"table": with_text_names(as_pandas(source, what), what)}
 
 
 def _refuse_alike(files: Sequence[Path]) -> None:

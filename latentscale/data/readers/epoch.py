@@ -13,6 +13,7 @@ import pandas as pd
 
 from latentscale.data.audit import Audit, Finding
 from latentscale.data.benchmarks import Benchmark
+from latentscale.data.columns import number_of_cell
 from latentscale.data.frames import refuse_frame
 from latentscale.data.readers.cells import to_numbers
 from latentscale.data.readers.csv import content
@@ -367,7 +368,11 @@ def _models(
     )
     rows = rows.rename(columns=_ABOUT).assign(model=rows[MODEL_COLUMN].str.strip().map(spelt))
     rows = rows[rows["model"].isin(wanted)]
-    rows = rows.assign(provider=rows["provider"].map(_provider), flops=to_numbers(rows["flops"])[0])
+    rows = rows.assign(
+        provider=rows["provider"].map(_provider),
+        flops=to_numbers(rows["flops"])[0],
+        released=rows["released"].map(_day),
+    )
     models = pd.DataFrame({"model": list(dict.fromkeys(rows["model"]))})
     findings = []
     for name in ("released", "provider", "flops"):
@@ -385,6 +390,12 @@ def _models(
             findings.append(Finding("info", "feature-missing", name, message))
     models, named = with_names(models)
     return models, [*findings, *named]
+
+
+def _day(cell: object) -> object:
+    """Return a date as the file writes it: of a column of dates a year alone comes as a number."""
+    number = number_of_cell(cell)
+    return cell if number is None or np.isnan(number) else f"{number:g}"
 
 
 def _provider(cell: object) -> str | None:

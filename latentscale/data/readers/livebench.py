@@ -16,7 +16,7 @@ from latentscale.data.column_names import is_aggregate
 from latentscale.data.columns import is_missing
 from latentscale.data.frames import AnyFrame, as_pandas, is_frame
 from latentscale.data.problems import shown_cell
-from latentscale.data.readers.cells import to_numbers
+from latentscale.data.readers.cells import to_numbers, with_text_names
 from latentscale.data.readers.documents import read_document
 from latentscale.data.readers.measurements import (
     CELLS,
@@ -144,6 +144,8 @@ def livebench_measurements(
     """
     if level not in ("task", "category"):
         raise DataError(f'level="{level}" is not known; allowed are "task" and "category".')
+    if release is not None and not isinstance(release, str):
+        raise DataError(f'release= is the day of a release, as "2025-05-30"; got {release!r}.')
     if is_frame(path):
         file, table = None, as_pandas(path, _FRAME)
         source = (release or "").replace("-", "_")
@@ -151,6 +153,7 @@ def livebench_measurements(
         file = _file(path, release)
         table, source = read_table(file), file.stem.removeprefix("table_")
     what = str(file or _FRAME)
+    table = with_text_names(table, what)
     if "model" not in table or len(table.columns) < 2:
         raise DataError(
             f'{what}: no table of LiveBench: it has a column "model" and one a task; this has '
@@ -167,13 +170,7 @@ def livebench_measurements(
     category_of, findings = _categories(file, tasks)
     findings += _left_out(means) + _tiny(wide)
     if level == "category":
-        by_category = {
-            category: wide[[task for task in tasks if category_of.get(task) == category]].mean(
-                axis=1
-            )
-            for category in dict.fromkeys(category_of.values())
-        }
-        wide, category_of = pd.DataFrame(by_category), {}
+        wide, category_of = _by_category(wide, category_of, what), {}
     wide.insert(0, "model", table["model"])
     cells = wide.melt(id_vars="model", var_name="benchmark", value_name="score")
     cells = cells.dropna(subset="score").assign(stderr=np.nan, n_items=np.nan, source=source)
@@ -194,6 +191,19 @@ def livebench_measurements(
         features=("released", *name_features()),
         audit=Audit((*findings, *named)),
     )
+
+
+def _by_category(wide: pd.DataFrame, category_of: Mapping[str, str], what: str) -> pd.DataFrame:
+    """Return the mean of the tasks of each category that a model has."""
+    if not category_of:
+        raise DataError(
+            f"{what}: no task has a category that is known, so there is none to average. Read it "
+            'with level="task".'
+        )
+    tasks: dict[str, list[str]] = {}
+    for task, category in category_of.items():
+        tasks.setdefault(category, []).append(task)
+    return pd.DataFrame({category: wide[names].mean(axis=1) for category, names in tasks.items()})
 
 
 def is_livebench(file: Path) -> bool:

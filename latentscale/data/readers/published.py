@@ -20,6 +20,7 @@ from latentscale.data.benchmarks import Benchmark
 from latentscale.data.features import Feature
 from latentscale.data.frames import AnyFrame, as_pandas, is_frame
 from latentscale.data.layout import closest
+from latentscale.data.readers.cells import with_text_names
 from latentscale.data.readers.measurements import (
     CELLS,
     Measurements,
@@ -177,10 +178,7 @@ def published_measurements(
         what, table = str(path), read_table(expanded(path, DataError))
     declared = dict(benchmarks or {})
     own = [feature if isinstance(feature, str) else feature.name for feature in features or ()]
-    table = table.set_axis([str(name).strip() for name in table.columns], axis="columns")
-    repeated = list(dict.fromkeys(table.columns[table.columns.duplicated()]))
-    if repeated:
-        raise DataError(f"{what}: columns named more than once: {listed(repeated)}. Keep one each.")
+    table = with_text_names(table, what)
     roles = roles_of(table, kept=[*declared, *own])
     if "model" not in roles.columns:
         raise DataError(
