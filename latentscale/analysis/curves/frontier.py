@@ -212,7 +212,8 @@ def frontier(
 ) -> Frontier:
     """Return the best expected score, or the highest capability index, by date.
 
-    Up to the last release that was fitted, the best of the fitted models. After it, releases are
+    Up to the last release that was fitted, the best of the fitted models that have a release date;
+    those without one are left out, however good they are. After it, releases are
     simulated: each has the family and the features of a model of the table's last year, taken in
     turns that begin with the latest and spread over the year, a later date, and deviations of its
     own; so the frontier rises by the trend in dates, and by luck. They are evenly spaced: the first
