@@ -50,7 +50,7 @@ def existing_input(path: Path | None) -> Path | None:
 
 
 def existing_fit(path: Path) -> Path:
-    """Return the path of a fit to read, once it is clear that it is no pipe or device."""
+    """Return the path of a fit to read, refusing a pipe or a device."""
     path = expanded(path, FitError)
     if is_stream(path):
         raise FitError(f"{path}: a pipe or device; a fit is read from a file. Give its path.")

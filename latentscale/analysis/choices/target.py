@@ -102,7 +102,7 @@ class Target:
         Raises
         ------
         DataError
-            If `weights` is no mapping or empty, or one of them is not a number above 0.
+            If `weights` is empty or not a mapping, or one of them is not a number above 0.
 
         Examples
         --------
@@ -152,7 +152,7 @@ class Target:
         Raises
         ------
         DataError
-            If `weights` is no mapping or empty, or one of them is not a number above 0.
+            If `weights` is empty or not a mapping, or one of them is not a number above 0.
 
         Examples
         --------

@@ -213,14 +213,14 @@ def frontier(
     """Return the best expected score, or the highest capability index, by date.
 
     Up to the last release that was fitted, the best of the fitted models that have a release date;
-    those without one are left out, however good they are. After it, releases are
-    simulated: each has the family and the features of a model of the table's last year, taken in
-    turns that begin with the latest and spread over the year, a later date, and deviations of its
-    own; so the frontier rises by the trend in dates, and by luck. They are evenly spaced: the first
-    is due one interval (a year over `per_year`) after the last fitted release, so that a date
-    before it has none. Rows of the table that differ in the features ``reasoning`` and ``effort``
-    alone are one release, of which the best setting counts. That future releases are as many and of
-    the kinds that the table has is an assumption: tables of hubs hold mostly leading models.
+    those without one are left out, however good they are. After it, releases are simulated: each
+    has the family and the features of a model of the table's last year, taken in turns that begin
+    with the latest and spread over the year, a later date, and deviations of its own; so the
+    frontier rises by the trend in dates, and by luck. They are evenly spaced: the first is due one
+    interval (a year over `per_year`) after the last fitted release, so that a date before it has
+    none. Rows of the table that differ in the features ``reasoning`` and ``effort`` alone are one
+    release, of which the best setting counts. That future releases are as many and of the kinds
+    that the table has is an assumption: tables of hubs hold mostly leading models.
 
     Which models are measured is not modelled. Hubs measure a model the sooner the stronger it is
     thought to be, more so from year to year; a trend in dates then takes in this change of

@@ -140,7 +140,7 @@ def unused_columns(table: pd.DataFrame, figures: str) -> list[Finding]:
 
 
 def unread_cells(table: pd.DataFrame, figures: str) -> list[Finding]:
-    """Return a finding on each column of scores with cells that are no numbers, such as "35%"."""
+    """Return a finding on each column of scores with cells that are not numbers, such as "35%"."""
     findings = []
     for name in _figures(table, figures):
         rows = to_numbers(table[name])[1]
