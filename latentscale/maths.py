@@ -15,9 +15,9 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
-from latentscale.dims import BENCHMARK, CELL, FAMILY, LINEAGE, MODEL
+from latentscale.dims import BENCHMARK, CELL, FAMILY, LINEAGE, MODEL, RELEASE, SETTING
 
-_TABLE_DIMS = frozenset({MODEL, BENCHMARK, FAMILY, LINEAGE, CELL})
+_TABLE_DIMS = frozenset({MODEL, BENCHMARK, FAMILY, LINEAGE, RELEASE, SETTING, CELL})
 
 
 class Named(Protocol):

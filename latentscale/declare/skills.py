@@ -53,11 +53,15 @@ class SkillSpec(Record):
         What identifies skills among their rotations: anchors, or nothing.
     residual
         Whether every model deviates from its family's curve, skill by skill.
+    release
+        Whether models that are one release at several settings, such as reasoning efforts, have
+        a share of that deviation in common.
     """
 
     count: int = Field(default=2, ge=0, le=12)
     identify: Annotated[Anchored | Free, Field(discriminator="kind")] = Anchored()
     residual: bool = False
+    release: bool = False
 
 
 class FamilySpec(Record):

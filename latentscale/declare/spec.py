@@ -167,11 +167,7 @@ class ModelSpec(Record):
                     )
         for term in terms:
             term.check(self)
-        if self.skills.count == 0 and (self.skills.residual or self.family.slopes):
-            raise SpecError(
-                "skills.count is 0, so skills.residual and family.slopes have nothing to act on; "
-                "leave them out."
-            )
+        self._check_deviations()
         varying = bool(self.covariates) or self.family.level != "none" or self.skills.residual
         if self.skills.count and not varying:
             raise SpecError(
@@ -206,6 +202,19 @@ class ModelSpec(Record):
                 "depends on them; leave it out, or name log_tokens or log_flops in covariates."
             )
         return self
+
+    def _check_deviations(self) -> None:
+        """Raise SpecError where deviations of models or families have nothing to act on."""
+        if self.skills.count == 0 and (self.skills.residual or self.family.slopes):
+            raise SpecError(
+                "skills.count is 0, so skills.residual and family.slopes have nothing to act on; "
+                "leave them out."
+            )
+        if self.skills.release and not self.skills.residual:
+            raise SpecError(
+                "skills.release is true but skills.residual is not, so models have no deviation "
+                "that settings of a release could share; set skills.residual to true."
+            )
 
     @property
     def needs_tokens(self) -> bool:

@@ -31,6 +31,7 @@ from latentscale.maths import Named, as_data, maths_of
 from latentscale.model.design import Design
 from latentscale.model.equations import latent_skill, linear_predictor
 from latentscale.model.pooling import Pooling
+from latentscale.model.release_share import independent, log_volume
 from latentscale.model.skill_units import pooled_loadings, unit_coordinates, unit_of_skills
 from latentscale.model.terms.base import terms_of
 from latentscale.model.terms.intercept import INTERCEPT, Intercept
@@ -83,7 +84,7 @@ def centred_coordinates(spec: ModelSpec, design: Design, model: pm.Model) -> tup
             coordinates.append(pooled)
     if any(isinstance(term, Residual) for term in terms_of(spec)):
         curve = latent_skill(spec, known, rows, lambda term: not isinstance(term, Residual))
-        coordinates.append(_residuals(known, design, curve, unit, of_skills))
+        coordinates.append(_residuals(known, design, curve, unit, of_skills, spec))
     skill = latent_skill(spec, known, rows)
     # Last: intercepts move with loadings and skills, which are moved themselves.
     coordinates += [
@@ -106,6 +107,7 @@ def _residuals(
     curve: Named | None,
     unit: Named | None,
     of_skills: Pooling | None,
+    spec: ModelSpec,
 ) -> Coordinate:
     """Return the coordinate of residuals: models' skills, around their curve, in units of loadings.
 
@@ -117,13 +119,30 @@ def _residuals(
     scale = known["residual_scale"]
     share = _share(design.model_of_cell, len(design.scores.models), MODEL)
     middle = _in_units(0.0 * scale if curve is None else curve, unit)
-    if of_skills is None:
-        return _moved(known["residual_raw"], middle, _in_units(scale, unit), share)
-    reliability = _reliability_of_residuals(known, design, of_skills)
-    half_log_count = as_data(np.array(np.log(len(design.scores.models)) / 2), ())
-    stretch = reliability.mean(MODEL) * half_log_count
     spread = _in_units(scale, unit)
-    return _moved(known["residual_raw"], middle, spread, share, reliability, stretch)
+    if of_skills is None:
+        moved = _moved(known["residual_raw"], middle, spread, share)
+    else:
+        reliability = _reliability_of_residuals(known, design, of_skills)
+        half_log_count = as_data(np.array(np.log(len(design.scores.models)) / 2), ())
+        stretch = reliability.mean(MODEL) * half_log_count
+        moved = _moved(known["residual_raw"], middle, spread, share, reliability, stretch)
+    return _apart(moved, known, design, spec) if design.use_release else moved
+
+
+def _apart(moved: Coordinate, known: dict[str, Any], design: Design, spec: ModelSpec) -> Coordinate:
+    """Return the coordinate of residuals that settings of a release have partly in common."""
+    import pytensor.tensor as pt
+
+    rho, before = known["release_share"], cast("Any", moved)
+    each: Any = log_volume(rho, design)
+    value: Any = independent(moved.value, rho, design)
+    volume = pt.as_tensor(each, allow_xtensor_conversion=True) * spec.skills.count
+    return replace(
+        moved,
+        value=value.transpose(*before.value.dims),
+        log_jacobian=before.log_jacobian - volume,
+    )
 
 
 def _reliability_of_residuals(known: dict[str, Any], design: Design, of_skills: Pooling) -> Any:

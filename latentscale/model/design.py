@@ -17,6 +17,7 @@ from latentscale.data.covariates import (
 )
 from latentscale.data.features.compute import counted_in_full, counted_in_full_text
 from latentscale.data.recorded import pull_inside
+from latentscale.data.releases import features_of_models, release_of_rows
 from latentscale.data.scaling import is_bounded, on_one_scale, sampling_of, with_standards
 from latentscale.data.scores import Scores
 from latentscale.declare.spec import ModelSpec
@@ -55,6 +56,9 @@ class Design:
     use_lineage
         Whether some lineage holds more than one family; without that, a lineage level
         would only repeat the family level.
+    use_release
+        Whether settings of a release share deviations: whether the spec says so and some release
+        was run at several.
     model_of_cell, benchmark_of_cell, score_of_cell
         The observed cells, benchmark by benchmark: indices and scores, fractions strictly inside
         (0, 1), others in their own units.
@@ -89,6 +93,7 @@ class Design:
     family_of_model: np.ndarray
     lineage_of_family: np.ndarray
     use_lineage: bool
+    use_release: bool
     model_of_cell: np.ndarray
     benchmark_of_cell: np.ndarray
     score_of_cell: np.ndarray
@@ -107,6 +112,17 @@ class Design:
         ('model',)
         """
         return self.scores.dataset["instruct"]
+
+    @cached_property
+    def release_of_model(self) -> np.ndarray:
+        """The release of each model, shape (model,): numbers in the order of first models.
+
+        Examples
+        --------
+        >>> len(design.release_of_model) == len(design.scores.models)
+        True
+        """
+        return release_of_rows(features_of_models(self.scores))
 
     @property
     def undisclosed(self) -> tuple[str, ...]:
@@ -256,6 +272,7 @@ def design(
         family_of_model=_positions(data["family"].values, families),
         lineage_of_family=_positions([lineage_by_family[f] for f in families], lineages),
         use_lineage=spec.family.lineage and len(lineages) < len(families),
+        use_release=spec.skills.release and _has_settings(used),
         model_of_cell=model_of_cell,
         benchmark_of_cell=benchmark_of_cell,
         score_of_cell=values[model_of_cell, benchmark_of_cell],
@@ -263,6 +280,11 @@ def design(
         anchors=choose_anchors(spec.skills, _for_anchors(spec, data.assign(score=inside))),
         left_out=left_out,
     )
+
+
+def _has_settings(scores: Scores) -> bool:
+    """Return whether some release of a table was run at several settings."""
+    return len(np.unique(release_of_rows(features_of_models(scores)))) < len(scores.models)
 
 
 def _for_anchors(spec: ModelSpec, data: xr.Dataset) -> xr.DataArray:

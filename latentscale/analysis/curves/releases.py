@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from latentscale.data.releases import features_of_models, release_of_rows
 from latentscale.dims import MISSING_VALUE, MODEL, UNDISCLOSED
 from latentscale.errors import DataError, SpecError
 from latentscale.model.missing import VALUE, with_drawn_values
@@ -17,8 +18,6 @@ from latentscale.posterior.fit import Fit
 from latentscale.validate import real_number
 
 RELEASED = "released"
-SETTINGS = ("reasoning", "effort")
-"""Features that say how a model was run: rows that differ in these alone are one release."""
 YEAR = pd.Timedelta(days=365.25).to_numpy()
 _ROUNDING = 1e-9
 """Relative: a release due on the last date itself counts, whatever binary makes of its date."""
@@ -110,29 +109,6 @@ def _with_copies(
     return draws.drop_vars([variable, dim]).assign({variable: xr.concat([own, more], dim=dim)})
 
 
-def release_of_rows(rows: pd.DataFrame) -> np.ndarray:
-    """Return the number of each row's release, shape (row,).
-
-    Rows that differ in their names and in `SETTINGS` alone are one release, such as a model of
-    one family and date at three efforts. Rows that are alike in those too are several releases.
-
-    Parameters
-    ----------
-    rows
-        Models with family, lineage and features, and without scores.
-    """
-    stated = [name for name in rows.columns if name != MODEL]
-    apart = [name for name in stated if name not in SETTINGS]
-    alike = rows.groupby(stated, dropna=False, sort=False).cumcount()
-    keys = [rows[name] for name in apart]
-    return rows.groupby([*keys, alike], dropna=False, sort=False).ngroup().to_numpy()
-
-
-def features_of_models(fit: Fit) -> pd.DataFrame:
-    """Return the fitted models with family, lineage and features, one row a model."""
-    return fit.scores.to_frame().drop(columns=list(fit.scores.benchmarks))
-
-
 def releases_a_year(per_year: float | None, fit: Fit, released: np.ndarray) -> float:
     """Return the number of releases a year: that given, or that of the last year fitted.
 
@@ -144,7 +120,7 @@ def releases_a_year(per_year: float | None, fit: Fit, released: np.ndarray) -> f
     if per_year is not None:
         return real_number(per_year, "per_year", least=0, error=DataError)
     recent = released > np.nanmax(released) - YEAR
-    return float(len(np.unique(release_of_rows(features_of_models(fit))[recent])))
+    return float(len(np.unique(release_of_rows(features_of_models(fit.scores))[recent])))
 
 
 def releases_to_come(
@@ -168,7 +144,7 @@ def releases_to_come(
             'after the last release. Add it to the covariates, or fit load_spec("capabilities").'
         )
     last = np.nanmax(released)
-    rows = features_of_models(fit)
+    rows = features_of_models(fit.scores)
     of_rows = release_of_rows(rows)
     latest_first = np.argsort(-released.astype("int64"), kind="stable")
     recent = [int(place) for place in latest_first if released[place] > last - YEAR]

@@ -13,17 +13,24 @@ from latentscale.maths import Named
 from latentscale.model.design import Design
 from latentscale.model.normal_effects import EffectScale, NormalEffect
 from latentscale.model.priors import declare_parameters, deterministic, standard_normal
+from latentscale.model.release_share import correlated
 from latentscale.model.terms.base import Rows, Term
 
 
 @TERMS.add
 class Residual(Term):
-    """A deviation of every model's skills, independent between models and skills."""
+    """A deviation of every model's skills, independent between skills.
 
+    Models deviate independently, but for settings of one release where the spec says so
+    (`latentscale.model.release_share`).
+    """
+
+    release: bool = False
     kind: Literal["residual"] = "residual"
     equation: ClassVar[str] = (
         r"\theta_{ik} \mathrel{+}= r_{ik}, "
-        r"\quad r_{ik} \sim \mathrm{Normal}(0, \sigma_k^2)"
+        r"\quad r_{ik} \sim \mathrm{Normal}(0, \sigma_k^2), "
+        r"\quad \mathrm{corr}(r_{ik}, r_{i'k}) = \rho \text{ for settings of one release}"
     )
     order: ClassVar[int] = 80
     component: ClassVar[str | None] = "skills: single models"
@@ -37,27 +44,43 @@ class Residual(Term):
             Prior("HalfNormal", sigma=0.3),
             "spread of models around their family's curve, by skill",
             reading="shift",
-        )
+        ),
+        "release_share": PriorSlot(
+            Prior("Beta", alpha=2, beta=2),
+            "share of the residuals' variance that settings of one release have in common",
+        ),
     }
 
     @classmethod
     def of(cls, spec: ModelSpec) -> Self | None:
         """Return the term if skills.residual is true."""
-        return cls() if spec.skills.count and spec.skills.residual else None
+        skills = spec.skills
+        return cls(release=skills.release) if skills.count and skills.residual else None
+
+    def used_slots(self, spec: ModelSpec) -> tuple[str, ...]:
+        """Return the slot of the spread, and that of the releases' share where there is one."""
+        return ("residual_scale",) + ("release_share",) * self.release
 
     def parameters(self, spec: ModelSpec, design: Design) -> dict[str, Parameter]:
-        """Return the spread of the residuals."""
-        return {"residual_scale": Parameter("residual_scale", (SKILL,))}
+        """Return the spread of the residuals, and the share that settings have in common."""
+        parameters = {"residual_scale": Parameter("residual_scale", (SKILL,))}
+        if design.use_release:
+            parameters["release_share"] = Parameter("release_share", ())
+        return parameters
 
     def declare(self, spec: ModelSpec, design: Design) -> dict[str, Named]:
         """Add the residuals, dims (model, skill)."""
         values = declare_parameters(spec, self.parameters(spec, design))
         raw = standard_normal("residual", (MODEL, SKILL))
+        if design.use_release:
+            raw = correlated(raw, values["release_share"], design)
         residual = deterministic("residual", raw * values["residual_scale"])
         return values | {"residual": residual}
 
-    def normal_effects(self, spec: ModelSpec, design: Design) -> tuple[NormalEffect, ...]:
-        """Return the residuals."""
+    def normal_effects(self, spec: ModelSpec, design: Design) -> tuple[NormalEffect, ...] | None:
+        """Return the residuals, unless settings of a release share a part of theirs."""
+        if design.use_release:
+            return None
         scale = EffectScale("residual_scale", (SKILL,))
         return (NormalEffect("residual", (MODEL, SKILL), scale=scale),)
 

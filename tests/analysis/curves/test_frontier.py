@@ -12,12 +12,12 @@ import xarray as xr
 
 import latentscale as ls
 from latentscale.analysis.curves.releases import (
-    release_of_rows,
     releases_to_come,
     spread_order,
     with_drawn_releases,
 )
 from latentscale.analysis.forecasts.rows import planned_rows
+from latentscale.data.releases import release_of_rows
 from latentscale.data.scores import Scores
 from latentscale.declare import spec_from_dict
 from latentscale.errors import DataError, SpecError
@@ -351,8 +351,12 @@ def rows_of(efforts: list[str | None], names: list[str]) -> pd.DataFrame:
 
 def test_efforts_of_a_model_are_one_release_and_models_alike_are_several() -> None:
     rows = rows_of(["high", "low", "high", "low", None], ["m", "m low", "n", "n low", "o"])
-    assert release_of_rows(rows).tolist() == [0, 0, 1, 1, 0]
-    assert release_of_rows(rows.drop(columns="effort")).tolist() == [0, 1, 2, 3, 4]
+    assert release_of_rows(rows).tolist() == [0, 0, 1, 1, 2]
+    by_name = rows.drop(columns="effort")
+    assert release_of_rows(by_name).tolist() == [0, 0, 1, 1, 2]
+    unsaid = rows.assign(model=["m", "m two", "n", "n two", "o"])
+    assert release_of_rows(unsaid).tolist() == [0, 0, 1, 1, 0]
+    assert release_of_rows(unsaid.drop(columns="effort")).tolist() == [0, 1, 2, 3, 4]
     later = rows.assign(released=pd.date_range("2026-01-05", periods=5))
     assert release_of_rows(later).tolist() == [0, 1, 2, 3, 4]
 

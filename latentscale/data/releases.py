@@ -1,0 +1,58 @@
+"""Releases: which models of a table are one release, run at several settings."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from latentscale.data.readers.model_names import parse_name
+from latentscale.data.scores import Scores
+from latentscale.dims import MODEL
+
+SETTINGS: Final = ("reasoning", "effort")
+"""Features that say how a model was run: rows that differ in these alone are one release."""
+
+
+def features_of_models(scores: Scores) -> pd.DataFrame:
+    """Return the models of a table with family, lineage and features, one row a model."""
+    return scores.to_frame().drop(columns=list(scores.benchmarks))
+
+
+def release_of_rows(rows: pd.DataFrame) -> np.ndarray:
+    """Return the number of each row's release, shape (row,), in the order of first rows.
+
+    Rows that are alike but for `SETTINGS` are one release if their names are so too but for the
+    setting that they state ("o3_high" and "o3_low"). So are rows with other names that differ in
+    `SETTINGS`, such as a model of one family and date at three efforts; rows that are alike in
+    those as well are several releases.
+
+    Parameters
+    ----------
+    rows
+        Models with family, lineage and features, and without scores.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"model": ["o3_high", "o3_low", "o3-pro"], "family": "o3"})
+    >>> release_of_rows(rows).tolist()
+    [0, 0, 1]
+    """
+    apart = [name for name in rows.columns if name not in (MODEL, *SETTINGS)]
+    settings = [name for name in SETTINGS if name in rows.columns]
+    names = {name: parse_name(str(name)).version.casefold() for name in rows[MODEL]}
+    keys = pd.DataFrame(
+        {
+            "alike": rows.groupby(apart, dropna=False, sort=False).ngroup().to_numpy(),
+            "name": rows[MODEL].map(names).to_numpy(),
+        }
+    )
+    by_name = keys.groupby(["alike", "name"], sort=False)
+    single = by_name["name"].transform("size").to_numpy() == 1
+    # Of rows whose names say nothing, the first of each setting are one release, and so on.
+    turn = np.zeros(len(rows), dtype=np.int64)
+    alone = rows[settings].assign(alike=keys["alike"].to_numpy())[single]
+    turn[single] = alone.groupby([*alone.columns], dropna=False, sort=False).cumcount()
+    keys = keys.assign(name=keys["name"].where(~single, ""), turn=turn)
+    return keys.groupby([*keys.columns], sort=False).ngroup().to_numpy()

@@ -1,0 +1,165 @@
+"""Settings of one release: deviations that are equally correlated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pymc as pm
+import pytest
+
+import latentscale as ls
+from latentscale.data.releases import release_of_rows
+from latentscale.data.scores import Scores
+from latentscale.declare import ModelSpec
+from latentscale.engine.graphs import moved_by
+from latentscale.errors import SpecError
+from latentscale.model.build import build_design
+from latentscale.model.centring import centred_coordinates
+from latentscale.model.design import Design, design
+from latentscale.model.release_share import correlated, independent, log_volume
+
+SIZES = [3, 1, 2]
+"""Settings of each release of a family."""
+
+
+def table_of(efforts: bool) -> Scores:
+    """Return dated models of two families, some run at several efforts, on four benchmarks."""
+    rng = np.random.default_rng(4)
+    rows = []
+    for place, family in enumerate(("a", "b")):
+        for release, count in enumerate(SIZES):
+            day = pd.Timestamp("2025-01-01") + pd.Timedelta(40 * release + 7 * place, unit="D")
+            for effort in ("low", "high", "medium")[:count]:
+                name = f"{family}-{release + 1}" + (f"_{effort}" if count > 1 else "")
+                about = {"model": name, "family": family, "released": day}
+                rows.append(about | ({"effort": effort} if efforts and count > 1 else {}))
+    table = pd.DataFrame(rows)
+    for name in ("alpha", "beta", "gamma", "maths"):
+        table[name] = rng.uniform(0.3, 0.8, len(table)).round(3)
+    return Scores.from_frame(table)
+
+
+def spec_of(**fields: Any) -> ModelSpec:
+    document = {
+        "name": "settings",
+        "covariates": ["released"],
+        "skills": {"count": 2, "identify": {"kind": "free"}, "residual": True, "release": True},
+        "family": {"level": "partial"},
+        "benchmarks": {"pooled": True},
+    }
+    return ls.ModelSpec.model_validate(document).with_(fields)
+
+
+@pytest.fixture(scope="module")
+def table() -> Design:
+    return design(spec_of(), table_of(efforts=True))
+
+
+def covariance(table: Design, share: float) -> np.ndarray:
+    """Return the correlation matrix of models' deviations, (model, model), from its definition."""
+    same = np.equal.outer(table.release_of_model, table.release_of_model)
+    return np.where(same, share, 0.0) + (1 - share) * np.eye(len(same))
+
+
+def matrix_of(function: Any, table: Design, share: float) -> np.ndarray:
+    """Return the matrix of a linear map of models' values, (model, model)."""
+    from pytensor.xtensor import as_xtensor
+
+    unit = as_xtensor(np.eye(len(table.release_of_model)), dims=("model", "skill"))
+    rho = as_xtensor(np.float64(share), dims=())
+    return np.asarray(function(unit, rho, table).transpose("model", "skill").eval())
+
+
+@pytest.mark.parametrize("share", [0.0, 0.4, 0.95])
+def test_deviations_have_the_correlation_of_their_release(table: Design, share: float) -> None:
+    root = matrix_of(correlated, table, share)
+    np.testing.assert_allclose(root @ root.T, covariance(table, share), atol=1e-12)
+    back = matrix_of(independent, table, share)
+    np.testing.assert_allclose(back @ root, np.eye(len(root)), atol=1e-12)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.9])
+def test_the_volume_is_that_of_the_matrix(table: Design, share: float) -> None:
+    from pytensor.xtensor import as_xtensor
+
+    volume: Any = log_volume(as_xtensor(np.float64(share), dims=()), table)
+    expected = 0.5 * np.linalg.slogdet(covariance(table, share))[1]
+    assert float(volume.values.eval()) == pytest.approx(expected, abs=1e-12)
+
+
+def test_moved_residuals_have_the_jacobian_of_their_change() -> None:
+    import pytensor
+
+    spec = spec_of()
+    prepared = design(spec, table_of(efforts=True))
+    model = build_design(spec, prepared)
+    assert "release_share" in [v.name for v in model.free_RVs]
+    coordinates = centred_coordinates(spec, prepared, model)
+    values, volume = moved_by(model, coordinates)
+    start = model.initial_point(random_seed=0)
+    points = [c.point for c in coordinates]
+    others = [v for v in model.value_vars if v not in values]
+    flat = [v.values.ravel() if hasattr(v, "dims") else v.ravel() for v in values.values()]
+    function = pytensor.function(
+        [*points, *others],
+        [pytensor.tensor.concatenate(flat), volume],
+        mode="FAST_COMPILE",
+        on_unused_input="ignore",
+    )
+    rng = np.random.default_rng(2)
+    shapes = [
+        np.shape(start[str(model.rvs_to_values[model[c.variable]].name)]) for c in coordinates
+    ]
+    moved = [0.5 * rng.standard_normal(shape) for shape in shapes]
+    rest = [np.asarray(start[str(v.name)]) + 0.2 for v in others]
+
+    def value(at: np.ndarray) -> np.ndarray:
+        parts = np.split(at, np.cumsum([p.size for p in moved])[:-1])
+        shaped = [p.reshape(q.shape) for p, q in zip(parts, moved, strict=True)]
+        return np.asarray(function(*shaped, *rest)[0])
+
+    middle = np.concatenate([part.ravel() for part in moved])
+    columns = [(value(middle + s) - value(middle - s)) / 2e-5 for s in 1e-5 * np.eye(middle.size)]
+    expected = np.linalg.slogdet(np.array(columns))[1]
+    assert float(function(*moved, *rest)[1]) == pytest.approx(expected, abs=1e-5)
+
+
+def test_prior_draws_of_settings_are_correlated_by_their_share() -> None:
+    spec = spec_of(**{"priors.release_share": {"dist": "Beta", "alpha": 7e5, "beta": 3e5}})
+    prepared = design(spec, table_of(efforts=True))
+    with build_design(spec, prepared):
+        draws = pm.sample_prior_predictive(
+            draws=4000, var_names=["residual", "residual_scale"], random_seed=3
+        )
+    prior = draws["prior"]
+    unit = (prior["residual"] / prior["residual_scale"]).stack(one=("chain", "draw", "skill"))
+    found = np.corrcoef(unit.transpose("model", "one").values)
+    # 8,000 values: a correlation has a standard error of at most 0.011.
+    np.testing.assert_allclose(found, covariance(prepared, 0.7), atol=0.06)
+
+
+def test_a_table_without_settings_has_the_model_of_before() -> None:
+    single = table_of(efforts=True).select(models=["a-2", "b-2", "a-1_low", "b-1_low", "a-3_high"])
+    spec = spec_of()
+    names = {v.name for v in build_design(spec, design(spec, single)).free_RVs}
+    before = spec_of(**{"skills.release": False})
+    assert names == {v.name for v in build_design(before, design(before, single)).free_RVs}
+
+
+def test_settings_are_read_from_names_where_no_column_states_them() -> None:
+    by_name = design(spec_of(), table_of(efforts=False)).release_of_model
+    assert by_name.tolist() == design(spec_of(), table_of(efforts=True)).release_of_model.tolist()
+    assert by_name.tolist() == [0, 0, 0, 1, 2, 2, 3, 3, 3, 4, 5, 5]
+
+
+def test_models_of_other_dates_or_features_are_other_releases() -> None:
+    names = ["m_low", "m_high", "m_high"]
+    rows = pd.DataFrame({"model": names, "family": "m", "size_class": ["mini", "mini", "large"]})
+    assert release_of_rows(rows).tolist() == [0, 0, 1]
+
+
+def test_a_share_of_no_deviation_is_refused() -> None:
+    with pytest.raises(SpecError, match=r"skills\.residual to true"):
+        spec_of(**{"skills.residual": False})
