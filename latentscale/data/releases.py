@@ -20,6 +20,17 @@ def features_of_models(scores: Scores) -> pd.DataFrame:
     return scores.to_frame().drop(columns=list(scores.benchmarks))
 
 
+def name_without_setting(name: str) -> str:
+    """Return a model's name without the setting that it states, in lower case.
+
+    Examples
+    --------
+    >>> name_without_setting("o3_high"), name_without_setting("Claude 4 Opus (thinking)")
+    ('o3', 'claude 4 opus')
+    """
+    return parse_name(name).version.casefold()
+
+
 def release_of_rows(rows: pd.DataFrame) -> np.ndarray:
     """Return the number of each row's release, shape (row,), in the order of first rows.
 
@@ -41,7 +52,7 @@ def release_of_rows(rows: pd.DataFrame) -> np.ndarray:
     """
     apart = [name for name in rows.columns if name not in (MODEL, *SETTINGS)]
     settings = [name for name in SETTINGS if name in rows.columns]
-    names = {name: parse_name(str(name)).version.casefold() for name in rows[MODEL]}
+    names = {name: name_without_setting(str(name)) for name in rows[MODEL]}
     keys = pd.DataFrame(
         {
             "alike": rows.groupby(apart, dropna=False, sort=False).ngroup().to_numpy(),

@@ -18,7 +18,8 @@ def facts_of(spec: ModelSpec) -> dict[str, str]:
     return {
         "covariates": ", ".join(spec.covariates) or "none",
         "skills": f"{skills.count}, {skills.identify.kind}"
-        + (", model residuals" if skills.residual else ""),
+        + (", model residuals" if skills.residual else "")
+        + (", partly shared by settings of a release" if skills.release else ""),
         "family": family.level
         + (", lineage" if family.lineage else "")
         + (", correlated" if family.correlated else "")

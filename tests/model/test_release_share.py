@@ -19,6 +19,7 @@ from latentscale.model.build import build_design
 from latentscale.model.centring import centred_coordinates
 from latentscale.model.design import Design, design
 from latentscale.model.release_share import correlated, independent, log_volume
+from latentscale.posterior.fit import Fit
 
 SIZES = [3, 1, 2]
 """Settings of each release of a family."""
@@ -163,3 +164,53 @@ def test_models_of_other_dates_or_features_are_other_releases() -> None:
 def test_a_share_of_no_deviation_is_refused() -> None:
     with pytest.raises(SpecError, match=r"skills\.residual to true"):
         spec_of(**{"skills.residual": False})
+
+
+@pytest.fixture(scope="module")
+def known_share(prior_fit: Any) -> Fit:
+    """A fit of draws from the prior, with residuals of correlation 0.8 within releases."""
+    fixed = {"priors.release_share": {"dist": "Beta", "alpha": 8e5, "beta": 2e5}}
+    return prior_fit(spec_of(**fixed), table_of(efforts=True), draws=2000)
+
+
+@pytest.mark.parametrize(
+    ("name", "day", "others"),
+    [
+        ("a-1_minimal", "2025-01-01", ["a-1_low", "a-1_high", "a-1_medium"]),
+        ("a-2_high", "2025-02-10", ["a-2"]),
+        ("a-1_minimal", "2025-01-02", []),  # another date, another release
+        ("a-9_low", "2025-01-01", []),
+    ],
+)
+def test_a_new_setting_of_a_fitted_release_is_like_the_others(
+    known_share: Fit, name: str, day: str, others: list[str]
+) -> None:
+    row = pd.DataFrame({"model": [name], "family": "a", "released": pd.Timestamp(day)})
+    forecast = ls.predict(known_share, row, seed=2)
+    draws = known_share.samples
+    rest = ls.predict(known_share, row.assign(model="a-8", released=pd.Timestamp(day)), seed=2)
+    assert forecast.skill_draws is not None and rest.skill_draws is not None
+    # What the seed drew is the same in both, so they differ by what the other settings say.
+    said = (forecast.skill_draws.values - rest.skill_draws.values)[:, 0]
+    if not others:
+        np.testing.assert_allclose(said, 0.0, atol=1e-9)
+        return
+    mean = draws["residual"].sel(model=others).mean("model").transpose("sample", "skill")
+    scale = draws["residual_scale"].transpose("sample", "skill").values
+    for skill in (0, 1):
+        pairs = np.corrcoef((said / scale)[:, skill], (mean.values / scale)[:, skill])
+        assert pairs[0, 1] > 0.8
+
+
+def test_a_new_setting_and_its_release_have_the_models_joint_distribution(known_share: Fit) -> None:
+    row = pd.DataFrame(
+        {"model": ["a-1_minimal"], "family": "a", "released": pd.Timestamp("2025-01-01")}
+    )
+    forecast = ls.predict(known_share, row, seed=2)
+    assert forecast.skill_draws is not None
+    known = ls.predict(known_share, row.assign(model="a-1_low"), seed=2)
+    assert known.skill_draws is not None
+    apart = forecast.skill_draws.values[:, 0] - known.skill_draws.values[:, 0]
+    unit = apart / known_share.samples["residual_scale"].transpose("sample", "skill").values
+    # Variance 2 (1 - 0.8); the variance of 4,000 values has a relative standard error of 0.022.
+    assert unit.var() == pytest.approx(0.4, rel=0.1)

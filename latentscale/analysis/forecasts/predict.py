@@ -39,6 +39,7 @@ from latentscale.inference.method import Method
 from latentscale.inference.run import fit as run_fit
 from latentscale.model.missing import with_drawn_values
 from latentscale.model.noise import noise_of
+from latentscale.model.other_settings import with_other_settings
 from latentscale.model.terms.categories import with_drawn_levels
 from latentscale.model.terms.undisclosed_tokens import LOG_TOKENS
 from latentscale.model.undisclosed import with_drawn_tokens
@@ -202,6 +203,7 @@ def forecast_rows(
     sampled = with_drawn_tokens(fit.spec, fit.samples.isel({SAMPLE: kept}), planned, rng)
     sampled = with_drawn_values(fit.spec, fit.transform, sampled, planned, rng)
     sampled = with_drawn_levels(fit.transform, sampled, planned, rng)
+    sampled = with_other_settings(fit.spec, sampled, fit.scores.dataset, planned)
     try:
         given = None if few_shot is None else condition(fit, sampled, planned, few_shot, rng)
     except Degenerate as failure:

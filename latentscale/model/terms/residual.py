@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, Literal, Self
 
+import xarray as xr
+
 from latentscale.declare.kinds import TERMS
 from latentscale.declare.prior import Parameter, Prior, PriorSlot
 from latentscale.declare.spec import ModelSpec
@@ -15,6 +17,13 @@ from latentscale.model.normal_effects import EffectScale, NormalEffect
 from latentscale.model.priors import declare_parameters, deterministic, standard_normal
 from latentscale.model.release_share import correlated
 from latentscale.model.terms.base import Rows, Term
+
+OTHER_SETTINGS = "row_of_fitted_release"
+SETTINGS_MEAN = "residual_given_other_settings"
+SETTINGS_LEFT = "residual_left_by_other_settings"
+"""What `latentscale.model.other_settings` adds to draws: of each row the mean of its residual given
+those of its release's other settings, dims (sample, row, skill), and how much of the standard
+deviation is left, dims (sample, row)."""
 
 
 @TERMS.add
@@ -87,3 +96,27 @@ class Residual(Term):
     def skill(self, values: Mapping[str, Named], rows: Rows) -> Named | None:
         """Return the residual of each row; None where rows lie on their family's curve."""
         return values.get("residual")
+
+    def model_effect_of_raw(self, draws: xr.Dataset, raw: xr.DataArray) -> xr.DataArray:
+        """Return residuals from standard normal ones, given those of other settings."""
+        effect = super().model_effect_of_raw(draws, raw)
+        if SETTINGS_MEAN not in draws:
+            return effect
+        mean, left = _given_other_settings(draws, raw)
+        return mean + left * effect
+
+    def raw_of_model_effect(self, draws: xr.Dataset, effect: xr.DataArray) -> xr.DataArray:
+        """Undo `model_effect_of_raw`."""
+        if SETTINGS_MEAN in draws:
+            mean, left = _given_other_settings(draws, effect)
+            effect = (effect - mean) / left
+        return super().raw_of_model_effect(draws, effect)
+
+
+def _given_other_settings(draws: xr.Dataset, of: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
+    """Return mean and left share for the models of an array: 0 and 1 where nothing is known."""
+    models = {MODEL: of[MODEL].values}
+    mean, left = (
+        draws[name].rename({OTHER_SETTINGS: MODEL}) for name in (SETTINGS_MEAN, SETTINGS_LEFT)
+    )
+    return mean.reindex(models, fill_value=0.0), left.reindex(models, fill_value=1.0)
