@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -97,6 +98,36 @@ def test_an_example_has_a_size_that_is_known_and_used(
     assert "params_b" not in unsized.planned
     said = _of(forecasts(unsized), Paragraph)[0].text
     assert "since the fit does not use sizes" in said
+
+
+@pytest.mark.parametrize("sized", [True, False])
+def test_an_example_has_the_compute_and_active_size_that_its_family_states(
+    sized: bool, small_scores: ls.Scores, prior_fit: Callable[..., Fit]
+) -> None:
+    """Not 6 x parameters x tokens: of mixtures of experts that is ten times too much."""
+    frame = small_scores.to_frame()
+    active = frame["params_b"] / 10
+    frame = frame.assign(active_params_b=active, flops=6e21 * active * frame["tokens_t"])
+    frame.loc[frame["family"] == "fam01", "flops"] = np.nan
+    if not sized:
+        frame = frame.drop(columns=["params_b", "tokens_t", "active_params_b"])
+        frame = frame[frame["flops"].notna()]
+    document = {"name": "x", "covariates": ["log_flops"], "skills": {"count": 1}}
+    fit = prior_fit(spec_from_dict(document), ls.Scores.from_frame(frame), draws=20)
+    families = ["fam00", "fam01"] if sized else None
+    asked = request(fit, families=families, planned=None, prob=0.8, seed=2)
+    own = frame[frame["family"] == asked.families[0]]
+    example = asked.planned.iloc[0]
+    if sized:
+        largest = own.loc[own["params_b"].idxmax()]
+        assert example["flops"] == pytest.approx(4 * largest["flops"])
+        assert example["active_params_b"] == pytest.approx(4 * largest["active_params_b"])
+        assert np.isnan(asked.planned["flops"].iloc[1])  # as the fit counts that family
+    else:
+        assert example["flops"] == pytest.approx(np.exp(np.log(own["flops"]).mean()))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        assert len(asked.forecast.table(0.8)["model"].unique()) == len(asked.families)
 
 
 def test_an_example_is_like_its_familys_latest_models_and_the_page_says_so(
