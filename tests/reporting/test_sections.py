@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,10 @@ import pytest
 
 import latentscale as ls
 from latentscale.declare import spec_from_dict
+from latentscale.dims import DEFAULT_PROB
 from latentscale.errors import DataWarning
 from latentscale.posterior.fit import Fit
+from latentscale.reporting.answered import answered
 from latentscale.reporting.blocks import Block, Bullets, Facts, Paragraph, PictureBlock, TableBlock
 from latentscale.reporting.checks import (
     checks,
@@ -25,8 +28,32 @@ from latentscale.reporting.page import render
 from latentscale.reporting.request import Request, request
 from latentscale.reporting.sections import Section, forecasts, sections_of
 from latentscale.reporting.skills import allocation, budgets, latent_skills, variance
+from latentscale.result import Result
 
 EVIL = "<img src=x onerror=alert(1)>"
+
+
+@dataclass(frozen=True, repr=False)
+class Width(Result):
+    """A result of another's verb, whose table has the usual default."""
+
+    headline = "Widths"
+
+    def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
+        """Return the probability of the intervals."""
+        return pd.DataFrame({"prob": [prob]})
+
+
+def _width(fit: Fit, *, prob: float = DEFAULT_PROB) -> Width:
+    return Width()
+
+
+def test_anothers_section_has_intervals_of_the_pages_probability(fit: Fit) -> None:
+    """Also where the verb's function takes that probability itself."""
+    verb = SimpleNamespace(name="width", question=lambda: "How wide?", answer=lambda: _width)
+    asked = request(fit, families=None, planned=None, prob=0.5, seed=2)
+    (table,) = _of(answered(verb, asked), TableBlock)
+    assert table.frame["prob"].tolist() == [0.5]
 
 
 @pytest.fixture(scope="module")
