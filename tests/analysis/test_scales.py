@@ -17,7 +17,7 @@ from latentscale.analysis.checks import check as checks
 from latentscale.analysis.choices.target import checked_targets
 from latentscale.analysis.forecasts.predict import forecast_rows
 from latentscale.analysis.sensitivity import sensitivity_grid as grids
-from latentscale.analysis.tools.units import STANDARD, common_unit, with_scales
+from latentscale.analysis.tools.units import STANDARD, common_unit, other_units, with_scales
 from latentscale.data.scaling import is_bounded
 from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.explore.answers import Planned, Planner
@@ -171,6 +171,25 @@ def test_a_refit_without_a_family_knows_nothing_of_its_scores(
     elo = rest["score"].sel(benchmark="elo")
     assert elo.sizes["model"] == 36
     assert float(rest["centre"].sel(benchmark="elo")) == pytest.approx(float(elo.mean()))
+
+
+def test_refits_name_the_unit_of_each_expected_score(
+    mixed_fit: Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [("intercept", "elo"), ("expected score", "a, b, elo"), ("expected score", "a, plain")]
+    summary = pd.DataFrame(rows, columns=["variable", "where"])
+    summary = summary.assign(median=1.0, sd=1.0, lower=0.0, upper=2.0, max_rhat=1.0)
+    monkeypatch.setattr(
+        grids, "run_refits", lambda refits, *rest, **more: ({r.name: summary for r in refits}, {})
+    )
+    variant = {"wide": {"intercept": {"dist": "Normal", "mu": 0, "sigma": 4}}}
+    scores = mixed_fit.scores
+    names = {"plain": next(b for b in scores.benchmarks if b not in other_units(scores))}
+    summary["where"] = summary["where"].replace({"a, plain": f"a, {names['plain']}"})
+    grid = ls.studies.sensitivity_grid(mixed_spec(), scores, variant, progress=False)
+    assert grid.table().columns[-1] == "unit"
+    assert grid.table()["unit"].tolist() == ["", "Elo", "fraction"] * 2
+    assert sorted(grid.largest["unit"]) == ["", "Elo", "fraction"]
 
 
 def test_a_simulated_table_keeps_the_standards_of_its_template(mixed: ls.Scores) -> None:

@@ -174,18 +174,30 @@ def half_widths(column: pd.Series) -> Floats | None:
     return np.array([np.nan if width is None else width for width in widths])
 
 
-def ends_of(column: pd.Series) -> tuple[Floats, Floats]:
+def ends_of(column: pd.Series, scores: Floats) -> tuple[Floats, Floats]:
     """Return the ends of intervals that cells hold, alone or beside a score; NaN of others.
 
-    Such as "[38, 42]", "60 (20-180)" and, in minutes, "35 min – 4 hr 2 min".
+    Such as "[38, 42]", "60 (20-180)", "60 +120/-40" and, in minutes, "35 min – 4 hr 2 min".
+
+    Parameters
+    ----------
+    column
+        The cells.
+    scores
+        The scores that the intervals are of, one a row.
     """
     ends = np.full((len(column), 2), np.nan)
     for row, cell in enumerate(column.tolist()):
         text = cell.strip() if isinstance(cell, str) else ""
         beside = _CELL.fullmatch(text)
-        match = _ENDS.fullmatch(beside["width"] if beside and beside["width"] else text)
+        interval = beside["width"] if beside and beside["width"] else text
+        match = _ENDS.fullmatch(interval)
         if match:
             ends[row] = _plain(match["low"]), _plain(match["high"])
+            continue
+        apart = _PLUS_MINUS.fullmatch(interval)
+        if apart and apart["up"]:
+            ends[row] = scores[row] - _plain(apart["down"]), scores[row] + abs(_plain(apart["up"]))
             continue
         parts = re.split(r"[-–−,;]|\bto\b", text.strip("[]()"))
         times = [time for part in parts if (time := _duration(part.strip())) is not None]
@@ -197,6 +209,9 @@ def ends_of(column: pd.Series) -> tuple[Floats, Floats]:
 
 def half_of_ends(lower: Floats, upper: Floats, scores: Floats, positive: Any) -> Floats:
     """Return half widths of intervals, of positive scores as if symmetric in logarithms.
+
+    Half the width in logarithms times the score: 60 of [20, 180] has ln(180 / 20) / 2 x 60 = 66,
+    where half of the plain width is 80. NaN of positive scores where an end is not above 0.
 
     Parameters
     ----------
