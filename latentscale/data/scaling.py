@@ -250,7 +250,7 @@ def with_errors_of(dataset: xr.Dataset, sampling: xr.DataArray) -> xr.Dataset:
     score = dataset["score"].transpose(MODEL, BENCHMARK)
     share = score.where(is_bounded(dataset), 0.5)
     # As sampling_of reads them: s^2 / (m (1 - m)), and s / (1 - s) for scores within s of an end.
-    inner = np.sqrt(sampling * share * (1 - share))
+    inner = (sampling * share * (1 - share)) ** 0.5
     error = inner.where(inner <= np.minimum(share, 1 - share), sampling / (1 + sampling))
     for place, scale in enumerate(scales_of(dataset).values()):
         if scale.bounded is None:
