@@ -222,9 +222,10 @@ def _what_is_left(
         return f"{', '.join(kept)} alone" if kept else "no covariate"
     columns = listed(missing_features(scores.dataset, gone))
     raise SpecError(
-        f'The spec "{model.name}" cannot be fitted: {why}, and it has no other covariate, no skills '
-        f"and no effects of families, so nothing is left in which models differ. Give {columns} "
-        f'when the table is read, or name a spec that needs none of them, such as "{WITHOUT_SIZES}".'
+        f'The spec "{model.name}" cannot be fitted: {why}, and it has no other covariate, no '
+        "skills and no effects of families, so nothing is left in which models differ. Give "
+        f"{columns} when the table is read, or name a spec that needs none of them, such as "
+        f'"{WITHOUT_SIZES}".'
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 
+from latentscale.declare.kinds import TERMS
 from latentscale.declare.spec import ModelSpec
 from latentscale.errors import FitWarning, listed
 
@@ -51,8 +52,8 @@ def _settings(spec: ModelSpec) -> Iterator[str]:
             'estimated ceilings, and benchmarks.ceiling is "fixed". Set ceiling_open to 0, or '
             'ceiling to "estimated".'
         )
-    by_family = skills.count or benchmarks.family_effect or benchmarks.family_slopes
-    if family.level != "none" and not by_family:
+    terms = (kind.of(spec) for kind in TERMS.values())
+    if family.level != "none" and not any(term is not None and term.effect for term in terms):
         yield (
             f'has family.level = "{family.level}", {nothing}: skills.count is 0, so families have '
             "no levels of skills, and all share one curve. Set benchmarks.family_effect to true, "
