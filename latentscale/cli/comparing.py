@@ -76,7 +76,7 @@ def stack(
     leave-one-out density of the mixture. The table is that of `latentscale predict`.
     """
     import latentscale as ls
-    from latentscale.analysis.tools.units import units_note
+    from latentscale.analysis.tools.units import on_screen, units_note
     from latentscale.data.readers import read_table
 
     paths = {name: existing_fit(path) for name, path in fits_by_name(fits).items()}
@@ -96,7 +96,7 @@ def stack(
         return
     units = units_note(forecast.units, dict.fromkeys(table["benchmark"]))
     say(f"weights: {shares}; lower, upper: {prob:.4g} interval of a new score{units}")
-    print_table(table, "{:.3f}".format)
+    print_table(on_screen(table), "{:.3f}".format)
 
 
 def align(

@@ -26,7 +26,7 @@ from latentscale.analysis.curves.along import (
 from latentscale.analysis.forecasts.predict import forecast_rows
 from latentscale.analysis.forecasts.rows import checked_family
 from latentscale.analysis.tools.summaries import quantiles
-from latentscale.analysis.tools.units import units_note
+from latentscale.analysis.tools.units import units_note, with_units
 from latentscale.dims import (
     BENCHMARK,
     DEFAULT_PROB,
@@ -106,7 +106,8 @@ class Curve(Result):
         -------
         pandas.DataFrame
             Columns benchmark, at (natural units), mean, median, lower, upper (of the expected
-            score), score_lower, score_upper (of a new score), and beyond_fitted (bool).
+            score), score_lower, score_upper (of a new score), beyond_fitted (bool), and unit (of
+            the scores; ``"fraction"`` or as in `units`).
 
         Raises
         ------
@@ -133,7 +134,8 @@ class Curve(Result):
         first, last = self.fitted_range
         table["beyond_fitted"] = (table["at"] < first) | (table["at"] > last)
         order = ["benchmark", "at", "mean", "median", "lower", "upper"]
-        return table[[*order, "score_lower", "score_upper", "beyond_fitted"]]
+        kept = table[[*order, "score_lower", "score_upper", "beyond_fitted"]]
+        return with_units(kept, self.units)
 
     plot = Picture("plot_curve")
 
