@@ -71,6 +71,8 @@ class Curve(Result):
         Whether points are evenly spaced in the logarithm.
     units
         Units of the benchmarks whose scores are not fractions, by name.
+    falling
+        Benchmarks on which lower is better.
     family_range
         Smallest and largest value of `over` among the family's fitted models, in natural units;
         None where it has none.
@@ -93,6 +95,7 @@ class Curve(Result):
     label: str
     is_log: bool = True
     units: Mapping[str, str] = field(default_factory=dict)
+    falling: tuple[str, ...] = ()
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
         """Return one row a point and benchmark.
@@ -253,6 +256,7 @@ def scaling_curve(
         label=label_of(fit, over),
         is_log=is_log(fit, over),
         units={name: unit for name, unit in forecast.units.items() if name in chosen},
+        falling=tuple(n for n in chosen if fit.scores.benchmark_info[n].lower_is_better),
     )
 
 
