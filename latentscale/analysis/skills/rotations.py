@@ -388,13 +388,12 @@ def rotations_by_name() -> dict[str, type[Rotation]]:
     A kind is a public class derived from `Rotation`, at any remove; its name is the class's.
     """
     kinds: dict[str, type[Rotation]] = {}
-    rest: list[type[Rotation]] = [Rotation]
+    rest = Rotation.__subclasses__()
     while rest:
-        below = rest.pop(0).__subclasses__()
-        rest += below
-        for kind in below:
-            if not kind.__name__.startswith("_") and not isabstract(kind):
-                kinds[re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__).lower()] = kind
+        kind = rest.pop(0)
+        rest += kind.__subclasses__()
+        if not kind.__name__.startswith("_") and not isabstract(kind):
+            kinds[re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__).lower()] = kind
     return kinds
 
 
