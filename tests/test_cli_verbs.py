@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -202,32 +200,6 @@ def test_a_free_fit_is_aligned_and_saved(
     result = ls.align(fit, rotation=ls.rotations.Varimax())
     same(folder / "l.csv", result.table())
     assert ls.load(folder / "aligned.nc").posterior.identical(result.fit.posterior)
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_align_takes_every_kind_of_rotation_by_name(
-    folder: Path,
-    fits: dict[str, Fit],
-    prior_fit: Callable[..., Fit],
-    known_spec: ModelSpec,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """Its names were a list of the command's own, which a new rotation was missing from."""
-
-    @dataclass(frozen=True)
-    class NoTurn(ls.rotations.Rotation):
-        def matrix(self, loading: np.ndarray) -> np.ndarray:
-            return np.eye(loading.shape[1])
-
-    free = known_spec.with_({"skills.identify": {"kind": "free"}})
-    prior_fit(free, fits["skilled"].scores, draws=40).save(folder / "free2.nc")
-    assert main(["align", "free2.nc", "--rotation", "no-turn", "--csv", "n.csv"]) == 0
-    same(folder / "n.csv", ls.align(ls.load(folder / "free2.nc"), rotation=NoTurn()).table())
-    assert main(["align", "free2.nc", "--rotation", "varimx"]) == 2
-    said = capsys.readouterr().err
-    shipped = set(ls.rotations.__all__) - {"Rotation"}
-    assert all(re.sub("(.)([A-Z])", r"\1-\2", name).lower() in said for name in shipped)
-    assert "no-turn" in said and 'Did you mean "varimax"' in said
 
 
 def test_a_table_is_simulated(folder: Path) -> None:
