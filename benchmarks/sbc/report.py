@@ -35,10 +35,11 @@ INTRO = """# Simulation-based calibration
 Parameters are drawn from the prior of a shipped spec (`cases.py` says with what changes; rows
 whose `version` is `earlier` are of that spec as it was before), a table from them (16 families x 3
 models x 6 benchmarks, of checkpoints 12 runs x 4; one cell in ten empty), the table is fitted by
-NUTS, and the truth is ranked among {kept} posterior draws. If density, sampler and forecasts are right, ranks
-are uniform. Test quantities: every top-level parameter, the mean of each that has several elements,
-the correlation of the first two skills, the log likelihood of the table, the expected scores of new
-families, and new scores of two held-out models, which PyMC drew and `ls.predict` forecasts.
+NUTS, and the truth is ranked among {kept} posterior draws. If density, sampler and forecasts are
+right, ranks are uniform. Test quantities: every top-level parameter, the mean of each that has
+several elements, the correlation of the first two skills, the log likelihood of the table, the
+expected scores of new families, and new scores of two held-out models, which PyMC drew and
+`ls.predict` forecasts.
 
 **Free skills.** Skills of capabilities are free to rotate. What is ranked of them is what rotations
 leave: the length of each benchmark's loadings over the skills, its slope in each covariate, and the
