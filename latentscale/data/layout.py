@@ -159,10 +159,15 @@ def own_columns(frame: pd.DataFrame, features: Sequence[Feature]) -> list[str]:
     """Return the columns that describe models: names, declared features and known ones.
 
     A column with the name of a known feature that holds fractions, such as a benchmark called
-    ``reasoning``, is not one unless it is declared or in `METADATA`.
+    ``reasoning``, is not one unless it is declared, in `METADATA` or in a unit, as active
+    parameters are, of which small models have less than a billion.
     """
     named = {*METADATA, *(feature.name for feature in features)}
-    known = [name for name in known_features() if name in frame and not _fractions(frame[name])]
+    known = [
+        name
+        for name, own in known_features().items()
+        if name in frame and (own.feature.unit or not _fractions(frame[name]))
+    ]
     return [name for name in frame.columns if name in named or name in known]
 
 

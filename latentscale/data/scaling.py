@@ -232,6 +232,34 @@ def with_items_of_scores(dataset: xr.Dataset) -> xr.Dataset:
     return dataset.assign(cell_items=own.fillna(dataset["n_items"].where(stated)))
 
 
+def with_errors_of(dataset: xr.Dataset, sampling: xr.DataArray) -> xr.Dataset:
+    """Return a table whose standard errors amount to these sampling errors at its own scores.
+
+    What a standard error amounts to depends on the score: for scores that take the place of
+    others, those of the others would be wrong. Where no error is stated none is added.
+
+    Parameters
+    ----------
+    dataset
+        A table with centre and step.
+    sampling
+        As `sampling_of` returns it, dims (model, benchmark).
+    """
+    if "stderr" not in dataset:
+        return dataset
+    score = dataset["score"].transpose(MODEL, BENCHMARK)
+    share = score.where(is_bounded(dataset), 0.5)
+    # As sampling_of reads them: s^2 / (m (1 - m)), and s / (1 - s) for scores within s of an end.
+    inner = (sampling * share * (1 - share)) ** 0.5
+    error = inner.where(inner <= np.minimum(share, 1 - share), sampling / (1 + sampling))
+    for place, scale in enumerate(scales_of(dataset).values()):
+        if scale.bounded is None:
+            slope = scale.step_at(score[:, place].values) / dataset[STEP].values[place]
+            error[:, place] = np.sqrt(sampling[:, place]) / np.abs(slope)
+    stated = dataset["stderr"]
+    return dataset.assign(stderr=error.transpose(*stated.dims).where(stated.notnull()))
+
+
 def usual_sampling(dataset: xr.Dataset) -> xr.DataArray | None:
     """Return the sampling error that a new score of each benchmark has: the median of the known.
 

@@ -40,9 +40,10 @@ class BenchmarkSpec(Record):
         `latentscale.declare.kinds.LINKS`.
     floor
         Guessing floors: ``"fixed"`` at the table's, or ``"estimated"`` by benchmark, around
-        the table's on the logit scale; a floor of 0 stays 0.
+        the table's on the logit scale; a floor of 0 stays 0, and one of 1 where lower is better 1.
     ceiling
-        ``"fixed"`` at 1, or ``"estimated"`` by benchmark.
+        ``"fixed"`` at 1 (at 0 where lower is better), or ``"estimated"`` by benchmark; where the
+        table states a ceiling, that one in either case.
     ceiling_open
         Share of the posterior draws, 0 to 1, in which estimated ceilings are opened after the fit:
         the benchmark's curve then rises to 1, and is fitted to its scores given the draw's linear

@@ -34,6 +34,7 @@ _OWN = ("latentscale", "numpy", "pymc", "pytensor")
 What others define, such as a noise in a notebook, may change under the same name.
 """
 _BUILT_IN = ("slice",)  # what such classes need of Python's own
+_FOLDERS = ("data", "declare", "engine", "model")  # what models are built from and compiled by
 _LIBRARIES = ("numba", "numpy", "pymc", "pytensor")
 _DIGEST = 64  # characters of a SHA-256 in hexadecimal, before the pickled part of a file
 
@@ -213,13 +214,17 @@ def _surroundings() -> tuple[Any, ...]:
     """Return what rewriting depends on beside the model: libraries, their settings, this code."""
     from pytensor.configdefaults import config
 
-    package = Path(__file__).parent.parent
-    files = [*package.glob("*.py"), *(package / "engine").rglob("*.py")]
-    files += (package / "model").rglob("*.py")
-    code = sha256(b"".join(path.read_bytes() for path in sorted(files))).hexdigest()
+    code = sha256(b"".join(path.read_bytes() for path in _code_files())).hexdigest()
     settings = (config.optimizer, config.optimizer_including, config.optimizer_excluding)
     versions = tuple(version(library) for library in _LIBRARIES)
     return sys.version, versions, code, config.get_config_hash(), *settings
+
+
+def _code_files() -> list[Path]:
+    """Return the files whose code a density can hold: noises and scales are among the folders."""
+    package = Path(__file__).parent.parent
+    files = [path for folder in _FOLDERS for path in (package / folder).rglob("*.py")]
+    return sorted([*package.glob("*.py"), *files])
 
 
 def _checked(module: str, name: str) -> None:

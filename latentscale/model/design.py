@@ -22,11 +22,12 @@ from latentscale.data.scaling import is_bounded, on_one_scale, sampling_of, with
 from latentscale.data.scores import Scores
 from latentscale.declare.spec import ModelSpec
 from latentscale.dims import BENCHMARK, COVARIATE, MODEL
-from latentscale.errors import DataError, DataWarning, FitWarning, SpecError, listed
+from latentscale.errors import DataError, DataWarning, SpecError, listed
 from latentscale.model.attempts import first_of_each
 from latentscale.model.feasible import drawable
 from latentscale.model.identify import choose_anchors
 from latentscale.model.scaled import known_curve
+from latentscale.model.without_effect import warn_of_no_effect
 
 _TOKENS = "tokens_t"
 _INSTEAD = (
@@ -238,14 +239,12 @@ def design(
         If rows are left out for want of a feature that the spec needs, or the FLOPs of mixtures of
         experts are those of all their parameters.
     FitWarning
-        If the spec sets priors of parameters that its model does not have, or opens ceilings that
-        are fixed.
+        If the spec sets priors or other fields that change nothing of its model.
     """
     used, left_out = _usable(spec, scores)
     if transform is None:  # else a design like one that was made, and warned of, before
         _warn_of_mixtures(spec, used)
-        _warn_of_unused_priors(spec)
-        _warn_of_no_ceilings_to_open(spec)
+        warn_of_no_effect(spec, stacklevel=3)
     data = with_standards(used.dataset)
     used = used if data is used.dataset else Scores(data, used.audit)
     _refuse_unknown_items(spec, used)
@@ -331,30 +330,6 @@ def _warn_of_mixtures(spec: ModelSpec, scores: Scores) -> None:
         warnings.warn(
             f'The spec "{spec.name}" uses training compute, and {counted_in_full_text(names)}',
             DataWarning,
-            stacklevel=4,
-        )
-
-
-def _warn_of_unused_priors(spec: ModelSpec) -> None:
-    unused = spec.unused_priors()
-    if unused:
-        warnings.warn(
-            f'The spec "{spec.name}" sets priors of parameters that its model does not have: '
-            f"{listed(unused, 30)}. They change nothing. It has {listed(spec.used_priors(), 30)}"
-            "; move the prior to one of these, or leave it out.",
-            FitWarning,
-            stacklevel=4,
-        )
-
-
-def _warn_of_no_ceilings_to_open(spec: ModelSpec) -> None:
-    settings = spec.benchmarks
-    if settings.ceiling_open and settings.ceiling == "fixed":
-        warnings.warn(
-            f'The spec "{spec.name}" has benchmarks.ceiling_open = {settings.ceiling_open:g}, '
-            "which changes nothing: it opens estimated ceilings, and benchmarks.ceiling is "
-            '"fixed". Set ceiling_open to 0, or ceiling to "estimated".',
-            FitWarning,
             stacklevel=4,
         )
 

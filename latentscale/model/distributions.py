@@ -324,8 +324,10 @@ class _NoiseRV(RandomVariable):
         mean, phi, *rest = (
             xr.DataArray(np.broadcast_to(parameter, shape), dims=dims) for parameter in parameters
         )
-        drawn = self.noise(rest).draw(mean, phi, rng)
-        return np.asarray(drawn.transpose(*dims).values, dtype="float64")
+        drawn = self.noise(rest).draw(mean, phi, rng).transpose(*dims)
+        values = np.asarray(drawn.values, dtype="float64")
+        # Fractions by underflow; scores on other scales are exactly 0 or 1 with probability 0.
+        return np.where((values == 0) | (values == 1), inside(values), values)
 
 
 @_logprob.register(_NoiseRV)

@@ -9,7 +9,7 @@ import pymc as pm
 import xarray as xr
 
 from latentscale.data.recorded import underflow_as_recorded
-from latentscale.data.scaling import is_bounded
+from latentscale.data.scaling import is_bounded, with_errors_of
 from latentscale.data.scores import Scores
 from latentscale.declare.spec import ModelSpec
 from latentscale.dims import BENCHMARK, MODEL, checked_seed
@@ -27,7 +27,8 @@ class Simulation:
     Attributes
     ----------
     scores
-        The table: same models, families, covariates and empty cells as the template.
+        The table: same models, families, covariates and empty cells as the template. Standard
+        errors amount to the same sampling error at the new scores.
     truth
         True value of every parameter on its natural scale, named dims as in a fit's
         posterior without chain and draw.
@@ -98,6 +99,8 @@ def simulate(spec: ModelSpec, template: Scores, *, seed: int = 0) -> Simulation:
     fractions = is_bounded(prepared.scores.dataset).values
     table[:, fractions] = underflow_as_recorded(table[:, fractions])
     dataset = prepared.scores.dataset.assign(score=((MODEL, BENCHMARK), table))
+    if prepared.sampling is not None:
+        dataset = with_errors_of(dataset, prepared.sampling)
     used = [dim for dim in truth.coords if dim in truth.dims]
     return Simulation(
         Scores(dataset), truth[names].drop_vars([dim for dim in truth.coords if dim not in used])

@@ -14,6 +14,7 @@ from latentscale.data.scores import Scores
 from latentscale.declare.io import load_spec, shipped_specs
 from latentscale.declare.spec import ModelSpec
 from latentscale.dims import BENCHMARK, MODEL
+from latentscale.errors import SpecError, listed
 from latentscale.expect import expect
 from latentscale.markup import bullets, counted, fitted_text
 from latentscale.model.feasible import (
@@ -188,27 +189,58 @@ def _reduced(
         changes["terms"] = [term.model_dump() for term in left]
     reasons = []
     if gone:
-        kept = changes["covariates"]
-        on = f"{', '.join(kept)} alone" if kept else "no covariate"
-        why = [_why_unstated(unstated, share)] if unstated else []
+        why = [_why_unstated(unstated, scores, share)] if unstated else []
         why += [f"all models have the same {', '.join(alike)}"] if alike else []
+        without = [term.kind for term in terms if term.kind not in idle]
+        on = _what_is_left(model, scores, changes["covariates"], gone, "; ".join(why))
+        on += f", {_without(without)}" if without else ""
         reasons.append(f"{'; '.join(why)}: {model.name} is fitted on {on}")
     reasons += [
-        f"{why}: {model.name} is fitted without the term {kind}"
-        for kind, why in idle.items()
-        if why
+        f"{why}: {model.name} is fitted {_without([kind])}" for kind, why in idle.items() if why
     ]
     reduced = model.with_(changes) if changes else model
     reduced, fewer = _with_fewer_skills(reduced, scores)
     return reduced, (*reasons, *fewer)
 
 
-def _why_unstated(covariates: Sequence[str], share: float) -> str:
+def _without(kinds: Sequence[str]) -> str:
+    """Return which terms a spec is fitted without."""
+    return f"without the {'terms' if len(kinds) > 1 else 'term'} {', '.join(kinds)}"
+
+
+def _what_is_left(
+    model: ModelSpec, scores: Scores, kept: Sequence[str], gone: Sequence[str], why: str
+) -> str:
+    """Return the covariates that a spec keeps.
+
+    Raises
+    ------
+    SpecError
+        If nothing is left in which models differ.
+    """
+    if kept or model.skills.count or model.benchmarks.family_effect:
+        return f"{', '.join(kept)} alone" if kept else "no covariate"
+    columns = listed(missing_features(scores.dataset, gone))
+    raise SpecError(
+        f'The spec "{model.name}" cannot be fitted: {why}, and it has no other covariate, no '
+        "skills and no effects of families, so nothing is left in which models differ. Give "
+        f"{columns} when the table is read, or name a spec that needs none of them, such as "
+        f'"{WITHOUT_SIZES}".'
+    )
+
+
+def _why_unstated(covariates: Sequence[str], scores: Scores, share: float) -> str:
     """Return that too few models state some covariates, or none does."""
-    if not share and all("log_tokens" in name or "log_flops" in name for name in covariates):
+    if not share and set(_stated_by_none(covariates, scores)) == {_TOKENS}:
         return "no model states its training tokens"
     how_many = "fewer than half of the models have" if share else "no model has"
     return f"{how_many} {', '.join(covariates)}"
+
+
+def _stated_by_none(covariates: Sequence[str], scores: Scores) -> list[str]:
+    """Return the columns that these covariates need and no model with a score fills."""
+    table = scores.dataset.isel({MODEL: scores.dataset["score"].notnull().any(BENCHMARK)})
+    return [name for name, rows in missing_features(table, covariates).items() if rows.all()]
 
 
 def _with_tokens_estimated(model: ModelSpec, scores: Scores) -> tuple[ModelSpec, tuple[str, ...]]:

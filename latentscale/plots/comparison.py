@@ -50,7 +50,9 @@ def plot_compare(comparison: Comparison, *, ax: OnAxes = None) -> Sheet:
     >>> ls.plots.plot_compare(comparison).savefig("figure.png")
     """
     expect(comparison, Comparison, "comparison")
-    table = comparison.rows
+    table = comparison.rows.assign(
+        difference=comparison.rows["difference"].where(np.isfinite(comparison.rows["difference"]))
+    )
     places = np.arange(len(table))
     height = 0.7 + _ROW_INCHES * len(table)
     figure, (gap, weight) = panels(2, columns=2, width=3.4, height=height, ax=ax)
@@ -70,7 +72,14 @@ def plot_compare(comparison: Comparison, *, ax: OnAxes = None) -> Sheet:
     weight.barh(places, table["weight"], height=0.5, color=VERMILLION)
     weight.set_xlim(0, 1)
     weight.set_xlabel("weight in the stacked forecast", fontsize=8.5)
-    name_rows(gap, [str(name) for name in table["name"]])
+    # Of a model that rules a score out there is no difference to draw.
+    name_rows(
+        gap,
+        [
+            str(name) if np.isfinite(elpd) else f"{name} (-inf)"
+            for name, elpd in zip(table["name"], table["elpd"], strict=True)
+        ],
+    )
     cells = int(table["cells"].iloc[0])
     if comparison.held_out:
         caption = f"{cells} held-out scores, exact."

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
+from latentscale.analysis.sensitivity.grid import BASE, KEY, SensitivityGrid
 from latentscale.analysis.sensitivity.influence import FamilyInfluence
 from latentscale.analysis.sensitivity.sensitivity import (
     CONFLICT,
@@ -12,7 +14,6 @@ from latentscale.analysis.sensitivity.sensitivity import (
     UNCLEAR,
     Sensitivity,
 )
-from latentscale.analysis.sensitivity.sensitivity_grid import BASE, SensitivityGrid
 from latentscale.errors import DataError, listed, nearest
 from latentscale.expect import expect
 from latentscale.markup import shortened
@@ -142,10 +143,10 @@ def plot_tornado(
     grid
         From `latentscale.studies.sensitivity_grid` or `latentscale.studies.leave_families_out`.
     variable
-        One variable alone, such as ``"expected score"``, in its own units (a score in
-        fractions); by default all, in posterior standard deviations of the base.
+        One variable alone, such as ``"expected score"``, in its own units, a panel for each
+        unit; by default all, in posterior standard deviations of the base.
     rows
-        Largest number of quantities shown.
+        Largest number of quantities shown in a panel.
     ax
         Axes to draw on in place of a new figure, one a panel; the result is then their figure.
 
@@ -177,39 +178,62 @@ def plot_tornado(
             + nearest(variable, known)
         )
     value = "change_in_sd" if variable is None else "change"
-    moved = moved if variable is None else moved[moved["variable"] == variable]
-    ends = moved.groupby(["variable", "where"], sort=False)[value].agg(["min", "max"])
-    size = ends.abs().max(axis="columns").sort_values(ascending=False).head(rows)
-    figure, (panel,) = panels(1, columns=1, width=5.6, height=0.6 + _ROW_INCHES * len(size), ax=ax)
+    parts = [moved]
+    if variable is not None:  # scores in percent and in Elo share no axis
+        moved = moved[moved["variable"] == variable]
+        parts = [part for _, part in moved.groupby("unit", sort=False)]
+    sizes = [_sizes(part, value).head(rows) for part in parts]
+    figure, axes = panels(
+        len(parts),
+        columns=1,
+        width=5.6,
+        height=0.6 + _ROW_INCHES * max(map(len, sizes)),
+        share_y=False,
+        ax=ax,
+    )
+    for panel, part, size in zip(axes, parts, sizes, strict=True):
+        _draw_changes(panel, part, value, size)
+        unit = part["unit"].iloc[0] if variable is not None else ""
+        panel.set_xlabel(
+            "change of the median (posterior standard deviations of the base)"
+            if variable is None
+            else f"change of the median of {variable}" + (f" ({unit})" if unit else "")
+        )
+        labels = [_name(*key) if variable is None else key[1] or key[0] for key in size.index]
+        name_rows(panel, labels, limit=_MAX_NAME)
+    shown, known_size = sum(map(len, sizes)), len(_sizes(moved, value))
+    cut = f", {shown} of {known_size} quantities shown" if shown < known_size else ""
+    title(
+        figure,
+        f"What {len(grid.variants)} variants change{cut}",
+        f"Variants: {shortened(', '.join(grid.variants), 80)}.",
+    )
+    legend(figure, axes)
+    return figure
+
+
+def _sizes(moved: pd.DataFrame, value: str) -> pd.Series:
+    """Return the largest change of each quantity, the largest first."""
+    changes = moved.groupby(KEY, sort=False)[value]
+    return changes.agg(lambda of_one: of_one.abs().max()).sort_values(ascending=False)
+
+
+def _draw_changes(panel: Axes, moved: pd.DataFrame, value: str, size: pd.Series) -> None:
+    """Draw a bar from the lowest to the highest change of each quantity, and every variant."""
     for place, key in enumerate(size.index):
-        variants = moved[(moved["variable"] == key[0]) & (moved["where"] == key[1])]
-        low, high = min(ends.loc[key, "min"], 0.0), max(ends.loc[key, "max"], 0.0)
+        changes = moved.loc[(moved[KEY] == list(key)).all(axis=1), value]
+        low, high = min(changes.min(), 0.0), max(changes.max(), 0.0)
         panel.barh(place, -low, left=low, height=0.62, color=VERMILLION, label="lower than base")
         panel.barh(place, high, height=0.62, color=BLUE, label="higher than base")
         panel.scatter(
-            variants[value],
-            [place] * len(variants),
+            changes,
+            [place] * len(changes),
             s=9,
             color=BLACK,
             zorder=3,
             label="one variant",
         )
     panel.axvline(0, color=BLACK, lw=1)
-    panel.set_xlabel(
-        "change of the median (posterior standard deviations of the base)"
-        if variable is None
-        else f"change of the median of {variable}"
-    )
-    labels = [_name(*key) if variable is None else key[1] or key[0] for key in size.index]
-    name_rows(panel, labels, limit=_MAX_NAME)
-    cut = f", {len(size)} of {len(ends)} quantities shown" if len(size) < len(ends) else ""
-    title(
-        figure,
-        f"What {len(grid.variants)} variants change{cut}",
-        f"Variants: {shortened(', '.join(grid.variants), 80)}.",
-    )
-    legend(figure, [panel])
-    return figure
 
 
 def plot_influence(influence: FamilyInfluence, *, rows: int = _SHOWN, ax: OnAxes = None) -> Sheet:

@@ -9,7 +9,7 @@ from typing import Any
 from latentscale.errors import SpecError
 from latentscale.reporting.blocks import Block, Bullets, Paragraph, PictureBlock, TableBlock
 from latentscale.reporting.request import Request
-from latentscale.result import FixedTable, Result
+from latentscale.result import Result
 from latentscale.verb import Verb
 
 _ROWS = 20
@@ -34,8 +34,7 @@ def answered(verb: type[Verb], request: Request) -> tuple[Block, ...]:
             f'The verb "{verb.name}" has a section in the report, so its function must return a '
             f"Result; it returned a {type(result).__name__}."
         )
-    fixed = isinstance(result, FixedTable) or "prob" in given
-    table = result.table() if fixed else result.table(request.prob)
+    table = result.table(request.prob)
     drawn = getattr(result, "plot", None)
     pictures = [PictureBlock(_svg(drawn()), result.headline, verb.question())] if drawn else []
     return (

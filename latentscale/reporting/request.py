@@ -8,11 +8,12 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from latentscale.analysis.forecasts.forecast import Forecast
 from latentscale.analysis.forecasts.predict import predict
 from latentscale.analysis.forecasts.rows import members_of, typical_features
-from latentscale.data.features.compute import FLOPS
+from latentscale.data.features.compute import ACTIVE, FLOPS
 from latentscale.data.frames import as_pandas
 from latentscale.data.planned import NOT_FORECAST
 from latentscale.dims import DEFAULT_PROB, FAMILY, MODEL, checked_seed, interval_quantiles
@@ -24,6 +25,10 @@ _FAMILIES = 3
 """Families whose curves are drawn unless others are named: a page's worth."""
 _LARGER = 4.0
 """Example models are so many times the largest of their family: a usual next step."""
+_WITH_SIZE = (ACTIVE, FLOPS)
+"""Columns that grow with the number of parameters, at as many tokens."""
+_SIZES = ("params_b", "tokens_t", *_WITH_SIZE)
+_USABLE = "usable"
 
 
 @dataclass(frozen=True)
@@ -101,8 +106,7 @@ def _checked(fit: Fit, families: Sequence[str]) -> tuple[str, ...]:
 def _largest(fit: Fit) -> tuple[str, ...]:
     """Return the families with the widest range of sizes among those with most models."""
     models = _models(fit)
-    if fit.spec.needs_tokens:
-        models = models.dropna(subset=["tokens"])
+    models = models[models[_USABLE]]
     by_family = models.groupby(FAMILY)["params"]
     if models["params"].isna().all():
         counts = models.groupby(FAMILY).size().sort_values(ascending=False, kind="stable")
@@ -117,21 +121,25 @@ def _largest(fit: Fit) -> tuple[str, ...]:
 def _example(fit: Fit, families: Sequence[str]) -> pd.DataFrame:
     """Return a model of each family, four times its largest in size, with as many tokens.
 
+    Its active parameters and its compute, where the largest states them, are four times too.
     Where no size is disclosed or the fit uses none, a model with the features that the family's
     models have; so for a family whose sizes are all undisclosed.
     """
+    typical = _typical(fit, families)
     if why_unsized(fit):
-        return _typical(fit, families)
+        return typical
     rows: list[dict[str, object]] = []
     taken = set(fit.scores.models)
     models = _models(fit)
     for family in families:
         members = models[(models[FAMILY] == family) & models["params"].notna()]
         if members.empty:
-            rows.append({"model": f"{family}, next", "family": family})
+            whole = typical.loc[typical["family"] == family].iloc[0]
+            kept = [name for name in ("model", "family", *_WITH_SIZE) if name in whole]
+            rows.append({name: whole[name] for name in kept})
             continue
-        if fit.spec.needs_tokens and members["tokens"].notna().any():
-            members = members.dropna(subset=["tokens"])
+        if members[_USABLE].any():
+            members = members[members[_USABLE]]
         largest = members.sort_values("params").iloc[-1]
         size = _LARGER * float(largest["params"])
         name = f"{family}, {size:.3g}B"
@@ -143,18 +151,23 @@ def _example(fit: Fit, families: Sequence[str]) -> pd.DataFrame:
                 "instruct": int(largest["instruct"]),
                 "params_b": size,
                 "tokens_t": float(largest["tokens"]),
+                **{
+                    column: _LARGER * float(largest[column])
+                    for column in _WITH_SIZE
+                    if column in largest and pd.notna(largest[column])
+                },
             }
         )
-    typical = _typical(fit, families)
     frame = pd.DataFrame(rows)
-    return frame.join(typical[[name for name in typical if name not in frame]])
+    added = [name for name in typical if name not in frame and name not in _WITH_SIZE]
+    return frame.join(typical[added])
 
 
 def why_unsized(fit: Fit) -> str:
     """Return why example models have no size of their own; an empty text where they have one."""
     if fit.scores.dataset["params"].isnull().all():
         return "no size is disclosed"
-    used = any(kind.variable == "params" or kind.name == FLOPS for kind in fit.transform.kinds)
+    used = any(kind.variable == "params" or kind.name in _WITH_SIZE for kind in fit.transform.kinds)
     return "" if used else "the fit does not use sizes"
 
 
@@ -172,11 +185,28 @@ def _typical(fit: Fit, families: Sequence[str]) -> pd.DataFrame:
             for kind in fit.transform.kinds
             if kind.variable in features
         }
+        cells |= _usual_compute(fit, members)
         tuned = int(float(members["instruct"].mean()) > 0.5)
         rows.append({"model": f"{family}, next", "family": family, "instruct": tuned, **cells})
     return pd.DataFrame(rows)
 
 
+def _usual_compute(fit: Fit, members: xr.Dataset) -> dict[str, float]:
+    """Return the compute of a family's models, their geometric mean, where the fit uses it."""
+    for kind in fit.transform.kinds:
+        if kind.name == FLOPS:
+            given = np.flatnonzero(kind.given(members))
+            some = members.isel({MODEL: given}) if len(given) else fit.scores.dataset
+            return {FLOPS: float(kind.typical(some)[0])}
+    return {}
+
+
 def _models(fit: Fit) -> pd.DataFrame:
+    """Return what the table says of sizes, and which models say all that the fit uses of them."""
+    table = fit.scores.dataset
     names = [FAMILY, "lineage", "instruct", "params", "tokens"]
-    return fit.scores.dataset[names].to_dataframe().rename_axis(MODEL)
+    names += [name for name in _WITH_SIZE if name in table]
+    sized = [kind for kind in fit.transform.kinds if kind.name in _SIZES]
+    usable = np.all([kind.given(table) for kind in sized], axis=0) if sized else np.array(True)
+    usable = usable if usable.any() else np.array(True)  # where all leave it to be estimated
+    return table[names].to_dataframe().rename_axis(MODEL).assign(**{_USABLE: usable})

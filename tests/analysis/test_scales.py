@@ -17,7 +17,8 @@ from latentscale.analysis.checks import check as checks
 from latentscale.analysis.choices.target import checked_targets
 from latentscale.analysis.forecasts.predict import forecast_rows
 from latentscale.analysis.sensitivity import sensitivity_grid as grids
-from latentscale.analysis.tools.units import STANDARD, common_unit, with_scales
+from latentscale.analysis.tools.units import STANDARD, common_unit, other_units, with_scales
+from latentscale.cli import main
 from latentscale.data.scaling import is_bounded
 from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.explore.answers import Planned, Planner
@@ -100,6 +101,30 @@ def test_forecasts_are_in_the_units_of_the_scores(forecast: ls.Forecast) -> None
     assert forecast.units == {"elo": "Elo", "minutes": "minutes", "cost": "dollars"}
 
 
+UNITS = {"acc": "fraction", "elo": "Elo", "minutes": "minutes", "cost": "dollars"}
+
+
+def test_tables_of_several_units_say_them_in_the_last_column(mixed_fit: Fit, tmp_path) -> None:
+    """Rows of Elo, minutes and fractions stood in one file without a word of their units."""
+    own = ls.predict(mixed_fit, pd.DataFrame([ROW])).units
+    family = mixed_fit.scores.families[0]
+    passing = ls.probability_above(mixed_fit, pd.DataFrame([ROW]), {"elo": 1200.0, "acc": 0.5})
+    curve = ls.scaling_curve(mixed_fit, family=family, points=3)
+    for table in (passing.table(), curve.table()):
+        assert table.columns[-1] == "unit"
+        assert all(row.unit == own.get(row.benchmark, "fraction") for row in table.itertuples())
+    mixed_fit.save(tmp_path / "mixed.nc")
+    pd.DataFrame([ROW]).to_csv(tmp_path / "rows.csv", index=False)
+    out = tmp_path / "forecast.csv"
+    for more in ((), ("--trust", "5")):
+        words = ["predict", tmp_path / "mixed.nc", tmp_path / "rows.csv", "--out", out, *more]
+        assert main([str(word) for word in words]) == 0
+        written = pd.read_csv(out)
+        assert written.columns[-1] == "unit"
+        units = written.set_index("benchmark")["unit"]
+        assert UNITS.items() <= units.to_dict().items()
+
+
 def test_expected_scores_fall_with_skill_where_lower_is_better(mixed_fit: Fit) -> None:
     rows = mixed_fit.scores.dataset
     at = mixed_fit.evaluator.at(mixed_fit.samples, rows, residuals="none")
@@ -171,6 +196,25 @@ def test_a_refit_without_a_family_knows_nothing_of_its_scores(
     elo = rest["score"].sel(benchmark="elo")
     assert elo.sizes["model"] == 36
     assert float(rest["centre"].sel(benchmark="elo")) == pytest.approx(float(elo.mean()))
+
+
+def test_refits_name_the_unit_of_each_expected_score(
+    mixed_fit: Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [("intercept", "elo"), ("expected score", "a, b, elo"), ("expected score", "a, plain")]
+    summary = pd.DataFrame(rows, columns=["variable", "where"])
+    summary = summary.assign(median=1.0, sd=1.0, lower=0.0, upper=2.0, max_rhat=1.0)
+    monkeypatch.setattr(
+        grids, "run_refits", lambda refits, *rest, **more: ({r.name: summary for r in refits}, {})
+    )
+    variant = {"wide": {"intercept": {"dist": "Normal", "mu": 0, "sigma": 4}}}
+    scores = mixed_fit.scores
+    names = {"plain": next(b for b in scores.benchmarks if b not in other_units(scores))}
+    summary["where"] = summary["where"].replace({"a, plain": f"a, {names['plain']}"})
+    grid = ls.studies.sensitivity_grid(mixed_spec(), scores, variant, progress=False)
+    assert grid.table().columns[-1] == "unit"
+    assert grid.table()["unit"].tolist() == ["", "Elo", "fraction"] * 2
+    assert sorted(grid.largest["unit"]) == ["", "Elo", "fraction"]
 
 
 def test_a_simulated_table_keeps_the_standards_of_its_template(mixed: ls.Scores) -> None:

@@ -8,6 +8,7 @@ import xarray as xr
 from scipy import stats
 
 import latentscale as ls
+from latentscale.data.scaling import sampling_of, with_standards
 from latentscale.data.scores import Scores
 from latentscale.declare import ModelSpec, shipped_specs
 
@@ -86,3 +87,24 @@ def test_a_built_model_can_be_calibrated_by_simuk(
     assert set(ranks.data_vars) == {"intercept", "benchmark_slope", "precision"}
     for rank in ranks.data_vars.values():
         assert rank.sizes["draw"] == 2 and bool(((rank >= 0) & (rank <= 10)).all())
+
+
+def test_standard_errors_amount_to_the_same_sampling_error_at_the_new_scores(
+    quick_spec: ModelSpec, small_scores: Scores
+) -> None:
+    """Of a fraction that is s^2 / (m (1 - m)), so that s must change with the score m."""
+    frame = small_scores.to_frame()
+    rng = np.random.default_rng(5)
+    frame["minutes"] = np.exp(rng.normal(2, 1.5, len(frame)))
+    first = small_scores.benchmarks[0]
+    errors = frame[["model"]].assign(minutes=0.2 * frame["minutes"])
+    errors[first] = np.where(np.arange(len(frame)) % 2, 0.03, np.nan)
+    info = {"minutes": ls.Benchmark(scale="positive")}
+    template = Scores.from_frame(frame, benchmarks=info, stderr=errors)
+    spec = quick_spec.with_({"benchmarks.likelihood": {"kind": "contaminated-beta"}})
+    made = ls.simulate(spec, template, seed=3).scores.dataset
+    wanted = sampling_of(with_standards(template.dataset))
+    found = sampling_of(made)
+    assert wanted is not None and found is not None and float(wanted.max()) > 0
+    np.testing.assert_allclose(found.values, wanted.values, rtol=1e-9, atol=1e-12)
+    xr.testing.assert_equal(made["stderr"].isnull(), template.dataset["stderr"].isnull())

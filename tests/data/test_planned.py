@@ -244,3 +244,9 @@ def test_a_row_may_leave_out_its_date_beside_rows_that_state_it(missing, blank):
     new["released"] = pd.Series(["2024-05-01", blank], dtype=object)
     read = planned_models(new, ["mmlu"], fitted=fitted.dataset, uses=["released"])
     assert np.isnat(read["released"].values).tolist() == [False, True]
+
+
+def test_active_parameters_below_a_billion_are_no_benchmark(rows):
+    """They are numbers from 0 to 1, as scores are, but no benchmark is called so."""
+    planned = planned_models(rows.assign(active_params_b=[0.5, 0.2]), BENCHMARKS)
+    assert planned["active_params_b"].values.tolist() == [0.5, 0.2]

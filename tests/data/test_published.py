@@ -369,6 +369,29 @@ def test_scores_under_the_name_of_an_interval_are_scores() -> None:
     assert scores["stderr"].values.ravel() == pytest.approx([0.01, 0.02])
 
 
+@pytest.mark.parametrize("apart", [True, False])
+def test_unequal_errors_of_amounts_are_symmetric_in_logarithms(apart: bool) -> None:
+    """Of 60 +120/-40 the interval is 20 to 180: a factor of 3 either way."""
+    errors = ["+120/-40", "+10/-40"]
+    name, table = "Task horizon (minutes)", {"GPQA": [40.0, 50.0]}
+    if apart:
+        table |= {name: [60.0, 30.0], f"{name} 95% CI": errors}
+    else:
+        table |= {name: [f"{score} {width}" for score, width in zip([60, 30], errors, strict=True)]}
+    scores = read_published(named(**table))
+    read = scores.dataset["stderr"].sel(benchmark=name).values
+    # The second reaches below 0, where there is no logarithm: half its width.
+    assert read == pytest.approx([60 * np.log(3) / 1.96, 25 / 1.96])
+    assert f'On "{name}" (positive) an interval' in str(scores.audit.filter("errors-read"))
+    percent = read_published(named(GPQA=["60 +12/-4", "50 +1/-1"])).dataset["stderr"]
+    assert percent.values.ravel() == pytest.approx([0.08 / 1.96, 0.01 / 1.96])
+
+
+def test_unequal_errors_beside_durations_have_no_unit() -> None:
+    table = named(**{"Horizon": ["2 hr 17 min", "35 min"], "Horizon 95% CI": ["+120/-40", "+2/-1"]})
+    assert "stderr" not in read_published(table).dataset
+
+
 def test_columns_of_intervals_are_read_as_ends_or_named() -> None:
     ends = named(GPQA=[40.0, 50.0], **{"GPQA 95% CI": ["[38.04, 41.96]", "48.04-51.96"]})
     assert read_published(ends).dataset["stderr"].values.ravel() == pytest.approx([0.01, 0.01])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from pytensor.graph.fg import FunctionGraph
 from pytensor.scalar import add
 from pytensor.tensor.elemwise import Elemwise
 
-from latentscale.declare.likelihood import Noise
+from latentscale.data.scales.base import SCALES
+from latentscale.declare.kinds import LIKELIHOODS, LINKS, TERMS
+from latentscale.declare.likelihood import Noise, NormalNoise
 from latentscale.engine import rewritten as kept
 from latentscale.engine.graphs import Graph
 from latentscale.model.distributions import _NoiseRV, _Parts
@@ -109,6 +112,13 @@ def test_other_versions_or_other_code_read_nothing(
         changed = (*surroundings[:place], ("other", part), *surroundings[place + 1 :])
         monkeypatch.setattr(kept, "_surroundings", lambda changed=changed: changed)
         assert kept.read_rewritten(graph(), SETTINGS) is None
+
+
+def test_the_code_of_all_that_a_density_is_made_of_counts() -> None:
+    kinds = (*LIKELIHOODS.values(), *LINKS.values(), *TERMS.values(), *SCALES.values())
+    files = {Path(str(inspect.getsourcefile(kind))) for kind in (*kinds, NormalNoise, Noise)}
+    assert len(files) > 20
+    assert files <= set(kept._code_files())
 
 
 def test_a_damaged_file_reads_nothing_and_is_written_anew(function: Any, own_folder: Path) -> None:

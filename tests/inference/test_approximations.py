@@ -70,6 +70,35 @@ def test_too_few_steps_are_not_called_converged(target) -> None:
     assert not result.converged and result.steps == 700
 
 
+def test_few_steps_are_shared_between_trials_and_the_climb(target) -> None:
+    """Trials of three rates, 100 steps each, would leave nothing of 200."""
+    result = run(target, MeanField.at(target.start), steps=200)
+    assert result.steps == 200 and np.isfinite(result.elbo)
+    assert np.abs(result.normal.parameters[:4] - target.start).max() > 0.5
+
+
+def test_an_elbo_that_is_not_finite_has_not_converged(target) -> None:
+    def evaluate(point: np.ndarray):
+        return np.asarray(np.nan), np.zeros(4)
+
+    result = run(replace(target, evaluate=evaluate), MeanField.at(target.start))
+    assert not result.converged
+    assert "not a finite number" in advi._faults(result)[0]
+
+
+def test_ctrl_c_in_the_first_window_keeps_the_steps_taken(target) -> None:
+    calls = iter(range(10**6))
+
+    def evaluate(point: np.ndarray):
+        if next(calls) == 500:  # trials take 300, so 200 of the first 250
+            raise KeyboardInterrupt
+        return target.evaluate(point)
+
+    result = run(replace(target, evaluate=evaluate), MeanField.at(target.start))
+    assert result.interrupted
+    assert np.abs(result.normal.parameters[:4] - target.start).max() > 0.5
+
+
 def test_ctrl_c_keeps_the_approximation_so_far(target) -> None:
     calls = iter(range(10**6))
 
@@ -180,7 +209,20 @@ def test_a_saddle_is_told(normal_density) -> None:
     density = replace(normal_density(np.zeros(2), np.eye(2)), evaluate=evaluate)
     _, factor, floored, gradient = laplace._at_mode(density, np.zeros(2))
     assert floored == 1 and np.isfinite(factor).all()
-    assert "wrong way in 1 directions" in laplace._faults(floored, gradient)[0]
+    assert "wrong way in 1 direction, which was" in laplace._faults(floored, gradient)[0]
+
+
+def test_a_density_that_is_not_finite_is_refused_by_laplace(
+    target, quick_spec, small_scores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def evaluate(point: np.ndarray):
+        return np.asarray(np.nan), np.zeros(4)
+
+    monkeypatch.setattr(
+        laplace, "posterior_density", lambda model: replace(target, evaluate=evaluate)
+    )
+    with pytest.raises(FitError, match="log density is not finite"):
+        ls.fit(quick_spec, small_scores, method=ls.Laplace(draws=30), progress=False)
 
 
 REFUSED = [

@@ -243,3 +243,7 @@ def test_a_maximum_not_reached_names_what_to_raise(error: float, said: str) -> N
     )
     advice = _status(estimate, SimpleNamespace(effective=np.ones(3)), "observed").advice
     assert said in advice[0]
+
+
+def test_a_fit_says_what_its_draws_are_good_for(marginal_fit: Fit) -> None:
+    assert "AIC and BIC" in marginal_fit.status.good_for

@@ -19,6 +19,7 @@ from scipy.special import expit
 import latentscale as ls
 from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.errors import FitError, FitWarning, SpecError
+from latentscale.inference.partitioned import method as partitioned_method
 from latentscale.inference.partitioned import tasks
 from latentscale.inference.partitioned.conditional import Sampler, centre
 from latentscale.inference.partitioned.search import Profile
@@ -52,7 +53,7 @@ def binomial_shard() -> Shard:
         return -0.5 * float(b @ b), -b
 
     density = PosteriorDensity(np.zeros(size), evaluate, lambda point: {}, {}, {})
-    return Shard(density, prior, np.arange(2), np.arange(2, size)[:, None])
+    return Shard(density, prior, np.arange(2), np.arange(2, size)[:, None], np.arange(3))
 
 
 def log_marginal(b: Floats) -> float:
@@ -332,6 +333,24 @@ def test_specs_without_latents_or_with_free_skills_are_refused(small_scores: ls.
     free = family_spec(skills={"count": 1, "identify": {"kind": "free"}})
     with pytest.raises(SpecError, match="skills can be rotated"):
         ls.fit(free, small_scores, method=method, progress=False)
+
+
+def test_a_proposal_that_passes_is_kept_though_a_degenerate_one_has_more_effective_draws(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    judged = iter(
+        [SimpleNamespace(pareto_k=0.9, ess=300.0), SimpleNamespace(pareto_k=0.2, ess=150.0)]
+    )
+    monkeypatch.setattr(
+        partitioned_method, "along_axes", lambda *given: SimpleNamespace(draws=None)
+    )
+    monkeypatch.setattr(partitioned_method, "refitted", lambda *given: SimpleNamespace(draws=None))
+    monkeypatch.setattr(partitioned_method, "weighted", lambda *given: next(judged))
+    work = SimpleNamespace(run=lambda *given: [], table=SimpleNamespace(prior=None))
+    search = SimpleNamespace(shards=1, shared=None, guesses=[], renew=False)
+    profile = SimpleNamespace(root=None)
+    kept, _ = ls.methods.Partitioned()._weighted(work, search, profile, np.random.default_rng(1))
+    assert kept.pareto_k == 0.2
 
 
 @pytest.fixture(scope="module")

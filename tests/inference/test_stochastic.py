@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 import latentscale as ls
-from latentscale.declare import ModelSpec
+from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.errors import FitError, SpecError
-from latentscale.inference.stochastic.ascent import best_mix, run_at_fixed
+from latentscale.inference.stochastic.ascent import StochasticMaximum, best_mix, run_at_fixed
 from latentscale.inference.stochastic.complete import CompleteData, Motion, complete_data
 from latentscale.inference.stochastic.latent_chain import LatentChain
+from latentscale.inference.stochastic.method import _refuse
 from latentscale.inference.tools.posterior_density import PosteriorDensity
 from latentscale.model.design import design
 from latentscale.posterior.fit import Fit
@@ -128,6 +130,36 @@ def test_a_short_step_from_afar_is_no_arrival(complete: CompleteData) -> None:
     taken = np.abs(run.step) / np.sqrt(np.diag(run.covariance))
     assert taken.max() <= 2 + 1e-9
     assert run.distance > 2
+
+
+def test_what_the_likelihood_does_not_identify_is_named() -> None:
+    """Scores of the second parameter vary more than its complete-data information allows."""
+    rng = np.random.default_rng(6)
+    chain = SimpleNamespace(point=np.zeros(2), move=lambda: np.zeros(2))
+    spread = np.array([0.5, 3.0])
+    complete = SimpleNamespace(
+        score=lambda point: (spread * rng.standard_normal(2), rng.standard_normal(1)),
+        information=lambda point, mix, cores: np.eye(2),
+    )
+    run = run_at_fixed(complete, chain, 400, 1)
+    assert run.flat.tolist() == [False, True]
+    maximum = StochasticMaximum(np.zeros(2), np.eye(2), np.full(2, 0.01), 0.1, 0.9, run.flat)
+    status = METHOD._status(maximum, ("first", "second"))
+    assert not status.converged
+    assert 'does not identify "second"' in status.advice[0]
+
+
+def test_latents_of_any_term_can_be_integrated_out(small_scores: ls.Scores) -> None:
+    """Benchmarks' intercepts around their mean are latents too; families have none here."""
+    document = {
+        "name": "pooled",
+        "covariates": ["log_flops"],
+        "skills": {"count": 0},
+        "family": {"level": "fixed"},
+        "benchmarks": {"slopes": ["log_flops"], "pooled": True},
+    }
+    spec = spec_from_dict(document)
+    _refuse(spec, design(spec, small_scores))
 
 
 def test_latents_are_drawn_from_their_distribution() -> None:

@@ -17,7 +17,7 @@ from latentscale.errors import FitError, SpecError
 from latentscale.inference.partitioned import tasks
 from latentscale.inference.partitioned.lineages import lineage_of_models, needed, subsample
 from latentscale.inference.partitioned.shard import Floats, Shard, units_of_latents
-from latentscale.inference.partitioned.subsampled import LatentTask
+from latentscale.inference.partitioned.subsampled import LatentTask, _names_of_units
 from latentscale.inference.partitioned.trajectories import Latents, draw_latents
 from latentscale.inference.tools.posterior_density import PosteriorDensity, kept_names
 from latentscale.model.batches import VariableSlices, deal
@@ -46,7 +46,7 @@ def binomial_shard(wrong: float = 0.0) -> Shard:
 
     density = PosteriorDensity(np.zeros(5), evaluate, lambda point: {}, {}, {})
     flat = lambda b: (0.0, np.zeros_like(b))  # noqa: E731
-    return Shard(density, flat, np.arange(2), np.arange(2, 5)[:, None])
+    return Shard(density, flat, np.arange(2), np.arange(2, 5)[:, None], np.arange(3))
 
 
 def below(drawn: Floats, points: Floats) -> Floats:
@@ -127,6 +127,7 @@ def test_a_subsample_has_whole_lineages_and_what_shared_parameters_need(known: A
         ({"trajectories": 1}, "Subsampled.trajectories"),
         ({"kept": 1}, "Subsampled.kept"),
         ({"draws": 10, "kept": 21}, "Subsampled.kept"),
+        ({"chains": 4, "kept": 402}, "must be a multiple of chains, 4; got 402"),
         ({"workers": 0}, "workers"),
         ({"cluster": 8786}, "Subsampled.cluster must be an address"),
         ({"target_accept": 1.0}, "Subsampled.target_accept"),
@@ -144,6 +145,26 @@ def test_specs_without_latents_or_with_free_skills_are_refused(small_scores: ls.
     free = family_spec(skills={"count": 1, "identify": {"kind": "free"}})
     with pytest.raises(SpecError, match="skills can be rotated"):
         ls.fit(free, small_scores, method=method, progress=False)
+
+
+def test_lineages_that_failed_are_named_where_others_have_no_latents(known: Any) -> None:
+    """Only models that do not disclose their tokens have a latent here."""
+    frame = known.frame.copy()
+    families = list(dict.fromkeys(frame["family"]))
+    frame.loc[frame["family"].isin(families[5:8]), "tokens_t"] = np.nan
+    document = {
+        "name": "tokens",
+        "covariates": ["log_flops"],
+        "skills": {"count": 0},
+        "family": {"level": "fixed"},
+        "benchmarks": {"slopes": ["log_flops"]},
+        "undisclosed": {"kind": "estimated"},
+    }
+    spec = spec_from_dict(document)
+    prepared = replace(design(spec, ls.Scores.from_frame(frame)), centred=False)
+    shard = Shard.of(spec, prepared)
+    assert _names_of_units(prepared, shard.units) == families[5:8]
+    assert shard.places.shape == (3, 4)
 
 
 def small_method(folder: Path) -> ls.methods.Subsampled:

@@ -91,6 +91,34 @@ def test_a_named_spec_loses_what_no_model_states_and_one_of_ones_own_nothing(tmp
         ls.spec_for(ROWS)  # type: ignore[arg-type]
 
 
+def test_terms_that_go_with_a_covariate_are_named() -> None:
+    sized = {"params_b": [1, 3, 7, 13]}
+    assert chosen("checkpoints", **sized).reasons == (
+        "no model states its training tokens: checkpoints is fitted on log_params alone, "
+        "without the terms levelling, trend",
+    )
+    assert chosen("latentscale", tokens_t=[1, 2, 3, 4]).reasons == (
+        "no model has log_params, log_params:log_tokens: latentscale is fitted on log_tokens "
+        "alone, without the term curvature",
+    )
+
+
+@pytest.mark.parametrize(
+    ("columns", "why", "give"),
+    [
+        ({"tokens_t": [1, 2, 3, 4]}, "no model has log_flops", '"params_b"'),
+        ({"params_b": [1, 2, 3, 4]}, "no model states its training tokens", '"tokens_t"'),
+        ({}, "no model has log_flops", '"params_b", "tokens_t"'),
+    ],
+)
+def test_a_named_spec_of_which_nothing_is_left_says_what_it_needs(
+    columns: dict, why: str, give: str
+) -> None:
+    said = f'"pooled_flops" cannot be fitted: {why}, .* Give {give} when the table is read'
+    with pytest.raises(ls.SpecError, match=said):
+        chosen("pooled_flops", **columns)
+
+
 def test_a_choice_is_shown_with_its_reasons() -> None:
     choice = chosen(**DATES)
     assert repr(choice).startswith("SpecChoice: capabilities, on released\n  - most models state")

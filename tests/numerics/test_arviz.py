@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from latentscale.analysis.checks.compare import stacking_weights
+from latentscale.analysis.checks.ranking import stacking_weights
 from latentscale.posterior.convergence import convergence
 
 

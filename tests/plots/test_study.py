@@ -218,6 +218,7 @@ def test_a_tornado(tmp_path: Path) -> None:
         ("tight", "score", "m, arc", 0.02, 0.2),
     ]
     table = pd.DataFrame(rows, columns=["variant", "variable", "where", "change", "change_in_sd"])
+    table["unit"] = ["", "fraction"] * 3
     grid = SensitivityGrid(table, {"wide": "w", "tight": "t"}, {}, 0.9)
     figure = plot_tornado(grid)
     panel = figure.axes[0]
@@ -228,6 +229,26 @@ def test_a_tornado(tmp_path: Path) -> None:
     assert scores.patches[1].get_width() == 0.02
     with pytest.raises(DataError, match=r'no variable "slop".*Did you mean "slope"'):
         plot_tornado(grid, variable="slop")
+    _saved(figure, tmp_path)
+
+
+def test_a_tornado_of_scores_has_a_panel_for_each_unit(tmp_path: Path) -> None:
+    """A change of 40 Elo beside 0.02 hid every benchmark that is in fractions."""
+    rows = [
+        (variant, "expected score", f"m, {name}", size * change, change, unit)
+        for variant, change in (("base", 0.0), ("wide", 1.0), ("tight", -0.5))
+        for name, size, unit in (("arc", 0.02, "fraction"), ("elo", 40.0, "Elo"))
+    ]
+    names = ["variant", "variable", "where", "change", "change_in_sd", "unit"]
+    grid = SensitivityGrid(pd.DataFrame(rows, columns=names), {"wide": "w", "tight": "t"}, {}, 0.9)
+    figure = plot_tornado(grid, variable="expected score")
+    fractions, elo = figure.axes
+    assert fractions.get_xlabel() == "change of the median of expected score (fraction)"
+    assert elo.get_xlabel() == "change of the median of expected score (Elo)"
+    assert [t.get_text() for t in elo.get_yticklabels()] == ["m, elo"]
+    assert max(abs(end) for end in fractions.get_xlim()) < 0.1
+    assert elo.patches[1].get_width() == 40.0
+    assert len(plot_tornado(grid).axes) == 1  # in standard deviations all share one
     _saved(figure, tmp_path)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,8 +13,10 @@ import pytest
 
 import latentscale as ls
 from latentscale.declare import spec_from_dict
+from latentscale.dims import DEFAULT_PROB
 from latentscale.errors import DataWarning
 from latentscale.posterior.fit import Fit
+from latentscale.reporting.answered import answered
 from latentscale.reporting.blocks import Block, Bullets, Facts, Paragraph, PictureBlock, TableBlock
 from latentscale.reporting.checks import (
     checks,
@@ -24,8 +28,32 @@ from latentscale.reporting.page import render
 from latentscale.reporting.request import Request, request
 from latentscale.reporting.sections import Section, forecasts, sections_of
 from latentscale.reporting.skills import allocation, budgets, latent_skills, variance
+from latentscale.result import Result
 
 EVIL = "<img src=x onerror=alert(1)>"
+
+
+@dataclass(frozen=True, repr=False)
+class Width(Result):
+    """A result of another's verb, whose table has the usual default."""
+
+    headline = "Widths"
+
+    def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
+        """Return the probability of the intervals."""
+        return pd.DataFrame({"prob": [prob]})
+
+
+def _width(fit: Fit, *, prob: float = DEFAULT_PROB) -> Width:
+    return Width()
+
+
+def test_anothers_section_has_intervals_of_the_pages_probability(fit: Fit) -> None:
+    """Also where the verb's function takes that probability itself."""
+    verb = SimpleNamespace(name="width", question=lambda: "How wide?", answer=lambda: _width)
+    asked = request(fit, families=None, planned=None, prob=0.5, seed=2)
+    (table,) = _of(answered(verb, asked), TableBlock)
+    assert table.frame["prob"].tolist() == [0.5]
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +125,36 @@ def test_an_example_has_a_size_that_is_known_and_used(
     assert "params_b" not in unsized.planned
     said = _of(forecasts(unsized), Paragraph)[0].text
     assert "since the fit does not use sizes" in said
+
+
+@pytest.mark.parametrize("sized", [True, False])
+def test_an_example_has_the_compute_and_active_size_that_its_family_states(
+    sized: bool, small_scores: ls.Scores, prior_fit: Callable[..., Fit]
+) -> None:
+    """Not 6 x parameters x tokens: of mixtures of experts that is ten times too much."""
+    frame = small_scores.to_frame()
+    active = frame["params_b"] / 10
+    frame = frame.assign(active_params_b=active, flops=6e21 * active * frame["tokens_t"])
+    frame.loc[frame["family"] == "fam01", "flops"] = np.nan
+    if not sized:
+        frame = frame.drop(columns=["params_b", "tokens_t", "active_params_b"])
+        frame = frame[frame["flops"].notna()]
+    document = {"name": "x", "covariates": ["log_flops"], "skills": {"count": 1}}
+    fit = prior_fit(spec_from_dict(document), ls.Scores.from_frame(frame), draws=20)
+    families = ["fam00", "fam01"] if sized else None
+    asked = request(fit, families=families, planned=None, prob=0.8, seed=2)
+    own = frame[frame["family"] == asked.families[0]]
+    example = asked.planned.iloc[0]
+    if sized:
+        largest = own.loc[own["params_b"].idxmax()]
+        assert example["flops"] == pytest.approx(4 * largest["flops"])
+        assert example["active_params_b"] == pytest.approx(4 * largest["active_params_b"])
+        assert np.isnan(asked.planned["flops"].iloc[1])  # as the fit counts that family
+    else:
+        assert example["flops"] == pytest.approx(np.exp(np.log(own["flops"]).mean()))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        assert len(asked.forecast.table(0.8)["model"].unique()) == len(asked.families)
 
 
 def test_an_example_is_like_its_familys_latest_models_and_the_page_says_so(

@@ -52,7 +52,8 @@ def summarise(
         median), crps, width, interval_score (of the table's own interval; Gneiting and Raftery
         2007, eq. 43) as fractions, log_score, cover (share inside the table's own interval), and
         cover_50, cover_80, cover_90, cover_95 (of central intervals, by the pit); each with its
-        bootstrap standard error in ``<name>_se`` (NaN with one family). Where the backtest holds
+        bootstrap standard error in ``<name>_se`` (NaN with one family). A score of density 0
+        makes the mean log_score -inf, and its standard error NaN. Where the backtest holds
         scores that are not fractions, also unit: that of mae, crps, width and interval_score. A
         group with several units has them divided by the standard deviation of each benchmark's
         scores, and its log_score is that of such scores.
@@ -131,10 +132,16 @@ def bootstrap_means(
 def bootstrap_errors(
     values: pd.DataFrame, families: pd.Series, resamples: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return the standard error of each column's mean over cells; NaN with one family."""
+    """Return the standard error of each column's mean over cells.
+
+    NaN with one family, and of a column that holds -inf or NaN.
+    """
     if families.nunique() < 2:
         return np.full(values.shape[1], np.nan)
-    return bootstrap_means(values, families, resamples, rng).std(axis=0, ddof=1)
+    means = bootstrap_means(values, families, resamples, rng)
+    with np.errstate(invalid="ignore"):
+        errors = means.std(axis=0, ddof=1)
+    return np.where(np.isfinite(values).all(), errors, np.nan)
 
 
 def reliability(

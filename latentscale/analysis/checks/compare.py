@@ -9,12 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy.optimize import minimize
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from latentscale.analysis.checks.calibrate import bootstrap_errors, cell_figures, check_column
 from latentscale.analysis.checks.leave_one_out import leave_one_out
+from latentscale.analysis.checks.ranking import RESAMPLES, joint_families, ranking
 from latentscale.analysis.tools.units import SCALE_COLUMNS, in_one_unit
 from latentscale.data.frames import as_pandas
 from latentscale.data.recorded import unlike
@@ -22,11 +20,10 @@ from latentscale.data.scaling import is_bounded
 from latentscale.dims import BENCHMARK, MODEL, checked_seed
 from latentscale.errors import DataError, FitError, listed
 from latentscale.expect import expect_each
+from latentscale.markup import counted
 from latentscale.posterior.fit import Fit
 from latentscale.result import FixedTable, Picture
 
-_RESAMPLES = 2000
-"""Standard errors within 2%."""
 _CELL = [MODEL, BENCHMARK]
 _HELD_OUT = ["fold", *_CELL]
 
@@ -41,9 +38,12 @@ class Comparison(FixedTable):
         One row a model, best first: name, elpd (sum of log predictive densities; higher is
         better), difference (elpd less that of the best) with its difference_se, weight (in the
         stacked forecast), cells; and p_loo and high_k (scores whose Pareto k is too high) for
-        leave-one-out, or mae, mae_difference, mae_difference_se and crps for backtests.
+        leave-one-out, or mae, mae_difference, mae_difference_se, crps and ruled_out for backtests.
         Standard errors are of a bootstrap over families, NaN with one family; scores that share a
         family in any of the compared tables are drawn together.
+        ``ruled_out`` counts scores of log score -inf, to which the forecast gives the density 0.
+        Those that all models rule out are left out of elpd, difference, weight and cells; any
+        other makes elpd -inf. Where it is -inf for all models, the differences are NaN.
     cells
         One row a model and score: name, model, family, benchmark, elpd, and pareto_k for
         leave-one-out or fold for backtests.
@@ -90,9 +90,15 @@ class Comparison(FixedTable):
         '2 models by leave-one-out log density: "skills" is highest'
         """
         how = "held-out" if self.held_out else "leave-one-out"
-        best = self.rows.loc[self.rows["elpd"] == self.rows["elpd"].iloc[0], "name"]
-        verdict = "is highest" if len(best) == 1 else "are equally high"
-        return f"{len(self.rows)} models by {how} log density: {listed(best, 5)} {verdict}"
+        top, counted_in = self.rows["elpd"].iloc[0], self.rows["cells"].iloc[0]
+        best = self.rows.loc[self.rows["elpd"] == top, "name"]
+        verdict = f"{listed(best, 5)} {'is highest' if len(best) == 1 else 'are equally high'}"
+        if top == -np.inf:
+            verdict = "none is highest, as each rules out a score that another does not"
+        given = len(self.cells) // len(self.rows)
+        of = f" of {counted_in} of {given} scores" if counted_in < given else ""
+        rest = f"; {given - counted_in} ruled out by all" if of else ""
+        return f"{len(self.rows)} models by {how} log density{of}: {verdict}{rest}"
 
 
 def compare(fits: Mapping[str, Fit], *, seed: int = 0) -> Comparison:
@@ -137,7 +143,7 @@ def compare(fits: Mapping[str, Fit], *, seed: int = 0) -> Comparison:
     for name, result in by_fit.items():
         parts.append(result.rows.assign(name=name))
     cells = pd.concat(parts, ignore_index=True)
-    table = _ranking(*_wide(cells, _CELL, "elpd", list(fits)), seed)
+    table = ranking(*_wide(cells, _CELL, "elpd", list(fits)), seed)
     table["p_loo"] = [by_fit[name].p_loo for name in table["name"]]
     table["high_k"] = [len(by_fit[name].unreliable) for name in table["name"]]
     columns = ["name", "model", "family", "benchmark", "elpd", "pareto_k"]
@@ -161,13 +167,15 @@ def compare_backtests(tables: Mapping[str, pd.DataFrame], *, seed: int = 0) -> C
     Returns
     -------
     Comparison
-        One row a backtest, the best first.
+        One row a backtest, the best first. Scores that all backtests rule out (log score -inf)
+        are left out of the log densities, and the headline and the advice count them.
 
     Raises
     ------
     DataError
-        If there are fewer than two tables, a column or a number is missing, or they forecast
-        different scores (a fold that failed for one spec, for instance).
+        If there are fewer than two tables, a column or a number is missing, they forecast
+        different scores (a fold that failed for one spec, for instance), or every score is ruled
+        out by all of them.
 
     Examples
     --------
@@ -182,81 +190,28 @@ def compare_backtests(tables: Mapping[str, pd.DataFrame], *, seed: int = 0) -> C
         parts.append(_with_figures(table, name))
     cells = pd.concat(parts, ignore_index=True)
     names = list(tables)
-    table = _ranking(*_wide(cells, _HELD_OUT, "elpd", names), seed)
+    ruled_out = cells[cells["elpd"] == -np.inf]
+    of_all = ruled_out[ruled_out.groupby(_HELD_OUT)["name"].transform("size") == len(names)]
+    if len(of_all) == len(cells):
+        raise DataError(
+            f"Every score has the log score -inf in {listed(names, 5)}: no forecast gives any of "
+            "them a density above 0, so log scores do not compare them. Look at the column crps."
+        )
+    table = ranking(*_wide(cells.drop(of_all.index), _HELD_OUT, "elpd", names), seed)
     errors, families = _wide(cells, _HELD_OUT, "mae", names)
     gaps = errors.sub(errors[table["name"].iloc[0]], axis=0)
     rng = np.random.default_rng(seed)
-    spread = bootstrap_errors(gaps, families, _RESAMPLES, rng)
+    spread = bootstrap_errors(gaps, families, RESAMPLES, rng)
     by_name = pd.DataFrame({"mean": errors.mean(), "gap": gaps.mean(), "se": spread})
     order = list(table["name"])
     table["mae"] = by_name["mean"].loc[order].to_numpy()
     table["mae_difference"] = by_name["gap"].loc[order].to_numpy()
     table["mae_difference_se"] = by_name["se"].loc[order].to_numpy()
     table["crps"] = cells.groupby("name")["crps"].mean().loc[order].to_numpy()
+    table["ruled_out"] = ruled_out["name"].value_counts().reindex(order, fill_value=0).to_numpy()
     columns = ["name", "fold", "model", "family", "benchmark", "elpd"]
-    return Comparison(table, cells[columns], True, _advice(table, heavy=False))
-
-
-def stacking_weights(elpd: pd.DataFrame) -> np.ndarray:
-    """Return the weights of the mixture with the highest summed log predictive density.
-
-    Yao et al. 2018 (doi:10.1214/17-BA1091), eq. 5: the log of a mixture is concave in its
-    weights, so the optimum is unique up to ties.
-
-    Parameters
-    ----------
-    elpd
-        Log predictive densities, one row a score, one column a model.
-    """
-    values = elpd.to_numpy()
-    values = values[np.isfinite(values.max(1))]  # a score that all rule out favours none
-    density = np.exp(values - values.max(1, keepdims=True))
-    count = density.shape[1]
-
-    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
-        mixed = density @ weights
-        return -float(np.log(mixed).mean()), -(density / mixed[:, None]).mean(0)
-
-    optimum = minimize(
-        loss,
-        np.full(count, 1 / count),
-        jac=True,
-        method="SLSQP",
-        bounds=[(1e-12, 1.0)] * count,
-        constraints={"type": "eq", "fun": lambda w: w.sum() - 1, "jac": np.ones_like},
-        options={"ftol": 1e-12, "maxiter": 500},
-    )
-    weights = np.clip(optimum.x, 0, None)
-    weights[weights < 1e-9] = 0.0
-    return weights / weights.sum()
-
-
-def _ranking(values: pd.DataFrame, families: pd.Series, seed: int) -> pd.DataFrame:
-    """Return models from best to worst with differences from the best and stacking weights.
-
-    Parameters
-    ----------
-    values
-        Log predictive densities, one row a score, one column a model.
-    families
-        The family of each row.
-    seed
-        Of the bootstrap over families.
-    """
-    total = values.sum()
-    gaps = values.sub(values[total.idxmax()], axis=0)
-    rng = np.random.default_rng(seed)
-    table = pd.DataFrame(
-        {
-            "name": list(values),
-            "elpd": total.to_numpy(),
-            "difference": gaps.sum().to_numpy(),
-            "difference_se": len(values) * bootstrap_errors(gaps, families, _RESAMPLES, rng),
-            "weight": stacking_weights(values),
-            "cells": len(values),
-        }
-    )
-    return table.sort_values("elpd", ascending=False, ignore_index=True)
+    advice = (*_of_ruled_out(table, of_all), *_advice(table, heavy=False))
+    return Comparison(table, cells[columns], True, advice)
 
 
 def _wide(
@@ -268,28 +223,6 @@ def _wide(
     return wide[value][names].astype(float).rename_axis(columns=None).reset_index(
         drop=True
     ), families
-
-
-def joint_families(own: pd.DataFrame) -> pd.Series:
-    """Return the families that scores are resampled by, where tables may state different ones.
-
-    Scores that share a family in any of the tables are of one family.
-
-    Parameters
-    ----------
-    own
-        Families as each table states them, one row a score, one column a table.
-    """
-    nodes, count = [], 0
-    for name in own:
-        codes, known = pd.factorize(own[name])
-        nodes.append(codes + count)
-        count += len(known)
-    first = np.tile(nodes[0], len(nodes))
-    edges = coo_array((np.ones(first.size), (first, np.concatenate(nodes))), shape=(count, count))
-    _, joined = connected_components(edges, directed=False)
-    stated = own.iloc[:, 0].reset_index(drop=True)
-    return stated.groupby(joined[nodes[0]]).transform("min").rename("family")
 
 
 def _check_names(names: Mapping[str, object], error: type[DataError] | type[FitError]) -> None:
@@ -307,7 +240,7 @@ def _advice(table: pd.DataFrame, *, heavy: bool) -> tuple[str, ...]:
             "favourable, most of all for models with many local effects. Run latentscale.backtest "
             "on the same folds for each spec and use compare_backtests."
         )
-    if table["difference_se"].isna().all():
+    if table["difference_se"].isna().all() and table["difference"].notna().any():
         lines.append(
             "All scores are of one family, whose models are not independent, so the differences "
             "have no standard errors. Compare on scores of several families."
@@ -319,6 +252,27 @@ def _advice(table: pd.DataFrame, *, heavy: bool) -> tuple[str, ...]:
                 "scores do not separate them."
             )
     return tuple(lines)
+
+
+def _of_ruled_out(table: pd.DataFrame, of_all: pd.DataFrame) -> list[str]:
+    """Say which scores have the log score -inf, and what their forecasts cannot be ranked by."""
+    lines = []
+    common = of_all.drop_duplicates(_HELD_OUT)
+    if len(common):
+        first = common.iloc[0]
+        lines.append(
+            f"{counted(len(common), 'score')} ruled out by all (log score -inf), such as "
+            f'{first["model"]} on {first["benchmark"]} in the fold "{first["fold"]}": left out of '
+            "elpd, difference and weight, but not of mae and crps."
+        )
+    own = {r["name"]: r["ruled_out"] - len(common) for _, r in table.iterrows()}
+    counts = ", ".join(f'"{name}" {count}' for name, count in own.items() if count)
+    if counts:
+        lines.append(
+            f"Scores ruled out (log score -inf) that another does not rule out: {counts}. One of "
+            "them makes elpd -inf, whatever the other scores; compare by mae and crps too."
+        )
+    return lines
 
 
 def _not_converged(fits: Mapping[str, Fit]) -> tuple[str, ...]:

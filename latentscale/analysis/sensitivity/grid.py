@@ -28,8 +28,8 @@ class SensitivityGrid(Result, table_was_attribute=True):
     rows
         One row a variant and quantity: variant, variable, where, median, lower, upper, change
         (of the median from the base), change_in_sd (in posterior standard deviations of the
-        base), width_ratio (of the interval to that of the base) and max_rhat of the refit.
-        Rows of the base have a change of 0.
+        base), width_ratio (of the interval to that of the base), max_rhat of the refit, and unit
+        (of an expected score; empty of parameters). Rows of the base have a change of 0.
     variants
         What each variant is, in words.
     failed
@@ -76,6 +76,7 @@ class SensitivityGrid(Result, table_was_attribute=True):
                     "highest": of_quantity.loc[high, "change"],
                     "highest_variant": of_quantity.loc[high, "variant"],
                     "largest_in_sd": of_quantity["change_in_sd"].abs().max(),
+                    "unit": of_quantity["unit"].iloc[0],
                 }
             )
         changes = pd.DataFrame(rows)

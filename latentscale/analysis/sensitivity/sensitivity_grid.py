@@ -14,7 +14,7 @@ import xarray as xr
 from latentscale.analysis.forecasts.from_names import with_families_read
 from latentscale.analysis.forecasts.rows import stated_rows
 from latentscale.analysis.sensitivity.grid import BASE, KEY, SensitivityGrid
-from latentscale.analysis.sensitivity.sensitivity import flat, quantities_of
+from latentscale.analysis.sensitivity.sensitivity import FORECAST, flat, quantities_of
 from latentscale.analysis.tools.fold_files import checked_folder, run_key, summary_file
 from latentscale.analysis.tools.refits import (
     Refit,
@@ -25,6 +25,7 @@ from latentscale.analysis.tools.refits import (
     whole,
 )
 from latentscale.analysis.tools.summaries import quantiles
+from latentscale.analysis.tools.units import FRACTION, other_units
 from latentscale.data.frames import as_pandas
 from latentscale.data.planned import NOT_FORECAST, planned_models
 from latentscale.data.scaling import without_standards
@@ -172,7 +173,7 @@ def sensitivity_grid(
     if BASE in failed:
         raise FitError(f"The base spec failed: {failed[BASE]}")
     words = {name: _words(spec, other) for name, other in specs.items() if name != BASE}
-    return SensitivityGrid(_changes(tables), words, failed, prob)
+    return SensitivityGrid(_with_units(_changes(tables), scores), words, failed, prob)
 
 
 def leave_families_out(
@@ -249,7 +250,7 @@ def leave_families_out(
     if BASE in failed:
         raise FitError(f"The fit with all families failed: {failed[BASE]}")
     words = {name: f"{name}, exact refit" for name in tables if name != BASE}
-    return SensitivityGrid(_changes(summaries), words, failed, prob)
+    return SensitivityGrid(_with_units(_changes(summaries), scores), words, failed, prob)
 
 
 def summary_of(
@@ -398,6 +399,20 @@ def _changes(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     table = pd.concat(parts, ignore_index=True)
     columns = ["median", "lower", "upper", "change", "change_in_sd", "width_ratio", "max_rhat"]
     return table[["variant", *KEY, *columns]]
+
+
+def _with_units(rows: pd.DataFrame, scores: Scores) -> pd.DataFrame:
+    """Return the rows with the unit of each expected score in the last column, "" of parameters."""
+    units = other_units(scores)
+    unit_of = {name: units.get(name, FRACTION) for name in sorted(scores.benchmarks, key=len)}
+
+    def unit(variable: str, where: str) -> str:
+        if variable != FORECAST:
+            return ""
+        # As `flat` names it, "model, benchmark"; a benchmark's own name may have a comma.
+        return [said for name, said in unit_of.items() if where.endswith(f", {name}")][-1]
+
+    return rows.assign(unit=list(map(unit, rows["variable"], rows["where"])))
 
 
 def _words(base: ModelSpec, other: ModelSpec) -> str:

@@ -17,6 +17,7 @@ import pandas as pd
 
 from latentscale.data.audit import Audit, Finding
 from latentscale.data.benchmarks import Benchmark
+from latentscale.data.empty import is_empty
 from latentscale.data.features import Feature
 from latentscale.data.frames import AnyFrame, as_pandas, is_frame
 from latentscale.data.layout import closest
@@ -29,7 +30,6 @@ from latentscale.data.readers.measurements import (
     with_names,
 )
 from latentscale.data.readers.parquet import read_table
-from latentscale.data.readers.published_cells import is_empty
 from latentscale.data.readers.published_columns import Roles, roles_of
 from latentscale.data.readers.published_metrics import refuse_several_metrics
 from latentscale.data.readers.published_models import (
@@ -115,7 +115,9 @@ def read_published(
         guessing among a known task's choices, unless a score is below.
         Errors follow from columns of standard errors and of 95% intervals; half widths printed
         beside a score ("78.2 ± 1.1") count as those of 95%, since spread beyond the stated error
-        is estimated. Each decision is in the audit.
+        is estimated. Intervals of amounts, by their ends or as "60 +120/-40", are taken for
+        symmetric in logarithms: half their width in logarithms times the score (half their width
+        where an end is not above 0). Each decision is in the audit.
 
     Raises
     ------
@@ -216,7 +218,7 @@ def published_measurements(
         audit=Audit(
             (
                 *(*unnamed, *bare, *figures, *described_here, *found, *mixed, *merged, *without),
-                *(*_errors(cells), *of_sizes, *from_names, *turned),
+                *(*_errors(cells, info), *of_sizes, *from_names, *turned),
             )
         ),
         sources=sources,
@@ -276,13 +278,17 @@ def _without_scores(models: pd.Series) -> list[Finding]:
     return [Finding("info", "models-without-scores", "model", message)]
 
 
-def _errors(cells: pd.DataFrame) -> list[Finding]:
+def _errors(cells: pd.DataFrame, info: Mapping[str, Benchmark]) -> list[Finding]:
     """Say how many scores have a standard error, which then counts in their noise."""
     known = cells["stderr"].notna()
     if not known.any():
         return []
     message = f"{int(known.sum())} of {counted(len(cells), 'score')} have a standard error, which "
     message += "counts in their noise."
+    amounts = [n for n in dict.fromkeys(cells["benchmark"][known]) if info[n].scale == "positive"]
+    if amounts:
+        message += f" On {listed(amounts)} (positive) an interval, or +a/-b, gives half its width "
+        message += "in logarithms times the score, over 1.96."
     return [Finding("info", "errors-read", "scores", message)]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from latentscale.data.columns import is_missing, number_of_cell
+from latentscale.data.columns import number_of_cell
 from latentscale.data.dates import (
     MIDDLES,
     as_date,
@@ -19,18 +19,13 @@ from latentscale.data.dates import (
     middle_of,
     said_of_middles,
 )
+from latentscale.data.empty import is_empty
 from latentscale.markup import counted
 
 Floats = npt.NDArray[np.float64]
 
 NORMAL_95: Final = 1.96
 """Half width of a normal distribution's central 95% in standard deviations."""
-_EMPTY: Final = frozenset(("", "?", "-", "–", "—", "na", "n/a", "n.a.", "nan", "none", "null"))
-"""Texts that tables print where they have no figure."""
-_DASHES: Final = re.compile(r"[-–—−]{2,}|\.{2,}|…")
-"""Rules of dashes and dots, which stand for an empty cell: "--", "...".
-"""
-_MISSING_WORDS: Final = frozenset(("tbd", "tba", "pending", "unknown", "undisclosed", "未公布"))
 _PLAIN: Final = r"(?:[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
 """Commas part thousands; "0,812" has a decimal comma and is not read."""
 _COMMA: Final = re.compile(r"-?(?:0,\d+|\d+,\d{1,2})\s*[%\uff05]?")
@@ -102,14 +97,6 @@ class ScoreCells(NamedTuple):
     minutes: npt.NDArray[np.bool_] = np.zeros(0, dtype=bool)
 
 
-def is_empty(cell: object) -> bool:
-    """Return whether a cell is empty, or has a text that stands for an empty one."""
-    if not isinstance(cell, str):
-        return is_missing(cell)
-    text = cell.strip().casefold()
-    return text in _EMPTY or text in _MISSING_WORDS or bool(_DASHES.fullmatch(text))
-
-
 def score_cells(column: pd.Series) -> ScoreCells:
     """Read the cells of a column of scores."""
     rows = len(column)
@@ -174,18 +161,30 @@ def half_widths(column: pd.Series) -> Floats | None:
     return np.array([np.nan if width is None else width for width in widths])
 
 
-def ends_of(column: pd.Series) -> tuple[Floats, Floats]:
+def ends_of(column: pd.Series, scores: Floats) -> tuple[Floats, Floats]:
     """Return the ends of intervals that cells hold, alone or beside a score; NaN of others.
 
-    Such as "[38, 42]", "60 (20-180)" and, in minutes, "35 min – 4 hr 2 min".
+    Such as "[38, 42]", "60 (20-180)", "60 +120/-40" and, in minutes, "35 min – 4 hr 2 min".
+
+    Parameters
+    ----------
+    column
+        The cells.
+    scores
+        The scores that the intervals are of, one a row.
     """
     ends = np.full((len(column), 2), np.nan)
     for row, cell in enumerate(column.tolist()):
         text = cell.strip() if isinstance(cell, str) else ""
         beside = _CELL.fullmatch(text)
-        match = _ENDS.fullmatch(beside["width"] if beside and beside["width"] else text)
+        interval = beside["width"] if beside and beside["width"] else text
+        match = _ENDS.fullmatch(interval)
         if match:
             ends[row] = _plain(match["low"]), _plain(match["high"])
+            continue
+        apart = _PLUS_MINUS.fullmatch(interval)
+        if apart and apart["up"]:
+            ends[row] = scores[row] - _plain(apart["down"]), scores[row] + abs(_plain(apart["up"]))
             continue
         parts = re.split(r"[-–−,;]|\bto\b", text.strip("[]()"))
         times = [time for part in parts if (time := _duration(part.strip())) is not None]
@@ -197,6 +196,9 @@ def ends_of(column: pd.Series) -> tuple[Floats, Floats]:
 
 def half_of_ends(lower: Floats, upper: Floats, scores: Floats, positive: Any) -> Floats:
     """Return half widths of intervals, of positive scores as if symmetric in logarithms.
+
+    Half the width in logarithms times the score: 60 of [20, 180] has ln(180 / 20) / 2 x 60 = 66,
+    where half of the plain width is 80. NaN of positive scores where an end is not above 0.
 
     Parameters
     ----------

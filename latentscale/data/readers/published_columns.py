@@ -243,7 +243,7 @@ def scored_by(name: str, benchmarks: Sequence[str], left: str | None) -> str | N
     """
     short = spelling(name)
     if short:
-        spelt = {spelling(b): b for b in benchmarks}
+        spelt = {spelling(without_brackets(b)): b for b in benchmarks}
         starts = (b for key, b in spelt.items() if key.startswith(short))
         return spelt.get(short) or next(starts, None)
     return left or (benchmarks[0] if benchmarks else None)

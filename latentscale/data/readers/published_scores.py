@@ -12,6 +12,7 @@ import pandas as pd
 from latentscale.data.audit import Finding
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.column_names import is_neither
+from latentscale.data.empty import is_empty
 from latentscale.data.readers.benchmark_names import group_of, plain_name
 from latentscale.data.readers.guessing import floor_for
 from latentscale.data.readers.published_cells import (
@@ -21,7 +22,6 @@ from latentscale.data.readers.published_cells import (
     ends_of,
     half_of_ends,
     half_widths,
-    is_empty,
     score_cells,
 )
 from latentscale.data.readers.published_columns import (
@@ -362,8 +362,10 @@ def _stderr(
             widths = half_widths(table[name])
             read = columns[name].values if widths is None else widths
             read = np.where(columns[owner].minutes, np.nan, read)  # "±5" of minutes or of hours?
-            ends = half_of_ends(*ends_of(table[name]), columns[owner].values, positive[owner])
-            read = np.where(np.isnan(ends), read, ends) / NORMAL_95
+            scores = columns[owner].values
+            ends = ends_of(table[name], np.where(columns[owner].minutes, np.nan, scores))
+            spread = half_of_ends(*ends, scores, positive[owner])
+            read = np.where(np.isnan(spread), read, spread) / NORMAL_95
         else:
             low, high = (columns[n].values for n in about[1:])
             read = half_of_ends(low, high, columns[owner].values, positive[owner]) / NORMAL_95
@@ -375,7 +377,7 @@ def _stderr(
 
 def _half_printed(column: pd.Series, cells: ScoreCells, positive: bool | np.ndarray) -> Floats:
     """Return half widths that are printed beside scores, NaN where there is none."""
-    half = half_of_ends(*ends_of(column), cells.values, positive)
+    half = half_of_ends(*ends_of(column, cells.values), cells.values, positive)
     return np.where(np.isnan(half), cells.half, half)
 
 

@@ -35,6 +35,10 @@ MAX_FULL_RANK = 5000
 """Most parameters of a full covariance: its factor takes 200 MB, and every step its square."""
 
 _STILL_RISING = "The ELBO was still rising at the last step: raise steps."
+_NOT_FINITE = (
+    "The ELBO is not a finite number: the density is 0 or not a number where the approximation is. "
+    "Lower learning_rate; if it stays, look at scores.audit and at the priors of scales."
+)
 
 
 @METHODS.add
@@ -45,8 +49,8 @@ class ADVI(Method):
     A normal on the unconstrained scale, with the evidence lower bound (ELBO) climbed by Adam on
     one-draw gradients. Without a learning rate, the best of a few is found by short trials. The
     rate falls threefold whenever the ELBO stops rising, and the run has converged when it stops
-    rising at the smallest rate; the parameters are averaged over that last stage (Welandawe
-    et al. 2022, "Robust, automated, and accurate black-box variational inference").
+    rising at the smallest rate; the parameters are averaged over the last `window` of steps, as by
+    Welandawe et al. 2022, "Robust, automated, and accurate black-box variational inference".
 
     Attributes
     ----------
@@ -164,7 +168,7 @@ class ADVI(Method):
         weights = importance_weights(log_p, log_q)
         status = status_of_approximation(
             weights.pareto_k,
-            () if maximum.converged or maximum.interrupted else (_STILL_RISING,),
+            _faults(maximum),
             figures=f"ELBO {maximum.elbo:.1f} +/- {maximum.error:.1f} after {maximum.steps} steps, "
             f"first learning rate {maximum.learning_rate:g}",
             good_for=self.good_for,
@@ -203,3 +207,10 @@ class ADVI(Method):
         dense = FullRank.from_mean_field(maximum.normal)
         full = run(partial(WholeClimber, density, dense, rng), maximum.steps)
         return full.normal, full.after(maximum.steps)
+
+
+def _faults(maximum: ELBOMaximum) -> tuple[str, ...]:
+    """Return what went wrong in the ascent, and what to do."""
+    if maximum.converged or maximum.interrupted:
+        return ()
+    return (_STILL_RISING if np.isfinite(maximum.elbo) else _NOT_FINITE,)

@@ -15,9 +15,11 @@ _DECAY = (0.9, 0.999)
 _SMALL = 1e-8
 _EVERYWHERE = slice(None)
 # First rates to try, on parameters of order 1: a half order of magnitude apart, for 100 steps each,
-# in which the largest that does not diverge shows (Kucukelbir et al. 2017, section 2.6).
+# in which the largest that does not diverge shows (Kucukelbir et al. 2017, section 2.6). Where few
+# steps are allowed, trials take half of them at most.
 _TRIAL_RATES = (0.1, 0.03, 0.01)
 _TRIAL_STEPS = 100
+_TRIAL_SHARE = 0.5
 _FEWEST = 2  # steps a window has, so that its mean has a standard error
 # The rate falls threefold over four stages, 27-fold in all: the noise of the iterates with it.
 _FALL = 3.0
@@ -57,7 +59,7 @@ class ELBOMaximum[Normal: Approximation]:
     Attributes
     ----------
     normal
-        The approximation, averaged over the last stage.
+        The approximation, its parameters averaged over the last window.
     elbo, error
         Mean of the ELBO over the last window, and its standard error, in nats.
     steps
@@ -65,7 +67,7 @@ class ELBOMaximum[Normal: Approximation]:
     learning_rate
         The first learning rate.
     converged
-        Whether the ELBO stopped rising at the smallest rate.
+        Whether the ELBO, a finite number, stopped rising at the smallest rate.
     interrupted
         Whether the user stopped it.
     """
@@ -177,14 +179,15 @@ def maximise_elbo[Normal: Approximation](
     done = 0
     rate = learning_rate
     if rate is None:
-        rate, done = _best_rate(begin)
+        rate, done = _best_rate(begin, steps)
     climber = begin()
     first, stage, stale, best = rate, 1, 0, -np.inf
-    mean, error, average = -np.inf, np.inf, climber.normal.parameters
+    mean, error = -np.inf, np.inf
+    average: np.ndarray | None = None  # until a window has ended
     converged = interrupted = False
     try:
-        while done < steps and not converged:
-            count = _steps_of(min(window, steps - done), climber)
+        while (done < steps or average is None) and not converged:
+            count = _steps_of(min(window, max(steps - done, 0)), climber)
             mean, error, average = _window(climber, rate, count)
             done += count * climber.gradients
             report(done, mean)
@@ -196,9 +199,9 @@ def maximise_elbo[Normal: Approximation](
                 converged = True
     except KeyboardInterrupt:
         interrupted = True
-    return ELBOMaximum(
-        climber.normal.with_parameters(average), mean, error, done, first, converged, interrupted
-    )
+    normal = climber.normal if average is None else climber.normal.with_parameters(average)
+    converged = converged and bool(np.isfinite(mean))
+    return ELBOMaximum(normal, mean, error, done, first, converged, interrupted)
 
 
 def _steps_of[Normal: Approximation](gradients: int, climber: Climber[Normal]) -> int:
@@ -222,16 +225,17 @@ def _window[Normal: Approximation](
 
 
 def _best_rate[Normal: Approximation](
-    begin: Callable[[], Climber[Normal]],
+    begin: Callable[[], Climber[Normal]], steps: int
 ) -> tuple[float, int]:
     """Return the rate that climbs highest in a short trial, and the gradients that trials took.
 
     Kucukelbir et al. 2017, section 2.6.
     """
     reached, done = [], 0
+    most = min(_TRIAL_STEPS, int(_TRIAL_SHARE * steps / len(_TRIAL_RATES)))
     for rate in _TRIAL_RATES:
         climber = begin()
-        count = _steps_of(_TRIAL_STEPS, climber)
+        count = _steps_of(most, climber)
         values = [climber.step(rate) for _ in range(count)]
         done += count * climber.gradients
         tail = np.array(values[count // 2 :])

@@ -15,6 +15,7 @@ from latentscale.inference.approximations.importance import importance_weights, 
 from latentscale.inference.method import METHODS, Method
 from latentscale.inference.progress import COMPILING, Waiting, WorkProgress
 from latentscale.inference.tools.posterior_density import PosteriorDensity, posterior_density
+from latentscale.markup import counted
 from latentscale.model.build import build_design
 from latentscale.model.design import Design
 from latentscale.numerics.climb import climb
@@ -131,6 +132,12 @@ class Laplace(Method):
                     flat=_FLAT,
                     kept=1,
                 )
+            if not np.isfinite(top.value):
+                raise FitError(
+                    "The log density is not finite at the priors' support points, where the climb "
+                    "to the mode begins: look at scores.audit for scores far from the others, or "
+                    "at the priors for scales that are too wide."
+                )
             shown.update(1, "mode")
             mode, factor, floored, gradient = _at_mode(density, top.mode)
             shown.update(2, "Hessian")
@@ -156,10 +163,11 @@ class Laplace(Method):
 
 def _faults(floored: int, gradient: float) -> tuple[str, ...]:
     if floored:
+        were = "was" if floored == 1 else "were"
         return (
-            f"At its mode the posterior curves the wrong way in {floored} directions, which were "
-            "given a wide normal. Specs with an effect for each model or family have such modes: "
-            "use NUTS or ADVI.",
+            f"At its mode the posterior curves the wrong way in {counted(floored, 'direction')}, "
+            f"which {were} given a wide normal. Specs with an effect for each model or family have "
+            "such modes: use NUTS or ADVI.",
         )
     if gradient > _LEVEL:
         return ("The optimiser did not reach the mode: raise max_iterations, or use NUTS.",)

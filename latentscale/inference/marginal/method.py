@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import xarray as xr
@@ -91,6 +91,11 @@ class MarginalML(Method):
     """
 
     __repr__ = call_text
+
+    good_for: ClassVar[str] = (
+        "estimates, standard errors, AIC and BIC, and forecasts where families are many; intervals "
+        "of scales are those of a normal distribution of their logs"
+    )
 
     starts: int = 6
     nodes: int = 5
@@ -232,7 +237,7 @@ def _status(estimate: MarginalEstimate, latents: LatentDraws, covariance: str) -
         f"parameters, {same} of {len(estimate.starts)} starts agree; draws approximate by a "
         f"normal distribution ({covariance} covariance), priors not used"
     )
-    return Status(True, estimate.converged, False, message, tuple(advice))
+    return Status(True, estimate.converged, False, message, tuple(advice), MarginalML.good_for)
 
 
 def marginal_estimate(
@@ -291,8 +296,6 @@ def marginal_estimate(
     from latentscale.inference.marginal.maximise import maximise
 
     method = MarginalML() if method is None else method
-    if not isinstance(method, MarginalML):
-        raise FitError(f"method must be a MarginalML; got {method!r}.")
     rng = np.random.default_rng(checked_seed(seed))
     spec = feasible(spec, scores)
     prepared = design(spec, scores)

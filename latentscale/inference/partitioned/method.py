@@ -207,7 +207,10 @@ class Partitioned(Method):
             if best is None or weights.ess > best[0].ess:
                 best = weights, results
             if weights.pareto_k <= k_limit(self.draws) and weights.ess >= self._least_ess:
-                break
+                return (
+                    weights,
+                    results,
+                )  # others may have more effective draws by degenerate weights
             proposals = refitted(weights, profile.root, rng)
         assert best is not None
         return best

@@ -99,12 +99,16 @@ class Shard:
         Places of shared parameters in a point, shape (d,).
     places
         Places of each unit's latents, shape (unit, latent); -1 where a unit has fewer.
+    units
+        Which lineage of the design (or family, without a lineage level) each unit is, shape
+        (unit,): lineages without a latent are none.
     """
 
     density: PosteriorDensity
     prior: LogDensity
     shared: npt.NDArray[np.int64]
     places: npt.NDArray[np.int64]
+    units: npt.NDArray[np.int64]
 
     @classmethod
     def of(cls, spec: ModelSpec, design: Design, prior: LogDensity | None = None) -> Shard:
@@ -112,7 +116,8 @@ class Shard:
         model = build_design(spec, design)
         slices = VariableSlices.of(model)
         unit = units_of_latents(slices, design)
-        rows = [np.nonzero(unit == k)[0] for k in np.unique(unit[unit >= 0])]
+        units = np.unique(unit[unit >= 0])
+        rows = [np.nonzero(unit == k)[0] for k in units]
         places = np.full((len(rows), max(map(len, rows), default=0)), _NONE)
         for row, own in zip(places, rows, strict=True):
             row[: len(own)] = own
@@ -121,6 +126,7 @@ class Shard:
             prior=compile_prior(model, slices.shared) if prior is None else prior,
             shared=np.nonzero(unit < 0)[0],
             places=places,
+            units=units,
         )
 
     @cached_property

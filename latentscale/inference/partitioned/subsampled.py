@@ -13,7 +13,7 @@ import xarray as xr
 
 from latentscale.declare.spec import ModelSpec
 from latentscale.dims import CHAIN, DRAW
-from latentscale.errors import listed
+from latentscale.errors import FitError, listed
 from latentscale.inference.method import METHODS, Method, method_of
 from latentscale.inference.partitioned.engine import (
     check_engine,
@@ -149,6 +149,11 @@ class Subsampled(Method):
         self._check_counts("models", "draws", "tune", "chains", "shard")
         self._check_counts("trajectories", least=LEAST_TRAJECTORIES)
         self._check_counts("kept", least=self.chains, most=self.draws * self.chains)
+        if self.kept % self.chains:
+            raise FitError(
+                f"Subsampled.kept must be a multiple of chains, {self.chains}; got {self.kept}: "
+                "each chain keeps as many draws."
+            )
         self._check_between("target_accept", 0, 1)
         self._check_counts("min_depth", least=0, most=_MOST_DEPTH)
         check_engine(self)
@@ -333,7 +338,7 @@ class LatentTask(ShardWork):
         """Where the result is kept, named by all that it depends on."""
         if self.folder is None:
             return None
-        name = named_by(repr(["latents", self.trajectories]), [self.points])
+        name = named_by(repr(["latents of units", self.trajectories]), [self.points])
         return self.folder / self.key / f"{name}.npz"
 
     def computed(self) -> Result:
@@ -347,6 +352,7 @@ class LatentTask(ShardWork):
             "memory": latents.memory,
             "drift": latents.drift,
             "sizes": shard.present.sum(axis=1),
+            "units": shard.units,
             "rounding": np.array(latents.rounding),
         }
 
@@ -375,8 +381,8 @@ def _judged(
     }
     names = [
         name
-        for task in tasks
-        for name in (task.design.lineages if task.design.use_lineage else task.design.families)
+        for task, result in zip(tasks, results, strict=True)
+        for name in _names_of_units(task.design, result["units"])
     ]
     draws = shared.points.shape[0] * shared.points.shape[1]
     rounding = max(float(result["rounding"]) for result in results)
@@ -409,3 +415,9 @@ def _judged(
         message=message if not advice else f"latents not confirmed; {message}",
         advice=(*shared.status.advice, *advice),
     )
+
+
+def _names_of_units(design: Design, units: Floats) -> list[str]:
+    """Return the names of a shard's lineages, or families without a lineage level, by number."""
+    names = design.lineages if design.use_lineage else design.families
+    return [str(names[int(place)]) for place in units]

@@ -26,8 +26,10 @@ _CURVATURES = 12
 _SHORT = 40
 # Moves before the first step: the latents come from the posterior mode, their step size from 0.1.
 _WARM = 200
-# Least curvature of a parameter: a standard error of 4 or more is as good as not identified.
+# Least curvature of a direction: a standard error of 4 or more is as good as not identified.
 _LEAST = 0.05
+# Share of a parameter's squared length along such directions before it is called not identified.
+_FLAT_SHARE = 0.01
 # Longest Newton step, in standard errors: further out the log likelihood is not quadratic, and its
 # curvature can have the wrong sign. Then expectation-maximisation steps, which always climb.
 _NEWTON = 1.0
@@ -62,6 +64,9 @@ class StochasticMaximum:
         long to be taken, what it would have been.
     acceptance
         Mean acceptance of the latents' trajectories.
+    flat
+        Which parameters the likelihood does not identify, shape (P,): they lie along directions
+        whose observed information is negative, or so small that a standard error would be 4.
     """
 
     vector: np.ndarray
@@ -69,6 +74,7 @@ class StochasticMaximum:
     error: np.ndarray
     last_step: float
     acceptance: float
+    flat: np.ndarray
 
     @property
     def standard_error(self) -> np.ndarray:
@@ -129,6 +135,7 @@ def maximise_stochastically(
         error=run.error,
         last_step=run.distance,
         acceptance=float(np.mean(chain.accepted[first:])),
+        flat=run.flat,
     )
 
 
@@ -152,6 +159,8 @@ class FixedRun:
         parameters: how far off the maximum seems.
     error
         Monte Carlo standard error of the step, shape (P,).
+    flat
+        Which parameters lie along directions without curvature, shape (P,).
     """
 
     mix: np.ndarray
@@ -160,6 +169,7 @@ class FixedRun:
     step: np.ndarray
     distance: float
     error: np.ndarray
+    flat: np.ndarray
 
 
 def run_at_fixed(
@@ -180,14 +190,15 @@ def run_at_fixed(
     reduced = scores - controls @ mix.T
     curvature = np.mean([complete.information(point, mix, cores) for point in points], axis=0)
     bread = _inverse(curvature)
-    covariance = bread if far else _inverse(curvature - np.cov(reduced.T, ddof=0))
+    observed = curvature - np.atleast_2d(np.cov(reduced.T, ddof=0))
+    covariance = bread if far else _inverse(observed)
     step = covariance @ reduced.mean(axis=0)
     distance = _in_standard_errors(step, covariance)
     if distance > _NEWTON:
         step = bread @ reduced.mean(axis=0)
     step *= min(1.0, _FAR / max(_in_standard_errors(step, covariance), 1e-12))
     error = np.sqrt(np.diag(covariance @ _covariance_of_mean(reduced) @ covariance))
-    return FixedRun(mix, bread, covariance, step, distance, error)
+    return FixedRun(mix, bread, covariance, step, distance, error, _is_flat(observed))
 
 
 def _in_standard_errors(step: np.ndarray, covariance: np.ndarray) -> float:
@@ -264,6 +275,12 @@ def _inverse(matrix: np.ndarray) -> np.ndarray:
     """Invert a symmetric matrix, with its eigenvalues made positive."""
     values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
     return np.asarray((vectors / np.maximum(np.abs(values), _LEAST)) @ vectors.T)
+
+
+def _is_flat(matrix: np.ndarray) -> np.ndarray:
+    """Return which entries lie along directions that `_inverse` has to raise or turn."""
+    values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
+    return np.asarray(np.square(vectors[:, values < _LEAST]).sum(axis=1) > _FLAT_SHARE)
 
 
 def _covariance_of_mean(scores: np.ndarray) -> np.ndarray:

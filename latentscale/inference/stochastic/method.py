@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from latentscale.declare.spec import ModelSpec
-from latentscale.errors import SpecError
+from latentscale.errors import SpecError, listed
 from latentscale.inference.method import METHODS, Method
 from latentscale.inference.progress import COMPILING, Waiting, WorkProgress
 from latentscale.inference.stochastic.ascent import (
@@ -22,6 +23,7 @@ from latentscale.inference.stochastic.complete import CompleteData, complete_dat
 from latentscale.inference.stochastic.latent_chain import LatentChain
 from latentscale.markup import call_text
 from latentscale.model.design import Design, missing_values_are_parameters
+from latentscale.model.terms.base import terms_of
 from latentscale.numerics.climb import climb
 from latentscale.numerics.curvature import normal_draws
 from latentscale.numerics.threads import in_threads, one_blas_thread
@@ -166,7 +168,8 @@ class StochasticMarginalML(Method):
             "draw": time.perf_counter() - climbed,
         }
         posterior = complete.target.to_posterior(points)
-        return Draws(posterior, None, self._status(maximum), seconds, _table(complete, maximum))
+        status = self._status(maximum, complete.labels)
+        return Draws(posterior, None, status, seconds, _table(complete, maximum))
 
     def _highest(self, complete: CompleteData, rng: np.random.Generator) -> np.ndarray:
         """Return the highest mode of the posterior density that a few climbs reach."""
@@ -202,14 +205,21 @@ class StochasticMarginalML(Method):
             points[number] = chain.point
         return points
 
-    def _status(self, maximum: StochasticMaximum) -> Status:
+    def _status(self, maximum: StochasticMaximum, labels: Sequence[str]) -> Status:
         advice = []
-        if maximum.last_step > STEP_LIMIT:
+        if maximum.flat.any():
+            named = [label for label, flat in zip(labels, maximum.flat, strict=True) if flat]
+            advice.append(
+                f"The likelihood does not identify {listed(named)}, as far as its noise shows: "
+                "their standard errors mean nothing. Raise moves; if it stays, use fewer skills or "
+                "other anchors, or NUTS with priors."
+            )
+        if not maximum.last_step <= STEP_LIMIT:
             advice.append(
                 f"The last step was {maximum.last_step:.2f} standard errors long: raise steps or "
                 "rounds."
             )
-        if maximum.noise > _NOISE_LIMIT:
+        if not maximum.noise <= _NOISE_LIMIT:
             advice.append(
                 f"Monte Carlo noise is {maximum.noise:.2f} of a standard error: raise moves."
             )
@@ -255,11 +265,8 @@ def _refuse(spec: ModelSpec, design: Design) -> None:
         )
     if design.estimated:
         raise SpecError(missing_values_are_parameters("StochasticMarginalML", design))
-    benchmark = spec.benchmarks
-    effects = bool(benchmark.family_effect or benchmark.family_slopes)
-    partial = spec.family.level == "partial"
-    if not (partial and (spec.skills.count or effects)) and not spec.skills.residual:
+    if not any(term.latent_variables(design) for term in terms_of(spec)):
         raise SpecError(
-            "StochasticMarginalML integrates latents out, but this spec has none: family.level is "
-            f'"{spec.family.level}" and skills.residual is false. Use Laplace or NUTS.'
+            "StochasticMarginalML integrates latents out, but this spec has none: no effect in it "
+            "is partially pooled. Use Laplace or NUTS."
         )

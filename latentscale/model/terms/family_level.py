@@ -35,7 +35,8 @@ FAMILY_LATENT = "family_skill_raw"
 class FamilyLevel(Term):
     """alpha_f = D L y_f, with D the scales and L the Cholesky factor of the correlation.
 
-    Cai et al. 2025 (arXiv:2512.06553), section 2: alpha_f ~ Normal(m, Sigma). Partially pooled
+    Cai et al. 2025 (arXiv:2512.06553), section 2: alpha_f ~ Normal(m, Sigma). With the share r of
+    the variance between lineages, y_f has variance 1 - r around its lineage's. Partially pooled
     levels are taken from their mean over the fitted families (lineage levels from the mean over
     lineages): a common shift would only repeat intercepts and slopes.
     """
@@ -47,7 +48,8 @@ class FamilyLevel(Term):
     kind: Literal["family_level"] = "family_level"
     equation: ClassVar[str] = (
         r"\theta_{ik} \mathrel{+}= \alpha_{f(i)k}, "
-        r"\quad \alpha_f \sim \mathrm{Normal}(m_{g(f)}, D R D)"
+        r"\quad \alpha_f \sim \mathrm{Normal}(m_{g(f)}, (1 - r) D R D), "
+        r"\quad m_g \sim \mathrm{Normal}(0, r D R D)"
     )
     order: ClassVar[int] = 90
     component: ClassVar[str | None] = "skills: families"

@@ -42,8 +42,8 @@ class Trend(Term):
     f_k(x) = sum over knots j of change_jk times h_j(x), for the standardised covariate x. Local
     linear: h_j(x) = max(x - x_j, 0) for knots above the mean, max(x_j - x, 0) below, so that the
     slope of skill k changes by change_jk at each knot; the slope at the mean is the covariate's
-    own, B. Random walk: h_j rises from 0 to 1 between x_j and the next knot away from the mean,
-    so that the level changes. Either way f is 0 at the mean, and changes are independent
+    own, B. Random walk: away from the mean h_j goes from 0 to 1 between x_j and the next higher
+    knot, so that the level changes. Either way f is 0 at the mean, and changes are independent
     Normal(0, trend_scale_k^2 times the distance of two knots).
 
     Knots go on beyond what was fitted, with changes that no score informs: forecasts there widen
@@ -166,6 +166,6 @@ class Trend(Term):
         if self.shape == "local-linear":
             return maths.maximum(past, 0.0)
         step = float(np.diff(knots).mean())
-        # Below the mean a knot is the lower end of its interval, above it the upper end's.
+        # A knot is the lower end of its interval, which is entered from above below the mean.
         entered = past + maths.named(np.where(knots >= 0, 0.0, step), (KNOT,))
         return maths.clip(entered * (1 / step), 0.0, 1.0)

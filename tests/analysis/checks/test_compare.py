@@ -14,7 +14,7 @@ import xarray as xr
 from scipy import stats
 
 import latentscale as ls
-from latentscale.analysis.checks.compare import joint_families, stacking_weights
+from latentscale.analysis.checks.ranking import joint_families, stacking_weights
 from latentscale.declare import spec_from_dict
 from latentscale.posterior.convert import to_tree
 from latentscale.posterior.draws import Draws
@@ -227,6 +227,52 @@ def test_backtests_with_missing_numbers_are_refused() -> None:
     unscaled = table.assign(scale="real", unit="Elo", spread=0.0)
     with pytest.raises(ls.DataError, match='"spread" of "a" must hold a number above 0'):
         ls.studies.compare_backtests({"a": unscaled, "b": table})
+
+
+def ruled_out(table: pd.DataFrame, rows: list[int]) -> pd.DataFrame:
+    return table.assign(log_score=table["log_score"].where(~table.index.isin(rows), -np.inf))
+
+
+def test_scores_that_all_rule_out_are_left_out_and_counted() -> None:
+    good, bad = backtested(1, 0.03), backtested(2, 0.15)
+    tables = {"bad": ruled_out(bad, [0, 7]), "good": ruled_out(good, [0, 7])}
+    result = ls.studies.compare_backtests(tables)
+    kept = ~good.index.isin([0, 7])
+    rows = result.table().set_index("name")
+    assert rows.loc["good", "elpd"] == pytest.approx(good["log_score"][kept].sum())
+    wanted = bad["log_score"][kept].sum() - good["log_score"][kept].sum()
+    assert rows.loc["bad", "difference"] == pytest.approx(wanted)
+    assert rows["cells"].tolist() == [38, 38] and rows["ruled_out"].tolist() == [2, 2]
+    assert rows.loc["good", "mae"] == pytest.approx((good["score"] - good["median"]).abs().mean())
+    assert result.headline == (
+        '2 models by held-out log density of 38 of 40 scores: "good" is highest; 2 ruled out by all'
+    )
+    assert (
+        '2 scores ruled out by all (log score -inf), such as m0 on b in the fold "f0"'
+        in (result.advice[0])
+    )
+    nothing = {name: table.assign(log_score=-np.inf) for name, table in tables.items()}
+    with pytest.raises(ls.DataError, match='Every score has the log score -inf in "bad", "good"'):
+        ls.studies.compare_backtests(nothing)
+
+
+def test_a_score_that_one_rules_out_makes_its_sum_infinite() -> None:
+    good, bad = backtested(1, 0.03), backtested(2, 0.15)
+    one = ls.studies.compare_backtests({"good": good, "bad": ruled_out(bad, [3])})
+    rows = one.table().set_index("name")
+    assert rows["elpd"].tolist() == [pytest.approx(good["log_score"].sum()), -np.inf]
+    assert rows.loc["bad", "difference"] == -np.inf and np.isnan(rows.loc["bad", "difference_se"])
+    assert any('does not rule out: "bad" 1.' in line for line in one.advice)
+    each = ls.studies.compare_backtests({"good": ruled_out(good, [0]), "bad": ruled_out(bad, [5])})
+    assert each.headline.endswith(
+        "none is highest, as each rules out a score that another does not"
+    )
+    assert (
+        each.table()["difference"].isna().all() and 0 < each.weights["bad"] < each.weights["good"]
+    )
+    assert not any("of one family" in line for line in each.advice)
+    names = [label.get_text() for label in each.plot().axes[0].get_yticklabels()]
+    assert names == ["good (-inf)", "bad (-inf)"]
 
 
 def test_exact_scores_moved_inside_by_other_items_are_refused(
