@@ -59,14 +59,16 @@ def cases() -> dict[str, Case]:
     positive = {"loading": {"dist": "HalfNormal", "sigma": 1.0}}
     # Opened ceilings are no draws of the posterior, which is what is tested.
     sampled = ls.load_spec("latentscale").with_({"benchmarks.ceiling_open": 0.0})
-    # What it is without size classes, which the models of `dated` do not have.
-    closed = ls.load_spec("capabilities").with_({"covariates": ["released", "reasoning"]})
+    # What it is without size classes, which the models of `dated` do not have, nor settings.
+    shared = ls.load_spec("capabilities").with_({"covariates": ["released", "reasoning"]})
+    closed = shared.with_({"skills.release": False})
     declared = {name: ls.Benchmark(group=GROUPS.get(name, "")) for name in BENCHMARKS}
     return {
         "latentscale": Case(sampled, sized(), new_sized()),
         "cai2025": Case(cai, sized(), new_sized()),
         "cai2025-positive": Case(cai.with_priors(positive), sized(), new_sized()),
         "capabilities": Case(closed, dated(), new_dated(), declared),
+        "capabilities-settings": Case(shared, with_settings(), new_dated(), declared),
         "checkpoints": Case(ls.load_spec("checkpoints"), runs(), new_runs()),
     }
 
@@ -107,6 +109,24 @@ def dated(families: int = 16, members: int = 3) -> pd.DataFrame:
     for name, family, reasoning in (("held plain", 0, 0), ("held reasoning", families - 1, 1)):
         new = {"model": name, "reasoning": reasoning, "released": _date(rng)}
         rows.append({**rows[family * members], **new})
+    return _with_cells(rows, rng)
+
+
+def with_settings(families: int = 16) -> pd.DataFrame:
+    """Return models with dates: of each family one release at two efforts and another at one.
+
+    The two that are not fitted are a third effort of the first release, and another model.
+    """
+    rng = np.random.default_rng(SEED)
+    rows = []
+    for family in range(families):
+        about = _of_family("", family, families)
+        reasoning, first, second = int(rng.random() < 1 / 3), _date(rng), _date(rng)
+        for name, day in (("a_low", first), ("a_high", first), ("b", second)):
+            row = {**about, "model": f"m{family}-{name}", "reasoning": reasoning, "released": day}
+            rows.append(row)
+    rows.append({**rows[0], "model": "m0-a_minimal"})
+    rows.append({**rows[-2], "model": "held plain", "released": _date(rng)})
     return _with_cells(rows, rng)
 
 

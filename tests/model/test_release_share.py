@@ -14,7 +14,7 @@ from latentscale.data.releases import release_of_rows
 from latentscale.data.scores import Scores
 from latentscale.declare import ModelSpec
 from latentscale.engine.graphs import moved_by
-from latentscale.errors import SpecError
+from latentscale.errors import FitError, SpecError
 from latentscale.model.build import build_design
 from latentscale.model.centring import centred_coordinates
 from latentscale.model.design import Design, design
@@ -214,3 +214,9 @@ def test_a_new_setting_and_its_release_have_the_models_joint_distribution(known_
     unit = apart / known_share.samples["residual_scale"].transpose("sample", "skill").values
     # Variance 2 (1 - 0.8); the variance of 4,000 values has a relative standard error of 0.022.
     assert unit.var() == pytest.approx(0.4, rel=0.1)
+
+
+def test_gibbs_says_that_settings_share_residuals() -> None:
+    spec = spec_of(**{"benchmarks.pooled": False, "benchmarks.likelihood.kind": "logit-normal"})
+    with pytest.raises(FitError, match=r"skills\.release"):
+        ls.fit(spec, table_of(efforts=True), method=ls.methods.Gibbs(draws=5, tune=5), seed=1)

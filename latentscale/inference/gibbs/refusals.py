@@ -17,6 +17,7 @@ from latentscale.model.terms.curve import BenchmarkCurve
 from latentscale.model.terms.loading import Loadings
 from latentscale.model.terms.model_precision import ModelPrecision
 from latentscale.model.terms.precision import Precision
+from latentscale.model.terms.residual import Residual
 
 INSTEAD = "Use NUTS(), which takes every spec."
 _OWN = (
@@ -90,8 +91,11 @@ def _of_terms(spec: ModelSpec, design: Design) -> Iterator[str]:
     if design.estimated:
         yield f"{len(design.estimated)} missing values of features are parameters"
         return
+    if design.use_release:
+        yield "settings of one release share residuals (skills.release)"
     for term in terms_of(spec):
-        if isinstance(term, _OWN):
+        shared = isinstance(term, Residual) and design.use_release
+        if isinstance(term, _OWN) or shared:
             continue
         effects = term.normal_effects(spec, design)
         if effects is None:
