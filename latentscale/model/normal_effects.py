@@ -64,6 +64,22 @@ class Nesting:
 
 
 @dataclass(frozen=True)
+class EqualCorrelation:
+    """Effects of which those of one group are equally correlated.
+
+    Attributes
+    ----------
+    share
+        Variable and prior slot of the correlation.
+    index
+        The group of each effect, shape (effect,).
+    """
+
+    share: str
+    index: np.ndarray
+
+
+@dataclass(frozen=True)
 class NormalEffect:
     """Effects that enter the equations linearly and are normal a priori.
 
@@ -89,6 +105,8 @@ class NormalEffect:
         Whether levels are correlated over skills, with an LKJ prior.
     nesting
         Groups that the levels are in.
+    equal_correlation
+        Groups in which effects are correlated.
     labels
         Coordinates of dims that follow from the table.
     other_names
@@ -103,5 +121,6 @@ class NormalEffect:
     centred: str | None = None
     correlated: bool = False
     nesting: Nesting | None = None
+    equal_correlation: EqualCorrelation | None = None
     labels: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     other_names: tuple[str, ...] = ()

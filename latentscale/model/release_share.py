@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from latentscale.dims import MODEL, RELEASE, SETTING
 from latentscale.maths import Named, as_data, maths_of
 from latentscale.model.design import Design
+
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,27 @@ def log_volume(share: Named, design: Design) -> Named:
     maths = maths_of(share)
     total: Any = (sizes - 1) * maths.log(across) + maths.log(along)
     return 0.5 * total.sum(RELEASE)
+
+
+def pulled_back(values: Floats, share: Floats, release: npt.NDArray[np.int64]) -> Floats:
+    """Return the inverse correlation matrix of releases times values, on draws.
+
+    Parameters
+    ----------
+    values
+        Values by model, (sample, model, ...).
+    share
+        The correlation within releases, (sample,).
+    release
+        The release of each model, (model,).
+    """
+    sums = np.zeros_like(values)  # of releases, of which there are at most as many as models
+    np.add.at(sums.swapaxes(0, 1), release, values.swapaxes(0, 1))
+    rest = [1] * (values.ndim - 2)
+    rho = share.reshape(-1, 1, *rest)
+    count = np.bincount(release)[release].reshape(-1, *rest)
+    of_others = rho / (1 + (count - 1) * rho) * sums[:, release]
+    return np.asarray(np.where(count > 1, (values - of_others) / (1 - rho), values))
 
 
 def _powered(values: Named, share: Named, design: Design, power: float) -> Named:

@@ -9,7 +9,9 @@ prior and the old scores like best. The rest of the draw stays, and given that r
 a shift is the prior's times the old scores': a problem of a few dimensions, solved as any other.
 
 Any directions are right, as long as they do not depend on where the draw is along them; good ones
-leave the weights near equal. So what the old scores weigh in them is an average over draws.
+leave the weights near equal. So what the old scores weigh in them is an average over draws, and
+residuals that settings of a release share follow each by itself; only the prior has their
+correlation.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from scipy.linalg import cho_factor, cho_solve
 from latentscale.analysis.forecasts.moves import SHIFT
 from latentscale.analysis.forecasts.shared_effects import SharedEffects
 from latentscale.dims import BENCHMARK, MODEL, SAMPLE, SKILL
+from latentscale.model.release_share import pulled_back
 
 Floats = npt.NDArray[np.float64]
 _SAME_DIRECTION = 1e-8
@@ -245,8 +248,11 @@ def _prior(e: SharedEffects, columns: _Columns, own: _Own) -> tuple[Floats, Floa
         pull = e.intercept_precision @ columns.intercept
         slope += np.einsum("sb,sbd->sd", e.intercept, pull)
         bend += columns.intercept.swapaxes(1, 2) @ pull
+    pulled = own.residual_pulls
+    if e.correlation is not None:
+        pulled = pulled_back(pulled, *e.correlation)
     for effect, change, pulls in (
-        (e.residual, own.residual, own.residual_pulls),
+        (e.residual, own.residual, pulled),
         (e.grouped, own.grouped, own.grouped_pulls),
     ):
         if effect is not None:

@@ -65,10 +65,11 @@ def predict(
 
     A row of a fitted model uses that model's own latents. Another setting of a fitted release
     (``"o3_low"`` beside ``"o3_high"``) has a residual given theirs, where the spec has
-    ``skills.release``. Another member of a fitted family uses the family's. A new family is drawn around its lineage if that was fitted, else from
-    the population; rows of one new family share the draw, and new families of one new
-    lineage share the lineage's. Where the spec estimates undisclosed tokens, a row may leave
-    tokens_t empty: its tokens are then drawn from the prior ``log_tokens``.
+    ``skills.release``. Another member of a fitted family uses the family's. A new family is
+    drawn around its lineage if that was fitted, else from the population; rows of one new family
+    share the draw, and new families of one new lineage share the lineage's. Where the spec
+    estimates undisclosed tokens, a row may leave tokens_t empty: its tokens are then drawn from
+    the prior ``log_tokens``.
 
     A row may leave out ``instruct`` where the fitted models settle it: a fitted model has its
     own value; a member of a fitted family the value that all fitted models of the family share;

@@ -56,6 +56,9 @@ class SharedEffects:
         (sample, benchmark, benchmark).
     residual
         Variable, values (sample, model, skill) and standard deviations (sample, skill).
+    correlation
+        Correlation of the residuals within groups of models, (sample,), and the group of each
+        model; None where residuals are independent.
     grouped
         The same of effects on groups of benchmarks, (sample, model, group) and (sample, group).
     member
@@ -73,6 +76,7 @@ class SharedEffects:
     intercept: Floats | None = None
     intercept_precision: Floats | None = None
     residual: tuple[str, Floats, Floats] | None = None
+    correlation: tuple[Floats, npt.NDArray[np.int64]] | None = None
     grouped: tuple[str, Floats, Floats] | None = None
     member: Floats = field(default_factory=lambda: np.zeros((0, 0)))
 
@@ -99,6 +103,9 @@ class SharedEffects:
             if self.intercept_precision is None
             else self.intercept_precision[some],
             residual=of(self.residual),
+            correlation=None
+            if self.correlation is None
+            else (self.correlation[0][some], self.correlation[1]),
             grouped=of(self.grouped),
         )
 
@@ -158,6 +165,9 @@ class _Gathered:
         elif effect.dims == (MODEL, SKILL) and effect.scale is not None:
             scale = self._draws[effect.scale.name].transpose(SAMPLE, SKILL).values
             self._rest.residual = (effect.variable, self._values(effect), scale)
+            among = effect.equal_correlation
+            if among is not None:
+                self._rest.correlation = (self._draws[among.share].values, among.index)
         elif effect.dims[0] == MODEL and len(effect.dims) == 2 and effect.scale is not None:
             self._groups(term, effect)
         elif effect.dims == (FAMILY, SKILL):

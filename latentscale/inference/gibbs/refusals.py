@@ -17,7 +17,6 @@ from latentscale.model.terms.curve import BenchmarkCurve
 from latentscale.model.terms.loading import Loadings
 from latentscale.model.terms.model_precision import ModelPrecision
 from latentscale.model.terms.precision import Precision
-from latentscale.model.terms.residual import Residual
 
 INSTEAD = "Use NUTS(), which takes every spec."
 _OWN = (
@@ -91,16 +90,15 @@ def _of_terms(spec: ModelSpec, design: Design) -> Iterator[str]:
     if design.estimated:
         yield f"{len(design.estimated)} missing values of features are parameters"
         return
-    if design.use_release:
-        yield "settings of one release share residuals (skills.release)"
     for term in terms_of(spec):
-        shared = isinstance(term, Residual) and design.use_release
-        if isinstance(term, _OWN) or shared:
+        if isinstance(term, _OWN):
             continue
         effects = term.normal_effects(spec, design)
         if effects is None:
             yield f'the term "{term.kind}" does not say that it is linear in normal effects'
             continue
+        if any(e.equal_correlation is not None for e in effects):
+            yield "settings of one release have correlated residuals (skills.release)"
         slots = [e.prior for e in effects if e.prior is not None]
         slots += [f"{e.pooling.name}_mean" for e in effects if e.pooling is not None]
         yield from _not_normal(spec, slots)

@@ -13,7 +13,7 @@ from latentscale.declare.spec import ModelSpec
 from latentscale.dims import MODEL, SKILL
 from latentscale.maths import Named
 from latentscale.model.design import Design
-from latentscale.model.normal_effects import EffectScale, NormalEffect
+from latentscale.model.normal_effects import EffectScale, EqualCorrelation, NormalEffect
 from latentscale.model.priors import declare_parameters, deterministic, standard_normal
 from latentscale.model.release_share import correlated
 from latentscale.model.terms.base import Rows, Term
@@ -86,12 +86,16 @@ class Residual(Term):
         residual = deterministic("residual", raw * values["residual_scale"])
         return values | {"residual": residual}
 
-    def normal_effects(self, spec: ModelSpec, design: Design) -> tuple[NormalEffect, ...] | None:
-        """Return the residuals, unless settings of a release share a part of theirs."""
-        if design.use_release:
-            return None
+    def normal_effects(self, spec: ModelSpec, design: Design) -> tuple[NormalEffect, ...]:
+        """Return the residuals, equally correlated within releases where settings share them."""
         scale = EffectScale("residual_scale", (SKILL,))
-        return (NormalEffect("residual", (MODEL, SKILL), scale=scale),)
+        correlation = None
+        if design.use_release:
+            correlation = EqualCorrelation("release_share", design.release_of_model)
+        effect = NormalEffect(
+            "residual", (MODEL, SKILL), scale=scale, equal_correlation=correlation
+        )
+        return (effect,)
 
     def skill(self, values: Mapping[str, Named], rows: Rows) -> Named | None:
         """Return the residual of each row; None where rows lie on their family's curve."""

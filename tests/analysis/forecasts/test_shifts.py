@@ -12,6 +12,7 @@ import xarray as xr
 
 import latentscale as ls
 from latentscale.analysis.forecasts import condition as condition_module
+from latentscale.analysis.forecasts.directions import Directions
 from latentscale.analysis.forecasts.groups import family_groups, fitted_group, joined_group
 from latentscale.analysis.forecasts.latents import (
     draw_noise_of_models,
@@ -140,6 +141,47 @@ def test_the_prior_of_a_shift_is_that_of_the_effects(
     d = made.directions
     wanted = -(d.slope * shift).sum(1) - np.einsum("sc,scd,sd->s", shift, d.bend, shift) / 2
     np.testing.assert_allclose(change, wanted, rtol=1e-6, atol=1e-7)
+
+
+def test_the_prior_of_a_shift_has_the_correlation_of_settings(
+    grouped: Scores, prior_fit: Callable[..., Fit]
+) -> None:
+    """By hand: multivariate normal densities of residuals, release by release."""
+    frame = grouped.to_frame()
+    low, high = (frame.assign(model=frame["model"] + end) for end in ("_low", "_high"))
+    several = pd.concat([low, high.iloc[:-2]], ignore_index=True)  # two alone in their release
+    skills = {"count": 2, "identify": {"kind": "free"}, "residual": True, "release": True}
+    spec = spec_of(family={"level": "partial"}, skills=skills)
+    fit = prior_fit(spec, Scores.from_frame(several, benchmarks=grouped.benchmark_info), draws=6)
+    draws, made = shifts_of(fit, later(alpha=0.9, gamma=0.8))
+    shift = np.random.default_rng(1).normal(size=(6, 2))
+    only = made.directions.moves[["residual"]]
+    there = moved_by(draws, only, shift)
+    same = np.equal.outer(fit.design.release_of_model, fit.design.release_of_model)
+    residual = [at["residual"].transpose(SAMPLE, "model", "skill").values for at in (there, draws)]
+    scale = draws["residual_scale"].transpose(SAMPLE, "skill").values
+    change = np.zeros(6)
+    for place, share in enumerate(draws["release_share"].values):
+        inverse = np.linalg.inv(np.where(same, share, 0.0) + (1 - share) * np.eye(len(same)))
+        for skill in range(2):
+            now, then = (r[place, :, skill] / scale[place, skill] for r in residual)
+            change[place] -= 0.5 * (now @ inverse @ now - then @ inverse @ then)
+    free = prior_fit(spec_of(family={"level": "partial"}), fit.scores, draws=6)
+    with_draws = draws.drop_vars("release_share")
+    planned = planned_rows(free, later(alpha=0.9, gamma=0.8))
+    groups = family_groups(free, planned, new_scores(free, planned))
+    group = joined_group([group.of_new_scores() for group in groups])
+    alone = shifts_for(free, with_draws, group)
+    assert alone is not None
+    unit = [r / scale[:, None] for r in residual]
+    apart = -0.5 * (unit[0] ** 2 - unit[1] ** 2).sum(axis=(1, 2))
+
+    def prior(d: Directions) -> np.ndarray:
+        return -(d.slope * shift).sum(1) - np.einsum("sc,scd,sd->s", shift, d.bend, shift) / 2
+
+    found = prior(made.directions) - prior(alone.directions)
+    np.testing.assert_allclose(found, change - apart, rtol=1e-6, atol=1e-7)
+    assert np.abs(change - apart).min() > 1e-3
 
 
 def test_shifts_of_nothing_correct_nothing(fit: Fit) -> None:
