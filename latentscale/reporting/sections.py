@@ -18,6 +18,7 @@ from latentscale.data.names import fitted_spelling
 from latentscale.dims import FAMILY
 from latentscale.errors import LatentscaleError, listed
 from latentscale.inference.progress import WorkProgress
+from latentscale.markup import known_number
 from latentscale.plots import plot_curve, plot_forecast
 from latentscale.posterior.convergence import EBFMI_LIMIT, ESS_LIMIT, RHAT_LIMIT
 from latentscale.posterior.fit import Fit
@@ -101,10 +102,10 @@ def diagnostics(request: Request) -> tuple[Block, ...]:
         else "The draws did NOT pass: do not rely on them yet."
     )
     facts = {
-        "largest R-hat": f"{diagnosis.max_rhat:.3f} (at most {RHAT_LIMIT:g})",
-        "smallest ESS": f"{diagnosis.min_ess:.0f} (at least {ESS_LIMIT:g})",
+        "largest R-hat": f"{known_number(diagnosis.max_rhat, '.3f')} (at most {RHAT_LIMIT:g})",
+        "smallest ESS": f"{known_number(diagnosis.min_ess, '.0f')} (at least {ESS_LIMIT:g})",
         "divergent transitions": f"{diagnosis.divergences} (none)",
-        "E-BFMI": f"{diagnosis.ebfmi:.2f} (at least {EBFMI_LIMIT:g})",
+        "E-BFMI": f"{known_number(diagnosis.ebfmi, '.2f')} (at least {EBFMI_LIMIT:g})",
         **_heavy(diagnosis),
     }
     worst = diagnosis.rows.sort_values("rhat", ascending=False)

@@ -11,7 +11,7 @@ from latentscale.analysis.checks.modes import find_modes
 from latentscale.analysis.skills.identified import is_identified
 from latentscale.dims import CHAIN, DRAW, LOG_LIKELIHOOD, SAMPLE
 from latentscale.expect import expect
-from latentscale.markup import counted
+from latentscale.markup import counted, known_number
 from latentscale.numerics.psis import MIN_DRAWS, k_limit, pareto_smoothed
 from latentscale.posterior.convergence import Convergence
 from latentscale.posterior.fit import Fit
@@ -85,8 +85,9 @@ class Diagnosis(FixedTable):
         """
         head = "passed" if self.passed else "NOT passed"
         figures = (
-            f"max R-hat {self.max_rhat:.3f}, min ESS {self.min_ess:.0f}, "
-            f"{self.divergences} divergences, E-BFMI {self.ebfmi:.2f}"
+            f"max R-hat {known_number(self.max_rhat, '.3f')}, "
+            f"min ESS {known_number(self.min_ess, '.0f')}, {self.divergences} divergences, "
+            f"E-BFMI {known_number(self.ebfmi, '.2f')}"
             if self.approximation_k is None
             else f"an approximation with Pareto k {self.approximation_k:.2f}"
         )
