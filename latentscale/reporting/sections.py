@@ -94,6 +94,8 @@ def diagnostics(request: Request) -> tuple[Block, ...]:
             Bullets(fit.status.advice),
         )
     diagnosis = diagnose(fit)
+    if diagnosis.of_estimator:
+        return _estimator(diagnosis, fit.status.message)
     if diagnosis.approximation_k is not None:
         return _approximation(diagnosis, fit.status.message)
     verdict = (
@@ -123,6 +125,21 @@ def diagnostics(request: Request) -> tuple[Block, ...]:
             limit=_WORST,
             folded="Convergence by parameter",
         ),
+    )
+
+
+def _estimator(diagnosis: Diagnosis, message: str) -> tuple[Block, ...]:
+    """Return whether the maximum was found; draws around it are independent, without chains."""
+    verdict = (
+        "The maximum was found, and the draws are independent ones around it."
+        if diagnosis.passed
+        else "The maximum was NOT confirmed: do not rely on the draws around it yet."
+    )
+    return (
+        Paragraph(verdict, strong=True),
+        Paragraph(message),
+        Facts(_heavy(diagnosis)),
+        Bullets(diagnosis.advice),
     )
 
 

@@ -63,6 +63,13 @@ def _trust(request: Request) -> str:
     if not fit.is_posterior:
         return "The fit is a point estimate: the intervals leave out the parameters' uncertainty."
     diagnosis = diagnose(fit)
+    if diagnosis.of_estimator:
+        return (
+            "The draws are independent ones around a maximum of the likelihood."
+            if diagnosis.passed
+            else "The maximum of the likelihood that the draws lie around was NOT confirmed: do "
+            "not rely on these numbers yet."
+        )
     if diagnosis.approximation_k is not None:
         known = "is close" if diagnosis.passed else "was NOT confirmed as close"
         return (
