@@ -236,7 +236,7 @@ def design(
     lineage_by_family = used.family_lineage()
     families = tuple(str(name) for name in sorted(lineage_by_family.index))
     lineages = tuple(sorted({str(lineage_by_family[name]) for name in families}))
-    transform = transform or CovariateTransform.fit(used, spec.covariates)
+    transform = transform or _fitted_transform(spec, used)
     if transform.names != spec.covariates:
         raise SpecError(
             f"The covariate transform holds {listed(transform.names)}, "
@@ -262,6 +262,14 @@ def design(
         anchors=choose_anchors(spec.skills, _for_anchors(spec, data.assign(score=inside))),
         left_out=left_out,
     )
+
+
+def _fitted_transform(spec: ModelSpec, used: Scores) -> CovariateTransform:
+    """Return the covariate transform of the rows that a spec uses."""
+    transform = CovariateTransform.fit(used, spec.covariates)
+    if spec.undisclosed.kind == "estimated":
+        return transform.ranging_over(used.dataset)
+    return transform
 
 
 def _for_anchors(spec: ModelSpec, data: xr.Dataset) -> xr.DataArray:
