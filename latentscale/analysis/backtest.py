@@ -152,8 +152,8 @@ def backtest(
         One row a hidden score: fold, model, family, benchmark, score, mean, median, lower, upper
         (in the units of the scores), prob (of the interval lower to upper), log_score (log
         predictive density per unit of score), crps, pit (share of draws below the score) and
-        max_rhat of its fit; where some scores are not fractions also scale, unit and spread
-        (standard deviation of the benchmark's scores). Folds that failed are named in a
+        max_rhat of its fit, and unit (of the scores); where some are not fractions also scale and
+        spread (standard deviation of the benchmark's scores). Folds that failed are named in a
         `FitWarning`, with the reason, and in ``attrs["failed"]``; hidden scores on benchmarks of
         which a fold's fit has no score, likewise, in ``attrs["not_forecast"]`` (by fold, pairs of
         model and benchmark).

@@ -76,7 +76,7 @@ def stack(
     leave-one-out density of the mixture. The table is that of `latentscale predict`.
     """
     import latentscale as ls
-    from latentscale.analysis.tools.units import units_note
+    from latentscale.analysis.tools.units import on_screen, units_note
     from latentscale.data.readers import read_table
 
     paths = {name: existing_fit(path) for name, path in fits_by_name(fits).items()}
@@ -96,7 +96,7 @@ def stack(
         return
     units = units_note(forecast.units, dict.fromkeys(table["benchmark"]))
     say(f"weights: {shares}; lower, upper: {prob:.4g} interval of a new score{units}")
-    print_table(table, "{:.3f}".format)
+    print_table(on_screen(table), "{:.3f}".format)
 
 
 def align(
@@ -105,7 +105,8 @@ def align(
         str | None,
         typer.Option(
             "--rotation",
-            help="principal-axes, varimax, quartimax, geomin or oblimin; principal axes if none.",
+            help="How the common loadings are rotated, such as varimax or oblimin; an unknown "
+            "name is answered with all. Principal axes if none.",
         ),
     ] = None,
     match: Annotated[
@@ -125,16 +126,11 @@ def align(
     such as `latentscale skills`, take the aligned fit.
     """
     import latentscale as ls
+    from latentscale.analysis.skills.rotations import rotations_by_name
     from latentscale.errors import SpecError
     from latentscale.validate import choice
 
-    kinds = {
-        "principal-axes": ls.rotations.PrincipalAxes,
-        "varimax": ls.rotations.Varimax,
-        "quartimax": ls.rotations.Quartimax,
-        "geomin": ls.rotations.Geomin,
-        "oblimin": ls.rotations.Oblimin,
-    }
+    kinds = rotations_by_name()
     if rotation is not None:
         choice(rotation, "--rotation", kinds, error=SpecError)
     announce([out, csv], inputs=[fit_file])

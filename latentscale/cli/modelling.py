@@ -124,7 +124,7 @@ def predict(
     leave out is taken from the fitted models where these settle it; the column assumed says so.
     """
     import latentscale as ls
-    from latentscale.analysis.tools.units import units_note
+    from latentscale.analysis.tools.units import on_screen, units_note
     from latentscale.data.readers import read_table
 
     announce([out], inputs=[fit_file, rows])
@@ -135,6 +135,7 @@ def predict(
     if trust is not None:
         sure = forecast.trust(trust)[["model", "benchmark", "trust"]]
         table = table.merge(sure, on=["model", "benchmark"], validate="one_to_one")
+        table["unit"] = table.pop("unit")  # last, as without
     if forecast.conditioning is not None:  # on standard error where the table is what is printed
         say(forecast.conditioning.headline, err=out == SCREEN)
     if out is not None:
@@ -143,7 +144,7 @@ def predict(
     units = units_note(forecast.units, dict.fromkeys(table["benchmark"]))
     say(f"lower, upper: {prob:.4g} interval of a new score{units}")
     shown = table.drop(columns=[c for c in ("extrapolates", "assumed") if not table[c].any()])
-    print_table(shown, "{:.3f}".format)
+    print_table(on_screen(shown), "{:.3f}".format)
 
 
 def curve(

@@ -8,13 +8,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from latentscale.data.audit import EXAMPLES, Finding
+from latentscale.data.empty import is_empty
 from latentscale.dims import FAMILY, LINEAGE, MODEL
 from latentscale.errors import DataWarning, listed, spellings
 
 _HOW: Final = "only in case, accents, look-alike characters, spaces, dots, dashes or underscores"
-_EMPTY: Final = frozenset(
-    ("nan", "none", "null", "nat", "na", "n/a", "#n/a", "<na>", "-", "?", "unknown")
-)
 _TAKEN_AS: Final = {
     MODEL: "forecast as a model that was not fitted",
     FAMILY: "forecast as a new family",
@@ -73,8 +71,9 @@ def names_like_empty_cells(names: Mapping[str, Iterable[str]]) -> list[Finding]:
     """
     findings = []
     for variable, given in names.items():
-        odd = Counter(name for name in given if name.casefold() in _EMPTY)
-        for name, count in odd.items():
+        for name, count in Counter(given).items():
+            if not name or not is_empty(name):
+                continue
             rows = "1 row has" if count == 1 else f"{count} rows have"
             message = (
                 f'{rows} the name "{name}", which often means an empty cell; it is taken as a '

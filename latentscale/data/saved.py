@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 
 from latentscale.data.benchmarks import KNOWN_BENCHMARKS, Benchmark, known_name
+from latentscale.data.empty import EMPTY_CELLS
 from latentscale.data.known import features_of
 from latentscale.data.tables import (
-    EMPTY_CELLS,
     NAME_COLUMNS,
     PARQUET_ENDINGS,
     checked_table_path,

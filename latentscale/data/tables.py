@@ -23,8 +23,6 @@ TABLE_ENDINGS: Final = (".csv", *TAB_ENDINGS, *PARQUET_ENDINGS, "")
 
 NAME_COLUMNS: Final = ("model", "family", "lineage", "benchmark")
 """Columns whose texts are all names when a CSV file is read, "NA" and "None" too."""
-EMPTY_CELLS: Final = ("", "NA", "N/A", "NaN", "nan")
-"""Texts that are read from other columns of a CSV file as empty cells."""
 
 # What a spreadsheet takes for the beginning of a formula (OWASP, "CSV Injection"), with the
 # full-width forms that some of them read in the same way.

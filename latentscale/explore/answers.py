@@ -23,7 +23,7 @@ from latentscale.analysis.forecasts.forecast import Forecast
 from latentscale.analysis.forecasts.predict import predict
 from latentscale.analysis.tools.blocks import spread_draws
 from latentscale.analysis.tools.summaries import quantiles
-from latentscale.analysis.tools.units import FRACTION
+from latentscale.analysis.tools.units import on_screen
 from latentscale.dims import BENCHMARK, MODEL, SAMPLE, interval_quantiles
 from latentscale.errors import LatentscaleError
 from latentscale.model.evaluate import FITTED_RESIDUALS
@@ -123,16 +123,14 @@ class Answer:
         prob
             Probability of the intervals.
         """
-        table = self.forecast.table(prob)[["benchmark", "median", "lower", "upper"]]
+        table = self.forecast.table(prob)
+        table = on_screen(table[["benchmark", "unit", "median", "lower", "upper"]])
         draws = self.forecast.draws.isel({MODEL: 0})
         shares = {}
         for name, value in thresholds.items():
             scores = draws.sel({BENCHMARK: name})
             reached = scores <= value if name in self.falling else scores >= value
             shares[name] = float(reached.mean())
-        units = self.forecast.units
-        if units:
-            table.insert(1, "unit", [units.get(name, FRACTION) for name in table["benchmark"]])
         return table.assign(
             measured=[self.planned.scores.get(name, np.nan) for name in table["benchmark"]],
             threshold=[thresholds.get(name, np.nan) for name in table["benchmark"]],

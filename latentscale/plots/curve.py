@@ -53,6 +53,9 @@ def plot_curve(
 ) -> Sheet:
     """Draw a scaling curve: median, 50% and 90% bands, and the scores that were measured.
 
+    Panels of fractions reach from 0 to 100%, those of which lower is better from 0 to the largest
+    that is drawn, and others as far as what is drawn.
+
     Parameters
     ----------
     curve
@@ -64,7 +67,7 @@ def plot_curve(
         Measured scores that the fit did not see, drawn apart from those it saw: columns
         model, benchmark, at (natural units) and score (fraction), like ``curve.observed``.
     floors
-        Guessing floor by benchmark (fractions); drawn as a dotted line where it is given.
+        What guessing reaches by benchmark (fractions): a dotted line, where it is within the panel.
     ax
         Axes to draw on in place of a new figure, one a panel; the result is then their figure.
 
@@ -90,7 +93,8 @@ def plot_curve(
     points = _checked(hidden)
     columns = min(len(names), _COLUMNS)
     height = 2.0 if columns > 2 else 2.8
-    alike = not any(name in curve.units for name in names)  # Elo and percent share no axis
+    # Elo and percent share no axis, nor do scores and error rates, of which all may be small.
+    alike = not any(name in curve.units or name in curve.falling for name in names)
     figure, axes = panels(
         len(names), columns=columns, width=2.5, height=height, share_y=alike, ax=ax
     )
@@ -98,13 +102,14 @@ def plot_curve(
         heading(panel, with_unit(name, curve.units))
         _ranges(panel, curve)
         _bands(panel, wide[wide["benchmark"] == name], narrow[narrow["benchmark"] == name], noise)
-        if floors is not None and floors.get(name, 0.0) > 0:
-            panel.axhline(floors[name], color=GREY, lw=1, ls=":", label="guessing")
         labelled = len(set(curve.observed["model"]) | set(points["model"])) <= _MAX_LABELS
         _points(panel, curve.observed, name, curve.family, labelled, fitted=True)
         _points(panel, points, name, curve.family, labelled, fitted=False)
         if name not in curve.units:
-            panel.set_ylim(0, 1)
+            panel.set_ylim(0, min(panel.get_ylim()[1], 1) if name in curve.falling else 1)
+        floor = 0.0 if floors is None or name in curve.units else floors.get(name, 0.0)
+        if 0 < floor < panel.get_ylim()[1]:
+            panel.axhline(floor, color=GREY, lw=1, ls=":", label="guessing")
         score_axis(panel.yaxis, name, curve.units)
         if curve.is_log:
             panel.set_xscale("log")

@@ -89,7 +89,7 @@ def test_a_backtest_reports_failures_and_resumes(
     arguments = {"method": METHOD, "seed": 4, "folder": tmp_path, "progress": False}
     with pytest.warns(ls.FitWarning, match="the sampler broke"):
         first = ls.backtest(spec, scores, [family, cells], **arguments)
-    assert list(first.columns) == list(COLUMNS)
+    assert list(first.columns) == [*COLUMNS, "unit"] and (first["unit"] == "fraction").all()
     assert set(first["fold"]) == {family.name} and set(first["model"]) == set(family.test)
     assert not set(family.test) & set(calls[0].models)
     again = ls.backtest(spec, scores, [family, cells], **arguments)

@@ -18,6 +18,7 @@ from latentscale.analysis.choices.target import checked_targets
 from latentscale.analysis.forecasts.predict import forecast_rows
 from latentscale.analysis.sensitivity import sensitivity_grid as grids
 from latentscale.analysis.tools.units import STANDARD, common_unit, other_units, with_scales
+from latentscale.cli import main
 from latentscale.data.scaling import is_bounded
 from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.explore.answers import Planned, Planner
@@ -98,6 +99,30 @@ def test_forecasts_are_in_the_units_of_the_scores(forecast: ls.Forecast) -> None
     assert 500 < table.loc["elo", "median"] < 2000
     assert (table.loc[["minutes", "cost"], "lower"] > 0).all()
     assert forecast.units == {"elo": "Elo", "minutes": "minutes", "cost": "dollars"}
+
+
+UNITS = {"acc": "fraction", "elo": "Elo", "minutes": "minutes", "cost": "dollars"}
+
+
+def test_tables_of_several_units_say_them_in_the_last_column(mixed_fit: Fit, tmp_path) -> None:
+    """Rows of Elo, minutes and fractions stood in one file without a word of their units."""
+    own = ls.predict(mixed_fit, pd.DataFrame([ROW])).units
+    family = mixed_fit.scores.families[0]
+    passing = ls.probability_above(mixed_fit, pd.DataFrame([ROW]), {"elo": 1200.0, "acc": 0.5})
+    curve = ls.scaling_curve(mixed_fit, family=family, points=3)
+    for table in (passing.table(), curve.table()):
+        assert table.columns[-1] == "unit"
+        assert all(row.unit == own.get(row.benchmark, "fraction") for row in table.itertuples())
+    mixed_fit.save(tmp_path / "mixed.nc")
+    pd.DataFrame([ROW]).to_csv(tmp_path / "rows.csv", index=False)
+    out = tmp_path / "forecast.csv"
+    for more in ((), ("--trust", "5")):
+        words = ["predict", tmp_path / "mixed.nc", tmp_path / "rows.csv", "--out", out, *more]
+        assert main([str(word) for word in words]) == 0
+        written = pd.read_csv(out)
+        assert written.columns[-1] == "unit"
+        units = written.set_index("benchmark")["unit"]
+        assert UNITS.items() <= units.to_dict().items()
 
 
 def test_expected_scores_fall_with_skill_where_lower_is_better(mixed_fit: Fit) -> None:

@@ -57,6 +57,22 @@ def test_bands_and_line_are_the_numbers_of_the_table(
     assert said in figure.get_suptitle()
 
 
+def test_a_panel_of_error_rates_ends_above_the_largest(curve: Curve) -> None:
+    """Word error rates of 2 to 6% were a line at the bottom of 0 to 100, with guessing on top."""
+    rates = curve.draws.copy()
+    rates.loc[{"benchmark": "arc"}] *= 0.1
+    observed = curve.observed[curve.observed["benchmark"] != "arc"]
+    made = replace(curve, draws=rates, mean_draws=rates, observed=observed, falling=("arc",))
+    figure = plot_curve(made, floors={"arc": 1.0, "mmlu": 0.25})
+    by_name = {panel.get_title(loc="left"): panel for panel in figure.axes}
+    largest = made.table(0.9).set_index("benchmark").loc["arc", "score_upper"].max()
+    low, high = by_name["arc"].get_ylim()
+    assert low == 0 and largest < high < 1.2 * largest
+    assert "guessing" not in by_name["arc"].get_legend_handles_labels()[1]
+    assert by_name["mmlu"].get_ylim() == (0, 1)
+    assert "guessing" in by_name["mmlu"].get_legend_handles_labels()[1]
+
+
 def test_points_are_the_measured_scores_and_hidden_ones_stand_apart(curve: Curve) -> None:
     hidden = pd.DataFrame({"model": ["f-70b"], "benchmark": ["arc"], "at": [4e23], "score": [0.71]})
     panel = plot_curve(curve, hidden=hidden).axes[0]

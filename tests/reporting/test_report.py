@@ -163,7 +163,7 @@ def test_it_says_what_the_analyses_say(page: Page, fit: Fit) -> None:
     last = curve.table().query("benchmark == 'mmlu'").iloc[-1]
     (alt,) = (i["alt"] for i in page.all("img") if i["alt"].startswith("Scaling curves of bee"))
     assert f"to {last['median']:.0%} ({last['lower']:.0%} to {last['upper']:.0%})" in alt
-    assert ls.predict(fit, rows).table().shape == (2, 10)
+    assert ls.predict(fit, rows).table().shape == (2, 11)
     assert "Outside the range of the fitted models" in page.text
 
 

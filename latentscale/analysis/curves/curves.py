@@ -26,7 +26,7 @@ from latentscale.analysis.curves.along import (
 from latentscale.analysis.forecasts.predict import forecast_rows
 from latentscale.analysis.forecasts.rows import checked_family
 from latentscale.analysis.tools.summaries import quantiles
-from latentscale.analysis.tools.units import units_note
+from latentscale.analysis.tools.units import units_note, with_units
 from latentscale.dims import (
     BENCHMARK,
     DEFAULT_PROB,
@@ -71,6 +71,8 @@ class Curve(Result):
         Whether points are evenly spaced in the logarithm.
     units
         Units of the benchmarks whose scores are not fractions, by name.
+    falling
+        Benchmarks on which lower is better.
     family_range
         Smallest and largest value of `over` among the family's fitted models, in natural units;
         None where it has none.
@@ -93,6 +95,7 @@ class Curve(Result):
     label: str
     is_log: bool = True
     units: Mapping[str, str] = field(default_factory=dict)
+    falling: tuple[str, ...] = ()
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
         """Return one row a point and benchmark.
@@ -106,7 +109,8 @@ class Curve(Result):
         -------
         pandas.DataFrame
             Columns benchmark, at (natural units), mean, median, lower, upper (of the expected
-            score), score_lower, score_upper (of a new score), and beyond_fitted (bool).
+            score), score_lower, score_upper (of a new score), beyond_fitted (bool), and unit (of
+            the scores; ``"fraction"`` or as in `units`).
 
         Raises
         ------
@@ -133,7 +137,8 @@ class Curve(Result):
         first, last = self.fitted_range
         table["beyond_fitted"] = (table["at"] < first) | (table["at"] > last)
         order = ["benchmark", "at", "mean", "median", "lower", "upper"]
-        return table[[*order, "score_lower", "score_upper", "beyond_fitted"]]
+        kept = table[[*order, "score_lower", "score_upper", "beyond_fitted"]]
+        return with_units(kept, self.units)
 
     plot = Picture("plot_curve")
 
@@ -251,6 +256,7 @@ def scaling_curve(
         label=label_of(fit, over),
         is_log=is_log(fit, over),
         units={name: unit for name, unit in forecast.units.items() if name in chosen},
+        falling=tuple(n for n in chosen if fit.scores.benchmark_info[n].lower_is_better),
     )
 
 

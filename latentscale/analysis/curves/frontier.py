@@ -20,7 +20,7 @@ from latentscale.analysis.forecasts.rows import planned_rows
 from latentscale.analysis.skills.capability_index import capability_index
 from latentscale.analysis.tools.blocks import spread_draws
 from latentscale.analysis.tools.summaries import summary
-from latentscale.analysis.tools.units import other_units
+from latentscale.analysis.tools.units import FRACTION, other_units
 from latentscale.data.dates import as_date, middle_of
 from latentscale.data.known import features_of, is_stated, kinds_among
 from latentscale.data.scales.base import SCALES
@@ -142,9 +142,10 @@ class Frontier(Result):
             Columns date, median, lower, upper (of the best score or index by then), leader (the
             fitted model with the highest mean by then), probability_new (that a model still to
             come surpasses all fitted ones), beyond_fitted (bool: whether the date is after the
-            last fitted release, so that the row is a forecast), and leader_median, leader_lower
-            and leader_upper (the leader's own score or index). With `by` the level is the first
-            column, and dates before a level's first release have no row.
+            last fitted release, so that the row is a forecast), leader_median, leader_lower and
+            leader_upper (the leader's own score or index), and unit (of scores; ``"fraction"`` or
+            as in `unit`, empty of an index). With `by` the level is the first column, and dates
+            before a level's first release have no row.
 
         Raises
         ------
@@ -165,6 +166,7 @@ class Frontier(Result):
             probability_new=self.leaders["probability_new"].to_numpy(),
             beyond_fitted=(table[DATE] > self.last_fitted).to_numpy(),
             **{f"leader_{name}": leader[name].to_numpy() for name in ("median", "lower", "upper")},
+            unit="" if self.benchmark is None else self.unit or FRACTION,
         )
 
     def passing(self, threshold: float) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from latentscale.analysis.curves.thresholds import (
 )
 from latentscale.analysis.forecasts.few_shot import FewShot
 from latentscale.analysis.forecasts.predict import predict
-from latentscale.analysis.tools.units import other_units, units_note
+from latentscale.analysis.tools.units import other_units, units_note, with_units
 from latentscale.dims import (
     BENCHMARK,
     MODEL,
@@ -39,8 +39,8 @@ class Passing(FixedTable):
     rows
         One row a model and benchmark: model, benchmark, threshold (in the benchmark's units),
         probability (that a new score, noise included, is at least the threshold; at most it,
-        where lower is better), probability_expected (that the expected score is), basis and
-        assumed (as in a forecast's table).
+        where lower is better), probability_expected (that the expected score is), and basis,
+        assumed and unit (as in a forecast's table).
     joint
         Chance that a model's new scores pass every threshold at once, by model.
     units
@@ -153,10 +153,11 @@ def probability_above(
     )
     table = shares.to_dataframe(dim_order=[MODEL, BENCHMARK])[list(shares.data_vars)].reset_index()
     about = forecast.models[["basis", "assumed"]].to_dataframe()[["basis", "assumed"]]
-    table = table.join(about, on=MODEL)
+    units = other_units(fit.scores)
+    table = with_units(table.join(about, on=MODEL), units)
     joint = passed.all(BENCHMARK).mean(SAMPLE).to_series().rename("probability")
     falling = tuple(str(name) for name in wanted if float(sign.sel({BENCHMARK: name})) < 0)
-    return Passing(table, joint, other_units(fit.scores), falling)
+    return Passing(table, joint, units, falling)
 
 
 def _refuse_several_units(fit: Fit, threshold: object) -> None:

@@ -13,7 +13,7 @@ from scipy.special import logsumexp
 from latentscale.analysis.forecasts.few_shot import Conditioning
 from latentscale.analysis.tools.blocks import block_size, parts
 from latentscale.analysis.tools.summaries import quantiles
-from latentscale.analysis.tools.units import units_note
+from latentscale.analysis.tools.units import on_screen, units_note, with_units
 from latentscale.data.planned import ASSUMED
 from latentscale.declare.likelihood import Noise
 from latentscale.dims import (
@@ -131,7 +131,8 @@ class Forecast(Result):
         -------
         pandas.DataFrame
             Columns model, benchmark, mean, median, sd, lower, upper (of new scores, fractions or in
-            `units`), basis, extrapolates and assumed (text, such as ``"instruct=1 (family)"``).
+            `units`), basis, extrapolates and assumed (text, such as ``"instruct=1 (family)"``),
+            and unit (of the scores; ``"fraction"`` or as in `units`).
 
         Raises
         ------
@@ -149,7 +150,8 @@ class Forecast(Result):
         wide = pd.concat([_summaries(self.draws.isel({MODEL: some}), prob) for some in rows])
         table = wide.reset_index()
         names = ["basis", "extrapolates", ASSUMED]
-        return table.join(with_assumed(self.models)[names].to_dataframe()[names], on=MODEL)
+        words = with_assumed(self.models)[names].to_dataframe()[names]
+        return with_units(table.join(words, on=MODEL), self.units)
 
     def trust(self, points: float = 5.0) -> pd.DataFrame:
         """Return how sure each forecast is: the probability that its error is below so much.
@@ -310,7 +312,7 @@ class Forecast(Result):
         wide = _summaries(self.draws.isel({MODEL: slice(_BRIEF_MODELS)}), DEFAULT_PROB)
         names = ["basis", "extrapolates", ASSUMED]
         words = with_assumed(self.models)[names].to_dataframe()[names]
-        table = wide.reset_index().join(words, on=MODEL)
+        table = on_screen(with_units(wide.reset_index().join(words, on=MODEL), self.units))
         return table.drop(columns=[name for name in names[1:] if not table[name].any()])
 
 

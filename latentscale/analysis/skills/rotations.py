@@ -7,8 +7,10 @@ keep their unit variance.
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from inspect import isabstract
 from typing import Any, ClassVar
 
 import numpy as np
@@ -378,6 +380,21 @@ class Geomin(Rotation):
 
     def _means(self, rotated: np.ndarray) -> np.ndarray:
         return np.asarray(np.exp(np.log(rotated**2 + self.epsilon).mean(axis=1)))
+
+
+def rotations_by_name() -> dict[str, type[Rotation]]:
+    """Return the kinds of rotation by name, such as ``principal-axes``, those of plug-ins too.
+
+    A kind is a public class derived from `Rotation`, at any remove; its name is the class's.
+    """
+    kinds: dict[str, type[Rotation]] = {}
+    rest = Rotation.__subclasses__()
+    while rest:
+        kind = rest.pop(0)
+        rest += kind.__subclasses__()
+        if not kind.__name__.startswith("_") and not isabstract(kind):
+            kinds[re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__).lower()] = kind
+    return kinds
 
 
 def _orthomax(weighted: np.ndarray, gamma: float) -> np.ndarray:

@@ -95,13 +95,33 @@ def common_unit(scores: Scores, benchmarks: Sequence[str]) -> tuple[xr.DataArray
     return spread, STANDARD
 
 
-def with_scales(table: pd.DataFrame, scores: Scores) -> pd.DataFrame:
-    """Return a table of forecasts with the scales of its scores, if some are not fractions.
+def with_units(table: pd.DataFrame, units: Mapping[str, str]) -> pd.DataFrame:
+    """Return a table with the unit of each row's benchmark in a last column, unit.
 
-    Columns scale, unit, and spread (standard deviation of the benchmark's measured scores).
+    Parameters
+    ----------
+    table
+        Its column benchmark says whose scores a row holds.
+    units
+        As `other_units` returns them; scores of other benchmarks are fractions.
+    """
+    own = [units.get(str(name), FRACTION) for name in table["benchmark"]]
+    return table.assign(unit=pd.Series(own, table.index, dtype="str"))
+
+
+def on_screen(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table without its column unit where all scores are fractions."""
+    return table.drop(columns="unit") if (table["unit"] == FRACTION).all() else table
+
+
+def with_scales(table: pd.DataFrame, scores: Scores) -> pd.DataFrame:
+    """Return a table of forecasts with the units of its scores.
+
+    Where some are not fractions these are the columns scale, unit, and spread (standard deviation
+    of the benchmark's measured scores).
     """
     if bool(is_bounded(scores.dataset).all()):
-        return table
+        return with_units(table, {})
     scales = {name: scale.kind for name, scale in scales_of(scores.dataset).items()}
     spread = spreads(scores).to_series()
     return table.assign(

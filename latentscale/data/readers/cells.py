@@ -6,11 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from latentscale.data.columns import is_missing, number_of_cell
+from latentscale.data.columns import number_of_cell
+from latentscale.data.empty import is_empty
 from latentscale.errors import DataError, listed
-
-_EMPTY = frozenset(("", "?", "-", "na", "n/a", "nan", "none", "null"))
-"""Texts that exports write where they have no figure."""
 
 
 def without_categoricals(frame: pd.DataFrame) -> pd.DataFrame:
@@ -48,7 +46,7 @@ def to_numbers(column: pd.Series) -> tuple[npt.NDArray[np.float64], list[int]]:
     values = np.full(len(column), np.nan)
     unread = []
     for row, cell in enumerate(column):
-        if is_missing(cell) or (isinstance(cell, str) and cell.strip().casefold() in _EMPTY):
+        if is_empty(cell):
             continue
         number = _number(cell)
         if number is None:

@@ -13,9 +13,10 @@ from typing import Any, Final
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
+from latentscale.data.empty import EMPTY_CELLS
 from latentscale.data.readers.decimals import with_decimal_points
 from latentscale.data.readers.records import records_of
-from latentscale.data.tables import EMPTY_CELLS, NAME_COLUMNS, TAB_ENDINGS, unquoted
+from latentscale.data.tables import NAME_COLUMNS, TAB_ENDINGS, unquoted
 from latentscale.errors import DataError, listed
 from latentscale.files import expanded
 

@@ -16,6 +16,7 @@ from typing import Final
 import pandas as pd
 
 from latentscale.data.audit import Finding
+from latentscale.data.empty import is_empty
 from latentscale.data.readers.model_names import parse_name, without_owner
 from latentscale.errors import listed
 
@@ -44,7 +45,8 @@ _VERSION: Final = re.compile(r"[-_ ]?v?(\d{1,2}(?:[._]\d(?![\d.]*[bm]))?)(?![\d.
 """A number right after the series that is not a size ("8b") or a context ("32k")."""
 _QUANTISED: Final = re.compile(r"[-_](?:bnb[-_])?(?:4|8)bit$|[-_](?:gptq|awq|gguf)$")
 _MERGE: Final = re.compile(r"\s*\(merge\)$", re.IGNORECASE)
-_REMOVED: Final = ("", "removed", "none", "nan", "?")
+_REMOVED: Final = "removed"
+"""What the leaderboard writes for the base of a model whose page is gone."""
 _SAME_SIZE: Final = 1.33
 """Ratio up to which two counts of parameters are one size: Gemma-2-2B has 2.61 billion, and a
 merge of Gemma-2-9B counts its embeddings twice. Sizes of one series are at least 1.4 apart."""
@@ -129,7 +131,7 @@ def _chain(name: str, parent: Mapping[str, object]) -> list[str]:
     chain = [name]
     while True:
         base = _MERGE.sub("", str(parent.get(chain[-1], ""))).strip()
-        if base.casefold() in _REMOVED or base in chain:
+        if is_empty(base) or base.casefold() == _REMOVED or base in chain:
             return chain[::-1]
         chain.append(base)
 
@@ -194,7 +196,7 @@ def _by_architecture(
 
     `alike` has family and lineage of the named models of its architecture and size.
     """
-    if trunk in _REMOVED or isnan(size):
+    if is_empty(trunk) or trunk == _REMOVED or isnan(size):
         return model, model, model, "none"
     commonest = Counter(alike).most_common(1)
     if len(alike) >= _FEW and commonest[0][1] >= _MOSTLY * len(alike):

@@ -7,7 +7,8 @@ from typing import Final, Literal, get_args
 import pandas as pd
 
 from latentscale.data.audit import Finding
-from latentscale.data.columns import is_missing, number_of_cell
+from latentscale.data.columns import number_of_cell
+from latentscale.data.empty import is_empty
 from latentscale.errors import DataError, listed
 
 FlaggedReading = Literal["auto", "as-named", "inverted", "keep"]
@@ -142,10 +143,8 @@ def _truths(frame: pd.DataFrame, name: str, what: str) -> pd.Series:
 
 def truth_of(cell: object) -> bool | str | None:
     """Return a cell's truth value, None where it is empty, `UNREAD` for anything else."""
-    if is_missing(cell):
+    if is_empty(cell):
         return None
     number = number_of_cell(cell)
     text = str(cell).strip().casefold() if number is None else f"{number:g}"
-    if text in ("", "nan", "none"):
-        return None
     return True if text in _TRUE else False if text in _FALSE else UNREAD

@@ -17,6 +17,7 @@ import pandas as pd
 
 from latentscale.data.audit import Audit, Finding
 from latentscale.data.benchmarks import Benchmark
+from latentscale.data.empty import is_empty
 from latentscale.data.features import Feature
 from latentscale.data.frames import AnyFrame, as_pandas, is_frame
 from latentscale.data.layout import closest
@@ -29,7 +30,6 @@ from latentscale.data.readers.measurements import (
     with_names,
 )
 from latentscale.data.readers.parquet import read_table
-from latentscale.data.readers.published_cells import is_empty
 from latentscale.data.readers.published_columns import Roles, roles_of
 from latentscale.data.readers.published_metrics import refuse_several_metrics
 from latentscale.data.readers.published_models import (

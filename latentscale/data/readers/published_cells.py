@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from latentscale.data.columns import is_missing, number_of_cell
+from latentscale.data.columns import number_of_cell
 from latentscale.data.dates import (
     MIDDLES,
     as_date,
@@ -19,18 +19,13 @@ from latentscale.data.dates import (
     middle_of,
     said_of_middles,
 )
+from latentscale.data.empty import is_empty
 from latentscale.markup import counted
 
 Floats = npt.NDArray[np.float64]
 
 NORMAL_95: Final = 1.96
 """Half width of a normal distribution's central 95% in standard deviations."""
-_EMPTY: Final = frozenset(("", "?", "-", "–", "—", "na", "n/a", "n.a.", "nan", "none", "null"))
-"""Texts that tables print where they have no figure."""
-_DASHES: Final = re.compile(r"[-–—−]{2,}|\.{2,}|…")
-"""Rules of dashes and dots, which stand for an empty cell: "--", "...".
-"""
-_MISSING_WORDS: Final = frozenset(("tbd", "tba", "pending", "unknown", "undisclosed", "未公布"))
 _PLAIN: Final = r"(?:[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
 """Commas part thousands; "0,812" has a decimal comma and is not read."""
 _COMMA: Final = re.compile(r"-?(?:0,\d+|\d+,\d{1,2})\s*[%\uff05]?")
@@ -100,14 +95,6 @@ class ScoreCells(NamedTuple):
     unread: list[int]
     commas: bool = False
     minutes: npt.NDArray[np.bool_] = np.zeros(0, dtype=bool)
-
-
-def is_empty(cell: object) -> bool:
-    """Return whether a cell is empty, or has a text that stands for an empty one."""
-    if not isinstance(cell, str):
-        return is_missing(cell)
-    text = cell.strip().casefold()
-    return text in _EMPTY or text in _MISSING_WORDS or bool(_DASHES.fullmatch(text))
 
 
 def score_cells(column: pd.Series) -> ScoreCells:

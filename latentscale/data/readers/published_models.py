@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from latentscale.data.audit import Finding
+from latentscale.data.empty import is_empty
 from latentscale.data.features import Feature
 from latentscale.data.known import known_features
 from latentscale.data.readers.efforts import UNSTATED, effort_of
@@ -18,7 +19,6 @@ from latentscale.data.readers.model_names import parse_name
 from latentscale.data.readers.published_cells import (
     amounts,
     dates,
-    is_empty,
     plain_name,
     plain_numbers,
     truths,
@@ -234,16 +234,7 @@ def _few_too_large(
 
 def _unstated(cell: Any) -> bool:
     """Return whether a cell says that an amount is not published."""
-    words = (
-        "unknown",
-        "unk",
-        "undisclosed",
-        "proprietary",
-        "closed",
-        "private",
-        "not disclosed",
-        "tbd",
-    )
+    words = ("unk", "proprietary", "closed", "private", "not disclosed")
     return is_empty(cell) or str(cell).strip().casefold() in words
 
 

@@ -9,7 +9,7 @@ from typing import Final
 import pandas as pd
 
 from latentscale.data.audit import Finding
-from latentscale.data.readers.published_cells import is_empty
+from latentscale.data.empty import is_empty
 from latentscale.data.readers.published_columns import Roles
 from latentscale.errors import listed
 

@@ -12,6 +12,7 @@ import pandas as pd
 from latentscale.data.audit import Finding
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.column_names import is_neither
+from latentscale.data.empty import is_empty
 from latentscale.data.readers.benchmark_names import group_of, plain_name
 from latentscale.data.readers.guessing import floor_for
 from latentscale.data.readers.published_cells import (
@@ -21,7 +22,6 @@ from latentscale.data.readers.published_cells import (
     ends_of,
     half_of_ends,
     half_widths,
-    is_empty,
     score_cells,
 )
 from latentscale.data.readers.published_columns import (

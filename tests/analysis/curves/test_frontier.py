@@ -329,7 +329,8 @@ def test_the_leader_has_its_own_score_which_the_best_of_all_is_never_below(fit: 
     assert bool((best.draws >= best.leader_draws - 1e-12).all())
     each = ls.frontier(fit, **ask, by="family")
     rows = each.table()
-    assert rows.columns[-3:].tolist() == ["leader_median", "leader_lower", "leader_upper"]
+    wanted = ["leader_median", "leader_lower", "leader_upper", "unit"]
+    assert rows.columns[-4:].tolist() == wanted and (rows["unit"] == "fraction").all()
     for row in rows.itertuples():
         assert row.leader_median == pytest.approx(float(mean.sel(model=row.leader).median()))
 

@@ -175,7 +175,8 @@ def test_the_table_holds_numpys_quantiles(forecast, mixed) -> None:
     table = forecast.table(prob=0.8)
     wanted = ["model", "benchmark", "mean", "median", "sd", "lower", "upper"]
     assert list(table.columns[:7]) == wanted
-    assert list(table.columns[7:]) == ["basis", "extrapolates", "assumed"]
+    assert list(table.columns[7:]) == ["basis", "extrapolates", "assumed", "unit"]
+    assert (table["unit"] == "fraction").all() and "unit" not in forecast.brief()
     assert (table["assumed"] == "").all()  # every row states everything
     assert len(table) == len(mixed) * 6
     assert list(table["model"].unique()) == list(mixed["model"])

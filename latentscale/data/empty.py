@@ -1,0 +1,41 @@
+"""Texts that stand for an empty cell, in one place for every reader.
+
+`EMPTY_CELLS` are those of the package's own CSV files, in columns that may hold any text: levels
+such as "none" and "-" stay levels. `is_empty` has those of tables by others, in columns of numbers,
+dates and flags. Not for what a text means that says more, such as a licence "proprietary".
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from latentscale.data.columns import is_missing
+
+EMPTY_CELLS: Final = ("", "NA", "N/A", "NaN", "nan")
+"""Texts that are read from columns of a CSV file as empty cells, but for columns of names."""
+_FIGURES: Final = ("na", "n/a", "n.a.", "#n/a", "<na>", "nan", "nat", "none", "null", "?")
+"""What exports, spreadsheets and pandas write where they have no figure; in small letters."""
+_WORDS: Final = ("tbd", "tba", "pending", "unknown", "undisclosed", "未公布")
+"""What hubs write there."""
+_DASHES: Final = re.compile(r"[-–—−]*|\.{2,}|…")
+"""Nothing, and rules of dashes and dots: "-", "—", "...". """
+
+
+def is_empty(cell: object) -> bool:
+    """Return whether a cell is empty, or has a text that stands for an empty one.
+
+    Parameters
+    ----------
+    cell
+        A cell of a table by others.
+
+    Examples
+    --------
+    >>> is_empty("n/a"), is_empty(" — "), is_empty(0.0)
+    (True, True, False)
+    """
+    if not isinstance(cell, str):
+        return is_missing(cell)
+    text = cell.strip().casefold()
+    return text in _FIGURES or text in _WORDS or bool(_DASHES.fullmatch(text))
