@@ -52,18 +52,26 @@ _Spec = Annotated[str, typer.Option("--spec", help="A shipped spec, or the path 
 
 
 def resume(
-    folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of NUTS(store=...).")],
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN", help="Folder that `latentscale fit --set store=RUN` wrote its draws to."
+        ),
+    ],
     draws: Annotated[
         int | None,
-        typer.Option("--draws", help="Kept draws that each chain has in the end."),
+        typer.Option(
+            "--draws",
+            help="Kept draws of each chain in the end; as many as were asked for if not given.",
+        ),
     ] = None,
     out: FitOut = Path("fit.nc"),
     verbose: Verbose = False,
 ) -> None:
     """Go on with a run that was stopped, and save the fit.
 
-    The folder is one that NUTS wrote its draws to as they came (store=...). Draws in it stay as
-    they are. Ctrl-C while chains are sampled keeps the draws so far.
+    NUTS wrote its draws to the folder as they came. Draws in it stay as they are. Ctrl-C while
+    chains are sampled keeps the draws so far.
     """
     import latentscale as ls
 
@@ -143,6 +151,7 @@ def backtest(
         list[str] | None,
         typer.Option(
             "--cutoff",
+            metavar="DATE",
             help="Of chronological: a date such as 2024-06-01; may be given several times.",
         ),
     ] = None,
@@ -150,7 +159,8 @@ def backtest(
         int,
         typer.Option(
             "--given",
-            help="Scores of each hidden model that its forecast is conditional on; no refit.",
+            help="How many scores of each hidden model its forecast is conditional on, without a "
+            "refit.",
         ),
     ] = 0,
     method: MethodName = "NUTS",
@@ -159,7 +169,7 @@ def backtest(
         int, typer.Option("--draws", help="Kept draws, of each chain where there are any.")
     ] = 500,
     tune: Annotated[int | None, typer.Option("--tune", help="Warm-up draws of each chain.")] = None,
-    chains: Annotated[int | None, typer.Option("--chains", help="Chains.")] = None,
+    chains: Annotated[int | None, typer.Option("--chains", help="Number of chains.")] = None,
     workers: Annotated[int, typer.Option("--workers", help="Folds fitted at a time.")] = 1,
     folder: Annotated[
         Path | None, typer.Option("--folder", help="Folder that keeps folds; they are not redone.")
