@@ -68,6 +68,11 @@ def counted(count: int, singular: str, plural: str = "") -> str:
     return f"{count} {singular if count == 1 else plural or singular + 's'}"
 
 
+def known_number(value: float, form: str) -> str:
+    """Return a number in a format such as ".2f"; "not computed" where it is not one."""
+    return "not computed" if value != value else format(value, form)
+
+
 def shortened(text: str, most: int) -> str:
     """Return a text of at most `most` letters, the last an ellipsis where it was longer."""
     return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -37,7 +37,8 @@ def report(cells: dict[str, pd.DataFrame], published: pd.DataFrame, made: str) -
         _markdown(differences(cells, published)),
         "## Intervals",
         "Share of hidden scores inside central intervals, mean width of the 90% interval, CRPS "
-        "(both in points), log score, and the largest R-hat of any fit.",
+        "(both in points), log score, and the largest R-hat of any fit. ± one standard error, by a "
+        "bootstrap over families: the splits of one family share hidden scores.",
         _markdown(intervals(cells)),
         f"## {first} by benchmark",
         _markdown(by_group(cells[first], "benchmark")),
@@ -140,7 +141,7 @@ def by_split(table: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
 
 def _calibration(group: pd.DataFrame) -> dict[str, str]:
     central = 2 * (group["pit"] - 0.5).abs()
-    clusters = group["fold"]
+    clusters = group["family"]
     figures = {f"{p}%": _share(central <= p / 100, clusters) for p in (50, 80, 90, 95)}
     figures["width"] = f"{100 * (group['upper'] - group['lower']).mean():.1f}"
     figures["CRPS"] = f"{100 * group['crps'].mean():.2f}"
@@ -151,7 +152,7 @@ def _calibration(group: pd.DataFrame) -> dict[str, str]:
 
 
 def _share(inside: pd.Series, clusters: pd.Series, resamples: int = 1000) -> str:
-    """Return a percentage with its standard error, bootstrapped over splits."""
+    """Return a percentage with its standard error, by a bootstrap over clusters of scores."""
     sums, sizes = inside.groupby(clusters).sum(), inside.groupby(clusters).size()
     if len(sums) < 2:
         return f"{100 * inside.mean():.0f}"

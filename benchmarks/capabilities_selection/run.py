@@ -22,6 +22,7 @@ import pandas as pd
 
 import latentscale as ls
 from benchmarks.benchpress.run import SHARED, figures, forecast_hidden, units
+from benchmarks.common.clusters import mean_and_error
 from benchmarks.common.markdown import markdown
 from benchmarks.common.provenance import provenance
 from benchmarks.gibbs.run import without_floors
@@ -140,7 +141,10 @@ def described(method: Method) -> str:
 
 
 def figures_of(cells: pd.DataFrame) -> dict[str, float]:
-    """Return error, proper score, coverage and width of the cells of some splits."""
+    """Return error, proper score, coverage and width of the cells of some splits, and its seconds.
+
+    Seconds are those of one split, the mean over splits.
+    """
     unit = units().reindex(cells["benchmark_id"]).to_numpy()
     percent = unit == 100
     numbers = figures(cells)
@@ -151,7 +155,7 @@ def figures_of(cells: pd.DataFrame) -> dict[str, float]:
         "MAE": float(error[percent].mean()),
         "CRPS": float((unit * cells["crps"])[percent].mean()),
         **{name: numbers[name] for name in chosen[1:]},
-        "seconds": numbers["seconds"],
+        "seconds": float(cells.groupby("split")["seconds"].first().mean()),
     }
 
 
@@ -160,11 +164,7 @@ def less_base(cells: pd.DataFrame, base: pd.DataFrame) -> tuple[float, float]:
     keys = ["model_id", "benchmark_id", "split"]
     unit = units().reindex(cells["benchmark_id"]).to_numpy()
     both = cells[unit == 100].merge(base, on=keys, suffixes=("", "_base"), validate="1:1")
-    by_model = (100 * (both["crps"] - both["crps_base"])).groupby(both["model_id"])
-    total, count = by_model.sum(), by_model.size()
-    mean = total.sum() / count.sum()
-    stray = total - mean * count
-    return float(mean), float(np.sqrt((stray**2).sum()) / count.sum())
+    return mean_and_error(100 * (both["crps"] - both["crps_base"]), both["model_id"])
 
 
 def record(names: list[str], base: str, splits: list[int], method: Method) -> None:

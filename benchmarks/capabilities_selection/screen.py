@@ -227,15 +227,16 @@ def row(name: str, where: str, cells: pd.DataFrame) -> dict[str, str]:
         "width": f"{cells['width'].median():.1f}",
     }
     if name != "base" and base.exists():
-        figures["CRPS less base"] = shown(less_base(cells, pd.read_csv(base)), percent["model"])
+        less = less_base(cells, pd.read_csv(base))
+        figures["CRPS less base"] = shown(less["less"], less["model"])
     return figures
 
 
-def less_base(cells: pd.DataFrame, base: pd.DataFrame) -> pd.Series:
-    """Return the CRPS of each percentage less that of the base on the same cell."""
+def less_base(cells: pd.DataFrame, base: pd.DataFrame) -> pd.DataFrame:
+    """Return the CRPS of each percentage less that of the base on the same cell, with its model."""
     keys = ["model", "benchmark"]
     both = cells[cells["percent"]].merge(base, on=keys, suffixes=("", "_base"), validate="1:1")
-    return both["crps"] - both["crps_base"]
+    return both[["model"]].assign(less=both["crps"] - both["crps_base"])
 
 
 def over_splits() -> pd.DataFrame:
@@ -250,8 +251,7 @@ def over_splits() -> pd.DataFrame:
         for path in paths:
             cells = pd.read_csv(path)
             base = pd.read_csv(kept("base", path.stem.split("--")[1]))
-            cells = cells[cells["percent"]].reset_index(drop=True)
-            parts.append(cells.assign(less=less_base(cells, base).to_numpy()))
+            parts.append(less_base(cells, base))
         every = pd.concat(parts, ignore_index=True)
         rows.append(
             {

@@ -78,12 +78,18 @@ def fitted(frame: pd.DataFrame, name: str) -> ls.Fit:
     file = RUNS / f"{name}.nc"
     if file.is_file():
         fit = ls.load(file)
-        if fit.spec.digest == spec().digest and fit.provenance.settings == METHOD.settings:
+        if fit.spec.digest == spec().digest and is_of(fit, METHOD):
             return fit
     scored = frame[frame[list(BENCHMARKS)].notna().any(axis=1)]
     fit = ls.fit(spec(), ls.Scores.from_frame(scored), method=METHOD, seed=SEED, progress=False)
     fit.save(file)
     return fit
+
+
+def is_of(fit: ls.Fit, method: ls.NUTS) -> bool:
+    """Return whether a fit was made with a method's settings, but for those that it left open."""
+    asked = {name: v for name, v in method.settings.items() if v not in (None, "auto")}
+    return all(fit.provenance.settings.get(name) == value for name, value in asked.items())
 
 
 def logits(forecast: ls.results.Forecast, rows: pd.DataFrame) -> xr.DataArray:

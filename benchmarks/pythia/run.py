@@ -143,7 +143,10 @@ def _measured(cells: pd.DataFrame, part: str) -> pd.DataFrame:
 
 
 def figures(cells: pd.DataFrame) -> dict[str, str]:
-    """Return error, bias and coverage in points, with standard errors between runs and tasks."""
+    """Return error, bias and coverage in points, with standard errors between runs and tasks.
+
+    They take what one run scores on one benchmark for independent of all else.
+    """
     by = cells["family"] + cells["benchmark"]
     error = 100 * (cells["median"] - cells["score"])
     row = {
@@ -175,8 +178,9 @@ def report(runs: Path, seed: int) -> str:
         "tokens per parameter were tried later, when the errors on the 12b runs were known "
         "(OLMO_LADDER.md says how). Seconds are beside other "
         "work. Points are percentage points; standard errors are "
-        "between runs and benchmarks. On wsc all runs score 37 to 64%; its "
-        "floor is 37%, what answers of the rarer class alone score.",
+        "between pairs of a run and a benchmark, taken for independent: runs of one size, and "
+        "benchmarks of one run, are off together, so these errors are too small. On wsc all "
+        "runs score 37 to 64%; its floor is 37%, what answers of the rarer class alone score.",
     ]
     for part, title in PARTS.items():
         paths = {name: runs / f"{part}, {name}.csv" for name in VARIANTS}

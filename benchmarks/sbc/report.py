@@ -9,6 +9,7 @@ import pandas as pd
 
 from benchmarks.common.markdown import markdown
 from benchmarks.common.provenance import provenance
+from benchmarks.sbc.cases import cases
 from benchmarks.sbc.uniformity import band, scaled, uniformity
 
 HERE = Path(__file__).resolve().parent
@@ -31,12 +32,14 @@ FAULTS = {
 }
 INTRO = """# Simulation-based calibration
 
-Parameters are drawn from the prior of a spec as shipped, a table from them (16 families x 3 models
-x 6 benchmarks, of checkpoints 12 runs x 4; one cell in ten empty), the table is fitted by NUTS, and
-the truth is ranked among {kept} posterior draws. If density, sampler and forecasts are right, ranks
-are uniform. Test quantities: every top-level parameter, the mean of each that has several elements,
-the correlation of the first two skills, the log likelihood of the table, the expected scores of new
-families, and new scores of two held-out models, which PyMC drew and `ls.predict` forecasts.
+Parameters are drawn from the prior of a shipped spec (`cases.py` says with what changes; rows
+whose `version` is `earlier` are of that spec as it was before), a table from them (16 families x 3
+models x 6 benchmarks, of checkpoints 12 runs x 4; one cell in ten empty), the table is fitted by
+NUTS, and the truth is ranked among {kept} posterior draws. If density, sampler and forecasts are
+right, ranks are uniform. Test quantities: every top-level parameter, the mean of each that has
+several elements, the correlation of the first two skills, the log likelihood of the table, the
+expected scores of new families, and new scores of two held-out models, which PyMC drew and
+`ls.predict` forecasts.
 
 **Free skills.** Skills of capabilities are free to rotate. What is ranked of them is what rotations
 leave: the length of each benchmark's loadings over the skills, its slope in each covariate, and the
@@ -77,7 +80,8 @@ def write_report(folder: Path, kept: int, seed: int) -> None:
         table = pd.read_csv(path)
         ranks = table.drop(columns=list(META))
         test_of_ranks = uniformity(ranks, kept, seed)
-        rows.append({"case": case, "spec": digest} | _row(fault, table, test_of_ranks))
+        about = {"case": case, "spec": digest, "version": version(case, digest)}
+        rows.append(about | _row(fault, table, test_of_ranks))
         figure = out / "figures" / f"{path.stem}.png"
         draw(
             ranks,
@@ -91,6 +95,12 @@ def write_report(folder: Path, kept: int, seed: int) -> None:
         sections += _section(case, fault, digest, test_of_ranks, name)
     lines += [markdown(pd.DataFrame(rows)) if rows else "No results yet.", ""]
     (out / "SBC.md").write_text("\n".join([*lines, *sections]), encoding="utf-8")
+
+
+def version(case: str, digest: str) -> str:
+    """Return whether a case's spec is today's, by the beginning of its digest."""
+    today = cases().get(case)
+    return "today's" if today and today.spec.digest.startswith(digest) else "earlier"
 
 
 def _row(fault: str, table: pd.DataFrame, ranks: pd.DataFrame) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
 
@@ -132,6 +132,25 @@ class CovariateTransform:
         return tuple(
             f"{kind.name}={level}" for kind in self.categories for level in kind.feature.levels
         )
+
+    def ranging_over(self, table: xr.Dataset) -> CovariateTransform:
+        """Return the transform with the ranges of models that were fitted and left something empty.
+
+        Centres and scales are those of models that give every feature, and so are ranges, until
+        models that leave one empty are fitted as well: those whose tokens are parameters.
+
+        Parameters
+        ----------
+        table
+            All fitted models.
+        """
+        lower, upper = dict(self.lower), dict(self.upper)
+        for base, kind in self._by_base.items():
+            values = kind.raw(table, base)
+            known = values[~np.isnan(values)]
+            lower[base] = min([lower[base], *known.tolist()])
+            upper[base] = max([upper[base], *known.tolist()])
+        return replace(self, lower=lower, upper=upper)
 
     def needs(self, base: str) -> bool:
         """Return whether a base covariate is in use."""

@@ -244,7 +244,8 @@ def _changed(record: Record, changes: Mapping[str, Any], where: str) -> dict[str
             refuse_unknown_keys(type(record), {name: None}, where)
         whole[name] = _changed_part(getattr(record, name), parts[name], path)
     kept = _fields(record)
-    if "kind" in whole and whole["kind"] != kept.get("kind"):
+    kind = plain(whole.get("kind", kept.get("kind")))
+    if not (isinstance(kind, str | None) and kind == kept.get("kind")):
         kept = {}
     return {**kept, **whole}
 

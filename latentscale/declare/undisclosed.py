@@ -20,7 +20,8 @@ class Estimated(Record):
     """The missing token counts are parameters, under the prior ``log_tokens``.
 
     The scores of such a model, those of its family and its size then say how many tokens it may
-    have seen, and its forecasts carry what they do not say.
+    have seen, and its forecasts carry what they do not say. Covariates are centred and scaled on
+    the models that disclose their tokens.
     """
 
     kind: Literal["estimated"] = "estimated"

@@ -52,7 +52,8 @@ def fast_or_stock[T](fast: Callable[[], T], stock: Callable[[], T]) -> T:
     Warns
     -----
     FitWarning
-        Once a process, if the fast engine fails; it is not tried again.
+        Once a process, if the fast engine fails where the stock one does not; it is not tried
+        again.
     """
     choice = chosen_engine()
     if choice == "fast":
@@ -64,10 +65,16 @@ def fast_or_stock[T](fast: Callable[[], T], stock: Callable[[], T]) -> T:
     except (LatentscaleError, MemoryError):
         raise
     except Exception as failure:
-        if not _faults:  # what one choice tried may hold another, whose fault was warned of
-            _faults.append(f"{type(failure).__name__}: {failure}")
-            _warn(_faults[0])
-        return _without_notices(stock)
+        if _faults:  # what one choice tried may hold another, whose fault was warned of
+            return _without_notices(stock)
+        _faults.append(f"{type(failure).__name__}: {failure}")
+        try:
+            made = _without_notices(stock)
+        except Exception:
+            _faults.clear()  # what neither engine can do is no fault of the fast one
+            raise
+        _warn(_faults[0])
+        return made
 
 
 def _without_notices[T](compiled: Callable[[], T]) -> T:

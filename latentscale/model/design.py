@@ -221,7 +221,7 @@ def design(
     -----
     DataWarning
         If rows are left out for want of a feature that the spec needs, or the FLOPs of mixtures of
-        experts are those of all their parameters.
+        experts are those of all their parameters, or scores of 0 and 1 are of a single item.
     FitWarning
         If the spec sets priors or other fields that change nothing of its model.
     """
@@ -229,6 +229,7 @@ def design(
     if transform is None:  # else a design like one that was made, and warned of, before
         _warn_of_mixtures(spec, used)
         warn_of_no_effect(spec, stacklevel=3)
+        _warn_of_single_items(used)
     data = with_standards(used.dataset)
     used = used if data is used.dataset else Scores(data, used.audit)
     _refuse_unknown_items(spec, used)
@@ -236,7 +237,7 @@ def design(
     lineage_by_family = used.family_lineage()
     families = tuple(str(name) for name in sorted(lineage_by_family.index))
     lineages = tuple(sorted({str(lineage_by_family[name]) for name in families}))
-    transform = transform or CovariateTransform.fit(used, spec.covariates)
+    transform = transform or _fitted_transform(spec, used)
     if transform.names != spec.covariates:
         raise SpecError(
             f"The covariate transform holds {listed(transform.names)}, "
@@ -262,6 +263,14 @@ def design(
         anchors=choose_anchors(spec.skills, _for_anchors(spec, data.assign(score=inside))),
         left_out=left_out,
     )
+
+
+def _fitted_transform(spec: ModelSpec, used: Scores) -> CovariateTransform:
+    """Return the covariate transform of the rows that a spec uses."""
+    transform = CovariateTransform.fit(used, spec.covariates)
+    if spec.undisclosed.kind == "estimated":
+        return transform.ranging_over(used.dataset)
+    return transform
 
 
 def _for_anchors(spec: ModelSpec, data: xr.Dataset) -> xr.DataArray:
@@ -307,6 +316,23 @@ def _warn_of_mixtures(spec: ModelSpec, scores: Scores) -> None:
     if names and any("log_flops" in name.split(":") for name in spec.covariates):
         warnings.warn(
             f'The spec "{spec.name}" uses training compute, and {counted_in_full_text(names)}',
+            DataWarning,
+            stacklevel=4,
+        )
+
+
+def _warn_of_single_items(scores: Scores) -> None:
+    """Warn of exact 0s and 1s over one item: half an item from either end is one half."""
+    score = scores.dataset["score"]
+    at_end = ((score == 0) | (score == 1)) & is_bounded(scores.dataset)
+    single = at_end & (scores.item_counts == 1)
+    counts = single.sum(MODEL).to_series()
+    if counts.any():
+        where = ", ".join(f'"{name}" ({count})' for name, count in counts[counts > 0].items())
+        warnings.warn(
+            f"Scores of 0 or 1 over a single item are fitted as 0.5, right or wrong, so that they "
+            f"say nothing of their models: benchmarks {where}, n_items 1. Average several items "
+            "to one score, give their number, or leave these scores out.",
             DataWarning,
             stacklevel=4,
         )

@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from latentscale.dims import CHAIN, DRAW
-from latentscale.markup import counted, fitted_text
+from latentscale.markup import counted, fitted_text, known_number
 
 RHAT_LIMIT = 1.01
 """Largest R-hat of chains that agree (Vehtari et al. 2021, section 4)."""
@@ -63,8 +63,12 @@ class Convergence:
     def __repr__(self) -> str:
         lines = [f"Convergence of {counted(len(self.table), 'number')}"]
         if len(self.table):
-            lines += [f"  max R-hat    {self.max_rhat:.3f}", f"  least ESS    {self.min_ess:.0f}"]
-        lines += [f"  divergences  {self.divergences}", f"  least E-BFMI {self.ebfmi:.2f}"]
+            lines += [f"  max R-hat    {known_number(self.max_rhat, '.3f')}"]
+            lines += [f"  least ESS    {known_number(self.min_ess, '.0f')}"]
+        lines += [
+            f"  divergences  {self.divergences}",
+            f"  least E-BFMI {known_number(self.ebfmi, '.2f')}",
+        ]
         lines += [f"  chain {chain} hardly moved" for chain in self.frozen]
         lines += [f"  {name} has draws that are not finite" for name in self.not_finite]
         return fitted_text([*lines, "See .table, .left_out"])

@@ -7,7 +7,7 @@ from math import isnan
 from typing import Any
 
 from latentscale.errors import listed
-from latentscale.markup import call_text
+from latentscale.markup import call_text, known_number
 from latentscale.numerics.psis import MOST_K
 from latentscale.posterior.convergence import (
     EBFMI_LIMIT,
@@ -125,7 +125,8 @@ def status_of_chains(
     if interrupted:
         advice.append("Sampling was stopped early: run it again for the full number of draws.")
     figures = (
-        f"max R-hat {convergence.max_rhat:.3f}, min ESS {convergence.min_ess:.0f}, "
+        f"max R-hat {known_number(convergence.max_rhat, '.3f')}, "
+        f"min ESS {known_number(convergence.min_ess, '.0f')}, "
         f"{convergence.divergences} divergences"
     )
     converged = not problems(convergence)
@@ -246,7 +247,8 @@ def problems(convergence: Convergence) -> tuple[str, ...]:
             f"Chain {names} hardly moved: its draws spread less than a fifth as far as those of "
             "another chain. Use more tuning, or keep the other chains (fit.with_chains)."
         )
-    if not convergence.min_ess >= ESS_LIMIT:
+    said = bool(lines) and isnan(convergence.min_ess)  # of what cannot be computed
+    if not (convergence.min_ess >= ESS_LIMIT or said):
         lines.append(
             f"The smallest effective sample size is {convergence.min_ess:.0f}, below "
             f"{ESS_LIMIT:.0f}: interval ends are noisy. Use more draws."

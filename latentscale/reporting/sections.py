@@ -18,6 +18,7 @@ from latentscale.data.names import fitted_spelling
 from latentscale.dims import FAMILY
 from latentscale.errors import LatentscaleError, listed
 from latentscale.inference.progress import WorkProgress
+from latentscale.markup import known_number
 from latentscale.plots import plot_curve, plot_forecast
 from latentscale.posterior.convergence import EBFMI_LIMIT, ESS_LIMIT, RHAT_LIMIT
 from latentscale.posterior.fit import Fit
@@ -93,6 +94,8 @@ def diagnostics(request: Request) -> tuple[Block, ...]:
             Bullets(fit.status.advice),
         )
     diagnosis = diagnose(fit)
+    if diagnosis.of_estimator:
+        return _estimator(diagnosis, fit.status.message)
     if diagnosis.approximation_k is not None:
         return _approximation(diagnosis, fit.status.message)
     verdict = (
@@ -101,10 +104,10 @@ def diagnostics(request: Request) -> tuple[Block, ...]:
         else "The draws did NOT pass: do not rely on them yet."
     )
     facts = {
-        "largest R-hat": f"{diagnosis.max_rhat:.3f} (at most {RHAT_LIMIT:g})",
-        "smallest ESS": f"{diagnosis.min_ess:.0f} (at least {ESS_LIMIT:g})",
+        "largest R-hat": f"{known_number(diagnosis.max_rhat, '.3f')} (at most {RHAT_LIMIT:g})",
+        "smallest ESS": f"{known_number(diagnosis.min_ess, '.0f')} (at least {ESS_LIMIT:g})",
         "divergent transitions": f"{diagnosis.divergences} (none)",
-        "E-BFMI": f"{diagnosis.ebfmi:.2f} (at least {EBFMI_LIMIT:g})",
+        "E-BFMI": f"{known_number(diagnosis.ebfmi, '.2f')} (at least {EBFMI_LIMIT:g})",
         **_heavy(diagnosis),
     }
     worst = diagnosis.rows.sort_values("rhat", ascending=False)
@@ -122,6 +125,21 @@ def diagnostics(request: Request) -> tuple[Block, ...]:
             limit=_WORST,
             folded="Convergence by parameter",
         ),
+    )
+
+
+def _estimator(diagnosis: Diagnosis, message: str) -> tuple[Block, ...]:
+    """Return whether the maximum was found; draws around it are independent, without chains."""
+    verdict = (
+        "The maximum was found, and the draws are independent ones around it."
+        if diagnosis.passed
+        else "The maximum was NOT confirmed: do not rely on the draws around it yet."
+    )
+    return (
+        Paragraph(verdict, strong=True),
+        Paragraph(message),
+        Facts(_heavy(diagnosis)),
+        Bullets(diagnosis.advice),
     )
 
 

@@ -8,6 +8,7 @@ from latentscale.analysis.checks.diagnose import diagnose
 from latentscale.analysis.tools.units import shown_score
 from latentscale.dims import BENCHMARK, MODEL
 from latentscale.errors import LatentscaleError
+from latentscale.markup import known_number
 from latentscale.reporting.request import Request
 
 
@@ -62,6 +63,13 @@ def _trust(request: Request) -> str:
     if not fit.is_posterior:
         return "The fit is a point estimate: the intervals leave out the parameters' uncertainty."
     diagnosis = diagnose(fit)
+    if diagnosis.of_estimator:
+        return (
+            "The draws are independent ones around a maximum of the likelihood."
+            if diagnosis.passed
+            else "The maximum of the likelihood that the draws lie around was NOT confirmed: do "
+            "not rely on these numbers yet."
+        )
     if diagnosis.approximation_k is not None:
         known = "is close" if diagnosis.passed else "was NOT confirmed as close"
         return (
@@ -69,9 +77,10 @@ def _trust(request: Request) -> str:
             f"{diagnosis.approximation_k:.2f}, at most {diagnosis.k_limit:.2f})"
             + ("." if diagnosis.passed else ": intervals may be too narrow or off centre.")
         )
+    rhat = known_number(diagnosis.max_rhat, ".3f")
     if diagnosis.passed:
-        return f"The draws passed their diagnostics (largest R-hat {diagnosis.max_rhat:.3f})."
+        return f"The draws passed their diagnostics (largest R-hat {rhat})."
     return (
-        f"The draws did NOT pass their diagnostics (largest R-hat {diagnosis.max_rhat:.3f}): "
+        f"The draws did NOT pass their diagnostics (largest R-hat {rhat}): "
         "do not rely on these numbers yet."
     )

@@ -12,6 +12,7 @@ import xarray as xr
 from benchmarks.sbc import refits
 from benchmarks.sbc import simulation as sbc
 from benchmarks.sbc.cases import BENCHMARKS, cases
+from benchmarks.sbc.report import version
 from latentscale.model.build import build_design
 
 
@@ -199,3 +200,9 @@ def test_what_is_ranked_of_free_skills_does_not_change_with_their_signs() -> Non
     assert "slope of [mmlu, released]" in ranks and "loadings of [arc]" in ranks
     assert not [name for name in ranks if name.startswith(("loading [", "slope ["))]
     assert sum(name.startswith("predictor of") for name in ranks) == 27
+
+
+def test_results_say_whether_they_are_of_the_spec_of_today() -> None:
+    digest = cases()["cai2025"].spec.digest[:8]
+    assert version("cai2025", digest) == "today's"
+    assert version("cai2025", "0" * 8) == version("a case that is gone", digest) == "earlier"

@@ -104,6 +104,7 @@ def test_another_kind_starts_from_its_own_defaults(spec: ModelSpec) -> None:
         ({"skill.count": 3}, 'unknown key "skill".*Did you mean "skills"'),
         ({"skills.cont": 3}, 'skills: unknown key "cont".*Did you mean "count"'),
         ({"skills.identify.anchrs": []}, 'skills.identify: .*"anchrs".*"anchors"'),
+        ({"benchmarks.link.kind": np.array([1, 2])}, "benchmarks.link.kind must be one of"),
         ({"benchmarks.link.kind": "monoton"}, 'benchmarks.link.kind .*"monoton".*"monotone"'),
         ({"name.x": 1}, '"name" has no parts'),
         ({"priors.slope.mu": 1}, 'give the whole of "priors.slope"'),

@@ -354,6 +354,24 @@ def test_users_errors_are_not_taken_for_a_broken_engine() -> None:
         choice.fast_or_stock(refused, lambda: "stock")
 
 
+def test_what_neither_engine_can_do_is_no_fault_of_the_fast_one() -> None:
+    """Such as a density of a user's own that raises: the next model is compiled fast again."""
+
+    def wrong() -> str:
+        raise TypeError("a density of a user's own")
+
+    def wrong_on_stock() -> str:
+        assert choice.engine_in_use() == "stock"  # so that parts of a graph take stock operations
+        return wrong()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FitWarning)
+        with pytest.raises(TypeError, match="of a user's own"):
+            choice.fast_or_stock(wrong, wrong_on_stock)
+        assert choice.engine_in_use() == "fast"
+        assert choice.fast_or_stock(lambda: "fast", lambda: "stock") == "fast"
+
+
 def test_an_unknown_engine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(choice.ENGINE, "quick")
     with pytest.raises(FitError, match='"auto", "fast", "stock"; got "quick"'):

@@ -279,6 +279,17 @@ def test_one_chain_is_not_said_to_disagree_with_itself(quick_fits) -> None:
     assert not any("disagree" in line for line in status.advice)
     assert any("at least 2 chains" in line for line in status.advice)
     assert status.converged is not True
+    assert "max R-hat not computed" in status.message and "nan" not in status.message
+
+
+def test_what_cannot_be_computed_of_few_draws_is_said_once(quick_fits) -> None:
+    from latentscale.posterior.convergence import convergence
+    from latentscale.posterior.status import status_of_chains
+
+    statistics = convergence(quick_fits().posterior.isel(draw=[0, 1]), None)
+    status = status_of_chains(statistics, interrupted=False)
+    assert len(status.advice) == 1 and "at least 4 draws" in status.advice[0]
+    assert "nan" not in f"{status.message} {status.advice} {statistics!r}"
 
 
 def fingerprint(fit_or_scores: object) -> str:

@@ -247,3 +247,12 @@ def test_a_maximum_not_reached_names_what_to_raise(error: float, said: str) -> N
 
 def test_a_fit_says_what_its_draws_are_good_for(marginal_fit: Fit) -> None:
     assert "AIC and BIC" in marginal_fit.status.good_for
+
+
+def test_draws_around_a_maximum_that_was_found_pass_their_diagnostics(marginal_fit: Fit) -> None:
+    diagnosis = ls.diagnose(marginal_fit)
+    assert diagnosis.passed and diagnosis.of_estimator
+    assert "R-hat" not in diagnosis.headline and not any("R-hat" in a for a in diagnosis.advice)
+    missed = dataclasses.replace(marginal_fit.status, converged=False, advice=("raise starts",))
+    diagnosis = ls.diagnose(dataclasses.replace(marginal_fit, status=missed))
+    assert not diagnosis.passed and diagnosis.advice == ("raise starts",)

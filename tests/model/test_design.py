@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from latentscale import Benchmark
 from latentscale.data.covariates import CovariateTransform
 from latentscale.data.recorded import pull_inside
 from latentscale.data.scores import Scores
@@ -62,6 +63,26 @@ def test_cells_at_the_edge_are_moved_by_half_an_item_and_named(frame: pd.DataFra
         ("y", "gsm8k"),
         ("z", "own"),
     )
+
+
+def test_scores_of_a_single_item_are_named(frame: pd.DataFrame) -> None:
+    """Half an item from 0 and from 1 is 0.5, so right and wrong are fitted alike."""
+    single = frame.assign(q=np.arange(len(frame)) % 2 * 1.0)
+    spec = load_spec("pooled_size_tokens")
+    for items, said in ((1, True), (2, False)):
+        info = {"q": Benchmark(n_items=items)}
+        scores = Scores.from_frame(single, benchmarks=info)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            prepared = design(spec, scores)
+        texts = [str(w.message) for w in caught if "single item" in str(w.message)]
+        assert bool(texts) == said
+        own = prepared.score_of_cell[
+            prepared.benchmark_of_cell == list(prepared.scores.benchmarks).index("q")
+        ]
+        assert (len(set(own)) == 1) == said
+    with pytest.warns(DataWarning, match=r'fitted as 0.5.*"q" \(\d+\)'):
+        design(spec, Scores.from_frame(single, benchmarks={"q": Benchmark(n_items=1)}))
 
 
 def test_pull_inside_leaves_the_rest_and_its_input_alone() -> None:

@@ -84,6 +84,21 @@ def test_the_design_keeps_every_model_and_scales_on_the_disclosed(
     np.testing.assert_allclose(prepared.transform.scale["log_params"], log_params.std())
 
 
+def test_no_fitted_model_is_outside_the_fitted_range(
+    spec: ModelSpec, small_scores: ls.Scores
+) -> None:
+    """The largest model does not disclose its tokens; it is fitted all the same."""
+    frame = small_scores.to_frame()
+    frame.loc[frame["model"] == HIDDEN[0], ["params_b", "tokens_t"]] = (500.0, np.nan)
+    scores = ls.Scores.from_frame(frame, benchmarks=small_scores.benchmark_info)
+    transform = design(spec, scores).transform
+    assert np.exp(transform.upper["log_params"]) == pytest.approx(500)
+    assert (transform.extrapolates(scores.dataset) == "").all()
+    known = scores.select(models=[name for name in scores.models if name != HIDDEN[0]])
+    by_known = CovariateTransform.fit(known, spec.covariates)
+    assert (transform.mean, transform.scale) == (by_known.mean, by_known.scale)
+
+
 def test_covariates_are_those_of_the_drawn_tokens(scores: ls.Scores) -> None:
     spec = spec_from_dict(_document(covariates=list(FORMS)))
     prepared = design(spec, scores)

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 import latentscale as ls
 from latentscale.declare import spec_from_dict
@@ -145,7 +146,8 @@ def test_every_name_is_escaped(page: Page) -> None:
 def test_it_says_what_the_analyses_say(page: Page, fit: Fit) -> None:
     diagnosis = ls.diagnose(fit)
     assert "did NOT pass" in page.text
-    assert f"{diagnosis.max_rhat:.3f} (at most 1.01)" in page.text
+    assert np.isnan(diagnosis.max_rhat)  # of one chain
+    assert "not computed (at most 1.01)" in page.text
     assert "12 in 3 families" in page.text
     assert "24 of 24 cells (100%)" in page.text
     rows = pd.DataFrame(
@@ -240,6 +242,23 @@ def test_approximations_are_judged_by_their_pareto_k(
     assert "7.08 (at most" in shown.text
     assert "R-hat" not in shown.text and "nan" not in shown.text
     assert "an approximation with Pareto k 7.08" in str(ls.diagnose(approximation))
+
+
+@pytest.mark.parametrize(
+    ("converged", "said"), [(True, "The maximum was found"), (False, "was NOT confirmed")]
+)
+def test_draws_around_a_maximum_are_judged_by_whether_it_was_found(
+    fit: Fit, tmp_path: Path, converged: bool, said: str
+) -> None:
+    from dataclasses import replace
+
+    tree = fit.tree.copy()
+    tree["estimate"] = xr.DataTree(xr.Dataset())
+    estimated = replace(fit, tree=tree, status=replace(fit.status, converged=converged))
+    shown = Page(ls.report(estimated, tmp_path / "r.html", families=["bee"]))
+    assert said in shown.text
+    assert ("do not rely" in shown.text) is not converged
+    assert "R-hat" not in shown.text and "nan" not in shown.text
 
 
 def test_misuse_is_refused(fit: Fit, tmp_path: Path) -> None:

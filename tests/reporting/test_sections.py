@@ -26,8 +26,9 @@ from latentscale.reporting.checks import (
 )
 from latentscale.reporting.page import render
 from latentscale.reporting.request import Request, request
-from latentscale.reporting.sections import Section, forecasts, sections_of
+from latentscale.reporting.sections import Section, diagnostics, forecasts, sections_of
 from latentscale.reporting.skills import allocation, budgets, latent_skills, variance
+from latentscale.reporting.summary import summary
 from latentscale.result import Result
 
 EVIL = "<img src=x onerror=alert(1)>"
@@ -297,6 +298,15 @@ def test_sensitivity_is_that_of_the_analysis(asked: Request, fit: Fit) -> None:
     assert len(table) == len(sensitivity.table())
     pd.testing.assert_frame_equal(by_prior, sensitivity.by_prior)
     assert "expected score of" in _of(blocks, PictureBlock)[0].alt or len(sensitivity.table()) > 20
+
+
+def test_figures_that_a_method_has_not_are_said_not_to_be_computed(fit: Fit) -> None:
+    """Prior draws are one chain without energies, as draws of some methods are."""
+    asked = request(fit, families=None, planned=None, prob=0.8, seed=2)
+    (facts,) = _of(diagnostics(asked), Facts)
+    assert facts.facts["largest R-hat"].startswith("not computed")
+    assert facts.facts["E-BFMI"].startswith("not computed")
+    assert "R-hat not computed" in summary(asked)
 
 
 def test_every_name_is_escaped_and_every_section_is_there(asked: Request) -> None:

@@ -9,9 +9,9 @@ import pandas as pd
 
 from latentscale.analysis.checks.modes import find_modes
 from latentscale.analysis.skills.identified import is_identified
-from latentscale.dims import CHAIN, DRAW, LOG_LIKELIHOOD, SAMPLE
+from latentscale.dims import CHAIN, DRAW, ESTIMATE, LOG_LIKELIHOOD, SAMPLE
 from latentscale.expect import expect
-from latentscale.markup import counted
+from latentscale.markup import counted, known_number
 from latentscale.numerics.psis import MIN_DRAWS, k_limit, pareto_smoothed
 from latentscale.posterior.convergence import Convergence
 from latentscale.posterior.fit import Fit
@@ -32,7 +32,8 @@ class Diagnosis(FixedTable):
     Attributes
     ----------
     passed
-        Whether R-hat, ESS, divergences and E-BFMI all pass.
+        Whether R-hat, ESS, divergences and E-BFMI all pass; of draws without chains, whether
+        the method's own status says that it converged.
     rows
         One row a variable: its number of elements, largest R-hat, smallest bulk and tail
         ESS, and where the largest R-hat is.
@@ -53,7 +54,10 @@ class Diagnosis(FixedTable):
         their place.
     approximation_k
         Pareto k of the importance weights of an approximation, which has no chains to judge;
-        None for the draws of a sampler.
+        None for other draws.
+    of_estimator
+        Whether the draws are independent ones around a maximum, such as MarginalML's, which
+        have no chains to judge either.
 
     Examples
     --------
@@ -73,6 +77,7 @@ class Diagnosis(FixedTable):
     advice: tuple[str, ...]
     left_out: tuple[str, ...] = ()
     approximation_k: float | None = None
+    of_estimator: bool = False
 
     @property
     def headline(self) -> str:
@@ -84,16 +89,22 @@ class Diagnosis(FixedTable):
         'Diagnostics NOT passed'
         """
         head = "passed" if self.passed else "NOT passed"
-        figures = (
-            f"max R-hat {self.max_rhat:.3f}, min ESS {self.min_ess:.0f}, "
-            f"{self.divergences} divergences, E-BFMI {self.ebfmi:.2f}"
-            if self.approximation_k is None
-            else f"an approximation with Pareto k {self.approximation_k:.2f}"
-        )
         return (
-            f"Diagnostics {head}: {figures}, "
+            f"Diagnostics {head}: {self._figures()}, "
             f"{counted(self.high_pareto_k, 'score')} with Pareto k above {self.k_limit:.2f}"
             + ("; free skills are judged by linear predictors" if self.left_out else "")
+        )
+
+    def _figures(self) -> str:
+        """Say what was judged, with its worst figures."""
+        if self.of_estimator:
+            return "independent draws around a maximum"
+        if self.approximation_k is not None:
+            return f"an approximation with Pareto k {self.approximation_k:.2f}"
+        return (
+            f"max R-hat {known_number(self.max_rhat, '.3f')}, "
+            f"min ESS {known_number(self.min_ess, '.0f')}, {self.divergences} divergences, "
+            f"E-BFMI {known_number(self.ebfmi, '.2f')}"
         )
 
     def brief(self) -> pd.DataFrame:
@@ -119,7 +130,8 @@ def diagnose(fit: Fit) -> Diagnosis:
     (Vehtari et al. 2021), with no divergence and E-BFMI of at least 0.3. Skills that are free to
     rotate, and their loadings, are judged by the linear predictors that they give. An
     approximation, such as ADVI's, is judged by its own status: whether its optimiser ended, and
-    Pareto k of its importance weights.
+    Pareto k of its importance weights. Draws around a maximum, such as MarginalML's, are
+    independent: their status says whether the maximum was found.
 
     Parameters
     ----------
@@ -145,7 +157,8 @@ def diagnose(fit: Fit) -> Diagnosis:
     expect(fit, Fit, "fit")
     convergence = fit.convergence()
     heavy = _high_pareto_k(fit, convergence)
-    chains = fit.status.pareto_k is None  # an approximation has independent draws, no chains
+    of_estimator = ESTIMATE in fit.tree.children
+    chains = fit.status.pareto_k is None and not of_estimator  # others draw independently
     wrong = problems(convergence) if chains else ()
     apart = _separate_modes(fit) if chains and convergence.max_rhat > _DISAGREE else ()
     advice = list(dict.fromkeys([*wrong, *apart, *fit.status.advice]))
@@ -161,6 +174,7 @@ def diagnose(fit: Fit) -> Diagnosis:
         advice=tuple(advice),
         left_out=convergence.left_out,
         approximation_k=fit.status.pareto_k,
+        of_estimator=of_estimator,
     )
 
 

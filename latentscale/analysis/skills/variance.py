@@ -176,9 +176,8 @@ def variance_shares(fit: Fit, *, draws: int = 400, seed: int = 0) -> VarianceSha
     around = at.noise(fit.scores.item_counts, sampling_of(fit.scores.dataset))
     signal, noise = _signal_and_noise(at, around, measured, rng)
     components = _components(at)
-    rest = eta - at.values.get("intercept", 0.0)
-    for component in components.values():
-        rest = rest - component
+    rest = eta - sum(components.values())
+    rest = rest - rest.mean(MODEL)  # without intercepts, and offsets of sources
     if float(abs(rest).max()) > _NOTHING * max(1.0, float(abs(eta).max())):
         components[OTHER] = rest
     spread = _covariance(eta, eta, measured)
@@ -206,10 +205,10 @@ def _components(at: Evaluation) -> dict[str, xr.DataArray]:
     for name in components(terms_of(at.spec)):
 
         def own(term: Term, name: str = name) -> bool:
-            return term.component == name
+            return components([term]) == (name,)
 
         def own_or_loadings(term: Term, name: str = name) -> bool:
-            return term.component == name or isinstance(term, Loadings)
+            return own(term) or isinstance(term, Loadings)
 
         skill = latent_skill(at.spec, at.values, at.rows, own)
         added[name] = linear_predictor(at.spec, at.values, at.rows, skill, own_or_loadings)

@@ -26,6 +26,7 @@ class BetaBinomialLikelihood(Likelihood):
 
     Scores times the benchmark's number of items are rounded to counts; benchmarks whose
     number of items is unknown are refused. phi is what is left beside sampling of items.
+    Standard errors that a table states of fractions are not used: the counts say as much.
     """
 
     kind: Literal["beta-binomial"] = "beta-binomial"

@@ -225,6 +225,13 @@ class Term(Record):
         """
         return None
 
+    def share(self) -> tuple[int, str] | None:
+        """Return place and name of its component of variance; by default those of its kind.
+
+        None where it is not a share.
+        """
+        return None if self.component is None else (self.component_place, self.component)
+
     def used_slots(self, spec: ModelSpec) -> tuple[str, ...]:
         """Return the prior slots that the term uses under a spec."""
         return tuple(self.slots)
@@ -365,7 +372,11 @@ def known_of(spec: ModelSpec, table: xr.Dataset) -> dict[str, xr.DataArray]:
 
 def components(terms: Iterable[Term | type[Term]]) -> tuple[str, ...]:
     """Return the components of variance of some terms, each once, in the order of listing."""
-    named = [(t.component_place, t.component) for t in terms if t.component is not None]
+    named: list[tuple[int, str]] = []
+    for term in terms:
+        share = term.share() if isinstance(term, Term) else (term.component_place, term.component)
+        if share is not None and share[1] is not None:
+            named.append((share[0], share[1]))
     return tuple(dict.fromkeys(name for _, name in sorted(named)))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Final, Literal, Self
 
 from latentscale.declare.kinds import TERMS
 from latentscale.declare.prior import Parameter, Prior, PriorSlot
@@ -15,6 +15,8 @@ from latentscale.model.normal_effects import NormalEffect
 from latentscale.model.terms.base import Rows, Term
 
 BENCHMARK_SLOPE: str = "benchmark_slope_covariate"
+BENCHMARK_SHARE: Final = (40, "benchmark's own slopes")
+"""Place and name of the share of variance of what covariates add to single benchmarks."""
 
 
 @TERMS.add
@@ -26,8 +28,8 @@ class BenchmarkSlopes(Term):
     equation: ClassVar[str] = r"\eta_{ij} \mathrel{+}= \sum_c \delta_{jc} x_{ic}"
     order: ClassVar[int] = 20
     quadrature: ClassVar[bool] = True
-    component: ClassVar[str | None] = "benchmark's own slopes"
-    component_place: ClassVar[int] = 40
+    component: ClassVar[str | None] = BENCHMARK_SHARE[1]
+    component_place: ClassVar[int] = BENCHMARK_SHARE[0]
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         "benchmark_slope": PriorSlot(
             Prior("Normal", mu=0, sigma=0.3),

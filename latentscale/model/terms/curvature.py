@@ -15,6 +15,7 @@ from latentscale.errors import SpecError, listed
 from latentscale.maths import Named
 from latentscale.model.design import Design
 from latentscale.model.terms.base import Rows, Term
+from latentscale.model.terms.benchmark_slopes import BENCHMARK_SHARE
 
 CURVATURE: str = "curvature_covariate"
 
@@ -69,6 +70,10 @@ class Curvature(Term):
                 "terms, curvature: squares must name covariates once each, and no products; got "
                 f"{listed(self.squares)}."
             )
+
+    def share(self) -> tuple[int, str] | None:
+        """Return the share of skills' covariates, or of benchmarks' own slopes."""
+        return super().share() if self.of_each == "skill" else BENCHMARK_SHARE
 
     def coords(self, spec: ModelSpec) -> dict[str, list[Any]]:
         """Return the covariates that are squared."""

@@ -13,6 +13,8 @@ import latentscale as ls
 from latentscale.declare import spec_from_dict
 from latentscale.errors import DataError, LatentscaleError, SpecError
 from latentscale.posterior.fit import Fit
+from tests.model.test_sources import rows as source_rows
+from tests.model.test_sources import spec as source_spec
 
 FREE = {
     "name": "free",
@@ -320,3 +322,19 @@ def test_agreement_needs_shared_models_and_skills(free: Fit, quick_spec, small_s
         ls.studies.skill_agreement(free, few)
     with pytest.raises(DataError, match="pairs"):
         ls.studies.skill_agreement(free, free, pairs=0)
+
+
+def test_curvature_of_benchmarks_is_a_share_of_theirs(quick_spec, small_scores, prior_fit) -> None:
+    bent = {"kind": "curvature", "squares": ["log_flops"], "of_each": "benchmark"}
+    spec = quick_spec.with_({"name": "bent", "terms": [bent]})
+    assert not spec.skills.count
+    shares = ls.studies.variance_shares(prior_fit(spec, small_scores, draws=20))
+    assert list(shares.draws["component"].values) == ["benchmark's own slopes", "noise"]
+    np.testing.assert_allclose(shares.draws.sum("component"), 1)
+
+
+def test_offsets_of_sources_are_no_share(prior_fit) -> None:
+    """They are the same for all models of a benchmark."""
+    scores = ls.Scores.from_long(source_rows(6), sources="apart")
+    shares = ls.studies.variance_shares(prior_fit(source_spec(), scores, draws=10))
+    assert list(shares.draws["component"].values) == ["benchmark's own slopes", "noise"]
